@@ -1,0 +1,76 @@
+/* base/arena.c - a chain of blocks, each at least ARENA_BLOCK bytes. */
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARENA_BLOCK 4096u
+
+struct arena_block {
+    struct arena_block *next;
+    size_t              size, used;
+    max_align_t         data[];
+};
+
+void arena_init(struct arena *a, size_t bound) { *a = (struct arena){ .bound = bound }; }
+
+void arena_reset(struct arena *a)
+{
+    while (a->head) {
+        struct arena_block *b = a->head;
+        a->head = b->next;
+        free(b);
+    }
+    a->used = 0;
+}
+
+void arena_done(struct arena *a) { arena_reset(a); }
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    if (size > a->bound)
+        return NULL;
+    size = (size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
+    if (size > a->bound - a->used)
+        return NULL;
+    if (!a->head || a->head->size - a->head->used < size) {
+        size_t              room = size > ARENA_BLOCK ? size : ARENA_BLOCK;
+        struct arena_block *b = calloc(1, sizeof *b + room);
+        if (!b)
+            return NULL;
+        b->size = room;
+        b->next = a->head;
+        a->head = b;
+    }
+    void *p = (unsigned char *)a->head->data + a->head->used;
+    a->head->used += size;
+    a->used += size;
+    return p;
+}
+
+char *arena_text(struct arena *a, const char *s)
+{
+    size_t n = strlen(s) + 1;
+    char  *p = arena_alloc(a, n);
+    if (p)
+        memcpy(p, s, n);
+    return p;
+}
+
+char *arena_printf(struct arena *a, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int   n = vsnprintf(NULL, 0, format, args);
+    char *p = n < 0 ? NULL : arena_alloc(a, (size_t)n + 1);
+    if (p)
+        (void)vsnprintf(p, (size_t)n + 1, format, again);
+    va_end(again);
+    va_end(args);
+    return p;
+}

@@ -1,0 +1,123 @@
+/* base/file.c */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum err file_read(const char *path, size_t max, char **data, size_t *size, struct fault *fault)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(fault, errno == ENOENT ? ERR_MISSING : ERR_IO, "cannot open %s: %s", path, strerror(errno));
+    size_t room = 4096, used = 0;
+    char  *s = malloc(room);
+    while (s) {
+        if (used + 1 == room) {
+            char *more = realloc(s, room *= 2);
+            if (!more)
+                break;
+            s = more;
+        }
+        ssize_t n = read(fd, s + used, room - used - 1);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            int e = errno;
+            close(fd);
+            free(s);
+            return fail(fault, ERR_IO, "cannot read %s: %s", path, strerror(e));
+        }
+        if (n == 0) {
+            close(fd);
+            s[used] = '\0';
+            *data = s;
+            if (size)
+                *size = used;
+            return OK;
+        }
+        used += (size_t)n;
+        if (used > max) {
+            close(fd);
+            free(s);
+            return fail(fault, ERR_LIMIT, "%s is larger than %zu bytes", path, max);
+        }
+    }
+    close(fd);
+    free(s);
+    return fail(fault, ERR_LIMIT, "no memory to read %s", path);
+}
+
+static enum err sync_folder_of(const char *path, struct fault *fault)
+{
+    char copy[PATH_MAX];
+    (void)snprintf(copy, sizeof copy, "%s", path);
+    const char *dir = dirname(copy);
+    int         fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(fault, ERR_IO, "cannot open folder %s: %s", dir, strerror(errno));
+    int failed = fsync(fd), e = errno;
+    close(fd);
+    return failed ? fail(fault, ERR_IO, "cannot fsync folder %s: %s", dir, strerror(e)) : OK;
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        data += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+enum err file_write(const char *path, const char *data, size_t size, mode_t mode, struct fault *fault)
+{
+    char beside[PATH_MAX];
+    if (snprintf(beside, sizeof beside, "%s.new.%ld", path, (long)getpid()) >= (int)sizeof beside)
+        return fail(fault, ERR_LIMIT, "path too long: %s", path);
+    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    if (fd < 0)
+        return fail(fault, ERR_IO, "cannot create %s: %s", beside, strerror(errno));
+    if (fchmod(fd, mode) != 0 || write_all(fd, data, size) != 0 || fsync(fd) != 0) {
+        int e = errno;
+        close(fd);
+        unlink(beside);
+        return fail(fault, ERR_IO, "cannot write %s: %s", beside, strerror(e));
+    }
+    close(fd);
+    if (rename(beside, path) != 0) {
+        int e = errno;
+        unlink(beside);
+        return fail(fault, ERR_IO, "cannot rename %s to %s: %s", beside, path, strerror(e));
+    }
+    return sync_folder_of(path, fault);
+}
+
+enum err file_make_dirs(const char *path, mode_t mode, struct fault *fault)
+{
+    char copy[PATH_MAX];
+    if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy)
+        return fail(fault, ERR_LIMIT, "path too long: %s", path);
+    for (char *p = copy + 1; ; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char c = *p;
+        *p = '\0';
+        if (mkdir(copy, mode) != 0 && errno != EEXIST)
+            return fail(fault, ERR_IO, "cannot make folder %s: %s", copy, strerror(errno));
+        *p = c;
+        if (c == '\0')
+            return OK;
+    }
+}
