@@ -1,0 +1,74 @@
+/*
+ * act/adapter.h - how one kind of step touches the world: probe, do, read back, undo, dry run.
+ *
+ * Adapters run on the act worker's thread and may take as long as the action's
+ * deadline; they never see the store.  Exit codes prove nothing: the answer to
+ * "did it happen" is always a read-back.
+ *
+ * For one action the worker calls, in this order:
+ *     probe     look before; fills the snapshot (what an undo restores) and the
+ *               witness (what will be different afterwards), or refuses
+ *     do        the side effect, under the fence
+ *     read_back is what the step promised in force?
+ * and for an undo:  undo (with the snapshot of the probe), read_back_undo.
+ * After a crash, recover() looks at the witness of an intent whose result was
+ * lost: it first takes the fence, so that no half-dead predecessor can still act.
+ */
+#ifndef ACT_ADAPTER_H
+#define ACT_ADAPTER_H
+
+#include "base/err.h"
+#include "base/text.h"
+#include "model/plan.h"
+#include "model/target.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum act_outcome {
+    ACT_DONE,        /* read back: in force */
+    ACT_UNTOUCHED,   /* failed, and read back: nothing has changed */
+    ACT_PARTIAL,     /* failed half-way; the undo is needed and the snapshot allows it */
+    ACT_UNKNOWN      /* cannot be told */
+};
+const char *act_outcome_name(enum act_outcome o);
+
+/* What an adapter needs to know of its surroundings. Borrowed; outlives the call. */
+struct act_context {
+    const struct act_target *target;     /* NULL for steps that touch no configured target */
+    const char  *state_folder;           /* undo scripts and lock files live here */
+    int64_t      deadline_us;            /* mono */
+    const char  *action_id;              /* the fence's name: travels with every effect */
+    bool       (*cancelled)(void *ctx);  /* stop switch or shutdown: do not begin new effects */
+    void        *cancelled_ctx;
+};
+
+struct act_report {
+    enum act_outcome outcome;
+    json_t          *witness;            /* owned: what was seen after; may be NULL */
+    struct text      output;             /* bounded; what a script printed, what SQL was run */
+    struct fault     fault;              /* why not, when outcome is not ACT_DONE */
+};
+void act_report_init(struct act_report *r);
+void act_report_done(struct act_report *r);
+
+struct act_adapter {
+    const char *name;
+    bool (*handles)(enum plan_action action);
+    /* Fill *snapshot (owned by the caller afterwards). Refuses with a clear fault; nothing has been touched then. */
+    enum err (*probe)(const struct act_context *c, const struct plan_step *step, json_t **snapshot, struct fault *fault);
+    void (*act)(const struct act_context *c, const struct plan_step *step, const json_t *snapshot, struct act_report *report);
+    void (*undo)(const struct act_context *c, const struct plan_step *step, const json_t *snapshot, struct act_report *report);
+    /* What is in force: ACT_DONE the step's values, ACT_UNTOUCHED the snapshot's, ACT_PARTIAL some of each, else ACT_UNKNOWN. */
+    void (*recover)(const struct act_context *c, const struct plan_step *step, const json_t *snapshot, struct act_report *report);
+    /* The SQL or command line that would be run, then its undo. Touches nothing. */
+    enum err (*dry_run)(const struct act_context *c, const struct plan_step *step, struct text *out, struct fault *fault);
+    /* A shell script that undoes the step without Homeostat (and without a running server); NULL: nothing to undo. */
+    enum err (*undo_script)(const struct act_context *c, const struct plan_step *step, const json_t *snapshot, struct text *out, struct fault *fault);
+};
+
+/* NULL when no adapter in this build handles the action. */
+const struct act_adapter *act_adapter_for(enum plan_action action);
+
+#endif
