@@ -1,0 +1,256 @@
+"""A private PostgreSQL: built in a folder of its own, on a free port of 127.0.0.1, gone when the test is over.
+
+    with Cluster(settings={"shared_buffers": "64MB"}) as pg:
+        pg.psql("SELECT 1")            # -> [(1,)]
+        pg.stop("immediate"); pg.start()
+
+Started as root it runs as the user postgres, in a folder which that user can reach. Everything but the port, the socket
+folder and what `settings` says is as initdb leaves it, so that tests of knobs meet the defaults.
+"""
+import ctypes
+import glob
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import psycopg2
+
+START_TIMEOUT_S = 60
+
+
+class ClusterError(Exception):
+    """The server did not do what it was told; the text has what it wrote last."""
+
+
+def pg_bin():
+    """The folder with initdb and postgres: HOMEOSTAT_PG_BIN, else 15, else the newest that is installed."""
+    named = os.environ.get("HOMEOSTAT_PG_BIN")
+    if named:
+        return named
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"), key=lambda p: int(p.split("/")[4]))
+    if not found:
+        raise ClusterError("no PostgreSQL server under /usr/lib/postgresql; install postgresql-15")
+    wanted = [p for p in found if p.split("/")[4] == "15"]
+    return os.path.dirname((wanted or found)[-1])
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def alive(pid):
+    """Whether a process is there and not merely waiting to be reaped."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def gone(pid):
+    """Whether not even a zombie is left: PostgreSQL takes a zombie's pid in its lock file for a running server."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
+    return not os.path.exists(f"/proc/{pid}")
+
+
+# Orphans (the postmaster, once pg_ctl has gone) become our children, so that a killed one can be reaped here: in a
+# container the first process may not do it.
+PR_SET_CHILD_SUBREAPER = 36
+ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+class Cluster:
+    """host, port, user, database, dsn, folder, data, log, bin; start/stop/restart/kill, psql, connect."""
+
+    _template = None   # one initdb for all clusters of a run; copying it is ten times faster
+
+    def __init__(self, settings=None, start=True, initdb=()):
+        self.host, self.port, self.user, self.database = "127.0.0.1", free_port(), "postgres", "postgres"
+        self.bin = pg_bin()
+        self.owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+        self.folder = self._make_folder("homeostat-pg-")
+        self.data = os.path.join(self.folder, "data")
+        self.log = os.path.join(self.folder, "server.log")
+        try:
+            self._build(list(initdb))
+            lines = {"listen_addresses": self.host, "port": self.port, "unix_socket_directories": self.folder}
+            lines.update(settings or {})
+            self.configure(**lines)
+            if start:
+                self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def dsn(self):
+        return f"host={self.host} port={self.port} user={self.user} dbname={self.database}"
+
+    @property
+    def url(self):
+        return f"postgresql://{self.user}@{self.host}:{self.port}/{self.database}"
+
+    # -- running the server ------------------------------------------------------------------------------------------
+
+    def start(self, timeout_s=START_TIMEOUT_S):
+        done = self.run("pg_ctl", "-D", self.data, "-l", self.log, "-w", "-t", str(timeout_s), "start", check=False)
+        if done.returncode != 0:
+            raise ClusterError(f"the server did not start: {done.stdout}\n{self.log_tail()}")
+
+    def stop(self, mode="fast", timeout_s=START_TIMEOUT_S):
+        """mode: smart, fast or immediate (as a crash: recovery follows). Nothing to do when it does not run."""
+        if not self.running():
+            return
+        done = self.run("pg_ctl", "-D", self.data, "-m", mode, "-w", "-t", str(timeout_s), "stop", check=False)
+        if done.returncode != 0 and self.running():
+            raise ClusterError(f"the server did not stop: {done.stdout}\n{self.log_tail()}")
+
+    def restart(self, mode="fast", timeout_s=START_TIMEOUT_S):
+        self.stop(mode, timeout_s)
+        self.start(timeout_s)
+
+    def reload(self):
+        self.run("pg_ctl", "-D", self.data, "reload")
+
+    def kill(self):
+        """SIGKILL to the postmaster, as the out-of-memory killer does it. Its children notice and go."""
+        pid = self.pid()
+        if pid is None:
+            return
+        children = self.children(pid)
+        os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while not gone(pid) or any(alive(p) for p in children):
+            if time.monotonic() > deadline:
+                raise ClusterError("the server's processes did not go after the kill")
+            time.sleep(0.02)
+
+    def pid(self):
+        """The postmaster's process id, None when no server runs on this data folder."""
+        try:
+            with open(os.path.join(self.data, "postmaster.pid"), encoding="utf-8") as f:
+                pid = int(f.readline())
+        except (OSError, ValueError):
+            return None
+        return pid if alive(pid) else None
+
+    def running(self):
+        return self.pid() is not None
+
+    @staticmethod
+    def children(pid):
+        found = []
+        for path in glob.glob(f"/proc/{pid}/task/*/children"):
+            try:
+                with open(path, encoding="ascii") as f:
+                    found += [int(word) for word in f.read().split()]
+            except OSError:
+                pass
+        return found
+
+    # -- talking to it -----------------------------------------------------------------------------------------------
+
+    def connect(self, database=None, **more):
+        """A psycopg2 connection in autocommit; the caller closes it."""
+        c = psycopg2.connect(host=self.host, port=self.port, user=self.user, dbname=database or self.database, **more)
+        c.autocommit = True
+        return c
+
+    def psql(self, sql, args=None, database=None):
+        """All rows of the (last) statement as tuples; [] when it has none."""
+        c = self.connect(database)
+        try:
+            with c.cursor() as cursor:
+                cursor.execute(sql, args)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            c.close()
+
+    def value(self, sql, args=None, database=None):
+        return self.psql(sql, args, database)[0][0]
+
+    def create_database(self, name):
+        self.psql(f'CREATE DATABASE "{name}"')
+        return f"host={self.host} port={self.port} user={self.user} dbname={name}"
+
+    def configure(self, **settings):
+        """Append to postgresql.conf; takes effect with the next start or reload."""
+        with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as f:
+            for name, value in settings.items():
+                quoted = str(value).replace("'", "''")
+                f.write(f"{name} = '{quoted}'\n")
+
+    def log_tail(self, lines=30):
+        try:
+            with open(self.log, encoding="utf-8", errors="replace") as f:
+                return "".join(f.readlines()[-lines:])
+        except OSError:
+            return "(no server log)"
+
+    # -- housekeeping ------------------------------------------------------------------------------------------------
+
+    def run(self, program, *args, check=True, **more):
+        """One of PostgreSQL's programs as the server's user; output captured as text."""
+        # A file, not a pipe: the server inherits it from pg_ctl and would keep a pipe open for ever.
+        with tempfile.TemporaryFile("w+") as out:
+            done = subprocess.run(self.as_owner([os.path.join(self.bin, program), *args]), stdout=out, stderr=subprocess.STDOUT,
+                                  stdin=subprocess.DEVNULL, cwd=self.folder, check=False, timeout=300, **more)
+            out.seek(0)
+            done.stdout = out.read()
+        if check and done.returncode != 0:
+            raise ClusterError(f"{program} {' '.join(args)}: exit {done.returncode}: {done.stdout}")
+        return done
+
+    def as_owner(self, argv):
+        if not self.owner:
+            return list(argv)
+        return ["setpriv", f"--reuid={self.owner.pw_uid}", f"--regid={self.owner.pw_gid}", "--init-groups", *argv]
+
+    def _make_folder(self, prefix):
+        folder = tempfile.mkdtemp(prefix=prefix, dir="/var/tmp")
+        if self.owner:
+            os.chown(folder, self.owner.pw_uid, self.owner.pw_gid)
+        return folder
+
+    def _initdb(self, data, more):
+        self.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", *more)
+
+    def _build(self, more):
+        if more:
+            self._initdb(self.data, more)
+            return
+        if Cluster._template is None:
+            folder = self._make_folder("homeostat-pg-template-")
+            Cluster._template = folder
+            self._initdb(os.path.join(folder, "data"), [])
+        subprocess.run(["cp", "-a", os.path.join(Cluster._template, "data"), self.data], check=True)
+
+    @classmethod
+    def forget_template(cls):
+        if cls._template:
+            shutil.rmtree(cls._template, ignore_errors=True)
+            cls._template = None
+
+    def close(self):
+        try:
+            if self.running():
+                self.stop("immediate")
+        except ClusterError:
+            self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
