@@ -1,0 +1,236 @@
+/*
+ * link/pg_link.c - blocking conversations with PostgreSQL that end when they were told to.
+ *
+ * libpq's own blocking calls wait for as long as a frozen server likes, so everything here is sent without blocking and
+ * waited for with poll().
+ */
+#include "link/pg.h"
+
+#include "base/clock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How long we wait for a cancelled statement to admit that it was; and how many cancels may hang on frozen servers. */
+enum { CANCEL_GRACE_MS = 1000, CANCELS_MAX = 8 };
+
+struct pg_link {
+    PGconn *conn;
+    bool    broken;
+};
+
+static int64_t now_us(void) { return clock_mono_us(&clock_real); }
+
+/* 1: ready, 0: deadline passed, -1: poll itself failed. */
+static int wait_for(int fd, short events, int64_t deadline_us)
+{
+    for (;;) {
+        int64_t left_us = deadline_us - now_us();
+        if (left_us <= 0)
+            return 0;
+        int64_t       left_ms = (left_us + US_PER_MS - 1) / US_PER_MS;
+        struct pollfd p = { .fd = fd, .events = events };
+        int           n = poll(&p, 1, left_ms > 3600000 ? 3600000 : (int)left_ms);
+        if (n > 0)
+            return 1;
+        if (n < 0 && errno != EINTR)
+            return -1;
+    }
+}
+
+static enum err connect_within(PGconn *c, int64_t deadline_us, struct fault *fault)
+{
+    PostgresPollingStatusType want = PGRES_POLLING_WRITING;
+    while (PQstatus(c) != CONNECTION_BAD) {
+        int ready = wait_for(PQsocket(c), want == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_us);
+        if (ready < 0)
+            return fail(fault, ERR_IO, "cannot wait for a connection: %s", strerror(errno));
+        if (ready == 0) {
+            enum err e = fail(fault, ERR_TIMEOUT, "no answer from %.80s:%.12s in time", PQhost(c) && *PQhost(c) ? PQhost(c) : "the local socket", PQport(c));
+            fail_hint(fault, "check host and port in dsn and the firewall on the way; a frozen or overloaded server looks the same");
+            return e;
+        }
+        want = PQconnectPoll(c);
+        if (want == PGRES_POLLING_OK)
+            return pg_check_server(c, fault);
+        if (want == PGRES_POLLING_FAILED)
+            break;
+    }
+    return pg_fault_connect(c, fault);
+}
+
+enum err pg_link_open(const struct pg_link_conf *conf, int64_t deadline_us, struct pg_link **link, struct fault *fault)
+{
+    *link = NULL;
+    struct pg_params params;
+    enum err e = pg_params_init(&params, conf, fault);
+    if (e != OK)
+        return e;
+    if (conf->connect_timeout_ms > 0) {
+        int64_t own_us = now_us() + conf->connect_timeout_ms * US_PER_MS;
+        deadline_us = own_us < deadline_us ? own_us : deadline_us;
+    }
+    PGconn *c = pg_params_start(&params, fault);
+    pg_params_done(&params);
+    if (!c)
+        return ERR_LIMIT;
+    e = connect_within(c, deadline_us, fault);
+    struct pg_link *l = e == OK ? calloc(1, sizeof *l) : NULL;
+    if (!l || PQsetnonblocking(c, 1) != 0) {
+        if (e == OK)
+            e = fail(fault, ERR_LIMIT, "no memory for a connection");
+        free(l);
+        PQfinish(c);
+        return e;
+    }
+    l->conn = c;
+    *link = l;
+    return OK;
+}
+
+void pg_link_close(struct pg_link *l)
+{
+    if (!l)
+        return;
+    PQfinish(l->conn);
+    free(l);
+}
+
+bool    pg_link_alive(const struct pg_link *l) { return l && !l->broken && PQstatus(l->conn) == CONNECTION_OK; }
+PGconn *pg_link_conn(struct pg_link *l) { return l->conn; }
+int     pg_link_version(const struct pg_link *l) { return PQserverVersion(l->conn); }
+
+/* ---- giving up on a statement ---- */
+
+static atomic_int cancels_under_way;
+
+static void *cancel_thread(void *arg)
+{
+    PGcancel *cancel = arg;
+    char      ignored[256];
+    (void)PQcancel(cancel, ignored, sizeof ignored);   /* hangs on a frozen server, which is why it has its own thread */
+    PQfreeCancel(cancel);
+    atomic_fetch_sub(&cancels_under_way, 1);
+    return NULL;
+}
+
+static void ask_to_cancel(PGconn *c)
+{
+    PGcancel *cancel = PQgetCancel(c);
+    if (!cancel)
+        return;
+    pthread_t thread;
+    if (atomic_fetch_add(&cancels_under_way, 1) >= CANCELS_MAX || pthread_create(&thread, NULL, cancel_thread, cancel) != 0) {
+        atomic_fetch_sub(&cancels_under_way, 1);
+        PQfreeCancel(cancel);
+        return;
+    }
+    (void)pthread_detach(thread);
+}
+
+/* ---- statements ---- */
+
+enum { READY = 1, LATE = 0, LOST = -1 };
+
+static int flush_within(PGconn *c, int64_t deadline_us)
+{
+    for (;;) {
+        int n = PQflush(c);
+        if (n <= 0)
+            return n == 0 ? READY : LOST;
+        int ready = wait_for(PQsocket(c), POLLIN | POLLOUT, deadline_us);
+        if (ready <= 0)
+            return ready == 0 ? LATE : LOST;
+        if (!PQconsumeInput(c))
+            return LOST;
+    }
+}
+
+/* The last result of the statement; keeps reading until libpq says that it is over. */
+static int gather_within(PGconn *c, int64_t deadline_us, PGresult **last)
+{
+    for (;;) {
+        while (PQisBusy(c)) {
+            int ready = wait_for(PQsocket(c), POLLIN, deadline_us);
+            if (ready <= 0)
+                return ready == 0 ? LATE : LOST;
+            if (!PQconsumeInput(c))
+                return LOST;
+        }
+        PGresult *r = PQgetResult(c);
+        if (!r)
+            return READY;
+        PQclear(*last);
+        *last = r;
+        ExecStatusType s = PQresultStatus(r);
+        if (s == PGRES_COPY_IN || s == PGRES_COPY_OUT || s == PGRES_COPY_BOTH)
+            return LOST;   /* none of our statements copies */
+    }
+}
+
+static void brief(const char *sql, char *out, size_t size)
+{
+    (void)snprintf(out, size, "run \"%.*s%s\"", (int)size - 16, sql, strlen(sql) > size - 16 ? "..." : "");
+}
+
+enum err pg_link_query(struct pg_link *l, const char *sql, int n, const char *const *values, int64_t deadline_us, PGresult **result,
+                       struct fault *fault)
+{
+    assert(n >= 0 && n <= PG_QUERY_PARAMS_MAX);
+    *result = NULL;
+    char what[120];
+    brief(sql, what, sizeof what);
+    if (!pg_link_alive(l))
+        return fail(fault, ERR_IO, "cannot %s: the connection was lost before", what);
+    if (now_us() >= deadline_us)
+        return fail(fault, ERR_TIMEOUT, "no time left to %s", what);
+
+    PGresult *last = NULL;
+    int       how = PQsendQueryParams(l->conn, sql, n, NULL, values, NULL, NULL, 0) ? flush_within(l->conn, deadline_us) : LOST;
+    if (how == READY)
+        how = gather_within(l->conn, deadline_us, &last);
+    if (how == LATE) {
+        ask_to_cancel(l->conn);
+        int ended = gather_within(l->conn, now_us() + CANCEL_GRACE_MS * US_PER_MS, &last);
+        l->broken = ended != READY;
+        PQclear(last);
+        enum err e = fail(fault, ERR_TIMEOUT, "gave up to %s: it took longer than it was allowed to", what);
+        fail_hint(fault, "what it did must be read back");
+        return e;
+    }
+    ExecStatusType s = last ? PQresultStatus(last) : PGRES_FATAL_ERROR;
+    if (how == LOST || (s != PGRES_TUPLES_OK && s != PGRES_COMMAND_OK && s != PGRES_EMPTY_QUERY)) {
+        l->broken = how == LOST || PQstatus(l->conn) != CONNECTION_OK;
+        enum err e = pg_fault_result(l->conn, last, what, fault);
+        PQclear(last);
+        return e;
+    }
+    *result = last;
+    return OK;
+}
+
+enum err pg_link_run(struct pg_link *l, const char *sql, int64_t deadline_us, struct fault *fault)
+{
+    PGresult *r = NULL;
+    enum err  e = pg_link_query(l, sql, 0, NULL, deadline_us, &r, fault);
+    PQclear(r);
+    return e;
+}
+
+void pg_result_clear(PGresult **r)
+{
+    PQclear(*r);
+    *r = NULL;
+}
+
+const char *pg_cell(const PGresult *r, int row, int column)
+{
+    if (row >= PQntuples(r) || column >= PQnfields(r) || PQgetisnull(r, row, column))
+        return NULL;
+    return PQgetvalue(r, row, column);
+}
