@@ -1,0 +1,83 @@
+/*
+ * gate/judge.h - may this plan be carried out? A pure function: policy + question -> verdict.
+ *
+ * The rules stand in one table with stable numbers, which history quotes.  All
+ * are evaluated, so that a person sees everything that stands in the way; the
+ * decider is the sternest: reject before wait before ask before approve, and
+ * among equals the lowest number.  A plan is approved only when the ladder of
+ * modes or a person says so and no rule objects.
+ *
+ * Nothing here trusts the planner: steps are simulated from the facts, and
+ * ranges, step sizes, dependencies and memory are judged on every state on the
+ * way.  What is not known never counts as safe.
+ *
+ * The same function is asked again right before execution (at_execution).
+ */
+#ifndef GATE_JUDGE_H
+#define GATE_JUDGE_H
+
+#include "base/err.h"
+#include "base/text.h"
+#include "gate/policy.h"
+#include "model/plan.h"
+#include "model/target.h"
+#include "model/verdict.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum gate_role { ROLE_NONE, ROLE_VIEWER, ROLE_OPERATOR, ROLE_APPROVER, ROLE_ADMIN, ROLE_SYSTEM };   /* SYSTEM: Homeostat itself */
+const char *gate_role_name(enum gate_role r);
+
+enum { GATE_APPROVALS_MAX = 8 };
+
+/* A person said yes (or no) to one plan, at one version of the case, under one policy. */
+struct gate_approval {
+    char    principal[64];
+    bool    granted;                 /* false: rejected */
+    char    plan_hash[DIGEST_SIZE];
+    int64_t case_version;
+    char    policy_version[DIGEST_SIZE];
+    int64_t given_us, expires_us;    /* wall */
+};
+
+struct gate_question {
+    const struct plan         *plan;
+    const struct target_facts *facts;          /* of the plan's target; NULL: unknown, or no configured target */
+    const char                *target;         /* the case's target; NULL or empty: none */
+    enum target_mode           mode;           /* of the target; for a plan without target it is not looked at */
+    const char                *opened_by;
+    enum gate_role             opener_role;
+    int64_t                    case_version;
+    int64_t                    now_us;         /* wall */
+    bool                       at_execution;   /* the re-check right before the first effect */
+
+    bool        stopped;                       /* stop switch, global or for this target */
+    const char *stop_why;
+    const char *held_by;                       /* id of another case that has this target; NULL: nobody */
+    int         changes_last_hour;             /* applied to this target; -1: unknown */
+    int64_t     oldest_change_us;              /* wall; when the hour's first one was; 0: unknown */
+    int         restarts_last_day;             /* -1: unknown */
+    int64_t     last_rollback_us;              /* wall; 0: none */
+    double      degraded_s_last_day;           /* NAN: unknown */
+    int         failures;                      /* how often plans of this target were worse or failed, of the last 10 */
+    double      wal_bytes_per_s;               /* NAN: unknown; the worst is assumed */
+
+    int                  approvals;
+    struct gate_approval approval[GATE_APPROVALS_MAX];
+};
+
+void gate_question_init(struct gate_question *q);   /* everything unknown */
+
+/* Pure. v is filled completely. */
+void gate_judge(const struct policy *policy, const struct gate_question *q, struct gate_verdict *v);
+
+json_t *gate_verdict_json(const struct gate_verdict *v);
+
+/* The rules: numbers, what they may answer, text. */
+void gate_rules_print(struct text *out);            /* for `homeostat rules` */
+json_t *gate_rules_json(void);
+MUST_CHECK enum err gate_rules_check(struct fault *fault);
+
+#endif

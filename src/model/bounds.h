@@ -1,0 +1,60 @@
+/*
+ * model/bounds.h - how far one may go, in numbers: the part of the policy that
+ * planners keep to and the gate enforces, and the estimates both use.
+ *
+ * The planner uses it to propose what has a chance; the gate computes the same
+ * from the plan alone and trusts no planner.
+ */
+#ifndef MODEL_BOUNDS_H
+#define MODEL_BOUNDS_H
+
+#include "base/err.h"
+#include "model/knob.h"
+#include "model/target.h"
+
+#include <stdbool.h>
+
+struct knob_limit {
+    bool   allowed;
+    double lo, hi;                  /* base units; NAN: the catalogue's */
+};
+
+struct bounds {
+    double step_ratio;              /* largest share of the current value one step may change: 0.20 */
+    double memory_fraction;         /* of min(machine, cgroup) that the server may need at worst */
+    double sessions_factor;         /* expected sessions = this x highest number observed, at most max_connections */
+    double nodes_per_session;       /* sort and hash nodes that use work_mem at the same time */
+    double session_bytes;           /* a backend's own memory */
+    double work_mem_total_bytes;    /* work_mem x max_connections stays below */
+    bool   half_of_cache_size;      /* shared_buffers at most half of effective_cache_size */
+    double disk_fraction;           /* of the free disk that WAL may grow into */
+    double recovery_max_s;          /* crash recovery may take this long */
+    double replay_bytes_per_s;      /* how fast WAL is replayed, when nothing better is known */
+    bool   restart_allowed;         /* at all; windows are the gate's business */
+    struct knob_limit knob[KNOB_COUNT];
+};
+
+/* Cautious values; durability knobs, standby-ordered knobs and huge_pages are not allowed. */
+void bounds_default(struct bounds *b);
+
+/* A configuration: what is in force, and then what would be after a change. NAN: unknown. */
+struct knob_state { double value[KNOB_COUNT]; };
+void knob_state_of(struct knob_state *s, const struct target_facts *f);
+
+/* What the server may need at worst, in bytes; a part that is NAN is unknown and makes the total unknown. */
+struct footprint {
+    double shared, work, maintenance, wal, sessions, total;
+    double expected_sessions;
+    double bound;                   /* memory_fraction x memory */
+};
+void footprint_of(const struct knob_state *s, const struct target_facts *f, const struct bounds *b, struct footprint *out);
+/* "shared_buffers 614MB + 22 sessions x ... = 912MB of at most 921MB" Returns out. */
+char *footprint_text(const struct footprint *p, char *out, size_t size);
+
+/* Crash recovery in seconds: WAL that may have to be replayed / replay speed. wal_bytes_per_s NAN: assume the worst. */
+double recovery_estimate_s(const struct knob_state *s, const struct bounds *b, double wal_bytes_per_s);
+
+/* Bytes that WAL may come to occupy (max_wal_size, and what slots may keep); INFINITY when slots keep without a limit. */
+double wal_disk_bytes(const struct knob_state *s, const struct target_facts *f);
+
+#endif

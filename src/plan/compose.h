@@ -1,0 +1,41 @@
+/*
+ * plan/compose.h - from a proposal to a ChangePlan (model/plan.h): which steps, how large, in which order.
+ *
+ * Reloadable numbers move by at most step_ratio of the current value per step
+ * (x1.2 up, x0.8 down), never past target or range; all of them move in
+ * parallel, one postgres.set per step.  Knobs that need a restart go together,
+ * in one postgres.restart, which comes last and carries the last step of the
+ * reloadable ones with it: what can be taken back by a reload is tried first,
+ * and nothing is watched while the cache is cold.
+ *
+ * A reloadable knob whose road is longer than the plan may be keeps going in
+ * the direction of its target as far as PLAN_STEPS_MAX steps allow; the plan's
+ * "why" says so.  A rising knob that another needs first (max_wal_size before
+ * min_wal_size, effective_cache_size before shared_buffers) is no special case:
+ * every intermediate configuration keeps to the dependencies of the catalogue,
+ * or the composer refuses.
+ */
+#ifndef PLAN_COMPOSE_H
+#define PLAN_COMPOSE_H
+
+#include "base/err.h"
+#include "plan/planner.h"
+
+#include <jansson.h>
+
+struct compose_how {
+    const char *target;        /* configured name of the target */
+    double      step_ratio;    /* 0.20 */
+    int         watch_s;       /* per step */
+    int         timeout_s;     /* per postgres.set, >= 10 */
+    int         restart_timeout_s;
+};
+
+/* A new reference in *plan. ERR_STATE when nothing would change, ERR_INPUT for a proposal that does not fit the facts. */
+MUST_CHECK enum err compose_plan(const struct proposal *p, const struct target_facts *f, const struct compose_how *how,
+                                 json_t **plan, struct fault *fault);
+
+/* The next value on the road from -> target (which may be reached). Equal to from when no step is possible. */
+double compose_step(const struct knob *k, double from, double target, double ratio);
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * plan/planner.h - ask what to try next, tell how it went.
+ *
+ * A planner is a pure function of its seed, of what it was told, and of what is
+ * seen now: asking changes nothing, and asking twice answers twice the same.
+ * After a restart the engine makes a planner from the same seed and tells it
+ * all stored outcomes again, in order; it then stands where it stood.
+ *
+ * The kind "ladder" is the tuner of this file set: rule of thumb, ladders,
+ * symptoms, then a seeded search around what is in force.  Other kinds
+ * (Bayesian optimisation, reinforcement learning) come behind the same table.
+ *
+ *     planner_new("ladder", seed, &p, fault);
+ *     for each stored outcome:   planner_tell(p, &proposal, outcome, effect, fault);
+ *     e = planner_ask(p, &view, &proposal, fault);      ERR_MISSING: nothing is left to try, the fault says why
+ *     compose_plan(&proposal, facts, &how, &json, fault);   -> plan/compose.h
+ *     ... gate, act, verify ...
+ *     planner_tell(p, &proposal, TOLD_BETTER, verdict.effect, fault);
+ */
+#ifndef PLAN_PLANNER_H
+#define PLAN_PLANNER_H
+
+#include "base/err.h"
+#include "model/bounds.h"
+#include "model/knob.h"
+#include "model/sample.h"
+#include "model/target.h"
+#include "model/verdict.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { PROPOSAL_CHANGES_MAX = 24, PROPOSAL_TITLE_SIZE = 160, PROPOSAL_WHY_SIZE = 800, TOLD_MAX = 2000 };
+
+struct proposed_change { enum knob_id knob; double to; };   /* base units */
+
+struct proposal {
+    char                   planner[32];                 /* which kind, and which of its proposers: "ladder/big-step" */
+    char                   title[PROPOSAL_TITLE_SIZE];  /* "shared_buffers 128MB -> 614MB, max_wal_size 1GB -> 4GB and 6 more" */
+    char                   why[PROPOSAL_WHY_SIZE];      /* sentences for a person */
+    int                    changes;
+    struct proposed_change change[PROPOSAL_CHANGES_MAX];
+    bool                   needs_restart;
+    enum verify_class      verify;                      /* the strictest among the knobs */
+};
+
+enum told { TOLD_BETTER, TOLD_WORSE, TOLD_UNDECIDED, TOLD_EQUIVALENT,
+            TOLD_REFUSED,      /* the gate or a person said no */
+            TOLD_FAILED,       /* it could not be applied, a guard tripped while it was, or the server did not start */
+            TOLD_COUNT };
+const char *told_name(enum told t);
+bool        told_parse(const char *text, enum told *t);
+enum told   told_of(enum outcome o);
+
+/* What a planner sees. Everything is borrowed for the call. */
+struct planner_view {
+    const struct target_facts *facts;
+    const struct window       *window;   /* recent ones of the configuration in force, oldest first */
+    int                        windows;  /* may be 0: then only the machine speaks */
+    const struct bounds       *bounds;   /* the policy's numbers */
+};
+
+struct planner;
+
+/* "ladder" (default for NULL). ERR_MISSING for a kind that is not there. */
+MUST_CHECK enum err planner_new(const char *kind, uint64_t seed, struct planner **p, struct fault *fault);
+void                planner_free(struct planner *p);
+
+/* ERR_MISSING: nothing left to try; ERR_UNKNOWN: what it would have to know is unknown; the fault's text is for people. */
+MUST_CHECK enum err planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *fault);
+/* effect: log ratio, + is better; NAN when there is none. ERR_LIMIT after TOLD_MAX. */
+MUST_CHECK enum err planner_tell(struct planner *p, const struct proposal *proposal, enum told told, double effect, struct fault *fault);
+
+/* A proposal goes into its plan as the member "proposal" and comes back from there. */
+json_t             *proposal_json(const struct proposal *p);
+MUST_CHECK enum err proposal_parse(const json_t *json, struct proposal *p, struct fault *fault);
+
+/* What a kind of planner is. */
+struct planner_told { struct proposal proposal; enum told told; double effect; };
+struct planner_kind {
+    const char *name, *text;
+    enum err (*ask)(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view,
+                    struct proposal *out, struct fault *fault);
+};
+extern const struct planner_kind planner_ladder;
+
+#endif
