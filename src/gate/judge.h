@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "gate/policy.h"
 #include "model/plan.h"
+#include "model/principal.h"
 #include "model/target.h"
 #include "model/verdict.h"
 
@@ -27,14 +28,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum gate_role { ROLE_NONE, ROLE_VIEWER, ROLE_OPERATOR, ROLE_APPROVER, ROLE_ADMIN, ROLE_SYSTEM };   /* SYSTEM: Homeostat itself */
-const char *gate_role_name(enum gate_role r);
-
 enum { GATE_APPROVALS_MAX = 8 };
 
 /* A person said yes (or no) to one plan, at one version of the case, under one policy. */
 struct gate_approval {
-    char    principal[64];
+    struct principal by;
     bool    granted;                 /* false: rejected */
     char    plan_hash[DIGEST_SIZE];
     int64_t case_version;
@@ -47,8 +45,7 @@ struct gate_question {
     const struct target_facts *facts;          /* of the plan's target; NULL: unknown, or no configured target */
     const char                *target;         /* the case's target; NULL or empty: none */
     enum target_mode           mode;           /* of the target; for a plan without target it is not looked at */
-    const char                *opened_by;
-    enum gate_role             opener_role;
+    struct principal           opener;         /* of the case; Homeostat itself: "engine" with ROLE_OPERATOR */
     int64_t                    case_version;
     int64_t                    now_us;         /* wall */
     bool                       at_execution;   /* the re-check right before the first effect */

@@ -124,12 +124,12 @@ MUST_CHECK enum err knob_parse(const struct knob *k, const char *text, double *v
 char *knob_format(const struct knob *k, double value, char *out, size_t size);
 /* To the nearest value that has a text: whole base units, six digits. */
 double knob_round(const struct knob *k, double value);
-bool   knob_same(const struct knob *k, double a, double b);
+bool   knob_equal(const struct knob *k, double a, double b);
 
 /* What is in force: ERR_MISSING when pg_settings did not show it, ERR_STATE when its unit is not the table's (other block size). */
 MUST_CHECK enum err knob_current(const struct knob *k, const struct target_facts *f, double *value, struct fault *fault);
 /* The server's own default (boot_val). */
-MUST_CHECK enum err knob_default(const struct knob *k, const struct target_facts *f, double *value, struct fault *fault);
+MUST_CHECK enum err knob_boot(const struct knob *k, const struct target_facts *f, double *value, struct fault *fault);
 
 /* The range on this machine and this server. ERR_UNKNOWN when it depends on something that is not known. */
 MUST_CHECK enum err knob_range(const struct knob *k, const struct target_facts *f, double *lo, double *hi, struct fault *fault);
