@@ -29,6 +29,15 @@ struct setting {
     char min[32], max[32];
 };
 
+/* ALTER ROLE ... SET or ALTER DATABASE ... SET: it wins over the configuration file for those sessions. */
+struct setting_override {
+    char name[SETTING_NAME_SIZE];
+    char value[SETTING_VALUE_SIZE];
+    char role[64], database[64];         /* empty: every one */
+};
+
+enum { OVERRIDES_MAX = 64 };
+
 /* The machine and the server as they are now; the bounds of every plan come from here. */
 struct target_facts {
     char     name[64];
@@ -54,6 +63,21 @@ struct target_facts {
     int      standbys, slots;
     int      settings;
     struct setting setting[SETTINGS_MAX];
+
+    /* how it is known, and what else is */
+    int64_t  read_wall_us;               /* when these facts were read; 0: never */
+    char     local_why[200];             /* the proof, or why there is none */
+    char     owner_why[160];             /* what gave the owner away */
+    char     system_identifier[24];      /* another one at the same address is another database; empty: not visible */
+    int      timeline;                   /* goes up with each promotion; 0: unknown */
+    bool     settings_complete;          /* false: the role may not see every row of pg_settings */
+    bool     host_readable;              /* local, and the machine's metrics can be read */
+    double   cpus_limit;                 /* CPU quota in cores, before rounding; NAN: none or unknown */
+    double   memory_used_bytes;          /* without page cache, when the facts were read; NAN: unknown */
+    double   slots_retained_bytes;       /* WAL kept back by the slot that is furthest behind; NAN: unknown */
+    double   wal_disk_free_bytes;        /* where pg_wal lies; NAN: unknown */
+    int      overrides;                  /* -1: unknown */
+    struct setting_override override[OVERRIDES_MAX];
 };
 
 const struct setting *target_setting(const struct target_facts *f, const char *name);   /* NULL: not there */
