@@ -17,10 +17,10 @@
 #ifndef ACT_ADAPTER_H
 #define ACT_ADAPTER_H
 
+#include "act/target.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "model/plan.h"
-#include "model/target.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -70,5 +70,28 @@ struct act_adapter {
 
 /* NULL when no adapter in this build handles the action. */
 const struct act_adapter *act_adapter_for(enum plan_action action);
+
+/* ---- more than one step at a time ---- */
+
+struct act_done_step {               /* a step of which the snapshot is known */
+    const struct plan_step *step;
+    const json_t           *snapshot;
+};
+
+/*
+ * state_folder/undo/<case_id>.sh: puts all steps back, last one first, without Homeostat and without a running server.  On disk
+ * (fsynced, mode 0700) when this returns OK; written again, whole, as more steps are probed.  path may be NULL.
+ */
+MUST_CHECK enum err act_undo_script_write(const struct act_context *c, const char *case_id, const struct act_done_step *steps, int n,
+                                          char *path, size_t path_size, struct fault *fault);
+
+/*
+ * VERIFYING: switch between incumbent (the snapshots) and candidate (the steps) in one batch and one reload.  Only steps with
+ * the action postgres.set are touched; an entry that holds neither value is somebody else's: ERR_CONFLICT, nothing is written.
+ */
+void act_pg_toggle(const struct act_context *c, const struct act_done_step *steps, int n, bool candidate, struct act_report *report);
+
+/* CHECKPOINT, for windows that must carry their own cost. Changes no setting, so it needs no fence. */
+MUST_CHECK enum err act_pg_checkpoint(const struct act_context *c, struct fault *fault);
 
 #endif
