@@ -16,8 +16,9 @@ static const char *const event_names[CASE_EVENT_COUNT] = {
 };
 
 static const char *const phase_names[RUN_PHASE_COUNT] = {
-    [RUN_IDLE] = "idle", [RUN_DOING] = "doing", [RUN_DONE] = "done",
-    [RUN_UNDOING] = "undoing", [RUN_TOGGLING] = "toggling", [RUN_UNKNOWN] = "unknown",
+    [RUN_IDLE] = "idle", [RUN_PREPARING] = "preparing", [RUN_PROBING] = "probing", [RUN_DOING] = "doing",
+    [RUN_WATCHING] = "watching", [RUN_DONE] = "done", [RUN_TO_INCUMBENT] = "to_incumbent",
+    [RUN_TO_CANDIDATE] = "to_candidate", [RUN_UNDOING] = "undoing", [RUN_UNDONE] = "undone", [RUN_UNKNOWN] = "unknown",
 };
 
 const char *case_state_name(enum case_state s) { return (unsigned)s < CASE_STATE_COUNT ? state_names[s] : "?"; }

@@ -50,14 +50,21 @@ enum case_event {
 
 /* How far the approved plan has got. One action is under way at most. */
 enum run_phase {
-    RUN_IDLE,       /* nothing has been touched, or everything has been put back */
-    RUN_DOING,      /* the intent of step `step` is recorded; its result is not */
-    RUN_DONE,       /* steps 0..step-1 are done and read back */
-    RUN_UNDOING,    /* the intent to undo is recorded; its result is not */
-    RUN_TOGGLING,   /* VERIFYING only: switching between incumbent and candidate */
-    RUN_UNKNOWN,    /* a result was lost and no witness could tell */
+    RUN_IDLE,           /* nothing has been touched */
+    RUN_PREPARING,      /* everything is being looked at; the undo script is being written */
+    RUN_PROBING,        /* looking at step `step` once more, right before it */
+    RUN_DOING,          /* the intent of step `step` is recorded; its result is not */
+    RUN_WATCHING,       /* steps below `step` are in force; the guards are watched for a while */
+    RUN_DONE,           /* every step is done and read back */
+    RUN_TO_INCUMBENT,   /* VERIFYING: on the way back to the incumbent, for comparison */
+    RUN_TO_CANDIDATE,   /* VERIFYING: on the way to the candidate again */
+    RUN_UNDOING,        /* the intent to undo is recorded; its result is not */
+    RUN_UNDONE,         /* what was there before is in force again, read back */
+    RUN_UNKNOWN,        /* a result was lost and no witness could tell */
     RUN_PHASE_COUNT
 };
+
+enum case_driver { DRIVER_PERSON, DRIVER_ENGINE };   /* who takes the next step: API calls, or the engine by itself */
 
 enum { CASE_TITLE_SIZE = 200, CASE_NAME_SIZE = 64, CASE_PLANS_MAX = 3 };
 
@@ -71,10 +78,15 @@ struct casefile {
     int64_t         version;                   /* 1 at birth; +1 with each transition */
     int             plans_tried;
     bool            in_force_is_proven;        /* what the target runs with was read back */
+    enum case_driver driver;
     enum run_phase  phase;
     int             step;                      /* next step to do; steps below it are in force */
     int             steps;                     /* of the current plan */
-    char            action_id[ID_SIZE];        /* the action under way; empty in RUN_IDLE and RUN_DONE */
+    int             attempts;                  /* at the action under way, after the first */
+    bool            candidate_in_force;        /* RUN_DONE: which side a comparison is on */
+    bool            put_back;                  /* somebody or something wants it undone as soon as possible */
+    int64_t         action;                    /* number of the action under way, 0 for none: results of others are ignored */
+    int64_t         actions;                   /* given out so far */
     char            plan_id[ID_SIZE];          /* the current plan; empty before the first */
     char            plan_hash[DIGEST_SIZE];
     int64_t         deadline_us;               /* wall; when ON_DEADLINE falls due; 0 only in CLOSED */
