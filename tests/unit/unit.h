@@ -12,8 +12,10 @@
 #define assert_ok(call, fault)                                              \
     do {                                                                    \
         enum err code_ = (call);                                            \
-        if (code_ != OK)                                                    \
-            fail_msg("%s: %s (%s)", #call, (fault)->text, err_name(code_)); \
+        if (code_ != OK) {                                                  \
+            print_error("%s: %s (%s)\n", #call, (fault)->text, err_name(code_)); \
+            _fail(__FILE__, __LINE__);                                      \
+        }                                                                   \
     } while (0)
 
 #endif
