@@ -1,0 +1,94 @@
+/* conf/tokens.c - who may use the web: lines of "roles name token", of which only digests are kept. */
+#include "conf/daemon.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define LINE_MAX_BYTES 1024u
+
+static const struct { const char *name; enum daemon_role role; } roles[] = {
+    { "viewer", DAEMON_VIEWER }, { "operator", DAEMON_OPERATOR }, { "approver", DAEMON_APPROVER }, { "admin", DAEMON_ADMIN },
+};
+
+static enum err roles_parse(char *words, unsigned line, unsigned *out, struct fault *fault)
+{
+    *out = 0;
+    for (char *save = NULL, *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+        size_t i = 0;
+        while (i < sizeof roles / sizeof roles[0] && strcmp(roles[i].name, w) != 0)
+            i++;
+        if (i == sizeof roles / sizeof roles[0]) {
+            (void)fail(fault, ERR_INPUT, "line %u of the tokens begins with no role", line);
+            fail_hint(fault, "Write `roles name token`; roles are viewer, operator, approver and admin, parted by commas.");
+            return ERR_INPUT;
+        }
+        *out |= (unsigned)roles[i].role;
+    }
+    return *out ? OK : fail(fault, ERR_INPUT, "line %u of the tokens has no role", line);
+}
+
+static enum err digest_of(const char *token, unsigned line, char out[DIGEST_SIZE], struct fault *fault)
+{
+    static const char prefix[] = "sha256:";
+    size_t            n = strlen(token);
+    if (strncmp(token, prefix, sizeof prefix - 1) == 0) {
+        token += sizeof prefix - 1;
+        if (strlen(token) != DIGEST_SIZE - 1 || strspn(token, "0123456789abcdef") != DIGEST_SIZE - 1)
+            return fail(fault, ERR_INPUT, "line %u of the tokens: after sha256: 64 lower-case hex digits are wanted", line);
+        memcpy(out, token, DIGEST_SIZE);
+        return OK;
+    }
+    if (n < DAEMON_TOKEN_LEAST) {
+        (void)fail(fault, ERR_INPUT, "line %u of the tokens: the token is shorter than %u characters", line, DAEMON_TOKEN_LEAST);
+        fail_hint(fault, "Make one with `openssl rand -hex 32`.");
+        return ERR_INPUT;
+    }
+    digest_hex(token, n, out);
+    return OK;
+}
+
+static enum err line_parse(char *text, unsigned line, struct daemon_token *out, struct fault *fault)
+{
+    char *save = NULL, *words = strtok_r(text, " \t\r", &save), *name = strtok_r(NULL, " \t\r", &save), *token = strtok_r(NULL, " \t\r", &save);
+    if (!token || strtok_r(NULL, " \t\r", &save)) {
+        (void)fail(fault, ERR_INPUT, "line %u of the tokens does not have three words", line);
+        fail_hint(fault, "Write `roles name token`, e.g. `operator,approver alice ` and 32 characters or more.");
+        return ERR_INPUT;
+    }
+    if (!text_copy(out->name, sizeof out->name, name) || name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@-")] != '\0')
+        return fail(fault, ERR_INPUT, "line %u of the tokens: a name has at most 47 letters, digits and ._@-", line);
+    enum err e = roles_parse(words, line, &out->roles, fault);
+    return e == OK ? digest_of(token, line, out->digest, fault) : e;
+}
+
+enum err daemon_tokens_parse(const char *contents, struct daemon_token *out, size_t max, size_t *count, struct fault *fault)
+{
+    char     text[LINE_MAX_BYTES];
+    unsigned line = 0;
+    enum err e = OK;
+    *count = 0;
+    for (const char *s = contents; *s && e == OK;) {
+        size_t n = strcspn(s, "\n");
+        line++;
+        const char *next = s + n + (s[n] == '\n');
+        if (n >= sizeof text)
+            return fail(fault, ERR_INPUT, "line %u of the tokens is too long", line);
+        memcpy(text, s, n);
+        text[n] = '\0';
+        s = next;
+        const char *first = text + strspn(text, " \t\r");
+        if (*first == '#' || *first == '\0')
+            continue;
+        if (*count == max)
+            return fail(fault, ERR_LIMIT, "more than %zu tokens", max);
+        e = line_parse(text, line, &out[*count], fault);
+        for (size_t i = 0; e == OK && i < *count; i++)
+            if (strcmp(out[i].digest, out[*count].digest) == 0)
+                e = fail(fault, ERR_INPUT, "line %u of the tokens has the token of %s", line, out[i].name);
+        *count += e == OK;
+    }
+    explicit_bzero(text, sizeof text);
+    if (e == OK && *count == 0)
+        e = fail(fault, ERR_INPUT, "there is no token in the file");
+    return e;
+}
