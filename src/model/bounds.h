@@ -54,7 +54,7 @@ char *footprint_text(const struct footprint *p, char *out, size_t size);
 /* Crash recovery in seconds: WAL that may have to be replayed / replay speed. wal_bytes_per_s NAN: assume the worst. */
 double recovery_estimate_s(const struct knob_state *s, const struct bounds *b, double wal_bytes_per_s);
 
-/* Bytes that WAL may come to occupy (max_wal_size, and what slots may keep); INFINITY when slots keep without a limit. */
-double wal_disk_bytes(const struct knob_state *s, const struct target_facts *f);
+/* Bytes that WAL may come to occupy: max_wal_size and what slots may keep. *unlimited: a slot may keep without a limit. */
+double wal_disk_bytes(const struct knob_state *s, const struct target_facts *f, bool *unlimited);
 
 #endif

@@ -50,6 +50,8 @@ enum knob_id {
     /* known so that they can be guarded; no planner proposes them */
     KNOB_MAX_WAL_SENDERS, KNOB_MAX_PREPARED_TRANSACTIONS, KNOB_MAX_LOCKS_PER_TRANSACTION,
     KNOB_MAX_SLOT_WAL_KEEP_SIZE, KNOB_FSYNC, KNOB_FULL_PAGE_WRITES, KNOB_SYNCHRONOUS_COMMIT,
+    /* newer servers */
+    KNOB_IO_WORKERS,
     KNOB_COUNT
 };
 
@@ -115,6 +117,8 @@ static inline const struct knob *knob_at(enum knob_id id) { return &knobs[id]; }
 bool knob_applies(const struct knob *k, const struct target_facts *f);
 /* Needs a restart on this server? (autovacuum_max_workers became reloadable in 18) */
 bool knob_needs_restart(const struct knob *k, const struct target_facts *f);
+/* How it moves on this server. */
+enum knob_rule knob_rule_on(const struct knob *k, const struct target_facts *f);
 /* The meaning of a special value, NULL for an ordinary one. */
 const struct knob_special *knob_special_of(const struct knob *k, double value);
 

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 #undef fail
+#undef fail_msg
+#define fail_msg(...) (print_error(__VA_ARGS__), print_error("\n"), _fail(__FILE__, __LINE__))
 
 #define assert_ok(call, fault)                                              \
     do {                                                                    \

@@ -1,0 +1,84 @@
+/* model/bounds.c - the estimates that planners and the gate share. */
+#include "model/bounds.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define MIB 1048576.0
+
+void bounds_default(struct bounds *b)
+{
+    *b = (struct bounds){
+        .step_ratio = 0.20,
+        .memory_fraction = 0.90,
+        .sessions_factor = 2,
+        .nodes_per_session = 1,
+        .session_bytes = 4 * MIB,
+        .work_mem_total_bytes = 4096 * MIB,
+        .half_of_cache_size = true,
+        .disk_fraction = 0.25,
+        .recovery_max_s = 90,
+        .replay_bytes_per_s = 40 * MIB,
+        .restart_allowed = false,
+    };
+    for (int i = 1; i < KNOB_COUNT; i++)
+        b->knob[i] = (struct knob_limit){ .allowed = (knobs[i].flags & KNOB_TUNED) != 0, .lo = (double)NAN, .hi = (double)NAN };
+}
+
+void knob_state_of(struct knob_state *s, const struct target_facts *f)
+{
+    s->value[KNOB_NONE] = (double)NAN;
+    for (int i = 1; i < KNOB_COUNT; i++)
+        if (knob_current(&knobs[i], f, &s->value[i], NULL) != OK)
+            s->value[i] = (double)NAN;
+}
+
+static double bytes_of(const struct knob_state *s, enum knob_id id) { return s->value[id] * knob_unit_bytes(&knobs[id]); }
+
+/* fmin() prefers a number to NAN; here what is unknown must stay unknown. */
+static double least(double a, double b) { return isnan(a) || isnan(b) ? (double)NAN : fmin(a, b); }
+
+static double expected_sessions(const struct knob_state *s, const struct target_facts *f, const struct bounds *b)
+{
+    double most = s->value[KNOB_MAX_CONNECTIONS];
+    if (f->peak_sessions <= 0)
+        return most;   /* never observed: all of them may come */
+    return least(most, ceil(b->sessions_factor * f->peak_sessions));
+}
+
+void footprint_of(const struct knob_state *s, const struct target_facts *f, const struct bounds *b, struct footprint *out)
+{
+    double vacuum = s->value[KNOB_AUTOVACUUM_WORK_MEM] < 0 ? bytes_of(s, KNOB_MAINTENANCE_WORK_MEM) : bytes_of(s, KNOB_AUTOVACUUM_WORK_MEM);
+    *out = (struct footprint){ .expected_sessions = expected_sessions(s, f, b) };
+    out->shared = bytes_of(s, KNOB_SHARED_BUFFERS);
+    out->work = out->expected_sessions * bytes_of(s, KNOB_WORK_MEM) * b->nodes_per_session * s->value[KNOB_HASH_MEM_MULTIPLIER];
+    out->maintenance = s->value[KNOB_AUTOVACUUM_MAX_WORKERS] * vacuum;
+    out->wal = s->value[KNOB_WAL_BUFFERS] < 0 ? least(out->shared / 32, 16 * MIB) : bytes_of(s, KNOB_WAL_BUFFERS);
+    out->sessions = out->expected_sessions * b->session_bytes;
+    out->total = out->shared + out->work + out->maintenance + out->wal + out->sessions;
+    out->bound = b->memory_fraction * f->memory_bytes;
+}
+
+char *footprint_text(const struct footprint *p, char *out, size_t size)
+{
+    (void)snprintf(out, size, "shared_buffers %.0f MB + %.0f sessions x sorts and hashes %.0f MB + autovacuum %.0f MB + WAL buffers %.0f MB + backends %.0f MB = %.0f MB of at most %.0f MB",
+                   p->shared / MIB, p->expected_sessions, p->work / MIB, p->maintenance / MIB, p->wal / MIB, p->sessions / MIB, p->total / MIB, p->bound / MIB);
+    return out;
+}
+
+double recovery_estimate_s(const struct knob_state *s, const struct bounds *b, double wal_bytes_per_s)
+{
+    double most = bytes_of(s, KNOB_MAX_WAL_SIZE);
+    if (!isnan(wal_bytes_per_s) && !isnan(most)) {
+        double cycle = s->value[KNOB_CHECKPOINT_TIMEOUT] * (1 + s->value[KNOB_CHECKPOINT_COMPLETION_TARGET]);
+        most = least(most, wal_bytes_per_s * cycle);
+    }
+    return most / b->replay_bytes_per_s;
+}
+
+double wal_disk_bytes(const struct knob_state *s, const struct target_facts *f, bool *unlimited)
+{
+    double keep = s->value[KNOB_MAX_SLOT_WAL_KEEP_SIZE];
+    *unlimited = f->slots > 0 && !(keep >= 0);
+    return bytes_of(s, KNOB_MAX_WAL_SIZE) + (f->slots > 0 && keep >= 0 ? bytes_of(s, KNOB_MAX_SLOT_WAL_KEEP_SIZE) : 0);
+}
