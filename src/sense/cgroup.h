@@ -10,12 +10,13 @@
 
 enum { CGROUP_LEVELS_MAX = 12, CGROUP_PATH = 512, CGROUP_MOUNTS_MAX = 16 };
 
-enum cgroup_controller { CGROUP_MEMORY, CGROUP_CPU, CGROUP_CPUACCT, CGROUP_CONTROLLERS };
+enum cgroup_controller { CGROUP_MEMORY, CGROUP_CPU, CGROUP_CPUACCT, CGROUP_PRESSURE, CGROUP_CONTROLLERS };
 
 /* The folders of one controller, leaf first. version 0: not mounted or not visible. */
 struct cgroup_folders {
     int  version;
     int  levels;
+    int  top;                            /* folder[i] + top is the group's path below the mount point */
     char folder[CGROUP_LEVELS_MAX][CGROUP_PATH];
 };
 

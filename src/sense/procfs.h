@@ -26,9 +26,9 @@ double proc_stat_boot_time(const char *text);            /* seconds since 1970 *
 struct mem_info { double total, used, available; };
 bool proc_meminfo(const char *text, struct mem_info *m);
 
-/* /proc/diskstats, the line of one device. Times in milliseconds; they wrap at 2^32. */
+/* /sys/dev/block/<major>:<minor>/stat: the same numbers as the device's line in /proc/diskstats. busy_ms wraps at 2^32. */
 struct disk_counts { double reads, read_bytes, writes, write_bytes, busy_ms; };
-bool proc_diskstats(const char *text, unsigned major, unsigned minor, struct disk_counts *d);
+bool proc_disk_stat(const char *text, struct disk_counts *d);
 
 /* /proc/net/dev: sum over the interfaces that want() says yes to. */
 struct net_counts { double rx_bytes, tx_bytes; int interfaces; };
