@@ -1,6 +1,9 @@
 -- Consistency conditions 1 to 4 (clause 3.3.2). Each statement answers how many things it looked at, how many of them violate
 -- the condition, and the first violation in words.
 
+-- name: load_begin_snapshot
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+
 -- name: load_check_1
 SELECT count(*), count(*) FILTER (WHERE wrong),
        min('warehouse ' || w_id || ': w_ytd is ' || w_ytd || ', its districts sum to ' || coalesce(total::text, 'nothing')) FILTER (WHERE wrong)

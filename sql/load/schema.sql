@@ -31,8 +31,9 @@ CREATE TABLE stock (
     s_dist_08 char(24) NOT NULL, s_dist_09 char(24) NOT NULL, s_dist_10 char(24) NOT NULL, s_ytd bigint NOT NULL, s_order_cnt integer NOT NULL,
     s_remote_cnt integer NOT NULL, s_data varchar(50) NOT NULL);
 
+-- Without CASCADE: what somebody hung on them stops us.
 -- name: load_drop_tables
-DROP TABLE IF EXISTS warehouse, district, customer, history, new_order, orders, order_line, item, stock CASCADE;
+DROP TABLE IF EXISTS warehouse, district, customer, history, new_order, orders, order_line, item, stock;
 
 -- name: load_find_tables
 SELECT c.relname
@@ -88,9 +89,5 @@ SELECT set_config('homeostat_load.mark', $1, false);
 -- name: load_write_mark
 DO $$ BEGIN EXECUTE format('COMMENT ON TABLE customer IS %L', current_setting('homeostat_load.mark')); END $$;
 
--- name: load_count_warehouses
-SELECT count(*), coalesce(min(w_id), 0), coalesce(max(w_id), 0) FROM warehouse;
-
 -- name: load_server_limits
-SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int, pg_is_in_recovery(),
-       current_setting('server_version');
+SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int, pg_is_in_recovery();

@@ -2,6 +2,9 @@
 -- Hot rows are touched late and in one order everywhere (stock before district; customer, district, warehouse), so that they are
 -- held briefly and deadlocks stay rare.
 
+-- name: load_set_isolation
+SELECT set_config('default_transaction_isolation', $1, false);
+
 -- name: load_begin
 BEGIN;
 -- name: load_commit

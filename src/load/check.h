@@ -1,0 +1,11 @@
+/*
+ * load/check.h - the subcommand check: TPC-C's consistency conditions 1 to 4 (clause 3.3.2), in one snapshot.
+ */
+#ifndef LOAD_CHECK_H
+#define LOAD_CHECK_H
+
+#include "load/options.h"
+
+int load_check(const struct load_options *o);   /* 0 all hold, 1 a violation or a failure, 2 wrong usage */
+
+#endif

@@ -1,0 +1,56 @@
+/* load/main.c - homeostat-load: a TPC-C load of our own, so that tuning can be shown and proven on any machine. */
+#include "load/check.h"
+#include "load/options.h"
+#include "load/populate.h"
+#include "load/run.h"
+
+#include <string.h>
+
+static const struct load_command commands[] = {
+    { "load", "Make the nine TPC-C tables and fill them, with COPY and several connections; keys, indexes and statistics come last.",
+      " dsn warehouses threads seed foreign-keys force ", load_populate },
+    { "run", "Run the five TPC-C transactions and report throughput and latency, as fast as the clients can (closed loop) or at a given rate (open loop).",
+      " dsn clients duration warmup rate queue think-time report-every json listen seed isolation warehouses timeout grace ", load_run },
+    { "check", "Check TPC-C's consistency conditions 1 to 4. Exit status 1 when one is violated.", " dsn output json ", load_check },
+};
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+static void usage(FILE *out)
+{
+    fputs("usage: homeostat-load COMMAND [options]\n\n", out);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-6s %s\n", commands[i].name, commands[i].summary);
+    fputs("\nhomeostat-load COMMAND --help tells a command's options.\n", out);
+}
+
+static int run_command(const struct load_command *command, int argc, char **argv)
+{
+    struct load_options o;
+    struct fault        fault = { 0 };
+    bool                help;
+    load_options_init(&o);
+    enum err code = load_options_parse(command, argc, argv, &o, &help, &fault);
+    if (code != OK)
+        return load_options_complain(code, &fault);
+    if (help) {
+        load_options_help(command, stdout);
+        return 0;
+    }
+    return command->run(&o);
+}
+
+int main(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "";
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+        usage(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(word, commands[i].name) == 0)
+            return run_command(&commands[i], argc - 2, argv + 2);
+    if (*word)
+        fprintf(stderr, "homeostat-load: there is no command %s\n", word);
+    usage(stderr);
+    return 2;
+}

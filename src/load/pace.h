@@ -1,0 +1,47 @@
+/*
+ * load/pace.h - open loop: when transactions are due, whether or not anybody has time for them.
+ *
+ * Arrivals are a Poisson process of a given rate, drawn from a seed, independent of
+ * how fast the database answers.  Whoever is free takes the oldest arrival that is due,
+ * or books the next one and waits for its time; latency is counted from the arrival, so
+ * that time spent in the queue shows.  The queue is bounded: an arrival that finds it
+ * full is dropped and counted.
+ *
+ * Pure: time is passed in and must not go back.  Not for several threads without a lock.
+ */
+#ifndef LOAD_PACE_H
+#define LOAD_PACE_H
+
+#include "base/err.h"
+#include "base/rand.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct load_pace {
+    struct rand rand;
+    double      mean_gap_us;
+    double      next_us;           /* the next arrival; a double, so that roundings do not add up */
+    int64_t     end_us;            /* no arrivals from here on; INT64_MAX: for ever */
+    int64_t    *due;               /* a ring of arrivals whose time has come, oldest first */
+    size_t      head, count, bound;
+    uint64_t    arrivals, dropped; /* so far; arrivals include the dropped */
+};
+
+MUST_CHECK enum err load_pace_init(struct load_pace *p, double per_second, size_t bound, uint64_t seed, int64_t start_us, struct fault *fault);
+void load_pace_done(struct load_pace *p);
+
+/* No arrivals at or after end_us. May only move the end forward in time to something not yet reached. */
+void load_pace_end(struct load_pace *p, int64_t end_us);
+
+/* Let time pass: arrivals up to now_us join the queue or are dropped. Returns the queue's length. */
+size_t load_pace_advance(struct load_pace *p, int64_t now_us);
+
+/* Take the oldest due arrival, or else book the next one (which is in the future). False when there will be none. */
+bool load_pace_take(struct load_pace *p, int64_t now_us, int64_t *arrival_us);
+
+/* A booked arrival will not be served, because the run ends before its time: it never happened. */
+void load_pace_unbook(struct load_pace *p);
+
+#endif
