@@ -1,0 +1,138 @@
+-- Statements of the engine's own connection. Parameters are numbered in the order of the call.
+
+-- name: case_insert
+INSERT INTO ops_case (id, tenant, title, target, opened_by, opener_roles, created_at, status, version, driver, plans_tried, in_force_is_proven,
+                      phase, step, steps, attempts, candidate_in_force, put_back, action, actions, plan_id, plan_hash, deadline_at, updated_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24);
+
+-- name: case_update
+UPDATE ops_case SET status = ?2, version = ?3, driver = ?4, plans_tried = ?5, in_force_is_proven = ?6, phase = ?7, step = ?8, steps = ?9,
+       attempts = ?10, candidate_in_force = ?11, put_back = ?12, action = ?13, actions = ?14, plan_id = ?15, plan_hash = ?16,
+       deadline_at = ?17, updated_at = ?18
+WHERE id = ?1;
+
+-- name: case_get
+SELECT id, tenant, title, target, opened_by, opener_roles, created_at, status, version, driver, plans_tried, in_force_is_proven,
+       phase, step, steps, attempts, candidate_in_force, put_back, action, actions, plan_id, plan_hash, deadline_at, updated_at
+FROM ops_case WHERE id = ?1;
+
+-- name: case_open
+SELECT id FROM ops_case WHERE status <> 'CLOSED' ORDER BY created_at, id;
+
+-- name: timeline_add
+INSERT INTO case_timeline (case_id, version, event, from_status, to_status, rule, run_rule, moved, actor, reason, correlation_id, meta, created_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13);
+
+-- name: outbox_add
+INSERT INTO outbox (topic, key, payload, created_at) VALUES (?1, ?2, ?3, ?4);
+
+-- name: outbox_waiting
+SELECT id, topic, key, payload FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT ?1;
+
+-- name: outbox_mark
+UPDATE outbox SET published_at = ?2 WHERE id = ?1 AND published_at IS NULL;
+
+-- name: outbox_depth
+SELECT count(*), coalesce(min(created_at), 0) FROM outbox WHERE published_at IS NULL;
+
+-- name: outbox_forget
+DELETE FROM outbox WHERE published_at IS NOT NULL AND published_at < ?1;
+
+-- name: inbox_seen
+INSERT OR IGNORE INTO inbox (message_id, created_at) VALUES (?1, ?2);
+
+-- name: idempotency_get
+SELECT fingerprint, status, response, version, location FROM idempotency WHERE key = ?1;
+
+-- name: idempotency_put
+INSERT INTO idempotency (key, fingerprint, status, response, version, location, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+
+-- name: idempotency_forget
+DELETE FROM idempotency WHERE created_at < ?1;
+
+-- name: plan_add
+INSERT INTO plan_proposed (id, case_id, plan, hash, planner, proposal, case_version, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
+
+-- name: plan_get
+SELECT plan, hash, planner, proposal, case_version FROM plan_proposed WHERE id = ?1;
+
+-- name: decision_add
+INSERT INTO plan_approved (id, case_id, plan_id, decision, answer, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+
+-- name: approval_add
+INSERT INTO approval (id, case_id, principal, roles, granted, reason, plan_hash, case_version, policy_version, created_at, expires_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+
+-- name: approval_list
+SELECT principal, roles, granted, plan_hash, case_version, policy_version, created_at, expires_at FROM approval WHERE case_id = ?1 ORDER BY created_at DESC LIMIT 8;
+
+-- name: action_begin
+INSERT INTO exec_step (case_id, action, kind, step, snapshot, intent_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+
+-- name: action_end
+UPDATE exec_step SET outcome = ?3, witness = ?4, output = ?5, fault = ?6, result_at = ?7, snapshot = coalesce(?8, snapshot)
+WHERE case_id = ?1 AND action = ?2 AND outcome IS NULL;
+
+-- name: action_get
+SELECT kind, step, outcome, snapshot FROM exec_step WHERE case_id = ?1 AND action = ?2;
+
+-- name: action_snapshot
+SELECT snapshot FROM exec_step WHERE case_id = ?1 AND step = ?2 AND snapshot IS NOT NULL ORDER BY action DESC LIMIT 1;
+
+-- name: run_put
+INSERT INTO case_run (case_id, units, trial, verdict, undo_path) VALUES (?1, ?2, NULL, NULL, ?3)
+ON CONFLICT (case_id) DO UPDATE SET units = excluded.units, trial = NULL, verdict = NULL, undo_path = excluded.undo_path;
+
+-- name: run_get
+SELECT units, trial, verdict, undo_path FROM case_run WHERE case_id = ?1;
+
+-- name: run_trial
+UPDATE case_run SET trial = ?2 WHERE case_id = ?1;
+
+-- name: run_verdict
+UPDATE case_run SET verdict = ?2 WHERE case_id = ?1;
+
+-- name: outcome_add
+INSERT INTO outcome (case_id, target, planner, proposal, result, kept, effect, lo, hi, alpha, degraded_s, verdict, workload, created_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
+
+-- name: outcome_list
+SELECT proposal, result, kept, effect, lo, hi, alpha, degraded_s, verdict, planner FROM outcome WHERE target = ?1 ORDER BY id;
+
+-- name: outcome_totals
+SELECT count(*), coalesce(sum(alpha), 0), coalesce(sum(CASE WHEN created_at >= ?2 THEN degraded_s ELSE 0 END), 0) FROM outcome WHERE target = ?1;
+
+-- name: change_add
+INSERT INTO change_log (target, case_id, kind, created_at) VALUES (?1, ?2, ?3, ?4);
+
+-- name: change_count
+SELECT count(*), coalesce(min(created_at), 0), coalesce(max(created_at), 0) FROM change_log WHERE target = ?1 AND kind = ?2 AND created_at >= ?3;
+
+-- name: change_last
+SELECT coalesce(max(created_at), 0) FROM change_log WHERE target = ?1 AND kind = ?2;
+
+-- name: failures_recent
+SELECT coalesce(sum(result IN ('worse', 'failed', 'unknown')), 0) FROM (SELECT result FROM outcome WHERE target = ?1 ORDER BY id DESC LIMIT 10);
+
+-- name: stop_put
+INSERT INTO stop_switch (scope, why, actor, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (scope) DO UPDATE SET why = excluded.why, actor = excluded.actor, created_at = excluded.created_at, expires_at = excluded.expires_at;
+
+-- name: stop_delete
+DELETE FROM stop_switch WHERE scope = ?1;
+
+-- name: stop_list
+SELECT scope, why, actor, created_at, expires_at FROM stop_switch ORDER BY scope;
+
+-- name: target_get
+SELECT mode, idle_until, peak_sessions FROM target_state WHERE target = ?1;
+
+-- name: target_put
+INSERT INTO target_state (target, mode, idle_until, peak_sessions, updated_at) VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (target) DO UPDATE SET mode = excluded.mode, idle_until = excluded.idle_until, peak_sessions = excluded.peak_sessions, updated_at = excluded.updated_at;
+
+-- name: event_add
+INSERT INTO event_envelope (event_id, detected_at, tenant_id, case_id, severity, kind, title, summary, labels) VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8);
+
+-- name: evidence_add
+INSERT INTO evidence_link (event_id, dim, ref_pg, note, ref_pg_hash) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING;

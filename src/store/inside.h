@@ -1,0 +1,9 @@
+/* store/inside.h - what the files of this room share and nobody else sees. */
+#ifndef STORE_INSIDE_H
+#define STORE_INSIDE_H
+
+#include "store/db.h"
+
+struct store { struct db *db; };
+
+#endif

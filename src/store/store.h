@@ -1,0 +1,129 @@
+/*
+ * store/store.h - cases.db: the engine's own connection, and everything that is written there.
+ *
+ * All writing happens between store_begin() and store_commit(): one turn of the
+ * engine is one transaction, one fsync.  A request inside a turn has a savepoint
+ * of its own, so that one bad request does not take the others with it.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/err.h"
+#include "model/casefile.h"
+#include "model/principal.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+/* Makes the folder (0700) when it is missing, runs migrations, prepares every statement. */
+MUST_CHECK enum err store_open(const char *folder, struct store **s, struct fault *fault);
+void                store_close(struct store *s);
+bool                store_is_fatal(struct store *s);    /* an fsync failed: the process must end and recover from disk */
+
+MUST_CHECK enum err store_begin(struct store *s, struct fault *fault);
+MUST_CHECK enum err store_commit(struct store *s, struct fault *fault);
+void                store_rollback(struct store *s);
+MUST_CHECK enum err store_savepoint(struct store *s, struct fault *fault);
+MUST_CHECK enum err store_release(struct store *s, struct fault *fault);
+void                store_rollback_to(struct store *s);   /* undo what came after the savepoint, and release it */
+
+/* ---- cases ---- */
+
+MUST_CHECK enum err store_case_insert(struct store *s, const struct casefile *c, const struct principal *opener, struct fault *fault);
+MUST_CHECK enum err store_case_update(struct store *s, const struct casefile *c, struct fault *fault);
+/* ERR_MISSING when there is none; opener may be NULL. */
+MUST_CHECK enum err store_case_get(struct store *s, const char *id, struct casefile *c, struct principal *opener, struct fault *fault);
+/* Ids of the cases that are not CLOSED, oldest first; *ids is an array of n the caller frees. */
+MUST_CHECK enum err store_case_open(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault);
+
+struct timeline_row {
+    const char     *case_id, *event, *actor, *reason, *trace_id;
+    int64_t         version, at_us;
+    enum case_state from, to;
+    int             rule, run_rule;
+    bool            moved;
+    const json_t   *meta;          /* NULL: {} */
+};
+MUST_CHECK enum err store_timeline_add(struct store *s, const struct timeline_row *row, struct fault *fault);
+
+/* ---- outbox and idempotency ---- */
+
+MUST_CHECK enum err store_outbox_add(struct store *s, const char *topic, const char *key, const json_t *payload, int64_t now_us, struct fault *fault);
+typedef void store_outbox_row(void *ctx, int64_t id, const char *topic, const char *key, const char *payload);
+MUST_CHECK enum err store_outbox_waiting(struct store *s, int limit, store_outbox_row *row, void *ctx, struct fault *fault);
+MUST_CHECK enum err store_outbox_mark(struct store *s, int64_t id, int64_t now_us, struct fault *fault);
+MUST_CHECK enum err store_outbox_depth(struct store *s, int64_t *depth, int64_t *oldest_us, struct fault *fault);
+
+struct stored_answer { char fingerprint[DIGEST_SIZE]; int status; char *body; int64_t version; char location[96]; };
+/* ERR_MISSING when the key is new. The caller frees answer->body. */
+MUST_CHECK enum err store_answer_get(struct store *s, const char *key, struct stored_answer *a, struct fault *fault);
+MUST_CHECK enum err store_answer_put(struct store *s, const char *key, const struct stored_answer *a, int64_t now_us, struct fault *fault);
+/* Answers and published messages older than the horizon. */
+MUST_CHECK enum err store_forget(struct store *s, int64_t before_us, struct fault *fault);
+
+/* ---- plans, decisions, approvals ---- */
+
+struct stored_plan { char id[ID_SIZE]; json_t *plan, *proposal; char hash[DIGEST_SIZE]; char planner[32]; int64_t case_version; };
+void                stored_plan_done(struct stored_plan *p);
+MUST_CHECK enum err store_plan_add(struct store *s, const char *case_id, const struct stored_plan *p, int64_t now_us, struct fault *fault);
+MUST_CHECK enum err store_plan_get(struct store *s, const char *id, struct stored_plan *p, struct fault *fault);
+MUST_CHECK enum err store_decision_add(struct store *s, const char *id, const char *case_id, const char *plan_id, const json_t *decision, const char *answer, int64_t now_us, struct fault *fault);
+
+struct stored_approval {
+    struct principal by;
+    bool             granted;
+    char             plan_hash[DIGEST_SIZE], policy_version[DIGEST_SIZE];
+    int64_t          case_version, given_us, expires_us;
+};
+MUST_CHECK enum err store_approval_add(struct store *s, const char *id, const char *case_id, const struct stored_approval *a, const char *reason, struct fault *fault);
+MUST_CHECK enum err store_approvals(struct store *s, const char *case_id, struct stored_approval *list, int max, int *n, struct fault *fault);
+
+/* ---- carrying out ---- */
+
+MUST_CHECK enum err store_action_begin(struct store *s, const char *case_id, int64_t action, const char *kind, int step, const json_t *snapshot, int64_t now_us, struct fault *fault);
+struct action_end { const char *outcome; const json_t *witness, *snapshot; const char *output, *fault; };
+MUST_CHECK enum err store_action_end(struct store *s, const char *case_id, int64_t action, const struct action_end *end, int64_t now_us, struct fault *fault);
+/* The newest snapshot of a step; NULL in *snapshot when there is none. The caller decrefs. */
+MUST_CHECK enum err store_action_snapshot(struct store *s, const char *case_id, int step, json_t **snapshot, struct fault *fault);
+
+struct stored_run { json_t *units, *trial, *verdict; char *undo_path; };
+void                stored_run_done(struct stored_run *r);
+MUST_CHECK enum err store_run_put(struct store *s, const char *case_id, const json_t *units, const char *undo_path, struct fault *fault);
+MUST_CHECK enum err store_run_get(struct store *s, const char *case_id, struct stored_run *r, struct fault *fault);   /* ERR_MISSING */
+MUST_CHECK enum err store_run_trial(struct store *s, const char *case_id, const json_t *trial, struct fault *fault);
+MUST_CHECK enum err store_run_verdict(struct store *s, const char *case_id, const json_t *verdict, struct fault *fault);
+
+/* ---- learning and limits ---- */
+
+struct stored_outcome {
+    const char   *case_id, *target, *planner, *result;
+    bool          kept;
+    double        effect, lo, hi, alpha, degraded_s;
+    const json_t *proposal, *verdict, *workload;
+};
+MUST_CHECK enum err store_outcome_add(struct store *s, const struct stored_outcome *o, int64_t now_us, struct fault *fault);
+typedef void store_outcome_row(void *ctx, const struct stored_outcome *o);
+MUST_CHECK enum err store_outcomes(struct store *s, const char *target, store_outcome_row *row, void *ctx, struct fault *fault);
+MUST_CHECK enum err store_outcome_totals(struct store *s, const char *target, int64_t since_us, int *count, double *alpha, double *degraded_s, struct fault *fault);
+MUST_CHECK enum err store_failures(struct store *s, const char *target, int *of_last_ten, struct fault *fault);
+
+MUST_CHECK enum err store_change_add(struct store *s, const char *target, const char *case_id, const char *kind, int64_t now_us, struct fault *fault);
+MUST_CHECK enum err store_change_count(struct store *s, const char *target, const char *kind, int64_t since_us, int *count, int64_t *oldest_us, int64_t *newest_us, struct fault *fault);
+
+struct stored_stop { char scope[CASE_NAME_SIZE], why[200], actor[CASE_NAME_SIZE]; int64_t created_us, expires_us; };
+MUST_CHECK enum err store_stop_put(struct store *s, const struct stored_stop *stop, struct fault *fault);
+MUST_CHECK enum err store_stop_delete(struct store *s, const char *scope, struct fault *fault);
+MUST_CHECK enum err store_stops(struct store *s, struct stored_stop *list, int max, int *n, struct fault *fault);
+
+struct stored_target { char mode[16]; int64_t idle_until_us; int peak_sessions; };
+MUST_CHECK enum err store_target_get(struct store *s, const char *target, struct stored_target *t, struct fault *fault);   /* zeroed when missing */
+MUST_CHECK enum err store_target_put(struct store *s, const char *target, const struct stored_target *t, int64_t now_us, struct fault *fault);
+
+/* An observation worth keeping, with what it points to. */
+MUST_CHECK enum err store_event_add(struct store *s, const char *case_id, const char *severity, const char *kind, const char *title, const char *summary,
+                                    const json_t *labels, const json_t *reference, int64_t now_us, struct fault *fault);
+
+#endif

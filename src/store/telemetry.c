@@ -1,0 +1,65 @@
+/* store/telemetry.c */
+#include "store/telemetry.h"
+
+#include "base/file.h"
+#include "store/db.h"
+#include "store/telemetry_migrations.h"
+#include "store/telemetry_sql.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct telemetry { struct db *db; };
+
+enum err telemetry_open(const char *folder, struct telemetry **out, struct fault *fault)
+{
+    enum err e = file_make_dirs(folder, 0700, fault);
+    if (e != OK)
+        return e;
+    struct telemetry *t = calloc(1, sizeof *t);
+    if (!t)
+        return fail(fault, ERR_LIMIT, "no memory to open telemetry.db");
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/telemetry.db", folder);
+    e = db_open(path, DB_NORMAL, &t->db, fault);
+    if (e == OK)
+        e = db_migrate(t->db, telemetry_migration_statements, telemetry_migration_statement_count, path, fault);
+    if (e == OK)
+        e = db_prepare(t->db, telemetry_statements, telemetry_statement_count, fault);
+    if (e != OK) {
+        telemetry_close(t);
+        return e;
+    }
+    *out = t;
+    return OK;
+}
+
+void telemetry_close(struct telemetry *t)
+{
+    if (!t)
+        return;
+    db_close(t->db);
+    free(t);
+}
+
+enum err telemetry_resource(struct telemetry *t, const char *urn, const char *type, const char *name, int64_t now_us, struct fault *fault)
+{
+    return db_run(t->db, sql_resource_put, fault, "tttI", urn, type, name, now_us);
+}
+
+enum err telemetry_write(struct telemetry *t, const struct metric_row *rows, int n, struct fault *fault)
+{
+    enum err e = db_exec(t->db, "BEGIN IMMEDIATE", fault);
+    for (int i = 0; i < n && e == OK; i++)
+        e = db_run(t->db, sql_metric_put, fault, "Ittrrri", rows[i].bucket_us, rows[i].urn, rows[i].metric, rows[i].avg, rows[i].max, rows[i].p95, rows[i].samples);
+    if (e == OK)
+        e = db_exec(t->db, "COMMIT", fault);
+    if (e != OK)
+        (void)sqlite3_exec(db_handle(t->db), "ROLLBACK", NULL, NULL, NULL);
+    return e;
+}
+
+enum err telemetry_forget(struct telemetry *t, int64_t before_us, struct fault *fault)
+{
+    return db_run(t->db, sql_metric_forget, fault, "I", before_us);
+}

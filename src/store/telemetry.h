@@ -1,0 +1,24 @@
+/*
+ * store/telemetry.h - telemetry.db: metric_1m.  Written by the digest's thread, synchronous=NORMAL, apart from
+ * the cases so that telemetry never stalls one.
+ */
+#ifndef STORE_TELEMETRY_H
+#define STORE_TELEMETRY_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+struct telemetry;
+
+struct metric_row { int64_t bucket_us; const char *urn, *metric; double avg, max, p95; int samples; };
+
+MUST_CHECK enum err telemetry_open(const char *folder, struct telemetry **t, struct fault *fault);
+void                telemetry_close(struct telemetry *t);
+/* type: "db", "host", ...; name: what read_metric() asks for. Once per resource; again does nothing. */
+MUST_CHECK enum err telemetry_resource(struct telemetry *t, const char *urn, const char *type, const char *name, int64_t now_us, struct fault *fault);
+/* All or nothing; a minute written again replaces what was there. */
+MUST_CHECK enum err telemetry_write(struct telemetry *t, const struct metric_row *rows, int n, struct fault *fault);
+MUST_CHECK enum err telemetry_forget(struct telemetry *t, int64_t before_us, struct fault *fault);
+
+#endif

@@ -1,0 +1,174 @@
+/* The store keeps a whole turn or nothing of it, refuses what is newer than itself, and loses nothing when the disk is full. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "store/db.h"
+#include "store/read.h"
+#include "store/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/homeostat-store-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[128];
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static struct casefile a_case(void)
+{
+    struct casefile c = { .state = CASE_NEW, .version = 1, .deadline_us = 5, .created_us = 1, .updated_us = 1, .in_force_is_proven = true };
+    id_new(clock_wall_us(&clock_real), c.id);
+    strcpy(c.title, "p95 spike");
+    strcpy(c.tenant, "t-001");
+    return c;
+}
+
+static const struct principal alice = { "alice", ROLE_OPERATOR };
+
+static void a_case_reads_back_as_it_was_written(void **state)
+{
+    (void)state;
+    struct fault     f = { 0 };
+    struct store    *s = NULL;
+    struct casefile  c = a_case(), d;
+    struct principal who;
+    assert_ok(store_open(folder, &s, &f), &f);
+    c.phase = RUN_WATCHING, c.step = 2, c.steps = 3, c.actions = 7, c.action = 6, c.put_back = true;
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &c, &alice, &f), &f);
+    assert_ok(store_commit(s, &f), &f);
+    assert_ok(store_case_get(s, c.id, &d, &who, &f), &f);
+    assert_int_equal(d.phase, RUN_WATCHING);
+    assert_int_equal(d.actions, 7);
+    assert_true(d.put_back);
+    assert_string_equal(d.title, c.title);
+    assert_string_equal(who.name, "alice");
+    c.state = CASE_CLOSED, c.version = 2;
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_update(s, &c, &f), &f);
+    assert_ok(store_commit(s, &f), &f);
+    char (*open)[ID_SIZE];
+    int n = -1;
+    assert_ok(store_case_open(s, &open, &n, &f), &f);
+    assert_int_equal(n, 0);
+    free(open);
+    store_close(s);
+}
+
+static void a_turn_that_is_rolled_back_leaves_nothing(void **state)
+{
+    (void)state;
+    struct fault    f = { 0 };
+    struct store   *s = NULL;
+    struct casefile c = a_case(), d;
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &c, &alice, &f), &f);
+    store_rollback(s);
+    assert_int_equal(store_case_get(s, c.id, &d, NULL, &f), ERR_MISSING);
+    store_close(s);
+}
+
+static void one_bad_request_does_not_take_the_others_with_it(void **state)
+{
+    (void)state;
+    struct fault    f = { 0 };
+    struct store   *s = NULL;
+    struct casefile good = a_case(), bad = a_case(), d;
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_savepoint(s, &f), &f);
+    assert_ok(store_case_insert(s, &good, &alice, &f), &f);
+    assert_ok(store_release(s, &f), &f);
+    assert_ok(store_savepoint(s, &f), &f);
+    assert_ok(store_case_insert(s, &bad, &alice, &f), &f);
+    assert_int_equal(store_case_insert(s, &bad, &alice, &f), ERR_CONFLICT);
+    store_rollback_to(s);
+    assert_ok(store_commit(s, &f), &f);
+    assert_ok(store_case_get(s, good.id, &d, NULL, &f), &f);
+    assert_int_equal(store_case_get(s, bad.id, &d, NULL, &f), ERR_MISSING);
+    store_close(s);
+}
+
+static void a_version_has_one_timeline_row_only(void **state)
+{
+    (void)state;
+    struct fault    f = { 0 };
+    struct store   *s = NULL;
+    struct casefile c = a_case();
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &c, &alice, &f), &f);
+    struct timeline_row row = { .case_id = c.id, .event = "created", .actor = "alice", .version = 1, .moved = true };
+    assert_ok(store_timeline_add(s, &row, &f), &f);
+    assert_int_equal(store_timeline_add(s, &row, &f), ERR_CONFLICT);
+    row.moved = false;
+    assert_ok(store_timeline_add(s, &row, &f), &f);
+    assert_ok(store_commit(s, &f), &f);
+    store_close(s);
+}
+
+static void a_database_of_a_newer_version_is_refused_and_left_alone(void **state)
+{
+    (void)state;
+    struct fault  f = { 0 };
+    struct store *s = NULL;
+    struct db    *db = NULL;
+    char          path[128];
+    assert_ok(store_open(folder, &s, &f), &f);
+    store_close(s);
+    (void)snprintf(path, sizeof path, "%s/cases.db", folder);
+    assert_ok(db_open(path, DB_FULL, &db, &f), &f);
+    assert_ok(db_exec(db, "PRAGMA user_version = 999", &f), &f);
+    db_close(db);
+    assert_int_equal(store_open(folder, &s, &f), ERR_STATE);
+    assert_non_null(strstr(f.text, "newer homeostat"));
+    assert_true(f.hint[0] != '\0');
+}
+
+static void messages_wait_in_order_until_they_are_marked(void **state)
+{
+    (void)state;
+    struct fault  f = { 0 };
+    struct store *s = NULL;
+    json_t       *payload = json_pack("{s:i}", "n", 1);
+    int64_t       depth = 0, oldest = 0;
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_outbox_add(s, "evt.a", "k", payload, 10, &f), &f);
+    assert_ok(store_outbox_add(s, "evt.b", "k", payload, 11, &f), &f);
+    assert_ok(store_outbox_mark(s, 1, 12, &f), &f);
+    assert_ok(store_outbox_depth(s, &depth, &oldest, &f), &f);
+    assert_ok(store_commit(s, &f), &f);
+    assert_int_equal(depth, 1);
+    assert_int_equal(oldest, 11);
+    json_decref(payload);
+    store_close(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_case_reads_back_as_it_was_written, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_turn_that_is_rolled_back_leaves_nothing, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(one_bad_request_does_not_take_the_others_with_it, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_version_has_one_timeline_row_only, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused_and_left_alone, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(messages_wait_in_order_until_they_are_marked, make_folder, remove_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
