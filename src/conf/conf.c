@@ -196,7 +196,7 @@ static void gather(struct loader *l, const struct scope *s, const char *prefix, 
             if (strncmp(path, prefix, n) == 0 && (n == 0 || path[n] == '.'))
                 candidate(c, path + n + (n != 0), strcspn(path + n + (n != 0), "."));
             last = strrchr(path, '.');
-            if ((last && strcmp(last + 1, word) == 0) || strcmp(path, word) == 0)
+            if (last && strcmp(last + 1, word) == 0)
                 (void)text_copy(at, CONF_PATH_SIZE, path);
         }
     }
@@ -211,10 +211,12 @@ static void complain_unknown(struct loader *l, const struct scope *s, const char
     if (c)
         gather(l, s, prefix, n->key, c, at);
     const char *meant = c ? conf_nearest(n->key, c->list, c->count) : NULL;
-    if (meant)
+    struct conf_part       *part;
+    const struct conf_knob *knob;
+    if (strchr(n->key, '.') && strlen(prefix) + strlen(n->key) + 2 < CONF_PATH_SIZE && look_up(l, s, join(prefix, n->key, full), &part, &knob) == FOUND_KNOB)
+        (void)snprintf(hint, sizeof hint, "Write the words between the dots on lines of their own, each indented below the one before.");
+    else if (meant)
         (void)snprintf(hint, sizeof hint, "Did you mean `%s`?", meant);
-    else if (*at && strcmp(at, n->key) == 0 && strchr(at, '.'))
-        (void)snprintf(hint, sizeof hint, "Write each key of `%s` on a line of its own, indented below the one before.", at);
     else if (*at)
         (void)snprintf(hint, sizeof hint, "Did you mean `%s`?", join(s->label, at, label));
     else if (c && c->count && c->count <= 16) {
@@ -357,7 +359,7 @@ static size_t knob_index(const struct conf_checker *c, const char *knob)
     for (size_t k = 0; k < s->count; k++)
         if (strcmp(s->knobs[k].path, knob) == 0)
             return k;
-    assert(!"the check of a section names its own knobs");
+    assert(0 && "the check of a section names its own knobs");
     return 0;
 }
 
@@ -439,7 +441,7 @@ static const struct conf_part *part_of(const struct conf *c, const struct conf_s
     for (size_t p = 0; p < c->parts; p++)
         if (c->part[p].section == s)
             return &c->part[p];
-    assert(!"the section was passed to conf_load()");
+    assert(0 && "the section was passed to conf_load()");
     return NULL;
 }
 

@@ -423,7 +423,7 @@ static bool read_value(const struct reading *r, void *field)
     case CONF_SECRET_FILE: return read_secret(r, field);
     case CONF_KIND_COUNT:  break;
     }
-    assert(!"every kind is read");
+    assert(0 && "every kind is read");
     return false;
 }
 

@@ -113,7 +113,7 @@ void knob_print(const struct conf_knob *k, const void *instance, struct text *ou
         text_add(out, "]");
         break;
     }
-    case CONF_KIND_COUNT: assert(!"a kind"); break;
+    case CONF_KIND_COUNT: assert(0 && "a kind"); break;
     }
 }
 
@@ -149,7 +149,7 @@ bool knob_same(const struct conf_knob *k, const void *a, const void *b)
     }
     case CONF_KIND_COUNT: break;
     }
-    assert(!"a kind");
+    assert(0 && "a kind");
     return false;
 }
 
@@ -199,7 +199,7 @@ enum err knob_copy(const struct conf_knob *k, void *to, const void *from, struct
         done = copy_text(&address->host, address->host, a);
         break;
     }
-    case CONF_KIND_COUNT: assert(!"a kind"); break;
+    case CONF_KIND_COUNT: assert(0 && "a kind"); break;
     }
     return done ? OK : fail(fault, ERR_LIMIT, "out of memory for the configuration");
 }
