@@ -148,17 +148,16 @@ static void run_transaction(struct load_client *c, enum load_kind kind, int64_t 
 static bool await_arrival(struct load_client *c, int64_t *arrival_us)
 {
     struct load_run *run = c->run;
+    bool             booked;
     pthread_mutex_lock(&run->pace_lock);
-    bool there = load_pace_take(&run->pace, now(), arrival_us);
+    bool there = load_pace_take(&run->pace, now(), arrival_us, &booked);
     pthread_mutex_unlock(&run->pace_lock);
-    if (!there || *arrival_us <= now())
+    if (!there || !booked)
         return there;
     while (*arrival_us > now() && !is(&run->stopping))
         sleep_until(c, *arrival_us);
     pthread_mutex_lock(&run->pace_lock);
-    bool happens = *arrival_us < run->pace.end_us;
-    if (!happens)
-        load_pace_unbook(&run->pace);
+    bool happens = load_pace_arrive(&run->pace, *arrival_us);
     pthread_mutex_unlock(&run->pace_lock);
     return happens;
 }

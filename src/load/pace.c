@@ -39,14 +39,15 @@ size_t load_pace_advance(struct load_pace *p, int64_t now_us)
         if (p->count == p->bound)
             p->dropped++;
         else
-            p->due[(p->head + p->count++) % p->bound] = (int64_t)p->next_us;
+            p->due[(p->head + p->count++) % p->bound] = (int64_t)ceil(p->next_us);
         draw_next(p);
     }
     return p->count;
 }
 
-bool load_pace_take(struct load_pace *p, int64_t now_us, int64_t *arrival_us)
+bool load_pace_take(struct load_pace *p, int64_t now_us, int64_t *arrival_us, bool *booked)
 {
+    *booked = false;
     if (load_pace_advance(p, now_us) > 0) {
         *arrival_us = p->due[p->head];
         p->head = (p->head + 1) % p->bound;
@@ -56,9 +57,15 @@ bool load_pace_take(struct load_pace *p, int64_t now_us, int64_t *arrival_us)
     if (is_over(p))
         return false;
     *arrival_us = (int64_t)ceil(p->next_us);
-    p->arrivals++;
+    *booked = true;
     draw_next(p);
     return true;
 }
 
-void load_pace_unbook(struct load_pace *p) { p->arrivals--; }
+bool load_pace_arrive(struct load_pace *p, int64_t arrival_us)
+{
+    if (arrival_us >= p->end_us)
+        return false;
+    p->arrivals++;
+    return true;
+}

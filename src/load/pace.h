@@ -26,22 +26,22 @@ struct load_pace {
     int64_t     end_us;            /* no arrivals from here on; INT64_MAX: for ever */
     int64_t    *due;               /* a ring of arrivals whose time has come, oldest first */
     size_t      head, count, bound;
-    uint64_t    arrivals, dropped; /* so far; arrivals include the dropped */
+    uint64_t    arrivals, dropped; /* so far; arrivals include the dropped, but not what is booked */
 };
 
 MUST_CHECK enum err load_pace_init(struct load_pace *p, double per_second, size_t bound, uint64_t seed, int64_t start_us, struct fault *fault);
 void load_pace_done(struct load_pace *p);
 
-/* No arrivals at or after end_us. May only move the end forward in time to something not yet reached. */
+/* No arrivals at or after end_us, which must not be earlier than the time already passed in. */
 void load_pace_end(struct load_pace *p, int64_t end_us);
 
 /* Let time pass: arrivals up to now_us join the queue or are dropped. Returns the queue's length. */
 size_t load_pace_advance(struct load_pace *p, int64_t now_us);
 
-/* Take the oldest due arrival, or else book the next one (which is in the future). False when there will be none. */
-bool load_pace_take(struct load_pace *p, int64_t now_us, int64_t *arrival_us);
+/* Take the oldest due arrival (*booked is false), or else book the next one, which is in the future. False when there will be none. */
+bool load_pace_take(struct load_pace *p, int64_t now_us, int64_t *arrival_us, bool *booked);
 
-/* A booked arrival will not be served, because the run ends before its time: it never happened. */
-void load_pace_unbook(struct load_pace *p);
+/* A booked arrival's time has come. False when the end was moved before it: then it never happened. */
+bool load_pace_arrive(struct load_pace *p, int64_t arrival_us);
 
 #endif

@@ -1,0 +1,130 @@
+/* load: in an open loop transactions are due at a given rate, whether or not anybody has time for them. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "load/pace.h"
+
+#include <math.h>
+
+static struct load_pace new_pace(double rate, size_t bound, uint64_t seed)
+{
+    struct load_pace p;
+    struct fault     fault = { 0 };
+    assert_ok(load_pace_init(&p, rate, bound, seed, 1000, &fault), &fault);
+    return p;
+}
+
+static void arrivals_come_at_the_rate_and_are_memoryless(void **state)
+{
+    (void)state;
+    struct load_pace p = new_pace(500, 1000, 1);
+    double  sum = 0, squares = 0;
+    int64_t last = 1000, arrival;
+    bool    booked;
+    enum { N = 200000 };
+    for (int i = 0; i < N; i++) {
+        assert_true(load_pace_take(&p, last, &arrival, &booked));
+        assert_true(arrival >= last);
+        double gap = (double)(arrival - last);
+        sum += gap;
+        squares += gap * gap;
+        last = arrival;
+    }
+    double mean = sum / N, sd = sqrt(squares / N - mean * mean);
+    assert_true(fabs(mean - 2000) < 20);
+    assert_true(fabs(sd / mean - 1) < 0.02);   /* exponential: deviation equals mean */
+    load_pace_done(&p);
+}
+
+static void the_same_seed_gives_the_same_arrivals_however_they_are_taken(void **state)
+{
+    (void)state;
+    struct load_pace a = new_pace(100, 10000, 7), b = new_pace(100, 10000, 7);
+    (void)load_pace_advance(&b, 20 * US_PER_S);
+    for (int i = 0; i < 1000; i++) {
+        int64_t x, y;
+        bool    booked;
+        assert_true(load_pace_take(&a, 0, &x, &booked));
+        assert_true(load_pace_take(&b, 20 * US_PER_S, &y, &booked));
+        assert_int_equal(x, y);
+    }
+    load_pace_done(&a);
+    load_pace_done(&b);
+}
+
+static void a_database_that_stands_still_makes_the_queue_grow_and_latency_counts_from_the_arrival(void **state)
+{
+    (void)state;
+    struct load_pace p = new_pace(1000, 100000, 2);
+    size_t  queued = load_pace_advance(&p, 5 * US_PER_S);
+    int64_t arrival;
+    bool    booked;
+    assert_in_range(queued, 4700, 5300);
+    assert_true(load_pace_take(&p, 5 * US_PER_S, &arrival, &booked));
+    assert_false(booked);
+    assert_true(5 * US_PER_S - arrival > 4900 * US_PER_MS);   /* the first one has waited for five seconds */
+    assert_int_equal(load_pace_advance(&p, 5 * US_PER_S), queued - 1);
+    load_pace_done(&p);
+}
+
+static void an_arrival_that_finds_the_queue_full_is_dropped_and_counted(void **state)
+{
+    (void)state;
+    struct load_pace p = new_pace(1000, 50, 3);
+    assert_int_equal(load_pace_advance(&p, 1 * US_PER_S), 50);
+    assert_int_equal(p.dropped, p.arrivals - 50);
+    int64_t first, arrival = 0, taken = 0;
+    bool    booked = false;
+    assert_true(load_pace_take(&p, US_PER_S, &first, &booked));
+    assert_true(first < 10 * US_PER_MS);   /* the oldest was kept */
+    for (taken = 1; !booked; taken++)
+        assert_true(load_pace_take(&p, US_PER_S, &arrival, &booked));
+    assert_int_equal(taken, 51);
+    assert_true(arrival > US_PER_S);
+    load_pace_done(&p);
+}
+
+static void nothing_arrives_after_the_end_but_the_queue_is_worked_off(void **state)
+{
+    (void)state;
+    struct load_pace p = new_pace(100, 1000, 4);
+    int64_t booked_at, arrival;
+    bool    booked;
+    size_t  queued = load_pace_advance(&p, US_PER_S);
+    for (size_t i = 0; i < queued - 5; i++)
+        assert_true(load_pace_take(&p, US_PER_S, &arrival, &booked));
+    load_pace_end(&p, US_PER_S + 1);
+    assert_int_equal(load_pace_advance(&p, 10 * US_PER_S), 5);
+    for (int i = 0; i < 5; i++)
+        assert_true(load_pace_take(&p, 10 * US_PER_S, &arrival, &booked));
+    assert_false(load_pace_take(&p, 10 * US_PER_S, &booked_at, &booked));
+    load_pace_done(&p);
+}
+
+static void a_booked_arrival_whose_time_does_not_come_never_happened(void **state)
+{
+    (void)state;
+    struct load_pace p = new_pace(1, 10, 5);
+    int64_t arrival;
+    bool    booked;
+    assert_true(load_pace_take(&p, 1000, &arrival, &booked));
+    assert_true(booked);
+    assert_int_equal(p.arrivals, 0);
+    load_pace_end(&p, 1001);
+    assert_false(load_pace_arrive(&p, arrival));
+    assert_int_equal(p.arrivals, 0);
+    load_pace_done(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arrivals_come_at_the_rate_and_are_memoryless),
+        cmocka_unit_test(the_same_seed_gives_the_same_arrivals_however_they_are_taken),
+        cmocka_unit_test(a_database_that_stands_still_makes_the_queue_grow_and_latency_counts_from_the_arrival),
+        cmocka_unit_test(an_arrival_that_finds_the_queue_full_is_dropped_and_counted),
+        cmocka_unit_test(nothing_arrives_after_the_end_but_the_queue_is_worked_off),
+        cmocka_unit_test(a_booked_arrival_whose_time_does_not_come_never_happened),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
