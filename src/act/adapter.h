@@ -13,6 +13,13 @@
  * and for an undo:  undo (with the snapshot of the probe), read_back_undo.
  * After a crash, recover() looks at the witness of an intent whose result was
  * lost: it first takes the fence, so that no half-dead predecessor can still act.
+ *
+ * act() that fails half-way puts back by itself what it can before it returns.
+ * For undo() the outcomes read: ACT_DONE the snapshot's values are in force, read
+ * back; ACT_UNTOUCHED the step's values still are; ACT_PARTIAL some of each, or an
+ * entry that somebody else has changed meanwhile was left alone (the fault names
+ * it); ACT_UNKNOWN it cannot be told.  undo() does not ask `cancelled`, and may be
+ * called again: what is back already is left as it is.
  */
 #ifndef ACT_ADAPTER_H
 #define ACT_ADAPTER_H
@@ -44,6 +51,7 @@ struct act_context {
     void        *cancelled_ctx;
 };
 
+enum { ACT_OUTPUT_MAX = 64 * 1024 };
 struct act_report {
     enum act_outcome outcome;
     json_t          *witness;            /* owned: what was seen after; may be NULL */
@@ -70,6 +78,10 @@ struct act_adapter {
 
 /* NULL when no adapter in this build handles the action. */
 const struct act_adapter *act_adapter_for(enum plan_action action);
+
+/* The words of {"script": "..."}: split at blanks, NULL at the end; signs that only a shell understands are refused. */
+struct arena;
+MUST_CHECK enum err script_split(const char *words, struct arena *a, const char **out, int max, struct fault *fault);
 
 /* ---- more than one step at a time ---- */
 

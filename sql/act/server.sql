@@ -1,0 +1,70 @@
+-- Who answers here, and what may we do to it?
+
+-- name: act_server
+SELECT current_setting('server_version_num')                                          AS version,
+       pg_is_in_recovery()                                                            AS in_recovery,
+       (SELECT system_identifier FROM pg_control_system())                            AS system_identifier,
+       (SELECT setting FROM pg_settings WHERE name = 'data_directory')                AS data_directory,
+       (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint             AS start_us,
+       (extract(epoch FROM pg_conf_load_time()) * 1000000)::bigint                    AS load_us,
+       coalesce(host(inet_server_addr()), 'socket') || ':' || current_setting('port') AS address,
+       current_user                                                                   AS me,
+       (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)                   AS superuser,
+       has_function_privilege('pg_reload_conf()', 'execute')                          AS may_reload,
+       has_table_privilege('pg_file_settings', 'select')
+         AND has_function_privilege('pg_show_all_file_settings()', 'execute')         AS may_read_files,
+       (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+         OR EXISTS (SELECT FROM pg_roles WHERE rolname = 'pg_checkpoint' AND pg_has_role(oid, 'usage')) AS may_checkpoint,
+       has_function_privilege('pg_stat_file(text)', 'execute')                        AS may_stat_files,
+       (SELECT count(*) FROM pg_stat_replication)                                     AS standbys,
+       (SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'physical')       AS physical_slots;
+
+-- One row: when the configuration was last loaded, and when the server started. For waiting.
+-- name: act_times
+SELECT (extract(epoch FROM pg_conf_load_time()) * 1000000)::bigint,
+       (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint;
+
+-- What gives away that somebody else manages this server. Each row: who, and how we know.
+-- name: act_owners
+SELECT 'cloud', 'there is a role ' || rolname
+  FROM pg_roles
+ WHERE rolname IN ('rds_superuser', 'rdsadmin', 'cloudsqlsuperuser', 'cloudsqladmin', 'azure_pg_admin', 'azuresu', 'alloydbsuperuser',
+                   'alloydbadmin', 'neon_superuser', 'supabase_admin', 'doadmin', 'avnadmin')
+UNION ALL
+SELECT CASE WHEN name LIKE 'cnpg.%' THEN 'other' ELSE 'cloud' END, 'there is a parameter ' || name
+  FROM pg_settings
+ WHERE name LIKE ANY (ARRAY['rds.%', 'cloudsql.%', 'azure.%', 'alloydb.%', 'neon.%', 'cnpg.%'])
+UNION ALL
+SELECT 'patroni', 'a session is called "' || application_name || '"'
+  FROM pg_stat_activity
+ WHERE application_name ILIKE 'patroni%' AND pid <> pg_backend_pid()
+UNION ALL
+SELECT 'patroni', 'primary_conninfo names Patroni'
+  FROM pg_settings
+ WHERE name = 'primary_conninfo' AND setting ILIKE '%patroni%';
+
+-- The same from the files that make up the configuration; for those who may read pg_file_settings.
+-- name: act_owners_files
+SELECT DISTINCT CASE WHEN sourcefile LIKE '%/postgresql.base.conf' OR sourcefile ILIKE '%patroni%' THEN 'patroni' ELSE 'other' END,
+       'its configuration is in ' || sourcefile
+  FROM pg_file_settings
+ WHERE sourcefile LIKE ANY (ARRAY['%/postgresql.base.conf', '%/postgresql-auto-failover.conf', '%/stolon%.conf']) OR sourcefile ILIKE '%patroni%';
+
+-- name: act_owners_folder
+SELECT 'patroni', 'patroni.dynamic.json lies in the data directory'
+  FROM pg_stat_file('patroni.dynamic.json', true)
+ WHERE modification IS NOT NULL;
+
+-- name: act_lock_try
+SELECT pg_try_advisory_lock($1::bigint);
+
+-- Advisory locks belong to a database; another Homeostat may be in another one.
+-- name: act_lock_elsewhere
+SELECT l.pid, coalesce(a.datname, '?')
+  FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid <> pg_backend_pid()
+   AND (l.classid::bigint << 32 | l.objid::bigint) = $1::bigint
+ LIMIT 1;
+
+-- name: act_lock_drop
+SELECT pg_advisory_unlock($1::bigint);

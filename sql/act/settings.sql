@@ -1,0 +1,56 @@
+-- What is in force, what stands in the files, and who put it there.
+
+-- One row per name asked for, in their order.
+-- name: act_settings
+SELECT w.name, s.setting, s.vartype, coalesce(s.unit, ''), s.context, s.source, s.boot_val, s.pending_restart, coalesce(s.sourcefile, ''),
+       s.min_val, s.max_val
+  FROM unnest($1::text[]) WITH ORDINALITY w(name, n)
+  LEFT JOIN pg_settings s ON lower(s.name) = lower(w.name)
+ ORDER BY w.n;
+
+-- 15 and later: which of these may we ALTER SYSTEM?
+-- name: act_may_alter
+SELECT w.name, has_parameter_privilege(w.name, 'ALTER SYSTEM')
+  FROM unnest($1::text[]) WITH ORDINALITY w(name, n)
+ ORDER BY w.n;
+
+-- Every entry of every file, in the order in which they count, beside what is in force.
+-- name: act_files
+SELECT lower(f.name), f.setting, f.applied, f.error, f.sourcefile, f.sourceline,
+       f.sourcefile LIKE '%/postgresql.auto.conf' AS auto,
+       s.setting, s.vartype, coalesce(s.unit, ''), s.context, s.source, s.pending_restart
+  FROM pg_file_settings f
+  LEFT JOIN pg_settings s ON lower(s.name) = lower(f.name)
+ ORDER BY f.seqno;
+
+-- In force from a file, but in no file any more: taken out and not yet loaded.
+-- name: act_taken_out
+SELECT s.name
+  FROM pg_settings s
+ WHERE s.source = 'configuration file' AND s.context NOT IN ('postmaster', 'internal')
+   AND NOT EXISTS (SELECT FROM pg_file_settings f WHERE lower(f.name) = lower(s.name))
+ LIMIT 1;
+
+-- Files that were written after the configuration was loaded.
+-- name: act_written_since
+SELECT DISTINCT f.sourcefile
+  FROM pg_file_settings f
+ WHERE (pg_stat_file(f.sourcefile, true)).modification > date_trunc('second', pg_conf_load_time());
+
+-- Changes that wait for a restart.
+-- name: act_pending
+SELECT lower(name) FROM pg_settings WHERE pending_restart ORDER BY name;
+
+-- ALTER ROLE ... SET and ALTER DATABASE ... SET of these parameters; ours: they bind this very session.
+-- name: act_overrides
+SELECT coalesce(d.datname, ''), coalesce(r.rolname, ''), lower(split_part(c.pair, '=', 1)), substr(c.pair, strpos(c.pair, '=') + 1),
+       (o.setdatabase = 0 OR d.datname = current_database()) AND (o.setrole = 0 OR r.rolname = current_user)
+  FROM pg_db_role_setting o
+ CROSS JOIN LATERAL unnest(o.setconfig) c(pair)
+  LEFT JOIN pg_database d ON d.oid = o.setdatabase
+  LEFT JOIN pg_roles r ON r.oid = o.setrole
+ WHERE lower(split_part(c.pair, '=', 1)) IN (SELECT lower(n) FROM unnest($1::text[]) n)
+ ORDER BY 1, 2, 3;
+
+-- name: act_reload
+SELECT pg_reload_conf();

@@ -1,0 +1,12 @@
+/* act/rows.h - the adapters of this build; the table itself is in adapter.c. For files in this room. */
+#ifndef ACT_ROWS_H
+#define ACT_ROWS_H
+
+#include "act/adapter.h"
+
+extern const struct act_adapter act_noop, act_script, act_postgres;
+
+/* Put a failure into a report: its fault must be filled already. */
+static inline void act_report_fail(struct act_report *r, enum act_outcome outcome) { r->outcome = outcome; }
+
+#endif
