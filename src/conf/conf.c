@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CANDIDATES_MAX 256u
 
@@ -62,10 +63,13 @@ struct conf *conf_new(const char *path, const struct conf_section *const *sectio
     struct conf *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
+    char *here = getcwd(NULL, 0);
     arena_init(&c->arena, CONF_MEMORY_MAX);
     c->path = arena_text(&c->arena, path);
+    c->absolute = *path == '/' ? c->path : here ? arena_printf(&c->arena, "%s/%s", here, path) : c->path;
+    free(here);
     c->part = arena_alloc(&c->arena, (count ? count : 1) * sizeof *c->part);
-    if (!c->path || !c->part) {
+    if (!c->path || !c->absolute || !c->part) {
         conf_free(c);
         return NULL;
     }

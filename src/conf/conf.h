@@ -72,7 +72,7 @@ bool conf_is_set(const struct conf_checker *c, const char *knob);
 
 struct conf;
 
-/* Read everything. *out only on OK; all (may be NULL) gets every complaint, the fault the first. sections must outlive *out. */
+/* Read everything. *out only on OK; all (empty, may be NULL) gets every complaint, the fault the first. sections must outlive *out. */
 MUST_CHECK enum err conf_load(const char *path, const struct conf_section *const *sections, size_t count, struct conf **out,
                               struct conf_complaints *all, struct fault *fault);
 

@@ -95,7 +95,7 @@ static void json(const struct conf_section *const *sections, size_t count, struc
 static const char *const intro =
     "Times carry a unit: us, ms, s, min, h, d. So do sizes: B, kB, MB, GB, TB count in thousands, KiB, MiB, GiB, TiB in 1024s. "
     "Relative paths start at the folder of the file they stand in. `include: [other.yaml, ...]` reads more files (globs are allowed); "
-    "a setting may be made once only. What is changed by *reload* takes effect on SIGHUP; the rest waits for a restart.";
+    "a setting may be made once only. What says reload takes effect on SIGHUP; what says restart keeps its old value until then.";
 
 void conf_docs(const struct conf_section *const *sections, size_t count, enum conf_docs form, struct text *out)
 {

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct opening {
     struct conf            *conf;
@@ -104,7 +105,7 @@ static bool remember(struct opening *o, const char *path, const char *data, size
 static struct yaml_node *parse(struct opening *o, const char *path, const char *data, size_t size, bool main_file)
 {
     struct yaml_node *root;
-    if (yaml_parse(&o->conf->arena, path, data, size, &root, o->all, NULL) != OK)
+    if (yaml_parse(&o->conf->arena, path, data, size, &root, o->all, NULL) != OK && !root)
         return NULL;
     if (yaml_is_null(root) || (root->kind == YAML_MAP && root->count == 0)) {
         if (main_file)
@@ -125,7 +126,12 @@ static void read_one(struct opening *o, const char *path, const struct yaml_node
     char        *data = NULL;
     size_t       size = 0;
     struct fault why;
-    enum err     e = file_read(path, YAML_BYTES_MAX + 3, &data, &size, &why);
+    struct stat  st;
+    if (because && stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {       /* opening a pipe could wait for ever */
+        conf_complain(o->all, because->at, NULL, "include: %s is no regular file", path);
+        return;
+    }
+    enum err e = file_read(path, YAML_BYTES_MAX + 3, &data, &size, &why);
     if (e != OK) {
         struct conf_place at = because ? because->at : (struct conf_place){ path, 0, 0 };
         if (because)

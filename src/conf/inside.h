@@ -26,7 +26,8 @@ struct conf_source { const char *path; char digest[DIGEST_SIZE]; };
 
 struct conf {
     struct arena        arena;
-    const char         *path;
+    const char         *path;       /* as it was given, for messages */
+    const char         *absolute;   /* for a reload, wherever the program is by then */
     struct conf_part   *part;
     size_t              parts;
     struct conf_source  source[CONF_FILES_MAX];

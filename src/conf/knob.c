@@ -363,8 +363,10 @@ static bool read_secret(const struct reading *r, struct conf_secret *out)
         return refuse(r, "Write the path of a file that holds the secret.", "the path is too long");
     if (!(path = absolute(r, r->node->text)))
         return out_of_memory(r);
-    int         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    const char *wrong = fd < 0 ? strerror(errno) : secret_of(fd, r->arena, out, why, sizeof why);
+    struct stat st;
+    bool        other = stat(path, &st) == 0 && !S_ISREG(st.st_mode);     /* opening a device can do things */
+    int         fd = other ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    const char *wrong = other ? "it is no regular file" : fd < 0 ? strerror(errno) : secret_of(fd, r->arena, out, why, sizeof why);
     if (fd >= 0)
         close(fd);
     out->path = path;

@@ -34,7 +34,9 @@ static void print_value(const struct row *r, const char *key, unsigned depth, st
     bool        comment = (r->knob->flags & CONF_SECRET) || knob_is_unset(r->knob, instance);
     char        line[CONF_PATH_SIZE + 64];
     (void)snprintf(line, sizeof line, "%*s%s%s: ", (int)depth * 2, "", comment ? "# " : "", key);
-    text_printf(out, "%s%s", line, knob_is_unset(r->knob, instance) ? "" : value.s);
+    if (knob_is_unset(r->knob, instance))
+        text_clear(&value);
+    text_printf(out, "%s%s", line, value.s);
     size_t width = strlen(line) + value.used;
     text_printf(out, "%*s# %s%s\n", width < 48 ? (int)(48 - width) : 2, "", origin_of(r, origin, sizeof origin),
                 r->knob->kind == CONF_SECRET_FILE && !comment ? "; contents ******" : "");

@@ -43,11 +43,15 @@ static void record(struct merge *m, struct conf_change change, const char *path)
     c->change[c->changes++] = change;
 }
 
-static void keep(struct merge *m, const struct conf_knob *k, void *to, const void *from)
+/* Where a kept value comes from, when it is printed. */
+static const struct yaml_node kept = { .kind = YAML_SCALAR, .text = "", .at = { "kept until a restart", 0, 0 } };
+
+static void keep(struct merge *m, size_t knob, struct conf_part *is, size_t j, const void *from)
 {
-    enum err e = knob_copy(k, to, from, &m->now->arena, m->fault);
+    enum err e = knob_copy(&is->section->knobs[knob], conf_struct(is, j), from, &m->now->arena, m->fault);
     if (e != OK)
         m->code = e;
+    is->filled[j].origin[knob] = &kept;
 }
 
 static void merge_knobs(struct merge *m, const struct conf_part *was, size_t i, struct conf_part *is, size_t j)
@@ -64,7 +68,7 @@ static void merge_knobs(struct merge *m, const struct conf_part *was, size_t i, 
         record(m, (struct conf_change){ CONF_CHANGED, waits, NULL, printed(m->now, k, old), printed(m->now, k, now) },
                conf_knob_path(is, j, k, path));
         if (waits)
-            keep(m, k, now, old);
+            keep(m, n, is, j, old);
     }
 }
 
@@ -86,7 +90,7 @@ static void bring_back(struct merge *m, const struct conf_part *was, size_t i, s
     if (!f)
         m->code = name ? conf_complaints_fault(&all, m->fault) : fail(m->fault, ERR_LIMIT, "out of memory for the configuration");
     for (size_t n = 0; f && n < is->section->count; n++)
-        keep(m, &is->section->knobs[n], conf_struct(is, is->count - 1), conf_struct(was, i));
+        keep(m, n, is, is->count - 1, conf_struct(was, i));
     conf_complaints_done(&all);
 }
 
@@ -133,7 +137,7 @@ enum err conf_reload(const struct conf *old, struct conf **out, struct conf_comp
         return fail(fault, ERR_LIMIT, "out of memory for the configuration");
     for (size_t p = 0; p < old->parts; p++)
         sections[p] = old->part[p].section;
-    enum err e = conf_load(old->path, sections, old->parts, &now, all, fault);
+    enum err e = conf_load(old->absolute, sections, old->parts, &now, all, fault);
     free(sections);
     if (e != OK)
         return e;

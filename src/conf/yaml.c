@@ -32,6 +32,7 @@ struct reader {
     unsigned                depth, nodes;
     struct yaml_node       *root;
     bool                    stop;      /* nothing sensible can follow */
+    bool                    whole;     /* the end was reached */
 };
 
 static struct conf_place place_of(const struct reader *r, yaml_mark_t mark)
@@ -183,7 +184,7 @@ static void hang(struct reader *r, struct yaml_node *node)
                 char first[256];
                 (void)snprintf(first, sizeof first, "It stands in line %u already; keep one of the two.", n->key_at.line);
                 conf_complain(r->all, node->key_at, first, "`%s` is there twice", node->key);
-                break;
+                return;
             }
         if (l->node->count == YAML_KEYS_MAX) {
             conf_complain(r->all, node->key_at, NULL, "more than %u keys in one map", YAML_KEYS_MAX);
@@ -320,7 +321,7 @@ static void read_events(struct reader *r, const char *data, size_t size)
             complain_of_syntax(r, data, size);
             break;
         }
-        end = e.type == YAML_STREAM_END_EVENT;
+        end = r->whole = e.type == YAML_STREAM_END_EVENT;
         on_event(r, &e);
         yaml_event_delete(&e);
     }
@@ -338,15 +339,13 @@ static enum err parse(struct reader *r, const char *data, size_t size, struct ya
         conf_complain(r->all, (struct conf_place){ r->name, 0, 0 }, "Split it.", "larger than %u bytes", YAML_BYTES_MAX);
     else if (bytes_are_fit(r, data, size))
         read_events(r, data, size);
-    if (r->all->count + r->all->dropped == before && !r->root
+    if (r->all->count + r->all->dropped == before && !r->root && !r->stop
         && (r->root = node_new(r, YAML_SCALAR, (struct conf_place){ r->name, 1, 1 }))) {
         r->root->text = "";
         r->root->plain = true;
     }
-    if (r->all->count + r->all->dropped != before)
-        return conf_complaints_fault(r->all, fault);
-    *root = r->root;
-    return OK;
+    *root = r->whole && !r->stop ? r->root : NULL;
+    return r->all->count + r->all->dropped == before ? OK : conf_complaints_fault(r->all, fault);
 }
 
 enum err yaml_parse(struct arena *a, const char *name, const char *data, size_t size, struct yaml_node **root,
@@ -354,6 +353,7 @@ enum err yaml_parse(struct arena *a, const char *name, const char *data, size_t 
 {
     struct conf_complaints own;
     struct reader          r = { .arena = a, .all = all ? all : &own, .name = arena_text(a, name) };
+    *root = NULL;
     if (!r.name)
         return fail(fault, ERR_LIMIT, "no memory to read %s", name);
     if (!all)
@@ -370,6 +370,7 @@ enum err yaml_read(struct arena *a, const char *path, struct yaml_node **root, s
     size_t       size = 0;
     struct fault why;
     enum err     e = file_read(path, YAML_BYTES_MAX + 3, &data, &size, &why);
+    *root = NULL;
     if (e != OK) {
         if (all)
             conf_complain(all, (struct conf_place){ path, 0, 0 }, why.hint, "%s", e == ERR_MISSING ? "there is no such file" : why.text);

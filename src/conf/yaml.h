@@ -56,6 +56,8 @@ struct yaml_node {
 /*
  * Read a text or a file.  *root is never NULL on success: what is empty (or only comments) reads as a plain
  * scalar "".  All complaints go to `all`, which may be NULL; the fault tells the first one.
+ * When all of the text could be read, *root is the tree even if something in it is refused: good for finding further
+ * mistakes, not for use.  Otherwise it is NULL.
  * ERR_INPUT for what is inside, ERR_MISSING, ERR_IO and ERR_LIMIT (too large) for the file itself.
  */
 MUST_CHECK enum err yaml_parse(struct arena *a, const char *name, const char *data, size_t size, struct yaml_node **root,

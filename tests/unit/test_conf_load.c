@@ -304,6 +304,16 @@ static void all_mistakes_are_told_at_once(void **state)
     assert_non_null(strstr(f->fault.hint, "Allowed: 1..10"));
 }
 
+static void a_key_that_is_there_twice_does_not_hide_other_mistakes(void **state)
+{
+    struct fixture *f = *state;
+    must_say(f, "room: {count: 4, count: 5, mood: odd}\nx: &y 1\n", "`count` is there twice");
+    assert_non_null(strstr(f->said.s, "an anchor (`&y`) is not accepted"));
+    assert_non_null(strstr(f->said.s, "`odd` is not one of the choices"));
+    assert_non_null(strstr(f->said.s, "unknown key `x`"));
+    assert_null(strstr(f->said.s, "is set twice"));
+}
+
 static void a_flood_of_mistakes_is_bounded(void **state)
 {
     struct fixture *f = *state;
@@ -489,7 +499,10 @@ static void a_reload_changes_what_is_live_and_keeps_what_waits(void **state)
     assert_true(change_of(now, "fixed.r")->waits);
 
     struct text line;
-    text_init(&line, 400);
+    text_init(&line, 8000);
+    conf_print(now, &line);
+    assert_non_null(strstr(line.s, "# kept until a restart"));
+    text_clear(&line);
     conf_change_text(change_of(now, "room.cache"), &line);
     assert_string_equal(line.s, "room.cache: 1MiB -> 2MiB (after a restart)");
     text_done(&line);
@@ -515,6 +528,34 @@ static void a_bad_file_changes_nothing(void **state)
     (void)conf_changes(now, &n);
     assert_int_equal(n, 0);
     conf_free(now);
+}
+
+static void a_reload_finds_the_file_from_any_folder(void **state)
+{
+    struct fixture *f = *state;
+    struct conf    *now = NULL;
+    char           *here = getcwd(NULL, 0);
+    put(f, "main.yaml", "room: {count: 3, place: x}\n");
+    assert_int_equal(chdir(f->folder), 0);
+    enum err e = conf_load("main.yaml", sections, SECTIONS, &f->conf, NULL, &f->fault);
+    int back = chdir(here);
+    free(here);
+    assert_int_equal(back, 0);
+    assert_ok(e, &f->fault);
+    assert_ok(conf_reload(f->conf, &now, NULL, &f->fault), &f->fault);
+    size_t n;
+    (void)conf_changes(now, &n);
+    assert_int_equal(n, 0);
+    conf_free(now);
+}
+
+static void a_pipe_is_no_file_to_include(void **state)
+{
+    struct fixture *f = *state;
+    char            path[160];
+    assert_int_equal(mkfifo(file_in(f, "pipe", path), 0600), 0);
+    must_say(f, "include: pipe\n", "pipe is no regular file");
+    must_say(f, "room: {net: {key: pipe}}\n", "it is no regular file");
 }
 
 static void the_digest_is_that_of_the_bytes(void **state)
@@ -576,6 +617,7 @@ int main(void)
         TEST(every_kind_is_read),
         TEST(a_mistake_is_told_with_its_place_and_what_would_be_right),
         TEST(all_mistakes_are_told_at_once),
+        TEST(a_key_that_is_there_twice_does_not_hide_other_mistakes),
         TEST(a_flood_of_mistakes_is_bounded),
         TEST(a_secret_is_never_quoted_or_printed),
         TEST(a_secret_file_that_others_may_read_is_refused),
@@ -584,6 +626,8 @@ int main(void)
         TEST(what_is_printed_loads_again_as_the_same),
         TEST(a_reload_changes_what_is_live_and_keeps_what_waits),
         TEST(a_bad_file_changes_nothing),
+        TEST(a_reload_finds_the_file_from_any_folder),
+        TEST(a_pipe_is_no_file_to_include),
         TEST(the_digest_is_that_of_the_bytes),
         TEST(a_text_from_memory_cannot_reach_files),
         TEST(the_commands_answer_with_exit_codes),
