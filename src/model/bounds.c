@@ -66,6 +66,72 @@ char *footprint_text(const struct footprint *p, char *out, size_t size)
     return out;
 }
 
+static double excess_min_wal(const struct knob_state *s, const struct target_facts *f, const struct bounds *b)
+{
+    (void)f, (void)b;
+    return s->value[KNOB_MIN_WAL_SIZE] - s->value[KNOB_MAX_WAL_SIZE];
+}
+
+static double excess_cache(const struct knob_state *s, const struct target_facts *f, const struct bounds *b)
+{
+    (void)f;
+    return b->half_of_cache_size ? s->value[KNOB_SHARED_BUFFERS] - s->value[KNOB_EFFECTIVE_CACHE_SIZE] / 2 : 0;
+}
+
+static double excess_work_mem(const struct knob_state *s, const struct target_facts *f, const struct bounds *b)
+{
+    (void)f;
+    return s->value[KNOB_WORK_MEM] - b->work_mem_total_bytes / 1024 / s->value[KNOB_MAX_CONNECTIONS];
+}
+
+static double excess_page_cost(const struct knob_state *s, const struct target_facts *f, const struct bounds *b)
+{
+    (void)f, (void)b;
+    return s->value[KNOB_SEQ_PAGE_COST] - s->value[KNOB_RANDOM_PAGE_COST];
+}
+
+static double excess_parallel(const struct knob_state *s, const struct target_facts *f, const struct bounds *b)
+{
+    (void)f, (void)b;
+    return s->value[KNOB_MAX_PARALLEL_WORKERS] - s->value[KNOB_MAX_WORKER_PROCESSES];
+}
+
+static double excess_gather(const struct knob_state *s, const struct target_facts *f, const struct bounds *b)
+{
+    (void)f, (void)b;
+    return s->value[KNOB_MAX_PARALLEL_WORKERS_PER_GATHER] - s->value[KNOB_MAX_PARALLEL_WORKERS];
+}
+
+static double excess_connections(const struct knob_state *s, const struct target_facts *f, const struct bounds *b)
+{
+    (void)b;
+    return ceil(1.2 * f->peak_sessions) - s->value[KNOB_MAX_CONNECTIONS];
+}
+
+const struct knob_dependency knob_dependency[KNOB_DEPENDENCIES] = {
+    { 1, KNOB_MIN_WAL_SIZE, KNOB_MAX_WAL_SIZE, excess_min_wal, "min_wal_size must not be above max_wal_size" },
+    { 2, KNOB_SHARED_BUFFERS, KNOB_EFFECTIVE_CACHE_SIZE, excess_cache, "shared_buffers must be at most half of effective_cache_size" },
+    { 3, KNOB_WORK_MEM, KNOB_MAX_CONNECTIONS, excess_work_mem, "work_mem x max_connections must stay below the policy's total" },
+    { 4, KNOB_SEQ_PAGE_COST, KNOB_RANDOM_PAGE_COST, excess_page_cost, "random_page_cost must not be below seq_page_cost" },
+    { 5, KNOB_MAX_PARALLEL_WORKERS, KNOB_MAX_WORKER_PROCESSES, excess_parallel, "max_parallel_workers must not be above max_worker_processes" },
+    { 6, KNOB_MAX_PARALLEL_WORKERS_PER_GATHER, KNOB_MAX_PARALLEL_WORKERS, excess_gather, "max_parallel_workers_per_gather must not be above max_parallel_workers" },
+    { 7, KNOB_MAX_CONNECTIONS, KNOB_NONE, excess_connections, "max_connections must leave room for a fifth more sessions than were seen" },
+};
+
+static bool moved(const struct knob_state *before, const struct knob_state *after, enum knob_id id)
+{
+    return id != KNOB_NONE && !(fabs(before->value[id] - after->value[id]) <= 0) && !(isnan(before->value[id]) && isnan(after->value[id]));
+}
+
+bool knob_dependency_broken(const struct knob_dependency *d, const struct knob_state *before, const struct knob_state *after,
+                            const struct target_facts *f, const struct bounds *b)
+{
+    if (!moved(before, after, d->a) && !moved(before, after, d->b))
+        return false;
+    double was = d->excess(before, f, b), is = d->excess(after, f, b);
+    return !(is <= 0) && !(is <= was);
+}
+
 double recovery_estimate_s(const struct knob_state *s, const struct bounds *b, double wal_bytes_per_s)
 {
     double most = bytes_of(s, KNOB_MAX_WAL_SIZE);

@@ -51,6 +51,23 @@ void footprint_of(const struct knob_state *s, const struct target_facts *f, cons
 /* "shared_buffers 614MB + 22 sessions x ... = 912MB of at most 921MB" Returns out. */
 char *footprint_text(const struct footprint *p, char *out, size_t size);
 
+/*
+ * What knobs demand of each other, as an excess in the units of a: above 0 is too much, NAN is not known.  Numbers are
+ * stable.  A configuration that already breaks one may be changed as long as the excess does not grow.
+ */
+struct knob_dependency {
+    int          number;
+    enum knob_id a, b;              /* b may be KNOB_NONE */
+    double     (*excess)(const struct knob_state *s, const struct target_facts *f, const struct bounds *b);
+    const char  *text;
+};
+enum { KNOB_DEPENDENCIES = 7 };
+extern const struct knob_dependency knob_dependency[KNOB_DEPENDENCIES];
+
+/* Going from one configuration to another: is this dependency broken (worse than it was, or unknown)? Untouched ones are not. */
+bool knob_dependency_broken(const struct knob_dependency *d, const struct knob_state *before, const struct knob_state *after,
+                            const struct target_facts *f, const struct bounds *b);
+
 /* Crash recovery in seconds: WAL that may have to be replayed / replay speed. wal_bytes_per_s NAN: assume the worst. */
 double recovery_estimate_s(const struct knob_state *s, const struct bounds *b, double wal_bytes_per_s);
 

@@ -4,16 +4,17 @@
  * Reloadable numbers move by at most step_ratio of the current value per step
  * (x1.2 up, x0.8 down), never past target or range; all of them move in
  * parallel, one postgres.set per step.  Knobs that need a restart go together,
- * in one postgres.restart, which comes last and carries the last step of the
- * reloadable ones with it: what can be taken back by a reload is tried first,
- * and nothing is watched while the cache is cold.
+ * in one postgres.restart, which carries the last step of the reloadable ones
+ * with it.  The restart comes after them: what a reload can take back is tried
+ * first, and no guard is watched while the cache is cold.
  *
- * A reloadable knob whose road is longer than the plan may be keeps going in
- * the direction of its target as far as PLAN_STEPS_MAX steps allow; the plan's
- * "why" says so.  A rising knob that another needs first (max_wal_size before
- * min_wal_size, effective_cache_size before shared_buffers) is no special case:
- * every intermediate configuration keeps to the dependencies of the catalogue,
- * or the composer refuses.
+ * Where knobs depend on each other, one is held back until the other has made
+ * room (effective_cache_size falls only as far as shared_buffers lets it, and
+ * goes on after the restart), so that every configuration on the way keeps to
+ * the dependencies of the catalogue; where that is impossible it refuses.
+ *
+ * A road longer than PLAN_STEPS_MAX steps ends where the plan ends; the plan's
+ * "why" then says so, and a later case may go on.
  */
 #ifndef PLAN_COMPOSE_H
 #define PLAN_COMPOSE_H
@@ -26,6 +27,7 @@
 struct compose_how {
     const char *target;        /* configured name of the target */
     double      step_ratio;    /* 0.20 */
+    const struct bounds *bounds; /* the policy's; NULL: bounds_default() */
     int         watch_s;       /* per step */
     int         timeout_s;     /* per postgres.set, >= 10 */
     int         restart_timeout_s;

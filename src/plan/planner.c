@@ -1,0 +1,151 @@
+/* plan/planner.c - a planner remembers what it was told; everything else is its kind's pure function. */
+#include "plan/planner.h"
+
+#include "base/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct planner_kind *const kinds[] = { &planner_ladder };
+
+struct planner {
+    const struct planner_kind *kind;
+    uint64_t                   seed;
+    struct planner_told       *told;
+    int                        tolds, room;   /* at most TOLD_MAX */
+};
+
+static const char *const told_names[TOLD_COUNT] = {
+    [TOLD_BETTER] = "better", [TOLD_WORSE] = "worse", [TOLD_UNDECIDED] = "undecided",
+    [TOLD_EQUIVALENT] = "equivalent", [TOLD_REFUSED] = "refused", [TOLD_FAILED] = "failed",
+};
+
+const char *told_name(enum told t) { return (unsigned)t < TOLD_COUNT ? told_names[t] : "?"; }
+
+bool told_parse(const char *text, enum told *t)
+{
+    for (int i = 0; i < TOLD_COUNT; i++)
+        if (strcmp(text, told_names[i]) == 0) {
+            *t = (enum told)i;
+            return true;
+        }
+    return false;
+}
+
+enum told told_of(enum outcome o)
+{
+    switch (o) {
+    case OUTCOME_BETTER:     return TOLD_BETTER;
+    case OUTCOME_WORSE:      return TOLD_WORSE;
+    case OUTCOME_EQUIVALENT: return TOLD_EQUIVALENT;
+    case OUTCOME_UNDECIDED:  break;
+    }
+    return TOLD_UNDECIDED;
+}
+
+enum err planner_new(const char *kind, uint64_t seed, struct planner **p, struct fault *fault)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (kind && strcmp(kind, kinds[i]->name) != 0)
+            continue;
+        struct planner *made = calloc(1, sizeof *made);
+        if (!made)
+            return fail(fault, ERR_LIMIT, "no memory for a planner");
+        made->kind = kinds[i];
+        made->seed = seed;
+        *p = made;
+        return OK;
+    }
+    (void)fail(fault, ERR_MISSING, "there is no planner \"%.40s\"", kind);
+    fail_hint(fault, "planners: ladder");
+    return ERR_MISSING;
+}
+
+void planner_free(struct planner *p)
+{
+    if (p)
+        free(p->told);
+    free(p);
+}
+
+enum err planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *fault)
+{
+    return p->kind->ask(p->told, p->tolds, p->seed, view, out, fault);
+}
+
+enum err planner_tell(struct planner *p, const struct proposal *proposal, enum told told, double effect, struct fault *fault)
+{
+    if (p->tolds >= TOLD_MAX)
+        return fail(fault, ERR_LIMIT, "this planner has been told %d outcomes", TOLD_MAX);
+    if (p->tolds == p->room) {
+        int                  room = p->room ? 2 * p->room : 16;
+        struct planner_told *more = realloc(p->told, (size_t)room * sizeof *more);
+        if (!more)
+            return fail(fault, ERR_LIMIT, "no memory for what the planner was told");
+        p->told = more;
+        p->room = room;
+    }
+    p->told[p->tolds++] = (struct planner_told){ *proposal, told, effect };
+    return OK;
+}
+
+/* ---- a proposal as JSON ---- */
+
+json_t *proposal_json(const struct proposal *p)
+{
+    json_t *changes = json_array();
+    for (int i = 0; i < p->changes; i++) {
+        char to[48];
+        const struct knob *k = knob_at(p->change[i].knob);
+        if (json_array_append_new(changes, json_pack("{s:s, s:s}", "name", k->name, "to", knob_format(k, p->change[i].to, to, sizeof to))) != 0) {
+            json_decref(changes);
+            return NULL;
+        }
+    }
+    return json_pack("{s:s, s:s, s:s, s:o, s:b, s:s}", "planner", p->planner, "title", p->title, "why", p->why, "changes", changes,
+                     "needs_restart", (int)p->needs_restart, "verify", verify_class_name(p->verify));
+}
+
+static enum err parse_text(const json_t *json, const char *key, char *out, size_t size, struct fault *fault)
+{
+    const char *text = json_string_value(json_object_get(json, key));
+    if (!text || !text_copy(out, size, text))
+        return fail(fault, ERR_INPUT, "the proposal's %s is missing, not text or longer than %zu bytes", key, size - 1);
+    return OK;
+}
+
+static enum err parse_change(const json_t *json, struct proposed_change *c, struct fault *fault)
+{
+    const char *name = json_string_value(json_object_get(json, "name")), *to = json_string_value(json_object_get(json, "to"));
+    const struct knob *k = name ? knob_find(name) : NULL;
+    if (!k || !to)
+        return fail(fault, ERR_INPUT, "a change of the proposal names no knob that is known, or no value");
+    c->knob = k->id;
+    return knob_parse(k, to, &c->to, fault);
+}
+
+enum err proposal_parse(const json_t *json, struct proposal *p, struct fault *fault)
+{
+    struct proposal got = { 0 };
+    char            class[24];
+    enum err        e = parse_text(json, "planner", got.planner, sizeof got.planner, fault);
+    if (e == OK)
+        e = parse_text(json, "title", got.title, sizeof got.title, fault);
+    if (e == OK)
+        e = parse_text(json, "why", got.why, sizeof got.why, fault);
+    if (e == OK)
+        e = parse_text(json, "verify", class, sizeof class, fault);
+    if (e != OK)
+        return e;
+    const json_t *changes = json_object_get(json, "changes"), *restart = json_object_get(json, "needs_restart");
+    size_t        n = json_array_size(changes);
+    if (!verify_class_parse(class, &got.verify) || !json_is_boolean(restart) || n < 1 || n > PROPOSAL_CHANGES_MAX)
+        return fail(fault, ERR_INPUT, "the proposal's verify, needs_restart or changes are not as they should be");
+    got.needs_restart = json_is_true(restart);
+    for (size_t i = 0; i < n && e == OK; i++)
+        e = parse_change(json_array_get(changes, i), &got.change[got.changes++], fault);
+    if (e == OK)
+        *p = got;
+    return e;
+}
