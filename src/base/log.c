@@ -13,6 +13,10 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
+/* syslog.h, which comes with the journal's header, names its priorities like our levels, with other numbers. */
+#undef LOG_DEBUG
+#undef LOG_INFO
+
 #define LINE_MAX_BYTES 8192   /* a longer line is cut and says so */
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
