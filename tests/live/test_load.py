@@ -1,0 +1,521 @@
+"""homeostat-load against a real server: what it loads, what it runs, what it tells, and that nothing stops it but the end."""
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+TABLES = {"warehouse": 1, "district": 10, "customer": 30000, "history": 30000, "orders": 30000, "new_order": 9000, "item": 100000, "stock": 100000}
+
+
+@pytest.fixture(scope="module")
+def driver(program):
+    """driver("run", "--dsn", ...) -> CompletedProcess with text output."""
+    path = program("homeostat-load")
+
+    def run(*argv, timeout=120, env=None):
+        return subprocess.run([path, *argv], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False,
+                              env={**os.environ, **(env or {})})
+    run.path = path
+    return run
+
+
+@pytest.fixture(scope="module")
+def loaded(postgres, driver):
+    """The server with one warehouse in it; tests leave it consistent and running."""
+    done = driver("load", "--dsn", postgres.dsn, "--warehouses", "1", "--seed", "11")
+    assert done.returncode == 0, done.stderr
+    assert "loaded 1 warehouses" in done.stdout
+    return postgres
+
+
+@pytest.fixture
+def run_json(loaded, driver):
+    """run_json("--duration", "2") -> (seconds, summary, CompletedProcess)."""
+    def run(*argv, **how):
+        done = driver("run", "--dsn", loaded.dsn, "--json", *argv, **how)
+        assert done.stdout, done.stderr
+        records = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [r["type"] for r in records] == ["second"] * (len(records) - 1) + ["summary"]
+        return records[:-1], records[-1], done
+    return run
+
+
+@pytest.fixture
+def background(loaded, driver, spawn):
+    """background("--duration", "5") -> a running driver: .address of its endpoint, .finish() -> (seconds, summary, stderr)."""
+    class Background:
+        def __init__(self, *argv):
+            self.process = spawn([driver.path, "run", "--dsn", loaded.dsn, "--json", "--listen", "127.0.0.1:0", *argv],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            first = self.process.stderr.readline()
+            match = re.match(r"listening on (127\.0\.0\.1:\d+)$", first)
+            assert match, first + self.process.stderr.read()
+            self.address = match.group(1)
+
+        def get(self, path):
+            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=5) as answer:
+                return answer.read().decode()
+
+        def latency(self):
+            return json.loads(self.get("/latency"))
+
+        def wait_for(self, phase, timeout_s=20):
+            deadline = time.monotonic() + timeout_s
+            while self.latency()["phase"] != phase:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+
+        def finish(self, timeout_s=60):
+            out, err = self.process.communicate(timeout=timeout_s)
+            records = [json.loads(line) for line in out.splitlines()]
+            assert records and records[-1]["type"] == "summary", err
+            return records[:-1], records[-1], err
+    return Background
+
+
+def assert_consistent(driver, cluster):
+    done = driver("check", "--dsn", cluster.dsn)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # Conditions 8, 9, 10 and 12 as well: they show what a lost or doubled half of a transaction would leave.
+    assert cluster.value("SELECT count(*) FROM warehouse WHERE w_ytd <> (SELECT sum(h_amount) FROM history WHERE h_w_id = w_id)") == 0
+    assert cluster.value("SELECT count(*) FROM district WHERE d_ytd <> (SELECT sum(h_amount) FROM history WHERE h_w_id = d_w_id AND h_d_id = d_id)") == 0
+    assert cluster.value("""
+        WITH paid AS (SELECT h_c_w_id AS w, h_c_d_id AS d, h_c_id AS c, sum(h_amount) AS amount FROM history GROUP BY 1, 2, 3),
+        got AS (SELECT o_w_id AS w, o_d_id AS d, o_c_id AS c, sum(ol_amount) AS amount FROM orders
+                JOIN order_line ON ol_w_id = o_w_id AND ol_d_id = o_d_id AND ol_o_id = o_id WHERE ol_delivery_d IS NOT NULL GROUP BY 1, 2, 3)
+        SELECT count(*) FROM customer LEFT JOIN paid ON (w, d, c) = (c_w_id, c_d_id, c_id) LEFT JOIN got USING (w, d, c)
+        WHERE c_balance <> coalesce(got.amount, 0) - coalesce(paid.amount, 0) OR c_ytd_payment <> coalesce(paid.amount, 0)""") == 0
+    assert cluster.value("""SELECT count(*) FROM orders LEFT JOIN new_order ON (no_w_id, no_d_id, no_o_id) = (o_w_id, o_d_id, o_id)
+                            WHERE (o_carrier_id IS NULL) <> (no_o_id IS NOT NULL)""") == 0
+
+
+# -- load ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_load_has_the_contents_that_the_specification_asks_for(driver, make_postgres):
+    pg = make_postgres()
+    done = driver("load", "--dsn", pg.url, "--warehouses", "2", "--threads", "2", "--seed", "5", "--foreign-keys")
+    assert done.returncode == 0, done.stderr
+    for table, rows in TABLES.items():
+        assert pg.value(f"SELECT count(*) FROM {table}") == rows * (1 if table == "item" else 2), table
+    assert 2 * 285000 < pg.value("SELECT count(*) FROM order_line") < 2 * 315000
+    assert_consistent(driver, pg)
+    share = {"item": "i_data LIKE '%ORIGINAL%'", "stock": "s_data LIKE '%ORIGINAL%'", "customer": "c_credit = 'BC'"}
+    for table, condition in share.items():
+        assert 0.09 < pg.value(f"SELECT avg(({condition})::int)::float FROM {table}") < 0.11, table
+    assert pg.psql("SELECT min(no_o_id), max(no_o_id) FROM new_order") == [(2101, 3000)]
+    assert pg.psql("SELECT count(*) FROM orders WHERE (o_carrier_id IS NULL) <> (o_id >= 2101)") == [(0,)]
+    assert pg.psql("SELECT count(*) FROM order_line WHERE (ol_delivery_d IS NULL) <> (ol_o_id >= 2101) OR (ol_amount > 0) <> (ol_o_id >= 2101)") == [(0,)]
+    assert pg.psql("SELECT count(DISTINCT o_c_id) FROM orders GROUP BY o_w_id, o_d_id") == [(3000,)] * 20
+    assert pg.psql("SELECT c_last FROM customer WHERE c_id IN (1, 372, 1000) AND c_d_id = 1 AND c_w_id = 2 ORDER BY c_id") == [
+        ("BARBARBAR",), ("PRICALLYOUGHT",), ("EINGEINGEING",)]
+    assert pg.value("SELECT min(n) FROM (SELECT count(DISTINCT c_last) AS n FROM customer GROUP BY c_w_id, c_d_id) AS x") == 1000
+    assert pg.psql("SELECT min(length(c_data)), max(length(c_data)) FROM customer") == [(300, 500)]
+    assert pg.psql("SELECT min(length(i_name)), max(length(i_name)), min(i_price), max(i_price) FROM item")[0][:2] == (14, 24)
+    assert pg.value("SELECT count(*) FROM pg_constraint WHERE contype = 'f'") == 10
+    assert pg.value("SELECT count(*) FROM pg_class WHERE relname IN ('customer', 'stock') AND reltuples > 50000") == 2
+    done = driver("run", "--dsn", pg.url, "--clients", "4", "--duration", "2", "--seed", "3")
+    assert done.returncode == 0, done.stderr
+    assert_consistent(driver, pg)
+
+
+def test_the_same_seed_loads_the_same_rows_whatever_the_number_of_threads(driver, make_postgres):
+    pg = make_postgres()
+    digest = """SELECT md5(string_agg(x, '' ORDER BY x)) FROM (
+        SELECT s_i_id || s_data || s_dist_03 AS x FROM stock UNION ALL SELECT c_id || c_first || c_last || c_data FROM customer
+        UNION ALL SELECT o_id || ' ' || o_c_id || ' ' || o_ol_cnt FROM orders) AS rows"""
+    seen = set()
+    for threads in ("1", "3"):
+        dsn = pg.create_database("threads" + threads)
+        assert driver("load", "--dsn", dsn, "--warehouses", "1", "--threads", threads, "--seed", "9").returncode == 0
+        seen.add(pg.value(digest, database="threads" + threads))
+    assert len(seen) == 1
+
+
+def test_a_second_load_is_refused_unless_forced_and_tables_of_others_are_never_dropped(driver, make_postgres):
+    pg = make_postgres()
+    assert driver("load", "--dsn", pg.dsn, "--warehouses", "1").returncode == 0
+    again = driver("load", "--dsn", pg.dsn, "--warehouses", "1")
+    assert again.returncode == 1 and "the tables are there already" in again.stderr and "--force" in again.stderr
+    assert driver("load", "--dsn", pg.dsn, "--warehouses", "1", "--force").returncode == 0
+    other = pg.create_database("shop")
+    pg.psql("CREATE TABLE customer (id int, name text); INSERT INTO customer VALUES (1, 'a real one')", database="shop")
+    for force in ([], ["--force"]):
+        done = driver("load", "--dsn", other, "--warehouses", "1", *force)
+        assert done.returncode == 1 and "were not made by homeostat-load: customer" in done.stderr
+    assert pg.psql("SELECT * FROM customer", database="shop") == [(1, "a real one")]
+    assert pg.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", database="shop") == 1
+
+
+def test_a_load_that_did_not_finish_is_noticed_and_can_be_started_again(driver, spawn, make_postgres):
+    pg = make_postgres()
+    process = spawn([driver.path, "load", "--dsn", pg.dsn, "--warehouses", "3"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while pg.value("SELECT count(*) FROM pg_tables WHERE tablename = 'customer'") == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    for command in (["run", "--duration", "1"], ["check"]):
+        done = driver(command[0], "--dsn", pg.dsn, *command[1:])
+        assert done.returncode == 1 and "did not finish" in done.stderr
+    time.sleep(0.5)
+    assert driver("load", "--dsn", pg.dsn, "--warehouses", "1", "--force").returncode == 0
+    assert driver("run", "--dsn", pg.dsn, "--duration", "1").returncode == 0
+
+
+# -- run -------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_closed_loop_does_what_it_says_it_did(loaded, driver, run_json):
+    before = loaded.psql("SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM history), (SELECT count(*) FROM new_order)")[0]
+    seconds, summary, done = run_json("--clients", "4", "--duration", "3", "--seed", "1")
+    after = loaded.psql("SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM history), (SELECT count(*) FROM new_order)")[0]
+    assert done.returncode == 0 and summary["errors"] == 0 and summary["unfinished"] == 0
+    kinds = summary["per_transaction"]
+    assert after[0] - before[0] == kinds["new_order"]["transactions"] - summary["rolled_back"]
+    assert after[1] - before[1] == kinds["payment"]["transactions"]
+    assert before[2] - after[2] == 10 * kinds["delivery"]["transactions"] - summary["skipped_deliveries"] - (after[0] - before[0])
+    total = summary["transactions"]
+    assert total == sum(k["transactions"] for k in kinds.values()) == sum(n for _, n in summary["buckets"]) > 300
+    for kind, share in {"new_order": 0.45, "payment": 0.43, "order_status": 0.04, "delivery": 0.04, "stock_level": 0.04}.items():
+        assert abs(kinds[kind]["transactions"] / total - share) < 0.03
+    assert summary["rolled_back"] > 0
+    assert len(seconds) == 3 and sum(s["transactions"] for s in seconds) == pytest.approx(total, rel=0.01)
+    assert summary["p50_ms"] <= summary["p95_ms"] <= summary["p99_ms"] <= summary["max_ms"]
+    assert_consistent(driver, loaded)
+
+
+def test_text_output_has_a_line_a_second_and_a_table(loaded, driver):
+    done = driver("run", "--dsn", loaded.dsn, "--clients", "2", "--duration", "2", "--warmup", "1", "--seed", "4")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0 and "1 warehouses, 2 clients, read committed, seed 4, closed loop" in lines[0]
+    assert [float(line.split()[0]) for line in lines[2:5]] == pytest.approx([1, 2, 3], abs=0.2)
+    assert "warm-up" in lines[2] and "warm-up" not in lines[3]
+    for name in ("new_order", "payment", "order_status", "delivery", "stock_level", "all"):
+        assert any(line.startswith(name) for line in lines)
+
+
+def test_an_open_loop_keeps_its_rate_and_accounts_for_every_arrival(loaded, driver, run_json):
+    _, summary, done = run_json("--clients", "4", "--rate", "150", "--duration", "5", "--warmup", "0", "--seed", "2")
+    assert done.returncode == 0 and summary["mode"] == "open" and summary["rate"] == 150
+    assert summary["arrivals"] == pytest.approx(750, abs=120)
+    assert summary["arrivals"] == summary["transactions"] + summary["errors"] + summary["dropped"] + summary["unfinished"] + summary["queued"]
+    assert summary["dropped"] == 0 and summary["queued"] == 0
+    assert_consistent(driver, loaded)
+
+
+def test_an_open_loop_does_not_hide_a_stall(loaded, background):
+    run = background("--clients", "4", "--rate", "100", "--duration", "5", "--seed", "3")
+    run.wait_for("measure")
+    time.sleep(1)
+    with_lock = loaded.connect()
+    with with_lock.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE district, customer IN ACCESS EXCLUSIVE MODE")
+        time.sleep(2)
+        cursor.execute("COMMIT")
+    with_lock.close()
+    _, summary, _ = run.finish()
+    assert summary["errors"] == 0
+    # 200 of 500 arrivals fell into two seconds of standstill: a closed loop would have seen four slow transactions.
+    assert summary["max_ms"] > 1800
+    assert summary["p90_ms"] > 500
+    assert sum(n for upper, n in summary["buckets"] if upper > 300000) > 100
+
+
+def test_a_full_queue_drops_and_counts(loaded, run_json):
+    _, summary, done = run_json("--clients", "1", "--rate", "20000", "--queue", "20", "--duration", "2", "--seed", "6")
+    assert done.returncode == 0
+    assert summary["dropped"] > 1000
+    assert summary["arrivals"] == summary["transactions"] + summary["errors"] + summary["dropped"] + summary["unfinished"] + summary["queued"]
+
+
+def percentile_us(buckets, q):
+    wanted, seen = q * sum(n for _, n in buckets), 0
+    for upper, n in sorted(buckets):
+        seen += n
+        if seen >= wanted:
+            return upper
+    return None
+
+
+def minus(later, earlier):
+    old = {upper: n for upper, n in earlier}
+    return [(upper, n - old.get(upper, 0)) for upper, n in later if n > old.get(upper, 0)]
+
+
+def test_percentiles_from_the_endpoint_are_those_of_the_summary(background):
+    run = background("--clients", "4", "--duration", "4", "--warmup", "1", "--seed", "5")
+    run.wait_for("measure")
+    first = run.latency()
+    middle = run.latency()
+    last = first
+    try:
+        while True:
+            last = run.latency()
+            time.sleep(0.02)
+    except (urllib.error.URLError, ConnectionError, OSError):
+        pass
+    _, summary, _ = run.finish()
+    for older, newer in ((first, middle), (middle, last)):
+        assert newer["mono_us"] > older["mono_us"] and newer["transactions"] >= older["transactions"] and newer["sum_us"] >= older["sum_us"]
+        assert newer["transactions"] == sum(n for _, n in newer["buckets"])
+    interval = minus(last["buckets"], first["buckets"])
+    seen = sum(n for _, n in interval)
+    assert seen == pytest.approx(summary["transactions"], rel=0.05)
+    for q, name in ((0.5, "p50_ms"), (0.95, "p95_ms"), (0.99, "p99_ms")):
+        assert percentile_us(interval, q) / 1000 == pytest.approx(summary[name], rel=0.06)
+    assert (last["mode"], last["clients"], last["rate"]) == ("closed", 4, None)
+
+
+def test_the_endpoint_speaks_prometheus_and_nothing_else_changes_anything(background):
+    run = background("--clients", "2", "--duration", "3", "--rate", "50", "--seed", "5")
+    run.wait_for("measure")
+    time.sleep(1)
+    text = run.get("/metrics")
+    counts = dict(re.findall(r'^homeostat_load_transactions_total\{type="(\w+)"\} (\d+)$', text, re.M))
+    assert set(counts) == {"new_order", "payment", "order_status", "delivery", "stock_level"} and int(counts["new_order"]) > 0
+    bounds = [int(n) for n in re.findall(r'latency_seconds_bucket\{type="payment",le="[^"]+"\} (\d+)', text)]
+    assert bounds == sorted(bounds) and bounds[-1] == int(re.search(r'latency_seconds_count\{type="payment"\} (\d+)', text).group(1))
+    assert "homeostat_load_connected 2" in text
+    for method, path, status in (("POST", "/latency", 405), ("DELETE", "/metrics", 405), ("GET", "/", 404), ("GET", "/latency/x", 404)):
+        request = urllib.request.Request(f"http://{run.address}{path}", method=method, data=b"x" if method == "POST" else None)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=5)
+        assert refused.value.code == status
+    run.finish()
+
+
+def test_the_endpoint_stays_on_loopback(loaded, driver):
+    for listen, says in (("0.0.0.0:0", "loopback only"), ("192.168.1.1:80", "loopback only"), ("nonsense", "ADDRESS:PORT"), ("127.0.0.1:x", "ADDRESS:PORT"), ("127.0.0.1:70000", "ADDRESS:PORT")):
+        done = driver("run", "--dsn", loaded.dsn, "--duration", "1", "--listen", listen)
+        assert done.returncode == 2 and says in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("how", ["fast", "immediate", "kill"])
+def test_a_restart_of_the_server_costs_each_client_an_error_and_no_more(loaded, driver, background, how):
+    run = background("--clients", "4", "--duration", "6", "--seed", "7")
+    run.wait_for("measure")
+    time.sleep(1)
+    loaded.kill() if how == "kill" else loaded.stop(how)
+    time.sleep(0.7)
+    down = run.latency()
+    loaded.start()
+    seconds, summary, log = run.finish()
+    assert down["connected"] == 0
+    assert 1 <= summary["errors"] <= 8 and 4 <= summary["lost_connections"] <= 8 and summary["failed_connects"] >= 4
+    assert seconds[-1]["connected"] == 4 and seconds[-1]["transactions"] > 20 and seconds[-1]["errors"] == 0
+    assert "clients met failures" in log
+    assert_consistent(driver, loaded)
+
+
+def test_an_open_loop_goes_on_after_a_restart_and_shows_what_the_restart_cost(loaded, driver, background):
+    run = background("--clients", "4", "--duration", "6", "--rate", "100", "--seed", "8")
+    run.wait_for("measure")
+    time.sleep(1)
+    loaded.stop("fast")
+    time.sleep(1)
+    loaded.start()
+    _, summary, _ = run.finish()
+    assert summary["max_ms"] > 900 and summary["queued"] == 0 and summary["dropped"] == 0
+    assert summary["arrivals"] == summary["transactions"] + summary["errors"] + summary["unfinished"]
+    assert summary["errors"] <= 4
+    assert_consistent(driver, loaded)
+
+
+def test_a_server_that_stops_answering_does_not_hold_the_driver(loaded, background):
+    run = background("--clients", "3", "--duration", "4", "--timeout", "1", "--grace", "1", "--seed", "9")
+    run.wait_for("measure")
+    time.sleep(1)
+    backends = [pid for pid, in loaded.psql("SELECT pid FROM pg_stat_activity WHERE application_name = 'homeostat-load'")]
+    stopped = backends + [loaded.pid()]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        _, summary, _ = run.finish(timeout_s=15)
+        assert time.monotonic() - started < 8
+    finally:
+        for pid in reversed(stopped):
+            os.kill(pid, signal.SIGCONT)
+    assert summary["errors"] >= 3 and summary["lost_connections"] >= 3
+    deadline = time.monotonic() + 20
+    while loaded.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'homeostat-load'") > 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_without_an_end_and_the_summary_comes(background, which):
+    run = background("--clients", "2", "--duration", "0", "--seed", "10")
+    run.wait_for("measure")
+    time.sleep(1.2)
+    run.process.send_signal(which)
+    _, summary, _ = run.finish(timeout_s=10)
+    assert run.process.returncode == 0
+    assert summary["interrupted"] is True and summary["transactions"] > 0 and summary["seconds"] < 3
+
+
+def test_a_reader_that_goes_away_ends_the_run(loaded, driver, spawn):
+    run = spawn([driver.path, "run", "--dsn", loaded.dsn, "--clients", "1", "--duration", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    run.stdout.readline()
+    run.stdout.close()
+    run.stdout = None
+    assert run.wait(10) == 1
+
+
+@pytest.mark.parametrize("isolation", ["repeatable-read", "serializable"])
+def test_serialisation_failures_are_repeated_and_counted(loaded, driver, run_json, isolation):
+    _, summary, done = run_json("--clients", "8", "--duration", "3", "--isolation", isolation, "--seed", "12")
+    assert done.returncode == 0 and summary["retries"] > 0
+    assert summary["retries"] == sum(k["retries"] for k in summary["per_transaction"].values())
+    assert summary["errors"] <= summary["transactions"] * 0.01
+    assert summary["isolation"] == isolation.replace("-", " ")
+    assert_consistent(driver, loaded)
+
+
+def test_thinking_time_slows_a_closed_loop_down(run_json):
+    _, summary, _ = run_json("--clients", "4", "--duration", "3", "--think-time=0.01", "--seed", "13")
+    # About 0.22 s of keying and thinking for each transaction.
+    assert 0 < summary["tps"] < 60
+
+
+def test_failures_of_statements_are_counted_and_do_not_burn_the_processor(loaded, driver, background):
+    run = background("--clients", "2", "--duration", "4", "--seed", "14")
+    run.wait_for("measure")
+    time.sleep(0.5)
+    loaded.psql("ALTER TABLE history RENAME TO history_gone")
+    time.sleep(1.5)
+    loaded.psql("ALTER TABLE history_gone RENAME TO history")
+    _, summary, log = run.finish()
+    kinds = summary["per_transaction"]
+    assert kinds["payment"]["errors"] == summary["errors"] > 0 and kinds["new_order"]["errors"] == 0
+    assert "history" in log
+    assert_consistent(driver, loaded)
+
+
+# -- check -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("condition, breaks, mends, says", [
+    (1, "UPDATE warehouse SET w_ytd = w_ytd + 1", "UPDATE warehouse SET w_ytd = w_ytd - 1", "warehouse 1: w_ytd is"),
+    (2, "UPDATE district SET d_next_o_id = d_next_o_id + 1 WHERE d_id = 4", "UPDATE district SET d_next_o_id = d_next_o_id - 1 WHERE d_id = 4", "district 4"),
+    (3, "WITH x AS (UPDATE new_order SET no_o_id = -1 WHERE no_d_id = 5 AND no_o_id = (SELECT max(no_o_id) - 1 FROM new_order WHERE no_d_id = 5)) SELECT 1",
+     "UPDATE new_order SET no_o_id = (SELECT max(no_o_id) - 1 FROM new_order WHERE no_d_id = 5) WHERE no_o_id = -1", "district 5"),
+    (4, "UPDATE orders SET o_ol_cnt = o_ol_cnt + 1 WHERE o_d_id = 6 AND o_id = 17", "UPDATE orders SET o_ol_cnt = o_ol_cnt - 1 WHERE o_d_id = 6 AND o_id = 17", "district 6"),
+])
+def test_a_planted_violation_is_found(loaded, driver, condition, breaks, mends, says):
+    loaded.psql(breaks)
+    try:
+        done = driver("check", "--dsn", loaded.dsn, "-o", "json")
+        found = json.loads(done.stdout)
+        text = driver("check", "--dsn", loaded.dsn)
+    finally:
+        loaded.psql(mends)
+    assert done.returncode == 1 and found["consistent"] is False
+    assert [c["condition"] for c in found["conditions"] if not c["ok"]] == [condition]
+    wrong = found["conditions"][condition - 1]
+    assert wrong["violations"] == 1 and says in wrong["first"]
+    assert text.returncode == 1 and f"condition {condition} VIOLATED" in text.stdout and says in text.stdout
+    assert_consistent(driver, loaded)
+
+
+def test_a_check_under_load_sees_one_moment(loaded, driver, background):
+    run = background("--clients", "4", "--duration", "3", "--seed", "15")
+    run.wait_for("measure")
+    for _ in range(5):
+        done = driver("check", "--dsn", loaded.dsn)
+        assert done.returncode == 0, done.stdout
+    run.finish()
+
+
+# -- what is refused -------------------------------------------------------------------------------------------------------
+
+
+def test_what_cannot_work_is_refused_with_a_reason(loaded, driver):
+    pg = loaded
+    empty = pg.create_database("empty")
+    nobody = f"host={pg.host} port={pg.port} user=nobody dbname=postgres"
+    cases = [
+        (["run", "--dsn", "host=127.0.0.1 port=1 dbname=x user=y", "--duration", "1"], 1, "cannot connect"),
+        (["run", "--dsn", nobody, "--duration", "1"], 1, 'role "nobody" does not exist'),
+        (["run", "--dsn", pg.dsn.replace("dbname=postgres", "dbname=nowhere"), "--duration", "1"], 1, 'database "nowhere" does not exist'),
+        (["run", "--dsn", empty, "--duration", "1"], 1, "has no TPC-C tables"),
+        (["check", "--dsn", empty], 1, "has no TPC-C tables"),
+        (["run", "--dsn", pg.dsn, "--warehouses", "5"], 2, "only 1 are loaded"),
+        (["run", "--dsn", pg.dsn, "--clients", "500"], 2, "max_connections"),
+        (["run", "--dsn", pg.dsn, "--rate", "5", "--think-time"], 2, "closed loop"),
+        (["run", "--dsn", "host=h password=hunter2"], 2, "PGPASSFILE"),
+        (["load", "--dsn", "postgresql://u:hunter2@h/db", "--warehouses", "1"], 2, "PGPASSFILE"),
+        (["load", "--dsn", empty], 2, "--warehouses"),
+        (["run", "--dsn", "host=h nonsense=1"], 2, "the DSN is malformed"),
+        (["run", "--clients", "0"], 2, "out of range"),
+        (["dance"], 2, "there is no command dance"),
+    ]
+    for argv, status, says in cases:
+        done = driver(*argv)
+        assert done.returncode == status and says in done.stderr, (argv, done.stderr)
+        assert "hunter2" not in done.stderr + done.stdout
+
+
+def test_tables_that_are_half_there_are_named(driver, make_postgres):
+    pg = make_postgres()
+    assert driver("load", "--dsn", pg.dsn, "--warehouses", "1").returncode == 0
+    pg.psql("DROP TABLE history, item")
+    done = driver("run", "--dsn", pg.dsn, "--duration", "1")
+    assert done.returncode == 1 and "only some of the nine" in done.stderr
+
+
+def test_a_password_comes_from_the_password_file(driver, make_postgres, tmp_path):
+    pg = make_postgres(start=False)
+    hba = os.path.join(pg.data, "pg_hba.conf")
+    with open(hba, encoding="utf-8") as f:
+        trusting = f.read()
+    pg.start()
+    pg.psql("CREATE ROLE carla LOGIN SUPERUSER PASSWORD 'tea for two'")
+    with open(hba, "w", encoding="utf-8") as f:
+        f.write("host all carla 127.0.0.1/32 scram-sha-256\n" + trusting)
+    pg.reload()
+    time.sleep(0.3)
+    dsn = pg.dsn.replace("user=postgres", "user=carla")
+    refused = driver("load", "--dsn", dsn, "--warehouses", "1", env={"PGPASSFILE": "/nonexistent"})
+    assert refused.returncode == 1 and "wants a password" in refused.stderr
+    passfile = tmp_path / "pass"
+    passfile.write_text("127.0.0.1:*:*:carla:tea for two\n")
+    passfile.chmod(0o600)
+    done = driver("load", "--dsn", dsn, "--warehouses", "1", env={"PGPASSFILE": str(passfile)})
+    assert done.returncode == 0, done.stderr
+    done = driver("run", "--dsn", dsn, "--duration", "1", "--clients", "2", env={"PGPASSFILE": str(passfile)})
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_standby_is_refused(loaded, driver):
+    loaded.stop("fast")
+    signal_file = os.path.join(loaded.data, "standby.signal")
+    with open(signal_file, "w", encoding="utf-8"):
+        pass
+    if loaded.owner:
+        os.chown(signal_file, loaded.owner.pw_uid, loaded.owner.pw_gid)
+    try:
+        loaded.start()
+        done = driver("run", "--dsn", loaded.dsn, "--duration", "1")
+    finally:
+        loaded.stop("fast")
+        if os.path.exists(signal_file):
+            os.unlink(signal_file)
+        loaded.start()
+    assert done.returncode == 1 and "standby" in done.stderr
+
+
+def test_help_is_there_for_every_command(driver):
+    for command in ("load", "run", "check"):
+        done = driver(command, "--help")
+        assert done.returncode == 0 and done.stdout.startswith(f"usage: homeostat-load {command}") and "--dsn" in done.stdout
+    assert driver("--help").returncode == 0
+    assert driver().returncode == 2
