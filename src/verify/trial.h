@@ -6,11 +6,28 @@
  * it wishes; the trial never touches anything itself, so the simulator and the
  * replayed deck run the very same code.
  *
- *     trial_begin(&t, &conf, history, n, candidate in force since now);
- *     each second:  wish = trial_feed(&t, &sample);
+ *     trial_new(&conf, history, n, &t, &fault);
+ *     trial_begin(t, now);                       the candidate has been put in force and read back
+ *     each second:  wish = trial_feed(t, &sample);
  *         TRIAL_GO_INCUMBENT / TRIAL_GO_CANDIDATE: toggle, read back, then trial_toggled()
  *         TRIAL_CHECKPOINT:                        run CHECKPOINT, then trial_checkpointed()
- *         TRIAL_FINISHED:                          trial_verdict(&t) holds the answer
+ *         TRIAL_FINISHED:                          trial_verdict(t) holds the answer
+ *
+ * A wish is repeated with each sample until it has been answered; one that stays unanswered for a quarter of an hour ends
+ * the trial undecided.  While a toggle is under way samples are not part of any window; while a CHECKPOINT is under way
+ * they may be, so go on feeding.  A verdict of better is given only with the candidate in force (the trial wishes
+ * TRIAL_GO_CANDIDATE first where it has to); every other verdict leaves the undo to the engine: trial_arm() says what is in
+ * force.  Nothing but better may keep the candidate.
+ *
+ * Methods by verification class:
+ *   immediate, planner   randomised switchback in blocks of two windows (verify/switchback.h), wash-out after each toggle
+ *   checkpoint           the same; a CHECKPOINT wipes the slate before each window and another one pays the bill before it
+ *                        ends, so that no window hands its dirty buffers to the next arm: postponed cost is not gain
+ *   restart              before/after with placebo margins (verify/before_after.h); the window opens when the warm-up has
+ *                        levelled off; CHECKPOINTs at least as often as the incumbent had them, one at least
+ *   slow                 before/after with longer windows, no restart, no CHECKPOINT of our own
+ * In all of them: the candidate's seconds are watched (verify/watch.h), guards need non-inferiority (verify/guards.h), a
+ * window that is not whole is repeated a bounded number of times, a server that goes down under the candidate ends it.
  */
 #ifndef VERIFY_TRIAL_H
 #define VERIFY_TRIAL_H
@@ -18,6 +35,7 @@
 #include "base/err.h"
 #include "model/sample.h"
 #include "model/verdict.h"
+#include "verify/response.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -43,11 +61,26 @@ struct trial_conf {
     bool    open_loop;            /* throughput is offered, not earned */
     bool    saturating;           /* closed loop without think time: TPS is a response */
     uint64_t seed;                /* randomises the order of the arms */
+    /* What follows may be left zero, which means the default. */
+    enum response_kind response;  /* RESPONSE_AUTO: the best that can be had */
+    int64_t sample_us;            /* how far apart samples are: 1 s */
+    int64_t warmup_max_us;        /* stop waiting for a level: the larger of 4 x warmup_us and warmup_us + 2 min */
+    double  disk_ratio_max;       /* free disk may shrink by this factor: 2 */
+    double  recovery_wal_max;     /* bytes of WAL a crash would have to replay: not asked */
 };
+
+enum { TRIAL_WINDOWS_MAX = 128 }; /* per arm */
 
 struct trial;                     /* plain data, no pointers; size known to the implementation */
 
-/* history: whole windows of the untouched incumbent, oldest first; used as arm A by the restart class and for its placebos. */
+/* Windows of whole history, not older than the last change, without which the verdict would be undecided. 0 for a switchback. */
+int trial_history_needed(const struct trial_conf *conf);
+
+/*
+ * history: windows of the untouched incumbent, oldest first, made by verify/window.h, as long as window_us; those that are not
+ * whole are skipped.  Arm A of the before/after classes and their placebos; for a switchback it is what the first candidate
+ * window is watched against, and the query mix (a dozen is plenty).  Refuses a conf that makes no sense (ERR_INPUT).
+ */
 MUST_CHECK enum err trial_new(const struct trial_conf *conf, const struct window *history, int n, struct trial **t, struct fault *fault);
 void                trial_free(struct trial *t);
 

@@ -1,0 +1,146 @@
+/* verify/response.c - learning the mix, and what a window answers to it. */
+#include "verify/response.h"
+
+#include "math/compare.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *response_kind_name(enum response_kind k)
+{
+    static const char *const names[] = { "automatic", "time per call", "transactions per second", "mean latency", "nothing" };
+    return (unsigned)k < 5 ? names[k] : "?";
+}
+
+int response_query(const struct response_mix *m, int64_t id)
+{
+    for (int i = 0; i < m->n; i++)
+        if (m->q[i].id == id)
+            return i;
+    return -1;
+}
+
+static void learn_mix(struct response_mix *m, const struct window *w, int n)
+{
+    double calls = 0;
+    for (int i = 0; i < n; i++)
+        for (int k = 0; w[i].whole && k < w[i].queries; k++) {
+            const struct query_count *c = &w[i].query[k];
+            if (!(c->calls > 0))
+                continue;
+            int at = response_query(m, c->id);
+            if (at < 0 && m->n < QUERIES_MAX) {
+                at = m->n++;
+                m->q[at] = (struct response_query){ c->id, 0, 0 };
+            }
+            if (at < 0)
+                continue;
+            m->q[at].share += c->calls;
+            m->q[at].usual_ms += c->total_ms;
+            calls += c->calls;
+        }
+    for (int i = 0; i < m->n; i++) {
+        m->q[i].usual_ms /= m->q[i].share;
+        m->q[i].share /= calls;
+    }
+}
+
+static double from_queries(const struct response_mix *m, const struct window *w)
+{
+    if (w->queries < 0 || m->n == 0)
+        return (double)NAN;
+    double time = 0, usual = 0, seen = 0;
+    for (int i = 0; i < m->n; i++) {
+        const struct response_query *q = &m->q[i];
+        double calls = 0, total = 0;
+        for (int k = 0; k < w->queries; k++)
+            if (w->query[k].id == q->id) {
+                calls = w->query[k].calls;
+                total = w->query[k].total_ms;
+            }
+        double part = q->share * q->usual_ms, pull = calls < RESPONSE_CALLS_SHRINK ? RESPONSE_CALLS_SHRINK - calls : 0;
+        usual += part;
+        seen += calls > 0 ? part : 0;
+        time += q->share * (total + pull * q->usual_ms) / (calls + pull);
+    }
+    return time > 0 && seen >= 0.5 * usual ? -log(time) : (double)NAN;
+}
+
+static double raw(const struct response_mix *m, enum response_kind kind, const struct window *w)
+{
+    switch (kind) {
+    case RESPONSE_QUERIES:
+        return from_queries(m, w);
+    case RESPONSE_TPS:
+        return w->v[METRIC_TPS] > 0 ? log(w->v[METRIC_TPS]) : (double)NAN;
+    case RESPONSE_LATENCY:
+        /* Estimated from statements it would be the time per call of a mix nobody fixed. */
+        return w->v[METRIC_LATENCY_MEAN] > 0 && !(w->v[METRIC_LATENCY_ESTIMATED] > 0) ? -log(w->v[METRIC_LATENCY_MEAN]) : (double)NAN;
+    case RESPONSE_AUTO:
+    case RESPONSE_NONE:
+        break;
+    }
+    return (double)NAN;
+}
+
+static bool answers(const struct response_mix *m, enum response_kind kind, const struct window *w, int n)
+{
+    int whole = 0, known = 0;
+    for (int i = 0; i < n; i++)
+        if (w[i].whole) {
+            whole++;
+            known += !isnan(raw(m, kind, &w[i]));
+        }
+    return known > 0 && known >= 0.9 * whole;
+}
+
+static double offered_log(const struct window *w)
+{
+    double x = w->v[METRIC_OFFERED];
+    return x > 0 ? log(x) : (double)NAN;
+}
+
+/* Too few windows make a wild theta, which would add noise instead of taking it away. */
+enum { COVARIATE_WINDOWS_MIN = 10, COVARIATE_WINDOWS_MAX = 256 };
+
+static void learn_covariate(struct response_mix *m, const struct window *w, int n)
+{
+    double y[COVARIATE_WINDOWS_MAX], x[COVARIATE_WINDOWS_MAX], sum = 0;
+    int k = 0;
+    for (int i = n > COVARIATE_WINDOWS_MAX ? n - COVARIATE_WINDOWS_MAX : 0; i < n; i++) {
+        x[k] = offered_log(&w[i]);
+        y[k] = raw(m, m->kind, &w[i]);
+        if (w[i].whole && !isnan(x[k]) && !isnan(y[k]))
+            sum += x[k++];
+    }
+    if (k < COVARIATE_WINDOWS_MIN)
+        return;
+    m->offered_theta = math_cuped_theta(y, x, k);
+    m->offered_log = sum / k;
+}
+
+void response_learn(struct response_mix *m, enum response_kind wanted, bool saturating, bool open_loop, const struct window *w, int n)
+{
+    memset(m, 0, sizeof *m);
+    m->kind = RESPONSE_NONE;
+    for (int i = 0; i < n; i++)
+        m->windows += w[i].whole;
+    learn_mix(m, w, n);
+    for (enum response_kind k = RESPONSE_QUERIES; k < RESPONSE_NONE && m->kind == RESPONSE_NONE; k++) {
+        bool allowed = wanted == RESPONSE_AUTO ? k != RESPONSE_TPS || (saturating && !open_loop) : k == wanted;
+        if (allowed && answers(m, k, w, n))
+            m->kind = k;
+    }
+    if (open_loop && m->kind != RESPONSE_NONE)
+        learn_covariate(m, w, n);
+}
+
+double response_of(const struct response_mix *m, const struct window *w)
+{
+    double r = raw(m, m->kind, w);
+    if (m->offered_theta < 0 || m->offered_theta > 0) {
+        double x = offered_log(w);
+        r -= m->offered_theta * (x - m->offered_log);   /* unknown load: no comparable response */
+    }
+    return r;
+}

@@ -1,0 +1,77 @@
+/*
+ * verify/trial_state.h - what a trial remembers; private to trial*.c and its tests.
+ *
+ *     WARMUP ─┐                        ┌───────────────(next window, same arm)──────────────┐
+ *     SETTLE ─┴▶ [SLATE] ─▶ WINDOW ─▶ judge ─▶ TOGGLE ─▶ SETTLE                             │
+ *       ▲                               ├──────▶ SETTLE ◀───────────────────────────────────┘
+ *       └───────────────────────────────┘  └───▶ CLOSING (better, but the incumbent is in force) ─▶ FINISHED
+ */
+#ifndef VERIFY_TRIAL_STATE_H
+#define VERIFY_TRIAL_STATE_H
+
+#include "verify/guards.h"
+#include "verify/response.h"
+#include "verify/switchback.h"
+#include "verify/trial.h"
+#include "verify/watch.h"
+#include "verify/window.h"
+
+enum trial_phase {
+    PHASE_NEW,        /* trial_begin() has not been called */
+    PHASE_WARMUP,     /* before/after: until the level has settled */
+    PHASE_SETTLE,     /* switchback: wash-out after a toggle */
+    PHASE_SLATE,      /* checkpoint class: CHECKPOINT before the window */
+    PHASE_WINDOW,     /* observing; a CHECKPOINT may be due inside */
+    PHASE_TOGGLE,     /* the other arm is wished for */
+    PHASE_CLOSING,    /* better: the candidate is wished for, for good */
+    PHASE_FINISHED,
+    PHASE_COUNT
+};
+
+enum { PAST_MAX = 256, OBS_MAX = 2 * TRIAL_WINDOWS_MAX, WARM_BATCHES_MAX = 128 };
+
+struct trial {
+    struct trial_conf   conf;                 /* validated, defaults filled in */
+    struct response_mix mix;
+    struct query_tale   tale[QUERIES_MAX];    /* parallel to mix.q */
+    struct trial_obs    past[PAST_MAX], obs[OBS_MAX];
+    int      pasts, obses;
+
+    int      phase, arm, aim;                 /* aim: the arm whose window is to be observed next */
+    int64_t  since_us;                        /* when the phase began; 0: with the next sample */
+    int      block;
+    int      gap;                             /* before/after: windows between the last of the past and the first of ours; -1: not yet */
+    int      repeats;                         /* windows thrown away */
+    int      pair_looks, last_look;           /* looks taken; windows_b at the latest */
+    bool     checkpoint_due, checkpoint_wanted;   /* due: wished for, not answered yet; wanted: the window may not close without it */
+    bool     checkpoint_seen;                 /* some checkpoint ran in this window */
+    bool     pausing;                         /* a CHECKPOINT is under way: the watch looks away */
+    bool     toggled_since_window;
+    double   checkpoints_past;                /* per second with the incumbent; NAN: unknown */
+
+    int64_t  last_us, down_since_us, begun_us;
+    int      restarts_b;                      /* unasked-for restarts with the candidate in force */
+    int64_t  postmaster_start_us;
+    double   fails_b, tries_b, fail_rate_a;   /* second by second; the incumbent's share of errors, NAN unknown */
+    double   degraded_s;
+    double   stalled_s;
+    int64_t  warm_from_us;                    /* the running batch of the warm-up */
+    double   warm_sum, warm_n, warm[WARM_BATCHES_MAX];
+    int      warms;
+
+    struct watch      watch;
+    struct window_run run;
+    struct window     window;                 /* scratch of the latest close */
+    struct estimate   estimate;               /* of the latest look */
+    struct guards     guards;
+    struct verdict    verdict;
+    char              reason[320];            /* why, when it is not the estimate that speaks */
+};
+
+bool trial_is_switchback(const struct trial *t);
+/* The arms' windows as arrays: blocks with both, in order, for a switchback; the last of the past, and all of ours, otherwise. Returns the number in b. */
+int  trial_arms(const struct trial *t, struct trial_obs *a, int *na, struct trial_obs *b);
+/* Compose t->verdict from the latest estimate and guards. */
+void trial_speak(struct trial *t, enum outcome outcome);
+
+#endif

@@ -1,0 +1,107 @@
+/* verify/watch.c - running level of the candidate's seconds against the incumbent's windows. */
+#include "verify/watch.h"
+
+#include "math/describe.h"
+
+#include <math.h>
+#include <string.h>
+
+const double watch_harm_log = -0.10536051565782628;
+static const double half_log = -0.6931471805599453;
+static const double doubt = 3;                 /* standard errors */
+static const double ref_sd_min = 0.05;         /* no database repeats itself more closely than this */
+static const double dependence_usual = 4;      /* (1 + .6) / (1 - .6): what seconds of a database usually show */
+static const double level_floor = -7;          /* log ratio of a second without any commit */
+
+enum { SECONDS_MIN = 5, DEPENDENCE_SECONDS_MIN = 12, COLLAPSE_SECONDS = 5, REF_WINDOWS = 5 };
+
+double watch_window_level(enum watch_kind kind, const struct window *w)
+{
+    double x = kind == WATCH_TPS ? w->v[METRIC_TPS] : w->v[METRIC_LATENCY_MEAN];
+    if (kind == WATCH_NOTHING || !(x > 0))
+        return (double)NAN;
+    return kind == WATCH_TPS ? log(x) : -log(x);
+}
+
+void watch_refer(struct watch *w, const double *levels, int n)
+{
+    double known[256], scratch[256];
+    if (n > 256) {
+        levels += n - 256;
+        n = 256;
+    }
+    int k = math_known(levels, n, known), use = k < REF_WINDOWS ? k : REF_WINDOWS;
+    w->ref = math_median(known + k - use, use, scratch);
+    double sd = k >= 3 ? math_sd(known, k) : 3 * ref_sd_min;
+    w->ref_sd = sd > ref_sd_min ? sd : ref_sd_min;
+}
+
+void watch_begin_arm(struct watch *w) { w->recent_n = 0; }
+
+void watch_begin_window(struct watch *w) { w->n = w->weight = w->sum = w->squares = w->lagged = w->last = 0; }
+
+void watch_add(struct watch *w, const struct sample *s)
+{
+    double tps = s->v[METRIC_TPS], weight = 1;
+    double x = w->kind == WATCH_TPS ? tps : s->v[METRIC_LATENCY_MEAN];
+    if (w->kind == WATCH_LATENCY && !isnan(tps))
+        weight = tps;
+    if (w->kind == WATCH_NOTHING || isnan(x) || !(weight > 0))
+        return;
+    w->recent[w->recent_n % WATCH_RECENT] = x;
+    w->recent_weight[w->recent_n % WATCH_RECENT] = weight;
+    w->recent_n++;
+    w->n += 1;
+    w->weight += weight;
+    w->sum += weight * x;
+    w->squares += x * x;
+    w->lagged += w->n > 1 ? x * w->last : 0;
+    w->last = x;
+}
+
+static double effect_of(const struct watch *w, double mean)
+{
+    double level = w->kind == WATCH_TPS ? log(mean) : -log(mean);
+    double effect = level - w->ref;
+    return effect < level_floor ? level_floor : effect;
+}
+
+double watch_effect(const struct watch *w) { return w->n > 0 && !isnan(w->ref) ? effect_of(w, w->sum / w->weight) : (double)NAN; }
+
+double watch_recent(const struct watch *w, int k)
+{
+    if (k > WATCH_RECENT || w->recent_n < k || k < 1 || isnan(w->ref))
+        return (double)NAN;
+    double sum = 0, weight = 0;
+    for (int i = w->recent_n - k; i < w->recent_n; i++) {
+        sum += w->recent[i % WATCH_RECENT] * w->recent_weight[i % WATCH_RECENT];
+        weight += w->recent_weight[i % WATCH_RECENT];
+    }
+    return effect_of(w, sum / weight);
+}
+
+bool watch_harm(const struct watch *w)
+{
+    double effect = watch_effect(w);
+    if (w->n < SECONDS_MIN || isnan(effect))
+        return false;
+    double mean = w->sum / w->weight, var = w->squares / w->n - mean * mean, dependence = dependence_usual;
+    var = var > 0 ? var : 0;
+    if (w->n >= DEPENDENCE_SECONDS_MIN && var > 0) {
+        double r = (w->lagged / (w->n - 1) - mean * mean) / var;
+        r = r > 0.9 ? 0.9 : r < 0.3 ? 0.3 : r;
+        dependence = (1 + r) / (1 - r);
+    }
+    double own = mean > 0 ? var / (mean * mean) * dependence / w->n : 0;
+    return effect + doubt * sqrt(own + w->ref_sd * w->ref_sd) < watch_harm_log;
+}
+
+bool watch_collapse(const struct watch *w)
+{
+    if (!(watch_recent(w, WATCH_RECENT) < half_log))
+        return false;
+    for (int i = w->recent_n - COLLAPSE_SECONDS; i < w->recent_n; i++)
+        if (effect_of(w, w->recent[i % WATCH_RECENT]) >= half_log)
+            return false;
+    return true;
+}
