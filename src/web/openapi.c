@@ -1,0 +1,45 @@
+/* web/openapi.c - docs/openapi.yaml, which the program carries, as YAML and as JSON. Read once at the start. */
+#include "web/inside.h"
+
+#include "conf/yaml.h"
+#include "web/openapi_file.h"
+
+#include <string.h>
+
+enum err openapi_open(struct web *w, struct fault *fault)
+{
+    const struct embedded_file *file = &openapi_files[0];
+    struct arena                arena;
+    struct yaml_node           *root;
+    arena_init(&arena, YAML_ARENA_MIN);
+    enum err code = yaml_parse(&arena, file->name, (const char *)file->data, file->size, &root, NULL, fault);
+    if (code == OK)
+        code = yaml_to_json(root, &w->openapi, fault);
+    arena_done(&arena);
+    if (code == OK) {
+        w->openapi_text = json_dumps(w->openapi, JSON_INDENT(2));
+        if (!w->openapi_text)
+            code = fail(fault, ERR_LIMIT, "no memory for the description of the interface");
+    }
+    return code;
+}
+
+void openapi_done(struct web *w)
+{
+    json_decref(w->openapi);
+    free(w->openapi_text);
+    w->openapi = NULL;
+    w->openapi_text = NULL;
+}
+
+enum MHD_Result openapi_json(struct exchange *x)
+{
+    exchange_header(x, "Cache-Control", "no-cache");
+    return answer_static(x, 200, "application/json", x->web->openapi_text, strlen(x->web->openapi_text));
+}
+
+enum MHD_Result openapi_yaml(struct exchange *x)
+{
+    exchange_header(x, "Cache-Control", "no-cache");
+    return answer_static(x, 200, "application/yaml", openapi_files[0].data, openapi_files[0].size);
+}
