@@ -42,7 +42,7 @@ bench: build
 
 fuzz:
 	@tools/setup test
-	@$(PYTHON) tools/fuzz
+	@tools/fuzz
 
 install: $(BUILD)/build.ninja
 	meson configure $(BUILD) --prefix=$(PREFIX)
