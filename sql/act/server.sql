@@ -16,8 +16,10 @@ SELECT current_setting('server_version_num')                                    
        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
          OR EXISTS (SELECT FROM pg_roles WHERE rolname = 'pg_checkpoint' AND pg_has_role(oid, 'usage')) AS may_checkpoint,
        has_function_privilege('pg_stat_file(text)', 'execute')                        AS may_stat_files,
-       (SELECT count(*) FROM pg_stat_replication)                                     AS standbys,
-       (SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'physical')       AS physical_slots;
+       (SELECT count(*) FROM pg_stat_replication s
+         WHERE NOT EXISTS (SELECT FROM pg_replication_slots l WHERE l.active_pid = s.pid AND l.slot_type = 'logical')) AS standbys,
+       (SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'physical')       AS physical_slots,
+       (SELECT setting::bigint / 1048576 FROM pg_settings WHERE name = 'wal_segment_size') AS wal_segment_mb;
 
 -- One row: when the configuration was last loaded, and when the server started. For waiting.
 -- name: act_times

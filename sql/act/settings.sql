@@ -54,3 +54,7 @@ SELECT coalesce(d.datname, ''), coalesce(r.rolname, ''), lower(split_part(c.pair
 
 -- name: act_reload
 SELECT pg_reload_conf();
+
+-- The file itself, for when an error in another file hides it from pg_file_settings. Superusers and pg_read_server_files.
+-- name: act_read_auto_conf
+SELECT pg_read_file('postgresql.auto.conf');

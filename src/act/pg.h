@@ -59,7 +59,7 @@ struct pg_server {
     const char *system_identifier, *address, *user;
     const char *data_directory; /* NULL: not visible to this role */
     int64_t     start_us, load_us;
-    int         standbys, physical_slots;
+    int         standbys, physical_slots, wal_segment_mb;
 };
 
 /* The server's files on this machine. Only pg_local_prove fills it. */
@@ -73,7 +73,8 @@ struct pg_local {
 struct pg_work {
     const struct act_context *c;
     bool                      restart;      /* the step is postgres.restart */
-    struct arena              arena;
+    struct arena              arena;        /* lives as long as the work */
+    struct arena              now_arena;    /* what was read last; each reading begins anew */
     struct pg_link           *link;         /* NULL while the server is down */
     struct fence              fence;
     struct pg_server          server;       /* as last read */
@@ -81,6 +82,7 @@ struct pg_work {
     struct pg_local           local;
     int                       changes;
     struct pg_change          change[PG_CHANGES_MAX];
+    bool                      own_session_only;    /* the last read-back could not open a session of its own */
     json_t                   *notes, *overrides;   /* owned; go into snapshot and witness */
     struct text              *output;       /* borrowed; what was run. NULL: nobody wants to know */
 };
@@ -106,7 +108,9 @@ MUST_CHECK enum err pg_reload(struct pg_work *w, int64_t deadline_us, struct fau
 /* Entry of that side in the file? Its value in force (or pending, where only a restart helps)? */
 bool                pg_entry_is(const struct pg_change *ch, enum pg_side side);
 bool                pg_value_is(const struct pg_change *ch, enum pg_side side);
-/* Poll with sessions of our own until all changes are in force on that side; restarts still needed are counted, not waited for. */
+/* pg_read_settings by a session that begins now: it has what the postmaster has. The acting one is asked when there is no room. */
+MUST_CHECK enum err pg_read_fresh(struct pg_work *w, int64_t deadline_us, struct fault *fault);
+/* Poll in that way until all changes are in force on that side; restarts still needed are counted, not waited for. */
 MUST_CHECK enum err pg_wait_in_force(struct pg_work *w, enum pg_side side, bool pending_is_fine, int64_t deadline_us, struct fault *fault);
 /* An error in the configuration files that PostgreSQL would skip over silently (or that would keep it from starting). */
 MUST_CHECK enum err pg_check_files(struct pg_work *w, int64_t deadline_us, struct fault *fault);

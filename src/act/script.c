@@ -16,6 +16,7 @@
 #include "act/process.h"
 #include "act/rows.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/id.h"
