@@ -45,6 +45,7 @@ struct gate_question {
     const struct target_facts *facts;          /* of the plan's target; NULL: unknown, or no configured target */
     const char                *target;         /* the case's target; NULL or empty: none */
     enum target_mode           mode;           /* of the target; for a plan without target it is not looked at */
+    enum policy_restart        restart;        /* what the target's own configuration says; the sterner of the two counts */
     struct principal           opener;         /* of the case; Homeostat itself: "engine" with ROLE_OPERATOR */
     int64_t                    case_version;
     int64_t                    now_us;         /* wall */
@@ -59,13 +60,13 @@ struct gate_question {
     int64_t     last_rollback_us;              /* wall; 0: none */
     double      degraded_s_last_day;           /* NAN: unknown */
     int         failures;                      /* how often plans of this target were worse or failed, of the last 10 */
-    double      wal_bytes_per_s;               /* NAN: unknown; the worst is assumed */
+    double      wal_bytes_per_s;               /* NAN: unknown; only shown: a quiet moment must not talk a bound away */
 
     int                  approvals;
     struct gate_approval approval[GATE_APPROVALS_MAX];
 };
 
-void gate_question_init(struct gate_question *q);   /* everything unknown */
+void gate_question_init(struct gate_question *q);   /* everything unknown; restart as the policy says */
 
 /* Pure. v is filled completely. */
 void gate_judge(const struct policy *policy, const struct gate_question *q, struct gate_verdict *v);
