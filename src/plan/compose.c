@@ -159,7 +159,10 @@ static enum err walk_begin(struct walk *w, const struct proposal *p, const struc
     int changes = 0;
     for (int i = 0; i < p->changes; i++) {
         const struct proposed_change *c = &p->change[i];
-        if ((unsigned)c->knob >= KNOB_COUNT || c->knob == KNOB_NONE || !isnan(w->goal[c->knob]))
+        bool twice = false;
+        for (int j = 0; j < i; j++)
+            twice |= p->change[j].knob == c->knob;
+        if (twice || (unsigned)c->knob >= KNOB_COUNT || c->knob == KNOB_NONE)
             return fail(fault, ERR_INPUT, "change %d of the proposal names no knob, or one that is there twice", i + 1);
         const struct knob *k = knob_at(c->knob);
         double             now;
@@ -231,7 +234,7 @@ static json_t *walk_json(const struct walk *w, const struct proposal *p, const s
             return NULL;
         }
     char why[PROPOSAL_WHY_SIZE + 320];
-    (void)snprintf(why, sizeof why, "%s %d step%s of at most %g %% of the value in force%s%s", p->why, w->steps, w->steps == 1 ? "" : "s", 100 * w->ratio,
+    (void)snprintf(why, sizeof why, "%s%s%d step%s of at most %g %% of the value in force%s%s", p->why, *p->why ? " " : "", w->steps, w->steps == 1 ? "" : "s", 100 * w->ratio,
                    w->any_restart ? "; one restart, which comes when everything that a reload can take back has held" : "",
                    w->cut ? "; the targets are farther than one plan may go, so this one ends on the way." : ".");
     return json_pack("{s:s, s:s, s:o, s:{s:s, s:b}, s:{s:s, s:s}, s:o}", "title", p->title, "why", why, "steps", steps, "rollback", "how", "reverse",
