@@ -31,6 +31,7 @@ struct story {
     struct trial_conf trial;
     int               history;       /* windows of it */
     double            ratio;         /* speed with the candidate */
+    bool              otherwise;     /* harm that is not (only) a matter of speed */
 };
 
 struct result { enum outcome outcome; int bad_windows, windows; double seconds, degraded_s; char why[320]; };
@@ -72,6 +73,7 @@ static void tell_change(struct rand *r, struct story *s)
     case HARM:
         s->ratio = exp(between(r, log(0.05), log(0.85)));
         if (rand_unit(r) < 0.15) {            /* other ways of doing harm */
+            s->otherwise = true;
             s->ratio = between(r, 0.9, 1.1);
             switch (rand_int(r, 0, w->has_driver ? 3 : 2)) {
             case 0: w->dies_after_s = (int)rand_int(r, 10, 120); break;
@@ -114,7 +116,7 @@ static void tell(struct rand *r, struct story *s)
     s->history = to_and_fro ? 15 : HISTORY_MAX;
     s->trial = (struct trial_conf){
         .method = s->method, .window_us = to_and_fro ? 30000000 : 60000000, .washout_us = 15000000, .warmup_us = 60000000,
-        .windows_min = to_and_fro ? 6 : 5, .windows_max = to_and_fro ? 40 : 16, .alpha = alpha, .margin = 0.01, .p99_ratio_max = 1.25,
+        .windows_min = to_and_fro ? 6 : 5, .windows_max = to_and_fro ? 40 : 10, .alpha = alpha, .margin = 0.01, .p99_ratio_max = 1.25,
         .query_ratio_max = 1.5, .errors_ratio_max = 1.5, .cpu_max = 0.95, .memory_ratio_max = 0.9, .open_loop = s->world.open_loop,
         .saturating = s->world.saturating, .seed = rand_u64(r),
     };
@@ -138,24 +140,41 @@ static int watch_history(struct world *w, int64_t window_us, struct window *hist
     return n;
 }
 
-/* Windows of the candidate that were measured more than a tenth below the incumbent, and one for a window that was broken off for harm. */
-static int bad_windows(const struct trial *t)
+/* The response a window is measured against: its neighbour in the block, else the latest windows of the incumbent like it (with or without a checkpoint). */
+static double neighbour(const struct trial *t, const struct trial_obs *o)
 {
-    int bad = 0;
+    double like[5], scratch[5];
+    int n = 0;
+    const struct trial_obs *before = NULL;
+    for (int k = 0; k < t->obses; k++)
+        if (t->obs[k].arm == ARM_INCUMBENT && (t->obs[k].block == o->block || (t->obs[k].block == o->block - 1 && !before)))
+            before = &t->obs[k];
+    if (before && trial_is_switchback(t))
+        return before->response;
+    for (int k = t->pasts - 1; k >= 0 && n < 5; k--)
+        if ((t->past[k].checkpoints > 0) == (o->checkpoints > 0))
+            like[n++] = t->past[k].response;
+    for (int k = t->pasts - 1; k >= t->pasts - 5 && n == 0 && k >= 0; k--)
+        like[n++] = t->past[k].response;
+    return math_median(like, n, scratch);
+}
+
+/*
+ * Bad windows of the candidate.  Slower by more than a tenth: those measured so.  Harm of another kind (errors, tail, one
+ * query) is in every window.  One that was broken off half-way counts.
+ */
+static int bad_windows(const struct story *s, const struct trial *t)
+{
+    int bad = 0, windows = 0;
     for (int i = 0; i < t->obses; i++) {
-        const struct trial_obs *o = &t->obs[i], *other = NULL;
+        const struct trial_obs *o = &t->obs[i];
         if (o->arm != ARM_CANDIDATE)
             continue;
-        for (int k = 0; k < t->obses && trial_is_switchback(t); k++)
-            if (t->obs[k].arm == ARM_INCUMBENT && (t->obs[k].block == o->block || (t->obs[k].block == o->block - 1 && !other)))
-                other = &t->obs[k];
-        double past[PAST_MAX], scratch[PAST_MAX];
-        int n = 0;
-        for (int k = t->pasts > 5 ? t->pasts - 5 : 0; k < t->pasts; k++)
-            past[n++] = t->past[k].response;
-        bad += o->response - (other ? other->response : math_median(past, n, scratch)) < log(0.9);
+        bad += o->response - neighbour(t, o) < log(0.9);
+        windows++;
     }
-    return bad + (strncmp(t->verdict.why, "After", 5) == 0 || strncmp(t->verdict.why, "The load collapsed", 18) == 0);
+    bool broken_off = strncmp(t->verdict.why, "After", 5) == 0 || strncmp(t->verdict.why, "The ", 4) == 0 || (strncmp(t->verdict.why, "p99", 3) == 0 && windows == 0) || strncmp(t->verdict.why, "Errors", 6) == 0;
+    return (s->kind != HARM || !s->otherwise ? bad : s->world.dies_after_s ? 0 : windows) + broken_off;
 }
 
 static bool play(const struct story *s, struct result *r)
@@ -181,9 +200,11 @@ static bool play(const struct story *s, struct result *r)
         wish = trial_feed(t, &sample);
         if (doing == TRIAL_OBSERVE && wish != TRIAL_OBSERVE && wish != TRIAL_FINISHED) {
             doing = wish;
-            until = w->mono_us + (int64_t)(1e6 * (wish == TRIAL_CHECKPOINT ? world_checkpoint(w) : 1));
+            until = w->mono_us + 1000000;
+            if (wish == TRIAL_CHECKPOINT)
+                world_checkpoint(w);
         }
-        if (doing == TRIAL_OBSERVE || w->mono_us < until)
+        if (doing == TRIAL_OBSERVE || w->mono_us < until || (doing == TRIAL_CHECKPOINT && world_in_checkpoint(w)))
             continue;
         if (doing == TRIAL_CHECKPOINT) {
             trial_checkpointed(t, w->mono_us);
@@ -199,7 +220,7 @@ static bool play(const struct story *s, struct result *r)
     r->windows = v.windows_b;
     r->degraded_s = v.degraded_s;
     r->seconds = (double)(w->mono_us - begun) / 1e6;
-    r->bad_windows = bad_windows(t);
+    r->bad_windows = bad_windows(s, t);
     memcpy(r->why, v.why, sizeof r->why);
     bool stuck = wish != TRIAL_FINISHED, in_force = trial_arm(t) == ARM_CANDIDATE;
     trial_free(t);
@@ -252,7 +273,8 @@ int main(int argc, char **argv)
         count(&by[s.method][s.kind], &result);
         count(&all[s.kind], &result);
         if (loud)
-            printf("%4d %-10s %-8s x%.3f %-10s %5.0f s, %2d bad: %s\n", i, verify_class_name(s.method), kind_names[s.kind], s.ratio,
+            printf("%4d %-10s %-8s x%.3f %s %-10s %5.0f s, %2d bad: %s\n", i, verify_class_name(s.method), kind_names[s.kind], s.ratio,
+                   s.world.dies_after_s ? "dies" : s.world.errors > 0 ? "errors" : s.world.query_flip > 0 ? "flip" : s.world.p99_stretch > 0 ? "tail" : "-",
                    outcome_name(result.outcome), result.seconds, result.bad_windows, result.why);
     }
     for (int m = 0; m < VERIFY_CLASS_COUNT; m++)

@@ -51,13 +51,33 @@ void world_change(struct world *w, bool candidate, bool restart)
         w->postmaster_start_us = w->mono_us;
 }
 
-double world_checkpoint(struct world *w)
+void world_checkpoint(struct world *w) { w->checkpoint_left_s = checkpoint_s / 4; }   /* by hand: not spread out */
+
+bool world_in_checkpoint(const struct world *w) { return w->checkpoint_left_s > 0; }
+
+/*
+ * Work put off between checkpoints makes the candidate quicker, and is paid back to the last unit while a checkpoint runs,
+ * which takes as long as it takes: over a whole cycle nothing is gained.
+ */
+static double postpone(struct world *w, double speed)
 {
-    w->checkpoint_left_s = checkpoint_s / 4;   /* by hand: not spread out */
-    return w->checkpoint_left_s;
+    if (w->checkpoint_left_s <= 0) {
+        double gain = w->candidate ? speed * (exp(w->conf.postponed) - 1) : 0;
+        w->debt += gain;
+        return speed + gain;
+    }
+    speed *= exp(-checkpoint_cost);
+    double share = w->debt / w->checkpoint_left_s, pay = share < 0.9 * speed ? share : 0.9 * speed;
+    w->debt -= pay;
+    w->checkpoint_left_s -= w->checkpoint_left_s <= 1 && w->debt > 0.01 ? 0 : 1;
+    if (w->checkpoint_left_s <= 0) {
+        w->checkpoints_done++;
+        w->since_checkpoint_s = 0;
+    }
+    return speed - pay;
 }
 
-/* Log level of speed in this second. */
+/* Speed in this second; 1 is usual. */
 static double speed_of(struct world *w)
 {
     const struct world_conf *c = &w->conf;
@@ -76,24 +96,11 @@ static double speed_of(struct world *w)
     w->since_checkpoint_s += 1;
     if (w->checkpoint_left_s <= 0 && c->checkpoint_each_s > 0 && w->since_checkpoint_s >= c->checkpoint_each_s)
         w->checkpoint_left_s = checkpoint_s;
-    if (w->checkpoint_left_s > 0) {
-        /* What was postponed is paid while the checkpoint runs. */
-        double pay = w->debt / w->checkpoint_left_s;
-        x -= checkpoint_cost + pay;
-        w->debt -= pay;
-        if ((w->checkpoint_left_s -= 1) <= 0) {
-            w->checkpoints_done++;
-            w->since_checkpoint_s = 0;
-        }
-    } else if (w->candidate) {
-        x += c->postponed;
-        w->debt += c->postponed;
-    }
     if (w->candidate)
         x += c->effect;
     if (w->changed_us && c->warm_s > 0)
         x -= c->warm_depth * exp(-(double)(w->mono_us - w->changed_us) / 1e6 / c->warm_s);
-    return x;
+    return postpone(w, exp(x));
 }
 
 static void count_queries(struct world *w, double tps, double speed)
@@ -126,7 +133,7 @@ void world_second(struct world *w, struct sample *s)
 {
     const struct world_conf *c = &w->conf;
     w->mono_us += 1000000;
-    double speed = exp(speed_of(w)), up_s = (double)(w->mono_us - w->changed_us) / 1e6;
+    double speed = speed_of(w), up_s = (double)(w->mono_us - w->changed_us) / 1e6;
     bool   down = w->candidate && c->dies_after_s > 0 && up_s >= c->dies_after_s;
     double wanted = c->tps * exp(0.05 * rand_normal(&w->rand));
     double tps = c->saturating ? c->tps * speed : wanted;

@@ -55,7 +55,8 @@ struct world {
 
 void   world_init(struct world *w, const struct world_conf *conf);
 void   world_change(struct world *w, bool candidate, bool restart);
-double world_checkpoint(struct world *w);              /* starts one; seconds until it is done */
+void   world_checkpoint(struct world *w);              /* starts one */
+bool   world_in_checkpoint(const struct world *w);
 void   world_second(struct world *w, struct sample *s); /* one second passes; a missing sample has everything unknown */
 /* The usual noise of the measurements quoted above; seed and the rest left zero. */
 struct world_conf world_usual(uint64_t seed);

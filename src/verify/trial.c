@@ -18,12 +18,21 @@ static const int64_t warmup_extra_us = INT64_C(120) * 1000000;
 static const int64_t warm_batch_us = 5000000;
 static const int64_t down_us = 3000000;          /* not answering for so long is down, not a lost answer */
 static const double  warm_rise_max = 0.05;       /* log ratio over the stretch looked at: a level */
+static const int64_t errors_grace_us = 5000000;  /* clients that come back after a change stumble once */
 static const double  errors_floor = 0.001;       /* one in a thousand is never an emergency */
 static const double  errors_unknown = 0.05;      /* assumed bound when the incumbent's errors are not known */
 static const double  errors_log_e = 9.21;        /* log(10 000): beyond doubt */
 static const double  stall_tps_min = 5, stall_s = 10;
 
-enum { WARM_POINTS = 6, ERRORS_MIN = 10, REPEATS_MIN = 4, RESTART_LOOKS = 2, REF_WINDOWS = 5 };
+static const double  spread_unknown = 0.15;      /* of neighbouring windows, while too few have been seen */
+static const double  clear_spreads = 2.5;        /* a drop of so many spreads is no chance */
+static const double  checkpoint_excuse = -0.1625189294977749;   /* log(0.85): what a checkpoint of its own may cost the first window */
+static const double  first_look_share = 0.75;    /* of alpha, before/after */
+static const double  tail_ratio_max = 2, tail_beyond = 1.2;      /* p99 of one window: times the usual, times the worst seen */
+static const double  tail_early = 1.5;           /* before the window is over: a short stall weighs more in a part of it */
+static const double  flip_beyond = 2, flip_share_min = 0.05;     /* one query in one window: times query_ratio_max, share of the time */
+
+enum { WARM_POINTS = 6, ERRORS_MIN = 10, REPEATS_MIN = 4, REF_WINDOWS = 5, NEIGHBOURS_MIN = 4, FLIP_CALLS_MIN = 20, TAIL_SECONDS_MIN = 10, TAIL_COUNT_MIN = 1000 };
 
 /* ---- being born ---- */
 
@@ -219,7 +228,7 @@ void trial_begin(struct trial *t, int64_t mono_us)
 {
     assert(t->phase == PHASE_NEW);
     t->arm = ARM_CANDIDATE;
-    t->last_us = t->begun_us = mono_us;
+    t->last_us = t->changed_us = mono_us;
     t->toggled_since_window = true;
     if (trial_is_switchback(t)) {
         t->aim = (int)first_of_block(t);
@@ -239,6 +248,7 @@ void trial_toggled(struct trial *t, enum trial_arm now_in_force, int64_t mono_us
     if (t->phase == PHASE_FINISHED || t->phase == PHASE_NEW)
         return;
     t->arm = (int)now_in_force;
+    t->changed_us = mono_us;
     t->toggled_since_window = true;
     t->down_since_us = 0;
     watch_begin_arm(&t->watch);
@@ -350,44 +360,158 @@ static struct estimate estimate_now(const struct trial *t, const struct trial_ob
         x[i] = t->past[i].response;
     for (int i = 0; i < nb; i++)
         y[i] = b[i].response;
-    /* The 99th percentile of placebos, or less where less of alpha is to be spent; two looks share it. */
+    /* The 99th percentile of placebos, or beyond where less of alpha is to be spent. Two looks share it; drift lets the second one add little. */
     double level = t->conf.alpha / 2 < 0.01 ? t->conf.alpha / 2 : 0.01;
+    bool first = t->pair_looks <= 1, only = t->conf.windows_min == t->conf.windows_max;
     struct before_after_shape shape = { na, t->gap > 0 ? t->gap : 0, nb };
-    return before_after_estimate(x, t->pasts, y, shape, level / RESTART_LOOKS);
+    return before_after_estimate(x, t->pasts, y, shape, only ? level : first ? first_look_share * level : (1 - first_look_share) * level);
 }
 
-/* One window a tenth worse is all that a candidate is granted, unless the others speak for it or a checkpoint explains it. */
+/* ---- one bad window is enough ---- */
+
+/* The incumbent's windows, newest first: those of the trial, then the past. NULL when there are no more. */
+static const struct trial_obs *incumbent_back(const struct trial *t, int *at)
+{
+    for (int i = (*at)++; ; i = (*at)++) {
+        if (i >= t->obses + t->pasts)
+            return NULL;
+        const struct trial_obs *o = i < t->obses ? &t->obs[t->obses - 1 - i] : &t->past[t->pasts - 1 - (i - t->obses)];
+        if (o->arm == ARM_INCUMBENT)
+            return o;
+    }
+}
+
+static bool same_burden(const struct trial_obs *a, const struct trial_obs *b) { return (a->checkpoints > 0) == (b->checkpoints > 0); }
+
+/*
+ * What one window of the candidate is measured against: its neighbour in the block, else the incumbent's latest windows.  A
+ * window in which a checkpoint ran is compared with such windows; *alike is false when there are none.
+ */
+static double reference_for(const struct trial *t, const struct trial_obs *now, bool *alike)
+{
+    double near[REF_WINDOWS], any[REF_WINDOWS], scratch[REF_WINDOWS];
+    int nears = 0, anys = 0, at = 0;
+    const struct trial_obs *pair = trial_is_switchback(t) ? obs_in_block(t, now->block, ARM_INCUMBENT) : NULL, *o;
+    *alike = true;
+    if (pair && same_burden(pair, now))
+        return pair->response;
+    int most = trial_is_switchback(t) && t->block > 0 ? 1 : REF_WINDOWS;   /* the neighbour drifted least; alone it is too noisy as the first */
+    while ((o = incumbent_back(t, &at))) {
+        if (anys < REF_WINDOWS)
+            any[anys++] = o->response;
+        if (nears < most && same_burden(o, now))
+            near[nears++] = o->response;
+    }
+    *alike = nears > 0;
+    return pair && !nears ? pair->response : nears ? math_median(near, nears, scratch) : math_median(any, anys, scratch);
+}
+
+/* How far two neighbouring windows of the incumbent lie apart (standard deviation). */
+static double neighbour_spread(const struct trial *t)
+{
+    const struct trial_obs *o, *newer = NULL;
+    double ss = 0;
+    int at = 0, n = 0;
+    while ((o = incumbent_back(t, &at))) {
+        if (newer) {
+            ss += (newer->response - o->response) * (newer->response - o->response);
+            n++;
+        }
+        newer = o;
+    }
+    return n >= NEIGHBOURS_MIN ? sqrt(ss / n) : spread_unknown;
+}
+
+/* The mean effect over all windows of the candidate that have something to be compared with. */
+static double mean_effect(const struct trial *t)
+{
+    double sum = 0;
+    int n = 0;
+    bool alike;
+    for (int i = 0; i < t->obses; i++) {
+        const struct trial_obs *o = &t->obs[i];
+        if (o->arm != ARM_CANDIDATE || (trial_is_switchback(t) && o->block < t->block && !obs_in_block(t, o->block, ARM_INCUMBENT)))
+            continue;
+        sum += o->response - reference_for(t, o, &alike);
+        n++;
+    }
+    return n ? sum / n : 0;
+}
+
+/* The p99 beyond which one window is harm: twice the usual, and beyond what nearly all of the incumbent's windows showed. NAN: unknown. */
+static double tail_bound(const struct trial *t, double *usual)
+{
+    double p99[PAST_MAX + OBS_MAX];
+    const struct trial_obs *o;
+    int n = 0, at = 0;
+    while ((o = incumbent_back(t, &at)))
+        if (o->p99 > 0)
+            p99[n++] = o->p99;
+    math_sort(p99, n);
+    *usual = math_quantile_sorted(p99, n, 0.5);
+    double twice = tail_ratio_max * *usual, beyond = tail_beyond * math_quantile_sorted(p99, n, 0.95);
+    return n == 0 ? (double)NAN : twice > beyond ? twice : beyond;
+}
+
+static bool tail_is_bad(struct trial *t, double p99, double seconds, double doubt)
+{
+    double usual, bound = doubt * tail_bound(t, &usual);
+    if (!(p99 > bound))
+        return false;
+    finish(t, OUTCOME_WORSE, "p99 was %.0f ms over %.0f s with the new configuration; usual is %.0f ms.", p99, seconds, usual);
+    return true;
+}
+
+/* One query three times as slow, and it matters: its plan has flipped. */
+static bool query_is_bad(struct trial *t, const struct window *w, double drop)
+{
+    double all = 0;
+    for (int i = 0; i < w->queries; i++)
+        all += w->query[i].total_ms;
+    for (int i = 0; i < w->queries; i++) {
+        const struct query_count *q = &w->query[i];
+        int at = response_query(&t->mix, q->id);
+        if (at < 0 || q->id == 0 || q->calls < FLIP_CALLS_MIN || q->total_ms < flip_share_min * all)
+            continue;
+        double ratio = q->total_ms / q->calls / t->mix.q[at].usual_ms;
+        double bound = flip_beyond * t->conf.query_ratio_max;
+        if (ratio * exp(drop < 0 ? drop : 0) <= bound)   /* beyond what slows all of them */
+            continue;
+        finish(t, OUTCOME_WORSE, "Query %lld took %.1f x its usual time in window %d with the new configuration.", (long long)q->id, ratio,
+               windows_of(t, ARM_CANDIDATE));
+        return true;
+    }
+    return false;
+}
+
+/* One window a tenth worse is all that a candidate is granted, unless its other windows speak for it or a checkpoint may explain it. */
 static bool one_bad_window(struct trial *t, const struct trial_obs *now)
 {
-    double past[PAST_MAX], scratch[PAST_MAX], sum = 0;
-    int n = 0, pairs = 0;
-    const struct trial_obs *before = obs_in_block(t, t->block, ARM_INCUMBENT);
-    if (!trial_is_switchback(t))
-        before = NULL;
-    else if (!before && t->block > 0)
-        before = obs_in_block(t, t->block - 1, ARM_INCUMBENT);
-    int most = trial_is_switchback(t) ? REF_WINDOWS : t->conf.windows_min;
-    for (int i = t->pasts > most ? t->pasts - most : 0; i < t->pasts; i++)
-        past[n++] = t->past[i].response;
-    double reference = before ? before->response : math_median(past, n, scratch);
-    double drop = now->response - reference;
-    if (!(drop < watch_harm_log))
+    bool alike;
+    double drop = now->response - reference_for(t, now, &alike);
+    if (!(drop < watch_harm_log) || mean_effect(t) >= 0)
         return false;
-    bool extra_checkpoint = now->checkpoints > (before ? before->checkpoints : 0) && t->conf.method != VERIFY_CHECKPOINT;
-    if (extra_checkpoint && windows_of(t, ARM_CANDIDATE) == 1 && drop > 5 * watch_harm_log)
+    if (!alike && windows_of(t, ARM_CANDIDATE) == 1 && drop > checkpoint_excuse)
         return false;
-    for (int i = 0; i < t->obses; i++) {
-        const struct trial_obs *o = &t->obs[i], *other = trial_is_switchback(t) ? obs_in_block(t, o->block, ARM_INCUMBENT) : NULL;
-        if (o->arm != ARM_CANDIDATE || (trial_is_switchback(t) && !other))
-            continue;
-        sum += o->response - (other ? other->response : reference);
-        pairs++;
-    }
-    if (pairs > 0 && sum >= 0)
-        return false;
-    finish(t, OUTCOME_WORSE, "With the new configuration window %d was %.0f %% worse than the old one; a second such window is not risked.",
-           windows_of(t, ARM_CANDIDATE), 100 * (1 - exp(drop)));
+    enum outcome clear = drop < -clear_spreads * neighbour_spread(t) ? OUTCOME_WORSE : OUTCOME_UNDECIDED;
+    finish(t, clear, "With the new configuration window %d was %.0f %% worse than the old one%s; a second such window is not risked.",
+           windows_of(t, ARM_CANDIDATE), 100 * (1 - exp(drop)), clear == OUTCOME_WORSE ? "" : ", which may be chance");
     return true;
+}
+
+/* After each window: has the candidate's latest one been enough? */
+static bool enough_harm(struct trial *t)
+{
+    for (int i = t->obses - 1; i >= 0; i--) {
+        const struct trial_obs *o = &t->obs[i];
+        if (o->arm != ARM_CANDIDATE)
+            continue;
+        bool fresh = i == t->obses - 1, alike;
+        if (fresh && (tail_is_bad(t, o->p99, o->seconds, 1) || query_is_bad(t, &t->window, o->response - reference_for(t, o, &alike))))
+            return true;
+        return one_bad_window(t, o);
+    }
+    return false;
 }
 
 /* May this count of windows be looked at? Every block of a switchback; twice in a before/after. */
@@ -454,7 +578,7 @@ static void close_window(struct trial *t)
     guards_tell(&t->mix, t->tale, (enum trial_arm)t->arm, w);
     if (t->arm == ARM_INCUMBENT)
         refer(t);
-    else if (one_bad_window(t, &t->obs[t->obses - 1]))
+    if (enough_harm(t))
         return;
     judge(t);
     if (t->phase == PHASE_WINDOW)
@@ -488,7 +612,7 @@ static bool restarted_twice(struct trial *t, const struct sample *s)
 static bool errors_explode(struct trial *t, const struct sample *s, double seconds)
 {
     double tries = s->v[METRIC_TPS] + (isnan(s->v[METRIC_ROLLBACKS]) ? 0 : s->v[METRIC_ROLLBACKS]);
-    if (isnan(s->v[METRIC_ERRORS]) || isnan(tries))
+    if (isnan(s->v[METRIC_ERRORS]) || isnan(tries) || s->mono_us - t->changed_us < errors_grace_us)
         return false;
     double fails = s->v[METRIC_ERRORS] * seconds;
     t->fails_b += fails;
@@ -520,6 +644,21 @@ static void count_degraded(struct trial *t, double seconds)
         t->degraded_s += seconds;
 }
 
+/* The true p99 of the running window, as soon as enough transactions have gone by. */
+static bool tail_explodes(struct trial *t, const struct sample *s)
+{
+    const struct latency_count *then = &t->run.first.latency, *now = &s->latency;
+    double seconds = (double)(s->mono_us - t->run.from_us) / 1e6, n = 0;
+    if (t->phase != PHASE_WINDOW || !then->known || !now->known || seconds < TAIL_SECONDS_MIN)
+        return false;
+    for (int b = 0; b < LATENCY_BUCKETS; b++) {
+        if (now->count[b] < then->count[b])
+            return false;
+        n += now->count[b] - then->count[b];
+    }
+    return n >= TAIL_COUNT_MIN && tail_is_bad(t, latency_quantile_ms(then, now, 0.99), seconds, tail_early);
+}
+
 /* Ends the trial when the candidate does obvious harm. */
 static void look_at_second(struct trial *t, const struct sample *s, double seconds)
 {
@@ -544,6 +683,8 @@ static void look_at_second(struct trial *t, const struct sample *s, double secon
                1000 * t->fails_b / t->tries_b, 1000 * t->fail_rate_a);
     else if (!warming && stalled(t, s, seconds))
         finish(t, OUTCOME_WORSE, "No transaction was committed for %.0f s with the new configuration.", t->stalled_s);
+    else if (looking && enough && tail_explodes(t, s))
+        return;
     else if (looking && enough && watch_collapse(&t->watch))
         finish(t, OUTCOME_WORSE, "The load collapsed to %.0f %% of its usual level with the new configuration.", 100 * exp(watch_recent(&t->watch, WATCH_RECENT)));
     else if (looking && enough && t->phase == PHASE_WINDOW && watch_harm(&t->watch))

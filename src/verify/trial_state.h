@@ -49,7 +49,7 @@ struct trial {
     bool     toggled_since_window;
     double   checkpoints_past;                /* per second with the incumbent; NAN: unknown */
 
-    int64_t  last_us, down_since_us, begun_us;
+    int64_t  last_us, changed_us, down_since_us;   /* changed: when the arm in force came into force */
     int      restarts_b;                      /* unasked-for restarts with the candidate in force */
     int64_t  postmaster_start_us;
     double   fails_b, tries_b, fail_rate_a;   /* second by second; the incumbent's share of errors, NAN unknown */

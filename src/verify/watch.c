@@ -11,6 +11,7 @@ static const double half_log = -0.6931471805599453;
 static const double doubt = 3;                 /* standard errors */
 static const double ref_sd_min = 0.05;         /* no database repeats itself more closely than this */
 static const double dependence_usual = 4;      /* (1 + .6) / (1 - .6): what seconds of a database usually show */
+static const double cv_min = 0.2;              /* of seconds: a stall is steady in itself, but not the usual state */
 static const double level_floor = -7;          /* log ratio of a second without any commit */
 
 enum { SECONDS_MIN = 5, DEPENDENCE_SECONDS_MIN = 12, COLLAPSE_SECONDS = 5, REF_WINDOWS = 5 };
@@ -92,7 +93,8 @@ bool watch_harm(const struct watch *w)
         r = r > 0.9 ? 0.9 : r < 0.3 ? 0.3 : r;
         dependence = (1 + r) / (1 - r);
     }
-    double own = mean > 0 ? var / (mean * mean) * dependence / w->n : 0;
+    double cv2 = mean > 0 ? var / (mean * mean) : 0;
+    double own = (cv2 > cv_min * cv_min ? cv2 : cv_min * cv_min) * dependence / w->n;
     return effect + doubt * sqrt(own + w->ref_sd * w->ref_sd) < watch_harm_log;
 }
 
