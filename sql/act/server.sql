@@ -21,13 +21,13 @@ SELECT current_setting('server_version_num')                                    
        (SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'physical')       AS physical_slots,
        (SELECT setting::bigint / 1048576 FROM pg_settings WHERE name = 'wal_segment_size') AS wal_segment_mb;
 
--- One row: when the configuration was last loaded, and when the server started. For waiting.
 -- name: act_times
+-- One row: when the configuration was last loaded, and when the server started. For waiting.
 SELECT (extract(epoch FROM pg_conf_load_time()) * 1000000)::bigint,
        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint;
 
--- What gives away that somebody else manages this server. Each row: who, and how we know.
 -- name: act_owners
+-- What gives away that somebody else manages this server. Each row: who, and how we know.
 SELECT 'cloud', 'there is a role ' || rolname
   FROM pg_roles
  WHERE rolname IN ('rds_superuser', 'rdsadmin', 'cloudsqlsuperuser', 'cloudsqladmin', 'azure_pg_admin', 'azuresu', 'alloydbsuperuser',
@@ -45,8 +45,8 @@ SELECT 'patroni', 'primary_conninfo names Patroni'
   FROM pg_settings
  WHERE name = 'primary_conninfo' AND setting ILIKE '%patroni%';
 
--- The same from the files that make up the configuration; for those who may read pg_file_settings.
 -- name: act_owners_files
+-- The same from the files that make up the configuration; for those who may read pg_file_settings.
 SELECT DISTINCT CASE WHEN sourcefile LIKE '%/postgresql.base.conf' OR sourcefile ILIKE '%patroni%' THEN 'patroni' ELSE 'other' END,
        'its configuration is in ' || sourcefile
   FROM pg_file_settings
@@ -60,8 +60,8 @@ SELECT 'patroni', 'patroni.dynamic.json lies in the data directory'
 -- name: act_lock_try
 SELECT pg_try_advisory_lock($1::bigint);
 
--- Advisory locks belong to a database; another Homeostat may be in another one.
 -- name: act_lock_elsewhere
+-- Advisory locks belong to a database; another Homeostat may be in another one.
 SELECT l.pid, coalesce(a.datname, '?')
   FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
  WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid <> pg_backend_pid()

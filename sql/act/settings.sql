@@ -1,21 +1,21 @@
 -- What is in force, what stands in the files, and who put it there.
 
--- One row per name asked for, in their order.
 -- name: act_settings
+-- One row per name asked for, in their order.
 SELECT w.name, s.setting, s.vartype, coalesce(s.unit, ''), s.context, s.source, s.boot_val, s.pending_restart, coalesce(s.sourcefile, ''),
        s.min_val, s.max_val
   FROM unnest($1::text[]) WITH ORDINALITY w(name, n)
   LEFT JOIN pg_settings s ON lower(s.name) = lower(w.name)
  ORDER BY w.n;
 
--- 15 and later: which of these may we ALTER SYSTEM?
 -- name: act_may_alter
+-- 15 and later: which of these may we ALTER SYSTEM?
 SELECT w.name, has_parameter_privilege(w.name, 'ALTER SYSTEM')
   FROM unnest($1::text[]) WITH ORDINALITY w(name, n)
  ORDER BY w.n;
 
--- Every entry of every file, in the order in which they count, beside what is in force.
 -- name: act_files
+-- Every entry of every file, in the order in which they count, beside what is in force.
 SELECT lower(f.name), f.setting, f.applied, f.error, f.sourcefile, f.sourceline,
        f.sourcefile LIKE '%/postgresql.auto.conf' AS auto,
        s.setting, s.vartype, coalesce(s.unit, ''), s.context, s.source, s.pending_restart
@@ -23,26 +23,26 @@ SELECT lower(f.name), f.setting, f.applied, f.error, f.sourcefile, f.sourceline,
   LEFT JOIN pg_settings s ON lower(s.name) = lower(f.name)
  ORDER BY f.seqno;
 
--- In force from a file, but in no file any more: taken out and not yet loaded.
 -- name: act_taken_out
+-- In force from a file, but in no file any more: taken out and not yet loaded.
 SELECT s.name
   FROM pg_settings s
  WHERE s.source = 'configuration file' AND s.context NOT IN ('postmaster', 'internal')
    AND NOT EXISTS (SELECT FROM pg_file_settings f WHERE lower(f.name) = lower(s.name))
  LIMIT 1;
 
--- Files that were written after the configuration was loaded.
 -- name: act_written_since
+-- Files that were written after the configuration was loaded.
 SELECT DISTINCT f.sourcefile
   FROM pg_file_settings f
  WHERE (pg_stat_file(f.sourcefile, true)).modification > date_trunc('second', pg_conf_load_time());
 
--- Changes that wait for a restart.
 -- name: act_pending
+-- Changes that wait for a restart.
 SELECT lower(name) FROM pg_settings WHERE pending_restart ORDER BY name;
 
--- ALTER ROLE ... SET and ALTER DATABASE ... SET of these parameters; ours: they bind this very session.
 -- name: act_overrides
+-- ALTER ROLE ... SET and ALTER DATABASE ... SET of these parameters; ours: they bind this very session.
 SELECT coalesce(d.datname, ''), coalesce(r.rolname, ''), lower(split_part(c.pair, '=', 1)), substr(c.pair, strpos(c.pair, '=') + 1),
        (o.setdatabase = 0 OR d.datname = current_database()) AND (o.setrole = 0 OR r.rolname = current_user)
   FROM pg_db_role_setting o
@@ -55,6 +55,6 @@ SELECT coalesce(d.datname, ''), coalesce(r.rolname, ''), lower(split_part(c.pair
 -- name: act_reload
 SELECT pg_reload_conf();
 
--- The file itself, for when an error in another file hides it from pg_file_settings. Superusers and pg_read_server_files.
 -- name: act_read_auto_conf
+-- The file itself, for when an error in another file hides it from pg_file_settings. Superusers and pg_read_server_files.
 SELECT pg_read_file('postgresql.auto.conf');

@@ -94,7 +94,7 @@ MUST_CHECK enum err pg_work_init(struct pg_work *w, const struct act_context *c,
 MUST_CHECK enum err pg_work_add(struct pg_work *w, const struct plan_step *step, const json_t *snapshot, struct fault *fault);
 void                pg_work_done(struct pg_work *w);
 PRINTF(2, 3) void   pg_work_note(struct pg_work *w, const char *format, ...);
-json_t             *pg_work_witness(const struct pg_work *w);
+json_t             *pg_work_witness(struct pg_work *w);
 int64_t             pg_soon(const struct pg_work *w, int seconds);   /* the deadline, or so many seconds from now if that is sooner */
 
 /* ---- pg_settings.c ---- */

@@ -211,8 +211,10 @@ static json_t *settings_json(const struct pg_work *w)
     return list;
 }
 
-json_t *pg_work_witness(const struct pg_work *w)
+json_t *pg_work_witness(struct pg_work *w)
 {
+    if (pg_link_alive(w->link))
+        (void)!pg_read_server(w, now_us() + 5 * US_PER_S, NULL);   /* for the times in it */
     return json_pack("{s:o, s:o, s:O, s:O, s:s}", "server", server_json(&w->server), "settings", settings_json(w), "overrides", w->overrides, "notes", w->notes,
                      "read_back_by", w->own_session_only ? "the acting session" : "a session of its own");
 }
