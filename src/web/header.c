@@ -80,39 +80,44 @@ bool header_trace_id(const char *value, char out[HEADER_TRACE_SIZE])
     return false;
 }
 
+/* A structured-field string, s after its opening quote. Its length without quotes and escapes, or -1 when it is not well formed or too long. */
+static int read_quoted(const char *s, char *out, size_t size)
+{
+    size_t n = 0;
+    for (; *s != '"'; s++) {
+        if (*s == '\\' && (s[1] == '"' || s[1] == '\\'))
+            s++;
+        else if (*s == '\\' || !is_printable(s, 1))   /* the NUL at the end is not printable either */
+            return -1;
+        if (n + 1 >= size)
+            return -1;
+        out[n++] = *s;
+    }
+    out[n] = '\0';
+    s = skip_blank(s + 1);
+    return *s == '\0' || *s == ';' ? (int)n : -1;   /* parameters are allowed and mean nothing here */
+}
+
 enum err header_key(const char *value, char out[HEADER_KEY_SIZE], struct fault *fault)
 {
     out[0] = '\0';
     if (!value)
         return OK;
     const char *s = skip_blank(value);
-    size_t      n = 0;
-    if (*s != '"') {
-        size_t length = trimmed_length(s);
-        if (length == 0)
-            return fail(fault, ERR_INPUT, "Idempotency-Key is empty");
-        if (length >= HEADER_KEY_SIZE || !is_printable(s, length))
-            return fail(fault, ERR_INPUT, "Idempotency-Key must be 1 to %d printable ASCII characters", HEADER_KEY_SIZE - 1);
-        memcpy(out, s, length);
-        out[length] = '\0';
+    int         n = -1;
+    if (*s == '"') {
+        n = read_quoted(s + 1, out, HEADER_KEY_SIZE);
+    } else if (trimmed_length(s) < HEADER_KEY_SIZE && is_printable(s, trimmed_length(s))) {
+        n = (int)trimmed_length(s);
+        memcpy(out, s, (size_t)n);
+        out[n] = '\0';
+    }
+    if (n > 0)
         return OK;
-    }
-    for (s++; *s && *s != '"'; s++) {
-        if (*s == '\\' && (s[1] == '"' || s[1] == '\\'))
-            s++;
-        else if (*s == '\\' || !is_printable(s, 1))
-            return fail(fault, ERR_INPUT, "Idempotency-Key is not a well-formed string");
-        if (n + 1 >= HEADER_KEY_SIZE)
-            return fail(fault, ERR_INPUT, "Idempotency-Key must be 1 to %d printable ASCII characters", HEADER_KEY_SIZE - 1);
-        out[n++] = *s;
-    }
-    out[n] = '\0';
-    s += *s == '"' ? 1 : 0;
-    if (s[-1] != '"' || n == 0 || (*skip_blank(s) != '\0' && *s != ';')) {
-        out[0] = '\0';
-        return fail(fault, ERR_INPUT, n == 0 ? "Idempotency-Key is empty" : "Idempotency-Key is not a well-formed string");
-    }
-    return OK;
+    out[0] = '\0';
+    (void)fail(fault, ERR_INPUT, n == 0 ? "Idempotency-Key is empty" : "Idempotency-Key is not well formed");
+    fail_hint(fault, "1 to %d printable ASCII characters, quoted or bare", HEADER_KEY_SIZE - 1);
+    return ERR_INPUT;
 }
 
 /* ---- entity tags ---- */
