@@ -45,6 +45,9 @@ static enum err ladder_ask(const struct planner_told *told, int n, uint64_t seed
 {
     if (view->facts->server_version == 0 || view->facts->settings == 0)
         return fail(fault, ERR_UNKNOWN, "the server's version or parameters are not known, so there is nothing to plan from");
+    const struct target_facts *f = view->facts;
+    if (f->in_recovery || f->owner != OWNER_NONE)
+        return fail(fault, ERR_STATE, "nothing is proposed for %s", f->in_recovery ? "a standby" : "a server whose configuration somebody else manages");
     struct scene s;
     scene_init(&s, view, told, n, seed);
     if (ask_pass(&s, false, out))
@@ -53,8 +56,8 @@ static enum err ladder_ask(const struct planner_told *told, int n, uint64_t seed
     if (ask_pass(&s, false, out) || ask_pass(&s, true, out))
         return OK;
     *out = (struct proposal){ 0 };
-    (void)fail(fault, ERR_MISSING, "nothing is left to try: %d proposals were judged, the last %d without a gain", n, scene_told_since_better(&s, false));
-    fail_hint(fault, "%s", view->bounds->restart_allowed ? "a changed load or more memory would bring new candidates" : "parameters that need a restart were not considered, because policy forbids restarts");
+    (void)fail(fault, ERR_MISSING, "nothing is left to try: %d proposals were judged, the last %d without a gain", n, scene_told_since_better(&s));
+    fail_hint(fault, "%s", s.restarts ? "a changed load or more memory would bring new candidates" : "parameters that need a restart were not considered: policy forbids it, or it could not be undone while the server is down");
     return ERR_MISSING;
 }
 

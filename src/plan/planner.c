@@ -96,9 +96,10 @@ json_t *proposal_json(const struct proposal *p)
 {
     json_t *changes = json_array();
     for (int i = 0; i < p->changes; i++) {
-        char to[48];
+        char from[48], to[48];
         const struct knob *k = knob_at(p->change[i].knob);
-        if (json_array_append_new(changes, json_pack("{s:s, s:s}", "name", k->name, "to", knob_format(k, p->change[i].to, to, sizeof to))) != 0) {
+        if (json_array_append_new(changes, json_pack("{s:s, s:s, s:s}", "name", k->name, "from", knob_format(k, p->change[i].from, from, sizeof from),
+                                                     "to", knob_format(k, p->change[i].to, to, sizeof to))) != 0) {
             json_decref(changes);
             return NULL;
         }
@@ -118,11 +119,13 @@ static enum err parse_text(const json_t *json, const char *key, char *out, size_
 static enum err parse_change(const json_t *json, struct proposed_change *c, struct fault *fault)
 {
     const char *name = json_string_value(json_object_get(json, "name")), *to = json_string_value(json_object_get(json, "to"));
+    const char *from = json_string_value(json_object_get(json, "from"));
     const struct knob *k = name ? knob_find(name) : NULL;
-    if (!k || !to)
-        return fail(fault, ERR_INPUT, "a change of the proposal names no knob that is known, or no value");
+    if (!k || !from || !to)
+        return fail(fault, ERR_INPUT, "a change of the proposal names no knob that is known, or no values");
     c->knob = k->id;
-    return knob_parse(k, to, &c->to, fault);
+    enum err e = knob_parse(k, from, &c->from, fault);
+    return e == OK ? knob_parse(k, to, &c->to, fault) : e;
 }
 
 enum err proposal_parse(const json_t *json, struct proposal *p, struct fault *fault)

@@ -33,7 +33,7 @@
 
 enum { PROPOSAL_CHANGES_MAX = 24, PROPOSAL_TITLE_SIZE = 160, PROPOSAL_WHY_SIZE = 800, TOLD_MAX = 2000 };
 
-struct proposed_change { enum knob_id knob; double to; };   /* base units */
+struct proposed_change { enum knob_id knob; double from, to; };   /* base units; from is what was in force when it was proposed */
 
 struct proposal {
     char                   planner[32];                 /* which kind, and which of its proposers: "ladder/big-step" */
@@ -67,7 +67,8 @@ struct planner;
 MUST_CHECK enum err planner_new(const char *kind, uint64_t seed, struct planner **p, struct fault *fault);
 void                planner_free(struct planner *p);
 
-/* ERR_MISSING: nothing left to try; ERR_UNKNOWN: what it would have to know is unknown; the fault's text is for people. */
+/* ERR_MISSING: nothing left to try; ERR_UNKNOWN: what it would have to know is unknown;
+ * ERR_STATE: a standby, or somebody else's configuration. The fault's text is for people. */
 MUST_CHECK enum err planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *fault);
 /* effect: log ratio, + is better; NAN when there is none. ERR_LIMIT after TOLD_MAX. */
 MUST_CHECK enum err planner_tell(struct planner *p, const struct proposal *proposal, enum told told, double effect, struct fault *fault);

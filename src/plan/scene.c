@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void scene_init(struct scene *s, const struct planner_view *view, const struct planner_told *told, int n, uint64_t seed)
@@ -27,6 +28,8 @@ void scene_init(struct scene *s, const struct planner_view *view, const struct p
     }
     for (int m = 0; m < METRIC_COUNT; m++)
         s->seen[m] = count[m] ? s->seen[m] / count[m] : (double)NAN;
+    /* A restart that could not be undone while the server is down is none that we propose. */
+    s->restarts = view->bounds->restart_allowed && view->facts->local && view->facts->file_access;
     s->oltp = s->seen[METRIC_TPS] > 20 && !(s->seen[METRIC_LATENCY_MEAN] > 200);
 }
 
@@ -46,7 +49,7 @@ void scene_wish(struct proposal *p, enum knob_id id, double to)
     if (!c && p->changes < PROPOSAL_CHANGES_MAX)
         c = &p->change[p->changes++];
     if (c)
-        *c = (struct proposed_change){ id, to };
+        *c = (struct proposed_change){ .knob = id, .to = to };
 }
 
 void scene_wish_within_reach(const struct scene *s, struct proposal *p, enum knob_id id, double to)
@@ -126,11 +129,27 @@ static bool contains(const struct proposal *outer, const struct proposal *inner)
     return inner->changes > 0;
 }
 
+/* Back to where a proof led away from? */
+static bool goes_back(const struct proposal *p, const struct planner_told *t)
+{
+    if (t->told != TOLD_BETTER || t->proposal.changes > 2)
+        return false;   /* of many changes nobody knows which one helped */
+    for (int i = 0; i < p->changes; i++)
+        for (int j = 0; j < t->proposal.changes; j++) {
+            const struct proposed_change *was = &t->proposal.change[j];
+            if (p->change[i].knob == was->knob && (p->change[i].to - was->from) * (was->from - was->to) >= 0)
+                return true;
+        }
+    return false;
+}
+
 bool scene_spent(const struct scene *s, const struct proposal *p)
 {
     int undecided = 0;
     for (int i = 0; i < s->tolds; i++) {
         const struct planner_told *t = &s->told[i];
+        if (goes_back(p, t))
+            return true;
         if (!contains(p, &t->proposal))
             continue;
         if (t->told == TOLD_WORSE)
@@ -146,16 +165,32 @@ bool scene_spent(const struct scene *s, const struct proposal *p)
     return undecided >= 2;
 }
 
-int scene_told_since_better(const struct scene *s, bool restarts_only)
+int scene_told_since_better(const struct scene *s)
+{
+    int n = 0;
+    while (n < s->tolds && s->told[s->tolds - 1 - n].told != TOLD_BETTER)
+        n++;
+    return n;
+}
+
+int scene_restarts_since_better(const struct scene *s)
 {
     int n = 0;
     for (int i = s->tolds - 1; i >= 0; i--) {
-        if (restarts_only && !s->told[i].proposal.needs_restart)
+        if (!s->told[i].proposal.needs_restart)
             continue;
         if (s->told[i].told == TOLD_BETTER)
             break;
-        n++;
+        n += s->told[i].told != TOLD_REFUSED;   /* a refusal restarted nothing */
     }
+    return n;
+}
+
+int scene_told_of_since_better(const struct scene *s, const char *planner)
+{
+    int n = 0;
+    for (int i = s->tolds - 1; i >= 0 && s->told[i].told != TOLD_BETTER; i--)
+        n += strcmp(s->told[i].proposal.planner, planner) == 0;
     return n;
 }
 
@@ -178,8 +213,9 @@ static double cut_down(const struct scene *s, enum knob_id id, double to)
     const struct knob_limit    *limit = &s->view->bounds->knob[id];
     double lo, hi, now = s->now.value[id];
 
-    if (!limit->allowed || !knob_applies(k, f) || isnan(now) || isnan(to) || (knob_needs_restart(k, f) && !s->view->bounds->restart_allowed))
+    if (!limit->allowed || !knob_applies(k, f) || isnan(now) || isnan(to) || (knob_needs_restart(k, f) && !s->restarts))
         return (double)NAN;
+    double wish = to;
     if (!k->choice[0].name && !knob_special_of(k, to)) {
         if (knob_range(k, f, &lo, &hi, NULL) != OK)
             return (double)NAN;
@@ -188,9 +224,9 @@ static double cut_down(const struct scene *s, enum knob_id id, double to)
         if (lo > hi)
             return (double)NAN;
         to = knob_round(k, fmin(fmax(to, lo), hi));
-        if (to < lo || to > hi)
-            return (double)NAN;
-        if (!knob_special_of(k, now) && now > 0 && fabs(log(to / now)) < 0.02 && !(k->type == KNOB_TYPE_INT && to <= 64))
+        if (to < lo || to > hi || (to - now) * (wish - now) < 0)
+            return (double)NAN;   /* a range that ends before what is in force must not turn the wish round */
+        if (!knob_special_of(k, now) && now > 0 && fabs(log(to / now)) < 0.09 && !(k->type == KNOB_TYPE_INT && to <= 64))
             return (double)NAN;   /* not worth a trial */
     }
     return knob_allows(k, f, to, NULL) != OK || knob_equal(k, now, to) ? (double)NAN : to;
@@ -202,7 +238,7 @@ static void cut_all(const struct scene *s, struct proposal *p)
     for (int i = 0; i < p->changes; i++) {
         double to = cut_down(s, p->change[i].knob, p->change[i].to);
         if (!isnan(to))
-            p->change[kept++] = (struct proposed_change){ p->change[i].knob, to };
+            p->change[kept++] = (struct proposed_change){ .knob = p->change[i].knob, .to = to };
     }
     p->changes = kept;
 }
@@ -277,6 +313,12 @@ static void write_title(const struct scene *s, struct proposal *p)
     }
 }
 
+/* The catalogue's order: what matters most in the title first. */
+static int by_knob(const void *a, const void *b)
+{
+    return (int)((const struct proposed_change *)a)->knob - (int)((const struct proposed_change *)b)->knob;
+}
+
 bool scene_finish(const struct scene *s, struct proposal *p)
 {
     cut_all(s, p);
@@ -285,8 +327,10 @@ bool scene_finish(const struct scene *s, struct proposal *p)
         return false;
     p->needs_restart = false;
     p->verify = VERIFY_NONE;
+    qsort(p->change, (size_t)p->changes, sizeof p->change[0], by_knob);
     for (int i = 0; i < p->changes; i++) {
         const struct knob *k = knob_at(p->change[i].knob);
+        p->change[i].from = s->now.value[k->id];
         bool               restart = knob_needs_restart(k, s->view->facts);
         enum verify_class  c = k->restart && !restart ? VERIFY_SLOW : k->verify;
         p->needs_restart |= restart;

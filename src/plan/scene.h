@@ -22,6 +22,7 @@ struct scene {
     struct knob_state          now;
     int                        windows;               /* whole ones; 0: only the machine speaks */
     double                     seen[METRIC_COUNT];    /* means over them; NAN: unknown */
+    bool                       restarts;              /* may be proposed */
     bool                       oltp;                  /* many short transactions */
     bool                       second_try;            /* what was undecided once may be tried again */
 };
@@ -44,8 +45,10 @@ bool scene_finish(const struct scene *s, struct proposal *p);
 
 /* Tried before so that it must not come again? */
 bool scene_spent(const struct scene *s, const struct proposal *p);
-/* How many proposals were told since the last that was better. */
-int  scene_told_since_better(const struct scene *s, bool restarts_only);
+/* How many proposals were told since the last that was better: all, those with a restart, those of one proposer ("ladder/search"). */
+int  scene_told_since_better(const struct scene *s);
+int  scene_restarts_since_better(const struct scene *s);
+int  scene_told_of_since_better(const struct scene *s, const char *planner);
 bool scene_failed_with(const struct scene *s, enum knob_id id, double to);
 
 static inline double scene_mb(double mb, enum knob_id id) { return mb * 1048576.0 / knob_unit_bytes(knob_at(id)); }

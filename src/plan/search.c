@@ -82,25 +82,18 @@ static void wish_move(const struct scene *s, struct proposal *p, struct rand *r)
     }
 }
 
-/* Once more in the direction that was better last time. */
+/* Once more in the direction that was better last time, half as far (on the scale of ratios). */
 static bool follow_success(const struct scene *s, struct proposal *p)
 {
-    if (s->tolds == 0)
+    const struct planner_told *last = s->tolds ? &s->told[s->tolds - 1] : NULL;
+    if (!last || last->told != TOLD_BETTER || last->proposal.changes != 1 || last->proposal.needs_restart)
         return false;
-    const struct planner_told *last = &s->told[s->tolds - 1];
-    if (last->told != TOLD_BETTER || last->proposal.changes != 1 || last->proposal.needs_restart)
+    const struct proposed_change *c = &last->proposal.change[0];
+    const struct knob            *k = knob_at(c->knob);
+    double                        now = s->now.value[k->id];
+    if (k->choice[0].name || !(c->from > 0) || !(c->to > 0) || !knob_equal(k, now, c->to))
         return false;
-    const struct knob *k = knob_at(last->proposal.change[0].knob);
-    double             now = s->now.value[k->id], before = (double)NAN;
-    for (int i = s->tolds - 2; i >= 0 && isnan(before); i--)
-        for (int j = 0; j < s->told[i].proposal.changes; j++)
-            if (s->told[i].told == TOLD_BETTER && s->told[i].proposal.change[j].knob == k->id)
-                before = s->told[i].proposal.change[j].to;
-    if (isnan(before) && knob_boot(k, s->view->facts, &before, NULL) != OK)
-        return false;
-    if (k->choice[0].name || !(now > 0) || !(before > 0) || knob_equal(k, now, before))
-        return false;
-    scene_wish_within_reach(s, p, k->id, knob_round(k, now * sqrt(now / before)));
+    scene_wish_within_reach(s, p, k->id, knob_round(k, now * sqrt(now / c->from)));
     scene_why(p, "%s was better last time; half as far again in the same direction.", k->name);
     return scene_finish(s, p);
 }
@@ -108,7 +101,7 @@ static bool follow_success(const struct scene *s, struct proposal *p)
 bool draft_search(const struct scene *s, int variant, struct proposal *p)
 {
     (void)variant;
-    if (scene_told_since_better(s, false) >= SEARCH_GIVES_UP_AFTER)
+    if (scene_told_of_since_better(s, p->planner) >= SEARCH_GIVES_UP_AFTER)
         return false;
     if (follow_success(s, p))
         return true;

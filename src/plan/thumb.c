@@ -48,9 +48,9 @@ static void wish_checkpoints(const struct scene *s, struct proposal *p)
 
 static void wish_background_writer(const struct scene *s, struct proposal *p)
 {
-    if (s->now.value[KNOB_BGWRITER_LRU_MAXPAGES] < 1000)
+    if (s->now.value[KNOB_BGWRITER_LRU_MAXPAGES] < 800)
         scene_wish_within_reach(s, p, KNOB_BGWRITER_LRU_MAXPAGES, 1000);
-    if (s->now.value[KNOB_BGWRITER_DELAY] > 10)
+    if (s->now.value[KNOB_BGWRITER_DELAY] > 20)
         scene_wish_within_reach(s, p, KNOB_BGWRITER_DELAY, 10);
 }
 
@@ -87,7 +87,7 @@ static bool cache_is_short(const struct scene *s)
 /* Restarts that led nowhere three times in a row are enough. */
 static bool may_restart(const struct scene *s)
 {
-    return s->view->bounds->restart_allowed && scene_told_since_better(s, true) < 3;
+    return s->restarts && scene_restarts_since_better(s) < 3;
 }
 
 /* Never shrinks: a smaller cache is for a symptom to ask for. */
@@ -143,8 +143,9 @@ bool draft_thumb(const struct scene *s, int variant, struct proposal *p)
     wish_vacuum_memory(s, p);
     if (!wish_shared_buffers(s, p, 0.25))
         return false;
-    double cache = fmax(0.75 * memory / 8192, s->now.value[KNOB_EFFECTIVE_CACHE_SIZE]);
-    scene_wish_within_reach(s, p, KNOB_EFFECTIVE_CACHE_SIZE, floor(cache));
+    double cache = floor(0.75 * memory / 8192);
+    if (cache > s->now.value[KNOB_EFFECTIVE_CACHE_SIZE])
+        scene_wish_within_reach(s, p, KNOB_EFFECTIVE_CACHE_SIZE, cache);
     wish_checkpoints(s, p);
     wish_costs(s, p);
     scene_why(p, "The rule of thumb for this machine.");
@@ -172,8 +173,8 @@ bool draft_climb(const struct scene *s, int variant, struct proposal *p)
 bool draft_checkpoints(const struct scene *s, int variant, struct proposal *p)
 {
     (void)variant;
-    if (s->seen[METRIC_WAL_BYTES] < 50e3)
-        return false;   /* hardly any writing */
+    if (s->windows > 0 && !(s->seen[METRIC_WAL_BYTES] >= 50e3))
+        return false;   /* hardly any writing, or nobody knows */
     wish_checkpoints(s, p);
     scene_why(p, "Rarer checkpoints write each page less often and log fewer full page images; max_wal_size stays where crash recovery takes at most %.0f s.",
               s->view->bounds->recovery_max_s);

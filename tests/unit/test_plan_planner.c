@@ -1,0 +1,354 @@
+/* plan: what can win most is asked first, nothing is asked twice that was worse, and the same story asks the same. */
+#include "unit.h"
+
+#include "facts.h"
+
+#include "base/rand.h"
+#include "gate/judge.h"
+#include "plan/compose.h"
+#include "plan/planner.h"
+
+#include <stdlib.h>
+
+static struct target_facts facts;
+static struct window       window;
+static struct bounds       bounds;
+static struct fault        fault;
+static struct planner     *planner;
+
+static struct planner_view view(void) { return (struct planner_view){ &facts, &window, 1, &bounds }; }
+
+/* The case that the tuner is for: a small machine whose limit counts the page cache, a larger database, a slow disk. */
+static int cloud_disk(void **state)
+{
+    (void)state;
+    facts_pg15(&facts, 1 * FACTS_GIB, 2);
+    facts.limit_counts_cache = true;
+    bounds_default(&bounds);
+    bounds.restart_allowed = true;
+    window_clear(&window);
+    window.whole = true;
+    window.v[METRIC_TPS] = 130;
+    window.v[METRIC_LATENCY_MEAN] = 60;
+    window.v[METRIC_CACHE_HIT] = 0.93;
+    window.v[METRIC_BLOCKS_READ] = 2000;
+    window.v[METRIC_WAL_BYTES] = 2e6;
+    window.v[METRIC_BUFFERS_BACKEND] = 300;
+    window.v[METRIC_BUFFERS_CLEAN] = 50;
+    window.v[METRIC_BUFFERS_CHECKPOINT] = 100;
+    window.v[METRIC_MAXWRITTEN_CLEAN] = 0.5;
+    window.v[METRIC_TEMP_BYTES] = 0;
+    assert_ok(planner_new(NULL, 7, &planner, &fault), &fault);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    planner_free(planner);
+    planner = NULL;
+    return 0;
+}
+
+static const struct proposed_change *change_of(const struct proposal *p, enum knob_id id)
+{
+    for (int i = 0; i < p->changes; i++)
+        if (p->change[i].knob == id)
+            return &p->change[i];
+    return NULL;
+}
+
+static struct proposal ask(void)
+{
+    struct proposal     p;
+    struct planner_view v = view();
+    assert_ok(planner_ask(planner, &v, &p, &fault), &fault);
+    return p;
+}
+
+static void tell(const struct proposal *p, enum told t, double effect)
+{
+    for (int i = 0; t == TOLD_BETTER && i < p->changes; i++)
+        facts_change(&facts, p->change[i].knob, p->change[i].to);
+    assert_ok(planner_tell(planner, p, t, effect, &fault), &fault);
+}
+
+static void where_a_limit_counts_the_page_cache_the_first_case_is_the_large_one(void **state)
+{
+    (void)state;
+    struct proposal p = ask();
+    assert_true(p.needs_restart);
+    assert_int_equal(p.verify, VERIFY_RESTART);
+    const struct proposed_change *b = change_of(&p, KNOB_SHARED_BUFFERS);
+    assert_non_null(b);
+    assert_in_range(b->to, 0.5 * 131072, 0.6 * 131072);
+    assert_non_null(change_of(&p, KNOB_MAX_WAL_SIZE));
+    assert_non_null(change_of(&p, KNOB_WAL_COMPRESSION));
+    assert_non_null(change_of(&p, KNOB_BGWRITER_LRU_MAXPAGES));
+    assert_non_null(change_of(&p, KNOB_JIT));
+    assert_non_null(strstr(p.why, "page cache"));
+    tell(&p, TOLD_BETTER, 0.7);
+    for (int i = 0; i < 12; i++) {   /* one restart was enough */
+        struct proposal q = ask();
+        assert_false(q.needs_restart);
+        tell(&q, TOLD_WORSE, -0.1);
+    }
+}
+
+static void no_restart_is_proposed_where_none_is_allowed_or_could_be_undone(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        bounds.restart_allowed = round != 0;
+        facts.local = round != 1;
+        facts.file_access = round != 2;
+        for (int i = 0; i < 7; i++) {
+            struct proposal p = ask();
+            assert_false(p.needs_restart);
+            for (int j = 0; j < p.changes; j++)
+                assert_false(knob_at(p.change[j].knob)->restart);
+            tell(&p, TOLD_UNDECIDED, 0);
+        }
+    }
+}
+
+static void a_cache_that_serves_everything_is_left_alone(void **state)
+{
+    (void)state;
+    window.v[METRIC_CACHE_HIT] = 0.9995;
+    struct proposal p = ask();
+    assert_null(change_of(&p, KNOB_SHARED_BUFFERS));
+    facts.database_bytes = 100 * 1048576.0;
+    window.v[METRIC_CACHE_HIT] = (double)NAN;
+    window.v[METRIC_BLOCKS_READ] = (double)NAN;
+    p = ask();
+    assert_null(change_of(&p, KNOB_SHARED_BUFFERS));
+}
+
+static void the_ladder_goes_down_when_the_top_did_not_hold(void **state)
+{
+    (void)state;
+    struct proposal first = ask();
+    tell(&first, TOLD_WORSE, -0.3);
+    struct proposal second = ask();
+    assert_true(change_of(&second, KNOB_SHARED_BUFFERS)->to < 0.8 * change_of(&first, KNOB_SHARED_BUFFERS)->to);
+    tell(&second, TOLD_WORSE, -0.3);
+    tell(&(struct proposal){ .planner = "other", .needs_restart = true, .changes = 1, .change = { { KNOB_WAL_BUFFERS, -1, 512 } } }, TOLD_UNDECIDED, 0);
+    assert_false(ask().needs_restart);   /* three restarts for nothing are enough */
+}
+
+static void the_ladder_climbs_while_it_is_proven_better(void **state)
+{
+    (void)state;
+    facts.limit_counts_cache = false;
+    facts.database_bytes = 20 * FACTS_GIB;
+    struct proposal p = ask();
+    assert_string_equal(p.planner, "ladder/thumb");
+    assert_in_range(change_of(&p, KNOB_SHARED_BUFFERS)->to, 0.24 * 131072, 0.25 * 131072);
+    tell(&p, TOLD_BETTER, 0.2);
+    p = ask();
+    assert_string_equal(p.planner, "ladder/climb");
+    assert_in_range(change_of(&p, KNOB_SHARED_BUFFERS)->to, 0.39 * 131072, 0.40 * 131072);
+}
+
+static void a_symptom_asks_for_its_own_remedy(void **state)
+{
+    (void)state;
+    bounds.restart_allowed = false;
+    window_clear(&window);
+    window.whole = true;
+    window.v[METRIC_TEMP_BYTES] = 50e6;
+    facts.rotational = true;
+    facts_pg15(&facts, 16 * FACTS_GIB, 4);
+    facts.rotational = true;
+    struct proposal p = ask();
+    assert_string_equal(p.planner, "ladder/spills");
+    assert_float_equal(change_of(&p, KNOB_WORK_MEM)->to, 8192, 0);
+    assert_non_null(strstr(p.why, "50000000 bytes"));
+}
+
+static bool holds(const struct proposal *outer, const struct proposal *inner)
+{
+    for (int i = 0; i < inner->changes; i++) {
+        const struct proposed_change *c = change_of(outer, inner->change[i].knob);
+        if (!c || !knob_equal(knob_at(c->knob), c->to, inner->change[i].to))
+            return false;
+    }
+    return true;
+}
+
+static void what_was_worse_never_comes_again_and_undecided_once_more_at_most(void **state)
+{
+    (void)state;
+    static struct proposal seen[400];
+    enum told              told[400];
+    struct rand            r;
+    int                    n = 0;
+    rand_seed(&r, 5);
+    struct planner_view v = view();
+    while (n < 400 && planner_ask(planner, &v, &seen[n], &fault) == OK) {
+        int undecided = 0;
+        for (int i = 0; i < n; i++) {
+            assert_false(told[i] == TOLD_WORSE && holds(&seen[n], &seen[i]));
+            bool same = holds(&seen[n], &seen[i]) && holds(&seen[i], &seen[n]);
+            assert_false(same && told[i] != TOLD_BETTER && told[i] != TOLD_UNDECIDED);
+            undecided += same && told[i] == TOLD_UNDECIDED;
+        }
+        assert_true(undecided <= 1);
+        double x = rand_unit(&r);
+        told[n] = x < 0.1 ? TOLD_BETTER : x < 0.5 ? TOLD_UNDECIDED : x < 0.8 ? TOLD_WORSE : x < 0.9 ? TOLD_EQUIVALENT : x < 0.95 ? TOLD_REFUSED : TOLD_FAILED;
+        tell(&seen[n], told[n], told[n] == TOLD_BETTER ? 0.1 : 0);
+        n++;
+    }
+    assert_true(n > 20);
+    assert_true(n < 400);
+    assert_int_equal(fault.code, ERR_MISSING);
+    assert_non_null(strstr(fault.text, "nothing is left to try"));
+}
+
+static void a_planner_that_is_told_the_story_again_stands_where_it_stood(void **state)
+{
+    (void)state;
+    struct proposal list[20];
+    struct rand     r;
+    rand_seed(&r, 11);
+    for (int i = 0; i < 20; i++) {
+        list[i] = ask();
+        struct proposal again = ask();                       /* asking changes nothing */
+        assert_memory_equal(&list[i], &again, sizeof again);
+
+        struct planner     *other;
+        struct planner_view v = view();
+        struct proposal     same;
+        assert_ok(planner_new("ladder", 7, &other, &fault), &fault);
+        rand_seed(&r, 11);
+        for (int j = 0; j < i; j++)
+            assert_ok(planner_tell(other, &list[j], rand_unit(&r) < 0.5 ? TOLD_WORSE : TOLD_UNDECIDED, 0, &fault), &fault);
+        assert_ok(planner_ask(other, &v, &same, &fault), &fault);
+        assert_memory_equal(&list[i], &same, sizeof same);
+        planner_free(other);
+        tell(&list[i], rand_unit(&r) < 0.5 ? TOLD_WORSE : TOLD_UNDECIDED, 0);
+    }
+}
+
+static void a_refused_compression_is_replaced_by_the_next_best(void **state)
+{
+    (void)state;
+    struct proposal p = ask();
+    assert_float_equal(change_of(&p, KNOB_WAL_COMPRESSION)->to, 3, 0);
+    tell(&p, TOLD_FAILED, (double)NAN);
+    p = ask();
+    assert_float_equal(change_of(&p, KNOB_WAL_COMPRESSION)->to, 2, 0);
+}
+
+static void the_planner_keeps_to_the_memory_bound_by_itself(void **state)
+{
+    (void)state;
+    struct rand r;
+    rand_seed(&r, 3);
+    for (int round = 0; round < 200; round++) {
+        facts_pg15(&facts, FACTS_GIB * (0.5 + 8 * rand_unit(&r)), (int)rand_int(&r, 1, 16));
+        facts.limit_counts_cache = rand_unit(&r) < 0.7;
+        facts.peak_sessions = (int)rand_int(&r, 0, 60);
+        facts.database_bytes = FACTS_GIB * 40 * rand_unit(&r);
+        struct planner_view v = view();
+        struct proposal     p;
+        if (planner_ask(planner, &v, &p, &fault) != OK)
+            continue;
+        struct knob_state s;
+        struct footprint  was, is;
+        knob_state_of(&s, &facts);
+        footprint_of(&s, &facts, &bounds, &was);
+        for (int i = 0; i < p.changes; i++) {
+            assert_true(knob_at(p.change[i].knob)->flags & KNOB_TUNED);
+            assert_ok(knob_allows(knob_at(p.change[i].knob), &facts, p.change[i].to, &fault), &fault);
+            s.value[p.change[i].knob] = p.change[i].to;
+        }
+        footprint_of(&s, &facts, &bounds, &is);
+        assert_true(is.total <= is.bound || is.total <= was.total);
+    }
+}
+
+/* Planner, composer and gate meet only in the engine; here they meet to see that they mean the same. */
+static void the_gate_has_nothing_against_what_the_planner_composes(void **state)
+{
+    (void)state;
+    static struct policy policy;
+    struct rand          r;
+    rand_seed(&r, 9);
+    policy_default(&policy);
+    policy.set.restart = RESTART_ALLOWED;
+    policy.set.risk_auto_max = policy.set.risk_max = 1;
+    policy.bounds.restart_allowed = true;
+    bounds = policy.bounds;
+    for (int i = 0; i < 60; i++) {
+        struct proposal     p;
+        struct planner_view v = view();
+        if (planner_ask(planner, &v, &p, &fault) != OK)
+            break;
+        json_t             *json = NULL;
+        struct plan         plan;
+        struct gate_verdict verdict;
+        struct compose_how  how = { "main", policy.bounds.step_ratio, &policy.bounds, 5, 60, 120 };
+        assert_ok(compose_plan(&p, &facts, &how, &json, &fault), &fault);
+        assert_ok(plan_parse(json, &plan, &fault), &fault);
+        assert_true(plan.steps <= 13);
+        struct gate_question q;
+        gate_question_init(&q);
+        q.plan = &plan;
+        q.facts = &facts;
+        q.target = "main";
+        q.mode = MODE_AUTO;
+        q.opener = (struct principal){ "engine", ROLE_OPERATOR };
+        q.changes_last_hour = q.restarts_last_day = 0;
+        q.degraded_s_last_day = 0;
+        q.now_us = 1700000000000000;
+        gate_judge(&policy, &q, &verdict);
+        if (verdict.answer != GATE_APPROVE)
+            fail_msg("%s: rule %d: %s", p.title, verdict.rule, verdict.why);
+        struct proposal back;
+        assert_ok(proposal_parse(json_object_get(json, "proposal"), &back, &fault), &fault);
+        assert_string_equal(back.title, p.title);
+        assert_true(holds(&back, &p) && holds(&p, &back));
+        plan_done(&plan);
+        json_decref(json);
+        tell(&p, rand_unit(&r) < 0.4 ? TOLD_BETTER : TOLD_UNDECIDED, 0.02);
+    }
+}
+
+static void a_standby_and_another_owner_are_left_alone(void **state)
+{
+    (void)state;
+    struct planner_view v = view();
+    struct proposal     p;
+    facts.in_recovery = true;
+    assert_int_equal(planner_ask(planner, &v, &p, &fault), ERR_STATE);
+    facts.in_recovery = false;
+    facts.owner = OWNER_PATRONI;
+    assert_int_equal(planner_ask(planner, &v, &p, &fault), ERR_STATE);
+    facts.owner = OWNER_NONE;
+    facts.server_version = 0;
+    assert_int_equal(planner_ask(planner, &v, &p, &fault), ERR_UNKNOWN);
+    struct planner *none;
+    assert_int_equal(planner_new("oracle", 1, &none, &fault), ERR_MISSING);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, cloud_disk, teardown)
+        TEST(where_a_limit_counts_the_page_cache_the_first_case_is_the_large_one),
+        TEST(no_restart_is_proposed_where_none_is_allowed_or_could_be_undone),
+        TEST(a_cache_that_serves_everything_is_left_alone),
+        TEST(the_ladder_goes_down_when_the_top_did_not_hold),
+        TEST(the_ladder_climbs_while_it_is_proven_better),
+        TEST(a_symptom_asks_for_its_own_remedy),
+        TEST(what_was_worse_never_comes_again_and_undecided_once_more_at_most),
+        TEST(a_planner_that_is_told_the_story_again_stands_where_it_stood),
+        TEST(a_refused_compression_is_replaced_by_the_next_best),
+        TEST(the_planner_keeps_to_the_memory_bound_by_itself),
+        TEST(the_gate_has_nothing_against_what_the_planner_composes),
+        TEST(a_standby_and_another_owner_are_left_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
