@@ -45,7 +45,8 @@ INSERT OR IGNORE INTO inbox (message_id, created_at) VALUES (?1, ?2);
 SELECT fingerprint, status, response, version, location FROM idempotency WHERE key = ?1;
 
 -- name: idempotency_put
-INSERT INTO idempotency (key, fingerprint, status, response, version, location, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+INSERT INTO idempotency (key, fingerprint, status, response, version, location, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (key) DO UPDATE SET status = excluded.status, response = excluded.response, version = excluded.version, location = excluded.location;
 
 -- name: idempotency_forget
 DELETE FROM idempotency WHERE created_at < ?1;
@@ -78,6 +79,9 @@ SELECT kind, step, outcome, snapshot FROM exec_step WHERE case_id = ?1 AND actio
 
 -- name: action_snapshot
 SELECT snapshot FROM exec_step WHERE case_id = ?1 AND step = ?2 AND snapshot IS NOT NULL ORDER BY action DESC LIMIT 1;
+
+-- name: action_output
+SELECT output FROM exec_step WHERE case_id = ?1 AND kind = 'do' AND output IS NOT NULL ORDER BY action DESC LIMIT 1;
 
 -- name: run_put
 INSERT INTO case_run (case_id, units, trial, verdict, undo_path) VALUES (?1, ?2, NULL, NULL, ?3)

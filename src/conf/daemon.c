@@ -186,6 +186,8 @@ static const struct conf_knob target_knobs[] = {
       "Folder of the control group whose limits bind the server. Unset: the group that its postmaster is in." },
     { "load_endpoint",      KNOB_TEXT(struct daemon_target, load_endpoint),      "",         "1..2048",                    CONF_RESTART,
       "URL at which the load driver or the application reports true latencies. Unset: they are estimated and labelled so.", url_check },
+    { "load_saturates",     KNOB_BOOL(struct daemon_target, load_saturates),     "false",    NULL,                         CONF_LIVE,
+      "Say true when the load always asks for more (a closed loop without think time): then throughput itself is a proof. Otherwise it is only what was offered." },
     { "sample_interval",    KNOB_TIME(struct daemon_target, sample_interval_us), "1s",       "200ms..1min",                CONF_RESTART,
       "How often the server is asked for its metrics." },
     { "connect_timeout",    KNOB_TIME(struct daemon_target, connect_timeout_us), "5s",       "100ms..1min",                CONF_RESTART,

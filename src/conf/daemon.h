@@ -64,6 +64,7 @@ struct daemon_target {
     const char         *data_directory;           /* "" : ask the server, and prove that it is this machine's */
     const char         *cgroup;                   /* "" : the one the postmaster is in */
     const char         *load_endpoint;            /* "" : latencies are estimated from the server */
+    bool                load_saturates;           /* closed loop without think time: throughput is earned, not offered */
     int64_t             sample_interval_us;
     int64_t             connect_timeout_us;
     int64_t             statement_timeout_us;

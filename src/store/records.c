@@ -95,6 +95,18 @@ enum err store_action_snapshot(struct store *s, const char *case_id, int step, j
     return db_end(s->db, &r, fault);
 }
 
+enum err store_action_output(struct store *s, const char *case_id, char **output, struct fault *fault)
+{
+    struct db_rows r;
+    enum err       e = db_ask(s->db, sql_action_output, &r, fault, "t", case_id);
+    *output = NULL;
+    if (e != OK)
+        return e;
+    if (db_next(&r))
+        *output = strdup(db_text(&r, 0));
+    return db_end(s->db, &r, fault);
+}
+
 void stored_run_done(struct stored_run *r)
 {
     json_decref(r->units);

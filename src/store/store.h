@@ -89,6 +89,9 @@ MUST_CHECK enum err store_action_end(struct store *s, const char *case_id, int64
 /* The newest snapshot of a step; NULL in *snapshot when there is none. The caller decrefs. */
 MUST_CHECK enum err store_action_snapshot(struct store *s, const char *case_id, int step, json_t **snapshot, struct fault *fault);
 
+/* What the newest finished step printed; NULL in *output when nothing. The caller frees. */
+MUST_CHECK enum err store_action_output(struct store *s, const char *case_id, char **output, struct fault *fault);
+
 struct stored_run { json_t *units, *trial, *verdict; char *undo_path; };
 void                stored_run_done(struct stored_run *r);
 MUST_CHECK enum err store_run_put(struct store *s, const char *case_id, const json_t *units, const char *undo_path, struct fault *fault);

@@ -1,0 +1,469 @@
+/*
+ * engine/autopilot.c - what the engine does without being asked.
+ *
+ * It keeps the rolling history of each target, opens a case when there is
+ * something to try and nothing speaks against it, measures before it plans, and
+ * remembers what became of it.
+ */
+#include "base/log.h"
+#include "base/text.h"
+#include "diagnose/symptom.h"
+#include "engine/inside.h"
+#include "plan/compose.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct cause by_autopilot = { .actor = "engine", .reason = "" };
+static const struct principal autopilot = { "engine", ROLE_OPERATOR };
+
+/* ---- start ---- */
+
+static void fill_act(struct etarget *t)
+{
+    const struct daemon_target *c = t->conf;
+    t->restart_argv = calloc(c->restart_command.count + 1, sizeof *t->restart_argv);
+    for (size_t i = 0; t->restart_argv && i < c->restart_command.count; i++)
+        t->restart_argv[i] = c->restart_command.item[i];
+    t->act = (struct act_target){
+        .name = c->name,
+        .link = { .dsn = c->dsn, .passfile = c->passfile.path && c->passfile.path[0] ? c->passfile.path : NULL, .application_name = "homeostat",
+                  .connect_timeout_ms = (int)(c->connect_timeout_us / 1000), .statement_timeout_ms = (int)(c->statement_timeout_us / 1000), .keepalives = true },
+        .data_directory = c->data_directory[0] ? c->data_directory : NULL, .bin_directory = c->bin_directory[0] ? c->bin_directory : NULL,
+        .restart_command = c->restart_command.count ? t->restart_argv : NULL, .restart_timeout_ms = (int)(c->restart_timeout_us / 1000),
+        .restart_allowed = c->restart != DAEMON_RESTART_NEVER, .trial_start = c->trial_start, .owner = (enum target_owner)c->owner,
+    };
+}
+
+struct telling { struct planner *planner; };
+
+static enum told told_from(const char *result)
+{
+    static const struct { const char *text; enum told told; } map[] = {
+        { "better", TOLD_BETTER }, { "worse", TOLD_WORSE }, { "undecided", TOLD_UNDECIDED }, { "equivalent", TOLD_EQUIVALENT }, { "refused", TOLD_REFUSED },
+    };
+    for (size_t i = 0; i < sizeof map / sizeof map[0]; i++)
+        if (strcmp(map[i].text, result) == 0)
+            return map[i].told;
+    return TOLD_FAILED;
+}
+
+static void tell_again(void *ctx, const struct stored_outcome *o)
+{
+    struct etarget *t = ctx;
+    struct proposal p;
+    struct fault    ignored;
+    if (o->kept) {
+        t->kept++;
+        t->best_effect += isfinite(o->effect) ? o->effect : 0;
+    }
+    if (proposal_parse(o->proposal, &p, &ignored) == OK)
+        (void)!planner_tell(t->planner, &p, told_from(o->result), o->effect, &ignored);
+}
+
+enum err autopilot_start(struct engine *e, struct fault *fault)
+{
+    e->targets = (int)e->d.targets;
+    e->target = calloc(e->d.targets ? e->d.targets : 1, sizeof *e->target);
+    if (!e->target)
+        return fail(fault, ERR_LIMIT, "no memory for the targets");
+    enum err err = store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault);
+    for (int i = 0; i < e->targets && err == OK; i++) {
+        struct etarget      *t = &e->target[i];
+        struct stored_target stored;
+        t->conf = &e->d.target[i];
+        t->mode = (enum target_mode)t->conf->mode;
+        fill_act(t);
+        err = store_target_get(e->store, t->conf->name, &stored, fault);
+        if (err != OK)
+            break;
+        t->idle_until_us = stored.idle_until_us;
+        t->peak_sessions = stored.peak_sessions;
+        for (int m = 0; m < 4; m++)
+            if (strcmp(stored.mode, target_mode_name((enum target_mode)m)) == 0)
+                t->mode = (enum target_mode)m;
+        err = planner_new(NULL, (uint64_t)e->d.tune->seed, &t->planner, fault);
+        if (err == OK)
+            err = store_outcomes(e->store, t->conf->name, tell_again, t, fault);
+    }
+    return err;
+}
+
+/* ---- the stop switch ---- */
+
+const struct stored_stop *engine_stopped(struct engine *e, const char *target)
+{
+    int64_t now = clock_wall_us(e->clock);
+    for (int i = 0; i < e->stops_count; i++) {
+        const struct stored_stop *s = &e->stops[i];
+        bool here = s->scope[0] == '\0' || (target && strcmp(s->scope, target) == 0);
+        if (here && (s->expires_us == 0 || s->expires_us > now))
+            return s;
+    }
+    return NULL;
+}
+
+/* ---- the rolling history ---- */
+
+static void push(struct window *ring, int *n, const struct window *w)
+{
+    if (*n == HISTORY_MAX) {
+        memmove(ring, ring + 1, (HISTORY_MAX - 1) * sizeof *ring);
+        --*n;
+    }
+    ring[(*n)++] = *w;
+}
+
+/* What a window seen now would be evidence of. */
+enum collecting { COLLECT_NOTHING, COLLECT_HISTORY, COLLECT_FRESH };
+
+static enum collecting collecting(struct engine *e, struct etarget *t, struct casefile *c)
+{
+    struct fault ignored;
+    *c = (struct casefile){ .state = CASE_CLOSED };
+    if (!t->case_id[0] || store_case_get(e->store, t->case_id, c, NULL, &ignored) != OK)
+        return COLLECT_HISTORY;
+    if (c->state == CASE_VERIFYING)
+        return c->phase == RUN_DONE && c->candidate_in_force ? COLLECT_FRESH : COLLECT_NOTHING;
+    if (c->state == CASE_EXECUTING)
+        return COLLECT_NOTHING;
+    return c->in_force_is_proven ? COLLECT_HISTORY : COLLECT_NOTHING;
+}
+
+static void forget_history(struct etarget *t, const char *why)
+{
+    if (t->histories)
+        log_info("the rolling history begins anew", F("target", t->conf->name), F("why", why), F("windows", t->histories));
+    t->histories = 0;
+    t->rolling_open = false;
+}
+
+static void note_changes(struct engine *e, struct etarget *t, const struct sample *s, enum collecting what)
+{
+    bool restarted = s->postmaster_start_us && t->postmaster_us && s->postmaster_start_us != t->postmaster_us;
+    bool reloaded = s->conf_load_us && t->config_us && s->conf_load_us != t->config_us;
+    if ((restarted || reloaded) && what == COLLECT_HISTORY && !t->ours) {
+        forget_history(t, restarted ? "the server was restarted" : "somebody reloaded the configuration");
+        if (restarted)
+            t->steady_us = clock_mono_us(e->clock) + e->d.tune->warm_up_us;
+        watcher_refresh_facts(e, (int)(t - e->target));
+    }
+    if (s->postmaster_start_us)
+        t->postmaster_us = s->postmaster_start_us;
+    if (s->conf_load_us)
+        t->config_us = s->conf_load_us;
+    if (what == COLLECT_HISTORY && s->conf_load_us)
+        t->ours = false;
+}
+
+static void ask_checkpoint(struct engine *e, struct etarget *t, const struct casefile *c)
+{
+    if (!e->d.tune->checkpoint_in_window || t->checkpoint_asked || c->state != CASE_ANALYZING || t->mode < MODE_APPROVE)
+        return;
+    struct job  *j = calloc(1, sizeof *j);
+    struct fault ignored;
+    if (!j)
+        return;
+    *j = (struct job){ .kind = JOB_CHECKPOINT, .target = (int)(t - e->target) };
+    (void)text_copy(j->case_id, sizeof j->case_id, c->id);
+    t->checkpoint_asked = worker_send(&t->worker, j, &ignored) == OK;
+}
+
+void autopilot_sample(struct engine *e, struct etarget *t, const struct sample *s)
+{
+    struct casefile c;
+    enum collecting what = collecting(e, t, &c);
+    note_changes(e, t, s, what);
+    if (isfinite(s->v[METRIC_CONNECTIONS]) && s->v[METRIC_CONNECTIONS] > t->peak_sessions)
+        t->peak_sessions = (int)s->v[METRIC_CONNECTIONS];
+    if (what == COLLECT_NOTHING || s->mono_us < t->steady_us) {
+        t->rolling_open = false;
+        return;
+    }
+    if (!t->rolling_open) {
+        window_open(&t->rolling, s, t->conf->sample_interval_us);
+        t->rolling_open = true;
+        ask_checkpoint(e, t, &c);
+        return;
+    }
+    window_add(&t->rolling, s);
+    if (s->mono_us - t->rolling.from_us < e->d.tune->window_us)
+        return;
+    struct window w;
+    window_close(&t->rolling, &w);
+    if (w.whole)
+        push(what == COLLECT_FRESH ? t->freshly : t->history, what == COLLECT_FRESH ? &t->fresh : &t->histories, &w);
+    window_open(&t->rolling, s, t->conf->sample_interval_us);
+    ask_checkpoint(e, t, &c);
+}
+
+void autopilot_facts(struct engine *e, struct etarget *t)
+{
+    struct fault         ignored;
+    struct stored_target stored;
+    if (t->facts->peak_sessions < t->peak_sessions)
+        t->facts->peak_sessions = t->peak_sessions;
+    t->peak_sessions = t->facts->peak_sessions;
+    if (store_target_get(e->store, t->conf->name, &stored, &ignored) == OK && stored.peak_sessions < t->peak_sessions) {
+        stored.peak_sessions = t->peak_sessions;
+        if (turn_begin(e, &ignored) == OK)
+            (void)!store_target_put(e->store, t->conf->name, &stored, clock_wall_us(e->clock), &ignored);
+    }
+}
+
+/* ---- opening, analysing, planning ---- */
+
+static enum err rest(struct engine *e, struct etarget *t, int64_t us, const char *why, struct fault *fault)
+{
+    struct stored_target stored;
+    enum err err = turn_begin(e, fault);
+    if (err == OK)
+        err = store_target_get(e->store, t->conf->name, &stored, fault);
+    t->idle_until_us = clock_wall_us(e->clock) + us;
+    (void)text_copy(t->idle_why, sizeof t->idle_why, why);
+    stored.idle_until_us = t->idle_until_us;
+    stored.peak_sessions = t->peak_sessions;
+    return err == OK ? store_target_put(e->store, t->conf->name, &stored, clock_wall_us(e->clock), fault) : err;
+}
+
+static bool may_open(struct engine *e, struct etarget *t)
+{
+    return !t->case_id[0] && t->mode >= MODE_SUGGEST && t->facts && !t->facts->in_recovery && t->seen && t->last.v[METRIC_UP] == 1 &&
+           !engine_stopped(e, t->conf->name) && clock_wall_us(e->clock) >= t->idle_until_us && t->facts->owner == OWNER_NONE && t->conf->owner == DAEMON_OWNER_NONE;
+}
+
+static enum err open_case(struct engine *e, struct etarget *t, struct fault *fault)
+{
+    struct casefile c;
+    enum err err = engine_open_case(e, &c, &autopilot, "Is there a better configuration?", t->conf->name, "default", DRIVER_ENGINE, fault);
+    if (err != OK)
+        return err;
+    (void)text_copy(t->case_id, sizeof t->case_id, c.id);
+    return engine_event(e, c.id, ON_START_ANALYSIS, &by_autopilot, fault);
+}
+
+enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, struct fault *fault)
+{
+    struct etarget *t = engine_target(e, c->target);
+    *ready = false;
+    if (!t)
+        return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
+    bool restart = t->conf->restart != DAEMON_RESTART_NEVER && t->act.restart_command;
+    if (t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE))
+        return OK;
+    struct symptom list[SYMPTOMS_MAX];
+    int      n = diagnose_symptoms(t->history, t->histories, t->facts, list, SYMPTOMS_MAX);
+    enum err err = OK;
+    json_t  *all = json_array();
+    for (int i = 0; i < n && err == OK; i++) {
+        json_t *labels = json_pack("{s:f,s:f,s:i,s:s}", "value", list[i].value, "usual", list[i].usual, "number", list[i].number, "metric", metric_info[list[i].metric].name);
+        json_t *reference = json_pack("{s:s,s:{s:s,s:s,s:I}}", "table", "metric_1m", "keys", "target", t->conf->name, "metric", metric_info[list[i].metric].name, "to", (json_int_t)clock_wall_us(e->clock));
+        err = store_event_add(e->store, c->id, "INFO", "anomaly", list[i].title, list[i].text, labels, reference, clock_wall_us(e->clock), fault);
+        json_array_append_new(all, json_string(list[i].title));
+        json_decref(labels);
+        json_decref(reference);
+    }
+    if (err == OK)
+        err = engine_publish(e, "evt.analysis.findings.v1", c->id, json_pack("{s:s,s:O,s:i}", "target", c->target, "findings", all, "windows", t->histories), fault);
+    json_decref(all);
+    if (err != OK)
+        return err;
+    *ready = true;
+    return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
+}
+
+enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, json_t **proposal, char *planner, size_t size, struct fault *fault)
+{
+    struct proposal p;
+    if (!t->facts)
+        return fail(fault, ERR_UNKNOWN, "nothing is known of %s yet", t->conf->name);
+    struct bounds bounds = e->policy.bounds;
+    bounds.restart_allowed = bounds.restart_allowed && e->policy.set.restart != RESTART_NEVER && t->conf->restart != DAEMON_RESTART_NEVER && t->act.restart_command != NULL;
+    struct planner_view view = { .facts = t->facts, .window = t->history, .windows = t->histories, .bounds = &bounds };
+    enum err err = planner_ask(t->planner, &view, &p, fault);
+    if (err != OK)
+        return err;
+    struct compose_how how = { .target = t->conf->name, .step_ratio = e->policy.bounds.step_ratio, .bounds = &e->policy.bounds, .watch_s = (int)(e->d.tune->watch_us / US_PER_S),
+                               .timeout_s = 60, .restart_timeout_s = (int)(t->conf->restart_timeout_us / US_PER_S) + 120 };
+    err = compose_plan(&p, t->facts, &how, plan, fault);
+    if (err != OK)
+        return err;
+    *proposal = proposal_json(&p);
+    (void)text_copy(planner, size, p.planner);
+    return OK;
+}
+
+enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *fault)
+{
+    struct etarget *t = engine_target(e, c->target);
+    json_t *plan = NULL, *proposal = NULL;
+    char    planner[32] = "";
+    if (!t)
+        return OK;
+    enum err err = autopilot_propose(e, t, &plan, &proposal, planner, sizeof planner, fault);
+    if (err == ERR_MISSING || err == ERR_UNKNOWN || err == ERR_STATE || err == ERR_INPUT) {
+        struct cause why = { .actor = "planner", .reason = fault->text };
+        int64_t      wait = err == ERR_MISSING ? e->d.tune->reevaluate_us : e->d.tune->settle_us;
+        char         text[400];
+        (void)text_copy(text, sizeof text, fault->text);
+        log_info(err == ERR_MISSING ? "nothing left to try" : "no plan could be made", F("target", t->conf->name), F("why", (const char *)text));
+        err = engine_event(e, c->id, ON_CANCEL, &why, fault);
+        return err == OK ? rest(e, t, wait, text, fault) : err;
+    }
+    if (err != OK)
+        return err;
+    enum verify_class class;
+    const char *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
+    bool enough = !method || !verify_class_parse(method, &class) || t->histories >= prove_history_needed(e, t, class);
+    if (enough) {
+        err = engine_set_plan(e, c, plan, planner, proposal, fault);
+        struct case_input    in = { .kind = INPUT_EVENT, .event = ON_PLAN_READY };
+        struct case_decision d;
+        enum case_answer     said;
+        if (err == OK)
+            err = engine_feed(e, c, &in, &by_autopilot, &said, &d, fault);
+    }
+    json_decref(plan);
+    json_decref(proposal);
+    return err;
+}
+
+/* ---- learning ---- */
+
+static void describe(struct engine *e, const struct casefile *c, struct stored_outcome *o, struct stored_run *run)
+{
+    struct fault ignored;
+    o->result = c->plans_tried == 0 ? "refused" : c->in_force_is_proven ? "failed" : "unknown";
+    o->effect = o->lo = o->hi = NAN;
+    if (store_run_get(e->store, c->id, run, &ignored) != OK || !json_is_object(run->verdict))
+        return;
+    const json_t *v = o->verdict = run->verdict;
+    const char   *outcome = json_string_value(json_object_get(v, "outcome"));
+    json_t       *effect = json_object_get(v, "effect"), *lo = json_object_get(v, "lo"), *hi = json_object_get(v, "hi");
+    if (outcome && c->plans_tried > 0)
+        o->result = outcome;
+    if (json_is_number(effect))
+        o->effect = json_number_value(effect);
+    if (json_is_number(lo))
+        o->lo = json_number_value(lo);
+    if (json_is_number(hi))
+        o->hi = json_number_value(hi);
+    o->alpha = json_number_value(json_object_get(v, "alpha"));
+    o->degraded_s = json_number_value(json_object_get(v, "degraded_s"));
+}
+
+/* Kept is what the run ended in, not what somebody hoped: the candidate is in force, read back. */
+static bool was_kept(const struct casefile *c) { return c->phase == RUN_DONE && c->candidate_in_force && c->in_force_is_proven; }
+
+enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fault)
+{
+    struct etarget       *t = engine_target(e, c->target);
+    struct stored_plan    plan = { 0 };
+    struct stored_run     run = { 0 };
+    struct stored_outcome o = { .case_id = c->id, .target = c->target, .planner = "person", .kept = was_kept(c) };
+    struct fault          ignored;
+    bool planned = c->plan_id[0] && store_plan_get(e->store, c->plan_id, &plan, &ignored) == OK;
+    describe(e, c, &o, &run);
+    if (planned) {
+        o.planner = plan.planner;
+        o.proposal = plan.proposal;
+    }
+    enum err err = planned ? store_outcome_add(e->store, &o, clock_wall_us(e->clock), fault) : OK;
+    struct proposal p;
+    if (err == OK && t && planned && proposal_parse(plan.proposal, &p, &ignored) == OK)
+        (void)!planner_tell(t->planner, &p, told_from(o.result), o.effect, &ignored);
+    if (err == OK && planned)
+        log_info("outcome", F("case", (const char *)c->id), F("target", (const char *)c->target), F("result", o.result), F("kept", o.kept), F("effect", o.effect), F("planner", o.planner));
+    if (err == OK && t && strcmp(t->case_id, c->id) == 0) {
+        t->case_id[0] = '\0';
+        prove_forget(t);
+        if (o.kept) {
+            t->kept++;
+            t->best_effect += isfinite(o.effect) ? o.effect : 0;
+            memcpy(t->history, t->freshly, (size_t)t->fresh * sizeof t->history[0]);
+            t->histories = t->fresh;
+        }
+        t->fresh = 0;
+        t->ours = true;
+        t->rolling_open = false;
+        bool acted = c->plans_tried > 0;
+        if (acted && !o.kept)
+            t->steady_us = clock_mono_us(e->clock) + e->d.tune->warm_up_us;
+        watcher_refresh_facts(e, (int)(t - e->target));
+        if (c->driver == DRIVER_ENGINE && planned)
+            err = rest(e, t, acted && !o.kept ? e->d.tune->cool_down_us : e->d.tune->settle_us, o.kept ? "settling after a change" : "cooling down after putting back", fault);
+    }
+    stored_plan_done(&plan);
+    stored_run_done(&run);
+    return err;
+}
+
+/* ---- twice a second ---- */
+
+static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
+{
+    struct casefile c;
+    bool            ready;
+    enum err        err = store_case_get(e->store, t->case_id, &c, NULL, fault);
+    if (err != OK || c.state == CASE_CLOSED) {
+        t->case_id[0] = '\0';
+        return err == ERR_MISSING ? OK : err;
+    }
+    if (c.driver != DRIVER_ENGINE)
+        return OK;
+    if (engine_stopped(e, t->conf->name) && (c.state == CASE_EXECUTING || c.state == CASE_VERIFYING) && !c.put_back) {
+        struct cause why = { .actor = "stop switch", .reason = engine_stopped(e, t->conf->name)->why };
+        return engine_event(e, c.id, ON_CANCEL, &why, fault);
+    }
+    switch (c.state) {
+    case CASE_ANALYZING:
+        err = turn_begin(e, fault);
+        return err == OK ? autopilot_analyse(e, &c, &ready, fault) : err;
+    case CASE_PLANNING:
+        engine_order(e, &c, ORDER_PLAN);
+        return OK;
+    case CASE_WAIT_GATE:
+        if (t->gate_again_us && clock_wall_us(e->clock) >= t->gate_again_us) {
+            t->gate_again_us = 0;
+            engine_order(e, &c, ORDER_GATE);
+        }
+        return OK;
+    case CASE_PARKED:
+        return c.in_force_is_proven ? engine_event(e, c.id, ON_GIVE_UP, &by_autopilot, fault) : OK;
+    default:
+        return OK;
+    }
+}
+
+static enum err expire_stops(struct engine *e, struct fault *fault)
+{
+    int64_t now = clock_wall_us(e->clock);
+    for (int i = 0; i < e->stops_count; i++)
+        if (e->stops[i].expires_us && e->stops[i].expires_us <= now) {
+            log_info("stop switch expired", F("scope", e->stops[i].scope[0] ? (const char *)e->stops[i].scope : "everything"));
+            enum err err = turn_begin(e, fault);
+            if (err == OK)
+                err = store_stop_delete(e->store, e->stops[i].scope, fault);
+            return err == OK ? store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault) : err;
+        }
+    return OK;
+}
+
+enum err autopilot_tick(struct engine *e, struct fault *fault)
+{
+    int64_t now = clock_mono_us(e->clock);
+    if (now < e->pilot_again_us)
+        return OK;
+    e->pilot_again_us = now + US_PER_S / 2;
+    enum err err = expire_stops(e, fault);
+    for (int i = 0; i < e->targets && err == OK; i++) {
+        struct etarget *t = &e->target[i];
+        if (t->case_id[0])
+            err = drive(e, t, fault);
+        else if (may_open(e, t))
+            err = open_case(e, t, fault);
+    }
+    return err;
+}

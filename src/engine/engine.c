@@ -1,0 +1,511 @@
+/*
+ * engine/engine.c - the engine's life, its queue of notes, and the turn.
+ *
+ * A turn: take what waits in the queue, decide everything in one transaction,
+ * commit, reply, give orders; orders may lead to further turns at once.  The
+ * thread never waits for anything but the disk.
+ */
+#include "engine/host.h"
+
+#include "base/crash.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "engine/inside.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct engine_command_info engine_command_info[COMMAND_COUNT] = {
+#define X(id, name, method, route, role, text) [COMMAND_##id] = { name, method, route, role, text },
+    ENGINE_COMMAND_MAP(X)
+#undef X
+};
+
+void engine_request_free(struct engine_request *r)
+{
+    if (!r)
+        return;
+    json_decref(r->body);
+    free(r);
+}
+
+void note_free(struct note *n)
+{
+    if (!n)
+        return;
+    switch (n->kind) {
+    case NOTE_REQUEST: engine_request_free(n->as.request); break;
+    case NOTE_RESULT: case NOTE_DRY_RUN: case NOTE_CHECKPOINT: job_free(n->as.job); break;
+    case NOTE_SAMPLE: free(n->as.sample); break;
+    case NOTE_FACTS: free(n->as.facts); break;
+    case NOTE_STATE: free(n->as.state); break;
+    case NOTE_QUIT: break;
+    }
+    free(n);
+}
+
+enum err engine_note(struct engine *e, struct note *n, struct fault *fault) { return queue_put(&e->notes, n, fault); }
+
+enum err engine_submit(struct engine *e, struct engine_request *r, struct fault *fault)
+{
+    struct note *n = calloc(1, sizeof *n);
+    if (!n)
+        return fail(fault, ERR_BUSY, "no memory for a request");
+    *n = (struct note){ .kind = NOTE_REQUEST, .target = -1, .as.request = r };
+    enum err err = engine_note(e, n, fault);
+    if (err != OK)
+        free(n);
+    return err;
+}
+
+struct etarget *engine_target(struct engine *e, const char *name)
+{
+    int i = engine_target_index(e, name);
+    return i < 0 ? NULL : &e->target[i];
+}
+
+int engine_target_index(struct engine *e, const char *name)
+{
+    for (int i = 0; i < e->targets && name && *name; i++)
+        if (strcmp(e->target[i].conf->name, name) == 0)
+            return i;
+    return -1;
+}
+
+/* ---- the turn ---- */
+
+enum { REPLIES_MAX = TURN_NOTES_MAX + PENDING_MAX };
+
+static void new_trace(struct engine *e) { id_random_hex(e->trace_id, 16); }
+
+enum err turn_begin(struct engine *e, struct fault *fault)
+{
+    if (e->in_turn)
+        return OK;
+    if (e->degraded[0])
+        return fail(fault, ERR_LIMIT, "%s", e->degraded);
+    enum err err = store_begin(e->store, fault);
+    e->in_turn = err == OK;
+    return err;
+}
+
+static void send_replies(struct engine *e)
+{
+    for (int i = 0; i < e->replies_count; i++) {
+        struct turn_reply  *r = &e->replies[i];
+        struct engine_reply out = { .status = r->status, .body = r->body ? r->body : "{}", .version = r->version, .replayed = r->replayed, .retry_after_s = r->retry_after_s };
+        (void)text_copy(out.location, sizeof out.location, r->location);
+        r->request->reply(r->request->reply_ctx, &out);
+        engine_request_free(r->request);
+        free(r->body);
+    }
+    e->replies_count = 0;
+}
+
+/* The store let us down: nothing of this turn happened, everybody is told, and the engine stops acting until it can write again. */
+void turn_fail(struct engine *e, const struct fault *fault)
+{
+    if (e->in_turn)
+        store_rollback(e->store);
+    e->in_turn = false;
+    e->orders_count = 0;
+    e->marks_count = 0;
+    if (!e->degraded[0]) {
+        (void)snprintf(e->degraded, sizeof e->degraded, "the store cannot be written: %.240s", fault->text);
+        log_fault(LOG_ERROR, "the store cannot be written; the engine stops acting until it can", fault);
+    }
+    e->retry_store_us = clock_mono_us(e->clock) + 2 * US_PER_S;
+    json_t *problem = json_pack("{s:s,s:s,s:i,s:s,s:s}", "type", "urn:homeostat:problem:store-unavailable", "title", "The store cannot be written; nothing was changed",
+                                "status", 503, "detail", fault->text, "hint", fault->hint);
+    for (int i = 0; i < e->replies_count; i++) {
+        struct turn_reply *r = &e->replies[i];
+        free(r->body);
+        r->body = json_dumps(problem, JSON_COMPACT);
+        r->status = 503;
+        r->version = 0;
+        r->location[0] = '\0';
+        r->retry_after_s = 5;
+    }
+    json_decref(problem);
+    send_replies(e);
+    if (store_is_fatal(e->store)) {
+        log_error("fsync failed: what is on disk cannot be known any more; ending, so that the next start recovers from what is there");
+        e->quitting = true;
+        uv_stop(&e->loop);
+    }
+}
+
+/* After an error the store is tried with a real write before anything else is. */
+static void try_store_again(struct engine *e)
+{
+    struct fault fault = { 0 };
+    if (!e->degraded[0] || clock_mono_us(e->clock) < e->retry_store_us)
+        return;
+    e->retry_store_us = clock_mono_us(e->clock) + 2 * US_PER_S;
+    enum err err = store_begin(e->store, &fault);
+    if (err == OK)
+        err = store_event_add(e->store, NULL, "WARN", "incident", "store writable again", e->degraded, NULL, NULL, clock_wall_us(e->clock), &fault);
+    if (err == OK)
+        err = store_commit(e->store, &fault);
+    if (err != OK) {
+        store_rollback(e->store);
+        return;
+    }
+    e->degraded[0] = '\0';
+    log_info("the store can be written again; going on");
+    struct fault again = { 0 };
+    if (stages_recover(e, &again) != OK)
+        turn_fail(e, &again);
+}
+
+static void turn_end(struct engine *e)
+{
+    struct fault fault = { 0 };
+    if (e->in_turn) {
+        enum err err = relay_mark(e, &fault);
+        if (err == OK)
+            err = store_commit(e->store, &fault);
+        if (err != OK) {
+            turn_fail(e, &fault);
+            return;
+        }
+        e->in_turn = false;
+    }
+    send_replies(e);
+    relay_run(e);
+}
+
+static void handle_sample(struct engine *e, struct note *n)
+{
+    struct etarget *t = &e->target[n->target];
+    pthread_mutex_lock(&e->live_lock);
+    live_sample(t, n->as.sample);
+    pthread_mutex_unlock(&e->live_lock);
+    autopilot_sample(e, t, n->as.sample);
+    prove_sample(e, t, n->as.sample);
+    t->last = *n->as.sample;
+    t->seen = true;
+}
+
+static void handle(struct engine *e, struct note *n)
+{
+    struct fault fault = { 0 };
+    enum err     err = OK;
+    switch (n->kind) {
+    case NOTE_REQUEST:
+        command_run(e, n->as.request);
+        n->as.request = NULL;
+        break;
+    case NOTE_RESULT: err = stage_result(e, n->as.job, &fault); break;
+    case NOTE_SAMPLE: handle_sample(e, n); break;
+    case NOTE_FACTS: {
+        struct etarget *t = &e->target[n->target];
+        free(t->facts);
+        t->facts = n->as.facts;
+        n->as.facts = NULL;
+        json_decref(t->facts_json);
+        t->facts_json = NULL;
+        autopilot_facts(e, t);
+        break;
+    }
+    case NOTE_STATE:
+        log_fault(LOG_WARN, "target", &n->as.state->fault);
+        break;
+    case NOTE_DRY_RUN:
+        err = turn_begin(e, &fault);
+        if (err == OK)
+            err = store_event_add(e->store, n->as.job->case_id, "INFO", "dry_run", "what would be run, and its undo", n->as.job->output, NULL, NULL, clock_wall_us(e->clock), &fault);
+        break;
+    case NOTE_CHECKPOINT: {
+        struct etarget *t = &e->target[n->target];
+        if (n->as.job->answer != RUN_ON_DONE)
+            log_fault(LOG_WARN, "a CHECKPOINT for a measurement failed", &n->as.job->fault);
+        t->checkpoint_asked = false;
+        if (t->trial && t->trial_waits) {
+            t->trial_waits = false;
+            trial_checkpointed(t->trial, clock_mono_us(e->clock));
+        }
+        break;
+    }
+    case NOTE_QUIT: e->quitting = true; break;
+    }
+    if (err == ERR_MISSING || err == ERR_CONFLICT)
+        log_fault(LOG_WARN, "a note could not be used", &fault);
+    else if (err != OK)
+        turn_fail(e, &fault);
+    note_free(n);
+}
+
+static void run_turns(struct engine *e)
+{
+    for (int taken = 0; taken < TURN_NOTES_MAX; taken++) {
+        struct note *n = queue_take(&e->notes);
+        if (!n)
+            break;
+        new_trace(e);
+        handle(e, n);
+    }
+    pending_settle(e);
+    turn_end(e);
+    /* Orders lead to further decisions; each round is a transaction of its own. The bound is a guard against a loop of our own making. */
+    for (int round = 0; round < 64 && e->orders_count > 0 && !e->degraded[0]; round++) {
+        stages_run(e);
+        pending_settle(e);
+        turn_end(e);
+    }
+    if (queue_length(&e->notes) > 0)
+        uv_async_send(&e->wake);
+    if (e->quitting)
+        uv_stop(&e->loop);
+}
+
+static void on_wake(uv_async_t *a) { run_turns(a->data); }
+
+static void check_deadlines(struct engine *e)
+{
+    char       (*ids)[ID_SIZE] = NULL;
+    int          n = 0;
+    struct fault fault = { 0 };
+    int64_t      now = clock_wall_us(e->clock);
+    memset(e->cases_by_state, 0, sizeof e->cases_by_state);
+    if (store_case_open(e->store, &ids, &n, &fault) != OK)
+        return;
+    for (int i = 0; i < n && !e->degraded[0]; i++) {
+        struct casefile c;
+        if (store_case_get(e->store, ids[i], &c, NULL, &fault) != OK)
+            continue;
+        e->cases_by_state[c.state]++;
+        if (c.deadline_us && c.deadline_us <= now) {
+            struct cause why = { .actor = "clock", .reason = "" };
+            if (engine_event(e, c.id, ON_DEADLINE, &why, &fault) != OK)
+                turn_fail(e, &fault);
+        }
+    }
+    free(ids);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct engine *e = timer->data;
+    struct fault   fault = { 0 };
+    atomic_store(&e->alive_us, clock_mono_us(e->clock));
+    new_trace(e);
+    try_store_again(e);
+    if (!e->degraded[0]) {
+        check_deadlines(e);
+        if (prove_tick(e, &fault) != OK || autopilot_tick(e, &fault) != OK)
+            turn_fail(e, &fault);
+    }
+    live_refresh(e);
+    run_turns(e);
+}
+
+/* ---- life ---- */
+
+static void on_quit_signal(uv_signal_t *s, int number)
+{
+    struct engine *e = s->data;
+    log_info("stopping", F("signal", number));
+    e->quitting = true;
+    uv_stop(&e->loop);
+}
+
+enum err engine_reload(struct engine *e, struct fault *fault);
+
+static void on_hangup(uv_signal_t *s, int number)
+{
+    (void)number;
+    struct fault fault = { 0 };
+    if (engine_reload(s->data, &fault) != OK)
+        log_fault(LOG_ERROR, "the configuration was not reloaded; the old one stays in force", &fault);
+}
+
+static void wake_engine(void *ctx) { uv_async_send(&((struct engine *)ctx)->wake); }
+
+static enum err load_policy(struct engine *e, struct policy *p, struct fault *fault)
+{
+    policy_default(p);
+    return e->d.policy->file[0] ? policy_read(e->d.policy->file, p, NULL, fault) : OK;
+}
+
+static enum err load_templates(struct engine *e, struct template_set **set, struct fault *fault)
+{
+    *set = NULL;
+    return e->d.runbooks->folder[0] ? templates_load(e->d.runbooks->folder, set, fault) : OK;
+}
+
+/* Everything is read before anything is changed: a bad file changes nothing. */
+enum err engine_reload(struct engine *e, struct fault *fault)
+{
+    struct conf          *fresh = NULL;
+    struct policy         policy;
+    struct template_set  *templates = NULL;
+    enum err err = conf_reload(e->conf, &fresh, NULL, fault);
+    if (err != OK)
+        return err;
+    struct daemon_conf before = e->d;
+    e->d = daemon_conf_of(fresh);
+    err = load_policy(e, &policy, fault);
+    if (err == OK)
+        err = load_templates(e, &templates, fault);
+    if (err != OK) {
+        e->d = before;
+        conf_free(fresh);
+        return err;
+    }
+    /* Targets keep pointing into the old configuration's names; both live until the end of the process. */
+    for (int i = 0; i < e->targets; i++)
+        for (size_t k = 0; k < e->d.targets; k++)
+            if (strcmp(e->d.target[k].name, e->target[i].conf->name) == 0) {
+                e->target[i].conf = &e->d.target[k];
+                struct stored_target stored;
+                struct fault         ignored;
+                if (store_target_get(e->store, e->d.target[k].name, &stored, &ignored) != OK || !stored.mode[0])
+                    e->target[i].mode = (enum target_mode)e->d.target[k].mode;
+            }
+    e->conf = fresh;
+    e->policy = policy;
+    templates_free(e->templates);
+    e->templates = templates;
+    log_setup(e->d.log->format, e->d.log->level, NULL);
+    log_info("configuration reloaded", F("policy_version", (const char *)e->policy.version));
+    return OK;
+}
+
+static enum err open_parts(struct engine *e, const char *conf_path, struct fault *fault)
+{
+    enum err err = conf_load(conf_path, daemon_sections, daemon_sections_count, &e->conf, NULL, fault);
+    if (err != OK)
+        return err;
+    e->d = daemon_conf_of(e->conf);
+    log_setup(e->d.log->format, e->d.log->level, NULL);
+    if ((err = load_policy(e, &e->policy, fault)) != OK || (err = load_templates(e, &e->templates, fault)) != OK)
+        return err;
+    if ((err = store_open(e->d.store->folder, &e->store, fault)) != OK)
+        return err;
+    if ((err = queue_init(&e->notes, NOTES_MAX, wake_engine, e, fault)) != OK)
+        return err;
+    e->replies = calloc(REPLIES_MAX, sizeof *e->replies);
+    if (!e->replies)
+        return fail(fault, ERR_LIMIT, "no memory for the engine");
+    uv_loop_init(&e->loop);
+    uv_async_init(&e->loop, &e->wake, on_wake);
+    uv_timer_init(&e->loop, &e->tick);
+    uv_signal_init(&e->loop, &e->on_term);
+    uv_signal_init(&e->loop, &e->on_int);
+    uv_signal_init(&e->loop, &e->on_hup);
+    e->wake.data = e->tick.data = e->on_term.data = e->on_int.data = e->on_hup.data = e;
+    uv_timer_start(&e->tick, on_tick, 50, 250);
+    uv_signal_start(&e->on_term, on_quit_signal, SIGTERM);
+    uv_signal_start(&e->on_int, on_quit_signal, SIGINT);
+    uv_signal_start(&e->on_hup, on_hangup, SIGHUP);
+    return OK;
+}
+
+enum err engine_open(const char *conf_path, struct engine **out, struct fault *fault)
+{
+    struct engine *e = calloc(1, sizeof *e);
+    if (!e)
+        return fail(fault, ERR_LIMIT, "no memory for the engine");
+    e->clock = &clock_real;
+    e->conf_path = strdup(conf_path);
+    pthread_mutex_init(&e->live_lock, NULL);
+    pthread_mutex_init(&e->bus_lock, NULL);
+    e->live = json_object();
+    atomic_store(&e->alive_us, clock_mono_us(e->clock));
+    enum err err = open_parts(e, conf_path, fault);
+    if (err == OK)
+        err = autopilot_start(e, fault);
+    if (err == OK)
+        err = worker_start(e, &e->loose, fault);
+    for (int i = 0; i < e->targets && err == OK; i++)
+        err = worker_start(e, &e->target[i].worker, fault);
+    if (err == OK) {
+        new_trace(e);
+        err = stages_recover(e, fault);
+        if (err == OK)
+            turn_end(e);
+        e->recovered = err == OK;
+        e->outbox_waits = true;
+        live_refresh(e);
+    }
+    if (err == OK)
+        err = watcher_start(e, fault);
+    if (err != OK)
+        return err;   /* the program ends; what is open is closed with it */
+    *out = e;
+    return OK;
+}
+
+int engine_run_loop(struct engine *e)
+{
+    uv_async_send(&e->wake);
+    uv_run(&e->loop, UV_RUN_DEFAULT);
+    return store_is_fatal(e->store) ? 1 : 0;
+}
+
+void engine_quit(struct engine *e)
+{
+    struct note *n = calloc(1, sizeof *n);
+    struct fault ignored;
+    if (!n)
+        return;
+    *n = (struct note){ .kind = NOTE_QUIT, .target = -1 };
+    if (engine_note(e, n, &ignored) != OK)
+        free(n);
+}
+
+static void close_handle(uv_handle_t *h, void *ctx)
+{
+    (void)ctx;
+    if (!uv_is_closing(h))
+        uv_close(h, NULL);
+}
+
+void engine_close(struct engine *e)
+{
+    if (!e)
+        return;
+    watcher_stop(e);
+    for (int i = 0; i < e->targets; i++)
+        worker_stop(&e->target[i].worker);
+    worker_stop(&e->loose);
+    /* What the workers still had to say is written down before the end. */
+    run_turns(e);
+    queue_close(&e->notes);
+    for (struct note *n; (n = queue_take(&e->notes)); )
+        note_free(n);
+    for (int i = 0; i < e->pendings; i++) {
+        struct engine_reply gone = { .status = 503, .body = "{\"type\":\"urn:homeostat:problem:busy\",\"title\":\"Not now, try again\",\"status\":503,\"detail\":\"homeostat is stopping\"}", .retry_after_s = 5 };
+        e->pending[i].request->reply(e->pending[i].request->reply_ctx, &gone);
+        engine_request_free(e->pending[i].request);
+    }
+    uv_walk(&e->loop, close_handle, NULL);
+    while (uv_run(&e->loop, UV_RUN_NOWAIT))
+        ;
+    uv_loop_close(&e->loop);
+    for (int i = 0; i < e->targets; i++) {
+        struct etarget *t = &e->target[i];
+        prove_forget(t);
+        planner_free(t->planner);
+        free(t->facts);
+        json_decref(t->facts_json);
+        free(t->restart_argv);
+    }
+    free(e->target);
+    queue_done(&e->notes);
+    templates_free(e->templates);
+    store_close(e->store);
+    free(e->replies);
+    json_decref(e->live);
+    pthread_mutex_destroy(&e->live_lock);
+    pthread_mutex_destroy(&e->bus_lock);
+    free(e->conf_path);
+    conf_free(e->conf);
+    free(e);
+}
+
+const struct daemon_conf *engine_conf(struct engine *e)         { return &e->d; }
+const char               *engine_store_folder(struct engine *e) { return e->d.store->folder; }

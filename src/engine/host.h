@@ -1,0 +1,32 @@
+/*
+ * engine/host.h - the engine's life, for the program that hosts it.
+ *
+ *     struct engine *e;
+ *     if (engine_open("/etc/homeostat/homeostat.yaml", &e, fault) == OK) {
+ *         ... start the web ...
+ *         engine_run_loop(e);         returns on SIGTERM, SIGINT or engine_quit()
+ *         ... stop the web ...
+ *         engine_close(e);
+ *     }
+ *
+ * engine_open() opens the store, recovers what was under way, and starts one act
+ * worker per target and the sensing thread.  It is meant to be called once.
+ */
+#ifndef ENGINE_HOST_H
+#define ENGINE_HOST_H
+
+#include "conf/daemon.h"
+#include "engine/engine.h"
+
+MUST_CHECK enum err engine_open(const char *conf_path, struct engine **e, struct fault *fault);
+int                 engine_run_loop(struct engine *e);      /* exit code: 0, or 1 when the store broke and a restart must recover */
+void                engine_quit(struct engine *e);          /* any thread */
+void                engine_close(struct engine *e);
+
+const struct daemon_conf *engine_conf(struct engine *e);
+const char               *engine_store_folder(struct engine *e);
+
+/* The stages as a table and the map of targets, for `homeostat map`. */
+void engine_map_print(FILE *out);
+
+#endif

@@ -1,0 +1,312 @@
+/*
+ * engine/inside.h - what the files of this room share and nobody else sees.
+ *
+ * Everything here belongs to the engine's thread unless a lock stands beside it.
+ *
+ *   engine.c     life: open, run, stop; the queue of notes; the turn
+ *   commands.c   what a request may ask, one function a row
+ *   move.c       the only place that writes a moved case
+ *   stages.c     what each order means, as one table
+ *   worker.c     the threads that touch the world
+ *   units.c      a plan's steps, merged to what is put back and toggled as one
+ *   proving.c    trials, watch windows and hard guards
+ *   autopilot.c  opens cases by itself, keeps the rolling history
+ *   relay.c      outbox and bus
+ *   live.c       what is seen right now, and the engine's own metrics
+ *   watcher.c    the thread that senses
+ */
+#ifndef ENGINE_INSIDE_H
+#define ENGINE_INSIDE_H
+
+#include "base/clock.h"
+#include "base/queue.h"
+#include "base/rand.h"
+#include "act/adapter.h"
+#include "act/target.h"
+#include "casefile/step.h"
+#include "conf/daemon.h"
+#include "engine/engine.h"
+#include "engine/host.h"
+#include "gate/judge.h"
+#include "gate/policy.h"
+#include "model/plan.h"
+#include "model/sample.h"
+#include "model/target.h"
+#include "plan/planner.h"
+#include "plan/template.h"
+#include "store/store.h"
+#include "verify/trial.h"
+#include "verify/window.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+enum {
+    NOTES_MAX        = 4096,   /* waiting for the engine, all kinds together */
+    TURN_NOTES_MAX   = 256,    /* in one transaction */
+    PENDING_MAX      = 256,    /* requests that wait for work to end */
+    ORDERS_MAX       = 512,    /* given in one turn */
+    HISTORY_MAX      = 64,     /* rolling windows per target */
+    LIVE_SECONDS     = 3600,
+    SUBSCRIBERS_MAX  = 64,
+    STOPS_MAX        = 65,
+    RECOVER_MAX      = 20,     /* looks at a witness before it counts as lost */
+    RECOVER_PAUSE_MS = 3000,
+};
+
+/* ---- what reaches the engine's thread ---- */
+
+enum note_kind { NOTE_REQUEST, NOTE_RESULT, NOTE_SAMPLE, NOTE_FACTS, NOTE_STATE, NOTE_DRY_RUN, NOTE_CHECKPOINT, NOTE_QUIT };
+
+struct note {
+    enum note_kind kind;
+    int            target;                  /* index; -1: none */
+    union {
+        struct engine_request *request;
+        struct job            *job;         /* NOTE_RESULT, NOTE_DRY_RUN, NOTE_CHECKPOINT */
+        struct sample         *sample;
+        struct target_facts   *facts;
+        struct { int event; struct fault fault; } *state;
+    } as;
+};
+void note_free(struct note *n);
+
+/* ---- what is sent to an act worker, and comes back ---- */
+
+struct job {
+    enum { JOB_ACTION, JOB_DRY_RUN, JOB_CHECKPOINT, JOB_QUIT } kind;
+    char            case_id[ID_SIZE];
+    int64_t         action;
+    enum case_order order;
+    enum run_phase  phase;                  /* ORDER_RECOVER: what was lost */
+    int             target;                 /* index; -1: none */
+    int             step;
+    int             pause_ms;               /* before it begins */
+    json_t         *plan;                   /* a deep copy of its own */
+    json_t         *units;                  /* [{"step":..., "snapshot":...}]; NULL before PREPARE */
+    json_t         *snapshot;               /* of the step */
+    /* the answer */
+    enum run_input  answer;
+    const char     *outcome;                /* constant text */
+    json_t         *found;                  /* PREPARE: units; PROBE: snapshot */
+    json_t         *witness;
+    char           *output;
+    struct fault    fault;
+    char            undo_path[512];
+};
+void job_free(struct job *j);
+
+struct worker {
+    struct engine *engine;
+    struct queue   jobs;
+    pthread_t      thread;
+    bool           started;
+    atomic_int     busy;
+};
+
+/* ---- targets ---- */
+
+struct etarget {
+    const struct daemon_target *conf;
+    struct act_target     act;
+    const char          **restart_argv;     /* NULL-terminated; owned */
+    struct worker         worker;
+    enum target_mode      mode;
+    int64_t               idle_until_us;    /* wall */
+    char                  idle_why[200];
+    int                   peak_sessions;
+
+    struct target_facts  *facts;            /* owned; NULL before the first */
+    json_t               *facts_json;       /* made from them when asked for; NULL: make it anew */
+    struct sample         last;
+    bool                  seen;             /* last is filled */
+    int64_t               config_us;        /* pg_conf_load_time of the configuration that history belongs to */
+    int64_t               postmaster_us;
+
+    struct window_run     rolling;          /* the window that is being filled */
+    bool                  rolling_open;
+    struct window         history[HISTORY_MAX];   /* of the configuration in force, untouched; oldest first */
+    int                   histories;
+    bool                  checkpoint_asked;
+    bool                  ours;             /* the last change of the configuration was the end of a case of ours */
+    int64_t               gate_again_us;    /* wall; when the gate is asked again; 0: not by the clock */
+    int64_t               steady_us;        /* mono; no window opens before: washing out, warming up */
+    struct window         freshly[HISTORY_MAX];   /* of the candidate while it is verified: tomorrow's history if it is kept */
+    int                   fresh;
+
+    struct planner       *planner;
+    char                  case_id[ID_SIZE]; /* the open case that is about this target; empty: none */
+    struct trial         *trial;
+    json_t               *trial_saved;      /* as last written, to see a change */
+    bool                  trial_waits;      /* a toggle or checkpoint is under way */
+    int64_t               watch_until_us;   /* mono; 0: no watch window is open */
+    int64_t               watch_grace_us;   /* mono; latency is not judged before */
+    int64_t               watch_last_us;    /* mono; the watch is given up, and put back, when nothing is known until then */
+    double                guard_latency_ms, guard_errors;   /* of the incumbent; NAN: unknown */
+    double                recent_latency[10];
+    int                   recents, unknown_s;
+    double                best_effect;      /* sum of kept effects, log */
+    int                   kept;
+
+    float                 live[LIVE_SECONDS][METRIC_COUNT];
+    int64_t               live_us[LIVE_SECONDS];   /* wall */
+    int                   live_at, live_count;
+};
+
+/* ---- the engine ---- */
+
+struct pending { struct engine_request *request; char case_id[ID_SIZE]; bool until_verified; int64_t until_us; };
+struct order   { char case_id[ID_SIZE]; enum case_order order; int target; };
+struct subscriber { int handle; bus_callback *f; void *ctx; };
+
+struct counters {
+    uint64_t transition[CASE_STATE_COUNT][CASE_STATE_COUNT][CASE_EVENT_COUNT];
+    uint64_t conflict_409, conflict_412, conflict_422, replays, published, publish_failed, dedup, refused_store;
+    uint64_t verdicts[4], gate[4], actions_done, actions_failed, actions_unknown, rollbacks;
+    double   step_latency_sum, verify_latency_sum;
+    uint64_t step_latency_count, verify_latency_count;
+    double   degraded_s;
+};
+
+struct engine {
+    struct conf        *conf;
+    struct daemon_conf  d;
+    char               *conf_path;
+    struct policy       policy;
+    struct template_set *templates;
+    struct store       *store;
+    const struct clock *clock;
+    struct rand         chance;
+
+    uv_loop_t           loop;
+    uv_async_t          wake;
+    uv_timer_t          tick;
+    uv_signal_t         on_term, on_int, on_hup;
+    bool                quitting;
+    int64_t             prove_again_us, pilot_again_us;   /* mono */
+    atomic_llong        alive_us;
+
+    struct queue        notes;
+    struct etarget     *target;
+    int                 targets;
+    struct worker       loose;               /* for cases without a target */
+
+    struct pending      pending[PENDING_MAX];
+    int                 pendings;
+    struct order        orders[ORDERS_MAX];
+    int                 orders_count;
+
+    /* the turn */
+    bool                in_turn;
+    char                trace_id[TRACE_ID_SIZE];
+    struct turn_reply  *replies;             /* to be sent after the commit */
+    int                 replies_count;
+    int64_t             marks[512];          /* outbox ids published, to be marked in the next turn */
+    int                 marks_count;
+    int64_t             published_to;        /* highest outbox id published since start */
+    bool                outbox_waits;
+
+    struct stored_stop  stops[STOPS_MAX];
+    int                 stops_count;
+
+    char                degraded[300];       /* why the engine does not act; empty: it does */
+    int64_t             retry_store_us;      /* mono */
+    bool                recovered;
+
+    pthread_mutex_t     live_lock;           /* guards what engine_live(), engine_series() and engine_metrics() read */
+    json_t             *live;
+    struct counters     count, published;   /* ours; a copy under the lock */
+    int64_t             live_again_us;       /* mono */
+    int64_t             outbox_depth, outbox_oldest_us;
+    int                 cases_by_state[CASE_STATE_COUNT];
+
+    pthread_mutex_t     bus_lock;
+    struct subscriber   subscriber[SUBSCRIBERS_MAX];
+    int                 subscribers, next_handle;
+
+    struct watcher     *watcher;
+};
+
+struct turn_reply { struct engine_request *request; int status; char *body; int64_t version; bool replayed; int retry_after_s; char location[96]; };
+
+/* engine.c */
+MUST_CHECK enum err engine_note(struct engine *e, struct note *n, struct fault *fault);   /* any thread; the engine owns n afterwards */
+MUST_CHECK enum err turn_begin(struct engine *e, struct fault *fault);   /* begins the turn's transaction when there is none yet */
+void   turn_fail(struct engine *e, const struct fault *fault);
+struct etarget *engine_target(struct engine *e, const char *name);        /* NULL: none of that name */
+int    engine_target_index(struct engine *e, const char *name);           /* -1 */
+
+/* move.c */
+struct cause { const char *actor, *reason; const json_t *meta; };
+/* Decide, write, count, order. *answer tells what happened; a refused input is recorded, too. */
+MUST_CHECK enum err engine_feed(struct engine *e, struct casefile *c, const struct case_input *in, const struct cause *why,
+                                enum case_answer *answer, struct case_decision *decision, struct fault *fault);
+MUST_CHECK enum err engine_event(struct engine *e, const char *case_id, enum case_event on, const struct cause *why, struct fault *fault);
+MUST_CHECK enum err engine_run(struct engine *e, const char *case_id, enum run_input on, int64_t action, int retry, const struct cause *why, struct fault *fault);
+MUST_CHECK enum err engine_publish(struct engine *e, const char *topic, const char *case_id, json_t *data, struct fault *fault);   /* steals data */
+MUST_CHECK enum err engine_remark(struct engine *e, const struct casefile *c, const char *event, const struct cause *why, struct fault *fault);
+json_t *engine_case_json(const struct casefile *c);
+MUST_CHECK enum err engine_open_case(struct engine *e, struct casefile *c, const struct principal *opener, const char *title, const char *target,
+                                     const char *tenant, enum case_driver driver, struct fault *fault);
+MUST_CHECK enum err engine_set_plan(struct engine *e, struct casefile *c, json_t *plan, const char *planner, const json_t *proposal, struct fault *fault);
+MUST_CHECK enum err engine_judge(struct engine *e, struct casefile *c, bool at_execution, struct gate_verdict *v, struct fault *fault);
+MUST_CHECK enum err engine_ask_gate(struct engine *e, struct casefile *c, const struct cause *why, struct gate_verdict *v, struct fault *fault);
+void    engine_order(struct engine *e, const struct casefile *c, enum case_order order);
+
+/* commands.c */
+void command_run(struct engine *e, struct engine_request *r);
+void pending_settle(struct engine *e);
+void reply_problem(struct engine *e, struct engine_request *r, int problem, const char *detail, const char *hint, json_t *more);
+
+/* stages.c */
+void stages_run(struct engine *e);                       /* the orders of the turn that has just been committed */
+MUST_CHECK enum err stage_result(struct engine *e, struct job *j, struct fault *fault);
+MUST_CHECK enum err stages_recover(struct engine *e, struct fault *fault);   /* at start */
+
+/* worker.c */
+MUST_CHECK enum err worker_start(struct engine *e, struct worker *w, struct fault *fault);
+void worker_stop(struct worker *w);
+MUST_CHECK enum err worker_send(struct worker *w, struct job *j, struct fault *fault);   /* owns j afterwards, also on failure */
+
+/* units.c */
+json_t *units_of(const struct plan *plan);               /* [{"step": {...}}] */
+json_t *unit_step_reached(const struct plan *plan, const json_t *unit, int steps);   /* the unit as far as `steps` steps went; new reference */
+
+/* proving.c */
+MUST_CHECK enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault);
+void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, int watch_s, bool cold);
+void prove_sample(struct engine *e, struct etarget *t, const struct sample *s);
+void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c);
+void prove_forget(struct etarget *t);
+int  prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method);
+MUST_CHECK enum err prove_now(struct engine *e, struct casefile *c, bool *settled, struct fault *fault);   /* methods that need no waiting */
+MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
+
+/* autopilot.c */
+MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
+void autopilot_sample(struct engine *e, struct etarget *t, const struct sample *s);
+void autopilot_facts(struct engine *e, struct etarget *t);
+MUST_CHECK enum err autopilot_tick(struct engine *e, struct fault *fault);
+MUST_CHECK enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, struct fault *fault);
+MUST_CHECK enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *fault);
+/* The next proposal for a target, composed to a plan; ERR_MISSING: nothing left to try. The caller owns both. */
+MUST_CHECK enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, json_t **proposal, char *planner, size_t size, struct fault *fault);
+MUST_CHECK enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fault);
+const struct stored_stop *engine_stopped(struct engine *e, const char *target);   /* NULL: not stopped */
+
+/* relay.c */
+void relay_run(struct engine *e);
+MUST_CHECK enum err relay_mark(struct engine *e, struct fault *fault);
+void bus_publish(struct engine *e, const struct bus_message *m);
+
+/* live.c */
+void live_sample(struct etarget *t, const struct sample *s);
+void live_refresh(struct engine *e);
+
+/* watcher.c */
+MUST_CHECK enum err watcher_start(struct engine *e, struct fault *fault);
+void watcher_stop(struct engine *e);
+void watcher_refresh_facts(struct engine *e, int target);
+
+#endif

@@ -1,0 +1,410 @@
+/*
+ * engine/proving.c - between the pure trial and the world: watch windows, hard guards, trials.
+ *
+ * Each second a sample comes in; the watch window after a step may trip a guard,
+ * and the trial may wish for a toggle, a CHECKPOINT, or to be done.
+ */
+#include "base/log.h"
+#include "base/text.h"
+#include "engine/inside.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* While a step is watched: the mean latency of the last ten seconds may not exceed twice the incumbent's. */
+#define GUARD_LATENCY_RATIO 2.0
+enum { GUARD_UNKNOWN_MAX_S = 30, WATCH_PATIENCE = 3, SLO_WINDOW_S = 60 };
+
+static enum err guarded(struct engine *e, enum err err, const struct fault *fault)
+{
+    if (err == OK)
+        return OK;
+    if (err == ERR_MISSING || err == ERR_CONFLICT)
+        log_fault(LOG_WARN, "a trial could not go on", fault);
+    else
+        turn_fail(e, fault);
+    return err;
+}
+
+void prove_forget(struct etarget *t)
+{
+    trial_free(t->trial);
+    json_decref(t->trial_saved);
+    t->trial = NULL;
+    t->trial_saved = NULL;
+    t->trial_waits = false;
+    t->watch_until_us = 0;
+}
+
+/* ---- the watch window after a step ---- */
+
+void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, int watch_s, bool cold)
+{
+    int64_t now = clock_mono_us(e->clock);
+    t->watch_until_us = now + (int64_t)watch_s * US_PER_S;
+    t->watch_grace_us = cold ? now + e->d.tune->warm_up_us : now;
+    t->watch_last_us = now + (int64_t)watch_s * WATCH_PATIENCE * US_PER_S + 60 * US_PER_S;
+    t->recents = t->unknown_s = 0;
+    t->guard_latency_ms = t->guard_errors = NAN;
+    double latency = 0, errors = 0;
+    int    n = 0, m = 0;
+    for (int i = 0; i < t->histories; i++) {
+        if (isfinite(t->history[i].v[METRIC_LATENCY_MEAN]))
+            latency += t->history[i].v[METRIC_LATENCY_MEAN], n++;
+        if (isfinite(t->history[i].v[METRIC_ERRORS]))
+            errors += t->history[i].v[METRIC_ERRORS], m++;
+    }
+    if (n)
+        t->guard_latency_ms = latency / n;
+    if (m)
+        t->guard_errors = errors / m;
+    (void)c;
+}
+
+/* Why the watched step is to be put back, or NULL. */
+static const char *tripped(struct etarget *t, const struct sample *s, char *text, size_t size)
+{
+    double latency = s->v[METRIC_LATENCY_MEAN], errors = s->v[METRIC_ERRORS];
+    bool   warm = s->mono_us >= t->watch_grace_us;
+    if (s->v[METRIC_UP] == 0 && warm) {
+        (void)snprintf(text, size, "guard: the server is down");
+        return text;
+    }
+    t->unknown_s = isnan(latency) && isnan(s->v[METRIC_TPS]) ? t->unknown_s + 1 : 0;
+    if (!warm || isnan(t->guard_latency_ms) || isnan(latency))
+        return NULL;
+    memmove(t->recent_latency, t->recent_latency + 1, sizeof t->recent_latency - sizeof t->recent_latency[0]);
+    t->recent_latency[9] = latency;
+    if (++t->recents < 10)
+        return NULL;
+    double sum = 0;
+    for (int i = 0; i < 10; i++)
+        sum += t->recent_latency[i];
+    if (sum / 10 > GUARD_LATENCY_RATIO * t->guard_latency_ms) {
+        (void)snprintf(text, size, "guard: latency %.3g ms over ten seconds, more than %.1f times the incumbent's %.3g ms", sum / 10, GUARD_LATENCY_RATIO, t->guard_latency_ms);
+        return text;
+    }
+    if (isfinite(t->guard_errors) && isfinite(errors) && isfinite(s->v[METRIC_TPS]) && errors > 10 * t->guard_errors + 1 + 0.05 * s->v[METRIC_TPS]) {
+        (void)snprintf(text, size, "guard: %.3g errors per second, the incumbent had %.3g", errors, t->guard_errors);
+        return text;
+    }
+    return NULL;
+}
+
+static void watch_sample(struct engine *e, struct etarget *t, const struct sample *s)
+{
+    char        text[200];
+    struct fault fault = { 0 };
+    const char *why = tripped(t, s, text, sizeof text);
+    bool        over = s->mono_us >= t->watch_until_us, blind = t->unknown_s > 0;
+    if (!why && over && blind && s->mono_us >= t->watch_last_us)
+        why = "nothing was known of the target for too long";
+    if (!why && (!over || blind))
+        return;   /* no data is not success: the window is held open until something is known again */
+    t->watch_until_us = 0;
+    struct cause cause = { .actor = why ? "guard" : "engine", .reason = why ? why : "" };
+    if (why)
+        log_warn("putting back", F("target", t->conf->name), F("case", (const char *)t->case_id), F("why", why));
+    (void)guarded(e, engine_run(e, t->case_id, why ? RUN_ON_PUT_BACK : RUN_ON_WATCHED, 0, 0, &cause, &fault), &fault);
+}
+
+/* ---- trials ---- */
+
+static enum err finish(struct engine *e, struct casefile *c, bool better, const char *text, const json_t *verdict, struct fault *fault)
+{
+    enum err err = store_run_verdict(e->store, c->id, verdict, fault);
+    json_t  *meta = json_pack("{s:O}", "verdict", verdict);
+    struct cause why = { .actor = "verify", .reason = text, .meta = meta };
+    struct case_decision d;
+    enum case_answer     said;
+    struct case_input    in = { .kind = better ? INPUT_EVENT : INPUT_RUN, .event = ON_VERIFY_PASS, .run = RUN_ON_PUT_BACK, .facts = { .proven_better = better, .recover_max = RECOVER_MAX } };
+    if (err == OK)
+        err = engine_feed(e, c, &in, &why, &said, &d, fault);
+    json_decref(meta);
+    return err;
+}
+
+static void trial_done(struct engine *e, struct etarget *t)
+{
+    struct verdict  v;
+    struct casefile c;
+    struct fault    fault = { 0 };
+    trial_verdict(t->trial, &v);
+    v.wall_us = clock_wall_us(e->clock);
+    json_t  *json = verdict_json(&v);
+    enum err err = turn_begin(e, &fault);
+    if (err == OK)
+        err = store_case_get(e->store, t->case_id, &c, NULL, &fault);
+    if (err == OK && c.state == CASE_VERIFYING) {
+        e->count.verdicts[v.outcome]++;
+        e->count.degraded_s += v.degraded_s;
+        log_info("verdict", F("case", (const char *)c.id), F("target", t->conf->name), F("outcome", outcome_name(v.outcome)), F("effect", v.effect), F("lo", v.lo), F("hi", v.hi), F("why", (const char *)v.why));
+        err = finish(e, &c, v.outcome == OUTCOME_BETTER, v.why, json, &fault);
+    }
+    json_decref(json);
+    if (guarded(e, err, &fault) == OK)
+        prove_forget(t);
+}
+
+static void send_checkpoint(struct engine *e, struct etarget *t)
+{
+    struct job  *j = calloc(1, sizeof *j);
+    struct fault ignored;
+    if (!j)
+        return;
+    *j = (struct job){ .kind = JOB_CHECKPOINT, .target = (int)(t - e->target) };
+    (void)text_copy(j->case_id, sizeof j->case_id, t->case_id);
+    if (worker_send(&t->worker, j, &ignored) == OK)
+        t->trial_waits = true;
+}
+
+void prove_sample(struct engine *e, struct etarget *t, const struct sample *s)
+{
+    if (t->watch_until_us) {
+        watch_sample(e, t, s);
+        return;
+    }
+    if (!t->trial)
+        return;
+    struct fault fault = { 0 };
+    struct cause why = { .actor = "verify", .reason = "" };
+    switch (trial_feed(t->trial, s)) {
+    case TRIAL_OBSERVE:
+        break;
+    case TRIAL_GO_INCUMBENT: case TRIAL_GO_CANDIDATE:
+        if (!t->trial_waits) {
+            bool back = trial_arm(t->trial) == ARM_CANDIDATE;
+            t->trial_waits = true;
+            t->rolling_open = false;
+            (void)guarded(e, engine_run(e, t->case_id, back ? RUN_ON_GO_INCUMBENT : RUN_ON_GO_CANDIDATE, 0, 0, &why, &fault), &fault);
+        }
+        break;
+    case TRIAL_CHECKPOINT:
+        if (!t->trial_waits)
+            send_checkpoint(e, t);
+        break;
+    case TRIAL_FINISHED:
+        trial_done(e, t);
+        break;
+    }
+}
+
+void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c)
+{
+    t->trial_waits = false;
+    if (t->trial)
+        trial_toggled(t->trial, c->candidate_in_force ? ARM_CANDIDATE : ARM_INCUMBENT, clock_mono_us(e->clock));
+}
+
+/* Error is spent over the lifetime of a target: alpha 6 / (pi^2 j^2) sums to alpha, however many trials there will be. */
+static double alpha_of(struct engine *e, const char *target, struct fault *fault)
+{
+    int    trials = 0;
+    double spent = 0, degraded = 0;
+    if (store_outcome_totals(e->store, target, INT64_MAX, &trials, &spent, &degraded, fault) != OK)
+        trials = 1000;
+    double j = trials + 1;
+    return e->d.tune->alpha * 6.0 / (M_PI * M_PI * j * j);
+}
+
+static struct trial_conf trial_conf_for(struct engine *e, struct etarget *t, enum verify_class method, struct fault *fault)
+{
+    const struct daemon_tune *tune = e->d.tune;
+    bool open = t->seen && isfinite(t->last.v[METRIC_OFFERED]);
+    return (struct trial_conf){
+        .method = method, .window_us = tune->window_us, .washout_us = tune->wash_out_us, .warmup_us = tune->warm_up_us,
+        .windows_min = (int)tune->windows_min, .windows_max = (int)tune->windows_max, .alpha = alpha_of(e, t->conf->name, fault), .margin = 0.01,
+        .p99_ratio_max = 1.25, .query_ratio_max = 1.5, .errors_ratio_max = 1.5, .cpu_max = 0.98, .memory_ratio_max = 0.98,
+        .open_loop = open, .saturating = t->conf->load_saturates && !open, .seed = (uint64_t)tune->seed, .sample_us = t->conf->sample_interval_us,
+    };
+}
+
+int prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method)
+{
+    struct fault      ignored;
+    struct trial_conf conf = trial_conf_for(e, t, method, &ignored);
+    int               needed = trial_history_needed(&conf);
+    return needed < 3 ? 3 : needed;
+}
+
+static enum err load_or_new(struct engine *e, struct etarget *t, const char *case_id, enum verify_class method, struct fault *fault)
+{
+    struct stored_run run;
+    if (store_run_get(e->store, case_id, &run, fault) == OK) {
+        enum err err = json_is_object(run.trial) ? trial_load(run.trial, &t->trial, fault) : ERR_MISSING;
+        stored_run_done(&run);
+        if (err == OK)
+            return OK;
+    }
+    struct trial_conf conf = trial_conf_for(e, t, method, fault);
+    return trial_new(&conf, t->history, t->histories, &t->trial, fault);
+}
+
+static enum err method_of(struct engine *e, const struct casefile *c, char *method, size_t size, json_t **verify, struct fault *fault)
+{
+    struct stored_plan plan;
+    enum err           err = store_plan_get(e->store, c->plan_id, &plan, fault);
+    if (err != OK)
+        return err;
+    json_t     *v = json_object_get(plan.plan, "verify");
+    const char *m = json_string_value(json_object_get(v, "method"));
+    (void)text_copy(method, size, m ? m : "none");
+    *verify = json_incref(v);
+    stored_plan_done(&plan);
+    return OK;
+}
+
+enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
+{
+    bool     settled = false;
+    enum err err = prove_now(e, c, &settled, fault);
+    if (err != OK || settled)
+        return err;
+    char              method[32];
+    json_t           *verify = NULL;
+    enum verify_class class;
+    struct etarget   *t = engine_target(e, c->target);
+    err = method_of(e, c, method, sizeof method, &verify, fault);
+    if (err != OK)
+        return err;
+    const char *named = json_string_value(json_object_get(verify, "target"));
+    if (!t)
+        t = engine_target(e, named);
+    json_decref(verify);
+    if (!t || !verify_class_parse(method, &class) || class == VERIFY_NONE)
+        return OK;   /* an slo waits for its minutes: prove_tick asks again until the deadline */
+    if (t->trial)
+        return OK;
+    (void)text_copy(t->case_id, sizeof t->case_id, c->id);
+    err = load_or_new(e, t, c->id, class, fault);
+    if (err != OK) {
+        /* No trial means no proof, and no proof means put back. */
+        struct cause why = { .actor = "verify", .reason = fault->text };
+        return engine_run(e, c->id, RUN_ON_PUT_BACK, 0, 0, &why, fault);
+    }
+    t->trial_waits = false;
+    t->rolling_open = false;
+    t->fresh = 0;
+    int64_t now = clock_mono_us(e->clock);
+    t->steady_us = now + (class == VERIFY_RESTART ? e->d.tune->warm_up_us : e->d.tune->wash_out_us);
+    trial_begin(t->trial, now);
+    return OK;
+}
+
+/* ---- methods that need no trial: what the step printed, or nothing at all, or a threshold ---- */
+
+static json_t *plain_verdict(struct engine *e, bool good, const char *method, const char *why)
+{
+    char when[32];
+    return json_pack("{s:s,s:s,s:s,s:s}", "outcome", good ? "better" : "undecided", "method", method, "why", why, "time", clock_format(clock_wall_us(e->clock), when, sizeof when));
+}
+
+static enum err last_output(struct engine *e, const struct casefile *c, char *out, size_t size, struct fault *fault)
+{
+    char *text = NULL;
+    enum err err = store_action_output(e->store, c->id, &text, fault);
+    (void)text_copy(out, size, text ? text : "");
+    free(text);
+    return err;
+}
+
+/* {"method":"slo","metric":"latency_p95","max":250,"windows":1}: the last minute's mean against a threshold. Unknown never passes. */
+static int slo_holds(struct engine *e, const struct casefile *c, const json_t *verify, char *why, size_t size)
+{
+    struct etarget *t = engine_target(e, c->target);
+    enum metric     m;
+    const char     *name = json_string_value(json_object_get(verify, "metric"));
+    json_t         *max = json_object_get(verify, "max"), *min = json_object_get(verify, "min");
+    if (!t || !name || !metric_parse(name, &m) || (!json_is_number(max) && !json_is_number(min))) {
+        (void)snprintf(why, size, "the plan's slo names no known target, metric or threshold");
+        return 0;
+    }
+    double sum = 0;
+    int    n = 0;
+    for (int i = 0; i < SLO_WINDOW_S && i < t->live_count; i++) {
+        int at = (t->live_at - 1 - i + 2 * LIVE_SECONDS) % LIVE_SECONDS;
+        if (t->live_us[at] < c->updated_us)
+            break;
+        if (isfinite(t->live[at][m]))
+            sum += (double)t->live[at][m], n++;
+    }
+    if (n < SLO_WINDOW_S * 9 / 10)
+        return -1;
+    double mean = sum / n;
+    bool   holds = (!json_is_number(max) || mean <= json_number_value(max)) && (!json_is_number(min) || mean >= json_number_value(min));
+    (void)snprintf(why, size, "%s was %.4g over %d s, which %s the threshold", name, mean, n, holds ? "keeps to" : "breaks");
+    return holds;
+}
+
+enum err prove_now(struct engine *e, struct casefile *c, bool *settled, struct fault *fault)
+{
+    char     method[32], why[400] = "";
+    json_t  *verify = NULL;
+    int      good = -1;
+    enum err err = method_of(e, c, method, sizeof method, &verify, fault);
+    if (err != OK)
+        return err;
+    if (strcmp(method, "output") == 0) {
+        char        output[4096];
+        const char *expect = json_string_value(json_object_get(verify, "expect"));
+        err = last_output(e, c, output, sizeof output, fault);
+        good = !expect || strstr(output, expect) != NULL;
+        (void)snprintf(why, sizeof why, good ? "the output contains \"%.100s\"" : "the output does not contain \"%.100s\"", expect ? expect : "");
+    } else if (strcmp(method, "readback") == 0 || strcmp(method, "none") == 0) {
+        good = 1;
+        (void)snprintf(why, sizeof why, "every step was read back; nothing else was asked for");
+    } else if (strcmp(method, "slo") == 0) {
+        good = slo_holds(e, c, verify, why, sizeof why);
+    }
+    json_decref(verify);
+    *settled = err == OK && good >= 0;
+    if (!*settled)
+        return err;
+    json_t *verdict = plain_verdict(e, good == 1, method, why);
+    err = finish(e, c, good == 1, why, verdict, fault);
+    json_decref(verdict);
+    return err;
+}
+
+/* ---- twice a second ---- */
+
+static enum err save_trial(struct engine *e, struct etarget *t, struct fault *fault)
+{
+    json_t *now = trial_save(t->trial);
+    if (!now || (t->trial_saved && json_equal(now, t->trial_saved))) {
+        json_decref(now);
+        return OK;
+    }
+    json_decref(t->trial_saved);
+    t->trial_saved = now;
+    enum err err = turn_begin(e, fault);
+    return err == OK ? store_run_trial(e->store, t->case_id, now, fault) : err;
+}
+
+enum err prove_tick(struct engine *e, struct fault *fault)
+{
+    int64_t now = clock_mono_us(e->clock);
+    if (now < e->prove_again_us)
+        return OK;
+    e->prove_again_us = now + 2 * US_PER_S;
+    enum err err = OK;
+    for (int i = 0; i < e->targets && err == OK; i++) {
+        struct etarget *t = &e->target[i];
+        struct casefile c;
+        if (!t->case_id[0] || store_case_get(e->store, t->case_id, &c, NULL, fault) != OK)
+            continue;
+        if (t->trial && c.state != CASE_VERIFYING)
+            prove_forget(t);
+        if (t->trial)
+            err = save_trial(e, t, fault);
+        else if (c.state == CASE_VERIFYING && c.phase == RUN_DONE && !c.put_back) {
+            bool settled = false;
+            err = turn_begin(e, fault);
+            if (err == OK)
+                err = prove_now(e, &c, &settled, fault);
+        }
+    }
+    return err;
+}
