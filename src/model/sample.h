@@ -76,8 +76,8 @@ bool metric_parse(const char *name, enum metric *m);
 
 /*
  * Cumulative counters of one statement, from the moment the sensor began to follow it: differences between two samples
- * are what happened in between.  A statement that is missing in the earlier sample counts from 0.  Under id 0 is everything
- * that is not followed one by one, so the sum over all ids loses nothing.
+ * are what happened in between.  A statement that is missing in the earlier sample counts from 0, one that went back was
+ * lost sight of.  Under id 0 is everything that is not followed one by one, so the sum over all ids loses nothing.
  */
 struct query_count {
     int64_t id;           /* pg_stat_statements.queryid */

@@ -66,6 +66,8 @@ struct target_facts {
 
     /* how it is known, and what else is */
     int64_t  read_wall_us;               /* when these facts were read; 0: never */
+    char     role[64], database[64];     /* we are connected as and to */
+    bool     may_watch_all;              /* sees activity, replication and statements of everybody (pg_monitor) */
     char     local_why[200];             /* the proof, or why there is none */
     char     owner_why[160];             /* what gave the owner away */
     char     system_identifier[24];      /* another one at the same address is another database; empty: not visible */

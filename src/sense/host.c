@@ -422,6 +422,14 @@ void host_read(struct host *h, int64_t mono_us, struct sample *s)
 
 /* ---- facts ---- */
 
+/* The file is replaced by a new one, as the server itself does it, so the folder has to be writable too. */
+static bool may_write_configuration(const char *data)
+{
+    char path[600];
+    (void)snprintf(path, sizeof path, "%s/postgresql.auto.conf", data);
+    return *data && access(data, R_OK | W_OK | X_OK) == 0 && access(path, R_OK | W_OK) == 0;
+}
+
 static int cpus_of_machine(struct host *h)
 {
     struct cpu_ticks t;
@@ -433,7 +441,7 @@ void host_facts(struct host *h, struct target_facts *f)
     f->cpus = 0;
     f->memory_bytes = f->memory_machine_bytes = f->disk_free_bytes = f->wal_disk_free_bytes = (double)NAN;
     f->cpus_limit = f->memory_used_bytes = (double)NAN;
-    f->limit_counts_cache = f->rotational = f->host_readable = false;
+    f->limit_counts_cache = f->rotational = f->host_readable = f->file_access = false;
     if (h->pid == 0)
         return;
     look_again(h);
@@ -455,5 +463,6 @@ void host_facts(struct host *h, struct target_facts *f)
     f->wal_disk_free_bytes = free_bytes(h->where.wal);   /* unknown where pg_wal is not ours to see */
     for (int i = 0; i < h->where.count; i++)
         f->rotational = f->rotational || device_rotational(h->root, h->where.device[i]);
+    f->file_access = may_write_configuration(h->where.data);
     f->host_readable = !isnan(f->memory_machine_bytes) && f->cpus > 0;
 }

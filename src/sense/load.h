@@ -21,17 +21,17 @@ enum { LOAD_ANSWER_MAX = 256 * 1024 };
 
 /* ---- pure: what an answer says ---- */
 
-struct load_reading {
+struct driver_reading {
     bool    open_loop;
     double  mono_us, transactions, errors, retries, rate, clients, sum_us;   /* NAN: not told */
     struct latency_count latency;
 };
 
-MUST_CHECK enum err load_parse(const char *json, struct load_reading *r, struct fault *fault);
+MUST_CHECK enum err driver_parse(const char *json, struct driver_reading *r, struct fault *fault);
 /* Did the driver start anew between the two? */
-bool load_restarted(const struct load_reading *before, const struct load_reading *now);
+bool driver_restarted(const struct driver_reading *before, const struct driver_reading *now);
 /* Fill what the difference says; before NULL (or restarted): only the cumulative latency counters. */
-void load_fill(const struct load_reading *before, const struct load_reading *now, struct sample *s);
+void driver_fill(const struct driver_reading *before, const struct driver_reading *now, struct sample *s);
 
 /* ---- asking ---- */
 

@@ -9,15 +9,17 @@
  * back by themselves, with back-off and jitter.  All callbacks run on the loop's thread.
  *
  * What a failed reading means
- *   refused, closed, starting up, shutting down   UP = 0, everything else unknown
- *   no answer within the limit                    UP and everything else unknown (a frozen server is not a stopped one)
+ *   refused, starting up, shutting down           UP = 0, everything else unknown
+ *   no answer within the limit, session lost      UP and everything else unknown (a frozen server is not a stopped one)
  *   answered, but refuses us (password, slots)    UP = 1, everything else unknown
  *   one statement failed (privilege, time)        its metrics are unknown, the others are there
+ *
+ * Counters are those of the whole server, all databases together, less our own transactions: parameters are the server's too.
+ * DEAD_TUPLES is of the database we are connected to, for the server tells no more.
  */
 #ifndef SENSE_POSTGRES_H
 #define SENSE_POSTGRES_H
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "link/pg.h"
 #include "model/sample.h"
@@ -35,7 +37,7 @@ struct sense_pg_conf {
     int  limit_ms;                   /* one reading; default 900 */
     int  slow_limit_ms;              /* one reading of facts or sizes; default 10000 */
     int  connect_limit_ms;           /* default 3000 */
-    int  backoff_max_ms;             /* between attempts to connect; default 15000; the first comes after about 250 */
+    int  backoff_max_ms;             /* between attempts to connect; default 5000; the first comes after about 250 */
     int  statements_every_s;         /* pg_stat_statements; default 5, 0: never */
     int  sizes_every_s;              /* database size, dead tuples; default 60, 0: never */
     int  facts_every_s;              /* default 60 */
@@ -72,7 +74,7 @@ MUST_CHECK enum err sense_pg_new(uv_loop_t *loop, const struct sense_pg_conf *co
 /* Closes everything; memory goes when the loop has run the close callbacks. NULL is fine. */
 void sense_pg_free(struct sense_pg *pg);
 
-/* Start one reading. When the one before is still under way nothing happens, and that is counted. */
+/* Start one reading; on_sample may be called from in here. When the one before is still under way nothing happens but counting. */
 void sense_pg_ask(struct sense_pg *pg);
 /* Read facts as soon as possible (for instance after a change); on_facts follows, or on_state says why not. */
 void sense_pg_refresh_facts(struct sense_pg *pg);

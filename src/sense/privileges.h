@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "link/pg.h"
 #include "model/target.h"
 
 #include <stdbool.h>
@@ -34,7 +35,7 @@ struct ability_info {
     bool        for_watching;   /* false: only needed to change things */
     const char *what;           /* what it gives */
     const char *without;        /* what is not possible without it */
-    const char *grant;          /* how to get it; %r the role, %d the database; SQL where SQL does it */
+    const char *grant;          /* how to get it; {role} and {database} are put in; SQL where SQL does it */
     int         since;          /* the grant works from this server version on; before that it takes a superuser */
 };
 extern const struct ability_info ability_info[ABILITY_COUNT];
@@ -54,8 +55,8 @@ void privileges_of(const struct target_facts *f, struct privileges *p);
 /* A table for a person: ability, state, what it is for, how to get it. */
 void privileges_print(const struct privileges *p, struct text *out);
 
-/* Blocking, with a deadline: for `homeostat init` and `homeostat doctor`. */
-struct pg_link_conf;
-MUST_CHECK enum err privileges_check(const struct pg_link_conf *conf, int64_t deadline_us, struct privileges *p, struct fault *fault);
+/* Blocking, with a deadline: for `homeostat init`. f gets what was read on the way (the settings too); may be NULL. */
+MUST_CHECK enum err privileges_check(const struct pg_link_conf *conf, int64_t deadline_us, struct privileges *p, struct target_facts *f,
+                                     struct fault *fault);
 
 #endif

@@ -1,0 +1,78 @@
+-- What is known of the server: read at connect, after changes, and now and then. These may take their time and have a connection of their own.
+
+-- name: sense_facts_server_14
+SELECT current_setting('server_version_num')::int AS version, current_user AS role, current_database() AS database,
+       pg_is_in_recovery() AS in_recovery,
+       (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS postmaster_start_us,
+       current_setting('is_superuser') AS superuser,
+       pg_has_role('pg_monitor', 'USAGE') AS monitor,
+       pg_has_role('pg_read_all_stats', 'USAGE') AS all_stats,
+       pg_has_role('pg_read_all_settings', 'USAGE') AS all_settings,
+       current_setting('is_superuser') = 'on' AS alter_system,
+       has_function_privilege('pg_reload_conf()', 'EXECUTE') AS reload,
+       current_setting('is_superuser') = 'on' AS checkpoint,
+       has_table_privilege('pg_file_settings', 'SELECT') AND has_function_privilege('pg_show_all_file_settings()', 'EXECUTE') AS file_settings,
+       current_setting('track_io_timing') AS track_io_timing,
+       current_setting('track_activities') AS track_activities,
+       (SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements') AS statements_schema,
+       (SELECT count(*) FROM pg_replication_slots AS r) AS slots,
+       (SELECT max(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+                                        ELSE pg_current_wal_lsn() END, r.restart_lsn)) FROM pg_replication_slots AS r) AS slots_retained,
+       (SELECT count(*) FROM pg_stat_replication AS r WHERE r.state <> 'backup') AS standbys;
+
+-- name: sense_facts_server_15
+-- From 15 on, single parameters and CHECKPOINT can be granted.
+SELECT current_setting('server_version_num')::int AS version, current_user AS role, current_database() AS database,
+       pg_is_in_recovery() AS in_recovery,
+       (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS postmaster_start_us,
+       current_setting('is_superuser') AS superuser,
+       pg_has_role('pg_monitor', 'USAGE') AS monitor,
+       pg_has_role('pg_read_all_stats', 'USAGE') AS all_stats,
+       pg_has_role('pg_read_all_settings', 'USAGE') AS all_settings,
+       current_setting('is_superuser') = 'on' OR EXISTS (
+           SELECT FROM unnest(ARRAY['work_mem', 'max_wal_size', 'checkpoint_timeout', 'shared_buffers', 'random_page_cost', 'effective_cache_size',
+                                    'wal_compression', 'bgwriter_delay', 'autovacuum_vacuum_scale_factor']) AS k (name)
+           WHERE has_parameter_privilege(k.name, 'ALTER SYSTEM')) AS alter_system,
+       has_function_privilege('pg_reload_conf()', 'EXECUTE') AS reload,
+       current_setting('is_superuser') = 'on' OR pg_has_role('pg_checkpoint', 'USAGE') AS checkpoint,
+       has_table_privilege('pg_file_settings', 'SELECT') AND has_function_privilege('pg_show_all_file_settings()', 'EXECUTE') AS file_settings,
+       current_setting('track_io_timing') AS track_io_timing,
+       current_setting('track_activities') AS track_activities,
+       (SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements') AS statements_schema,
+       (SELECT count(*) FROM pg_replication_slots AS r) AS slots,
+       (SELECT max(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+                                        ELSE pg_current_wal_lsn() END, r.restart_lsn)) FROM pg_replication_slots AS r) AS slots_retained,
+       (SELECT count(*) FROM pg_stat_replication AS r WHERE r.state <> 'backup') AS standbys;
+
+-- name: sense_facts_control
+SELECT s.system_identifier AS system_identifier, c.timeline_id AS timeline FROM pg_control_system() AS s, pg_control_checkpoint() AS c;
+
+-- name: sense_facts_settings
+-- Parameters of extensions last: they are the ones that may be left out when there are too many.
+SELECT p.name, p.setting, p.unit, p.boot_val, p.context, p.source, p.sourcefile, p.pending_restart, p.min_val, p.max_val
+FROM pg_settings AS p ORDER BY p.name LIKE '%.%', p.name;
+
+-- name: sense_facts_overrides
+SELECT split_part(c.pair, '=', 1) AS name, substr(c.pair, position('=' IN c.pair) + 1) AS value,
+       coalesce(r.rolname, '') AS role, coalesce(d.datname, '') AS database
+FROM pg_db_role_setting AS s
+CROSS JOIN LATERAL unnest(s.setconfig) AS c (pair)
+LEFT JOIN pg_roles AS r ON r.oid = s.setrole
+LEFT JOIN pg_database AS d ON d.oid = s.setdatabase
+ORDER BY 1, 3, 4;
+
+-- name: sense_facts_owner
+-- Whoever manages the configuration leaves traces: roles, sessions, extensions.
+SELECT 'role' AS kind, r.rolname::text AS value FROM pg_roles AS r
+WHERE r.rolname IN ('rdsadmin', 'rds_superuser', 'cloudsqladmin', 'cloudsqlsuperuser', 'alloydbadmin', 'azuresu', 'azure_pg_admin', 'avnadmin',
+                    'doadmin', 'neon_superuser', 'supabase_admin', 'autoctl_node')
+UNION
+SELECT 'session', a.application_name FROM pg_stat_activity AS a
+WHERE a.application_name ~* '^(patroni|pg_autoctl|pgautofailover|cnpg|cloudnative|repmgrd|stolon)'
+UNION
+SELECT 'extension', e.extname::text FROM pg_extension AS e WHERE e.extname IN ('pgautofailover', 'google_vacuum_mgmt', 'rds_tools', 'azure', 'aiven_extras');
+
+-- name: sense_sizes
+-- reltuples and the like would be cheaper but say nothing of growth; once a minute this is affordable.
+SELECT (SELECT sum(pg_database_size(d.oid)) FROM pg_database AS d WHERE d.datallowconn OR d.datistemplate) AS database_bytes,
+       (SELECT coalesce(sum(t.n_dead_tup), 0) FROM pg_stat_user_tables AS t) AS dead_tuples;

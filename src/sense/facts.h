@@ -1,0 +1,29 @@
+/*
+ * sense/facts.h - what is known of a server, from the answers to the slow questions into struct target_facts.
+ */
+#ifndef SENSE_FACTS_H
+#define SENSE_FACTS_H
+
+#include "base/err.h"
+#include "model/target.h"
+#include "sense/line.h"
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+
+/* In the order in which they are asked. The sizes have a rhythm of their own. */
+enum fact_question { FACT_SERVER, FACT_CONTROL, FACT_SETTINGS, FACT_OVERRIDES, FACT_OWNER, FACT_SIZES, FACT_COUNT };
+extern const char *const fact_what[FACT_COUNT];
+
+void fact_item(enum fact_question q, int server_version, struct line_item *item);
+
+void facts_clear(struct target_facts *f);    /* everything unknown */
+/* false: the answer does not have the columns it should have. */
+MUST_CHECK bool facts_take(enum fact_question q, const PGresult *answer, struct target_facts *f);
+/* What follows from several answers: the owner by the settings' sources, the data directory. */
+void facts_finish(struct target_facts *f);
+
+struct sizes { double database_bytes, dead_tuples; };   /* NAN: unknown */
+MUST_CHECK bool facts_take_sizes(const PGresult *answer, struct sizes *s);
+
+#endif

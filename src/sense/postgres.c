@@ -1,0 +1,628 @@
+/*
+ * sense/postgres.c - when to ask what, and what the answers say about the server as a whole.
+ *
+ * The quick line carries the reading of each second; the slow line, which exists only while the quick one is connected,
+ * carries facts and sizes.  A question that the server refuses for good is not asked again until the next connection or the
+ * next refresh, so that its log does not fill with our errors.
+ */
+#include "sense/postgres.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "sense/facts.h"
+#include "sense/line.h"
+#include "sense/local.h"
+#include "sense/privileges.h"
+#include "sense/reading.h"
+#include "sense/sql.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { IDS_TEXT = 2048, LATE_MEANS_DOWN = 3 };
+
+enum slow_job { SLOW_NOTHING, SLOW_FACTS, SLOW_SIZES };
+
+struct sense_pg {
+    uv_loop_t               *loop;
+    struct sense_pg_conf     conf;           /* texts are copies */
+    struct sense_pg_callbacks on;
+    struct sense_pg_counts   counts;
+    char                    *name, *dsn, *passfile, *proc_root;
+
+    struct line             *quick, *slow;   /* slow: NULL while quick is not connected */
+    int                      version;        /* of the connected server */
+
+    struct reading           reading;
+    struct sample            sample;         /* of the turn under way */
+    bool                     turn;
+    bool                     session_due;    /* settings of the session come first in the next turn */
+    int                      asked;          /* questions of the turn */
+    enum question            asked_q[QUESTION_COUNT + 1];   /* QUESTION_COUNT: the session's settings */
+    int                      got;            /* answers */
+    bool                     got_activity;
+    int64_t                  statements_slot;
+    bool                     want_statements;
+    bool                     refused[QUESTION_COUNT];
+    bool                     drop_due;       /* the session cannot answer any more */
+
+    /* what has been told */
+    bool                     up, told_down;
+    enum err                 down_code;
+    double                   up_guess;       /* UP while not connected */
+    int                      late_in_a_row;
+    int64_t                  slow_told_us;
+    unsigned                 lacks_told;     /* a bit per ability */
+    unsigned                 odd_told;       /* a bit per question that was refused, and some more */
+    int64_t                  postmaster_start_us, conf_load_us;
+    bool                     recovery_known, in_recovery;
+    int                      timeline;
+    char                     system_identifier[24];
+
+    /* the slow side */
+    enum slow_job            job;
+    bool                     facts_due, job_failed;
+    int64_t                  facts_at_us, sizes_at_us;   /* when last begun, mono; 0: never */
+    int64_t                  sizes_known_us;
+    struct sizes             sizes;
+    struct target_facts     *facts, *draft;
+    bool                     facts_known;
+};
+
+static int64_t mono_now(void) { return clock_mono_us(&clock_real); }
+
+const char *sense_pg_event_name(enum sense_pg_event e)
+{
+    static const char *const names[] = {
+        [SENSE_PG_UP] = "up", [SENSE_PG_DOWN] = "down", [SENSE_PG_RESTARTED] = "restarted", [SENSE_PG_RELOADED] = "reloaded",
+        [SENSE_PG_STANDBY] = "standby", [SENSE_PG_PROMOTED] = "promoted", [SENSE_PG_REPLACED] = "replaced",
+        [SENSE_PG_STATS_RESET] = "statistics reset", [SENSE_PG_LACKS] = "lacks", [SENSE_PG_SLOW] = "slow",
+    };
+    return (unsigned)e < sizeof names / sizeof *names ? names[e] : "?";
+}
+
+/* ---- telling ---- */
+
+static void tell(struct sense_pg *pg, enum sense_pg_event e, const struct fault *what) { pg->on.on_state(pg->on.ctx, e, what); }
+
+PRINTF(4, 5) static void tell_text(struct sense_pg *pg, enum sense_pg_event e, enum err code, const char *format, ...)
+{
+    struct fault f = { .code = code };
+    va_list      args;
+    va_start(args, format);
+    (void)vsnprintf(f.text, sizeof f.text, format, args);
+    va_end(args);
+    tell(pg, e, &f);
+}
+
+static void tell_down(struct sense_pg *pg, const struct fault *why)
+{
+    if (!pg->up && pg->told_down && pg->down_code == why->code)
+        return;
+    pg->up = false;
+    pg->told_down = true;
+    pg->down_code = why->code;
+    tell(pg, SENSE_PG_DOWN, why);
+}
+
+/* Once per thing and connection of the target's life; bits above QUESTION_COUNT are for conditions that no question failed by. */
+enum { ODD_TRACK_ACTIVITIES = QUESTION_COUNT, ODD_TRACK_COUNTS, ODD_SLOW_LINE, ODD_FACTS };
+
+static bool first_time(unsigned *told, int bit)
+{
+    unsigned mask = 1u << bit;
+    bool     first = !(*told & mask);
+    *told |= mask;
+    return first;
+}
+
+/* ---- a question was refused ---- */
+
+static bool has_state(const PGresult *r, const char *state)
+{
+    const char *s = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    return s && strcmp(s, state) == 0;
+}
+
+static void question_refused(struct sense_pg *pg, enum question q, const PGresult *r)
+{
+    struct fault why = { 0 };
+    (void)pg_fault_result(line_conn(pg->quick), r, question_what[q], &why);
+    pg->counts.failed_statements++;
+    if (has_state(r, "57014") || why.code == ERR_BUSY) {
+        int64_t now = mono_now();
+        if (pg->slow_told_us == 0 || now - pg->slow_told_us > 60 * US_PER_S) {
+            pg->slow_told_us = now;
+            tell(pg, SENSE_PG_SLOW, &why);
+        }
+        return;
+    }
+    pg->drop_due = has_state(r, "0A000") || has_state(r, "26000");   /* the plan does not fit any more, or it is another session's */
+    if (has_state(r, "26000"))
+        fail_hint(&why, "this looks like a pooler that shares sessions; connect to PostgreSQL itself");
+    pg->refused[q] = true;
+    if (q == ASK_STATEMENTS) {
+        if (why.code != ERR_DENIED)
+            fail_hint(&why, "%.230s", ability_info[ABILITY_STATEMENTS].grant);
+        pg->facts_due = true;
+    }
+    if (first_time(&pg->odd_told, (int)q))
+        tell(pg, SENSE_PG_LACKS, &why);
+}
+
+/* ---- the reading of a second ---- */
+
+static void deliver(struct sense_pg *pg)
+{
+    struct sample *s = &pg->sample;
+    s->stats_reset_us = pg->reading.statements.reset_us;
+    if (pg->sizes_known_us != 0 && s->mono_us - pg->sizes_known_us < 2 * pg->conf.sizes_every_s * US_PER_S) {
+        s->v[METRIC_DATABASE_BYTES] = pg->sizes.database_bytes;
+        s->v[METRIC_DEAD_TUPLES] = pg->sizes.dead_tuples;
+    }
+    pg->on.on_sample(pg->on.ctx, s);
+}
+
+static void on_quick_answer(void *ctx, int item, const PGresult *r)
+{
+    struct sense_pg *pg = ctx;
+    enum question q = pg->asked_q[item];
+    if (q == QUESTION_COUNT)
+        return;   /* nothing depends on it that would not say so itself */
+    if (PQresultStatus(r) != PGRES_TUPLES_OK) {
+        question_refused(pg, q, r);
+        return;
+    }
+    if (pg->got == 0) {
+        pg->sample.mono_us = mono_now();
+        pg->sample.wall_us = clock_wall_us(&clock_real);
+    }
+    if (!reading_take(&pg->reading, q, r, mono_now(), &pg->sample)) {
+        pg->counts.failed_statements++;
+        return;
+    }
+    pg->got++;
+    pg->got_activity = pg->got_activity || q == ASK_ACTIVITY;
+}
+
+static void compare_identity(struct sense_pg *pg)
+{
+    const struct sample *s = &pg->sample;
+    char when[32];
+    if (pg->postmaster_start_us != 0 && pg->postmaster_start_us != s->postmaster_start_us) {
+        memset(pg->refused, 0, sizeof pg->refused);
+        tell_text(pg, SENSE_PG_RESTARTED, OK, "the server was started at %s", clock_format(s->postmaster_start_us, when, sizeof when));
+        pg->facts_due = true;
+    } else if (pg->conf_load_us != 0 && pg->conf_load_us != s->conf_load_us) {
+        tell_text(pg, SENSE_PG_RELOADED, OK, "the configuration was read again at %s", clock_format(s->conf_load_us, when, sizeof when));
+        pg->facts_due = true;
+    }
+    pg->postmaster_start_us = s->postmaster_start_us;
+    pg->conf_load_us = s->conf_load_us;
+
+    if (s->in_recovery && !(pg->recovery_known && pg->in_recovery))
+        tell_text(pg, SENSE_PG_STANDBY, ERR_STATE, "the server is a standby (in recovery): it is watched and not changed");
+    else if (!s->in_recovery && pg->recovery_known && pg->in_recovery)
+        tell_text(pg, SENSE_PG_PROMOTED, OK, "the server was a standby and is a primary now");
+    else if (pg->timeline > 0 && pg->reading.timeline > pg->timeline)
+        tell_text(pg, SENSE_PG_PROMOTED, OK, "the server is on timeline %d, it was on %d: a standby was promoted", pg->reading.timeline, pg->timeline);
+    if (pg->recovery_known && pg->in_recovery != s->in_recovery)
+        pg->facts_due = true;
+    pg->recovery_known = true;
+    pg->in_recovery = s->in_recovery;
+    pg->timeline = pg->reading.timeline;
+}
+
+static void tell_conditions(struct sense_pg *pg)
+{
+    if (pg->reading.reset_seen && pg->up)
+        tell_text(pg, SENSE_PG_STATS_RESET, OK, "somebody reset statistics; rates begin anew");
+    pg->reading.reset_seen = false;
+    if (pg->reading.untracked && first_time(&pg->odd_told, ODD_TRACK_ACTIVITIES)) {
+        struct fault f = { 0 };
+        (void)fail(&f, ERR_STATE, "track_activities is off: what sessions do is unknown");
+        fail_hint(&f, "ALTER SYSTEM SET track_activities = on; SELECT pg_reload_conf();");
+        tell(pg, SENSE_PG_LACKS, &f);
+    }
+    if (pg->reading.no_counts && first_time(&pg->odd_told, ODD_TRACK_COUNTS)) {
+        struct fault f = { 0 };
+        (void)fail(&f, ERR_STATE, "track_counts is off: transactions, blocks and dead rows are unknown, and autovacuum does not run");
+        fail_hint(&f, "ALTER SYSTEM SET track_counts = on; SELECT pg_reload_conf();");
+        tell(pg, SENSE_PG_LACKS, &f);
+    }
+}
+
+static void note_late(struct sense_pg *pg)
+{
+    pg->counts.late++;
+    pg->late_in_a_row++;
+    struct fault why = { 0 };
+    (void)fail(&why, ERR_TIMEOUT, "the server owed answers after %d ms", pg->conf.limit_ms);
+    fail_hint(&why, "the server, its disk or the way to it is overloaded or frozen");
+    if (pg->late_in_a_row == LATE_MEANS_DOWN)
+        tell_down(pg, &why);
+    else if (pg->got_activity && (pg->slow_told_us == 0 || mono_now() - pg->slow_told_us > 60 * US_PER_S)) {
+        pg->slow_told_us = mono_now();
+        tell(pg, SENSE_PG_SLOW, &why);
+    }
+}
+
+static void on_quick_end(void *ctx, enum line_end how)
+{
+    struct sense_pg *pg = ctx;
+    pg->reading.own_transactions += pg->asked;
+    pg->turn = false;
+    if (how == LINE_LATE)
+        note_late(pg);
+    pg->sample.v[METRIC_UP] = how == LINE_ANSWERED || pg->got > 0 ? 1 : (double)NAN;
+    if (how == LINE_ANSWERED) {
+        pg->counts.answered++;
+        pg->late_in_a_row = 0;
+    }
+    if (pg->got_activity) {
+        bool first = !pg->up;
+        compare_identity(pg);
+        tell_conditions(pg);
+        if (first) {
+            pg->up = true;
+            pg->told_down = false;
+            tell_text(pg, SENSE_PG_UP, OK, "PostgreSQL %d.%d answers", pg->version / 10000, pg->version % 10000);
+        }
+    }
+    deliver(pg);
+    if (pg->drop_due) {
+        struct fault why = { 0 };
+        (void)fail(&why, ERR_STATE, "prepared statements are gone or do not fit any more");
+        pg->drop_due = false;
+        line_drop(pg->quick, &why);
+    }
+}
+
+/* Both ends of a window fall on the same beat everywhere: whole multiples of the interval on the wall clock. */
+static bool statements_are_due(struct sense_pg *pg, int64_t wall_us)
+{
+    if (pg->conf.statements_every_s <= 0 || pg->refused[ASK_STATEMENTS] || !pg->facts_known || !pg->facts->has_statements)
+        return false;
+    int64_t slot = wall_us / (pg->conf.statements_every_s * US_PER_S);
+    bool    due = slot != pg->statements_slot || pg->want_statements;
+    pg->statements_slot = slot;
+    pg->want_statements = false;
+    return due;
+}
+
+static void begin_turn(struct sense_pg *pg)
+{
+    char followed[IDS_TEXT], own[IDS_TEXT];
+    const char *const values[2] = { followed, own };
+    struct line_item items[QUESTION_COUNT + 1];
+    pg->asked = 0;
+    pg->got = 0;
+    pg->got_activity = false;
+    reading_begin(&pg->reading);
+    if (pg->session_due) {
+        items[0] = (struct line_item){ .name = "sense_session", .sql = sql_sense_session };
+        pg->asked_q[pg->asked++] = QUESTION_COUNT;
+        pg->session_due = false;
+    }
+    for (int q = 0; q < QUESTION_COUNT; q++) {
+        if (pg->refused[q] || (q == ASK_STATEMENTS && !statements_are_due(pg, pg->sample.wall_us)))
+            continue;
+        question_item((enum question)q, pg->version, &items[pg->asked]);
+        if (q == ASK_STATEMENTS) {
+            reading_ids(&pg->reading, followed, sizeof followed, own, sizeof own);
+            items[pg->asked].n = 2;
+            items[pg->asked].values = values;
+        }
+        pg->asked_q[pg->asked++] = (enum question)q;
+    }
+    if (pg->asked == 0) {   /* everything was refused */
+        pg->sample.v[METRIC_UP] = (double)NAN;
+        deliver(pg);
+        return;
+    }
+    pg->turn = true;
+    line_send(pg->quick, items, pg->asked, pg->conf.limit_ms);
+}
+
+static void try_slow(struct sense_pg *pg);
+
+void sense_pg_ask(struct sense_pg *pg)
+{
+    pg->counts.asked++;
+    if (pg->turn) {
+        pg->counts.skipped++;
+        return;
+    }
+    sample_clear(&pg->sample);
+    pg->sample.mono_us = mono_now();
+    pg->sample.wall_us = clock_wall_us(&clock_real);
+    if (line_is_open(pg->quick)) {
+        begin_turn(pg);
+    } else {
+        pg->sample.v[METRIC_UP] = line_is_busy(pg->quick) ? (double)NAN : pg->up_guess;
+        deliver(pg);
+    }
+    try_slow(pg);
+}
+
+/* ---- facts ---- */
+
+static void tell_lacks(struct sense_pg *pg, const struct target_facts *f)
+{
+    struct privileges p;
+    char grant[512];
+    privileges_of(f, &p);
+    for (int a = 0; a < ABILITY_COUNT; a++) {
+        if (p.has[a] == PRIVILEGE_HAS)
+            pg->lacks_told &= ~(1u << a);
+        if (!ability_info[a].for_watching || p.has[a] != PRIVILEGE_LACKS || !first_time(&pg->lacks_told, a))
+            continue;
+        struct fault why = { 0 };
+        privilege_grant((enum ability)a, &p, grant, sizeof grant);
+        (void)fail(&why, a == ABILITY_WATCH || a == ABILITY_SETTINGS ? ERR_DENIED : ERR_MISSING, "%s: %s", p.why[a], ability_info[a].without);
+        fail_hint(&why, "%.230s", grant);
+        tell(pg, SENSE_PG_LACKS, &why);
+    }
+}
+
+static void prove_local(struct sense_pg *pg, struct target_facts *f)
+{
+    struct local_proof  proof = { .why = "there is no connection to look at" };
+    PGconn             *c = line_conn(pg->quick);
+    struct local_claim  claim = { .socket = c ? PQsocket(c) : -1, .backend_pid = c ? PQbackendPID(c) : 0, .postmaster_start_us = f->postmaster_start_us,
+                                  .data_directory = f->data_directory };
+    if (c)
+        local_prove(pg->proc_root, &claim, &proof);
+    f->local = proof.proven;
+    f->postmaster_pid = proof.postmaster_pid;
+    (void)text_copy(f->local_why, sizeof f->local_why, proof.why);
+}
+
+static void take_new_facts(struct sense_pg *pg)
+{
+    struct target_facts *f = pg->draft;
+    facts_finish(f);
+    prove_local(pg, f);
+    (void)text_copy(f->name, sizeof f->name, pg->name);
+    f->read_wall_us = clock_wall_us(&clock_real);
+    f->peak_sessions = pg->reading.peak_sessions;
+    f->database_bytes = pg->sizes_known_us ? pg->sizes.database_bytes : (double)NAN;
+    const struct setting *libraries = target_setting(f, "shared_preload_libraries");
+    f->has_statements = f->has_statements && !pg->refused[ASK_STATEMENTS] && (!libraries || strstr(libraries->value, "pg_stat_statements"));
+    bool replaced = *pg->system_identifier && *f->system_identifier && strcmp(pg->system_identifier, f->system_identifier) != 0;
+    if (replaced) {
+        struct fault why = { 0 };
+        (void)fail(&why, ERR_CONFLICT, "another database answers at this address: system identifier %s, it was %s", f->system_identifier, pg->system_identifier);
+        fail_hint(&why, "what was learned of the other one does not count for it; check dsn, or name it as a target of its own");
+        reading_forget(&pg->reading);
+        tell(pg, SENSE_PG_REPLACED, &why);
+    }
+    if (*f->system_identifier)
+        (void)text_copy(pg->system_identifier, sizeof pg->system_identifier, f->system_identifier);
+    pg->draft = pg->facts;
+    pg->facts = f;
+    pg->facts_known = true;
+    tell_lacks(pg, f);
+    pg->on.on_facts(pg->on.ctx, f);
+}
+
+static void on_slow_answer(void *ctx, int item, const PGresult *r)
+{
+    struct sense_pg   *pg = ctx;
+    enum fact_question q = pg->job == SLOW_SIZES ? FACT_SIZES : (enum fact_question)item;
+    struct fault       why = { 0 };
+    bool               answered = PQresultStatus(r) == PGRES_TUPLES_OK;
+    if (answered && q == FACT_SIZES && facts_take_sizes(r, &pg->sizes)) {
+        bool first = pg->sizes_known_us == 0;
+        pg->sizes_known_us = mono_now();
+        pg->facts->database_bytes = pg->sizes.database_bytes;
+        if (first && pg->facts_known)
+            pg->on.on_facts(pg->on.ctx, pg->facts);
+        return;
+    }
+    if (answered && q != FACT_SIZES && facts_take(q, r, pg->draft))
+        return;
+    pg->counts.failed_statements++;
+    if (answered)
+        (void)fail(&why, ERR_STATE, "cannot %s: the answer is not understood", fact_what[q]);
+    else
+        (void)pg_fault_result(line_conn(pg->slow), r, fact_what[q], &why);
+    pg->job_failed = pg->job_failed || q == FACT_SERVER || q == FACT_SETTINGS;
+    if (first_time(&pg->odd_told, ODD_FACTS + (int)q))
+        tell(pg, why.code == ERR_TIMEOUT ? SENSE_PG_SLOW : SENSE_PG_LACKS, &why);
+}
+
+static void on_slow_end(void *ctx, enum line_end how)
+{
+    struct sense_pg *pg = ctx;
+    enum slow_job    job = pg->job;
+    pg->job = SLOW_NOTHING;
+    pg->reading.own_transactions += job == SLOW_FACTS ? FACT_SIZES : 1;
+    if (how != LINE_ANSWERED) {
+        pg->facts_due = pg->facts_due || (job == SLOW_FACTS && how == LINE_BROKEN);
+        if (how == LINE_LATE)
+            pg->counts.late++;
+        return;
+    }
+    if (job == SLOW_FACTS && !pg->job_failed)
+        take_new_facts(pg);
+}
+
+static void send_facts(struct sense_pg *pg)
+{
+    struct line_item items[FACT_SIZES];
+    facts_clear(pg->draft);
+    for (int q = 0; q < FACT_SIZES; q++)
+        fact_item((enum fact_question)q, pg->version, &items[q]);
+    pg->job = SLOW_FACTS;
+    pg->job_failed = pg->facts_due = false;
+    pg->session_due = true;   /* the extension may have come, or moved */
+    line_send(pg->slow, items, FACT_SIZES, pg->conf.slow_limit_ms);
+}
+
+static void try_slow(struct sense_pg *pg)
+{
+    if (!pg->slow || !line_is_open(pg->slow) || pg->job != SLOW_NOTHING)
+        return;
+    int64_t now = mono_now();
+    if (pg->facts_due || pg->facts_at_us == 0 || (pg->conf.facts_every_s > 0 && now - pg->facts_at_us >= pg->conf.facts_every_s * US_PER_S)) {
+        pg->facts_at_us = now;
+        send_facts(pg);
+    } else if (pg->conf.sizes_every_s > 0 && (pg->sizes_at_us == 0 || now - pg->sizes_at_us >= pg->conf.sizes_every_s * US_PER_S)) {
+        struct line_item item;
+        pg->sizes_at_us = now;
+        fact_item(FACT_SIZES, pg->version, &item);
+        pg->job = SLOW_SIZES;
+        line_send(pg->slow, &item, 1, pg->conf.slow_limit_ms);
+    }
+}
+
+static void on_slow_open(void *ctx)
+{
+    struct sense_pg *pg = ctx;
+    pg->job = SLOW_NOTHING;
+    try_slow(pg);
+}
+
+static void on_slow_lost(void *ctx, bool was_open, const struct fault *why)
+{
+    struct sense_pg *pg = ctx;
+    pg->job = SLOW_NOTHING;
+    if (!was_open && pg->up && first_time(&pg->odd_told, ODD_SLOW_LINE))
+        tell(pg, SENSE_PG_LACKS, why);   /* the reading goes on, but without facts */
+}
+
+/* ---- lines ---- */
+
+static enum err open_line(struct sense_pg *pg, const struct line_calls *calls, int limit_ms, struct line **line, struct fault *fault)
+{
+    struct line_conf c = {
+        .pg = { .dsn = pg->dsn, .passfile = pg->passfile, .application_name = "homeostat-sense", .connect_timeout_ms = pg->conf.connect_limit_ms,
+                .statement_timeout_ms = limit_ms, .lock_timeout_ms = limit_ms / 2, .keepalives = true },
+        .connect_limit_ms = pg->conf.connect_limit_ms,
+        .backoff_min_ms = 250,
+        .backoff_max_ms = pg->conf.backoff_max_ms,
+        .seed = pg->conf.seed++,
+    };
+    return line_new(pg->loop, &c, calls, line, fault);
+}
+
+static void close_slow(struct sense_pg *pg)
+{
+    line_free(pg->slow);
+    pg->slow = NULL;
+    pg->job = SLOW_NOTHING;
+}
+
+static void on_quick_open(void *ctx)
+{
+    struct sense_pg *pg = ctx;
+    const struct line_calls slow = { on_slow_open, on_slow_lost, on_slow_answer, on_slow_end, pg };
+    struct fault ignored;   /* what a conninfo can have wrong was found when the quick line was made */
+    pg->counts.connects++;
+    pg->version = PQserverVersion(line_conn(pg->quick));
+    pg->session_due = pg->facts_due = true;
+    memset(pg->refused, 0, sizeof pg->refused);
+    close_slow(pg);
+    if (open_line(pg, &slow, pg->conf.slow_limit_ms, &pg->slow, &ignored) != OK)
+        pg->slow = NULL;
+}
+
+/* What a failed attempt says of the server itself: 0 nobody is there, 1 it answers but not us, NAN cannot be told. */
+static double up_by_fault(bool was_open, const struct fault *why)
+{
+    static const struct { const char *says; double up; } rows[] = {
+        { "(53300)", 1 }, { "(28", 1 }, { "(3D000)", 1 }, { "(42501)", 1 }, { "too old", 1 }, { "(57P", 0 }, { "Connection refused", 0 }, { "No such file or directory", 0 },
+    };
+    for (size_t i = 0; !was_open && i < sizeof rows / sizeof *rows; i++)
+        if (strstr(why->text, rows[i].says))
+            return rows[i].up;
+    return (double)NAN;
+}
+
+static void on_quick_lost(void *ctx, bool was_open, const struct fault *why)
+{
+    struct sense_pg *pg = ctx;
+    close_slow(pg);
+    pg->up_guess = up_by_fault(was_open, why);
+    pg->late_in_a_row = 0;
+    if (was_open)
+        pg->counts.losses++;
+    /* A session that was ended is no outage yet: the next attempt, in a moment, tells. */
+    if (!was_open || why->code == ERR_TIMEOUT)
+        tell_down(pg, why);
+}
+
+/* ---- outside ---- */
+
+static char *copy_or_null(const char *text) { return text ? strdup(text) : NULL; }
+
+static int otherwise(int value, int standard) { return value > 0 ? value : standard; }
+
+static void free_parts(struct sense_pg *pg)
+{
+    free(pg->name);
+    free(pg->dsn);
+    free(pg->passfile);
+    free(pg->proc_root);
+    free(pg->facts);
+    free(pg->draft);
+    free(pg);
+}
+
+enum err sense_pg_new(uv_loop_t *loop, const struct sense_pg_conf *conf, const struct sense_pg_callbacks *callbacks, struct sense_pg **out, struct fault *fault)
+{
+    *out = NULL;
+    struct sense_pg *pg = calloc(1, sizeof *pg);
+    if (!pg)
+        return fail(fault, ERR_LIMIT, "no memory to watch a server");
+    pg->loop = loop;
+    pg->conf = *conf;
+    pg->on = *callbacks;
+    pg->conf.limit_ms = otherwise(conf->limit_ms, 900);
+    pg->conf.slow_limit_ms = otherwise(conf->slow_limit_ms, 10000);
+    pg->conf.connect_limit_ms = otherwise(conf->connect_limit_ms, 3000);
+    pg->conf.backoff_max_ms = otherwise(conf->backoff_max_ms, 5000);
+    pg->name = copy_or_null(conf->name ? conf->name : "");
+    pg->dsn = copy_or_null(conf->pg.dsn ? conf->pg.dsn : "");
+    pg->passfile = copy_or_null(conf->pg.passfile);
+    pg->proc_root = copy_or_null(conf->proc_root ? conf->proc_root : "");
+    pg->facts = malloc(sizeof *pg->facts);
+    pg->draft = malloc(sizeof *pg->draft);
+    pg->up_guess = (double)NAN;
+    reading_forget(&pg->reading);
+    pg->reading.estimate_latency = conf->estimate_latency;
+    const struct line_calls quick = { on_quick_open, on_quick_lost, on_quick_answer, on_quick_end, pg };
+    enum err e = pg->name && pg->dsn && pg->proc_root && pg->facts && pg->draft ? OK : fail(fault, ERR_LIMIT, "no memory to watch a server");
+    if (e == OK)
+        e = open_line(pg, &quick, pg->conf.limit_ms, &pg->quick, fault);
+    if (e != OK) {
+        free_parts(pg);
+        return e;
+    }
+    *out = pg;
+    return OK;
+}
+
+void sense_pg_free(struct sense_pg *pg)
+{
+    if (!pg)
+        return;
+    line_free(pg->quick);
+    line_free(pg->slow);
+    free_parts(pg);
+}
+
+void sense_pg_refresh_facts(struct sense_pg *pg)
+{
+    memset(pg->refused, 0, sizeof pg->refused);   /* what was refused may be granted by now */
+    pg->facts_due = true;
+    try_slow(pg);
+}
+
+void sense_pg_want_statements(struct sense_pg *pg) { pg->want_statements = true; }
+
+struct sense_pg_counts sense_pg_counts(const struct sense_pg *pg) { return pg->counts; }
