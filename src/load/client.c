@@ -72,6 +72,9 @@ static bool try_to_connect(struct load_client *c)
     struct fault      fault = { 0 };
     enum load_outcome o = load_session_open(&c->session, &fault);
     load_recorder_connected(&c->recorder, o == LOAD_DONE);
+    /* Spread over a fifth of the lifetime, so that the clients do not reconnect in one moment. */
+    int64_t lifetime_us = c->run->options->lifetime_us;
+    c->replace_us = lifetime_us ? now() + lifetime_us - rand_int(&c->rand, 0, lifetime_us / 5) : INT64_MAX;
     if (o == LOAD_BROKEN) {
         load_recorder_count(&c->recorder, LOAD_REFUSED);
         tell(c, &fault);
@@ -211,6 +214,8 @@ void *load_client_main(void *ctx)
     while (poll(fds, 2, -1) < 0 && errno == EINTR) {}
 
     while (goes_on(c)) {
+        if (c->session.conn && now() >= c->replace_us)
+            drop_connection(c);
         if (!c->session.conn)
             connect_again(c);
         else if (is_open_loop(c))

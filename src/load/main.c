@@ -10,7 +10,7 @@ static const struct load_command commands[] = {
     { "load", "Make the nine TPC-C tables and fill them, with COPY and several connections; keys, indexes and statistics come last.",
       " dsn warehouses threads seed foreign-keys force ", load_populate },
     { "run", "Run the five TPC-C transactions and report throughput and latency, as fast as the clients can (closed loop) or at a given rate (open loop).",
-      " dsn clients duration warmup rate queue think-time report-every json listen seed isolation warehouses timeout grace ", load_run },
+      " dsn clients duration warmup rate queue think-time report-every json listen seed isolation warehouses timeout lifetime grace ", load_run },
     { "check", "Check TPC-C's consistency conditions 1 to 4. Exit status 1 when one is violated.", " dsn output json ", load_check },
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -38,6 +38,7 @@ static const struct option options[] = {
     { "think-time",    NULL, MAYBE_REAL, AT(think),           0, 100,   "FACTOR", NULL, "closed loop: keying and thinking times of the specification, or that many times them" },
     { "isolation",     NULL, CHOICE,     AT(isolation),       0, 0,     "read-committed|repeatable-read|serializable", "read-committed", "transaction isolation" },
     { "timeout",       NULL, TIME,       AT(timeout_us),      0.1, 3600, "TIME", "60", "a round trip to the server that takes longer is an error and costs the connection" },
+    { "lifetime",      NULL, TIME,       AT(lifetime_us),     0, 31e6,  "TIME", "0",  "replace connections this old between transactions, as pools do (new connections see new planner settings); 0 keeps them" },
     { "grace",         NULL, TIME,       AT(grace_us),        0, 3600,  "TIME", "10", "how long transactions that are under way at the end may take" },
     { "report-every",  NULL, TIME,       AT(report_every_us), 0.1, 3600, "TIME", "1", "time between two lines" },
     { "listen",        NULL, TEXT,       AT(listen),          0, 0,     "ADDRESS:PORT", "", "answer GET /latency and GET /metrics there (loopback only; port 0 takes a free one and prints it)" },

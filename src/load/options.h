@@ -19,6 +19,7 @@ struct load_options {
     int64_t     clients;
     int64_t     duration_us;        /* 0: until a signal */
     int64_t     warmup_us, report_every_us, timeout_us, grace_us;
+    int64_t     lifetime_us;        /* of a connection; 0: as long as the run */
     double      rate;               /* 0: closed loop */
     double      think;              /* 0: none; 1: the specification's times */
     int64_t     queue;

@@ -95,15 +95,13 @@ static enum err inspect(struct load_run *run, struct fault *fault)
     return OK;
 }
 
-static enum err start_clients(struct load_run *run, struct fault *fault)
+static enum err start_clients(struct load_run *run, int *started, struct fault *fault)
 {
-    for (int i = 0; i < run->client_count; i++)
-        load_client_init(&run->clients[i], run, i);
-    for (int i = 0; i < run->client_count; i++)
-        if (pthread_create(&run->clients[i].thread, NULL, load_client_main, &run->clients[i]) != 0) {
-            run->client_count = i;
-            return fail(fault, ERR_LIMIT, "cannot start thread %d: %s", i + 1, strerror(errno));
-        }
+    for (*started = 0; *started < run->client_count; ++*started) {
+        int why = pthread_create(&run->clients[*started].thread, NULL, load_client_main, &run->clients[*started]);
+        if (why != 0)
+            return fail(fault, ERR_LIMIT, "cannot start thread %d: %s", *started + 1, strerror(why));
+    }
     for (int64_t until = now() + READY_WAIT_US; __atomic_load_n(&run->ready, __ATOMIC_ACQUIRE) < run->client_count && now() < until;)
         (void)usleep(1000);
     int connected = 0;
@@ -112,7 +110,7 @@ static enum err start_clients(struct load_run *run, struct fault *fault)
     if (connected > 0)
         return OK;
     pthread_mutex_lock(&run->news_lock);
-    enum err code = fail(fault, ERR_IO, "no client could connect: %s", run->news.text);
+    enum err code = fail(fault, ERR_IO, "no client could connect: %s", run->news_count ? run->news.text : "the server does not answer");
     pthread_mutex_unlock(&run->news_lock);
     return code;
 }
@@ -236,19 +234,21 @@ static int summarise(struct load_run *run, struct course *c)
 static int run_course(struct load_run *run, struct course *c, struct fault *fault, enum err *code)
 {
     struct load_endpoint *endpoint = NULL;
-    int                   status = 1;
+    int                   status = 1, started = 0;
     *code = load_endpoint_open(run->options->listen, run, &endpoint, fault);
     if (*code != OK)
         return 2;
     if (endpoint)
         fprintf(stderr, "listening on %s\n", load_endpoint_address(endpoint));
-    *code = start_clients(run, fault);
+    *code = start_clients(run, &started, fault);
     run->started_us = now();
     c->next_us = run->started_us + run->options->report_every_us;
     c->measure_us = run->started_us + run->options->warmup_us;
     c->end_us = run->options->duration_us ? c->measure_us + run->options->duration_us : INT64_MAX;
+    pthread_mutex_lock(&run->pace_lock);
     if (*code == OK && run->options->rate > 0)
         *code = load_pace_init(&run->pace, run->options->rate, (size_t)run->options->queue, run->seed, run->started_us, fault);
+    pthread_mutex_unlock(&run->pace_lock);
     if (*code == OK) {
         load_report_head(run, stdout);
         load_run_read(run, c->previous);
@@ -259,7 +259,7 @@ static int run_course(struct load_run *run, struct course *c, struct fault *faul
         raise_flag(&go, run->start_fd);
         keep_time(run, c);
     }
-    stop_clients(run, c, run->client_count);
+    stop_clients(run, c, started);
     if (*code == OK)
         status = summarise(run, c);
     load_endpoint_close(endpoint);
@@ -284,6 +284,8 @@ static enum err make_run(struct load_run *run, struct course *c, struct fault *f
     bool ok = run->clients && run->start_fd >= 0 && run->stop_fd >= 0 && run->give_up_fd >= 0;
     for (size_t i = 0; i < sizeof readings / sizeof readings[0]; i++)
         ok = (*readings[i] = calloc(1, sizeof **readings[i])) && ok;
+    for (int i = 0; ok && i < run->client_count; i++)
+        load_client_init(&run->clients[i], run, i);
     return ok ? OK : fail(fault, ERR_LIMIT, "no memory or descriptors for %" PRId64 " clients", o->clients);
 }
 

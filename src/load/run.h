@@ -50,6 +50,7 @@ struct load_client {
     struct load_deck      deck;
     struct load_session   session;
     int                   failures_in_row;
+    int64_t               replace_us;               /* mono; when the connection is old enough to be replaced */
     struct load_recorder  recorder;
 };
 

@@ -79,14 +79,15 @@ static enum load_outcome next_result(struct load_session *s, int64_t deadline_us
 
 static enum load_outcome outcome_of(struct load_session *s, const PGresult *failed, struct fault *fault)
 {
-    const char *state = PQresultErrorField(failed, PG_DIAG_SQLSTATE);
+    const char *state = PQresultErrorField(failed, PG_DIAG_SQLSTATE), *severity = PQresultErrorField(failed, PG_DIAG_SEVERITY_NONLOCALIZED);
     (void)load_fault_of(s->conn, failed, fault);
     if (PQstatus(s->conn) == CONNECTION_BAD || !state)
         return LOAD_BROKEN;
     if (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0)
         return LOAD_RETRY;
-    /* Class 57P: the server goes down and closes the connection behind this message. */
-    return strncmp(state, "57P", 3) == 0 ? LOAD_BROKEN : LOAD_FAILED;
+    /* Behind FATAL the server closes the connection; a server that became a standby (25006) must be left, to find the primary. */
+    bool leave = !severity || strcmp(severity, "ERROR") != 0 || strcmp(state, "25006") == 0;
+    return leave ? LOAD_BROKEN : LOAD_FAILED;
 }
 
 static void forget_results(struct load_session *s)
