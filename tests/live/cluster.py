@@ -7,6 +7,7 @@
 Started as root it runs as the user postgres, in a folder which that user can reach. Everything but the port, the socket
 folder and what `settings` says is as initdb leaves it, so that tests of knobs meet the defaults.
 """
+import atexit
 import ctypes
 import glob
 import os
@@ -72,6 +73,7 @@ ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 class Cluster:
     """host, port, user, database, dsn, folder, data, log, bin; start/stop/restart/kill, psql, connect."""
 
+    _open = set()      # what atexit closes when a fixture did not get that far
     _template = None   # one initdb for all clusters of a run; copying it is ten times faster
 
     def __init__(self, settings=None, start=True, initdb=()):
@@ -79,6 +81,7 @@ class Cluster:
         self.bin = pg_bin()
         self.owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         self.folder = self._make_folder("homeostat-pg-")
+        Cluster._open.add(self)
         self.data = os.path.join(self.folder, "data")
         self.log = os.path.join(self.folder, "server.log")
         try:
@@ -241,7 +244,14 @@ class Cluster:
             shutil.rmtree(cls._template, ignore_errors=True)
             cls._template = None
 
+    @classmethod
+    def close_all(cls):
+        for cluster in list(cls._open):
+            cluster.close()
+        cls.forget_template()
+
     def close(self):
+        Cluster._open.discard(self)
         try:
             if self.running():
                 self.stop("immediate")
@@ -254,3 +264,6 @@ class Cluster:
 
     def __exit__(self, *_):
         self.close()
+
+
+atexit.register(Cluster.close_all)

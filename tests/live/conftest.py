@@ -3,6 +3,7 @@
 Run with Debian's python: /usr/bin/python3 -m pytest tests/live. HOMEOSTAT_BUILD names the build folder (default: build/).
 """
 import os
+import signal
 import subprocess
 import sys
 
@@ -13,6 +14,14 @@ from cluster import Cluster  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("HOMEOSTAT_BUILD", os.path.join(ROOT, "build")))
+
+
+def _stop(number, frame):
+    raise KeyboardInterrupt(f"signal {number}")
+
+
+# A test run that is told to end puts its servers away first, as on Ctrl-C.
+signal.signal(signal.SIGTERM, _stop)
 
 
 @pytest.fixture(scope="session", autouse=True)
