@@ -44,8 +44,7 @@ void exchange_record(const struct exchange *x)
 {
     int64_t took_us = clock_mono_us(x->web->clock) - x->began_us;
     bool    writes = strcmp(x->method, "GET") != 0 && strcmp(x->method, "HEAD") != 0 && strcmp(x->method, "OPTIONS") != 0;
-    if (!x->streams)
-        meter_request(&x->web->meter, x->route ? (int)(x->route - web_routes) : -1, writes, x->status, took_us);
+    meter_request(&x->web->meter, x->route ? (int)(x->route - web_routes) : -1, writes, x->status, x->streams ? -1 : took_us);
     if (!writes)
         return;
     /* Who did what, and how it went: never what was in it. The route, not the path, when nobody knows the path. */

@@ -215,25 +215,40 @@ static enum MHD_Result answer_missing(struct exchange *x, const char *what)
     return answer_problem(x, PROBLEM_NOT_FOUND, &fault, NULL);
 }
 
-/* engine_live() tells everything at once: {"targets": [{"name": ...}, ...], ...}. */
+static enum MHD_Result answer_nothing_seen(struct exchange *x)
+{
+    struct fault fault;
+    (void)fail(&fault, ERR_BUSY, "nothing has been seen yet");
+    exchange_header(x, "Retry-After", "1");
+    return answer_problem(x, PROBLEM_BUSY, &fault, NULL);
+}
+
+/* engine_live() tells everything at once: {"targets": [{"name": ...}, ...], "engine": {...}}. It is shared: look, never touch. */
 enum MHD_Result look_targets(struct exchange *x)
 {
     json_t *live = engine_live(x->web->engine);
-    json_t *targets = json_incref(json_object_get(live, "targets"));
+    json_t *targets = json_incref(json_object_get(live, "targets")), *engine = json_incref(json_object_get(live, "engine"));
     json_decref(live);
-    return answer_data(x, 200, targets, NULL);
+    if (!targets) {
+        json_decref(engine);
+        return answer_nothing_seen(x);
+    }
+    return answer_data(x, 200, targets, engine ? json_pack("{s:o}", "engine", engine) : NULL);
 }
 
 enum MHD_Result look_target(struct exchange *x)
 {
     json_t *live = engine_live(x->web->engine), *found = NULL, *t;
+    bool    seen = json_object_get(live, "targets") != NULL;
     size_t  i;
     json_array_foreach(json_object_get(live, "targets"), i, t) {
         const char *name = json_string_value(json_object_get(t, "name"));
-        if (name && strcmp(name, x->id) == 0)
+        if (!found && name && strcmp(name, x->id) == 0)
             found = json_incref(t);
     }
     json_decref(live);
+    if (!seen)
+        return answer_nothing_seen(x);
     return found ? answer_data(x, 200, found, NULL) : answer_missing(x, "there is no such target");
 }
 

@@ -13,10 +13,12 @@ void meter_request(struct meter *m, int route, bool writes, int status, int64_t 
 {
     int class = status / 100, bucket = 0;
     atomic_fetch_add_explicit(&m->requests[route >= 0 && route < METER_ROUTES ? route : METER_ROUTES][class < METER_CLASSES ? class : 0], 1, memory_order_relaxed);
+    if (us < 0)
+        return;
     while (bucket < METER_BUCKETS && us > bound_us[bucket])
         bucket++;
     atomic_fetch_add_explicit(&m->took[writes][bucket], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&m->took_us[writes], us > 0 ? (uint64_t)us : 0, memory_order_relaxed);
+    atomic_fetch_add_explicit(&m->took_us[writes], (uint64_t)us, memory_order_relaxed);
 }
 
 static void family(struct text *out, const char *name, const char *type, const char *help)

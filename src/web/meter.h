@@ -19,7 +19,7 @@ struct meter {
     _Atomic int64_t  open_connections, waiting, subscribers;
 };
 
-/* route: index in web_routes, or -1. */
+/* route: index in web_routes, or -1. us: -1 when it says nothing (a stream). */
 void meter_request(struct meter *m, int route, bool writes, int status, int64_t us);
 /* Prometheus text 0.0.4. */
 void meter_write(struct meter *m, struct text *out);

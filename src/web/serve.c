@@ -157,7 +157,7 @@ static void look_at_headers(struct exchange *x)
         refuse(x, PROBLEM_TOO_LARGE, "a body may have at most 1 MiB", NULL);
     else if (x->route->type && header_accept(exchange_request_header(x, "Accept"), (const char *const[]){ x->route->type, "application/problem+json" },
                                              strcmp(x->route->type, "application/json") == 0 ? 2 : 1) < 0)
-        refuse(x, PROBLEM_NOT_ACCEPTABLE, x->route->type, NULL);
+        refuse(x, PROBLEM_NOT_ACCEPTABLE, "Accept leaves out the only format there is", x->route->type);
 }
 
 /* ---- the request as a whole ---- */

@@ -216,13 +216,13 @@ static void new_token(char token[TOKEN_SIZE])
     id_random_hex(token + 4, 32);
 }
 
-enum err tokens_open(struct tokens *t, const char *file, const char *folder, struct fault *fault)
+/* Where the file is and what stands in it; the token of this machine is made when it is not there. Locks are the caller's. */
+static enum err locate_and_read(struct tokens *t, const char *file, const char *folder, struct fault *fault)
 {
-    *t = (struct tokens){ .local = !file || !*file };
+    t->local = !file || !*file;
     int n = t->local ? snprintf(t->path, sizeof t->path, "%s/token", folder) : snprintf(t->path, sizeof t->path, "%s", file);
     if (n < 0 || (size_t)n >= sizeof t->path)
         return fail(fault, ERR_LIMIT, "the path of the tokens file is too long");
-
     enum err code = read_entries(t, &t->entry, &t->count, &t->seen, fault);
     if (code == ERR_MISSING && t->local) {
         char line[TOKEN_SIZE + 1];
@@ -235,48 +235,81 @@ enum err tokens_open(struct tokens *t, const char *file, const char *folder, str
     } else if (code == ERR_MISSING) {
         fail_hint(fault, "make one: homeostat token new --name you --role admin");
     }
-    if (code == OK && pthread_rwlock_init(&t->lock, NULL) != 0)
-        code = fail(fault, ERR_LIMIT, "no lock for the tokens");
+    return code;
+}
+
+enum err tokens_open(struct tokens *t, const char *file, const char *folder, struct fault *fault)
+{
+    *t = (struct tokens){ 0 };
+    (void)pthread_rwlock_init(&t->lock, NULL);
+    (void)pthread_mutex_init(&t->file, NULL);
+    enum err code = locate_and_read(t, file, folder, fault);
     if (code != OK)
-        free(t->entry);
+        tokens_done(t);
     return code;
 }
 
 void tokens_done(struct tokens *t)
 {
     free(t->entry);
+    t->entry = NULL;
+    t->count = 0;
+    (void)pthread_mutex_destroy(&t->file);
     (void)pthread_rwlock_destroy(&t->lock);
-    *t = (struct tokens){ 0 };
 }
 
-enum err tokens_refresh(struct tokens *t, bool *changed, struct fault *fault)
+static void put_in_force(struct tokens *t, struct token_entry *entry, size_t count)
 {
-    struct stat now;
-    if (changed)
-        *changed = false;
-    bool there = stat(t->path, &now) == 0;
-    if (there && now.st_ino == t->seen.st_ino && now.st_size == t->seen.st_size && now.st_mtim.tv_sec == t->seen.st_mtim.tv_sec &&
-        now.st_mtim.tv_nsec == t->seen.st_mtim.tv_nsec && now.st_mode == t->seen.st_mode)
-        return OK;
-    if (!there && t->seen.st_ino == 0)
-        return OK;   /* said so already */
-    struct token_entry *entry = NULL;
-    size_t              count = 0;
-    struct stat         st = { 0 };
-    enum err            code = read_entries(t, &entry, &count, &st, fault);
-    t->seen = there ? now : (struct stat){ 0 };   /* complain once about each version of the file */
-    if (code != OK)
-        return code;
-    t->seen = st;
     (void)pthread_rwlock_wrlock(&t->lock);
     struct token_entry *old = t->entry;
     t->entry = entry;
     t->count = count;
     (void)pthread_rwlock_unlock(&t->lock);
     free(old);
-    if (changed)
-        *changed = true;
-    return OK;
+}
+
+enum err tokens_move(struct tokens *t, const char *file, const char *folder, struct fault *fault)
+{
+    struct tokens there = { 0 };
+    (void)pthread_mutex_lock(&t->file);
+    enum err code = locate_and_read(&there, file, folder, fault);
+    if (code == OK) {
+        memcpy(t->path, there.path, sizeof t->path);
+        t->local = there.local;
+        t->seen = there.seen;
+        put_in_force(t, there.entry, there.count);
+    }
+    (void)pthread_mutex_unlock(&t->file);
+    return code;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size && a->st_mode == b->st_mode &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+enum err tokens_refresh(struct tokens *t, bool *changed, struct fault *fault)
+{
+    struct stat now;
+    enum err    code = OK;
+    *changed = false;
+    (void)pthread_mutex_lock(&t->file);
+    if (stat(t->path, &now) != 0)
+        now = (struct stat){ 0 };
+    if (!same_file(&now, &t->seen)) {
+        struct token_entry *entry = NULL;
+        size_t              count = 0;
+        t->seen = now;   /* each version of the file is complained about once */
+        code = read_entries(t, &entry, &count, &now, fault);
+        if (code == OK) {
+            t->seen = now;
+            put_in_force(t, entry, count);
+            *changed = true;
+        }
+    }
+    (void)pthread_mutex_unlock(&t->file);
+    return code;
 }
 
 size_t tokens_in_clear(struct tokens *t)

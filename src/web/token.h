@@ -37,7 +37,8 @@ struct token_entry {
 };
 
 struct tokens {
-    pthread_rwlock_t    lock;
+    pthread_rwlock_t    lock;         /* of entry and count */
+    pthread_mutex_t     file;         /* of path, local and seen: one reads the file at a time */
     char                path[512];
     bool                local;        /* path holds the token itself, not a table of digests */
     struct token_entry *entry;
@@ -49,8 +50,11 @@ struct tokens {
 MUST_CHECK enum err tokens_open(struct tokens *t, const char *file, const char *folder, struct fault *fault);
 void                tokens_done(struct tokens *t);
 
-/* Read the file again if it has changed. *changed may be NULL. On failure what was known stays in force. */
+/* Read the file again if it has changed. On failure what was known stays in force. */
 MUST_CHECK enum err tokens_refresh(struct tokens *t, bool *changed, struct fault *fault);
+
+/* From now on another file; the same arguments as tokens_open(). On failure everything stays as it was. */
+MUST_CHECK enum err tokens_move(struct tokens *t, const char *file, const char *folder, struct fault *fault);
 
 enum token_answer { TOKEN_GOOD, TOKEN_UNKNOWN, TOKEN_EXPIRED };
 /* Whose token is it? Takes the same time whichever entry it is, or none. digest (may be NULL) receives the token's digest. */

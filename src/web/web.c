@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "conf/daemon.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -21,6 +22,18 @@ struct web_options web_options_default(void)
         .header_timeout_us = 30 * US_PER_S, .idle_timeout_us = 60 * US_PER_S,
         .wait_default_us = 10 * US_PER_S, .wait_max_us = 60 * US_PER_S, .heartbeat_us = 15 * US_PER_S,
     };
+}
+
+struct web_options web_options_of(const struct daemon_conf *conf)
+{
+    struct web_options o = web_options_default();
+    o.host = conf->web->listen.host;
+    o.port = conf->web->listen.port;
+    o.folder = conf->store->folder;
+    o.tokens_file = conf->web->tokens.path;
+    o.certificate_file = conf->web->tls_certificate;
+    o.key_file = conf->web->tls_key.path;
+    return o;
 }
 
 static const char *or_empty(const char *s) { return s ? s : ""; }
@@ -225,7 +238,7 @@ static enum err start_daemon(struct web *w, struct fault *fault)
     return OK;
 }
 
-static void web_free(struct web *w)
+static void web_free(struct web *w, bool has_tokens)
 {
     while (w->readers > 0)
         store_reader_close(w->reader[--w->readers]);
@@ -234,7 +247,8 @@ static void web_free(struct web *w)
         explicit_bzero(w->key, strlen(w->key));
     free(w->key);
     free(w->certificate);
-    tokens_done(&w->tokens);
+    if (has_tokens)
+        tokens_done(&w->tokens);
     throttle_done(&w->throttle);
     (void)pthread_cond_destroy(&w->nudge);
     (void)pthread_mutex_destroy(&w->lock);
@@ -261,15 +275,15 @@ enum err web_start(const struct web_options *o, struct engine *e, const struct w
     (void)pthread_condattr_destroy(&monotonic);
     throttle_init(&w->throttle);
 
-    bool has_tokens = false;
     if (!text_copy(w->host, sizeof w->host, o->host) || !text_copy(w->folder, sizeof w->folder, or_empty(o->folder)))
         code = fail(fault, ERR_LIMIT, "the path of the store is too long");
-    if (code == OK) {
-        code = tokens_open(&w->tokens, o->tokens_file, w->folder, fault);
-        has_tokens = code == OK;
-    }
     if (code == OK)
-        code = openapi_open(w, fault);
+        code = tokens_open(&w->tokens, o->tokens_file, w->folder, fault);
+    if (code != OK) {
+        web_free(w, false);
+        return code;
+    }
+    code = openapi_open(w, fault);
     if (code == OK)
         code = read_tls(w, fault);
     if (code == OK) {
@@ -285,10 +299,7 @@ enum err web_start(const struct web_options *o, struct engine *e, const struct w
         }
     }
     if (code != OK) {
-        if (!has_tokens)
-            (void)pthread_rwlock_init(&w->tokens.lock, NULL);
-        w->tokens.entry = has_tokens ? w->tokens.entry : NULL;
-        web_free(w);
+        web_free(w, true);
         return code;
     }
     log_info("the web listens", F("address", w->host), F("port", w->port), F("tls", w->tls), F("tokens", (int64_t)w->tokens.count));
@@ -299,6 +310,14 @@ enum err web_start(const struct web_options *o, struct engine *e, const struct w
 }
 
 int web_port(const struct web *w) { return w->port; }
+
+enum err web_reload(struct web *w, const struct web_options *o, struct fault *fault)
+{
+    enum err code = tokens_move(&w->tokens, o->tokens_file, w->folder, fault);
+    if (code == OK)
+        warn_of_clear_tokens(w);
+    return code;
+}
 
 /* ---- stop ---- */
 
@@ -342,5 +361,5 @@ void web_stop(struct web *w)
     if (listening != MHD_INVALID_SOCKET)
         (void)close(listening);
     stream_done(&w->stream);
-    web_free(w);
+    web_free(w, true);
 }

@@ -45,6 +45,10 @@ struct web_options {
 };
 struct web_options web_options_default(void);
 
+struct daemon_conf;
+/* The defaults with what the configuration says; points into it. */
+struct web_options web_options_of(const struct daemon_conf *conf);
+
 /* What neither the store nor the engine tells. Called from web's threads; NULL: not available, answered as such. Caller decrefs. */
 struct web_sources {
     json_t *(*rules)(void *ctx);         /* the rule table of cases */
@@ -59,6 +63,8 @@ struct engine;
 MUST_CHECK enum err web_check(const struct web_options *o, struct fault *fault);
 MUST_CHECK enum err web_start(const struct web_options *o, struct engine *e, const struct web_sources *s, struct web **w, struct fault *fault);
 int                 web_port(const struct web *w);
+/* After a reload of the configuration: another tokens file. The rest of the options waits for a restart. */
+MUST_CHECK enum err web_reload(struct web *w, const struct web_options *o, struct fault *fault);
 
 /* Ends streams, answers who waits with 503 after a moment, closes. Call it before the engine goes. NULL is fine. */
 void                web_stop(struct web *w);

@@ -1,6 +1,7 @@
 /* docs/openapi.yaml and the table of routes say the same, in both directions. */
 #include "web_fixture.h"
 
+#include "model/problem.h"
 #include "web/route.h"
 
 #include <ctype.h>
@@ -120,6 +121,18 @@ static void check_references(const json_t *j)
 
 static void every_reference_leads_somewhere(void **state) { check_references(document); }
 
+static void every_type_of_problem_is_described(void **state)
+{
+    json_t *schemas = json_object_get(json_object_get(document, "components"), "schemas");
+    json_t *types = json_object_get(json_object_get(json_object_get(json_object_get(schemas, "Problem"), "properties"), "type"), "enum");
+    assert_int_equal(json_array_size(types), PROBLEM_COUNT);
+    for (int p = 0; p < PROBLEM_COUNT; p++) {
+        const char *type = json_string_value(json_array_get(types, (size_t)p));
+        assert_non_null(type);
+        assert_string_equal(strrchr(type, ':') + 1, problem_suffix((enum problem)p));
+    }
+}
+
 static void the_yaml_is_the_same_document(void **state)
 {
     struct answer a = ask(NULL, "GET", "/openapi.yaml", NULL, NULL, 200);
@@ -135,6 +148,7 @@ int main(void)
         cmocka_unit_test(everything_described_is_a_route),
         cmocka_unit_test(roles_keys_and_types_are_described_as_they_are),
         cmocka_unit_test(every_reference_leads_somewhere),
+        cmocka_unit_test(every_type_of_problem_is_described),
         cmocka_unit_test(the_yaml_is_the_same_document),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -136,6 +136,23 @@ static void the_token_of_this_machine_is_for_its_owner_alone(void **state)
     assert_int_equal(tokens_open(&t, NULL, fx.folder, &fault), ERR_DENIED);
 }
 
+static void another_file_is_taken_up_whole_or_not_at_all(void **state)
+{
+    struct tokens    t;
+    struct fault     fault = { 0 };
+    struct principal who;
+    char             other[128], token[WEB_TOKEN_SIZE];
+    (void)snprintf(other, sizeof other, "%s/other", fx.folder);
+    assert_ok(tokens_open(&t, fx.tokens_file, fx.folder, &fault), &fault);
+    assert_int_equal(tokens_move(&t, other, fx.folder, &fault), ERR_MISSING);
+    assert_int_equal(tokens_find(&t, fx.viewer, 1, &who, NULL), TOKEN_GOOD);
+    assert_ok(web_token_new(other, "zoe", ROLE_VIEWER, 0, token, &fault), &fault);
+    assert_ok(tokens_move(&t, other, fx.folder, &fault), &fault);
+    assert_int_equal(tokens_find(&t, fx.viewer, 1, &who, NULL), TOKEN_UNKNOWN);
+    assert_int_equal(tokens_find(&t, token, 1, &who, NULL), TOKEN_GOOD);
+    tokens_done(&t);
+}
+
 static void names_and_roles_are_checked_before_a_token_is_made(void **state)
 {
     char         token[WEB_TOKEN_SIZE];
@@ -191,6 +208,7 @@ int main(void)
         TEST(a_file_that_others_may_write_is_refused),
         TEST(a_missing_file_is_an_error_when_it_was_named),
         TEST(the_token_of_this_machine_is_for_its_owner_alone),
+        TEST(another_file_is_taken_up_whole_or_not_at_all),
         TEST(names_and_roles_are_checked_before_a_token_is_made),
         TEST(beyond_this_machine_it_listens_only_with_tls_and_tokens),
         TEST(failures_are_counted_for_each_address),
