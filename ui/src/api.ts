@@ -1,0 +1,168 @@
+// The single door to the engine: addresses, headers, refusals. How an answer
+// becomes one of the nouns of model.ts is told in read.ts; nobody else knows
+// anything of the wire.
+
+import type { Known } from "./format";
+import type { Case, CaseFile, Health, News, Outcome, Series, Stop, Target, Whoami } from "./model";
+import { isStop, readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, rowsOf } from "./read";
+import { flag, Json, list, maybe, num, pick, record, str, time } from "./wire";
+
+/** A refusal that can be shown as it is: RFC 9457, or the lack of any answer. */
+export class Problem extends Error {
+  constructor(readonly status: number, readonly title: string, readonly detail: string | null, readonly hint: string | null) {
+    super(detail ? `${title}: ${detail}` : title);
+  }
+}
+
+// ---- the token: from the fragment or the form, kept for this tab only ----
+
+const TOKEN_KEY = "homeostat.token";
+
+/** Takes #token=... out of the address bar before anything else can see it. */
+export function tokenFromFragment(): void {
+  const m = /^#(.*&)?token=([^&]*)(.*)$/.exec(location.hash);
+  if (!m) return;
+  setToken(decodeURIComponent(m[2] ?? ""));
+  const rest = `${m[1] ?? ""}${(m[3] ?? "").replace(/^&/, "")}`.replace(/&$/, "");
+  history.replaceState(null, "", location.pathname + location.search + (rest ? `#${rest}` : ""));
+}
+
+export function setToken(token: string | null): void {
+  if (token) sessionStorage.setItem(TOKEN_KEY, token.trim());
+  else sessionStorage.removeItem(TOKEN_KEY);
+}
+
+export const hasToken = () => sessionStorage.getItem(TOKEN_KEY) !== null;
+
+export function authorization(): { [name: string]: string } {
+  const token = sessionStorage.getItem(TOKEN_KEY);
+  return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
+/** Tells requests apart, also on an origin without crypto.randomUUID (plain HTTP on another host). */
+export function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+// ---- one request ----
+
+interface Ask { method?: string; body?: unknown; key?: string; version?: Known; query?: { [name: string]: string | number | null | undefined } }
+
+async function ask(path: string, a: Ask = {}): Promise<Json> {
+  const query = Object.entries(a.query ?? {}).filter(([, v]) => v !== null && v !== undefined && v !== "").map(([k, v]) => `${k}=${encodeURIComponent(String(v))}`).join("&");
+  const headers: { [name: string]: string } = { Accept: "application/json, application/problem+json", ...authorization() };
+  if (a.body !== undefined) headers["Content-Type"] = "application/json";
+  if (a.key) headers["Idempotency-Key"] = `"${a.key}"`;
+  if (a.version !== null && a.version !== undefined) headers["If-Match"] = `"v${a.version}"`;
+  let answer: Response;
+  try {
+    answer = await fetch(path + (query ? `?${query}` : ""), { method: a.method ?? "GET", headers, body: a.body === undefined ? null : JSON.stringify(a.body), cache: "no-store", credentials: "same-origin" });
+  } catch {
+    throw new Problem(0, "No answer", "The server cannot be reached.", a.method ? "It is not known whether the request arrived. Sending it again is safe: it carries the same key." : "Is the engine running?");
+  }
+  const text = await answer.text();
+  let body: unknown = null;
+  try { body = text ? JSON.parse(text) : null; } catch { /* told below by the status */ }
+  if (!answer.ok) {
+    const p = record(body);
+    throw new Problem(answer.status, str(p["title"]) ?? `The server answered ${answer.status}`, str(p["detail"]), str(p["hint"]));
+  }
+  if (body === null && text) throw new Problem(answer.status, "The answer cannot be read", "It is not JSON.", "Is this address really an engine?");
+  return record(body);
+}
+
+const id = encodeURIComponent;
+
+// ---- asking ----
+
+export async function targets(): Promise<{ targets: Target[]; stops: Stop[] | null; degraded: string[] }> {
+  const o = await ask("/target"), data = pick(o, "data");
+  const rows = Array.isArray(data) ? data : list(pick(record(data), "targets", "target"));
+  const around = { ...o, ...(maybe(data) ?? {}) };
+  const stops = pick(around, "stops", "stop");
+  return {
+    targets: rows.map(readTarget),
+    stops: Array.isArray(stops) ? stops.map(readStop).filter(isStop) : maybe(stops) ? [readStop(stops)].filter(isStop) : null,
+    degraded: list(pick(around, "degraded")).map((d) => str(d) ?? str(pick(record(d), "text", "why", "detail", "name")) ?? "degraded, for an unknown reason"),
+  };
+}
+
+export async function series(target: string, metrics: string[], since: number): Promise<Series> {
+  const o = record((await ask(`/target/${id(target)}/series`, { query: { metrics: metrics.join(","), since: new Date(since).toISOString() } }))["data"]);
+  const at = list(o["time"]).map(time), keep = at.map((t) => t !== null), v: { [m: string]: Known[] } = {};
+  for (const m of Object.keys(o)) if (m !== "time" && Array.isArray(o[m])) v[m] = (o[m] as unknown[]).filter((_, i) => keep[i]).map(num);
+  return { time: at.filter((t): t is number => t !== null), v };
+}
+
+export async function outcomes(target: string): Promise<Outcome[]> {
+  return rowsOf(await ask(`/target/${id(target)}/outcomes`), "outcomes").map(readOutcome);
+}
+
+export async function cases(filter: { state?: string; target?: string; limit?: number; cursor?: string | null }): Promise<{ cases: Case[]; next: string | null }> {
+  const o = await ask("/case", { query: filter });
+  return { cases: rowsOf(o, "cases").map(readCase), next: str(pick({ ...record(o["data"]), ...o }, "next_cursor")) };
+}
+
+export async function caseFile(caseId: string): Promise<CaseFile> {
+  const file = record((await ask(`/case/${id(caseId)}/file`))["data"]);
+  const rows = Array.isArray(file["timeline"]) ? file["timeline"] : rowsOf(await ask(`/case/${id(caseId)}/timeline`), "timeline");
+  return readFile(file, rows.map(readTimelineRow));
+}
+
+/** One metric minute by minute, for times that the seconds do not reach back to. */
+export async function minutes(target: string, metric: string, from: number, to: number): Promise<{ time: number[]; avg: Known[] }> {
+  const o = record((await ask(`/target/${id(target)}/metric`, { query: { name: metric, from: new Date(from).toISOString(), to: new Date(to).toISOString() } }))["data"]);
+  const at = list(o["bucket"]).map(time), avg = list(o["avg"]).map(num);
+  return { time: at.filter((t): t is number => t !== null), avg: at.map((_, i) => avg[i] ?? null).filter((_, i) => at[i] !== null) };
+}
+
+/** null: this engine does not say. */
+export async function whoami(): Promise<Whoami | null> {
+  try {
+    const o = record((await ask("/whoami"))["data"]);
+    return { name: str(o["name"]), roles: Array.isArray(o["roles"]) ? list(o["roles"]).map((r) => str(r) ?? "") : null };
+  } catch (e) {
+    if (e instanceof Problem && e.status !== 401) return null;
+    throw e;
+  }
+}
+
+/** Without a token; the answer of a degraded engine is 503 and tells as much as the one of a healthy engine. */
+export async function health(): Promise<Health> {
+  const answer = await fetch("/readyz?verbose", { headers: { Accept: "application/json" }, cache: "no-store" });
+  const body: unknown = await answer.json().catch(() => null);
+  const o = { ...record(body), ...record(record(body)["data"]) }, checks = o["checks"];
+  const rows: [string, unknown][] = Array.isArray(checks) ? checks.map((c) => [str(pick(record(c), "name", "check")) ?? "?", c]) : Object.entries(record(checks));
+  return {
+    ok: flag(o["ok"]) ?? (body === null ? null : answer.ok),
+    checks: rows.map(([name, c]) => {
+      const word = str(c) ?? str(pick(record(c), "status", "state"));
+      return { name, ok: flag(c) ?? flag(record(c)["ok"]) ?? (word ? /^(ok|ready|pass)/i.test(word) : null), text: str(pick(record(c), "text", "detail", "why", "reason")) ?? (flag(c) === null ? word : null) };
+    }),
+  };
+}
+
+export async function stops(): Promise<Stop[] | null> {
+  try {
+    const data = (await ask("/stop"))["data"];
+    return (Array.isArray(data) ? data : Array.isArray(record(data)["stops"]) ? list(record(data)["stops"]) : maybe(data) ? [data] : []).map(readStop).filter(isStop);
+  } catch (e) {
+    if (e instanceof Problem && (e.status === 404 || e.status === 405)) return null;   // this engine tells it with the targets
+    throw e;
+  }
+}
+
+// ---- changing: each carries an Idempotency-Key, so that sending it twice does it once ----
+
+export const decide = (c: { id: string; version: Known }, what: "approve" | "reject", reason: string, key: string) =>
+  ask(`/case/${id(c.id)}/${what}`, { method: "POST", body: { reason }, key, version: c.version });
+export const comment = (caseId: string, text: string, key: string) => ask(`/case/${id(caseId)}/comment`, { method: "POST", body: { text }, key });
+export const stop = (why: string, expiresS: number, target: string | null, key: string) =>
+  ask("/stop", { method: "POST", body: target ? { why, expires_s: expiresS, target } : { why, expires_s: expiresS }, key });
+export const goOn = (target: string | null, key: string) =>
+  ask("/stop", { method: "DELETE", key, ...(target ? { body: { target } } : {}) });
+
+/** null: not for us, or not to be understood. */
+export function readNews(topic: string, data: string): News | null {
+  try { return readMoment(topic, record(JSON.parse(data))); } catch { return null; }
+}

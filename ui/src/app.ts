@@ -1,0 +1,333 @@
+// What the dashboard knows, and how it comes to know it: one object, changed
+// here only, drawn by the pages. Live samples flow in from the event feed; after
+// each (re)connection the gap is filled from the series, and what cases have
+// become is asked for again, so that nothing rests on having seen every event.
+
+import * as api from "./api";
+import { Problem } from "./api";
+import { Feed } from "./feed";
+import type { Known } from "./format";
+import { DRAWN, SERIES } from "./metrics";
+import type { ArmSpan, Case, CaseFile, Health, Mark, MarkKind, Outcome, Series, Stop, Target, TimelineRow, Whoami } from "./model";
+import { readRoute, Route } from "./route";
+
+export const RANGES: [number, string][] = [[300, "5 min"], [900, "15 min"], [3600, "1 h"], [21600, "6 h"]];
+export const SECONDS_MAX = 21600 + 600;                       // kept per target; older seconds are dropped
+const TARGETS_EVERY_MS = 15_000, CASES_SHOWN = 50, CASES_MAX = 500, MARKED_CASES_MAX = 25, ARMS_MAX = 400;
+
+export interface App {
+  door: "open" | "closed" | "unknown";                       // closed: a token is needed
+  doorProblem: Problem | null;
+  link: { state: "connecting" | "live" | "lost"; since: number; why: string | null; retryAt: number | null };
+  targets: Target[]; targetsKnown: boolean; problem: Problem | null;
+  who: Whoami | null;
+  stops: Stop[]; degraded: string[]; health: Health | null;
+  coarse: Map<string, number>;                               // before this moment there is a value a minute, ms
+  series: Map<string, Series>; arms: Map<string, ArmSpan[]>; marks: Map<string, Mark[]>; outcomes: Map<string, Outcome[]>;
+  recent: Case[] | null;                                     // the newest ones in any state
+  cases: Case[] | null; next: string | null; caseFilter: string;
+  file: { id: string; data: CaseFile | null; problem: Problem | null } | null;
+  range: number;                                             // seconds shown by the charts
+  logLatency: boolean;
+  convergeBy: "trial" | "time";
+  knobFilter: string; knobChanged: boolean;
+  route: Route;
+  now: number;
+}
+
+export const app: App = {
+  door: "unknown", doorProblem: null, link: { state: "connecting", since: Date.now(), why: null, retryAt: null },
+  targets: [], targetsKnown: false, problem: null, who: null, stops: [], degraded: [], health: null,
+  coarse: new Map(), series: new Map(), arms: new Map(), marks: new Map(), outcomes: new Map(),
+  recent: null, cases: null, next: null, caseFilter: "", file: null, range: 900, logLatency: false, convergeBy: "trial", knobFilter: "", knobChanged: false,
+  route: readRoute(""), now: Date.now(),
+};
+
+let draw = () => {};
+let asked = false;
+export const onChange = (f: () => void) => { draw = f; };
+
+/** Something is different: draws once, however often it is called until then. */
+export function changed(): void {
+  if (asked) return;
+  asked = true;
+  const go = () => { asked = false; app.now = Date.now(); draw(); };
+  if (document.hidden) setTimeout(go, 1000); else requestAnimationFrame(go);
+}
+
+let say = (_text: string) => {};
+export const onSay = (f: (text: string) => void) => { say = f; };
+export const announce = (text: string) => say(text);
+
+/** Unknown roles are not held against anybody: the engine decides anyway. */
+export const may = (role: string): boolean => !app.who?.roles || app.who.roles.includes(role) || app.who.roles.includes("admin");
+
+export const targetNamed = (name: string | null): Target | null => app.targets.find((t) => t.name === name) ?? (name === null ? app.targets[0] ?? null : null);
+
+// ---- asking ----
+
+function asProblem(e: unknown): Problem {
+  return e instanceof Problem ? e : new Problem(0, "The dashboard stumbled", e instanceof Error ? e.message : String(e), null);
+}
+
+/** Runs f; a refusal for want of a token closes the door, any other is given to failed(). */
+async function attempt(f: () => Promise<void>, failed: (p: Problem) => void = (p) => { app.problem = p; }): Promise<void> {
+  try {
+    await f();
+  } catch (e) {
+    const p = asProblem(e);
+    if (p.status === 401) closeDoor(p); else failed(p);
+  }
+  changed();
+}
+
+const feed = new Feed("/events", api.authorization, {
+  open() {
+    const was = app.link.state;
+    app.link = { state: "live", since: Date.now(), why: null, retryAt: null };
+    if (was === "lost") announce("Connection is back.");
+    void catchUp();
+    changed();
+  },
+  event(e) { news(api.readNews(e.type, e.data)); },
+  lost(why, retryAt) {
+    if (app.link.state !== "lost") { app.link = { state: "lost", since: Date.now(), why, retryAt }; announce("Connection lost. Trying again."); }
+    else app.link = { ...app.link, why, retryAt };
+    changed();
+  },
+  refused(status) {
+    if (status === 401) closeDoor(null);
+    else { app.link = { state: "lost", since: Date.now(), why: "this token may not follow events", retryAt: null }; changed(); }
+  },
+});
+
+export function closeDoor(p: Problem | null): void {
+  feed.stop();
+  app.door = "closed";
+  app.doorProblem = api.hasToken() ? p ?? new Problem(401, "The token was not accepted", null, "It may have expired, or it belongs to another engine.") : null;
+  api.setToken(null);
+  changed();
+}
+
+/** At the start, and when a token was entered. */
+export async function enter(): Promise<void> {
+  app.doorProblem = null;
+  await loadTargets();
+  if (app.door === "closed") return;
+  if (app.problem === null) app.door = "open";
+  await attempt(async () => { app.who = await api.whoami(); }, () => {});
+  feed.start();
+  changed();
+}
+
+export function leave(): void {
+  api.setToken(null);
+  location.reload();
+}
+
+export const retryNow = () => feed.start();
+
+export async function loadTargets(): Promise<void> {
+  await attempt(async () => {
+    const { targets, stops, degraded } = await api.targets();
+    app.targets = targets;
+    app.targetsKnown = true;
+    app.degraded = degraded;
+    app.problem = null;
+    app.door = "open";
+    const all = stops ?? (await api.stops());
+    app.stops = [...(all ?? []), ...targets.flatMap((t) => (t.stop && !(all ?? []).some((s) => s.target === t.name) ? [{ ...t.stop, target: t.name }] : []))];
+    for (const t of targets) noteTrial(t);
+  });
+  app.health = await api.health().catch(() => null);
+  changed();
+}
+
+async function catchUp(): Promise<void> {
+  await Promise.all([loadTargets(), loadCases(), ...(app.file ? [loadFile(app.file.id)] : [])]);
+  await Promise.all(app.targets.map((t) => Promise.all([loadSeries(t.name), loadOutcomes(t.name)])));
+  await loadMarks();
+}
+
+/** How far back the seconds of a target were asked for, ms. */
+const reaches = new Map<string, number>();
+
+async function loadSeries(name: string): Promise<void> {
+  await attempt(async () => {
+    const from = Date.now() - app.range * 1000, have = app.series.get(name), last = have?.time[have.time.length - 1];
+    const whole = (reaches.get(name) ?? Infinity) > from + 5000;
+    let got = await api.series(name, SERIES, whole || last === undefined ? from : last);
+    if (whole) got = await withMinutes(name, from, got);
+    const live = app.series.get(name);
+    if (whole) reaches.set(name, from);
+    app.series.set(name, whole ? join(got, live ?? { time: [], v: {} }) : join(live, got));
+  }, () => { /* the chart says that there is nothing to show */ });
+}
+
+/** Seconds reach back some minutes; what was before comes minute by minute, for the lines of the charts. */
+async function withMinutes(name: string, from: number, seconds: Series): Promise<Series> {
+  const until = seconds.time[0] ?? Date.now();
+  app.coarse.set(name, 0);
+  if (until - from < 120_000) return seconds;
+  const cols = await Promise.all(DRAWN.map((m) => api.minutes(name, m, from, until).catch(() => ({ time: [], avg: [] }))));
+  const time = [...new Set(cols.flatMap((c) => c.time))].filter((t) => t < until).sort((a, b) => a - b), v: Series["v"] = {};
+  if (!time.length) return seconds;
+  app.coarse.set(name, until);
+  for (const m of Object.keys(seconds.v).concat(DRAWN)) v[m] = time.map(() => null);
+  cols.forEach((c, i) => { const at = new Map(c.time.map((t, k) => [t, c.avg[k] ?? null] as const)); v[DRAWN[i] as string] = time.map((t) => at.get(t) ?? null); });
+  return join({ time, v }, seconds);
+}
+
+export function setRange(seconds: number): void {
+  app.range = seconds;
+  changed();
+  void Promise.all([...app.targets.map((t) => loadSeries(t.name)), loadMarks()]);
+}
+
+export const loadOutcomes = (name: string) => attempt(async () => { app.outcomes.set(name, await api.outcomes(name)); }, () => {});
+
+export async function loadCases(more = false): Promise<void> {
+  await attempt(async () => {
+    // A refresh asks for as many as are shown, so that nothing below "older ones" disappears.
+    const limit = more ? CASES_SHOWN : Math.min(CASES_MAX, Math.max(CASES_SHOWN, app.cases?.length ?? 0)), filter = app.caseFilter;
+    const got = await api.cases({ state: filter, limit, cursor: more ? app.next : null });
+    if (filter !== app.caseFilter) return;
+    app.cases = more ? [...(app.cases ?? []), ...got.cases] : got.cases;
+    app.next = got.next;
+    app.recent = filter === "" ? app.cases : (await api.cases({ limit: CASES_SHOWN })).cases;
+  });
+}
+
+export async function loadFile(id: string): Promise<void> {
+  if (app.file?.id !== id) app.file = { id, data: null, problem: null };
+  await attempt(async () => {
+    const data = await api.caseFile(id);
+    if (app.file?.id === id) app.file = { id, data, problem: null };
+  }, (p) => { if (app.file?.id === id) app.file = { ...app.file, problem: p }; });
+}
+
+// ---- time and change ----
+
+/** Appends what is newer; a second that is there already is not taken twice. */
+export function join(have: Series | undefined, got: Series): Series {
+  if (!have || have.time.length === 0) return got;
+  const last = have.time[have.time.length - 1] as number;
+  const start = got.time.findIndex((t) => t > last + 200);
+  if (start < 0) return have;
+  const time = have.time.concat(got.time.slice(start)), v: Series["v"] = {}, drop = Math.max(0, time.length - SECONDS_MAX);
+  for (const m of new Set([...Object.keys(have.v), ...Object.keys(got.v)])) {
+    const blank = (n: number): Known[] => new Array<Known>(n).fill(null);
+    v[m] = (have.v[m] ?? blank(have.time.length)).concat((got.v[m] ?? blank(got.time.length)).slice(start)).slice(drop);
+  }
+  return { time: time.slice(drop), v };
+}
+
+function noteSample(target: string, time: number, v: { [m: string]: Known }): void {
+  const t = app.targets.find((x) => x.name === target);
+  if (t) {
+    t.v = { ...t.v, ...v };
+    for (const m of Object.keys(t.v)) if (!(m in v)) t.v[m] = null;   // not in this reading: not known now
+    t.sampleTime = time;
+    if (v["up"] !== undefined && v["up"] !== null) t.up = v["up"] > 0;
+  }
+  const s = app.series.get(target) ?? { time: [], v: {} };
+  if (s.time.length && time <= (s.time[s.time.length - 1] as number)) return;
+  s.time.push(time);
+  const n = s.time.length;
+  for (const m of new Set([...Object.keys(s.v), ...SERIES.filter((m) => m in v)])) {
+    const col = s.v[m] ?? (s.v[m] = new Array<Known>(n - 1).fill(null));
+    col.push(v[m] ?? null);
+  }
+  if (n > SECONDS_MAX) { s.time.shift(); for (const m of Object.keys(s.v)) s.v[m]?.shift(); }
+  app.series.set(target, s);
+}
+
+function noteArm(target: string, arm: "incumbent" | "candidate" | null, time: number): void {
+  const spans = app.arms.get(target) ?? [], last = spans[spans.length - 1];
+  if (last && last.to === null) {
+    if (last.arm === arm) return;
+    last.to = time;
+  }
+  if (arm) spans.push({ arm, from: time, to: null });
+  app.arms.set(target, spans.slice(-ARMS_MAX));
+}
+
+/** Told afterwards by the case's own records, which know better than what we happened to see. */
+function addArms(target: string, told: ArmSpan[]): void {
+  const first = told[0], last = told[told.length - 1];
+  if (!first || !last) return;
+  const others = (app.arms.get(target) ?? []).filter((a) => (a.to !== null && a.to <= first.from) || (last.to !== null && a.from >= last.to));
+  app.arms.set(target, [...others, ...told].sort((a, b) => a.from - b.from).slice(-ARMS_MAX));
+}
+
+/** What the engine tells of the running trial goes before what we saw ourselves. */
+function noteTrial(t: Target): void {
+  if (!t.tuning?.caseId) return;
+  addArms(t.name, t.tuning.arms);
+  if (t.tuning.arm) noteArm(t.name, t.tuning.arm, t.sampleTime ?? Date.now());
+}
+
+function addMark(target: string, m: Mark): void {
+  const marks = app.marks.get(target) ?? [];
+  if (!marks.some((o) => o.caseId === m.caseId && o.kind === m.kind && Math.abs(o.time - m.time) < 1500)) app.marks.set(target, [...marks, m].sort((a, b) => a.time - b.time));
+}
+
+/** What a step of a case's life is on the time axis; null: nothing that the target would notice. */
+export function markKind(row: { event: string | null; from: string | null; to: string | null }): MarkKind | null {
+  switch (row.event) {
+    case "start_analysis": return "opened";
+    case "exec_done": return "applied";
+    case "verify_pass": return "kept";
+    case "outcome_unknown": return "unknown";
+    case "verify_failed": case "exec_failed": return "undone";
+    default: return null;
+  }
+}
+
+function marksOf(c: Case, rows: TimelineRow[]): Mark[] {
+  return rows.flatMap((r) => { const kind = markKind(r); return kind && r.time !== null ? [{ time: r.time, kind, title: c.title, caseId: c.id }] : []; });
+}
+
+/** Cases that fall into the charts; each timeline is asked for once while the case moves and not after. */
+const marked = new Map<string, Known>();
+async function loadMarks(): Promise<void> {
+  const since = Date.now() - app.range * 1000;
+  const due = (app.recent ?? []).filter((c) => c.target && (c.updated ?? 0) > since && marked.get(c.id) !== c.version).slice(0, MARKED_CASES_MAX);
+  await Promise.all(due.map((c) => attempt(async () => {
+    const story = await api.caseFile(c.id);
+    for (const m of marksOf(c, story.timeline)) addMark(c.target as string, m);
+    addArms(c.target as string, story.arms);
+    marked.set(c.id, c.version);
+  }, () => {})));
+}
+
+const WORTH_SAYING: { [to: string]: string } = { WAIT_GATE: "waits at the gate", EXECUTING: "is being executed", VERIFYING: "is being verified", PARKED: "is parked", CLOSED: "is closed" };
+let refresh = 0;
+
+function news(n: ReturnType<typeof api.readNews>): void {
+  if (!n) return;
+  if (n.kind === "sample") noteSample(n.target, n.time, n.v);
+  else if (n.kind === "trial") {
+    const t = app.targets.find((x) => x.name === n.target);
+    if (t) t.tuning = { arms: [], title: null, state: null, step: null, steps: null, next: null, ...t.tuning, caseId: n.caseId ?? t.tuning?.caseId ?? null, arm: n.arm, progress: n.progress };
+    noteArm(n.target, n.arm, n.time);
+  } else {
+    if (n.kind === "transition") {
+      const c = app.recent?.find((x) => x.id === n.caseId), target = n.target ?? c?.target ?? null, kind = markKind(n);
+      if (target && kind) addMark(target, { time: n.time, kind, title: c?.title ?? "", caseId: n.caseId });
+      if (target && n.to !== "VERIFYING") noteArm(target, null, n.time);
+      if (n.to && WORTH_SAYING[n.to]) announce(`${c?.title ?? "A case"} ${WORTH_SAYING[n.to]}${n.reason ? `: ${n.reason}` : ""}.`);
+    }
+    // Several events come at once; what they led to is asked for once.
+    clearTimeout(refresh);
+    refresh = window.setTimeout(() => void Promise.all([loadTargets(), loadCases(), ...(app.file && (n.caseId === null || app.file.id === n.caseId) ? [loadFile(app.file.id)] : [])]).then(() =>
+      Promise.all([loadMarks(), ...app.targets.map((t) => loadOutcomes(t.name))])), 250);
+  }
+  changed();
+}
+
+/** Once a second: "since" grows, and a sample that does not come becomes old. */
+export function startClock(): void {
+  setInterval(changed, 1000);
+  setInterval(() => { if (app.door === "open") void loadTargets(); }, TARGETS_EVERY_MS);
+}
