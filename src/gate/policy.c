@@ -148,7 +148,7 @@ static void check_freeze(const void *instance, struct conf_checker *c)
     const struct freeze_text *f = instance;
     bool dated = *f->from || *f->to;
     if (dated == (*f->weekly != '\0'))
-        conf_refuse(c, NULL, "give from and to, or weekly", "a freeze is either once or weekly");
+        conf_refuse(c, *f->weekly ? "weekly" : "from", "give from and to, or weekly", "a freeze is either once or weekly");
     else if (dated && !(*f->from && *f->to && clock_parse(f->from) < clock_parse(f->to)))
         conf_refuse(c, "to", "both are needed, and from must be earlier", "this freeze has no end after its beginning");
 }
@@ -176,10 +176,11 @@ static enum err knob_limit_parse(const struct knob_text *t, struct knob_limit *l
 
 static void check_knob(const void *instance, struct conf_checker *c)
 {
-    struct knob_limit limit;
-    struct fault      why = { 0 };
-    if (knob_limit_parse(instance, &limit, &why) != OK)
-        conf_refuse(c, NULL, why.hint, "%s", why.text);
+    const struct knob_text *t = instance;
+    struct knob_limit       limit;
+    struct fault            why = { 0 };
+    if (knob_limit_parse(t, &limit, &why) != OK)
+        conf_refuse(c, *t->max ? "max" : *t->min ? "min" : "allowed", why.hint, "%s", why.text);
 }
 
 static void check_risk(const void *instance, struct conf_checker *c)
