@@ -34,7 +34,7 @@ struct story {
     bool              otherwise;     /* harm that is not (only) a matter of speed */
 };
 
-struct result { enum outcome outcome; int bad_windows, windows; double seconds, degraded_s; char why[320]; };
+struct result { enum outcome outcome; int bad_windows, windows; double seconds; char why[320]; };
 
 static double between(struct rand *r, double lo, double hi) { return lo + (hi - lo) * rand_unit(r); }
 
@@ -124,22 +124,6 @@ static void tell(struct rand *r, struct story *s)
 
 /* ---- playing it ---- */
 
-static int watch_history(struct world *w, int64_t window_us, struct window *history, int n)
-{
-    struct window_run run;
-    struct sample s;
-    world_second(w, &s);
-    for (int k = 0; k < n; k++) {
-        window_open(&run, &s, 0);
-        do {
-            world_second(w, &s);
-            window_add(&run, &s);
-        } while (s.mono_us - run.from_us < window_us);
-        window_close(&run, &history[k]);
-    }
-    return n;
-}
-
 /* The response a window is measured against: its neighbour in the block, else the latest windows of the incumbent like it (with or without a checkpoint). */
 static double neighbour(const struct trial *t, const struct trial_obs *o)
 {
@@ -181,53 +165,32 @@ static bool play(const struct story *s, struct result *r)
 {
     static struct window history[HISTORY_MAX];
     struct world *w = malloc(sizeof *w);
+    struct world_answers answers = { 0 };
     struct fault fault;
     struct trial *t;
-    struct sample sample;
+    if (!w)
+        return false;
     world_init(w, &s->world);
-    int n = watch_history(w, s->trial.window_us, history, s->history);
-    if (trial_new(&s->trial, history, n, &t, &fault)) {
+    world_history(w, s->trial.window_us, history, s->history);
+    if (trial_new(&s->trial, history, s->history, &t, &fault)) {
         fprintf(stderr, "deck-replay: %s\n", fault.text);
         free(w);
         return false;
     }
-    world_change(w, true, s->method == VERIFY_RESTART);
-    trial_begin(t, w->mono_us);
-    int64_t begun = w->mono_us, until = 0;
-    enum trial_wish doing = TRIAL_OBSERVE, wish;
-    do {
-        world_second(w, &sample);
-        wish = trial_feed(t, &sample);
-        if (doing == TRIAL_OBSERVE && wish != TRIAL_OBSERVE && wish != TRIAL_FINISHED) {
-            doing = wish;
-            until = w->mono_us + 1000000;
-            if (wish == TRIAL_CHECKPOINT)
-                world_checkpoint(w);
-        }
-        if (doing == TRIAL_OBSERVE || w->mono_us < until || (doing == TRIAL_CHECKPOINT && world_in_checkpoint(w)))
-            continue;
-        if (doing == TRIAL_CHECKPOINT) {
-            trial_checkpointed(t, w->mono_us);
-        } else {
-            world_change(w, doing == TRIAL_GO_CANDIDATE, false);
-            trial_toggled(t, doing == TRIAL_GO_CANDIDATE ? ARM_CANDIDATE : ARM_INCUMBENT, w->mono_us);
-        }
-        doing = TRIAL_OBSERVE;
-    } while (wish != TRIAL_FINISHED && w->mono_us - begun < INT64_C(86400) * 1000000);
+    bool ended = world_try(w, t, s->method == VERIFY_RESTART, 86400, &answers);
     struct verdict v;
     trial_verdict(t, &v);
     r->outcome = v.outcome;
     r->windows = v.windows_b;
-    r->degraded_s = v.degraded_s;
-    r->seconds = (double)(w->mono_us - begun) / 1e6;
+    r->seconds = (double)(answers.ended_us - answers.begun_us) / 1e6;
     r->bad_windows = bad_windows(s, t);
     memcpy(r->why, v.why, sizeof r->why);
-    bool stuck = wish != TRIAL_FINISHED, in_force = trial_arm(t) == ARM_CANDIDATE;
+    bool in_force = trial_arm(t) == ARM_CANDIDATE;
     trial_free(t);
     free(w);
-    if (stuck)
+    if (!ended)
         fprintf(stderr, "deck-replay: a trial did not end\n");
-    return !stuck && (v.outcome != OUTCOME_BETTER || in_force);
+    return ended && (v.outcome != OUTCOME_BETTER || in_force);
 }
 
 /* ---- counting ---- */

@@ -1,6 +1,9 @@
 /* bench/deck_world.c - the noise of a database, second by second. */
 #include "deck_world.h"
 
+#include "verify/trial.h"
+#include "verify/window.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -133,8 +136,9 @@ void world_second(struct world *w, struct sample *s)
 {
     const struct world_conf *c = &w->conf;
     w->mono_us += 1000000;
-    double speed = speed_of(w), up_s = (double)(w->mono_us - w->changed_us) / 1e6;
-    bool   down = w->candidate && c->dies_after_s > 0 && up_s >= c->dies_after_s;
+    w->candidate_s += w->candidate;
+    double speed = speed_of(w);
+    bool   down = w->candidate && c->dies_after_s > 0 && w->candidate_s >= c->dies_after_s;
     double wanted = c->tps * exp(0.05 * rand_normal(&w->rand));
     double tps = c->saturating ? c->tps * speed : wanted;
     double mean_ms = c->saturating ? 1000 * clients / tps : 1000 * clients / c->tps / speed * (c->open_loop ? wanted / c->tps : 1);
@@ -176,4 +180,53 @@ void world_second(struct world *w, struct sample *s)
     s->conf_load_us = w->conf_load_us;
     s->stats_reset_us = 1;
     s->checkpoints_done = w->checkpoints_done;
+}
+
+void world_history(struct world *w, int64_t window_us, struct window *history, int n)
+{
+    struct window_run run;
+    struct sample s;
+    world_second(w, &s);
+    for (int k = 0; k < n; k++) {
+        window_open(&run, &s, 0);
+        do {
+            world_second(w, &s);
+            window_add(&run, &s);
+        } while (s.mono_us - run.from_us < window_us);
+        window_close(&run, &history[k]);
+    }
+}
+
+bool world_try(struct world *w, struct trial *t, bool restart, double limit_s, struct world_answers *a)
+{
+    struct sample s;
+    enum trial_wish doing = TRIAL_OBSERVE, wish;
+    int64_t until = 0;
+    world_change(w, true, restart);
+    trial_begin(t, w->mono_us);
+    a->begun_us = w->mono_us;
+    do {
+        world_second(w, &s);
+        wish = trial_feed(t, &s);
+        bool toggle = wish == TRIAL_GO_INCUMBENT || wish == TRIAL_GO_CANDIDATE;
+        if (doing == TRIAL_OBSERVE && (wish == TRIAL_CHECKPOINT || (toggle && !a->no_toggles))) {
+            doing = wish;
+            until = w->mono_us + 1000000;
+            if (wish == TRIAL_CHECKPOINT && !a->sham_checkpoints)
+                world_checkpoint(w);
+        }
+        if (doing == TRIAL_OBSERVE || w->mono_us < until || (doing == TRIAL_CHECKPOINT && !a->sham_checkpoints && world_in_checkpoint(w)))
+            continue;
+        if (doing == TRIAL_CHECKPOINT) {
+            a->checkpoints++;
+            trial_checkpointed(t, w->mono_us);
+        } else {
+            a->toggles++;
+            world_change(w, doing == TRIAL_GO_CANDIDATE, false);
+            trial_toggled(t, doing == TRIAL_GO_CANDIDATE ? ARM_CANDIDATE : ARM_INCUMBENT, w->mono_us);
+        }
+        doing = TRIAL_OBSERVE;
+    } while (wish != TRIAL_FINISHED && (double)(w->mono_us - a->begun_us) < 1e6 * limit_s);
+    a->ended_us = w->mono_us;
+    return wish == TRIAL_FINISHED;
 }

@@ -36,7 +36,7 @@ struct world_conf {
     double   query_flip;              /* factor on the time of one rare query; 0 or 1: none */
     double   p99_stretch;             /* factor on the tail only; 0 or 1: none */
     double   errors;                  /* share of transactions that fail with the candidate */
-    int      dies_after_s;            /* the server goes down so long after the candidate came into force; 0: never */
+    int      dies_after_s;            /* the server goes down after so many seconds with the candidate, all told; 0: never */
 };
 
 struct world {
@@ -49,6 +49,7 @@ struct world {
     double  checkpoint_left_s, since_checkpoint_s, debt;
     int64_t checkpoints_done, postmaster_start_us, conf_load_us;
     double  missing_left_s;
+    int     candidate_s;              /* seconds with the candidate so far */
     struct latency_count latency;
     struct query_count   query[WORLD_QUERIES];
 };
@@ -58,6 +59,14 @@ void   world_change(struct world *w, bool candidate, bool restart);
 void   world_checkpoint(struct world *w);              /* starts one */
 bool   world_in_checkpoint(const struct world *w);
 void   world_second(struct world *w, struct sample *s); /* one second passes; a missing sample has everything unknown */
+
+/* What surrounds a trial: the history before it, and somebody who does what it wishes (toggles take a second). */
+struct trial;
+struct world_answers { bool no_toggles, sham_checkpoints; int toggles, checkpoints; int64_t begun_us, ended_us; };
+void   world_history(struct world *w, int64_t window_us, struct window *history, int n);
+/* Puts the candidate in force and feeds the trial until it has finished; false when it has not within limit_s. */
+bool   world_try(struct world *w, struct trial *t, bool restart, double limit_s, struct world_answers *a);
+
 /* The usual noise of the measurements quoted above; seed and the rest left zero. */
 struct world_conf world_usual(uint64_t seed);
 

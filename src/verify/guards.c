@@ -114,9 +114,10 @@ static void guard_tps(const struct guard_case *c, struct guards *g)
     double bound = 1 / (1 - tps_loss_max);
     if (add_unknown(g, "throughput", bound, known_a, known_b))
         return;
-    bool lost = math_difference_upper(&d, guard_alpha) < 0, low = d.estimate < log(1 - tps_loss_max);
+    double allowed = log(1 - tps_loss_max), upper = math_difference_upper(&d, guard_alpha);
+    bool   doubtful = upper < 0 || d.estimate < allowed;
     snprintf(text, sizeof text, "%.2f x the old transactions per second", exp(d.estimate));
-    add(g, lost && low ? GUARD_FAILS : lost || low ? GUARD_OPEN : GUARD_HOLDS, "throughput", exp(-d.estimate), bound, text);
+    add(g, upper < allowed ? GUARD_FAILS : doubtful ? GUARD_OPEN : GUARD_HOLDS, "throughput", exp(-d.estimate), bound, text);
 }
 
 struct error_count { double fails, tries, dispersion; int known; };

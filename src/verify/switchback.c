@@ -11,7 +11,7 @@
 static const double lag1_limit = 0.1;     /* facts: above it the interval promises too much */
 static const double lag1_doubt = 1.0;     /* in standard errors of the estimate, which is coarse for few batches */
 static const double signs_share = 0.2;    /* of alpha */
-static const double hope = 2.5;           /* standard errors of optimism before giving up */
+static const double hope = 2.0;           /* standard errors of optimism before giving up */
 
 bool switchback_candidate_first(uint64_t seed, int block)
 {

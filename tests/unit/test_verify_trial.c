@@ -1,0 +1,604 @@
+/* verify: a trial promotes only what it has proven, ends harm at once, and never waits for ever. */
+#include "unit.h"
+
+#include "deck_world.h"
+#include "verify/trial.h"
+#include "verify/trial_state.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { HISTORY = 90 };
+
+static struct window history[HISTORY];
+static struct world  world;
+
+static struct trial_conf conf_of(enum verify_class method)
+{
+    bool restart = method == VERIFY_RESTART || method == VERIFY_SLOW;
+    return (struct trial_conf){
+        .method = method, .window_us = 20000000, .washout_us = 10000000, .warmup_us = 40000000, .windows_min = 5,
+        .windows_max = restart ? 10 : 30, .alpha = 0.05, .margin = 0.01, .p99_ratio_max = 1.25, .query_ratio_max = 1.5,
+        .errors_ratio_max = 1.5, .cpu_max = 0.95, .memory_ratio_max = 0.9, .saturating = true, .seed = 5,
+    };
+}
+
+/* A calm database, so that a test says what it means without luck. */
+static struct world_conf calm(double effect)
+{
+    struct world_conf w = world_usual(7);
+    w.ar_sd = 0.08;
+    w.slow_sd = 0.02;
+    w.wave = 0;
+    w.stall_each_s = 0;
+    w.checkpoint_each_s = 0;
+    w.effect = effect;
+    return w;
+}
+
+static struct trial *prepared(const struct world_conf *wc, const struct trial_conf *tc, int windows)
+{
+    struct trial *t;
+    struct fault fault;
+    world_init(&world, wc);
+    world_history(&world, tc->window_us, history, windows);
+    assert_ok(trial_new(tc, history, windows, &t, &fault), &fault);
+    return t;
+}
+
+static struct verdict told(const struct world_conf *wc, const struct trial_conf *tc, int windows, struct world_answers *a)
+{
+    struct trial *t = prepared(wc, tc, windows);
+    struct verdict v;
+    assert_true(world_try(&world, t, tc->method == VERIFY_RESTART, 86400, a));
+    trial_verdict(t, &v);
+    assert_true(v.outcome != OUTCOME_BETTER || trial_arm(t) == ARM_CANDIDATE);
+    assert_true(v.why[0] && v.why[strlen(v.why) - 1] == '.');
+    trial_free(t);
+    return v;
+}
+
+static struct verdict run(enum verify_class method, const struct world_conf *wc)
+{
+    struct world_answers a = { 0 };
+    struct trial_conf tc = conf_of(method);
+    return told(wc, &tc, method == VERIFY_RESTART || method == VERIFY_SLOW ? HISTORY : 15, &a);
+}
+
+static const enum verify_class methods[] = { VERIFY_IMMEDIATE, VERIFY_PLANNER, VERIFY_CHECKPOINT, VERIFY_RESTART, VERIFY_SLOW };
+
+static void help_is_recognised_by_every_method(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        struct world_conf w = calm(log(1.4));
+        struct verdict v = run(methods[i], &w);
+        if (v.outcome != OUTCOME_BETTER)
+            fail_msg("%s: %s", verify_class_name(methods[i]), v.why);
+        assert_true(v.lo > 0.01 && v.effect > 0.25 && v.effect < 0.42 && v.hi > v.effect);
+        assert_true(v.guards >= 5 && v.windows_b >= 5 && v.alpha > 0.049 && v.method == methods[i]);
+    }
+}
+
+static void harm_is_never_kept_and_costs_less_than_a_window(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        struct world_conf w = calm(log(0.5));
+        struct verdict v = run(methods[i], &w);
+        assert_int_equal(v.outcome, OUTCOME_WORSE);
+        assert_int_equal(v.windows_b, 0);
+        assert_true(v.degraded_s > 0 && v.degraded_s < 100);
+    }
+}
+
+static void a_bad_window_is_not_given_a_second_chance(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        struct world_conf w = calm(log(0.82));
+        struct verdict v = run(methods[i], &w);
+        assert_true(v.outcome == OUTCOME_WORSE || v.outcome == OUTCOME_UNDECIDED);
+        assert_true(v.windows_b <= 1);
+    }
+}
+
+static void nothing_is_not_promoted(void **state)
+{
+    (void)state;
+    int better = 0;
+    for (size_t i = 0; i < 5; i++)
+        for (uint64_t seed = 100; seed < 120; seed++) {
+            struct world_conf w = seed % 2 ? world_usual(seed) : calm(0);
+            w.seed = seed;
+            w.effect = 0.004;
+            better += run(methods[i], &w).outcome == OUTCOME_BETTER;
+        }
+    assert_true(better <= 7);   /* 2.5 of 100 by the promise, and three standard deviations */
+}
+
+static void no_candidate_is_better_before_the_agreed_number_of_windows(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        struct world_answers a = { 0 };
+        struct world_conf w = calm(log(4));
+        struct trial_conf c = conf_of(methods[i]);
+        c.windows_min = 9;
+        struct verdict v = told(&w, &c, HISTORY, &a);
+        assert_int_equal(v.outcome, OUTCOME_BETTER);
+        assert_true(v.windows_b >= 9);
+        assert_int_equal(v.looks, 1);
+    }
+}
+
+static void a_tail_that_the_candidate_hides_never_counts_as_kept(void **state)
+{
+    (void)state;
+    /* The driver stops reporting with the candidate: everything else looks splendid. */
+    struct world_conf w = calm(log(1.5));
+    struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+    struct trial *t = prepared(&w, &c, 15);
+    struct sample s;
+    enum trial_wish wish;
+    world_change(&world, true, false);
+    trial_begin(t, world.mono_us);
+    do {
+        world_second(&world, &s);
+        if (world.candidate) {
+            s.latency.known = false;
+            s.v[METRIC_LATENCY_P99] = s.v[METRIC_LATENCY_MEAN] = (double)NAN;
+        }
+        wish = trial_feed(t, &s);
+        if (wish == TRIAL_GO_CANDIDATE || wish == TRIAL_GO_INCUMBENT) {
+            world_change(&world, wish == TRIAL_GO_CANDIDATE, false);
+            trial_toggled(t, wish == TRIAL_GO_CANDIDATE ? ARM_CANDIDATE : ARM_INCUMBENT, world.mono_us);
+        }
+    } while (wish != TRIAL_FINISHED);
+    struct verdict v;
+    trial_verdict(t, &v);
+    assert_int_equal(v.outcome, OUTCOME_UNDECIDED);
+    assert_int_equal(v.windows_b, c.windows_max);
+    assert_non_null(strstr(v.why, "p99"));
+    trial_free(t);
+}
+
+static void no_driver_at_all_is_said_and_does_not_block(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(1.4));
+    w.has_driver = false;
+    struct verdict v = run(VERIFY_IMMEDIATE, &w);
+    assert_int_equal(v.outcome, OUTCOME_BETTER);
+    assert_non_null(strstr(v.why, "Not measured: p99"));
+}
+
+static void harm_of_other_kinds_is_refused_too(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 4; kind++) {
+        struct world_conf w = calm(log(1.2));
+        w.errors = kind == 0 ? 0.05 : 0;
+        w.p99_stretch = kind == 1 ? 4 : 0;
+        w.query_flip = kind == 2 ? 5 : 0;
+        w.dies_after_s = kind == 3 ? 25 : 0;
+        static const char *const says[] = { "Errors", "p99", "Query 106", "stopped answering" };
+        struct verdict v = run(VERIFY_IMMEDIATE, &w);
+        assert_int_equal(v.outcome, OUTCOME_WORSE);
+        if (!strstr(v.why, says[kind]))
+            fail_msg("not \"%s\": %s", says[kind], v.why);
+        assert_true(v.windows_b <= 1);
+    }
+}
+
+static void a_checkpoint_trial_wipes_the_slate_and_pays_the_bill(void **state)
+{
+    (void)state;
+    struct world_answers a = { 0 };
+    struct world_conf w = calm(0);
+    struct trial_conf c = conf_of(VERIFY_CHECKPOINT);
+    w.effect = log(1.4);
+    struct verdict v = told(&w, &c, 15, &a);
+    assert_int_equal(v.outcome, OUTCOME_BETTER);
+    assert_int_equal(a.checkpoints, 2 * (v.windows_a + v.windows_b));
+}
+
+static void cost_that_is_postponed_past_the_window_is_not_gain(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(0);
+    w.postponed = 0.3;
+    w.has_driver = false;   /* its tail would give it away */
+    for (int sham = 0; sham < 2; sham++) {
+        struct world_answers a = { .sham_checkpoints = sham };
+        struct trial_conf c = conf_of(VERIFY_CHECKPOINT);
+        struct verdict v = told(&w, &c, 15, &a);
+        assert_int_equal(v.outcome == OUTCOME_BETTER, sham);   /* without the checkpoints it would be believed */
+    }
+}
+
+static void a_restarted_server_runs_a_checkpoint_before_it_is_believed(void **state)
+{
+    (void)state;
+    struct world_answers a = { 0 };
+    struct world_conf w = calm(log(1.5));
+    struct trial_conf c = conf_of(VERIFY_RESTART);
+    struct verdict v = told(&w, &c, HISTORY, &a);
+    assert_int_equal(v.outcome, OUTCOME_BETTER);
+    assert_int_equal(a.checkpoints, 1);
+    assert_int_equal(a.toggles, 0);
+    /* As often as the incumbent had them. */
+    w.checkpoint_each_s = 40;
+    a = (struct world_answers){ 0 };
+    v = told(&w, &c, HISTORY, &a);
+    assert_true(v.outcome == OUTCOME_BETTER && a.checkpoints >= 1);
+    struct trial *t = prepared(&w, &c, HISTORY);
+    assert_true(t->checkpoints_past > 0.015 && t->checkpoints_past < 0.04);
+    trial_free(t);
+}
+
+static void a_slow_warm_up_is_waited_for(void **state)
+{
+    (void)state;
+    struct world_answers a = { 0 };
+    struct world_conf w = calm(log(1.4));
+    w.warm_depth = 2.5;
+    w.warm_s = 30;
+    struct trial_conf c = conf_of(VERIFY_RESTART);
+    struct verdict v = told(&w, &c, HISTORY, &a);
+    assert_int_equal(v.outcome, OUTCOME_BETTER);
+    struct trial *t = prepared(&w, &c, HISTORY);
+    struct sample s;
+    world_change(&world, true, true);
+    int64_t begun = world.mono_us;
+    trial_begin(t, begun);
+    do {
+        world_second(&world, &s);
+        trial_feed(t, &s);
+    } while (t->phase == PHASE_WARMUP);
+    assert_in_range(world.mono_us - begun, 60000000, 160000000);
+    trial_free(t);
+}
+
+static void what_happens_in_the_wash_out_counts_for_nobody(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(1.4));
+    w.warm_depth = 1.5;
+    w.warm_s = 2;
+    assert_int_equal(run(VERIFY_IMMEDIATE, &w).outcome, OUTCOME_BETTER);
+    struct world_answers a = { 0 };
+    struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+    struct trial *t = prepared(&w, &c, 15);
+    assert_true(world_try(&world, t, false, 86400, &a));
+    for (int i = 1; i < t->obses; i++) {
+        bool toggled = t->obs[i].arm != t->obs[i - 1].arm;
+        assert_true(t->obs[i].from_us - t->obs[i - 1].to_us >= (toggled ? c.washout_us : 0));
+    }
+    trial_free(t);
+}
+
+static void the_order_of_the_arms_is_drawn_and_every_block_has_both(void **state)
+{
+    (void)state;
+    struct world_answers a = { 0 };
+    struct world_conf w = calm(0.03);
+    struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+    struct trial *t = prepared(&w, &c, 15);
+    assert_true(world_try(&world, t, false, 86400, &a));
+    int first[2] = { 0 };
+    for (int i = 0; i + 1 < t->obses; i += 2) {
+        assert_int_equal(t->obs[i].block, i / 2);
+        assert_int_equal(t->obs[i + 1].block, i / 2);
+        assert_int_not_equal(t->obs[i].arm, t->obs[i + 1].arm);
+        first[t->obs[i].arm]++;
+    }
+    assert_true(first[0] > 0 && first[1] > 0);
+    trial_free(t);
+}
+
+static void without_history_the_incumbent_is_looked_at_first(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        struct world_answers a = { 0 };
+        struct world_conf w = calm(log(1.4));
+        struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+        c.seed = seed;
+        struct trial *t = prepared(&w, &c, 0);
+        assert_true(world_try(&world, t, false, 86400, &a));
+        assert_int_equal(t->obs[0].arm, ARM_INCUMBENT);
+        struct verdict v;
+        trial_verdict(t, &v);
+        assert_int_equal(v.outcome, OUTCOME_BETTER);
+        trial_free(t);
+    }
+}
+
+static void too_little_history_ends_a_restart_before_it_costs_anything(void **state)
+{
+    (void)state;
+    struct world_answers a = { 0 };
+    struct world_conf w = calm(log(3));
+    struct trial_conf c = conf_of(VERIFY_RESTART);
+    int needed = trial_history_needed(&c);
+    assert_in_range(needed, 15, 20);
+    struct verdict v = told(&w, &c, needed - 1, &a);
+    assert_int_equal(v.outcome, OUTCOME_UNDECIDED);
+    assert_non_null(strstr(v.why, "untouched history"));
+    assert_int_equal(a.ended_us - a.begun_us, 1000000);
+    v = told(&w, &c, needed, &a);
+    assert_true(v.windows_b > 0);
+    c = conf_of(VERIFY_IMMEDIATE);
+    assert_int_equal(trial_history_needed(&c), 0);
+}
+
+static void nothing_to_measure_with_is_undecided(void **state)
+{
+    (void)state;
+    struct world_answers a = { 0 };
+    struct world_conf w = calm(log(2));
+    w.has_driver = w.has_queries = w.saturating = false;
+    for (size_t i = 0; i < 5; i++) {
+        struct trial_conf c = conf_of(methods[i]);
+        c.saturating = false;
+        struct verdict v = told(&w, &c, HISTORY, &a);
+        assert_int_equal(v.outcome, OUTCOME_UNDECIDED);
+        assert_non_null(strstr(v.why, "measure with"));
+    }
+}
+
+static void missing_samples_are_repeated_and_then_given_up(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(1.4));
+    w.missing = 0.03;
+    assert_int_equal(run(VERIFY_IMMEDIATE, &w).outcome, OUTCOME_BETTER);
+    struct world_answers a = { 0 };
+    struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+    w.missing = 0;
+    struct trial *t = prepared(&w, &c, 15);
+    world.conf.missing = 0.4;
+    assert_true(world_try(&world, t, false, 86400, &a));
+    struct verdict v;
+    trial_verdict(t, &v);
+    assert_int_equal(v.outcome, OUTCOME_UNDECIDED);
+    assert_non_null(strstr(v.why, "samples are missing"));
+    assert_true(a.ended_us - a.begun_us < INT64_C(3600) * 1000000);
+    trial_free(t);
+}
+
+static void a_wish_that_nobody_fulfils_ends_the_trial(void **state)
+{
+    (void)state;
+    struct world_answers a = { .no_toggles = true };
+    struct world_conf w = calm(log(1.4));
+    struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+    struct verdict v = told(&w, &c, 15, &a);
+    assert_int_equal(v.outcome, OUTCOME_UNDECIDED);
+    assert_int_equal(a.toggles, 0);
+    assert_true(a.ended_us - a.begun_us < INT64_C(1200) * 1000000);
+}
+
+static void a_target_that_becomes_a_standby_is_let_alone(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(1.4));
+    struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+    struct trial *t = prepared(&w, &c, 15);
+    struct sample s;
+    struct verdict v;
+    trial_begin(t, world.mono_us);
+    world_second(&world, &s);
+    s.in_recovery = true;
+    assert_int_equal(trial_feed(t, &s), TRIAL_FINISHED);
+    trial_verdict(t, &v);
+    assert_int_equal(v.outcome, OUTCOME_UNDECIDED);
+    assert_non_null(strstr(v.why, "standby"));
+    assert_int_equal(trial_feed(t, &s), TRIAL_FINISHED);
+    trial_free(t);
+}
+
+static void a_burst_of_errors_while_clients_come_back_is_forgiven(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(1.4));
+    struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+    struct trial *t = prepared(&w, &c, 15);
+    struct sample s;
+    trial_begin(t, world.mono_us);
+    for (int i = 1; i <= 9; i++) {
+        world_second(&world, &s);
+        s.v[METRIC_ERRORS] = i <= 3 ? 80 : 0;
+        assert_int_not_equal(trial_feed(t, &s), TRIAL_FINISHED);
+    }
+    trial_free(t);
+}
+
+static void the_same_seed_tells_the_same_story(void **state)
+{
+    (void)state;
+    char *first = NULL;
+    for (int i = 0; i < 2; i++) {
+        struct world_conf w = world_usual(99);
+        w.effect = log(1.2);
+        struct verdict v = run(VERIFY_IMMEDIATE, &w);
+        json_t *j = verdict_json(&v);
+        char *text = json_dumps(j, JSON_SORT_KEYS);
+        if (first)
+            assert_string_equal(first, text);
+        free(first);
+        first = text;
+        json_decref(j);
+    }
+    free(first);
+}
+
+/* Feeds n samples, doing what is wished at once. */
+static enum trial_wish feed(struct trial *t, int n)
+{
+    enum trial_wish wish = TRIAL_OBSERVE;
+    struct sample s;
+    for (int i = 0; i < n && wish != TRIAL_FINISHED; i++) {
+        world_second(&world, &s);
+        wish = trial_feed(t, &s);
+        if (wish == TRIAL_GO_CANDIDATE || wish == TRIAL_GO_INCUMBENT) {
+            world_change(&world, wish == TRIAL_GO_CANDIDATE, false);
+            trial_toggled(t, wish == TRIAL_GO_CANDIDATE ? ARM_CANDIDATE : ARM_INCUMBENT, world.mono_us);
+        } else if (wish == TRIAL_CHECKPOINT) {
+            trial_checkpointed(t, world.mono_us);
+        }
+    }
+    return wish;
+}
+
+static void finished_windows_survive_a_restart_of_the_engine(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        struct world_conf w = calm(log(1.4));
+        struct trial_conf c = conf_of(methods[i]);
+        struct trial *t = prepared(&w, &c, HISTORY), *back;
+        struct fault fault;
+        world_change(&world, true, false);
+        trial_begin(t, world.mono_us);
+        for (int cut = 0; cut < 6; cut++) {
+            feed(t, trial_is_switchback(t) ? 37 : 97);
+            json_t *j = trial_save(t);
+            char *text = json_dumps(j, 0);
+            json_decref(j);
+            j = json_loads(text, 0, NULL);
+            free(text);
+            assert_ok(trial_load(j, &back, &fault), &fault);
+            json_decref(j);
+            assert_int_equal(back->obses, t->obses);
+            assert_int_equal(back->pasts, t->pasts);
+            assert_int_equal(trial_arm(back), trial_arm(t));
+            if (t->obses)
+                assert_memory_equal(&back->obs[t->obses - 1].response, &t->obs[t->obses - 1].response, sizeof(double));
+            trial_free(t);
+            t = back;
+        }
+        assert_true(t->obses > 0);
+        assert_int_equal(feed(t, 20000), TRIAL_FINISHED);
+        struct verdict v, v2;
+        trial_verdict(t, &v);
+        if (v.outcome != OUTCOME_BETTER)
+            fail_msg("%s: %s", verify_class_name(methods[i]), v.why);
+        json_t *j = trial_save(t);
+        assert_ok(trial_load(j, &back, &fault), &fault);
+        json_decref(j);
+        trial_verdict(back, &v2);
+        assert_string_equal(v.why, v2.why);
+        assert_int_equal(v2.guards, v.guards);
+        assert_int_equal(feed(back, 1), TRIAL_FINISHED);
+        trial_free(back);
+        trial_free(t);
+    }
+}
+
+static void a_damaged_save_is_refused(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(0);
+    struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+    struct trial *t = prepared(&w, &c, 15), *back;
+    struct fault fault;
+    const char *name;
+    json_t *whole = trial_save(t), *member;
+    json_object_foreach(whole, name, member) {
+        json_t *j = json_deep_copy(whole);
+        json_object_del(j, name);
+        assert_int_equal(trial_load(j, &back, &fault), ERR_INPUT);
+        assert_null(back);
+        json_object_set_new(j, name, json_string("nonsense"));
+        assert_true(strcmp(name, "reason") == 0 || strcmp(name, "checkpoints_past") == 0 || trial_load(j, &back, &fault) == ERR_INPUT || !back
+                    || (trial_free(back), true));
+        json_decref(j);
+    }
+    json_object_set_new(whole, "phase", json_integer(99));
+    assert_int_equal(trial_load(whole, &back, &fault), ERR_INPUT);
+    json_decref(whole);
+    trial_free(t);
+}
+
+static void a_conf_that_makes_no_sense_is_refused(void **state)
+{
+    (void)state;
+    struct fault fault;
+    struct trial *t;
+    struct trial_conf good = conf_of(VERIFY_IMMEDIATE), c = good;
+    c.method = VERIFY_NONE;
+    assert_int_equal(trial_new(&c, NULL, 0, &t, &fault), ERR_INPUT);
+    c = good;
+    c.windows_max = 1000;
+    assert_int_equal(trial_new(&c, NULL, 0, &t, &fault), ERR_INPUT);
+    c = good;
+    c.p99_ratio_max = 0;   /* a guard that is forgotten must not go missing silently */
+    assert_int_equal(trial_new(&c, NULL, 0, &t, &fault), ERR_INPUT);
+    assert_non_null(strstr(fault.text, "p99_ratio_max"));
+    c = good;
+    c.alpha = (double)NAN;
+    assert_int_equal(trial_new(&c, NULL, 0, &t, &fault), ERR_INPUT);
+}
+
+static void a_loss_of_throughput_contradicts_a_response_that_got_better(void **state)
+{
+    (void)state;
+    /* Statements are quicker, but fewer of them come through: time is lost where statements do not show it (commit). */
+    struct world_conf w = calm(log(1.4));
+    struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+    w.has_driver = false;
+    struct trial *t = prepared(&w, &c, 15);
+    struct sample s;
+    enum trial_wish wish;
+    trial_begin(t, world.mono_us);
+    world_change(&world, true, false);
+    do {
+        world_second(&world, &s);
+        if (world.candidate)
+            s.v[METRIC_TPS] /= 1.55;
+        wish = trial_feed(t, &s);
+        if (wish == TRIAL_GO_CANDIDATE || wish == TRIAL_GO_INCUMBENT) {
+            world_change(&world, wish == TRIAL_GO_CANDIDATE, false);
+            trial_toggled(t, wish == TRIAL_GO_CANDIDATE ? ARM_CANDIDATE : ARM_INCUMBENT, world.mono_us);
+        }
+    } while (wish != TRIAL_FINISHED);
+    struct verdict v;
+    trial_verdict(t, &v);
+    assert_int_not_equal(v.outcome, OUTCOME_BETTER);
+    trial_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(help_is_recognised_by_every_method),
+        cmocka_unit_test(harm_is_never_kept_and_costs_less_than_a_window),
+        cmocka_unit_test(a_bad_window_is_not_given_a_second_chance),
+        cmocka_unit_test(nothing_is_not_promoted),
+        cmocka_unit_test(no_candidate_is_better_before_the_agreed_number_of_windows),
+        cmocka_unit_test(a_tail_that_the_candidate_hides_never_counts_as_kept),
+        cmocka_unit_test(no_driver_at_all_is_said_and_does_not_block),
+        cmocka_unit_test(harm_of_other_kinds_is_refused_too),
+        cmocka_unit_test(a_checkpoint_trial_wipes_the_slate_and_pays_the_bill),
+        cmocka_unit_test(cost_that_is_postponed_past_the_window_is_not_gain),
+        cmocka_unit_test(a_restarted_server_runs_a_checkpoint_before_it_is_believed),
+        cmocka_unit_test(a_slow_warm_up_is_waited_for),
+        cmocka_unit_test(what_happens_in_the_wash_out_counts_for_nobody),
+        cmocka_unit_test(the_order_of_the_arms_is_drawn_and_every_block_has_both),
+        cmocka_unit_test(without_history_the_incumbent_is_looked_at_first),
+        cmocka_unit_test(too_little_history_ends_a_restart_before_it_costs_anything),
+        cmocka_unit_test(nothing_to_measure_with_is_undecided),
+        cmocka_unit_test(missing_samples_are_repeated_and_then_given_up),
+        cmocka_unit_test(a_wish_that_nobody_fulfils_ends_the_trial),
+        cmocka_unit_test(a_target_that_becomes_a_standby_is_let_alone),
+        cmocka_unit_test(a_burst_of_errors_while_clients_come_back_is_forgiven),
+        cmocka_unit_test(the_same_seed_tells_the_same_story),
+        cmocka_unit_test(finished_windows_survive_a_restart_of_the_engine),
+        cmocka_unit_test(a_damaged_save_is_refused),
+        cmocka_unit_test(a_conf_that_makes_no_sense_is_refused),
+        cmocka_unit_test(a_loss_of_throughput_contradicts_a_response_that_got_better),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
