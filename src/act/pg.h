@@ -28,7 +28,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { PG_CHANGES_MAX = 64, PG_ARENA_BYTES = 8 * 1024 * 1024, PG_RESTART_DEFAULT_MS = 120000 };
+enum { PG_CHANGES_MAX = 64, PG_PASSED_MAX = 64, PG_ARENA_BYTES = 8 * 1024 * 1024, PG_RESTART_DEFAULT_MS = 120000 };
 
 enum pg_side { SIDE_OLD, SIDE_NEW };
 
@@ -47,6 +47,8 @@ struct pg_change {
     const char *name;           /* lower case */
     const char *to;             /* NEW: the entry's value; NULL: no entry */
     const char *from;           /* what the plan saw in force; NULL: it did not say */
+    const char *passed[PG_PASSED_MAX];   /* values on the road of a plan of several small steps: ours, too, when putting back */
+    int         passes;
     const char *old_entry;      /* OLD: from the snapshot; NULL: there was none */
     const char *old_value;      /* in force at the time of the snapshot */
     bool        needs_restart;
@@ -80,6 +82,7 @@ struct pg_work {
     struct pg_server          server;       /* as last read */
     struct pg_server          then;         /* as in the snapshot */
     struct pg_local           local;
+    int                       starts;       /* how often we have tried to start a server that was down */
     int                       changes;
     struct pg_change          change[PG_CHANGES_MAX];
     bool                      own_session_only;    /* the last read-back could not open a session of its own */
@@ -107,6 +110,7 @@ MUST_CHECK enum err pg_write_entry(struct pg_work *w, const struct pg_change *ch
 MUST_CHECK enum err pg_reload(struct pg_work *w, int64_t deadline_us, struct fault *fault);       /* and wait until it was taken up */
 /* Entry of that side in the file? Its value in force (or pending, where only a restart helps)? */
 bool                pg_entry_is(const struct pg_change *ch, enum pg_side side);
+bool                pg_entry_is_ours(const struct pg_change *ch);   /* a value that the plan has set, at its end or on its way */
 bool                pg_value_is(const struct pg_change *ch, enum pg_side side);
 /* pg_read_settings by a session that begins now: it has what the postmaster has. The acting one is asked when there is no room. */
 MUST_CHECK enum err pg_read_fresh(struct pg_work *w, int64_t deadline_us, struct fault *fault);

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { POLL_MS = 30, RELOAD_WAIT_S = 5, IN_FORCE_WAIT_S = 10, CONNECT_S = 5 };
+enum { POLL_MS = 30, RELOAD_WAIT_S = 5, RELOAD_DOUBT_POLLS = 10, IN_FORCE_WAIT_S = 10, CONNECT_S = 5 };
 
 static int64_t now_us(void) { return clock_mono_us(&clock_real); }
 static void    nap(void) { (void)nanosleep(&(struct timespec){ .tv_nsec = POLL_MS * 1000000L }, NULL); }
@@ -198,10 +198,19 @@ static bool same(const struct pg_change *ch, const char *a, const char *b)
     return pg_value_same(ch->name, ch->now.vartype ? ch->now.vartype : "string", or_empty(ch->now.unit), a, b);
 }
 
-bool pg_entry_is(const struct pg_change *ch, enum pg_side side)
+static bool entry_is(const struct pg_change *ch, const char *want)
 {
-    const char *want = side_entry(ch, side);
     return want && ch->now.entry ? strcmp(want, ch->now.entry) == 0 || same(ch, want, ch->now.entry) : want == ch->now.entry;
+}
+
+bool pg_entry_is(const struct pg_change *ch, enum pg_side side) { return entry_is(ch, side_entry(ch, side)); }
+
+bool pg_entry_is_ours(const struct pg_change *ch)
+{
+    for (int i = 0; i < ch->passes; i++)
+        if (entry_is(ch, ch->passed[i]))
+            return true;
+    return pg_entry_is(ch, SIDE_NEW);
 }
 
 /* What ought to be in force, going by the files as they are. */
@@ -251,17 +260,18 @@ enum err pg_reload(struct pg_work *w, int64_t deadline_us, struct fault *fault)
     if (w->output)
         text_printf(w->output, "%s\n", sql_act_reload);
     int64_t loaded_us = whole(before, 0, 0), until_us = sooner(deadline_us, now_us() + RELOAD_WAIT_S * US_PER_S);
-    while (now_us() < until_us) {
+    for (int polls = 1; now_us() < until_us; polls++) {
         PGresult *r CLEANUP(pg_result_clear) = NULL;
         e = pg_link_query(w->link, sql_act_times, 0, NULL, until_us, &r, fault);
+        if (e == OK && whole(r, 0, 0) > loaded_us)
+            return OK;
+        if (e == OK && polls % RELOAD_DOUBT_POLLS == 0)   /* with an error in a file it would never come */
+            e = pg_check_files(w, deadline_us, fault);
         if (e != OK)
             return e;
-        if (whole(r, 0, 0) > loaded_us)
-            return OK;
         nap();
     }
-    e = pg_check_files(w, deadline_us, fault);
-    return e != OK ? e : fail(fault, ERR_TIMEOUT, "the server did not take up its configuration within %d s of pg_reload_conf()", RELOAD_WAIT_S);
+    return fail(fault, ERR_TIMEOUT, "the server did not take up its configuration within %d s of pg_reload_conf()", RELOAD_WAIT_S);
 }
 
 /* Why a change is not in force, in words. */

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PUT_BACK_S = 30, ATTEMPTS = 5, NAP_MS = 200 };
+enum { PUT_BACK_S = 15, STARTS_MAX = 3, NAP_MS = 200 };
 
 static int64_t now_us(void) { return clock_mono_us(&clock_real); }
 
@@ -25,7 +25,7 @@ static int64_t put_back_deadline(const struct pg_work *w)
     return own_us > w->c->deadline_us ? own_us : w->c->deadline_us;
 }
 
-static bool foreign(const struct pg_change *ch) { return !pg_entry_is(ch, SIDE_OLD) && !pg_entry_is(ch, SIDE_NEW); }
+static bool foreign(const struct pg_change *ch) { return !pg_entry_is(ch, SIDE_OLD) && !pg_entry_is_ours(ch); }
 
 static enum err name_foreign(const struct pg_change *ch, struct fault *fault)
 {
@@ -159,7 +159,7 @@ static enum err back_by_file(struct pg_work *w, struct fault *fault)
     for (int i = 0; e == OK && i < w->changes; i++) {
         struct pg_change *ch = &w->change[i];
         ch->now.entry = pg_file_get(&f, ch->name);
-        bool ours = pg_entry_is(ch, SIDE_NEW) && !pg_entry_is(ch, SIDE_OLD);
+        bool ours = pg_entry_is_ours(ch) && !pg_entry_is(ch, SIDE_OLD);
         if (ours) {
             e = pg_file_set(&f, ch->name, ch->old_entry, fault);
             wrote++;
@@ -185,7 +185,8 @@ static enum err back_while_down(struct pg_work *w, int64_t deadline_us, struct f
     if (e != OK)
         return e;
     CRASH_POINT(CRASH_MID_EFFECT);
-    e = w->restart && w->c->target->restart_allowed ? pg_restart(w, true, deadline_us, fault) : pg_wait_up(w, deadline_us, fault);
+    bool ours_to_start = w->restart && w->c->target->restart_allowed && w->starts++ < STARTS_MAX;
+    e = ours_to_start ? pg_restart(w, true, deadline_us, fault) : pg_wait_up(w, deadline_us, fault);
     if (e != OK) {
         (void)fail_in(fault, "postgresql.auto.conf has been put back by file, but the server does not answer");
         fail_hint(fault, "start the server; its log says why it is down");
@@ -228,7 +229,7 @@ void pg_put_back(struct pg_work *w, struct act_report *report)
 {
     int64_t  deadline_us = put_back_deadline(w);
     enum err e = OK;
-    for (int i = 0; i < ATTEMPTS; i++) {
+    for (;;) {
         report->fault = (struct fault){ 0 };
         e = one_attempt(w, deadline_us, &report->fault);
         bool again = e == ERR_IO || e == ERR_BUSY || e == ERR_TIMEOUT;

@@ -69,6 +69,11 @@ static enum err take_setting(struct pg_work *w, const json_t *one, struct fault 
     enum err e = value_text(w, json_object_get(one, "to"), lower, "to", &ch->to, fault);
     if (e == OK)
         e = value_text(w, json_object_get(one, "from"), lower, "from", &ch->from, fault);
+    size_t  i;
+    json_t *passed;
+    json_array_foreach(json_object_get(one, "passed"), i, passed)
+        if (e == OK && ch->passes < PG_PASSED_MAX)
+            e = value_text(w, passed, lower, "passed", &ch->passed[ch->passes++], fault);
     if (e == OK)
         w->changes++;
     return e;

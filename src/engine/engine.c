@@ -173,8 +173,12 @@ static void turn_end(struct engine *e)
         }
         e->in_turn = false;
     }
-    send_replies(e);
     relay_run(e);
+    /* Whoever reads /metrics after its answer finds itself counted. */
+    pthread_mutex_lock(&e->live_lock);
+    e->published = e->count;
+    pthread_mutex_unlock(&e->live_lock);
+    send_replies(e);
 }
 
 static void handle_sample(struct engine *e, struct note *n)

@@ -271,7 +271,6 @@ MUST_CHECK enum err worker_send(struct worker *w, struct job *j, struct fault *f
 
 /* units.c */
 json_t *units_of(const struct plan *plan);               /* [{"step": {...}}] */
-json_t *unit_step_reached(const struct plan *plan, const json_t *unit, int steps);   /* the unit as far as `steps` steps went; new reference */
 
 /* proving.c */
 MUST_CHECK enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault);

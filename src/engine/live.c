@@ -100,7 +100,6 @@ void live_refresh(struct engine *e)
     pthread_mutex_lock(&e->live_lock);
     json_t *old = e->live;
     e->live = live;
-    e->published = e->count;
     pthread_mutex_unlock(&e->live_lock);
     json_decref(old);
     for (int i = 0; i < e->targets; i++) {

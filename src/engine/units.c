@@ -21,7 +21,7 @@ static json_t *find_setting(json_t *settings, const char *name)
     return NULL;
 }
 
-/* Take the settings of one step into the unit; "ours" collects every value that the plan passes through. */
+/* Take the settings of one step into the unit; "passed" collects every value that the plan goes through, so that an undo knows them as ours. */
 static void merge(json_t *unit_step, json_t *step)
 {
     json_t *into = json_object_get(json_object_get(unit_step, "params"), "settings");
@@ -34,11 +34,11 @@ static void merge(json_t *unit_step, json_t *step)
         json_t *known = find_setting(into, name);
         if (!known) {
             known = json_deep_copy(s);
-            json_object_set_new(known, "ours", json_array());
+            json_object_set_new(known, "passed", json_array());
             json_array_append_new(into, known);
         }
         json_object_set(known, "to", json_object_get(s, "to"));
-        json_array_append(json_object_get(known, "ours"), json_object_get(s, "to"));
+        json_array_append(json_object_get(known, "passed"), json_object_get(s, "to"));
     }
     if (strcmp(json_string_value(json_object_get(step, "action")), "postgres.restart") == 0)
         json_object_set_new(unit_step, "action", json_string("postgres.restart"));
@@ -60,10 +60,10 @@ static json_t *unit_for(json_t *units, json_t *step)
     return NULL;
 }
 
-static json_t *merged(const struct plan *plan, int steps)
+json_t *units_of(const struct plan *plan)
 {
     json_t *units = json_array();
-    for (int i = 0; i < steps && i < plan->steps; i++) {
+    for (int i = 0; i < plan->steps; i++) {
         json_t *step = json_array_get(json_object_get(plan->json, "steps"), (size_t)i);
         if (!is_postgres(json_string_value(json_object_get(step, "action")))) {
             json_array_append_new(units, json_pack("{s:o,s:i}", "step", json_deep_copy(step), "first", i));
@@ -79,18 +79,4 @@ static json_t *merged(const struct plan *plan, int steps)
         merge(json_object_get(u, "step"), step);
     }
     return units;
-}
-
-json_t *units_of(const struct plan *plan) { return merged(plan, plan->steps); }
-
-json_t *unit_step_reached(const struct plan *plan, const json_t *unit, int steps)
-{
-    json_int_t first = json_integer_value(json_object_get(unit, "first"));
-    json_t    *units = merged(plan, steps), *u, *found = NULL;
-    size_t     i;
-    json_array_foreach(units, i, u)
-        if (json_integer_value(json_object_get(u, "first")) == first)
-            found = json_incref(json_object_get(u, "step"));
-    json_decref(units);
-    return found;
 }

@@ -146,17 +146,16 @@ static void one_step(struct engine *e, struct job *j, const struct plan *plan, b
 
 enum unit_work { UNIT_APPLY, UNIT_UNDO, UNIT_LOOK };
 
-/* Undoing goes backwards. An undo knows how far the plan got: only values that the plan has set are ours to take back. */
-static void all_units(struct engine *e, struct job *j, const struct plan *plan, enum unit_work work)
+/* Undoing goes backwards. */
+static void all_units(struct engine *e, struct job *j, enum unit_work work)
 {
     size_t n = json_array_size(j->units);
     j->answer = RUN_ON_DONE;
     j->outcome = "done";
     for (size_t i = 0; i < n; i++) {
         json_t          *u = json_array_get(j->units, work == UNIT_UNDO ? n - 1 - i : i);
-        json_t          *reached = work == UNIT_UNDO ? unit_step_reached(plan, u, j->step + 1) : json_incref(json_object_get(u, "step"));
         struct plan_step step;
-        if (reached && step_from(reached, &step)) {
+        if (step_from(json_object_get(u, "step"), &step)) {
             const struct act_adapter *a = act_adapter_for(step.action);
             struct act_context        c = context_for(e, j, step.timeout_s + 60);
             struct act_report         r;
@@ -165,7 +164,6 @@ static void all_units(struct engine *e, struct job *j, const struct plan *plan, 
             take_report(j, &r);
             act_report_done(&r);
         }
-        json_decref(reached);
         if (j->answer == RUN_ON_LOST && work != UNIT_UNDO)
             break;
     }
@@ -178,7 +176,7 @@ static void recover(struct engine *e, struct job *j, const struct plan *plan)
         one_step(e, j, plan, true);
         return;
     }
-    all_units(e, j, plan, UNIT_LOOK);
+    all_units(e, j, UNIT_LOOK);
     /* The adapters speak of the candidate; on the way to the incumbent the answer is the other way round. */
     if (j->phase == RUN_TO_INCUMBENT)
         j->answer = j->answer == RUN_ON_DONE ? RUN_ON_UNTOUCHED : j->answer == RUN_ON_UNTOUCHED ? RUN_ON_DONE : j->answer;
@@ -225,8 +223,8 @@ static void work(struct engine *e, struct job *j)
         case ORDER_PREPARE:   prepare(e, j, &plan); break;
         case ORDER_PROBE:     probe(e, j, &plan); break;
         case ORDER_DO:        one_step(e, j, &plan, false); break;
-        case ORDER_CANDIDATE: all_units(e, j, &plan, UNIT_APPLY); break;
-        case ORDER_INCUMBENT: case ORDER_UNDO: all_units(e, j, &plan, UNIT_UNDO); break;
+        case ORDER_CANDIDATE: all_units(e, j, UNIT_APPLY); break;
+        case ORDER_INCUMBENT: case ORDER_UNDO: all_units(e, j, UNIT_UNDO); break;
         case ORDER_RECOVER:   recover(e, j, &plan); break;
         default:              j->answer = RUN_ON_LOST; break;
         }

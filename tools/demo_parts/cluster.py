@@ -1,0 +1,150 @@
+"""A private PostgreSQL cluster and its load: started here, stopped by process id, gone at the end."""
+import glob
+import json
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Load:
+    def __init__(self, process, endpoint, log):
+        self.process, self.endpoint, self.log = process, endpoint, log
+
+    def counters(self):
+        return json.load(urllib.request.urlopen(self.endpoint + "/latency", timeout=5))
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Cluster:
+    def __init__(self, limits):
+        found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"), key=lambda p: int(p.split("/")[4]))
+        if not found:
+            raise SystemExit("no PostgreSQL server is installed: tools/setup installs it")
+        wanted = [p for p in found if p.split("/")[4] == "15"] or found
+        self.bin = os.path.dirname(wanted[0])
+        self.limits = limits
+        self.root = os.geteuid() == 0
+        self.user = "postgres" if self.root else pwd.getpwuid(os.geteuid()).pw_name
+        self.uid, self.gid = pwd.getpwnam(self.user).pw_uid, pwd.getpwnam(self.user).pw_gid
+        # /var/tmp is a disk that user postgres can reach; the checkout may lie in a home that it cannot.
+        self.folder = tempfile.mkdtemp(prefix="homeostat-demo-", dir="/var/tmp")
+        os.chown(self.folder, self.uid, self.gid)
+        self.data = os.path.join(self.folder, "data")
+        self.log = os.path.join(self.folder, "postgres.log")
+        self.port = free_port()
+
+    # ---- processes as the server's user, inside the limits ----
+
+    def become(self, inside):
+        def child():
+            if inside:
+                self.limits.enter()
+            if self.root:
+                os.setgroups([])
+                os.setgid(self.gid)
+                os.setuid(self.uid)
+        return child
+
+    def run(self, *argv, inside=False, check=True, **more):
+        return subprocess.run(argv, preexec_fn=self.become(inside), cwd=self.folder, check=check,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL, **more)
+
+    def environment(self):
+        return {"PATH": "/usr/bin:/bin", "HOME": self.folder, "PGAPPNAME": "homeostat-demo", "LC_ALL": "C.UTF-8"}
+
+    def dsn(self):
+        return f"host={self.folder} port={self.port} dbname=tpcc user={self.user}"
+
+    # ---- life ----
+
+    def create(self):
+        # Data pages are to be charged to the group from the first touch.
+        self.run(f"{self.bin}/initdb", "-D", self.data, "-A", "trust", "-U", self.user, "--no-instructions", "--no-sync", inside=True)
+        with open(self.data + "/postgresql.conf", "a") as f:
+            f.write(f"port = {self.port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{self.folder}'\n"
+                    "shared_preload_libraries = 'pg_stat_statements'\nlog_checkpoints = on\n")
+        self.restart_script = os.path.join(self.folder, "restart")
+        with open(self.restart_script, "w") as f:
+            f.write(f"#!/bin/sh\n# Restarts the demo's server inside its limits.\n{self.limits.enter_script()}"
+                    f"exec {self.bin}/pg_ctl restart -D {self.data} -l {self.log} -m fast -w -t 300\n")
+        os.chmod(self.restart_script, 0o755)
+
+    def start(self):
+        self.run(f"{self.bin}/pg_ctl", "start", "-D", self.data, "-l", self.log, "-w", "-t", "300", inside=True)
+
+    def stop(self, mode="fast"):
+        self.run(f"{self.bin}/pg_ctl", "stop", "-D", self.data, "-m", mode, "-w", "-t", "300", check=False)
+
+    def sql(self, text, database="tpcc"):
+        return self.run(f"{self.bin}/psql", "-XAtq", "-h", self.folder, "-p", str(self.port), "-U", self.user, "-d", database, "-c", text, env=self.environment()).stdout.strip()
+
+    def load_tpcc(self, program, warehouses):
+        self.sql("create database tpcc", "postgres")
+        self.sql("create extension pg_stat_statements")
+        r = self.run(program, "load", "--dsn", self.dsn(), "--warehouses", str(warehouses), "--seed", "1", inside=True, check=False, env=self.environment())
+        if r.returncode:
+            raise SystemExit("loading failed:\n" + r.stdout)
+        self.sql("checkpoint")
+
+    def start_load(self, program, clients, rate=None):
+        port = free_port()
+        argv = [program, "run", "--dsn", self.dsn(), "--clients", str(clients), "--duration", "0", "--seed", "7", "--listen", f"127.0.0.1:{port}", "--json"]
+        if rate:
+            argv += ["--rate", f"{rate:.3f}"]
+        log = os.path.join(self.folder, "load.log")
+        process = subprocess.Popen(argv, preexec_fn=self.become(True), cwd=self.folder, stdout=open(log, "a"), stderr=subprocess.STDOUT,
+                                   stdin=subprocess.DEVNULL, env=self.environment())
+        load = Load(process, f"http://127.0.0.1:{port}", log)
+        for _ in range(100):
+            try:
+                load.counters()
+                return load
+            except OSError:
+                if process.poll() is not None:
+                    break
+                time.sleep(0.1)
+        raise SystemExit("the load driver did not start; see " + log)
+
+    # ---- configuration ----
+
+    def auto_conf_path(self):
+        return self.data + "/postgresql.auto.conf"
+
+    def auto_conf(self):
+        return "".join(line for line in open(self.auto_conf_path()) if not line.startswith("#"))
+
+    @staticmethod
+    def settings_in(text):
+        return dict(m.groups() for m in re.finditer(r"^(\w+)\s*=\s*'(.*)'\s*$", text, re.M))
+
+    def put_conf(self, text):
+        with open(self.auto_conf_path() + ".new", "w") as f:
+            f.write(text)
+        os.chown(self.auto_conf_path() + ".new", self.uid, self.gid)
+        os.chmod(self.auto_conf_path() + ".new", 0o600)
+        os.rename(self.auto_conf_path() + ".new", self.auto_conf_path())
+
+    def remove(self):
+        self.stop("immediate")
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,43 @@
+"""What the demo was worth, for a person (report.txt) and for bench/run (report.json)."""
+import json
+import math
+import os
+
+
+def geometric(values):
+    return math.exp(sum(math.log(v) for v in values) / len(values))
+
+
+def print_report(result, folder):
+    lines = ["", "Report", f"  profile: {result['profile']}", ""]
+    lines.append("  Every change, with its verdict:")
+    for o in result.get("kept", []):
+        verdict = o.get("verdict") or {}
+        title = (o.get("proposal") or {}).get("title") or o["planner"]
+        effect = o.get("effect")
+        shown = f"{100 * (math.exp(effect) - 1):+.0f} % [{100 * (math.exp(o['lo']) - 1):+.0f}, {100 * (math.exp(o['hi']) - 1):+.0f}]" if isinstance(effect, (int, float)) and isinstance(o.get("lo"), (int, float)) and abs(o["lo"]) < 50 else "-"
+        lines.append(f"    {'kept    ' if o['kept'] else 'put back'}  {o['result']:<10} {shown:<22} {title}")
+        if verdict.get("why"):
+            lines.append(f"              {verdict['why']}")
+    if not result.get("kept"):
+        lines.append("    none")
+    lines += ["", "  Final configuration (beside the default):"]
+    for name, value in sorted(result.get("final_settings", {}).items()):
+        lines.append(f"    {name} = {value}")
+    rounds = result.get("rounds", [])
+    if rounds:
+        lines += ["", "  Default against final, interleaved, one CHECKPOINT inside each window:", "    round   default TPS   final TPS   ratio   default p99   final p99 (open loop, same rate)"]
+        for i, r in enumerate(rounds):
+            d, f = r["default"], r["final"]
+            lines.append(f"    {i + 1:>5}   {d['tps']:>11.1f}   {f['tps']:>9.1f}   {f['tps'] / d['tps']:>5.2f}   {d['p99_ms'] or 0:>8.0f} ms   {f['p99_ms'] or 0:>6.0f} ms")
+        result["tps_ratio"] = geometric([r["final"]["tps"] / r["default"]["tps"] for r in rounds])
+        known = [r["final"]["p99_ms"] / r["default"]["p99_ms"] for r in rounds if r["final"]["p99_ms"] and r["default"]["p99_ms"]]
+        result["p99_ratio"] = geometric(known) if known else None
+        lines.append(f"    throughput x{result['tps_ratio']:.2f}, p99 x{result['p99_ratio']:.2f}, crash recovery {result['recovery_s']['default']:.1f} s -> {result['recovery_s']['final']:.1f} s")
+    text = "\n".join(lines)
+    print(text, flush=True)
+    with open(os.path.join(folder, "report.txt"), "w") as f:
+        f.write(text + "\n")
+    with open(os.path.join(folder, "report.json"), "w") as f:
+        json.dump(result, f, indent=1)
+    return 0

@@ -1,0 +1,147 @@
+"""Homeostat itself, as the demo runs it: a configuration with short windows, its process, and one line per case."""
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+from cluster import free_port
+
+CONFIG = """# Written by the demo: windows of tens of seconds, so that half an hour is enough to see something.
+log: {{ level: info, format: logfmt }}
+store: {{ folder: {store} }}
+web: {{ listen: "127.0.0.1:{port}" }}
+policy: {{ file: {policy} }}
+runbooks: {{ folder: {root}/runbooks }}
+targets:
+  demo:
+    dsn: "{dsn}"
+    mode: auto
+    restart: allowed
+    restart_command: [{restart}]
+    restart_timeout: 300s
+    data_directory: {data}
+    bin_directory: {bin}
+    load_endpoint: {endpoint}
+    load_saturates: true
+tune:
+  window: {window}s
+  windows_min: 3
+  windows_max: 8
+  wash_out: 5s
+  warm_up: 45s
+  watch: 5s
+  settle: 10s
+  reevaluate: 600s
+  cool_down: 10s
+  checkpoint_in_window: true
+"""
+
+POLICY = """# Written by the demo: what nobody would allow a tool on its first day, on a database that is thrown away afterwards.
+restart: { when: allowed, per_day: 100 }
+changes: { per_hour: 100, cool_down: 5s, degraded_per_day: 6h }
+risk: { auto_max: 0.9 }
+"""
+
+
+class Tuner:
+    def __init__(self, program, root, cluster, limits, endpoint, folder):
+        self.program, self.root, self.cluster, self.endpoint, self.folder = program, root, cluster, endpoint, folder
+        self.port = free_port()
+        self.process = None
+        self.store = os.path.join(cluster.folder, "homeostat")
+        self.seen = {}
+
+    def start(self):
+        conf, policy = os.path.join(self.cluster.folder, "homeostat.yaml"), os.path.join(self.cluster.folder, "policy.yaml")
+        open(policy, "w").write(os.environ.get("DEMO_POLICY", POLICY))
+        open(conf, "w").write(CONFIG.format(store=self.store, port=self.port, policy=policy, root=self.root, dsn=self.cluster.dsn(), restart=self.cluster.restart_script,
+                                            data=self.cluster.data, bin=self.cluster.bin, endpoint=self.endpoint, window=os.environ.get("DEMO_WINDOW", "20")))
+        self.log = os.path.join(self.folder, "homeostat.log")
+        self.process = subprocess.Popen([self.program, "run", "--config", conf], preexec_fn=self.cluster.become(False), cwd=self.cluster.folder,
+                                        stdout=open(self.log, "w"), stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=self.cluster.environment())
+        for _ in range(100):
+            try:
+                self.get("/livez")
+                return
+            except (OSError, ValueError):
+                if self.process.poll() is not None:
+                    break
+                time.sleep(0.1)
+        raise SystemExit("homeostat did not start:\n" + open(self.log).read()[-3000:])
+
+    def token(self):
+        return open(os.path.join(self.store, "token")).read().strip()
+
+    def dashboard(self):
+        return f"http://127.0.0.1:{self.port}/ (token: {os.path.join(self.store, 'token')})"
+
+    def call(self, method, path, body=None):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method, data=json.dumps(body).encode() if body is not None else None,
+                                         headers={"Authorization": "Bearer " + self.token(), "Content-Type": "application/json", "Idempotency-Key": f"demo-{time.time_ns()}"})
+        return json.load(urllib.request.urlopen(request, timeout=30))
+
+    def get(self, path):
+        return self.call("GET", path)
+
+    def cases(self):
+        return self.get("/case?limit=200")["data"]
+
+    def line(self, case, say):
+        """One line when a case has changed in a way that a person wants to see."""
+        outcome = case.get("outcome") or {}
+        state = (case["status"], case["phase"] if case["status"] in ("EXECUTING", "VERIFYING") else "")
+        if self.seen.get(case["id"]) == state:
+            return
+        first = case["id"] not in self.seen
+        self.seen[case["id"]] = state
+        name = case["id"][-6:]
+        if first:
+            say(f"case {name}: opened, measuring the incumbent")
+        if case["status"] == "WAIT_GATE" or (case["status"] == "EXECUTING" and case["phase"] == "preparing"):
+            file = self.get(f"/case/{case['id']}/file")["data"]
+            if file["plans"]:
+                say(f"case {name}: {file['plans'][-1]['plan']['title']}")
+        if case["status"] == "VERIFYING" and case["phase"] == "done":
+            say(f"case {name}: in force, comparing")
+        if case["status"] in ("PARKED", "CLOSED") and outcome:
+            effect = outcome.get("effect")
+            shown = f" ({100 * (2.718281828459045 ** effect - 1):+.0f} %)" if isinstance(effect, (int, float)) else ""
+            say(f"case {name}: {outcome['result']}{shown}, {'kept' if outcome['kept'] else 'put back'}: {outcome.get('why', '')}")
+        elif case["status"] == "CLOSED":
+            timeline = self.get(f"/case/{case['id']}/timeline")["data"]
+            say(f"case {name}: closed: {timeline[-2]['reason']}")
+
+    def follow(self, seconds, say):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            time.sleep(2)
+            if self.process.poll() is not None:
+                raise SystemExit("homeostat ended:\n" + open(self.log).read()[-3000:])
+            try:
+                for case in reversed(self.cases()):
+                    self.line(case, say)
+            except (OSError, ValueError) as e:
+                say(f"homeostat does not answer: {e}")
+
+    def finish(self, say):
+        """Stop acting, wait until nothing is under way, and tell what was kept."""
+        self.call("POST", "/stop", {"why": "the demo has ended", "expires_s": 86400})
+        until = time.monotonic() + 300
+        while time.monotonic() < until and any(c["status"] in ("EXECUTING", "VERIFYING") for c in self.cases()):
+            time.sleep(1)
+        outcomes = self.get("/target/demo/outcomes")["data"]
+        with open(os.path.join(self.folder, "cases.json"), "w") as f:
+            json.dump({"outcomes": outcomes, "cases": [self.get(f"/case/{c['id']}/file")["data"] for c in self.cases()]}, f, indent=1)
+        return list(reversed(outcomes))
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
