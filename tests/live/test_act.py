@@ -1,0 +1,677 @@
+"""The PostgreSQL adapter against a real server: what is done is read back, what fails is put back, what is not ours is left alone."""
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from act_client import Actor
+from cluster import alive
+
+
+@pytest.fixture
+def actor(fresh_postgres, tmp_path):
+    return Actor(fresh_postgres, tmp_path)
+
+
+def entries(snapshot):
+    return {s["name"]: s["entry"] for s in snapshot["settings"]}
+
+
+# ---- the straight way --------------------------------------------------------------------------------------------------
+
+
+def test_a_set_is_in_force_for_new_sessions_and_its_undo_leaves_the_file_as_it_was(actor):
+    pg = actor.pg
+    pg.psql("ALTER SYSTEM SET work_mem = '5MB'")
+    pg.psql("ALTER SYSTEM SET autovacuum_naptime = '50s'")   # somebody's own; must survive
+    pg.reload()
+    time.sleep(0.3)
+    before = actor.auto_conf()
+    step = actor.set(work_mem=("5MB", "8MB"), max_wal_size=("1GB", "1228MB"), random_page_cost=("4", 1.1), jit=("on", False))
+    snapshot = actor.snapshot(step)
+    assert entries(snapshot) == {"work_mem": "5MB", "max_wal_size": None, "random_page_cost": None, "jit": None}
+
+    done = actor.act(step, snapshot)
+    assert done["outcome"] == "done", done
+    assert [s["in_force"] for s in done["witness"]["settings"]] == ["8192", "1228", "1.1", "off"]
+    assert pg.value("SHOW work_mem") == "8MB"
+    assert actor.recover(step, snapshot)["outcome"] == "done"
+
+    undone = actor.undo(step, snapshot)
+    assert undone["outcome"] == "done", undone
+    assert actor.auto_conf() == before
+    assert pg.value("SHOW work_mem") == "5MB" and pg.value("SHOW jit") == "on"
+    assert actor.recover(step, snapshot)["outcome"] == "untouched"
+    assert actor.undo(step, snapshot)["outcome"] == "done"   # once more does no harm
+
+
+def test_a_reset_takes_the_entry_out_and_its_undo_brings_it_back(actor):
+    actor.pg.psql("ALTER SYSTEM SET work_mem = '5MB'")
+    actor.pg.reload()
+    time.sleep(0.3)
+    step = actor.set(work_mem=("5MB", None))
+    snapshot = actor.snapshot(step)
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    assert "work_mem" not in actor.auto_conf() and actor.pg.value("SHOW work_mem") == "4MB"
+    assert actor.undo(step, snapshot)["outcome"] == "done"
+    assert actor.auto_conf()["work_mem"] == "5MB"
+
+
+def test_values_with_quotes_backslashes_and_lists_survive_the_way_there_and_back(actor):
+    pg = actor.pg
+    odd = r"%m it's \o/ [%p] "
+    pg.psql("ALTER SYSTEM SET log_line_prefix = %s", (odd,))
+    pg.psql("ALTER SYSTEM SET session_preload_libraries = 'auto_explain', 'pg_stat_statements'")
+    pg.reload()
+    time.sleep(0.3)
+    step = actor.set(log_line_prefix="'\\'", session_preload_libraries="auto_explain", application_name="x\\y'z", search_path='"$user", public, pg_temp')
+    step["params"]["settings"] = [s for s in step["params"]["settings"] if s["name"] != "application_name"]
+    snapshot = actor.snapshot(step)
+    done = actor.act(step, snapshot)
+    assert done["outcome"] == "done", done
+    assert pg.value("SHOW log_line_prefix") == "'\\'"
+    assert pg.value("SHOW search_path") == '"$user", public, pg_temp'
+    assert actor.undo(step, snapshot)["outcome"] == "done"
+    assert pg.value("SHOW log_line_prefix") == odd
+    assert pg.value("SHOW session_preload_libraries") == "auto_explain, pg_stat_statements"
+
+
+def test_a_parameter_that_new_sessions_only_take_is_read_back_by_a_new_session(actor):
+    step = actor.set(log_connections=("off", "on"))
+    snapshot = actor.snapshot(step)
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    assert actor.undo(step, snapshot)["outcome"] == "done"
+
+
+def test_a_restart_brings_all_values_into_force_and_has_the_start_time_as_witness(actor):
+    pg = actor.pg
+    step = actor.restart(shared_buffers=("128MB", "160MB"), work_mem="6MB")
+    snapshot = actor.snapshot(step)
+    done = actor.act(step, snapshot)
+    assert done["outcome"] == "done", done
+    assert pg.value("SHOW shared_buffers") == "160MB"
+    assert "throwaway" in " ".join(done["witness"]["notes"])
+    assert done["witness"]["server"]["postmaster_start_us"] > snapshot["server"]["postmaster_start_us"]
+    undone = actor.undo(step, snapshot)
+    assert undone["outcome"] == "done" and pg.value("SHOW shared_buffers") == "128MB"
+    assert not actor.auto_conf()
+
+
+def test_a_plain_restart_is_done_when_the_server_is_a_new_one(actor):
+    step = actor.restart()
+    snapshot = actor.snapshot(step)
+    assert actor.recover(step, snapshot)["outcome"] == "untouched"
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    assert actor.recover(step, snapshot)["outcome"] == "done"
+    assert actor.undo(step, snapshot)["outcome"] == "done"
+
+
+def test_toggles_move_all_reloadable_steps_in_one_batch(actor):
+    steps = [actor.set(work_mem=("4MB", "8MB")), actor.set(random_page_cost=("4", "1.1"), effective_io_concurrency=("1", "64"))]
+    snapshots = [actor.snapshot(s) for s in steps]
+    for candidate, shown in ((True, "8MB"), (False, "4MB"), (True, "8MB"), (True, "8MB"), (False, "4MB")):
+        report = actor.call("toggle", steps, snapshots, candidate=candidate)
+        assert report["outcome"] == "done", report
+        assert report["output"].count("pg_reload_conf") == 1
+        assert actor.pg.value("SHOW work_mem") == shown
+    actor.pg.psql("ALTER SYSTEM SET work_mem = '7MB'")
+    report = actor.call("toggle", steps, snapshots, candidate=True)
+    assert (report["outcome"], report["code"]) == ("untouched", "CONFLICT")
+    assert actor.auto_conf() == {"work_mem": "7MB"}
+
+
+def test_a_checkpoint_can_be_asked_for(actor):
+    before = actor.pg.value("SELECT checkpoint_lsn FROM pg_control_checkpoint()")
+    actor.pg.psql("CREATE TABLE t AS SELECT 1")
+    assert actor.call("checkpoint", actor.set(work_mem="8MB"))["ok"]
+    assert actor.pg.value("SELECT checkpoint_lsn FROM pg_control_checkpoint()") != before
+
+
+def test_a_dry_run_prints_the_sql_and_its_undo_and_touches_nothing(actor):
+    actor.pg.psql("ALTER SYSTEM SET work_mem = '5MB'")
+    said = actor.call("dry_run", actor.set(work_mem=("5MB", "8MB"), max_wal_size=("1GB", "2GB")))
+    assert said["ok"]
+    do, undo = said["output"].split("-- undo:\n")
+    assert do.splitlines() == ["ALTER SYSTEM SET work_mem = '8MB';", "ALTER SYSTEM SET max_wal_size = '2GB';", "SELECT pg_reload_conf();"]
+    assert undo.splitlines() == ["ALTER SYSTEM RESET max_wal_size;", "ALTER SYSTEM SET work_mem = '5MB';", "SELECT pg_reload_conf();"]
+    assert actor.auto_conf() == {"work_mem": "5MB"}
+
+
+# ---- values that do not work -------------------------------------------------------------------------------------------
+
+
+def test_a_value_that_the_server_refuses_leaves_the_values_before_it_undone(actor):
+    step = actor.set(work_mem="8MB", random_page_cost="-5")
+    report = actor.act(step, actor.snapshot(step))
+    assert (report["outcome"], report["code"]) == ("untouched", "INPUT"), report
+    assert "random_page_cost" in report["text"]
+    assert not actor.auto_conf() and actor.pg.value("SHOW work_mem") == "4MB"
+
+
+@pytest.mark.parametrize("trial", [True, False], ids=["with a trial start", "without"])
+@pytest.mark.parametrize("changes", [{"shared_buffers": "4000GB"}, {"shared_preload_libraries": "there_is_no_such_library"}, {"wal_level": "minimal"}],
+                         ids=lambda c: next(iter(c)))
+def test_values_that_no_server_starts_with_end_with_the_old_server_running(actor, changes, trial):
+    actor.target["trial_start"] = trial
+    started = actor.pg.value("SELECT pg_postmaster_start_time()")
+    step = actor.restart(work_mem="8MB", **changes)
+    report = actor.act(step, actor.snapshot(step))
+    assert report["outcome"] == "untouched", report
+    assert not actor.auto_conf()
+    assert actor.pg.value("SHOW work_mem") == "4MB"
+    assert (actor.pg.value("SELECT pg_postmaster_start_time()") == started) == trial
+    stat = os.stat(os.path.join(actor.pg.data, "postgresql.auto.conf"))
+    assert stat.st_uid == os.stat(actor.pg.data).st_uid and stat.st_mode & 0o777 == 0o600
+    assert not [f for f in os.listdir("/var/tmp") if f.startswith("homeostat-trial-")]
+
+
+def test_a_restart_command_that_does_nothing_is_not_believed(actor):
+    actor.target["restart_command"] = ["/bin/true"]
+    step = actor.restart(shared_buffers="160MB")
+    report = actor.act(step, actor.snapshot(step))
+    assert report["outcome"] == "untouched" and "not restarted" in report["text"], report
+    assert not actor.auto_conf()
+    assert actor.pg.value("SELECT count(*) FROM pg_settings WHERE pending_restart") == 0
+
+
+def test_a_restart_command_that_hangs_is_stopped_and_what_it_began_is_taken_back(actor):
+    actor.target["restart_command"] = ["/bin/sleep", "600"]
+    actor.target["restart_timeout_ms"] = 1500
+    step = actor.restart(shared_buffers="160MB")
+    began = time.monotonic()
+    report = actor.act(step, actor.snapshot(step), deadline_s=90)
+    assert report["outcome"] == "untouched" and "took too long" in report["text"], report
+    assert time.monotonic() - began < 30
+
+
+# ---- refusals ----------------------------------------------------------------------------------------------------------
+
+
+def refused(answer, code, *words):
+    assert not answer["ok"] and answer["code"] == code, answer
+    for word in words:
+        assert word in answer["text"] + " " + answer["hint"], answer
+
+
+def test_what_cannot_be_changed_this_way_is_refused_with_the_reason(actor):
+    refused(actor.probe(actor.set(no_such_thing="1")), "MISSING", "no_such_thing")
+    refused(actor.probe(actor.set(shared_buffers="1GB")), "INPUT", "restart")
+    refused(actor.probe(actor.set(block_size="8192")), "INPUT", "block_size")
+    refused(actor.probe(actor.set(work_mem="8 potatoes")), "INPUT", "8 potatoes")
+    refused(actor.probe(actor.set(work_mem=("16MB", "8MB"))), "CONFLICT", "16MB")
+    refused(actor.probe({**actor.set(), "params": {"target": "main", "settings": [{"name": "x'; drop", "to": "1"}]}}), "INPUT", "name")
+    refused(actor.probe({**actor.set(), "params": {"target": "other", "settings": [{"name": "work_mem", "to": "8MB"}]}}), "INPUT", "other")
+
+
+def test_a_standby_is_refused(make_postgres, tmp_path):
+    primary = make_postgres()
+    standby = make_postgres(start=False)
+    subprocess.run(["rm", "-rf", standby.data], check=True)
+    primary.run("pg_basebackup", "-d", primary.dsn, "-D", standby.data, "-R", "-c", "fast")
+    standby.configure(port=standby.port, unix_socket_directories=standby.folder)
+    standby.start()
+    refused(Actor(standby, tmp_path).probe(Actor.set(work_mem="8MB")), "STATE", "standby", "primary")
+
+    on_primary = Actor(primary, tmp_path)
+    deadline = time.monotonic() + 20
+    while primary.value("SELECT count(*) FROM pg_stat_replication") == 0 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    refused(on_primary.probe(Actor.restart(max_connections="150")), "DENIED", "max_connections", "standby")
+    assert on_primary.probe(Actor.restart(max_connections="90"))["ok"]
+    on_primary.target["standbys_ready"] = True
+    assert on_primary.probe(Actor.restart(max_connections="150"))["ok"]
+
+
+@pytest.mark.parametrize("sign", ["role", "folder", "include"])
+def test_a_server_that_somebody_else_manages_is_refused(actor, sign):
+    pg = actor.pg
+    if sign == "role":
+        pg.psql("CREATE ROLE rds_superuser")
+    elif sign == "folder":
+        open(os.path.join(pg.data, "patroni.dynamic.json"), "w", encoding="utf-8").close()
+    else:
+        with open(os.path.join(pg.data, "postgresql.base.conf"), "w", encoding="utf-8") as f:
+            f.write("work_mem = 4MB\n")
+        with open(os.path.join(pg.data, "postgresql.conf"), "a", encoding="utf-8") as f:
+            f.write("include 'postgresql.base.conf'\n")
+        os.chmod(os.path.join(pg.data, "postgresql.base.conf"), 0o644)
+    refused(actor.probe(actor.set(work_mem="8MB")), "DENIED", "managed by")
+
+
+def test_each_missing_privilege_is_named_and_granting_what_it_says_is_enough(actor):
+    pg = actor.pg
+    pg.psql("CREATE ROLE tuner LOGIN IN ROLE pg_monitor")
+    actor.target["dsn"] = pg.dsn.replace("user=postgres", "user=tuner")
+    step = actor.set(work_mem=("4MB", "8MB"))
+    for _ in range(8):
+        answer = actor.probe(step)
+        if answer["ok"]:
+            break
+        assert answer["code"] == "DENIED" and answer["hint"].startswith("GRANT"), answer
+        for statement in answer["hint"].split(";"):
+            pg.psql(statement)
+    done = actor.act(step, answer["snapshot"])
+    assert done["outcome"] == "done", done
+    assert actor.undo(step, answer["snapshot"])["outcome"] == "done"
+    refusal = actor.call("checkpoint", step)
+    assert not refusal["ok"] and refusal["hint"].startswith("GRANT pg_checkpoint TO tuner"), refusal
+
+
+def test_overrides_that_bind_us_are_refused_and_others_are_reported(actor):
+    pg = actor.pg
+    pg.psql("CREATE ROLE app")
+    pg.psql("CREATE DATABASE other")
+    pg.psql("ALTER ROLE app SET work_mem = '1MB'")
+    pg.psql("ALTER DATABASE other SET work_mem = '2MB'")
+    answer = actor.probe(actor.set(work_mem="8MB"))
+    assert answer["ok"] and {o["value"] for o in answer["snapshot"]["overrides"]} == {"1MB", "2MB"}
+    assert any("role app" in n for n in answer["snapshot"]["notes"])
+    pg.psql("ALTER DATABASE postgres SET work_mem = '3MB'")
+    refused(actor.probe(actor.set(work_mem="8MB")), "STATE", "ALTER DATABASE postgres")
+    pg.psql("ALTER DATABASE postgres RESET work_mem")
+    pg.psql("ALTER ROLE postgres SET work_mem = '3MB'")
+    refused(actor.probe(actor.set(work_mem="8MB")), "STATE", "ALTER ROLE postgres")
+
+
+def test_the_command_line_wins_over_files_so_it_is_refused(fresh_postgres, tmp_path):
+    pg = fresh_postgres
+    pg.stop()
+    pg.run("pg_ctl", "-D", pg.data, "-l", pg.log, "-w", "-o", "-c work_mem=3MB", "start")
+    refused(Actor(pg, tmp_path).probe(Actor.set(work_mem="8MB")), "STATE", "command line")
+
+
+def test_restarts_need_permission_a_command_and_the_files(actor):
+    step = actor.restart(shared_buffers="160MB")
+    refused(actor.call("probe", step, target={"restart_allowed": False}), "DENIED", "not allowed")
+    saved = actor.target.pop("restart_command")
+    refused(actor.probe(step), "STATE", "restart command")
+    actor.target["restart_command"] = saved
+    refused(actor.call("probe", step, target={"data_directory": "/var/tmp"}), "MISSING", "pg_control")
+
+
+def test_connections_that_fail_say_what_is_wrong_and_never_the_password(actor, tmp_path):
+    pg = actor.pg
+    step = actor.set(work_mem="8MB")
+    dsn = pg.dsn
+    refused(actor.call("probe", step, target={"dsn": dsn + " password=geheim"}), "INPUT", "passfile")
+    refused(actor.call("probe", step, target={"dsn": f"postgresql://postgres:geheim@127.0.0.1:{pg.port}/postgres"}), "INPUT", "password")
+    refused(actor.call("probe", step, target={"dsn": dsn.replace(f"port={pg.port}", "port=1")}), "IO", "listens")
+    refused(actor.call("probe", step, target={"dsn": dsn.replace("dbname=postgres", "dbname=nowhere")}), "MISSING", "nowhere")
+    refused(actor.call("probe", step, target={"dsn": dsn.replace("host=127.0.0.1", "host=no.such.host.invalid")}), "IO", "host name")
+    pg.psql("CREATE ROLE locked LOGIN PASSWORD 'right'")
+    with open(os.path.join(pg.data, "pg_hba.conf"), "r+", encoding="utf-8") as f:
+        rest = f.read()
+        f.seek(0)
+        f.write("host all locked 127.0.0.1/32 scram-sha-256\nhost all barred 127.0.0.1/32 reject\n" + rest)
+    pg.reload()
+    time.sleep(0.3)
+    as_locked = dsn.replace("user=postgres", "user=locked")
+    passfile = tmp_path / "pass"
+    passfile.write_text("*:*:*:locked:wrong\n")
+    passfile.chmod(0o600)
+    answer = actor.call("probe", step, target={"dsn": as_locked, "passfile": str(passfile)})
+    refused(answer, "DENIED", "passfile")
+    assert "wrong" not in json.dumps(answer).replace("wrong password", "").replace("what is wrong", "")
+    refused(actor.call("probe", step, target={"dsn": as_locked}), "DENIED", "passfile")
+    refused(actor.call("probe", step, target={"dsn": dsn.replace("user=postgres", "user=barred")}), "DENIED", "pg_hba.conf")
+    passfile.write_text("*:*:*:locked:right\n")
+    refused(actor.call("probe", step, target={"dsn": as_locked, "passfile": str(passfile)}), "DENIED", "GRANT")
+
+
+# ---- somebody else -----------------------------------------------------------------------------------------------------
+
+
+def test_a_change_between_probe_and_act_is_noticed_and_never_overwritten(actor):
+    pg = actor.pg
+    step = actor.set(work_mem=("4MB", "8MB"), max_wal_size=("1GB", "2GB"))
+    snapshot = actor.snapshot(step)
+    pg.psql("ALTER SYSTEM SET max_wal_size = '3GB'")
+    report = actor.act(step, snapshot)
+    assert (report["outcome"], report["code"]) == ("untouched", "CONFLICT") and "max_wal_size" in report["text"], report
+    pg.reload()
+    time.sleep(0.3)
+    report = actor.act(step, snapshot)
+    assert (report["outcome"], report["code"]) == ("untouched", "CONFLICT"), report
+    assert actor.auto_conf() == {"max_wal_size": "3GB"}
+
+
+def test_an_undo_leaves_what_somebody_else_has_set_since_and_says_so(actor):
+    step = actor.set(work_mem=("4MB", "8MB"), max_wal_size=("1GB", "2GB"))
+    snapshot = actor.snapshot(step)
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    actor.pg.psql("ALTER SYSTEM SET max_wal_size = '3GB'")
+    report = actor.undo(step, snapshot)
+    assert (report["outcome"], report["code"]) == ("partial", "CONFLICT") and "max_wal_size" in report["text"], report
+    assert actor.auto_conf() == {"max_wal_size": "3GB"}
+    assert actor.recover(step, snapshot)["outcome"] == "unknown"
+
+
+def test_an_edit_that_nobody_has_loaded_yet_keeps_us_from_reloading_it_for_them(actor):
+    pg = actor.pg
+    step = actor.set(work_mem="8MB")
+    snapshot = actor.snapshot(step)
+    pg.configure(random_page_cost="2.5")
+    refused(actor.probe(step), "CONFLICT", "random_page_cost")
+    report = actor.act(step, snapshot)
+    assert (report["outcome"], report["code"]) == ("untouched", "CONFLICT"), report
+    assert pg.value("SHOW random_page_cost") == "4"
+    pg.reload()
+    time.sleep(0.3)
+    assert actor.probe(step)["ok"]
+    pg.configure(max_connections="120")
+    assert actor.probe(step)["ok"]   # a reload does not touch that one
+    refused(actor.probe(actor.restart(shared_buffers="160MB")), "CONFLICT", "max_connections")
+
+
+def test_a_broken_line_is_refused_before_and_put_back_after(actor):
+    pg = actor.pg
+    step = actor.set(work_mem="8MB")
+    snapshot = actor.snapshot(step)
+    conf = os.path.join(pg.data, "postgresql.conf")
+    with open(conf, encoding="utf-8") as f:
+        whole = f.read()
+    with open(conf, "a", encoding="utf-8") as f:
+        f.write("this is = = not a line\n")
+    refused(actor.probe(step), "STATE", "postgresql.conf", "line")
+    assert actor.act(step, snapshot)["outcome"] == "untouched"
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(whole)
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    with open(conf, "a", encoding="utf-8") as f:
+        f.write("this is = = not a line\n")
+    # The entry goes out of the file at once; in force it can only be once somebody mends the other file.
+    report = actor.undo(step, snapshot)
+    assert report["outcome"] == "partial" and "postgresql.conf" in report["text"], report
+    assert not actor.auto_conf()
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(whole)
+    assert actor.undo(step, snapshot)["outcome"] == "done"
+    assert pg.value("SHOW work_mem") == "4MB"
+
+
+# ---- two hands, and none -----------------------------------------------------------------------------------------------
+
+
+def test_two_at_once_are_kept_apart_by_the_file_and_by_the_server(actor, tmp_path):
+    pg = actor.pg
+    step = actor.set(work_mem="8MB")
+    snapshot = actor.snapshot(step)
+    with pg.connect() as holder, holder.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(7525353784788350049)")
+        report = actor.act(step, snapshot, deadline_s=8)
+        assert (report["outcome"], report["code"]) == ("untouched", "BUSY"), report
+    holder.close()
+    holder = pg.connect("template1")   # from another database, too
+    holder.cursor().execute("SELECT pg_advisory_lock(7525353784788350049)")
+    report = actor.act(step, snapshot, deadline_s=8)
+    assert (report["outcome"], report["code"]) == ("untouched", "BUSY"), report
+    holder.close()
+    lock = subprocess.Popen(["flock", os.path.join(actor.state, "main.lock"), "sleep", "30"])
+    try:
+        time.sleep(0.3)
+        report = actor.act(step, snapshot, deadline_s=8)
+        assert (report["outcome"], report["code"]) == ("untouched", "BUSY"), report
+    finally:
+        subprocess.run(["pkill", "-P", str(lock.pid)], check=False)
+        lock.wait()
+    assert actor.act(step, snapshot)["outcome"] == "done"
+
+
+def test_many_at_once_end_with_one_effect(actor):
+    step = actor.set(work_mem=("4MB", "8MB"))
+    snapshot = actor.snapshot(step)
+    running = [actor.start("act", step, snapshot) for _ in range(4)]
+    outcomes = sorted(actor.finish(p)["outcome"] for p in running)
+    assert outcomes == ["done", "untouched", "untouched", "untouched"]
+
+
+CRASH_POINTS = {16: {"untouched"}, 17: {"partial"}, 18: {"done"}, 19: {"done"}}
+
+
+@pytest.mark.parametrize("kind", ["set", "restart"])
+@pytest.mark.parametrize("point", CRASH_POINTS)
+def test_after_a_kill_at_any_point_recovery_knows_and_the_undo_works(actor, kind, point):
+    step = actor.set(work_mem="8MB", max_wal_size="2GB") if kind == "set" else actor.restart(shared_buffers="160MB", work_mem="8MB")
+    actor.target["trial_start"] = False
+    snapshot = actor.snapshot(step)
+    p = actor.start("act", step, snapshot, crash=point)
+    p.communicate(timeout=60)
+    assert p.returncode == -signal.SIGKILL
+    found = actor.recover(step, snapshot)
+    assert found["outcome"] in CRASH_POINTS[point], found
+    assert actor.undo(step, snapshot)["outcome"] == "done"
+    assert not actor.auto_conf() and actor.pg.value("SHOW work_mem") == "4MB"
+    assert actor.recover(step, snapshot)["outcome"] == "untouched"
+
+
+def test_recovery_waits_for_a_restart_that_a_dead_predecessor_began(actor, tmp_path):
+    pg = actor.pg
+    slow = tmp_path / "slow.sh"
+    slow.write_text("#!/bin/sh\nsleep 2\n" + " ".join(actor.target["restart_command"]) + "\n")
+    slow.chmod(0o755)
+    actor.target["restart_command"] = [str(slow)]
+    actor.target["trial_start"] = False
+    step = actor.restart(shared_buffers="160MB")
+    snapshot = actor.snapshot(step)
+    # Point 17 is passed once per write and once when the command has been started.
+    p = actor.start("act", step, snapshot, crash="17:2")
+    p.communicate(timeout=60)
+    assert p.returncode == -signal.SIGKILL
+    assert pg.value("SHOW shared_buffers") == "128MB"   # it has not happened yet
+    found = actor.recover(step, snapshot)
+    assert found["outcome"] == "done", found
+    assert pg.value("SHOW shared_buffers") == "160MB"
+    # The server that the command started does not hold the lock.
+    assert actor.undo(step, snapshot)["outcome"] == "done"
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.01, 0.03, 0.06, 0.15])
+@pytest.mark.parametrize("kind", ["set", "restart"])
+def test_a_server_that_is_killed_meanwhile_ends_with_the_old_or_the_new_configuration_proven(actor, kind, delay):
+    pg = actor.pg
+    actor.target["trial_start"] = False
+    step = actor.set(work_mem="8MB", max_wal_size="2GB") if kind == "set" else actor.restart(shared_buffers="160MB", work_mem="8MB")
+    snapshot = actor.snapshot(step)
+
+    def killer():
+        time.sleep(delay)
+        try:
+            pg.stop("immediate")
+        except Exception:   # the restart was quicker
+            pass
+        time.sleep(0.7)
+        try:
+            pg.start()
+        except Exception:   # somebody else started it already
+            pass
+    t = threading.Thread(target=killer)
+    t.start()
+    report = actor.act(step, snapshot)
+    t.join()
+    assert report["outcome"] in ("done", "untouched"), report
+    assert pg.value("SHOW work_mem") == ("8MB" if report["outcome"] == "done" else "4MB")
+    assert actor.undo(step, snapshot)["outcome"] == "done"
+    assert not actor.auto_conf()
+
+
+def test_an_undo_with_the_server_down_is_done_by_file_and_starts_a_server_that_we_restarted(actor):
+    pg = actor.pg
+    pg.psql("ALTER SYSTEM SET shared_buffers = '130MB'")
+    pg.restart()
+    actor.target["trial_start"] = False
+    step = actor.restart(shared_buffers=("130MB", "160MB"))
+    snapshot = actor.snapshot(step)
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    pg.kill()
+    report = actor.undo(step, snapshot)
+    assert report["outcome"] == "done" and "by file" in report["output"], report
+    assert actor.auto_conf() == {"shared_buffers": "130MB"} and pg.value("SHOW shared_buffers") == "130MB"
+
+
+def test_a_set_is_put_back_by_file_while_the_server_is_down_and_said_to_be_unproven(actor):
+    step = actor.set(work_mem="8MB")
+    snapshot = actor.snapshot(step)
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    actor.pg.stop()
+    report = actor.undo(step, snapshot, deadline_s=10)
+    assert report["outcome"] == "unknown" and "by file" in report["output"], report
+    assert not actor.auto_conf()
+    actor.pg.start()
+    assert actor.recover(step, snapshot)["outcome"] == "untouched"
+
+
+def test_a_frozen_server_does_not_hold_us_beyond_the_deadline(actor):
+    step = actor.set(work_mem="8MB")
+    pid = actor.pg.pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        answer = actor.probe(step, deadline_s=3)
+        assert answer["code"] == "TIMEOUT" and time.monotonic() - began < 6, answer
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+# ---- the undo script ---------------------------------------------------------------------------------------------------
+
+
+def run_undo(actor, path, **env):
+    return subprocess.run(actor.pg.as_owner(["sh", path]), capture_output=True, text=True, env={"PATH": os.environ["PATH"], **env}, cwd="/", check=False)
+
+
+@pytest.fixture
+def undo_script(actor, tmp_path):
+    """Two steps done, and the script that puts both back, somewhere the server's user can read it."""
+    pg = actor.pg
+    pg.psql("ALTER SYSTEM SET log_line_prefix = %s", (r"it's \ %m ",))
+    pg.reload()
+    time.sleep(0.3)
+    actor.target["passfile"] = "/nowhere/pass"
+    steps = [actor.set(work_mem="8MB", log_line_prefix="%p "), actor.set(random_page_cost="1.1")]
+    snapshots = []
+    for step in steps:
+        snapshots.append(actor.snapshot(step))
+        assert actor.act(step, snapshots[-1])["outcome"] == "done"
+    written = actor.call("write_undo", steps, snapshots, case="case-1")
+    assert written["ok"], written
+    assert os.stat(written["path"]).st_mode & 0o777 == 0o700
+    copy = os.path.join(pg.folder, "undo.sh")
+    subprocess.run(["cp", written["path"], copy], check=True)
+    os.chmod(copy, 0o755)
+    return copy
+
+
+def test_the_undo_script_works_with_the_server_up(actor, undo_script):
+    done = run_undo(actor, undo_script)
+    assert done.returncode == 0, done.stderr
+    assert actor.pg.value("SHOW log_line_prefix") == r"it's \ %m " and actor.pg.value("SHOW work_mem") == "4MB"
+    assert list(actor.auto_conf()) == ["log_line_prefix"]
+    assert run_undo(actor, undo_script).returncode == 0
+
+
+def test_the_undo_script_works_with_the_server_down_and_says_how_to_start(actor, undo_script):
+    actor.pg.stop()
+    done = run_undo(actor, undo_script)
+    assert done.returncode == 0, done.stderr
+    assert "pg_ctl" in done.stderr and list(actor.auto_conf()) == ["log_line_prefix"]
+    assert os.stat(os.path.join(actor.pg.data, "postgresql.auto.conf")).st_mode & 0o777 == 0o600
+    actor.pg.start()
+    assert actor.pg.value("SHOW log_line_prefix") == r"it's \ %m " and actor.pg.value("SHOW random_page_cost") == "4"
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_the_undo_script_leaves_what_somebody_else_has_changed_unless_forced(actor, undo_script, up):
+    actor.pg.psql("ALTER SYSTEM SET work_mem = '7MB'")
+    if not up:
+        actor.pg.stop()
+    done = run_undo(actor, undo_script)
+    assert done.returncode == 1 and "work_mem was changed by somebody else" in done.stderr, done.stderr
+    assert actor.auto_conf()["work_mem"] == "7MB" and "random_page_cost" not in actor.auto_conf()
+    assert run_undo(actor, undo_script, FORCE="1").returncode == 0
+    assert "work_mem" not in actor.auto_conf()
+
+
+# ---- scripts -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scripts(tmp_path):
+    return Actor(None, tmp_path / "state")
+
+
+def test_a_script_runs_without_a_shell_and_with_only_the_environment_it_was_given(scripts, tmp_path):
+    step = scripts.script(argv=["/usr/bin/env"], env={"COLOUR": "blue"}, cwd=str(tmp_path))
+    report = scripts.act(step, scripts.snapshot(step))
+    assert report["outcome"] == "done", report
+    names = {line.split("=")[0] for line in report["output"].splitlines()}
+    assert names == {"PATH", "LANG", "COLOUR", "HOMEOSTAT_ACTION_ID"}
+    step = scripts.script(script="echo ok")
+    assert scripts.act(step, scripts.snapshot(step))["output"] == "ok\n"
+    refused(scripts.probe(scripts.script(script="echo ok; rm -rf /")), "INPUT", "shell")
+    step = scripts.script(script="echo a | tr a b", shell=True)
+    assert scripts.act(step, scripts.snapshot(step))["output"] == "b\n"
+    refused(scripts.probe(scripts.script(argv=["/no/such/program"])), "MISSING", "/no/such/program")
+
+
+def test_a_script_that_takes_too_long_is_ended_with_everything_it_started(scripts, tmp_path):
+    mark = tmp_path / "pids"
+    step = scripts.script(script=f"trap '' TERM; sleep 300 & echo $$ $! > {mark}; wait; sleep 300", shell=True, timeout_s=1)
+    began = time.monotonic()
+    report = scripts.act(step, scripts.snapshot(step))
+    assert report["outcome"] == "unknown" and "took too long" in report["text"], report
+    assert time.monotonic() - began < 10
+    time.sleep(0.2)
+    assert not any(alive(int(p)) for p in mark.read_text().split())
+
+
+def test_the_output_of_a_script_is_bounded_and_readable(scripts):
+    step = scripts.script(script="head -c 3000000 /dev/urandom", shell=True)
+    report = scripts.act(step, scripts.snapshot(step))
+    assert report["outcome"] == "done" and 1000 < len(report["output"].encode()) <= 64 * 1024 + 20
+
+
+def test_the_witness_of_a_script_decides_not_its_exit_code(scripts, tmp_path):
+    watched = tmp_path / "watched"
+    watched.mkdir()
+    flag = watched / "flag"
+    witness = ["/bin/ls", str(watched)]
+    liar = scripts.script(argv=["/bin/true"], witness=witness)
+    report = scripts.act(liar, scripts.snapshot(liar))
+    assert report["outcome"] == "untouched" and "witness" in report["text"], report
+    fails = scripts.script(script=f"touch {flag}; exit 3", shell=True, witness=witness, undo=["/bin/rm", "-f", str(flag)])
+    snapshot = scripts.snapshot(fails)
+    assert scripts.act(fails, snapshot)["outcome"] == "partial"
+    assert scripts.undo(fails, snapshot)["outcome"] == "done" and not flag.exists()
+    assert scripts.undo(fails, snapshot)["outcome"] == "done"
+
+
+def test_a_lost_result_is_unknown_without_a_witness_and_told_by_one_that_waits(scripts, tmp_path):
+    watched = tmp_path / "watched"
+    watched.mkdir()
+    flag = watched / "flag"
+    plain = scripts.script(argv=["/usr/bin/touch", str(flag)])
+    assert scripts.recover(plain, scripts.snapshot(plain))["outcome"] == "unknown"
+    slow = scripts.script(script=f"sleep 1.5; touch {flag}", shell=True, witness=["/bin/ls", str(watched)])
+    snapshot = scripts.snapshot(slow)
+    assert scripts.recover(slow, snapshot)["outcome"] == "untouched"
+    p = scripts.start("act", slow, snapshot, crash=17)
+    p.communicate(timeout=30)
+    assert p.returncode == -signal.SIGKILL and not flag.exists()
+    # The script goes on without us, and recovery does not look before it has ended.
+    assert scripts.recover(slow, snapshot)["outcome"] == "done" and flag.exists()
+
+
+def test_the_stop_switch_keeps_an_effect_from_beginning_but_not_an_undo(actor, scripts, tmp_path):
+    step = actor.set(work_mem="8MB")
+    snapshot = actor.snapshot(step)
+    assert actor.act(step, snapshot, cancelled=True)["outcome"] == "untouched"
+    assert not actor.auto_conf()
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    assert actor.undo(step, snapshot, cancelled=True)["outcome"] == "done"
+    step = scripts.script(argv=["/usr/bin/touch", str(tmp_path / "flag")])
+    assert scripts.act(step, scripts.snapshot(step), cancelled=True)["outcome"] == "untouched"
+    assert not (tmp_path / "flag").exists()
