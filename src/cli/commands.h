@@ -1,0 +1,28 @@
+/*
+ * cli/commands.h - the functions behind the rows of cli/main.c. Each answers the exit code (cli/cli.h).
+ */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+typedef int cli_function(struct cli *c);
+
+/* daemon.c */
+cli_function cmd_daemon, cmd_map;
+/* tables.c: what can be said without anybody being asked */
+cli_function cmd_config_check, cmd_config_print, cmd_config_docs, cmd_rules, cmd_knobs, cmd_policy_check, cmd_policy_print;
+/* init.c, token.c */
+cli_function cmd_init, cmd_token_new;
+/* cases.c */
+cli_function cmd_case_ls, cmd_case_show, cmd_case_timeline, cmd_case_file, cmd_case_open, cmd_case_comment, cmd_case_start, cmd_case_cancel,
+    cmd_case_resume, cmd_case_give_up, cmd_case_event, cmd_case_approve, cmd_case_reject;
+/* work.c: the stations of a case */
+cli_function cmd_plan, cmd_gate, cmd_exec, cmd_verify;
+/* look.c */
+cli_function cmd_status, cmd_target_ls, cmd_target_show, cmd_target_mode, cmd_series, cmd_metric, cmd_outcomes, cmd_budget, cmd_metrics, cmd_whoami, cmd_stop,
+    cmd_reload, cmd_policy_show;
+/* events.c, explain.c, api.c */
+cli_function cmd_events, cmd_explain, cmd_api;
+
+#endif

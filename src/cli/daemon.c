@@ -1,0 +1,88 @@
+/* cli/daemon.c - homeostat run: engine and web under one roof, from the first line of the log to the last. */
+#include "base/crash.h"
+#include "base/log.h"
+#include "casefile/step.h"
+#include "cli/commands.h"
+#include "cli/where.h"
+#include "engine/host.h"
+#include "gate/judge.h"
+#include "gate/policy.h"
+#include "web/web.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+enum { POLICY_TEXT_MAX = 1024 * 1024 };
+
+/* What the web asks and neither store nor engine tells. */
+struct told { struct engine *engine; char policy_file[1024]; };
+
+static json_t *tell_rules(void *ctx)
+{
+    json_t *all = case_rules_json();
+    json_object_set_new(all, "gate", gate_rules_json());
+    return all;
+}
+
+/* The policy's text, and whether it is the one that is in force: a file that was edited and not yet reloaded is not. */
+static json_t *tell_policy(void *ctx)
+{
+    struct told   *told = ctx;
+    struct text    t CLEANUP(text_done);
+    struct fault   fault = { 0 };
+    struct policy *p = malloc(sizeof *p);
+    if (!p)
+        return NULL;
+    json_t     *live = engine_live(told->engine);
+    json_t     *version = json_incref(json_object_get(json_object_get(live, "engine"), "policy_version"));
+    text_init(&t, POLICY_TEXT_MAX);
+    policy_default(p);
+    bool readable = !*told->policy_file || policy_read(told->policy_file, p, NULL, &fault) == OK;
+    policy_print(p, &t);
+    const char *in_force = json_string_value(version);
+    bool        same = readable && in_force && strcmp(in_force, p->version) == 0;
+    json_t     *out = json_pack("{s:O?, s:s, s:b}", "version", version, "file", told->policy_file, "file_is_in_force", same);
+    if (same)
+        json_object_set_new(out, "yaml", json_string(t.s));
+    json_decref(version);
+    json_decref(live);
+    free(p);
+    return out;
+}
+
+int cmd_daemon(struct cli *c)
+{
+    struct engine *engine = NULL;
+    struct web    *web = NULL;
+    struct fault   fault = { 0 };
+    crash_arm_from_environment();
+    (void)signal(SIGPIPE, SIG_IGN);      /* a reader that went away is an error of a write, not the end of us */
+    if (engine_open(where_config(&c->o), &engine, &fault) != OK)
+        return cli_complain(c, &fault);
+    const struct daemon_conf *conf = engine_conf(engine);
+    struct told               told = { .engine = engine };
+    (void)text_copy(told.policy_file, sizeof told.policy_file, conf->policy->file);
+    struct web_options options = web_options_of(conf);
+    struct web_sources sources = { .rules = tell_rules, .policy = tell_policy, .ctx = &told };
+    if (web_start(&options, engine, &sources, &web, &fault) != OK) {
+        int code = cli_complain(c, &fault);
+        engine_close(engine);
+        return code;
+    }
+    log_info("homeostat runs", F("version", HOMEOSTAT_VERSION), F("configuration", where_config(&c->o)), F("targets", (int64_t)conf->targets), F("port", web_port(web)));
+    (void)sd_notifyf(0, "READY=1\nSTATUS=watching %zu targets, http port %d", conf->targets, web_port(web));
+    int code = engine_run_loop(engine);
+    (void)sd_notify(0, "STOPPING=1");
+    web_stop(web);
+    engine_close(engine);
+    log_info("homeostat ends", F("code", code));
+    return code == 0 ? CLI_DONE : CLI_FAILED;
+}
+
+int cmd_map(struct cli *c)
+{
+    engine_map_print(c->out);
+    return CLI_DONE;
+}

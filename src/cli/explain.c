@@ -1,0 +1,169 @@
+/* cli/explain.c - one case told from its file: what it was about, who decided by which rule, what was done, what came of it. */
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "cli/shared.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void heading(struct cli *c, const char *text) { fprintf(c->out, "\n%s\n", text); }
+
+static void line(struct cli *c, const json_t *object, const char *path, const char *before, const char *after)
+{
+    const char *s = print_text(object, path);
+    if (!*s)
+        return;
+    fputs(before, c->out);
+    print_safe(c->out, s, false);
+    fputs(after, c->out);
+}
+
+static void put_evidence(struct cli *c, const json_t *file)
+{
+    size_t  i;
+    json_t *e;
+    char    when[40];
+    if (json_array_size(json_object_get(file, "evidence")) == 0)
+        return;
+    heading(c, "What was noticed");
+    json_array_foreach(json_object_get(file, "evidence"), i, e) {
+        fprintf(c->out, "  %s ", print_value(json_object_get(e, "detected_at"), PRINT_TIME, when, sizeof when));
+        line(c, e, "severity", "", " ");
+        line(c, e, "title", "", "");
+        line(c, e, "summary", ": ", "");
+        fputc('\n', c->out);
+    }
+}
+
+static const json_t *plan_of(const json_t *file, const char *id)
+{
+    size_t  i;
+    json_t *p;
+    json_array_foreach(json_object_get(file, "plans"), i, p)
+        if (strcmp(print_text(p, "id"), id) == 0)
+            return p;
+    return NULL;
+}
+
+static void put_plan(struct cli *c, const json_t *file)
+{
+    const json_t *p = plan_of(file, print_text(file, "case.plan_id"));
+    size_t        tried = json_array_size(json_object_get(file, "plans"));
+    heading(c, "What was planned");
+    if (!p) {
+        fputs("  nothing yet\n", c->out);
+        return;
+    }
+    fputs("  ", c->out);
+    shared_put_plan(c, json_object_get(p, "plan"));
+    line(c, p, "planner", "  by ", "");
+    fprintf(c->out, ", plan %.12s%s\n", print_text(p, "hash"), tried > 1 ? ", after others that were given up" : "");
+    line(c, p, "proposal.why", "  because ", "\n");
+}
+
+static void put_gate(struct cli *c, const json_t *file)
+{
+    const json_t *decisions = json_object_get(file, "decisions");
+    size_t        i, n = json_array_size(decisions);
+    json_t       *a;
+    char          when[40];
+    heading(c, "Who decided");
+    if (n == 0)
+        fputs("  nobody yet\n", c->out);
+    else {
+        fputs("  ", c->out);
+        shared_put_gate(c, json_object_get(json_array_get(decisions, n - 1), "decision"));
+    }
+    json_array_foreach(json_object_get(file, "approvals"), i, a) {
+        fprintf(c->out, "  %s ", print_value(json_object_get(a, "created_at"), PRINT_TIME, when, sizeof when));
+        line(c, a, "principal", "", json_is_true(json_object_get(a, "granted")) ? " approved plan " : " rejected plan ");
+        fprintf(c->out, "%.12s under policy %.12s", print_text(a, "plan_hash"), print_text(a, "policy_version"));
+        line(c, a, "reason", ": ", "");
+        fputc('\n', c->out);
+    }
+}
+
+static void put_actions(struct cli *c, const json_t *file)
+{
+    size_t  i;
+    json_t *a;
+    char    when[40];
+    heading(c, "What was done");
+    json_array_foreach(json_object_get(file, "actions"), i, a) {
+        fprintf(c->out, "  %s %lld. ", print_value(json_object_get(a, "intent_at"), PRINT_TIME, when, sizeof when), (long long)json_integer_value(json_object_get(a, "action")));
+        line(c, a, "kind", "", "");
+        line(c, a, "outcome", ": ", "");
+        line(c, a, "fault", " - ", "");
+        fputc('\n', c->out);
+    }
+    if (json_array_size(json_object_get(file, "actions")) == 0)
+        fputs("  nothing was touched\n", c->out);
+    line(c, file, "run.undo_path", "  undo script: ", "\n");
+    fprintf(c->out, "  what is in force %s\n", json_is_true(print_member(file, "case.in_force_is_proven")) ? "was read back" : "has NOT been proven");
+}
+
+static void put_outcome(struct cli *c, const json_t *file)
+{
+    const json_t *outcome = json_object_get(file, "outcome"), *verdict = print_member(file, "run.verdict");
+    char          text[60];
+    heading(c, "What came of it");
+    if (json_is_object(verdict)) {
+        fputs("  ", c->out);
+        shared_put_verdict(c, verdict);
+    }
+    if (json_is_object(outcome)) {
+        line(c, outcome, "result", "  ", "");
+        fprintf(c->out, ", %s", json_is_true(json_object_get(outcome, "kept")) ? "kept" : "not kept");
+        if (json_is_number(json_object_get(outcome, "degraded_s")))
+            fprintf(c->out, "; %s s worse than before while finding out", print_value(json_object_get(outcome, "degraded_s"), PRINT_TEXT, text, sizeof text));
+        fputc('\n', c->out);
+    }
+    if (!json_is_object(verdict) && !json_is_object(outcome))
+        fputs("  no verdict\n", c->out);
+}
+
+static void put_moves(struct cli *c, const json_t *file)
+{
+    size_t  i;
+    json_t *row;
+    char    when[40];
+    heading(c, "How it moved");
+    json_array_foreach(json_object_get(file, "timeline"), i, row) {
+        bool moved = *print_text(row, "to") && strcmp(print_text(row, "to"), print_text(row, "from")) != 0;
+        if (!moved && strcmp(print_text(row, "event"), "comment") != 0)
+            continue;
+        fprintf(c->out, "  %s ", print_value(json_object_get(row, "created_at"), PRINT_TIME, when, sizeof when));
+        line(c, row, moved ? "to" : "event", "", "");
+        if (json_is_integer(json_object_get(row, "rule")))
+            fprintf(c->out, " (rule %lld)", (long long)json_integer_value(json_object_get(row, "rule")));
+        line(c, row, "actor", " by ", "");
+        line(c, row, "reason", ": ", "");
+        fputc('\n', c->out);
+    }
+}
+
+int cmd_explain(struct cli *c)
+{
+    char path[200];
+    int  code;
+    if (!shared_case_path(c, c->o.word[0], "/file", path, sizeof path, &code))
+        return code;
+    json_t *file = client_once(c, &(struct client_request){ .method = "GET", .path = path, .what = "reading the case" }, &code);
+    if (!file)
+        return code;
+    if (!cli_put_json(c, file)) {
+        line(c, file, "case.title", "", "");
+        line(c, file, "case.target", " (", ")");
+        line(c, file, "case.status", ": ", "");
+        line(c, file, "case.opened_by", ", opened by ", "\n");
+        put_evidence(c, file);
+        put_plan(c, file);
+        put_gate(c, file);
+        put_actions(c, file);
+        put_outcome(c, file);
+        put_moves(c, file);
+    }
+    json_decref(file);
+    return CLI_DONE;
+}
