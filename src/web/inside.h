@@ -54,8 +54,7 @@ struct web {
     struct throttle       throttle;
     struct meter          meter;
     struct stream         stream;
-    json_t               *openapi;        /* read-only after the start */
-    char                 *openapi_text;
+    char                 *openapi_text;   /* JSON */
 
     pthread_mutex_t       lock;           /* of everything below */
     pthread_cond_t        nudge;          /* wakes the ticker */

@@ -4,6 +4,7 @@
 #include "conf/yaml.h"
 #include "web/openapi_file.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum err openapi_open(struct web *w, struct fault *fault)
@@ -12,23 +13,23 @@ enum err openapi_open(struct web *w, struct fault *fault)
     struct arena                arena;
     struct yaml_node           *root;
     arena_init(&arena, YAML_ARENA_MIN);
-    enum err code = yaml_parse(&arena, file->name, (const char *)file->data, file->size, &root, NULL, fault);
+    json_t                     *document = NULL;
+    enum err                    code = yaml_parse(&arena, file->name, (const char *)file->data, file->size, &root, NULL, fault);
     if (code == OK)
-        code = yaml_to_json(root, &w->openapi, fault);
+        code = yaml_to_json(root, &document, fault);
     arena_done(&arena);
     if (code == OK) {
-        w->openapi_text = json_dumps(w->openapi, JSON_INDENT(2));
+        w->openapi_text = json_dumps(document, JSON_INDENT(2));
         if (!w->openapi_text)
             code = fail(fault, ERR_LIMIT, "no memory for the description of the interface");
     }
+    json_decref(document);
     return code;
 }
 
 void openapi_done(struct web *w)
 {
-    json_decref(w->openapi);
     free(w->openapi_text);
-    w->openapi = NULL;
     w->openapi_text = NULL;
 }
 

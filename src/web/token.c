@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct { const char *name; unsigned role; } role_names[] = {
     { "viewer", ROLE_VIEWER }, { "operator", ROLE_OPERATOR }, { "approver", ROLE_APPROVER }, { "admin", ROLE_ADMIN },
@@ -286,7 +287,7 @@ enum err tokens_move(struct tokens *t, const char *file, const char *folder, str
 static bool same_file(const struct stat *a, const struct stat *b)
 {
     return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size && a->st_mode == b->st_mode &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 enum err tokens_refresh(struct tokens *t, bool *changed, struct fault *fault)
@@ -375,6 +376,8 @@ enum err web_token_new(const char *file, const char *name, unsigned roles, int64
         return fail(fault, ERR_INPUT, "a token needs a role: viewer, operator, approver or admin");
 
     char         *old = NULL;
+    struct stat   before;
+    bool          was_there = stat(file, &before) == 0;
     struct fault  missing = { 0 };
     enum err      code = file_read(file, TOKEN_FILE_MAX, &old, NULL, &missing);
     if (code != OK && code != ERR_MISSING) {
@@ -402,6 +405,11 @@ enum err web_token_new(const char *file, const char *name, unsigned roles, int64
         text_printf(&all, "%s  %s  sha256:%s%s%s\n", role_text, name, digest, *when ? "  " : "", when);
         code = all.cut ? fail(fault, ERR_LIMIT, "%s would become larger than %d bytes", file, TOKEN_FILE_MAX)
                        : file_write(file, all.s, all.used, 0600, fault);
+        /* An administrator adds a token to a file of the daemon's user: it must stay that user's. */
+        if (code == OK && was_there && before.st_uid != geteuid() && chown(file, before.st_uid, before.st_gid) != 0) {
+            code = fail(fault, ERR_DENIED, "%s was written, but cannot be given back to its owner: %s", file, strerror(errno));
+            fail_hint(fault, "chown %u:%u %.160s", before.st_uid, before.st_gid, file);
+        }
         if (code != OK)
             explicit_bzero(token, TOKEN_SIZE);
     }

@@ -213,6 +213,7 @@ static enum err start_daemon(struct web *w, struct fault *fault)
     const struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
     /* MHD's own time-out counts silence; it is a little longer than ours, which counts everything. */
     unsigned silence_s = (unsigned)((o->idle_timeout_us + o->header_timeout_us) / US_PER_S) + 5;
+    errno = 0;
     w->daemon = MHD_start_daemon(flags, (uint16_t)o->port, NULL, NULL, serve_request, w,
         MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
         MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -498,6 +499,32 @@ static void who_waits_when_we_stop_hears_that_we_are_going(void **state)
     fixture_start();
 }
 
+static void *ask_often(void *arg)
+{
+    const int *who = arg;
+    for (int i = 0; i < 100; i++) {
+        struct answer a;
+        client_ask(fx.port, *who % 2 ? fx.operator : fx.viewer, *who % 2 ? "POST" : "GET", *who % 2 ? CREATE : "/case/case-1", NULL, *who % 2 ? "{}" : NULL, &a);
+        assert_int_equal(a.status, 200);
+        answer_done(&a);
+    }
+    return NULL;
+}
+
+static void many_ask_at_the_same_time(void **state)
+{
+    enum { CLIENTS = 8 };
+    pthread_t thread[CLIENTS];
+    int       who[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++) {
+        who[i] = i;
+        assert_int_equal(pthread_create(&thread[i], NULL, ask_often, &who[i]), 0);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        (void)pthread_join(thread[i], NULL);
+    assert_int_equal(double_requests(), CLIENTS / 2 * 100);
+}
+
 /* ---- every answer ---- */
 
 static void requests_and_traces_can_be_followed(void **state)
@@ -741,6 +768,7 @@ int main(void)
         TEST(requests_that_wait_block_nobody),
         TEST(a_client_that_leaves_while_waiting_harms_nobody),
         TEST(who_waits_when_we_stop_hears_that_we_are_going),
+        TEST(many_ask_at_the_same_time),
         TEST(requests_and_traces_can_be_followed),
         TEST(every_answer_carries_the_security_headers),
         TEST(what_is_not_json_is_only_for_who_accepts_it),

@@ -64,7 +64,7 @@ size_t client_read(int fd, char *out, size_t size, const char *until, int timeou
 
 const char *answer_header(const struct answer *a, const char *name)
 {
-    static char value[1024];
+    static _Thread_local char value[1024];
     size_t      n = strlen(name);
     for (const char *line = strstr(a->head, "\r\n"); line && line[2]; line = strstr(line + 2, "\r\n"))
         if (strncasecmp(line + 2, name, n) == 0 && line[2 + n] == ':') {
