@@ -15,9 +15,9 @@ SELECT current_setting('server_version_num')::int AS version, current_user AS ro
        current_setting('track_io_timing') AS track_io_timing,
        current_setting('track_activities') AS track_activities,
        (SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements') AS statements_schema,
-       (SELECT count(*) FROM pg_replication_slots AS r) AS slots,
+       (SELECT count(*) FROM pg_replication_slots AS l) AS slots,
        (SELECT max(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
-                                        ELSE pg_current_wal_lsn() END, r.restart_lsn)) FROM pg_replication_slots AS r) AS slots_retained,
+                                        ELSE pg_current_wal_lsn() END, l.restart_lsn)) FROM pg_replication_slots AS l) AS slots_retained,
        (SELECT count(*) FROM pg_stat_replication AS r WHERE r.state <> 'backup') AS standbys;
 
 -- name: sense_facts_server_15
@@ -39,9 +39,9 @@ SELECT current_setting('server_version_num')::int AS version, current_user AS ro
        current_setting('track_io_timing') AS track_io_timing,
        current_setting('track_activities') AS track_activities,
        (SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements') AS statements_schema,
-       (SELECT count(*) FROM pg_replication_slots AS r) AS slots,
+       (SELECT count(*) FROM pg_replication_slots AS l) AS slots,
        (SELECT max(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
-                                        ELSE pg_current_wal_lsn() END, r.restart_lsn)) FROM pg_replication_slots AS r) AS slots_retained,
+                                        ELSE pg_current_wal_lsn() END, l.restart_lsn)) FROM pg_replication_slots AS l) AS slots_retained,
        (SELECT count(*) FROM pg_stat_replication AS r WHERE r.state <> 'backup') AS standbys;
 
 -- name: sense_facts_control

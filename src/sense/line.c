@@ -285,7 +285,7 @@ static void lookup_ended(struct lookup *k)
     }
     bool found = k->found > 0;
     if (!found) {
-        (void)fail(&why, ERR_IO, "cannot look up host \"%.100s\"", k->host);
+        (void)fail(&why, ERR_IO, "cannot look up host \"%.100s\"", pg_params_get(&l->params, "host"));
         fail_hint(&why, "the host name in dsn is not known here");
     }
     free(k);
