@@ -30,8 +30,8 @@ class Actor:
         self.pg, self.state = pg, str(folder)
         self.target = None
         if pg is not None:
-            restart = pg.as_owner([os.path.join(pg.bin, "pg_ctl"), "-D", pg.data, "-l", pg.log, "-w", "-t", "60", "restart"])
-            start = pg.as_owner([os.path.join(pg.bin, "pg_ctl"), "-D", pg.data, "-l", pg.log, "-w", "-t", "60", "start"])
+            restart = pg.as_owner([os.path.join(pg.bin, "pg_ctl"), "-D", pg.data, "-l", pg.log, "-w", "-t", "15", "restart"])
+            start = pg.as_owner([os.path.join(pg.bin, "pg_ctl"), "-D", pg.data, "-l", pg.log, "-w", "-t", "15", "start"])
             self.target = {"name": "main", "dsn": pg.dsn, "restart_command": restart, "start_command": start, **target}
 
     @staticmethod
