@@ -24,8 +24,8 @@ static const struct print_column case_record_times[] = {
 };
 
 static const struct print_column timeline_columns[] = {
-    { "WHEN", "created_at", PRINT_TIME, 0 }, { "EVENT", "event", PRINT_TEXT, 24 }, { "TO", "to", PRINT_TEXT, 0 }, { "RULE", "rule", PRINT_TEXT, 0 },
-    { "RUN", "run_rule", PRINT_TEXT, 0 }, { "ACTOR", "actor", PRINT_TEXT, 24 }, { "REASON", "reason", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
+    { "WHEN", "created_at", PRINT_TIME, 0 }, { "EVENT", "event", PRINT_TEXT, 24 }, { "TO", "to", PRINT_TEXT, 0 }, { "RULE", "rule", PRINT_RULE, 0 },
+    { "RUN", "run_rule", PRINT_RULE, 0 }, { "ACTOR", "actor", PRINT_TEXT, 24 }, { "REASON", "reason", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
 
 /* ---- shared with the other files ---- */

@@ -99,10 +99,11 @@ void cli_progress_end(struct cli_progress *p)
         (void)pthread_join(p->ticker, NULL);
         p->alone = false;
     }
-    if (p->drawn)
+    if (p->drawn) {
         fprintf(p->cli->err, "\r%*s\r", (int)p->drawn, "");
+        (void)fflush(p->cli->err);
+    }
     p->drawn = 0;
-    (void)fflush(p->cli->err);
 }
 
 /* ---- finding the command ---- */
@@ -188,11 +189,13 @@ static int no_such_command(const struct cli_command *commands, size_t count, int
 
 int cli_main(const struct cli_command *commands, size_t count, int argc, char **argv, FILE *out, FILE *err)
 {
-    if (argc >= 1 && strcmp(argv[0], "help") == 0 && argc == 1)
-        argc = 0;
+    bool help = argc > 0 && strcmp(argv[0], "help") == 0;      /* help COMMAND is COMMAND --help */
+    if (help)
+        argc--, argv++;
     if (argc == 0 || is_help(argv[0])) {
-        usage(commands, count, NULL, out);
-        return argc == 0 ? CLI_USAGE : CLI_DONE;
+        bool asked = help || argc > 0;
+        usage(commands, count, NULL, asked ? out : err);
+        return asked ? CLI_DONE : CLI_USAGE;
     }
     if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "-V") == 0) {
         fprintf(out, "homeostat %s\n", HOMEOSTAT_VERSION);
@@ -201,17 +204,16 @@ int cli_main(const struct cli_command *commands, size_t count, int argc, char **
     struct cli  c = { .out = out, .err = err, .terminal = isatty(fileno(err)) };
     struct fault fault = { 0 };
     int          used = 0;
-    bool         help = false;
     c.command = cli_find(commands, count, argc, argv, &used);
     if (!c.command) {
-        if (argc > 1 && is_help(argv[argc - 1]) && is_group(commands, count, argv[0])) {
+        if ((help || (argc > 1 && is_help(argv[argc - 1]))) && is_group(commands, count, argv[0])) {
             usage(commands, count, argv[0], out);
             return CLI_DONE;
         }
         return no_such_command(commands, count, argc, argv, err);
     }
     cli_options_init(&c.o);
-    if (cli_options_parse(c.command, argc - used, argv + used, &c.o, &help, &fault) != OK) {
+    if (!help && cli_options_parse(c.command, argc - used, argv + used, &c.o, &help, &fault) != OK) {
         (void)cli_complain(&c, &fault);
         return CLI_USAGE;
     }

@@ -31,7 +31,7 @@ struct cli {
     bool                      terminal;      /* err is one: progress may be drawn over */
 };
 
-/* The table of subcommands; the rows of main.c and, in tests, of a few. */
+/* The table of subcommands: commands.c. */
 extern const struct cli_command cli_commands[];
 extern const size_t             cli_commands_count;
 

@@ -1,5 +1,5 @@
 /*
- * cli/commands.h - the functions behind the rows of cli/main.c. Each answers the exit code (cli/cli.h).
+ * cli/commands.h - the functions behind the rows of cli/commands.c. Each answers the exit code (cli/cli.h).
  */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H

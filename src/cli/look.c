@@ -36,15 +36,6 @@ static int put_table(struct cli *c, json_t *data, const struct print_column *col
     return CLI_DONE;
 }
 
-/* What has no better form is printed as JSON. Takes data. */
-static int put_as_json(struct cli *c, json_t *data)
-{
-    c->o.json = true;
-    (void)cli_put_json(c, data);
-    json_decref(data);
-    return CLI_DONE;
-}
-
 /* ---- targets ---- */
 
 static const struct print_column target_columns[] = {
@@ -297,11 +288,22 @@ int cmd_reload(struct cli *c)
     return CLI_DONE;
 }
 
+/* Its own text where it is known; a file that was edited since is not what is in force. */
 int cmd_policy_show(struct cli *c)
 {
     int     code;
     json_t *data = get(c, "/policy", "reading the policy", &code);
-    return data ? put_as_json(c, data) : code;
+    if (!data)
+        return code;
+    if (!cli_put_json(c, data)) {
+        fprintf(c->out, "# version %s\n", print_text(data, "version"));
+        if (*print_text(data, "yaml"))
+            print_safe(c->out, print_text(data, "yaml"), true);
+        else
+            fputs("# its file has changed since it was read; homeostat reload puts the new one into force\n", c->out);
+    }
+    json_decref(data);
+    return CLI_DONE;
 }
 
 int cmd_whoami(struct cli *c)

@@ -1,6 +1,8 @@
 /* cli/print.c - see print.h. */
 #include "cli/print.h"
 
+#include "base/clock.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -116,6 +118,11 @@ char *print_value(const json_t *value, enum print_kind kind, char *out, size_t s
     const char *s = json_string_value(value);
     if (!value || json_is_null(value) || (s && !*s)) {
         (void)snprintf(out, size, "-");
+    } else if (kind == PRINT_RULE && json_integer_value(value) == 0) {
+        (void)snprintf(out, size, "-");
+    } else if (kind == PRINT_TIME && json_is_integer(value)) {
+        char when[32];
+        (void)snprintf(out, size, "%.10s %.8s", clock_format(json_integer_value(value), when, sizeof when), when + 11);
     } else if (kind == PRINT_GAIN && json_is_number(value)) {
         (void)snprintf(out, size, "%+.1f %%", 100 * (exp(json_number_value(value)) - 1));
     } else if (s && kind == PRINT_TIME && strlen(s) >= 19 && s[10] == 'T') {

@@ -12,7 +12,13 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum print_kind { PRINT_TEXT, PRINT_TIME, PRINT_GAIN /* log ratio, as +12.3 % */, PRINT_SHORT /* the first 12 characters, for digests */ };
+enum print_kind {
+    PRINT_TEXT,
+    PRINT_TIME /* RFC 3339, or microseconds since 1970 */,
+    PRINT_GAIN /* log ratio, as +12.3 % */,
+    PRINT_SHORT /* the first 12 characters, for digests */,
+    PRINT_RULE /* a number; 0 is none */
+};
 
 struct print_column {
     const char     *title;      /* NULL ends the list */
