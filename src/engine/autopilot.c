@@ -160,7 +160,7 @@ static void note_changes(struct engine *e, struct etarget *t, const struct sampl
 
 static void ask_checkpoint(struct engine *e, struct etarget *t, const struct casefile *c)
 {
-    if (!e->d.tune->checkpoint_in_window || t->checkpoint_asked || c->state != CASE_ANALYZING || t->mode < MODE_APPROVE)
+    if (!e->d.tune->checkpoint_in_window || t->checkpoint_asked || (c->state != CASE_ANALYZING && c->state != CASE_PLANNING) || t->mode < MODE_APPROVE)
         return;
     struct job  *j = calloc(1, sizeof *j);
     struct fault ignored;
@@ -295,6 +295,23 @@ enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, j
     return OK;
 }
 
+/* Before and after lie as far apart as the plan takes to be carried out, and placebos must have the same gap. */
+static bool enough_history(struct engine *e, struct etarget *t, const json_t *plan)
+{
+    enum verify_class class;
+    const char *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
+    if (!method || !verify_class_parse(method, &class))
+        return true;
+    int64_t seconds = 0;
+    size_t  i;
+    json_t *step;
+    json_array_foreach(json_object_get(plan, "steps"), i, step)
+        seconds += json_integer_value(json_object_get(step, "watch_s")) + 2;
+    int gap = class == VERIFY_RESTART || class == VERIFY_SLOW ? (int)((seconds + 20) * US_PER_S / e->d.tune->window_us) : 0;
+    int needed = prove_history_needed(e, t, class) + gap;
+    return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);
+}
+
 enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *fault)
 {
     struct etarget *t = engine_target(e, c->target);
@@ -314,10 +331,7 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     }
     if (err != OK)
         return err;
-    enum verify_class class;
-    const char *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
-    bool enough = !method || !verify_class_parse(method, &class) || t->histories >= prove_history_needed(e, t, class);
-    if (enough) {
+    if (enough_history(e, t, plan)) {
         err = engine_set_plan(e, c, plan, planner, proposal, fault);
         struct case_input    in = { .kind = INPUT_EVENT, .event = ON_PLAN_READY };
         struct case_decision d;
