@@ -357,7 +357,7 @@ class World:
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "stub"
-    world = page = None
+    world = page = stub = None
 
     def log_message(self, *_):
         pass
@@ -392,6 +392,10 @@ class Handler(BaseHTTPRequestHandler):
                 return self.events()
             with self.world.lock:
                 answer = self.read(path, query) if method == "GET" else self.world.change(method, path, self.headers, body)
+            if method != "GET" and self.stub.drop_answers > 0:   # it was done, but nobody will learn of it
+                self.stub.drop_answers -= 1
+                self.close_connection = True
+                return
             self.respond(200, answer)
         except Problem as p:
             self.respond(p.status, p.body, "application/problem+json")
@@ -469,10 +473,10 @@ class Stub:
     """The server with its world; port 0 takes a free one. stop() and start() leave the world as it is."""
 
     def __init__(self, page, scenario="normal", port=0, token="stub-token-0123456789", tick=1.0):
-        self.world, self.page, self.port, self.server = World(scenario, token, tick), page, port, None
+        self.world, self.page, self.port, self.server, self.drop_answers = World(scenario, token, tick), page, port, None, 0
 
     def start(self):
-        handler = type("BoundHandler", (Handler,), {"world": self.world, "page": self.page})
+        handler = type("BoundHandler", (Handler,), {"world": self.world, "page": self.page, "stub": self})
         ThreadingHTTPServer.allow_reuse_address = True
         self.server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
         self.server.daemon_threads = True

@@ -16,10 +16,13 @@ import { href } from "./route";
 
 const PATH = ["NEW", "ANALYZING", "PLANNING", "WAIT_GATE", "EXECUTING", "VERIFYING", "CLOSED"];
 
+/** The same element before and after the answer, so that it keeps the focus. */
+const heading = (text: string, ...more: Child[]) => h("div", { class: "headline", key: "headline" }, h("h1", { tabindex: -1 }, text), ...more);
+
 export function casePage(): Child[] {
   const f = app.file, back = h("p", { class: "back", key: "back" }, h("a", { href: href("cases") }, "\u2190 Cases"));
-  if (!f || (!f.data && !f.problem)) return [back, h("h1", { tabindex: -1, key: "h1" }, "Case"), empty("Asking the engine\u2026")];
-  if (!f.data) return [back, h("h1", { tabindex: -1, key: "h1" }, "Case"), problemBox(f.problem as NonNullable<typeof f.problem>, () => void loadFile(f.id))];
+  if (!f || (!f.data && !f.problem)) return [back, heading("Case"), empty("Asking the engine\u2026")];
+  if (!f.data) return [back, heading("Case"), problemBox(f.problem as NonNullable<typeof f.problem>, () => void loadFile(f.id))];
   const d = f.data;
   return [
     back, f.problem ? problemBox(f.problem, () => void loadFile(f.id)) : null,
@@ -32,7 +35,7 @@ export function casePage(): Child[] {
 
 function title(d: CaseFile): VNode {
   const c = d.case;
-  return h("div", { class: "headline", key: "headline" }, h("h1", { tabindex: -1 }, c.title), stateBadge(c.state), outcomeBadge(c.outcome, c.kept),
+  return heading(c.title, stateBadge(c.state), outcomeBadge(c.outcome, c.kept),
     h("p", { class: "facts" }, c.target === null ? unknown() : c.target ? h("a", { href: href("overview", c.target) }, c.target) : "no target", " · opened ", when(c.created, false, app.now), c.openedBy ? ` by ${c.openedBy}` : null,
       c.created !== null ? ` · ${c.state === "CLOSED" ? "took" : "open for"} ${duration(((c.state === "CLOSED" ? c.updated ?? app.now : app.now) - c.created) / 1000)}` : null,
       " · version ", c.version === null ? unknown() : integer(c.version), h("code", { class: "id", title: "The case's id" }, c.id)));

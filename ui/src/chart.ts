@@ -34,7 +34,7 @@ interface Column { t: number; lo: number; hi: number; mean: number }
 type Run = Column[];
 
 /** Groups values into at most `columns` steps of time; a gap in time or an unknown value ends a run. */
-export function runs(times: number[], values: Known[], from: number, to: number, columns: number, coarse = 0): Run[] {
+export function runs(times: number[], values: Known[], from: number, to: number, columns: number, coarse = -Infinity): Run[] {
   const out: Run[] = [], width = Math.max(1000, (to - from) / Math.max(1, columns)), hole = (t: number) => Math.max(t <= coarse + 60_000 ? 150_000 : 3500, width * 2.5);
   let run: Run = [], cell = -1, n = 0, before = -Infinity;
   for (let i = Math.max(0, nearest(times, from) - 1); i < times.length; i++) {

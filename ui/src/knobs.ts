@@ -23,7 +23,7 @@ const differs = (s: Setting) => s.value !== null && s.initial !== null && s.valu
 
 export function knobs(): Child[] {
   const t = targetNamed(app.route.arg);
-  if (!t) return [h("h1", { tabindex: -1 }, "Knobs"), empty(app.targetsKnown ? "There is no such target." : "Asking the engine\u2026")];
+  if (!t) return [h("div", { class: "headline", key: "headline" }, h("h1", { tabindex: -1 }, "Knobs")), empty(app.targetsKnown ? "There is no such target." : "Asking the engine\u2026")];
   const all = t.facts.settings, words = app.knobFilter.toLowerCase().split(/\s+/).filter(Boolean), from = origins(t.name);
   const shown = (all ?? []).filter((s) => (!app.knobChanged || differs(s) || s.pendingRestart === true || from.has(s.name)) && words.every((w) => s.name.includes(w) || (s.why ?? "").toLowerCase().includes(w))).sort((a, b) => (a.name < b.name ? -1 : 1));
   const pending = (all ?? []).filter((s) => s.pendingRestart === true).length;

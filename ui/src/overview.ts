@@ -21,7 +21,7 @@ export function targetTabs(page: "overview" | "knobs", now: Target): VNode | nul
 
 export function overview(): Child[] {
   const t = targetNamed(app.route.arg);
-  if (!app.targetsKnown) return [h("h1", { tabindex: -1 }, "Overview"), empty(app.problem ? "Nothing is known yet." : "Asking the engine\u2026")];
+  if (!app.targetsKnown) return [h("div", { class: "headline", key: "headline" }, h("h1", { tabindex: -1 }, "Overview")), empty(app.problem ? "Nothing is known yet." : "Asking the engine\u2026")];
   if (!t) return [h("h1", { tabindex: -1 }, "Overview"), app.route.arg ? empty(`There is no target called ${app.route.arg}. `, h("a", { href: href("overview") }, "Show the first one")) : empty("No target is configured. ", h("code", null, "homeostat init --dsn \u2026"), " writes a watch-only configuration for a database of yours.")];
   return [targetTabs("overview", t), headline(t), current(t), figures(t), charts(t), h("div", { class: "columns", key: "columns" }, h("div", { class: "main-column" }, convergence(t), winners(t)), recent(t))];
 }
