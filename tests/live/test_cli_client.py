@@ -1,0 +1,342 @@
+"""The command line as an HTTP client, against a server that misbehaves on purpose: keys, repetition, tokens, exit status, streams."""
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+CASE = "018f2e0c-5b1a-7abc-8def-0123456789ab"
+TOKEN = "hst_" + "5ec2e7" * 10 + "abcd"
+
+
+class Double:
+    """Answers from a script: a list of functions or (status, body, headers) for each (method, path); the last one again and again."""
+
+    def __init__(self):
+        self.requests, self.script, self.lock = [], {}, threading.Lock()
+        double = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self):
+                size = int(self.headers.get("Content-Length") or 0)
+                body = self.rfile.read(size) if size else b""
+                path = self.path.partition("?")[0]
+                with double.lock:
+                    double.requests.append({"method": self.command, "path": self.path, "headers": dict(self.headers), "body": json.loads(body) if body else None,
+                                            "at": time.monotonic()})
+                    steps = double.script.get((self.command, path), [(404, problem("not-found", "There is no such thing", 404), {})])
+                    step = steps.pop(0) if len(steps) > 1 else steps[0]
+                if callable(step):
+                    step(self)
+                    return
+                status, said, headers = step
+                data = said if isinstance(said, bytes) else json.dumps(said).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/problem+json" if status >= 400 else "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def says(self, method, path, *steps):
+        self.script[(method, path)] = [s if callable(s) else s if isinstance(s, tuple) else (200, {"data": s}, {}) for s in steps]
+
+    def asked(self, method, path):
+        return [r for r in self.requests if r["method"] == method and r["path"].partition("?")[0] == path]
+
+
+def problem(suffix, title, status, **more):
+    return {"type": f"urn:homeostat:problem:{suffix}", "title": title, "status": status, **more}
+
+
+def hang_up(handler):
+    handler.close_connection = True
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def double():
+    d = Double()
+    yield d
+    d.server.shutdown()
+    d.server.server_close()
+
+
+@pytest.fixture
+def cli(program, double, tmp_path):
+    """cli("case", "ls") -> CompletedProcess, aimed at the double with a token."""
+    token = tmp_path / "token"
+    token.write_text(TOKEN + "\n")
+    token.chmod(0o600)
+
+    def run(*argv, timeout=60, url=double.url, token_file=str(token), env=None, stdin=None):
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("HOMEOSTAT_")}
+        more = {"HOMEOSTAT_URL": url, "HOMEOSTAT_TOKEN_FILE": token_file}
+        done = subprocess.run([program("homeostat"), *argv], capture_output=True, text=True, timeout=timeout, check=False, input=stdin or "",
+                              env={**clean, **{k: v for k, v in more.items() if v}, **(env or {})})
+        assert "5ec2e7" not in done.stdout + done.stderr
+        return done
+    return run
+
+
+# -- keys and repetition ---------------------------------------------------------------------------------------------------
+
+
+def test_a_write_has_a_key_of_its_own_and_a_read_has_none(double, cli):
+    double.says("POST", "/case/create", {"id": CASE, "status": "NEW"})
+    double.says("GET", "/case", (200, {"data": [], "next_cursor": None}, {}))
+    assert cli("case", "open", "one").stdout == CASE + "\n"
+    assert cli("case", "open", "two").returncode == 0
+    cli("case", "ls")
+    keys = [r["headers"]["Idempotency-Key"] for r in double.asked("POST", "/case/create")]
+    assert len(set(keys)) == 2 and all(k.startswith('"') and k.endswith('"') for k in keys)
+    assert "Idempotency-Key" not in double.asked("GET", "/case")[0]["headers"]
+    cli("case", "open", "three", "--key", "mine-1")
+    assert double.requests[-1]["headers"]["Idempotency-Key"] == '"mine-1"'
+
+
+@pytest.mark.parametrize("trouble", [
+    (503, problem("busy", "Not now, try again", 503), {"Retry-After": "1"}),
+    (429, problem("too-many-requests", "Too many requests", 429), {"Retry-After": "1"}),
+    hang_up,
+])
+def test_a_write_that_met_trouble_is_repeated_with_the_same_key(double, cli, trouble):
+    double.says("POST", "/case/create", trouble, trouble, {"id": CASE, "status": "NEW"})
+    done = cli("case", "open", "x")
+    assert done.returncode == 0 and done.stdout == CASE + "\n", done.stderr
+    asked = double.asked("POST", "/case/create")
+    assert len(asked) == 3 and len({r["headers"]["Idempotency-Key"] for r in asked}) == 1 and len({json.dumps(r["body"]) for r in asked}) == 1
+    if trouble is not hang_up:
+        assert asked[1]["at"] - asked[0]["at"] >= 0.9
+
+
+def test_our_own_first_attempt_that_still_runs_is_waited_for(double, cli):
+    still = (409, problem("in-flight", "The first request with this key is still running", 409), {"Retry-After": "1"})
+    double.says("POST", "/case/create", hang_up, still, {"id": CASE, "status": "NEW"})
+    assert cli("case", "open", "x").returncode == 0
+    double.says("POST", "/case/create", still)
+    assert cli("case", "open", "x").returncode == 4          # somebody else's: not ours to wait for
+
+
+def test_repetition_has_an_end_and_says_why(double, cli):
+    double.says("POST", "/case/create", (503, problem("store-unavailable", "The store cannot be written; nothing was changed", 503, detail="disk full"), {"Retry-After": "1"}))
+    done = cli("case", "open", "x", "--retry", "3s")
+    assert done.returncode == 1 and "disk full" in done.stderr
+    assert 3 <= len(double.asked("POST", "/case/create")) <= 5
+    assert "it is busy, trying again (2 s)" in done.stderr
+
+
+def test_when_nobody_is_there_it_says_so_at_once(cli):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{s.getsockname()[1]}"
+    began = time.monotonic()
+    done = cli("stop", "--why", "x", url=url)
+    assert done.returncode == 1 and "nobody answers" in done.stderr and "homeostat run" in done.stderr
+    assert time.monotonic() - began < 5
+
+
+def test_an_answer_that_takes_long_is_announced_and_given_up_in_time(double, cli):
+    double.says("GET", "/whoami", lambda h: (time.sleep(3.2), hang_up(h)))
+    done = cli("whoami", "--retry", "0s")
+    assert done.returncode == 1 and "asking (2 s)" in done.stderr
+    double.says("GET", "/whoami", lambda h: time.sleep(6))
+    done = cli("whoami", "--timeout", "1s", "--retry", "0s")
+    assert done.returncode == 1 and "did not answer in time" in done.stderr
+
+
+# -- what answers mean -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status, suffix, code", [(409, "illegal-transition", 4), (412, "stale-version", 4), (422, "guard-failed", 3), (422, "invalid", 1), (403, "forbidden", 1),
+                                                  (404, "not-found", 1), (500, "internal", 1)])
+def test_problems_become_exit_status_and_words(double, cli, status, suffix, code):
+    double.says("PATCH", f"/case/{CASE}/transition", (status, problem(suffix, "The title", status, detail="the detail", hint="the hint", allowed_transitions=["cancel", "resume"],
+                                                                     errors=[{"pointer": "/event", "detail": "odd"}]), {}))
+    done = cli("case", "cancel", CASE)
+    assert done.returncode == code
+    assert done.stderr == "homeostat: The title: the detail\n  /event: odd\n  possible now: cancel resume\n  the hint\n" and done.stdout == ""
+    as_json = cli("case", "cancel", CASE, "-o", "json")
+    assert as_json.returncode == code and json.loads(as_json.stdout)["type"].endswith(suffix)
+
+
+def test_what_is_no_homeostat_is_recognised(double, cli):
+    double.says("GET", "/whoami", (200, b"<html>hello</html>", {}))
+    done = cli("whoami")
+    assert done.returncode == 1 and "is not Homeostat" in done.stderr
+
+
+def test_an_approval_is_bound_to_the_plan_that_was_seen(double, cli):
+    double.says("GET", f"/case/{CASE}", {"id": CASE, "status": "WAIT_GATE", "plan_hash": "abc123"})
+    double.says("POST", f"/case/{CASE}/approve", {"id": CASE, "status": "EXECUTING", "verdict": {"answer": "approve", "rule": 900, "why": "fine", "risk": 0.1}})
+    assert cli("case", "approve", CASE, "-m", "looks good").returncode == 0
+    assert double.requests[-1]["body"] == {"plan_hash": "abc123", "reason": "looks good"}
+    double.says("POST", f"/case/{CASE}/approve", {"id": CASE, "status": "WAIT_GATE", "verdict": {"answer": "ask", "rule": 310, "why": "four eyes", "risk": 0.4}})
+    done = cli("case", "approve", CASE)
+    assert done.returncode == 3 and "rule 310: four eyes" in done.stdout
+
+
+def test_what_is_executed_is_the_approved_step_as_it_stands(double, cli):
+    step = {"action": "postgres.set", "params": {"target": "main", "settings": [{"name": "work_mem", "from": "4MB", "to": "5MB"}]}, "timeout_s": 60, "retry": 0}
+    double.says("GET", f"/case/{CASE}/file", {"case": {"id": CASE, "plan_id": "p2", "step": 0},
+                                              "plans": [{"id": "p1", "plan": {"steps": [{"action": "noop"}]}}, {"id": "p2", "plan": {"steps": [step]}}]})
+    double.says("POST", "/adapter/exec", (202, {"data": {"id": CASE, "status": "EXECUTING", "phase": "preparing", "step": 0, "steps": 1}}, {}))
+    double.says("GET", f"/case/{CASE}", *[{"id": CASE, "status": "EXECUTING", "phase": "doing", "step": 0, "steps": 1}] * 5, {"id": CASE, "status": "VERIFYING"})
+    done = cli("exec", CASE)
+    assert done.returncode == 0 and "VERIFYING" in done.stdout
+    assert double.asked("POST", "/adapter/exec")[0]["body"] == {"case_id": CASE, "action": "postgres.set", "params": step["params"]}
+    assert "waiting for the case: EXECUTING, doing, step 0 of 1 (2 s)" in done.stderr
+    double.says("GET", f"/case/{CASE}", {"id": CASE, "status": "PARKED"})
+    assert cli("exec", CASE).returncode == 1
+    assert cli("exec", CASE, "--no-wait").returncode == 0
+    double.says("GET", f"/case/{CASE}/file", {"case": {"id": CASE, "plan_id": "", "step": 0}, "plans": []})
+    assert cli("exec", CASE).returncode == 4
+
+
+def test_all_pages_are_read_when_all_are_wanted(double, cli):
+    double.says("GET", "/case", (200, {"data": [{"id": "a"}], "next_cursor": "x/1"}, {}), (200, {"data": [{"id": "b"}], "next_cursor": None}, {}))
+    done = cli("case", "ls", "--all", "-o", "json", "--state", "PARKED", "--target", "a b")
+    assert [c["id"] for c in json.loads(done.stdout)] == ["a", "b"]
+    assert [r["path"] for r in double.requests] == ["/case?limit=500&state=PARKED&target=a%20b", "/case?limit=500&state=PARKED&target=a%20b&cursor=x%2F1"]
+    double.says("GET", "/case", (200, {"data": [{"id": "a", "title": "\x1b[2Jboo"}], "next_cursor": "x"}, {}))
+    done = cli("case", "ls")
+    assert "\x1b" not in done.stdout and "--all" in done.stderr
+
+
+def test_a_plan_from_a_file_and_parameters_with_their_types(double, cli, tmp_path):
+    double.says("POST", "/plan/generate", {"id": CASE, "status": "WAIT_GATE", "plan": {"title": "t", "steps": []}})
+    assert cli("plan", CASE, "--template", "x", "-p", "n=3", "-p", "s=3x", "-p", "l=[1]", "-p", "e=").returncode == 0
+    assert double.requests[-1]["body"] == {"case_id": CASE, "template": "x", "params": {"n": 3, "s": "3x", "l": [1], "e": ""}}
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"title": "t",\n "steps": [}')
+    done = cli("plan", CASE, "--plan", str(plan))
+    assert done.returncode == 1 and "plan.json:2:" in done.stderr
+    assert cli("plan", CASE, "--plan", "-", stdin='{"title": "t"}').returncode == 0
+    assert double.requests[-1]["body"]["plan"] == {"title": "t"}
+    assert cli("plan", CASE, "-p", "no-equals").returncode == 2
+
+
+def test_anything_can_be_asked(double, cli, tmp_path):
+    double.says("PUT", "/target/x/mode", {"mode": "auto"})
+    assert cli("api", "put", "/target/x/mode", '{"mode": "auto"}', "--if-version", "3").returncode == 0
+    assert double.requests[-1]["body"] == {"mode": "auto"} and double.requests[-1]["headers"]["If-Match"] == '"v3"'
+    body = tmp_path / "body.json"
+    body.write_text('{"a": 1}')
+    cli("api", "PUT", "/target/x/mode", f"@{body}")
+    assert double.requests[-1]["body"] == {"a": 1}
+    assert cli("api", "GET", "nowhere").returncode == 2
+    assert cli("api", "PUT", "/target/x/mode", "{").returncode == 1
+    assert cli("api", "GET", "/none").returncode == 1
+
+
+# -- tokens ----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_token_goes_into_the_header_and_nowhere_else(double, cli, tmp_path):
+    double.says("GET", "/whoami", {"name": "token:alice", "roles": ["viewer"]})
+    assert cli("whoami").stdout == "token:alice: viewer\n"
+    assert double.requests[-1]["headers"]["Authorization"] == "Bearer " + TOKEN and "hst_" not in double.requests[-1]["path"]
+    loose = tmp_path / "loose"
+    loose.write_text(TOKEN)
+    loose.chmod(0o644)
+    done = cli("whoami", token_file=str(loose))
+    assert done.returncode == 1 and "others may read" in done.stderr and len(double.requests) == 1
+    for content in ("", "two words\n", "one\ntwo\n", "x" * 5000):
+        loose.write_text(content)
+        loose.chmod(0o600)
+        assert cli("whoami", token_file=str(loose)).returncode == 1
+    assert len(double.requests) == 1
+
+
+def test_the_stores_token_is_not_shown_to_an_address_that_somebody_typed(program, double, tmp_path):
+    store = tmp_path / "data"
+    store.mkdir()
+    (store / "token").write_text(TOKEN)
+    (store / "token").chmod(0o600)
+    conf = tmp_path / "h.yaml"
+    conf.write_text(f"store:\n  folder: {store}\nweb:\n  listen: 127.0.0.1:{double.server.server_port}\ntargets:\n  main:\n    dsn: host=/x\n")
+    double.says("GET", "/whoami", {"name": "token:local", "roles": ["admin"]})
+    env = {k: v for k, v in os.environ.items() if not k.startswith("HOMEOSTAT_")}
+
+    def run(*argv):
+        return subprocess.run([program("homeostat"), "whoami", "--config", str(conf), *argv], capture_output=True, text=True, env=env, timeout=60, check=False)
+
+    assert run().stdout == "token:local: admin\n"
+    assert run("--url", double.url).returncode == 0                     # this machine
+    done = run("--url", "https://127.0.0.1:1")
+    assert done.returncode == 1 and "nobody answers" in done.stderr
+    assert run("--url", "http://192.0.2.1:80").returncode == 1          # refused before anything is sent
+    assert "only https" in run("--url", "http://192.0.2.1:80").stderr
+    assert run("--url", "http://user:pw@127.0.0.1:1").returncode == 1
+
+
+def test_a_missing_token_is_explained_when_it_is_asked_for(double, cli, tmp_path):
+    double.says("GET", "/whoami", (401, problem("unauthenticated", "Who are you?", 401), {}))
+    done = cli("whoami", token_file="", env={"HOMEOSTAT_CONFIG": ""})
+    assert done.returncode == 1 and "Who are you?" in done.stderr
+
+
+# -- the stream ------------------------------------------------------------------------------------------------------------
+
+
+def send_events(*texts, then=hang_up):
+    def answer(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        for text in texts:
+            handler.wfile.write(text.encode())
+            handler.wfile.flush()
+            time.sleep(0.05)
+        then(handler)
+    return answer
+
+
+def event(number, text):
+    data = json.dumps({"type": "evt.case.transition.v1", "time": "2026-01-31T12:00:00Z", "subject": CASE, "data": {"from": "NEW", "to": text}})
+    return f"id: {number}\nevent: evt.case.transition.v1\ndata: {data}\n\n"
+
+
+def test_a_stream_that_breaks_is_taken_up_after_the_last_event(double, cli):
+    first = event(1, "ANALYZING")
+    double.says("GET", "/events", send_events(first[:25], first[25:], ": heartbeat\n\n", event(2, "PLANNING"), "id: 3\nevent: x\nda"), send_events(event(3, "WAIT_GATE"), then=lambda h: time.sleep(10)))
+    done = cli("events", "--after", "0")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["1", "2", "3"] and lines[1].endswith("NEW -> PLANNING")
+    asked = double.asked("GET", "/events")
+    assert asked[0]["headers"]["Last-Event-ID"] == "0" and asked[1]["headers"]["Last-Event-ID"] == "2"
+
+
+def test_following_prints_as_things_happen(double, program, spawn, cli, tmp_path):
+    double.says("GET", "/events", send_events(event(7, "PARKED"), then=lambda h: time.sleep(10)))
+    process = spawn([program("homeostat"), "events", "--follow", "-o", "json", "--topics", "evt.", "--case", CASE], stdout=subprocess.PIPE,
+                    env={**os.environ, "HOMEOSTAT_URL": double.url, "HOMEOSTAT_TOKEN_FILE": str(tmp_path / "token")})
+    line = json.loads(process.stdout.readline())
+    assert line["id"] == "7" and line["data"]["data"]["to"] == "PARKED"
+    assert process.poll() is None
+    assert double.requests[0]["path"] == f"/events?topics=evt.&case={CASE}" and "Last-Event-ID" not in double.requests[0]["headers"]
+
+
+def test_a_stream_that_is_refused_says_why(double, cli):
+    double.says("GET", "/events", (403, problem("forbidden", "Your role does not allow this", 403), {}))
+    done = cli("events", "--follow")
+    assert done.returncode == 1 and "Your role does not allow this" in done.stderr
