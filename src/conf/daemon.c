@@ -23,9 +23,7 @@ const struct conf_section daemon_log_section = { .path = "log", .knobs = log_kno
 
 static const struct conf_knob store_knobs[] = {
     { "folder",      KNOB_PATH(struct daemon_store, folder),      "/var/lib/homeostat", NULL, CONF_RESTART,
-      "Where cases.db and telemetry.db lie. On a disk of its own a full database disk cannot stop the engine." },
-    { "undo_folder", KNOB_PATH(struct daemon_store, undo_folder), "",                   NULL, CONF_RESTART,
-      "Where undo scripts are written before the first effect of a case. Unset: `undo` in the folder of the store." },
+      "Where cases.db, telemetry.db and the undo scripts (in undo/) lie. On a disk of its own a full database disk cannot stop the engine." },
 };
 const struct conf_section daemon_store_section = { .path = "store", .knobs = store_knobs, .count = COUNT(store_knobs), .size = sizeof(struct daemon_store),
     .why = "Where cases, their history and telemetry are kept." };
@@ -40,7 +38,9 @@ static const struct conf_knob web_knobs[] = {
     { "tls.key",         KNOB_SECRET_FILE(struct daemon_web, tls_key),     "",               NULL,   CONF_RESTART,
       "PEM file with the private key, mode 0600 or 0400." },
     { "tokens",          KNOB_SECRET_FILE(struct daemon_web, tokens),      "",               NULL,   CONF_LIVE,
-      "File with a line `roles name token` for each user, roles being viewer, operator, approver or admin. Unset: nobody may use the API." },
+      "File with a line `roles name token` for each user, roles being viewer, operator, approver or admin. Unset: there is one token, for this machine, in the file token in store.folder." },
+    { "metrics_open",    KNOB_BOOL(struct daemon_web, metrics_open),       "false",          NULL,   CONF_RESTART,
+      "Whether GET /metrics needs no token; for a Prometheus that has none." },
 };
 
 static void web_check(const void *instance, struct conf_checker *c)
@@ -283,11 +283,4 @@ struct daemon_conf daemon_conf_of(const struct conf *c)
     };
     d.target = conf_instances(c, &daemon_targets_section, &d.targets);
     return d;
-}
-
-enum err daemon_undo_folder(const struct daemon_store *s, char *out, size_t size, struct fault *fault)
-{
-    bool own = *s->undo_folder != '\0';
-    int  n = snprintf(out, size, "%s%s", own ? s->undo_folder : s->folder, own ? "" : "/undo");
-    return n >= 0 && (size_t)n < size ? OK : fail(fault, ERR_LIMIT, "the path of the undo folder is too long");
 }

@@ -29,8 +29,7 @@ struct daemon_log {
 };
 
 struct daemon_store {
-    const char *folder;                  /* cases.db, telemetry.db */
-    const char *undo_folder;             /* "" : see daemon_undo_folder() */
+    const char *folder;                  /* cases.db, telemetry.db, undo/ */
 };
 
 struct daemon_web {
@@ -38,6 +37,7 @@ struct daemon_web {
     const char         *tls_certificate; /* PEM; "" without TLS */
     struct conf_secret  tls_key;
     struct conf_secret  tokens;          /* parse with daemon_tokens_parse() */
+    bool                metrics_open;    /* GET /metrics needs no token */
 };
 
 struct daemon_policy   { const char *file; };      /* "" : the built-in policy, which is to watch and suggest */
@@ -111,9 +111,6 @@ struct daemon_conf {
 /* c was loaded with all of daemon_sections (and perhaps others). */
 struct daemon_conf daemon_conf_of(const struct conf *c);
 
-/* Where undo scripts go: undo_folder, or "undo" in the folder of the store. ERR_LIMIT when it does not fit. */
-MUST_CHECK enum err daemon_undo_folder(const struct daemon_store *s, char *out, size_t size, struct fault *fault);
-
 /* ---- who may use the web: the file behind web.tokens ---- */
 
 /* The bits of model/principal.h; admin includes the others. */
@@ -123,10 +120,11 @@ struct daemon_token {
     unsigned roles;
     char     name[48];                       /* who is written into the timeline */
     char     digest[DIGEST_SIZE];            /* SHA-256 of the token; the token itself is not kept */
+    int64_t  expires_us;                     /* wall; 0: never */
 };
 
 /*
- * One line each: "roles name token", roles parted by commas, the token at least 32 characters or "sha256:" and the 64 hex
+ * One line each: "roles name token [expires]", roles parted by commas, the token at least 32 characters or "sha256:" and the 64 hex
  * digits of its digest.  Empty lines and lines that begin with # are skipped.  The fault names the line, never a token.
  */
 MUST_CHECK enum err daemon_tokens_parse(const char *contents, struct daemon_token *out, size_t max, size_t *count, struct fault *fault);

@@ -1,4 +1,5 @@
-/* conf/tokens.c - who may use the web: lines of "roles name token", of which only digests are kept. */
+/* conf/tokens.c - who may use the web: lines of "roles name token [expires]", of which only digests are kept. */
+#include "base/clock.h"
 #include "conf/daemon.h"
 
 #include <ctype.h>
@@ -50,11 +51,15 @@ static enum err digest_of(const char *token, unsigned line, char out[DIGEST_SIZE
 static enum err line_parse(char *text, unsigned line, struct daemon_token *out, struct fault *fault)
 {
     char *save = NULL, *words = strtok_r(text, " \t\r", &save), *name = strtok_r(NULL, " \t\r", &save), *token = strtok_r(NULL, " \t\r", &save);
-    if (!token || strtok_r(NULL, " \t\r", &save)) {
-        (void)fail(fault, ERR_INPUT, "line %u of the tokens does not have three words", line);
-        fail_hint(fault, "Write `roles name token`, e.g. `operator,approver alice ` and 32 characters or more.");
+    char *expires = strtok_r(NULL, " \t\r", &save);
+    if (!token || (expires && strtok_r(NULL, " \t\r", &save))) {
+        (void)fail(fault, ERR_INPUT, "line %u of the tokens does not have three or four words", line);
+        fail_hint(fault, "Write `roles name token`, e.g. `operator,approver alice ` and 32 characters or more, and perhaps when it expires.");
         return ERR_INPUT;
     }
+    out->expires_us = expires && strcmp(expires, "never") != 0 ? clock_parse(expires) : 0;
+    if (out->expires_us < 0)
+        return fail(fault, ERR_INPUT, "line %u of the tokens: the fourth word is a time such as 2027-01-31T00:00:00Z, or never", line);
     if (!text_copy(out->name, sizeof out->name, name) || name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@-")] != '\0')
         return fail(fault, ERR_INPUT, "line %u of the tokens: a name has at most 47 letters, digits and ._@-", line);
     enum err e = roles_parse(words, line, &out->roles, fault);

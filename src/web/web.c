@@ -33,6 +33,7 @@ struct web_options web_options_of(const struct daemon_conf *conf)
     o.tokens_file = conf->web->tokens.path;
     o.certificate_file = conf->web->tls_certificate;
     o.key_file = conf->web->tls_key.path;
+    o.metrics_open = conf->web->metrics_open;
     return o;
 }
 

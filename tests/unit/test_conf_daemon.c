@@ -69,7 +69,6 @@ static void a_target_is_cautious_by_default(void **state)
     (void)state;
     assert_ok(load("targets: {shop: {dsn: service=shop}}\n"), &fault);
     struct daemon_conf d = daemon_conf_of(conf);
-    char               undo[64];
     assert_string_equal(d.target[0].name, "shop");
     assert_int_equal(d.target[0].mode, DAEMON_SUGGEST);
     assert_int_equal(d.target[0].restart, DAEMON_RESTART_NEVER);
@@ -79,8 +78,7 @@ static void a_target_is_cautious_by_default(void **state)
     assert_int_equal(d.tune->window_us, 60000000);
     assert_true(d.tune->alpha == 0.05);
     assert_int_equal(d.web->listen.port, 7433);
-    assert_ok(daemon_undo_folder(d.store, undo, sizeof undo, &fault), &fault);
-    assert_string_equal(undo, "/var/lib/homeostat/undo");
+    assert_string_equal(d.store->folder, "/var/lib/homeostat");
 }
 
 static void a_password_in_a_dsn_is_refused_and_never_repeated(void **state)
