@@ -151,8 +151,8 @@ static void a_bad_token_line_is_named_and_not_quoted(void **state)
     static const struct { const char *text, *says; } cases[] = {
         { "viewer bob short-one\n",                                            "line 1 of the tokens: the token is shorter than 32 characters" },
         { "\nboss bob 0123456789abcdef0123456789abcdef\n",                     "line 2 of the tokens begins with no role" },
-        { "viewer 0123456789abcdef0123456789abcdef\n",                         "line 1 of the tokens does not have three words" },
-        { "viewer bob 0123456789abcdef 0123456789abcdef\n",                    "line 1 of the tokens does not have three words" },
+        { "viewer 0123456789abcdef0123456789abcdef\n",                         "line 1 of the tokens does not have three or four words" },
+        { "viewer bob 0123456789abcdef 0123456789abcdef\n",                    "the fourth word is a time" },
         { "viewer b/b 0123456789abcdef0123456789abcdef\n",                     "a name has at most" },
         { ", bob 0123456789abcdef0123456789abcdef\n",                          "has no role" },
         { "viewer bob sha256:123\n",                                           "64 lower-case hex digits" },
