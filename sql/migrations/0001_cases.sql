@@ -35,6 +35,8 @@ CREATE TABLE ops_case (
     updated_at  INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX ix_case_open   ON ops_case(status) WHERE status <> 'CLOSED';
+CREATE INDEX ix_case_due    ON ops_case(deadline_at) WHERE status <> 'CLOSED';
+CREATE INDEX ix_case_driven ON ops_case(driver, created_at) WHERE status <> 'CLOSED';
 CREATE INDEX ix_case_target ON ops_case(target, created_at);
 
 CREATE TABLE case_timeline (

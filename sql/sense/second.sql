@@ -16,7 +16,7 @@ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us,
        count(*) FILTER (WHERE a.wait_event_type = 'Lock') AS locks_waiting,
        (SELECT o.query_id FROM pg_stat_get_activity(pg_backend_pid()) AS o) AS own_id
 FROM pg_stat_activity AS a
-WHERE a.application_name IS NULL OR a.application_name NOT IN ('homeostat', 'homeostat-sense', 'homeostat-act', 'homeostat-cli');
+WHERE a.application_name IS NULL OR a.application_name NOT IN ('homeostat', 'homeostat-sense', 'homeostat-act', 'homeostat init');
 
 -- name: sense_database
 -- All databases together: parameters are the server's, and so is what they do.

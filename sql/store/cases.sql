@@ -19,6 +19,15 @@ FROM ops_case WHERE id = ?1;
 -- name: case_open
 SELECT id FROM ops_case WHERE status <> 'CLOSED' ORDER BY created_at, id;
 
+-- name: case_due
+SELECT id FROM ops_case WHERE status <> 'CLOSED' AND deadline_at <= ?1 ORDER BY deadline_at LIMIT 100;
+
+-- name: case_counts
+SELECT status, count(*) FROM ops_case WHERE status <> 'CLOSED' GROUP BY status;
+
+-- name: case_driven
+SELECT id FROM ops_case WHERE status <> 'CLOSED' AND driver = 1 ORDER BY created_at, id LIMIT 1000;
+
 -- name: timeline_add
 INSERT INTO case_timeline (case_id, version, event, from_status, to_status, rule, run_rule, moved, actor, reason, correlation_id, meta, created_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13);

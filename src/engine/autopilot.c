@@ -344,6 +344,21 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     return err;
 }
 
+enum err engine_take_target(struct engine *e, const struct casefile *c, struct fault *fault)
+{
+    struct etarget *t = engine_target(e, c->target);
+    if (!t || strcmp(t->case_id, c->id) == 0)
+        return OK;
+    enum err err = OK;
+    struct casefile other;
+    if (t->case_id[0] && store_case_get(e->store, t->case_id, &other, NULL, fault) == OK && other.driver == DRIVER_ENGINE && !case_holds_target(&other) && other.state != CASE_PARKED) {
+        struct cause why = { .actor = "engine", .reason = "another case acts on the target" };
+        err = engine_event(e, other.id, ON_CANCEL, &why, fault);
+    }
+    (void)text_copy(t->case_id, sizeof t->case_id, c->id);
+    return err;
+}
+
 /* ---- learning ---- */
 
 static void describe(struct engine *e, const struct casefile *c, struct stored_outcome *o, struct stored_run *run)
@@ -465,6 +480,30 @@ static enum err expire_stops(struct engine *e, struct fault *fault)
     return OK;
 }
 
+/* Cases of ours that no target points to any more, and parked ones: nobody else ends them. */
+static enum err sweep(struct engine *e, struct fault *fault)
+{
+    int64_t now = clock_mono_us(e->clock);
+    if (now < e->look_again_us)
+        return OK;
+    e->look_again_us = now + 10 * US_PER_S;
+    char   (*ids)[ID_SIZE] = NULL;
+    int      n = 0;
+    enum err err = store_case_driven(e->store, &ids, &n, fault);
+    for (int i = 0; i < n && err == OK; i++) {
+        struct casefile c;
+        err = store_case_get(e->store, ids[i], &c, NULL, fault);
+        if (err != OK || c.state != CASE_PARKED)
+            continue;
+        if (c.in_force_is_proven)
+            err = engine_event(e, c.id, ON_GIVE_UP, &by_autopilot, fault);
+        else
+            stage_look(e, &c);
+    }
+    free(ids);
+    return err;
+}
+
 enum err autopilot_tick(struct engine *e, struct fault *fault)
 {
     int64_t now = clock_mono_us(e->clock);
@@ -472,8 +511,11 @@ enum err autopilot_tick(struct engine *e, struct fault *fault)
         return OK;
     e->pilot_again_us = now + US_PER_S / 2;
     enum err err = expire_stops(e, fault);
+    if (err == OK)
+        err = sweep(e, fault);
     for (int i = 0; i < e->targets && err == OK; i++) {
         struct etarget *t = &e->target[i];
+        atomic_store(&t->stopped, engine_stopped(e, t->conf->name) != NULL);
         if (t->case_id[0])
             err = drive(e, t, fault);
         else if (may_open(e, t))

@@ -450,6 +450,9 @@ static enum err adapter_exec(struct engine *e, struct engine_request *r, struct 
         json_object_set_new(a->body, "verdict", gate_verdict_json(&v));
         return OK;
     }
+    err = engine_take_target(e, &c, fault);
+    if (err != OK)
+        return err;
     json_t              *meta;
     struct cause         why = cause_of(r, &meta);
     struct case_decision d;
@@ -459,9 +462,6 @@ static enum err adapter_exec(struct engine *e, struct engine_request *r, struct 
     json_decref(meta);
     if (err != OK)
         return err;
-    struct etarget *t = engine_target(e, c.target);
-    if (t && said == CASE_MOVED)
-        (void)text_copy(t->case_id, sizeof t->case_id, c.id);
     if (said != CASE_MOVED) {
         answer_refused(a, &c, said, &d);
         return OK;

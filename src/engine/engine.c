@@ -37,10 +37,9 @@ void note_free(struct note *n)
         return;
     switch (n->kind) {
     case NOTE_REQUEST: engine_request_free(n->as.request); break;
-    case NOTE_RESULT: case NOTE_DRY_RUN: case NOTE_CHECKPOINT: job_free(n->as.job); break;
+    case NOTE_RESULT: case NOTE_DRY_RUN: case NOTE_CHECKPOINT: case NOTE_LOOK: job_free(n->as.job); break;
     case NOTE_SAMPLE: free(n->as.sample); break;
     case NOTE_FACTS: free(n->as.facts); break;
-    case NOTE_STATE: free(n->as.state); break;
     case NOTE_QUIT: break;
     }
     free(n);
@@ -214,9 +213,7 @@ static void handle(struct engine *e, struct note *n)
         autopilot_facts(e, t);
         break;
     }
-    case NOTE_STATE:
-        log_fault(LOG_WARN, "target", &n->as.state->fault);
-        break;
+    case NOTE_LOOK: err = stage_looked(e, n->as.job, &fault); break;
     case NOTE_DRY_RUN:
         err = turn_begin(e, &fault);
         if (err == OK)
@@ -272,22 +269,34 @@ static void check_deadlines(struct engine *e)
     char       (*ids)[ID_SIZE] = NULL;
     int          n = 0;
     struct fault fault = { 0 };
-    int64_t      now = clock_wall_us(e->clock);
-    memset(e->cases_by_state, 0, sizeof e->cases_by_state);
-    if (store_case_open(e->store, &ids, &n, &fault) != OK)
+    if (store_case_due(e->store, clock_wall_us(e->clock), &ids, &n, &fault) != OK)
         return;
     for (int i = 0; i < n && !e->degraded[0]; i++) {
-        struct casefile c;
-        if (store_case_get(e->store, ids[i], &c, NULL, &fault) != OK)
-            continue;
-        e->cases_by_state[c.state]++;
-        if (c.deadline_us && c.deadline_us <= now) {
-            struct cause why = { .actor = "clock", .reason = "" };
-            if (engine_event(e, c.id, ON_DEADLINE, &why, &fault) != OK)
-                turn_fail(e, &fault);
-        }
+        struct cause why = { .actor = "clock", .reason = "" };
+        if (engine_event(e, ids[i], ON_DEADLINE, &why, &fault) != OK)
+            turn_fail(e, &fault);
     }
     free(ids);
+}
+
+/* Answers and published messages are kept for longer than any client retries, and not for ever. */
+static void house_keeping(struct engine *e)
+{
+    struct fault fault = { 0 };
+    int64_t      now = clock_mono_us(e->clock);
+    if (now >= e->count_again_us) {
+        e->count_again_us = now + 5 * US_PER_S;
+        if (store_case_counts(e->store, e->cases_by_state, &fault) != OK)
+            log_fault(LOG_WARN, "the open cases cannot be counted", &fault);
+    }
+    if (now < e->forget_again_us || e->degraded[0])
+        return;
+    e->forget_again_us = now + 3600 * US_PER_S;
+    enum err err = turn_begin(e, &fault);
+    if (err == OK)
+        err = store_forget(e->store, clock_wall_us(e->clock) - KEEP_MESSAGES_US, &fault);
+    if (err != OK)
+        turn_fail(e, &fault);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -297,6 +306,7 @@ static void on_tick(uv_timer_t *timer)
     atomic_store(&e->alive_us, clock_mono_us(e->clock));
     new_trace(e);
     try_store_again(e);
+    house_keeping(e);
     if (!e->degraded[0]) {
         check_deadlines(e);
         if (prove_tick(e, &fault) != OK || autopilot_tick(e, &fault) != OK)

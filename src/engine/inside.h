@@ -53,21 +53,22 @@ enum {
     STOPS_MAX        = 65,
     RECOVER_MAX      = 20,     /* looks at a witness before it counts as lost */
     RECOVER_PAUSE_MS = 3000,
+    TOPICS_MAX       = 32,
 };
+#define KEEP_MESSAGES_US (30 * 86400 * US_PER_S)
 
 /* ---- what reaches the engine's thread ---- */
 
-enum note_kind { NOTE_REQUEST, NOTE_RESULT, NOTE_SAMPLE, NOTE_FACTS, NOTE_STATE, NOTE_DRY_RUN, NOTE_CHECKPOINT, NOTE_QUIT };
+enum note_kind { NOTE_REQUEST, NOTE_RESULT, NOTE_SAMPLE, NOTE_FACTS, NOTE_DRY_RUN, NOTE_CHECKPOINT, NOTE_LOOK, NOTE_QUIT };
 
 struct note {
     enum note_kind kind;
     int            target;                  /* index; -1: none */
     union {
         struct engine_request *request;
-        struct job            *job;         /* NOTE_RESULT, NOTE_DRY_RUN, NOTE_CHECKPOINT */
+        struct job            *job;         /* NOTE_RESULT, NOTE_DRY_RUN, NOTE_CHECKPOINT, NOTE_LOOK */
         struct sample         *sample;
         struct target_facts   *facts;
-        struct { int event; struct fault fault; } *state;
     } as;
 };
 void note_free(struct note *n);
@@ -75,7 +76,7 @@ void note_free(struct note *n);
 /* ---- what is sent to an act worker, and comes back ---- */
 
 struct job {
-    enum { JOB_ACTION, JOB_DRY_RUN, JOB_CHECKPOINT, JOB_QUIT } kind;
+    enum { JOB_ACTION, JOB_DRY_RUN, JOB_CHECKPOINT, JOB_LOOK, JOB_QUIT } kind;
     char            case_id[ID_SIZE];
     int64_t         action;
     enum case_order order;
@@ -94,6 +95,7 @@ struct job {
     char           *output;
     struct fault    fault;
     char            undo_path[512];
+    int64_t         took_us;
 };
 void job_free(struct job *j);
 
@@ -140,6 +142,8 @@ struct etarget {
     struct trial         *trial;
     json_t               *trial_saved;      /* as last written, to see a change */
     bool                  trial_waits;      /* a toggle or checkpoint is under way */
+    int64_t               trial_began_us;   /* mono */
+    atomic_int            stopped;          /* what the worker's thread may know of the stop switch */
     int64_t               watch_until_us;   /* mono; 0: no watch window is open */
     int64_t               watch_grace_us;   /* mono; latency is not judged before */
     int64_t               watch_last_us;    /* mono; the watch is given up, and put back, when nothing is known until then */
@@ -162,7 +166,8 @@ struct subscriber { int handle; bus_callback *f; void *ctx; };
 
 struct counters {
     uint64_t transition[CASE_STATE_COUNT][CASE_STATE_COUNT][CASE_EVENT_COUNT];
-    uint64_t conflict_409, conflict_412, conflict_422, replays, published, publish_failed, dedup, refused_store;
+    uint64_t conflict_409, conflict_412, conflict_422, replays, dedup, refused_store;
+    struct { char topic[40]; uint64_t n; } published[TOPICS_MAX];
     uint64_t verdicts[4], gate[4], actions_done, actions_failed, actions_unknown, rollbacks;
     double   step_latency_sum, verify_latency_sum;
     uint64_t step_latency_count, verify_latency_count;
@@ -184,7 +189,7 @@ struct engine {
     uv_timer_t          tick;
     uv_signal_t         on_term, on_int, on_hup;
     bool                quitting;
-    int64_t             prove_again_us, pilot_again_us;   /* mono */
+    int64_t             prove_again_us, pilot_again_us, count_again_us, forget_again_us, look_again_us;   /* mono */
     atomic_llong        alive_us;
 
     struct queue        notes;
@@ -262,6 +267,8 @@ void reply_problem(struct engine *e, struct engine_request *r, int problem, cons
 /* stages.c */
 void stages_run(struct engine *e);                       /* the orders of the turn that has just been committed */
 MUST_CHECK enum err stage_result(struct engine *e, struct job *j, struct fault *fault);
+void stage_look(struct engine *e, struct casefile *c);   /* what is in force, of a case that was parked as unknown */
+MUST_CHECK enum err stage_looked(struct engine *e, struct job *j, struct fault *fault);
 MUST_CHECK enum err stages_recover(struct engine *e, struct fault *fault);   /* at start */
 
 /* worker.c */
@@ -298,6 +305,9 @@ const struct stored_stop *engine_stopped(struct engine *e, const char *target); 
 void relay_run(struct engine *e);
 MUST_CHECK enum err relay_mark(struct engine *e, struct fault *fault);
 void bus_publish(struct engine *e, const struct bus_message *m);
+
+/* The case is about to act on its target: whatever else only thinks about it gives way. */
+MUST_CHECK enum err engine_take_target(struct engine *e, const struct casefile *c, struct fault *fault);
 
 /* live.c */
 void live_sample(struct etarget *t, const struct sample *s);

@@ -187,7 +187,8 @@ static void print_counters(struct text *out, const struct counters *c)
     family(out, "idempotent_replay_total", "counter", "Answers replayed for a known Idempotency-Key.");
     text_printf(out, "idempotent_replay_total %" PRIu64 "\n", c->replays);
     family(out, "outbox_publish_total", "counter", "Messages given to the bus.");
-    text_printf(out, "outbox_publish_total{topic=\"all\",status=\"ok\"} %" PRIu64 "\noutbox_publish_total{topic=\"all\",status=\"failed\"} %" PRIu64 "\n", c->published, c->publish_failed);
+    for (int i = 0; i < TOPICS_MAX && c->published[i].topic[0]; i++)
+        text_printf(out, "outbox_publish_total{topic=\"%s\",status=\"ok\"} %" PRIu64 "\n", c->published[i].topic, c->published[i].n);
     family(out, "inbox_dedup_total", "counter", "Answers and messages that had been seen before.");
     text_printf(out, "inbox_dedup_total %" PRIu64 "\n", c->dedup);
     family(out, "homeostat_actions_total", "counter", "Actions on the world, by outcome.");

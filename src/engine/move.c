@@ -316,7 +316,9 @@ enum err engine_judge(struct engine *e, struct casefile *c, bool at_execution, s
         const struct stored_stop *stop = engine_stopped(e, q.target);
         q.stopped = stop != NULL;
         q.stop_why = stop ? stop->why : NULL;
-        q.held_by = t && t->case_id[0] && strcmp(t->case_id, c->id) != 0 ? t->case_id : NULL;
+        struct casefile other;
+        if (t && t->case_id[0] && strcmp(t->case_id, c->id) != 0 && store_case_get(e->store, t->case_id, &other, NULL, fault) == OK && case_holds_target(&other))
+            q.held_by = t->case_id;
         if (t && t->seen)
             q.wal_bytes_per_s = t->last.v[METRIC_WAL_BYTES];
         err = store_case_get(e->store, c->id, &ignored, &q.opener, fault);

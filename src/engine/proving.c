@@ -139,6 +139,8 @@ static void trial_done(struct engine *e, struct etarget *t)
         err = store_case_get(e->store, t->case_id, &c, NULL, &fault);
     if (err == OK && c.state == CASE_VERIFYING) {
         e->count.verdicts[v.outcome]++;
+        e->count.verify_latency_sum += (double)(clock_mono_us(e->clock) - t->trial_began_us) / 1e6;
+        e->count.verify_latency_count++;
         e->count.degraded_s += v.degraded_s;
         log_info("verdict", F("case", (const char *)c.id), F("target", t->conf->name), F("outcome", outcome_name(v.outcome)), F("effect", v.effect), F("lo", v.lo), F("hi", v.hi), F("why", (const char *)v.why));
         err = finish(e, &c, v.outcome == OUTCOME_BETTER, v.why, json, &fault);
@@ -289,6 +291,7 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
     t->fresh = 0;
     int64_t now = clock_mono_us(e->clock);
     t->steady_us = now + (class == VERIFY_RESTART ? e->d.tune->warm_up_us : e->d.tune->wash_out_us);
+    t->trial_began_us = now;
     trial_begin(t->trial, now);
     return OK;
 }

@@ -7,9 +7,22 @@
  */
 #include "base/crash.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "engine/inside.h"
 
 #include <string.h>
+
+static void count_topic(struct counters *c, const char *topic)
+{
+    for (int i = 0; i < TOPICS_MAX; i++) {
+        if (!c->published[i].topic[0])
+            (void)text_copy(c->published[i].topic, sizeof c->published[i].topic, topic);
+        if (strcmp(c->published[i].topic, topic) == 0) {
+            c->published[i].n++;
+            return;
+        }
+    }
+}
 
 static void publish_row(void *ctx, int64_t id, const char *topic, const char *key, const char *payload)
 {
@@ -20,7 +33,7 @@ static void publish_row(void *ctx, int64_t id, const char *topic, const char *ke
     bus_publish(e, &(struct bus_message){ .outbox_id = id, .topic = topic, .key = key, .payload = payload });
     CRASH_POINT(CRASH_AFTER_PUBLISH);
     e->published_to = id;
-    e->count.published++;
+    count_topic(&e->count, topic);
     e->marks[e->marks_count++] = id;
 }
 

@@ -62,10 +62,8 @@ static enum err stage_begin(struct engine *e, struct casefile *c, enum case_orde
         struct cause why = { .actor = "gate", .reason = v.why };
         return engine_event(e, c->id, ON_CANCEL, &why, fault);
     }
-    struct etarget *t = engine_target(e, c->target);
-    if (t)
-        (void)text_copy(t->case_id, sizeof t->case_id, c->id);
-    return engine_run(e, c->id, RUN_ON_BEGIN, 0, 0, &by_engine, fault);
+    err = engine_take_target(e, c, fault);
+    return err == OK ? engine_run(e, c->id, RUN_ON_BEGIN, 0, 0, &by_engine, fault) : err;
 }
 
 static enum err stage_watch(struct engine *e, struct casefile *c, enum case_order order, struct fault *fault)
@@ -293,6 +291,8 @@ enum err stage_result(struct engine *e, struct job *j, struct fault *fault)
                              "action", (json_int_t)j->action, "outcome", end.outcome, "target", c.target), fault);
     if (err != OK)
         return err;
+    e->count.step_latency_sum += (double)j->took_us / 1e6;
+    e->count.step_latency_count++;
     e->count.actions_done += j->answer == RUN_ON_DONE;
     e->count.actions_failed += j->answer == RUN_ON_UNTOUCHED || j->answer == RUN_ON_PARTIAL || j->answer == RUN_ON_REFUSED;
     e->count.actions_unknown += j->answer == RUN_ON_LOST;
@@ -310,6 +310,33 @@ enum err stage_result(struct engine *e, struct job *j, struct fault *fault)
         prove_toggled(e, t, &c);
     CRASH_POINT(CRASH_AFTER_RESULT);
     return err;
+}
+
+/* ---- what is in force after all, of a case that was parked as unknown ---- */
+
+void stage_look(struct engine *e, struct casefile *c)
+{
+    struct fault fault = { 0 };
+    struct job  *j = job_for(e, c, JOB_LOOK, ORDER_NONE, &fault);
+    if (j && j->units) {
+        if (worker_send(worker_of(e, j->target), j, &fault) != OK)
+            log_fault(LOG_WARN, "a parked case could not be looked at", &fault);
+    } else {
+        job_free(j);
+    }
+}
+
+/* Only the old configuration, read back whole, lets a parked case go; a new one that nobody verified is left to a person. */
+enum err stage_looked(struct engine *e, struct job *j, struct fault *fault)
+{
+    if (j->answer != RUN_ON_UNTOUCHED)
+        return OK;
+    struct casefile c;
+    enum err        err = store_case_get(e->store, j->case_id, &c, NULL, fault);
+    if (err != OK || c.state != CASE_PARKED || c.in_force_is_proven)
+        return err;
+    struct cause why = { .actor = "act", .reason = "the old configuration is in force, read back" };
+    return engine_event(e, c.id, ON_PROVEN, &why, fault);
 }
 
 /* ---- after a start ---- */

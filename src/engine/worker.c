@@ -29,13 +29,17 @@ void job_free(struct job *j)
     free(j);
 }
 
+/* The stop switch holds back what has not begun; an undo is never held back. */
+static bool is_stopped(void *ctx) { return atomic_load((atomic_int *)ctx) != 0; }
 static bool never(void *ctx) { (void)ctx; return false; }
 
 static struct act_context context_for(struct engine *e, const struct job *j, int timeout_s)
 {
+    bool may_stop = j->target >= 0 && j->kind == JOB_ACTION && (j->order == ORDER_PROBE || j->order == ORDER_DO || j->order == ORDER_CANDIDATE);
     return (struct act_context){
         .target = j->target >= 0 ? &e->target[j->target].act : NULL, .state_folder = e->d.store->folder,
-        .deadline_us = clock_mono_us(&clock_real) + (int64_t)timeout_s * US_PER_S, .action_id = j->case_id, .cancelled = never,
+        .deadline_us = clock_mono_us(&clock_real) + (int64_t)timeout_s * US_PER_S, .action_id = j->case_id,
+        .cancelled = may_stop ? is_stopped : never, .cancelled_ctx = may_stop ? &e->target[j->target].stopped : NULL,
     };
 }
 
@@ -218,6 +222,8 @@ static void work(struct engine *e, struct job *j)
     }
     if (j->kind == JOB_DRY_RUN) {
         dry_run(e, j, &plan);
+    } else if (j->kind == JOB_LOOK) {
+        all_units(e, j, UNIT_LOOK);
     } else {
         switch (j->order) {
         case ORDER_PREPARE:   prepare(e, j, &plan); break;
@@ -243,8 +249,11 @@ static void *worker_main(void *arg)
             job_free(j);
             return NULL;
         }
-        enum note_kind kind = j->kind == JOB_ACTION ? NOTE_RESULT : j->kind == JOB_DRY_RUN ? NOTE_DRY_RUN : NOTE_CHECKPOINT;
+        static const enum note_kind kinds[] = { [JOB_ACTION] = NOTE_RESULT, [JOB_DRY_RUN] = NOTE_DRY_RUN, [JOB_CHECKPOINT] = NOTE_CHECKPOINT, [JOB_LOOK] = NOTE_LOOK };
+        enum note_kind kind = kinds[j->kind];
+        int64_t        began_us = clock_mono_us(&clock_real);
         work(w->engine, j);
+        j->took_us = clock_mono_us(&clock_real) - began_us;
         CRASH_POINT(CRASH_BEFORE_RESULT);
         struct note *n = calloc(1, sizeof *n);
         struct fault fault;

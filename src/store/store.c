@@ -128,28 +128,26 @@ enum err store_case_get(struct store *s, const char *id, struct casefile *c, str
     return e == OK && !found ? fail(fault, ERR_MISSING, "there is no case %.40s", id) : e;
 }
 
-enum err store_case_open(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault)
+/* Run out a question for ids that is bound already. */
+static enum err collect_ids(struct store *s, struct db_rows *r, char (**ids)[ID_SIZE], int *n, struct fault *fault)
 {
-    struct db_rows r;
-    enum err       e = db_ask(s->db, sql_case_open, &r, fault, "");
-    if (e != OK)
-        return e;
-    size_t count = 0, room = 0;
-    char (*list)[ID_SIZE] = NULL;
-    while (e == OK && db_next(&r)) {
+    enum err e = OK;
+    size_t   count = 0, room = 0;
+    char   (*list)[ID_SIZE] = NULL;
+    while (e == OK && db_next(r)) {
         if (count == room) {
             room = room ? 2 * room : 32;
             void *more = realloc(list, room * sizeof *list);
             if (!more) {
-                e = fail(fault, ERR_LIMIT, "no memory to list the open cases");
+                e = fail(fault, ERR_LIMIT, "no memory to list cases");
                 break;
             }
             list = more;
         }
-        (void)text_copy(list[count++], ID_SIZE, db_text(&r, 0));
+        (void)text_copy(list[count++], ID_SIZE, db_text(r, 0));
     }
-    struct fault second;
-    enum err     end = db_end(s->db, &r, &second);
+    struct fault second = { 0 };
+    enum err     end = db_end(s->db, r, &second);
     if (e == OK && end != OK) {
         e = end;
         if (fault)
@@ -162,6 +160,41 @@ enum err store_case_open(struct store *s, char (**ids)[ID_SIZE], int *n, struct 
     *ids = list;
     *n = (int)count;
     return OK;
+}
+
+enum err store_case_open(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault)
+{
+    struct db_rows r;
+    enum err       e = db_ask(s->db, sql_case_open, &r, fault, "");
+    return e == OK ? collect_ids(s, &r, ids, n, fault) : e;
+}
+
+enum err store_case_due(struct store *s, int64_t now_us, char (**ids)[ID_SIZE], int *n, struct fault *fault)
+{
+    struct db_rows r;
+    enum err       e = db_ask(s->db, sql_case_due, &r, fault, "I", now_us);
+    return e == OK ? collect_ids(s, &r, ids, n, fault) : e;
+}
+
+enum err store_case_driven(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault)
+{
+    struct db_rows r;
+    enum err       e = db_ask(s->db, sql_case_driven, &r, fault, "");
+    return e == OK ? collect_ids(s, &r, ids, n, fault) : e;
+}
+
+enum err store_case_counts(struct store *s, int counts[CASE_STATE_COUNT], struct fault *fault)
+{
+    struct db_rows  r;
+    enum case_state state;
+    enum err        e = db_ask(s->db, sql_case_counts, &r, fault, "");
+    if (e != OK)
+        return e;
+    memset(counts, 0, CASE_STATE_COUNT * sizeof counts[0]);
+    while (db_next(&r))
+        if (case_state_parse(db_text(&r, 0), &state))
+            counts[state] = (int)db_int(&r, 1);
+    return db_end(s->db, &r, fault);
 }
 
 enum err store_timeline_add(struct store *s, const struct timeline_row *row, struct fault *fault)

@@ -39,6 +39,12 @@ MUST_CHECK enum err store_case_get(struct store *s, const char *id, struct casef
 /* Ids of the cases that are not CLOSED, oldest first; *ids is an array of n the caller frees. */
 MUST_CHECK enum err store_case_open(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault);
 
+/* Those whose deadline has passed, the oldest deadline first, at most 100; those that the engine drives, at most 1000. */
+MUST_CHECK enum err store_case_due(struct store *s, int64_t now_us, char (**ids)[ID_SIZE], int *n, struct fault *fault);
+MUST_CHECK enum err store_case_driven(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault);
+/* How many are in each state, CLOSED left out. */
+MUST_CHECK enum err store_case_counts(struct store *s, int counts[CASE_STATE_COUNT], struct fault *fault);
+
 struct timeline_row {
     const char     *case_id, *event, *actor, *reason, *trace_id;
     int64_t         version, at_us;
