@@ -4,6 +4,6 @@
 
 #include "store/db.h"
 
-struct store { struct db *db; };
+struct store { struct db *db; int lock_fd; };
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "store/inside.h"
+#include "store/lock.h"
 #include "store/lossy.h"
 #include "store/migrations.h"
 #include "store/sql.h"
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum err store_open(const char *folder, struct store **out, struct fault *fault)
 {
@@ -26,7 +28,10 @@ enum err store_open(const char *folder, struct store **out, struct fault *fault)
         return fail(fault, ERR_LIMIT, "no memory to open the store");
     char path[512];
     (void)snprintf(path, sizeof path, "%s/cases.db", folder);
-    e = db_open(path, DB_FULL, &s->db, fault);
+    s->lock_fd = -1;
+    e = store_lock_take(folder, &s->lock_fd, fault);
+    if (e == OK)
+        e = db_open(path, DB_FULL, &s->db, fault);
     if (e == OK)
         e = db_migrate(s->db, migration_statements, migration_statement_count, path, fault);
     if (e == OK)
@@ -44,6 +49,8 @@ void store_close(struct store *s)
     if (!s)
         return;
     db_close(s->db);
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
     free(s);
 }
 

@@ -18,7 +18,7 @@
 
 struct store;
 
-/* Makes the folder (0700) when it is missing, runs migrations, prepares every statement. */
+/* Makes the folder (0700) when it is missing, takes its lock (ERR_BUSY: another engine has it), runs migrations, prepares every statement. */
 MUST_CHECK enum err store_open(const char *folder, struct store **s, struct fault *fault);
 void                store_close(struct store *s);
 bool                store_is_fatal(struct store *s);    /* an fsync failed: the process must end and recover from disk */

@@ -140,6 +140,19 @@ static void a_database_of_a_newer_version_is_refused_and_left_alone(void **state
     assert_true(f.hint[0] != '\0');
 }
 
+static void a_store_has_one_engine_at_a_time(void **state)
+{
+    (void)state;
+    struct fault  f = { 0 };
+    struct store *s = NULL, *other = NULL;
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_int_equal(store_open(folder, &other, &f), ERR_BUSY);
+    assert_non_null(strstr(f.text, "another Homeostat"));
+    store_close(s);
+    assert_ok(store_open(folder, &other, &f), &f);
+    store_close(other);
+}
+
 static void messages_wait_in_order_until_they_are_marked(void **state)
 {
     (void)state;
@@ -168,6 +181,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_bad_request_does_not_take_the_others_with_it, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_version_has_one_timeline_row_only, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused_and_left_alone, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_store_has_one_engine_at_a_time, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(messages_wait_in_order_until_they_are_marked, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
