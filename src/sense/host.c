@@ -40,6 +40,7 @@ struct disk { struct device device; struct peek stat; struct rate reads, read_by
 
 struct host {
     char     root[256];
+    int64_t  gap_us;
     int      pid;                        /* 0: nobody is followed */
     uint64_t start_ticks;
     char     data_directory[256];
@@ -72,12 +73,13 @@ struct host {
 static const enum metric pressure_metric[3] = { METRIC_PSI_CPU, METRIC_PSI_IO, METRIC_PSI_MEMORY };
 static const char *const pressure_name[3] = { "cpu", "io", "memory" };
 
-struct host *host_new(const char *root)
+struct host *host_new(const char *root, int interval_ms)
 {
     struct host *h = calloc(1, sizeof *h);
     if (!h)
         return NULL;
     (void)text_copy(h->root, sizeof h->root, root ? root : "");
+    h->gap_us = rate_gap_us(interval_ms);
     h->stat = h->meminfo = h->net = PEEK_NONE;
     for (int i = 0; i < 3; i++)
         h->pressure[i] = PEEK_NONE;
@@ -341,7 +343,7 @@ static void read_cpu(struct host *h, int64_t mono_us, struct sample *s)
 {
     double share = share_of_machine(h);
     for (int i = 0; i < h->cpu_levels; i++) {
-        double used = rate_next(&h->cpu[i].rate, level_usage_s(h, i), mono_us), quota = level_quota(h, i);
+        double used = rate_next(&h->cpu[i].rate, level_usage_s(h, i), mono_us, h->gap_us), quota = level_quota(h, i);
         if (quota > 0 && !isinf(quota))
             share = fmax(share, used / quota);
     }
@@ -366,11 +368,11 @@ static void read_disks(struct host *h, int64_t mono_us, struct sample *s)
         struct disk_counts c;
         if (!peek_read(&d->stat, h->text, sizeof h->text) || !proc_disk_stat(h->text, &c))
             c = (struct disk_counts){ (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN };
-        sum[0] += rate_next(&d->reads, c.reads, mono_us);
-        sum[1] += rate_next(&d->read_bytes, c.read_bytes, mono_us);
-        sum[2] += rate_next(&d->writes, c.writes, mono_us);
-        sum[3] += rate_next(&d->write_bytes, c.write_bytes, mono_us);
-        busiest = fmax(busiest, rate_next_wrapping(&d->busy, c.busy_ms, mono_us, 32) / 1000.0);
+        sum[0] += rate_next(&d->reads, c.reads, mono_us, h->gap_us);
+        sum[1] += rate_next(&d->read_bytes, c.read_bytes, mono_us, h->gap_us);
+        sum[2] += rate_next(&d->writes, c.writes, mono_us, h->gap_us);
+        sum[3] += rate_next(&d->write_bytes, c.write_bytes, mono_us, h->gap_us);
+        busiest = fmax(busiest, rate_next_wrapping(&d->busy, c.busy_ms, mono_us, h->gap_us, 32) / 1000.0);
     }
     if (h->disks == 0)
         return;
@@ -384,7 +386,7 @@ static void read_pressure(struct host *h, int64_t mono_us, struct sample *s)
     char text[256];
     for (int i = 0; i < 3; i++) {
         double total_us = peek_read(&h->pressure[i], text, sizeof text) ? proc_pressure_some(text) : (double)NAN;
-        double share = rate_next(&h->pressure_rate[i], total_us, mono_us) / 1e6;
+        double share = rate_next(&h->pressure_rate[i], total_us, mono_us, h->gap_us) / 1e6;
         s->v[pressure_metric[i]] = share > 1 ? 1 : share;
     }
 }
@@ -394,8 +396,8 @@ static void read_network(struct host *h, int64_t mono_us, struct sample *s)
     struct net_counts n = { (double)NAN, (double)NAN, 0 };
     if (!peek_read(&h->net, h->text, sizeof h->text) || !proc_net_dev(h->text, want_counts, h, &n))
         n = (struct net_counts){ (double)NAN, (double)NAN, 0 };
-    s->v[METRIC_NET_RX] = rate_next(&h->rx, n.rx_bytes, mono_us);
-    s->v[METRIC_NET_TX] = rate_next(&h->tx, n.tx_bytes, mono_us);
+    s->v[METRIC_NET_RX] = rate_next(&h->rx, n.rx_bytes, mono_us, h->gap_us);
+    s->v[METRIC_NET_TX] = rate_next(&h->tx, n.tx_bytes, mono_us, h->gap_us);
 }
 
 static double free_bytes(const char *path)

@@ -25,8 +25,8 @@
 
 struct host;
 
-/* root: put in front of /proc and /sys; "" outside of tests. NULL: out of memory. */
-struct host *host_new(const char *root);
+/* root: put in front of /proc and /sys; "" outside of tests. interval_ms: how far readings are apart. NULL: out of memory. */
+struct host *host_new(const char *root, int interval_ms);
 void         host_free(struct host *h);
 
 /* Watch the machine for this postmaster from now on; pid 0: for none. Cheap when nothing has changed since the last call. */

@@ -593,6 +593,7 @@ enum err sense_pg_new(uv_loop_t *loop, const struct sense_pg_conf *conf, const s
     pg->facts = malloc(sizeof *pg->facts);
     pg->draft = malloc(sizeof *pg->draft);
     pg->up_guess = (double)NAN;
+    pg->reading.gap_us = rate_gap_us(otherwise(conf->interval_ms, 1000));
     reading_forget(&pg->reading);
     pg->reading.estimate_latency = conf->estimate_latency;
     const struct line_calls quick = { on_quick_open, on_quick_lost, on_quick_answer, on_quick_end, pg };

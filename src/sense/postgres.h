@@ -34,6 +34,7 @@ struct sense_pg;
 struct sense_pg_conf {
     const char *name;                /* of the target, for messages and facts */
     struct pg_link_conf pg;          /* dsn, passfile; limits and application name are set by the sensor */
+    int  interval_ms;                /* how often it is asked; default 1000 */
     int  limit_ms;                   /* one reading; default 900 */
     int  slow_limit_ms;              /* one reading of facts or sizes; default 10000 */
     int  connect_limit_ms;           /* default 3000 */

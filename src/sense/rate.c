@@ -3,14 +3,14 @@
 
 #include <math.h>
 
-static double step(struct rate *r, double value, int64_t mono_us, double modulus)
+static double step(struct rate *r, double value, int64_t mono_us, int64_t gap_us, double modulus)
 {
     if (isnan(value))
         return (double)NAN;
     struct rate before = *r;
     *r = (struct rate){ .last = value, .at_us = mono_us, .known = true };
     int64_t passed_us = mono_us - before.at_us;
-    if (!before.known || passed_us <= 0 || passed_us > RATE_GAP_MAX_US)
+    if (!before.known || passed_us <= 0 || passed_us > gap_us)
         return (double)NAN;
     double difference = value - before.last;
     /* A wrap goes from close below the modulus to close above zero; anything else that goes back is a reset. */
@@ -19,8 +19,11 @@ static double step(struct rate *r, double value, int64_t mono_us, double modulus
     return difference < 0 ? (double)NAN : difference * 1e6 / (double)passed_us;
 }
 
-double rate_next(struct rate *r, double value, int64_t mono_us) { return step(r, value, mono_us, 0); }
+double rate_next(struct rate *r, double value, int64_t mono_us, int64_t gap_us) { return step(r, value, mono_us, gap_us, 0); }
 
-double rate_next_wrapping(struct rate *r, double value, int64_t mono_us, int bits) { return step(r, value, mono_us, exp2(bits)); }
+double rate_next_wrapping(struct rate *r, double value, int64_t mono_us, int64_t gap_us, int bits)
+{
+    return step(r, value, mono_us, gap_us, exp2(bits));
+}
 
 void rate_forget(struct rate *r) { *r = (struct rate){ 0 }; }

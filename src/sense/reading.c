@@ -179,7 +179,7 @@ static void take_database(struct reading *r, const PGresult *a, const double *va
     r->raw_commits = isnan(commits) ? 0 : commits;
     if (went_back)
         rate_forget(&r->rate[RATE_COMMITS]);
-    s->v[METRIC_TPS] = rate_next(&r->rate[RATE_COMMITS], r->others_commits, r->clock_us);
+    s->v[METRIC_TPS] = rate_next(&r->rate[RATE_COMMITS], r->others_commits, r->clock_us, r->gap_us);
     s->v[METRIC_ERRORS] = s->v[METRIC_ROLLBACKS];   /* the victim of a deadlock is rolled back: it is among them */
     double hits = value[COUNT_HITS], reads = value[COUNT_READS];
     s->v[METRIC_CACHE_HIT] = hits + reads > 0 ? hits / (hits + reads) : (double)NAN;
@@ -242,7 +242,8 @@ void reading_forget(struct reading *r)
     int    peak = r->peak_sessions;
     int64_t checkpoints = r->checkpoints;
     bool    estimate = r->estimate_latency;
-    *r = (struct reading){ .checkpoint_lsn = -1, .peak_sessions = peak, .checkpoints = checkpoints, .estimate_latency = estimate };
+    int64_t gap_us = r->gap_us;
+    *r = (struct reading){ .checkpoint_lsn = -1, .peak_sessions = peak, .checkpoints = checkpoints, .estimate_latency = estimate, .gap_us = gap_us };
 }
 
 bool reading_take(struct reading *r, enum question q, const PGresult *answer, int64_t mono_us, struct sample *s)
@@ -260,7 +261,7 @@ bool reading_take(struct reading *r, enum question q, const PGresult *answer, in
             continue;
         value[i] = number_of(answer, columns[i].name);
         if (columns[i].how == RATE)
-            value[i] = rate_next(&r->rate[i], value[i], r->clock_us);
+            value[i] = rate_next(&r->rate[i], value[i], r->clock_us, r->gap_us);
         if (columns[i].metric != NO_METRIC)
             s->v[columns[i].metric] = value[i];
     }

@@ -34,7 +34,8 @@ struct reading {
     bool        story_known[QUESTION_COUNT];
     bool        reset_seen;                  /* somebody reset statistics since this was last cleared */
 
-    bool        estimate_latency;            /* set by the caller */
+    bool        estimate_latency;            /* set by the caller, as is the gap */
+    int64_t     gap_us;
     bool        time_told;                   /* in this reading */
     int64_t     server_us, mono_us, clock_us;   /* the server's time and ours at the last reading; time as the rates see it */
     int64_t     postmaster_start_us;

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { DRIVER_LIMIT_MS = 2000 };
+
 struct watch {
     uv_loop_t             *loop;
     uv_timer_t             beat;
@@ -122,7 +124,7 @@ enum err watch_new(uv_loop_t *loop, const struct watch_conf *conf, const struct 
 {
     *out = NULL;
     struct watch *w = calloc(1, sizeof *w);
-    if (!w || !(w->facts = calloc(1, sizeof *w->facts)) || (conf->host && !(w->host = host_new(conf->pg.proc_root)))) {
+    if (!w || !(w->facts = calloc(1, sizeof *w->facts)) || (conf->host && !(w->host = host_new(conf->pg.proc_root, conf->interval_ms)))) {
         if (w)
             free(w->facts);
         free(w);
@@ -133,12 +135,13 @@ enum err watch_new(uv_loop_t *loop, const struct watch_conf *conf, const struct 
     w->interval_ms = conf->interval_ms > 0 ? conf->interval_ms : 1000;
     struct sense_pg_conf pg = conf->pg;
     int limit_most = w->interval_ms * 9 / 10;
+    pg.interval_ms = w->interval_ms;
     if (pg.limit_ms <= 0 || pg.limit_ms > limit_most)
         pg.limit_ms = limit_most;
     const struct sense_pg_callbacks calls = { on_pg_sample, on_pg_facts, on_pg_state, w };
     bool driven = conf->load_endpoint && *conf->load_endpoint;
     pg.estimate_latency = pg.estimate_latency && !driven;
-    enum err e = driven ? sense_load_new(loop, conf->load_endpoint, limit_most, on_load_done, w, &w->load, fault) : OK;
+    enum err e = driven ? sense_load_new(loop, conf->load_endpoint, limit_most < DRIVER_LIMIT_MS ? limit_most : DRIVER_LIMIT_MS, on_load_done, w, &w->load, fault) : OK;
     if (e == OK)
         e = sense_pg_new(loop, &pg, &calls, &w->pg, fault);
     if (e != OK) {

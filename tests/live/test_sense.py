@@ -68,6 +68,14 @@ class Watcher:
         return self.until(lambda o: "facts" in o and what(o["facts"]), timeout_s)["facts"]
 
 
+    def begun(self):
+        """It is up and its facts are known, whichever came first; -> the facts."""
+        for what in (lambda o: o.get("state") == "up", lambda o: "facts" in o):
+            if not any(map(what, self.seen)):
+                self.until(what)
+        return next(o["facts"] for o in self.seen if "facts" in o)
+
+
 @pytest.fixture
 def watch(spawn):
     return lambda dsn, **options: Watcher(spawn, dsn, **options)
@@ -446,8 +454,7 @@ def test_a_standby_is_told_and_its_promotion_too(make_postgres, watch):
 def test_another_database_at_the_same_address_is_noticed(make_postgres, watch):
     one, other = make_postgres(), make_postgres(start=False, initdb=["--no-sync", "--data-checksums"])
     w = watch(one.dsn)
-    first = w.facts()
-    w.state("up")
+    first = w.begun()
     one.stop()
     w.state("down")
     other.configure(port=one.port)

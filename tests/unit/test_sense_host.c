@@ -93,7 +93,7 @@ static int teardown(void **state)
 static struct host *follow(void)
 {
     char data[512];
-    struct host *h = host_new(root);
+    struct host *h = host_new(root, 1000);
     assert_non_null(h);
     (void)snprintf(data, sizeof data, "%s/data", root);
     host_follow(h, 4242, data);
@@ -111,7 +111,7 @@ static struct sample reading(struct host *h, int64_t at_us)
 static void without_a_proven_postmaster_everything_is_unknown(void **state)
 {
     (void)state;
-    struct host *h = host_new(root);
+    struct host *h = host_new(root, 1000);
     struct sample s = reading(h, 1 * S);
     for (int i = 0; i < METRIC_COUNT; i++)
         assert_true(isnan(s.v[i]));

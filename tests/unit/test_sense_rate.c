@@ -11,55 +11,55 @@ static void the_first_value_is_no_rate(void **state)
 {
     (void)state;
     struct rate r = { 0 };
-    assert_true(isnan(rate_next(&r, 100, 1 * S)));
-    assert_float_equal(rate_next(&r, 150, 2 * S), 50, 1e-9);
-    assert_float_equal(rate_next(&r, 250, 4 * S), 50, 1e-9);
+    assert_true(isnan(rate_next(&r, 100, 1 * S, RATE_GAP_LEAST_US)));
+    assert_float_equal(rate_next(&r, 150, 2 * S, RATE_GAP_LEAST_US), 50, 1e-9);
+    assert_float_equal(rate_next(&r, 250, 4 * S, RATE_GAP_LEAST_US), 50, 1e-9);
 }
 
 static void a_counter_that_goes_back_is_one_unknown_value(void **state)
 {
     (void)state;
     struct rate r = { 0 };
-    (void)rate_next(&r, 1e6, 1 * S);
-    assert_true(isnan(rate_next(&r, 3, 2 * S)));
-    assert_float_equal(rate_next(&r, 13, 3 * S), 10, 1e-9);
+    (void)rate_next(&r, 1e6, 1 * S, RATE_GAP_LEAST_US);
+    assert_true(isnan(rate_next(&r, 3, 2 * S, RATE_GAP_LEAST_US)));
+    assert_float_equal(rate_next(&r, 13, 3 * S, RATE_GAP_LEAST_US), 10, 1e-9);
 }
 
 static void an_unknown_value_in_between_costs_only_itself(void **state)
 {
     (void)state;
     struct rate r = { 0 };
-    (void)rate_next(&r, 10, 1 * S);
-    assert_true(isnan(rate_next(&r, (double)NAN, 2 * S)));
-    assert_float_equal(rate_next(&r, 30, 3 * S), 10, 1e-9);
+    (void)rate_next(&r, 10, 1 * S, RATE_GAP_LEAST_US);
+    assert_true(isnan(rate_next(&r, (double)NAN, 2 * S, RATE_GAP_LEAST_US)));
+    assert_float_equal(rate_next(&r, 30, 3 * S, RATE_GAP_LEAST_US), 10, 1e-9);
 }
 
 static void a_long_gap_begins_anew(void **state)
 {
     (void)state;
     struct rate r = { 0 };
-    (void)rate_next(&r, 10, 1 * S);
-    assert_true(isnan(rate_next(&r, 1000, 1 * S + RATE_GAP_MAX_US + 1)));
-    assert_float_equal(rate_next(&r, 1001, 2 * S + RATE_GAP_MAX_US + 1), 1, 1e-9);
+    (void)rate_next(&r, 10, 1 * S, RATE_GAP_LEAST_US);
+    assert_true(isnan(rate_next(&r, 1000, 1 * S + RATE_GAP_LEAST_US + 1, RATE_GAP_LEAST_US)));
+    assert_float_equal(rate_next(&r, 1001, 2 * S + RATE_GAP_LEAST_US + 1, RATE_GAP_LEAST_US), 1, 1e-9);
 }
 
 static void time_that_stands_still_gives_no_rate(void **state)
 {
     (void)state;
     struct rate r = { 0 };
-    (void)rate_next(&r, 10, 5 * S);
-    assert_true(isnan(rate_next(&r, 20, 5 * S)));
-    assert_true(isnan(rate_next(&r, 30, 4 * S)));
+    (void)rate_next(&r, 10, 5 * S, RATE_GAP_LEAST_US);
+    assert_true(isnan(rate_next(&r, 20, 5 * S, RATE_GAP_LEAST_US)));
+    assert_true(isnan(rate_next(&r, 30, 4 * S, RATE_GAP_LEAST_US)));
 }
 
 static void a_known_wrap_is_counted_on(void **state)
 {
     (void)state;
     struct rate r = { 0 };
-    (void)rate_next_wrapping(&r, 4294967290.0, 1 * S, 32);
-    assert_float_equal(rate_next_wrapping(&r, 4, 2 * S, 32), 10, 1e-6);
-    (void)rate_next_wrapping(&r, 1000, 3 * S, 32);
-    assert_true(isnan(rate_next_wrapping(&r, 10, 4 * S, 32)));
+    (void)rate_next_wrapping(&r, 4294967290.0, 1 * S, RATE_GAP_LEAST_US, 32);
+    assert_float_equal(rate_next_wrapping(&r, 4, 2 * S, RATE_GAP_LEAST_US, 32), 10, 1e-6);
+    (void)rate_next_wrapping(&r, 1000, 3 * S, RATE_GAP_LEAST_US, 32);
+    assert_true(isnan(rate_next_wrapping(&r, 10, 4 * S, RATE_GAP_LEAST_US, 32)));
 }
 
 int main(void)
