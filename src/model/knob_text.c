@@ -190,7 +190,8 @@ char *knob_format(const struct knob *k, double value, char *out, size_t size)
     }
     for (; u[1].name; u++) {
         double in_unit = value * base / u->size;
-        if (in_unit >= 1 && fabs(rint(in_unit) / in_unit - 1) <= 1e-8)
+        bool   whole = k->type == KNOB_TYPE_INT ? fmod(value * base, u->size) == 0 : fabs(rint(in_unit) / in_unit - 1) <= 1e-8;
+        if (in_unit >= 1 && whole)
             break;
     }
     (void)snprintf(out, size, k->type == KNOB_TYPE_INT ? "%.0f%s" : "%.6g%s", value * base / u->size, u->name);

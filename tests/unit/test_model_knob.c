@@ -94,6 +94,7 @@ static void values_are_written_as_the_server_shows_them(void **state)
     assert_string_equal(shown(KNOB_SHARED_BUFFERS, 16385), "131080kB");
     assert_string_equal(shown(KNOB_MAX_WAL_SIZE, 1228), "1228MB");
     assert_string_equal(shown(KNOB_MAX_WAL_SIZE, 4096), "4GB");
+    assert_string_equal(shown(KNOB_WORK_MEM, 2147483647), "2147483647kB");
     assert_string_equal(shown(KNOB_CHECKPOINT_TIMEOUT, 300), "5min");
     assert_string_equal(shown(KNOB_AUTOVACUUM_VACUUM_COST_DELAY, 0.5), "500us");
     assert_string_equal(shown(KNOB_AUTOVACUUM_WORK_MEM, -1), "-1");

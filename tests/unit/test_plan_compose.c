@@ -183,7 +183,8 @@ static void any_proposal_becomes_a_legal_plan_or_none(void **state)
     int         made = 0;
     rand_seed(&r, 20);
     for (int round = 0; round < 3000; round++) {
-        facts_pg15(&facts, FACTS_GIB * (double)rand_int(&r, 1, 64), (int)rand_int(&r, 1, 32));
+        int cpus = (int)rand_int(&r, 1, 32);
+        facts_pg15(&facts, FACTS_GIB * (double)rand_int(&r, 1, 64), cpus);
         struct proposal p = { .title = "t", .planner = "t" };
         int n = (int)rand_int(&r, 1, 8);
         for (int i = 0; i < n; i++) {
@@ -192,7 +193,12 @@ static void any_proposal_becomes_a_legal_plan_or_none(void **state)
             if (knob_range(k, &facts, &lo, &hi, NULL) != OK || !knob_applies(k, &facts))
                 continue;
             bool special = k->special[0].means && rand_unit(&r) < 0.3;
-            p.change[p.changes++] = (struct proposed_change){ k->id, special ? k->special[0].value : knob_round(k, lo * pow(hi / fmax(lo, 1e-9), rand_unit(&r))) };
+            double to = special ? k->special[0].value : knob_round(k, fmax(lo, 1e-3) * pow(hi / fmax(lo, 1e-3), rand_unit(&r)));
+            bool   twice = false;
+            for (int j = 0; j < p.changes; j++)
+                twice |= p.change[j].knob == k->id;
+            if (!twice)
+                p.change[p.changes++] = (struct proposed_change){ .knob = k->id, .to = to };
         }
         json_t      *json = NULL;
         struct fault fault = { 0 };
