@@ -1,8 +1,6 @@
 /* verify/trial.c - the proof as a state machine: one sample in, one wish out. */
 #include "verify/trial.h"
 
-#include "math/describe.h"
-#include "math/sequential.h"
 #include "verify/before_after.h"
 #include "verify/trial_state.h"
 
@@ -16,23 +14,9 @@
 static const int64_t unanswered_us = INT64_C(15) * 60 * 1000000;   /* a wish nobody fulfils */
 static const int64_t warmup_extra_us = INT64_C(120) * 1000000;
 static const int64_t warm_batch_us = 5000000;
-static const int64_t down_us = 3000000;          /* not answering for so long is down, not a lost answer */
 static const double  warm_rise_max = 0.05;       /* log ratio over the stretch looked at: a level */
-static const int64_t errors_grace_us = 5000000;  /* clients that come back after a change stumble once */
-static const double  errors_floor = 0.001;       /* one in a thousand is never an emergency */
-static const double  errors_unknown = 0.05;      /* assumed bound when the incumbent's errors are not known */
-static const double  errors_log_e = 9.21;        /* log(10 000): beyond doubt */
-static const double  stall_tps_min = 5, stall_s = 10;
 
-static const double  spread_unknown = 0.15;      /* of neighbouring windows, while too few have been seen */
-static const double  clear_spreads = 2.5;        /* a drop of so many spreads is no chance */
-static const double  checkpoint_excuse = -0.1625189294977749;   /* log(0.85): what a checkpoint of its own may cost the first window */
-static const double  first_look_share = 0.75;    /* of alpha, before/after */
-static const double  tail_ratio_max = 2, tail_beyond = 1.2;      /* p99 of one window: times the usual, times the worst seen */
-static const double  tail_early = 1.5;           /* before the window is over: a short stall weighs more in a part of it */
-static const double  flip_beyond = 2, flip_share_min = 0.05;     /* one query in one window: times query_ratio_max, share of the time */
-
-enum { WARM_POINTS = 6, ERRORS_MIN = 10, REPEATS_MIN = 4, REF_WINDOWS = 5, NEIGHBOURS_MIN = 4, FLIP_CALLS_MIN = 20, TAIL_SECONDS_MIN = 10, TAIL_COUNT_MIN = 1000 };
+enum { WARM_POINTS = 6, REPEATS_MIN = 4 };
 
 /* ---- being born ---- */
 
@@ -46,8 +30,8 @@ static enum err conf_check(const struct trial_conf *c, struct fault *fault)
         { "window_us",        c->window_us >= 1000000,                                   "one second or more" },
         { "washout_us",       c->washout_us >= 0,                                        "zero or more" },
         { "warmup_us",        c->warmup_us >= 0,                                         "zero or more" },
-        { "windows_min",      c->windows_min >= 2,                                       "two or more" },
-        { "windows_max",      c->windows_max >= c->windows_min && c->windows_max <= TRIAL_WINDOWS_MAX, "windows_min..128" },
+        { "windows_min",      c->windows_min >= 2 && c->windows_min <= TRIAL_WINDOWS_MAX, "2..256" },
+        { "windows_max",      c->windows_max >= c->windows_min,                          "windows_min or more" },
         { "alpha",            c->alpha > 0 && c->alpha < 1,                              "between 0 and 1" },
         { "margin",           c->margin >= 0 && c->margin < 1,                           "0..1" },
         { "p99_ratio_max",    c->p99_ratio_max > 0,                                      "above 0" },
@@ -83,27 +67,6 @@ static struct trial_obs reduce(const struct trial *t, const struct window *w, in
         .cpu = w->v[METRIC_CPU], .memory = limit > 0 ? used / limit : (double)NAN,
         .disk_free = w->v[METRIC_DISK_FREE], .recovery_wal = w->max[METRIC_RECOVERY_WAL], .checkpoints = w->checkpoints,
     };
-}
-
-/* What the candidate's seconds and errors are compared with: the incumbent's own windows of the trial, else the past. */
-static void refer(struct trial *t)
-{
-    double level[PAST_MAX + OBS_MAX], fails = 0, tries = 0;
-    int n = 0;
-    for (int i = 0; i < t->pasts; i++)
-        level[n++] = t->past[i].level;
-    for (int i = 0; i < t->obses; i++)
-        if (t->obs[i].arm == ARM_INCUMBENT)
-            level[n++] = t->obs[i].level;
-    watch_refer(&t->watch, level, n);
-    for (int i = 0; i < t->pasts + t->obses; i++) {
-        const struct trial_obs *o = i < t->pasts ? &t->past[i] : &t->obs[i - t->pasts];
-        if (o->arm == ARM_INCUMBENT && !isnan(o->fails) && o->tries > 0) {
-            fails += o->fails;
-            tries += o->tries;
-        }
-    }
-    t->fail_rate_a = tries > 0 ? fails / tries : (double)NAN;
 }
 
 static void take_history(struct trial *t, const struct window *w, int n)
@@ -142,6 +105,8 @@ enum err trial_new(const struct trial_conf *conf, const struct window *history, 
     if (!t)
         return fail(fault, ERR_LIMIT, "trial: no memory");
     t->conf = *conf;
+    if (t->conf.windows_max > TRIAL_WINDOWS_MAX)
+        t->conf.windows_max = TRIAL_WINDOWS_MAX;
     if (t->conf.sample_us == 0)
         t->conf.sample_us = 1000000;
     int64_t four = 4 * conf->warmup_us, longer = conf->warmup_us + warmup_extra_us;
@@ -155,7 +120,7 @@ enum err trial_new(const struct trial_conf *conf, const struct window *history, 
     t->watch.kind = conf->saturating && !conf->open_loop ? WATCH_TPS : WATCH_LATENCY;
     response_learn(&t->mix, conf->response, conf->saturating, conf->open_loop, history, n);
     take_history(t, history, n);
-    refer(t);
+    trial_refer(t);
     trial_speak(t, OUTCOME_UNDECIDED);
     *out = t;
     return OK;
@@ -175,7 +140,7 @@ static void enter(struct trial *t, enum trial_phase phase, int64_t now)
     t->checkpoint_due = phase == PHASE_SLATE;
 }
 
-PRINTF(3, 4) static void finish(struct trial *t, enum outcome outcome, const char *format, ...)
+void trial_finish(struct trial *t, enum outcome outcome, const char *format, ...)
 {
     if (format) {
         va_list args;
@@ -195,7 +160,7 @@ static enum trial_arm first_of_block(const struct trial *t)
     return switchback_candidate_first(t->conf.seed, t->block) ? ARM_CANDIDATE : ARM_INCUMBENT;
 }
 
-static const struct trial_obs *obs_in_block(const struct trial *t, int block, int arm)
+const struct trial_obs *trial_obs_in_block(const struct trial *t, int block, int arm)
 {
     for (int i = t->obses - 1; i >= 0; i--)
         if (t->obs[i].block == block && t->obs[i].arm == arm)
@@ -209,7 +174,7 @@ static void next_window(struct trial *t, int64_t now)
     if (!trial_is_switchback(t)) {
         t->aim = ARM_CANDIDATE;
     } else {
-        bool have_a = obs_in_block(t, t->block, ARM_INCUMBENT), have_b = obs_in_block(t, t->block, ARM_CANDIDATE);
+        bool have_a = trial_obs_in_block(t, t->block, ARM_INCUMBENT), have_b = trial_obs_in_block(t, t->block, ARM_CANDIDATE);
         if (have_a && have_b) {
             t->block++;
             have_a = have_b = false;
@@ -226,8 +191,11 @@ static void next_window(struct trial *t, int64_t now)
 
 void trial_begin(struct trial *t, int64_t mono_us)
 {
-    assert(t->phase == PHASE_NEW);
-    t->arm = ARM_CANDIDATE;
+    if (t->phase != PHASE_NEW) {   /* loaded from disk */
+        trial_toggled(t, ARM_CANDIDATE, mono_us);
+        return;
+    }
+    t->arm = t->aim = ARM_CANDIDATE;
     t->last_us = t->changed_us = mono_us;
     t->toggled_since_window = true;
     if (trial_is_switchback(t)) {
@@ -238,9 +206,9 @@ void trial_begin(struct trial *t, int64_t mono_us)
     int needed = trial_history_needed(&t->conf);
     enter(t, PHASE_WARMUP, mono_us);
     if (t->mix.kind == RESPONSE_NONE)
-        finish(t, OUTCOME_UNDECIDED, "The history holds nothing to measure with: neither statement times, nor a saturating load, nor a driver's latencies.");
+        trial_finish(t, OUTCOME_UNDECIDED, "The history holds nothing to measure with: neither statement times, nor a saturating load, nor a driver's latencies.");
     else if (t->pasts < needed)
-        finish(t, OUTCOME_UNDECIDED, "Too little untouched history to know how far this database moves by itself: %d windows, %d are needed.", t->pasts, needed);
+        trial_finish(t, OUTCOME_UNDECIDED, "Too little untouched history to know how far this database moves by itself: %d windows, %d are needed.", t->pasts, needed);
 }
 
 void trial_toggled(struct trial *t, enum trial_arm now_in_force, int64_t mono_us)
@@ -257,7 +225,12 @@ void trial_toggled(struct trial *t, enum trial_arm now_in_force, int64_t mono_us
             enter(t, PHASE_FINISHED, mono_us);
         return;
     }
-    enter(t, t->arm == t->aim ? PHASE_SETTLE : PHASE_TOGGLE, mono_us);
+    if (trial_is_switchback(t))
+        enter(t, t->arm == t->aim ? PHASE_SETTLE : PHASE_TOGGLE, mono_us);
+    else if (t->arm == ARM_INCUMBENT)
+        trial_finish(t, OUTCOME_UNDECIDED, "The old configuration was put back before anything was proven.");
+    else
+        enter(t, t->obses > 0 ? PHASE_SETTLE : PHASE_WARMUP, mono_us);
 }
 
 void trial_checkpointed(struct trial *t, int64_t mono_us)
@@ -269,7 +242,7 @@ void trial_checkpointed(struct trial *t, int64_t mono_us)
 
 /* ---- opening and closing windows ---- */
 
-static int windows_of(const struct trial *t, int arm)
+int trial_windows_of(const struct trial *t, int arm)
 {
     int n = 0;
     for (int i = 0; i < t->obses; i++)
@@ -285,7 +258,7 @@ static bool checkpoint_at_start(const struct trial *t)
 {
     if (t->conf.method != VERIFY_RESTART)
         return false;
-    int windows = windows_of(t, ARM_CANDIDATE), held = 0;
+    int windows = trial_windows_of(t, ARM_CANDIDATE), held = 0;
     for (int i = 0; i < t->obses; i++)
         held += t->obs[i].checkpoints > 0 ? t->obs[i].checkpoints : 0;
     if (windows == 0 || isnan(t->checkpoints_past))
@@ -313,7 +286,7 @@ static void repeat(struct trial *t, const char *why)
     t->repeats++;
     int most = t->conf.windows_max / 2 > REPEATS_MIN ? t->conf.windows_max / 2 : REPEATS_MIN;
     if (t->repeats > most)
-        finish(t, OUTCOME_UNDECIDED, "%d windows could not be used, the last one because %s.", t->repeats, why);
+        trial_finish(t, OUTCOME_UNDECIDED, "%d windows could not be used, the last one because %s.", t->repeats, why);
     else
         next_window(t, t->last_us);
 }
@@ -322,234 +295,6 @@ static const char *why_not_whole(const struct window_run *r)
 {
     return r->restarted ? "the server was restarted in it" : r->reset ? "the statistics were reset in it"
          : r->reloaded ? "somebody reloaded the configuration in it" : "samples are missing";
-}
-
-/* ---- judging ---- */
-
-int trial_arms(const struct trial *t, struct trial_obs *a, int *na, struct trial_obs *b)
-{
-    int nb = 0;
-    *na = 0;
-    if (trial_is_switchback(t)) {
-        for (int block = 0; block <= t->block; block++) {
-            const struct trial_obs *x = obs_in_block(t, block, ARM_INCUMBENT), *y = obs_in_block(t, block, ARM_CANDIDATE);
-            if (x && y) {
-                a[(*na)++] = *x;
-                b[nb++] = *y;
-            }
-        }
-        return nb;
-    }
-    for (int i = 0; i < t->obses; i++)
-        b[nb++] = t->obs[i];
-    int want = nb > t->conf.windows_min ? nb : t->conf.windows_min;
-    for (int i = t->pasts > want ? t->pasts - want : 0; i < t->pasts; i++)
-        a[(*na)++] = t->past[i];
-    return nb;
-}
-
-static struct estimate estimate_now(const struct trial *t, const struct trial_obs *a, int na, const struct trial_obs *b, int nb)
-{
-    double x[PAST_MAX], y[TRIAL_WINDOWS_MAX];
-    if (trial_is_switchback(t)) {
-        for (int i = 0; i < nb; i++)
-            x[i] = b[i].response - a[i].response;
-        return switchback_estimate(x, nb, &(struct switchback_conf){ t->conf.windows_min, t->conf.windows_max, t->conf.alpha, t->conf.margin });
-    }
-    for (int i = 0; i < t->pasts; i++)
-        x[i] = t->past[i].response;
-    for (int i = 0; i < nb; i++)
-        y[i] = b[i].response;
-    /* The 99th percentile of placebos, or beyond where less of alpha is to be spent. Two looks share it; drift lets the second one add little. */
-    double level = t->conf.alpha / 2 < 0.01 ? t->conf.alpha / 2 : 0.01;
-    bool first = t->pair_looks <= 1, only = t->conf.windows_min == t->conf.windows_max;
-    struct before_after_shape shape = { na, t->gap > 0 ? t->gap : 0, nb };
-    return before_after_estimate(x, t->pasts, y, shape, only ? level : first ? first_look_share * level : (1 - first_look_share) * level);
-}
-
-/* ---- one bad window is enough ---- */
-
-/* The incumbent's windows, newest first: those of the trial, then the past. NULL when there are no more. */
-static const struct trial_obs *incumbent_back(const struct trial *t, int *at)
-{
-    for (int i = (*at)++; ; i = (*at)++) {
-        if (i >= t->obses + t->pasts)
-            return NULL;
-        const struct trial_obs *o = i < t->obses ? &t->obs[t->obses - 1 - i] : &t->past[t->pasts - 1 - (i - t->obses)];
-        if (o->arm == ARM_INCUMBENT)
-            return o;
-    }
-}
-
-static bool same_burden(const struct trial_obs *a, const struct trial_obs *b) { return (a->checkpoints > 0) == (b->checkpoints > 0); }
-
-/*
- * What one window of the candidate is measured against: its neighbour in the block, else the incumbent's latest windows.  A
- * window in which a checkpoint ran is compared with such windows; *alike is false when there are none.
- */
-static double reference_for(const struct trial *t, const struct trial_obs *now, bool *alike)
-{
-    double near[REF_WINDOWS], any[REF_WINDOWS], scratch[REF_WINDOWS];
-    int nears = 0, anys = 0, at = 0;
-    const struct trial_obs *pair = trial_is_switchback(t) ? obs_in_block(t, now->block, ARM_INCUMBENT) : NULL, *o;
-    *alike = true;
-    if (pair && same_burden(pair, now))
-        return pair->response;
-    int most = trial_is_switchback(t) && t->block > 0 ? 1 : REF_WINDOWS;   /* the neighbour drifted least; alone it is too noisy as the first */
-    while ((o = incumbent_back(t, &at))) {
-        if (anys < REF_WINDOWS)
-            any[anys++] = o->response;
-        if (nears < most && same_burden(o, now))
-            near[nears++] = o->response;
-    }
-    *alike = nears > 0;
-    return pair && !nears ? pair->response : nears ? math_median(near, nears, scratch) : math_median(any, anys, scratch);
-}
-
-/* How far two neighbouring windows of the incumbent lie apart (standard deviation). */
-static double neighbour_spread(const struct trial *t)
-{
-    const struct trial_obs *o, *newer = NULL;
-    double ss = 0;
-    int at = 0, n = 0;
-    while ((o = incumbent_back(t, &at))) {
-        if (newer) {
-            ss += (newer->response - o->response) * (newer->response - o->response);
-            n++;
-        }
-        newer = o;
-    }
-    return n >= NEIGHBOURS_MIN ? sqrt(ss / n) : spread_unknown;
-}
-
-/* The mean effect over all windows of the candidate that have something to be compared with. */
-static double mean_effect(const struct trial *t)
-{
-    double sum = 0;
-    int n = 0;
-    bool alike;
-    for (int i = 0; i < t->obses; i++) {
-        const struct trial_obs *o = &t->obs[i];
-        if (o->arm != ARM_CANDIDATE || (trial_is_switchback(t) && o->block < t->block && !obs_in_block(t, o->block, ARM_INCUMBENT)))
-            continue;
-        sum += o->response - reference_for(t, o, &alike);
-        n++;
-    }
-    return n ? sum / n : 0;
-}
-
-/* The p99 beyond which one window is harm: twice the usual, and beyond what nearly all of the incumbent's windows showed. NAN: unknown. */
-static double tail_bound(const struct trial *t, double *usual)
-{
-    double p99[PAST_MAX + OBS_MAX];
-    const struct trial_obs *o;
-    int n = 0, at = 0;
-    while ((o = incumbent_back(t, &at)))
-        if (o->p99 > 0)
-            p99[n++] = o->p99;
-    math_sort(p99, n);
-    *usual = math_quantile_sorted(p99, n, 0.5);
-    double twice = tail_ratio_max * *usual, beyond = tail_beyond * math_quantile_sorted(p99, n, 0.95);
-    return n == 0 ? (double)NAN : twice > beyond ? twice : beyond;
-}
-
-static bool tail_is_bad(struct trial *t, double p99, double seconds, double doubt)
-{
-    double usual, bound = doubt * tail_bound(t, &usual);
-    if (!(p99 > bound))
-        return false;
-    finish(t, OUTCOME_WORSE, "p99 was %.0f ms over %.0f s with the new configuration; usual is %.0f ms.", p99, seconds, usual);
-    return true;
-}
-
-/* One query three times as slow, and it matters: its plan has flipped. */
-static bool query_is_bad(struct trial *t, const struct window *w, double drop)
-{
-    double all = 0;
-    for (int i = 0; i < w->queries; i++)
-        all += w->query[i].total_ms;
-    for (int i = 0; i < w->queries; i++) {
-        const struct query_count *q = &w->query[i];
-        int at = response_query(&t->mix, q->id);
-        if (at < 0 || q->id == 0 || q->calls < FLIP_CALLS_MIN || q->total_ms < flip_share_min * all)
-            continue;
-        double ratio = q->total_ms / q->calls / t->mix.q[at].usual_ms;
-        double bound = flip_beyond * t->conf.query_ratio_max;
-        if (ratio * exp(drop < 0 ? drop : 0) <= bound)   /* beyond what slows all of them */
-            continue;
-        finish(t, OUTCOME_WORSE, "Query %lld took %.1f x its usual time in window %d with the new configuration.", (long long)q->id, ratio,
-               windows_of(t, ARM_CANDIDATE));
-        return true;
-    }
-    return false;
-}
-
-/* One window a tenth worse is all that a candidate is granted, unless its other windows speak for it or a checkpoint may explain it. */
-static bool one_bad_window(struct trial *t, const struct trial_obs *now)
-{
-    bool alike;
-    double drop = now->response - reference_for(t, now, &alike);
-    if (!(drop < watch_harm_log) || mean_effect(t) >= 0)
-        return false;
-    if (!alike && windows_of(t, ARM_CANDIDATE) == 1 && drop > checkpoint_excuse)
-        return false;
-    enum outcome clear = drop < -clear_spreads * neighbour_spread(t) ? OUTCOME_WORSE : OUTCOME_UNDECIDED;
-    finish(t, clear, "With the new configuration window %d was %.0f %% worse than the old one%s; a second such window is not risked.",
-           windows_of(t, ARM_CANDIDATE), 100 * (1 - exp(drop)), clear == OUTCOME_WORSE ? "" : ", which may be chance");
-    return true;
-}
-
-/* After each window: has the candidate's latest one been enough? */
-static bool enough_harm(struct trial *t)
-{
-    for (int i = t->obses - 1; i >= 0; i--) {
-        const struct trial_obs *o = &t->obs[i];
-        if (o->arm != ARM_CANDIDATE)
-            continue;
-        bool fresh = i == t->obses - 1, alike;
-        if (fresh && (tail_is_bad(t, o->p99, o->seconds, 1) || query_is_bad(t, &t->window, o->response - reference_for(t, o, &alike))))
-            return true;
-        return one_bad_window(t, o);
-    }
-    return false;
-}
-
-/* May this count of windows be looked at? Every block of a switchback; twice in a before/after. */
-static bool look_is_due(const struct trial *t, int nb)
-{
-    if (nb < t->conf.windows_min || nb == t->last_look)
-        return false;
-    return trial_is_switchback(t) || nb == t->conf.windows_min || nb >= t->conf.windows_max;
-}
-
-static void judge(struct trial *t)
-{
-    struct trial_obs a[TRIAL_WINDOWS_MAX], b[TRIAL_WINDOWS_MAX];
-    int na, nb = trial_arms(t, a, &na, b);
-    if (!look_is_due(t, nb))
-        return;
-    t->last_look = nb;
-    t->pair_looks++;
-    t->estimate = estimate_now(t, a, na, b, nb);
-    const struct estimate *e = &t->estimate;
-    guards_judge(&(struct guard_case){ &t->conf, &t->mix, t->tale, a, b, na, nb, trial_is_switchback(t) }, &t->guards);
-
-    double m = t->conf.margin;
-    bool better = (e->known && e->lo > m) || e->signs_better, last = nb >= t->conf.windows_max;
-    if (t->guards.fails > 0)
-        finish(t, OUTCOME_WORSE, NULL);
-    else if (better && t->guards.open == 0)
-        finish(t, OUTCOME_BETTER, NULL);
-    else if (e->known && e->hi < 0)
-        finish(t, OUTCOME_WORSE, NULL);
-    else if (e->known && e->lo > -m && e->hi < m)
-        finish(t, OUTCOME_EQUIVALENT, NULL);
-    else if (e->known && e->hi < m)
-        finish(t, OUTCOME_UNDECIDED, "Even at the best it gains less than the %.1f %% that matter.", 100 * (exp(m) - 1));
-    else if (last)
-        finish(t, OUTCOME_UNDECIDED, NULL);
-    else if (e->hopeless && !better)
-        finish(t, OUTCOME_UNDECIDED, "At the spread of this load %d windows of each configuration would not be enough to prove a gain.", t->conf.windows_max);
 }
 
 static void close_window(struct trial *t)
@@ -563,11 +308,11 @@ static void close_window(struct trial *t)
     if (t->mix.kind == RESPONSE_NONE && t->arm == ARM_INCUMBENT) {
         response_learn(&t->mix, t->conf.response, t->conf.saturating, t->conf.open_loop, w, 1);
         if (t->mix.kind == RESPONSE_NONE) {
-            finish(t, OUTCOME_UNDECIDED, "There is nothing to measure with: neither statement times, nor a saturating load, nor a driver's latencies.");
+            trial_finish(t, OUTCOME_UNDECIDED, "There is nothing to measure with: neither statement times, nor a saturating load, nor a driver's latencies.");
             return;
         }
     }
-    struct trial_obs o = reduce(t, w, t->arm, trial_is_switchback(t) ? t->block : windows_of(t, ARM_CANDIDATE));
+    struct trial_obs o = reduce(t, w, t->arm, trial_is_switchback(t) ? t->block : trial_windows_of(t, ARM_CANDIDATE));
     if (isnan(o.response)) {
         repeat(t, "the load did not show in it");
         return;
@@ -577,120 +322,15 @@ static void close_window(struct trial *t)
     t->toggled_since_window = false;
     guards_tell(&t->mix, t->tale, (enum trial_arm)t->arm, w);
     if (t->arm == ARM_INCUMBENT)
-        refer(t);
-    if (enough_harm(t))
+        trial_refer(t);
+    if (trial_window_harms(t))
         return;
-    judge(t);
+    trial_judge(t);
     if (t->phase == PHASE_WINDOW)
         next_window(t, t->last_us);
 }
 
-/* ---- second by second ---- */
-
-static bool is_down(struct trial *t, const struct sample *s)
-{
-    bool up_unknown_or_up = !(s->v[METRIC_UP] <= 0);
-    if (up_unknown_or_up) {
-        t->down_since_us = 0;
-        return false;
-    }
-    if (t->down_since_us == 0)
-        t->down_since_us = s->mono_us;
-    return s->mono_us - t->down_since_us >= down_us;
-}
-
-static bool restarted_twice(struct trial *t, const struct sample *s)
-{
-    if (s->postmaster_start_us == 0)
-        return false;
-    if (t->postmaster_start_us != 0 && t->postmaster_start_us != s->postmaster_start_us)
-        t->restarts_b += t->arm == ARM_CANDIDATE;
-    t->postmaster_start_us = s->postmaster_start_us;
-    return t->restarts_b >= 2;
-}
-
-static bool errors_explode(struct trial *t, const struct sample *s, double seconds)
-{
-    double tries = s->v[METRIC_TPS] + (isnan(s->v[METRIC_ROLLBACKS]) ? 0 : s->v[METRIC_ROLLBACKS]);
-    if (isnan(s->v[METRIC_ERRORS]) || isnan(tries) || s->mono_us - t->changed_us < errors_grace_us)
-        return false;
-    double fails = s->v[METRIC_ERRORS] * seconds;
-    t->fails_b += fails;
-    t->tries_b += (tries > s->v[METRIC_ERRORS] ? tries : s->v[METRIC_ERRORS]) * seconds;
-    double p0 = isnan(t->fail_rate_a) ? errors_unknown : t->fail_rate_a * t->conf.errors_ratio_max;
-    p0 = p0 < errors_floor ? errors_floor : p0 > 0.5 ? 0.5 : p0;
-    return t->fails_b >= ERRORS_MIN && t->fails_b > 2 * p0 * t->tries_b && math_binomial_log_e(t->fails_b, t->tries_b, p0) >= errors_log_e;
-}
-
-static bool stalled(struct trial *t, const struct sample *s, double seconds)
-{
-    double usual = 0, n = 0;
-    for (int i = t->pasts > REF_WINDOWS ? t->pasts - REF_WINDOWS : 0; i < t->pasts; i++, n++)
-        usual += t->past[i].tps;
-    for (int i = 0; i < t->obses; i++)
-        if (t->obs[i].arm == ARM_INCUMBENT) {
-            usual += t->obs[i].tps;
-            n++;
-        }
-    t->stalled_s = s->v[METRIC_TPS] <= 0 && n > 0 && usual / n >= stall_tps_min ? t->stalled_s + seconds : 0;
-    return t->stalled_s >= stall_s;
-}
-
-static void count_degraded(struct trial *t, double seconds)
-{
-    enum { SMOOTH_S = 5 };
-    double r = watch_recent(&t->watch, t->watch.recent_n < SMOOTH_S ? t->watch.recent_n : SMOOTH_S);
-    if (t->down_since_us != 0 || r < watch_harm_log)
-        t->degraded_s += seconds;
-}
-
-/* The true p99 of the running window, as soon as enough transactions have gone by. */
-static bool tail_explodes(struct trial *t, const struct sample *s)
-{
-    const struct latency_count *then = &t->run.first.latency, *now = &s->latency;
-    double seconds = (double)(s->mono_us - t->run.from_us) / 1e6, n = 0;
-    if (t->phase != PHASE_WINDOW || !then->known || !now->known || seconds < TAIL_SECONDS_MIN)
-        return false;
-    for (int b = 0; b < LATENCY_BUCKETS; b++) {
-        if (now->count[b] < then->count[b])
-            return false;
-        n += now->count[b] - then->count[b];
-    }
-    return n >= TAIL_COUNT_MIN && tail_is_bad(t, latency_quantile_ms(then, now, 0.99), seconds, tail_early);
-}
-
-/* Ends the trial when the candidate does obvious harm. */
-static void look_at_second(struct trial *t, const struct sample *s, double seconds)
-{
-    bool down = is_down(t, s), twice = restarted_twice(t, s);
-    if (s->in_recovery) {
-        finish(t, OUTCOME_UNDECIDED, "The target has become a standby: it must not be changed.");
-        return;
-    }
-    if (t->arm != ARM_CANDIDATE)
-        return;
-    watch_add(&t->watch, s);
-    count_degraded(t, seconds);
-    bool warming = t->phase == PHASE_WARMUP, looking = !warming && !t->pausing && t->phase != PHASE_SLATE;
-    /* A checkpoint burdens the part of a window it runs in: with one, only most of the window is worth a judgement. */
-    bool enough = !t->checkpoint_seen || s->mono_us - t->run.from_us >= t->conf.window_us / 2;
-    if (down)
-        finish(t, OUTCOME_WORSE, "The server stopped answering with the new configuration in force.");
-    else if (twice)
-        finish(t, OUTCOME_WORSE, "The server was restarted twice with the new configuration in force, and not by us.");
-    else if (errors_explode(t, s, seconds))
-        finish(t, OUTCOME_WORSE, "Errors with the new configuration: %.3g in 1000 transactions; with the old one %.3g.",
-               1000 * t->fails_b / t->tries_b, 1000 * t->fail_rate_a);
-    else if (!warming && stalled(t, s, seconds))
-        finish(t, OUTCOME_WORSE, "No transaction was committed for %.0f s with the new configuration.", t->stalled_s);
-    else if (looking && enough && tail_explodes(t, s))
-        return;
-    else if (looking && enough && watch_collapse(&t->watch))
-        finish(t, OUTCOME_WORSE, "The load collapsed to %.0f %% of its usual level with the new configuration.", 100 * exp(watch_recent(&t->watch, WATCH_RECENT)));
-    else if (looking && enough && t->phase == PHASE_WINDOW && watch_harm(&t->watch))
-        finish(t, OUTCOME_WORSE, "After %.0f s of a window with the new configuration it was clearly more than 10 %% worse (by %.0f %%).",
-               (double)(s->mono_us - t->run.from_us) / 1e6, 100 * (1 - exp(watch_effect(&t->watch))));
-}
+/* ---- sample by sample ---- */
 
 /* Five-second means of the level; true when the warm-up is over. */
 static bool warmed_up(struct trial *t, const struct sample *s)
@@ -740,7 +380,7 @@ static enum trial_wish in_window(struct trial *t, const struct sample *s)
     if (t->checkpoint_due) {
         if (s->mono_us - t->run.from_us < t->conf.window_us + unanswered_us)
             return wish_checkpoint(t);
-        finish(t, OUTCOME_UNDECIDED, "A CHECKPOINT that was asked for was not done in time.");
+        trial_finish(t, OUTCOME_UNDECIDED, "A CHECKPOINT that was asked for was not done in time.");
         return TRIAL_FINISHED;
     }
     if (long_enough)
@@ -767,17 +407,17 @@ static enum trial_wish in_phase(struct trial *t, const struct sample *s)
         if (!t->checkpoint_due)
             open_window(t, s);
         else if (spent >= unanswered_us)
-            finish(t, OUTCOME_UNDECIDED, "A CHECKPOINT that was asked for was not done in time.");
+            trial_finish(t, OUTCOME_UNDECIDED, "A CHECKPOINT that was asked for was not done in time.");
         break;
     case PHASE_WINDOW:
         return in_window(t, s);
     case PHASE_TOGGLE:
         if (spent >= unanswered_us)
-            finish(t, OUTCOME_UNDECIDED, "A change of configuration that was asked for was not done in time.");
+            trial_finish(t, OUTCOME_UNDECIDED, "A change of configuration that was asked for was not done in time.");
         break;
     case PHASE_CLOSING:
         if (spent >= unanswered_us)
-            finish(t, OUTCOME_UNDECIDED, "Proven better, but the change back to the new configuration was not done in time.");
+            trial_finish(t, OUTCOME_UNDECIDED, "Proven better, but the change back to the new configuration was not done in time.");
         break;
     case PHASE_NEW:
     case PHASE_FINISHED:
@@ -811,7 +451,7 @@ enum trial_wish trial_feed(struct trial *t, const struct sample *s)
     t->last_us = s->mono_us;
     t->verdict.wall_us = s->wall_us;
     if (t->phase != PHASE_CLOSING)
-        look_at_second(t, s, seconds);
+        trial_watch_second(t, s, seconds);
     return wish_of(t, in_phase(t, s));
 }
 

@@ -69,7 +69,7 @@ struct trial_conf {
     double  recovery_wal_max;     /* bytes of WAL a crash would have to replay: not asked */
 };
 
-enum { TRIAL_WINDOWS_MAX = 128 }; /* per arm */
+enum { TRIAL_WINDOWS_MAX = 256 }; /* per arm; a larger windows_max is cut down to it */
 
 struct trial;                     /* plain data, no pointers; size known to the implementation */
 
@@ -92,7 +92,11 @@ void            trial_verdict(const struct trial *t, struct verdict *v);
 enum trial_arm  trial_arm(const struct trial *t);                    /* which arm it believes to be in force */
 double          trial_progress(const struct trial *t);               /* 0..1, a guess */
 
-/* Survives a restart of the engine: finished windows are kept, the running one is thrown away. */
+/*
+ * Survives a restart of the engine: finished windows are kept, the running one is thrown away.  After trial_load() say which
+ * arm was read back as in force, with trial_toggled(): a toggle may have happened after the last save.  (trial_begin() on a
+ * loaded trial means: the candidate is.)
+ */
 json_t             *trial_save(const struct trial *t);
 MUST_CHECK enum err trial_load(const json_t *saved, struct trial **t, struct fault *fault);
 

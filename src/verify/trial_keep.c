@@ -43,9 +43,9 @@ static const struct keep mix_fields[] = {
 
 static const struct keep trial_fields[] = {
 #define T(member, kind) KEEP(struct trial, member, kind)
-    T(phase, INT), T(arm, INT), T(aim, INT), T(block, INT), T(gap, INT), T(repeats, INT), T(pair_looks, INT), T(last_look, INT),
-    T(checkpoints_past, REAL), T(restarts_b, INT), T(postmaster_start_us, INT64), T(fails_b, REAL), T(tries_b, REAL),
-    T(fail_rate_a, REAL), T(degraded_s, REAL), T(reason, TEXT),
+    T(phase, INT), T(arm, INT), T(aim, INT), T(block, INT), T(gap, INT), T(repeats, INT), T(looks, INT), T(last_look, INT),
+    T(checkpoints_past, REAL), T(restarts_b, INT), T(postmaster_start_us, INT64), T(fail_rate_a, REAL),
+    T(degraded_s, REAL), T(reason, TEXT),
     KEEP_END
 #undef T
 };

@@ -42,7 +42,7 @@ struct trial {
     int      block;
     int      gap;                             /* before/after: windows between the last of the past and the first of ours; -1: not yet */
     int      repeats;                         /* windows thrown away */
-    int      pair_looks, last_look;           /* looks taken; windows_b at the latest */
+    int      looks, last_look;           /* looks taken; windows_b at the latest */
     bool     checkpoint_due, checkpoint_wanted;   /* due: wished for, not answered yet; wanted: the window may not close without it */
     bool     checkpoint_seen;                 /* some checkpoint ran in this window */
     bool     pausing;                         /* a CHECKPOINT is under way: the watch looks away */
@@ -68,10 +68,24 @@ struct trial {
     char              reason[320];            /* why, when it is not the estimate that speaks */
 };
 
+/* ---- trial.c ---- */
 bool trial_is_switchback(const struct trial *t);
+int  trial_windows_of(const struct trial *t, int arm);
+const struct trial_obs *trial_obs_in_block(const struct trial *t, int block, int arm);   /* NULL: not observed yet */
+/* Ends the trial with this outcome and reason; format NULL: the estimate and the guards speak for themselves. */
+PRINTF(3, 4) void trial_finish(struct trial *t, enum outcome outcome, const char *format, ...);
+
+/* ---- trial_harm.c ---- */
+void trial_refer(struct trial *t);                  /* the incumbent has one more window: renew what the candidate is compared with */
+void trial_watch_second(struct trial *t, const struct sample *s, double seconds);   /* may finish the trial */
+bool trial_window_harms(struct trial *t);           /* after each window; true when it has finished the trial */
+
+/* ---- trial_judge.c ---- */
 /* The arms' windows as arrays: blocks with both, in order, for a switchback; the last of the past, and all of ours, otherwise. Returns the number in b. */
 int  trial_arms(const struct trial *t, struct trial_obs *a, int *na, struct trial_obs *b);
-/* Compose t->verdict from the latest estimate and guards. */
-void trial_speak(struct trial *t, enum outcome outcome);
+void trial_judge(struct trial *t);                  /* a look, when one is due; may finish the trial */
+
+/* ---- trial_words.c ---- */
+void trial_speak(struct trial *t, enum outcome outcome);   /* compose t->verdict from the latest estimate and guards */
 
 #endif

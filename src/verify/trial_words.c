@@ -88,7 +88,7 @@ void trial_speak(struct trial *t, enum outcome outcome)
     struct verdict *v = &t->verdict;
     int64_t wall_us = v->wall_us;
     *v = (struct verdict){
-        .outcome = outcome, .method = t->conf.method, .alpha = t->conf.alpha, .looks = t->pair_looks, .wall_us = wall_us,
+        .outcome = outcome, .method = t->conf.method, .alpha = t->conf.alpha, .looks = t->looks, .wall_us = wall_us,
         .effect = (double)NAN, .lo = -(double)INFINITY, .hi = (double)INFINITY, .lag1 = (double)NAN, .degraded_s = t->degraded_s,
     };
     struct trial_obs a[TRIAL_WINDOWS_MAX], b[TRIAL_WINDOWS_MAX];
@@ -100,7 +100,7 @@ void trial_speak(struct trial *t, enum outcome outcome)
     }
     if (!trial_is_switchback(t))
         v->windows_a = na;
-    if (t->pair_looks > 0) {
+    if (t->looks > 0) {
         v->effect = t->estimate.effect;
         v->lo = t->estimate.lo;
         v->hi = t->estimate.hi;
@@ -111,7 +111,7 @@ void trial_speak(struct trial *t, enum outcome outcome)
     }
     struct text out;
     text_init(&out, sizeof v->why - 1);
-    if (outcome == OUTCOME_UNDECIDED && t->phase != PHASE_FINISHED && !t->reason[0] && t->pair_looks == 0)
+    if (outcome == OUTCOME_UNDECIDED && t->phase != PHASE_FINISHED && !t->reason[0] && t->looks == 0)
         text_printf(&out, "Not finished: %d windows with the new configuration so far.", v->windows_b);
     else
         say(&out, t, outcome);
