@@ -89,7 +89,7 @@ class World:
             for event, to, after, rule in (("start_analysis", "ANALYZING", 1, 101), ("analysis_done", "PLANNING", 2, 201), ("plan_ready", "WAIT_GATE", 3, 301), ("gate_approved", "EXECUTING", 4, 401), ("exec_done", "VERIFYING", 6, 501)):
                 self.move(live, event, to, self.began - 44 + after, rule)
             self.arm = (live["id"], self.began - 38)
-            gate = self.add_case("0192f3a0-0000-7000-8000-00000000000b", "Half of memory for shared_buffers", [("shared_buffers", "409MB", "512MB"), ("huge_pages", "try", "try")], "restart", self.began - 20)
+            gate = self.add_case("0192f3a0-0000-7000-8000-00000000000b", "Half of memory for shared_buffers", [("shared_buffers", "409MB", "512MB"), ("huge_pages", "try", "on")], "restart", self.began - 20)
             for event, to, after, rule in (("start_analysis", "ANALYZING", 1, 101), ("analysis_done", "PLANNING", 2, 201), ("plan_ready", "WAIT_GATE", 3, 301)):
                 self.move(gate, event, to, self.began - 20 + after, rule)
             gate["gate"] = "ask"
@@ -173,25 +173,25 @@ class World:
     # ---- answers ----
 
     def settings(self):
-        rows = [("shared_buffers", "52352", "8kB", "16384", "postmaster"), ("work_mem", "4096", "kB", "4096", "user"), ("max_wal_size", "1228", "MB", "1024", "sighup"), ("checkpoint_timeout", "360", "s", "300", "sighup"),
-                ("random_page_cost", "4", "", "4", "user"), ("effective_cache_size", "524288", "8kB", "524288", "user"), ("wal_compression", "lz4", "", "off", "superuser"), ("huge_pages", "try", "", "try", "postmaster"), ("max_connections", "100", "", "100", "postmaster"),
-                ("maintenance_work_mem", "65536", "kB", "65536", "user"), ("bgwriter_delay", "200", "ms", "200", "sighup"), ("bgwriter_lru_maxpages", "100", "", "100", "sighup"), ("autovacuum_vacuum_cost_delay", "2", "ms", "2", "sighup"),
-                ("wal_buffers", "2048", "8kB", "-1", "postmaster"), ("synchronous_commit", "on", "", "on", "user"), ("log_min_duration_statement", "250", "ms", "-1", "superuser"), ("max_parallel_workers_per_gather", "2", "", "2", "user")]
-        return [{"name": n, "value": v, "unit": u, "boot": b, "context": c, "source": "configuration file" if v != b else "default", "pending_restart": n == "wal_buffers", "min": "", "max": ""} for n, v, u, b, c in rows]
+        rows = [("shared_buffers", "409MB", "8kB", "128MB", "postmaster"), ("work_mem", "4MB", "kB", "4MB", "user"), ("max_wal_size", "1228MB", "MB", "1GB", "sighup"), ("checkpoint_timeout", "6min", "s", "5min", "sighup"),
+                ("random_page_cost", "4", "", "4", "user"), ("effective_cache_size", "4GB", "8kB", "4GB", "user"), ("wal_compression", "lz4", "", "off", "superuser"), ("huge_pages", "try", "", "try", "postmaster"), ("max_connections", "100", "", "100", "postmaster"),
+                ("maintenance_work_mem", "64MB", "kB", "64MB", "user"), ("bgwriter_delay", "200ms", "ms", "200ms", "sighup"), ("bgwriter_lru_maxpages", "100", "", "100", "sighup"), ("autovacuum_vacuum_cost_delay", "2ms", "ms", "2ms", "sighup"),
+                ("wal_buffers", "16MB", "8kB", "-1", "postmaster"), ("synchronous_commit", "on", "", "on", "user"), ("log_min_duration_statement", "250", "ms", "-1", "superuser"), ("max_parallel_workers_per_gather", "2", "", "2", "user")]
+        return [{"name": n, "value": v, "unit": u, "default": b, "context": c, "source": "configuration file" if v != b else "default", "pending_restart": n == "wal_buffers", "why": "why one would turn it", "class": "immediate"} for n, v, u, b, c in rows]
 
     def target(self, name="main"):
         now = time.time()
         live = next((c for c in self.cases.values() if c["state"] in ("EXECUTING", "VERIFYING")), None)
-        t = {"name": name, "mode": "auto" if name == "main" else "watch", "up": "down" not in self.scenario,
-             "facts": {"name": name, "server_version": 150018, "local": True, "in_recovery": False, "cpus": 2, "memory_bytes": 1024 ** 3, "limit_counts_cache": True, "owner": "none", "has_statements": True, "may_alter_system": True, "settings": self.settings()},
-             "sample": {"time": int(now * 1000), "v": self.values(now)},
-             "tuning": {"case_id": live["id"] if live and name == "main" else None, "state": live["state"] if live else None, "title": live["title"] if live else None, "arm": self.arm_at(now) if live else None, "progress": self.progress(now), "arms": self.arms(now), "next": "Next look in 40 s."},
-             "stop": None}
+        mine = live if name == "main" else None
+        v = self.values(now)
+        t = {"name": name, "kind": "postgres", "mode": "auto" if name == "main" else "watch", "up": "down" not in self.scenario, "time": iso(now), "latest": v,
+             "facts": {"server_version": 150018, "local": True, "in_recovery": False, "cpus": 2, "memory_bytes": 1024 ** 3, "limit_counts_cache": True, "owner": "none", "has_statements": True, "may_alter_system": True, "settings": self.settings()},
+             "trial": {"arm": self.arm_at(now), "progress": self.progress(now)} if mine and self.arm else None, "case_id": mine["id"] if mine else "", "case_state": mine["state"] if mine else "", "case_phase": "done" if mine else None,
+             "history_windows": 40, "kept": 4, "best_effect": 0.449, "idle_until": iso(now + 40), "idle_why": "the last case has just ended; the target is left alone for a while",
+             "stopped": self.stop_row}
         if "down" in self.scenario:
-            t["trouble"] = "connection to 127.0.0.1:5432 refused; last answer 20 s ago."
-        if "bare" in self.scenario:
-            return {"name": name, "sample": t["sample"]}
-        return t
+            t["why"] = "connection to 127.0.0.1:5432 refused; last answer 20 s ago."
+        return {"name": name, "time": t["time"], "latest": v} if "bare" in self.scenario else t
 
     def progress(self, now):
         return min(0.99, (now - self.arm[1]) / 190) if self.arm else None
@@ -297,7 +297,6 @@ class World:
             if "empty" not in self.scenario or "down" not in self.scenario:
                 self.emit("live.sample", {"target": "main", "time": int(now * 1000), "v": self.values(now)})
             if self.arm:
-                self.emit("live.trial", {"target": "main", "case_id": self.arm[0], "arm": self.arm_at(now), "progress": self.progress(now), "time": int(now * 1000)})
                 if now - self.arm[1] > 190:
                     case = self.cases[self.arm[0]]
                     self.arm = None

@@ -111,7 +111,7 @@ def test_knobs_show_value_default_pending_and_the_case_behind_it(page):
     page.open(route="#/knobs/main")
     page.until_text("Forty percent of memory", "table.knobs")
     text = page.text("table.knobs")
-    assert "409 MB" in text and "128 MB" in text and "restart pending" in text and "not by a case (configuration file)" in text
+    assert "409MB" in text and "128MB" in text and "restart pending" in text and "not by a case (configuration file)" in text
     page.js("document.querySelector('#filter').focus()")
     page.keys("checkpoint")
     page.until("return document.querySelectorAll('table.knobs tbody tr').length === 1")
@@ -144,6 +144,9 @@ def test_without_a_token_a_form_asks_for_it(page):
     page.until_text("Throughput")
     page.click("#leave")
     page.until_text("Reading needs a token")
+    page.d.get(stub.url + "#token=" + stub.world.token)     # in the same tab: only the fragment changes
+    page.until("return document.querySelector('.link-live') !== null")
+    assert "token" not in page.d.current_url
 
 
 def test_a_viewer_is_not_offered_what_the_engine_would_refuse(page):
@@ -313,6 +316,17 @@ def test_every_page_fits_a_phone(page, dark):
         assert wide == [0, []], (route, wide)
     page.click("#help")
     assert page.js("return document.querySelector('dialog').getBoundingClientRect().right <= 360")
+
+
+@pytest.mark.parametrize("width", [480, 768, 900, 1024, 1200])
+def test_nothing_sticks_out_between_phone_and_desk(page, width):
+    page.open("normal,two", width=width, height=900)
+    for route in ROUTES:
+        page.go(route)
+        page.until("return document.querySelectorAll('.recent li').length > 2 || !location.hash.includes('overview')")
+        stuck = page.js("""return [...document.querySelectorAll('.panel, .figures, .page > .grid')].flatMap(box => { const edge = box.getBoundingClientRect().right;
+            return [...box.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > edge + 1 && !e.closest('.sr, svg, pre, .tip')).map(e => e.tagName + '.' + e.className) }).slice(0, 5)""")
+        assert stuck == [], (route, stuck)
 
 
 CONTRAST = """

@@ -19,12 +19,13 @@ export class Problem extends Error {
 const TOKEN_KEY = "homeostat.token";
 
 /** Takes #token=... out of the address bar before anything else can see it. */
-export function tokenFromFragment(): void {
+export function tokenFromFragment(): boolean {
   const m = /^#(.*&)?token=([^&]*)(.*)$/.exec(location.hash);
-  if (!m) return;
+  if (!m) return false;
   setToken(decodeURIComponent(m[2] ?? ""));
   const rest = `${m[1] ?? ""}${(m[3] ?? "").replace(/^&/, "")}`.replace(/&$/, "");
   history.replaceState(null, "", location.pathname + location.search + (rest ? `#${rest}` : ""));
+  return true;
 }
 
 export function setToken(token: string | null): void {

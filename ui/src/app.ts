@@ -13,7 +13,7 @@ import { readRoute, Route } from "./route";
 
 export const RANGES: [number, string][] = [[300, "5 min"], [900, "15 min"], [3600, "1 h"], [21600, "6 h"]];
 export const SECONDS_MAX = 21600 + 600;                       // kept per target; older seconds are dropped
-const TARGETS_EVERY_MS = 15_000, CASES_SHOWN = 50, CASES_MAX = 500, MARKED_CASES_MAX = 25, ARMS_MAX = 400;
+const TARGETS_EVERY_MS = 15_000, BUSY_EVERY_MS = 3_000, CASES_SHOWN = 50, CASES_MAX = 500, MARKED_CASES_MAX = 25, ARMS_MAX = 400;
 
 export interface App {
   door: "open" | "closed" | "unknown";                       // closed: a token is needed
@@ -127,7 +127,9 @@ export function leave(): void {
 
 export const retryNow = () => feed.start();
 
+let askedAt = 0, healthAt = 0;
 export async function loadTargets(): Promise<void> {
+  askedAt = Date.now();
   await attempt(async () => {
     const { targets, stops, degraded } = await api.targets();
     app.targets = targets;
@@ -136,9 +138,11 @@ export async function loadTargets(): Promise<void> {
     app.problem = null;
     app.door = "open";
     const all = stops ?? (await api.stops());
-    app.stops = [...(all ?? []), ...targets.flatMap((t) => (t.stop && !(all ?? []).some((s) => s.target === t.name) ? [{ ...t.stop, target: t.name }] : []))];
-    for (const t of targets) noteTrial(t);
+    app.stops = all ?? targets.flatMap((t) => (t.stop ? [t.stop] : []));
+    for (const t of targets) if (t.tuning) noteArm(t.name, t.tuning.arm, t.sampleTime ?? Date.now());
   });
+  if (Date.now() - healthAt < TARGETS_EVERY_MS - 1000) return;
+  healthAt = Date.now();
   app.health = await api.health().catch(() => null);
   changed();
 }
@@ -260,13 +264,6 @@ function addArms(target: string, told: ArmSpan[]): void {
   app.arms.set(target, [...others, ...told].sort((a, b) => a.from - b.from).slice(-ARMS_MAX));
 }
 
-/** What the engine tells of the running trial goes before what we saw ourselves. */
-function noteTrial(t: Target): void {
-  if (!t.tuning?.caseId) return;
-  addArms(t.name, t.tuning.arms);
-  if (t.tuning.arm) noteArm(t.name, t.tuning.arm, t.sampleTime ?? Date.now());
-}
-
 function addMark(target: string, m: Mark): void {
   const marks = app.marks.get(target) ?? [];
   if (!marks.some((o) => o.caseId === m.caseId && o.kind === m.kind && Math.abs(o.time - m.time) < 1500)) app.marks.set(target, [...marks, m].sort((a, b) => a.time - b.time));
@@ -309,7 +306,7 @@ function news(n: ReturnType<typeof api.readNews>): void {
   if (n.kind === "sample") noteSample(n.target, n.time, n.v);
   else if (n.kind === "trial") {
     const t = app.targets.find((x) => x.name === n.target);
-    if (t) t.tuning = { arms: [], title: null, state: null, step: null, steps: null, next: null, ...t.tuning, caseId: n.caseId ?? t.tuning?.caseId ?? null, arm: n.arm, progress: n.progress };
+    if (t) t.tuning = { state: null, idleWhy: null, idleUntil: null, ...t.tuning, caseId: n.caseId ?? t.tuning?.caseId ?? null, arm: n.arm, progress: n.progress };
     noteArm(n.target, n.arm, n.time);
   } else {
     if (n.kind === "transition") {
@@ -329,5 +326,8 @@ function news(n: ReturnType<typeof api.readNews>): void {
 /** Once a second: "since" grows, and a sample that does not come becomes old. */
 export function startClock(): void {
   setInterval(changed, 1000);
-  setInterval(() => { if (app.door === "open") void loadTargets(); }, TARGETS_EVERY_MS);
+  setInterval(() => {
+    const busy = app.targets.some((t) => t.tuning?.state === "VERIFYING" || t.tuning?.state === "EXECUTING");
+    if (app.door === "open" && app.link.state === "live" && Date.now() - askedAt >= (busy ? BUSY_EVERY_MS : TARGETS_EVERY_MS)) void loadTargets();
+  }, 1000);
 }

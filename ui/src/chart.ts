@@ -131,7 +131,7 @@ export class TimeChart implements Widget<ChartProps> {
       const x0 = Math.max(this.left, this.x(a.from)), x1 = Math.min(this.right, this.x(a.to ?? p.to));
       if (x1 <= x0) continue;
       parts.push(svg("rect", { class: `arm arm-${a.arm}`, x: x0, width: x1 - x0, y: this.top, height: this.bottom - this.top }));
-      if (x1 - x0 > 12) parts.push(svg("text", { class: "arm-name", x: (x0 + x1) / 2, y: this.bottom - 5, "text-anchor": "middle" }, a.arm === "candidate" ? "B" : "A"));
+      if (x1 - x0 > 12) parts.push(svg("text", { class: "arm-name", x: (x0 + x1) / 2, y: p.flags ? this.bottom - 5 : this.top + 11, "text-anchor": "middle" }, a.arm === "candidate" ? "B" : "A"));
     }
     parts.push(...this.gapParts(drawn[0] as Run[], p));
     for (const v of p.log ? logTicks(floor, top) : valueTicks(0, top, 5)) {

@@ -39,7 +39,7 @@ function draw(): void {
 // ---- where we are ----
 
 function navigate(): void {
-  tokenFromFragment();
+  if (tokenFromFragment()) void enter();   // a link with a token, opened in this very tab
   const before = app.route, dialog = document.querySelector<HTMLDialogElement>("dialog[open]");
   app.route = readRoute(location.hash);
   dialog?.close();

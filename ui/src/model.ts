@@ -17,11 +17,7 @@ export interface Facts {
 
 export interface Stop { target: string | null; why: string | null; by: string | null; since: Known; until: Known }
 
-export interface Tuning {
-  arms: ArmSpan[];                                              // of the trial that runs, as far as the engine tells them
-  caseId: string | null; state: string | null; title: string | null; arm: Arm | null;
-  progress: Known; step: Known; steps: Known; next: string | null;
-}
+export interface Tuning { caseId: string | null; state: string | null; arm: Arm | null; progress: Known; idleWhy: string | null; idleUntil: Known }
 
 export type Arm = "incumbent" | "candidate";
 

@@ -9,7 +9,7 @@ import { ago, duration, effect, Known, quantity, UNKNOWN } from "./format";
 import { icon } from "./icons";
 import { FIGURES, Metric } from "./metrics";
 import type { Case, Target } from "./model";
-import { changeItem, choice, effectCell, empty, outcomeBadge, section, stateBadge, unknown, value, when } from "./parts";
+import { changeItem, choice, effectCell, empty, outcomeBadge, section, sentence, stateBadge, unknown, value, when } from "./parts";
 import { href } from "./route";
 
 const OLD_MS = 6000;   // a reading older than this is no longer "now"
@@ -49,11 +49,11 @@ function current(t: Target): VNode {
   const id = c?.id ?? tune?.caseId ?? null, state = c?.state ?? tune?.state ?? null;
   if (id === null || state === "CLOSED" || state === "PARKED") {
     const last = app.recent?.find((x) => x.target === t.name);
-    return h("div", { class: "now now-idle", key: "now" }, icon("eye"), h("p", null, h("b", null, "No case is open. "), tune?.next ? `${tune.next} ` : "",
+    return h("div", { class: "now now-idle", key: "now" }, icon("eye"), h("p", null, h("b", null, "No case is open. "), tune?.idleWhy ? `${sentence(tune.idleWhy)} ` : "", tune?.idleUntil && tune.idleUntil > app.now ? ["Looks again at ", when(tune.idleUntil, false, app.now), ". "] : null,
       last ? ["Last: ", h("a", { href: href("case", last.id) }, last.title), last.outcome ? [", ", outcomeBadge(last.outcome, last.kept)] : null, last.updated !== null ? [", ", when(last.updated, true, app.now)] : null, "."] : null));
   }
   const progress = state === "VERIFYING" ? tune?.progress ?? null : null;
-  return h("div", { class: `now now-${state}`, key: "now" }, h("div", { class: "now-line" }, stateBadge(state), h("a", { href: href("case", id), class: "now-title" }, c?.title ?? tune?.title ?? id),
+  return h("div", { class: `now now-${state}`, key: "now" }, h("div", { class: "now-line" }, stateBadge(state), h("a", { href: href("case", id), class: "now-title" }, c?.title ?? id),
     state === "WAIT_GATE" ? h("span", { class: "tag tag-warn" }, icon("wait"), "waits for an answer", c?.deadline ? [", until ", when(c.deadline, false, app.now)] : null) : null,
     state === "EXECUTING" && c?.step !== null && c?.steps ? h("span", { class: "dim" }, `step ${Math.min((c?.step ?? 0) + 1, c.steps)} of ${c.steps}`) : null,
     tune?.arm && state === "VERIFYING" ? h("span", { class: `tag arm-tag-${tune.arm}` }, h("b", null, tune.arm === "candidate" ? "B" : "A"), tune.arm === "candidate" ? " candidate in force" : " incumbent in force") : null,

@@ -35,13 +35,13 @@ function readVersion(x: unknown): string | null {
 }
 
 export function readTarget(x: unknown): Target {
-  const o = record(x), sample = record(pick(o, "sample", "latest")), stop = maybe(o["stop"]);
-  const v = readValues(pick(sample, "v", "values") ?? pick(o, "v", "values", "metrics") ?? (pick(sample, "tps", "up") !== null ? sample : null));
+  const o = record(x), sample = record(pick(o, "sample", "latest")), stop = maybe(pick(o, "stopped", "stop"));
+  const v = readValues(pick(sample, "v", "values") ?? pick(o, "v", "values", "metrics") ?? sample);
   return {
     name: str(pick(o, "name", "id")) ?? "?", mode: str(o["mode"]), trouble: str(pick(o, "trouble", "why", "error", "fault")),
     up: flag(o["up"]) ?? (v["up"] === undefined || v["up"] === null ? null : v["up"] > 0),
-    facts: readFacts(record(o["facts"])), sampleTime: time(pick(sample, "time", "wall_us") ?? pick(o, "sample_time", "time")), v,
-    tuning: readTuning(pick(o, "tuning", "trial")), stop: stop && isStop(readStop(stop)) ? readStop(stop) : null,
+    facts: readFacts(record(o["facts"])), sampleTime: time(pick(o, "time") ?? pick(sample, "time")), v,
+    tuning: readTuning(o), stop: stop && isStop(readStop(stop)) ? readStop(stop) : null,
   };
 }
 
@@ -62,21 +62,11 @@ function readSetting(o: Json): Setting {
   };
 }
 
-function readTuning(x: unknown): Tuning | null {
-  const o = maybe(x);
-  if (!o) return null;
+/** null: the answer does not tell what is being done to this target. */
+function readTuning(o: Json): Tuning | null {
   const trial = record(o["trial"]);
-  return {
-    arms: readArms(pick(o, "arms") ?? trial["arms"]), caseId: str(pick(o, "case_id", "case")), state: str(pick(o, "state", "status", "case_state")), title: str(o["title"]), arm: readArm(pick(o, "arm") ?? trial["arm"]),
-    progress: num(pick(o, "progress", "trial_progress") ?? trial["progress"]), step: num(o["step"]), steps: num(o["steps"]), next: str(pick(o, "next", "why", "waiting_for")),
-  };
-}
-
-function readArms(x: unknown): ArmSpan[] {
-  return list(x).flatMap((w) => {
-    const o = record(w), arm = readArm(o["arm"]), from = time(pick(o, "from", "from_at"));
-    return arm && from !== null ? [{ arm, from, to: time(pick(o, "to", "to_at")) }] : [];
-  });
+  if (!("case_id" in o) && !("trial" in o)) return null;
+  return { caseId: str(o["case_id"]), state: str(o["case_state"]), arm: readArm(trial["arm"]), progress: num(trial["progress"]), idleWhy: str(o["idle_why"]), idleUntil: time(o["idle_until"]) };
 }
 
 /** scope "" is everything. */

@@ -68,7 +68,7 @@ is(feed("id: 1\ndata: a\n\ndata: b\n\n").map((e) => e.id), ["1", "1"], "the last
 
 // the wire
 is([time("2026-01-31T12:00:00Z"), time(1769860800), time(1769860800000), time(1769860800000000), time(0), time(null), time("soon")], [1769860800000, 1769860800000, 1769860800000, 1769860800000, null, null, null], "times in every unit; nought is no time");
-is(readTarget({ name: "main", sample: { v: { tps: null, up: true } } }).v, { tps: null, up: 1 }, "null stays unknown");
+is(readTarget({ name: "main", latest: { tps: null, up: true } }).v, { tps: null, up: 1 }, "null stays unknown");
 is([readTarget({ name: "m" }).up, readTarget({ name: "m" }).facts.settings, readTarget({}).name], [null, null, "?"], "an empty target is unknown throughout");
 is(readTarget({ name: "m", facts: { server_version: 150018, cpus: 0 } }).facts.version, "15.18", "version numbers");
 is(readTarget({ name: "m", facts: { cpus: 0 } }).facts.cpus, null, "0 CPUs means that nobody counted them");
