@@ -683,6 +683,11 @@ void command_run(struct engine *e, struct engine_request *r)
     }
     if (replay(e, r, &fault))
         return;
+    if (fault.code != OK && fault.code != ERR_MISSING) {   /* an answer that cannot be read is not a new request */
+        reply_unavailable(e, r, &fault);
+        turn_fail(e, &fault);
+        return;
+    }
     if (!principal_may(&r->who, engine_command_info[r->command].least)) {
         answer_problem(&a, PROBLEM_FORBIDDEN, NULL, NULL);
         queue_reply(e, r, &a, json_dumps(a.body, JSON_COMPACT), false);

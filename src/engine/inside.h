@@ -95,6 +95,8 @@ struct job {
     char           *output;
     struct fault    fault;
     char            undo_path[512];
+    int             plans_tried;
+    char            action_id[ID_SIZE + 24];   /* what the outside knows a step by: <case>.<plan>.<step>, the same in each attempt and look */
     int64_t         took_us;
 };
 void job_free(struct job *j);

@@ -123,7 +123,7 @@ static struct job *job_for(struct engine *e, const struct casefile *c, int kind,
         return NULL;
     struct job *j = calloc(1, sizeof *j);
     if (j) {
-        *j = (struct job){ .kind = kind, .order = order, .action = c->action, .phase = c->phase, .step = c->step, .plan = json_deep_copy(stored.plan) };
+        *j = (struct job){ .kind = kind, .order = order, .action = c->action, .phase = c->phase, .step = c->step, .plans_tried = c->plans_tried, .plan = json_deep_copy(stored.plan) };
         (void)text_copy(j->case_id, sizeof j->case_id, c->id);
         struct plan plan;
         j->target = engine_target_index(e, c->target);
@@ -267,6 +267,14 @@ static int retry_of(const struct job *j)
     return (int)json_integer_value(json_object_get(step, "retry"));
 }
 
+/* A program whose result is lost and that has no witness: to look again would tell nothing new. */
+static bool nobody_to_ask(const struct job *j)
+{
+    json_t     *step = json_array_get(json_object_get(j->plan, "steps"), (size_t)j->step);
+    const char *action = json_string_value(json_object_get(step, "action"));
+    return j->order == ORDER_RECOVER && j->phase == RUN_DOING && action && strcmp(action, "script.exec") == 0 && !json_object_get(json_object_get(step, "params"), "witness");
+}
+
 enum err stage_result(struct engine *e, struct job *j, struct fault *fault)
 {
     struct casefile c;
@@ -301,7 +309,10 @@ enum err stage_result(struct engine *e, struct job *j, struct fault *fault)
     (void)snprintf(text, sizeof text, "%s%s%s", j->fault.code ? j->fault.text : "", j->fault.code && j->fault.hint[0] ? "; " : "", j->fault.code ? j->fault.hint : "");
     struct cause why = { .actor = "act", .reason = text };
     enum run_phase before = c.phase;
-    err = engine_run(e, c.id, j->answer, j->action, retry_of(j), &why, fault);
+    struct case_decision d;
+    enum case_answer     said;
+    struct case_input    in = { .kind = INPUT_RUN, .run = j->answer, .action = j->action, .facts = { .retry = retry_of(j), .recover_max = nobody_to_ask(j) ? 0 : RECOVER_MAX } };
+    err = engine_feed(e, &c, &in, &why, &said, &d, fault);
     if (err != OK)
         return err;
     struct etarget *t = j->target >= 0 ? &e->target[j->target] : NULL;

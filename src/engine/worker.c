@@ -33,15 +33,18 @@ void job_free(struct job *j)
 static bool is_stopped(void *ctx) { return atomic_load((atomic_int *)ctx) != 0; }
 static bool never(void *ctx) { (void)ctx; return false; }
 
-static struct act_context context_for(struct engine *e, const struct job *j, int timeout_s)
+static struct act_context context_for(struct engine *e, struct job *j, int step, int timeout_s)
 {
+    (void)snprintf(j->action_id, sizeof j->action_id, "%s.%d.%d", j->case_id, j->plans_tried, step + 1);
     bool may_stop = j->target >= 0 && j->kind == JOB_ACTION && (j->order == ORDER_PROBE || j->order == ORDER_DO || j->order == ORDER_CANDIDATE);
     return (struct act_context){
         .target = j->target >= 0 ? &e->target[j->target].act : NULL, .state_folder = e->d.store->folder,
-        .deadline_us = clock_mono_us(&clock_real) + (int64_t)timeout_s * US_PER_S, .action_id = j->case_id,
+        .deadline_us = clock_mono_us(&clock_real) + (int64_t)timeout_s * US_PER_S, .action_id = j->action_id,
         .cancelled = may_stop ? is_stopped : never, .cancelled_ctx = may_stop ? &e->target[j->target].stopped : NULL,
     };
 }
+
+static int first_of(const json_t *unit) { return (int)json_integer_value(json_object_get(unit, "first")); }
 
 /* A unit is stored as JSON; adapters want a step. The step borrows from json. */
 static bool step_from(json_t *json, struct plan_step *step)
@@ -89,14 +92,14 @@ static void prepare(struct engine *e, struct job *j, const struct plan *plan)
     struct act_done_step undo[UNITS_MAX];
     size_t               i;
     int                  n = 0;
-    struct act_context   c = context_for(e, j, 60);
+    struct act_context   c = context_for(e, j, 0, 60);
     enum err             err = OK;
     json_array_foreach(units, i, u) {
         json_t *snapshot = NULL;
         if (!step_from(json_object_get(u, "step"), &step[n]))
             continue;
         const struct act_adapter *a = act_adapter_for(step[n].action);
-        c = context_for(e, j, step[n].timeout_s);
+        c = context_for(e, j, first_of(u), step[n].timeout_s);
         err = a ? a->probe(&c, &step[n], &snapshot, &j->fault) : fail(&j->fault, ERR_INPUT, "no adapter handles %s", plan_action_info[step[n].action].name);
         json_object_set_new(u, "snapshot", snapshot ? snapshot : json_null());
         if (err != OK)
@@ -123,7 +126,7 @@ static void probe(struct engine *e, struct job *j, const struct plan *plan)
 {
     const struct plan_step   *step = &plan->step[j->step];
     const struct act_adapter *a = act_adapter_for(step->action);
-    struct act_context        c = context_for(e, j, step->timeout_s);
+    struct act_context        c = context_for(e, j, j->step, step->timeout_s);
     enum err err = a ? a->probe(&c, step, &j->found, &j->fault) : fail(&j->fault, ERR_INPUT, "no adapter handles %s", plan_action_info[step->action].name);
     if (err != OK) {
         refuse(j, err);
@@ -137,7 +140,7 @@ static void one_step(struct engine *e, struct job *j, const struct plan *plan, b
 {
     const struct plan_step   *step = &plan->step[j->step];
     const struct act_adapter *a = act_adapter_for(step->action);
-    struct act_context        c = context_for(e, j, step->timeout_s);
+    struct act_context        c = context_for(e, j, j->step, step->timeout_s);
     struct act_report         r;
     act_report_init(&r);
     if (look_only)
@@ -161,7 +164,7 @@ static void all_units(struct engine *e, struct job *j, enum unit_work work)
         struct plan_step step;
         if (step_from(json_object_get(u, "step"), &step)) {
             const struct act_adapter *a = act_adapter_for(step.action);
-            struct act_context        c = context_for(e, j, step.timeout_s + 60);
+            struct act_context        c = context_for(e, j, first_of(u), step.timeout_s + 60);
             struct act_report         r;
             act_report_init(&r);
             (work == UNIT_APPLY ? a->act : work == UNIT_UNDO ? a->undo : a->recover)(&c, &step, json_object_get(u, "snapshot"), &r);
@@ -197,7 +200,7 @@ static void dry_run(struct engine *e, struct job *j, const struct plan *plan)
         if (!step_from(json_object_get(u, "step"), &step))
             continue;
         const struct act_adapter *a = act_adapter_for(step.action);
-        struct act_context        c = context_for(e, j, step.timeout_s);
+        struct act_context        c = context_for(e, j, first_of(u), step.timeout_s);
         if (!a || a->dry_run(&c, &step, &out, &j->fault) != OK)
             text_printf(&out, "-- cannot be shown: %s\n", a ? j->fault.text : "no adapter");
     }
@@ -211,7 +214,7 @@ static void work(struct engine *e, struct job *j)
     if (j->pause_ms > 0)
         nanosleep(&(struct timespec){ .tv_sec = j->pause_ms / 1000, .tv_nsec = j->pause_ms % 1000 * 1000000L }, NULL);
     if (j->kind == JOB_CHECKPOINT) {
-        struct act_context c = context_for(e, j, 600);
+        struct act_context c = context_for(e, j, 0, 600);
         j->answer = act_pg_checkpoint(&c, &j->fault) == OK ? RUN_ON_DONE : RUN_ON_LOST;
         return;
     }
