@@ -5,15 +5,10 @@
  * carries facts and sizes.  A question that the server refuses for good is not asked again until the next connection or the
  * next refresh, so that its log does not fill with our errors.
  */
-#include "sense/postgres.h"
+#include "sense/postgres_inside.h"
 
 #include "base/clock.h"
-#include "base/text.h"
-#include "sense/facts.h"
-#include "sense/line.h"
-#include "sense/local.h"
 #include "sense/privileges.h"
-#include "sense/reading.h"
 #include "sense/sql.h"
 
 #include <math.h>
@@ -23,54 +18,6 @@
 #include <string.h>
 
 enum { IDS_TEXT = 2048, LATE_MEANS_DOWN = 3 };
-
-enum slow_job { SLOW_NOTHING, SLOW_FACTS, SLOW_SIZES };
-
-struct sense_pg {
-    uv_loop_t               *loop;
-    struct sense_pg_conf     conf;           /* texts are copies */
-    struct sense_pg_callbacks on;
-    struct sense_pg_counts   counts;
-    char                    *name, *dsn, *passfile, *proc_root;
-
-    struct line             *quick, *slow;   /* slow: NULL while quick is not connected */
-    int                      version;        /* of the connected server */
-
-    struct reading           reading;
-    struct sample            sample;         /* of the turn under way */
-    bool                     turn;
-    bool                     session_due;    /* settings of the session come first in the next turn */
-    int                      asked;          /* questions of the turn */
-    enum question            asked_q[QUESTION_COUNT + 1];   /* QUESTION_COUNT: the session's settings */
-    int                      got;            /* answers */
-    bool                     got_activity;
-    int64_t                  statements_slot;
-    bool                     want_statements;
-    bool                     refused[QUESTION_COUNT];
-    bool                     drop_due;       /* the session cannot answer any more */
-
-    /* what has been told */
-    bool                     up, told_down;
-    enum err                 down_code;
-    double                   up_guess;       /* UP while not connected */
-    int                      late_in_a_row;
-    int64_t                  slow_told_us;
-    unsigned                 lacks_told;     /* a bit per ability */
-    unsigned                 odd_told;       /* a bit per question that was refused, and some more */
-    int64_t                  postmaster_start_us, conf_load_us;
-    bool                     recovery_known, in_recovery;
-    int                      timeline;
-    char                     system_identifier[24];
-
-    /* the slow side */
-    enum slow_job            job;
-    bool                     facts_due, job_failed;
-    int64_t                  facts_at_us, sizes_at_us;   /* when last begun, mono; 0: never */
-    int64_t                  sizes_known_us;
-    struct sizes             sizes;
-    struct target_facts     *facts, *draft;
-    bool                     facts_known;
-};
 
 static int64_t mono_now(void) { return clock_mono_us(&clock_real); }
 
@@ -86,7 +33,7 @@ const char *sense_pg_event_name(enum sense_pg_event e)
 
 /* ---- telling ---- */
 
-static void tell(struct sense_pg *pg, enum sense_pg_event e, const struct fault *what) { pg->on.on_state(pg->on.ctx, e, what); }
+void sense_pg_tell(struct sense_pg *pg, enum sense_pg_event e, const struct fault *what) { pg->on.on_state(pg->on.ctx, e, what); }
 
 PRINTF(4, 5) static void tell_text(struct sense_pg *pg, enum sense_pg_event e, enum err code, const char *format, ...)
 {
@@ -95,7 +42,7 @@ PRINTF(4, 5) static void tell_text(struct sense_pg *pg, enum sense_pg_event e, e
     va_start(args, format);
     (void)vsnprintf(f.text, sizeof f.text, format, args);
     va_end(args);
-    tell(pg, e, &f);
+    sense_pg_tell(pg, e, &f);
 }
 
 static void tell_down(struct sense_pg *pg, const struct fault *why)
@@ -105,13 +52,10 @@ static void tell_down(struct sense_pg *pg, const struct fault *why)
     pg->up = false;
     pg->told_down = true;
     pg->down_code = why->code;
-    tell(pg, SENSE_PG_DOWN, why);
+    sense_pg_tell(pg, SENSE_PG_DOWN, why);
 }
 
-/* Once per thing and connection of the target's life; bits above QUESTION_COUNT are for conditions that no question failed by. */
-enum { ODD_TRACK_ACTIVITIES = QUESTION_COUNT, ODD_TRACK_COUNTS, ODD_SLOW_LINE, ODD_FACTS };
-
-static bool first_time(unsigned *told, int bit)
+bool sense_pg_first_time(unsigned *told, int bit)
 {
     unsigned mask = 1u << bit;
     bool     first = !(*told & mask);
@@ -136,7 +80,7 @@ static void question_refused(struct sense_pg *pg, enum question q, const PGresul
         int64_t now = mono_now();
         if (pg->slow_told_us == 0 || now - pg->slow_told_us > 60 * US_PER_S) {
             pg->slow_told_us = now;
-            tell(pg, SENSE_PG_SLOW, &why);
+            sense_pg_tell(pg, SENSE_PG_SLOW, &why);
         }
         return;
     }
@@ -149,8 +93,8 @@ static void question_refused(struct sense_pg *pg, enum question q, const PGresul
             fail_hint(&why, "%.230s", ability_info[ABILITY_STATEMENTS].grant);
         pg->facts_due = true;
     }
-    if (first_time(&pg->odd_told, (int)q))
-        tell(pg, SENSE_PG_LACKS, &why);
+    if (sense_pg_first_time(&pg->odd_told, (int)q))
+        sense_pg_tell(pg, SENSE_PG_LACKS, &why);
 }
 
 /* ---- the reading of a second ---- */
@@ -221,17 +165,17 @@ static void tell_conditions(struct sense_pg *pg)
     if (pg->reading.reset_seen && pg->up)
         tell_text(pg, SENSE_PG_STATS_RESET, OK, "somebody reset statistics; rates begin anew");
     pg->reading.reset_seen = false;
-    if (pg->reading.untracked && first_time(&pg->odd_told, ODD_TRACK_ACTIVITIES)) {
+    if (pg->reading.untracked && sense_pg_first_time(&pg->odd_told, ODD_TRACK_ACTIVITIES)) {
         struct fault f = { 0 };
         (void)fail(&f, ERR_STATE, "track_activities is off: what sessions do is unknown");
         fail_hint(&f, "ALTER SYSTEM SET track_activities = on; SELECT pg_reload_conf();");
-        tell(pg, SENSE_PG_LACKS, &f);
+        sense_pg_tell(pg, SENSE_PG_LACKS, &f);
     }
-    if (pg->reading.no_counts && first_time(&pg->odd_told, ODD_TRACK_COUNTS)) {
+    if (pg->reading.no_counts && sense_pg_first_time(&pg->odd_told, ODD_TRACK_COUNTS)) {
         struct fault f = { 0 };
         (void)fail(&f, ERR_STATE, "track_counts is off: transactions, blocks and dead rows are unknown, and autovacuum does not run");
         fail_hint(&f, "ALTER SYSTEM SET track_counts = on; SELECT pg_reload_conf();");
-        tell(pg, SENSE_PG_LACKS, &f);
+        sense_pg_tell(pg, SENSE_PG_LACKS, &f);
     }
 }
 
@@ -246,7 +190,7 @@ static void note_late(struct sense_pg *pg)
         tell_down(pg, &why);
     else if (pg->got_activity && (pg->slow_told_us == 0 || mono_now() - pg->slow_told_us > 60 * US_PER_S)) {
         pg->slow_told_us = mono_now();
-        tell(pg, SENSE_PG_SLOW, &why);
+        sense_pg_tell(pg, SENSE_PG_SLOW, &why);
     }
 }
 
@@ -327,8 +271,6 @@ static void begin_turn(struct sense_pg *pg)
     line_send(pg->quick, items, pg->asked, pg->conf.limit_ms);
 }
 
-static void try_slow(struct sense_pg *pg);
-
 void sense_pg_ask(struct sense_pg *pg)
 {
     pg->counts.asked++;
@@ -345,154 +287,7 @@ void sense_pg_ask(struct sense_pg *pg)
         pg->sample.v[METRIC_UP] = line_is_busy(pg->quick) ? (double)NAN : pg->up_guess;
         deliver(pg);
     }
-    try_slow(pg);
-}
-
-/* ---- facts ---- */
-
-static void tell_lacks(struct sense_pg *pg, const struct target_facts *f)
-{
-    struct privileges p;
-    char grant[512];
-    privileges_of(f, &p);
-    for (int a = 0; a < ABILITY_COUNT; a++) {
-        if (p.has[a] == PRIVILEGE_HAS)
-            pg->lacks_told &= ~(1u << a);
-        if (!ability_info[a].for_watching || p.has[a] != PRIVILEGE_LACKS || !first_time(&pg->lacks_told, a))
-            continue;
-        struct fault why = { 0 };
-        privilege_grant((enum ability)a, &p, grant, sizeof grant);
-        (void)fail(&why, a == ABILITY_WATCH || a == ABILITY_SETTINGS ? ERR_DENIED : ERR_MISSING, "%s: %s", p.why[a], ability_info[a].without);
-        fail_hint(&why, "%.230s", grant);
-        tell(pg, SENSE_PG_LACKS, &why);
-    }
-}
-
-static void prove_local(struct sense_pg *pg, struct target_facts *f)
-{
-    struct local_proof  proof = { .why = "there is no connection to look at" };
-    PGconn             *c = line_conn(pg->quick);
-    struct local_claim  claim = { .socket = c ? PQsocket(c) : -1, .backend_pid = c ? PQbackendPID(c) : 0, .postmaster_start_us = f->postmaster_start_us,
-                                  .data_directory = f->data_directory };
-    if (c)
-        local_prove(pg->proc_root, &claim, &proof);
-    f->local = proof.proven;
-    f->postmaster_pid = proof.postmaster_pid;
-    (void)text_copy(f->local_why, sizeof f->local_why, proof.why);
-}
-
-static void take_new_facts(struct sense_pg *pg)
-{
-    struct target_facts *f = pg->draft;
-    facts_finish(f);
-    prove_local(pg, f);
-    (void)text_copy(f->name, sizeof f->name, pg->name);
-    f->read_wall_us = clock_wall_us(&clock_real);
-    f->peak_sessions = pg->reading.peak_sessions;
-    f->database_bytes = pg->sizes_known_us ? pg->sizes.database_bytes : (double)NAN;
-    const struct setting *libraries = target_setting(f, "shared_preload_libraries");
-    f->has_statements = f->has_statements && !pg->refused[ASK_STATEMENTS] && (!libraries || strstr(libraries->value, "pg_stat_statements"));
-    bool replaced = *pg->system_identifier && *f->system_identifier && strcmp(pg->system_identifier, f->system_identifier) != 0;
-    if (replaced) {
-        struct fault why = { 0 };
-        (void)fail(&why, ERR_CONFLICT, "another database answers at this address: system identifier %s, it was %s", f->system_identifier, pg->system_identifier);
-        fail_hint(&why, "what was learned of the other one does not count for it; check dsn, or name it as a target of its own");
-        reading_forget(&pg->reading);
-        tell(pg, SENSE_PG_REPLACED, &why);
-    }
-    if (*f->system_identifier)
-        (void)text_copy(pg->system_identifier, sizeof pg->system_identifier, f->system_identifier);
-    pg->draft = pg->facts;
-    pg->facts = f;
-    pg->facts_known = true;
-    tell_lacks(pg, f);
-    pg->on.on_facts(pg->on.ctx, f);
-}
-
-static void on_slow_answer(void *ctx, int item, const PGresult *r)
-{
-    struct sense_pg   *pg = ctx;
-    enum fact_question q = pg->job == SLOW_SIZES ? FACT_SIZES : (enum fact_question)item;
-    struct fault       why = { 0 };
-    bool               answered = PQresultStatus(r) == PGRES_TUPLES_OK;
-    if (answered && q == FACT_SIZES && facts_take_sizes(r, &pg->sizes)) {
-        bool first = pg->sizes_known_us == 0;
-        pg->sizes_known_us = mono_now();
-        pg->facts->database_bytes = pg->sizes.database_bytes;
-        if (first && pg->facts_known)
-            pg->on.on_facts(pg->on.ctx, pg->facts);
-        return;
-    }
-    if (answered && q != FACT_SIZES && facts_take(q, r, pg->draft))
-        return;
-    pg->counts.failed_statements++;
-    if (answered)
-        (void)fail(&why, ERR_STATE, "cannot %s: the answer is not understood", fact_what[q]);
-    else
-        (void)pg_fault_result(line_conn(pg->slow), r, fact_what[q], &why);
-    pg->job_failed = pg->job_failed || q == FACT_SERVER || q == FACT_SETTINGS;
-    if (first_time(&pg->odd_told, ODD_FACTS + (int)q))
-        tell(pg, why.code == ERR_TIMEOUT ? SENSE_PG_SLOW : SENSE_PG_LACKS, &why);
-}
-
-static void on_slow_end(void *ctx, enum line_end how)
-{
-    struct sense_pg *pg = ctx;
-    enum slow_job    job = pg->job;
-    pg->job = SLOW_NOTHING;
-    pg->reading.own_transactions += job == SLOW_FACTS ? FACT_SIZES : 1;
-    if (how != LINE_ANSWERED) {
-        pg->facts_due = pg->facts_due || (job == SLOW_FACTS && how == LINE_BROKEN);
-        if (how == LINE_LATE)
-            pg->counts.late++;
-        return;
-    }
-    if (job == SLOW_FACTS && !pg->job_failed)
-        take_new_facts(pg);
-}
-
-static void send_facts(struct sense_pg *pg)
-{
-    struct line_item items[FACT_SIZES];
-    facts_clear(pg->draft);
-    for (int q = 0; q < FACT_SIZES; q++)
-        fact_item((enum fact_question)q, pg->version, &items[q]);
-    pg->job = SLOW_FACTS;
-    pg->job_failed = pg->facts_due = false;
-    pg->session_due = true;   /* the extension may have come, or moved */
-    line_send(pg->slow, items, FACT_SIZES, pg->conf.slow_limit_ms);
-}
-
-static void try_slow(struct sense_pg *pg)
-{
-    if (!pg->slow || !line_is_open(pg->slow) || pg->job != SLOW_NOTHING)
-        return;
-    int64_t now = mono_now();
-    if (pg->facts_due || pg->facts_at_us == 0 || (pg->conf.facts_every_s > 0 && now - pg->facts_at_us >= pg->conf.facts_every_s * US_PER_S)) {
-        pg->facts_at_us = now;
-        send_facts(pg);
-    } else if (pg->conf.sizes_every_s > 0 && (pg->sizes_at_us == 0 || now - pg->sizes_at_us >= pg->conf.sizes_every_s * US_PER_S)) {
-        struct line_item item;
-        pg->sizes_at_us = now;
-        fact_item(FACT_SIZES, pg->version, &item);
-        pg->job = SLOW_SIZES;
-        line_send(pg->slow, &item, 1, pg->conf.slow_limit_ms);
-    }
-}
-
-static void on_slow_open(void *ctx)
-{
-    struct sense_pg *pg = ctx;
-    pg->job = SLOW_NOTHING;
-    try_slow(pg);
-}
-
-static void on_slow_lost(void *ctx, bool was_open, const struct fault *why)
-{
-    struct sense_pg *pg = ctx;
-    pg->job = SLOW_NOTHING;
-    if (!was_open && pg->up && first_time(&pg->odd_told, ODD_SLOW_LINE))
-        tell(pg, SENSE_PG_LACKS, why);   /* the reading goes on, but without facts */
+    sense_pg_try_slow(pg);
 }
 
 /* ---- lines ---- */
@@ -520,8 +315,9 @@ static void close_slow(struct sense_pg *pg)
 static void on_quick_open(void *ctx)
 {
     struct sense_pg *pg = ctx;
-    const struct line_calls slow = { on_slow_open, on_slow_lost, on_slow_answer, on_slow_end, pg };
+    struct line_calls slow = sense_pg_slow_calls;
     struct fault ignored;   /* what a conninfo can have wrong was found when the quick line was made */
+    slow.ctx = pg;
     pg->counts.connects++;
     pg->version = PQserverVersion(line_conn(pg->quick));
     pg->session_due = pg->facts_due = true;
@@ -621,7 +417,7 @@ void sense_pg_refresh_facts(struct sense_pg *pg)
 {
     memset(pg->refused, 0, sizeof pg->refused);   /* what was refused may be granted by now */
     pg->facts_due = true;
-    try_slow(pg);
+    sense_pg_try_slow(pg);
 }
 
 void sense_pg_want_statements(struct sense_pg *pg) { pg->want_statements = true; }
