@@ -19,7 +19,10 @@ SELECT current_setting('server_version_num')                                    
        (SELECT count(*) FROM pg_stat_replication s
          WHERE NOT EXISTS (SELECT FROM pg_replication_slots l WHERE l.active_pid = s.pid AND l.slot_type = 'logical')) AS standbys,
        (SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'physical')       AS physical_slots,
-       (SELECT setting::bigint / 1048576 FROM pg_settings WHERE name = 'wal_segment_size') AS wal_segment_mb;
+       (SELECT setting::bigint / 1048576 FROM pg_settings WHERE name = 'wal_segment_size') AS wal_segment_mb,
+       CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END AS timeline,
+       pg_backend_pid()                                                               AS backend,
+       (SELECT setting FROM pg_settings WHERE name = 'allow_alter_system')            AS allow_alter_system;
 
 -- name: act_times
 -- One row: when the configuration was last loaded, and when the server started. For waiting.

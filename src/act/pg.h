@@ -47,7 +47,7 @@ struct pg_change {
     const char *name;           /* lower case */
     const char *to;             /* NEW: the entry's value; NULL: no entry */
     const char *from;           /* what the plan saw in force; NULL: it did not say */
-    const char *passed[PG_PASSED_MAX];   /* values on the road of a plan of several small steps: ours, too, when putting back */
+    const char *passed[PG_PASSED_MAX];   /* values on the road of a plan of several small steps (NULL: no entry): ours, too */
     int         passes;
     const char *old_entry;      /* OLD: from the snapshot; NULL: there was none */
     const char *old_value;      /* in force at the time of the snapshot */
@@ -60,6 +60,9 @@ struct pg_server {
     bool        in_recovery, superuser, may_reload, may_read_files, may_checkpoint, may_stat_files;
     const char *system_identifier, *address, *user;
     const char *data_directory; /* NULL: not visible to this role */
+    const char *timeline;       /* changes with every promotion; NULL on a standby */
+    bool        pooled;         /* not PostgreSQL itself answers, but something that lends us its sessions */
+    bool        alter_system_off;
     int64_t     start_us, load_us;
     int         standbys, physical_slots, wal_segment_mb;
 };
@@ -130,6 +133,7 @@ MUST_CHECK enum err pg_guard_as_probed(struct pg_work *w, struct fault *fault); 
 MUST_CHECK enum err pg_local_prove(struct pg_work *w, struct fault *fault);       /* with a server that answers */
 MUST_CHECK enum err pg_local_prove_down(struct pg_work *w, struct fault *fault);  /* by the snapshot, and that no server runs on it */
 bool                pg_local_running(const struct pg_local *l);
+bool                pg_local_stopped_properly(const struct pg_local *l);          /* by pg_control; false: it crashed, or cannot be told */
 MUST_CHECK enum err pg_local_read(const struct pg_local *l, struct pg_file *f, struct fault *fault);
 
 /* ---- pg_trial.c ---- */
@@ -141,11 +145,15 @@ MUST_CHECK enum err pg_checkpoint(struct pg_work *w, int64_t deadline_us, struct
 /* Run the command, wait until it accepts connections and has a new start time. ERR_IO: the server is down now. */
 MUST_CHECK enum err pg_restart(struct pg_work *w, bool only_start, int64_t deadline_us, struct fault *fault);
 MUST_CHECK enum err pg_wait_up(struct pg_work *w, int64_t deadline_us, struct fault *fault);
+/* Did we, or a predecessor of ours, begin a restart that has not been seen to its end? Then starting the server is owed. */
+bool                pg_start_is_owed(const struct pg_work *w);
 
 /* ---- pg_undo.c ---- */
 /* Bring everything back to OLD by whatever means are left. Sets the outcome as undo() would report it. */
 void                pg_put_back(struct pg_work *w, struct act_report *report);
 enum act_outcome    pg_where_are_we(const struct pg_work *w, struct fault *fault);
+/* The same while the server is down: PARTIAL where an undo (file, then start) is called for, else UNKNOWN. */
+enum act_outcome    pg_where_is_the_file(struct pg_work *w, struct fault *fault);
 
 /* ---- pg_script.c ---- */
 MUST_CHECK enum err pg_dry_run(const struct act_context *c, const struct plan_step *step, struct text *out, struct fault *fault);

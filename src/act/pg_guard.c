@@ -67,9 +67,19 @@ enum err pg_guard_server(struct pg_work *w, struct fault *fault)
         fail_hint(fault, "give the primary as target; target_session_attrs=read-write in dsn finds it among several hosts");
         return e;
     }
+    if (s->pooled) {
+        enum err e = fail(fault, ERR_STATE, "a connection pooler answers at %s, not the server itself", s->address);
+        fail_hint(fault, "let dsn name PostgreSQL directly: locks and settings of a borrowed session are not ours to rely on");
+        return e;
+    }
     enum err e = check_owner(w, fault);
     if (e != OK)
         return e;
+    if (s->alter_system_off) {
+        e = fail(fault, ERR_DENIED, "this server does not take ALTER SYSTEM (allow_alter_system = off)");
+        fail_hint(fault, "its configuration is managed elsewhere; change it there");
+        return e;
+    }
     if (!s->may_read_files)
         return lacks(fault, w, "read pg_file_settings, without which no change can be proven",
                      "GRANT SELECT ON pg_file_settings TO %s; GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO %s");
@@ -90,10 +100,11 @@ enum err pg_guard_same_server(struct pg_work *w, struct fault *fault)
     }
     bool other_id = then->system_identifier && strcmp(then->system_identifier, now->system_identifier) != 0;
     bool other_folder = then->data_directory && now->data_directory && strcmp(then->data_directory, now->data_directory) != 0;
-    if (!other_id && !other_folder)
+    bool other_line = then->timeline && now->timeline && strcmp(then->timeline, now->timeline) != 0;
+    if (!other_id && !other_folder && !other_line)
         return OK;
     enum err e = fail(fault, ERR_CONFLICT, "another server answers at %s than the one that was looked at before (%s)", now->address,
-                      other_id ? "other system identifier" : "other data directory");
+                      other_id ? "other system identifier" : other_folder ? "other data directory" : "other timeline: a standby was promoted");
     fail_hint(fault, "a failover, or the address was given to another server; nothing is written here");
     return e;
 }

@@ -62,6 +62,23 @@ static bool process_lives(long long pid)
 
 bool pg_local_running(const struct pg_local *l) { return process_lives(pid_file_line(l, 1)); }
 
+/*
+ * struct ControlFileData begins the same in all versions that we work with: identifier (8 bytes), two version numbers of 4
+ * bytes, then the state, of which 1 is "shut down" and 2 "shut down in recovery".
+ */
+bool pg_local_stopped_properly(const struct pg_local *l)
+{
+    char     path[PATH_MAX + 32];
+    uint32_t state = 0;
+    (void)snprintf(path, sizeof path, "%s/global/pg_control", l->data_directory);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = pread(fd, &state, sizeof state, 16);
+    close(fd);
+    return n == (ssize_t)sizeof state && (state == 1 || state == 2);
+}
+
 static enum err check_identity(const struct pg_local *l, const char *system_identifier, struct fault *fault)
 {
     char     path[PATH_MAX + 32];

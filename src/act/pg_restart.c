@@ -6,11 +6,12 @@
 #include "act/pg.h"
 #include "act/process.h"
 
-#include "base/crash.h"
+#include "base/file.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { ATTEMPT_S = 2, NAP_MS = 100, DOWN_FOR_CERTAIN_MS = 2000 };
 
@@ -45,6 +46,39 @@ enum err pg_wait_up(struct pg_work *w, int64_t deadline_us, struct fault *fault)
     }
 }
 
+/* ---- the start that is owed ---- */
+
+/*
+ * A file that exists from before the restart command until the server was seen again.  Without it a server that was shut
+ * down properly is somebody's wish, and is not started by an undo.
+ */
+static bool owed_path(const struct pg_work *w, char *out, size_t size)
+{
+    return (size_t)snprintf(out, size, "%s/%s.restarting", w->c->state_folder, w->c->target->name) < size;
+}
+
+bool pg_start_is_owed(const struct pg_work *w)
+{
+    char path[PATH_MAX];
+    return owed_path(w, path, sizeof path) && access(path, F_OK) == 0;
+}
+
+static enum err owe_start(const struct pg_work *w, struct fault *fault)
+{
+    char        path[PATH_MAX];
+    const char *action = w->c->action_id ? w->c->action_id : "";
+    return owed_path(w, path, sizeof path) ? file_write(path, action, strlen(action), 0600, fault) : fail(fault, ERR_LIMIT, "path too long");
+}
+
+static void start_was_seen(const struct pg_work *w)
+{
+    char path[PATH_MAX];
+    if (owed_path(w, path, sizeof path))
+        (void)unlink(path);
+}
+
+/* ---- the command ---- */
+
 static enum err run_command(struct pg_work *w, const char *const *argv, int64_t deadline_us, struct process_result *r, struct fault *fault)
 {
     char        action[64 + 24];
@@ -74,6 +108,9 @@ enum err pg_restart(struct pg_work *w, bool only_start, int64_t deadline_us, str
     pg_link_close(w->link);
     w->link = NULL;
     int64_t started_us = w->server.start_us;
+    enum err e = owe_start(w, fault);
+    if (e != OK)
+        return e;
     struct process_result r;
     struct fault          why = { 0 };
     enum err ran = run_command(w, argv, deadline_us, &r, &why);
@@ -89,6 +126,8 @@ enum err pg_restart(struct pg_work *w, bool only_start, int64_t deadline_us, str
 
     struct fault up_fault = { 0 };
     enum err     up = pg_wait_up(w, deadline_us, &up_fault);
+    if (up == OK)
+        start_was_seen(w);
     if (up == OK && (only_start || w->server.start_us != started_us))
         return OK;   /* a new server answers; if the command had something to complain about, that stands in the output */
     if (up == OK) {

@@ -86,7 +86,18 @@ static void entry_arguments(const struct pg_change *ch, struct text *out)
     struct text sql CLEANUP(text_done);
     text_init(&sql, 2 * PG_VALUE_MAX + 256);
     pg_alter_text(&sql, ch->name, ch->old_entry);
-    const char *const words[] = { ch->name, ch->old_entry ? "yes" : "no", ch->old_entry ? ch->old_entry : "", ch->to ? "yes" : "no", ch->to ? ch->to : "", sql.s };
+    struct text ours CLEANUP(text_done);
+    text_init(&ours, (PG_PASSED_MAX + 1) * (PG_VALUE_MAX + 1));
+    bool none = !ch->to;
+    if (ch->to)
+        text_add(&ours, ch->to);
+    for (int i = 0; i < ch->passes; i++) {
+        none = none || !ch->passed[i];
+        if (ch->passed[i] && (!ch->to || strcmp(ch->passed[i], ch->to) != 0))
+            text_printf(&ours, "%s%s", ours.used ? "\n" : "", ch->passed[i]);
+    }
+    const char *const has = !none ? "yes" : ours.used ? "both" : "no";
+    const char *const words[] = { ch->name, ch->old_entry ? "yes" : "no", ch->old_entry ? ch->old_entry : "", has, ours.s, sql.s };
     text_add(out, " \\\n   ");
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         text_add(out, " ");

@@ -79,7 +79,8 @@ enum err pg_read_server(struct pg_work *w, int64_t deadline_us, struct fault *fa
         .data_directory = keep(&w->arena, r, 0, 3), .start_us = whole(r, 0, 4), .load_us = whole(r, 0, 5), .address = keep(&w->arena, r, 0, 6),
         .user = keep(&w->arena, r, 0, 7), .superuser = yes(r, 0, 8), .may_reload = yes(r, 0, 9), .may_read_files = yes(r, 0, 10),
         .may_checkpoint = yes(r, 0, 11), .may_stat_files = yes(r, 0, 12), .standbys = (int)whole(r, 0, 13), .physical_slots = (int)whole(r, 0, 14),
-        .wal_segment_mb = (int)whole(r, 0, 15),
+        .wal_segment_mb = (int)whole(r, 0, 15), .timeline = keep(&w->arena, r, 0, 16), .pooled = whole(r, 0, 17) != PQbackendPID(pg_link_conn(w->link)),
+        .alter_system_off = pg_cell(r, 0, 18) && strcmp(pg_cell(r, 0, 18), "off") == 0,
     };
     return s->system_identifier && s->address && s->user ? OK : fail(fault, ERR_LIMIT, "no memory for what the server says of itself");
 }

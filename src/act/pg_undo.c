@@ -58,6 +58,28 @@ enum act_outcome pg_where_are_we(const struct pg_work *w, struct fault *fault)
     return ACT_PARTIAL;
 }
 
+enum act_outcome pg_where_is_the_file(struct pg_work *w, struct fault *fault)
+{
+    struct pg_file f;
+    if (pg_local_read(&w->local, &f, fault) != OK)
+        return ACT_UNKNOWN;
+    int  ours = 0;
+    bool strange = false;
+    for (int i = 0; i < w->changes; i++) {
+        struct pg_change *ch = &w->change[i];
+        ch->now.entry = pg_file_get(&f, ch->name);
+        strange = strange || foreign(ch);
+        ours += !pg_entry_is(ch, SIDE_OLD);
+        ch->now.entry = NULL;   /* it lives in f */
+    }
+    pg_file_done(&f);
+    bool owed = w->restart && pg_start_is_owed(w);
+    (void)fail(fault, ERR_STATE, "the server is down%s, and postgresql.auto.conf has %s", owed ? " since a restart of ours" : "",
+               strange ? "entries that somebody else has changed" : ours ? "our values" : "the old values");
+    fail_hint(fault, "the undo puts the file back%s", owed ? " and starts the server" : "; the server is to be started by whoever stopped it");
+    return !strange && (ours > 0 || owed) ? ACT_PARTIAL : ACT_UNKNOWN;
+}
+
 /* ---- with a server ---- */
 
 static enum err write_back(struct pg_work *w, int64_t deadline_us, int *wrote, struct fault *fault)
@@ -185,7 +207,9 @@ static enum err back_while_down(struct pg_work *w, int64_t deadline_us, struct f
     if (e != OK)
         return e;
     CRASH_POINT(CRASH_MID_EFFECT);
-    bool ours_to_start = w->restart && w->c->target->restart_allowed && w->starts++ < STARTS_MAX;
+    bool may = w->restart && w->c->target->restart_allowed && w->starts < STARTS_MAX;
+    bool ours_to_start = may && (pg_start_is_owed(w) || !pg_local_stopped_properly(&w->local));
+    w->starts += ours_to_start;
     e = ours_to_start ? pg_restart(w, true, deadline_us, fault) : pg_wait_up(w, deadline_us, fault);
     if (e != OK) {
         (void)fail_in(fault, "postgresql.auto.conf has been put back by file, but the server does not answer");

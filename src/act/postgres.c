@@ -103,6 +103,7 @@ static enum err take_snapshot(struct pg_work *w, const json_t *snapshot, int fir
     if (!json_is_object(server))
         return fail(fault, ERR_INPUT, "the snapshot of this step is not one of a PostgreSQL");
     w->then = (struct pg_server){ .system_identifier = keep_text(w, server, "system_identifier"), .data_directory = keep_text(w, server, "data_directory"),
+                                  .timeline = keep_text(w, server, "timeline"),
                                   .start_us = json_integer_value(json_object_get(server, "postmaster_start_us")),
                                   .version = (int)json_integer_value(json_object_get(server, "version")) };
     for (int i = first; i < w->changes; i++) {
@@ -200,8 +201,8 @@ static json_t *text_or_null(const char *s) { return s ? json_string(s) : json_nu
 
 static json_t *server_json(const struct pg_server *s)
 {
-    return json_pack("{s:i, s:s?, s:s?, s:s?, s:I, s:I}", "version", s->version, "system_identifier", s->system_identifier, "data_directory",
-                     s->data_directory, "address", s->address, "postmaster_start_us", (json_int_t)s->start_us, "conf_load_us", (json_int_t)s->load_us);
+    return json_pack("{s:i, s:s?, s:s?, s:s?, s:s?, s:I, s:I}", "version", s->version, "system_identifier", s->system_identifier, "timeline", s->timeline,
+                     "data_directory", s->data_directory, "address", s->address, "postmaster_start_us", (json_int_t)s->start_us, "conf_load_us", (json_int_t)s->load_us);
 }
 
 static json_t *settings_json(const struct pg_work *w)
@@ -418,14 +419,16 @@ static void recover(const struct act_context *c, const struct plan_step *step, c
         struct fault ignored = { 0 };
         (void)!pg_local_prove_down(&w, &ignored);   /* so that a server which is gone is not waited for */
         enum err e = pg_wait_up(&w, c->deadline_us, &report->fault);
+        bool down = e != OK && pg_local_prove_down(&w, &ignored) == OK;
         if (e == OK)
             e = pg_guard_same_server(&w, &report->fault);
         if (e == OK)
-            e = pg_read_settings(&w, w.link, pg_soon(&w, LOOK_S), &report->fault);
-        if (e == OK) {
+            e = pg_read_fresh(&w, pg_soon(&w, LOOK_S), &report->fault);
+        if (e == OK)
             report->outcome = pg_where_are_we(&w, &report->fault);
-            report->witness = pg_work_witness(&w);
-        }
+        else if (down)
+            report->outcome = pg_where_is_the_file(&w, &report->fault);
+        report->witness = pg_work_witness(&w);
     }
     pg_work_done(&w);
 }

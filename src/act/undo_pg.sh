@@ -1,10 +1,19 @@
 # What follows is the same in every such script; the lines above say what it works on:
 #   target, conninfo, auto_conf ("" when unknown), needs_restart (yes or no), start_hint
-#   and the positional parameters, six to an entry: name, had (yes/no), old value, has (yes/no), our value, SQL that undoes it
+#   and the positional parameters, six to an entry: name, had (yes/no), old value, has (yes/no/both), our values (a line
+#   each: a plan may go to its goal in steps), SQL that undoes it
 
 say() { printf '%s: %s\n' "$target" "$*" >&2; }
 bare() { printf '%s' "$1" | tr -d ' "'; }                   # lists may be written with other blanks and quotes
 same() { [ "$1$3" = yesyes ] && [ "$(bare "$2")" = "$(bare "$4")" ] || [ "$1$3" = nono ]; }
+
+# ours HAS OURS IS VALUE: is it one of our values?
+ours() {
+    [ "$3" = no ] && { [ "$1" != yes ]; return; }
+    [ "$1" != no ] && printf '%s\n' "$2" | while IFS= read -r one; do [ "$(bare "$one")" = "$(bare "$4")" ] && exit 9; done
+    [ $? = 9 ]
+}
+
 ask() { psql -XAtqw -v ON_ERROR_STOP=1 -d "$conninfo" -c "$1" 2>/dev/null </dev/null; }
 bad=0
 
@@ -14,7 +23,7 @@ judge() {
         say "$1 is as it was before"
         return 1
     fi
-    same "$4" "$5" "$6" "$7" && return 0
+    ours "$4" "$5" "$6" "$7" && return 0
     [ "${FORCE:-0}" = 1 ] && { say "$1 was changed by somebody else; put back all the same (FORCE=1)"; return 0; }
     say "$1 was changed by somebody else (now: $7); left alone. FORCE=1 overwrites it"
     bad=1

@@ -46,6 +46,7 @@ static const struct state_row on_query[] = {
     { "42P01", ERR_MISSING, "" },
     { "42883", ERR_MISSING, "" },
     { "42703", ERR_MISSING, "" },
+    { "0A",    ERR_STATE,   "" },
     { "22",    ERR_INPUT,   "" },
     { "42",    ERR_INPUT,   "" },
     { "53100", ERR_LIMIT,   "the server's disk is full" },

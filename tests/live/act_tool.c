@@ -5,7 +5,8 @@
  *   { "call": "probe", "target": {"name": "main", "dsn": "..."}, "state": "/folder", "deadline_s": 30, "steps": [ {"action": ..., "params": {...}} ],
  *     "snapshots": [ ... ] }
  *
- * calls: probe, act, undo, recover, dry_run, undo_script, write_undo, toggle (with "candidate"), checkpoint.
+ * calls: probe, act, undo, recover, dry_run, undo_script, write_undo, toggle (with "candidate"), checkpoint, sql (with "sql": a
+ * statement on a blocking connection, with the deadline).
  */
 #include "act/adapter.h"
 #include "base/clock.h"
@@ -51,6 +52,16 @@ static json_t *report_json(struct act_report *r)
 
 static bool cancelled(void *ctx) { return json_is_true((const json_t *)ctx); }
 
+static enum err run_sql(const struct act_context *c, const char *sql, struct fault *fault)
+{
+    struct pg_link *l = NULL;
+    enum err e = pg_link_open(&c->target->link, c->deadline_us, &l, fault);
+    if (e == OK)
+        e = pg_link_run(l, sql, c->deadline_us, fault);
+    pg_link_close(l);
+    return e;
+}
+
 static json_t *call(const char *name, const json_t *in, const struct act_context *c, const struct plan *plan)
 {
     struct fault             f = { 0 };
@@ -85,6 +96,7 @@ static json_t *call(const char *name, const json_t *in, const struct act_context
                      : strcmp(name, "undo_script") == 0 ? a->undo_script(c, &plan->step[0], first, &out, &f)
                      : strcmp(name, "write_undo") == 0  ? act_undo_script_write(c, text_of(in, "case"), steps, plan->steps, path, sizeof path, &f)
                      : strcmp(name, "checkpoint") == 0  ? act_pg_checkpoint(c, &f)
+                     : strcmp(name, "sql") == 0         ? run_sql(c, text_of(in, "sql"), &f)
                                                         : fail(&f, ERR_INPUT, "no such call: %s", name);
         return fault_json(&f, json_pack("{s:b, s:s, s:s}", "ok", e == OK, "output", out.s, "path", path));
     }

@@ -536,6 +536,126 @@ def test_a_frozen_server_does_not_hold_us_beyond_the_deadline(actor):
         os.kill(pid, signal.SIGCONT)
 
 
+@pytest.fixture
+def dead_server(actor):
+    """We are killed just after we told a server to restart with a value that it cannot start with."""
+    pg = actor.pg
+    pg.psql("ALTER SYSTEM SET shared_buffers = '130MB'")
+    pg.restart()
+    actor.target["trial_start"] = False
+    step = actor.restart(shared_buffers=("130MB", "4000GB"))
+    snapshot = actor.snapshot(step)
+    p = actor.start("act", step, snapshot, crash="17:2")
+    p.communicate(timeout=60)
+    assert p.returncode == -signal.SIGKILL
+    subprocess.run(["flock", os.path.join(actor.state, "main.lock"), "true"], check=True)   # the restart command goes on, and fails
+    assert not pg.running()
+    return step, snapshot
+
+
+def test_a_server_that_we_left_down_is_brought_back_by_recovery_and_undo(actor, dead_server):
+    step, snapshot = dead_server
+    found = actor.recover(step, snapshot)
+    assert found["outcome"] == "partial" and "down" in found["text"], found
+    report = actor.undo(step, snapshot)
+    assert report["outcome"] == "done", report
+    assert actor.auto_conf() == {"shared_buffers": "130MB"} and actor.pg.value("SHOW shared_buffers") == "130MB"
+    assert not os.path.exists(os.path.join(actor.state, "main.restarting"))
+
+
+def test_a_server_that_we_left_down_is_brought_back_by_hand_with_the_undo_script(actor, dead_server):
+    step, snapshot = dead_server
+    written = actor.call("write_undo", step, snapshot, case="case-1")
+    done = subprocess.run(["sh", written["path"]], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "server is down. To start it" in done.stderr, done.stderr
+    assert os.stat(os.path.join(actor.pg.data, "postgresql.auto.conf")).st_uid == os.stat(actor.pg.data).st_uid
+    actor.pg.start()
+    assert actor.pg.value("SHOW shared_buffers") == "130MB"
+
+
+def test_a_server_that_somebody_has_stopped_is_not_started_by_an_undo(actor):
+    actor.target["trial_start"] = False
+    step = actor.restart(shared_buffers="160MB")
+    snapshot = actor.snapshot(step)
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    actor.pg.stop()
+    actor.target["restart_timeout_ms"] = 2000
+    report = actor.undo(step, snapshot, deadline_s=5)
+    assert report["outcome"] == "unknown" and "by file" in report["output"], report
+    assert not actor.pg.running() and not actor.auto_conf()
+    actor.pg.start()
+    assert actor.undo(step, snapshot)["outcome"] == "done"
+
+
+@pytest.mark.parametrize("what,value", [("system_identifier", "1"), ("timeline", "00000009"), ("data_directory", "/elsewhere")])
+def test_another_server_at_the_same_address_is_left_alone(actor, what, value):
+    step = actor.set(work_mem="8MB")
+    snapshot = actor.snapshot(step)
+    assert snapshot["server"][what]
+    snapshot["server"][what] = value
+    report = actor.act(step, snapshot)
+    assert (report["outcome"], report["code"]) == ("untouched", "CONFLICT"), report
+    assert actor.recover(step, snapshot)["code"] == "CONFLICT"
+    report = actor.undo(step, snapshot)
+    assert (report["outcome"], report["code"]) == ("unknown", "CONFLICT"), report
+    assert not actor.auto_conf()
+
+
+def test_every_value_on_the_road_of_a_plan_is_ours_to_put_back(actor):
+    pg = actor.pg
+    unit = actor.set(work_mem=("4MB", "8MB"))
+    unit["params"]["settings"][0]["passed"] = ["5MB", "6MB", "8MB"]
+    snapshot = actor.snapshot(unit)
+    pg.psql("ALTER SYSTEM SET work_mem = '6MB'")
+    pg.reload()
+    time.sleep(0.3)
+    assert actor.recover(unit, snapshot)["outcome"] == "partial"
+    written = actor.call("write_undo", unit, snapshot, case="case-1")
+    assert subprocess.run(["sh", written["path"]], capture_output=True, check=False).returncode == 0
+    assert not actor.auto_conf()
+    pg.psql("ALTER SYSTEM SET work_mem = '5MB'")
+    assert actor.undo(unit, snapshot)["outcome"] == "done"
+    assert not actor.auto_conf()
+
+
+# ---- the connection ----------------------------------------------------------------------------------------------------
+
+
+def test_a_statement_beyond_its_deadline_is_cancelled_in_the_server_too(actor):
+    began = time.monotonic()
+    answer = actor.call("sql", actor.set(work_mem="8MB"), sql="SELECT pg_sleep(60)", deadline_s=1)
+    assert answer["code"] == "TIMEOUT" and time.monotonic() - began < 3, answer
+    assert actor.pg.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'") == 0
+
+
+def test_a_server_that_freezes_within_a_statement_is_given_up(actor):
+    p = actor.start("sql", actor.set(work_mem="8MB"), sql="SELECT pg_sleep(60)", deadline_s=2)
+    time.sleep(1)
+    frozen = [actor.pg.pid(), *actor.pg.children(actor.pg.pid())]
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        assert actor.finish(p)["code"] == "TIMEOUT" and time.monotonic() - began < 5
+    finally:
+        for pid in reversed(frozen):
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_lost_connections_and_refused_statements_say_which(actor):
+    pg = actor.pg
+    p = actor.start("sql", actor.set(work_mem="8MB"), sql="SELECT pg_sleep(60)", deadline_s=20)
+    time.sleep(1)
+    pg.stop("immediate")
+    assert actor.finish(p)["code"] == "IO"
+    pg.start()
+    assert actor.call("sql", actor.set(work_mem="8MB"), sql="SELECT no_such_function()")["code"] == "MISSING"
+    assert actor.call("sql", actor.set(work_mem="8MB"), sql="SELECT 1/0")["code"] == "INPUT"
+    pg.psql("ALTER DATABASE postgres SET default_transaction_read_only = on")
+    answer = actor.call("sql", actor.set(work_mem="8MB"), sql="CREATE TABLE t ()")
+    assert answer["code"] == "STATE" and "primary" in answer["hint"], answer
+
+
 # ---- the undo script ---------------------------------------------------------------------------------------------------
 
 
