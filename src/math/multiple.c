@@ -5,6 +5,21 @@
 #include <math.h>
 
 double math_alpha_spend(double alpha, int j) { return j < 1 ? 0 : alpha * 6 / (M_PI * M_PI * (double)j * (double)j); }
+/* Weights proportional to log(max(t, 2)) / (t exp(sqrt(log t))), scaled to sum up to just below 1. */
+static double lord_weight(int t)
+{
+    double x = t;
+    return t < 1 ? 0 : 0.07720838 * log(t < 2 ? 2 : x) / (x * exp(sqrt(log(x))));
+}
+
+double math_alpha_lord(double alpha, int j, const int *found, int k)
+{
+    double start = alpha / 2, level = start * lord_weight(j);
+    for (int i = 0; i < k; i++)
+        level += (i == 0 ? alpha - start : alpha) * lord_weight(j - found[i]);
+    return level;
+}
+
 double math_bonferroni(double alpha, int k)  { return k < 1 ? alpha : alpha / k; }
 
 /* order[] becomes the positions of x from the smallest to the largest; k is small, insertion keeps ties in place. */

@@ -9,6 +9,13 @@
 /* Share of alpha for the j-th decision (j = 1, 2, ...) of an endless stream: alpha * 6 / (pi^2 j^2), which sums up to alpha. 0 for j < 1. */
 double math_alpha_spend(double alpha, int j);
 
+/*
+ * LORD++ (Ramdas, Yang, Wainwright, Jordan 2017): the level of decision j when decisions found[0..k) (1-based, ascending, all
+ * < j) were rejections.  Keeps the expected share of false ones among all rejections below alpha for ever, and earns back
+ * what rejections deserve, so it does not dry up as fast as spending does; half of alpha is put in at the start.
+ */
+double math_alpha_lord(double alpha, int j, const int *found, int k);
+
 /* Bonferroni: the level of each of k tests so that all together keep alpha. */
 double math_bonferroni(double alpha, int k);
 

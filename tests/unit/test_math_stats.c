@@ -104,6 +104,13 @@ static void alpha_is_spent_once_and_shared_fairly(void **state)
     assert_true(sum < 0.05);
     assert_near(sum, 0.05, 1e-6);
     assert_near(math_alpha_spend(0.05, 0), 0, 0);
+    double lord = 0;
+    for (int j = 1; j < 2000000; j++)
+        lord += math_alpha_lord(0.05, j, NULL, 0);
+    assert_true(lord < 0.025 && lord > 0.01);
+    int found[] = { 3, 7 };
+    assert_true(math_alpha_lord(0.05, 8, found, 2) > 10 * math_alpha_lord(0.05, 8, NULL, 0));
+    assert_true(math_alpha_lord(0.05, 50, NULL, 0) > math_alpha_spend(0.05, 50) / 2);
     double p[] = { 0.01, 0.04, 0.03, 0.005 };   /* Holm at .05: .005 <= .0125, .01 <= .0167, .03 > .025 */
     bool reject[4];
     assert_int_equal(math_holm(p, 4, 0.05, reject), 2);

@@ -163,6 +163,39 @@ static void a_tail_that_the_candidate_hides_never_counts_as_kept(void **state)
     trial_free(t);
 }
 
+static void a_broken_guard_outweighs_any_gain(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(2));
+    struct trial_conf c = conf_of(VERIFY_SLOW);
+    struct trial *t = prepared(&w, &c, HISTORY);
+    struct sample s;
+    struct verdict v;
+    world_change(&world, true, false);
+    trial_begin(t, world.mono_us);
+    do {
+        world_second(&world, &s);
+        s.v[METRIC_MEMORY_USED] = 0.97 * s.v[METRIC_MEMORY_LIMIT];
+    } while (trial_feed(t, &s) != TRIAL_FINISHED);
+    trial_verdict(t, &v);
+    assert_int_equal(v.outcome, OUTCOME_WORSE);
+    assert_non_null(strstr(v.why, "memory"));
+    trial_free(t);
+}
+
+static void a_collapse_is_seen_during_the_wash_out(void **state)
+{
+    (void)state;
+    struct world_answers a = { 0 };
+    struct world_conf w = calm(log(0.2));
+    struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+    c.washout_us = 120000000;
+    struct verdict v = told(&w, &c, 15, &a);
+    assert_int_equal(v.outcome, OUTCOME_WORSE);
+    assert_non_null(strstr(v.why, "collapsed"));
+    assert_true(v.degraded_s < 30);
+}
+
 static void no_driver_at_all_is_said_and_does_not_block(void **state)
 {
     (void)state;
@@ -596,6 +629,8 @@ int main(void)
         cmocka_unit_test(nothing_is_not_promoted),
         cmocka_unit_test(no_candidate_is_better_before_the_agreed_number_of_windows),
         cmocka_unit_test(a_tail_that_the_candidate_hides_never_counts_as_kept),
+        cmocka_unit_test(a_broken_guard_outweighs_any_gain),
+        cmocka_unit_test(a_collapse_is_seen_during_the_wash_out),
         cmocka_unit_test(no_driver_at_all_is_said_and_does_not_block),
         cmocka_unit_test(harm_of_other_kinds_is_refused_too),
         cmocka_unit_test(a_checkpoint_trial_wipes_the_slate_and_pays_the_bill),
