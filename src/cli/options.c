@@ -51,7 +51,7 @@ static const struct option options[] = {
     { "no-wait",    NULL, FLAG,   AT(no_wait),    0, 0,          NULL,    NULL,    "do not wait for the work to end" },
     { "wait",       NULL, TIME,   AT(wait_us),    0, 86400 * S,  "TIME",  "1h",    "how long to wait for the work to end" },
     { "template",   NULL, TEXT,   AT(template),   0, 0,          "NAME",  "",      "fill in this template" },
-    { "param",      "-p", MANY,   AT(param),      0, 0,          "NAME=VALUE", NULL, "a parameter of the template; a VALUE that is JSON is taken as such" },
+    { "param",      "-p", MANY,   AT(param),      0, 0,          "NAME=TEXT|NAME:=JSON", NULL, "a parameter of the template; := for what is no text: 30, true, [1]" },
     { "plan",       NULL, TEXT,   AT(plan),       0, 0,          "FILE",  "",      "a plan as JSON; - is standard input" },
     { "for",        NULL, TIME,   AT(for_us),     S, 366 * 86400 * S, "TIME", NULL, "ends by itself after this time" },
     { "clear",      NULL, FLAG,   AT(clear),      0, 0,          NULL,    NULL,    "let Homeostat act again" },

@@ -151,26 +151,26 @@ static json_t *read_plan(struct cli *c, int *exit_code)
     return plan;
 }
 
-/* name=value; a value that reads as JSON (12, true, ["a"]) is that, any other is text. */
+/* NAME=TEXT, or NAME:=JSON for what is no text (30, true, ["a"]). */
 static json_t *read_params(struct cli *c, int *exit_code)
 {
     json_t *params = json_object();
     for (int i = 0; i < c->o.params; i++) {
         const char *said = c->o.param[i], *equals = strchr(said, '=');
         char        name[100];
-        json_t     *value = equals ? json_loads(equals + 1, JSON_DECODE_ANY, NULL) : NULL;
-        if (equals && !value)
-            value = json_string(equals + 1);
-        if (!value || equals == said || (size_t)(equals - said) >= sizeof name) {
+        bool        typed = equals && equals > said && equals[-1] == ':';
+        size_t      n = equals ? (size_t)(equals - said) - typed : 0;
+        json_t     *value = !equals ? NULL : typed ? json_loads(equals + 1, JSON_DECODE_ANY, NULL) : json_string(equals + 1);
+        if (!value || n == 0 || n >= sizeof name) {
             struct fault fault;
-            (void)fail(&fault, ERR_INPUT, "--param wants NAME=VALUE, not \"%.60s\"", said);
+            (void)fail(&fault, ERR_INPUT, "--param wants NAME=TEXT or NAME:=JSON, not \"%.60s\"", said);
             (void)cli_complain(c, &fault);
             *exit_code = CLI_USAGE;
             json_decref(value);
             json_decref(params);
             return NULL;
         }
-        (void)snprintf(name, sizeof name, "%.*s", (int)(equals - said), said);
+        (void)snprintf(name, sizeof name, "%.*s", (int)n, said);
         json_object_set_new(params, name, value);
     }
     return params;

@@ -222,15 +222,16 @@ def test_all_pages_are_read_when_all_are_wanted(double, cli):
 
 def test_a_plan_from_a_file_and_parameters_with_their_types(double, cli, tmp_path):
     double.says("POST", "/plan/generate", {"id": CASE, "status": "WAIT_GATE", "plan": {"title": "t", "steps": []}})
-    assert cli("plan", CASE, "--template", "x", "-p", "n=3", "-p", "s=3x", "-p", "l=[1]", "-p", "e=").returncode == 0
-    assert double.requests[-1]["body"] == {"case_id": CASE, "template": "x", "params": {"n": 3, "s": "3x", "l": [1], "e": ""}}
+    assert cli("plan", CASE, "--template", "x", "-p", "n:=3", "-p", "s=3", "-p", "l:=[1]", "-p", "e=", "-p", "u=a=b").returncode == 0
+    assert double.requests[-1]["body"] == {"case_id": CASE, "template": "x", "params": {"n": 3, "s": "3", "l": [1], "e": "", "u": "a=b"}}
     plan = tmp_path / "plan.json"
     plan.write_text('{"title": "t",\n "steps": [}')
     done = cli("plan", CASE, "--plan", str(plan))
     assert done.returncode == 1 and "plan.json:2:" in done.stderr
     assert cli("plan", CASE, "--plan", "-", stdin='{"title": "t"}').returncode == 0
     assert double.requests[-1]["body"]["plan"] == {"title": "t"}
-    assert cli("plan", CASE, "-p", "no-equals").returncode == 2
+    for wrong in ("no-equals", "=x", ":=3", "n:=x"):
+        assert cli("plan", CASE, "-p", wrong).returncode == 2
 
 
 def test_anything_can_be_asked(double, cli, tmp_path):
