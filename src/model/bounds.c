@@ -61,8 +61,8 @@ void footprint_of(const struct knob_state *s, const struct target_facts *f, cons
 
 char *footprint_text(const struct footprint *p, char *out, size_t size)
 {
-    (void)snprintf(out, size, "shared_buffers %.0f MB + %.0f sessions x sorts and hashes %.0f MB + autovacuum %.0f MB + WAL buffers %.0f MB + backends %.0f MB = %.0f MB of at most %.0f MB",
-                   p->shared / MIB, p->expected_sessions, p->work / MIB, p->maintenance / MIB, p->wal / MIB, p->sessions / MIB, p->total / MIB, p->bound / MIB);
+    (void)snprintf(out, size, "%.0f MB at worst, at most %.0f MB: shared_buffers %.0f, sorts and hashes of %.0f sessions %.0f, their own %.0f, autovacuum %.0f, WAL buffers %.0f",
+                   p->total / MIB, p->bound / MIB, p->shared / MIB, p->expected_sessions, p->work / MIB, p->sessions / MIB, p->maintenance / MIB, p->wal / MIB);
     return out;
 }
 

@@ -48,7 +48,7 @@ struct footprint {
     double bound;                   /* memory_fraction x memory */
 };
 void footprint_of(const struct knob_state *s, const struct target_facts *f, const struct bounds *b, struct footprint *out);
-/* "shared_buffers 614MB + 22 sessions x ... = 912MB of at most 921MB" Returns out. */
+/* "968 MB at worst, at most 921 MB: shared_buffers 614, sorts and hashes of 22 sessions 176, ..." Returns out. */
 char *footprint_text(const struct footprint *p, char *out, size_t size);
 
 /*

@@ -270,50 +270,106 @@ static void the_planner_keeps_to_the_memory_bound_by_itself(void **state)
 }
 
 /* Planner, composer and gate meet only in the engine; here they meet to see that they mean the same. */
-static void the_gate_has_nothing_against_what_the_planner_composes(void **state)
+static void must_pass_the_gate(const struct policy *policy, const struct proposal *p)
 {
-    (void)state;
+    json_t             *json = NULL;
+    struct plan         plan;
+    struct gate_verdict verdict;
+    struct proposal     back;
+    struct compose_how  how = { "main", policy->bounds.step_ratio, &policy->bounds, 5, 60, 120 };
+    assert_ok(compose_plan(p, &facts, &how, &json, &fault), &fault);
+    assert_ok(plan_parse(json, &plan, &fault), &fault);
+    struct gate_question q;
+    gate_question_init(&q);
+    q.plan = &plan;
+    q.facts = &facts;
+    q.target = "main";
+    q.mode = MODE_AUTO;
+    q.opener = (struct principal){ "engine", ROLE_OPERATOR };
+    q.changes_last_hour = q.restarts_last_day = 0;
+    q.degraded_s_last_day = 0;
+    q.now_us = 1700000000000000;
+    gate_judge(policy, &q, &verdict);
+    if (verdict.answer != GATE_APPROVE)
+        fail_msg("%s: rule %d: %s", p->title, verdict.rule, verdict.why);
+    assert_ok(proposal_parse(json_object_get(json, "proposal"), &back, &fault), &fault);
+    assert_string_equal(back.title, p->title);
+    assert_true(holds(&back, p) && holds(p, &back));
+    plan_done(&plan);
+    json_decref(json);
+}
+
+static const struct policy *generous(void)
+{
     static struct policy policy;
-    struct rand          r;
-    rand_seed(&r, 9);
     policy_default(&policy);
     policy.set.restart = RESTART_ALLOWED;
     policy.set.risk_auto_max = policy.set.risk_max = 1;
     policy.bounds.restart_allowed = true;
     bounds = policy.bounds;
+    return &policy;
+}
+
+static void the_gate_has_nothing_against_what_the_planner_composes(void **state)
+{
+    (void)state;
+    struct rand          r;
+    const struct policy *policy = generous();
+    rand_seed(&r, 9);
     for (int i = 0; i < 60; i++) {
         struct proposal     p;
         struct planner_view v = view();
         if (planner_ask(planner, &v, &p, &fault) != OK)
             break;
-        json_t             *json = NULL;
-        struct plan         plan;
-        struct gate_verdict verdict;
-        struct compose_how  how = { "main", policy.bounds.step_ratio, &policy.bounds, 5, 60, 120 };
-        assert_ok(compose_plan(&p, &facts, &how, &json, &fault), &fault);
-        assert_ok(plan_parse(json, &plan, &fault), &fault);
-        assert_true(plan.steps <= 13);
-        struct gate_question q;
-        gate_question_init(&q);
-        q.plan = &plan;
-        q.facts = &facts;
-        q.target = "main";
-        q.mode = MODE_AUTO;
-        q.opener = (struct principal){ "engine", ROLE_OPERATOR };
-        q.changes_last_hour = q.restarts_last_day = 0;
-        q.degraded_s_last_day = 0;
-        q.now_us = 1700000000000000;
-        gate_judge(&policy, &q, &verdict);
-        if (verdict.answer != GATE_APPROVE)
-            fail_msg("%s: rule %d: %s", p.title, verdict.rule, verdict.why);
-        struct proposal back;
-        assert_ok(proposal_parse(json_object_get(json, "proposal"), &back, &fault), &fault);
-        assert_string_equal(back.title, p.title);
-        assert_true(holds(&back, &p) && holds(&p, &back));
-        plan_done(&plan);
-        json_decref(json);
+        must_pass_the_gate(policy, &p);
         tell(&p, rand_unit(&r) < 0.4 ? TOLD_BETTER : TOLD_UNDECIDED, 0.02);
     }
+}
+
+/* A server that somebody has configured before, on any machine, under any load. */
+static void scramble(struct rand *r)
+{
+    double memory = FACTS_GIB * (0.5 + 30 * rand_unit(r));
+    facts_pg15(&facts, memory, (int)rand_int(r, 1, 32));
+    facts.limit_counts_cache = rand_unit(r) < 0.5;
+    facts.rotational = rand_unit(r) < 0.3;
+    facts.peak_sessions = (int)rand_int(r, 0, 90);
+    facts.slots = (int)rand_int(r, 0, 1);
+    facts.disk_free_bytes = FACTS_GIB * 60 * rand_unit(r);
+    facts.database_bytes = FACTS_GIB * 40 * rand_unit(r);
+    facts.server_version = rand_unit(r) < 0.5 ? 150018 : 180000;
+    for (int i = 1; i < KNOB_COUNT; i++) {
+        double lo, hi;
+        if (rand_unit(r) < 0.2 && !knobs[i].choice[0].name && target_setting(&facts, knobs[i].name) && knob_range(&knobs[i], &facts, &lo, &hi, NULL) == OK)
+            facts_change(&facts, (enum knob_id)i, knob_round(&knobs[i], fmax(lo, 0.01) * pow(hi / fmax(lo, 0.01), rand_unit(r))));
+    }
+    for (int m = 0; m < METRIC_COUNT; m++)
+        window.v[m] = rand_unit(r) < 0.3 ? (double)NAN : pow(10, 8 * rand_unit(r) - 2);
+    window.v[METRIC_CACHE_HIT] = rand_unit(r) < 0.3 ? (double)NAN : 0.8 + 0.2 * rand_unit(r);
+}
+
+static void whatever_is_proposed_anywhere_can_be_composed_and_passes_the_gate(void **state)
+{
+    (void)state;
+    struct rand r;
+    int         made = 0;
+    const struct policy *policy = generous();
+    rand_seed(&r, 17);
+    for (int round = 0; round < 3000; round++) {
+        if (round % 10 == 0) {
+            scramble(&r);
+            planner_free(planner);
+            assert_ok(planner_new(NULL, (uint64_t)round, &planner, &fault), &fault);
+        }
+        struct planner_view v = view();
+        struct proposal     p;
+        if (planner_ask(planner, &v, &p, &fault) != OK)
+            continue;
+        must_pass_the_gate(policy, &p);
+        tell(&p, rand_unit(&r) < 0.3 ? TOLD_BETTER : TOLD_WORSE, 0.02);
+        made++;
+    }
+    assert_true(made > 1000);
 }
 
 static void a_standby_and_another_owner_are_left_alone(void **state)
@@ -348,6 +404,7 @@ int main(void)
         TEST(a_refused_compression_is_replaced_by_the_next_best),
         TEST(the_planner_keeps_to_the_memory_bound_by_itself),
         TEST(the_gate_has_nothing_against_what_the_planner_composes),
+        TEST(whatever_is_proposed_anywhere_can_be_composed_and_passes_the_gate),
         TEST(a_standby_and_another_owner_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
