@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 from cluster import Cluster  # noqa: E402
+from homeostat import Homeostat, Load  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("HOMEOSTAT_BUILD", os.path.join(ROOT, "build")))
@@ -92,3 +93,36 @@ def spawn():
         for stream in (process.stdout, process.stderr):
             if stream:
                 stream.close()
+
+
+# -- the engine ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def make_homeostat(program):
+    """make_homeostat(cluster, mode="auto", ...) -> Homeostat, not yet started; all of them go when the test is over."""
+    made = []
+
+    def make(cluster, **how):
+        made.append(Homeostat(program("homeostat"), cluster, **how))
+        return made[-1]
+
+    yield make
+    for homeostat in reversed(made):
+        homeostat.close()
+
+
+@pytest.fixture(scope="module")
+def loaded(program):
+    """A server with one warehouse of TPC-C in it, on which commit_delay is felt: each commit waits for as long as it says."""
+    with Cluster(settings={"commit_siblings": 0, "commit_delay": 10000}) as cluster:
+        subprocess.run([program("homeostat-load"), "load", "--dsn", cluster.dsn, "--warehouses", "1", "--seed", "11"], check=True, capture_output=True,
+                       stdin=subprocess.DEVNULL, timeout=120)
+        yield cluster
+
+
+@pytest.fixture
+def load(program, loaded):
+    """The load on it: .url of its endpoint. It goes on when the server goes away and comes back."""
+    with Load(program("homeostat-load"), loaded) as running:
+        yield running
