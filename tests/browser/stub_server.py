@@ -225,7 +225,7 @@ class World:
             plan["steps"] = [dict(plan["steps"][0], params={"target": "main", "settings": [first] + settings[1:]}), dict(plan["steps"][0], params={"target": "main", "settings": [last]})]
         ask = c["gate"] == "ask"
         decision = {"answer": c["gate"], "rule": 31 if ask else 40, "why": "A restart needs a person outside the window 02:00\u201304:00." if ask else "Risk 0.12 is below the bound 0.20 and nothing else objects.", "risk": 0.31 if ask else 0.12, "policy_version": "4be1c09de73a" + "0" * 52,
-                    "parts": [{"name": "interruption", "value": 0.2 if ask else 0.02, "text": "one restart, about 4 s" if ask else "a reload"}, {"name": "memory", "value": 0.06, "text": "worst case 811 MiB of 1 GiB"}, {"name": "recovery", "value": 0.03, "text": "crash recovery about 21 s"}, {"name": "novelty", "value": 0.01, "text": "tried before on this target"}],
+                    "risk_parts": [{"name": "interruption", "value": 0.2 if ask else 0.02, "text": "one restart, about 4 s" if ask else "a reload"}, {"name": "memory", "value": 0.06, "text": "worst case 811 MiB of 1 GiB"}, {"name": "recovery", "value": 0.03, "text": "crash recovery about 21 s"}, {"name": "novelty", "value": 0.01, "text": "tried before on this target"}],
                     "reasons": ([{"rule": 31, "answer": "ask", "text": "a restart outside the window 02:00\u201304:00"}] if ask else [{"rule": 40, "answer": "approve", "text": "risk is below 0.20"}]) + [{"rule": 12, "answer": "approve", "text": "each step moves at most 20 %"}, {"rule": 22, "answer": "approve", "text": "811 MiB is below the bound of 922 MiB"}]}
         row = {"id": "d1", "plan_id": "p1", "decision": decision, "answer": c["gate"], "created_at": iso(c["created"] + 3.2)}
         far, lost = ["NEW", "ANALYZING", "PLANNING", "WAIT_GATE", "EXECUTING", "VERIFYING", "PARKED", "CLOSED"].index(c["state"]), not c["proven"]
@@ -246,8 +246,11 @@ class World:
         at, rows = c["created"] + 4, []
         def add(kind, after, took, outcome, step=0, witness=None, fault=None):
             rows.append({"action": len(rows) + 1, "kind": kind, "step": step, "outcome": outcome, "snapshot": None, "witness": witness, "output": "", "fault": fault, "intent_at": iso(at + after), "result_at": iso(at + after + took) if outcome else None})
-        after = {n: b for n, _, b in c["knobs"]}
+        def read_back(pairs):
+            return {"server": {"version": 150018, "address": "127.0.0.1:5432"}, "settings": [{"name": n, "entry": x, "in_force": x, "unit": "", "context": "sighup", "pending_restart": False} for n, x in pairs.items()], "overrides": [], "notes": [], "read_back_by": "a session of its own"}
+        after, before = read_back({n: b for n, _, b in c["knobs"]}), read_back({n: a for n, a, _ in c["knobs"]})
         add("prepare", 0, 0.4, "prepared")
+        add("probe", 0.4, 0.2, "probed")
         if lost:
             add("do", 0.6, 0, None, fault="the connection broke after the statement was sent")
             add("recover", 12, 3, "unknown", fault="the server does not let us look: connection refused")
@@ -256,12 +259,12 @@ class World:
         if c["state"] in ("VERIFYING", "CLOSED", "PARKED") and c["method"] != "restart":
             for i, arm in enumerate((0, 1, 0, 0, 1, 1, 0, 1)):
                 if c["verdict"]:
-                    add("to_candidate" if arm else "to_incumbent", 14 + 16 * i, 0.3, "done", 0, after if arm else {n: a for n, a, _ in c["knobs"]})
+                    add("to_candidate" if arm else "to_incumbent", 14 + 16 * i, 0.3, "done", 0, after if arm else before)
             if self.arm and self.arm[0] == c["id"]:
                 for arm in self.arms(time.time())[:-1]:
                     rows.append({"action": len(rows) + 1, "kind": "to_" + arm["arm"], "step": 0, "outcome": "done", "snapshot": None, "witness": {}, "output": "", "fault": None, "intent_at": arm["from"], "result_at": arm["from"]})
             if c["verdict"] and c["verdict"]["outcome"] != "better":
-                add("undo", 145, 0.6, "done", 0, {n: a for n, a, _ in c["knobs"]})
+                add("undo", 145, 0.6, "done", 0, before)
         return rows
 
     def minutes(self, metric, start, end):

@@ -13,7 +13,10 @@ import { readRoute, Route } from "./route";
 
 export const RANGES: [number, string][] = [[300, "5 min"], [900, "15 min"], [3600, "1 h"], [21600, "6 h"]];
 export const SECONDS_MAX = 21600 + 600;                       // kept per target; older seconds are dropped
-const TARGETS_EVERY_MS = 15_000, BUSY_EVERY_MS = 3_000, CASES_SHOWN = 50, CASES_MAX = 500, MARKED_CASES_MAX = 25, ARMS_MAX = 400;
+const TARGETS_EVERY_MS = 15_000, BUSY_EVERY_MS = 3_000, RARE_MS = 15_000, CASES_SHOWN = 50, CASES_MAX = 500, MARKED_CASES_MAX = 25, ARMS_MAX = 400;
+
+/** What a list wants to know of a case beyond its row. */
+export interface Story { plan: string | null; gate: string | null; waitUntil: Known }
 
 export interface App {
   door: "open" | "closed" | "unknown";                       // closed: a token is needed
@@ -21,6 +24,7 @@ export interface App {
   link: { state: "connecting" | "live" | "lost"; since: number; why: string | null; retryAt: number | null };
   targets: Target[]; targetsKnown: boolean; problem: Problem | null;
   who: Whoami | null;
+  stories: Map<string, Story>;                               // of recent cases, by id
   stops: Stop[]; degraded: string[]; health: Health | null;
   coarse: Map<string, number>;                               // before this moment there is a value a minute, ms
   series: Map<string, Series>; arms: Map<string, ArmSpan[]>; marks: Map<string, Mark[]>; outcomes: Map<string, Outcome[]>;
@@ -37,7 +41,7 @@ export interface App {
 
 export const app: App = {
   door: "unknown", doorProblem: null, link: { state: "connecting", since: Date.now(), why: null, retryAt: null },
-  targets: [], targetsKnown: false, problem: null, who: null, stops: [], degraded: [], health: null,
+  targets: [], targetsKnown: false, problem: null, who: null, stories: new Map(), stops: [], degraded: [], health: null,
   coarse: new Map(), series: new Map(), arms: new Map(), marks: new Map(), outcomes: new Map(),
   recent: null, cases: null, next: null, caseFilter: "", file: null, range: 900, logLatency: false, convergeBy: "trial", knobFilter: "", knobChanged: false,
   route: readRoute(""), now: Date.now(),
@@ -58,6 +62,26 @@ export function changed(): void {
 let say = (_text: string) => {};
 export const onSay = (f: (text: string) => void) => { say = f; };
 export const announce = (text: string) => say(text);
+
+/** What a case is about: the plan's title says more than the question it began with. */
+export function about(c: { id: string }): string | null {
+  return app.stories.get(c.id)?.plan ?? [...app.outcomes.values()].flat().find((o) => o.caseId === c.id)?.title ?? null;
+}
+
+/** Whether a person is asked. A gate that waits for a better moment is not asking anybody. */
+export const asksSomebody = (c: Case): boolean => c.state === "WAIT_GATE" && app.stories.get(c.id)?.gate !== "wait";
+
+/** The newest value of a metric and when it was read: some are not read each second. null: not within the last seconds. */
+export function latest(t: Target, metric: string): { value: number; at: number } | null {
+  const now = t.v[metric] ?? null;
+  if (now !== null) return { value: now, at: t.sampleTime ?? app.now };
+  const s = app.series.get(t.name), col = s?.v[metric];
+  for (let i = (s?.time.length ?? 0) - 1; s && col && i >= 0 && (s.time[i] as number) > (t.sampleTime ?? app.now) - RARE_MS; i--) {
+    const v = col[i] ?? null;
+    if (v !== null && t.up !== false) return { value: v, at: s.time[i] as number };
+  }
+  return null;
+}
 
 /** Unknown roles are not held against anybody: the engine decides anyway. */
 export const may = (role: string): boolean => !app.who?.roles || app.who.roles.includes(role) || app.who.roles.includes("admin");
@@ -282,18 +306,21 @@ export function markKind(row: { event: string | null; from: string | null; to: s
 }
 
 function marksOf(c: Case, rows: TimelineRow[]): Mark[] {
-  return rows.flatMap((r) => { const kind = markKind(r); return kind && r.time !== null ? [{ time: r.time, kind, title: c.title, caseId: c.id }] : []; });
+  return rows.flatMap((r) => { const kind = markKind(r); return kind && r.time !== null ? [{ time: r.time, kind, title: about(c) ?? c.title, caseId: c.id }] : []; });
 }
 
 /** Cases that fall into the charts; each timeline is asked for once while the case moves and not after. */
 const marked = new Map<string, Known>();
 async function loadMarks(): Promise<void> {
   const since = Date.now() - app.range * 1000;
-  const due = (app.recent ?? []).filter((c) => c.target && (c.updated ?? 0) > since && marked.get(c.id) !== c.version).slice(0, MARKED_CASES_MAX);
+  const due = (app.recent ?? []).filter((c) => ((c.updated ?? 0) > since || c.state !== "CLOSED") && marked.get(c.id) !== c.version).slice(0, MARKED_CASES_MAX);
   await Promise.all(due.map((c) => attempt(async () => {
-    const story = await api.caseFile(c.id);
-    for (const m of marksOf(c, story.timeline)) addMark(c.target as string, m);
-    addArms(c.target as string, story.arms);
+    const story = await api.caseFile(c.id), gate = story.gates?.[story.gates.length - 1];
+    app.stories.set(c.id, { plan: story.plans?.[story.plans.length - 1]?.title ?? null, gate: gate?.answer ?? null, waitUntil: gate?.waitUntil ?? null });
+    if (c.target) {
+      for (const m of marksOf(c, story.timeline)) addMark(c.target, m);
+      addArms(c.target, story.arms);
+    }
     marked.set(c.id, c.version);
   }, () => {})));
 }

@@ -6,13 +6,14 @@ import { app, loadFile, markKind, may } from "./app";
 import { Interval, IntervalProps } from "./drawing";
 import { Child, h, VNode, widget } from "./dom";
 import { askComment, askDecision } from "./dialogs";
-import { duration, effect, integer, Known, number } from "./format";
+import { duration, effect, integer, Known, number, setting } from "./format";
 import { icon } from "./icons";
 import { MARKS } from "./chart";
 import { STATE_WORDS } from "./model";
 import type { Action, CaseFile, Evidence, Gate, Guard, Plan, TimelineRow, Verdict } from "./model";
-import { answerBadge, changeItem, copyButton, empty, idButton, outcomeBadge, netChanges, problemBox, section, sentence, stateBadge, unknown, when } from "./parts";
+import { answerBadge, changeItem, copyButton, empty, idButton, outcomeBadge, netChanges, plural, problemBox, prose, section, sentence, stateBadge, unknown, when } from "./parts";
 import { href } from "./route";
+import { record } from "./wire";
 
 const PATH = ["NEW", "ANALYZING", "PLANNING", "WAIT_GATE", "EXECUTING", "VERIFYING", "CLOSED"];
 
@@ -35,7 +36,8 @@ export function casePage(): Child[] {
 
 function title(d: CaseFile): VNode {
   const c = d.case;
-  return heading(c.title, stateBadge(c.state), outcomeBadge(c.outcome, c.kept),
+  const plan = d.plans?.[d.plans.length - 1]?.title ?? null;
+  return heading(c.title, stateBadge(c.state), outcomeBadge(c.outcome, c.kept), plan && plan !== c.title ? h("p", { class: "subtitle" }, prose(plan)) : null,
     h("p", { class: "facts" }, c.target === null ? unknown() : c.target ? h("a", { href: href("overview", c.target) }, c.target) : "no target", " · opened ", when(c.created, false, app.now), c.openedBy ? ` by ${c.openedBy}` : null,
       c.created !== null ? ` · ${c.state === "CLOSED" ? "took" : "open for"} ${duration(((c.state === "CLOSED" ? c.updated ?? app.now : app.now) - c.created) / 1000)}` : null,
       " · version ", c.version === null ? unknown() : integer(c.version), h("code", { class: "id", title: "The case's id" }, c.id)));
@@ -57,7 +59,7 @@ function decision(d: CaseFile): VNode | null {
   if (c.state !== "WAIT_GATE") return null;
   const gate = d.gates?.[d.gates.length - 1], wait = gate?.answer === "wait";
   return h("div", { class: "box box-ask", key: "decision" }, icon("wait"), h("div", { class: "box-text" }, h("b", null, wait ? "Waits for a better moment" : "Waits for a person's answer"),
-    h("p", null, gate?.why ?? "The gate does not say why.", wait && gate?.waitUntil ? [" It asks again at ", when(gate.waitUntil, false, app.now), "."] : null, c.deadline !== null ? [" Without an answer by ", when(c.deadline, false, app.now), " the case is parked and nothing is done."] : null),
+    h("p", null, prose(sentence(gate?.why ?? "The gate does not say why")), wait && gate?.waitUntil ? [" It asks again at ", when(gate.waitUntil, false, app.now), "."] : null, c.deadline !== null ? [" Without an answer by ", when(c.deadline, false, app.now), " the case is parked and nothing is done."] : null),
     h("p", { class: "hint" }, "Look at plan, risk and undo below. Where four eyes are required, somebody other than ", c.openedBy ?? "the proposer", " has to approve.")),
     !may("approver") ? h("p", { class: "hint" }, `Your token (${app.who?.roles?.join(", ")}) may look but not decide; that needs the role approver.`) : h("div", { class: "buttons" }, h("button", { class: "button", id: "reject", onclick: () => askDecision(d, "reject") }, icon("cross"), "Reject\u2026"), h("button", { class: "button primary", id: "approve", onclick: () => askDecision(d, "approve") }, icon("ok"), "Approve\u2026")));
 }
@@ -65,7 +67,7 @@ function decision(d: CaseFile): VNode | null {
 function explanation(d: CaseFile): VNode | null {
   const why = d.verdict?.why ?? d.case.why ?? null, rows = d.timeline.filter((r) => r.reason), last = rows[rows.length - 1];
   if (why === null && (!last || d.case.state === "WAIT_GATE")) return null;
-  return h("blockquote", { class: `explanation explanation-${d.case.outcome ?? "open"}`, key: "why" }, h("p", null, sentence(why ?? last?.reason ?? "")), why === null && last?.rule ? h("footer", null, `rule ${last.rule}`) : null);
+  return h("blockquote", { class: `explanation explanation-${d.case.outcome ?? "open"}`, key: "why" }, h("p", null, prose(sentence(why ?? last?.reason ?? ""))), why === null && last?.rule ? h("footer", null, `rule ${last.rule}`) : null);
 }
 
 // ---- statistics ----
@@ -127,8 +129,8 @@ function plans(d: CaseFile): VNode {
 function plan(p: Plan, d: CaseFile, newest: boolean): VNode {
   const steps = p.steps.length, yes = d.approvals.filter((a) => a.planHash === p.hash);
   return h("article", { class: "plan", key: p.id ?? p.hash ?? p.title },
-    h("header", null, h("h3", null, p.title), p.hash ? h("code", { class: "id", title: `Plan hash ${p.hash}: what an approval is bound to` }, p.hash.slice(0, 12)) : null),
-    p.why ? h("p", null, p.why) : null,
+    h("header", null, h("h3", null, prose(p.title)), p.hash ? h("code", { class: "id", title: `Plan hash ${p.hash}: what an approval is bound to` }, p.hash.slice(0, 12)) : null),
+    p.why ? h("p", null, prose(p.why)) : null,
     h("p", { class: "dim" }, p.planner ? `Proposed by ${p.planner}` : ["Proposed by ", unknown()], p.time !== null ? [" at ", when(p.time, false, app.now)] : null),
     yes.map((a, i) => h("p", { key: i, class: "approval" }, h("span", { class: a.granted ? "holds" : "fails" }, icon(a.granted ? "ok" : "cross"), a.granted ? "approved" : "rejected"), " by ", a.by ?? unknown(), " ", when(a.time, false, app.now), a.reason ? [": ", h("q", null, a.reason)] : null)),
     changeList(p), steps > 1 || !netChanges(p).length ? h("details", { open: steps <= 3 }, h("summary", null, `${steps} step${steps === 1 ? "" : "s"}, one after the other, each read back`), stepTable(p)) : null,
@@ -171,11 +173,11 @@ function gates(list: Gate[] | null): VNode {
 function gate(g: Gate, i: number): VNode {
   const total = g.parts.reduce((s, p) => s + Math.max(0, p.value ?? 0), 0);
   return h("article", { class: "gate", key: i }, h("p", { class: "lead" }, answerBadge(g.answer), g.rule !== null ? h("span", { class: "rule" }, `decided by rule ${g.rule}`) : h("span", { class: "rule" }, "rule unknown"), g.time !== null ? h("span", { class: "dim" }, when(g.time, false, app.now)) : null),
-    g.why ? h("p", null, g.why) : null,
+    g.why ? h("p", null, prose(sentence(g.why))) : null,
     h("p", { class: "risk-line" }, h("span", { class: "risk-total" }, "Risk ", g.risk === null ? unknown() : h("b", null, g.risk.toFixed(2)), h("small", { class: "dim" }, " of 1")), g.policy ? h("small", { class: "dim", title: `Policy ${g.policy}` }, "policy ", h("code", null, g.policy.slice(0, 12))) : null),
     g.parts.length ? h("table", { class: "grid parts" }, h("caption", { class: "sr" }, "Parts of the risk"), h("tbody", null, g.parts.map((p) => h("tr", { key: p.name }, h("th", { scope: "row" }, p.name), h("td", { class: "num" }, p.value === null ? unknown() : p.value.toFixed(2)),
       h("td", { class: "bar-cell" }, p.value === null || total <= 0 ? null : h("svg", { class: "gauge", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, h("rect", { class: "gauge-room", x: 0, y: 3, width: 100, height: 4 }), h("rect", { class: "gauge-fill", x: 0, y: 3, width: Math.max(0, Math.min(100, p.value * 100)).toFixed(1), height: 4 }))), h("td", { class: "dim" }, p.text ?? ""))))) : null,
-    g.reasons.length ? h("details", { open: g.answer !== "approve" }, h("summary", null, `${g.reasons.length} rule${g.reasons.length === 1 ? "" : "s"} had something to say`), h("ol", { class: "reasons" }, g.reasons.map((r, k) => h("li", { key: k, class: r.rule === g.rule ? "decider" : null }, h("span", { class: "rule" }, r.rule === null ? "rule ?" : `rule ${r.rule}`), answerBadge(r.answer), h("span", null, r.text))))) : null);
+    g.reasons.length ? h("details", { open: g.answer !== "approve" }, h("summary", null, `${g.reasons.length} rule${g.reasons.length === 1 ? "" : "s"} had something to say`), h("ol", { class: "reasons" }, g.reasons.map((r, k) => h("li", { key: k, class: r.rule === g.rule ? "decider" : null }, h("span", { class: "rule" }, r.rule === null ? "rule ?" : `rule ${r.rule}`), answerBadge(r.answer), h("span", null, prose(r.text)))))) : null);
 }
 
 // ---- execution, evidence, timeline ----
@@ -187,10 +189,11 @@ const KINDS: { [k: string]: string } = {
 const isSwitch = (a: Action) => a.kind === "to_incumbent" || a.kind === "to_candidate";
 
 function execution(d: CaseFile): VNode {
-  const list = d.actions ?? [], switches = list.filter(isSwitch), quiet = switches.filter((a) => a.outcome === "done");
+  const list = d.actions ?? [], quiet = list.filter((a) => isSwitch(a) && a.outcome === "done"), looks = list.filter((a) => a.kind === "probe" && a.outcome === "probed");
   return section("exec", "What was done", d.case.steps && list.length && d.case.state !== "CLOSED" ? h("span", { class: "dim" }, d.case.proven === false ? "what is in force is not proven" : `${d.case.step ?? "?"} of ${d.case.steps} steps in force`) : null,
-    !d.actions ? untold() : list.length ? h("ol", { class: "actions" }, list.filter((a) => !quiet.includes(a)).map(action)) : empty("Nothing has been done to the target."),
-    quiet.length ? h("details", null, h("summary", null, `${quiet.length} switches between A and B, all read back`), h("ol", { class: "actions" }, quiet.map(action))) : null,
+    !d.actions ? untold() : list.length ? h("ol", { class: "actions" }, list.filter((a) => !quiet.includes(a) && !looks.includes(a)).map(action)) : empty("Nothing has been done to the target."),
+    quiet.length ? h("details", { key: "switches" }, h("summary", null, `${plural(quiet.length, "switch").replace(/switchs$/, "switches")} between A and B, all read back`), h("ol", { class: "actions" }, quiet.map(action))) : null,
+    looks.length ? h("details", { key: "looks" }, h("summary", null, `${plural(looks.length, "look")} right before acting, nothing unexpected`), h("ol", { class: "actions" }, looks.map(action))) : null,
     d.undoPath ? h("p", { class: "undo-path" }, icon("undone"), h("span", null, "By hand, without Homeostat and even without a running server: ", h("code", null, d.undoPath), " "), copyButton(d.undoPath, "the path of the undo script")) : null);
 }
 
@@ -198,20 +201,23 @@ function action(a: Action): VNode {
   const o = a.outcome?.toLowerCase() ?? null, good = o !== null && /^(done|prepared|probed|ok)$/.test(o), bad = o !== null && /fail|unknown|partial|lost|unreadable/.test(o);
   return h("li", { key: a.number ?? `${a.kind}-${a.step}` }, h("div", { class: "action-line" }, h("span", { class: good ? "holds" : bad ? "fails" : "pending" }, icon(good ? "ok" : bad ? (o === "unknown" ? "question" : "cross") : "wait"), a.outcome ?? (a.ended === null ? "result not known (yet)" : "result unknown")),
     h("b", null, a.kind === "do" && a.step !== null ? `Step ${a.step + 1}` : a.kind ? KINDS[a.kind] ?? a.kind : "action unknown"), when(a.began, false, app.now), a.began !== null && a.ended !== null ? h("span", { class: "dim" }, `took ${number((a.ended - a.began) / 1000)} s`) : null),
-    a.fault ? h("p", { class: "fails" }, a.fault) : null,
-    a.witness !== null ? h("div", { class: "witness" }, h("span", { class: "dim" }, "read back"), witness(a.witness)) : a.kind === "do" || a.kind === "undo" ? h("p", { class: "dim" }, "Nothing has been read back.") : null,
-    a.output ? h("details", null, h("summary", null, "Output"), h("pre", { tabindex: 0 }, a.output)) : null);
+    inForce(a), a.fault ? h("p", { class: "fails" }, a.fault) : null,
+    a.witness === null && a.ended !== null && (a.kind === "do" || a.kind === "undo") ? h("p", { class: "dim" }, "Nothing has been read back.") : null,
+    a.witness !== null || a.output ? h("details", null, h("summary", null, a.witness !== null ? "All that was read back" : "Output", a.witness !== null && a.output ? ", and the output" : null), a.output ? h("pre", { tabindex: 0 }, a.output) : null, a.witness !== null ? json(a.witness) : null) : null);
 }
 
-/** Flat witnesses read as "name = value"; anything deeper stays JSON. */
-function witness(x: unknown): VNode {
-  if (typeof x === "object" && x !== null && !Array.isArray(x) && Object.values(x).every((v) => typeof v !== "object" || v === null))
-    return h("ul", { class: "changes" }, Object.entries(x).map(([k, v]) => h("li", { key: k }, h("code", null, k), " = ", v === null ? unknown() : h("b", null, String(v)))));
-  return json(x);
+/** What was read back, short: the parameters in force, or a flat witness as "name = value". */
+function inForce(a: Action): VNode | null {
+  const w = a.witness, settings = (w as { settings?: unknown } | null)?.settings;
+  if (typeof w !== "object" || w === null) return null;
+  const rows: [string, unknown, boolean][] = Array.isArray(settings)
+    ? settings.map(record).map((s) => [String(s["name"]), typeof s["in_force"] === "string" ? setting(s["in_force"], String(s["unit"] ?? "")) : null, s["pending_restart"] === true])
+    : Object.entries(w).filter(([, v]) => typeof v !== "object").map(([k, v]) => [k, v, false]);
+  return h("div", { class: "witness" }, h("span", { class: "dim" }, "read back"), h("ul", { class: "changes" }, rows.map(([k, v, pending]) => h("li", { key: k }, h("code", null, k), " = ", v === null || v === undefined ? unknown() : h("b", null, String(v)), pending ? h("span", { class: "tag tag-warn" }, "restart pending") : null))));
 }
 
 function evidence(list: Evidence[] | null): VNode {
-  return section("evidence", "What started it", null, !list ? untold() : list.length ? h("ul", { class: "evidence" }, list.map((e, i) => h("li", { key: i }, e.kind ? h("span", { class: "tag" }, e.kind) : null, h("span", null, e.text), e.time !== null ? h("span", { class: "dim" }, when(e.time, false, app.now)) : null, e.detail !== null ? h("details", null, h("summary", null, "Details"), json(e.detail)) : null))) : empty("No evidence is linked to this case."));
+  return section("evidence", "What started it", null, !list ? untold() : list.length ? h("ul", { class: "evidence" }, list.map((e, i) => h("li", { key: i }, e.kind ? h("span", { class: "tag" }, e.kind) : h("span", null), h("div", null, prose(e.text), e.time !== null ? h("span", { class: "dim" }, " ", when(e.time, false, app.now)) : null, e.detail !== null ? h("details", null, h("summary", null, "Details"), json(e.detail)) : null)))) : empty("No evidence is linked to this case."));
 }
 
 /** Rows that only tell how the plan moves on inside its state; the engine numbers their rules apart. */
@@ -240,7 +246,7 @@ function timelineRow(r: TimelineRow, before: TimelineRow | null, key: string): V
   const rest = Object.entries(r.meta ?? {}).filter(([k]) => k !== "trace_id" && k !== "phase");
   return h("li", { key, class: kind ? `mark-${kind}` : null }, h("span", { class: "timeline-sign", "aria-hidden": "true" }, icon(kind ? MARKS[kind].icon : r.event === null || r.event === "comment" ? "pen" : /gate_approved/.test(r.event) ? "ok" : /reject|cancel/.test(r.event) ? "cross" : "dot")),
     h("div", null, h("p", { class: "timeline-head" }, h("b", null, r.event?.replace(/_/g, " ") ?? "event unknown"), r.to && r.to !== r.from ? h("span", { class: "move" }, r.from ?? "", " \u2192 ", r.to) : null),
-      r.reason ? h("p", null, r.reason) : null,
+      r.reason ? h("p", null, prose(r.reason)) : null,
       h("p", { class: "dim small" }, when(r.time, false, app.now), gap !== null && gap >= 1 ? ` (+${duration(gap)})` : null, r.actor ? ` · ${r.actor}` : null, r.rule !== null || r.runRule !== null ? [" · ", h("span", { class: "rule" }, `rule ${r.rule ?? r.runRule}`)] : null, r.version !== null ? ` · v${r.version}` : null, r.trace ? [" · ", idButton("trace", r.trace)] : null),
       rest.length ? h("details", null, h("summary", null, "More"), h("dl", { class: "pairs tight" }, rest.map(([k, v]) => h("div", { key: k }, h("dt", null, k), h("dd", null, typeof v === "object" && v !== null ? json(v) : String(v)))))) : null));
 }

@@ -1,11 +1,11 @@
 // All cases, newest first.
 
-import { app, changed, loadCases } from "./app";
+import { about, app, changed, loadCases } from "./app";
 import { Child, h, VNode } from "./dom";
 import { duration } from "./format";
 import { STATES } from "./model";
 import type { Case } from "./model";
-import { effectCell, empty, orUnknown, outcomeBadge, stateBadge, unknown, when } from "./parts";
+import { effectCell, empty, orUnknown, outcomeBadge, prose, stateBadge, unknown, when } from "./parts";
 import { href } from "./route";
 
 const SORTS: [string, string][] = [["", "all"], ["WAIT_GATE", "waiting"], ["EXECUTING", "executing"], ["VERIFYING", "verifying"], ["PARKED", "parked"], ["CLOSED", "closed"]];
@@ -25,7 +25,7 @@ function table(list: Case[]): VNode {
   return h("table", { class: "grid stack rows", key: "table" }, h("caption", { class: "sr" }, "Cases, newest first. The arrow keys move between rows."),
     h("thead", null, h("tr", null, ["Case", "State", "Outcome", "Effect", "Target", "Opened", "Took"].map((c) => h("th", { scope: "col", key: c }, c)))),
     h("tbody", null, list.map((c) => h("tr", { key: c.id, class: c.state === "PARKED" && c.proven === false ? "alarming" : null },
-      h("th", { scope: "row" }, h("a", { href: href("case", c.id), class: "row-link" }, c.title), h("small", { class: "dim" }, c.openedBy ? ` by ${c.openedBy}` : "")),
+      h("th", { scope: "row" }, h("a", { href: href("case", c.id), class: "row-link" }, c.title), h("small", { class: "dim" }, c.openedBy ? ` by ${c.openedBy}` : ""), about(c) && about(c) !== c.title ? h("small", { class: "about" }, prose(about(c) as string)) : null),
       h("td", { "data-label": "State" }, stateBadge(c.state)),
       h("td", { "data-label": "Outcome", class: c.outcome || c.proven === false ? null : "blank" }, c.state === "PARKED" && c.proven === false ? h("span", { class: "outcome outcome-lost" }, "outcome unknown") : outcomeBadge(c.outcome, c.kept) ?? h("span", { class: "dim" }, "\u2013")),
       h("td", { "data-label": "Effect", class: c.effect === null && !c.outcome ? "blank" : null }, c.effect === null ? (c.outcome ? unknown() : h("span", { class: "dim" }, "\u2013")) : effectCell(c.effect, c.lo, c.hi)),

@@ -33,14 +33,26 @@ const cursor = new Cursor();
 interface Column { t: number; lo: number; hi: number; mean: number }
 type Run = Column[];
 
+/** Not everything is read each second: the usual time between two readings, at most RARE_MS. */
+const RARE_MS = 15_000;
+function cadence(times: number[], values: Known[]): number {
+  const gaps: number[] = [];
+  for (let i = times.length - 1, last = Infinity; i >= 0 && gaps.length < 60; i--)
+    if ((values[i] ?? null) !== null) { if (isFinite(last)) gaps.push(last - (times[i] as number)); last = times[i] as number; }
+  gaps.sort((a, b) => a - b);
+  return Math.min(RARE_MS, gaps[(gaps.length - 1) >> 1] ?? 0);
+}
+
 /** Groups values into at most `columns` steps of time; a gap in time or an unknown value ends a run. */
 export function runs(times: number[], values: Known[], from: number, to: number, columns: number, coarse = -Infinity): Run[] {
-  const out: Run[] = [], width = Math.max(1000, (to - from) / Math.max(1, columns)), hole = (t: number) => Math.max(t <= coarse + 60_000 ? 150_000 : 3500, width * 2.5);
+  const out: Run[] = [], width = Math.max(1000, (to - from) / Math.max(1, columns)), each = cadence(times, values), usual = Math.max(3500, 2.6 * each, width * 2.5);
+  const hole = (t: number) => (t <= coarse + 60_000 ? Math.max(150_000, usual) : usual);
   let run: Run = [], cell = -1, n = 0, before = -Infinity;
   for (let i = Math.max(0, nearest(times, from) - 1); i < times.length; i++) {
     const t = times[i] as number, v = values[i] ?? null;
     if (t > to) break;
     if (t < from) continue;
+    if (v === null && each > 1500) continue;   // a second in which it was not to be read
     if (v === null || t - before > hole(t)) { if (run.length) out.push(run); run = []; cell = -1; }
     before = t;
     if (v === null) continue;
@@ -211,7 +223,12 @@ export class TimeChart implements Widget<ChartProps> {
   }
 
   private words(at: number): string[] {
-    const p = this.props as ChartProps, i = nearest(p.times, at), t = p.times[i] ?? at, close = Math.abs(t - at) < Math.max(at < p.coarse ? 61_000 : 3500, (p.to - p.from) / 100);
+    const p = this.props as ChartProps, near = nearest(p.times, at), reach = Math.max(at < p.coarse ? 61_000 : 3500, (p.to - p.from) / 100);
+    // The nearest second at which anything drawn here was read, not merely the nearest second.
+    const read = (i: number) => p.lines.some((l) => (l.values[i] ?? null) !== null);
+    let i = near;
+    for (let d = 1; i >= 0 && !read(i) && d < 16; d++) i = read(near - d) ? near - d : read(near + d) ? near + d : near;
+    const t = p.times[i] ?? at, close = Math.abs(t - at) < reach + (i === near ? 0 : 6000);
     const arm = p.arms.find((a) => a.from <= at && at <= (a.to ?? p.to));
     return [
       clock(close ? t : at), ...p.lines.map((l) => `${l.label} ${plain(close ? l.values[i] ?? null : null, p.unit)}`),

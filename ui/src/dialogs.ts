@@ -11,7 +11,7 @@ import { build, Child, h, patch, VNode } from "./dom";
 import { duration } from "./format";
 import { icon } from "./icons";
 import type { CaseFile, Stop } from "./model";
-import { changeItem, netChanges, problemBox } from "./parts";
+import { changeItem, netChanges, problemBox, prose } from "./parts";
 
 interface Question {
   title: string; body: Child[]; action: string; danger?: boolean;
@@ -100,7 +100,7 @@ export function askDecision(f: CaseFile, what: "approve" | "reject"): void {
   question({
     title: yes ? "Approve this plan" : "Reject this plan", action: yes ? "Approve" : "Reject", danger: !yes,
     body: [
-      h("p", null, h("b", null, plan?.title ?? f.case.title), f.case.target ? ` on ${f.case.target}` : null, gate?.risk !== null && gate?.risk !== undefined ? `, risk ${gate.risk.toFixed(2)}` : null),
+      h("p", null, h("b", null, prose(plan?.title ?? f.case.title)), f.case.target ? ` on ${f.case.target}` : null, gate?.risk !== null && gate?.risk !== undefined ? `, risk ${gate.risk.toFixed(2)}` : null),
       plan ? h("ul", { class: "changes" }, netChanges(plan).map(changeItem),
         plan.steps.filter((s) => !s.changes.length).map((s) => h("li", null, h("code", null, s.action), s.dangerous ? h("span", { class: "tag tag-warn" }, "interrupts") : null)),
         plan.steps.length > 1 ? h("li", { class: "dim" }, `in ${plan.steps.length} steps`) : null) : null,

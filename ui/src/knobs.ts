@@ -45,11 +45,11 @@ function table(t: Target, rows: Setting[], from: Map<string, Outcome>): VNode {
 function row(s: Setting, by: Outcome | null): VNode {
   const waits = s.pendingRestart === true;
   return h("tr", { key: s.name, class: differs(s) ? "differs" : null },
-    h("th", { scope: "row", title: s.why ?? "" }, h("code", null, s.name)),
+    h("th", { scope: "row" }, s.why ? h("details", null, h("summary", null, h("code", null, s.name)), h("p", { class: "dim" }, s.why)) : h("code", null, s.name)),
     h("td", { "data-label": "In force", class: waits ? "wide" : null }, h("span", { class: "knob-value", title: raw(s.value, s.unit) }, s.value === null ? unknown() : format(s.value, s.unit)), waits ? h("span", { class: "tag tag-warn", title: "The file says something else; it takes effect with the next restart." }, "restart pending") : null),
     h("td", { "data-label": "Default", class: "dim" }, s.initial === null ? unknown() : h("span", { title: raw(s.initial, s.unit) }, format(s.initial, s.unit))),
     h("td", { "data-label": "Takes effect", class: "dim" }, orUnknown(s.context && (CONTEXTS[s.context] ?? s.context))),
-    h("td", { "data-label": "Changed by", class: by || differs(s) ? "wide" : "blank" }, by?.caseId ? h("a", { href: href("case", by.caseId) }, by.title || "a case") : h("span", { class: "dim" }, !differs(s) ? "\u2013" : s.source ? `not by a case (${s.source})` : "not by a case")));
+    h("td", { "data-label": "Changed by", class: by || differs(s) ? "wide" : "blank" }, by?.caseId ? h("a", { href: href("case", by.caseId) }, by.title || "a case") : h("span", { class: "dim" }, !differs(s) ? "\u2013" : s.source === "default" || s.source === "override" ? "computed by the server" : s.source ? `not by a case (${s.source})` : "not by a case")));
 }
 
 const raw = (v: string | null, unit: string | null) => (v === null ? "" : `${v}${unit ? ` × ${unit}` : ""} as pg_settings shows it`);

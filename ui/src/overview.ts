@@ -1,7 +1,7 @@
 // One target at a glance: what it is, what is happening to it, how it does now,
 // how it did while things were changed, and what tuning has won so far.
 
-import { app, changed, RANGES, setRange, targetNamed } from "./app";
+import { about, app, asksSomebody, changed, latest, RANGES, setRange, targetNamed } from "./app";
 import { TimeChart, ChartProps, MARKS, Line } from "./chart";
 import { Converge, ConvergeProps, attempts } from "./drawing";
 import { Child, h, VNode, widget } from "./dom";
@@ -9,7 +9,7 @@ import { ago, duration, effect, Known, quantity, UNKNOWN } from "./format";
 import { icon } from "./icons";
 import { FIGURES, Metric } from "./metrics";
 import type { Case, Target } from "./model";
-import { changeItem, choice, effectCell, empty, outcomeBadge, section, sentence, stateBadge, unknown, value, when } from "./parts";
+import { changeItem, choice, effectCell, empty, outcomeBadge, plural, prose, section, sentence, stateBadge, unknown, value, when } from "./parts";
 import { href } from "./route";
 
 const OLD_MS = 6000;   // a reading older than this is no longer "now"
@@ -50,16 +50,19 @@ function current(t: Target): VNode {
   if (id === null || state === "CLOSED" || state === "PARKED") {
     const last = app.recent?.find((x) => x.target === t.name);
     return h("div", { class: "now now-idle", key: "now" }, icon("eye"), h("p", null, h("b", null, "No case is open. "), tune?.idleWhy ? `${sentence(tune.idleWhy)} ` : "", tune?.idleUntil && tune.idleUntil > app.now ? ["Looks again at ", when(tune.idleUntil, false, app.now), ". "] : null,
-      last ? ["Last: ", h("a", { href: href("case", last.id) }, last.title), last.outcome ? [", ", outcomeBadge(last.outcome, last.kept)] : null, last.updated !== null ? [", ", when(last.updated, true, app.now)] : null, "."] : null));
+      last ? ["Last: ", h("a", { href: href("case", last.id) }, caseName(last)), last.outcome ? [", ", outcomeBadge(last.outcome, last.kept)] : null, last.updated !== null ? [", ", when(last.updated, true, app.now)] : null, "."] : null));
   }
   const progress = state === "VERIFYING" ? tune?.progress ?? null : null;
-  return h("div", { class: `now now-${state}`, key: "now" }, h("div", { class: "now-line" }, stateBadge(state), h("a", { href: href("case", id), class: "now-title" }, c?.title ?? id),
-    state === "WAIT_GATE" ? h("span", { class: "tag tag-warn" }, icon("wait"), "waits for an answer", c?.deadline ? [", until ", when(c.deadline, false, app.now)] : null) : null,
+  return h("div", { class: `now now-${state}`, key: "now" }, h("div", { class: "now-line" }, stateBadge(state), h("a", { href: href("case", id), class: "now-title" }, c ? caseName(c) : id),
+    c && asksSomebody(c) ? h("span", { class: "tag tag-warn" }, icon("wait"), "waits for an answer", c.deadline ? [", until ", when(c.deadline, false, app.now)] : null) : null,
+    c && state === "WAIT_GATE" && !asksSomebody(c) ? h("span", { class: "tag" }, icon("wait"), "waits for a better moment", app.stories.get(c.id)?.waitUntil ? [", ", when(app.stories.get(c.id)?.waitUntil ?? null, false, app.now)] : null) : null,
     state === "EXECUTING" && c?.step !== null && c?.steps ? h("span", { class: "dim" }, `step ${Math.min((c?.step ?? 0) + 1, c.steps)} of ${c.steps}`) : null,
     tune?.arm && state === "VERIFYING" ? h("span", { class: `tag arm-tag-${tune.arm}` }, h("b", null, tune.arm === "candidate" ? "B" : "A"), tune.arm === "candidate" ? " candidate in force" : " incumbent in force") : null,
     c?.created ? h("span", { class: "dim" }, `open for ${duration((app.now - c.created) / 1000)}`) : null),
     state === "VERIFYING" ? h("div", { class: "progress-line" }, h("progress", { max: 1, value: progress ?? undefined, "aria-label": "Progress of the trial" }), h("span", { class: "dim" }, progress === null ? "progress unknown" : `about ${Math.round(progress * 100)} % of the trial`)) : null);
 }
+
+const caseName = (c: Case): Child => { const plan = about(c); return plan ? prose(plan) : c.title; };
 
 // ---- figures ----
 
@@ -71,9 +74,9 @@ function figures(t: Target): VNode {
 }
 
 function figure(t: Target, m: Metric): VNode {
-  const v = t.v[m.name] ?? null, limit = m.name === "memory_used" ? t.v["memory_limit"] ?? null : m.name === "connections_active" ? t.v["connections"] ?? null : null;
+  const seen = latest(t, m.name), v = seen?.value ?? null, age = seen && t.sampleTime !== null ? t.sampleTime - seen.at : 0, limit = m.name === "memory_used" ? t.v["memory_limit"] ?? null : m.name === "connections_active" ? t.v["connections"] ?? null : null;
   return h("div", { class: "figure", key: m.name, title: m.hint }, h("dt", null, m.label),
-    h("dd", null, value(v, m.unit), limit !== null ? h("span", { class: "of" }, " of ", quantity(limit, m.unit).text, quantity(limit, m.unit).unit ? ` ${quantity(limit, m.unit).unit}` : "") : null, spark(t.name, m.name)));
+    h("dd", null, value(v, m.unit), age > 1500 ? h("span", { class: "of", title: "This is not read each second." }, ` ${duration(age / 1000)} ago`) : null, limit !== null ? h("span", { class: "of" }, " of ", quantity(limit, m.unit).text, quantity(limit, m.unit).unit ? ` ${quantity(limit, m.unit).unit}` : "") : null, spark(t.name, m.name)));
 }
 
 /** The last two minutes, without axes: only "rising", "falling", "calm" or "gone". */
@@ -103,7 +106,7 @@ function charts(t: Target): VNode {
   const line = (label: string, tone: string, metric: string): Line => ({ label, tone, values: s.v[metric] ?? s.time.map(() => null) });
   const marks = (app.marks.get(t.name) ?? []).filter((m) => m.time >= from), arms = (app.arms.get(t.name) ?? []).filter((a) => (a.to ?? to) >= from);
   const common = { times: s.time, from, to, coarse: app.coarse.get(t.name) ?? 0, marks, arms };
-  const estimated = t.v["latency_estimated"] === 1;
+  const estimated = latest(t, "latency_estimated")?.value === 1;
   return section("charts", "Under load", choice("Range", RANGES, app.range, setRange),
     h("div", { class: "chart-head" }, h("h3", null, "Throughput"), legend([["tps", "committed transactions"]], t, "1/s")),
     widget<ChartProps>("tps", TimeChart, { ...common, title: "Throughput", unit: "1/s", lines: [line("throughput", "tps", "tps")], log: false, flags: true }),
@@ -114,7 +117,7 @@ function charts(t: Target): VNode {
 }
 
 function legend(names: [string, string][], t: Target, unit: string): VNode {
-  return h("span", { class: "legend" }, names.map(([m, word]) => h("span", { class: `tone-${m.replace("latency_", "")}` }, h("i", { "aria-hidden": "true" }), word, " ", value(t.v[m] ?? null, unit))));
+  return h("span", { class: "legend" }, names.map(([m, word]) => h("span", { class: `tone-${m.replace("latency_", "")}` }, h("i", { "aria-hidden": "true" }), word, " ", value(latest(t, m)?.value ?? null, unit))));
 }
 
 // ---- what came of it ----
@@ -122,7 +125,7 @@ function legend(names: [string, string][], t: Target, unit: string): VNode {
 function convergence(t: Target): VNode {
   const known = app.outcomes.get(t.name), list = attempts(known ?? []), last = list[list.length - 1], kept = list.filter((a) => a.outcome.kept).length;
   return section("converge", "Best proven so far", choice("Axis", [["trial", "by attempt"], ["time", "by time"]] as ["trial" | "time", string][], app.convergeBy, (v) => { app.convergeBy = v; changed(); }),
-    last ? h("p", { class: "lead" }, h("b", { class: "big" }, effect(last.after)), ` against where it began · ${list.length} attempts, ${kept} kept, ${list.length - kept} put back`) : null,
+    last ? h("p", { class: "lead" }, h("b", { class: "big" }, effect(last.after)), ` against where it began · ${plural(list.length, "attempt")}, ${kept} kept, ${list.length - kept} put back`) : null,
     last ? widget<ConvergeProps>("converge", Converge, { attempts: list, by: app.convergeBy, now: app.now }) : empty(known ? "Nothing has been tried on this target yet." : "Outcomes are unknown."),
     last ? h("p", { class: "key" }, h("span", { class: "mark-key" }, h("i", { class: "pt pt-kept" }), "proven better, kept"), h("span", { class: "mark-key" }, h("i", { class: "pt pt-undone" }), "not proven, put back"), h("span", { class: "mark-key" }, h("span", { class: "pt-x" }, "\u00d7"), "worse, put back")) : null);
 }
@@ -143,6 +146,6 @@ function recent(t: Target): VNode {
 }
 
 function recentRow(c: Case): VNode {
-  return h("li", { key: c.id }, h("div", null, h("a", { href: href("case", c.id) }, c.title)), h("div", { class: "recent-more" }, c.outcome ? outcomeBadge(c.outcome, c.kept) : stateBadge(c.state), c.effect !== null ? effectCell(c.effect, c.lo, c.hi) : null, c.updated === null ? unknown() : h("span", { class: "dim" }, when(c.updated, true, app.now))));
+  return h("li", { key: c.id }, h("div", null, h("a", { href: href("case", c.id) }, caseName(c))), h("div", { class: "recent-more" }, c.outcome ? outcomeBadge(c.outcome, c.kept) : stateBadge(c.state), c.effect !== null ? effectCell(c.effect, c.lo, c.hi) : null, c.updated === null ? unknown() : h("span", { class: "dim" }, when(c.updated, true, app.now))));
 }
 

@@ -108,3 +108,10 @@ export function idButton(word: string, full: string): VNode {
 
 /** Text from a machine, as a sentence. */
 export const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+
+/** Text that was written for people and logs: times become local ones, arrows arrows. Still only text nodes. */
+export function prose(text: string): Child[] {
+  return text.replace(/ -> /g, " \u2192 ").split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/).map((part, i) => (i % 2 ? when(Date.parse(part)) : part));
+}
+
+export const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;

@@ -126,7 +126,7 @@ function readGate(x: unknown): Gate {
   const row = record(x), o = { ...row, ...record(row["decision"]) };
   return {
     answer: str(o["answer"]), rule: num(o["rule"]), why: str(o["why"]), risk: num(o["risk"]), policy: str(o["policy_version"]), waitUntil: time(o["wait_until"]), time: time(pick(row, "created_at", "time")),
-    parts: list(o["parts"]).map((p) => { const r = record(p); return { name: str(r["name"]) ?? "?", value: num(r["value"]), text: str(r["text"]) }; }),
+    parts: list(pick(o, "risk_parts", "parts")).map((p) => { const r = record(p); return { name: str(r["name"]) ?? "?", value: num(r["value"]), text: str(r["text"]) }; }),
     reasons: list(o["reasons"]).map((p) => { const r = record(p); return { rule: num(r["rule"]), answer: str(r["answer"]), text: str(r["text"]) ?? "" }; }),
   };
 }

@@ -1,13 +1,13 @@
 // The frame around every page: what the engine is doing, the stop button,
 // whether we hear from it, and loudly whatever is not as it should be.
 
-import { app, enter, leave, may, retryNow } from "./app";
+import { about, app, asksSomebody, enter, latest, leave, may, retryNow } from "./app";
 import { hasToken, setToken } from "./api";
 import { Child, h, VNode } from "./dom";
 import { askGoOn, askStop } from "./dialogs";
 import { ago, clock, duration, moment } from "./format";
 import { icon } from "./icons";
-import { problemBox, when } from "./parts";
+import { problemBox, prose, when } from "./parts";
 import { href, Route } from "./route";
 import { nextTheme, theme } from "./theme";
 import type { Stop } from "./model";
@@ -37,13 +37,13 @@ function stopWords(s: Stop): string {
 const NAMES: [Route["page"], string][] = [["overview", "Overview"], ["knobs", "Knobs"], ["cases", "Cases"]];
 
 export function header(): VNode {
-  const state = engineState(), asking = (app.recent ?? []).filter((c) => c.state === "WAIT_GATE").length, all = app.stops.find((s) => s.target === null);
+  const state = engineState(), asking = (app.recent ?? []).filter(asksSomebody).length, all = app.stops.find((s) => s.target === null);
   const words: { [w: string]: Child } = { acting: icon("pulse"), watching: icon("eye"), stopped: icon("stop"), unknown: icon("question") };
   const arg = app.route.page === "overview" || app.route.page === "knobs" ? app.route.arg : null;
   return h("header", { class: "top", key: "top" },
     h("a", { class: "brand", href: href("overview"), "aria-label": "Homeostat, overview" }, logo(), h("span", null, "Homeostat")),
     h("nav", { "aria-label": "Pages" }, NAMES.map(([page, name]) => h("a", { key: page, href: href(page, page === "cases" ? null : arg), "aria-current": app.route.page === page || (page === "cases" && app.route.page === "case") ? "page" : null },
-      name, page === "cases" && asking ? h("span", { class: "count", title: `${asking} wait at the gate`, "aria-label": `, ${asking} wait at the gate` }, asking) : null))),
+      name, page === "cases" && asking ? h("span", { class: "count", title: `${asking} waiting for an answer`, "aria-label": `, ${asking} waiting for an answer` }, asking) : null))),
     h("div", { class: `engine engine-${state.word}` }, h("span", { class: "engine-word" }, words[state.word], state.word === "unknown" ? "Unknown" : state.word[0]?.toUpperCase() + state.word.slice(1)), h("span", { class: "engine-say", title: state.say }, state.say)),
     h("div", { class: "tools" }, connection(),
       all ? h("button", { class: "button stop-button", disabled: !may("admin"), title: may("admin") ? "Let it act again" : "Ending a stop needs the role admin", onclick: () => askGoOn(all) }, icon("play"), "End stop") : h("button", { class: "button danger stop-button", id: "stop", disabled: !app.targetsKnown || !may("operator"), title: may("operator") ? "Begin nothing new" : "Stopping needs the role operator", onclick: () => askStop(app.targets.map((t) => t.name)) }, icon("stop"), "Stop"),
@@ -80,9 +80,9 @@ export function banners(): VNode[] {
   app.degraded.forEach((text, i) => add(`degraded-${i}`, "bad", "warn", h("b", null, "Degraded. "), text));
   for (const t of app.targets) if (t.up === false) add(`down-${t.name}`, "bad", "warn", h("b", null, `${t.name} does not answer. `), t.trouble ?? "The reason is unknown.", " Its figures are unknown until it does.");
   for (const c of app.recent ?? []) if (c.state === "PARKED" && c.proven === false)
-    add(`unknown-${c.id}`, "bad", "question", h("b", null, "Outcome unknown: "), h("a", { href: href("case", c.id) }, c.title), ". What is in force on ", c.target ?? "the target", " is not proven. A person has to look.");
+    add(`unknown-${c.id}`, "bad", "question", h("b", null, "Outcome unknown: "), h("a", { href: href("case", c.id) }, prose(about(c) ?? c.title)), ". What is in force on ", c.target ?? "the target", " is not proven. A person has to look.");
   for (const s of app.stops) add(`stop-${s.target ?? "all"}`, "stop", "stop", h("b", null, s.target ? `Stopped on ${s.target} ` : "Stopped "), stopWords(s), s.since ? [" · since ", when(s.since, false, app.now)] : null, s.target ? [" ", h("button", { class: "linklike", onclick: () => askGoOn(s) }, "End it")] : null);
-  const guessed = app.targets.filter((t) => t.v["latency_estimated"] === 1).map((t) => t.name);
+  const guessed = app.targets.filter((t) => latest(t, "latency_estimated")?.value === 1).map((t) => t.name);
   if (guessed.length) add("estimated", "mild", "question", h("b", null, `Latencies of ${guessed.join(", ")} are estimated `), "from statement statistics; no driver reports measured ones.");
   return out;
 }

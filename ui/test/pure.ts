@@ -44,6 +44,7 @@ is([nearest([], 1), nearest([10], 99), nearest([10, 20, 30], 24), nearest([10, 2
 // charts
 const seconds = [0, 1, 2, 3, 10, 11].map((s) => s * 1000);
 is(runs(seconds, [1, 2, null, 4, 5, 6], 0, 12000, 1000).map((r) => r.length), [2, 1, 2], "a line ends at what is unknown and at a gap in time");
+is(runs([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((s) => s * 1000), [1, null, null, null, null, 2, null, null, null, null, 3], 0, 12000, 1000).length, 1, "what is read each fifth second has no gaps between");
 is(runs(seconds, [1, 2, 3, 4, 5, 6], 0, 12000, 2)[0]?.[0]?.hi, 4, "seconds that share a column keep their largest value");
 is(runs([0, 60000, 120000], [1, 2, 3], 0, 130000, 1000, 120000).length, 1, "minutes are no gaps where there are only minutes");
 is(ceiling([]), 1, "an empty chart has an axis");
