@@ -231,6 +231,8 @@ static enum err one_attempt(struct pg_work *w, int64_t deadline_us, struct fault
     } else if (e != OK && fault) {
         *fault = why;
     }
+    if (e == OK && !w->local.proven)
+        (void)!pg_local_prove(w, &why);   /* where its files are ours, a server that goes down meanwhile is not waited for in vain */
     return e == OK ? back_by_sql(w, deadline_us, fault) : e;
 }
 
@@ -249,22 +251,33 @@ static enum act_outcome outcome_of_undo(struct pg_work *w, struct fault *fault)
     return o == ACT_DONE ? ACT_UNTOUCHED : o == ACT_UNTOUCHED ? ACT_DONE : o;
 }
 
+/* The server went away or is not there yet: what was tried is to be tried again, which does no harm. */
+static bool passing(enum err e) { return e == ERR_IO || e == ERR_BUSY || e == ERR_TIMEOUT; }
+
+static enum err look(struct pg_work *w, struct fault *fault)
+{
+    enum err e = pg_connect(w, now_us() + 5 * US_PER_S, fault);
+    if (e == OK)
+        e = pg_guard_same_server(w, fault);
+    return e == OK ? pg_read_fresh(w, now_us() + 10 * US_PER_S, fault) : e;
+}
+
 void pg_put_back(struct pg_work *w, struct act_report *report)
 {
-    int64_t  deadline_us = put_back_deadline(w);
-    enum err e = OK;
+    int64_t      deadline_us = put_back_deadline(w);
+    enum err     e, seen;
+    struct fault why;
     for (;;) {
-        report->fault = (struct fault){ 0 };
+        report->fault = why = (struct fault){ 0 };
         e = one_attempt(w, deadline_us, &report->fault);
-        bool again = e == ERR_IO || e == ERR_BUSY || e == ERR_TIMEOUT;
-        if (!again || now_us() + US_PER_S >= deadline_us)
+        seen = passing(e) ? e : look(w, &why);   /* whatever was answered: what counts is what is seen */
+        if ((!passing(e) && !passing(seen)) || now_us() + US_PER_S >= deadline_us)
             break;
         (void)nanosleep(&(struct timespec){ .tv_nsec = NAP_MS * 1000000L }, NULL);
     }
-    /* Whatever was answered: look. */
-    struct fault why = { 0 };
-    if (pg_connect(w, now_us() + 5 * US_PER_S, &why) == OK && pg_guard_same_server(w, &why) == OK &&
-        pg_read_fresh(w, now_us() + 10 * US_PER_S, &why) == OK) {
+    if (passing(e))
+        seen = look(w, &why);
+    if (seen == OK) {
         report->outcome = outcome_of_undo(w, e == OK ? &report->fault : &why);
         if (report->outcome == ACT_DONE)
             report->fault = (struct fault){ 0 };
