@@ -520,6 +520,7 @@ static void finished_windows_survive_a_restart_of_the_engine(void **state)
             assert_int_equal(back->obses, t->obses);
             assert_int_equal(back->pasts, t->pasts);
             assert_int_equal(trial_arm(back), trial_arm(t));
+            assert_true(back->conf.seed == t->conf.seed && back->block == t->block);
             if (t->obses)
                 assert_memory_equal(&back->obs[t->obses - 1].response, &t->obs[t->obses - 1].response, sizeof(double));
             trial_free(t);
