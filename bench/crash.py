@@ -222,7 +222,7 @@ class Flow(threading.Thread):
         steps = [setting_step({"work_mem": changes["work_mem"]}), setting_step({"random_page_cost": changes["random_page_cost"]})]
         if restart:
             steps = [setting_step(changes, action="postgres.restart")]
-        file["work_mem"] = to_mem
+        file["work_mem"], file["from_mem"] = to_mem, mem
         ran = self.execute(case, plan_of(steps))
         c = self.finish(case) if ran else self.put_away(case, self.look(case))
         shown = dict(pg.psql("SELECT name, setting FROM pg_settings WHERE name IN ('random_page_cost', 'work_mem')"))
@@ -244,7 +244,7 @@ class Flow(threading.Thread):
         self.flow_set(restart=True)
 
 
-SCRIPTS = ["plain", "plain", "plain", "slow", "blind", "fails", "cancel", "remark"]
+SCRIPTS = ["plain", "plain", "plain", "slow", "slow", "slow", "blind", "fails", "cancel", "remark"]
 SETTINGS = ["set"] * 6 + ["restart"]
 
 
@@ -281,13 +281,23 @@ class Show:
                 raise Violation(f"homeostat ended with {code} by itself: {daemon.log_tail(5)}")
             self.points_hit += 1
             return True
-        self.wait_dead_or(self.chance.expovariate(1 / 0.35) if self.chance.random() < 0.8 else self.chance.uniform(0, 0.06))
+        if self.chance.random() < 0.85:
+            daemon.wait_ready()
+            until, cap = self.progress() + self.chance.randint(0, 20), time.monotonic() + 3
+            while self.progress() < until and time.monotonic() < cap:
+                self.wait_dead_or(0.005)
+            self.wait_dead_or(self.chance.uniform(0, 0.03))
+        else:      # while it starts
+            self.wait_dead_or(self.chance.uniform(0, 0.08))
         if self.chance.random() < 0.07:
             daemon.stop()
         else:
             daemon.kill()
         self.kills += 1
         return True
+
+    def progress(self):
+        return sum(len(f.ops) for f in self.flows)
 
     def wait_dead_or(self, seconds):
         code = self.arena.daemon.wait_end(seconds)
@@ -325,18 +335,16 @@ class Show:
         for f in self.flows:
             if f.is_alive():
                 f.violations.append(f"stuck: after {SETTLE_S} s a client is still at {f.doing}")
-        self.abandoned.set()
-        client = self.arena.client()
         for f in self.flows:      # every first answer is still the answer
             for one in f.ops[-150:]:
                 try:
-                    f.client = client
                     f.repeat(one)
                 except Violation as e:
                     f.violations.append(str(e))
                 except GoneAway:
                     f.violations.append(f"stuck: no answer to a repeated {one['path']}")
                     break
+        self.abandoned.set()
         while time.monotonic() < deadline + 10:
             with self.arena.database() as db:
                 last, waiting = db.execute("SELECT coalesce(max(id), 0), coalesce(sum(published_at IS NULL), 0) FROM outbox").fetchone()

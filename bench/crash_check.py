@@ -197,11 +197,13 @@ def check_effects(arena, cases, files):
     if arena.pg:
         with open(arena.pg.log, encoding="utf-8", errors="replace") as f:
             log = f.read()
-        for i, file in files.items():
-            n = log.count(f"ALTER SYSTEM SET work_mem = '{file['work_mem']}kB'") if "work_mem" in file else 0
-            # Once by the case itself, and once more at most when the next case was put back to it.
-            if n > 2:
-                found.append(f"duplicate: the value of case {i}, {file['work_mem']} kB, was set {n} times")
+        sets = [f for f in files.values() if "work_mem" in f]
+        for file in sets:
+            n = log.count(f"ALTER SYSTEM SET work_mem = '{file['work_mem']}kB'")
+            # Once by the case itself, and once more by each later case that was put back to it.
+            back = sum(f["from_mem"] == file["work_mem"] and f.get("final", ("", ""))[1] != "done" for f in sets)
+            if n > 1 + back:
+                found.append(f"duplicate: the value of case {file['id']}, {file['work_mem']} kB, was set {n} times, {1 + back} would have been right")
     return found
 
 
