@@ -220,6 +220,8 @@ static struct trial_conf trial_conf_for(struct engine *e, struct etarget *t, enu
         .windows_min = (int)tune->windows_min, .windows_max = (int)tune->windows_max, .alpha = alpha_of(e, t->conf->name, fault), .margin = 0.01,
         .p99_ratio_max = 1.25, .query_ratio_max = 1.5, .errors_ratio_max = 1.5, .cpu_max = 0.98, .memory_ratio_max = 0.98,
         .open_loop = open, .saturating = t->conf->load_saturates && !open, .seed = (uint64_t)tune->seed, .sample_us = t->conf->sample_interval_us,
+        /* The wait for a commit's flush is in no statement's time; where throughput is earned, it tells the whole. */
+        .response = t->conf->load_saturates && !open ? RESPONSE_TPS : RESPONSE_AUTO,
     };
 }
 
@@ -231,13 +233,16 @@ int prove_history_needed(struct engine *e, struct etarget *t, enum verify_class 
     return needed < 3 ? 3 : needed;
 }
 
-static enum err load_or_new(struct engine *e, struct etarget *t, const char *case_id, enum verify_class method, struct fault *fault)
+/* A trial that was under way before a restart of ours goes on with the windows it had; else a new one begins. */
+static enum err load_or_new(struct engine *e, struct etarget *t, const char *case_id, enum verify_class method, bool *loaded, struct fault *fault)
 {
     struct stored_run run;
+    *loaded = false;
     if (store_run_get(e->store, case_id, &run, fault) == OK) {
         enum err err = json_is_object(run.trial) ? trial_load(run.trial, &t->trial, fault) : ERR_MISSING;
         stored_run_done(&run);
-        if (err == OK)
+        *loaded = err == OK;
+        if (*loaded)
             return OK;
     }
     struct trial_conf conf = trial_conf_for(e, t, method, fault);
@@ -280,7 +285,8 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
     if (t->trial)
         return OK;
     (void)text_copy(t->case_id, sizeof t->case_id, c->id);
-    err = load_or_new(e, t, c->id, class, fault);
+    bool loaded;
+    err = load_or_new(e, t, c->id, class, &loaded, fault);
     if (err != OK) {
         /* No trial means no proof, and no proof means put back. */
         struct cause why = { .actor = "verify", .reason = fault->text };
@@ -292,7 +298,10 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
     int64_t now = clock_mono_us(e->clock);
     t->steady_us = now + (class == VERIFY_RESTART ? e->d.tune->warm_up_us : e->d.tune->wash_out_us);
     t->trial_began_us = now;
-    trial_begin(t->trial, now);
+    if (loaded)   /* it does not know what was read back while nobody was there */
+        trial_toggled(t->trial, c->candidate_in_force ? ARM_CANDIDATE : ARM_INCUMBENT, now);
+    else
+        trial_begin(t->trial, now);
     return OK;
 }
 
