@@ -50,16 +50,19 @@ export function newKey(): string {
 interface Ask { method?: string; body?: unknown; key?: string; version?: Known; query?: { [name: string]: string | number | null | undefined } }
 
 async function ask(path: string, a: Ask = {}): Promise<Json> {
-  const query = Object.entries(a.query ?? {}).filter(([, v]) => v !== null && v !== undefined && v !== "").map(([k, v]) => `${k}=${encodeURIComponent(String(v))}`).join("&");
+  const query = Object.entries(a.query ?? {}).filter(([, v]) => v !== null && v !== undefined && v !== "").map(([k, v]) =>
+      `${k}=${encodeURIComponent(String(v))}`).join("&");
   const headers: { [name: string]: string } = { Accept: "application/json, application/problem+json", ...authorization() };
   if (a.body !== undefined) headers["Content-Type"] = "application/json";
   if (a.key) headers["Idempotency-Key"] = `"${a.key}"`;
   if (a.version !== null && a.version !== undefined) headers["If-Match"] = `"v${a.version}"`;
   let answer: Response;
   try {
-    answer = await fetch(path + (query ? `?${query}` : ""), { method: a.method ?? "GET", headers, body: a.body === undefined ? null : JSON.stringify(a.body), cache: "no-store", credentials: "same-origin" });
+    answer = await fetch(path + (query ? `?${query}` : ""), { method: a.method ?? "GET", headers, body: a.body === undefined ? null : JSON.stringify(a.body),
+        cache: "no-store", credentials: "same-origin" });
   } catch {
-    throw new Problem(0, "No answer", "The server cannot be reached.", a.method ? "It is not known whether the request arrived. Sending it again is safe: it carries the same key." : "Is the engine running?");
+    throw new Problem(0, "No answer", "The server cannot be reached.",
+      a.method ? "It is not known whether the request arrived. Sending it again is safe: it carries the same key." : "Is the engine running?");
   }
   const text = await answer.text();
   let body: unknown = null;
@@ -99,7 +102,8 @@ export async function outcomes(target: string): Promise<Outcome[]> {
   return rowsOf(await ask(`/target/${id(target)}/outcomes`), "outcomes").map(readOutcome);
 }
 
-export async function cases(filter: { state?: string; target?: string; limit?: number; cursor?: string | null }): Promise<{ cases: Case[]; next: string | null }> {
+export async function cases(filter: { state?: string; target?: string; limit?: number; cursor?: string | null }): Promise<{ cases: Case[];
+  next: string | null }> {
   const o = await ask("/case", { query: filter });
   return { cases: rowsOf(o, "cases").map(readCase), next: str(pick({ ...record(o["data"]), ...o }, "next_cursor")) };
 }
@@ -112,7 +116,8 @@ export async function caseFile(caseId: string): Promise<CaseFile> {
 
 /** One metric minute by minute, for times that the seconds do not reach back to. */
 export async function minutes(target: string, metric: string, from: number, to: number): Promise<{ time: number[]; avg: Known[] }> {
-  const o = record((await ask(`/target/${id(target)}/metric`, { query: { name: metric, from: new Date(from).toISOString(), to: new Date(to).toISOString() } }))["data"]);
+  const o = record((await ask(`/target/${id(target)}/metric`,
+        { query: { name: metric, from: new Date(from).toISOString(), to: new Date(to).toISOString() } }))["data"]);
   const at = list(o["bucket"]).map(time), avg = list(o["avg"]).map(num);
   return { time: at.filter((t): t is number => t !== null), avg: at.map((_, i) => avg[i] ?? null).filter((_, i) => at[i] !== null) };
 }
@@ -133,12 +138,14 @@ export async function health(): Promise<Health> {
   const answer = await fetch("/readyz?verbose", { headers: { Accept: "application/json" }, cache: "no-store" });
   const body: unknown = await answer.json().catch(() => null);
   const o = { ...record(body), ...record(record(body)["data"]) }, checks = o["checks"];
-  const rows: [string, unknown][] = Array.isArray(checks) ? checks.map((c) => [str(pick(record(c), "name", "check")) ?? "?", c]) : Object.entries(record(checks));
+  const rows: [string, unknown][] = Array.isArray(checks) ? checks.map((c) => [str(pick(record(c), "name", "check")) ?? "?", c])
+    : Object.entries(record(checks));
   return {
     ok: flag(o["ok"]) ?? (body === null ? null : answer.ok),
     checks: rows.map(([name, c]) => {
       const word = str(c) ?? str(pick(record(c), "status", "state"));
-      return { name, ok: flag(c) ?? flag(record(c)["ok"]) ?? (word ? /^(ok|ready|pass)/i.test(word) : null), text: str(pick(record(c), "text", "detail", "why", "reason")) ?? (flag(c) === null ? word : null) };
+      return { name, ok: flag(c) ?? flag(record(c)["ok"]) ?? (word ? /^(ok|ready|pass)/i.test(word) : null),
+        text: str(pick(record(c), "text", "detail", "why", "reason")) ?? (flag(c) === null ? word : null) };
     }),
   };
 }
@@ -146,7 +153,8 @@ export async function health(): Promise<Health> {
 export async function stops(): Promise<Stop[] | null> {
   try {
     const data = (await ask("/stop"))["data"];
-    return (Array.isArray(data) ? data : Array.isArray(record(data)["stops"]) ? list(record(data)["stops"]) : maybe(data) ? [data] : []).map(readStop).filter(isStop);
+    return (Array.isArray(data) ? data : Array.isArray(record(data)["stops"]) ? list(record(data)["stops"]) : maybe(data) ? [data]
+        : []).map(readStop).filter(isStop);
   } catch (e) {
     if (e instanceof Problem && (e.status === 404 || e.status === 405)) return null;   // this engine tells it with the targets
     throw e;

@@ -86,7 +86,8 @@ export function latest(t: Target, metric: string): { value: number; at: number }
 /** Unknown roles are not held against anybody: the engine decides anyway. */
 export const may = (role: string): boolean => !app.who?.roles || app.who.roles.includes(role) || app.who.roles.includes("admin");
 
-export const targetNamed = (name: string | null): Target | null => app.targets.find((t) => t.name === name) ?? (name === null ? app.targets[0] ?? null : null);
+export const targetNamed = (name: string | null): Target | null => app.targets.find((t) => t.name === name) ?? (name === null ? app.targets[0] ?? null
+    : null);
 
 // ---- asking ----
 
@@ -128,7 +129,8 @@ const feed = new Feed("/events", api.authorization, {
 export function closeDoor(p: Problem | null): void {
   feed.stop();
   app.door = "closed";
-  app.doorProblem = api.hasToken() ? p ?? new Problem(401, "The token was not accepted", null, "It may have expired, or it belongs to another engine.") : null;
+  app.doorProblem = api.hasToken() ? p ?? new Problem(401, "The token was not accepted", null, "It may have expired, or it belongs to another engine.")
+    : null;
   api.setToken(null);
   changed();
 }
@@ -202,7 +204,8 @@ async function withMinutes(name: string, from: number, seconds: Series): Promise
   if (!time.length) return seconds;
   app.coarse.set(name, until);
   for (const m of Object.keys(seconds.v).concat(DRAWN)) v[m] = time.map(() => null);
-  cols.forEach((c, i) => { const at = new Map(c.time.map((t, k) => [t, c.avg[k] ?? null] as const)); v[DRAWN[i] as string] = time.map((t) => at.get(t) ?? null); });
+  cols.forEach((c, i) => { const at = new Map(c.time.map((t, k) => [t, c.avg[k] ?? null] as const));
+      v[DRAWN[i] as string] = time.map((t) => at.get(t) ?? null); });
   return join({ time, v }, seconds);
 }
 
@@ -290,7 +293,8 @@ function addArms(target: string, told: ArmSpan[]): void {
 
 function addMark(target: string, m: Mark): void {
   const marks = app.marks.get(target) ?? [];
-  if (!marks.some((o) => o.caseId === m.caseId && o.kind === m.kind && Math.abs(o.time - m.time) < 1500)) app.marks.set(target, [...marks, m].sort((a, b) => a.time - b.time));
+  if (!marks.some((o) => o.caseId === m.caseId && o.kind === m.kind && Math.abs(o.time - m.time) < 1500)) app.marks.set(target,
+    [...marks, m].sort((a, b) => a.time - b.time));
 }
 
 /** What a step of a case's life is on the time axis; null: nothing that the target would notice. */
@@ -306,14 +310,16 @@ export function markKind(row: { event: string | null; from: string | null; to: s
 }
 
 function marksOf(c: Case, rows: TimelineRow[]): Mark[] {
-  return rows.flatMap((r) => { const kind = markKind(r); return kind && r.time !== null ? [{ time: r.time, kind, title: about(c) ?? c.title, caseId: c.id }] : []; });
+  return rows.flatMap((r) => { const kind = markKind(r); return kind && r.time !== null ? [{ time: r.time, kind, title: about(c) ?? c.title, caseId: c.id }]
+        : []; });
 }
 
 /** Cases that fall into the charts; each timeline is asked for once while the case moves and not after. */
 const marked = new Map<string, Known>();
 async function loadMarks(): Promise<void> {
   const since = Date.now() - app.range * 1000;
-  const due = (app.recent ?? []).filter((c) => ((c.updated ?? 0) > since || c.state !== "CLOSED") && marked.get(c.id) !== c.version).slice(0, MARKED_CASES_MAX);
+  const due = (app.recent ?? []).filter((c) => ((c.updated ?? 0) > since || c.state !== "CLOSED") && marked.get(c.id) !== c.version).slice(0,
+    MARKED_CASES_MAX);
   await Promise.all(due.map((c) => attempt(async () => {
     const story = await api.caseFile(c.id), gate = story.gates?.[story.gates.length - 1];
     app.stories.set(c.id, { plan: story.plans?.[story.plans.length - 1]?.title ?? null, gate: gate?.answer ?? null, waitUntil: gate?.waitUntil ?? null });
@@ -325,7 +331,8 @@ async function loadMarks(): Promise<void> {
   }, () => {})));
 }
 
-const WORTH_SAYING: { [to: string]: string } = { WAIT_GATE: "waits at the gate", EXECUTING: "is being executed", VERIFYING: "is being verified", PARKED: "is parked", CLOSED: "is closed" };
+const WORTH_SAYING: { [to: string]: string } = { WAIT_GATE: "waits at the gate", EXECUTING: "is being executed", VERIFYING: "is being verified",
+  PARKED: "is parked", CLOSED: "is closed" };
 let refresh = 0;
 
 function news(n: ReturnType<typeof api.readNews>): void {
@@ -333,7 +340,8 @@ function news(n: ReturnType<typeof api.readNews>): void {
   if (n.kind === "sample") noteSample(n.target, n.time, n.v);
   else if (n.kind === "trial") {
     const t = app.targets.find((x) => x.name === n.target);
-    if (t) t.tuning = { state: null, idleWhy: null, idleUntil: null, ...t.tuning, caseId: n.caseId ?? t.tuning?.caseId ?? null, arm: n.arm, progress: n.progress };
+    if (t) t.tuning = { state: null, idleWhy: null, idleUntil: null, ...t.tuning, caseId: n.caseId ?? t.tuning?.caseId ?? null, arm: n.arm,
+      progress: n.progress };
     noteArm(n.target, n.arm, n.time);
   } else {
     if (n.kind === "transition") {
@@ -344,7 +352,8 @@ function news(n: ReturnType<typeof api.readNews>): void {
     }
     // Several events come at once; what they led to is asked for once.
     clearTimeout(refresh);
-    refresh = window.setTimeout(() => void Promise.all([loadTargets(), loadCases(), ...(app.file && (n.caseId === null || app.file.id === n.caseId) ? [loadFile(app.file.id)] : [])]).then(() =>
+    refresh = window.setTimeout(() => void Promise.all([loadTargets(), loadCases(), ...(app.file && (n.caseId === null || app.file.id === n.caseId)
+              ? [loadFile(app.file.id)] : [])]).then(() =>
       Promise.all([loadMarks(), ...app.targets.map((t) => loadOutcomes(t.name))])), 250);
   }
   changed();

@@ -45,7 +45,8 @@ function cadence(times: number[], values: Known[]): number {
 
 /** Groups values into at most `columns` steps of time; a gap in time or an unknown value ends a run. */
 export function runs(times: number[], values: Known[], from: number, to: number, columns: number, coarse = -Infinity): Run[] {
-  const out: Run[] = [], width = Math.max(1000, (to - from) / Math.max(1, columns)), each = cadence(times, values), usual = Math.max(3500, 2.6 * each, width * 2.5);
+  const out: Run[] = [], width = Math.max(1000, (to - from) / Math.max(1, columns)), each = cadence(times, values), usual = Math.max(3500, 2.6 * each,
+    width * 2.5);
   const hole = (t: number) => (t <= coarse + 60_000 ? Math.max(150_000, usual) : usual);
   let run: Run = [], cell = -1, n = 0, before = -Infinity;
   for (let i = Math.max(0, nearest(times, from) - 1); i < times.length; i++) {
@@ -57,7 +58,8 @@ export function runs(times: number[], values: Known[], from: number, to: number,
     before = t;
     if (v === null) continue;
     const c = Math.floor(t / width), last = run[run.length - 1];
-    if (c === cell && last) { n++; last.mean += (v - last.mean) / n; last.t += (t - last.t) / n; last.lo = Math.min(last.lo, v); last.hi = Math.max(last.hi, v); }
+    if (c === cell && last) { n++; last.mean += (v - last.mean) / n; last.t += (t - last.t) / n; last.lo = Math.min(last.lo, v);
+      last.hi = Math.max(last.hi, v); }
     else { run.push({ t, lo: v, hi: v, mean: v }); cell = c; n = 1; }
   }
   if (run.length) out.push(run);
@@ -67,7 +69,8 @@ export function runs(times: number[], values: Known[], from: number, to: number,
 /** The top of the axis: a few spikes far above everything else do not flatten the rest; they are marked instead. */
 export function ceiling(all: number[]): number {
   if (!all.length) return 1;
-  const sorted = all.slice().sort((a, b) => a - b), max = sorted[sorted.length - 1] as number, usual = sorted[Math.floor((sorted.length - 1) * 0.985)] as number;
+  const sorted = all.slice().sort((a, b) => a - b), max = sorted[sorted.length - 1] as number,
+    usual = sorted[Math.floor((sorted.length - 1) * 0.985)] as number;
   const top = max > usual * 2.5 && usual > 0 ? usual * 1.6 : max;
   return top > 0 ? top * 1.06 : 1;
 }
@@ -113,7 +116,8 @@ export class TimeChart implements Widget<ChartProps> {
   update(props: ChartProps): void {
     this.props = props;
     const now = props.lines.map((l) => `${l.label} ${plain(l.values[l.values.length - 1] ?? null, props.unit)}`).join(", ");
-    this.el.setAttribute("aria-label", `${props.title}, from ${clock(props.from, false)} to ${clock(props.to, false)}. Now: ${now}. Arrow keys read the values at a time.`);
+    this.el.setAttribute("aria-label",
+      `${props.title}, from ${clock(props.from, false)} to ${clock(props.to, false)}. Now: ${now}. Arrow keys read the values at a time.`);
     this.draw();
   }
 
@@ -143,34 +147,41 @@ export class TimeChart implements Widget<ChartProps> {
       const x0 = Math.max(this.left, this.x(a.from)), x1 = Math.min(this.right, this.x(a.to ?? p.to));
       if (x1 <= x0) continue;
       parts.push(svg("rect", { class: `arm arm-${a.arm}`, x: x0, width: x1 - x0, y: this.top, height: this.bottom - this.top }));
-      if (x1 - x0 > 12) parts.push(svg("text", { class: "arm-name", x: (x0 + x1) / 2, y: p.flags ? this.bottom - 5 : this.top + 11, "text-anchor": "middle" }, a.arm === "candidate" ? "B" : "A"));
+      if (x1 - x0 > 12) parts.push(svg("text", { class: "arm-name", x: (x0 + x1) / 2, y: p.flags ? this.bottom - 5 : this.top + 11,
+            "text-anchor": "middle" }, a.arm === "candidate" ? "B" : "A"));
     }
     parts.push(...this.gapParts(drawn[0] as Run[], p));
     for (const v of p.log ? logTicks(floor, top) : valueTicks(0, top, 5)) {
       parts.push(svg("line", { class: v === 0 ? "axis" : "grid", x1: this.left, x2: this.right, y1: Math.round(y(v)) + 0.5, y2: Math.round(y(v)) + 0.5 }));
-      parts.push(svg("text", { class: "tick", x: this.left - 6, y: y(v) + 3.5, "text-anchor": "end" }, v >= 10000 ? `${v / 1000}k` : String(Number(v.toPrecision(6)))));
+      parts.push(svg("text", { class: "tick", x: this.left - 6, y: y(v) + 3.5, "text-anchor": "end" }, v >= 10000 ? `${v / 1000}k`
+            : String(Number(v.toPrecision(6)))));
     }
     for (const tick of timeTicks(p.from, p.to, (this.right - this.left) / 76)) {
       const x = this.x(tick.at);
       if (x < this.left + 14 || x > this.right - 14) continue;
-      parts.push(svg("line", { class: "axis", x1: x, x2: x, y1: this.bottom, y2: this.bottom + 4 }), svg("text", { class: "tick", x, y: this.height - 4, "text-anchor": "middle" }, tick.text));
+      parts.push(svg("line", { class: "axis", x1: x, x2: x, y1: this.bottom, y2: this.bottom + 4 }),
+        svg("text", { class: "tick", x, y: this.height - 4, "text-anchor": "middle" }, tick.text));
     }
     parts.push(...this.markParts(p));
     p.lines.forEach((l, i) => {
       let line = "", band = "";
       for (const run of drawn[i] as Run[]) {
         const pts = run.map((c) => [this.x(c.t), c] as const), at = (v: number, x: number) => `${x.toFixed(1)},${y(v).toFixed(1)}`;
-        line += pts.length === 1 ? `M${at((run[0] as Column).mean, (pts[0] as readonly [number, Column])[0] - 1)}h2` : `M${pts.map(([x, c]) => at(c.mean, x)).join("L")}`;
+        line += pts.length === 1 ? `M${at((run[0] as Column).mean, (pts[0] as readonly [number, Column])[0] - 1)}h2`
+          : `M${pts.map(([x, c]) => at(c.mean, x)).join("L")}`;
         if (run.some((c) => c.hi > c.lo)) band += `M${pts.map(([x, c]) => at(c.hi, x)).join("L")}L${pts.slice().reverse().map(([x, c]) => at(c.lo, x)).join("L")}Z`;
-        for (const [x, c] of pts) if (!p.log && c.mean > top) parts.push(svg("path", { class: `spike tone-${l.tone}`, d: `M${x - 3} ${this.top + 1}h6l-3 -5z` }));
+        for (const [x, c] of pts) if (!p.log && c.mean > top) parts.push(svg("path",
+            { class: `spike tone-${l.tone}`, d: `M${x - 3} ${this.top + 1}h6l-3 -5z` }));
       }
       if (band) parts.push(svg("path", { class: `band tone-${l.tone}`, d: band }));
       if (line) parts.push(svg("path", { class: `line tone-${l.tone}`, d: line }));
     });
-    if (!all.length) parts.push(svg("text", { class: "nothing", x: (this.left + this.right) / 2, y: (this.top + this.bottom) / 2, "text-anchor": "middle" }, `${UNKNOWN}: no readings in this range`));
+    if (!all.length) parts.push(svg("text", { class: "nothing", x: (this.left + this.right) / 2, y: (this.top + this.bottom) / 2, "text-anchor": "middle" },
+        `${UNKNOWN}: no readings in this range`));
     this.svg.setAttribute("width", String(this.width));
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
-    this.svg.replaceChildren(svg("defs", {}, svg("pattern", { id: "gap-hatch", width: 7, height: 7, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, svg("line", { class: "hatch", x1: 0, x2: 0, y1: 0, y2: 7 }))), ...parts, this.hair);
+    this.svg.replaceChildren(svg("defs", {}, svg("pattern", { id: "gap-hatch", width: 7, height: 7, patternUnits: "userSpaceOnUse",
+            patternTransform: "rotate(45)" }, svg("line", { class: "hatch", x1: 0, x2: 0, y1: 0, y2: 7 }))), ...parts, this.hair);
     this.drawHair();
   }
 

@@ -61,7 +61,8 @@ function question(q: Question): void {
 }
 
 const text = (name: string, label: string, hint: string, rows = 3) =>
-  h("label", { class: "field" }, h("span", null, label), h("textarea", { name, rows, required: true, maxlength: 1000, autofocus: true }), h("small", null, hint));
+  h("label", { class: "field" }, h("span", null, label), h("textarea", { name, rows, required: true, maxlength: 1000, autofocus: true }),
+    h("small", null, hint));
 const said = (data: FormData, name: string) => String(data.get(name) ?? "").trim();
 
 const FOR: [number, string][] = [[1800, "30 minutes"], [7200, "2 hours"], [28800, "8 hours"], [86400, "1 day"], [604800, "1 week"]];
@@ -74,8 +75,10 @@ export function askStop(targets: string[]): void {
       h("p", null, "While stopped, nothing new is begun. Watching goes on. Anybody can read here who stopped it and why."),
       text("why", "Why", "Written to the audit trail, shown to everybody."),
       h("fieldset", { class: "field" }, h("legend", null, "For how long"), h("div", { class: "radios" }, FOR.map(([s, word], i) =>
-        h("label", null, h("input", { type: "radio", name: "expires", value: s, checked: i === 1 }), word))), h("small", null, "It ends by itself, so that a forgotten stop does not stay for ever. It can be ended earlier.")),
-      targets.length ? h("label", { class: "field" }, h("span", null, "What"), h("select", { name: "target" }, h("option", { value: "" }, "everything"), targets.map((t) => h("option", { value: t }, `only ${t}`)))) : null,
+        h("label", null, h("input", { type: "radio", name: "expires", value: s, checked: i === 1 }), word))),
+        h("small", null, "It ends by itself, so that a forgotten stop does not stay for ever. It can be ended earlier.")),
+      targets.length ? h("label", { class: "field" }, h("span", null, "What"), h("select", { name: "target" }, h("option", { value: "" }, "everything"),
+          targets.map((t) => h("option", { value: t }, `only ${t}`)))) : null,
     ],
     send: (data, key) => { seconds = Number(data.get("expires")); return api.stop(said(data, "why"), seconds, said(data, "target") || null, key); },
     done: () => { announce(`Stopped for ${duration(seconds)}.`); void loadTargets(); },
@@ -87,7 +90,8 @@ export function askGoOn(s: Stop): void {
     title: "Let it act again", action: "End the stop",
     body: [
       h("p", null, "Stopped", s.by ? [" by ", h("b", null, s.by)] : null, s.why ? [" because: ", h("q", null, s.why)] : null, "."),
-      h("p", null, s.target ? `Homeostat may act on ${s.target} again, as far as its mode and policy allow.` : "Homeostat may act again, as far as modes and policy allow. This needs the role admin."),
+      h("p", null, s.target ? `Homeostat may act on ${s.target} again, as far as its mode and policy allow.`
+          : "Homeostat may act again, as far as modes and policy allow. This needs the role admin."),
     ],
     send: (_data, key) => api.goOn(s.target, key),
     done: () => { announce("The stop has ended."); void loadTargets(); },
@@ -100,11 +104,16 @@ export function askDecision(f: CaseFile, what: "approve" | "reject"): void {
   question({
     title: yes ? "Approve this plan" : "Reject this plan", action: yes ? "Approve" : "Reject", danger: !yes,
     body: [
-      h("p", null, h("b", null, prose(plan?.title ?? f.case.title)), f.case.target ? ` on ${f.case.target}` : null, gate?.risk !== null && gate?.risk !== undefined ? `, risk ${gate.risk.toFixed(2)}` : null),
+      h("p", null, h("b", null, prose(plan?.title ?? f.case.title)), f.case.target ? ` on ${f.case.target}` : null, gate?.risk !== null
+          && gate?.risk !== undefined ? `, risk ${gate.risk.toFixed(2)}` : null),
       plan ? h("ul", { class: "changes" }, netChanges(plan).map(changeItem),
-        plan.steps.filter((s) => !s.changes.length).map((s) => h("li", null, h("code", null, s.action), s.dangerous ? h("span", { class: "tag tag-warn" }, "interrupts") : null)),
+        plan.steps.filter((s) => !s.changes.length).map((s) => h("li", null, h("code", null, s.action), s.dangerous ? h("span", { class: "tag tag-warn" },
+              "interrupts") : null)),
         plan.steps.length > 1 ? h("li", { class: "dim" }, `in ${plan.steps.length} steps`) : null) : null,
-      yes ? h("p", { class: "hint" }, "Your approval counts for exactly this plan", plan?.hash ? [" (", h("code", null, plan.hash.slice(0, 12)), ")"] : null, ", this version of the case and the policy as it is; all three are checked again before anything is done. Where four eyes are required, you cannot approve what you proposed yourself.") : h("p", { class: "hint" }, "The case is parked with your reason. Nothing on the target is touched."),
+      yes ? h("p", { class: "hint" }, "Your approval counts for exactly this plan", plan?.hash ? [" (", h("code", null, plan.hash.slice(0, 12)), ")"] : null,
+        ", this version of the case and the policy as it is; all three are checked again before anything is done."
+          + " Where four eyes are required, you cannot approve what you proposed yourself.")
+        : h("p", { class: "hint" }, "The case is parked with your reason. Nothing on the target is touched."),
       text("reason", "Reason", "Written to the timeline under your name."),
     ],
     send: (data, key) => api.decide(f.case, what, said(data, "reason"), key),
@@ -130,7 +139,10 @@ export const singleKeys = () => localStorage.getItem(SINGLE) !== "off";
 export function showKeys(list: Shortcut[]): void {
   if (document.querySelector("dialog[open]")) return;
   const d = open("Keys", h("div", null,
-    h("table", { class: "keys" }, h("tbody", null, list.map((s) => h("tr", null, h("th", { scope: "row" }, s.keys.split(" ").map((k, i) => [i ? " " : "", h("kbd", null, k)])), h("td", null, s.text))))),
-    h("label", { class: "check" }, h("input", { type: "checkbox", checked: singleKeys(), onchange: (e: Event) => localStorage.setItem(SINGLE, (e.target as HTMLInputElement).checked ? "on" : "off") }), "Use these single-key shortcuts"),
+    h("table", { class: "keys" }, h("tbody", null,
+        list.map((s) => h("tr", null, h("th", { scope: "row" }, s.keys.split(" ").map((k, i) => [i ? " " : "", h("kbd", null, k)])),
+            h("td", null, s.text))))),
+    h("label", { class: "check" }, h("input", { type: "checkbox", checked: singleKeys(), onchange: (e: Event) => localStorage.setItem(SINGLE,
+            (e.target as HTMLInputElement).checked ? "on" : "off") }), "Use these single-key shortcuts"),
     h("div", { class: "buttons" }, h("button", { class: "button", autofocus: true, onclick: () => d.close() }, icon("cross"), "Close"))));
 }

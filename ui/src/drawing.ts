@@ -63,7 +63,8 @@ export class Converge extends Drawing<ConvergeProps> {
     const all = [0, ...list.flatMap((a) => [a.after, ...(a.outcome.effect === null ? [] : [a.before + a.outcome.effect])])].map(percent);
     const pad = Math.max(4, (Math.max(...all) - Math.min(...all)) * 0.14), lo = Math.min(...all) - pad, hi = Math.max(...all) + pad;
     const y = (pct: number) => bottom - ((Math.min(hi, Math.max(lo, pct)) - lo) / (hi - lo)) * (bottom - top);
-    const t0 = list[0]?.outcome.time ?? 0, begin = p.by === "time" ? t0 - Math.max(1000, (p.now - t0) * 0.05) : 0, end = p.by === "time" ? p.now : list.length + 0.5;
+    const t0 = list[0]?.outcome.time ?? 0, begin = p.by === "time" ? t0 - Math.max(1000, (p.now - t0) * 0.05) : 0, end = p.by === "time" ? p.now
+      : list.length + 0.5;
     const place = (a: Attempt, i: number) => (p.by === "time" ? (a.outcome.time as number) : i + 1);
     const x = (v: number) => left + ((v - begin) / (end - begin || 1)) * (right - left);
 
@@ -71,7 +72,8 @@ export class Converge extends Drawing<ConvergeProps> {
       parts.push(svg("line", { class: v === 0 ? "axis" : "grid", x1: left, x2: right, y1: Math.round(y(v)) + 0.5, y2: Math.round(y(v)) + 0.5 }));
       parts.push(text("tick", left - 6, y(v) + 3.5, "end", v === 0 ? "start" : `${signed(v).replace(/\.0$/, "")}\u202f%`));
     }
-    if (p.by === "time") for (const tick of timeTicks(begin, end, (right - left) / 90)) parts.push(text("tick", x(tick.at), bottom + 16, "middle", tick.text));
+    if (p.by === "time") for (const tick of timeTicks(begin, end, (right - left) / 90)) parts.push(text("tick", x(tick.at), bottom + 16, "middle",
+        tick.text));
     else {
       const every = Math.max(1, Math.ceil(list.length / ((right - left) / 34)));
       list.forEach((_, i) => { if ((i + 1) % every === 0) parts.push(text("tick", x(i + 1), bottom + 16, "middle", String(i + 1))); });
@@ -91,7 +93,8 @@ export class Converge extends Drawing<ConvergeProps> {
     const g = svg("g", { class: `attempt attempt-${kind}` });
     const at = y(percent(a.before + (o.effect ?? 0)));
     if (o.lo !== null && o.hi !== null) g.append(svg("line", { x1: x, x2: x, y1: y(percent(a.before + o.lo)), y2: y(percent(a.before + o.hi)) }));
-    g.append(kind === "worse" ? svg("path", { d: `M${x - 4},${at - 4}l8,8m0,-8l-8,8` }) : kind === "unknown" ? text("tick", x, at + 4, "middle", "?") : svg("circle", { cx: x, cy: at, r: 4 }));
+    g.append(kind === "worse" ? svg("path", { d: `M${x - 4},${at - 4}l8,8m0,-8l-8,8` }) : kind === "unknown" ? text("tick", x, at + 4, "middle", "?")
+        : svg("circle", { cx: x, cy: at, r: 4 }));
     g.append(svg("title", {}, `${i + 1}. ${o.title}: ${o.outcome ?? "unknown"}, ${effect(o.effect)} [${effect(o.lo)} … ${effect(o.hi)}]${o.time ? `, ${moment(o.time)}` : ""}`));
     return g;
   }
@@ -110,10 +113,13 @@ export class Interval extends Drawing<IntervalProps> {
     const known = [p.effect, p.lo, p.hi].filter((v): v is number => v !== null).map(percent);
     const reach = Math.max(3, ...known.map(Math.abs)) * 1.25, lo = -reach, hi = reach;
     const x = (pct: number) => left + ((Math.min(hi, Math.max(lo, pct)) - lo) / (hi - lo)) * (right - left);
-    parts.push(svg("rect", { class: "side-worse", x: left, width: x(0) - left, y: 14, height: 48 }), svg("rect", { class: "side-better", x: x(0), width: right - x(0), y: 14, height: 48 }));
-    if (p.margin !== null) parts.push(svg("rect", { class: "side-same", x: x(-percent(p.margin)), width: x(percent(p.margin)) - x(-percent(p.margin)), y: 14, height: 48 }));
+    parts.push(svg("rect", { class: "side-worse", x: left, width: x(0) - left, y: 14, height: 48 }),
+      svg("rect", { class: "side-better", x: x(0), width: right - x(0), y: 14, height: 48 }));
+    if (p.margin !== null) parts.push(svg("rect", { class: "side-same", x: x(-percent(p.margin)), width: x(percent(p.margin)) - x(-percent(p.margin)), y: 14,
+          height: 48 }));
     parts.push(text("side-name", left, 10, "start", "\u2190 worse"), text("side-name", right, 10, "end", "better \u2192"));
-    for (const v of valueTicks(lo, hi, this.width < 420 ? 4 : 8)) parts.push(svg("line", { class: v === 0 ? "nought" : "grid", x1: x(v), x2: x(v), y1: 14, y2: 62 }), text("tick", Math.min(right - 14, Math.max(left + 14, x(v))), 78, "middle", v === 0 ? "0" : `${signed(v).replace(/\.0$/, "")}\u202f%`));
+    for (const v of valueTicks(lo, hi, this.width < 420 ? 4 : 8)) parts.push(svg("line", { class: v === 0 ? "nought" : "grid", x1: x(v), x2: x(v), y1: 14,
+          y2: 62 }), text("tick", Math.min(right - 14, Math.max(left + 14, x(v))), 78, "middle", v === 0 ? "0" : `${signed(v).replace(/\.0$/, "")}\u202f%`));
     if (p.lo !== null && p.hi !== null) {
       const a = x(percent(p.lo)), b = x(percent(p.hi));
       parts.push(svg("path", { class: `whisker outcome-${p.outcome ?? "none"}`, d: `M${a},${mid - 8}v16M${a},${mid}H${b}M${b},${mid - 8}v16` }));

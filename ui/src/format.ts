@@ -41,7 +41,8 @@ export function quantity(v: Known, unit: string): Quantity {
   if (v === null || !isFinite(v)) return { text: UNKNOWN, unit: "" };
   switch (unit) {
     case "1/s":   return { text: number(v), unit: "/s" };
-    case "ms":    return v >= 10000 ? { text: number(v / 1000), unit: "s" } : v > 0 && v < 0.1 ? { text: number(v * 1000), unit: "µs" } : { text: number(v), unit: "ms" };
+    case "ms":    return v >= 10000 ? { text: number(v / 1000), unit: "s" } : v > 0 && v < 0.1 ? { text: number(v * 1000), unit: "µs" } : { text: number(v),
+      unit: "ms" };
     case "ms/s":  return { text: number(v), unit: "ms/s" };
     case "ratio": return { text: number(v * 100), unit: "%" };
     case "count": return { text: integer(v), unit: "" };
@@ -101,7 +102,8 @@ export function setting(value: string | null, unit: string | null): string {
     return `${trim(v)} ${sizes[i]}`;
   }
   i = steps.findIndex(([u]) => u === base);
-  while (i < steps.length - 1 && v >= (steps[i] as [string, number])[1] && v % (steps[i] as [string, number])[1] === 0) { v /= (steps[i] as [string, number])[1]; i++; }
+  while (i < steps.length - 1 && v >= (steps[i] as [string, number])[1] && v % (steps[i] as [string, number])[1] === 0) { v /= (steps[i] as [string,
+        number])[1]; i++; }
   return `${trim(v)} ${(steps[i] as [string, number])[0]}`;
 }
 

@@ -25,7 +25,8 @@ export const FIGURES: Metric[] = [
 ];
 
 /** Asked for when a page is opened; what arrives later in live samples is kept under the same names. */
-export const SERIES = ["tps", "latency_p50", "latency_p99", "errors", "connections_active", "cache_hit", "cpu", "io_busy", "psi_io", "wal_bytes", "latency_estimated"];
+export const SERIES = ["tps", "latency_p50", "latency_p99", "errors", "connections_active", "cache_hit", "cpu", "io_busy", "psi_io", "wal_bytes",
+  "latency_estimated"];
 
 /** What the charts draw; asked for minute by minute where the seconds do not reach. */
 export const DRAWN = ["tps", "latency_p50", "latency_p99"];

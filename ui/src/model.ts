@@ -48,7 +48,8 @@ export interface TimelineRow {
   reason: string | null; rule: Known; runRule: Known; time: Known; trace: string | null; meta: { [name: string]: unknown } | null;
 }
 
-export interface PlanStep { action: string; dangerous: boolean; text: string | null; changes: Change[]; timeout: Known; retry: Known; watch: Known; params: unknown }
+export interface PlanStep { action: string; dangerous: boolean; text: string | null; changes: Change[]; timeout: Known; retry: Known; watch: Known;
+  params: unknown }
 
 export interface Plan {
   id: string | null; title: string; hash: string | null; planner: string | null; why: string | null;
@@ -79,7 +80,8 @@ export interface ArmSpan { arm: Arm; from: number; to: Known }      // to null: 
 export interface Evidence { kind: string | null; text: string; time: Known; detail: unknown }
 
 export interface CaseFile {
-  case: Case; plans: Plan[] | null; gates: Gate[] | null; approvals: Approval[]; dryRun: string | null; undoPath: string | null; actions: Action[] | null; verdict: Verdict | null;
+  case: Case; plans: Plan[] | null; gates: Gate[] | null; approvals: Approval[]; dryRun: string | null; undoPath: string | null; actions: Action[] | null;
+  verdict: Verdict | null;
   arms: ArmSpan[]; progress: Known; evidence: Evidence[] | null; timeline: TimelineRow[];
 }
 
@@ -95,7 +97,8 @@ export interface Mark { time: number; kind: MarkKind; title: string; caseId: str
 export type News =
   | { kind: "sample"; target: string; time: number; v: { [metric: string]: Known } }
   | { kind: "trial"; target: string; caseId: string | null; arm: Arm | null; progress: Known; time: number }
-  | { kind: "transition"; caseId: string; target: string | null; event: string | null; from: string | null; to: string | null; reason: string | null; time: number }
+  | { kind: "transition"; caseId: string; target: string | null; event: string | null; from: string | null; to: string | null; reason: string | null;
+    time: number }
   | { kind: "other"; topic: string; caseId: string | null; target: string | null };
 
 export const STATES = ["NEW", "ANALYZING", "PLANNING", "WAIT_GATE", "EXECUTING", "VERIFYING", "PARKED", "CLOSED"] as const;

@@ -16,14 +16,19 @@ const OLD_MS = 6000;   // a reading older than this is no longer "now"
 
 export function targetTabs(page: "overview" | "knobs", now: Target): VNode | null {
   return app.targets.length > 1 ? h("nav", { class: "targets", "aria-label": "Targets" }, app.targets.map((t) =>
-    h("a", { key: t.name, href: href(page, t.name), "aria-current": t === now ? "page" : null }, h("span", { class: `up up-${t.up}`, "aria-hidden": "true" }), t.name))) : null;
+    h("a", { key: t.name, href: href(page, t.name), "aria-current": t === now ? "page" : null },
+      h("span", { class: `up up-${t.up}`, "aria-hidden": "true" }), t.name))) : null;
 }
 
 export function overview(): Child[] {
   const t = targetNamed(app.route.arg);
-  if (!app.targetsKnown) return [h("div", { class: "headline", key: "headline" }, h("h1", { tabindex: -1 }, "Overview")), empty(app.problem ? "Nothing is known yet." : "Asking the engine\u2026")];
-  if (!t) return [h("h1", { tabindex: -1 }, "Overview"), app.route.arg ? empty(`There is no target called ${app.route.arg}. `, h("a", { href: href("overview") }, "Show the first one")) : empty("No target is configured. ", h("code", null, "homeostat init --dsn \u2026"), " writes a watch-only configuration for a database of yours.")];
-  return [targetTabs("overview", t), headline(t), current(t), figures(t), charts(t), h("div", { class: "columns", key: "columns" }, h("div", { class: "main-column" }, convergence(t), winners(t)), recent(t))];
+  if (!app.targetsKnown) return [h("div", { class: "headline", key: "headline" }, h("h1", { tabindex: -1 }, "Overview")),
+    empty(app.problem ? "Nothing is known yet." : "Asking the engine\u2026")];
+  if (!t) return [h("h1", { tabindex: -1 }, "Overview"), app.route.arg ? empty(`There is no target called ${app.route.arg}. `,
+      h("a", { href: href("overview") }, "Show the first one")) : empty("No target is configured. ", h("code", null, "homeostat init --dsn \u2026"),
+      " writes a watch-only configuration for a database of yours.")];
+  return [targetTabs("overview", t), headline(t), current(t), figures(t), charts(t), h("div", { class: "columns", key: "columns" },
+      h("div", { class: "main-column" }, convergence(t), winners(t)), recent(t))];
 }
 
 const MODES: { [m: string]: string } = {
@@ -34,32 +39,46 @@ function headline(t: Target): VNode {
   const f = t.facts;
   const facts: Child[] = [
     f.version ? `PostgreSQL ${f.version}` : null, f.cpus !== null ? `${f.cpus} CPU${f.cpus === 1 ? "" : "s"}` : null,
-    f.memory !== null ? `${quantity(f.memory, "B").text} ${quantity(f.memory, "B").unit}${f.limitCountsCache ? " limit, page cache included" : " memory"}` : "memory unknown",
-    f.local === false ? "on another machine" : null, f.standby ? "standby: will not be changed" : null, f.owner && f.owner !== "none" ? `owned by ${f.owner}: will not be changed` : null,
+    f.memory !== null ? `${quantity(f.memory, "B").text} ${quantity(f.memory, "B").unit}${f.limitCountsCache ? " limit, page cache included" : " memory"}`
+      : "memory unknown",
+    f.local === false ? "on another machine" : null, f.standby ? "standby: will not be changed" : null, f.owner && f.owner !== "none"
+      ? `owned by ${f.owner}: will not be changed` : null,
   ].filter(Boolean);
   return h("div", { class: "headline", key: "headline" }, h("h1", { tabindex: -1 }, t.name),
-    h("span", { class: `tag mode-${t.mode ?? "none"}`, title: (t.mode && MODES[t.mode]) || "" }, t.mode ?? UNKNOWN, h("span", { class: "tag-more" }, t.mode && MODES[t.mode] ? ` · ${MODES[t.mode]}` : "")),
-    t.up === false ? h("span", { class: "tag tag-bad" }, icon("cross"), "does not answer") : t.up === null ? h("span", { class: "tag" }, icon("question"), "state unknown") : null,
+    h("span", { class: `tag mode-${t.mode ?? "none"}`, title: (t.mode && MODES[t.mode]) || "" }, t.mode ?? UNKNOWN,
+      h("span", { class: "tag-more" }, t.mode && MODES[t.mode] ? ` · ${MODES[t.mode]}` : "")),
+    t.up === false ? h("span", { class: "tag tag-bad" }, icon("cross"), "does not answer") : t.up === null ? h("span", { class: "tag" }, icon("question"),
+      "state unknown") : null,
     h("p", { class: "facts" }, facts.map((x, i) => [i ? h("span", { class: "sep", "aria-hidden": "true" }, " · ") : null, x])));
 }
 
 /** What is happening to this target, or the most useful true sentence when nothing is. */
 function current(t: Target): VNode {
-  const tune = t.tuning, c = app.recent?.find((x) => x.id === tune?.caseId) ?? app.recent?.find((x) => x.target === t.name && x.state !== "CLOSED" && x.state !== "PARKED");
+  const tune = t.tuning, c = app.recent?.find((x) => x.id === tune?.caseId) ?? app.recent?.find((x) => x.target === t.name && x.state !== "CLOSED"
+      && x.state !== "PARKED");
   const id = c?.id ?? tune?.caseId ?? null, state = c?.state ?? tune?.state ?? null;
   if (id === null || state === "CLOSED" || state === "PARKED") {
     const last = app.recent?.find((x) => x.target === t.name);
-    return h("div", { class: "now now-idle", key: "now" }, icon("eye"), h("p", null, h("b", null, "No case is open. "), tune?.idleWhy ? `${sentence(tune.idleWhy)} ` : "", tune?.idleUntil && tune.idleUntil > app.now ? ["Looks again at ", when(tune.idleUntil, false, app.now), ". "] : null,
-      last ? ["Last: ", h("a", { href: href("case", last.id) }, caseName(last)), last.outcome ? [", ", outcomeBadge(last.outcome, last.kept)] : null, last.updated !== null ? [", ", when(last.updated, true, app.now)] : null, "."] : null));
+    return h("div", { class: "now now-idle", key: "now" }, icon("eye"), h("p", null, h("b", null, "No case is open. "), tune?.idleWhy
+          ? `${sentence(tune.idleWhy)} ` : "", tune?.idleUntil && tune.idleUntil > app.now ? ["Looks again at ", when(tune.idleUntil, false, app.now), ". "]
+          : null,
+      last ? ["Last: ", h("a", { href: href("case", last.id) }, caseName(last)), last.outcome ? [", ", outcomeBadge(last.outcome, last.kept)] : null,
+        last.updated !== null ? [", ", when(last.updated, true, app.now)] : null, "."] : null));
   }
   const progress = state === "VERIFYING" ? tune?.progress ?? null : null;
-  return h("div", { class: `now now-${state}`, key: "now" }, h("div", { class: "now-line" }, stateBadge(state), h("a", { href: href("case", id), class: "now-title" }, c ? caseName(c) : id),
-    c && asksSomebody(c) ? h("span", { class: "tag tag-warn" }, icon("wait"), "waits for an answer", c.deadline ? [", until ", when(c.deadline, false, app.now)] : null) : null,
-    c && state === "WAIT_GATE" && !asksSomebody(c) ? h("span", { class: "tag" }, icon("wait"), "waits for a better moment", app.stories.get(c.id)?.waitUntil ? [", ", when(app.stories.get(c.id)?.waitUntil ?? null, false, app.now)] : null) : null,
+  return h("div", { class: `now now-${state}`, key: "now" }, h("div", { class: "now-line" }, stateBadge(state),
+      h("a", { href: href("case", id), class: "now-title" }, c ? caseName(c) : id),
+    c && asksSomebody(c) ? h("span", { class: "tag tag-warn" }, icon("wait"), "waits for an answer",
+      c.deadline ? [", until ", when(c.deadline, false, app.now)] : null) : null,
+    c && state === "WAIT_GATE" && !asksSomebody(c) ? h("span", { class: "tag" }, icon("wait"), "waits for a better moment", app.stories.get(c.id)?.waitUntil
+        ? [", ", when(app.stories.get(c.id)?.waitUntil ?? null, false, app.now)] : null) : null,
     state === "EXECUTING" && c?.step !== null && c?.steps ? h("span", { class: "dim" }, `step ${Math.min((c?.step ?? 0) + 1, c.steps)} of ${c.steps}`) : null,
-    tune?.arm && state === "VERIFYING" ? h("span", { class: `tag arm-tag-${tune.arm}` }, h("b", null, tune.arm === "candidate" ? "B" : "A"), tune.arm === "candidate" ? " candidate in force" : " incumbent in force") : null,
+    tune?.arm && state === "VERIFYING" ? h("span", { class: `tag arm-tag-${tune.arm}` }, h("b", null, tune.arm === "candidate" ? "B" : "A"),
+      tune.arm === "candidate" ? " candidate in force" : " incumbent in force") : null,
     c?.created ? h("span", { class: "dim" }, `open for ${duration((app.now - c.created) / 1000)}`) : null),
-    state === "VERIFYING" ? h("div", { class: "progress-line" }, h("progress", { max: 1, value: progress ?? undefined, "aria-label": "Progress of the trial" }), h("span", { class: "dim" }, progress === null ? "progress unknown" : `about ${Math.round(progress * 100)} % of the trial`)) : null);
+    state === "VERIFYING" ? h("div", { class: "progress-line" },
+      h("progress", { max: 1, value: progress ?? undefined, "aria-label": "Progress of the trial" }),
+      h("span", { class: "dim" }, progress === null ? "progress unknown" : `about ${Math.round(progress * 100)} % of the trial`)) : null);
 }
 
 const caseName = (c: Case): Child => { const plan = about(c); return plan ? prose(plan) : c.title; };
@@ -69,14 +88,18 @@ const caseName = (c: Case): Child => { const plan = about(c); return plan ? pros
 function figures(t: Target): VNode {
   const age = t.sampleTime === null ? null : app.now - t.sampleTime, old = age === null || age > OLD_MS;
   return h("section", { class: `figures${old ? " old" : ""}`, key: "figures", "aria-label": `Key figures of ${t.name}` },
-    old ? h("p", { class: "old-note" }, icon("warn"), age === null ? "No reading has arrived yet." : `These are from ${ago(t.sampleTime as number, app.now)}; what is true now is unknown.`) : null,
+    old ? h("p", { class: "old-note" }, icon("warn"), age === null ? "No reading has arrived yet."
+        : `These are from ${ago(t.sampleTime as number, app.now)}; what is true now is unknown.`) : null,
     h("dl", null, FIGURES.map((m) => figure(t, m))));
 }
 
 function figure(t: Target, m: Metric): VNode {
-  const seen = latest(t, m.name), v = seen?.value ?? null, age = seen && t.sampleTime !== null ? t.sampleTime - seen.at : 0, limit = m.name === "memory_used" ? t.v["memory_limit"] ?? null : m.name === "connections_active" ? t.v["connections"] ?? null : null;
+  const seen = latest(t, m.name), v = seen?.value ?? null, age = seen && t.sampleTime !== null ? t.sampleTime - seen.at : 0, limit = m.name === "memory_used"
+    ? t.v["memory_limit"] ?? null : m.name === "connections_active" ? t.v["connections"] ?? null : null;
   return h("div", { class: "figure", key: m.name, title: m.hint }, h("dt", null, m.label),
-    h("dd", null, value(v, m.unit), age > 1500 ? h("span", { class: "of", title: "This is not read each second." }, ` ${duration(age / 1000)} ago`) : null, limit !== null ? h("span", { class: "of" }, " of ", quantity(limit, m.unit).text, quantity(limit, m.unit).unit ? ` ${quantity(limit, m.unit).unit}` : "") : null, spark(t.name, m.name)));
+    h("dd", null, value(v, m.unit), age > 1500 ? h("span", { class: "of", title: "This is not read each second." }, ` ${duration(age / 1000)} ago`) : null,
+      limit !== null ? h("span", { class: "of" }, " of ", quantity(limit, m.unit).text, quantity(limit, m.unit).unit ? ` ${quantity(limit, m.unit).unit}`
+          : "") : null, spark(t.name, m.name)));
 }
 
 /** The last two minutes, without axes: only "rising", "falling", "calm" or "gone". */
@@ -110,33 +133,47 @@ function charts(t: Target): VNode {
   return section("charts", "Under load", choice("Range", RANGES, app.range, setRange),
     h("div", { class: "chart-head" }, h("h3", null, "Throughput"), legend([["tps", "committed transactions"]], t, "1/s")),
     widget<ChartProps>("tps", TimeChart, { ...common, title: "Throughput", unit: "1/s", lines: [line("throughput", "tps", "tps")], log: false, flags: true }),
-    h("div", { class: "chart-head" }, h("h3", null, "Latency", estimated ? h("span", { class: "tag" }, "estimated") : null), legend([["latency_p50", "p50"], ["latency_p99", "p99"]], t, "ms"),
-      h("button", { class: "button small", "aria-pressed": app.logLatency ? "true" : "false", onclick: () => { app.logLatency = !app.logLatency; changed(); } }, "log scale")),
-    widget<ChartProps>("latency", TimeChart, { ...common, title: `Latency${estimated ? " (estimated)" : ""}`, unit: "ms", lines: [line("p99", "p99", "latency_p99"), line("p50", "p50", "latency_p50")], log: app.logLatency, flags: false }),
-    h("p", { class: "key" }, Object.entries(MARKS).map(([kind, m]) => h("span", { class: `mark-key mark-${kind}` }, icon(m.icon), m.word)), h("span", { class: "mark-key" }, h("span", { class: "arm-key arm-incumbent" }, "A"), "incumbent"), h("span", { class: "mark-key" }, h("span", { class: "arm-key arm-candidate" }, "B"), "candidate in force")));
+    h("div", { class: "chart-head" }, h("h3", null, "Latency", estimated ? h("span", { class: "tag" }, "estimated") : null),
+      legend([["latency_p50", "p50"], ["latency_p99", "p99"]], t, "ms"),
+      h("button", { class: "button small", "aria-pressed": app.logLatency ? "true" : "false", onclick: () => { app.logLatency = !app.logLatency; changed();
+            } }, "log scale")),
+    widget<ChartProps>("latency", TimeChart, { ...common, title: `Latency${estimated ? " (estimated)" : ""}`, unit: "ms",
+        lines: [line("p99", "p99", "latency_p99"), line("p50", "p50", "latency_p50")], log: app.logLatency, flags: false }),
+    h("p", { class: "key" }, Object.entries(MARKS).map(([kind, m]) => h("span", { class: `mark-key mark-${kind}` }, icon(m.icon), m.word)),
+      h("span", { class: "mark-key" }, h("span", { class: "arm-key arm-incumbent" }, "A"), "incumbent"),
+      h("span", { class: "mark-key" }, h("span", { class: "arm-key arm-candidate" }, "B"), "candidate in force")));
 }
 
 function legend(names: [string, string][], t: Target, unit: string): VNode {
-  return h("span", { class: "legend" }, names.map(([m, word]) => h("span", { class: `tone-${m.replace("latency_", "")}` }, h("i", { "aria-hidden": "true" }), word, " ", value(latest(t, m)?.value ?? null, unit))));
+  return h("span", { class: "legend" }, names.map(([m, word]) => h("span", { class: `tone-${m.replace("latency_", "")}` }, h("i", { "aria-hidden": "true" }),
+        word, " ", value(latest(t, m)?.value ?? null, unit))));
 }
 
 // ---- what came of it ----
 
 function convergence(t: Target): VNode {
   const known = app.outcomes.get(t.name), list = attempts(known ?? []), last = list[list.length - 1], kept = list.filter((a) => a.outcome.kept).length;
-  return section("converge", "Best proven so far", choice("Axis", [["trial", "by attempt"], ["time", "by time"]] as ["trial" | "time", string][], app.convergeBy, (v) => { app.convergeBy = v; changed(); }),
-    last ? h("p", { class: "lead" }, h("b", { class: "big" }, effect(last.after)), ` against where it began · ${plural(list.length, "attempt")}, ${kept} kept, ${list.length - kept} put back`) : null,
-    last ? widget<ConvergeProps>("converge", Converge, { attempts: list, by: app.convergeBy, now: app.now }) : empty(known ? "Nothing has been tried on this target yet." : "Outcomes are unknown."),
-    last ? h("p", { class: "key" }, h("span", { class: "mark-key" }, h("i", { class: "pt pt-kept" }), "proven better, kept"), h("span", { class: "mark-key" }, h("i", { class: "pt pt-undone" }), "not proven, put back"), h("span", { class: "mark-key" }, h("span", { class: "pt-x" }, "\u00d7"), "worse, put back")) : null);
+  return section("converge", "Best proven so far", choice("Axis", [["trial", "by attempt"], ["time", "by time"]] as ["trial" | "time", string][],
+      app.convergeBy, (v) => { app.convergeBy = v; changed(); }),
+    last ? h("p", { class: "lead" }, h("b", { class: "big" }, effect(last.after)),
+      ` against where it began · ${plural(list.length, "attempt")}, ${kept} kept, ${list.length - kept} put back`) : null,
+    last ? widget<ConvergeProps>("converge", Converge, { attempts: list, by: app.convergeBy, now: app.now })
+      : empty(known ? "Nothing has been tried on this target yet." : "Outcomes are unknown."),
+    last ? h("p", { class: "key" }, h("span", { class: "mark-key" }, h("i", { class: "pt pt-kept" }), "proven better, kept"),
+      h("span", { class: "mark-key" }, h("i", { class: "pt pt-undone" }), "not proven, put back"),
+      h("span", { class: "mark-key" }, h("span", { class: "pt-x" }, "\u00d7"), "worse, put back")) : null);
 }
 
 /** What the proven changes left in force, the strongest first. */
 function winners(t: Target): VNode | null {
   const kept = (app.outcomes.get(t.name) ?? []).filter((o) => o.kept && o.changes.length).sort((a, b) => (b.effect ?? -Infinity) - (a.effect ?? -Infinity));
   if (!kept.length) return null;
-  return section("winners", "What stayed, and what it brought", h("a", { href: href("knobs", t.name) }, "all knobs"), h("table", { class: "grid stack winners" }, h("caption", { class: "sr" }, "Changes that were kept"),
-    h("tbody", null, kept.slice(0, 12).map((o, i) => h("tr", { key: o.caseId ?? i }, h("th", { scope: "row" }, h("ul", { class: "changes" }, o.changes.map(changeItem))),
-      h("td", { "data-label": "Effect" }, effectCell(o.effect, o.lo, o.hi)), h("td", { "data-label": "Case" }, o.caseId ? h("a", { href: href("case", o.caseId) }, "why") : unknown()))))));
+  return section("winners", "What stayed, and what it brought", h("a", { href: href("knobs", t.name) }, "all knobs"),
+    h("table", { class: "grid stack winners" }, h("caption", { class: "sr" }, "Changes that were kept"),
+    h("tbody", null, kept.slice(0, 12).map((o, i) => h("tr", { key: o.caseId ?? i },
+          h("th", { scope: "row" }, h("ul", { class: "changes" }, o.changes.map(changeItem))),
+      h("td", { "data-label": "Effect" }, effectCell(o.effect, o.lo, o.hi)),
+        h("td", { "data-label": "Case" }, o.caseId ? h("a", { href: href("case", o.caseId) }, "why") : unknown()))))));
 }
 
 function recent(t: Target): VNode {
@@ -146,6 +183,8 @@ function recent(t: Target): VNode {
 }
 
 function recentRow(c: Case): VNode {
-  return h("li", { key: c.id }, h("div", null, h("a", { href: href("case", c.id) }, caseName(c))), h("div", { class: "recent-more" }, c.outcome ? outcomeBadge(c.outcome, c.kept) : stateBadge(c.state), c.effect !== null ? effectCell(c.effect, c.lo, c.hi) : null, c.updated === null ? unknown() : h("span", { class: "dim" }, when(c.updated, true, app.now))));
+  return h("li", { key: c.id }, h("div", null, h("a", { href: href("case", c.id) }, caseName(c))), h("div", { class: "recent-more" },
+      c.outcome ? outcomeBadge(c.outcome, c.kept) : stateBadge(c.state), c.effect !== null ? effectCell(c.effect, c.lo, c.hi) : null, c.updated === null
+        ? unknown() : h("span", { class: "dim" }, when(c.updated, true, app.now))));
 }
 

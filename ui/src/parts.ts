@@ -7,7 +7,8 @@ import { STATE_WORDS } from "./model";
 import type { Change, Plan } from "./model";
 import type { Problem } from "./api";
 
-const STATE_ICONS: { [s: string]: IconName } = { NEW: "dot", ANALYZING: "search", PLANNING: "plan", WAIT_GATE: "wait", EXECUTING: "play", VERIFYING: "pulse", PARKED: "parked", CLOSED: "ok" };
+const STATE_ICONS: { [s: string]: IconName } = { NEW: "dot", ANALYZING: "search", PLANNING: "plan", WAIT_GATE: "wait", EXECUTING: "play", VERIFYING: "pulse",
+  PARKED: "parked", CLOSED: "ok" };
 
 export const unknown = (): VNode => h("span", { class: "unknown" }, UNKNOWN);
 export const orUnknown = (x: string | null | undefined): Child => (x === null || x === undefined || x === "" ? unknown() : x);
@@ -19,18 +20,21 @@ export function stateBadge(state: string | null): VNode {
 
 /** What became of it, in words that say what is in force now. */
 const OUTCOMES: { [o: string]: { icon: IconName; word: string } } = {
-  better: { icon: "ok", word: "better" }, worse: { icon: "undone", word: "worse" }, undecided: { icon: "undone", word: "undecided" }, equivalent: { icon: "equal", word: "no difference" },
+  better: { icon: "ok", word: "better" }, worse: { icon: "undone", word: "worse" }, undecided: { icon: "undone", word: "undecided" },
+    equivalent: { icon: "equal", word: "no difference" },
 };
 
 export function outcomeBadge(outcome: string | null, kept: boolean | null): VNode | null {
   if (outcome === null) return null;
   const o = OUTCOMES[outcome];
-  return h("span", { class: `outcome outcome-${outcome}` }, icon(o?.icon ?? "question"), `${o?.word ?? outcome}${kept === null ? "" : kept ? ", kept" : ", put back"}`);
+  return h("span", { class: `outcome outcome-${outcome}` }, icon(o?.icon ?? "question"),
+    `${o?.word ?? outcome}${kept === null ? "" : kept ? ", kept" : ", put back"}`);
 }
 
 /** "work_mem 4MB → 8MB"; where it came from is left out when nobody tells. */
 export function changeItem(c: Change & { restart?: boolean }): VNode {
-  return h("li", { key: c.name }, h("code", null, c.name), " ", c.from !== null ? h("span", { class: "from" }, c.from) : null, " \u2192 ", h("b", null, c.to ?? UNKNOWN), c.restart ? h("span", { class: "tag tag-warn" }, "restart") : null);
+  return h("li", { key: c.name }, h("code", null, c.name), " ", c.from !== null ? h("span", { class: "from" }, c.from) : null, " \u2192 ",
+    h("b", null, c.to ?? UNKNOWN), c.restart ? h("span", { class: "tag tag-warn" }, "restart") : null);
 }
 
 /** From where to where a plan goes, over all of its steps. */
@@ -51,7 +55,8 @@ export function answerBadge(answer: string | null): VNode {
 
 export function when(ms: Known, relative = false, now = Date.now()): VNode {
   if (ms === null) return unknown();
-  return h("time", { datetime: new Date(ms).toISOString(), title: relative ? `${moment(ms, now)} · ${utc(ms)}` : utc(ms) }, relative ? ago(ms, now) : moment(ms, now));
+  return h("time", { datetime: new Date(ms).toISOString(), title: relative ? `${moment(ms, now)} · ${utc(ms)}` : utc(ms) }, relative ? ago(ms, now)
+      : moment(ms, now));
 }
 
 export function value(v: Known, unit: string): VNode {
@@ -63,20 +68,23 @@ export function value(v: Known, unit: string): VNode {
 /** "+12.4 % [+8.1 % … +16.9 %]" with a small picture of it. */
 export function effectCell(e: Known, lo: Known, hi: Known): VNode {
   if (e === null) return unknown();
-  return h("span", { class: "effect" }, h("b", null, effect(e)), lo !== null && hi !== null ? [h("span", { class: "interval" }, ` ${signed(percent(lo))} … ${effect(hi)}`), glyph(e, lo, hi)] : null);
+  return h("span", { class: "effect" }, h("b", null, effect(e)), lo !== null && hi !== null
+      ? [h("span", { class: "interval" }, ` ${signed(percent(lo))} … ${effect(hi)}`), glyph(e, lo, hi)] : null);
 }
 
 /** Ninety pixels wide; both ends are at 30 %, so that the pictures of a list can be compared. */
 function glyph(e: number, lo: number, hi: number): VNode {
   const x = (log: number) => 45 + Math.max(-44, Math.min(44, (percent(log) / 30) * 44));
   const tone = lo > 0 ? "better" : hi < 0 ? "worse" : "open";
-  return h("svg", { class: `glyph glyph-${tone}`, viewBox: "0 0 90 14", "aria-hidden": "true" }, h("line", { class: "ground", x1: 1, x2: 89, y1: 7, y2: 7 }), h("line", { class: "nought", x1: 45, x2: 45, y1: 1, y2: 13 }),
+  return h("svg", { class: `glyph glyph-${tone}`, viewBox: "0 0 90 14", "aria-hidden": "true" }, h("line", { class: "ground", x1: 1, x2: 89, y1: 7, y2: 7 }),
+    h("line", { class: "nought", x1: 45, x2: 45, y1: 1, y2: 13 }),
     h("line", { x1: x(lo), x2: x(hi), y1: 7, y2: 7 }), h("circle", { cx: x(e), cy: 7, r: 3 }));
 }
 
 export function problemBox(p: Problem, again?: () => void): VNode {
   return h("div", { class: "box box-bad", role: "alert" }, icon("warn"), h("div", { class: "box-text" },
-    h("b", null, p.title), p.status ? h("span", { class: "dim" }, ` (${p.status})`) : null, p.detail ? h("p", null, p.detail) : null, p.hint ? h("p", { class: "hint" }, "What to do: ", p.hint) : null),
+    h("b", null, p.title), p.status ? h("span", { class: "dim" }, ` (${p.status})`) : null, p.detail ? h("p", null, p.detail) : null,
+      p.hint ? h("p", { class: "hint" }, "What to do: ", p.hint) : null),
     again ? h("button", { class: "button", onclick: again }, "Try again") : null);
 }
 
@@ -85,7 +93,8 @@ export function empty(...words: Child[]): VNode {
 }
 
 export function section(key: string, title: Child, extra: Child, ...body: Child[]): VNode {
-  return h("section", { class: `panel panel-${key}`, key, "aria-labelledby": `h-${key}` }, h("header", { class: "panel-head" }, h("h2", { id: `h-${key}` }, title), extra), ...body);
+  return h("section", { class: `panel panel-${key}`, key, "aria-labelledby": `h-${key}` }, h("header", { class: "panel-head" },
+      h("h2", { id: `h-${key}` }, title), extra), ...body);
 }
 
 export function copyButton(text: string, what: string): VNode {
@@ -103,7 +112,8 @@ export function choice<T extends string | number>(label: string, options: [T, st
 
 /** A long id, short; a click copies all of it. */
 export function idButton(word: string, full: string): VNode {
-  return h("button", { class: "linklike id-button", title: `${full} (copy)`, "aria-label": `Copy ${word} ${full}`, onclick: () => void navigator.clipboard?.writeText(full) }, `${word} ${full.slice(0, 8)}`);
+  return h("button", { class: "linklike id-button", title: `${full} (copy)`, "aria-label": `Copy ${word} ${full}`, onclick: () =>
+        void navigator.clipboard?.writeText(full) }, `${word} ${full.slice(0, 8)}`);
 }
 
 /** Text from a machine, as a sentence. */

@@ -26,7 +26,8 @@ export function logTicks(lo: number, hi: number): number[] {
 }
 
 const MIN = 60, HOUR = 3600;
-const STEPS = [1, 5, 10, 30, MIN, 2 * MIN, 5 * MIN, 10 * MIN, 15 * MIN, 30 * MIN, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, 48 * HOUR, 168 * HOUR];
+const STEPS = [1, 5, 10, 30, MIN, 2 * MIN, 5 * MIN, 10 * MIN, 15 * MIN, 30 * MIN, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, 48 * HOUR,
+  168 * HOUR];
 
 /** Ticks on whole local minutes, hours, days. */
 export function timeTicks(from: number, to: number, count: number): Tick[] {

@@ -42,12 +42,20 @@ export function header(): VNode {
   const arg = app.route.page === "overview" || app.route.page === "knobs" ? app.route.arg : null;
   return h("header", { class: "top", key: "top" },
     h("a", { class: "brand", href: href("overview"), "aria-label": "Homeostat, overview" }, logo(), h("span", null, "Homeostat")),
-    h("nav", { "aria-label": "Pages" }, NAMES.map(([page, name]) => h("a", { key: page, href: href(page, page === "cases" ? null : arg), "aria-current": app.route.page === page || (page === "cases" && app.route.page === "case") ? "page" : null },
-      name, page === "cases" && asking ? h("span", { class: "count", title: `${asking} waiting for an answer`, "aria-label": `, ${asking} waiting for an answer` }, asking) : null))),
-    h("div", { class: `engine engine-${state.word}` }, h("span", { class: "engine-word" }, words[state.word], state.word === "unknown" ? "Unknown" : state.word[0]?.toUpperCase() + state.word.slice(1)), h("span", { class: "engine-say", title: state.say }, state.say)),
+    h("nav", { "aria-label": "Pages" },
+      NAMES.map(([page, name]) => h("a", { key: page, href: href(page, page === "cases" ? null : arg), "aria-current": app.route.page === page
+              || (page === "cases" && app.route.page === "case") ? "page" : null },
+      name, page === "cases" && asking ? h("span", { class: "count", title: `${asking} waiting for an answer`,
+          "aria-label": `, ${asking} waiting for an answer` }, asking) : null))),
+    h("div", { class: `engine engine-${state.word}` }, h("span", { class: "engine-word" }, words[state.word], state.word === "unknown" ? "Unknown"
+          : state.word[0]?.toUpperCase() + state.word.slice(1)), h("span", { class: "engine-say", title: state.say }, state.say)),
     h("div", { class: "tools" }, connection(),
-      all ? h("button", { class: "button stop-button", disabled: !may("admin"), title: may("admin") ? "Let it act again" : "Ending a stop needs the role admin", onclick: () => askGoOn(all) }, icon("play"), "End stop") : h("button", { class: "button danger stop-button", id: "stop", disabled: !app.targetsKnown || !may("operator"), title: may("operator") ? "Begin nothing new" : "Stopping needs the role operator", onclick: () => askStop(app.targets.map((t) => t.name)) }, icon("stop"), "Stop"),
-      h("button", { class: "tool", title: `Theme: ${theme()}`, "aria-label": `Theme: ${theme()}. Change`, onclick: nextTheme }, icon(theme() === "auto" ? "auto" : theme() === "dark" ? "moon" : "sun")),
+      all ? h("button", { class: "button stop-button", disabled: !may("admin"), title: may("admin") ? "Let it act again"
+            : "Ending a stop needs the role admin", onclick: () => askGoOn(all) }, icon("play"), "End stop")
+        : h("button", { class: "button danger stop-button", id: "stop", disabled: !app.targetsKnown || !may("operator"), title: may("operator")
+            ? "Begin nothing new" : "Stopping needs the role operator", onclick: () => askStop(app.targets.map((t) => t.name)) }, icon("stop"), "Stop"),
+      h("button", { class: "tool", title: `Theme: ${theme()}`, "aria-label": `Theme: ${theme()}. Change`, onclick: nextTheme },
+        icon(theme() === "auto" ? "auto" : theme() === "dark" ? "moon" : "sun")),
       h("button", { class: "tool", id: "help", title: "Keys (?)", "aria-label": "Keys" }, icon("question"))));
 }
 
@@ -58,42 +66,57 @@ export function footer(): VNode {
 }
 
 function logo(): VNode {
-  return h("svg", { class: "logo", viewBox: "0 0 32 32", "aria-hidden": "true" }, h("path", { class: "logo-band", d: "M2 16h28" }), h("path", { d: "M2 16c2-11 4-11 6 0s3.500 8 5.500 0 3-5 4.500 0 2.500 2.500 3.500 0 2 0 3 0h5.500" }));
+  return h("svg", { class: "logo", viewBox: "0 0 32 32", "aria-hidden": "true" }, h("path", { class: "logo-band", d: "M2 16h28" }),
+    h("path", { d: "M2 16c2-11 4-11 6 0s3.500 8 5.500 0 3-5 4.500 0 2.500 2.500 3.500 0 2 0 3 0h5.500" }));
 }
 
 function connection(): VNode {
   const l = app.link;
   const word = l.state === "live" ? "live" : l.state === "connecting" ? "connecting" : `reconnecting, lost ${ago(l.since, app.now)}`;
   const newest = Math.max(0, ...app.targets.map((t) => t.sampleTime ?? 0));
-  return h("span", { class: `link link-${l.state}`, title: l.why ?? (newest ? `last reading ${clock(newest)}` : "") }, h("span", { class: "link-dot", "aria-hidden": "true" }), word);
+  return h("span", { class: `link link-${l.state}`, title: l.why ?? (newest ? `last reading ${clock(newest)}` : "") },
+    h("span", { class: "link-dot", "aria-hidden": "true" }), word);
 }
 
 /** Ordered by how much it matters. Each says what it means for the person, not only that it is so. */
 export function banners(): VNode[] {
   const out: VNode[] = [];
-  const add = (key: string, tone: string, name: "warn" | "stop" | "question", ...body: Child[]) => out.push(h("div", { class: `banner banner-${tone}`, key, role: tone === "bad" ? "alert" : "status" }, icon(name), h("div", null, ...body)));
+  const add = (key: string, tone: string, name: "warn" | "stop" | "question", ...body: Child[]) =>
+    out.push(h("div", { class: `banner banner-${tone}`, key, role: tone === "bad" ? "alert" : "status" }, icon(name), h("div", null, ...body)));
   if (app.problem) out.push(h("div", { key: "problem", class: "banner-slot" }, problemBox(app.problem, () => void enter())));
   if (app.link.state === "lost" && app.now - app.link.since > 3000)
-    add("lost", "bad", "warn", h("b", null, "Not live. "), "What is shown may be old. ", app.link.why ? `${app.link.why}. ` : "", app.link.retryAt ? `Next try in ${duration(Math.max(0, (app.link.retryAt - app.now) / 1000))}. ` : "", h("button", { class: "linklike", onclick: retryNow }, "Try now"));
-  for (const c of app.health?.checks ?? []) if (c.ok === false) add(`check-${c.name}`, "bad", "warn", h("b", null, `Degraded: ${c.name}. `), c.text ?? "The engine does not say why.", /store|disk|migration/i.test(c.name) ? " The engine does not act on what it cannot record." : null);
-  if (app.health?.ok === false && !app.health.checks.some((c) => c.ok === false)) add("health", "bad", "warn", h("b", null, "Degraded. "), "The engine says that it is not ready.");
+    add("lost", "bad", "warn", h("b", null, "Not live. "), "What is shown may be old. ", app.link.why ? `${app.link.why}. ` : "", app.link.retryAt
+        ? `Next try in ${duration(Math.max(0, (app.link.retryAt - app.now) / 1000))}. ` : "", h("button", { class: "linklike", onclick: retryNow },
+        "Try now"));
+  for (const c of app.health?.checks ?? []) if (c.ok === false) add(`check-${c.name}`, "bad", "warn", h("b", null, `Degraded: ${c.name}. `),
+    c.text ?? "The engine does not say why.", /store|disk|migration/i.test(c.name) ? " The engine does not act on what it cannot record." : null);
+  if (app.health?.ok === false && !app.health.checks.some((c) => c.ok === false)) add("health", "bad", "warn", h("b", null, "Degraded. "),
+    "The engine says that it is not ready.");
   app.degraded.forEach((text, i) => add(`degraded-${i}`, "bad", "warn", h("b", null, "Degraded. "), text));
-  for (const t of app.targets) if (t.up === false) add(`down-${t.name}`, "bad", "warn", h("b", null, `${t.name} does not answer. `), t.trouble ?? "The reason is unknown.", " Its figures are unknown until it does.");
+  for (const t of app.targets) if (t.up === false) add(`down-${t.name}`, "bad", "warn", h("b", null, `${t.name} does not answer. `),
+    t.trouble ?? "The reason is unknown.", " Its figures are unknown until it does.");
   for (const c of app.recent ?? []) if (c.state === "PARKED" && c.proven === false)
-    add(`unknown-${c.id}`, "bad", "question", h("b", null, "Outcome unknown: "), h("a", { href: href("case", c.id) }, prose(about(c) ?? c.title)), ". What is in force on ", c.target ?? "the target", " is not proven. A person has to look.");
-  for (const s of app.stops) add(`stop-${s.target ?? "all"}`, "stop", "stop", h("b", null, s.target ? `Stopped on ${s.target} ` : "Stopped "), stopWords(s), s.since ? [" · since ", when(s.since, false, app.now)] : null, s.target ? [" ", h("button", { class: "linklike", onclick: () => askGoOn(s) }, "End it")] : null);
+    add(`unknown-${c.id}`, "bad", "question", h("b", null, "Outcome unknown: "), h("a", { href: href("case", c.id) }, prose(about(c) ?? c.title)),
+      ". What is in force on ", c.target ?? "the target", " is not proven. A person has to look.");
+  for (const s of app.stops) add(`stop-${s.target ?? "all"}`, "stop", "stop", h("b", null, s.target ? `Stopped on ${s.target} ` : "Stopped "), stopWords(s),
+    s.since ? [" · since ", when(s.since, false, app.now)] : null, s.target ? [" ", h("button", { class: "linklike", onclick: () => askGoOn(s) }, "End it")]
+      : null);
   const guessed = app.targets.filter((t) => latest(t, "latency_estimated")?.value === 1).map((t) => t.name);
-  if (guessed.length) add("estimated", "mild", "question", h("b", null, `Latencies of ${guessed.join(", ")} are estimated `), "from statement statistics; no driver reports measured ones.");
+  if (guessed.length) add("estimated", "mild", "question", h("b", null, `Latencies of ${guessed.join(", ")} are estimated `),
+    "from statement statistics; no driver reports measured ones.");
   return out;
 }
 
 /** The form that asks for the token. It goes to sessionStorage: gone with the tab. */
 export function door(): VNode {
   return h("main", { id: "main", class: "door", key: "door", tabindex: -1 }, logo(), h("h1", { tabindex: -1 }, "Homeostat"),
-    h("p", null, "Reading needs a token. One for the engine's own machine lies in the file ", h("code", null, "token"), " of its store folder; ", h("code", null, "homeostat token new"), " makes others."),
+    h("p", null, "Reading needs a token. One for the engine's own machine lies in the file ", h("code", null, "token"), " of its store folder; ",
+      h("code", null, "homeostat token new"), " makes others."),
     app.doorProblem ? problemBox(app.doorProblem) : null,
-    h("form", { onsubmit: (e: Event) => { e.preventDefault(); const field = (e.target as HTMLFormElement).elements.namedItem("token") as HTMLInputElement; setToken(field.value); field.value = ""; void enter(); } },
-      h("label", { class: "field" }, h("span", null, "Token"), h("input", { type: "password", name: "token", required: true, autocomplete: "off", spellcheck: "false", autofocus: true })),
+    h("form", { onsubmit: (e: Event) => { e.preventDefault(); const field = (e.target as HTMLFormElement).elements.namedItem("token") as HTMLInputElement;
+          setToken(field.value); field.value = ""; void enter(); } },
+      h("label", { class: "field" }, h("span", null, "Token"), h("input", { type: "password", name: "token", required: true, autocomplete: "off",
+            spellcheck: "false", autofocus: true })),
       h("button", { class: "button primary", type: "submit" }, icon("key"), "Enter")),
     h("p", { class: "hint" }, "It is kept for this tab only, never in the address and never on disk."));
 }

@@ -22,7 +22,8 @@ function is(got: unknown, wanted: unknown, about: string): void {
 is(number(null), "unknown", "what is not known is not a number");
 is(number(NaN), "unknown", "NaN is unknown");
 is(number(0), "0", "nought is nought");
-is([number(1234567), number(123.4), number(12.34), number(1.234), number(0.1234)], ["1\u202f234\u202f567", "123", "12.3", "1.23", "0.123"], "three significant digits");
+is([number(1234567), number(123.4), number(12.34), number(1.234), number(0.1234)], ["1\u202f234\u202f567", "123", "12.3", "1.23", "0.123"],
+  "three significant digits");
 is(number(-5.5), "\u22125.50", "a minus is a minus sign");
 is(integer(-1200), "\u22121\u202f200", "grouped integers");
 is(plain(1073741824, "B"), "1 GiB", "bytes in binary units");
@@ -30,9 +31,12 @@ is(plain(6501171.2, "B/s"), "6.20 MiB/s", "rates of bytes");
 is(plain(0.987, "ratio"), "98.7\u202f%", "ratios are percentages");
 is(plain(12345, "ms"), "12.3 s", "long times in seconds");
 is(plain(0.05, "ms"), "50.0 µs", "short times in microseconds");
-is([duration(0), duration(59), duration(61), duration(7260), duration(90000), duration(null)], ["0 s", "59 s", "1 min 1 s", "2 h 1 min", "1 d 1 h", "unknown"], "durations");
-is([effect(Math.log(1.1)), effect(Math.log(0.9)), effect(0), effect(null)], ["+10.0\u202f%", "\u221210.0\u202f%", "±0.0\u202f%", "unknown"], "effects are signed percentages");
-is([setting("16384", "8kB"), setting("1228", "MB"), setting("300", "s"), setting("-1", "ms"), setting("on", ""), setting("0", "kB"), setting("", ""), setting(null, null)],
+is([duration(0), duration(59), duration(61), duration(7260), duration(90000), duration(null)], ["0 s", "59 s", "1 min 1 s", "2 h 1 min", "1 d 1 h",
+    "unknown"], "durations");
+is([effect(Math.log(1.1)), effect(Math.log(0.9)), effect(0), effect(null)], ["+10.0\u202f%", "\u221210.0\u202f%", "±0.0\u202f%", "unknown"],
+  "effects are signed percentages");
+is([setting("16384", "8kB"), setting("1228", "MB"), setting("300", "s"), setting("-1", "ms"), setting("on", ""), setting("0", "kB"), setting("", ""),
+    setting(null, null)],
   ["128 MB", "1228 MB", "5 min", "-1", "on", "0", "(empty)", "unknown"], "parameters as they would be written");
 
 // axes
@@ -44,7 +48,8 @@ is([nearest([], 1), nearest([10], 99), nearest([10, 20, 30], 24), nearest([10, 2
 // charts
 const seconds = [0, 1, 2, 3, 10, 11].map((s) => s * 1000);
 is(runs(seconds, [1, 2, null, 4, 5, 6], 0, 12000, 1000).map((r) => r.length), [2, 1, 2], "a line ends at what is unknown and at a gap in time");
-is(runs([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((s) => s * 1000), [1, null, null, null, null, 2, null, null, null, null, 3], 0, 12000, 1000).length, 1, "what is read each fifth second has no gaps between");
+is(runs([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((s) => s * 1000), [1, null, null, null, null, 2, null, null, null, null, 3], 0, 12000, 1000).length, 1,
+  "what is read each fifth second has no gaps between");
 is(runs(seconds, [1, 2, 3, 4, 5, 6], 0, 12000, 2)[0]?.[0]?.hi, 4, "seconds that share a column keep their largest value");
 is(runs([0, 60000, 120000], [1, 2, 3], 0, 130000, 1000, 120000).length, 1, "minutes are no gaps where there are only minutes");
 is(ceiling([]), 1, "an empty chart has an axis");
@@ -52,8 +57,10 @@ is(ceiling(Array.from({ length: 200 }, (_, i) => (i === 7 ? 1000 : 10))) < 20, t
 is(ceiling([10, 20, 30]) >= 30, true, "ordinary values fit");
 
 // convergence
-const outcome = (effectLog: number | null, kept: boolean | null, at: number): Outcome => ({ caseId: null, title: "", time: at, outcome: null, kept, effect: effectLog, lo: null, hi: null, changes: [], why: null });
-is(attempts([outcome(0.2, true, 3), outcome(-0.1, false, 2), outcome(0.1, true, 1)]).map((a) => a.after.toFixed(2)), ["0.10", "0.10", "0.30"], "only what was kept raises the best, oldest first");
+const outcome = (effectLog: number | null, kept: boolean | null, at: number): Outcome =>
+  ({ caseId: null, title: "", time: at, outcome: null, kept, effect: effectLog, lo: null, hi: null, changes: [], why: null });
+is(attempts([outcome(0.2, true, 3), outcome(-0.1, false, 2), outcome(0.1, true, 1)]).map((a) => a.after.toFixed(2)), ["0.10", "0.10", "0.30"],
+  "only what was kept raises the best, oldest first");
 is(attempts([outcome(0.2, null, 1)])[0]?.after, 0, "what may have been kept is not counted as won");
 
 // events
@@ -68,27 +75,38 @@ is(feed(": heartbeat\n\n", "event: x\n\n"), [], "comments and events without dat
 is(feed("id: 1\ndata: a\n\ndata: b\n\n").map((e) => e.id), ["1", "1"], "the last id holds until there is another");
 
 // the wire
-is([time("2026-01-31T12:00:00Z"), time(1769860800), time(1769860800000), time(1769860800000000), time(0), time(null), time("soon")], [1769860800000, 1769860800000, 1769860800000, 1769860800000, null, null, null], "times in every unit; nought is no time");
+is([time("2026-01-31T12:00:00Z"), time(1769860800), time(1769860800000), time(1769860800000000), time(0), time(null), time("soon")],
+  [1769860800000, 1769860800000, 1769860800000, 1769860800000, null, null, null], "times in every unit; nought is no time");
 is(readTarget({ name: "main", latest: { tps: null, up: true } }).v, { tps: null, up: 1 }, "null stays unknown");
 is([readTarget({ name: "m" }).up, readTarget({ name: "m" }).facts.settings, readTarget({}).name], [null, null, "?"], "an empty target is unknown throughout");
 is(readTarget({ name: "m", facts: { server_version: 150018, cpus: 0 } }).facts.version, "15.18", "version numbers");
 is(readTarget({ name: "m", facts: { cpus: 0 } }).facts.cpus, null, "0 CPUs means that nobody counted them");
 is([readStop({ scope: "", why: "x" }).target, readStop({ scope: "main", why: "x" }).target], [null, "main"], "an empty scope is everything");
-is([readCase({ id: "1", status: "NEW", target: "" }).target, readCase({ id: "1" }).target, readCase({ id: "1", status: "CLOSED", outcome: { result: "better", kept: true, effect: 0.1 } }).outcome], ["", null, "better"], "no target is not an unknown target");
-is(readOutcome({ case_id: "c", result: "worse", kept: false, proposal: { title: "t", changes: [{ name: "work_mem", to: null }] } }).changes, [{ name: "work_mem", from: null, to: "(reset to default)" }], "RESET is said in words");
-is(readMoment("live.sample", { target: "m", time: 1769860800000, v: { tps: 5 } }), { kind: "sample", target: "m", time: 1769860800000, v: { tps: 5 } }, "a live sample");
-is(readMoment("evt.case.transition.v1", { type: "evt.case.transition.v1", subject: "c1", time: "2026-01-31T12:00:00Z", data: { from: "NEW", to: "ANALYZING", event: "start_analysis", why: "w", target: "m" } }),
-  { kind: "transition", caseId: "c1", target: "m", event: "start_analysis", from: "NEW", to: "ANALYZING", reason: "w", time: 1769860800000 }, "a transition in its envelope");
+is([readCase({ id: "1", status: "NEW", target: "" }).target, readCase({ id: "1" }).target,
+    readCase({ id: "1", status: "CLOSED", outcome: { result: "better", kept: true, effect: 0.1 } }).outcome], ["", null, "better"],
+  "no target is not an unknown target");
+is(readOutcome({ case_id: "c", result: "worse", kept: false, proposal: { title: "t", changes: [{ name: "work_mem", to: null }] } }).changes,
+  [{ name: "work_mem", from: null, to: "(reset to default)" }], "RESET is said in words");
+is(readMoment("live.sample", { target: "m", time: 1769860800000, v: { tps: 5 } }), { kind: "sample", target: "m", time: 1769860800000, v: { tps: 5 } },
+  "a live sample");
+is(readMoment("evt.case.transition.v1", { type: "evt.case.transition.v1", subject: "c1", time: "2026-01-31T12:00:00Z", data: { from: "NEW", to: "ANALYZING",
+        event: "start_analysis", why: "w", target: "m" } }),
+  { kind: "transition", caseId: "c1", target: "m", event: "start_analysis", from: "NEW", to: "ANALYZING", reason: "w", time: 1769860800000 },
+    "a transition in its envelope");
 is(readMoment("cmd.plan.generate", {}), null, "commands are not for us");
 const empty = readFile({ case: { id: "1" } }, []);
-is([empty.plans, empty.gates, empty.actions, empty.evidence, empty.verdict], [null, null, null, null, null], "what a file does not tell is not an empty list");
+is([empty.plans, empty.gates, empty.actions, empty.evidence, empty.verdict], [null, null, null, null, null],
+  "what a file does not tell is not an empty list");
 const row = (event: string, from: string | null, to: string, at: string) => readTimelineRow({ event, from, to, created_at: at });
-const story = readFile({ case: { id: "1" }, actions: [{ action: 1, kind: "to_incumbent", outcome: "done", result_at: "2026-01-31T12:00:10Z" }, { action: 2, kind: "to_candidate", outcome: "done", result_at: "2026-01-31T12:00:20Z" }] },
+const story = readFile({ case: { id: "1" }, actions: [{ action: 1, kind: "to_incumbent", outcome: "done", result_at: "2026-01-31T12:00:10Z" },
+      { action: 2, kind: "to_candidate", outcome: "done", result_at: "2026-01-31T12:00:20Z" }] },
   [row("exec_done", "EXECUTING", "VERIFYING", "2026-01-31T12:00:00Z"), row("verify_pass", "VERIFYING", "CLOSED", "2026-01-31T12:00:30Z")]);
-is(story.arms.map((a) => [a.arm, (a.from % 60000) / 1000, ((a.to ?? 0) % 60000) / 1000]), [["candidate", 0, 10], ["incumbent", 10, 20], ["candidate", 20, 30]], "arms follow from what was switched");
+is(story.arms.map((a) => [a.arm, (a.from % 60000) / 1000, ((a.to ?? 0) % 60000) / 1000]), [["candidate", 0, 10], ["incumbent", 10, 20],
+    ["candidate", 20, 30]], "arms follow from what was switched");
 
 // addresses
-is([readRoute("#/case/a%2Fb"), readRoute("#/case"), readRoute("#/nonsense"), readRoute("#/case/%")], [{ page: "case", arg: "a/b" }, { page: "cases", arg: null }, { page: "overview", arg: null }, { page: "case", arg: "%" }], "addresses");
+is([readRoute("#/case/a%2Fb"), readRoute("#/case"), readRoute("#/nonsense"), readRoute("#/case/%")],
+  [{ page: "case", arg: "a/b" }, { page: "cases", arg: null }, { page: "overview", arg: null }, { page: "case", arg: "%" }], "addresses");
 is(readRoute(href("case", "a/b <x>")), { page: "case", arg: "a/b <x>" }, "an address is read as it was written");
 
 console.log(`${ran - failed} of ${ran} hold`);
