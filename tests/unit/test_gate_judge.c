@@ -167,6 +167,7 @@ static const struct example {
     { 204, GATE_REJECT, GOOD, other_target, GOOD, no_op },
     { 204, GATE_REJECT, GOOD, no_target, GOOD, no_op },
     { 204, GATE_REJECT, "{'action':'postgres.set','params':{'settings':[{'name':'jit','from':'on','to':'off'}]},'timeout_s':60,'retry':0}", no_op, SET("jit", "on", "off"), no_op },
+    { 204, GATE_REJECT, "{'action':'postgres.restart','params':{'target':''},'timeout_s':60,'retry':0}", no_target, RESTART("wal_buffers", "-1", "16MB"), no_op },
     { 204, GATE_REJECT, GOOD ",{'action':'postgres.set','params':{'target':'b','settings':[{'name':'jit','from':'on','to':'off'}]},'timeout_s':60,'retry':0}", no_op, GOOD, no_op },
     { 205, GATE_REJECT, SET("work_mem", "4MB", "banana"), no_op, GOOD, no_op },
     { 205, GATE_REJECT, "{'action':'postgres.set','params':{'target':'main','settings':[]},'timeout_s':60,'retry':0}", no_op, GOOD, no_op },
@@ -331,10 +332,13 @@ static void waiting_ends_when_the_last_of_its_reasons_does(void **state)
     (void)state;
     fresh();
     rolled_back();
-    frozen();
+    freeze(NOW - 1, NOW + 5 * US_PER_S, "");
     use_plan(GOOD);
     judge();
     assert_int_equal(v.answer, GATE_WAIT);
+    assert_int_equal(v.wait_until_us, NOW + 5 * US_PER_S);
+    policy.freeze[0].to_us = NOW + 2;
+    judge();
     assert_int_equal(v.wait_until_us, NOW + US_PER_S);
     fresh();
     twelve_changes();

@@ -84,6 +84,7 @@ static void what_is_printed_reads_back_to_the_same_version(void **state)
         policy_print(&policy, &t);
         assert_ok(policy_parse("printed", t.s, t.used, &other, NULL, &fault), &fault);
         assert_string_equal(policy.version, other.version);
+        assert_memory_equal(&policy, &other, sizeof policy);
         text_done(&t);
     }
 }
@@ -95,8 +96,13 @@ static void the_version_is_the_meaning_and_not_the_spelling(void **state)
     other = policy;
     assert_ok(parse("# a comment\nrisk:\n  max: 0.50\nsteps:\n  max: 3\n"), &fault);
     assert_string_equal(policy.version, other.version);
-    assert_ok(parse("steps: { max: 4 }\nrisk: { max: 0.5 }\n"), &fault);
-    assert_string_not_equal(policy.version, other.version);
+    static const char *const others[] = { "steps: { max: 4 }\nrisk: { max: 0.5 }\n", "steps: { max: 3 }\nrisk: { max: 0.5 }\nknobs: { jit: { allowed: \"no\" } }\n",
+        "steps: { max: 3 }\nrisk: { max: 0.5 }\nscripts: { programs: [] }\n", "steps: { max: 3 }\nrisk: { max: 0.5 }\nrestart: { windows: [\"daily 01:00-02:00\"] }\n",
+        "steps: { max: 3 }\nrisk: { max: 0.5 }\nfreezes: [{ why: x, weekly: \"daily 01:00-02:00\" }]\n" };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_ok(parse(others[i]), &fault);
+        assert_string_not_equal(policy.version, other.version);
+    }
 }
 
 static void a_mistake_is_told_with_its_place_and_changes_nothing(void **state)

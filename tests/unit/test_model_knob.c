@@ -220,19 +220,22 @@ static void memory_that_is_not_known_makes_the_footprint_unknown(void **state)
     f.peak_sessions = 0;
     footprint_of(&s, &f, &b, &p);
     assert_float_equal(p.expected_sessions, 100, 0);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 8; i++) {
+        f.peak_sessions = i < 4 ? 0 : 10;
         const enum knob_id id[] = { KNOB_SHARED_BUFFERS, KNOB_WORK_MEM, KNOB_AUTOVACUUM_WORK_MEM, KNOB_MAX_CONNECTIONS };
-        double keep = s.value[id[i]];
-        s.value[id[i]] = (double)NAN;
+        double keep = s.value[id[i % 4]];
+        s.value[id[i % 4]] = (double)NAN;
         footprint_of(&s, &f, &b, &p);
         assert_true(isnan(p.total));
-        s.value[id[i]] = keep;
+        s.value[id[i % 4]] = keep;
     }
     s.value[KNOB_MAX_WAL_SIZE] = 4096;
     s.value[KNOB_CHECKPOINT_TIMEOUT] = 300;
     s.value[KNOB_CHECKPOINT_COMPLETION_TARGET] = 0.9;
     assert_float_equal(recovery_estimate_s(&s, &b, (double)NAN), 102.4, 1e-9);
     assert_float_equal(recovery_estimate_s(&s, &b, 1048576), 570 / 40.0, 1e-9);
+    s.value[KNOB_CHECKPOINT_TIMEOUT] = (double)NAN;
+    assert_true(isnan(recovery_estimate_s(&s, &b, 1048576)));
 }
 
 static void words_of(const char *params, const char *want)

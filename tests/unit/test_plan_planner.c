@@ -206,6 +206,26 @@ static void what_was_worse_never_comes_again_and_undecided_once_more_at_most(voi
     assert_non_null(strstr(fault.text, "nothing is left to try"));
 }
 
+static void no_proposal_leads_back_behind_what_a_proof_left(void **state)
+{
+    (void)state;
+    static struct proposal better[200];
+    int                    n = 0;
+    struct planner_view    v = view();
+    struct proposal        p;
+    for (int i = 0; i < 200 && planner_ask(planner, &v, &p, &fault) == OK; i++) {
+        for (int j = 0; j < n; j++) {
+            const struct proposed_change *was = &better[j].change[0], *c = change_of(&p, was->knob);
+            if (c && (was->to > was->from ? c->to <= was->from : c->to >= was->from))
+                fail_msg("%s, but %s was better", p.title, better[j].title);
+        }
+        if (p.changes == 1)
+            better[n++] = p;
+        tell(&p, TOLD_BETTER, 0.02);
+    }
+    assert_true(n > 10);
+}
+
 static void a_planner_that_is_told_the_story_again_stands_where_it_stood(void **state)
 {
     (void)state;
@@ -400,6 +420,7 @@ int main(void)
         TEST(the_ladder_climbs_while_it_is_proven_better),
         TEST(a_symptom_asks_for_its_own_remedy),
         TEST(what_was_worse_never_comes_again_and_undecided_once_more_at_most),
+        TEST(no_proposal_leads_back_behind_what_a_proof_left),
         TEST(a_planner_that_is_told_the_story_again_stands_where_it_stood),
         TEST(a_refused_compression_is_replaced_by_the_next_best),
         TEST(the_planner_keeps_to_the_memory_bound_by_itself),
