@@ -198,6 +198,19 @@ void engine_map_print(FILE *out)
         fprintf(out, "%-13s %-13s %s\n", case_order_name(stages[i].order), stages[i].always ? "the engine" : "driver", stages[i].text);
 }
 
+/* An order given in one state means nothing in the next: a person who brings a plan walks through three states in one turn. */
+static bool is_stale(enum case_order order, const struct casefile *c)
+{
+    static const struct { enum case_order order; enum case_state in; } meant_for[] = {
+        { ORDER_ANALYSE, CASE_ANALYZING }, { ORDER_PLAN, CASE_PLANNING }, { ORDER_GATE, CASE_WAIT_GATE }, { ORDER_BEGIN, CASE_EXECUTING },
+        { ORDER_WATCH, CASE_EXECUTING }, { ORDER_VERIFY, CASE_VERIFYING },
+    };
+    for (size_t i = 0; i < sizeof meant_for / sizeof meant_for[0]; i++)
+        if (meant_for[i].order == order)
+            return meant_for[i].in != c->state;
+    return false;
+}
+
 static enum err run_one(struct engine *e, const struct order *o, struct fault *fault)
 {
     struct casefile c;
@@ -209,7 +222,7 @@ static enum err run_one(struct engine *e, const struct order *o, struct fault *f
     int orders = e->orders_count;
     err = store_case_get(e->store, o->case_id, &c, NULL, fault);
     for (size_t i = 0; i < sizeof stages / sizeof stages[0] && err == OK; i++)
-        if (stages[i].order == o->order && (stages[i].always || c.driver == DRIVER_ENGINE))
+        if (stages[i].order == o->order && !is_stale(o->order, &c) && (stages[i].always || c.driver == DRIVER_ENGINE))
             err = stages[i].run(e, &c, o->order, fault);
     if (err == OK)
         return store_release(e->store, fault);
