@@ -288,6 +288,10 @@ enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, j
     struct compose_how how = { .target = t->conf->name, .step_ratio = e->policy.bounds.step_ratio, .bounds = &e->policy.bounds, .watch_s = (int)(e->d.tune->watch_us / US_PER_S),
                                .timeout_s = 60, .restart_timeout_s = (int)(t->conf->restart_timeout_us / US_PER_S) + 120 };
     err = compose_plan(&p, t->facts, &how, plan, fault);
+    if (err == ERR_INPUT || err == ERR_STATE) {   /* what cannot be composed must not be proposed for ever */
+        struct fault ignored;
+        (void)!planner_tell(t->planner, &p, TOLD_REFUSED, (double)NAN, &ignored);
+    }
     if (err != OK)
         return err;
     *proposal = proposal_json(&p);
