@@ -6,7 +6,4 @@
 
 extern const struct act_adapter act_noop, act_script, act_postgres;
 
-/* Put a failure into a report: its fault must be filled already. */
-static inline void act_report_fail(struct act_report *r, enum act_outcome outcome) { r->outcome = outcome; }
-
 #endif
