@@ -154,7 +154,7 @@ class Flow(threading.Thread):
     def flow_plain(self):
         case, file = self.create("plain")
         names = [f"s{i}" for i in range(self.chance.randint(1, 3))]
-        steps = [ledger_step(self.arena, n, sleep_s=self.chance.choice((0, 0, 0.05))) for n in names]
+        steps = [ledger_step(self.arena, n, sleep_s=self.chance.choice((0, 0, 0, 0.05))) for n in names]
         file["steps"] = [(n, "witness") for n in names]
         if self.execute(case, plan_of(steps), self.chance.choice(("wait=5", "respond-async"))):
             self.finish(case)
@@ -162,7 +162,7 @@ class Flow(threading.Thread):
     def flow_slow(self):
         case, file = self.create("slow")
         file["steps"] = [("slow", "witness")]
-        if self.execute(case, plan_of([ledger_step(self.arena, "slow", sleep_s=self.chance.uniform(0.3, 0.9), retry=1)])):
+        if self.execute(case, plan_of([ledger_step(self.arena, "slow", sleep_s=self.chance.uniform(0.15, 0.6), retry=1)])):
             self.finish(case)
 
     def flow_blind(self):
@@ -187,7 +187,7 @@ class Flow(threading.Thread):
         case, file = self.create("cancel")
         names = ["a", "b", "c"]
         file["steps"] = [(n, "witness") for n in names]
-        if self.execute(case, plan_of([ledger_step(self.arena, n, sleep_s=0.15) for n in names]), "respond-async"):
+        if self.execute(case, plan_of([ledger_step(self.arena, n, sleep_s=0.08) for n in names]), "respond-async"):
             time.sleep(self.chance.uniform(0, 0.5))
             c = self.look(case)
             if c["status"] in ("EXECUTING", "VERIFYING"):
@@ -224,6 +224,8 @@ class Flow(threading.Thread):
             steps = [setting_step(changes, action="postgres.restart")]
         file["work_mem"], file["from_mem"] = to_mem, mem
         ran = self.execute(case, plan_of(steps))
+        if not ran:
+            time.sleep(0.7)      # what was known of the target was a moment old, or nothing yet
         c = self.finish(case) if ran else self.put_away(case, self.look(case))
         shown = dict(pg.psql("SELECT name, setting FROM pg_settings WHERE name IN ('random_page_cost', 'work_mem')"))
         new = int(shown["work_mem"]) == to_mem, abs(float(shown["random_page_cost"]) - to_cost) < 1e-9
@@ -283,7 +285,7 @@ class Show:
             return True
         if self.chance.random() < 0.85:
             daemon.wait_ready()
-            until, cap = self.progress() + self.chance.randint(0, 20), time.monotonic() + 3
+            until, cap = self.progress() + self.chance.randint(0, 30), time.monotonic() + 3
             while self.progress() < until and time.monotonic() < cap:
                 self.wait_dead_or(0.005)
             self.wait_dead_or(self.chance.uniform(0, 0.03))
