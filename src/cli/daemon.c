@@ -1,4 +1,5 @@
 /* cli/daemon.c - homeostat run: engine and web under one roof, from the first line of the log to the last. */
+#include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
 #include "casefile/step.h"
@@ -9,10 +10,13 @@
 #include "gate/policy.h"
 #include "web/web.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 enum { POLICY_TEXT_MAX = 1024 * 1024 };
 
@@ -52,6 +56,48 @@ static json_t *tell_policy(void *ctx)
     return out;
 }
 
+/* ---- the service manager's watchdog: an engine that does not turn any more is ended, and the next start recovers ---- */
+
+struct watchdog { struct engine *engine; pthread_t thread; atomic_bool ending; int64_t every_us; bool runs; };
+
+static void *watch_engine(void *arg)
+{
+    struct watchdog *w = arg;
+    int64_t          next_us = 0;
+    while (!atomic_load(&w->ending)) {
+        int64_t now_us = clock_mono_us(&clock_real);
+        if (now_us >= next_us) {
+            json_t *health = engine_health(w->engine, false);
+            if (json_is_true(json_object_get(health, "ok")))
+                (void)sd_notify(0, "WATCHDOG=1");
+            json_decref(health);
+            next_us = now_us + w->every_us;
+        }
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 100 * 1000 * 1000 }, NULL);
+    }
+    return NULL;
+}
+
+static void watchdog_begin(struct watchdog *w, struct engine *e)
+{
+    uint64_t us = 0;
+    w->engine = e;
+    atomic_init(&w->ending, false);
+    if (sd_watchdog_enabled(0, &us) <= 0)
+        return;
+    w->every_us = (int64_t)(us / 3);
+    w->runs = pthread_create(&w->thread, NULL, watch_engine, w) == 0;
+    if (!w->runs)
+        log_warn("no thread for the watchdog; the service manager will end us");
+}
+
+static void watchdog_end(struct watchdog *w)
+{
+    atomic_store(&w->ending, true);
+    if (w->runs)
+        (void)pthread_join(w->thread, NULL);
+}
+
 int cmd_daemon(struct cli *c)
 {
     struct engine *engine = NULL;
@@ -73,7 +119,10 @@ int cmd_daemon(struct cli *c)
     }
     log_info("homeostat runs", F("version", HOMEOSTAT_VERSION), F("configuration", where_config(&c->o)), F("targets", (int64_t)conf->targets), F("port", web_port(web)));
     (void)sd_notifyf(0, "READY=1\nSTATUS=watching %zu targets, http port %d", conf->targets, web_port(web));
+    struct watchdog watchdog = { 0 };
+    watchdog_begin(&watchdog, engine);
     int code = engine_run_loop(engine);
+    watchdog_end(&watchdog);
     (void)sd_notify(0, "STOPPING=1");
     web_stop(web);
     engine_close(engine);

@@ -4,9 +4,12 @@
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "cli/shared.h"
+#include "model/casefile.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { OPEN_OF_STATE_MAX = 50 };
 
 static json_t *get(struct cli *c, const char *path, const char *what, int *exit_code)
 {
@@ -343,6 +346,27 @@ int cmd_metrics(struct cli *c)
     return code;
 }
 
+/* Every case that is not closed, the newest of each state. NULL: complained, with *exit_code. */
+static json_t *open_cases(struct cli *c, struct client *client, int *exit_code)
+{
+    json_t *open = json_array();
+    for (int s = 0; s < CASE_STATE_COUNT && open; s++) {
+        char path[80];
+        if (s == CASE_CLOSED)
+            continue;
+        (void)snprintf(path, sizeof path, "/case?limit=%d&state=%s", OPEN_OF_STATE_MAX, case_state_name((enum case_state)s));
+        json_t *some = client_data(c, client, &(struct client_request){ .method = "GET", .path = path, .what = "reading cases" }, exit_code);
+        if (some)
+            (void)json_array_extend(open, some);
+        else {
+            json_decref(open);
+            open = NULL;
+        }
+        json_decref(some);
+    }
+    return open;
+}
+
 /* Is it alive and ready, what is watched, what is open, what is stopped: one answer of one page. Not ready is exit status 1. */
 int cmd_status(struct cli *c)
 {
@@ -359,16 +383,11 @@ int cmd_status(struct cli *c)
         return code;
     }
     json_t *targets = client_data(c, client, &(struct client_request){ .method = "GET", .path = "/target", .what = "reading the targets" }, &code);
-    json_t *cases = targets ? client_data(c, client, &(struct client_request){ .method = "GET", .path = "/case?limit=20", .what = "reading cases" }, &code) : NULL;
-    json_t *stops = cases ? client_data(c, client, &(struct client_request){ .method = "GET", .path = "/stop", .what = "reading the stop switches" }, &code) : NULL;
+    json_t *open = targets ? open_cases(c, client, &code) : NULL;
+    json_t *stops = open ? client_data(c, client, &(struct client_request){ .method = "GET", .path = "/stop", .what = "reading the stop switches" }, &code) : NULL;
     client_close(client);
     bool alive = live.status == 200, is_ready = ready.status == 200;
     if (stops) {
-        json_t *open = json_array(), *one;
-        size_t  i;
-        json_array_foreach(cases, i, one)
-            if (strcmp(print_text(one, "status"), "CLOSED") != 0)
-                json_array_append(open, one);
         const json_t *checks = print_member(ready.json, is_ready ? "data.checks" : "checks");
         json_t *all = json_pack("{s:b, s:b, s:O?, s:O, s:O, s:O}", "alive", alive, "ready", is_ready, "checks", checks, "targets", targets, "open_cases", open, "stops", stops);
         if (!cli_put_json(c, all)) {
@@ -390,14 +409,13 @@ int cmd_status(struct cli *c)
                 { "TITLE", "title", PRINT_TEXT, 60 }, { NULL, NULL, PRINT_TEXT, 0 },
             };
             fputc('\n', c->out);
-            print_table(c->out, open, open_columns, "no open cases among the last 20");
+            print_table(c->out, open, open_columns, "no open cases");
         }
         json_decref(all);
-        json_decref(open);
         code = alive && is_ready ? CLI_DONE : CLI_FAILED;
     }
     json_decref(targets);
-    json_decref(cases);
+    json_decref(open);
     json_decref(stops);
     return code;
 }
