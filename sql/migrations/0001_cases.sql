@@ -163,6 +163,7 @@ CREATE TABLE outcome (
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX ix_outcome_target ON outcome(target, id);
+CREATE INDEX ix_outcome_case ON outcome(case_id, id);
 
 CREATE TABLE change_log (                -- what budgets count
     id         INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -28,6 +28,9 @@ SELECT status, count(*) FROM ops_case WHERE status <> 'CLOSED' GROUP BY status;
 -- name: case_driven
 SELECT id FROM ops_case WHERE status <> 'CLOSED' AND driver = 1 ORDER BY created_at, id LIMIT 1000;
 
+-- name: case_unlearned
+SELECT id FROM ops_case WHERE status = 'CLOSED' AND plan_id <> '' AND NOT EXISTS (SELECT 1 FROM outcome WHERE case_id = ops_case.id) ORDER BY updated_at LIMIT 100;
+
 -- name: timeline_add
 INSERT INTO case_timeline (case_id, version, event, from_status, to_status, rule, run_rule, moved, actor, reason, correlation_id, meta, created_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13);

@@ -228,10 +228,32 @@ static enum err rest(struct engine *e, struct etarget *t, int64_t us, const char
     return err == OK ? store_target_put(e->store, t->conf->name, &stored, clock_wall_us(e->clock), fault) : err;
 }
 
+/* What a person would have to do before a case makes sense; NULL: nothing. Said once, and shown as long as it is so. */
+static const char *lacks(const struct etarget *t, char *text, size_t size)
+{
+    const struct target_facts *f = t->facts;
+    if (t->mode < MODE_APPROVE || f->superuser || (f->may_alter_system && f->may_reload))
+        return NULL;
+    if (!f->may_alter_system)
+        (void)snprintf(text, size, "the role %.60s may not ALTER SYSTEM; GRANT ALTER SYSTEM ON PARAMETER work_mem, ... TO %.60s", f->role, f->role);
+    else
+        (void)snprintf(text, size, "the role %.60s may not reload; GRANT EXECUTE ON FUNCTION pg_reload_conf() TO %.60s", f->role, f->role);
+    return text;
+}
+
 static bool may_open(struct engine *e, struct etarget *t)
 {
-    return !t->case_id[0] && t->mode >= MODE_SUGGEST && t->facts && !t->facts->in_recovery && t->seen && t->last.v[METRIC_UP] == 1 &&
-           !engine_stopped(e, t->conf->name) && clock_wall_us(e->clock) >= t->idle_until_us && t->facts->owner == OWNER_NONE && t->conf->owner == DAEMON_OWNER_NONE;
+    char text[sizeof t->idle_why];
+    if (t->case_id[0] || t->mode < MODE_SUGGEST || !t->facts || t->facts->in_recovery || !t->seen || t->last.v[METRIC_UP] != 1)
+        return false;
+    if (engine_stopped(e, t->conf->name) || clock_wall_us(e->clock) < t->idle_until_us || t->facts->owner != OWNER_NONE || t->conf->owner != DAEMON_OWNER_NONE)
+        return false;
+    const char *why = lacks(t, text, sizeof text);
+    if (why && strcmp(why, t->idle_why) != 0) {
+        log_warn("no case is opened", F("target", t->conf->name), F("why", why));
+        (void)text_copy(t->idle_why, sizeof t->idle_why, why);
+    }
+    return why == NULL;
 }
 
 static enum err open_case(struct engine *e, struct etarget *t, struct fault *fault)
@@ -241,6 +263,7 @@ static enum err open_case(struct engine *e, struct etarget *t, struct fault *fau
     if (err != OK)
         return err;
     (void)text_copy(t->case_id, sizeof t->case_id, c.id);
+    t->idle_why[0] = '\0';
     return engine_event(e, c.id, ON_START_ANALYSIS, &by_autopilot, fault);
 }
 
@@ -435,6 +458,28 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
 
 /* ---- twice a second ---- */
 
+/* The stop switch puts back what is under way, whoever drives it; what was approved and not begun waits. */
+static bool must_stop(struct engine *e, const struct casefile *c)
+{
+    return (c->state == CASE_EXECUTING || c->state == CASE_VERIFYING) && c->phase != RUN_IDLE && !c->put_back && engine_stopped(e, c->target);
+}
+
+static enum err put_back_stopped(struct engine *e, const struct casefile *c, struct fault *fault)
+{
+    struct cause why = { .actor = "stop switch", .reason = engine_stopped(e, c->target)->why };
+    return engine_event(e, c->id, ON_CANCEL, &why, fault);
+}
+
+/* The gate is asked without a word; it is only told, and written down, when its answer moves the case. */
+static enum err ask_again(struct engine *e, struct casefile *c, struct fault *fault)
+{
+    struct gate_verdict v;
+    enum err            err = engine_judge(e, c, false, &v, fault);
+    if (err == OK && (v.answer == GATE_APPROVE || v.answer == GATE_REJECT))
+        engine_order(e, c, ORDER_GATE);
+    return err;
+}
+
 static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
 {
     struct casefile c;
@@ -444,12 +489,10 @@ static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
         t->case_id[0] = '\0';
         return err == ERR_MISSING ? OK : err;
     }
+    if (must_stop(e, &c))
+        return put_back_stopped(e, &c, fault);
     if (c.driver != DRIVER_ENGINE)
         return OK;
-    if (engine_stopped(e, t->conf->name) && (c.state == CASE_EXECUTING || c.state == CASE_VERIFYING) && !c.put_back) {
-        struct cause why = { .actor = "stop switch", .reason = engine_stopped(e, t->conf->name)->why };
-        return engine_event(e, c.id, ON_CANCEL, &why, fault);
-    }
     switch (c.state) {
     case CASE_ANALYZING:
         err = turn_begin(e, fault);
@@ -458,11 +501,10 @@ static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
         engine_order(e, &c, ORDER_PLAN);
         return OK;
     case CASE_WAIT_GATE:
-        if (t->gate_again_us && clock_wall_us(e->clock) >= t->gate_again_us) {
-            t->gate_again_us = 0;
-            engine_order(e, &c, ORDER_GATE);
-        }
-        return OK;
+        if (t->gate_again_us == 0 || clock_mono_us(e->clock) < t->gate_again_us)
+            return OK;
+        t->gate_again_us = clock_mono_us(e->clock) + US_PER_S;
+        return ask_again(e, &c, fault);
     case CASE_PARKED:
         return c.in_force_is_proven ? engine_event(e, c.id, ON_GIVE_UP, &by_autopilot, fault) : OK;
     default:
@@ -484,7 +526,23 @@ static enum err expire_stops(struct engine *e, struct fault *fault)
     return OK;
 }
 
-/* Cases of ours that no target points to any more, and parked ones: nobody else ends them. */
+/* Cases that no target points to: nobody else ends the parked ones, asks the gate again, or stops what acts. */
+static enum err sweep_one(struct engine *e, struct casefile *c, struct fault *fault)
+{
+    struct etarget *t = engine_target(e, c->target);
+    if (must_stop(e, c))
+        return put_back_stopped(e, c, fault);
+    if (c->driver != DRIVER_ENGINE)
+        return OK;
+    if (c->state == CASE_WAIT_GATE && !(t && strcmp(t->case_id, c->id) == 0))
+        return ask_again(e, c, fault);
+    if (c->state == CASE_PARKED && c->in_force_is_proven)
+        return engine_event(e, c->id, ON_GIVE_UP, &by_autopilot, fault);
+    if (c->state == CASE_PARKED)
+        stage_look(e, c);
+    return OK;
+}
+
 static enum err sweep(struct engine *e, struct fault *fault)
 {
     int64_t now = clock_mono_us(e->clock);
@@ -493,16 +551,12 @@ static enum err sweep(struct engine *e, struct fault *fault)
     e->look_again_us = now + 10 * US_PER_S;
     char   (*ids)[ID_SIZE] = NULL;
     int      n = 0;
-    enum err err = store_case_driven(e->store, &ids, &n, fault);
+    enum err err = e->stops_count > 0 ? store_case_open(e->store, &ids, &n, fault) : store_case_driven(e->store, &ids, &n, fault);
     for (int i = 0; i < n && err == OK; i++) {
         struct casefile c;
         err = store_case_get(e->store, ids[i], &c, NULL, fault);
-        if (err != OK || c.state != CASE_PARKED)
-            continue;
-        if (c.in_force_is_proven)
-            err = engine_event(e, c.id, ON_GIVE_UP, &by_autopilot, fault);
-        else
-            stage_look(e, &c);
+        if (err == OK)
+            err = sweep_one(e, &c, fault);
     }
     free(ids);
     return err;

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct engine_command_info engine_command_info[COMMAND_COUNT] = {
 #define X(id, name, method, route, role, text) [COMMAND_##id] = { name, method, route, role, text },
@@ -114,8 +115,8 @@ void turn_fail(struct engine *e, const struct fault *fault)
     if (!e->degraded[0]) {
         (void)snprintf(e->degraded, sizeof e->degraded, "the store cannot be written: %.240s", fault->text);
         log_fault(LOG_ERROR, "the store cannot be written; the engine stops acting until it can", fault);
+        e->retry_store_us = clock_mono_us(e->clock) + 2 * US_PER_S;   /* whatever else fails meanwhile does not put this off */
     }
-    e->retry_store_us = clock_mono_us(e->clock) + 2 * US_PER_S;
     json_t *problem = json_pack("{s:s,s:s,s:i,s:s,s:s}", "type", "urn:homeostat:problem:store-unavailable", "title", "The store cannot be written; nothing was changed",
                                 "status", 503, "detail", fault->text, "hint", fault->hint);
     for (int i = 0; i < e->replies_count; i++) {
@@ -478,16 +479,51 @@ static void close_handle(uv_handle_t *h, void *ctx)
         uv_close(h, NULL);
 }
 
+static bool stop_workers(struct engine *e)
+{
+    int64_t until_us = clock_mono_us(e->clock) + CLOSE_WAIT_S * US_PER_S;
+    atomic_store(&e->closing, 1);
+    bool all = worker_stop(&e->loose, until_us);
+    for (int i = 0; i < e->targets; i++)
+        if (!worker_stop(&e->target[i].worker, until_us)) {
+            log_warn("an action is still under way; the next start finds out what became of it", F("target", e->target[i].conf->name));
+            all = false;
+        }
+    return all;
+}
+
+/* What the workers still had to say is written down; what would follow from it is left to the next start. */
+static void write_last_words(struct engine *e)
+{
+    for (struct note *n; (n = queue_take(&e->notes)); ) {
+        new_trace(e);
+        if (n->kind == NOTE_RESULT || n->kind == NOTE_LOOK || n->kind == NOTE_DRY_RUN)
+            handle(e, n);
+        else
+            note_free(n);
+    }
+    turn_end(e);
+    e->orders_count = 0;
+}
+
+/* A worker that is held up by its target may be so for minutes: as after a crash, the store knows what was intended. */
+static _Noreturn void end_now(struct engine *e)
+{
+    store_close(e->store);
+    log_info("homeostat ends", F("code", 0));
+    fflush(NULL);
+    _exit(0);
+}
+
 void engine_close(struct engine *e)
 {
     if (!e)
         return;
     watcher_stop(e);
-    for (int i = 0; i < e->targets; i++)
-        worker_stop(&e->target[i].worker);
-    worker_stop(&e->loose);
-    /* What the workers still had to say is written down before the end. */
-    run_turns(e);
+    bool all_ended = stop_workers(e);
+    write_last_words(e);
+    if (!all_ended)
+        end_now(e);
     queue_close(&e->notes);
     for (struct note *n; (n = queue_take(&e->notes)); )
         note_free(n);

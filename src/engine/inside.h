@@ -53,6 +53,7 @@ enum {
     STOPS_MAX        = 65,
     RECOVER_MAX      = 20,     /* looks at a witness before it counts as lost */
     RECOVER_PAUSE_MS = 3000,
+    CLOSE_WAIT_S     = 20,     /* for actions that are under way when the program is to end */
     TOPICS_MAX       = 32,
 };
 #define KEEP_MESSAGES_US (30 * 86400 * US_PER_S)
@@ -76,7 +77,7 @@ void note_free(struct note *n);
 /* ---- what is sent to an act worker, and comes back ---- */
 
 struct job {
-    enum { JOB_ACTION, JOB_DRY_RUN, JOB_CHECKPOINT, JOB_LOOK, JOB_QUIT } kind;
+    enum { JOB_ACTION, JOB_DRY_RUN, JOB_CHECKPOINT, JOB_LOOK } kind;
     char            case_id[ID_SIZE];
     int64_t         action;
     enum case_order order;
@@ -118,7 +119,8 @@ struct etarget {
     struct worker         worker;
     enum target_mode      mode;
     int64_t               idle_until_us;    /* wall */
-    char                  idle_why[200];
+    char                  idle_why[300];
+    char                  trouble[400];     /* what sensing says is wrong with it; under live_lock; empty: nothing */
     int                   peak_sessions;
 
     struct target_facts  *facts;            /* owned; NULL before the first */
@@ -134,7 +136,7 @@ struct etarget {
     int                   histories;
     bool                  checkpoint_asked;
     bool                  ours;             /* the last change of the configuration was the end of a case of ours */
-    int64_t               gate_again_us;    /* wall; when the gate is asked again; 0: not by the clock */
+    int64_t               gate_again_us;    /* mono; when the gate is asked again; 0: not by the clock */
     int64_t               steady_us;        /* mono; no window opens before: washing out, warming up */
     struct window         freshly[HISTORY_MAX];   /* of the candidate while it is verified: tomorrow's history if it is kept */
     int                   fresh;
@@ -191,6 +193,7 @@ struct engine {
     uv_timer_t          tick;
     uv_signal_t         on_term, on_int, on_hup;
     bool                quitting;
+    atomic_int          closing;             /* workers begin nothing any more */
     int64_t             prove_again_us, pilot_again_us, count_again_us, forget_again_us, look_again_us;   /* mono */
     atomic_llong        alive_us;
 
@@ -275,7 +278,7 @@ MUST_CHECK enum err stages_recover(struct engine *e, struct fault *fault);   /* 
 
 /* worker.c */
 MUST_CHECK enum err worker_start(struct engine *e, struct worker *w, struct fault *fault);
-void worker_stop(struct worker *w);
+bool worker_stop(struct worker *w, int64_t until_us);   /* false: it is still at work; nothing of it may be freed */
 MUST_CHECK enum err worker_send(struct worker *w, struct job *j, struct fault *fault);   /* owns j afterwards, also on failure */
 
 /* units.c */

@@ -70,9 +70,12 @@ static json_t *target_json(struct engine *e, struct etarget *t)
     bool open = t->case_id[0] && store_case_get(e->store, t->case_id, &c, NULL, &ignored) == OK;
     json_t *trial = t->trial ? json_pack("{s:f,s:s}", "progress", trial_progress(t->trial), "arm", trial_arm(t->trial) == ARM_CANDIDATE ? "candidate" : "incumbent") : json_null();
     json_t *facts = t->facts_json ? json_incref(t->facts_json) : json_null();
-    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:i,s:i,s:f,s:o,s:s,s:o}", "name", t->conf->name, "kind", "postgres", "mode", target_mode_name(t->mode),
+    pthread_mutex_lock(&e->live_lock);
+    json_t *trouble = t->trouble[0] ? json_string(t->trouble) : json_null();
+    pthread_mutex_unlock(&e->live_lock);
+    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:i,s:i,s:f,s:o,s:s,s:o}", "name", t->conf->name, "kind", "postgres", "mode", target_mode_name(t->mode),
                      "up", t->seen ? (t->last.v[METRIC_UP] == 1 ? json_true() : t->last.v[METRIC_UP] == 0 ? json_false() : json_null()) : json_null(),
-                     "time", time_text(t->seen ? t->last.wall_us : 0), "latest", v, "facts", facts, "trial", trial, "case_id", open ? t->case_id : "",
+                     "trouble", trouble, "time", time_text(t->seen ? t->last.wall_us : 0), "latest", v, "facts", facts, "trial", trial, "case_id", open ? t->case_id : "",
                      "case_state", open ? case_state_name(c.state) : "", "case_phase", open ? json_string(run_phase_name(c.phase)) : json_null(), "history_windows", t->histories,
                      "kept", t->kept, "best_effect", t->best_effect, "idle_until", time_text(t->idle_until_us), "idle_why", t->idle_why,
                      "stopped", stop ? json_pack("{s:s,s:s,s:s,s:o}", "why", stop->why, "by", stop->actor, "scope", stop->scope, "expires_at", time_text(stop->expires_us)) : json_null());

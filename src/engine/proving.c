@@ -282,8 +282,10 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
     json_decref(verify);
     if (!t || !verify_class_parse(method, &class) || class == VERIFY_NONE)
         return OK;   /* an slo waits for its minutes: prove_tick asks again until the deadline */
-    if (t->trial)
+    if (t->trial) {   /* the store was full for a while: a toggle that was wished for then was never ordered */
+        t->trial_waits = false;
         return OK;
+    }
     (void)text_copy(t->case_id, sizeof t->case_id, c->id);
     bool loaded;
     err = load_or_new(e, t, c->id, class, &loaded, fault);

@@ -43,10 +43,8 @@ static enum err stage_gate(struct engine *e, struct casefile *c, enum case_order
     struct gate_verdict v;
     enum err        err = engine_ask_gate(e, c, &by_engine, &v, fault);
     struct etarget *t = engine_target(e, c->target);
-    if (err == OK && t && v.answer == GATE_WAIT) {   /* not before a second from now, and not as late as never */
-        int64_t soon = clock_wall_us(e->clock) + US_PER_S, late = clock_wall_us(e->clock) + 3600 * US_PER_S;
-        t->gate_again_us = v.wait_until_us < soon ? soon : v.wait_until_us > late ? late : v.wait_until_us;
-    }
+    if (err == OK && t && (v.answer == GATE_WAIT || v.answer == GATE_ASK))
+        t->gate_again_us = clock_mono_us(e->clock) + US_PER_S;
     return err == OK ? send_dry_run(e, c, fault) : err;
 }
 
@@ -365,6 +363,22 @@ enum err stage_looked(struct engine *e, struct job *j, struct fault *fault)
 
 /* ---- after a start ---- */
 
+/* What a case taught is written in a turn of its own after it was closed; whoever ended in between learns it now. */
+static enum err learn_late(struct engine *e, struct fault *fault)
+{
+    char   (*ids)[ID_SIZE] = NULL;
+    int      n = 0;
+    enum err err = store_case_unlearned(e->store, &ids, &n, fault);
+    for (int i = 0; i < n && err == OK; i++) {
+        struct casefile c;
+        err = store_case_get(e->store, ids[i], &c, NULL, fault);
+        if (err == OK)
+            engine_order(e, &c, ORDER_LEARN);
+    }
+    free(ids);
+    return err;
+}
+
 enum err stages_recover(struct engine *e, struct fault *fault)
 {
     char   (*ids)[ID_SIZE] = NULL;
@@ -397,6 +411,8 @@ enum err stages_recover(struct engine *e, struct fault *fault)
         }
     }
     free(ids);
+    if (err == OK)
+        err = learn_late(e, fault);
     CRASH_POINT(CRASH_AFTER_RECOVERY);
     return err;
 }

@@ -106,11 +106,24 @@ static void on_facts(void *ctx, const struct target_facts *f)
     }
 }
 
+/* The last word on why it cannot be worked with, for those who look without reading the log. */
+static void note_trouble(struct watched *t, enum sense_pg_event event, const char *text, const char *hint)
+{
+    struct etarget *target = &t->engine->target[t->index];
+    bool            stays = event == SENSE_PG_DOWN || event == SENSE_PG_STANDBY || event == SENSE_PG_REPLACED;
+    if (!stays && event != SENSE_PG_UP && event != SENSE_PG_PROMOTED)
+        return;
+    pthread_mutex_lock(&t->engine->live_lock);
+    (void)snprintf(target->trouble, sizeof target->trouble, "%.200s%s%.190s", stays ? text : "", stays && *hint ? "; " : "", stays ? hint : "");
+    pthread_mutex_unlock(&t->engine->live_lock);
+}
+
 static void on_state(void *ctx, enum sense_pg_event e, const struct fault *what)
 {
     struct watched *t = ctx;
     bool            bad = e == SENSE_PG_DOWN || e == SENSE_PG_LACKS || e == SENSE_PG_REPLACED || e == SENSE_PG_STANDBY;
     const char     *text = what ? what->text : "", *hint = what ? what->hint : "";
+    note_trouble(t, e, text, hint);
     if (bad)
         log_warn("target", F("target", t->engine->target[t->index].conf->name), F("event", sense_pg_event_name(e)), F("text", text), F("hint", hint));
     else

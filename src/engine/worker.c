@@ -211,8 +211,6 @@ static void dry_run(struct engine *e, struct job *j, const struct plan *plan)
 static void work(struct engine *e, struct job *j)
 {
     struct plan plan;
-    if (j->pause_ms > 0)
-        nanosleep(&(struct timespec){ .tv_sec = j->pause_ms / 1000, .tv_nsec = j->pause_ms % 1000 * 1000000L }, NULL);
     if (j->kind == JOB_CHECKPOINT) {
         struct act_context c = context_for(e, j, 0, 600);
         j->answer = act_pg_checkpoint(&c, &j->fault) == OK ? RUN_ON_DONE : RUN_ON_LOST;
@@ -241,6 +239,15 @@ static void work(struct engine *e, struct job *j)
     plan_done(&plan);
 }
 
+/* Waits as long as the job is to wait. false: the program ends, and what has not begun does not begin. */
+static bool may_begin(struct engine *e, const struct job *j)
+{
+    int64_t from_us = clock_mono_us(&clock_real) + j->pause_ms * US_PER_MS;
+    while (!atomic_load(&e->closing) && clock_mono_us(&clock_real) < from_us)
+        nanosleep(&(struct timespec){ .tv_nsec = 50 * 1000000L }, NULL);
+    return !atomic_load(&e->closing);
+}
+
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
@@ -248,9 +255,10 @@ static void *worker_main(void *arg)
         struct job *j = queue_wait(&w->jobs, -1);
         if (!j)
             return NULL;
-        if (j->kind == JOB_QUIT) {
+        if (!may_begin(w->engine, j)) {   /* its intent is recorded; the next start recovers it */
             job_free(j);
-            return NULL;
+            atomic_fetch_sub(&w->busy, 1);
+            continue;
         }
         static const enum note_kind kinds[] = { [JOB_ACTION] = NOTE_RESULT, [JOB_DRY_RUN] = NOTE_DRY_RUN, [JOB_CHECKPOINT] = NOTE_CHECKPOINT, [JOB_LOOK] = NOTE_LOOK };
         enum note_kind kind = kinds[j->kind];
@@ -285,23 +293,21 @@ enum err worker_start(struct engine *e, struct worker *w, struct fault *fault)
     return OK;
 }
 
-void worker_stop(struct worker *w)
+bool worker_stop(struct worker *w, int64_t until_us)
 {
     if (!w->started)
-        return;
-    struct job *quit = calloc(1, sizeof *quit);
-    struct fault ignored;
-    if (quit) {
-        quit->kind = JOB_QUIT;
-        if (queue_put(&w->jobs, quit, &ignored) != OK)
-            free(quit);
-    }
+        return true;
     queue_close(&w->jobs);
-    pthread_join(w->thread, NULL);
+    while (pthread_tryjoin_np(w->thread, NULL) != 0) {
+        if (clock_mono_us(&clock_real) >= until_us)
+            return false;
+        nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000000L }, NULL);
+    }
     for (struct job *j; (j = queue_take(&w->jobs)); )
         job_free(j);
     queue_done(&w->jobs);
     w->started = false;
+    return true;
 }
 
 enum err worker_send(struct worker *w, struct job *j, struct fault *fault)

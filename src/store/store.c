@@ -190,6 +190,13 @@ enum err store_case_driven(struct store *s, char (**ids)[ID_SIZE], int *n, struc
     return e == OK ? collect_ids(s, &r, ids, n, fault) : e;
 }
 
+enum err store_case_unlearned(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault)
+{
+    struct db_rows r;
+    enum err       e = db_ask(s->db, sql_case_unlearned, &r, fault, "");
+    return e == OK ? collect_ids(s, &r, ids, n, fault) : e;
+}
+
 enum err store_case_counts(struct store *s, int counts[CASE_STATE_COUNT], struct fault *fault)
 {
     struct db_rows  r;
