@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
+import uuid
 
 from cluster import alive, free_port
 
@@ -181,6 +182,10 @@ class Homeostat:
         """CLOSED, or PARKED for good."""
         return self.wait(case, lambda c: c["status"] == "CLOSED" or (c["status"] == "PARKED" and not c["in_force_is_proven"]), limit_s)
 
+    def wait_proven(self, case, limit_s=LIMIT_S):
+        """PARKED or CLOSED, and what is in force was read back."""
+        return self.wait(case, lambda c: c["status"] in ("PARKED", "CLOSED") and c["in_force_is_proven"], limit_s)
+
     def wait_log(self, pattern, limit_s=LIMIT_S):
         return self.until(lambda: re.search(pattern, self.log_text()), f"the log says {pattern}", limit_s)
 
@@ -190,7 +195,7 @@ class Homeostat:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             connection.request(method, path, None if body is None else json.dumps(body),
-                               {"Authorization": f"Bearer {self.tokens[who]}", "Content-Type": "application/json", **(headers or {})})
+                               {"Authorization": f"Bearer {self.tokens[who]}", "Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4()), **(headers or {})})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         finally:
@@ -214,6 +219,10 @@ class Homeostat:
 
     def file(self, case):
         return self.get(f"/case/{case}/file")
+
+    def outcome(self, case):
+        """What became of it; it is learned right after the case was closed."""
+        return self.until(lambda: self.file(case)["outcome"], f"the outcome of {case}")
 
     def timeline(self, case):
         return self.get(f"/case/{case}/timeline")

@@ -86,6 +86,7 @@ def test_an_approver_has_a_suggestion_carried_out_and_nobody_less(loaded, load, 
     h.call("POST", f"/case/{case}/approve", {"reason": "looks good"}, who="anna")
     ended = h.wait_ended(case)
     assert ended["status"] == "CLOSED"
+    h.outcome(case)
     file = h.file(case)
     assert file["outcome"]["result"] == "better" and file["outcome"]["kept"], "\n".join(h.story(case))
     assert [a["principal"] for a in file["approvals"]] == ["token:anna"]
@@ -105,7 +106,7 @@ def test_a_rejected_suggestion_is_parked_and_closed_with_nothing_changed(loaded,
     assert ended["in_force_is_proven"] and ended["plans_tried"] == 0
     story = h.story(case)
     assert any("WAIT_GATE->PARKED gate_rejected" in s for s in story) and any("PARKED->CLOSED" in s for s in story)
-    assert h.file(case)["actions"] == [] and h.file(case)["outcome"]["result"] == "refused"
+    assert h.file(case)["actions"] == [] and h.outcome(case)["result"] == "refused"
 
 
 # -- what becomes of changes -----------------------------------------------------------------------------------------------
@@ -116,8 +117,7 @@ def test_in_auto_mode_a_helpful_change_is_proven_kept_and_read_back(loaded, load
     h.start()
     case = h.propose(plan("commit_delay", *FASTER, watch_s=1))
     assert h.wait_ended(case)["status"] == "CLOSED"
-    file = h.file(case)
-    outcome = file["outcome"]
+    outcome, file = h.outcome(case), h.file(case)
     assert outcome["result"] == "better" and outcome["kept"] and outcome["effect"] > 0.2, "\n".join(h.story(case))
     assert outcome["lo"] > 0 and 0 < outcome["alpha"] < 0.05
     assert loaded.value("SHOW commit_delay") == "313"
@@ -140,7 +140,7 @@ def test_a_harmful_change_is_put_back_exactly(loaded, load, make_homeostat):
     h.until(lambda: h.seen()["history_windows"] >= 3, "history to compare with")
     case = h.propose(plan("commit_delay", "313", "469", "703", "1053", "1579", "2368", "3552", "5328", "7992", "10000"))
     h.wait_ended(case)
-    outcome = h.file(case)["outcome"]
+    outcome = h.outcome(case)
     assert not outcome["kept"] and outcome["result"] in ("worse", "undecided"), "\n".join(h.story(case))
     assert sorted(auto_conf(loaded).splitlines()) == sorted(before.splitlines())
     assert loaded.value("SHOW commit_delay") == "313" and loaded.value("SHOW work_mem") == "5MB"
@@ -160,7 +160,7 @@ def test_a_change_that_makes_latency_explode_is_put_back_while_it_is_being_carri
     h.wait_ended(case)
     assert "guard: latency" in h.reasons(case) and not any("VERIFYING" in s for s in h.story(case)), "\n".join(h.story(case))
     assert auto_conf(loaded) == before and loaded.value("SHOW commit_delay") == "100"
-    assert not h.file(case)["outcome"]["kept"]
+    assert not h.outcome(case)["kept"]
     forget(loaded)
 
 
@@ -169,7 +169,7 @@ def test_a_change_that_changes_nothing_is_not_kept(loaded, load, untouched, make
     h.start()
     case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
     h.wait_ended(case)
-    outcome = h.file(case)["outcome"]
+    outcome = h.outcome(case)
     assert not outcome["kept"] and outcome["result"] in ("undecided", "equivalent", "worse"), "\n".join(h.story(case))
 
 
