@@ -356,9 +356,9 @@ class Arena:
                     f"policy: {{ file: {policy} }}\nrunbooks: {{ folder: {ROOT}/runbooks }}\n"
                     "tune: { " + ", ".join(f"{k}: {v}" for k, v in tune.items()) + " }\n")
             if self.pg:
-                f.write(f"targets:\n  main:\n    dsn: \"{self.pg.dsn}\"\n    mode: {mode}\n    restart: allowed\n"
-                        f"    restart_command: [\"{restart_script(self.pg, self.folder)}\"]\n    restart_timeout: 30s\n    trial_start: false\n"
-                        + "".join(f"    {k}: {v}\n" for k, v in target.items()))
+                target = {"dsn": f'"{self.pg.dsn}"', "mode": mode, "restart": "allowed", "trial_start": "false", "restart_timeout": "30s",
+                          "restart_command": f'["{restart_script(self.pg, self.folder)}"]', **target}
+                f.write("targets:\n  main:\n" + "".join(f"    {k}: {v}\n" for k, v in target.items()))
 
     def first_start(self):
         """Makes the store and the token, and lets the autopilot rest: what is done here is done by the bench alone."""
@@ -370,7 +370,8 @@ class Arena:
         if self.pg:
             db.execute("INSERT INTO target_state (target, mode, idle_until, peak_sessions, updated_at) VALUES ('main', '', ?, 0, 0) "
                        "ON CONFLICT (target) DO UPDATE SET idle_until = excluded.idle_until", (4102444800 * 1000000,))
-            db.execute("UPDATE ops_case SET status = 'CLOSED'")
+            for table in ("case_timeline", "outbox", "event_envelope", "ops_case"):      # the autopilot may have been faster
+                db.execute(f"DELETE FROM {table}")
         db.commit()
         db.close()
         with open(os.path.join(self.store, "token"), encoding="ascii") as f:
