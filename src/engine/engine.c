@@ -327,8 +327,6 @@ static void on_quit_signal(uv_signal_t *s, int number)
     uv_stop(&e->loop);
 }
 
-enum err engine_reload(struct engine *e, struct fault *fault);
-
 static void on_hangup(uv_signal_t *s, int number)
 {
     (void)number;

@@ -4,7 +4,7 @@
  * Everything here belongs to the engine's thread unless a lock stands beside it.
  *
  *   engine.c     life: open, run, stop; the queue of notes; the turn
- *   commands.c   what a request may ask, one function a row
+ *   commands.c   what a request may ask (command_*.c: one function a row)
  *   move.c       the only place that writes a moved case
  *   stages.c     what each order means, as one table
  *   worker.c     the threads that touch the world
@@ -264,10 +264,11 @@ MUST_CHECK enum err engine_judge(struct engine *e, struct casefile *c, bool at_e
 MUST_CHECK enum err engine_ask_gate(struct engine *e, struct casefile *c, const struct cause *why, struct gate_verdict *v, struct fault *fault);
 void    engine_order(struct engine *e, const struct casefile *c, enum case_order order);
 
+MUST_CHECK enum err engine_reload(struct engine *e, struct fault *fault);
+
 /* commands.c */
 void command_run(struct engine *e, struct engine_request *r);
 void pending_settle(struct engine *e);
-void reply_problem(struct engine *e, struct engine_request *r, int problem, const char *detail, const char *hint, json_t *more);
 
 /* stages.c */
 void stages_run(struct engine *e);                       /* the orders of the turn that has just been committed */

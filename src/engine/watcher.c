@@ -27,6 +27,7 @@ struct watched {
     struct minute *minute;
     char           urn[200];
     atomic_int     refresh;
+    enum sense_pg_event trouble;   /* the last event that said what is wrong, or that it is over */
 };
 
 struct watcher {
@@ -111,8 +112,10 @@ static void note_trouble(struct watched *t, enum sense_pg_event event, const cha
 {
     struct etarget *target = &t->engine->target[t->index];
     bool            stays = event == SENSE_PG_DOWN || event == SENSE_PG_STANDBY || event == SENSE_PG_REPLACED;
-    if (!stays && event != SENSE_PG_UP && event != SENSE_PG_PROMOTED)
+    bool            over = event == SENSE_PG_PROMOTED || (event == SENSE_PG_UP && t->trouble == SENSE_PG_DOWN);   /* a standby is told before it is up */
+    if (!stays && !over)
         return;
+    t->trouble = event;
     pthread_mutex_lock(&t->engine->live_lock);
     (void)snprintf(target->trouble, sizeof target->trouble, "%.200s%s%.190s", stays ? text : "", stays && *hint ? "; " : "", stays ? hint : "");
     pthread_mutex_unlock(&t->engine->live_lock);
