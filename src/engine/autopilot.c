@@ -480,11 +480,21 @@ static enum err ask_again(struct engine *e, struct casefile *c, struct fault *fa
     return err;
 }
 
+static bool is_ordered(const struct engine *e, const char *case_id)
+{
+    for (int i = 0; i < e->orders_count; i++)
+        if (strcmp(e->orders[i].case_id, case_id) == 0)
+            return true;
+    return false;
+}
+
 static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
 {
     struct casefile c;
     bool            ready;
     enum err        err = store_case_get(e->store, t->case_id, &c, NULL, fault);
+    if (err == OK && c.state == CASE_CLOSED && is_ordered(e, c.id))
+        return OK;   /* it is about to be learned from, which needs to know that the case was this target's */
     if (err != OK || c.state == CASE_CLOSED) {
         t->case_id[0] = '\0';
         return err == ERR_MISSING ? OK : err;

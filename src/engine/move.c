@@ -154,7 +154,8 @@ enum err engine_feed(struct engine *e, struct casefile *c, const struct case_inp
 
     const char *event = input_name(in, d);
     char        reason[600];
-    (void)snprintf(reason, sizeof reason, "%s%s%s", d->why ? d->why : "", why->reason && *why->reason && d->why ? ": " : "", why->reason ? why->reason : "");
+    const char *because = in->kind == INPUT_EVENT && d->rule ? d->rule->why : d->why ? d->why : "";   /* of an event its own rule, not only what the run made of it */
+    (void)snprintf(reason, sizeof reason, "%s%s%s", because, why->reason && *why->reason && *because ? ": " : "", why->reason ? why->reason : "");
     enum err err = store_case_update(e->store, &d->next, fault);
     if (err == OK)
         err = write_timeline(e, c, &d->next, event, d->rule ? d->rule->number : 0, d->run ? d->run->number : 0, true, why, reason, fault);

@@ -162,17 +162,31 @@ static void send_checkpoint(struct engine *e, struct etarget *t)
         t->trial_waits = true;
 }
 
+/* Once somebody has asked to put back there is nothing left to find out. */
+static bool still_tried(struct engine *e, struct etarget *t)
+{
+    struct casefile c;
+    struct fault    ignored;
+    if (store_case_get(e->store, t->case_id, &c, NULL, &ignored) != OK || (c.state == CASE_VERIFYING && !c.put_back))
+        return true;
+    prove_forget(t);
+    return false;
+}
+
 void prove_sample(struct engine *e, struct etarget *t, const struct sample *s)
 {
     if (t->watch_until_us) {
         watch_sample(e, t, s);
         return;
     }
-    if (!t->trial)
+    if (!t->trial || !still_tried(e, t))
         return;
-    struct fault fault = { 0 };
-    struct cause why = { .actor = "verify", .reason = "" };
-    switch (trial_feed(t->trial, s)) {
+    struct fault    fault = { 0 };
+    struct cause    why = { .actor = "verify", .reason = "" };
+    enum trial_wish wish = trial_feed(t->trial, s);
+    if (e->degraded[0])
+        return;   /* nothing can be written, so nothing is done; the wish comes again with the next sample */
+    switch (wish) {
     case TRIAL_OBSERVE:
         break;
     case TRIAL_GO_INCUMBENT: case TRIAL_GO_CANDIDATE:
