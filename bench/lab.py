@@ -324,7 +324,7 @@ def read_tap(path):
 class Arena:
     """A store, a policy, a ledger, perhaps a PostgreSQL, and one daemon that lives there."""
 
-    def __init__(self, name="arena", postgres=False, mode="auto", tune=None, settings=None, binary=None, target=None):
+    def __init__(self, name="arena", postgres=False, mode="auto", tune=None, settings=None, binary=None, target=None, tokens=None):
         self.folder = tempfile.mkdtemp(prefix=f"homeostat-{name}-", dir="/var/tmp")
         self.port = free_port()
         self.store = os.path.join(self.folder, "store")
@@ -337,6 +337,7 @@ class Arena:
             if postgres:
                 self.pg = Cluster(settings={"fsync": "off", "log_statement": "ddl", "log_line_prefix": "%m ", "autovacuum": "off", **(settings or {})})
             self.config = os.path.join(self.folder, "homeostat.yaml")
+            self.tokens = tokens      # {name: (roles, token)}; None: the one token that Homeostat makes for this machine
             self._configure(mode, tune or {}, target or {})
             self.daemon = Daemon(self.folder, self.config, self.port, binary)
         except BaseException:
@@ -352,13 +353,23 @@ class Arena:
         tune = {"window": "1s", "windows_min": 2, "windows_max": 6, "wash_out": "0s", "warm_up": "0s", "watch": "1s", "settle": "1d",
                 "checkpoint_in_window": "false", **tune}
         with open(self.config, "w", encoding="utf-8") as f:
-            f.write(f"log: {{ level: info }}\nstore: {{ folder: {self.store} }}\nweb: {{ listen: 127.0.0.1:{self.port} }}\n"
+            web = f'listen: "127.0.0.1:{self.port}"'
+            if self.tokens:
+                web += f", tokens: {self._write_tokens()}"
+            f.write(f"log: {{ level: info }}\nstore: {{ folder: {self.store} }}\nweb: {{ {web} }}\n"
                     f"policy: {{ file: {policy} }}\nrunbooks: {{ folder: {ROOT}/runbooks }}\n"
                     "tune: { " + ", ".join(f"{k}: {v}" for k, v in tune.items()) + " }\n")
             if self.pg:
                 target = {"dsn": f'"{self.pg.dsn}"', "mode": mode, "restart": "allowed", "trial_start": "false", "restart_timeout": "30s",
                           "restart_command": f'["{restart_script(self.pg, self.folder)}"]', **target}
                 f.write("targets:\n  main:\n" + "".join(f"    {k}: {v}\n" for k, v in target.items()))
+
+    def _write_tokens(self):
+        path = os.path.join(self.folder, "tokens")
+        with open(path, "w", encoding="ascii") as f:
+            os.chmod(path, 0o600)
+            f.writelines(f"{roles} {name} {token}\n" for name, (roles, token) in self.tokens.items())
+        return path
 
     def first_start(self):
         """Makes the store and the token, and lets the autopilot rest: what is done here is done by the bench alone."""
@@ -374,12 +385,13 @@ class Arena:
                 db.execute(f"DELETE FROM {table}")
         db.commit()
         db.close()
-        with open(os.path.join(self.store, "token"), encoding="ascii") as f:
-            self.token = f.read().strip()
+        if not self.tokens:
+            with open(os.path.join(self.store, "token"), encoding="ascii") as f:
+                self.token = f.read().strip()
         return self
 
-    def client(self, give_up=None):
-        return Client(self.port, self.token, give_up)
+    def client(self, give_up=None, who=None):
+        return Client(self.port, self.tokens[who][1] if who else self.token, give_up)
 
     def database(self):
         """The store for reading, when the daemon is gone or still runs."""

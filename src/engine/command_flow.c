@@ -243,6 +243,7 @@ enum err command_verify_run(struct engine *e, struct engine_request *r, struct a
         err = prove_begin(e, &c, fault);
     if (err != OK)
         return err;
+    settled = settled && c.state != CASE_VERIFYING;   /* a verdict of "put back" is over when that has been read back */
     struct stored_run run;
     json_t *verdict = store_run_get(e->store, c.id, &run, fault) == OK ? json_incref(run.verdict) : NULL;
     if (verdict)
