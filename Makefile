@@ -37,7 +37,7 @@ demo: build
 	@HOMEOSTAT_BUILD=$(abspath $(BUILD)) tools/demo
 
 bench: build
-	@tools/setup
+	@tools/setup test
 	@HOMEOSTAT_BUILD=$(abspath $(BUILD)) bench/run --all
 
 fuzz:

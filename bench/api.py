@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 
-from lab import Arena, ledger_step, plan_of, program
+from lab import Arena, end_well, ledger_step, plan_of, program
 
 
 def main():
+    end_well()
     with Arena("api", postgres=True, mode="watch", binary=program("homeostat")) as arena:
         arena.first_start()
         arena.daemon.start()

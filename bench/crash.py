@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """bench/crash.py - kill -9 of Homeostat, everywhere and at any time, and then a count of what is left.
 
-  crash.py [--kills 300] [--passes 3] [--points 1,2,17] [--arenas 4] [--seed 1] [--keep] [--short]
+  crash.py [--kills 300] [--passes 3] [--points 1,2,17] [--layers 2] [--arenas 4] [--seed 1] [--keep]
 
 In each arena (a store, a ledger of effects, a PostgreSQL) clients drive cases through the API with Idempotency-Keys and ask
 again, with the same key, whatever happens to their connection.  Meanwhile the daemon dies: at every numbered point (first,
@@ -25,7 +25,7 @@ import time
 import traceback
 
 from crash_check import check_arena
-from lab import Arena, Consumer, GoneAway, Violation, exec_body, ledger_step, pick, plan_of, setting_step
+from lab import Arena, Consumer, GoneAway, Violation, end_well, exec_body, ledger_step, pick, plan_of, setting_step
 
 POINTS = list(range(1, 24))
 IN_RECOVERY, AFTER_RECOVERY, MID_EFFECT = 22, 23, 17
@@ -365,6 +365,7 @@ class Show:
 
 def play(name, seed, flows, lives, keep, postgres=True):
     """One arena from its beginning to its count; the result as a plain dict."""
+    end_well()
     show = None
     violations = []
     counts = {}
@@ -391,7 +392,7 @@ def play(name, seed, flows, lives, keep, postgres=True):
             show.close()
 
 
-def plan_lives(points, passes, kills, arenas, seed):
+def plan_lives(points, passes, kills, arenas, seed, layers):
     """Every point, every pass, with and without the lossy file layer, and random kills; dealt out to the arenas."""
     chance = pick(f"lives {seed}")
     lives = []
@@ -399,17 +400,17 @@ def plan_lives(points, passes, kills, arenas, seed):
         for p in range(1, passes + 1):
             # Recovery comes once in a life: the other passes are the same again.
             once = number in (IN_RECOVERY, AFTER_RECOVERY)
-            for lossy in (False, True):
+            for lossy in (False, True) if layers == 2 else ((number + p) % 2 == 1,):
                 lives.append(("point", number, 1 if once else p, lossy))
     lives += [("random", i % 2 == 1) for i in range(kills)]
     chance.shuffle(lives)
     return [lives[i::arenas] for i in range(arenas)]
 
 
-def run(kills=300, passes=3, points=None, arenas=4, seed=1, flows=4, keep=False, say=print, postgres=True):
+def run(kills=300, passes=3, points=None, arenas=4, seed=1, flows=4, keep=False, say=print, postgres=True, layers=2):
     """All arenas at once. Returns (violations, points that were not reached, counts)."""
     began = time.monotonic()
-    dealt = plan_lives(POINTS if points is None else points, passes, kills, arenas, seed)
+    dealt = plan_lives(POINTS if points is None else points, passes, kills, arenas, seed, layers)
     context = multiprocessing.get_context("spawn")
     with context.Pool(arenas) as pool:
         waiting = [pool.apply_async(play, (f"crash{i}", f"{seed}.{i}", flows, dealt[i], keep, postgres)) for i in range(arenas)]
@@ -428,6 +429,7 @@ def run(kills=300, passes=3, points=None, arenas=4, seed=1, flows=4, keep=False,
 
 
 def main():
+    end_well()
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--passes", type=int, default=3)
@@ -437,9 +439,10 @@ def main():
     parser.add_argument("--seed", default="1")
     parser.add_argument("--keep", action="store_true", help="leave the arenas' folders behind")
     parser.add_argument("--no-postgres", action="store_true")
+    parser.add_argument("--layers", type=int, default=2, help="2: each point with and without the lossy file layer; 1: with or without")
     o = parser.parse_args()
     points = None if o.points is None else [int(p) for p in o.points.split(",") if p]
-    violations, missed, counts = run(o.kills, o.passes, points, o.arenas, o.seed, o.flows, o.keep, lambda text: print(text, flush=True), not o.no_postgres)
+    violations, missed, counts = run(o.kills, o.passes, points, o.arenas, o.seed, o.flows, o.keep, lambda text: print(text, flush=True), not o.no_postgres, o.layers)
     for v in violations:
         print("VIOLATION", v)
     for m in missed:

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from lab import Arena, program
+from lab import Arena, end_well, program
 
 WARM_UP_S = 15
 
@@ -22,6 +22,7 @@ def rss_mb(pid):
 
 
 def main():
+    end_well()
     seconds = float(os.environ.get("IDLE_SECONDS", "90"))
     with Arena("idle", postgres=True, mode="watch", settings={"shared_preload_libraries": "pg_stat_statements"}, binary=program("homeostat")) as arena:
         arena.pg.psql("CREATE EXTENSION pg_stat_statements")

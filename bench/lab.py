@@ -42,6 +42,11 @@ def program(name="homeostat-tapped"):
     raise FileNotFoundError(f"{name} is not built under {build}; run make build, or set HOMEOSTAT_BUILD")
 
 
+def end_well():
+    """Told to end (SIGTERM), a bench puts its servers away first, as on Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
 class Violation(Exception):
     """The thing that must not happen."""
 

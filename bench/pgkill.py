@@ -21,7 +21,7 @@ import traceback
 
 import psycopg2
 
-from lab import Arena, Violation, exec_body, pick, plan_of, setting_step
+from lab import Arena, Violation, end_well, exec_body, pick, plan_of, setting_step
 from cluster import gone
 
 # What the kill is to hit, and the phases of a case in which that happens.
@@ -291,6 +291,7 @@ class Trial:
 
 
 def play(name, seed, kills):
+    end_well()
     trial = None
     struck, kinds = 0, []
     try:
@@ -331,6 +332,7 @@ def run(kills=50, arenas=2, seed=1, say=print):
 
 
 def main():
+    end_well()
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--arenas", type=int, default=2)

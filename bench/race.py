@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from lab import Arena, program
+from lab import Arena, end_well, program
 
 NEXT = {("NEW", "start_analysis"): "ANALYZING", ("NEW", "cancel"): "PARKED", ("ANALYZING", "analysis_done"): "PLANNING", ("ANALYZING", "cancel"): "PARKED",
         ("PLANNING", "cancel"): "PARKED", ("PARKED", "resume"): "PLANNING", ("PARKED", "in_force_proven"): "PARKED"}
@@ -106,6 +106,7 @@ def run(operations=100000, clients=8, cases=24, seed=1, say=print):
 
 
 def main():
+    end_well()
     parser = argparse.ArgumentParser()
     parser.add_argument("--operations", type=int, default=100000)
     parser.add_argument("--clients", type=int, default=8)
