@@ -20,6 +20,18 @@ struct math_difference math_welch(double nx, double mean_x, double var_x, double
     return d;
 }
 
+struct math_difference math_student(double nx, double mean_x, double var_x, double ny, double mean_y, double var_y)
+{
+    struct math_difference d = { mean_y - mean_x, (double)NAN, (double)NAN, (double)NAN };
+    if (!(nx >= 2 && ny >= 2))
+        return d;
+    double pooled = ((nx - 1) * var_x + (ny - 1) * var_y) / (nx + ny - 2);
+    d.se = sqrt(pooled * (1 / nx + 1 / ny));
+    d.nu = nx + ny - 2;
+    d.p = d.se > 0 ? two_sided(d.estimate / d.se, d.nu) : d.estimate < 0 || d.estimate > 0 ? 0 : 1;
+    return d;
+}
+
 struct math_difference math_paired(const double *x, int n)
 {
     struct math_difference d = { math_mean(x, n), (double)NAN, (double)NAN, (double)NAN };

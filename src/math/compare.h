@@ -11,6 +11,12 @@
 struct math_difference { double estimate, se, nu, p; };
 struct math_difference math_welch(double nx, double mean_x, double var_x, double ny, double mean_y, double var_y);
 
+/*
+ * Student's t for the same difference, with one variance for both groups (pooled).  For a group of a few beside a group of many:
+ * Welch would be left with the few's degrees of freedom alone.  Where the few vary more than the many, it is too sure by a bounded amount.
+ */
+struct math_difference math_student(double nx, double mean_x, double var_x, double ny, double mean_y, double var_y);
+
 /* One-sample or paired t: mean of d[n] against 0. */
 struct math_difference math_paired(const double *d, int n);
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { FEW_WINDOWS = 6 };
+
 static const double guard_alpha = 0.05;            /* one-sided, for each guard */
 static const double errors_excess_max = 0.002;     /* two more in a thousand are shown not to be exceeded, or the ratio is */
 static const double tps_loss_max = 0.05;           /* saturating load: throughput may not contradict the response */
@@ -62,6 +64,12 @@ static bool add_unknown(struct guards *g, const char *name, double bound, bool k
     return true;
 }
 
+/* Three windows of the candidate beside a dozen of the incumbent: the dozen says how much windows vary. */
+static struct math_difference unpaired(double na, double mean_a, double var_a, double nb, double mean_b, double var_b)
+{
+    return nb < FEW_WINDOWS && na > nb ? math_student(na, mean_a, var_a, nb, mean_b, var_b) : math_welch(na, mean_a, var_a, nb, mean_b, var_b);
+}
+
 typedef double obs_value(const struct trial_obs *o);
 static double obs_p99(const struct trial_obs *o) { return o->p99 > 0 ? log(o->p99) : (double)NAN; }
 static double obs_tps(const struct trial_obs *o) { return o->tps > 0 ? log(o->tps) : (double)NAN; }
@@ -81,7 +89,7 @@ static struct math_difference compare(const struct guard_case *c, obs_value *val
     *known_a = a.n > 0 && a.n >= 0.5 * c->na;
     *known_b = b.n > 0 && b.n >= 0.5 * c->nb;
     if (!c->paired)
-        return math_welch(a.n, a.mean, a.ss / (a.n - 1), b.n, b.mean, b.ss / (b.n - 1));
+        return unpaired(a.n, a.mean, a.ss / (a.n - 1), b.n, b.mean, b.ss / (b.n - 1));
     for (int i = 0; i < c->na && i < c->nb && pairs < TRIAL_WINDOWS_MAX; i++) {
         double x = value(&c->b[i]) - value(&c->a[i]);
         if (!isnan(x))
@@ -287,7 +295,7 @@ static void guard_query(const struct guard_case *c, struct guards *g, int q, con
     if (share < query_share_min || !(a->calls > 0 && b->calls > 0))
         return;
     double ratio = b->total_ms / b->calls / (a->total_ms / a->calls);
-    struct math_difference d = math_welch(a->windows, a->mean_log, a->ss_log / (a->windows - 1), b->windows, b->mean_log, b->ss_log / (b->windows - 1));
+    struct math_difference d = unpaired(a->windows, a->mean_log, a->ss_log / (a->windows - 1), b->windows, b->mean_log, b->ss_log / (b->windows - 1));
     double lo = exp(math_difference_lower(&d, guard_alpha / c->mix->n)), hi = exp(math_difference_upper(&d, guard_alpha));
     enum guard_state state = GUARD_HOLDS;
     if (isnan(d.se))   /* too rare for an interval: only plain harm counts */

@@ -65,7 +65,9 @@ void trial_judge(struct trial *t)
     t->looks++;
     t->estimate = estimate_now(t, a, na, b, nb);
     const struct estimate *e = &t->estimate;
-    guards_judge(&(struct guard_case){ &t->conf, &t->mix, t->tale, a, b, na, nb, trial_is_switchback(t) }, &t->guards);
+    /* Guards of a before/after compare with the whole history: more windows say better how much windows vary. */
+    bool paired = trial_is_switchback(t);
+    guards_judge(&(struct guard_case){ &t->conf, &t->mix, t->tale, paired ? a : t->past, b, paired ? na : t->pasts, nb, paired }, &t->guards);
 
     double m = t->conf.margin;
     bool better = (e->known && e->lo > m) || e->signs_better, last = nb >= t->conf.windows_max;

@@ -28,8 +28,8 @@ targets:
     load_saturates: true
 tune:
   window: {window}s
-  windows_min: 2
-  windows_max: 8
+  windows_min: 3
+  windows_max: 6
   wash_out: 5s
   warm_up: 45s
   watch: 5s
@@ -58,7 +58,7 @@ class Tuner:
         conf, policy = os.path.join(self.cluster.folder, "homeostat.yaml"), os.path.join(self.cluster.folder, "policy.yaml")
         open(policy, "w").write(os.environ.get("DEMO_POLICY", POLICY))
         open(conf, "w").write(CONFIG.format(store=self.store, port=self.port, policy=policy, root=self.root, dsn=self.cluster.dsn(), restart=self.cluster.restart_script,
-                                            data=self.cluster.data, bin=self.cluster.bin, endpoint=self.endpoint, window=os.environ.get("DEMO_WINDOW", "50")))
+                                            data=self.cluster.data, bin=self.cluster.bin, endpoint=self.endpoint, window=os.environ.get("DEMO_WINDOW", "40")))
         self.log = os.path.join(self.folder, "homeostat.log")
         self.process = subprocess.Popen([self.program, "run", "--config", conf], preexec_fn=self.cluster.become(False), cwd=self.cluster.folder,
                                         stdout=open(self.log, "w"), stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=self.cluster.environment())
