@@ -76,8 +76,10 @@ void note_free(struct note *n);
 
 /* ---- what is sent to an act worker, and comes back ---- */
 
+enum job_kind { JOB_ACTION, JOB_DRY_RUN, JOB_CHECKPOINT, JOB_LOOK };
+
 struct job {
-    enum { JOB_ACTION, JOB_DRY_RUN, JOB_CHECKPOINT, JOB_LOOK } kind;
+    enum job_kind   kind;
     char            case_id[ID_SIZE];
     int64_t         action;
     enum case_order order;

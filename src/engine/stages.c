@@ -114,7 +114,7 @@ static enum err stage_learn(struct engine *e, struct casefile *c, enum case_orde
 static struct worker *worker_of(struct engine *e, int target) { return target >= 0 ? &e->target[target].worker : &e->loose; }
 
 /* A job carries deep copies: the worker's thread and ours share nothing. */
-static struct job *job_for(struct engine *e, const struct casefile *c, int kind, enum case_order order, struct fault *fault)
+static struct job *job_for(struct engine *e, const struct casefile *c, enum job_kind kind, enum case_order order, struct fault *fault)
 {
     struct stored_plan stored;
     if (store_plan_get(e->store, c->plan_id, &stored, fault) != OK)

@@ -144,11 +144,12 @@ enum err db_migrate(struct db *db, const struct sql_statement *migrations, size_
 
 static sqlite3_stmt *find(struct db *db, const char *sql)
 {
-    for (size_t i = 0; i < db->statements; i++)
+    sqlite3_stmt *found = NULL;
+    for (size_t i = 0; i < db->statements && !found; i++)
         if (db->statement[i].sql == sql)
-            return db->statement[i].s;
-    assert(!"the statement was prepared at start");
-    return NULL;
+            found = db->statement[i].s;
+    assert(found != NULL);   /* every statement is prepared at start */
+    return found;
 }
 
 static int bind_json(sqlite3_stmt *s, int at, const json_t *j)
@@ -161,7 +162,7 @@ static int bind_json(sqlite3_stmt *s, int at, const json_t *j)
 
 static int bind_all(sqlite3_stmt *s, const char *types, va_list args)
 {
-    assert(sqlite3_bind_parameter_count(s) == (int)strlen(types));
+    assert(sqlite3_bind_parameter_count(s) == (int)strlen(types) && strspn(types, "tIibrj") == strlen(types));
     int code = SQLITE_OK;
     for (int at = 1; types[at - 1] && code == SQLITE_OK; at++) {
         switch (types[at - 1]) {
@@ -178,7 +179,6 @@ static int bind_all(sqlite3_stmt *s, const char *types, va_list args)
             break;
         }
         case 'j': code = bind_json(s, at, va_arg(args, const json_t *)); break;
-        default: assert(!"a type of db_run"); break;
         }
     }
     return code;
