@@ -78,14 +78,17 @@ static void what_is_printed_reads_back_to_the_same_version(void **state)
     (void)state;
     static const char *const texts[] = { full, "steps: { max: 3 }\n" };
     for (int i = 0; i < 2; i++) {
-        struct text t;
+        struct text t, again;
         text_init(&t, 256 * 1024);
+        text_init(&again, 256 * 1024);
         assert_ok(parse(texts[i]), &fault);
         policy_print(&policy, &t);
         assert_ok(policy_parse("printed", t.s, t.used, &other, NULL, &fault), &fault);
         assert_string_equal(policy.version, other.version);
-        assert_memory_equal(&policy, &other, sizeof policy);
+        policy_print(&other, &again);   /* text by text: structs have padding that means nothing */
+        assert_string_equal(t.s, again.s);
         text_done(&t);
+        text_done(&again);
     }
 }
 
