@@ -38,7 +38,7 @@ demo: build
 
 bench: build
 	@tools/setup test
-	@HOMEOSTAT_BUILD=$(abspath $(BUILD)) bench/run --all
+	@HOMEOSTAT_BUILD=$(abspath $(BUILD)) bench/run all
 
 fuzz:
 	@tools/setup test

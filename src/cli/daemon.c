@@ -21,7 +21,18 @@
 enum { POLICY_TEXT_MAX = 1024 * 1024 };
 
 /* What the web asks and neither store nor engine tells. */
-struct told { struct engine *engine; char policy_file[1024]; };
+struct told { struct engine *engine; struct web *web; char policy_file[1024]; };
+
+/* The tokens may be in another file now; everything else of the web waits for a restart. */
+static void on_reload(void *ctx)
+{
+    struct told       *told = ctx;
+    struct fault       fault = { 0 };
+    struct web_options options = web_options_of(engine_conf(told->engine));
+    if (web_reload(told->web, &options, &fault) != OK)
+        log_fault(LOG_ERROR, "the tokens were not reloaded; the old ones stay in force", &fault);
+}
+
 
 static json_t *tell_rules(void *ctx)
 {
@@ -117,6 +128,8 @@ int cmd_daemon(struct cli *c)
         engine_close(engine);
         return code;
     }
+    told.web = web;
+    engine_on_reload(engine, on_reload, &told);
     log_info("homeostat runs", F("version", HOMEOSTAT_VERSION), F("configuration", where_config(&c->o)), F("targets", (int64_t)conf->targets), F("port", web_port(web)));
     (void)sd_notifyf(0, "READY=1\nSTATUS=watching %zu targets, http port %d", conf->targets, web_port(web));
     struct watchdog watchdog = { 0 };

@@ -384,6 +384,8 @@ enum err engine_reload(struct engine *e, struct fault *fault)
     e->templates = templates;
     log_setup(e->d.log->format, e->d.log->level, NULL);
     log_info("configuration reloaded", F("policy_version", (const char *)e->policy.version));
+    if (e->reloaded)
+        e->reloaded(e->reloaded_ctx);
     return OK;
 }
 
@@ -553,6 +555,12 @@ void engine_close(struct engine *e)
     free(e->conf_path);
     conf_free(e->conf);
     free(e);
+}
+
+void engine_on_reload(struct engine *e, void (*f)(void *ctx), void *ctx)
+{
+    e->reloaded = f;
+    e->reloaded_ctx = ctx;
 }
 
 const struct daemon_conf *engine_conf(struct engine *e)         { return &e->d; }

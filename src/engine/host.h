@@ -23,6 +23,9 @@ int                 engine_run_loop(struct engine *e);      /* exit code: 0, or 
 void                engine_quit(struct engine *e);          /* any thread */
 void                engine_close(struct engine *e);
 
+/* Called on the engine's thread after each successful reload of the configuration; must not block. Set it before the loop runs. */
+void                engine_on_reload(struct engine *e, void (*f)(void *ctx), void *ctx);
+
 const struct daemon_conf *engine_conf(struct engine *e);
 const char               *engine_store_folder(struct engine *e);
 

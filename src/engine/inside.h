@@ -238,6 +238,9 @@ struct engine {
     int                 subscribers, next_handle;
 
     struct watcher     *watcher;
+
+    void              (*reloaded)(void *ctx);
+    void               *reloaded_ctx;
 };
 
 struct turn_reply { struct engine_request *request; int status; char *body; int64_t version; bool replayed; int retry_after_s; char location[96]; };

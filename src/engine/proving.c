@@ -277,6 +277,8 @@ static enum err method_of(struct engine *e, const struct casefile *c, char *meth
     return OK;
 }
 
+static enum err save_trial(struct engine *e, struct etarget *t, struct fault *fault);
+
 enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
 {
     bool     settled = false;
@@ -318,7 +320,7 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
         trial_toggled(t->trial, c->candidate_in_force ? ARM_CANDIDATE : ARM_INCUMBENT, now);
     else
         trial_begin(t->trial, now);
-    return OK;
+    return save_trial(e, t, fault);   /* from now on a restart knows that it was begun */
 }
 
 /* ---- methods that need no trial: what the step printed, or nothing at all, or a threshold ---- */
@@ -411,6 +413,20 @@ static enum err save_trial(struct engine *e, struct etarget *t, struct fault *fa
     return err == OK ? store_run_trial(e->store, t->case_id, now, fault) : err;
 }
 
+/* Somebody has begun to verify, and we were restarted meanwhile: going on needs nobody's word. */
+static bool was_begun(struct engine *e, const struct casefile *c)
+{
+    struct stored_run run;
+    struct fault      ignored;
+    if (c->driver == DRIVER_ENGINE)
+        return true;
+    if (store_run_get(e->store, c->id, &run, &ignored) != OK)
+        return false;
+    bool begun = json_is_object(run.trial);
+    stored_run_done(&run);
+    return begun;
+}
+
 enum err prove_tick(struct engine *e, struct fault *fault)
 {
     int64_t now = clock_mono_us(e->clock);
@@ -431,7 +447,7 @@ enum err prove_tick(struct engine *e, struct fault *fault)
             bool settled = false;
             err = turn_begin(e, fault);
             if (err == OK)
-                err = prove_now(e, &c, &settled, fault);
+                err = was_begun(e, &c) ? prove_begin(e, &c, fault) : prove_now(e, &c, &settled, fault);
         }
     }
     return err;

@@ -90,6 +90,13 @@ class Cluster:
                     f"exec {self.bin}/pg_ctl restart -D {self.data} -l {self.log} -m fast -w -t 300\n")
         os.chmod(self.restart_script, 0o755)
 
+    def take(self, path):
+        """A program that the server's user can run, wherever the checkout lies."""
+        copy = os.path.join(self.folder, os.path.basename(path))
+        shutil.copyfile(path, copy)
+        os.chmod(copy, 0o755)
+        return copy
+
     def start(self):
         self.run(f"{self.bin}/pg_ctl", "start", "-D", self.data, "-l", self.log, "-w", "-t", "300", inside=True)
 

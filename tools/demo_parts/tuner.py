@@ -1,6 +1,7 @@
 """Homeostat itself, as the demo runs it: a configuration with short windows, its process, and one line per case."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -14,7 +15,7 @@ log: {{ level: info, format: logfmt }}
 store: {{ folder: {store} }}
 web: {{ listen: "127.0.0.1:{port}" }}
 policy: {{ file: {policy} }}
-runbooks: {{ folder: {root}/runbooks }}
+runbooks: {{ folder: {runbooks} }}
 targets:
   demo:
     dsn: "{dsn}"
@@ -57,7 +58,7 @@ class Tuner:
     def start(self):
         conf, policy = os.path.join(self.cluster.folder, "homeostat.yaml"), os.path.join(self.cluster.folder, "policy.yaml")
         open(policy, "w").write(os.environ.get("DEMO_POLICY", POLICY))
-        open(conf, "w").write(CONFIG.format(store=self.store, port=self.port, policy=policy, root=self.root, dsn=self.cluster.dsn(), restart=self.cluster.restart_script,
+        open(conf, "w").write(CONFIG.format(store=self.store, port=self.port, policy=policy, runbooks=self.runbooks(), dsn=self.cluster.dsn(), restart=self.cluster.restart_script,
                                             data=self.cluster.data, bin=self.cluster.bin, endpoint=self.endpoint, window=os.environ.get("DEMO_WINDOW", "40")))
         self.log = os.path.join(self.folder, "homeostat.log")
         self.process = subprocess.Popen([self.program, "run", "--config", conf], preexec_fn=self.cluster.become(False), cwd=self.cluster.folder,
@@ -71,6 +72,11 @@ class Tuner:
                     break
                 time.sleep(0.1)
         raise SystemExit("homeostat did not start:\n" + open(self.log).read()[-3000:])
+
+    def runbooks(self):
+        copy = os.path.join(self.cluster.folder, "runbooks")
+        shutil.copytree(os.path.join(self.root, "runbooks"), copy, dirs_exist_ok=True)
+        return copy
 
     def token(self):
         return open(os.path.join(self.store, "token")).read().strip()
