@@ -92,7 +92,8 @@ class Cluster:
 
     def take(self, path):
         """A program that the server's user can run, wherever the checkout lies."""
-        copy = os.path.join(self.folder, os.path.basename(path))
+        os.makedirs(os.path.join(self.folder, "bin"), exist_ok=True)
+        copy = os.path.join(self.folder, "bin", os.path.basename(path))
         shutil.copyfile(path, copy)
         os.chmod(copy, 0o755)
         return copy

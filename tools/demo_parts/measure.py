@@ -30,7 +30,7 @@ def settle(cluster, limits, conf):
 def measure_round(cluster, limits, conf, clients, rate):
     """TPS of CLOSED_S seconds with one CHECKPOINT inside, then p99 at a given rate; rate None: 60 % of this very TPS."""
     settle(cluster, limits, conf)
-    load = cluster.start_load(cluster.folder + "/homeostat-load", clients)
+    load = cluster.start_load(cluster.folder + "/bin/homeostat-load", clients)
     try:
         time.sleep(WARM_S)
         before, began = load.counters(), time.monotonic()
@@ -42,7 +42,7 @@ def measure_round(cluster, limits, conf, clients, rate):
         load.stop()
     tps = (after["transactions"] - before["transactions"]) / (ended - began)
     out = {"tps": tps, "closed_p99_ms": quantile(before, after, 0.99), "errors": after["errors"] - before["errors"], "rate": rate or 0.6 * tps}
-    load = cluster.start_load(cluster.folder + "/homeostat-load", clients, out["rate"])
+    load = cluster.start_load(cluster.folder + "/bin/homeostat-load", clients, out["rate"])
     try:
         time.sleep(WARM_S / 3)
         before = load.counters()
@@ -59,7 +59,7 @@ def recovery_time(cluster, limits, conf, clients):
     """Seconds until connections are accepted again after a kill under load."""
     settle(cluster, limits, conf)
     cluster.sql("checkpoint")
-    load = cluster.start_load(cluster.folder + "/homeostat-load", clients)
+    load = cluster.start_load(cluster.folder + "/bin/homeostat-load", clients)
     try:
         time.sleep(int(os.environ.get("DEMO_CRASH_S", 60)))
         cluster.stop("immediate")
