@@ -17,7 +17,6 @@ pages.  In the end it may live, and everything is counted (crash_check.py):
 """
 import argparse
 import json
-import multiprocessing
 import os
 import sys
 import threading
@@ -25,7 +24,7 @@ import time
 import traceback
 
 from crash_check import check_arena
-from lab import Arena, Consumer, GoneAway, Violation, end_well, exec_body, ledger_step, pick, plan_of, setting_step
+from lab import Arena, Cluster, Consumer, GoneAway, Violation, end_well, exec_body, in_parallel, ledger_step, pick, plan_of, setting_step
 
 POINTS = list(range(1, 24))
 IN_RECOVERY, AFTER_RECOVERY, MID_EFFECT = 22, 23, 17
@@ -207,7 +206,7 @@ class Flow(threading.Thread):
 
     # -- a PostgreSQL --
 
-    def flow_set(self, restart=False):
+    def flow_set(self, kind="set"):
         pg = self.arena.pg
         now = pg.psql("SELECT name, setting FROM pg_settings WHERE name IN ('random_page_cost', 'work_mem', 'wal_buffers')")
         now = dict(now)
@@ -218,12 +217,13 @@ class Flow(threading.Thread):
         to_cost = max(cost * 0.75, min(cost * 1.25, to_cost))
         to_cost = round(to_cost, 3)
         changes = {"work_mem": (f"{mem}kB", f"{to_mem}kB"), "random_page_cost": (f"{cost:g}", f"{to_cost:g}")}
-        case, file = self.create("restart" if restart else "set", target="main")
+        case, file = self.create(kind, target="main")
         steps = [setting_step({"work_mem": changes["work_mem"]}), setting_step({"random_page_cost": changes["random_page_cost"]})]
-        if restart:
+        if kind == "restart":
             steps = [setting_step(changes, action="postgres.restart")]
         file["work_mem"], file["from_mem"] = to_mem, mem
-        ran = self.execute(case, plan_of(steps))
+        # Without a load a trial has nothing to measure with: it toggles, gives up, and is put back.
+        ran = self.execute(case, plan_of(steps, verify={"method": "immediate"} if kind == "trial" else None))
         if not ran:
             time.sleep(0.7)      # what was known of the target was a moment old, or nothing yet
         c = self.finish(case) if ran else self.put_away(case, self.look(case))
@@ -243,11 +243,14 @@ class Flow(threading.Thread):
             raise Violation(f"stuck: case {case} on a PostgreSQL that always answered ended {c['status']}/{c['phase']}, which a witness should have prevented")
 
     def flow_restart(self):
-        self.flow_set(restart=True)
+        self.flow_set("restart")
+
+    def flow_trial(self):
+        self.flow_set("trial")
 
 
 SCRIPTS = ["plain", "plain", "plain", "slow", "slow", "slow", "blind", "fails", "cancel", "remark"]
-SETTINGS = ["set"] * 6 + ["restart"]
+SETTINGS = ["set"] * 4 + ["trial"] * 2 + ["restart"]
 
 
 class Show:
@@ -390,6 +393,7 @@ def play(name, seed, flows, lives, keep, postgres=True):
     finally:
         if show:
             show.close()
+        Cluster.close_all()
 
 
 def plan_lives(points, passes, kills, arenas, seed, layers):
@@ -411,13 +415,10 @@ def run(kills=300, passes=3, points=None, arenas=4, seed=1, flows=4, keep=False,
     """All arenas at once. Returns (violations, points that were not reached, counts)."""
     began = time.monotonic()
     dealt = plan_lives(POINTS if points is None else points, passes, kills, arenas, seed, layers)
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(arenas) as pool:
-        waiting = [pool.apply_async(play, (f"crash{i}", f"{seed}.{i}", flows, dealt[i], keep, postgres)) for i in range(arenas)]
-        results = []
-        for i, w in enumerate(waiting):
-            results.append(w.get())
-            say(f"arena {i}: {json.dumps(results[-1]['counts'])}, {len(results[-1]['violations'])} violations, {time.monotonic() - began:.0f} s")
+    results = []
+    for i, result in enumerate(in_parallel(play, [(f"crash{i}", f"{seed}.{i}", flows, dealt[i], keep, postgres) for i in range(arenas)])):
+        results.append(result)
+        say(f"arena {i}: {json.dumps(result['counts'])}, {len(result['violations'])} violations, {time.monotonic() - began:.0f} s")
     violations = [v for r in results for v in r["violations"]]
     missed = [m for r in results for m in r["missed"]]
     counts = {}

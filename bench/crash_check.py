@@ -198,6 +198,10 @@ def check_effects(arena, cases, files):
         with open(arena.pg.log, encoding="utf-8", errors="replace") as f:
             log = f.read()
         sets = [f for f in files.values() if "work_mem" in f]
+        restarts = [f for f in sets if f["kind"] == "restart"]
+        most = sum(1 if f.get("final", ("", ""))[1] == "done" else 2 for f in restarts)
+        if log.count("received fast shutdown request") > most:
+            found.append(f"duplicate: the server was restarted {log.count('received fast shutdown request')} times by {len(restarts)} cases, {most} would have been the most")
         for file in sets:
             n = log.count(f"ALTER SYSTEM SET work_mem = '{file['work_mem']}kB'")
             # Once by the case itself, and once more by each later case that was put back to it.

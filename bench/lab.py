@@ -2,8 +2,10 @@
 
 Everything lies in one folder under /var/tmp (an `Arena`), listens on 127.0.0.1 with free ports, and goes with `close()`.
 """
+import concurrent.futures
 import http.client
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -43,8 +45,19 @@ def program(name="homeostat-tapped"):
 
 
 def end_well():
-    """Told to end (SIGTERM), a bench puts its servers away first, as on Ctrl-C."""
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    """Told to end (SIGTERM), a bench and its helpers put their servers away first, as on Ctrl-C."""
+    def end(number, frame):
+        for child in multiprocessing.active_children():
+            child.terminate()
+        sys.exit(128 + number)
+    signal.signal(signal.SIGTERM, end)
+
+
+def in_parallel(function, arguments):
+    """function(*a) for each a of arguments, each in a process of its own; yields the results in that order."""
+    with concurrent.futures.ProcessPoolExecutor(len(arguments), multiprocessing.get_context("spawn")) as pool:
+        for future in [pool.submit(function, *a) for a in arguments]:
+            yield future.result()
 
 
 class Violation(Exception):

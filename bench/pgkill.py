@@ -11,7 +11,6 @@ that it does not know (PARKED, unknown) in a tenth of the kills.
 """
 import argparse
 import json
-import multiprocessing
 import os
 import re
 import sys
@@ -21,8 +20,8 @@ import traceback
 
 import psycopg2
 
-from lab import Arena, Violation, end_well, exec_body, pick, plan_of, setting_step
-from cluster import gone
+from lab import Arena, Violation, end_well, exec_body, in_parallel, pick, plan_of, setting_step
+from cluster import Cluster, gone
 
 # What the kill is to hit, and the phases of a case in which that happens.
 STEPS = {"set": ("preparing", "probing", "doing"), "restart": ("doing",), "toggle": ("to_incumbent", "to_candidate"), "undo": ("undoing",),
@@ -317,14 +316,14 @@ def play(name, seed, kills):
     finally:
         if trial:
             trial.close()
+        Cluster.close_all()
 
 
 def run(kills=50, arenas=2, seed=1, say=print):
     """(kills, unknown, violations)"""
     began = time.monotonic()
     shares = [kills // arenas + (i < kills % arenas) for i in range(arenas)]
-    with multiprocessing.get_context("spawn").Pool(arenas) as pool:
-        results = pool.starmap(play, [(f"pgkill{i}", f"{seed}.{i}", shares[i]) for i in range(arenas)])
+    results = list(in_parallel(play, [(f"pgkill{i}", f"{seed}.{i}", shares[i]) for i in range(arenas)]))
     for r in results:
         say(json.dumps({k: v for k, v in r.items() if k != "violations"}))
     say(f"{time.monotonic() - began:.0f} s")
