@@ -16,6 +16,8 @@ def server(postgres):
         postgres.start()
     postgres.psql("ALTER SYSTEM RESET ALL")
     postgres.psql("SELECT pg_reload_conf()")
+    if postgres.value("SELECT count(*) FROM pg_settings WHERE pending_restart"):
+        postgres.restart()
     return postgres
 
 
@@ -165,7 +167,7 @@ def test_the_stop_switch_puts_back_what_is_being_verified_and_outlives_a_kill_an
     h.start()
     case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
     verifying(h, case)
-    h.call("POST", "/stop", {"why": "Black Friday", "expires_s": 12}, who="olga")
+    h.call("POST", "/stop", {"why": "Black Friday", "expires_s": 30}, who="olga")
     assert_ends_proven(h, server, case)
     assert "Black Friday" in h.reasons(case) and "refused" not in h.reasons(case), "\n".join(h.story(case))
     h.until(lambda: h.metric("homeostat_stopped") == 1, "the metric says so")
@@ -173,7 +175,7 @@ def test_the_stop_switch_puts_back_what_is_being_verified_and_outlives_a_kill_an
     h.start()
     assert h.get("/stop")[0]["why"] == "Black Friday"
     waits = h.propose(plan("bgwriter_lru_maxpages", "100", "150", method="readback"))
-    assert h.case(waits)["status"] == "WAIT_GATE" and "gate rule 101" in h.reasons(waits)
+    h.until(lambda: "gate rule 101" in h.reasons(waits), "the gate says why it waits")
     # Nobody does anything: it expires, and what waited goes on.
     h.wait_proven(waits)
     assert h.get("/stop") == [] and entries(server) == {"bgwriter_lru_maxpages": "150"}
@@ -257,6 +259,32 @@ def test_a_reload_with_a_bad_file_changes_nothing_and_a_good_one_takes_effect(se
     h.wait_proven(case)
     assert entries(server) == {"bgwriter_lru_maxpages": "150"}
     assert h.raw("GET", "/livez")[0] == 200
+
+
+def test_a_reload_takes_up_commands_tells_what_waits_for_a_restart_and_respects_who_spoke_last(server, make_homeostat, tmp_path):
+    h = make_homeostat(server, mode="auto", target={"restart_command": ["/bin/false"]})
+    h.start()
+    h.write_config(restart_command=h.restart_command(), dsn=server.dsn + " application_name=other")
+    h.hangup()
+    h.wait_log("waits for a restart of homeostat.*dsn")
+    h.wait_log("configuration reloaded")
+    case = h.propose(plan("autovacuum_max_workers", "3", "4", method="readback", restart=True, timeout_s=120))
+    h.wait_proven(case)
+    assert server.value("SHOW autovacuum_max_workers") == "4", "\n".join(h.story(case))
+    h.set_mode("watch")
+    h.hangup()
+    h.until(lambda: h.log_text().count("configuration reloaded") == 2, "reloaded again")
+    time.sleep(1.5)      # what is seen is a second old at most
+    assert h.seen()["mode"] == "watch"      # the file says what it said before: no new word
+    h.kill()
+    h.start()
+    assert h.seen()["mode"] == "watch"
+    h.write_config(mode="suggest")
+    h.hangup()
+    h.until(lambda: h.seen()["mode"] == "suggest", "the file has spoken last")
+    h.kill()
+    h.start()
+    assert h.seen()["mode"] == "suggest"
 
 
 # -- clocks ----------------------------------------------------------------------------------------------------------------
