@@ -30,9 +30,7 @@ SELECT current_setting('server_version_num')::int AS version, current_user AS ro
        pg_has_role('pg_read_all_stats', 'USAGE') AS all_stats,
        pg_has_role('pg_read_all_settings', 'USAGE') AS all_settings,
        current_setting('is_superuser') = 'on' OR EXISTS (
-           SELECT FROM unnest(ARRAY['work_mem', 'max_wal_size', 'checkpoint_timeout', 'shared_buffers', 'random_page_cost', 'effective_cache_size',
-                                    'wal_compression', 'bgwriter_delay', 'autovacuum_vacuum_scale_factor']) AS k (name)
-           WHERE has_parameter_privilege(k.name, 'ALTER SYSTEM')) AS alter_system,
+           SELECT FROM pg_settings AS p WHERE p.context <> 'internal' AND has_parameter_privilege(p.name, 'ALTER SYSTEM')) AS alter_system,
        has_function_privilege('pg_reload_conf()', 'EXECUTE') AS reload,
        current_setting('is_superuser') = 'on' OR pg_has_role('pg_checkpoint', 'USAGE') AS checkpoint,
        has_table_privilege('pg_file_settings', 'SELECT') AND has_function_privilege('pg_show_all_file_settings()', 'EXECUTE') AS file_settings,

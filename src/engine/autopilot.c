@@ -21,20 +21,36 @@ static const struct principal autopilot = { "engine", ROLE_OPERATOR };
 
 /* ---- start ---- */
 
-static void fill_act(struct etarget *t)
+/* The words of a command, NULL at the end, in the room that *at points to; NULL when there are none. */
+static const char *const *command_of(const struct conf_list *list, const char ***at)
+{
+    const char **begin = *at;
+    for (size_t i = 0; i < list->count; i++)
+        *(*at)++ = list->item[i];
+    *(*at)++ = NULL;
+    return list->count ? begin : NULL;
+}
+
+enum err autopilot_equip(struct etarget *t, struct fault *fault)
 {
     const struct daemon_target *c = t->conf;
-    t->restart_argv = calloc(c->restart_command.count + 1, sizeof *t->restart_argv);
-    for (size_t i = 0; t->restart_argv && i < c->restart_command.count; i++)
-        t->restart_argv[i] = c->restart_command.item[i];
-    t->act = (struct act_target){
+    struct act_made *m = calloc(1, sizeof *m + (c->restart_command.count + c->start_command.count + 2) * sizeof m->argv[0]);
+    if (!m)
+        return fail(fault, ERR_LIMIT, "no memory for target %s", c->name);
+    const char **at = m->argv;
+    m->act = (struct act_target){
         .name = c->name,
         .link = { .dsn = c->dsn, .passfile = c->passfile.path && c->passfile.path[0] ? c->passfile.path : NULL, .application_name = "homeostat",
                   .connect_timeout_ms = (int)(c->connect_timeout_us / 1000), .statement_timeout_ms = (int)(c->statement_timeout_us / 1000), .keepalives = true },
         .data_directory = c->data_directory[0] ? c->data_directory : NULL, .bin_directory = c->bin_directory[0] ? c->bin_directory : NULL,
-        .restart_command = c->restart_command.count ? t->restart_argv : NULL, .restart_timeout_ms = (int)(c->restart_timeout_us / 1000),
+        .restart_command = command_of(&c->restart_command, &at), .start_command = command_of(&c->start_command, &at),
+        .restart_timeout_ms = (int)(c->restart_timeout_us / 1000),
         .restart_allowed = c->restart != DAEMON_RESTART_NEVER, .trial_start = c->trial_start, .owner = (enum target_owner)c->owner,
     };
+    m->older = t->made;
+    t->made = m;
+    atomic_store(&t->act, &m->act);
+    return OK;
 }
 
 struct telling { struct planner *planner; };
@@ -75,8 +91,9 @@ enum err autopilot_start(struct engine *e, struct fault *fault)
         struct stored_target stored;
         t->conf = &e->d.target[i];
         t->mode = (enum target_mode)t->conf->mode;
-        fill_act(t);
-        err = store_target_get(e->store, t->conf->name, &stored, fault);
+        err = autopilot_equip(t, fault);
+        if (err == OK)
+            err = store_target_get(e->store, t->conf->name, &stored, fault);
         if (err != OK)
             break;
         t->idle_until_us = stored.idle_until_us;
@@ -84,6 +101,9 @@ enum err autopilot_start(struct engine *e, struct fault *fault)
         for (int m = 0; m < 4; m++)
             if (strcmp(stored.mode, target_mode_name((enum target_mode)m)) == 0)
                 t->mode = (enum target_mode)m;
+        if (t->mode != (enum target_mode)t->conf->mode)
+            log_warn("the mode that a person set stands over the configuration's", F("target", t->conf->name), F("mode", target_mode_name(t->mode)),
+                     F("configuration", target_mode_name((enum target_mode)t->conf->mode)));
         err = planner_new(NULL, (uint64_t)e->d.tune->seed, &t->planner, fault);
         if (err == OK)
             err = store_outcomes(e->store, t->conf->name, tell_again, t, fault);
@@ -273,7 +293,7 @@ enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, st
     *ready = false;
     if (!t)
         return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
-    bool restart = t->conf->restart != DAEMON_RESTART_NEVER && t->act.restart_command;
+    bool restart = t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command;
     if (t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE))
         return OK;
     struct symptom list[SYMPTOMS_MAX];
@@ -303,7 +323,7 @@ enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, j
     if (!t->facts)
         return fail(fault, ERR_UNKNOWN, "nothing is known of %s yet", t->conf->name);
     struct bounds bounds = e->policy.bounds;
-    bounds.restart_allowed = bounds.restart_allowed && e->policy.set.restart != RESTART_NEVER && t->conf->restart != DAEMON_RESTART_NEVER && t->act.restart_command != NULL;
+    bounds.restart_allowed = bounds.restart_allowed && e->policy.set.restart != RESTART_NEVER && t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command != NULL;
     struct planner_view view = { .facts = t->facts, .window = t->history, .windows = t->histories, .bounds = &bounds };
     enum err err = planner_ask(t->planner, &view, &p, fault);
     if (err != OK)

@@ -349,6 +349,45 @@ static enum err load_templates(struct engine *e, struct template_set **set, stru
     return e->d.runbooks->folder[0] ? templates_load(e->d.runbooks->folder, set, fault) : OK;
 }
 
+/* What was said last counts: a mode that is changed in the file stands over one that a person set before, one that is not does not. */
+static void reload_target(struct engine *e, struct etarget *t, const struct daemon_target *fresh)
+{
+    struct fault fault = { 0 };
+    bool         other_mode = fresh->mode != t->conf->mode;
+    t->conf = fresh;
+    if (autopilot_equip(t, &fault) != OK)
+        log_fault(LOG_ERROR, "a target's commands stay as they were", &fault);
+    if (!other_mode)
+        return;
+    t->mode = (enum target_mode)fresh->mode;
+    log_warn("target mode changed", F("target", fresh->name), F("mode", target_mode_name(t->mode)), F("by", "the configuration"));
+    struct stored_target stored;
+    enum err err = turn_begin(e, &fault);
+    if (err == OK)
+        err = store_target_get(e->store, fresh->name, &stored, &fault);
+    stored.mode[0] = '\0';
+    if (err == OK)
+        err = store_target_put(e->store, fresh->name, &stored, clock_wall_us(e->clock), &fault);
+    if (err != OK)
+        log_fault(LOG_ERROR, "a mode that a person set before will be in force again after a restart", &fault);
+}
+
+static void tell_changes(const struct conf *fresh)
+{
+    size_t n;
+    const struct conf_change *change = conf_changes(fresh, &n);
+    struct text t CLEANUP(text_done);
+    text_init(&t, 4096);
+    for (size_t i = 0; i < n; i++) {
+        text_clear(&t);
+        conf_change_text(&change[i], &t);
+        if (change[i].waits)
+            log_warn("a change of the configuration waits for a restart of homeostat", F("change", t.s));
+        else
+            log_info("a change of the configuration", F("change", t.s));
+    }
+}
+
 /* Everything is read before anything is changed: a bad file changes nothing. */
 enum err engine_reload(struct engine *e, struct fault *fault)
 {
@@ -371,13 +410,9 @@ enum err engine_reload(struct engine *e, struct fault *fault)
     /* Targets keep pointing into the old configuration's names; both live until the end of the process. */
     for (int i = 0; i < e->targets; i++)
         for (size_t k = 0; k < e->d.targets; k++)
-            if (strcmp(e->d.target[k].name, e->target[i].conf->name) == 0) {
-                e->target[i].conf = &e->d.target[k];
-                struct stored_target stored;
-                struct fault         ignored;
-                if (store_target_get(e->store, e->d.target[k].name, &stored, &ignored) != OK || !stored.mode[0])
-                    e->target[i].mode = (enum target_mode)e->d.target[k].mode;
-            }
+            if (strcmp(e->d.target[k].name, e->target[i].conf->name) == 0)
+                reload_target(e, &e->target[i], &e->d.target[k]);
+    tell_changes(fresh);
     e->conf = fresh;
     e->policy = policy;
     templates_free(e->templates);
@@ -542,7 +577,10 @@ void engine_close(struct engine *e)
         planner_free(t->planner);
         free(t->facts);
         json_decref(t->facts_json);
-        free(t->restart_argv);
+        for (struct act_made *m = t->made, *older; m; m = older) {
+            older = m->older;
+            free(m);
+        }
     }
     free(e->target);
     queue_done(&e->notes);

@@ -114,10 +114,13 @@ struct worker {
 
 /* ---- targets ---- */
 
+/* Grows by one with each reload, and goes with the process, as the configuration does that it points into. */
+struct act_made { struct act_target act; struct act_made *older; const char *argv[]; };
+
 struct etarget {
     const struct daemon_target *conf;
-    struct act_target     act;
-    const char          **restart_argv;     /* NULL-terminated; owned */
+    const struct act_target *_Atomic act;   /* another one after a reload; a job keeps the one that it began with */
+    struct act_made      *made;             /* what act was made from, the newest first; a worker may still use an older one */
     struct worker         worker;
     enum target_mode      mode;
     int64_t               idle_until_us;    /* wall */
@@ -302,6 +305,7 @@ MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
 
 /* autopilot.c */
 MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
+MUST_CHECK enum err autopilot_equip(struct etarget *t, struct fault *fault);   /* t->act anew from t->conf */
 void autopilot_sample(struct engine *e, struct etarget *t, const struct sample *s);
 void autopilot_facts(struct engine *e, struct etarget *t);
 MUST_CHECK enum err autopilot_tick(struct engine *e, struct fault *fault);

@@ -154,7 +154,8 @@ enum err engine_feed(struct engine *e, struct casefile *c, const struct case_inp
 
     const char *event = input_name(in, d);
     char        reason[600];
-    const char *because = in->kind == INPUT_EVENT && d->rule ? d->rule->why : d->why ? d->why : "";   /* of an event its own rule, not only what the run made of it */
+    /* Of an event its own rule, not only what the run made of it. */
+    const char *because = in->kind == INPUT_EVENT && d->rule && d->rule->on == in->event ? d->rule->why : d->why ? d->why : "";
     (void)snprintf(reason, sizeof reason, "%s%s%s", because, why->reason && *why->reason && *because ? ": " : "", why->reason ? why->reason : "");
     enum err err = store_case_update(e->store, &d->next, fault);
     if (err == OK)

@@ -177,7 +177,7 @@ static enum err start_target(struct watcher *w, int i, struct fault *fault)
     struct watch_conf conf;
     watch_conf_init(&conf);
     conf.pg.name = t->conf->name;
-    conf.pg.pg = t->act.link;
+    conf.pg.pg = t->act->link;
     conf.load_endpoint = t->conf->load_endpoint;
     conf.interval_ms = (int)(t->conf->sample_interval_us / 1000);
     struct watch_callbacks callbacks = { on_sample, on_facts, on_state, x };

@@ -234,14 +234,16 @@ static bool standby_order(const struct gate_look *l, struct gate_says *s)
     return false;
 }
 
+/* What is only suggested may be carried out by somebody else's hands; it is ours that may do nothing. */
 static bool no_privilege(const struct gate_look *l, struct gate_says *s)
 {
     const struct target_facts *f = l->q->facts;
-    if (!l->postgres || !f || f->superuser)
+    if (!l->postgres || !f || f->superuser || !l->moves || (l->q->mode == MODE_SUGGEST && !l->q->at_execution))
         return false;
-    if (l->moves && !f->may_alter_system)
-        return say(s, "our role may not ALTER SYSTEM");
-    return l->moves && !f->may_reload && say(s, "our role may not call pg_reload_conf()");
+    const char *role = *f->role ? f->role : "(our role)";
+    if (!f->may_alter_system)
+        return say(s, "our role may not ALTER SYSTEM: GRANT ALTER SYSTEM ON PARAMETER %s TO %.60s", knob_at(l->move[0].knob)->name, role);
+    return !f->may_reload && say(s, "our role may not reload: GRANT EXECUTE ON FUNCTION pg_reload_conf() TO %.60s", role);
 }
 
 static enum policy_restart restart_rule(const struct gate_look *l)
