@@ -232,11 +232,37 @@ def test_a_role_that_may_only_monitor_watches_but_changes_nothing_in_auto_mode(s
     h.start()
     case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
     h.wait_state(case, "PARKED", "CLOSED")
-    assert "gate rule 406: our role may not ALTER SYSTEM" in h.reasons(case)
+    assert "gate rule 406: our role may not ALTER SYSTEM: GRANT ALTER SYSTEM ON PARAMETER bgwriter_lru_maxpages TO mona" in h.reasons(case)
     h.wait_log("GRANT ALTER SYSTEM ON PARAMETER")      # what would help is told
     assert "GRANT" in h.seen()["idle_why"]
     assert h.seen()["up"] is True and entries(server) == {}
     assert [c for c in h.cases() if c["opened_by"] == "engine"] == []
+
+
+def test_a_role_that_may_only_monitor_is_enough_for_suggestions_and_too_little_to_carry_them_out(server, make_homeostat):
+    server.psql("DROP ROLE IF EXISTS mona")
+    server.psql("CREATE ROLE mona LOGIN IN ROLE pg_monitor")
+    h = make_homeostat(server, mode="suggest", target={"dsn": server.dsn.replace("user=postgres", "user=mona")})
+    h.start()
+    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
+    does, undoes = h.dry_run(case)
+    assert "ALTER SYSTEM SET bgwriter_lru_maxpages = '150';" in does and "bgwriter_lru_maxpages" in undoes
+    h.call("POST", f"/case/{case}/approve", {}, who="anna")
+    h.wait_proven(case)
+    assert "GRANT ALTER SYSTEM ON PARAMETER bgwriter_lru_maxpages TO mona" in h.reasons(case), "\n".join(h.story(case))
+    assert h.file(case)["actions"] == [] and entries(server) == {}
+    # Granted what it lacks (which is said), it does it.
+    server.psql("GRANT ALTER SYSTEM ON PARAMETER bgwriter_lru_maxpages TO mona")
+    server.psql("GRANT EXECUTE ON FUNCTION pg_reload_conf() TO mona")
+    server.psql("GRANT SELECT ON pg_file_settings TO mona")
+    server.psql("GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO mona")
+    h.kill()
+    h.start()
+    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150", method="readback"))
+    h.call("POST", f"/case/{case}/approve", {}, who="anna")
+    assert h.wait_proven(case)["phase"] == "done", "\n".join(h.story(case))
+    assert entries(server) == {"bgwriter_lru_maxpages": "150"}
+    server.psql("DROP OWNED BY mona")
 
 
 # -- restarts --------------------------------------------------------------------------------------------------------------
