@@ -288,7 +288,7 @@ class Show:
             return True
         if self.chance.random() < 0.85:
             daemon.wait_ready()
-            until, cap = self.progress() + self.chance.randint(0, 30), time.monotonic() + 3
+            until, cap = self.progress() + self.chance.randint(0, 16), time.monotonic() + 2.5
             while self.progress() < until and time.monotonic() < cap:
                 self.wait_dead_or(0.005)
             self.wait_dead_or(self.chance.uniform(0, 0.03))
@@ -302,7 +302,8 @@ class Show:
         return True
 
     def progress(self):
-        return sum(len(f.ops) for f in self.flows)
+        """Of those who run programs: they are slower than those who set parameters, and leave effects to be counted."""
+        return sum(len(f.ops) for f in self.flows if f.kinds is SCRIPTS)
 
     def wait_dead_or(self, seconds):
         code = self.arena.daemon.wait_end(seconds)

@@ -79,7 +79,7 @@ def hunt(name, binary, build, number, log):
     if name == "M8":
         argv = [sys.executable, os.path.join(HERE, "race.py"), "--operations", "8000", "--cases", "6", "--seed", str(number)]
     else:
-        argv = [sys.executable, os.path.join(HERE, "crash.py"), "--kills", "24", "--passes", "1", "--arenas", "2", "--seed", f"{name}.{number}"]
+        argv = [sys.executable, os.path.join(HERE, "crash.py"), "--kills", "24", "--passes", "1", "--layers", "1", "--arenas", "3", "--seed", f"{name}.{number}"]
     done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=1800)
     log.write(f"== {name}, round {number}\n{done.stdout}")
     log.flush()
