@@ -229,6 +229,24 @@ def test_a_full_disk_stops_the_engine_says_so_and_everything_goes_on_when_there_
     assert versions == list(range(1, len(versions) + 1))
 
 
+def test_a_failed_fsync_ends_the_engine_and_the_next_start_goes_by_what_is_on_disk(server, make_homeostat, tmp_path):
+    broken = tmp_path / "broken"
+    h = make_homeostat(server, mode="auto", tune=SLOW)
+    h.start(HOMEOSTAT_STORE_FAIL="fsync:1", HOMEOSTAT_STORE_FAIL_WHILE=str(broken))
+    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
+    verifying(h, case)
+    broken.touch()
+    with pytest.raises((Refused, OSError)):
+        h.event(case, "cancel")
+    assert h.ended() == 1 and "fsync failed" in h.log_text()
+    broken.unlink()
+    h.start()
+    h.wait(case, lambda c: c["phase"] in ("done", "undone"))
+    if h.case(case)["status"] == "VERIFYING":      # the request was lost: nobody was told that it was done
+        h.event(case, "cancel")
+    assert_ends_proven(h, server, case)
+
+
 # -- reload ----------------------------------------------------------------------------------------------------------------
 
 

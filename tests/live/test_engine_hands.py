@@ -2,7 +2,9 @@
 import os
 import signal
 import subprocess
+import time
 
+import psycopg2
 import pytest
 from homeostat import plan
 
@@ -97,6 +99,21 @@ def test_an_edit_that_waits_to_be_loaded_is_not_put_in_force_by_us(server, make_
     assert server.value("SHOW work_mem") == "4MB" and entries(server) == {"work_mem": "64kB"}
 
 
+def test_an_edit_between_two_steps_parks_the_case_until_the_old_value_is_seen_again(server, make_homeostat):
+    h = make_homeostat(server, mode="auto")
+    h.start()
+    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150", "200", watch_s=2))
+    h.wait(case, lambda c: c["phase"] == "watching")
+    alter(server, "bgwriter_lru_maxpages", "77")
+    ended = h.wait_state(case, "PARKED")
+    assert not ended["in_force_is_proven"] and "bgwriter_lru_maxpages was changed by somebody else" in h.reasons(case), "\n".join(h.story(case))
+    assert entries(server) == {"bgwriter_lru_maxpages": "77"}
+    # Whoever edited takes it back: the case sees it by itself, and lets the target go.
+    server.psql("ALTER SYSTEM RESET bgwriter_lru_maxpages")
+    server.psql("SELECT pg_reload_conf()")
+    h.wait_proven(case)
+
+
 # -- the server goes away --------------------------------------------------------------------------------------------------
 
 
@@ -127,6 +144,46 @@ def test_a_server_that_stops_for_a_while_during_verification_gets_its_old_config
     h.wait_proven(case)
     assert entries(server) == {} and server.value("SHOW bgwriter_lru_maxpages") == "100"
     h.until(lambda: h.seen()["up"] is True and h.seen()["trouble"] is None, "it is back")
+
+
+def test_a_server_that_freezes_is_neither_success_nor_failure_and_is_waited_for(server, make_homeostat):
+    h = make_homeostat(server, mode="auto")
+    h.start()
+    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150", method="readback", watch_s=3))
+    h.wait(case, lambda c: c["phase"] == "watching")
+    frozen = [server.pid(), *server.children(server.pid())]
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        h.until(lambda: h.seen()["up"] is None and "frozen" in (h.seen()["trouble"] or ""), "it is unknown whether it is up")
+        time.sleep(4)      # longer than the watch: no data is not success
+        assert h.case(case)["phase"] == "watching"
+        assert h.metric('homeostat_target_up{target="pg"}') is None
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    assert h.wait_proven(case)["phase"] == "done"
+    assert entries(server) == {"bgwriter_lru_maxpages": "150"}
+
+
+def test_a_server_with_no_connection_left_is_asked_again_until_the_old_configuration_is_back(server, make_homeostat):
+    h = make_homeostat(server, mode="auto", tune=SLOW)
+    h.start()
+    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
+    verifying(h, case)
+    crowd = []
+    try:
+        with pytest.raises(psycopg2.OperationalError):
+            while True:
+                crowd.append(server.connect())
+        h.event(case, "cancel")
+        h.wait(case, lambda c: c["phase"] in ("undoing", "to_incumbent", "undone"))
+        time.sleep(3)
+    finally:
+        for one in crowd:
+            one.close()
+    h.wait_proven(case)
+    assert entries(server) == {} and server.value("SHOW bgwriter_lru_maxpages") == "100"
 
 
 def make_standby(server, standby=True):
