@@ -276,6 +276,10 @@ class Show:
         daemon = self.arena.daemon
         if point:
             env["HOMEOSTAT_CRASH_AT"] = f"{point[0]}:{point[1]}"
+        full = None
+        if not point and self.chance.random() < 0.15:
+            full = os.path.join(self.arena.folder, "full")
+            env.update(HOMEOSTAT_STORE_FAIL="full:1", HOMEOSTAT_STORE_FAIL_WHILE=full)
         daemon.start(**env)
         if point:
             code = daemon.wait_end(REACH_S)
@@ -288,6 +292,8 @@ class Show:
             return True
         if self.chance.random() < 0.85:
             daemon.wait_ready()
+            if full:
+                self.fill_disk(full)
             until, cap = self.progress() + self.chance.randint(0, 16), time.monotonic() + 2.5
             while self.progress() < until and time.monotonic() < cap:
                 self.wait_dead_or(0.005)
@@ -300,6 +306,14 @@ class Show:
             daemon.kill()
         self.kills += 1
         return True
+
+    def fill_disk(self, path):
+        """For a while the disk is full, now and then: what is under way then is taken up again in the same life."""
+        for _ in range(self.chance.randint(1, 3)):
+            self.wait_dead_or(self.chance.uniform(0, 0.5))
+            open(path, "w", encoding="ascii").close()
+            self.wait_dead_or(self.chance.uniform(0, 0.3))
+            os.unlink(path)
 
     def progress(self):
         """Of those who run programs: they are slower than those who set parameters, and leave effects to be counted."""

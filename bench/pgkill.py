@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """bench/pgkill.py - PostgreSQL dies under Homeostat's hands, and somebody starts it again.
 
-  pgkill.py [--kills 50] [--arenas 2] [--seed 1]
+  pgkill.py [--kills 50] [--arenas 2] [--seed 1] [--both 0.5]
 
 A case sets parameters, restarts the server, toggles for a trial, or puts back; at a random moment of that the server is stopped
 at once (pg_ctl -m immediate) or its postmaster is killed (-9).  A supervisor starts it a little later, as systemd would,
@@ -96,8 +96,8 @@ def patiently(what, limit_s=60):
 class Trial:
     """One arena."""
 
-    def __init__(self, name, seed):
-        self.chance = pick(seed)
+    def __init__(self, name, seed, both):
+        self.chance, self.both = pick(seed), both
         self.arena = Arena(name, postgres=True, settings={"shared_preload_libraries": "pg_stat_statements"}, target={"load_saturates": "true", "sample_interval": "250ms", "trial_start": self.chance.choice(("true", "false"))},
                            tune={"window": "2s", "windows_min": 2, "windows_max": 4}).first_start()
         self.pg = self.arena.pg
@@ -219,6 +219,10 @@ class Trial:
             time.sleep(self.chance.uniform(0, 0.7 if "restart" in kind else 0.03))
         phase = self.look(case)["phase"]
         self.kill_server()
+        if self.chance.random() < self.both:
+            self.arena.daemon.kill()
+            time.sleep(self.chance.uniform(0, 0.3))
+            self.arena.daemon.start()
         during = f"{kind}: {phase}"
         self.phases[during] = self.phases.get(during, 0) + 1
         return phase in STEPS[kind]
@@ -289,12 +293,12 @@ class Trial:
         self.arena.close()
 
 
-def play(name, seed, kills):
+def play(name, seed, kills, both):
     end_well()
     trial = None
     struck, kinds = 0, []
     try:
-        trial = Trial(name, seed)
+        trial = Trial(name, seed, both)
         while len(kinds) < kills:
             kinds += KINDS
         tries = 0
@@ -319,11 +323,11 @@ def play(name, seed, kills):
         Cluster.close_all()
 
 
-def run(kills=50, arenas=2, seed=1, say=print):
+def run(kills=50, arenas=2, seed=1, both=0.0, say=print):
     """(kills, unknown, violations)"""
     began = time.monotonic()
     shares = [kills // arenas + (i < kills % arenas) for i in range(arenas)]
-    results = list(in_parallel(play, [(f"pgkill{i}", f"{seed}.{i}", shares[i]) for i in range(arenas)]))
+    results = list(in_parallel(play, [(f"pgkill{i}", f"{seed}.{i}", shares[i], both) for i in range(arenas)]))
     for r in results:
         say(json.dumps({k: v for k, v in r.items() if k != "violations"}))
     say(f"{time.monotonic() - began:.0f} s")
@@ -336,8 +340,9 @@ def main():
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--arenas", type=int, default=2)
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--both", type=float, default=0.0, help="in this share of the kills Homeostat dies with the server")
     o = parser.parse_args()
-    kills, unknown, violations = run(o.kills, o.arenas, o.seed, lambda text: print(text, flush=True))
+    kills, unknown, violations = run(o.kills, o.arenas, o.seed, o.both, lambda text: print(text, flush=True))
     for v in violations:
         print("VIOLATION", v)
     print(f"{kills} kills, {unknown} unknown, {len(violations)} violations")
