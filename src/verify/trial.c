@@ -251,8 +251,8 @@ int trial_windows_of(const struct trial *t, int arm)
 }
 
 /*
- * restart: the first window holds a CHECKPOINT, which flushes what the warm-up left behind; after that there are at least as
- * many per second as the incumbent had, or one in each window where that is not known.
+ * restart: the first window holds a CHECKPOINT; after that there are at least as many per second as the incumbent had, or one
+ * in each window where that is not known.
  */
 static bool checkpoint_at_start(const struct trial *t)
 {
@@ -264,6 +264,12 @@ static bool checkpoint_at_start(const struct trial *t)
     if (windows == 0 || isnan(t->checkpoints_past))
         return true;
     return held < t->checkpoints_past * (windows + 1) * (double)t->conf.window_us / 1e6;
+}
+
+/* Do the incumbent's windows hold a checkpoint as a rule? */
+static bool checkpoint_in_each_window(const struct trial *t)
+{
+    return t->conf.method == VERIFY_RESTART && t->checkpoints_past * (double)t->conf.window_us / 1e6 > 0.5;
 }
 
 static void open_window(struct trial *t, const struct sample *s)
@@ -357,6 +363,28 @@ static bool warmed_up(struct trial *t, const struct sample *s)
     return waited >= t->conf.warmup_max_us || before_after_settled(t->warm + t->warms - points, points, warm_rise_max);
 }
 
+/*
+ * The first window pays for what one window has made dirty, as the incumbent's do, and not for the whole warm-up: where those
+ * hold a checkpoint each, the warm-up has them at the same pace, and the window opens when the next one is due.
+ */
+static void in_warmup(struct trial *t, const struct sample *s)
+{
+    int64_t clean = t->warm_checkpoint_us > t->since_us ? t->warm_checkpoint_us : t->since_us, now = s->mono_us;
+    bool warm = !t->pausing && warmed_up(t, s);
+    if (t->checkpoint_due && now - clean >= unanswered_us)
+        trial_finish(t, OUTCOME_UNDECIDED, "A CHECKPOINT that was asked for was not done in time.");
+    if (t->checkpoint_due)
+        return;
+    if (checkpoint_in_each_window(t) && now - clean < t->conf.window_us)
+        return;
+    if (warm) {
+        open_window(t, s);
+    } else if (checkpoint_in_each_window(t)) {
+        t->warm_checkpoint_us = now;
+        t->checkpoint_due = true;
+    }
+}
+
 static void note_checkpoint(struct trial *t, const struct sample *s)
 {
     bool ran = s->v[METRIC_CHECKPOINTS_TIMED] > 0 || s->v[METRIC_CHECKPOINTS_REQ] > 0
@@ -394,8 +422,7 @@ static enum trial_wish in_phase(struct trial *t, const struct sample *s)
     int64_t wait = t->toggled_since_window ? t->conf.washout_us : 0;
     switch ((enum trial_phase)t->phase) {
     case PHASE_WARMUP:
-        if (warmed_up(t, s))
-            open_window(t, s);
+        in_warmup(t, s);
         break;
     case PHASE_SETTLE:
         if (spent >= wait && t->conf.method == VERIFY_CHECKPOINT)
@@ -434,8 +461,9 @@ static enum trial_wish wish_of(struct trial *t, enum trial_wish otherwise)
     case PHASE_CLOSING:  return TRIAL_GO_CANDIDATE;
     case PHASE_TOGGLE:   return t->aim == ARM_CANDIDATE ? TRIAL_GO_CANDIDATE : TRIAL_GO_INCUMBENT;
     case PHASE_SLATE:    return t->checkpoint_due ? wish_checkpoint(t) : TRIAL_OBSERVE;
-    case PHASE_WINDOW:   return t->checkpoint_due ? wish_checkpoint(t) : otherwise;
-    case PHASE_NEW: case PHASE_WARMUP: case PHASE_SETTLE: case PHASE_COUNT: break;
+    case PHASE_WARMUP: case PHASE_WINDOW:
+                         return t->checkpoint_due ? wish_checkpoint(t) : otherwise;
+    case PHASE_NEW: case PHASE_SETTLE: case PHASE_COUNT: break;
     }
     return otherwise;
 }

@@ -56,6 +56,7 @@ struct trial {
     double   degraded_s;
     double   stalled_s;
     int64_t  warm_from_us;                    /* the running batch of the warm-up */
+    int64_t  warm_checkpoint_us;              /* when the warm-up's latest CHECKPOINT was asked for; 0: none */
     double   warm_sum, warm_n, warm[WARM_BATCHES_MAX];
     int      warms;
 

@@ -270,6 +270,46 @@ static void a_restarted_server_runs_a_checkpoint_before_it_is_believed(void **st
     trial_free(t);
 }
 
+/* Each second in which a CHECKPOINT is asked for, and each window that opens. */
+static void a_warm_up_has_checkpoints_at_the_pace_of_the_windows(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(1.5));
+    struct trial_conf c = conf_of(VERIFY_RESTART);
+    w.checkpoint_each_s = 40;
+    w.warm_s = 60;
+    w.warm_depth = 1;
+    c.warmup_us = c.window_us * 3 / 2;
+    struct trial *t = prepared(&w, &c, HISTORY);
+    t->checkpoints_past = 1e6 / (double)c.window_us;    /* as if each of its windows had held one */
+    struct sample s;
+    int64_t asked = 0, begun;
+    int     before = 0;
+    world_change(&world, true, true);
+    trial_begin(t, world.mono_us);
+    begun = asked = world.mono_us;
+    while (t->phase == PHASE_WARMUP) {
+        world_second(&world, &s);
+        if (trial_feed(t, &s) == TRIAL_CHECKPOINT && t->phase == PHASE_WARMUP) {
+            assert_true(s.mono_us - asked >= c.window_us && s.mono_us - asked <= c.window_us + 2000000);
+            asked = s.mono_us;
+            before++;
+            trial_checkpointed(t, s.mono_us);
+        }
+        assert_true(s.mono_us - begun < 86400 * INT64_C(1000000));
+    }
+    assert_int_equal(t->phase, PHASE_WINDOW);
+    assert_true(before >= 1 && s.mono_us - begun >= c.warmup_us);
+    /* The first window opens with the next CHECKPOINT: what it flushes is one window's worth. */
+    assert_true(t->checkpoint_due && s.mono_us - asked >= c.window_us && s.mono_us - asked <= c.window_us + 2000000);
+    trial_free(t);
+    /* Where the incumbent has few, the warm-up has none. */
+    w.checkpoint_each_s = 300;
+    struct world_answers a = { 0 };
+    struct verdict v = told(&w, &c, HISTORY, &a);
+    assert_true(v.outcome == OUTCOME_BETTER && a.checkpoints >= 1 && a.checkpoints <= 2);
+}
+
 static void a_comparison_of_before_and_after_is_looked_at_twice_at_most(void **state)
 {
     (void)state;
@@ -637,6 +677,7 @@ int main(void)
         cmocka_unit_test(a_checkpoint_trial_wipes_the_slate_and_pays_the_bill),
         cmocka_unit_test(cost_that_is_postponed_past_the_window_is_not_gain),
         cmocka_unit_test(a_restarted_server_runs_a_checkpoint_before_it_is_believed),
+        cmocka_unit_test(a_warm_up_has_checkpoints_at_the_pace_of_the_windows),
         cmocka_unit_test(a_comparison_of_before_and_after_is_looked_at_twice_at_most),
         cmocka_unit_test(a_slow_warm_up_is_waited_for),
         cmocka_unit_test(what_happens_in_the_wash_out_counts_for_nobody),
