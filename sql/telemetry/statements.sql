@@ -6,7 +6,10 @@ INSERT INTO dim_resource (urn, type, name, created_at) VALUES (?1, ?2, ?3, ?4) O
 -- name: metric_put
 INSERT INTO metric_1m (bucket, tenant_id, resource_id, metric, avg_val, max_val, p95_val, samples)
 VALUES (?1, 1, (SELECT resource_id FROM dim_resource WHERE urn = ?2), ?3, ?4, ?5, ?6, ?7)
-ON CONFLICT (resource_id, metric, bucket) DO UPDATE SET avg_val = excluded.avg_val, max_val = excluded.max_val, p95_val = excluded.p95_val, samples = excluded.samples;
+-- A minute in whose middle the program ended comes in two parts. The p95 of both is at most the greater one.
+ON CONFLICT (resource_id, metric, bucket) DO UPDATE SET
+    avg_val = (avg_val * samples + excluded.avg_val * excluded.samples) / (samples + excluded.samples),
+    max_val = max(max_val, excluded.max_val), p95_val = max(p95_val, excluded.p95_val), samples = samples + excluded.samples;
 
 -- name: metric_forget
 DELETE FROM metric_1m WHERE bucket < ?1;

@@ -55,20 +55,25 @@ static void post(struct watcher *w, struct note *n)
     note_free(n);
 }
 
+static void write_rows(struct watcher *w, const struct watched *t, const struct minute_row *rows, int n)
+{
+    struct metric_row out[METRIC_COUNT];
+    struct fault      fault = { 0 };
+    for (int i = 0; i < n; i++)
+        out[i] = (struct metric_row){ rows[i].minute_us, metric_is_host(rows[i].metric) ? w->host_urn : t->urn, metric_info[rows[i].metric].name, rows[i].avg, rows[i].max, rows[i].p95, rows[i].samples };
+    enum err err = telemetry_write(w->telemetry, out, n, &fault);
+    if (err != OK && !w->complained)
+        log_fault(LOG_ERROR, "telemetry cannot be written; cases go on without it", &fault);
+    w->complained = err != OK;
+}
+
 static void write_minutes(struct watcher *w, struct watched *t, int64_t now_us)
 {
     struct minute_row rows[METRIC_COUNT];
-    struct metric_row out[METRIC_COUNT];
     struct fault      fault = { 0 };
     int               n;
-    while (minute_take(t->minute, now_us, rows, &n)) {
-        for (int i = 0; i < n; i++)
-            out[i] = (struct metric_row){ rows[i].minute_us, metric_is_host(rows[i].metric) ? w->host_urn : t->urn, metric_info[rows[i].metric].name, rows[i].avg, rows[i].max, rows[i].p95, rows[i].samples };
-        enum err err = telemetry_write(w->telemetry, out, n, &fault);
-        if (err != OK && !w->complained)
-            log_fault(LOG_ERROR, "telemetry cannot be written; cases go on without it", &fault);
-        w->complained = err != OK;
-    }
+    while (minute_take(t->minute, now_us, rows, &n))
+        write_rows(w, t, rows, n);
     if (now_us > w->forget_us) {
         w->forget_us = now_us + 3600 * US_PER_S;
         if (telemetry_forget(w->telemetry, now_us - KEEP_METRICS_US, &fault) != OK)
@@ -225,8 +230,13 @@ void watcher_stop(struct engine *e)
     uv_async_send(&w->poke);
     pthread_join(w->thread, NULL);
     uv_loop_close(&w->loop);
-    for (int i = 0; i < e->targets; i++)
+    for (int i = 0; i < e->targets; i++) {
+        struct minute_row rows[METRIC_COUNT];
+        int               n;
+        while (minute_flush(w->target[i].minute, rows, &n))   /* the rest of a minute; what comes after a restart is added to it */
+            write_rows(w, &w->target[i], rows, n);
         minute_free(w->target[i].minute);
+    }
     telemetry_close(w->telemetry);
     free(w->target);
     free(w);

@@ -17,7 +17,7 @@ MUST_CHECK enum err telemetry_open(const char *folder, struct telemetry **t, str
 void                telemetry_close(struct telemetry *t);
 /* type: "db", "host", ...; name: what read_metric() asks for. Once per resource; again does nothing. */
 MUST_CHECK enum err telemetry_resource(struct telemetry *t, const char *urn, const char *type, const char *name, int64_t now_us, struct fault *fault);
-/* All or nothing; a minute written again replaces what was there. */
+/* All or nothing; a minute written again is the rest of one in whose middle the program ended, and is added to it. */
 MUST_CHECK enum err telemetry_write(struct telemetry *t, const struct metric_row *rows, int n, struct fault *fault);
 MUST_CHECK enum err telemetry_forget(struct telemetry *t, int64_t before_us, struct fault *fault);
 

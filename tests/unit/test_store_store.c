@@ -5,7 +5,9 @@
 #include "store/db.h"
 #include "store/read.h"
 #include "store/store.h"
+#include "store/telemetry.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +175,33 @@ static void messages_wait_in_order_until_they_are_marked(void **state)
     store_close(s);
 }
 
+static void a_minute_that_came_in_two_parts_is_one_row_over_both(void **state)
+{
+    (void)state;
+    struct telemetry *t;
+    struct fault f = { 0 };
+    assert_ok(telemetry_open(folder, &t, &f), &f);
+    assert_ok(telemetry_resource(t, "urn:x", "db", "x", 1, &f), &f);
+    const struct metric_row part[] = { { 60000000, "urn:x", "tps", 10, 20, 19, 30 }, { 60000000, "urn:x", "tps", 40, 90, 80, 10 } };
+    for (int i = 0; i < 2; i++)
+        assert_ok(telemetry_write(t, &part[i], 1, &f), &f);
+    telemetry_close(t);
+    char path[100];
+    sqlite3 *db;
+    sqlite3_stmt *row;
+    (void)snprintf(path, sizeof path, "%s/telemetry.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT avg_val, max_val, p95_val, samples FROM metric_1m", -1, &row, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(row), SQLITE_ROW);
+    assert_float_equal(sqlite3_column_double(row, 0), 17.5, 1e-9);
+    assert_float_equal(sqlite3_column_double(row, 1), 90, 0);
+    assert_float_equal(sqlite3_column_double(row, 2), 80, 0);
+    assert_int_equal(sqlite3_column_int(row, 3), 40);
+    assert_int_equal(sqlite3_step(row), SQLITE_DONE);
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +211,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_version_has_one_timeline_row_only, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused_and_left_alone, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_store_has_one_engine_at_a_time, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_minute_that_came_in_two_parts_is_one_row_over_both, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(messages_wait_in_order_until_they_are_marked, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
