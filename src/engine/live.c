@@ -59,6 +59,8 @@ static json_t *facts_json(const struct target_facts *f)
              : json_null();
 }
 
+static const char *arm_name(const struct trial *trial) { return trial_arm(trial) == ARM_CANDIDATE ? "candidate" : "incumbent"; }
+
 static json_t *target_json(struct engine *e, struct etarget *t)
 {
     json_t *v = json_object();
@@ -68,7 +70,7 @@ static json_t *target_json(struct engine *e, struct etarget *t)
     struct casefile c = { .state = CASE_CLOSED };
     struct fault    ignored;
     bool open = t->case_id[0] && store_case_get(e->store, t->case_id, &c, NULL, &ignored) == OK;
-    json_t *trial = t->trial ? json_pack("{s:f,s:s}", "progress", trial_progress(t->trial), "arm", trial_arm(t->trial) == ARM_CANDIDATE ? "candidate" : "incumbent") : json_null();
+    json_t *trial = t->trial ? json_pack("{s:f,s:s}", "progress", trial_progress(t->trial), "arm", arm_name(t->trial)) : json_null();
     json_t *facts = t->facts_json ? json_incref(t->facts_json) : json_null();
     pthread_mutex_lock(&e->live_lock);
     json_t *trouble = t->trouble[0] ? json_string(t->trouble) : json_null();
@@ -79,6 +81,34 @@ static json_t *target_json(struct engine *e, struct etarget *t)
                      "case_state", open ? case_state_name(c.state) : "", "case_phase", open ? json_string(run_phase_name(c.phase)) : json_null(), "history_windows", t->histories,
                      "kept", t->kept, "best_effect", t->best_effect, "idle_until", time_text(t->idle_until_us), "idle_why", t->idle_why,
                      "stopped", stop ? json_pack("{s:s,s:s,s:s,s:o}", "why", stop->why, "by", stop->actor, "scope", stop->scope, "expires_at", time_text(stop->expires_us)) : json_null());
+}
+
+/* Takes message over. */
+static void publish(struct engine *e, const struct etarget *t, const char *topic, json_t *message)
+{
+    char *text = json_dumps(message, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    if (text)
+        bus_publish(e, &(struct bus_message){ .topic = topic, .key = t->conf->name, .payload = text });
+    free(text);
+    json_decref(message);
+}
+
+static void publish_sample(struct engine *e, const struct etarget *t)
+{
+    if (!t->seen)
+        return;
+    json_t *v = json_object();
+    for (int m = 0; m < METRIC_COUNT; m++)
+        if (isfinite(t->last.v[m]))
+            json_object_set_new(v, metric_info[m].name, json_real(t->last.v[m]));
+    publish(e, t, "live.sample", json_pack("{s:s,s:o,s:o}", "target", t->conf->name, "time", time_text(t->last.wall_us), "v", v));
+}
+
+static void publish_trial(struct engine *e, const struct etarget *t)
+{
+    if (t->trial)
+        publish(e, t, "live.trial", json_pack("{s:s,s:s,s:s,s:f,s:o}", "target", t->conf->name, "case_id", t->case_id, "arm", arm_name(t->trial),
+                                              "progress", trial_progress(t->trial), "time", time_text(t->last.wall_us)));
 }
 
 void live_refresh(struct engine *e)
@@ -106,19 +136,8 @@ void live_refresh(struct engine *e)
     pthread_mutex_unlock(&e->live_lock);
     json_decref(old);
     for (int i = 0; i < e->targets; i++) {
-        struct etarget *t = &e->target[i];
-        if (!t->seen)
-            continue;
-        json_t *v = json_object();
-        for (int m = 0; m < METRIC_COUNT; m++)
-            if (isfinite(t->last.v[m]))
-                json_object_set_new(v, metric_info[m].name, json_real(t->last.v[m]));
-        json_t *message = json_pack("{s:s,s:o,s:o}", "target", t->conf->name, "time", time_text(t->last.wall_us), "v", v);
-        char   *text = json_dumps(message, JSON_COMPACT | JSON_REAL_PRECISION(6));
-        if (text && e->subscribers)
-            bus_publish(e, &(struct bus_message){ .topic = "live.sample", .key = t->conf->name, .payload = text });
-        free(text);
-        json_decref(message);
+        publish_sample(e, &e->target[i]);
+        publish_trial(e, &e->target[i]);
     }
 }
 
