@@ -9,52 +9,56 @@
 
 enum { PLACEBOS_MAX = 1024 };
 
-int before_after_needed(struct before_after_shape s) { return s.before + s.gap + s.after + PLACEBOS_SPARE; }
+/* Windows between the centres of before and after. */
+static int distance(struct before_after_shape s) { return (s.before + s.after + 1) / 2 + s.gap; }
 
-/* Differences after - before at every position; returns how many. */
+int before_after_needed(struct before_after_shape s)
+{
+    int whole = s.before + s.gap + s.after, pairs = distance(s) + PLACEBOS_WANTED;
+    return whole > pairs ? whole : pairs;
+}
+
+/* Differences of the whole shape, after - before, without a sign, at every position; returns how many. */
 static int slide(const double *past, int n, struct before_after_shape s, double *delta)
 {
     int positions = n - (s.before + s.gap + s.after) + 1, k = 0;
     for (int i = 0; i < positions && k < PLACEBOS_MAX; i++)
-        delta[k++] = math_mean(past + i + s.before + s.gap, s.after) - math_mean(past + i, s.before);
+        delta[k++] = fabs(math_mean(past + i + s.before + s.gap, s.after) - math_mean(past + i, s.before));
     return k;
 }
 
+static double between(double x, double least, double most) { return x < least ? least : x > most ? most : x; }
+
 struct placebo before_after_placebo(const double *past, int n, struct before_after_shape shape, double level)
 {
-    struct placebo best = { false, (double)INFINITY, 0, 0 };
-    if (n < before_after_needed(shape))
-        return best;
-    double delta[PLACEBOS_MAX], least = (double)INFINITY;
-    int    middle = (shape.before + shape.after + 1) / 2 + shape.gap;   /* between the centres */
-    int    most = shape.before < shape.after ? shape.before : shape.after;
-    struct before_after_shape chosen = shape;
-    for (int k = 1; k <= most; k++) {
-        struct before_after_shape s = { k, middle - k, k };
-        int count = n - (s.before + s.gap + s.after) + 1;
-        double independent = count / (1.5 * k);
-        if (count < 1 + PLACEBOS_SPARE || independent < 2)
-            continue;
-        double width = math_t_quantile(1 - level, independent) / sqrt(k);   /* as if windows were independent */
-        if (width < least) {
-            least = width;
-            chosen = s;
-            best.independent = independent;
-        }
-    }
-    if (isinf(least))
-        return best;
-    best.count = slide(past, n, chosen, delta);
-    double rms = sqrt(math_sum_squares(delta, best.count, 0) / best.count);
-    best.margin = math_t_quantile(1 - level, best.independent) * rms;
+    struct placebo p = { false, (double)INFINITY, 0, 0 };
+    int    windows = shape.before < shape.after ? shape.before : shape.after, wanted = distance(shape);
+    int    apart = wanted < n - PLACEBOS_LEAST ? wanted : n - PLACEBOS_LEAST;
+    if (windows < 1 || apart < windows || 3 * apart < 2 * wanted)
+        return p;
+    double delta[PLACEBOS_MAX] = { 0 }, neighbours = 0;
+    for (int i = 0; i + apart < n && p.count < PLACEBOS_MAX; i++)
+        delta[p.count++] = past[i + apart] - past[i];
+    /* Not centred: nothing was changed, so what they have in common is drift, and drift must count as likeness. */
+    double square = math_sum_squares(delta, p.count, 0) / p.count;
+    for (int i = 0; i + 1 < p.count; i++)
+        neighbours += delta[i] * delta[i + 1];
+    double like = square > 0 ? neighbours / (p.count - 1) / square : 0, error = 1 / sqrt(p.count);
+    double at_most = between(like + error, 0, 1), usual = between(like + error / 2, 0, 1);
+
+    double stretch = (double)wanted / apart, share = (1 + (windows - 1) * at_most) / windows;
+    p.independent = (p.count <= apart ? p.count : p.count / 1.5) * (1 - usual * usual) / (1 + usual * usual);
+    p.independent = p.independent > 1 ? p.independent : 1;
+    p.margin = stretch * (math_t_quantile(1 - level, p.independent) * sqrt(square * share) + fabs(math_mean(delta, p.count)));
+
     int full = slide(past, n, shape, delta);
-    for (int i = 0; i < full; i++)
-        delta[i] = fabs(delta[i]);
-    math_sort(delta, full);
-    double seen = math_quantile_sorted(delta, full, 1 - level);
-    best.margin = seen > best.margin ? seen : best.margin;
-    best.known = isfinite(best.margin);
-    return best;
+    if (full > 0) {
+        math_sort(delta, full);
+        double seen = math_quantile_sorted(delta, full, 1 - level);
+        p.margin = seen > p.margin ? seen : p.margin;
+    }
+    p.known = isfinite(p.margin);
+    return p;
 }
 
 struct estimate before_after_estimate(const double *past, int n, const double *after, struct before_after_shape shape, double level)

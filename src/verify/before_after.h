@@ -5,11 +5,13 @@
  * database lie apart when nothing was changed is measured on its own untouched history: placebos, with the same number of
  * windows before and after and the same gap between them.  An effect must exceed what placebos reach at the level asked for.
  *
- * History is short, so the quantile is extrapolated: t quantile times the root mean square of the placebos, with as many
- * degrees of freedom as there are placebos that do not overlap.  Placebos of fewer windows at the same distance vary at
- * least as much as those of the full shape (a mean of differences never varies more than the differences), and there are
- * more independent ones of them; the number of windows is chosen by the counts alone, never by the data.  Where history is
- * long enough for it, the observed quantile of the full shape must be exceeded too.
+ * History is short and holds few stretches that do not overlap, so the margin is built from single windows as far apart as
+ * the centres of before and after: the root mean square of their differences, times a t quantile.  A mean of such
+ * differences varies less, but only as far as neighbours are unlike: their likeness is estimated from the same differences
+ * with one standard error added, so that a short history gains little, and drift, which makes all of them alike, gains
+ * nothing; likeness takes degrees of freedom away, and what drift they have in common is added in full.  A history that is a little too short for the distance is stretched as if
+ * all were drift.  The observed quantile of the full shape must be exceeded too.
+ * Calibrated by simulation: 15 windows of white, heavy-tailed, autocorrelated (AR 0.6) or drifting noise stay below the level.
  */
 #ifndef VERIFY_BEFORE_AFTER_H
 #define VERIFY_BEFORE_AFTER_H
@@ -21,19 +23,20 @@
 /* The shape of the comparison, in windows. */
 struct before_after_shape { int before, gap, after; };
 
-enum { PLACEBOS_SPARE = 4 };   /* positions beyond the first one that history must offer */
+/* Pairs of windows: below the first nothing can be said; the second mostly let an effect of four spreads be seen in three windows. */
+enum { PLACEBOS_LEAST = 7, PLACEBOS_WANTED = 16 };
 
 struct placebo {
     bool   known;         /* false: history is too short to say anything */
     double margin;        /* log ratio that placebos exceed with probability `level` (one-sided) */
-    int    count;         /* placebos looked at */
-    double independent;   /* about as many of them do not overlap */
+    int    count;         /* pairs looked at */
+    double independent;   /* degrees of freedom they are worth */
 };
 
 /* past[n]: responses of the untouched windows, oldest first. */
 struct placebo before_after_placebo(const double *past, int n, struct before_after_shape shape, double level);
 
-/* Windows of history below which the answer is "unknown". */
+/* Windows of history that let this shape be judged without stretching. */
 int before_after_needed(struct before_after_shape shape);
 
 /* Effect of after[shape.after] against the last shape.before windows of past[n], the placebo margin around it. */

@@ -155,6 +155,54 @@ static void a_margin_from_placebos_covers_what_the_database_does_by_itself(void 
     }
 }
 
+/* n windows with correlation phi from one to the next, spread 1, and a drift per window. */
+static void windows_like(struct rand *r, double *x, int n, double phi, double drift_each)
+{
+    double y = rand_normal(r);
+    for (int i = 0; i < n; i++) {
+        x[i] = y + drift_each * i;
+        y = phi * y + sqrt(1 - phi * phi) * rand_normal(r);
+    }
+}
+
+static void a_short_history_does_not_make_noise_look_like_an_effect(void **state)
+{
+    (void)state;
+    static const struct { double phi, drift_each; } noise[] = { { 0, 0 }, { 0.3, 0 }, { 0.6, 0 }, { -0.4, 0 }, { 0, 0.1 }, { 0.3, 0.05 } };
+    static const struct { int n; struct before_after_shape shape; } trials[] = { { 13, { 3, 3, 3 } }, { 15, { 3, 5, 3 } }, { 15, { 6, 5, 6 } }, { 40, { 5, 3, 5 } } };
+    struct rand r;
+    rand_seed(&r, 21);
+    for (size_t k = 0; k < sizeof noise / sizeof noise[0]; k++)
+        for (size_t i = 0; i < sizeof trials / sizeof trials[0]; i++) {
+            int n = trials[i].n, gap = trials[i].shape.gap, beyond = 0;
+            for (int run = 0; run < RUNS; run++) {
+                double x[60];
+                windows_like(&r, x, n + gap + trials[i].shape.after, noise[k].phi, noise[k].drift_each);
+                struct estimate e = before_after_estimate(x, n, x + n + gap, trials[i].shape, 0.01);
+                assert_true(e.known);
+                beyond += e.lo > 0;
+            }
+            assert_true((double)beyond / RUNS < 0.01 + 3 * sqrt(0.01 * 0.99 / RUNS));
+        }
+}
+
+static void with_the_history_that_is_asked_for_three_windows_show_an_effect_of_four_spreads(void **state)
+{
+    (void)state;
+    struct rand r;
+    rand_seed(&r, 22);
+    struct before_after_shape shape = { 3, 5, 3 };
+    int n = before_after_needed(shape), seen = 0;
+    for (int run = 0; run < RUNS; run++) {
+        double x[60];
+        windows_like(&r, x, n + 8, 0, 0);
+        for (int i = n + 5; i < n + 8; i++)
+            x[i] += 4.3;
+        seen += before_after_estimate(x, n, x + n + 5, shape, 0.0075).lo > 0;
+    }
+    assert_true(seen > RUNS * 3 / 4);
+}
+
 static void too_little_history_gives_no_margin_at_all(void **state)
 {
     (void)state;
@@ -164,12 +212,13 @@ static void too_little_history_gives_no_margin_at_all(void **state)
     rand_seed(&r, 1);
     for (int i = 0; i < 40; i++)
         x[i] = 0.01 * rand_normal(&r);
-    assert_int_equal(before_after_needed(shape), 14);
-    assert_false(before_after_placebo(x, 13, shape, 0.01).known);
-    assert_true(before_after_placebo(x, 14, shape, 0.01).known);
-    assert_true(before_after_placebo(x, 14, shape, 0.01).margin > before_after_placebo(x, 40, shape, 0.01).margin);
+    assert_int_equal(before_after_needed(shape), 22);
+    assert_false(before_after_placebo(x, 10, shape, 0.01).known);
+    assert_true(before_after_placebo(x, 11, shape, 0.01).known);   /* stretched */
+    assert_true(before_after_placebo(x, 13, shape, 0.01).known);
+    assert_true(before_after_placebo(x, 13, shape, 0.01).margin > before_after_placebo(x, 40, shape, 0.01).margin);
     double after[4] = { 5, 5, 5, 5 };
-    struct estimate e = before_after_estimate(x, 13, after, shape, 0.01);
+    struct estimate e = before_after_estimate(x, 10, after, shape, 0.01);
     assert_true(!e.known && isinf(e.hi) && e.effect > 4);
 }
 
@@ -459,6 +508,8 @@ int main(void)
         cmocka_unit_test(one_wild_pair_does_not_hide_what_all_others_say),
         cmocka_unit_test(it_gives_up_when_there_is_no_hope),
         cmocka_unit_test(a_coin_decides_which_arm_goes_first),
+        cmocka_unit_test(a_short_history_does_not_make_noise_look_like_an_effect),
+        cmocka_unit_test(with_the_history_that_is_asked_for_three_windows_show_an_effect_of_four_spreads),
         cmocka_unit_test(a_margin_from_placebos_covers_what_the_database_does_by_itself),
         cmocka_unit_test(too_little_history_gives_no_margin_at_all),
         cmocka_unit_test(a_warm_up_is_over_when_the_level_no_longer_rises),

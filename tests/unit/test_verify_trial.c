@@ -408,7 +408,7 @@ static void too_little_history_ends_a_restart_before_it_costs_anything(void **st
     struct world_conf w = calm(log(3));
     struct trial_conf c = conf_of(VERIFY_RESTART);
     int needed = trial_history_needed(&c);
-    assert_in_range(needed, 15, 20);
+    assert_in_range(needed, 20, 32);
     struct verdict v = told(&w, &c, needed - 1, &a);
     assert_int_equal(v.outcome, OUTCOME_UNDECIDED);
     assert_non_null(strstr(v.why, "untouched history"));
