@@ -1,9 +1,8 @@
 /*
  * cli/options.h - what follows a subcommand: options from one table, and plain words.
  *
- * A row says an option's name, kind, range and help; a command names the ones
- * it takes.  Parsing, refusing and --help are made from the rows, so none can
- * be forgotten.  Options and words may stand in any order; "--" ends options.
+ * The rows are read by base/options.h; a command names the ones it takes.
+ * Options and words may stand in any order; "--" ends options.
  *
  * There is no option that takes a secret: arguments are seen by everybody on
  * the machine.  Tokens and passwords come from files.
@@ -12,12 +11,13 @@
 #define CLI_OPTIONS_H
 
 #include "base/err.h"
+#include "base/options.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
-enum { CLI_WORDS_MAX = 8, CLI_PARAMS_MAX = 32 };
+enum { CLI_WORDS_MAX = 8 };
 
 struct cli_options {
     /* where Homeostat is, and how to ask it */
@@ -37,8 +37,7 @@ struct cli_options {
     bool        all, no_wait;
     int64_t     limit, wait_us;
     const char *template, *plan;
-    const char *param[CLI_PARAMS_MAX];
-    int         params;
+    struct option_list params;
 
     /* stop, events, metrics */
     int64_t     for_us;

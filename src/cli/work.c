@@ -155,8 +155,8 @@ static json_t *read_plan(struct cli *c, int *exit_code)
 static json_t *read_params(struct cli *c, int *exit_code)
 {
     json_t *params = json_object();
-    for (int i = 0; i < c->o.params; i++) {
-        const char *said = c->o.param[i], *equals = strchr(said, '=');
+    for (int i = 0; i < c->o.params.n; i++) {
+        const char *said = c->o.params.item[i], *equals = strchr(said, '=');
         char        name[100];
         bool        typed = equals && equals > said && equals[-1] == ':';
         size_t      n = equals ? (size_t)(equals - said) - typed : 0;
@@ -187,7 +187,7 @@ int cmd_plan(struct cli *c)
         if (plan)
             json_object_set_new(body, "plan", plan);
     }
-    if (code == CLI_DONE && c->o.params > 0) {
+    if (code == CLI_DONE && c->o.params.n > 0) {
         json_t *params = read_params(c, &code);
         if (params)
             json_object_set_new(body, "params", params);

@@ -57,7 +57,7 @@ static void a_command_gets_its_words_and_options_in_any_order(void **state)
     struct said u SAID = run("look -n 7 --since=2h -p a=1 -p b=2 --for 90min");
     assert_int_equal(u.code, CLI_GATED);
     assert_int_equal(last.o.limit, 7);
-    assert_int_equal(last.o.params, 2);
+    assert_int_equal(last.o.params.n, 2);
     assert_true(last.o.for_us == INT64_C(5400) * 1000 * 1000);
 }
 
