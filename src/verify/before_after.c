@@ -2,8 +2,8 @@
 #include "verify/before_after.h"
 
 #include "math/describe.h"
+#include "math/forecast.h"
 #include "math/series.h"
-#include "math/special.h"
 
 #include <math.h>
 
@@ -27,34 +27,28 @@ static int slide(const double *past, int n, struct before_after_shape s, double 
     return k;
 }
 
-static double between(double x, double least, double most) { return x < least ? least : x > most ? most : x; }
+/* Pairs of untouched windows as far apart as the shape has it, or at least two thirds of that. */
+static int pairs_in(int n, struct before_after_shape shape)
+{
+    int wanted = distance(shape), apart = wanted < n - PLACEBOS_LEAST ? wanted : n - PLACEBOS_LEAST;
+    return 3 * apart < 2 * wanted ? 0 : n - apart;
+}
 
 struct placebo before_after_placebo(const double *past, int n, struct before_after_shape shape, double level)
 {
-    struct placebo p = { false, (double)INFINITY, 0, 0 };
-    int    windows = shape.before < shape.after ? shape.before : shape.after, wanted = distance(shape);
-    int    apart = wanted < n - PLACEBOS_LEAST ? wanted : n - PLACEBOS_LEAST;
-    if (windows < 1 || apart < windows || 3 * apart < 2 * wanted)
+    struct placebo p = { .known = false, .expected = (double)NAN, .margin = (double)INFINITY };
+    if (shape.before < 1 || shape.after < 1 || shape.after > MATH_FORECAST_AHEAD_MAX || pairs_in(n, shape) < PLACEBOS_LEAST)
         return p;
-    double delta[PLACEBOS_MAX] = { 0 }, neighbours = 0;
-    for (int i = 0; i + apart < n && p.count < PLACEBOS_MAX; i++)
-        delta[p.count++] = past[i + apart] - past[i];
-    /* Not centred: nothing was changed, so what they have in common is drift, and drift must count as likeness. */
-    double square = math_sum_squares(delta, p.count, 0) / p.count;
-    for (int i = 0; i + 1 < p.count; i++)
-        neighbours += delta[i] * delta[i + 1];
-    double like = square > 0 ? neighbours / (p.count - 1) / square : 0, error = 1 / sqrt(p.count);
-    double at_most = between(like + error, 0, 1), usual = between(like + error / 2, 0, 1);
-
-    double stretch = (double)wanted / apart, share = (1 + (windows - 1) * at_most) / windows;
-    p.independent = (p.count <= apart ? p.count : p.count / 1.5) * (1 - usual * usual) / (1 + usual * usual);
-    p.independent = p.independent > 1 ? p.independent : 1;
-    p.margin = stretch * (math_t_quantile(1 - level, p.independent) * sqrt(square * share) + fabs(math_mean(delta, p.count)));
-
-    int full = slide(past, n, shape, delta);
-    if (full > 0) {
-        math_sort(delta, full);
-        double seen = math_quantile_sorted(delta, full, 1 - level);
+    struct math_forecast f = math_forecast_mean(past, n, shape.gap, shape.after, level);
+    double delta[PLACEBOS_MAX] = { 0 };
+    if (!f.known)
+        return p;
+    p.expected = f.mean;
+    p.margin = f.upper - f.mean > f.mean - f.lower ? f.upper - f.mean : f.mean - f.lower;
+    p.count = slide(past, n, shape, delta);
+    if (p.count > 0) {
+        math_sort(delta, p.count);
+        double seen = math_quantile_sorted(delta, p.count, 1 - level);
         p.margin = seen > p.margin ? seen : p.margin;
     }
     p.known = isfinite(p.margin);
@@ -68,11 +62,12 @@ struct estimate before_after_estimate(const double *past, int n, const double *a
         return e;
     e.effect = math_mean(after, shape.after) - math_mean(past + n - shape.before, shape.before);
     e.lag1 = math_autocorrelation(past, n, 1);
+    e.n = shape.after;
     struct placebo p = before_after_placebo(past, n, shape, level);
-    e.n = (int)p.independent;
     if (!p.known)
         return e;
     e.known = true;
+    e.effect = math_mean(after, shape.after) - p.expected;
     e.lo = e.effect - p.margin;
     e.hi = e.effect + p.margin;
     return e;

@@ -5,13 +5,11 @@
  * database lie apart when nothing was changed is measured on its own untouched history: placebos, with the same number of
  * windows before and after and the same gap between them.  An effect must exceed what placebos reach at the level asked for.
  *
- * History is short and holds few stretches that do not overlap, so the margin is built from single windows as far apart as
- * the centres of before and after: the root mean square of their differences, times a t quantile.  A mean of such
- * differences varies less, but only as far as neighbours are unlike: their likeness is estimated from the same differences
- * with one standard error added, so that a short history gains little, and drift, which makes all of them alike, gains
- * nothing; likeness takes degrees of freedom away, and what drift they have in common is added in full.  A history that is a little too short for the distance is stretched as if
- * all were drift.  The observed quantile of the full shape must be exceeded too.
- * Calibrated by simulation: 15 windows of white, heavy-tailed, autocorrelated (AR 0.6) or drifting noise stay below the level.
+ * History is short, and few placebos fit into it without overlapping.  So their distribution is not only looked up but
+ * forecast: math/forecast.h weighs what kinds of noise and drift explain the untouched windows and says where the windows
+ * after the gap would have lain, had nothing been changed.  What is beyond that forecast at the level asked for, and beyond
+ * the observed quantile of the placebos as well, is an effect.
+ * Calibrated by simulation: 13 to 40 windows of white, heavy-tailed, autocorrelated (AR 0.6) and drifting noise.
  */
 #ifndef VERIFY_BEFORE_AFTER_H
 #define VERIFY_BEFORE_AFTER_H
@@ -28,9 +26,9 @@ enum { PLACEBOS_LEAST = 7, PLACEBOS_WANTED = 16 };
 
 struct placebo {
     bool   known;         /* false: history is too short to say anything */
-    double margin;        /* log ratio that placebos exceed with probability `level` (one-sided) */
-    int    count;         /* pairs looked at */
-    double independent;   /* degrees of freedom they are worth */
+    double expected;      /* mean of the windows after the gap, had nothing been changed */
+    double margin;        /* how far beyond that they come with probability `level` (one-sided) */
+    int    count;         /* placebos of the full shape that were looked at */
 };
 
 /* past[n]: responses of the untouched windows, oldest first. */
@@ -39,7 +37,7 @@ struct placebo before_after_placebo(const double *past, int n, struct before_aft
 /* Windows of history that let this shape be judged without stretching. */
 int before_after_needed(struct before_after_shape shape);
 
-/* Effect of after[shape.after] against the last shape.before windows of past[n], the placebo margin around it. */
+/* Effect of after[shape.after] against what past[n] lets expect, the placebo margin around it. */
 struct estimate before_after_estimate(const double *past, int n, const double *after, struct before_after_shape shape, double level);
 
 /*

@@ -303,10 +303,13 @@ static void guard_query(const struct guard_case *c, struct guards *g, int q, con
     else if (lo > bound)
         state = GUARD_FAILS;
     else if (hi > bound && share >= query_share_heavy)
-        state = GUARD_OPEN;
+        state = c->last && ratio <= bound && exp(d.estimate) <= bound && math_difference_lower(&d, guard_alpha) <= 0 ? GUARD_UNPROVEN : GUARD_OPEN;
     if (state == GUARD_UNMEASURED || (state == GUARD_HOLDS && share < query_share_heavy))
         return;   /* nothing to say */
-    snprintf(text, sizeof text, "%.2f x the old time per call, allowed %.2f; %.0f %% of all time", ratio, bound, 100 * share);
+    if (state == GUARD_UNPROVEN)
+        snprintf(text, sizeof text, "%.2f x the old time per call (%.2f to %.2f), allowed %.2f; %.0f %% of all time", ratio, exp(math_difference_lower(&d, guard_alpha)), hi, bound, 100 * share);
+    else
+        snprintf(text, sizeof text, "%.2f x the old time per call, allowed %.2f; %.0f %% of all time", ratio, bound, 100 * share);
     add(g, state, name, ratio, bound, text);
 }
 

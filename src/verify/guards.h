@@ -5,6 +5,11 @@
  * "No harm seen" is not the test, because no data pass it too.  It fails when the lower end lies beyond the bound; in
  * between it is open, and more windows may settle it.  Known for the incumbent and unknown for the candidate never holds.
  * Unknown in both arms was not measured: it is reported, does not hold and does not block.
+ *
+ * Single queries may vary so much from window to window that no affordable number of windows could show it.  When the last
+ * look has come, and neither their total nor their usual time per call is beyond the bound, and nothing says that they became
+ * slower at all, they are called unproven: reported, not held, not blocking.  p99 and errors, which every caller feels, are
+ * never let off so.
  */
 #ifndef VERIFY_GUARDS_H
 #define VERIFY_GUARDS_H
@@ -32,7 +37,7 @@ struct trial_obs {
 struct query_arm  { double calls, total_ms, windows, mean_log, ss_log; };   /* windows in which it was called often enough to have a mean */
 struct query_tale { struct query_arm arm[2]; };
 
-enum guard_state { GUARD_HOLDS, GUARD_OPEN, GUARD_FAILS, GUARD_UNMEASURED };
+enum guard_state { GUARD_HOLDS, GUARD_OPEN, GUARD_FAILS, GUARD_UNMEASURED, GUARD_UNPROVEN };
 
 struct guards {
     int                 n;
@@ -50,6 +55,7 @@ struct guard_case {
     const struct trial_obs    *a, *b;
     int  na, nb;
     bool paired;
+    bool last;          /* no more windows will come */
 };
 
 void guards_judge(const struct guard_case *c, struct guards *g);

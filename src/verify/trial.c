@@ -61,7 +61,7 @@ static struct trial_obs reduce(const struct trial *t, const struct window *w, in
     double used = w->max[METRIC_MEMORY_USED], limit = w->v[METRIC_MEMORY_LIMIT];
     return (struct trial_obs){
         .arm = arm, .block = block, .from_us = w->from_us, .to_us = w->to_us, .seconds = seconds,
-        .response = response_of(&t->mix, w), .level = watch_window_level(t->watch.kind, w),
+        .response = response_of(&t->mix, w), .level = harm_watch_level(t->watch.kind, w),
         .tps = w->v[METRIC_TPS], .p99 = w->v[METRIC_LATENCY_P99],
         .fails = w->v[METRIC_ERRORS] * seconds, .tries = tries * seconds,
         .cpu = w->v[METRIC_CPU], .memory = limit > 0 ? used / limit : (double)NAN,
@@ -72,12 +72,6 @@ static struct trial_obs reduce(const struct trial *t, const struct window *w, in
 static void take_history(struct trial *t, const struct window *w, int n)
 {
     double seconds = 0, checkpoints = 0;
-    int first_told = n;
-    for (int i = n - 1, k = 0; i >= 0 && k < t->conf.windows_max; i--)
-        if (w[i].whole) {
-            first_told = i;
-            k++;
-        }
     for (int i = 0; i < n; i++) {
         if (!w[i].whole)
             continue;
@@ -89,7 +83,7 @@ static void take_history(struct trial *t, const struct window *w, int n)
         t->past[t->pasts++] = o;
         seconds += o.seconds;
         checkpoints += o.checkpoints >= 0 ? o.checkpoints : (double)NAN;
-        if (!trial_is_switchback(t) && i >= first_told)
+        if (!trial_is_switchback(t))
             guards_tell(&t->mix, t->tale, ARM_INCUMBENT, &w[i]);
     }
     t->checkpoints_past = seconds > 0 ? checkpoints / seconds : (double)NAN;
@@ -117,7 +111,7 @@ enum err trial_new(const struct trial_conf *conf, const struct window *history, 
         if (history[i].whole && history[i].to_us - history[i].from_us > t->conf.window_us)
             t->conf.window_us = history[i].to_us - history[i].from_us;
     t->gap = -1;
-    t->watch.kind = conf->saturating && !conf->open_loop ? WATCH_TPS : WATCH_LATENCY;
+    t->watch.kind = conf->saturating && !conf->open_loop ? HARM_WATCH_TPS : HARM_WATCH_LATENCY;
     response_learn(&t->mix, conf->response, conf->saturating, conf->open_loop, history, n);
     take_history(t, history, n);
     trial_refer(t);
@@ -219,7 +213,7 @@ void trial_toggled(struct trial *t, enum trial_arm now_in_force, int64_t mono_us
     t->changed_us = mono_us;
     t->toggled_since_window = true;
     t->down_since_us = 0;
-    watch_begin_arm(&t->watch);
+    harm_watch_begin_arm(&t->watch);
     if (t->phase == PHASE_CLOSING) {
         if (t->arm == ARM_CANDIDATE)
             enter(t, PHASE_FINISHED, mono_us);
@@ -276,7 +270,7 @@ static void open_window(struct trial *t, const struct sample *s)
 {
     enter(t, PHASE_WINDOW, s->mono_us);
     window_open(&t->run, s, t->conf.sample_us);
-    watch_begin_window(&t->watch);
+    harm_watch_begin_window(&t->watch);
     t->checkpoint_seen = false;
     t->checkpoint_wanted = t->conf.method == VERIFY_CHECKPOINT || checkpoint_at_start(t);
     t->checkpoint_due = t->conf.method == VERIFY_RESTART && t->checkpoint_wanted;
@@ -341,11 +335,11 @@ static void close_window(struct trial *t)
 /* Five-second means of the level; true when the warm-up is over. */
 static bool warmed_up(struct trial *t, const struct sample *s)
 {
-    double x = t->watch.kind == WATCH_TPS ? s->v[METRIC_TPS] : s->v[METRIC_LATENCY_MEAN];
+    double x = t->watch.kind == HARM_WATCH_TPS ? s->v[METRIC_TPS] : s->v[METRIC_LATENCY_MEAN];
     if (t->warm_from_us == 0)
         t->warm_from_us = s->mono_us;
     if (x > 0) {
-        t->warm_sum += t->watch.kind == WATCH_TPS ? log(x) : -log(x);
+        t->warm_sum += t->watch.kind == HARM_WATCH_TPS ? log(x) : -log(x);
         t->warm_n += 1;
     }
     if (s->mono_us - t->warm_from_us >= warm_batch_us) {

@@ -35,7 +35,7 @@ void trial_refer(struct trial *t)
     for (int i = 0; i < t->obses; i++)
         if (t->obs[i].arm == ARM_INCUMBENT)
             level[n++] = t->obs[i].level;
-    watch_refer(&t->watch, level, n);
+    harm_watch_refer(&t->watch, level, n);
     for (int i = 0; i < t->pasts + t->obses; i++) {
         const struct trial_obs *o = i < t->pasts ? &t->past[i] : &t->obs[i - t->pasts];
         if (o->arm == ARM_INCUMBENT && !isnan(o->fails) && o->tries > 0) {
@@ -168,7 +168,7 @@ static bool one_bad_window(struct trial *t, const struct trial_obs *now)
 {
     bool alike;
     double drop = now->response - reference_for(t, now, &alike);
-    if (!(drop < watch_harm_log) || mean_effect(t) >= 0)
+    if (!(drop < harm_watch_tenth) || mean_effect(t) >= 0)
         return false;
     if (!alike && trial_windows_of(t, ARM_CANDIDATE) == 1 && drop > checkpoint_excuse)
         return false;
@@ -250,8 +250,8 @@ static bool stalled(struct trial *t, const struct sample *s, double seconds)
 static void count_degraded(struct trial *t, double seconds)
 {
     enum { SMOOTH_S = 5 };
-    double r = watch_recent(&t->watch, t->watch.recent_n < SMOOTH_S ? t->watch.recent_n : SMOOTH_S);
-    if (t->down_since_us != 0 || r < watch_harm_log)
+    double r = harm_watch_recent(&t->watch, t->watch.recent_n < SMOOTH_S ? t->watch.recent_n : SMOOTH_S);
+    if (t->down_since_us != 0 || r < harm_watch_tenth)
         t->degraded_s += seconds;
 }
 
@@ -280,7 +280,7 @@ void trial_watch_second(struct trial *t, const struct sample *s, double seconds)
     }
     if (t->arm != ARM_CANDIDATE)
         return;
-    watch_add(&t->watch, s);
+    harm_watch_add(&t->watch, s);
     count_degraded(t, seconds);
     bool warming = t->phase == PHASE_WARMUP, looking = !warming && !t->pausing && t->phase != PHASE_SLATE;
     /* A checkpoint burdens the part of a window it runs in: with one, only most of the window is worth a judgement. */
@@ -297,9 +297,9 @@ void trial_watch_second(struct trial *t, const struct sample *s, double seconds)
     /* A few transactions stuck behind a CHECKPOINT are the p99 of half a window and not of a whole one: that is judged at its end. */
     else if (looking && !t->checkpoint_seen && tail_explodes(t, s))
         return;
-    else if (looking && enough && watch_collapse(&t->watch))
-        trial_finish(t, OUTCOME_WORSE, "The load collapsed to %.0f %% of its usual level with the new configuration.", 100 * exp(watch_recent(&t->watch, WATCH_RECENT)));
-    else if (looking && enough && t->phase == PHASE_WINDOW && watch_harm(&t->watch))
+    else if (looking && enough && harm_watch_collapse(&t->watch))
+        trial_finish(t, OUTCOME_WORSE, "The load collapsed to %.0f %% of its usual level with the new configuration.", 100 * exp(harm_watch_recent(&t->watch, HARM_WATCH_RECENT)));
+    else if (looking && enough && t->phase == PHASE_WINDOW && harm_watch_fires(&t->watch))
         trial_finish(t, OUTCOME_WORSE, "After %.0f s of a window with the new configuration it was clearly more than 10 %% worse (by %.0f %%).",
-               (double)(s->mono_us - t->run.from_us) / 1e6, 100 * (1 - exp(watch_effect(&t->watch))));
+               (double)(s->mono_us - t->run.from_us) / 1e6, 100 * (1 - exp(harm_watch_effect(&t->watch))));
 }

@@ -66,11 +66,14 @@ void trial_judge(struct trial *t)
     t->estimate = estimate_now(t, a, na, b, nb);
     const struct estimate *e = &t->estimate;
     /* Guards of a before/after compare with the whole history: more windows say better how much windows vary. */
-    bool paired = trial_is_switchback(t);
-    guards_judge(&(struct guard_case){ &t->conf, &t->mix, t->tale, paired ? a : t->past, b, paired ? na : t->pasts, nb, paired }, &t->guards);
+    bool paired = trial_is_switchback(t), last = nb >= t->conf.windows_max;
+    guards_judge(&(struct guard_case){ &t->conf, &t->mix, t->tale, paired ? a : t->past, b, paired ? na : t->pasts, nb, paired, last }, &t->guards);
 
+    /* What an earlier look has proven needs no second proof, while guards wait for their windows; only contradiction ends it. */
     double m = t->conf.margin;
-    bool better = (e->known && e->lo > m) || e->signs_better, last = nb >= t->conf.windows_max;
+    bool now = (e->known && e->lo > m) || e->signs_better, better = now || (t->proven > 0 && e->known && e->effect > m);
+    if (now && t->proven == 0)
+        t->proven = nb;
     if (t->guards.fails > 0)
         trial_finish(t, OUTCOME_WORSE, NULL);
     else if (better && t->guards.open == 0)

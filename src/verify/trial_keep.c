@@ -43,7 +43,7 @@ static const struct keep mix_fields[] = {
 
 static const struct keep trial_fields[] = {
 #define T(member, kind) KEEP(struct trial, member, kind)
-    T(phase, INT), T(arm, INT), T(aim, INT), T(block, INT), T(gap, INT), T(repeats, INT), T(looks, INT), T(last_look, INT),
+    T(phase, INT), T(arm, INT), T(aim, INT), T(block, INT), T(gap, INT), T(repeats, INT), T(looks, INT), T(last_look, INT), T(proven, INT),
     T(checkpoints_past, REAL), T(restarts_b, INT), T(postmaster_start_us, INT64), T(fail_rate_a, REAL),
     T(degraded_s, REAL), T(reason, TEXT),
     KEEP_END
@@ -51,7 +51,7 @@ static const struct keep trial_fields[] = {
 };
 
 static const struct keep watch_fields[] = {
-    KEEP(struct watch, kind, INT), KEEP(struct watch, ref, REAL), KEEP(struct watch, ref_sd, REAL), KEEP_END
+    KEEP(struct harm_watch, kind, INT), KEEP(struct harm_watch, ref, REAL), KEEP(struct harm_watch, ref_sd, REAL), KEEP_END
 };
 
 static const struct keep estimate_fields[] = {
@@ -147,7 +147,7 @@ static enum err in_range(const struct trial *t, struct fault *fault)
     bool fine = t->phase >= 0 && t->phase < PHASE_COUNT && (t->arm == 0 || t->arm == 1) && (t->aim == 0 || t->aim == 1) && t->block >= 0
              && t->block <= TRIAL_WINDOWS_MAX && t->conf.windows_min >= 2 && t->conf.windows_max >= t->conf.windows_min
              && t->conf.windows_max <= TRIAL_WINDOWS_MAX && t->conf.window_us >= 1000000 && (int)t->conf.method > VERIFY_NONE
-             && (int)t->conf.method < VERIFY_CLASS_COUNT && t->mix.kind <= RESPONSE_NONE && t->watch.kind <= WATCH_LATENCY;
+             && (int)t->conf.method < VERIFY_CLASS_COUNT && t->mix.kind <= RESPONSE_NONE && t->watch.kind <= HARM_WATCH_LATENCY;
     for (int i = 0; fine && i < t->obses; i++)
         fine = t->obs[i].arm == 0 || t->obs[i].arm == 1;
     return fine ? OK : fail(fault, ERR_INPUT, "saved trial has values out of range");

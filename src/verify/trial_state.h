@@ -13,7 +13,7 @@
 #include "verify/response.h"
 #include "verify/switchback.h"
 #include "verify/trial.h"
-#include "verify/watch.h"
+#include "verify/harm_watch.h"
 #include "verify/window.h"
 
 enum trial_phase {
@@ -43,6 +43,7 @@ struct trial {
     int      gap;                             /* before/after: windows between the last of the past and the first of ours; -1: not yet */
     int      repeats;                         /* windows thrown away */
     int      looks, last_look;           /* looks taken; windows_b at the latest */
+    int      proven;                          /* windows after which the gain was proven; 0: not yet. Guards may take longer */
     bool     checkpoint_due, checkpoint_wanted;   /* due: wished for, not answered yet; wanted: the window may not close without it */
     bool     checkpoint_seen;                 /* some checkpoint ran in this window */
     bool     pausing;                         /* a CHECKPOINT is under way: the watch looks away */
@@ -60,7 +61,7 @@ struct trial {
     double   warm_sum, warm_n, warm[WARM_BATCHES_MAX];
     int      warms;
 
-    struct watch      watch;
+    struct harm_watch watch;
     struct window_run run;
     struct window     window;                 /* scratch of the latest close */
     struct estimate   estimate;               /* of the latest look */

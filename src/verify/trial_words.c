@@ -34,14 +34,22 @@ static void say_observations(struct text *out, const struct trial *t)
         text_printf(out, " in %d windows against %d before, beyond what this database moves by itself", v->windows_b, v->windows_a);
 }
 
-static void say_unmeasured(struct text *out, const struct guards *g)
+static void say_guards_in(struct text *out, const struct guards *g, enum guard_state state, const char *words)
 {
     int k = 0;
     for (int i = 0; i < g->n; i++)
-        if (g->state[i] == GUARD_UNMEASURED)
-            text_printf(out, "%s%s", k++ ? ", " : " Not measured: ", g->result[i].name);
+        if (g->state[i] == state)
+            text_printf(out, "%s%s", k++ ? ", " : words, g->result[i].name);
     if (k)
         text_add(out, ".");
+}
+
+static bool unproven(const struct guards *g)
+{
+    bool any = false;
+    for (int i = 0; i < g->n; i++)
+        any |= g->state[i] == GUARD_UNPROVEN;
+    return any;
 }
 
 static void say(struct text *out, const struct trial *t, enum outcome outcome)
@@ -50,7 +58,7 @@ static void say(struct text *out, const struct trial *t, enum outcome outcome)
     const struct guard_result *worst = g->worst >= 0 ? &g->result[g->worst] : NULL;
     enum response_kind kind = t->mix.kind;
     const struct estimate *e = &t->estimate;
-    bool proven = (e->known && e->lo > t->conf.margin) || e->signs_better;
+    bool proven = t->proven > 0;
 
     if (t->reason[0]) {
         text_add(out, t->reason);
@@ -69,18 +77,22 @@ static void say(struct text *out, const struct trial *t, enum outcome outcome)
             say_observations(out, t);
         else
             text_printf(out, " in %d windows each", t->verdict.windows_b);
-        if (outcome == OUTCOME_BETTER && !(e->lo > t->conf.margin))
+        if (outcome == OUTCOME_BETTER && e->signs_better && !(e->lo > t->conf.margin))
             text_add(out, "; the signs of the pairs alone prove it");
+        else if (outcome == OUTCOME_BETTER && !(e->lo > t->conf.margin))
+            text_printf(out, "; proven after %d windows", t->proven);
         if (outcome == OUTCOME_BETTER)
-            text_add(out, "; all guards hold");
+            text_add(out, unproven(g) ? "; no guard speaks against it" : "; all guards hold");
         if (outcome == OUTCOME_EQUIVALENT)
             text_printf(out, ": no difference that matters (%.1f %%)", 100 * (exp(t->conf.margin) - 1));
         if (outcome == OUTCOME_UNDECIDED)
             text_add(out, ": neither better nor worse could be proven");
         text_add(out, ".");
     }
-    if (outcome == OUTCOME_BETTER)
-        say_unmeasured(out, g);
+    if (outcome == OUTCOME_BETTER) {
+        say_guards_in(out, g, GUARD_UNPROVEN, " Varies too much to be shown, but does not look worse: ");
+        say_guards_in(out, g, GUARD_UNMEASURED, " Not measured: ");
+    }
 }
 
 void trial_speak(struct trial *t, enum outcome outcome)

@@ -5,7 +5,7 @@
 #include "verify/before_after.h"
 #include "verify/guards.h"
 #include "verify/switchback.h"
-#include "verify/watch.h"
+#include "verify/harm_watch.h"
 
 #include <math.h>
 #include <string.h>
@@ -456,47 +456,47 @@ static void what_blocks_is_named_even_when_the_list_is_full(void **state)
 
 /* ---- the watch ---- */
 
-static struct watch watching(void)
+static struct harm_watch watching(void)
 {
-    struct watch w = { .kind = WATCH_TPS };
+    struct harm_watch w = { .kind = HARM_WATCH_TPS };
     double levels[5] = { log(100), log(104), log(96), log(101), log(99) };
-    watch_refer(&w, levels, 5);
-    watch_begin_arm(&w);
-    watch_begin_window(&w);
+    harm_watch_refer(&w, levels, 5);
+    harm_watch_begin_arm(&w);
+    harm_watch_begin_window(&w);
     return w;
 }
 
-static void feed(struct watch *w, double tps, int seconds)
+static void feed(struct harm_watch *w, double tps, int seconds)
 {
     struct sample s;
     sample_clear(&s);
     for (int i = 0; i < seconds; i++) {
         s.v[METRIC_TPS] = tps * (i % 2 ? 1.1 : 0.9);
-        watch_add(w, &s);
+        harm_watch_add(w, &s);
     }
 }
 
 static void clear_harm_is_seen_in_seconds_and_doubtful_harm_is_not(void **state)
 {
     (void)state;
-    struct watch w = watching();
+    struct harm_watch w = watching();
     feed(&w, 30, 9);
-    assert_true(watch_harm(&w));
+    assert_true(harm_watch_fires(&w));
     w = watching();
     feed(&w, 95, 60);
-    assert_false(watch_harm(&w));
+    assert_false(harm_watch_fires(&w));
     w = watching();
     feed(&w, 80, 6);
-    assert_false(watch_harm(&w));
+    assert_false(harm_watch_fires(&w));
     w = watching();
     feed(&w, 100, 20);
     feed(&w, 10, 10);
-    assert_true(watch_collapse(&w));
+    assert_true(harm_watch_collapse(&w));
     feed(&w, 100, 1);
-    assert_false(watch_collapse(&w));
-    w = (struct watch){ .kind = WATCH_TPS, .ref = (double)NAN };   /* nothing to compare with: no opinion */
+    assert_false(harm_watch_collapse(&w));
+    w = (struct harm_watch){ .kind = HARM_WATCH_TPS, .ref = (double)NAN };   /* nothing to compare with: no opinion */
     feed(&w, 1, 60);
-    assert_false(watch_harm(&w) || watch_collapse(&w));
+    assert_false(harm_watch_fires(&w) || harm_watch_collapse(&w));
 }
 
 int main(void)

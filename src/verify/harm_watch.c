@@ -1,12 +1,12 @@
-/* verify/watch.c - running level of the candidate's seconds against the incumbent's windows. */
-#include "verify/watch.h"
+/* verify/harm_watch.c - running level of the candidate's seconds against the incumbent's windows. */
+#include "verify/harm_watch.h"
 
 #include "math/describe.h"
 
 #include <math.h>
 #include <string.h>
 
-const double watch_harm_log = -0.10536051565782628;
+const double harm_watch_tenth = -0.10536051565782628;
 static const double half_log = -0.6931471805599453;
 static const double doubt = 3;                 /* standard errors */
 static const double ref_sd_min = 0.05;         /* no database repeats itself more closely than this */
@@ -16,15 +16,15 @@ static const double level_floor = -7;          /* log ratio of a second without 
 
 enum { SECONDS_MIN = 5, DEPENDENCE_SECONDS_MIN = 12, COLLAPSE_SECONDS = 5, REF_WINDOWS = 5 };
 
-double watch_window_level(enum watch_kind kind, const struct window *w)
+double harm_watch_level(enum harm_watch_kind kind, const struct window *w)
 {
-    double x = kind == WATCH_TPS ? w->v[METRIC_TPS] : w->v[METRIC_LATENCY_MEAN];
-    if (kind == WATCH_NOTHING || !(x > 0))
+    double x = kind == HARM_WATCH_TPS ? w->v[METRIC_TPS] : w->v[METRIC_LATENCY_MEAN];
+    if (kind == HARM_WATCH_NOTHING || !(x > 0))
         return (double)NAN;
-    return kind == WATCH_TPS ? log(x) : -log(x);
+    return kind == HARM_WATCH_TPS ? log(x) : -log(x);
 }
 
-void watch_refer(struct watch *w, const double *levels, int n)
+void harm_watch_refer(struct harm_watch *w, const double *levels, int n)
 {
     double known[256], scratch[256];
     if (n > 256) {
@@ -37,20 +37,20 @@ void watch_refer(struct watch *w, const double *levels, int n)
     w->ref_sd = sd > ref_sd_min ? sd : ref_sd_min;
 }
 
-void watch_begin_arm(struct watch *w) { w->recent_n = 0; }
+void harm_watch_begin_arm(struct harm_watch *w) { w->recent_n = 0; }
 
-void watch_begin_window(struct watch *w) { w->n = w->weight = w->sum = w->squares = w->lagged = w->last = 0; }
+void harm_watch_begin_window(struct harm_watch *w) { w->n = w->weight = w->sum = w->squares = w->lagged = w->last = 0; }
 
-void watch_add(struct watch *w, const struct sample *s)
+void harm_watch_add(struct harm_watch *w, const struct sample *s)
 {
     double tps = s->v[METRIC_TPS], weight = 1;
-    double x = w->kind == WATCH_TPS ? tps : s->v[METRIC_LATENCY_MEAN];
-    if (w->kind == WATCH_LATENCY && !isnan(tps))
+    double x = w->kind == HARM_WATCH_TPS ? tps : s->v[METRIC_LATENCY_MEAN];
+    if (w->kind == HARM_WATCH_LATENCY && !isnan(tps))
         weight = tps;
-    if (w->kind == WATCH_NOTHING || isnan(x) || !(weight > 0))
+    if (w->kind == HARM_WATCH_NOTHING || isnan(x) || !(weight > 0))
         return;
-    w->recent[w->recent_n % WATCH_RECENT] = x;
-    w->recent_weight[w->recent_n % WATCH_RECENT] = weight;
+    w->recent[w->recent_n % HARM_WATCH_RECENT] = x;
+    w->recent_weight[w->recent_n % HARM_WATCH_RECENT] = weight;
     w->recent_n++;
     w->n += 1;
     w->weight += weight;
@@ -60,30 +60,30 @@ void watch_add(struct watch *w, const struct sample *s)
     w->last = x;
 }
 
-static double effect_of(const struct watch *w, double mean)
+static double effect_of(const struct harm_watch *w, double mean)
 {
-    double level = w->kind == WATCH_TPS ? log(mean) : -log(mean);
+    double level = w->kind == HARM_WATCH_TPS ? log(mean) : -log(mean);
     double effect = level - w->ref;
     return effect < level_floor ? level_floor : effect;
 }
 
-double watch_effect(const struct watch *w) { return w->n > 0 && !isnan(w->ref) ? effect_of(w, w->sum / w->weight) : (double)NAN; }
+double harm_watch_effect(const struct harm_watch *w) { return w->n > 0 && !isnan(w->ref) ? effect_of(w, w->sum / w->weight) : (double)NAN; }
 
-double watch_recent(const struct watch *w, int k)
+double harm_watch_recent(const struct harm_watch *w, int k)
 {
-    if (k > WATCH_RECENT || w->recent_n < k || k < 1 || isnan(w->ref))
+    if (k > HARM_WATCH_RECENT || w->recent_n < k || k < 1 || isnan(w->ref))
         return (double)NAN;
     double sum = 0, weight = 0;
     for (int i = w->recent_n - k; i < w->recent_n; i++) {
-        sum += w->recent[i % WATCH_RECENT] * w->recent_weight[i % WATCH_RECENT];
-        weight += w->recent_weight[i % WATCH_RECENT];
+        sum += w->recent[i % HARM_WATCH_RECENT] * w->recent_weight[i % HARM_WATCH_RECENT];
+        weight += w->recent_weight[i % HARM_WATCH_RECENT];
     }
     return effect_of(w, sum / weight);
 }
 
-bool watch_harm(const struct watch *w)
+bool harm_watch_fires(const struct harm_watch *w)
 {
-    double effect = watch_effect(w);
+    double effect = harm_watch_effect(w);
     if (w->n < SECONDS_MIN || isnan(effect))
         return false;
     double mean = w->sum / w->weight, var = w->squares / w->n - mean * mean, dependence = dependence_usual;
@@ -95,15 +95,15 @@ bool watch_harm(const struct watch *w)
     }
     double cv2 = mean > 0 ? var / (mean * mean) : 0;
     double own = (cv2 > cv_min * cv_min ? cv2 : cv_min * cv_min) * dependence / w->n;
-    return effect + doubt * sqrt(own + w->ref_sd * w->ref_sd) < watch_harm_log;
+    return effect + doubt * sqrt(own + w->ref_sd * w->ref_sd) < harm_watch_tenth;
 }
 
-bool watch_collapse(const struct watch *w)
+bool harm_watch_collapse(const struct harm_watch *w)
 {
-    if (!(watch_recent(w, WATCH_RECENT) < half_log))
+    if (!(harm_watch_recent(w, HARM_WATCH_RECENT) < half_log))
         return false;
     for (int i = w->recent_n - COLLAPSE_SECONDS; i < w->recent_n; i++)
-        if (effect_of(w, w->recent[i % WATCH_RECENT]) >= half_log)
+        if (effect_of(w, w->recent[i % HARM_WATCH_RECENT]) >= half_log)
             return false;
     return true;
 }
