@@ -46,6 +46,8 @@ static const struct symptom symptoms[] = {
       "Tasks wait for the disk (share of time %.2f); written pages pushed out sooner make the next flush shorter." },
     { "no-flush",       METRIC_PSI_IO,            waits_for_io,   KNOB_CHECKPOINT_FLUSH_AFTER, 0, 256,
       "Tasks wait for the disk (share of time %.2f); a checkpoint that pushes larger pieces leaves more room for reads." },
+    { "no-push",        METRIC_PSI_IO,            waits_for_io,   KNOB_CHECKPOINT_FLUSH_AFTER, 0, 0,
+      "Tasks wait for the disk (share of time %.2f); what a checkpoint leaves to the operating system does not stand before the log." },
     { "no-parallel",    METRIC_CPU,               busy_oltp,      KNOB_MAX_PARALLEL_WORKERS_PER_GATHER, 0, 0,
       "The processors are busy (%.2f) with short transactions; helpers for single queries only add to it." },
     { "dead-rows",      METRIC_DEAD_TUPLES,       dead_rows,      KNOB_AUTOVACUUM_VACUUM_COST_LIMIT, 0, 1000,

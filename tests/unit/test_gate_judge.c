@@ -195,6 +195,7 @@ static const struct example {
     { 305, GATE_REJECT, SET("effective_io_concurrency", "1", "3"), no_op, SET("effective_io_concurrency", "1", "2"), no_op },
     { 305, GATE_REJECT, SET("max_parallel_workers_per_gather", "2", "0"), no_op, SET("max_parallel_workers_per_gather", "2", "1"), no_op },
     { 305, GATE_REJECT, SET("backend_flush_after", "0", "1MB"), no_op, SET("backend_flush_after", "0", "128kB"), no_op },
+    { 305, GATE_REJECT, SET("checkpoint_flush_after", "256kB", "1MB"), no_op, SET("checkpoint_flush_after", "256kB", "0"), no_op },
     { 305, GATE_REJECT, "{'action':'postgres.restart','params':{'target':'main','settings':[{'name':'max_wal_size','from':'1GB','to':'2GB'}]},'timeout_s':60,'retry':0}", no_op,
       RESTART("max_wal_size", "1GB", "1200MB"), no_op },
     { 306, GATE_REJECT, SET("shared_buffers", "128MB", "150MB"), no_op, RESTART("shared_buffers", "128MB", "150MB"), no_op },
