@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """bench/deck_live.py - sixty changes on a live PostgreSQL under load: which of them does Homeostat call better, and what does it put back?
 
-  deck_live.py [--cards 60] [--seed 1] [--only NAME] [--log FOLDER]
+  deck_live.py [--cards 60] [--seed 1] [--only NAME] [--trust-labels] [--log FOLDER]
 
 A server with TPC-C lies in a control group whose disk is throttled.  For each card the world is set up (the server's
 parameters, the throttle), Homeostat is started with an empty memory, watches for a while, and is handed a plan in mode auto:
@@ -216,7 +216,7 @@ def kinds():
         ("random_page_cost a little", "null", 3, {}, fast, knob("random_page_cost", "4", "3.5", method="planner"), ({"random_page_cost": "3.5"}, fast), "planner"),
         ("bandwidth on a slow disk", "null", 2, {}, 100, lever("throttle", "wbps", BANDWIDTH, (85_000_000, 160_000_000), "immediate"), ({}, 100), "immediate"),
         # Harm.
-        ("a slow disk", "harmful", 6, {}, fast, lever("throttle", "wiops", fast, (40, 120), "immediate"), ({}, 120), "immediate"),
+        ("a slow disk", "harmful", 7, {}, fast, lever("throttle", "wiops", fast, (40, 120), "immediate"), ({}, 120), "immediate"),
         ("a jit storm", "harmful", 3, {"jit": "off", **STORM}, fast, knob("jit", "off", "on", method="planner"), ({**STORM}, fast), "planner"),
         ("absurd random_page_cost, by script", "harmful", 2, {}, fast, lever("setting", "random_page_cost", "default", 1e7, "planner"), ({"random_page_cost": "1e7"}, fast), "planner"),
         ("absurd random_page_cost", "harmful", 1, {}, fast, knob("random_page_cost", "4", "10000", method="planner"), None, "planner"),
@@ -224,7 +224,6 @@ def kinds():
         ("a work_mem bomb", "harmful", 2, {}, fast, knob("work_mem", "4MB", "2GB", method="planner"), None, "planner"),
         ("tiny shared_buffers", "harmful", 1, {}, fast, knob("shared_buffers", "128MB", "1MB", method="restart", restart=True), None, "restart"),
         ("tiny shared_buffers, by script", "harmful", 2, {}, fast, lever("restart", "shared_buffers", "default", "256kB", "restart"), ({"shared_buffers": "256kB"}, fast), "restart"),
-        ("statements have no time", "harmful", 1, {}, fast, lever("setting", "statement_timeout", "default", "2ms", "immediate"), ({"statement_timeout": "2ms"}, fast), "immediate"),
         # Help.
         ("a fast disk", "helpful", 8, {}, 60, lever("throttle", "wiops", 60, (fast, 2 * fast), "immediate"), ({}, fast), "immediate"),
         ("the end of a jit storm", "helpful", 4, STORM, fast, knob("jit", "on", "off", method="planner"), ({"jit": "off", **STORM}, fast), "planner"),
@@ -251,7 +250,7 @@ def check_labels(world, deck, say):
             ratios.append(max(both[1], 0.1) / max(both[0], 0.1))
         ratio = statistics.geometric_mean(ratios)
         say(f"label: {kind.name}: {kind.label}, x {ratio:.2f}")
-        if (kind.label == "harmful" and ratio > 0.8) or (kind.label == "helpful" and ratio < 1.25) or (kind.label == "null" and not 0.7 < ratio < 1.4):
+        if (kind.label == "harmful" and ratio > 0.8) or (kind.label == "helpful" and ratio < 1.25) or (kind.label == "null" and not 0.6 < ratio < 1.6):
             wrong.append(f"{kind.name} is not {kind.label}: x {ratio:.2f}")
     return wrong
 
@@ -323,6 +322,14 @@ def bad_windows(trial):
     return bad, n
 
 
+def at_rest(house, case):
+    """Nothing more will happen by itself: closed, parked, or waiting for a person."""
+    if case["status"] == "WAIT_GATE":
+        decisions = house.file(case["id"])["decisions"]
+        return bool(decisions) and decisions[-1]["answer"] == "ask"
+    return case["status"] == "CLOSED" or (case["status"] == "PARKED" and case["phase"] != "undoing")
+
+
 def deal(world, empty, kind, chance, say):
     """One card from beginning to end: {name, label, end, kept, exact, bad windows, ...}"""
     world.set_up(kind.settings, kind.wiops)
@@ -338,7 +345,7 @@ def deal(world, empty, kind, chance, say):
         before = world.picture()
         rate.start()
         case = house.propose(made)
-        ended = house.wait(case, lambda c: c["status"] == "CLOSED" or (c["status"] == "PARKED" and c["phase"] != "undoing") or c["status"] == "WAIT_GATE" and house.file(case)["decisions"][-1]["answer"] == "ask", CASE_LIMIT_S)
+        ended = house.wait(case, lambda c: at_rest(house, c), CASE_LIMIT_S)
         file = house.file(case)
         if file["actions"]:
             house.outcome(case)
@@ -389,6 +396,7 @@ def main():
     parser.add_argument("--cards", type=int, default=60)
     parser.add_argument("--seed", default="1")
     parser.add_argument("--only", help="cards whose name holds this")
+    parser.add_argument("--trust-labels", action="store_true", help="do not measure them first; such a run is never ok")
     parser.add_argument("--log", help="where logs of the cards are to stay")
     o = parser.parse_args()
     chance = random.Random(o.seed)
@@ -403,7 +411,7 @@ def main():
     cards = []
     try:
         table = [k for k in kinds() if not o.only or o.only in k.name]
-        wrong = check_labels(world, table, say)
+        wrong = [] if o.trust_labels else check_labels(world, table, say)
         for w in wrong:
             say("WRONG LABEL " + w)
         empty = Empty(world)
@@ -420,7 +428,7 @@ def main():
         Cluster.close_all()
     line, ok = account(cards)
     print(line)
-    return 0 if ok and not wrong else 1
+    return 0 if ok and not wrong and not o.trust_labels else 1
 
 
 if __name__ == "__main__":
