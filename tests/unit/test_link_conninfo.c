@@ -10,7 +10,7 @@
 static void what_the_person_wrote_stays_and_our_bounds_are_added(void **state)
 {
     struct pg_link_conf conf = { .dsn = "host=db port=6432 dbname=shop user=h options='-c statement_timeout=0' keepalives_idle=99", .passfile = "/etc/pass",
-                                 .statement_timeout_ms = 900, .lock_timeout_ms = 200, .connect_timeout_ms = 3100, .keepalives = true };
+                                 .statement_timeout_ms = 900, .lock_timeout_ms = 200, .connect_timeout_ms = 3100, .keepalives = true, .no_jit = true };
     struct pg_params p;
     struct fault     fault = { 0 };
     assert_ok(pg_params_init(&p, &conf, &fault), &fault);
@@ -21,7 +21,7 @@ static void what_the_person_wrote_stays_and_our_bounds_are_added(void **state)
     assert_string_equal(pg_params_get(&p, "keepalives_idle"), "99");
     assert_string_equal(pg_params_get(&p, "keepalives"), "1");
     assert_string_equal(pg_params_get(&p, "connect_timeout"), "4");
-    assert_string_equal(pg_params_get(&p, "options"), "-c statement_timeout=0 -c statement_timeout=900 -c lock_timeout=200");   /* the last one counts */
+    assert_string_equal(pg_params_get(&p, "options"), "-c statement_timeout=0 -c statement_timeout=900 -c lock_timeout=200 -c jit_above_cost=-1");   /* the last one counts */
     assert_null(p.keyword[p.count]);
     assert_null(p.value[p.count]);
     pg_params_done(&p);
