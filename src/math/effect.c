@@ -115,7 +115,7 @@ static double unsupported(const struct math_study *s, const double *eta, enum ma
     return lost / asked;
 }
 
-/* Effective rows of the arm that weights thin out most, as far as it falls short of what is asked for. */
+/* Effective rows of the arm that weights thin out most, and how many it has. */
 static double thinnest(const struct math_study *s, const struct counts *c, double *rows)
 {
     double square[2] = { 0, 0 }, n[2] = { 0, 0 };

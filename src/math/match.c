@@ -11,6 +11,7 @@
 #include "math/describe.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 static const double tie = 1e-9;    /* propensities this near to each other, relative to their spread, are the same */
@@ -23,9 +24,10 @@ static int by_eta(const void *a, const void *b)
     return x->eta < y->eta ? -1 : x->eta > y->eta ? 1 : (x->row > y->row) - (x->row < y->row);
 }
 
-/* The neighbours of place i within one arm: how many, and between which distances. A walk to both sides, always to the nearer one. */
+/* What the neighbours of a place within one arm say: how many there are, and their mean outcome. */
 struct near { int count; double mean; };
 
+/* A walk to both sides, always to the nearer one. */
 struct walk { const struct place *p; int n, lo, hi; bool treated; double from; };
 
 static struct walk walk_from(const struct place *p, int n, int i, bool treated)
