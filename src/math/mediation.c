@@ -107,7 +107,7 @@ static enum err mediation_answer(const struct problem *p, const double *const *c
     const struct math_chain *c = p->context;
     const double *x[MATH_COLUMNS_MAX];
     double b[MATH_COLUMNS_MAX + 1], a[MATH_COLUMNS_MAX + 1];
-    enum err e = coefficients(column[p->columns - 1], column, p->columns - 2 + 1, p->n, turn, b, fault);
+    enum err e = coefficients(column[p->columns - 1], column, p->columns - 1, p->n, turn, b, fault);
     x[0] = column[0];
     for (int j = 0; j < c->k; j++)
         x[1 + j] = column[1 + c->mediators + j];

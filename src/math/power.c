@@ -40,6 +40,6 @@ double math_robustness(double t, double df, double part)
 {
     if (!(df > 0 && part > 0))
         return (double)NAN;
-    double f = part * fabs(t) / sqrt(df), f2 = f * f;
-    return isinf(f) ? 1 : 2 * f2 / (f2 + f * sqrt(f2 + 4));    /* (sqrt(f^4 + 4 f^2) - f^2) / 2, without the difference of two large numbers */
+    double f = part * fabs(t) / sqrt(df);
+    return isinf(f) ? 1 : 2 * f / (f + sqrt(f * f + 4));    /* (sqrt(f^4 + 4 f^2) - f^2) / 2, without the difference of two large numbers */
 }
