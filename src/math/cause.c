@@ -5,6 +5,7 @@
 #include "math/power.h"
 
 #include <math.h>
+#include <stdio.h>
 
 static const double usual_power = 0.8;
 
