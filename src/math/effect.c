@@ -11,6 +11,7 @@
 #include <string.h>
 
 static const double caliper = 0.2;    /* of the sd of the linear propensity: how far outside the other arm's range still counts as inside (Austin 2011) */
+static const double rare = 0.1;       /* probability of the other arm below which nobody there need be expected (Crump et al. 2009) */
 
 static const char *const method_names[MATH_METHODS] = {
     [MATH_BY_DIFFERENCE] = "difference of means",
@@ -96,7 +97,7 @@ static enum err count_rows(const struct math_study *s, const double *eta, enum m
     return OK;
 }
 
-/* Share of the rows the question is about that lie outside the range of the other arm's propensities. */
+/* Share of the rows the question is about that lie outside the range of the other arm's propensities, and not by chance. */
 static double unsupported(const struct math_study *s, const double *eta, enum math_estimand estimand)
 {
     double lo[2] = { INFINITY, INFINITY }, hi[2] = { -INFINITY, -INFINITY }, slack = caliper * math_sd(eta, s->n), lost = 0, asked = 0;
@@ -110,7 +111,8 @@ static double unsupported(const struct math_study *s, const double *eta, enum ma
         if (estimand == MATH_ATT && other)
             continue;
         asked++;
-        lost += eta[i] < lo[other] - slack || eta[i] > hi[other] + slack;
+        bool outside = eta[i] < lo[other] - slack || eta[i] > hi[other] + slack;
+        lost += outside && math_logistic(other ? eta[i] : -eta[i]) < rare;
     }
     return lost / asked;
 }
@@ -268,7 +270,7 @@ static enum err by_propensity(const struct math_study *s, const struct math_effe
         return err;
     if (conf->method != MATH_BY_MATCHING)
         return by_weights(s, conf, alpha, &l, &c, scratch, e, fault);
-    err = math_match(s, l.eta, conf->matches > 0 ? conf->matches : 1, conf->estimand, scratch, &estimate, &se, fault);
+    err = math_match(s, &l, conf->matches > 0 ? conf->matches : 1, conf->estimand, scratch, &estimate, &se, fault);
     if (!err)
         math_effect_settle(e, estimate, se, s->n - (s->k + 1), alpha);
     return err;

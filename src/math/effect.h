@@ -10,8 +10,8 @@
  *
  *   difference   means of the two arms, Welch's error.  Right when a coin decided
  *   regression   y on treatment and covariates, the coefficient of the treatment; any real treatment
- *   matching     nearest neighbours on the linear propensity, with replacement, ties shared; errors of Abadie & Imbens (2006), which take
- *                the propensity as given: a little too wide for the ATE (Abadie & Imbens 2016), either way for the ATT
+ *   matching     nearest neighbours on the linear propensity, with replacement, ties shared; errors of Abadie & Imbens (2006) with their
+ *                correction for a propensity that was fitted (2016)
  *   weighting    inverse probability, weights normalised in each arm (Hajek); errors include that the propensity was fitted
  *   doubly       augmented by a linear outcome model in each arm (Robins, Rotnitzky & Zhao 1994): consistent when either model is right,
  *                and so are its errors, which stack the scores of all models (Stefanski & Boos 2002)
@@ -67,8 +67,9 @@ MUST_CHECK enum err math_effect(const struct math_study *s, const struct math_ef
 void math_effect_unknown(struct math_effect *e, enum math_standing standing, const char *why);
 void math_effect_settle(struct math_effect *e, double estimate, double se, double df, double alpha);
 
-/* math/match.c. eta: linear propensity. */
-enum err math_match(const struct math_study *s, const double *eta, int matches, enum math_estimand estimand, struct arena *scratch,
+/* math/match.c. The propensity comes from a fit to the study's own covariates. */
+struct math_logit;
+enum err math_match(const struct math_study *s, const struct math_logit *l, int matches, enum math_estimand estimand, struct arena *scratch,
                     double *estimate, double *se, struct fault *fault);
 
 #endif
