@@ -4,7 +4,7 @@
  *     causal [FOLDER]     FOLDER holds nsw_mixtape.csv and cps_mixtape.csv; without it that part is not measured, and the bar not held
  *
  * Published: the National Supported Work experiment (LaLonde 1986; Dehejia & Wahba 1999), regression-adjusted, with its own controls and with those
- * of the Current Population Survey.  Planted: linear worlds of known effects, 1 000 draws, does the 95 % interval hold them?
+ * of the Current Population Survey.  planted: linear worlds of known effects; does the 95 % interval hold them as often as it says?
  * And confounders that an estimate does or does not adjust for: which refuters notice?
  */
 #include "math/cause.h"
@@ -119,7 +119,7 @@ static void published(const char *folder, double *nsw, double *cps)
 
 /* ---- planted effects ---- */
 
-enum { DRAWS = 1000, ROWS = 400 };
+enum { DRAWS = 4000, ROWS = 400 };
 
 /* One world: a graph, what its nodes are, and the effect that was planted. A node is the sum of its parents times their weights, plus noise. */
 enum { NODES = 6 };
@@ -267,7 +267,7 @@ static void coverage_of_ways(struct rand *r, double *worst)
  * c acts on treatment x and outcome y, and on z, which was measured before the treatment; w acts on y alone.  An honest estimate
  * adjusts for c, a careless one does not.
  */
-enum { STORIES = 200, TRIES = 100, PEOPLE = 300 };
+enum { STORIES = 200, TRIES = 100, PEOPLE = 400 };
 enum quiet_or_loud { QUIET, LOUD, BLIND };      /* must not refute; must refute; cannot know, printed only */
 
 static const struct { const char *name; bool honest; enum math_refuter kind; bool given; enum quiet_or_loud should; } trials[] = {
@@ -318,6 +318,8 @@ static void refuters(bool binary, struct rand *r, double *falsely, double *right
             must(e, &f);
             refuted[t] += v.refuted;
             known[t] += v.standing == MATH_KNOWN;
+            if (v.standing != MATH_KNOWN)
+                printf("unknown  %s: %s; %s\n", trials[t].name, math_standing_name(v.standing), v.why);
         }
     }
     arena_done(&a);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 static const double caliper = 0.2;    /* of the sd of the linear propensity: how far outside the other arm's range still counts as inside (Austin 2011) */
-static const double rare = 0.1;       /* probability of the other arm below which nobody there need be expected (Crump et al. 2009) */
+static const double rare = 0.05;      /* probability of the other arm below which a row beyond its range is not there by chance */
 
 static const char *const method_names[MATH_METHODS] = {
     [MATH_BY_DIFFERENCE] = "difference of means",
