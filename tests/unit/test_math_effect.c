@@ -341,10 +341,7 @@ static void the_published_numbers_of_the_job_training_study_come_out(void **stat
     char folder[4096];
     int n = 0;
     snprintf(folder, sizeof folder, "%s/causal_lalonde_nhefs/open", data ? data : "");
-    if (!data || !read_arm(folder, "nsw_mixtape.csv", -1, v, &n)) {
-        print_message("HOMEOSTAT_DATA names no folder with causal_lalonde_nhefs/open/nsw_mixtape.csv and cps_mixtape.csv\n");
-        skip();
-    }
+    assert_true(read_arm(folder, "nsw_mixtape.csv", -1, v, &n));
     const double *x[8];
     for (int k = 0; k < 8; k++)
         x[k] = v[1 + k];
@@ -379,7 +376,12 @@ int main(void)
         with_bench(intervals_hold_the_truth_about_as_often_as_they_say),
         with_bench(the_graph_decides_what_is_adjusted_for),
         with_bench(a_binary_treatment_keeps_the_method_asked_for_and_lack_of_overlap_goes_through),
-        with_bench(the_published_numbers_of_the_job_training_study_come_out),
+        with_bench(the_published_numbers_of_the_job_training_study_come_out),    /* the last one, and only where the data are */
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    size_t n = sizeof tests / sizeof tests[0];
+    if (!getenv("HOMEOSTAT_DATA")) {
+        fprintf(stderr, "the_published_numbers_...: left out; HOMEOSTAT_DATA names no folder with causal_lalonde_nhefs/open/*.csv\n");
+        n--;
+    }
+    return _cmocka_run_group_tests("tests", tests, n, NULL, NULL);
 }
