@@ -1,0 +1,154 @@
+/* math/minimise.c - projected limited-memory BFGS. */
+#include "math/minimise.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { HISTORY = 8 };
+
+struct pair { double s[MATH_MINIMISE_MAX], y[MATH_MINIMISE_MAX], sy; };
+
+struct walk {
+    math_slope_fn *f;
+    void          *context;
+    const double  *lo, *hi;
+    int            n, evaluations, budget;
+    double         x[MATH_MINIMISE_MAX], g[MATH_MINIMISE_MAX], value;
+    bool           held[MATH_MINIMISE_MAX];
+    struct pair    pair[HISTORY];
+    int            pairs, newest;
+};
+
+static double clip(double v, double lo, double hi) { return v < lo ? lo : v > hi ? hi : v; }
+
+static double evaluate(struct walk *w, const double *x, double *g)
+{
+    w->evaluations++;
+    double v = w->f(x, g, w->context);
+    for (int i = 0; i < w->n && isfinite(v); i++)
+        if (!isfinite(g[i]))
+            return (double)NAN;
+    return v;
+}
+
+/* Held by a bound that the gradient pushes against; returns the largest move that the gradient alone would make. */
+static double hold(struct walk *w)
+{
+    double largest = 0;
+    for (int i = 0; i < w->n; i++) {
+        w->held[i] = (w->x[i] <= w->lo[i] && w->g[i] > 0) || (w->x[i] >= w->hi[i] && w->g[i] < 0);
+        largest = fmax(largest, fabs(clip(w->x[i] - w->g[i], w->lo[i], w->hi[i]) - w->x[i]));
+    }
+    return largest;
+}
+
+static double dot_free(const struct walk *w, const double *a, const double *b)
+{
+    double sum = 0;
+    for (int i = 0; i < w->n; i++)
+        if (!w->held[i])
+            sum += a[i] * b[i];
+    return sum;
+}
+
+/* The two loops: d = -H g on the free variables. */
+static void direction(const struct walk *w, double *d)
+{
+    double share[HISTORY];
+    for (int i = 0; i < w->n; i++)
+        d[i] = w->held[i] ? 0 : -w->g[i];
+    for (int k = 0; k < w->pairs; k++) {
+        const struct pair *p = &w->pair[(w->newest - k + HISTORY) % HISTORY];
+        share[k] = dot_free(w, p->s, d) / p->sy;
+        for (int i = 0; i < w->n; i++)
+            d[i] -= w->held[i] ? 0 : share[k] * p->y[i];
+    }
+    if (w->pairs > 0) {
+        const struct pair *p = &w->pair[w->newest];
+        double yy = dot_free(w, p->y, p->y);
+        for (int i = 0; i < w->n && yy > 0; i++)
+            d[i] *= p->sy / yy;
+    }
+    for (int k = w->pairs - 1; k >= 0; k--) {
+        const struct pair *p = &w->pair[(w->newest - k + HISTORY) % HISTORY];
+        double back = dot_free(w, p->y, d) / p->sy;
+        for (int i = 0; i < w->n; i++)
+            d[i] += w->held[i] ? 0 : (share[k] - back) * p->s[i];
+    }
+}
+
+static void remember(struct walk *w, const double *x, const double *g)
+{
+    int          at = w->pairs ? (w->newest + 1) % HISTORY : 0;
+    struct pair *p = &w->pair[at];
+    double       ss = 0, yy = 0;
+    p->sy = 0;
+    for (int i = 0; i < w->n; i++) {
+        p->s[i] = x[i] - w->x[i];
+        p->y[i] = g[i] - w->g[i];
+        p->sy += p->s[i] * p->y[i];
+        ss += p->s[i] * p->s[i];
+        yy += p->y[i] * p->y[i];
+    }
+    if (!(p->sy > 1e-10 * sqrt(ss * yy)))
+        return;                              /* not convex here: such a pair would turn the direction uphill */
+    w->newest = at;
+    w->pairs += w->pairs < HISTORY;
+}
+
+/* One step. False: nothing more to gain, or no evaluations left. */
+static bool step(struct walk *w, double tolerance)
+{
+    double d[MATH_MINIMISE_MAX], x[MATH_MINIMISE_MAX], g[MATH_MINIMISE_MAX];
+    if (hold(w) < tolerance * (1 + fabs(w->value)))
+        return false;
+    direction(w, d);
+    if (!(dot_free(w, d, w->g) < 0)) {
+        w->pairs = 0;
+        direction(w, d);
+    }
+    double t = 1;
+    if (w->pairs == 0)                       /* nothing is known of the scale yet: a tenth of the box at most */
+        for (int i = 0; i < w->n; i++)
+            if (d[i] != 0)
+                t = fmin(t, 0.1 * (w->hi[i] - w->lo[i]) / fabs(d[i]));
+    while (w->evaluations < w->budget) {
+        double gain = 0;
+        for (int i = 0; i < w->n; i++) {
+            x[i] = clip(w->x[i] + t * d[i], w->lo[i], w->hi[i]);
+            gain += w->g[i] * (x[i] - w->x[i]);
+        }
+        if (!(gain < 0))
+            return false;
+        double v = evaluate(w, x, g);
+        if (isfinite(v) && v <= w->value + 1e-4 * gain) {
+            double won = w->value - v;
+            remember(w, x, g);
+            memcpy(w->x, x, (size_t)w->n * sizeof *x);
+            memcpy(w->g, g, (size_t)w->n * sizeof *g);
+            w->value = v;
+            return won > tolerance * (1 + fabs(v));
+        }
+        double shorter = isfinite(v) ? -0.5 * gain / (v - w->value - gain) : 0.1;
+        t *= clip(shorter, 0.1, 0.5);
+        if (t < 1e-12)
+            return false;
+    }
+    return false;
+}
+
+struct math_minimum math_minimise(math_slope_fn *f, void *context, double *x, int n, const double *lo, const double *hi,
+                                  int evaluations, double tolerance)
+{
+    assert(n >= 0 && n <= MATH_MINIMISE_MAX);
+    struct walk w = { .f = f, .context = context, .lo = lo, .hi = hi, .n = n, .budget = evaluations };
+    for (int i = 0; i < n; i++)
+        w.x[i] = clip(x[i], lo[i], hi[i]);
+    w.value = evaluate(&w, w.x, w.g);
+    if (isfinite(w.value))
+        while (w.evaluations < w.budget && step(&w, tolerance)) { }
+    memcpy(x, w.x, (size_t)n * sizeof *x);
+    return (struct math_minimum){ isfinite(w.value) ? w.value : (double)NAN, w.evaluations };
+}
