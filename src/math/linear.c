@@ -81,11 +81,16 @@ void math_lower_solve(const double *l, int n, int ld, double *b)
         cblas_dtrsv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, n, l, ld, b, 1);
 }
 
+void math_lower_solve_back(const double *l, int n, int ld, double *b)
+{
+    if (n > 0)
+        cblas_dtrsv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, n, l, ld, b, 1);
+}
+
 void math_chol_solve(const double *l, int n, int ld, double *b)
 {
     math_lower_solve(l, n, ld, b);
-    if (n > 0)
-        cblas_dtrsv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, n, l, ld, b, 1);
+    math_lower_solve_back(l, n, ld, b);
 }
 
 void math_lower_solve_rows(const double *l, int n, int ld, double *b, int m, int ldb)

@@ -31,6 +31,7 @@ MUST_CHECK enum err math_chol_append(double *l, int n, int ld, const double *row
 double math_chol_log_det(const double *l, int n, int ld);              /* ln det(L L^T) */
 void   math_chol_solve(const double *l, int n, int ld, double *b);     /* b := (L L^T)^-1 b */
 void   math_lower_solve(const double *l, int n, int ld, double *b);    /* b := L^-1 b */
+void   math_lower_solve_back(const double *l, int n, int ld, double *b);   /* b := L^-T b */
 /* Rows of b[m][ldb], each of n: b := b L^-T, which is L^-1 for each row. */
 void   math_lower_solve_rows(const double *l, int n, int ld, double *b, int m, int ldb);
 /* The lower triangle of (L L^T)^-1 into out, which has the same ld; the rest of out is not touched. */
