@@ -282,17 +282,17 @@ void math_forest_predict(const struct math_forest *f, int m, const double *x, do
     assert(f->trees > 0);
     for (int i = 0; i < m; i++) {
         const double *at = x + (size_t)i * (size_t)f->columns;
-        double        sum = 0, squares = 0, within = 0;
+        double        centre = 0, between = 0, within = 0;
         for (int t = 0; t < f->trees; t++) {
             const struct math_forest_node *node = &f->node[f->root[t]];
             while (node->column >= 0)
                 node = &f->node[goes_left(f, node, at) ? node->left : node->right];
-            sum += node->mean;
-            squares += node->mean * node->mean;
+            double step = node->mean - centre;
+            centre += step / (t + 1);
+            between += step * (node->mean - centre);
             within += node->variance;
         }
-        mean[i] = sum / f->trees;
-        variance[i] = fmax(squares / f->trees - mean[i] * mean[i], 0) + within / f->trees;
-        variance[i] = fmax(variance[i], f->variance_min);
+        mean[i] = centre;
+        variance[i] = fmax((between + within) / f->trees, f->variance_min);
     }
 }
