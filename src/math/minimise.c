@@ -98,30 +98,20 @@ static void remember(struct walk *w, const double *x, const double *g)
     w->pairs += w->pairs < HISTORY;
 }
 
-/* One step. False: nothing more to gain, or no evaluations left. */
-static bool step(struct walk *w, double tolerance)
+enum search { WON, SETTLED, STUCK };
+
+/* From x along d, shorter and shorter. STUCK: clipped by the box this way leads nowhere. */
+static enum search search_along(struct walk *w, const double *d, double t, double tolerance)
 {
-    double d[MATH_MINIMISE_MAX], x[MATH_MINIMISE_MAX], g[MATH_MINIMISE_MAX];
-    if (hold(w) < tolerance * (1 + fabs(w->value)))
-        return false;
-    direction(w, d);
-    if (!(dot_free(w, d, w->g) < 0)) {
-        w->pairs = 0;
-        direction(w, d);
-    }
-    double t = 1;
-    if (w->pairs == 0)                       /* nothing is known of the scale yet: a tenth of the box at most */
-        for (int i = 0; i < w->n; i++)
-            if (d[i] != 0)
-                t = fmin(t, 0.1 * (w->hi[i] - w->lo[i]) / fabs(d[i]));
+    double x[MATH_MINIMISE_MAX], g[MATH_MINIMISE_MAX];
     while (w->evaluations < w->budget) {
         double gain = 0;
         for (int i = 0; i < w->n; i++) {
             x[i] = clip(w->x[i] + t * d[i], w->lo[i], w->hi[i]);
             gain += w->g[i] * (x[i] - w->x[i]);
         }
-        if (!(gain < 0))
-            return false;
+        if (!(gain < 0) || t < 1e-12)
+            return STUCK;
         double v = evaluate(w, x, g);
         if (isfinite(v) && v <= w->value + 1e-4 * gain) {
             double won = w->value - v;
@@ -129,14 +119,32 @@ static bool step(struct walk *w, double tolerance)
             memcpy(w->x, x, (size_t)w->n * sizeof *x);
             memcpy(w->g, g, (size_t)w->n * sizeof *g);
             w->value = v;
-            return won > tolerance * (1 + fabs(v));
+            return won > tolerance * (1 + fabs(v)) ? WON : SETTLED;
         }
         double shorter = isfinite(v) ? -0.5 * gain / (v - w->value - gain) : 0.1;
         t *= clip(shorter, 0.1, 0.5);
-        if (t < 1e-12)
-            return false;
     }
-    return false;
+    return SETTLED;
+}
+
+/* One step; without help from the past when that leads nowhere. False: nothing more to gain, or no evaluations left. */
+static bool step(struct walk *w, double tolerance)
+{
+    double d[MATH_MINIMISE_MAX];
+    if (hold(w) < tolerance * (1 + fabs(w->value)))
+        return false;
+    for (;;) {
+        double t = 1;
+        bool   plain = w->pairs == 0;
+        direction(w, d);
+        for (int i = 0; plain && i < w->n; i++)        /* nothing is known of the scale: a tenth of the box at most */
+            if (d[i] != 0)
+                t = fmin(t, 0.1 * (w->hi[i] - w->lo[i]) / fabs(d[i]));
+        enum search found = dot_free(w, d, w->g) < 0 ? search_along(w, d, t, tolerance) : STUCK;
+        if (found != STUCK || plain)
+            return found == WON;
+        w->pairs = 0;
+    }
 }
 
 struct math_minimum math_minimise(math_slope_fn *f, void *context, double *x, int n, const double *lo, const double *hi,
