@@ -127,20 +127,39 @@ static enum search search_along(struct walk *w, const double *d, double t, doubl
     return SETTLED;
 }
 
-/* One step; without help from the past when that leads nowhere. False: nothing more to gain, or no evaluations left. */
+/* How far d leads before the first wall. */
+static double reach(const struct walk *w, const double *d)
+{
+    double t = INFINITY;
+    for (int i = 0; i < w->n; i++)
+        if (d[i] != 0)
+            t = fmin(t, ((d[i] > 0 ? w->hi[i] : w->lo[i]) - w->x[i]) / d[i]);
+    return t;
+}
+
+/*
+ * One step: bent at the walls, else straight up to the first wall, else without help from the past.
+ * False: nothing more to gain, or no evaluations left.
+ */
 static bool step(struct walk *w, double tolerance)
 {
     double d[MATH_MINIMISE_MAX];
     if (hold(w) < tolerance * (1 + fabs(w->value)))
         return false;
     for (;;) {
-        double t = 1;
-        bool   plain = w->pairs == 0;
+        double      t = 1;
+        bool        plain = w->pairs == 0;
+        enum search found = STUCK;
         direction(w, d);
         for (int i = 0; plain && i < w->n; i++)        /* nothing is known of the scale: a tenth of the box at most */
             if (d[i] != 0)
                 t = fmin(t, 0.1 * (w->hi[i] - w->lo[i]) / fabs(d[i]));
-        enum search found = dot_free(w, d, w->g) < 0 ? search_along(w, d, t, tolerance) : STUCK;
+        if (dot_free(w, d, w->g) < 0) {
+            found = search_along(w, d, t, tolerance);
+            double straight = found == STUCK ? reach(w, d) : 0;
+            if (straight > 0)
+                found = search_along(w, d, fmin(straight, t), tolerance);
+        }
         if (found != STUCK || plain)
             return found == WON;
         w->pairs = 0;
