@@ -98,33 +98,57 @@ static void remember(struct walk *w, const double *x, const double *g)
     w->pairs += w->pairs < HISTORY;
 }
 
+static void go_to(struct walk *w, const double *x, const double *g, double value)
+{
+    remember(w, x, g);
+    memcpy(w->x, x, (size_t)w->n * sizeof *x);
+    memcpy(w->g, g, (size_t)w->n * sizeof *g);
+    w->value = value;
+}
+
+/* The place t along d, clipped; returns what the gradient promises there. */
+static double place(const struct walk *w, const double *d, double t, double *x)
+{
+    double promise = 0;
+    for (int i = 0; i < w->n; i++) {
+        x[i] = clip(w->x[i] + t * d[i], w->lo[i], w->hi[i]);
+        promise += w->g[i] * (x[i] - w->x[i]);
+    }
+    return promise;
+}
+
 enum search { WON, SETTLED, STUCK };
 
-/* From x along d, shorter and shorter. STUCK: clipped by the box this way leads nowhere. */
+/*
+ * From x along d: shorter until it is lower (Armijo), then longer while it still falls as steeply (the curvature that the past
+ * tells of would keep all steps short otherwise).  STUCK: clipped by the box this way leads nowhere.
+ */
 static enum search search_along(struct walk *w, const double *d, double t, double tolerance)
 {
-    double x[MATH_MINIMISE_MAX], g[MATH_MINIMISE_MAX];
-    while (w->evaluations < w->budget) {
-        double gain = 0;
-        for (int i = 0; i < w->n; i++) {
-            x[i] = clip(w->x[i] + t * d[i], w->lo[i], w->hi[i]);
-            gain += w->g[i] * (x[i] - w->x[i]);
-        }
-        if (!(gain < 0) || t < 1e-12)
+    double x[2][MATH_MINIMISE_MAX], g[2][MATH_MINIMISE_MAX], v = 0, began = w->value;
+    int    at = 0;
+    bool   lower = false;
+    while (!lower && w->evaluations < w->budget) {
+        double promise = place(w, d, t, x[at]);
+        if (!(promise < 0) || t < 1e-12)
             return STUCK;
-        double v = evaluate(w, x, g);
-        if (isfinite(v) && v <= w->value + 1e-4 * gain) {
-            double won = w->value - v;
-            remember(w, x, g);
-            memcpy(w->x, x, (size_t)w->n * sizeof *x);
-            memcpy(w->g, g, (size_t)w->n * sizeof *g);
-            w->value = v;
-            return won > tolerance * (1 + fabs(v)) ? WON : SETTLED;
-        }
-        double shorter = isfinite(v) ? -0.5 * gain / (v - w->value - gain) : 0.1;
-        t *= clip(shorter, 0.1, 0.5);
+        v = evaluate(w, x[at], g[at]);
+        lower = isfinite(v) && v <= w->value + 1e-4 * promise;
+        if (!lower)
+            t *= clip(isfinite(v) ? -0.5 * promise / (v - w->value - promise) : 0.1, 0.1, 0.5);
     }
-    return SETTLED;
+    if (!lower)
+        return SETTLED;
+    while (w->evaluations < w->budget && dot_free(w, g[at], d) < 0.9 * dot_free(w, w->g, d)) {
+        double further, promise = place(w, d, t *= 3, x[!at]);
+        further = evaluate(w, x[!at], g[!at]);
+        if (!(isfinite(further) && further < v && further <= w->value + 1e-4 * promise))
+            break;
+        at = !at;
+        v = further;
+    }
+    go_to(w, x[at], g[at], v);
+    return began - v > tolerance * (1 + fabs(v)) ? WON : SETTLED;
 }
 
 /* How far d leads before the first wall. */
