@@ -14,6 +14,8 @@
 #include "math/region.h"
 #include "math/warp.h"
 
+#include <stddef.h>
+
 /* What was told, as columns; room trials. */
 struct bo_told {
     int     n, room;
@@ -52,6 +54,7 @@ struct math_bo {
     struct math_region      region;
     double                  best;            /* of y; -INFINITY: none yet */
     int                     best_at;
+    int                     news;            /* how many had been told when last something was the first of its kind */
     struct bo_model        *global;
     int                     global_fitted, global_seen;    /* number of trials; -1: not yet */
     struct bo_model        *local;

@@ -71,8 +71,8 @@ MUST_CHECK enum err math_gp_retarget(struct math_gp *gp, const double *y, struct
 MUST_CHECK enum err math_gp_add(struct math_gp *gp, const double *x, double y, double known, struct fault *fault);
 
 /*
- * Maximum a posteriori by quasi-Newton from several starts (the middle of the prior, shorter, longer, drawn from it, what the gp
- * had before): all are looked at, the best two are followed, with `evaluations` of the likelihood in all.  n = 0 keeps the prior's middle.
+ * Maximum a posteriori by quasi-Newton from several starts (the middle of the prior, shorter, longer, drawn from it): all are
+ * looked at, the best two are followed, with `evaluations` of the likelihood in all.  n = 0 keeps the prior's middle.
  */
 MUST_CHECK enum err math_gp_fit(struct math_gp *gp, const struct math_gp_prior *prior, int evaluations, struct rand *r, struct fault *fault);
 

@@ -134,15 +134,15 @@ static void bounds(const struct math_gp_belief *b, double *lo, double *hi)
     *hi = b->sd < 0 ? b->mean : log(b->max);
 }
 
-/* Where the search begins: what the gp has, the prior's middle, shorter and longer, and some drawn around it. */
+/* Where the search begins: half the cube, the prior's middle, shorter and longer, and some drawn around it. */
 static int lay_starts(const struct math_gp *gp, const struct math_gp_prior *prior, struct rand *r, double start[STARTS_MAX][THETA_MAX])
 {
     static const struct { double scale, noise; } around[] = { { 0, 0 }, { -0.9, -2 }, { 0.9, 1 } };
     int n = gp->scales, k = 0;
     for (int s = 0; s < n; s++)
-        start[0][s] = log(gp->hyper.scale[s]);
-    start[0][n] = log(fmax(gp->hyper.noise, prior->noise.min));
-    start[0][n + 1] = log(gp->hyper.signal);
+        start[0][s] = log(0.5);
+    start[0][n] = log(1e-3);
+    start[0][n + 1] = mode(&prior->signal);
     for (k = 1; k < STARTS_MAX; k++) {
         bool plain = k <= 3;
         for (int s = 0; s < n; s++)
