@@ -7,6 +7,7 @@
  * Mann-Whitney test at 5 % on the final values.  Without a bar, shown for honesty: the functions where they usually stand, other
  * functions, whole numbers and choices, noise.      usage: bo [--seeds 20] [--first 1] [--only NAME] [--forest] [-v]
  */
+#include "base/rand.h"
 #include "math/bo.h"
 #include "math/compare.h"
 #include "math/describe.h"
