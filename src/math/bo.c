@@ -202,7 +202,7 @@ static enum err learn(struct math_bo *b, int trial, enum math_bo_phase phase, st
         math_region_told(&b->region, better);
     if (!t->failed[trial] && t->y[trial] > b->best) {
         const double *now = t->cube + (size_t)trial * (size_t)b->dims;
-        if (phase == MATH_BO_GLOBAL && better && apart(b, now, t->cube + (size_t)b->best_at * (size_t)b->dims) > b->region.length / 2) {
+        if (b->best_at >= 0 && phase == MATH_BO_GLOBAL && better && apart(b, now, t->cube + (size_t)b->best_at * (size_t)b->dims) > b->region.length / 2) {
             b->region.length = b->region.length_first;             /* elsewhere: look around there as in the beginning */
             b->region.wins = b->region.losses = 0;
         }
