@@ -261,7 +261,7 @@ enum err bo_model_extend(struct bo_model *m, const struct math_bo *b, int trial,
 static double *prepare(struct bo_model *m, const struct math_bo *b, int count, const double *features)
 {
     size_t  p = (size_t)b->features, rows = (size_t)count, n = (size_t)(m->members > 0 ? m->members : 1);
-    double *s = scratch(m, rows * (p + n + 4));
+    double *s = scratch(m, rows * (p + n + 4) + 1);
     for (size_t i = 0; s && i < rows; i++)
         transform(m, b, features + i * p, s + i * p);
     return s;

@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#define EDGE (1 - 0x1p-40)   /* the last point of the cube's edge */
-
 static double clip(double v, double lo, double hi) { return v < lo ? lo : v > hi ? hi : v; }
 
 static double step_of(const struct math_param *p) { return p->kind == MATH_PARAM_INTEGER && !(p->step > 0) ? 1 : p->step; }
@@ -173,14 +171,14 @@ static double unspread(const struct math_param *p, double lo, double hi, double 
     if (!(step > 0))
         return log(v / lo) / log(hi / lo);
     double half = 0.5 * step, from = fmax(lo - half, 0.5 * lo);
-    return clip(log(v / from) / log((hi + half) / from), 0, EDGE);
+    return clip(log(v / from) / log((hi + half) / from), 0, 1);
 }
 
 void math_space_decode(const struct math_space *s, const double *u, double *x)
 {
     for (int i = 0; i < s->params; i++) {
         const struct math_param *p = &s->param[i];
-        double                   t = clip(u[i], 0, EDGE), share = share_of(p), lo, hi;
+        double                   t = clip(u[i], 0, 1), share = share_of(p), lo, hi;
         if (!math_space_active(s, x, i)) {
             x[i] = p->idle;
         } else if (p->kind == MATH_PARAM_CATEGORY) {
@@ -212,7 +210,7 @@ enum err math_space_encode(const struct math_space *s, const double *x, double *
             u[i] = share * (special + 0.5) / p->specials;
         } else {
             range_of(s, x, i, &lo, &hi);
-            u[i] = fmin(share + (1 - share) * unspread(p, lo, hi, x[i]), EDGE);
+            u[i] = fmin(share + (1 - share) * unspread(p, lo, hi, x[i]), 1);
         }
     }
     return OK;
@@ -233,7 +231,7 @@ enum err math_space_snap(const struct math_space *s, const double *x, double *le
             out[i] = x[i];
         } else {
             range_of(s, out, i, &lo, &hi);
-            u[i] = fmin(share + (1 - share) * unspread(p, lo, hi, x[i]), EDGE);
+            u[i] = fmin(share + (1 - share) * unspread(p, lo, hi, x[i]), 1);
             out[i] = spread(p, lo, hi, (u[i] - share) / (1 - share));
         }
     }

@@ -2,7 +2,7 @@
  * math/space.h - what may be varied, and how a search sees it.
  *
  * A parameter has values of its own (a number in a range, whole or in steps, or one of a few choices).  A search wants a cube:
- * each parameter is a coordinate u in [0, 1).  A model wants features in which near means alike.  This chapter goes between:
+ * each parameter is a coordinate u in [0, 1].  A model wants features in which near means alike.  This chapter goes between:
  *
  *     cube u[params]  <->  values x[params]  ->  features[features] for kernels, columns[params] for trees
  *
@@ -58,7 +58,7 @@ struct math_space {
 /* Checks params and param[], lays out the rest. ERR_INPUT says which parameter and why. */
 MUST_CHECK enum err math_space_init(struct math_space *s, struct fault *fault);
 
-void math_space_decode(const struct math_space *s, const double *u, double *x);       /* any u is legal; outside [0, 1) it is clipped */
+void math_space_decode(const struct math_space *s, const double *u, double *x);       /* any u is legal; outside [0, 1] it is clipped */
 /* Any finite x, legal or not (what is in force may be outside); ERR_INPUT for NAN and for a choice that is none. u is in the middle of its step. */
 MUST_CHECK enum err math_space_encode(const struct math_space *s, const double *x, double *u, struct fault *fault);
 /* The legal configuration nearest to x. */

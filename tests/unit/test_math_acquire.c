@@ -214,7 +214,7 @@ static void a_region_grows_with_success_shrinks_with_failure_and_begins_anew(voi
     for (int i = 0; i < 5; i++)
         math_region_told(&r, false);
     assert_near(r.length, 0.8, 0);
-    for (int i = 0; i < 6 * 7 + 1; i++)
+    for (int i = 0; i < 1 + 6 * 6; i++)
         math_region_told(&r, false);
     assert_int_equal(r.collapses, 1);
     assert_near(r.length, 0.8, 0);
