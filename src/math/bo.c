@@ -16,6 +16,7 @@ enum {
     LOCAL_POINTS_MAX = 60,                  /* a local model knows the nearest ones */
     ANCHORS = 4,
 };
+#define LEFT_RADIUS 0.1                     /* of the cube: so near to a region that was left no new one begins */
 
 /* What chance is drawn for: separate streams, so that one draw more in one place changes nothing in another. */
 enum purpose { FOR_DESIGN = 1, FOR_PROJECTION, FOR_LOT, FOR_RANDOM, FOR_GLOBAL_FIT, FOR_LOCAL_FIT, FOR_SEARCH, FOR_IMPORTANCE };
@@ -54,8 +55,7 @@ enum err math_bo_new(const struct math_space *space, const struct math_bo_settin
     b->space = *space;
     b->set = settings ? *settings : (struct math_bo_settings){ 0 };
     b->seed = seed;
-    b->best = -INFINITY;
-    b->best_at = b->global_fitted = b->global_seen = -1;
+    b->centre = b->global_fitted = b->global_seen = -1;
     enum err e = math_space_init(&b->space, fault);
     for (int i = 0; i < b->space.params && e == OK; i++) {
         b->contextual = b->contextual || b->space.param[i].context;
@@ -163,51 +163,76 @@ static enum math_bo_phase phase_of(const struct math_bo *b, int n)
         return MATH_BO_STARTING;
     if (rand_unit(&r) < share)
         return MATH_BO_RANDOM;
-    bool region = b->set.surrogate == MATH_BO_GP && !b->set.no_region && b->best_at >= 0;
+    bool region = b->set.surrogate == MATH_BO_GP && !b->set.no_region && b->centre >= 0;
     return region && (n - b->starts) % TURNS != 0 ? MATH_BO_LOCAL : MATH_BO_GLOBAL;
 }
 
-/* How much better than the best a result must be to count as a success: a thousandth of what separates it from the middle. */
-static double success_margin(const struct math_bo *b, double *scratch)
+/* ---- the trust region: also a function of what was told ---- */
+
+/* How much results differ: what separates the middle one from the best. */
+static double spread_of(const struct math_bo *b, double *scratch)
 {
-    int n = 0;
+    int    n = 0;
+    double best = -INFINITY;
     for (int i = 0; i < b->told.n; i++)
-        if (!b->told.failed[i])
+        if (!b->told.failed[i]) {
             scratch[n++] = b->told.y[i];
-    return n > 1 ? 1e-3 * fabs(b->best - math_median(scratch, n, scratch + n)) : 0;
+            best = fmax(best, b->told.y[i]);
+        }
+    double spread = n > 0 ? best - math_median(scratch, n, scratch + n) : 0;
+    return spread > 0 ? spread : 1e-300;
 }
 
-/* Largest difference of two cubes in a coordinate that is ours. */
-static double apart(const struct math_bo *b, const double *one, const double *other)
+/* Largest difference of the cubes of two trials in a coordinate that is ours. */
+static double apart(const struct math_bo *b, int one, int other)
 {
-    double far = 0;
+    const double *u = b->told.cube + (size_t)one * (size_t)b->dims, *v = b->told.cube + (size_t)other * (size_t)b->dims;
+    double        far = 0;
     for (int d = 0; d < b->dims; d++)
         if (bo_is_free(b, d))
-            far = fmax(far, fabs(one[d] - other[d]));
+            far = fmax(far, fabs(u[d] - v[d]));
     return far;
 }
 
-static enum err learn(struct math_bo *b, int trial, enum math_bo_phase phase, struct fault *fault)
+/* Where a new region begins: around the best trial that is not near a region that was left. */
+static int next_centre(const struct math_bo *b)
+{
+    int best = -1, anywhere = -1;
+    for (int i = 0; i < b->told.n; i++) {
+        bool fresh = !b->told.failed[i];
+        if (fresh && (anywhere < 0 || b->told.y[i] > b->told.y[anywhere]))
+            anywhere = i;
+        for (int k = 0; k < b->lefts && fresh; k++)
+            fresh = apart(b, i, b->left[k]) > LEFT_RADIUS;
+        if (fresh && (best < 0 || b->told.y[i] > b->told.y[best]))
+            best = i;
+    }
+    return best >= 0 ? best : anywhere;
+}
+
+static enum err move_region(struct math_bo *b, int trial, struct fault *fault)
 {
     const struct bo_told *t = &b->told;
-    bool                  better = false;
-    if (!t->failed[trial]) {
-        double *scratch = calloc(2 * (size_t)t->n, sizeof *scratch);
-        if (!scratch)
-            return fail(fault, ERR_LIMIT, "no memory to compare %d trials", t->n);
-        better = b->best_at < 0 || t->y[trial] > b->best + success_margin(b, scratch);
-        free(scratch);
+    if (trial + 1 < b->starts || b->centre < 0) {
+        b->centre = next_centre(b);
+        return OK;
     }
-    if (phase == MATH_BO_LOCAL)
-        math_region_told(&b->region, better);
-    if (!t->failed[trial] && t->y[trial] > b->best) {
-        const double *now = t->cube + (size_t)trial * (size_t)b->dims;
-        if (b->best_at >= 0 && phase == MATH_BO_GLOBAL && better && apart(b, now, t->cube + (size_t)b->best_at * (size_t)b->dims) > b->region.length / 2) {
-            b->region.length = b->region.length_first;             /* elsewhere: look around there as in the beginning */
-            b->region.wins = b->region.losses = 0;
+    bool    inside = apart(b, trial, b->centre) <= b->region.length;
+    double *scratch = calloc(2 * (size_t)t->n, sizeof *scratch);
+    if (!scratch)
+        return fail(fault, ERR_LIMIT, "no memory to compare %d trials", t->n);
+    double gain = t->failed[trial] ? -INFINITY : (t->y[trial] - t->y[b->centre]) / spread_of(b, scratch);
+    free(scratch);
+    if (inside) {
+        bool done = math_region_told(&b->region, gain);
+        b->centre = gain > 0 ? trial : b->centre;
+        if (done) {
+            b->left[b->lefts < REGIONS_LEFT_MAX ? b->lefts++ : trial % REGIONS_LEFT_MAX] = b->centre;
+            b->centre = next_centre(b);
         }
-        b->best = t->y[trial];
-        b->best_at = trial;
+    } else if (gain > MATH_REGION_WIN) {                    /* somewhere else is better than all that was climbed to here */
+        b->centre = trial;
+        math_region_anew(&b->region);
     }
     return OK;
 }
@@ -268,9 +293,8 @@ enum err math_bo_tell(struct math_bo *b, const struct math_bo_trial *trial, stru
         e = make_room(b, fault);
     if (e != OK)
         return e;
-    struct bo_told    *t = &b->told;
-    size_t             i = (size_t)t->n;
-    enum math_bo_phase phase = phase_of(b, t->n);
+    struct bo_told *t = &b->told;
+    size_t          i = (size_t)t->n;
     memcpy(t->x + i * (size_t)b->space.params, trial->x, (size_t)b->space.params * sizeof *t->x);
     to_cube(b, trial->x, t->cube + i * (size_t)b->dims);
     bo_see(b, trial->x, t->features + i * (size_t)b->features, t->columns + i * (size_t)b->columns);
@@ -282,7 +306,7 @@ enum err math_bo_tell(struct math_bo *b, const struct math_bo_trial *trial, stru
     t->n++;
     if (is_news(b, (int)i))
         b->news = t->n;
-    return learn(b, (int)i, phase, fault);
+    return move_region(b, (int)i, fault);
 }
 
 /* ---- the model of the whole space ---- */
@@ -463,7 +487,7 @@ static bool stretches(const struct math_bo *b, int d)
 /* The box of the region around the centre, and how the local model's features are to be seen in it. */
 static void lay_region(const struct math_bo *b, const double *centre, const double *centre_features, double *lo, double *hi, double *shift, double *stretch)
 {
-    double scale[MATH_PROJECT_MAX], box_lo[MATH_PROJECT_MAX], box_hi[MATH_PROJECT_MAX], around[MATH_PROJECT_MAX];
+    double scale[MATH_PROJECT_MAX] = { 0 }, around[MATH_PROJECT_MAX] = { 0 }, box_lo[MATH_PROJECT_MAX], box_hi[MATH_PROJECT_MAX];
     int    own[MATH_PROJECT_MAX], n = 0;
     for (int d = 0; d < b->dims; d++) {
         lo[d] = 0;
@@ -527,15 +551,15 @@ static enum err gather(const struct math_bo *b, const double *centre, const doub
     return OK;
 }
 
-static enum err ask_local(struct math_bo *b, const double *context, const struct anchors *a, int best, double *x, double *score, struct fault *fault)
+static enum err ask_local(struct math_bo *b, const double *context, double *x, double *score, struct fault *fault)
 {
     double         lo[MATH_PROJECT_MAX], hi[MATH_PROJECT_MAX], centre[MATH_PROJECT_MAX];
     double         shift[MATH_GP_FEATURES_MAX], stretch[MATH_GP_FEATURES_MAX];
     int            member[LOCAL_POINTS_MAX], members = 0, top = -1;
     struct rand    r;
     struct anchors mine = { 0 };
-    to_cube(b, a->x + (size_t)best * (size_t)b->space.params, centre);
-    lay_region(b, centre, a->features + (size_t)best * (size_t)b->features, lo, hi, shift, stretch);
+    memcpy(centre, b->told.cube + (size_t)b->centre * (size_t)b->dims, (size_t)b->dims * sizeof *centre);
+    lay_region(b, centre, b->told.features + (size_t)b->centre * (size_t)b->features, lo, hi, shift, stretch);
     enum err e = gather(b, centre, lo, hi, member, &members, fault);
     bo_rand(b, b->told.n, FOR_LOCAL_FIT, &r);
     if (e == OK)
@@ -545,6 +569,8 @@ static enum err ask_local(struct math_bo *b, const double *context, const struct
     if (e == OK)
         e = bo_model_incumbent(b->local, b, mine.n, mine.trial, mine.features, mine.columns, &top, fault);
     bo_rand(b, b->told.n, FOR_SEARCH, &r);
+    if (e == OK && top >= 0)                               /* with noise not always the centre */
+        to_cube(b, mine.x + (size_t)top * (size_t)b->space.params, centre);
     struct bo_hunt hunt = { .model = b->local, .context = context, .lo = lo, .hi = hi, .anchor = centre, .anchors = 1, .r = &r };
     if (e == OK)
         e = bo_search(b, &hunt, x, score, fault);
@@ -599,7 +625,7 @@ enum err math_bo_ask(struct math_bo *b, const double *context, double *x, struct
             e = bo_search_random(b, context, &r, x, fault);
             break;
         case MATH_BO_LOCAL:
-            e = ask_local(b, context, &a, best, x, &reason.score, fault);
+            e = ask_local(b, context, x, &reason.score, fault);
             break;
         case MATH_BO_GLOBAL:
             e = ask_global(b, context, &a, x, &reason.score, fault);
@@ -621,7 +647,7 @@ enum err math_bo_best(struct math_bo *b, const double *context, double *x, struc
     int            best = -1;
     enum err       e = check_context(b, context, fault);
     context = b->contextual ? context : NULL;
-    if (e == OK && b->best_at < 0)
+    if (e == OK && b->centre < 0)
         e = fail(fault, ERR_MISSING, "nothing worked yet");
     if (e == OK)
         e = believe(b, fault);

@@ -16,6 +16,8 @@
 
 #include <stddef.h>
 
+enum { REGIONS_LEFT_MAX = 64 };
+
 /* What was told, as columns; room trials. */
 struct bo_told {
     int     n, room;
@@ -52,8 +54,8 @@ struct math_bo {
     int                     starts;
     struct bo_told          told;
     struct math_region      region;
-    double                  best;            /* of y; -INFINITY: none yet */
-    int                     best_at;
+    int                     centre;          /* the trial that the region is around, the best one in it; -1: none yet */
+    int                     left[REGIONS_LEFT_MAX], lefts;   /* centres of regions where nothing was left to win, the last ones */
     int                     news;            /* how many had been told when last something was the first of its kind */
     struct bo_model        *global;
     int                     global_fitted, global_seen;    /* number of trials; -1: not yet */
