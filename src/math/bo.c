@@ -16,7 +16,6 @@ enum {
     LOCAL_POINTS_MAX = 60,                  /* a local model knows the nearest ones */
     ANCHORS = 4,
 };
-#define LEFT_RADIUS 0.1                     /* of the cube: so near to a region that was left no new one begins */
 
 /* What chance is drawn for: separate streams, so that one draw more in one place changes nothing in another. */
 enum purpose { FOR_DESIGN = 1, FOR_PROJECTION, FOR_LOT, FOR_RANDOM, FOR_GLOBAL_FIT, FOR_LOCAL_FIT, FOR_SEARCH, FOR_IMPORTANCE };
@@ -55,7 +54,7 @@ enum err math_bo_new(const struct math_space *space, const struct math_bo_settin
     b->space = *space;
     b->set = settings ? *settings : (struct math_bo_settings){ 0 };
     b->seed = seed;
-    b->centre = b->global_fitted = b->global_seen = -1;
+    b->centre = b->global_fitted = b->global_seen = b->whole_seen = -1;
     enum err e = math_space_init(&b->space, fault);
     for (int i = 0; i < b->space.params && e == OK; i++) {
         b->contextual = b->contextual || b->space.param[i].context;
@@ -79,6 +78,8 @@ enum err math_bo_new(const struct math_space *space, const struct math_bo_settin
         e = bo_model_new(b, &b->global, fault);
     if (e == OK)
         e = bo_model_new(b, &b->local, fault);
+    if (e == OK)
+        e = bo_model_new(b, &b->whole, fault);
     if (e != OK) {
         math_bo_free(b);
         return e;
@@ -97,6 +98,7 @@ void math_bo_free(struct math_bo *b)
         free(array[i]);
     bo_model_free(b->global);
     bo_model_free(b->local);
+    bo_model_free(b->whole);
     free(b);
 }
 
@@ -159,12 +161,12 @@ static enum math_bo_phase phase_of(const struct math_bo *b, int n)
     double      share = b->set.random_share == 0 && b->set.surrogate == MATH_BO_FOREST ? 0.1 : b->set.random_share;
     struct rand r;
     bo_rand(b, n, FOR_LOT, &r);
-    if (n < b->starts)
+    if (n - b->chapter < b->starts)
         return MATH_BO_STARTING;
     if (rand_unit(&r) < share)
         return MATH_BO_RANDOM;
     bool region = b->set.surrogate == MATH_BO_GP && !b->set.no_region && b->centre >= 0;
-    return region && (n - b->starts) % TURNS != 0 ? MATH_BO_LOCAL : MATH_BO_GLOBAL;
+    return region && (n - b->chapter - b->starts) % TURNS != 0 ? MATH_BO_LOCAL : MATH_BO_GLOBAL;
 }
 
 /* ---- the trust region: also a function of what was told ---- */
@@ -174,7 +176,7 @@ static double spread_of(const struct math_bo *b, double *scratch)
 {
     int    n = 0;
     double best = -INFINITY;
-    for (int i = 0; i < b->told.n; i++)
+    for (int i = b->chapter; i < b->told.n; i++)
         if (!b->told.failed[i]) {
             scratch[n++] = b->told.y[i];
             best = fmax(best, b->told.y[i]);
@@ -194,45 +196,30 @@ static double apart(const struct math_bo *b, int one, int other)
     return far;
 }
 
-/* Where a new region begins: around the best trial that is not near a region that was left. */
-static int next_centre(const struct math_bo *b)
-{
-    int best = -1, anywhere = -1;
-    for (int i = 0; i < b->told.n; i++) {
-        bool fresh = !b->told.failed[i];
-        if (fresh && (anywhere < 0 || b->told.y[i] > b->told.y[anywhere]))
-            anywhere = i;
-        for (int k = 0; k < b->lefts && fresh; k++)
-            fresh = apart(b, i, b->left[k]) > LEFT_RADIUS;
-        if (fresh && (best < 0 || b->told.y[i] > b->told.y[best]))
-            best = i;
-    }
-    return best >= 0 ? best : anywhere;
-}
-
+/*
+ * Where nothing is left to win, the chapter ends: the next one begins with points that fill the space, its own models and its own
+ * region.  So the search is not held by the first hill that it climbed; what works and the limits are not forgotten.
+ */
 static enum err move_region(struct math_bo *b, int trial, struct fault *fault)
 {
     const struct bo_told *t = &b->told;
-    if (trial + 1 < b->starts || b->centre < 0) {
-        b->centre = next_centre(b);
+    if (t->failed[trial] && b->centre < 0)
         return OK;
-    }
-    bool    inside = apart(b, trial, b->centre) <= b->region.length;
     double *scratch = calloc(2 * (size_t)t->n, sizeof *scratch);
     if (!scratch)
         return fail(fault, ERR_LIMIT, "no memory to compare %d trials", t->n);
-    double gain = t->failed[trial] ? -INFINITY : (t->y[trial] - t->y[b->centre]) / spread_of(b, scratch);
+    double spread = spread_of(b, scratch), gain = t->failed[trial] ? -INFINITY : b->centre < 0 ? INFINITY : (t->y[trial] - t->y[b->centre]) / spread;
+    bool   inside = b->centre >= 0 && apart(b, trial, b->centre) <= b->region.length, starting = trial - b->chapter < b->starts;
     free(scratch);
-    if (inside) {
-        bool done = math_region_told(&b->region, gain);
-        b->centre = gain > 0 ? trial : b->centre;
-        if (done) {
-            b->left[b->lefts < REGIONS_LEFT_MAX ? b->lefts++ : trial % REGIONS_LEFT_MAX] = b->centre;
-            b->centre = next_centre(b);
-        }
-    } else if (gain > MATH_REGION_WIN) {                    /* somewhere else is better than all that was climbed to here */
+    if (gain > 0)
         b->centre = trial;
+    if (starting)
+        return OK;
+    if (!inside && gain > MATH_REGION_WIN)                  /* somewhere else is better than all that was climbed to here */
         math_region_anew(&b->region);
+    if (inside && math_region_told(&b->region, gain)) {
+        b->chapter = t->n;
+        b->centre = -1;
     }
     return OK;
 }
@@ -268,7 +255,7 @@ static bool is_news(const struct math_bo *b, int trial)
 {
     const struct bo_told *t = &b->told;
     bool                  first = true;
-    for (int i = 0; i < trial && first; i++)
+    for (int i = t->failed[trial] ? 0 : b->chapter; i < trial && first; i++)
         first = t->failed[i] != t->failed[trial];
     for (int k = 0; k < b->set.limits && !first && !t->failed[trial]; k++) {
         first = !isnan(t->limit[trial * MATH_BO_LIMITS_MAX + k]);
@@ -311,7 +298,10 @@ enum err math_bo_tell(struct math_bo *b, const struct math_bo_trial *trial, stru
 
 /* ---- the model of the whole space ---- */
 
-/* Hyper-parameters are fitted at these numbers of trials only; between them points are added. So the model does not depend on when it was asked for. */
+/*
+ * Hyper-parameters are fitted when a chapter has certain numbers of trials only; between them points are added.  So the model
+ * does not depend on when it was asked for.
+ */
 static int fitted_at(int n)
 {
     int stride = n < 64 ? 1 : n / 20;
@@ -320,22 +310,29 @@ static int fitted_at(int n)
     return n - n % stride;
 }
 
+static enum err build_from(struct math_bo *b, struct bo_model *m, int n, int from, struct fault *fault)
+{
+    struct rand r;
+    int        *all = calloc((size_t)n + 1, sizeof *all);
+    if (!all)
+        return fail(fault, ERR_LIMIT, "no memory for a list of %d trials", n);
+    for (int i = 0; i < n; i++)
+        all[i] = i;
+    bo_rand(b, n, FOR_GLOBAL_FIT, &r);
+    enum err e = bo_model_build(m, b, all, n, from, NULL, NULL, GLOBAL_EVALUATIONS, &r, fault);
+    free(all);
+    return e;
+}
+
+/* The model of the whole space in this chapter. */
 static enum err believe(struct math_bo *b, struct fault *fault)
 {
-    int      n = b->told.n, at = b->set.surrogate == MATH_BO_GP ? fitted_at(n) : n;
+    int      n = b->told.n, at = b->set.surrogate == MATH_BO_GP ? b->chapter + fitted_at(n - b->chapter) : n;
     enum err e = OK;
     at = at > b->news ? at : b->news;
     if (b->global_fitted != at || b->global_seen > n) {
-        int *all = calloc((size_t)n + 1, sizeof *all);
-        if (!all)
-            return fail(fault, ERR_LIMIT, "no memory for a list of %d trials", n);
-        struct rand r;
-        for (int i = 0; i < at; i++)
-            all[i] = i;
-        bo_rand(b, at, FOR_GLOBAL_FIT, &r);
         b->global_fitted = -1;
-        e = bo_model_build(b->global, b, all, at, NULL, NULL, GLOBAL_EVALUATIONS, &r, fault);
-        free(all);
+        e = build_from(b, b->global, at, b->chapter, fault);
         if (e != OK)
             return e;
         b->global_fitted = b->global_seen = at;
@@ -346,6 +343,23 @@ static enum err believe(struct math_bo *b, struct fault *fault)
     }
     if (e != OK)
         b->global_fitted = -1;
+    return e;
+}
+
+/* The model of everything that was told, for answers. */
+static enum err recall(struct math_bo *b, struct bo_model **m, struct fault *fault)
+{
+    enum err e = believe(b, fault);
+    *m = b->global;
+    if (e != OK || b->chapter == 0)
+        return e;
+    *m = b->whole;
+    if (b->whole_seen == b->told.n)
+        return OK;
+    b->whole_seen = -1;
+    e = build_from(b, b->whole, b->told.n, 0, fault);
+    if (e == OK)
+        b->whole_seen = b->told.n;
     return e;
 }
 
@@ -360,7 +374,8 @@ static void anchors_free(struct anchors *a)
     free(a->columns);
 }
 
-static enum err anchors_new(const struct math_bo *b, const double *context, const int *trial, int trials, struct anchors *a, struct fault *fault)
+/* Of these trials (NULL: all) those with a result that are not before `from`. */
+static enum err anchors_new(const struct math_bo *b, const double *context, const int *trial, int trials, int from, struct anchors *a, struct fault *fault)
 {
     size_t n = (size_t)(trials > 0 ? trials : 1), params = (size_t)b->space.params;
     *a = (struct anchors){ .trial = calloc(n, sizeof(int)), .x = calloc(n * params, sizeof(double)),
@@ -372,7 +387,7 @@ static enum err anchors_new(const struct math_bo *b, const double *context, cons
     for (int i = 0; i < trials; i++) {
         int     at = trial ? trial[i] : i;
         double *x = a->x + (size_t)a->n * params;
-        if (b->told.failed[at])
+        if (b->told.failed[at] || at < from)
             continue;
         memcpy(x, b->told.x + (size_t)at * params, params * sizeof *x);
         for (int k = 0; k < b->space.params && context; k++)
@@ -408,13 +423,14 @@ static enum err ask_start(const struct math_bo *b, const double *context, double
     struct rand       r;
     struct math_sobol sobol;
     double            cube[MATH_PROJECT_MAX];
-    bo_rand(b, 0, FOR_DESIGN, &r);
+    int               done = b->told.n - b->chapter;
+    bo_rand(b, b->chapter, FOR_DESIGN, &r);
     if (b->set.start == MATH_BO_SOBOL && b->dims <= MATH_SOBOL_MAX) {
         enum err e = math_sobol_init(&sobol, b->dims, &r, fault);
-        for (int i = 0; i < b->told.n + 64 && e == OK; i++) {
+        for (int i = 0; i < done + 64 && e == OK; i++) {
             math_sobol_next(&sobol, cube);
             bo_configure(b, cube, context, x);
-            if (i >= b->told.n && bo_times_tried(b, x) == 0)
+            if (i >= done && bo_times_tried(b, x) == 0)
                 return OK;
         }
     } else {
@@ -424,7 +440,7 @@ static enum err ask_start(const struct math_bo *b, const double *context, double
         bool    found = false;
         if (all && scratch)
             math_latin(b->starts, b->dims, &r, all, scratch);
-        for (int i = b->told.n; i < b->starts && all && scratch && !found; i++) {
+        for (int i = done; i < b->starts && all && scratch && !found; i++) {
             bo_configure(b, all + (size_t)i * d, context, x);
             found = bo_times_tried(b, x) == 0;
         }
@@ -521,12 +537,17 @@ static int nearer(const void *a, const void *b)
     return x->distance != y->distance ? (x->distance > y->distance) - (x->distance < y->distance) : x->trial - y->trial;
 }
 
-/* The trials nearest to the centre, in sides of the box; in the order of their numbers. */
+/* The trials of this chapter that are nearest to the centre, in sides of the box, and older failures within it; in the order of their numbers. */
 static enum err gather(const struct math_bo *b, const double *centre, const double *lo, const double *hi, int *member, int *members, struct fault *fault)
 {
+    int          enough = 2 * (b->dims + 1), n = 0, old = 0;
     struct near *near = calloc((size_t)b->told.n + 1, sizeof *near);
-    if (!near)
+    bool        *in = calloc((size_t)b->told.n + 1, sizeof *in);
+    if (!near || !in) {
+        free(near);
+        free(in);
         return fail(fault, ERR_LIMIT, "no memory for %d trials", b->told.n);
+    }
     for (int i = 0; i < b->told.n; i++) {
         near[i].trial = i;
         for (int d = 0; d < b->dims; d++)
@@ -534,19 +555,19 @@ static enum err gather(const struct math_bo *b, const double *centre, const doub
                 near[i].distance = fmax(near[i].distance, fabs(b->told.cube[(size_t)i * (size_t)b->dims + (size_t)d] - centre[d]) / fmax(hi[d] - lo[d], 1e-6));
     }
     qsort(near, (size_t)b->told.n, sizeof *near, nearer);
-    int enough = 2 * (b->dims + 1), n = 0;
-    while (n < b->told.n && n < LOCAL_POINTS_MAX && (n < enough || near[n].distance <= 1))
-        n++;
-    bool *in = calloc((size_t)b->told.n + 1, sizeof *in);
-    for (int i = 0; i < n && in; i++)
-        in[near[i].trial] = true;
+    for (int i = 0; i < b->told.n; i++) {
+        bool mine = near[i].trial >= b->chapter;
+        if (mine ? n < LOCAL_POINTS_MAX && (n < enough || near[i].distance <= 1) : old < LOCAL_POINTS_MAX && near[i].distance <= 1) {
+            in[near[i].trial] = true;
+            n += mine;
+            old += !mine;
+        }
+    }
     *members = 0;
-    for (int i = 0; i < b->told.n && in; i++)
+    for (int i = 0; i < b->told.n; i++)
         if (in[i])
             member[(*members)++] = i;
     free(near);
-    if (!in)
-        return fail(fault, ERR_LIMIT, "no memory for %d trials", b->told.n);
     free(in);
     return OK;
 }
@@ -555,7 +576,7 @@ static enum err ask_local(struct math_bo *b, const double *context, double *x, d
 {
     double         lo[MATH_PROJECT_MAX], hi[MATH_PROJECT_MAX], centre[MATH_PROJECT_MAX];
     double         shift[MATH_GP_FEATURES_MAX], stretch[MATH_GP_FEATURES_MAX];
-    int            member[LOCAL_POINTS_MAX], members = 0, top = -1;
+    int            member[2 * LOCAL_POINTS_MAX], members = 0, top = -1;
     struct rand    r;
     struct anchors mine = { 0 };
     memcpy(centre, b->told.cube + (size_t)b->centre * (size_t)b->dims, (size_t)b->dims * sizeof *centre);
@@ -563,9 +584,9 @@ static enum err ask_local(struct math_bo *b, const double *context, double *x, d
     enum err e = gather(b, centre, lo, hi, member, &members, fault);
     bo_rand(b, b->told.n, FOR_LOCAL_FIT, &r);
     if (e == OK)
-        e = bo_model_build(b->local, b, member, members, shift, stretch, LOCAL_EVALUATIONS, &r, fault);
+        e = bo_model_build(b->local, b, member, members, b->chapter, shift, stretch, LOCAL_EVALUATIONS, &r, fault);
     if (e == OK)
-        e = anchors_new(b, context, member, members, &mine, fault);
+        e = anchors_new(b, context, member, members, b->chapter, &mine, fault);
     if (e == OK)
         e = bo_model_incumbent(b->local, b, mine.n, mine.trial, mine.features, mine.columns, &top, fault);
     bo_rand(b, b->told.n, FOR_SEARCH, &r);
@@ -578,23 +599,23 @@ static enum err ask_local(struct math_bo *b, const double *context, double *x, d
     return e;
 }
 
-static enum err guess_at(struct math_bo *b, const double *x, double z, struct math_bo_guess *g, struct fault *fault)
+static enum err guess_at(const struct math_bo *b, struct bo_model *m, const double *x, double z, struct math_bo_guess *g, struct fault *fault)
 {
     double features[MATH_GP_FEATURES_MAX], columns[MATH_PROJECT_MAX], mean = 0, variance = 0, log_works = 0;
     *g = (struct math_bo_guess){ (double)NAN, (double)NAN, (double)NAN, (double)NAN };
     bo_see(b, x, features, columns);
-    enum err e = bo_model_log_works(b->global, b, 1, features, &log_works, fault);
+    enum err e = bo_model_log_works(m, b, 1, features, &log_works, fault);
     if (e != OK)
         return e;
     g->works = exp(log_works);
-    if (b->global->results == 0)
+    if (m->results == 0)
         return OK;
-    e = bo_model_predict(b->global, b, 1, features, columns, &mean, &variance, fault);
+    e = bo_model_predict(m, b, 1, features, columns, &mean, &variance, fault);
     if (e != OK)
         return e;
-    g->y = math_warp_undo(&b->global->warp, mean);
-    g->lo = math_warp_undo(&b->global->warp, mean - z * sqrt(variance));
-    g->hi = math_warp_undo(&b->global->warp, mean + z * sqrt(variance));
+    g->y = math_warp_undo(&m->warp, mean);
+    g->lo = math_warp_undo(&m->warp, mean - z * sqrt(variance));
+    g->hi = math_warp_undo(&m->warp, mean + z * sqrt(variance));
     return OK;
 }
 
@@ -610,7 +631,7 @@ enum err math_bo_ask(struct math_bo *b, const double *context, double *x, struct
     if (e == OK && b->told.n > 0)
         e = believe(b, fault);
     if (e == OK)
-        e = anchors_new(b, context, NULL, b->told.n, &a, fault);
+        e = anchors_new(b, context, NULL, b->told.n, b->chapter, &a, fault);
     if (e == OK && b->told.n > 0)
         e = bo_model_incumbent(b->global, b, a.n, a.trial, a.features, a.columns, &best, fault);
     if (e == OK && reason.phase == MATH_BO_LOCAL && best < 0)
@@ -632,7 +653,7 @@ enum err math_bo_ask(struct math_bo *b, const double *context, double *x, struct
             break;
         }
     if (e == OK && b->told.n > 0)
-        e = guess_at(b, x, 1, &reason.guess, fault);
+        e = guess_at(b, b->global, x, 1, &reason.guess, fault);
     anchors_free(&a);
     if (why && e == OK)
         *why = reason;
@@ -643,24 +664,23 @@ enum err math_bo_ask(struct math_bo *b, const double *context, double *x, struct
 
 enum err math_bo_best(struct math_bo *b, const double *context, double *x, struct math_bo_guess *guess, struct fault *fault)
 {
-    struct anchors a = { 0 };
-    int            best = -1;
-    enum err       e = check_context(b, context, fault);
+    struct anchors   a = { 0 };
+    struct bo_model *m = NULL;
+    int              best = -1;
+    enum err         e = check_context(b, context, fault);
     context = b->contextual ? context : NULL;
-    if (e == OK && b->centre < 0)
-        e = fail(fault, ERR_MISSING, "nothing worked yet");
     if (e == OK)
-        e = believe(b, fault);
+        e = recall(b, &m, fault);
     if (e == OK)
-        e = anchors_new(b, context, NULL, b->told.n, &a, fault);
+        e = anchors_new(b, context, NULL, b->told.n, 0, &a, fault);
     if (e == OK)
-        e = bo_model_incumbent(b->global, b, a.n, a.trial, a.features, a.columns, &best, fault);
+        e = bo_model_incumbent(m, b, a.n, a.trial, a.features, a.columns, &best, fault);
     if (e == OK && best < 0)
-        e = fail(fault, ERR_MISSING, "nothing kept the limits yet");
+        e = fail(fault, ERR_MISSING, a.n == 0 ? "nothing worked yet" : "nothing kept the limits yet");
     if (e == OK) {
         memcpy(x, a.x + (size_t)best * (size_t)b->space.params, (size_t)b->space.params * sizeof *x);
         if (guess)
-            e = guess_at(b, x, 1, guess, fault);
+            e = guess_at(b, m, x, 1, guess, fault);
     }
     anchors_free(&a);
     return e;
@@ -668,13 +688,14 @@ enum err math_bo_best(struct math_bo *b, const double *context, double *x, struc
 
 enum err math_bo_guess(struct math_bo *b, const double *x, double z, struct math_bo_guess *guess, struct fault *fault)
 {
-    double   u[MATH_SPACE_MAX];
-    enum err e = math_space_encode(&b->space, x, u, fault);
+    double           u[MATH_SPACE_MAX];
+    struct bo_model *m = NULL;
+    enum err         e = math_space_encode(&b->space, x, u, fault);
     if (e == OK && b->told.n == 0)
         e = fail(fault, ERR_MISSING, "nothing was told yet");
     if (e == OK)
-        e = believe(b, fault);
-    return e == OK ? guess_at(b, x, z, guess, fault) : e;
+        e = recall(b, &m, fault);
+    return e == OK ? guess_at(b, m, x, z, guess, fault) : e;
 }
 
 enum err math_bo_importance(struct math_bo *b, double *weight, struct fault *fault)

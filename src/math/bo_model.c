@@ -163,12 +163,12 @@ static double known_variance(const struct bo_model *m, double y, double noise_sd
     return sd * sd;
 }
 
-static enum err build_objective(struct bo_model *m, const struct math_bo *b, const int *trial, int trials, int evaluations, struct rand *r,
+static enum err build_objective(struct bo_model *m, const struct math_bo *b, const int *trial, int trials, int from, int evaluations, struct rand *r,
                                 struct table *t, struct fault *fault)
 {
     t->n = 0;
     for (int i = 0; i < trials; i++)
-        if (!b->told.failed[trial[i]])
+        if (!b->told.failed[trial[i]] && trial[i] >= from)
             table_add(t, m, b, trial[i], b->told.y[trial[i]], b->told.noise_sd[trial[i]]);
     m->results = t->n;
     if (t->n > 0)
@@ -214,7 +214,7 @@ static enum err build_limit(struct bo_model *m, const struct math_bo *b, int k, 
     return fit(m->limit[k], t->n, t->features, t->y, NULL, false, evaluations / 2, r, fault);
 }
 
-enum err bo_model_build(struct bo_model *m, const struct math_bo *b, const int *trial, int trials, const double *shift,
+enum err bo_model_build(struct bo_model *m, const struct math_bo *b, const int *trial, int trials, int from, const double *shift,
                         const double *stretch, int evaluations, struct rand *r, struct fault *fault)
 {
     struct table t;
@@ -227,7 +227,7 @@ enum err bo_model_build(struct bo_model *m, const struct math_bo *b, const int *
     enum err e = table_new(&t, b, trials, fault);
     if (e != OK)
         return e;
-    e = build_objective(m, b, trial, trials, evaluations, r, &t, fault);
+    e = build_objective(m, b, trial, trials, from, evaluations, r, &t, fault);
     if (e == OK)
         e = build_works(m, b, trial, trials, evaluations, r, &t, fault);
     for (int k = 0; k < b->set.limits && e == OK; k++)

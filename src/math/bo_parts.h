@@ -16,8 +16,6 @@
 
 #include <stddef.h>
 
-enum { REGIONS_LEFT_MAX = 64 };
-
 /* What was told, as columns; room trials. */
 struct bo_told {
     int     n, room;
@@ -55,11 +53,12 @@ struct math_bo {
     struct bo_told          told;
     struct math_region      region;
     int                     centre;          /* the trial that the region is around, the best one in it; -1: none yet */
-    int                     left[REGIONS_LEFT_MAX], lefts;   /* centres of regions where nothing was left to win, the last ones */
+    int                     chapter;         /* the trial that the present chapter began with: since then all is as if nothing was known */
     int                     news;            /* how many had been told when last something was the first of its kind */
     struct bo_model        *global;
     int                     global_fitted, global_seen;    /* number of trials; -1: not yet */
-    struct bo_model        *local;
+    struct bo_model        *local, *whole;   /* whole: of all chapters, for answers; whole_seen trials of it */
+    int                     whole_seen;
 };
 
 /* ---- bo.c ---- */
@@ -76,8 +75,11 @@ void bo_rand(const struct math_bo *b, int trial, int purpose, struct rand *r);
 
 enum err bo_model_new(const struct math_bo *b, struct bo_model **m, struct fault *fault);
 void     bo_model_free(struct bo_model *m);
-/* From these trials, hyper-parameters and all. shift and stretch [features]; NULL: 0 and 1. */
-enum err bo_model_build(struct bo_model *m, const struct math_bo *b, const int *trial, int trials, const double *shift,
+/*
+ * From these trials, hyper-parameters and all: the result from those that are not before `from`, what works and the limits from
+ * all of them. shift and stretch [features]; NULL: 0 and 1.
+ */
+enum err bo_model_build(struct bo_model *m, const struct math_bo *b, const int *trial, int trials, int from, const double *shift,
                         const double *stretch, int evaluations, struct rand *r, struct fault *fault);
 /* One trial more; hyper-parameters and warp stay. */
 enum err bo_model_extend(struct bo_model *m, const struct math_bo *b, int trial, struct fault *fault);
