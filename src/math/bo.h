@@ -44,6 +44,7 @@ struct math_bo_settings {
     double kappa;          /* for UCB; 0: 2 */
     int    starts;         /* trials that fill the space, those told unasked included; 0: params + 1, but 4 to 12 */
     bool   no_region;      /* the whole space only */
+    bool   one_chapter;    /* where nothing is left to win it looks around the best once more, and never begins anew */
     bool   no_warp;        /* results as they are, only centred and scaled */
     int    project;        /* search so many coordinates in place of all parameters (math/project.h); 0: no. Not with context */
     int    limits;         /* results besides y that must stay <= 0 */
@@ -68,6 +69,7 @@ struct math_bo_guess {
 struct math_bo_reason {
     enum math_bo_phase   phase;
     int                  trial;        /* number of this question: trials told so far */
+    int                  chapter;      /* how often nothing was left to win near the best: 0 is the first climb */
     double               score;        /* the acquisition; NAN where none was asked */
     double               region;       /* side of the trust region, as a share of the cube */
     struct math_bo_guess guess;        /* at z = 1; NAN without a model */

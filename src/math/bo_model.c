@@ -313,11 +313,8 @@ enum err bo_model_incumbent(struct bo_model *m, const struct math_bo *b, int cou
     if (e == OK)
         e = bo_model_log_works(m, b, count, features, works, fault);
     for (int i = 0; i < count && e == OK && m->results > 0; i++) {
-        bool kept = !b->told.failed[trial[i]];
-        for (int k = 0; k < b->set.limits; k++)
-            kept = kept && !(limit_of(b, trial[i], k) > 0);
         m->floor = fmin(m->floor, mean[i]);
-        if (kept && (b->set.limits == 0 || works[i] > log(0.5)) && (*best < 0 || mean[i] > mean[*best]))
+        if (bo_kept(b, trial[i]) && (b->set.limits == 0 || works[i] > log(0.5)) && (*best < 0 || mean[i] > mean[*best]))
             *best = i;
     }
     if (*best >= 0) {

@@ -1,6 +1,6 @@
 /*
- * math/bo_parts.h - what the three chapters of the optimiser share: bo.c (the story), bo_model.c (what is believed), bo_search.c
- * (where the acquisition is largest).  Not for others; they take math/bo.h.
+ * math/bo_parts.h - what the four chapters of the optimiser share: bo.c (the story), bo_ask.c (questions and answers), bo_model.c
+ * (what is believed), bo_search.c (where the acquisition is largest).  Not for others; they take math/bo.h.
  */
 #ifndef MATH_BO_PARTS_H
 #define MATH_BO_PARTS_H
@@ -22,6 +22,7 @@ struct bo_told {
     double *x, *cube, *features, *columns;   /* [room][params], [room][dims], [room][features], [room][columns] */
     double *y, *noise_sd, *limit;            /* limit: [room][MATH_BO_LIMITS_MAX] */
     bool   *failed;
+    double *scratch;                         /* [2 * room] */
 };
 
 /* A model of some of the trials. Features are (feature - shift) / stretch. */
@@ -54,6 +55,7 @@ struct math_bo {
     struct math_region      region;
     int                     centre;          /* the trial that the region is around, the best one in it; -1: none yet */
     int                     chapter;         /* the trial that the present chapter began with: since then all is as if nothing was known */
+    int                     chapters;        /* that have ended, or would have */
     int                     news;            /* how many had been told when last something was the first of its kind */
     struct bo_model        *global;
     int                     global_fitted, global_seen;    /* number of trials; -1: not yet */
@@ -69,7 +71,16 @@ void bo_see(const struct math_bo *b, const double *x, double *features, double *
 void bo_configure(const struct math_bo *b, const double *cube, const double *context, double *x);
 bool bo_is_free(const struct math_bo *b, int dim);           /* ours to choose: not context */
 int  bo_times_tried(const struct math_bo *b, const double *x);
-void bo_rand(const struct math_bo *b, int trial, int purpose, struct rand *r);
+/* The cube of a configuration that was checked. */
+void bo_to_cube(const struct math_bo *b, const double *x, double *cube);
+/* It worked, and no limit is known to be broken. */
+bool bo_kept(const struct math_bo *b, int trial);
+/* Whose turn it is when n trials were told. */
+enum math_bo_phase bo_phase(const struct math_bo *b, int n);
+
+/* What chance is drawn for: separate streams, so that one draw more in one place changes nothing in another. */
+enum bo_purpose { BO_DESIGN = 1, BO_PROJECTION, BO_LOT, BO_RANDOM, BO_GLOBAL_FIT, BO_LOCAL_FIT, BO_SEARCH, BO_IMPORTANCE };
+void bo_rand(const struct math_bo *b, int trial, enum bo_purpose purpose, struct rand *r);
 
 /* ---- bo_model.c ---- */
 
