@@ -242,19 +242,6 @@ enum err math_gp_set(struct math_gp *gp, const struct math_gp_hyper *hyper, stru
     return condition(gp, fault);
 }
 
-enum err math_gp_retarget(struct math_gp *gp, const double *y, struct fault *fault)
-{
-    for (int i = 0; i < gp->n; i++)
-        if (!isfinite(y[i]))
-            return fail(fault, ERR_INPUT, "value %d is not a finite number", i);
-    memcpy(gp->y, y, (size_t)gp->n * sizeof *y);
-    if (!gp->ready)
-        return condition(gp, fault);
-    if (gp->n > 0)
-        weigh(gp);
-    return OK;
-}
-
 enum err math_gp_add(struct math_gp *gp, const double *x, double y, double known, struct fault *fault)
 {
     enum err e = check_point(gp, x, y, known, fault);

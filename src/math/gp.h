@@ -65,8 +65,6 @@ MUST_CHECK enum err math_gp_data(struct math_gp *gp, int n, const double *x, con
 void                math_gp_give_mean(struct math_gp *gp, double mean);
 /* Take these hyper-parameters and condition on the data. */
 MUST_CHECK enum err math_gp_set(struct math_gp *gp, const struct math_gp_hyper *hyper, struct fault *fault);
-/* The same points with other targets: O(n^2). */
-MUST_CHECK enum err math_gp_retarget(struct math_gp *gp, const double *y, struct fault *fault);
 /* One point more; a copy of an old one costs O(n^3) and jitter, and works. */
 MUST_CHECK enum err math_gp_add(struct math_gp *gp, const double *x, double y, double known, struct fault *fault);
 
