@@ -202,7 +202,7 @@ bool bo_kept(const struct math_bo *b, int trial)
  * region.  So the search is not held by the first hill that it climbed; what works and the limits are not forgotten.  Where
  * results depend on a context they cannot be compared like that: the region only follows the best.
  */
-static void move_region(struct math_bo *b, int trial)
+static void move_region(struct math_bo *b, int trial, enum math_bo_phase phase)
 {
     bool   inside = b->centre >= 0 && apart(b, trial, b->centre) <= b->region.length;
     double gain = -INFINITY;
@@ -214,7 +214,7 @@ static void move_region(struct math_bo *b, int trial)
         return;
     if (!inside && gain > MATH_REGION_WIN)                  /* somewhere else is better than all that was climbed to here */
         math_region_anew(&b->region);
-    if (inside && math_region_told(&b->region, gain)) {
+    if (inside && (phase == MATH_BO_LOCAL || gain > MATH_REGION_WIN) && math_region_told(&b->region, gain)) {
         b->chapters++;
         b->chapter = b->set.one_chapter ? b->chapter : b->told.n;
         b->centre = b->set.one_chapter ? b->centre : -1;
@@ -277,8 +277,9 @@ enum err math_bo_tell(struct math_bo *b, const struct math_bo_trial *trial, stru
         e = make_room(b, fault);
     if (e != OK)
         return e;
-    struct bo_told *t = &b->told;
-    size_t          i = (size_t)t->n;
+    struct bo_told    *t = &b->told;
+    size_t             i = (size_t)t->n;
+    enum math_bo_phase phase = bo_phase(b, t->n);
     memcpy(t->x + i * (size_t)b->space.params, trial->x, (size_t)b->space.params * sizeof *t->x);
     bo_to_cube(b, trial->x, t->cube + i * (size_t)b->dims);
     bo_see(b, trial->x, t->features + i * (size_t)b->features, t->columns + i * (size_t)b->columns);
@@ -290,6 +291,6 @@ enum err math_bo_tell(struct math_bo *b, const struct math_bo_trial *trial, stru
     t->n++;
     if (is_news(b, (int)i))
         b->news = t->n;
-    move_region(b, (int)i);
+    move_region(b, (int)i, phase);
     return OK;
 }

@@ -6,7 +6,7 @@
 struct math_region math_region_usual(int dims)
 {
     int row = dims > 4 ? dims : 4;
-    return (struct math_region){ .length = 0.8, .length_first = 0.8, .length_min = 0x1p-7, .length_max = 1.6, .wins_max = 3, .losses_max = row, .settled_max = row };
+    return (struct math_region){ .length = 0.8, .length_first = 0.8, .length_min = 0x1p-7, .length_max = 1.6, .wins_max = 3, .losses_max = row, .settled_max = row > 6 ? row : 6 };
 }
 
 void math_region_anew(struct math_region *r)
@@ -20,7 +20,7 @@ bool math_region_told(struct math_region *r, double gain)
     bool better = gain > MATH_REGION_WIN;
     r->wins = better ? r->wins + 1 : 0;
     r->losses = better ? 0 : r->losses + 1;
-    r->settled = !better && gain > -MATH_REGION_LEVEL ? r->settled + 1 : 0;
+    r->settled = better ? 0 : r->settled + (gain > -MATH_REGION_LEVEL);
     if (r->wins >= r->wins_max) {
         r->length = fmin(2 * r->length, r->length_max);
         r->wins = 0;
