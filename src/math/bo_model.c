@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIT_POINTS = 150 };   /* more say little more of the length scales, and cost their cube */
+enum { FIT_POINTS = 100 };   /* more say little more of the length scales, and cost their cube */
 
 /* ---- memory ---- */
 
