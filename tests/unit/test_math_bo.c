@@ -1,0 +1,398 @@
+/* math/bo.h: it finds what there is to find, asks the same when told the same, and lives with failures, limits, noise and copies. */
+#include "unit.h"
+#include "near.h"
+
+#include "base/rand.h"
+#include "math/bo.h"
+
+#include <math.h>
+#include <string.h>
+
+static struct math_space box(int params)
+{
+    struct math_space s = { .params = params };
+    for (int i = 0; i < params; i++)
+        s.param[i] = (struct math_param){ .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1 };
+    return s;
+}
+
+static struct math_bo *make(const struct math_space *s, const struct math_bo_settings *set, uint64_t seed)
+{
+    struct fault    fault;
+    struct math_bo *b;
+    assert_ok(math_bo_new(s, set, seed, &b, &fault), &fault);
+    return b;
+}
+
+static void tell(struct math_bo *b, const double *x, double y)
+{
+    struct fault fault;
+    assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = y }, &fault), &fault);
+}
+
+static double hill(const double *x) { return -(x[0] - 0.3) * (x[0] - 0.3) - 2 * (x[1] - 0.8) * (x[1] - 0.8); }
+
+static void the_top_of_a_hill_is_found_with_every_surrogate_and_acquisition(void **state)
+{
+    (void)state;
+    static const struct { struct math_bo_settings set; double good; } each[] = {
+        { { .acquisition = MATH_BO_LOG_EI }, -1e-4 },  { { .acquisition = MATH_BO_EI }, -1e-3 },       { { .acquisition = MATH_BO_UCB }, -1e-3 },
+        { { .surrogate = MATH_BO_FOREST }, -0.02 },    { { .start = MATH_BO_LATIN }, -1e-4 },          { { .no_region = true }, -1e-4 },
+        { { .no_warp = true }, -1e-4 },                { { .random_share = 0.2 }, -1e-3 },
+    };
+    struct math_space s = box(2);
+    struct fault      fault;
+    for (size_t k = 0; k < sizeof each / sizeof each[0]; k++) {
+        struct math_bo       *b = make(&s, &each[k].set, 3);
+        struct math_bo_guess  guess;
+        struct math_bo_reason why;
+        double                x[2];
+        for (int n = 0; n < 30; n++) {
+            assert_ok(math_bo_ask(b, NULL, x, &why, &fault), &fault);
+            assert_true(x[0] >= 0 && x[0] <= 1 && x[1] >= 0 && x[1] <= 1);
+            assert_int_equal(why.trial, n);
+            tell(b, x, hill(x));
+        }
+        assert_ok(math_bo_best(b, NULL, x, &guess, &fault), &fault);
+        if (!(hill(x) >= each[k].good))
+            fail_msg("variant %zu found %g", k, hill(x));
+        assert_near(guess.y, hill(x), 0.05);
+        assert_true(guess.lo <= guess.y && guess.y <= guess.hi && guess.works == 1);
+        math_bo_free(b);
+    }
+}
+
+static void told_the_same_it_asks_the_same_however_often_it_is_asked(void **state)
+{
+    (void)state;
+    enum { N = 80 };
+    struct math_space s = box(2);
+    struct fault      fault;
+    struct math_bo   *asked = make(&s, NULL, 9), *rebuilt = make(&s, NULL, 9), *other = make(&s, NULL, 10);
+    double            x[2], y[2], z[2], history[2 * N];
+    for (int n = 0; n < N; n++) {
+        assert_ok(math_bo_ask(asked, NULL, x, NULL, &fault), &fault);
+        if (n % 3 == 0) {
+            assert_ok(math_bo_ask(asked, NULL, y, NULL, &fault), &fault);
+            assert_memory_equal(x, y, sizeof x);
+        }
+        memcpy(history + 2 * n, x, sizeof x);
+        struct math_bo_trial t = { .x = x, .y = hill(x), .failed = n % 9 == 4 };
+        assert_ok(math_bo_tell(asked, &t, &fault), &fault);
+    }
+    for (int n = 0; n < N; n++) {
+        struct math_bo_trial t = { .x = history + 2 * n, .y = hill(history + 2 * n), .failed = n % 9 == 4 };
+        assert_ok(math_bo_tell(rebuilt, &t, &fault), &fault);
+        assert_ok(math_bo_tell(other, &t, &fault), &fault);
+    }
+    assert_ok(math_bo_ask(asked, NULL, x, NULL, &fault), &fault);
+    assert_ok(math_bo_ask(rebuilt, NULL, y, NULL, &fault), &fault);
+    assert_ok(math_bo_ask(other, NULL, z, NULL, &fault), &fault);
+    assert_memory_equal(x, y, sizeof x);                             /* bit for bit, though never asked before */
+    assert_memory_not_equal(x, z, sizeof x);
+    math_bo_free(asked);
+    math_bo_free(rebuilt);
+    math_bo_free(other);
+}
+
+static void one_result_a_constant_and_near_copies_are_no_trouble(void **state)
+{
+    (void)state;
+    struct math_space s = box(2);
+    struct fault      fault;
+    double            x[2] = { 0.5, 0.5 }, next[2];
+    struct math_bo   *b = make(&s, &(struct math_bo_settings){ .starts = 1 }, 1);
+    tell(b, x, 4);
+    assert_ok(math_bo_ask(b, NULL, next, NULL, &fault), &fault);
+    for (int i = 0; i < 10; i++) {
+        assert_ok(math_bo_ask(b, NULL, next, NULL, &fault), &fault);
+        tell(b, next, 4);                                            /* nothing makes a difference */
+    }
+    for (int i = 0; i < 20; i++) {
+        x[0] = 0.5 + 1e-11 * i;                                      /* the same again and again */
+        tell(b, x, 4 + 1e-9 * i);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_ok(math_bo_ask(b, NULL, next, NULL, &fault), &fault);
+        assert_true(next[0] >= 0 && next[0] <= 1);
+        tell(b, next, 4);
+    }
+    struct math_bo_guess guess;
+    assert_ok(math_bo_best(b, NULL, x, &guess, &fault), &fault);
+    assert_near(guess.y, 4, 1e-6);
+    math_bo_free(b);
+}
+
+static void when_everything_failed_it_looks_elsewhere(void **state)
+{
+    (void)state;
+    struct math_space s = box(2);
+    struct fault      fault;
+    double            x[2];
+    struct math_bo   *b = make(&s, NULL, 2);
+    int               left = 0;
+    for (int n = 0; n < 16; n++) {
+        assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
+        if (n < 12) {
+            x[0] = 0.05 * n / 12;                                    /* all that was tried lies at the left edge */
+            assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .failed = true }, &fault), &fault);
+        } else {
+            left += x[0] < 0.3;
+            assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .failed = true }, &fault), &fault);
+        }
+    }
+    assert_true(left <= 1);
+    assert_int_equal(math_bo_best(b, NULL, x, NULL, &fault), ERR_MISSING);
+    x[0] = 0.9;
+    tell(b, x, 1);                                                   /* the first that worked */
+    assert_ok(math_bo_best(b, NULL, x, NULL, &fault), &fault);
+    assert_near(x[0], 0.9, 0);
+    assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
+    assert_true(x[0] > 0.3);
+    math_bo_free(b);
+}
+
+static void it_keeps_away_from_where_trials_fail(void **state)
+{
+    (void)state;
+    struct math_space    s = box(2);
+    struct fault         fault;
+    struct math_bo_guess good, bad;
+    double               x[2], inside[2] = { 0.3, 0.55 }, outside[2] = { 0.3, 0.95 };
+    int                  failures[2] = { 0, 0 };
+    struct math_bo      *b = make(&s, NULL, 5);
+    for (int n = 0; n < 50; n++) {
+        assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
+        bool failed = x[1] > 0.7;                                    /* the top of the hill is over the cliff */
+        failures[n >= 25] += failed;
+        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = hill(x), .failed = failed }, &fault), &fault);
+    }
+    assert_true(failures[1] <= 8);
+    assert_ok(math_bo_best(b, NULL, x, NULL, &fault), &fault);
+    assert_true(x[1] <= 0.7 && x[1] > 0.6 && fabs(x[0] - 0.3) < 0.1);
+    assert_ok(math_bo_guess(b, inside, 2, &good, &fault), &fault);
+    assert_ok(math_bo_guess(b, outside, 2, &bad, &fault), &fault);
+    assert_true(good.works > 0.7 && bad.works < 0.5);
+    math_bo_free(b);
+}
+
+static void limits_are_kept_and_unknown_ones_are_not_taken_for_kept_readings(void **state)
+{
+    (void)state;
+    struct math_space    s = box(2);
+    struct fault         fault;
+    double               x[2];
+    int                  broken = 0;
+    struct math_bo      *b = make(&s, &(struct math_bo_settings){ .limits = 1 }, 6);
+    for (int n = 0; n < 45; n++) {
+        assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
+        double over = x[0] + x[1] - 0.9;                             /* the top at (.3, .8) is beyond */
+        broken += n >= 20 && over > 0;
+        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = hill(x), .limit = { n % 7 == 3 ? (double)NAN : over } }, &fault), &fault);
+    }
+    struct math_bo_guess guess;
+    assert_ok(math_bo_best(b, NULL, x, &guess, &fault), &fault);
+    assert_true(x[0] + x[1] <= 0.9 + 0.01);
+    assert_true(hill(x) > -0.04);                                    /* the best within is -0.0267 */
+    assert_true(guess.works > 0.5);
+    assert_true(broken < 18);
+    math_bo_free(b);
+}
+
+static void a_lucky_reading_is_not_what_is_recommended(void **state)
+{
+    (void)state;
+    struct math_space    s = box(1);
+    struct fault         fault;
+    struct rand          r;
+    struct math_bo_guess guess;
+    double               x[1];
+    struct math_bo      *b = make(&s, &(struct math_bo_settings){ .starts = 4 }, 7);
+    rand_seed(&r, 7);
+    for (int n = 0; n < 60; n++) {
+        x[0] = rand_unit(&r);
+        struct math_bo_trial t = { .x = x, .y = -4 * (x[0] - 0.6) * (x[0] - 0.6) + 0.2 * rand_normal(&r), .noise_sd = 0.2 };
+        if (n == 30) {
+            x[0] = 0.1;
+            t.y = 1.5;                                               /* far too good to be true: 1 - 2.5 + ... */
+            t.noise_sd = 2;                                          /* and known to be unsure */
+        }
+        assert_ok(math_bo_tell(b, &t, &fault), &fault);
+    }
+    assert_ok(math_bo_best(b, NULL, x, &guess, &fault), &fault);
+    assert_near(x[0], 0.6, 0.15);
+    assert_near(guess.y, 0, 0.2);
+    math_bo_free(b);
+}
+
+static void knobs_of_every_kind_are_asked_legally_and_never_twice(void **state)
+{
+    (void)state;
+    struct math_space s = { .params = 6 };
+    struct fault      fault;
+    s.param[0] = (struct math_param){ .kind = MATH_PARAM_INTEGER, .lo = 16, .hi = 65536, .log = true };
+    s.param[1] = (struct math_param){ .kind = MATH_PARAM_INTEGER, .lo = 1, .hi = 6 };
+    s.param[2] = (struct math_param){ .kind = MATH_PARAM_CATEGORY, .choices = 3 };
+    s.param[3] = (struct math_param){ .kind = MATH_PARAM_REAL, .lo = 1, .hi = 100, .specials = 1, .special = { -1 } };
+    s.param[4] = (struct math_param){ .kind = MATH_PARAM_INTEGER, .lo = 16, .hi = 65536, .log = true, .below = 1, .below_factor = 0.5 };
+    s.param[5] = (struct math_param){ .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .when = 3, .when_lo = 2, .when_hi = 2, .idle = 0 };
+    for (int forest = 0; forest < 2; forest++) {
+        struct math_bo *b = make(&s, &(struct math_bo_settings){ .surrogate = forest ? MATH_BO_FOREST : MATH_BO_GP }, 8);
+        double          x[6], u[6], again[6], best = -INFINITY;
+        for (int n = 0; n < 40; n++) {
+            assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
+            assert_ok(math_space_encode(&s, x, u, &fault), &fault);
+            assert_ok(math_space_snap(&s, x, again, &fault), &fault);
+            for (int i = 0; i < 6; i++)
+                assert_near(again[i], x[i], 1e-9 * fabs(x[i]));
+            double y = -fabs(log2(x[0]) - 12) - fabs(x[1] - 4) + (x[2] == 2 ? 3 + x[5] : 0) + (x[3] == -1 ? 1 : 0) - 0.1 * fabs(log2(x[4]) - 9);
+            tell(b, x, y);
+            best = fmax(best, y);
+        }
+        if (!(best > 4.2))                                           /* 5 is the most */
+            fail_msg("%s found %g", forest ? "the forest" : "the process", best);
+        math_bo_free(b);
+    }
+}
+
+static void a_small_space_ends(void **state)
+{
+    (void)state;
+    struct math_space s = { .params = 2 };
+    struct fault      fault;
+    double            x[2];
+    s.param[0] = (struct math_param){ .kind = MATH_PARAM_CATEGORY, .choices = 4 };
+    s.param[1] = (struct math_param){ .kind = MATH_PARAM_INTEGER, .lo = 1, .hi = 3, .specials = 1, .special = { 0 } };
+    bool            seen[4][4] = { { false } };
+    struct math_bo *b = make(&s, NULL, 4);
+    for (int n = 0; n < 16; n++) {
+        assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
+        assert_false(seen[(int)x[0]][(int)x[1]]);
+        seen[(int)x[0]][(int)x[1]] = true;
+        tell(b, x, x[0] - x[1]);
+    }
+    assert_int_equal(math_bo_ask(b, NULL, x, NULL, &fault), ERR_MISSING);
+    math_bo_free(b);
+    b = make(&s, &(struct math_bo_settings){ .repeats = 2 }, 4);
+    for (int n = 0; n < 32; n++) {
+        assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
+        tell(b, x, x[0] - x[1]);
+    }
+    assert_int_equal(math_bo_ask(b, NULL, x, NULL, &fault), ERR_MISSING);
+    math_bo_free(b);
+}
+
+static void what_was_learnt_in_one_context_helps_in_the_next(void **state)
+{
+    (void)state;
+    struct math_space s = box(2);
+    struct fault      fault;
+    double            x[2], context[2] = { (double)NAN, 0 };
+    s.param[1].context = true;
+    struct math_bo *b = make(&s, NULL, 12);
+    for (int n = 0; n < 30; n++) {
+        context[1] = n % 3 * 0.3;                                    /* the best moves with the load */
+        assert_ok(math_bo_ask(b, context, x, NULL, &fault), &fault);
+        assert_true(x[1] == context[1]);
+        tell(b, x, -(x[0] - 0.2 - 0.6 * x[1]) * (x[0] - 0.2 - 0.6 * x[1]));
+    }
+    context[1] = 0.45;                                               /* never seen */
+    double error = 1;
+    for (int n = 0; n < 3; n++) {
+        assert_ok(math_bo_ask(b, context, x, NULL, &fault), &fault);
+        error = fmin(error, fabs(x[0] - 0.47));
+        tell(b, x, -(x[0] - 0.2 - 0.6 * x[1]) * (x[0] - 0.2 - 0.6 * x[1]));
+    }
+    assert_near(error, 0, 0.06);
+    context[1] = 0;
+    assert_ok(math_bo_best(b, context, x, NULL, &fault), &fault);
+    assert_near(x[0], 0.2, 0.06);
+    assert_int_equal(math_bo_ask(b, NULL, x, NULL, &fault), ERR_INPUT);
+    math_bo_free(b);
+}
+
+static void many_knobs_of_which_few_matter_are_moved_by_a_few(void **state)
+{
+    (void)state;
+    struct math_space s = box(60);
+    struct fault      fault;
+    double            x[60], best = -INFINITY, weight[60];
+    struct math_bo   *b = make(&s, &(struct math_bo_settings){ .project = 8 }, 3);
+    for (int n = 0; n < 50; n++) {
+        assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
+        double y = -(x[7] - 0.3) * (x[7] - 0.3) - (x[41] - 0.9) * (x[41] - 0.9);
+        tell(b, x, y);
+        best = fmax(best, y);
+    }
+    assert_true(best > -0.01);
+    assert_ok(math_bo_importance(b, weight, &fault), &fault);
+    double sum = 0;
+    for (int i = 0; i < 60; i++)
+        sum += weight[i];
+    assert_near(sum, 1, 1e-9);
+    math_bo_free(b);
+}
+
+static void what_matters_is_told_apart_from_what_does_not(void **state)
+{
+    (void)state;
+    struct math_space s = box(5);
+    struct fault      fault;
+    struct rand       r;
+    double            x[5], weight[5];
+    struct math_bo   *b = make(&s, NULL, 3);
+    assert_int_equal(math_bo_importance(b, weight, &fault), ERR_MISSING);
+    rand_seed(&r, 2);
+    for (int n = 0; n < 80; n++) {
+        for (int i = 0; i < 5; i++)
+            x[i] = rand_unit(&r);
+        tell(b, x, 10 * x[2] + 3 * x[4] + 0.1 * rand_normal(&r));
+    }
+    assert_ok(math_bo_importance(b, weight, &fault), &fault);
+    assert_true(weight[2] > 0.6 && weight[4] > 0.03 && weight[0] < 0.05 && weight[4] > 2 * weight[1]);
+    math_bo_free(b);
+}
+
+static void nonsense_is_refused_and_nothing_is_taken_in(void **state)
+{
+    (void)state;
+    struct math_space s = box(2), given = box(1), empty = { .params = 0 };
+    struct fault      fault;
+    struct math_bo   *b = make(&s, &(struct math_bo_settings){ .limits = 1 }, 1), *none;
+    double            x[2] = { 0.5, 0.5 }, nan[2] = { 0.5, (double)NAN };
+    assert_int_equal(math_bo_tell(b, &(struct math_bo_trial){ .x = nan, .y = 1 }, &fault), ERR_INPUT);
+    assert_int_equal(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = (double)NAN }, &fault), ERR_INPUT);
+    assert_int_equal(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = (double)INFINITY }, &fault), ERR_INPUT);
+    assert_int_equal(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = 1, .noise_sd = -1 }, &fault), ERR_INPUT);
+    assert_int_equal(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = 1, .limit = { (double)INFINITY } }, &fault), ERR_INPUT);
+    assert_int_equal(math_bo_trials(b), 0);
+    assert_int_equal(math_bo_best(b, NULL, x, NULL, &fault), ERR_MISSING);
+    given.param[0].context = true;
+    assert_int_equal(math_bo_new(&given, NULL, 1, &none, &fault), ERR_INPUT);
+    assert_int_equal(math_bo_new(&empty, NULL, 1, &none, &fault), ERR_INPUT);
+    assert_int_equal(math_bo_new(&s, &(struct math_bo_settings){ .limits = 5 }, 1, &none, &fault), ERR_INPUT);
+    assert_int_equal(math_bo_new(&s, &(struct math_bo_settings){ .project = 3 }, 1, &none, &fault), ERR_INPUT);
+    assert_null(none);
+    math_bo_free(b);
+    math_bo_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_top_of_a_hill_is_found_with_every_surrogate_and_acquisition),
+        cmocka_unit_test(told_the_same_it_asks_the_same_however_often_it_is_asked),
+        cmocka_unit_test(one_result_a_constant_and_near_copies_are_no_trouble),
+        cmocka_unit_test(when_everything_failed_it_looks_elsewhere),
+        cmocka_unit_test(it_keeps_away_from_where_trials_fail),
+        cmocka_unit_test(limits_are_kept_and_unknown_ones_are_not_taken_for_kept_readings),
+        cmocka_unit_test(a_lucky_reading_is_not_what_is_recommended),
+        cmocka_unit_test(knobs_of_every_kind_are_asked_legally_and_never_twice),
+        cmocka_unit_test(a_small_space_ends),
+        cmocka_unit_test(what_was_learnt_in_one_context_helps_in_the_next),
+        cmocka_unit_test(many_knobs_of_which_few_matter_are_moved_by_a_few),
+        cmocka_unit_test(what_matters_is_told_apart_from_what_does_not),
+        cmocka_unit_test(nonsense_is_refused_and_nothing_is_taken_in),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
