@@ -21,7 +21,7 @@ double math_gradients_clip(struct math_params *p, double most)
 
 void math_adam_step(struct math_params *p, const struct math_adam *a, double rate)
 {
-    double t = (double)++p->steps;
+    double t = p->steps += 1;
     double root = 1 / sqrt(1 - pow(a->beta2, t));
     kernel_adam(p->gradient, p->moment1, p->moment2, p->value, p->size, R(a->beta1), R(a->beta2), R(rate / (1 - pow(a->beta1, t))), R(root), R(a->eps));
 }

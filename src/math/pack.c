@@ -1,10 +1,9 @@
 /* math/pack.c - matrices to bytes and back. Every read asks first whether the bytes are there. */
 #include "math/pack.h"
 
-#include "base/text.h"
-
 #include <assert.h>
 #include <float.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { VERSION = 1, HEAD = 16, SUM = 8 };
@@ -65,7 +64,7 @@ void math_pack(const struct math_array *arrays, int count, unsigned char *out)
                 memcpy(&narrow, (const float *)a->data + k, sizeof narrow);
                 bits = narrow;
             }
-            to = put(to, bits, a->kind);
+            to = put(to, bits, (int)a->kind);
         }
     }
     to = put(to, math_pack_sum(out, (size_t)(to - out)), SUM);
@@ -100,7 +99,7 @@ static uint64_t get(struct reader *r, int bytes) { return number(take(r, (size_t
 
 static double value(const unsigned char *p, enum math_kind kind)
 {
-    uint64_t bits = number(p, kind);
+    uint64_t bits = number(p, (int)kind);
     uint32_t narrow = (uint32_t)bits;
     double   x;
     float    y;
@@ -126,7 +125,7 @@ static enum err read_array(struct reader *r, const struct math_array *a, bool fi
         return fail(fault, ERR_INPUT, "%s is cut off", a->name);
     for (size_t i = 0; i < array_cells(a); i++) {
         double x = value(data + i * (size_t)kind, (enum math_kind)kind);
-        if (!isfinite(x) || (a->kind == MATH_FLOAT && fabs(x) > (double)FLT_MAX))
+        if (!isfinite(x) || (a->not_negative && x < 0) || (a->kind == MATH_FLOAT && fabs(x) > (double)FLT_MAX))
             return fail(fault, ERR_INPUT, "%s has a number that cannot be used", a->name);
         if (fill && a->kind == MATH_DOUBLE)
             ((double *)a->data)[i] = x;
@@ -164,29 +163,32 @@ enum err math_unpack(const struct math_array *arrays, int count, const unsigned 
 
 static const enum math_kind real_kind = sizeof(real) == 8 ? MATH_DOUBLE : MATH_FLOAT;
 
-static struct math_array array_of(const char *name, enum math_kind kind, int rows, int cols, void *data)
+static struct math_array array_of(const char *name, const char *part, enum math_kind kind, int rows, int cols, void *data, bool not_negative)
 {
-    struct math_array a = { .kind = kind, .rows = rows, .cols = cols, .data = data };
-    bool              whole = text_copy(a.name, sizeof a.name, name);
-    assert(whole);
-    (void)whole;
+    struct math_array a = { .kind = kind, .rows = rows, .cols = cols, .data = data, .not_negative = not_negative };
+    int               n = snprintf(a.name, sizeof a.name, "%s%s", name, part);
+    assert(n > 0 && (size_t)n < sizeof a.name);
+    (void)n;
     return a;
 }
 
-int math_pack_params(const struct math_params *p, struct math_array *arrays, int room)
+int math_pack_params(struct math_params *p, struct math_array *arrays, int room)
 {
     assert(p->count <= room);
+    (void)room;
     for (int i = 0; i < p->count; i++)
-        arrays[i] = array_of(p->tensors[i].name, real_kind, p->tensors[i].rows, p->tensors[i].cols, math_params_value(p, i));
+        arrays[i] = array_of(p->tensors[i].name, "", real_kind, p->tensors[i].rows, p->tensors[i].cols, math_params_value(p, i), false);
     return p->count;
 }
 
-int math_pack_moments(const struct math_params *p, struct math_array *arrays, int room)
+int math_pack_moments(struct math_params *p, const char *name, struct math_array *arrays, int room)
 {
-    assert(room >= 2 && p->size <= MATH_PARAMS_MAX);
-    arrays[0] = array_of("adam.m", real_kind, 1, (int)p->size, p->moment1);
-    arrays[1] = array_of("adam.v", real_kind, 1, (int)p->size, p->moment2);
-    return 2;
+    assert(room >= 3 && p->size <= MATH_PARAMS_MAX);
+    (void)room;
+    arrays[0] = array_of(name, ".adam.m", real_kind, 1, (int)p->size, p->moment1, false);
+    arrays[1] = array_of(name, ".adam.v", real_kind, 1, (int)p->size, p->moment2, true);
+    arrays[2] = array_of(name, ".adam.t", MATH_DOUBLE, 1, 1, &p->steps, true);
+    return 3;
 }
 
-struct math_array math_pack_doubles(const char *name, double *data, int rows, int cols) { return array_of(name, MATH_DOUBLE, rows, cols, data); }
+struct math_array math_pack_doubles(const char *name, double *data, int n, bool not_negative) { return array_of(name, "", MATH_DOUBLE, 1, n, data, not_negative); }

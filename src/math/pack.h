@@ -28,8 +28,8 @@
 
 enum math_kind { MATH_FLOAT = 4, MATH_DOUBLE = 8 };
 
-/* In memory a matrix of `kind`; in bytes it may have been the other. */
-struct math_array { char name[MATH_NAME_SIZE]; enum math_kind kind; int rows, cols; void *data; };
+/* In memory a matrix of `kind`; in bytes it may have been the other. not_negative: numbers below 0 are refused. */
+struct math_array { char name[MATH_NAME_SIZE]; enum math_kind kind; int rows, cols; void *data; bool not_negative; };
 
 size_t math_pack_size(const struct math_array *arrays, int count);
 void   math_pack(const struct math_array *arrays, int count, unsigned char *out);    /* writes math_pack_size() bytes */
@@ -38,11 +38,11 @@ MUST_CHECK enum err math_unpack(const struct math_array *arrays, int count, cons
 /* The checksum alone, for whoever makes bytes that should be looked at further than that. */
 uint64_t math_pack_sum(const unsigned char *bytes, size_t size);
 
-/* The values of a set as arrays, and with moments also Adam's; returns how many, at most room (assert). */
-int math_pack_params(const struct math_params *p, struct math_array *arrays, int room);
-int math_pack_moments(const struct math_params *p, struct math_array *arrays, int room);
+/* The values of a set as arrays, and what Adam remembers of it as name.adam.m, .v and .t; returns how many, at most room (assert). */
+int math_pack_params(struct math_params *p, struct math_array *arrays, int room);
+int math_pack_moments(struct math_params *p, const char *name, struct math_array *arrays, int room);
 
-/* One matrix of doubles; where it belongs in a list, `arrays[n++] = ...`. */
-struct math_array math_pack_doubles(const char *name, double *data, int rows, int cols);
+/* One row of doubles; where it belongs in a list: `arrays[n++] = ...`. */
+struct math_array math_pack_doubles(const char *name, double *data, int n, bool not_negative);
 
 #endif

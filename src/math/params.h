@@ -14,8 +14,6 @@
 #include "base/rand.h"
 #include "math/tape.h"
 
-#include <stdint.h>
-
 enum { MATH_TENSORS_MAX = 128, MATH_PARAMS_MAX = 1 << 24, MATH_NAME_SIZE = 48 };
 
 struct math_tensor { char name[MATH_NAME_SIZE]; int rows, cols; size_t at; };
@@ -25,7 +23,7 @@ struct math_params {
     int                count;
     real              *value, *gradient, *moment1, *moment2;
     size_t             size, room;     /* reals in use, reals there is memory for */
-    int64_t            steps;          /* of Adam, so far */
+    double             steps;          /* of Adam, so far */
     bool               full;
 };
 
