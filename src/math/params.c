@@ -87,7 +87,7 @@ void math_params_blend(struct math_params *to, const struct math_params *from, r
 {
     same_shape(to, from);
     for (size_t i = 0; i < to->size; i++)
-        to->value[i] += share * (from->value[i] - to->value[i]);
+        to->value[i] = (1 - share) * to->value[i] + share * from->value[i];
 }
 
 /* ---- first values ---------------------------------------------------------------------------------------------------- */

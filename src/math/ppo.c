@@ -203,11 +203,21 @@ static int draw(const real *logp, int n, struct rand *chance)
     return n - 1;
 }
 
-void math_ppo_act(struct math_ppo *p, const double *observations, double *actions)
+static bool finite_all(const double *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(x[i]))
+            return false;
+    return true;
+}
+
+enum err math_ppo_act(struct math_ppo *p, const double *observations, double *actions, struct fault *fault)
 {
     struct ppo_memory *m = &p->m;
     int                worlds = p->o.worlds, wide = p->o.observation, act = p->o.action;
     assert(!m->acted && m->t < p->o.horizon);
+    if (!finite_all(observations, (size_t)worlds * (size_t)wide))
+        return fail(fault, ERR_INPUT, "something that is seen is not a finite number");
     size_t row = (size_t)m->t * (size_t)worlds;
     real  *seen = m->seen + row * (size_t)wide;
     if (p->o.scale_observations)
@@ -230,13 +240,43 @@ void math_ppo_act(struct math_ppo *p, const double *observations, double *action
         }
     }
     m->acted = true;
+    return OK;
 }
 
-void math_ppo_tell(struct math_ppo *p, const struct math_outcome *outcomes, const double *followed)
+/* The story of a world ends, unfinished, with this row; `seen` is what it led to. */
+static void cut_off(struct math_ppo *p, size_t row, const real *seen)
+{
+    struct ppo_memory *m = &p->m;
+    size_t             wide = (size_t)p->o.observation;
+    m->cut[row] = m->cuts;
+    memcpy(m->cut_seen + (size_t)m->cuts++ * wide, seen, wide * sizeof *seen);
+}
+
+static enum err forget_step(struct math_ppo *p, struct fault *fault)
+{
+    struct ppo_memory *m = &p->m;
+    size_t             worlds = (size_t)p->o.worlds, now = (size_t)m->t * worlds;
+    for (size_t w = 0; w < worlds; w++) {
+        p->sums[w] = 0;
+        if (m->t == 0 || m->ended[now - worlds + w])
+            continue;
+        m->ended[now - worlds + w] = true;
+        cut_off(p, now - worlds + w, m->seen + (now + w) * (size_t)p->o.observation);
+    }
+    m->acted = false;
+    return fail(fault, ERR_INPUT, "what came of an action is not a finite number");
+}
+
+enum err math_ppo_tell(struct math_ppo *p, const struct math_outcome *outcomes, const double *followed, struct fault *fault)
 {
     struct ppo_memory *m = &p->m;
     int                worlds = p->o.worlds, wide = p->o.observation;
+    bool               known = finite_all(followed, (size_t)worlds * (size_t)wide);
     assert(m->acted);
+    for (int w = 0; w < worlds; w++)
+        known = known && isfinite(outcomes[w].reward);
+    if (!known)
+        return forget_step(p, fault);
     for (int w = 0; w < worlds; w++) {
         const struct math_outcome *o = &outcomes[w];
         size_t                     row = (size_t)m->t * (size_t)worlds + (size_t)w;
@@ -245,12 +285,13 @@ void math_ppo_tell(struct math_ppo *p, const struct math_outcome *outcomes, cons
         m->reward[row] = R(p->o.scale_rewards ? math_returns_scale(&p->returns, &p->sums[w], o->reward, m->ended[row]) : o->reward);
         m->cut[row] = -1;
         if (!o->terminated && (o->truncated || m->t + 1 == p->o.horizon)) {
-            m->cut[row] = m->cuts;
-            scale(p, followed + (size_t)w * (size_t)wide, 1, m->cut_seen + (size_t)m->cuts++ * (size_t)wide);
+            scale(p, followed + (size_t)w * (size_t)wide, 1, p->scaled);
+            cut_off(p, row, p->scaled);
         }
     }
     m->t++;
     m->acted = false;
+    return OK;
 }
 
 bool math_ppo_full(const struct math_ppo *p) { return p->m.t == p->o.horizon; }

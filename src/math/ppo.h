@@ -6,9 +6,9 @@
  *
  *     try = math_ppo_new(&options, &ppo, fault);
  *     while (...) {
- *         math_ppo_act(ppo, observations, actions);       // explores
+ *         try = math_ppo_act(ppo, observations, actions, fault);       // explores
  *         ... the worlds do it ...
- *         math_ppo_tell(ppo, outcomes, what_followed);
+ *         try = math_ppo_tell(ppo, outcomes, what_followed, fault);
  *         if (math_ppo_full(ppo))
  *             try = math_ppo_learn(ppo, progress, &report, fault);
  *     }
@@ -60,10 +60,14 @@ struct math_ppo;
 MUST_CHECK enum err math_ppo_new(const struct math_ppo_options *o, struct math_ppo **ppo, struct fault *fault);   /* ERR_INPUT when options make no sense */
 void math_ppo_free(struct math_ppo *ppo);
 
-/* observations [worlds, observation]; actions [worlds, action], clipped (or [worlds], whole numbers, when discrete). */
-void math_ppo_act(struct math_ppo *ppo, const double *observations, double *actions);
-/* What came of it, for each world in the same order; followed [worlds, observation] is what was seen after the step and before any reset. */
-void math_ppo_tell(struct math_ppo *ppo, const struct math_outcome *outcomes, const double *followed);
+/* observations [worlds, observation]; actions [worlds, action], clipped (or [worlds], whole numbers, when discrete). ERR_INPUT when something that is seen is not finite. */
+MUST_CHECK enum err math_ppo_act(struct math_ppo *ppo, const double *observations, double *actions, struct fault *fault);
+/*
+ * What came of it, for each world in the same order; followed [worlds, observation] is what was seen after the step and before any
+ * reset.  When something is not finite (a measurement is missing) the step is forgotten, and what was before it counts as cut off
+ * there: ERR_INPUT, and one can go on acting.
+ */
+MUST_CHECK enum err math_ppo_tell(struct math_ppo *ppo, const struct math_outcome *outcomes, const double *followed, struct fault *fault);
 bool math_ppo_full(const struct math_ppo *ppo);
 void math_ppo_forget(struct math_ppo *ppo);       /* what is remembered but not learned from yet: for other worlds, or the same ones from the start */
 
@@ -77,7 +81,7 @@ struct math_ppo_report {
 };
 MUST_CHECK enum err math_ppo_learn(struct math_ppo *ppo, double progress, struct math_ppo_report *report, struct fault *fault);
 
-/* The mean (or likeliest) action for rows of observations; changes nothing. Fits math_choose_fn with ctx = ppo. */
+/* The mean (or likeliest) action for rows of observations, which are finite; changes nothing. Fits math_choose_fn with ctx = ppo. */
 void math_ppo_choose(void *ppo, const double *observations, int rows, double *actions);
 /* How sure it is: mean and spread of each dimension, or the probability of each choice in `mean` (spread NULL then). */
 void math_ppo_policy(struct math_ppo *ppo, const double *observations, int rows, double *mean, double *spread);

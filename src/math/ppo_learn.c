@@ -248,11 +248,16 @@ enum err math_ppo_train(struct math_ppo *p, const struct math_world_kind *kind, 
     for (size_t w = 0; w < n; w++)
         kind->reset(kind, c.worlds + w * kind->size, &chance, c.seen + w * wide);
     for (int64_t done = 0; done < steps;) {
+        enum err e = OK;
         while (!math_ppo_full(p)) {
-            math_ppo_act(p, c.seen, c.actions);
+            e = math_ppo_act(p, c.seen, c.actions, fault);
+            if (e != OK)
+                return fail_in(fault, "%s", kind->name);
             for (size_t w = 0; w < n; w++)
                 c.outcomes[w] = kind->step(kind, c.worlds + w * kind->size, c.actions + w * act, &chance, c.followed + w * wide);
-            math_ppo_tell(p, c.outcomes, c.followed);
+            e = math_ppo_tell(p, c.outcomes, c.followed, fault);
+            if (e != OK)
+                return fail_in(fault, "%s", kind->name);
             for (size_t w = 0; w < n; w++) {
                 if (c.outcomes[w].terminated || c.outcomes[w].truncated)
                     kind->reset(kind, c.worlds + w * kind->size, &chance, c.seen + w * wide);
@@ -261,7 +266,7 @@ enum err math_ppo_train(struct math_ppo *p, const struct math_world_kind *kind, 
             }
         }
         struct math_ppo_report report;
-        enum err               e = math_ppo_learn(p, (double)done / (double)steps, &report, fault);
+        e = math_ppo_learn(p, (double)done / (double)steps, &report, fault);
         if (e != OK)
             return e;
         done += p->m.rows;
