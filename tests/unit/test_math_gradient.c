@@ -11,6 +11,8 @@
 #include "math/layers.h"
 #include "math/ops.h"
 
+#include <string.h>
+
 enum { LEAVES = 6, CELLS = 64 };
 
 /* A leaf's shape, and the interval its numbers are drawn from. */

@@ -9,6 +9,7 @@
 
 #include <float.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void assert_near(double a, double b, double eps)
 {

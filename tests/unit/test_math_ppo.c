@@ -6,6 +6,7 @@
 #include "math/ppo_inside.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void assert_near(double a, double b, double eps)
 {

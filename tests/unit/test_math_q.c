@@ -6,6 +6,7 @@
 #include "math/q.h"
 
 #include <math.h>
+#include <string.h>
 
 static void assert_near(double a, double b, double eps)
 {
