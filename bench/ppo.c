@@ -24,7 +24,7 @@ enum { SEEDS_MAX = 100, EPISODES_MAX = 1000 };
 struct task {
     const char                   *name;
     const struct math_world_kind *kind;
-    int                           steps, seeds, episodes;
+    int                           steps, seeds, first, episodes;
     struct math_ppo_options       options;
 };
 
@@ -32,7 +32,7 @@ struct result { double median, worst, best, steps_per_s; };
 
 static struct task pendulum(void)
 {
-    struct task t = { "pendulum", &gym_pendulum, 307200, 10, 1000, math_ppo_usual(3, 1) };
+    struct task t = { "pendulum", &gym_pendulum, 307200, 10, 1, 1000, math_ppo_usual(3, 1) };
     t.options.width[0] = t.options.width[1] = 64;
     t.options.spread_seen = false;
     t.options.spread_first = 1;
@@ -48,7 +48,7 @@ static struct task pendulum(void)
 
 static struct task cartpole(void)
 {
-    struct task t = { "cartpole", &gym_cartpole, 100000, 10, 100, math_ppo_usual(4, 2) };
+    struct task t = { "cartpole", &gym_cartpole, 100000, 10, 1, 100, math_ppo_usual(4, 2) };
     t.options.discrete = true;
     t.options.width[0] = t.options.width[1] = 64;
     t.options.worlds = 8;
@@ -64,7 +64,7 @@ static struct task cartpole(void)
 
 static struct task mountain_car(void)
 {
-    struct task t = { "mountain-car", &gym_mountain_car, 300000, 10, 100, math_ppo_usual(2, 1) };
+    struct task t = { "mountain-car", &gym_mountain_car, 300000, 10, 1, 100, math_ppo_usual(2, 1) };
     t.options.width[0] = t.options.width[1] = 64;
     t.options.spread_seen = false;
     t.options.spread_first = 2;
@@ -82,6 +82,7 @@ static struct task mountain_car(void)
 static const struct learn_option table[] = {
     { "steps", LEARN_INT, offsetof(struct task, steps) },
     { "seeds", LEARN_INT, offsetof(struct task, seeds) },
+    { "seed", LEARN_INT, offsetof(struct task, first) },
     { "episodes", LEARN_INT, offsetof(struct task, episodes) },
     { "width", LEARN_INT, offsetof(struct task, options.width[0]) },
     { "width2", LEARN_INT, offsetof(struct task, options.width[1]) },
@@ -105,7 +106,7 @@ static enum err run(const struct task *task, bool loud, struct result *result, s
     double means[SEEDS_MAX], returns[EPISODES_MAX], cpu_s = 0;
     if (task->seeds < 1 || task->seeds > SEEDS_MAX || task->episodes < 1 || task->episodes > EPISODES_MAX)
         return fail(fault, ERR_INPUT, "1..%d seeds and 1..%d episodes", SEEDS_MAX, EPISODES_MAX);
-    for (int seed = 1; seed <= task->seeds; seed++) {
+    for (int seed = task->first; seed < task->first + task->seeds; seed++) {
         struct math_ppo_options o = task->options;
         struct math_ppo        *p;
         o.seed = (uint64_t)seed;
@@ -120,8 +121,8 @@ static enum err run(const struct task *task, bool loud, struct result *result, s
         math_ppo_free(p);
         if (e != OK)
             return e;
-        means[seed - 1] = math_mean(returns, task->episodes);
-        printf("%s seed %d: return %.1f +- %.1f, %.2f s, %.0f steps/s\n", task->name, seed, means[seed - 1], math_sd(returns, task->episodes), took, task->steps / took);
+        means[seed - task->first] = math_mean(returns, task->episodes);
+        printf("%s seed %d: return %.1f +- %.1f, %.2f s, %.0f steps/s\n", task->name, seed, means[seed - task->first], math_sd(returns, task->episodes), took, task->steps / took);
         fflush(stdout);
         cpu_s += took;
     }

@@ -20,18 +20,18 @@
 
 enum { SEEDS_MAX = 100, CROSSINGS = 10000, POLES = 100 };
 
-struct lake { int steps, seeds; struct math_q_options options; };
-struct pole { int steps, seeds; struct math_dqn_options options; };
+struct lake { int steps, seeds, first; struct math_q_options options; };
+struct pole { int steps, seeds, first; struct math_dqn_options options; };
 
 static struct lake lake(int states)
 {
-    return (struct lake){ states == 16 ? 2000000 : 10000000, 10,
-                          { .states = states, .actions = 4, .gamma = 0.99, .rate_power = 0.8, .first = 1, .explore_first = 1, .explore_last = 0.1 } };
+    return (struct lake){ states == 16 ? 2000000 : 10000000, 10, 1,
+                          { .states = states, .actions = 4, .gamma = 0.99, .rate_power = 0.6, .first = 0, .explore_first = 1, .explore_last = 0.1 } };
 }
 
 static struct pole pole(void)
 {
-    struct pole p = { 50000, 10, math_dqn_usual(4, 2) };
+    struct pole p = { 50000, 10, 1, math_dqn_usual(4, 2) };
     p.options.width[0] = p.options.width[1] = 128;
     p.options.rate = 2e-3;
     p.options.rate_last = 0;
@@ -46,24 +46,25 @@ static struct pole pole(void)
 
 #define OPTION(of, name, kind) { #name, kind, offsetof(struct of, options.name) }
 static const struct learn_option lake_table[] = {
-    { "steps", LEARN_INT, offsetof(struct lake, steps) }, { "seeds", LEARN_INT, offsetof(struct lake, seeds) },
+    { "steps", LEARN_INT, offsetof(struct lake, steps) }, { "seeds", LEARN_INT, offsetof(struct lake, seeds) }, { "seed", LEARN_INT, offsetof(struct lake, first) },
     OPTION(lake, gamma, LEARN_REAL), OPTION(lake, rate_power, LEARN_REAL), OPTION(lake, first, LEARN_REAL),
     OPTION(lake, explore_first, LEARN_REAL), OPTION(lake, explore_last, LEARN_REAL),
 };
 static const struct learn_option pole_table[] = {
-    { "steps", LEARN_INT, offsetof(struct pole, steps) }, { "seeds", LEARN_INT, offsetof(struct pole, seeds) },
+    { "steps", LEARN_INT, offsetof(struct pole, steps) }, { "seeds", LEARN_INT, offsetof(struct pole, seeds) }, { "seed", LEARN_INT, offsetof(struct pole, first) },
     { "width", LEARN_INT, offsetof(struct pole, options.width[0]) }, { "width2", LEARN_INT, offsetof(struct pole, options.width[1]) },
     OPTION(pole, gamma, LEARN_REAL), OPTION(pole, memory, LEARN_INT), OPTION(pole, start, LEARN_INT), OPTION(pole, every, LEARN_INT),
     OPTION(pole, times, LEARN_INT), OPTION(pole, batch, LEARN_INT), OPTION(pole, target_every, LEARN_INT), OPTION(pole, target_share, LEARN_REAL),
     OPTION(pole, rate, LEARN_REAL), OPTION(pole, rate_last, LEARN_REAL), OPTION(pole, explore_first, LEARN_REAL), OPTION(pole, explore_last, LEARN_REAL),
     OPTION(pole, explore_until, LEARN_REAL), OPTION(pole, gradient_most, LEARN_REAL), OPTION(pole, twice, LEARN_BOOL),
+    OPTION(pole, scale_observations, LEARN_BOOL),
 };
 
 /* Shares of success of each seed, sorted; or complaints. */
 static enum err cross(const struct lake *l, const struct math_world_kind *kind, double *share, struct fault *fault)
 {
     static double returns[CROSSINGS];
-    for (int seed = 1; seed <= l->seeds; seed++) {
+    for (int seed = l->first; seed < l->first + l->seeds; seed++) {
         struct math_q q;
         enum err      e = math_q_init(&q, &l->options, fault);
         if (e != OK)
@@ -75,8 +76,8 @@ static enum err cross(const struct lake *l, const struct math_world_kind *kind, 
         math_q_done(&q);
         if (e != OK)
             return e;
-        share[seed - 1] = math_mean(returns, CROSSINGS);
-        printf("lake seed %d: success %.4f, value of the start %.4f\n", seed, share[seed - 1], v);
+        share[seed - l->first] = math_mean(returns, CROSSINGS);
+        printf("lake seed %d: success %.4f, value of the start %.4f\n", seed, share[seed - l->first], v);
     }
     (void)learn_median(share, l->seeds);
     return OK;
@@ -85,7 +86,7 @@ static enum err cross(const struct lake *l, const struct math_world_kind *kind, 
 static enum err balance(const struct pole *p, double *means, struct fault *fault)
 {
     double returns[POLES];
-    for (int seed = 1; seed <= p->seeds; seed++) {
+    for (int seed = p->first; seed < p->first + p->seeds; seed++) {
         struct math_dqn_options o = p->options;
         struct math_dqn        *d;
         o.seed = (uint64_t)seed;
@@ -100,8 +101,8 @@ static enum err balance(const struct pole *p, double *means, struct fault *fault
         math_dqn_free(d);
         if (e != OK)
             return e;
-        means[seed - 1] = math_mean(returns, POLES);
-        printf("cartpole seed %d: return %.1f, %.2f s\n", seed, means[seed - 1], took);
+        means[seed - p->first] = math_mean(returns, POLES);
+        printf("cartpole seed %d: return %.1f, %.2f s\n", seed, means[seed - p->first], took);
         fflush(stdout);
     }
     printf("cartpole: median %.1f, worst %.1f\n", learn_median(means, p->seeds), means[0]);

@@ -3,6 +3,7 @@
 
 #include "math/ops.h"
 #include "math/optimise.h"
+#include "math/scaling.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -16,10 +17,12 @@ struct math_dqn {
     struct math_tape        tape;
     int64_t                 told;
     int                     chunk;
-    /* The memory: step i lies at i % memory. */
-    real *seen, *followed, *reward;
-    int  *action;
-    bool *terminated;
+    struct math_scaling     scaling;
+    /* The memory: step i lies at i % memory; what was seen as it was, since the scales move. */
+    double *seen, *followed;
+    real   *reward;
+    int    *action;
+    bool   *terminated;
     /* A minibatch. */
     real *batch_seen, *batch_followed, *batch_target;
     int  *batch_rows, *batch_action;
@@ -30,7 +33,7 @@ struct math_dqn_options math_dqn_usual(int observation, int actions)
     return (struct math_dqn_options){
         .observation = observation, .actions = actions, .width = { 128, 128 }, .gamma = 0.99, .memory = 100000, .start = 1000, .every = 4, .times = 1, .batch = 64,
         .target_every = 500, .target_share = 1, .rate = 1e-3, .rate_last = 1e-3, .explore_first = 1, .explore_last = 0.05, .explore_until = 0.2, .gradient_most = 10,
-        .twice = true, .seed = 1,
+        .twice = true, .scale_observations = true, .seed = 1,
     };
 }
 
@@ -56,8 +59,9 @@ static enum err check(const struct math_dqn_options *o, struct fault *fault)
 static bool arrays_new(struct math_dqn *d)
 {
     size_t steps = (size_t)d->o.memory, wide = (size_t)d->o.observation, batch = (size_t)d->chunk;
-    d->seen = calloc(steps * wide, sizeof(real));
-    d->followed = calloc(steps * wide, sizeof(real));
+    d->scaling = (struct math_scaling){ .cols = d->o.observation, .limit = 10, .mean = calloc(wide, sizeof(double)), .ss = calloc(wide, sizeof(double)) };
+    d->seen = calloc(steps * wide, sizeof(double));
+    d->followed = calloc(steps * wide, sizeof(double));
     d->reward = calloc(steps, sizeof(real));
     d->action = calloc(steps, sizeof(int));
     d->terminated = calloc(steps, sizeof(bool));
@@ -66,7 +70,7 @@ static bool arrays_new(struct math_dqn *d)
     d->batch_target = calloc(batch, sizeof(real));
     d->batch_rows = calloc(batch, sizeof(int));
     d->batch_action = calloc(batch, sizeof(int));
-    return d->seen && d->followed && d->reward && d->action && d->terminated && d->batch_seen && d->batch_followed && d->batch_target && d->batch_rows && d->batch_action;
+    return d->scaling.mean && d->scaling.ss && d->seen && d->followed && d->reward && d->action && d->terminated && d->batch_seen && d->batch_followed && d->batch_target && d->batch_rows && d->batch_action;
 }
 
 enum err math_dqn_new(const struct math_dqn_options *o, struct math_dqn **dqn, struct fault *fault)
@@ -106,7 +110,7 @@ void math_dqn_free(struct math_dqn *d)
 {
     if (!d)
         return;
-    void *all[] = { d->seen, d->followed, d->reward, d->action, d->terminated, d->batch_seen, d->batch_followed, d->batch_target, d->batch_rows, d->batch_action };
+    void *all[] = { d->scaling.mean, d->scaling.ss, d->seen, d->followed, d->reward, d->action, d->terminated, d->batch_seen, d->batch_followed, d->batch_target, d->batch_rows, d->batch_action };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
     math_params_done(&d->now);
@@ -120,8 +124,18 @@ void math_dqn_free(struct math_dqn *d)
 /* Of one network, for rows that are reals already; NULL when the tape is too short. */
 static const real *worth(struct math_dqn *d, const struct math_params *of, const real *seen, int rows)
 {
-    struct math_node *q = math_mlp(&d->tape, of, &d->net, math_input(&d->tape, seen, rows, d->o.observation));
+    struct math_node *q = math_mlp(&d->tape, of, &d->net, math_node_input(&d->tape, seen, rows, d->o.observation));
     return q ? q->x : NULL;
+}
+
+static void scale(const struct math_dqn *d, const double *observations, int rows, real *out)
+{
+    if (d->o.scale_observations) {
+        math_scaling_apply(&d->scaling, observations, rows, out);
+        return;
+    }
+    for (size_t i = 0; i < (size_t)rows * (size_t)d->o.observation; i++)
+        out[i] = R(observations[i]);
 }
 
 static int best(const real *q, int n)
@@ -137,8 +151,7 @@ void math_dqn_values(struct math_dqn *d, const double *observations, int rows, d
     size_t wide = (size_t)d->o.observation, actions = (size_t)d->o.actions;
     for (int from = 0; from < rows; from += d->chunk) {
         int n = rows - from < d->chunk ? rows - from : d->chunk;
-        for (size_t i = 0; i < (size_t)n * wide; i++)
-            d->batch_seen[i] = R(observations[(size_t)from * wide + i]);
+        scale(d, observations + (size_t)from * wide, n, d->batch_seen);
         math_tape_reset(&d->tape, false);
         const real *q = worth(d, &d->now, d->batch_seen, n);
         assert(q);
@@ -153,8 +166,7 @@ void math_dqn_choose(void *dqn, const double *observations, int rows, double *ac
     size_t           wide = (size_t)d->o.observation;
     for (int from = 0; from < rows; from += d->chunk) {
         int n = rows - from < d->chunk ? rows - from : d->chunk;
-        for (size_t i = 0; i < (size_t)n * wide; i++)
-            d->batch_seen[i] = R(observations[(size_t)from * wide + i]);
+        scale(d, observations + (size_t)from * wide, n, d->batch_seen);
         math_tape_reset(&d->tape, false);
         const real *q = worth(d, &d->now, d->batch_seen, n);
         assert(q);
@@ -182,8 +194,8 @@ static void draw_batch(struct math_dqn *d)
         size_t row = (size_t)rand_int(&d->chance, 0, known - 1);
         d->batch_rows[i] = (int)row;
         d->batch_action[i] = d->action[row];
-        memcpy(d->batch_seen + i * wide, d->seen + row * wide, wide * sizeof(real));
-        memcpy(d->batch_followed + i * wide, d->followed + row * wide, wide * sizeof(real));
+        scale(d, d->seen + row * wide, 1, d->batch_seen + i * wide);
+        scale(d, d->followed + row * wide, 1, d->batch_followed + i * wide);
     }
 }
 
@@ -207,9 +219,9 @@ static enum err learn(struct math_dqn *d, double rate, struct fault *fault)
     if (!aim(d))
         return fail(fault, ERR_LIMIT, "a minibatch does not fit into a tape of %zu bytes", d->tape.bound);
     math_tape_reset(&d->tape, true);
-    struct math_node *q = math_mlp(&d->tape, &d->now, &d->net, math_input(&d->tape, d->batch_seen, d->o.batch, d->o.observation));
+    struct math_node *q = math_mlp(&d->tape, &d->now, &d->net, math_node_input(&d->tape, d->batch_seen, d->o.batch, d->o.observation));
     math_gradients_clear(&d->now);
-    enum err e = math_backward(&d->tape, math_huber(&d->tape, math_pick(&d->tape, q, d->batch_action), d->batch_target, 1), fault);
+    enum err e = math_backward(&d->tape, math_node_huber(&d->tape, math_node_pick(&d->tape, q, d->batch_action), d->batch_target, 1), fault);
     if (e != OK)
         return e;
     double norm = math_gradients_clip(&d->now, d->o.gradient_most);
@@ -230,10 +242,9 @@ enum err math_dqn_tell(struct math_dqn *d, const double *observation, int action
     if (!known)
         return fail(fault, ERR_INPUT, "what came of an action is not a finite number");
     size_t row = (size_t)(d->told++ % d->o.memory);
-    for (size_t i = 0; i < wide; i++) {
-        d->seen[row * wide + i] = R(observation[i]);
-        d->followed[row * wide + i] = R(followed[i]);
-    }
+    memcpy(d->seen + row * wide, observation, wide * sizeof *observation);
+    memcpy(d->followed + row * wide, followed, wide * sizeof *followed);
+    math_scaling_add(&d->scaling, observation, 1);
     d->action[row] = action;
     d->reward[row] = R(outcome->reward);
     d->terminated[row] = outcome->terminated;
@@ -294,5 +305,10 @@ int math_dqn_arrays(struct math_dqn *d, struct math_array arrays[MATH_DQN_ARRAYS
 {
     int n = math_pack_params(&d->now, arrays, MATH_DQN_ARRAYS);
     n += math_pack_moments(&d->now, "q", arrays + n, MATH_DQN_ARRAYS - n);
-    return n + math_pack_params(&d->older, arrays + n, MATH_DQN_ARRAYS - n);
+    n += math_pack_params(&d->older, arrays + n, MATH_DQN_ARRAYS - n);
+    assert(n + 3 <= MATH_DQN_ARRAYS);
+    arrays[n++] = math_pack_doubles("seen.mean", d->scaling.mean, d->o.observation, false);
+    arrays[n++] = math_pack_doubles("seen.ss", d->scaling.ss, d->o.observation, true);
+    arrays[n++] = math_pack_doubles("seen.n", &d->scaling.n, 1, true);
+    return n;
 }

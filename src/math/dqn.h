@@ -34,10 +34,11 @@ struct math_dqn_options {
     double explore_first, explore_last, explore_until;   /* share of random actions: linear until this progress, then the last */
     double gradient_most;
     bool   twice;                   /* double Q-learning; false: the older copy also chooses */
+    bool   scale_observations;      /* to mean 0 and sd 1 of all that was told so far */
     uint64_t seed;
 };
 struct math_dqn_options math_dqn_usual(int observation, int actions);
-enum { MATH_DQN_MEMORY_MAX = 10000000, MATH_DQN_ARRAYS = 16 };
+enum { MATH_DQN_MEMORY_MAX = 10000000, MATH_DQN_ARRAYS = 24 };
 
 struct math_dqn;
 MUST_CHECK enum err math_dqn_new(const struct math_dqn_options *o, struct math_dqn **dqn, struct fault *fault);

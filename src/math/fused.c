@@ -23,7 +23,7 @@ static void affine_back(const struct math_node *n)
         kernel_columns_add(n->g, b->g, n->rows, n->cols);
 }
 
-struct math_node *math_affine(struct math_tape *t, struct math_node *x, struct math_node *w, struct math_node *b)
+struct math_node *math_node_affine(struct math_tape *t, struct math_node *x, struct math_node *w, struct math_node *b)
 {
     if (!x || !w)
         return NULL;
@@ -48,7 +48,7 @@ static void layernorm_back(const struct math_node *n)
     kernel_layernorm_back(x->x, gain->x, n->saved, n->g, x->g, gain->g, bias->g, n->rows, n->cols);
 }
 
-struct math_node *math_layernorm(struct math_tape *t, struct math_node *x, struct math_node *gain, struct math_node *bias, real eps)
+struct math_node *math_node_layernorm(struct math_tape *t, struct math_node *x, struct math_node *gain, struct math_node *bias, real eps)
 {
     if (!x || !gain || !bias)
         return NULL;
@@ -139,7 +139,7 @@ static void lstm_row(int h, real *gates, const real *came_c, real *squashed, rea
         out[k] = gates[3 * h + k] * squashed[k];
 }
 
-struct math_node *math_lstm(struct math_tape *t, struct math_node *x, struct math_node *first, const struct math_lstm_weights *w, const real *keep)
+struct math_node *math_node_lstm(struct math_tape *t, struct math_node *x, struct math_node *first, const struct math_lstm_weights *w, const real *keep)
 {
     if (!x || !first || !w->w_in || !w->w_back || !w->b_in || !w->b_back)
         return NULL;
@@ -212,7 +212,7 @@ static void attention_back(const struct math_node *n)
         }
 }
 
-struct math_node *math_attention(struct math_tape *t, struct math_node *q, struct math_node *k, struct math_node *v, struct math_attention_shape shape)
+struct math_node *math_node_attention(struct math_tape *t, struct math_node *q, struct math_node *k, struct math_node *v, struct math_attention_shape shape)
 {
     if (!q || !k || !v)
         return NULL;
@@ -260,7 +260,7 @@ static void gauss_back(const struct math_node *n)
         }
 }
 
-struct math_node *math_gauss_logp(struct math_tape *t, struct math_node *mean, struct math_node *sd, const real *action)
+struct math_node *math_node_gauss_logp(struct math_tape *t, struct math_node *mean, struct math_node *sd, const real *action)
 {
     if (!mean || !sd)
         return NULL;

@@ -11,10 +11,10 @@
 #include "math/tape.h"
 
 /* x w' + b: x [rows,in], w [out,in], b [1,out] or NULL; gives [rows,out]. */
-struct math_node *math_affine(struct math_tape *t, struct math_node *x, struct math_node *w, struct math_node *b);
+struct math_node *math_node_affine(struct math_tape *t, struct math_node *x, struct math_node *w, struct math_node *b);
 
 /* Each row to mean 0 and (biased) variance 1, then times gain [1,cols] plus bias [1,cols] (Ba, Kiros, Hinton 2016). */
-struct math_node *math_layernorm(struct math_tape *t, struct math_node *x, struct math_node *gain, struct math_node *bias, real eps);
+struct math_node *math_node_layernorm(struct math_tape *t, struct math_node *x, struct math_node *gain, struct math_node *bias, real eps);
 
 /*
  * A long short-term memory over a whole sequence (Hochreiter & Schmidhuber 1997; gates i, f, g, o in this order, two biases):
@@ -23,7 +23,7 @@ struct math_node *math_layernorm(struct math_tape *t, struct math_node *x, struc
  * step: 0 where a new episode begins, else 1.
  */
 struct math_lstm_weights { struct math_node *w_in, *w_back, *b_in, *b_back; };
-struct math_node *math_lstm(struct math_tape *t, struct math_node *x, struct math_node *first, const struct math_lstm_weights *w, const real *keep);
+struct math_node *math_node_lstm(struct math_tape *t, struct math_node *x, struct math_node *first, const struct math_lstm_weights *w, const real *keep);
 
 /*
  * Scaled dot-product attention of several heads (Vaswani et al. 2017): q [B Q,E], k and v [B K,E], row b Q + i, the columns cut
@@ -31,9 +31,9 @@ struct math_node *math_lstm(struct math_tape *t, struct math_node *x, struct mat
  * belong to b.  A row that may look at nothing becomes zero.
  */
 struct math_attention_shape { int batch, heads; const bool *blocked; const int *lengths; };
-struct math_node *math_attention(struct math_tape *t, struct math_node *q, struct math_node *k, struct math_node *v, struct math_attention_shape shape);
+struct math_node *math_node_attention(struct math_tape *t, struct math_node *q, struct math_node *k, struct math_node *v, struct math_attention_shape shape);
 
 /* log N(action; mean, sd) summed over each row: mean [rows,A], sd [rows,A] or [1,A], action [rows,A] as data; gives [rows,1]. */
-struct math_node *math_gauss_logp(struct math_tape *t, struct math_node *mean, struct math_node *sd, const real *action);
+struct math_node *math_node_gauss_logp(struct math_tape *t, struct math_node *mean, struct math_node *sd, const real *action);
 
 #endif

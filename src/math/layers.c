@@ -25,9 +25,9 @@ static int add_uniform(struct math_params *p, const char *name, const char *part
 struct math_node *math_activate(struct math_tape *t, struct math_node *x, enum math_activation how)
 {
     switch (how) {
-    case MATH_RELU:     return math_relu(t, x);
-    case MATH_TANH:     return math_tanh(t, x);
-    case MATH_SOFTPLUS: return math_softplus(t, x);
+    case MATH_RELU:     return math_node_relu(t, x);
+    case MATH_TANH:     return math_node_tanh(t, x);
+    case MATH_SOFTPLUS: return math_node_softplus(t, x);
     }
     return NULL;
 }
@@ -53,7 +53,7 @@ void math_linear_orthogonal(struct math_params *p, const struct math_linear *l, 
 
 struct math_node *math_linear(struct math_tape *t, const struct math_params *p, const struct math_linear *l, struct math_node *x)
 {
-    return math_affine(t, x, math_params_leaf(t, p, l->weight), math_params_leaf(t, p, l->bias));
+    return math_node_affine(t, x, math_params_leaf(t, p, l->weight), math_params_leaf(t, p, l->bias));
 }
 
 struct math_mlp math_mlp_add(struct math_params *p, const char *name, const int *widths, int layers, enum math_activation how, struct rand *chance)
@@ -102,7 +102,7 @@ struct math_norm_layer math_norm_add(struct math_params *p, const char *name, in
 
 struct math_node *math_norm(struct math_tape *t, const struct math_params *p, const struct math_norm_layer *l, struct math_node *x)
 {
-    return math_layernorm(t, x, math_params_leaf(t, p, l->gain), math_params_leaf(t, p, l->bias), R(1e-5));
+    return math_node_layernorm(t, x, math_params_leaf(t, p, l->gain), math_params_leaf(t, p, l->bias), R(1e-5));
 }
 
 /* ---- LSTM ------------------------------------------------------------------------------------------------------------ */
@@ -120,7 +120,7 @@ struct math_lstm_layer math_lstm_add(struct math_params *p, const char *name, in
 struct math_node *math_lstm_run(struct math_tape *t, const struct math_params *p, const struct math_lstm_layer *l, struct math_node *x, struct math_node *first, const real *keep)
 {
     struct math_lstm_weights w = { math_params_leaf(t, p, l->w_in), math_params_leaf(t, p, l->w_back), math_params_leaf(t, p, l->b_in), math_params_leaf(t, p, l->b_back) };
-    return math_lstm(t, x, first, &w, keep);
+    return math_node_lstm(t, x, first, &w, keep);
 }
 
 /* ---- attention ------------------------------------------------------------------------------------------------------- */
@@ -148,7 +148,7 @@ struct math_node *math_heads(struct math_tape *t, const struct math_params *p, c
                              const bool *blocked, const int *lengths)
 {
     struct math_node *q = math_linear(t, p, &l->q, queries), *k = math_linear(t, p, &l->k, keys), *v = math_linear(t, p, &l->v, keys);
-    return math_linear(t, p, &l->out, math_attention(t, q, k, v, (struct math_attention_shape){ batch, l->heads, blocked, lengths }));
+    return math_linear(t, p, &l->out, math_node_attention(t, q, k, v, (struct math_attention_shape){ batch, l->heads, blocked, lengths }));
 }
 
 /* ---- graphs ---------------------------------------------------------------------------------------------------------- */
@@ -168,6 +168,6 @@ struct math_node *math_graph(struct math_tape *t, const struct math_params *p, c
 {
     if (!x)
         return NULL;
-    struct math_node *sent = math_relu(t, math_linear(t, p, &l->message, math_gather(t, x, from, edges)));
-    return math_add(t, math_linear(t, p, &l->own, x), math_segment_sum(t, sent, to, x->rows));
+    struct math_node *sent = math_node_relu(t, math_linear(t, p, &l->message, math_node_gather(t, x, from, edges)));
+    return math_node_add(t, math_linear(t, p, &l->own, x), math_node_segment_sum(t, sent, to, x->rows));
 }

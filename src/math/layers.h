@@ -8,7 +8,7 @@
  *
  *     struct math_mlp net = math_mlp_add(&p, "critic", (int[]){ 20, 128, 128, 1 }, 3, MATH_RELU, &chance);
  *     try = math_params_ready(&p, fault);
- *     struct math_node *v = math_mlp(&t, &p, &net, math_input(&t, observations, rows, 20));
+ *     struct math_node *v = math_mlp(&t, &p, &net, math_node_input(&t, observations, rows, 20));
  */
 #ifndef MATH_LAYERS_H
 #define MATH_LAYERS_H
@@ -37,12 +37,12 @@ struct math_norm_layer { int gain, bias; };
 struct math_norm_layer math_norm_add(struct math_params *p, const char *name, int cols);
 struct math_node      *math_norm(struct math_tape *t, const struct math_params *p, const struct math_norm_layer *l, struct math_node *x);
 
-/* See math_lstm(): gates i, f, g, o; everything uniform in +-1 / sqrt(hidden). Gives h beside c. */
+/* See math_node_lstm(): gates i, f, g, o; everything uniform in +-1 / sqrt(hidden). Gives h beside c. */
 struct math_lstm_layer { int w_in, w_back, b_in, b_back; };
 struct math_lstm_layer math_lstm_add(struct math_params *p, const char *name, int in, int hidden, struct rand *chance);
 struct math_node      *math_lstm_run(struct math_tape *t, const struct math_params *p, const struct math_lstm_layer *l, struct math_node *x, struct math_node *first, const real *keep);
 
-/* Multi-head attention with projections of queries, keys, values and the result; see math_attention() for shapes. */
+/* Multi-head attention with projections of queries, keys, values and the result; see math_node_attention() for shapes. */
 struct math_heads_layer { struct math_linear q, k, v, out; int heads; };
 struct math_heads_layer math_heads_add(struct math_params *p, const char *name, int width, int heads, struct rand *chance);
 struct math_node       *math_heads(struct math_tape *t, const struct math_params *p, const struct math_heads_layer *l, struct math_node *queries, struct math_node *keys, int batch,

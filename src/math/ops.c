@@ -46,7 +46,7 @@ static void clamp_back(const struct math_node *n)
 }
 
 #define UNARY(name)                                                             \
-    struct math_node *math_##name(struct math_tape *t, struct math_node *a)     \
+    struct math_node *math_node_##name(struct math_tape *t, struct math_node *a)     \
     {                                                                           \
         struct math_node *n = unary(t, a, name##_back);                         \
         if (n)                                                                  \
@@ -60,7 +60,7 @@ UNARY(sigmoid)
 UNARY(softplus)
 UNARY(exp)
 
-struct math_node *math_log(struct math_tape *t, struct math_node *a)
+struct math_node *math_node_log(struct math_tape *t, struct math_node *a)
 {
     struct math_node *n = unary(t, a, log_back);
     for (size_t i = 0; n && i < math_node_size(n); i++)
@@ -68,7 +68,7 @@ struct math_node *math_log(struct math_tape *t, struct math_node *a)
     return n;
 }
 
-struct math_node *math_square(struct math_tape *t, struct math_node *a)
+struct math_node *math_node_square(struct math_tape *t, struct math_node *a)
 {
     struct math_node *n = unary(t, a, square_back);
     for (size_t i = 0; n && i < math_node_size(n); i++)
@@ -76,7 +76,7 @@ struct math_node *math_square(struct math_tape *t, struct math_node *a)
     return n;
 }
 
-struct math_node *math_scale(struct math_tape *t, struct math_node *a, real k)
+struct math_node *math_node_scale(struct math_tape *t, struct math_node *a, real k)
 {
     struct math_node *n = unary(t, a, scale_back);
     if (n)
@@ -86,7 +86,7 @@ struct math_node *math_scale(struct math_tape *t, struct math_node *a, real k)
     return n;
 }
 
-struct math_node *math_shift(struct math_tape *t, struct math_node *a, real k)
+struct math_node *math_node_shift(struct math_tape *t, struct math_node *a, real k)
 {
     struct math_node *n = unary(t, a, shift_back);
     for (size_t i = 0; n && i < math_node_size(n); i++)
@@ -94,7 +94,7 @@ struct math_node *math_shift(struct math_tape *t, struct math_node *a, real k)
     return n;
 }
 
-struct math_node *math_clamp(struct math_tape *t, struct math_node *a, real lo, real hi)
+struct math_node *math_node_clamp(struct math_tape *t, struct math_node *a, real lo, real hi)
 {
     struct math_node *n = unary(t, a, clamp_back);
     for (size_t i = 0; n && i < math_node_size(n); i++)
@@ -161,7 +161,7 @@ static void min_back(const struct math_node *n)
         EACH(n, a, b, b->g[j] += a->x[i] <= b->x[j] ? R(0) : n->g[i]);
 }
 
-struct math_node *math_add(struct math_tape *t, struct math_node *a, struct math_node *b)
+struct math_node *math_node_add(struct math_tape *t, struct math_node *a, struct math_node *b)
 {
     struct math_node *n = binary(t, a, b, add_back);
     if (n)
@@ -169,7 +169,7 @@ struct math_node *math_add(struct math_tape *t, struct math_node *a, struct math
     return n;
 }
 
-struct math_node *math_sub(struct math_tape *t, struct math_node *a, struct math_node *b)
+struct math_node *math_node_sub(struct math_tape *t, struct math_node *a, struct math_node *b)
 {
     struct math_node *n = binary(t, a, b, sub_back);
     if (n)
@@ -177,7 +177,7 @@ struct math_node *math_sub(struct math_tape *t, struct math_node *a, struct math
     return n;
 }
 
-struct math_node *math_mul(struct math_tape *t, struct math_node *a, struct math_node *b)
+struct math_node *math_node_mul(struct math_tape *t, struct math_node *a, struct math_node *b)
 {
     struct math_node *n = binary(t, a, b, mul_back);
     if (n)
@@ -185,7 +185,7 @@ struct math_node *math_mul(struct math_tape *t, struct math_node *a, struct math
     return n;
 }
 
-struct math_node *math_min(struct math_tape *t, struct math_node *a, struct math_node *b)
+struct math_node *math_node_min(struct math_tape *t, struct math_node *a, struct math_node *b)
 {
     struct math_node *n = binary(t, a, b, min_back);
     if (n)
@@ -202,7 +202,7 @@ static void matmul_back(const struct math_node *n)
         real_gemm(true, false, b->rows, b->cols, n->rows, 1, a->x, a->cols, n->g, n->cols, 1, b->g, b->cols);
 }
 
-struct math_node *math_matmul(struct math_tape *t, struct math_node *a, struct math_node *b)
+struct math_node *math_node_matmul(struct math_tape *t, struct math_node *a, struct math_node *b)
 {
     if (!a || !b)
         return NULL;
@@ -236,8 +236,8 @@ static struct math_node *weighted_sum(struct math_tape *t, struct math_node *a, 
     return n;
 }
 
-struct math_node *math_sum(struct math_tape *t, struct math_node *a)  { return weighted_sum(t, a, false); }
-struct math_node *math_mean(struct math_tape *t, struct math_node *a) { return weighted_sum(t, a, true); }
+struct math_node *math_node_sum(struct math_tape *t, struct math_node *a)  { return weighted_sum(t, a, false); }
+struct math_node *math_node_mean(struct math_tape *t, struct math_node *a) { return weighted_sum(t, a, true); }
 
 static void row_sum_back(const struct math_node *n)
 {
@@ -247,7 +247,7 @@ static void row_sum_back(const struct math_node *n)
             a->g[r * a->cols + c] += n->g[r];
 }
 
-struct math_node *math_row_sum(struct math_tape *t, struct math_node *a)
+struct math_node *math_node_row_sum(struct math_tape *t, struct math_node *a)
 {
     struct math_node *n = a ? math_node_new(t, a->rows, 1, row_sum_back, &a, 1) : NULL;
     for (int r = 0; n && r < a->rows; r++) {
@@ -260,13 +260,13 @@ struct math_node *math_row_sum(struct math_tape *t, struct math_node *a)
 
 /* ---- parts ----------------------------------------------------------------------------------------------------------- */
 
-struct math_node *math_rows(struct math_tape *t, struct math_node *a, int from, int count)
+struct math_node *math_node_rows(struct math_tape *t, struct math_node *a, int from, int count)
 {
     if (!a)
         return NULL;
     assert(from >= 0 && count >= 0 && from + count <= a->rows);
     size_t at = (size_t)from * (size_t)a->cols;
-    return math_leaf(t, a->x + at, a->g ? a->g + at : NULL, count, a->cols);
+    return math_node_leaf(t, a->x + at, a->g ? a->g + at : NULL, count, a->cols);
 }
 
 /* Adds (or copies) `cols` columns of each row between matrices with rows of different length. */
@@ -288,7 +288,7 @@ static void columns_back(const struct math_node *n)
     add_columns(n->in[0]->g + (size_t)n->k, n->in[0]->cols, n->g, n->cols, n->rows, n->cols);
 }
 
-struct math_node *math_columns(struct math_tape *t, struct math_node *a, int from, int count)
+struct math_node *math_node_columns(struct math_tape *t, struct math_node *a, int from, int count)
 {
     if (!a)
         return NULL;
@@ -310,7 +310,7 @@ static void join_back(const struct math_node *n)
         add_columns(b->g, b->cols, n->g + a->cols, n->cols, n->rows, b->cols);
 }
 
-struct math_node *math_join(struct math_tape *t, struct math_node *a, struct math_node *b)
+struct math_node *math_node_join(struct math_tape *t, struct math_node *a, struct math_node *b)
 {
     if (!a || !b)
         return NULL;
@@ -333,7 +333,7 @@ static void gather_back(const struct math_node *n)
         kernel_add(n->g + (size_t)r * cols, n->in[0]->g + (size_t)index[r] * cols, cols);
 }
 
-struct math_node *math_gather(struct math_tape *t, struct math_node *a, const int *index, int rows)
+struct math_node *math_node_gather(struct math_tape *t, struct math_node *a, const int *index, int rows)
 {
     struct math_node *n = a ? math_node_new(t, rows, a->cols, gather_back, &a, 1) : NULL;
     if (!n)
@@ -355,7 +355,7 @@ static void segment_back(const struct math_node *n)
         kernel_add(n->g + (size_t)segment[r] * cols, a->g + (size_t)r * cols, cols);
 }
 
-struct math_node *math_segment_sum(struct math_tape *t, struct math_node *a, const int *segment, int segments)
+struct math_node *math_node_segment_sum(struct math_tape *t, struct math_node *a, const int *segment, int segments)
 {
     struct math_node *n = a ? math_node_new(t, segments, a->cols, segment_back, &a, 1) : NULL;
     if (!n)
@@ -377,7 +377,7 @@ static void pick_back(const struct math_node *n)
         n->in[0]->g[r * n->in[0]->cols + index[r]] += n->g[r];
 }
 
-struct math_node *math_pick(struct math_tape *t, struct math_node *a, const int *index)
+struct math_node *math_node_pick(struct math_tape *t, struct math_node *a, const int *index)
 {
     struct math_node *n = a ? math_node_new(t, a->rows, 1, pick_back, &a, 1) : NULL;
     if (!n)
@@ -404,7 +404,7 @@ static void softmax_back(const struct math_node *n)
     }
 }
 
-struct math_node *math_softmax(struct math_tape *t, struct math_node *a)
+struct math_node *math_node_softmax(struct math_tape *t, struct math_node *a)
 {
     struct math_node *n = unary(t, a, softmax_back);
     if (n) {
@@ -426,7 +426,7 @@ static void log_softmax_back(const struct math_node *n)
     }
 }
 
-struct math_node *math_log_softmax(struct math_tape *t, struct math_node *a)
+struct math_node *math_node_log_softmax(struct math_tape *t, struct math_node *a)
 {
     struct math_node *n = unary(t, a, log_softmax_back);
     for (int r = 0; n && r < n->rows; r++) {
@@ -456,7 +456,7 @@ static void huber_back(const struct math_node *n)
     }
 }
 
-struct math_node *math_huber(struct math_tape *t, struct math_node *a, const real *target, real delta)
+struct math_node *math_node_huber(struct math_tape *t, struct math_node *a, const real *target, real delta)
 {
     struct math_node *n = a ? math_node_new(t, 1, 1, huber_back, &a, 1) : NULL;
     if (!n)
@@ -481,7 +481,7 @@ static void mse_back(const struct math_node *n)
         a->g[i] += g * (a->x[i] - target[i]);
 }
 
-struct math_node *math_mse(struct math_tape *t, struct math_node *a, const real *target)
+struct math_node *math_node_mse(struct math_tape *t, struct math_node *a, const real *target)
 {
     struct math_node *n = a ? math_node_new(t, 1, 1, mse_back, &a, 1) : NULL;
     if (!n)
@@ -496,7 +496,7 @@ struct math_node *math_mse(struct math_tape *t, struct math_node *a, const real 
     return n;
 }
 
-struct math_node *math_cross_entropy(struct math_tape *t, struct math_node *logits, const int *labels)
+struct math_node *math_node_cross_entropy(struct math_tape *t, struct math_node *logits, const int *labels)
 {
-    return math_scale(t, math_mean(t, math_pick(t, math_log_softmax(t, logits), labels)), -1);
+    return math_node_scale(t, math_node_mean(t, math_node_pick(t, math_node_log_softmax(t, logits), labels)), -1);
 }

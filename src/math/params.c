@@ -67,7 +67,7 @@ struct math_node *math_params_leaf(struct math_tape *t, const struct math_params
 {
     assert(i >= 0 && i < p->count);
     const struct math_tensor *k = &p->tensors[i];
-    return math_leaf(t, p->value + k->at, p->gradient + k->at, k->rows, k->cols);
+    return math_node_leaf(t, p->value + k->at, p->gradient + k->at, k->rows, k->cols);
 }
 
 static void same_shape(const struct math_params *a, const struct math_params *b)

@@ -166,18 +166,18 @@ struct ppo_policy ppo_policy_on(struct math_ppo *p, struct math_node *seen)
     struct ppo_policy y = { 0 };
     struct math_node *hidden = math_mlp_hidden(t, &p->actor, &p->trunk, seen), *out = math_linear(t, &p->actor, &p->head, hidden);
     if (p->o.discrete) {
-        y.logits = math_log_softmax(t, out);
+        y.logits = math_node_log_softmax(t, out);
         return y;
     }
-    y.mean = math_tanh(t, out);
+    y.mean = math_node_tanh(t, out);
     struct math_node *raw = p->o.spread_seen ? math_linear(t, &p->actor, &p->spread, hidden) : math_params_leaf(t, &p->actor, p->spread_free);
-    y.spread = math_shift(t, math_softplus(t, raw), R(SPREAD_LEAST));
+    y.spread = math_node_shift(t, math_node_softplus(t, raw), R(SPREAD_LEAST));
     return y;
 }
 
 struct math_node *ppo_logp_on(struct math_ppo *p, const struct ppo_policy *y, const real *action, const int *choice)
 {
-    return p->o.discrete ? math_pick(&p->tape, y->logits, choice) : math_gauss_logp(&p->tape, y->mean, y->spread, action);
+    return p->o.discrete ? math_node_pick(&p->tape, y->logits, choice) : math_node_gauss_logp(&p->tape, y->mean, y->spread, action);
 }
 
 struct math_node *ppo_value_on(struct math_ppo *p, struct math_node *seen) { return math_mlp(&p->tape, &p->critic, &p->value, seen); }
@@ -224,7 +224,7 @@ enum err math_ppo_act(struct math_ppo *p, const double *observations, double *ac
         math_scaling_add(&p->scaling, observations, worlds);
     scale(p, observations, worlds, seen);
     math_tape_reset(&p->tape, false);
-    struct ppo_policy y = ppo_policy_on(p, math_input(&p->tape, seen, worlds, wide));
+    struct ppo_policy y = ppo_policy_on(p, math_node_input(&p->tape, seen, worlds, wide));
     assert(!p->tape.full);
     for (int w = 0; w < worlds; w++) {
         if (p->o.discrete) {
@@ -312,7 +312,7 @@ void math_ppo_policy(struct math_ppo *p, const double *observations, int rows, d
         int n = rows - from < p->chunk ? rows - from : p->chunk;
         scale(p, observations + (size_t)from * (size_t)wide, n, p->scaled);
         math_tape_reset(&p->tape, false);
-        struct ppo_policy y = ppo_policy_on(p, math_input(&p->tape, p->scaled, n, wide));
+        struct ppo_policy y = ppo_policy_on(p, math_node_input(&p->tape, p->scaled, n, wide));
         assert(!p->tape.full);
         for (size_t i = 0; i < (size_t)n * (size_t)act; i++) {
             size_t at = (size_t)from * (size_t)act + i;
@@ -335,7 +335,7 @@ void math_ppo_choose(void *ppo, const double *observations, int rows, double *ac
         int n = rows - from < p->chunk ? rows - from : p->chunk;
         scale(p, observations + (size_t)from * (size_t)wide, n, p->scaled);
         math_tape_reset(&p->tape, false);
-        struct ppo_policy y = ppo_policy_on(p, math_input(&p->tape, p->scaled, n, wide));
+        struct ppo_policy y = ppo_policy_on(p, math_node_input(&p->tape, p->scaled, n, wide));
         assert(!p->tape.full);
         for (int r = 0; r < n; r++) {
             const real *logp = y.logits->x + (size_t)r * (size_t)act;
@@ -351,7 +351,7 @@ double math_ppo_value(struct math_ppo *p, const double *observation)
 {
     scale(p, observation, 1, p->scaled);
     math_tape_reset(&p->tape, false);
-    struct math_node *v = ppo_value_on(p, math_input(&p->tape, p->scaled, 1, p->o.observation));
+    struct math_node *v = ppo_value_on(p, math_node_input(&p->tape, p->scaled, 1, p->o.observation));
     assert(v);
     return (double)v->x[0];
 }

@@ -45,7 +45,7 @@ static bool look_back(struct math_ppo *p)
         struct minibatch b;
         if (!gather(p, m->order + from, m->rows - from < p->o.batch ? m->rows - from : p->o.batch, false, &b))
             return false;
-        struct math_node *seen = math_input(&p->tape, b.seen, b.n, p->o.observation);
+        struct math_node *seen = math_node_input(&p->tape, b.seen, b.n, p->o.observation);
         struct ppo_policy y = ppo_policy_on(p, seen);
         struct math_node *logp = ppo_logp_on(p, &y, b.action, b.choice), *value = ppo_value_on(p, seen);
         if (!logp || !value)
@@ -67,7 +67,7 @@ static bool look_ahead(struct math_ppo *p)
     for (int from = 0; from < m->cuts; from += p->chunk) {
         int n = m->cuts - from < p->chunk ? m->cuts - from : p->chunk;
         math_tape_reset(&p->tape, false);
-        struct math_node *v = ppo_value_on(p, math_input(&p->tape, m->cut_seen + (size_t)from * (size_t)p->o.observation, n, p->o.observation));
+        struct math_node *v = ppo_value_on(p, math_node_input(&p->tape, m->cut_seen + (size_t)from * (size_t)p->o.observation, n, p->o.observation));
         if (!v)
             return false;
         memcpy(m->target + from, v->x, (size_t)n * sizeof(real));      /* room that is not needed yet */
@@ -107,19 +107,19 @@ static struct losses losses_on(struct math_ppo *p, const struct minibatch *b)
 {
     struct math_tape *t = &p->tape;
     struct losses     l;
-    struct math_node *seen = math_input(t, b->seen, b->n, p->o.observation), *better = math_input(t, b->advantage, b->n, 1);
+    struct math_node *seen = math_node_input(t, b->seen, b->n, p->o.observation), *better = math_node_input(t, b->advantage, b->n, 1);
     struct ppo_policy y = ppo_policy_on(p, seen);
-    l.ratio = math_exp(t, math_sub(t, ppo_logp_on(p, &y, b->action, b->choice), math_input(t, b->old, b->n, 1)));
-    struct math_node *kept = math_clamp(t, l.ratio, R(1 - p->o.clip), R(1 + p->o.clip));
-    l.policy = math_scale(t, math_mean(t, math_min(t, math_mul(t, l.ratio, better), math_mul(t, kept, better))), -1);
-    l.value = math_mse(t, ppo_value_on(p, seen), b->target);
+    l.ratio = math_node_exp(t, math_node_sub(t, ppo_logp_on(p, &y, b->action, b->choice), math_node_input(t, b->old, b->n, 1)));
+    struct math_node *kept = math_node_clamp(t, l.ratio, R(1 - p->o.clip), R(1 + p->o.clip));
+    l.policy = math_node_scale(t, math_node_mean(t, math_node_min(t, math_node_mul(t, l.ratio, better), math_node_mul(t, kept, better))), -1);
+    l.value = math_node_mse(t, ppo_value_on(p, seen), b->target);
     if (p->o.discrete)
-        l.entropy = math_scale(t, math_sum(t, math_mul(t, math_exp(t, y.logits), y.logits)), -1 / R(b->n));
+        l.entropy = math_node_scale(t, math_node_sum(t, math_node_mul(t, math_node_exp(t, y.logits), y.logits)), -1 / R(b->n));
     else      /* but for a constant: log sd, of each dimension */
-        l.entropy = y.spread ? math_scale(t, math_sum(t, math_log(t, y.spread)), 1 / R(y.spread->rows)) : NULL;
-    l.all = math_add(t, l.policy, math_scale(t, l.value, R(p->o.value_weight)));
+        l.entropy = y.spread ? math_node_scale(t, math_node_sum(t, math_node_log(t, y.spread)), 1 / R(y.spread->rows)) : NULL;
+    l.all = math_node_add(t, l.policy, math_node_scale(t, l.value, R(p->o.value_weight)));
     if (p->o.entropy_weight > 0)
-        l.all = math_sub(t, l.all, math_scale(t, l.entropy, R(p->o.entropy_weight)));
+        l.all = math_node_sub(t, l.all, math_node_scale(t, l.entropy, R(p->o.entropy_weight)));
     return l;
 }
 

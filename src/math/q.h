@@ -3,7 +3,8 @@
  *
  * What an action is worth is learned from single steps; the rate of each cell
  * falls with its visits, visits ^ -rate_power, so that it settles (Even-Dar &
- * Mansour 2003: powers in 0.5..1, about 0.8 is best).
+ * Mansour 2003: powers above 0.5; near 1 first guesses are forgotten slowly
+ * when gamma is).
  */
 #ifndef MATH_Q_H
 #define MATH_Q_H

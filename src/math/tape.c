@@ -71,9 +71,9 @@ static struct math_node *node_add(struct math_tape *t, int rows, int cols)
     return n;
 }
 
-struct math_node *math_input(struct math_tape *t, const real *x, int rows, int cols) { return math_leaf(t, (real *)(uintptr_t)x, NULL, rows, cols); }
+struct math_node *math_node_input(struct math_tape *t, const real *x, int rows, int cols) { return math_node_leaf(t, (real *)(uintptr_t)x, NULL, rows, cols); }
 
-struct math_node *math_leaf(struct math_tape *t, real *x, real *g, int rows, int cols)
+struct math_node *math_node_leaf(struct math_tape *t, real *x, real *g, int rows, int cols)
 {
     struct math_node *n = node_add(t, rows, cols);
     if (n) {

@@ -9,10 +9,10 @@
  * once for each minibatch.
  *
  *     math_tape_reset(&t, true);
- *     struct math_node *x = math_input(&t, rows_of_data, 64, 20);
- *     struct math_node *w = math_leaf(&t, weights, gradient, 128, 20);
- *     struct math_node *y = math_relu(&t, math_affine(&t, x, w, NULL));
- *     struct math_node *loss = math_mean(&t, math_square(&t, y));
+ *     struct math_node *x = math_node_input(&t, rows_of_data, 64, 20);
+ *     struct math_node *w = math_node_leaf(&t, weights, gradient, 128, 20);
+ *     struct math_node *y = math_node_relu(&t, math_node_affine(&t, x, w, NULL));
+ *     struct math_node *loss = math_node_mean(&t, math_node_square(&t, y));
  *     try = math_backward(&t, loss, fault);      // gradient += d loss / d weights
  *
  * Beyond the bound an operation gives NULL; NULL as an operand gives NULL, and
@@ -54,10 +54,10 @@ void math_tape_done(struct math_tape *t);
 void math_tape_reset(struct math_tape *t, bool learning);
 
 /* Data, which stay where they are and must outlive the tape's use of them; they get no gradient. */
-struct math_node *math_input(struct math_tape *t, const real *x, int rows, int cols);
+struct math_node *math_node_input(struct math_tape *t, const real *x, int rows, int cols);
 
 /* What is learned: values and gradient lie elsewhere (math/params.h), the gradient is added to. g may be NULL. */
-struct math_node *math_leaf(struct math_tape *t, real *x, real *g, int rows, int cols);
+struct math_node *math_node_leaf(struct math_tape *t, real *x, real *g, int rows, int cols);
 
 /* The gradient of loss, which is 1 x 1, into every leaf. ERR_LIMIT when the tape was full, ERR_UNKNOWN when the loss is not a finite number. */
 MUST_CHECK enum err math_backward(struct math_tape *t, struct math_node *loss, struct fault *fault);

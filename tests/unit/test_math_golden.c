@@ -67,10 +67,10 @@ static struct math_node *loss_of(struct math_tape *t, const struct parts *y, con
     for (int k = 0; k < 2 && y->part[k]; k++)
         all += math_node_size(y->part[k]);
     for (int k = 0; k < 2 && y->part[k]; k++) {
-        struct math_node *n = y->part[k], *sum = math_sum(t, math_mul(t, n, math_input(t, pull + at, n->rows, n->cols)));
+        struct math_node *n = y->part[k], *sum = math_node_sum(t, math_node_mul(t, n, math_node_input(t, pull + at, n->rows, n->cols)));
         if (square)
-            sum = math_add(t, sum, math_scale(t, math_sum(t, math_square(t, n)), R(0.5 / (double)all)));
-        loss = loss ? math_add(t, loss, sum) : sum;
+            sum = math_node_add(t, sum, math_node_scale(t, math_node_sum(t, math_node_square(t, n)), R(0.5 / (double)all)));
+        loss = loss ? math_node_add(t, loss, sum) : sum;
         at += math_node_size(n);
     }
     return loss;
@@ -125,7 +125,7 @@ static void check(const struct golden *g)
 
 /* ---- the cases ------------------------------------------------------------------------------------------------------- */
 
-static struct parts linear(struct math_tape *t, struct math_node **x, struct math_node **w) { return (struct parts){ { math_affine(t, x[0], w[0], w[1]) } }; }
+static struct parts linear(struct math_tape *t, struct math_node **x, struct math_node **w) { return (struct parts){ { math_node_affine(t, x[0], w[0], w[1]) } }; }
 
 static void a_linear_layer_is_pytorchs(void **state)
 {
@@ -136,7 +136,7 @@ static void a_linear_layer_is_pytorchs(void **state)
 
 static struct parts mlp(struct math_tape *t, struct math_node **x, struct math_node **w, enum math_activation how)
 {
-    return (struct parts){ { math_affine(t, math_activate(t, math_affine(t, x[0], w[0], w[1]), how), w[2], w[3]) } };
+    return (struct parts){ { math_node_affine(t, math_activate(t, math_node_affine(t, x[0], w[0], w[1]), how), w[2], w[3]) } };
 }
 static struct parts mlp_relu(struct math_tape *t, struct math_node **x, struct math_node **w)     { return mlp(t, x, w, MATH_RELU); }
 static struct parts mlp_tanh(struct math_tape *t, struct math_node **x, struct math_node **w)     { return mlp(t, x, w, MATH_TANH); }
@@ -157,7 +157,7 @@ static void networks_with_each_activation_are_pytorchs(void **state)
     MLP(mlp_softplus);
 }
 
-static struct parts layernorm(struct math_tape *t, struct math_node **x, struct math_node **w) { return (struct parts){ { math_layernorm(t, x[0], w[0], w[1], R(1e-5)) } }; }
+static struct parts layernorm(struct math_tape *t, struct math_node **x, struct math_node **w) { return (struct parts){ { math_node_layernorm(t, x[0], w[0], w[1], R(1e-5)) } }; }
 
 static void layer_norm_is_pytorchs(void **state)
 {
@@ -169,8 +169,8 @@ static void layer_norm_is_pytorchs(void **state)
 static struct parts lstm(struct math_tape *t, struct math_node **x, struct math_node **w)
 {
     struct math_lstm_weights weights = { w[0], w[1], w[2], w[3] };
-    struct math_node        *y = math_lstm(t, x[0], math_join(t, x[1], x[2]), &weights, NULL);
-    return (struct parts){ { math_columns(t, y, 0, 5), math_columns(t, math_rows(t, y, 6, 2), 5, 5) } };
+    struct math_node        *y = math_node_lstm(t, x[0], math_node_join(t, x[1], x[2]), &weights, NULL);
+    return (struct parts){ { math_node_columns(t, y, 0, 5), math_node_columns(t, math_node_rows(t, y, 6, 2), 5, 5) } };
 }
 
 static void an_lstm_over_a_sequence_is_pytorchs(void **state)
@@ -188,8 +188,8 @@ static struct parts heads(struct math_tape *t, struct math_node **x, struct math
 {
     static const bool blocked[] = { false, true, true, true, false, false, true, true, false, false, false, true, false, false, false, false };
     static const int  lengths[] = { 4, 3 };
-    struct math_node *q = math_affine(t, x[0], w[0], w[1]), *k = math_affine(t, x[0], w[2], w[3]), *v = math_affine(t, x[0], w[4], w[5]);
-    return (struct parts){ { math_affine(t, math_attention(t, q, k, v, (struct math_attention_shape){ 2, 2, blocked, lengths }), w[6], w[7]) } };
+    struct math_node *q = math_node_affine(t, x[0], w[0], w[1]), *k = math_node_affine(t, x[0], w[2], w[3]), *v = math_node_affine(t, x[0], w[4], w[5]);
+    return (struct parts){ { math_node_affine(t, math_node_attention(t, q, k, v, (struct math_attention_shape){ 2, 2, blocked, lengths }), w[6], w[7]) } };
 }
 
 static void attention_of_several_heads_is_pytorchs(void **state)
@@ -210,8 +210,8 @@ static void attention_of_several_heads_is_pytorchs(void **state)
 static struct parts graph(struct math_tape *t, struct math_node **x, struct math_node **w)
 {
     static const int  from[] = { 0, 1, 1, 3, 2 }, to[] = { 1, 2, 1, 0, 1 };
-    struct math_node *sent = math_relu(t, math_affine(t, math_gather(t, x[0], from, 5), w[2], w[3]));
-    return (struct parts){ { math_add(t, math_affine(t, x[0], w[0], w[1]), math_segment_sum(t, sent, to, 4)) } };
+    struct math_node *sent = math_node_relu(t, math_node_affine(t, math_node_gather(t, x[0], from, 5), w[2], w[3]));
+    return (struct parts){ { math_node_add(t, math_node_affine(t, x[0], w[0], w[1]), math_node_segment_sum(t, sent, to, 4)) } };
 }
 
 static void messages_along_a_graph_are_pytorchs(void **state)
@@ -227,8 +227,8 @@ static struct parts gauss(struct math_tape *t, struct math_node **x, struct math
     static real action[COUNT(gauss_action)];
     for (int i = 0; i < COUNT(gauss_action); i++)
         action[i] = R(gauss_action[i]);
-    struct math_node *mean = math_tanh(t, math_affine(t, x[0], w[0], w[1])), *spread = math_shift(t, math_softplus(t, math_affine(t, x[0], w[2], w[3])), R(1e-5));
-    return (struct parts){ { math_gauss_logp(t, mean, spread, action) } };
+    struct math_node *mean = math_node_tanh(t, math_node_affine(t, x[0], w[0], w[1])), *spread = math_node_shift(t, math_node_softplus(t, math_node_affine(t, x[0], w[2], w[3])), R(1e-5));
+    return (struct parts){ { math_node_gauss_logp(t, mean, spread, action) } };
 }
 
 static void a_gaussian_policy_is_pytorchs(void **state)
@@ -247,13 +247,13 @@ static const real *target_of_losses(void)
     return target;
 }
 
-static struct parts mse(struct math_tape *t, struct math_node **x, struct math_node **w)   { return (struct parts){ { math_mse(t, x[0], target_of_losses()) } }; }
-static struct parts huber(struct math_tape *t, struct math_node **x, struct math_node **w) { return (struct parts){ { math_huber(t, x[0], target_of_losses(), R(0.7)) } }; }
-static struct parts softmax(struct math_tape *t, struct math_node **x, struct math_node **w) { return (struct parts){ { math_softmax(t, x[0]) } }; }
+static struct parts mse(struct math_tape *t, struct math_node **x, struct math_node **w)   { return (struct parts){ { math_node_mse(t, x[0], target_of_losses()) } }; }
+static struct parts huber(struct math_tape *t, struct math_node **x, struct math_node **w) { return (struct parts){ { math_node_huber(t, x[0], target_of_losses(), R(0.7)) } }; }
+static struct parts softmax(struct math_tape *t, struct math_node **x, struct math_node **w) { return (struct parts){ { math_node_softmax(t, x[0]) } }; }
 static struct parts cross(struct math_tape *t, struct math_node **x, struct math_node **w)
 {
     static const int labels[] = { 2, 0, 1, 1 };
-    return (struct parts){ { math_cross_entropy(t, x[0], labels) } };
+    return (struct parts){ { math_node_cross_entropy(t, x[0], labels) } };
 }
 
 #define LOSS(c)                                                                                         \

@@ -34,7 +34,7 @@ static struct math_node *loss_of(struct world *w, const struct operation *o)
     struct math_node *y = o->make(&w->tape, in);
     assert_non_null(y);
     assert_true(math_node_size(y) <= sizeof w->pull / sizeof *w->pull);
-    return math_sum(&w->tape, math_mul(&w->tape, y, math_input(&w->tape, w->pull, y->rows, y->cols)));
+    return math_node_sum(&w->tape, math_node_mul(&w->tape, y, math_node_input(&w->tape, w->pull, y->rows, y->cols)));
 }
 
 static void check(const struct operation *o, uint64_t seed)
@@ -77,50 +77,50 @@ static void check(const struct operation *o, uint64_t seed)
 
 #define OP(name, expression) static struct math_node *name(struct math_tape *t, struct math_node **in) { return expression; }
 
-OP(relu, math_relu(t, in[0]))
-OP(tanh_, math_tanh(t, in[0]))
-OP(sigmoid, math_sigmoid(t, in[0]))
-OP(softplus, math_softplus(t, in[0]))
-OP(exp_, math_exp(t, in[0]))
-OP(log_, math_log(t, in[0]))
-OP(square, math_square(t, in[0]))
-OP(scale, math_scale(t, in[0], R(-2.5)))
-OP(shift, math_shift(t, in[0], R(3)))
-OP(clamp, math_clamp(t, in[0], R(-0.5), R(0.5)))
-OP(add, math_add(t, in[0], in[1]))
-OP(sub, math_sub(t, in[0], in[1]))
-OP(mul, math_mul(t, in[0], in[1]))
-OP(minimum, math_min(t, in[0], in[1]))
-OP(itself, math_mul(t, in[0], math_add(t, in[0], in[0])))
-OP(matmul, math_matmul(t, in[0], in[1]))
-OP(sum, math_sum(t, math_square(t, in[0])))
-OP(mean, math_mean(t, math_square(t, in[0])))
-OP(row_sum, math_row_sum(t, math_square(t, in[0])))
-OP(rows, math_square(t, math_rows(t, math_square(t, in[0]), 1, 2)))
-OP(columns, math_columns(t, math_square(t, in[0]), 1, 2))
-OP(join, math_square(t, math_join(t, in[0], in[1])))
-OP(softmax, math_softmax(t, in[0]))
-OP(log_softmax, math_log_softmax(t, in[0]))
-OP(affine, math_affine(t, in[0], in[1], in[2]))
-OP(affine_bare, math_affine(t, in[0], in[1], NULL))
-OP(layernorm, math_layernorm(t, in[0], in[1], in[2], R(1e-5)))
+OP(relu, math_node_relu(t, in[0]))
+OP(tanh_, math_node_tanh(t, in[0]))
+OP(sigmoid, math_node_sigmoid(t, in[0]))
+OP(softplus, math_node_softplus(t, in[0]))
+OP(exp_, math_node_exp(t, in[0]))
+OP(log_, math_node_log(t, in[0]))
+OP(square, math_node_square(t, in[0]))
+OP(scale, math_node_scale(t, in[0], R(-2.5)))
+OP(shift, math_node_shift(t, in[0], R(3)))
+OP(clamp, math_node_clamp(t, in[0], R(-0.5), R(0.5)))
+OP(add, math_node_add(t, in[0], in[1]))
+OP(sub, math_node_sub(t, in[0], in[1]))
+OP(mul, math_node_mul(t, in[0], in[1]))
+OP(minimum, math_node_min(t, in[0], in[1]))
+OP(itself, math_node_mul(t, in[0], math_node_add(t, in[0], in[0])))
+OP(matmul, math_node_matmul(t, in[0], in[1]))
+OP(sum, math_node_sum(t, math_node_square(t, in[0])))
+OP(mean, math_node_mean(t, math_node_square(t, in[0])))
+OP(row_sum, math_node_row_sum(t, math_node_square(t, in[0])))
+OP(rows, math_node_square(t, math_node_rows(t, math_node_square(t, in[0]), 1, 2)))
+OP(columns, math_node_columns(t, math_node_square(t, in[0]), 1, 2))
+OP(join, math_node_square(t, math_node_join(t, in[0], in[1])))
+OP(softmax, math_node_softmax(t, in[0]))
+OP(log_softmax, math_node_log_softmax(t, in[0]))
+OP(affine, math_node_affine(t, in[0], in[1], in[2]))
+OP(affine_bare, math_node_affine(t, in[0], in[1], NULL))
+OP(layernorm, math_node_layernorm(t, in[0], in[1], in[2], R(1e-5)))
 
 static const int  picked[] = { 2, 0, 1, 1 }, edges_from[] = { 3, 0, 0, 2, 1 }, edges_to[] = { 1, 1, 0, 1 };
 static const real targets[] = { 0.3, -2, 1.5, 0.2, 0, 1, -1, 0.5, 0.1, -0.3, 0.7, 2 }, fresh[] = { 1, 1, 1, 0, 0, 1 };
-OP(pick, math_pick(t, in[0], picked))
-OP(cross_entropy, math_cross_entropy(t, in[0], picked))
-OP(mse, math_mse(t, in[0], targets))
-OP(huber, math_huber(t, in[0], targets, R(0.5)))
-OP(gather, math_gather(t, in[0], edges_from, 5))
-OP(segment_sum, math_segment_sum(t, math_square(t, in[0]), edges_to, 3))
-OP(gauss_rows, math_gauss_logp(t, in[0], in[1], targets))
-OP(lstm, math_lstm(t, in[0], in[1], (&(struct math_lstm_weights){ in[2], in[3], in[4], in[5] }), NULL))
-OP(lstm_fresh, math_lstm(t, in[0], in[1], (&(struct math_lstm_weights){ in[2], in[3], in[4], in[5] }), fresh))
+OP(pick, math_node_pick(t, in[0], picked))
+OP(cross_entropy, math_node_cross_entropy(t, in[0], picked))
+OP(mse, math_node_mse(t, in[0], targets))
+OP(huber, math_node_huber(t, in[0], targets, R(0.5)))
+OP(gather, math_node_gather(t, in[0], edges_from, 5))
+OP(segment_sum, math_node_segment_sum(t, math_node_square(t, in[0]), edges_to, 3))
+OP(gauss_rows, math_node_gauss_logp(t, in[0], in[1], targets))
+OP(lstm, math_node_lstm(t, in[0], in[1], (&(struct math_lstm_weights){ in[2], in[3], in[4], in[5] }), NULL))
+OP(lstm_fresh, math_node_lstm(t, in[0], in[1], (&(struct math_lstm_weights){ in[2], in[3], in[4], in[5] }), fresh))
 
 static const bool blocked[] = { false, true, true, true, true, true, false, false, true };
 static const int  lengths[] = { 3, 2 };
-OP(attention, math_attention(t, in[0], in[1], in[2], (struct math_attention_shape){ 2, 2, NULL, NULL }))
-OP(attention_masked, math_attention(t, in[0], in[1], in[2], (struct math_attention_shape){ 2, 2, blocked, lengths }))
+OP(attention, math_node_attention(t, in[0], in[1], in[2], (struct math_attention_shape){ 2, 2, NULL, NULL }))
+OP(attention_masked, math_node_attention(t, in[0], in[1], in[2], (struct math_attention_shape){ 2, 2, blocked, lengths }))
 
 static const struct operation operations[] = {
     { "relu", { { 4, 3, -1, 1 } }, relu },
@@ -189,18 +189,18 @@ static void what_wants_no_gradient_gets_none(void **state)
     struct math_tape t;
     real             x[6] = { 1, 2, 3, 4, 5, 6 }, w[3] = { 1, -1, 2 }, g[3] = { 0 };
     assert_ok(math_tape_init(&t, 1 << 16, &fault), &fault);
-    struct math_node *in = math_input(&t, x, 2, 3);
+    struct math_node *in = math_node_input(&t, x, 2, 3);
     math_tape_reset(&t, true);
-    in = math_input(&t, x, 2, 3);
-    struct math_node *y = math_affine(&t, in, math_leaf(&t, w, g, 1, 3), NULL);
+    in = math_node_input(&t, x, 2, 3);
+    struct math_node *y = math_node_affine(&t, in, math_node_leaf(&t, w, g, 1, 3), NULL);
     assert_null(in->g);
     assert_non_null(y->g);
-    assert_ok(math_backward(&t, math_sum(&t, y), &fault), &fault);
+    assert_ok(math_backward(&t, math_node_sum(&t, y), &fault), &fault);
     assert_true(g[0] == 5 && g[1] == 7 && g[2] == 9);
-    assert_ok(math_backward(&t, math_sum(&t, math_square(&t, in)), &fault), &fault);
-    assert_true(g[0] == 10);   /* the tape was walked again: gradients add up until they are cleared */
+    assert_ok(math_backward(&t, math_node_sum(&t, math_node_square(&t, in)), &fault), &fault);
+    assert_true(g[0] == 5);   /* a loss that depends on nothing that is learned */
     math_tape_reset(&t, false);
-    y = math_affine(&t, math_input(&t, x, 2, 3), math_leaf(&t, w, g, 1, 3), NULL);
+    y = math_node_affine(&t, math_node_input(&t, x, 2, 3), math_node_leaf(&t, w, g, 1, 3), NULL);
     assert_null(y->g);
     math_tape_done(&t);
 }
@@ -213,13 +213,13 @@ static void a_tape_that_is_full_says_so_once_at_the_end(void **state)
     real              x[64] = { 0 }, g[64] = { 0 };
     assert_ok(math_tape_init(&t, 4096, &fault), &fault);
     math_tape_reset(&t, true);
-    struct math_node *y = math_leaf(&t, x, g, 8, 8);
+    struct math_node *y = math_node_leaf(&t, x, g, 8, 8);
     for (int i = 0; i < 100; i++)
-        y = math_tanh(&t, math_add(&t, y, y));
+        y = math_node_tanh(&t, math_node_add(&t, y, y));
     assert_null(y);
-    assert_int_equal(math_backward(&t, math_sum(&t, y), &fault), ERR_LIMIT);
+    assert_int_equal(math_backward(&t, math_node_sum(&t, y), &fault), ERR_LIMIT);
     math_tape_reset(&t, true);
-    assert_ok(math_backward(&t, math_sum(&t, math_leaf(&t, x, g, 8, 8)), &fault), &fault);
+    assert_ok(math_backward(&t, math_node_sum(&t, math_node_leaf(&t, x, g, 8, 8)), &fault), &fault);
     math_tape_done(&t);
 }
 
@@ -231,7 +231,7 @@ static void a_loss_that_is_no_number_moves_nothing(void **state)
     real             x[2] = { -1, 1 }, g[2] = { 0 };
     assert_ok(math_tape_init(&t, 1 << 14, &fault), &fault);
     math_tape_reset(&t, true);
-    assert_int_equal(math_backward(&t, math_sum(&t, math_log(&t, math_leaf(&t, x, g, 1, 2))), &fault), ERR_UNKNOWN);
+    assert_int_equal(math_backward(&t, math_node_sum(&t, math_node_log(&t, math_node_leaf(&t, x, g, 1, 2))), &fault), ERR_UNKNOWN);
     assert_true(g[0] == 0 && g[1] == 0);
     math_tape_done(&t);
 }
@@ -245,7 +245,7 @@ static void a_query_that_may_look_at_nothing_becomes_zero(void **state)
     const bool       none[] = { true, true, false, false };
     assert_ok(math_tape_init(&t, 1 << 14, &fault), &fault);
     math_tape_reset(&t, false);
-    struct math_node *a = math_input(&t, x, 2, 4), *y = math_attention(&t, a, a, a, (struct math_attention_shape){ 1, 2, none, NULL });
+    struct math_node *a = math_node_input(&t, x, 2, 4), *y = math_node_attention(&t, a, a, a, (struct math_attention_shape){ 1, 2, none, NULL });
     for (int i = 0; i < 4; i++)
         assert_true(y->x[i] == 0 && y->x[4 + i] > 0);
     math_tape_done(&t);

@@ -102,7 +102,7 @@ static void adam_finds_the_bottom_of_a_bowl(void **state)
         struct math_schedule rate = { MATH_COSINE, 0.05, 0, 0.1 };
         math_tape_reset(&t, true);
         math_gradients_clear(&p);
-        assert_ok(math_backward(&t, math_mse(&t, math_params_leaf(&t, &p, w), bottom), &fault), &fault);
+        assert_ok(math_backward(&t, math_node_mse(&t, math_params_leaf(&t, &p, w), bottom), &fault), &fault);
         math_adam_step(&p, &MATH_ADAM_USUAL, math_schedule_at(&rate, i / 3000.0));
     }
     for (int i = 0; i < 3; i++)

@@ -250,7 +250,7 @@ static void log_probabilities_are_found_again_to_the_bit(void **state)
             action[i] = p->m.action[rows[i]];
         }
         math_tape_reset(&p->tape, false);
-        struct ppo_policy y = ppo_policy_on(p, math_input(&p->tape, seen, o.batch, 3));
+        struct ppo_policy y = ppo_policy_on(p, math_node_input(&p->tape, seen, o.batch, 3));
         struct math_node *logp = ppo_logp_on(p, &y, action, NULL);
         for (int i = 0; i < o.batch; i++) {
             assert_memory_equal(&logp->x[i], &p->m.logp[rows[i]], sizeof(real));

@@ -16,7 +16,7 @@ static void assert_near(double a, double b, double eps)
 
 static struct math_q_options table(int states)
 {
-    return (struct math_q_options){ .states = states, .actions = 4, .gamma = 0.99, .rate_power = 0.8, .first = 1, .explore_first = 1, .explore_last = 0.1 };
+    return (struct math_q_options){ .states = states, .actions = 4, .gamma = 0.99, .rate_power = 0.6, .first = 0, .explore_first = 1, .explore_last = 0.1 };
 }
 
 static void a_slippery_lake_is_worth_what_it_is_worth(void **state)
