@@ -130,7 +130,8 @@ static struct math_ppo_options small(int observation, int action)
     o.horizon = 32;
     o.batch = 64;
     o.epochs = 4;
-    o.rate = o.rate_last = 3e-3;
+    o.rate = 2e-3;
+    o.rate_last = 2e-4;
     return o;
 }
 

@@ -31,7 +31,11 @@ def walk(name, world, state, actions, continuous):
     inside = world.unwrapped
     inside.state = state
     seen, rewards, ended = [], [], []
+    taken = []
     for action in actions:
+        if callable(action):
+            action = action(inside.state)
+        taken.append(action)
         out, reward, terminated, _, _ = world.step(numpy.array([action], dtype=numpy.float32) if continuous else int(action))
         seen.extend(out)
         rewards.append(reward)
@@ -39,7 +43,7 @@ def walk(name, world, state, actions, continuous):
         if terminated:
             break
     print(f"\nenum {{ {name}_steps_max = {world.spec.max_episode_steps} }};")
-    array("double", name + "_actions", actions[:len(ended)])
+    array("double", name + "_actions", taken)
     array("double", name + "_seen", seen)
     array("double", name + "_rewards", rewards)
     array("int", name + "_ended", ended)
@@ -49,7 +53,7 @@ walk("cartpole", "CartPole-v1", numpy.array([0.02, -0.03, 0.04, 0.01]), [int(i %
 # Pendulum's torque is -2..2; ours is -1..1 and scaled, so the actions written down are halved below.
 torques = [2 * math.sin(0.37 * i) + (0.8 if i > 20 else -0.5) for i in range(40)]
 walk("pendulum", "Pendulum-v1", numpy.array([2.5, -0.4]), torques, True)
-walk("mountain_car", "MountainCarContinuous-v0", numpy.array([-0.5, 0.0]), [1.0 if (i // 22) % 2 else -1.0 for i in range(160)], True)
+walk("mountain_car", "MountainCarContinuous-v0", numpy.array([-0.5, 0.0]), [lambda state: 0.9 if state[1] >= 0 else -1.2] * 200, True)
 for name, size in (("lake_4", "4x4"), ("lake_8", "8x8")):
     lake = gymnasium.make("FrozenLake-v1" if size == "4x4" else "FrozenLake8x8-v1", map_name=size, is_slippery=False)
     table = lake.unwrapped.P
