@@ -55,8 +55,7 @@ static struct task cartpole(void)
     t.options.horizon = 128;
     t.options.batch = 256;
     t.options.epochs = 10;
-    t.options.gamma = 0.98;
-    t.options.lambda = 0.9;
+    t.options.gamma = 0.99;
     t.options.rate = 1e-3;
     t.options.rate_last = 0;
     return t;

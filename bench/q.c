@@ -29,20 +29,7 @@ static struct lake lake(int states)
                           { .states = states, .actions = 4, .gamma = 0.99, .rate_power = 0.6, .first = 0, .explore_first = 1, .explore_last = 0.1 } };
 }
 
-static struct pole pole(void)
-{
-    struct pole p = { 50000, 10, 1, math_dqn_usual(4, 2) };
-    p.options.width[0] = p.options.width[1] = 128;
-    p.options.rate = 2e-3;
-    p.options.rate_last = 0;
-    p.options.every = 4;
-    p.options.times = 2;
-    p.options.target_every = 250;
-    p.options.explore_first = 1;
-    p.options.explore_last = 0.04;
-    p.options.explore_until = 0.2;
-    return p;
-}
+static struct pole pole(void) { return (struct pole){ 50000, 10, 1, math_dqn_usual(4, 2) }; }
 
 #define OPTION(of, name, kind) { #name, kind, offsetof(struct of, options.name) }
 static const struct learn_option lake_table[] = {
@@ -53,11 +40,11 @@ static const struct learn_option lake_table[] = {
 static const struct learn_option pole_table[] = {
     { "steps", LEARN_INT, offsetof(struct pole, steps) }, { "seeds", LEARN_INT, offsetof(struct pole, seeds) }, { "seed", LEARN_INT, offsetof(struct pole, first) },
     { "width", LEARN_INT, offsetof(struct pole, options.width[0]) }, { "width2", LEARN_INT, offsetof(struct pole, options.width[1]) },
-    OPTION(pole, gamma, LEARN_REAL), OPTION(pole, memory, LEARN_INT), OPTION(pole, start, LEARN_INT), OPTION(pole, every, LEARN_INT),
+    OPTION(pole, gamma, LEARN_REAL), OPTION(pole, ahead, LEARN_INT), OPTION(pole, memory, LEARN_INT), OPTION(pole, start, LEARN_INT), OPTION(pole, every, LEARN_INT),
     OPTION(pole, times, LEARN_INT), OPTION(pole, batch, LEARN_INT), OPTION(pole, target_every, LEARN_INT), OPTION(pole, target_share, LEARN_REAL),
     OPTION(pole, rate, LEARN_REAL), OPTION(pole, rate_last, LEARN_REAL), OPTION(pole, explore_first, LEARN_REAL), OPTION(pole, explore_last, LEARN_REAL),
     OPTION(pole, explore_until, LEARN_REAL), OPTION(pole, gradient_most, LEARN_REAL), OPTION(pole, twice, LEARN_BOOL),
-    OPTION(pole, scale_observations, LEARN_BOOL),
+    OPTION(pole, scale_observations, LEARN_BOOL), OPTION(pole, norm, LEARN_BOOL),
 };
 
 /* Shares of success of each seed, sorted; or complaints. */
@@ -105,7 +92,8 @@ static enum err balance(const struct pole *p, double *means, struct fault *fault
         printf("cartpole seed %d: return %.1f, %.2f s\n", seed, means[seed - p->first], took);
         fflush(stdout);
     }
-    printf("cartpole: median %.1f, worst %.1f\n", learn_median(means, p->seeds), means[0]);
+    double median = learn_median(means, p->seeds);
+    printf("cartpole: median %.1f, worst %.1f\n", median, means[0]);
     return OK;
 }
 

@@ -13,7 +13,8 @@ struct math_dqn {
     struct math_dqn_options o;
     struct rand             chance;
     struct math_params      now, older;
-    struct math_mlp         net;
+    struct math_linear      layer[3];
+    struct math_norm_layer  norm[2];
     struct math_tape        tape;
     int64_t                 told;
     int                     chunk;
@@ -22,18 +23,19 @@ struct math_dqn {
     double *seen, *followed;
     real   *reward;
     int    *action;
-    bool   *terminated;
+    bool   *terminated, *ended;
     /* A minibatch. */
     real *batch_seen, *batch_followed, *batch_target;
-    int  *batch_rows, *batch_action;
+    real *batch_discount;      /* of the value after what batch_target has summed up; 0 where the story ended */
+    int  *batch_action;
 };
 
 struct math_dqn_options math_dqn_usual(int observation, int actions)
 {
     return (struct math_dqn_options){
-        .observation = observation, .actions = actions, .width = { 128, 128 }, .gamma = 0.99, .memory = 100000, .start = 1000, .every = 4, .times = 1, .batch = 64,
-        .target_every = 500, .target_share = 1, .rate = 1e-3, .rate_last = 1e-3, .explore_first = 1, .explore_last = 0.05, .explore_until = 0.2, .gradient_most = 10,
-        .twice = true, .scale_observations = true, .seed = 1,
+        .observation = observation, .actions = actions, .width = { 64, 64 }, .gamma = 0.99, .ahead = 3, .memory = 100000, .start = 1000, .every = 1, .times = 1, .batch = 64,
+        .target_every = 1, .target_share = 0.02, .rate = 1e-3, .rate_last = 0, .explore_first = 1, .explore_last = 0.04, .explore_until = 0.2, .gradient_most = 10,
+        .twice = true, .norm = true, .scale_observations = true, .seed = 1,
     };
 }
 
@@ -43,6 +45,7 @@ static enum err check(const struct math_dqn_options *o, struct fault *fault)
         { "observation", o->observation, 1, 4096 },     { "actions", o->actions, 2, 4096 },
         { "width[0]", o->width[0], 1, 4096 },           { "width[1]", o->width[1], 1, 4096 },
         { "gamma", o->gamma, 0, 1 },                    { "memory", o->memory, 1, MATH_DQN_MEMORY_MAX },
+        { "ahead", o->ahead, 1, 1000 },
         { "start", o->start, 1, MATH_DQN_MEMORY_MAX },  { "every", o->every, 1, 1e9 },
         { "times", o->times, 1, 1e6 },                  { "batch", o->batch, 1, 65536 },
         { "target_every", o->target_every, 1, 1e9 },    { "target_share", o->target_share, 1e-6, 1 },
@@ -65,12 +68,24 @@ static bool arrays_new(struct math_dqn *d)
     d->reward = calloc(steps, sizeof(real));
     d->action = calloc(steps, sizeof(int));
     d->terminated = calloc(steps, sizeof(bool));
+    d->ended = calloc(steps, sizeof(bool));
     d->batch_seen = calloc(batch * wide, sizeof(real));
     d->batch_followed = calloc(batch * wide, sizeof(real));
     d->batch_target = calloc(batch, sizeof(real));
-    d->batch_rows = calloc(batch, sizeof(int));
+    d->batch_discount = calloc(batch, sizeof(real));
     d->batch_action = calloc(batch, sizeof(int));
-    return d->scaling.mean && d->scaling.ss && d->seen && d->followed && d->reward && d->action && d->terminated && d->batch_seen && d->batch_followed && d->batch_target && d->batch_rows && d->batch_action;
+    return d->scaling.mean && d->scaling.ss && d->seen && d->followed && d->reward && d->action && d->terminated && d->ended && d->batch_seen && d->batch_followed && d->batch_target && d->batch_discount && d->batch_action;
+}
+
+static void network_add(struct math_dqn *d, struct math_params *p, struct rand *chance)
+{
+    const int widths[] = { d->o.observation, d->o.width[0], d->o.width[1], d->o.actions };
+    for (int i = 0; i < 3; i++) {
+        const char name[] = { 'q', '.', (char)('0' + i), 0 }, norm[] = { 'n', '.', (char)('0' + i), 0 };
+        d->layer[i] = math_linear_add(p, name, widths[i], widths[i + 1], chance);
+        if (d->o.norm && i < 2)
+            d->norm[i] = math_norm_add(p, norm, widths[i + 1]);
+    }
 }
 
 enum err math_dqn_new(const struct math_dqn_options *o, struct math_dqn **dqn, struct fault *fault)
@@ -86,12 +101,11 @@ enum err math_dqn_new(const struct math_dqn_options *o, struct math_dqn **dqn, s
     d->chunk = o->batch;
     rand_seed(&d->chance, o->seed);
     struct rand again = d->chance;
-    int         widths[] = { o->observation, o->width[0], o->width[1], o->actions };
     math_params_init(&d->now);
     math_params_init(&d->older);
-    d->net = math_mlp_add(&d->older, "q", widths, 3, MATH_RELU, &again);      /* the same first values in both */
-    d->net = math_mlp_add(&d->now, "q", widths, 3, MATH_RELU, &d->chance);
-    size_t row = 4 * ((size_t)o->observation + 4 * (size_t)(o->width[0] + o->width[1]) + 4 * (size_t)o->actions);
+    network_add(d, &d->older, &again);      /* the same first values in both */
+    network_add(d, &d->now, &d->chance);
+    size_t row = 6 * ((size_t)o->observation + 4 * (size_t)(o->width[0] + o->width[1]) + 4 * (size_t)o->actions);
     e = math_params_ready(&d->now, fault);
     if (e == OK)
         e = math_params_ready(&d->older, fault);
@@ -110,7 +124,7 @@ void math_dqn_free(struct math_dqn *d)
 {
     if (!d)
         return;
-    void *all[] = { d->scaling.mean, d->scaling.ss, d->seen, d->followed, d->reward, d->action, d->terminated, d->batch_seen, d->batch_followed, d->batch_target, d->batch_rows, d->batch_action };
+    void *all[] = { d->scaling.mean, d->scaling.ss, d->seen, d->followed, d->reward, d->action, d->terminated, d->ended, d->batch_seen, d->batch_followed, d->batch_target, d->batch_discount, d->batch_action };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
     math_params_done(&d->now);
@@ -121,10 +135,22 @@ void math_dqn_free(struct math_dqn *d)
 
 /* ---- asking ---------------------------------------------------------------------------------------------------------- */
 
+static struct math_node *network_on(struct math_dqn *d, const struct math_params *of, struct math_node *x)
+{
+    for (int i = 0; i < 3; i++) {
+        x = math_linear(&d->tape, of, &d->layer[i], x);
+        if (i < 2 && d->o.norm)
+            x = math_norm(&d->tape, of, &d->norm[i], x);
+        if (i < 2)
+            x = math_node_relu(&d->tape, x);
+    }
+    return x;
+}
+
 /* Of one network, for rows that are reals already; NULL when the tape is too short. */
 static const real *worth(struct math_dqn *d, const struct math_params *of, const real *seen, int rows)
 {
-    struct math_node *q = math_mlp(&d->tape, of, &d->net, math_node_input(&d->tape, seen, rows, d->o.observation));
+    struct math_node *q = network_on(d, of, math_node_input(&d->tape, seen, rows, d->o.observation));
     return q ? q->x : NULL;
 }
 
@@ -186,17 +212,30 @@ int math_dqn_act(struct math_dqn *d, const double *observation, double explore)
 
 /* ---- learning -------------------------------------------------------------------------------------------------------- */
 
+/* Row i of the minibatch begins with step `from`: its rewards until `ahead` are summed up, or the story ends, or nothing newer is known. */
+static void draw_one(struct math_dqn *d, size_t i, int64_t from)
+{
+    size_t wide = (size_t)d->o.observation, memory = (size_t)d->o.memory, row = (size_t)from % memory;
+    double sum = 0, discount = 1;
+    d->batch_action[i] = d->action[row];
+    scale(d, d->seen + row * wide, 1, d->batch_seen + i * wide);
+    for (int64_t step = from; step < d->told && step < from + d->o.ahead; step++) {
+        row = (size_t)step % memory;
+        sum += discount * (double)d->reward[row];
+        discount *= d->terminated[row] ? 0 : d->o.gamma;
+        if (d->ended[row])
+            break;
+    }
+    scale(d, d->followed + row * wide, 1, d->batch_followed + i * wide);
+    d->batch_target[i] = R(sum);
+    d->batch_discount[i] = R(discount);
+}
+
 static void draw_batch(struct math_dqn *d)
 {
-    int64_t known = d->told < d->o.memory ? d->told : d->o.memory;
-    size_t  wide = (size_t)d->o.observation;
-    for (size_t i = 0; i < (size_t)d->o.batch; i++) {
-        size_t row = (size_t)rand_int(&d->chance, 0, known - 1);
-        d->batch_rows[i] = (int)row;
-        d->batch_action[i] = d->action[row];
-        scale(d, d->seen + row * wide, 1, d->batch_seen + i * wide);
-        scale(d, d->followed + row * wide, 1, d->batch_followed + i * wide);
-    }
+    int64_t oldest = d->told < d->o.memory ? 0 : d->told - d->o.memory;
+    for (size_t i = 0; i < (size_t)d->o.batch; i++)
+        draw_one(d, i, rand_int(&d->chance, oldest, d->told - 1));
 }
 
 static bool aim(struct math_dqn *d)
@@ -206,9 +245,9 @@ static bool aim(struct math_dqn *d)
     if (!older || !judge)
         return false;
     for (int i = 0; i < d->o.batch; i++) {
-        int  row = d->batch_rows[i];
         real future = older[i * d->o.actions + best(judge + (size_t)i * (size_t)d->o.actions, d->o.actions)];
-        d->batch_target[i] = d->reward[row] + (d->terminated[row] ? R(0) : R(d->o.gamma) * future);
+        if (d->batch_discount[i] > 0)
+            d->batch_target[i] += d->batch_discount[i] * future;
     }
     return true;
 }
@@ -219,7 +258,7 @@ static enum err learn(struct math_dqn *d, double rate, struct fault *fault)
     if (!aim(d))
         return fail(fault, ERR_LIMIT, "a minibatch does not fit into a tape of %zu bytes", d->tape.bound);
     math_tape_reset(&d->tape, true);
-    struct math_node *q = math_mlp(&d->tape, &d->now, &d->net, math_node_input(&d->tape, d->batch_seen, d->o.batch, d->o.observation));
+    struct math_node *q = network_on(d, &d->now, math_node_input(&d->tape, d->batch_seen, d->o.batch, d->o.observation));
     math_gradients_clear(&d->now);
     enum err e = math_backward(&d->tape, math_node_huber(&d->tape, math_node_pick(&d->tape, q, d->batch_action), d->batch_target, 1), fault);
     if (e != OK)
@@ -239,6 +278,8 @@ enum err math_dqn_tell(struct math_dqn *d, const double *observation, int action
     assert(action >= 0 && action < d->o.actions);
     for (size_t i = 0; i < wide; i++)
         known = known && isfinite(observation[i]) && isfinite(followed[i]);
+    if (!known && d->told > 0)
+        d->ended[(size_t)((d->told - 1) % d->o.memory)] = true;
     if (!known)
         return fail(fault, ERR_INPUT, "what came of an action is not a finite number");
     size_t row = (size_t)(d->told++ % d->o.memory);
@@ -248,6 +289,7 @@ enum err math_dqn_tell(struct math_dqn *d, const double *observation, int action
     d->action[row] = action;
     d->reward[row] = R(outcome->reward);
     d->terminated[row] = outcome->terminated;
+    d->ended[row] = outcome->terminated || outcome->truncated;
     if (d->told % d->o.target_every == 0)
         math_params_blend(&d->older, &d->now, R(d->o.target_share));
     if (d->told < d->o.start || d->told % d->o.every != 0)

@@ -25,6 +25,8 @@ struct math_dqn_options {
     int    observation, actions;
     int    width[2];
     double gamma;
+    int    ahead;                   /* rewards that are summed up before a value is asked for (Sutton 1988): faster and steadier above 1,
+                                       and a little wrong where the explorer did not do its best */
     int    memory;                  /* steps that are remembered; the oldest are forgotten */
     int    start;                   /* no learning before so many */
     int    every, times, batch;     /* every so many steps, so many minibatches */
@@ -34,18 +36,19 @@ struct math_dqn_options {
     double explore_first, explore_last, explore_until;   /* share of random actions: linear until this progress, then the last */
     double gradient_most;
     bool   twice;                   /* double Q-learning; false: the older copy also chooses */
+    bool   norm;                    /* layer norm before each activation, which keeps values from running away (Gallici et al. 2024) */
     bool   scale_observations;      /* to mean 0 and sd 1 of all that was told so far */
     uint64_t seed;
 };
-struct math_dqn_options math_dqn_usual(int observation, int actions);
-enum { MATH_DQN_MEMORY_MAX = 10000000, MATH_DQN_ARRAYS = 24 };
+struct math_dqn_options math_dqn_usual(int observation, int actions);     /* what bench/q measures on CartPole */
+enum { MATH_DQN_MEMORY_MAX = 10000000, MATH_DQN_ARRAYS = 32 };
 
 struct math_dqn;
 MUST_CHECK enum err math_dqn_new(const struct math_dqn_options *o, struct math_dqn **dqn, struct fault *fault);
 void math_dqn_free(struct math_dqn *dqn);
 
 int  math_dqn_act(struct math_dqn *dqn, const double *observation, double explore);
-/* ERR_INPUT when something is not finite: nothing is remembered then, and one can go on. */
+/* One world's steps in their order. ERR_INPUT when something is not finite: nothing is remembered then, the story counts as cut off before, and one can go on. */
 MUST_CHECK enum err math_dqn_tell(struct math_dqn *dqn, const double *observation, int action, const struct math_outcome *outcome, const double *followed, double progress,
                                   struct fault *fault);
 

@@ -108,9 +108,12 @@ static struct math_dqn_options small(void)
     struct math_dqn_options o = math_dqn_usual(3, 2);
     o.width[0] = o.width[1] = 32;
     o.gamma = 0.9;
+    o.ahead = 1;
     o.memory = 2000;
     o.start = 200;
+    o.every = 4;
     o.target_every = 50;
+    o.target_share = 1;
     o.rate = 3e-3;
     o.explore_last = 0.3;
     return o;
@@ -124,8 +127,9 @@ static void a_network_learns_what_a_corridor_is_worth(void **state)
     struct math_dqn_options o = small();
     const double            places[] = { 1, 0, 0, 0, 1, 0, 0, 0, 1 };
     double                  values[6], actions[3];
-    for (int twice = 0; twice < 2; twice++) {
-        o.twice = twice;
+    for (int kind = 0; kind < 4; kind++) {
+        o.twice = kind % 2;
+        o.norm = kind < 2;
         assert_ok(math_dqn_new(&o, &d, &fault), &fault);
         assert_ok(math_dqn_train(d, &corridor, 1, 12000, &fault), &fault);
         math_dqn_values(d, places, 3, values);
@@ -137,6 +141,25 @@ static void a_network_learns_what_a_corridor_is_worth(void **state)
         assert_true(actions[0] == 1 && actions[1] == 1 && actions[2] == 1);
         math_dqn_free(d);
     }
+}
+
+static void rewards_of_several_steps_are_summed_up_until_the_story_ends(void **state)
+{
+    (void)state;
+    struct fault            fault;
+    struct math_dqn        *d;
+    struct math_dqn_options o = small();
+    const double            places[] = { 1, 0, 0, 0, 1, 0, 0, 0, 1 };
+    double                  values[6];
+    o.ahead = 3;
+    o.rate_last = 1e-4;
+    o.explore_first = o.explore_last = 1;        /* everything is tried; then three steps tell what chance would do */
+    assert_ok(math_dqn_new(&o, &d, &fault), &fault);
+    assert_ok(math_dqn_train(d, &corridor, 1, 12000, &fault), &fault);
+    math_dqn_values(d, places, 3, values);
+    assert_near(values[5], 1, 0.04);                                    /* nothing follows the end */
+    assert_near(values[4], 0.9 * (0.5 + 0.5 * 0.9 * (0.5 + 0.5 * 0.9)), 0.05);
+    math_dqn_free(d);
 }
 
 static void the_same_seed_makes_the_same_network(void **state)
@@ -197,6 +220,7 @@ int main(void)
         cmocka_unit_test(the_same_seed_fills_the_same_table),
         cmocka_unit_test(only_a_real_end_has_no_future),
         cmocka_unit_test(a_network_learns_what_a_corridor_is_worth),
+        cmocka_unit_test(rewards_of_several_steps_are_summed_up_until_the_story_ends),
         cmocka_unit_test(the_same_seed_makes_the_same_network),
         cmocka_unit_test(a_network_refuses_what_is_missing_or_makes_no_sense),
     };
