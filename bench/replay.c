@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_MAX = MATH_FOREST_POINTS_MAX, COLUMNS_MAX = 40, LINE_MAX_BYTES = 8192, TRIALS_MAX = 1000, SEEDS_MAX = 50, FOLDS = 5, WORDS = 32, FILES_MAX = 16, EARLY = 50 };
+enum { ROWS_MAX = MATH_FOREST_POINTS_MAX, COLUMNS_MAX = 40, LINE_MAX_BYTES = 8192, TRIALS_MAX = 1000, SEEDS_MAX = 50, FOLDS = 5, WORDS = 32, FILES_MAX = 16, EARLY = 50, DECADES = 1000 };
 
 static int  trials = 200, seeds = 10, first_seed = 1;
 static bool verbose;
@@ -114,7 +114,12 @@ static void read_file(const char *path, struct data *d)
             *p = (struct math_param){ .kind = MATH_PARAM_CATEGORY, .choices = count[j] };
             continue;
         }
-        *p = (struct math_param){ .kind = whole && hi < 1e15 ? MATH_PARAM_INTEGER : MATH_PARAM_REAL, .lo = lo, .hi = hi, .log = lo > 0 && hi / lo >= 1000 };
+        *p = (struct math_param){ .kind = whole && hi < 1e15 ? MATH_PARAM_INTEGER : MATH_PARAM_REAL, .lo = lo, .hi = hi, .log = lo > 0 && hi / lo >= DECADES };
+        if (lo == 0 && whole && hi >= DECADES) {
+            p->lo = least_positive;
+            p->log = true;
+            p->specials = 1;        /* special[0] is 0 */
+        }
     }
     struct fault fault;
     must(math_space_init(&d->space, &fault), &fault);
