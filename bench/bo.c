@@ -4,8 +4,8 @@
  * One setting for all functions and seeds; every run minimises (the optimiser is told -f).  The functions with a bar are moved:
  * Branin and Hartmann by a vector of the seed's own, Ackley by the fixed vector that its bar was measured with, so that neither
  * the centre of the box nor its corners are special.  Random search has the same seeds and budget; "worse" is a one-sided
- * Mann-Whitney test at 5 % on the final values.  Without a bar, shown for honesty: the functions where they usually stand, other
- * functions, whole numbers and choices, noise.      usage: bo [--seeds 20] [--first 1] [--only NAME] [-v]
+ * Mann-Whitney test at 5 % after any of the numbers of evaluations shown.  Without a bar, shown for honesty: the functions where
+ * they usually stand, other functions, whole numbers and choices, noise.      usage: bo [--seeds 20] [--first 1] [--only NAME] [-v]
  * [--forest] [--ucb] [--ei] [--no-region] [--no-warp]: with another setting, which then is short by definition.
  */
 #include "base/rand.h"
@@ -270,10 +270,10 @@ struct tally { int bars, kept, worse; };
 
 static void judge(const struct problem *p, struct tally *t)
 {
-    int last = 0;
+    bool worse = false;
     for (int m = 0; m < MARKS_MAX && p->mark[m].at; m++) {
         const struct mark *mark = &p->mark[m];
-        double             worst, unused, median = median_at(bo_run, m, &worst), random = median_at(random_run, m, &unused);
+        double             p_random = p_worse(m), worst, unused, median = median_at(bo_run, m, &worst), random = median_at(random_run, m, &unused);
         int                below = 0;
         for (int s = 0; s < seeds; s++)
             below += bo_run[s].at_mark[m] <= mark->value;
@@ -287,14 +287,12 @@ static void judge(const struct problem *p, struct tally *t)
             else
                 printf("  bar: %.0f %% <= %.2f  %s (%d of %d seeds)", 100 * mark->share, mark->value, kept ? "kept" : "SHORT", below, seeds);
         }
+        if (p_random < 0.05)
+            printf("  WORSE than random, p %.3f", p_random);
         printf("\n");
-        last = m;
+        worse = worse || p_random < 0.05;
     }
-    double worse = p_worse(last);
-    if (worse < 0.05) {
-        t->worse++;
-        printf("%-16s WORSE than random, p %.3f\n", p->name, worse);
-    }
+    t->worse += worse;
     fflush(stdout);
 }
 

@@ -29,6 +29,8 @@ static enum err check_settings(const struct math_space *space, const struct math
 {
     if (s->limits < 0 || s->limits > MATH_BO_LIMITS_MAX)
         return fail(fault, ERR_INPUT, "%d limits; 0 to %d", s->limits, MATH_BO_LIMITS_MAX);
+    if (!(s->works_min < 1))
+        return fail(fault, ERR_INPUT, "a probability of at least %g that it works", s->works_min);
     if (!(s->kappa >= 0) || !(s->random_share <= 1) || s->starts < 0 || s->repeats < 0)
         return fail(fault, ERR_INPUT, "kappa %g, random share %g, %d starts, %d repeats", s->kappa, s->random_share, s->starts, s->repeats);
     if (s->project < 0 || s->project > space->params || (s->project > 0 && contextual))
@@ -197,6 +199,15 @@ bool bo_kept(const struct math_bo *b, int trial)
     return kept;
 }
 
+/* A region is not laid around what may have broken a limit unseen: there might be nothing in it that may be asked. */
+static bool surely_kept(const struct math_bo *b, int trial)
+{
+    bool known = true;
+    for (int k = 0; k < b->set.limits; k++)
+        known = known && !isnan(b->told.limit[trial * MATH_BO_LIMITS_MAX + k]);
+    return known && bo_kept(b, trial);
+}
+
 /*
  * Where nothing is left to win, the chapter ends: the next one begins with points that fill the space, its own models and its own
  * region.  So the search is not held by the first hill that it climbed; what works and the limits are not forgotten.  Where
@@ -206,7 +217,7 @@ static void move_region(struct math_bo *b, int trial, enum math_bo_phase phase)
 {
     bool   inside = b->centre >= 0 && apart(b, trial, b->centre) <= b->region.length;
     double gain = -INFINITY;
-    if (bo_kept(b, trial))
+    if (surely_kept(b, trial))
         gain = b->centre < 0 ? INFINITY : (b->told.y[trial] - b->told.y[b->centre]) / spread(b);
     if (gain > 0)
         b->centre = trial;

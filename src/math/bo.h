@@ -15,7 +15,8 @@
  * How it searches: first points that fill the space; then in turn the whole space with one model and a trust region around the
  * best point with a model of its own (TREGO, Diouane, Picheny, Le Riche, Scotto Di Perrotolo 2023), each time where the acquisition is largest.
  * - Noise: known per trial (noise_sd) and fitted besides; the incumbent is a posterior mean, not the luckiest reading.
- * - Failures: a trial that failed has no result, but a model of what works learns from it, and keeps away.
+ * - Failures: a trial that failed has no result, but a model of what works learns from it, and keeps away: what probably fails is
+ *   not asked for, however much it promises.
  * - Limits: other results that must stay <= 0, each with a model of its own.
  * - Context: parameters of the space that are given with each question.
  */
@@ -47,6 +48,7 @@ struct math_bo_settings {
     bool   one_chapter;    /* where nothing is left to win it looks around the best once more, and never begins anew */
     bool   no_warp;        /* results as they are, only centred and scaled */
     int    project;        /* search so many coordinates in place of all parameters (math/project.h); 0: no. Not with context */
+    double works_min;      /* probability to work and keep the limits below which nothing is asked while there is something above; 0: 0.8; < 0: no such */
     int    limits;         /* results besides y that must stay <= 0 */
     double random_share;   /* of the trials, at random; 0: none for a GP, 0.1 for a forest; < 0: none */
     int    repeats;        /* how often one configuration may be asked for; 0: once */

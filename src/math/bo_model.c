@@ -10,6 +10,8 @@
 #include <string.h>
 
 enum { FIT_POINTS = 100 };   /* more say little more of the length scales, and cost their cube */
+#define WORKS_MIN 0.8        /* beside a cliff and beside a limit: half the broken ones of 0.5, and no worse an optimum found */
+#define WORKS_STEEP 100.0    /* a tenth of the probability missing weighs e^13 of EI */
 
 /* ---- memory ---- */
 
@@ -354,6 +356,18 @@ static double acquisition(const struct bo_model *m, const struct math_bo *b, dou
     return math_acq_log_ei(mean, sd, m->incumbent, slope);
 }
 
+/*
+ * The probability that it works, as it enters the score: below what is asked for it falls so steeply that no promise makes up
+ * for it.  A product of EI and probability alone would, where little is left to win elsewhere, try the far side of a cliff again
+ * and again.  The slope is by ln of the probability.
+ */
+static double caution(const struct math_bo *b, double log_works, double *slope)
+{
+    double least = b->set.works_min > 0 ? b->set.works_min : WORKS_MIN, lacking = b->set.works_min < 0 ? 0 : fmin(log_works - log(least), 0);
+    *slope = lacking < 0 ? 1 + WORKS_STEEP : 1;
+    return log_works + WORKS_STEEP * lacking;
+}
+
 enum err bo_model_score(struct bo_model *m, const struct math_bo *b, int count, const double *features, const double *columns,
                         double *score, struct fault *fault)
 {
@@ -364,8 +378,9 @@ enum err bo_model_score(struct bo_model *m, const struct math_bo *b, int count, 
     if (e == OK && m->has_incumbent) {
         e = bo_model_predict(m, b, count, features, columns, mean, variance, fault);
         struct math_acq_slope unused;
+        double                unused_too;
         for (int i = 0; i < count && e == OK; i++)
-            score[i] += acquisition(m, b, mean[i], sqrt(variance[i]), &unused);
+            score[i] = caution(b, score[i], &unused_too) + acquisition(m, b, mean[i], sqrt(variance[i]), &unused);
     } else if (e == OK && m->failures && m->results == 0) {      /* nothing worked yet: also look where nothing is known */
         double *s = prepare(m, b, count, features);
         if (s)
@@ -389,13 +404,14 @@ static void add_slope(const struct math_bo *b, double by_mean, double by_sd, dou
 double bo_model_score_slope(struct bo_model *m, const struct math_bo *b, const double *features, double *gradient)
 {
     size_t                p = (size_t)b->features;
-    double               *s = scratch(m, 3 * p + 2 * (size_t)m->members + 2), mean, variance, value;
+    double               *s = scratch(m, 4 * p + 2 * (size_t)m->members + 2), mean, variance, value, log_works = 0, by_works;
     struct math_acq_slope slope;
     if (!s)
         return (double)NAN;
-    double *mean_slope = s + p, *variance_slope = mean_slope + p, *rest = variance_slope + p;
+    double *mean_slope = s + p, *variance_slope = mean_slope + p, *works_slope = variance_slope + p, *rest = works_slope + p;
     transform(m, b, features, s);
     memset(gradient, 0, p * sizeof *gradient);
+    memset(works_slope, 0, p * sizeof *works_slope);
     math_gp_predict_slope(m->objective, s, &mean, &variance, mean_slope, variance_slope, rest);
     double sd = sqrt(variance);
     value = acquisition(m, b, mean, sd, &slope);
@@ -406,10 +422,11 @@ double bo_model_score_slope(struct bo_model *m, const struct math_bo *b, const d
             continue;
         math_gp_predict_slope(gp, s, &mean, &variance, mean_slope, variance_slope, rest);
         sd = sqrt(variance + (k < 0 ? gp->hyper.noise : 0));
-        value += math_acq_log_below(k < 0 ? -mean : mean, sd, 0, &slope);
-        add_slope(b, k < 0 ? -slope.by_mean : slope.by_mean, slope.by_sd, sd, mean_slope, variance_slope, gradient);
+        log_works += math_acq_log_below(k < 0 ? -mean : mean, sd, 0, &slope);
+        add_slope(b, k < 0 ? -slope.by_mean : slope.by_mean, slope.by_sd, sd, mean_slope, variance_slope, works_slope);
     }
-    for (int f = 0; f < b->features; f++)
-        gradient[f] /= m->stretch[f];
+    value += caution(b, log_works, &by_works);
+    for (size_t f = 0; f < p; f++)
+        gradient[f] = (gradient[f] + by_works * works_slope[f]) / m->stretch[f];
     return value;
 }

@@ -4,6 +4,7 @@
 
 #include "base/rand.h"
 #include "math/bo.h"
+#include "math/describe.h"
 
 #include <math.h>
 #include <string.h>
@@ -159,21 +160,25 @@ static void it_keeps_away_from_where_trials_fail(void **state)
     struct fault         fault;
     struct math_bo_guess good, bad;
     double               x[2], inside[2] = { 0.3, 0.55 }, outside[2] = { 0.3, 0.95 };
-    int                  failures[2] = { 0, 0 };
-    struct math_bo      *b = make(&s, NULL, 5);
-    for (int n = 0; n < 50; n++) {
-        assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
-        bool failed = x[1] > 0.7;                                    /* the top of the hill is over the cliff */
-        failures[n >= 25] += failed;
-        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = hill(x), .failed = failed }, &fault), &fault);
+    int                  failures[2][2] = { { 0, 0 }, { 0, 0 } };        /* with and without care; in the first and the second half */
+    for (int run = 0; run < 8; run++) {
+        bool            careless = run % 2;
+        struct math_bo *b = make(&s, &(struct math_bo_settings){ .works_min = careless ? -1 : 0 }, 5 + (uint64_t)run / 2);
+        for (int n = 0; n < 50; n++) {
+            assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
+            bool failed = x[1] > 0.7;                                    /* the top of the hill is over the cliff */
+            failures[careless][n >= 25] += failed;
+            assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = hill(x), .failed = failed }, &fault), &fault);
+        }
+        assert_ok(math_bo_best(b, NULL, x, NULL, &fault), &fault);
+        assert_true(x[1] <= 0.7 && x[1] > 0.68 && fabs(x[0] - 0.3) < 0.05);
+        assert_ok(math_bo_guess(b, inside, 2, &good, &fault), &fault);
+        assert_ok(math_bo_guess(b, outside, 2, &bad, &fault), &fault);
+        assert_true(good.works > 0.7 && bad.works < 0.5);
+        math_bo_free(b);
     }
-    assert_true(failures[1] <= 8);
-    assert_ok(math_bo_best(b, NULL, x, NULL, &fault), &fault);
-    assert_true(x[1] <= 0.7 && x[1] > 0.6 && fabs(x[0] - 0.3) < 0.1);
-    assert_ok(math_bo_guess(b, inside, 2, &good, &fault), &fault);
-    assert_ok(math_bo_guess(b, outside, 2, &bad, &fault), &fault);
-    assert_true(good.works > 0.7 && bad.works < 0.5);
-    math_bo_free(b);
+    if (!(failures[0][1] <= 40 && failures[1][1] >= 1.5 * failures[0][1]))   /* of 100; the best is on the very edge */
+        fail_msg("%d failures with care and %d without", failures[0][1], failures[1][1]);
 }
 
 static void limits_are_kept_and_unknown_ones_are_not_taken_for_kept_readings(void **state)
@@ -181,21 +186,49 @@ static void limits_are_kept_and_unknown_ones_are_not_taken_for_kept_readings(voi
     (void)state;
     struct math_space    s = box(2);
     struct fault         fault;
+    struct math_bo_guess guess;
     double               x[2];
     int                  broken = 0;
-    struct math_bo      *b = make(&s, &(struct math_bo_settings){ .limits = 1 }, 6);
-    for (int n = 0; n < 45; n++) {
-        assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
-        double over = x[0] + x[1] - 0.9;                             /* the top at (.3, .8) is beyond */
-        broken += n >= 20 && over > 0;
-        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = hill(x), .limit = { n % 7 == 3 ? (double)NAN : over } }, &fault), &fault);
+    for (uint64_t seed = 6; seed < 10; seed++) {
+        struct math_bo *b = make(&s, &(struct math_bo_settings){ .limits = 1 }, seed);
+        for (int n = 0; n < 45; n++) {
+            assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
+            double over = x[0] + x[1] - 0.9;                             /* the top at (.3, .8) is beyond */
+            broken += n >= 20 && over > 0;
+            assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = hill(x), .limit = { n % 7 == 3 ? (double)NAN : over } }, &fault), &fault);
+        }
+        assert_ok(math_bo_best(b, NULL, x, &guess, &fault), &fault);
+        assert_true(x[0] + x[1] <= 0.9 + 0.01);
+        assert_true(hill(x) > -0.03);                                    /* the best within is -0.0267 */
+        assert_true(guess.works > 0.5);
+        math_bo_free(b);
     }
-    struct math_bo_guess guess;
-    assert_ok(math_bo_best(b, NULL, x, &guess, &fault), &fault);
-    assert_true(x[0] + x[1] <= 0.9 + 0.01);
-    assert_true(hill(x) > -0.04);                                    /* the best within is -0.0267 */
-    assert_true(guess.works > 0.5);
-    assert_true(broken < 18);
+    if (!(broken <= 10))                                                 /* of 100, with the best on the very edge */
+        fail_msg("%d broken limits", broken);
+}
+
+/* Not known is not kept: the region must not lie around such a reading, where all that may be asked for is elsewhere. */
+static void a_region_is_not_laid_around_an_unknown_limit(void **state)
+{
+    (void)state;
+    struct math_space s = box(2);
+    struct fault      fault;
+    double            x[2];
+    int               over = 0;
+    struct math_bo   *b = make(&s, &(struct math_bo_settings){ .limits = 1, .starts = 8 }, 3);
+    for (int n = 0; n < 40; n++) {
+        bool beyond = n == 2;
+        assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
+        if (beyond) {
+            x[0] = 0.3;
+            x[1] = 0.8;                                                  /* the top, and nobody saw that it breaks the limit */
+        }
+        over += n >= 10 && x[1] > 0.55;
+        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = hill(x), .limit = { beyond ? (double)NAN : 10 * (x[1] - 0.5) } }, &fault), &fault);
+    }
+    assert_true(over <= 3);
+    assert_ok(math_bo_best(b, NULL, x, NULL, &fault), &fault);
+    assert_true(x[1] <= 0.51 && x[1] > 0.45);
     math_bo_free(b);
 }
 
@@ -228,6 +261,7 @@ static void a_lucky_reading_is_not_what_is_recommended(void **state)
 static void knobs_of_every_kind_are_asked_legally_and_never_twice(void **state)
 {
     (void)state;
+    enum { RUNS = 5 };
     struct math_space s = { .params = 6 };
     struct fault      fault;
     s.param[0] = (struct math_param){ .kind = MATH_PARAM_INTEGER, .lo = 16, .hi = 65536, .log = true };
@@ -236,8 +270,10 @@ static void knobs_of_every_kind_are_asked_legally_and_never_twice(void **state)
     s.param[3] = (struct math_param){ .kind = MATH_PARAM_REAL, .lo = 1, .hi = 100, .specials = 1, .special = { -1 } };
     s.param[4] = (struct math_param){ .kind = MATH_PARAM_INTEGER, .lo = 16, .hi = 65536, .log = true, .below = 1, .below_factor = 0.5 };
     s.param[5] = (struct math_param){ .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .when = 3, .when_lo = 2, .when_hi = 2, .idle = 0 };
-    for (int forest = 0; forest < 2; forest++) {
-        struct math_bo *b = make(&s, &(struct math_bo_settings){ .surrogate = forest ? MATH_BO_FOREST : MATH_BO_GP }, 8);
+    double found[2][RUNS], scratch[RUNS];
+    for (int run = 0; run < 2 * RUNS; run++) {
+        int             forest = run % 2;
+        struct math_bo *b = make(&s, &(struct math_bo_settings){ .surrogate = forest ? MATH_BO_FOREST : MATH_BO_GP }, 8 + (uint64_t)run);
         double          x[6], u[6], again[6], best = -INFINITY;
         for (int n = 0; n < 40; n++) {
             assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
@@ -249,10 +285,12 @@ static void knobs_of_every_kind_are_asked_legally_and_never_twice(void **state)
             tell(b, x, y);
             best = fmax(best, y);
         }
-        if (!(best > 4.2))                                           /* 5 is the most */
-            fail_msg("%s found %g", forest ? "the forest" : "the process", best);
+        found[forest][run / 2] = best;
         math_bo_free(b);
     }
+    double process = math_median(found[0], RUNS, scratch), trees = math_median(found[1], RUNS, scratch);
+    if (!(process > 4.8 && trees > 3))                               /* 5 is the most; the median of random search is 2.3 */
+        fail_msg("the process found %g, the forest %g", process, trees);
 }
 
 static void a_small_space_ends(void **state)
@@ -371,6 +409,7 @@ static void nonsense_is_refused_and_nothing_is_taken_in(void **state)
     assert_int_equal(math_bo_new(&given, NULL, 1, &none, &fault), ERR_INPUT);
     assert_int_equal(math_bo_new(&empty, NULL, 1, &none, &fault), ERR_INPUT);
     assert_int_equal(math_bo_new(&s, &(struct math_bo_settings){ .limits = 5 }, 1, &none, &fault), ERR_INPUT);
+    assert_int_equal(math_bo_new(&s, &(struct math_bo_settings){ .works_min = 1 }, 1, &none, &fault), ERR_INPUT);
     assert_int_equal(math_bo_new(&s, &(struct math_bo_settings){ .project = 3 }, 1, &none, &fault), ERR_INPUT);
     assert_null(none);
     math_bo_free(b);
@@ -386,6 +425,7 @@ int main(void)
         cmocka_unit_test(when_everything_failed_it_looks_elsewhere),
         cmocka_unit_test(it_keeps_away_from_where_trials_fail),
         cmocka_unit_test(limits_are_kept_and_unknown_ones_are_not_taken_for_kept_readings),
+        cmocka_unit_test(a_region_is_not_laid_around_an_unknown_limit),
         cmocka_unit_test(a_lucky_reading_is_not_what_is_recommended),
         cmocka_unit_test(knobs_of_every_kind_are_asked_legally_and_never_twice),
         cmocka_unit_test(a_small_space_ends),
