@@ -54,8 +54,8 @@ static struct task cartpole(void)
     t.options.worlds = 8;
     t.options.horizon = 125;      /* 100 memories are 100 000 steps, none more */
     t.options.batch = 256;
-    t.options.epochs = 10;
-    t.options.gamma = 0.99;
+    t.options.epochs = 8;
+    t.options.gamma = 0.995;
     t.options.rate = 1e-3;
     t.options.rate_last = 0;
     return t;
