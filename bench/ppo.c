@@ -52,10 +52,10 @@ static struct task cartpole(void)
     t.options.discrete = true;
     t.options.width[0] = t.options.width[1] = 64;
     t.options.worlds = 8;
-    t.options.horizon = 128;
+    t.options.horizon = 125;      /* 100 memories are 100 000 steps, none more */
     t.options.batch = 256;
-    t.options.epochs = 10;
-    t.options.gamma = 0.99;
+    t.options.epochs = 8;
+    t.options.gamma = 0.995;
     t.options.rate = 1e-3;
     t.options.rate_last = 0;
     return t;
@@ -63,12 +63,12 @@ static struct task cartpole(void)
 
 static struct task mountain_car(void)
 {
-    struct task t = { "mountain-car", &gym_mountain_car, 300000, 10, 1, 100, math_ppo_usual(2, 1) };
+    struct task t = { "mountain-car", &gym_mountain_car, 320000, 10, 1, 100, math_ppo_usual(2, 1) };
     t.options.width[0] = t.options.width[1] = 64;
     t.options.spread_seen = false;
     t.options.spread_first = 2;
     t.options.worlds = 16;
-    t.options.horizon = 256;
+    t.options.horizon = 1000;      /* whole stories: whoever forgets before the first one reached the top learns to stand still */
     t.options.batch = 256;
     t.options.epochs = 4;
     t.options.gamma = 0.999;
@@ -116,7 +116,7 @@ static enum err run(const struct task *task, bool loud, struct result *result, s
         e = math_ppo_train(p, task->kind, 1000 + (uint64_t)seed, task->steps, tell, loud ? p : NULL, fault);
         double took = learn_cpu_s() - began;
         if (e == OK)
-            e = math_world_score(task->kind, math_ppo_choose, p, task->episodes, 99, returns, fault);
+            e = math_world_score(task->kind, math_ppo_choose, p, task->episodes, 1000000 + (uint64_t)seed, returns, fault);
         math_ppo_free(p);
         if (e != OK)
             return e;

@@ -29,7 +29,12 @@ static struct lake lake(int states)
                           { .states = states, .actions = 4, .gamma = 0.99, .rate_power = 0.6, .first = 0, .explore_first = 1, .explore_last = 0.1 } };
 }
 
-static struct pole pole(void) { return (struct pole){ 50000, 10, 1, math_dqn_usual(4, 2) }; }
+static struct pole pole(void)
+{
+    struct pole p = { 50000, 10, 1, math_dqn_usual(4, 2) };
+    p.options.gamma = 0.995;      /* the cart drifts slowly out of the picture: hundreds of steps, which 0.99 hardly sees */
+    return p;
+}
 
 #define OPTION(of, name, kind) { #name, kind, offsetof(struct of, options.name) }
 static const struct learn_option lake_table[] = {
@@ -59,7 +64,7 @@ static enum err cross(const struct lake *l, const struct math_world_kind *kind, 
         e = math_q_train(&q, kind, (uint64_t)seed, l->steps, fault);
         double v = e == OK ? q.value[math_q_best(&q, 0)] : (double)NAN;
         if (e == OK)
-            e = math_world_score(kind, math_q_choose, &q, CROSSINGS, 1000 + (uint64_t)seed, returns, fault);
+            e = math_world_score(kind, math_q_choose, &q, CROSSINGS, 1000000 + (uint64_t)seed, returns, fault);
         math_q_done(&q);
         if (e != OK)
             return e;
@@ -84,7 +89,7 @@ static enum err balance(const struct pole *p, double *means, struct fault *fault
         e = math_dqn_train(d, &gym_cartpole, 1000 + (uint64_t)seed, p->steps, fault);
         double took = learn_cpu_s() - began;
         if (e == OK)
-            e = math_world_score(&gym_cartpole, math_dqn_choose, d, POLES, 99, returns, fault);
+            e = math_world_score(&gym_cartpole, math_dqn_choose, d, POLES, 1000000 + (uint64_t)seed, returns, fault);
         math_dqn_free(d);
         if (e != OK)
             return e;

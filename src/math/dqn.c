@@ -33,8 +33,8 @@ struct math_dqn {
 struct math_dqn_options math_dqn_usual(int observation, int actions)
 {
     return (struct math_dqn_options){
-        .observation = observation, .actions = actions, .width = { 64, 64 }, .gamma = 0.99, .ahead = 3, .memory = 100000, .start = 1000, .every = 1, .times = 1, .batch = 64,
-        .target_every = 1, .target_share = 0.02, .rate = 1e-3, .rate_last = 0, .explore_first = 1, .explore_last = 0.04, .explore_until = 0.2, .gradient_most = 10,
+        .observation = observation, .actions = actions, .width = { 64, 64 }, .gamma = 0.99, .ahead = 3, .memory = 100000, .start = 1000, .every = 2, .times = 1, .batch = 64,
+        .target_every = 1, .target_share = 0.04, .rate = 1e-3, .rate_last = 0, .explore_first = 1, .explore_last = 0.04, .explore_until = 0.2, .gradient_most = 10,
         .twice = true, .norm = true, .scale_observations = true, .seed = 1,
     };
 }

@@ -40,7 +40,7 @@ struct math_dqn_options {
     bool   scale_observations;      /* to mean 0 and sd 1 of all that was told so far */
     uint64_t seed;
 };
-struct math_dqn_options math_dqn_usual(int observation, int actions);     /* what bench/q measures on CartPole */
+struct math_dqn_options math_dqn_usual(int observation, int actions);     /* what bench/q measures on CartPole, but for its gamma */
 enum { MATH_DQN_MEMORY_MAX = 10000000, MATH_DQN_ARRAYS = 32 };
 
 struct math_dqn;

@@ -2,23 +2,18 @@
  * math/kernel.c - plain loops.
  *
  * This chapter alone is compiled for several kinds of processor at once, the
- * best is taken when the program starts.  Products and sums are not fused and
+ * best is taken when the program starts (gcc).  Products and sums are not fused and
  * sums keep their order, so that all of them give the same bits.
  */
 #include "math/kernel.h"
 
 #include <string.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(undefined_behavior_sanitizer)
-#define KERNEL_ONE_KIND
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__x86_64__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__x86_64__) || defined(__clang__)
 #define KERNEL_ONE_KIND
 #endif
 #ifdef KERNEL_ONE_KIND
-#define KINDS                  /* sanitizers do not like a choice that is made before they are there */
+#define KINDS                  /* sanitizers do not like a choice that is made before they are there; clang 14 gives the chosen one another name */
 #else
 #define KINDS __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
