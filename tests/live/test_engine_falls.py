@@ -167,7 +167,7 @@ def test_the_stop_switch_puts_back_what_is_being_verified_and_outlives_a_kill_an
     h.start()
     case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
     verifying(h, case)
-    h.call("POST", "/stop", {"why": "Black Friday", "expires_s": 30}, who="olga")
+    h.call("POST", "/stop", {"why": "Black Friday", "expires_s": 3600}, who="olga")
     assert_ends_proven(h, server, case)
     assert "Black Friday" in h.reasons(case) and "refused" not in h.reasons(case), "\n".join(h.story(case))
     h.until(lambda: h.metric("homeostat_stopped") == 1, "the metric says so")
@@ -176,6 +176,7 @@ def test_the_stop_switch_puts_back_what_is_being_verified_and_outlives_a_kill_an
     assert h.get("/stop")[0]["why"] == "Black Friday"
     waits = h.propose(plan("bgwriter_lru_maxpages", "100", "150", method="readback"))
     h.until(lambda: "gate rule 101" in h.reasons(waits), "the gate says why it waits")
+    h.call("POST", "/stop", {"why": "Black Friday is nearly over", "expires_s": 3}, who="olga")
     # Nobody does anything: it expires, and what waited goes on.
     h.wait_proven(waits)
     assert h.get("/stop") == [] and entries(server) == {"bgwriter_lru_maxpages": "150"}
