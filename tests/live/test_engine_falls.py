@@ -213,7 +213,8 @@ def test_a_full_disk_stops_the_engine_says_so_and_everything_goes_on_when_there_
     h.wait_state(case, "VERIFYING")
     full.touch()
     h.until(lambda: h.metric("homeostat_degraded") == 1, "it says that it is degraded")
-    assert h.raw("GET", "/readyz")[0] == 503 and h.raw("GET", "/livez")[0] == 200
+    status, text = h.raw("GET", "/readyz")
+    assert status == 503 and "the store cannot be written" in text and h.raw("GET", "/livez")[0] == 200
     with pytest.raises(Refused) as refused:
         h.event(case, "cancel")
     assert refused.value.status == 503 and "nothing was changed" in str(refused.value.body)
