@@ -275,7 +275,8 @@ class Show:
         env = {"HOMEOSTAT_STORE_LOSSY": 1} if lossy else {}
         daemon = self.arena.daemon
         if point:
-            env["HOMEOSTAT_CRASH_AT"] = f"{point[0]}:{point[1]}"
+            # Half of the time the others may go on for a moment: what they should not know yet gets out then.
+            env["HOMEOSTAT_CRASH_AT"] = f"{point[0]}:{point[1]}:{self.chance.choice((0, 30))}"
         full = None
         if not point and self.chance.random() < 0.15:
             full = os.path.join(self.arena.folder, "full")

@@ -234,23 +234,30 @@ def kinds():
     return [Kind(*row, 45 if row[-1] == "restart" else 4) for row in table]
 
 
+def fits(label, ratio):
+    return ratio < 0.8 if label == "harmful" else ratio > 1.25 if label == "helpful" else 0.6 < ratio < 1.6
+
+
 def check_labels(world, deck, say):
-    """Each kind measured without Homeostat, before and after. A wrong label is a fault of the deck."""
+    """Each kind measured without Homeostat: before, after, after, before; longer where that does not settle it. A wrong label is a fault of the deck."""
     wrong = []
     for kind in deck:
         if kind.probe is None:
             continue
-        ratios = []
-        for _ in range(2):
-            both = []
-            for settings, wiops in ((kind.settings, kind.wiops), kind.probe):
+        logs = []
+        for turn, seconds in enumerate((3, 3, 6, 12, 24)):
+            tps = {}
+            for side in (0, 1) if turn % 2 == 0 else (1, 0):
+                settings, wiops = (kind.settings, kind.wiops) if side == 0 else kind.probe
                 world.set_up(settings, wiops)
                 time.sleep(6 if kind.method == "restart" else 2.5)
-                both.append(world.tps(4))
-            ratios.append(max(both[1], 0.1) / max(both[0], 0.1))
-        ratio = statistics.geometric_mean(ratios)
+                tps[side] = max(world.tps(seconds), 0.1)
+            logs += [math.log(tps[1] / tps[0])] * seconds
+            ratio = math.exp(statistics.fmean(logs))
+            if turn > 0 and fits(kind.label, ratio):
+                break
         say(f"label: {kind.name}: {kind.label}, x {ratio:.2f}")
-        if (kind.label == "harmful" and ratio > 0.8) or (kind.label == "helpful" and ratio < 1.25) or (kind.label == "null" and not 0.6 < ratio < 1.6):
+        if not fits(kind.label, ratio):
             wrong.append(f"{kind.name} is not {kind.label}: x {ratio:.2f}")
     return wrong
 

@@ -6,6 +6,7 @@
  * Nothing happens unless the environment names the point when the program starts:
  *     HOMEOSTAT_CRASH_AT=12      SIGKILL to ourselves the first time point 12 is passed
  *     HOMEOSTAT_CRASH_AT=12:3    the third time
+ *     HOMEOSTAT_CRASH_AT=12:3:20 the third time, but its thread stands still for 20 ms first while the others go on
  * Numbers are stable: tests and reports quote them.
  */
 #ifndef BASE_CRASH_H

@@ -84,7 +84,7 @@ json_t *engine_live(struct engine *e);
 json_t *engine_series(struct engine *e, const char *target, const char *metrics, int64_t since_us);
 /* Prometheus text of the engine's own metrics. Any thread. Caller frees. */
 char   *engine_metrics(struct engine *e);
-/* Is the loop alive (livez), is everything ready (readyz: "store", "migrations", "recovery", "targets")? JSON with "ok" and "checks". */
+/* Is the loop alive (livez), is everything ready (readyz: "store", "migrations", "recovery")? JSON with "ok", "checks" and, for people, "why" not. */
 json_t *engine_health(struct engine *e, bool ready);
 
 /*

@@ -284,15 +284,23 @@ json_t *engine_health(struct engine *e, bool ready)
 {
     bool    alive = clock_mono_us(&clock_real) - atomic_load(&e->alive_us) < 5 * US_PER_S;
     json_t *live = engine_live(e), *checks = json_object();
-    bool    store = json_string_length(json_object_get(json_object_get(live, "engine"), "degraded")) == 0;
+    const char *degraded = json_string_value(json_object_get(json_object_get(live, "engine"), "degraded"));
+    bool        store = !degraded || !*degraded, ok = alive;
     json_object_set_new(checks, "loop", json_boolean(alive));
-    bool ok = alive;
     if (ready) {
         json_object_set_new(checks, "store", json_boolean(store));
         json_object_set_new(checks, "recovery", json_boolean(e->recovered));
         json_object_set_new(checks, "migrations", json_true());
         ok = ok && store && e->recovered;
     }
+    const char *why = "";
+    if (!alive)
+        why = "the engine's loop does not answer";
+    else if (ready && !store)
+        why = degraded;
+    else if (ready && !e->recovered)
+        why = "what was under way when the last run ended is still being looked at";
+    json_t *health = json_pack("{s:b,s:o,s:s}", "ok", ok, "checks", checks, "why", why);
     json_decref(live);
-    return json_pack("{s:b,s:o}", "ok", ok, "checks", checks);
+    return health;
 }

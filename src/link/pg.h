@@ -48,7 +48,6 @@ struct pg_link_conf {
     int         statement_timeout_ms;
     int         lock_timeout_ms;
     bool        keepalives;          /* notice within about 25 s that the other side has gone */
-    bool        no_jit;              /* our own queries are never compiled, however cheap the server believes that to be */
 };
 
 /* ---- conninfo ---- */

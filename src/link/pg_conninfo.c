@@ -91,11 +91,12 @@ static enum err set_options(struct pg_params *p, const struct pg_link_conf *conf
         text_printf(&t, "%s-c statement_timeout=%d", t.used ? " " : "", conf->statement_timeout_ms);
     if (conf->lock_timeout_ms > 0)
         text_printf(&t, "%s-c lock_timeout=%d", t.used ? " " : "", conf->lock_timeout_ms);
-    if (conf->no_jit)   /* not jit=off: what is read from pg_settings in this session is taken for the server's */
-        text_printf(&t, "%s-c jit_above_cost=-1", t.used ? " " : "");
+    /* Where costs of jit are absurd, compiling our queries takes longer than running them. Not jit=off: what is read from
+     * pg_settings in this session is taken for the server's, and jit is a parameter that we may change. */
+    text_printf(&t, "%s-c jit_above_cost=-1", t.used ? " " : "");
     if (t.cut)
         return fail(fault, ERR_INPUT, "options in dsn are longer than %d bytes", OPTIONS_MAX);
-    return t.used ? set(p, "options", t.s, fault) : OK;
+    return set(p, "options", t.s, fault);
 }
 
 static enum err set_keepalives(struct pg_params *p, struct fault *fault)

@@ -296,7 +296,7 @@ static enum err open_line(struct sense_pg *pg, const struct line_calls *calls, i
 {
     struct line_conf c = {
         .pg = { .dsn = pg->dsn, .passfile = pg->passfile, .application_name = "homeostat-sense", .connect_timeout_ms = pg->conf.connect_limit_ms,
-                .statement_timeout_ms = limit_ms, .lock_timeout_ms = limit_ms / 2, .keepalives = true, .no_jit = true },
+                .statement_timeout_ms = limit_ms, .lock_timeout_ms = limit_ms / 2, .keepalives = true },
         .connect_limit_ms = pg->conf.connect_limit_ms,
         .backoff_min_ms = 250,
         .backoff_max_ms = pg->conf.backoff_max_ms,

@@ -160,7 +160,10 @@ static void guard_errors(const struct guard_case *c, struct guards *g)
     double ratio = b.fails <= 0 && a.fails <= 0 ? 1 : a.fails > 0 ? pb / pa : (double)INFINITY;
     /* Upper end of the excess, from the normal approximation with one pseudo-error, so that 0 of few is not proof. */
     double se = sqrt(k * ((b.fails + 1) / (b.tries * b.tries) + (a.fails + 1) / (a.tries * a.tries)));
-    bool little = b.tries > 0 && a.tries > 0 && pb - pa + 1.645 * se <= errors_excess_max;
+    /* Where the old one was too slow to tell how often it fails, the new one's own rate bounds the excess: it cannot fail less than never. */
+    double least, most;
+    math_proportion_interval(b.fails / k, b.tries / k, 2 * guard_alpha, &least, &most);
+    bool little = b.tries > 0 && a.tries > 0 && (pb - pa + 1.645 * se <= errors_excess_max || most <= errors_excess_max);
     bool beyond = lo > bound && pb - pa - 1.645 * se > 0;
     snprintf(text, sizeof text, "%.3g in 1000 transactions, with the old %.3g", 1000 * pb, 1000 * pa);
     add(g, beyond ? GUARD_FAILS : hi <= bound || little ? GUARD_HOLDS : GUARD_OPEN, "errors", ratio, bound, text);

@@ -296,12 +296,12 @@ static enum MHD_Result answer_health(struct exchange *x, bool ready)
     json_t *health = engine_health(x->web->engine, ready);
     bool    ok = json_is_true(json_object_get(health, "ok"));
     json_t *checks = json_incref(json_object_get(health, "checks"));
+    struct fault fault;
+    if (!ok)
+        (void)fail(&fault, ERR_BUSY, "%s", json_string_value(json_object_get(health, "why")));
     json_decref(health);
-    if (!ok) {
-        struct fault fault;
-        (void)fail(&fault, ERR_BUSY, ready ? "not everything is ready" : "the engine's loop does not answer");
+    if (!ok)
         return answer_problem(x, PROBLEM_BUSY, &fault, checks ? json_pack("{s:o}", "checks", checks) : NULL);
-    }
     json_t *data = json_pack("{s:b}", "ok", true);
     /* ?verbose has no value, hence the longer question. */
     if (checks && MHD_lookup_connection_value_n(x->connection, MHD_GET_ARGUMENT_KIND, "verbose", strlen("verbose"), NULL, NULL) == MHD_YES)

@@ -361,6 +361,22 @@ static void more_errors_fail_and_a_few_among_many_do_not(void **state)
     assert_int_equal(state_of(&x, "errors"), GUARD_OPEN);
 }
 
+static void an_old_configuration_too_slow_to_err_does_not_hide_that_the_new_one_does_not(void **state)
+{
+    (void)state;
+    struct arms x;
+    arms_init(&x);
+    for (int i = 0; i < 10; i++) {
+        x.a[i].fails = x.b[i].fails = 0;
+        x.a[i].tries = 5;
+        x.b[i].tries = 400;
+    }
+    assert_int_equal(state_of(&x, "errors"), GUARD_HOLDS);
+    for (int i = 0; i < 10; i++)
+        x.b[i].fails = 1;      /* 2.5 in 1000, where the old one's fifty say nothing */
+    assert_int_equal(state_of(&x, "errors"), GUARD_OPEN);
+}
+
 static void a_saturated_machine_may_stay_saturated(void **state)
 {
     (void)state;
@@ -547,6 +563,7 @@ int main(void)
         cmocka_unit_test(what_was_never_measured_is_said_and_does_not_block),
         cmocka_unit_test(a_noisy_tail_is_open_and_a_long_one_fails),
         cmocka_unit_test(more_errors_fail_and_a_few_among_many_do_not),
+        cmocka_unit_test(an_old_configuration_too_slow_to_err_does_not_hide_that_the_new_one_does_not),
         cmocka_unit_test(a_saturated_machine_may_stay_saturated),
         cmocka_unit_test(memory_disk_recovery_and_throughput_have_bounds),
         cmocka_unit_test(one_query_twice_as_slow_breaks_the_promise_though_the_total_is_fine),

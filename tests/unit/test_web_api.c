@@ -627,6 +627,7 @@ static void health_is_for_everybody(void **state)
     double_set_ready(false);
     a = ask(NULL, "GET", "/readyz", NULL, NULL, 503);
     assert_member(&a, "checks.store", "false");
+    assert_member(&a, "detail", "the store cannot be written: no room");
     answer_done(&a);
     expect(NULL, "GET", "/livez", NULL, NULL, 200);
 }

@@ -172,7 +172,7 @@ json_t *engine_health(struct engine *e, bool asks_ready)
     pthread_mutex_lock(&lock);
     bool ok = !asks_ready || ready;
     pthread_mutex_unlock(&lock);
-    return json_pack("{s:b,s:{s:b}}", "ok", ok, "checks", "store", ok);
+    return json_pack("{s:b,s:{s:b},s:s}", "ok", ok, "checks", "store", ok, "why", ok ? "" : "the store cannot be written: no room");
 }
 
 /* ---- the bus ---- */
