@@ -23,6 +23,7 @@ static const struct proposer {
     { "background-writer", 1, false, draft_background_writer },
     { "costs",             1, false, draft_costs },
     { "symptom",           0, false, draft_symptom },
+    { "learned",           3, true,  draft_learned },
     { "search",            1, true,  draft_search },
 };
 
@@ -61,4 +62,4 @@ static enum err ladder_ask(const struct planner_told *told, int n, uint64_t seed
     return ERR_MISSING;
 }
 
-const struct planner_kind planner_ladder = { "ladder", "rule of thumb, ladders, symptoms, then a seeded search around what is in force", ladder_ask };
+const struct planner_kind planner_ladder = { "ladder", "rule of thumb, ladders, symptoms, then models of all that was tried, then a seeded search around what is in force", ladder_ask };

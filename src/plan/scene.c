@@ -190,7 +190,7 @@ int scene_told_of_since_better(const struct scene *s, const char *planner)
 {
     int n = 0;
     for (int i = s->tolds - 1; i >= 0 && s->told[i].told != TOLD_BETTER; i--)
-        n += strcmp(s->told[i].proposal.planner, planner) == 0;
+        n += strncmp(s->told[i].proposal.planner, planner, strlen(planner)) == 0;
     return n;
 }
 

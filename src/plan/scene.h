@@ -45,7 +45,7 @@ bool scene_finish(const struct scene *s, struct proposal *p);
 
 /* Tried before so that it must not come again? */
 bool scene_spent(const struct scene *s, const struct proposal *p);
-/* How many proposals were told since the last that was better: all, those with a restart, those of one proposer ("ladder/search"). */
+/* How many proposals were told since the last that was better: all, those with a restart, those whose planner begins so ("ladder/search", "learned/"). */
 int  scene_told_since_better(const struct scene *s);
 int  scene_restarts_since_better(const struct scene *s);
 int  scene_told_of_since_better(const struct scene *s, const char *planner);
@@ -63,6 +63,7 @@ bool draft_background_writer(const struct scene *s, int variant, struct proposal
 bool draft_costs(const struct scene *s, int variant, struct proposal *p);
 bool draft_symptom(const struct scene *s, int variant, struct proposal *p);
 bool draft_search(const struct scene *s, int variant, struct proposal *p);
+bool draft_learned(const struct scene *s, int variant, struct proposal *p);
 int  draft_symptoms(void);
 
 #endif
