@@ -234,7 +234,7 @@ static void play_bo(struct round *o, uint64_t seed, const struct math_bo_setting
     math_bo_free(b);
 }
 
-static void play_gp(struct round *o, uint64_t seed)     { play_bo(o, seed, &(struct math_bo_settings){ .acquisition = MATH_BO_EI, .no_region = true }); }
+static void play_gp(struct round *o, uint64_t seed)     { play_bo(o, seed, &(struct math_bo_settings){ .acquisition = MATH_BO_EI, .no_region = true, .no_warp = true, .starts = 10 }); }
 static void play_forest(struct round *o, uint64_t seed) { play_bo(o, seed, &(struct math_bo_settings){ .surrogate = MATH_BO_FOREST, .acquisition = MATH_BO_EI }); }
 static void play_trego(struct round *o, uint64_t seed)  { play_bo(o, seed, &(struct math_bo_settings){ 0 }); }
 
