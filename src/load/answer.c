@@ -90,8 +90,8 @@ static bool is_number(const void *ctx, int column)
 {
     const PGresult *r = ctx;
     switch (PQftype(r, column)) {
-    case 20: case 21: case 23: case 700: case 701: case 1700: return true;   /* int8, int2, int4, float4, float8, numeric */
-    default: return false;
+    case 700: case 701: case 1700: return true;   /* float4, float8, numeric */
+    default: return false;                        /* whole numbers are compared as they are */
     }
 }
 

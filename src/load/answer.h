@@ -4,7 +4,7 @@
  * Two answers have the same digest when they hold the same rows, and where the
  * query orders them, in the same order.  What a plan may rightly do otherwise
  * does not count:
- *   - numbers agree when their first nine digits do, since sums may be rounded in another order;
+ *   - numbers agree when their first nine digits do, since sums may be rounded in another order (whole numbers: all digits);
  *   - rows that the query orders alike may stand in any order among themselves;
  *   - where a LIMIT cuts through rows that are ordered alike, only what orders them counts: which of them are shown is open.
  * Blanks at the end of a value and zeros at the end of a fraction mean nothing.
