@@ -97,7 +97,8 @@ static void put_second_text(const struct load_run *run, const struct load_interv
     if (w->connected < w->clients)
         fprintf(out, "  (%" PRIu64 " of %" PRIu64 " connected)", w->connected, w->clients);
     if (run->schedule->count > 0) {
-        struct load_moment m = load_schedule_moment(run->schedule, w->mono_us - run->started_us - 1);
+        int64_t            middle_us = w->mono_us - (int64_t)(i->seconds * 0.5e6);
+        struct load_moment m = load_schedule_moment(run->schedule, middle_us - run->started_us);
         fprintf(out, "  %s", m.place < 0 ? "over" : run->schedule->spell[m.place].name);
     }
     fprintf(out, "%s\n", i->phase == LOAD_WARMUP ? "  warm-up" : "");
