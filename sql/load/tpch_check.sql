@@ -9,8 +9,8 @@ FROM (SELECT name, found, expected, found <> expected AS wrong
                    ('part', (SELECT count(*) FROM part), 20 * $1::bigint), ('partsupp', (SELECT count(*) FROM partsupp), 80 * $1::bigint),
                    ('orders', (SELECT count(*) FROM orders), 150 * $1::bigint)) AS t(name, found, expected)) AS looked;
 
--- Orders have 1 to 7 lines, as many of each: 4 on average, with a deviation of 2. Five of those deviations of the mean are allowed.
 -- name: load_tpch_check_lines
+-- Orders have 1 to 7 lines, as many of each: 4 on average, with a deviation of 2. Five of those deviations of the mean are allowed.
 SELECT n, CASE WHEN abs(lines - 4 * n) > 5 * 2 * sqrt(n) OR least < 1 OR most > 7 OR gaps > 0 THEN 1 ELSE 0 END,
        lines || ' lines for ' || n || ' orders, ' || least || ' to ' || most || ' each, ' || gaps || ' of them with gaps'
 FROM (SELECT count(*) AS n, coalesce(sum(lines), 0) AS lines, coalesce(min(lines), 0) AS least, coalesce(max(lines), 0) AS most, count(*) FILTER (WHERE last <> lines) AS gaps

@@ -1,8 +1,8 @@
 -- The eight tables of TPC-H (clause 1.4), in a schema of their own that is first in the search path. Keys of orders are bigint: one
 -- in four is used, so they outgrow an integer at scale factor 358.
 
--- COMMENT and CREATE SCHEMA take no parameters; the name comes in through a setting of the session.
 -- name: load_tpch_set_path
+-- CREATE SCHEMA takes no parameters; the name comes in through the search path.
 SELECT set_config('search_path', quote_ident($1), false);
 -- name: load_tpch_create_schema
 DO $$ BEGIN
@@ -33,8 +33,8 @@ CREATE TABLE lineitem (
     l_linestatus char(1) NOT NULL, l_shipdate date NOT NULL, l_commitdate date NOT NULL, l_receiptdate date NOT NULL, l_shipinstruct char(25) NOT NULL,
     l_shipmode char(10) NOT NULL, l_comment varchar(44) NOT NULL);
 
--- Without CASCADE: what somebody hung on them stops us.
 -- name: load_tpch_drop_tables
+-- Without CASCADE: what somebody hung on them stops us.
 DROP TABLE IF EXISTS lineitem, orders, partsupp, part, customer, supplier, nation, region;
 
 -- name: load_tpch_find_tables
@@ -43,8 +43,8 @@ FROM unnest(ARRAY['region','nation','supplier','customer','part','partsupp','ord
 JOIN pg_class c ON c.oid = to_regclass(wanted.name) AND c.relkind IN ('r', 'p')
 ORDER BY 1;
 
--- Keys after the rows, each one statement, so that several connections can build them side by side.
 -- name: load_tpch_key_region
+-- Keys after the rows, each one statement, so that several connections can build them side by side.
 ALTER TABLE region ADD PRIMARY KEY (r_regionkey);
 -- name: load_tpch_key_nation
 ALTER TABLE nation ADD PRIMARY KEY (n_nationkey);
@@ -61,8 +61,8 @@ ALTER TABLE orders ADD PRIMARY KEY (o_orderkey);
 -- name: load_tpch_key_lineitem
 ALTER TABLE lineitem ADD PRIMARY KEY (l_orderkey, l_linenumber);
 
--- What one usually adds: an index for each foreign key that is no prefix of a primary key, and one for each date that ranges are asked of.
 -- name: load_tpch_index_supplier_nation
+-- What one usually adds: an index for each foreign key that is no prefix of a primary key, and one for each date that ranges are asked of.
 CREATE INDEX supplier_nation ON supplier (s_nationkey);
 -- name: load_tpch_index_customer_nation
 CREATE INDEX customer_nation ON customer (c_nationkey);
@@ -90,13 +90,11 @@ ALTER TABLE lineitem ADD FOREIGN KEY (l_partkey, l_suppkey) REFERENCES partsupp;
 -- name: load_tpch_analyze
 VACUUM (ANALYZE) region, nation, supplier, customer, part, partsupp, orders, lineitem;
 
--- What a run must know of its load stands in lineitem's comment, written last: without it the load did not finish.
 -- name: load_tpch_read_mark
+-- What a run must know of its load stands in lineitem's comment, written last: without it the load did not finish.
 SELECT obj_description(to_regclass('lineitem'), 'pg_class');
 -- name: load_tpch_write_mark
 DO $$ BEGIN EXECUTE format('COMMENT ON TABLE lineitem IS %L', current_setting('homeostat_load.mark')); END $$;
-
--- Bulk loading ---------------------------------------------------------------------------------------------------------
 
 -- name: load_tpch_copy_region
 COPY region (r_regionkey, r_name, r_comment) FROM STDIN;
@@ -115,8 +113,6 @@ COPY orders (o_orderkey, o_custkey, o_orderstatus, o_totalprice, o_orderdate, o_
 -- name: load_tpch_copy_lineitem
 COPY lineitem (l_orderkey, l_partkey, l_suppkey, l_linenumber, l_quantity, l_extendedprice, l_discount, l_tax, l_returnflag, l_linestatus, l_shipdate,
                l_commitdate, l_receiptdate, l_shipinstruct, l_shipmode, l_comment) FROM STDIN;
-
--- A stream's session ---------------------------------------------------------------------------------------------------
 
 -- name: load_tpch_session
 SELECT set_config('search_path', quote_ident($1), false), set_config('statement_timeout', $2, false);
