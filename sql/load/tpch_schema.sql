@@ -2,9 +2,9 @@
 -- in four is used, so they outgrow an integer at scale factor 358.
 
 -- name: load_tpch_set_path
--- CREATE SCHEMA takes no parameters; the name comes in through the search path.
 SELECT set_config('search_path', quote_ident($1), false);
 -- name: load_tpch_create_schema
+-- CREATE SCHEMA takes no parameters; the name comes in through the search path.
 DO $$ BEGIN
     IF to_regnamespace(current_setting('search_path')) IS NULL THEN EXECUTE 'CREATE SCHEMA ' || current_setting('search_path'); END IF;
 END $$;

@@ -2,6 +2,7 @@
 #include "load/answer.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,14 +25,14 @@ static uint64_t add_bytes(uint64_t h, const char *text, size_t n)
 
 uint64_t load_answer_join(uint64_t so_far, uint64_t next) { return mix(so_far * UINT64_C(0x9e3779b97f4a7c15) + next + 1); }
 
-char *load_answer_number(const char *text, char out[40])
+char *load_answer_number(const char *text, int digits, char out[40])
 {
     char  *end;
     double x = strtod(text, &end);
     if (end == text || *end || !isfinite(x))
         (void)snprintf(out, 40, "%.39s", text);
     else
-        (void)snprintf(out, 40, "%.9g", x == 0 ? 0.0 : x);   /* no negative zero */
+        (void)snprintf(out, 40, "%.*g", digits, x == 0 ? 0.0 : x);   /* no negative zero */
     return out;
 }
 
@@ -41,8 +42,9 @@ static uint64_t add_cell(uint64_t h, const struct load_cells *c, int row, int co
     const char *text = c->text(c->ctx, row, column);
     if (!text)
         return add_bytes(h, "\1\2", 2);
-    if (c->is_number(c->ctx, column))
-        text = load_answer_number(text, number);
+    int digits = c->digits(c->ctx, column);
+    if (digits > 0)
+        text = load_answer_number(text, digits, number);
     size_t n = strlen(text);
     while (n > 0 && text[n - 1] == ' ')
         n--;
@@ -86,16 +88,17 @@ static const char *text_of(const void *ctx, int row, int column)
     return PQgetisnull(r, row, column) ? NULL : PQgetvalue(r, row, column);
 }
 
-static bool is_number(const void *ctx, int column)
+static int digits_of(const void *ctx, int column)
 {
     const PGresult *r = ctx;
     switch (PQftype(r, column)) {
-    case 700: case 701: case 1700: return true;   /* float4, float8, numeric */
-    default: return false;                        /* whole numbers are compared as they are */
+    case 700: case 701: return 9;    /* float4, float8 */
+    case 1700:          return 15;   /* numeric */
+    default:            return 0;
     }
 }
 
 struct load_cells load_cells_of(const PGresult *result)
 {
-    return (struct load_cells){ PQntuples(result), PQnfields(result), text_of, is_number, result };
+    return (struct load_cells){ PQntuples(result), PQnfields(result), text_of, digits_of, result };
 }

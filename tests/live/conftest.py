@@ -70,6 +70,18 @@ def program():
     return find
 
 
+@pytest.fixture(scope="session")
+def driver(program):
+    """driver("run", "--dsn", ...) -> CompletedProcess with text output."""
+    path = program("homeostat-load")
+
+    def run(*argv, timeout=120, env=None):
+        return subprocess.run([path, *argv], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False,
+                              env={**os.environ, **(env or {})})
+    run.path = path
+    return run
+
+
 @pytest.fixture
 def spawn():
     """spawn(argv, **popen) -> Popen; what still runs at the end of the test is ended by its process id."""
