@@ -106,9 +106,7 @@ static enum err look_at_database(const struct load_options *o, PGconn *conn, str
     if (load_options_want(o, LOAD_BENCH_TPCC))
         code = look_at_all(conn, &load_layout_tpcc, conditions_tpcc, sizeof conditions_tpcc / sizeof conditions_tpcc[0], found, fault);
     if (code == OK && load_options_want(o, LOAD_BENCH_TPCH)) {
-        code = load_schema_name_check(o->schema, fault);
-        if (code == OK)
-            code = load_schema_enter(conn, o->schema, false, fault);
+        code = load_schema_enter(conn, o->schema, false, fault);
         if (code == OK)
             code = look_at_all(conn, &load_layout_tpch, conditions_tpch, sizeof conditions_tpch / sizeof conditions_tpch[0], found, fault);
     }
@@ -215,4 +213,11 @@ static int check_schedule(const struct load_options *o)
     return code == OK ? 0 : 2;
 }
 
-int load_check(const struct load_options *o) { return *o->schedule ? check_schedule(o) : check_database(o); }
+int load_check(const struct load_options *o)
+{
+    struct fault fault = { 0 };
+    enum err     code = load_options_agree(o, &fault);
+    if (code != OK)
+        return load_options_complain(code, &fault);
+    return *o->schedule ? check_schedule(o) : check_database(o);
+}

@@ -19,7 +19,7 @@ static bool is_open_loop(const struct load_client *c) { return c->worker.run->ra
 
 static void finish_transaction(struct load_client *c, enum load_kind kind, int64_t since_us, const struct load_effects *effects)
 {
-    load_recorder_done(&c->worker.recorder, kind, now() - since_us);
+    load_recorder_done(&c->worker.recorder, (int)kind, now() - since_us);
     if (effects->rolled_back)
         load_recorder_count(&c->worker.recorder, LOAD_ROLLED_BACK);
     for (int i = 0; i < effects->skipped; i++)
@@ -46,10 +46,10 @@ static void run_transaction(struct load_client *c, enum load_kind kind, int64_t 
             return;
         }
         if (o != LOAD_RETRY || attempt == ATTEMPTS_MAX) {
-            load_worker_failed(w, kind, o, &fault);
+            load_worker_failed(w, (int)kind, o, &fault);
             return;
         }
-        load_recorder_retry(&w->recorder, kind);
+        load_recorder_retry(&w->recorder, (int)kind);
         load_worker_pause_before_retry(w, attempt);
     }
 }

@@ -106,7 +106,7 @@ enum load_test load_options_test(const struct load_options *o)
     return strcmp(o->test, "power") == 0 ? LOAD_TEST_POWER : LOAD_TEST_THROUGHPUT;
 }
 
-/* Options that mean something only in some kinds of run. Each kind is a bit; a row's options need one of its bits. */
+/* Options that mean something only with some benchmarks or in some kinds of run. Each kind is a bit; a row's options need one of its bits. */
 enum { BY_SCHEDULE = 1, TPCC = 2, TPCH_TEST = 4, TPCH_LOOP = 8, MIXED = 16 };
 static const struct { const char *option; unsigned fits; const char *why; } fitting[] = {
     { "bench",      TPCC | TPCH_TEST | TPCH_LOOP | MIXED, "the schedule says what runs" },
@@ -126,6 +126,9 @@ static const struct { const char *option; unsigned fits; const char *why; } fitt
     { "warehouses", TPCC | MIXED | BY_SCHEDULE,           "TPC-H has a scale factor, not warehouses" },
     { "think-time", TPCC | MIXED | BY_SCHEDULE,           "only TPC-C's clients think" },
     { "queue",      TPCC | MIXED | BY_SCHEDULE,           "only TPC-C has an open loop" },
+    { "scale",      TPCH_TEST | TPCH_LOOP | MIXED,        "TPC-C has warehouses, not a scale factor" },
+    { "indexes",    TPCH_TEST | TPCH_LOOP | MIXED,        "TPC-C has the indexes it needs" },
+    { "foreign-keys", TPCC | MIXED,                       "TPC-H's are always declared" },
     { "isolation",  TPCC | MIXED | BY_SCHEDULE,           "each of TPC-H's queries is a transaction by itself" },
 };
 
@@ -143,7 +146,7 @@ enum err load_options_agree(const struct load_options *o, struct fault *fault)
     unsigned kind = kind_of_run(o);
     for (size_t i = 0; i < sizeof fitting / sizeof fitting[0]; i++)
         if (!(fitting[i].fits & kind) && load_options_given(o, fitting[i].option))
-            return fail(fault, ERR_INPUT, "--%s does not go with this run: %s", fitting[i].option, fitting[i].why);
+            return fail(fault, ERR_INPUT, "--%s does not go with the rest: %s", fitting[i].option, fitting[i].why);
     if (o->rate > 0 && o->think > 0)
         return fail(fault, ERR_INPUT, "--think-time is for the closed loop; in the open loop --rate says when transactions arrive");
     if (o->streams > 1 && load_options_test(o) == LOAD_TEST_POWER)

@@ -66,7 +66,7 @@ bool load_options_given(const struct load_options *o, const char *name);
 bool load_options_want(const struct load_options *o, enum load_bench b);
 enum load_test load_options_test(const struct load_options *o);   /* LOAD_TEST_LOOP unless it is TPC-H alone, without a schedule */
 
-/* ERR_INPUT for options that contradict each other or would be ignored. */
+/* ERR_INPUT for options of any command that contradict each other or would be ignored. */
 MUST_CHECK enum err load_options_agree(const struct load_options *o, struct fault *fault);
 
 void load_options_help(const struct load_command *command, FILE *out);

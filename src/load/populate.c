@@ -94,7 +94,9 @@ int load_populate(const struct load_options *o)
     struct fault       fault = { 0 };
     struct load_target target;
     bool               tpcc = load_options_want(o, LOAD_BENCH_TPCC), tpch = load_options_want(o, LOAD_BENCH_TPCH);
-    enum err           code = OK;
+    enum err           code = load_options_agree(o, &fault);
+    if (code != OK)
+        return load_options_complain(code, &fault);
     if (tpcc && o->warehouses == 0)
         code = fail(&fault, ERR_INPUT, "how many warehouses? --warehouses N, each about 100 MB");
     else if (tpch && o->scale == 0)

@@ -13,6 +13,7 @@
 
 #define OID_INT4 23
 #define OID_TEXT 25
+#define POLL_MAX_US (INT64_C(600) * US_PER_S)   /* a query may take weeks, which are too many milliseconds for an int */
 
 static const struct { const char *name, *text; } statements[STATEMENTS] = {
 #define X(id, constant) [STATEMENT_##id] = { #constant, sql_##constant },
@@ -30,7 +31,7 @@ static enum load_outcome wait_for(const struct load_session *s, short events, in
             return LOAD_BROKEN;
         }
         struct pollfd fds[] = { { .fd = PQsocket(s->conn), .events = events }, { .fd = s->stop_fd, .events = POLLIN } };
-        int           n = poll(fds, s->stop_fd >= 0 ? 2 : 1, (int)(left_us / 1000 + 1));
+        int           n = poll(fds, s->stop_fd >= 0 ? 2 : 1, left_us < POLL_MAX_US ? (int)(left_us / 1000 + 1) : (int)(POLL_MAX_US / 1000));
         if (n < 0 && errno != EINTR) {
             (void)fail(fault, ERR_IO, "poll: %s", strerror(errno));
             return LOAD_BROKEN;
@@ -306,7 +307,7 @@ static bool send_statements(struct load_session *s)
 static bool send_settings(struct load_session *s)
 {
     char limit[32];
-    (void)snprintf(limit, sizeof limit, "%lld", (long long)(s->query_timeout_us / US_PER_MS));
+    (void)snprintf(limit, sizeof limit, "%lld", (long long)((s->query_timeout_us + US_PER_MS - 1) / US_PER_MS));
     const char *values[] = { s->schema, limit };
     return PQsendQueryParams(s->conn, sql_load_tpch_session, 2, NULL, values, NULL, NULL, 0) == 1;
 }

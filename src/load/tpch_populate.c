@@ -103,13 +103,10 @@ enum err load_populate_tpch(const struct load_options *o, const struct load_targ
     struct load_tpch *t = malloc(sizeof *t);
     if (!t)
         return fail(fault, ERR_LIMIT, "no memory to load with");
-    enum err code = load_schema_name_check(o->schema, fault);
-    if (code == OK) {
-        load_tpch_init(t, o->scale, seed);
-        load_jobs_init(&jobs, target, o->schema, t);
-        code = populate(o, &jobs, t, fault);
-        load_jobs_done(&jobs);
-    }
+    load_tpch_init(t, o->scale, seed);
+    load_jobs_init(&jobs, target, o->schema, t);
+    enum err code = populate(o, &jobs, t, fault);
+    load_jobs_done(&jobs);
     free(t);
     return code;
 }

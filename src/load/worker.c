@@ -152,6 +152,7 @@ void load_worker_begin(struct load_worker *w)
     (void)__atomic_fetch_add(&w->run->ready, 1, __ATOMIC_RELEASE);
     struct pollfd fds[] = { { .fd = w->run->start_fd, .events = POLLIN }, { .fd = w->run->stop_fd, .events = POLLIN } };
     while (poll(fds, 2, -1) < 0 && errno == EINTR) {}
+    (void)__atomic_load_n(&w->run->phase, __ATOMIC_ACQUIRE);   /* with it comes what the main thread wrote before: when the run began */
 }
 
 void load_worker_end(struct load_worker *w)

@@ -415,6 +415,9 @@ def test_what_cannot_work_is_refused_with_a_reason(loaded, driver):
         (["run", "--dsn", loaded.dsn, "--streams", "2"], 2, "--bench tpch"),
         (["run", "--bench", "mixed", "--dsn", loaded.dsn, "--clients", "90", "--streams", "20"], 2, "max_connections"),
         (["run", "--bench", "oracle"], 2, "choose one of"),
+        (["load", "--bench", "tpch", "--dsn", empty, "--scale", "0.01", "--warehouses", "2"], 2, "not warehouses"),
+        (["load", "--dsn", empty, "--warehouses", "2", "--scale", "0.01"], 2, "not a scale factor"),
+        (["check", "--dsn", empty, "--schema", "tpch"], 2, "search path"),
     ]
     for argv, status, says in cases:
         done = driver(*argv)
