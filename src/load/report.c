@@ -81,6 +81,19 @@ void load_report_head(const struct load_run *run, FILE *out)
     fflush(out);
 }
 
+static json_t *schedule_at(const struct load_run *run, int64_t us)
+{
+    struct load_moment m = load_schedule_moment(run->schedule, us);
+    struct load_share  x = load_schedule_at(run->schedule, us);
+    return json_pack("{s:s?, s:i, s:I, s:o, s:o}", "phase", m.place < 0 ? NULL : run->schedule->spell[m.place].name, "place", m.place, "round", (json_int_t)m.round,
+                     "tpcc_share", number(x.tpcc), "tpch_share", number(x.tpch));
+}
+
+json_t *load_report_schedule(const struct load_run *run) { return run->schedule->count > 0 ? schedule_at(run, load_run_elapsed_us(run)) : NULL; }
+
+/* The middle of an interval, in the schedule's time: a line that ends with a phase belongs to that one. */
+static int64_t middle_us(const struct load_run *run, const struct load_interval *i) { return i->what->mono_us - run->started_us - (int64_t)(i->seconds * 0.5e6); }
+
 /* Of TPC-C and the transactions' latencies; TPC-H has two columns of its own. */
 static void put_second_text(const struct load_run *run, const struct load_interval *i, FILE *out)
 {
@@ -97,23 +110,11 @@ static void put_second_text(const struct load_run *run, const struct load_interv
     if (w->connected < w->clients)
         fprintf(out, "  (%" PRIu64 " of %" PRIu64 " connected)", w->connected, w->clients);
     if (run->schedule->count > 0) {
-        int64_t            middle_us = w->mono_us - (int64_t)(i->seconds * 0.5e6);
-        struct load_moment m = load_schedule_moment(run->schedule, middle_us - run->started_us);
+        struct load_moment m = load_schedule_moment(run->schedule, middle_us(run, i));
         fprintf(out, "  %s", m.place < 0 ? "over" : run->schedule->spell[m.place].name);
     }
     fprintf(out, "%s\n", i->phase == LOAD_WARMUP ? "  warm-up" : "");
     fflush(out);
-}
-
-json_t *load_report_schedule(const struct load_run *run)
-{
-    int64_t            us = load_run_elapsed_us(run);
-    struct load_moment m = load_schedule_moment(run->schedule, us);
-    struct load_share  x = load_schedule_at(run->schedule, us);
-    if (run->schedule->count == 0)
-        return NULL;
-    return json_pack("{s:s?, s:i, s:I, s:o, s:o}", "phase", m.place < 0 ? NULL : run->schedule->spell[m.place].name, "place", m.place, "round", (json_int_t)m.round,
-                     "tpcc_share", number(x.tpcc), "tpch_share", number(x.tpch));
 }
 
 static json_t *counters(const struct load_reading *w, bool open)
@@ -160,7 +161,7 @@ void load_report_second(const struct load_run *run, const struct load_interval *
         json_object_set_new(o, "query_mean_ms", number(load_histogram_mean_us(&w->tpch) / 1e3));
     }
     if (run->schedule->count > 0)
-        json_object_set_new(o, "schedule", load_report_schedule(run));
+        json_object_set_new(o, "schedule", schedule_at(run, middle_us(run, i)));
     put_object(o, out);
 }
 

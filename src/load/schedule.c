@@ -58,6 +58,12 @@ static const struct conf_section spell_section = { .path = "phases", .knobs = sp
 static const struct conf_section *const sections[] = { &whole_section, &spell_section };
 enum { SECTIONS = 2 };
 
+const struct conf_section *const *load_schedule_sections(size_t *count)
+{
+    *count = SECTIONS;
+    return sections;
+}
+
 static void take_spell(struct load_spell *to, const struct spell_row *from, size_t place)
 {
     *to = (struct load_spell){ .share = { from->tpcc, from->tpch }, .duration_us = from->duration_us, .ramp_us = from->ramp_us, .period_us = from->period_us,

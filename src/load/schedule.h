@@ -58,6 +58,10 @@ void load_schedule_constant(struct load_schedule *s, double tpcc, double tpch);
 MUST_CHECK enum err load_schedule_read(const char *path, struct load_schedule *s, struct conf_complaints *all, struct fault *fault);
 MUST_CHECK enum err load_schedule_read_text(const char *name, const char *text, struct load_schedule *s, struct conf_complaints *all, struct fault *fault);
 
+/* The tables of the file, for conf_tables_check() and conf_docs(). */
+struct conf_section;
+const struct conf_section *const *load_schedule_sections(size_t *count);
+
 /* Before the beginning: as at the beginning. From the end on: nothing. */
 struct load_share load_schedule_at(const struct load_schedule *s, int64_t us);
 

@@ -1,6 +1,7 @@
 """What live tests share: real servers of their own, and the programs that were built.
 
-Run with Debian's python: /usr/bin/python3 -m pytest tests/live. HOMEOSTAT_BUILD names the build folder (default: build/).
+Run with Debian's python: /usr/bin/python3 -m pytest tests/live. HOMEOSTAT_BUILD names the build folder (default: build/),
+HOMEOSTAT_TEST_FOLDER where servers' data lie while tests run (default: /var/tmp); the user postgres must be able to reach it.
 """
 import os
 import signal

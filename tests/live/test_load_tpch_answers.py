@@ -273,4 +273,4 @@ def test_each_query_answers_what_a_plain_loop_over_the_rows_does(loaded, driver)
             assert match is not None, (number, values, row, pending[:3])
             pending.pop(match)
         filled[number] += len(got) > 0
-    assert all(filled[n] for n in range(1, 23) if n != 18), filled   # one order in 26,000 is large enough for Q18
+    assert all(filled[n] for n in range(1, 23) if n != 18), filled   # one order in 240,000 is large enough for Q18

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
+#include "conf/conf.h"
 #include "load/schedule.h"
 
 #include <stdlib.h>
@@ -31,6 +32,15 @@ static const char phases[] = "repeat: 2\n"
                              "  - {name: oltp, duration: 10s, tpcc: 100%}\n"
                              "  - {name: olap, duration: 20s, tpch: 80%, ramp: 4s}\n"
                              "  - {duration: 10s, tpcc: 50%, tpch: 20%}\n";
+
+static void the_tables_are_in_order(void **state)
+{
+    (void)state;
+    struct fault                      fault = { 0 };
+    size_t                            count;
+    const struct conf_section *const *sections = load_schedule_sections(&count);
+    assert_ok(conf_tables_check(sections, count, &fault), &fault);
+}
 
 static void a_file_is_laid_out_as_it_was_written(void **state)
 {
@@ -172,6 +182,7 @@ static void all_mistakes_are_told_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_tables_are_in_order),
         cmocka_unit_test(a_file_is_laid_out_as_it_was_written),
         cmocka_unit_test(phases_follow_each_other_and_repeat),
         cmocka_unit_test(boundaries_are_known_before_they_come),
