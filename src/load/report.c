@@ -165,12 +165,17 @@ void load_report_second(const struct load_run *run, const struct load_interval *
     put_object(o, out);
 }
 
-json_t *load_report_buckets(const struct load_histogram *h)
+json_t *load_report_buckets(const struct load_histogram *h, size_t neighbours)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < LOAD_HISTOGRAM_BUCKETS; i++)
-        if (h->counts[i])
-            json_array_append_new(list, json_pack("[I, I]", (json_int_t)load_histogram_upper(i), (json_int_t)h->counts[i]));
+    for (size_t i = 0; i < LOAD_HISTOGRAM_BUCKETS; i += neighbours) {
+        size_t   end = i + neighbours < LOAD_HISTOGRAM_BUCKETS ? i + neighbours : LOAD_HISTOGRAM_BUCKETS;
+        uint64_t n = 0;
+        for (size_t k = i; k < end; k++)
+            n += h->counts[k];
+        if (n > 0)
+            json_array_append_new(list, json_pack("[I, I]", (json_int_t)load_histogram_upper(end - 1), (json_int_t)n));
+    }
     return list;
 }
 
@@ -280,7 +285,7 @@ static void put_summary_json(const struct load_run *run, const struct load_inter
         put_parts(run, i, o);
     json_object_set_new(o, "per_transaction", classes(run, w));
     json_object_set_new(o, "sum_us", count(w->all.sum_us));
-    json_object_set_new(o, "buckets", load_report_buckets(&w->all));
+    json_object_set_new(o, "buckets", load_report_buckets(&w->all, 1));
     put_object(o, out);
 }
 

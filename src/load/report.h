@@ -35,7 +35,7 @@ json_t *load_report_schedule(const struct load_run *run);
 /* Whether a run counts latencies of this class. */
 bool load_report_counts(const struct load_run *run, int class);
 
-/* Sparse buckets as [[upper_us, count], ...], also for the endpoint. */
-json_t *load_report_buckets(const struct load_histogram *h);
+/* Sparse buckets as [[upper_us, count], ...], also for the endpoint; neighbours: how many lie in one, 8 makes them 6 % wide. */
+json_t *load_report_buckets(const struct load_histogram *h, size_t neighbours);
 
 #endif
