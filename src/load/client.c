@@ -127,10 +127,9 @@ void *load_client_main(void *ctx)
     struct load_worker *w = &c->worker;
     load_worker_begin(w);
     for (int64_t begun_us = now(); load_worker_goes_on(w) && !is_worked_off(c);) {
-        if (!is_open_loop(c))
-            load_worker_rest(w, begun_us);
+        bool rested = !is_open_loop(c) && load_worker_rest(w, begun_us);
         begun_us = now();
-        if (!load_worker_goes_on(w) || !load_worker_connect(w))
+        if (!load_worker_goes_on(w) || !load_worker_connect(w) || (rested && !load_worker_still_connected(w)))
             continue;
         if (is_open_loop(c))
             serve_arrival(c);

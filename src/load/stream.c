@@ -104,9 +104,9 @@ static void run_loop(struct load_stream *s)
     struct load_worker *w = &s->worker;
     int64_t             begun_us = now();
     for (int64_t i = 0; load_worker_goes_on(w);) {
-        load_worker_rest(w, begun_us);
+        bool rested = load_worker_rest(w, begun_us);
         begun_us = now();
-        if (!load_worker_goes_on(w) || !load_worker_connect(w) || !load_worker_still_connected(w))
+        if (!load_worker_goes_on(w) || !load_worker_connect(w) || (rested && !load_worker_still_connected(w)))
             continue;
         struct load_result r = { 0 };
         draw(s, i++, &r);

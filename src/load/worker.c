@@ -119,20 +119,23 @@ static double duty(const struct load_worker *w, int64_t at_us)
     return w->is_client ? load_share_duty(share.tpcc, w->run->client_count, w->number) : load_share_duty(share.tpch, w->run->stream_count, w->number);
 }
 
-void load_worker_rest(struct load_worker *w, int64_t begun_us)
+bool load_worker_rest(struct load_worker *w, int64_t begun_us)
 {
     int64_t seen_us = now();
     double  owed_us = (double)(seen_us - begun_us) * (1 - duty(w, begun_us));   /* what it worked more than it should have */
+    bool    slept = false;
     while (!load_worker_is_stopping(w)) {
         double share = duty(w, seen_us);
         if (share >= 1 || (share > 0 && owed_us <= 0))
-            return;
+            break;
         double step_us = share > 0 ? fmin(owed_us / share, (double)REST_STEP_US) : (double)REST_STEP_US;
         load_worker_sleep_until(w, seen_us + (int64_t)step_us + 1);
         int64_t later_us = now();
         owed_us -= share * (double)(later_us - seen_us);
         seen_us = later_us;
+        slept = true;
     }
+    return slept;
 }
 
 enum err load_worker_init(struct load_worker *w, struct load_run *run, int number, int first, int classes, struct fault *fault)

@@ -36,8 +36,9 @@ void load_worker_succeeded(struct load_worker *w);
 
 /*
  * Rest as long as the schedule wants it, after a piece of work that began at begun_us.  A worker with a duty of one
- * half rests as long as it worked; one without waits until it has some.  Returns when it may work, or the run stops.
+ * half rests as long as it worked; one without waits until it has some.  Returns when it may work, or the run stops;
+ * true when it slept, and should see whether it is still connected.
  */
-void load_worker_rest(struct load_worker *w, int64_t begun_us);
+bool load_worker_rest(struct load_worker *w, int64_t begun_us);
 
 #endif

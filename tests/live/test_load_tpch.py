@@ -382,6 +382,20 @@ def test_a_schedule_that_is_cut_short_says_so(tmp_path, background):
     assert [(r["name"], r["interrupted"]) for r in found if r["type"] == "phase"] == [("day", True)] and found[-1]["interrupted"]
 
 
+def test_a_restart_while_everybody_rests_costs_no_error(loaded, tmp_path, background):
+    path = tmp_path / "rest.yaml"
+    path.write_text("tpcc: {clients: 2}\nphases:\n  - {name: a, duration: 1s, tpcc: 100%, tpch: 100%}\n  - {name: rest, duration: 5s}\n"
+                    "  - {name: b, duration: 3s, tpcc: 100%, tpch: 100%}\n")
+    run = background("--schedule", str(path))
+    wait_until(lambda: run.latency().get("schedule", {}).get("phase") == "rest")
+    time.sleep(1)
+    loaded.restart("fast")
+    found, err = run.finish()
+    summary, parts = found[-1], {r["name"]: r for r in found if r["type"] == "phase"}
+    assert summary["errors"] == 0 and summary["lost_connections"] == 3, err
+    assert parts["b"]["tpcc"]["transactions"] > 20 and parts["b"]["tpch"]["queries"] > 2
+
+
 def test_a_schedule_is_checked_without_a_database(tmp_path, driver):
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
     good.write_text(SWITCH)

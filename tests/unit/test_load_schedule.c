@@ -42,6 +42,15 @@ static void the_tables_are_in_order(void **state)
     assert_ok(conf_tables_check(sections, count, &fault), &fault);
 }
 
+static void the_sample_is_right(void **state)
+{
+    (void)state;
+    static struct load_schedule s;
+    struct fault                fault = { 0 };
+    assert_ok(load_schedule_read(SCHEDULE_SAMPLE, &s, NULL, &fault), &fault);
+    assert_true(s.count >= 4 && load_schedule_most(&s).tpcc == 1 && load_schedule_most(&s).tpch == 1);
+}
+
 static void a_file_is_laid_out_as_it_was_written(void **state)
 {
     (void)state;
@@ -183,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_tables_are_in_order),
+        cmocka_unit_test(the_sample_is_right),
         cmocka_unit_test(a_file_is_laid_out_as_it_was_written),
         cmocka_unit_test(phases_follow_each_other_and_repeat),
         cmocka_unit_test(boundaries_are_known_before_they_come),
