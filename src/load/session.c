@@ -270,10 +270,12 @@ bool load_session_in_transaction(const struct load_session *s) { return PQtransa
 
 bool load_session_is_lost(struct load_session *s)
 {
+    /* A server that goes says so first; the end of the connection may be found behind that only. */
     struct pollfd fd = { .fd = PQsocket(s->conn), .events = POLLIN };
-    if (poll(&fd, 1, 0) <= 0)
-        return false;
-    return !PQconsumeInput(s->conn) || PQstatus(s->conn) == CONNECTION_BAD;
+    while (poll(&fd, 1, 0) > 0)
+        if (!PQconsumeInput(s->conn) || PQstatus(s->conn) == CONNECTION_BAD)
+            return true;
+    return false;
 }
 
 static enum load_outcome connect_within(struct load_session *s, int64_t deadline_us, struct fault *fault)
