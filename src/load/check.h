@@ -1,5 +1,6 @@
 /*
- * load/check.h - the subcommand check: TPC-C's consistency conditions 1 to 4 (clause 3.3.2), in one snapshot.
+ * load/check.h - the subcommand check: TPC-C's consistency conditions 1 to 4 (clause 3.3.2), what TPC-H's tables must hold,
+ * each benchmark in one snapshot; or a schedule's file, without any database.
  */
 #ifndef LOAD_CHECK_H
 #define LOAD_CHECK_H

@@ -14,6 +14,7 @@
 
 #define CONNECTIONS_MAX 16
 #define TIMEOUT_S       10
+#define CLASS_NEIGHBOURS 8              /* buckets that a query class shows as one */
 #define ANSWER_MAX      (1024 * 1024)   /* all buckets of all kinds would be about 300 kB */
 
 struct load_endpoint {
@@ -25,17 +26,33 @@ struct load_endpoint {
 /* Upper bounds of the Prometheus histogram, in microseconds. */
 static const int64_t bounds_us[] = { 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000, 60000000 };
 
+/* What arrives in a second at this moment. */
+static double rate_now(const struct load_run *run)
+{
+    return run->rate * load_schedule_at(run->schedule, load_run_elapsed_us(run)).tpcc;
+}
+
+/* Each query shows its own buckets, wide ones, so that an answer stays below what those who poll will read (256 kB). */
+static json_t *render_class(const struct load_reading *r, int k)
+{
+    json_t *o = json_pack("{s:I, s:I, s:I, s:I}", "transactions", (json_int_t)r->latency[k].count, "sum_us", (json_int_t)r->latency[k].sum_us, "errors", (json_int_t)r->errors[k],
+                          "retries", (json_int_t)r->retries[k]);
+    if (k >= LOAD_CLASS_QUERY_1)
+        json_object_set_new(o, "buckets", load_report_buckets(&r->latency[k], CLASS_NEIGHBOURS));
+    return o;
+}
+
 static char *render_latency(struct load_run *run, const struct load_reading *r)
 {
     json_t *o = json_object(), *kinds = json_object();
-    bool    open = run->options->rate > 0;
+    bool    open = run->rate > 0;
     json_object_set_new(o, "mono_us", json_integer(r->mono_us));
     json_object_set_new(o, "wall_us", json_integer(r->wall_us));
     json_object_set_new(o, "phase", json_string(load_phase_name((enum load_phase)__atomic_load_n(&run->phase, __ATOMIC_RELAXED))));
     json_object_set_new(o, "mode", json_string(open ? "open" : "closed"));
-    json_object_set_new(o, "rate", open ? json_real(run->options->rate) : json_null());
+    json_object_set_new(o, "rate", open ? json_real(rate_now(run)) : json_null());
     json_object_set_new(o, "think_time", json_real(run->options->think));
-    json_object_set_new(o, "clients", json_integer(run->client_count));
+    json_object_set_new(o, "clients", json_integer(load_run_workers(run)));
     json_object_set_new(o, "connected", json_integer((json_int_t)r->connected));
     json_object_set_new(o, "transactions", json_integer((json_int_t)r->all.count));
     for (int c = 0; c < LOAD_COUNTERS; c++)
@@ -45,24 +62,32 @@ static char *render_latency(struct load_run *run, const struct load_reading *r)
         json_object_set_new(o, "dropped", json_integer((json_int_t)r->dropped));
         json_object_set_new(o, "queued", json_integer((json_int_t)r->queued));
     }
-    for (int k = 0; k < LOAD_KINDS; k++)
-        json_object_set_new(kinds, load_kind_name((enum load_kind)k),
-                            json_pack("{s:I, s:I, s:I, s:I}", "transactions", (json_int_t)r->latency[k].count, "sum_us", (json_int_t)r->latency[k].sum_us,
-                                      "errors", (json_int_t)r->errors[k], "retries", (json_int_t)r->retries[k]));
+    for (int k = 0; k < LOAD_CLASSES; k++)
+        if (load_report_counts(run, k))
+            json_object_set_new(kinds, load_class_name(k), render_class(r, k));
+    if (run->stream_count > 0) {
+        json_object_set_new(o, "streams", json_integer(run->stream_count));
+        json_object_set_new(o, "tpcc_transactions", json_integer((json_int_t)r->tpcc.count));
+        json_object_set_new(o, "queries", json_integer((json_int_t)r->tpch.count));
+    }
+    if (run->schedule->count > 0)
+        json_object_set_new(o, "schedule", load_report_schedule(run));
     json_object_set_new(o, "per_transaction", kinds);
     json_object_set_new(o, "max_us", json_integer((json_int_t)r->all.max_us));
     json_object_set_new(o, "sum_us", json_integer((json_int_t)r->all.sum_us));
-    json_object_set_new(o, "buckets", load_report_buckets(&r->all));
+    json_object_set_new(o, "buckets", load_report_buckets(&r->all, 1));
     char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(12));
     json_decref(o);
     return text;
 }
 
-static void put_per_kind(struct text *t, const char *name, const char *help, const struct load_reading *r, uint64_t (*value)(const struct load_reading *, int))
+static void put_per_kind(struct text *t, const struct load_run *run, const char *name, const char *help, const struct load_reading *r,
+                         uint64_t (*value)(const struct load_reading *, int))
 {
     text_printf(t, "# HELP homeostat_load_%s %s\n# TYPE homeostat_load_%s counter\n", name, help, name);
-    for (int k = 0; k < LOAD_KINDS; k++)
-        text_printf(t, "homeostat_load_%s{type=\"%s\"} %" PRIu64 "\n", name, load_kind_name((enum load_kind)k), value(r, k));
+    for (int k = 0; k < LOAD_CLASSES; k++)
+        if (load_report_counts(run, k))
+            text_printf(t, "homeostat_load_%s{type=\"%s\"} %" PRIu64 "\n", name, load_class_name(k), value(r, k));
 }
 
 static uint64_t done_of(const struct load_reading *r, int k)    { return r->latency[k].count; }
@@ -92,22 +117,28 @@ static char *render_metrics(struct load_run *run, const struct load_reading *r)
 {
     struct text t;
     text_init(&t, ANSWER_MAX);
-    put_per_kind(&t, "transactions_total", "Completed transactions.", r, done_of);
-    put_per_kind(&t, "errors_total", "Transactions that failed.", r, errors_of);
-    put_per_kind(&t, "retries_total", "Attempts repeated after a serialisation failure or a deadlock.", r, retries_of);
+    put_per_kind(&t, run, "transactions_total", "Completed transactions.", r, done_of);
+    put_per_kind(&t, run, "errors_total", "Transactions that failed.", r, errors_of);
+    put_per_kind(&t, run, "retries_total", "Attempts repeated after a serialisation failure or a deadlock.", r, retries_of);
     for (int c = LOAD_RETRIES + 1; c < LOAD_COUNTERS; c++)
         text_printf(&t, "# HELP homeostat_load_%s_total %s\n# TYPE homeostat_load_%s_total counter\nhomeostat_load_%s_total %" PRIu64 "\n", load_counter_name((enum load_counter)c),
                     load_counter_text((enum load_counter)c), load_counter_name((enum load_counter)c), load_counter_name((enum load_counter)c), r->counters[c]);
-    put_gauge(&t, "clients", "Connections that the run wants.", run->client_count);
+    put_gauge(&t, "clients", "Connections that the run wants.", load_run_workers(run));
     put_gauge(&t, "connected", "Connections that it has.", (double)r->connected);
-    if (run->options->rate > 0) {
-        put_gauge(&t, "rate", "Arrivals a second in the open loop.", run->options->rate);
+    if (run->rate > 0) {
+        put_gauge(&t, "rate", "Arrivals a second in the open loop.", rate_now(run));
         put_gauge(&t, "queued", "Arrivals that wait for a client.", (double)r->queued);
         text_printf(&t, "# HELP homeostat_load_dropped_total Arrivals dropped because the queue was full.\n# TYPE homeostat_load_dropped_total counter\nhomeostat_load_dropped_total %" PRIu64 "\n", r->dropped);
     }
     text_add(&t, "# HELP homeostat_load_latency_seconds Latency of completed transactions, from the arrival in the open loop.\n# TYPE homeostat_load_latency_seconds histogram\n");
-    for (int k = 0; k < LOAD_KINDS; k++)
-        put_histogram(&t, load_kind_name((enum load_kind)k), &r->latency[k]);
+    for (int k = 0; k < LOAD_CLASSES; k++)
+        if (load_report_counts(run, k))
+            put_histogram(&t, load_class_name(k), &r->latency[k]);
+    if (run->schedule->count > 0) {
+        struct load_share share = load_schedule_at(run->schedule, load_run_elapsed_us(run));
+        put_gauge(&t, "tpcc_share", "How much of TPC-C the schedule lets work, 0 to 1.", share.tpcc);
+        put_gauge(&t, "tpch_share", "How much of TPC-H the schedule lets work, 0 to 1.", share.tpch);
+    }
     return text_take(&t);
 }
 

@@ -1,4 +1,4 @@
-/* load/main.c - homeostat-load: a TPC-C load of our own, so that tuning can be shown and proven on any machine. */
+/* load/main.c - homeostat-load: TPC-C and TPC-H loads of our own, so that tuning can be shown and proven on any machine. */
 #include "load/check.h"
 #include "load/options.h"
 #include "load/populate.h"
@@ -7,11 +7,14 @@
 #include <string.h>
 
 static const struct load_command commands[] = {
-    { "load", "Make the nine TPC-C tables and fill them, with COPY and several connections; keys, indexes and statistics come last.",
-      " dsn warehouses threads seed foreign-keys force ", load_populate },
-    { "run", "Run the five TPC-C transactions and report throughput and latency, as fast as the clients can (closed loop) or at a given rate (open loop).",
-      " dsn clients duration warmup rate queue think-time report-every json listen seed isolation warehouses timeout lifetime grace ", load_run },
-    { "check", "Check TPC-C's consistency conditions 1 to 4. Exit status 1 when one is violated.", " dsn output json ", load_check },
+    { "load", "Make the tables of TPC-C, TPC-H or both and fill them, with COPY and several connections; keys, indexes and statistics come last.",
+      " dsn bench warehouses scale schema indexes threads seed foreign-keys force ", load_populate },
+    { "run", "Run TPC-C's five transactions, TPC-H's 22 queries, or both, and report throughput and latency: as fast as they go (closed loop), at a given rate "
+             "(open loop), as a test of TPC-H, or as a schedule says.",
+      " dsn bench schedule clients duration warmup rate queue think-time test streams rounds query-timeout tpcc-share tpch-share expect schema report-every json "
+      "listen seed isolation warehouses timeout lifetime grace ", load_run },
+    { "check", "Check TPC-C's consistency conditions 1 to 4, or what TPC-H's tables must hold. Exit status 1 when something is violated. With --schedule: check that "
+               "file and print what it does.", " dsn bench schema schedule output json ", load_check },
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

@@ -3,6 +3,9 @@
 
 #include "base/clock.h"
 #include "base/options.h"
+#include "load/schedule.h"
+#include "load/schema.h"
+#include "load/tpch_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +14,7 @@
 #define S 1e6
 
 static const struct option rows[] = {
+    { "bench",         NULL, OPTION_CHOICE,     AT(bench),           0, 0,     "tpcc|tpch|mixed", "tpcc", "transactions, queries, or both at once in one database" },
     { "dsn",           NULL, OPTION_TEXT,       AT(dsn),             0, 0,     "DSN",  "",   "the database: \"host=... dbname=...\", a URI or a name; what it leaves out comes from PGHOST, PGSERVICE, ..." },
     { "warehouses",    NULL, OPTION_WHOLE,      AT(warehouses),      1, 100000, "N",   NULL, "how many warehouses (about 100 MB each); run: use only the first N" },
     { "threads",       NULL, OPTION_WHOLE,      AT(threads),         1, 256,   "N",    NULL, "connections that load side by side (default: two for each processor, at most one for each warehouse)" },
@@ -30,6 +34,17 @@ static const struct option rows[] = {
     { "report-every",  NULL, OPTION_TIME,       AT(report_every_us), 0.1 * S, 3600 * S, "TIME", "1", "time between two lines" },
     { "listen",        NULL, OPTION_TEXT,       AT(listen),          0, 0,     "ADDRESS:PORT", "", "answer GET /latency and GET /metrics there (loopback only; port 0 takes a free one and prints it)" },
     { "json",          NULL, OPTION_FLAG,       AT(json),            0, 0,     NULL,   NULL, "one JSON object a line" },
+    { "scale",         NULL, OPTION_REAL,       AT(scale),           LOAD_SCALE_LEAST, LOAD_SCALE_MOST, "F", NULL, "TPC-H: the scale factor, such as 0.01 or 10; 1 is about 1.6 GB" },
+    { "schema",        NULL, OPTION_TEXT,       AT(schema),          0, 0,     "NAME", "tpch", "TPC-H: the schema its tables lie in" },
+    { "indexes",       NULL, OPTION_CHOICE,     AT(indexes),         0, 0,     "usual|keys", "usual", "TPC-H: keys only the primary keys; usual also the seven indexes that most people add" },
+    { "test",          NULL, OPTION_CHOICE,     AT(test),            0, 0,     "power|throughput|loop", "power", "TPC-H: the 22 queries once in one stream, once in each of several at a time, or over and over for --duration" },
+    { "streams",       NULL, OPTION_WHOLE,      AT(streams),         1, LOAD_STREAMS_MAX, "N", NULL, "TPC-H: connections that ask queries (default: 1, or 2 for the throughput test)" },
+    { "rounds",        NULL, OPTION_WHOLE,      AT(rounds),          1, 1000,  "N",    "1",  "TPC-H: how often each stream of a test asks the 22 queries, with other parameters each time" },
+    { "query-timeout", NULL, OPTION_TIME,       AT(query_timeout_us), 0, 86400 * S, "TIME", "0", "TPC-H: the server gives a query up after this time, which is an error; 0 waits for ever" },
+    { "tpcc-share",    NULL, OPTION_REAL,       AT(tpcc_share),      0.1, 100,   "PERCENT", "100", "so much of --clients (or --rate) is at work at a time" },
+    { "tpch-share",    NULL, OPTION_REAL,       AT(tpch_share),      0.1, 100,   "PERCENT", "100", "so much of --streams is at work at a time; half of one stream pauses after each query as long as it took" },
+    { "expect",        NULL, OPTION_TEXT,       AT(expect),          0, 0,     "DIGEST", "", "TPC-H: the digest that another test of the same seed printed; exit status 1 when the answers are others" },
+    { "schedule",      NULL, OPTION_TEXT,       AT(schedule),        0, 0,     "FILE", "",   "a YAML file that says how the load changes over time; check --schedule FILE needs no database" },
     { "output",        "-o", OPTION_CHOICE,     AT(output),          0, 0,     "text|json", "text", "how the result is printed" },
 };
 
@@ -65,7 +80,78 @@ void load_options_init(struct load_options *o)
 enum err load_options_parse(const struct load_command *command, int argc, char **argv, struct load_options *into, bool *help, struct fault *fault)
 {
     const struct option_use use = { command->name, command->options };
+    into->argc = argc;
+    into->argv = argv;
     return options_parse(&table, &use, argc, argv, into, NULL, help, fault);
+}
+
+bool load_options_given(const struct load_options *o, const char *name)
+{
+    size_t n = strlen(name);
+    for (int i = 0; i < o->argc; i++)
+        if (strncmp(o->argv[i], "--", 2) == 0 && strncmp(o->argv[i] + 2, name, n) == 0 && (o->argv[i][n + 2] == '\0' || o->argv[i][n + 2] == '='))
+            return true;
+    return false;
+}
+
+bool load_options_want(const struct load_options *o, enum load_bench b)
+{
+    return strcmp(o->bench, "mixed") == 0 || strcmp(o->bench, b == LOAD_BENCH_TPCC ? "tpcc" : "tpch") == 0;
+}
+
+enum load_test load_options_test(const struct load_options *o)
+{
+    if (*o->schedule || strcmp(o->bench, "tpch") != 0 || strcmp(o->test, "loop") == 0)
+        return LOAD_TEST_LOOP;
+    return strcmp(o->test, "power") == 0 ? LOAD_TEST_POWER : LOAD_TEST_THROUGHPUT;
+}
+
+/* Options that mean something only with some benchmarks or in some kinds of run. Each kind is a bit; a row's options need one of its bits. */
+enum { BY_SCHEDULE = 1, TPCC = 2, TPCH_TEST = 4, TPCH_LOOP = 8, MIXED = 16 };
+static const struct { const char *option; unsigned fits; const char *why; } fitting[] = {
+    { "bench",      TPCC | TPCH_TEST | TPCH_LOOP | MIXED, "the schedule says what runs" },
+    { "clients",    TPCC | MIXED,                         "clients run TPC-C; with a schedule they stand in its file as tpcc.clients, for TPC-H there is --streams" },
+    { "rate",       TPCC | MIXED,                         "a rate is for TPC-C; with a schedule it stands in its file as tpcc.rate" },
+    { "streams",    TPCH_TEST | TPCH_LOOP | MIXED,        "streams ask TPC-H's queries (--bench tpch or mixed); with a schedule they stand in its file as tpch.streams" },
+    { "duration",   TPCC | TPCH_LOOP | MIXED,             "a test ends when its queries are answered, and a schedule says how long its phases take" },
+    { "warmup",     TPCC | TPCH_LOOP | MIXED | BY_SCHEDULE, "a test measures from its first query on; run it twice, or take --test loop" },
+    { "report-every", TPCC | TPCH_LOOP | MIXED | BY_SCHEDULE, "a test prints a line for each query" },
+    { "test",       TPCH_TEST | TPCH_LOOP,                "tests are TPC-H's alone (--bench tpch); a mixed load and a schedule ask queries over and over" },
+    { "rounds",     TPCH_TEST,                            "rounds are counted by the power and the throughput test" },
+    { "expect",     TPCH_TEST,                            "only the power and the throughput test ask the same queries each time" },
+    { "tpcc-share", TPCC | MIXED,                         "with a schedule its phases say the shares" },
+    { "tpch-share", TPCH_LOOP | MIXED,                    "a test runs at full speed; with a schedule its phases say the shares" },
+    { "query-timeout", TPCH_TEST | TPCH_LOOP | MIXED | BY_SCHEDULE, "TPC-C's transactions have --timeout" },
+    { "schema",     TPCH_TEST | TPCH_LOOP | MIXED | BY_SCHEDULE, "TPC-C's tables lie where the search path says" },
+    { "warehouses", TPCC | MIXED | BY_SCHEDULE,           "TPC-H has a scale factor, not warehouses" },
+    { "think-time", TPCC | MIXED | BY_SCHEDULE,           "only TPC-C's clients think" },
+    { "queue",      TPCC | MIXED | BY_SCHEDULE,           "only TPC-C has an open loop" },
+    { "scale",      TPCH_TEST | TPCH_LOOP | MIXED,        "TPC-C has warehouses, not a scale factor" },
+    { "indexes",    TPCH_TEST | TPCH_LOOP | MIXED,        "TPC-C has the indexes it needs" },
+    { "foreign-keys", TPCC | MIXED,                       "TPC-H's are always declared" },
+    { "isolation",  TPCC | MIXED | BY_SCHEDULE,           "each of TPC-H's queries is a transaction by itself" },
+};
+
+static unsigned kind_of_run(const struct load_options *o)
+{
+    if (*o->schedule)
+        return BY_SCHEDULE;
+    if (strcmp(o->bench, "mixed") == 0)
+        return MIXED;
+    return load_options_want(o, LOAD_BENCH_TPCC) ? TPCC : load_options_test(o) == LOAD_TEST_LOOP ? TPCH_LOOP : TPCH_TEST;
+}
+
+enum err load_options_agree(const struct load_options *o, struct fault *fault)
+{
+    unsigned kind = kind_of_run(o);
+    for (size_t i = 0; i < sizeof fitting / sizeof fitting[0]; i++)
+        if (!(fitting[i].fits & kind) && load_options_given(o, fitting[i].option))
+            return fail(fault, ERR_INPUT, "--%s does not go with the rest: %s", fitting[i].option, fitting[i].why);
+    if (o->rate > 0 && o->think > 0)
+        return fail(fault, ERR_INPUT, "--think-time is for the closed loop; in the open loop --rate says when transactions arrive");
+    if (o->streams > 1 && load_options_test(o) == LOAD_TEST_POWER)
+        return fail(fault, ERR_INPUT, "the power test is one stream; --test throughput runs %lld at a time", (long long)o->streams);
+    return load_schema_name_check(o->schema, fault);
 }
 
 void load_options_help(const struct load_command *command, FILE *out)

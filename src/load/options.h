@@ -1,5 +1,7 @@
 /*
  * load/options.h - the subcommands' options, as tables: parsing, bounds and --help come from the same rows.
+ *
+ * Which options go together is checked in one place, load_options_agree().
  */
 #ifndef LOAD_OPTIONS_H
 #define LOAD_OPTIONS_H
@@ -9,6 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+
+enum load_bench { LOAD_BENCH_TPCC, LOAD_BENCH_TPCH };
+enum load_test  { LOAD_TEST_LOOP, LOAD_TEST_POWER, LOAD_TEST_THROUGHPUT };
 
 struct load_options {
     const char *dsn;                /* "" means libpq's environment */
@@ -27,6 +32,19 @@ struct load_options {
     const char *isolation;
     bool        json;
     const char *output;             /* text or json */
+
+    const char *bench;              /* tpcc, tpch or mixed */
+    const char *schedule;           /* "" means none */
+    double      scale;              /* TPC-H's scale factor; 0: none was named */
+    const char *schema, *indexes;
+    const char *test;               /* power, throughput or loop */
+    int64_t     streams;            /* 0: one for power and loop, two for throughput */
+    int64_t     rounds, query_timeout_us;
+    double      tpcc_share, tpch_share;   /* per cent */
+    const char *expect;             /* digest of the answers; "" means any */
+
+    int         argc;               /* what was parsed, for load_options_given() */
+    char      **argv;
 };
 
 struct load_command {
@@ -40,6 +58,16 @@ void load_options_init(struct load_options *o);
 
 /* argv after the subcommand. *help is set when --help is there, and then nothing else matters. */
 MUST_CHECK enum err load_options_parse(const struct load_command *command, int argc, char **argv, struct load_options *o, bool *help, struct fault *fault);
+
+/* Whether the user gave --name, rather than its default being in force. */
+bool load_options_given(const struct load_options *o, const char *name);
+
+/* Whether --bench names this one. A schedule may name both. */
+bool load_options_want(const struct load_options *o, enum load_bench b);
+enum load_test load_options_test(const struct load_options *o);   /* LOAD_TEST_LOOP unless it is TPC-H alone, without a schedule */
+
+/* ERR_INPUT for options of any command that contradict each other or would be ignored. */
+MUST_CHECK enum err load_options_agree(const struct load_options *o, struct fault *fault);
 
 void load_options_help(const struct load_command *command, FILE *out);
 

@@ -6,12 +6,15 @@
 
 static void draw_next(struct load_pace *p)
 {
-    p->next_us += -log(1.0 - rand_unit(&p->rand)) * p->mean_gap_us;
+    do
+        p->next_us += -log(1.0 - rand_unit(&p->rand)) * p->mean_gap_us;
+    while (p->share && p->next_us < (double)p->end_us && rand_unit(&p->rand) >= p->share(p->ctx, (int64_t)p->next_us));
 }
 
-enum err load_pace_init(struct load_pace *p, double per_second, size_t bound, uint64_t seed, int64_t start_us, struct fault *fault)
+enum err load_pace_init_varying(struct load_pace *p, double per_second, double (*share)(const void *ctx, int64_t us), const void *ctx, int64_t end_us,
+                                size_t bound, uint64_t seed, int64_t start_us, struct fault *fault)
 {
-    *p = (struct load_pace){ .mean_gap_us = 1e6 / per_second, .next_us = (double)start_us, .end_us = INT64_MAX, .bound = bound };
+    *p = (struct load_pace){ .mean_gap_us = 1e6 / per_second, .share = share, .ctx = ctx, .next_us = (double)start_us, .end_us = end_us, .bound = bound };
     if (!(per_second > 0) || bound == 0)
         return fail(fault, ERR_INPUT, "an open loop needs a rate and a queue greater than zero");
     p->due = calloc(bound, sizeof *p->due);
@@ -20,6 +23,11 @@ enum err load_pace_init(struct load_pace *p, double per_second, size_t bound, ui
     rand_seed(&p->rand, seed);
     draw_next(p);
     return OK;
+}
+
+enum err load_pace_init(struct load_pace *p, double per_second, size_t bound, uint64_t seed, int64_t start_us, struct fault *fault)
+{
+    return load_pace_init_varying(p, per_second, NULL, NULL, INT64_MAX, bound, seed, start_us, fault);
 }
 
 void load_pace_done(struct load_pace *p)

@@ -7,6 +7,9 @@
  * that time spent in the queue shows.  The queue is bounded: an arrival that finds it
  * full is dropped and counted.
  *
+ * The rate may vary: arrivals are drawn at the full rate, and each is kept with the
+ * chance that `share` has at its time (thinning; Lewis and Shedler, 1979).
+ *
  * Pure: time is passed in and must not go back.  Not for several threads without a lock.
  */
 #ifndef LOAD_PACE_H
@@ -22,6 +25,8 @@
 struct load_pace {
     struct rand rand;
     double      mean_gap_us;
+    double    (*share)(const void *ctx, int64_t us);   /* 0 to 1; NULL: always 1 */
+    const void *ctx;
     double      next_us;           /* the next arrival; a double, so that roundings do not add up */
     int64_t     end_us;            /* no arrivals from here on; INT64_MAX: for ever */
     int64_t    *due;               /* a ring of arrivals whose time has come, oldest first */
@@ -30,6 +35,9 @@ struct load_pace {
 };
 
 MUST_CHECK enum err load_pace_init(struct load_pace *p, double per_second, size_t bound, uint64_t seed, int64_t start_us, struct fault *fault);
+/* The same with a rate that varies: per_second times share(ctx, time). There are no arrivals from end_us on; when share stays 0, it must not be INT64_MAX. */
+MUST_CHECK enum err load_pace_init_varying(struct load_pace *p, double per_second, double (*share)(const void *ctx, int64_t us), const void *ctx, int64_t end_us,
+                                           size_t bound, uint64_t seed, int64_t start_us, struct fault *fault);
 void load_pace_done(struct load_pace *p);
 
 /* No arrivals at or after end_us, which must not be earlier than the time already passed in. */

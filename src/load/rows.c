@@ -1,107 +1,31 @@
-/* load/rows.c - TPC-C's initial population. Hand-made formatting, because a load writes a hundred million characters. */
+/* load/rows.c - TPC-C's initial population. */
 #include "load/rows.h"
 
-#include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct writer {
-    struct load_sink *sink;
-    struct fault     *fault;
-    struct rand       rand;
+    struct load_writer         out;
     const struct load_content *content;
-    bool              in_row;
 };
 
-static void tab(struct writer *w)
-{
-    if (w->in_row)
-        w->sink->bytes[w->sink->used++] = '\t';
-    w->in_row = true;
-}
-
-static void end_row(struct writer *w)
-{
-    struct load_sink *s = w->sink;
-    s->bytes[s->used++] = '\n';
-    w->in_row = false;
-    (void)__atomic_fetch_add(s->rows, 1, __ATOMIC_RELAXED);
-    if (s->used >= LOAD_SINK_BYTES) {
-        assert(s->used < sizeof s->bytes);
-        if (s->failed == OK)
-            s->failed = s->send(s->ctx, s->bytes, s->used, w->fault);
-        s->used = 0;
-    }
-}
-
-static int draw(struct writer *w, int lo, int hi) { return (int)rand_int(&w->rand, lo, hi); }
-
-static void put_raw(struct writer *w, const char *text, size_t n)
-{
-    memcpy(w->sink->bytes + w->sink->used, text, n);
-    w->sink->used += n;
-}
-
-static void put(struct writer *w, const char *text)
-{
-    tab(w);
-    put_raw(w, text, strlen(text));
-}
-
-static void put_null(struct writer *w) { put(w, "\\N"); }
-
-static void put_digits(struct writer *w, int64_t value, int least_digits)
-{
-    char   digits[24];
-    size_t n = sizeof digits;
-    assert(value >= 0);
-    while (value > 0 || least_digits > 0) {
-        digits[--n] = (char)('0' + value % 10);
-        value /= 10;
-        least_digits--;
-    }
-    put_raw(w, digits + n, sizeof digits - n);
-}
-
-static void put_int(struct writer *w, int64_t value)
-{
-    tab(w);
-    put_digits(w, value, 1);
-}
-
-/* value / 10^decimals */
-static void put_decimal(struct writer *w, int64_t value, int decimals)
-{
-    int64_t unit = 1;
-    for (int i = 0; i < decimals; i++)
-        unit *= 10;
-    tab(w);
-    put_digits(w, value / unit, 1);
-    put_raw(w, ".", 1);
-    put_digits(w, value % unit, decimals);
-}
-
-static void put_letters(struct writer *w, size_t lo, size_t hi)
-{
-    tab(w);
-    w->sink->used += load_draw_letters(&w->rand, lo, hi, w->sink->bytes + w->sink->used);
-}
-
-static void put_number_text(struct writer *w, size_t lo, size_t hi)
-{
-    tab(w);
-    w->sink->used += load_draw_digits(&w->rand, lo, hi, w->sink->bytes + w->sink->used);
-}
+static int draw(struct writer *w, int lo, int hi)                        { return load_draw(&w->out, lo, hi); }
+static void put(struct writer *w, const char *text)                      { load_put(&w->out, text); }
+static void put_null(struct writer *w)                                   { load_put_null(&w->out); }
+static void put_int(struct writer *w, int64_t value)                     { load_put_int(&w->out, value); }
+static void put_decimal(struct writer *w, int64_t value, int decimals)   { load_put_decimal(&w->out, value, decimals); }
+static void put_letters(struct writer *w, size_t lo, size_t hi)          { load_put_letters(&w->out, lo, hi); }
+static void put_number_text(struct writer *w, size_t lo, size_t hi)      { load_put_number_text(&w->out, lo, hi); }
+static void end_row(struct writer *w)                                    { load_end_row(&w->out); }
 
 /* 26 to 50 letters; one in ten has ORIGINAL somewhere in it. */
 static void put_data(struct writer *w)
 {
-    tab(w);
-    char  *at = w->sink->bytes + w->sink->used;
-    size_t n = load_draw_letters(&w->rand, 26, 50, at);
+    char   data[50];
+    size_t n = load_draw_letters(&w->out.rand, 26, 50, data);
     if (draw(w, 1, 10) == 1)
-        memcpy(at + draw(w, 0, (int)n - 8), "ORIGINAL", 8);
-    w->sink->used += n;
+        memcpy(data + draw(w, 0, (int)n - 8), "ORIGINAL", 8);
+    load_begin_field(&w->out);
+    load_add(&w->out, data, n);
 }
 
 /* street_1, street_2, city, state, zip */
@@ -112,7 +36,7 @@ static void put_address(struct writer *w)
     put_letters(w, 10, 20);
     put_letters(w, 2, 2);
     put_number_text(w, 4, 4);
-    put_raw(w, "11111", 5);
+    load_add(&w->out, "11111", 5);
 }
 
 static void write_items(struct writer *w, int warehouse)
@@ -173,7 +97,7 @@ static void write_customers(struct writer *w, int warehouse)
     for (int d = 1; d <= LOAD_DISTRICTS; d++)
         for (int c = 1; c <= LOAD_CUSTOMERS; c++) {
             char name[LOAD_LAST_NAME_SIZE];
-            (void)load_last_name(c <= LOAD_LAST_NAMES ? c - 1 : load_draw_last_name(&w->rand, &w->content->constants), name);
+            (void)load_last_name(c <= LOAD_LAST_NAMES ? c - 1 : load_draw_last_name(&w->out.rand, &w->content->constants), name);
             put_int(w, c);
             put_int(w, d);
             put_int(w, warehouse);
@@ -304,12 +228,9 @@ int64_t load_rows_expected(enum load_table table) { return tables[table].rows; }
 
 enum err load_rows_write(const struct load_content *content, enum load_table table, int warehouse, struct load_sink *sink, struct fault *fault)
 {
-    struct writer w = { .sink = sink, .fault = fault, .content = content };
-    rand_seed(&w.rand, content->seed ^ ((uint64_t)warehouse << 20) ^ ((uint64_t)table << 16));
-    sink->failed = OK;
-    sink->used = 0;
+    struct writer w = { .content = content };
+    load_writer_init(&w.out, sink, fault);
+    rand_seed(&w.out.rand, content->seed ^ ((uint64_t)warehouse << 20) ^ ((uint64_t)table << 16));
     tables[table].write(&w, warehouse);
-    if (sink->failed == OK && sink->used > 0)
-        sink->failed = sink->send(sink->ctx, sink->bytes, sink->used, fault);
-    return sink->failed;
+    return load_writer_finish(&w.out);
 }

@@ -1,30 +1,18 @@
 /*
  * load/rows.h - the first contents of the tables (clause 4.3.3.1), written as COPY rows.
  *
- * What is written goes to a sink in pieces of about 64 kB.  The same scale and
- * seed give the same rows, whatever the number of threads, but for the time of day.
+ * The same scale and seed give the same rows, whatever the number of threads, but for the time of day.
  */
 #ifndef LOAD_ROWS_H
 #define LOAD_ROWS_H
 
 #include "base/err.h"
 #include "load/random.h"
+#include "load/sink.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define LOAD_SINK_BYTES (64 * 1024)
-#define LOAD_ROW_BYTES  2048         /* the longest row, a customer, is under 900 */
-
-struct load_sink {
-    enum err (*send)(void *ctx, const char *data, size_t size, struct fault *fault);
-    void      *ctx;
-    uint64_t  *rows;                 /* counted up as rows are finished, for progress; atomic */
-    enum err   failed;               /* once set, everything else is ignored */
-    size_t     used;
-    char       bytes[LOAD_SINK_BYTES + LOAD_ROW_BYTES];
-};
 
 struct load_content {
     uint64_t              seed;

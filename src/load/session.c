@@ -13,6 +13,7 @@
 
 #define OID_INT4 23
 #define OID_TEXT 25
+#define POLL_MAX_US (INT64_C(600) * US_PER_S)   /* a query may take weeks, which are too many milliseconds for an int */
 
 static const struct { const char *name, *text; } statements[STATEMENTS] = {
 #define X(id, constant) [STATEMENT_##id] = { #constant, sql_##constant },
@@ -30,7 +31,7 @@ static enum load_outcome wait_for(const struct load_session *s, short events, in
             return LOAD_BROKEN;
         }
         struct pollfd fds[] = { { .fd = PQsocket(s->conn), .events = events }, { .fd = s->stop_fd, .events = POLLIN } };
-        int           n = poll(fds, s->stop_fd >= 0 ? 2 : 1, (int)(left_us / 1000 + 1));
+        int           n = poll(fds, s->stop_fd >= 0 ? 2 : 1, left_us < POLL_MAX_US ? (int)(left_us / 1000 + 1) : (int)(POLL_MAX_US / 1000));
         if (n < 0 && errno != EINTR) {
             (void)fail(fault, ERR_IO, "poll: %s", strerror(errno));
             return LOAD_BROKEN;
@@ -81,6 +82,7 @@ static enum load_outcome outcome_of(struct load_session *s, const PGresult *fail
 {
     const char *state = PQresultErrorField(failed, PG_DIAG_SQLSTATE), *severity = PQresultErrorField(failed, PG_DIAG_SEVERITY_NONLOCALIZED);
     (void)load_fault_of(s->conn, failed, fault);
+    (void)snprintf(s->sqlstate, sizeof s->sqlstate, "%s", state ? state : "");
     if (PQstatus(s->conn) == CONNECTION_BAD || !state)
         return LOAD_BROKEN;
     if (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0)
@@ -102,6 +104,7 @@ static void forget_results(struct load_session *s)
 void load_batch_begin(struct load_session *s)
 {
     forget_results(s);
+    s->sqlstate[0] = '\0';
     s->parameters = 0;
     s->used = 0;
 }
@@ -185,6 +188,15 @@ void load_batch_put(struct load_session *s, enum load_statement which)
     s->used = 0;
 }
 
+void load_batch_put_sql(struct load_session *s, const char *sql)
+{
+    assert(s->sent < LOAD_BATCH_MAX);
+    (void)PQsendQueryParams(s->conn, sql, s->parameters, NULL, s->values, s->lengths, s->formats, 0);
+    s->results[s->sent++] = NULL;
+    s->parameters = 0;
+    s->used = 0;
+}
+
 enum load_outcome load_batch_run(struct load_session *s, struct fault *fault)
 {
     int64_t deadline_us = clock_mono_us(&clock_real) + s->timeout_us;
@@ -239,14 +251,31 @@ const char *load_result_text(const struct load_session *s, int place, int row, i
 
 int load_result_int(const struct load_session *s, int place, int row, int column) { return atoi(load_result_text(s, place, row, column)); }
 
+const PGresult *load_result(const struct load_session *s, int place)
+{
+    assert(place < s->sent);
+    return s->results[place];
+}
+
+void load_session_cancel(struct load_session *s)
+{
+    char      why[256];
+    PGcancel *c = s->conn ? PQgetCancel(s->conn) : NULL;
+    if (c)
+        (void)PQcancel(c, why, sizeof why);   /* when it fails, closing the connection does the same, later */
+    PQfreeCancel(c);
+}
+
 bool load_session_in_transaction(const struct load_session *s) { return PQtransactionStatus(s->conn) != PQTRANS_IDLE; }
 
 bool load_session_is_lost(struct load_session *s)
 {
+    /* A server that goes says so first; the end of the connection may be found behind that only. */
     struct pollfd fd = { .fd = PQsocket(s->conn), .events = POLLIN };
-    if (poll(&fd, 1, 0) <= 0)
-        return false;
-    return !PQconsumeInput(s->conn) || PQstatus(s->conn) == CONNECTION_BAD;
+    while (poll(&fd, 1, 0) > 0)
+        if (!PQconsumeInput(s->conn) || PQstatus(s->conn) == CONNECTION_BAD)
+            return true;
+    return false;
 }
 
 static enum load_outcome connect_within(struct load_session *s, int64_t deadline_us, struct fault *fault)
@@ -267,15 +296,30 @@ static enum load_outcome connect_within(struct load_session *s, int64_t deadline
 /* Libpq's own would write the server's notices to standard error, between our lines. */
 static void be_silent(void *ctx, const char *message) { (void)ctx, (void)message; }
 
-static enum load_outcome prepare_all(struct load_session *s, struct fault *fault)
+/* TPC-C: isolation and all statements. */
+static bool send_statements(struct load_session *s)
+{
+    bool ok = PQsendQueryParams(s->conn, sql_load_set_isolation, 1, NULL, &s->isolation, NULL, NULL, 0) == 1;
+    for (int i = 0; i < STATEMENTS && ok; i++)
+        ok = PQsendPrepare(s->conn, statements[i].name, statements[i].text, 0, NULL) == 1;
+    return ok;
+}
+
+/* TPC-H: where the tables are, and how long a query may take. */
+static bool send_settings(struct load_session *s)
+{
+    char limit[32];
+    (void)snprintf(limit, sizeof limit, "%lld", (long long)((s->query_timeout_us + US_PER_MS - 1) / US_PER_MS));
+    const char *values[] = { s->schema, limit };
+    return PQsendQueryParams(s->conn, sql_load_tpch_session, 2, NULL, values, NULL, NULL, 0) == 1;
+}
+
+static enum load_outcome prepare(struct load_session *s, struct fault *fault)
 {
     (void)PQsetNoticeProcessor(s->conn, be_silent, NULL);
     if (PQsetnonblocking(s->conn, 1) != 0 || !PQenterPipelineMode(s->conn))
         return broken(s, fault);
-    bool ok = PQsendQueryParams(s->conn, sql_load_set_isolation, 1, NULL, &s->isolation, NULL, NULL, 0) == 1;
-    for (int i = 0; i < STATEMENTS && ok; i++)
-        ok = PQsendPrepare(s->conn, statements[i].name, statements[i].text, 0, NULL) == 1;
-    if (!ok)
+    if (!(s->schema ? send_settings(s) : send_statements(s)))
         return broken(s, fault);
     return load_batch_run(s, fault);
 }
@@ -286,7 +330,7 @@ enum load_outcome load_session_open(struct load_session *s, struct fault *fault)
     int64_t           deadline_us = clock_mono_us(&clock_real) + s->timeout_us;
     enum load_outcome o = connect_within(s, deadline_us, fault);
     if (o == LOAD_DONE)
-        o = prepare_all(s, fault);
+        o = prepare(s, fault);
     if (o != LOAD_DONE)
         load_session_close(s);
     return o == LOAD_DONE || o == LOAD_STOPPED ? o : LOAD_BROKEN;

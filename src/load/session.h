@@ -10,6 +10,8 @@
  *     if ((outcome = load_batch_run(s, fault)) == LOAD_DONE)
  *         id = load_result_int(s, 1, 0, 0);
  *
+ * A session is prepared for TPC-C's statements, or for TPC-H's queries in a schema of their own.
+ *
  * Parameters travel in binary where that is cheaper (integers and arrays), results as text.
  */
 #ifndef LOAD_SESSION_H
@@ -22,7 +24,7 @@
 #include <stdint.h>
 
 #define LOAD_BATCH_MAX    24    /* a New-Order: BEGIN, customer, items, 15 of stock, district */
-#define LOAD_PARAMETERS   8
+#define LOAD_PARAMETERS   10
 #define LOAD_ARRAY_MAX    15    /* order lines */
 #define LOAD_PARAM_BYTES  2048
 
@@ -68,8 +70,11 @@ struct load_session {
     const char               *isolation;    /* for default_transaction_isolation */
     int                       stop_fd;      /* readable when waiting must end at once */
     int64_t                   timeout_us;   /* for a batch, and for connecting */
+    const char               *schema;       /* TPC-H: what comes first in the search path; NULL: TPC-C */
+    int64_t                   query_timeout_us;   /* TPC-H: the server gives a query up; 0: never */
     PGconn                   *conn;         /* NULL when there is none */
 
+    char      sqlstate[6];                  /* of the statement that failed last; "" when no statement did */
     PGresult *results[LOAD_BATCH_MAX];
     int       sent;
 
@@ -87,6 +92,9 @@ void              load_session_close(struct load_session *s);   /* fine when clo
 /* Whether a transaction block is open or failed on the server and wants a ROLLBACK. */
 bool load_session_in_transaction(const struct load_session *s);
 
+/* Ask the server to stop what it is doing; for a session that is about to be closed in the middle of a query. */
+void load_session_cancel(struct load_session *s);
+
 /* Whether the server has closed the connection while it was idle. */
 bool load_session_is_lost(struct load_session *s);
 
@@ -96,11 +104,13 @@ void load_batch_text(struct load_session *s, const char *value);   /* must live 
 void load_batch_ints(struct load_session *s, const int *values, size_t n);
 void load_batch_texts(struct load_session *s, const char *const *values, size_t n);
 void load_batch_put(struct load_session *s, enum load_statement which);   /* with the parameters added since the last put */
+void load_batch_put_sql(struct load_session *s, const char *sql);         /* the same for a statement that is not prepared */
 enum load_outcome load_batch_run(struct load_session *s, struct fault *fault);
 
 /* Of the batch that ran last; place counts the puts from 0. */
 int         load_result_rows(const struct load_session *s, int place);
 const char *load_result_text(const struct load_session *s, int place, int row, int column);
+const PGresult *load_result(const struct load_session *s, int place);
 int         load_result_int(const struct load_session *s, int place, int row, int column);
 
 #endif

@@ -5,12 +5,17 @@
  * recorders up.  Everything in it only grows, so the difference of two readings
  * is what happened in between: a second, the time after the warm-up, or the
  * interval of whoever polls the endpoint.
+ *
+ * Latencies are counted by class: the five transactions of TPC-C, then the 22
+ * queries of TPC-H.  A recorder has room for those of its own benchmark only.
  */
 #ifndef LOAD_STATS_H
 #define LOAD_STATS_H
 
+#include "base/err.h"
 #include "load/histogram.h"
 #include "load/random.h"
+#include "load/tpch_queries.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,33 +38,42 @@ enum load_counter {
     LOAD_COUNTERS
 };
 
+enum { LOAD_CLASS_QUERY_1 = LOAD_KINDS, LOAD_CLASSES = LOAD_KINDS + LOAD_QUERIES };   /* before: enum load_kind */
+
+/* "new_order", ..., "q1", ... "q22" */
+const char *load_class_name(int class);
+
 const char *load_counter_name(enum load_counter c);
 const char *load_counter_text(enum load_counter c);
 
 struct load_recorder {
-    struct load_histogram latency[LOAD_KINDS];
-    uint64_t              errors[LOAD_KINDS], retries[LOAD_KINDS];
-    uint64_t              counters[LOAD_COUNTERS];
-    uint64_t              connected;   /* 0 or 1 */
+    int                    first, classes;   /* what latency has room for */
+    struct load_histogram *latency;
+    uint64_t               errors[LOAD_CLASSES], retries[LOAD_CLASSES];
+    uint64_t               counters[LOAD_COUNTERS];
+    uint64_t               connected;        /* 0 or 1 */
 };
 
-void load_recorder_done(struct load_recorder *r, enum load_kind kind, int64_t latency_us);
+MUST_CHECK enum err load_recorder_init(struct load_recorder *r, int first, int classes, struct fault *fault);
+void load_recorder_free(struct load_recorder *r);
+
+void load_recorder_done(struct load_recorder *r, int class, int64_t latency_us);
 void load_recorder_count(struct load_recorder *r, enum load_counter c);
-void load_recorder_error(struct load_recorder *r, enum load_kind kind);
-void load_recorder_retry(struct load_recorder *r, enum load_kind kind);
+void load_recorder_error(struct load_recorder *r, int class);
+void load_recorder_retry(struct load_recorder *r, int class);
 void load_recorder_connected(struct load_recorder *r, bool yes);
 
 struct load_reading {
     int64_t               mono_us, wall_us;
-    struct load_histogram latency[LOAD_KINDS];
-    struct load_histogram all;         /* the five merged */
-    uint64_t              errors[LOAD_KINDS], retries[LOAD_KINDS];
+    struct load_histogram latency[LOAD_CLASSES];
+    struct load_histogram tpcc, tpch, all;             /* merged */
+    uint64_t              errors[LOAD_CLASSES], retries[LOAD_CLASSES];
     uint64_t              counters[LOAD_COUNTERS];
     uint64_t              connected, clients;
     uint64_t              arrivals, dropped, queued;   /* open loop; queued is the length right now */
 };
 
-/* Add one client to a reading that began as zeros; load_reading_finish() then makes `all`. */
+/* Add one client to a reading that began as zeros; load_reading_finish() then merges. */
 void load_reading_add(struct load_reading *into, const struct load_recorder *from);
 void load_reading_finish(struct load_reading *r);
 

@@ -220,7 +220,7 @@ class Cluster:
         return ["setpriv", f"--reuid={self.owner.pw_uid}", f"--regid={self.owner.pw_gid}", "--init-groups", *argv]
 
     def _make_folder(self, prefix):
-        folder = tempfile.mkdtemp(prefix=prefix, dir="/var/tmp")
+        folder = tempfile.mkdtemp(prefix=prefix, dir=os.environ.get("HOMEOSTAT_TEST_FOLDER", "/var/tmp"))
         if self.owner:
             os.chown(folder, self.owner.pw_uid, self.owner.pw_gid)
         return folder

@@ -1,6 +1,7 @@
 """What live tests share: real servers of their own, and the programs that were built.
 
-Run with Debian's python: /usr/bin/python3 -m pytest tests/live. HOMEOSTAT_BUILD names the build folder (default: build/).
+Run with Debian's python: /usr/bin/python3 -m pytest tests/live. HOMEOSTAT_BUILD names the build folder (default: build/),
+HOMEOSTAT_TEST_FOLDER where servers' data lie while tests run (default: /var/tmp); the user postgres must be able to reach it.
 """
 import os
 import signal
@@ -68,6 +69,18 @@ def program():
                 return os.path.join(folder, name)
         raise FileNotFoundError(f"{name} is not built under {BUILD}; run make build, or set HOMEOSTAT_BUILD")
     return find
+
+
+@pytest.fixture(scope="session")
+def driver(program):
+    """driver("run", "--dsn", ...) -> CompletedProcess with text output."""
+    path = program("homeostat-load")
+
+    def run(*argv, timeout=120, env=None):
+        return subprocess.run([path, *argv], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False,
+                              env={**os.environ, **(env or {})})
+    run.path = path
+    return run
 
 
 @pytest.fixture

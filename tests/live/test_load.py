@@ -14,18 +14,6 @@ TABLES = {"warehouse": 1, "district": 10, "customer": 30000, "history": 30000, "
 
 
 @pytest.fixture(scope="module")
-def driver(program):
-    """driver("run", "--dsn", ...) -> CompletedProcess with text output."""
-    path = program("homeostat-load")
-
-    def run(*argv, timeout=120, env=None):
-        return subprocess.run([path, *argv], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False,
-                              env={**os.environ, **(env or {})})
-    run.path = path
-    return run
-
-
-@pytest.fixture(scope="module")
 def loaded(postgres, driver):
     """The server with one warehouse in it; tests leave it consistent and running."""
     done = driver("load", "--dsn", postgres.dsn, "--warehouses", "1", "--seed", "11")

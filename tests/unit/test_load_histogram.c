@@ -2,7 +2,9 @@
 #include "unit.h"
 
 #include "base/rand.h"
+#include "base/rand.h"
 #include "load/histogram.h"
+#include "load/report.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -113,6 +115,35 @@ static void the_difference_of_two_readings_is_what_happened_in_between(void **st
     assert_true(fabs(load_histogram_percentile_us(&interval, 0.5) - 500) <= 5);
 }
 
+static void buckets_may_be_told_by_the_handful_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    static struct load_histogram h;
+    struct rand                  r;
+    load_histogram_clear(&h);
+    rand_seed(&r, 6);
+    for (int i = 0; i < 200000; i++)
+        load_histogram_add(&h, (int64_t)1 << rand_int(&r, 0, 31));
+    for (int i = 0; i < 200000; i++)
+        load_histogram_add(&h, rand_int(&r, 1, LOAD_HISTOGRAM_MAX_US));
+    for (size_t neighbours = 1; neighbours <= 8; neighbours *= 8) {
+        json_t    *list = load_report_buckets(&h, neighbours), *pair;
+        size_t     i;
+        json_int_t before = -1, sum = 0;
+        json_array_foreach(list, i, pair) {
+            json_int_t upper = json_integer_value(json_array_get(pair, 0));
+            assert_true(upper > before);
+            before = upper;
+            sum += json_integer_value(json_array_get(pair, 1));
+        }
+        assert_int_equal(sum, 400000);
+        assert_true(before == LOAD_HISTOGRAM_MAX_US);
+        if (neighbours == 8)
+            assert_true(json_array_size(list) <= LOAD_HISTOGRAM_BUCKETS / 8 + 1);   /* 22 of these are 150 kB at the very most */
+        json_decref(list);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +154,7 @@ int main(void)
         cmocka_unit_test(an_empty_histogram_knows_nothing),
         cmocka_unit_test(merging_two_is_as_if_one_had_seen_it_all),
         cmocka_unit_test(the_difference_of_two_readings_is_what_happened_in_between),
+        cmocka_unit_test(buckets_may_be_told_by_the_handful_and_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

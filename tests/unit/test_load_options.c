@@ -112,16 +112,65 @@ static void a_dsn_may_be_pairs_a_uri_a_name_or_nothing(void **state)
 static void the_mark_of_a_load_reads_back_and_others_are_not_ours(void **state)
 {
     (void)state;
-    struct load_mark m = { true, 12, 77, 12345 }, back;
-    char             text[LOAD_MARK_SIZE];
-    load_mark_print(&m, text);
-    assert_true(load_mark_read(text, &back));
+    const struct load_layout *c = &load_layout_tpcc, *h = &load_layout_tpch;
+    struct load_mark          m = { .complete = true, .seed = 12345, .warehouses = 12, .last_name = 77 }, back;
+    char                      text[LOAD_MARK_SIZE];
+    load_mark_print(c, &m, text);
+    assert_true(load_mark_read(c, text, &back));
     assert_true(back.complete && back.warehouses == 12 && back.last_name == 77 && back.seed == 12345);
-    load_mark_print(&(struct load_mark){ 0 }, text);
-    assert_true(load_mark_read(text, &back));
-    assert_false(back.complete);
-    assert_false(load_mark_read("our customers", &back));
-    assert_false(load_mark_read("", &back));
+    assert_false(load_mark_read(h, text, &back));
+    m = (struct load_mark){ .complete = true, .seed = 9, .scale = 0.01 };
+    load_mark_print(h, &m, text);
+    assert_true(load_mark_read(h, text, &back));
+    assert_true(back.complete && back.scale == 0.01 && back.seed == 9);
+    assert_false(load_mark_read(c, text, &back));
+    load_mark_print(c, &(struct load_mark){ 0 }, text);
+    assert_true(load_mark_read(c, text, &back) && !back.complete);
+    assert_false(load_mark_read(c, "our customers", &back));
+    assert_false(load_mark_read(h, "", &back));
+}
+
+static enum err agree(const char *words, struct fault *fault)
+{
+    static const struct load_command all = { "run", "x", " bench schedule clients duration rate think-time test streams rounds query-timeout tpcc-share tpch-share "
+                                                         "expect schema warehouses warmup isolation queue report-every ", NULL };
+    static char          copy[200];
+    static char         *argv[20];
+    struct load_options  o;
+    bool                 help;
+    int                  argc = 0;
+    (void)snprintf(copy, sizeof copy, "%s", words);
+    for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    load_options_init(&o);
+    *fault = (struct fault){ 0 };
+    enum err code = load_options_parse(&all, argc, argv, &o, &help, fault);
+    return code == OK ? load_options_agree(&o, fault) : code;
+}
+
+static void options_that_would_be_ignored_are_refused(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "", "--rate 5", "--think-time", "--bench tpch", "--bench tpch --rounds 3", "--bench tpch --test throughput --streams 4", "--bench tpch --test loop --streams 3 --duration 5",
+        "--bench mixed --clients 4 --streams 2 --tpch-share 30", "--schedule x.yaml --warehouses 2 --query-timeout 5",
+    };
+    static const struct { const char *words, *says; } bad[] = {
+        { "--streams 2", "--bench tpch or mixed" },             { "--rate 5 --think-time", "closed loop" },
+        { "--bench tpch --clients 4", "--streams" },            { "--bench tpch --duration 5", "a test ends" },
+        { "--bench tpch --streams 2", "--test throughput" },    { "--bench mixed --test power", "TPC-H's alone" },
+        { "--bench tpch --test loop --rounds 2", "rounds" },    { "--schedule x.yaml --clients=4", "tpcc.clients" },
+        { "--schedule x.yaml --bench tpch", "schedule" },       { "--query-timeout 5", "--timeout" },
+        { "--bench tpch --schema Big", "no name for a schema" }, { "--bench tpch --schema pg_x", "no name for a schema" },
+        { "--bench tpch --tpch-share 30", "full speed" },
+    };
+    struct fault fault;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_ok(agree(good[i], &fault), &fault);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(agree(bad[i].words, &fault), ERR_INPUT);
+        assert_non_null(strstr(fault.text, bad[i].says));
+    }
 }
 
 int main(void)
@@ -133,6 +182,7 @@ int main(void)
         cmocka_unit_test(thinking_time_may_be_scaled),
         cmocka_unit_test(a_dsn_with_a_password_is_refused_and_not_repeated),
         cmocka_unit_test(a_dsn_may_be_pairs_a_uri_a_name_or_nothing),
+        cmocka_unit_test(options_that_would_be_ignored_are_refused),
         cmocka_unit_test(the_mark_of_a_load_reads_back_and_others_are_not_ours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

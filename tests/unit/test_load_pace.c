@@ -116,6 +116,44 @@ static void a_booked_arrival_whose_time_does_not_come_never_happened(void **stat
     load_pace_done(&p);
 }
 
+/* All of it in every other second. */
+static double on_and_off(const void *ctx, int64_t us)
+{
+    (void)ctx;
+    return us / US_PER_S % 2 == 0 ? 1 : 0.25;
+}
+
+static void a_rate_may_vary_and_each_moment_gets_its_share(void **state)
+{
+    (void)state;
+    struct load_pace p;
+    struct fault     fault = { 0 };
+    uint64_t         before = 0, full = 0, quarter = 0;
+    assert_ok(load_pace_init_varying(&p, 1000, on_and_off, NULL, 100 * US_PER_S, 1000000, 7, 0, &fault), &fault);
+    for (int64_t s = 0; s < 120; s++) {
+        (void)load_pace_advance(&p, (s + 1) * US_PER_S);
+        *(s % 2 == 0 ? &full : &quarter) += p.arrivals - before;
+        before = p.arrivals;
+        if (s >= 100)
+            assert_int_equal(p.arrivals, full + quarter);
+    }
+    assert_in_range(full, 49000, 51000);
+    assert_in_range(quarter, 12000, 13000);
+    load_pace_done(&p);
+}
+
+static void no_share_means_no_arrivals_and_ends(void **state)
+{
+    (void)state;
+    struct load_pace p;
+    struct fault     fault = { 0 };
+    int64_t          arrival;
+    bool             booked;
+    assert_ok(load_pace_init_varying(&p, 1000, on_and_off, NULL, 0, 10, 7, 0, &fault), &fault);
+    assert_false(load_pace_take(&p, 5, &arrival, &booked));
+    load_pace_done(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +163,8 @@ int main(void)
         cmocka_unit_test(an_arrival_that_finds_the_queue_full_is_dropped_and_counted),
         cmocka_unit_test(nothing_arrives_after_the_end_but_the_queue_is_worked_off),
         cmocka_unit_test(a_booked_arrival_whose_time_does_not_come_never_happened),
+        cmocka_unit_test(a_rate_may_vary_and_each_moment_gets_its_share),
+        cmocka_unit_test(no_share_means_no_arrivals_and_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
