@@ -9,9 +9,9 @@
  * [--forest] [--ucb] [--ei] [--no-region] [--no-warp]: with another setting, which then is short by definition.
  */
 #include "base/rand.h"
-#include "math/bo.h"
-#include "math/compare.h"
-#include "math/describe.h"
+#include "math/search/bo.h"
+#include "math/stats/compare.h"
+#include "math/stats/describe.h"
 
 #include <math.h>
 #include <stdio.h>

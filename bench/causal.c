@@ -7,10 +7,10 @@
  * of the Current Population Survey.  planted: linear worlds of known effects; does the 95 % interval hold them as often as it says?
  * And confounders that an estimate does or does not adjust for: which refuters notice?
  */
-#include "math/cause.h"
-#include "math/describe.h"
-#include "math/logit.h"
-#include "math/refute.h"
+#include "math/cause/cause.h"
+#include "math/stats/describe.h"
+#include "math/cause/logit.h"
+#include "math/cause/refute.h"
 
 #include <errno.h>
 #include <math.h>

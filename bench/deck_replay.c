@@ -7,7 +7,7 @@
  */
 #include "deck_world.h"
 
-#include "math/describe.h"
+#include "math/stats/describe.h"
 #include "verify/trial.h"
 #include "verify/trial_state.h"
 

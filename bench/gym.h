@@ -7,7 +7,7 @@
 #ifndef GYM_H
 #define GYM_H
 
-#include "math/world.h"
+#include "math/learn/world.h"
 
 /* Keep a pole on a cart upright: 4 numbers, push left or right, 1 for each step, 500 at most (v1). */
 struct gym_cartpole { double x, v, angle, spin; int steps; };

@@ -1,7 +1,7 @@
 /* bench/learn.c - options by name, time, medians. */
 #include "learn.h"
 
-#include "math/describe.h"
+#include "math/stats/describe.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -12,8 +12,8 @@
 #include "gym.h"
 #include "learn.h"
 
-#include "math/describe.h"
-#include "math/ppo.h"
+#include "math/stats/describe.h"
+#include "math/learn/ppo.h"
 
 #include <stdio.h>
 #include <stdlib.h>

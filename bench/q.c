@@ -10,9 +10,9 @@
 #include "gym.h"
 #include "learn.h"
 
-#include "math/describe.h"
-#include "math/dqn.h"
-#include "math/q.h"
+#include "math/stats/describe.h"
+#include "math/learn/dqn.h"
+#include "math/learn/q.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -10,11 +10,11 @@
  */
 #include "base/err.h"
 #include "base/rand.h"
-#include "math/bo.h"
-#include "math/describe.h"
-#include "math/forest.h"
-#include "math/portfolio.h"
-#include "math/ppo.h"
+#include "math/search/bo.h"
+#include "math/stats/describe.h"
+#include "math/search/forest.h"
+#include "math/search/portfolio.h"
+#include "math/learn/ppo.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -10,8 +10,8 @@
  * and 0.25 standard deviations of a difference).
  */
 #include "base/rand.h"
-#include "math/describe.h"
-#include "math/sequential.h"
+#include "math/stats/describe.h"
+#include "math/stats/sequential.h"
 #include "verify/trial_state.h"
 
 #include <math.h>

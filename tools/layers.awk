@@ -9,6 +9,11 @@ function complain(text) { print text; bad = 1 }
 FNR == 1 {
     parts = split(FILENAME, part, "/")
     room = parts > 1 ? part[parts - 1] : ""
+    for (i = 1; i + 1 < parts; i++)      # a room may have chambers: src/math/stats/ belongs to math
+        if (part[i] == "src" && part[i + 1] in known) {
+            room = part[i + 1]
+            break
+        }
 }
 
 FILENAME ~ /ARCHITECTURE\.md$/ {

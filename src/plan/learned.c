@@ -1,14 +1,14 @@
 /*
  * plan/learned.c - what models of all trials so far would try next.
  *
- * The story of a target (what was tried from where, and how it went) becomes trials of whole configurations; math/portfolio.h
+ * The story of a target (what was tried from where, and how it went) becomes trials of whole configurations; math/search/portfolio.h
  * learns from them and asks.  What it asks moves every parameter a little; of that only what the model itself counts on is
  * proposed, so that a change stays small enough to be explained: each parameter goes back to what is in force as long as the
  * expectation hardly suffers.
  */
 #include "plan/scene.h"
 
-#include "math/portfolio.h"
+#include "math/search/portfolio.h"
 
 #include <math.h>
 #include <stdio.h>

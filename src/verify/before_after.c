@@ -1,9 +1,9 @@
 /* verify/before_after.c - placebo margins from untouched history, and whether a warm-up is over. */
 #include "verify/before_after.h"
 
-#include "math/describe.h"
-#include "math/forecast.h"
-#include "math/series.h"
+#include "math/stats/describe.h"
+#include "math/stats/forecast.h"
+#include "math/stats/series.h"
 
 #include <math.h>
 

@@ -6,7 +6,7 @@
  * windows before and after and the same gap between them.  An effect must exceed what placebos reach at the level asked for.
  *
  * History is short, and few placebos fit into it without overlapping.  So their distribution is not only looked up but
- * forecast: math/forecast.h weighs what kinds of noise and drift explain the untouched windows and says where the windows
+ * forecast: math/stats/forecast.h weighs what kinds of noise and drift explain the untouched windows and says where the windows
  * after the gap would have lain, had nothing been changed.  What is beyond that forecast at the level asked for, and beyond
  * the observed quantile of the placebos as well, is an effect.
  * Calibrated by simulation: 13 to 40 windows of white, heavy-tailed, autocorrelated (AR 0.6) and drifting noise.

@@ -1,8 +1,8 @@
 /* verify/guards.c - one function for each thing that must not get worse, one table that lists them. */
 #include "verify/guards.h"
 
-#include "math/compare.h"
-#include "math/describe.h"
+#include "math/stats/compare.h"
+#include "math/stats/describe.h"
 
 #include <math.h>
 #include <stdio.h>

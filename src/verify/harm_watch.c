@@ -1,7 +1,7 @@
 /* verify/harm_watch.c - running level of the candidate's seconds against the incumbent's windows. */
 #include "verify/harm_watch.h"
 
-#include "math/describe.h"
+#include "math/stats/describe.h"
 
 #include <math.h>
 #include <string.h>

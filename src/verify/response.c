@@ -1,7 +1,7 @@
 /* verify/response.c - learning the mix, and what a window answers to it. */
 #include "verify/response.h"
 
-#include "math/compare.h"
+#include "math/stats/compare.h"
 
 #include <math.h>
 #include <string.h>

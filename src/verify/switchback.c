@@ -2,9 +2,9 @@
 #include "verify/switchback.h"
 
 #include "base/rand.h"
-#include "math/describe.h"
-#include "math/sequential.h"
-#include "math/series.h"
+#include "math/stats/describe.h"
+#include "math/stats/sequential.h"
+#include "math/stats/series.h"
 
 #include <math.h>
 

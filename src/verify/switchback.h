@@ -6,7 +6,7 @@
  * either sign with equal chance, because a coin decided who came first.
  *
  * The differences are batched until neighbouring batches have forgotten each other; the interval around their mean is the
- * time-uniform one for unknown spread (math/sequential.h), which is exact from the second batch on and so takes the place of
+ * time-uniform one for unknown spread (math/stats/sequential.h), which is exact from the second batch on and so takes the place of
  * the burn-in of 20 that a plugged-in spread would need; windows_min is the burn-in that remains.  A fifth of alpha goes to
  * the signs of the differences: one wild window stretches the interval of the mean, but is only one sign.
  */

@@ -4,8 +4,8 @@
  * A harmful candidate may cost one window.  So its seconds are watched while the window runs, and each finished window is
  * measured against its neighbours; what is found here can only end a trial, never promote anything.
  */
-#include "math/describe.h"
-#include "math/sequential.h"
+#include "math/stats/describe.h"
+#include "math/stats/sequential.h"
 #include "verify/trial_state.h"
 
 #include <math.h>

@@ -4,8 +4,8 @@
  *
  * The checksum at the end is put right first, so that what it guards is reached.
  */
-#include "math/layers.h"
-#include "math/pack.h"
+#include "math/learn/layers.h"
+#include "math/learn/pack.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,13 +1,13 @@
-/* math/acquire.h, math/design.h, math/warp.h, math/region.h, math/project.h: values from tables, and what each promises. */
+/* math/search/acquire.h, math/search/design.h, math/search/warp.h, math/search/region.h, math/search/project.h: values from tables, and what each promises. */
 #include "unit.h"
 #include "near.h"
 
-#include "math/acquire.h"
-#include "math/describe.h"
-#include "math/design.h"
-#include "math/project.h"
-#include "math/region.h"
-#include "math/warp.h"
+#include "math/search/acquire.h"
+#include "math/stats/describe.h"
+#include "math/search/design.h"
+#include "math/search/project.h"
+#include "math/search/region.h"
+#include "math/search/warp.h"
 
 #include <math.h>
 #include <string.h>

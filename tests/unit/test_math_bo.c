@@ -1,10 +1,10 @@
-/* math/bo.h: it finds what there is to find, asks the same when told the same, and lives with failures, limits, noise and copies. */
+/* math/search/bo.h: it finds what there is to find, asks the same when told the same, and lives with failures, limits, noise and copies. */
 #include "unit.h"
 #include "near.h"
 
 #include "base/rand.h"
-#include "math/bo.h"
-#include "math/describe.h"
+#include "math/search/bo.h"
+#include "math/stats/describe.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/rand.h"
-#include "math/identify.h"
+#include "math/cause/identify.h"
 
 #include <string.h>
 

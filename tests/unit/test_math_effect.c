@@ -2,9 +2,9 @@
 #include "unit.h"
 
 #include "base/rand.h"
-#include "math/cause.h"
-#include "math/logit.h"
-#include "math/refute.h"
+#include "math/cause/cause.h"
+#include "math/cause/logit.h"
+#include "math/cause/refute.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/rand.h"
-#include "math/forecast.h"
+#include "math/stats/forecast.h"
 
 #include <math.h>
 

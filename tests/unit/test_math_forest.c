@@ -1,8 +1,8 @@
-/* math/forest.h: trees split where the steps are, and know where they do not know. */
+/* math/search/forest.h: trees split where the steps are, and know where they do not know. */
 #include "unit.h"
 #include "near.h"
 
-#include "math/forest.h"
+#include "math/search/forest.h"
 
 #include <math.h>
 

@@ -7,10 +7,10 @@
 #include "unit.h"
 
 #include "golden/layers.h"
-#include "math/fused.h"
-#include "math/layers.h"
-#include "math/ops.h"
-#include "math/optimise.h"
+#include "math/learn/fused.h"
+#include "math/learn/layers.h"
+#include "math/learn/ops.h"
+#include "math/learn/optimise.h"
 
 enum { OPERANDS = 8, STEPS = 10 };
 static const bool wide = sizeof(real) == sizeof(double);

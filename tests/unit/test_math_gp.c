@@ -1,11 +1,11 @@
-/* math/linear.h, math/minimise.h, math/gp.h: the numbers are those of the closed forms, and the hard cases end well. */
+/* math/linear/linear.h, math/linear/minimise.h, math/search/gp.h: the numbers are those of the closed forms, and the hard cases end well. */
 #include "unit.h"
 #include "near.h"
 
 #include "base/rand.h"
-#include "math/gp.h"
-#include "math/linear.h"
-#include "math/minimise.h"
+#include "math/search/gp.h"
+#include "math/linear/linear.h"
+#include "math/linear/minimise.h"
 
 #include <math.h>
 #include <string.h>

@@ -7,9 +7,9 @@
 #include "unit.h"
 
 #include "base/rand.h"
-#include "math/fused.h"
-#include "math/layers.h"
-#include "math/ops.h"
+#include "math/learn/fused.h"
+#include "math/learn/layers.h"
+#include "math/learn/ops.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* math: first values, Adam, clipping, schedules, and parameters as bytes that cannot be fooled. */
 #include "unit.h"
 
-#include "math/kernel.h"
-#include "math/layers.h"
-#include "math/ops.h"
-#include "math/optimise.h"
-#include "math/pack.h"
+#include "math/learn/kernel.h"
+#include "math/learn/layers.h"
+#include "math/learn/ops.h"
+#include "math/learn/optimise.h"
+#include "math/learn/pack.h"
 
 #include <float.h>
 #include <stdlib.h>

@@ -2,9 +2,9 @@
 #include "unit.h"
 
 #include "base/rand.h"
-#include "math/logit.h"
-#include "math/ols.h"
-#include "math/power.h"
+#include "math/cause/logit.h"
+#include "math/cause/ols.h"
+#include "math/cause/power.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 #include "unit.h"
 
 #include "gym.h"
-#include "math/advantage.h"
-#include "math/ppo_inside.h"
+#include "math/learn/advantage.h"
+#include "math/learn/ppo_inside.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 #include "unit.h"
 
 #include "gym.h"
-#include "math/dqn.h"
-#include "math/q.h"
+#include "math/learn/dqn.h"
+#include "math/learn/q.h"
 
 #include <math.h>
 #include <string.h>

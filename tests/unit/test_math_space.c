@@ -1,9 +1,9 @@
-/* math/space.h: every point of the cube is legal, every legal configuration has its place, and models see what counts. */
+/* math/search/space.h: every point of the cube is legal, every legal configuration has its place, and models see what counts. */
 #include "unit.h"
 #include "near.h"
 
 #include "base/rand.h"
-#include "math/space.h"
+#include "math/search/space.h"
 
 #include <math.h>
 #include <string.h>

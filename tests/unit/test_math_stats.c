@@ -2,12 +2,12 @@
 #include "unit.h"
 
 #include "base/rand.h"
-#include "math/compare.h"
-#include "math/describe.h"
-#include "math/multiple.h"
-#include "math/sequential.h"
-#include "math/series.h"
-#include "math/special.h"
+#include "math/stats/compare.h"
+#include "math/stats/describe.h"
+#include "math/stats/multiple.h"
+#include "math/stats/sequential.h"
+#include "math/stats/series.h"
+#include "math/stats/special.h"
 
 #include <math.h>
 

@@ -1,0 +1,29 @@
+/*
+ * math/stats/multiple.h - many decisions: how a promise about one of them becomes a promise about all.
+ */
+#ifndef MATH_MULTIPLE_H
+#define MATH_MULTIPLE_H
+
+#include <stdbool.h>
+
+/* Share of alpha for the j-th decision (j = 1, 2, ...) of an endless stream: alpha * 6 / (pi^2 j^2), which sums up to alpha. 0 for j < 1. */
+double math_alpha_spend(double alpha, int j);
+
+/*
+ * LORD++ (Ramdas, Yang, Wainwright, Jordan 2017): the level of decision j when decisions found[0..k) (1-based, ascending, all
+ * < j) were rejections.  Keeps the expected share of false ones among all rejections below alpha for ever, and earns back
+ * what rejections deserve, so it does not dry up as fast as spending does; half of alpha is put in at the start.
+ */
+double math_alpha_lord(double alpha, int j, const int *found, int k);
+
+/* Bonferroni: the level of each of k tests so that all together keep alpha. */
+double math_bonferroni(double alpha, int k);
+
+/* Holm 1979: reject[i] for p[i], family-wise error alpha under any dependence. k <= MATH_TESTS_MAX. Returns the number rejected. */
+enum { MATH_TESTS_MAX = 256 };
+int math_holm(const double *p, int k, double alpha, bool *reject);
+
+/* e-BH (Wang & Ramdas 2022): false discovery rate alpha under any dependence; e given as logarithms. Returns the number rejected. */
+int math_e_bh(const double *log_e, int k, double alpha, bool *reject);
+
+#endif
