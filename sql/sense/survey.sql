@@ -6,8 +6,7 @@ SELECT current_database(), current_user, current_setting('server_version_num')::
        extract(epoch FROM now() - coalesce((SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()), pg_postmaster_start_time())) AS stats_s,
        (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements') AS statements,
        (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg') AS hypopg,
-       (SELECT count(*) FROM pg_stat_replication) AS standbys,
-       extract(epoch FROM now() - pg_postmaster_start_time()) AS up_s;
+       (SELECT count(*) FROM pg_stat_replication) AS standbys;
 
 -- name: survey_tables
 SELECT c.oid, n.nspname, c.relname, c.relkind, pg_has_role(c.relowner, 'USAGE'),

@@ -14,6 +14,7 @@
  *   relay.c      outbox and bus
  *   live.c       what is seen right now, and the engine's own metrics
  *   watcher.c    the thread that senses
+ *   surveyor.c   the thread that takes a careful look at a database when asked, and what it found
  */
 #ifndef ENGINE_INSIDE_H
 #define ENGINE_INSIDE_H
@@ -241,6 +242,7 @@ struct engine {
     int                 subscribers, next_handle;
 
     struct watcher     *watcher;
+    struct surveying   *surveying;
 
     void              (*reloaded)(void *ctx);
     void               *reloaded_ctx;
@@ -332,5 +334,9 @@ void live_refresh(struct engine *e);
 MUST_CHECK enum err watcher_start(struct engine *e, struct fault *fault);
 void watcher_stop(struct engine *e);
 void watcher_refresh_facts(struct engine *e, int target);
+
+/* surveyor.c */
+MUST_CHECK enum err surveying_start(struct engine *e, struct fault *fault);
+void surveying_stop(struct engine *e);
 
 #endif

@@ -81,6 +81,8 @@ enum err surveyor_open(const struct pg_link_conf *conf, int64_t deadline_us, str
     return e;
 }
 
+void surveyor_watch(struct surveyor *v, bool (*give_up)(void *ctx), void *ctx) { pg_link_watch(v->link, give_up, ctx); }
+
 void surveyor_close(struct surveyor *v)
 {
     if (!v)
@@ -100,7 +102,7 @@ static enum err look_database(struct surveyor *v, struct survey *s, struct fault
     s->database = keep(s, r, 0, 0);
     s->role = keep(s, r, 0, 1);
     s->server_version = (int)whole(r, 0, 2);
-    s->stats_s = fmin(number(r, 0, 3), number(r, 0, 7) > 0 ? number(r, 0, 3) : (double)NAN);
+    s->stats_s = number(r, 0, 3);
     s->has_statements = pg_cell(r, 0, 4) != NULL;
     s->has_hypopg = pg_cell(r, 0, 5) != NULL;
     s->standbys = (int)whole(r, 0, 6);

@@ -22,6 +22,8 @@
 struct surveyor;
 MUST_CHECK enum err surveyor_open(const struct pg_link_conf *conf, int64_t deadline_us, struct surveyor **v, struct fault *fault);
 void                surveyor_close(struct surveyor *v);
+/* While it is set, the survey is given up when give_up says so. */
+void                surveyor_watch(struct surveyor *v, bool (*give_up)(void *ctx), void *ctx);
 
 MUST_CHECK enum err surveyor_look(struct surveyor *v, struct survey *s, struct fault *fault);
 
