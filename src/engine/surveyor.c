@@ -286,6 +286,15 @@ void surveying_stop(struct engine *e)
     e->surveying = NULL;
 }
 
+/* What the seconds complain about, as it is now. */
+static void add_symptoms(struct engine *e, int target, json_t *report)
+{
+    json_t *live = engine_live(e), *of = json_array_get(json_object_get(live, "targets"), (size_t)target);
+    json_t *symptoms = json_object_get(of, "symptoms");
+    json_object_set_new(report, "symptoms", symptoms ? json_incref(symptoms) : json_array());
+    json_decref(live);
+}
+
 enum err engine_report(struct engine *e, const char *target, int64_t max_age_us, json_t **report, struct fault *fault)
 {
     struct surveying *g = e->surveying;
@@ -305,5 +314,7 @@ enum err engine_report(struct engine *e, const char *target, int64_t max_age_us,
         pthread_cond_signal(&g->wake);
     }
     pthread_mutex_unlock(&g->lock);
+    if (fresh)
+        add_symptoms(e, i, *report);
     return fresh ? OK : fail(fault, ERR_BUSY, "the database is being looked at");
 }

@@ -13,6 +13,7 @@ static const double table_bytes_min = 1024 * 1024;     /* below, reading all of 
 static const double rows_min = 1000;
 static const double share_hot = 0.2;                   /* of the load: a query worth an index of its own shape */
 static const double entry_ms = 0.02;                   /* one more entry for one more row, page in memory */
+static const double settled_s = 86400;
 static const double gain_least = 0.01, include_gain = 0.2;
 static const double unselective = 0.2;                 /* an index that finds more than this part of a table is not used */
 
@@ -324,6 +325,8 @@ int index_misjudged(const struct survey *s, struct misjudged *list, int max)
 
 /* ---- scoring ---- */
 
+static double known(double x) { return isnan(x) ? 0 : x; }
+
 static double ms_per_second(const struct survey *s, const struct survey_query *q) { return q->total_ms / fmax(s->statements_s, 1); }
 
 static bool word_at(const char *text, size_t at, size_t n)
@@ -365,16 +368,34 @@ static double hot_lost(const struct survey *s, const struct index_candidate *c)
     return fmin(updates, t->hot_updates);
 }
 
-static double known(double x) { return isnan(x) ? 0 : x; }
+/* Rows a second that the statements known to us write into a table in this way. */
+static double written_by_statements(const struct survey *s, const struct survey_table *t, const char *operation)
+{
+    double rows = 0;
+    for (int q = 0; q < s->queries; q++) {
+        const json_t *plan = s->query[q].plan;
+        const char   *does = json_string_value(json_object_get(plan, "Operation")), *name = json_string_value(json_object_get(plan, "Relation Name"));
+        const char   *schema = json_string_value(json_object_get(plan, "Schema"));
+        if (does && name && schema && strcmp(does, operation) == 0 && strcmp(name, t->name) == 0 && strcmp(schema, t->schema) == 0)
+            rows += s->query[q].rows;
+    }
+    return rows / fmax(s->statements_s, 1);
+}
+
+/* Counters that began today may hold little but the loading of the table, which will not come again. */
+static double writes(const struct survey *s, const struct survey_table *t, double counted, const char *operation)
+{
+    return s->stats_s >= settled_s ? counted : fmin(counted, written_by_statements(s, t, operation));
+}
 
 static void weigh(const struct survey *s, struct index_candidate *c)
 {
     const struct survey_table *t = &s->table[c->table];
-    double cold = known(t->updates) - known(t->hot_updates), lost = hot_lost(s, c), all = 0;
+    double cold = writes(s, t, known(t->updates), "Update") * (t->updates > 0 ? 1 - known(t->hot_updates) / t->updates : 0), lost = hot_lost(s, c), all = 0;
     for (int i = 0; i < s->indexes; i++)
         all += s->index[i].table == c->table;
     /* An update that is HOT no longer writes an entry into every index of the table. */
-    c->overhead_ms = entry_ms * (known(t->inserts) + fmax(cold, 0) + lost * (1 + all));
+    c->overhead_ms = entry_ms * (writes(s, t, known(t->inserts), "Insert") + fmax(cold, 0) + lost * (1 + all));
     c->at_most_ms = 0;
     c->benefit_ms = c->judged ? 0 : (double)NAN;
     for (int i = 0; i < c->queries; i++) {
