@@ -64,7 +64,12 @@ static json_t *index_plan(const struct survey *s, const struct index_candidate *
     double timeout = BUILD_TIMEOUT_MIN_S + (c->bytes + s->table[c->table].bytes) / build_bytes_per_s;
     char   title[PLAN_TITLE_SIZE];
     (void)snprintf(title, sizeof title, "an index on %.60s.%.60s", c->def.schema, c->def.table);
-    return plan_of_step(title, index_step_json(&step, target, (int)fmin(timeout, BUILD_TIMEOUT_MAX_S)), c->bytes <= switchback_bytes_max ? "planner" : "slow");
+    json_t *plan = plan_of_step(title, index_step_json(&step, target, (int)fmin(timeout, BUILD_TIMEOUT_MAX_S)), c->bytes <= switchback_bytes_max ? "planner" : "slow");
+    json_t *queries = json_array();
+    for (int i = 0; i < c->queries; i++)
+        json_array_append_new(queries, json_sprintf("%lld", (long long)s->query[c->query[i].query].id));
+    json_object_set_new(json_object_get(plan, "verify"), "queries", queries);
+    return plan;
 }
 
 static json_t *candidate_json(const struct survey *s, const struct index_candidate *c, const char *target)
