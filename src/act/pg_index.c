@@ -386,7 +386,9 @@ static void undo(const struct act_context *c, const struct plan_step *step, cons
     report->outcome = ACT_UNKNOWN;
     if (begin(&x, &patient, step, &report->output, &report->fault) != OK)
         return;
-    enum side back = wanted(&x.step) == PRESENT ? ABSENT : PRESENT;
+    const char *was = json_string_value(json_object_get(snapshot, "seen"));
+    bool        broken = was && strcmp(was, seen_names[SEEN_LEFTOVER]) == 0;   /* nobody wants that back */
+    enum side   back = wanted(&x.step) == PRESENT || broken ? ABSENT : PRESENT;
     enum err  e = fence_take(&x.w.fence, &patient, patient.deadline_us, &report->fault);
     if (e == OK)
         e = object_meet_again(&x.w, snapshot, patient.deadline_us, &report->fault);

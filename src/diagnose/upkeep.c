@@ -48,6 +48,25 @@ static void advise_drop(const struct survey *s, const struct survey_index *x, st
     write(f->advice, sizeof f->advice, "DROP INDEX CONCURRENTLY %s", name);
 }
 
+/* Built by us, as its name says, and of these very columns: then it is ours to drop, through a case. */
+static void offer_drop(const struct survey *s, const struct survey_index *x, struct finding *f)
+{
+    struct index_def d = { 0 };
+    if (x->special || x->unique || x->constraint || x->building || x->keys > INDEX_COLUMNS_MAX || x->includes > INDEX_INCLUDE_MAX || !s->table[x->table].ours)
+        return;
+    (void)text_copy(d.schema, sizeof d.schema, schema_of(s, x));
+    (void)text_copy(d.table, sizeof d.table, s->table[x->table].name);
+    (void)text_copy(d.name, sizeof d.name, x->name);
+    for (int i = 0; i < x->keys; i++) {
+        (void)text_copy(d.column[i].name, sizeof d.column[i].name, survey_column_of(s, x->table, x->key[i])->name);
+        d.column[d.columns++].descending = x->descending[i];
+    }
+    for (int i = 0; i < x->includes; i++)
+        (void)text_copy(d.include[d.includes++], INDEX_NAME_SIZE, survey_column_of(s, x->table, x->key[x->keys + i])->name);
+    f->drop = index_name_fits(&d);
+    f->ours = d;
+}
+
 /* ---- indexes ---- */
 
 static void invalid_indexes(struct findings *f)
@@ -64,6 +83,7 @@ static void invalid_indexes(struct findings *f)
         write(w->text, sizeof w->text, "no statement uses it and every write keeps it up to date (%.1f MB): a concurrent build or reindex did not get to its end%s", x->bytes / MB,
               index_name_is_ours(x->name) ? "; its name is one of ours" : "");
         advise_drop(f->s, x, w);
+        offer_drop(f->s, x, w);
     }
 }
 
@@ -105,12 +125,13 @@ static void idle_indexes(struct findings *f)
         return;
     for (int i = 0; i < s->indexes; i++) {
         const struct survey_index *x = &s->index[i];
-        if (!x->valid || x->unique || x->constraint || x->scans > 0 || isnan(x->scans) || x->bytes < bytes_min || s->table[x->table].kind == 'p')
+        if (!x->valid || x->unique || x->constraint || x->scans > 0 || isnan(x->scans) || (x->bytes < bytes_min && !index_name_is_ours(x->name)) || s->table[x->table].kind == 'p')
             continue;
         struct finding *w = begin(f, 204, "unused index", schema_of(s, x), x->name, x->bytes);
         write(w->text, sizeof w->text, "not used on this server for %.0f days (%.1f MB)%s", s->stats_s / 86400, x->bytes / MB,
               s->standbys ? "; standbys follow this server, and each counts its own uses: look there too" : "");
         advise_drop(s, x, w);
+        offer_drop(s, x, w);
     }
 }
 

@@ -21,6 +21,8 @@ struct finding {
     double      weight;                       /* bytes or rows it is about: the heaviest of a kind come first */
     bool        refresh;                      /* an ANALYZE of `analyze` would mend it */
     struct analyze_step analyze;
+    bool        drop;                         /* an index of ours that a case could drop */
+    struct index_def ours;
     double      table_rows;
 };
 

@@ -11,6 +11,7 @@
  *   units.c      a plan's steps, merged to what is put back and toggled as one
  *   proving.c    trials, watch windows and hard guards
  *   autopilot.c  opens cases by itself, keeps the rolling history
+ *   upkeep.c     opens cases on indexes and statistics
  *   relay.c      outbox and bus
  *   live.c       what is seen right now, and the engine's own metrics
  *   watcher.c    the thread that senses
@@ -142,6 +143,8 @@ struct etarget {
     int                   histories;
     bool                  checkpoint_asked;
     bool                  ours;             /* the last change of the configuration was the end of a case of ours */
+    int64_t               upkeep_again_us, analyze_again_us;   /* mono */
+    bool                  upkeep_waits;     /* for a look, or for history to compare with */
     int64_t               gate_again_us;    /* mono; when the gate is asked again; 0: not by the clock */
     int64_t               steady_us;        /* mono; no window opens before: washing out, warming up */
     struct window         freshly[HISTORY_MAX];   /* of the candidate while it is verified: tomorrow's history if it is kept */
@@ -338,5 +341,9 @@ void watcher_refresh_facts(struct engine *e, int target);
 /* surveyor.c */
 MUST_CHECK enum err surveying_start(struct engine *e, struct fault *fault);
 void surveying_stop(struct engine *e);
+void engine_report_forget(struct engine *e, const char *target);   /* it is out of date */
+
+/* upkeep.c: opens a case on an index or on statistics where there is reason to; opened: nothing else is to be begun. */
+MUST_CHECK enum err upkeep_tick(struct engine *e, struct etarget *t, bool *opened, struct fault *fault);
 
 #endif

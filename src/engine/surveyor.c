@@ -24,7 +24,7 @@ static const double switchback_bytes_max = 64e6;         /* built and dropped se
 struct survey_slot {
     json_t *report;            /* NULL before the first */
     int64_t made_us;           /* mono */
-    bool    wanted, under_way;
+    bool    wanted, under_way, outdated;   /* outdated: the look under way began before something changed */
 };
 
 struct surveying {
@@ -100,6 +100,12 @@ static json_t *finding_json(const struct finding *f, const char *target)
         char title[PLAN_TITLE_SIZE];
         (void)snprintf(title, sizeof title, "statistics of %.160s", f->subject);
         json_object_set_new(j, "plan", plan_of_step(title, analyze_step_json(&f->analyze, target, ANALYZE_TIMEOUT_S), "readback"));
+    }
+    if (f->drop) {
+        struct index_step step = { .def = f->ours, .drop = true, .bytes = (double)NAN, .table_bytes = (double)NAN, .lock_timeout_s = INDEX_LOCK_DEFAULT_S };
+        char title[PLAN_TITLE_SIZE];
+        (void)snprintf(title, sizeof title, "drop %.160s", f->subject);
+        json_object_set_new(j, "plan", plan_of_step(title, index_step_json(&step, target, BUILD_TIMEOUT_MIN_S), "readback"));
     }
     return j;
 }
@@ -246,6 +252,12 @@ static void *surveying_main(void *arg)
         g->slot[i].report = report;
         g->slot[i].made_us = clock_mono_us(&clock_real);
         g->slot[i].under_way = false;
+        if (g->slot[i].outdated) {
+            json_decref(report);
+            g->slot[i].report = NULL;
+            g->slot[i].wanted = true;
+        }
+        g->slot[i].outdated = false;
     }
     pthread_mutex_unlock(&g->lock);
     return NULL;
@@ -289,6 +301,19 @@ void surveying_stop(struct engine *e)
     free(g->slot);
     free(g);
     e->surveying = NULL;
+}
+
+void engine_report_forget(struct engine *e, const char *target)
+{
+    struct surveying *g = e->surveying;
+    int               i = engine_target_index(e, target);
+    if (!g || i < 0)
+        return;
+    pthread_mutex_lock(&g->lock);
+    json_decref(g->slot[i].report);
+    g->slot[i].report = NULL;
+    g->slot[i].outdated = g->slot[i].under_way;
+    pthread_mutex_unlock(&g->lock);
 }
 
 /* What the seconds complain about, as it is now. */

@@ -3,11 +3,13 @@ import glob
 import json
 import os
 import subprocess
+import threading
 import time
 
 import pytest
+from act_client import index_step
 from cluster import Cluster, pg_bin
-from homeostat import Homeostat, Refused
+from homeostat import POLICY, Homeostat, Refused
 
 AUTO = "indexes: { build: auto, drop: auto, analyze: auto, cpu_max: 100% }\n"
 
@@ -161,16 +163,96 @@ def test_the_command_tells_it_to_people_and_to_programs(watching, program):
 
 
 def test_a_suggestion_can_be_carried_out_as_it_stands(shop, make_homeostat):
-    h = make_homeostat(shop, mode="auto", policy="changes: { per_hour: 1000, cool_down: 0s }\nrisk: { auto_max: 0.9 }\n" + AUTO, tune={"settle": "1h"}).start()
+    h = make_homeostat(shop, mode="auto", policy="changes: { per_hour: 1000, cool_down: 0s }\nrisk: { auto_max: 0.9 }\nindexes: { cpu_max: 100% }\n", tune={"settle": "1h"}).start()
     h.wait_facts()
     r = report(h)
     plan = told(r, 205)["public.never"]["plan"]
     case = h.propose(plan)
+    h.call("POST", f"/case/{case}/approve", {}, who="anna")
     assert h.wait_ended(case)["status"] == "CLOSED", "\n".join(h.story(case))
     assert shop.value("SELECT count(*) FROM pg_stats WHERE tablename = 'never'") == 1
     best = next(x for x in r["indexes"] if x["table"] == "orders")
     best["plan"]["verify"] = {"method": "readback"}
     case = h.propose(best["plan"])
+    h.call("POST", f"/case/{case}/approve", {}, who="anna")
     assert h.wait_ended(case)["status"] == "CLOSED", "\n".join(h.story(case))
     assert shop.value("SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relname = %s AND indisvalid", (best["name"],)) == 1
     shop.psql(f'DROP INDEX "{best["name"]}"')
+
+
+# ---- by itself, where policy says so -------------------------------------------------------------------------------------
+
+
+class Asking:
+    """Sessions that ask for the newest orders of a customer."""
+
+    def __init__(self, pg):
+        self.pg, self.over = pg, threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(2)]
+        for t in self.threads:
+            t.start()
+
+    def run(self, n):
+        c = self.pg.connect()
+        with c.cursor() as cursor:
+            while not self.over.is_set():
+                n += 3
+                cursor.execute("SELECT id, total FROM orders WHERE customer = %s ORDER BY placed DESC LIMIT 5", (n % 5000,))
+        c.close()
+
+    def close(self):
+        self.over.set()
+        for t in self.threads:
+            t.join()
+
+
+def ours(pg):
+    return [name for name, in pg.psql("SELECT relname::text FROM pg_class WHERE relkind = 'i' AND starts_with(relname, 'homeostat_') ORDER BY 1")]
+
+
+@pytest.mark.skipif(not has_hypopg(), reason="postgresql-15-hypopg is not installed")
+def test_where_policy_says_auto_the_best_index_is_built_proven_over_its_statements_and_kept(shop, make_homeostat):
+    shop.psql("CREATE EXTENSION IF NOT EXISTS hypopg")
+    shop.psql("ANALYZE stale; ANALYZE never; ANALYZE twins; SELECT pg_stat_statements_reset()")
+    load = Asking(shop)
+    h = make_homeostat(shop, mode="auto", policy=POLICY + AUTO, tune={"settle": "1h", "reevaluate": "10s"}, restart=False)
+    try:
+        h.start()
+        closed = h.until(lambda: [c for c in h.cases(state="CLOSED") if c["title"].startswith("an index")], "an index case is closed", limit_s=200)
+    finally:
+        load.close()
+    case = closed[0]["id"]
+    assert h.outcome(case)["result"] == "better", "\n".join(h.story(case))
+    assert h.file(case)["plans"][0]["plan"]["verify"]["queries"]
+    assert len(ours(shop)) == 1 and ours(shop)[0].startswith("homeostat_orders_customer_placed")
+    h.stop()
+    shop.psql(f'DROP INDEX "{ours(shop)[0]}"')
+
+
+def test_what_an_earlier_build_left_behind_is_cleared_away_by_a_case_of_its_own(shop, make_homeostat):
+    step = index_step("orders", ["total"], target="pg")
+    name = step["params"]["name"]
+    with shop.connect() as blocker:
+        blocker.autocommit = False
+        blocker.cursor().execute("UPDATE orders SET note = 'z' WHERE id = 3")
+        c = shop.connect()
+        with pytest.raises(Exception, match="timeout"):
+            c.cursor().execute("SET lock_timeout = '300ms'")
+            c.cursor().execute(f'CREATE INDEX CONCURRENTLY {name} ON orders (total)')
+        c.close()
+        blocker.rollback()
+    assert ours(shop) == [name]
+    h = make_homeostat(shop, mode="auto", policy=POLICY + "indexes: { drop: auto, cpu_max: 100% }\n", tune={"settle": "1h", "reevaluate": "10s"}, restart=False).start()
+    h.until(lambda: ours(shop) == [], "the leftover is gone")
+    case = h.until(lambda: h.cases(state="CLOSED"), "the case is closed")[0]["id"]
+    assert h.outcome(case)["kept"] and "DROP INDEX CONCURRENTLY" in h.dry_run(case)[0]
+
+
+def test_with_the_policy_as_it_comes_nothing_is_opened_by_itself(shop, make_homeostat):
+    shop.psql("CREATE TABLE fresh AS SELECT g AS a FROM generate_series(1, 5000) g")
+    h = make_homeostat(shop, mode="auto", policy=POLICY, tune={"settle": "1h", "reevaluate": "10s"}, restart=False).start()
+    h.wait_facts()
+    assert "public.fresh" in told(report(h), 205)
+    time.sleep(4)
+    assert not [c for c in h.cases() if c["title"] != "Is there a better configuration?"]
+    shop.psql("DROP TABLE fresh")
