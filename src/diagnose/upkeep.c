@@ -184,6 +184,27 @@ static void statistics(struct findings *f)
     }
 }
 
+static void distinct_values(struct findings *f)
+{
+    for (int i = 0; i < f->s->tables; i++)
+        for (int k = 0; k < f->s->table[i].columns; k++) {
+            const struct survey_table  *t = &f->s->table[i];
+            const struct survey_column *c = survey_column_of(f->s, i, k);
+            bool more = c->counted > 5 * c->n_distinct, fewer = c->counted_all && c->counted * 5 < c->n_distinct;
+            if (!(c->n_distinct > 0) || (!more && !fewer))
+                continue;
+            struct finding *w = stale(f, 209, "distinct values are off", t, t->rows);
+            struct text     name CLEANUP(text_done);
+            text_init(&name, 200);
+            sql_identifier(&name, c->name);
+            write(w->text, sizeof w->text, "statistics know %.0f different values of %.100s, %s %.0f were counted", c->n_distinct, c->name, c->counted_all ? "but" : "but more than", c->counted);
+            char table[300];
+            quoted(t->schema, t->name, table, sizeof table);
+            write(w->advice, sizeof w->advice, "ANALYZE %.140s; if that does not mend it: ALTER TABLE %.140s ALTER COLUMN %.60s SET STATISTICS 1000", table, table, name.s);
+            w->refresh = false;   /* another ANALYZE of the same kind need not see it better: a person decides */
+        }
+}
+
 void diagnose_correlation(const struct survey *s, const struct correlation *c, struct finding *f)
 {
     struct findings one = { s, f, 0, 1 };
@@ -220,6 +241,7 @@ int diagnose_upkeep(const struct survey *s, struct finding *list, int max)
     double_indexes(&f);
     idle_indexes(&f);
     statistics(&f);
+    distinct_values(&f);
     qsort(list, (size_t)f.n, sizeof *list, by_number_and_weight);
     return f.n;
 }

@@ -8,7 +8,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/inside.h"
+#include "model/index.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { AGAIN_S = 60, ANALYZE_PAUSE_S = 3600, BENEFIT_TIMES_OVERHEAD = 2 };
@@ -52,15 +54,25 @@ static bool is_action(const json_t *plan, const char *action)
     return is && strcmp(is, action) == 0;
 }
 
+/* What an outcome is remembered by: an index that was built once may still be dropped once. */
+static const char *name_of(const json_t *plan, char *out, size_t size)
+{
+    const json_t *params = json_object_get(step_of(plan), "params");
+    const char   *name = json_string_value(json_object_get(params, "name")), *what = json_string_value(json_object_get(params, "do"));
+    (void)snprintf(out, size, "%s%s", what && strcmp(what, "drop") == 0 ? "drop " : "", name ? name : "statistics");
+    return out;
+}
+
 static json_t *choose_finding(struct engine *e, struct etarget *t, const json_t *report, int64_t now_us)
 {
     size_t  i;
     json_t *f;
+    char    name[INDEX_NAME_SIZE + 8];
     json_array_foreach(json_object_get(report, "findings"), i, f) {
         json_t *plan = json_object_get(f, "plan");
         if (plan && is_action(plan, "postgres.analyze") && e->policy.set.analyze == BUILD_AUTO && now_us >= t->analyze_again_us)
             return plan;
-        if (plan && is_action(plan, "postgres.index") && e->policy.set.index_drop == BUILD_AUTO)
+        if (plan && is_action(plan, "postgres.index") && e->policy.set.index_drop == BUILD_AUTO && !was_tried(e, t, name_of(plan, name, sizeof name)))
             return plan;
     }
     return NULL;
@@ -95,9 +107,8 @@ static enum err feed(struct engine *e, struct casefile *c, enum case_event on, s
 static enum err open_case(struct engine *e, struct etarget *t, json_t *plan, struct fault *fault)
 {
     struct casefile c;
-    const json_t   *params = json_object_get(step_of(plan), "params");
-    const char     *name = json_string_value(json_object_get(params, "name"));
-    json_t         *proposal = json_pack("{s:s}", "upkeep", name ? name : "statistics");
+    char            name[INDEX_NAME_SIZE + 8];
+    json_t         *proposal = json_pack("{s:s}", "upkeep", name_of(plan, name, sizeof name));
     enum err err = turn_begin(e, fault);
     if (err == OK)
         err = engine_open_case(e, &c, &upkeep, json_string_value(json_object_get(plan, "title")), t->conf->name, "default", DRIVER_ENGINE, fault);

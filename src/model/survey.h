@@ -23,6 +23,8 @@ struct survey_column {
     bool        analyzed;
     double      n_distinct;               /* as pg_stats has it: below 0 a share of the rows; NAN unknown */
     double      correlation, null_frac, width;
+    double      counted;                  /* different values, counted by hopping through an index; NAN: not counted */
+    bool        counted_all;              /* false: there are at least so many */
 };
 
 struct survey_table {

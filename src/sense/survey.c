@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATEMENT_MS = 5000, LOCK_MS = 300, PARAMETERS_MAX = 200 };
+enum { STATEMENT_MS = 5000, LOCK_MS = 300, PARAMETERS_MAX = 200, COUNT_ROWS_MIN = 10000, COUNT_VALUES_MAX = 2000, COUNT_COLUMNS_MAX = 20 };
 
 struct surveyor {
     struct pg_link *link;
@@ -172,7 +172,7 @@ static enum err look_columns(struct surveyor *v, struct survey *s, const char *o
     for (int i = 0; i < s->columns; i++) {
         struct survey_table *t = &s->table[whole(r, i, 0)];
         s->column[i] = (struct survey_column){ .name = keep(s, r, i, 2), .type = keep(s, r, i, 3), .sortable = yes(r, i, 4), .n_distinct = number(r, i, 5), .correlation = number(r, i, 6),
-                                               .null_frac = number(r, i, 7), .width = number(r, i, 8), .analyzed = yes(r, i, 9) };
+                                               .null_frac = number(r, i, 7), .width = number(r, i, 8), .analyzed = yes(r, i, 9), .counted = (double)NAN };
         if (t->columns++ == 0)
             t->first_column = i;
         if (!s->column[i].name || !s->column[i].type)
@@ -225,6 +225,52 @@ static enum err look_indexes(struct surveyor *v, struct survey *s, const char *o
         take_keys(s, x, pg_cell(r, i, 8), pg_cell(r, i, 9));
     }
     return OK;
+}
+
+/* ---- different values, counted where an index makes that cheap ---- */
+
+/* From one value to the next larger one: as many index descents as there are values, and no more than `most`. */
+static void hop_sql(const struct survey_table *t, const char *column, int most, struct text *out)
+{
+    struct text name CLEANUP(text_done), table CLEANUP(text_done);
+    text_init(&name, 300);
+    text_init(&table, 600);
+    sql_identifier(&name, column);
+    sql_identifier(&table, t->schema);
+    text_add(&table, ".");
+    sql_identifier(&table, t->name);
+    text_printf(out, "WITH RECURSIVE hop AS ((SELECT %s AS v FROM %s WHERE %s IS NOT NULL ORDER BY %s LIMIT 1) UNION ALL "
+                     "SELECT (SELECT %s FROM %s WHERE %s > hop.v ORDER BY %s LIMIT 1) FROM hop WHERE hop.v IS NOT NULL) "
+                     "SELECT count(v) FROM (SELECT v FROM hop LIMIT %d) few", name.s, table.s, name.s, name.s, name.s, table.s, name.s, name.s, most);
+}
+
+static bool worth_counting(const struct survey *s, const struct survey_index *x)
+{
+    if (!x->valid || x->special || x->unique || x->key[0] < 0 || s->table[x->table].kind != 'r' || !(s->table[x->table].rows >= COUNT_ROWS_MIN))
+        return false;
+    const struct survey_column *c = survey_column_of(s, x->table, x->key[0]);
+    return c->n_distinct > 0 && c->n_distinct <= COUNT_VALUES_MAX && isnan(c->counted);
+}
+
+static void look_distinct(struct surveyor *v, struct survey *s)
+{
+    for (int i = 0, done = 0; i < s->indexes && done < COUNT_COLUMNS_MAX && pg_link_alive(v->link); i++) {
+        const struct survey_index *x = &s->index[i];
+        if (!worth_counting(s, x))
+            continue;
+        struct survey_column *c = &s->column[s->table[x->table].first_column + x->key[0]];
+        struct text           sql CLEANUP(text_done);
+        struct fault          ignored = { 0 };   /* no SELECT on it, or too slow: then it is not known */
+        PGresult             *r CLEANUP(pg_result_clear) = NULL;
+        int                   most = (int)(c->n_distinct * 10) + 10;
+        text_init(&sql, 4096);
+        hop_sql(&s->table[x->table], c->name, most, &sql);
+        done++;
+        if (ask(v, sql.s, 0, NULL, &r, &ignored) != OK)
+            continue;
+        c->counted = number(r, 0, 0);
+        c->counted_all = c->counted < most - 1;
+    }
 }
 
 /* ---- statements and their plans ---- */
@@ -310,6 +356,8 @@ enum err surveyor_look(struct surveyor *v, struct survey *s, struct fault *fault
     if (e == OK)
         e = look_indexes(v, s, oids, fault);
     free(oids);
+    if (e == OK)
+        look_distinct(v, s);
     struct fault why = { 0 };
     if (e == OK && s->has_statements && look_statements(v, s, &why) != OK) {
         s->has_statements = false;   /* not preloaded, or not ours to read: told in the report, and no reason to tell nothing else */

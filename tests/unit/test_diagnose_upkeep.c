@@ -18,7 +18,7 @@ static void fresh(void)
     table[0] = (struct survey_table){ .schema = "public", .name = "orders", .kind = 'r', .ours = true, .rows = 1e5, .live_rows = 1e5, .bytes = 1e7, .modified = 10, .analyze_at = 10050,
                                       .analyzed_us = 1, .columns = 3 };
     for (int i = 0; i < 3; i++)
-        column[i] = (struct survey_column){ .name = (const char *[]){ "a", "b", "c" }[i], .type = "integer", .sortable = true, .analyzed = true };
+        column[i] = (struct survey_column){ .counted = (double)NAN, .n_distinct = 10, .name = (const char *[]){ "a", "b", "c" }[i], .type = "integer", .sortable = true, .analyzed = true };
 }
 
 static struct survey_index *add(const char *name, int keys, int a, int b)
@@ -148,6 +148,21 @@ static void missing_and_stale_statistics_are_told_and_come_with_an_analyze(void 
     assert_false(look(207, 1)->refresh);
 }
 
+static void values_that_were_counted_are_compared_with_what_statistics_know(void **state)
+{
+    (void)state;
+    fresh();
+    column[1].counted = 50;
+    look(209, 0);
+    column[1].counted = 51;
+    assert_non_null(strstr(look(209, 1)->text, "\"b\""));
+    assert_false(look(209, 1)->refresh);
+    column[1].counted = 1;   /* at least one is no news */
+    look(209, 0);
+    column[1].counted_all = true;
+    look(209, 1);
+}
+
 static void what_is_unknown_complains_of_nothing(void **state)
 {
     (void)state;
@@ -176,6 +191,7 @@ int main(void)
         cmocka_unit_test(an_index_that_another_begins_with_is_redundant),
         cmocka_unit_test(an_unused_index_is_told_only_when_the_counters_are_old_enough),
         cmocka_unit_test(missing_and_stale_statistics_are_told_and_come_with_an_analyze),
+        cmocka_unit_test(values_that_were_counted_are_compared_with_what_statistics_know),
         cmocka_unit_test(what_is_unknown_complains_of_nothing),
         cmocka_unit_test(more_findings_than_there_is_room_for_are_cut_off),
     };
