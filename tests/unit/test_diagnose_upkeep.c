@@ -155,7 +155,7 @@ static void values_that_were_counted_are_compared_with_what_statistics_know(void
     column[1].counted = 50;
     look(209, 0);
     column[1].counted = 51;
-    assert_non_null(strstr(look(209, 1)->text, "\"b\""));
+    assert_non_null(strstr(look(209, 1)->text, "values of b, "));
     assert_false(look(209, 1)->refresh);
     column[1].counted = 1;   /* at least one is no news */
     look(209, 0);
