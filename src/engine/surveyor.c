@@ -135,8 +135,8 @@ static json_t *limits_json(const struct survey *s)
     if (s->has_statements && s->queries == 0)
         json_array_append_new(list, json_string("no statement of this database has been counted yet"));
     if (blind)
-        json_array_append_new(list, json_sprintf("%d of the %d heaviest statements could not be planned by the role %s; see statements[].why_no_plan (SELECT on the tables is needed: GRANT pg_read_all_data TO %s)",
-                                                 blind, s->queries, s->role, s->role));
+        json_array_append_new(list, json_sprintf("%d of the %d heaviest statements could not be planned by the role %s; see statements[].why_no_plan "
+                                                 "(SELECT on the tables is needed: GRANT pg_read_all_data TO %s)", blind, s->queries, s->role, s->role));
     if (s->stats_s < 86400)
         json_array_append_new(list, json_sprintf("the statistics of tables are %.1f hours old: unused indexes are told after a day", s->stats_s / 3600));
     if (s->cut)
@@ -205,8 +205,8 @@ static json_t *make_report(struct surveying *g, int index)
         json_t *indexes = json_array();
         for (int i = 0; i < n; i++)
             json_array_append_new(indexes, candidate_json(s, &list[i], t->name));
-        json_t *more = json_pack("{s:s,s:s,s:i,s:o,s:o,s:i,s:i,s:b,s:o,s:o,s:o,s:o,s:n}", "database", s->database, "role", s->role, "server_version", s->server_version, "statistics_age_s",
-                                 number(s->stats_s), "statements_age_s", number(s->statements_s), "tables", s->tables, "indexes_seen", s->indexes, "hypothetical_indexes", s->has_hypopg, "limits",
+        json_t *more = json_pack("{s:s,s:s,s:i,s:o,s:o,s:i,s:i,s:b,s:o,s:o,s:o,s:o,s:n}", "database", s->database, "role", s->role,
+                                 "server_version", s->server_version, "statistics_age_s", number(s->stats_s), "statements_age_s", number(s->statements_s), "tables", s->tables, "indexes_seen", s->indexes, "hypothetical_indexes", s->has_hypopg, "limits",
                                  limits_json(s), "findings", findings_json(s, t->name), "indexes", indexes, "statements", statements_json(s), "error");
         json_object_update(report, more);
         json_decref(more);

@@ -229,21 +229,6 @@ static enum err look_indexes(struct surveyor *v, struct survey *s, const char *o
 
 /* ---- different values, counted where an index makes that cheap ---- */
 
-/* From one value to the next larger one: as many index descents as there are values, and no more than `most`. */
-static void hop_sql(const struct survey_table *t, const char *column, int most, struct text *out)
-{
-    struct text name CLEANUP(text_done), table CLEANUP(text_done);
-    text_init(&name, 300);
-    text_init(&table, 600);
-    sql_identifier(&name, column);
-    sql_identifier(&table, t->schema);
-    text_add(&table, ".");
-    sql_identifier(&table, t->name);
-    text_printf(out, "WITH RECURSIVE hop AS ((SELECT %s AS v FROM %s WHERE %s IS NOT NULL ORDER BY %s LIMIT 1) UNION ALL "
-                     "SELECT (SELECT %s FROM %s WHERE %s > hop.v ORDER BY %s LIMIT 1) FROM hop WHERE hop.v IS NOT NULL) "
-                     "SELECT count(v) FROM (SELECT v FROM hop LIMIT %d) few", name.s, table.s, name.s, name.s, name.s, table.s, name.s, name.s, most);
-}
-
 static bool worth_counting(const struct survey *s, const struct survey_index *x)
 {
     if (!x->valid || x->special || x->unique || x->key[0] < 0 || s->table[x->table].kind != 'r' || !(s->table[x->table].rows >= COUNT_ROWS_MIN))
@@ -259,14 +244,14 @@ static void look_distinct(struct surveyor *v, struct survey *s)
         if (!worth_counting(s, x))
             continue;
         struct survey_column *c = &s->column[s->table[x->table].first_column + x->key[0]];
-        struct text           sql CLEANUP(text_done);
         struct fault          ignored = { 0 };   /* no SELECT on it, or too slow: then it is not known */
-        PGresult             *r CLEANUP(pg_result_clear) = NULL;
+        PGresult             *sql CLEANUP(pg_result_clear) = NULL, *r CLEANUP(pg_result_clear) = NULL;
+        char                  number_text[16];
         int                   most = (int)(c->n_distinct * 10) + 10;
-        text_init(&sql, 4096);
-        hop_sql(&s->table[x->table], c->name, most, &sql);
+        (void)snprintf(number_text, sizeof number_text, "%d", most);
         done++;
-        if (ask(v, sql.s, 0, NULL, &r, &ignored) != OK)
+        if (ask(v, sql_survey_hop, 4, (const char *[]){ c->name, s->table[x->table].schema, s->table[x->table].name, number_text }, &sql, &ignored) != OK ||
+            ask(v, pg_cell(sql, 0, 0), 0, NULL, &r, &ignored) != OK)
             continue;
         c->counted = number(r, 0, 0);
         c->counted_all = c->counted < most - 1;
