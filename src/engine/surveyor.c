@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOK_MAX_S = 180, TOLD_STATEMENTS = 10, TOLD_TEXT = 300, MISJUDGED_MAX = 10, ANALYZE_TIMEOUT_S = 1800, BUILD_TIMEOUT_MIN_S = 300, BUILD_TIMEOUT_MAX_S = 3 * 3600 };
+enum { LOOK_MAX_S = 180, LOOK_PAUSE_S = 5 /* between two looks, however often somebody asks */, TOLD_STATEMENTS = 10, TOLD_TEXT = 300, MISJUDGED_MAX = 10, ANALYZE_TIMEOUT_S = 1800, BUILD_TIMEOUT_MIN_S = 300, BUILD_TIMEOUT_MAX_S = 3 * 3600 };
 static const double build_bytes_per_s = 4e6;             /* slower than any disk that a database lives on */
 static const double switchback_bytes_max = 64e6;         /* built and dropped several times within a trial */
 
@@ -339,7 +339,7 @@ enum err engine_report(struct engine *e, const char *target, int64_t max_age_us,
     bool fresh = slot->report && clock_mono_us(&clock_real) - slot->made_us <= max_age_us;
     if (fresh) {
         *report = json_copy(slot->report);   /* shallow: what stands in it is shared, and never changed */
-    } else if (!slot->under_way) {
+    } else if (!slot->under_way && (slot->made_us == 0 || clock_mono_us(&clock_real) - slot->made_us >= LOOK_PAUSE_S * US_PER_S)) {
         slot->wanted = true;
         pthread_cond_signal(&g->wake);
     }

@@ -7,6 +7,7 @@
 #include "sense/survey.h"
 
 #include "base/clock.h"
+#include "sense/preparable.h"
 #include "sense/sql.h"
 
 #include <math.h>
@@ -289,7 +290,7 @@ static enum err explain(struct surveyor *v, const char *text, json_t **plan, str
 {
     struct text sql CLEANUP(text_done);
     text_init(&sql, SURVEY_TEXT_MAX + 100);
-    text_printf(&sql, "PREPARE homeostat_survey AS %s", text);
+    preparable("homeostat_survey", text, &sql);
     *plan = NULL;
     if (sql.cut)
         return fail(fault, ERR_LIMIT, "its text is longer than %d bytes", SURVEY_TEXT_MAX);

@@ -140,6 +140,22 @@ def test_whoever_is_killed_during_a_build_no_leftover_stays(server, make_homeost
     assert (indexes(server) != {}) == (h.wait_ended(case)["phase"] == "done"), "\n".join(h.story(case))
 
 
+@pytest.mark.parametrize("point", [13, 15, 16, 17, 18, 19, 20, 21])
+def test_a_crash_at_any_point_of_the_way_ends_in_a_state_that_was_read_back(server, make_homeostat, point):
+    h = make_homeostat(server, mode="auto", policy=AUTO).start(HOMEOSTAT_CRASH_AT=point)
+    step = step_on("customer")
+    try:
+        h.propose(plan_of(step))
+    except OSError:
+        pass    # it was too quick for its answer
+    h.ended()
+    h.start()
+    case = h.until(lambda: [c for c in h.cases() if c["title"] == "a person's plan"], "the case")[0]["id"]
+    ended = h.wait_ended(case)
+    assert ended["in_force_is_proven"], "\n".join(h.story(case))
+    assert indexes(server) == ({step["params"]["name"]: True} if ended["phase"] == "done" else {}), "\n".join(h.story(case))
+
+
 def test_statistics_are_refreshed_through_a_case(server, make_homeostat):
     h = make_homeostat(server, mode="auto", policy=AUTO).start()
     server.psql("UPDATE orders SET customer = id")
