@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+enum { GO_BACK_S = 60 };
 enum side { ABSENT, PRESENT };
 enum seen { SEEN_NOTHING, SEEN_USABLE, SEEN_LEFTOVER, SEEN_STRANGER };
 
@@ -307,20 +308,20 @@ static enum act_outcome where(const struct index_work *x, enum side done, struct
 /* It did not work: back to the other side, and tell why it did not work rather than how going back went. */
 static void retreat(struct index_work *x, const json_t *snapshot, const struct fault *why, struct act_report *report)
 {
-    struct fault after = { 0 };
-    int64_t      until_us = clock_mono_us(&clock_real) + 60 * US_PER_S;
-    int64_t      deadline_us = x->w.c->deadline_us;
-    struct act_context patient = *x->w.c;   /* going back is not cut short by the stop that caused it, and has a minute of its own */
+    struct fault              after = { 0 };
+    const struct act_context *own = x->w.c;
+    struct act_context        patient = *own;   /* going back is not cut short by the stop that caused it, and has a minute of its own */
+    int64_t                   until_us = clock_mono_us(&clock_real) + GO_BACK_S * US_PER_S;
     patient.cancelled = NULL;
-    patient.deadline_us = until_us > deadline_us ? until_us : deadline_us;
+    patient.deadline_us = until_us > own->deadline_us ? until_us : own->deadline_us;
     x->w.c = &patient;
     pg_work_note(&x->w, "failed, going back: %.300s", why->text);
     enum side other = wanted(&x->step) == PRESENT ? ABSENT : PRESENT;
-    enum err  e = object_meet_again(&x->w, snapshot, pg_soon(&x->w, 60), &after);
+    enum err  e = object_meet_again(&x->w, snapshot, pg_soon(&x->w, GO_BACK_S), &after);
     if (e == OK)
         e = see(x, &after);
     if (e == OK && !arrived(x, wanted(&x->step)) && !arrived(x, other))
-        e = bring(x, other, 60, &after);
+        e = bring(x, other, GO_BACK_S, &after);
     struct fault looking = { 0 };
     if (pg_link_alive(x->w.link) && see(x, &looking) == OK)
         report->outcome = where(x, wanted(&x->step), &looking);
@@ -331,6 +332,7 @@ static void retreat(struct index_work *x, const json_t *snapshot, const struct f
         (void)fail(&report->fault, why->code, "%.190s; and going back: %.190s", why->text, after.text);
     if (*why->hint)
         fail_hint(&report->fault, "%s", why->hint);
+    x->w.c = own;
 }
 
 static enum err ready(struct index_work *x, const json_t *snapshot, struct fault *fault)

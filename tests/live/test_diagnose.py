@@ -212,7 +212,7 @@ def test_where_policy_says_auto_the_best_index_is_built_proven_over_its_statemen
     shop.psql("CREATE EXTENSION IF NOT EXISTS hypopg")
     shop.psql("ANALYZE stale; ANALYZE never; ANALYZE twins; SELECT pg_stat_statements_reset()")
     load = Asking(shop)
-    h = make_homeostat(shop, mode="auto", policy=POLICY + AUTO, tune={"settle": "1h", "reevaluate": "10s", "window": "11s"}, restart=False)
+    h = make_homeostat(shop, mode="auto", policy=POLICY + AUTO, tune={"settle": "1s", "reevaluate": "10s", "window": "11s"}, restart=False)
     try:
         h.start()
         closed = h.until(lambda: [c for c in h.cases(state="CLOSED") if c["title"].startswith("an index")], "an index case is closed", limit_s=300)
