@@ -226,6 +226,8 @@ static void draw_use(struct drawing *d, int query, const struct table_use *u)
 {
     if (!worth_a_look(d->s, u->table) || d->s->table[u->table].kind == 'p' || found_by_unique(d->s, u))
         return;
+    if (!d->s->has_hypopg && !u->scans_whole)
+        return;   /* it is found by an index already, and nobody could say whether another would find it faster */
     draw_equal_and_more(d, query, u, u->equal, u->equals);
     if (u->joins) {
         int both[2 * USE_COLUMNS_MAX], n = 0;

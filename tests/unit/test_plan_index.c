@@ -280,6 +280,16 @@ static void without_hypothetical_indexes_a_candidate_says_that_nobody_has_judged
     assert_int_equal(index_score(&s, list, n), 0);
 }
 
+static void what_an_index_finds_already_is_looked_at_again_only_where_that_can_be_judged(void **state)
+{
+    (void)state;
+    fresh();
+    ask("{'Node Type':'Index Scan','Schema':'public','Relation Name':'orders','Alias':'o','Plan Rows':20,'Total Cost':900,'Index Cond':'(o.customer = $1)','Filter':'(o.placed > $2)'}", 50000, NULL);
+    assert_int_equal(draw(), 0);
+    s.has_hypopg = true;
+    assert_true(drawn(draw(), "customer placed"));
+}
+
 static void estimates_far_off_on_several_columns_are_told(void **state)
 {
     (void)state;
@@ -325,6 +335,7 @@ int main(void)
         cmocka_unit_test(an_index_that_saves_less_than_writes_would_pay_is_not_told),
         cmocka_unit_test(updates_that_would_not_be_hot_any_more_are_counted),
         cmocka_unit_test(without_hypothetical_indexes_a_candidate_says_that_nobody_has_judged_it),
+        cmocka_unit_test(what_an_index_finds_already_is_looked_at_again_only_where_that_can_be_judged),
         cmocka_unit_test(estimates_far_off_on_several_columns_are_told),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
