@@ -9,7 +9,7 @@
 
 enum { UNDO_SCRIPT_MAX = 1024 * 1024 };
 
-static const struct act_adapter *const adapters[] = { &act_noop, &act_script, &act_postgres };
+static const struct act_adapter *const adapters[] = { &act_noop, &act_script, &act_postgres, &act_index, &act_analyze };
 
 const struct act_adapter *act_adapter_for(enum plan_action action)
 {

@@ -94,6 +94,7 @@ struct pg_work {
 };
 
 /* ---- postgres.c ---- */
+void                pg_work_begin(struct pg_work *w, const struct act_context *c, struct text *output);   /* without a change yet */
 MUST_CHECK enum err pg_work_init(struct pg_work *w, const struct act_context *c, const struct plan_step *step, const json_t *snapshot,
                                  struct text *output, struct fault *fault);
 /* More changes from another step; a name that is there already is refused. */

@@ -150,21 +150,19 @@ enum err pg_work_add(struct pg_work *w, const struct plan_step *step, const json
     return snapshot ? take_snapshot(w, snapshot, first, fault) : OK;
 }
 
-static enum err work_begin(struct pg_work *w, const struct act_context *c, struct text *output)
+void pg_work_begin(struct pg_work *w, const struct act_context *c, struct text *output)
 {
     *w = (struct pg_work){ .c = c, .output = output, .notes = json_array(), .overrides = json_array() };
     fence_init(&w->fence);
     arena_init(&w->arena, PG_ARENA_BYTES);
     arena_init(&w->now_arena, PG_ARENA_BYTES);
-    return OK;
 }
 
 enum err pg_work_init(struct pg_work *w, const struct act_context *c, const struct plan_step *step, const json_t *snapshot, struct text *output,
                       struct fault *fault)
 {
-    enum err e = work_begin(w, c, output);
-    if (e == OK)
-        e = pg_work_add(w, step, snapshot, fault);
+    pg_work_begin(w, c, output);
+    enum err e = pg_work_add(w, step, snapshot, fault);
     if (e != OK)
         pg_work_done(w);
     return e;
@@ -469,9 +467,8 @@ void act_pg_toggle(const struct act_context *c, const struct act_done_step *step
     struct pg_work w;
     enum pg_side   side = candidate ? SIDE_NEW : SIDE_OLD;
     report->outcome = ACT_UNTOUCHED;
-    enum err e = work_begin(&w, c, &report->output);
-    if (e == OK)
-        e = gather(&w, steps, n, &report->fault);
+    pg_work_begin(&w, c, &report->output);
+    enum err e = gather(&w, steps, n, &report->fault);
     if (e == OK)
         e = toggle_ready(&w, &report->fault);
     if (e == OK) {
@@ -496,9 +493,8 @@ void act_pg_toggle(const struct act_context *c, const struct act_done_step *step
 enum err act_pg_checkpoint(const struct act_context *c, struct fault *fault)
 {
     struct pg_work w;
-    enum err       e = work_begin(&w, c, NULL);
-    if (e == OK && !c->target)
-        e = fail(fault, ERR_INPUT, "a checkpoint needs a target");
+    pg_work_begin(&w, c, NULL);
+    enum err e = c->target ? OK : fail(fault, ERR_INPUT, "a checkpoint needs a target");
     if (e == OK)
         e = pg_connect(&w, pg_soon(&w, LOOK_S), fault);
     if (e == OK)

@@ -4,6 +4,6 @@
 
 #include "act/adapter.h"
 
-extern const struct act_adapter act_noop, act_script, act_postgres;
+extern const struct act_adapter act_noop, act_script, act_postgres, act_index, act_analyze;
 
 #endif

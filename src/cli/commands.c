@@ -39,6 +39,7 @@ const struct cli_command cli_commands[] = {
     { "target ls",      "",             0, 0, ASK, cmd_target_ls, "List the targets as they are right now.", "GET:/target" },
     { "target show",    "TARGET",       1, 1, ASK, cmd_target_show, "Show one target: what was seen last, the server, its parameters.", "GET:/target/{id}" },
     { "target mode",    "TARGET MODE",  2, 2, CHANGE, cmd_target_mode, "Say how far Homeostat may go with a target: watch, suggest, approve or auto.", "target.mode" },
+    { "diagnose postgres", "",          0, 0, ASK "target ", cmd_diagnose, "Take a careful look at a database: symptoms, indexes that could help, indexes and statistics that hurt.", "GET:/target/{id}/report GET:/target" },
     { "series",         "TARGET",       1, 1, ASK "metrics since ", cmd_series, "Show the last minutes of a target, second by second.", "GET:/target/{id}/series" },
     { "metric",         "TARGET",       1, 1, ASK "metric since to ", cmd_metric, "Show one metric of a target, minute by minute.", "GET:/target/{id}/metric" },
     { "outcomes",       "TARGET",       1, 1, ASK "limit ", cmd_outcomes, "Show what was tried with a target and what became of it.", "GET:/target/{id}/outcomes" },

@@ -468,6 +468,7 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
         if (acted && !o.kept)
             t->steady_us = clock_mono_us(e->clock) + e->d.tune->warm_up_us;
         watcher_refresh_facts(e, (int)(t - e->target));
+        engine_report_forget(e, t->conf->name);
         if (c->driver == DRIVER_ENGINE && planned)
             err = rest(e, t, acted && !o.kept ? e->d.tune->cool_down_us : e->d.tune->settle_us, o.kept ? "settling after a change" : "cooling down after putting back", fault);
     }
@@ -604,9 +605,12 @@ enum err autopilot_tick(struct engine *e, struct fault *fault)
     for (int i = 0; i < e->targets && err == OK; i++) {
         struct etarget *t = &e->target[i];
         atomic_store(&t->stopped, engine_stopped(e, t->conf->name) != NULL);
+        bool busy = false;
         if (t->case_id[0])
             err = drive(e, t, fault);
-        else if (may_open(e, t))
+        else
+            err = upkeep_tick(e, t, &busy, fault);
+        if (err == OK && !busy && !t->case_id[0] && may_open(e, t))
             err = open_case(e, t, fault);
     }
     return err;

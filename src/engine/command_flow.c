@@ -131,6 +131,7 @@ static bool same_step(const json_t *body, const json_t *step, char *why, size_t 
 {
     static const struct { const char *adapter, *action; } adapters[] = {
         { "script", "script.exec" }, { "noop", "noop" }, { "postgres", "postgres.set" }, { "postgres", "postgres.restart" },
+        { "postgres", "postgres.index" }, { "postgres", "postgres.analyze" },
         { "k8s", "k8s.rollout" }, { "gateway", "gateway.flip" },
     };
     static const char *const envelope[] = { "case_id", "adapter", "action", "params", "step", "actor", "reason", "meta", "expected_version" };

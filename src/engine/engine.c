@@ -483,6 +483,8 @@ enum err engine_open(const char *conf_path, struct engine **out, struct fault *f
     }
     if (err == OK)
         err = watcher_start(e, fault);
+    if (err == OK)
+        err = surveying_start(e, fault);
     if (err != OK)
         return err;   /* the program ends; what is open is closed with it */
     *out = e;
@@ -554,6 +556,7 @@ void engine_close(struct engine *e)
 {
     if (!e)
         return;
+    surveying_stop(e);
     watcher_stop(e);
     bool all_ended = stop_workers(e);
     write_last_words(e);

@@ -82,6 +82,11 @@ void                engine_request_free(struct engine_request *r);
 json_t *engine_live(struct engine *e);
 /* Seconds of one target since a moment (wall, us): {"time":[...],"tps":[...],...} for the metrics named (comma separated; NULL: a default set). */
 json_t *engine_series(struct engine *e, const char *target, const char *metrics, int64_t since_us);
+/*
+ * What a careful look at one database found: symptoms, findings, index candidates with their plans.  Any thread; never waits.
+ * ERR_BUSY: a look that is at most max_age_us old is being made, ask again. ERR_MISSING: no such target. Caller decrefs.
+ */
+MUST_CHECK enum err engine_report(struct engine *e, const char *target, int64_t max_age_us, json_t **report, struct fault *fault);
 /* Prometheus text of the engine's own metrics. Any thread. Caller frees. */
 char   *engine_metrics(struct engine *e);
 /* Is the loop alive (livez), is everything ready (readyz: "store", "migrations", "recovery")? JSON with "ok", "checks" and, for people, "why" not. */

@@ -11,9 +11,11 @@
  *   units.c      a plan's steps, merged to what is put back and toggled as one
  *   proving.c    trials, watch windows and hard guards
  *   autopilot.c  opens cases by itself, keeps the rolling history
+ *   upkeep.c     opens cases on indexes and statistics
  *   relay.c      outbox and bus
  *   live.c       what is seen right now, and the engine's own metrics
  *   watcher.c    the thread that senses
+ *   surveyor.c   the thread that takes a careful look at a database when asked, and what it found
  */
 #ifndef ENGINE_INSIDE_H
 #define ENGINE_INSIDE_H
@@ -141,6 +143,8 @@ struct etarget {
     int                   histories;
     bool                  checkpoint_asked;
     bool                  ours;             /* the last change of the configuration was the end of a case of ours */
+    int64_t               upkeep_again_us, analyze_again_us;   /* mono */
+    bool                  upkeep_waits;     /* for a look, or for history to compare with */
     int64_t               gate_again_us;    /* mono; when the gate is asked again; 0: not by the clock */
     int64_t               steady_us;        /* mono; no window opens before: washing out, warming up */
     struct window         freshly[HISTORY_MAX];   /* of the candidate while it is verified: tomorrow's history if it is kept */
@@ -241,6 +245,7 @@ struct engine {
     int                 subscribers, next_handle;
 
     struct watcher     *watcher;
+    struct surveying   *surveying;
 
     void              (*reloaded)(void *ctx);
     void               *reloaded_ctx;
@@ -332,5 +337,13 @@ void live_refresh(struct engine *e);
 MUST_CHECK enum err watcher_start(struct engine *e, struct fault *fault);
 void watcher_stop(struct engine *e);
 void watcher_refresh_facts(struct engine *e, int target);
+
+/* surveyor.c */
+MUST_CHECK enum err surveying_start(struct engine *e, struct fault *fault);
+void surveying_stop(struct engine *e);
+void engine_report_forget(struct engine *e, const char *target);   /* it is out of date */
+
+/* upkeep.c: opens a case on an index or on statistics where there is reason to; opened: nothing else is to be begun. */
+MUST_CHECK enum err upkeep_tick(struct engine *e, struct etarget *t, bool *opened, struct fault *fault);
 
 #endif

@@ -324,6 +324,8 @@ enum err engine_judge(struct engine *e, struct casefile *c, bool at_execution, s
             q.held_by = t->case_id;
         if (t && t->seen)
             q.wal_bytes_per_s = t->last.v[METRIC_WAL_BYTES];
+        if (t && t->seen)
+            q.cpu = t->last.v[METRIC_CPU];
         err = store_case_get(e->store, c->id, &ignored, &q.opener, fault);
         if (err == OK)
             err = read_budgets_used(e, q.target, &q, fault);

@@ -248,7 +248,17 @@ int prove_history_needed(struct engine *e, struct etarget *t, enum verify_class 
 }
 
 /* A trial that was under way before a restart of ours goes on with the windows it had; else a new one begins. */
-static enum err load_or_new(struct engine *e, struct etarget *t, const char *case_id, enum verify_class method, bool *loaded, struct fault *fault)
+/* "queries": ["-123", ...]: what the change was made for, and what the verdict is about. */
+static void take_queries(const json_t *verify, struct trial_conf *conf)
+{
+    size_t  i;
+    json_t *one;
+    json_array_foreach(json_object_get(verify, "queries"), i, one)
+        if (json_is_string(one) && conf->only < RESPONSE_ONLY_MAX)
+            conf->only_id[conf->only++] = strtoll(json_string_value(one), NULL, 10);
+}
+
+static enum err load_or_new(struct engine *e, struct etarget *t, const char *case_id, enum verify_class method, const json_t *verify, bool *loaded, struct fault *fault)
 {
     struct stored_run run;
     *loaded = false;
@@ -260,6 +270,7 @@ static enum err load_or_new(struct engine *e, struct etarget *t, const char *cas
             return OK;
     }
     struct trial_conf conf = trial_conf_for(e, t, method, fault);
+    take_queries(verify, &conf);
     return trial_new(&conf, t->history, t->histories, &t->trial, fault);
 }
 
@@ -295,16 +306,19 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
     const char *named = json_string_value(json_object_get(verify, "target"));
     if (!t)
         t = engine_target(e, named);
-    json_decref(verify);
-    if (!t || !verify_class_parse(method, &class) || class == VERIFY_NONE)
+    if (!t || !verify_class_parse(method, &class) || class == VERIFY_NONE) {
+        json_decref(verify);
         return OK;   /* an slo waits for its minutes: prove_tick asks again until the deadline */
+    }
     if (t->trial) {   /* the store was full for a while: a toggle that was wished for then was never ordered */
+        json_decref(verify);
         t->trial_waits = false;
         return OK;
     }
     (void)text_copy(t->case_id, sizeof t->case_id, c->id);
     bool loaded;
-    err = load_or_new(e, t, c->id, class, &loaded, fault);
+    err = load_or_new(e, t, c->id, class, verify, &loaded, fault);
+    json_decref(verify);
     if (err != OK) {
         /* No trial means no proof, and no proof means put back. */
         struct cause why = { .actor = "verify", .reason = fault->text };

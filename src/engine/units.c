@@ -2,14 +2,14 @@
  * engine/units.c - a plan's steps, merged to what is put back and toggled as one.
  *
  * A plan may raise one parameter in eight small steps; putting it back is one
- * step.  All PostgreSQL steps on one target become one unit with the first "from"
+ * step.  All steps that set parameters on one target become one unit with the first "from"
  * and the last "to" of each parameter; every other step is a unit of its own.
  */
 #include "engine/inside.h"
 
 #include <string.h>
 
-static bool is_postgres(const char *action) { return action && strncmp(action, "postgres.", 9) == 0; }
+static bool is_postgres(const char *action) { return action && (strcmp(action, "postgres.set") == 0 || strcmp(action, "postgres.restart") == 0); }
 
 static json_t *find_setting(json_t *settings, const char *name)
 {

@@ -25,7 +25,7 @@ enum { LATE_RULES = sizeof late_rules / sizeof late_rules[0] };
 void gate_question_init(struct gate_question *q)
 {
     *q = (struct gate_question){ .mode = MODE_WATCH, .restart = RESTART_ALLOWED, .changes_last_hour = -1, .restarts_last_day = -1,
-                                 .degraded_s_last_day = (double)NAN, .wal_bytes_per_s = (double)NAN };
+                                 .degraded_s_last_day = (double)NAN, .cpu = (double)NAN, .wal_bytes_per_s = (double)NAN };
 }
 
 static int sternness(enum gate_answer a) { return a == GATE_REJECT ? 3 : a == GATE_WAIT ? 2 : a == GATE_ASK ? 1 : 0; }

@@ -60,6 +60,7 @@ struct gate_question {
     int64_t     last_rollback_us;              /* wall; 0: none */
     double      degraded_s_last_day;           /* NAN: unknown */
     int         failures;                      /* how often plans of this target were worse or failed, of the last 10 */
+    double      cpu;                           /* of the target right now, 0..1; NAN: unknown */
     double      wal_bytes_per_s;               /* NAN: unknown; only shown: a quiet moment must not talk a bound away */
 
     int                  approvals;

@@ -2,6 +2,7 @@
 #include "gate/look.h"
 
 #include "base/clock.h"
+#include "model/index.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -91,12 +92,31 @@ static void look_at_settings(struct gate_look *l, int step, const json_t *params
             look_at_setting(l, step, i, json_array_get(list, i), now);
 }
 
+static void look_at_object(struct gate_look *l, int step, const struct plan_step *s)
+{
+    struct index_step   index;
+    struct analyze_step analyze;
+    struct fault        why = { 0 };
+    bool on_index = s->action == PLAN_POSTGRES_INDEX;
+    if ((on_index ? index_step_parse(s->params, &index, &why) : analyze_step_parse(s->params, &analyze, &why)) != OK) {
+        note(l->object_malformed, "step %d: %.150s", step + 1, why.text);
+        return;
+    }
+    l->analyzes += !on_index;
+    l->drops += on_index && index.drop;
+    if (on_index && !index.drop && l->builds++ == 0) {
+        l->index_bytes = index.bytes;
+        l->table_bytes = index.table_bytes;
+    }
+}
+
 void gate_look(const struct policy *policy, const struct gate_question *q, struct gate_look *l)
 {
     memset(l, 0, sizeof *l);
     l->policy = policy;
     l->q = q;
     l->first_restart = -1;
+    l->index_bytes = l->table_bytes = (double)NAN;
     l->begins_restart_us = l->ends_us = q->now_us;
     if (q->facts)
         knob_state_of(&l->before, q->facts);
@@ -109,7 +129,13 @@ void gate_look(const struct policy *policy, const struct gate_question *q, struc
         const struct plan_step *step = &q->plan->step[i];
         bool set = step->action == PLAN_POSTGRES_SET, restart = step->action == PLAN_POSTGRES_RESTART;
         l->scripts |= step->action == PLAN_SCRIPT_EXEC;
-        l->postgres |= set || restart;
+        bool object = step->action == PLAN_POSTGRES_INDEX || step->action == PLAN_POSTGRES_ANALYZE;
+        l->postgres |= set || restart || object;
+        l->configures |= set || restart;
+        if (object) {
+            look_at_target(l, i, step->params);
+            look_at_object(l, i, step);
+        }
         if (restart && l->restarts++ == 0) {
             l->first_restart = i;
             l->begins_restart_us = l->ends_us;

@@ -18,14 +18,16 @@ struct gate_look {
     const struct policy        *policy;
     const struct gate_question *q;
 
-    bool  scripts, postgres;                       /* what kinds of step there are */
+    bool  scripts, postgres, configures;           /* what kinds of step there are; configures: parameters, not only tables */
+    int   builds, drops, analyzes;                 /* steps on indexes and statistics */
+    double index_bytes, table_bytes;               /* of the largest build; NAN: the plan does not say */
     int   restarts, first_restart;                 /* restart steps; index of the first, -1 */
     int   targets;                                 /* different ones named */
     char  target[LOOK_NAME_SIZE];                  /* the first */
     int64_t begins_restart_us, ends_us;            /* expected, wall */
 
     /* The first of each kind; empty: none. */
-    char  malformed[LOOK_TROUBLE_SIZE], unknown_knob[LOOK_TROUBLE_SIZE], stale_from[LOOK_TROUBLE_SIZE];
+    char  malformed[LOOK_TROUBLE_SIZE], object_malformed[LOOK_TROUBLE_SIZE], unknown_knob[LOOK_TROUBLE_SIZE], stale_from[LOOK_TROUBLE_SIZE];
 
     int               moves;
     struct gate_move  move[PLAN_STEPS_MAX * 24];

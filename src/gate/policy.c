@@ -64,6 +64,15 @@ static const struct conf_knob script_rows[] = {
     { "shell", V(BOOL, shell), "no", NULL, CONF_LIVE, "Whether a step may ask for a real shell. Words without one are enough for nearly everything." },
     { "timeout_max", V(TIME, script_timeout_max_us), "1h", "10s..24h", CONF_LIVE, "The longest time a program may be given." },
 };
+static const struct conf_knob index_rows[] = {
+    { "build", V(CHOICE, index_build), "ask", "never|ask|auto", CONF_LIVE,
+      "Whether an index may be built: never, when a person approves, or as the target's mode and the risk say. Only with auto does Homeostat open such a case by itself." },
+    { "drop", V(CHOICE, index_drop), "ask", "never|ask|auto", CONF_LIVE, "The same for dropping an index that Homeostat has built. Others are never dropped." },
+    { "analyze", V(CHOICE, analyze), "ask", "never|ask|auto", CONF_LIVE, "The same for refreshing the statistics of a table." },
+    { "table_max", V(SIZE, index_table_max_bytes), "100GiB", "1MiB..1024TiB", CONF_LIVE, "No index on a table larger than this." },
+    { "disk", V(PERCENT, index_disk_fraction), "25%", "0%..90%", CONF_LIVE, "How much of the free disk a build may take: the index, and as much again for sorting." },
+    { "cpu_max", V(PERCENT, index_cpu_max), "70%", "1%..100%", CONF_LIVE, "A build waits while the processors are busier than this." },
+};
 
 /* ---- what is more than one value ---- */
 
@@ -125,6 +134,10 @@ static enum err check_weekly(const char *text, struct fault *fault) { return *te
 static const struct conf_knob window_rows[] = {
     { "windows", KNOB_LIST(struct window_list, windows), "", "0..16", CONF_LIVE,
       "When `when` is window: the pieces of the week in which a restart may begin and end.", check_window },
+};
+static const struct conf_knob index_window_rows[] = {
+    { "windows", KNOB_LIST(struct window_list, windows), "", "0..16", CONF_LIVE,
+      "The pieces of the week in which a build may begin; none: at any time.", check_window },
 };
 static const struct conf_knob program_rows[] = {
     { "programs", KNOB_LIST(struct program_list, programs), "echo... true", "0..64", CONF_LIVE,
@@ -202,6 +215,8 @@ VALUES(section_changes, change_rows, "Budgets of each target.", .path = "changes
 VALUES(section_risk, risk_rows, "Risk is impact x probability, from 0 to 1; its parts are shown with each verdict.", .path = "risk", .check = check_risk);
 VALUES(section_approval, approval_rows, "What makes a person's approval count. It is bound to the plan, the version of the case and this policy.", .path = "approval");
 VALUES(section_scripts, script_rows, "Programs that plans may run.", .path = "scripts");
+VALUES(section_indexes, index_rows, "Indexes and statistics. Nothing here is done by itself unless it says auto.", .path = "indexes");
+static const struct conf_section section_index_windows = { ROWS(index_window_rows), .path = "indexes", .size = sizeof(struct window_list), .why = "Indexes and statistics." };
 static const struct conf_section section_windows = { ROWS(window_rows), .path = "restart", .size = sizeof(struct window_list), .why = "Restarts." };
 static const struct conf_section section_programs = { ROWS(program_rows), .path = "scripts", .size = sizeof(struct program_list), .why = "Programs that plans may run." };
 static const struct conf_section section_freezes = { ROWS(freeze_rows), .path = "freezes", .size = sizeof(struct freeze_text), .shape = CONF_ITEMS,
@@ -211,13 +226,13 @@ static const struct conf_section section_knobs = { ROWS(knob_rows), .path = "kno
     .why = "Exceptions from the catalogue, by parameter. What trades durability (fsync, full_page_writes, synchronous_commit) is never touched unless it is allowed here by name." };
 
 static const struct conf_section *const value_sections[] = {
-    &section_steps, &section_memory, &section_disk, &section_recovery, &section_restart, &section_changes, &section_risk, &section_approval, &section_scripts,
+    &section_steps, &section_memory, &section_disk, &section_recovery, &section_restart, &section_changes, &section_risk, &section_approval, &section_scripts, &section_indexes,
 };
 enum { VALUE_SECTIONS = sizeof value_sections / sizeof value_sections[0] };
 
 const struct conf_section *const policy_sections[] = {
     &section_steps, &section_memory, &section_disk, &section_recovery, &section_restart, &section_windows, &section_changes, &section_risk,
-    &section_approval, &section_scripts, &section_programs, &section_freezes, &section_knobs,
+    &section_approval, &section_scripts, &section_programs, &section_indexes, &section_index_windows, &section_freezes, &section_knobs,
 };
 const size_t policy_sections_count = sizeof policy_sections / sizeof policy_sections[0];
 
@@ -273,17 +288,23 @@ static void print_quoted(const char *s, struct text *out)
     text_add(out, "\"");
 }
 
-static void print_lists(const struct policy *p, const struct conf_section *s, struct text *out)
+static void print_windows(const struct week_window *list, int n, const char *why, struct text *out)
 {
     char window[64];
-    if (s == &section_restart) {
-        text_printf(out, "  # %s\n  windows: [", window_rows[0].why);
-        for (int i = 0; i < p->windows; i++) {
-            text_add(out, i ? ", " : "");
-            print_quoted(week_window_format(&p->window[i], window, sizeof window), out);
-        }
-        text_add(out, "]\n");
+    text_printf(out, "  # %s\n  windows: [", why);
+    for (int i = 0; i < n; i++) {
+        text_add(out, i ? ", " : "");
+        print_quoted(week_window_format(&list[i], window, sizeof window), out);
     }
+    text_add(out, "]\n");
+}
+
+static void print_lists(const struct policy *p, const struct conf_section *s, struct text *out)
+{
+    if (s == &section_restart)
+        print_windows(p->window, p->windows, window_rows[0].why, out);
+    if (s == &section_indexes)
+        print_windows(p->index_window, p->index_windows, index_window_rows[0].why, out);
     if (s == &section_scripts) {
         struct text t CLEANUP(text_done);
         text_init(&t, 4096);
@@ -370,10 +391,15 @@ static void make_version(struct policy *p)
 
 static enum err take_lists(const struct conf *c, struct policy *p, struct fault *fault)
 {
-    const struct window_list  *w = conf_of(c, &section_windows);
+    const struct window_list  *w = conf_of(c, &section_windows), *x = conf_of(c, &section_index_windows);
     const struct program_list *g = conf_of(c, &section_programs);
     for (size_t i = 0; i < w->windows.count; i++) {
         enum err e = week_window_parse(w->windows.item[i], &p->window[p->windows++], fault);
+        if (e != OK)
+            return e;
+    }
+    for (size_t i = 0; i < x->windows.count; i++) {
+        enum err e = week_window_parse(x->windows.item[i], &p->index_window[p->index_windows++], fault);
         if (e != OK)
             return e;
     }

@@ -28,6 +28,7 @@
 enum { POLICY_WINDOWS_MAX = 16, POLICY_FREEZES_MAX = 64, POLICY_PROGRAMS_MAX = 64, POLICY_ARGS_MAX = 8,
        POLICY_WORD_SIZE = 128, POLICY_WHY_SIZE = 120 };
 
+enum policy_build { BUILD_NEVER, BUILD_ASK, BUILD_AUTO };   /* auto: a person only where mode or risk ask for one */
 enum policy_restart { RESTART_NEVER, RESTART_WINDOW, RESTART_ALLOWED };
 const char *policy_restart_name(enum policy_restart r);
 
@@ -50,6 +51,9 @@ struct policy_values {
     int64_t approval_expires_us;
     bool    scripts, shell;                /* script.exec at all; a real shell */
     int64_t script_timeout_max_us;
+    int     index_build, index_drop, analyze;   /* enum policy_build */
+    int64_t index_table_max_bytes;
+    double  index_disk_fraction, index_cpu_max;
 };
 
 struct policy_freeze {
@@ -68,6 +72,8 @@ struct policy {
     struct bounds         bounds;                       /* the part that planners keep to, made from set and the knobs */
     int                   windows;
     struct week_window    window[POLICY_WINDOWS_MAX];   /* for restarts */
+    int                   index_windows;
+    struct week_window    index_window[POLICY_WINDOWS_MAX];   /* in which an index build begins; none: at any time */
     int                   freezes;
     struct policy_freeze  freeze[POLICY_FREEZES_MAX];
     int                   programs;

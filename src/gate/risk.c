@@ -53,7 +53,13 @@ void gate_risk(const struct gate_look *l, struct gate_verdict *v)
 {
     v->parts = 0;
     double impact = 0, chance = 0;
-    if (l->postgres && !l->restarts)
+    if (l->builds)
+        impact += part(v, "impact: build", 0.2, "reads a whole table beside running work, and makes writes to it dearer from then on");
+    if (l->drops)
+        impact += part(v, "impact: drop", 0.3, "queries that use the index are slower until it is built again");
+    if (l->analyzes)
+        impact += part(v, "impact: statistics", 0.1, "plans may change, and there is no way back");
+    if (l->configures && !l->restarts)
         impact += part(v, "impact: reload", 0.2, "parameters of a running server, taken back by a reload");
     if (l->restarts)
         impact += part(v, "impact: restart", 0.5, "every connection is cut for some seconds, caches are cold afterwards");
@@ -75,6 +81,12 @@ void gate_risk(const struct gate_look *l, struct gate_verdict *v)
         footprint_of(&l->after[l->states - 1], l->q->facts, &l->policy->bounds, &p);
         double full = p.total / p.bound;
         chance += part(v, "chance: memory", isnan(full) ? 0.3 : fmin(fmax(full - 0.7, 0) / 0.3 * 0.2, 0.3), "%.0f %% of the memory bound at worst", 100 * full);
+    }
+    if (l->builds) {
+        double share = 2 * l->index_bytes / (l->q->facts ? l->q->facts->disk_free_bytes : (double)NAN);
+        chance += part(v, "chance: room", isnan(share) ? 0.3 : fmin(share, 0.3), "the build takes %.1f %% of the free disk", 100 * share);
+        double load = l->q->cpu;
+        chance += part(v, "chance: load", isnan(load) ? 0.2 : fmin(fmax(load - 0.3, 0), 0.3), "the processors are %.0f %% busy", 100 * load);
     }
     if (look_touches(l, KNOB_MAY_NOT_START))
         chance += part(v, "chance: start", 0.1, "a value that the machine cannot serve keeps the server from starting");

@@ -105,6 +105,17 @@ static bool wrong_target(const struct gate_look *l, struct gate_says *s)
 }
 
 static bool malformed(const struct gate_look *l, struct gate_says *s) { return *l->malformed && say(s, "%s", l->malformed); }
+static bool object_malformed(const struct gate_look *l, struct gate_says *s) { return *l->object_malformed && say(s, "%s", l->object_malformed); }
+static bool one_build(const struct gate_look *l, struct gate_says *s)
+{
+    return l->builds + l->drops > 1 && say(s, "%d indexes in one plan: each is tried, and put back, by itself", l->builds + l->drops);
+}
+
+static bool mixed(const struct gate_look *l, struct gate_says *s)
+{
+    return (l->builds || l->drops) && l->configures && say(s, "an index and parameters in one plan: nobody could say which of them helped");
+}
+
 static bool stale_from(const struct gate_look *l, struct gate_says *s) { return *l->stale_from && say(s, "%s", l->stale_from); }
 
 static bool too_hasty(const struct gate_look *l, struct gate_says *s)
@@ -193,6 +204,42 @@ static bool dependency(const struct gate_look *l, struct gate_says *s)
     return false;
 }
 
+/* What the plan does with indexes and statistics, and whether the policy's answer to one of them is this. */
+static bool on_tables(const struct gate_look *l, enum policy_build answer, const char **what)
+{
+    const struct { int steps, set; const char *what; } kinds[] = {
+        { l->builds, l->policy->set.index_build, "an index is built" }, { l->drops, l->policy->set.index_drop, "an index is dropped" },
+        { l->analyzes, l->policy->set.analyze, "statistics are refreshed" },
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (kinds[i].steps && kinds[i].set == (int)answer) {
+            *what = kinds[i].what;
+            return true;
+        }
+    return false;
+}
+
+static bool tables_forbidden(const struct gate_look *l, struct gate_says *s)
+{
+    const char *what;
+    return on_tables(l, BUILD_NEVER, &what) && say(s, "%s never, as policy says", what);
+}
+
+static bool tables_ask(const struct gate_look *l, struct gate_says *s)
+{
+    const char *what;
+    return on_tables(l, BUILD_ASK, &what) && say(s, "%s only when a person approves, as policy says", what);
+}
+
+static bool table_too_large(const struct gate_look *l, struct gate_says *s)
+{
+    double most = (double)l->policy->set.index_table_max_bytes;
+    if (!l->builds || l->table_bytes <= most)
+        return false;
+    return isnan(l->table_bytes) ? say(s, "the plan does not say how large the table is (table_bytes)")
+                                 : say(s, "the table has %.0f MB, policy allows %.0f MB", l->table_bytes / MB, most / MB);
+}
+
 /* ---- 4: the server ---- */
 
 static bool no_facts(const struct gate_look *l, struct gate_says *s)
@@ -210,7 +257,7 @@ static bool old_facts(const struct gate_look *l, struct gate_says *s)
 static bool has_owner(const struct gate_look *l, struct gate_says *s)
 {
     const struct target_facts *f = l->q->facts;
-    return l->postgres && f && f->owner != OWNER_NONE &&
+    return l->configures && f && f->owner != OWNER_NONE &&
            say(s, "its configuration belongs to %s%s%.100s: change it there", target_owner_name(f->owner), *f->owner_why ? ", " : "", f->owner_why);
 }
 
@@ -267,23 +314,49 @@ static bool restart_unsafe(const struct gate_look *l, struct gate_says *s)
     return !f->file_access && say(s, "we have not proven that we can write its postgresql.auto.conf, so a restart could not be undone while it is down");
 }
 
+/* Is one of them open until the moment needed? Else *soonest is when the next one opens, INT64_MAX for never. */
+static bool window_open(const struct gate_look *l, const struct week_window *list, int n, int64_t needed_us, int64_t *soonest)
+{
+    *soonest = INT64_MAX;
+    for (int i = 0; i < n; i++) {
+        int64_t opens, closes;
+        if (week_window_open(&list[i], l->q->now_us, &opens, &closes) && closes >= needed_us)
+            return true;
+        if (opens <= l->q->now_us)   /* open, but it closes too early: the next one */
+            (void)week_window_open(&list[i], closes, &opens, &closes);
+        *soonest = opens > l->q->now_us && opens < *soonest ? opens : *soonest;
+    }
+    return false;
+}
+
 static bool outside_window(const struct gate_look *l, struct gate_says *s)
 {
-    if (!l->restarts || restart_rule(l) != RESTART_WINDOW)
+    int64_t soonest;
+    char    when[32];
+    if (!l->restarts || restart_rule(l) != RESTART_WINDOW || window_open(l, l->policy->window, l->policy->windows, l->begins_restart_us + 60 * US_PER_S, &soonest))
         return false;
-    int64_t soonest = INT64_MAX, needed = l->begins_restart_us + 60 * US_PER_S;
-    for (int i = 0; i < l->policy->windows; i++) {
-        int64_t opens, closes;
-        const struct week_window *w = &l->policy->window[i];
-        if (week_window_open(w, l->q->now_us, &opens, &closes) && closes >= needed)
-            return false;
-        if (opens <= l->q->now_us)   /* open, but it closes before the restart would come: the next one */
-            (void)week_window_open(w, closes, &opens, &closes);
-        soonest = opens > l->q->now_us && opens < soonest ? opens : soonest;
-    }
-    char when[32];
     return soonest == INT64_MAX ? say(s, "a restart needs a window, and policy has none") && wait_until(s, 0)
                                 : say(s, "a restart needs a window; the next one opens %s", clock_format(soonest, when, sizeof when)) && wait_until(s, soonest);
+}
+
+static bool build_outside_window(const struct gate_look *l, struct gate_says *s)
+{
+    int64_t soonest;
+    char    when[32];
+    return l->builds && l->policy->index_windows && !window_open(l, l->policy->index_window, l->policy->index_windows, l->q->now_us, &soonest) &&
+           say(s, "an index is built within a window; the next one opens %s", clock_format(soonest, when, sizeof when)) && wait_until(s, soonest);
+}
+
+static bool build_too_busy(const struct gate_look *l, struct gate_says *s)
+{
+    return l->builds && l->q->cpu > l->policy->set.index_cpu_max &&
+           say(s, "the processors are %.0f %% busy, an index is built below %.0f %%", 100 * l->q->cpu, 100 * l->policy->set.index_cpu_max) && wait_until(s, l->q->now_us + 60 * US_PER_S);
+}
+
+static bool build_unseen(const struct gate_look *l, struct gate_says *s)
+{
+    bool disk = l->q->facts && isnan(l->q->facts->disk_free_bytes), cpu = isnan(l->q->cpu);
+    return l->builds && (disk || cpu) && say(s, "%s%s%s not known here, so a person decides whether there is room for a build", disk ? "the free disk" : "", disk && cpu ? " and " : "", cpu ? "the load" : "");
 }
 
 static bool overridden(const struct gate_look *l, struct gate_says *s)
@@ -348,6 +421,16 @@ static bool disk_exceeded(const struct gate_look *l, struct gate_says *s)
                                            : say(s, "the log could take %.0f MB more, policy allows %.0f MB of the free disk", grows / MB, room / MB);
     }
     return false;
+}
+
+static bool build_too_large(const struct gate_look *l, struct gate_says *s)
+{
+    if (!l->q->facts || !l->builds)
+        return false;
+    double room = l->q->facts->disk_free_bytes * l->policy->set.index_disk_fraction;
+    if (isnan(l->index_bytes))
+        return say(s, "the plan does not say how large the index would be (bytes)");
+    return 2 * l->index_bytes > room && say(s, "the build could take %.0f MB, policy allows %.0f MB of the free disk", 2 * l->index_bytes / MB, room / MB);
 }
 
 static bool slots_unlimited(const struct gate_look *l, struct gate_says *s)
@@ -524,6 +607,10 @@ const struct gate_rule gate_rules[] = {
     { 206, GATE_REJECT,  stale_from,        "each step begins where the server, or the step before, stands" },
     { 207, GATE_REJECT,  too_hasty,         "after each step on a database the guards are watched for steps.watch_min" },
 
+    { 208, GATE_REJECT,  object_malformed,  "a step on a table names schema, table and columns, and an index what it is for" },
+    { 209, GATE_REJECT,  one_build,         "one index at a time" },
+    { 210, GATE_REJECT,  mixed,             "an index is tried by itself" },
+
     { 301, GATE_REJECT,  unknown_knob,      "only parameters of the catalogue" },
     { 302, GATE_REJECT,  not_allowed,       "only parameters that policy allows" },
     { 303, GATE_REJECT,  durability,        "what trades durability only when policy names it" },
@@ -531,6 +618,10 @@ const struct gate_rule gate_rules[] = {
     { 305, GATE_REJECT,  step_too_large,    "a reloadable number moves by at most steps.ratio of its current value per step" },
     { 306, GATE_REJECT,  restart_misplaced, "what needs a restart goes together into one restart step" },
     { 307, GATE_REJECT,  dependency,        "what parameters demand of each other holds after every step" },
+
+    { 308, GATE_REJECT,  tables_forbidden,  "indexes and statistics only where policy allows them" },
+    { 309, GATE_ASK,     tables_ask,        "where indexes.build, drop or analyze say ask, a person approves" },
+    { 310, GATE_REJECT,  table_too_large,   "no index on a table larger than indexes.table_max" },
 
     { 401, GATE_REJECT,  no_facts,          "a server of which nothing is known is not changed" },
     { 402, GATE_REJECT,  old_facts,         "what is known of the server is at most an hour old" },
@@ -542,12 +633,16 @@ const struct gate_rule gate_rules[] = {
     { 408, GATE_REJECT,  restart_unsafe,    "a restart must be possible to undo while the server is down" },
     { 409, GATE_WAIT,    outside_window,    "restarts only within windows, where policy says so" },
     { 410, GATE_APPROVE, overridden,        "a parameter that a role or database overrides changes nothing there" },
+    { 411, GATE_WAIT,    build_outside_window, "an index build begins within indexes.windows, where there are any" },
+    { 412, GATE_WAIT,    build_too_busy,    "an index build begins while the processors are less busy than indexes.cpu_max" },
+    { 413, GATE_ASK,     build_unseen,      "where free disk or load are not known, a person decides about a build" },
 
     { 501, GATE_REJECT,  memory_unknown,    "memory that is not known bounds nothing" },
     { 502, GATE_REJECT,  memory_exceeded,   "memory that the server may need at worst stays below memory.fraction, after every step" },
     { 503, GATE_REJECT,  disk_exceeded,     "the log may grow by at most disk.fraction of the free disk" },
     { 504, GATE_REJECT,  slots_unlimited,   "half of that while a slot may keep log without a limit" },
     { 505, GATE_REJECT,  recovery_too_long, "crash recovery takes at most recovery.max at worst" },
+    { 506, GATE_REJECT,  build_too_large,   "an index and the sorting for it take at most indexes.disk of the free disk" },
 
     { 601, GATE_REJECT,  budget_unknown,    "budgets must be known" },
     { 602, GATE_WAIT,    changes_spent,     "at most changes.per_hour plans an hour" },

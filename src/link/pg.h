@@ -91,6 +91,9 @@ MUST_CHECK enum err pg_link_run(struct pg_link *l, const char *sql, int64_t dead
 
 void pg_result_clear(PGresult **r);                             /* for CLEANUP() */
 
+/* While it is set, a statement that is waited for is given up (ERR_TIMEOUT) when give_up says so; asked a few times a second. NULL: not. */
+void pg_link_watch(struct pg_link *l, bool (*give_up)(void *ctx), void *ctx);
+
 /* A cell as text; NULL when it is NULL or not there (PQgetvalue cannot tell the two from ''). */
 const char *pg_cell(const PGresult *r, int row, int column);
 

@@ -17,11 +17,13 @@
 #include <string.h>
 
 /* How long we wait for a cancelled statement to admit that it was; and how many cancels may hang on frozen servers. */
-enum { CANCEL_GRACE_MS = 1000, CANCELS_MAX = 8 };
+enum { CANCEL_GRACE_MS = 1000, CANCELS_MAX = 8, WATCH_MS = 250 };
 
 struct pg_link {
     PGconn *conn;
     bool    broken;
+    bool  (*give_up)(void *ctx);   /* NULL: only the deadline ends a statement */
+    void   *give_up_ctx;
 };
 
 static int64_t now_us(void) { return clock_mono_us(&clock_real); }
@@ -102,6 +104,7 @@ void pg_link_close(struct pg_link *l)
 }
 
 bool    pg_link_alive(const struct pg_link *l) { return l && !l->broken && PQstatus(l->conn) == CONNECTION_OK; }
+void    pg_link_watch(struct pg_link *l, bool (*give_up)(void *ctx), void *ctx) { l->give_up = give_up, l->give_up_ctx = ctx; }
 PGconn *pg_link_conn(struct pg_link *l) { return l->conn; }
 int     pg_link_version(const struct pg_link *l) { return PQserverVersion(l->conn); }
 
@@ -151,12 +154,25 @@ static int flush_within(PGconn *c, int64_t deadline_us)
     }
 }
 
-/* The last result of the statement; keeps reading until libpq says that it is over. */
-static int gather_within(PGconn *c, int64_t deadline_us, PGresult **last)
+/* As wait_for(), in short pieces while somebody may want to give up. */
+static int wait_watched(const struct pg_link *l, int64_t deadline_us)
 {
+    while (l->give_up) {
+        int64_t soon_us = now_us() + WATCH_MS * US_PER_MS;
+        int     ready = wait_for(PQsocket(l->conn), POLLIN, soon_us < deadline_us ? soon_us : deadline_us);
+        if (ready != 0 || soon_us >= deadline_us || l->give_up(l->give_up_ctx))
+            return ready;
+    }
+    return wait_for(PQsocket(l->conn), POLLIN, deadline_us);
+}
+
+/* The last result of the statement; keeps reading until libpq says that it is over. */
+static int gather_within(const struct pg_link *l, int64_t deadline_us, PGresult **last)
+{
+    PGconn *c = l->conn;
     for (;;) {
         while (PQisBusy(c)) {
-            int ready = wait_for(PQsocket(c), POLLIN, deadline_us);
+            int ready = wait_watched(l, deadline_us);
             if (ready <= 0)
                 return ready == 0 ? LATE : LOST;
             if (!PQconsumeInput(c))
@@ -193,10 +209,11 @@ enum err pg_link_query(struct pg_link *l, const char *sql, int n, const char *co
     PGresult *last = NULL;
     int       how = PQsendQueryParams(l->conn, sql, n, NULL, values, NULL, NULL, 0) ? flush_within(l->conn, deadline_us) : LOST;
     if (how == READY)
-        how = gather_within(l->conn, deadline_us, &last);
+        how = gather_within(l, deadline_us, &last);
     if (how == LATE) {
         ask_to_cancel(l->conn);
-        int ended = gather_within(l->conn, now_us() + CANCEL_GRACE_MS * US_PER_MS, &last);
+        l->give_up = NULL;   /* already given up: what is waited for now is its end */
+        int ended = gather_within(l, now_us() + CANCEL_GRACE_MS * US_PER_MS, &last);
         l->broken = ended != READY;
         PQclear(last);
         enum err e = fail(fault, ERR_TIMEOUT, "gave up to %s: it took longer than it was allowed to", what);

@@ -28,6 +28,8 @@ enum { PLAN_STEPS_MAX = 64, PLAN_TITLE_SIZE = 200, PLAN_BYTES_MAX = 256 * 1024 }
     X(SCRIPT_EXEC,      "script.exec",      true,  "runs a program with arguments")     \
     X(POSTGRES_SET,     "postgres.set",     false, "sets parameters and reloads")       \
     X(POSTGRES_RESTART, "postgres.restart", true,  "sets parameters and restarts the server") \
+    X(POSTGRES_INDEX,   "postgres.index",   false, "builds or drops an index beside running work") \
+    X(POSTGRES_ANALYZE, "postgres.analyze", false, "refreshes the statistics of a table")   \
     X(K8S_ROLLOUT,      "k8s.rollout",      true,  "rolls out a workload")              \
     X(GATEWAY_FLIP,     "gateway.flip",     true,  "moves traffic")
 
@@ -73,6 +75,7 @@ bool  plan_action_parse(const char *name, enum plan_action *action);
  * postgres.set and postgres.restart carry:
  *   "target": "main", "settings": [ { "name": "max_wal_size", "from": "1GB", "to": "1228MB" } ... ]
  * "from" is what pg_settings showed when the plan was made, "to": null means RESET.
+ * What postgres.index and postgres.analyze carry is in model/index.h.
  */
 
 #endif

@@ -31,7 +31,7 @@ static void learn_mix(struct response_mix *m, const struct window *w, int n)
             int at = response_query(m, c->id);
             if (at < 0 && m->n < QUERIES_MAX) {
                 at = m->n++;
-                m->q[at] = (struct response_query){ c->id, 0, 0 };
+                m->q[at] = (struct response_query){ .id = c->id };
             }
             if (at < 0)
                 continue;
@@ -53,6 +53,8 @@ static double from_queries(const struct response_mix *m, const struct window *w)
     for (int i = 0; i < m->n; i++) {
         const struct response_query *q = &m->q[i];
         double calls = 0, total = 0;
+        if (q->aside)
+            continue;
         for (int k = 0; k < w->queries; k++)
             if (w->query[k].id == q->id) {
                 calls = w->query[k].calls;
@@ -133,6 +135,19 @@ void response_learn(struct response_mix *m, enum response_kind wanted, bool satu
     }
     if (open_loop && m->kind != RESPONSE_NONE)
         learn_covariate(m, w, n);
+}
+
+void response_only(struct response_mix *m, const int64_t *ids, int n)
+{
+    int about = 0;
+    for (int i = 0; i < m->n; i++) {
+        m->q[i].aside = true;
+        for (int k = 0; k < n; k++)
+            m->q[i].aside = m->q[i].aside && m->q[i].id != ids[k];
+        about += !m->q[i].aside;
+    }
+    if (about == 0 || m->kind != RESPONSE_QUERIES)
+        m->kind = RESPONSE_NONE;
 }
 
 double response_of(const struct response_mix *m, const struct window *w)

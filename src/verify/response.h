@@ -28,9 +28,9 @@
 enum response_kind { RESPONSE_AUTO, RESPONSE_QUERIES, RESPONSE_TPS, RESPONSE_LATENCY, RESPONSE_NONE };
 const char *response_kind_name(enum response_kind k);    /* "time per call", "transactions per second", ... */
 
-enum { RESPONSE_CALLS_SHRINK = 5 };
+enum { RESPONSE_CALLS_SHRINK = 5, RESPONSE_ONLY_MAX = 16 };
 
-struct response_query { int64_t id; double share, usual_ms; };   /* share of the calls; shares sum up to 1 */
+struct response_query { int64_t id; double share, usual_ms; bool aside; };   /* share of the calls; shares sum up to 1. aside: guarded, but not what the verdict is about */
 
 struct response_mix {
     enum response_kind kind;
@@ -45,6 +45,12 @@ struct response_mix {
  * ten of the windows can answer.  With no usable window the kind is RESPONSE_NONE.
  */
 void response_learn(struct response_mix *m, enum response_kind wanted, bool saturating, bool open_loop, const struct window *w, int n);
+
+/*
+ * Let the verdict be about these queries alone, as for an index that was made for them; the others stay guarded.  Only for
+ * time per call: any other kind, and a mix in which none of them is, becomes RESPONSE_NONE.
+ */
+void response_only(struct response_mix *m, const int64_t *ids, int n);
 
 /* NAN: this window has no response. */
 double response_of(const struct response_mix *m, const struct window *w);

@@ -89,6 +89,18 @@ static void take_history(struct trial *t, const struct window *w, int n)
     t->checkpoints_past = seconds > 0 ? checkpoints / seconds : (double)NAN;
 }
 
+/* Where the queries concerned are not seen, the verdict is about all of the load instead, and says so by not naming them. */
+static void learn(struct trial *t, const struct window *w, int n, bool last_chance)
+{
+    response_learn(&t->mix, t->conf.only ? RESPONSE_QUERIES : t->conf.response, t->conf.saturating, t->conf.open_loop, w, n);
+    if (t->conf.only)
+        response_only(&t->mix, t->conf.only_id, t->conf.only);
+    if (t->conf.only && t->mix.kind == RESPONSE_NONE && last_chance) {
+        t->conf.only = 0;
+        learn(t, w, n, true);
+    }
+}
+
 enum err trial_new(const struct trial_conf *conf, const struct window *history, int n, struct trial **out, struct fault *fault)
 {
     *out = NULL;
@@ -112,7 +124,7 @@ enum err trial_new(const struct trial_conf *conf, const struct window *history, 
             t->conf.window_us = history[i].to_us - history[i].from_us;
     t->gap = -1;
     t->watch.kind = conf->saturating && !conf->open_loop ? HARM_WATCH_TPS : HARM_WATCH_LATENCY;
-    response_learn(&t->mix, conf->response, conf->saturating, conf->open_loop, history, n);
+    learn(t, history, n, !trial_is_switchback(t));
     take_history(t, history, n);
     trial_refer(t);
     trial_speak(t, OUTCOME_UNDECIDED);
@@ -306,7 +318,7 @@ static void close_window(struct trial *t)
         return;
     }
     if (t->mix.kind == RESPONSE_NONE && t->arm == ARM_INCUMBENT) {
-        response_learn(&t->mix, t->conf.response, t->conf.saturating, t->conf.open_loop, w, 1);
+        learn(t, w, 1, true);
         if (t->mix.kind == RESPONSE_NONE) {
             trial_finish(t, OUTCOME_UNDECIDED, "There is nothing to measure with: neither statement times, nor a saturating load, nor a driver's latencies.");
             return;

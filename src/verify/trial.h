@@ -63,6 +63,8 @@ struct trial_conf {
     uint64_t seed;                /* randomises the order of the arms */
     /* What follows may be left zero, which means the default. */
     enum response_kind response;  /* RESPONSE_AUTO: the best that can be had */
+    int     only;                 /* the verdict is about these queries alone, from pg_stat_statements; 0: about all */
+    int64_t only_id[RESPONSE_ONLY_MAX];
     int64_t sample_us;            /* how far apart samples are: 1 s */
     int64_t warmup_max_us;        /* stop waiting for a level: the larger of 4 x warmup_us and warmup_us + 2 min */
     double  disk_ratio_max;       /* free disk may shrink by this factor: 2 */

@@ -13,7 +13,7 @@ static const struct keep conf_fields[] = {
     C(window_us, INT64), C(washout_us, INT64), C(warmup_us, INT64), C(windows_min, INT), C(windows_max, INT), C(alpha, REAL),
     C(margin, REAL), C(p99_ratio_max, REAL), C(query_ratio_max, REAL), C(errors_ratio_max, REAL), C(cpu_max, REAL),
     C(memory_ratio_max, REAL), C(open_loop, BOOL), C(saturating, BOOL), C(sample_us, INT64), C(warmup_max_us, INT64),
-    C(disk_ratio_max, REAL), C(recovery_wal_max, REAL), C(method, INT), C(response, INT),
+    C(disk_ratio_max, REAL), C(recovery_wal_max, REAL), C(method, INT), C(response, INT), C(only, INT),
     KEEP_END
 #undef C
 };
@@ -28,7 +28,8 @@ static const struct keep obs_fields[] = {
 };
 
 static const struct keep query_fields[] = {
-    KEEP(struct response_query, id, INT64), KEEP(struct response_query, share, REAL), KEEP(struct response_query, usual_ms, REAL), KEEP_END
+    KEEP(struct response_query, id, INT64), KEEP(struct response_query, share, REAL), KEEP(struct response_query, usual_ms, REAL),
+    KEEP(struct response_query, aside, BOOL), KEEP_END
 };
 
 static const struct keep arm_fields[] = {

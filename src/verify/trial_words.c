@@ -60,6 +60,8 @@ static void say(struct text *out, const struct trial *t, enum outcome outcome)
     const struct estimate *e = &t->estimate;
     bool proven = t->proven > 0;
 
+    if (t->conf.only && kind == RESPONSE_QUERIES)
+        text_add(out, "Of the statements it was made for: ");
     if (t->reason[0]) {
         text_add(out, t->reason);
     } else if (outcome == OUTCOME_WORSE && g->fails > 0) {

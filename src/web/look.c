@@ -262,6 +262,23 @@ enum MHD_Result look_series(struct exchange *x)
     return series ? answer_data(x, 200, series, NULL) : answer_missing(x, "there is no such target, or no such metric");
 }
 
+/* The look is made elsewhere and may take a while: until it is there the answer is "not now", and how soon to ask again. */
+enum MHD_Result look_report(struct exchange *x)
+{
+    enum MHD_Result answered = MHD_NO;
+    int64_t         now_us = clock_wall_us(x->web->clock), since_us;
+    if (!query_time(x, "max_age", now_us - 60 * US_PER_S, &since_us, &answered))
+        return answered;
+    struct fault fault = { 0 };
+    json_t      *report = NULL;
+    enum err     code = engine_report(x->web->engine, x->id, now_us - since_us, &report, &fault);
+    if (code == ERR_BUSY) {
+        exchange_header(x, "Retry-After", "1");
+        return answer_problem(x, PROBLEM_BUSY, &fault, NULL);
+    }
+    return code == OK ? answer_data(x, 200, report, NULL) : answer_missing(x, "there is no such target");
+}
+
 enum MHD_Result look_rules(struct exchange *x)
 {
     const struct web_sources *s = &x->web->sources;

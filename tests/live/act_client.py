@@ -4,6 +4,7 @@
     snapshot = a.probe(a.set(work_mem=("4MB", "8MB")))["snapshot"]
     a.act(step, snapshot)["outcome"]  -> "done"
 """
+import hashlib
 import json
 import os
 import subprocess
@@ -99,3 +100,38 @@ class Actor:
                     name, value = line.split("=", 1)
                     found[name.strip()] = value.strip().strip("'")
         return found
+
+
+# ---- indexes and statistics ----------------------------------------------------------------------------------------------
+
+
+def quoted_name(name):
+    return '"' + name.replace('"', '""') + '"'
+
+
+def index_name(table, columns, include=(), schema="public"):
+    """As model/index.c makes it."""
+    def key(c):
+        return quoted_name(c[:-5]) + " DESC" if c.endswith(" desc") else quoted_name(c)
+
+    what = f"{quoted_name(schema)}.{quoted_name(table)} ({', '.join(key(c) for c in columns)})"
+    if include:
+        what += f" INCLUDE ({', '.join(quoted_name(c) for c in include)})"
+
+    def plain(s):
+        return "".join(chr(b).lower() if chr(b).isalnum() and b < 128 else "_" for b in s.encode())
+
+    name = "homeostat_" + "_".join(plain(s) for s in [table, *[c[:-5] if c.endswith(" desc") else c for c in columns]])
+    return name[:54] + "_" + hashlib.sha256(what.encode()).hexdigest()[:8]
+
+
+def index_step(table, columns, include=(), schema="public", do="create", target="main", timeout_s=60, retry=0, size=1 << 24, **params):
+    more = {"include": list(include)} if include else {}
+    return {"action": "postgres.index", "timeout_s": timeout_s, "retry": retry,
+            "params": {"target": target, "do": do, "schema": schema, "table": table, "name": index_name(table, columns, include, schema), "columns": list(columns),
+                       "bytes": size, "table_bytes": 4 * size, **more, **params}}
+
+
+def analyze_step(table, columns=(), schema="public", target="main", timeout_s=60):
+    more = {"columns": list(columns)} if columns else {}
+    return {"action": "postgres.analyze", "timeout_s": timeout_s, "retry": 0, "params": {"target": target, "schema": schema, "table": table, **more}}

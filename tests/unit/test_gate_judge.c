@@ -37,6 +37,8 @@ static void fresh(void)
     q.now_us = NOW;
     q.changes_last_hour = q.restarts_last_day = 0;
     q.degraded_s_last_day = 0;
+    q.cpu = 0.1;
+    policy.set.index_build = policy.set.index_drop = policy.set.analyze = BUILD_AUTO;
 }
 
 static void use_plan(const char *steps)
@@ -55,6 +57,10 @@ static void use_plan(const char *steps)
 #define RESTART(name, from, to) "{'action':'postgres.restart','params':{'target':'main','settings':[{'name':'" name "','from':'" from "','to':'" to "'}]},'timeout_s':60,'retry':0}"
 #define SCRIPT(words)           "{'action':'script.exec','params':{" words "},'timeout_s':30,'retry':0}"
 #define NOOP                    "{'action':'noop','timeout_s':10,'retry':0}"
+#define INDEX(what, name, column, sizes) "{'action':'postgres.index','params':{'target':'main','do':'" what "','schema':'public','table':'t','name':'" name "','columns':['" column "']" sizes "},'timeout_s':60,'retry':0}"
+#define SIZES                   ",'bytes':100000000,'table_bytes':1000000000"
+#define BUILD                   INDEX("create", "homeostat_t_a_8de0d0fa", "a", SIZES)
+#define ANALYZE                 "{'action':'postgres.analyze','params':{'target':'main','schema':'public','table':'t'},'timeout_s':60,'retry':0}"
 #define GOOD                    SET("work_mem", "4MB", "4800kB")
 
 static void judge(void) { gate_judge(&policy, &q, &v); }
@@ -110,6 +116,7 @@ static void override(void) { facts.overrides = 1; strcpy(facts.override[0].name,
 static void memory_unknown(void) { facts.memory_bytes = (double)NAN; facts_set(&facts, "shared_buffers", "16384", NULL); }
 static void buffers_hidden(void) { facts.setting[0].name[0] = '?'; }
 static void many_sessions(void) { facts.peak_sessions = 100; facts_set(&facts, "max_connections", "500", NULL); facts.memory_bytes = 2 * FACTS_GIB; }
+static void disk_full_for_builds(void) { facts.disk_free_bytes = 700 * 1048576.0; }
 static void disk_full(void) { facts.disk_free_bytes = 800 * 1048576.0; }
 static void wal_disk_full(void) { facts.wal_disk_free_bytes = 800 * 1048576.0; }
 static void disk_unknown(void) { facts.disk_free_bytes = (double)NAN; }
@@ -141,6 +148,16 @@ static void weekly_freeze_over(void) { weekly_freeze(); q.now_us = NOW + INT64_C
 static void no_scripts(void) { policy.set.scripts = false; }
 static void shells(void) { policy.set.shell = true; }
 static void short_scripts(void) { policy.set.script_timeout_max_us = 10 * US_PER_S; }
+static void builds_never(void) { policy.set.index_build = BUILD_NEVER; }
+static void builds_ask(void) { policy.set.index_build = BUILD_ASK; }
+static void drops_ask(void) { policy.set.index_drop = BUILD_ASK; }
+static void analyze_never(void) { policy.set.analyze = BUILD_NEVER; }
+static void small_tables(void) { policy.set.index_table_max_bytes = 100 * 1048576; }
+static void builds_later(void) { policy.index_windows = 1; assert_ok(week_window_parse("fri 02:00-04:00", &policy.index_window[0], &fault), &fault); }
+static void builds_now(void) { policy.index_windows = 1; assert_ok(week_window_parse("thu 00:00-01:00", &policy.index_window[0], &fault), &fault); }
+static void busy(void) { q.cpu = 0.71; }
+static void hardly_busy(void) { q.cpu = 0.69; }
+static void load_unknown(void) { q.cpu = (double)NAN; }
 static void cautious(void) { policy.set.risk_auto_max = 0.01; }
 static void fearful(void) { policy.set.risk_auto_max = policy.set.risk_max = 0.01; }
 
@@ -176,6 +193,12 @@ static const struct example {
     { 206, GATE_REJECT, SET("work_mem", "5MB", "6MB"), no_op, SET("work_mem", "4096", "4900kB"), no_op },
     { 206, GATE_REJECT, GOOD "," SET("work_mem", "4MB", "4400kB"), no_op, GOOD "," SET("work_mem", "4800kB", "5700kB"), no_op },
     { 207, GATE_REJECT, GOOD, watch_long, NOOP, watch_long },
+    { 208, GATE_REJECT, INDEX("create", "homeostat_t_a_8de0d0fa", "b", SIZES), no_op, BUILD, no_op },
+    { 208, GATE_REJECT, INDEX("alter", "homeostat_t_a_8de0d0fa", "a", SIZES), no_op, BUILD, no_op },
+    { 208, GATE_REJECT, INDEX("drop", "theirs", "a", ""), no_op, INDEX("drop", "homeostat_t_a_8de0d0fa", "a", ""), no_op },
+    { 208, GATE_REJECT, "{'action':'postgres.analyze','params':{'target':'main','schema':'public'},'timeout_s':60,'retry':0}", no_op, ANALYZE, no_op },
+    { 209, GATE_REJECT, BUILD "," INDEX("create", "homeostat_t_b_8d085c12", "b", SIZES), no_op, BUILD "," ANALYZE, no_op },
+    { 210, GATE_REJECT, BUILD "," GOOD, no_op, ANALYZE "," GOOD, no_op },
 
     { 301, GATE_REJECT, SET("shared_preload_libraries", "", "x"), no_op, GOOD, no_op },
     { 302, GATE_REJECT, GOOD, no_work_mem, SET("jit", "on", "off"), no_work_mem },
@@ -203,9 +226,16 @@ static const struct example {
     { 307, GATE_REJECT, SET("min_wal_size", "1000MB", "1100MB"), min_wal_high, SET("min_wal_size", "1000MB", "1024MB"), min_wal_high },
     { 307, GATE_REJECT, RESTART("shared_buffers", "128MB", "2049MB"), no_op, RESTART("shared_buffers", "128MB", "2GB"), no_op },
     { 307, GATE_REJECT, RESTART("max_connections", "100", "11"), connections_named, RESTART("max_connections", "100", "12"), connections_named },
+    { 308, GATE_REJECT, BUILD, builds_never, ANALYZE, builds_never },
+    { 308, GATE_REJECT, ANALYZE, analyze_never, BUILD, analyze_never },
+    { 309, GATE_ASK,    BUILD, builds_ask, BUILD, drops_ask },
+    { 309, GATE_ASK,    INDEX("drop", "homeostat_t_a_8de0d0fa", "a", ""), drops_ask, BUILD, no_op },
+    { 310, GATE_REJECT, BUILD, small_tables, ANALYZE, small_tables },
+    { 310, GATE_REJECT, INDEX("create", "homeostat_t_a_8de0d0fa", "a", ",'bytes':1000"), no_op, BUILD, no_op },
 
     { 401, GATE_REJECT, GOOD, forget, NOOP, forget },
     { 402, GATE_REJECT, GOOD, old, GOOD, new },
+    { 403, GATE_REJECT, GOOD, patroni, BUILD, patroni },
     { 403, GATE_REJECT, GOOD, patroni, SCRIPT("'script':'echo ok'"), patroni },
     { 404, GATE_REJECT, GOOD, standby, GOOD, no_op },
     { 405, GATE_REJECT, RESTART("max_connections", "100", "120"), standbys, GOOD, standbys },
@@ -220,6 +250,11 @@ static const struct example {
     { 409, GATE_WAIT,   RESTART("wal_buffers", "-1", "16MB"), window_closes, GOOD, window_closes },
     { 409, GATE_WAIT,   RESTART("wal_buffers", "-1", "16MB"), target_window, GOOD, target_window },
     { 410, GATE_APPROVE, GOOD, override, SET("jit", "on", "off"), override },
+    { 411, GATE_WAIT,   BUILD, builds_later, BUILD, builds_now },
+    { 411, GATE_WAIT,   BUILD, builds_later, ANALYZE, builds_later },
+    { 412, GATE_WAIT,   BUILD, busy, BUILD, hardly_busy },
+    { 413, GATE_ASK,    BUILD, load_unknown, ANALYZE, load_unknown },
+    { 413, GATE_ASK,    BUILD, disk_unknown, BUILD, no_op },
 
     { 501, GATE_REJECT, GOOD, memory_unknown, SET("jit", "on", "off"), memory_unknown },
     { 501, GATE_REJECT, GOOD, buffers_hidden, SET("jit", "on", "off"), buffers_hidden },
@@ -229,6 +264,8 @@ static const struct example {
     { 503, GATE_REJECT, SET("max_wal_size", "1GB", "1100MB"), disk_unknown, SET("jit", "on", "off"), disk_unknown },
     { 504, GATE_REJECT, SET("max_wal_size", "1GB", "1200MB"), slots, SET("max_wal_size", "1GB", "1200MB"), slots_bounded },
     { 505, GATE_REJECT, SET("max_wal_size", "1GB", "1100MB"), slow_replay, SET("max_wal_size", "1GB", "900MB"), slow_replay },
+    { 506, GATE_REJECT, BUILD, disk_full_for_builds, BUILD, no_op },
+    { 506, GATE_REJECT, INDEX("create", "homeostat_t_a_8de0d0fa", "a", ",'table_bytes':1000"), no_op, BUILD, no_op },
 
     { 601, GATE_REJECT, GOOD, budget_unknown, NOOP, budget_unknown },
     { 601, GATE_REJECT, GOOD, degraded_unknown, GOOD, no_op },

@@ -243,6 +243,21 @@ static void a_query_seen_once_hardly_moves_the_response(void **state)
     assert_true(isnan(response_of(&m, &blind)));   /* most of what usually takes time was not seen */
 }
 
+static void a_verdict_can_be_about_the_queries_a_change_was_made_for(void **state)
+{
+    (void)state;
+    struct response_mix m;
+    struct window usual = mixed(10000, 1, 10, 10), changed = mixed(10000, 2, 10, 1);
+    response_learn(&m, RESPONSE_QUERIES, true, false, &usual, 1);
+    assert_true(response_of(&m, &changed) < response_of(&m, &usual));
+    int64_t rare = usual.query[1].id, unseen = 4711;
+    response_only(&m, &rare, 1);
+    assert_near(response_of(&m, &changed) - response_of(&m, &usual), log(10), 1e-9);
+    assert_int_equal(response_query(&m, usual.query[0].id), 0);   /* the other one is guarded still */
+    response_only(&m, &unseen, 1);
+    assert_int_equal(m.kind, RESPONSE_NONE);
+}
+
 static void throughput_is_a_response_only_where_the_load_saturates(void **state)
 {
     (void)state;
@@ -301,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_change_of_what_is_asked_is_not_a_change_of_speed),
         cmocka_unit_test(a_rare_query_that_became_terrible_shows),
         cmocka_unit_test(a_query_seen_once_hardly_moves_the_response),
+        cmocka_unit_test(a_verdict_can_be_about_the_queries_a_change_was_made_for),
         cmocka_unit_test(throughput_is_a_response_only_where_the_load_saturates),
         cmocka_unit_test(in_open_loop_the_offered_load_is_taken_out),
     };

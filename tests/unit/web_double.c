@@ -155,6 +155,17 @@ json_t *engine_live(struct engine *e)
     return json_pack("{s:[{s:s,s:s},{s:s,s:s}]}", "targets", "name", "main", "mode", "suggest", "name", "other", "mode", "watch");
 }
 
+enum err engine_report(struct engine *e, const char *target, int64_t max_age_us, json_t **report, struct fault *fault)
+{
+    *report = NULL;
+    if (strcmp(target, "main") != 0)
+        return fail(fault, ERR_MISSING, "there is no such target");
+    if (max_age_us < 1000000)
+        return fail(fault, ERR_BUSY, "the database is being looked at");
+    *report = json_pack("{s:s,s:[],s:[]}", "target", target, "indexes", "findings");
+    return OK;
+}
+
 json_t *engine_series(struct engine *e, const char *target, const char *metrics, int64_t since_us)
 {
     if (strcmp(target, "main") != 0)

@@ -1,0 +1,91 @@
+-- A careful look at one database, asked for now and then on a connection of its own: tables, columns, indexes, statements.
+-- $1 is the most rows that are wanted.
+
+-- name: survey_database
+SELECT current_database(), current_user, current_setting('server_version_num')::int,
+       extract(epoch FROM now() - coalesce((SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()), pg_postmaster_start_time())) AS stats_s,
+       (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements') AS statements,
+       (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg') AS hypopg,
+       (SELECT count(*) FROM pg_stat_replication) AS standbys;
+
+-- name: survey_tables
+SELECT c.oid, n.nspname, c.relname, c.relkind, pg_has_role(c.relowner, 'USAGE'),
+       c.reltuples, s.n_live_tup, CASE WHEN c.relkind = 'p' THEN 0 ELSE pg_table_size(c.oid) END,
+       CASE WHEN c.relpages > 0 THEN c.relallvisible::float8 / c.relpages END,
+       s.n_tup_ins, s.n_tup_upd, s.n_tup_hot_upd, s.n_tup_del, s.seq_scan, s.seq_tup_read, s.n_mod_since_analyze,
+       (extract(epoch FROM greatest(s.last_analyze, s.last_autoanalyze)) * 1000000)::bigint,
+       CASE WHEN current_setting('autovacuum')::bool AND coalesce((SELECT o.option_value::bool FROM pg_options_to_table(c.reloptions) o WHERE o.option_name = 'autovacuum_enabled'), true)
+            THEN coalesce((SELECT o.option_value::float8 FROM pg_options_to_table(c.reloptions) o WHERE o.option_name = 'autovacuum_analyze_threshold'),
+                          current_setting('autovacuum_analyze_threshold')::float8)
+               + greatest(c.reltuples, 0) * coalesce((SELECT o.option_value::float8 FROM pg_options_to_table(c.reloptions) o WHERE o.option_name = 'autovacuum_analyze_scale_factor'),
+                          current_setting('autovacuum_analyze_scale_factor')::float8) END
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
+ WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND NOT starts_with(n.nspname, 'pg_')
+   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+ ORDER BY c.relpages DESC, c.oid
+ LIMIT $1::int;
+
+-- name: survey_columns
+-- $2: the tables' oids. In the order of the tables and of the columns in them; position in the list first.
+SELECT t.n - 1, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod),
+       EXISTS (SELECT FROM pg_opclass o JOIN pg_am am ON am.oid = o.opcmethod AND am.amname = 'btree'
+                WHERE o.opcdefault AND (o.opcintype = coalesce(nullif(ty.typbasetype, 0), ty.oid) OR ty.typtype = 'e' OR (ty.typcategory = 'S' AND o.opcintype = 'text'::regtype))),
+       p.n_distinct, p.correlation, p.null_frac, coalesce(p.avg_width, CASE WHEN a.attlen > 0 THEN a.attlen END, 32), p.attname IS NOT NULL
+  FROM unnest($2::oid[]) WITH ORDINALITY t(oid, n)
+  JOIN pg_class c ON c.oid = t.oid
+  JOIN pg_namespace ns ON ns.oid = c.relnamespace
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_type ty ON ty.oid = a.atttypid
+  LEFT JOIN pg_stats p ON p.schemaname = ns.nspname AND p.tablename = c.relname AND p.attname = a.attname AND p.inherited = (c.relkind = 'p')
+ ORDER BY t.n, a.attnum
+ LIMIT $1::int;
+
+-- name: survey_indexes
+-- keys as column names in their order (NULL: an expression), then the included ones.
+SELECT t.n - 1, c.oid, c.relname, i.indisunique OR i.indisprimary, con.oid IS NOT NULL OR i.indisreplident OR i.indisclustered,
+       i.indisvalid AND i.indisready AND i.indislive, am.amname, i.indnkeyatts,
+       (SELECT json_agg(a.attname ORDER BY k.n) FROM unnest(i.indkey) WITH ORDINALITY k(attnum, n)
+          LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0),
+       array_to_string(i.indoption, ' '), pg_get_expr(i.indpred, i.indrelid), pg_get_indexdef(c.oid), s.idx_scan, pg_relation_size(c.oid),
+       EXISTS (SELECT FROM pg_stat_progress_create_index b WHERE b.index_relid = c.oid OR b.relid = i.indrelid),
+       EXISTS (SELECT FROM unnest(i.indclass) WITH ORDINALITY oc(oid, n) JOIN pg_opclass o ON o.oid = oc.oid WHERE NOT o.opcdefault)
+  FROM unnest($2::oid[]) WITH ORDINALITY t(oid, n)
+  JOIN pg_index i ON i.indrelid = t.oid
+  JOIN pg_class c ON c.oid = i.indexrelid
+  JOIN pg_am am ON am.oid = c.relam
+  LEFT JOIN pg_stat_all_indexes s ON s.indexrelid = c.oid
+  LEFT JOIN LATERAL (SELECT oid FROM pg_constraint WHERE conindid = c.oid AND contype IN ('p', 'u', 'x') LIMIT 1) con ON true
+ ORDER BY t.n, c.oid
+ LIMIT $1::int;
+
+-- name: survey_hop
+-- $1 column, $2 schema, $3 table, $4 most: the statement that counts different values by going from each to the next larger one, as many
+-- descents of an index as there are values.
+SELECT format('WITH RECURSIVE hop AS (
+                 (SELECT %1$I AS v FROM %2$I.%3$I WHERE %1$I IS NOT NULL ORDER BY %1$I LIMIT 1)
+                 UNION ALL
+                 SELECT (SELECT %1$I FROM %2$I.%3$I WHERE %1$I > hop.v ORDER BY %1$I LIMIT 1) FROM hop WHERE hop.v IS NOT NULL)
+               SELECT count(v) FROM (SELECT v FROM hop LIMIT %4$s) few', $1::text, $2::text, $3::text, $4::int);
+
+-- name: survey_statements
+-- The heaviest of this database, our own left out; the sum of all in the first column.
+SELECT sum(s.total_exec_time) OVER (), s.queryid, s.query, s.calls, s.total_exec_time, s.rows,
+       (SELECT extract(epoch FROM now() - i.stats_reset) FROM pg_stat_statements_info i)
+  FROM (SELECT q.queryid, min(q.query) AS query, sum(q.calls) AS calls, sum(q.total_exec_time + q.total_plan_time) AS total_exec_time, sum(q.rows) AS rows
+          FROM pg_stat_statements q
+         WHERE q.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND q.toplevel AND q.queryid IS NOT NULL
+           AND q.query ~* '^\s*(/\*.*?\*/\s*)*(select|with|insert|update|delete|merge|values|table|\()' AND q.query !~ 'pg_catalog|pg_stat_|pg_settings|pg_advisory'
+         GROUP BY q.queryid) s
+ ORDER BY s.total_exec_time DESC, s.queryid
+ LIMIT $1::int;
+
+-- name: survey_parameters
+SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'homeostat_survey';
+
+-- name: survey_hypothetical
+SELECT indexrelid FROM hypopg_create_index($1);
+
+-- name: survey_forget
+SELECT hypopg_reset();

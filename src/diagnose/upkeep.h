@@ -1,0 +1,36 @@
+/*
+ * diagnose/upkeep.h - what a careful look at a database complains about: indexes that are broken, double or idle, and
+ * statistics that mislead the planner of queries.  Pure; one table, numbered like the symptoms (diagnose/symptom.h).
+ *
+ * A finding is told, never acted on: nothing here is dropped by itself, since an index that is idle on this server may carry
+ * the load of a standby.  Only refreshing statistics comes with a step that a case could carry out.
+ */
+#ifndef DIAGNOSE_UPKEEP_H
+#define DIAGNOSE_UPKEEP_H
+
+#include "model/survey.h"
+
+enum { FINDINGS_MAX = 200, FINDING_TEXT_SIZE = 400, FINDING_ADVICE_SIZE = 400 };
+
+struct finding {
+    int         number;                       /* stable */
+    const char *kind;                         /* "invalid index", ...: constant */
+    char        subject[160];                 /* schema.name */
+    char        text[FINDING_TEXT_SIZE];
+    char        advice[FINDING_ADVICE_SIZE];  /* SQL, or a sentence; empty: none */
+    double      weight;                       /* bytes or rows it is about: the heaviest of a kind come first */
+    bool        refresh;                      /* an ANALYZE of `analyze` would mend it */
+    struct analyze_step analyze;
+    bool        drop;                         /* an index of ours that a case could drop */
+    struct index_def ours;
+    double      table_rows;
+};
+
+/* Returns how many. What is unknown complains of nothing. */
+int diagnose_upkeep(const struct survey *s, struct finding *list, int max);
+
+/* A statement whose plan expects ten times too many or too few rows, comparing several columns of one table for equality. */
+struct correlation { int query, table, columns, column[4]; double expected, actual; };
+void diagnose_correlation(const struct survey *s, const struct correlation *c, struct finding *f);
+
+#endif

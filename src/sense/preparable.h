@@ -1,0 +1,17 @@
+/*
+ * sense/preparable.h - a statement as pg_stat_statements shows it, said so that it can be prepared.  Pure.
+ *
+ * Where constants stood there are parameters, also where the grammar has no place for one:
+ *     interval $1, date $2           become   $1::interval, $2::date
+ *     extract($3 from a)             becomes  extract(year from a), whatever it was: the plan is the same
+ * A parameter that is gone then is declared, because nothing tells its type any more.
+ */
+#ifndef SENSE_PREPARABLE_H
+#define SENSE_PREPARABLE_H
+
+#include "base/text.h"
+
+/* "PREPARE name AS ...", or with types. */
+void preparable(const char *name, const char *statement, struct text *out);
+
+#endif

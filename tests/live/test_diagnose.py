@@ -1,0 +1,255 @@
+"""The careful look: what it finds in a real database, what it suggests, and that it changes nothing."""
+import glob
+import json
+import os
+import subprocess
+import threading
+import time
+
+import pytest
+from act_client import index_step
+from cluster import Cluster, pg_bin
+from homeostat import POLICY, Homeostat, Refused
+
+AUTO = "indexes: { build: auto, drop: auto, analyze: auto, cpu_max: 100% }\n"
+
+
+def has_hypopg():
+    share = subprocess.run([os.path.join(pg_bin(), "pg_config"), "--sharedir"], capture_output=True, text=True, check=True).stdout.strip()
+    return bool(glob.glob(share + "/extension/hypopg.control"))
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """A small shop: orders are looked for by customer and by time, which no index serves."""
+    with Cluster(settings={"shared_preload_libraries": "pg_stat_statements", "autovacuum": "off", "max_parallel_workers_per_gather": 0}) as pg:
+        pg.psql("CREATE EXTENSION pg_stat_statements")
+        pg.psql("CREATE TABLE customer AS SELECT g AS id, 'name ' || g AS name, g % 50 AS region FROM generate_series(1, 5000) g")
+        pg.psql("ALTER TABLE customer ADD PRIMARY KEY (id)")
+        pg.psql("""CREATE TABLE orders AS SELECT g AS id, g % 5000 + 1 AS customer, '2024-01-01'::timestamptz + g * interval '1 minute' AS placed, g % 4 AS state,
+                   (g % 1000)::numeric AS total, repeat('x', 60) AS note FROM generate_series(1, 60000) g""")
+        pg.psql("ALTER TABLE orders ADD PRIMARY KEY (id)")
+        pg.psql("CREATE INDEX orders_state ON orders (state)")
+        pg.psql("CREATE INDEX orders_state_again ON orders (state)")
+        pg.psql("CREATE INDEX orders_state_placed ON orders (state, placed)")
+        pg.psql("CREATE TABLE stale (a int, b int); INSERT INTO stale SELECT g, g FROM generate_series(1, 2000) g; ANALYZE stale; INSERT INTO stale SELECT g, g FROM generate_series(1, 4000) g")
+        pg.psql("CREATE TABLE never AS SELECT g AS a FROM generate_series(1, 5000) g")
+        pg.psql("CREATE TABLE twins AS SELECT g % 100 AS a, g % 100 AS b FROM generate_series(1, 50000) g")
+        for table in ("customer", "orders", "twins"):
+            pg.psql(f"VACUUM ANALYZE {table}")
+        pg.psql("CREATE TABLE liars AS SELECT g % 500 AS a FROM generate_series(1, 20000) g; CREATE INDEX liars_a ON liars (a); ALTER TABLE liars ALTER a SET (n_distinct = 10); ANALYZE liars")
+        pg.psql("SELECT pg_stat_statements_reset()")
+        for i in range(1, 40):
+            pg.psql("SELECT id, total FROM orders WHERE customer = %s ORDER BY placed DESC LIMIT 5", (i,))
+            pg.psql("SELECT count(*) FROM orders o JOIN customer c ON c.id = o.customer WHERE c.region = %s AND o.placed > '2024-02-01'", (i,))
+            pg.psql("SELECT * FROM twins WHERE a = %s AND b = %s", (i, i))
+            pg.psql("SELECT extract(month FROM placed), count(*) FROM orders WHERE total = %s AND placed < date '2024-02-01' - interval '3' day GROUP BY 1", (i,))
+        for i in range(1, 10):
+            pg.psql("UPDATE orders SET note = 'y' WHERE id = %s", (i,))
+        yield pg
+
+
+@pytest.fixture(scope="module")
+def watching(shop, program):
+    h = Homeostat(program("homeostat"), shop, mode="watch")
+    h.start()
+    h.wait_facts()
+    yield h
+    h.close()
+
+
+def report(h, max_age="0s"):
+    """A report that is newer than the question."""
+    asked = time.monotonic()
+
+    def look():
+        try:
+            return h.get(f"/target/pg/report?max_age={int(time.monotonic() - asked)}s")
+        except Refused as e:
+            assert e.status == 503, e
+            return None
+    return h.until(look, "the report")
+
+
+def told(r, number):
+    return {f["subject"]: f for f in r["findings"] if f["number"] == number}
+
+
+def suggested(r, table):
+    return [(x["columns"], x["include"]) for x in r["indexes"] if x["table"] == table]
+
+
+def test_the_look_tells_double_and_redundant_indexes_and_what_ails_the_statistics(watching):
+    r = report(watching)
+    assert r["error"] is None, r
+    assert set(told(r, 202)) == {"public.orders_state_again"} and told(r, 202)["public.orders_state_again"]["advice"] == 'DROP INDEX CONCURRENTLY "public"."orders_state_again"'
+    assert set(told(r, 203)) == {"public.orders_state"} or set(told(r, 203)) == {"public.orders_state", "public.orders_state_again"}
+    assert "public.stale" in told(r, 206) and "public.never" in told(r, 205)
+    assert told(r, 206)["public.stale"]["plan"]["steps"][0]["action"] == "postgres.analyze"
+    assert "public.twins" in told(r, 208), r["findings"]
+    assert set(told(r, 209)) == {"public.liars"} and "10 different values" in told(r, 209)["public.liars"]["text"]
+    assert any("only database postgres" in limit for limit in r["limits"])
+
+
+def test_indexes_are_suggested_for_what_the_heaviest_statements_look_for(watching):
+    r = report(watching)
+    assert (["customer", "placed"], []) in suggested(r, "orders") or (["customer"], []) in suggested(r, "orders"), json.dumps(r["indexes"], indent=1)
+    assert any(x["columns"][0] == "total" for x in r["indexes"]) and not [q for q in r["statements"] if "extract" in q["text"] and q["why_no_plan"]], r["statements"]
+    assert not any(x["table"] == "customer" and x["columns"] == ["id"] for x in r["indexes"])
+    for x in r["indexes"]:
+        assert x["judged"] == r["hypothetical_indexes"]
+        assert x["sql"].startswith("CREATE INDEX CONCURRENTLY") and x["plan"]["steps"][0]["params"]["name"] == x["name"]
+    if not r["hypothetical_indexes"]:
+        assert any("hypopg" in limit for limit in r["limits"]) and all("not judged" in x["why"] for x in r["indexes"])
+
+
+@pytest.mark.skipif(not has_hypopg(), reason="postgresql-15-hypopg is not installed")
+def test_hypothetical_indexes_judge_what_a_candidate_saves(shop, watching):
+    shop.psql("CREATE EXTENSION hypopg")
+    try:
+        r = report(watching)
+        assert r["hypothetical_indexes"] and r["indexes"], r
+        best = r["indexes"][0]
+        assert best["judged"] and best["benefit_ms"] > best["overhead_ms"] and best["table"] == "orders"
+        assert all(q["cost_after"] is not None for q in best["queries"]) and best["queries"][0]["cost_after"] < best["queries"][0]["cost_before"] / 5
+        assert not [x for x in r["indexes"] if x["columns"] == ["state"]]
+    finally:
+        shop.psql("DROP EXTENSION hypopg")
+
+
+def test_the_look_changes_nothing_and_leaves_no_session_behind(shop, watching):
+    def state():
+        return shop.psql("SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1")
+    before, written = state(), shop.value("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables")
+    report(watching)
+    assert state() == before and shop.value("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables") == written
+    assert shop.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%homeostat_survey%' AND pid <> pg_backend_pid()") == 0
+
+
+def test_an_invalid_index_is_told_and_a_role_that_may_not_read_is_told_what_it_lacks(shop, watching, make_homeostat):
+    shop.psql("CREATE TABLE dup (a int); INSERT INTO dup VALUES (1), (1); INSERT INTO dup SELECT g FROM generate_series(2, 100) g")
+    with pytest.raises(Exception, match="duplicat|could not create"):
+        shop.psql("CREATE UNIQUE INDEX CONCURRENTLY broken ON dup (a)")
+    assert "public.broken" in told(report(watching), 201)
+    shop.psql("DROP TABLE dup")
+    shop.psql("CREATE ROLE looker LOGIN IN ROLE pg_monitor")
+    h = make_homeostat(shop, mode="watch", target={"dsn": shop.dsn.replace("user=postgres", "user=looker")}, restart=False).start()
+    h.wait_facts()
+    r = report(h)
+    assert r["error"] is None and any("pg_read_all_data" in limit for limit in r["limits"]), r
+    assert all(not x["may_build"] for x in r["indexes"])
+    assert not any("plan" in f for f in r["findings"])
+
+
+def test_the_command_tells_it_to_people_and_to_programs(watching, program):
+    env = {**os.environ, "HOMEOSTAT_CONFIG": watching.config}
+    token = os.path.join(watching.folder, "token")
+    with open(token, "w", encoding="utf-8") as f:
+        os.chmod(token, 0o600)
+        f.write(watching.tokens["victor"] + "\n")
+
+    def run(*more):
+        return subprocess.run([program("homeostat"), "diagnose", "postgres", "--url", f"http://127.0.0.1:{watching.port}", "--token-file", token, *more], env=env, capture_output=True,
+                              text=True, timeout=120, check=False)
+    said = run()
+    assert said.returncode == 0, said.stderr
+    assert "duplicate index" in said.stdout and "Indexes that could help" in said.stdout and "What could not be seen" in said.stdout
+    found = run("--target", "pg", "-o", "json")
+    assert found.returncode == 0 and json.loads(found.stdout)["target"] == "pg", found.stderr
+    assert run("--target", "nowhere").returncode != 0
+
+
+def test_a_suggestion_can_be_carried_out_as_it_stands(shop, make_homeostat):
+    h = make_homeostat(shop, mode="auto", policy="changes: { per_hour: 1000, cool_down: 0s }\nrisk: { auto_max: 0.9 }\nindexes: { cpu_max: 100% }\n", tune={"settle": "1h"}).start()
+    h.wait_facts()
+    r = report(h)
+    plan = told(r, 205)["public.never"]["plan"]
+    case = h.propose(plan)
+    h.call("POST", f"/case/{case}/approve", {}, who="anna")
+    assert h.wait_ended(case)["status"] == "CLOSED", "\n".join(h.story(case))
+    assert shop.value("SELECT count(*) FROM pg_stats WHERE tablename = 'never'") == 1
+    best = next(x for x in r["indexes"] if x["table"] == "orders")
+    best["plan"]["verify"] = {"method": "readback"}
+    case = h.propose(best["plan"])
+    h.call("POST", f"/case/{case}/approve", {}, who="anna")
+    assert h.wait_ended(case)["status"] == "CLOSED", "\n".join(h.story(case))
+    assert shop.value("SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relname = %s AND indisvalid", (best["name"],)) == 1
+    shop.psql(f'DROP INDEX "{best["name"]}"')
+
+
+# ---- by itself, where policy says so -------------------------------------------------------------------------------------
+
+
+class Asking:
+    """Sessions that ask for the newest orders of a customer."""
+
+    def __init__(self, pg):
+        self.pg, self.over = pg, threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(2)]
+        for t in self.threads:
+            t.start()
+
+    def run(self, n):
+        c = self.pg.connect()
+        with c.cursor() as cursor:
+            while not self.over.is_set():
+                n += 3
+                cursor.execute("SELECT id, total FROM orders WHERE customer = %s ORDER BY placed DESC LIMIT 5", (n % 5000,))
+        c.close()
+
+    def close(self):
+        self.over.set()
+        for t in self.threads:
+            t.join()
+
+
+def ours(pg):
+    return [name for name, in pg.psql("SELECT relname::text FROM pg_class WHERE relkind = 'i' AND starts_with(relname, 'homeostat_') ORDER BY 1")]
+
+
+@pytest.mark.skipif(not has_hypopg(), reason="postgresql-15-hypopg is not installed")
+def test_where_policy_says_auto_the_best_index_is_built_proven_over_its_statements_and_kept(shop, make_homeostat):
+    shop.psql("CREATE EXTENSION IF NOT EXISTS hypopg")
+    shop.psql("ANALYZE stale; ANALYZE never; ANALYZE twins; SELECT pg_stat_statements_reset()")
+    load = Asking(shop)
+    h = make_homeostat(shop, mode="auto", policy=POLICY + AUTO, tune={"settle": "1s", "reevaluate": "10s", "window": "11s"}, restart=False)
+    try:
+        h.start()
+        closed = h.until(lambda: [c for c in h.cases(state="CLOSED") if c["title"].startswith("an index")], "an index case is closed", limit_s=300)
+    finally:
+        load.close()
+    case = closed[0]["id"]
+    assert h.outcome(case)["result"] == "better" and "the statements it was made for" in h.reasons(case), "\n".join(h.story(case))
+    assert h.file(case)["plans"][0]["plan"]["verify"]["queries"]
+    assert len(ours(shop)) == 1 and ours(shop)[0].startswith("homeostat_orders_customer_placed")
+    h.stop()
+    shop.psql(f'DROP INDEX "{ours(shop)[0]}"')
+
+
+def test_what_an_earlier_build_left_behind_is_cleared_away_by_a_case_of_its_own(shop, make_homeostat):
+    step = index_step("orders", ["total"], target="pg")
+    name = step["params"]["name"]
+    with shop.connect() as blocker:
+        blocker.autocommit = False
+        blocker.cursor().execute("UPDATE orders SET note = 'z' WHERE id = 3")
+        c = shop.connect()
+        with pytest.raises(Exception, match="timeout"):
+            c.cursor().execute("SET lock_timeout = '300ms'")
+            c.cursor().execute(f'CREATE INDEX CONCURRENTLY {name} ON orders (total)')
+        c.close()
+        blocker.rollback()
+    assert ours(shop) == [name]
+    h = make_homeostat(shop, mode="auto", policy=POLICY + "indexes: { drop: auto, cpu_max: 100% }\n", tune={"settle": "1h", "reevaluate": "10s"}, restart=False).start()
+    h.until(lambda: ours(shop) == [], "the leftover is gone")
+    case = h.until(lambda: h.cases(state="CLOSED"), "the case is closed")[0]["id"]
+    assert h.outcome(case)["kept"] and "DROP INDEX CONCURRENTLY" in str(h.file(case)["actions"])
+
+
+def test_with_the_policy_as_it_comes_nothing_is_opened_by_itself(shop, make_homeostat):
+    shop.psql("CREATE TABLE fresh AS SELECT g AS a FROM generate_series(1, 5000) g")
+    h = make_homeostat(shop, mode="auto", policy=POLICY, tune={"settle": "1h", "reevaluate": "10s"}, restart=False).start()
+    h.wait_facts()
+    assert "public.fresh" in told(report(h), 205)
+    time.sleep(4)
+    assert not [c for c in h.cases() if c["title"] != "Is there a better configuration?"]
+    shop.psql("DROP TABLE fresh")

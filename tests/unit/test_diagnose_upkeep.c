@@ -1,0 +1,199 @@
+/* diagnose: indexes that are broken, double or idle, and statistics that mislead; what is unknown complains of nothing. */
+#include "unit.h"
+
+#include "diagnose/upkeep.h"
+
+#include <math.h>
+#include <string.h>
+
+static struct survey        s;
+static struct survey_table  table[2];
+static struct survey_column column[4];
+static struct survey_index  index_[6];
+static struct finding       list[FINDINGS_MAX];
+
+static void fresh(void)
+{
+    s = (struct survey){ .table = table, .column = column, .index = index_, .tables = 1, .columns = 3, .stats_s = 10 * 86400.0, .load_ms = (double)NAN, .statements_s = (double)NAN };
+    table[0] = (struct survey_table){ .schema = "public", .name = "orders", .kind = 'r', .ours = true, .rows = 1e5, .live_rows = 1e5, .bytes = 1e7, .modified = 10, .analyze_at = 10050,
+                                      .analyzed_us = 1, .columns = 3 };
+    for (int i = 0; i < 3; i++)
+        column[i] = (struct survey_column){ .counted = (double)NAN, .n_distinct = 10, .name = (const char *[]){ "a", "b", "c" }[i], .type = "integer", .sortable = true, .analyzed = true };
+}
+
+static struct survey_index *add(const char *name, int keys, int a, int b)
+{
+    struct survey_index *x = &index_[s.indexes++];
+    *x = (struct survey_index){ .table = 0, .name = name, .definition = "", .method = "btree", .valid = true, .keys = keys, .key = { a, b }, .scans = 5, .bytes = 5e6 };
+    return x;
+}
+
+static const struct finding *look(int number, int expected)
+{
+    int found = 0, n = diagnose_upkeep(&s, list, FINDINGS_MAX);
+    const struct finding *first = NULL;
+    for (int i = 0; i < n; i++)
+        if (list[i].number == number && found++ == 0)
+            first = &list[i];
+    assert_int_equal(found, expected);
+    return first;
+}
+
+static void a_healthy_table_complains_of_nothing(void **state)
+{
+    (void)state;
+    fresh();
+    add("one", 1, 0, 0);
+    add("other", 1, 1, 0);
+    assert_int_equal(diagnose_upkeep(&s, list, FINDINGS_MAX), 0);
+}
+
+static void an_invalid_index_is_told_unless_somebody_is_building_it(void **state)
+{
+    (void)state;
+    fresh();
+    struct survey_index *x = add("broken \"one\"", 1, 0, 0);
+    x->valid = false;
+    const struct finding *f = look(201, 1);
+    assert_string_equal(f->advice, "DROP INDEX CONCURRENTLY \"public\".\"broken \"\"one\"\"\"");
+    assert_false(f->drop);   /* not ours */
+    x->building = true;
+    assert_string_equal(look(201, 1)->advice, "");
+}
+
+static void a_leftover_of_ours_comes_with_the_definition_a_case_needs(void **state)
+{
+    (void)state;
+    fresh();
+    struct index_def d = { .schema = "public", .table = "orders", .columns = 1, .column = { { "a", false } } };
+    index_name_make(&d);
+    struct survey_index *x = add(d.name, 1, 0, 0);
+    x->valid = false;
+    assert_true(look(201, 1)->drop);
+    x->key[0] = 1;   /* our name on other columns is somebody else's joke */
+    assert_false(look(201, 1)->drop);
+    table[0].ours = false;
+    x->key[0] = 0;
+    assert_false(look(201, 1)->drop);
+}
+
+static void of_twins_one_is_told_and_never_the_one_that_guards_uniqueness(void **state)
+{
+    (void)state;
+    fresh();
+    add("first", 1, 0, 0);
+    add("second", 1, 0, 0);
+    assert_string_equal(look(202, 1)->subject, "public.second");
+    fresh();
+    add("plain", 1, 0, 0);
+    add("key", 1, 0, 0)->unique = true;
+    assert_string_equal(look(202, 1)->subject, "public.plain");
+    index_[0].condition = "(a > 1)";
+    index_[0].special = true;
+    look(202, 0);
+}
+
+static void an_index_that_another_begins_with_is_redundant(void **state)
+{
+    (void)state;
+    fresh();
+    add("short", 1, 0, 0);
+    add("long", 2, 0, 1);
+    assert_string_equal(look(203, 1)->subject, "public.short");
+    index_[1].descending[0] = true;
+    look(203, 0);
+}
+
+static void an_unused_index_is_told_only_when_the_counters_are_old_enough(void **state)
+{
+    (void)state;
+    fresh();
+    struct survey_index *x = add("idle", 1, 0, 0);
+    x->scans = 0;
+    s.standbys = 1;
+    assert_non_null(strstr(look(204, 1)->text, "standbys"));
+    s.stats_s = 3600;
+    look(204, 0);
+    s.stats_s = (double)NAN;
+    look(204, 0);
+    s.stats_s = 1e6;
+    x->scans = (double)NAN;
+    look(204, 0);
+    x->scans = 0;
+    x->constraint = true;
+    look(204, 0);
+}
+
+static void missing_and_stale_statistics_are_told_and_come_with_an_analyze(void **state)
+{
+    (void)state;
+    fresh();
+    table[0].analyzed_us = 0;
+    for (int i = 0; i < 3; i++)
+        column[i].analyzed = false;
+    const struct finding *f = look(205, 1);
+    assert_true(f->refresh);
+    assert_string_equal(f->analyze.table, "orders");
+    fresh();
+    table[0].modified = 30000;
+    look(206, 1);
+    table[0].analyze_at = (double)NAN;
+    assert_non_null(strstr(look(206, 1)->text, "switched off"));
+    fresh();
+    table[0].modified = 15000;   /* autovacuum will come */
+    look(206, 0);
+    table[0].live_rows = 3e5;
+    look(207, 1);
+    table[0].ours = false;
+    assert_false(look(207, 1)->refresh);
+}
+
+static void values_that_were_counted_are_compared_with_what_statistics_know(void **state)
+{
+    (void)state;
+    fresh();
+    column[1].counted = 50;
+    look(209, 0);
+    column[1].counted = 51;
+    assert_non_null(strstr(look(209, 1)->text, "values of b, "));
+    assert_false(look(209, 1)->refresh);
+    column[1].counted = 1;   /* at least one is no news */
+    look(209, 0);
+    column[1].counted_all = true;
+    look(209, 1);
+}
+
+static void what_is_unknown_complains_of_nothing(void **state)
+{
+    (void)state;
+    fresh();
+    table[0].rows = table[0].live_rows = table[0].modified = (double)NAN;
+    table[0].bytes = 100;
+    assert_int_equal(diagnose_upkeep(&s, list, FINDINGS_MAX), 0);
+}
+
+static void more_findings_than_there_is_room_for_are_cut_off(void **state)
+{
+    (void)state;
+    fresh();
+    for (int i = 0; i < 6; i++)
+        add("broken", 1, 0, 0)->valid = false;
+    assert_int_equal(diagnose_upkeep(&s, list, 4), 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_healthy_table_complains_of_nothing),
+        cmocka_unit_test(an_invalid_index_is_told_unless_somebody_is_building_it),
+        cmocka_unit_test(a_leftover_of_ours_comes_with_the_definition_a_case_needs),
+        cmocka_unit_test(of_twins_one_is_told_and_never_the_one_that_guards_uniqueness),
+        cmocka_unit_test(an_index_that_another_begins_with_is_redundant),
+        cmocka_unit_test(an_unused_index_is_told_only_when_the_counters_are_old_enough),
+        cmocka_unit_test(missing_and_stale_statistics_are_told_and_come_with_an_analyze),
+        cmocka_unit_test(values_that_were_counted_are_compared_with_what_statistics_know),
+        cmocka_unit_test(what_is_unknown_complains_of_nothing),
+        cmocka_unit_test(more_findings_than_there_is_room_for_are_cut_off),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
