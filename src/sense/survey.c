@@ -64,7 +64,6 @@ enum err surveyor_open(const struct pg_link_conf *conf, int64_t deadline_us, str
     struct pg_link_conf own = *conf;
     own.statement_timeout_ms = STATEMENT_MS;
     own.lock_timeout_ms = LOCK_MS;
-    own.no_jit = true;
     own.keepalives = true;
     *v = calloc(1, sizeof **v);
     if (!*v)
