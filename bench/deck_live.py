@@ -37,7 +37,7 @@ from limits import Limits  # noqa: E402
 
 ALPHA = 0.05
 WINDOW_S = 2
-TUNE = {"window": f"{WINDOW_S}s", "windows_min": 3, "windows_max": 8, "wash_out": "1500ms", "warm_up": "4s", "watch": "1s", "settle": "1d", "checkpoint_in_window": False, "alpha": ALPHA}
+TUNE = {"window": f"{WINDOW_S}s", "windows_min": 3, "windows_max": 8, "wash_out": "1500ms", "warm_up": "10s", "watch": "1s", "settle": "1d", "checkpoint_in_window": False, "alpha": ALPHA}
 POLICY = """steps: {{ ratio: 50%, watch_min: 1s }}
 restart: {{ when: allowed, per_day: 100 }}
 changes: {{ per_hour: 1000, cool_down: 0s, degraded_per_day: 24h }}
