@@ -236,7 +236,7 @@ def kinds():
 
 
 def fits(label, ratio):
-    return ratio < 0.8 if label == "harmful" else ratio > 1.25 if label == "helpful" else 0.6 < ratio < 1.6
+    return ratio < 0.8 if label == "harmful" else ratio > 1.25 if label == "helpful" else 0.7 < ratio < 1.4
 
 
 def check_labels(world, deck, say):
