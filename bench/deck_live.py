@@ -37,7 +37,7 @@ from limits import Limits  # noqa: E402
 
 ALPHA = 0.05
 WINDOW_S = 2
-TUNE = {"window": f"{WINDOW_S}s", "windows_min": 3, "windows_max": 8, "wash_out": "1500ms", "warm_up": "4s", "watch": "1s", "settle": "1d", "checkpoint_in_window": False, "alpha": ALPHA}
+TUNE = {"window": f"{WINDOW_S}s", "windows_min": 3, "windows_max": 8, "wash_out": "1500ms", "warm_up": "10s", "watch": "1s", "settle": "1d", "checkpoint_in_window": False, "alpha": ALPHA}
 POLICY = """steps: {{ ratio: 50%, watch_min: 1s }}
 restart: {{ when: allowed, per_day: 100 }}
 changes: {{ per_hour: 1000, cool_down: 0s, degraded_per_day: 24h }}
@@ -45,6 +45,7 @@ risk: {{ auto_max: 1, max: 1 }}
 scripts: {{ programs: ["{lever} ..."] }}
 """
 WRITE_IOPS, BANDWIDTH = 2000, 80_000_000
+SLOW_IOPS = 250         # slow, and yet something is finished in every window
 STORM = {"jit_above_cost": "0", "jit_inline_above_cost": "0", "jit_optimize_above_cost": "0"}
 SLEEPY = {"commit_siblings": "0"}
 CASE_LIMIT_S = 400
@@ -214,7 +215,7 @@ def kinds():
         ("jit where no query is dear", "null", 3, {}, fast, knob("jit", "on", "off", method="planner"), ({"jit": "off"}, fast), "planner"),
         ("effective_io_concurrency", "null", 3, {"effective_io_concurrency": "2"}, fast, knob("effective_io_concurrency", "2", "3", method="immediate"), ({"effective_io_concurrency": "3"}, fast), "immediate"),
         ("random_page_cost a little", "null", 3, {}, fast, knob("random_page_cost", "4", "3.5", method="planner"), ({"random_page_cost": "3.5"}, fast), "planner"),
-        ("bandwidth on a slow disk", "null", 2, {}, 100, lever("throttle", "wbps", BANDWIDTH, (85_000_000, 160_000_000), "immediate"), ({}, 100), "immediate"),
+        ("bandwidth on a slow disk", "null", 2, {}, SLOW_IOPS, lever("throttle", "wbps", BANDWIDTH, (85_000_000, 160_000_000), "immediate"), ({}, SLOW_IOPS), "immediate"),
         # Harm.
         ("a slow disk", "harmful", 7, {}, fast, lever("throttle", "wiops", fast, (40, 120), "immediate"), ({}, 120), "immediate"),
         ("a jit storm", "harmful", 3, {"jit": "off", **STORM}, fast, knob("jit", "off", "on", method="planner"), ({**STORM}, fast), "planner"),
@@ -225,7 +226,7 @@ def kinds():
         ("tiny shared_buffers", "harmful", 1, {}, fast, knob("shared_buffers", "128MB", "1MB", method="restart", restart=True), None, "restart"),
         ("tiny shared_buffers, by script", "harmful", 2, {}, fast, lever("restart", "shared_buffers", "default", "256kB", "restart"), ({"shared_buffers": "256kB"}, fast), "restart"),
         # Help.
-        ("a fast disk", "helpful", 8, {}, 60, lever("throttle", "wiops", 60, (fast, 2 * fast), "immediate"), ({}, fast), "immediate"),
+        ("a fast disk", "helpful", 8, {}, SLOW_IOPS, lever("throttle", "wiops", SLOW_IOPS, (fast, 2 * fast), "immediate"), ({}, fast), "immediate"),
         ("the end of a jit storm", "helpful", 4, STORM, fast, knob("jit", "on", "off", method="planner"), ({"jit": "off", **STORM}, fast), "planner"),
         ("no waiting for company", "helpful", 4, {"commit_delay": "10000", **SLEEPY}, fast, knob("commit_delay", *halves(10000, 313), method="immediate"), ({"commit_delay": "313", **SLEEPY}, fast), "immediate"),
         ("a sane random_page_cost, by script", "helpful", 2, {"random_page_cost": "1e7"}, fast, lever("setting", "random_page_cost", "1e7", "4", "planner"), ({}, fast), "planner"),
@@ -235,7 +236,7 @@ def kinds():
 
 
 def fits(label, ratio):
-    return ratio < 0.8 if label == "harmful" else ratio > 1.25 if label == "helpful" else 0.6 < ratio < 1.6
+    return ratio < 0.8 if label == "harmful" else ratio > 1.25 if label == "helpful" else 0.7 < ratio < 1.4
 
 
 def check_labels(world, deck, say):

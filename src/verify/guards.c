@@ -197,8 +197,18 @@ static void guard_level(struct guards *g, const char *name, const char *what, do
 static void guard_cpu(const struct guard_case *c, struct guards *g)
 {
     struct span a = span_of(c->a, c->na, obs_cpu), b = span_of(c->b, c->nb, obs_cpu);
-    if (!add_unknown(g, "cpu", c->conf->cpu_max, a.known > 0, b.known > 0))
-        guard_level(g, "cpu", "the cores", b.mean, a.mean, c->conf->cpu_max, cpu_growth_max);
+    if (add_unknown(g, "cpu", c->conf->cpu_max, a.known > 0, b.known > 0))
+        return;
+    /* A load that takes what it can get uses the cores when nothing else holds it up any more: what counts is what a transaction costs. */
+    struct span done_a = span_of(c->a, c->na, obs_tps), done_b = span_of(c->b, c->nb, obs_tps);
+    double      more = done_a.known > 0 && done_b.known > 0 ? exp(done_b.mean - done_a.mean) : 0, dearer = b.mean / a.mean / more;
+    if (b.mean > c->conf->cpu_max && c->conf->saturating && !c->conf->open_loop && more > 1 && dearer <= cpu_growth_max) {
+        char text[96];
+        snprintf(text, sizeof text, "%.0f %% of the cores for a load that takes what it can get, %.2f x per transaction", 100 * b.mean, dearer);
+        add(g, GUARD_HOLDS, "cpu", dearer, cpu_growth_max, text);
+        return;
+    }
+    guard_level(g, "cpu", "the cores", b.mean, a.mean, c->conf->cpu_max, cpu_growth_max);
 }
 
 static void guard_memory(const struct guard_case *c, struct guards *g)
