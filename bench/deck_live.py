@@ -49,6 +49,7 @@ scripts: {{ programs: ["{lever} ..."] }}
 """
 WRITE_IOPS, BANDWIDTH = 2000, 80_000_000
 SLOW_IOPS = 250         # slow, and yet something is finished in every window
+BUSY_IOPS = 500         # what shared_buffers cannot hold costs dearly
 FREE_IOPS = 100_000     # what is turned has nothing to do with the disk, and the disk nothing with what comes of it
 STORM = {"jit_above_cost": "0", "jit_inline_above_cost": "0", "jit_optimize_above_cost": "0"}
 SLEEPY = {"commit_siblings": "0"}
@@ -216,7 +217,7 @@ def lever(what, name, old, new, method):
 
 def kinds():
     """probe: (settings, wiops) that the plan leads to, for measuring the label; None where the gate is expected to refuse."""
-    fast, free = WRITE_IOPS, FREE_IOPS
+    fast, busy, free = WRITE_IOPS, BUSY_IOPS, FREE_IOPS
     table = [
         # Nothing changes for a transaction.
         ("bandwidth that nobody uses", "null", 5, {}, fast, lever("throttle", "wbps", BANDWIDTH, (85_000_000, 160_000_000), "immediate"), ({}, fast), "immediate"),
@@ -232,14 +233,14 @@ def kinds():
         ("absurd random_page_cost", "harmful", 1, {}, fast, knob("random_page_cost", "4", "10000", method="planner"), None, "planner"),
         ("waiting for company", "harmful", 2, {"commit_delay": "313", **SLEEPY}, free, knob("commit_delay", *halves(313, 10000), method="immediate"), ({"commit_delay": "10000", **SLEEPY}, free), "immediate"),
         ("a work_mem bomb", "harmful", 2, {}, fast, knob("work_mem", "4MB", "2GB", method="planner"), None, "planner"),
-        ("tiny shared_buffers", "harmful", 1, {}, free, knob("shared_buffers", "128MB", "1MB", method="restart", restart=True), None, "restart"),
-        ("tiny shared_buffers, by script", "harmful", 2, {}, free, lever("restart", "shared_buffers", "default", "256kB", "restart"), ({"shared_buffers": "256kB"}, free), "restart"),
+        ("tiny shared_buffers", "harmful", 1, {}, busy, knob("shared_buffers", "128MB", "1MB", method="restart", restart=True), None, "restart"),
+        ("tiny shared_buffers, by script", "harmful", 2, {}, busy, lever("restart", "shared_buffers", "default", "256kB", "restart"), ({"shared_buffers": "256kB"}, busy), "restart"),
         # Help.
         ("a fast disk", "helpful", 8, {}, SLOW_IOPS, lever("throttle", "wiops", SLOW_IOPS, (fast, 2 * fast), "immediate"), ({}, fast), "immediate"),
         ("the end of a jit storm", "helpful", 4, STORM, fast, knob("jit", "on", "off", method="planner"), ({"jit": "off", **STORM}, fast), "planner"),
         ("no waiting for company", "helpful", 4, {"commit_delay": "100000", **SLEEPY}, free, knob("commit_delay", *halves(100000, 313), method="immediate"), ({"commit_delay": "313", **SLEEPY}, free), "immediate"),
         ("a sane random_page_cost, by script", "helpful", 2, {"random_page_cost": "1e7"}, fast, lever("setting", "random_page_cost", "1e7", "4", "planner"), ({}, fast), "planner"),
-        ("shared_buffers that suffice, by script", "helpful", 2, {"shared_buffers": "256kB"}, free, lever("restart", "shared_buffers", "256kB", "128MB", "restart"), ({}, free), "restart"),
+        ("shared_buffers that suffice, by script", "helpful", 2, {"shared_buffers": "256kB"}, busy, lever("restart", "shared_buffers", "256kB", "128MB", "restart"), ({}, busy), "restart"),
     ]
     return [Kind(*row, 45 if row[-1] == "restart" else 4) for row in table]
 
