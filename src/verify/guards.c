@@ -14,6 +14,7 @@ static const double guard_alpha = 0.05;            /* one-sided, for each guard 
 static const double errors_excess_max = 0.002;     /* two more in a thousand are shown not to be exceeded, or the ratio is */
 static const double tps_loss_max = 0.05;           /* saturating load: throughput may not contradict the response */
 static const double cpu_growth_max = 1.05, memory_growth_max = 1.02;   /* where the incumbent is beyond the bound itself */
+static const double cpu_dearer_max = 1.5;         /* per transaction: the two threads of one core slow each other by up to so much when both are busy */
 static const double disk_ratio_default = 2;
 static const double query_share_min = 0.01, query_share_heavy = 0.05;  /* of the time */
 static const double vanished_calls = 20, vanished_ratio = 0.1;
@@ -202,10 +203,10 @@ static void guard_cpu(const struct guard_case *c, struct guards *g)
     /* A load that takes what it can get uses the cores when nothing else holds it up any more: what counts is what a transaction costs. */
     struct span done_a = span_of(c->a, c->na, obs_tps), done_b = span_of(c->b, c->nb, obs_tps);
     double      more = done_a.known > 0 && done_b.known > 0 ? exp(done_b.mean - done_a.mean) : 0, dearer = b.mean / a.mean / more;
-    if (b.mean > c->conf->cpu_max && c->conf->saturating && !c->conf->open_loop && more > 1 && dearer <= cpu_growth_max) {
+    if (b.mean > c->conf->cpu_max && c->conf->saturating && !c->conf->open_loop && more > 1 && dearer <= cpu_dearer_max) {
         char text[96];
         snprintf(text, sizeof text, "%.0f %% of the cores for a load that takes what it can get, %.2f x per transaction", 100 * b.mean, dearer);
-        add(g, GUARD_HOLDS, "cpu", dearer, cpu_growth_max, text);
+        add(g, GUARD_HOLDS, "cpu", dearer, cpu_dearer_max, text);
         return;
     }
     guard_level(g, "cpu", "the cores", b.mean, a.mean, c->conf->cpu_max, cpu_growth_max);
