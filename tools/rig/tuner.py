@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 
-from cluster import free_port
+from rig.cluster import free_port
 
 CONFIG = """# Written by the demo: windows of tens of seconds, so that half an hour is enough to see something.
 log: {{ level: info, format: logfmt }}
