@@ -14,6 +14,7 @@ from rig.measure import Stretch, settle
 from rig.tuner import SETTLE_S, Tuner
 
 LOOK_S = 3
+LIFETIME_S = 20             # of TPC-C's connections, so that every window meets new planner settings
 WARM_CACHE_S = 60           # a cold start is nobody's incumbent
 RESTORE_S = 30              # stopping, copying, starting: what is reckoned with
 HISTORY_WINDOWS = {"allowed": 24, "never": 3}     # what Homeostat watches before it proposes: a restart is judged against placebos of the past
@@ -183,20 +184,23 @@ class Live:
         left = datetime.datetime.fromisoformat(target["idle_until"]).timestamp() - time.time()
         return (target["idle_why"] or "it rests") if left > 3 * SETTLE_S + 60 else ""
 
+    def poll(self):
+        """The row of a trial that has ended, or why Homeostat rests, or None; and whether a case acts."""
+        cases = self.tuner.look(say)
+        self.follow(cases)
+        ended = [c for c in cases if c["outcome"] and c["outcome"]["result"] != "refused" and c["id"] not in self.seen]
+        acts = any(c["status"] in ("EXECUTING", "VERIFYING") for c in cases)
+        try:
+            return self.row(ended[-1]["id"]) if ended else self.resting() or None, acts
+        except (OSError, ValueError, KeyError) as e:
+            say(f"homeostat does not answer: {e}")
+            return None, acts
+
     def next(self, budget):
         while True:
-            cases = self.tuner.look(say)
-            self.follow(cases)
-            ended = [c for c in cases if c["outcome"] and c["outcome"]["result"] != "refused" and c["id"] not in self.seen]
-            try:
-                if ended:
-                    return self.row(ended[-1]["id"])
-                why = self.resting()
-            except (OSError, ValueError, KeyError) as e:
-                say(f"homeostat does not answer: {e}")
-                why = ""
-            if why:
-                return why
+            found, _ = self.poll()
+            if found:
+                return found
             if budget.left() <= 0:
                 raise OverBudget(f"{self.arm}: the budget ended within a trial, which the next part ends")
             time.sleep(LOOK_S)
