@@ -118,9 +118,9 @@ class Phase:
             time.sleep(LOOK_S)
             try:
                 now, counters = time.time(), live.load.counters()
+                found, acts = live.poll()
             except OSError:
                 break       # the schedule is over
-            found, acts = live.poll()
             if isinstance(found, dict):
                 rows.append({**found, "trial": len(rows) + 1, "at": now, "phase": phase})
                 say(f"trial {len(rows)}, phase {phase}: {found['verdict']}, {'kept' if found['kept'] else 'put back'}")

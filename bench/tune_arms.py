@@ -68,7 +68,7 @@ def settings(conf):
 class Arms:
     """The stages of a bench that tunes from the default configuration, once for each arm, and then compares.
 
-    What a bench adds: name, fill and load (for homeostat-load), fill_s, trial_s by arm, one_s (a measurement), measure_one(conf, name) -> a row.
+    What a bench adds: name, fill and load (for homeostat-load), fill_s, trial_s by arm, one_s (a measurement), measure_one(conf) -> a row.
     """
     ARM_NAMES = {"allowed": "tuned", "never": "reload"}
 
@@ -122,7 +122,7 @@ class Arms:
 
     def measure(self, budget):
         confs = self.confs()
-        compare(self.rounds, list(confs), self.o.rounds, lambda name: {**self.measure_one(confs[name], name), "durability": self.site.durability()}, self.one_s, budget)
+        compare(self.rounds, list(confs), self.o.rounds, lambda name: {**self.measure_one(confs[name]), "durability": self.site.durability()}, self.one_s, budget)
 
     def whole(self, trials):
         """Did every campaign have so many trials, or end by itself?"""

@@ -31,7 +31,7 @@ class Olap(Arms):
         known = [row["total_s"] for row in self.rounds.rows]
         self.one_s = RESTORE_S + (sum(known) / len(known) if known else QUERIES_S * max(o.scale, 0.05))
 
-    def measure_one(self, conf, name):
+    def measure_one(self, conf):
         return measure_queries(self.site.cluster, self.site.limits, conf, SEED)
 
     # ---- what it came to ----

@@ -55,7 +55,7 @@ class Oltp(Arms):
         rows = self.trials("allowed").rows if "allowed" in self.arms else []
         return rows[EARLY - 1]["in_force"] if len(rows) > EARLY else None
 
-    def measure_one(self, conf, name):
+    def measure_one(self, conf):
         row = measure_round(self.site.cluster, self.site.limits, conf, self.o.clients, self.rate)
         self.rate = self.rate or row["rate"]       # the first is a default
         return row

@@ -12,6 +12,7 @@ import math
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 
@@ -22,6 +23,7 @@ from rig.cluster import end_processes  # noqa: E402
 from rig.measure import CLOSED_S, CRASH_S, OPEN_S, WARM_S  # noqa: E402
 
 EXIT_UNFINISHED = 75        # EX_TEMPFAIL: run it again and it goes on
+SECONDS = [WARM_S, CLOSED_S, OPEN_S, CRASH_S]      # of the measurements; one run's are all the same
 
 
 def say(text):
@@ -123,24 +125,26 @@ class Run:
         return self.journals[name]
 
     def remove_server(self):
-        remove_server(self.state.get("server"))
-        self.put(server=None)
+        remove_server(self.state)
+        self.put(server=None, groups=[])
 
 
 def forget(path):
     """What an earlier run left: its processes, its server's folder, its own."""
     try:
         with open(os.path.join(path, "state.json"), encoding="utf-8") as f:
-            remove_server(json.load(f).get("server"))
+            remove_server(json.load(f))
     except OSError:
         return
     shutil.rmtree(path)
 
 
-def remove_server(folder):
-    if folder:
-        end_processes(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+def remove_server(state):
+    if state.get("server"):
+        end_processes(state["server"])
+        shutil.rmtree(state["server"], ignore_errors=True)
+    for group in filter(os.path.isdir, state.get("groups", [])):
+        os.rmdir(group)     # of control groups, whose processes have ended
 
 
 # ---- its stages -----------------------------------------------------------------------------------------------------
@@ -179,7 +183,7 @@ def conduct(name, o, make):
     try:
         if o.forget and not o.plan:
             forget(o.folder)
-        run = Run(o.folder, {"seconds": [WARM_S, CLOSED_S, OPEN_S, CRASH_S], **{k: v for k, v in vars(o).items() if k not in CONDUCT}})
+        run = Run(o.folder, {"seconds": SECONDS, **{k: v for k, v in vars(o).items() if k not in CONDUCT}})
         bench = make(run, o)
         if o.plan:
             show_plan(bench.stages())
@@ -210,6 +214,9 @@ def part(name, run, bench, budget):
         left = sum(s.left_s() for s in stages)
         print(f"{name} {100 * sum(not s.left_s() for s in stages) / len(stages):.0f} %-of-stages (bar all; {str(e) or 'interrupted'}; about {duration(left)} are left, the next call goes on) short")
         return EXIT_UNFINISHED
+    except (OSError, subprocess.SubprocessError) as e:
+        print(f"{name}: {e}; what was done before is kept, the next call goes on", file=sys.stderr)
+        return 1
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         bench.site.close()

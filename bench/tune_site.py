@@ -44,7 +44,7 @@ class Site:
         self.cluster = Cluster(self.limits, self.name, adopt=server)
         self.run.put(server=self.cluster.folder)
         self.limits.create(self.cluster.folder, self.cluster.uid)
-        self.run.put(where=self.limits.describe(), limited=not self.limits.why_not)
+        self.run.put(where=self.limits.describe(), limited=not self.limits.why_not, groups=self.limits.groups)
         self.driver, self.homeostat, self.thumb = (self.cluster.take(program(name)) for name in ("homeostat-load", "homeostat", "thumb"))
         say(f"profile: {self.limits.describe()}; server in {self.cluster.folder}")
 
@@ -186,6 +186,8 @@ class Live:
 
     def poll(self):
         """The row of a trial that has ended, or why Homeostat rests, or None; and whether a case acts."""
+        if self.load.process.poll() is not None:
+            raise OSError(f"the load has ended; see {self.load.log}")
         cases = self.tuner.look(say)
         self.follow(cases)
         ended = [c for c in cases if c["outcome"] and c["outcome"]["result"] != "refused" and c["id"] not in self.seen]

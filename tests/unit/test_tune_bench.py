@@ -215,6 +215,7 @@ class OneCampaign(Folder):
     def life(self):
         live = tune_site.Live(self.site, "allowed", (), 40, 480, self.run_.journal("trials"))
         live.tuner, live.starts, live.since, live.seen = FakeTuner(), self.site.cluster.starts(), time.monotonic(), {r["case"] for r in self.run_.journal("trials").rows}
+        live.load = argparse.Namespace(process=argparse.Namespace(poll=lambda: None), log="")
         self.set_conf("shared_buffers = '614MB'\n")
         return live
 
@@ -394,16 +395,10 @@ class Telling(Folder):
         self.assertFalse(phase.Phase(run, argparse.Namespace(**{**vars(o), "window": 10})).report()[1])
 
     def test_a_complete_run_is_told_again_without_a_server(self):
-        with open(os.devnull, "w", encoding="ascii") as quiet:
-            o = vars(self.oltp().o)
-            with open(os.path.join(self.folder, "state.json"), encoding="utf-8") as f:
-                state = json.load(f)
-            state["options"]["seconds"] = [tune_run.WARM_S, tune_run.CLOSED_S, tune_run.OPEN_S, tune_run.CRASH_S]
-            with open(os.path.join(self.folder, "state.json"), "w", encoding="utf-8") as f:
-                json.dump(state, f)
-            del o
-            done = subprocess.run([sys.executable, "-B", os.path.join(BENCH, "tune_oltp.py"), "--folder", self.folder], stdout=subprocess.PIPE, stderr=quiet, text=True, check=False)
-        self.assertEqual((done.returncode, done.stdout.splitlines()[-1][:15]), (0, "tune-oltp 2.50 "))
+        run = self.oltp().run
+        run.put(options={"seconds": tune_run.SECONDS, **run.state["options"]})
+        done = subprocess.run([sys.executable, "-B", os.path.join(BENCH, "tune_oltp.py"), "--folder", self.folder], capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout.splitlines()[-1][:15]), (0, "tune-oltp 2.50 "), done.stderr)
 
 
 class Options(Folder):
