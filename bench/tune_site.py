@@ -106,8 +106,8 @@ def expected_s(journal, otherwise):
 def run_trials(journal, wanted, live, per_round, budget):
     """Trials into the journal until there are as many as wanted. Each round of them begins with the data of the copy.
 
-    live: opening_s and trial_s (how long they take), begin(), next(budget) -> a row, or why there will be none, and end(), which also
-    cleans up after a begin() that did not get through.
+    live: opening_s and trial_s (how long they take), begin(), next(budget) -> a row, or why there will be none, conclude() when there
+    are enough, and end(), which also cleans up after a begin() that did not get through.
     Why it ended before that by itself, or "".
     """
     while len(journal.rows) < wanted:
@@ -119,8 +119,11 @@ def run_trials(journal, wanted, live, per_round, budget):
                     budget.take(expected_s(journal, live.trial_s), f"trial {len(journal.rows) + 1}")
                 found = live.next(budget)
                 if isinstance(found, str):
+                    live.conclude()
                     return found
                 journal.append({"trial": len(journal.rows) + 1, **found})
+            if len(journal.rows) >= wanted:
+                live.conclude()
         finally:
             live.end()
     return ""
@@ -157,6 +160,10 @@ class Live:
         self.tuner.start()
         self.starts, self.since = cluster.starts(), time.monotonic()
         self.seen = {row["case"] for row in self.journal.rows}
+
+    def conclude(self):
+        """The campaign is over: what is under way is put back, and only what was proven stays."""
+        self.tuner.finish(say, f"cases-{self.arm}.json")
 
     def end(self):
         """Homeostat, load and server stop, and what is in force is kept for the next round."""

@@ -31,10 +31,13 @@ class FakeLive:
     opening_s, trial_s = 100, 10
 
     def __init__(self, breaks_at=None, ends_at=None):
-        self.breaks_at, self.ends_at, self.begun, self.ended, self.trials = breaks_at, ends_at, 0, 0, 0
+        self.breaks_at, self.ends_at, self.begun, self.concluded, self.ended, self.trials = breaks_at, ends_at, 0, 0, 0, 0
 
     def begin(self):
         self.begun += 1
+
+    def conclude(self):
+        self.concluded += 1
 
     def end(self):
         self.ended += 1
@@ -111,13 +114,13 @@ class Trials(Folder):
         live = FakeLive()
         self.assertEqual(self.run_trials(live), "")
         self.assertEqual([r["trial"] for r in self.journal().rows], list(range(1, 11)))
-        self.assertEqual((live.begun, live.ended), (3, 3))
+        self.assertEqual((live.begun, live.concluded, live.ended), (3, 1, 3))
 
     def test_what_was_broken_off_goes_on_with_the_next_trial(self):
         live = FakeLive(breaks_at=5)
         with self.assertRaises(KeyboardInterrupt):
             self.run_trials(live)
-        self.assertEqual((len(self.journal().rows), live.begun, live.ended), (5, 2, 2))
+        self.assertEqual((len(self.journal().rows), live.begun, live.concluded, live.ended), (5, 2, 0, 2))
         self.run_trials(FakeLive())
         self.assertEqual([r["trial"] for r in self.journal().rows], list(range(1, 11)))
         done = FakeLive()
@@ -127,7 +130,7 @@ class Trials(Folder):
     def test_a_campaign_that_has_nothing_left_to_try_says_so(self):
         live = FakeLive(ends_at=3)
         self.assertEqual(self.run_trials(live), "nothing is left to try")
-        self.assertEqual((len(self.journal().rows), live.ended), (3, 1))
+        self.assertEqual((len(self.journal().rows), live.concluded, live.ended), (3, 1, 1))
 
     def test_a_round_that_does_not_fit_into_the_budget_is_not_opened(self):
         live = FakeLive()
@@ -143,6 +146,7 @@ class Trials(Folder):
             class Live:
                 opening_s = trial_s = n = 0
                 def begin(self): pass
+                def conclude(self): pass
                 def end(self): pass
                 def next(self, budget):
                     self.n += 1

@@ -144,14 +144,14 @@ class Tuner:
             time.sleep(2)
             self.look(say)
 
-    def finish(self, say):
-        """Stop acting, wait until nothing is under way, and tell what was kept."""
-        self.call("POST", "/stop", {"why": "the demo has ended", "expires_s": 86400})
+    def finish(self, say, file="cases.json"):
+        """Stop acting, wait until nothing is under way, and tell what was kept; everything about every case goes into the file."""
+        self.call("POST", "/stop", {"why": "the run has ended", "expires_s": 86400})
         until = time.monotonic() + 300
         while time.monotonic() < until and any(c["status"] in ("EXECUTING", "VERIFYING") for c in self.cases()):
             time.sleep(1)
         outcomes = self.outcomes()
-        with open(os.path.join(self.folder, "cases.json"), "w") as f:
+        with open(os.path.join(self.folder, file), "w") as f:
             json.dump({"outcomes": outcomes, "cases": [self.file(c["id"]) for c in self.cases()]}, f, indent=1)
         return outcomes
 
