@@ -62,6 +62,10 @@ def settings(conf):
     return Cluster.settings_in(conf)
 
 
+def lines_of(settings_):
+    return "".join(f"{k} = '{v}'\n" for k, v in settings_.items())
+
+
 # ---- campaigns and their comparison ------------------------------------------------------------------------------------
 
 
@@ -99,22 +103,25 @@ class Arms:
         return self.run.journal("trials-" + arm)
 
     def ended(self, arm):
-        return len(self.trials(arm).rows) >= self.o.trials or "ended-" + arm in self.run.state
+        return "ended-" + arm in self.run.state
 
     def trials_left_s(self, arm):
         if self.ended(arm):
             return 0
         left = self.o.trials - len(self.trials(arm).rows)
-        return left * expected_s(self.trials(arm), self.trial_s[arm]) + math.ceil(left / self.o.per_round) * self.live(arm).opening_s
+        return max(1, left * expected_s(self.trials(arm), self.trial_s[arm]) + math.ceil(left / self.o.per_round) * self.live(arm).opening_s)
 
     def live(self, arm):
         return Live(self.site, arm, self.load, self.o.window, self.trial_s[arm], self.trials(arm))
 
     def campaign(self, arm, budget):
+        rows = self.trials(arm).rows
+        if len(rows) >= self.o.trials:      # killed between the last trial and the campaign's end
+            self.run.write(arm + ".conf", lines_of(rows[-1]["in_force"]))
         why = run_trials(self.trials(arm), self.o.trials, self.live(arm), self.o.per_round, budget)
+        self.run.put(in_data=None, **{"ended-" + arm: why})
         if why:
-            self.run.put(**{"ended-" + arm: why})
-            say(f"{arm}: ended by itself after {len(self.trials(arm).rows)} trials: {why}")
+            say(f"{arm}: ended by itself after {len(rows)} trials: {why}")
 
     def confs(self):
         """{name: lines of the configuration}. Where a campaign kept nothing, the default is measured twice, and shows what noise does."""
@@ -126,14 +133,14 @@ class Arms:
 
     def whole(self, trials):
         """Did every campaign have so many trials, or end by itself?"""
-        return all(len(self.trials(arm).rows) >= trials or "ended-" + arm in self.run.state for arm in self.arms)
+        return all(len(self.trials(arm).rows) >= trials or self.run.state["ended-" + arm] for arm in self.arms)
 
     def account(self):
         """What every report of campaigns tells: (facts for report.json, words for the last line)."""
         rows = {arm: self.trials(arm).rows for arm in self.arms}
         facts = {"where": self.run.state["where"], "limited": self.run.state["limited"], "touched": touched(self.rounds.rows), "settings": {n: settings(c) for n, c in self.confs().items()},
                  "trials": {arm: len(r) for arm, r in rows.items()}, "degraded_s": {arm: sum(t["degraded_s"] for t in r) for arm, r in rows.items()},
-                 "restarts": {arm: sum(t["restarts"] for t in r) for arm, r in rows.items()}, "ended": {arm: self.run.state.get("ended-" + arm, "all trials done") for arm in self.arms}}
+                 "restarts": {arm: sum(t["restarts"] for t in r) for arm, r in rows.items()}, "ended": {arm: self.run.state["ended-" + arm] or "all trials done" for arm in self.arms}}
         words = ["; ".join(f"{arm}: {facts['trials'][arm]} trials, degraded {facts['degraded_s'][arm]:.0f} s, {facts['restarts'][arm]} restarts" for arm in self.arms),
                  "durability " + (", ".join(facts["touched"]) or "untouched"), facts["where"]]
         return facts, words

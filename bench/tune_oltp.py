@@ -15,7 +15,7 @@ import math
 import statistics
 import sys
 
-from tune_arms import Arms, compare, geometric, lower_bound, ratios, settings
+from tune_arms import Arms, compare, geometric, lines_of, lower_bound, ratios, settings
 from tune_report import convergence, shown, table, write_report
 from tune_run import Stage, conduct, parser
 from tune_site import LIFETIME_S, RESTORE_S
@@ -47,7 +47,7 @@ class Oltp(Arms):
         confs = super().confs()
         early = self.early()
         if early is not None and early != settings(confs["tuned"]):
-            confs["early"] = "".join(f"{k} = '{v}'\n" for k, v in early.items())
+            confs["early"] = lines_of(early)
         return confs
 
     def early(self):

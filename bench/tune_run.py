@@ -20,6 +20,7 @@ from lab import ROOT, end_well
 
 sys.path.append(os.path.join(ROOT, "tools"))
 from rig.cluster import end_processes  # noqa: E402
+from rig.limits import remove_groups  # noqa: E402
 from rig.measure import CLOSED_S, CRASH_S, OPEN_S, WARM_S  # noqa: E402
 
 EXIT_UNFINISHED = 75        # EX_TEMPFAIL: run it again and it goes on
@@ -59,25 +60,36 @@ class Journal:
     """Rows that are never lost and never changed; a torn last line was never written."""
 
     def __init__(self, path):
-        self.path, self.rows = path, []
-        if not os.path.exists(path):
-            return
-        with open(path, "rb+") as f:
-            text = f.read()
-            whole = text.rfind(b"\n") + 1
-            f.truncate(whole)
-        self.rows = [json.loads(line) for line in text[:whole].splitlines()]
+        self.path, text = path, b""
+        if os.path.exists(path):
+            with open(path, "rb") as f:
+                text = f.read()
+        self.size = text.rfind(b"\n") + 1      # of what is whole
+        self.rows = [json.loads(line) for line in text[:self.size].splitlines()]
 
     def append(self, row):
-        with open(self.path, "a", encoding="utf-8") as f:
-            f.write(json.dumps(row) + "\n")
+        with open(self.path, "ab") as f:
+            f.truncate(self.size)
+            self.size += f.write(json.dumps(row).encode() + b"\n")
             f.flush()
             os.fsync(f.fileno())
         self.rows.append(row)
 
 
+def lock(path):
+    """Only one program works in a folder at a time: as long as it holds what this returns."""
+    os.makedirs(path, exist_ok=True)
+    held = open(os.path.join(path, "lock"), "w", encoding="ascii")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return held
+    except BlockingIOError:
+        held.close()
+        raise Wrong(f"another run works in {path}") from None
+
+
 class Run:
-    """A run's folder. Only one program works in it at a time, and only with the options that it began with."""
+    """A run's folder, for a run with the options that it began with."""
 
     def __init__(self, path, options):
         self.path, self.journals = os.path.abspath(path), {}
@@ -90,14 +102,6 @@ class Run:
             other = sorted(k for k in {*begun, *options} if begun.get(k) != options.get(k))
             if other:
                 raise Wrong(f"{self.path} holds a run with another {', '.join(other)} ({', '.join(str(begun.get(k)) for k in other)}); --forget begins anew, --folder takes another place")
-
-    def lock(self):
-        os.makedirs(self.path, exist_ok=True)
-        self.held = open(os.path.join(self.path, "lock"), "w", encoding="ascii")     # kept open, or the lock would go
-        try:
-            fcntl.flock(self.held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Wrong(f"another run works in {self.path}") from None
 
     def put(self, **marks):
         self.state.update(marks)
@@ -130,21 +134,22 @@ class Run:
 
 
 def forget(path):
-    """What an earlier run left: its processes, its server's folder, its own."""
-    try:
-        with open(os.path.join(path, "state.json"), encoding="utf-8") as f:
-            remove_server(json.load(f))
-    except OSError:
-        return
-    shutil.rmtree(path)
+    """What an earlier run left: its processes, its server's folder, the files of its own. The folder is locked."""
+    state = os.path.join(path, "state.json")
+    if not os.path.exists(state):
+        return      # it may be anybody's
+    with open(state, encoding="utf-8") as f:
+        remove_server(json.load(f))
+    for name in os.listdir(path):
+        if name != "lock":
+            os.remove(os.path.join(path, name))
 
 
 def remove_server(state):
     if state.get("server"):
         end_processes(state["server"])
         shutil.rmtree(state["server"], ignore_errors=True)
-    for group in filter(os.path.isdir, state.get("groups", [])):
-        os.rmdir(group)     # of control groups, whose processes have ended
+    remove_groups([group for group in state.get("groups", []) if os.path.isdir(group)])
 
 
 # ---- its stages -----------------------------------------------------------------------------------------------------
@@ -180,20 +185,25 @@ def conduct(name, o, make):
     """make(run, o) -> a bench: site, stages(), and report() -> (line, ok) once all of them are done. The exit status."""
     end_well()
     signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
+    held = None
     try:
-        if o.forget and not o.plan:
-            forget(o.folder)
+        if not o.plan:
+            held = lock(o.folder)
+            if o.forget:
+                forget(o.folder)
         run = Run(o.folder, {"seconds": SECONDS, **{k: v for k, v in vars(o).items() if k not in CONDUCT}})
         bench = make(run, o)
         if o.plan:
             show_plan(bench.stages())
             return 0
-        run.lock()
         run.put()
         return part(name, run, bench, Budget(o.budget))
-    except (Wrong, FileNotFoundError) as e:
+    except Wrong as e:
         print(f"{name}: {e}", file=sys.stderr)
         return 2
+    finally:
+        if held:
+            held.close()
 
 
 def part(name, run, bench, budget):

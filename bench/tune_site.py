@@ -196,10 +196,10 @@ class Live:
         if self.load.process.poll() is not None:
             raise OSError(f"the load has ended; see {self.load.log}")
         cases = self.tuner.look(say)
-        self.follow(cases)
         ended = [c for c in cases if c["outcome"] and c["outcome"]["result"] != "refused" and c["id"] not in self.seen]
         acts = any(c["status"] in ("EXECUTING", "VERIFYING") for c in cases)
         try:
+            self.follow(cases)
             return self.row(ended[-1]["id"]) if ended else self.resting() or None, acts
         except (OSError, ValueError, KeyError) as e:
             say(f"homeostat does not answer: {e}")

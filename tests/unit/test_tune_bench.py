@@ -80,21 +80,22 @@ class Keeping(Folder):
             tune_run.Run(self.folder, {"trials": 45, "clients": 9})
 
     def test_only_one_program_works_in_a_folder(self):
-        first = tune_run.Run(self.folder, {})
-        first.lock()
-        with self.assertRaisesRegex(tune_run.Wrong, "another run works"):
-            tune_run.Run(self.folder, {}).lock()
-        first.held.close()
+        with tune_run.lock(self.folder):
+            with self.assertRaisesRegex(tune_run.Wrong, "another run works"):
+                tune_run.lock(self.folder)
+        tune_run.lock(self.folder).close()
 
-    def test_forgetting_removes_the_run_and_its_server(self):
-        server = os.path.join(self.folder, "server")
+    def test_forgetting_removes_a_runs_files_and_its_server_and_no_folder_that_is_none(self):
+        server, path = os.path.join(self.folder, "server"), os.path.join(self.folder, "run")
         os.makedirs(os.path.join(server, "copy"))
-        run = tune_run.Run(os.path.join(self.folder, "run"), {})
-        run.lock()
+        tune_run.lock(path).close()
+        run = tune_run.Run(path, {})
+        run.write("report.txt", "")
+        tune_run.forget(path)
+        self.assertEqual(sorted(os.listdir(path)), ["lock", "report.txt"])
         run.put(server=server)
-        run.held.close()
-        tune_run.forget(run.path)
-        self.assertEqual(os.listdir(self.folder), [])
+        tune_run.forget(path)
+        self.assertEqual((os.listdir(self.folder), os.listdir(path)), (["run"], ["lock"]))
 
     def test_a_budget_is_not_begun_to_be_overrun(self):
         now = [0.0]
@@ -137,6 +138,16 @@ class Trials(Folder):
         with self.assertRaisesRegex(tune_run.OverBudget, "the next round with trial 1 takes about 110 s"):
             self.run_trials(live, budget=tune_run.Budget(50))
         self.assertEqual(live.begun, 0)
+
+    def test_a_campaign_killed_after_its_last_trial_ends_with_what_was_then_in_force(self):
+        run = tune_run.Run(self.folder, {})
+        arms = object.__new__(tune_olap.Olap)
+        arms.run, arms.o, arms.live = run, argparse.Namespace(trials=1, per_round=1), lambda arm: None
+        run.journal("trials-allowed").append({"in_force": {"jit": "off"}})
+        run.put(in_data="allowed")
+        self.assertFalse(arms.ended("allowed"))
+        arms.campaign("allowed", tune_run.Budget())
+        self.assertEqual((run.read("allowed.conf"), arms.ended("allowed"), run.state["in_data"]), ("jit = 'off'\n", True, None))
 
     def test_a_killed_run_loses_only_the_trial_that_was_under_way(self):
         code = f"""if True:
@@ -298,12 +309,10 @@ class Comparing(Folder):
 class Telling(Folder):
     """Whole runs out of journals that were written by hand."""
 
-    def write(self, options, **more):
+    def write(self, options):
         run = tune_run.Run(self.folder, options)
-        run.lock()
-        run.put(where="cloud-disk", limited=True, thumb="shared_buffers = '256MB'\n", **more)
-        run.held.close()
-        return tune_run.Run(self.folder, options)
+        run.put(where="cloud-disk", limited=True, thumb="shared_buffers = '256MB'\n", **{"ended-allowed": "", "ended-never": ""})
+        return run
 
     def trials(self, run, arm, n, kept_at=1, effect=0.7):
         for i in range(1, n + 1):

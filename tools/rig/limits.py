@@ -110,11 +110,16 @@ class Limits:
                 pass
 
     def remove(self):
-        for group in reversed(self.groups):
-            for _ in range(50):
-                try:
-                    os.rmdir(group)
-                    break
-                except OSError:
-                    time.sleep(0.1)
+        remove_groups(self.groups)
         self.groups = []
+
+
+def remove_groups(groups):
+    """Those whose processes have ended; the kernel may need a moment to see that."""
+    for group in reversed(groups):
+        for _ in range(50):
+            try:
+                os.rmdir(group)
+                break
+            except OSError:
+                time.sleep(0.1)
