@@ -7,6 +7,7 @@ homeostat-load switches by a schedule; Homeostat is not told.  What is measured:
 trials from the return until the server is again as good for TPC-C as the best that was known when TPC-C went: its configuration is
 that one, or its throughput is within a twentieth of it while nothing is tried.  The story is told in one piece; broken off, it begins anew.
 """
+import argparse
 import math
 import os
 import shutil
@@ -16,7 +17,7 @@ import sys
 import time
 
 from tune_report import table, write_report
-from tune_run import Stage, Wrong, conduct, parser, say
+from tune_run import Stage, conduct, parser, say
 from tune_site import LIFETIME_S, LOOK_S, WARM_CACHE_S, Live, Site
 from rig.measure import Stretch      # tune_run has put it within reach
 
@@ -80,10 +81,7 @@ class Phase:
     name = "phase"
 
     def __init__(self, run, o):
-        self.run, self.o = run, o
-        self.minutes = [float(m) for m in o.minutes.split(",")]
-        if len(self.minutes) != 3:
-            raise Wrong("--minutes has three numbers, such as 90,60,60")
+        self.run, self.o, self.minutes = run, o, o.minutes
         self.fill = ("--bench", "mixed", "--warehouses", o.warehouses, "--scale", o.scale)
         self.site = Site(run, self.name, o.profile, self.fill)
         self.story = run.journal("story")
@@ -159,9 +157,16 @@ class Phase:
         return f"phase {worst:g} windows (bar <= {WITHIN_WINDOWS}; {'; '.join(words)}) {'ok' if ok else 'short'}", ok
 
 
+def three(text):
+    found = [float(m) for m in text.split(",")]
+    if len(found) != 3:
+        raise argparse.ArgumentTypeError("three numbers are needed, such as 90,60,60")
+    return found
+
+
 def main():
     p = parser(__doc__, "phase")
-    p.add_argument("--minutes", default="90,60,60", help="how long the phases take; the last ends early when all is known (90,60,60)")
+    p.add_argument("--minutes", type=three, default=[90.0, 60.0, 60.0], help="how long the phases take; the last ends early when all is known (90,60,60)")
     p.add_argument("--arm", choices=("allowed", "never"), default="allowed", help="restarts (allowed)")
     p.add_argument("--warehouses", type=int, default=12)
     p.add_argument("--clients", type=int, default=8)

@@ -397,7 +397,7 @@ class Telling(Folder):
         self.assertIsNone(again([], []))
 
     def test_a_story_is_told_from_what_was_kept_of_it(self):
-        o = argparse.Namespace(minutes="90,60,60", arm="allowed", warehouses=1, clients=2, scale=0.01, streams=1, window=40, profile="cloud-disk")
+        o = argparse.Namespace(minutes=[90, 60, 60], arm="allowed", warehouses=1, clients=2, scale=0.01, streams=1, window=40, profile="cloud-disk")
         run = self.write(vars(o))
         story, best, _ = self.story([130.0, 250.0], [{"shared_buffers": "614MB"}], [10])
         run.journal("story").append(story)
