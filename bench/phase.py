@@ -118,7 +118,9 @@ class Phase:
                 now, counters = time.time(), live.load.counters()
                 found, acts = live.poll()
             except OSError:
-                break       # the schedule is over
+                if live.load.process.poll() is None:
+                    continue        # it was only slow to answer
+                break
             if isinstance(found, dict):
                 rows.append({**found, "trial": len(rows) + 1, "at": now, "phase": phase})
                 say(f"trial {len(rows)}, phase {phase}: {found['verdict']}, {'kept' if found['kept'] else 'put back'}")
@@ -137,6 +139,8 @@ class Phase:
                 reading = None
                 if phase == AGAIN and trials_until_best(rows, readings) and now > switches[-1] + 2 * WITHIN_WINDOWS * self.o.window:
                     break
+        if len(switches) < 2:
+            raise OSError(f"the load ended before its schedule was over; see {live.load.log}")
         return {"switches": switches, "trials": rows, "readings": readings}
 
     # ---- what it came to ----
@@ -144,14 +148,14 @@ class Phase:
     def report(self):
         story = self.story.rows[0]
         found = windows_until(story["switches"], story["announced"], self.o.window)
-        early = sum(at < story["switches"][0] for at in story["announced"]) if story["switches"] else len(story["announced"])
+        early = sum(at < story["switches"][0] for at in story["announced"])
         back = trials_until_best(story["trials"], story["readings"])
         won = [t for t in story["trials"] if t["phase"] == FIRST and t["kept"]]
-        worst = max(found) if len(found) == 2 else math.inf
+        worst = max(found)
         ok = self.run.state["limited"] and worst <= WITHIN_WINDOWS and back is not None and back[0] <= WITHIN_TRIALS and bool(won)
         text = table(["trial", "phase", "verdict", "kept", "proposal"], [[str(t["trial"]), t["phase"], t["verdict"], str(t["kept"]), t["proposal"] or "-"] for t in story["trials"]])
         write_report(self.run, text, {**story, "windows": [f"{w}" for w in found], "back": back})
-        words = ["each switch announced after " + (" and ".join(f"{w:g}" for w in found) or "no") + f" windows of <= {WITHIN_WINDOWS}", f"{early} announced before there was one",
+        words = ["each switch announced after " + " and ".join(f"{w:g}" for w in found) + f" windows of <= {WITHIN_WINDOWS}", f"{early} announced before there was one",
                  f"the first load's best is back after {back[0]} trials of <= {WITHIN_TRIALS} ({back[1]})" if back else "the first load's best did not come back",
                  f"{len(won)} changes kept in the first phase" + ("" if won else ", so there was nothing to come back to"), f"{len(story['trials'])} trials", self.run.state["where"]]
         return f"phase {worst:g} windows (bar <= {WITHIN_WINDOWS}; {'; '.join(words)}) {'ok' if ok else 'short'}", ok
