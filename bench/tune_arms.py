@@ -33,11 +33,6 @@ def ratios(rows, name, key, base="default"):
     return [a / b for a, b in pairs if a and b]
 
 
-def geometric(values):
-    """Their geometric mean; NAN of none."""
-    return math.exp(sum(map(math.log, values)) / len(values)) if values else math.nan
-
-
 # One-sided 95 % points of Student's t, by degrees of freedom.
 T95 = {1: 6.314, 2: 2.920, 3: 2.353, 4: 2.132, 5: 2.015, 6: 1.943, 7: 1.895, 8: 1.860, 9: 1.833}
 

@@ -10,11 +10,12 @@ from round to round.  The answers of all must have the same digest.
 import math
 import sys
 
-from tune_arms import Arms, geometric, ratios
+from tune_arms import Arms, ratios
 from tune_report import convergence, shown, table, write_report
 from tune_run import conduct, parser
 from tune_site import RESTORE_S
 from rig.measure import measure_queries      # tune_run has put it within reach
+from rig.report import geometric
 
 QUERIES_S = 200         # the 22 queries at scale factor 1 in the profile, until a run's own rounds tell better
 SEED = 7

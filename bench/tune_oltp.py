@@ -15,11 +15,12 @@ import math
 import statistics
 import sys
 
-from tune_arms import Arms, compare, geometric, lines_of, lower_bound, ratios, settings
+from tune_arms import Arms, compare, lines_of, lower_bound, ratios, settings
 from tune_report import convergence, shown, table, write_report
 from tune_run import Stage, conduct, parser
 from tune_site import LIFETIME_S, RESTORE_S
 from rig.measure import CLOSED_S, CRASH_S, OPEN_S, WARM_S, measure_round, recovery_time      # tune_run has put it within reach
+from rig.report import geometric
 
 TRIALS, EARLY = 45, 30      # by the early one nearly everything should be won
 RECOVERY_S = 2 * RESTORE_S + CRASH_S + 60

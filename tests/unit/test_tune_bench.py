@@ -24,6 +24,7 @@ import tune_report  # noqa: E402
 import tune_run  # noqa: E402
 import tune_site  # noqa: E402
 from rig.cluster import end_processes  # noqa: E402
+from rig.report import geometric  # noqa: E402
 
 
 class FakeLive:
@@ -292,8 +293,8 @@ class Comparing(Folder):
         rows = [{"round": 0, "name": "default", "tps": 100}, {"round": 0, "name": "tuned", "tps": 200}, {"round": 1, "name": "default", "tps": 50}, {"round": 1, "name": "tuned", "tps": 150},
                 {"round": 2, "name": "tuned", "tps": 1}, {"round": 3, "name": "default", "tps": None}, {"round": 3, "name": "tuned", "tps": 1}]
         self.assertEqual(tune_arms.ratios(rows, "tuned", "tps"), [2, 3])
-        self.assertAlmostEqual(tune_arms.geometric([2, 8]), 4)
-        self.assertTrue(math.isnan(tune_arms.geometric([])))
+        self.assertAlmostEqual(geometric([2, 8]), 4)
+        self.assertTrue(math.isnan(geometric([])))
 
     def test_the_lower_bound_is_students(self):
         logs = [0.1, 0.2, 0.3]      # mean 0.2, deviation 0.1, two degrees of freedom
