@@ -1,6 +1,5 @@
 """Where the tuner's live benches work: a server in its limits, the copy of its data, and Homeostat's campaigns there."""
 import datetime
-import json
 import os
 import shutil
 import subprocess
