@@ -12,7 +12,7 @@ help:
 	@echo 'make demo      watch Homeostat tune a PostgreSQL of its own under load (DEMO_MINUTES=30)'
 	@echo 'make check     build with both compilers and run every test'
 	@echo 'make build     build/src/cli/homeostat and build/src/load/homeostat-load'
-	@echo 'make bench     measure everything that has a bar (bench/run NAME measures one)'
+	@echo 'make bench     measure everything that has a bar, but what takes hours (bench/run NAME measures one)'
 	@echo 'make fuzz      run the fuzzers, FUZZ_SECONDS=600 each'
 	@echo 'make install   into PREFIX=/usr/local (DESTDIR= for packaging)'
 	@echo 'make setup     install the Debian packages that are missing'

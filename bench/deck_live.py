@@ -33,9 +33,9 @@ from lab import ROOT, Violation, end_well, program
 from cluster import Cluster
 from homeostat import Homeostat, Load, plan, step
 
-sys.path.append(os.path.join(ROOT, "tools", "demo_parts"))
-from limits import Limits  # noqa: E402
-from measure import quantile  # noqa: E402
+sys.path.append(os.path.join(ROOT, "tools"))
+from rig.limits import Limits  # noqa: E402
+from rig.measure import quantile  # noqa: E402
 
 ALPHA = 0.05
 WINDOW_S = 2

@@ -1,4 +1,8 @@
-"""A private PostgreSQL cluster and its load: started here, stopped by process id, gone at the end."""
+"""A private PostgreSQL cluster and its load: started here, stopped by process id, gone at the end.
+
+Its folder may outlive the program that made it (adopt), so that a long measurement can be broken off and goes on later; a copy of
+its data (keep_copy) lets every round begin from the same pages.
+"""
 import glob
 import json
 import os
@@ -11,6 +15,9 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+
+
+DATABASE = "tpcc"
 
 
 def free_port():
@@ -36,8 +43,30 @@ class Load:
                 self.process.wait()
 
 
+def end_processes(folder):
+    """Whatever works in this folder is from an earlier life: asked to end, and killed when it does not. What was found."""
+    def inside():
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if (os.readlink(f"/proc/{pid}/cwd") + "/").startswith(folder + "/"):
+                    yield int(pid), os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+            except OSError:
+                pass    # it has gone, or is not ours to see
+    found = sorted(inside())
+    until = time.monotonic() + 30
+    while left := list(inside()):
+        for pid, name in left:
+            try:
+                os.kill(pid, signal.SIGKILL if time.monotonic() > until else signal.SIGQUIT if name == "postgres" else signal.SIGTERM)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.5)
+    return found
+
+
 class Cluster:
-    def __init__(self, limits):
+    def __init__(self, limits, name="demo", adopt=None):
+        """adopt: the folder of an earlier life, whose processes have ended."""
         found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"), key=lambda p: int(p.split("/")[4]))
         if not found:
             raise SystemExit("no PostgreSQL server is installed: tools/setup installs it")
@@ -48,9 +77,10 @@ class Cluster:
         self.user = "postgres" if self.root else pwd.getpwuid(os.geteuid()).pw_name
         self.uid, self.gid = pwd.getpwnam(self.user).pw_uid, pwd.getpwnam(self.user).pw_gid
         # /var/tmp is a disk that user postgres can reach; the checkout may lie in a home that it cannot.
-        self.folder = tempfile.mkdtemp(prefix="homeostat-demo-", dir="/var/tmp")
+        self.folder = adopt or tempfile.mkdtemp(prefix=f"homeostat-{name}-", dir="/var/tmp")
         os.chown(self.folder, self.uid, self.gid)
-        self.data = os.path.join(self.folder, "data")
+        self.data, self.copy = os.path.join(self.folder, "data"), os.path.join(self.folder, "copy")
+        self.restart_script = os.path.join(self.folder, "restart")
         self.log = os.path.join(self.folder, "postgres.log")
         self.port = free_port()
 
@@ -74,7 +104,7 @@ class Cluster:
         return {"PATH": "/usr/bin:/bin", "HOME": self.folder, "PGAPPNAME": "homeostat-demo", "LC_ALL": "C.UTF-8"}
 
     def dsn(self):
-        return f"host={self.folder} port={self.port} dbname=tpcc user={self.user}"
+        return f"host={self.folder} port={self.port} dbname={DATABASE} user={self.user}"
 
     # ---- life ----
 
@@ -84,11 +114,27 @@ class Cluster:
         with open(self.data + "/postgresql.conf", "a") as f:
             f.write(f"port = {self.port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{self.folder}'\n"
                     "shared_preload_libraries = 'pg_stat_statements'\nlog_checkpoints = on\n")
-        self.restart_script = os.path.join(self.folder, "restart")
         with open(self.restart_script, "w") as f:
-            f.write(f"#!/bin/sh\n# Restarts the demo's server inside its limits.\n{self.limits.enter_script()}"
+            f.write(f"#!/bin/sh\n# Restarts the server inside its limits.\n{self.limits.enter_script()}"
                     f"exec {self.bin}/pg_ctl restart -D {self.data} -l {self.log} -m fast -w -t 300\n")
         os.chmod(self.restart_script, 0o755)
+
+    def keep_copy(self):
+        """Of the data of the stopped server; whole or not at all."""
+        shutil.rmtree(self.copy, ignore_errors=True)
+        shutil.rmtree(self.copy + ".part", ignore_errors=True)
+        self.run("cp", "-a", "--reflink=auto", self.data, self.copy + ".part")
+        os.rename(self.copy + ".part", self.copy)
+
+    def restore(self):
+        """The data of the copy, with this life's port; the server is stopped."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.run("cp", "-a", "--reflink=auto", self.copy, self.data)
+        path = self.data + "/postgresql.conf"
+        with open(path) as f:
+            text = f.read()
+        with open(path, "w") as f:
+            f.write(re.sub(r"(?m)^port = \d+$", f"port = {self.port}", text))
 
     def take(self, path):
         """A program that the server's user can run, wherever the checkout lies."""
@@ -104,22 +150,29 @@ class Cluster:
     def stop(self, mode="fast"):
         self.run(f"{self.bin}/pg_ctl", "stop", "-D", self.data, "-m", mode, "-w", "-t", "300", check=False)
 
-    def sql(self, text, database="tpcc"):
+    def sql(self, text, database=DATABASE):
         return self.run(f"{self.bin}/psql", "-XAtq", "-h", self.folder, "-p", str(self.port), "-U", self.user, "-d", database, "-c", text, env=self.environment()).stdout.strip()
 
-    def load_tpcc(self, program, warehouses):
-        self.sql("create database tpcc", "postgres")
+    def starts(self):
+        """How often the server began to take connections, as its own log tells."""
+        if not os.path.exists(self.log):
+            return 0
+        with open(self.log, errors="replace") as f:
+            return sum("database system is ready to accept connections" in line for line in f)
+
+    def load(self, program, *what):
+        """Tables and rows: what is for homeostat-load load, such as --warehouses 12."""
+        self.sql(f"create database {DATABASE}", "postgres")
         self.sql("create extension pg_stat_statements")
-        r = self.run(program, "load", "--dsn", self.dsn(), "--warehouses", str(warehouses), "--seed", "1", inside=True, check=False, env=self.environment())
+        r = self.run(program, "load", "--dsn", self.dsn(), *map(str, what), "--seed", "1", inside=True, check=False, env=self.environment())
         if r.returncode:
             raise SystemExit("loading failed:\n" + r.stdout)
         self.sql("checkpoint")
 
-    def start_load(self, program, clients, rate=None):
+    def start_load(self, program, *what):
+        """A load that runs until it is stopped, or as its schedule says: what is for homeostat-load run, such as --clients 8 --duration 0."""
         port = free_port()
-        argv = [program, "run", "--dsn", self.dsn(), "--clients", str(clients), "--duration", "0", "--seed", "7", "--listen", f"127.0.0.1:{port}", "--json"]
-        if rate:
-            argv += ["--rate", f"{rate:.3f}"]
+        argv = [program, "run", "--dsn", self.dsn(), *map(str, what), "--seed", "7", "--listen", f"127.0.0.1:{port}", "--json"]
         log = os.path.join(self.folder, "load.log")
         process = subprocess.Popen(argv, preexec_fn=self.become(True), cwd=self.folder, stdout=open(log, "a"), stderr=subprocess.STDOUT,
                                    stdin=subprocess.DEVNULL, env=self.environment())

@@ -5,7 +5,8 @@ import os
 
 
 def geometric(values):
-    return math.exp(sum(math.log(v) for v in values) / len(values))
+    """Their geometric mean; NAN of none."""
+    return math.exp(sum(map(math.log, values)) / len(values)) if values else math.nan
 
 
 def print_report(result, folder):

@@ -1,6 +1,5 @@
 """Limits that make storage matter, as on a small cloud machine: a control group with a memory limit that counts the page cache
 and a throttle on the block device. cgroup v1 counts for the numbers; v2 is used where it is what the machine has."""
-import glob
 import os
 import time
 
@@ -58,7 +57,7 @@ class Limits:
     def create(self, folder, uid):
         if self.why_not:
             return
-        name = f"homeostat-demo-{os.getpid()}"
+        name = os.path.basename(folder)     # who goes on with the folder finds its group again
         device = self.device_of(folder)
         try:
             if device is None:
@@ -67,7 +66,7 @@ class Limits:
                 group = os.path.join(root, name)
                 if self.version == 2:
                     self.write(root + "/cgroup.subtree_control", "+memory +io")
-                os.makedirs(group)
+                os.makedirs(group, exist_ok=True)
                 self.groups.append(group)
             if self.version == 1:
                 memory, blkio = self.groups
@@ -111,15 +110,16 @@ class Limits:
                 pass
 
     def remove(self):
-        for group in reversed(self.groups):
-            for _ in range(50):
-                try:
-                    os.rmdir(group)
-                    break
-                except OSError:
-                    time.sleep(0.1)
+        remove_groups(self.groups)
         self.groups = []
 
 
-def leftovers():
-    return glob.glob("/sys/fs/cgroup/*/homeostat-demo-*")
+def remove_groups(groups):
+    """Those whose processes have ended; the kernel may need a moment to see that."""
+    for group in reversed(groups):
+        for _ in range(50):
+            try:
+                os.rmdir(group)
+                break
+            except OSError:
+                time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Homeostat itself, as the demo runs it: a configuration with short windows, its process, and one line per case."""
+"""Homeostat itself, as demo and benches run it: a configuration with short windows, its process, and one line per case."""
 import json
 import os
 import shutil
@@ -8,8 +8,9 @@ import time
 import urllib.error
 import urllib.request
 
-from cluster import free_port
+from rig.cluster import free_port
 
+TARGET = "demo"
 CONFIG = """# Written by the demo: windows of tens of seconds, so that half an hour is enough to see something.
 log: {{ level: info, format: logfmt }}
 store: {{ folder: {store} }}
@@ -17,52 +18,46 @@ web: {{ listen: "127.0.0.1:{port}" }}
 policy: {{ file: {policy} }}
 runbooks: {{ folder: {runbooks} }}
 targets:
-  demo:
+  {target}:
     dsn: "{dsn}"
     mode: auto
-    restart: allowed
+    restart: {when}
     restart_command: [{restart}]
     restart_timeout: 300s
     data_directory: {data}
     bin_directory: {bin}
     load_endpoint: {endpoint}
     load_saturates: true
-tune:
-  window: {window}s
-  windows_min: 3
-  windows_max: 6
-  wash_out: 5s
-  warm_up: 45s
-  watch: 5s
-  settle: 10s
-  reevaluate: 600s
-  cool_down: 10s
-  checkpoint_in_window: true
+tune: {{ window: {window}s, windows_min: 3, windows_max: 6, wash_out: 5s, warm_up: 45s, watch: 5s, settle: {settle}s, reevaluate: {reevaluate}s, cool_down: {settle}s, checkpoint_in_window: true }}
 """
+SETTLE_S, REEVALUATE_S = 10, 600    # how long it rests after a case, and when nothing is left to try
 
 POLICY = """# Written by the demo: what nobody would allow a tool on its first day, on a database that is thrown away afterwards.
-restart: { when: allowed, per_day: 100 }
-changes: { per_hour: 100, cool_down: 5s, degraded_per_day: 6h }
-risk: { auto_max: 0.9 }
+restart: {{ when: {when}, per_day: 100 }}
+changes: {{ per_hour: 100, cool_down: 5s, degraded_per_day: 6h }}
+risk: {{ auto_max: 0.9 }}
 """
 
 
 class Tuner:
-    def __init__(self, program, root, cluster, limits, endpoint, folder):
+    def __init__(self, program, root, cluster, endpoint, folder, restart="allowed", store="homeostat", window_s=40):
+        """folder: where its log goes. restart: allowed or never. store: its memory, a folder beside the data."""
         self.program, self.root, self.cluster, self.endpoint, self.folder = program, root, cluster, endpoint, folder
+        self.restart, self.window_s = restart, window_s
         self.port = free_port()
         self.process = None
-        self.store = os.path.join(cluster.folder, "homeostat")
+        self.store = os.path.join(cluster.folder, store)
         self.seen = {}
 
     def start(self):
         conf, policy = os.path.join(self.cluster.folder, "homeostat.yaml"), os.path.join(self.cluster.folder, "policy.yaml")
-        open(policy, "w").write(os.environ.get("DEMO_POLICY", POLICY))
-        open(conf, "w").write(CONFIG.format(store=self.store, port=self.port, policy=policy, runbooks=self.runbooks(), dsn=self.cluster.dsn(), restart=self.cluster.restart_script,
-                                            data=self.cluster.data, bin=self.cluster.bin, endpoint=self.endpoint, window=os.environ.get("DEMO_WINDOW", "40")))
+        open(policy, "w").write(os.environ.get("DEMO_POLICY") or POLICY.format(when=self.restart))
+        open(conf, "w").write(CONFIG.format(store=self.store, port=self.port, policy=policy, runbooks=self.runbooks(), target=TARGET, dsn=self.cluster.dsn(), when=self.restart,
+                                            restart=self.cluster.restart_script, data=self.cluster.data, bin=self.cluster.bin, endpoint=self.endpoint,
+                                            window=self.window_s, settle=SETTLE_S, reevaluate=REEVALUATE_S))
         self.log = os.path.join(self.folder, "homeostat.log")
         self.process = subprocess.Popen([self.program, "run", "--config", conf], preexec_fn=self.cluster.become(False), cwd=self.cluster.folder,
-                                        stdout=open(self.log, "w"), stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=self.cluster.environment())
+                                        stdout=open(self.log, "a"), stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=self.cluster.environment())
         for _ in range(100):
             try:
                 self.get("/livez")
@@ -95,6 +90,16 @@ class Tuner:
     def cases(self):
         return self.get("/case?limit=200")["data"]
 
+    def outcomes(self):
+        """What was tried and what became of it, oldest first."""
+        return list(reversed(self.get(f"/target/{TARGET}/outcomes?limit=500")["data"]))
+
+    def target(self):
+        return self.get(f"/target/{TARGET}")["data"]
+
+    def file(self, case):
+        return self.get(f"/case/{case}/file")["data"]
+
     def line(self, case, say):
         """One line when a case has changed in a way that a person wants to see."""
         outcome = case.get("outcome") or {}
@@ -107,7 +112,7 @@ class Tuner:
         if first:
             say(f"case {name}: opened, measuring the incumbent")
         if case["status"] == "WAIT_GATE" or (case["status"] == "EXECUTING" and case["phase"] == "preparing"):
-            file = self.get(f"/case/{case['id']}/file")["data"]
+            file = self.file(case["id"])
             if file["plans"]:
                 say(f"case {name}: {file['plans'][-1]['plan']['title']}")
         if case["status"] == "VERIFYING" and case["phase"] == "done":
@@ -120,28 +125,35 @@ class Tuner:
             timeline = self.get(f"/case/{case['id']}/timeline")["data"]
             say(f"case {name}: closed: {timeline[-2]['reason']}")
 
+    def look(self, say):
+        """One look at all cases, each said when it has moved; the newest first, or nothing when there was no answer."""
+        if self.process.poll() is not None:
+            raise SystemExit("homeostat ended:\n" + open(self.log).read()[-3000:])
+        try:
+            cases = self.cases()
+            for case in reversed(cases):
+                self.line(case, say)
+            return cases
+        except (OSError, ValueError) as e:
+            say(f"homeostat does not answer: {e}")
+            return []
+
     def follow(self, seconds, say):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             time.sleep(2)
-            if self.process.poll() is not None:
-                raise SystemExit("homeostat ended:\n" + open(self.log).read()[-3000:])
-            try:
-                for case in reversed(self.cases()):
-                    self.line(case, say)
-            except (OSError, ValueError) as e:
-                say(f"homeostat does not answer: {e}")
+            self.look(say)
 
-    def finish(self, say):
-        """Stop acting, wait until nothing is under way, and tell what was kept."""
-        self.call("POST", "/stop", {"why": "the demo has ended", "expires_s": 86400})
+    def finish(self, say, file="cases.json"):
+        """Stop acting, wait until nothing is under way, and tell what was kept; everything about every case goes into the file."""
+        self.call("POST", "/stop", {"why": "the run has ended", "expires_s": 86400})
         until = time.monotonic() + 300
         while time.monotonic() < until and any(c["status"] in ("EXECUTING", "VERIFYING") for c in self.cases()):
             time.sleep(1)
-        outcomes = self.get("/target/demo/outcomes")["data"]
-        with open(os.path.join(self.folder, "cases.json"), "w") as f:
-            json.dump({"outcomes": outcomes, "cases": [self.get(f"/case/{c['id']}/file")["data"] for c in self.cases()]}, f, indent=1)
-        return list(reversed(outcomes))
+        outcomes = self.outcomes()
+        with open(os.path.join(self.folder, file), "w") as f:
+            json.dump({"outcomes": outcomes, "cases": [self.file(c["id"]) for c in self.cases()]}, f, indent=1)
+        return outcomes
 
     def stop(self):
         if self.process and self.process.poll() is None:

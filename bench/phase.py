@@ -1,0 +1,184 @@
+#!/usr/bin/python3
+"""bench/phase.py - TPC-C, then TPC-H, then TPC-C again: is the change seen, and how soon is the first load's best known configuration back?
+
+    phase.py [--plan] [--folder F] [--minutes 90,60,60] [--scale 0.3] ...
+
+homeostat-load switches by a schedule; Homeostat is not told.  What is measured: windows from each switch until Homeostat announces it, and
+trials from the return until the server is again as good for TPC-C as the best that was known when TPC-C went: its configuration is
+that one, or its throughput is within a twentieth of it while nothing is tried.  The story is told in one piece; broken off, it begins anew.
+"""
+import argparse
+import math
+import os
+import shutil
+import sqlite3
+import statistics
+import sys
+import time
+
+from tune_report import table, write_report
+from tune_run import Stage, conduct, parser, say
+from tune_site import LIFETIME_S, LOOK_S, WARM_CACHE_S, Live, Site
+from rig.measure import Stretch      # tune_run has put it within reach
+
+CHANGE_ANNOUNCED = "workload-changed"       # the kind of the event by which Homeostat says that the load is another one
+FIRST, BETWEEN, AGAIN = "first", "between", "again"
+WITHIN_WINDOWS, WITHIN_TRIALS, AS_GOOD = 3, 3, 0.95
+READING_S = 20          # of throughput
+SWITCH_S = 60           # after a switch or a change of the configuration nothing is read: caches are another load's
+READINGS_MIN = 3        # that a throughput is judged by
+
+SCHEDULE = """# TPC-C, TPC-H, TPC-C: a switch from one moment to the next.
+repeat: 1
+tpcc: {{clients: {clients}}}
+tpch: {{streams: {streams}}}
+phases:
+  - {{name: {names[0]}, duration: {minutes[0]}min, tpcc: 100%}}
+  - {{name: {names[1]}, duration: {minutes[1]}min, tpch: 100%}}
+  - {{name: {names[2]}, duration: {minutes[2]}min, tpcc: 100%}}
+"""
+
+
+def announcements(store):
+    """When Homeostat announced that the load has changed, in seconds since 1970: as an event of that kind, or a message on that topic."""
+    db = sqlite3.connect(f"file:{store}/cases.db?mode=ro", uri=True, timeout=30)
+    try:
+        topic = "%" + CHANGE_ANNOUNCED.replace("-", "_") + "%"      # _ stands for any character: workload.changed, workload-changed
+        rows = db.execute("SELECT detected_at FROM event_envelope WHERE kind = ? UNION SELECT created_at FROM outbox WHERE topic LIKE ?", (CHANGE_ANNOUNCED, topic)).fetchall()
+    finally:
+        db.close()
+    return sorted(at / 1e6 for at, in rows)
+
+
+def windows_until(switches, announced, window_s):
+    """For each switch, after how many windows it was announced: before the next one, else INF."""
+    ends = [*switches[1:], math.inf]
+    return [min((math.ceil((at - begin) / window_s) for at in announced if begin < at <= end), default=math.inf) for begin, end in zip(switches, ends)]
+
+
+def trials_until_best(rows, readings):
+    """Trials of the last phase until it was as good as the first one's best. (trials, how) or None: it was not.
+
+    rows: trials, readings: throughput while nothing was tried; both with at, phase and in_force, oldest first.
+    """
+    known = [r for r in readings if r["phase"] == FIRST]
+    if not known:
+        return None
+    best = known[-1]["in_force"]
+    tps = statistics.median(r["tps"] for r in known if r["in_force"] == best)
+    series = []
+    for r in (r for r in readings if r["phase"] == AGAIN):
+        series = [*series, r] if series and series[-1]["in_force"] == r["in_force"] else [r]
+        trials = sum(t["phase"] == AGAIN and t["at"] <= series[0]["at"] for t in rows)
+        if r["in_force"] == best:
+            return trials, "the same configuration"
+        if len(series) >= READINGS_MIN and statistics.median(s["tps"] for s in series) >= AS_GOOD * tps:
+            return trials, "another configuration, as good"
+    return None
+
+
+class Phase:
+    name = "phase"
+
+    def __init__(self, run, o):
+        self.run, self.o, self.minutes = run, o, o.minutes
+        self.fill = ("--bench", "mixed", "--warehouses", o.warehouses, "--scale", o.scale)
+        self.site = Site(run, self.name, o.profile, self.fill)
+        self.story = run.journal("story")
+
+    def stages(self):
+        return [Stage("load " + " ".join(map(str, self.fill)) + " and copy the data", lambda: 0 if self.site.prepared() or self.story.rows else 60 + 15 * self.o.warehouses + 300 * self.o.scale,
+                      lambda budget: self.site.prepare()),
+                Stage("the story in one piece: " + ", ".join(f"{n} {m:g} min" for n, m in zip((FIRST, BETWEEN, AGAIN), self.minutes)),
+                      lambda: 0 if self.story.rows else 60 * sum(self.minutes) + 120, self.tell)]
+
+    def tell(self, budget):
+        budget.take(60 * sum(self.minutes) + 120, "the story, which is told in one piece,")
+        self.run.write("schedule.yaml", SCHEDULE.format(clients=self.o.clients, streams=self.o.streams, names=(FIRST, BETWEEN, AGAIN), minutes=[f"{m:g}" for m in self.minutes]))
+        schedule = shutil.copy(self.run.file("schedule.yaml"), self.site.cluster.folder)
+        os.chmod(schedule, 0o644)
+        live = Live(self.site, self.o.arm, ("--schedule", schedule, "--lifetime", LIFETIME_S), self.o.window, 0, self.run.journal("trials"))
+        shutil.rmtree(os.path.join(self.site.cluster.folder, f"store-{self.o.arm}"), ignore_errors=True)     # the memory of a story that was broken off
+        self.run.put(in_data=None)
+        self.run.write(live.conf_name, "")
+        try:
+            live.begin()
+            told = self.listen(live)
+            store = live.tuner.store
+        finally:
+            live.end()
+        self.story.append({**told, "announced": announcements(store)})
+
+    def listen(self, live):
+        """Follows load and Homeostat until the schedule is over, or everything that is asked is answered."""
+        phase, switches, rows, readings, reading, quiet_since, in_force = FIRST, [], [], [], None, time.time() + WARM_CACHE_S, None
+        while True:
+            time.sleep(LOOK_S)
+            try:
+                now, counters = time.time(), live.load.counters()
+                found, acts = live.poll()
+            except OSError:
+                if live.load.process.poll() is None:
+                    continue        # it was only slow to answer
+                break
+            if isinstance(found, dict):
+                rows.append({**found, "trial": len(rows) + 1, "at": now, "phase": phase})
+                say(f"trial {len(rows)}, phase {phase}: {found['verdict']}, {'kept' if found['kept'] else 'put back'}")
+            conf = live.site.cluster.settings_in(live.site.cluster.auto_conf())
+            if counters["schedule"]["phase"] not in (phase, None):
+                phase = counters["schedule"]["phase"]
+                switches.append(now)
+                say(f"the load switches: {phase}")
+                quiet_since = now + SWITCH_S
+            if acts or conf != in_force or now < quiet_since:
+                quiet_since, in_force, reading = max(quiet_since, now + (SWITCH_S if conf != in_force else 0)), conf, None
+            elif reading is None:
+                reading = Stretch(live.load)
+            elif time.monotonic() - reading.began >= READING_S:
+                readings.append({"at": now, "phase": phase, "in_force": conf, "tps": reading.end()["tps"]})
+                reading = None
+                if phase == AGAIN and trials_until_best(rows, readings) and now > switches[-1] + 2 * WITHIN_WINDOWS * self.o.window:
+                    break
+        if len(switches) < 2:
+            raise OSError(f"the load ended before its schedule was over; see {live.load.log}")
+        return {"switches": switches, "trials": rows, "readings": readings}
+
+    # ---- what it came to ----
+
+    def report(self):
+        story = self.story.rows[0]
+        found = windows_until(story["switches"], story["announced"], self.o.window)
+        early = sum(at < story["switches"][0] for at in story["announced"])
+        back = trials_until_best(story["trials"], story["readings"])
+        won = [t for t in story["trials"] if t["phase"] == FIRST and t["kept"]]
+        worst = max(found)
+        ok = self.run.state["limited"] and worst <= WITHIN_WINDOWS and back is not None and back[0] <= WITHIN_TRIALS and bool(won)
+        text = table(["trial", "phase", "verdict", "kept", "proposal"], [[str(t["trial"]), t["phase"], t["verdict"], str(t["kept"]), t["proposal"] or "-"] for t in story["trials"]])
+        write_report(self.run, text, {**story, "windows": [f"{w}" for w in found], "back": back})
+        words = ["each switch announced after " + " and ".join(f"{w:g}" for w in found) + f" windows of <= {WITHIN_WINDOWS}", f"{early} announced before there was one",
+                 f"the first load's best is back after {back[0]} trials of <= {WITHIN_TRIALS} ({back[1]})" if back else "the first load's best did not come back",
+                 f"{len(won)} changes kept in the first phase" + ("" if won else ", so there was nothing to come back to"), f"{len(story['trials'])} trials", self.run.state["where"]]
+        return f"phase {worst:g} windows (bar <= {WITHIN_WINDOWS}; {'; '.join(words)}) {'ok' if ok else 'short'}", ok
+
+
+def three(text):
+    found = [float(m) for m in text.split(",")]
+    if len(found) != 3:
+        raise argparse.ArgumentTypeError("three numbers are needed, such as 90,60,60")
+    return found
+
+
+def main():
+    p = parser(__doc__, "phase")
+    p.add_argument("--minutes", type=three, default=[90.0, 60.0, 60.0], help="how long the phases take; the last ends early when all is known (90,60,60)")
+    p.add_argument("--arm", choices=("allowed", "never"), default="allowed", help="restarts (allowed)")
+    p.add_argument("--warehouses", type=int, default=12)
+    p.add_argument("--clients", type=int, default=8)
+    p.add_argument("--scale", type=float, default=0.3, help="of TPC-H, in the same database (0.3)")
+    p.add_argument("--streams", type=int, default=2)
+    p.add_argument("--window", type=int, default=40, help="seconds of one of Homeostat's windows (40)")
+    return conduct("phase", p.parse_args(), Phase)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

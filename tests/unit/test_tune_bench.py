@@ -1,0 +1,438 @@
+"""bench/tune_*.py, bench/phase.py: a run goes on where it was broken off, rounds are interleaved, and what is told is what the journals hold.
+No server is started."""
+import argparse
+import csv
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import xml.etree.ElementTree as xml
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BENCH = os.path.join(ROOT, "bench")
+sys.path.insert(0, BENCH)
+import phase  # noqa: E402
+import tune_arms  # noqa: E402
+import tune_olap  # noqa: E402
+import tune_oltp  # noqa: E402
+import tune_report  # noqa: E402
+import tune_run  # noqa: E402
+import tune_site  # noqa: E402
+from rig.cluster import end_processes  # noqa: E402
+from rig.report import geometric  # noqa: E402
+
+
+class FakeLive:
+    """Trials that take no time; the nth of all may be broken off or be the last."""
+    opening_s, trial_s = 100, 10
+
+    def __init__(self, breaks_at=None, ends_at=None):
+        self.breaks_at, self.ends_at, self.begun, self.concluded, self.ended, self.trials = breaks_at, ends_at, 0, 0, 0, 0
+
+    def begin(self):
+        self.begun += 1
+
+    def conclude(self):
+        self.concluded += 1
+
+    def end(self):
+        self.ended += 1
+
+    def next(self, budget):
+        if self.trials == self.breaks_at:
+            raise KeyboardInterrupt
+        if self.trials == self.ends_at:
+            return "nothing is left to try"
+        self.trials += 1
+        return {"seconds": 10.0, "case": f"c{self.trials}"}
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        made = tempfile.TemporaryDirectory()
+        self.addCleanup(made.cleanup)
+        self.folder = made.name
+
+    def journal(self, name="j"):
+        return tune_run.Journal(os.path.join(self.folder, name + ".jsonl"))
+
+
+class Keeping(Folder):
+    def test_rows_come_back_and_a_torn_last_line_was_never_written(self):
+        j = self.journal()
+        j.append({"trial": 1})
+        j.append({"trial": 2})
+        with open(j.path, "a", encoding="ascii") as f:
+            f.write('{"trial": 3, "ver')
+        j = self.journal()
+        self.assertEqual([r["trial"] for r in j.rows], [1, 2])
+        j.append({"trial": 3})
+        self.assertEqual([r["trial"] for r in self.journal().rows], [1, 2, 3])
+
+    def test_a_run_goes_on_only_with_the_options_that_it_began_with(self):
+        tune_run.Run(self.folder, {"trials": 45, "clients": 8}).put()
+        tune_run.Run(self.folder, {"trials": 45, "clients": 8})
+        with self.assertRaisesRegex(tune_run.Wrong, "another clients"):
+            tune_run.Run(self.folder, {"trials": 45, "clients": 9})
+
+    def test_only_one_program_works_in_a_folder(self):
+        with tune_run.lock(self.folder):
+            with self.assertRaisesRegex(tune_run.Wrong, "another run works"):
+                tune_run.lock(self.folder)
+        tune_run.lock(self.folder).close()
+
+    def test_forgetting_removes_a_runs_files_and_its_server_and_no_folder_that_is_none(self):
+        server, path = os.path.join(self.folder, "server"), os.path.join(self.folder, "run")
+        os.makedirs(os.path.join(server, "copy"))
+        tune_run.lock(path).close()
+        run = tune_run.Run(path, {})
+        run.write("report.txt", "")
+        tune_run.forget(path)
+        self.assertEqual(sorted(os.listdir(path)), ["lock", "report.txt"])
+        run.put(server=server)
+        tune_run.forget(path)
+        self.assertEqual((os.listdir(self.folder), os.listdir(path)), (["run"], ["lock"]))
+
+    def test_a_budget_is_not_begun_to_be_overrun(self):
+        now = [0.0]
+        budget = tune_run.Budget(100, lambda: now[0])
+        budget.take(100, "a piece")
+        now[0] = 30
+        with self.assertRaisesRegex(tune_run.OverBudget, "a piece takes about 71 s, of the budget 70 s are left"):
+            budget.take(71, "a piece")
+        tune_run.Budget().take(1e9, "anything")
+
+
+class Trials(Folder):
+    def run_trials(self, live, wanted=10, per_round=4, budget=None):
+        return tune_site.run_trials(self.journal(), wanted, live, per_round, budget or tune_run.Budget())
+
+    def test_each_round_begins_with_the_copy_and_all_rounds_together_make_the_campaign(self):
+        live = FakeLive()
+        self.assertEqual(self.run_trials(live), "")
+        self.assertEqual([r["trial"] for r in self.journal().rows], list(range(1, 11)))
+        self.assertEqual((live.begun, live.concluded, live.ended), (3, 1, 3))
+
+    def test_what_was_broken_off_goes_on_with_the_next_trial(self):
+        live = FakeLive(breaks_at=5)
+        with self.assertRaises(KeyboardInterrupt):
+            self.run_trials(live)
+        self.assertEqual((len(self.journal().rows), live.begun, live.concluded, live.ended), (5, 2, 0, 2))
+        self.run_trials(FakeLive())
+        self.assertEqual([r["trial"] for r in self.journal().rows], list(range(1, 11)))
+        done = FakeLive()
+        self.run_trials(done)
+        self.assertEqual(done.begun, 0)
+
+    def test_a_campaign_that_has_nothing_left_to_try_says_so(self):
+        live = FakeLive(ends_at=3)
+        self.assertEqual(self.run_trials(live), "nothing is left to try")
+        self.assertEqual((len(self.journal().rows), live.concluded, live.ended), (3, 1, 1))
+
+    def test_a_round_that_does_not_fit_into_the_budget_is_not_opened(self):
+        live = FakeLive()
+        with self.assertRaisesRegex(tune_run.OverBudget, "the next round with trial 1 takes about 110 s"):
+            self.run_trials(live, budget=tune_run.Budget(50))
+        self.assertEqual(live.begun, 0)
+
+    def test_a_campaign_killed_after_its_last_trial_ends_with_what_was_then_in_force(self):
+        run = tune_run.Run(self.folder, {})
+        arms = object.__new__(tune_olap.Olap)
+        arms.run, arms.o, arms.live = run, argparse.Namespace(trials=1, per_round=1), lambda arm: None
+        run.journal("trials-allowed").append({"in_force": {"jit": "off"}})
+        run.put(in_data="allowed")
+        self.assertFalse(arms.ended("allowed"))
+        arms.campaign("allowed", tune_run.Budget())
+        self.assertEqual((run.read("allowed.conf"), arms.ended("allowed"), run.state["in_data"]), ("jit = 'off'\n", True, None))
+
+    def test_a_killed_run_loses_only_the_trial_that_was_under_way(self):
+        code = f"""if True:
+            import sys, time
+            sys.path.insert(0, {BENCH!r})
+            import tune_run, tune_site
+            class Live:
+                opening_s = trial_s = n = 0
+                def begin(self): pass
+                def conclude(self): pass
+                def end(self): pass
+                def next(self, budget):
+                    self.n += 1
+                    if self.n == 4:
+                        print("under way", flush=True)
+                        time.sleep(60)
+                    return {{"seconds": 1}}
+            tune_site.run_trials(tune_run.Journal({self.folder + "/j.jsonl"!r}), 8, Live(), 8, tune_run.Budget())
+        """
+        with subprocess.Popen([sys.executable, "-B", "-c", code], stdout=subprocess.PIPE, text=True) as p:
+            self.assertEqual(p.stdout.readline(), "under way\n")
+            p.send_signal(signal.SIGKILL)
+            p.wait()
+        self.assertEqual(len(self.journal().rows), 3)
+        self.run_trials(FakeLive(), wanted=8)
+        self.assertEqual([r["trial"] for r in self.journal().rows], list(range(1, 9)))
+
+    def test_what_an_earlier_life_left_at_work_in_a_folder_is_ended_and_nothing_else(self):
+        with subprocess.Popen(["sleep", "60"], cwd=self.folder) as inside, tempfile.TemporaryDirectory() as other, subprocess.Popen(["sleep", "60"], cwd=other) as outside:
+            self.assertEqual(end_processes(self.folder), [(inside.pid, "sleep")])
+            self.assertEqual(inside.wait(), -signal.SIGTERM)
+            self.assertIsNone(outside.poll())
+            outside.kill()
+
+
+class FakeTuner:
+    def __init__(self):
+        self.all, self.idle_s, self.why, self.down = [], 0, "", False
+
+    def look(self, say):
+        return [{"id": o["case_id"], "status": "CLOSED", "outcome": o} for o in reversed(self.all)]
+
+    def outcomes(self):
+        if self.down:
+            raise OSError("gone")
+        return self.all
+
+    def target(self):
+        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + self.idle_s))
+        return {"case_id": "", "idle_until": until, "idle_why": self.why}
+
+
+class FakeCluster:
+    def __init__(self, folder):
+        self.folder, self.started = folder, 1
+
+    def auto_conf_path(self):
+        return os.path.join(self.folder, "postgresql.auto.conf")
+
+    def auto_conf(self):
+        with open(self.auto_conf_path(), encoding="ascii") as f:
+            return f.read()
+
+    def starts(self):
+        return self.started
+
+    def stop(self):
+        pass
+
+    settings_in = staticmethod(tune_arms.settings)
+
+
+class OneCampaign(Folder):
+    def setUp(self):
+        super().setUp()
+        self.run_ = tune_run.Run(self.folder, {})
+        self.site = argparse.Namespace(run=self.run_, cluster=FakeCluster(self.folder))
+        self.live = self.life()
+
+    def life(self):
+        live = tune_site.Live(self.site, "allowed", (), 40, 480, self.run_.journal("trials"))
+        live.tuner, live.starts, live.since, live.seen = FakeTuner(), self.site.cluster.starts(), time.monotonic(), {r["case"] for r in self.run_.journal("trials").rows}
+        live.load = argparse.Namespace(process=argparse.Namespace(poll=lambda: None), log="")
+        self.set_conf("shared_buffers = '614MB'\n")
+        return live
+
+    def set_conf(self, text):
+        with open(self.site.cluster.auto_conf_path(), "w", encoding="ascii") as f:
+            f.write(text)
+
+    def outcome(self, case, result="better"):
+        return {"case_id": case, "result": result, "kept": result == "better", "effect": 0.5, "lo": 0.2, "hi": 0.8, "planner": "ladder/thumb", "degraded_s": None,
+                "proposal": {"title": "shared_buffers", "changes": []}, "verdict": {"why": "because"}}
+
+    def test_a_trial_is_a_line_with_what_became_of_it_and_the_restarts_that_the_servers_log_tells(self):
+        self.live.tuner.all = [self.outcome("a", "refused"), self.outcome("b")]
+        self.site.cluster.started = 3
+        row, acts = self.live.poll()
+        self.assertEqual((row["case"], row["verdict"], row["kept"], row["restarts"], row["degraded_s"], row["tps"], acts), ("b", "better", True, 2, 0, None, False))
+        self.assertEqual(row["in_force"], {"shared_buffers": "614MB"})
+        self.assertEqual(self.live.poll(), (None, False))
+
+    def test_what_ended_while_nobody_looked_is_told_by_the_next_part_once_and_in_order(self):
+        self.run_.journal("trials").append({"case": "a"})
+        live = self.life()
+        live.tuner.all = [self.outcome("a"), self.outcome("b"), self.outcome("c")]
+        self.assertEqual([live.poll()[0]["case"], live.poll()[0]["case"], live.poll()[0]], ["b", "c", None])
+
+    def test_a_pause_between_cases_is_no_end_and_a_long_rest_is(self):
+        self.live.tuner.why, self.live.tuner.idle_s = "settling", 10
+        self.assertEqual(self.live.poll(), (None, False))
+        self.live.tuner.why, self.live.tuner.idle_s = "nothing is left to try", 600
+        self.assertEqual(self.live.poll(), ("nothing is left to try", False))
+
+    def test_who_does_not_answer_is_asked_again(self):
+        self.live.tuner.all, self.live.tuner.down = [self.outcome("a")], True
+        self.assertEqual(self.live.poll(), (None, False))
+        self.live.tuner.down = False
+        self.assertEqual(self.live.poll()[0]["case"], "a")
+
+    def test_the_configuration_goes_on_also_when_a_life_ended_without_a_word(self):
+        self.assertEqual(self.live.conf_so_far(), "")
+        self.run_.put(in_data="allowed")
+        self.assertEqual(self.life().conf_so_far(), "shared_buffers = '614MB'\n")
+        self.run_.put(in_data=None)
+        self.set_conf("the data of another campaign")
+        self.assertEqual(self.life().conf_so_far(), "shared_buffers = '614MB'\n")
+
+
+class Comparing(Folder):
+    def test_every_round_has_all_configurations_and_the_order_turns(self):
+        self.assertEqual([n for _, n in tune_arms.interleaved(["a", "b", "c"], 2)], ["a", "b", "c", "c", "b", "a"])
+
+    def test_what_is_measured_is_not_measured_again(self):
+        asked = []
+        j = self.journal()
+        j.append({"round": 0, "name": "a", "tps": 1})
+        tune_arms.compare(j, ["a", "b"], 2, lambda n: asked.append(n) or {"tps": 2}, 10, tune_run.Budget())
+        self.assertEqual((asked, len(j.rows)), (["b", "b", "a"], 4))
+
+    def test_a_ratio_is_taken_within_its_round(self):
+        rows = [{"round": 0, "name": "default", "tps": 100}, {"round": 0, "name": "tuned", "tps": 200}, {"round": 1, "name": "default", "tps": 50}, {"round": 1, "name": "tuned", "tps": 150},
+                {"round": 2, "name": "tuned", "tps": 1}, {"round": 3, "name": "default", "tps": None}, {"round": 3, "name": "tuned", "tps": 1}]
+        self.assertEqual(tune_arms.ratios(rows, "tuned", "tps"), [2, 3])
+        self.assertAlmostEqual(geometric([2, 8]), 4)
+        self.assertTrue(math.isnan(geometric([])))
+
+    def test_the_lower_bound_is_students(self):
+        logs = [0.1, 0.2, 0.3]      # mean 0.2, deviation 0.1, two degrees of freedom
+        self.assertAlmostEqual(math.log(tune_arms.lower_bound([math.exp(x) for x in logs])), 0.2 - 2.920 * 0.1 / math.sqrt(3), 3)
+        self.assertTrue(math.isnan(tune_arms.lower_bound([2])))
+
+    def test_what_touches_durability_is_named(self):
+        rows = [{"name": "default", "durability": {"fsync": "on", "unlogged": "0"}}, {"name": "tuned", "durability": {"fsync": "off", "unlogged": "0"}}]
+        self.assertEqual(tune_arms.touched(rows), ["tuned: fsync on -> off"])
+        self.assertEqual(tune_arms.touched(rows[:1]), [])
+
+
+class Telling(Folder):
+    """Whole runs out of journals that were written by hand."""
+
+    def write(self, options):
+        run = tune_run.Run(self.folder, options)
+        run.put(where="cloud-disk", limited=True, thumb="shared_buffers = '256MB'\n", **{"ended-allowed": "", "ended-never": ""})
+        return run
+
+    def trials(self, run, arm, n, kept_at=1, effect=0.7):
+        for i in range(1, n + 1):
+            run.journal("trials-" + arm).append({"trial": i, "arm": arm, "case": f"{arm}{i}", "planner": "p", "proposal": "shared_buffers 128MB -> 614MB & <more>", "verdict": "better" if i == kept_at else "worse",
+                                                 "kept": i == kept_at, "effect": effect if i == kept_at else -0.1, "lo": 0, "hi": 1, "tps": 100.0, "p99_ms": 10.0, "degraded_s": 2.0, "restarts": 1,
+                                                 "seconds": 400.0, "in_force": {"shared_buffers": "614MB"} if i >= kept_at else {}})
+
+    def oltp(self, tuned_tps=250, fsync="on", kept_at=1, early_tps=None):
+        o = argparse.Namespace(arm="both", trials=45, per_round=15, rounds=3, warehouses=12, clients=8, window=40, profile="cloud-disk")
+        run = self.write(vars(o))
+        self.trials(run, "allowed", 45, kept_at)
+        self.trials(run, "never", 45, kept_at=99)
+        run.write("allowed.conf", "shared_buffers = '614MB'\n")
+        run.write("never.conf", "")
+        tps = {"default": 100, "thumb": 110, "tuned": tuned_tps, "reload": 99, **({"early": early_tps} if early_tps else {})}
+        for i, name in tune_arms.interleaved(list(tps), 3):
+            run.journal("rounds").append({"round": i, "name": name, "tps": tps[name] * (1 + i / 50), "closed_p99_ms": 40000 / tps[name], "p99_ms": 100, "cpu": 0.4, "errors": 0, "rate": 60.0,
+                                          "durability": {"fsync": fsync if name == "tuned" else "on"}})
+        for name in tps:
+            run.journal("recovery").append({"round": 0, "name": name, "recovery_s": 30.0})
+        return tune_oltp.Oltp(run, o)
+
+    def test_a_run_that_holds_its_bars_is_ok_and_leaves_report_table_and_curve(self):
+        oltp = self.oltp()
+        self.assertEqual([s.left_s() for s in oltp.stages()], [0] * 6)
+        line, ok = oltp.report()
+        self.assertTrue(ok, line)
+        self.assertRegex(line, r"^tune-oltp 2\.50 x-default-tps \(bar >= 2; p99 x0\.40 of <= 0\.5, .*100 % of the gain by trial 30.*reload only x0\.99, at least x1\.00.*rule of thumb x1\.10.*"
+                               r"allowed: 45 trials, degraded 90 s, 45 restarts; never: .*durability untouched; cloud-disk\) ok$")
+        with open(os.path.join(self.folder, "convergence.csv"), encoding="utf-8") as f:
+            rows = list(csv.DictReader(f))
+        self.assertEqual((len(rows), rows[0]["gain_so_far"]), (90, "2.0138"))
+        picture = xml.parse(os.path.join(self.folder, "convergence.svg")).getroot()
+        self.assertEqual(len(picture.findall("{*}circle")), 90)
+        with open(os.path.join(self.folder, "report.txt"), encoding="utf-8") as f:
+            self.assertIn("tuned", f.read())
+
+    def test_each_bar_can_be_missed(self):
+        for wrong in ({"tuned_tps": 190}, {"fsync": "off"}, {"kept_at": 40, "early_tps": 110}):
+            with self.subTest(wrong), tempfile.TemporaryDirectory() as self.folder:
+                line, ok = self.oltp(**wrong).report()
+                self.assertFalse(ok, line)
+                self.assertTrue(line.endswith(") short"), line)
+
+    def test_what_trial_30_had_is_measured_where_it_is_not_what_is_left(self):
+        oltp = self.oltp(kept_at=40, early_tps=240)
+        self.assertEqual(list(oltp.confs()), ["default", "thumb", "tuned", "reload", "early"])
+        self.assertAlmostEqual(oltp.share_early(oltp.summary()), math.log(2.4) / math.log(2.5))
+
+    def test_reports_are_compared_by_their_total_and_all_answers_must_agree(self):
+        o = argparse.Namespace(scale=1.0, streams=1, trials=2, per_round=12, rounds=1, window=120, profile="cloud-disk")
+        run = self.write(vars(o))
+        self.trials(run, "allowed", 2)
+        run.write("allowed.conf", "random_page_cost = '1.1'\n")
+        for name, total in (("default", 100.0), ("thumb", 105.0), ("tuned", 80.0)):
+            run.journal("rounds").append({"round": 0, "name": name, "total_s": total, "geometric_mean_s": total / 30, "digest": "d", "query_s": {"1": total / 2, "10": total / 2}, "cpu": 0.5, "durability": {}})
+        line, ok = tune_olap.Olap(run, o).report()
+        self.assertTrue(ok, line)
+        self.assertRegex(line, r"^tune-olap 0\.80 x-default-time \(bar <= 1; 100\.0 s -> 80\.0 s; rule of thumb x1\.05; .*all answers the same")
+        run.journal("rounds").rows[2]["digest"] = "another"
+        self.assertFalse(tune_olap.Olap(run, o).report()[1])
+
+    def story(self, announced, conf_again, tps_again):
+        best, worse = {"shared_buffers": "614MB"}, {"shared_buffers": "400MB"}
+        readings = [{"at": 10.0 * i, "phase": "first", "in_force": best, "tps": 200} for i in range(5)] + [{"at": 100, "phase": "between", "in_force": worse, "tps": 1}]
+        readings += [{"at": 220 + 20 * i, "phase": "again", "in_force": conf, "tps": tps} for i, (conf, tps) in enumerate(zip(conf_again, tps_again))]
+        trials = [{"trial": 1, "at": 5, "phase": "first", "kept": True, "verdict": "better", "proposal": "a"}, {"trial": 2, "at": 250, "phase": "again", "kept": False, "verdict": "worse", "proposal": None}]
+        return {"switches": [100.0, 200.0], "trials": trials, "readings": readings, "announced": announced}, best, worse
+
+    def test_a_change_is_announced_within_the_windows_that_follow_the_switch(self):
+        self.assertEqual(phase.windows_until([100, 200], [90, 130, 290], 40), [1, 3])
+        self.assertEqual(phase.windows_until([100, 200], [], 40), [math.inf, math.inf])
+        self.assertEqual(phase.windows_until([100, 200], [210], 40), [math.inf, 1])
+
+    def test_the_best_is_back_by_its_configuration_or_by_its_throughput(self):
+        s, best, worse = self.story([], [], [])
+        again = lambda confs, tps: phase.trials_until_best(s["trials"], s["readings"][:6] + [{"at": 220 + 20 * i, "phase": "again", "in_force": c, "tps": t} for i, (c, t) in enumerate(zip(confs, tps))])  # noqa: E731
+        self.assertEqual(again([best], [10]), (0, "the same configuration"))
+        self.assertEqual(again([worse, worse, best], [100] * 3), (1, "the same configuration"))
+        self.assertEqual(again([worse] * 3, [195] * 3), (0, "another configuration, as good"))
+        self.assertIsNone(again([worse] * 3, [180] * 3))
+        self.assertIsNone(again([], []))
+
+    def test_a_story_is_told_from_what_was_kept_of_it(self):
+        o = argparse.Namespace(minutes=[90, 60, 60], arm="allowed", warehouses=1, clients=2, scale=0.01, streams=1, window=40, profile="cloud-disk")
+        run = self.write(vars(o))
+        story, best, _ = self.story([130.0, 250.0], [{"shared_buffers": "614MB"}], [10])
+        run.journal("story").append(story)
+        line, ok = phase.Phase(run, o).report()
+        self.assertTrue(ok, line)
+        self.assertRegex(line, r"^phase 2 windows \(bar <= 3; each switch announced after 1 and 2 windows.*back after 0 trials of <= 3 \(the same configuration\)")
+        json.dumps(story)
+        self.assertFalse(phase.Phase(run, argparse.Namespace(**{**vars(o), "window": 10})).report()[1])
+
+    def test_a_complete_run_is_told_again_without_a_server(self):
+        run = self.oltp().run
+        run.put(options={"seconds": tune_run.SECONDS, **run.state["options"]})
+        done = subprocess.run([sys.executable, "-B", os.path.join(BENCH, "tune_oltp.py"), "--folder", self.folder], capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout.splitlines()[-1][:15]), (0, "tune-oltp 2.50 "), done.stderr)
+
+
+class Options(Folder):
+    def call(self, program, *options):
+        return subprocess.run([sys.executable, "-B", os.path.join(BENCH, program), "--folder", os.path.join(self.folder, "run"), *options], capture_output=True, text=True, check=False)
+
+    def test_a_plan_is_printed_and_leaves_nothing(self):
+        for program in ("tune_oltp.py", "tune_olap.py", "phase.py"):
+            done = self.call(program, "--plan")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(done.stdout, r" h \d\d min  in all")
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_wrong_options_are_told_and_nothing_is_begun(self):
+        for program, options, says in (("phase.py", ["--minutes", "1,2"], "three numbers"), ("tune_oltp.py", ["--arm", "some"], "invalid choice"), ("tune_olap.py", ["--scale", "x"], "invalid float")):
+            done = self.call(program, *options)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(says, done.stderr)
+        self.assertEqual(os.listdir(self.folder), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
