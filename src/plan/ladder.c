@@ -2,10 +2,11 @@
  * plan/ladder.c - the first tuner: proposers in order, the first with something to say wins.
  *
  * With about five minutes a case and half an hour a campaign, order is
- * everything: what can win most comes first, what needs a restart comes
- * together, single knobs come last.
+ * everything: what was proven on databases like this one comes first, then what
+ * can win most; what needs a restart comes together, single knobs come last.
  */
 #include "plan/scene.h"
+#include "plan/transfer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@ static const struct proposer {
     bool        search;          /* only when everything before has been told twice */
     bool      (*draft)(const struct scene *s, int variant, struct proposal *p);
 } proposers[] = {
+    { "transfer",          3, false, draft_transfer },
     { "big-step",          3, false, draft_big_step },
     { "thumb",             1, false, draft_thumb },
     { "climb",             4, false, draft_climb },
@@ -35,11 +37,19 @@ static bool ask_pass(const struct scene *s, bool search, struct proposal *out)
         for (int v = 0; v < variants && r->search == search; v++) {
             *out = (struct proposal){ 0 };
             (void)snprintf(out->planner, sizeof out->planner, "ladder/%s", r->name);
-            if (r->draft(s, v, out))
+            if (r->draft(s, v, out) && (s->second_try || !warm_advises_against(s, out)))
                 return true;
         }
     }
     return false;
+}
+
+static bool ask_all(struct scene *s, struct proposal *out)
+{
+    if (ask_pass(s, false, out))
+        return true;
+    s->second_try = true;
+    return ask_pass(s, false, out) || ask_pass(s, true, out);
 }
 
 static enum err ladder_ask(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view, struct proposal *out, struct fault *fault)
@@ -49,12 +59,15 @@ static enum err ladder_ask(const struct planner_told *told, int n, uint64_t seed
     const struct target_facts *f = view->facts;
     if (f->in_recovery || f->owner != OWNER_NONE)
         return fail(fault, ERR_STATE, "nothing is proposed for %s", f->in_recovery ? "a standby" : "a server whose configuration somebody else manages");
-    struct scene s;
+    struct scene     s;
+    struct transfer *near;
+    if (transfer_new(view, &near, fault) != OK)
+        return ERR_LIMIT;
     scene_init(&s, view, told, n, seed);
-    if (ask_pass(&s, false, out))
-        return OK;
-    s.second_try = true;
-    if (ask_pass(&s, false, out) || ask_pass(&s, true, out))
+    s.near = near;
+    bool found = ask_all(&s, out);
+    transfer_free(near);
+    if (found)
         return OK;
     *out = (struct proposal){ 0 };
     (void)fail(fault, ERR_MISSING, "nothing is left to try: %d proposals were judged, the last %d without a gain", n, scene_told_since_better(&s));

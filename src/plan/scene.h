@@ -14,6 +14,8 @@
 
 enum { SCENE_REACH = 12 };   /* steps a reloadable knob may need: the most that one case should take */
 
+struct transfer;
+
 struct scene {
     const struct planner_view *view;
     const struct planner_told *told;
@@ -25,6 +27,7 @@ struct scene {
     bool                       restarts;              /* may be proposed */
     bool                       oltp;                  /* many short transactions */
     bool                       second_try;            /* what was undecided once may be tried again */
+    const struct transfer     *near;                  /* what databases like this one have told; NULL: nothing */
 };
 
 void scene_init(struct scene *s, const struct planner_view *view, const struct planner_told *told, int n, uint64_t seed);
@@ -55,6 +58,7 @@ static inline double scene_mb(double mb, enum knob_id id) { return mb * 1048576.
 
 /* ---- the proposers; each has variants 0..n-1 and drafts and finishes one ---- */
 
+bool draft_transfer(const struct scene *s, int variant, struct proposal *p);
 bool draft_big_step(const struct scene *s, int variant, struct proposal *p);
 bool draft_thumb(const struct scene *s, int variant, struct proposal *p);
 bool draft_climb(const struct scene *s, int variant, struct proposal *p);
@@ -65,5 +69,8 @@ bool draft_symptom(const struct scene *s, int variant, struct proposal *p);
 bool draft_search(const struct scene *s, int variant, struct proposal *p);
 bool draft_learned(const struct scene *s, int variant, struct proposal *p);
 int  draft_symptoms(void);
+
+/* On databases like this one that was worse than what is in force here. */
+bool warm_advises_against(const struct scene *s, const struct proposal *p);
 
 #endif
