@@ -76,26 +76,34 @@ void knowledge_opaque(const char *secret, const char *kind, const char *name, ch
 
 static bool is_told(const struct knob *k) { return (k->flags & KNOB_TUNED) && !(k->flags & KNOB_DURABILITY); }
 
+static bool changes(const struct knowledge *k, enum knob_id id)
+{
+    for (int i = 0; i < k->changes; i++)
+        if (k->change[i].to.knob == id)
+            return true;
+    return false;
+}
+
 static void note_settings(const struct target_facts *f, struct knowledge *k)
 {
     for (int id = 1; id < KNOB_COUNT; id++) {
         const struct knob *knob = knob_at((enum knob_id)id);
         double             now, boot;
-        if (is_told(knob) && knob_current(knob, f, &now, NULL) == OK && knob_boot(knob, f, &boot, NULL) == OK && !knob_equal(knob, now, boot))
+        if (is_told(knob) && !changes(k, knob->id) && knob_current(knob, f, &now, NULL) == OK && knob_boot(knob, f, &boot, NULL) == OK && !knob_equal(knob, now, boot))
             k->setting[k->settings++] = knowledge_value_of(knob->id, now, &k->machine);
     }
 }
 
-enum err knowledge_of(const struct knowledge_origin *origin, const struct proposal *proposal, const struct target_facts *before,
+enum err knowledge_of(const struct knowledge_origin *origin, const struct proposal *proposal, const struct target_facts *facts,
                       const struct workload *workload, enum told told, bool kept, double effect, double sd, struct knowledge *k, struct fault *fault)
 {
-    *k = (struct knowledge){ .at_us = origin->at_us - origin->at_us % 1000000, .server_version = before->server_version, .workload = *workload, .told = told, .kept = kept,
+    *k = (struct knowledge){ .at_us = origin->at_us - origin->at_us % 1000000, .server_version = facts->server_version, .workload = *workload, .told = told, .kept = kept,
                              .effect = tidy(effect), .sd = tidy(sd) };
     (void)text_copy(k->source, sizeof k->source, origin->source);
     (void)text_copy(k->tenant, sizeof k->tenant, origin->tenant);
     (void)text_copy(k->database, sizeof k->database, origin->database);
     (void)text_copy(k->planner, sizeof k->planner, proposal->planner);
-    knowledge_machine_of(&k->machine, before);
+    knowledge_machine_of(&k->machine, facts);
     for (int i = 0; i < WORKLOAD_COUNT; i++)
         k->workload.v[i] = tidy(workload->v[i]);
     if (isnan(k->machine.memory_bytes) || k->machine.cpus < 1 || workload_known(workload) == 0)
@@ -110,7 +118,7 @@ enum err knowledge_of(const struct knowledge_origin *origin, const struct propos
         return fail(fault, ERR_INPUT, "nothing was changed");
     if (fabs(k->effect) > KNOWLEDGE_EFFECT_MOST)
         return fail(fault, ERR_INPUT, "an effect of %.3g is no measurement", k->effect);
-    note_settings(before, k);
+    note_settings(facts, k);
     return OK;
 }
 

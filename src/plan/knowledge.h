@@ -36,6 +36,7 @@ enum {
     KNOWLEDGE_VERSION = 1,
     KNOWLEDGE_MAX     = 5000,         /* records that are kept and planned with; the oldest own ones go first */
     KNOWLEDGE_ID_SIZE = 33,           /* 32 hex digits and the NUL: a record, a source, a tenant, a database */
+    KNOWLEDGE_DIGITS  = 9,            /* of a number in a digest and in a file */
     KNOWLEDGE_FILE_MAX = 32 * 1024 * 1024, KNOWLEDGE_LINE_MAX = 16 * 1024
 };
 #define KNOWLEDGE_EFFECT_MOST 5.0     /* log ratio: 150 times as fast is no measurement */
@@ -65,7 +66,7 @@ struct knowledge {
     char                     planner[32];
     struct knowledge_machine machine;
     struct workload          workload;
-    int                      settings;           /* tuned knobs that were not at the server's default before, those that change included */
+    int                      settings;           /* the other tuned knobs that were not at the server's default */
     struct knowledge_value   setting[KNOB_COUNT];
     int                      changes;
     struct knowledge_change  change[PROPOSAL_CHANGES_MAX];
@@ -78,10 +79,10 @@ struct knowledge {
 struct knowledge_origin { const char *source, *tenant, *database; int64_t at_us; };
 
 /*
- * A trial as a record: proposal, and the facts and the workload from before it.  Only the catalogue's tuned knobs are told, and
+ * A trial as a record: the proposal, facts from before or after it, and the workload before it.  Only the catalogue's tuned knobs are told, and
  * durability never.  ERR_INPUT: nothing of the proposal is worth telling; ERR_UNKNOWN: the machine or the workload is not known.
  */
-MUST_CHECK enum err knowledge_of(const struct knowledge_origin *origin, const struct proposal *proposal, const struct target_facts *before,
+MUST_CHECK enum err knowledge_of(const struct knowledge_origin *origin, const struct proposal *proposal, const struct target_facts *facts,
                                  const struct workload *workload, enum told told, bool kept, double effect, double sd, struct knowledge *k, struct fault *fault);
 
 /* The configuration that was tried (after) or that it was tried from, as it would be on the machine of these facts; what it does not name is at the server's default. */

@@ -36,7 +36,7 @@ static bool digest_of(json_t *json, char id[KNOWLEDGE_ID_SIZE])
     char    digest[DIGEST_SIZE];
     json_t *bare = json_copy(json);
     (void)json_object_del(bare, "id");
-    char *text = json_dumps(bare, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    char *text = json_dumps(bare, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(KNOWLEDGE_DIGITS));
     json_decref(bare);
     if (!text)
         return false;
