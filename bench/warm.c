@@ -116,7 +116,6 @@ static void see(const struct tenant *t, double faster, struct window *w)
     window_clear(w);
     w->whole = true;
     w->to_us = 60000000;
-    w->v[METRIC_LATENCY_MEAN] = 0;
     for (int i = 0; i < READINGS; i++) {
         double v = readings[i].v[t->kind] * t->scale[i];
         w->v[readings[i].metric] = readings[i].metric == METRIC_CACHE_HIT ? 1 - (1 - readings[i].v[t->kind]) * t->scale[i] : readings[i].of_work ? v * t->facts.cpus * exp(faster) : v;
@@ -157,7 +156,7 @@ static void begin(const struct tenant *t, const struct knowledge *const *known, 
     struct proposal     p;
     struct fault        fault;
     struct rand         r;
-    *s = (struct story){ 0 };
+    memset(s, 0, sizeof *s);
     rand_seed(&r, t->seed + 77);
     bounds_default(&bounds);
     bounds.restart_allowed = true;

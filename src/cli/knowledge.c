@@ -18,7 +18,7 @@ static json_t *ask_all(struct cli *c, bool shared, long most, int *code)
     struct client *client = NULL;
     struct fault   fault = { 0 };
     json_t        *all = json_array();
-    char           path[CLIENT_PATH_MAX], limit[16], cursor[64] = "";
+    char           path[CLIENT_PATH_MAX], limit[24], cursor[64] = "";
     bool           more = true;
     *code = client_open(c, &client, &fault) == OK ? CLI_DONE : cli_complain(c, &fault);
     while (*code == CLI_DONE && more) {
