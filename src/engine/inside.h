@@ -190,11 +190,12 @@ struct counters {
 };
 
 /* Records of knowledge, in the order in which they came; as in the store. */
+struct known_record { struct knowledge of; bool shared; };
 struct knowing {
     char                     secret[DIGEST_SIZE], source[KNOWLEDGE_ID_SIZE];
-    char                     mute[DAEMON_TARGETS_MAX + DAEMON_TENANTS_MAX][KNOWLEDGE_ID_SIZE];   /* tenants that do not share */
+    char                     mute[DAEMON_TARGETS_MAX + DAEMON_TENANTS_MAX][KNOWLEDGE_ID_SIZE];   /* tenants of the configuration that do not share */
     int                      mutes;
-    struct knowledge        *record;            /* at most KNOWLEDGE_MAX */
+    struct known_record     *record;            /* at most KNOWLEDGE_MAX */
     const struct knowledge **shown;             /* what the planner may see: as much room */
     int                      n, room;
 };

@@ -16,9 +16,9 @@ static enum err make_room(struct knowing *k, struct fault *fault)
 {
     if (k->n < k->room)
         return OK;
-    int                       room = k->room ? 2 * k->room : 64;
-    struct knowledge         *record = realloc(k->record, (size_t)room * sizeof *record);
-    const struct knowledge  **shown = record ? realloc(k->shown, (size_t)room * sizeof *shown) : NULL;
+    int                      room = k->room ? 2 * k->room : 64;
+    struct known_record     *record = realloc(k->record, (size_t)room * sizeof *record);
+    const struct knowledge **shown = record ? realloc(k->shown, (size_t)room * sizeof *shown) : NULL;
     if (record)
         k->record = record;
     if (!shown)
@@ -29,15 +29,14 @@ static enum err make_room(struct knowing *k, struct fault *fault)
 }
 
 /* The oldest goes when there is no more room for all. */
-enum err knowing_take(struct engine *e, const struct knowledge *record, struct fault *fault)
+static enum err append(struct knowing *k, const struct knowledge *of, bool shared, struct fault *fault)
 {
-    struct knowing *k = &e->knowing;
-    enum err        err = make_room(k, fault);
+    enum err err = make_room(k, fault);
     if (err != OK)
         return err;
     if (k->n == KNOWLEDGE_MAX)
         memmove(k->record, k->record + 1, (size_t)--k->n * sizeof *k->record);
-    k->record[k->n++] = *record;
+    k->record[k->n++] = (struct known_record){ *of, shared };
     return OK;
 }
 
@@ -46,22 +45,27 @@ enum err knowing_take(struct engine *e, const struct knowledge *record, struct f
 static void tenant_id(const struct engine *e, const char *name, char out[KNOWLEDGE_ID_SIZE]) { knowledge_opaque(e->knowing.secret, "tenant", name, out); }
 static void database_id(const struct engine *e, const struct etarget *t, char out[KNOWLEDGE_ID_SIZE]) { knowledge_opaque(e->knowing.secret, "database", t->conf->name, out); }
 
-/* Those of other installations did, or their records would not be here. */
-static bool shares(const struct engine *e, const char *tenant)
+/* May a record that comes now be told to others? Those of other installations may, or they would not be here. */
+static bool shares(const struct knowing *k, const char *tenant)
 {
-    for (int i = 0; i < e->knowing.mutes; i++)
-        if (strcmp(e->knowing.mute[i], tenant) == 0)
+    for (int i = 0; i < k->mutes; i++)
+        if (strcmp(k->mute[i], tenant) == 0)
             return false;
     return true;
 }
 
+/* What is there already follows the configuration as far as that speaks of its tenant; a tenant that left it is as it was. */
 static enum err mark(struct engine *e, const char *tenant, struct fault *fault)
 {
-    char id[KNOWLEDGE_ID_SIZE];
-    bool share = daemon_knowledge_of(&e->d, tenant).share;
+    struct knowing *k = &e->knowing;
+    char            id[KNOWLEDGE_ID_SIZE];
+    bool            share = daemon_knowledge_of(&e->d, tenant).share;
     tenant_id(e, tenant, id);
-    if (!share && shares(e, id))
-        (void)text_copy(e->knowing.mute[e->knowing.mutes++], KNOWLEDGE_ID_SIZE, id);
+    if (!share && shares(k, id))
+        (void)text_copy(k->mute[k->mutes++], KNOWLEDGE_ID_SIZE, id);
+    for (int i = 0; i < k->n; i++)
+        if (strcmp(k->record[i].of.tenant, id) == 0)
+            k->record[i].shared = share;
     return store_knowledge_share(e->store, id, share, fault);
 }
 
@@ -85,13 +89,12 @@ static void remember(void *ctx, const json_t *json, bool shared)
     struct remembering *r = ctx;
     struct knowledge    record;
     struct fault        why;
-    (void)shared;
     if (r->err != OK)
         return;
     if (knowledge_parse(json, &record, &why) != OK)
         r->unreadable++;
     else
-        r->err = knowing_take(r->e, &record, r->fault);
+        r->err = append(&r->e->knowing, &record, shared, r->fault);
 }
 
 enum err knowing_start(struct engine *e, struct fault *fault)
@@ -127,8 +130,8 @@ void knowing_show(struct engine *e, const struct etarget *t, struct planner_view
     database_id(e, t, database);
     bool use = daemon_knowledge_of(&e->d, t->conf->tenant).use;
     for (int i = 0; i < k->n && use; i++)
-        if (strcmp(k->record[i].database, database) != 0 && (strcmp(k->record[i].tenant, tenant) == 0 || shares(e, k->record[i].tenant)))
-            k->shown[n++] = &k->record[i];
+        if (strcmp(k->record[i].of.database, database) != 0 && (k->record[i].shared || strcmp(k->record[i].of.tenant, tenant) == 0))
+            k->shown[n++] = &k->record[i].of;
     view->known = k->shown;
     view->knowns = n;
 }
@@ -141,10 +144,15 @@ enum err knowing_put(struct engine *e, struct knowledge *record, bool *added, st
     if (!json)
         return fail(fault, ERR_LIMIT, "no memory for a record of knowledge");
     struct stored_knowledge s = { .id = record->id, .source = record->source, .tenant = record->tenant, .database = record->database, .result = told_name(record->told),
-                                  .shared = shares(e, record->tenant), .effect = record->effect, .happened_us = record->at_us, .record = json };
+                                  .shared = shares(&e->knowing, record->tenant), .effect = record->effect, .happened_us = record->at_us, .record = json };
     enum err err = store_knowledge_add(e->store, &s, clock_wall_us(e->clock), added, fault);
     json_decref(json);
     return err;
+}
+
+enum err knowing_take(struct engine *e, const struct knowledge *record, struct fault *fault)
+{
+    return append(&e->knowing, record, shares(&e->knowing, record->tenant), fault);
 }
 
 /* Half the width of a 95 % interval is about two standard deviations. */

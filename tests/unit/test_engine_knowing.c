@@ -116,7 +116,7 @@ static void a_verdict_is_told_to_the_others_and_not_to_the_database_itself(void 
     assert_int_equal(shown_to(STOCK), 1);
     assert_int_equal(shown_to(BANK), 1);
     assert_int_equal(shown_to(LAB), 0);                    /* it does without */
-    const struct knowledge *k = &engine->knowing.record[0];
+    const struct knowledge *k = &engine->knowing.record[0].of;
     assert_float_equal(k->effect, 0.3, 1e-9);
     assert_float_equal(k->sd, 0.0510204, 1e-6);
     assert_null(strstr(k->database, "shop"));
@@ -141,6 +141,18 @@ static void what_a_tenant_keeps_to_itself_only_its_own_databases_see(void **stat
         assert_int_equal(shown_to(i), 0);
 }
 
+static void a_tenant_that_left_the_configuration_stays_as_it_was(void **state)
+{
+    (void)state;
+    learn(BANK, "better", 0.3);
+    stop();
+    start("targets: {shop: {dsn: service=a}, stock: {dsn: service=b}, other: {dsn: service=c}, more: {dsn: service=d}, lab: {dsn: service=e}}\n");
+    assert_int_equal(engine->knowing.n, 1);
+    assert_int_equal(shown_to(SHOP), 0);
+    assert_ok(knowing_mark(engine, &fault), &fault);
+    assert_int_equal(shown_to(SHOP), 0);
+}
+
 static void what_ended_without_a_verdict_teaches_nobody(void **state)
 {
     (void)state;
@@ -158,11 +170,11 @@ static void it_is_all_there_after_a_restart(void **state)
     learn(SHOP, "better", 0.3);
     learn(BANK, "better", 0.2);
     char id[KNOWLEDGE_ID_SIZE];
-    memcpy(id, engine->knowing.record[0].id, sizeof id);
+    memcpy(id, engine->knowing.record[0].of.id, sizeof id);
     stop();
     start(conf_text);
     assert_int_equal(engine->knowing.n, 2);
-    assert_string_equal(engine->knowing.record[0].id, id);
+    assert_string_equal(engine->knowing.record[0].of.id, id);
     assert_int_equal(shown_to(SHOP), 0);
     assert_int_equal(shown_to(STOCK), 1);
 }
@@ -223,7 +235,7 @@ static void an_own_export_that_comes_back_is_still_kept_to_its_tenant(void **sta
     (void)state;
     int added;
     learn(BANK, "better", 0.3);
-    json_t *record = knowledge_json(&engine->knowing.record[0]);
+    json_t *record = knowledge_json(&engine->knowing.record[0].of);
     stop();
     start(conf_text);
     assert_ok(store_knowledge_forget(engine->store, 0, &fault), &fault);
@@ -239,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_verdict_is_told_to_the_others_and_not_to_the_database_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_tenant_keeps_to_itself_only_its_own_databases_see, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_tenant_that_left_the_configuration_stays_as_it_was, setup, teardown),
         cmocka_unit_test_setup_teardown(what_ended_without_a_verdict_teaches_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(it_is_all_there_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(what_others_have_learned_is_taken_in_once, setup, teardown),
