@@ -155,10 +155,10 @@ enum err knowing_take(struct engine *e, const struct knowledge *record, struct f
     return append(&e->knowing, record, shares(&e->knowing, record->tenant), fault);
 }
 
-/* Half the width of a 95 % interval is about two standard deviations. */
+/* The interval of a verdict holds at any time, so it is wider than two standard deviations on either side: about 2.8. */
 static double sd_of(const struct stored_outcome *o)
 {
-    double sd = (o->hi - o->lo) / (2 * 1.96);
+    double sd = (o->hi - o->lo) / (2 * 2.8);
     return isfinite(sd) ? fmin(fmax(sd, 0), KNOWLEDGE_EFFECT_MOST) : (double)NAN;
 }
 

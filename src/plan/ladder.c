@@ -6,7 +6,6 @@
  * can win most; what needs a restart comes together, single knobs come last.
  */
 #include "plan/scene.h"
-#include "plan/transfer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,14 +43,6 @@ static bool ask_pass(const struct scene *s, bool search, struct proposal *out)
     return false;
 }
 
-static bool ask_all(struct scene *s, struct proposal *out)
-{
-    if (ask_pass(s, false, out))
-        return true;
-    s->second_try = true;
-    return ask_pass(s, false, out) || ask_pass(s, true, out);
-}
-
 static enum err ladder_ask(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view, struct proposal *out, struct fault *fault)
 {
     if (view->facts->server_version == 0 || view->facts->settings == 0)
@@ -59,15 +50,12 @@ static enum err ladder_ask(const struct planner_told *told, int n, uint64_t seed
     const struct target_facts *f = view->facts;
     if (f->in_recovery || f->owner != OWNER_NONE)
         return fail(fault, ERR_STATE, "nothing is proposed for %s", f->in_recovery ? "a standby" : "a server whose configuration somebody else manages");
-    struct scene     s;
-    struct transfer *near;
-    if (transfer_new(view, &near, fault) != OK)
-        return ERR_LIMIT;
+    struct scene s;
     scene_init(&s, view, told, n, seed);
-    s.near = near;
-    bool found = ask_all(&s, out);
-    transfer_free(near);
-    if (found)
+    if (ask_pass(&s, false, out))
+        return OK;
+    s.second_try = true;
+    if (ask_pass(&s, false, out) || ask_pass(&s, true, out))
         return OK;
     *out = (struct proposal){ 0 };
     (void)fail(fault, ERR_MISSING, "nothing is left to try: %d proposals were judged, the last %d without a gain", n, scene_told_since_better(&s));

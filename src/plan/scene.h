@@ -14,8 +14,6 @@
 
 enum { SCENE_REACH = 12 };   /* steps a reloadable knob may need: the most that one case should take */
 
-struct transfer;
-
 struct scene {
     const struct planner_view *view;
     const struct planner_told *told;
@@ -27,7 +25,6 @@ struct scene {
     bool                       restarts;              /* may be proposed */
     bool                       oltp;                  /* many short transactions */
     bool                       second_try;            /* what was undecided once may be tried again */
-    const struct transfer     *near;                  /* what databases like this one have told; NULL: nothing */
 };
 
 void scene_init(struct scene *s, const struct planner_view *view, const struct planner_told *told, int n, uint64_t seed);

@@ -26,23 +26,23 @@ static double gained(const struct scene *s)
     return sum;
 }
 
-static void guess_after(const struct scene *s, const struct proposal *p, struct transfer_guess *g)
+static void guess_after(const struct transfer *t, const struct scene *s, const struct proposal *p, struct transfer_guess *g)
 {
     struct knob_state after = s->now;
     for (int i = 0; i < p->changes; i++)
         after.value[p->change[i].knob] = p->change[i].to;
-    transfer_guess(s->near, &after, g);
+    transfer_guess(t, &after, g);
 }
 
 /* As much of a donor's configuration as may be had here, judged as what it then is: without its restart it is another one. */
-static bool borrow(const struct scene *s, const struct transfer_donor *d, double base, struct warm *w)
+static bool borrow(const struct transfer *t, const struct scene *s, const struct transfer_donor *d, double base, struct warm *w)
 {
     for (int i = 0; i < d->changes; i++)
         scene_wish_within_reach(s, &w->proposal, d->change[i].knob, d->change[i].to);
     w->donor = d;
     if (!scene_finish(s, &w->proposal) || (w->proposal.needs_restart && scene_restarts_since_better(s) >= WARM_RESTARTS_MAX))
         return false;
-    guess_after(s, &w->proposal, &w->guess);
+    guess_after(t, s, &w->proposal, &w->guess);
     w->gain = w->guess.gain - base;
     return w->gain >= WORTH_A_TRIAL && w->guess.weight >= EVIDENCE_MIN;
 }
@@ -59,37 +59,50 @@ static void tell_why(const struct scene *s, const struct warm *w, struct proposa
                   s->restarts ? "" : " without a restart");
 }
 
-bool draft_transfer(const struct scene *s, int variant, struct proposal *p)
+/* All that may be borrowed, the most promising first. */
+static int rank(const struct transfer *t, const struct scene *s, const struct proposal *blank, struct warm better[TRANSFER_DATABASES_MAX])
 {
-    if (!s->near || scene_told_of_since_better(s, p->planner) >= WARM_GIVES_UP_AFTER)
-        return false;
     struct transfer_guess now;
-    struct warm           better[TRANSFER_DATABASES_MAX];      /* the best first */
     int                   n = 0;
-    transfer_guess(s->near, &s->now, &now);
+    transfer_guess(t, &s->now, &now);
     double base = fmax(now.gain, gained(s));
-    for (int i = 0; i < transfer_donors(s->near); i++) {
-        struct warm w = { .proposal = *p };
-        if (!borrow(s, transfer_donor_at(s->near, i), base, &w))
+    for (int i = 0; i < transfer_donors(t); i++) {
+        struct warm w = { .proposal = *blank };
+        if (!borrow(t, s, transfer_donor_at(t, i), base, &w))
             continue;
         int at = n++;
         for (; at > 0 && better[at - 1].gain < w.gain; at--)
             better[at] = better[at - 1];
         better[at] = w;
     }
-    if (variant >= n)
+    return n;
+}
+
+bool draft_transfer(const struct scene *s, int variant, struct proposal *p)
+{
+    struct warm      better[TRANSFER_DATABASES_MAX];
+    struct transfer *t;
+    struct fault     ignored;
+    if (scene_told_of_since_better(s, p->planner) >= WARM_GIVES_UP_AFTER || transfer_new(s->view, &t, &ignored) != OK)
         return false;
-    *p = better[variant].proposal;
-    tell_why(s, &better[variant], p);
-    return true;
+    bool found = variant < rank(t, s, p, better);
+    if (found) {
+        *p = better[variant].proposal;
+        tell_why(s, &better[variant], p);
+    }
+    transfer_free(t);
+    return found;
 }
 
 bool warm_advises_against(const struct scene *s, const struct proposal *p)
 {
     struct transfer_guess now, after;
-    if (!s->near)
+    struct transfer      *t;
+    struct fault          ignored;
+    if (transfer_new(s->view, &t, &ignored) != OK)
         return false;
-    transfer_guess(s->near, &s->now, &now);
-    guess_after(s, p, &after);
+    transfer_guess(t, &s->now, &now);
+    guess_after(t, s, p, &after);
+    transfer_free(t);
     return after.weight >= EVIDENCE_MIN && after.gain < now.gain - WORTH_A_TRIAL;
 }

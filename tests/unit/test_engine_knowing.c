@@ -118,7 +118,7 @@ static void a_verdict_is_told_to_the_others_and_not_to_the_database_itself(void 
     assert_int_equal(shown_to(LAB), 0);                    /* it does without */
     const struct knowledge *k = &engine->knowing.record[0].of;
     assert_float_equal(k->effect, 0.3, 1e-9);
-    assert_float_equal(k->sd, 0.0510204, 1e-6);
+    assert_float_equal(k->sd, 0.0357143, 1e-6);
     assert_null(strstr(k->database, "shop"));
 }
 
