@@ -36,7 +36,7 @@ static bool ask_pass(const struct scene *s, bool search, struct proposal *out)
         for (int v = 0; v < variants && r->search == search; v++) {
             *out = (struct proposal){ 0 };
             (void)snprintf(out->planner, sizeof out->planner, "ladder/%s", r->name);
-            if (r->draft(s, v, out) && (s->second_try || !warm_advises_against(s, out)))
+            if (r->draft(s, v, out))
                 return true;
         }
     }

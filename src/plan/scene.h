@@ -67,7 +67,4 @@ bool draft_search(const struct scene *s, int variant, struct proposal *p);
 bool draft_learned(const struct scene *s, int variant, struct proposal *p);
 int  draft_symptoms(void);
 
-/* On databases like this one that was worse than what is in force here. */
-bool warm_advises_against(const struct scene *s, const struct proposal *p);
-
 #endif

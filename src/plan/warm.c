@@ -26,23 +26,18 @@ static double gained(const struct scene *s)
     return sum;
 }
 
-static void guess_after(const struct transfer *t, const struct scene *s, const struct proposal *p, struct transfer_guess *g)
-{
-    struct knob_state after = s->now;
-    for (int i = 0; i < p->changes; i++)
-        after.value[p->change[i].knob] = p->change[i].to;
-    transfer_guess(t, &after, g);
-}
-
 /* As much of a donor's configuration as may be had here, judged as what it then is: without its restart it is another one. */
 static bool borrow(const struct transfer *t, const struct scene *s, const struct transfer_donor *d, double base, struct warm *w)
 {
     for (int i = 0; i < d->changes; i++)
         scene_wish_within_reach(s, &w->proposal, d->change[i].knob, d->change[i].to);
+    struct knob_state after = s->now;
     w->donor = d;
     if (!scene_finish(s, &w->proposal) || (w->proposal.needs_restart && scene_restarts_since_better(s) >= WARM_RESTARTS_MAX))
         return false;
-    guess_after(t, s, &w->proposal, &w->guess);
+    for (int i = 0; i < w->proposal.changes; i++)
+        after.value[w->proposal.change[i].knob] = w->proposal.change[i].to;
+    transfer_guess(t, &after, &w->guess);
     w->gain = w->guess.gain - base;
     return w->gain >= WORTH_A_TRIAL && w->guess.weight >= EVIDENCE_MIN;
 }
@@ -92,17 +87,4 @@ bool draft_transfer(const struct scene *s, int variant, struct proposal *p)
     }
     transfer_free(t);
     return found;
-}
-
-bool warm_advises_against(const struct scene *s, const struct proposal *p)
-{
-    struct transfer_guess now, after;
-    struct transfer      *t;
-    struct fault          ignored;
-    if (transfer_new(s->view, &t, &ignored) != OK)
-        return false;
-    transfer_guess(t, &s->now, &now);
-    guess_after(t, s, p, &after);
-    transfer_free(t);
-    return after.weight >= EVIDENCE_MIN && after.gain < now.gain - WORTH_A_TRIAL;
 }
