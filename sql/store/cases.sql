@@ -152,3 +152,22 @@ INSERT INTO event_envelope (event_id, detected_at, tenant_id, case_id, severity,
 
 -- name: evidence_add
 INSERT INTO evidence_link (event_id, dim, ref_pg, note, ref_pg_hash) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING;
+
+-- name: installation_secret
+SELECT secret FROM installation;
+
+-- name: knowledge_add
+INSERT INTO knowledge (id, source, tenant, database, shared, result, effect, record, happened_at, created_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING;
+
+-- name: knowledge_all
+SELECT record, shared FROM knowledge ORDER BY rowid;
+
+-- name: knowledge_count
+SELECT count(*) FROM knowledge;
+
+-- name: knowledge_share
+UPDATE knowledge SET shared = ?2 WHERE tenant = ?1 AND shared <> ?2;
+
+-- name: knowledge_forget
+DELETE FROM knowledge WHERE rowid IN (SELECT rowid FROM knowledge ORDER BY rowid DESC LIMIT -1 OFFSET ?1);

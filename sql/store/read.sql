@@ -56,3 +56,6 @@ SELECT target, sum(alpha), count(*), sum(degraded_s) FROM outcome GROUP BY targe
 
 -- name: read_events
 SELECT id, topic, key, payload FROM outbox WHERE published_at IS NOT NULL AND id > ?1 ORDER BY id LIMIT ?2;
+
+-- name: read_knowledge
+SELECT rowid, shared, created_at, record FROM knowledge WHERE (?1 = 0 OR shared = 1) AND (?2 = 0 OR rowid < ?2) ORDER BY rowid DESC LIMIT ?3;

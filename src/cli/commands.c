@@ -43,6 +43,9 @@ const struct cli_command cli_commands[] = {
     { "series",         "TARGET",       1, 1, ASK "metrics since ", cmd_series, "Show the last minutes of a target, second by second.", "GET:/target/{id}/series" },
     { "metric",         "TARGET",       1, 1, ASK "metric since to ", cmd_metric, "Show one metric of a target, minute by minute.", "GET:/target/{id}/metric" },
     { "outcomes",       "TARGET",       1, 1, ASK "limit ", cmd_outcomes, "Show what was tried with a target and what became of it.", "GET:/target/{id}/outcomes" },
+    { "knowledge list", "",             0, 0, ASK "limit all ", cmd_knowledge_list, "Show what trials taught, here and elsewhere, newest first.", "GET:/knowledge" },
+    { "knowledge export", "FILE",       1, 1, ASK "force ", cmd_knowledge_export, "Write what trials taught into a file for another Homeostat; tenants that do not share are left out. - is standard output.", "GET:/knowledge" },
+    { "knowledge import", "FILE",       1, 1, ASK, cmd_knowledge_import, "Take in what trials elsewhere taught: all of the file or, with each bad line told by its number, nothing.", "knowledge.import" },
     { "budget",         "",             0, 0, ASK, cmd_budget, "Show what has been spent of each budget.", "GET:/budget" },
     { "events",         "",             0, 0, ASK "follow after topics case ", cmd_events, "Show what happened, and with --follow what happens.", "GET:/events" },
 

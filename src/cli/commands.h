@@ -22,6 +22,8 @@ cli_function cmd_plan, cmd_gate, cmd_exec, cmd_verify;
 /* look.c */
 cli_function cmd_status, cmd_target_ls, cmd_target_show, cmd_target_mode, cmd_series, cmd_metric, cmd_outcomes, cmd_budget, cmd_metrics, cmd_whoami, cmd_stop,
     cmd_reload, cmd_policy_show;
+/* knowledge.c: what databases learn from each other */
+cli_function cmd_knowledge_list, cmd_knowledge_export, cmd_knowledge_import;
 /* diagnose.c */
 cli_function cmd_diagnose;
 /* events.c, explain.c, api.c */

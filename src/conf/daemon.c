@@ -158,6 +158,8 @@ static enum err url_check(const char *s, struct fault *fault)
 }
 
 static const struct conf_knob target_knobs[] = {
+    { "tenant",             KNOB_TEXT(struct daemon_target, tenant),             "default",  "1..63",                      CONF_LIVE,
+      "Whose database it is. Tenants may be told apart in what they share, see `tenants`." },
     { "kind",               KNOB_CHOICE(struct daemon_target, kind),             "postgres", "postgres",                   CONF_RESTART,
       "What it is." },
     { "dsn",                KNOB_TEXT(struct daemon_target, dsn),                NULL,       "1..2048",                    CONF_RESTART,
@@ -215,6 +217,38 @@ const struct conf_section daemon_targets_section = { .path = "targets", .knobs =
     .check = target_check, .shape = CONF_MAP, .instances_max = DAEMON_TARGETS_MAX, .flags = CONF_RESTART, .name_at = offsetof(struct daemon_target, name),
     .why = "The databases, each under a name that appears in cases, addresses and file names." };
 
+/* ---- knowledge, tenants ---- */
+
+static const struct conf_knob knowledge_knobs[] = {
+    { "share", KNOB_BOOL(struct daemon_knowledge, share), "true", NULL, CONF_LIVE,
+      "Whether what trials taught may be exported, and used for the databases of other tenants. It holds features of the load, parameters and outcomes; no data, queries or names." },
+    { "use",   KNOB_BOOL(struct daemon_knowledge, use),   "true", NULL, CONF_LIVE,
+      "Whether what trials on other databases taught is used: a new database then begins with what has proven itself on those most like it." },
+};
+const struct conf_section daemon_knowledge_section = { .path = "knowledge", .knobs = knowledge_knobs, .count = COUNT(knowledge_knobs),
+    .size = sizeof(struct daemon_knowledge), .why = "What databases learn from each other; for all tenants." };
+
+static const struct conf_knob tenant_knobs[] = {
+    { "knowledge.share", KNOB_BOOL(struct daemon_tenant, knowledge.share), "true", NULL, CONF_LIVE,
+      "false: nothing of this tenant is exported or used for others. What was exported before cannot be called back." },
+    { "knowledge.use",   KNOB_BOOL(struct daemon_tenant, knowledge.use),   "true", NULL, CONF_LIVE,
+      "false: its databases are tuned from their own history alone." },
+};
+const struct conf_section daemon_tenants_section = { .path = "tenants", .knobs = tenant_knobs, .count = COUNT(tenant_knobs), .size = sizeof(struct daemon_tenant),
+    .shape = CONF_MAP, .instances_max = DAEMON_TENANTS_MAX, .flags = CONF_LIVE, .name_at = offsetof(struct daemon_tenant, name),
+    .why = "Tenants for which something else holds than for all; others need not be named." };
+
+struct daemon_knowledge daemon_knowledge_of(const struct daemon_conf *d, const char *tenant)
+{
+    struct daemon_knowledge k = *d->knowledge;
+    for (size_t i = 0; i < d->tenants; i++)
+        if (strcmp(d->tenant[i].name, tenant) == 0) {
+            k.share = k.share && d->tenant[i].knowledge.share;
+            k.use = k.use && d->tenant[i].knowledge.use;
+        }
+    return k;
+}
+
 /* ---- tune ---- */
 
 static const struct conf_knob tune_knobs[] = {
@@ -270,7 +304,7 @@ const struct conf_section daemon_budget_section = { .path = "budget", .knobs = b
 
 const struct conf_section *const daemon_sections[] = {
     &daemon_log_section, &daemon_store_section, &daemon_web_section, &daemon_policy_section, &daemon_runbooks_section, &daemon_tune_section,
-    &daemon_budget_section, &daemon_targets_section,
+    &daemon_budget_section, &daemon_knowledge_section, &daemon_tenants_section, &daemon_targets_section,
 };
 const size_t daemon_sections_count = COUNT(daemon_sections);
 
@@ -279,8 +313,9 @@ struct daemon_conf daemon_conf_of(const struct conf *c)
     struct daemon_conf d = {
         .log = conf_of(c, &daemon_log_section), .store = conf_of(c, &daemon_store_section), .web = conf_of(c, &daemon_web_section),
         .policy = conf_of(c, &daemon_policy_section), .runbooks = conf_of(c, &daemon_runbooks_section),
-        .tune = conf_of(c, &daemon_tune_section), .budget = conf_of(c, &daemon_budget_section),
+        .tune = conf_of(c, &daemon_tune_section), .budget = conf_of(c, &daemon_budget_section), .knowledge = conf_of(c, &daemon_knowledge_section),
     };
     d.target = conf_instances(c, &daemon_targets_section, &d.targets);
+    d.tenant = conf_instances(c, &daemon_tenants_section, &d.tenants);
     return d;
 }

@@ -20,6 +20,7 @@
 
 #define DAEMON_CONF_PATH    "/etc/homeostat/homeostat.yaml"
 #define DAEMON_TARGETS_MAX  64u
+#define DAEMON_TENANTS_MAX  1024u
 #define DAEMON_TOKENS_MAX   256u
 #define DAEMON_TOKEN_LEAST  32u          /* characters in a token */
 
@@ -50,6 +51,7 @@ enum daemon_owner   { DAEMON_OWNER_NONE, DAEMON_OWNER_PATRONI, DAEMON_OWNER_CLOU
 
 struct daemon_target {
     const char         *name;
+    const char         *tenant;                   /* whose database it is */
     enum daemon_kind    kind;
     const char         *dsn;                      /* libpq conninfo without a password */
     struct conf_secret  passfile;                 /* libpq reads .path itself */
@@ -69,6 +71,10 @@ struct daemon_target {
     int64_t             connect_timeout_us;
     int64_t             statement_timeout_us;
 };
+
+/* What trials taught, between databases: of all tenants, and of each that says otherwise. */
+struct daemon_knowledge { bool share, use; };
+struct daemon_tenant    { const char *name; struct daemon_knowledge knowledge; };
 
 struct daemon_tune {
     int64_t window_us;                   /* one measurement */
@@ -90,7 +96,7 @@ struct daemon_budget {                   /* of the daemon; what a target may bea
 };
 
 extern const struct conf_section daemon_log_section, daemon_store_section, daemon_web_section, daemon_policy_section, daemon_runbooks_section,
-    daemon_targets_section, daemon_tune_section, daemon_budget_section;
+    daemon_knowledge_section, daemon_tenants_section, daemon_targets_section, daemon_tune_section, daemon_budget_section;
 
 extern const struct conf_section *const daemon_sections[];
 extern const size_t                     daemon_sections_count;
@@ -104,12 +110,18 @@ struct daemon_conf {
     const struct daemon_runbooks *runbooks;
     const struct daemon_target   *target;
     size_t                        targets;
+    const struct daemon_knowledge *knowledge;
+    const struct daemon_tenant   *tenant;
+    size_t                        tenants;
     const struct daemon_tune     *tune;
     const struct daemon_budget   *budget;
 };
 
 /* c was loaded with all of daemon_sections (and perhaps others). */
 struct daemon_conf daemon_conf_of(const struct conf *c);
+
+/* What holds for a tenant: both it and the daemon must agree. */
+struct daemon_knowledge daemon_knowledge_of(const struct daemon_conf *d, const char *tenant);
 
 /* ---- who may use the web: the file behind web.tokens ---- */
 

@@ -86,10 +86,13 @@ enum err autopilot_start(struct engine *e, struct fault *fault)
     if (!e->target)
         return fail(fault, ERR_LIMIT, "no memory for the targets");
     enum err err = store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault);
+    for (int i = 0; i < e->targets; i++)
+        e->target[i].conf = &e->d.target[i];
+    if (err == OK)
+        err = knowing_start(e, fault);
     for (int i = 0; i < e->targets && err == OK; i++) {
         struct etarget      *t = &e->target[i];
         struct stored_target stored;
-        t->conf = &e->d.target[i];
         t->mode = (enum target_mode)t->conf->mode;
         err = autopilot_equip(t, fault);
         if (err == OK)
@@ -279,7 +282,7 @@ static bool may_open(struct engine *e, struct etarget *t)
 static enum err open_case(struct engine *e, struct etarget *t, struct fault *fault)
 {
     struct casefile c;
-    enum err err = engine_open_case(e, &c, &autopilot, "Is there a better configuration?", t->conf->name, "default", DRIVER_ENGINE, fault);
+    enum err err = engine_open_case(e, &c, &autopilot, "Is there a better configuration?", t->conf->name, t->conf->tenant, DRIVER_ENGINE, fault);
     if (err != OK)
         return err;
     (void)text_copy(t->case_id, sizeof t->case_id, c.id);
@@ -325,6 +328,7 @@ enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, j
     struct bounds bounds = e->policy.bounds;
     bounds.restart_allowed = bounds.restart_allowed && e->policy.set.restart != RESTART_NEVER && t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command != NULL;
     struct planner_view view = { .facts = t->facts, .window = t->history, .windows = t->histories, .bounds = &bounds };
+    knowing_show(e, t, &view);
     enum err err = planner_ask(t->planner, &view, &p, fault);
     if (err != OK)
         return err;
@@ -448,8 +452,10 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
     }
     enum err err = planned ? store_outcome_add(e->store, &o, clock_wall_us(e->clock), fault) : OK;
     struct proposal p;
-    if (err == OK && t && planned && proposal_parse(plan.proposal, &p, &ignored) == OK)
+    if (err == OK && t && planned && proposal_parse(plan.proposal, &p, &ignored) == OK) {
         (void)!planner_tell(t->planner, &p, told_from(o.result), o.effect, &ignored);
+        err = knowing_learn(e, t, &p, told_from(o.result), &o, fault);
+    }
     if (err == OK && planned)
         log_info("outcome", F("case", (const char *)c->id), F("target", (const char *)c->target), F("result", o.result), F("kept", o.kept), F("effect", o.effect), F("planner", o.planner));
     if (err == OK && t && strcmp(t->case_id, c->id) == 0) {

@@ -18,7 +18,8 @@ static command_fn *const commands[COMMAND_COUNT] = {
     [COMMAND_CASE_CREATE] = command_case_create, [COMMAND_CASE_TRANSITION] = command_case_transition, [COMMAND_CASE_APPROVE] = command_case_approve,
     [COMMAND_CASE_REJECT] = command_case_reject, [COMMAND_CASE_COMMENT] = command_case_comment, [COMMAND_PLAN_GENERATE] = command_plan_generate,
     [COMMAND_GATE_EVAL] = command_gate_eval, [COMMAND_ADAPTER_EXEC] = command_adapter_exec, [COMMAND_VERIFY_RUN] = command_verify_run,
-    [COMMAND_STOP_SET] = command_stop_set, [COMMAND_STOP_CLEAR] = command_stop_clear, [COMMAND_TARGET_MODE] = command_target_mode, [COMMAND_RELOAD] = command_reload,
+    [COMMAND_STOP_SET] = command_stop_set, [COMMAND_STOP_CLEAR] = command_stop_clear, [COMMAND_TARGET_MODE] = command_target_mode, [COMMAND_KNOWLEDGE_IMPORT] = command_knowledge_import,
+    [COMMAND_RELOAD] = command_reload,
 };
 
 /* ---- the frame around each command ---- */

@@ -5,6 +5,7 @@
  *     command_answer.c  answers, and what every command asks first
  *     command_case.c    opening, moving, approving, rejecting, commenting
  *     command_flow.c    plan, gate, execution, verification
+ *     command_knowledge.c  what others have learned
  *     command_rule.c    stop switch, modes, reload
  */
 #ifndef ENGINE_COMMANDS_H
@@ -29,7 +30,7 @@ typedef enum err command_fn(struct engine *e, struct engine_request *r, struct a
 command_fn command_case_create, command_case_approve, command_case_reject, command_case_transition,
            command_case_comment, command_plan_generate, command_gate_eval, command_adapter_exec,
            command_verify_run, command_stop_set, command_stop_clear, command_target_mode,
-           command_reload;
+           command_knowledge_import, command_reload;
 
 void command_problem(struct answer *a, enum problem p, const char *detail, const char *hint);
 void command_fault(struct answer *a, const struct fault *f);

@@ -412,6 +412,9 @@ enum err engine_reload(struct engine *e, struct fault *fault)
         for (size_t k = 0; k < e->d.targets; k++)
             if (strcmp(e->d.target[k].name, e->target[i].conf->name) == 0)
                 reload_target(e, &e->target[i], &e->d.target[k]);
+    struct fault why = { 0 };
+    if (turn_begin(e, &why) != OK || knowing_mark(e, &why) != OK)
+        log_fault(LOG_ERROR, "what tenants share in files of knowledge stays as it was until the next start", &why);
     tell_changes(fresh);
     e->conf = fresh;
     e->policy = policy;
@@ -586,6 +589,7 @@ void engine_close(struct engine *e)
         }
     }
     free(e->target);
+    knowing_stop(e);
     queue_done(&e->notes);
     templates_free(e->templates);
     store_close(e->store);

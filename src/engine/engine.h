@@ -35,6 +35,7 @@
     X(STOP_SET,        "stop.set",        "POST",   "/stop",                   ROLE_OPERATOR, "Stop acting: globally or for one target, with a reason and an expiry") \
     X(STOP_CLEAR,      "stop.clear",      "DELETE", "/stop",                   ROLE_ADMIN,    "Let the engine act again")                   \
     X(TARGET_MODE,     "target.mode",     "PUT",    "/target/{id}/mode",       ROLE_ADMIN,    "How far the engine may go with a target")    \
+    X(KNOWLEDGE_IMPORT, "knowledge.import", "POST",  "/knowledge",              ROLE_ADMIN,    "Take in what trials on other databases have taught") \
     X(RELOAD,          "reload",          "POST",   "/reload",                 ROLE_ADMIN,    "Read the configuration again")
 
 enum engine_command {

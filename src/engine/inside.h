@@ -11,6 +11,7 @@
  *   units.c      a plan's steps, merged to what is put back and toggled as one
  *   proving.c    trials, watch windows and hard guards
  *   autopilot.c  opens cases by itself, keeps the rolling history
+ *   knowing.c    what trials taught: told to other databases, and brought to the planner
  *   upkeep.c     opens cases on indexes and statistics
  *   relay.c      outbox and bus
  *   live.c       what is seen right now, and the engine's own metrics
@@ -34,6 +35,7 @@
 #include "model/plan.h"
 #include "model/sample.h"
 #include "model/target.h"
+#include "plan/knowledge.h"
 #include "plan/planner.h"
 #include "plan/template.h"
 #include "store/store.h"
@@ -187,6 +189,17 @@ struct counters {
     double   degraded_s;
 };
 
+/* Records of knowledge, in the order in which they came; as in the store. */
+struct known_record { struct knowledge of; bool shared; };
+struct knowing {
+    char                     secret[DIGEST_SIZE], source[KNOWLEDGE_ID_SIZE];
+    char                     mute[DAEMON_TARGETS_MAX + DAEMON_TENANTS_MAX][KNOWLEDGE_ID_SIZE];   /* tenants of the configuration that do not share */
+    int                      mutes;
+    struct known_record     *record;            /* at most KNOWLEDGE_MAX */
+    const struct knowledge **shown;             /* what the planner may see: as much room */
+    int                      n, room;
+};
+
 struct engine {
     struct conf        *conf;
     struct daemon_conf  d;
@@ -225,6 +238,8 @@ struct engine {
     int                 marks_count;
     int64_t             published_to;        /* highest outbox id published since start */
     bool                outbox_waits;
+
+    struct knowing      knowing;
 
     struct stored_stop  stops[STOPS_MAX];
     int                 stops_count;
@@ -320,6 +335,16 @@ MUST_CHECK enum err autopilot_plan(struct engine *e, struct casefile *c, struct 
 MUST_CHECK enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, json_t **proposal, char *planner, size_t size, struct fault *fault);
 MUST_CHECK enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fault);
 const struct stored_stop *engine_stopped(struct engine *e, const char *target);   /* NULL: not stopped */
+
+/* knowing.c */
+MUST_CHECK enum err knowing_start(struct engine *e, struct fault *fault);
+void knowing_stop(struct engine *e);
+MUST_CHECK enum err knowing_mark(struct engine *e, struct fault *fault);       /* which records may be handed out, after the configuration changed */
+void knowing_show(struct engine *e, const struct etarget *t, struct planner_view *view);   /* until the next record comes */
+/* Into the store; and, once that is sure to hold, to the planners. */
+MUST_CHECK enum err knowing_put(struct engine *e, struct knowledge *record, bool *added, struct fault *fault);
+MUST_CHECK enum err knowing_take(struct engine *e, const struct knowledge *record, struct fault *fault);
+MUST_CHECK enum err knowing_learn(struct engine *e, struct etarget *t, const struct proposal *p, enum told told, const struct stored_outcome *o, struct fault *fault);
 
 /* relay.c */
 void relay_run(struct engine *e);

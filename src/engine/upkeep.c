@@ -111,7 +111,7 @@ static enum err open_case(struct engine *e, struct etarget *t, json_t *plan, str
     json_t         *proposal = json_pack("{s:s}", "upkeep", name_of(plan, name, sizeof name));
     enum err err = turn_begin(e, fault);
     if (err == OK)
-        err = engine_open_case(e, &c, &upkeep, json_string_value(json_object_get(plan, "title")), t->conf->name, "default", DRIVER_ENGINE, fault);
+        err = engine_open_case(e, &c, &upkeep, json_string_value(json_object_get(plan, "title")), t->conf->name, t->conf->tenant, DRIVER_ENGINE, fault);
     if (err == OK) {
         (void)text_copy(t->case_id, sizeof t->case_id, c.id);
         t->idle_why[0] = '\0';

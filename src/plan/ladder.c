@@ -2,8 +2,8 @@
  * plan/ladder.c - the first tuner: proposers in order, the first with something to say wins.
  *
  * With about five minutes a case and half an hour a campaign, order is
- * everything: what can win most comes first, what needs a restart comes
- * together, single knobs come last.
+ * everything: what was proven on databases like this one comes first, then what
+ * can win most; what needs a restart comes together, single knobs come last.
  */
 #include "plan/scene.h"
 
@@ -16,6 +16,7 @@ static const struct proposer {
     bool        search;          /* only when everything before has been told twice */
     bool      (*draft)(const struct scene *s, int variant, struct proposal *p);
 } proposers[] = {
+    { "transfer",          3, false, draft_transfer },
     { "big-step",          3, false, draft_big_step },
     { "thumb",             1, false, draft_thumb },
     { "climb",             4, false, draft_climb },

@@ -53,12 +53,16 @@ const char *told_name(enum told t);
 bool        told_parse(const char *text, enum told *t);
 enum told   told_of(enum outcome o);
 
+struct knowledge;
+
 /* What a planner sees. Everything is borrowed for the call. */
 struct planner_view {
     const struct target_facts *facts;
     const struct window       *window;   /* recent ones of the configuration in force, oldest first */
     int                        windows;  /* may be 0: then only the machine speaks */
     const struct bounds       *bounds;   /* the policy's numbers */
+    const struct knowledge *const *known;   /* what other databases have told, in any order (plan/knowledge.h) */
+    int                        knowns;   /* may be 0 */
 };
 
 struct planner;

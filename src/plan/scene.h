@@ -55,6 +55,7 @@ static inline double scene_mb(double mb, enum knob_id id) { return mb * 1048576.
 
 /* ---- the proposers; each has variants 0..n-1 and drafts and finishes one ---- */
 
+bool draft_transfer(const struct scene *s, int variant, struct proposal *p);
 bool draft_big_step(const struct scene *s, int variant, struct proposal *p);
 bool draft_thumb(const struct scene *s, int variant, struct proposal *p);
 bool draft_climb(const struct scene *s, int variant, struct proposal *p);

@@ -117,6 +117,7 @@ static const struct column case_outcome_columns[] = {
 static const struct column evidence_columns[] = {
     { "event_id", TEXT }, { "detected_at", TIME }, { "severity", TEXT }, { "kind", TEXT }, { "title", TEXT }, { "summary", TEXT }, { "labels", JSON }, { NULL, TEXT },
 };
+static const struct column knowledge_columns[] = { { "row", INT }, { "shared", BOOL }, { "created_at", TIME }, { "record", JSON }, { NULL, TEXT } };
 static const struct column stop_columns[] = {
     { "scope", TEXT }, { "why", TEXT }, { "actor", TEXT }, { "created_at", TIME }, { "expires_at", TIME }, { NULL, TEXT },
 };
@@ -254,6 +255,31 @@ enum err read_outcomes(struct store_reader *r, const char *target, int limit, js
     struct db_rows rows;
     enum err       e = db_ask(r->cases, sql_read_outcomes, &rows, fault, "ti", target, limit < 1 || limit > 1000 ? 200 : limit);
     return e == OK ? collect(r->cases, &rows, outcome_columns, out, fault) : e;
+}
+
+enum err read_knowledge(struct store_reader *r, bool shared, const char *cursor, int limit, json_t **out, struct fault *fault)
+{
+    struct db_rows rows;
+    int            most = limit < 1 ? 100 : limit > 500 ? 500 : limit;
+    char          *rest = NULL, next[24];
+    long long      before = cursor ? strtoll(cursor, &rest, 10) : 0;
+    json_t        *list = NULL, *row;
+    size_t         i;
+    if (cursor && (*rest != '\0' || before < 1))
+        return fail(fault, ERR_INPUT, "the cursor is none that was given out");
+    enum err e = db_ask(r->cases, sql_read_knowledge, &rows, fault, "bIi", shared, (int64_t)before, most + 1);
+    if (e == OK)
+        e = collect(r->cases, &rows, knowledge_columns, &list, fault);
+    if (e != OK)
+        return e;
+    bool more = json_array_size(list) > (size_t)most;
+    if (more)
+        json_array_remove(list, (size_t)most);
+    (void)snprintf(next, sizeof next, "%lld", (long long)json_integer_value(json_object_get(json_array_get(list, json_array_size(list) - 1), "row")));
+    json_array_foreach(list, i, row)
+        json_object_del(row, "row");
+    *out = json_pack("{s:o,s:o}", "data", list, "next_cursor", more ? json_string(next) : json_null());
+    return OK;
 }
 
 enum err read_stops(struct store_reader *r, json_t **out, struct fault *fault)

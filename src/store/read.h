@@ -11,6 +11,7 @@
 #include "base/err.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct store_reader;
@@ -30,6 +31,8 @@ MUST_CHECK enum err read_timeline(struct store_reader *r, const char *case_id, j
 MUST_CHECK enum err read_case_file(struct store_reader *r, const char *case_id, json_t **out, struct fault *fault);
 /* Outcomes of one target, newest first: what was tried and what became of it. */
 MUST_CHECK enum err read_outcomes(struct store_reader *r, const char *target, int limit, json_t **out, struct fault *fault);
+/* What trials taught, the newest first: [{"shared":..., "created_at":..., "record":{...}}] paged as cases are. shared: only what may be told to others. */
+MUST_CHECK enum err read_knowledge(struct store_reader *r, bool shared, const char *cursor, int limit, json_t **out, struct fault *fault);
 /* Stop switches, budgets used, alpha spent. */
 MUST_CHECK enum err read_stops(struct store_reader *r, json_t **out, struct fault *fault);
 MUST_CHECK enum err read_budgets(struct store_reader *r, json_t **out, struct fault *fault);

@@ -133,6 +133,29 @@ struct stored_target { char mode[16]; int64_t idle_until_us; int peak_sessions; 
 MUST_CHECK enum err store_target_get(struct store *s, const char *target, struct stored_target *t, struct fault *fault);   /* zeroed when missing */
 MUST_CHECK enum err store_target_put(struct store *s, const char *target, const struct stored_target *t, int64_t now_us, struct fault *fault);
 
+/* ---- knowledge: knowledge.c ---- */
+
+/* What this installation's digests of names are made with: random, made with the store, never told. */
+MUST_CHECK enum err store_secret(struct store *s, char out[DIGEST_SIZE], struct fault *fault);
+
+struct stored_knowledge {
+    const char   *id, *source, *tenant, *database, *result;
+    bool          shared;
+    double        effect;                /* NAN: none */
+    int64_t       happened_us;
+    const json_t *record;                /* all of it: what plan/knowledge.h reads */
+};
+/* *added: false when it was there already. */
+MUST_CHECK enum err store_knowledge_add(struct store *s, const struct stored_knowledge *k, int64_t now_us, bool *added, struct fault *fault);
+/* In the order in which they came. */
+typedef void store_knowledge_row(void *ctx, const json_t *record, bool shared);
+MUST_CHECK enum err store_knowledge(struct store *s, store_knowledge_row *row, void *ctx, struct fault *fault);
+MUST_CHECK enum err store_knowledge_count(struct store *s, int *count, struct fault *fault);
+/* Whether a tenant's records may be exported and used for others. */
+MUST_CHECK enum err store_knowledge_share(struct store *s, const char *tenant, bool shared, struct fault *fault);
+/* All but the newest. */
+MUST_CHECK enum err store_knowledge_forget(struct store *s, int keep, struct fault *fault);
+
 /* An observation worth keeping, with what it points to. */
 MUST_CHECK enum err store_event_add(struct store *s, const char *case_id, const char *severity, const char *kind, const char *title, const char *summary,
                                     const json_t *labels, const json_t *reference, int64_t now_us, struct fault *fault);

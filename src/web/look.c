@@ -118,7 +118,7 @@ static void add_encoded(struct text *t, const char *s)
 
 static void link_next(struct exchange *x, const char *cursor, int limit)
 {
-    static const char *const kept[] = { "state", "target", "tenant", "since" };
+    static const char *const kept[] = { "state", "target", "tenant", "since", "shared" };
     struct text url CLEANUP(text_done);
     text_init(&url, 2048);
     text_printf(&url, "/v1%s?limit=%d", x->route->path, limit);
@@ -136,6 +136,18 @@ static void link_next(struct exchange *x, const char *cursor, int limit)
 }
 
 static const char *not_empty(const char *s) { return s && *s ? s : NULL; }
+
+/* {"data": [...], "next_cursor": ...} as it is. Gives the reader back. */
+static enum MHD_Result answer_page(struct exchange *x, struct store_reader *r, enum err code, json_t *page, int limit, const struct fault *fault)
+{
+    web_reader_give(x->web, r, code != ERR_IO);
+    if (code != OK)
+        return code == ERR_INPUT ? answer_problem(x, PROBLEM_MALFORMED, fault, json_pack("{s:s}", "parameter", "cursor")) : answer_fault(x, fault);
+    const char *cursor = json_string_value(json_object_get(page, "next_cursor"));
+    if (cursor)
+        link_next(x, cursor, limit);
+    return answer_json(x, 200, "application/json", page);
+}
 
 enum MHD_Result look_cases(struct exchange *x)
 {
@@ -158,13 +170,28 @@ enum MHD_Result look_cases(struct exchange *x)
     if (!r)
         return answer_fault(x, &fault);
     enum err code = read_cases(r, &f, &out, &fault);
-    web_reader_give(x->web, r, code != ERR_IO);
-    if (code != OK)
-        return code == ERR_INPUT ? answer_problem(x, PROBLEM_MALFORMED, &fault, json_pack("{s:s}", "parameter", "cursor")) : answer_fault(x, &fault);
-    const char *cursor = json_string_value(json_object_get(out, "next_cursor"));
-    if (cursor)
-        link_next(x, cursor, f.limit);
-    return answer_json(x, 200, "application/json", out);   /* {"data": [...], "next_cursor": ...} as it is */
+    return answer_page(x, r, code, out, f.limit, &fault);
+}
+
+enum MHD_Result look_knowledge(struct exchange *x)
+{
+    enum MHD_Result answered = MHD_NO;
+    const char     *shared = not_empty(exchange_query(x, "shared"));
+    int             limit;
+    if (shared && strcmp(shared, "true") != 0 && strcmp(shared, "false") != 0) {
+        (void)bad_parameter(x, "shared", "must be true or false", NULL, &answered);
+        return answered;
+    }
+    if (!query_limit(x, &limit, &answered))
+        return answered;
+    struct fault         fault = { 0 };
+    json_t              *out = NULL;
+    struct store_reader *r = web_reader_take(x->web, &fault);
+    if (!r)
+        return answer_fault(x, &fault);
+    bool only = shared && strcmp(shared, "true") == 0;
+    enum err code = read_knowledge(r, only, not_empty(exchange_query(x, "cursor")), limit, &out, &fault);
+    return answer_page(x, r, code, out, limit, &fault);
 }
 
 enum MHD_Result look_outcomes(struct exchange *x)

@@ -23,6 +23,7 @@ const struct web_route web_routes[] = {
     { "GET", "/target/{id}/metric",   ROLE_VIEWER,   look_metric,    -1, JSON, "One metric of a target, minute by minute" },
     { "GET", "/target/{id}/outcomes", ROLE_VIEWER,   look_outcomes,  -1, JSON, "What was tried with a target and what became of it" },
     { "GET", "/target/{id}/report",   ROLE_VIEWER,   look_report,    -1, JSON, "What a careful look at a database finds: symptoms, indexes that could help, indexes and statistics that hurt" },
+    { "GET", "/knowledge",            ROLE_VIEWER,   look_knowledge, -1, JSON, "What trials taught, newest first, in a form that other databases can use" },
     { "GET", "/stop",                 ROLE_VIEWER,   look_stops,     -1, JSON, "The stop switches" },
     { "GET", "/budget",               ROLE_VIEWER,   look_budgets,   -1, JSON, "What has been spent of each budget" },
     { "GET", "/rules",                ROLE_VIEWER,   look_rules,     -1, JSON, "How a case moves: the rule table" },

@@ -1,4 +1,5 @@
 """The command line as an HTTP client, against a server that misbehaves on purpose: keys, repetition, tokens, exit status, streams."""
+import hashlib
 import json
 import os
 import socket
@@ -341,3 +342,53 @@ def test_a_stream_that_is_refused_says_why(double, cli):
     double.says("GET", "/events", (403, problem("forbidden", "Your role does not allow this", 403), {}))
     done = cli("events", "--follow")
     assert done.returncode == 1 and "Your role does not allow this" in done.stderr
+
+
+# -- knowledge: files between installations ---------------------------------------------------------------------------------
+
+
+def record(effect):
+    """As another installation would tell of a trial; the id is the digest of the rest."""
+    r = {"source": "1" * 32, "tenant": "2" * 32, "database": "3" * 32, "at": "2026-03-01T12:00:00.000Z", "server": 150018, "planner": "ladder/costs",
+         "machine": {"memory_mb": 1024.0, "cpus": 2, "disk": "flash", "limit_counts_cache": False}, "workload": {"writes": 0.25, "wal": 1500.0}, "configuration": {},
+         "changes": [{"name": "random_page_cost", "from": "4", "to": "1.1"}], "result": "better", "kept": True, "effect": effect, "sd": 0.05}
+    r["id"] = hashlib.sha256(json.dumps(r, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:32]
+    return r
+
+
+def test_knowledge_goes_into_a_file_the_oldest_first_page_by_page(double, cli, tmp_path):
+    rows = [{"shared": True, "created_at": "2026-03-01T12:00:00.000Z", "record": record(e)} for e in (0.3, 0.2, 0.1)]
+    double.says("GET", "/knowledge", (200, {"data": rows[:2], "next_cursor": "1"}, {}), (200, {"data": rows[2:], "next_cursor": None}, {}))
+    file = tmp_path / "knowledge.jsonl"
+    done = cli("knowledge", "export", str(file))
+    assert done.returncode == 0 and "3 records" in done.stdout, done.stderr
+    assert all("shared=true" in r["path"] for r in double.asked("GET", "/knowledge"))
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert lines[0] == {"homeostat_knowledge": 1} and [line["effect"] for line in lines[1:]] == [0.1, 0.2, 0.3]
+    assert cli("knowledge", "export", str(file)).returncode == 1 and cli("knowledge", "export", str(file), "--force").returncode == 0
+    double.says("POST", "/knowledge", {"records": 3, "added": 3})
+    done = cli("knowledge", "import", str(file))
+    assert done.returncode == 0 and "added" in done.stdout, done.stderr
+    assert [r["effect"] for r in double.asked("POST", "/knowledge")[0]["body"]["records"]] == [0.1, 0.2, 0.3]
+
+
+def test_a_bad_line_is_told_by_its_number_and_nothing_is_sent(double, cli, tmp_path):
+    file = tmp_path / "knowledge.jsonl"
+    changed = {**record(0.1), "effect": 0.9}
+    file.write_text("\n".join(['{"homeostat_knowledge": 1}', json.dumps(record(0.1)), json.dumps(changed), "nonsense", json.dumps(record(0.2))]) + "\n")
+    done = cli("knowledge", "import", str(file))
+    assert done.returncode == 1 and ":3: " in done.stderr and ":4: " in done.stderr and ":2: " not in done.stderr and ":5: " not in done.stderr
+    assert "2 of 4 records" in done.stderr and not double.requests
+    file.write_text("something else\n")
+    assert cli("knowledge", "import", str(file)).returncode == 1 and not double.requests
+
+
+def test_many_records_are_sent_in_pieces_that_fit(double, cli, tmp_path):
+    file = tmp_path / "knowledge.jsonl"
+    file.write_text("\n".join(['{"homeostat_knowledge": 1}'] + [json.dumps(record(round(0.0001 * i, 4))) for i in range(1, 2500)]))
+    double.says("POST", "/knowledge", {"records": 1, "added": 1})
+    done = cli("knowledge", "import", str(file))
+    assert done.returncode == 0, done.stderr
+    sent = [len(r["body"]["records"]) for r in double.asked("POST", "/knowledge")]
+    assert len(sent) > 1 and sum(sent) == 2499
+    assert len({r["headers"]["Idempotency-Key"] for r in double.asked("POST", "/knowledge")}) == len(sent)

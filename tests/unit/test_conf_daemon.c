@@ -81,6 +81,24 @@ static void a_target_is_cautious_by_default(void **state)
     assert_string_equal(d.store->folder, "/var/lib/homeostat");
 }
 
+static void what_holds_for_a_tenant_needs_its_yes_and_that_of_all(void **state)
+{
+    (void)state;
+    assert_ok(load("targets: {shop: {dsn: service=shop}, bank: {dsn: service=bank, tenant: bank}}\n"
+                   "tenants: {bank: {knowledge: {share: false}}, lab: {knowledge: {use: false}}}\n"), &fault);
+    struct daemon_conf d = daemon_conf_of(conf);
+    assert_string_equal(d.target[0].tenant, "default");
+    assert_string_equal(d.target[1].tenant, "bank");
+    assert_true(daemon_knowledge_of(&d, "default").share && daemon_knowledge_of(&d, "default").use);
+    assert_true(!daemon_knowledge_of(&d, "bank").share && daemon_knowledge_of(&d, "bank").use);
+    assert_true(daemon_knowledge_of(&d, "lab").share && !daemon_knowledge_of(&d, "lab").use);
+    assert_ok(load("targets: {shop: {dsn: service=shop}}\nknowledge: {share: false}\ntenants: {bank: {knowledge: {share: true}}}\n"), &fault);
+    d = daemon_conf_of(conf);
+    assert_false(daemon_knowledge_of(&d, "default").share);
+    assert_false(daemon_knowledge_of(&d, "bank").share);
+    must_say("tenants: {bank: {knowledge: {shares: false}}}\n", "tenants.bank.knowledge");
+}
+
 static void a_password_in_a_dsn_is_refused_and_never_repeated(void **state)
 {
     (void)state;
@@ -177,6 +195,7 @@ int main(void)
         TEST(the_tables_are_in_order),
         TEST(the_sample_watches_and_nothing_else),
         TEST(a_target_is_cautious_by_default),
+        TEST(what_holds_for_a_tenant_needs_its_yes_and_that_of_all),
         TEST(a_password_in_a_dsn_is_refused_and_never_repeated),
         TEST(the_web_is_never_open_without_tls_and_tokens),
         TEST(settings_that_do_not_go_together_are_refused),

@@ -202,6 +202,95 @@ static void a_minute_that_came_in_two_parts_is_one_row_over_both(void **state)
     sqlite3_close(db);
 }
 
+static bool add_knowledge(struct store *s, const char *id, const char *tenant, int n, struct fault *f)
+{
+    bool    added = false;
+    json_t *record = json_pack("{s:s,s:i}", "id", id, "n", n);
+    struct stored_knowledge k = { .id = id, .source = "s", .tenant = tenant, .database = "d", .result = "better", .shared = true, .effect = 0.25, .happened_us = n, .record = record };
+    assert_ok(store_knowledge_add(s, &k, 100 + n, &added, f), f);
+    json_decref(record);
+    return added;
+}
+
+static char heard[200];
+static void hear(void *ctx, const json_t *record, bool shared)
+{
+    (void)ctx;
+    size_t used = strlen(heard);
+    (void)snprintf(heard + used, sizeof heard - used, "%s%s ", json_string_value(json_object_get(record, "id")), shared ? "" : "(own)");
+}
+
+static void what_a_trial_taught_is_kept_once_and_only_shared_while_its_tenant_does(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct store        *s = NULL;
+    struct telemetry    *t = NULL;
+    struct store_reader *r = NULL;
+    json_t              *page = NULL;
+    int                  n = 0;
+    assert_ok(telemetry_open(folder, &t, &f), &f);
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_true(add_knowledge(s, "a", "one", 1, &f));
+    assert_true(add_knowledge(s, "b", "two", 2, &f));
+    assert_false(add_knowledge(s, "a", "one", 1, &f));
+    assert_true(add_knowledge(s, "c", "one", 3, &f));
+    assert_ok(store_knowledge_share(s, "one", false, &f), &f);
+    heard[0] = '\0';
+    assert_ok(store_knowledge(s, hear, NULL, &f), &f);
+    assert_string_equal(heard, "a(own) b c(own) ");
+    assert_ok(store_reader_open(folder, &r, &f), &f);
+    assert_ok(read_knowledge(r, true, NULL, 10, &page, &f), &f);
+    assert_int_equal(json_array_size(json_object_get(page, "data")), 1);
+    assert_true(json_is_null(json_object_get(page, "next_cursor")));
+    json_decref(page);
+    assert_ok(read_knowledge(r, false, NULL, 2, &page, &f), &f);         /* the newest first, page by page */
+    char cursor[24];
+    (void)snprintf(cursor, sizeof cursor, "%s", json_string_value(json_object_get(page, "next_cursor")));
+    json_decref(page);
+    assert_ok(read_knowledge(r, false, cursor, 2, &page, &f), &f);
+    const json_t *last = json_object_get(json_array_get(json_object_get(page, "data"), 0), "record");
+    assert_string_equal(json_string_value(json_object_get(last, "id")), "a");
+    json_decref(page);
+    assert_int_equal(read_knowledge(r, false, "x", 2, &page, &f), ERR_INPUT);
+    store_reader_close(r);
+    assert_ok(store_knowledge_forget(s, 2, &f), &f);
+    assert_ok(store_knowledge_count(s, &n, &f), &f);
+    assert_int_equal(n, 2);
+    store_close(s);
+    telemetry_close(t);
+}
+
+/* As it was before there was knowledge: the first migration only. */
+static void an_older_store_is_brought_up_to_date_and_keeps_what_it_has(void **state)
+{
+    (void)state;
+    struct fault    f = { 0 };
+    struct store   *s = NULL;
+    struct db      *db = NULL;
+    struct casefile c = a_case(), d;
+    char            path[128], secret[DIGEST_SIZE] = "", again[DIGEST_SIZE] = "";
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &c, &alice, &f), &f);
+    assert_ok(store_commit(s, &f), &f);
+    store_close(s);
+    (void)snprintf(path, sizeof path, "%s/cases.db", folder);
+    assert_ok(db_open(path, DB_FULL, &db, &f), &f);
+    assert_ok(db_exec(db, "DROP TABLE knowledge; DROP TABLE installation; PRAGMA user_version = 1", &f), &f);
+    db_close(db);
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_case_get(s, c.id, &d, NULL, &f), &f);
+    assert_true(add_knowledge(s, "a", "one", 1, &f));
+    assert_ok(store_secret(s, secret, &f), &f);
+    assert_int_equal(strlen(secret), DIGEST_SIZE - 1);
+    store_close(s);
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_secret(s, again, &f), &f);
+    assert_string_equal(secret, again);
+    store_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +300,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_version_has_one_timeline_row_only, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused_and_left_alone, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_store_has_one_engine_at_a_time, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_a_trial_taught_is_kept_once_and_only_shared_while_its_tenant_does, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(an_older_store_is_brought_up_to_date_and_keeps_what_it_has, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_minute_that_came_in_two_parts_is_one_row_over_both, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(messages_wait_in_order_until_they_are_marked, make_folder, remove_folder),
     };

@@ -588,6 +588,18 @@ static void a_list_leads_to_its_next_page(void **state)
     expect(fx.viewer, "GET", "/case?since=15min", NULL, NULL, 200);
 }
 
+static void what_trials_taught_is_read_page_by_page_and_taken_in_by_an_admin(void **state)
+{
+    struct answer a = ask(fx.viewer, "GET", "/knowledge?shared=true&limit=7", NULL, NULL, 200);
+    assert_header(&a, "Link", "</v1/knowledge?limit=7&shared=true&cursor=2>; rel=\"next\"");
+    assert_member(&a, "data.0.limit", "7");
+    answer_done(&a);
+    expect(fx.viewer, "GET", "/knowledge?cursor=2", NULL, NULL, 200);
+    expect(fx.viewer, "GET", "/knowledge?cursor=x", NULL, NULL, 400);
+    expect(fx.viewer, "GET", "/knowledge?shared=perhaps", NULL, NULL, 400);
+    expect(fx.operator, "POST", "/knowledge", JSON_BODY, "{\"records\":[]}", 403);
+}
+
 static void everything_that_can_be_read_is_read(void **state)
 {
     const char *const paths[] = {
@@ -774,6 +786,7 @@ int main(void)
         TEST(every_answer_carries_the_security_headers),
         TEST(what_is_not_json_is_only_for_who_accepts_it),
         TEST(a_list_leads_to_its_next_page),
+        TEST(what_trials_taught_is_read_page_by_page_and_taken_in_by_an_admin),
         TEST(everything_that_can_be_read_is_read),
         TEST(a_store_that_fails_is_unavailable_and_recovers),
         TEST(health_is_for_everybody),

@@ -321,6 +321,12 @@ enum err read_outcomes(struct store_reader *r, const char *target, int limit, js
 {
     return one(target, json_pack("[{s:i}]", "limit", limit), out, fault);
 }
+enum err read_knowledge(struct store_reader *r, bool shared, const char *cursor, int limit, json_t **out, struct fault *fault)
+{
+    if (cursor && strcmp(cursor, "2") != 0)
+        return fail(fault, ERR_INPUT, "the cursor is none that was given out");
+    return one(NULL, json_pack("{s:[{s:b,s:i}],s:s?}", "data", "shared", shared, "limit", limit, "next_cursor", cursor ? NULL : "2"), out, fault);
+}
 enum err read_stops(struct store_reader *r, json_t **out, struct fault *fault) { return one(NULL, json_array(), out, fault); }
 enum err read_budgets(struct store_reader *r, json_t **out, struct fault *fault) { return one(NULL, json_object(), out, fault); }
 

@@ -1,0 +1,186 @@
+/*
+ * engine/knowing.c - what trials taught, kept for other databases, and what others have told, brought to the planner.
+ *
+ * Names of tenants and databases become digests here, before anything is kept.  What a tenant does not share stays with it: the
+ * planner of its own databases may use it, nobody else's, and no file carries it.
+ */
+#include "base/log.h"
+#include "base/text.h"
+#include "engine/inside.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum err make_room(struct knowing *k, struct fault *fault)
+{
+    if (k->n < k->room)
+        return OK;
+    int                      room = k->room ? 2 * k->room : 64;
+    struct known_record     *record = realloc(k->record, (size_t)room * sizeof *record);
+    const struct knowledge **shown = record ? realloc(k->shown, (size_t)room * sizeof *shown) : NULL;
+    if (record)
+        k->record = record;
+    if (!shown)
+        return fail(fault, ERR_LIMIT, "no memory for %d records of knowledge", room);
+    k->shown = shown;
+    k->room = room;
+    return OK;
+}
+
+/* The oldest goes when there is no more room for all. */
+static enum err append(struct knowing *k, const struct knowledge *of, bool shared, struct fault *fault)
+{
+    enum err err = make_room(k, fault);
+    if (err != OK)
+        return err;
+    if (k->n == KNOWLEDGE_MAX)
+        memmove(k->record, k->record + 1, (size_t)--k->n * sizeof *k->record);
+    k->record[k->n++] = (struct known_record){ *of, shared };
+    return OK;
+}
+
+/* ---- whose it is ---- */
+
+static void tenant_id(const struct engine *e, const char *name, char out[KNOWLEDGE_ID_SIZE]) { knowledge_opaque(e->knowing.secret, "tenant", name, out); }
+static void database_id(const struct engine *e, const struct etarget *t, char out[KNOWLEDGE_ID_SIZE]) { knowledge_opaque(e->knowing.secret, "database", t->conf->name, out); }
+
+/* May a record that comes now be told to others? Those of other installations may, or they would not be here. */
+static bool shares(const struct knowing *k, const char *tenant)
+{
+    for (int i = 0; i < k->mutes; i++)
+        if (strcmp(k->mute[i], tenant) == 0)
+            return false;
+    return true;
+}
+
+/* What is there already follows the configuration as far as that speaks of its tenant; a tenant that left it is as it was. */
+static enum err mark(struct engine *e, const char *tenant, struct fault *fault)
+{
+    struct knowing *k = &e->knowing;
+    char            id[KNOWLEDGE_ID_SIZE];
+    bool            share = daemon_knowledge_of(&e->d, tenant).share;
+    tenant_id(e, tenant, id);
+    if (!share && shares(k, id))
+        (void)text_copy(k->mute[k->mutes++], KNOWLEDGE_ID_SIZE, id);
+    for (int i = 0; i < k->n; i++)
+        if (strcmp(k->record[i].of.tenant, id) == 0)
+            k->record[i].shared = share;
+    return store_knowledge_share(e->store, id, share, fault);
+}
+
+enum err knowing_mark(struct engine *e, struct fault *fault)
+{
+    enum err err = OK;
+    e->knowing.mutes = 0;
+    for (int i = 0; i < e->targets && err == OK; i++)
+        err = mark(e, e->target[i].conf->tenant, fault);
+    for (size_t i = 0; i < e->d.tenants && err == OK; i++)
+        err = mark(e, e->d.tenant[i].name, fault);
+    return err;
+}
+
+/* ---- start ---- */
+
+struct remembering { struct engine *e; enum err err; int unreadable; struct fault *fault; };
+
+static void remember(void *ctx, const json_t *json, bool shared)
+{
+    struct remembering *r = ctx;
+    struct knowledge    record;
+    struct fault        why;
+    if (r->err != OK)
+        return;
+    if (knowledge_parse(json, &record, &why) != OK)
+        r->unreadable++;
+    else
+        r->err = append(&r->e->knowing, &record, shared, r->fault);
+}
+
+enum err knowing_start(struct engine *e, struct fault *fault)
+{
+    struct remembering r = { .e = e, .fault = fault };
+    enum err err = store_secret(e->store, e->knowing.secret, fault);
+    if (err != OK)
+        return err;
+    knowledge_opaque(e->knowing.secret, "installation", "", e->knowing.source);
+    err = knowing_mark(e, fault);
+    if (err == OK)
+        err = store_knowledge(e->store, remember, &r, fault);
+    if (r.unreadable)
+        log_warn("records of knowledge that cannot be read are left alone", F("records", r.unreadable));
+    return err == OK ? r.err : err;
+}
+
+void knowing_stop(struct engine *e)
+{
+    free(e->knowing.record);
+    free(e->knowing.shown);
+    e->knowing = (struct knowing){ 0 };
+}
+
+/* ---- to the planner ---- */
+
+void knowing_show(struct engine *e, const struct etarget *t, struct planner_view *view)
+{
+    struct knowing *k = &e->knowing;
+    char            tenant[KNOWLEDGE_ID_SIZE], database[KNOWLEDGE_ID_SIZE];
+    int             n = 0;
+    tenant_id(e, t->conf->tenant, tenant);
+    database_id(e, t, database);
+    bool use = daemon_knowledge_of(&e->d, t->conf->tenant).use;
+    for (int i = 0; i < k->n && use; i++)
+        if (strcmp(k->record[i].of.database, database) != 0 && (k->record[i].shared || strcmp(k->record[i].of.tenant, tenant) == 0))
+            k->shown[n++] = &k->record[i].of;
+    view->known = k->shown;
+    view->knowns = n;
+}
+
+/* ---- from a trial ---- */
+
+enum err knowing_put(struct engine *e, struct knowledge *record, bool *added, struct fault *fault)
+{
+    json_t *json = knowledge_json(record);
+    if (!json)
+        return fail(fault, ERR_LIMIT, "no memory for a record of knowledge");
+    struct stored_knowledge s = { .id = record->id, .source = record->source, .tenant = record->tenant, .database = record->database, .result = told_name(record->told),
+                                  .shared = shares(&e->knowing, record->tenant), .effect = record->effect, .happened_us = record->at_us, .record = json };
+    enum err err = store_knowledge_add(e->store, &s, clock_wall_us(e->clock), added, fault);
+    json_decref(json);
+    return err;
+}
+
+enum err knowing_take(struct engine *e, const struct knowledge *record, struct fault *fault)
+{
+    return append(&e->knowing, record, shares(&e->knowing, record->tenant), fault);
+}
+
+/* The interval of a verdict holds at any time, so it is wider than two standard deviations on either side: about 2.8. */
+static double sd_of(const struct stored_outcome *o)
+{
+    double sd = (o->hi - o->lo) / (2 * 2.8);
+    return isfinite(sd) ? fmin(fmax(sd, 0), KNOWLEDGE_EFFECT_MOST) : (double)NAN;
+}
+
+enum err knowing_learn(struct engine *e, struct etarget *t, const struct proposal *p, enum told told, const struct stored_outcome *o, struct fault *fault)
+{
+    struct workload  load;
+    struct knowledge record;
+    struct fault     why;
+    char             tenant[KNOWLEDGE_ID_SIZE], database[KNOWLEDGE_ID_SIZE];
+    bool             added;
+    if (!o->verdict || !t->facts || told == TOLD_REFUSED)
+        return OK;                       /* without a verdict nobody knows why it ended */
+    tenant_id(e, t->conf->tenant, tenant);
+    database_id(e, t, database);
+    workload_of(&load, t->history, t->histories, t->facts);
+    struct knowledge_origin origin = { e->knowing.source, tenant, database, clock_wall_us(e->clock) };
+    if (knowledge_of(&origin, p, t->facts, &load, told, o->kept, o->effect, sd_of(o), &record, &why) != OK) {
+        log_debug("nothing is told to other databases", F("target", t->conf->name), F("why", (const char *)why.text));
+        return OK;
+    }
+    enum err err = knowing_put(e, &record, &added, fault);
+    if (err == OK && added)
+        err = store_knowledge_forget(e->store, KNOWLEDGE_MAX, fault);
+    return err == OK && added ? knowing_take(e, &record, fault) : err;
+}

@@ -1,0 +1,272 @@
+/* A warm start: what databases like this one have proven comes first, brought to this machine's scale, and nothing comes from strangers. */
+#include "unit.h"
+
+#include "facts.h"
+
+#include "plan/transfer.h"
+
+#include <stdlib.h>
+
+enum { RECORDS_MAX = 40 };
+static struct target_facts      facts, there;
+static struct window            window;
+static struct bounds            bounds;
+static struct knowledge         record[RECORDS_MAX];
+static const struct knowledge  *known[RECORDS_MAX];
+static int                      records;
+static struct fault             fault;
+static struct planner          *planner;
+
+static struct planner_view view(void) { return (struct planner_view){ &facts, &window, 1, &bounds, known, records }; }
+
+static void short_transactions(struct window *w)
+{
+    window_clear(w);
+    w->whole = true;
+    w->to_us = 60000000;
+    w->v[METRIC_TPS] = 130;
+    w->v[METRIC_CALLS] = 2600;
+    w->v[METRIC_LATENCY_MEAN] = 60;
+    w->v[METRIC_ROWS_READ] = 5000;
+    w->v[METRIC_ROWS_FETCHED] = 4800;
+    w->v[METRIC_ROWS_WRITTEN] = 1500;
+    w->v[METRIC_CACHE_HIT] = 0.93;
+    w->v[METRIC_BLOCKS_READ] = 2000;
+    w->v[METRIC_WAL_BYTES] = 2e6;
+    w->v[METRIC_TEMP_BYTES] = 0;
+}
+
+static void reports(struct window *w)
+{
+    short_transactions(w);
+    w->v[METRIC_TPS] = 0.2;
+    w->v[METRIC_CALLS] = 0.2;
+    w->v[METRIC_LATENCY_MEAN] = 20000;
+    w->v[METRIC_ROWS_READ] = 4e6;
+    w->v[METRIC_ROWS_FETCHED] = 1e4;
+    w->v[METRIC_ROWS_WRITTEN] = 0.1;
+    w->v[METRIC_WAL_BYTES] = 100;
+    w->v[METRIC_TEMP_BYTES] = 5e7;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    facts_pg15(&facts, 4 * FACTS_GIB, 4);
+    facts_pg15(&there, 1 * FACTS_GIB, 2);
+    facts.limit_counts_cache = there.limit_counts_cache = true;
+    facts.database_bytes = 5.2 * FACTS_GIB;
+    bounds_default(&bounds);
+    bounds.restart_allowed = true;
+    short_transactions(&window);
+    records = 0;
+    assert_ok(planner_new(NULL, 7, &planner, &fault), &fault);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    planner_free(planner);
+    return 0;
+}
+
+static const struct proposed_change *change_of(const struct proposal *p, enum knob_id id)
+{
+    for (int i = 0; i < p->changes; i++)
+        if (p->change[i].knob == id)
+            return &p->change[i];
+    return NULL;
+}
+
+static struct proposal good_one(void)
+{
+    return (struct proposal){ .planner = "ladder/search", .changes = 4, .change = {
+        { KNOB_SHARED_BUFFERS, 16384, 0.45 * 131072 }, { KNOB_EFFECTIVE_CACHE_SIZE, 524288, 0.95 * 131072 }, { KNOB_MAX_WAL_SIZE, 1024, 3072 }, { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
+}
+
+/* Another database tells of one trial. */
+static void told_by(char database, const struct window *load, const struct proposal *p, enum told told, double effect)
+{
+    char            name[KNOWLEDGE_ID_SIZE];
+    struct workload w;
+    memset(name, database, sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    struct knowledge_origin origin = { "0123456789abcdef0123456789abcdef", name, name, INT64_C(1772366400000000) + records * INT64_C(3600000000) };
+    workload_of(&w, load, 1, &there);
+    assert_ok(knowledge_of(&origin, p, &there, &w, told, told == TOLD_BETTER, effect, 0.03, &record[records], &fault), &fault);
+    json_decref(knowledge_json(&record[records]));     /* gives it its id */
+    known[records] = &record[records];
+    records++;
+}
+
+static struct proposal ask(void)
+{
+    struct proposal     p;
+    struct planner_view v = view();
+    assert_ok(planner_ask(planner, &v, &p, &fault), &fault);
+    return p;
+}
+
+static void what_a_database_like_this_one_has_proven_comes_first(void **state)
+{
+    (void)state;
+    struct proposal good = good_one();
+    assert_string_equal(ask().planner, "ladder/big-step");
+    told_by('a', &window, &good, TOLD_BETTER, 0.6);
+    struct proposal p = ask();
+    assert_string_equal(p.planner, "ladder/transfer");
+    assert_float_equal(change_of(&p, KNOB_SHARED_BUFFERS)->to / (4 * 131072), 0.45, 0.01);      /* of four times the memory */
+    assert_float_equal(change_of(&p, KNOB_RANDOM_PAGE_COST)->to, 1.3, 0.01);
+    assert_true(p.needs_restart);
+    assert_non_null(strstr(p.why, "1 database like this one has"));
+    assert_non_null(strstr(p.why, "+82 %"));                                                    /* what was seen there */
+}
+
+static void asking_again_and_in_another_order_asks_the_same(void **state)
+{
+    (void)state;
+    struct proposal good = good_one(), worse = good_one();
+    worse.change[3].to = 2;
+    told_by('a', &window, &good, TOLD_BETTER, 0.5);
+    told_by('b', &window, &worse, TOLD_BETTER, 0.4);
+    struct proposal p = ask(), q = ask();
+    assert_memory_equal(p.change, q.change, sizeof p.change);
+    const struct knowledge *first = known[0];
+    known[0] = known[1];
+    known[1] = first;
+    q = ask();
+    assert_string_equal(p.title, q.title);
+    assert_string_equal(p.why, q.why);
+}
+
+static void nothing_comes_from_strangers_nor_when_this_load_is_not_known(void **state)
+{
+    (void)state;
+    struct window   other;
+    struct proposal good = good_one();
+    reports(&other);
+    told_by('a', &other, &good, TOLD_BETTER, 0.6);
+    assert_string_equal(ask().planner, "ladder/big-step");
+    told_by('b', &window, &good, TOLD_BETTER, 0.6);
+    assert_string_equal(ask().planner, "ladder/transfer");
+    window_clear(&window);
+    assert_string_not_equal(ask().planner, "ladder/transfer");
+}
+
+static void what_was_worse_elsewhere_speaks_against_it(void **state)
+{
+    (void)state;
+    struct proposal good = good_one();
+    told_by('a', &window, &good, TOLD_BETTER, 0.2);
+    for (char d = 'b'; d < 'f'; d++)
+        told_by(d, &window, &good, TOLD_WORSE, -0.3);
+    assert_string_not_equal(ask().planner, "ladder/transfer");
+}
+
+static void without_a_restart_another_configuration_is_judged(void **state)
+{
+    (void)state;
+    struct proposal good = good_one();
+    told_by('a', &window, &good, TOLD_BETTER, 0.6);
+    bounds.restart_allowed = false;
+    struct proposal p = ask();
+    assert_string_not_equal(p.planner, "ladder/transfer");     /* without shared_buffers nobody has tried it */
+    struct proposal reload = { .planner = "ladder/costs", .changes = 2, .change = { { KNOB_MAX_WAL_SIZE, 1024, 3072 }, { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
+    told_by('b', &window, &reload, TOLD_BETTER, 0.25);
+    p = ask();
+    assert_string_equal(p.planner, "ladder/transfer");
+    assert_false(p.needs_restart);
+}
+
+static void what_did_not_help_twice_is_not_borrowed_a_third_time(void **state)
+{
+    (void)state;
+    static const double cost[] = { 1.2, 1.8, 2.7, 3.3 };
+    for (int i = 0; i < 4; i++) {
+        struct proposal p = good_one();
+        p.change[0].to = (0.25 + 0.1 * i) * 131072;
+        p.change[3].to = cost[i];
+        told_by((char)('a' + i), &window, &p, TOLD_BETTER, 0.5);
+    }
+    int borrowed = 0;
+    for (int i = 0; i < 6; i++) {
+        struct proposal p = ask();
+        borrowed += strcmp(p.planner, "ladder/transfer") == 0;
+        assert_ok(planner_tell(planner, &p, TOLD_WORSE, -0.2, &fault), &fault);
+    }
+    assert_int_equal(borrowed, 2);
+}
+
+static void what_was_borrowed_and_held_is_not_asked_for_again(void **state)
+{
+    (void)state;
+    struct proposal good = good_one(), other = good_one();
+    other.change[3].to = 2;
+    told_by('a', &window, &good, TOLD_BETTER, 0.6);
+    told_by('b', &window, &other, TOLD_BETTER, 0.5);
+    struct proposal p = ask();
+    assert_string_equal(p.planner, "ladder/transfer");
+    for (int i = 0; i < p.changes; i++)
+        facts_change(&facts, p.change[i].knob, p.change[i].to);
+    assert_ok(planner_tell(planner, &p, TOLD_BETTER, 0.55, &fault), &fault);
+    for (int i = 0; i < 4; i++) {
+        p = ask();
+        assert_string_not_equal(p.planner, "ladder/transfer");
+        assert_ok(planner_tell(planner, &p, TOLD_UNDECIDED, 0, &fault), &fault);
+    }
+}
+
+static void a_configuration_that_failed_there_is_kept_away_from(void **state)
+{
+    (void)state;
+    struct proposal good = good_one(), large = good_one();
+    struct transfer      *t;
+    struct transfer_guess well, badly;
+    struct knob_state     after;
+    large.change[0].to = 0.64 * 131072;
+    large.change[2].to = 16384;
+    told_by('a', &window, &good, TOLD_BETTER, 0.4);
+    told_by('a', &window, &large, TOLD_FAILED, (double)NAN);
+    struct planner_view v = view();
+    assert_ok(transfer_new(&v, &t, &fault), &fault);
+    knowledge_state(&record[0], true, &facts, &after);
+    transfer_guess(t, &after, &well);
+    knowledge_state(&record[1], true, &facts, &after);
+    transfer_guess(t, &after, &badly);
+    assert_true(well.gain > 0.1 && badly.gain < 0);
+    assert_int_equal(well.databases, 1);
+    transfer_free(t);
+}
+
+static void machines_are_alike_by_memory_cores_and_disk(void **state)
+{
+    (void)state;
+    struct knowledge_machine a = { 8 * FACTS_GIB, 4, KNOWLEDGE_DISK_FLASH, false }, b = a;
+    assert_float_equal(transfer_machine_distance(&a, &b), 0, 0);
+    b.memory_bytes *= 4;
+    assert_float_equal(transfer_machine_distance(&a, &b), 0.5, 1e-9);
+    b = a;
+    b.disk = KNOWLEDGE_DISK_UNKNOWN;
+    b.cpus = 0;
+    assert_float_equal(transfer_machine_distance(&a, &b), 0, 0);        /* unknown is no difference */
+    b.disk = KNOWLEDGE_DISK_SPINNING;
+    b.limit_counts_cache = true;
+    assert_true(transfer_machine_distance(&a, &b) >= TRANSFER_FAR);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_a_database_like_this_one_has_proven_comes_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(asking_again_and_in_another_order_asks_the_same, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_comes_from_strangers_nor_when_this_load_is_not_known, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_worse_elsewhere_speaks_against_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_a_restart_another_configuration_is_judged, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_did_not_help_twice_is_not_borrowed_a_third_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_borrowed_and_held_is_not_asked_for_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_configuration_that_failed_there_is_kept_away_from, setup, teardown),
+        cmocka_unit_test_setup_teardown(machines_are_alike_by_memory_cores_and_disk, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
