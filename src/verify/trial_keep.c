@@ -99,7 +99,7 @@ static enum err verdict_load(const json_t *saved, struct verdict *v, struct faul
     return e ? e : keep_load_array(saved, "guards", guard_fields, v->guard, sizeof v->guard[0], GUARDS_MAX, &v->guards, fault);
 }
 
-/* One list of numbers for each window, beside the names that they belong to: another version may keep others. */
+/* Lists of numbers, one for each window, beside the names that they belong to: another version may keep others. */
 static json_t *mechanisms_save(const struct trial_obs *o, int n)
 {
     json_t *all = json_array();
@@ -112,10 +112,18 @@ static json_t *mechanisms_save(const struct trial_obs *o, int n)
     return all;
 }
 
-/* No verdict depends on them: what is missing is unknown, and the trial goes on. */
-static void mechanisms_load(const json_t *saved, const char *name, struct trial_obs *o, int n)
+static json_t *mechanism_names(void)
 {
-    const json_t *names = json_object_get(saved, "mechanisms"), *all = json_object_get(saved, name);
+    json_t *names = json_array();
+    for (int m = 0; m < MECHANISMS; m++)
+        json_array_append_new(names, json_string(metric_info[metric_mechanism[m]].name));
+    return names;
+}
+
+/* No verdict depends on them: what is missing is unknown, and the trial goes on. */
+static void mechanisms_load(const json_t *saved, const char *part, struct trial_obs *o, int n)
+{
+    const json_t *names = json_object_get(saved, "names"), *all = json_object_get(saved, part);
     for (int i = 0; i < n; i++)
         for (size_t m = 0; m < MECHANISMS; m++) {
             const char *kept = json_string_value(json_array_get(names, m));
@@ -139,12 +147,8 @@ json_t *trial_save(const struct trial *t)
     keep_save_array(o, "queries", query_fields, t->mix.q, sizeof t->mix.q[0], t->mix.n);
     keep_save_array(o, "past", obs_fields, t->past, sizeof t->past[0], t->pasts);
     keep_save_array(o, "obs", obs_fields, t->obs, sizeof t->obs[0], t->obses);
-    json_t *names = json_array();
-    for (int m = 0; m < MECHANISMS; m++)
-        json_array_append_new(names, json_string(metric_info[metric_mechanism[m]].name));
-    json_object_set_new(o, "mechanisms", names);
-    json_object_set_new(o, "past_mechanisms", mechanisms_save(t->past, t->pasts));
-    json_object_set_new(o, "obs_mechanisms", mechanisms_save(t->obs, t->obses));
+    json_object_set_new(o, "mechanisms", json_pack("{s:o,s:o,s:o}", "names", mechanism_names(), "past", mechanisms_save(t->past, t->pasts),
+                                                   "obs", mechanisms_save(t->obs, t->obses)));
     for (int i = 0; i < t->mix.n; i++)
         json_array_append_new(tale, json_pack("[o,o]", keep_save(arm_fields, &t->tale[i].arm[0]), keep_save(arm_fields, &t->tale[i].arm[1])));
     json_object_set_new(o, "tale", tale);
@@ -169,8 +173,8 @@ static enum err load_parts(struct trial *t, const json_t *o, struct fault *fault
     if (!e)
         e = keep_load_array(o, "obs", obs_fields, t->obs, sizeof t->obs[0], OBS_MAX, &t->obses, fault);
     if (!e) {
-        mechanisms_load(o, "past_mechanisms", t->past, t->pasts);
-        mechanisms_load(o, "obs_mechanisms", t->obs, t->obses);
+        mechanisms_load(json_object_get(o, "mechanisms"), "past", t->past, t->pasts);
+        mechanisms_load(json_object_get(o, "mechanisms"), "obs", t->obs, t->obses);
     }
     for (int i = 0; !e && i < t->mix.n; i++)
         for (size_t arm = 0; !e && arm < 2; arm++)
