@@ -245,7 +245,7 @@ class World:
     def explanation_json(self, c):
         def figure(estimate, lo, hi, why="", standing="known"):
             return {"standing": standing, "why": why, "estimate": estimate, "lo": lo, "hi": hi, "p": None}
-        v, knob = c["verdict"], c["knobs"][0]
+        v, knob = c["verdict"], (c["knobs"] or [("nothing", "", "")])[0]
         none = figure(None, None, None, "the change hardly moved it, so what it does by itself cannot be told", "not identified")
         return {"case_id": c["id"], "title": c["title"], "target": "main", "state": c["state"], "kept": bool(v) and v["outcome"] == "better", "missing": "" if v else "effect, interval",
                 "lead": "%s %s \u2192 %s: %s." % (knob[0], knob[1], knob[2], "kept" if v and v["outcome"] == "better" else "not kept"), "way": "Because cache hit ratio rose from 91.2 % to 97.8 %, throughput rose from 812/s to 1010/s.", "shown": True,
