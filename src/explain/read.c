@@ -15,6 +15,7 @@
 
 enum { SWITCHES_MAX = 600, MINUTES_BEFORE = 120, MINUTES_AFTER = 120, WINDOWS_MIN = 3 };
 #define MINUTE_US (60 * US_PER_S)
+#define LATEST_US (INT64_C(253402300799) * US_PER_S)     /* the year 9999 */
 
 const char *explain_text_of(const json_t *o, const char *name)
 {
@@ -175,6 +176,8 @@ static void take_verdict(const json_t *file, struct explanation *e, struct expla
     e->alpha = explain_real_of(v, "alpha");
     e->degraded_s = explain_real_of(v, "degraded_s");
     e->at_us = (int64_t)json_integer_value(json_object_get(v, "wall_us"));
+    if (e->at_us < 0 || e->at_us > LATEST_US)
+        e->at_us = 0;
     int kind = (int)json_integer_value(json_object_get(json_object_get(json_object_get(run, "trial"), "mix"), "kind"));
     (void)text_copy(e->response, sizeof e->response, kind >= 1 && kind <= 3 ? responses[kind] : "");
     c->by_throughput = kind == 2;

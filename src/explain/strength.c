@@ -72,8 +72,8 @@ static bool strength_of(struct way *w, int from, int to, struct explain_figure *
         ratio(w, from, to, STANDING_KNOWN, "", f);
         return true;
     }
-    if (is_instrument(&w->assumed, x, y)) {
-        ratio(w, from, to, STANDING_ASSUMED, w->e->randomised ? "if the change reaches it in no other way" : "if nothing else changed when the parameter did", f);
+    if (is_instrument(&w->sparse, x, y)) {
+        ratio(w, from, to, STANDING_ASSUMED, w->e->randomised ? "if the change does nothing that did not show" : "if nothing else changed when the parameter did", f);
         return true;
     }
     way_effect(w, from, to, f);
@@ -126,10 +126,12 @@ static void tell_piece(struct way *w, const struct explain_station *s)
     (void)text_copy(u->how, sizeof u->how, "windows with and without the change");
     u->figure = s->change;
     if (w->e->changes != 1 || w->c->knobs != 1 || !unit_of(&w->c->knob[0], &base, u->cause, sizeof u->cause)) {
+        char all[2 * EXPLAIN_LABEL];
         if (w->e->changes == 1)
-            (void)snprintf(u->cause, sizeof u->cause, "%.60s: all of the change", w->e->change[0].what);
+            (void)snprintf(all, sizeof all, "all of the change: %s", w->e->change[0].what);
         else
-            (void)snprintf(u->cause, sizeof u->cause, "all %d changes together", w->e->changes);
+            (void)snprintf(all, sizeof all, "all %d changes together", w->e->changes);
+        (void)figure_label(all, u->cause, sizeof u->cause);
         return;
     }
     double part = base / (w->c->knob[0].to - w->c->knob[0].from);

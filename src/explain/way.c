@@ -267,6 +267,19 @@ static void arrows_into_all(const struct way *w, struct math_dag *g, int from)
             must(math_dag_edge(g, from, w->node[v], NULL));
 }
 
+/* What is seen and the load that was measured; the change acts on `direct`, or on everything where the model does not know it. */
+static void draw_arrows(const struct way *w, struct math_dag *g, uint32_t direct)
+{
+    for (int a = 0; a <= CAUSE_NODES; a++)
+        for (int b = 0; b < CAUSE_NODES && w->node[a] >= 0; b++)
+            if ((a == WAY_CHANGE ? direct : w->children[a]) & cause_bit(b))
+                must(math_dag_edge(g, w->node[a], w->node[b], NULL));
+    if (w->children[WAY_CHANGE] == 0)
+        arrows_into_all(w, g, 0);
+    if (w->loaded)
+        arrows_into_all(w, g, w->node[WAY_LOAD]);
+}
+
 static void lay_graphs(struct way *w)
 {
     int n = 1, hidden = 0;
@@ -287,17 +300,8 @@ static void lay_graphs(struct way *w)
         hidden += !(w->observed & cause_bit(v)) && __builtin_popcount(w->children[v]) >= 2;
     must(math_dag_init(&w->assumed, n, NULL));
     must(math_dag_init(&w->honest, n + hidden + 1 + !w->e->randomised, NULL));
-    struct math_dag *both[] = { &w->assumed, &w->honest };
-    for (int g = 0; g < 2; g++) {
-        for (int a = 0; a <= CAUSE_NODES; a++)
-            for (int b = 0; b < CAUSE_NODES && w->node[a] >= 0; b++)
-                if (w->children[a] & cause_bit(b))
-                    must(math_dag_edge(both[g], w->node[a], w->node[b], NULL));
-        if (w->reached == (cause_bit(CAUSE_LATENCY) | cause_bit(CAUSE_THROUGHPUT)) && w->children[WAY_CHANGE] == 0)
-            arrows_into_all(w, both[g], 0);
-        if (w->loaded)
-            arrows_into_all(w, both[g], w->node[WAY_LOAD]);
-    }
+    draw_arrows(w, &w->assumed, w->children[WAY_CHANGE]);
+    draw_arrows(w, &w->honest, w->children[WAY_CHANGE]);
     int at = n;
     for (int v = 0; v < CAUSE_NODES; v++)
         if (!(w->observed & cause_bit(v)) && __builtin_popcount(w->children[v]) >= 2) {
@@ -469,11 +473,22 @@ static void tell_path(struct way *w, const struct math_path *p, enum cause_node 
         (void)snprintf(w->e->way, sizeof w->e->way, "Not every station moved as the model expects: the effect is measured, this way to it is not shown.");
 }
 
+static void lay_sparse(struct way *w)
+{
+    uint32_t moved = 0;
+    for (int v = 0; v < CAUSE_NODES; v++)
+        if (w->node[v] >= 0 && way_station(w, (enum cause_node)v)->moved)
+            moved |= cause_bit(v);
+    must(math_dag_init(&w->sparse, w->assumed.n, NULL));
+    draw_arrows(w, &w->sparse, w->children[WAY_CHANGE] & moved);
+}
+
 static void explain_found(struct way *w)
 {
     struct math_path path = { 0 };
     enum cause_node  node[CAUSE_NODES];
     compare_stations(w);
+    lay_sparse(w);
     choose_outcome(w);
     if (w->node[w->outcome] < 0 || !choose_path(w, &path)) {
         (void)snprintf(w->e->way, sizeof w->e->way, "The model knows no way from this change to what was measured.");

@@ -22,15 +22,17 @@ struct way {
     int      sign[CAUSE_NODES + 1][CAUSE_NODES];
     enum cause_node outcome;
 
-    /* honest: with what may act unseen. assumed: as if nothing did. Node 0 is the change. */
-    struct math_dag honest, assumed;
+    /*
+     * honest: with what may act unseen.  assumed: as if nothing did.  sparse: assumed, and the change acts on nothing directly that did
+     * not move.  Node 0 is the change.
+     */
+    struct math_dag honest, assumed, sparse;
     int             node[WAY_NODES];               /* of the graphs; -1: not in them */
     int             cause[MATH_NODES_MAX];         /* back again */
 };
 
 /* The effect of one node on another: from the honest graph where it can be had, else from the assumed one, which the figure says. */
 void way_effect(struct way *w, int from, int to, struct explain_figure *f);
-/* The same through the change as an instrument: for what all of the change's effect passes through. */
 void way_unknown(struct explain_figure *f, enum explain_standing standing, const char *why);
 void way_settle(struct explain_figure *f, enum explain_standing standing, double estimate, double lo, double hi, double p, const char *why);
 

@@ -21,7 +21,7 @@ static double effect_on_first(const struct explain_world *w, int node)
 {
     double effect = 0;
     for (int i = 0; i < cause_entry_count; i++)
-        if (cause_entries[i].change == (int)w->knob && (int)cause_entries[i].to == node)
+        if (cause_entries[i].change == (int)w->knob && (int)cause_entries[i].to == node && !(w->one_way && node != (int)w->first))
             effect += w->strength * (cause_entries[i].sign ? cause_entries[i].sign : -1) * base[node];
     return effect;
 }
@@ -129,13 +129,13 @@ static void watch(struct explain_world *w, struct record *t)
 static void keep_truth(struct explain_world *w)
 {
     double a[CAUSE_NODES], b[CAUSE_NODES];
+    for (int i = cause_entry_count - 1; i >= 0; i--)
+        if (cause_entries[i].change == (int)w->knob)
+            w->first = cause_entries[i].to;
     draw(w, NULL, false, 0, a);
     draw(w, NULL, true, 0, b);
     for (int n = 0; n < CAUSE_NODES; n++)
         w->truth[n] = b[n] - a[n];
-    for (int i = cause_entry_count - 1; i >= 0; i--)
-        if (cause_entries[i].change == (int)w->knob)
-            w->first = cause_entries[i].to;
 }
 
 void explain_world_make(struct explain_world *w, json_t **file, json_t **minutes)

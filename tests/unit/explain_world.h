@@ -19,6 +19,7 @@ struct explain_world {
     const char       *from, *to;
     enum world_design design;
     int               pairs;             /* blocks; windows with the change where there are none */
+    bool              one_way;           /* it acts on the first node that the table names for it, and on nothing else */
     double            strength;          /* relative change of what the parameter acts on first */
     double            noise;             /* of each window and node, relative */
     double            load;              /* how strongly a load nobody measured moves everything */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct explain_world usual = { .seed = 1, .knob = KNOB_SHARED_BUFFERS, .from = "128MB", .to = "640MB", .design = WORLD_SWITCHBACK, .pairs = 12, .strength = 0.1, .noise = 0.02, .load = 0.02 };
+static const struct explain_world usual = { .seed = 1, .knob = KNOB_SHARED_BUFFERS, .from = "128MB", .to = "640MB", .design = WORLD_SWITCHBACK, .pairs = 12, .one_way = true, .strength = 0.15, .noise = 0.02, .load = 0.02 };
 
 static char *written(const struct explanation *e, void (*write)(const struct explanation *e, struct text *out))
 {
@@ -254,7 +254,7 @@ static json_t *nonsense(struct rand *r)
 {
     switch (rand_int(r, 0, 7)) {
     case 0:  return json_null();
-    case 1:  return json_integer(rand_int(r, -3, 3) * INT64_C(4000000000000000000));
+    case 1:  return json_integer(rand_int(r, -3, 3) * INT64_C(2000000000000000000));
     case 2:  return json_real((rand_unit(r) - 0.5) * 1e308);
     case 3:  return json_string("nonsense");
     case 4:  return json_array();
