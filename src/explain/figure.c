@@ -2,7 +2,6 @@
 #include "explain/inside.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -133,14 +132,4 @@ void escape_add(struct text *out, enum escape how, const char *s)
             text_add(out, "\\");
         text_add(out, instead ? instead : piece);
     }
-}
-
-void escape_printf(struct text *out, enum escape how, const char *format, ...)
-{
-    char    line[2048];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    escape_add(out, how, line);
 }

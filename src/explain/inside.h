@@ -50,7 +50,6 @@ char *figure_share(double ratio, char *out, size_t size);                     /*
 char *figure_label(const char *from, char *out, size_t size);                 /* a copy without control characters and half characters */
 enum escape { ESCAPE_PLAIN, ESCAPE_MARKDOWN, ESCAPE_HTML };
 void  escape_add(struct text *out, enum escape how, const char *s);
-PRINTF(3, 4) void escape_printf(struct text *out, enum escape how, const char *format, ...);
 static inline const char *figure_unit_gap(const char *unit) { return *unit == '\0' || *unit == '/' ? "" : " "; }
 /* "91.2 %"; "+6.6 % (5.9 to 7.3)". */
 char *figure_with_unit(double x, const char *unit, char *out, size_t size);
