@@ -102,7 +102,7 @@ void explanation_lead(const struct explanation *e, struct text *out)
         text_add(out, "Nothing was changed. ");
     } else {
         list_changes(e, out);
-        text_add(out, e->windows_with == 0 && !isfinite(e->effect) ? ": planned" : e->kept ? ": kept" : e->closed || *e->outcome ? ": not kept" : ": on trial");
+        text_add(out, e->kept ? ": kept" : e->closed || *e->outcome ? ": not kept" : e->windows_with > 0 ? ": on trial" : ": planned");
         text_add(out, ". ");
     }
     if (!isfinite(e->effect)) {
