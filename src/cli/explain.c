@@ -1,4 +1,8 @@
-/* cli/explain.c - one case told from its file: what it was about, who decided by which rule, what was done, what came of it. */
+/*
+ * cli/explain.c - one case told: from its file what it was about, who decided by which rule, what was done, what came of it; and from
+ * its explanation why. In Markdown and HTML the explanation is a report of its own, made by Homeostat and only passed on here.
+ */
+#include "base/file.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/print.h"
@@ -143,7 +147,35 @@ static void put_moves(struct cli *c, const json_t *file)
     }
 }
 
-int cmd_explain(struct cli *c)
+/* ---- why ---- */
+
+static void put_why(struct cli *c, const json_t *why)
+{
+    size_t  i;
+    json_t *u, *p;
+    heading(c, "Why");
+    line(c, why, "lead", "  ", "\n");
+    line(c, why, "way", "  ", "\n");
+    json_array_foreach(json_object_get(why, "units"), i, u) {
+        const json_t *figure = json_object_get(u, "figure");
+        if (!json_is_number(json_object_get(figure, "estimate")))
+            continue;
+        line(c, u, "cause", "  ", "");
+        line(c, u, "effect", " -> ", "");
+        fprintf(c->out, " %+.3g", json_number_value(json_object_get(figure, "estimate")));
+        line(c, u, "unit", " ", "");
+        fprintf(c->out, " (%+.3g to %+.3g", json_number_value(json_object_get(figure, "lo")), json_number_value(json_object_get(figure, "hi")));
+        line(c, figure, "why", ", ", "");
+        fputs(")\n", c->out);
+    }
+    line(c, why, "missing", "  this explanation lacks: ", "\n");
+    heading(c, "How sure");
+    line(c, why, "sure.level", "  ", "\n");
+    json_array_foreach(print_member(why, "sure.points"), i, p)
+        line(c, p, "text", json_is_true(json_object_get(p, "good")) ? "  + " : "  - ", "\n");
+}
+
+static int put_story(struct cli *c, const json_t *why)
 {
     char path[200];
     int  code;
@@ -152,18 +184,82 @@ int cmd_explain(struct cli *c)
     json_t *file = client_once(c, &(struct client_request){ .method = "GET", .path = path, .what = "reading the case" }, &code);
     if (!file)
         return code;
-    if (!cli_put_json(c, file)) {
-        line(c, file, "case.title", "", "");
-        line(c, file, "case.target", " (", ")");
-        line(c, file, "case.status", ": ", "");
-        line(c, file, "case.opened_by", ", opened by ", "\n");
-        put_evidence(c, file);
-        put_plan(c, file);
-        put_gate(c, file);
-        put_actions(c, file);
-        put_outcome(c, file);
-        put_moves(c, file);
-    }
+    line(c, file, "case.title", "", "");
+    line(c, file, "case.target", " (", ")");
+    line(c, file, "case.status", ": ", "");
+    line(c, file, "case.opened_by", ", opened by ", "\n");
+    put_evidence(c, file);
+    put_plan(c, file);
+    put_gate(c, file);
+    put_actions(c, file);
+    put_outcome(c, file);
+    put_why(c, why);
+    put_moves(c, file);
     json_decref(file);
     return CLI_DONE;
+}
+
+/* ---- where it goes ---- */
+
+/* A file is written whole or not at all: what is in c->out until then lies in memory. */
+static int write_out(struct cli *c, const char *text, size_t size)
+{
+    struct fault fault = { 0 };
+    if (!*c->o.out || strcmp(c->o.out, "-") == 0) {
+        (void)fwrite(text, 1, size, c->out);
+        return CLI_DONE;
+    }
+    return file_write(c->o.out, text, size, 0644, &fault) == OK ? CLI_DONE : cli_complain(c, &fault);
+}
+
+static int put_rendering(struct cli *c, const char *path)
+{
+    struct client       *client = NULL;
+    struct client_answer a CLEANUP(client_answer_done) = { 0 };
+    struct fault         fault = { 0 };
+    int                  code = CLI_DONE;
+    if (client_open(c, &client, &fault) != OK || client_ask(client, &(struct client_request){ .method = "GET", .path = path, .what = "explaining the case" }, &a, &fault) != OK)
+        code = cli_complain(c, &fault);
+    else if (client_exit_of(&a) != CLI_DONE)
+        code = client_complain(c, client, &a);
+    else
+        code = write_out(c, a.text, strlen(a.text));
+    client_close(client);
+    return code;
+}
+
+static int put_text(struct cli *c, const char *path)
+{
+    int     code;
+    json_t *why = client_once(c, &(struct client_request){ .method = "GET", .path = path, .what = "explaining the case" }, &code);
+    if (!why)
+        return code;
+    FILE  *out = c->out;
+    char  *text = NULL;
+    size_t size = 0;
+    if (!(c->out = open_memstream(&text, &size))) {
+        c->out = out;
+        json_decref(why);
+        return CLI_FAILED;
+    }
+    code = cli_put_json(c, why) ? CLI_DONE : put_story(c, why);
+    (void)fclose(c->out);
+    c->out = out;
+    if (code == CLI_DONE)
+        code = write_out(c, text, size);
+    free(text);
+    json_decref(why);
+    return code;
+}
+
+int cmd_explain(struct cli *c)
+{
+    bool as_text = strcmp(c->o.format, "text") == 0;
+    char path[240];
+    int  code;
+    if (!shared_case_path(c, c->o.word[0], "/explanation", path, sizeof path, &code))
+        return code;
+    if (!as_text && !client_query(path, sizeof path, "format", c->o.format))
+        return CLI_USAGE;
+    return as_text ? put_text(c, path) : put_rendering(c, path);
 }

@@ -201,7 +201,9 @@ static int do_init(struct cli *c, struct privileges *p, struct target_facts *f)
     struct fault fault = { 0 };
     struct text  t CLEANUP(text_done);
     char         passfile[2300] = "", path[2300] = "";
-    bool         print = strcmp(c->o.out, "-") == 0;
+    if (!*c->o.out)
+        c->o.out = "homeostat.yaml";
+    bool print = strcmp(c->o.out, "-") == 0;
     text_init(&t, CONF_SIZE_MAX);
     if (absolute(c->o.passfile, passfile, sizeof passfile, &fault) != OK || (!print && absolute(c->o.out, path, sizeof path, &fault) != OK))
         return cli_complain(c, &fault);

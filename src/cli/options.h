@@ -31,6 +31,7 @@ struct cli_options {
     const char *output;            /* "text" or "json" */
     bool        json, mermaid;
     const char *form;              /* of documentation */
+    const char *format;            /* of an explanation */
 
     /* cases */
     const char *state, *target, *tenant, *since, *title, *why, *driver, *as;

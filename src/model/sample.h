@@ -77,6 +77,10 @@ struct metric_info { const char *name, *unit, *text; };
 extern const struct metric_info metric_info[METRIC_COUNT];
 bool metric_parse(const char *name, enum metric *m);
 
+/* What goes on inside while clients are answered: a trial keeps these of each window, so that it can be told afterwards through what a change acted. */
+enum { MECHANISMS = 24 };
+extern const enum metric metric_mechanism[MECHANISMS];
+
 /*
  * Cumulative counters of one statement, from the moment the sensor began to follow it: differences between two samples
  * are what happened in between.  A statement that is missing in the earlier sample counts from 0, one that went back was

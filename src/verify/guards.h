@@ -31,6 +31,7 @@ struct trial_obs {
     double  cpu, memory;    /* ratios: of the cores, of the limit (highest) */
     double  disk_free, recovery_wal;
     int     checkpoints;    /* -1: unknown */
+    double  mechanism[MECHANISMS];   /* no verdict asks for these; explanations do */
 };
 
 /* How one query of the mix did in each arm. */

@@ -59,7 +59,7 @@ static struct trial_obs reduce(const struct trial *t, const struct window *w, in
     double seconds = (double)(w->to_us - w->from_us) / 1e6;
     double tries = w->v[METRIC_TPS] + (isnan(w->v[METRIC_ROLLBACKS]) ? 0 : w->v[METRIC_ROLLBACKS]);
     double used = w->max[METRIC_MEMORY_USED], limit = w->v[METRIC_MEMORY_LIMIT];
-    return (struct trial_obs){
+    struct trial_obs o = {
         .arm = arm, .block = block, .from_us = w->from_us, .to_us = w->to_us, .seconds = seconds,
         .response = response_of(&t->mix, w), .level = harm_watch_level(t->watch.kind, w),
         .tps = w->v[METRIC_TPS], .p99 = w->v[METRIC_LATENCY_P99],
@@ -67,6 +67,9 @@ static struct trial_obs reduce(const struct trial *t, const struct window *w, in
         .cpu = w->v[METRIC_CPU], .memory = limit > 0 ? used / limit : (double)NAN,
         .disk_free = w->v[METRIC_DISK_FREE], .recovery_wal = w->max[METRIC_RECOVERY_WAL], .checkpoints = w->checkpoints,
     };
+    for (int i = 0; i < MECHANISMS; i++)
+        o.mechanism[i] = w->v[metric_mechanism[i]];
+    return o;
 }
 
 static void take_history(struct trial *t, const struct window *w, int n)

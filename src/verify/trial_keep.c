@@ -99,6 +99,39 @@ static enum err verdict_load(const json_t *saved, struct verdict *v, struct faul
     return e ? e : keep_load_array(saved, "guards", guard_fields, v->guard, sizeof v->guard[0], GUARDS_MAX, &v->guards, fault);
 }
 
+/* Lists of numbers, one for each window, beside the names that they belong to: another version may keep others. */
+static json_t *mechanisms_save(const struct trial_obs *o, int n)
+{
+    json_t *all = json_array();
+    for (int i = 0; i < n; i++) {
+        json_t *one = json_array();
+        for (int m = 0; m < MECHANISMS; m++)
+            json_array_append_new(one, keep_real(o[i].mechanism[m]));
+        json_array_append_new(all, one);
+    }
+    return all;
+}
+
+static json_t *mechanism_names(void)
+{
+    json_t *names = json_array();
+    for (int m = 0; m < MECHANISMS; m++)
+        json_array_append_new(names, json_string(metric_info[metric_mechanism[m]].name));
+    return names;
+}
+
+/* No verdict depends on them: what is missing is unknown, and the trial goes on. */
+static void mechanisms_load(const json_t *saved, const char *part, struct trial_obs *o, int n)
+{
+    const json_t *names = json_object_get(saved, "names"), *all = json_object_get(saved, part);
+    for (int i = 0; i < n; i++)
+        for (size_t m = 0; m < MECHANISMS; m++) {
+            const char *kept = json_string_value(json_array_get(names, m));
+            bool        same = kept && strcmp(kept, metric_info[metric_mechanism[m]].name) == 0;
+            o[i].mechanism[m] = keep_real_of(same ? json_array_get(json_array_get(all, (size_t)i), m) : NULL);
+        }
+}
+
 json_t *trial_save(const struct trial *t)
 {
     json_t *o = keep_save(trial_fields, t), *tale = json_array(), *conf = keep_save(conf_fields, &t->conf);
@@ -114,6 +147,8 @@ json_t *trial_save(const struct trial *t)
     keep_save_array(o, "queries", query_fields, t->mix.q, sizeof t->mix.q[0], t->mix.n);
     keep_save_array(o, "past", obs_fields, t->past, sizeof t->past[0], t->pasts);
     keep_save_array(o, "obs", obs_fields, t->obs, sizeof t->obs[0], t->obses);
+    json_object_set_new(o, "mechanisms", json_pack("{s:o,s:o,s:o}", "names", mechanism_names(), "past", mechanisms_save(t->past, t->pasts),
+                                                   "obs", mechanisms_save(t->obs, t->obses)));
     for (int i = 0; i < t->mix.n; i++)
         json_array_append_new(tale, json_pack("[o,o]", keep_save(arm_fields, &t->tale[i].arm[0]), keep_save(arm_fields, &t->tale[i].arm[1])));
     json_object_set_new(o, "tale", tale);
@@ -137,6 +172,10 @@ static enum err load_parts(struct trial *t, const json_t *o, struct fault *fault
         e = keep_load_array(o, "past", obs_fields, t->past, sizeof t->past[0], PAST_MAX, &t->pasts, fault);
     if (!e)
         e = keep_load_array(o, "obs", obs_fields, t->obs, sizeof t->obs[0], OBS_MAX, &t->obses, fault);
+    if (!e) {
+        mechanisms_load(json_object_get(o, "mechanisms"), "past", t->past, t->pasts);
+        mechanisms_load(json_object_get(o, "mechanisms"), "obs", t->obs, t->obses);
+    }
     for (int i = 0; !e && i < t->mix.n; i++)
         for (size_t arm = 0; !e && arm < 2; arm++)
             e = keep_load(arm_fields, &t->tale[i].arm[arm], json_array_get(json_array_get(json_object_get(o, "tale"), (size_t)i), arm), fault);

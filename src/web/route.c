@@ -17,6 +17,7 @@ const struct web_route web_routes[] = {
     { "GET", "/case/{id}",            ROLE_VIEWER,   look_case,      -1, JSON, "One case as it is now" },
     { "GET", "/case/{id}/timeline",   ROLE_VIEWER,   look_timeline,  -1, JSON, "Everything that happened to a case, in order" },
     { "GET", "/case/{id}/file",       ROLE_VIEWER,   look_case_file, -1, JSON, "The whole file: plans, verdicts, steps, trial, outcome, evidence" },
+    { "GET", "/case/{id}/explanation", ROLE_VIEWER,  look_explanation, -1, NULL, "Why a change helped or not: through what it acted, with intervals, refuters and what else was tried" },
     { "GET", "/target",               ROLE_VIEWER,   look_targets,   -1, JSON, "What is watched, as it is right now" },
     { "GET", "/target/{id}",          ROLE_VIEWER,   look_target,    -1, JSON, "One target as it is right now" },
     { "GET", "/target/{id}/series",   ROLE_VIEWER,   look_series,    -1, JSON, "The last minutes of a target, second by second" },

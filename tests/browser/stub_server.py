@@ -242,6 +242,22 @@ class World:
                 "outcome": {"case_id": c["id"], "target": "main", "planner": "ladder", "result": v["outcome"], "kept": v["outcome"] == "better", "effect": v["effect"], "lo": v["lo"], "hi": v["hi"], "alpha": v["alpha"], "degraded_s": v["degraded_s"], "verdict": v, "created_at": iso(v["wall_us"] / 1e6)} if v else None,
                 "evidence": evidence}
 
+    def explanation_json(self, c):
+        def figure(estimate, lo, hi, why="", standing="known"):
+            return {"standing": standing, "why": why, "estimate": estimate, "lo": lo, "hi": hi, "p": None}
+        v, knob = c["verdict"], (c["knobs"] or [("nothing", "", "")])[0]
+        none = figure(None, None, None, "the change hardly moved it, so what it does by itself cannot be told", "not identified")
+        return {"case_id": c["id"], "title": c["title"], "target": "main", "state": c["state"], "kept": bool(v) and v["outcome"] == "better", "missing": "" if v else "effect, interval",
+                "lead": "%s %s \u2192 %s: %s." % (knob[0], knob[1], knob[2], "kept" if v and v["outcome"] == "better" else "not kept"), "way": "Because cache hit ratio rose from 91.2 % to 97.8 %, throughput rose from 812/s to 1010/s.", "shown": True,
+                "stations": [{"name": "cache hit ratio", "unit": "%", "on_path": 1, "moved": True, "expected": 1, "before": 91.2, "after": 97.8, "change": figure(6.6, 5.9, 7.3)},
+                             {"name": "throughput", "unit": "/s", "on_path": 2, "moved": True, "expected": 1, "before": 812, "after": 1010, "change": figure(198, 160, 236)},
+                             {"name": "CPU per transaction", "unit": "", "on_path": 0, "moved": False, "expected": 0, "before": None, "after": 7.1, "change": figure(None, None, None, "", "not observed")}],
+                "units": [{"cause": "+1 GB of shared_buffers", "effect": "cache hit ratio", "unit": "%", "how": "windows with and without the change", "figure": figure(2.2, 1.9, 2.5)},
+                          {"cause": "+1 % of cache hit ratio", "effect": "throughput", "unit": "/s", "how": "regression", "figure": none}],
+                "refuters": [{"name": "a change that was none, in its place", "refuted": False, "why": "", "mean": 0.1, "expected": 0, "p": 0.8}, {"name": "only a part of the windows", "refuted": None, "why": "too few windows", "mean": None, "expected": None, "p": None}],
+                "sure": {"level": "high", "points": [{"good": True, "text": "Both configurations were in force in turn, in an order drawn by lot."}, {"good": False, "text": "<img src=x onerror=alert(1)>"}]},
+                "model": {"results": 6, "importance": [{"knob": knob[0], "weight": 0.7}, {"knob": "random_page_cost", "weight": 0.3}], "slices": [], "why": ""}}
+
     def actions(self, c, lost):
         at, rows = c["created"] + 4, []
         def add(kind, after, took, outcome, step=0, witness=None, fault=None):
@@ -434,7 +450,7 @@ class Handler(BaseHTTPRequestHandler):
                 return {"data": w.outcomes}
         if part[0] == "case" and len(part) in (2, 3) and part[1] in w.cases:
             case = w.cases[part[1]]
-            return {"data": {"timeline": case["timeline"], "file": w.file_json(case)}[part[2]] if len(part) == 3 else w.case_json(case)}
+            return {"data": {"timeline": case["timeline"], "file": w.file_json(case), "explanation": w.explanation_json(case)}[part[2]] if len(part) == 3 else w.case_json(case)}
         raise Problem(404, "not-found", "There is no such thing", "Nothing is at %s." % path, "Cases are listed under /case.")
 
     def events(self):

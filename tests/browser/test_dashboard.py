@@ -100,6 +100,21 @@ def test_one_case_tells_verdict_guards_plan_gate_and_steps(page):
     assert page.js("return document.querySelector('.panel-timeline time').title").endswith("UTC")
 
 
+def test_a_case_tells_why_with_its_path_units_and_refuters(page):
+    page.open(route="#/case/" + KEPT)
+    page.until_text("The path", ".panel-why")
+    text = page.text(".panel-why")
+    for words in ("sure: high", "cache hit ratio", "throughput", "+6.60", "5.90", "+1 GB of shared_buffers", "not identified", "stood", "could not be made", "an order drawn by lot"):
+        assert words in text, words
+    assert "<img src=x" in text                                    # a text that looks like markup stays one
+    assert page.js("return document.querySelectorAll('.panel-why img').length") == 0
+    assert not re.search(r"\b(NaN|undefined|null)\b", text)
+    page.js("window.saved = null; HTMLAnchorElement.prototype.click = function () { window.saved = [this.download, this.href.slice(0, 5)]; }; document.querySelector('#report-html').click()")
+    page.until("return window.saved !== null")
+    name, scheme = page.js("return window.saved")
+    assert name == "explanation-%s.html" % KEPT and scheme == "blob:"
+
+
 def test_the_convergence_curve_multiplies_what_was_kept(page):
     page.open()
     page.until_text("6 attempts, 4 kept, 2 put back", ".panel-converge")

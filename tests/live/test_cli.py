@@ -73,8 +73,12 @@ def test_a_case_from_the_idea_to_the_verdict(homeostat):
     done = homeostat.run("verify", case)
     assert done.returncode == 0 and "CLOSED" in done.stdout and "verdict: better" in done.stdout
     told = homeostat.run("explain", case).stdout
-    for words in ("What was planned", "Who decided", "What was done", "What came of it", "rule 401", "undo script"):
+    for words in ("What was planned", "Who decided", "What was done", "What came of it", "rule 401", "undo script", "Why", "How sure", "Its effect was not measured"):
         assert words in told
+    page = homeostat.run("explain", case, "--format", "html").stdout
+    assert page.startswith("<!doctype html>") and "</html>" in page and "<script" not in page
+    assert homeostat.run("explain", case, "--format", "markdown").stdout.startswith("# ")
+    assert homeostat.json("explain", case)["case_id"] == case
     rules = {str(r["number"]) for r in homeostat.json("rules")["case"]}
     assert set(re.findall(r"\(rule (\d+)\)", told)) <= rules
     assert case in homeostat.run("case", "ls", "--state", "CLOSED").stdout

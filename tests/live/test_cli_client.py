@@ -289,6 +289,19 @@ def test_the_stores_token_is_not_shown_to_an_address_that_somebody_typed(program
     assert run("--url", "http://user:pw@127.0.0.1:1").returncode == 1
 
 
+def test_a_report_is_passed_on_as_it_came_and_written_whole(double, cli, tmp_path):
+    page = "<!doctype html>\n<title>\u00e4</title>\n".encode()
+    double.script[("GET", "/case/%s/explanation" % CASE)] = [(200, page, {"Content-Type": "text/html; charset=utf-8"})]
+    done = cli("explain", CASE, "--format", "html")
+    assert done.returncode == 0 and done.stdout.encode() == page
+    assert double.requests[-1]["path"].endswith("?format=html")
+    out = tmp_path / "report.html"
+    done = cli("explain", CASE, "--format", "html", "--out", str(out))
+    assert done.returncode == 0 and done.stdout == "" and out.read_bytes() == page
+    assert cli("explain", CASE, "--format", "html", "--out", str(tmp_path / "nowhere" / "x.html")).returncode == 1
+    assert cli("explain", CASE, "--format", "pdf").returncode == 2
+
+
 def test_a_missing_token_is_explained_when_it_is_asked_for(double, cli, tmp_path):
     double.says("GET", "/whoami", (401, problem("unauthenticated", "Who are you?", 401), {}))
     done = cli("whoami", token_file="", env={"HOMEOSTAT_CONFIG": ""})

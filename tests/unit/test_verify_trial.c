@@ -563,6 +563,8 @@ static void finished_windows_survive_a_restart_of_the_engine(void **state)
             assert_true(back->conf.seed == t->conf.seed && back->block == t->block);
             if (t->obses)
                 assert_memory_equal(&back->obs[t->obses - 1].response, &t->obs[t->obses - 1].response, sizeof(double));
+            for (int m = 0; m < MECHANISMS && t->obses; m++)   /* NAN is kept as what it is */
+                assert_true(isnan(back->obs[0].mechanism[m]) ? isnan(t->obs[0].mechanism[m]) : back->obs[0].mechanism[m] == t->obs[0].mechanism[m]);
             trial_free(t);
             t = back;
             if (cut % 2)
@@ -600,8 +602,10 @@ static void a_damaged_save_is_refused(void **state)
     json_object_foreach(whole, name, member) {
         json_t *j = json_deep_copy(whole);
         json_object_del(j, name);
-        assert_int_equal(trial_load(j, &back, &fault), ERR_INPUT);
-        assert_null(back);
+        bool needed = strcmp(name, "mechanisms") != 0;   /* the verdict asks for all but these */
+        assert_int_equal(trial_load(j, &back, &fault), needed ? ERR_INPUT : OK);
+        assert_true(needed ? !back : isnan(back->past[0].mechanism[0]));
+        trial_free(back);
         json_object_set_new(j, name, json_string("nonsense"));
         assert_true(strcmp(name, "reason") == 0 || strcmp(name, "checkpoints_past") == 0 || trial_load(j, &back, &fault) == ERR_INPUT || !back
                     || (trial_free(back), true));

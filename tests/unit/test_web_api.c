@@ -603,7 +603,7 @@ static void what_trials_taught_is_read_page_by_page_and_taken_in_by_an_admin(voi
 static void everything_that_can_be_read_is_read(void **state)
 {
     const char *const paths[] = {
-        "/case/case-1/timeline", "/case/case-1/file", "/target", "/target/main", "/target/main/series?metrics=tps&since=5min",
+        "/case/case-1/timeline", "/case/case-1/file", "/case/case-1/explanation", "/target", "/target/main", "/target/main/series?metrics=tps&since=5min",
         "/target/main/metric?name=tps", "/target/main/outcomes?limit=3", "/stop", "/budget", "/rules", "/whoami",
     };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
@@ -616,6 +616,27 @@ static void everything_that_can_be_read_is_read(void **state)
     expect(fx.viewer, "GET", "/target/nowhere/series", NULL, NULL, 404);
     expect(fx.viewer, "GET", "/target/main/metric", NULL, NULL, 400);
     expect(fx.viewer, "GET", "/case/none/timeline", NULL, NULL, 404);
+}
+
+static void an_explanation_comes_in_three_forms(void **state)
+{
+    struct answer a = ask(fx.viewer, "GET", "/case/case-1/explanation", NULL, NULL, 200);
+    assert_header(&a, "Content-Type", "application/json");
+    assert_member(&a, "data.case_id", "case-1");
+    assert_member(&a, "data.missing", "change, effect, interval, path");
+    answer_done(&a);
+    a = ask(fx.viewer, "GET", "/case/case-1/explanation?format=markdown", NULL, NULL, 200);
+    assert_header(&a, "Content-Type", "text/markdown; charset=utf-8");
+    answer_done(&a);
+    a = ask(fx.viewer, "GET", "/case/case-1/explanation?format=html", NULL, NULL, 200);
+    assert_header(&a, "Content-Type", "text/html; charset=utf-8");
+    /* Its own style, and nothing that runs or comes from elsewhere. */
+    assert_header(&a, "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    assert_int_equal(strncmp(a.body, "<!doctype html>", 15), 0);
+    answer_done(&a);
+    expect(fx.viewer, "GET", "/case/case-1/explanation?format=pdf", NULL, NULL, 400);
+    expect(fx.viewer, "GET", "/case/none/explanation", NULL, NULL, 404);
+    expect(NULL, "GET", "/case/case-1/explanation", NULL, NULL, 401);
 }
 
 static void a_store_that_fails_is_unavailable_and_recovers(void **state)
@@ -788,6 +809,7 @@ int main(void)
         TEST(a_list_leads_to_its_next_page),
         TEST(what_trials_taught_is_read_page_by_page_and_taken_in_by_an_admin),
         TEST(everything_that_can_be_read_is_read),
+        TEST(an_explanation_comes_in_three_forms),
         TEST(a_store_that_fails_is_unavailable_and_recovers),
         TEST(health_is_for_everybody),
         TEST(metrics_come_in_two_dialects),

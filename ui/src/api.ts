@@ -3,8 +3,8 @@
 // anything of the wire.
 
 import type { Known } from "./format";
-import type { Case, CaseFile, Health, News, Outcome, Series, Stop, Target, Whoami } from "./model";
-import { isStop, readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, rowsOf } from "./read";
+import type { Case, CaseFile, Health, News, Outcome, Series, Stop, Target, Whoami, Why } from "./model";
+import { isStop, readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, readWhy, rowsOf } from "./read";
 import { flag, Json, list, maybe, num, pick, record, str, time } from "./wire";
 
 /** A refusal that can be shown as it is: RFC 9457, or the lack of any answer. */
@@ -112,6 +112,22 @@ export async function caseFile(caseId: string): Promise<CaseFile> {
   const file = record((await ask(`/case/${id(caseId)}/file`))["data"]);
   const rows = Array.isArray(file["timeline"]) ? file["timeline"] : rowsOf(await ask(`/case/${id(caseId)}/timeline`), "timeline");
   return readFile(file, rows.map(readTimelineRow));
+}
+
+export async function why(caseId: string): Promise<Why> {
+  return readWhy(record((await ask(`/case/${id(caseId)}/explanation`))["data"]));
+}
+
+/** The explanation as a file, as the engine wrote it. */
+export async function report(caseId: string, format: "html" | "markdown"): Promise<Blob> {
+  let answer: Response;
+  try {
+    answer = await fetch(`/case/${id(caseId)}/explanation?format=${format}`, { headers: authorization(), cache: "no-store", credentials: "same-origin" });
+  } catch {
+    throw new Problem(0, "No answer", "The server cannot be reached.", "Is the engine running?");
+  }
+  if (!answer.ok) throw new Problem(answer.status, `The server answered ${answer.status}`, "There is no report to save.", null);
+  return answer.blob();
 }
 
 /** One metric minute by minute, for times that the seconds do not reach back to. */

@@ -8,7 +8,7 @@ import { Problem } from "./api";
 import { Feed } from "./feed";
 import type { Known } from "./format";
 import { DRAWN, SERIES } from "./metrics";
-import type { ArmSpan, Case, CaseFile, Health, Mark, MarkKind, Outcome, Series, Stop, Target, TimelineRow, Whoami } from "./model";
+import type { ArmSpan, Case, CaseFile, Health, Mark, MarkKind, Outcome, Series, Stop, Target, TimelineRow, Whoami, Why } from "./model";
 import { readRoute, Route } from "./route";
 
 export const RANGES: [number, string][] = [[300, "5 min"], [900, "15 min"], [3600, "1 h"], [21600, "6 h"]];
@@ -31,6 +31,7 @@ export interface App {
   recent: Case[] | null;                                     // the newest ones in any state
   cases: Case[] | null; next: string | null; caseFilter: string;
   file: { id: string; data: CaseFile | null; problem: Problem | null } | null;
+  why: { id: string; version: Known; data: Why | null; problem: Problem | null } | null;
   range: number;                                             // seconds shown by the charts
   logLatency: boolean;
   convergeBy: "trial" | "time";
@@ -43,7 +44,7 @@ export const app: App = {
   door: "unknown", doorProblem: null, link: { state: "connecting", since: Date.now(), why: null, retryAt: null },
   targets: [], targetsKnown: false, problem: null, who: null, stories: new Map(), stops: [], degraded: [], health: null,
   coarse: new Map(), series: new Map(), arms: new Map(), marks: new Map(), outcomes: new Map(),
-  recent: null, cases: null, next: null, caseFilter: "", file: null, range: 900, logLatency: false, convergeBy: "trial", knobFilter: "", knobChanged: false,
+  recent: null, cases: null, next: null, caseFilter: "", file: null, why: null, range: 900, logLatency: false, convergeBy: "trial", knobFilter: "", knobChanged: false,
   route: readRoute(""), now: Date.now(),
 };
 
@@ -234,7 +235,28 @@ export async function loadFile(id: string): Promise<void> {
   await attempt(async () => {
     const data = await api.caseFile(id);
     if (app.file?.id === id) app.file = { id, data, problem: null };
+    if (data.verdict && (app.why?.id !== id || app.why.version !== data.case.version)) void loadWhy(id, data.case.version);
   }, (p) => { if (app.file?.id === id) app.file = { ...app.file, problem: p }; });
+}
+
+/** Made anew only when the case has moved: explaining costs the engine some work. */
+export async function loadWhy(id: string, version: Known): Promise<void> {
+  app.why = { id, version, data: app.why?.id === id ? app.why.data : null, problem: null };
+  await attempt(async () => {
+    const data = await api.why(id);
+    if (app.why?.id === id) app.why = { id, version, data, problem: null };
+  }, (p) => { if (app.why?.id === id) app.why = { ...app.why, problem: p }; });
+}
+
+export async function saveReport(id: string, format: "html" | "markdown"): Promise<void> {
+  await attempt(async () => {
+    const file = URL.createObjectURL(await api.report(id, format)), link = document.createElement("a");
+    link.href = file;
+    link.download = `explanation-${id}.${format === "html" ? "html" : "md"}`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(file), 10000);
+    announce("The report was saved.");
+  }, (p) => announce(p.message));
 }
 
 // ---- time and change ----

@@ -14,6 +14,7 @@ import type { Action, CaseFile, Evidence, Gate, Guard, Plan, TimelineRow, Verdic
 import { answerBadge, changeItem, copyButton, empty, idButton, outcomeBadge, netChanges, plural, problemBox, prose, section, sentence, stateBadge, unknown,
   when } from "./parts";
 import { href } from "./route";
+import { whySection } from "./why";
 import { record } from "./wire";
 
 const PATH = ["NEW", "ANALYZING", "PLANNING", "WAIT_GATE", "EXECUTING", "VERIFYING", "CLOSED"];
@@ -30,7 +31,7 @@ export function casePage(): Child[] {
     back, f.problem ? problemBox(f.problem, () => void loadFile(f.id)) : null,
     title(d), stepper(d), decision(d), explanation(d),
     h("div", { class: "columns case-columns", key: "columns" },
-      h("div", { class: "main-column" }, statistics(d), plans(d), gates(d.gates), execution(d), evidence(d.evidence)),
+      h("div", { class: "main-column" }, statistics(d), whySection(d), plans(d), gates(d.gates), execution(d), evidence(d.evidence)),
       timeline(d)),
   ];
 }

@@ -85,6 +85,15 @@ export interface CaseFile {
   arms: ArmSpan[]; progress: Known; evidence: Evidence[] | null; timeline: TimelineRow[];
 }
 
+/** Why a change helped or not, as the engine explains it. */
+export interface Figure { standing: string | null; why: string | null; estimate: Known; lo: Known; hi: Known }
+export interface Station { name: string; unit: string; onPath: number; moved: boolean; before: Known; after: Known; change: Figure }
+export interface Why {
+  caseId: string; lead: string | null; way: string | null; shown: boolean; missing: string | null; sure: string | null; stations: Station[];
+  units: { cause: string; effect: string; unit: string; figure: Figure }[]; refuters: { name: string; refuted: boolean | null; why: string | null }[];
+  points: { good: boolean; text: string }[]; importance: { knob: string; weight: Known }[]; modelWhy: string | null;
+}
+
 export interface Whoami { name: string | null; roles: string[] | null }
 
 export interface Health { ok: boolean | null; checks: { name: string; ok: boolean | null; text: string | null }[] }

@@ -3,10 +3,8 @@
 // it. Answers may lack members or carry new ones: what is missing is null.
 
 import type { Known } from "./format";
-import type {
-  Action, Approval, Arm, ArmSpan, Case, CaseFile, Change, Evidence, Facts, Gate, News, Outcome, Plan, PlanStep, Setting, Stop, Target, TimelineRow,
-  Tuning, Verdict,
-} from "./model";
+import type { Action, Approval, Arm, ArmSpan, Case, CaseFile, Change, Evidence, Facts, Figure, Gate, News, Outcome, Plan, PlanStep,
+  Setting, Stop, Target, TimelineRow, Tuning, Verdict, Why } from "./model";
 import { flag, Json, list, maybe, num, pick, raw, record, str, time } from "./wire";
 
 export const rowsOf = (o: Json, name: string): unknown[] => (Array.isArray(o["data"]) ? o["data"] : list(record(o["data"])[name]));
@@ -210,6 +208,29 @@ export function readFile(o: Json, timeline: TimelineRow[]): CaseFile {
     dryRun: events ? lines(pick(record(events.filter(isDryRun).pop()), "summary", "text")) : null, undoPath: str(run["undo_path"]),
     arms: armsOf(actions ?? [], timeline), progress: num(record(run["trial"])["progress"]), evidence: events
       ? events.filter((e) => !isDryRun(e)).map(readEvidence) : null, timeline,
+  };
+}
+
+// ---- why ----
+
+function readFigure(x: unknown): Figure {
+  const o = record(x);
+  return { standing: str(o["standing"]), why: str(o["why"]), estimate: num(o["estimate"]), lo: num(o["lo"]), hi: num(o["hi"]) };
+}
+
+export function readWhy(o: Json): Why {
+  const sure = record(o["sure"]), model = record(o["model"]);
+  return {
+    caseId: str(o["case_id"]) ?? "", lead: str(o["lead"]), way: str(o["way"]), shown: flag(o["shown"]) === true, missing: str(o["missing"]),
+      sure: str(sure["level"]),
+    stations: list(o["stations"]).map((x) => { const r = record(x); return { name: str(r["name"]) ?? "?", unit: str(r["unit"]) ?? "",
+          onPath: num(r["on_path"]) ?? 0, moved: flag(r["moved"]) === true, before: num(r["before"]), after: num(r["after"]), change: readFigure(r["change"]) }; }),
+    units: list(o["units"]).map((x) => { const r = record(x); return { cause: str(r["cause"]) ?? "?", effect: str(r["effect"]) ?? "?",
+          unit: str(r["unit"]) ?? "", figure: readFigure(r["figure"]) }; }),
+    refuters: list(o["refuters"]).map((x) => { const r = record(x); return { name: str(r["name"]) ?? "?", refuted: flag(r["refuted"]), why: str(r["why"]) }; }),
+    points: list(sure["points"]).map((x) => { const r = record(x); return { good: flag(r["good"]) === true, text: str(r["text"]) ?? "" }; }),
+    importance: list(model["importance"]).map((x) => { const r = record(x); return { knob: str(r["knob"]) ?? "?", weight: num(r["weight"]) }; }),
+    modelWhy: str(model["why"]),
   };
 }
 

@@ -5,7 +5,7 @@ import { attempts } from "../src/drawing";
 import { FeedEvent, FeedParser } from "../src/feed";
 import { duration, effect, integer, number, plain, setting } from "../src/format";
 import type { Outcome } from "../src/model";
-import { readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow } from "../src/read";
+import { readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, readWhy } from "../src/read";
 import { href, readRoute } from "../src/route";
 import { nearest, timeTicks, valueTicks } from "../src/scale";
 import { time } from "../src/wire";
@@ -55,6 +55,13 @@ is(runs([0, 60000, 120000], [1, 2, 3], 0, 130000, 1000, 120000).length, 1, "minu
 is(ceiling([]), 1, "an empty chart has an axis");
 is(ceiling(Array.from({ length: 200 }, (_, i) => (i === 7 ? 1000 : 10))) < 20, true, "one spike does not flatten the rest");
 is(ceiling([10, 20, 30]) >= 30, true, "ordinary values fit");
+
+// why
+const why = readWhy({ case_id: "c", stations: [{ name: "x", on_path: 1, moved: true, before: null, after: 2, change: { standing: "not identified", why: "w", estimate: null } }],
+  sure: { level: "high", points: [{ good: true, text: "t" }] }, model: { importance: [{ knob: "k", weight: 0.5 }] } });
+is([why.stations[0]?.before, why.stations[0]?.change.estimate, why.stations[0]?.unit], [null, null, ""], "what the engine does not know stays unknown");
+is([why.sure, why.points.length, why.importance[0]?.weight, why.missing, why.units], ["high", 1, 0.5, null, []], "an explanation is read as far as it goes");
+is(readWhy({}).stations, [], "an empty explanation is one");
 
 // convergence
 const outcome = (effectLog: number | null, kept: boolean | null, at: number): Outcome =>

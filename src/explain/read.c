@@ -1,0 +1,343 @@
+/*
+ * explain/read.c - the file of a case, as the store has it, into plain structs.
+ *
+ * Windows come from the trial, which keeps what went on inside during each; where it did not, minutes stand in, sorted by which
+ * configuration was in force.  A minute in which that changed is nobody's and left out.
+ */
+#include "explain/inside.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SWITCHES_MAX = 600, MINUTES_BEFORE = 120, MINUTES_AFTER = 120, WINDOWS_MIN = 3 };
+#define MINUTE_US (60 * US_PER_S)
+#define LATEST_US (INT64_C(253402300799) * US_PER_S)     /* the year 9999 */
+
+const char *explain_text_of(const json_t *o, const char *name)
+{
+    const char *s = json_string_value(json_object_get(o, name));
+    return s ? s : "";
+}
+
+double explain_real_of(const json_t *o, const char *name)
+{
+    const json_t *v = json_object_get(o, name);
+    return json_is_number(v) ? json_number_value(v) : (double)NAN;
+}
+
+static int64_t read_time(const json_t *o, const char *name)
+{
+    const char *s = explain_text_of(o, name);
+    int64_t     us = *s ? clock_parse(s) : -1;
+    return us > 0 ? us : 0;
+}
+
+/* ---- what was changed ---- */
+
+int explain_read_knobs(const json_t *changes, struct explain_knob *knob, int max)
+{
+    int     n = 0;
+    size_t  i;
+    json_t *one;
+    json_array_foreach(changes, i, one) {
+        const struct knob *k = knob_find(explain_text_of(one, "name"));
+        struct fault       ignored;
+        double             from, to;
+        if (!k || knob_parse(k, explain_text_of(one, "from"), &from, &ignored) != OK || knob_parse(k, explain_text_of(one, "to"), &to, &ignored) != OK)
+            continue;
+        int at = 0;
+        while (at < n && knob[at].id != k->id)
+            at++;
+        if (at == n && n == max)
+            break;
+        if (at == n)
+            knob[n++] = (struct explain_knob){ k->id, from, to };
+        knob[at].to = to;                                          /* steps of one plan lead from the first to the last */
+    }
+    return n;
+}
+
+static void add_change(struct explanation *e, const char *what, const char *from, const char *to)
+{
+    struct explain_change *c = NULL;
+    for (int i = 0; i < e->changes && !c; i++)
+        if (*to && strcmp(e->change[i].what, what) == 0)
+            c = &e->change[i];
+    if (!c && e->changes == EXPLAIN_CHANGES_MAX)
+        return;
+    if (!c) {
+        c = &e->change[e->changes++];
+        *c = (struct explain_change){ 0 };
+        (void)figure_label(what, c->what, sizeof c->what);
+        (void)figure_label(from, c->from, sizeof c->from);
+    }
+    (void)figure_label(to, c->to, sizeof c->to);
+}
+
+static void add_settings(struct explanation *e, const json_t *settings)
+{
+    size_t  i;
+    json_t *s;
+    json_array_foreach(settings, i, s) {
+        const char *to = json_is_null(json_object_get(s, "to")) ? "the server's default" : explain_text_of(s, "to");
+        add_change(e, explain_text_of(s, "name"), explain_text_of(s, "from"), to);
+    }
+}
+
+static void take_step(const json_t *step, struct explanation *e, struct explain_case *c)
+{
+    const char   *action = explain_text_of(step, "action");
+    const json_t *params = json_object_get(step, "params");
+    char          what[2 * EXPLAIN_LABEL];
+    if (strcmp(action, "postgres.set") == 0 || strcmp(action, "postgres.restart") == 0) {
+        add_settings(e, json_object_get(params, "settings"));
+        return;
+    }
+    if (strcmp(action, "postgres.index") == 0) {
+        bool drop = strcmp(explain_text_of(params, "do"), "drop") == 0;
+        c->actions[0] = CHANGE_INDEX;
+        (void)snprintf(what, sizeof what, "index %s on %s%s", explain_text_of(params, "name"), explain_text_of(params, "table"), drop ? ", dropped" : "");
+    } else if (strcmp(action, "postgres.analyze") == 0) {
+        c->actions[1] = CHANGE_STATISTICS;
+        (void)snprintf(what, sizeof what, "statistics of %s refreshed", explain_text_of(params, "table"));
+    } else {
+        (void)snprintf(what, sizeof what, "%s", action);
+    }
+    add_change(e, what, "", "");
+}
+
+static const json_t *plan_in_force(const json_t *file)
+{
+    const json_t *plans = json_object_get(file, "plans"), *last = json_array_get(plans, json_array_size(plans) - 1);
+    const char   *id = explain_text_of(json_object_get(file, "case"), "plan_id");
+    size_t        i;
+    json_t       *p;
+    json_array_foreach(plans, i, p)
+        if (*id && strcmp(explain_text_of(p, "id"), id) == 0)
+            return p;
+    return last;
+}
+
+static void take_changes(const json_t *file, struct explanation *e, struct explain_case *c)
+{
+    const json_t *p = plan_in_force(file), *proposal = json_object_get(p, "proposal"), *plan = json_object_get(p, "plan"), *changes = json_object_get(proposal, "changes");
+    size_t        i, s;
+    json_t       *step, *setting;
+    (void)figure_label(explain_text_of(proposal, "why"), e->planned_why, sizeof e->planned_why);
+    add_settings(e, changes);
+    c->knobs = explain_read_knobs(changes, c->knob, EXPLAIN_CHANGES_MAX);
+    if (e->changes > 0)
+        return;
+    json_t *all = json_array();
+    json_array_foreach(json_object_get(plan, "steps"), i, step) {
+        take_step(step, e, c);
+        json_array_foreach(json_object_get(json_object_get(step, "params"), "settings"), s, setting)
+            (void)json_array_append(all, setting);
+    }
+    c->knobs = explain_read_knobs(all, c->knob, EXPLAIN_CHANGES_MAX);
+    json_decref(all);
+}
+
+/* Through what the model says a change acts: the first sentence that it has for it. */
+static void tell_entries(struct explanation *e)
+{
+    for (int i = 0; i < e->changes; i++) {
+        const struct knob *k = knob_find(e->change[i].what);
+        int change = k ? (int)k->id : strncmp(e->change[i].what, "index ", 6) == 0 ? CHANGE_INDEX : strncmp(e->change[i].what, "statistics ", 11) == 0 ? CHANGE_STATISTICS : 0;
+        struct text all;
+        text_init(&all, EXPLAIN_LINE - 1);
+        for (int j = 0; j < cause_entry_count && change != 0; j++)
+            if (cause_entries[j].change == change && !strstr(all.s, cause_entries[j].why))
+                text_printf(&all, "%s%s", all.used ? "; " : "", cause_entries[j].why);
+        (void)text_copy(e->change[i].acts, sizeof e->change[i].acts, all.s);
+        text_done(&all);
+    }
+}
+
+/* ---- what came of it ---- */
+
+static void take_verdict(const json_t *file, struct explanation *e, struct explain_case *c)
+{
+    static const char *const responses[] = { "", "time per call of the usual statements", "transactions per second", "mean latency of transactions" };
+    const json_t *run = json_object_get(file, "run"), *outcome = json_object_get(file, "outcome"), *v = json_object_get(outcome, "verdict");
+    if (!json_is_string(json_object_get(v, "outcome")))
+        v = json_object_get(run, "verdict");
+    (void)figure_label(explain_text_of(v, "method"), e->method, sizeof e->method);
+    (void)figure_label(*explain_text_of(outcome, "result") ? explain_text_of(outcome, "result") : explain_text_of(v, "outcome"), e->outcome, sizeof e->outcome);
+    (void)figure_label(explain_text_of(v, "why"), e->why, sizeof e->why);
+    e->kept = json_is_true(json_object_get(outcome, "kept"));
+    e->effect = explain_real_of(v, "effect");
+    e->lo = explain_real_of(v, "lo");
+    e->hi = explain_real_of(v, "hi");
+    e->alpha = explain_real_of(v, "alpha");
+    e->degraded_s = explain_real_of(v, "degraded_s");
+    e->at_us = (int64_t)json_integer_value(json_object_get(v, "wall_us"));
+    if (e->at_us < 0 || e->at_us > LATEST_US)
+        e->at_us = 0;
+    int kind = (int)json_integer_value(json_object_get(json_object_get(json_object_get(run, "trial"), "mix"), "kind"));
+    (void)text_copy(e->response, sizeof e->response, kind >= 1 && kind <= 3 ? responses[kind] : "");
+    c->by_throughput = kind == 2;
+    if (!verify_class_parse(e->method, &c->method))
+        c->method = VERIFY_NONE;
+}
+
+/* ---- windows of the trial ---- */
+
+static bool is_switchback(enum verify_class c) { return c == VERIFY_IMMEDIATE || c == VERIFY_PLANNER || c == VERIFY_CHECKPOINT; }
+
+static void take_windows(const json_t *obs, const json_t *names, const json_t *values, bool past, struct explain_case *c)
+{
+    size_t  i, m;
+    json_t *o, *name;
+    json_array_foreach(obs, i, o) {
+        if (c->rows == EXPLAIN_ROWS_MAX)
+            return;
+        bool                with = json_integer_value(json_object_get(o, "arm")) == 1;
+        struct explain_row *r = &c->row[c->rows++];
+        *r = (struct explain_row){ .period = past ? PERIOD_BEFORE : with ? PERIOD_WITH : PERIOD_WITHOUT, .seconds = explain_real_of(o, "seconds"),
+                                   .block = past || !is_switchback(c->method) ? -1 : (int)json_integer_value(json_object_get(o, "block")) };
+        for (int k = 0; k < MECHANISMS; k++)
+            r->v[k] = (double)NAN;
+        json_array_foreach(names, m, name) {
+            const json_t *v = json_array_get(json_array_get(values, i), m);
+            for (int k = 0; k < MECHANISMS && json_is_number(v); k++)
+                if (json_is_string(name) && strcmp(json_string_value(name), metric_info[metric_mechanism[k]].name) == 0)
+                    r->v[k] = json_number_value(v);
+        }
+    }
+}
+
+/* ---- minutes ---- */
+
+struct in_force { int switches; int64_t at_us[SWITCHES_MAX]; bool with[SWITCHES_MAX]; };
+
+/* Before `from` something was under way: a step that does not end in an instant belongs to neither side. */
+static void take_switches(const json_t *file, struct in_force *f)
+{
+    size_t  i;
+    json_t *a;
+    f->switches = 0;
+    json_array_foreach(json_object_get(file, "actions"), i, a) {
+        const char *kind = explain_text_of(a, "kind");
+        bool        with = strcmp(kind, "do") == 0 || strcmp(kind, "to_candidate") == 0, without = strcmp(kind, "undo") == 0 || strcmp(kind, "to_incumbent") == 0;
+        int64_t     at = read_time(a, "result_at");
+        if ((!with && !without) || at == 0 || f->switches == SWITCHES_MAX)
+            continue;
+        f->at_us[f->switches] = at;
+        f->with[f->switches++] = with;
+    }
+}
+
+bool explain_span(const json_t *file, int64_t *from_us, int64_t *to_us)
+{
+    struct in_force f;
+    take_switches(file, &f);
+    if (f.switches == 0)
+        return false;
+    *from_us = f.at_us[0] - MINUTES_BEFORE * MINUTE_US;
+    *to_us = f.at_us[f.switches - 1] + MINUTES_AFTER * MINUTE_US;
+    return true;
+}
+
+/* Which period a whole minute belongs to. False: the configuration changed in it, or in the one before. */
+static bool period_of(const struct in_force *f, int64_t minute_us, int64_t decided_us, bool kept, enum explain_period *p)
+{
+    bool with = false, any = false;
+    for (int i = 0; i < f->switches; i++) {
+        if (f->at_us[i] > minute_us - MINUTE_US && f->at_us[i] < minute_us + MINUTE_US)
+            return false;
+        if (f->at_us[i] <= minute_us) {
+            with = f->with[i];
+            any = true;
+        }
+    }
+    bool after = any && decided_us > 0 && minute_us >= decided_us && minute_us >= f->at_us[f->switches - 1];
+    if (after && with != kept)
+        return false;                                              /* somebody else has changed it since */
+    *p = !any ? PERIOD_BEFORE : after ? PERIOD_AFTER : with ? PERIOD_WITH : PERIOD_WITHOUT;
+    return true;
+}
+
+static struct explain_row *row_of_minute(struct explain_case *c, int first, int64_t *minute_us, int64_t us)
+{
+    for (int i = c->rows - 1; i >= first; i--)
+        if (minute_us[i] == us)
+            return &c->row[i];
+    if (c->rows == EXPLAIN_ROWS_MAX)
+        return NULL;
+    minute_us[c->rows] = us;
+    struct explain_row *r = &c->row[c->rows++];
+    *r = (struct explain_row){ .block = -1, .seconds = 60 };
+    for (int k = 0; k < MECHANISMS; k++)
+        r->v[k] = (double)NAN;
+    return r;
+}
+
+/* Minutes of the periods that are wanted (a set). */
+static void take_minutes(const struct explain_source *s, unsigned wanted, const struct explanation *e, struct explain_case *c)
+{
+    struct in_force f;
+    int64_t        *minute_us = calloc(EXPLAIN_ROWS_MAX, sizeof *minute_us);
+    int             first = c->rows;
+    take_switches(s->file, &f);
+    for (int k = 0; k < MECHANISMS && minute_us; k++) {
+        const json_t *series = json_object_get(s->minutes, metric_info[metric_mechanism[k]].name), *avg = json_object_get(series, "avg");
+        size_t        i;
+        json_t       *bucket;
+        json_array_foreach(json_object_get(series, "bucket"), i, bucket) {
+            enum explain_period p;
+            const char         *text = json_string_value(bucket);
+            int64_t             us = text ? clock_parse(text) : -1;
+            if (us <= 0 || !json_is_number(json_array_get(avg, i)) || !period_of(&f, us, e->at_us, e->kept, &p) || !(wanted & (1U << p)))
+                continue;
+            struct explain_row *r = row_of_minute(c, first, minute_us, us);
+            if (r) {
+                r->period = p;
+                r->v[k] = json_number_value(json_array_get(avg, i));
+            }
+        }
+    }
+    free(minute_us);
+}
+
+static int rows_with_something(const struct explain_case *c, enum explain_period p)
+{
+    int n = 0;
+    for (int i = 0; i < c->rows; i++)
+        for (int k = 0; k < MECHANISMS; k++)
+            if (c->row[i].period == p && isfinite(c->row[i].v[k])) {
+                n++;
+                break;
+            }
+    return n;
+}
+
+static void take_rows(const struct explain_source *s, struct explanation *e, struct explain_case *c)
+{
+    const json_t *trial = json_object_get(json_object_get(s->file, "run"), "trial"), *kept = json_object_get(trial, "mechanisms"), *names = json_object_get(kept, "names");
+    take_windows(json_object_get(trial, "past"), names, json_object_get(kept, "past"), true, c);
+    take_windows(json_object_get(trial, "obs"), names, json_object_get(kept, "obs"), false, c);
+    e->from_minutes = rows_with_something(c, PERIOD_WITH) < WINDOWS_MIN && json_object_size(s->minutes) > 0;
+    if (e->from_minutes)
+        c->rows = 0;
+    take_minutes(s, e->from_minutes ? ~0U : 1U << PERIOD_AFTER, e, c);
+}
+
+void explain_read(const struct explain_source *s, struct explanation *e, struct explain_case *c)
+{
+    const json_t *one = json_object_get(s->file, "case");
+    (void)figure_label(explain_text_of(one, "id"), e->case_id, sizeof e->case_id);
+    (void)figure_label(explain_text_of(one, "title"), e->title, sizeof e->title);
+    (void)figure_label(explain_text_of(one, "target"), e->target, sizeof e->target);
+    (void)figure_label(explain_text_of(one, "status"), e->state, sizeof e->state);
+    e->closed = strcmp(e->state, "CLOSED") == 0;
+    take_changes(s->file, e, c);
+    tell_entries(e);
+    take_verdict(s->file, e, c);
+    take_rows(s, e, c);
+    e->randomised = is_switchback(c->method) && !e->from_minutes;
+}
