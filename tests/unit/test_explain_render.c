@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct explain_world usual = { .seed = 1, .knob = KNOB_SHARED_BUFFERS, .from = "128MB", .to = "640MB", .design = WORLD_SWITCHBACK, .pairs = 12, .one_way = true, .strength = 0.15, .noise = 0.02, .load = 0.02 };
+static const struct explain_world usual = { .seed = 1, .knob = KNOB_SHARED_BUFFERS, .from = "128MB", .to = "640MB", .design = WORLD_SWITCHBACK, .pairs = 12, .one_way = true, .strength = 0.15, .noise = 0.01, .load = 0.005 };
 
 static char *written(const struct explanation *e, void (*write)(const struct explanation *e, struct text *out))
 {
