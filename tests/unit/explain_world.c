@@ -185,7 +185,7 @@ json_t *explain_world_outcomes(uint64_t seed, int n, const char *case_id)
 {
     struct rand r;
     json_t     *all = json_array();
-    double      buffers = 128, level = 0;
+    double      buffers = 128;
     rand_seed(&r, seed);
     for (int i = 0; i < n; i++) {
         char   from[32], to[32], id[40], title[100];
@@ -200,10 +200,8 @@ json_t *explain_world_outcomes(uint64_t seed, int n, const char *case_id)
         (void)json_array_insert_new(all, 0, json_pack("{s:s,s:s,s:s,s:b,s:f,s:f,s:f,s:s,s:{s:s,s:[{s:s,s:s,s:s}]}}", "case_id", i == n - 1 ? case_id : id, "planner", "ladder", "result",
                                                       kept ? "better" : "undecided", "kept", kept && about_buffers, "effect", effect, "lo", effect - 0.03, "hi", effect + 0.03, "created_at",
                                                       "2026-01-01T00:00:00Z", "proposal", "title", title, "changes", "name", about_buffers ? "shared_buffers" : "work_mem", "from", from, "to", to));
-        if (kept && about_buffers) {
+        if (kept && about_buffers)
             buffers = wanted;
-            level += effect;
-        }
     }
     return all;
 }
