@@ -128,7 +128,7 @@ void escape_add(struct text *out, enum escape how, const char *s)
     while (*s) {
         s += next_piece(s, piece);
         const char *instead = how == ESCAPE_PLAIN ? NULL : replaced(how, piece[0]);
-        if (!instead && how == ESCAPE_MARKDOWN && piece[1] == '\0' && strchr("\\`*_{}[]()#!|~$", piece[0]))
+        if (!instead && how == ESCAPE_MARKDOWN && piece[1] == '\0' && strchr("\\`*_[]#|~$", piece[0]))
             text_add(out, "\\");
         text_add(out, instead ? instead : piece);
     }

@@ -248,7 +248,8 @@ void explanation_markdown(const struct explanation *e, struct text *out)
     add(out, e->case_id);
     text_add(out, " on ");
     add(out, *e->target ? e->target : "no target");
-    text_printf(out, ", %s", e->state);
+    text_add(out, ", ");
+    add(out, e->state);
     if (e->at_us > 0)
         text_printf(out, ", verdict of %s", clock_format(e->at_us, when, sizeof when));
     text_add(out, ".\n\n");

@@ -128,12 +128,11 @@ void explanation_way(const struct explanation *e, struct text *out)
         text_add(out, e->shown ? "Because " : "As expected by the model: ");
     for (int i = 0; i < e->path; i++) {
         const struct explain_station *s = &e->station[i];
-        text_printf(out, "%s%s %s from %s to %s (", i == 0 ? "" : i + 1 == e->path && e->shown ? ", therefore " : ", ", s->name, verb_of(s),
+        text_printf(out, "%s%s %s from %s to %s, ", i == 0 ? "" : i + 1 == e->path && e->shown ? ", therefore " : ", ", s->name, verb_of(s),
                     figure_with_unit(s->before, s->unit, a, sizeof a), figure_with_unit(s->after, s->unit, b, sizeof b));
         if (isfinite(s->change.estimate))
             text_add(out, "by ");
         figure_interval(&s->change, s->unit, out);
-        text_add(out, ")");
     }
-    text_printf(out, "%s%s%s", e->path > 0 ? "." : "", e->path > 0 && *e->way ? " " : "", e->way);
+    text_printf(out, "%s%s%s", e->path > 0 ? " (95 % intervals in brackets)." : "", e->path > 0 && *e->way ? " " : "", e->way);
 }

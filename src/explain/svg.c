@@ -84,7 +84,8 @@ static void draw_levels(struct text *out, struct axis *a, double left, double ri
         if (v > a->hi + step / 2)
             return;
         put_line(out, left, place(a, v), right, place(a, v), fabs(v) < step / 1e6 ? "zero" : "grid");
-        put_text(out, left - 6, place(a, v) + 4, "tick end", figure_with_unit(fabs(v) < step / 1e6 ? 0 : v, unit, number, sizeof number));
+        (void)snprintf(number, sizeof number, "%.4g%s%s", fabs(v) < step / 1e6 ? 0 : v, figure_unit_gap(unit), unit);
+        put_text(out, left - 6, place(a, v) + 4, "tick end", number);
     }
 }
 
@@ -200,7 +201,7 @@ void svg_slice(const struct explain_slice *s, bool alone, struct text *out)
         put_text(out, place(&x, s->x[i]), HEIGHT - BOTTOM + 16, "tick middle", s->label[i]);
     if (isfinite(s->in_force) && (!s->log || s->in_force > 0)) {
         put_line(out, place(&x, s->in_force), TOP, place(&x, s->in_force), HEIGHT - BOTTOM, "in-force");
-        put_text(out, place(&x, s->in_force) + 4, TOP + 10, "tick", "in force");
+        put_text(out, place(&x, s->in_force) - 4, TOP + 10, "tick end", "in force");
     }
     put_text(out, (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 4, "tick middle", s->knob);
     close_svg(out);

@@ -37,7 +37,7 @@ static int mechanism_of(enum metric m)
     for (int i = 0; i < MECHANISMS; i++)
         if (metric_mechanism[i] == m)
             return i;
-    assert(!"cause_table_check");
+    assert(false);      /* cause_table_check() */
     return 0;
 }
 

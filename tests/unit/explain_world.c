@@ -66,15 +66,28 @@ static json_t *time_json(int64_t us)
     return json_string(clock_format(us, when, sizeof when));
 }
 
-struct record { json_t *obs, *past, *obs_values, *past_values, *names, *minutes, *actions; double response[2]; int n[2]; struct rand r; double load; };
+struct record { json_t *obs, *past, *obs_values, *past_values, *names, *minutes, *actions; double response[2], squares[2]; int n[2]; struct rand r; double load; };
+
+static void take_response(struct record *t, bool with, double response)
+{
+    t->response[with] += response;
+    t->squares[with] += response * response;
+    t->n[with]++;
+}
+
+/* Of the mean of one arm. */
+static double variance(const struct record *t, int arm)
+{
+    double mean = t->response[arm] / t->n[arm];
+    return fmax(t->squares[arm] / t->n[arm] - mean * mean, 0) / fmax(t->n[arm] - 1, 1);
+}
 
 static void put_window(const struct explain_world *w, struct record *t, bool past, bool with, int block)
 {
     double v[CAUSE_NODES];
     t->load = 0.7 * t->load + sqrt(1 - 0.49) * rand_normal(&t->r);
     draw(w, &t->r, with, t->load, v);
-    t->response[with] += -log(v[CAUSE_LATENCY]);
-    t->n[with]++;
+    take_response(t, with, -log(v[CAUSE_LATENCY]));
     (void)json_array_append_new(past ? t->past : t->obs, json_pack("{s:i,s:i,s:f}", "arm", with, "block", block, "seconds", 60.0));
     (void)json_array_append_new(past ? t->past_values : t->obs_values, readings(w, v));
 }
@@ -84,8 +97,7 @@ static void put_minute(const struct explain_world *w, struct record *t, bool wit
     double v[CAUSE_NODES];
     t->load = 0.7 * t->load + sqrt(1 - 0.49) * rand_normal(&t->r);
     draw(w, &t->r, with, t->load, v);
-    t->response[with] += -log(v[CAUSE_LATENCY]);
-    t->n[with]++;
+    take_response(t, with, -log(v[CAUSE_LATENCY]));
     for (int m = 0; m < MECHANISMS; m++) {
         const char *name = metric_info[metric_mechanism[m]].name;
         double      x = reading(v, metric_mechanism[m], w->unseen);
@@ -149,7 +161,7 @@ void explain_world_make(struct explain_world *w, json_t **file, json_t **minutes
         (void)json_array_append_new(t.names, json_string(metric_info[metric_mechanism[m]].name));
     keep_truth(w);
     watch(w, &t);
-    double effect = t.response[1] / t.n[1] - t.response[0] / t.n[0], half = 2.5 * (w->noise + w->load) / sqrt(t.n[1]);
+    double effect = t.response[1] / t.n[1] - t.response[0] / t.n[0], half = 3.5 * sqrt(variance(&t, 0) + variance(&t, 1));
     (void)snprintf(title, sizeof title, "%s %s -> %s", name, w->from, w->to);
     json_t *verdict = json_pack("{s:s,s:s,s:f,s:f,s:f,s:f,s:i,s:f,s:I,s:s}", "outcome", effect > half ? "better" : "undecided", "method", method, "effect", effect, "lo", effect - half, "hi",
                                 effect + half, "alpha", 0.05, "n", t.n[1], "degraded_s", 0.0, "wall_us", (json_int_t)(began_us + INT64_C(7200000000)), "why", "It was measured.");
@@ -173,10 +185,10 @@ json_t *explain_world_outcomes(uint64_t seed, int n, const char *case_id)
 {
     struct rand r;
     json_t     *all = json_array();
-    double      buffers = 128, level = 0;
+    double      buffers = 128;
     rand_seed(&r, seed);
     for (int i = 0; i < n; i++) {
-        char   from[32], to[32], id[40], title[80];
+        char   from[32], to[32], id[40], title[100];
         bool   about_buffers = i % 2 == 0;
         double wanted = about_buffers ? 128 + floor(rand_unit(&r) * 1000) : 100 + floor(rand_unit(&r) * 400);
         double gain = about_buffers ? 0.3 * log(wanted / buffers) : 0, effect = gain + 0.01 * rand_normal(&r);
@@ -188,10 +200,8 @@ json_t *explain_world_outcomes(uint64_t seed, int n, const char *case_id)
         (void)json_array_insert_new(all, 0, json_pack("{s:s,s:s,s:s,s:b,s:f,s:f,s:f,s:s,s:{s:s,s:[{s:s,s:s,s:s}]}}", "case_id", i == n - 1 ? case_id : id, "planner", "ladder", "result",
                                                       kept ? "better" : "undecided", "kept", kept && about_buffers, "effect", effect, "lo", effect - 0.03, "hi", effect + 0.03, "created_at",
                                                       "2026-01-01T00:00:00Z", "proposal", "title", title, "changes", "name", about_buffers ? "shared_buffers" : "work_mem", "from", from, "to", to));
-        if (kept && about_buffers) {
+        if (kept && about_buffers)
             buffers = wanted;
-            level += effect;
-        }
     }
     return all;
 }
