@@ -85,7 +85,7 @@ static double distance_of(const struct story *s, const struct workload *load, co
     int    n = 0, compared;
     for (int i = 0; i < s->records; i++) {
         double l = workload_distance(load, &s->record[i]->workload, &compared), m = transfer_machine_distance(machine, &s->record[i]->machine);
-        if (isnan(l) || compared < TRANSFER_FEATURES_MIN)
+        if (isnan(l) || compared < KNOWLEDGE_FEATURES_MIN)
             continue;
         sum += sqrt(l * l + m * m);
         n++;
@@ -171,7 +171,7 @@ enum err transfer_new(const struct planner_view *view, struct transfer **out, st
     struct knowledge_machine here;
     *out = NULL;
     workload_of(&load, view->window, view->windows, view->facts);
-    if (view->knowns <= 0 || workload_known(&load) < TRANSFER_FEATURES_MIN)
+    if (view->knowns <= 0 || workload_known(&load) < KNOWLEDGE_FEATURES_MIN)
         return OK;
     knowledge_machine_of(&here, view->facts);
     size_t                   n = (size_t)view->knowns;
