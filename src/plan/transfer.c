@@ -30,7 +30,7 @@ static double ratio(double a, double b, double scale)
 
 double transfer_machine_distance(const struct knowledge_machine *a, const struct knowledge_machine *b)
 {
-    double memory = ratio(a->memory_bytes, b->memory_bytes, log(16)), cores = ratio(a->cpus > 0 ? a->cpus : (double)NAN, b->cpus > 0 ? b->cpus : (double)NAN, log(16));
+    double memory = ratio(a->memory_bytes, b->memory_bytes, log(64)), cores = ratio(a->cpus > 0 ? a->cpus : (double)NAN, b->cpus > 0 ? b->cpus : (double)NAN, log(64));
     bool   disks = a->disk != KNOWLEDGE_DISK_UNKNOWN && b->disk != KNOWLEDGE_DISK_UNKNOWN && a->disk != b->disk;
     return sqrt(memory * memory + cores * cores + (disks ? 0.5 : 0) + (a->limit_counts_cache != b->limit_counts_cache ? 0.5 : 0));
 }
