@@ -2,8 +2,8 @@
  * bench/warm.c - how many trials a new tenant is spared by what other tenants have told.
  *
  * SIMULATED: no server runs here.  Tenants are drawn from one population: four kinds of load, each with its own best values of
- * fourteen parameters, from which a tenant's own are some 25 % off, on machines of 1 to 16 GB and 2 to 8 cores.  How fast it is falls off
- * from the best values like a bell; a larger cache and a small log are in each other's way.  A trial reads the truth with an error of 3 %, is
+ * sixteen parameters, drawn at random so that no rule of thumb knows them; a tenant's own are some 25 % off.  Machines have 1 to 16 GB
+ * and 2 to 8 cores.  How fast it is falls off from the best values like a bell; a larger cache and a small log are in each other's way.  A trial reads the truth with an error of 3 %, is
  * called better above 5 %, and only then kept; one that is 30 % worse counts as failed.  Everything else is the real thing: facts, windows,
  * the planner, records through their JSON.
  *
@@ -40,22 +40,14 @@ static void must(enum err e, const struct fault *fault)
 enum kind { ORDERS, LOOKUPS, MIXED, REPORTS };
 static const char *const kind_names[KINDS] = { "orders", "lookups", "mixed", "reports" };
 
-/* best: a share of memory where of_memory, else base units; a choice's index for a category. width: in logarithms. */
-static const struct term { enum knob_id knob; bool of_memory; double width, best[KINDS], weight[KINDS]; } terms[] = {
-    { KNOB_SHARED_BUFFERS,                  true,  0.7, { .45, .55, .40, .25 },       { .35, .40, .25, .10 } },
-    { KNOB_EFFECTIVE_CACHE_SIZE,            true,  0.8, { .80, .80, .80, .80 },       { .02, .05, .10, .15 } },
-    { KNOB_WORK_MEM,                        true,  0.8, { .003, .003, .01, .03 },     { .03, .02, .10, .25 } },
-    { KNOB_MAX_WAL_SIZE,                    false, 0.8, { 6000, 1500, 4000, 1000 },   { .25, .05, .15, .02 } },
-    { KNOB_CHECKPOINT_TIMEOUT,              false, 0.7, { 700, 300, 600, 300 },       { .08, .02, .05, .00 } },
-    { KNOB_WAL_COMPRESSION,                 false, 0,   { 3, 3, 3, 0 },               { .12, .03, .08, .02 } },
-    { KNOB_WAL_WRITER_DELAY,                false, 0.8, { 60, 200, 100, 200 },        { .05, .00, .03, .00 } },
-    { KNOB_BGWRITER_DELAY,                  false, 0.8, { 20, 150, 40, 200 },         { .10, .02, .06, .00 } },
-    { KNOB_BGWRITER_LRU_MAXPAGES,           false, 0.8, { 800, 100, 400, 100 },       { .10, .02, .05, .00 } },
-    { KNOB_BGWRITER_LRU_MULTIPLIER,         false, 0.6, { 4, 2, 3, 2 },               { .05, .01, .03, .00 } },
-    { KNOB_RANDOM_PAGE_COST,                false, 0.5, { 1.1, 1.2, 1.5, 2.2 },       { .03, .08, .08, .12 } },
-    { KNOB_EFFECTIVE_IO_CONCURRENCY,        false, 1.2, { 2, 16, 32, 128 },           { .01, .06, .06, .12 } },
-    { KNOB_JIT,                             false, 0,   { 0, 0, 0, 1 },               { .04, .06, .03, .10 } },
-    { KNOB_MAX_PARALLEL_WORKERS_PER_GATHER, false, 0.6, { 1, 1, 2, 5 },               { .02, .03, .05, .15 } },
+/* What can matter: where its best value may lie (a share of memory where of_memory), and how wide its bell is, in logarithms; 0: a choice. */
+static const struct term { enum knob_id knob; bool of_memory; double width, lo, hi; } terms[] = {
+    { KNOB_SHARED_BUFFERS, true, 0.7, .05, .60 },          { KNOB_EFFECTIVE_CACHE_SIZE, true, 0.7, .3, 1.5 },  { KNOB_WORK_MEM, true, 0.8, .001, .03 },
+    { KNOB_HASH_MEM_MULTIPLIER, false, 0.5, 1, 6 },        { KNOB_MAX_WAL_SIZE, false, 0.8, 300, 8000 },       { KNOB_CHECKPOINT_TIMEOUT, false, 0.7, 60, 1500 },
+    { KNOB_WAL_COMPRESSION, false, 0, 2, 4 },              { KNOB_WAL_WRITER_DELAY, false, 0.8, 10, 1000 },    { KNOB_WAL_WRITER_FLUSH_AFTER, false, 0.8, 16, 2048 },
+    { KNOB_BGWRITER_DELAY, false, 0.8, 10, 1000 },         { KNOB_BGWRITER_LRU_MAXPAGES, false, 0.8, 30, 3000 }, { KNOB_BGWRITER_LRU_MULTIPLIER, false, 0.6, .6, 8 },
+    { KNOB_RANDOM_PAGE_COST, false, 0.5, 1, 6 },           { KNOB_EFFECTIVE_IO_CONCURRENCY, false, 1.2, 1, 300 }, { KNOB_JIT, false, 0, 0, 1 },
+    { KNOB_MAX_PARALLEL_WORKERS_PER_GATHER, false, 0.6, 1, 8 },
 };
 enum { TERMS = sizeof terms / sizeof terms[0] };
 
@@ -79,6 +71,20 @@ struct tenant {
     double              best[TERMS], weight[TERMS], in_the_way, scale[READINGS];
 };
 
+static double kind_best[KINDS][TERMS], kind_weight[KINDS][TERMS];
+
+/* What each kind of load likes is drawn, too: no rule of thumb knows it beforehand. */
+static void draw_kinds(uint64_t seed)
+{
+    struct rand r;
+    rand_seed(&r, seed * 77 + 5);
+    for (int k = 0; k < KINDS; k++)
+        for (int i = 0; i < TERMS; i++) {
+            kind_best[k][i] = terms[i].width > 0 ? terms[i].lo * pow(terms[i].hi / terms[i].lo, rand_unit(&r)) : (double)rand_int(&r, (int64_t)terms[i].lo, (int64_t)terms[i].hi);
+            kind_weight[k][i] = rand_unit(&r) < 0.4 ? 0 : 0.05 + 0.25 * rand_unit(&r);
+        }
+}
+
 static void draw(struct tenant *t, uint64_t seed)
 {
     struct rand r;
@@ -90,8 +96,8 @@ static void draw(struct tenant *t, uint64_t seed)
     t->facts.database_bytes = t->facts.memory_bytes * exp(0.3 + 0.3 * rand_normal(&r));
     for (int i = 0; i < TERMS; i++) {
         double off = exp(0.25 * rand_normal(&r)), more = exp(0.25 * rand_normal(&r));
-        t->best[i] = terms[i].best[t->kind] * (terms[i].width > 0 ? off : 1) * (terms[i].of_memory ? t->facts.memory_bytes / knob_unit_bytes(knob_at(terms[i].knob)) : 1);
-        t->weight[i] = terms[i].weight[t->kind] * more;
+        t->best[i] = kind_best[t->kind][i] * (terms[i].width > 0 ? off : 1) * (terms[i].of_memory ? t->facts.memory_bytes / knob_unit_bytes(knob_at(terms[i].knob)) : 1);
+        t->weight[i] = kind_weight[t->kind][i] * more;
     }
     t->in_the_way = 0.05 + 0.1 * rand_unit(&r);
     for (int i = 0; i < READINGS; i++)
@@ -239,6 +245,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: warm [--tenants 2..%d] [--first N] [--trials 1..%d] [-v]\n", TENANTS_MAX, TRIALS_MAX);
         return 2;
     }
+    draw_kinds((uint64_t)first_seed);
     for (int i = 0; i < tenants; i++) {
         draw(&tenant[i], (uint64_t)(first_seed + i));
         if (verbose)

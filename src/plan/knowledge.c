@@ -106,7 +106,7 @@ enum err knowledge_of(const struct knowledge_origin *origin, const struct propos
     knowledge_machine_of(&k->machine, facts);
     for (int i = 0; i < WORKLOAD_COUNT; i++)
         k->workload.v[i] = tidy(workload->v[i]);
-    if (isnan(k->machine.memory_bytes) || k->machine.cpus < 1 || workload_known(workload) == 0)
+    if (isnan(k->machine.memory_bytes) || k->machine.cpus < 1 || workload_known(workload) < KNOWLEDGE_FEATURES_MIN)
         return fail(fault, ERR_UNKNOWN, "the machine or what is asked of the database is not known");
     for (int i = 0; i < proposal->changes; i++) {
         const struct proposed_change *c = &proposal->change[i];

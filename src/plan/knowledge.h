@@ -36,6 +36,7 @@ enum {
     KNOWLEDGE_VERSION = 1,
     KNOWLEDGE_MAX     = 5000,         /* records that are kept and planned with; the oldest own ones go first */
     KNOWLEDGE_ID_SIZE = 33,           /* 32 hex digits and the NUL: a record, a source, a tenant, a database */
+    KNOWLEDGE_FEATURES_MIN = 4,       /* of the load: a likeness of fewer is none */
     KNOWLEDGE_DIGITS  = 9,            /* of a number in a digest and in a file */
     KNOWLEDGE_FILE_MAX = 32 * 1024 * 1024, KNOWLEDGE_LINE_MAX = 16 * 1024
 };

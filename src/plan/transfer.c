@@ -30,7 +30,7 @@ static double ratio(double a, double b, double scale)
 
 double transfer_machine_distance(const struct knowledge_machine *a, const struct knowledge_machine *b)
 {
-    double memory = ratio(a->memory_bytes, b->memory_bytes, log(16)), cores = ratio(a->cpus > 0 ? a->cpus : (double)NAN, b->cpus > 0 ? b->cpus : (double)NAN, log(16));
+    double memory = ratio(a->memory_bytes, b->memory_bytes, log(64)), cores = ratio(a->cpus > 0 ? a->cpus : (double)NAN, b->cpus > 0 ? b->cpus : (double)NAN, log(64));
     bool   disks = a->disk != KNOWLEDGE_DISK_UNKNOWN && b->disk != KNOWLEDGE_DISK_UNKNOWN && a->disk != b->disk;
     return sqrt(memory * memory + cores * cores + (disks ? 0.5 : 0) + (a->limit_counts_cache != b->limit_counts_cache ? 0.5 : 0));
 }
@@ -85,7 +85,7 @@ static double distance_of(const struct story *s, const struct workload *load, co
     int    n = 0, compared;
     for (int i = 0; i < s->records; i++) {
         double l = workload_distance(load, &s->record[i]->workload, &compared), m = transfer_machine_distance(machine, &s->record[i]->machine);
-        if (isnan(l) || compared < TRANSFER_FEATURES_MIN)
+        if (isnan(l) || compared < KNOWLEDGE_FEATURES_MIN)
             continue;
         sum += sqrt(l * l + m * m);
         n++;
@@ -171,7 +171,7 @@ enum err transfer_new(const struct planner_view *view, struct transfer **out, st
     struct knowledge_machine here;
     *out = NULL;
     workload_of(&load, view->window, view->windows, view->facts);
-    if (view->knowns <= 0 || workload_known(&load) < TRANSFER_FEATURES_MIN)
+    if (view->knowns <= 0 || workload_known(&load) < KNOWLEDGE_FEATURES_MIN)
         return OK;
     knowledge_machine_of(&here, view->facts);
     size_t                   n = (size_t)view->knowns;

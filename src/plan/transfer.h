@@ -15,7 +15,7 @@
 #include "plan/knowledge.h"
 #include "plan/planner.h"
 
-enum { TRANSFER_DATABASES_MAX = 32, TRANSFER_TRIALS_MAX = 1000, TRANSFER_FEATURES_MIN = 4 };   /* the nearest ones count; a likeness of fewer features is none */
+enum { TRANSFER_DATABASES_MAX = 32, TRANSFER_TRIALS_MAX = 1000 };   /* the nearest ones count */
 #define TRANSFER_FAR 0.9                 /* distance at which a database is not like this one any more; 1 is another kind of load */
 
 /* How unlike two machines are, on the scale of workload_distance(). */

@@ -16,16 +16,6 @@ enum { WARM_GIVES_UP_AFTER = 2, WARM_RESTARTS_MAX = 3 };
 
 struct warm { struct proposal proposal; struct transfer_guess guess; double gain; const struct transfer_donor *donor; };
 
-/* What this database has gained by itself: what comes from elsewhere must promise more. */
-static double gained(const struct scene *s)
-{
-    double sum = 0;
-    for (int i = 0; i < s->tolds; i++)
-        if (s->told[i].told == TOLD_BETTER && s->told[i].effect > 0)
-            sum += s->told[i].effect;
-    return sum;
-}
-
 /* As much of a donor's configuration as may be had here, judged as what it then is: without its restart it is another one. */
 static bool borrow(const struct transfer *t, const struct scene *s, const struct transfer_donor *d, double base, struct warm *w)
 {
@@ -60,10 +50,9 @@ static int rank(const struct transfer *t, const struct scene *s, const struct pr
     struct transfer_guess now;
     int                   n = 0;
     transfer_guess(t, &s->now, &now);
-    double base = fmax(now.gain, gained(s));
     for (int i = 0; i < transfer_donors(t); i++) {
         struct warm w = { .proposal = *blank };
-        if (!borrow(t, s, transfer_donor_at(t, i), base, &w))
+        if (!borrow(t, s, transfer_donor_at(t, i), now.gain, &w))
             continue;
         int at = n++;
         for (; at > 0 && better[at - 1].gain < w.gain; at--)

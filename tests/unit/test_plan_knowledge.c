@@ -28,6 +28,8 @@ static int setup(void **state)
     workload_clear(&load);
     load.v[WORKLOAD_WRITES] = 0.4;
     load.v[WORKLOAD_STATEMENTS] = 1.0 / 3;
+    load.v[WORKLOAD_WAL] = 1500;
+    load.v[WORKLOAD_DATABASE] = 1.3;
     struct proposal p = a_proposal();
     assert_ok(knowledge_of(&origin, &p, &facts, &load, TOLD_BETTER, true, 0.7, 0.05, &record, &fault), &fault);
     return 0;

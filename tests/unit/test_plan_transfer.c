@@ -244,7 +244,7 @@ static void machines_are_alike_by_memory_cores_and_disk(void **state)
     (void)state;
     struct knowledge_machine a = { 8 * FACTS_GIB, 4, KNOWLEDGE_DISK_FLASH, false }, b = a;
     assert_float_equal(transfer_machine_distance(&a, &b), 0, 0);
-    b.memory_bytes *= 4;
+    b.memory_bytes *= 8;
     assert_float_equal(transfer_machine_distance(&a, &b), 0.5, 1e-9);
     b = a;
     b.disk = KNOWLEDGE_DISK_UNKNOWN;
