@@ -21,6 +21,7 @@ WHERE a.application_name IS NULL OR a.application_name NOT IN ('homeostat', 'hom
 -- name: sense_database
 -- All databases together: parameters are the server's, and so is what they do.
 SELECT sum(d.xact_commit) AS commits, sum(d.xact_rollback) AS rollbacks, sum(d.blks_read) AS blocks_read, sum(d.blks_hit) AS blocks_hit,
+       sum(d.tup_returned) AS rows_read, sum(d.tup_fetched) AS rows_fetched, sum(d.tup_inserted + d.tup_updated + d.tup_deleted) AS rows_written,
        sum(d.blk_read_time) AS block_read_ms, sum(d.temp_bytes) AS temp_bytes, sum(d.deadlocks) AS deadlocks,
        coalesce(sum(extract(epoch FROM d.stats_reset)), 0) + count(*) AS story,
        current_setting('track_io_timing') AS track_io_timing, current_setting('track_counts') AS track_counts,

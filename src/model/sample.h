@@ -32,6 +32,9 @@
     X(CACHE_HIT,           "cache_hit",            "ratio", "blocks found in shared_buffers")                \
     X(BLOCKS_READ,         "blocks_read",          "1/s",   "blocks read from outside shared_buffers")       \
     X(BLOCK_READ_TIME,     "block_read_time",      "ms/s",  "time spent reading blocks (track_io_timing)")   \
+    X(ROWS_READ,           "rows_read",           "1/s",   "rows read by scans and index entries returned (tup_returned)") \
+    X(ROWS_FETCHED,        "rows_fetched",        "1/s",   "rows that an index pointed at (tup_fetched)")  \
+    X(ROWS_WRITTEN,        "rows_written",        "1/s",   "rows inserted, updated and deleted")           \
     X(TEMP_BYTES,          "temp_bytes",           "B/s",   "temporary files written")                       \
     X(WAL_BYTES,           "wal_bytes",            "B/s",   "write-ahead log written")                       \
     X(WAL_FPI,             "wal_fpi",              "1/s",   "full page images")                              \

@@ -54,6 +54,9 @@ static const struct column { enum question q; const char *name; int metric; enum
     { ASK_ACTIVITY,    "locks_waiting",       METRIC_LOCKS_WAITING,       GAUGE },
     { ASK_DATABASE,    "rollbacks",           METRIC_ROLLBACKS,           RATE },
     { ASK_DATABASE,    "block_read_ms",       METRIC_BLOCK_READ_TIME,     RATE },
+    { ASK_DATABASE,    "rows_read",           METRIC_ROWS_READ,           RATE },
+    { ASK_DATABASE,    "rows_fetched",        METRIC_ROWS_FETCHED,        RATE },
+    { ASK_DATABASE,    "rows_written",        METRIC_ROWS_WRITTEN,        RATE },
     { ASK_DATABASE,    "temp_bytes",          METRIC_TEMP_BYTES,          RATE },
     { ASK_DATABASE,    "deadlocks",           METRIC_DEADLOCKS,           RATE },
     { ASK_WRITER,      "timed",               METRIC_CHECKPOINTS_TIMED,   RATE },
@@ -189,7 +192,7 @@ static void take_database(struct reading *r, const PGresult *a, const double *va
         s->v[METRIC_BLOCK_READ_TIME] = (double)NAN;
     if (r->no_counts)
         s->v[METRIC_TPS] = s->v[METRIC_ROLLBACKS] = s->v[METRIC_ERRORS] = s->v[METRIC_BLOCKS_READ] = s->v[METRIC_CACHE_HIT] = s->v[METRIC_TEMP_BYTES] = s->v[METRIC_DEADLOCKS] =
-            s->v[METRIC_BLOCK_READ_TIME] = (double)NAN;
+            s->v[METRIC_ROWS_READ] = s->v[METRIC_ROWS_FETCHED] = s->v[METRIC_ROWS_WRITTEN] = s->v[METRIC_BLOCK_READ_TIME] = (double)NAN;
 }
 
 /* pg_control is written when a checkpoint is finished; the statistics count them when they begin. */
