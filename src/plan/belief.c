@@ -1,0 +1,245 @@
+/* plan/belief.c */
+#include "plan/belief.h"
+
+#include "base/rand.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EFFECT_SD      0.05     /* standard deviation of a verdict's effect when nothing better is known, in log units */
+#define UNDECIDED_SD   0.15     /* of one that could not be told from noise */
+#define ONE_SIDED_95   1.645
+#define CONTEXT_SPREAD 0.25     /* a feature whose coordinates differed by less says nothing */
+
+/* ---- the space ---- */
+
+/* Its range here; false: it cannot be varied at all, or does not show within a case, which teaches nothing. */
+static bool has_range(const struct scene *s, const struct knob *k, double *lo, double *hi)
+{
+    const struct knob_limit   *limit = &s->view->bounds->knob[k->id];
+    const struct target_facts *f = s->view->facts;
+    *lo = *hi = (double)NAN;
+    if (!(k->flags & KNOB_TUNED) || !limit->allowed || !knob_applies(k, f) || isnan(s->now.value[k->id]) || k->verify == VERIFY_SLOW)
+        return false;
+    if (k->choice[0].name)
+        return true;
+    if (knob_range(k, f, lo, hi, NULL) != OK)
+        return false;
+    *lo = isnan(limit->lo) ? *lo : fmax(*lo, limit->lo);
+    *hi = isnan(limit->hi) ? *hi : fmin(*hi, limit->hi);
+    return *hi > *lo;
+}
+
+static struct math_param param_of(const struct knob *k, double lo, double hi)
+{
+    struct math_param p = { .kind = k->type == KNOB_TYPE_REAL ? MATH_PARAM_REAL : MATH_PARAM_INTEGER, .lo = lo, .hi = hi, .log = lo > 0 && hi / lo >= 8 };
+    if (k->choice[0].name) {
+        p = (struct math_param){ .kind = MATH_PARAM_CATEGORY };
+        while (p.choices < KNOB_CHOICES_MAX && k->choice[p.choices].name)
+            p.choices++;
+    }
+    for (int i = 0; i < KNOB_SPECIALS_MAX && k->special[i].means; i++)
+        p.special[p.specials++] = k->special[i].value;
+    return p;
+}
+
+static bool differed(const struct scene *s, const struct story *story, const struct knob *k)
+{
+    for (int i = 0; i < story->n; i++)
+        if (!knob_equal(k, story->trial[i].tried.value[k->id], s->now.value[k->id]))
+            return true;
+    return false;
+}
+
+static void add_knobs(const struct scene *s, const struct story *story, bool restarts, bool given, struct belief *b)
+{
+    for (int id = 1; id < KNOB_COUNT; id++) {
+        const struct knob *k = knob_at((enum knob_id)id);
+        double             lo, hi;
+        bool               held = knob_needs_restart(k, s->view->facts) && !restarts;
+        if (held != given || !has_range(s, k, &lo, &hi) || (given && !differed(s, story, k)))
+            continue;
+        b->id[b->knobs] = k->id;
+        b->space.param[b->knobs] = param_of(k, lo, hi);
+        b->space.param[b->knobs++].context = given;
+        b->given += given;
+    }
+}
+
+/* Where outcome i lies on the scale of one feature. What was told under this workload lies where we are, and so does what is not known. */
+static double coordinate(const struct scene *s, int i, enum workload_feature f)
+{
+    double v = s->told[i].workload.v[f];
+    return workload_coordinate(f, isnan(v) || !s->elsewhere[i] ? s->workload.v[f] : v);
+}
+
+static void add_features(const struct scene *s, struct belief *b)
+{
+    double lo[WORKLOAD_COUNT], hi[WORKLOAD_COUNT];
+    for (int f = 0; f < WORKLOAD_COUNT; f++) {
+        lo[f] = hi[f] = workload_coordinate((enum workload_feature)f, s->workload.v[f]);
+        for (int i = 0; i < s->tolds && !isnan(lo[f]); i++) {
+            double c = coordinate(s, i, (enum workload_feature)f);
+            lo[f] = fmin(lo[f], c);
+            hi[f] = fmax(hi[f], c);
+        }
+    }
+    while (b->features < BELIEF_CONTEXTS_MAX) {
+        int    most = -1;
+        double weight = 0;
+        for (int f = 0; f < WORKLOAD_COUNT; f++) {
+            double w = sqrt(workload_info[f].weight) * (hi[f] - lo[f]);
+            if (hi[f] - lo[f] >= CONTEXT_SPREAD && w > weight) {
+                weight = w;
+                most = f;
+            }
+        }
+        if (most < 0)
+            return;
+        b->space.param[b->knobs + b->features] = (struct math_param){ .kind = MATH_PARAM_REAL, .lo = lo[most], .hi = fmax(hi[most], lo[most] + 1), .context = true };
+        b->feature[b->features++] = (enum workload_feature)most;
+        lo[most] = hi[most] = 0;
+    }
+}
+
+void belief_point(const struct belief *b, const struct knob_state *state, double *x)
+{
+    memmove(x, b->now, (size_t)b->space.params * sizeof *x);
+    for (int i = 0; i < b->knobs; i++)
+        x[i] = state->value[b->id[i]];
+}
+
+/* ---- the models ---- */
+
+/* Which way proposed it: "learned/gp" and so on. */
+static enum math_search way_of(const char *planner)
+{
+    for (int i = 0; i < MATH_SEARCH_COUNT; i++) {
+        const char *slash = strchr(planner, '/');
+        if (slash && strncmp(planner, "learned", 7) == 0 && strcmp(slash + 1, math_search_name((enum math_search)i)) == 0)
+            return (enum math_search)i;
+    }
+    return MATH_SEARCH_OTHER;
+}
+
+static enum err teach(const struct scene *s, const struct story *story, struct belief *b, struct fault *fault)
+{
+    double               x[MATH_SPACE_MAX];
+    struct math_bo_trial in_force = { .x = b->now, .y = 0, .noise_sd = EFFECT_SD / 2 };
+    enum err e = math_portfolio_tell(b->portfolio, &in_force, MATH_SEARCH_OTHER, fault);
+    if (e == OK)
+        e = math_safe_tell(b->judge, &in_force, fault);
+    for (int i = 0; i < story->n && e == OK; i++) {
+        const struct story_trial *t = &story->trial[i];
+        enum told                 told = t->told->told;
+        struct math_bo_trial      trial = { .x = x, .y = t->y, .noise_sd = told == TOLD_UNDECIDED ? UNDECIDED_SD : EFFECT_SD, .failed = told == TOLD_FAILED };
+        if (told == TOLD_REFUSED || (!trial.failed && isnan(trial.y)))
+            continue;
+        belief_point(b, &t->tried, x);
+        for (int f = 0; f < b->features; f++)
+            x[b->knobs + f] = coordinate(s, i, b->feature[f]);
+        if (trial.failed)
+            trial.y = 0;
+        e = math_portfolio_tell(b->portfolio, &trial, way_of(t->told->proposal.planner), fault);
+        if (e == OK)
+            e = math_safe_tell(b->judge, &trial, fault);
+        b->known++;
+    }
+    return e;
+}
+
+enum err belief_of(const struct scene *s, const struct story *story, const struct belief_how *how, struct belief *b, struct fault *fault)
+{
+    *b = (struct belief){ 0 };
+    add_knobs(s, story, how->restarts, false, b);
+    if (b->knobs == 0)
+        return fail(fault, ERR_MISSING, "no parameter may be varied here");
+    add_knobs(s, story, how->restarts, true, b);
+    add_features(s, b);
+    b->space.params = b->knobs + b->features;
+    for (int f = 0; f < b->features; f++)
+        b->now[b->knobs + f] = workload_coordinate(b->feature[f], s->workload.v[b->feature[f]]);
+    belief_point(b, &s->now, b->now);
+    enum err e = math_space_init(&b->space, fault);
+    if (e == OK)
+        e = math_portfolio_new(&b->space, &how->portfolio, how->seed, &b->portfolio, fault);
+    if (e == OK)
+        e = math_safe_new(&b->space, &(struct math_safe_settings){ .beta = ONE_SIDED_95, .kappa = ONE_SIDED_95 }, how->seed, &b->judge, fault);
+    if (e == OK)
+        e = teach(s, story, b, fault);
+    if (e != OK)
+        belief_done(b);
+    return e;
+}
+
+void belief_done(struct belief *b)
+{
+    math_portfolio_free(b->portfolio);
+    math_safe_free(b->judge);
+    b->portfolio = NULL;
+    b->judge = NULL;
+}
+
+/* ---- what they say ---- */
+
+bool belief_is_safe(const struct belief *b, const double *x, double harm_max)
+{
+    struct math_safe_reason r;
+    return math_safe_judge(b->judge, x, &r, NULL) == OK && r.lower - r.reference >= log1p(-harm_max);
+}
+
+static double upper(struct math_bo *model, const double *x)
+{
+    struct math_bo_guess g;
+    return math_bo_guess(model, x, ONE_SIDED_95, &g, NULL) == OK ? g.hi : (double)NAN;
+}
+
+/* From u[] along one coordinate after the other, while the upper bound grows. */
+static double climb(const struct belief *b, struct math_bo *model, double *u)
+{
+    enum { SWEEPS = 4, STOPS = 5 };
+    double x[MATH_SPACE_MAX], best = -INFINITY;
+    for (int sweep = 0; sweep < SWEEPS; sweep++) {
+        double before = best;
+        for (int d = 0; d < b->knobs - b->given; d++) {
+            double kept = u[d];
+            for (int k = -1; k < STOPS; k++) {
+                u[d] = k < 0 ? kept : (double)k / (STOPS - 1);
+                math_space_decode(&b->space, u, x);
+                memcpy(x + b->knobs - b->given, b->now + b->knobs - b->given, (size_t)(b->given + b->features) * sizeof *x);
+                double hi = upper(model, x);
+                if (hi > best) {
+                    best = hi;
+                    kept = u[d];
+                }
+            }
+            u[d] = kept;
+        }
+        if (!(best > before + 1e-6))
+            break;
+    }
+    return best;
+}
+
+double belief_left(const struct belief *b, uint64_t seed)
+{
+    enum { CLIMBS = 4 };
+    struct math_bo *const models[] = { math_portfolio_gp(b->portfolio), math_portfolio_forest(b->portfolio) };
+    struct math_bo_guess  now;
+    struct rand           r;
+    double                most = -INFINITY, u[MATH_SPACE_MAX];
+    rand_seed(&r, seed);
+    for (size_t m = 0; m < sizeof models / sizeof models[0]; m++) {
+        if (math_bo_guess(models[m], b->now, 1, &now, NULL) != OK || isnan(now.y))
+            return (double)NAN;
+        for (int i = 0; i < CLIMBS; i++) {
+            if (math_space_encode(&b->space, b->now, u, NULL) != OK)
+                return (double)NAN;
+            for (int d = 0; d < b->knobs - b->given && i > 0; d++)
+                u[d] = rand_unit(&r);
+            most = fmax(most, climb(b, models[m], u) - now.y);
+        }
+    }
+    return most;
+}
