@@ -117,5 +117,5 @@ enum err plan_world_case(struct plan_world *w, struct planner *planner, struct p
     if (e != OK)
         return e;
     *told = plan_world_judge(w, p, &effect);
-    return planner_tell(planner, p, *told, effect, fault);
+    return planner_tell_measured(planner, p, *told, effect, w->noise, fault);
 }

@@ -55,7 +55,7 @@ static void walk(const struct planner_kind *kind, enum arm arm)
                 ended++;
                 break;
             }
-            told[n] = (struct planner_told){ .proposal = p, .workload = p.workload };
+            told[n] = (struct planner_told){ .proposal = p, .workload = p.workload, .sd = w.noise };
             told[n].told = plan_world_judge(&w, &p, &told[n].effect);
             n++;
         }
@@ -66,7 +66,7 @@ static void walk(const struct planner_kind *kind, enum arm arm)
         unsafe += w.unsafe;
         tried += w.cases;
     }
-    printf("%-10s %8.3f %8.3f %8.3f %8.3f %9.1f %8.1f %8.2f %% %6d\n", kind ? kind->name : arm_name(arm), math_median(gain[0], seeds, scratch), math_median(gain[1], seeds, scratch),
+    printf("%-10s %8.3f %8.3f %8.3f %8.3f %9.1f %8.1f %8.2f %% %6d\n", kind ? kind->name : proposer_arm_name(arm), math_median(gain[0], seeds, scratch), math_median(gain[1], seeds, scratch),
            math_median(gain[2], seeds, scratch), math_median(gain[3], seeds, scratch), (double)tried / seeds, (double)asked_restarts / seeds, tried ? 100.0 * unsafe / tried : 0, ended);
 }
 

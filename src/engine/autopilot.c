@@ -63,6 +63,12 @@ static enum told told_from(const char *result)
     return TOLD_FAILED;
 }
 
+/* The interval holds at any time, so it is wider than two standard deviations on either side: about 2.8. */
+static enum err tell_outcome(struct planner *planner, const struct proposal *p, const struct stored_outcome *o, struct fault *fault)
+{
+    return planner_tell_measured(planner, p, told_from(o->result), o->effect, (o->hi - o->lo) / (2 * 2.8), fault);
+}
+
 static void tell_again(void *ctx, const struct stored_outcome *o)
 {
     struct etarget *t = ctx;
@@ -73,7 +79,7 @@ static void tell_again(void *ctx, const struct stored_outcome *o)
         t->best_effect += isfinite(o->effect) ? o->effect : 0;
     }
     if (proposal_parse(o->proposal, &p, &ignored) == OK)
-        (void)!planner_tell(t->planner, &p, told_from(o->result), o->effect, &ignored);
+        (void)!tell_outcome(t->planner, &p, o, &ignored);
 }
 
 enum err autopilot_start(struct engine *e, struct fault *fault)
@@ -343,7 +349,7 @@ static void tell(struct engine *e, struct etarget *t, const struct proposal *p, 
     struct planner_stats before, after;
     struct fault         ignored;
     planner_stats_of(t->planner, &e->policy.bounds, &before);
-    (void)!planner_tell(t->planner, p, told_from(o->result), o->effect, &ignored);
+    (void)!tell_outcome(t->planner, p, o, &ignored);
     planner_stats_of(t->planner, &e->policy.bounds, &after);
     e->count.unsafe_steps += (uint64_t)(after.unsafe - before.unsafe);
 }
@@ -360,6 +366,7 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
     if (planned) {
         o.planner = plan.planner;
         o.proposal = plan.proposal;
+        o.workload = json_object_get(plan.proposal, "workload");
     }
     enum err err = planned ? store_outcome_add(e->store, &o, clock_wall_us(e->clock), fault) : OK;
     struct proposal p;

@@ -2,13 +2,17 @@
 #include "plan/belief.h"
 
 #include "base/rand.h"
+#include "math/search/gp.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define EFFECT_SD      0.05     /* standard deviation of a verdict's effect when nothing better is known, in log units */
-#define UNDECIDED_SD   0.15     /* of one that could not be told from noise */
+#define EFFECT_SD      0.04     /* standard deviation of a verdict's effect when nothing better is known, in log units */
+#define UNDECIDED_SD   0.12     /* of one that could not be told from noise */
+#define EQUIVALENT_SD  0.015    /* of one that was proven to be small */
+#define SD_MIN         0.005    /* nothing on a live server is surer, or worth less, than this */
+#define SD_MAX         0.5
 #define ONE_SIDED_95   1.645
 #define CONTEXT_SPREAD 0.25     /* a feature whose coordinates differed by less says nothing */
 
@@ -123,30 +127,51 @@ static enum math_search way_of(const char *planner)
     return MATH_SEARCH_OTHER;
 }
 
+static double noise_of(const struct planner_told *t)
+{
+    if (t->sd > 0 && isfinite(t->sd))
+        return fmin(fmax(t->sd, SD_MIN), SD_MAX);
+    return t->told == TOLD_UNDECIDED ? UNDECIDED_SD : t->told == TOLD_EQUIVALENT ? EQUIVALENT_SD : EFFECT_SD;
+}
+
+static enum err teach_one(struct belief *b, const struct math_bo_trial *t, enum math_search who, struct fault *fault)
+{
+    enum err e = math_portfolio_tell(b->portfolio, t, who, fault);
+    if (e == OK)
+        e = math_safe_tell(b->judge, t, fault);
+    if (e != OK || t->failed)
+        return e;
+    memcpy(b->x + (size_t)b->results * (size_t)b->space.params, t->x, (size_t)b->space.params * sizeof *b->x);
+    b->y[b->results] = t->y;
+    b->sd[b->results++] = t->noise_sd;
+    return OK;
+}
+
 static enum err teach(const struct scene *s, const struct story *story, struct belief *b, struct fault *fault)
 {
-    double               x[MATH_SPACE_MAX];
-    struct math_bo_trial in_force = { .x = b->now, .y = 0, .noise_sd = EFFECT_SD / 2 };
-    enum err e = math_portfolio_tell(b->portfolio, &in_force, MATH_SEARCH_OTHER, fault);
-    if (e == OK)
-        e = math_safe_tell(b->judge, &in_force, fault);
+    double   x[MATH_SPACE_MAX];
+    enum err e = teach_one(b, &(struct math_bo_trial){ .x = b->now, .y = 0, .noise_sd = EFFECT_SD / 2 }, MATH_SEARCH_OTHER, fault);
     for (int i = 0; i < story->n && e == OK; i++) {
         const struct story_trial *t = &story->trial[i];
-        enum told                 told = t->told->told;
-        struct math_bo_trial      trial = { .x = x, .y = t->y, .noise_sd = told == TOLD_UNDECIDED ? UNDECIDED_SD : EFFECT_SD, .failed = told == TOLD_FAILED };
-        if (told == TOLD_REFUSED || (!trial.failed && isnan(trial.y)))
+        bool                      failed = t->told->told == TOLD_FAILED;
+        if (t->told->told == TOLD_REFUSED || (!failed && isnan(t->y)))
             continue;
         belief_point(b, &t->tried, x);
         for (int f = 0; f < b->features; f++)
             x[b->knobs + f] = coordinate(s, i, b->feature[f]);
-        if (trial.failed)
-            trial.y = 0;
-        e = math_portfolio_tell(b->portfolio, &trial, way_of(t->told->proposal.planner), fault);
-        if (e == OK)
-            e = math_safe_tell(b->judge, &trial, fault);
+        e = teach_one(b, &(struct math_bo_trial){ .x = x, .y = failed ? 0 : t->y, .noise_sd = noise_of(t->told), .failed = failed }, way_of(t->told->proposal.planner), fault);
         b->known++;
     }
     return e;
+}
+
+static enum err make_room(struct belief *b, int trials, struct fault *fault)
+{
+    size_t rows = (size_t)trials + 1;
+    b->x = calloc(rows * (size_t)b->space.params, sizeof *b->x);
+    b->y = calloc(rows, sizeof *b->y);
+    b->sd = calloc(rows, sizeof *b->sd);
+    return b->x && b->y && b->sd ? OK : fail(fault, ERR_LIMIT, "no memory for %d trials", trials);
 }
 
 enum err belief_of(const struct scene *s, const struct story *story, const struct belief_how *how, struct belief *b, struct fault *fault)
@@ -167,6 +192,8 @@ enum err belief_of(const struct scene *s, const struct story *story, const struc
     if (e == OK)
         e = math_safe_new(&b->space, &(struct math_safe_settings){ .beta = ONE_SIDED_95, .kappa = ONE_SIDED_95 }, how->seed, &b->judge, fault);
     if (e == OK)
+        e = make_room(b, story->n, fault);
+    if (e == OK)
         e = teach(s, story, b, fault);
     if (e != OK)
         belief_done(b);
@@ -177,8 +204,10 @@ void belief_done(struct belief *b)
 {
     math_portfolio_free(b->portfolio);
     math_safe_free(b->judge);
-    b->portfolio = NULL;
-    b->judge = NULL;
+    free(b->x);
+    free(b->y);
+    free(b->sd);
+    *b = (struct belief){ 0 };
 }
 
 /* ---- what they say ---- */
@@ -189,32 +218,71 @@ bool belief_is_safe(const struct belief *b, const double *x, double harm_max)
     return math_safe_judge(b->judge, x, &r, NULL) == OK && r.lower - r.reference >= log1p(-harm_max);
 }
 
-static double upper(struct math_bo *model, const double *x)
+/* ---- how much is left ---- */
+
+#define UNIT 0.1                /* levels in units of a tenth, so that priors fit */
+
+/*
+ * The models that search are told what is good from what is bad; their own scale is how much results differ, noise included.
+ * Here it matters how large anything can be at all, so the signal is fitted beside the length scales, and errors are taken as known.
+ */
+static enum err learn_levels(const struct belief *b, uint64_t seed, struct math_gp **gp, struct fault *fault)
 {
-    struct math_bo_guess g;
-    return math_bo_guess(model, x, ONE_SIDED_95, &g, NULL) == OK ? g.hi : (double)NAN;
+    enum { EVALUATIONS = 80 };
+    size_t      n = (size_t)b->results, features = (size_t)b->space.features;
+    double     *x = calloc(n * (features + 2), sizeof *x), *y = x + n * features, *known = y + n;
+    struct rand r;
+    *gp = NULL;
+    if (!x)
+        return fail(fault, ERR_LIMIT, "no memory for %zu trials", n);
+    for (size_t i = 0; i < n; i++) {
+        math_space_features(&b->space, b->x + i * (size_t)b->space.params, x + i * features);
+        y[i] = b->y[i] / UNIT;
+        known[i] = b->sd[i] * b->sd[i] / (UNIT * UNIT);
+    }
+    enum err e = math_gp_new(b->space.features, b->space.scale_of, gp, fault);
+    if (e == OK) {
+        struct math_gp_prior prior = math_gp_prior_usual((*gp)->scales);
+        prior.noise = (struct math_gp_belief){ log(1e-3), 1, 1e-6, 1 };
+        prior.signal = (struct math_gp_belief){ log(0.25), 1.5, 1e-4, 100 };
+        rand_seed(&r, seed);
+        e = math_gp_data(*gp, b->results, x, y, known, fault);
+        if (e == OK)
+            e = math_gp_fit(*gp, &prior, EVALUATIONS, &r, fault);
+    }
+    free(x);
+    return e;
+}
+
+static double upper(const struct belief *b, const struct math_gp *gp, const double *x, double z, double *scratch)
+{
+    double features[MATH_GP_FEATURES_MAX], mean, variance;
+    math_space_features(&b->space, x, features);
+    math_gp_predict(gp, 1, features, &mean, &variance, scratch);
+    return UNIT * (mean + z * sqrt(variance));
 }
 
 /* From u[] along one coordinate after the other, while the upper bound grows. */
-static double climb(const struct belief *b, struct math_bo *model, double *u)
+static double climb(const struct belief *b, const struct math_gp *gp, double *u, double *scratch)
 {
     enum { SWEEPS = 4, STOPS = 5 };
+    int    own = b->knobs - b->given;
     double x[MATH_SPACE_MAX], best = -INFINITY;
     for (int sweep = 0; sweep < SWEEPS; sweep++) {
         double before = best;
-        for (int d = 0; d < b->knobs - b->given; d++) {
+        for (int d = 0; d < own; d++) {
             double kept = u[d];
             for (int k = -1; k < STOPS; k++) {
                 u[d] = k < 0 ? kept : (double)k / (STOPS - 1);
                 math_space_decode(&b->space, u, x);
-                memcpy(x + b->knobs - b->given, b->now + b->knobs - b->given, (size_t)(b->given + b->features) * sizeof *x);
-                double hi = upper(model, x);
+                memcpy(x + own, b->now + own, (size_t)(b->given + b->features) * sizeof *x);
+                double hi = upper(b, gp, x, ONE_SIDED_95, scratch);
                 if (hi > best) {
                     best = hi;
                     kept = u[d];
                 }
+                u[d] = kept;
             }
-            u[d] = kept;
         }
         if (!(best > before + 1e-6))
             break;
@@ -225,21 +293,19 @@ static double climb(const struct belief *b, struct math_bo *model, double *u)
 double belief_left(const struct belief *b, uint64_t seed)
 {
     enum { CLIMBS = 4 };
-    struct math_bo *const models[] = { math_portfolio_gp(b->portfolio), math_portfolio_forest(b->portfolio) };
-    struct math_bo_guess  now;
-    struct rand           r;
-    double                most = -INFINITY, u[MATH_SPACE_MAX];
+    struct math_gp *gp = NULL;
+    struct rand     r;
+    double          most = (double)NAN, u[MATH_SPACE_MAX], *scratch = calloc((size_t)b->results, sizeof *scratch);
     rand_seed(&r, seed);
-    for (size_t m = 0; m < sizeof models / sizeof models[0]; m++) {
-        if (math_bo_guess(models[m], b->now, 1, &now, NULL) != OK || isnan(now.y))
-            return (double)NAN;
-        for (int i = 0; i < CLIMBS; i++) {
-            if (math_space_encode(&b->space, b->now, u, NULL) != OK)
-                return (double)NAN;
+    if (scratch && learn_levels(b, seed, &gp, NULL) == OK) {
+        double now = upper(b, gp, b->now, 0, scratch);
+        for (int i = 0; i < CLIMBS && math_space_encode(&b->space, b->now, u, NULL) == OK; i++) {
             for (int d = 0; d < b->knobs - b->given && i > 0; d++)
                 u[d] = rand_unit(&r);
-            most = fmax(most, climb(b, models[m], u) - now.y);
+            most = fmax(most, climb(b, gp, u, scratch) - now);
         }
     }
+    math_gp_free(gp);
+    free(scratch);
     return most;
 }

@@ -27,6 +27,8 @@ struct belief {
     struct math_space      space;
     double                 now[MATH_SPACE_MAX];  /* what is in force, under the workload that is seen: also the context of questions */
     int                    known;                /* trials with a result or a failure, what is in force not counted */
+    int                    results;              /* rows of what follows; the first is what is in force */
+    double                *x, *y, *sd;           /* [results][params]; levels; standard deviations of their errors */
     struct math_portfolio *portfolio;            /* what to try */
     struct math_safe      *judge;                /* what is no harm to try: believes what is not known to be steep */
 };
@@ -48,8 +50,8 @@ void                belief_done(struct belief *b);
 bool belief_is_safe(const struct belief *b, const double *x, double harm_max);
 
 /*
- * The most that is believed (95 % one-sided at each place) to be left to win over what is in force, anywhere in the space: the
- * largest upper bound of the Gaussian process and the forest, as a log ratio. NAN: they do not know.
+ * The most that is believed (95 % one-sided at each place) to be left to win over what is in force, anywhere in the space, as a
+ * log ratio: the largest upper bound of a Gaussian process that also learns how much results differ at all.  NAN: it is not known.
  */
 double belief_left(const struct belief *b, uint64_t seed);
 

@@ -40,7 +40,7 @@ static struct math_credit credit_of(const struct planner_told *told, int n)
         c.lost[a] = prior[a].lost;
     }
     for (int i = 0; i < n; i++) {
-        enum arm a = arm_of(told[i].proposal.planner);
+        enum arm a = proposer_arm_of(told[i].proposal.planner);
         if (a == ARM_NONE)
             continue;
         math_credit_told(&c, (int)a, earned(&told[i]));
@@ -59,9 +59,9 @@ static void joint_arms(const struct planner_told *told, int n, uint64_t seed, st
     math_credit_shares(&c, NULL, 400, &r, share);
     *arms = ARM_COUNT;
     for (int a = 0; a < ARM_COUNT; a++) {
-        arm[a] = (struct planner_arm){ .name = arm_name((enum arm)a), .mean = math_credit_mean(&c, a), .share = share[a] };
+        arm[a] = (struct planner_arm){ .name = proposer_arm_name((enum arm)a), .mean = math_credit_mean(&c, a), .share = share[a] };
         for (int i = 0; i < n; i++)
-            arm[a].told += arm_of(told[i].proposal.planner) == (enum arm)a;
+            arm[a].told += proposer_arm_of(told[i].proposal.planner) == (enum arm)a;
     }
 }
 

@@ -76,6 +76,11 @@ enum err planner_ask(const struct planner *p, const struct planner_view *view, s
 
 enum err planner_tell(struct planner *p, const struct proposal *proposal, enum told told, double effect, struct fault *fault)
 {
+    return planner_tell_measured(p, proposal, told, effect, (double)NAN, fault);
+}
+
+enum err planner_tell_measured(struct planner *p, const struct proposal *proposal, enum told told, double effect, double sd, struct fault *fault)
+{
     if (p->tolds >= TOLD_MAX)
         return fail(fault, ERR_LIMIT, "this planner has been told %d outcomes", TOLD_MAX);
     if (p->tolds == p->room) {
@@ -87,7 +92,7 @@ enum err planner_tell(struct planner *p, const struct proposal *proposal, enum t
         p->room = room;
     }
     struct planner_told *t = &p->told[p->tolds++];
-    *t = (struct planner_told){ .proposal = *proposal, .told = told, .effect = effect };
+    *t = (struct planner_told){ .proposal = *proposal, .told = told, .effect = effect, .sd = sd };
     workload_clear(&t->workload);
     if (proposal->has_workload)
         t->workload = proposal->workload;

@@ -75,6 +75,8 @@ void                planner_free(struct planner *p);
 MUST_CHECK enum err planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *fault);
 /* effect: log ratio, + is better; NAN when there is none. ERR_LIMIT after TOLD_MAX. */
 MUST_CHECK enum err planner_tell(struct planner *p, const struct proposal *proposal, enum told told, double effect, struct fault *fault);
+/* The same with the standard deviation of the effect's error; NAN or 0: not known. */
+MUST_CHECK enum err planner_tell_measured(struct planner *p, const struct proposal *proposal, enum told told, double effect, double sd, struct fault *fault);
 
 /* A proposal goes into its plan as the member "proposal" and comes back from there. */
 json_t             *proposal_json(const struct proposal *p);
@@ -101,7 +103,7 @@ void planner_stats_of(const struct planner *p, const struct bounds *b, struct pl
 struct planner_told {
     struct proposal proposal;
     enum told       told;
-    double          effect;
+    double          effect, sd;    /* sd: of the effect's error; NAN or 0: not known */
     struct workload workload;      /* that of the proposal; all unknown when it has none */
 };
 struct planner_kind {

@@ -29,13 +29,13 @@ const struct proposer proposers[PROPOSERS] = {
     { "search",            ARM_SEARCH,  1, false, true,  true,  true,  draft_search },
 };
 
-const char *arm_name(enum arm a)
+const char *proposer_arm_name(enum arm a)
 {
     static const char *const names[ARM_COUNT] = { "thumb", "symptom", "gp", "forest", "local", "restart", "search" };
     return a >= 0 && a < ARM_COUNT ? names[a] : "none";
 }
 
-enum arm arm_of(const char *planner)
+enum arm proposer_arm_of(const char *planner)
 {
     const char *slash = strchr(planner, '/');
     if (!slash)

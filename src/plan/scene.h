@@ -74,8 +74,8 @@ static inline double scene_mb(double mb, enum knob_id id) { return mb * 1048576.
 
 /* Whose credit a proposal earns. */
 enum arm { ARM_THUMB, ARM_SYMPTOM, ARM_GP, ARM_FOREST, ARM_LOCAL, ARM_RESTART, ARM_SEARCH, ARM_COUNT, ARM_NONE = -1 };
-const char *arm_name(enum arm a);
-enum arm    arm_of(const char *planner);      /* "joint/spills": ARM_SYMPTOM; ARM_NONE: nobody's */
+const char *proposer_arm_name(enum arm a);
+enum arm    proposer_arm_of(const char *planner);      /* "joint/spills": ARM_SYMPTOM; ARM_NONE: nobody's */
 
 struct proposer {
     const char *name;
