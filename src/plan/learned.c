@@ -24,11 +24,8 @@ static void wish_all(const struct scene *s, const struct belief *b, const double
             scene_wish_within_reach(s, p, b->id[i], knob_round(knob_at(b->id[i]), x[i]));
 }
 
-/*
- * Parameter after parameter goes back, the one that costs least first, while the model hardly minds.  Where a restart is asked
- * for anyway, what needs one stays with it: the next restart is not soon.
- */
-static enum err prune(const struct scene *s, const struct belief *b, struct math_bo *model, bool restart, double *x, struct fault *fault)
+/* Parameter after parameter goes back, the one that costs least first, while the model hardly minds. */
+static enum err prune(const struct belief *b, struct math_bo *model, double *x, struct fault *fault)
 {
     struct math_bo_guess base, all, g;
     enum err e = math_bo_guess(model, b->now, 1, &base, fault);
@@ -41,8 +38,6 @@ static enum err prune(const struct scene *s, const struct belief *b, struct math
         for (int i = 0; i < b->knobs && e == OK; i++) {
             double was = x[i];
             if (knob_equal(knob_at(b->id[i]), was, b->now[i]))
-                continue;
-            if (restart && knob_needs_restart(knob_at(b->id[i]), s->view->facts))
                 continue;
             moved++;
             x[i] = b->now[i];
@@ -112,16 +107,16 @@ static bool propose_safely(const struct scene *s, const struct belief *b, const 
     return false;
 }
 
-static bool ask(const struct scene *s, const struct belief *b, bool restart, struct proposal *p)
+static bool ask(const struct scene *s, const struct belief *b, enum math_search way, bool restart, struct proposal *p)
 {
     struct math_portfolio_reason why;
     struct math_bo_guess         g = { 0 };
     double                       x[MATH_SPACE_MAX], at[MATH_SPACE_MAX];
     struct fault                 ignored;
-    if (math_portfolio_ask(b->portfolio, b->now, x, &why, &ignored) != OK)
+    if (math_portfolio_ask(b->portfolio, b->now, x, &why, &ignored) != OK || (way != MATH_SEARCH_OTHER && why.who != way))
         return false;
     struct math_bo *model = why.who == MATH_SEARCH_FOREST ? math_portfolio_forest(b->portfolio) : math_portfolio_gp(b->portfolio);
-    if (prune(s, b, model, restart, x, &ignored) != OK)
+    if (prune(b, model, x, &ignored) != OK)
         return false;
     (void)snprintf(p->planner, sizeof p->planner, "learned/%s", restart ? "restart" : math_search_name(why.who));
     if (!propose_safely(s, b, x, p, at) || math_bo_guess(model, at, 1.645, &g, &ignored) != OK)
@@ -143,7 +138,7 @@ static bool draft(const struct scene *s, enum math_search way, bool restart, int
     if (s->tolds < LEARNED_TRIALS_MIN || story_of(s, &story, &ignored) != OK)
         return false;
     if (belief_of(s, &story, &how, &b, &ignored) == OK) {
-        found = b.known >= LEARNED_TRIALS_MIN && ask(s, &b, restart, p);
+        found = b.known >= LEARNED_TRIALS_MIN && ask(s, &b, way, restart, p);
         belief_done(&b);
     }
     story_done(&story);
