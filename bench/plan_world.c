@@ -35,7 +35,7 @@ double plan_world_left(const struct plan_world *w)
     for (int i = 1; i < KNOB_COUNT; i++) {
         const struct knob *k = &knobs[i];
         if ((k->flags & KNOB_TUNED) && k->verify != VERIFY_SLOW && !isnan(now.value[i]) && (w->bounds.restart_allowed || !k->restart))
-            left -= height(w, k, now.value[i]);
+            left = fmax(left, -height(w, k, now.value[i]));
     }
     return left;
 }

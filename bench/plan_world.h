@@ -31,7 +31,7 @@ void   plan_world_start(struct plan_world *w, uint64_t seed, double steep);
 void   plan_world_load(struct plan_world *w, enum plan_load load);                    /* the windows are of it from now on */
 struct planner_view plan_world_view(const struct plan_world *w);
 double plan_world_truth(const struct plan_world *w, const struct knob_state *s);     /* log throughput under the load, up to a constant */
-/* The most that any configuration the planner may reach could gain over what is in force. */
+/* The most that changing any one parameter that the planner may change could gain over what is in force. */
 double plan_world_left(const struct plan_world *w);
 /* What a case would find of it; what is better is put in force. */
 enum told plan_world_judge(struct plan_world *w, const struct proposal *p, double *effect);

@@ -3,6 +3,7 @@
 
 #include "base/rand.h"
 #include "math/search/gp.h"
+#include "math/stats/special.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -244,7 +245,9 @@ static enum err learn_levels(const struct belief *b, uint64_t seed, struct math_
     if (e == OK) {
         struct math_gp_prior prior = math_gp_prior_usual((*gp)->scales);
         prior.noise = (struct math_gp_belief){ log(1e-3), 1, 1e-6, 1 };
-        prior.signal = (struct math_gp_belief){ log(0.25), 1.5, 1e-4, 100 };
+        /* Short scales: what was never moved far is not known to be flat. */
+        prior.scale = (struct math_gp_belief){ log(0.7), 0.5, 0.05, 2 };
+        prior.signal = (struct math_gp_belief){ log(0.25), 1.2, 1e-3, 100 };
         rand_seed(&r, seed);
         e = math_gp_data(*gp, b->results, x, y, known, fault);
         if (e == OK)
@@ -262,47 +265,23 @@ static double upper(const struct belief *b, const struct math_gp *gp, const doub
     return UNIT * (mean + z * sqrt(variance));
 }
 
-/* From u[] along one coordinate after the other, while the upper bound grows. */
-static double climb(const struct belief *b, const struct math_gp *gp, double *u, double *scratch)
-{
-    enum { SWEEPS = 4, STOPS = 5 };
-    int    own = b->knobs - b->given;
-    double x[MATH_SPACE_MAX], best = -INFINITY;
-    for (int sweep = 0; sweep < SWEEPS; sweep++) {
-        double before = best;
-        for (int d = 0; d < own; d++) {
-            double kept = u[d];
-            for (int k = -1; k < STOPS; k++) {
-                u[d] = k < 0 ? kept : (double)k / (STOPS - 1);
-                math_space_decode(&b->space, u, x);
-                memcpy(x + own, b->now + own, (size_t)(b->given + b->features) * sizeof *x);
-                double hi = upper(b, gp, x, ONE_SIDED_95, scratch);
-                if (hi > best) {
-                    best = hi;
-                    kept = u[d];
-                }
-                u[d] = kept;
-            }
-        }
-        if (!(best > before + 1e-6))
-            break;
-    }
-    return best;
-}
-
 double belief_left(const struct belief *b, uint64_t seed)
 {
-    enum { CLIMBS = 4 };
+    enum { STOPS = 9 };
     struct math_gp *gp = NULL;
-    struct rand     r;
-    double          most = (double)NAN, u[MATH_SPACE_MAX], *scratch = calloc((size_t)b->results, sizeof *scratch);
-    rand_seed(&r, seed);
-    if (scratch && learn_levels(b, seed, &gp, NULL) == OK) {
-        double now = upper(b, gp, b->now, 0, scratch);
-        for (int i = 0; i < CLIMBS && math_space_encode(&b->space, b->now, u, NULL) == OK; i++) {
-            for (int d = 0; d < b->knobs - b->given && i > 0; d++)
-                u[d] = rand_unit(&r);
-            most = fmax(most, climb(b, gp, u, scratch) - now);
+    int             own = b->knobs - b->given;
+    double          most = (double)NAN, u[MATH_SPACE_MAX], x[MATH_SPACE_MAX], *scratch = calloc((size_t)b->results, sizeof *scratch);
+    if (scratch && math_space_encode(&b->space, b->now, u, NULL) == OK && learn_levels(b, seed, &gp, NULL) == OK) {
+        double now = upper(b, gp, b->now, 0, scratch), all = math_normal_quantile(1 - 0.05 / own);      /* for all of them at once */
+        for (int d = 0; d < own; d++) {
+            double in_force = u[d];
+            for (int k = 0; k < STOPS; k++) {
+                u[d] = (double)k / (STOPS - 1);
+                math_space_decode(&b->space, u, x);
+                memcpy(x + own, b->now + own, (size_t)(b->given + b->features) * sizeof *x);
+                most = fmax(most, upper(b, gp, x, all, scratch) - now);
+            }
+            u[d] = in_force;
         }
     }
     math_gp_free(gp);

@@ -50,8 +50,9 @@ void                belief_done(struct belief *b);
 bool belief_is_safe(const struct belief *b, const double *x, double harm_max);
 
 /*
- * The most that is believed (95 % one-sided at each place) to be left to win over what is in force, anywhere in the space, as a
- * log ratio: the largest upper bound of a Gaussian process that also learns how much results differ at all.  NAN: it is not known.
+ * The most that is believed (95 %, for all parameters together) to be won over what is in force by changing any one parameter, as a
+ * log ratio: the largest upper bound of a Gaussian process that also learns how much results differ at all.  NAN: it is not
+ * known.  Many small gains may add up to more; each by itself is then too small to be proven.
  */
 double belief_left(const struct belief *b, uint64_t seed);
 

@@ -14,6 +14,8 @@
 #include "math/search/credit.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 enum { WITHOUT_GAIN_MIN = 6 };      /* proposals in a row that brought nothing, before anybody says that nothing is left */
 #define GAIN_FULL 0.10              /* a gain that earns everything, in log units */
@@ -78,7 +80,7 @@ static bool ask_arm(const struct scene *s, enum arm a, bool opening, struct prop
 
 static bool is_rule(int a) { return a == ARM_THUMB || a == ARM_SYMPTOM; }
 
-/* The most that models believe to be left, as a share; NAN: too little is known to say. */
+/* The most that a model believes to be left in any one parameter, as a share; NAN: too little is known to say. */
 static double left_to_win(const struct scene *s)
 {
     struct story  story;
@@ -115,7 +117,7 @@ static enum err joint_ask(const struct planner_told *told, int n, uint64_t seed,
     double left = news ? (double)NAN : left_to_win(&s);
     if (left < view->bounds->gain_min) {
         *out = (struct proposal){ 0 };
-        (void)fail(fault, ERR_MISSING, "nothing is left to win here: at most %+.1f %% with 95 %% confidence is believed to be left after %d trials", 100 * left, scene_told_here(&s));
+        (void)fail(fault, ERR_MISSING, "nothing is left to win here: at most %+.1f %% with 95 %% confidence is believed to be left in any one parameter after %d trials", 100 * left, scene_told_here(&s));
         fail_hint(fault, "when the load changes it is looked at again");
         return ERR_MISSING;
     }
@@ -130,7 +132,12 @@ static enum err joint_ask(const struct planner_told *told, int n, uint64_t seed,
             return OK;
     }
     *out = (struct proposal){ 0 };
-    return proposers_exhausted(&s, fault);
+    (void)proposers_exhausted(&s, fault);
+    if (!isnan(left)) {
+        size_t used = strlen(fault->text);
+        (void)snprintf(fault->text + used, sizeof fault->text - used, "; at most %+.1f %% with 95 %% confidence is believed to be left in any one parameter", 100 * left);
+    }
+    return ERR_MISSING;
 }
 
 const struct planner_kind planner_joint = { "joint", "the large step that the machine suggests, then rules, models and searches as their proposals have earned it", joint_ask, joint_arms };

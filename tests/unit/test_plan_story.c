@@ -200,11 +200,11 @@ static void while_the_load_stays_the_same_models_see_nothing_but_parameters(void
 static void what_needs_a_restart_is_given_and_not_asked_for_when_none_may_be(void **state)
 {
     (void)state;
-    struct planner_told told = told_of_one(LOAD_OLTP, KNOB_SHARED_BUFFERS, 16384, 65536, TOLD_BETTER, 0.3);
+    struct planner_told told[2] = { told_of_one(LOAD_OLTP, KNOB_JIT, 1, 0, TOLD_WORSE, -0.1), told_of_one(LOAD_OLTP, KNOB_SHARED_BUFFERS, 16384, 65536, TOLD_BETTER, 0.3) };
     struct belief b;
     struct story  story;
     facts_change(&world.facts, KNOB_SHARED_BUFFERS, 65536);
-    struct scene s = scene_under(LOAD_OLTP, &told, 1);
+    struct scene s = scene_under(LOAD_OLTP, told, 2);
     assert_ok(story_of(&s, &story, &fault), &fault);
     assert_ok(belief_of(&s, &story, &(struct belief_how){ 0 }, &b, &fault), &fault);
     assert_int_equal(b.given, 1);
