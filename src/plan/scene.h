@@ -1,5 +1,5 @@
 /*
- * plan/scene.h - what the proposers of the ladder share: the situation, what has been tried, and the rules of a fair proposal.
+ * plan/scene.h - what the proposers share: the situation, what has been tried, and the rules of a fair proposal.
  *
  * A proposer drafts: it puts knobs and wishes into a proposal.  scene_finish()
  * then cuts the wishes down to what machine, policy and dependencies allow,

@@ -289,11 +289,12 @@ static void the_bound_holds_in_most_worlds_in_which_it_is_said(void **state)
 static void a_load_that_comes_back_finds_its_best_configuration_within_three_trials(void **state)
 {
     (void)state;
+    int recalled = 0;
     for (uint64_t seed = 1; seed <= 6; seed++) {
         struct proposal   p;
         enum told         told;
         struct knob_state best, now;
-        begin(seed, 3);
+        begin(seed, 12);
         for (int i = 0; i < 15 && plan_world_case(&world, planner, &p, &told, &fault) == OK; i++)
             ;
         knob_state_of(&best, &world.facts);
@@ -305,12 +306,12 @@ static void a_load_that_comes_back_finds_its_best_configuration_within_three_tri
         knob_state_of(&now, &world.facts);
         double lost = level - plan_world_truth(&world, &now);
         for (int i = 0; i < 3 && plan_world_case(&world, planner, &p, &told, &fault) == OK; i++)
-            if (i == 0 && lost > 0.1)
-                assert_string_equal(p.planner, "joint/recall");
+            recalled += i == 0 && strcmp(p.planner, "joint/recall") == 0;
         knob_state_of(&now, &world.facts);
         if (!(plan_world_truth(&world, &now) > level - 0.05))
             fail_msg("seed %d: %g below its best, %g at the switch", (int)seed, level - plan_world_truth(&world, &now), lost);
     }
+    assert_true(recalled >= 4);
 }
 
 static void a_stopped_search_opens_again_when_the_load_is_another_one(void **state)
