@@ -1,9 +1,8 @@
 /*
  * engine/autopilot.c - what the engine does without being asked.
  *
- * It keeps the rolling history of each target, opens a case when there is
- * something to try and nothing speaks against it, measures before it plans, and
- * remembers what became of it.
+ * It opens a case when there is something to try and nothing speaks against it,
+ * measures before it plans, and remembers what became of it.
  */
 #include "base/log.h"
 #include "base/text.h"
@@ -53,8 +52,6 @@ enum err autopilot_equip(struct etarget *t, struct fault *fault)
     return OK;
 }
 
-struct telling { struct planner *planner; };
-
 static enum told told_from(const char *result)
 {
     static const struct { const char *text; enum told told; } map[] = {
@@ -64,6 +61,12 @@ static enum told told_from(const char *result)
         if (strcmp(map[i].text, result) == 0)
             return map[i].told;
     return TOLD_FAILED;
+}
+
+/* The interval holds at any time, so it is wider than two standard deviations on either side: about 2.8. */
+static enum err tell_outcome(struct planner *planner, const struct proposal *p, const struct stored_outcome *o, struct fault *fault)
+{
+    return planner_tell_measured(planner, p, told_from(o->result), o->effect, (o->hi - o->lo) / (2 * 2.8), fault);
 }
 
 static void tell_again(void *ctx, const struct stored_outcome *o)
@@ -76,7 +79,7 @@ static void tell_again(void *ctx, const struct stored_outcome *o)
         t->best_effect += isfinite(o->effect) ? o->effect : 0;
     }
     if (proposal_parse(o->proposal, &p, &ignored) == OK)
-        (void)!planner_tell(t->planner, &p, told_from(o->result), o->effect, &ignored);
+        (void)!tell_outcome(t->planner, &p, o, &ignored);
 }
 
 enum err autopilot_start(struct engine *e, struct fault *fault)
@@ -128,99 +131,7 @@ const struct stored_stop *engine_stopped(struct engine *e, const char *target)
     return NULL;
 }
 
-/* ---- the rolling history ---- */
-
-static void push(struct window *ring, int *n, const struct window *w)
-{
-    if (*n == HISTORY_MAX) {
-        memmove(ring, ring + 1, (HISTORY_MAX - 1) * sizeof *ring);
-        --*n;
-    }
-    ring[(*n)++] = *w;
-}
-
-/* What a window seen now would be evidence of. */
-enum collecting { COLLECT_NOTHING, COLLECT_HISTORY, COLLECT_FRESH };
-
-static enum collecting collecting(struct engine *e, struct etarget *t, struct casefile *c)
-{
-    struct fault ignored;
-    *c = (struct casefile){ .state = CASE_CLOSED };
-    if (!t->case_id[0] || store_case_get(e->store, t->case_id, c, NULL, &ignored) != OK)
-        return COLLECT_HISTORY;
-    if (c->state == CASE_VERIFYING)
-        return c->phase == RUN_DONE && c->candidate_in_force ? COLLECT_FRESH : COLLECT_NOTHING;
-    if (c->state == CASE_EXECUTING)
-        return COLLECT_NOTHING;
-    return c->in_force_is_proven ? COLLECT_HISTORY : COLLECT_NOTHING;
-}
-
-static void forget_history(struct etarget *t, const char *why)
-{
-    if (t->histories)
-        log_info("the rolling history begins anew", F("target", t->conf->name), F("why", why), F("windows", t->histories));
-    t->histories = 0;
-    t->rolling_open = false;
-}
-
-static void note_changes(struct engine *e, struct etarget *t, const struct sample *s, enum collecting what)
-{
-    bool restarted = s->postmaster_start_us && t->postmaster_us && s->postmaster_start_us != t->postmaster_us;
-    bool reloaded = s->conf_load_us && t->config_us && s->conf_load_us != t->config_us;
-    if ((restarted || reloaded) && what == COLLECT_HISTORY && !t->ours) {
-        forget_history(t, restarted ? "the server was restarted" : "somebody reloaded the configuration");
-        if (restarted)
-            t->steady_us = clock_mono_us(e->clock) + e->d.tune->warm_up_us;
-        watcher_refresh_facts(e, (int)(t - e->target));
-    }
-    if (s->postmaster_start_us)
-        t->postmaster_us = s->postmaster_start_us;
-    if (s->conf_load_us)
-        t->config_us = s->conf_load_us;
-    if (what == COLLECT_HISTORY && s->conf_load_us)
-        t->ours = false;
-}
-
-static void ask_checkpoint(struct engine *e, struct etarget *t, const struct casefile *c)
-{
-    if (!e->d.tune->checkpoint_in_window || t->checkpoint_asked || (c->state != CASE_ANALYZING && c->state != CASE_PLANNING) || t->mode < MODE_APPROVE)
-        return;
-    struct job  *j = calloc(1, sizeof *j);
-    struct fault ignored;
-    if (!j)
-        return;
-    *j = (struct job){ .kind = JOB_CHECKPOINT, .target = (int)(t - e->target) };
-    (void)text_copy(j->case_id, sizeof j->case_id, c->id);
-    t->checkpoint_asked = worker_send(&t->worker, j, &ignored) == OK;
-}
-
-void autopilot_sample(struct engine *e, struct etarget *t, const struct sample *s)
-{
-    struct casefile c;
-    enum collecting what = collecting(e, t, &c);
-    note_changes(e, t, s, what);
-    if (isfinite(s->v[METRIC_CONNECTIONS]) && s->v[METRIC_CONNECTIONS] > t->peak_sessions)
-        t->peak_sessions = (int)s->v[METRIC_CONNECTIONS];
-    if (what == COLLECT_NOTHING || s->mono_us < t->steady_us) {
-        t->rolling_open = false;
-        return;
-    }
-    if (!t->rolling_open) {
-        window_open(&t->rolling, s, t->conf->sample_interval_us);
-        t->rolling_open = true;
-        ask_checkpoint(e, t, &c);
-        return;
-    }
-    window_add(&t->rolling, s);
-    if (s->mono_us - t->rolling.from_us < e->d.tune->window_us)
-        return;
-    struct window w;
-    window_close(&t->rolling, &w);
-    if (w.whole)
-        push(what == COLLECT_FRESH ? t->freshly : t->history, what == COLLECT_FRESH ? &t->fresh : &t->histories, &w);
-    window_open(&t->rolling, s, t->conf->sample_interval_us);
-    ask_checkpoint(e, t, &c);
-}
+/* ---- facts ---- */
 
 void autopilot_facts(struct engine *e, struct etarget *t)
 {
@@ -238,7 +149,7 @@ void autopilot_facts(struct engine *e, struct etarget *t)
 
 /* ---- opening, analysing, planning ---- */
 
-static enum err rest(struct engine *e, struct etarget *t, int64_t us, const char *why, struct fault *fault)
+enum err autopilot_rest(struct engine *e, struct etarget *t, int64_t us, const char *why, struct fault *fault)
 {
     struct stored_target stored;
     enum err err = turn_begin(e, fault);
@@ -378,7 +289,7 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
         (void)text_copy(text, sizeof text, fault->text);
         log_info(err == ERR_MISSING ? "nothing left to try" : "no plan could be made", F("target", t->conf->name), F("why", (const char *)text));
         err = engine_event(e, c->id, ON_CANCEL, &why, fault);
-        return err == OK ? rest(e, t, wait, text, fault) : err;
+        return err == OK ? autopilot_rest(e, t, wait, text, fault) : err;
     }
     if (err != OK)
         return err;
@@ -437,6 +348,16 @@ static void describe(struct engine *e, const struct casefile *c, struct stored_o
 /* Kept is what the run ended in, not what somebody hoped: the candidate is in force, read back. */
 static bool was_kept(const struct casefile *c) { return c->phase == RUN_DONE && c->candidate_in_force && c->in_force_is_proven; }
 
+static void tell(struct engine *e, struct etarget *t, const struct proposal *p, const struct stored_outcome *o)
+{
+    struct planner_stats before, after;
+    struct fault         ignored;
+    planner_stats_of(t->planner, &e->policy.bounds, &before);
+    (void)!tell_outcome(t->planner, p, o, &ignored);
+    planner_stats_of(t->planner, &e->policy.bounds, &after);
+    e->count.unsafe_steps += (uint64_t)(after.unsafe - before.unsafe);
+}
+
 enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fault)
 {
     struct etarget       *t = engine_target(e, c->target);
@@ -449,11 +370,12 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
     if (planned) {
         o.planner = plan.planner;
         o.proposal = plan.proposal;
+        o.workload = json_object_get(plan.proposal, "workload");
     }
     enum err err = planned ? store_outcome_add(e->store, &o, clock_wall_us(e->clock), fault) : OK;
     struct proposal p;
     if (err == OK && t && planned && proposal_parse(plan.proposal, &p, &ignored) == OK) {
-        (void)!planner_tell(t->planner, &p, told_from(o.result), o.effect, &ignored);
+        tell(e, t, &p, &o);
         err = knowing_learn(e, t, &p, told_from(o.result), &o, fault);
     }
     if (err == OK && planned)
@@ -476,7 +398,7 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
         watcher_refresh_facts(e, (int)(t - e->target));
         engine_report_forget(e, t->conf->name);
         if (c->driver == DRIVER_ENGINE && planned)
-            err = rest(e, t, acted && !o.kept ? e->d.tune->cool_down_us : e->d.tune->settle_us, o.kept ? "settling after a change" : "cooling down after putting back", fault);
+            err = autopilot_rest(e, t, acted && !o.kept ? e->d.tune->cool_down_us : e->d.tune->settle_us, o.kept ? "settling after a change" : "cooling down after putting back", fault);
     }
     stored_plan_done(&plan);
     stored_run_done(&run);

@@ -187,7 +187,7 @@ static void handle_sample(struct engine *e, struct note *n)
     pthread_mutex_lock(&e->live_lock);
     live_sample(t, n->as.sample);
     pthread_mutex_unlock(&e->live_lock);
-    autopilot_sample(e, t, n->as.sample);
+    history_sample(e, t, n->as.sample);
     prove_sample(e, t, n->as.sample);
     t->last = *n->as.sample;
     t->seen = true;

@@ -10,7 +10,8 @@
  *   worker.c     the threads that touch the world
  *   units.c      a plan's steps, merged to what is put back and toggled as one
  *   proving.c    trials, watch windows and hard guards
- *   autopilot.c  opens cases by itself, keeps the rolling history
+ *   autopilot.c  opens cases by itself, and learns from them
+ *   history.c    keeps the rolling history, as long as configuration and load stay the same
  *   knowing.c    what trials taught: told to other databases, and brought to the planner
  *   upkeep.c     opens cases on indexes and statistics
  *   relay.c      outbox and bus
@@ -37,6 +38,7 @@
 #include "model/target.h"
 #include "plan/knowledge.h"
 #include "plan/planner.h"
+#include "plan/shift.h"
 #include "plan/template.h"
 #include "store/store.h"
 #include "verify/trial.h"
@@ -152,6 +154,10 @@ struct etarget {
     struct window         freshly[HISTORY_MAX];   /* of the candidate while it is verified: tomorrow's history if it is kept */
     int                   fresh;
 
+    struct workload       load[SHIFT_WINDOWS_MAX];   /* of whole windows, whatever was in force; oldest first */
+    int64_t               load_from_us[SHIFT_WINDOWS_MAX];   /* mono */
+    int                   loads;
+
     struct planner       *planner;
     char                  case_id[ID_SIZE]; /* the open case that is about this target; empty: none */
     struct trial         *trial;
@@ -186,6 +192,7 @@ struct counters {
     uint64_t verdicts[4], gate[4], actions_done, actions_failed, actions_unknown, rollbacks;
     double   step_latency_sum, verify_latency_sum;
     uint64_t step_latency_count, verify_latency_count;
+    uint64_t unsafe_steps, load_changes;
     double   degraded_s;
 };
 
@@ -326,7 +333,6 @@ MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
 /* autopilot.c */
 MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
 MUST_CHECK enum err autopilot_equip(struct etarget *t, struct fault *fault);   /* t->act anew from t->conf */
-void autopilot_sample(struct engine *e, struct etarget *t, const struct sample *s);
 void autopilot_facts(struct engine *e, struct etarget *t);
 MUST_CHECK enum err autopilot_tick(struct engine *e, struct fault *fault);
 MUST_CHECK enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, struct fault *fault);
@@ -334,7 +340,11 @@ MUST_CHECK enum err autopilot_plan(struct engine *e, struct casefile *c, struct 
 /* The next proposal for a target, composed to a plan; ERR_MISSING: nothing left to try. The caller owns both. */
 MUST_CHECK enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, json_t **proposal, char *planner, size_t size, struct fault *fault);
 MUST_CHECK enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fault);
+MUST_CHECK enum err autopilot_rest(struct engine *e, struct etarget *t, int64_t us, const char *why, struct fault *fault);   /* no case is opened for so long */
 const struct stored_stop *engine_stopped(struct engine *e, const char *target);   /* NULL: not stopped */
+
+/* history.c */
+void history_sample(struct engine *e, struct etarget *t, const struct sample *s);
 
 /* knowing.c */
 MUST_CHECK enum err knowing_start(struct engine *e, struct fault *fault);

@@ -237,6 +237,10 @@ static void print_counters(struct text *out, const struct counters *c)
         text_printf(out, "homeostat_gate_decisions_total{answer=\"%s\"} %" PRIu64 "\n", gate_answer_name((enum gate_answer)i), c->gate[i]);
     family(out, "homeostat_degraded_seconds_total", "counter", "Seconds in which a candidate was more than 10 % worse than the incumbent.");
     text_printf(out, "homeostat_degraded_seconds_total %.3f\n", c->degraded_s);
+    family(out, "homeostat_unsafe_steps_total", "counter", "Proposals that turned out worse than policy wants a trial to be, or failed.");
+    text_printf(out, "homeostat_unsafe_steps_total %" PRIu64 "\n", c->unsafe_steps);
+    family(out, "homeostat_load_changes_total", "counter", "Changes of a target's load to another one.");
+    text_printf(out, "homeostat_load_changes_total %" PRIu64 "\n", c->load_changes);
     family(out, "homeostat_store_refusals_total", "counter", "Requests refused because the store could not be written.");
     text_printf(out, "homeostat_store_refusals_total %" PRIu64 "\n", c->refused_store);
     family(out, "adapter_step_latency_seconds", "summary", "How long actions took.");

@@ -20,6 +20,10 @@ void bounds_default(struct bounds *b)
         .recovery_max_s = 90,
         .replay_bytes_per_s = 40 * MIB,
         .restart_allowed = false,
+        /* What is toggled is put back within a window; what costs a restart stays for minutes, and what shows slowly for hours. */
+        .harm_max = { [VERIFY_NONE] = 0.03, [VERIFY_IMMEDIATE] = 0.10, [VERIFY_PLANNER] = 0.10, [VERIFY_CHECKPOINT] = 0.07, [VERIFY_SLOW] = 0.03, [VERIFY_RESTART] = 0.05 },
+        .gain_min = 0.02,
+        .trials_min = 15,
     };
     for (int i = 1; i < KNOB_COUNT; i++)
         b->knob[i] = (struct knob_limit){ .allowed = (knobs[i].flags & KNOB_TUNED) != 0, .lo = (double)NAN, .hi = (double)NAN };

@@ -31,6 +31,9 @@ struct bounds {
     double recovery_max_s;          /* crash recovery may take this long */
     double replay_bytes_per_s;      /* how fast WAL is replayed, when nothing better is known */
     bool   restart_allowed;         /* at all; windows are the gate's business */
+    double harm_max[VERIFY_CLASS_COUNT];   /* share by which a trial may be believed to be worse than what is in force, by how it is proven */
+    double gain_min;                /* less than this share is not worth going on for */
+    int    trials_min;              /* under this workload, before models may say that nothing is left to win */
     struct knob_limit knob[KNOB_COUNT];
 };
 

@@ -4,169 +4,43 @@
  * The story of a target (what was tried from where, and how it went) becomes trials of whole configurations; math/search/portfolio.h
  * learns from them and asks.  What it asks moves every parameter a little; of that only what the model itself counts on is
  * proposed, so that a change stays small enough to be explained: each parameter goes back to what is in force as long as the
- * expectation hardly suffers.
+ * expectation hardly suffers.  And of the way there only as much as is believed to do no harm.
  */
-#include "plan/scene.h"
-
-#include "math/search/portfolio.h"
+#include "plan/belief.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { LEARNED_TRIALS_MIN = 3, LEARNED_GIVES_UP_AFTER = 12, LEARNED_CHANGES_MAX = 6 };
-#define EFFECT_SD      0.05     /* standard deviation of a verdict's effect when nothing better is known, in log units */
-#define UNDECIDED_SD   0.15     /* of one that could not be told from noise */
+enum { LEARNED_TRIALS_MIN = 3, LEARNED_GIVES_UP_AFTER = 12, WAY_GIVES_UP_AFTER = 8, LEARNED_CHANGES_MAX = 6, RESTART_PAUSE = 6 };
+#define RESTART_GAIN   0.05     /* what a model must expect of a restart, in log units */
 #define GAIN_GIVEN_UP  0.10     /* a parameter goes back when that costs no more than this share of the expected gain */
 
-/* Which parameters may be varied here, in the catalogue's order, and the space that they span. */
-struct field {
-    int               knobs;
-    enum knob_id      id[KNOB_COUNT];
-    struct math_space space;
-};
-
-static bool may_vary(const struct scene *s, const struct knob *k, double *lo, double *hi)
-{
-    const struct knob_limit *limit = &s->view->bounds->knob[k->id];
-    const struct target_facts *f = s->view->facts;
-    if (!(k->flags & KNOB_TUNED) || !limit->allowed || !knob_applies(k, f) || isnan(s->now.value[k->id]))
-        return false;
-    if (k->verify == VERIFY_SLOW || (knob_needs_restart(k, f) && !s->restarts))
-        return false;                                     /* what does not show within a case teaches nothing */
-    if (k->choice[0].name)
-        return true;
-    if (knob_range(k, f, lo, hi, NULL) != OK)
-        return false;
-    *lo = isnan(limit->lo) ? *lo : fmax(*lo, limit->lo);
-    *hi = isnan(limit->hi) ? *hi : fmin(*hi, limit->hi);
-    return *hi > *lo;
-}
-
-static struct math_param param_of(const struct knob *k, double lo, double hi)
-{
-    struct math_param p = { .kind = k->type == KNOB_TYPE_REAL ? MATH_PARAM_REAL : MATH_PARAM_INTEGER, .lo = lo, .hi = hi, .log = lo > 0 && hi / lo >= 8 };
-    if (k->choice[0].name) {
-        p = (struct math_param){ .kind = MATH_PARAM_CATEGORY };
-        while (p.choices < KNOB_CHOICES_MAX && k->choice[p.choices].name)
-            p.choices++;
-    }
-    for (int i = 0; i < KNOB_SPECIALS_MAX && k->special[i].means; i++)
-        p.special[p.specials++] = k->special[i].value;
-    return p;
-}
-
-static enum err lay_field(const struct scene *s, struct field *f, struct fault *fault)
-{
-    *f = (struct field){ 0 };
-    for (int id = 1; id < KNOB_COUNT && f->knobs < MATH_SPACE_MAX; id++) {
-        const struct knob *k = knob_at((enum knob_id)id);
-        double             lo = NAN, hi = NAN;
-        if (!may_vary(s, k, &lo, &hi))
-            continue;
-        f->id[f->knobs] = k->id;
-        f->space.param[f->knobs++] = param_of(k, lo, hi);
-    }
-    f->space.params = f->knobs;
-    return f->knobs > 0 ? math_space_init(&f->space, fault) : fail(fault, ERR_MISSING, "no parameter may be varied here");
-}
-
-static void point_of(const struct field *f, const struct knob_state *state, double *x)
-{
-    for (int i = 0; i < f->knobs; i++)
-        x[i] = state->value[f->id[i]];
-}
-
-/* ---- the story as trials ---- */
-
-struct remembered { struct knob_state tried; double y; enum told told; };
-
-/*
- * Backwards from what is in force, whose level is 0: what was kept is taken back, what was put back left nothing. y: log ratio to
- * what is in force now.  Only what Homeostat did is known; what others changed meanwhile is taken as having been so all along.
- */
-static struct remembered *remember(const struct scene *s)
-{
-    struct remembered *r = calloc((size_t)s->tolds + 1, sizeof *r);
-    struct knob_state  state = s->now;
-    double             level = 0;
-    for (int i = s->tolds - 1; i >= 0 && r; i--) {
-        const struct planner_told *t = &s->told[i];
-        bool kept = t->told == TOLD_BETTER;
-        if (kept) {
-            level -= isnan(t->effect) ? 0 : t->effect;
-            for (int c = 0; c < t->proposal.changes; c++)
-                state.value[t->proposal.change[c].knob] = t->proposal.change[c].from;
-        }
-        r[i] = (struct remembered){ .tried = state, .y = level + t->effect, .told = t->told };
-        for (int c = 0; c < t->proposal.changes; c++)
-            r[i].tried.value[t->proposal.change[c].knob] = t->proposal.change[c].to;
-    }
-    return r;
-}
-
-/* Which way proposed it: "learned/gp" and so on. */
-static enum math_search way_of(const char *planner)
-{
-    for (int i = 0; i < MATH_SEARCH_COUNT; i++) {
-        const char *slash = strchr(planner, '/');
-        if (slash && strncmp(planner, "learned", 7) == 0 && strcmp(slash + 1, math_search_name((enum math_search)i)) == 0)
-            return (enum math_search)i;
-    }
-    return MATH_SEARCH_OTHER;
-}
-
-static enum err teach(const struct scene *s, const struct field *f, struct math_portfolio *p, int *known, struct fault *fault)
-{
-    double             x[MATH_SPACE_MAX];
-    struct remembered *r = remember(s);
-    if (!r)
-        return fail(fault, ERR_LIMIT, "no memory for %d trials", s->tolds);
-    point_of(f, &s->now, x);
-    enum err e = math_portfolio_tell(p, &(struct math_bo_trial){ .x = x, .y = 0, .noise_sd = EFFECT_SD / 2 }, MATH_SEARCH_OTHER, fault);
-    *known = 0;
-    for (int i = 0; i < s->tolds && e == OK; i++) {
-        struct math_bo_trial trial = { .x = x, .y = r[i].y, .noise_sd = r[i].told == TOLD_UNDECIDED ? UNDECIDED_SD : EFFECT_SD, .failed = r[i].told == TOLD_FAILED };
-        if (r[i].told == TOLD_REFUSED || (!trial.failed && isnan(trial.y)))
-            continue;
-        point_of(f, &r[i].tried, x);
-        if (trial.failed)
-            trial.y = 0;
-        e = math_portfolio_tell(p, &trial, way_of(s->told[i].proposal.planner), fault);
-        (*known)++;
-    }
-    free(r);
-    return e;
-}
-
-/* ---- from a question to a proposal ---- */
-
-static void wish_all(const struct scene *s, const struct field *f, const double *x, const double *now, struct proposal *p)
+static void wish_all(const struct scene *s, const struct belief *b, const double *x, struct proposal *p)
 {
     p->changes = 0;
-    for (int i = 0; i < f->knobs; i++)
-        if (!knob_equal(knob_at(f->id[i]), x[i], now[i]))
-            scene_wish_within_reach(s, p, f->id[i], knob_round(knob_at(f->id[i]), x[i]));
+    for (int i = 0; i < b->knobs; i++)
+        if (!knob_equal(knob_at(b->id[i]), x[i], b->now[i]))
+            scene_wish_within_reach(s, p, b->id[i], knob_round(knob_at(b->id[i]), x[i]));
 }
 
 /* Parameter after parameter goes back, the one that costs least first, while the model hardly minds. */
-static enum err prune(const struct field *f, struct math_bo *model, const double *now, double *x, struct fault *fault)
+static enum err prune(const struct belief *b, struct math_bo *model, double *x, struct fault *fault)
 {
     struct math_bo_guess base, all, g;
-    enum err e = math_bo_guess(model, now, 1, &base, fault);
+    enum err e = math_bo_guess(model, b->now, 1, &base, fault);
     if (e == OK)
         e = math_bo_guess(model, x, 1, &all, fault);
     double left = fmax(all.y - base.y, 0.5 * (all.hi - all.y));      /* a question may also be asked out of curiosity */
     for (;;) {
         int    least = -1, moved = 0;
         double cost = INFINITY;
-        for (int i = 0; i < f->knobs && e == OK; i++) {
+        for (int i = 0; i < b->knobs && e == OK; i++) {
             double was = x[i];
-            if (knob_equal(knob_at(f->id[i]), was, now[i]))
+            if (knob_equal(knob_at(b->id[i]), was, b->now[i]))
                 continue;
             moved++;
-            x[i] = now[i];
+            x[i] = b->now[i];
             e = math_bo_guess(model, x, 1, &g, fault);
             x[i] = was;
             double loses = all.y - g.y + 0.5 * ((all.hi - all.y) - (g.hi - g.y));
@@ -177,7 +51,7 @@ static enum err prune(const struct field *f, struct math_bo *model, const double
         }
         if (e != OK || moved <= 1 || (cost > GAIN_GIVEN_UP * left && moved <= LEARNED_CHANGES_MAX))
             return e;
-        x[least] = now[least];
+        x[least] = b->now[least];
     }
 }
 
@@ -190,42 +64,108 @@ static void tell_why(int known, const struct math_portfolio_reason *why, const s
         scene_why(p, "A small change of one of the best configurations of the %d trials so far.", known);
 }
 
-static bool ask(const struct scene *s, const struct field *f, struct math_portfolio *portfolio, int known, struct proposal *p)
+/* A share of the way from what is in force; choices and special values go the whole way or not at all. */
+static bool part_of_the_way(const struct belief *b, const double *x, double share, double *out)
+{
+    double from[MATH_SPACE_MAX], to[MATH_SPACE_MAX];
+    memcpy(out, x, (size_t)b->space.params * sizeof *out);
+    if (share >= 1)
+        return true;
+    if (math_space_encode(&b->space, b->now, from, NULL) != OK || math_space_encode(&b->space, x, to, NULL) != OK)
+        return false;
+    for (int i = 0; i < b->space.params; i++)
+        to[i] = from[i] + share * (to[i] - from[i]);
+    math_space_decode(&b->space, to, out);
+    for (int i = 0; i < b->knobs; i++) {
+        const struct knob *k = knob_at(b->id[i]);
+        if (k->choice[0].name || knob_special_of(k, x[i]) || knob_special_of(k, b->now[i]))
+            out[i] = b->now[i];
+    }
+    return true;
+}
+
+/*
+ * The largest part of the way that is believed to do no harm.  What is proposed is what is judged: the wishes as machine, policy
+ * and reach have cut them down.
+ */
+static bool propose_safely(const struct scene *s, const struct belief *b, const double *x, struct proposal *p, double *at)
+{
+    static const double share[] = { 1, 0.6, 0.35, 0.2, 0.1 };
+    const struct proposal blank = *p;
+    for (size_t i = 0; i < sizeof share / sizeof share[0]; i++) {
+        *p = blank;
+        if (!part_of_the_way(b, x, share[i], at))
+            return false;
+        wish_all(s, b, at, p);
+        if (!scene_finish(s, p))
+            continue;
+        struct knob_state after = scene_after(s, p);
+        belief_point(b, &after, at);
+        if (belief_is_safe(b, at, s->view->bounds->harm_max[p->verify]))
+            return true;
+    }
+    return false;
+}
+
+static bool ask(const struct scene *s, const struct belief *b, enum math_search way, bool restart, struct proposal *p)
 {
     struct math_portfolio_reason why;
     struct math_bo_guess         g = { 0 };
-    double                       x[MATH_SPACE_MAX], now[MATH_SPACE_MAX];
+    double                       x[MATH_SPACE_MAX], at[MATH_SPACE_MAX];
     struct fault                 ignored;
-    if (math_portfolio_ask(portfolio, NULL, x, &why, &ignored) != OK)
+    if (math_portfolio_ask(b->portfolio, b->now, x, &why, &ignored) != OK || (way != MATH_SEARCH_OTHER && why.who != way))
         return false;
-    struct math_bo *model = why.who == MATH_SEARCH_FOREST ? math_portfolio_forest(portfolio) : math_portfolio_gp(portfolio);
-    point_of(f, &s->now, now);
-    if (prune(f, model, now, x, &ignored) != OK)
+    struct math_bo *model = why.who == MATH_SEARCH_FOREST ? math_portfolio_forest(b->portfolio) : math_portfolio_gp(b->portfolio);
+    if (prune(b, model, x, &ignored) != OK)
         return false;
-    (void)snprintf(p->planner, sizeof p->planner, "learned/%s", math_search_name(why.who));
-    wish_all(s, f, x, now, p);
-    if (!scene_finish(s, p))
+    (void)snprintf(p->planner, sizeof p->planner, "learned/%s", restart ? "restart" : math_search_name(why.who));
+    if (!propose_safely(s, b, x, p, at) || math_bo_guess(model, at, 1.645, &g, &ignored) != OK)
         return false;
-    if (math_bo_guess(model, x, 1.645, &g, &ignored) == OK)
-        tell_why(known, &why, &g, p);
-    return true;
+    tell_why(b->known, &why, &g, p);
+    return !restart || (p->needs_restart && g.y >= RESTART_GAIN);
+}
+
+/* way: MATH_SEARCH_OTHER leaves the choice to the portfolio. */
+static bool draft(const struct scene *s, enum math_search way, bool restart, int variant, struct proposal *p)
+{
+    struct belief     b;
+    struct story      story;
+    struct fault      ignored;
+    bool              found = false;
+    struct belief_how how = { .restarts = restart, .seed = s->seed + (uint64_t)variant, .portfolio = { .starts = 1 } };      /* rules have looked around already */
+    for (int i = 0; i < MATH_SEARCH_COUNT && way != MATH_SEARCH_OTHER; i++)
+        how.portfolio.without[i] = i != (int)way;
+    if (s->tolds < LEARNED_TRIALS_MIN || story_of(s, &story, &ignored) != OK)
+        return false;
+    if (belief_of(s, &story, &how, &b, &ignored) == OK) {
+        found = b.known >= LEARNED_TRIALS_MIN && ask(s, &b, way, restart, p);
+        belief_done(&b);
+    }
+    story_done(&story);
+    return found;
 }
 
 bool draft_learned(const struct scene *s, int variant, struct proposal *p)
 {
-    struct field           f;
-    struct math_portfolio *portfolio = NULL;
-    struct fault           ignored;
-    int                    known = 0;
-    bool                   found = false;
-    if (s->tolds < LEARNED_TRIALS_MIN || scene_told_of_since_better(s, "learned/") >= LEARNED_GIVES_UP_AFTER || lay_field(s, &f, &ignored) != OK)
-        return false;
-    struct math_portfolio_settings set = { .starts = 1 };      /* rules have looked around already */
-    enum err e = math_portfolio_new(&f.space, &set, s->seed + (uint64_t)variant, &portfolio, &ignored);
-    if (e == OK)
-        e = teach(s, &f, portfolio, &known, &ignored);
-    if (e == OK && known >= LEARNED_TRIALS_MIN)
-        found = ask(s, &f, portfolio, known, p);
-    math_portfolio_free(portfolio);
-    return found;
+    return scene_told_of_since_better(s, "learned/") < LEARNED_GIVES_UP_AFTER && draft(s, MATH_SEARCH_OTHER, false, variant, p);
+}
+
+static bool draft_by(const struct scene *s, enum math_search way, int variant, struct proposal *p)
+{
+    char name[32];
+    (void)snprintf(name, sizeof name, "learned/%s", math_search_name(way));
+    return scene_told_of_since_better(s, name) < WAY_GIVES_UP_AFTER && draft(s, way, false, variant, p);
+}
+
+bool draft_gp(const struct scene *s, int variant, struct proposal *p)     { return draft_by(s, MATH_SEARCH_GP, variant, p); }
+bool draft_forest(const struct scene *s, int variant, struct proposal *p) { return draft_by(s, MATH_SEARCH_FOREST, variant, p); }
+bool draft_local(const struct scene *s, int variant, struct proposal *p)  { return draft_by(s, MATH_SEARCH_CLIMB, variant, p); }
+
+/* All that needs a restart comes in one, when it promises enough, and not soon after another. */
+bool draft_restart(const struct scene *s, int variant, struct proposal *p)
+{
+    int since = 0;
+    while (since < s->tolds && !s->told[s->tolds - 1 - since].proposal.needs_restart)
+        since++;
+    return scene_may_restart(s) && since >= RESTART_PAUSE && draft(s, MATH_SEARCH_GP, true, variant, p);
 }

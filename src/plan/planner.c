@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct planner_kind *const kinds[] = { &planner_ladder };
+static const struct planner_kind *const kinds[] = { &planner_joint, &planner_ladder };
 
 struct planner {
     const struct planner_kind *kind;
@@ -58,7 +58,7 @@ enum err planner_new(const char *kind, uint64_t seed, struct planner **p, struct
         return OK;
     }
     (void)fail(fault, ERR_MISSING, "there is no planner \"%.40s\"", kind);
-    fail_hint(fault, "planners: ladder");
+    fail_hint(fault, "planners: joint, ladder");
     return ERR_MISSING;
 }
 
@@ -71,10 +71,16 @@ void planner_free(struct planner *p)
 
 enum err planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *fault)
 {
-    return p->kind->ask(p->told, p->tolds, p->seed, view, out, fault);
+    struct fault own;
+    return p->kind->ask(p->told, p->tolds, p->seed, view, out, fault ? fault : &own);
 }
 
 enum err planner_tell(struct planner *p, const struct proposal *proposal, enum told told, double effect, struct fault *fault)
+{
+    return planner_tell_measured(p, proposal, told, effect, (double)NAN, fault);
+}
+
+enum err planner_tell_measured(struct planner *p, const struct proposal *proposal, enum told told, double effect, double sd, struct fault *fault)
 {
     if (p->tolds >= TOLD_MAX)
         return fail(fault, ERR_LIMIT, "this planner has been told %d outcomes", TOLD_MAX);
@@ -86,8 +92,36 @@ enum err planner_tell(struct planner *p, const struct proposal *proposal, enum t
         p->told = more;
         p->room = room;
     }
-    p->told[p->tolds++] = (struct planner_told){ *proposal, told, effect };
+    struct planner_told *t = &p->told[p->tolds++];
+    *t = (struct planner_told){ .proposal = *proposal, .told = told, .effect = effect, .sd = sd };
+    workload_clear(&t->workload);
+    if (proposal->has_workload)
+        t->workload = proposal->workload;
     return OK;
+}
+
+static bool was_unsafe(const struct planner_told *t, const struct bounds *b)
+{
+    if (t->told == TOLD_REFUSED)
+        return false;
+    if (t->told == TOLD_FAILED || isnan(t->effect))
+        return t->told == TOLD_FAILED || t->told == TOLD_WORSE;
+    return t->effect < log1p(-b->harm_max[t->proposal.verify]);
+}
+
+void planner_stats_of(const struct planner *p, const struct bounds *b, struct planner_stats *out)
+{
+    *out = (struct planner_stats){ .told = p->tolds, .worst = (double)NAN };
+    for (int i = 0; i < p->tolds; i++) {
+        const struct planner_told *t = &p->told[i];
+        out->by[t->told]++;
+        out->restarts += t->proposal.needs_restart && t->told != TOLD_REFUSED;
+        out->unsafe += was_unsafe(t, b);
+        if (!isnan(t->effect) && !(t->effect > out->worst))
+            out->worst = t->effect;
+    }
+    if (p->kind->arms)
+        p->kind->arms(p->told, p->tolds, p->seed, out->arm, &out->arms);
 }
 
 /* ---- a proposal as JSON ---- */
@@ -104,8 +138,9 @@ json_t *proposal_json(const struct proposal *p)
             return NULL;
         }
     }
-    return json_pack("{s:s, s:s, s:s, s:o, s:b, s:s}", "planner", p->planner, "title", p->title, "why", p->why, "changes", changes,
-                     "needs_restart", (int)p->needs_restart, "verify", verify_class_name(p->verify));
+    json_t *workload = p->has_workload ? workload_json(&p->workload) : NULL;
+    return json_pack("{s:s, s:s, s:s, s:o, s:b, s:s, s:o*}", "planner", p->planner, "title", p->title, "why", p->why, "changes", changes,
+                     "needs_restart", (int)p->needs_restart, "verify", verify_class_name(p->verify), "workload", workload);
 }
 
 static enum err parse_text(const json_t *json, const char *key, char *out, size_t size, struct fault *fault)
@@ -148,6 +183,10 @@ enum err proposal_parse(const json_t *json, struct proposal *p, struct fault *fa
     got.needs_restart = json_is_true(restart);
     for (size_t i = 0; i < n && e == OK; i++)
         e = parse_change(json_array_get(changes, i), &got.change[got.changes++], fault);
+    const json_t *workload = json_object_get(json, "workload");
+    got.has_workload = workload != NULL;
+    if (e == OK && workload)
+        e = workload_parse(workload, &got.workload, fault);
     if (e == OK)
         *p = got;
     return e;

@@ -6,11 +6,11 @@
  * After a restart the engine makes a planner from the same seed and tells it
  * all stored outcomes again, in order; it then stands where it stood.
  *
- * The kind "ladder" is the tuner of this file set: rule of thumb, ladders,
- * symptoms, then a seeded search around what is in force.  Other kinds
- * (Bayesian optimisation, reinforcement learning) come behind the same table.
+ * Two kinds stand behind the same table.  "joint" chooses among its proposers
+ * (rules of thumb, symptoms, models, searches) by what each has earned;
+ * "ladder" asks them in a fixed order.
  *
- *     planner_new("ladder", seed, &p, fault);
+ *     planner_new("joint", seed, &p, fault);
  *     for each stored outcome:   planner_tell(p, &proposal, outcome, effect, fault);
  *     e = planner_ask(p, &view, &proposal, fault);      ERR_MISSING: nothing is left to try, the fault says why
  *     compose_plan(&proposal, facts, &how, &json, fault);   -> plan/compose.h
@@ -26,6 +26,7 @@
 #include "model/sample.h"
 #include "model/target.h"
 #include "model/verdict.h"
+#include "model/workload.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -43,6 +44,8 @@ struct proposal {
     struct proposed_change change[PROPOSAL_CHANGES_MAX];
     bool                   needs_restart;
     enum verify_class      verify;                      /* the strictest among the knobs */
+    bool                   has_workload;                /* false: made before workloads were kept, or by hand */
+    struct workload        workload;                    /* under which it was made */
 };
 
 enum told { TOLD_BETTER, TOLD_WORSE, TOLD_UNDECIDED, TOLD_EQUIVALENT,
@@ -67,7 +70,7 @@ struct planner_view {
 
 struct planner;
 
-/* "ladder" (default for NULL). ERR_MISSING for a kind that is not there. */
+/* "joint" (default for NULL) or "ladder". ERR_MISSING for a kind that is not there. */
 MUST_CHECK enum err planner_new(const char *kind, uint64_t seed, struct planner **p, struct fault *fault);
 void                planner_free(struct planner *p);
 
@@ -76,18 +79,43 @@ void                planner_free(struct planner *p);
 MUST_CHECK enum err planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *fault);
 /* effect: log ratio, + is better; NAN when there is none. ERR_LIMIT after TOLD_MAX. */
 MUST_CHECK enum err planner_tell(struct planner *p, const struct proposal *proposal, enum told told, double effect, struct fault *fault);
+/* The same with the standard deviation of the effect's error; NAN or 0: not known. */
+MUST_CHECK enum err planner_tell_measured(struct planner *p, const struct proposal *proposal, enum told told, double effect, double sd, struct fault *fault);
 
 /* A proposal goes into its plan as the member "proposal" and comes back from there. */
 json_t             *proposal_json(const struct proposal *p);
 MUST_CHECK enum err proposal_parse(const json_t *json, struct proposal *p, struct fault *fault);
 
+/* ---- how it stands ---- */
+
+enum { PLANNER_ARMS_MAX = 16 };
+struct planner_arm { const char *name; int told; double mean, share; };   /* mean: of what it earns, 0..1; share: how likely it is asked next */
+
+/*
+ * unsafe: outcomes that were worse than what was in force by more than the policy's harm_max for their class of proof, or failed;
+ * a worse one without a measured effect counts.  What was refused was never tried.
+ */
+struct planner_stats {
+    int                told, by[TOLD_COUNT], restarts, unsafe;
+    double             worst;              /* smallest effect, log ratio; NAN: none was measured */
+    int                arms;               /* 0: this kind has none */
+    struct planner_arm arm[PLANNER_ARMS_MAX];
+};
+void planner_stats_of(const struct planner *p, const struct bounds *b, struct planner_stats *out);
+
 /* What a kind of planner is. */
-struct planner_told { struct proposal proposal; enum told told; double effect; };
+struct planner_told {
+    struct proposal proposal;
+    enum told       told;
+    double          effect, sd;    /* sd: of the effect's error; NAN or 0: not known */
+    struct workload workload;      /* that of the proposal; all unknown when it has none */
+};
 struct planner_kind {
     const char *name, *text;
     enum err (*ask)(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view,
                     struct proposal *out, struct fault *fault);
+    void (*arms)(const struct planner_told *told, int n, uint64_t seed, struct planner_arm *arm, int *arms);   /* may be NULL */
 };
-extern const struct planner_kind planner_ladder;
+extern const struct planner_kind planner_joint, planner_ladder;
 
 #endif

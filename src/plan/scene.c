@@ -1,6 +1,7 @@
 /* plan/scene.c - the situation a proposer sees, and what makes a proposal fair. */
 #include "plan/scene.h"
 
+#include "base/text.h"
 #include "plan/compose.h"
 
 #include <math.h>
@@ -9,10 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool scene_another(const struct workload *a, const struct workload *b)
+{
+    int compared;
+    return workload_distance(a, b, &compared) > SCENE_ANOTHER && compared >= SCENE_COMPARED_MIN;
+}
+
 void scene_init(struct scene *s, const struct planner_view *view, const struct planner_told *told, int n, uint64_t seed)
 {
     *s = (struct scene){ .view = view, .told = told, .tolds = n, .seed = seed };
     knob_state_of(&s->now, view->facts);
+    workload_of(&s->workload, view->window, view->windows, view->facts);
+    for (int i = 0; i < n; i++)
+        s->elsewhere[i] = scene_another(&told[i].workload, &s->workload);
     int count[METRIC_COUNT] = { 0 };
     for (int m = 0; m < METRIC_COUNT; m++)
         s->seen[m] = 0;
@@ -64,6 +74,13 @@ void scene_wish_within_reach(const struct scene *s, struct proposal *p, enum kno
     scene_wish(p, id, at);
 }
 
+void scene_name(struct proposal *p, const char *proposer)
+{
+    char *slash = strchr(p->planner, '/');
+    size_t used = slash ? (size_t)(slash - p->planner) + 1 : 0;
+    (void)text_copy(p->planner + used, sizeof p->planner - used, proposer);
+}
+
 void scene_why(struct proposal *p, const char *format, ...)
 {
     size_t  used = strlen(p->why);
@@ -75,7 +92,7 @@ void scene_why(struct proposal *p, const char *format, ...)
     va_end(args);
 }
 
-static struct knob_state state_with(const struct scene *s, const struct proposal *p)
+struct knob_state scene_after(const struct scene *s, const struct proposal *p)
 {
     struct knob_state after = s->now;
     for (int i = 0; i < p->changes; i++)
@@ -85,7 +102,7 @@ static struct knob_state state_with(const struct scene *s, const struct proposal
 
 double scene_shared_buffers(const struct scene *s, const struct proposal *p, double share)
 {
-    struct knob_state after = state_with(s, p);
+    struct knob_state after = scene_after(s, p);
     struct footprint  rest;
     after.value[KNOB_SHARED_BUFFERS] = after.value[KNOB_WAL_BUFFERS] < 0 ? scene_mb(512, KNOB_SHARED_BUFFERS) : 0;   /* 512 MB: WAL buffers at their most */
     footprint_of(&after, s->view->facts, s->view->bounds, &rest);
@@ -148,6 +165,8 @@ bool scene_spent(const struct scene *s, const struct proposal *p)
     int undecided = 0;
     for (int i = 0; i < s->tolds; i++) {
         const struct planner_told *t = &s->told[i];
+        if (s->elsewhere[i] && t->told != TOLD_FAILED)
+            continue;
         if (goes_back(p, t))
             return true;
         if (!contains(p, &t->proposal))
@@ -165,19 +184,34 @@ bool scene_spent(const struct scene *s, const struct proposal *p)
     return undecided >= 2;
 }
 
-int scene_told_since_better(const struct scene *s)
+int scene_told_here(const struct scene *s)
 {
     int n = 0;
-    while (n < s->tolds && s->told[s->tolds - 1 - n].told != TOLD_BETTER)
-        n++;
+    for (int i = 0; i < s->tolds; i++)
+        n += !s->elsewhere[i];
     return n;
 }
+
+int scene_told_of_since_better(const struct scene *s, const char *planner)
+{
+    int n = 0;
+    for (int i = s->tolds - 1; i >= 0; i--) {
+        if (s->elsewhere[i])
+            continue;
+        if (s->told[i].told == TOLD_BETTER)
+            break;
+        n += strncmp(s->told[i].proposal.planner, planner, strlen(planner)) == 0;
+    }
+    return n;
+}
+
+int scene_told_since_better(const struct scene *s) { return scene_told_of_since_better(s, ""); }
 
 int scene_restarts_since_better(const struct scene *s)
 {
     int n = 0;
     for (int i = s->tolds - 1; i >= 0; i--) {
-        if (!s->told[i].proposal.needs_restart)
+        if (!s->told[i].proposal.needs_restart || s->elsewhere[i])
             continue;
         if (s->told[i].told == TOLD_BETTER)
             break;
@@ -186,14 +220,12 @@ int scene_restarts_since_better(const struct scene *s)
     return n;
 }
 
-int scene_told_of_since_better(const struct scene *s, const char *planner)
+bool scene_may_restart(const struct scene *s)
 {
-    int n = 0;
-    for (int i = s->tolds - 1; i >= 0 && s->told[i].told != TOLD_BETTER; i--)
-        n += strncmp(s->told[i].proposal.planner, planner, strlen(planner)) == 0;
-    return n;
+    return s->restarts && scene_restarts_since_better(s) < 3;
 }
 
+/* What the server could not start with it cannot start with under any load. */
 bool scene_failed_with(const struct scene *s, enum knob_id id, double to)
 {
     for (int i = 0; i < s->tolds; i++)
@@ -255,7 +287,7 @@ static void drop(struct proposal *p, enum knob_id id)
 /* Half of the cache size is a hint's rule: raise the hint along, or else stay below it. */
 static void keep_half_of_cache(const struct scene *s, struct proposal *p)
 {
-    struct knob_state after = state_with(s, p);
+    struct knob_state after = scene_after(s, p);
     if (!knob_dependency_broken(&knob_dependency[1], &s->now, &after, s->view->facts, s->view->bounds))
         return;
     double need = 2 * after.value[KNOB_SHARED_BUFFERS], can = cut_down(s, KNOB_EFFECTIVE_CACHE_SIZE, need);
@@ -274,7 +306,7 @@ static bool is_safe(const struct scene *s, const struct proposal *p)
 {
     const struct target_facts *f = s->view->facts;
     const struct bounds       *b = s->view->bounds;
-    struct knob_state          after = state_with(s, p);
+    struct knob_state          after = scene_after(s, p);
     struct footprint           was, is;
     bool memory = false, wal = false, slots;
 
@@ -325,6 +357,8 @@ bool scene_finish(const struct scene *s, struct proposal *p)
     keep_half_of_cache(s, p);
     if (p->changes == 0 || !is_safe(s, p))
         return false;
+    p->has_workload = true;
+    p->workload = s->workload;
     p->needs_restart = false;
     p->verify = VERIFY_NONE;
     qsort(p->change, (size_t)p->changes, sizeof p->change[0], by_knob);

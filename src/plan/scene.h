@@ -1,5 +1,5 @@
 /*
- * plan/scene.h - what the proposers of the ladder share: the situation, what has been tried, and the rules of a fair proposal.
+ * plan/scene.h - what the proposers share: the situation, what has been tried, and the rules of a fair proposal.
  *
  * A proposer drafts: it puts knobs and wishes into a proposal.  scene_finish()
  * then cuts the wishes down to what machine, policy and dependencies allow,
@@ -14,6 +14,11 @@
 
 enum { SCENE_REACH = 12 };   /* steps a reloadable knob may need: the most that one case should take */
 
+/* From this distance on it is another workload, when at least so many features could be compared. */
+#define SCENE_ANOTHER 0.5
+enum { SCENE_COMPARED_MIN = 4 };
+bool scene_another(const struct workload *a, const struct workload *b);
+
 struct scene {
     const struct planner_view *view;
     const struct planner_told *told;
@@ -22,6 +27,8 @@ struct scene {
     struct knob_state          now;
     int                        windows;               /* whole ones; 0: only the machine speaks */
     double                     seen[METRIC_COUNT];    /* means over them; NAN: unknown */
+    struct workload            workload;              /* of them */
+    bool                       elsewhere[TOLD_MAX];   /* told[i] was made under another workload: it says little about this one */
     bool                       restarts;              /* may be proposed */
     bool                       oltp;                  /* many short transactions */
     bool                       second_try;            /* what was undecided once may be tried again */
@@ -33,6 +40,10 @@ void scene_init(struct scene *s, const struct planner_view *view, const struct p
 void scene_wish(struct proposal *p, enum knob_id id, double to);
 /* As far towards `to` as SCENE_REACH steps lead; knobs that restart or jump get there at once. */
 void scene_wish_within_reach(const struct scene *s, struct proposal *p, enum knob_id id, double to);
+/* What would be in force with these wishes. */
+struct knob_state scene_after(const struct scene *s, const struct proposal *p);
+/* The proposer's name, behind the planner's: "ladder/" stays. */
+void scene_name(struct proposal *p, const char *proposer);
 PRINTF(2, 3) void scene_why(struct proposal *p, const char *format, ...);   /* appends a sentence */
 
 /* The largest shared_buffers (base units, whole MB) up to this share of memory that leaves room for the rest; NAN: unknown. */
@@ -45,16 +56,47 @@ bool scene_finish(const struct scene *s, struct proposal *p);
 
 /* Tried before so that it must not come again? */
 bool scene_spent(const struct scene *s, const struct proposal *p);
-/* How many proposals were told since the last that was better: all, those with a restart, those whose planner begins so ("ladder/search", "learned/"). */
+/*
+ * What follows looks only at what was told under this workload: what was worse under another one may be right here.
+ * How many proposals were told since the last that was better: all, those with a restart, those whose planner begins so ("ladder/search", "learned/").
+ */
+int  scene_told_here(const struct scene *s);
 int  scene_told_since_better(const struct scene *s);
 int  scene_restarts_since_better(const struct scene *s);
 int  scene_told_of_since_better(const struct scene *s, const char *planner);
+/* Restarts that led nowhere three times in a row are enough. */
+bool scene_may_restart(const struct scene *s);
 bool scene_failed_with(const struct scene *s, enum knob_id id, double to);
 
 static inline double scene_mb(double mb, enum knob_id id) { return mb * 1048576.0 / knob_unit_bytes(knob_at(id)); }
 
-/* ---- the proposers; each has variants 0..n-1 and drafts and finishes one ---- */
+/* ---- the proposers: each has variants 0..n-1 and drafts and finishes one ---- */
 
+/* Whose credit a proposal earns. */
+enum arm { ARM_THUMB, ARM_SYMPTOM, ARM_GP, ARM_FOREST, ARM_LOCAL, ARM_RESTART, ARM_SEARCH, ARM_COUNT, ARM_NONE = -1 };
+const char *proposer_arm_name(enum arm a);
+enum arm    proposer_arm_of(const char *planner);      /* "joint/spills": ARM_SYMPTOM; ARM_NONE: nobody's */
+
+struct proposer {
+    const char *name;
+    enum arm    arm;
+    int         variants;                     /* 0: as many as there are symptoms */
+    bool        opening;                      /* before anything else, in whatever order the rest comes */
+    bool        late;                         /* in the fixed order: when everything before has been told twice */
+    bool        ladder, joint;                /* who asks it */
+    bool      (*draft)(const struct scene *s, int variant, struct proposal *p);
+};
+enum { PROPOSERS = 15 };
+extern const struct proposer proposers[PROPOSERS];
+
+/* The first variant that has something to say. kind: "ladder" or "joint". */
+bool proposer_ask(const struct proposer *r, const char *kind, const struct scene *s, struct proposal *p);
+/* Is there anything to plan for at all? */
+MUST_CHECK enum err proposers_may(const struct planner_view *view, struct fault *fault);
+/* ERR_MISSING, in words. */
+enum err proposers_exhausted(const struct scene *s, struct fault *fault);
+
+bool draft_recall(const struct scene *s, int variant, struct proposal *p);
 bool draft_transfer(const struct scene *s, int variant, struct proposal *p);
 bool draft_big_step(const struct scene *s, int variant, struct proposal *p);
 bool draft_thumb(const struct scene *s, int variant, struct proposal *p);
@@ -65,6 +107,11 @@ bool draft_costs(const struct scene *s, int variant, struct proposal *p);
 bool draft_symptom(const struct scene *s, int variant, struct proposal *p);
 bool draft_search(const struct scene *s, int variant, struct proposal *p);
 bool draft_learned(const struct scene *s, int variant, struct proposal *p);
+bool draft_gp(const struct scene *s, int variant, struct proposal *p);
+bool draft_forest(const struct scene *s, int variant, struct proposal *p);
+bool draft_local(const struct scene *s, int variant, struct proposal *p);
+bool draft_restart(const struct scene *s, int variant, struct proposal *p);
 int  draft_symptoms(void);
+bool symptom_is(const char *name);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 struct symptom {
     const char   *name;
@@ -56,6 +57,14 @@ static const struct symptom symptoms[] = {
       "%.0f dead rows wait for vacuum, which begins only when a fifth of a table is dead." },
 };
 
+bool symptom_is(const char *name)
+{
+    for (size_t i = 0; i < sizeof symptoms / sizeof symptoms[0]; i++)
+        if (strcmp(symptoms[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 int draft_symptoms(void) { return (int)(sizeof symptoms / sizeof symptoms[0]); }
 
 bool draft_symptom(const struct scene *s, int variant, struct proposal *p)
@@ -76,6 +85,6 @@ bool draft_symptom(const struct scene *s, int variant, struct proposal *p)
     (void)snprintf(text, sizeof text, y->text, s->seen[y->metric]);
 #pragma GCC diagnostic pop
     scene_why(p, "%s", text);
-    (void)snprintf(p->planner, sizeof p->planner, "ladder/%s", y->name);
+    scene_name(p, y->name);
     return scene_finish(s, p);
 }

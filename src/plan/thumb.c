@@ -95,12 +95,6 @@ static bool cache_is_short(const struct scene *s)
     return !(database < 1.2 * buffers) && !satisfied;
 }
 
-/* Restarts that led nowhere three times in a row are enough. */
-static bool may_restart(const struct scene *s)
-{
-    return s->restarts && scene_restarts_since_better(s) < 3;
-}
-
 /* Never shrinks: a smaller cache is for a symptom to ask for. */
 static bool wish_shared_buffers(const struct scene *s, struct proposal *p, double share)
 {
@@ -131,7 +125,7 @@ bool draft_big_step(const struct scene *s, int variant, struct proposal *p)
 {
     static const double share[] = { 0.60, 0.40, 0.25 };
     const struct target_facts *f = s->view->facts;
-    if (!may_restart(s) || !f->limit_counts_cache || !(f->database_bytes > 1.2 * 8192 * s->now.value[KNOB_SHARED_BUFFERS]) || !cache_is_short(s))
+    if (!scene_may_restart(s) || !f->limit_counts_cache || !(f->database_bytes > 1.2 * 8192 * s->now.value[KNOB_SHARED_BUFFERS]) || !cache_is_short(s))
         return false;
     wish_vacuum_memory(s, p);
     if (!wish_shared_buffers(s, p, share[variant]))
@@ -150,7 +144,7 @@ bool draft_thumb(const struct scene *s, int variant, struct proposal *p)
 {
     double memory = s->view->facts->memory_bytes;
     (void)variant;
-    if (!may_restart(s) || !cache_is_short(s))
+    if (!scene_may_restart(s) || !cache_is_short(s))
         return false;
     wish_vacuum_memory(s, p);
     if (!wish_shared_buffers(s, p, 0.25))
@@ -171,7 +165,7 @@ bool draft_climb(const struct scene *s, int variant, struct proposal *p)
     static const double rung[] = { 0.25, 0.40, 0.50, 0.60 };
     const struct target_facts *f = s->view->facts;
     double now = s->now.value[KNOB_SHARED_BUFFERS] * 8192 / f->memory_bytes;
-    if (!may_restart(s) || !cache_is_short(s) || !(now >= 0.20) || !(rung[variant] > now + 0.05))
+    if (!scene_may_restart(s) || !cache_is_short(s) || !(now >= 0.20) || !(rung[variant] > now + 0.05))
         return false;
     if (!f->limit_counts_cache && rung[variant] > 0.40)
         return false;   /* beyond that the page cache serves as well, and vacuum and sorts need it */

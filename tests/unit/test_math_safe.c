@@ -85,6 +85,28 @@ static void it_climbs_and_over_an_edge_that_nobody_could_foresee_it_falls_once_a
     }
 }
 
+static void what_it_asks_it_also_judges_safe_and_far_away_it_does_not(void **state)
+{
+    (void)state;
+    struct math_safe       *s = make(4);
+    struct math_safe_reason asked, judged;
+    struct fault            fault;
+    double                  x[2], far[2] = { 0.9, 0.1 };
+    assert_int_equal(math_safe_judge(s, far, &judged, &fault), ERR_MISSING);
+    tell(s, in_force, 0);
+    assert_ok(math_safe_judge(s, in_force, &judged, &fault), &fault);
+    assert_int_equal(judged.safe, 1);
+    assert_ok(math_safe_ask(s, x, &asked, &fault), &fault);
+    assert_ok(math_safe_judge(s, x, &judged, &fault), &fault);
+    assert_int_equal(judged.safe, 1);
+    assert_near(judged.lower, asked.lower, 1e-12);
+    assert_near(judged.upper, asked.upper, 1e-12);
+    assert_ok(math_safe_judge(s, far, &judged, &fault), &fault);
+    assert_int_equal(judged.safe, 0);
+    assert_true(judged.lower < -0.3);
+    math_safe_free(s);
+}
+
 static void the_known_ground_grows_from_its_edge(void **state)
 {
     (void)state;
@@ -163,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_begins_with_what_is_in_force),
         cmocka_unit_test(it_climbs_and_over_an_edge_that_nobody_could_foresee_it_falls_once_at_most),
+        cmocka_unit_test(what_it_asks_it_also_judges_safe_and_far_away_it_does_not),
         cmocka_unit_test(the_known_ground_grows_from_its_edge),
         cmocka_unit_test(what_failed_is_kept_away_from),
         cmocka_unit_test(when_nothing_new_is_safe_the_best_one_is_asked_again),

@@ -15,7 +15,7 @@ struct math_safe {
     struct math_space         space;
     struct math_safe_settings set;
     uint64_t                  seed;
-    int                       n, room;
+    int                       n, room, believed;                     /* believed: trials that the model knows */
     double                   *x, *cube, *features, *y, *noise;      /* rows of the trials */
     bool                     *failed;
     struct math_gp           *gp;
@@ -120,6 +120,8 @@ static double worst(const struct math_safe *s)
 /* In units of the believed spread, around the reference. Failed: as bad as the worst, and a spread more. */
 static enum err believe(struct math_safe *s, struct fault *fault)
 {
+    if (s->believed == s->n)
+        return OK;
     size_t  n = (size_t)s->n;
     double *y = calloc(2 * n, sizeof *y), *known = y + n, bad = worst(s) - s->set.spread;
     if (!y)
@@ -142,6 +144,7 @@ static enum err believe(struct math_safe *s, struct fault *fault)
     if (e == OK)
         e = s->n < FIT_FROM ? math_gp_set(s->gp, &hyper, fault) : math_gp_fit(s->gp, &prior, FIT_EVALUATIONS, &r, fault);
     free(y);
+    s->believed = e == OK ? s->n : 0;
     return e;
 }
 
@@ -246,6 +249,30 @@ enum err math_safe_ask(struct math_safe *s, double *x, struct math_safe_reason *
     free(order);
     if (why)
         *why = reason;
+    return OK;
+}
+
+enum err math_safe_judge(struct math_safe *s, const double *x, struct math_safe_reason *why, struct fault *fault)
+{
+    if (s->n == 0)
+        return fail(fault, ERR_MISSING, "a safe search begins with what is in force, and that was not told");
+    double   u[MATH_SPACE_MAX], features[MATH_GP_FEATURES_MAX], sd;
+    enum err e = math_space_encode(&s->space, x, u, fault);
+    if (e == OK)
+        e = believe(s, fault);
+    if (e != OK)
+        return e;
+    double *scratch = calloc((size_t)s->n, sizeof *scratch);
+    if (!scratch)
+        return fail(fault, ERR_LIMIT, "no memory for %d trials", s->n);
+    *why = (struct math_safe_reason){ .trial = s->n, .looked = 1 };
+    look(s, s->features, scratch, &why->reference, &sd);
+    math_space_features(&s->space, x, features);
+    look(s, features, scratch, &why->mean, &sd);
+    why->lower = why->mean - s->set.beta * sd;
+    why->upper = why->mean + s->set.kappa * sd;
+    why->safe = why->lower >= why->reference - s->set.margin;
+    free(scratch);
     return OK;
 }
 

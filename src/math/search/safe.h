@@ -42,6 +42,8 @@ void                math_safe_free(struct math_safe *s);
 MUST_CHECK enum err math_safe_tell(struct math_safe *s, const struct math_bo_trial *t, struct fault *fault);
 /* x[params]. ERR_MISSING before the reference was told. */
 MUST_CHECK enum err math_safe_ask(struct math_safe *s, double *x, struct math_safe_reason *why, struct fault *fault);
+/* What is believed of any x: mean, lower, upper and reference of *why; safe is 1 or 0. ERR_MISSING before the reference was told. */
+MUST_CHECK enum err math_safe_judge(struct math_safe *s, const double *x, struct math_safe_reason *why, struct fault *fault);
 /* The one with the best posterior mean among those tried. */
 MUST_CHECK enum err math_safe_best(struct math_safe *s, double *x, double *mean, struct fault *fault);
 

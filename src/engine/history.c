@@ -1,0 +1,165 @@
+/*
+ * engine/history.c - the rolling history of each target: windows of what is in force, as long as the load is the same.
+ *
+ * History of another configuration or of another load proves nothing.  When the load has become another one, history begins
+ * anew, and so does the search, however exhausted it was: the planner starts from what it knows of the nearest load in its story.
+ */
+#include "base/log.h"
+#include "base/text.h"
+#include "engine/inside.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void push(struct window *ring, int *n, const struct window *w)
+{
+    if (*n == HISTORY_MAX) {
+        memmove(ring, ring + 1, (HISTORY_MAX - 1) * sizeof *ring);
+        --*n;
+    }
+    ring[(*n)++] = *w;
+}
+
+/* What a window seen now would be evidence of. */
+enum collecting { COLLECT_NOTHING, COLLECT_HISTORY, COLLECT_FRESH };
+
+static enum collecting collecting(struct engine *e, struct etarget *t, struct casefile *c)
+{
+    struct fault ignored;
+    *c = (struct casefile){ .state = CASE_CLOSED };
+    if (!t->case_id[0] || store_case_get(e->store, t->case_id, c, NULL, &ignored) != OK)
+        return COLLECT_HISTORY;
+    if (c->state == CASE_VERIFYING)
+        return c->phase == RUN_DONE && c->candidate_in_force ? COLLECT_FRESH : COLLECT_NOTHING;
+    if (c->state == CASE_EXECUTING)
+        return COLLECT_NOTHING;
+    return c->in_force_is_proven ? COLLECT_HISTORY : COLLECT_NOTHING;
+}
+
+static void forget_history(struct etarget *t, const char *why)
+{
+    if (t->histories)
+        log_info("the rolling history begins anew", F("target", t->conf->name), F("why", why), F("windows", t->histories));
+    t->histories = 0;
+    t->rolling_open = false;
+}
+
+static void note_changes(struct engine *e, struct etarget *t, const struct sample *s, enum collecting what)
+{
+    bool restarted = s->postmaster_start_us && t->postmaster_us && s->postmaster_start_us != t->postmaster_us;
+    bool reloaded = s->conf_load_us && t->config_us && s->conf_load_us != t->config_us;
+    if ((restarted || reloaded) && what == COLLECT_HISTORY && !t->ours) {
+        forget_history(t, restarted ? "the server was restarted" : "somebody reloaded the configuration");
+        if (restarted)
+            t->steady_us = clock_mono_us(e->clock) + e->d.tune->warm_up_us;
+        watcher_refresh_facts(e, (int)(t - e->target));
+    }
+    if (s->postmaster_start_us)
+        t->postmaster_us = s->postmaster_start_us;
+    if (s->conf_load_us)
+        t->config_us = s->conf_load_us;
+    if (what == COLLECT_HISTORY && s->conf_load_us)
+        t->ours = false;
+}
+
+static void ask_checkpoint(struct engine *e, struct etarget *t, const struct casefile *c)
+{
+    if (!e->d.tune->checkpoint_in_window || t->checkpoint_asked || (c->state != CASE_ANALYZING && c->state != CASE_PLANNING) || t->mode < MODE_APPROVE)
+        return;
+    struct job  *j = calloc(1, sizeof *j);
+    struct fault ignored;
+    if (!j)
+        return;
+    *j = (struct job){ .kind = JOB_CHECKPOINT, .target = (int)(t - e->target) };
+    (void)text_copy(j->case_id, sizeof j->case_id, c->id);
+    t->checkpoint_asked = worker_send(&t->worker, j, &ignored) == OK;
+}
+
+/* ---- the load ---- */
+
+static void push_load(struct etarget *t, const struct window *w)
+{
+    if (t->loads == SHIFT_WINDOWS_MAX) {
+        memmove(t->load, t->load + 1, (SHIFT_WINDOWS_MAX - 1) * sizeof t->load[0]);
+        memmove(t->load_from_us, t->load_from_us + 1, (SHIFT_WINDOWS_MAX - 1) * sizeof t->load_from_us[0]);
+        t->loads--;
+    }
+    workload_of(&t->load[t->loads], w, 1, t->facts);
+    t->load_from_us[t->loads++] = w->from_us;
+}
+
+static int keep_since(struct window *w, int n, int64_t since_us)
+{
+    int old = 0;
+    while (old < n && w[old].from_us < since_us)
+        old++;
+    memmove(w, w + old, (size_t)(n - old) * sizeof *w);
+    return n - old;
+}
+
+static void begin_anew(struct etarget *t, int at)
+{
+    int64_t since = t->load_from_us[at];
+    t->histories = keep_since(t->history, t->histories, since);
+    t->fresh = keep_since(t->freshly, t->fresh, since);
+    t->loads -= at;
+    memmove(t->load, t->load + at, (size_t)t->loads * sizeof t->load[0]);
+    memmove(t->load_from_us, t->load_from_us + at, (size_t)t->loads * sizeof t->load_from_us[0]);
+}
+
+static void note_load(struct engine *e, struct etarget *t, const struct window *w)
+{
+    struct shift shift;
+    struct fault fault;
+    push_load(t, w);
+    shift_find(t->load, t->loads, &shift);
+    if (!shift.changed)
+        return;
+    const char *feature = shift.feature < WORKLOAD_COUNT ? workload_info[shift.feature].name : "";
+    log_info("the load is another one", F("target", t->conf->name), F("feature", feature), F("distance", shift.distance), F("usual", shift.usual));
+    begin_anew(t, shift.at);
+    e->count.load_changes++;
+    enum err err = turn_begin(e, &fault);
+    if (err == OK)
+        err = engine_publish(e, "evt.workload.changed.v1", t->case_id,
+                             json_pack("{s:s,s:s,s:f,s:f,s:f,s:o}", "target", t->conf->name, "feature", feature, "distance", shift.distance, "usual", shift.usual,
+                                       "false_alarm", shift.false_alarm, "workload", workload_json(&t->load[t->loads - 1])), &fault);
+    int64_t soon = clock_wall_us(e->clock) + e->d.tune->settle_us;
+    if (err == OK && t->idle_until_us > soon)
+        err = autopilot_rest(e, t, e->d.tune->settle_us, "settling after the load has changed", &fault);
+    if (err != OK)
+        log_warn("a change of the load could not be written down", F("target", t->conf->name), F("why", (const char *)fault.text));
+}
+
+/* ---- a sample ---- */
+
+void history_sample(struct engine *e, struct etarget *t, const struct sample *s)
+{
+    struct casefile c;
+    enum collecting what = collecting(e, t, &c);
+    note_changes(e, t, s, what);
+    if (isfinite(s->v[METRIC_CONNECTIONS]) && s->v[METRIC_CONNECTIONS] > t->peak_sessions)
+        t->peak_sessions = (int)s->v[METRIC_CONNECTIONS];
+    if (what == COLLECT_NOTHING || s->mono_us < t->steady_us) {
+        t->rolling_open = false;
+        return;
+    }
+    if (!t->rolling_open) {
+        window_open(&t->rolling, s, t->conf->sample_interval_us);
+        t->rolling_open = true;
+        ask_checkpoint(e, t, &c);
+        return;
+    }
+    window_add(&t->rolling, s);
+    if (s->mono_us - t->rolling.from_us < e->d.tune->window_us)
+        return;
+    struct window w;
+    window_close(&t->rolling, &w);
+    if (w.whole) {
+        push(what == COLLECT_FRESH ? t->freshly : t->history, what == COLLECT_FRESH ? &t->fresh : &t->histories, &w);
+        note_load(e, t, &w);
+    }
+    window_open(&t->rolling, s, t->conf->sample_interval_us);
+    ask_checkpoint(e, t, &c);
+}

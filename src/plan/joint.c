@@ -1,0 +1,143 @@
+/*
+ * plan/joint.c - the tuner that chooses among its proposers by what each has earned.
+ *
+ * On a new target, and whenever the load has become another one, the opening comes first: what was best under the nearest known
+ * load, then the large step that the machine suggests.  Trials are few, and nothing else has as much to win.  From then on the
+ * proposer is drawn by its credit (math/search/credit.h): what its proposals gained, less what they cost.  Rules begin with more credit
+ * than models, and keep it only as long as they earn it.
+ *
+ * When no rule has anything new to say, models are asked how much may be left to win at most; when that is hardly anything, it
+ * is said, and nothing is proposed until the load changes.
+ */
+#include "plan/belief.h"
+
+#include "math/search/credit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WITHOUT_GAIN_MIN = 6 };      /* proposals in a row that brought nothing, before anybody says that nothing is left */
+#define GAIN_FULL 0.10              /* a gain that earns everything, in log units */
+#define GAIN_ANY  0.40              /* what a proven gain earns, however small */
+#define RESTART_KEEPS 0.7           /* share of what is earned that is left after a restart */
+
+/* What each begins with, as if earned in won + lost turns. */
+static const struct { double won, lost; } prior[ARM_COUNT] = {
+    [ARM_THUMB] = { 3, 1 }, [ARM_SYMPTOM] = { 2, 1 }, [ARM_GP] = { 1.5, 1 }, [ARM_FOREST] = { 1, 1 }, [ARM_LOCAL] = { 1, 1.5 }, [ARM_RESTART] = { 1, 2 }, [ARM_SEARCH] = { 1, 1.5 },
+};
+
+static double earned(const struct planner_told *t)
+{
+    double gain = isnan(t->effect) ? 0 : fmin(fmax(t->effect / GAIN_FULL, 0), 1);
+    double e = t->told == TOLD_BETTER ? GAIN_ANY + (1 - GAIN_ANY) * gain : t->told == TOLD_UNDECIDED ? 0.1 * gain : 0;
+    return t->proposal.needs_restart ? RESTART_KEEPS * e : e;
+}
+
+static struct math_credit credit_of(const struct planner_told *told, int n)
+{
+    struct math_credit c = math_credit_usual(ARM_COUNT);
+    for (int a = 0; a < ARM_COUNT; a++) {
+        c.won[a] = prior[a].won;
+        c.lost[a] = prior[a].lost;
+    }
+    for (int i = 0; i < n; i++) {
+        enum arm a = proposer_arm_of(told[i].proposal.planner);
+        if (a == ARM_NONE)
+            continue;
+        math_credit_told(&c, (int)a, earned(&told[i]));
+        if (told[i].told == TOLD_FAILED)      /* the server stood still for nothing: that costs more than a trial */
+            math_credit_told(&c, (int)a, 0);
+    }
+    return c;
+}
+
+static void joint_arms(const struct planner_told *told, int n, uint64_t seed, struct planner_arm *arm, int *arms)
+{
+    struct math_credit c = credit_of(told, n);
+    double             share[ARM_COUNT];
+    struct rand        r;
+    rand_seed(&r, seed);
+    math_credit_shares(&c, NULL, 400, &r, share);
+    *arms = ARM_COUNT;
+    for (int a = 0; a < ARM_COUNT; a++) {
+        arm[a] = (struct planner_arm){ .name = proposer_arm_name((enum arm)a), .mean = math_credit_mean(&c, a), .share = share[a] };
+        for (int i = 0; i < n; i++)
+            arm[a].told += proposer_arm_of(told[i].proposal.planner) == (enum arm)a;
+    }
+}
+
+/* The first proposer of this arm (or, before all, of the opening) that has something to say. */
+static bool ask_arm(const struct scene *s, enum arm a, bool opening, struct proposal *out)
+{
+    for (int i = 0; i < PROPOSERS; i++) {
+        const struct proposer *r = &proposers[i];
+        if (r->joint && (opening ? r->opening : r->arm == a) && proposer_ask(r, "joint", s, out))
+            return true;
+    }
+    return false;
+}
+
+static bool is_rule(int a) { return a == ARM_THUMB || a == ARM_SYMPTOM; }
+
+/* The most that a model believes to be left in any one parameter, as a share; NAN: too little is known to say. */
+static double left_to_win(const struct scene *s)
+{
+    struct story  story;
+    struct belief b;
+    struct fault  ignored;
+    double        left = (double)NAN;
+    if (scene_told_here(s) < s->view->bounds->trials_min || scene_told_since_better(s) < WITHOUT_GAIN_MIN || story_of(s, &story, &ignored) != OK)
+        return left;
+    if (belief_of(s, &story, &(struct belief_how){ .restarts = s->restarts, .seed = s->seed, .portfolio = { .starts = 1 } }, &b, &ignored) == OK) {
+        left = expm1(belief_left(&b, s->seed));
+        belief_done(&b);
+    }
+    story_done(&story);
+    return left;
+}
+
+static enum err joint_ask(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view, struct proposal *out, struct fault *fault)
+{
+    static const uint64_t golden = UINT64_C(0x9e3779b97f4a7c15);
+    enum err e = proposers_may(view, fault);
+    if (e != OK)
+        return e;
+    struct scene    s;
+    struct proposal rule[ARM_COUNT];
+    bool            may[ARM_COUNT], ready[ARM_COUNT] = { false }, news = false;
+    scene_init(&s, view, told, n, seed);
+    if (ask_arm(&s, ARM_NONE, true, out))
+        return OK;
+    for (int a = 0; a < ARM_COUNT; a++) {
+        may[a] = true;
+        ready[a] = is_rule(a) && ask_arm(&s, (enum arm)a, false, &rule[a]);
+        news = news || ready[a];
+    }
+    double left = news ? (double)NAN : left_to_win(&s);
+    if (left < view->bounds->gain_min) {
+        *out = (struct proposal){ 0 };
+        (void)fail(fault, ERR_MISSING, "nothing is left to win here: at most %+.1f %% with 95 %% confidence is believed to be left in any one parameter after %d trials", 100 * left, scene_told_here(&s));
+        fail_hint(fault, "when the load changes it is looked at again");
+        return ERR_MISSING;
+    }
+    struct math_credit c = credit_of(told, n);
+    struct rand        r;
+    rand_seed(&r, seed ^ ((uint64_t)n * golden));
+    s.second_try = true;
+    for (int a; (a = math_credit_choose(&c, may, &r)) >= 0; may[a] = false) {
+        if (ready[a])
+            *out = rule[a];
+        if (ready[a] || ask_arm(&s, (enum arm)a, false, out))
+            return OK;
+    }
+    *out = (struct proposal){ 0 };
+    (void)proposers_exhausted(&s, fault);
+    if (!isnan(left)) {
+        size_t used = strlen(fault->text);
+        (void)snprintf(fault->text + used, sizeof fault->text - used, "; at most %+.1f %% with 95 %% confidence is believed to be left in any one parameter", 100 * left);
+    }
+    return ERR_MISSING;
+}
+
+const struct planner_kind planner_joint = { "joint", "the large step that the machine suggests, then rules, models and searches as their proposals have earned it", joint_ask, joint_arms };
