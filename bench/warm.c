@@ -188,7 +188,7 @@ static void begin(const struct tenant *t, const struct knowledge *const *known, 
         must(planner_tell(planner, &p, told, seen, &fault), &fault);
         s->asked++;
         s->worse += effect < -0.05;
-        s->borrowed += strcmp(p.planner, "ladder/transfer") == 0;
+        s->borrowed += strcmp(p.planner, "joint/transfer") == 0;
         if (verbose)
             printf("    %2d %-24s %-10s %+.3f  %s\n", i + 1, p.planner, told_name(told), effect, p.title);
         if (told == TOLD_BETTER) {

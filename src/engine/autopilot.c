@@ -63,10 +63,11 @@ static enum told told_from(const char *result)
     return TOLD_FAILED;
 }
 
-/* The interval holds at any time, so it is wider than two standard deviations on either side: about 2.8. */
+double outcome_sd(const struct stored_outcome *o) { return (o->hi - o->lo) / (2 * 2.8); }
+
 static enum err tell_outcome(struct planner *planner, const struct proposal *p, const struct stored_outcome *o, struct fault *fault)
 {
-    return planner_tell_measured(planner, p, told_from(o->result), o->effect, (o->hi - o->lo) / (2 * 2.8), fault);
+    return planner_tell_measured(planner, p, told_from(o->result), o->effect, outcome_sd(o), fault);
 }
 
 static void tell_again(void *ctx, const struct stored_outcome *o)

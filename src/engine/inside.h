@@ -340,6 +340,7 @@ MUST_CHECK enum err autopilot_plan(struct engine *e, struct casefile *c, struct 
 /* The next proposal for a target, composed to a plan; ERR_MISSING: nothing left to try. The caller owns both. */
 MUST_CHECK enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, json_t **proposal, char *planner, size_t size, struct fault *fault);
 MUST_CHECK enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fault);
+double outcome_sd(const struct stored_outcome *o);   /* of its effect, log units: the interval holds at any time, so it is wider than two of them on either side, about 2.8 */
 MUST_CHECK enum err autopilot_rest(struct engine *e, struct etarget *t, int64_t us, const char *why, struct fault *fault);   /* no case is opened for so long */
 const struct stored_stop *engine_stopped(struct engine *e, const char *target);   /* NULL: not stopped */
 

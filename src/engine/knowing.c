@@ -155,13 +155,6 @@ enum err knowing_take(struct engine *e, const struct knowledge *record, struct f
     return append(&e->knowing, record, shares(&e->knowing, record->tenant), fault);
 }
 
-/* The interval of a verdict holds at any time, so it is wider than two standard deviations on either side: about 2.8. */
-static double sd_of(const struct stored_outcome *o)
-{
-    double sd = (o->hi - o->lo) / (2 * 2.8);
-    return isfinite(sd) ? fmin(fmax(sd, 0), KNOWLEDGE_EFFECT_MOST) : (double)NAN;
-}
-
 enum err knowing_learn(struct engine *e, struct etarget *t, const struct proposal *p, enum told told, const struct stored_outcome *o, struct fault *fault)
 {
     struct workload  load;
@@ -174,8 +167,9 @@ enum err knowing_learn(struct engine *e, struct etarget *t, const struct proposa
     tenant_id(e, t->conf->tenant, tenant);
     database_id(e, t, database);
     workload_of(&load, t->history, t->histories, t->facts);
+    double                  sd = outcome_sd(o);
     struct knowledge_origin origin = { e->knowing.source, tenant, database, clock_wall_us(e->clock) };
-    if (knowledge_of(&origin, p, t->facts, &load, told, o->kept, o->effect, sd_of(o), &record, &why) != OK) {
+    if (knowledge_of(&origin, p, t->facts, &load, told, o->kept, o->effect, isfinite(sd) ? fmin(fmax(sd, 0), KNOWLEDGE_EFFECT_MOST) : (double)NAN, &record, &why) != OK) {
         log_debug("nothing is told to other databases", F("target", t->conf->name), F("why", (const char *)why.text));
         return OK;
     }

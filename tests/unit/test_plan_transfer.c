@@ -81,7 +81,7 @@ static const struct proposed_change *change_of(const struct proposal *p, enum kn
 
 static struct proposal good_one(void)
 {
-    return (struct proposal){ .planner = "ladder/search", .changes = 4, .change = {
+    return (struct proposal){ .planner = "joint/search", .changes = 4, .change = {
         { KNOB_SHARED_BUFFERS, 16384, 0.45 * 131072 }, { KNOB_EFFECTIVE_CACHE_SIZE, 524288, 0.95 * 131072 }, { KNOB_MAX_WAL_SIZE, 1024, 3072 }, { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
 }
 
@@ -112,10 +112,10 @@ static void what_a_database_like_this_one_has_proven_comes_first(void **state)
 {
     (void)state;
     struct proposal good = good_one();
-    assert_string_equal(ask().planner, "ladder/big-step");
+    assert_string_equal(ask().planner, "joint/big-step");
     told_by('a', &window, &good, TOLD_BETTER, 0.6);
     struct proposal p = ask();
-    assert_string_equal(p.planner, "ladder/transfer");
+    assert_string_equal(p.planner, "joint/transfer");
     assert_float_equal(change_of(&p, KNOB_SHARED_BUFFERS)->to / (4 * 131072), 0.45, 0.01);      /* of four times the memory */
     assert_float_equal(change_of(&p, KNOB_RANDOM_PAGE_COST)->to, 1.3, 0.01);
     assert_true(p.needs_restart);
@@ -147,11 +147,11 @@ static void nothing_comes_from_strangers_nor_when_this_load_is_not_known(void **
     struct proposal good = good_one();
     reports(&other);
     told_by('a', &other, &good, TOLD_BETTER, 0.6);
-    assert_string_equal(ask().planner, "ladder/big-step");
+    assert_string_equal(ask().planner, "joint/big-step");
     told_by('b', &window, &good, TOLD_BETTER, 0.6);
-    assert_string_equal(ask().planner, "ladder/transfer");
+    assert_string_equal(ask().planner, "joint/transfer");
     window_clear(&window);
-    assert_string_not_equal(ask().planner, "ladder/transfer");
+    assert_string_not_equal(ask().planner, "joint/transfer");
 }
 
 static void what_was_worse_elsewhere_speaks_against_it(void **state)
@@ -161,7 +161,7 @@ static void what_was_worse_elsewhere_speaks_against_it(void **state)
     told_by('a', &window, &good, TOLD_BETTER, 0.2);
     for (char d = 'b'; d < 'f'; d++)
         told_by(d, &window, &good, TOLD_WORSE, -0.3);
-    assert_string_not_equal(ask().planner, "ladder/transfer");
+    assert_string_not_equal(ask().planner, "joint/transfer");
 }
 
 static void without_a_restart_another_configuration_is_judged(void **state)
@@ -171,11 +171,11 @@ static void without_a_restart_another_configuration_is_judged(void **state)
     told_by('a', &window, &good, TOLD_BETTER, 0.6);
     bounds.restart_allowed = false;
     struct proposal p = ask();
-    assert_string_not_equal(p.planner, "ladder/transfer");     /* without shared_buffers nobody has tried it */
-    struct proposal reload = { .planner = "ladder/costs", .changes = 2, .change = { { KNOB_MAX_WAL_SIZE, 1024, 3072 }, { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
+    assert_string_not_equal(p.planner, "joint/transfer");     /* without shared_buffers nobody has tried it */
+    struct proposal reload = { .planner = "joint/costs", .changes = 2, .change = { { KNOB_MAX_WAL_SIZE, 1024, 3072 }, { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
     told_by('b', &window, &reload, TOLD_BETTER, 0.25);
     p = ask();
-    assert_string_equal(p.planner, "ladder/transfer");
+    assert_string_equal(p.planner, "joint/transfer");
     assert_false(p.needs_restart);
 }
 
@@ -192,7 +192,7 @@ static void what_did_not_help_twice_is_not_borrowed_a_third_time(void **state)
     int borrowed = 0;
     for (int i = 0; i < 6; i++) {
         struct proposal p = ask();
-        borrowed += strcmp(p.planner, "ladder/transfer") == 0;
+        borrowed += strcmp(p.planner, "joint/transfer") == 0;
         assert_ok(planner_tell(planner, &p, TOLD_WORSE, -0.2, &fault), &fault);
     }
     assert_int_equal(borrowed, 2);
@@ -206,13 +206,13 @@ static void what_was_borrowed_and_held_is_not_asked_for_again(void **state)
     told_by('a', &window, &good, TOLD_BETTER, 0.6);
     told_by('b', &window, &other, TOLD_BETTER, 0.5);
     struct proposal p = ask();
-    assert_string_equal(p.planner, "ladder/transfer");
+    assert_string_equal(p.planner, "joint/transfer");
     for (int i = 0; i < p.changes; i++)
         facts_change(&facts, p.change[i].knob, p.change[i].to);
     assert_ok(planner_tell(planner, &p, TOLD_BETTER, 0.55, &fault), &fault);
     for (int i = 0; i < 4; i++) {
         p = ask();
-        assert_string_not_equal(p.planner, "ladder/transfer");
+        assert_string_not_equal(p.planner, "joint/transfer");
         assert_ok(planner_tell(planner, &p, TOLD_UNDECIDED, 0, &fault), &fault);
     }
 }
