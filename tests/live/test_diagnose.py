@@ -215,7 +215,7 @@ def test_where_policy_says_auto_the_best_index_is_built_proven_over_its_statemen
     h = make_homeostat(shop, mode="auto", policy=POLICY + AUTO, tune={"settle": "1s", "reevaluate": "10s", "window": "11s"}, restart=False)
     try:
         h.start()
-        closed = h.until(lambda: [c for c in h.cases(state="CLOSED") if c["title"].startswith("an index")], "an index case is closed", limit_s=300)
+        closed = h.until(lambda: [c for c in h.cases(state="CLOSED") if c["title"].startswith("an index")], "an index case is closed", limit_s=600)
     finally:
         load.close()
     case = closed[0]["id"]
