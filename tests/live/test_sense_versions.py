@@ -71,10 +71,11 @@ def test_the_statements_run_against_views_of_that_shape(postgres, version):
                 continue
             shown = ", ".join(f"{values.get(kind, chr(39) + 'x' + chr(39))}::{kind} AS {name}" for name, kind in columns.items())
             cursor.execute(f"CREATE VIEW {schema}.{view} AS SELECT {shown}")
+        cursor.execute(f"CREATE EXTENSION hypopg SCHEMA {schema}")
         cursor.execute(f"CREATE FUNCTION {schema}.pg_stat_statements(boolean) RETURNS SETOF {schema}.pg_stat_statements LANGUAGE sql AS 'SELECT * FROM {schema}.pg_stat_statements'")
         for name in asked_of(version):
             cursor.execute(f"PREPARE {name} AS {statements()[name].rstrip(';')}")
-            if name != "sense_session":
+            if name != "sense_session" and not name.startswith("survey_"):      # a survey asks about what the answer before named: it is planned here, and asked in test_diagnose
                 cursor.execute(f"EXECUTE {name}" + ("('{1,2}', '{3}')" if name == "sense_statements" else ""))
                 got = [d[0] for d in cursor.description]
                 for recorded in answers_with(name):
