@@ -276,7 +276,15 @@ static const struct conf_knob tune_knobs[] = {
       "Have one checkpoint inside each window of a trial that concerns checkpoints, so that cost put off is not taken for gain." },
     { "seed",                 KNOB_INT(struct daemon_tune, seed),             "1",      "0..",         CONF_RESTART,
       "Where chance begins: the same seed and the same history give the same decisions." },
+    { "planner",              KNOB_CHOICE(struct daemon_tune, planner),       "joint",  "joint|joint-ppo|ladder", CONF_RESTART,
+      "joint chooses among rules, models and searches by what each has earned; joint-ppo has a learned policy among them, which did not earn its place in measurements; ladder asks in a fixed order." },
 };
+
+const char *daemon_planner_name(int planner)
+{
+    static const char *const names[] = { "joint", "joint-ppo", "ladder" };
+    return names[planner];
+}
 
 static void tune_check(const void *instance, struct conf_checker *c)
 {

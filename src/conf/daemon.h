@@ -76,6 +76,10 @@ struct daemon_target {
 struct daemon_knowledge { bool share, use; };
 struct daemon_tenant    { const char *name; struct daemon_knowledge knowledge; };
 
+/* The names of kinds in plan/planner.h. */
+enum daemon_planner { DAEMON_PLANNER_JOINT, DAEMON_PLANNER_JOINT_PPO, DAEMON_PLANNER_LADDER };
+const char *daemon_planner_name(int planner);
+
 struct daemon_tune {
     int64_t window_us;                   /* one measurement */
     int64_t windows_min, windows_max;    /* per verdict */
@@ -88,6 +92,7 @@ struct daemon_tune {
     double  alpha;                       /* over the lifetime of a target */
     bool    checkpoint_in_window;
     int64_t seed;
+    int     planner;                     /* enum daemon_planner */
 };
 
 struct daemon_budget {                   /* of the daemon; what a target may bear is said by the policy */

@@ -94,6 +94,8 @@ enum err autopilot_start(struct engine *e, struct fault *fault)
         e->target[i].conf = &e->d.target[i];
     if (err == OK)
         err = knowing_start(e, fault);
+    if (err == OK)
+        err = practising_start(e, fault);
     for (int i = 0; i < e->targets && err == OK; i++) {
         struct etarget      *t = &e->target[i];
         struct stored_target stored;
@@ -111,7 +113,7 @@ enum err autopilot_start(struct engine *e, struct fault *fault)
         if (t->mode != (enum target_mode)t->conf->mode)
             log_warn("the mode that a person set stands over the configuration's", F("target", t->conf->name), F("mode", target_mode_name(t->mode)),
                      F("configuration", target_mode_name((enum target_mode)t->conf->mode)));
-        err = planner_new(NULL, (uint64_t)e->d.tune->seed, &t->planner, fault);
+        err = planner_new(daemon_planner_name(e->d.tune->planner), (uint64_t)e->d.tune->seed, &t->planner, fault);
         if (err == OK)
             err = store_outcomes(e->store, t->conf->name, tell_again, t, fault);
     }
@@ -241,6 +243,8 @@ enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, j
     bounds.restart_allowed = bounds.restart_allowed && e->policy.set.restart != RESTART_NEVER && t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command != NULL;
     struct planner_view view = { .facts = t->facts, .window = t->history, .windows = t->histories, .bounds = &bounds };
     knowing_show(e, t, &view);
+    practising_show(e, t, &view);
+    practising_learn(e, t, &view);
     enum err err = planner_ask(t->planner, &view, &p, fault);
     if (err != OK)
         return err;

@@ -577,6 +577,7 @@ void engine_close(struct engine *e)
     while (uv_run(&e->loop, UV_RUN_NOWAIT))
         ;
     uv_loop_close(&e->loop);
+    practising_stop(e);
     for (int i = 0; i < e->targets; i++) {
         struct etarget *t = &e->target[i];
         prove_forget(t);

@@ -78,14 +78,15 @@ static void ask_checkpoint(struct engine *e, struct etarget *t, const struct cas
 
 /* ---- the load ---- */
 
-static void push_load(struct etarget *t, const struct window *w)
+static void push_load(struct etarget *t, const struct window *w, int configuration)
 {
     if (t->loads == SHIFT_WINDOWS_MAX) {
         memmove(t->load, t->load + 1, (SHIFT_WINDOWS_MAX - 1) * sizeof t->load[0]);
         memmove(t->load_from_us, t->load_from_us + 1, (SHIFT_WINDOWS_MAX - 1) * sizeof t->load_from_us[0]);
         t->loads--;
     }
-    workload_of(&t->load[t->loads], w, 1, t->facts);
+    workload_of(&t->load[t->loads].load, w, 1, t->facts);
+    t->load[t->loads].configuration = configuration;
     t->load_from_us[t->loads++] = w->from_us;
 }
 
@@ -108,11 +109,11 @@ static void begin_anew(struct etarget *t, int at)
     memmove(t->load_from_us, t->load_from_us + at, (size_t)t->loads * sizeof t->load_from_us[0]);
 }
 
-static void note_load(struct engine *e, struct etarget *t, const struct window *w)
+static void note_load(struct engine *e, struct etarget *t, const struct window *w, int configuration)
 {
     struct shift shift;
     struct fault fault;
-    push_load(t, w);
+    push_load(t, w, configuration);
     shift_find(t->load, t->loads, &shift);
     if (!shift.changed)
         return;
@@ -124,12 +125,36 @@ static void note_load(struct engine *e, struct etarget *t, const struct window *
     if (err == OK)
         err = engine_publish(e, "evt.workload.changed.v1", t->case_id,
                              json_pack("{s:s,s:s,s:f,s:f,s:f,s:o}", "target", t->conf->name, "feature", feature, "distance", shift.distance, "usual", shift.usual,
-                                       "false_alarm", shift.false_alarm, "workload", workload_json(&t->load[t->loads - 1])), &fault);
+                                       "false_alarm", shift.false_alarm, "workload", workload_json(&t->load[t->loads - 1].load)), &fault);
     int64_t soon = clock_wall_us(e->clock) + e->d.tune->settle_us;
     if (err == OK && t->idle_until_us > soon)
         err = autopilot_rest(e, t, e->d.tune->settle_us, "settling after the load has changed", &fault);
     if (err != OK)
         log_warn("a change of the load could not be written down", F("target", t->conf->name), F("why", (const char *)fault.text));
+}
+
+/*
+ * What clients ask is seen whatever is in force and whatever is tried, or a change in the middle of a trial would be found when
+ * it is over.  A reload amid a window is no reason to pass it over; a restart is.
+ */
+static void watch_load(struct engine *e, struct etarget *t, const struct sample *s)
+{
+    struct window w;
+    if (t->configuration == 0)
+        t->configuration = 1;
+    if (t->loading_open) {
+        window_add(&t->loading, s);
+        if (s->mono_us - t->loading.from_us < e->d.tune->window_us)
+            return;
+        bool reloaded = t->loading.reloaded;
+        t->configuration += reloaded || t->loading.restarted;
+        t->loading.reloaded = false;
+        window_close(&t->loading, &w);
+        if (w.whole)
+            note_load(e, t, &w, reloaded ? 0 : t->configuration);
+    }
+    window_open(&t->loading, s, t->conf->sample_interval_us);
+    t->loading_open = true;
 }
 
 /* ---- a sample ---- */
@@ -141,6 +166,7 @@ void history_sample(struct engine *e, struct etarget *t, const struct sample *s)
     note_changes(e, t, s, what);
     if (isfinite(s->v[METRIC_CONNECTIONS]) && s->v[METRIC_CONNECTIONS] > t->peak_sessions)
         t->peak_sessions = (int)s->v[METRIC_CONNECTIONS];
+    watch_load(e, t, s);
     if (what == COLLECT_NOTHING || s->mono_us < t->steady_us) {
         t->rolling_open = false;
         return;
@@ -156,10 +182,8 @@ void history_sample(struct engine *e, struct etarget *t, const struct sample *s)
         return;
     struct window w;
     window_close(&t->rolling, &w);
-    if (w.whole) {
+    if (w.whole)
         push(what == COLLECT_FRESH ? t->freshly : t->history, what == COLLECT_FRESH ? &t->fresh : &t->histories, &w);
-        note_load(e, t, &w);
-    }
     window_open(&t->rolling, s, t->conf->sample_interval_us);
     ask_checkpoint(e, t, &c);
 }

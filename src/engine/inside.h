@@ -13,6 +13,7 @@
  *   autopilot.c  opens cases by itself, and learns from them
  *   history.c    keeps the rolling history, as long as configuration and load stay the same
  *   knowing.c    what trials taught: told to other databases, and brought to the planner
+ *   practising.c a policy that practises for each target, and the base that they share
  *   upkeep.c     opens cases on indexes and statistics
  *   relay.c      outbox and bus
  *   live.c       what is seen right now, and the engine's own metrics
@@ -39,6 +40,7 @@
 #include "plan/knowledge.h"
 #include "plan/planner.h"
 #include "plan/shift.h"
+#include "plan/tenants.h"
 #include "plan/template.h"
 #include "store/store.h"
 #include "verify/trial.h"
@@ -154,11 +156,16 @@ struct etarget {
     struct window         freshly[HISTORY_MAX];   /* of the candidate while it is verified: tomorrow's history if it is kept */
     int                   fresh;
 
-    struct workload       load[SHIFT_WINDOWS_MAX];   /* of whole windows, whatever was in force; oldest first */
+    struct window_run     loading;          /* the window of the load that is being filled: also while something is tried */
+    bool                  loading_open;
+    int                   configuration;    /* grows by one whenever something was reloaded or restarted */
+    struct shift_window   load[SHIFT_WINDOWS_MAX];   /* oldest first */
     int64_t               load_from_us[SHIFT_WINDOWS_MAX];   /* mono */
     int                   loads;
 
     struct planner       *planner;
+    struct math_params    clone[2];         /* of the base policy, after it practised here: actor, critic */
+    int                   practised;        /* on so many told outcomes; 0: there is no clone */
     char                  case_id[ID_SIZE]; /* the open case that is about this target; empty: none */
     struct trial         *trial;
     json_t               *trial_saved;      /* as last written, to see a change */
@@ -192,7 +199,7 @@ struct counters {
     uint64_t verdicts[4], gate[4], actions_done, actions_failed, actions_unknown, rollbacks;
     double   step_latency_sum, verify_latency_sum;
     uint64_t step_latency_count, verify_latency_count;
-    uint64_t unsafe_steps, load_changes;
+    uint64_t unsafe_steps, load_changes, policy_rounds;
     double   degraded_s;
 };
 
@@ -205,6 +212,13 @@ struct knowing {
     struct known_record     *record;            /* at most KNOWLEDGE_MAX */
     const struct knowledge **shown;             /* what the planner may see: as much room */
     int                      n, room;
+};
+
+struct practising {
+    struct math_ppo       *base;                /* NULL: nothing practises */
+    struct tenants_policy  networks;            /* of base; what planners are shown */
+    struct tenants_edition edition;
+    char                   path[4096];
 };
 
 struct engine {
@@ -247,6 +261,7 @@ struct engine {
     bool                outbox_waits;
 
     struct knowing      knowing;
+    struct practising   practising;
 
     struct stored_stop  stops[STOPS_MAX];
     int                 stops_count;
@@ -356,6 +371,12 @@ void knowing_show(struct engine *e, const struct etarget *t, struct planner_view
 MUST_CHECK enum err knowing_put(struct engine *e, struct knowledge *record, bool *added, struct fault *fault);
 MUST_CHECK enum err knowing_take(struct engine *e, const struct knowledge *record, struct fault *fault);
 MUST_CHECK enum err knowing_learn(struct engine *e, struct etarget *t, const struct proposal *p, enum told told, const struct stored_outcome *o, struct fault *fault);
+
+/* practising.c */
+MUST_CHECK enum err practising_start(struct engine *e, struct fault *fault);
+void practising_stop(struct engine *e);
+void practising_show(struct engine *e, const struct etarget *t, struct planner_view *view);
+void practising_learn(struct engine *e, struct etarget *t, const struct planner_view *view);   /* when something new was told */
 
 /* relay.c */
 void relay_run(struct engine *e);

@@ -239,6 +239,8 @@ static void print_counters(struct text *out, const struct counters *c)
     text_printf(out, "homeostat_degraded_seconds_total %.3f\n", c->degraded_s);
     family(out, "homeostat_unsafe_steps_total", "counter", "Proposals that turned out worse than policy wants a trial to be, or failed.");
     text_printf(out, "homeostat_unsafe_steps_total %" PRIu64 "\n", c->unsafe_steps);
+    family(out, "homeostat_policy_rounds_total", "counter", "Rounds in which the policy that targets share has learned from them.");
+    text_printf(out, "homeostat_policy_rounds_total %" PRIu64 "\n", c->policy_rounds);
     family(out, "homeostat_load_changes_total", "counter", "Changes of a target's load to another one.");
     text_printf(out, "homeostat_load_changes_total %" PRIu64 "\n", c->load_changes);
     family(out, "homeostat_store_refusals_total", "counter", "Requests refused because the store could not be written.");

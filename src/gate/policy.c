@@ -51,6 +51,17 @@ static const struct conf_knob change_rows[] = {
     { "degraded_per_day", V(TIME, degraded_per_day_us), "15min", "0s..24h", CONF_LIVE,
       "When trials have made a target slower than before for this long within 24 hours, nothing more is tried on it." },
 };
+static const struct conf_knob trial_rows[] = {
+    { "harm_unproven", V(PERCENT, harm_max[VERIFY_NONE]), "3%", "0.1%..50%", CONF_LIVE,
+      "How much slower than what is in force a trial may be believed to be (95 %), for what no measurement proves." },
+    { "harm_immediate", V(PERCENT, harm_max[VERIFY_IMMEDIATE]), "10%", "0.1%..50%", CONF_LIVE, "The same for what is switched to and fro, and is put back within a window." },
+    { "harm_planner", V(PERCENT, harm_max[VERIFY_PLANNER]), "10%", "0.1%..50%", CONF_LIVE, "The same for what changes plans of queries." },
+    { "harm_checkpoint", V(PERCENT, harm_max[VERIFY_CHECKPOINT]), "7%", "0.1%..50%", CONF_LIVE, "The same for what shows with the next checkpoint." },
+    { "harm_slow", V(PERCENT, harm_max[VERIFY_SLOW]), "3%", "0.1%..50%", CONF_LIVE, "The same for what shows within hours." },
+    { "harm_restart", V(PERCENT, harm_max[VERIFY_RESTART]), "5%", "0.1%..50%", CONF_LIVE, "The same for what costs a restart to put back." },
+    { "gain_min", V(PERCENT, gain_min), "2%", "0.1%..50%", CONF_LIVE, "When no more than this is believed to be left in any one parameter, tuning ends until the load changes." },
+    { "trials_min", V(INT, trials_min), "15", "3..1000", CONF_LIVE, "Trials under a load before that may be said." },
+};
 static const struct conf_knob risk_rows[] = {
     { "auto_max", V(REAL, risk_auto_max), "0.25", "0..1", CONF_LIVE, "Plans up to this risk need no person, where the target's mode is auto. A restart usually lies above." },
     { "max", V(REAL, risk_max), "0.9", "0..1", CONF_LIVE, "Plans above this risk are refused, whoever approves." },
@@ -212,6 +223,7 @@ VALUES(section_disk, disk_rows, "The bound on disk.", .path = "disk");
 VALUES(section_recovery, recovery_rows, "The bound on crash recovery: max_wal_size / replay_rate.", .path = "recovery");
 VALUES(section_restart, restart_rows, "Restarts.", .path = "restart");
 VALUES(section_changes, change_rows, "Budgets of each target.", .path = "changes");
+VALUES(section_trials, trial_rows, "What may be tried by models, and when there is nothing left to try.", .path = "trials");
 VALUES(section_risk, risk_rows, "Risk is impact x probability, from 0 to 1; its parts are shown with each verdict.", .path = "risk", .check = check_risk);
 VALUES(section_approval, approval_rows, "What makes a person's approval count. It is bound to the plan, the version of the case and this policy.", .path = "approval");
 VALUES(section_scripts, script_rows, "Programs that plans may run.", .path = "scripts");
@@ -226,13 +238,14 @@ static const struct conf_section section_knobs = { ROWS(knob_rows), .path = "kno
     .why = "Exceptions from the catalogue, by parameter. What trades durability (fsync, full_page_writes, synchronous_commit) is never touched unless it is allowed here by name." };
 
 static const struct conf_section *const value_sections[] = {
-    &section_steps, &section_memory, &section_disk, &section_recovery, &section_restart, &section_changes, &section_risk, &section_approval, &section_scripts, &section_indexes,
+    &section_steps, &section_memory, &section_disk, &section_recovery, &section_restart, &section_changes, &section_trials, &section_risk, &section_approval,
+    &section_scripts, &section_indexes,
 };
 enum { VALUE_SECTIONS = sizeof value_sections / sizeof value_sections[0] };
 
 const struct conf_section *const policy_sections[] = {
-    &section_steps, &section_memory, &section_disk, &section_recovery, &section_restart, &section_windows, &section_changes, &section_risk,
-    &section_approval, &section_scripts, &section_programs, &section_indexes, &section_index_windows, &section_freezes, &section_knobs,
+    &section_steps, &section_memory, &section_disk, &section_recovery, &section_restart, &section_windows, &section_changes, &section_trials,
+    &section_risk, &section_approval, &section_scripts, &section_programs, &section_indexes, &section_index_windows, &section_freezes, &section_knobs,
 };
 const size_t policy_sections_count = sizeof policy_sections / sizeof policy_sections[0];
 
@@ -259,6 +272,9 @@ static void make_bounds(struct policy *p)
     b->recovery_max_s = (double)v->recovery_max_us / (double)US_PER_S;
     b->replay_bytes_per_s = (double)v->replay_bytes_per_s;
     b->restart_allowed = v->restart != RESTART_NEVER;
+    memcpy(b->harm_max, v->harm_max, sizeof b->harm_max);
+    b->gain_min = v->gain_min;
+    b->trials_min = (int)v->trials_min;
 }
 
 static void print_program(const struct policy_program *p, struct text *out)

@@ -46,6 +46,8 @@ struct policy_values {
     int64_t changes_per_hour;              /* per target: plans that were applied */
     int64_t cool_down_us;                  /* after a rollback, per target */
     int64_t degraded_per_day_us;           /* per target; beyond it nothing more is tried that day */
+    double  harm_max[VERIFY_CLASS_COUNT], gain_min;   /* shares; model/bounds.h */
+    int64_t trials_min;
     double  risk_auto_max, risk_max;       /* automatic up to here; nobody may approve beyond */
     bool    four_eyes;                     /* who opened a case may not approve it */
     int64_t approval_expires_us;

@@ -90,6 +90,7 @@ void workload_of(struct workload *w, const struct window *window, int n, const s
     w->v[WORKLOAD_SCANS] = share(1 - per(fetched, read));
     w->v[WORKLOAD_READS] = per(read, tps);
     w->v[WORKLOAD_STATEMENTS] = per(mean(&s, METRIC_CALLS), tps);
+    w->v[WORKLOAD_WRITTEN] = per(mean(&s, METRIC_ROWS_WRITTEN), tps);
     w->v[WORKLOAD_WAL] = per(mean(&s, METRIC_WAL_BYTES), tps);
     w->v[WORKLOAD_TEMP] = per(mean(&s, METRIC_TEMP_BYTES), tps);
     w->v[WORKLOAD_LOCKS] = share(per(mean(&s, METRIC_LOCKS_WAITING), sessions));
@@ -107,6 +108,15 @@ void workload_of(struct workload *w, const struct window *window, int n, const s
 }
 
 /* ---- comparing ---- */
+
+void workload_asked(const struct workload *w, struct workload *out)
+{
+    static const enum workload_feature asked[] = { WORKLOAD_STATEMENTS, WORKLOAD_ROWS, WORKLOAD_WRITTEN };
+    struct workload of = *w;
+    workload_clear(out);
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++)
+        out->v[asked[i]] = of.v[asked[i]];
+}
 
 double workload_coordinate(enum workload_feature f, double value)
 {

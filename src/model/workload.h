@@ -34,6 +34,7 @@
     X(READS,       "reads",       "rows",   LOG,   10,    2,   1e8,  1.0,  "rows read in a transaction")                              \
     X(ROWS,        "rows",        "rows",   LOG,   1,     2,   1e6,  1.0,  "rows that a statement returns or changes")                \
     X(STATEMENTS,  "statements",  "count",  LOG,   1,     1,   1000, 1.0,  "statements in a transaction")                             \
+    X(WRITTEN,     "written",     "rows",   LOG,   0.1,   2,   1e6,  0.5,  "rows that a transaction inserts, updates and deletes")    \
     X(WAL,         "wal",         "B",      LOG,   100,   2,   1e8,  0.5,  "write-ahead log of a transaction")                        \
     X(TEMP,        "temp",        "B",      LOG,   65536, 3,   1e10, 0.5,  "temporary files of a transaction: sorts and hashes that spill") \
     X(LOCKS,       "locks",       "ratio",  PLAIN, 0,     0.4, 1,    0.5,  "share of the sessions at work that wait for a lock")      \
@@ -68,6 +69,13 @@ int  workload_known(const struct workload *w);        /* how many features are k
 
 /* Of these windows together; those that are not whole are left out. facts may be NULL: what needs them is unknown. */
 void workload_of(struct workload *w, const struct window *window, int n, const struct target_facts *facts);
+
+/*
+ * Only what clients ask, whatever the configuration and the plans that it leads to: STATEMENTS, ROWS, WRITTEN; the others become
+ * unknown.  For comparing windows under different configurations.  out may be w.
+ */
+void workload_asked(const struct workload *w, struct workload *out);
+enum { WORKLOAD_ASKED_MIN = 2 };      /* compared features without which they say nothing */
 
 /* Where the feature's value lies on its own scale, 0 .. workload_coordinate(f, most); NAN stays NAN. */
 double workload_coordinate(enum workload_feature f, double value);

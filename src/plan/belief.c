@@ -178,6 +178,7 @@ static enum err make_room(struct belief *b, int trials, struct fault *fault)
 enum err belief_of(const struct scene *s, const struct story *story, const struct belief_how *how, struct belief *b, struct fault *fault)
 {
     *b = (struct belief){ 0 };
+    b->load = s->workload;
     add_knobs(s, story, how->restarts, false, b);
     if (b->knobs == 0)
         return fail(fault, ERR_MISSING, "no parameter may be varied here");
@@ -221,13 +222,11 @@ bool belief_is_safe(const struct belief *b, const double *x, double harm_max)
 
 /* ---- how much is left ---- */
 
-#define UNIT 0.1                /* levels in units of a tenth, so that priors fit */
-
 /*
  * The models that search are told what is good from what is bad; their own scale is how much results differ, noise included.
  * Here it matters how large anything can be at all, so the signal is fitted beside the length scales, and errors are taken as known.
  */
-static enum err learn_levels(const struct belief *b, uint64_t seed, struct math_gp **gp, struct fault *fault)
+enum err belief_levels(const struct belief *b, uint64_t seed, struct math_gp **gp, struct fault *fault)
 {
     enum { EVALUATIONS = 80 };
     size_t      n = (size_t)b->results, features = (size_t)b->space.features;
@@ -238,8 +237,8 @@ static enum err learn_levels(const struct belief *b, uint64_t seed, struct math_
         return fail(fault, ERR_LIMIT, "no memory for %zu trials", n);
     for (size_t i = 0; i < n; i++) {
         math_space_features(&b->space, b->x + i * (size_t)b->space.params, x + i * features);
-        y[i] = b->y[i] / UNIT;
-        known[i] = b->sd[i] * b->sd[i] / (UNIT * UNIT);
+        y[i] = b->y[i] / BELIEF_UNIT;
+        known[i] = b->sd[i] * b->sd[i] / (BELIEF_UNIT * BELIEF_UNIT);
     }
     enum err e = math_gp_new(b->space.features, b->space.scale_of, gp, fault);
     if (e == OK) {
@@ -262,7 +261,7 @@ static double upper(const struct belief *b, const struct math_gp *gp, const doub
     double features[MATH_GP_FEATURES_MAX], mean, variance;
     math_space_features(&b->space, x, features);
     math_gp_predict(gp, 1, features, &mean, &variance, scratch);
-    return UNIT * (mean + z * sqrt(variance));
+    return BELIEF_UNIT * (mean + z * sqrt(variance));
 }
 
 double belief_left(const struct belief *b, uint64_t seed)
@@ -271,7 +270,7 @@ double belief_left(const struct belief *b, uint64_t seed)
     struct math_gp *gp = NULL;
     int             own = b->knobs - b->given;
     double          most = (double)NAN, u[MATH_SPACE_MAX], x[MATH_SPACE_MAX], *scratch = calloc((size_t)b->results, sizeof *scratch);
-    if (scratch && math_space_encode(&b->space, b->now, u, NULL) == OK && learn_levels(b, seed, &gp, NULL) == OK) {
+    if (scratch && math_space_encode(&b->space, b->now, u, NULL) == OK && belief_levels(b, seed, &gp, NULL) == OK) {
         double now = upper(b, gp, b->now, 0, scratch), all = math_normal_quantile(1 - 0.05 / own);      /* for all of them at once */
         for (int d = 0; d < own; d++) {
             double in_force = u[d];

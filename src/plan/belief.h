@@ -25,6 +25,7 @@ struct belief {
     int                    features;
     enum workload_feature  feature[BELIEF_CONTEXTS_MAX];
     struct math_space      space;
+    struct workload        load;                 /* that is seen */
     double                 now[MATH_SPACE_MAX];  /* what is in force, under the workload that is seen: also the context of questions */
     int                    known;                /* trials with a result or a failure, what is in force not counted */
     int                    results;              /* rows of what follows; the first is what is in force */
@@ -48,6 +49,14 @@ void                belief_done(struct belief *b);
  * What models do not know is not safe.
  */
 bool belief_is_safe(const struct belief *b, const double *x, double harm_max);
+
+/*
+ * A Gaussian process of the levels, in units of BELIEF_UNIT, over the features of the space; the caller owns it.  Unlike the models
+ * that search it also learns how much results differ at all, and takes their errors as known.
+ */
+#define BELIEF_UNIT 0.1         /* so that priors fit */
+struct math_gp;
+MUST_CHECK enum err belief_levels(const struct belief *b, uint64_t seed, struct math_gp **gp, struct fault *fault);
 
 /*
  * The most that is believed (95 %, for all parameters together) to be won over what is in force by changing any one parameter, as a

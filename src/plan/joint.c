@@ -6,6 +6,8 @@
  * proposer is drawn by its credit (math/search/credit.h): what its proposals gained, less what they cost.  Rules begin with more credit
  * than models, and keep it only as long as they earn it.
  *
+ * A policy that practises (plan/practice.h) is one of the proposers only in "joint-ppo": bench/planners.c shows what it adds.
+ *
  * When no rule has anything new to say, models are asked how much may be left to win at most; when that is hardly anything, it
  * is said, and nothing is proposed until the load changes.
  */
@@ -24,7 +26,7 @@ enum { WITHOUT_GAIN_MIN = 6 };      /* proposals in a row that brought nothing, 
 
 /* What each begins with, as if earned in won + lost turns. */
 static const struct { double won, lost; } prior[ARM_COUNT] = {
-    [ARM_THUMB] = { 3, 1 }, [ARM_SYMPTOM] = { 2, 1 }, [ARM_GP] = { 1.5, 1 }, [ARM_FOREST] = { 1, 1 }, [ARM_LOCAL] = { 1, 1.5 }, [ARM_RESTART] = { 1, 2 }, [ARM_SEARCH] = { 1, 1.5 },
+    [ARM_THUMB] = { 3, 1 }, [ARM_SYMPTOM] = { 2, 1 }, [ARM_GP] = { 1.5, 1 }, [ARM_FOREST] = { 1, 1 }, [ARM_LOCAL] = { 1, 1.5 }, [ARM_RESTART] = { 1, 2 }, [ARM_SEARCH] = { 1, 1.5 }, [ARM_PPO] = { 1, 1.5 },
 };
 
 static double earned(const struct planner_told *t)
@@ -52,15 +54,15 @@ static struct math_credit credit_of(const struct planner_told *told, int n)
     return c;
 }
 
-static void joint_arms(const struct planner_told *told, int n, uint64_t seed, struct planner_arm *arm, int *arms)
+static void arms_of(const struct planner_told *told, int n, uint64_t seed, bool ppo, struct planner_arm *arm, int *arms)
 {
     struct math_credit c = credit_of(told, n);
     double             share[ARM_COUNT];
     struct rand        r;
     rand_seed(&r, seed);
+    c.arms = *arms = ppo ? ARM_COUNT : ARM_PPO;
     math_credit_shares(&c, NULL, 400, &r, share);
-    *arms = ARM_COUNT;
-    for (int a = 0; a < ARM_COUNT; a++) {
+    for (int a = 0; a < *arms; a++) {
         arm[a] = (struct planner_arm){ .name = proposer_arm_name((enum arm)a), .mean = math_credit_mean(&c, a), .share = share[a] };
         for (int i = 0; i < n; i++)
             arm[a].told += proposer_arm_of(told[i].proposal.planner) == (enum arm)a;
@@ -97,7 +99,7 @@ static double left_to_win(const struct scene *s)
     return left;
 }
 
-static enum err joint_ask(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view, struct proposal *out, struct fault *fault)
+static enum err ask(const struct planner_told *told, int n, uint64_t seed, bool ppo, const struct planner_view *view, struct proposal *out, struct fault *fault)
 {
     static const uint64_t golden = UINT64_C(0x9e3779b97f4a7c15);
     enum err e = proposers_may(view, fault);
@@ -110,7 +112,7 @@ static enum err joint_ask(const struct planner_told *told, int n, uint64_t seed,
     if (ask_arm(&s, ARM_NONE, true, out))
         return OK;
     for (int a = 0; a < ARM_COUNT; a++) {
-        may[a] = true;
+        may[a] = ppo || a != ARM_PPO;
         ready[a] = is_rule(a) && ask_arm(&s, (enum arm)a, false, &rule[a]);
         news = news || ready[a];
     }
@@ -140,4 +142,18 @@ static enum err joint_ask(const struct planner_told *told, int n, uint64_t seed,
     return ERR_MISSING;
 }
 
+static enum err joint_ask(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view, struct proposal *out, struct fault *fault)
+{
+    return ask(told, n, seed, false, view, out, fault);
+}
+
+static enum err joint_ppo_ask(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view, struct proposal *out, struct fault *fault)
+{
+    return ask(told, n, seed, true, view, out, fault);
+}
+
+static void joint_arms(const struct planner_told *told, int n, uint64_t seed, struct planner_arm *arm, int *arms)     { arms_of(told, n, seed, false, arm, arms); }
+static void joint_ppo_arms(const struct planner_told *told, int n, uint64_t seed, struct planner_arm *arm, int *arms) { arms_of(told, n, seed, true, arm, arms); }
+
 const struct planner_kind planner_joint = { "joint", "the large step that the machine suggests, then rules, models and searches as their proposals have earned it", joint_ask, joint_arms };
+const struct planner_kind planner_joint_ppo = { "joint-ppo", "the same, and a policy that practises on what the models believe", joint_ppo_ask, joint_ppo_arms };

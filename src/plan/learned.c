@@ -4,9 +4,10 @@
  * The story of a target (what was tried from where, and how it went) becomes trials of whole configurations; math/search/portfolio.h
  * learns from them and asks.  What it asks moves every parameter a little; of that only what the model itself counts on is
  * proposed, so that a change stays small enough to be explained: each parameter goes back to what is in force as long as the
- * expectation hardly suffers.  And of the way there only as much as is believed to do no harm.
+ * expectation hardly suffers.  And of the way there only as much as is believed to do no harm.  A policy that practised on the same
+ * models (plan/practice.h) is heard in the same way.
  */
-#include "plan/belief.h"
+#include "plan/practice.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -107,38 +108,67 @@ static bool propose_safely(const struct scene *s, const struct belief *b, const 
     return false;
 }
 
+/* What a model wants at x becomes a proposal, and what is expected of it. */
+static bool settle(const struct scene *s, const struct belief *b, struct math_bo *model, const char *way, double *x, struct proposal *p, struct math_bo_guess *g)
+{
+    double       at[MATH_SPACE_MAX];
+    struct fault ignored;
+    if (prune(b, model, x, &ignored) != OK)
+        return false;
+    (void)snprintf(p->planner, sizeof p->planner, "learned/%s", way);
+    return propose_safely(s, b, x, p, at) && math_bo_guess(model, at, 1.645, g, &ignored) == OK;
+}
+
 static bool ask(const struct scene *s, const struct belief *b, enum math_search way, bool restart, struct proposal *p)
 {
     struct math_portfolio_reason why;
     struct math_bo_guess         g = { 0 };
-    double                       x[MATH_SPACE_MAX], at[MATH_SPACE_MAX];
+    double                       x[MATH_SPACE_MAX];
     struct fault                 ignored;
     if (math_portfolio_ask(b->portfolio, b->now, x, &why, &ignored) != OK || (way != MATH_SEARCH_OTHER && why.who != way))
         return false;
     struct math_bo *model = why.who == MATH_SEARCH_FOREST ? math_portfolio_forest(b->portfolio) : math_portfolio_gp(b->portfolio);
-    if (prune(b, model, x, &ignored) != OK)
-        return false;
-    (void)snprintf(p->planner, sizeof p->planner, "learned/%s", restart ? "restart" : math_search_name(why.who));
-    if (!propose_safely(s, b, x, p, at) || math_bo_guess(model, at, 1.645, &g, &ignored) != OK)
+    if (!settle(s, b, model, restart ? "restart" : math_search_name(why.who), x, p, &g))
         return false;
     tell_why(b->known, &why, &g, p);
     return !restart || (p->needs_restart && g.y >= RESTART_GAIN);
 }
 
+static bool ask_policy(const struct scene *s, const struct belief *b, struct proposal *p)
+{
+    struct math_ppo     *policy = NULL;
+    struct math_bo_guess g = { 0 };
+    double               x[MATH_SPACE_MAX];
+    struct fault         ignored;
+    bool found = practice_new(s->seed, s->view->base, &policy, &ignored) == OK && practice_train(policy, b, s->seed, &ignored) == OK &&
+                 practice_ask(policy, b, s->seed, x, &ignored) == OK && settle(s, b, math_portfolio_gp(b->portfolio), proposer_arm_name(ARM_PPO), x, p, &g);
+    math_ppo_free(policy);
+    if (found)
+        scene_why(p, "A policy that practised on a model of the %d trials so far goes there; the model expects %+.0f %% of it, between %+.0f and %+.0f %%.",
+                  b->known, 100 * expm1(g.y), 100 * expm1(g.lo), 100 * expm1(g.hi));
+    return found;
+}
+
 /* way: MATH_SEARCH_OTHER leaves the choice to the portfolio. */
-static bool draft(const struct scene *s, enum math_search way, bool restart, int variant, struct proposal *p)
+static struct belief_how how_to(enum math_search way, bool restart, uint64_t seed)
+{
+    struct belief_how how = { .restarts = restart, .seed = seed, .portfolio = { .starts = 1 } };      /* rules have looked around already */
+    for (int i = 0; i < MATH_SEARCH_COUNT && way != MATH_SEARCH_OTHER; i++)
+        how.portfolio.without[i] = i != (int)way;
+    return how;
+}
+
+static bool draft(const struct scene *s, enum math_search way, bool policy, bool restart, int variant, struct proposal *p)
 {
     struct belief     b;
     struct story      story;
     struct fault      ignored;
     bool              found = false;
-    struct belief_how how = { .restarts = restart, .seed = s->seed + (uint64_t)variant, .portfolio = { .starts = 1 } };      /* rules have looked around already */
-    for (int i = 0; i < MATH_SEARCH_COUNT && way != MATH_SEARCH_OTHER; i++)
-        how.portfolio.without[i] = i != (int)way;
+    struct belief_how how = how_to(way, restart, s->seed + (uint64_t)variant);
     if (s->tolds < LEARNED_TRIALS_MIN || story_of(s, &story, &ignored) != OK)
         return false;
     if (belief_of(s, &story, &how, &b, &ignored) == OK) {
-        found = b.known >= LEARNED_TRIALS_MIN && ask(s, &b, way, restart, p);
+        found = b.known >= LEARNED_TRIALS_MIN && (policy ? ask_policy(s, &b, p) : ask(s, &b, way, restart, p));
         belief_done(&b);
     }
     story_done(&story);
@@ -147,19 +177,24 @@ static bool draft(const struct scene *s, enum math_search way, bool restart, int
 
 bool draft_learned(const struct scene *s, int variant, struct proposal *p)
 {
-    return scene_told_of_since_better(s, "learned/") < LEARNED_GIVES_UP_AFTER && draft(s, MATH_SEARCH_OTHER, false, variant, p);
+    return scene_told_of_since_better(s, "learned/") < LEARNED_GIVES_UP_AFTER && draft(s, MATH_SEARCH_OTHER, false, false, variant, p);
 }
 
 static bool draft_by(const struct scene *s, enum math_search way, int variant, struct proposal *p)
 {
     char name[32];
     (void)snprintf(name, sizeof name, "learned/%s", math_search_name(way));
-    return scene_told_of_since_better(s, name) < WAY_GIVES_UP_AFTER && draft(s, way, false, variant, p);
+    return scene_told_of_since_better(s, name) < WAY_GIVES_UP_AFTER && draft(s, way, false, false, variant, p);
 }
 
 bool draft_gp(const struct scene *s, int variant, struct proposal *p)     { return draft_by(s, MATH_SEARCH_GP, variant, p); }
 bool draft_forest(const struct scene *s, int variant, struct proposal *p) { return draft_by(s, MATH_SEARCH_FOREST, variant, p); }
 bool draft_local(const struct scene *s, int variant, struct proposal *p)  { return draft_by(s, MATH_SEARCH_CLIMB, variant, p); }
+
+bool draft_ppo(const struct scene *s, int variant, struct proposal *p)
+{
+    return scene_told_of_since_better(s, "learned/ppo") < WAY_GIVES_UP_AFTER && draft(s, MATH_SEARCH_GP, true, false, variant, p);
+}
 
 /* All that needs a restart comes in one, when it promises enough, and not soon after another. */
 bool draft_restart(const struct scene *s, int variant, struct proposal *p)
@@ -167,5 +202,5 @@ bool draft_restart(const struct scene *s, int variant, struct proposal *p)
     int since = 0;
     while (since < s->tolds && !s->told[s->tolds - 1 - since].proposal.needs_restart)
         since++;
-    return scene_may_restart(s) && since >= RESTART_PAUSE && draft(s, MATH_SEARCH_GP, true, variant, p);
+    return scene_may_restart(s) && since >= RESTART_PAUSE && draft(s, MATH_SEARCH_GP, false, true, variant, p);
 }

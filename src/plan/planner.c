@@ -2,12 +2,13 @@
 #include "plan/planner.h"
 
 #include "base/text.h"
+#include "plan/practice.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct planner_kind *const kinds[] = { &planner_joint, &planner_ladder };
+static const struct planner_kind *const kinds[] = { &planner_joint, &planner_joint_ppo, &planner_ladder };
 
 struct planner {
     const struct planner_kind *kind;
@@ -58,7 +59,7 @@ enum err planner_new(const char *kind, uint64_t seed, struct planner **p, struct
         return OK;
     }
     (void)fail(fault, ERR_MISSING, "there is no planner \"%.40s\"", kind);
-    fail_hint(fault, "planners: joint, ladder");
+    fail_hint(fault, "planners: joint, joint-ppo, ladder");
     return ERR_MISSING;
 }
 
@@ -73,6 +74,26 @@ enum err planner_ask(const struct planner *p, const struct planner_view *view, s
 {
     struct fault own;
     return p->kind->ask(p->told, p->tolds, p->seed, view, out, fault ? fault : &own);
+}
+
+enum err planner_practise(const struct planner *p, const struct planner_view *view, struct math_ppo *policy, struct fault *fault)
+{
+    struct scene  s;
+    struct story  story;
+    struct belief b;
+    enum err      e = proposers_may(view, fault);
+    if (e != OK)
+        return e == ERR_STATE || e == ERR_UNKNOWN ? ERR_MISSING : e;
+    scene_init(&s, view, p->told, p->tolds, p->seed);
+    if ((e = story_of(&s, &story, fault)) != OK)
+        return e;
+    struct belief_how how = { .seed = p->seed, .portfolio = { .starts = 1 } };
+    if ((e = belief_of(&s, &story, &how, &b, fault)) == OK) {
+        e = b.known >= PRACTICE_TRIALS_MIN ? practice_train(policy, &b, p->seed, fault) : fail(fault, ERR_MISSING, "%d trials are too few to practise on", b.known);
+        belief_done(&b);
+    }
+    story_done(&story);
+    return e;
 }
 
 enum err planner_tell(struct planner *p, const struct proposal *proposal, enum told told, double effect, struct fault *fault)

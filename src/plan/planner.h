@@ -6,9 +6,9 @@
  * After a restart the engine makes a planner from the same seed and tells it
  * all stored outcomes again, in order; it then stands where it stood.
  *
- * Two kinds stand behind the same table.  "joint" chooses among its proposers
+ * Three kinds stand behind the same table.  "joint" chooses among its proposers
  * (rules of thumb, symptoms, models, searches) by what each has earned;
- * "ladder" asks them in a fixed order.
+ * "joint-ppo" has a learned policy among them; "ladder" asks in a fixed order.
  *
  *     planner_new("joint", seed, &p, fault);
  *     for each stored outcome:   planner_tell(p, &proposal, outcome, effect, fault);
@@ -57,6 +57,8 @@ bool        told_parse(const char *text, enum told *t);
 enum told   told_of(enum outcome o);
 
 struct knowledge;
+struct tenants_policy;
+struct math_ppo;
 
 /* What a planner sees. Everything is borrowed for the call. */
 struct planner_view {
@@ -66,17 +68,23 @@ struct planner_view {
     const struct bounds       *bounds;   /* the policy's numbers */
     const struct knowledge *const *known;   /* what other databases have told, in any order (plan/knowledge.h) */
     int                        knowns;   /* may be 0 */
+    const struct tenants_policy *base;   /* what a policy begins with (plan/practice.h); NULL: with nothing */
 };
 
 struct planner;
 
-/* "joint" (default for NULL) or "ladder". ERR_MISSING for a kind that is not there. */
+/* "joint" (default for NULL), "joint-ppo" or "ladder". ERR_MISSING for a kind that is not there. */
 MUST_CHECK enum err planner_new(const char *kind, uint64_t seed, struct planner **p, struct fault *fault);
 void                planner_free(struct planner *p);
 
 /* ERR_MISSING: nothing left to try; ERR_UNKNOWN: what it would have to know is unknown;
  * ERR_STATE: a standby, or somebody else's configuration. The fault's text is for people. */
 MUST_CHECK enum err planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *fault);
+/*
+ * policy practises on what this planner was told (plan/practice.h): for a base that several targets share. ERR_MISSING: too little
+ * is known to practise on, or nothing may be varied; the policy is as it was.
+ */
+MUST_CHECK enum err planner_practise(const struct planner *p, const struct planner_view *view, struct math_ppo *policy, struct fault *fault);
 /* effect: log ratio, + is better; NAN when there is none. ERR_LIMIT after TOLD_MAX. */
 MUST_CHECK enum err planner_tell(struct planner *p, const struct proposal *proposal, enum told told, double effect, struct fault *fault);
 /* The same with the standard deviation of the effect's error; NAN or 0: not known. */
@@ -116,6 +124,6 @@ struct planner_kind {
                     struct proposal *out, struct fault *fault);
     void (*arms)(const struct planner_told *told, int n, uint64_t seed, struct planner_arm *arm, int *arms);   /* may be NULL */
 };
-extern const struct planner_kind planner_joint, planner_ladder;
+extern const struct planner_kind planner_joint, planner_joint_ppo, planner_ladder;
 
 #endif

@@ -26,13 +26,14 @@ const struct proposer proposers[PROPOSERS] = {
     { "gp",                ARM_GP,      2, false, false, false, true,  draft_gp },
     { "forest",            ARM_FOREST,  2, false, false, false, true,  draft_forest },
     { "local",             ARM_LOCAL,   2, false, false, false, true,  draft_local },
+    { "ppo",               ARM_PPO,     1, false, false, false, true,  draft_ppo },
     { "restart",           ARM_RESTART, 1, false, true,  true,  true,  draft_restart },
     { "search",            ARM_SEARCH,  1, false, true,  true,  true,  draft_search },
 };
 
 const char *proposer_arm_name(enum arm a)
 {
-    static const char *const names[ARM_COUNT] = { "thumb", "symptom", "gp", "forest", "local", "restart", "search" };
+    static const char *const names[ARM_COUNT] = { "thumb", "symptom", "gp", "forest", "local", "restart", "search", "ppo" };
     return a >= 0 && a < ARM_COUNT ? names[a] : "none";
 }
 

@@ -73,7 +73,7 @@ static inline double scene_mb(double mb, enum knob_id id) { return mb * 1048576.
 /* ---- the proposers: each has variants 0..n-1 and drafts and finishes one ---- */
 
 /* Whose credit a proposal earns. */
-enum arm { ARM_THUMB, ARM_SYMPTOM, ARM_GP, ARM_FOREST, ARM_LOCAL, ARM_RESTART, ARM_SEARCH, ARM_COUNT, ARM_NONE = -1 };
+enum arm { ARM_THUMB, ARM_SYMPTOM, ARM_GP, ARM_FOREST, ARM_LOCAL, ARM_RESTART, ARM_SEARCH, ARM_PPO, ARM_COUNT, ARM_NONE = -1 };
 const char *proposer_arm_name(enum arm a);
 enum arm    proposer_arm_of(const char *planner);      /* "joint/spills": ARM_SYMPTOM; ARM_NONE: nobody's */
 
@@ -86,7 +86,7 @@ struct proposer {
     bool        ladder, joint;                /* who asks it */
     bool      (*draft)(const struct scene *s, int variant, struct proposal *p);
 };
-enum { PROPOSERS = 15 };
+enum { PROPOSERS = 16 };
 extern const struct proposer proposers[PROPOSERS];
 
 /* The first variant that has something to say. kind: "ladder" or "joint". */
@@ -110,6 +110,7 @@ bool draft_learned(const struct scene *s, int variant, struct proposal *p);
 bool draft_gp(const struct scene *s, int variant, struct proposal *p);
 bool draft_forest(const struct scene *s, int variant, struct proposal *p);
 bool draft_local(const struct scene *s, int variant, struct proposal *p);
+bool draft_ppo(const struct scene *s, int variant, struct proposal *p);
 bool draft_restart(const struct scene *s, int variant, struct proposal *p);
 int  draft_symptoms(void);
 bool symptom_is(const char *name);

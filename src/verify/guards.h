@@ -31,6 +31,7 @@ struct trial_obs {
     double  cpu, memory;    /* ratios: of the cores, of the limit (highest) */
     double  disk_free, recovery_wal;
     int     checkpoints;    /* -1: unknown */
+    double  statements, rows, written;   /* what clients ask: of a transaction, of a statement, of a transaction (model/workload.h) */
     double  mechanism[MECHANISMS];   /* no verdict asks for these; explanations do */
 };
 

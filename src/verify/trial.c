@@ -1,6 +1,7 @@
 /* verify/trial.c - the proof as a state machine: one sample in, one wish out. */
 #include "verify/trial.h"
 
+#include "model/workload.h"
 #include "verify/before_after.h"
 #include "verify/trial_state.h"
 
@@ -54,6 +55,15 @@ int trial_history_needed(const struct trial_conf *c)
     return switchback_method(c->method) ? 0 : before_after_needed((struct before_after_shape){ c->windows_min, gap_expected(c), c->windows_min });
 }
 
+static void ask_of(const struct window *w, struct trial_obs *o)
+{
+    struct workload load;
+    workload_of(&load, w, 1, NULL);
+    o->statements = load.v[WORKLOAD_STATEMENTS];
+    o->rows = load.v[WORKLOAD_ROWS];
+    o->written = load.v[WORKLOAD_WRITTEN];
+}
+
 static struct trial_obs reduce(const struct trial *t, const struct window *w, int arm, int block)
 {
     double seconds = (double)(w->to_us - w->from_us) / 1e6;
@@ -67,6 +77,7 @@ static struct trial_obs reduce(const struct trial *t, const struct window *w, in
         .cpu = w->v[METRIC_CPU], .memory = limit > 0 ? used / limit : (double)NAN,
         .disk_free = w->v[METRIC_DISK_FREE], .recovery_wal = w->max[METRIC_RECOVERY_WAL], .checkpoints = w->checkpoints,
     };
+    ask_of(w, &o);
     for (int i = 0; i < MECHANISMS; i++)
         o.mechanism[i] = w->v[metric_mechanism[i]];
     return o;
@@ -338,9 +349,10 @@ static void close_window(struct trial *t)
     guards_tell(&t->mix, t->tale, (enum trial_arm)t->arm, w);
     if (t->arm == ARM_INCUMBENT)
         trial_refer(t);
-    if (trial_window_harms(t))
+    if (trial_load_is_another(t) || trial_window_harms(t))
         return;
-    trial_judge(t);
+    if (!trial_load_is_strange(t))      /* with one more window it is known whether it was an odd one */
+        trial_judge(t);
     if (t->phase == PHASE_WINDOW)
         next_window(t, t->last_us);
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 1 };
+enum { FORMAT = 2 };
 
 static const struct keep conf_fields[] = {
 #define C(member, kind) KEEP(struct trial_conf, member, kind)
@@ -22,7 +22,7 @@ static const struct keep obs_fields[] = {
 #define O(member, kind) KEEP(struct trial_obs, member, kind)
     O(arm, INT), O(block, INT), O(from_us, INT64), O(to_us, INT64), O(seconds, REAL), O(response, REAL), O(level, REAL), O(tps, REAL),
     O(p99, REAL), O(fails, REAL), O(tries, REAL), O(cpu, REAL), O(memory, REAL), O(disk_free, REAL), O(recovery_wal, REAL),
-    O(checkpoints, INT),
+    O(checkpoints, INT), O(statements, REAL), O(rows, REAL), O(written, REAL),
     KEEP_END
 #undef O
 };

@@ -82,6 +82,10 @@ void trial_refer(struct trial *t);                  /* the incumbent has one mor
 void trial_watch_second(struct trial *t, const struct sample *s, double seconds);   /* may finish the trial */
 bool trial_window_harms(struct trial *t);           /* after each window; true when it has finished the trial */
 
+/* ---- trial_load.c ---- */
+bool trial_load_is_strange(const struct trial *t);  /* before/after: the latest window is not of the load that the history is of */
+bool trial_load_is_another(struct trial *t);        /* after each window; true when it has finished the trial: the latest two are strange */
+
 /* ---- trial_judge.c ---- */
 /* The arms' windows as arrays: blocks with both, in order, for a switchback; the last of the past, and all of ours, otherwise. Returns the number in b. */
 int  trial_arms(const struct trial *t, struct trial_obs *a, int *na, struct trial_obs *b);

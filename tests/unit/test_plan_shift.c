@@ -50,24 +50,26 @@ static int start(void **state)
     return 0;
 }
 
+static struct shift_window under(int configuration, struct workload load) { return (struct shift_window){ load, configuration }; }
+
 /* How many windows after the switch it is found; 99: not. Also whether it was found before. */
 static int found_after(struct rand *r, int before, enum plan_load from, double share, double noise, int *early)
 {
-    struct workload w[SHIFT_WINDOWS_MAX];
+    struct shift_window w[SHIFT_WINDOWS_MAX];
     struct shift    s;
     int             n = 0;
     for (int i = 0; i < before; i++) {
-        w[n++] = one_window(r, from, noise);
+        w[n++] = under(1, one_window(r, from, noise));
         shift_find(w, n, &s);
         *early += s.changed;
     }
     if (share > 0)
-        w[n++] = mixed_window(r, share);
+        w[n++] = under(1, mixed_window(r, share));
     for (int i = 0; i < 4; i++) {
         shift_find(w, n, &s);
         if (s.changed && s.at >= before)
             return n - before;
-        w[n++] = one_window(r, from == LOAD_OLTP ? LOAD_REPORTS : LOAD_OLTP, noise);
+        w[n++] = under(1, one_window(r, from == LOAD_OLTP ? LOAD_REPORTS : LOAD_OLTP, noise));
     }
     return 99;
 }
@@ -91,12 +93,12 @@ static void a_switch_of_the_load_is_found_within_three_windows(void **state)
 static void it_says_what_changed_and_from_where_on(void **state)
 {
     (void)state;
-    struct workload w[14];
+    struct shift_window w[14];
     struct shift    s;
     struct rand     r;
     rand_seed(&r, 3);
     for (int i = 0; i < 14; i++)
-        w[i] = one_window(&r, i < 12 ? LOAD_OLTP : LOAD_REPORTS, 0.1);
+        w[i] = under(1, one_window(&r, i < 12 ? LOAD_OLTP : LOAD_REPORTS, 0.1));
     shift_find(w, 14, &s);
     assert_true(s.changed);
     assert_int_equal(s.at, 12);
@@ -113,20 +115,20 @@ static void it_says_what_changed_and_from_where_on(void **state)
 static void a_window_in_which_nothing_happened_is_no_other_load(void **state)
 {
     (void)state;
-    struct workload w[30];
+    struct shift_window w[30];
     struct shift    s;
     struct rand     r;
     rand_seed(&r, 5);
     for (int i = 0; i < 30; i++) {
-        w[i] = one_window(&r, LOAD_OLTP, 0.1);
+        w[i] = under(1, one_window(&r, LOAD_OLTP, 0.1));
         if (i >= 20)
             for (int f = 0; f < WORKLOAD_COUNT; f++)
-                w[i].v[f] = f == WORKLOAD_DATABASE ? w[i].v[f] : (double)NAN;
+                w[i].load.v[f] = f == WORKLOAD_DATABASE ? w[i].load.v[f] : (double)NAN;
         shift_find(w, i + 1, &s);
         assert_false(s.changed);
     }
-    w[28] = one_window(&r, LOAD_REPORTS, 0.1);          /* and behind the pause it is compared with what was before */
-    w[29] = one_window(&r, LOAD_REPORTS, 0.1);
+    w[28] = under(1, one_window(&r, LOAD_REPORTS, 0.1));          /* and behind the pause it is compared with what was before */
+    w[29] = under(1, one_window(&r, LOAD_REPORTS, 0.1));
     shift_find(w, 30, &s);
     assert_true(s.changed);
     assert_int_equal(s.at, 28);
@@ -138,16 +140,16 @@ static void heavy_and_slow_noise_is_taken_for_another_load_less_than_once_in_a_t
     int         alarms = 0, looks = 0;
     struct rand r;
     for (uint64_t seed = 1; seed <= 150; seed++) {
-        struct workload w[SHIFT_WINDOWS_MAX];
+        struct shift_window w[SHIFT_WINDOWS_MAX];
         struct shift    s;
         double          slow = 0;
         rand_seed(&r, seed);
         for (int n = 0; n < SHIFT_WINDOWS_MAX; n++) {      /* neighbours resemble each other, and tails are heavy */
             slow = 0.8 * slow + 0.1 * rand_normal(&r);
             double noise = rand_unit(&r) < 0.1 ? 0.5 : 0.15;
-            w[n] = one_window(&r, seed % 2 ? LOAD_OLTP : LOAD_REPORTS, noise);
-            w[n].v[WORKLOAD_READS] *= exp(slow);
-            w[n].v[WORKLOAD_RATE] *= exp(2 * slow);
+            w[n] = under(1, one_window(&r, seed % 2 ? LOAD_OLTP : LOAD_REPORTS, noise));
+            w[n].load.v[WORKLOAD_READS] *= exp(slow);
+            w[n].load.v[WORKLOAD_RATE] *= exp(2 * slow);
             shift_find(w, n + 1, &s);
             alarms += s.changed;
             looks += s.false_alarm < 1;
@@ -170,13 +172,13 @@ static void the_bound_on_false_alarms_holds_whatever_the_noise(void **state)
         int    alarms = 0;
         double bound = 0;
         for (int i = 0; i < ROUNDS; i++) {
-            struct workload w[SHIFT_WINDOWS_MAX];
+            struct shift_window w[SHIFT_WINDOWS_MAX];
             struct shift    s;
             for (int n = 0; n < lengths[k]; n++) {
-                w[n] = one_window(&r, LOAD_OLTP, 0);
+                w[n] = under(1, one_window(&r, LOAD_OLTP, 0));
                 double wild = tan(1.5 * (2 * rand_unit(&r) - 1));
                 for (int f = 0; f < WORKLOAD_COUNT; f++)
-                    w[n].v[f] *= exp(fmin(wild * (f % 2 ? 1 : -1), 20));
+                    w[n].load.v[f] *= exp(fmin(wild * (f % 2 ? 1 : -1), 20));
             }
             shift_find(w, lengths[k], &s);
             alarms += s.changed;
@@ -192,7 +194,7 @@ static void our_own_change_of_the_configuration_is_no_other_load(void **state)
 {
     (void)state;
     struct rand     r;
-    struct workload w[40];
+    struct shift_window w[40];
     struct shift    s;
     rand_seed(&r, 9);
     for (int i = 0; i < 40; i++) {
@@ -207,10 +209,73 @@ static void our_own_change_of_the_configuration_is_no_other_load(void **state)
         }
         for (int m = 0; m < METRIC_COUNT; m++)
             x.v[m] *= m == METRIC_CACHE_HIT ? 1 : times(&r, 0.05);
-        workload_of(&w[i], &x, 1, &world.facts);
+        workload_of(&w[i].load, &x, 1, &world.facts);
+        w[i].configuration = i < 20 ? 1 : 2;
         shift_find(w, i + 1, &s);
         assert_false(s.changed);
     }
+}
+
+/* Reports that a new plan reads by an index: other rows, in other ways, and no temporary files; but the same questions. */
+static struct workload better_plans(struct rand *r, bool better)
+{
+    struct workload w;
+    plan_world_load(&world, LOAD_REPORTS);
+    struct window x = world.window[0];
+    if (better) {
+        x.v[METRIC_ROWS_READ] /= 500;
+        x.v[METRIC_ROWS_FETCHED] = 0.98 * x.v[METRIC_ROWS_READ];
+        x.v[METRIC_TEMP_BYTES] = 0;
+        x.v[METRIC_CACHE_HIT] = 0.999;
+        x.v[METRIC_TPS] *= 3;
+        x.v[METRIC_CALLS] *= 3;
+    }
+    for (int m = 0; m < METRIC_COUNT; m++)
+        x.v[m] *= m == METRIC_CACHE_HIT ? 1 : times(r, 0.05);
+    x.queries = 1;
+    x.query[0] = (struct query_count){ .id = 1, .calls = x.v[METRIC_CALLS] * 60, .total_ms = 1000, .rows = 20 * x.v[METRIC_CALLS] * 60 };
+    workload_of(&w, &x, 1, &world.facts);
+    return w;
+}
+
+static void other_plans_under_another_configuration_are_no_other_load_but_under_the_same_one_they_are(void **state)
+{
+    (void)state;
+    struct rand         r;
+    struct shift_window w[40];
+    struct shift        s;
+    for (int same = 0; same < 2; same++) {
+        bool found = false;
+        rand_seed(&r, 13);
+        for (int i = 0; i < 40; i++) {
+            w[i] = under(same || i < 20 ? 1 : 2, better_plans(&r, i >= 20));
+            shift_find(w, i + 1, &s);
+            found = found || s.changed;
+        }
+        assert_int_equal(found, same);
+    }
+}
+
+static void while_configurations_take_turns_another_load_is_still_found_within_three_windows(void **state)
+{
+    (void)state;
+    struct rand         r;
+    struct shift_window w[24];
+    struct shift        s;
+    rand_seed(&r, 17);
+    for (int i = 0; i < 20; i++) {
+        w[i] = under(i % 3 == 2 ? 0 : i, one_window(&r, LOAD_OLTP, 0.1));
+        shift_find(w, i + 1, &s);
+        assert_false(s.changed);
+    }
+    int found = 0;
+    for (int i = 20; i < 23 && !found; i++) {
+        w[i] = under(i, one_window(&r, LOAD_REPORTS, 0.1));
+        shift_find(w, i + 1, &s);
+        found = s.changed ? i : 0;
+    }
+    assert_in_range(found, 21, 22);
+    assert_int_equal(s.at, 20);
 }
 
 int main(void)
@@ -218,6 +283,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup(f, start)
         TEST(a_switch_of_the_load_is_found_within_three_windows),
+        TEST(other_plans_under_another_configuration_are_no_other_load_but_under_the_same_one_they_are),
+        TEST(while_configurations_take_turns_another_load_is_still_found_within_three_windows),
         TEST(it_says_what_changed_and_from_where_on),
         TEST(a_window_in_which_nothing_happened_is_no_other_load),
         TEST(heavy_and_slow_noise_is_taken_for_another_load_less_than_once_in_a_thousand_windows),

@@ -520,6 +520,88 @@ static void the_same_seed_tells_the_same_story(void **state)
     free(first);
 }
 
+/* What clients ask: statements and written rows of each transaction. */
+static void ask(struct sample *s, double statements, double written)
+{
+    s->v[METRIC_CALLS] = statements * s->v[METRIC_TPS];
+    s->v[METRIC_ROWS_WRITTEN] = written * s->v[METRIC_TPS];
+}
+
+static void ask_in_history(double statements, double written)
+{
+    for (int i = 0; i < HISTORY; i++) {
+        history[i].v[METRIC_CALLS] = statements * history[i].v[METRIC_TPS] * (1 + 0.05 * sin(i));
+        history[i].v[METRIC_ROWS_WRITTEN] = written * history[i].v[METRIC_TPS] * (1 + 0.05 * cos(i));
+    }
+}
+
+/* A candidate without effect; from this second on clients ask single statements that write nothing, and are served `faster`. */
+static struct verdict when_the_load_turns(enum verify_class method, int at_s, int until_s, double faster)
+{
+    struct world_conf w = calm(0);
+    struct trial_conf c = conf_of(method);
+    struct fault      fault;
+    struct trial     *t;
+    struct verdict    v;
+    struct sample     s;
+    world_init(&world, &w);
+    world_history(&world, c.window_us, history, HISTORY);
+    ask_in_history(30, 12);
+    assert_ok(trial_new(&c, history, HISTORY, &t, &fault), &fault);
+    world_change(&world, true, false);
+    trial_begin(t, world.mono_us);
+    enum trial_wish wish;
+    int             second = 0;
+    do {
+        bool turned = second >= at_s && second < until_s;
+        world_second(&world, &s);
+        s.v[METRIC_TPS] *= turned ? faster : 1;
+        ask(&s, turned ? 1 : 30, turned ? 0 : 12);
+        wish = trial_feed(t, &s);
+        if (wish == TRIAL_GO_CANDIDATE || wish == TRIAL_GO_INCUMBENT) {
+            world_change(&world, wish == TRIAL_GO_CANDIDATE, false);
+            trial_toggled(t, wish == TRIAL_GO_CANDIDATE ? ARM_CANDIDATE : ARM_INCUMBENT, world.mono_us);
+        } else if (wish == TRIAL_CHECKPOINT) {
+            trial_checkpointed(t, world.mono_us);
+        }
+    } while (wish != TRIAL_FINISHED && ++second < 86400);
+    trial_verdict(t, &v);
+    trial_free(t);
+    return v;
+}
+
+static void a_load_that_turns_into_a_faster_one_after_a_restart_is_no_gain(void **state)
+{
+    (void)state;
+    static const enum verify_class before_after[] = { VERIFY_RESTART, VERIFY_SLOW };
+    for (size_t i = 0; i < 2; i++)
+        for (int at = 0; at <= 120; at += 15) {      /* before the first window, between windows, and amid one */
+            struct verdict v = when_the_load_turns(before_after[i], at, 1 << 30, 20);
+            assert_int_equal(v.outcome, OUTCOME_UNDECIDED);
+            assert_non_null(strstr(v.why, "Clients ask something else"));
+        }
+}
+
+static void one_odd_window_is_waited_out(void **state)
+{
+    (void)state;
+    for (int at = 40; at <= 110; at += 7) {
+        struct verdict v = when_the_load_turns(VERIFY_RESTART, at, at + 2, 20);
+        assert_true(v.outcome != OUTCOME_BETTER);
+        assert_null(strstr(v.why, "Clients ask something else"));
+    }
+}
+
+static void a_switchback_goes_on_under_the_new_load_and_does_not_take_it_for_a_gain(void **state)
+{
+    (void)state;
+    for (int at = 20; at <= 200; at += 30) {
+        struct verdict v = when_the_load_turns(VERIFY_IMMEDIATE, at, 1 << 30, 20);
+        assert_true(v.outcome != OUTCOME_BETTER);
+        assert_null(strstr(v.why, "Clients ask something else"));
+    }
+}
+
 /* Feeds n samples, doing what is wished at once. */
 static enum trial_wish feed(struct trial *t, int n)
 {
@@ -686,6 +768,9 @@ int main(void)
         cmocka_unit_test(a_slow_warm_up_is_waited_for),
         cmocka_unit_test(what_happens_in_the_wash_out_counts_for_nobody),
         cmocka_unit_test(the_order_of_the_arms_is_drawn_and_every_block_has_both),
+        cmocka_unit_test(a_load_that_turns_into_a_faster_one_after_a_restart_is_no_gain),
+        cmocka_unit_test(one_odd_window_is_waited_out),
+        cmocka_unit_test(a_switchback_goes_on_under_the_new_load_and_does_not_take_it_for_a_gain),
         cmocka_unit_test(without_history_the_incumbent_is_looked_at_first),
         cmocka_unit_test(too_little_history_ends_a_restart_before_it_costs_anything),
         cmocka_unit_test(nothing_to_measure_with_is_undecided),
