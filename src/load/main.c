@@ -12,7 +12,7 @@ static const struct load_command commands[] = {
     { "run", "Run TPC-C's five transactions, TPC-H's 22 queries, or both, and report throughput and latency: as fast as they go (closed loop), at a given rate "
              "(open loop), as a test of TPC-H, or as a schedule says.",
       " dsn bench schedule clients duration warmup rate queue think-time test streams rounds query-timeout tpcc-share tpch-share expect schema report-every json "
-      "listen seed isolation warehouses timeout lifetime grace ", load_run },
+      "listen seed isolation draw warehouses timeout lifetime grace ", load_run },
     { "check", "Check TPC-C's consistency conditions 1 to 4, or what TPC-H's tables must hold. Exit status 1 when something is violated. With --schedule: check that "
                "file and print what it does.", " dsn bench schema schedule output json ", load_check },
 };

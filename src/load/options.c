@@ -28,6 +28,7 @@ static const struct option rows[] = {
     { "queue",         NULL, OPTION_WHOLE,      AT(queue),           1, 1e7,   "N",    "10000", "open loop: how many arrivals may wait; more are dropped and counted" },
     { "think-time",    NULL, OPTION_MAYBE_REAL, AT(think),           0, 100,   "FACTOR", NULL, "closed loop: keying and thinking times of the specification, or that many times them" },
     { "isolation",     NULL, OPTION_CHOICE,     AT(isolation),       0, 0,     "read-committed|repeatable-read|serializable", "read-committed", "transaction isolation" },
+    { "draw",          NULL, OPTION_CHOICE,     AT(draw),            0, 0,     "nurand|uniform", "nurand", "which customers and items TPC-C's clients ask for: some far more often, as the specification says, or all alike" },
     { "timeout",       NULL, OPTION_TIME,       AT(timeout_us),      0.1 * S, 3600 * S, "TIME", "60", "a round trip to the server that takes longer is an error and costs the connection" },
     { "lifetime",      NULL, OPTION_TIME,       AT(lifetime_us),     0, 31e6 * S,  "TIME", "0",  "replace connections this old between transactions, as pools do (new connections see new planner settings); 0 keeps them" },
     { "grace",         NULL, OPTION_TIME,       AT(grace_us),        0, 3600 * S,  "TIME", "10", "how long transactions that are under way at the end may take" },
@@ -130,6 +131,7 @@ static const struct { const char *option; unsigned fits; const char *why; } fitt
     { "indexes",    TPCH_TEST | TPCH_LOOP | MIXED,        "TPC-C has the indexes it needs" },
     { "foreign-keys", TPCC | MIXED,                       "TPC-H's are always declared" },
     { "isolation",  TPCC | MIXED | BY_SCHEDULE,           "each of TPC-H's queries is a transaction by itself" },
+    { "draw",       TPCC | MIXED | BY_SCHEDULE,           "TPC-H draws its parameters as its specification says" },
 };
 
 static unsigned kind_of_run(const struct load_options *o)

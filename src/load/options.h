@@ -30,6 +30,7 @@ struct load_options {
     int64_t     queue;
     const char *listen;             /* "" means no endpoint */
     const char *isolation;
+    const char *draw;               /* nurand or uniform */
     bool        json;
     const char *output;             /* text or json */
 

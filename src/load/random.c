@@ -28,6 +28,7 @@ void load_constants_draw(struct load_constants *c, struct rand *r)
     c->last_name = draw(r, 0, LOAD_A_LAST_NAME);
     c->customer = draw(r, 0, LOAD_A_CUSTOMER);
     c->item = draw(r, 0, LOAD_A_ITEM);
+    c->uniform = false;
 }
 
 static bool distance_is_allowed(int a, int b)
@@ -59,12 +60,11 @@ size_t load_last_name(int number, char out[LOAD_LAST_NAME_SIZE])
     return used;
 }
 
-int load_draw_customer(struct rand *r, const struct load_constants *c) { return load_nurand(r, LOAD_A_CUSTOMER, c->customer, 1, LOAD_CUSTOMERS); }
-int load_draw_item(struct rand *r, const struct load_constants *c)     { return load_nurand(r, LOAD_A_ITEM, c->item, 1, LOAD_ITEMS); }
-int load_draw_last_name(struct rand *r, const struct load_constants *c)
-{
-    return load_nurand(r, LOAD_A_LAST_NAME, c->last_name, 0, LOAD_LAST_NAMES - 1);
-}
+static int draw_one(struct rand *r, const struct load_constants *c, int a, int constant, int lo, int hi) { return c->uniform ? draw(r, lo, hi) : load_nurand(r, a, constant, lo, hi); }
+
+int load_draw_customer(struct rand *r, const struct load_constants *c)  { return draw_one(r, c, LOAD_A_CUSTOMER, c->customer, 1, LOAD_CUSTOMERS); }
+int load_draw_item(struct rand *r, const struct load_constants *c)      { return draw_one(r, c, LOAD_A_ITEM, c->item, 1, LOAD_ITEMS); }
+int load_draw_last_name(struct rand *r, const struct load_constants *c) { return draw_one(r, c, LOAD_A_LAST_NAME, c->last_name, 0, LOAD_LAST_NAMES - 1); }
 
 size_t load_draw_letters(struct rand *r, size_t lo, size_t hi, char *out)
 {

@@ -6,6 +6,7 @@
 
 #include "base/rand.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum load_kind { LOAD_NEW_ORDER, LOAD_PAYMENT, LOAD_ORDER_STATUS, LOAD_DELIVERY, LOAD_STOCK_LEVEL, LOAD_KINDS };
@@ -26,7 +27,7 @@ const char *load_kind_name(enum load_kind kind);
 int load_nurand(struct rand *r, int a, int c, int lo, int hi);
 
 /* The constants C. The one for last names must lie at a certain distance from the one used at load (clause 2.1.6.1). */
-struct load_constants { int last_name, customer, item; };
+struct load_constants { int last_name, customer, item; bool uniform; };   /* uniform: a run that draws all alike, and needs none of them */
 #define LOAD_A_LAST_NAME 255
 #define LOAD_A_CUSTOMER  1023
 #define LOAD_A_ITEM      8191

@@ -65,6 +65,8 @@ void load_report_head(const struct load_run *run, FILE *out)
     fprintf(out, "%s", run->label);
     if (has_tpcc(run))
         fprintf(out, ", %d warehouses, %d clients, %s", run->scale.warehouses, run->client_count, run->isolation);
+    if (has_tpcc(run) && run->scale.constants.uniform)
+        fprintf(out, ", all alike likely");
     if (has_tpch(run))
         fprintf(out, ", TPC-H at scale factor %g, %d stream%s", run->scale_factor, run->stream_count, run->stream_count == 1 ? "" : "s");
     fprintf(out, ", seed %" PRIu64, run->seed);
@@ -257,6 +259,7 @@ static json_t *setting(const struct load_run *run)
         json_object_set_new(o, "warehouses", json_integer(run->scale.warehouses));
         json_object_set_new(o, "clients", json_integer(run->client_count));
         json_object_set_new(o, "isolation", json_string(run->isolation));
+        json_object_set_new(o, "draw", json_string(opt->draw));
         json_object_set_new(o, "think_time", number(opt->think));
     }
     if (has_tpch(run)) {

@@ -90,6 +90,7 @@ static enum err inspect_tpcc(struct load_run *run, PGconn *conn, struct fault *f
     rand_seed(&r, run->seed);
     run->scale.warehouses = o->warehouses ? (int)o->warehouses : mark.warehouses;
     load_constants_draw_for_run(&run->scale.constants, mark.last_name, &r);
+    run->scale.constants.uniform = strcmp(o->draw, "uniform") == 0;
     return OK;
 }
 

@@ -35,6 +35,27 @@ static void nurand_prefers_some_values_by_far(void **state)
     assert_true(most > 5 * 300000 / LOAD_CUSTOMERS);
 }
 
+static void drawn_all_alike_no_customer_and_no_item_is_preferred(void **state)
+{
+    (void)state;
+    static int            seen[LOAD_CUSTOMERS + 1];
+    struct load_constants c = { .customer = 259, .item = 7911, .last_name = 223, .uniform = true };
+    struct rand           r;
+    int                   most = 0, least = 300000;
+    rand_seed(&r, 2);
+    for (int i = 0; i < 300000; i++) {
+        seen[load_draw_customer(&r, &c)]++;
+        assert_in_range(load_draw_item(&r, &c), 1, LOAD_ITEMS);
+        assert_in_range(load_draw_last_name(&r, &c), 0, LOAD_LAST_NAMES - 1);
+    }
+    for (int i = 1; i <= LOAD_CUSTOMERS; i++) {
+        most = seen[i] > most ? seen[i] : most;
+        least = seen[i] < least ? seen[i] : least;
+    }
+    assert_int_equal(seen[0], 0);
+    assert_true(most < 160 && least > 45);      /* 100 each, by chance within six standard deviations */
+}
+
 static void a_run_draws_its_constant_at_the_right_distance_from_the_loads(void **state)
 {
     (void)state;
@@ -173,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nurand_stays_in_its_range_for_every_constant),
         cmocka_unit_test(nurand_prefers_some_values_by_far),
+        cmocka_unit_test(drawn_all_alike_no_customer_and_no_item_is_preferred),
         cmocka_unit_test(a_run_draws_its_constant_at_the_right_distance_from_the_loads),
         cmocka_unit_test(last_names_are_three_syllables),
         cmocka_unit_test(a_deck_has_the_standard_mix_and_another_order_each_time),
