@@ -315,7 +315,7 @@ static const struct tuner { const char *name; void (*play)(struct round *o, uint
     { "gp-ei",     play_gp,     false },
     { "forest-ei", play_forest, false },
     { "ppo",       play_ppo,    false },
-    { "gp-region", play_trego,  true },       /* the parts of the joint one alone, not ranked */
+    { "gp-region", play_trego,  true },       /* shown beside, not ranked: the optimiser as it is alone, and a part of the joint one */
     { "climb",     play_climb,  true },
 };
 enum { TUNERS = sizeof tuners / sizeof tuners[0] };

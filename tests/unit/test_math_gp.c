@@ -3,6 +3,7 @@
 #include "near.h"
 
 #include "base/rand.h"
+#include "math/search/bend.h"
 #include "math/search/gp.h"
 #include "math/linear/linear.h"
 #include "math/linear/minimise.h"
@@ -205,14 +206,16 @@ static void the_gradient_of_the_likelihood_is_that_of_its_differences(void **sta
     enum { N = 17 };
     struct fault        fault;
     const int           scale_of[3] = { 0, 1, 1 };
-    double              x[3 * N], y[N], known[N], gradient[4], unused[4];
+    double              x[3 * N], y[N], known[N], gradient[6], unused[6];
     struct math_gp     *gp = make(3, scale_of);
     struct math_gp_prior prior = math_gp_prior_usual(2);
     prior.signal = (struct math_gp_belief){ 0, 1, 0.01, 100 };
+    prior.bends = (const bool[]){ true, true };
+    prior.bend_sd = 3;
     bumpy(N, x, y, known);
     assert_ok(math_gp_data(gp, N, x, y, known, &fault), &fault);
     for (int given = 0; given < 2; given++) {
-        struct math_gp_hyper h = { .scale = { 0.3, 0.8 }, .noise = 0.05, .signal = 1.5 };
+        struct math_gp_hyper h = { .scale = { 0.3, 0.8 }, .bend = { 2.5, given ? 0 : -4 }, .noise = 0.05, .signal = 1.5 };
         math_gp_give_mean(gp, given ? 0.3 : (double)NAN);
         assert_true(isfinite(math_gp_posterior(gp, &prior, &h, gradient)));
         for (int k = 0; k < 4; k++) {
@@ -223,6 +226,15 @@ static void the_gradient_of_the_likelihood_is_that_of_its_differences(void **sta
             double down = math_gp_posterior(gp, &prior, &h, NULL);
             *theta = was;
             assert_near(gradient[k], (up - down) / (2 * step), 1e-6 * (1 + fabs(gradient[k])));
+        }
+        for (int k = 0; k < 2; k++) {
+            double was = h.bend[k], step = 1e-5;
+            h.bend[k] = was + step;
+            double up = math_gp_posterior(gp, &prior, &h, NULL);
+            h.bend[k] = was - step;
+            double down = math_gp_posterior(gp, &prior, &h, NULL);
+            h.bend[k] = was;
+            assert_near(gradient[4 + k], (up - down) / (2 * step), 1e-6 * (1 + fabs(gradient[4 + k])));
         }
     }
     math_gp_free(gp);
@@ -235,7 +247,7 @@ static void the_gradient_of_the_prediction_is_that_of_its_differences(void **sta
     struct fault         fault;
     double               x[3 * N], y[N], known[N], at[3] = { 0.3, 0.6, 0.2 }, mean, variance, by_mean[3], by_variance[3], m[2], v[2], scratch[2 * N];
     struct math_gp      *gp = make(3, NULL);
-    struct math_gp_hyper h = { .scale = { 0.3, 0.8, 0.5 }, .noise = 0.05, .signal = 1.5 };
+    struct math_gp_hyper h = { .scale = { 0.3, 0.8, 0.5 }, .bend = { 0, 3, -6 }, .noise = 0.05, .signal = 1.5 };
     bumpy(N, x, y, known);
     assert_ok(math_gp_data(gp, N, x, y, known, &fault), &fault);
     assert_ok(math_gp_set(gp, &h, &fault), &fault);
@@ -254,6 +266,54 @@ static void the_gradient_of_the_prediction_is_that_of_its_differences(void **sta
         assert_near(by_variance[f], (up[1] - down[1]) / (2 * step), 1e-6);
     }
     math_gp_free(gp);
+}
+
+static void a_bend_keeps_the_ends_can_be_undone_and_makes_differences_of_ratios(void **state)
+{
+    (void)state;
+    static const double by[] = { -16, -3, -1e-3, -1e-6, 0, 1e-6, 1e-3, 3, 16 };
+    for (size_t k = 0; k < sizeof by / sizeof by[0]; k++) {
+        double c = by[k], step = 1e-6;
+        assert_near(math_bend(0, c), 0, 1e-15);
+        assert_near(math_bend(1, c), 1, 1e-12);
+        for (double u = 0.05; u < 1; u += 0.1) {
+            assert_near(math_bend_undo(math_bend(u, c), c), u, 1e-9);
+            assert_near(math_bend_slope(u, c), (math_bend(u + step, c) - math_bend(u - step, c)) / (2 * step), 1e-6);
+            assert_near(math_bend_turn(u, c), (math_bend(u, c + step) - math_bend(u, c - step)) / (2 * step), 1e-6);
+        }
+    }
+    double lo = 16, hi = 4096, v = 300;
+    assert_near(math_bend(log(v / lo) / log(hi / lo), log(hi / lo)), (v - lo) / (hi - lo), 1e-12);
+}
+
+/* What matters lies in the last tenth of the range: a model that may bend it foresees better, and knows where. */
+static void a_fit_finds_the_scale_on_which_a_function_is_even(void **state)
+{
+    (void)state;
+    enum { N = 30 };
+    struct fault         fault;
+    struct rand          r;
+    double               x[N], y[N], likelihood[2];
+    struct math_gp_prior prior = math_gp_prior_usual(1);
+    for (int i = 0; i < N; i++) {
+        x[i] = (i + 0.5) / N;
+        y[i] = sin(4 * math_bend(x[i], 10)) - 0.5;
+    }
+    for (int bent = 0; bent < 2; bent++) {
+        struct math_gp *gp = make(1, NULL);
+        prior.bends = bent ? (const bool[]){ true } : NULL;
+        prior.bend_sd = 4;
+        rand_seed(&r, 5);
+        assert_ok(math_gp_data(gp, N, x, y, NULL, &fault), &fault);
+        assert_ok(math_gp_fit(gp, &prior, 80, &r, &fault), &fault);
+        likelihood[bent] = gp->log_likelihood;
+        if (bent)
+            assert_true(gp->hyper.bend[0] > 5);
+        else
+            assert_true(gp->hyper.bend[0] == 0);
+        math_gp_free(gp);
+    }
+    assert_true(likelihood[1] > likelihood[0] + 5);
 }
 
 static void points_added_one_by_one_are_the_same_as_all_at_once(void **state)
@@ -419,6 +479,8 @@ int main(void)
         cmocka_unit_test(without_noise_the_mean_goes_through_the_points),
         cmocka_unit_test(the_gradient_of_the_likelihood_is_that_of_its_differences),
         cmocka_unit_test(the_gradient_of_the_prediction_is_that_of_its_differences),
+        cmocka_unit_test(a_bend_keeps_the_ends_can_be_undone_and_makes_differences_of_ratios),
+        cmocka_unit_test(a_fit_finds_the_scale_on_which_a_function_is_even),
         cmocka_unit_test(points_added_one_by_one_are_the_same_as_all_at_once),
         cmocka_unit_test(copies_of_a_point_are_survived),
         cmocka_unit_test(a_fit_finds_what_matters_and_how_noisy_it_is),

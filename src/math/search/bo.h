@@ -47,6 +47,7 @@ struct math_bo_settings {
     bool   no_region;      /* the whole space only */
     bool   one_chapter;    /* where nothing is left to win it looks around the best once more, and never begins anew */
     bool   no_warp;        /* results as they are, only centred and scaled */
+    bool   bend;           /* the given scale of a number is doubted (math/search/bend.h): a GP learns it, and more places are looked at near both ends; not with project */
     int    project;        /* search so many coordinates in place of all parameters (math/search/project.h); 0: no. Not with context */
     double works_min;      /* probability to work and keep the limits below which nothing is asked while there is something above; 0: 0.8; < 0: no such */
     int    limits;         /* results besides y that must stay <= 0 */
@@ -97,6 +98,12 @@ MUST_CHECK enum err math_bo_best(struct math_bo *b, const double *context, doubl
 
 /* What the model of the whole space thinks of x; z for lo and hi. ERR_MISSING before the first result. */
 MUST_CHECK enum err math_bo_guess(struct math_bo *b, const double *x, double z, struct math_bo_guess *guess, struct fault *fault);
+
+/*
+ * How much the model of the whole space hopes of each of x[count][params]: ln of the expected improvement, in standard deviations
+ * of the results, with the probability that it works, as asking has it; -INFINITY before the first result.  Context is in x.
+ */
+MUST_CHECK enum err math_bo_hope(struct math_bo *b, const double *context, int count, const double *x, double *hope, struct fault *fault);
 
 /* Which parameters matter: shares of the explained variance by a forest over all results, weight[params], sum 1. ERR_MISSING below 4 results. */
 MUST_CHECK enum err math_bo_importance(struct math_bo *b, double *weight, struct fault *fault);

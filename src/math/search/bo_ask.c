@@ -415,6 +415,32 @@ enum err math_bo_guess(struct math_bo *b, const double *x, double z, struct math
     return e == OK ? guess_at(b, m, x, z, guess, fault) : e;
 }
 
+enum err math_bo_hope(struct math_bo *b, const double *context, int count, const double *x, double *hope, struct fault *fault)
+{
+    size_t         rows = (size_t)(count > 0 ? count : 1);
+    double        *features = calloc(rows * (size_t)b->features, sizeof *features), *columns = calloc(rows * (size_t)b->columns, sizeof *columns);
+    struct anchors a = { 0 };
+    int            best = -1;
+    enum err       e = features && columns ? check_context(b, context, fault) : fail(fault, ERR_LIMIT, "no memory for %d places", count);
+    context = b->contextual ? context : NULL;
+    if (e == OK && b->told.n > 0)
+        e = believe(b, fault);
+    if (e == OK)
+        e = anchors_new(b, context, NULL, b->told.n, b->chapter, &a, fault);
+    if (e == OK && b->told.n > 0)
+        e = bo_model_incumbent(b->global, b, a.n, a.trial, a.features, a.columns, &best, fault);
+    for (int i = 0; i < count && e == OK; i++) {
+        bo_see(b, x + (size_t)i * (size_t)b->space.params, features + (size_t)i * (size_t)b->features, columns + (size_t)i * (size_t)b->columns);
+        hope[i] = -INFINITY;
+    }
+    if (e == OK && best >= 0)
+        e = bo_model_score(b->global, b, count, features, columns, hope, fault);
+    anchors_free(&a);
+    free(features);
+    free(columns);
+    return e;
+}
+
 enum err math_bo_importance(struct math_bo *b, double *weight, struct fault *fault)
 {
     size_t              params = (size_t)b->space.params;

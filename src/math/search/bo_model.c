@@ -11,6 +11,7 @@
 
 enum { FIT_POINTS = 100 };   /* more say little more of the length scales, and cost their cube */
 #define WORKS_MIN 0.8        /* beside a cliff and beside a limit: half the broken ones of 0.5, and no worse an optimum found */
+#define BEND_SD 4.0          /* a bend of 4 stretches one end by 55 against the other */
 #define WORKS_STEEP 100.0    /* a tenth of the probability missing weighs e^13 of EI */
 
 /* ---- memory ---- */
@@ -26,7 +27,10 @@ enum err bo_model_new(const struct math_bo *b, struct bo_model **out, struct fau
         return no_memory(fault);
     m->shift = calloc((size_t)b->features, sizeof *m->shift);
     m->stretch = calloc((size_t)b->features, sizeof *m->stretch);
-    enum err e = m->shift && m->stretch ? OK : no_memory(fault);
+    m->bends = calloc((size_t)b->features, sizeof *m->bends);
+    enum err e = m->shift && m->stretch && m->bends ? OK : no_memory(fault);
+    for (int i = 0; i < b->space.params && e == OK && b->set.bend && !b->projected; i++)
+        m->bends[scale_of[b->space.feature_of[i]]] = b->space.param[i].kind != MATH_PARAM_CATEGORY;
     if (e == OK && b->set.surrogate == MATH_BO_FOREST)
         e = math_forest_new(b->columns, choices, &m->trees, fault);
     else if (e == OK)
@@ -55,6 +59,7 @@ void bo_model_free(struct bo_model *m)
         math_gp_free(m->limit[k]);
     free(m->shift);
     free(m->stretch);
+    free(m->bends);
     free(m->scratch);
     free(m);
 }
@@ -81,10 +86,12 @@ static struct math_gp_prior prior_of(const struct math_gp *gp, bool labels)
 }
 
 /* Hyper-parameters from at most FIT_POINTS of the points: the better half of them, and the rest evenly. */
-static enum err fit(struct math_gp *gp, int n, const double *x, const double *y, const double *known, bool labels, int evaluations,
+static enum err fit(struct math_gp *gp, int n, const double *x, const double *y, const double *known, bool labels, const bool *bends, int evaluations,
                     struct rand *r, struct fault *fault)
 {
     struct math_gp_prior prior = prior_of(gp, labels);
+    prior.bends = bends;
+    prior.bend_sd = BEND_SD;
     enum err             e = math_gp_data(gp, n, x, y, known, fault);
     if (e != OK || n <= FIT_POINTS)
         return e != OK ? e : math_gp_fit(gp, &prior, evaluations, r, fault);
@@ -165,7 +172,7 @@ static double known_variance(const struct bo_model *m, double y, double noise_sd
     return sd * sd;
 }
 
-static enum err build_objective(struct bo_model *m, const struct math_bo *b, const int *trial, int trials, int from, int evaluations, struct rand *r,
+static enum err build_objective(struct bo_model *m, const struct math_bo *b, const int *trial, int trials, int from, bool bends, int evaluations, struct rand *r,
                                 struct table *t, struct fault *fault)
 {
     t->n = 0;
@@ -180,7 +187,7 @@ static enum err build_objective(struct bo_model *m, const struct math_bo *b, con
         t->y[i] = math_warp_apply(&m->warp, t->y[i]);
     }
     if (m->objective)
-        return fit(m->objective, t->n, t->features, t->y, t->known, false, evaluations, r, fault);
+        return fit(m->objective, t->n, t->features, t->y, t->known, false, bends ? m->bends : NULL, evaluations, r, fault);
     return t->n > 0 ? math_forest_fit(m->trees, t->n, t->columns, t->y, NULL, r, fault) : OK;
 }
 
@@ -193,7 +200,7 @@ static enum err build_works(struct bo_model *m, const struct math_bo *b, const i
         m->failures = m->failures || b->told.failed[trial[i]];
         table_add(t, m, b, trial[i], b->told.failed[trial[i]] ? -1 : 1, 0);
     }
-    return m->failures ? fit(m->works, t->n, t->features, t->y, NULL, true, evaluations / 2, r, fault) : OK;
+    return m->failures ? fit(m->works, t->n, t->features, t->y, NULL, true, NULL, evaluations / 2, r, fault) : OK;
 }
 
 static double limit_of(const struct math_bo *b, int trial, int k) { return b->told.limit[trial * MATH_BO_LIMITS_MAX + k]; }
@@ -213,7 +220,7 @@ static enum err build_limit(struct bo_model *m, const struct math_bo *b, int k, 
     m->limit_scale[k] = sd > 0 ? sd : fmax(fabs(t->y[0]), 1e-300);
     for (int i = 0; i < t->n; i++)
         t->y[i] /= m->limit_scale[k];
-    return fit(m->limit[k], t->n, t->features, t->y, NULL, false, evaluations / 2, r, fault);
+    return fit(m->limit[k], t->n, t->features, t->y, NULL, false, NULL, evaluations / 2, r, fault);
 }
 
 enum err bo_model_build(struct bo_model *m, const struct math_bo *b, const int *trial, int trials, int from, const double *shift,
@@ -229,7 +236,7 @@ enum err bo_model_build(struct bo_model *m, const struct math_bo *b, const int *
     enum err e = table_new(&t, b, trials, fault);
     if (e != OK)
         return e;
-    e = build_objective(m, b, trial, trials, from, evaluations, r, &t, fault);
+    e = build_objective(m, b, trial, trials, from, b->set.bend && !stretch, evaluations, r, &t, fault);
     if (e == OK)
         e = build_works(m, b, trial, trials, evaluations, r, &t, fault);
     for (int k = 0; k < b->set.limits && e == OK; k++)
@@ -255,6 +262,12 @@ enum err bo_model_extend(struct bo_model *m, const struct math_bo *b, int trial,
         if (m->limit_scale[k] > 0 && isfinite(limit_of(b, trial, k)))
             e = math_gp_add(m->limit[k], features, limit_of(b, trial, k) / m->limit_scale[k], 0, fault);
     return e;
+}
+
+double bo_model_bend(const struct bo_model *m, const struct math_bo *b, int d)
+{
+    bool may = m->objective && b->set.bend && !b->projected && b->space.param[d].kind != MATH_PARAM_CATEGORY;
+    return may ? m->objective->hyper.bend[m->objective->scale_of[b->space.feature_of[d]]] : 0;
 }
 
 /* ---- asking ---- */

@@ -29,6 +29,7 @@ struct bo_told {
 struct bo_model {
     int                 members, results;    /* trials within; those with a result */
     double             *shift, *stretch;
+    bool               *bends;               /* [scales]: of which parameters the scale is learned */
     struct math_warp    warp;
     struct math_gp     *objective;           /* NULL: trees */
     struct math_forest *trees;               /* NULL: objective */
@@ -92,6 +93,8 @@ void     bo_model_free(struct bo_model *m);
  */
 enum err bo_model_build(struct bo_model *m, const struct math_bo *b, const int *trial, int trials, int from, const double *shift,
                         const double *stretch, int evaluations, struct rand *r, struct fault *fault);
+/* How far the model bends the scale of parameter d; 0: not at all. */
+double   bo_model_bend(const struct bo_model *m, const struct math_bo *b, int d);
 /* One trial more; hyper-parameters and warp stay. */
 enum err bo_model_extend(struct bo_model *m, const struct math_bo *b, int trial, struct fault *fault);
 

@@ -7,6 +7,7 @@
  */
 #include "math/search/bo_parts.h"
 
+#include "math/search/bend.h"
 #include "math/search/design.h"
 #include "math/linear/minimise.h"
 
@@ -113,6 +114,17 @@ static int level_of(const struct math_bo *b, int d, int levels, double u)
 
 /* ---- looking around ---- */
 
+/* Where the scale may be another one: half of the places spread evenly over what the model takes it for, a quarter drawn to the ends. */
+static void doubt_scale(const struct places *p, const struct bo_hunt *h, int i, double *u)
+{
+    const struct math_bo *b = p->b;
+    for (int d = 0; d < b->dims && b->set.bend && !b->projected; d++) {
+        double edge = special_edge(b, d), by = i % 2 ? bo_model_bend(h->model, b, d) : i % 4 ? math_bend_draw(h->r) : 0;
+        if (b->space.param[d].kind != MATH_PARAM_CATEGORY && u[d] > edge)
+            u[d] = edge + (1 - edge) * math_bend_undo((u[d] - edge) / (1 - edge), by);
+    }
+}
+
 static void look_everywhere(struct places *p, const struct bo_hunt *h)
 {
     const struct math_bo *b = p->b;
@@ -124,6 +136,7 @@ static void look_everywhere(struct places *p, const struct bo_hunt *h)
             math_sobol_next(&sobol, u);
         for (int d = 0; d < b->dims; d++)
             u[d] = h->lo[d] + (even ? u[d] : rand_unit(h->r)) * (h->hi[d] - h->lo[d]);
+        doubt_scale(p, h, i, u);
         if (!add(p, u, h->context))
             return;
     }

@@ -2,6 +2,7 @@
 #include "math/search/gp.h"
 
 #include "math/linear/linear.h"
+#include "math/search/bend.h"
 
 #include <assert.h>
 #include <math.h>
@@ -48,7 +49,7 @@ enum err math_gp_new(int features, const int *scale_of, struct math_gp **out, st
 
 static void free_arrays(struct math_gp *gp)
 {
-    double **const array[] = { &gp->x, &gp->scaled, &gp->y, &gp->known, &gp->chol, &gp->weight, &gp->slope, &gp->inverse, &gp->row, &gp->diagonal };
+    double **const array[] = { &gp->x, &gp->scaled, &gp->y, &gp->known, &gp->chol, &gp->weight, &gp->slope, &gp->inverse, &gp->turn, &gp->row, &gp->diagonal };
     for (size_t i = 0; i < sizeof array / sizeof array[0]; i++) {
         free(*array[i]);
         *array[i] = NULL;
@@ -94,7 +95,7 @@ static enum err make_room(struct math_gp *gp, int n, struct fault *fault)
     new.weight = widen(gp->weight, 1, from, 1, to);
     new.row = widen(NULL, 0, 0, 1, to);
     new.diagonal = widen(gp->diagonal, 1, from, 1, to);
-    new.slope = new.inverse = NULL;
+    new.slope = new.inverse = new.turn = NULL;
     if (!new.x || !new.scaled || !new.y || !new.known || !new.chol || !new.weight || !new.row || !new.diagonal) {
         free_arrays(&new);
         return fail(fault, ERR_LIMIT, "no memory for %d points", n);
@@ -108,12 +109,16 @@ static enum err make_room(struct math_gp *gp, int n, struct fault *fault)
 
 static double scale_of(const struct math_gp *gp, int f) { return gp->hyper.scale[gp->scale_of[f]]; }
 
+static double bend_of(const struct math_gp *gp, int f) { return gp->hyper.bend[gp->scale_of[f]]; }
+
+static double bent(const struct math_gp *gp, int f, double x) { return bend_of(gp, f) == 0 ? x : math_bend(x, bend_of(gp, f)); }
+
 static void rescale(struct math_gp *gp, int from)
 {
     for (int f = 0; f < gp->features; f++) {
         double s = 1 / scale_of(gp, f);
         for (int i = from; i < gp->n; i++)
-            gp->scaled[f * gp->room + i] = gp->x[f * gp->room + i] * s;
+            gp->scaled[f * gp->room + i] = bent(gp, f, gp->x[f * gp->room + i]) * s;
     }
 }
 
@@ -234,8 +239,8 @@ void math_gp_give_mean(struct math_gp *gp, double mean)
 enum err math_gp_set(struct math_gp *gp, const struct math_gp_hyper *hyper, struct fault *fault)
 {
     for (int s = 0; s < gp->scales; s++)
-        if (!(hyper->scale[s] > 0) || !isfinite(hyper->scale[s]))
-            return fail(fault, ERR_INPUT, "length scale %d is not positive", s);
+        if (!(hyper->scale[s] > 0) || !isfinite(hyper->scale[s]) || !isfinite(hyper->bend[s]))
+            return fail(fault, ERR_INPUT, "length scale %d is not positive, or its bend no number", s);
     if (!(hyper->noise >= 0) || !(hyper->signal > 0) || !isfinite(hyper->noise) || !isfinite(hyper->signal))
         return fail(fault, ERR_INPUT, "noise or signal is not a variance");
     gp->hyper = *hyper;
@@ -274,7 +279,7 @@ void math_gp_predict(const struct math_gp *gp, int m, const double *x, double *m
         return;
     for (int i = 0; i < m; i++) {
         for (int f = 0; f < gp->features; f++)
-            scaled[f] = x[i * gp->features + f] / scale_of(gp, f);
+            scaled[f] = bent(gp, f, x[i * gp->features + f]) / scale_of(gp, f);
         covariances(gp, scaled, 1, n, scratch + (size_t)i * (size_t)n, NULL);
     }
     math_rows_times(scratch, m, n, n, gp->weight, mean);
@@ -294,7 +299,7 @@ void math_gp_predict_slope(const struct math_gp *gp, const double *x, double *me
     int     n = gp->n;
     double *k = scratch, *slope = scratch + n;
     for (int f = 0; f < gp->features; f++)
-        scaled[f] = x[f] / scale_of(gp, f);
+        scaled[f] = bent(gp, f, x[f]) / scale_of(gp, f);
     covariances(gp, scaled, 1, n, k, slope);
     *mean = gp->mean + math_dot(k, gp->weight, n);
     math_lower_solve(gp->chol, n, gp->room, k);
@@ -311,7 +316,8 @@ void math_gp_predict_slope(const struct math_gp *gp, const double *x, double *me
             by_mean += gp->weight[j] * d;
             by_variance += k[j] * d;
         }
-        mean_slope[f] = -by_mean / scale_of(gp, f);
-        variance_slope[f] = floor ? 0 : 2 * by_variance / scale_of(gp, f);
+        double by_x = math_bend_slope(x[f], bend_of(gp, f));
+        mean_slope[f] = -by_mean / scale_of(gp, f) * by_x;
+        variance_slope[f] = floor ? 0 : 2 * by_variance / scale_of(gp, f) * by_x;
     }
 }

@@ -29,7 +29,8 @@
 
 enum { MATH_GP_POINTS_MAX = 2048, MATH_GP_FEATURES_MAX = 512, MATH_GP_SCALES_MAX = 160 };
 
-struct math_gp_hyper { double scale[MATH_GP_SCALES_MAX], noise, signal; };   /* noise and signal are variances */
+/* noise and signal are variances; the features of a length scale are seen as math_bend(x, bend) (math/search/bend.h) */
+struct math_gp_hyper { double scale[MATH_GP_SCALES_MAX], bend[MATH_GP_SCALES_MAX], noise, signal; };
 
 /*
  * What is believed of the hyper-parameters before any data: log-normal densities, and hard bounds.  A density that has sd 0 does
@@ -38,7 +39,11 @@ struct math_gp_hyper { double scale[MATH_GP_SCALES_MAX], noise, signal; };   /* 
  * ln noise ~ N(-4, 1), noise >= 1e-4; signal held at 1.
  */
 struct math_gp_belief { double mean, sd, min, max; };
-struct math_gp_prior  { struct math_gp_belief scale, noise, signal; };
+struct math_gp_prior {
+    struct math_gp_belief scale, noise, signal;
+    const bool           *bends;      /* [scales]: whose features, all of them in [0, 1], are bent; NULL: none are */
+    double                bend_sd;    /* bend ~ N(0, bend_sd^2), within +-MATH_BEND_MAX */
+};
 struct math_gp_prior math_gp_prior_usual(int scales);
 
 /* Read, do not write. Matrices are row-major with room doubles in a row; features lie feature by feature, room points each. */
@@ -48,10 +53,11 @@ struct math_gp {
     struct math_gp_hyper hyper;
     bool                 mean_given, ready;   /* ready: chol and weight belong to hyper and data */
     double               mean, jitter, log_likelihood;
-    double              *x, *scaled;          /* [features][room]; scaled: x / scale */
+    double              *x, *scaled;          /* [features][room]; scaled: bent x / scale */
     double              *y, *known;           /* targets; known noise variance of each */
     double              *chol, *weight;       /* [room][room]; [room]: K^-1 (y - mean) */
     double              *slope, *inverse;     /* [room][room]: for fitting only, NULL before */
+    double              *turn;                /* [features][room]: d scaled / d bend, for fitting only */
     double              *row, *diagonal;      /* scratch [room] */
 };
 
@@ -76,7 +82,7 @@ MUST_CHECK enum err math_gp_fit(struct math_gp *gp, const struct math_gp_prior *
 
 /*
  * ln p(y | x, hyper) + ln p(hyper) and its gradient by ln scale[0..scales), ln noise, ln signal into gradient[scales + 2]
- * (NULL: not wanted).  NAN when the covariance cannot be factored.  Leaves the gp conditioned on hyper.
+ * (NULL: not wanted); with prior->bends by bend[0..scales), too, gradient[2 scales + 2].  NAN when the covariance cannot be factored.  Leaves the gp conditioned on hyper.
  */
 double math_gp_posterior(struct math_gp *gp, const struct math_gp_prior *prior, const struct math_gp_hyper *hyper, double *gradient);
 

@@ -3,13 +3,14 @@
 
 #include "math/linear/linear.h"
 #include "math/linear/minimise.h"
+#include "math/search/bend.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { THETA_MAX = MATH_GP_SCALES_MAX + 2, FOLLOWED = 2, DRAWN = 3, STARTS_MAX = 4 + DRAWN };
+enum { THETA_MAX = 2 * MATH_GP_SCALES_MAX + 2, FOLLOWED = 2, DRAWN = 3, STARTS_MAX = 4 + DRAWN };
 
 struct math_gp_prior math_gp_prior_usual(int scales)
 {
@@ -48,13 +49,29 @@ static double weighted_squares(const double *restrict w, const double *restrict 
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
+/* sum_j w[j] (x - other[j]) (t - turn[j]), likewise. */
+static double weighted_products(const double *restrict w, const double *restrict other, const double *restrict turn, double x, double t, int n)
+{
+    double sum[4] = { 0, 0, 0, 0 };
+    int    j = 0;
+    for (; j + 4 <= n; j += 4)
+        for (int k = 0; k < 4; k++)
+            sum[k] += w[j + k] * (x - other[j + k]) * (t - turn[j + k]);
+    for (; j < n; j++)
+        sum[0] += w[j] * (x - other[j]) * (t - turn[j]);
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
 /* d likelihood / d ln theta = sum_ij (w_i w_j - K^-1_ij) dK_ij / 2 (Rasmussen & Williams, eq. 5.9). */
-static void likelihood_slope(struct math_gp *gp, double *gradient)
+static void likelihood_slope(struct math_gp *gp, const bool *bends, double *gradient)
 {
     int     n = gp->n;
     size_t  room = (size_t)gp->room;
     double *w = gp->row, trace = 0, squares = 0, signal = 0;
     math_chol_inverse(gp->chol, n, gp->room, gp->inverse);
+    for (int f = 0; f < gp->features && bends; f++)
+        for (int i = 0, s = gp->scale_of[f]; i < n && bends[s]; i++)
+            gp->turn[f * gp->room + i] = math_bend_turn(gp->x[f * gp->room + i], gp->hyper.bend[s]) / gp->hyper.scale[s];
     for (int i = 0; i < n; i++) {
         const double *inverse = gp->inverse + (size_t)i * room, *slope = gp->slope + (size_t)i * room;
         for (int j = 0; j < i; j++) {
@@ -62,8 +79,13 @@ static void likelihood_slope(struct math_gp *gp, double *gradient)
             w[j] = outer * slope[j];
             signal += outer * gp->chol[(size_t)j * room + (size_t)i];      /* the upper triangle keeps the covariance */
         }
-        for (int f = 0; f < gp->features; f++)
-            gradient[gp->scale_of[f]] += weighted_squares(w, gp->scaled + f * gp->room, gp->scaled[f * gp->room + i], i);
+        for (int f = 0; f < gp->features; f++) {
+            const double *scaled = gp->scaled + f * gp->room, *turn = gp->turn + f * gp->room;
+            int           s = gp->scale_of[f];
+            gradient[s] += weighted_squares(w, scaled, scaled[i], i);
+            if (bends && bends[s])
+                gradient[gp->scales + 2 + s] -= weighted_products(w, scaled, turn, scaled[i], turn[i], i);
+        }
         squares += gp->weight[i] * gp->weight[i];
         trace += inverse[i];
     }
@@ -79,8 +101,13 @@ static bool make_workshop(struct math_gp *gp)
         gp->slope = calloc(size, sizeof(double));
     if (!gp->inverse)
         gp->inverse = calloc(size, sizeof(double));
-    return gp->slope && gp->inverse;
+    if (!gp->turn)
+        gp->turn = calloc((size_t)gp->features * (size_t)gp->room, sizeof(double));
+    return gp->slope && gp->inverse && gp->turn;
 }
+
+/* ln scales, ln noise, ln signal, and where features may be bent a bend for each scale. */
+static int variables(const struct math_gp *gp, const struct math_gp_prior *prior) { return gp->scales + 2 + (prior->bends ? gp->scales : 0); }
 
 double math_gp_posterior(struct math_gp *gp, const struct math_gp_prior *prior, const struct math_gp_hyper *hyper, double *gradient)
 {
@@ -91,9 +118,9 @@ double math_gp_posterior(struct math_gp *gp, const struct math_gp_prior *prior, 
     double value = gp->log_likelihood, slope;
     double unused[THETA_MAX];
     double *g = gradient ? gradient : unused;
-    memset(g, 0, (size_t)(gp->scales + 2) * sizeof *g);
+    memset(g, 0, (size_t)variables(gp, prior) * sizeof *g);
     if (gradient && gp->n > 0)
-        likelihood_slope(gp, g);
+        likelihood_slope(gp, prior->bends, g);
     for (int s = 0; s < gp->scales; s++) {
         value += belief(&prior->scale, log(hyper->scale[s]), &slope);
         g[s] += slope;
@@ -102,6 +129,12 @@ double math_gp_posterior(struct math_gp *gp, const struct math_gp_prior *prior, 
     g[gp->scales] += slope;
     value += belief(&prior->signal, log(hyper->signal), &slope);
     g[gp->scales + 1] += slope;
+    for (int k = 0; k < gp->scales && prior->bends; k++)
+        if (prior->bends[k]) {
+            double z = hyper->bend[k] / prior->bend_sd;
+            value -= 0.5 * z * z;
+            g[gp->scales + 2 + k] -= z / prior->bend_sd;
+        }
     return value;
 }
 
@@ -109,10 +142,13 @@ double math_gp_posterior(struct math_gp *gp, const struct math_gp_prior *prior, 
 
 struct climb { struct math_gp *gp; const struct math_gp_prior *prior; };
 
-static void unpack(const struct math_gp *gp, const double *theta, struct math_gp_hyper *hyper)
+/* A bend is searched in units of its prior's deviation: all variables differ by about 1. */
+static void unpack(const struct math_gp *gp, const struct math_gp_prior *prior, const double *theta, struct math_gp_hyper *hyper)
 {
-    for (int s = 0; s < gp->scales; s++)
+    for (int s = 0; s < gp->scales; s++) {
         hyper->scale[s] = exp(theta[s]);
+        hyper->bend[s] = prior->bends && prior->bends[s] ? prior->bend_sd * theta[gp->scales + 2 + s] : 0;
+    }
     hyper->noise = exp(theta[gp->scales]);
     hyper->signal = exp(theta[gp->scales + 1]);
 }
@@ -121,10 +157,10 @@ static double downhill(const double *theta, double *gradient, void *context)
 {
     struct climb        *c = context;
     struct math_gp_hyper hyper;
-    unpack(c->gp, theta, &hyper);
+    unpack(c->gp, c->prior, theta, &hyper);
     double v = math_gp_posterior(c->gp, c->prior, &hyper, gradient);
-    for (int i = 0; i < c->gp->scales + 2; i++)
-        gradient[i] = -gradient[i];
+    for (int i = 0; i < variables(c->gp, c->prior); i++)
+        gradient[i] *= i < c->gp->scales + 2 ? -1 : -c->prior->bend_sd;
     return -v;
 }
 
@@ -149,13 +185,17 @@ static int lay_starts(const struct math_gp *gp, const struct math_gp_prior *prio
             start[k][s] = mode(&prior->scale) + (plain ? around[k - 1].scale : 0.8 * rand_normal(r));
         start[k][n] = mode(&prior->noise) + (plain ? around[k - 1].noise : 2 * rand_normal(r));
         start[k][n + 1] = mode(&prior->signal);
+        for (int s = 0; s < n && prior->bends; s++)
+            start[k][n + 2 + s] = plain ? 0 : 0.8 * rand_normal(r);
     }
+    for (int s = 0; s < n && prior->bends; s++)
+        start[0][n + 2 + s] = 0;
     return k;
 }
 
 enum err math_gp_fit(struct math_gp *gp, const struct math_gp_prior *prior, int evaluations, struct rand *r, struct fault *fault)
 {
-    int          dims = gp->scales + 2, left = evaluations, followed[FOLLOWED];
+    int          dims = variables(gp, prior), left = evaluations, followed[FOLLOWED];
     double       start[STARTS_MAX][THETA_MAX], at[STARTS_MAX], lo[THETA_MAX], hi[THETA_MAX], best_value = -INFINITY;
     struct climb climb = { gp, prior };
     struct math_gp_hyper best = gp->hyper;
@@ -164,12 +204,16 @@ enum err math_gp_fit(struct math_gp *gp, const struct math_gp_prior *prior, int 
         bounds(&prior->scale, &lo[s], &hi[s]);
     bounds(&prior->noise, &lo[gp->scales], &hi[gp->scales]);
     bounds(&prior->signal, &lo[gp->scales + 1], &hi[gp->scales + 1]);
+    for (int s = 0; s < gp->scales && prior->bends; s++) {
+        hi[gp->scales + 2 + s] = prior->bends[s] ? MATH_BEND_MAX / prior->bend_sd : 0;
+        lo[gp->scales + 2 + s] = -hi[gp->scales + 2 + s];
+    }
     int starts = lay_starts(gp, prior, r, start);
     for (int k = 0; k < starts; k++) {
         struct math_gp_hyper hyper;
         for (int i = 0; i < dims; i++)
             start[k][i] = fmin(fmax(start[k][i], lo[i]), hi[i]);
-        unpack(gp, start[k], &hyper);
+        unpack(gp, prior, start[k], &hyper);
         at[k] = math_gp_posterior(gp, prior, &hyper, NULL);
         left -= 1;
     }
@@ -188,10 +232,10 @@ enum err math_gp_fit(struct math_gp *gp, const struct math_gp_prior *prior, int 
         left -= m.evaluations;
         if (-m.value > best_value) {
             best_value = -m.value;
-            unpack(gp, start[followed[i]], &best);
+            unpack(gp, prior, start[followed[i]], &best);
         }
     }
     if (gp->n == 0)
-        unpack(gp, start[1], &best);
+        unpack(gp, prior, start[1], &best);
     return math_gp_set(gp, &best, fault);
 }

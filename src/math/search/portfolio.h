@@ -1,10 +1,19 @@
 /*
- * math/search/portfolio.h - several ways of searching for one goal, chosen by the credit they earn. Larger results are better.
+ * math/search/portfolio.h - several ways of searching for one goal, which judge each other's proposals. Larger results are better.
  *
  * No single way is best everywhere: a Gaussian process wins where results change smoothly, trees where they step, local changes
  * where all is nearly right, and a first look at evenly spread points where nothing is known.  Here all of them learn from every
- * trial, whoever asked for it, and the next question belongs to the one whose trials have lately been worth most (math/search/credit.h).
- * What others propose (a rule of thumb, what worked elsewhere) is told as any trial is.
+ * trial, whoever asked for it.  After the first points
+ *
+ * - most turns are decided together: each way proposes (a small change of a good one: many), each model says what it hopes of each
+ *   proposal (math_bo_hope()), and what they hope most of on average is asked;
+ * - every third turn takes the best one and puts one parameter anywhere, one parameter after the other: what a model thinks does
+ *   not matter it never asks for, and so never learns that it does;
+ * - of the other turns every fourth belongs to the way whose trials have lately been worth most (math/search/credit.h).
+ *
+ * What was told first counts as what is in force: the first points are drawn around it as well as over the space.  Nor are the
+ * scales of parameters taken for granted (math/search/bend.h).  What others propose (a rule of thumb, what worked elsewhere) is
+ * told as any trial is.
  *
  * As with math/search/bo.h everything follows from space, settings, seed and what was told: asking changes nothing.
  *
@@ -23,7 +32,7 @@
 #include "math/search/space.h"
 
 enum math_search { MATH_SEARCH_SPREAD,      /* points that fill the space: the first ones, and when nothing else may */
-                   MATH_SEARCH_GP,          /* Bayesian optimisation with a Gaussian process and a trust region */
+                   MATH_SEARCH_GP,          /* Bayesian optimisation with a Gaussian process that learns scales */
                    MATH_SEARCH_FOREST,      /* Bayesian optimisation with trees */
                    MATH_SEARCH_CLIMB,       /* a good one, with a little changed */
                    MATH_SEARCH_COUNT,
@@ -38,8 +47,8 @@ struct math_portfolio_settings {
 struct math_portfolio_reason {
     enum math_search who;
     int              trial;                 /* number of this question */
-    double           share[MATH_SEARCH_COUNT];   /* how likely each was to be chosen */
-    struct math_bo_reason model;            /* of the model that was asked; zero for ways without one */
+    double           share[MATH_SEARCH_COUNT];   /* the credit of each: how likely it is to be chosen in a turn that goes by credit */
+    struct math_bo_reason model;            /* of the model whose proposal it is; zero for ways without one */
 };
 
 struct math_portfolio;
