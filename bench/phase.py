@@ -97,7 +97,7 @@ class Phase:
         self.run.write("schedule.yaml", SCHEDULE.format(clients=self.o.clients, streams=self.o.streams, names=(FIRST, BETWEEN, AGAIN), minutes=[f"{m:g}" for m in self.minutes]))
         schedule = shutil.copy(self.run.file("schedule.yaml"), self.site.cluster.folder)
         os.chmod(schedule, 0o644)
-        live = Live(self.site, self.o.arm, ("--schedule", schedule, "--lifetime", LIFETIME_S), self.o.window, 0, self.run.journal("trials"))
+        live = Live(self.site, self.o.arm, ("--schedule", schedule, "--lifetime", LIFETIME_S), self.o.window, self.o.windows, 0, self.run.journal("trials"))
         shutil.rmtree(os.path.join(self.site.cluster.folder, f"store-{self.o.arm}"), ignore_errors=True)     # the memory of a story that was broken off
         self.run.put(in_data=None)
         self.run.write(live.conf_name, "")
@@ -176,7 +176,8 @@ def main():
     p.add_argument("--clients", type=int, default=8)
     p.add_argument("--scale", type=float, default=0.3, help="of TPC-H, in the same database (0.3)")
     p.add_argument("--streams", type=int, default=2)
-    p.add_argument("--window", type=int, default=40, help="seconds of one of Homeostat's windows (40)")
+    p.add_argument("--window", type=int, default=30, help="seconds of one of Homeostat's windows (30)")
+    p.add_argument("--windows", type=int, default=10, help="windows of each configuration in a trial, at most (10)")
     return conduct("phase", p.parse_args(), Phase)
 
 

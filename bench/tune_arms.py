@@ -107,7 +107,7 @@ class Arms:
         return max(1, left * expected_s(self.trials(arm), self.trial_s[arm]) + math.ceil(left / self.o.per_round) * self.live(arm).opening_s)
 
     def live(self, arm):
-        return Live(self.site, arm, self.load, self.o.window, self.trial_s[arm], self.trials(arm))
+        return Live(self.site, arm, self.load, self.o.window, self.o.windows, self.trial_s[arm], self.trials(arm))
 
     def campaign(self, arm, budget):
         rows = self.trials(arm).rows

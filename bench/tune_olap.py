@@ -70,6 +70,7 @@ def main():
     p.add_argument("--per-round", type=int, default=12, help="trials until the data are taken from the copy again; queries write nothing (12)")
     p.add_argument("--rounds", type=int, default=4, help="of measuring all configurations in turn (4)")
     p.add_argument("--window", type=int, default=120, help="seconds of one of Homeostat's windows: many queries must fit in (120)")
+    p.add_argument("--windows", type=int, default=6, help="windows of each configuration in a trial, at most (6)")
     return conduct("tune-olap", p.parse_args(), Olap)
 
 

@@ -131,9 +131,9 @@ def run_trials(journal, wanted, live, per_round, budget):
 class Live:
     """Homeostat at work on the site: one campaign, whose configuration and memory go on from round to round."""
 
-    def __init__(self, site, arm, what, window_s, trial_s, journal):
+    def __init__(self, site, arm, what, window_s, windows, trial_s, journal):
         """arm: allowed or never, what is allowed being restarts; what: the load, for homeostat-load run."""
-        self.site, self.run, self.arm, self.what, self.window_s, self.trial_s = site, site.run, arm, what, window_s, trial_s
+        self.site, self.run, self.arm, self.what, self.window_s, self.windows, self.trial_s = site, site.run, arm, what, window_s, windows, trial_s
         self.journal = journal
         self.opening_s = RESTORE_S + WARM_CACHE_S + HISTORY_WINDOWS[arm] * window_s
         self.conf_name = f"{arm}.conf"
@@ -155,7 +155,7 @@ class Live:
         self.load = cluster.start_load(site.driver, *self.what)
         say(f"{self.arm}: the load runs; the caches settle")
         time.sleep(WARM_CACHE_S)
-        self.tuner = Tuner(site.homeostat, ROOT, cluster, self.load.endpoint, self.run.path, restart=self.arm, store=f"store-{self.arm}", window_s=self.window_s)
+        self.tuner = Tuner(site.homeostat, ROOT, cluster, self.load.endpoint, self.run.path, restart=self.arm, store=f"store-{self.arm}", window_s=self.window_s, windows=self.windows)
         self.tuner.start()
         self.starts, self.since = cluster.starts(), time.monotonic()
         self.seen = {row["case"] for row in self.journal.rows}

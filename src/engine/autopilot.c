@@ -79,6 +79,7 @@ static void tell_again(void *ctx, const struct stored_outcome *o)
         t->kept++;
         t->best_effect += isfinite(o->effect) ? o->effect : 0;
     }
+    prove_count(t, o);
     if (proposal_parse(o->proposal, &p, &ignored) == OK)
         (void)!tell_outcome(t->planner, &p, o, &ignored);
 }
@@ -378,6 +379,8 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
         o.workload = json_object_get(plan.proposal, "workload");
     }
     enum err err = planned ? store_outcome_add(e->store, &o, clock_wall_us(e->clock), fault) : OK;
+    if (err == OK && t && planned)
+        prove_count(t, &o);
     struct proposal p;
     if (err == OK && t && planned && proposal_parse(plan.proposal, &p, &ignored) == OK) {
         tell(e, t, &p, &o);

@@ -63,6 +63,7 @@ enum {
     RECOVER_PAUSE_MS = 3000,
     CLOSE_WAIT_S     = 20,     /* for actions that are under way when the program is to end */
     TOPICS_MAX       = 32,
+    FOUND_MAX        = 256,    /* what was found earlier counts for nothing any more */
 };
 #define KEEP_MESSAGES_US (30 * 86400 * US_PER_S)
 
@@ -178,6 +179,7 @@ struct etarget {
     double                guard_latency_ms, guard_errors;   /* of the incumbent; NAN: unknown */
     double                recent_latency[10];
     int                   recents, unknown_s;
+    int                   decisions, found[FOUND_MAX], founds;   /* verdicts that spent alpha; which of them (from 1) were better, the latest ones */
     double                best_effect;      /* sum of kept effects, log */
     int                   kept;
 
@@ -341,6 +343,7 @@ void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, 
 void prove_sample(struct engine *e, struct etarget *t, const struct sample *s);
 void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c);
 void prove_forget(struct etarget *t);
+void prove_count(struct etarget *t, const struct stored_outcome *o);    /* each outcome once, in order: what later verdicts may spend */
 int  prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method);
 MUST_CHECK enum err prove_now(struct engine *e, struct casefile *c, bool *settled, struct fault *fault);   /* methods that need no waiting */
 MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/inside.h"
+#include "math/stats/multiple.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -214,24 +215,28 @@ void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c
         trial_toggled(t->trial, c->candidate_in_force ? ARM_CANDIDATE : ARM_INCUMBENT, clock_mono_us(e->clock));
 }
 
-/* Error is spent over the lifetime of a target: alpha 6 / (pi^2 j^2) sums to alpha, however many trials there will be. */
-static double alpha_of(struct engine *e, const char *target, struct fault *fault)
+void prove_count(struct etarget *t, const struct stored_outcome *o)
 {
-    int    trials = 0;
-    double spent = 0, degraded = 0;
-    if (store_outcome_totals(e->store, target, INT64_MAX, &trials, &spent, &degraded, fault) != OK)
-        trials = 1000;
-    double j = trials + 1;
-    return e->d.tune->alpha * 6.0 / (M_PI * M_PI * j * j);
+    if (!(o->alpha > 0))
+        return;
+    t->decisions++;
+    if (strcmp(o->result, outcome_name(OUTCOME_BETTER)) != 0)
+        return;
+    if (t->founds == FOUND_MAX)
+        memmove(t->found, t->found + 1, (size_t)--t->founds * sizeof t->found[0]);
+    t->found[t->founds++] = t->decisions;
 }
 
-static struct trial_conf trial_conf_for(struct engine *e, struct etarget *t, enum verify_class method, struct fault *fault)
+/* Over the lifetime of a target, however many trials there will be: of what is called better, so much is not, on average. */
+static double alpha_of(const struct engine *e, const struct etarget *t) { return math_alpha_lord(e->d.tune->alpha, t->decisions + 1, t->found, t->founds); }
+
+static struct trial_conf trial_conf_for(struct engine *e, struct etarget *t, enum verify_class method)
 {
     const struct daemon_tune *tune = e->d.tune;
     bool open = t->seen && isfinite(t->last.v[METRIC_OFFERED]);
     return (struct trial_conf){
         .method = method, .window_us = tune->window_us, .washout_us = tune->wash_out_us, .warmup_us = tune->warm_up_us,
-        .windows_min = (int)tune->windows_min, .windows_max = (int)tune->windows_max, .alpha = alpha_of(e, t->conf->name, fault), .margin = 0.01,
+        .windows_min = (int)tune->windows_min, .windows_max = (int)tune->windows_max, .alpha = alpha_of(e, t), .margin = 0.01,
         .p99_ratio_max = 1.25, .query_ratio_max = 1.5, .errors_ratio_max = 1.5, .cpu_max = 0.98, .memory_ratio_max = 0.98,
         .open_loop = open, .saturating = t->conf->load_saturates && !open, .seed = (uint64_t)tune->seed, .sample_us = t->conf->sample_interval_us,
         /* The wait for a commit's flush is in no statement's time; where throughput is earned, it tells the whole. */
@@ -241,8 +246,7 @@ static struct trial_conf trial_conf_for(struct engine *e, struct etarget *t, enu
 
 int prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method)
 {
-    struct fault      ignored;
-    struct trial_conf conf = trial_conf_for(e, t, method, &ignored);
+    struct trial_conf conf = trial_conf_for(e, t, method);
     int               needed = trial_history_needed(&conf);
     return needed < 3 ? 3 : needed;
 }
@@ -269,7 +273,7 @@ static enum err load_or_new(struct engine *e, struct etarget *t, const char *cas
         if (*loaded)
             return OK;
     }
-    struct trial_conf conf = trial_conf_for(e, t, method, fault);
+    struct trial_conf conf = trial_conf_for(e, t, method);
     take_queries(verify, &conf);
     return trial_new(&conf, t->history, t->histories, &t->trial, fault);
 }

@@ -229,7 +229,7 @@ class OneCampaign(Folder):
         self.live = self.life()
 
     def life(self):
-        live = tune_site.Live(self.site, "allowed", (), 40, 480, self.run_.journal("trials"))
+        live = tune_site.Live(self.site, "allowed", (), 40, 6, 480, self.run_.journal("trials"))
         live.tuner, live.starts, live.since, live.seen = FakeTuner(), self.site.cluster.starts(), time.monotonic(), {r["case"] for r in self.run_.journal("trials").rows}
         live.load = argparse.Namespace(process=argparse.Namespace(poll=lambda: None), log="")
         self.set_conf("shared_buffers = '614MB'\n")
@@ -322,13 +322,13 @@ class Telling(Folder):
                                                  "seconds": 400.0, "in_force": {"shared_buffers": "614MB"} if i >= kept_at else {}})
 
     def oltp(self, tuned_tps=250, fsync="on", kept_at=1, early_tps=None):
-        o = argparse.Namespace(arm="both", trials=45, per_round=15, rounds=3, warehouses=12, clients=8, window=40, profile="cloud-disk")
+        o = argparse.Namespace(arm="both", trials=45, per_round=15, rounds=3, warehouses=12, clients=8, window=40, windows=6, profile="cloud-disk")
         run = self.write(vars(o))
         self.trials(run, "allowed", 45, kept_at)
         self.trials(run, "never", 45, kept_at=99)
         run.write("allowed.conf", "shared_buffers = '614MB'\n")
         run.write("never.conf", "")
-        tps = {"default": 100, "thumb": 110, "tuned": tuned_tps, "reload": 99, **({"early": early_tps} if early_tps else {})}
+        tps = {"default": 100, "thumb": 110, "tuned": tuned_tps, "reload": 99, "hand": 216, **({"early": early_tps} if early_tps else {})}
         for i, name in tune_arms.interleaved(list(tps), 3):
             run.journal("rounds").append({"round": i, "name": name, "tps": tps[name] * (1 + i / 50), "closed_p99_ms": 40000 / tps[name], "p99_ms": 100, "cpu": 0.4, "errors": 0, "rate": 60.0,
                                           "durability": {"fsync": fsync if name == "tuned" else "on"}})
@@ -341,7 +341,7 @@ class Telling(Folder):
         self.assertEqual([s.left_s() for s in oltp.stages()], [0] * 6)
         line, ok = oltp.report()
         self.assertTrue(ok, line)
-        self.assertRegex(line, r"^tune-oltp 2\.50 x-default-tps \(bar >= 2; p99 x0\.40 of <= 0\.5, .*100 % of the gain by trial 30.*reload only x0\.99, at least x1\.00.*rule of thumb x1\.10.*"
+        self.assertRegex(line, r"^tune-oltp 2\.50 x-default-tps \(bar >= 2; p99 x0\.40 of <= 0\.5, .*100 % of the gain by trial 30.*reload only x0\.99, at least x1\.00.*rule of thumb x1\.10; by hand x2\.16 and p99 x0\.46.*"
                                r"allowed: 45 trials, degraded 90 s, 45 restarts; never: .*durability untouched; cloud-disk\) ok$")
         with open(os.path.join(self.folder, "convergence.csv"), encoding="utf-8") as f:
             rows = list(csv.DictReader(f))
@@ -360,11 +360,11 @@ class Telling(Folder):
 
     def test_what_trial_30_had_is_measured_where_it_is_not_what_is_left(self):
         oltp = self.oltp(kept_at=40, early_tps=240)
-        self.assertEqual(list(oltp.confs()), ["default", "thumb", "tuned", "reload", "early"])
+        self.assertEqual(list(oltp.confs()), ["default", "thumb", "tuned", "reload", "hand", "early"])
         self.assertAlmostEqual(oltp.share_early(oltp.summary()), math.log(2.4) / math.log(2.5))
 
     def test_reports_are_compared_by_their_total_and_all_answers_must_agree(self):
-        o = argparse.Namespace(scale=1.0, streams=1, trials=2, per_round=12, rounds=1, window=120, profile="cloud-disk")
+        o = argparse.Namespace(scale=1.0, streams=1, trials=2, per_round=12, rounds=1, window=120, windows=6, profile="cloud-disk")
         run = self.write(vars(o))
         self.trials(run, "allowed", 2)
         run.write("allowed.conf", "random_page_cost = '1.1'\n")
@@ -398,7 +398,7 @@ class Telling(Folder):
         self.assertIsNone(again([], []))
 
     def test_a_story_is_told_from_what_was_kept_of_it(self):
-        o = argparse.Namespace(minutes=[90, 60, 60], arm="allowed", warehouses=1, clients=2, scale=0.01, streams=1, window=40, profile="cloud-disk")
+        o = argparse.Namespace(minutes=[90, 60, 60], arm="allowed", warehouses=1, clients=2, scale=0.01, streams=1, window=40, windows=6, profile="cloud-disk")
         run = self.write(vars(o))
         story, best, _ = self.story([130.0, 250.0], [{"shared_buffers": "614MB"}], [10])
         run.journal("story").append(story)
