@@ -322,7 +322,7 @@ class Telling(Folder):
                                                  "seconds": 400.0, "in_force": {"shared_buffers": "614MB"} if i >= kept_at else {}})
 
     def oltp(self, tuned_tps=250, fsync="on", kept_at=1, early_tps=None):
-        o = argparse.Namespace(arm="both", trials=45, per_round=15, rounds=3, warehouses=12, clients=8, window=40, windows=6, profile="cloud-disk")
+        o = argparse.Namespace(arm="both", trials=45, per_round=15, rounds=3, warehouses=12, clients=8, draw="uniform", window=30, windows=10, profile="cloud-disk")
         run = self.write(vars(o))
         self.trials(run, "allowed", 45, kept_at)
         self.trials(run, "never", 45, kept_at=99)
