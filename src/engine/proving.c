@@ -251,7 +251,6 @@ int prove_history_needed(struct engine *e, struct etarget *t, enum verify_class 
     return needed < 3 ? 3 : needed;
 }
 
-/* A trial that was under way before a restart of ours goes on with the windows it had; else a new one begins. */
 /* "queries": ["-123", ...]: what the change was made for, and what the verdict is about. */
 static void take_queries(const json_t *verify, struct trial_conf *conf)
 {
@@ -262,14 +261,18 @@ static void take_queries(const json_t *verify, struct trial_conf *conf)
             conf->only_id[conf->only++] = strtoll(json_string_value(one), NULL, 10);
 }
 
+/* A trial that was under way before a restart of ours goes on with the windows it had; else a new one begins. */
 static enum err load_or_new(struct engine *e, struct etarget *t, const char *case_id, enum verify_class method, const json_t *verify, bool *loaded, struct fault *fault)
 {
     struct stored_run run;
     *loaded = false;
     if (store_run_get(e->store, case_id, &run, fault) == OK) {
-        enum err err = json_is_object(run.trial) ? trial_load(run.trial, &t->trial, fault) : ERR_MISSING;
+        bool     begun = json_is_object(run.trial);
+        enum err err = begun ? trial_load(run.trial, &t->trial, fault) : ERR_MISSING;
         stored_run_done(&run);
         *loaded = err == OK;
+        if (begun && err != OK)
+            log_warn("a trial that was under way begins anew", F("case", case_id), F("why", (const char *)fault->text));
         if (*loaded)
             return OK;
     }
@@ -334,10 +337,10 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
     int64_t now = clock_mono_us(e->clock);
     t->steady_us = now + (class == VERIFY_RESTART ? e->d.tune->warm_up_us : e->d.tune->wash_out_us);
     t->trial_began_us = now;
-    if (loaded)   /* it does not know what was read back while nobody was there */
-        trial_toggled(t->trial, c->candidate_in_force ? ARM_CANDIDATE : ARM_INCUMBENT, now);
-    else
+    if (!loaded)
         trial_begin(t->trial, now);
+    if (loaded || !c->candidate_in_force)   /* it does not know what was read back while nobody was there */
+        trial_toggled(t->trial, c->candidate_in_force ? ARM_CANDIDATE : ARM_INCUMBENT, now);
     return save_trial(e, t, fault);   /* from now on a restart knows that it was begun */
 }
 

@@ -536,10 +536,9 @@ static void ask_in_history(double statements, double written)
 }
 
 /* A candidate without effect; from this second on clients ask single statements that write nothing, and are served `faster`. */
-static struct verdict when_the_load_turns(enum verify_class method, int at_s, int until_s, double faster)
+static struct verdict when_the_load_turns_for(struct trial_conf c, int at_s, int until_s, double faster)
 {
     struct world_conf w = calm(0);
-    struct trial_conf c = conf_of(method);
     struct fault      fault;
     struct trial     *t;
     struct verdict    v;
@@ -570,6 +569,11 @@ static struct verdict when_the_load_turns(enum verify_class method, int at_s, in
     return v;
 }
 
+static struct verdict when_the_load_turns(enum verify_class method, int at_s, int until_s, double faster)
+{
+    return when_the_load_turns_for(conf_of(method), at_s, until_s, faster);
+}
+
 static void a_load_that_turns_into_a_faster_one_after_a_restart_is_no_gain(void **state)
 {
     (void)state;
@@ -590,6 +594,90 @@ static void one_odd_window_is_waited_out(void **state)
         assert_true(v.outcome != OUTCOME_BETTER);
         assert_null(strstr(v.why, "Clients ask something else"));
     }
+}
+
+static void a_single_window_of_something_cheap_makes_no_gain(void **state)
+{
+    (void)state;
+    static const enum verify_class before_after[] = { VERIFY_RESTART, VERIFY_SLOW };
+    for (size_t i = 0; i < 2; i++) {
+        struct trial_conf c = conf_of(before_after[i]);
+        int               window_s = (int)(c.window_us / 1000000);
+        c.saturating = true;
+        c.response = RESPONSE_TPS;
+        c.windows_min = 6;
+        c.windows_max = 40;
+        for (int at = 10; at <= 8 * window_s; at += window_s / 3 + 1) {
+            struct verdict v = when_the_load_turns_for(c, at, at + 3 * window_s / 2, 20);
+            assert_true(v.outcome != OUTCOME_BETTER);
+        }
+    }
+}
+
+/* Every other stretch of one window's length asks something cheap. */
+static void odd_windows_again_and_again_end_the_trial_undecided(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(0);
+    struct trial_conf c = conf_of(VERIFY_RESTART);
+    struct fault      fault;
+    struct trial     *t;
+    struct verdict    v;
+    struct sample     s;
+    int               window_s = (int)(c.window_us / 1000000), second = 0;
+    c.windows_max = TRIAL_WINDOWS_MAX;
+    world_init(&world, &w);
+    world_history(&world, c.window_us, history, HISTORY);
+    ask_in_history(30, 12);
+    assert_ok(trial_new(&c, history, HISTORY, &t, &fault), &fault);
+    world_change(&world, true, false);
+    trial_begin(t, world.mono_us);
+    enum trial_wish wish;
+    do {
+        bool turned = second / (2 * window_s) % 2 == 1;
+        world_second(&world, &s);
+        s.v[METRIC_TPS] *= turned ? 20 : 1;
+        ask(&s, turned ? 1 : 30, turned ? 0 : 12);
+        wish = trial_feed(t, &s);
+        if (wish == TRIAL_CHECKPOINT)
+            trial_checkpointed(t, world.mono_us);
+    } while (wish != TRIAL_FINISHED && ++second < 86400);
+    assert_int_equal(wish, TRIAL_FINISHED);
+    trial_verdict(t, &v);
+    assert_true(v.outcome != OUTCOME_BETTER);
+    trial_free(t);
+}
+
+static void the_largest_number_of_windows_fits_with_odd_ones_among_them(void **state)
+{
+    (void)state;
+    struct world_conf w = world_usual(5);
+    struct trial_conf c = conf_of(VERIFY_SLOW);
+    struct fault      fault;
+    struct trial     *t;
+    struct verdict    v;
+    struct sample     s;
+    int               window_s = (int)(c.window_us / 1000000), second = 0;
+    c.windows_min = c.windows_max = TRIAL_WINDOWS_MAX;
+    world_init(&world, &w);
+    world_history(&world, c.window_us, history, HISTORY);
+    ask_in_history(30, 12);
+    assert_ok(trial_new(&c, history, HISTORY, &t, &fault), &fault);
+    world_change(&world, true, false);
+    trial_begin(t, world.mono_us);
+    enum trial_wish wish;
+    do {
+        bool turned = second > 2 * window_s && second % (20 * window_s) < window_s;
+        world_second(&world, &s);
+        ask(&s, turned ? 1 : 30, turned ? 0 : 12);
+        wish = trial_feed(t, &s);
+        if (wish == TRIAL_CHECKPOINT)
+            trial_checkpointed(t, world.mono_us);
+    } while (wish != TRIAL_FINISHED && ++second < 10 * 86400);
+    assert_int_equal(wish, TRIAL_FINISHED);
+    trial_verdict(t, &v);
+    assert_true(v.windows_b <= TRIAL_WINDOWS_MAX);
+    trial_free(t);
 }
 
 static void a_switchback_goes_on_under_the_new_load_and_does_not_take_it_for_a_gain(void **state)
@@ -618,6 +706,34 @@ static enum trial_wish feed(struct trial *t, int n)
         }
     }
     return wish;
+}
+
+/* Saved by a version that knew nothing of what clients ask. */
+static void a_trial_of_the_first_format_goes_on(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(1.4));
+    struct trial_conf c = conf_of(VERIFY_RESTART);
+    struct trial *t = prepared(&w, &c, HISTORY), *back;
+    struct fault  fault;
+    struct verdict v;
+    world_change(&world, true, false);
+    trial_begin(t, world.mono_us);
+    feed(t, 97);
+    json_t *j = trial_save(t);
+    json_object_set_new(j, "format", json_integer(1));
+    json_object_del(j, "past_asked");
+    json_object_del(j, "obs_asked");
+    assert_ok(trial_load(j, &back, &fault), &fault);
+    json_object_set_new(j, "format", json_integer(99));
+    trial_free(t);
+    assert_int_equal(trial_load(j, &t, &fault), ERR_INPUT);
+    json_decref(j);
+    trial_toggled(back, ARM_CANDIDATE, world.mono_us);
+    assert_int_equal(feed(back, 86400), TRIAL_FINISHED);
+    trial_verdict(back, &v);
+    assert_int_equal(v.outcome, OUTCOME_BETTER);
+    trial_free(back);
 }
 
 static void finished_windows_survive_a_restart_of_the_engine(void **state)
@@ -770,6 +886,10 @@ int main(void)
         cmocka_unit_test(the_order_of_the_arms_is_drawn_and_every_block_has_both),
         cmocka_unit_test(a_load_that_turns_into_a_faster_one_after_a_restart_is_no_gain),
         cmocka_unit_test(one_odd_window_is_waited_out),
+        cmocka_unit_test(a_trial_of_the_first_format_goes_on),
+        cmocka_unit_test(a_single_window_of_something_cheap_makes_no_gain),
+        cmocka_unit_test(odd_windows_again_and_again_end_the_trial_undecided),
+        cmocka_unit_test(the_largest_number_of_windows_fits_with_odd_ones_among_them),
         cmocka_unit_test(a_switchback_goes_on_under_the_new_load_and_does_not_take_it_for_a_gain),
         cmocka_unit_test(without_history_the_incumbent_is_looked_at_first),
         cmocka_unit_test(too_little_history_ends_a_restart_before_it_costs_anything),
