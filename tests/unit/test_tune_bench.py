@@ -388,6 +388,20 @@ class Telling(Folder):
         self.assertEqual(phase.windows_until([100, 200], [], 40), [math.inf, math.inf])
         self.assertEqual(phase.windows_until([100, 200], [210], 40), [math.inf, 1])
 
+    def test_a_switch_is_where_the_driver_has_it_not_where_it_was_noticed(self):
+        line = lambda elapsed, begun=1000.0: json.dumps({"type": "second", "elapsed_s": elapsed, "seconds": 1.0, "wall_us": int((begun + elapsed) * 1e6)})      # noqa: E731
+        seconds = [line(s + 0.25) for s in range(300)]
+        self.assertEqual(phase.switches_in(["listening on 127.0.0.1:1", '{"type": "sec', "7", *seconds], [1, 2, 1]), [1060.0, 1180.0])
+        self.assertEqual(phase.switches_in(seconds[:100], [1, 2, 1]), [1060.0])
+        self.assertEqual(phase.switches_in([line(s + 0.5, 0.0) for s in range(70)] + seconds, [1, 2, 1]), [1060.0, 1180.0])
+
+    def test_a_detector_that_cries_all_the_time_is_short(self):
+        for announced in ([130.0, 250.0, 280.0], [130.0, 160.0, 250.0], [60.0, 130.0, 250.0], [100.0, 130.0, 250.0]):
+            with self.subTest(announced), tempfile.TemporaryDirectory() as self.folder:
+                line, ok = self.phase(announced).report()
+                self.assertFalse(ok, line)
+        self.assertEqual(phase.windows_until([100, 200], [130, 200, 230], 40), [1, 1])
+
     def test_the_best_is_back_by_its_configuration_or_by_its_throughput(self):
         s, best, worse = self.story([], [], [])
         again = lambda confs, tps: phase.trials_until_best(s["trials"], s["readings"][:6] + [{"at": 220 + 20 * i, "phase": "again", "in_force": c, "tps": t} for i, (c, t) in enumerate(zip(confs, tps))])  # noqa: E731
@@ -397,16 +411,17 @@ class Telling(Folder):
         self.assertIsNone(again([worse] * 3, [180] * 3))
         self.assertIsNone(again([], []))
 
-    def test_a_story_is_told_from_what_was_kept_of_it(self):
-        o = argparse.Namespace(minutes=[90, 60, 60], arm="allowed", warehouses=1, clients=2, scale=0.01, streams=1, window=40, windows=6, profile="cloud-disk")
+    def phase(self, announced=(130.0, 250.0), window=40):
+        o = argparse.Namespace(minutes=[90, 60, 60], arm="allowed", warehouses=1, clients=2, scale=0.01, streams=1, window=window, windows=6, profile="cloud-disk")
         run = self.write(vars(o))
-        story, best, _ = self.story([130.0, 250.0], [{"shared_buffers": "614MB"}], [10])
+        story, _, _ = self.story(list(announced), [{"shared_buffers": "614MB"}], [10])
         run.journal("story").append(story)
-        line, ok = phase.Phase(run, o).report()
+        return phase.Phase(run, o)
+
+    def test_a_story_is_told_from_what_was_kept_of_it(self):
+        line, ok = self.phase().report()
         self.assertTrue(ok, line)
-        self.assertRegex(line, r"^phase 2 windows \(bar <= 3; each switch announced after 1 and 2 windows.*back after 0 trials of <= 3 \(the same configuration\)")
-        json.dumps(story)
-        self.assertFalse(phase.Phase(run, argparse.Namespace(**{**vars(o), "window": 10})).report()[1])
+        self.assertRegex(line, r"^phase 2 windows \(bar <= 3; each switch announced after 1 and 2 windows of <= 3; 1 and 1 announcements after them of 1 each; 0 before the first of 0; .*back after 0 trials of <= 3 \(the same configuration\)")
 
     def test_a_complete_run_is_told_again_without_a_server(self):
         run = self.oltp().run
