@@ -141,29 +141,32 @@ class Phase:
         phase, noticed, rows, readings, reading, quiet_since, in_force = FIRST, [], [], [], None, time.time() + WARM_CACHE_S, None
         while True:
             time.sleep(LOOK_S)
+            tps = None
             try:
                 now, counters = time.time(), live.load.counters()
                 found, acts = live.poll()
-            except OSError:
-                if live.load.process.poll() is None:
-                    continue        # it was only slow to answer
-                break
-            if isinstance(found, dict):
-                rows.append({**found, "trial": len(rows) + 1, "at": now, "phase": phase})
-                say(f"trial {len(rows)}, phase {phase}: {found['verdict']}, {'kept' if found['kept'] else 'put back'}")
-            conf = live.site.cluster.settings_in(live.site.cluster.auto_conf())
-            if counters["schedule"]["phase"] not in (phase, None):
-                phase = counters["schedule"]["phase"]
-                noticed.append(now)     # to know where the story is; when it switched, the driver tells
-                say(f"the load switches: {phase}")
-                quiet_since = now + SWITCH_S
-            if acts or conf != in_force or now < quiet_since:
-                quiet_since, in_force, reading = max(quiet_since, now + (SWITCH_S if conf != in_force else 0)), conf, None
-            elif reading is None:
-                reading = Stretch(live.load)
-            elif time.monotonic() - reading.began >= READING_S:
-                readings.append({"at": now, "phase": phase, "in_force": conf, "tps": reading.end()["tps"]})
-                reading = None
+                if isinstance(found, dict):     # it is told once, so nothing that may fail stands between
+                    rows.append({**found, "trial": len(rows) + 1, "at": now, "phase": phase})
+                    say(f"trial {len(rows)}, phase {phase}: {found['verdict']}, {'kept' if found['kept'] else 'put back'}")
+                conf = live.site.cluster.settings_in(live.site.cluster.auto_conf())
+                if counters["schedule"]["phase"] not in (phase, None):
+                    phase = counters["schedule"]["phase"]
+                    noticed.append(now)     # to know where the story is; when it switched, the driver tells
+                    say(f"the load switches: {phase}")
+                    quiet_since = now + SWITCH_S
+                if acts or conf != in_force or now < quiet_since:
+                    quiet_since, in_force, reading = max(quiet_since, now + (SWITCH_S if conf != in_force else 0)), conf, None
+                elif reading is None:
+                    reading = Stretch(live.load)
+                elif time.monotonic() - reading.began >= READING_S:
+                    tps, reading = reading.end()["tps"], None
+            except (OSError, ValueError):
+                if live.load.process.poll() is not None:
+                    break
+                reading = None      # it was only slow to answer, or broke off in the middle
+                continue
+            if tps is not None:
+                readings.append({"at": now, "phase": phase, "in_force": conf, "tps": tps})
                 if phase == AGAIN and trials_until_best(rows, readings) and now > noticed[-1] + 2 * WITHIN_WINDOWS * self.o.window:
                     break
         if len(noticed) < 2:

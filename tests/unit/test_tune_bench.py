@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import unittest
+from unittest import mock
 import xml.etree.ElementTree as xml
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -23,6 +24,7 @@ import tune_oltp  # noqa: E402
 import tune_report  # noqa: E402
 import tune_run  # noqa: E402
 import tune_site  # noqa: E402
+from rig import measure  # noqa: E402
 from rig.cluster import end_processes  # noqa: E402
 from rig.report import geometric  # noqa: E402
 
@@ -276,6 +278,59 @@ class OneCampaign(Folder):
         self.run_.put(in_data=None)
         self.set_conf("the data of another campaign")
         self.assertEqual(self.life().conf_so_far(), "shared_buffers = '614MB'\n")
+
+
+class FakeLoad:
+    """A load that switches every 300 s of a clock of its own and ends; asked the nth time, it may be slow to answer, or break off."""
+
+    def __init__(self, fails):
+        self.now, self.asked, self.fails, self.process, self.log = 0.0, 0, fails, self, ""
+
+    def time(self):
+        return self.now
+
+    monotonic = time
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def poll(self):
+        return 0 if self.now >= 900 else None
+
+    def counters(self):
+        self.asked += 1
+        if self.now >= 900:
+            raise OSError("it has ended")
+        if self.asked in self.fails:
+            raise self.fails[self.asked]
+        return {"transactions": 100 * self.now, "errors": 0, "buckets": [], "schedule": {"phase": (phase.FIRST, phase.BETWEEN, phase.AGAIN)[int(self.now // 300)]}}
+
+
+class Listening(Folder):
+    def listen(self, fails):
+        load, cluster, told = FakeLoad(fails), FakeCluster(self.folder), [{"verdict": "better", "kept": True, "proposal": "a"}]
+        with open(cluster.auto_conf_path(), "w", encoding="ascii") as f:
+            f.write("shared_buffers = '614MB'\n")
+        live = argparse.Namespace(load=load, site=argparse.Namespace(cluster=cluster), poll=lambda: (told.pop() if told else None, False))
+        story = object.__new__(phase.Phase)
+        story.o = argparse.Namespace(window=10)
+        with mock.patch.object(phase, "time", load), mock.patch.object(measure, "time", load):
+            return story.listen(live), load.asked
+
+    def test_no_answer_that_is_slow_or_broken_off_costs_more_than_the_reading_that_was_under_way(self):
+        whole, asked = self.listen({})
+        self.assertEqual({r["phase"] for r in whole["readings"]}, {phase.FIRST, phase.BETWEEN, phase.AGAIN})
+        for n in range(1, asked + 1):
+            for failure in (TimeoutError("timed out"), json.JSONDecodeError("torn", "", 0)):
+                with self.subTest(n=n, failure=failure):
+                    story, _ = self.listen({n: failure})
+                    self.assertEqual(len(story["trials"]), 1)
+                    self.assertGreaterEqual(len(story["readings"]), len(whole["readings"]) - 1)
+                    self.assertEqual({r["tps"] for r in story["readings"]}, {100.0})
+
+    def test_a_load_that_ends_before_its_schedule_is_no_story(self):
+        with mock.patch.object(FakeLoad, "poll", lambda load: 1), self.assertRaisesRegex(OSError, "before its schedule"):
+            self.listen({9: OSError("gone")})
 
 
 class Comparing(Folder):
