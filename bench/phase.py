@@ -19,7 +19,7 @@ import time
 
 from tune_report import table, write_report
 from tune_run import Stage, conduct, parser, say
-from tune_site import LIFETIME_S, LOOK_S, WARM_CACHE_S, Live, Site
+from tune_site import LIFETIME_S, LOOK_S, WARM_CACHE_S, Live, Site, told
 from rig.measure import Stretch      # tune_run has put it within reach
 
 CHANGE_ANNOUNCED = "workload-changed"       # the kind of the event by which Homeostat says that the load is another one
@@ -126,7 +126,7 @@ class Phase:
         self.run.write(live.conf_name, "")
         try:
             live.begin()
-            told = self.listen(live)
+            heard = self.listen(live)
             store, log = live.tuner.store, live.load.log
         finally:
             live.end()
@@ -134,7 +134,7 @@ class Phase:
             switches = switches_in(f, self.minutes)
         if len(switches) < 2:
             raise OSError(f"the load does not tell when it switched; see {log}")
-        self.story.append({**told, "switches": switches, "announced": announcements(store)})
+        self.story.append({**heard, "switches": switches, "announced": announcements(store)})
 
     def listen(self, live):
         """Follows load and Homeostat until the schedule is over, or everything that is asked is answered."""
@@ -189,7 +189,7 @@ class Phase:
         words = ["each switch announced after " + " and ".join(f"{w:g}" for w in found) + f" windows of <= {WITHIN_WINDOWS}", f"{' and '.join(map(str, often))} announcements after them of 1 each",
                  f"{early} before the first of 0",
                  f"the first load's best is back after {back[0]} trials of <= {WITHIN_TRIALS} ({back[1]})" if back else "the first load's best did not come back",
-                 f"{len(won)} changes kept in the first phase" + ("" if won else ", so there was nothing to come back to"), f"{len(story['trials'])} trials", self.run.state["where"]]
+                 f"{len(won)} changes kept in the first phase" + ("" if won else ", so there was nothing to come back to"), f"{len(story['trials'])} trials", *told(self.run.state)]
         return f"phase {worst:g} windows (bar <= {WITHIN_WINDOWS}; {'; '.join(words)}) {'ok' if ok else 'short'}", ok
 
 

@@ -4,7 +4,7 @@ import math
 
 from tune_run import Stage, say
 from rig.cluster import Cluster     # tune_run has put it within reach
-from tune_site import RESTORE_S, Live, Site, expected_s, run_trials
+from tune_site import RESTORE_S, Live, Site, expected_s, run_trials, told
 
 # ---- comparing ------------------------------------------------------------------------------------------------------
 
@@ -133,9 +133,9 @@ class Arms:
     def account(self):
         """What every report of campaigns tells: (facts for report.json, words for the last line)."""
         rows = {arm: self.trials(arm).rows for arm in self.arms}
-        facts = {"where": self.run.state["where"], "limited": self.run.state["limited"], "touched": touched(self.rounds.rows), "settings": {n: settings(c) for n, c in self.confs().items()},
+        facts = {"where": self.run.state["where"], "built": self.run.state["built"], "limited": self.run.state["limited"], "touched": touched(self.rounds.rows), "settings": {n: settings(c) for n, c in self.confs().items()},
                  "trials": {arm: len(r) for arm, r in rows.items()}, "degraded_s": {arm: sum(t["degraded_s"] for t in r) for arm, r in rows.items()},
                  "restarts": {arm: sum(t["restarts"] for t in r) for arm, r in rows.items()}, "ended": {arm: self.run.state["ended-" + arm] or "all trials done" for arm in self.arms}}
         words = ["; ".join(f"{arm}: {facts['trials'][arm]} trials, degraded {facts['degraded_s'][arm]:.0f} s, {facts['restarts'][arm]} restarts" for arm in self.arms),
-                 "durability " + (", ".join(facts["touched"]) or "untouched"), facts["where"]]
+                 "durability " + (", ".join(facts["touched"]) or "untouched"), *told(self.run.state)]
         return facts, words

@@ -24,7 +24,7 @@ import tune_oltp  # noqa: E402
 import tune_report  # noqa: E402
 import tune_run  # noqa: E402
 import tune_site  # noqa: E402
-from rig import measure  # noqa: E402
+from rig import limits, measure  # noqa: E402
 from rig.cluster import end_processes  # noqa: E402
 from rig.report import geometric  # noqa: E402
 
@@ -362,12 +362,62 @@ class Comparing(Folder):
         self.assertEqual(tune_arms.touched(rows[:1]), [])
 
 
+class Parts(Folder):
+    """What the parts of a run have in common, and what is told when they have not."""
+
+    def part(self, run, program=b"1", why_not=None, **environment):
+        path = os.path.join(self.folder, "homeostat")
+        with open(path, "wb") as f:
+            f.write(program)
+        site = tune_site.Site(run, "x", "cloud-disk", ())
+        with mock.patch.dict(os.environ, environment):
+            site.limits = limits.Limits("none")
+        site.limits.why_not, site.limits.version = why_not, 1
+        site.note([path])
+        return run
+
+    def run_(self):
+        return tune_run.Run(self.folder, {})
+
+    def test_limits_and_policy_are_what_a_run_goes_on_with(self):
+        o = argparse.Namespace(folder=self.folder, budget=None, plan=False, forget=False, trials=1)
+        tune_run.Run(self.folder, tune_run.lasting(o)).put()
+        tune_run.Run(self.folder, tune_run.lasting(o))
+        for name, value, other in (("DEMO_MEMORY", "8589934592", "limits"), ("DEMO_IOPS", "9", "limits"), ("DEMO_BANDWIDTH", "9", "limits"), ("DEMO_POLICY", "risk: {}", "policy")):
+            with self.subTest(name), mock.patch.dict(os.environ, {name: value}), self.assertRaisesRegex(tune_run.Wrong, "another " + other):
+                tune_run.Run(self.folder, tune_run.lasting(o))
+
+    def test_limits_that_are_no_numbers_are_told(self):
+        with mock.patch.dict(os.environ, DEMO_MEMORY="8G"), self.assertRaisesRegex(SystemExit, "DEMO_MEMORY.*'8G'"):
+            limits.wanted()
+
+    def test_a_run_is_limited_when_all_its_parts_were_and_as_it_is_documented(self):
+        self.assertTrue(self.part(self.part(self.run_())).state["limited"])
+        for name in limits.DOCUMENTED:
+            with tempfile.TemporaryDirectory() as self.folder:
+                self.assertFalse(self.part(self.run_(), **{name: "99"}).state["limited"], name)
+        with tempfile.TemporaryDirectory() as self.folder:
+            self.part(self.run_())
+            self.part(self.run_(), why_not="no root")
+            run = self.part(self.run_())
+            self.assertFalse(run.state["limited"])
+            self.assertEqual(len(run.state["where"]), 2)
+            self.assertRegex(tune_site.told(run.state)[-1], r"^cloud-disk \(.*1024 MiB.*\) AND ELSEWHERE none \(no root\)$")
+
+    def test_a_program_that_changed_is_told_and_not_refused(self):
+        run = self.part(self.part(self.run_()))
+        self.assertRegex(tune_site.told(run.state)[0], "^homeostat [0-9a-f]{12}$")
+        self.assertRegex(tune_site.told(self.part(run, b"2").state)[0], "^homeostat CHANGED [0-9a-f]{12} -> [0-9a-f]{12}$")
+        run.put(options={"policy": "risk: {}"})
+        self.assertIn("with a policy of its own", tune_site.told(run.state))
+
+
 class Telling(Folder):
     """Whole runs out of journals that were written by hand."""
 
     def write(self, options):
         run = tune_run.Run(self.folder, options)
-        run.put(where="cloud-disk", limited=True, thumb="shared_buffers = '256MB'\n", **{"ended-allowed": "", "ended-never": ""})
+        run.put(where=["cloud-disk"], limited=True, built={"homeostat": ["a1"], "homeostat-load": ["b2"]}, thumb="shared_buffers = '256MB'\n", **{"ended-allowed": "", "ended-never": ""})
         return run
 
     def trials(self, run, arm, n, kept_at=1, effect=0.7):
@@ -397,7 +447,7 @@ class Telling(Folder):
         line, ok = oltp.report()
         self.assertTrue(ok, line)
         self.assertRegex(line, r"^tune-oltp 2\.50 x-default-tps \(bar >= 2; p99 x0\.40 of <= 0\.5, .*100 % of the gain by trial 30.*reload only x0\.99, at least x1\.00.*rule of thumb x1\.10; by hand x2\.16 and p99 x0\.46.*"
-                               r"allowed: 45 trials, degraded 90 s, 45 restarts; never: .*durability untouched; cloud-disk\) ok$")
+                               r"allowed: 45 trials, degraded 90 s, 45 restarts; never: .*durability untouched; homeostat a1; homeostat-load b2; cloud-disk\) ok$")
         with open(os.path.join(self.folder, "convergence.csv"), encoding="utf-8") as f:
             rows = list(csv.DictReader(f))
         self.assertEqual((len(rows), rows[0]["gain_so_far"]), (90, "2.0138"))
@@ -480,7 +530,7 @@ class Telling(Folder):
 
     def test_a_complete_run_is_told_again_without_a_server(self):
         run = self.oltp().run
-        run.put(options={"seconds": tune_run.SECONDS, **run.state["options"]})
+        run.put(options=tune_run.lasting(argparse.Namespace(**run.state["options"])))
         done = subprocess.run([sys.executable, "-B", os.path.join(BENCH, "tune_oltp.py"), "--folder", self.folder], capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stdout.splitlines()[-1][:15]), (0, "tune-oltp 2.50 "), done.stderr)
 
