@@ -18,7 +18,7 @@ import sys
 import time
 
 from tune_report import table, write_report
-from tune_run import Stage, conduct, parser, say
+from tune_run import Stage, at_least_one, conduct, parser, positive, say
 from tune_site import LIFETIME_S, LOOK_S, WARM_CACHE_S, Live, Site, told
 from rig.measure import Stretch      # tune_run has put it within reach
 
@@ -194,7 +194,7 @@ class Phase:
 
 
 def three(text):
-    found = [float(m) for m in text.split(",")]
+    found = [positive(m) for m in text.split(",")]
     if len(found) != 3:
         raise argparse.ArgumentTypeError("three numbers are needed, such as 90,60,60")
     return found
@@ -204,12 +204,12 @@ def main():
     p = parser(__doc__, "phase")
     p.add_argument("--minutes", type=three, default=[90.0, 60.0, 60.0], help="how long the phases take; the last ends early when all is known (90,60,60)")
     p.add_argument("--arm", choices=("allowed", "never"), default="allowed", help="restarts (allowed)")
-    p.add_argument("--warehouses", type=int, default=12)
-    p.add_argument("--clients", type=int, default=8)
-    p.add_argument("--scale", type=float, default=0.3, help="of TPC-H, in the same database (0.3)")
-    p.add_argument("--streams", type=int, default=2)
-    p.add_argument("--window", type=int, default=30, help="seconds of one of Homeostat's windows (30)")
-    p.add_argument("--windows", type=int, default=10, help="windows of each configuration in a trial, at most (10)")
+    p.add_argument("--warehouses", type=at_least_one, default=12)
+    p.add_argument("--clients", type=at_least_one, default=8)
+    p.add_argument("--scale", type=positive, default=0.3, help="of TPC-H, in the same database (0.3)")
+    p.add_argument("--streams", type=at_least_one, default=2)
+    p.add_argument("--window", type=at_least_one, default=30, help="seconds of one of Homeostat's windows (30)")
+    p.add_argument("--windows", type=at_least_one, default=10, help="windows of each configuration in a trial, at most (10)")
     return conduct("phase", p.parse_args(), Phase)
 
 

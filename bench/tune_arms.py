@@ -127,8 +127,8 @@ class Arms:
         compare(self.rounds, list(confs), self.o.rounds, lambda name: {**self.measure_one(confs[name]), "durability": self.site.durability()}, self.one_s, budget)
 
     def whole(self, trials):
-        """Did every campaign have so many trials, or end by itself?"""
-        return all(len(self.trials(arm).rows) >= trials or self.run.state["ended-" + arm] for arm in self.arms)
+        """Did every campaign have so many trials, or end by itself after it had tried something?"""
+        return all(len(self.trials(arm).rows) >= (1 if self.run.state["ended-" + arm] else trials) for arm in self.arms)
 
     def account(self):
         """What every report of campaigns tells: (facts for report.json, words for the last line)."""

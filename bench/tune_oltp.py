@@ -20,7 +20,7 @@ import sys
 
 from tune_arms import Arms, compare, lines_of, lower_bound, ratios, settings
 from tune_report import convergence, shown, table, write_report
-from tune_run import Stage, conduct, parser
+from tune_run import Stage, at_least_one, conduct, parser
 from tune_site import LIFETIME_S, RESTORE_S
 from rig.measure import CLOSED_S, CRASH_S, OPEN_S, WARM_S, measure_round, recovery_time      # tune_run has put it within reach
 from rig.report import geometric
@@ -124,14 +124,14 @@ def median(values):
 def main():
     p = parser(__doc__, "tune-oltp")
     p.add_argument("--arm", choices=("both", "allowed", "never"), default="both", help="restarts: which campaign; one alone is never ok")
-    p.add_argument("--trials", type=int, default=TRIALS, help=f"of each campaign; it may end earlier by itself ({TRIALS}; fewer are never ok)")
-    p.add_argument("--per-round", type=int, default=15, help="trials until the data are taken from the copy again (15)")
-    p.add_argument("--rounds", type=int, default=3, help="of measuring all configurations in turn (3)")
-    p.add_argument("--warehouses", type=int, default=12)
-    p.add_argument("--clients", type=int, default=8)
+    p.add_argument("--trials", type=at_least_one, default=TRIALS, help=f"of each campaign; it may end earlier by itself ({TRIALS}; fewer are never ok)")
+    p.add_argument("--per-round", type=at_least_one, default=15, help="trials until the data are taken from the copy again (15)")
+    p.add_argument("--rounds", type=at_least_one, default=3, help="of measuring all configurations in turn (3)")
+    p.add_argument("--warehouses", type=at_least_one, default=12)
+    p.add_argument("--clients", type=at_least_one, default=8)
     p.add_argument("--draw", choices=("uniform", "nurand"), default="uniform", help="of customers and items: all alike, as under the load that the bars were measured with, or as TPC-C says (uniform)")
-    p.add_argument("--window", type=int, default=30, help="seconds of one of Homeostat's windows (30)")
-    p.add_argument("--windows", type=int, default=10, help="windows of each configuration in a trial, at most (10)")
+    p.add_argument("--window", type=at_least_one, default=30, help="seconds of one of Homeostat's windows (30)")
+    p.add_argument("--windows", type=at_least_one, default=10, help="windows of each configuration in a trial, at most (10)")
     return conduct("tune-oltp", p.parse_args(), Oltp)
 
 

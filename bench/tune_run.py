@@ -168,6 +168,20 @@ def show_plan(stages):
     print(f"  {duration(sum(s.left_s() for s in stages)):>12}  in all, as far as can be told; --budget SECONDS does a part of it")
 
 
+def positive(text):
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not above zero")
+    return number
+
+
+def at_least_one(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
 def parser(doc, name):
     p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--folder", default=os.path.join(ROOT, "build", "bench", name), help="where the run lives (build/bench/%s)" % name)

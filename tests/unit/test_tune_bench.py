@@ -468,16 +468,31 @@ class Telling(Folder):
         self.assertEqual(list(oltp.confs()), ["default", "thumb", "tuned", "reload", "hand", "early"])
         self.assertAlmostEqual(oltp.share_early(oltp.summary()), math.log(2.4) / math.log(2.5))
 
-    def test_reports_are_compared_by_their_total_and_all_answers_must_agree(self):
-        o = argparse.Namespace(scale=1.0, streams=1, trials=2, per_round=12, rounds=1, window=120, windows=6, profile="cloud-disk")
+    def olap(self, tuned_s=80.0, trials=12, ended="", rounds=4, scale=1.0, durability="on", conf="random_page_cost = '1.1'\n"):
+        o = argparse.Namespace(scale=scale, streams=1, trials=trials, per_round=12, rounds=rounds, window=120, windows=6, profile="cloud-disk")
         run = self.write(vars(o))
-        self.trials(run, "allowed", 2)
-        run.write("allowed.conf", "random_page_cost = '1.1'\n")
-        for name, total in (("default", 100.0), ("thumb", 105.0), ("tuned", 80.0)):
-            run.journal("rounds").append({"round": 0, "name": name, "total_s": total, "geometric_mean_s": total / 30, "digest": "d", "query_s": {"1": total / 2, "10": total / 2}, "cpu": 0.5, "durability": {}})
-        line, ok = tune_olap.Olap(run, o).report()
+        run.put(**{"ended-allowed": ended})
+        self.trials(run, "allowed", trials)
+        run.write("allowed.conf", conf)
+        for i in range(rounds):
+            for name, total in (("default", 100.0), ("thumb", 105.0), ("tuned", tuned_s)):
+                run.journal("rounds").append({"round": i, "name": name, "total_s": total, "geometric_mean_s": total / 30, "digest": "d", "query_s": {"1": total / 2, "10": total / 2}, "cpu": 0.5,
+                                              "durability": {"fsync": durability if name == "tuned" else "on"}})
+        return tune_olap.Olap(run, o)
+
+    def test_a_report_that_tried_or_measured_less_than_its_bar_is_for_is_short(self):
+        for fewer, good in (({"trials": 11}, False), ({"rounds": 3}, False), ({"trials": 1, "rounds": 1, "conf": ""}, False), ({"trials": 0, "ended": "nothing is left to try"}, False),
+                            ({"trials": 1, "ended": "nothing is left to try"}, True), ({"trials": 12, "rounds": 4, "conf": "", "tuned_s": 101.0}, True)):
+            with self.subTest(fewer), tempfile.TemporaryDirectory() as self.folder:
+                line, ok = self.olap(**fewer).report()
+                self.assertEqual(ok, good, line)
+
+    def test_reports_are_compared_by_their_total_and_all_answers_must_agree(self):
+        olap = self.olap()
+        run, o = olap.run, olap.o
+        line, ok = olap.report()
         self.assertTrue(ok, line)
-        self.assertRegex(line, r"^tune-olap 0\.80 x-default-time \(bar <= 1; 100\.0 s -> 80\.0 s; rule of thumb x1\.05; .*all answers the same")
+        self.assertRegex(line, r"^tune-olap 0\.80 x-default-time \(bar <= 1; 4 rounds of 4, 100\.0 s -> 80\.0 s; rule of thumb x1\.05; .*all answers the same")
         run.journal("rounds").rows[2]["digest"] = "another"
         self.assertFalse(tune_olap.Olap(run, o).report()[1])
 
@@ -547,7 +562,10 @@ class Options(Folder):
         self.assertEqual(os.listdir(self.folder), [])
 
     def test_wrong_options_are_told_and_nothing_is_begun(self):
-        for program, options, says in (("phase.py", ["--minutes", "1,2"], "three numbers"), ("tune_oltp.py", ["--arm", "some"], "invalid choice"), ("tune_olap.py", ["--scale", "x"], "invalid float")):
+        for program, options, says in (("phase.py", ["--minutes", "1,2"], "three numbers"), ("tune_oltp.py", ["--arm", "some"], "invalid choice"), ("tune_olap.py", ["--scale", "x"], "invalid positive"),
+                                        ("tune_olap.py", ["--trials", "0"], "less than 1"), ("tune_olap.py", ["--rounds", "-1"], "less than 1"), ("tune_olap.py", ["--scale", "0"], "above zero"),
+                                        ("tune_olap.py", ["--scale", "nan"], "above zero"), ("tune_oltp.py", ["--trials", "0"], "less than 1"), ("tune_oltp.py", ["--per-round", "0"], "less than 1"),
+                                        ("phase.py", ["--windows", "0"], "less than 1"), ("phase.py", ["--minutes", "90,0,60"], "above zero")):
             done = self.call(program, *options)
             self.assertEqual(done.returncode, 2)
             self.assertIn(says, done.stderr)
