@@ -27,10 +27,15 @@ def compare(journal, names, rounds, measure, one_s, budget):
 
 
 def ratios(rows, name, key, base="default"):
-    """Of each round that has both."""
+    """Of each round that has both. Whoever did nothing has 0 and not no ratio; beside a base that did nothing there is none that holds a bar: NAN."""
     of = {(row["round"], row["name"]): row.get(key) for row in rows}
     pairs = [(of[r, n], of.get((r, base))) for r, n in of if n == name]
-    return [a / b for a, b in pairs if a and b]
+    return [a / b if b else math.nan for a, b in pairs if a is not None and b is not None]
+
+
+def errors(rows, name):
+    """In all rounds."""
+    return sum(row["errors"] for row in rows if row["name"] == name)
 
 
 # One-sided 95 % points of Student's t, by degrees of freedom.
@@ -39,9 +44,12 @@ T95 = {1: 6.314, 2: 2.920, 3: 2.353, 4: 2.132, 5: 2.015, 6: 1.943, 7: 1.895, 8: 
 
 def lower_bound(values):
     """What the ratio is at least, with 95 % certainty; NAN of fewer than two."""
-    n, logs = len(values), [math.log(v) for v in values]
+    n = len(values)
     if n < 2:
         return math.nan
+    if not all(values):
+        return 0.0
+    logs = [math.log(v) for v in values]
     mean = sum(logs) / n
     deviation = math.sqrt(sum((x - mean) ** 2 for x in logs) / (n - 1))
     return math.exp(mean - T95.get(n - 1, 1.812) * deviation / math.sqrt(n))

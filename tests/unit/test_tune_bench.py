@@ -346,9 +346,10 @@ class Comparing(Folder):
 
     def test_a_ratio_is_taken_within_its_round(self):
         rows = [{"round": 0, "name": "default", "tps": 100}, {"round": 0, "name": "tuned", "tps": 200}, {"round": 1, "name": "default", "tps": 50}, {"round": 1, "name": "tuned", "tps": 150},
-                {"round": 2, "name": "tuned", "tps": 1}, {"round": 3, "name": "default", "tps": None}, {"round": 3, "name": "tuned", "tps": 1}]
-        self.assertEqual(tune_arms.ratios(rows, "tuned", "tps"), [2, 3])
+                {"round": 2, "name": "tuned", "tps": 1}, {"round": 4, "name": "default", "tps": 50}, {"round": 4, "name": "tuned", "tps": 0.0}, {"round": 3, "name": "default", "tps": None}, {"round": 3, "name": "tuned", "tps": 1}]
+        self.assertEqual(tune_arms.ratios(rows, "tuned", "tps"), [2, 3, 0])
         self.assertAlmostEqual(geometric([2, 8]), 4)
+        self.assertEqual((geometric([2, 0]), tune_arms.lower_bound([2, 0])), (0, 0))
         self.assertTrue(math.isnan(geometric([])))
 
     def test_the_lower_bound_is_students(self):
@@ -426,19 +427,24 @@ class Telling(Folder):
                                                  "kept": i == kept_at, "effect": effect if i == kept_at else -0.1, "lo": 0, "hi": 1, "tps": 100.0, "p99_ms": 10.0, "degraded_s": 2.0, "restarts": 1,
                                                  "seconds": 400.0, "in_force": {"shared_buffers": "614MB"} if i >= kept_at else {}})
 
-    def oltp(self, tuned_tps=250, fsync="on", kept_at=1, early_tps=None):
-        o = argparse.Namespace(arm="both", trials=45, per_round=15, rounds=3, warehouses=12, clients=8, draw="uniform", window=30, windows=10, profile="cloud-disk")
+    def oltp(self, tuned_tps=250, fsync="on", kept_at=1, early_tps=None, arm="both", trials=45, reload_tps=(99, 99, 99), reload_conf="", tuned_p99=160.0, recovery_s=30.0, errors=None, limited=True):
+        """Each of the words moves one bar's figure and no other's; reload_tps is of each round."""
+        o = argparse.Namespace(arm=arm, trials=trials, per_round=15, rounds=3, warehouses=12, clients=8, draw="uniform", window=30, windows=10, profile="cloud-disk")
         run = self.write(vars(o))
-        self.trials(run, "allowed", 45, kept_at)
-        self.trials(run, "never", 45, kept_at=99)
+        run.put(limited=limited)
+        self.trials(run, "allowed", trials, kept_at)
+        self.trials(run, "never", trials, kept_at=99)
         run.write("allowed.conf", "shared_buffers = '614MB'\n")
-        run.write("never.conf", "")
-        tps = {"default": 100, "thumb": 110, "tuned": tuned_tps, "reload": 99, "hand": 216, **({"early": early_tps} if early_tps else {})}
+        run.write("never.conf", reload_conf)
+        tps = {"default": 100, "thumb": 110, "tuned": tuned_tps, "reload": 0, "hand": 216, **({"early": early_tps} if early_tps else {})}
+        tps = {name: [tps[name]] * 3 for name in tps if arm == "both" or name != "reload"}
+        if "reload" in tps:
+            tps["reload"] = reload_tps
         for i, name in tune_arms.interleaved(list(tps), 3):
-            run.journal("rounds").append({"round": i, "name": name, "tps": tps[name] * (1 + i / 50), "closed_p99_ms": 40000 / tps[name], "p99_ms": 100, "cpu": 0.4, "errors": 0, "rate": 60.0,
-                                          "durability": {"fsync": fsync if name == "tuned" else "on"}})
+            run.journal("rounds").append({"round": i, "name": name, "tps": tps[name][i] * (1 + i / 50), "closed_p99_ms": {"tuned": tuned_p99, "hand": 185.0}.get(name, 400.0), "p99_ms": 100, "cpu": 0.4,
+                                          "errors": (errors or {}).get(name, 0), "rate": 60.0, "durability": {"fsync": fsync if name == "tuned" else "on"}})
         for name in tps:
-            run.journal("recovery").append({"round": 0, "name": name, "recovery_s": 30.0})
+            run.journal("recovery").append({"round": 0, "name": name, "recovery_s": recovery_s if name == "tuned" else 30.0})
         return tune_oltp.Oltp(run, o)
 
     def test_a_run_that_holds_its_bars_is_ok_and_leaves_report_table_and_curve(self):
@@ -446,7 +452,7 @@ class Telling(Folder):
         self.assertEqual([s.left_s() for s in oltp.stages()], [0] * 6)
         line, ok = oltp.report()
         self.assertTrue(ok, line)
-        self.assertRegex(line, r"^tune-oltp 2\.50 x-default-tps \(bar >= 2; p99 x0\.40 of <= 0\.5, .*100 % of the gain by trial 30.*reload only x0\.99, at least x1\.00.*rule of thumb x1\.10; by hand x2\.16 and p99 x0\.46.*"
+        self.assertRegex(line, r"^tune-oltp 2\.50 x-default-tps \(bar >= 2; p99 x0\.40 of <= 0\.5, .*100 % of the gain by trial 30.*reload only x0\.99, at least x1\.00 of >= 1; tuned: 0 errors of <= 0; reload: 0 errors of <= 0; rule of thumb x1\.10; by hand x2\.16 and p99 x0\.46.*"
                                r"allowed: 45 trials, degraded 90 s, 45 restarts; never: .*durability untouched; homeostat a1; homeostat-load b2; cloud-disk\) ok$")
         with open(os.path.join(self.folder, "convergence.csv"), encoding="utf-8") as f:
             rows = list(csv.DictReader(f))
@@ -457,11 +463,26 @@ class Telling(Folder):
             self.assertIn("tuned", f.read())
 
     def test_each_bar_can_be_missed(self):
-        for wrong in ({"tuned_tps": 190}, {"fsync": "off"}, {"kept_at": 40, "early_tps": 110}):
-            with self.subTest(wrong), tempfile.TemporaryDirectory() as self.folder:
-                line, ok = self.oltp(**wrong).report()
+        """Each breaks one condition and holds all others, and the same just within it is ok."""
+        kept = "jit = 'off'\n"
+        for wrong, within in (({"tuned_tps": 199}, {"tuned_tps": 201}), ({"tuned_p99": 201.0}, {"tuned_p99": 199.0}), ({"recovery_s": 90.1}, {"recovery_s": 89.9}), ({"fsync": "off"}, {"fsync": "on"}),
+                              ({"kept_at": 40, "early_tps": 238}, {"kept_at": 40, "early_tps": 240}), ({"limited": False}, {"limited": True}), ({"trials": 44}, {"trials": 46}), ({"arm": "allowed"}, {"arm": "both"}),
+                              ({"reload_tps": (99, 101, 103), "reload_conf": kept}, {"reload_tps": (101, 102, 103), "reload_conf": kept}),
+                              ({"errors": {"tuned": 1}}, {"errors": {"tuned": 1, "default": 1}}), ({"errors": {"reload": 1}}, {"errors": {"reload": 1, "default": 1, "thumb": 2}})):
+            for options, good in ((wrong, False), (within, True)):
+                with self.subTest(options), tempfile.TemporaryDirectory() as self.folder:
+                    line, ok = self.oltp(**options).report()
+                    self.assertEqual((ok, line.rsplit(" ", 1)[1]), (good, "ok" if good else "short"), line)
+
+    def test_an_arm_that_did_nothing_in_a_round_is_short_and_so_is_a_default_that_did_nothing(self):
+        for name, value in (("tuned", "0.00"), ("reload", "2.50"), ("early", "2.50"), ("default", "nan")):
+            with self.subTest(name), tempfile.TemporaryDirectory() as self.folder:
+                oltp = self.oltp(kept_at=40, early_tps=250, reload_conf="jit = 'off'\n", reload_tps=(110, 110, 110))
+                self.assertTrue(oltp.report()[1])
+                next(row for row in oltp.rounds.rows if row["name"] == name).update(tps=0.0, closed_p99_ms=None, p99_ms=None)
+                line, ok = oltp.report()
                 self.assertFalse(ok, line)
-                self.assertTrue(line.endswith(") short"), line)
+                self.assertEqual(line.split()[1], value)
 
     def test_what_trial_30_had_is_measured_where_it_is_not_what_is_left(self):
         oltp = self.oltp(kept_at=40, early_tps=240)
