@@ -4,8 +4,9 @@
     phase.py [--plan] [--folder F] [--minutes 90,60,60] [--scale 0.3] ...
 
 homeostat-load switches by a schedule; Homeostat is not told.  What is measured: windows from each switch, as the driver's own clock has
-it, until Homeostat announces it, once and not without a switch; and trials from the return until the server is again as good for TPC-C as the best that was known when TPC-C went: its configuration is
-that one, or its throughput is within a twentieth of it while nothing is tried.  The story is told in one piece; broken off, it begins anew.
+it, until Homeostat announces it, once and not without a switch; and trials from the return until the server is again as good for TPC-C as
+the best that was known when TPC-C went: its configuration is that one, or its throughput is within a twentieth of it while nothing is
+tried.  The story is told in one piece; broken off, it begins anew.
 """
 import argparse
 import json

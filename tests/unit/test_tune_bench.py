@@ -281,10 +281,10 @@ class OneCampaign(Folder):
 
 
 class FakeLoad:
-    """A load that switches every 300 s of a clock of its own and ends; asked the nth time, it may be slow to answer, or break off."""
+    """A load that switches every 300 s of a clock of its own and ends; asked the nth time, it may be slow to answer, or break off, and does nothing for a second."""
 
     def __init__(self, fails):
-        self.now, self.asked, self.fails, self.process, self.log = 0.0, 0, fails, self, ""
+        self.now, self.asked, self.missing, self.fails, self.process, self.log = 0.0, 0, 0, fails, self, ""
 
     def time(self):
         return self.now
@@ -302,8 +302,9 @@ class FakeLoad:
         if self.now >= 900:
             raise OSError("it has ended")
         if self.asked in self.fails:
+            self.missing += 100
             raise self.fails[self.asked]
-        return {"transactions": 100 * self.now, "errors": 0, "buckets": [], "schedule": {"phase": (phase.FIRST, phase.BETWEEN, phase.AGAIN)[int(self.now // 300)]}}
+        return {"transactions": 100 * self.now - self.missing, "errors": 0, "buckets": [], "schedule": {"phase": (phase.FIRST, phase.BETWEEN, phase.AGAIN)[int(self.now // 300)]}}
 
 
 class Listening(Folder):
