@@ -18,9 +18,9 @@ import math
 import statistics
 import sys
 
-from tune_arms import Arms, compare, lines_of, lower_bound, ratios, settings
+from tune_arms import Arms, compare, errors, lines_of, lower_bound, ratios, settings
 from tune_report import convergence, shown, table, write_report
-from tune_run import Stage, conduct, parser
+from tune_run import Stage, at_least_one, conduct, parser
 from tune_site import LIFETIME_S, RESTORE_S
 from rig.measure import CLOSED_S, CRASH_S, OPEN_S, WARM_S, measure_round, recovery_time      # tune_run has put it within reach
 from rig.report import geometric
@@ -78,15 +78,15 @@ class Oltp(Arms):
         for name in self.confs():
             middle = {key: median(row[key] for row in rows if row["name"] == name) for key in ("tps", "closed_p99_ms", "p99_ms", "cpu")}
             by = {key: ratios(rows, name, key) for key in ("tps", "closed_p99_ms", "p99_ms")}
-            of[name] = {**middle, "recovery_s": recovery[name], "tps_at_least": lower_bound(by["tps"]), **{key + "_ratio": geometric(r) for key, r in by.items()}}
+            of[name] = {**middle, "recovery_s": recovery[name], "tps_at_least": lower_bound(by["tps"]), "errors": errors(rows, name), **{key + "_ratio": geometric(r) for key, r in by.items()}}
         return of
 
     def share_early(self, of):
         """How much of the final gain the configuration of trial EARLY has; 1 when it is the final one."""
         if "early" not in of:
             return 1.0
-        final = math.log(of["tuned"]["tps_ratio"])
-        return math.log(of["early"]["tps_ratio"]) / final if final > 0 else math.nan
+        final, early = of["tuned"]["tps_ratio"], of["early"]["tps_ratio"]
+        return math.nan if not final > 1 else math.log(early) / math.log(final) if early else -math.inf
 
     def judge(self, of, facts):
         """(value, words, ok)"""
@@ -102,15 +102,18 @@ class Oltp(Arms):
             least = of["reload"]["tps_at_least"] if facts["settings"]["reload"] else 1.0
             words.append(f"reload only x{of['reload']['tps_ratio']:.2f}, at least x{least:.2f} of >= 1")
             ok = ok and least >= 1
+        for name in (self.ARM_NAMES[arm] for arm in self.arms):
+            words.append(f"{name}: {of[name]['errors']} errors of <= {of['default']['errors']}")
+            ok = ok and of[name]["errors"] <= of["default"]["errors"]
         return value, [*words, f"rule of thumb x{of['thumb']['tps_ratio']:.2f}", f"by hand x{of['hand']['tps_ratio']:.2f} and p99 x{of['hand']['closed_p99_ms_ratio']:.2f}"], ok
 
     def report(self):
         of = self.summary()
         facts, more = self.account()
         value, words, ok = self.judge(of, facts)
-        text = table(["", "TPS", "ratio", "at least", "p99 ms", "ratio", "open p99 ms", "ratio", "CPU %", "recovery s"],
+        text = table(["", "TPS", "ratio", "at least", "p99 ms", "ratio", "open p99 ms", "ratio", "CPU %", "recovery s", "errors"],
                      [[name, *(shown(s[k], d) for k, d in (("tps", 1), ("tps_ratio", 2), ("tps_at_least", 2), ("closed_p99_ms", 0), ("closed_p99_ms_ratio", 2), ("p99_ms", 0), ("p99_ms_ratio", 2))),
-                       shown(s["cpu"] * 100, 0), shown(s["recovery_s"], 1)] for name, s in of.items()])
+                       shown(s["cpu"] * 100, 0), shown(s["recovery_s"], 1), str(s["errors"])] for name, s in of.items()])
         convergence(self.run, {arm: self.trials(arm).rows for arm in self.arms})
         write_report(self.run, text, {**facts, "configurations": of})
         return f"tune-oltp {value:.2f} x-default-tps (bar >= 2; {'; '.join([*words, *more])}) {'ok' if ok else 'short'}", ok
@@ -124,14 +127,14 @@ def median(values):
 def main():
     p = parser(__doc__, "tune-oltp")
     p.add_argument("--arm", choices=("both", "allowed", "never"), default="both", help="restarts: which campaign; one alone is never ok")
-    p.add_argument("--trials", type=int, default=TRIALS, help=f"of each campaign; it may end earlier by itself ({TRIALS}; fewer are never ok)")
-    p.add_argument("--per-round", type=int, default=15, help="trials until the data are taken from the copy again (15)")
-    p.add_argument("--rounds", type=int, default=3, help="of measuring all configurations in turn (3)")
-    p.add_argument("--warehouses", type=int, default=12)
-    p.add_argument("--clients", type=int, default=8)
+    p.add_argument("--trials", type=at_least_one, default=TRIALS, help=f"of each campaign; it may end earlier by itself ({TRIALS}; fewer are never ok)")
+    p.add_argument("--per-round", type=at_least_one, default=15, help="trials until the data are taken from the copy again (15)")
+    p.add_argument("--rounds", type=at_least_one, default=3, help="of measuring all configurations in turn (3)")
+    p.add_argument("--warehouses", type=at_least_one, default=12)
+    p.add_argument("--clients", type=at_least_one, default=8)
     p.add_argument("--draw", choices=("uniform", "nurand"), default="uniform", help="of customers and items: all alike, as under the load that the bars were measured with, or as TPC-C says (uniform)")
-    p.add_argument("--window", type=int, default=30, help="seconds of one of Homeostat's windows (30)")
-    p.add_argument("--windows", type=int, default=10, help="windows of each configuration in a trial, at most (10)")
+    p.add_argument("--window", type=at_least_one, default=30, help="seconds of one of Homeostat's windows (30)")
+    p.add_argument("--windows", type=at_least_one, default=10, help="windows of each configuration in a trial, at most (10)")
     return conduct("tune-oltp", p.parse_args(), Oltp)
 
 

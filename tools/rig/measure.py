@@ -75,7 +75,7 @@ def measure_round(cluster, limits, conf, clients, rate, *how):
     # From the same start again: what a saturated minute leaves to be written is the more the faster it was, and not this load's.
     settle(cluster, limits, conf)
     opened = under_load(cluster, OPEN_S, "--clients", clients, "--rate", f"{rate:.3f}", *how)
-    return {"tps": closed["tps"], "closed_p99_ms": closed["p99_ms"], "cpu": closed["cpu"], "errors": closed["errors"], "rate": rate, "p99_ms": opened["p99_ms"]}
+    return {"tps": closed["tps"], "closed_p99_ms": closed["p99_ms"], "cpu": closed["cpu"], "errors": closed["errors"] + opened["errors"], "rate": rate, "p99_ms": opened["p99_ms"]}
 
 
 def measure_queries(cluster, limits, conf, seed):
