@@ -291,6 +291,59 @@ static void the_model_of_all_trials_finds_what_matters(void **state)
     json_decref(outcomes);
 }
 
+struct made_try { const char *knob, *from, *to; double effect; bool kept; };
+
+/* Newest first, as the store has them; made: oldest first. */
+static json_t *made_outcomes(const struct made_try *made, int n)
+{
+    json_t *all = json_array();
+    for (int i = 0; i < n; i++)
+        (void)json_array_insert_new(all, 0, json_pack("{s:s,s:s,s:b,s:f,s:f,s:f,s:{s:[{s:s,s:s,s:s}]}}", "case_id", "other", "result", made[i].kept ? "better" : "undecided", "kept", made[i].kept,
+            "effect", made[i].effect, "lo", made[i].effect - 0.02, "hi", made[i].effect + 0.02, "proposal", "changes", "name", made[i].knob, "from", made[i].from, "to", made[i].to));
+    return all;
+}
+
+static const struct explain_slice *slice(const struct explanation *e, const char *knob)
+{
+    for (int i = 0; i < e->slices; i++)
+        if (strcmp(e->slice[i].knob, knob) == 0)
+            return &e->slice[i];
+    fail_msg("no slice for %s", knob);
+    return NULL;
+}
+
+static void what_was_changed_once_and_kept_matters(void **state)
+{
+    static const struct made_try made[] = { { "shared_buffers", "128MB", "614MB", 0.53, true }, { "work_mem", "4MB", "8MB", 0.002, false }, { "work_mem", "4MB", "16MB", -0.003, false },
+        { "work_mem", "4MB", "6MB", 0.001, false }, { "work_mem", "4MB", "12MB", -0.001, false } };
+    struct explain_world w = usual;
+    json_t *outcomes = made_outcomes(made, 5);
+    struct explanation *e = explained(&w, outcomes);
+    assert_true(e->weights >= 1);
+    assert_string_equal(e->weight[0].knob, "shared_buffers");
+    assert_true(e->weight[0].weight > 0.5);
+    const struct explain_slice *s = slice(e, "shared_buffers");
+    assert_string_equal(s->label[0], "128MB");
+    assert_string_equal(s->label[EXPLAIN_SLICE_POINTS - 1], "614MB");
+    assert_true(fabs(s->y[0]) < 8 && s->y[EXPLAIN_SLICE_POINTS - 1] > 55 && s->y[EXPLAIN_SLICE_POINTS - 1] < 85);      /* +70 % */
+    explanation_free(e);
+    json_decref(outcomes);
+}
+
+static void what_was_kept_twice_is_told_from_where_it_began(void **state)
+{
+    static const struct made_try made[] = { { "random_page_cost", "4", "2", 0.3, true }, { "random_page_cost", "2", "1.1", 0.2, true }, { "random_page_cost", "1.1", "1.5", -0.05, false },
+        { "random_page_cost", "1.1", "3", -0.4, false } };
+    struct explain_world w = usual;
+    json_t *outcomes = made_outcomes(made, 4);
+    struct explanation *e = explained(&w, outcomes);
+    const struct explain_slice *s = slice(e, "random_page_cost");
+    assert_true(fabs(s->x[0] - 1.1) < 1e-9 && fabs(s->x[EXPLAIN_SLICE_POINTS - 1] - 4) < 1e-9);
+    assert_true(fabs(s->y[EXPLAIN_SLICE_POINTS - 1]) < 8 && s->y[0] > 50 && s->y[0] < 80);
+    explanation_free(e);
+    json_decref(outcomes);
+}
+
 static void the_same_case_is_explained_the_same_way_each_time(void **state)
 {
     struct explain_world w = usual, again = usual;
@@ -336,6 +389,8 @@ int main(void)
         cmocka_unit_test(an_honest_effect_stands_against_refuters),
         cmocka_unit_test(a_bundle_is_not_explained_by_one_of_its_parts),
         cmocka_unit_test(the_model_of_all_trials_finds_what_matters),
+        cmocka_unit_test(what_was_changed_once_and_kept_matters),
+        cmocka_unit_test(what_was_kept_twice_is_told_from_where_it_began),
         cmocka_unit_test(the_same_case_is_explained_the_same_way_each_time),
         cmocka_unit_test(the_span_reaches_around_the_actions),
     };
