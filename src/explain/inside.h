@@ -31,6 +31,10 @@ int  explain_read_knobs(const json_t *changes, struct explain_knob *knob, int ma
 const char *explain_text_of(const json_t *o, const char *name);     /* "" when it is none */
 double      explain_real_of(const json_t *o, const char *name);     /* NAN when it is none */
 
+/* force.c: is it in force? */
+enum explain_force force_of(const json_t *file);
+const char        *force_words(enum explain_force f);          /* "kept", "what is in force is not known" */
+
 /* way.c, strength.c: through what. */
 void way_missing(struct explanation *e);                      /* as long as nothing is known */
 MUST_CHECK enum err way_explain(const struct explain_case *c, struct explanation *e, struct fault *fault);

@@ -334,7 +334,7 @@ void explain_read(const struct explain_source *s, struct explanation *e, struct 
     (void)figure_label(explain_text_of(one, "title"), e->title, sizeof e->title);
     (void)figure_label(explain_text_of(one, "target"), e->target, sizeof e->target);
     (void)figure_label(explain_text_of(one, "status"), e->state, sizeof e->state);
-    e->closed = strcmp(e->state, "CLOSED") == 0;
+    e->in_force = force_of(s->file);
     take_changes(s->file, e, c);
     tell_entries(e);
     take_verdict(s->file, e, c);

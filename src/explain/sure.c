@@ -102,8 +102,7 @@ void explanation_lead(const struct explanation *e, struct text *out)
         text_add(out, "Nothing was changed. ");
     } else {
         list_changes(e, out);
-        text_add(out, e->kept ? ": kept" : e->closed || *e->outcome ? ": not kept" : e->windows_with > 0 ? ": on trial" : ": planned");
-        text_add(out, ". ");
+        text_printf(out, ": %s. ", force_words(e->in_force));
     }
     if (!isfinite(e->effect)) {
         text_add(out, "Its effect was not measured.");

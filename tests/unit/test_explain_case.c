@@ -358,6 +358,52 @@ static void the_same_case_is_explained_the_same_way_each_time(void **state)
     explanation_free(b);
 }
 
+/* A case as its row has it, and an outcome where there is one. */
+static void what_is_in_force_is_only_said_where_it_is_proven(void **state)
+{
+    static const struct { const char *status, *phase, *plan; int proven; const char *verdict, *result; int kept; const char *said; } cases[] = {
+        { "CLOSED", "done", "p1", 1, "better", "better", 1, ": kept. " },
+        { "CLOSED", "undone", "p1", 1, "worse", "worse", 0, ": not kept. " },
+        { "CLOSED", "unknown", "p1", 0, "worse", "unknown", 0, ": what is in force is not known. " },
+        { "PARKED", "unknown", "p1", 0, "worse", NULL, 0, ": what is in force is not known. " },      /* the undo was lost */
+        { "PARKED", "unknown", "p1", 0, NULL, NULL, 0, ": what is in force is not known. " },         /* lost while executing */
+        { "PARKED", "unknown", "p1", 1, "worse", NULL, 0, ": its result was lost; what is in force was read back since. " },
+        { "PARKED", "undone", "p1", 1, "worse", NULL, 0, ": put back. " },
+        { "PARKED", "idle", "p1", 1, NULL, NULL, 0, ": not done. " },
+        { "VERIFYING", "to_candidate", "p1", 0, "better", NULL, 0, ": under way. " },                 /* proven better, on its way back into force */
+        { "VERIFYING", "to_incumbent", "p1", 0, NULL, NULL, 0, ": on trial. " },
+        { "VERIFYING", "done", "p1", 1, NULL, NULL, 0, ": on trial. " },
+        { "VERIFYING", "undoing", "p1", 0, "worse", NULL, 0, ": being put back. " },
+        { "VERIFYING", "undone", "p1", 1, "worse", NULL, 0, ": put back. " },
+        { "EXECUTING", "doing", "p1", 0, NULL, NULL, 0, ": under way. " },
+        { "EXECUTING", "unknown", "p1", 0, NULL, NULL, 0, ": what is in force is not known. " },
+        { "WAIT_GATE", "idle", "p1", 1, NULL, NULL, 0, ": planned. " },
+        { "PLANNING", "idle", "", 1, NULL, NULL, 0, ": given up for another plan. " },
+        { "nonsense", "idle", "p1", 1, NULL, NULL, 0, ": what is in force is not known. " },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct explain_world w = usual;
+        struct explanation  *e = NULL;
+        struct fault         fault;
+        json_t *file, *minutes;
+        explain_world_make(&w, &file, &minutes);
+        json_t *one = json_object_get(file, "case"), *run = json_object_get(file, "run");
+        (void)json_object_set_new(one, "status", json_string(cases[i].status));
+        (void)json_object_set_new(one, "phase", json_string(cases[i].phase));
+        (void)json_object_set_new(one, "plan_id", json_string(cases[i].plan));
+        (void)json_object_set_new(one, "in_force_is_proven", json_boolean(cases[i].proven));
+        (void)json_object_set_new(run, "verdict", cases[i].verdict ? json_pack("{s:s}", "outcome", cases[i].verdict) : json_null());
+        (void)json_object_set_new(file, "outcome", cases[i].result ? json_pack("{s:s,s:b}", "result", cases[i].result, "kept", cases[i].kept) : json_null());
+        assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+        char *lead = told(e, explanation_lead);
+        if (!strstr(lead, cases[i].said))
+            fail_msg("%s, %s: %s", cases[i].status, cases[i].phase, lead);
+        free(lead);
+        explanation_free(e);
+        json_decref(file);
+    }
+}
+
 static void the_span_reaches_around_the_actions(void **state)
 {
     struct explain_world w = usual;
@@ -392,6 +438,7 @@ int main(void)
         cmocka_unit_test(what_was_changed_once_and_kept_matters),
         cmocka_unit_test(what_was_kept_twice_is_told_from_where_it_began),
         cmocka_unit_test(the_same_case_is_explained_the_same_way_each_time),
+        cmocka_unit_test(what_is_in_force_is_only_said_where_it_is_proven),
         cmocka_unit_test(the_span_reaches_around_the_actions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
