@@ -104,7 +104,8 @@ struct explanation {
 
     /* the effect, as the verdict has it: a log ratio of the response, + is better */
     double  effect, lo, hi, alpha, degraded_s;
-    char    response[EXPLAIN_LABEL];     /* what that is: "time per call" */
+    char    response[EXPLAIN_LABEL];     /* what that is: "time per call"; empty: not known, told as speed */
+    bool    of_time;                     /* less of it is better */
 
     /* the way */
     bool    randomised;                  /* the order of the windows was drawn by lot */

@@ -199,6 +199,7 @@ static void put_tries(const struct explanation *e, struct text *out)
         return;
     }
     svg_convergence(e, false, out);
+    text_add(out, "<p class=\"dim\">Effects are told as speed, more is better: half the time is +100 %.</p>\n");
     if (first + e->tries_before > 0)
         text_printf(out, "<p class=\"dim\">The newest of %d; %d older ones are left out.</p>\n", e->tries + e->tries_before, first + e->tries_before);
     begin_table(out, heads, 5);

@@ -181,6 +181,7 @@ static void take_verdict(const json_t *file, struct explanation *e, struct expla
     int kind = (int)json_integer_value(json_object_get(json_object_get(json_object_get(run, "trial"), "mix"), "kind"));
     (void)text_copy(e->response, sizeof e->response, kind >= 1 && kind <= 3 ? responses[kind] : "");
     c->by_throughput = kind == 2;
+    e->of_time = kind == 1 || kind == 3;
     if (!verify_class_parse(e->method, &c->method))
         c->method = VERIFY_NONE;
 }

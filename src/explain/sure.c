@@ -20,15 +20,24 @@ PRINTF(3, 4) static void add_point(struct explanation *e, bool good, const char 
 
 static bool is_decided(const struct explanation *e) { return isfinite(e->lo) && isfinite(e->hi) && (e->lo > 0 || e->hi < 0); }
 
+static const char *response_of(const struct explanation *e) { return *e->response ? e->response : "the speed of the answers to clients"; }
+
+/* An effect is a log ratio of which more is better: of time it is the inverse that is read, and the ends of an interval change places. */
+static const char *change_of(const struct explanation *e, double x, char *out, size_t size) { return figure_percent(e->of_time ? -x : x, out, size); }
+static double from_end(const struct explanation *e) { return e->of_time ? e->hi : e->lo; }
+static double to_end(const struct explanation *e)   { return e->of_time ? e->lo : e->hi; }
+
 static int judge_effect(struct explanation *e)
 {
     char a[40], b[40];
     if (is_decided(e)) {
-        add_point(e, true, "The interval of the effect does not hold zero: between %s and %s, however often one looked.", figure_percent(e->lo, a, sizeof a), figure_percent(e->hi, b, sizeof b));
+        add_point(e, true, "The interval of the effect does not hold zero: %s changed by between %s and %s, however often one looked.", response_of(e),
+                  change_of(e, from_end(e), a, sizeof a), change_of(e, to_end(e), b, sizeof b));
         return 2;
     }
     if (isfinite(e->lo) && isfinite(e->hi))
-        add_point(e, false, "The interval of the effect holds zero: it may be anything between %s and %s.", figure_percent(e->lo, a, sizeof a), figure_percent(e->hi, b, sizeof b));
+        add_point(e, false, "The interval of the effect holds zero: %s may have changed by anything between %s and %s.", response_of(e),
+                  change_of(e, from_end(e), a, sizeof a), change_of(e, to_end(e), b, sizeof b));
     else
         add_point(e, false, "No interval of the effect was measured.");
     return 0;
@@ -94,10 +103,21 @@ static void list_changes(const struct explanation *e, struct text *out)
     }
 }
 
+static void tell_effect(const struct explanation *e, struct text *out)
+{
+    char        a[40], b[40], c[40];
+    const char *with = e->changes > 1 ? "With them" : "With it", *size = change_of(e, e->effect, a, sizeof a), *from = change_of(e, from_end(e), b, sizeof b), *to = change_of(e, to_end(e), c, sizeof c);
+    const char *way = *size == '-' ? "less" : "more", *worth = e->effect >= 0 ? "better" : "worse";
+    if (is_decided(e))
+        text_printf(out, "%s %s became %s %s, which is %s; the change lies between %s and %s.", with, response_of(e), size + 1, way, worth, from, to);
+    else if (isfinite(e->lo) && isfinite(e->hi))
+        text_printf(out, "%s no change of %s can be told from chance; it lies between %s and %s.", with, response_of(e), from, to);
+    else
+        text_printf(out, "%s %s was measured %s %s; there is no interval, so that may be chance.", with, response_of(e), size + 1, way);
+}
+
 void explanation_lead(const struct explanation *e, struct text *out)
 {
-    char a[40], b[40], c[40];
-    bool twofold = e->changes > 1;
     if (e->changes == 0) {
         text_add(out, "Nothing was changed. ");
     } else {
@@ -108,11 +128,7 @@ void explanation_lead(const struct explanation *e, struct text *out)
         text_add(out, "Its effect was not measured.");
         return;
     }
-    text_printf(out, "With %s %s became %s %s", twofold ? "them" : "it", *e->response ? e->response : "the answer to clients",
-                figure_percent(e->effect, a, sizeof a) + 1, e->effect >= 0 ? "better" : "worse");
-    if (isfinite(e->lo) && isfinite(e->hi))
-        text_printf(out, "; the effect lies between %s and %s", figure_percent(e->lo, b, sizeof b), figure_percent(e->hi, c, sizeof c));
-    text_add(out, ".");
+    tell_effect(e, out);
 }
 
 static const char *verb_of(const struct explain_station *s)

@@ -64,7 +64,7 @@ static void a_larger_cache_is_followed_over_hits_and_reads_to_throughput(void **
     assert_non_null(strstr(way, "Because cache hit ratio rose from "));
     assert_non_null(strstr(way, "therefore throughput rose"));
     assert_non_null(strstr(lead, "shared_buffers 128MB"));
-    assert_non_null(strstr(lead, "better; the effect lies between +"));
+    assert_non_null(strstr(lead, " less, which is better; the change lies between -"));
     free(way);
     free(lead);
     assert_string_equal(e->sure, "high");
@@ -358,6 +358,41 @@ static void the_same_case_is_explained_the_same_way_each_time(void **state)
     explanation_free(b);
 }
 
+/* Effects are log ratios of which more is better; what is read is the change of what was measured, as the verdict's sentence has it. */
+static void the_lead_tells_the_change_of_what_was_measured(void **state)
+{
+    static const struct { int kind; double effect, lo, hi; const char *said; } cases[] = {
+        { 1, -0.6931, -0.7885, -0.5878, "With it time per call of the usual statements became 100 % more, which is worse; the change lies between +80.0 % and +120 %." },
+        { 1, 0.6931, 0.5108, 0.9163, "time per call of the usual statements became 50.0 % less, which is better; the change lies between -60.0 % and -40.0 %." },
+        { 3, 0.2231, 0.1054, 0.3567, "mean latency of transactions became 20.0 % less, which is better; the change lies between -30.0 % and -10.0 %." },
+        { 2, 0.1823, 0.0953, 0.2624, "transactions per second became 20.0 % more, which is better; the change lies between +10.0 % and +30.0 %." },
+        { 2, -0.2231, -0.3567, -0.1054, "transactions per second became 20.0 % less, which is worse; the change lies between -30.0 % and -10.0 %." },
+        { 0, -0.6931, -0.7985, -0.5978, "the speed of the answers to clients became 50.0 % less, which is worse; the change lies between -55.0 % and -45.0 %." },
+        { 2, 0.0119, -0.0305, 0.0583, "With it no change of transactions per second can be told from chance; it lies between -3.0 % and +6.0 %." },
+        { 1, 0.0119, -0.0583, 0.0305, "With it no change of time per call of the usual statements can be told from chance; it lies between -3.0 % and +6.0 %." },
+        { 1, 0.6931, NAN, NAN, "time per call of the usual statements was measured 50.0 % less; there is no interval, so that may be chance." },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct explain_world w = usual;
+        struct explanation  *e = NULL;
+        struct fault         fault;
+        json_t *file, *minutes;
+        explain_world_make(&w, &file, &minutes);
+        json_t *run = json_object_get(file, "run"), *verdict = json_pack("{s:s,s:f}", "outcome", "undecided", "effect", cases[i].effect);
+        if (isfinite(cases[i].lo))
+            (void)json_object_update_new(verdict, json_pack("{s:f,s:f}", "lo", cases[i].lo, "hi", cases[i].hi));
+        (void)json_object_set_new(json_object_get(run, "trial"), "mix", json_pack("{s:i}", "kind", cases[i].kind));
+        (void)json_object_set_new(json_object_get(file, "outcome"), "verdict", verdict);
+        assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+        char *lead = told(e, explanation_lead);
+        if (!strstr(lead, cases[i].said))
+            fail_msg("said: %s", lead);
+        free(lead);
+        explanation_free(e);
+        json_decref(file);
+    }
+}
+
 /* A case as its row has it, and an outcome where there is one. */
 static void what_is_in_force_is_only_said_where_it_is_proven(void **state)
 {
@@ -439,6 +474,7 @@ int main(void)
         cmocka_unit_test(what_was_kept_twice_is_told_from_where_it_began),
         cmocka_unit_test(the_same_case_is_explained_the_same_way_each_time),
         cmocka_unit_test(what_is_in_force_is_only_said_where_it_is_proven),
+        cmocka_unit_test(the_lead_tells_the_change_of_what_was_measured),
         cmocka_unit_test(the_span_reaches_around_the_actions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

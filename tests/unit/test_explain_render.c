@@ -30,7 +30,7 @@ static struct explanation *by_hand(void)
     struct explanation *e = calloc(1, sizeof *e);
     *e = (struct explanation){ .case_id = "0198c0de", .title = "shared_buffers 128MB -> 640MB", .target = "main", .state = "CLOSED", .method = "planner", .outcome = "better",
         .why = "It was measured.", .planned_why = "The machine has room for it.", .kept = true, .in_force = FORCE_KEPT, .at_us = INT64_C(1767225600) * 1000000, .changes = 1,
-        .effect = log(1.2), .lo = log(1.1), .hi = log(1.3), .alpha = 0.05, .response = "time per call of the usual statements", .randomised = true, .windows_without = 12, .windows_with = 12,
+        .effect = log(1.2), .lo = log(1.1), .hi = log(1.3), .alpha = 0.05, .response = "time per call of the usual statements", .of_time = true, .randomised = true, .windows_without = 12, .windows_with = 12,
         .stations = 2, .path = 2, .shown = true, .share = 0.8, .units = 1, .refuters = 1, .spreads = 1, .tries = 2, .results = 5, .weights = 2, .slices = 1, .sure = "high", .points = 2 };
     e->change[0] = (struct explain_change){ "shared_buffers", "128MB", "640MB", "more of the data stays in the server's own cache" };
     e->station[0] = (struct explain_station){ "cache hit ratio", "%", 91.2, 97.8, { STANDING_KNOWN, 6.6, 5.9, 7.3, 1e-6, "" }, 1, true, 1 };
