@@ -7,6 +7,8 @@
 #include "explain/explain.h"
 #include "explain/model.h"
 
+#include <math.h>
+
 enum { EXPLAIN_ROWS_MAX = 1400 };        /* the windows of a trial and of its history, minutes before and after */
 
 struct explain_row { enum explain_period period; int block; double seconds, v[MECHANISMS]; };   /* block: -1 outside a switchback */
@@ -42,6 +44,9 @@ void spread_explain(const struct explain_case *c, struct explanation *e);
 
 /* trials.c: what else was tried. */
 MUST_CHECK enum err trials_explain(const json_t *outcomes, const struct explain_case *c, struct explanation *e, struct fault *fault);
+
+/* Which way a station went: its change says so, in which load is held still; the means of the windows may differ. */
+static inline bool station_rose(const struct explain_station *s) { return isfinite(s->change.estimate) ? s->change.estimate >= 0 : s->after >= s->before; }
 
 /* sure.c: how sure that is. */
 void sure_explain(struct explanation *e);

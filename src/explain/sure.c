@@ -133,21 +133,30 @@ void explanation_lead(const struct explanation *e, struct text *out)
 
 static const char *verb_of(const struct explain_station *s)
 {
-    return !s->moved ? "did not move measurably" : s->after >= s->before ? "rose" : "fell";
+    return !s->moved ? "did not move measurably" : station_rose(s) ? "rose" : "fell";
+}
+
+/* Load that differed between the windows, too: then the means went another way than the change that is left when load is held still. */
+static bool means_differ(const struct explain_station *s) { return s->moved && station_rose(s) != (s->after >= s->before); }
+
+static void tell_station(const struct explain_station *s, struct text *out)
+{
+    char a[64], b[64];
+    bool differ = means_differ(s);
+    text_printf(out, differ ? "%s %s, held for load (its mean went from %s to %s), " : "%s %s from %s to %s, ", s->name, verb_of(s),
+                figure_with_unit(s->before, s->unit, a, sizeof a), figure_with_unit(s->after, s->unit, b, sizeof b));
+    if (isfinite(s->change.estimate))
+        text_add(out, "by ");
+    figure_interval(&s->change, s->unit, out);
 }
 
 void explanation_way(const struct explanation *e, struct text *out)
 {
-    char a[64], b[64];
     if (e->path > 0)
-        text_add(out, e->shown ? "Because " : "As expected by the model: ");
+        text_add(out, e->shown ? "Because " : "The model expects this way; measured was: ");
     for (int i = 0; i < e->path; i++) {
-        const struct explain_station *s = &e->station[i];
-        text_printf(out, "%s%s %s from %s to %s, ", i == 0 ? "" : i + 1 == e->path && e->shown ? ", therefore " : ", ", s->name, verb_of(s),
-                    figure_with_unit(s->before, s->unit, a, sizeof a), figure_with_unit(s->after, s->unit, b, sizeof b));
-        if (isfinite(s->change.estimate))
-            text_add(out, "by ");
-        figure_interval(&s->change, s->unit, out);
+        text_add(out, i == 0 ? "" : i + 1 == e->path && e->shown ? ", therefore " : ", ");
+        tell_station(&e->station[i], out);
     }
     text_printf(out, "%s%s%s", e->path > 0 ? " (95 % intervals in brackets)." : "", e->path > 0 && *e->way ? " " : "", e->way);
 }

@@ -139,7 +139,7 @@ static void draw_station(struct text *out, const struct explain_station *s, doub
     put_text(out, LEFT + 12, y + 23, "name", s->name);
     (void)snprintf(line, sizeof line, "%s \xe2\x86\x92 %s", figure_with_unit(s->before, s->unit, a, sizeof a), figure_with_unit(s->after, s->unit, b, sizeof b));
     put_text(out, LEFT + 12, y + 44, "value", line);
-    put_text(out, WIDTH - LEFT - 12, y + 23, "value end", s->moved ? s->after >= s->before ? "\xe2\x96\xb2 moved" : "\xe2\x96\xbc moved" : "not told from chance");
+    put_text(out, WIDTH - LEFT - 12, y + 23, "value end", s->moved ? station_rose(s) ? "\xe2\x96\xb2 moved" : "\xe2\x96\xbc moved" : "not told from chance");
     if (isfinite(s->change.estimate))
         put_text(out, WIDTH - LEFT - 12, y + 44, "value end", change.s);
 }

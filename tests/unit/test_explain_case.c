@@ -358,6 +358,26 @@ static void the_same_case_is_explained_the_same_way_each_time(void **state)
     explanation_free(b);
 }
 
+static void a_station_goes_where_its_change_goes_whatever_load_did_to_the_means(void **state)
+{
+    struct explain_world w = usual;
+    struct explanation  *e = explained(&w, NULL);
+    struct explain_station *s = &e->station[0];
+    *s = (struct explain_station){ "mean latency", "ms", 10, 12, { STANDING_KNOWN, -2, -3, -1, 1e-6, "" }, -1, true, 1 };
+    e->path = 1;
+    char *way = told(e, explanation_way), *html = told(e, explanation_html);
+    assert_non_null(strstr(way, "Because mean latency fell, held for load (its mean went from 10.0 ms to 12.0 ms), by -2.00 ms (-3.00 to -1.00)"));
+    assert_non_null(strstr(html, "\xe2\x96\xbc moved"));
+    assert_null(strstr(html, "\xe2\x96\xb2 moved"));
+    free(way);
+    free(html);
+    e->shown = false;
+    way = told(e, explanation_way);
+    assert_non_null(strstr(way, "The model expects this way; measured was: mean latency fell"));
+    free(way);
+    explanation_free(e);
+}
+
 /* Effects are log ratios of which more is better; what is read is the change of what was measured, as the verdict's sentence has it. */
 static void the_lead_tells_the_change_of_what_was_measured(void **state)
 {
@@ -474,6 +494,7 @@ int main(void)
         cmocka_unit_test(what_was_kept_twice_is_told_from_where_it_began),
         cmocka_unit_test(the_same_case_is_explained_the_same_way_each_time),
         cmocka_unit_test(what_is_in_force_is_only_said_where_it_is_proven),
+        cmocka_unit_test(a_station_goes_where_its_change_goes_whatever_load_did_to_the_means),
         cmocka_unit_test(the_lead_tells_the_change_of_what_was_measured),
         cmocka_unit_test(the_span_reaches_around_the_actions),
     };
