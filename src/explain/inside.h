@@ -11,7 +11,7 @@
 
 enum { EXPLAIN_ROWS_MAX = 1400 };        /* the windows of a trial and of its history, minutes before and after */
 
-struct explain_row { enum explain_period period; int block; double seconds, v[MECHANISMS]; };   /* block: -1 outside a switchback */
+struct explain_row { enum explain_period period; int64_t at_us /* of a minute */; int block; double seconds, v[MECHANISMS]; };   /* block: -1 outside a switchback */
 
 struct explain_knob { enum knob_id id; double from, to; };
 

@@ -65,8 +65,8 @@ static int judge_refuters(struct explanation *e)
             add_point(e, false, "An attempt to refute it succeeded: %s.", e->refuter[i].name);
     }
     if (known > 0 && refuted == 0)
-        add_point(e, true, "%d attempts to refute it failed.", known);
-    return known >= 2 && refuted == 0;
+        add_point(e, e->randomised, "%d attempts to refute it failed%s.", known, e->randomised ? "" : ", but none of them can tell the change from what else happened at that moment");
+    return e->randomised && known >= 2 && refuted == 0;
 }
 
 static int judge_way(struct explanation *e)
@@ -87,7 +87,7 @@ void sure_explain(struct explanation *e)
     score += judge_refuters(e);
     score += judge_way(e);
     bool measured = isfinite(e->effect);
-    e->sure = !measured ? "none" : score >= 4 ? "high" : score == 3 ? "fair" : "low";
+    e->sure = !measured ? "none" : score >= 4 && e->randomised ? "high" : score >= 3 ? "fair" : "low";
 }
 
 /* ---- the leading sentences ---- */
@@ -152,11 +152,17 @@ static void tell_station(const struct explain_station *s, struct text *out)
 
 void explanation_way(const struct explanation *e, struct text *out)
 {
+    const char *condition = NULL;                                   /* what all of it rests on where the order was not drawn by lot */
+    for (int i = 0; i < e->path && !condition; i++)
+        if (e->station[i].change.standing == STANDING_ASSUMED)
+            condition = e->station[i].change.why;
     if (e->path > 0)
         text_add(out, e->shown ? "Because " : "The model expects this way; measured was: ");
     for (int i = 0; i < e->path; i++) {
         text_add(out, i == 0 ? "" : i + 1 == e->path && e->shown ? ", therefore " : ", ");
         tell_station(&e->station[i], out);
     }
-    text_printf(out, "%s%s%s", e->path > 0 ? " (95 % intervals in brackets)." : "", e->path > 0 && *e->way ? " " : "", e->way);
+    if (e->path > 0)
+        text_printf(out, " (95 %% intervals in brackets)%s%s.", condition ? ", " : "", condition ? condition : "");
+    text_printf(out, "%s%s", e->path > 0 && *e->way ? " " : "", e->way);
 }
