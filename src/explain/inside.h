@@ -64,6 +64,9 @@ static inline const char *figure_unit_gap(const char *unit) { return *unit == '\
 char *figure_with_unit(double x, const char *unit, char *out, size_t size);
 void  figure_interval(const struct explain_figure *f, const char *unit, struct text *out);
 
+/* html.c: opens a <div> that is scrolled where what it holds is wider than the window, with a name for those who do not see it. */
+void html_open_scroll(struct text *out, const char *name);
+
 /*
  * svg.c: pictures, nothing but shapes and escaped text that the style sheet of the page colours.  alone: the style goes along, for a
  * picture in a file of its own.  One that has nothing to show draws nothing.

@@ -84,6 +84,32 @@ static void renderings_are_what_was_agreed(void **state)
     explanation_free(e);
 }
 
+static int count(const char *s, const char *what)
+{
+    int n = 0;
+    for (; (s = strstr(s, what)); s += strlen(what))
+        n++;
+    return n;
+}
+
+/* On a phone a picture or table is wider than the window: it is scrolled, by the keyboard too, and not shrunk until nobody can read it. */
+static void what_is_wide_is_scrolled_and_has_a_name(void **state)
+{
+    struct explanation *e = by_hand();
+    char *html = written(e, explanation_html), *markdown = written(e, explanation_markdown);
+    int   wide = count(html, "<table") + count(html, "<svg");
+    assert_true(wide >= 9);
+    assert_int_equal(count(html, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\""), wide);
+    assert_int_equal(count(html, "\"><table><thead>") + count(html, "\"><svg xmlns"), wide);
+    assert_int_equal(count(html, "</tbody></table></div>") + count(html, "</svg></div>"), wide);
+    assert_int_equal(count(html, "aria-label=\"\""), 0);
+    assert_non_null(strstr(html, ".scroll .plot{min-width:36rem}"));
+    assert_null(strstr(markdown, "<div"));
+    free(html);
+    free(markdown);
+    explanation_free(e);
+}
+
 static void an_empty_explanation_says_what_it_lacks(void **state)
 {
     struct explanation *e = NULL;
@@ -137,7 +163,7 @@ static void has_only_own_tags(const char *html)
 {
     static const char *const tags[] = { "!doctype", "html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "p", "b", "small", "code", "div", "table", "thead", "tbody", "tr", "th",
         "td", "dl", "dt", "dd", "ul", "li", "svg", "text", "line", "rect", "circle", "path" };
-    static const char *const attributes[] = { "html", "lang", "charset", "http-equiv", "content", "name", "class", "xmlns", "role", "viewBox", "width", "height", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "rx", "d" };
+    static const char *const attributes[] = { "html", "lang", "charset", "http-equiv", "content", "name", "class", "xmlns", "role", "viewBox", "width", "height", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "rx", "d", "tabindex", "aria-label" };
     for (const char *p = html; (p = strchr(p, '<'));) {
         bool known = false;
         p += p[1] == '/' ? 2 : 1;
@@ -327,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(renderings_are_what_was_agreed),
+        cmocka_unit_test(what_is_wide_is_scrolled_and_has_a_name),
         cmocka_unit_test(an_empty_explanation_says_what_it_lacks),
         cmocka_unit_test(hostile_names_stay_text),
         cmocka_unit_test(the_largest_case_fits),
