@@ -137,6 +137,7 @@ static void an_empty_explanation_says_what_it_lacks(void **state)
 static const char *const evil[] = {
     "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "'--></title></style><svg onload=alert(1)>", "](javascript:alert(1)) ![x](http://evil/x.png)", "| a | b |\n# head\n---\n",
     "`code` *bold* _em_ ~~no~~ <!-- ", "\x1b[31mred\x07", "right\xe2\x80\xaeleft\xe2\x81\xa6", "broken \xc3( \xff\xfe \xed\xa0\x80", "&lt;b&gt; &amp;", "%s%n%d", "]]></script>",
+    "https://evil.example/x", "see www.evil.example or WWW.evil.example", "@everyone, ops@evil.example", "http://@www.",
 };
 
 /* Every text of the file, wherever it is, becomes a hostile one; numbers and structure stay. */
@@ -221,6 +222,10 @@ static void hostile_names_stay_text(void **state)
         assert_null(strchr(markdown, '<'));
         for (const char *at_link = markdown; (at_link = strstr(at_link, "](")); at_link += 2)      /* the only links are our pictures */
             assert_true(at_link[-1] == '\\' || strncmp(at_link + 2, "data:image/svg+xml;base64,", 26) == 0);
+        assert_null(strstr(markdown, "://"));                     /* nothing that becomes a link or a mention by itself */
+        assert_null(strcasestr(markdown, "www."));
+        assert_null(strchr(markdown, '@'));
+        assert_null(strstr(markdown, "&#64;e"));
         assert_null(strstr(markdown, "\n# head"));
         json_t *json = explanation_json(e);                       /* jansson refuses what is no UTF-8 */
         char   *text = json ? json_dumps(json, 0) : NULL;
