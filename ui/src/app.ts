@@ -5,6 +5,7 @@
 
 import * as api from "./api";
 import { Problem } from "./api";
+import { answered, Asked, asking, failed, wants } from "./asked";
 import { Feed } from "./feed";
 import type { Known } from "./format";
 import { DRAWN, SERIES } from "./metrics";
@@ -31,7 +32,7 @@ export interface App {
   recent: Case[] | null;                                     // the newest ones in any state
   cases: Case[] | null; next: string | null; caseFilter: string;
   file: { id: string; data: CaseFile | null; problem: Problem | null } | null;
-  why: { id: string; version: Known; data: Why | null; problem: Problem | null } | null;
+  why: Asked<Why, Problem> | null;
   range: number;                                             // seconds shown by the charts
   logLatency: boolean;
   convergeBy: "trial" | "time";
@@ -236,17 +237,22 @@ export async function loadFile(id: string): Promise<void> {
   await attempt(async () => {
     const data = await api.caseFile(id);
     if (app.file?.id === id) app.file = { id, data, problem: null };
-    if (data.verdict && (app.why?.id !== id || app.why.version !== data.case.version)) void loadWhy(id, data.case.version);
+    if (data.verdict && wants(app.why, id, data.case.version)) void loadWhy(id, data.case.version);
   }, (p) => { if (app.file?.id === id) app.file = { ...app.file, problem: p }; });
 }
 
 /** Made anew only when the case has moved: explaining costs the engine some work. */
 export async function loadWhy(id: string, version: Known): Promise<void> {
-  app.why = { id, version, data: app.why?.id === id ? app.why.data : null, problem: null };
+  app.why = asking(app.why, id, version);
   await attempt(async () => {
-    const data = await api.why(id);
-    if (app.why?.id === id) app.why = { id, version, data, problem: null };
-  }, (p) => { if (app.why?.id === id) app.why = { ...app.why, problem: p }; });
+    try {
+      app.why = answered(app.why, id, version, await api.why(id));
+    } catch (e) {
+      const p = asProblem(e);
+      app.why = failed(app.why, id, version, p.status === 401 ? null : p);
+      throw e;
+    }
+  }, () => {});
 }
 
 export async function saveReport(id: string, format: "html" | "markdown"): Promise<void> {
