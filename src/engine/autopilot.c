@@ -94,12 +94,15 @@ static void tell_again(void *ctx, const struct stored_outcome *o)
 /* All that outcomes taught, from the store and nothing else. */
 static enum err remember(struct engine *e, struct etarget *t, struct fault *fault)
 {
+    struct planner *planner;
+    enum err        err = planner_new(daemon_planner_name(e->d.tune->planner), (uint64_t)e->d.tune->seed, &planner, fault);
+    if (err != OK)
+        return err;
     planner_free(t->planner);
-    t->planner = NULL;
+    t->planner = planner;
     t->decisions = t->founds = t->kept = 0;
     t->best_effect = 0;
-    enum err err = planner_new(daemon_planner_name(e->d.tune->planner), (uint64_t)e->d.tune->seed, &t->planner, fault);
-    return err == OK ? store_outcomes(e->store, t->conf->name, tell_again, t, fault) : err;
+    return store_outcomes(e->store, t->conf->name, tell_again, t, fault);
 }
 
 enum err autopilot_remember(struct engine *e, struct fault *fault)
@@ -344,9 +347,10 @@ enum err autopilot_overtake(struct engine *e, const struct casefile *c, const ch
 {
     struct etarget *t = engine_target(e, c->target);
     struct cause    why = { .actor = "autopilot", .reason = reason };
-    if (t)
+    enum err        err = engine_event(e, c->id, ON_CANCEL, &why, fault);
+    if (err == OK && t && strcmp(t->case_id, c->id) == 0)
         t->overtaken = true;
-    return engine_event(e, c->id, ON_CANCEL, &why, fault);
+    return err;
 }
 
 enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault)
