@@ -535,26 +535,28 @@ static void ask_in_history(double statements, double written)
     }
 }
 
-/* A candidate without effect; from this second on clients ask single statements that write nothing, and are served `faster`. */
-static struct verdict when_the_load_turns_for(struct trial_conf c, int at_s, int until_s, double faster)
+/* When clients ask single statements that write nothing, and are served so much faster: every so many seconds (0: once), from..until. */
+struct turn { int every_s, from_s, until_s; double faster; };
+
+static struct verdict when_the_load_turns_for(struct trial_conf c, struct world_conf w, struct turn turn)
 {
-    struct world_conf w = calm(0);
-    struct fault      fault;
-    struct trial     *t;
-    struct verdict    v;
-    struct sample     s;
+    struct fault    fault;
+    struct trial   *t;
+    struct verdict  v;
+    struct sample   s;
+    enum trial_wish wish;
+    int             second = 0;
     world_init(&world, &w);
     world_history(&world, c.window_us, history, HISTORY);
     ask_in_history(30, 12);
     assert_ok(trial_new(&c, history, HISTORY, &t, &fault), &fault);
     world_change(&world, true, false);
     trial_begin(t, world.mono_us);
-    enum trial_wish wish;
-    int             second = 0;
     do {
-        bool turned = second >= at_s && second < until_s;
+        int  at = turn.every_s ? second % turn.every_s : second;
+        bool turned = at >= turn.from_s && at < turn.until_s;
         world_second(&world, &s);
-        s.v[METRIC_TPS] *= turned ? faster : 1;
+        s.v[METRIC_TPS] *= turned ? turn.faster : 1;
         ask(&s, turned ? 1 : 30, turned ? 0 : 12);
         wish = trial_feed(t, &s);
         if (wish == TRIAL_GO_CANDIDATE || wish == TRIAL_GO_INCUMBENT) {
@@ -563,15 +565,17 @@ static struct verdict when_the_load_turns_for(struct trial_conf c, int at_s, int
         } else if (wish == TRIAL_CHECKPOINT) {
             trial_checkpointed(t, world.mono_us);
         }
-    } while (wish != TRIAL_FINISHED && ++second < 86400);
+    } while (wish != TRIAL_FINISHED && ++second < 10 * 86400);
+    assert_int_equal(wish, TRIAL_FINISHED);
     trial_verdict(t, &v);
     trial_free(t);
     return v;
 }
 
+/* The candidate has no effect. */
 static struct verdict when_the_load_turns(enum verify_class method, int at_s, int until_s, double faster)
 {
-    return when_the_load_turns_for(conf_of(method), at_s, until_s, faster);
+    return when_the_load_turns_for(conf_of(method), calm(0), (struct turn){ 0, at_s, until_s, faster });
 }
 
 static void a_load_that_turns_into_a_faster_one_after_a_restart_is_no_gain(void **state)
@@ -608,76 +612,30 @@ static void a_single_window_of_something_cheap_makes_no_gain(void **state)
         c.windows_min = 6;
         c.windows_max = 40;
         for (int at = 10; at <= 8 * window_s; at += window_s / 3 + 1) {
-            struct verdict v = when_the_load_turns_for(c, at, at + 3 * window_s / 2, 20);
+            struct verdict v = when_the_load_turns_for(c, calm(0), (struct turn){ 0, at, at + 3 * window_s / 2, 20 });
             assert_true(v.outcome != OUTCOME_BETTER);
         }
     }
 }
 
-/* Every other stretch of one window's length asks something cheap. */
 static void odd_windows_again_and_again_end_the_trial_undecided(void **state)
 {
     (void)state;
-    struct world_conf w = calm(0);
     struct trial_conf c = conf_of(VERIFY_RESTART);
-    struct fault      fault;
-    struct trial     *t;
-    struct verdict    v;
-    struct sample     s;
-    int               window_s = (int)(c.window_us / 1000000), second = 0;
+    int               window_s = (int)(c.window_us / 1000000);
     c.windows_max = TRIAL_WINDOWS_MAX;
-    world_init(&world, &w);
-    world_history(&world, c.window_us, history, HISTORY);
-    ask_in_history(30, 12);
-    assert_ok(trial_new(&c, history, HISTORY, &t, &fault), &fault);
-    world_change(&world, true, false);
-    trial_begin(t, world.mono_us);
-    enum trial_wish wish;
-    do {
-        bool turned = second / (2 * window_s) % 2 == 1;
-        world_second(&world, &s);
-        s.v[METRIC_TPS] *= turned ? 20 : 1;
-        ask(&s, turned ? 1 : 30, turned ? 0 : 12);
-        wish = trial_feed(t, &s);
-        if (wish == TRIAL_CHECKPOINT)
-            trial_checkpointed(t, world.mono_us);
-    } while (wish != TRIAL_FINISHED && ++second < 86400);
-    assert_int_equal(wish, TRIAL_FINISHED);
-    trial_verdict(t, &v);
+    struct verdict v = when_the_load_turns_for(c, calm(0), (struct turn){ 4 * window_s, 2 * window_s, 4 * window_s, 20 });
     assert_true(v.outcome != OUTCOME_BETTER);
-    trial_free(t);
 }
 
 static void the_largest_number_of_windows_fits_with_odd_ones_among_them(void **state)
 {
     (void)state;
-    struct world_conf w = world_usual(5);
     struct trial_conf c = conf_of(VERIFY_SLOW);
-    struct fault      fault;
-    struct trial     *t;
-    struct verdict    v;
-    struct sample     s;
-    int               window_s = (int)(c.window_us / 1000000), second = 0;
+    int               window_s = (int)(c.window_us / 1000000);
     c.windows_min = c.windows_max = TRIAL_WINDOWS_MAX;
-    world_init(&world, &w);
-    world_history(&world, c.window_us, history, HISTORY);
-    ask_in_history(30, 12);
-    assert_ok(trial_new(&c, history, HISTORY, &t, &fault), &fault);
-    world_change(&world, true, false);
-    trial_begin(t, world.mono_us);
-    enum trial_wish wish;
-    do {
-        bool turned = second > 2 * window_s && second % (20 * window_s) < window_s;
-        world_second(&world, &s);
-        ask(&s, turned ? 1 : 30, turned ? 0 : 12);
-        wish = trial_feed(t, &s);
-        if (wish == TRIAL_CHECKPOINT)
-            trial_checkpointed(t, world.mono_us);
-    } while (wish != TRIAL_FINISHED && ++second < 10 * 86400);
-    assert_int_equal(wish, TRIAL_FINISHED);
-    trial_verdict(t, &v);
+    struct verdict v = when_the_load_turns_for(c, world_usual(5), (struct turn){ 20 * window_s, 19 * window_s, 20 * window_s, 1 });
     assert_true(v.windows_b <= TRIAL_WINDOWS_MAX);
-    trial_free(t);
 }
 
 static void a_switchback_goes_on_under_the_new_load_and_does_not_take_it_for_a_gain(void **state)
