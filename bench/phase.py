@@ -3,11 +3,13 @@
 
     phase.py [--plan] [--folder F] [--minutes 90,60,60] [--scale 0.3] ...
 
-homeostat-load switches by a schedule; Homeostat is not told.  What is measured: windows from each switch until Homeostat announces it, and
-trials from the return until the server is again as good for TPC-C as the best that was known when TPC-C went: its configuration is
-that one, or its throughput is within a twentieth of it while nothing is tried.  The story is told in one piece; broken off, it begins anew.
+homeostat-load switches by a schedule; Homeostat is not told.  What is measured: windows from each switch, as the driver's own clock has
+it, until Homeostat announces it, once and not without a switch; and trials from the return until the server is again as good for TPC-C as
+the best that was known when TPC-C went: its configuration is that one, or its throughput is within a twentieth of it while nothing is
+tried.  The story is told in one piece; broken off, it begins anew.
 """
 import argparse
+import json
 import math
 import os
 import shutil
@@ -17,8 +19,8 @@ import sys
 import time
 
 from tune_report import table, write_report
-from tune_run import Stage, conduct, parser, say
-from tune_site import LIFETIME_S, LOOK_S, WARM_CACHE_S, Live, Site
+from tune_run import Stage, at_least_one, conduct, parser, positive, say
+from tune_site import LIFETIME_S, LOOK_S, WARM_CACHE_S, Live, Site, told
 from rig.measure import Stretch      # tune_run has put it within reach
 
 CHANGE_ANNOUNCED = "workload-changed"       # the kind of the event by which Homeostat says that the load is another one
@@ -50,10 +52,32 @@ def announcements(store):
     return sorted(at / 1e6 for at, in rows)
 
 
+def switches_in(lines, minutes):
+    """When the load switched, in seconds since 1970: where the schedule says, by the lines that the driver wrote around it."""
+    ends, found, last = [60 * minutes[0], 60 * (minutes[0] + minutes[1])], [], 0
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue        # what it said to a person
+        if not isinstance(row, dict) or row.get("type") != "second":
+            continue
+        if row["elapsed_s"] < last:
+            found = []      # what came before is of a story that was broken off
+        last = row["elapsed_s"]
+        while len(found) < len(ends) and last >= ends[len(found)]:
+            found.append(row["wall_us"] / 1e6 - (last - ends[len(found)]))
+    return found
+
+
+def after_each(switches, announced):
+    """For each switch, what was announced after it and not after the next one."""
+    return [[at for at in announced if begin < at <= end] for begin, end in zip(switches, [*switches[1:], math.inf])]
+
+
 def windows_until(switches, announced, window_s):
-    """For each switch, after how many windows it was announced: before the next one, else INF."""
-    ends = [*switches[1:], math.inf]
-    return [min((math.ceil((at - begin) / window_s) for at in announced if begin < at <= end), default=math.inf) for begin, end in zip(switches, ends)]
+    """For each switch, after how many windows it was first announced: before the next one, else INF."""
+    return [min((math.ceil((at - begin) / window_s) for at in found), default=math.inf) for begin, found in zip(switches, after_each(switches, announced))]
 
 
 def trials_until_best(rows, readings):
@@ -97,72 +121,81 @@ class Phase:
         self.run.write("schedule.yaml", SCHEDULE.format(clients=self.o.clients, streams=self.o.streams, names=(FIRST, BETWEEN, AGAIN), minutes=[f"{m:g}" for m in self.minutes]))
         schedule = shutil.copy(self.run.file("schedule.yaml"), self.site.cluster.folder)
         os.chmod(schedule, 0o644)
-        live = Live(self.site, self.o.arm, ("--schedule", schedule, "--lifetime", LIFETIME_S), self.o.window, 0, self.run.journal("trials"))
+        live = Live(self.site, self.o.arm, ("--schedule", schedule, "--lifetime", LIFETIME_S), self.o.window, self.o.windows, 0, self.run.journal("trials"))
         shutil.rmtree(os.path.join(self.site.cluster.folder, f"store-{self.o.arm}"), ignore_errors=True)     # the memory of a story that was broken off
         self.run.put(in_data=None)
         self.run.write(live.conf_name, "")
         try:
             live.begin()
-            told = self.listen(live)
-            store = live.tuner.store
+            heard = self.listen(live)
+            store, log = live.tuner.store, live.load.log
         finally:
             live.end()
-        self.story.append({**told, "announced": announcements(store)})
+        with open(log, encoding="utf-8", errors="replace") as f:
+            switches = switches_in(f, self.minutes)
+        if len(switches) < 2:
+            raise OSError(f"the load does not tell when it switched; see {log}")
+        self.story.append({**heard, "switches": switches, "announced": announcements(store)})
 
     def listen(self, live):
         """Follows load and Homeostat until the schedule is over, or everything that is asked is answered."""
-        phase, switches, rows, readings, reading, quiet_since, in_force = FIRST, [], [], [], None, time.time() + WARM_CACHE_S, None
+        phase, noticed, rows, readings, reading, quiet_since, in_force = FIRST, [], [], [], None, time.time() + WARM_CACHE_S, None
         while True:
             time.sleep(LOOK_S)
+            tps = None
             try:
                 now, counters = time.time(), live.load.counters()
                 found, acts = live.poll()
-            except OSError:
-                if live.load.process.poll() is None:
-                    continue        # it was only slow to answer
-                break
-            if isinstance(found, dict):
-                rows.append({**found, "trial": len(rows) + 1, "at": now, "phase": phase})
-                say(f"trial {len(rows)}, phase {phase}: {found['verdict']}, {'kept' if found['kept'] else 'put back'}")
-            conf = live.site.cluster.settings_in(live.site.cluster.auto_conf())
-            if counters["schedule"]["phase"] not in (phase, None):
-                phase = counters["schedule"]["phase"]
-                switches.append(now)
-                say(f"the load switches: {phase}")
-                quiet_since = now + SWITCH_S
-            if acts or conf != in_force or now < quiet_since:
-                quiet_since, in_force, reading = max(quiet_since, now + (SWITCH_S if conf != in_force else 0)), conf, None
-            elif reading is None:
-                reading = Stretch(live.load)
-            elif time.monotonic() - reading.began >= READING_S:
-                readings.append({"at": now, "phase": phase, "in_force": conf, "tps": reading.end()["tps"]})
-                reading = None
-                if phase == AGAIN and trials_until_best(rows, readings) and now > switches[-1] + 2 * WITHIN_WINDOWS * self.o.window:
+                if isinstance(found, dict):     # it is told once, so nothing that may fail stands between
+                    rows.append({**found, "trial": len(rows) + 1, "at": now, "phase": phase})
+                    say(f"trial {len(rows)}, phase {phase}: {found['verdict']}, {'kept' if found['kept'] else 'put back'}")
+                conf = live.site.cluster.settings_in(live.site.cluster.auto_conf())
+                if counters["schedule"]["phase"] not in (phase, None):
+                    phase = counters["schedule"]["phase"]
+                    noticed.append(now)     # to know where the story is; when it switched, the driver tells
+                    say(f"the load switches: {phase}")
+                    quiet_since = now + SWITCH_S
+                if acts or conf != in_force or now < quiet_since:
+                    quiet_since, in_force, reading = max(quiet_since, now + (SWITCH_S if conf != in_force else 0)), conf, None
+                elif reading is None:
+                    reading = Stretch(live.load)
+                elif time.monotonic() - reading.began >= READING_S:
+                    tps, reading = reading.end()["tps"], None
+            except (OSError, ValueError):
+                if live.load.process.poll() is not None:
                     break
-        if len(switches) < 2:
+                reading = None      # it was only slow to answer, or broke off in the middle
+                continue
+            if tps is not None:
+                readings.append({"at": now, "phase": phase, "in_force": conf, "tps": tps})
+                if phase == AGAIN and trials_until_best(rows, readings) and now > noticed[-1] + 2 * WITHIN_WINDOWS * self.o.window:
+                    break
+        if len(noticed) < 2:
             raise OSError(f"the load ended before its schedule was over; see {live.load.log}")
-        return {"switches": switches, "trials": rows, "readings": readings}
+        return {"trials": rows, "readings": readings}
 
     # ---- what it came to ----
 
     def report(self):
         story = self.story.rows[0]
         found = windows_until(story["switches"], story["announced"], self.o.window)
-        early = sum(at < story["switches"][0] for at in story["announced"])
+        often = [len(after) for after in after_each(story["switches"], story["announced"])]
+        early = sum(at <= story["switches"][0] for at in story["announced"])
         back = trials_until_best(story["trials"], story["readings"])
         won = [t for t in story["trials"] if t["phase"] == FIRST and t["kept"]]
         worst = max(found)
-        ok = self.run.state["limited"] and worst <= WITHIN_WINDOWS and back is not None and back[0] <= WITHIN_TRIALS and bool(won)
+        ok = self.run.state["limited"] and worst <= WITHIN_WINDOWS and early == 0 and often == [1, 1] and back is not None and back[0] <= WITHIN_TRIALS and bool(won)
         text = table(["trial", "phase", "verdict", "kept", "proposal"], [[str(t["trial"]), t["phase"], t["verdict"], str(t["kept"]), t["proposal"] or "-"] for t in story["trials"]])
         write_report(self.run, text, {**story, "windows": [f"{w}" for w in found], "back": back})
-        words = ["each switch announced after " + " and ".join(f"{w:g}" for w in found) + f" windows of <= {WITHIN_WINDOWS}", f"{early} announced before there was one",
+        words = ["each switch announced after " + " and ".join(f"{w:g}" for w in found) + f" windows of <= {WITHIN_WINDOWS}", f"{' and '.join(map(str, often))} announcements after them of 1 each",
+                 f"{early} before the first of 0",
                  f"the first load's best is back after {back[0]} trials of <= {WITHIN_TRIALS} ({back[1]})" if back else "the first load's best did not come back",
-                 f"{len(won)} changes kept in the first phase" + ("" if won else ", so there was nothing to come back to"), f"{len(story['trials'])} trials", self.run.state["where"]]
+                 f"{len(won)} changes kept in the first phase" + ("" if won else ", so there was nothing to come back to"), f"{len(story['trials'])} trials", *told(self.run.state)]
         return f"phase {worst:g} windows (bar <= {WITHIN_WINDOWS}; {'; '.join(words)}) {'ok' if ok else 'short'}", ok
 
 
 def three(text):
-    found = [float(m) for m in text.split(",")]
+    found = [positive(m) for m in text.split(",")]
     if len(found) != 3:
         raise argparse.ArgumentTypeError("three numbers are needed, such as 90,60,60")
     return found
@@ -172,11 +205,12 @@ def main():
     p = parser(__doc__, "phase")
     p.add_argument("--minutes", type=three, default=[90.0, 60.0, 60.0], help="how long the phases take; the last ends early when all is known (90,60,60)")
     p.add_argument("--arm", choices=("allowed", "never"), default="allowed", help="restarts (allowed)")
-    p.add_argument("--warehouses", type=int, default=12)
-    p.add_argument("--clients", type=int, default=8)
-    p.add_argument("--scale", type=float, default=0.3, help="of TPC-H, in the same database (0.3)")
-    p.add_argument("--streams", type=int, default=2)
-    p.add_argument("--window", type=int, default=40, help="seconds of one of Homeostat's windows (40)")
+    p.add_argument("--warehouses", type=at_least_one, default=12)
+    p.add_argument("--clients", type=at_least_one, default=8)
+    p.add_argument("--scale", type=positive, default=0.3, help="of TPC-H, in the same database (0.3)")
+    p.add_argument("--streams", type=at_least_one, default=2)
+    p.add_argument("--window", type=at_least_one, default=30, help="seconds of one of Homeostat's windows (30)")
+    p.add_argument("--windows", type=at_least_one, default=10, help="windows of each configuration in a trial, at most (10)")
     return conduct("phase", p.parse_args(), Phase)
 
 

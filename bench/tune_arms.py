@@ -4,7 +4,7 @@ import math
 
 from tune_run import Stage, say
 from rig.cluster import Cluster     # tune_run has put it within reach
-from tune_site import RESTORE_S, Live, Site, expected_s, run_trials
+from tune_site import RESTORE_S, Live, Site, expected_s, run_trials, told
 
 # ---- comparing ------------------------------------------------------------------------------------------------------
 
@@ -27,10 +27,15 @@ def compare(journal, names, rounds, measure, one_s, budget):
 
 
 def ratios(rows, name, key, base="default"):
-    """Of each round that has both."""
+    """Of each round that has both. Whoever did nothing has 0 and not no ratio; beside a base that did nothing there is none that holds a bar: NAN."""
     of = {(row["round"], row["name"]): row.get(key) for row in rows}
     pairs = [(of[r, n], of.get((r, base))) for r, n in of if n == name]
-    return [a / b for a, b in pairs if a and b]
+    return [a / b if b else math.nan for a, b in pairs if a is not None and b is not None]
+
+
+def errors(rows, name):
+    """In all rounds."""
+    return sum(row["errors"] for row in rows if row["name"] == name)
 
 
 # One-sided 95 % points of Student's t, by degrees of freedom.
@@ -39,9 +44,12 @@ T95 = {1: 6.314, 2: 2.920, 3: 2.353, 4: 2.132, 5: 2.015, 6: 1.943, 7: 1.895, 8: 
 
 def lower_bound(values):
     """What the ratio is at least, with 95 % certainty; NAN of fewer than two."""
-    n, logs = len(values), [math.log(v) for v in values]
+    n = len(values)
     if n < 2:
         return math.nan
+    if not all(values):
+        return 0.0
+    logs = [math.log(v) for v in values]
     mean = sum(logs) / n
     deviation = math.sqrt(sum((x - mean) ** 2 for x in logs) / (n - 1))
     return math.exp(mean - T95.get(n - 1, 1.812) * deviation / math.sqrt(n))
@@ -107,7 +115,7 @@ class Arms:
         return max(1, left * expected_s(self.trials(arm), self.trial_s[arm]) + math.ceil(left / self.o.per_round) * self.live(arm).opening_s)
 
     def live(self, arm):
-        return Live(self.site, arm, self.load, self.o.window, self.trial_s[arm], self.trials(arm))
+        return Live(self.site, arm, self.load, self.o.window, self.o.windows, self.trial_s[arm], self.trials(arm))
 
     def campaign(self, arm, budget):
         rows = self.trials(arm).rows
@@ -127,15 +135,15 @@ class Arms:
         compare(self.rounds, list(confs), self.o.rounds, lambda name: {**self.measure_one(confs[name]), "durability": self.site.durability()}, self.one_s, budget)
 
     def whole(self, trials):
-        """Did every campaign have so many trials, or end by itself?"""
-        return all(len(self.trials(arm).rows) >= trials or self.run.state["ended-" + arm] for arm in self.arms)
+        """Did every campaign have so many trials, or end by itself after it had tried something?"""
+        return all(len(self.trials(arm).rows) >= (1 if self.run.state["ended-" + arm] else trials) for arm in self.arms)
 
     def account(self):
         """What every report of campaigns tells: (facts for report.json, words for the last line)."""
         rows = {arm: self.trials(arm).rows for arm in self.arms}
-        facts = {"where": self.run.state["where"], "limited": self.run.state["limited"], "touched": touched(self.rounds.rows), "settings": {n: settings(c) for n, c in self.confs().items()},
+        facts = {"where": self.run.state["where"], "built": self.run.state["built"], "limited": self.run.state["limited"], "touched": touched(self.rounds.rows), "settings": {n: settings(c) for n, c in self.confs().items()},
                  "trials": {arm: len(r) for arm, r in rows.items()}, "degraded_s": {arm: sum(t["degraded_s"] for t in r) for arm, r in rows.items()},
                  "restarts": {arm: sum(t["restarts"] for t in r) for arm, r in rows.items()}, "ended": {arm: self.run.state["ended-" + arm] or "all trials done" for arm in self.arms}}
         words = ["; ".join(f"{arm}: {facts['trials'][arm]} trials, degraded {facts['degraded_s'][arm]:.0f} s, {facts['restarts'][arm]} restarts" for arm in self.arms),
-                 "durability " + (", ".join(facts["touched"]) or "untouched"), facts["where"]]
+                 "durability " + (", ".join(facts["touched"]) or "untouched"), *told(self.run.state)]
         return facts, words

@@ -20,7 +20,7 @@ from lab import ROOT, end_well
 
 sys.path.append(os.path.join(ROOT, "tools"))
 from rig.cluster import end_processes  # noqa: E402
-from rig.limits import remove_groups  # noqa: E402
+from rig.limits import remove_groups, wanted  # noqa: E402
 from rig.measure import CLOSED_S, CRASH_S, OPEN_S, WARM_S  # noqa: E402
 
 EXIT_UNFINISHED = 75        # EX_TEMPFAIL: run it again and it goes on
@@ -168,6 +168,20 @@ def show_plan(stages):
     print(f"  {duration(sum(s.left_s() for s in stages)):>12}  in all, as far as can be told; --budget SECONDS does a part of it")
 
 
+def positive(text):
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not above zero")
+    return number
+
+
+def at_least_one(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
 def parser(doc, name):
     p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--folder", default=os.path.join(ROOT, "build", "bench", name), help="where the run lives (build/bench/%s)" % name)
@@ -181,6 +195,11 @@ def parser(doc, name):
 CONDUCT = ("folder", "budget", "plan", "forget")      # what may differ from part to part
 
 
+def lasting(o):
+    """What all parts of a run have in common: its options, and what the environment says of measurements, limits and policy."""
+    return {"seconds": SECONDS, "limits": wanted(), "policy": os.environ.get("DEMO_POLICY") or None, **{k: v for k, v in vars(o).items() if k not in CONDUCT}}
+
+
 def conduct(name, o, make):
     """make(run, o) -> a bench: site, stages(), and report() -> (line, ok) once all of them are done. The exit status."""
     end_well()
@@ -191,7 +210,7 @@ def conduct(name, o, make):
             held = lock(o.folder)
             if o.forget:
                 forget(o.folder)
-        run = Run(o.folder, {"seconds": SECONDS, **{k: v for k, v in vars(o).items() if k not in CONDUCT}})
+        run = Run(o.folder, lasting(o))
         bench = make(run, o)
         if o.plan:
             show_plan(bench.stages())

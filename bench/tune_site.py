@@ -1,5 +1,6 @@
 """Where the tuner's live benches work: a server in its limits, the copy of its data, and Homeostat's campaigns there."""
 import datetime
+import hashlib
 import os
 import shutil
 import subprocess
@@ -20,6 +21,16 @@ HISTORY_WINDOWS = {"allowed": 24, "never": 3}     # what Homeostat watches befor
 # What a gain must not be bought with.
 DURABILITY = ("fsync", "synchronous_commit", "full_page_writes", "wal_level", "wal_sync_method", "synchronous_standby_names", "archive_mode", "autovacuum",
               "zero_damaged_pages", "ignore_checksum_failure", "data_checksums")
+
+
+def with_one(known, one):
+    return known if one in known else [*known, one]
+
+
+def told(state):
+    """The words about where a run worked and with what: a campaign takes days, and a program that changed amid it is no reason to begin anew."""
+    programs = [name + (" " if len(digests) == 1 else " CHANGED ") + " -> ".join(digests) for name, digests in state["built"].items()]
+    return [*programs, *(["with a policy of its own"] if state["options"].get("policy") else []), " AND ELSEWHERE ".join(state["where"])]
 
 
 # ---- the server -----------------------------------------------------------------------------------------------------
@@ -43,9 +54,21 @@ class Site:
         self.cluster = Cluster(self.limits, self.name, adopt=server)
         self.run.put(server=self.cluster.folder)
         self.limits.create(self.cluster.folder, self.cluster.uid)
-        self.run.put(where=self.limits.describe(), limited=not self.limits.why_not, groups=self.limits.groups)
+        self.run.put(groups=self.limits.groups)
         self.driver, self.homeostat, self.thumb = (self.cluster.take(program(name)) for name in ("homeostat-load", "homeostat", "thumb"))
+        self.note([self.homeostat, self.driver])
         say(f"profile: {self.limits.describe()}; server in {self.cluster.folder}")
+
+    def note(self, programs):
+        """Where this part works and with what, beside where the others did: the run is limited as its least limited part is."""
+        state = self.run.state
+        built = dict(state.get("built", {}))
+        for path in programs:
+            with open(path, "rb") as f:
+                digest = hashlib.sha256(f.read()).hexdigest()[:12]
+            name = os.path.basename(path)
+            built[name] = with_one(built.get(name, []), digest)
+        self.run.put(limited=state.get("limited", True) and self.limits.documented(), where=with_one(state.get("where", []), self.limits.describe()), built=built)
 
     def prepared(self):
         server = self.run.state.get("server")
@@ -131,9 +154,9 @@ def run_trials(journal, wanted, live, per_round, budget):
 class Live:
     """Homeostat at work on the site: one campaign, whose configuration and memory go on from round to round."""
 
-    def __init__(self, site, arm, what, window_s, trial_s, journal):
+    def __init__(self, site, arm, what, window_s, windows, trial_s, journal):
         """arm: allowed or never, what is allowed being restarts; what: the load, for homeostat-load run."""
-        self.site, self.run, self.arm, self.what, self.window_s, self.trial_s = site, site.run, arm, what, window_s, trial_s
+        self.site, self.run, self.arm, self.what, self.window_s, self.windows, self.trial_s = site, site.run, arm, what, window_s, windows, trial_s
         self.journal = journal
         self.opening_s = RESTORE_S + WARM_CACHE_S + HISTORY_WINDOWS[arm] * window_s
         self.conf_name = f"{arm}.conf"
@@ -155,7 +178,7 @@ class Live:
         self.load = cluster.start_load(site.driver, *self.what)
         say(f"{self.arm}: the load runs; the caches settle")
         time.sleep(WARM_CACHE_S)
-        self.tuner = Tuner(site.homeostat, ROOT, cluster, self.load.endpoint, self.run.path, restart=self.arm, store=f"store-{self.arm}", window_s=self.window_s)
+        self.tuner = Tuner(site.homeostat, ROOT, cluster, self.load.endpoint, self.run.path, restart=self.arm, store=f"store-{self.arm}", window_s=self.window_s, windows=self.windows)
         self.tuner.start()
         self.starts, self.since = cluster.starts(), time.monotonic()
         self.seen = {row["case"] for row in self.journal.rows}

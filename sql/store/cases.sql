@@ -169,5 +169,8 @@ SELECT count(*) FROM knowledge;
 -- name: knowledge_share
 UPDATE knowledge SET shared = ?2 WHERE tenant = ?1 AND shared <> ?2;
 
+-- name: knowledge_share_none
+UPDATE knowledge SET shared = 0 WHERE shared <> 0;
+
 -- name: knowledge_forget
-DELETE FROM knowledge WHERE rowid IN (SELECT rowid FROM knowledge ORDER BY rowid DESC LIMIT -1 OFFSET ?1);
+DELETE FROM knowledge WHERE rowid IN (SELECT rowid FROM knowledge ORDER BY source = ?1 DESC, rowid LIMIT max((SELECT count(*) FROM knowledge) - ?2, 0));

@@ -19,7 +19,7 @@ const struct cli_command cli_commands[] = {
     { "case show",      "CASE",         1, 1, ASK, cmd_case_show, "Show one case as it is now.", "GET:/case/{id}" },
     { "case timeline",  "CASE",         1, 1, ASK, cmd_case_timeline, "Show everything that happened to a case, with the rule behind each step.", "GET:/case/{id}/timeline" },
     { "case file",      "CASE",         1, 1, ASK, cmd_case_file, "Print the whole file of a case as JSON: plans, verdicts, actions, trial, outcome, evidence.", "GET:/case/{id}/file" },
-    { "explain",        "CASE",         1, 1, ASK "format out ", cmd_explain, "Tell a case in words: what was seen, planned, decided, done, what came of it, and why it did; as a report in Markdown or HTML.", "GET:/case/{id}/file GET:/case/{id}/explanation" },
+    { "explain",        "CASE",         1, 1, ASK "format out force ", cmd_explain, "Tell a case in words: what was seen, planned, decided, done, what came of it, and why it did; as a report in Markdown or HTML.", "GET:/case/{id}/file GET:/case/{id}/explanation" },
     { "case open",      "[TITLE]",      0, 1, CHANGE "title target tenant driver ", cmd_case_open, "Open a case; prints its id.", "case.create" },
     { "case start",     "CASE",         1, 1, CHANGE, cmd_case_start, "Start the analysis of a new case.", "case.transition" },
     { "case approve",   "CASE",         1, 1, CHANGE, cmd_case_approve, "Approve the plan that waits at the gate, as it is now.", "case.approve GET:/case/{id}" },

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void heading(struct cli *c, const char *text) { fprintf(c->out, "\n%s\n", text); }
 
@@ -254,9 +255,15 @@ static int put_text(struct cli *c, const char *path)
 
 int cmd_explain(struct cli *c)
 {
-    bool as_text = strcmp(c->o.format, "text") == 0;
-    char path[240];
-    int  code;
+    bool         as_text = strcmp(c->o.format, "text") == 0;
+    char         path[240];
+    struct fault fault = { 0 };
+    int          code;
+    if (*c->o.out && strcmp(c->o.out, "-") != 0 && !c->o.force && access(c->o.out, F_OK) == 0) {     /* before the engine works for it */
+        (void)fail(&fault, ERR_STATE, "%.300s is there already", c->o.out);
+        fail_hint(&fault, "--force writes over it");
+        return cli_complain(c, &fault);
+    }
     if (!shared_case_path(c, c->o.word[0], "/explanation", path, sizeof path, &code))
         return code;
     if (!as_text && !client_query(path, sizeof path, "format", c->o.format))

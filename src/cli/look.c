@@ -259,7 +259,7 @@ static const struct print_column budget_columns[] = {
     { "TARGET", "target", PRINT_TEXT, 0 }, { "KIND", "kind", PRINT_TEXT, 0 }, { "LAST DAY", "count", PRINT_TEXT, 0 }, { "LAST", "last_at", PRINT_TIME, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
 static const struct print_column lifetime_columns[] = {
-    { "TARGET", "target", PRINT_TEXT, 0 }, { "ERROR PROBABILITY SPENT", "alpha_spent", PRINT_TEXT, 0 }, { "OUTCOMES", "outcomes", PRINT_TEXT, 0 },
+    { "TARGET", "target", PRINT_TEXT, 0 }, { "LEVELS OF VERDICTS, SUMMED", "alpha_spent", PRINT_TEXT, 0 }, { "OUTCOMES", "outcomes", PRINT_TEXT, 0 },
     { "SECONDS WORSE", "degraded_s", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
 

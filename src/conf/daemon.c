@@ -271,7 +271,7 @@ static const struct conf_knob tune_knobs[] = {
     { "cool_down",            KNOB_TIME(struct daemon_tune, cool_down_us),    "30min",  "0s..30d",     CONF_LIVE,
       "After a change was put back, propose nothing for the same target for this long. The policy's own cool-down holds as well." },
     { "alpha",                KNOB_REAL(struct daemon_tune, alpha),           "0.05",   "0.0001..0.5", CONF_LIVE,
-      "Probability, spent over the lifetime of a target, of ever calling something better that is not." },
+      "Over the lifetime of a target, the share of what is called better that is not, at most, on average; where nothing can be better, the probability of ever calling something so." },
     { "checkpoint_in_window", KNOB_BOOL(struct daemon_tune, checkpoint_in_window), "true", NULL,       CONF_LIVE,
       "Have one checkpoint inside each window of a trial that concerns checkpoints, so that cost put off is not taken for gain." },
     { "seed",                 KNOB_INT(struct daemon_tune, seed),             "1",      "0..",         CONF_RESTART,

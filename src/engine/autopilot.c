@@ -52,6 +52,8 @@ enum err autopilot_equip(struct etarget *t, struct fault *fault)
     return OK;
 }
 
+#define OVERTAKEN "overtaken"
+
 static enum told told_from(const char *result)
 {
     static const struct { const char *text; enum told told; } map[] = {
@@ -70,17 +72,46 @@ static enum err tell_outcome(struct planner *planner, const struct proposal *p, 
     return planner_tell_measured(planner, p, told_from(o->result), o->effect, outcome_sd(o), fault);
 }
 
+/* A case that was given up because the load became another one: nobody said no to it. */
+static bool was_overtaken(const struct stored_outcome *o) { return strcmp(o->result, OVERTAKEN) == 0; }
+
 static void tell_again(void *ctx, const struct stored_outcome *o)
 {
     struct etarget *t = ctx;
     struct proposal p;
     struct fault    ignored;
+    if (was_overtaken(o))
+        return;
     if (o->kept) {
         t->kept++;
         t->best_effect += isfinite(o->effect) ? o->effect : 0;
     }
+    prove_count(t, o);
     if (proposal_parse(o->proposal, &p, &ignored) == OK)
         (void)!tell_outcome(t->planner, &p, o, &ignored);
+}
+
+/* All that outcomes taught, from the store and nothing else. */
+static enum err remember(struct engine *e, struct etarget *t, struct fault *fault)
+{
+    struct planner *planner;
+    enum err        err = planner_new(daemon_planner_name(e->d.tune->planner), (uint64_t)e->d.tune->seed, &planner, fault);
+    if (err != OK)
+        return err;
+    planner_free(t->planner);
+    t->planner = planner;
+    t->decisions = t->founds = t->kept = 0;
+    t->best_effect = 0;
+    return store_outcomes(e->store, t->conf->name, tell_again, t, fault);
+}
+
+enum err autopilot_remember(struct engine *e, struct fault *fault)
+{
+    knowing_stop(e);
+    enum err err = knowing_start(e, fault);
+    for (int i = 0; i < e->targets && err == OK; i++)
+        err = remember(e, &e->target[i], fault);
+    return err;
 }
 
 enum err autopilot_start(struct engine *e, struct fault *fault)
@@ -113,9 +144,7 @@ enum err autopilot_start(struct engine *e, struct fault *fault)
         if (t->mode != (enum target_mode)t->conf->mode)
             log_warn("the mode that a person set stands over the configuration's", F("target", t->conf->name), F("mode", target_mode_name(t->mode)),
                      F("configuration", target_mode_name((enum target_mode)t->conf->mode)));
-        err = planner_new(daemon_planner_name(e->d.tune->planner), (uint64_t)e->d.tune->seed, &t->planner, fault);
-        if (err == OK)
-            err = store_outcomes(e->store, t->conf->name, tell_again, t, fault);
+        err = remember(e, t, fault);
     }
     return err;
 }
@@ -201,6 +230,7 @@ static enum err open_case(struct engine *e, struct etarget *t, struct fault *fau
         return err;
     (void)text_copy(t->case_id, sizeof t->case_id, c.id);
     t->idle_why[0] = '\0';
+    t->plan_again_us = 0;
     return engine_event(e, c.id, ON_START_ANALYSIS, &by_autopilot, fault);
 }
 
@@ -263,7 +293,7 @@ enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, j
 }
 
 /* Before and after lie as far apart as the plan takes to be carried out, and placebos must have the same gap. */
-static bool enough_history(struct engine *e, struct etarget *t, const json_t *plan)
+bool autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan)
 {
     enum verify_class class;
     const char *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
@@ -298,7 +328,9 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     }
     if (err != OK)
         return err;
-    if (enough_history(e, t, plan)) {
+    t->plan_again_us = clock_mono_us(e->clock) + e->d.tune->window_us / 2;
+    if (autopilot_enough_history(e, t, plan)) {
+        t->plan_again_us = 0;
         err = engine_set_plan(e, c, plan, planner, proposal, fault);
         struct case_input    in = { .kind = INPUT_EVENT, .event = ON_PLAN_READY };
         struct case_decision d;
@@ -309,6 +341,25 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     json_decref(plan);
     json_decref(proposal);
     return err;
+}
+
+enum err autopilot_overtake(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault)
+{
+    struct etarget *t = engine_target(e, c->target);
+    struct cause    why = { .actor = "autopilot", .reason = reason };
+    enum err        err = engine_event(e, c->id, ON_CANCEL, &why, fault);
+    if (err == OK && t && strcmp(t->case_id, c->id) == 0)
+        t->overtaken = true;
+    return err;
+}
+
+enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault)
+{
+    struct casefile c;
+    t->plan_again_us = 0;
+    if (!t->case_id[0] || store_case_get(e->store, t->case_id, &c, NULL, fault) != OK || c.driver != DRIVER_ENGINE || c.state != CASE_WAIT_GATE)
+        return OK;
+    return autopilot_overtake(e, &c, "the load has become another one since this was planned", fault);
 }
 
 enum err engine_take_target(struct engine *e, const struct casefile *c, struct fault *fault)
@@ -355,12 +406,9 @@ static bool was_kept(const struct casefile *c) { return c->phase == RUN_DONE && 
 
 static void tell(struct engine *e, struct etarget *t, const struct proposal *p, const struct stored_outcome *o)
 {
-    struct planner_stats before, after;
-    struct fault         ignored;
-    planner_stats_of(t->planner, &e->policy.bounds, &before);
+    struct fault ignored;
     (void)!tell_outcome(t->planner, p, o, &ignored);
-    planner_stats_of(t->planner, &e->policy.bounds, &after);
-    e->count.unsafe_steps += (uint64_t)(after.unsafe - before.unsafe);
+    e->count.unsafe_steps += planner_was_unsafe(p, told_from(o->result), o->effect, &e->policy.bounds);
 }
 
 enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fault)
@@ -372,14 +420,21 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
     struct fault          ignored;
     bool planned = c->plan_id[0] && store_plan_get(e->store, c->plan_id, &plan, &ignored) == OK;
     describe(e, c, &o, &run);
+    if (t && t->overtaken && strcmp(t->case_id, c->id) == 0) {
+        t->overtaken = false;
+        if (c->plans_tried == 0)
+            o.result = OVERTAKEN;
+    }
     if (planned) {
         o.planner = plan.planner;
         o.proposal = plan.proposal;
         o.workload = json_object_get(plan.proposal, "workload");
     }
     enum err err = planned ? store_outcome_add(e->store, &o, clock_wall_us(e->clock), fault) : OK;
+    if (err == OK && t && planned)
+        prove_count(t, &o);
     struct proposal p;
-    if (err == OK && t && planned && proposal_parse(plan.proposal, &p, &ignored) == OK) {
+    if (err == OK && t && planned && !was_overtaken(&o) && proposal_parse(plan.proposal, &p, &ignored) == OK) {
         tell(e, t, &p, &o);
         err = knowing_learn(e, t, &p, told_from(o.result), &o, fault);
     }
@@ -461,8 +516,9 @@ static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
     case CASE_ANALYZING:
         err = turn_begin(e, fault);
         return err == OK ? autopilot_analyse(e, &c, &ready, fault) : err;
-    case CASE_PLANNING:
-        engine_order(e, &c, ORDER_PLAN);
+    case CASE_PLANNING:      /* a plan that waits for history is worth making anew when there is more of it, not with every tick: models are asked */
+        if (clock_mono_us(e->clock) >= t->plan_again_us)
+            engine_order(e, &c, ORDER_PLAN);
         return OK;
     case CASE_WAIT_GATE:
         if (t->gate_again_us == 0 || clock_mono_us(e->clock) < t->gate_again_us)

@@ -17,9 +17,9 @@ enum err command_case_create(struct engine *e, struct engine_request *r, struct 
         command_problem(a, PROBLEM_INVALID, "/target names no configured target", "GET /target lists them");
         return OK;
     }
-    const char *driver = command_text(r->body, "driver", "person");
+    const char *driver = command_text(r->body, "driver", "person"), *tenant = *target ? engine_target(e, target)->conf->tenant : "default";
     struct casefile c;
-    enum err err = engine_open_case(e, &c, &r->who, title, target, command_text(r->body, "tenant", "default"), strcmp(driver, "engine") == 0 ? DRIVER_ENGINE : DRIVER_PERSON, fault);
+    enum err err = engine_open_case(e, &c, &r->who, title, target, command_text(r->body, "tenant", tenant), strcmp(driver, "engine") == 0 ? DRIVER_ENGINE : DRIVER_PERSON, fault);
     if (err != OK)
         return err;
     command_answer(a, 201, &c, NULL, NULL);

@@ -25,7 +25,7 @@ enum err command_knowledge_import(struct engine *e, struct engine_request *r, st
 {
     const json_t *list = json_object_get(r->body, "records");
     size_t        n = json_array_size(list);
-    int           kept = 0, fresh = 0;         /* those that were not there yet come to stand in front */
+    int           fresh = 0;                   /* those that were not there yet come to stand in front */
     if (!json_is_array(list) || n < 1 || n > KNOWLEDGE_MAX) {
         command_problem(a, PROBLEM_INVALID, "/records must be a list of records", "homeostat knowledge export writes them");
         return OK;
@@ -35,15 +35,14 @@ enum err command_knowledge_import(struct engine *e, struct engine_request *r, st
         return fail(fault, ERR_LIMIT, "no memory for %zu records", n);
     enum err err = OK;
     if (parse_all(list, record, a)) {
-        err = store_knowledge_count(e->store, &kept, fault);
-        if (err == OK && kept + (int)n > KNOWLEDGE_MAX)
-            command_problem(a, PROBLEM_INVALID, "there would be more records than are kept", "import fewer; those nearest to your own loads are worth most");
         for (size_t i = 0; i < n && err == OK && a->status == 0; i++) {
             bool added = false;
             err = knowing_put(e, &record[i], &added, fault);
             if (err == OK && added)
                 record[fresh++] = record[i];
         }
+        if (err == OK && fresh > 0)
+            err = store_knowledge_forget(e->store, e->knowing.source, KNOWLEDGE_MAX, fault);
         for (int i = 0; i < fresh && err == OK; i++)
             err = knowing_take(e, &record[i], fault);
     }

@@ -156,7 +156,7 @@ static void try_store_again(struct engine *e)
     e->degraded[0] = '\0';
     log_info("the store can be written again; going on");
     struct fault again = { 0 };
-    if (stages_recover(e, &again) != OK)
+    if (autopilot_remember(e, &again) != OK || stages_recover(e, &again) != OK)
         turn_fail(e, &again);
 }
 
@@ -413,8 +413,8 @@ enum err engine_reload(struct engine *e, struct fault *fault)
             if (strcmp(e->d.target[k].name, e->target[i].conf->name) == 0)
                 reload_target(e, &e->target[i], &e->d.target[k]);
     struct fault why = { 0 };
-    if (turn_begin(e, &why) != OK || knowing_mark(e, &why) != OK)
-        log_fault(LOG_ERROR, "what tenants share in files of knowledge stays as it was until the next start", &why);
+    if (knowing_mark_again(e, &why) != OK)
+        log_fault(LOG_ERROR, "what tenants share is written down as soon as the store can be written", &why);
     tell_changes(fresh);
     e->conf = fresh;
     e->policy = policy;

@@ -109,6 +109,17 @@ static void begin_anew(struct etarget *t, int at)
     memmove(t->load_from_us, t->load_from_us + at, (size_t)t->loads * sizeof t->load_from_us[0]);
 }
 
+/* Whatever was exhausted is not so under this load; what cools down after something was put back goes on doing so. */
+static enum err rest_less(struct engine *e, struct etarget *t, struct fault *fault)
+{
+    int     unused;
+    int64_t put_back = 0, oldest, now = clock_wall_us(e->clock), until = now + e->d.tune->settle_us;
+    enum err err = store_change_count(e->store, t->conf->name, "rollback", 0, &unused, &oldest, &put_back, fault);
+    if (err == OK && put_back > 0 && put_back + e->d.tune->cool_down_us > until)
+        until = put_back + e->d.tune->cool_down_us;
+    return err == OK && t->idle_until_us > until ? autopilot_rest(e, t, until - now, "settling after the load has changed", fault) : err;
+}
+
 static void note_load(struct engine *e, struct etarget *t, const struct window *w, int configuration)
 {
     struct shift shift;
@@ -126,9 +137,10 @@ static void note_load(struct engine *e, struct etarget *t, const struct window *
         err = engine_publish(e, "evt.workload.changed.v1", t->case_id,
                              json_pack("{s:s,s:s,s:f,s:f,s:f,s:o}", "target", t->conf->name, "feature", feature, "distance", shift.distance, "usual", shift.usual,
                                        "false_alarm", shift.false_alarm, "workload", workload_json(&t->load[t->loads - 1].load)), &fault);
-    int64_t soon = clock_wall_us(e->clock) + e->d.tune->settle_us;
-    if (err == OK && t->idle_until_us > soon)
-        err = autopilot_rest(e, t, e->d.tune->settle_us, "settling after the load has changed", &fault);
+    if (err == OK)
+        err = rest_less(e, t, &fault);
+    if (err == OK)
+        err = autopilot_load_changed(e, t, &fault);
     if (err != OK)
         log_warn("a change of the load could not be written down", F("target", t->conf->name), F("why", (const char *)fault.text));
 }

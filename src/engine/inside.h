@@ -63,6 +63,7 @@ enum {
     RECOVER_PAUSE_MS = 3000,
     CLOSE_WAIT_S     = 20,     /* for actions that are under way when the program is to end */
     TOPICS_MAX       = 32,
+    FOUND_MAX        = 256,    /* what was found earlier counts for nothing any more */
 };
 #define KEEP_MESSAGES_US (30 * 86400 * US_PER_S)
 
@@ -151,6 +152,8 @@ struct etarget {
     bool                  ours;             /* the last change of the configuration was the end of a case of ours */
     int64_t               upkeep_again_us, analyze_again_us;   /* mono */
     bool                  upkeep_waits;     /* for a look, or for history to compare with */
+    int64_t               plan_again_us;    /* mono; the plan at hand waits for history: when to make it anew */
+    bool                  overtaken;        /* the case that is being given up was made for another load: nobody refused it */
     int64_t               gate_again_us;    /* mono; when the gate is asked again; 0: not by the clock */
     int64_t               steady_us;        /* mono; no window opens before: washing out, warming up */
     struct window         freshly[HISTORY_MAX];   /* of the candidate while it is verified: tomorrow's history if it is kept */
@@ -178,6 +181,7 @@ struct etarget {
     double                guard_latency_ms, guard_errors;   /* of the incumbent; NAN: unknown */
     double                recent_latency[10];
     int                   recents, unknown_s;
+    int                   decisions, found[FOUND_MAX], founds;   /* verdicts that spent alpha; which of them (from 1) were better, the latest ones */
     double                best_effect;      /* sum of kept effects, log */
     int                   kept;
 
@@ -341,12 +345,17 @@ void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, 
 void prove_sample(struct engine *e, struct etarget *t, const struct sample *s);
 void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c);
 void prove_forget(struct etarget *t);
+void prove_count(struct etarget *t, const struct stored_outcome *o);    /* each outcome once, in order: what later verdicts may spend */
 int  prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method);
 MUST_CHECK enum err prove_now(struct engine *e, struct casefile *c, bool *settled, struct fault *fault);   /* methods that need no waiting */
 MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
 
 /* autopilot.c */
 MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
+MUST_CHECK enum err autopilot_remember(struct engine *e, struct fault *fault);      /* what outcomes taught, anew: after a turn was lost memory may know what the store does not */
+bool                autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan);
+MUST_CHECK enum err autopilot_overtake(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault);   /* give it up; nobody said no to it */
+MUST_CHECK enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault);      /* what was planned for the old load and is not begun is given up */
 MUST_CHECK enum err autopilot_equip(struct etarget *t, struct fault *fault);   /* t->act anew from t->conf */
 void autopilot_facts(struct engine *e, struct etarget *t);
 MUST_CHECK enum err autopilot_tick(struct engine *e, struct fault *fault);
@@ -365,6 +374,7 @@ void history_sample(struct engine *e, struct etarget *t, const struct sample *s)
 /* knowing.c */
 MUST_CHECK enum err knowing_start(struct engine *e, struct fault *fault);
 void knowing_stop(struct engine *e);
+MUST_CHECK enum err knowing_mark_again(struct engine *e, struct fault *fault);   /* in a turn; what cannot be written now is written when the store can be */
 MUST_CHECK enum err knowing_mark(struct engine *e, struct fault *fault);       /* which records may be handed out, after the configuration changed */
 void knowing_show(struct engine *e, const struct etarget *t, struct planner_view *view);   /* until the next record comes */
 /* Into the store; and, once that is sure to hold, to the planners. */

@@ -28,14 +28,23 @@ static enum err make_room(struct knowing *k, struct fault *fault)
     return OK;
 }
 
-/* The oldest goes when there is no more room for all. */
+/* Of our own the oldest goes when there is no more room for all, as in the store; of others only when there is nothing of ours. */
+static void forget_one(struct knowing *k)
+{
+    int i = 0;
+    while (i < k->n && strcmp(k->record[i].of.source, k->source) != 0)
+        i++;
+    i = i == k->n ? 0 : i;
+    memmove(k->record + i, k->record + i + 1, (size_t)(--k->n - i) * sizeof *k->record);
+}
+
 static enum err append(struct knowing *k, const struct knowledge *of, bool shared, struct fault *fault)
 {
     enum err err = make_room(k, fault);
     if (err != OK)
         return err;
     if (k->n == KNOWLEDGE_MAX)
-        memmove(k->record, k->record + 1, (size_t)--k->n * sizeof *k->record);
+        forget_one(k);
     k->record[k->n++] = (struct known_record){ *of, shared };
     return OK;
 }
@@ -45,13 +54,22 @@ static enum err append(struct knowing *k, const struct knowledge *of, bool share
 static void tenant_id(const struct engine *e, const char *name, char out[KNOWLEDGE_ID_SIZE]) { knowledge_opaque(e->knowing.secret, "tenant", name, out); }
 static void database_id(const struct engine *e, const struct etarget *t, char out[KNOWLEDGE_ID_SIZE]) { knowledge_opaque(e->knowing.secret, "database", t->conf->name, out); }
 
-/* May a record that comes now be told to others? Those of other installations may, or they would not be here. */
-static bool shares(const struct knowing *k, const char *tenant)
+/* May a record that comes now be told to others? Those of other installations may, or they would not be here; unless nobody's may. */
+static bool shares(const struct engine *e, const char *tenant)
 {
-    for (int i = 0; i < k->mutes; i++)
-        if (strcmp(k->mute[i], tenant) == 0)
+    for (int i = 0; i < e->knowing.mutes; i++)
+        if (strcmp(e->knowing.mute[i], tenant) == 0)
             return false;
-    return true;
+    return e->d.knowledge->share;
+}
+
+static void mute(struct engine *e, const char *tenant)
+{
+    struct knowing *k = &e->knowing;
+    char            id[KNOWLEDGE_ID_SIZE];
+    tenant_id(e, tenant, id);
+    if (!daemon_knowledge_of(&e->d, tenant).share && shares(e, id))
+        (void)text_copy(k->mute[k->mutes++], KNOWLEDGE_ID_SIZE, id);
 }
 
 /* What is there already follows the configuration as far as that speaks of its tenant; a tenant that left it is as it was. */
@@ -59,10 +77,8 @@ static enum err mark(struct engine *e, const char *tenant, struct fault *fault)
 {
     struct knowing *k = &e->knowing;
     char            id[KNOWLEDGE_ID_SIZE];
-    bool            share = daemon_knowledge_of(&e->d, tenant).share;
     tenant_id(e, tenant, id);
-    if (!share && shares(k, id))
-        (void)text_copy(k->mute[k->mutes++], KNOWLEDGE_ID_SIZE, id);
+    bool share = shares(e, id);
     for (int i = 0; i < k->n; i++)
         if (strcmp(k->record[i].of.tenant, id) == 0)
             k->record[i].shared = share;
@@ -71,13 +87,28 @@ static enum err mark(struct engine *e, const char *tenant, struct fault *fault)
 
 enum err knowing_mark(struct engine *e, struct fault *fault)
 {
-    enum err err = OK;
-    e->knowing.mutes = 0;
+    struct knowing *k = &e->knowing;
+    k->mutes = 0;                        /* whoever does not share is known before anything can fail */
+    for (int i = 0; i < e->targets; i++)
+        mute(e, e->target[i].conf->tenant);
+    for (size_t i = 0; i < e->d.tenants; i++)
+        mute(e, e->d.tenant[i].name);
+    for (int i = 0; i < k->n && !e->d.knowledge->share; i++)
+        k->record[i].shared = false;
+    enum err err = e->d.knowledge->share ? OK : store_knowledge_share_none(e->store, fault);
     for (int i = 0; i < e->targets && err == OK; i++)
         err = mark(e, e->target[i].conf->tenant, fault);
     for (size_t i = 0; i < e->d.tenants && err == OK; i++)
         err = mark(e, e->d.tenant[i].name, fault);
     return err;
+}
+
+enum err knowing_mark_again(struct engine *e, struct fault *fault)
+{
+    enum err err = turn_begin(e, fault), marked = knowing_mark(e, err == OK ? fault : &(struct fault){ 0 });
+    if (err == OK && marked != OK)
+        turn_fail(e, fault);
+    return err == OK ? marked : err;
 }
 
 /* ---- start ---- */
@@ -129,9 +160,12 @@ void knowing_show(struct engine *e, const struct etarget *t, struct planner_view
     tenant_id(e, t->conf->tenant, tenant);
     database_id(e, t, database);
     bool use = daemon_knowledge_of(&e->d, t->conf->tenant).use;
-    for (int i = 0; i < k->n && use; i++)
-        if (strcmp(k->record[i].of.database, database) != 0 && (k->record[i].shared || strcmp(k->record[i].of.tenant, tenant) == 0))
-            k->shown[n++] = &k->record[i].of;
+    for (int i = 0; i < k->n && use; i++) {
+        const struct known_record *r = &k->record[i];
+        bool                       elsewhere = strcmp(r->of.source, k->source) != 0;      /* what came from there was told to be used */
+        if (strcmp(r->of.database, database) != 0 && (r->shared || elsewhere || strcmp(r->of.tenant, tenant) == 0))
+            k->shown[n++] = &r->of;
+    }
     view->known = k->shown;
     view->knowns = n;
 }
@@ -144,7 +178,7 @@ enum err knowing_put(struct engine *e, struct knowledge *record, bool *added, st
     if (!json)
         return fail(fault, ERR_LIMIT, "no memory for a record of knowledge");
     struct stored_knowledge s = { .id = record->id, .source = record->source, .tenant = record->tenant, .database = record->database, .result = told_name(record->told),
-                                  .shared = shares(&e->knowing, record->tenant), .effect = record->effect, .happened_us = record->at_us, .record = json };
+                                  .shared = shares(e, record->tenant), .effect = record->effect, .happened_us = record->at_us, .record = json };
     enum err err = store_knowledge_add(e->store, &s, clock_wall_us(e->clock), added, fault);
     json_decref(json);
     return err;
@@ -152,7 +186,7 @@ enum err knowing_put(struct engine *e, struct knowledge *record, bool *added, st
 
 enum err knowing_take(struct engine *e, const struct knowledge *record, struct fault *fault)
 {
-    return append(&e->knowing, record, shares(&e->knowing, record->tenant), fault);
+    return append(&e->knowing, record, shares(e, record->tenant), fault);
 }
 
 enum err knowing_learn(struct engine *e, struct etarget *t, const struct proposal *p, enum told told, const struct stored_outcome *o, struct fault *fault)
@@ -175,6 +209,6 @@ enum err knowing_learn(struct engine *e, struct etarget *t, const struct proposa
     }
     enum err err = knowing_put(e, &record, &added, fault);
     if (err == OK && added)
-        err = store_knowledge_forget(e->store, KNOWLEDGE_MAX, fault);
+        err = store_knowledge_forget(e->store, e->knowing.source, KNOWLEDGE_MAX, fault);
     return err == OK && added ? knowing_take(e, &record, fault) : err;
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/inside.h"
+#include "math/stats/multiple.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -214,24 +215,28 @@ void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c
         trial_toggled(t->trial, c->candidate_in_force ? ARM_CANDIDATE : ARM_INCUMBENT, clock_mono_us(e->clock));
 }
 
-/* Error is spent over the lifetime of a target: alpha 6 / (pi^2 j^2) sums to alpha, however many trials there will be. */
-static double alpha_of(struct engine *e, const char *target, struct fault *fault)
+void prove_count(struct etarget *t, const struct stored_outcome *o)
 {
-    int    trials = 0;
-    double spent = 0, degraded = 0;
-    if (store_outcome_totals(e->store, target, INT64_MAX, &trials, &spent, &degraded, fault) != OK)
-        trials = 1000;
-    double j = trials + 1;
-    return e->d.tune->alpha * 6.0 / (M_PI * M_PI * j * j);
+    if (!(o->alpha > 0))
+        return;
+    t->decisions++;
+    if (strcmp(o->result, outcome_name(OUTCOME_BETTER)) != 0)
+        return;
+    if (t->founds == FOUND_MAX)
+        memmove(t->found, t->found + 1, (size_t)--t->founds * sizeof t->found[0]);
+    t->found[t->founds++] = t->decisions;
 }
 
-static struct trial_conf trial_conf_for(struct engine *e, struct etarget *t, enum verify_class method, struct fault *fault)
+/* Over the lifetime of a target, however many trials there will be: of what is called better, so much is not, on average. */
+static double alpha_of(const struct engine *e, const struct etarget *t) { return math_alpha_lord(e->d.tune->alpha, t->decisions + 1, t->found, t->founds); }
+
+static struct trial_conf trial_conf_for(struct engine *e, struct etarget *t, enum verify_class method)
 {
     const struct daemon_tune *tune = e->d.tune;
     bool open = t->seen && isfinite(t->last.v[METRIC_OFFERED]);
     return (struct trial_conf){
         .method = method, .window_us = tune->window_us, .washout_us = tune->wash_out_us, .warmup_us = tune->warm_up_us,
-        .windows_min = (int)tune->windows_min, .windows_max = (int)tune->windows_max, .alpha = alpha_of(e, t->conf->name, fault), .margin = 0.01,
+        .windows_min = (int)tune->windows_min, .windows_max = (int)tune->windows_max, .alpha = alpha_of(e, t), .margin = 0.01,
         .p99_ratio_max = 1.25, .query_ratio_max = 1.5, .errors_ratio_max = 1.5, .cpu_max = 0.98, .memory_ratio_max = 0.98,
         .open_loop = open, .saturating = t->conf->load_saturates && !open, .seed = (uint64_t)tune->seed, .sample_us = t->conf->sample_interval_us,
         /* The wait for a commit's flush is in no statement's time; where throughput is earned, it tells the whole. */
@@ -241,13 +246,11 @@ static struct trial_conf trial_conf_for(struct engine *e, struct etarget *t, enu
 
 int prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method)
 {
-    struct fault      ignored;
-    struct trial_conf conf = trial_conf_for(e, t, method, &ignored);
+    struct trial_conf conf = trial_conf_for(e, t, method);
     int               needed = trial_history_needed(&conf);
     return needed < 3 ? 3 : needed;
 }
 
-/* A trial that was under way before a restart of ours goes on with the windows it had; else a new one begins. */
 /* "queries": ["-123", ...]: what the change was made for, and what the verdict is about. */
 static void take_queries(const json_t *verify, struct trial_conf *conf)
 {
@@ -258,18 +261,22 @@ static void take_queries(const json_t *verify, struct trial_conf *conf)
             conf->only_id[conf->only++] = strtoll(json_string_value(one), NULL, 10);
 }
 
+/* A trial that was under way before a restart of ours goes on with the windows it had; else a new one begins. */
 static enum err load_or_new(struct engine *e, struct etarget *t, const char *case_id, enum verify_class method, const json_t *verify, bool *loaded, struct fault *fault)
 {
     struct stored_run run;
     *loaded = false;
     if (store_run_get(e->store, case_id, &run, fault) == OK) {
-        enum err err = json_is_object(run.trial) ? trial_load(run.trial, &t->trial, fault) : ERR_MISSING;
+        bool     begun = json_is_object(run.trial);
+        enum err err = begun ? trial_load(run.trial, &t->trial, fault) : ERR_MISSING;
         stored_run_done(&run);
         *loaded = err == OK;
+        if (begun && err != OK)
+            log_warn("a trial that was under way begins anew", F("case", case_id), F("why", (const char *)fault->text));
         if (*loaded)
             return OK;
     }
-    struct trial_conf conf = trial_conf_for(e, t, method, fault);
+    struct trial_conf conf = trial_conf_for(e, t, method);
     take_queries(verify, &conf);
     return trial_new(&conf, t->history, t->histories, &t->trial, fault);
 }
@@ -330,10 +337,10 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
     int64_t now = clock_mono_us(e->clock);
     t->steady_us = now + (class == VERIFY_RESTART ? e->d.tune->warm_up_us : e->d.tune->wash_out_us);
     t->trial_began_us = now;
-    if (loaded)   /* it does not know what was read back while nobody was there */
-        trial_toggled(t->trial, c->candidate_in_force ? ARM_CANDIDATE : ARM_INCUMBENT, now);
-    else
+    if (!loaded)
         trial_begin(t->trial, now);
+    if (loaded || !c->candidate_in_force)   /* it does not know what was read back while nobody was there */
+        trial_toggled(t->trial, c->candidate_in_force ? ARM_CANDIDATE : ARM_INCUMBENT, now);
     return save_trial(e, t, fault);   /* from now on a restart knows that it was begun */
 }
 

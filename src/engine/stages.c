@@ -48,6 +48,22 @@ static enum err stage_gate(struct engine *e, struct casefile *c, enum case_order
     return err == OK ? send_dry_run(e, c, fault) : err;
 }
 
+/* What the planner planned, it planned with enough history; while it waited at the gate that may have begun anew. */
+static enum err can_be_compared(struct engine *e, const struct casefile *c, bool *yes, struct fault *fault)
+{
+    struct etarget    *t = engine_target(e, c->target);
+    struct stored_plan plan;
+    if (!t || c->driver != DRIVER_ENGINE)
+        return OK;
+    enum err err = store_plan_get(e->store, c->plan_id, &plan, fault);
+    if (err != OK)
+        return err;
+    if (json_object_get(plan.proposal, "changes"))
+        *yes = autopilot_enough_history(e, t, plan.plan);
+    stored_plan_done(&plan);
+    return OK;
+}
+
 /* The gate is asked again right before the first effect: policy, approvals and facts may have changed. */
 static enum err stage_begin(struct engine *e, struct casefile *c, enum case_order order, struct fault *fault)
 {
@@ -60,6 +76,10 @@ static enum err stage_begin(struct engine *e, struct casefile *c, enum case_orde
         struct cause why = { .actor = "gate", .reason = v.why };
         return engine_event(e, c->id, ON_CANCEL, &why, fault);
     }
+    bool comparable = true;
+    err = can_be_compared(e, c, &comparable, fault);
+    if (err != OK || !comparable)
+        return err != OK ? err : autopilot_overtake(e, c, "too little is left of the history that this was to be compared with: load or configuration have changed since it was planned", fault);
     err = engine_take_target(e, c, fault);
     return err == OK ? engine_run(e, c->id, RUN_ON_BEGIN, 0, 0, &by_engine, fault) : err;
 }

@@ -85,18 +85,27 @@ const char *explain_period_name(enum explain_period p);
 struct explain_group  { int n, dots; double lo, q1, median, q3, hi, dot[EXPLAIN_DOTS_MAX]; };
 struct explain_spread { char name[EXPLAIN_LABEL], unit[24]; struct explain_group group[PERIODS]; };
 
+/* Whether the change is in force. Kept and not kept are what the outcome says; without one it is how far the run has got. */
+enum explain_force {
+    FORCE_UNKNOWN, FORCE_KEPT, FORCE_NOT_KEPT, FORCE_PLANNED, FORCE_GIVEN_UP, FORCE_NOT_DONE, FORCE_UNDER_WAY, FORCE_ON_TRIAL, FORCE_PUTTING_BACK, FORCE_PUT_BACK,
+    FORCE_READ_BACK,                     /* a result was lost, and what is in force was read back since */
+    FORCES
+};
+
 struct explain_point { bool good; char text[EXPLAIN_LINE]; };
 
 struct explanation {
     char    case_id[40], title[EXPLAIN_LINE], target[64], state[24], method[24], outcome[24], why[EXPLAIN_WHY], planned_why[EXPLAIN_WHY];
-    bool    kept, closed;
+    bool    kept;                        /* proven: the outcome says so */
+    enum explain_force in_force;
     int64_t at_us;                       /* of the verdict, wall; 0: none */
     int     changes;
     struct explain_change change[EXPLAIN_CHANGES_MAX];
 
     /* the effect, as the verdict has it: a log ratio of the response, + is better */
     double  effect, lo, hi, alpha, degraded_s;
-    char    response[EXPLAIN_LABEL];     /* what that is: "time per call" */
+    char    response[EXPLAIN_LABEL];     /* what that is: "time per call"; empty: not known, told as speed */
+    bool    of_time;                     /* less of it is better */
 
     /* the way */
     bool    randomised;                  /* the order of the windows was drawn by lot */

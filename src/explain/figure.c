@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 char *figure_number(double x, char *out, size_t size)
 {
@@ -122,12 +123,29 @@ static const char *replaced(enum escape how, char c)
     }
 }
 
+/*
+ * GitHub's Markdown makes links of addresses, and mentions of @names, that no sign marks as such: the character that would begin one
+ * is written as an entity. Mentions and mail addresses are looked for after entities were read, so an invisible word joiner parts the @ from
+ * what follows. at: behind the character c of the text that begins at `begin`.
+ */
+static const char *unlinked(const char *begin, const char *at, char c)
+{
+    if (c == '@')
+        return "&#64;&#8288;";
+    if (c == ':' && strncmp(at, "//", 2) == 0)
+        return "&#58;";
+    return c == '.' && at - begin >= 4 && strncasecmp(at - 4, "www", 3) == 0 ? "&#46;" : NULL;
+}
+
 void escape_add(struct text *out, enum escape how, const char *s)
 {
-    char piece[5];
+    const char *begin = s;
+    char        piece[5];
     while (*s) {
         s += next_piece(s, piece);
         const char *instead = how == ESCAPE_PLAIN ? NULL : replaced(how, piece[0]);
+        if (how == ESCAPE_MARKDOWN && !instead)
+            instead = unlinked(begin, s, piece[0]);
         if (!instead && how == ESCAPE_MARKDOWN && piece[1] == '\0' && strchr("\\`*_[]#|~$", piece[0]))
             text_add(out, "\\");
         text_add(out, instead ? instead : piece);

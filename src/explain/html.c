@@ -47,9 +47,17 @@ static void figure_cell(struct text *out, const struct explain_figure *f, const 
     }
 }
 
-static void begin_table(struct text *out, const char *const *heads, int n)
+void html_open_scroll(struct text *out, const char *name)
 {
-    text_add(out, "<div class=\"scroll\"><table><thead><tr>");
+    text_add(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
+    add(out, name);
+    text_add(out, "\">");
+}
+
+static void begin_table(struct text *out, const char *name, const char *const *heads, int n)
+{
+    html_open_scroll(out, name);
+    text_add(out, "<table><thead><tr>");
     for (int i = 0; i < n; i++)
         element(out, "th", "", heads[i]);
     text_add(out, "</tr></thead><tbody>\n");
@@ -65,7 +73,7 @@ static void put_changes(const struct explanation *e, struct text *out)
     if (e->changes == 0)
         return;
     text_add(out, "<h2>What was changed</h2>\n");
-    begin_table(out, heads, 4);
+    begin_table(out, "What was changed", heads, 4);
     for (int i = 0; i < e->changes; i++) {
         text_add(out, "<tr>");
         element(out, "th", "", e->change[i].what);
@@ -84,7 +92,7 @@ static void put_stations(const struct explanation *e, struct text *out)
     char a[64];
     if (e->stations == 0)
         return;
-    begin_table(out, heads, 6);
+    begin_table(out, "What was measured, without and with the change", heads, 6);
     for (int i = 0; i < e->stations; i++) {
         const struct explain_station *s = &e->station[i];
         text_add(out, s->on_path ? "<tr class=\"on-path\"><td>" : "<tr><td>");
@@ -126,7 +134,7 @@ static void put_units(const struct explanation *e, struct text *out)
     if (e->units == 0)
         return;
     text_add(out, "<h2>What one unit does</h2>\n");
-    begin_table(out, heads, 4);
+    begin_table(out, "What one unit does", heads, 4);
     for (int i = 0; i < e->units; i++) {
         const struct explain_unit *u = &e->unit[i];
         text_add(out, "<tr>");
@@ -150,7 +158,7 @@ static void put_refuters(const struct explanation *e, struct text *out)
         text_add(out, "<p>None could be made: there are too few windows.</p>\n");
         return;
     }
-    begin_table(out, heads, 5);
+    begin_table(out, "Attempts to refute it", heads, 5);
     for (int i = 0; i < e->refuters; i++) {
         const struct explain_refuter *r = &e->refuter[i];
         text_add(out, "<tr>");
@@ -199,9 +207,10 @@ static void put_tries(const struct explanation *e, struct text *out)
         return;
     }
     svg_convergence(e, false, out);
+    text_add(out, "<p class=\"dim\">Effects are told as speed, more is better: half the time is +100 %.</p>\n");
     if (first + e->tries_before > 0)
         text_printf(out, "<p class=\"dim\">The newest of %d; %d older ones are left out.</p>\n", e->tries + e->tries_before, first + e->tries_before);
-    begin_table(out, heads, 5);
+    begin_table(out, "What else was tried", heads, 5);
     for (int i = first; i < e->tries; i++)
         put_try(&e->tried[i], i + 1, out);
     end_table(out);

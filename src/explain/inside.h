@@ -7,9 +7,11 @@
 #include "explain/explain.h"
 #include "explain/model.h"
 
+#include <math.h>
+
 enum { EXPLAIN_ROWS_MAX = 1400 };        /* the windows of a trial and of its history, minutes before and after */
 
-struct explain_row { enum explain_period period; int block; double seconds, v[MECHANISMS]; };   /* block: -1 outside a switchback */
+struct explain_row { enum explain_period period; int64_t at_us /* of a minute */; int block; double seconds, v[MECHANISMS]; };   /* block: -1 outside a switchback */
 
 struct explain_knob { enum knob_id id; double from, to; };
 
@@ -31,6 +33,10 @@ int  explain_read_knobs(const json_t *changes, struct explain_knob *knob, int ma
 const char *explain_text_of(const json_t *o, const char *name);     /* "" when it is none */
 double      explain_real_of(const json_t *o, const char *name);     /* NAN when it is none */
 
+/* force.c: is it in force? */
+enum explain_force force_of(const json_t *file);
+const char        *force_words(enum explain_force f);          /* "kept", "what is in force is not known" */
+
 /* way.c, strength.c: through what. */
 void way_missing(struct explanation *e);                      /* as long as nothing is known */
 MUST_CHECK enum err way_explain(const struct explain_case *c, struct explanation *e, struct fault *fault);
@@ -38,6 +44,9 @@ void spread_explain(const struct explain_case *c, struct explanation *e);
 
 /* trials.c: what else was tried. */
 MUST_CHECK enum err trials_explain(const json_t *outcomes, const struct explain_case *c, struct explanation *e, struct fault *fault);
+
+/* Which way a station went: its change says so, in which load is held still; the means of the windows may differ. */
+static inline bool station_rose(const struct explain_station *s) { return isfinite(s->change.estimate) ? s->change.estimate >= 0 : s->after >= s->before; }
 
 /* sure.c: how sure that is. */
 void sure_explain(struct explanation *e);
@@ -54,6 +63,9 @@ static inline const char *figure_unit_gap(const char *unit) { return *unit == '\
 /* "91.2 %"; "+6.6 % (5.9 to 7.3)". */
 char *figure_with_unit(double x, const char *unit, char *out, size_t size);
 void  figure_interval(const struct explain_figure *f, const char *unit, struct text *out);
+
+/* html.c: opens a <div> that is scrolled where what it holds is wider than the window, with a name for those who do not see it. */
+void html_open_scroll(struct text *out, const char *name);
 
 /*
  * svg.c: pictures, nothing but shapes and escaped text that the style sheet of the page colours.  alone: the style goes along, for a

@@ -194,6 +194,7 @@ static void put_tries(const struct explanation *e, struct text *out)
         text_add(out, "Nothing yet.\n\n");
         return;
     }
+    text_add(out, "Effects are told as speed, more is better: half the time is +100 %.\n\n");
     if (first + e->tries_before > 0)
         text_printf(out, "The newest of %d; %d older ones are left out.\n\n", e->tries + e->tries_before, first + e->tries_before);
     text_add(out, "| | What | Result | Effect (interval) | Best so far |\n| ---: | --- | --- | --- | ---: |\n");

@@ -181,6 +181,7 @@ static void take_verdict(const json_t *file, struct explanation *e, struct expla
     int kind = (int)json_integer_value(json_object_get(json_object_get(json_object_get(run, "trial"), "mix"), "kind"));
     (void)text_copy(e->response, sizeof e->response, kind >= 1 && kind <= 3 ? responses[kind] : "");
     c->by_throughput = kind == 2;
+    e->of_time = kind == 1 || kind == 3;
     if (!verify_class_parse(e->method, &c->method))
         c->method = VERIFY_NONE;
 }
@@ -262,29 +263,33 @@ static bool period_of(const struct in_force *f, int64_t minute_us, int64_t decid
     return true;
 }
 
-static struct explain_row *row_of_minute(struct explain_case *c, int first, int64_t *minute_us, int64_t us)
+static struct explain_row *row_of_minute(struct explain_case *c, int first, int64_t us)
 {
     for (int i = c->rows - 1; i >= first; i--)
-        if (minute_us[i] == us)
+        if (c->row[i].at_us == us)
             return &c->row[i];
     if (c->rows == EXPLAIN_ROWS_MAX)
         return NULL;
-    minute_us[c->rows] = us;
     struct explain_row *r = &c->row[c->rows++];
-    *r = (struct explain_row){ .block = -1, .seconds = 60 };
+    *r = (struct explain_row){ .block = -1, .seconds = 60, .at_us = us };
     for (int k = 0; k < MECHANISMS; k++)
         r->v[k] = (double)NAN;
     return r;
 }
 
-/* Minutes of the periods that are wanted (a set). */
+static int by_time(const void *a, const void *b)
+{
+    const struct explain_row *x = a, *y = b;
+    return (x->at_us > y->at_us) - (x->at_us < y->at_us);
+}
+
+/* Minutes of the periods that are wanted (a set), in their order: a series may begin later than the one before it, and lack minutes. */
 static void take_minutes(const struct explain_source *s, unsigned wanted, const struct explanation *e, struct explain_case *c)
 {
     struct in_force f;
-    int64_t        *minute_us = calloc(EXPLAIN_ROWS_MAX, sizeof *minute_us);
     int             first = c->rows;
     take_switches(s->file, &f);
-    for (int k = 0; k < MECHANISMS && minute_us; k++) {
+    for (int k = 0; k < MECHANISMS; k++) {
         const json_t *series = json_object_get(s->minutes, metric_info[metric_mechanism[k]].name), *avg = json_object_get(series, "avg");
         size_t        i;
         json_t       *bucket;
@@ -294,14 +299,14 @@ static void take_minutes(const struct explain_source *s, unsigned wanted, const 
             int64_t             us = text ? clock_parse(text) : -1;
             if (us <= 0 || !json_is_number(json_array_get(avg, i)) || !period_of(&f, us, e->at_us, e->kept, &p) || !(wanted & (1U << p)))
                 continue;
-            struct explain_row *r = row_of_minute(c, first, minute_us, us);
+            struct explain_row *r = row_of_minute(c, first, us);
             if (r) {
                 r->period = p;
                 r->v[k] = json_number_value(json_array_get(avg, i));
             }
         }
     }
-    free(minute_us);
+    qsort(c->row + first, (size_t)(c->rows - first), sizeof *c->row, by_time);
 }
 
 static int rows_with_something(const struct explain_case *c, enum explain_period p)
@@ -334,7 +339,7 @@ void explain_read(const struct explain_source *s, struct explanation *e, struct 
     (void)figure_label(explain_text_of(one, "title"), e->title, sizeof e->title);
     (void)figure_label(explain_text_of(one, "target"), e->target, sizeof e->target);
     (void)figure_label(explain_text_of(one, "status"), e->state, sizeof e->state);
-    e->closed = strcmp(e->state, "CLOSED") == 0;
+    e->in_force = force_of(s->file);
     take_changes(s->file, e, c);
     tell_entries(e);
     take_verdict(s->file, e, c);

@@ -32,11 +32,12 @@ static void ratio(struct way *w, int station, int outcome, enum explain_standing
 {
     struct math_ols m, y;
     arena_reset(&w->scratch);
-    if (!regress(w, station, &m) || !regress(w, outcome, &y)) {
+    double *left = arena_alloc(&w->scratch, (size_t)w->rows * sizeof *left);
+    if (!left || !regress(w, station, &m) || !regress(w, outcome, &y)) {
         way_unknown(f, STANDING_TOO_FEW, "too few windows for this step");
         return;
     }
-    if (fabs(m.beta[1]) < instrument_t_min * m.se[1]) {
+    if (fabs(m.beta[1]) < instrument_t_min * m.se[1] * (w->e->randomised ? 1 : sqrt(way_dependence_in(w, m.residual)))) {
         way_unknown(f, STANDING_NOT_IDENTIFIED, "the change hardly moved it, so what it does by itself cannot be told");
         return;
     }
@@ -44,9 +45,12 @@ static void ratio(struct way *w, int station, int outcome, enum explain_standing
     for (int i = 0; i < w->rows; i++) {
         double psi = (y.psi[w->rows + i] - r * m.psi[w->rows + i]) / m.beta[1];
         ss += psi * psi;
+        left[i] = y.residual[i] - r * m.residual[i];
     }
     math_interval(r, sqrt(ss), m.df, 0.05, &lo, &hi);
     way_settle(f, standing, r, lo, hi, math_p_value(r, sqrt(ss), m.df), why);
+    if (!w->e->randomised)
+        way_widen(w, way_dependence_in(w, left), f);
 }
 
 static bool is_instrument(const struct math_dag *g, int x, int y)
@@ -188,6 +192,7 @@ static void tell_through(struct way *w, const enum cause_node *path, int length)
     } else {
         way_settle(&w->e->through, STANDING_ASSUMED, along.product.estimate, along.product.lo, along.product.hi, along.product.p,
                    "if no load that nobody measured acts on two of its stations");
+        way_widen(w, way_dependence(w, (int)path[0], (int)path[length - 1]), &w->e->through);
     }
 }
 
@@ -209,7 +214,9 @@ static void tell_share(struct way *w, const enum cause_node *path, int length)
         return;
     }
     way_settle(&w->e->direct, STANDING_ASSUMED, m.direct.estimate, m.direct.lo, m.direct.hi, m.direct.p, "if no load that nobody measured acts on both");
-    w->e->share = m.share;
+    double dependence = way_dependence(w, (int)path[at], (int)path[length - 1]);
+    way_widen(w, dependence, &w->e->direct);
+    w->e->share = dependence <= 1 || w->e->station[length - 1].moved ? m.share : (double)NAN;
 }
 
 /* ---- attempts to break it ---- */

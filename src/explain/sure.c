@@ -20,15 +20,24 @@ PRINTF(3, 4) static void add_point(struct explanation *e, bool good, const char 
 
 static bool is_decided(const struct explanation *e) { return isfinite(e->lo) && isfinite(e->hi) && (e->lo > 0 || e->hi < 0); }
 
+static const char *response_of(const struct explanation *e) { return *e->response ? e->response : "the speed of the answers to clients"; }
+
+/* An effect is a log ratio of which more is better: of time it is the inverse that is read, and the ends of an interval change places. */
+static const char *change_of(const struct explanation *e, double x, char *out, size_t size) { return figure_percent(e->of_time ? -x : x, out, size); }
+static double from_end(const struct explanation *e) { return e->of_time ? e->hi : e->lo; }
+static double to_end(const struct explanation *e)   { return e->of_time ? e->lo : e->hi; }
+
 static int judge_effect(struct explanation *e)
 {
     char a[40], b[40];
     if (is_decided(e)) {
-        add_point(e, true, "The interval of the effect does not hold zero: between %s and %s, however often one looked.", figure_percent(e->lo, a, sizeof a), figure_percent(e->hi, b, sizeof b));
+        add_point(e, true, "The interval of the effect does not hold zero: %s changed by between %s and %s, however often one looked.", response_of(e),
+                  change_of(e, from_end(e), a, sizeof a), change_of(e, to_end(e), b, sizeof b));
         return 2;
     }
     if (isfinite(e->lo) && isfinite(e->hi))
-        add_point(e, false, "The interval of the effect holds zero: it may be anything between %s and %s.", figure_percent(e->lo, a, sizeof a), figure_percent(e->hi, b, sizeof b));
+        add_point(e, false, "The interval of the effect holds zero: %s may have changed by anything between %s and %s.", response_of(e),
+                  change_of(e, from_end(e), a, sizeof a), change_of(e, to_end(e), b, sizeof b));
     else
         add_point(e, false, "No interval of the effect was measured.");
     return 0;
@@ -56,8 +65,8 @@ static int judge_refuters(struct explanation *e)
             add_point(e, false, "An attempt to refute it succeeded: %s.", e->refuter[i].name);
     }
     if (known > 0 && refuted == 0)
-        add_point(e, true, "%d attempts to refute it failed.", known);
-    return known >= 2 && refuted == 0;
+        add_point(e, e->randomised, "%d attempts to refute it failed%s.", known, e->randomised ? "" : ", but none of them can tell the change from what else happened at that moment");
+    return e->randomised && known >= 2 && refuted == 0;
 }
 
 static int judge_way(struct explanation *e)
@@ -78,7 +87,7 @@ void sure_explain(struct explanation *e)
     score += judge_refuters(e);
     score += judge_way(e);
     bool measured = isfinite(e->effect);
-    e->sure = !measured ? "none" : score >= 4 ? "high" : score == 3 ? "fair" : "low";
+    e->sure = !measured ? "none" : score >= 4 && e->randomised ? "high" : score >= 3 ? "fair" : "low";
 }
 
 /* ---- the leading sentences ---- */
@@ -94,45 +103,66 @@ static void list_changes(const struct explanation *e, struct text *out)
     }
 }
 
+static void tell_effect(const struct explanation *e, struct text *out)
+{
+    char        a[40], b[40], c[40];
+    const char *with = e->changes > 1 ? "With them" : "With it", *size = change_of(e, e->effect, a, sizeof a), *from = change_of(e, from_end(e), b, sizeof b), *to = change_of(e, to_end(e), c, sizeof c);
+    const char *way = *size == '-' ? "less" : "more", *worth = e->effect >= 0 ? "better" : "worse";
+    if (is_decided(e))
+        text_printf(out, "%s %s became %s %s, which is %s; the change lies between %s and %s.", with, response_of(e), size + 1, way, worth, from, to);
+    else if (isfinite(e->lo) && isfinite(e->hi))
+        text_printf(out, "%s no change of %s can be told from chance; it lies between %s and %s.", with, response_of(e), from, to);
+    else
+        text_printf(out, "%s %s was measured %s %s; there is no interval, so that may be chance.", with, response_of(e), size + 1, way);
+}
+
 void explanation_lead(const struct explanation *e, struct text *out)
 {
-    char a[40], b[40], c[40];
-    bool twofold = e->changes > 1;
     if (e->changes == 0) {
         text_add(out, "Nothing was changed. ");
     } else {
         list_changes(e, out);
-        text_add(out, e->kept ? ": kept" : e->closed || *e->outcome ? ": not kept" : e->windows_with > 0 ? ": on trial" : ": planned");
-        text_add(out, ". ");
+        text_printf(out, ": %s. ", force_words(e->in_force));
     }
     if (!isfinite(e->effect)) {
         text_add(out, "Its effect was not measured.");
         return;
     }
-    text_printf(out, "With %s %s became %s %s", twofold ? "them" : "it", *e->response ? e->response : "the answer to clients",
-                figure_percent(e->effect, a, sizeof a) + 1, e->effect >= 0 ? "better" : "worse");
-    if (isfinite(e->lo) && isfinite(e->hi))
-        text_printf(out, "; the effect lies between %s and %s", figure_percent(e->lo, b, sizeof b), figure_percent(e->hi, c, sizeof c));
-    text_add(out, ".");
+    tell_effect(e, out);
 }
 
 static const char *verb_of(const struct explain_station *s)
 {
-    return !s->moved ? "did not move measurably" : s->after >= s->before ? "rose" : "fell";
+    return !s->moved ? "did not move measurably" : station_rose(s) ? "rose" : "fell";
+}
+
+/* Load that differed between the windows, too: then the means went another way than the change that is left when load is held still. */
+static bool means_differ(const struct explain_station *s) { return s->moved && station_rose(s) != (s->after >= s->before); }
+
+static void tell_station(const struct explain_station *s, struct text *out)
+{
+    char a[64], b[64];
+    bool differ = means_differ(s);
+    text_printf(out, differ ? "%s %s, held for load (its mean went from %s to %s), " : "%s %s from %s to %s, ", s->name, verb_of(s),
+                figure_with_unit(s->before, s->unit, a, sizeof a), figure_with_unit(s->after, s->unit, b, sizeof b));
+    if (isfinite(s->change.estimate))
+        text_add(out, "by ");
+    figure_interval(&s->change, s->unit, out);
 }
 
 void explanation_way(const struct explanation *e, struct text *out)
 {
-    char a[64], b[64];
+    const char *condition = NULL;                                   /* what all of it rests on where the order was not drawn by lot */
+    for (int i = 0; i < e->path && !condition; i++)
+        if (e->station[i].change.standing == STANDING_ASSUMED)
+            condition = e->station[i].change.why;
     if (e->path > 0)
-        text_add(out, e->shown ? "Because " : "As expected by the model: ");
+        text_add(out, e->shown ? "Because " : "The model expects this way; measured was: ");
     for (int i = 0; i < e->path; i++) {
-        const struct explain_station *s = &e->station[i];
-        text_printf(out, "%s%s %s from %s to %s, ", i == 0 ? "" : i + 1 == e->path && e->shown ? ", therefore " : ", ", s->name, verb_of(s),
-                    figure_with_unit(s->before, s->unit, a, sizeof a), figure_with_unit(s->after, s->unit, b, sizeof b));
-        if (isfinite(s->change.estimate))
-            text_add(out, "by ");
-        figure_interval(&s->change, s->unit, out);
+        text_add(out, i == 0 ? "" : i + 1 == e->path && e->shown ? ", therefore " : ", ");
+        tell_station(&e->station[i], out);
     }
-    text_printf(out, "%s%s%s", e->path > 0 ? " (95 % intervals in brackets)." : "", e->path > 0 && *e->way ? " " : "", e->way);
+    if (e->path > 0)
+        text_printf(out, " (95 %% intervals in brackets)%s%s.", condition ? ", " : "", condition ? condition : "");
+    text_printf(out, "%s%s", e->path > 0 && *e->way ? " " : "", e->way);
 }

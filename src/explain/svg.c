@@ -11,8 +11,11 @@ enum { WIDTH = 640, HEIGHT = 240, LEFT = 64, RIGHT = 16, TOP = 14, BOTTOM = 36, 
 
 /* ---- paper ---- */
 
+/* Within a page: narrower than it can be read it is scrolled, with the keyboard, too, instead of shrunk. */
 static void open_svg(struct text *out, int height, const char *label, bool alone)
 {
+    if (!alone)
+        html_open_scroll(out, label);
     text_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" role=\"img\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\"><title>", (int)WIDTH, height, (int)WIDTH, height);
     escape_add(out, ESCAPE_HTML, label);
     text_add(out, "</title>");
@@ -20,7 +23,7 @@ static void open_svg(struct text *out, int height, const char *label, bool alone
         text_printf(out, "<style>%.*s</style>", (int)explain_page_files[0].size, (const char *)explain_page_files[0].data);
 }
 
-static void close_svg(struct text *out) { text_add(out, "</svg>\n"); }
+static void close_svg(struct text *out, bool alone) { text_add(out, alone ? "</svg>\n" : "</svg></div>\n"); }
 
 static void put_text(struct text *out, double x, double y, const char *class, const char *s)
 {
@@ -118,7 +121,7 @@ void svg_convergence(const struct explanation *e, bool alone, struct text *out)
         put_text(out, place(&x, i), HEIGHT - BOTTOM + 16, "tick middle", number);
     }
     put_text(out, (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 4, "tick middle", "trials with this database");
-    close_svg(out);
+    close_svg(out, alone);
 }
 
 /* ---- the path ---- */
@@ -139,7 +142,7 @@ static void draw_station(struct text *out, const struct explain_station *s, doub
     put_text(out, LEFT + 12, y + 23, "name", s->name);
     (void)snprintf(line, sizeof line, "%s \xe2\x86\x92 %s", figure_with_unit(s->before, s->unit, a, sizeof a), figure_with_unit(s->after, s->unit, b, sizeof b));
     put_text(out, LEFT + 12, y + 44, "value", line);
-    put_text(out, WIDTH - LEFT - 12, y + 23, "value end", s->moved ? s->after >= s->before ? "\xe2\x96\xb2 moved" : "\xe2\x96\xbc moved" : "not told from chance");
+    put_text(out, WIDTH - LEFT - 12, y + 23, "value end", s->moved ? station_rose(s) ? "\xe2\x96\xb2 moved" : "\xe2\x96\xbc moved" : "not told from chance");
     if (isfinite(s->change.estimate))
         put_text(out, WIDTH - LEFT - 12, y + 44, "value end", change.s);
 }
@@ -163,7 +166,7 @@ void svg_path(const struct explanation *e, bool alone, struct text *out)
         draw_arrow(out, y);
         draw_station(out, &e->station[i], y + GAP);
     }
-    close_svg(out);
+    close_svg(out, alone);
 }
 
 /* ---- slices of the model ---- */
@@ -204,7 +207,7 @@ void svg_slice(const struct explain_slice *s, bool alone, struct text *out)
         put_text(out, place(&x, s->in_force) - 4, TOP + 10, "tick end", "in force");
     }
     put_text(out, (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 4, "tick middle", s->knob);
-    close_svg(out);
+    close_svg(out, alone);
 }
 
 /* ---- distributions ---- */
@@ -246,7 +249,7 @@ void svg_spread(const struct explain_spread *s, bool alone, struct text *out)
     put_text(out, x.from, height - 18, "tick", figure_with_unit(x.lo, s->unit, number, sizeof number));
     put_text(out, x.to, height - 18, "tick end", figure_with_unit(x.hi, s->unit, number, sizeof number));
     put_text(out, (x.from + x.to) / 2, height - 4, "tick middle", s->name);
-    close_svg(out);
+    close_svg(out, alone);
 }
 
 /* ---- what matters ---- */
@@ -264,5 +267,5 @@ void svg_weights(const struct explanation *e, bool alone, struct text *out)
         (void)snprintf(percent, sizeof percent, "%.0f %%", 100 * e->weight[i].weight);
         put_text(out, NAME + 76 + fmax(0, e->weight[i].weight) * room, y + 15, "tick", percent);
     }
-    close_svg(out);
+    close_svg(out, alone);
 }

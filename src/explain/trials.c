@@ -14,18 +14,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESULTS_MIN = 4, MODEL_SEED = 7 };
+enum { RESULTS_MIN = 4, START_TOLD = 3, MODEL_SEED = 7 };
 static const double effect_sd = 0.05;           /* of a result without an interval, in log units */
 static const double two_sided_95 = 1.959964;
 
 struct trial_point { bool told, failed; double y, sd, value[KNOB_COUNT]; };
 
 struct league {
-    const json_t       *outcomes;
     const struct explain_case *c;
     struct explanation *e;
     struct trial_point *point;                  /* [tries], parallel to e->tried */
-    double              now[KNOB_COUNT];        /* the configuration as far as it is known; NAN */
+    double              start[KNOB_COUNT];      /* the configuration before the first trial, as far as it is known; NAN */
+    double              now[KNOB_COUNT];        /* the one in force, likewise */
     double              level, best;
 };
 
@@ -55,8 +55,11 @@ static void follow(struct league *l, const json_t *o, struct explain_try *t, str
 {
     struct explain_knob k[EXPLAIN_CHANGES_MAX];
     int n = explain_read_knobs(json_object_get(json_object_get(o, "proposal"), "changes"), k, EXPLAIN_CHANGES_MAX);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         l->now[k[i].id] = k[i].from;
+        if (isnan(l->start[k[i].id]))
+            l->start[k[i].id] = k[i].from;
+    }
     memcpy(p->value, l->now, sizeof p->value);
     for (int i = 0; i < n; i++)
         p->value[k[i].id] = k[i].to;
@@ -86,19 +89,23 @@ static void widen(struct math_param *p, double v, bool *any)
     *any = true;
 }
 
-/* A parameter counts when two values of it were seen. A value that was in force before its first mention is the one that it came from. */
+/*
+ * A parameter counts when two values of it were seen. The one that it came from is among them: what was changed once and kept is in
+ * force ever after, and only that first value says what it was worth.
+ */
 static bool param_of(const struct league *l, const struct knob *k, struct math_param *p)
 {
-    double first = (double)NAN;
+    double first = l->start[k->id];
     bool   any = false, differs = false;
     *p = (struct math_param){ .kind = k->type == KNOB_TYPE_REAL ? MATH_PARAM_REAL : MATH_PARAM_INTEGER };
     for (int i = 0; i < KNOB_SPECIALS_MAX && k->special[i].means; i++)
         p->special[p->specials++] = k->special[i].value;
-    for (int i = 0; i <= l->e->tries; i++) {
-        double v = i < l->e->tries ? l->point[i].value[k->id] : l->now[k->id];
+    if (isnan(first))
+        return false;                                               /* never changed */
+    for (int i = -1; i <= l->e->tries; i++) {
+        double v = i < 0 ? first : i < l->e->tries ? l->point[i].value[k->id] : l->now[k->id];
         if (isnan(v))
             continue;
-        first = isnan(first) ? v : first;
         differs = differs || v != first;
         if (!knob_special_of(k, v))
             widen(p, v, &any);
@@ -126,25 +133,18 @@ static void lay_field(const struct league *l, struct field *f)
     f->space.params = f->knobs;
 }
 
-static double start_of(const struct league *l, enum knob_id id)
-{
-    for (int i = 0; i < l->e->tries; i++) {
-        struct explain_knob k[EXPLAIN_CHANGES_MAX];
-        int n = explain_read_knobs(json_object_get(json_object_get(json_array_get(l->outcomes, (size_t)(l->e->tries - 1 - i)), "proposal"), "changes"), k, EXPLAIN_CHANGES_MAX);
-        for (int j = 0; j < n; j++)
-            if (k[j].id == id)
-                return k[j].from;
-    }
-    return (double)NAN;
-}
-
+/*
+ * Every later trial stands on the start, so it is told as often as the forest that weighs parameters wants points in a leaf: with one
+ * point it could never tell the start from what was kept. Together they weigh as much as one.
+ */
 static enum err teach(const struct league *l, const struct field *f, struct math_bo *b, struct fault *fault)
 {
     double   x[MATH_SPACE_MAX], start[MATH_SPACE_MAX];
     enum err e = OK;
     for (int j = 0; j < f->knobs; j++)
-        x[j] = start[j] = start_of(l, f->id[j]);
-    e = math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = 0, .noise_sd = effect_sd / 2 }, fault);
+        x[j] = start[j] = l->start[f->id[j]];
+    for (int i = 0; i < START_TOLD && e == OK; i++)
+        e = math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = 0, .noise_sd = effect_sd / 2 * sqrt(START_TOLD) }, fault);
     for (int i = 0; i < l->e->tries && e == OK; i++) {
         const struct trial_point *p = &l->point[i];
         for (int j = 0; j < f->knobs; j++)
@@ -181,7 +181,7 @@ static enum err cut_slice(const struct league *l, const struct field *f, int at,
     s->n = s->category ? p->choices : EXPLAIN_SLICE_POINTS;
     (void)text_copy(s->knob, sizeof s->knob, k->name);
     for (int j = 0; j < f->knobs; j++)
-        x[j] = isnan(l->now[f->id[j]]) ? start_of(l, f->id[j]) : l->now[f->id[j]];
+        x[j] = isnan(l->now[f->id[j]]) ? l->start[f->id[j]] : l->now[f->id[j]];
     for (int i = 0; i < s->n && e == OK; i++) {
         struct math_bo_guess g;
         double share = s->n > 1 ? (double)i / (s->n - 1) : 0;
@@ -237,7 +237,7 @@ static void learn(struct league *l)
 enum err trials_explain(const json_t *outcomes, const struct explain_case *c, struct explanation *e, struct fault *fault)
 {
     size_t all = json_array_size(outcomes), n = all < EXPLAIN_TRIES_MAX ? all : EXPLAIN_TRIES_MAX;
-    struct league l = { .outcomes = outcomes, .c = c, .e = e };
+    struct league l = { .c = c, .e = e };
     e->tried = calloc(n + 1, sizeof *e->tried);
     l.point = calloc(n + 1, sizeof *l.point);
     if (!e->tried || !l.point) {
@@ -245,7 +245,7 @@ enum err trials_explain(const json_t *outcomes, const struct explain_case *c, st
         return fail(fault, ERR_LIMIT, "no memory for %zu trials", n);
     }
     for (int id = 0; id < KNOB_COUNT; id++)
-        l.now[id] = (double)NAN;
+        l.start[id] = l.now[id] = (double)NAN;
     e->tries = (int)n;
     e->tries_before = (int)(all - n);
     for (int i = 0; i < e->tries; i++) {

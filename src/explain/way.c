@@ -362,9 +362,11 @@ void way_effect(struct way *w, int from, int to, struct explain_figure *f)
         way_unknown(f, STANDING_TOO_FEW, fault.text);
     else if (c.effect.standing != MATH_KNOWN)
         way_unknown(f, STANDING_NOT_IDENTIFIED, c.effect.why);
-    else
+    else {
         way_settle(f, standing, c.effect.estimate, c.effect.lo, c.effect.hi, c.effect.p,
                    standing == STANDING_KNOWN ? "" : w->e->randomised ? "if no load that nobody measured acts on both" : nothing_else);
+        way_widen(w, way_dependence(w, from, to), f);
+    }
 }
 
 struct explain_station *way_station(struct way *w, enum cause_node n)

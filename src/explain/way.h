@@ -36,6 +36,14 @@ void way_effect(struct way *w, int from, int to, struct explain_figure *f);
 void way_unknown(struct explain_figure *f, enum explain_standing standing, const char *why);
 void way_settle(struct explain_figure *f, enum explain_standing standing, double estimate, double lo, double hi, double p, const char *why);
 
+/*
+ * dependence.c: how many windows tell as much as one that forgot its neighbours would, of the effect of `from` on `to`, or in these
+ * residuals of all rows; 1 for pairs. way_widen: an interval as if there were so many fewer, or too few.
+ */
+double way_dependence(struct way *w, int from, int to);
+double way_dependence_in(const struct way *w, const double *residual);
+void   way_widen(const struct way *w, double dependence, struct explain_figure *f);
+
 struct explain_station *way_station(struct way *w, enum cause_node n);       /* NULL: it was not seen */
 void strength_explain(struct way *w, const enum cause_node *path, int length);
 

@@ -52,15 +52,14 @@ static const struct conf_knob change_rows[] = {
       "When trials have made a target slower than before for this long within 24 hours, nothing more is tried on it." },
 };
 static const struct conf_knob trial_rows[] = {
-    { "harm_unproven", V(PERCENT, harm_max[VERIFY_NONE]), "3%", "0.1%..50%", CONF_LIVE,
-      "How much slower than what is in force a trial may be believed to be (95 %), for what no measurement proves." },
-    { "harm_immediate", V(PERCENT, harm_max[VERIFY_IMMEDIATE]), "10%", "0.1%..50%", CONF_LIVE, "The same for what is switched to and fro, and is put back within a window." },
+    { "harm_immediate", V(PERCENT, harm_max[VERIFY_IMMEDIATE]), "10%", "0.1%..50%", CONF_LIVE,
+      "How much slower than what is in force a trial may be believed to be (95 %), for what is switched to and fro, and is put back within a window." },
     { "harm_planner", V(PERCENT, harm_max[VERIFY_PLANNER]), "10%", "0.1%..50%", CONF_LIVE, "The same for what changes plans of queries." },
     { "harm_checkpoint", V(PERCENT, harm_max[VERIFY_CHECKPOINT]), "7%", "0.1%..50%", CONF_LIVE, "The same for what shows with the next checkpoint." },
     { "harm_slow", V(PERCENT, harm_max[VERIFY_SLOW]), "3%", "0.1%..50%", CONF_LIVE, "The same for what shows within hours." },
     { "harm_restart", V(PERCENT, harm_max[VERIFY_RESTART]), "5%", "0.1%..50%", CONF_LIVE, "The same for what costs a restart to put back." },
-    { "gain_min", V(PERCENT, gain_min), "2%", "0.1%..50%", CONF_LIVE, "When no more than this is believed to be left in any one parameter, tuning ends until the load changes." },
-    { "trials_min", V(INT, trials_min), "15", "3..1000", CONF_LIVE, "Trials under a load before that may be said." },
+    { "gain_min", V(PERCENT, gain_min), "2%", "0.1%..50%", CONF_LIVE, "When no more than this is believed to be left in any one parameter, tuning ends until the load changes. For `tune.planner: joint`." },
+    { "trials_min", V(INT, trials_min), "15", "3..1000", CONF_LIVE, "Trials under a load before that may be said. For `tune.planner: joint`." },
 };
 static const struct conf_knob risk_rows[] = {
     { "auto_max", V(REAL, risk_auto_max), "0.25", "0..1", CONF_LIVE, "Plans up to this risk need no person, where the target's mode is auto. A restart usually lies above." },

@@ -248,9 +248,7 @@ enum err belief_levels(const struct belief *b, uint64_t seed, struct math_gp **g
         prior.scale = (struct math_gp_belief){ log(0.7), 0.5, 0.05, 2 };
         prior.signal = (struct math_gp_belief){ log(0.25), 1.2, 1e-3, 100 };
         rand_seed(&r, seed);
-        e = math_gp_data(*gp, b->results, x, y, known, fault);
-        if (e == OK)
-            e = math_gp_fit(*gp, &prior, EVALUATIONS, &r, fault);
+        e = math_gp_learn(*gp, b->results, x, y, known, &prior, EVALUATIONS, &r, fault);
     }
     free(x);
     return e;

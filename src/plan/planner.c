@@ -15,6 +15,7 @@ struct planner {
     uint64_t                   seed;
     struct planner_told       *told;
     int                        tolds, room;   /* at most TOLD_MAX */
+    int                        forgotten;
 };
 
 static const char *const told_names[TOLD_COUNT] = {
@@ -73,7 +74,7 @@ void planner_free(struct planner *p)
 enum err planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *fault)
 {
     struct fault own;
-    return p->kind->ask(p->told, p->tolds, p->seed, view, out, fault ? fault : &own);
+    return p->kind->ask(p->told, p->tolds, p->seed + (uint64_t)p->forgotten, view, out, fault ? fault : &own);
 }
 
 enum err planner_practise(const struct planner *p, const struct planner_view *view, struct math_ppo *policy, struct fault *fault)
@@ -101,10 +102,20 @@ enum err planner_tell(struct planner *p, const struct proposal *proposal, enum t
     return planner_tell_measured(p, proposal, told, effect, (double)NAN, fault);
 }
 
+/* What the server could not start with is worth remembering longest. */
+static void forget_oldest(struct planner *p)
+{
+    int i = 0;
+    p->forgotten++;
+    while (i < p->tolds - 1 && p->told[i].told == TOLD_FAILED)
+        i++;
+    memmove(p->told + i, p->told + i + 1, (size_t)(--p->tolds - i) * sizeof *p->told);
+}
+
 enum err planner_tell_measured(struct planner *p, const struct proposal *proposal, enum told told, double effect, double sd, struct fault *fault)
 {
-    if (p->tolds >= TOLD_MAX)
-        return fail(fault, ERR_LIMIT, "this planner has been told %d outcomes", TOLD_MAX);
+    if (p->tolds == TOLD_MAX)
+        forget_oldest(p);
     if (p->tolds == p->room) {
         int                  room = p->room ? 2 * p->room : 16;
         struct planner_told *more = realloc(p->told, (size_t)room * sizeof *more);
@@ -121,13 +132,13 @@ enum err planner_tell_measured(struct planner *p, const struct proposal *proposa
     return OK;
 }
 
-static bool was_unsafe(const struct planner_told *t, const struct bounds *b)
+bool planner_was_unsafe(const struct proposal *p, enum told told, double effect, const struct bounds *b)
 {
-    if (t->told == TOLD_REFUSED)
+    if (told == TOLD_REFUSED)
         return false;
-    if (t->told == TOLD_FAILED || isnan(t->effect))
-        return t->told == TOLD_FAILED || t->told == TOLD_WORSE;
-    return t->effect < log1p(-b->harm_max[t->proposal.verify]);
+    if (told == TOLD_FAILED || isnan(effect))
+        return told == TOLD_FAILED || told == TOLD_WORSE;
+    return effect < log1p(-b->harm_max[p->verify]);
 }
 
 void planner_stats_of(const struct planner *p, const struct bounds *b, struct planner_stats *out)
@@ -137,7 +148,7 @@ void planner_stats_of(const struct planner *p, const struct bounds *b, struct pl
         const struct planner_told *t = &p->told[i];
         out->by[t->told]++;
         out->restarts += t->proposal.needs_restart && t->told != TOLD_REFUSED;
-        out->unsafe += was_unsafe(t, b);
+        out->unsafe += planner_was_unsafe(&t->proposal, t->told, t->effect, b);
         if (!isnan(t->effect) && !(t->effect > out->worst))
             out->worst = t->effect;
     }

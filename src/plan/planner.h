@@ -32,7 +32,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PROPOSAL_CHANGES_MAX = 24, PROPOSAL_TITLE_SIZE = 160, PROPOSAL_WHY_SIZE = 800, TOLD_MAX = 2000 };
+enum { PROPOSAL_CHANGES_MAX = 24, PROPOSAL_TITLE_SIZE = 160, PROPOSAL_WHY_SIZE = 800, TOLD_MAX = 500 };
 
 struct proposed_change { enum knob_id knob; double from, to; };   /* base units; from is what was in force when it was proposed */
 
@@ -85,7 +85,7 @@ MUST_CHECK enum err planner_ask(const struct planner *p, const struct planner_vi
  * is known to practise on, or nothing may be varied; the policy is as it was.
  */
 MUST_CHECK enum err planner_practise(const struct planner *p, const struct planner_view *view, struct math_ppo *policy, struct fault *fault);
-/* effect: log ratio, + is better; NAN when there is none. ERR_LIMIT after TOLD_MAX. */
+/* effect: log ratio, + is better; NAN when there is none. After TOLD_MAX the oldest are forgotten, those that failed last of all. ERR_LIMIT: no memory. */
 MUST_CHECK enum err planner_tell(struct planner *p, const struct proposal *proposal, enum told told, double effect, struct fault *fault);
 /* The same with the standard deviation of the effect's error; NAN or 0: not known. */
 MUST_CHECK enum err planner_tell_measured(struct planner *p, const struct proposal *proposal, enum told told, double effect, double sd, struct fault *fault);
@@ -104,11 +104,12 @@ struct planner_arm { const char *name; int told; double mean, share; };   /* mea
  * a worse one without a measured effect counts.  What was refused was never tried.
  */
 struct planner_stats {
-    int                told, by[TOLD_COUNT], restarts, unsafe;
+    int                told, by[TOLD_COUNT], restarts, unsafe;      /* of those that are remembered */
     double             worst;              /* smallest effect, log ratio; NAN: none was measured */
     int                arms;               /* 0: this kind has none */
     struct planner_arm arm[PLANNER_ARMS_MAX];
 };
+bool planner_was_unsafe(const struct proposal *p, enum told told, double effect, const struct bounds *b);
 void planner_stats_of(const struct planner *p, const struct bounds *b, struct planner_stats *out);
 
 /* What a kind of planner is. */

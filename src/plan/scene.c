@@ -10,10 +10,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool scene_another(const struct workload *a, const struct workload *b)
+static bool far_apart(const struct workload *a, const struct workload *b, double another, int compared_min, bool *comparable)
 {
-    int compared;
-    return workload_distance(a, b, &compared) > SCENE_ANOTHER && compared >= SCENE_COMPARED_MIN;
+    int    compared;
+    double d = workload_distance(a, b, &compared);
+    *comparable = compared >= compared_min;
+    return *comparable && d > another;
+}
+
+bool scene_another(const struct scene *s, int i, int j)
+{
+    const struct workload *a = i < s->tolds ? &s->told[i].workload : &s->workload, *b = j < s->tolds ? &s->told[j].workload : &s->workload;
+    struct workload        asked_a, asked_b;
+    bool                   comparable = false, another;
+    if (s->configuration[i] != s->configuration[j]) {
+        workload_asked(a, &asked_a);
+        workload_asked(b, &asked_b);
+        another = far_apart(&asked_a, &asked_b, SCENE_ASKED_ANOTHER, WORKLOAD_ASKED_MIN, &comparable);
+        if (comparable)
+            return another;
+    }
+    return far_apart(a, b, SCENE_ANOTHER, SCENE_COMPARED_MIN, &comparable);
 }
 
 void scene_init(struct scene *s, const struct planner_view *view, const struct planner_told *told, int n, uint64_t seed)
@@ -22,7 +39,9 @@ void scene_init(struct scene *s, const struct planner_view *view, const struct p
     knob_state_of(&s->now, view->facts);
     workload_of(&s->workload, view->window, view->windows, view->facts);
     for (int i = 0; i < n; i++)
-        s->elsewhere[i] = scene_another(&told[i].workload, &s->workload);
+        s->configuration[i + 1] = s->configuration[i] + (told[i].told == TOLD_BETTER);
+    for (int i = 0; i < n; i++)
+        s->elsewhere[i] = scene_another(s, i, n);
     int count[METRIC_COUNT] = { 0 };
     for (int m = 0; m < METRIC_COUNT; m++)
         s->seen[m] = 0;

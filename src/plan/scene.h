@@ -14,10 +14,14 @@
 
 enum { SCENE_REACH = 12 };   /* steps a reloadable knob may need: the most that one case should take */
 
-/* From this distance on it is another workload, when at least so many features could be compared. */
+/*
+ * From this distance on it is another workload, when at least so many features could be compared.  Under another configuration
+ * other plans are made and other files written: then only what clients ask is compared (workload_asked()), where three features
+ * swing wider than fourteen.
+ */
 #define SCENE_ANOTHER 0.5
+#define SCENE_ASKED_ANOTHER 0.8
 enum { SCENE_COMPARED_MIN = 4 };
-bool scene_another(const struct workload *a, const struct workload *b);
 
 struct scene {
     const struct planner_view *view;
@@ -28,11 +32,15 @@ struct scene {
     int                        windows;               /* whole ones; 0: only the machine speaks */
     double                     seen[METRIC_COUNT];    /* means over them; NAN: unknown */
     struct workload            workload;              /* of them */
+    int                        configuration[TOLD_MAX + 1];   /* in force when told[i] was proposed, by number; [tolds]: now */
     bool                       elsewhere[TOLD_MAX];   /* told[i] was made under another workload: it says little about this one */
     bool                       restarts;              /* may be proposed */
     bool                       oltp;                  /* many short transactions */
     bool                       second_try;            /* what was undecided once may be tried again */
 };
+
+/* Were told[i] and told[j] made under different workloads? tolds: the one that is seen now. */
+bool scene_another(const struct scene *s, int i, int j);
 
 void scene_init(struct scene *s, const struct planner_view *view, const struct planner_told *told, int n, uint64_t seed);
 

@@ -6,7 +6,6 @@
 
 #include <math.h>
 
-#define ASKED_ANOTHER 0.8   /* three features alone swing wider than fourteen together */
 #define SPREADS 6.0      /* median absolute deviations: what one load's own noise does not reach twice in a row */
 
 /* The windows that say anything, and their numbers. */
@@ -81,7 +80,7 @@ void shift_find(const struct shift_window *w, int n, struct shift *out)
     find(&under_this, SCENE_ANOTHER, out);
     if (under_any.n == under_this.n)
         return;                          /* there was one configuration: everything has been compared */
-    find(&under_any, ASKED_ANOTHER, &asked);
+    find(&under_any, SCENE_ASKED_ANOTHER, &asked);
     double chance = (out->false_alarm < 1 ? out->false_alarm : 0) + (asked.false_alarm < 1 ? asked.false_alarm : 0);
     if (!out->changed && (asked.changed || out->false_alarm >= 1))
         *out = asked;

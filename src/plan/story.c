@@ -24,12 +24,11 @@ static double carries_over(const struct workload *a, const struct workload *b)
 /* The level of this configuration under the workload of trial i, as later trials know it; NAN: they do not. */
 static double level_known(const struct scene *s, const struct story *story, int i, const struct knob_state *state)
 {
-    const struct workload *w = &s->told[i].workload;
-    if (same_state(state, &s->now) && !scene_another(w, &s->workload))
+    if (same_state(state, &s->now) && !scene_another(s, i, s->tolds))
         return 0;
     for (int j = s->tolds - 1; j > i; j--) {
         const struct story_trial *t = &story->trial[j];
-        if (scene_another(w, &s->told[j].workload))
+        if (scene_another(s, i, j))
             continue;
         if (!isnan(t->y) && same_state(state, &t->tried))
             return t->y;
@@ -49,7 +48,7 @@ enum err story_of(const struct scene *s, struct story *story, struct fault *faul
         return fail(fault, ERR_LIMIT, "no memory for %d trials", s->tolds);
     for (int i = s->tolds - 1; i >= 0; i--) {
         const struct planner_told *t = &s->told[i];
-        if (scene_another(&t->workload, later)) {
+        if (scene_another(s, i, i + 1)) {
             double known = level_known(s, story, i, &state);
             level = isnan(known) ? level * carries_over(&t->workload, later) : known;
         }
@@ -80,12 +79,12 @@ int story_nearest(const struct scene *s)
         return -1;
     for (int i = last - 1; i >= 0; i--) {
         double d = workload_distance(&s->told[i].workload, &s->workload, NULL);
-        if (d < least && scene_another(&s->told[i].workload, &s->told[last].workload)) {
+        if (d < least && scene_another(s, i, last)) {
             least = d;
             nearest = i;
         }
     }
     for (int i = nearest + 1; nearest >= 0 && i < last; i++)      /* how it ended there, not how it was on the way */
-        nearest = scene_another(&s->told[i].workload, &s->told[nearest].workload) ? nearest : i;
+        nearest = scene_another(s, i, nearest) ? nearest : i;
     return nearest;
 }

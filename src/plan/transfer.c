@@ -122,13 +122,15 @@ static double trust_in(const struct knowledge *k)
     return k->told == TOLD_UNDECIDED ? fmin(trust, 0.2) : trust;
 }
 
-static void set_change(struct transfer_donor *d, enum knob_id id, double to)
+/* from stays that of the first change: together they say which way the donor went. */
+static void set_change(struct transfer_donor *d, enum knob_id id, double from, double to)
 {
     int i = 0;
     while (i < d->changes && d->change[i].knob != id)
         i++;
-    d->changes += i == d->changes;
-    d->change[i] = (struct proposed_change){ .knob = id, .to = to };
+    if (i == d->changes)
+        d->change[d->changes++] = (struct proposed_change){ .knob = id, .from = from };
+    d->change[i].to = to;
 }
 
 /*
@@ -156,9 +158,9 @@ static void tell_story(struct transfer *t, const struct story *s, const struct t
             continue;
         level += k->effect;
         for (int c = 0; c < k->changes; c++) {
-            double to = knowledge_value_on(&k->change[c].to, &here);
+            double from = knowledge_value_on(&k->change[c].from, &here), to = knowledge_value_on(&k->change[c].to, &here);
             if (!isnan(to))
-                set_change(d, k->change[c].to.knob, to);
+                set_change(d, k->change[c].to.knob, from, to);
         }
     }
     d->gain = level;

@@ -16,11 +16,34 @@ enum { WARM_GIVES_UP_AFTER = 2, WARM_RESTARTS_MAX = 3 };
 
 struct warm { struct proposal proposal; struct transfer_guess guess; double gain; const struct transfer_donor *donor; };
 
+/*
+ * Values grow with the machine, the defaults that a server begins with do not: what was raised on a large machine can come out below
+ * what is in force on a small one.  What the donor proved is the direction.
+ */
+static bool other_way(const struct scene *s, const struct proposed_change *c)
+{
+    const struct knob *k = knob_at(c->knob);
+    double             now = s->now.value[c->knob];
+    if (k->choice[0].name || isnan(now) || isnan(c->from) || knob_special_of(k, c->from) || knob_special_of(k, c->to) || knob_special_of(k, now))
+        return false;
+    return (c->to - c->from) * (c->to - now) < 0;
+}
+
+/* What trials here have proven under this load, log ratio. */
+static double proven_here(const struct scene *s)
+{
+    double sum = 0;
+    for (int i = 0; i < s->tolds; i++)
+        sum += s->told[i].told == TOLD_BETTER && !s->elsewhere[i] && !isnan(s->told[i].effect) ? s->told[i].effect : 0;
+    return sum;
+}
+
 /* As much of a donor's configuration as may be had here, judged as what it then is: without its restart it is another one. */
 static bool borrow(const struct transfer *t, const struct scene *s, const struct transfer_donor *d, double base, struct warm *w)
 {
     for (int i = 0; i < d->changes; i++)
-        scene_wish_within_reach(s, &w->proposal, d->change[i].knob, d->change[i].to);
+        if (!other_way(s, &d->change[i]))
+            scene_wish_within_reach(s, &w->proposal, d->change[i].knob, d->change[i].to);
     struct knob_state after = s->now;
     w->donor = d;
     if (!scene_finish(s, &w->proposal) || (w->proposal.needs_restart && scene_restarts_since_better(s) >= WARM_RESTARTS_MAX))
@@ -50,9 +73,10 @@ static int rank(const struct transfer *t, const struct scene *s, const struct pr
     struct transfer_guess now;
     int                   n = 0;
     transfer_guess(t, &s->now, &now);
+    double base = fmax(now.gain, proven_here(s));      /* what others say of this configuration is less than what it has shown here */
     for (int i = 0; i < transfer_donors(t); i++) {
         struct warm w = { .proposal = *blank };
-        if (!borrow(t, s, transfer_donor_at(t, i), now.gain, &w))
+        if (!borrow(t, s, transfer_donor_at(t, i), base, &w))
             continue;
         int at = n++;
         for (; at > 0 && better[at - 1].gain < w.gain; at--)

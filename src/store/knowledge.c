@@ -52,4 +52,9 @@ enum err store_knowledge_share(struct store *s, const char *tenant, bool shared,
     return db_run(s->db, sql_knowledge_share, fault, "tb", tenant, shared);
 }
 
-enum err store_knowledge_forget(struct store *s, int keep, struct fault *fault) { return db_run(s->db, sql_knowledge_forget, fault, "i", keep); }
+enum err store_knowledge_share_none(struct store *s, struct fault *fault) { return db_run(s->db, sql_knowledge_share_none, fault, ""); }
+
+enum err store_knowledge_forget(struct store *s, const char *own, int keep, struct fault *fault)
+{
+    return db_run(s->db, sql_knowledge_forget, fault, "ti", own, keep);
+}

@@ -153,8 +153,9 @@ MUST_CHECK enum err store_knowledge(struct store *s, store_knowledge_row *row, v
 MUST_CHECK enum err store_knowledge_count(struct store *s, int *count, struct fault *fault);
 /* Whether a tenant's records may be exported and used for others. */
 MUST_CHECK enum err store_knowledge_share(struct store *s, const char *tenant, bool shared, struct fault *fault);
-/* All but the newest. */
-MUST_CHECK enum err store_knowledge_forget(struct store *s, int keep, struct fault *fault);
+MUST_CHECK enum err store_knowledge_share_none(struct store *s, struct fault *fault);
+/* More than keep: those of the source `own` go first, the oldest of them first, then the oldest of the others. */
+MUST_CHECK enum err store_knowledge_forget(struct store *s, const char *own, int keep, struct fault *fault);
 
 /* An observation worth keeping, with what it points to. */
 MUST_CHECK enum err store_event_add(struct store *s, const char *case_id, const char *severity, const char *kind, const char *title, const char *summary,

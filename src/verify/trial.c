@@ -343,16 +343,20 @@ static void close_window(struct trial *t)
         repeat(t, "the load did not show in it");
         return;
     }
+    switch (trial_load_of(t, &o)) {
+    case TRIAL_LOAD_SAME:    break;
+    case TRIAL_LOAD_ODD:     repeat(t, "clients asked something else in it"); return;
+    case TRIAL_LOAD_ANOTHER: return;
+    }
     assert(t->obses < OBS_MAX);
     t->obs[t->obses++] = o;
     t->toggled_since_window = false;
     guards_tell(&t->mix, t->tale, (enum trial_arm)t->arm, w);
     if (t->arm == ARM_INCUMBENT)
         trial_refer(t);
-    if (trial_load_is_another(t) || trial_window_harms(t))
+    if (trial_window_harms(t))
         return;
-    if (!trial_load_is_strange(t))      /* with one more window it is known whether it was an odd one */
-        trial_judge(t);
+    trial_judge(t);
     if (t->phase == PHASE_WINDOW)
         next_window(t, t->last_us);
 }

@@ -2,11 +2,12 @@
 #include "verify/keep.h"
 #include "verify/trial_state.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 2 };
+enum { FORMAT = 2, FORMAT_FIRST = 1 };
 
 static const struct keep conf_fields[] = {
 #define C(member, kind) KEEP(struct trial_conf, member, kind)
@@ -22,7 +23,12 @@ static const struct keep obs_fields[] = {
 #define O(member, kind) KEEP(struct trial_obs, member, kind)
     O(arm, INT), O(block, INT), O(from_us, INT64), O(to_us, INT64), O(seconds, REAL), O(response, REAL), O(level, REAL), O(tps, REAL),
     O(p99, REAL), O(fails, REAL), O(tries, REAL), O(cpu, REAL), O(memory, REAL), O(disk_free, REAL), O(recovery_wal, REAL),
-    O(checkpoints, INT), O(statements, REAL), O(rows, REAL), O(written, REAL),
+    O(checkpoints, INT),
+    KEEP_END
+};
+
+static const struct keep asked_fields[] = {      /* from format 2 on; unknown before */
+    O(statements, REAL), O(rows, REAL), O(written, REAL),
     KEEP_END
 #undef O
 };
@@ -147,12 +153,25 @@ json_t *trial_save(const struct trial *t)
     keep_save_array(o, "queries", query_fields, t->mix.q, sizeof t->mix.q[0], t->mix.n);
     keep_save_array(o, "past", obs_fields, t->past, sizeof t->past[0], t->pasts);
     keep_save_array(o, "obs", obs_fields, t->obs, sizeof t->obs[0], t->obses);
+    keep_save_array(o, "past_asked", asked_fields, t->past, sizeof t->past[0], t->pasts);
+    keep_save_array(o, "obs_asked", asked_fields, t->obs, sizeof t->obs[0], t->obses);
     json_object_set_new(o, "mechanisms", json_pack("{s:o,s:o,s:o}", "names", mechanism_names(), "past", mechanisms_save(t->past, t->pasts),
                                                    "obs", mechanisms_save(t->obs, t->obses)));
     for (int i = 0; i < t->mix.n; i++)
         json_array_append_new(tale, json_pack("[o,o]", keep_save(arm_fields, &t->tale[i].arm[0]), keep_save(arm_fields, &t->tale[i].arm[1])));
     json_object_set_new(o, "tale", tale);
     return o;
+}
+
+static enum err asked_load(const json_t *o, const char *name, struct trial_obs *obs, int n, struct fault *fault)
+{
+    int kept = n;
+    for (int i = 0; i < n; i++)
+        obs[i].statements = obs[i].rows = obs[i].written = (double)NAN;
+    if (json_integer_value(json_object_get(o, "format")) == FORMAT_FIRST)
+        return OK;
+    enum err e = keep_load_array(o, name, asked_fields, obs, sizeof *obs, n, &kept, fault);
+    return e == OK && kept != n ? fail(fault, ERR_INPUT, "saved list %s has %d entries for %d windows", name, kept, n) : e;
 }
 
 static enum err load_parts(struct trial *t, const json_t *o, struct fault *fault)
@@ -172,6 +191,10 @@ static enum err load_parts(struct trial *t, const json_t *o, struct fault *fault
         e = keep_load_array(o, "past", obs_fields, t->past, sizeof t->past[0], PAST_MAX, &t->pasts, fault);
     if (!e)
         e = keep_load_array(o, "obs", obs_fields, t->obs, sizeof t->obs[0], OBS_MAX, &t->obses, fault);
+    if (!e)
+        e = asked_load(o, "past_asked", t->past, t->pasts, fault);
+    if (!e)
+        e = asked_load(o, "obs_asked", t->obs, t->obses, fault);
     if (!e) {
         mechanisms_load(json_object_get(o, "mechanisms"), "past", t->past, t->pasts);
         mechanisms_load(json_object_get(o, "mechanisms"), "obs", t->obs, t->obses);
@@ -196,8 +219,9 @@ static enum err in_range(const struct trial *t, struct fault *fault)
 enum err trial_load(const json_t *saved, struct trial **out, struct fault *fault)
 {
     *out = NULL;
-    if (json_integer_value(json_object_get(saved, "format")) != FORMAT)
-        return fail(fault, ERR_INPUT, "saved trial is of another format");
+    json_int_t format = json_integer_value(json_object_get(saved, "format"));
+    if (format < FORMAT_FIRST || format > FORMAT)
+        return fail(fault, ERR_INPUT, "saved trial is of format %lld; this program knows %d to %d", (long long)format, FORMAT_FIRST, FORMAT);
     struct trial *t = calloc(1, sizeof *t);
     if (!t)
         return fail(fault, ERR_LIMIT, "trial: no memory");

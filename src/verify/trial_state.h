@@ -42,6 +42,7 @@ struct trial {
     int      block;
     int      gap;                             /* before/after: windows between the last of the past and the first of ours; -1: not yet */
     int      repeats;                         /* windows thrown away */
+    int      odd;                             /* before/after: windows in a row, up to the latest, that are not of the history's load */
     int      looks, last_look;           /* looks taken; windows_b at the latest */
     int      proven;                          /* windows after which the gain was proven; 0: not yet. Guards may take longer */
     bool     checkpoint_due, checkpoint_wanted;   /* due: wished for, not answered yet; wanted: the window may not close without it */
@@ -83,8 +84,9 @@ void trial_watch_second(struct trial *t, const struct sample *s, double seconds)
 bool trial_window_harms(struct trial *t);           /* after each window; true when it has finished the trial */
 
 /* ---- trial_load.c ---- */
-bool trial_load_is_strange(const struct trial *t);  /* before/after: the latest window is not of the load that the history is of */
-bool trial_load_is_another(struct trial *t);        /* after each window; true when it has finished the trial: the latest two are strange */
+/* Before/after: is the load of a window that of the history? ODD: not that window's; ANOTHER: nor the one's before, and the trial is finished. */
+enum trial_load { TRIAL_LOAD_SAME, TRIAL_LOAD_ODD, TRIAL_LOAD_ANOTHER };
+enum trial_load trial_load_of(struct trial *t, const struct trial_obs *o);
 
 /* ---- trial_judge.c ---- */
 /* The arms' windows as arrays: blocks with both, in order, for a switchback; the last of the past, and all of ours, otherwise. Returns the number in b. */

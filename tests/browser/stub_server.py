@@ -49,6 +49,7 @@ class World:
         self.scenario = set(scenario.split(","))
         self.token, self.tick = token, tick
         self.began = time.time()
+        self.late = False
         self.lock = threading.RLock()
         self.listeners, self.requests, self.answers = [], [], {}
         self.events, self.serial = [], 0
@@ -410,6 +411,9 @@ class Handler(BaseHTTPRequestHandler):
                 return self.events()
             with self.world.lock:
                 answer = self.read(path, query) if method == "GET" else self.world.change(method, path, self.headers, body)
+            if "late" in self.world.scenario and path.endswith("/series") and not self.world.late:
+                self.world.late = True
+                time.sleep(3)          # the first answer comes after that to the next question
             if method != "GET" and self.stub.drop_answers > 0:   # it was done, but nobody will learn of it
                 self.stub.drop_answers -= 1
                 self.close_connection = True

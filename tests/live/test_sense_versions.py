@@ -123,7 +123,7 @@ def test_a_recorded_version_becomes_the_right_numbers(path):
     assert 500 - 25 <= second["tps"] / clock <= 500
     for name, value in {"blocks_read": 100, "block_read_time": 12.25, "temp_bytes": 4096, "deadlocks": 1, "checkpoints_timed": 0, "checkpoints_req": 1,
                         "checkpoint_write": 250, "buffers_checkpoint": 64, "buffers_clean": 5, "maxwritten_clean": 1, "buffers_backend": 20, "wal_bytes": 16384,
-                        "wal_fpi": 4, "wal_buffers_full": 1}.items():
+                        "wal_fpi": 4, "wal_buffers_full": 1, "rows_read": 40000, "rows_fetched": 30000, "rows_written": 2500}.items():
         assert second[name] == pytest.approx(value * clock, rel=1e-6), name
     assert second["cache_hit"] == pytest.approx(0.9)
     assert second["errors"] == second["rollbacks"]

@@ -166,8 +166,8 @@ void explain_world_make(struct explain_world *w, json_t **file, json_t **minutes
     json_t *verdict = json_pack("{s:s,s:s,s:f,s:f,s:f,s:f,s:i,s:f,s:I,s:s}", "outcome", effect > half ? "better" : "undecided", "method", method, "effect", effect, "lo", effect - half, "hi",
                                 effect + half, "alpha", 0.05, "n", t.n[1], "degraded_s", 0.0, "wall_us", (json_int_t)(began_us + INT64_C(7200000000)), "why", "It was measured.");
     json_t *changes = json_pack("[{s:s,s:s,s:s}]", "name", name, "from", w->from, "to", w->to);
-    *file = json_pack("{s:{s:s,s:s,s:s,s:s,s:s},s:[{s:s,s:{},s:{s:s,s:s,s:s,s:o}}],s:o,s:{s:{s:{s:i},s:o,s:o,s:{s:o,s:o,s:o}},s:O},s:{s:s,s:b,s:O}}",
-                      "case", "id", "case-1", "title", title, "target", "main", "status", "CLOSED", "plan_id", "p1",
+    *file = json_pack("{s:{s:s,s:s,s:s,s:s,s:s,s:s,s:b},s:[{s:s,s:{},s:{s:s,s:s,s:s,s:o}}],s:o,s:{s:{s:{s:i},s:o,s:o,s:{s:o,s:o,s:o}},s:O},s:{s:s,s:b,s:O}}",
+                      "case", "id", "case-1", "title", title, "target", "main", "status", "CLOSED", "plan_id", "p1", "phase", effect > half ? "done" : "undone", "in_force_is_proven", 1,
                       "plans", "id", "p1", "plan", "proposal", "planner", "ladder/thumb", "title", title, "why", "The machine has room for it.", "changes", changes,
                       "actions", t.actions,
                       "run", "trial", "mix", "kind", 1, "past", t.past, "obs", t.obs, "mechanisms", "names", t.names, "past", t.past_values, "obs", t.obs_values, "verdict", verdict,

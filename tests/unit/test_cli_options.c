@@ -1,12 +1,14 @@
 /* Subcommands and options: what is taken, what is refused and with which words. */
 #include "unit.h"
 
+#include "base/file.h"
 #include "cli/cli.h"
 #include "engine/engine.h"
 #include "web/route.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int              ran;
 static struct cli       last;
@@ -234,6 +236,29 @@ static void an_answer_that_could_not_be_written_is_no_success(void **state)
     free(err);
 }
 
+/* The address is refused before anything is sent, so what is said of the file is said before anybody is asked. */
+static void a_report_is_not_written_over_a_file_unless_forced(void **state)
+{
+    char         path[] = "/tmp/homeostat-explain-XXXXXX", line[200], *text = NULL;
+    struct fault fault;
+    int          fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, "mine\n", 5) == 5);
+    close(fd);
+    (void)snprintf(line, sizeof line, "explain case-1 --url http://192.0.2.1:80 --format html --out %s", path);
+    struct said s SAID = run_with(cli_commands, cli_commands_count, line);
+    assert_int_equal(s.code, cli_exit_of(ERR_STATE));
+    assert_non_null(strstr(s.err, "is there already"));
+    assert_non_null(strstr(s.err, "--force"));
+    (void)snprintf(line, sizeof line, "explain case-1 --url http://192.0.2.1:80 --out %s --force", path);
+    struct said t SAID = run_with(cli_commands, cli_commands_count, line);
+    assert_int_equal(t.code, CLI_FAILED);
+    assert_null(strstr(t.err, "is there already"));
+    assert_ok(file_read(path, 100, &text, NULL, &fault), &fault);
+    assert_string_equal(text, "mine\n");
+    free(text);
+    (void)unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +273,7 @@ int main(void)
         cmocka_unit_test(no_command_is_hidden_by_another),
         cmocka_unit_test(whatever_the_api_can_do_the_command_line_can_do),
         cmocka_unit_test(failures_have_the_exit_status_that_scripts_expect),
+        cmocka_unit_test(a_report_is_not_written_over_a_file_unless_forced),
         cmocka_unit_test(an_answer_that_could_not_be_written_is_no_success),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

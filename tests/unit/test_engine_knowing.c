@@ -217,6 +217,30 @@ static void what_others_have_learned_is_taken_in_once(void **state)
     assert_int_equal(engine->knowing.n, 2);
 }
 
+static void count_shared(void *ctx, const json_t *json, bool shared) { (void)json; *(int *)ctx += shared; }
+static int handed_out(void)
+{
+    int n = 0;
+    assert_ok(store_knowledge(engine->store, count_shared, &n, &fault), &fault);
+    return n;
+}
+
+static void with_sharing_off_for_all_nothing_is_handed_out_and_what_came_in_is_still_used(void **state)
+{
+    (void)state;
+    int added;
+    learn(SHOP, "better", 0.3);
+    assert_int_equal(import(json_pack("[o]", foreign(1)), &added), 200);
+    assert_int_equal(handed_out(), 2);
+    load("targets: {shop: {dsn: service=a}, stock: {dsn: service=b}, bank: {dsn: service=c, tenant: bank}, vault: {dsn: service=d, tenant: bank}, lab: {dsn: service=e, tenant: lab}}\n"
+         "knowledge: {share: false}\n");
+    assert_ok(knowing_mark(engine, &fault), &fault);
+    assert_int_equal(import(json_pack("[o]", foreign(2)), &added), 200);
+    assert_int_equal(handed_out(), 0);
+    assert_int_equal(shown_to(BANK), 2);                   /* both of elsewhere, nothing of the shop */
+    assert_int_equal(shown_to(STOCK), 3);
+}
+
 static void one_bad_record_keeps_all_of_them_out(void **state)
 {
     (void)state;
@@ -238,7 +262,7 @@ static void an_own_export_that_comes_back_is_still_kept_to_its_tenant(void **sta
     json_t *record = knowledge_json(&engine->knowing.record[0].of);
     stop();
     start(conf_text);
-    assert_ok(store_knowledge_forget(engine->store, 0, &fault), &fault);
+    assert_ok(store_knowledge_forget(engine->store, "", 0, &fault), &fault);
     engine->knowing.n = 0;
     assert_int_equal(import(json_pack("[o]", record), &added), 200);
     assert_int_equal(added, 1);
@@ -255,6 +279,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_ended_without_a_verdict_teaches_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(it_is_all_there_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(what_others_have_learned_is_taken_in_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(with_sharing_off_for_all_nothing_is_handed_out_and_what_came_in_is_still_used, setup, teardown),
         cmocka_unit_test_setup_teardown(one_bad_record_keeps_all_of_them_out, setup, teardown),
         cmocka_unit_test_setup_teardown(an_own_export_that_comes_back_is_still_kept_to_its_tenant, setup, teardown),
     };

@@ -29,8 +29,8 @@ static struct explanation *by_hand(void)
 {
     struct explanation *e = calloc(1, sizeof *e);
     *e = (struct explanation){ .case_id = "0198c0de", .title = "shared_buffers 128MB -> 640MB", .target = "main", .state = "CLOSED", .method = "planner", .outcome = "better",
-        .why = "It was measured.", .planned_why = "The machine has room for it.", .kept = true, .closed = true, .at_us = INT64_C(1767225600) * 1000000, .changes = 1,
-        .effect = log(1.2), .lo = log(1.1), .hi = log(1.3), .alpha = 0.05, .response = "time per call of the usual statements", .randomised = true, .windows_without = 12, .windows_with = 12,
+        .why = "It was measured.", .planned_why = "The machine has room for it.", .kept = true, .in_force = FORCE_KEPT, .at_us = INT64_C(1767225600) * 1000000, .changes = 1,
+        .effect = log(1.2), .lo = log(1.1), .hi = log(1.3), .alpha = 0.05, .response = "time per call of the usual statements", .of_time = true, .randomised = true, .windows_without = 12, .windows_with = 12,
         .stations = 2, .path = 2, .shown = true, .share = 0.8, .units = 1, .refuters = 1, .spreads = 1, .tries = 2, .results = 5, .weights = 2, .slices = 1, .sure = "high", .points = 2 };
     e->change[0] = (struct explain_change){ "shared_buffers", "128MB", "640MB", "more of the data stays in the server's own cache" };
     e->station[0] = (struct explain_station){ "cache hit ratio", "%", 91.2, 97.8, { STANDING_KNOWN, 6.6, 5.9, 7.3, 1e-6, "" }, 1, true, 1 };
@@ -84,6 +84,32 @@ static void renderings_are_what_was_agreed(void **state)
     explanation_free(e);
 }
 
+static int count(const char *s, const char *what)
+{
+    int n = 0;
+    for (; (s = strstr(s, what)); s += strlen(what))
+        n++;
+    return n;
+}
+
+/* On a phone a picture or table is wider than the window: it is scrolled, by the keyboard too, and not shrunk until nobody can read it. */
+static void what_is_wide_is_scrolled_and_has_a_name(void **state)
+{
+    struct explanation *e = by_hand();
+    char *html = written(e, explanation_html), *markdown = written(e, explanation_markdown);
+    int   wide = count(html, "<table") + count(html, "<svg");
+    assert_true(wide >= 9);
+    assert_int_equal(count(html, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\""), wide);
+    assert_int_equal(count(html, "\"><table><thead>") + count(html, "\"><svg xmlns"), wide);
+    assert_int_equal(count(html, "</tbody></table></div>") + count(html, "</svg></div>"), wide);
+    assert_int_equal(count(html, "aria-label=\"\""), 0);
+    assert_non_null(strstr(html, ".scroll .plot{min-width:36rem}"));
+    assert_null(strstr(markdown, "<div"));
+    free(html);
+    free(markdown);
+    explanation_free(e);
+}
+
 static void an_empty_explanation_says_what_it_lacks(void **state)
 {
     struct explanation *e = NULL;
@@ -111,6 +137,7 @@ static void an_empty_explanation_says_what_it_lacks(void **state)
 static const char *const evil[] = {
     "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "'--></title></style><svg onload=alert(1)>", "](javascript:alert(1)) ![x](http://evil/x.png)", "| a | b |\n# head\n---\n",
     "`code` *bold* _em_ ~~no~~ <!-- ", "\x1b[31mred\x07", "right\xe2\x80\xaeleft\xe2\x81\xa6", "broken \xc3( \xff\xfe \xed\xa0\x80", "&lt;b&gt; &amp;", "%s%n%d", "]]></script>",
+    "https://evil.example/x", "see www.evil.example or WWW.evil.example", "@everyone, ops@evil.example", "http://@www.",
 };
 
 /* Every text of the file, wherever it is, becomes a hostile one; numbers and structure stay. */
@@ -137,7 +164,7 @@ static void has_only_own_tags(const char *html)
 {
     static const char *const tags[] = { "!doctype", "html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "p", "b", "small", "code", "div", "table", "thead", "tbody", "tr", "th",
         "td", "dl", "dt", "dd", "ul", "li", "svg", "text", "line", "rect", "circle", "path" };
-    static const char *const attributes[] = { "html", "lang", "charset", "http-equiv", "content", "name", "class", "xmlns", "role", "viewBox", "width", "height", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "rx", "d" };
+    static const char *const attributes[] = { "html", "lang", "charset", "http-equiv", "content", "name", "class", "xmlns", "role", "viewBox", "width", "height", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "rx", "d", "tabindex", "aria-label" };
     for (const char *p = html; (p = strchr(p, '<'));) {
         bool known = false;
         p += p[1] == '/' ? 2 : 1;
@@ -195,6 +222,10 @@ static void hostile_names_stay_text(void **state)
         assert_null(strchr(markdown, '<'));
         for (const char *at_link = markdown; (at_link = strstr(at_link, "](")); at_link += 2)      /* the only links are our pictures */
             assert_true(at_link[-1] == '\\' || strncmp(at_link + 2, "data:image/svg+xml;base64,", 26) == 0);
+        assert_null(strstr(markdown, "://"));                     /* nothing that becomes a link or a mention by itself */
+        assert_null(strcasestr(markdown, "www."));
+        assert_null(strchr(markdown, '@'));
+        assert_null(strstr(markdown, "&#64;e"));
         assert_null(strstr(markdown, "\n# head"));
         json_t *json = explanation_json(e);                       /* jansson refuses what is no UTF-8 */
         char   *text = json ? json_dumps(json, 0) : NULL;
@@ -327,6 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(renderings_are_what_was_agreed),
+        cmocka_unit_test(what_is_wide_is_scrolled_and_has_a_name),
         cmocka_unit_test(an_empty_explanation_says_what_it_lacks),
         cmocka_unit_test(hostile_names_stay_text),
         cmocka_unit_test(the_largest_case_fits),

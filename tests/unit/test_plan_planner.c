@@ -267,6 +267,24 @@ static void a_planner_that_is_told_the_story_again_stands_where_it_stood(void **
     }
 }
 
+static void of_very_many_outcomes_the_oldest_are_forgotten_and_failures_last(void **state)
+{
+    (void)state;
+    struct planner_stats stats;
+    struct proposal      p = ask();
+    tell(&p, TOLD_FAILED, (double)NAN);
+    tell(&p, TOLD_WORSE, -0.7);
+    p.changes = 1;
+    for (int i = 0; i < TOLD_MAX + 20; i++) {
+        p.change[0] = (struct proposed_change){ KNOB_WORK_MEM, 4096, 5000 + i };
+        tell(&p, TOLD_UNDECIDED, 0.001);
+    }
+    planner_stats_of(planner, &bounds, &stats);
+    assert_int_equal(stats.told, TOLD_MAX);
+    assert_int_equal(stats.by[TOLD_FAILED], 1);
+    assert_int_equal(stats.by[TOLD_WORSE], 0);
+}
+
 static void a_refused_compression_is_replaced_by_the_next_best(void **state)
 {
     (void)state;
@@ -440,6 +458,7 @@ int main(void)
         EITHER_WAY(no_proposal_leads_back_behind_what_a_proof_left),
         EITHER_WAY(a_planner_that_is_told_the_story_again_stands_where_it_stood),
         EITHER_WAY(a_refused_compression_is_replaced_by_the_next_best),
+        EITHER_WAY(of_very_many_outcomes_the_oldest_are_forgotten_and_failures_last),
         EITHER_WAY(the_planner_keeps_to_the_memory_bound_by_itself),
         EITHER_WAY(the_gate_has_nothing_against_what_the_planner_composes),
         EITHER_WAY(whatever_is_proposed_anywhere_can_be_composed_and_passes_the_gate),

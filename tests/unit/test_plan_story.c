@@ -89,6 +89,36 @@ static void what_was_worse_under_another_load_may_be_tried_under_this_one(void *
     assert_true(scene_spent(&s, &told[0].proposal));
 }
 
+/* A kept change may lead to other plans and less spilling: what clients ask is as it was, and so is what was learned under it. */
+static void other_plans_after_a_success_are_no_other_load(void **state)
+{
+    (void)state;
+    struct planner_told told[2] = { told_of_one(LOAD_REPORTS, KNOB_JIT, 1, 0, TOLD_WORSE, -0.2),
+                                    told_of_one(LOAD_REPORTS, KNOB_WORK_MEM, 4096, 65536, TOLD_BETTER, 0.8) };
+    for (int i = 0; i < 2; i++) {
+        told[i].workload.v[WORKLOAD_SCANS] = 1;
+        told[i].workload.v[WORKLOAD_TEMP] = 5e7;
+        told[i].proposal.workload = told[i].workload;
+    }
+    facts_change(&world.facts, KNOB_WORK_MEM, 65536);
+    plan_world_load(&world, LOAD_REPORTS);
+    struct planner_view view = plan_world_view(&world);
+    static struct scene s;
+    struct workload     after;
+    scene_init(&s, &view, told, 2, 7);
+    after = s.workload;
+    after.v[WORKLOAD_SCANS] = 0;
+    after.v[WORKLOAD_TEMP] = 0;
+    s.workload = after;
+    assert_true(workload_distance(&after, &told[0].workload, NULL) > SCENE_ANOTHER);
+    assert_false(scene_another(&s, 0, 2));
+    assert_false(scene_another(&s, 1, 2));
+    told[1].told = TOLD_UNDECIDED;                   /* nothing was kept: then it is the load that differs */
+    scene_init(&s, &view, told, 2, 7);
+    s.workload = after;
+    assert_true(scene_another(&s, 0, 2));
+}
+
 static void levels_follow_what_was_kept_back_to_the_beginning(void **state)
 {
     (void)state;
@@ -223,6 +253,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup(f, start)
         TEST(a_proposal_carries_its_workload_through_the_store_and_old_ones_stay_readable),
         TEST(what_was_worse_under_another_load_may_be_tried_under_this_one),
+        TEST(other_plans_after_a_success_are_no_other_load),
         TEST(levels_follow_what_was_kept_back_to_the_beginning),
         TEST(levels_under_another_load_do_not_chain_and_come_back_with_it),
         TEST(models_know_under_which_load_something_was_good),

@@ -217,6 +217,35 @@ static void what_was_borrowed_and_held_is_not_asked_for_again(void **state)
     }
 }
 
+/* A share of a large machine's memory may be less than what a small one has in force: the donor proved the direction. */
+static void what_was_raised_there_is_not_lowered_here(void **state)
+{
+    (void)state;
+    facts_pg15(&there, 8 * FACTS_GIB, 4);
+    there.limit_counts_cache = true;
+    struct proposal good = good_one();
+    good.change[0] = (struct proposed_change){ KNOB_SHARED_BUFFERS, 16384, 0.45 * 8 * 131072 };
+    good.change[1] = (struct proposed_change){ KNOB_WORK_MEM, 4096, 6144 };
+    told_by('a', &window, &good, TOLD_BETTER, 0.6);
+    struct proposal p = ask();
+    assert_string_equal(p.planner, "joint/transfer");
+    assert_null(change_of(&p, KNOB_WORK_MEM));          /* less than what is in force, by memory */
+    assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));
+}
+
+static void what_is_proven_here_is_not_left_for_less(void **state)
+{
+    (void)state;
+    struct proposal     good = good_one(), own = { .planner = "joint/big-step", .changes = 1, .change = { { KNOB_MAX_WAL_SIZE, 1024, 8192 } }, .has_workload = true };
+    struct planner_view v = view();
+    workload_of(&own.workload, v.window, v.windows, &facts);
+    told_by('a', &window, &good, TOLD_BETTER, 0.3);
+    assert_string_equal(ask().planner, "joint/transfer");
+    assert_ok(planner_tell(planner, &own, TOLD_BETTER, 0.5, &fault), &fault);
+    facts_change(&facts, KNOB_MAX_WAL_SIZE, 8192);
+    assert_string_not_equal(ask().planner, "joint/transfer");
+}
+
 static void a_configuration_that_failed_there_is_kept_away_from(void **state)
 {
     (void)state;
@@ -266,6 +295,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_did_not_help_twice_is_not_borrowed_a_third_time, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_borrowed_and_held_is_not_asked_for_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_configuration_that_failed_there_is_kept_away_from, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_raised_there_is_not_lowered_here, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_proven_here_is_not_left_for_less, setup, teardown),
         cmocka_unit_test_setup_teardown(machines_are_alike_by_memory_cores_and_disk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,7 +206,7 @@ static bool add_knowledge(struct store *s, const char *id, const char *tenant, i
 {
     bool    added = false;
     json_t *record = json_pack("{s:s,s:i}", "id", id, "n", n);
-    struct stored_knowledge k = { .id = id, .source = "s", .tenant = tenant, .database = "d", .result = "better", .shared = true, .effect = 0.25, .happened_us = n, .record = record };
+    struct stored_knowledge k = { .id = id, .source = *id == 'b' ? "elsewhere" : "s", .tenant = tenant, .database = "d", .result = "better", .shared = true, .effect = 0.25, .happened_us = n, .record = record };
     assert_ok(store_knowledge_add(s, &k, 100 + n, &added, f), f);
     json_decref(record);
     return added;
@@ -254,9 +254,14 @@ static void what_a_trial_taught_is_kept_once_and_only_shared_while_its_tenant_do
     json_decref(page);
     assert_int_equal(read_knowledge(r, false, "x", 2, &page, &f), ERR_INPUT);
     store_reader_close(r);
-    assert_ok(store_knowledge_forget(s, 2, &f), &f);
+    assert_ok(store_knowledge_forget(s, "s", 3, &f), &f);                /* there is room for all */
     assert_ok(store_knowledge_count(s, &n, &f), &f);
-    assert_int_equal(n, 2);
+    assert_int_equal(n, 3);
+    assert_ok(store_knowledge_share_none(s, &f), &f);
+    assert_ok(store_knowledge_forget(s, "s", 1, &f), &f);                /* our own go first */
+    heard[0] = '\0';
+    assert_ok(store_knowledge(s, hear, NULL, &f), &f);
+    assert_string_equal(heard, "b(own) ");
     store_close(s);
     telemetry_close(t);
 }

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import unittest
+from unittest import mock
 import xml.etree.ElementTree as xml
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -23,6 +24,7 @@ import tune_oltp  # noqa: E402
 import tune_report  # noqa: E402
 import tune_run  # noqa: E402
 import tune_site  # noqa: E402
+from rig import limits, measure  # noqa: E402
 from rig.cluster import end_processes  # noqa: E402
 from rig.report import geometric  # noqa: E402
 
@@ -229,7 +231,7 @@ class OneCampaign(Folder):
         self.live = self.life()
 
     def life(self):
-        live = tune_site.Live(self.site, "allowed", (), 40, 480, self.run_.journal("trials"))
+        live = tune_site.Live(self.site, "allowed", (), 40, 6, 480, self.run_.journal("trials"))
         live.tuner, live.starts, live.since, live.seen = FakeTuner(), self.site.cluster.starts(), time.monotonic(), {r["case"] for r in self.run_.journal("trials").rows}
         live.load = argparse.Namespace(process=argparse.Namespace(poll=lambda: None), log="")
         self.set_conf("shared_buffers = '614MB'\n")
@@ -278,6 +280,60 @@ class OneCampaign(Folder):
         self.assertEqual(self.life().conf_so_far(), "shared_buffers = '614MB'\n")
 
 
+class FakeLoad:
+    """A load that switches every 300 s of a clock of its own and ends; asked the nth time, it may be slow to answer, or break off, and does nothing for a second."""
+
+    def __init__(self, fails):
+        self.now, self.asked, self.missing, self.fails, self.process, self.log = 0.0, 0, 0, fails, self, ""
+
+    def time(self):
+        return self.now
+
+    monotonic = time
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def poll(self):
+        return 0 if self.now >= 900 else None
+
+    def counters(self):
+        self.asked += 1
+        if self.now >= 900:
+            raise OSError("it has ended")
+        if self.asked in self.fails:
+            self.missing += 100
+            raise self.fails[self.asked]
+        return {"transactions": 100 * self.now - self.missing, "errors": 0, "buckets": [], "schedule": {"phase": (phase.FIRST, phase.BETWEEN, phase.AGAIN)[int(self.now // 300)]}}
+
+
+class Listening(Folder):
+    def listen(self, fails):
+        load, cluster, told = FakeLoad(fails), FakeCluster(self.folder), [{"verdict": "better", "kept": True, "proposal": "a"}]
+        with open(cluster.auto_conf_path(), "w", encoding="ascii") as f:
+            f.write("shared_buffers = '614MB'\n")
+        live = argparse.Namespace(load=load, site=argparse.Namespace(cluster=cluster), poll=lambda: (told.pop() if told else None, False))
+        story = object.__new__(phase.Phase)
+        story.o = argparse.Namespace(window=10)
+        with mock.patch.object(phase, "time", load), mock.patch.object(measure, "time", load):
+            return story.listen(live), load.asked
+
+    def test_no_answer_that_is_slow_or_broken_off_costs_more_than_the_reading_that_was_under_way(self):
+        whole, asked = self.listen({})
+        self.assertEqual({r["phase"] for r in whole["readings"]}, {phase.FIRST, phase.BETWEEN, phase.AGAIN})
+        for n in range(1, asked + 1):
+            for failure in (TimeoutError("timed out"), json.JSONDecodeError("torn", "", 0)):
+                with self.subTest(n=n, failure=failure):
+                    story, _ = self.listen({n: failure})
+                    self.assertEqual(len(story["trials"]), 1)
+                    self.assertGreaterEqual(len(story["readings"]), len(whole["readings"]) - 1)
+                    self.assertEqual({r["tps"] for r in story["readings"]}, {100.0})
+
+    def test_a_load_that_ends_before_its_schedule_is_no_story(self):
+        with mock.patch.object(FakeLoad, "poll", lambda load: 1), self.assertRaisesRegex(OSError, "before its schedule"):
+            self.listen({9: OSError("gone")})
+
+
 class Comparing(Folder):
     def test_every_round_has_all_configurations_and_the_order_turns(self):
         self.assertEqual([n for _, n in tune_arms.interleaved(["a", "b", "c"], 2)], ["a", "b", "c", "c", "b", "a"])
@@ -291,9 +347,10 @@ class Comparing(Folder):
 
     def test_a_ratio_is_taken_within_its_round(self):
         rows = [{"round": 0, "name": "default", "tps": 100}, {"round": 0, "name": "tuned", "tps": 200}, {"round": 1, "name": "default", "tps": 50}, {"round": 1, "name": "tuned", "tps": 150},
-                {"round": 2, "name": "tuned", "tps": 1}, {"round": 3, "name": "default", "tps": None}, {"round": 3, "name": "tuned", "tps": 1}]
-        self.assertEqual(tune_arms.ratios(rows, "tuned", "tps"), [2, 3])
+                {"round": 2, "name": "tuned", "tps": 1}, {"round": 4, "name": "default", "tps": 50}, {"round": 4, "name": "tuned", "tps": 0.0}, {"round": 3, "name": "default", "tps": None}, {"round": 3, "name": "tuned", "tps": 1}]
+        self.assertEqual(tune_arms.ratios(rows, "tuned", "tps"), [2, 3, 0])
         self.assertAlmostEqual(geometric([2, 8]), 4)
+        self.assertEqual((geometric([2, 0]), tune_arms.lower_bound([2, 0])), (0, 0))
         self.assertTrue(math.isnan(geometric([])))
 
     def test_the_lower_bound_is_students(self):
@@ -307,12 +364,62 @@ class Comparing(Folder):
         self.assertEqual(tune_arms.touched(rows[:1]), [])
 
 
+class Parts(Folder):
+    """What the parts of a run have in common, and what is told when they have not."""
+
+    def part(self, run, program=b"1", why_not=None, **environment):
+        path = os.path.join(self.folder, "homeostat")
+        with open(path, "wb") as f:
+            f.write(program)
+        site = tune_site.Site(run, "x", "cloud-disk", ())
+        with mock.patch.dict(os.environ, environment):
+            site.limits = limits.Limits("none")
+        site.limits.why_not, site.limits.version = why_not, 1
+        site.note([path])
+        return run
+
+    def run_(self):
+        return tune_run.Run(self.folder, {})
+
+    def test_limits_and_policy_are_what_a_run_goes_on_with(self):
+        o = argparse.Namespace(folder=self.folder, budget=None, plan=False, forget=False, trials=1)
+        tune_run.Run(self.folder, tune_run.lasting(o)).put()
+        tune_run.Run(self.folder, tune_run.lasting(o))
+        for name, value, other in (("DEMO_MEMORY", "8589934592", "limits"), ("DEMO_IOPS", "9", "limits"), ("DEMO_BANDWIDTH", "9", "limits"), ("DEMO_POLICY", "risk: {}", "policy")):
+            with self.subTest(name), mock.patch.dict(os.environ, {name: value}), self.assertRaisesRegex(tune_run.Wrong, "another " + other):
+                tune_run.Run(self.folder, tune_run.lasting(o))
+
+    def test_limits_that_are_no_numbers_are_told(self):
+        with mock.patch.dict(os.environ, DEMO_MEMORY="8G"), self.assertRaisesRegex(SystemExit, "DEMO_MEMORY.*'8G'"):
+            limits.wanted()
+
+    def test_a_run_is_limited_when_all_its_parts_were_and_as_it_is_documented(self):
+        self.assertTrue(self.part(self.part(self.run_())).state["limited"])
+        for name in limits.DOCUMENTED:
+            with tempfile.TemporaryDirectory() as self.folder:
+                self.assertFalse(self.part(self.run_(), **{name: "99"}).state["limited"], name)
+        with tempfile.TemporaryDirectory() as self.folder:
+            self.part(self.run_())
+            self.part(self.run_(), why_not="no root")
+            run = self.part(self.run_())
+            self.assertFalse(run.state["limited"])
+            self.assertEqual(len(run.state["where"]), 2)
+            self.assertRegex(tune_site.told(run.state)[-1], r"^cloud-disk \(.*1024 MiB.*\) AND ELSEWHERE none \(no root\)$")
+
+    def test_a_program_that_changed_is_told_and_not_refused(self):
+        run = self.part(self.part(self.run_()))
+        self.assertRegex(tune_site.told(run.state)[0], "^homeostat [0-9a-f]{12}$")
+        self.assertRegex(tune_site.told(self.part(run, b"2").state)[0], "^homeostat CHANGED [0-9a-f]{12} -> [0-9a-f]{12}$")
+        run.put(options={"policy": "risk: {}"})
+        self.assertIn("with a policy of its own", tune_site.told(run.state))
+
+
 class Telling(Folder):
     """Whole runs out of journals that were written by hand."""
 
     def write(self, options):
         run = tune_run.Run(self.folder, options)
-        run.put(where="cloud-disk", limited=True, thumb="shared_buffers = '256MB'\n", **{"ended-allowed": "", "ended-never": ""})
+        run.put(where=["cloud-disk"], limited=True, built={"homeostat": ["a1"], "homeostat-load": ["b2"]}, thumb="shared_buffers = '256MB'\n", **{"ended-allowed": "", "ended-never": ""})
         return run
 
     def trials(self, run, arm, n, kept_at=1, effect=0.7):
@@ -321,19 +428,24 @@ class Telling(Folder):
                                                  "kept": i == kept_at, "effect": effect if i == kept_at else -0.1, "lo": 0, "hi": 1, "tps": 100.0, "p99_ms": 10.0, "degraded_s": 2.0, "restarts": 1,
                                                  "seconds": 400.0, "in_force": {"shared_buffers": "614MB"} if i >= kept_at else {}})
 
-    def oltp(self, tuned_tps=250, fsync="on", kept_at=1, early_tps=None):
-        o = argparse.Namespace(arm="both", trials=45, per_round=15, rounds=3, warehouses=12, clients=8, window=40, profile="cloud-disk")
+    def oltp(self, tuned_tps=250, fsync="on", kept_at=1, early_tps=None, arm="both", trials=45, reload_tps=(99, 99, 99), reload_conf="", tuned_p99=160.0, recovery_s=30.0, errors=None, limited=True):
+        """Each of the words moves one bar's figure and no other's; reload_tps is of each round."""
+        o = argparse.Namespace(arm=arm, trials=trials, per_round=15, rounds=3, warehouses=12, clients=8, draw="uniform", window=30, windows=10, profile="cloud-disk")
         run = self.write(vars(o))
-        self.trials(run, "allowed", 45, kept_at)
-        self.trials(run, "never", 45, kept_at=99)
+        run.put(limited=limited)
+        self.trials(run, "allowed", trials, kept_at)
+        self.trials(run, "never", trials, kept_at=99)
         run.write("allowed.conf", "shared_buffers = '614MB'\n")
-        run.write("never.conf", "")
-        tps = {"default": 100, "thumb": 110, "tuned": tuned_tps, "reload": 99, **({"early": early_tps} if early_tps else {})}
+        run.write("never.conf", reload_conf)
+        tps = {"default": 100, "thumb": 110, "tuned": tuned_tps, "reload": 0, "hand": 216, **({"early": early_tps} if early_tps else {})}
+        tps = {name: [tps[name]] * 3 for name in tps if arm == "both" or name != "reload"}
+        if "reload" in tps:
+            tps["reload"] = reload_tps
         for i, name in tune_arms.interleaved(list(tps), 3):
-            run.journal("rounds").append({"round": i, "name": name, "tps": tps[name] * (1 + i / 50), "closed_p99_ms": 40000 / tps[name], "p99_ms": 100, "cpu": 0.4, "errors": 0, "rate": 60.0,
-                                          "durability": {"fsync": fsync if name == "tuned" else "on"}})
+            run.journal("rounds").append({"round": i, "name": name, "tps": tps[name][i] * (1 + i / 50), "closed_p99_ms": {"tuned": tuned_p99, "hand": 185.0}.get(name, 400.0), "p99_ms": 100, "cpu": 0.4,
+                                          "errors": (errors or {}).get(name, 0), "rate": 60.0, "durability": {"fsync": fsync if name == "tuned" else "on"}})
         for name in tps:
-            run.journal("recovery").append({"round": 0, "name": name, "recovery_s": 30.0})
+            run.journal("recovery").append({"round": 0, "name": name, "recovery_s": recovery_s if name == "tuned" else 30.0})
         return tune_oltp.Oltp(run, o)
 
     def test_a_run_that_holds_its_bars_is_ok_and_leaves_report_table_and_curve(self):
@@ -341,8 +453,8 @@ class Telling(Folder):
         self.assertEqual([s.left_s() for s in oltp.stages()], [0] * 6)
         line, ok = oltp.report()
         self.assertTrue(ok, line)
-        self.assertRegex(line, r"^tune-oltp 2\.50 x-default-tps \(bar >= 2; p99 x0\.40 of <= 0\.5, .*100 % of the gain by trial 30.*reload only x0\.99, at least x1\.00.*rule of thumb x1\.10.*"
-                               r"allowed: 45 trials, degraded 90 s, 45 restarts; never: .*durability untouched; cloud-disk\) ok$")
+        self.assertRegex(line, r"^tune-oltp 2\.50 x-default-tps \(bar >= 2; p99 x0\.40 of <= 0\.5, .*100 % of the gain by trial 30.*reload only x0\.99, at least x1\.00 of >= 1; tuned: 0 errors of <= 0; reload: 0 errors of <= 0; rule of thumb x1\.10; by hand x2\.16 and p99 x0\.46.*"
+                               r"allowed: 45 trials, degraded 90 s, 45 restarts; never: .*durability untouched; homeostat a1; homeostat-load b2; cloud-disk\) ok$")
         with open(os.path.join(self.folder, "convergence.csv"), encoding="utf-8") as f:
             rows = list(csv.DictReader(f))
         self.assertEqual((len(rows), rows[0]["gain_so_far"]), (90, "2.0138"))
@@ -352,29 +464,61 @@ class Telling(Folder):
             self.assertIn("tuned", f.read())
 
     def test_each_bar_can_be_missed(self):
-        for wrong in ({"tuned_tps": 190}, {"fsync": "off"}, {"kept_at": 40, "early_tps": 110}):
-            with self.subTest(wrong), tempfile.TemporaryDirectory() as self.folder:
-                line, ok = self.oltp(**wrong).report()
+        """Each breaks one condition and holds all others, and the same just within it is ok."""
+        kept = "jit = 'off'\n"
+        for wrong, within in (({"tuned_tps": 199}, {"tuned_tps": 201}), ({"tuned_p99": 201.0}, {"tuned_p99": 199.0}), ({"recovery_s": 90.1}, {"recovery_s": 89.9}), ({"fsync": "off"}, {"fsync": "on"}),
+                              ({"kept_at": 40, "early_tps": 238}, {"kept_at": 40, "early_tps": 240}), ({"limited": False}, {"limited": True}), ({"trials": 44}, {"trials": 46}), ({"arm": "allowed"}, {"arm": "both"}),
+                              ({"reload_tps": (99, 101, 103), "reload_conf": kept}, {"reload_tps": (101, 102, 103), "reload_conf": kept}),
+                              ({"errors": {"tuned": 1}}, {"errors": {"tuned": 1, "default": 1}}), ({"errors": {"reload": 1}}, {"errors": {"reload": 1, "default": 1, "thumb": 2}})):
+            for options, good in ((wrong, False), (within, True)):
+                with self.subTest(options), tempfile.TemporaryDirectory() as self.folder:
+                    line, ok = self.oltp(**options).report()
+                    self.assertEqual((ok, line.rsplit(" ", 1)[1]), (good, "ok" if good else "short"), line)
+
+    def test_an_arm_that_did_nothing_in_a_round_is_short_and_so_is_a_default_that_did_nothing(self):
+        for name, value in (("tuned", "0.00"), ("reload", "2.50"), ("early", "2.50"), ("default", "nan")):
+            with self.subTest(name), tempfile.TemporaryDirectory() as self.folder:
+                oltp = self.oltp(kept_at=40, early_tps=250, reload_conf="jit = 'off'\n", reload_tps=(110, 110, 110))
+                self.assertTrue(oltp.report()[1])
+                next(row for row in oltp.rounds.rows if row["name"] == name).update(tps=0.0, closed_p99_ms=None, p99_ms=None)
+                line, ok = oltp.report()
                 self.assertFalse(ok, line)
-                self.assertTrue(line.endswith(") short"), line)
+                self.assertEqual(line.split()[1], value)
 
     def test_what_trial_30_had_is_measured_where_it_is_not_what_is_left(self):
         oltp = self.oltp(kept_at=40, early_tps=240)
-        self.assertEqual(list(oltp.confs()), ["default", "thumb", "tuned", "reload", "early"])
+        self.assertEqual(list(oltp.confs()), ["default", "thumb", "tuned", "reload", "hand", "early"])
         self.assertAlmostEqual(oltp.share_early(oltp.summary()), math.log(2.4) / math.log(2.5))
 
-    def test_reports_are_compared_by_their_total_and_all_answers_must_agree(self):
-        o = argparse.Namespace(scale=1.0, streams=1, trials=2, per_round=12, rounds=1, window=120, profile="cloud-disk")
+    def olap(self, tuned_s=80.0, trials=12, ended="", rounds=4, scale=1.0, durability="on", conf="random_page_cost = '1.1'\n", limited=True, digest="d"):
+        o = argparse.Namespace(scale=scale, streams=1, trials=trials, per_round=12, rounds=rounds, window=120, windows=6, profile="cloud-disk")
         run = self.write(vars(o))
-        self.trials(run, "allowed", 2)
-        run.write("allowed.conf", "random_page_cost = '1.1'\n")
-        for name, total in (("default", 100.0), ("thumb", 105.0), ("tuned", 80.0)):
-            run.journal("rounds").append({"round": 0, "name": name, "total_s": total, "geometric_mean_s": total / 30, "digest": "d", "query_s": {"1": total / 2, "10": total / 2}, "cpu": 0.5, "durability": {}})
-        line, ok = tune_olap.Olap(run, o).report()
+        run.put(limited=limited, **{"ended-allowed": ended})
+        self.trials(run, "allowed", trials)
+        run.write("allowed.conf", conf)
+        for i in range(rounds):
+            for name, total in (("default", 100.0), ("thumb", 105.0), ("tuned", tuned_s)):
+                run.journal("rounds").append({"round": i, "name": name, "total_s": total, "geometric_mean_s": total / 30, "digest": digest if name == "tuned" else "d", "query_s": {"1": total / 2, "10": total / 2}, "cpu": 0.5,
+                                              "durability": {"fsync": durability if name == "tuned" else "on"}})
+        return tune_olap.Olap(run, o)
+
+    def test_a_report_that_tried_or_measured_less_than_its_bar_is_for_is_short(self):
+        for fewer, good in (({"trials": 1, "rounds": 1, "conf": ""}, False), ({"trials": 0, "ended": "nothing is left to try"}, False),
+                            ({"trials": 1, "ended": "nothing is left to try"}, True), ({"trials": 12, "rounds": 4, "conf": "", "tuned_s": 101.0}, True)):
+            with self.subTest(fewer), tempfile.TemporaryDirectory() as self.folder:
+                line, ok = self.olap(**fewer).report()
+                self.assertEqual(ok, good, line)
+
+    def test_each_bar_of_the_reports_can_be_missed(self):
+        for wrong in ({"tuned_s": 100.1}, {"trials": 11}, {"rounds": 3}, {"scale": 0.99}, {"durability": "off"}, {"digest": "another"}, {"limited": False}):
+            with self.subTest(wrong), tempfile.TemporaryDirectory() as self.folder:
+                line, ok = self.olap(**wrong).report()
+                self.assertEqual((ok, line.rsplit(" ", 1)[1]), (False, "short"), line)
+
+    def test_reports_are_compared_by_their_total(self):
+        line, ok = self.olap().report()
         self.assertTrue(ok, line)
-        self.assertRegex(line, r"^tune-olap 0\.80 x-default-time \(bar <= 1; 100\.0 s -> 80\.0 s; rule of thumb x1\.05; .*all answers the same")
-        run.journal("rounds").rows[2]["digest"] = "another"
-        self.assertFalse(tune_olap.Olap(run, o).report()[1])
+        self.assertRegex(line, r"^tune-olap 0\.80 x-default-time \(bar <= 1; 4 rounds of 4, 100\.0 s -> 80\.0 s; rule of thumb x1\.05; .*all answers the same")
 
     def story(self, announced, conf_again, tps_again):
         best, worse = {"shared_buffers": "614MB"}, {"shared_buffers": "400MB"}
@@ -388,6 +532,27 @@ class Telling(Folder):
         self.assertEqual(phase.windows_until([100, 200], [], 40), [math.inf, math.inf])
         self.assertEqual(phase.windows_until([100, 200], [210], 40), [math.inf, 1])
 
+    def test_a_switch_is_where_the_driver_has_it_not_where_it_was_noticed(self):
+        line = lambda elapsed, begun=1000.0: json.dumps({"type": "second", "elapsed_s": elapsed, "seconds": 1.0, "wall_us": int((begun + elapsed) * 1e6)})      # noqa: E731
+        seconds = [line(s + 0.25) for s in range(300)]
+        self.assertEqual(phase.switches_in(["listening on 127.0.0.1:1", '{"type": "sec', "7", *seconds], [1, 2, 1]), [1060.0, 1180.0])
+        self.assertEqual(phase.switches_in(seconds[:100], [1, 2, 1]), [1060.0])
+        self.assertEqual(phase.switches_in([line(s + 0.5, 0.0) for s in range(70)] + seconds, [1, 2, 1]), [1060.0, 1180.0])
+
+    def test_a_detector_that_cries_all_the_time_is_short(self):
+        line, ok = self.phase(range(20, 420, 80)).report()
+        self.assertFalse(ok, line)
+        self.assertEqual(phase.windows_until([100, 200], [130, 200, 230], 40), [1, 1])
+
+    def test_each_bar_of_the_story_can_be_missed(self):
+        for wrong, within in (({"announced": (130.0, 320.1)}, {"announced": (130.0, 320.0)}), ({"announced": (130.0, 250.0, 900.0)}, {}), ({"announced": (130.0, 190.0, 250.0)}, {}),
+                              ({"announced": (60.0, 130.0, 250.0)}, {}), ({"announced": (100.0, 130.0, 250.0)}, {}), ({"announced": (250.0,)}, {}), ({"conf_again": "400MB"}, {}), ({"kept": False}, {}),
+                              ({"again_at": 300, "trials": (260, 270, 280)}, {"again_at": 300, "trials": (260, 270)}), ({"limited": False}, {})):
+            for options, good in ((wrong, False), (within, True)):
+                with self.subTest(options), tempfile.TemporaryDirectory() as self.folder:
+                    line, ok = self.phase(**options).report()
+                    self.assertEqual((ok, line.rsplit(" ", 1)[1]), (good, "ok" if good else "short"), line)
+
     def test_the_best_is_back_by_its_configuration_or_by_its_throughput(self):
         s, best, worse = self.story([], [], [])
         again = lambda confs, tps: phase.trials_until_best(s["trials"], s["readings"][:6] + [{"at": 220 + 20 * i, "phase": "again", "in_force": c, "tps": t} for i, (c, t) in enumerate(zip(confs, tps))])  # noqa: E731
@@ -397,20 +562,26 @@ class Telling(Folder):
         self.assertIsNone(again([worse] * 3, [180] * 3))
         self.assertIsNone(again([], []))
 
-    def test_a_story_is_told_from_what_was_kept_of_it(self):
-        o = argparse.Namespace(minutes=[90, 60, 60], arm="allowed", warehouses=1, clients=2, scale=0.01, streams=1, window=40, profile="cloud-disk")
+    def phase(self, announced=(130.0, 250.0), window=40, conf_again="614MB", again_at=220, trials=(), kept=True, limited=True):
+        """trials: when more of the last phase ended."""
+        o = argparse.Namespace(minutes=[90, 60, 60], arm="allowed", warehouses=1, clients=2, scale=0.01, streams=1, window=window, windows=6, profile="cloud-disk")
         run = self.write(vars(o))
-        story, best, _ = self.story([130.0, 250.0], [{"shared_buffers": "614MB"}], [10])
+        run.put(limited=limited)
+        story, _, _ = self.story(list(announced), [{"shared_buffers": conf_again}], [10])
+        story["trials"][0]["kept"] = kept
+        story["trials"] += [{**story["trials"][1], "at": at} for at in trials]
+        story["readings"][-1]["at"] = again_at
         run.journal("story").append(story)
-        line, ok = phase.Phase(run, o).report()
+        return phase.Phase(run, o)
+
+    def test_a_story_is_told_from_what_was_kept_of_it(self):
+        line, ok = self.phase().report()
         self.assertTrue(ok, line)
-        self.assertRegex(line, r"^phase 2 windows \(bar <= 3; each switch announced after 1 and 2 windows.*back after 0 trials of <= 3 \(the same configuration\)")
-        json.dumps(story)
-        self.assertFalse(phase.Phase(run, argparse.Namespace(**{**vars(o), "window": 10})).report()[1])
+        self.assertRegex(line, r"^phase 2 windows \(bar <= 3; each switch announced after 1 and 2 windows of <= 3; 1 and 1 announcements after them of 1 each; 0 before the first of 0; .*back after 0 trials of <= 3 \(the same configuration\)")
 
     def test_a_complete_run_is_told_again_without_a_server(self):
         run = self.oltp().run
-        run.put(options={"seconds": tune_run.SECONDS, **run.state["options"]})
+        run.put(options=tune_run.lasting(argparse.Namespace(**run.state["options"])))
         done = subprocess.run([sys.executable, "-B", os.path.join(BENCH, "tune_oltp.py"), "--folder", self.folder], capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stdout.splitlines()[-1][:15]), (0, "tune-oltp 2.50 "), done.stderr)
 
@@ -427,7 +598,10 @@ class Options(Folder):
         self.assertEqual(os.listdir(self.folder), [])
 
     def test_wrong_options_are_told_and_nothing_is_begun(self):
-        for program, options, says in (("phase.py", ["--minutes", "1,2"], "three numbers"), ("tune_oltp.py", ["--arm", "some"], "invalid choice"), ("tune_olap.py", ["--scale", "x"], "invalid float")):
+        for program, options, says in (("phase.py", ["--minutes", "1,2"], "three numbers"), ("tune_oltp.py", ["--arm", "some"], "invalid choice"), ("tune_olap.py", ["--scale", "x"], "invalid positive"),
+                                        ("tune_olap.py", ["--trials", "0"], "less than 1"), ("tune_olap.py", ["--rounds", "-1"], "less than 1"), ("tune_olap.py", ["--scale", "0"], "above zero"),
+                                        ("tune_olap.py", ["--scale", "nan"], "above zero"), ("tune_oltp.py", ["--trials", "0"], "less than 1"), ("tune_oltp.py", ["--per-round", "0"], "less than 1"),
+                                        ("phase.py", ["--windows", "0"], "less than 1"), ("phase.py", ["--minutes", "90,0,60"], "above zero")):
             done = self.call(program, *options)
             self.assertEqual(done.returncode, 2)
             self.assertIn(says, done.stderr)

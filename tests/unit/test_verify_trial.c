@@ -535,27 +535,28 @@ static void ask_in_history(double statements, double written)
     }
 }
 
-/* A candidate without effect; from this second on clients ask single statements that write nothing, and are served `faster`. */
-static struct verdict when_the_load_turns(enum verify_class method, int at_s, int until_s, double faster)
+/* When clients ask single statements that write nothing, and are served so much faster: every so many seconds (0: once), from..until. */
+struct turn { int every_s, from_s, until_s; double faster; };
+
+static struct verdict when_the_load_turns_for(struct trial_conf c, struct world_conf w, struct turn turn)
 {
-    struct world_conf w = calm(0);
-    struct trial_conf c = conf_of(method);
-    struct fault      fault;
-    struct trial     *t;
-    struct verdict    v;
-    struct sample     s;
+    struct fault    fault;
+    struct trial   *t;
+    struct verdict  v;
+    struct sample   s;
+    enum trial_wish wish;
+    int             second = 0;
     world_init(&world, &w);
     world_history(&world, c.window_us, history, HISTORY);
     ask_in_history(30, 12);
     assert_ok(trial_new(&c, history, HISTORY, &t, &fault), &fault);
     world_change(&world, true, false);
     trial_begin(t, world.mono_us);
-    enum trial_wish wish;
-    int             second = 0;
     do {
-        bool turned = second >= at_s && second < until_s;
+        int  at = turn.every_s ? second % turn.every_s : second;
+        bool turned = at >= turn.from_s && at < turn.until_s;
         world_second(&world, &s);
-        s.v[METRIC_TPS] *= turned ? faster : 1;
+        s.v[METRIC_TPS] *= turned ? turn.faster : 1;
         ask(&s, turned ? 1 : 30, turned ? 0 : 12);
         wish = trial_feed(t, &s);
         if (wish == TRIAL_GO_CANDIDATE || wish == TRIAL_GO_INCUMBENT) {
@@ -564,10 +565,17 @@ static struct verdict when_the_load_turns(enum verify_class method, int at_s, in
         } else if (wish == TRIAL_CHECKPOINT) {
             trial_checkpointed(t, world.mono_us);
         }
-    } while (wish != TRIAL_FINISHED && ++second < 86400);
+    } while (wish != TRIAL_FINISHED && ++second < 10 * 86400);
+    assert_int_equal(wish, TRIAL_FINISHED);
     trial_verdict(t, &v);
     trial_free(t);
     return v;
+}
+
+/* The candidate has no effect. */
+static struct verdict when_the_load_turns(enum verify_class method, int at_s, int until_s, double faster)
+{
+    return when_the_load_turns_for(conf_of(method), calm(0), (struct turn){ 0, at_s, until_s, faster });
 }
 
 static void a_load_that_turns_into_a_faster_one_after_a_restart_is_no_gain(void **state)
@@ -590,6 +598,44 @@ static void one_odd_window_is_waited_out(void **state)
         assert_true(v.outcome != OUTCOME_BETTER);
         assert_null(strstr(v.why, "Clients ask something else"));
     }
+}
+
+static void a_single_window_of_something_cheap_makes_no_gain(void **state)
+{
+    (void)state;
+    static const enum verify_class before_after[] = { VERIFY_RESTART, VERIFY_SLOW };
+    for (size_t i = 0; i < 2; i++) {
+        struct trial_conf c = conf_of(before_after[i]);
+        int               window_s = (int)(c.window_us / 1000000);
+        c.saturating = true;
+        c.response = RESPONSE_TPS;
+        c.windows_min = 6;
+        c.windows_max = 40;
+        for (int at = 10; at <= 8 * window_s; at += window_s / 3 + 1) {
+            struct verdict v = when_the_load_turns_for(c, calm(0), (struct turn){ 0, at, at + 3 * window_s / 2, 20 });
+            assert_true(v.outcome != OUTCOME_BETTER);
+        }
+    }
+}
+
+static void odd_windows_again_and_again_end_the_trial_undecided(void **state)
+{
+    (void)state;
+    struct trial_conf c = conf_of(VERIFY_RESTART);
+    int               window_s = (int)(c.window_us / 1000000);
+    c.windows_max = TRIAL_WINDOWS_MAX;
+    struct verdict v = when_the_load_turns_for(c, calm(0), (struct turn){ 4 * window_s, 2 * window_s, 4 * window_s, 20 });
+    assert_true(v.outcome != OUTCOME_BETTER);
+}
+
+static void the_largest_number_of_windows_fits_with_odd_ones_among_them(void **state)
+{
+    (void)state;
+    struct trial_conf c = conf_of(VERIFY_SLOW);
+    int               window_s = (int)(c.window_us / 1000000);
+    c.windows_min = c.windows_max = TRIAL_WINDOWS_MAX;
+    struct verdict v = when_the_load_turns_for(c, world_usual(5), (struct turn){ 20 * window_s, 19 * window_s, 20 * window_s, 1 });
+    assert_true(v.windows_b <= TRIAL_WINDOWS_MAX);
 }
 
 static void a_switchback_goes_on_under_the_new_load_and_does_not_take_it_for_a_gain(void **state)
@@ -618,6 +664,34 @@ static enum trial_wish feed(struct trial *t, int n)
         }
     }
     return wish;
+}
+
+/* Saved by a version that knew nothing of what clients ask. */
+static void a_trial_of_the_first_format_goes_on(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(1.4));
+    struct trial_conf c = conf_of(VERIFY_RESTART);
+    struct trial *t = prepared(&w, &c, HISTORY), *back;
+    struct fault  fault;
+    struct verdict v;
+    world_change(&world, true, false);
+    trial_begin(t, world.mono_us);
+    feed(t, 97);
+    json_t *j = trial_save(t);
+    json_object_set_new(j, "format", json_integer(1));
+    json_object_del(j, "past_asked");
+    json_object_del(j, "obs_asked");
+    assert_ok(trial_load(j, &back, &fault), &fault);
+    json_object_set_new(j, "format", json_integer(99));
+    trial_free(t);
+    assert_int_equal(trial_load(j, &t, &fault), ERR_INPUT);
+    json_decref(j);
+    trial_toggled(back, ARM_CANDIDATE, world.mono_us);
+    assert_int_equal(feed(back, 86400), TRIAL_FINISHED);
+    trial_verdict(back, &v);
+    assert_int_equal(v.outcome, OUTCOME_BETTER);
+    trial_free(back);
 }
 
 static void finished_windows_survive_a_restart_of_the_engine(void **state)
@@ -770,6 +844,10 @@ int main(void)
         cmocka_unit_test(the_order_of_the_arms_is_drawn_and_every_block_has_both),
         cmocka_unit_test(a_load_that_turns_into_a_faster_one_after_a_restart_is_no_gain),
         cmocka_unit_test(one_odd_window_is_waited_out),
+        cmocka_unit_test(a_trial_of_the_first_format_goes_on),
+        cmocka_unit_test(a_single_window_of_something_cheap_makes_no_gain),
+        cmocka_unit_test(odd_windows_again_and_again_end_the_trial_undecided),
+        cmocka_unit_test(the_largest_number_of_windows_fits_with_odd_ones_among_them),
         cmocka_unit_test(a_switchback_goes_on_under_the_new_load_and_does_not_take_it_for_a_gain),
         cmocka_unit_test(without_history_the_incumbent_is_looked_at_first),
         cmocka_unit_test(too_little_history_ends_a_restart_before_it_costs_anything),

@@ -3,13 +3,22 @@ and a throttle on the block device. cgroup v1 counts for the numbers; v2 is used
 import os
 import time
 
+DOCUMENTED = {"DEMO_MEMORY": 1 << 30, "DEMO_IOPS": 2000, "DEMO_BANDWIDTH": 80_000_000}      # of the profile cloud-disk
+
+
+def wanted():
+    """The profile's numbers, as the environment has them."""
+    try:
+        return {name: int(os.environ.get(name, number)) for name, number in DOCUMENTED.items()}
+    except ValueError as e:
+        raise SystemExit(f"{', '.join(DOCUMENTED)} are numbers of bytes, operations and bytes a second: {e}") from None
+
 
 class Limits:
     def __init__(self, profile):
         self.profile = profile
-        self.memory = int(os.environ.get("DEMO_MEMORY", 1 << 30))
-        self.iops = int(os.environ.get("DEMO_IOPS", 2000))
-        self.bandwidth = int(os.environ.get("DEMO_BANDWIDTH", 80_000_000))
+        self.numbers = wanted()
+        self.memory, self.iops, self.bandwidth = self.numbers.values()
         self.groups = []
         self.version = 0
         self.why_not = None
@@ -39,6 +48,10 @@ class Limits:
             return f"none ({self.why_not})"
         return (f"cloud-disk (cgroup v{self.version}: {self.memory // (1 << 20)} MiB of memory including the page cache, "
                 f"{self.iops} IOPS and {self.bandwidth // 1_000_000} MB/s each way)")
+
+    def documented(self):
+        """Are they set, and those that the bars were measured with?"""
+        return not self.why_not and self.numbers == DOCUMENTED
 
     @staticmethod
     def write(path, text):

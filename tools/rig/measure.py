@@ -67,15 +67,15 @@ def under_load(cluster, seconds, *what):
         load.stop()
 
 
-def measure_round(cluster, limits, conf, clients, rate):
-    """TPS of CLOSED_S seconds with one CHECKPOINT inside, then p99 at a given rate; rate None: OPEN_SHARE of this very TPS."""
+def measure_round(cluster, limits, conf, clients, rate, *how):
+    """TPS of CLOSED_S seconds with one CHECKPOINT inside, then p99 at a given rate; rate None: OPEN_SHARE of this very TPS. how: more words for the load."""
     settle(cluster, limits, conf)
-    closed = under_load(cluster, CLOSED_S, "--clients", clients)
+    closed = under_load(cluster, CLOSED_S, "--clients", clients, *how)
     rate = rate or OPEN_SHARE * closed["tps"]
     # From the same start again: what a saturated minute leaves to be written is the more the faster it was, and not this load's.
     settle(cluster, limits, conf)
-    opened = under_load(cluster, OPEN_S, "--clients", clients, "--rate", f"{rate:.3f}")
-    return {"tps": closed["tps"], "closed_p99_ms": closed["p99_ms"], "cpu": closed["cpu"], "errors": closed["errors"], "rate": rate, "p99_ms": opened["p99_ms"]}
+    opened = under_load(cluster, OPEN_S, "--clients", clients, "--rate", f"{rate:.3f}", *how)
+    return {"tps": closed["tps"], "closed_p99_ms": closed["p99_ms"], "cpu": closed["cpu"], "errors": closed["errors"] + opened["errors"], "rate": rate, "p99_ms": opened["p99_ms"]}
 
 
 def measure_queries(cluster, limits, conf, seed):
@@ -92,11 +92,11 @@ def measure_queries(cluster, limits, conf, seed):
             "query_s": {str(o["query"]): o["seconds"] for o in lines if o.get("type") == "query"}, "cpu": (after[0] - cpu[0]) / max(after[1] - cpu[1], 1)}
 
 
-def recovery_time(cluster, limits, conf, clients):
-    """Seconds until connections are accepted again after a kill under load."""
+def recovery_time(cluster, limits, conf, clients, *how):
+    """Seconds until connections are accepted again after a kill under load. how: more words for it."""
     settle(cluster, limits, conf)
     cluster.sql("checkpoint")
-    load = cluster.start_load(cluster.folder + "/bin/homeostat-load", "--clients", clients, "--duration", 0)
+    load = cluster.start_load(cluster.folder + "/bin/homeostat-load", "--clients", clients, *how, "--duration", 0)
     try:
         time.sleep(CRASH_S)
         cluster.stop("immediate")

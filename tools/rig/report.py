@@ -5,8 +5,8 @@ import os
 
 
 def geometric(values):
-    """Their geometric mean; NAN of none."""
-    return math.exp(sum(map(math.log, values)) / len(values)) if values else math.nan
+    """Their geometric mean; 0 where one of them is, NAN of none."""
+    return math.nan if not values else math.exp(sum(map(math.log, values)) / len(values)) if all(values) else 0.0
 
 
 def print_report(result, folder):

@@ -28,7 +28,7 @@ targets:
     bin_directory: {bin}
     load_endpoint: {endpoint}
     load_saturates: true
-tune: {{ window: {window}s, windows_min: 3, windows_max: 6, wash_out: 5s, warm_up: 45s, watch: 5s, settle: {settle}s, reevaluate: {reevaluate}s, cool_down: {settle}s, checkpoint_in_window: true }}
+tune: {{ window: {window}s, windows_min: 3, windows_max: {windows}, wash_out: 5s, warm_up: 45s, watch: 5s, settle: {settle}s, reevaluate: {reevaluate}s, cool_down: {settle}s, checkpoint_in_window: true }}
 """
 SETTLE_S, REEVALUATE_S = 10, 600    # how long it rests after a case, and when nothing is left to try
 
@@ -40,10 +40,10 @@ risk: {{ auto_max: 0.9 }}
 
 
 class Tuner:
-    def __init__(self, program, root, cluster, endpoint, folder, restart="allowed", store="homeostat", window_s=40):
+    def __init__(self, program, root, cluster, endpoint, folder, restart="allowed", store="homeostat", window_s=40, windows=6):
         """folder: where its log goes. restart: allowed or never. store: its memory, a folder beside the data."""
         self.program, self.root, self.cluster, self.endpoint, self.folder = program, root, cluster, endpoint, folder
-        self.restart, self.window_s = restart, window_s
+        self.restart, self.window_s, self.windows = restart, window_s, windows
         self.port = free_port()
         self.process = None
         self.store = os.path.join(cluster.folder, store)
@@ -54,7 +54,7 @@ class Tuner:
         open(policy, "w").write(os.environ.get("DEMO_POLICY") or POLICY.format(when=self.restart))
         open(conf, "w").write(CONFIG.format(store=self.store, port=self.port, policy=policy, runbooks=self.runbooks(), target=TARGET, dsn=self.cluster.dsn(), when=self.restart,
                                             restart=self.cluster.restart_script, data=self.cluster.data, bin=self.cluster.bin, endpoint=self.endpoint,
-                                            window=self.window_s, settle=SETTLE_S, reevaluate=REEVALUATE_S))
+                                            window=self.window_s, windows=self.windows, settle=SETTLE_S, reevaluate=REEVALUATE_S))
         self.log = os.path.join(self.folder, "homeostat.log")
         self.process = subprocess.Popen([self.program, "run", "--config", conf], preexec_fn=self.cluster.become(False), cwd=self.cluster.folder,
                                         stdout=open(self.log, "a"), stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=self.cluster.environment())

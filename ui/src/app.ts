@@ -5,6 +5,7 @@
 
 import * as api from "./api";
 import { Problem } from "./api";
+import { answered, Asked, asking, failed, wants } from "./asked";
 import { Feed } from "./feed";
 import type { Known } from "./format";
 import { DRAWN, SERIES } from "./metrics";
@@ -31,7 +32,7 @@ export interface App {
   recent: Case[] | null;                                     // the newest ones in any state
   cases: Case[] | null; next: string | null; caseFilter: string;
   file: { id: string; data: CaseFile | null; problem: Problem | null } | null;
-  why: { id: string; version: Known; data: Why | null; problem: Problem | null } | null;
+  why: Asked<Why, Problem> | null;
   range: number;                                             // seconds shown by the charts
   logLatency: boolean;
   convergeBy: "trial" | "time";
@@ -187,27 +188,28 @@ async function loadSeries(name: string): Promise<void> {
   await attempt(async () => {
     const from = Date.now() - app.range * 1000, have = app.series.get(name), last = have?.time[have.time.length - 1];
     const whole = (reaches.get(name) ?? Infinity) > from + 5000;
-    let got = await api.series(name, SERIES, whole || last === undefined ? from : last);
-    if (whole) got = await withMinutes(name, from, got);
-    const live = app.series.get(name);
-    if (whole) reaches.set(name, from);
-    app.series.set(name, whole ? join(got, live ?? { time: [], v: {} }) : join(live, got));
+    const seconds = await api.series(name, SERIES, whole || last === undefined ? from : last);
+    const [got, coarse] = whole ? await withMinutes(name, from, seconds) : [seconds, 0];
+    const live = app.series.get(name), further = whole && (reaches.get(name) ?? Infinity) < from - 5000;   // a wider question was answered meanwhile
+    if (whole && !further) {
+      reaches.set(name, from);
+      app.coarse.set(name, coarse);
+    }
+    app.series.set(name, whole && !further ? join(got, live ?? { time: [], v: {} }) : join(live, got));
   }, () => { /* the chart says that there is nothing to show */ });
 }
 
-/** Seconds reach back some minutes; what was before comes minute by minute, for the lines of the charts. */
-async function withMinutes(name: string, from: number, seconds: Series): Promise<Series> {
+/** Seconds reach back some minutes; what was before comes minute by minute, for the lines of the charts. With the moment from which there are seconds; 0: there are no minutes. */
+async function withMinutes(name: string, from: number, seconds: Series): Promise<[Series, number]> {
   const until = seconds.time[0] ?? Date.now();
-  app.coarse.set(name, 0);
-  if (until - from < 120_000) return seconds;
+  if (until - from < 120_000) return [seconds, 0];
   const cols = await Promise.all(DRAWN.map((m) => api.minutes(name, m, from, until).catch(() => ({ time: [], avg: [] }))));
   const time = [...new Set(cols.flatMap((c) => c.time))].filter((t) => t < until).sort((a, b) => a - b), v: Series["v"] = {};
-  if (!time.length) return seconds;
-  app.coarse.set(name, until);
+  if (!time.length) return [seconds, 0];
   for (const m of Object.keys(seconds.v).concat(DRAWN)) v[m] = time.map(() => null);
   cols.forEach((c, i) => { const at = new Map(c.time.map((t, k) => [t, c.avg[k] ?? null] as const));
       v[DRAWN[i] as string] = time.map((t) => at.get(t) ?? null); });
-  return join({ time, v }, seconds);
+  return [join({ time, v }, seconds), until];
 }
 
 export function setRange(seconds: number): void {
@@ -235,17 +237,22 @@ export async function loadFile(id: string): Promise<void> {
   await attempt(async () => {
     const data = await api.caseFile(id);
     if (app.file?.id === id) app.file = { id, data, problem: null };
-    if (data.verdict && (app.why?.id !== id || app.why.version !== data.case.version)) void loadWhy(id, data.case.version);
+    if (data.verdict && wants(app.why, id, data.case.version)) void loadWhy(id, data.case.version);
   }, (p) => { if (app.file?.id === id) app.file = { ...app.file, problem: p }; });
 }
 
 /** Made anew only when the case has moved: explaining costs the engine some work. */
 export async function loadWhy(id: string, version: Known): Promise<void> {
-  app.why = { id, version, data: app.why?.id === id ? app.why.data : null, problem: null };
+  app.why = asking(app.why, id, version);
   await attempt(async () => {
-    const data = await api.why(id);
-    if (app.why?.id === id) app.why = { id, version, data, problem: null };
-  }, (p) => { if (app.why?.id === id) app.why = { ...app.why, problem: p }; });
+    try {
+      app.why = answered(app.why, id, version, await api.why(id));
+    } catch (e) {
+      const p = asProblem(e);
+      app.why = failed(app.why, id, version, p.status === 401 ? null : p);
+      throw e;
+    }
+  }, () => {});
 }
 
 export async function saveReport(id: string, format: "html" | "markdown"): Promise<void> {

@@ -12,10 +12,12 @@ import { empty, problemBox, section, sentence, unknown } from "./parts";
 export function whySection(d: CaseFile): VNode | null {
   const w = app.why;
   if (!w || w.id !== d.case.id) return null;
-  if (w.problem && !w.data) return section("why", "Why", null, problemBox(w.problem, () => void loadWhy(w.id, w.version)));
+  const problem = w.problem ? problemBox(w.problem, () => void loadWhy(w.id, d.case.version)) : null;
+  if (problem && !w.data) return section("why", "Why", null, problem);
   if (!w.data) return section("why", "Why", null, empty("Asking the engine\u2026"));
   const e = w.data, path = e.stations.filter((s) => s.onPath > 0), beside = e.stations.filter((s) => s.onPath === 0);
   return section("why", "Why", h("span", { class: "dim" }, "sure: ", h("b", null, e.sure ?? "unknown")),
+    problem, problem ? h("p", { class: "hint" }, "What follows was said before the case moved on.") : null,
     e.lead ? h("p", { class: "lead" }, e.lead) : null, e.way ? h("p", null, e.way) : null,
     e.missing ? h("p", { class: "hint" }, `This explanation lacks: ${e.missing}.`) : null,
     path.length ? [h("h3", null, e.shown ? "The path" : "The path the model expects"), h("ol", { class: "path" }, path.map(station))] : null,

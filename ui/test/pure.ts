@@ -1,5 +1,6 @@
 // What the pure functions promise; bundled by esbuild and run by node.
 
+import { answered, Asked, asking, failed as gaveUp, wants } from "../src/asked";
 import { ceiling, runs } from "../src/chart";
 import { attempts } from "../src/drawing";
 import { FeedEvent, FeedParser } from "../src/feed";
@@ -110,6 +111,21 @@ const story = readFile({ case: { id: "1" }, actions: [{ action: 1, kind: "to_inc
   [row("exec_done", "EXECUTING", "VERIFYING", "2026-01-31T12:00:00Z"), row("verify_pass", "VERIFYING", "CLOSED", "2026-01-31T12:00:30Z")]);
 is(story.arms.map((a) => [a.arm, (a.from % 60000) / 1000, ((a.to ?? 0) % 60000) / 1000]), [["candidate", 0, 10], ["incumbent", 10, 20],
     ["candidate", 20, 30]], "arms follow from what was switched");
+
+// what was asked of a case
+{
+  type A = Asked<string, string> | null;
+  const first = answered(asking(null as A, "c", 3), "c", 3, "three");
+  is([wants(null as A, "c", 3), wants(first, "c", 3), wants(first, "c", 4), wants(first, "d", 3)], [true, false, true, true], "asked when the case has moved");
+  is(wants(asking(first, "c", 4), "c", 4), false, "what is being asked is not asked twice");
+  const lost = gaveUp(asking(first, "c", 4), "c", 4, "503");
+  is([lost?.data, lost?.version, lost?.problem, wants(lost, "c", 4)], ["three", 3, "503", true], "a question that failed keeps what there was, says so and may be asked again");
+  is(wants(gaveUp(asking(null as A, "c", null), "c", null, "503"), "c", null), true, "also where no version is known");
+  const late = answered(answered(asking(asking(first, "c", 4), "c", 5), "c", 5, "five"), "c", 4, "four");
+  is([late?.data, late?.version, wants(late, "c", 5)], ["five", 5, false], "an older answer that comes later is left alone");
+  is(gaveUp(asking(asking(first, "c", 4), "c", 5), "c", 4, "503")?.problem, null, "nobody is told that an older question failed");
+  is(answered(asking(null as A, "d", 1), "c", 4, "four")?.data, null, "an answer about another case is left alone");
+}
 
 // addresses
 is([readRoute("#/case/a%2Fb"), readRoute("#/case"), readRoute("#/nonsense"), readRoute("#/case/%")],

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIT_POINTS = 100 };   /* more say little more of the length scales, and cost their cube */
 #define WORKS_MIN 0.8        /* beside a cliff and beside a limit: half the broken ones of 0.5, and no worse an optimum found */
 #define BEND_SD 4.0          /* a bend of 4 stretches one end by 55 against the other */
 #define WORKS_STEEP 100.0    /* a tenth of the probability missing weighs e^13 of EI */
@@ -85,47 +84,13 @@ static struct math_gp_prior prior_of(const struct math_gp *gp, bool labels)
     return p;
 }
 
-/* Hyper-parameters from at most FIT_POINTS of the points: the better half of them, and the rest evenly. */
 static enum err fit(struct math_gp *gp, int n, const double *x, const double *y, const double *known, bool labels, const bool *bends, int evaluations,
                     struct rand *r, struct fault *fault)
 {
     struct math_gp_prior prior = prior_of(gp, labels);
     prior.bends = bends;
     prior.bend_sd = BEND_SD;
-    enum err             e = math_gp_data(gp, n, x, y, known, fault);
-    if (e != OK || n <= FIT_POINTS)
-        return e != OK ? e : math_gp_fit(gp, &prior, evaluations, r, fault);
-
-    size_t          p = (size_t)gp->features;
-    double         *sorted = calloc((size_t)n, sizeof *sorted), *some = calloc(FIT_POINTS * (p + 2), sizeof *some);
-    struct math_gp *small = NULL;
-    e = sorted && some ? math_gp_new(gp->features, gp->scale_of, &small, fault) : no_memory(fault);
-    if (e == OK) {
-        double *sy = some + FIT_POINTS * p, *sk = sy + FIT_POINTS;
-        memcpy(sorted, y, (size_t)n * sizeof *y);
-        math_sort(sorted, n);
-        double bar = sorted[n - FIT_POINTS / 2];
-        int    k = 0, rest = 0, want = FIT_POINTS / 2, others = n - want;
-        for (int i = 0; i < n && k < FIT_POINTS; i++) {
-            bool good = y[i] >= bar, take = good || (rest + 1) * want / others > rest * want / others;
-            rest += !good;
-            if (!take)
-                continue;
-            memcpy(some + (size_t)k * p, x + (size_t)i * p, p * sizeof *x);
-            sy[k] = y[i];
-            sk[k++] = known ? known[i] : 0;
-        }
-        math_gp_give_mean(small, gp->mean_given ? gp->mean : (double)NAN);
-        e = math_gp_data(small, k, some, sy, sk, fault);
-    }
-    if (e == OK)
-        e = math_gp_fit(small, &prior, evaluations, r, fault);
-    if (e == OK)
-        e = math_gp_set(gp, &small->hyper, fault);
-    math_gp_free(small);
-    free(sorted);
-    free(some);
-    return e;
+    return math_gp_learn(gp, n, x, y, known, &prior, evaluations, r, fault);
 }
 
 static void transform(const struct bo_model *m, const struct math_bo *b, const double *features, double *out)

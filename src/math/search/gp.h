@@ -79,6 +79,13 @@ MUST_CHECK enum err math_gp_add(struct math_gp *gp, const double *x, double y, d
  * looked at, the best two are followed, with `evaluations` of the likelihood in all.  n = 0 keeps the prior's middle.
  */
 MUST_CHECK enum err math_gp_fit(struct math_gp *gp, const struct math_gp_prior *prior, int evaluations, struct rand *r, struct fault *fault);
+/*
+ * math_gp_data() and math_gp_fit() in one, with hyper-parameters from at most MATH_GP_FIT_POINTS of the points (the better half of
+ * them, and the rest evenly): more say little more of the length scales, and cost their cube in each evaluation.
+ */
+enum { MATH_GP_FIT_POINTS = 100 };
+MUST_CHECK enum err math_gp_learn(struct math_gp *gp, int n, const double *x, const double *y, const double *known, const struct math_gp_prior *prior, int evaluations,
+                                  struct rand *r, struct fault *fault);
 
 /*
  * ln p(y | x, hyper) + ln p(hyper) and its gradient by ln scale[0..scales), ln noise, ln signal into gradient[scales + 2]

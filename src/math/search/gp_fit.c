@@ -4,6 +4,7 @@
 #include "math/linear/linear.h"
 #include "math/linear/minimise.h"
 #include "math/search/bend.h"
+#include "math/stats/describe.h"
 
 #include <assert.h>
 #include <math.h>
@@ -238,4 +239,52 @@ enum err math_gp_fit(struct math_gp *gp, const struct math_gp_prior *prior, int 
     if (gp->n == 0)
         unpack(gp, prior, start[1], &best);
     return math_gp_set(gp, &best, fault);
+}
+
+/* ---- a part of the data ---- */
+
+/* The better half of them, and the rest evenly. */
+static enum err choose(struct math_gp *few, int n, const double *x, const double *y, const double *known, struct fault *fault)
+{
+    size_t   p = (size_t)few->features;
+    double  *sorted = calloc((size_t)n + MATH_GP_FIT_POINTS * (p + 2), sizeof *sorted);
+    if (!sorted)
+        return fail(fault, ERR_LIMIT, "no memory for a model of %d points", n);
+    double *some = sorted + n, *sy = some + MATH_GP_FIT_POINTS * p, *sk = sy + MATH_GP_FIT_POINTS;
+    memcpy(sorted, y, (size_t)n * sizeof *y);
+    math_sort(sorted, n);
+    double bar = sorted[n - MATH_GP_FIT_POINTS / 2];
+    int    k = 0, rest = 0, want = MATH_GP_FIT_POINTS / 2, others = n - want;
+    for (int i = 0; i < n && k < MATH_GP_FIT_POINTS; i++) {
+        bool good = y[i] >= bar, take = good || (rest + 1) * want / others > rest * want / others;
+        rest += !good;
+        if (!take)
+            continue;
+        memcpy(some + (size_t)k * p, x + (size_t)i * p, p * sizeof *x);
+        sy[k] = y[i];
+        sk[k++] = known ? known[i] : 0;
+    }
+    enum err e = math_gp_data(few, k, some, sy, sk, fault);
+    free(sorted);
+    return e;
+}
+
+enum err math_gp_learn(struct math_gp *gp, int n, const double *x, const double *y, const double *known, const struct math_gp_prior *prior, int evaluations,
+                       struct rand *r, struct fault *fault)
+{
+    struct math_gp *few = NULL;
+    enum err        e = math_gp_data(gp, n, x, y, known, fault);
+    if (e != OK || n <= MATH_GP_FIT_POINTS)
+        return e != OK ? e : math_gp_fit(gp, prior, evaluations, r, fault);
+    e = math_gp_new(gp->features, gp->scale_of, &few, fault);
+    if (e == OK) {
+        math_gp_give_mean(few, gp->mean_given ? gp->mean : (double)NAN);
+        e = choose(few, n, x, y, known, fault);
+    }
+    if (e == OK)
+        e = math_gp_fit(few, prior, evaluations, r, fault);
+    if (e == OK)
+        e = math_gp_set(gp, &few->hyper, fault);
+    math_gp_free(few);
+    return e;
 }

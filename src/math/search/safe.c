@@ -138,11 +138,12 @@ static enum err believe(struct math_safe *s, struct fault *fault)
     for (int k = 0; k < s->gp->scales; k++)
         hyper.scale[k] = SCALE_FIRST;
     math_gp_give_mean(s->gp, 0);
-    enum err e = math_gp_data(s->gp, s->n, s->features, y, known, fault);
     struct rand r;
     rand_seed(&r, s->seed ^ 0x5afe);
-    if (e == OK)
-        e = s->n < FIT_FROM ? math_gp_set(s->gp, &hyper, fault) : math_gp_fit(s->gp, &prior, FIT_EVALUATIONS, &r, fault);
+    enum err e = s->n < FIT_FROM ? math_gp_data(s->gp, s->n, s->features, y, known, fault)
+                                 : math_gp_learn(s->gp, s->n, s->features, y, known, &prior, FIT_EVALUATIONS, &r, fault);
+    if (e == OK && s->n < FIT_FROM)
+        e = math_gp_set(s->gp, &hyper, fault);
     free(y);
     s->believed = e == OK ? s->n : 0;
     return e;

@@ -5,18 +5,12 @@
 #include <math.h>
 
 double math_alpha_spend(double alpha, int j) { return j < 1 ? 0 : alpha * 6 / (M_PI * M_PI * (double)j * (double)j); }
-/* Weights proportional to log(max(t, 2)) / (t exp(sqrt(log t))), scaled to sum up to just below 1. */
-static double lord_weight(int t)
-{
-    double x = t;
-    return t < 1 ? 0 : 0.07720838 * log(t < 2 ? 2 : x) / (x * exp(sqrt(log(x))));
-}
 
 double math_alpha_lord(double alpha, int j, const int *found, int k)
 {
-    double start = alpha / 2, level = start * lord_weight(j);
+    double start = 0.9 * alpha, level = math_alpha_spend(start, j);
     for (int i = 0; i < k; i++)
-        level += (i == 0 ? alpha - start : alpha) * lord_weight(j - found[i]);
+        level += math_alpha_spend(i == 0 ? alpha - start : alpha, j - found[i]);
     return level;
 }
 

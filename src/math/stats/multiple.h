@@ -11,8 +11,10 @@ double math_alpha_spend(double alpha, int j);
 
 /*
  * LORD++ (Ramdas, Yang, Wainwright, Jordan 2017): the level of decision j when decisions found[0..k) (1-based, ascending, all
- * < j) were rejections.  Keeps the expected share of false ones among all rejections below alpha for ever, and earns back
- * what rejections deserve, so it does not dry up as fast as spending does; half of alpha is put in at the start.
+ * < j) were rejections.  Keeps the expected share of false ones among all rejections below alpha for ever (where there is nothing
+ * to find: the probability of any), and earns back what rejections deserve: a tenth of alpha for the first, all of it for each
+ * later one, so that after these the level begins about as high as at the start, where spending would be dry.  The weights are
+ * those of math_alpha_spend(); nine tenths of alpha are put in at the start, so that the first decision is hardly weaker than there.
  */
 double math_alpha_lord(double alpha, int j, const int *found, int k);
 
