@@ -1,9 +1,10 @@
 /*
  * bench/thumb.c - the planner's rule of thumb alone, as lines for a configuration file: what the live benches measure beside the tuned one.
  *
- *     thumb "host=... dbname=..."
+ *     thumb "host=... dbname=..." SESSIONS
  *
- * It looks at a server as Homeostat does, and asks the one proposer that knows nothing but the machine.  Nothing is changed.
+ * It looks at a server as Homeostat does, and asks the one proposer that knows nothing but the machine and how many sessions
+ * there will be: how much memory is free for a cache depends on them, and nobody is connected yet.  Nothing is changed.
  */
 #include "base/clock.h"
 #include "plan/scene.h"
@@ -11,6 +12,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { PATIENCE_S = 30 };
 
@@ -63,8 +65,9 @@ static bool read_facts(const char *dsn, struct fault *fault)
 int main(int argc, char **argv)
 {
     struct fault fault = { 0 };
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: thumb DSN\n");
+    int          sessions = argc == 3 ? atoi(argv[2]) : 0;
+    if (sessions < 1) {
+        (void)fprintf(stderr, "usage: thumb DSN SESSIONS\n");
         return 2;
     }
     if (!read_facts(argv[1], &fault)) {
@@ -74,6 +77,7 @@ int main(int argc, char **argv)
     struct bounds bounds;
     bounds_default(&bounds);
     bounds.restart_allowed = true;
+    facts.peak_sessions = sessions;
     facts.file_access = true;      /* the server is thrown away afterwards, so what undoes a restart need not be proven first */
     const struct planner_view view = { .facts = &facts, .bounds = &bounds };
     struct scene    s;

@@ -75,7 +75,7 @@ def lines_of(settings_):
 class Arms:
     """The stages of a bench that tunes from the default configuration, once for each arm, and then compares.
 
-    What a bench adds: name, fill and load (for homeostat-load), fill_s, trial_s by arm, one_s (a measurement), measure_one(conf) -> a row.
+    What a bench adds: name, fill, load and sessions (for homeostat-load, and as many as it opens), fill_s, trial_s by arm, one_s (a measurement), measure_one(conf) -> a row.
     """
     ARM_NAMES = {"allowed": "tuned", "never": "reload"}
 
@@ -100,7 +100,7 @@ class Arms:
 
     def ask_thumb(self, budget):
         budget.take(RESTORE_S, "asking for the rule of thumb")
-        self.run.put(thumb=self.site.rule_of_thumb())
+        self.run.put(thumb=self.site.rule_of_thumb(self.sessions))
 
     def trials(self, arm):
         return self.run.journal("trials-" + arm)

@@ -27,6 +27,7 @@ class Olap(Arms):
 
     def __init__(self, run, o):
         self.fill, self.fill_s = ("--bench", "tpch", "--scale", o.scale), 60 + 300 * o.scale
+        self.sessions = o.streams
         self.load = ("--bench", "tpch", "--test", "loop", "--streams", o.streams, "--duration", 0)
         self.trial_s = {"allowed": 9 * o.window + 120}
         super().__init__(run, o, ["allowed"])

@@ -39,6 +39,7 @@ class Oltp(Arms):
 
     def __init__(self, run, o):
         self.fill, self.fill_s = ("--warehouses", o.warehouses), 15 * o.warehouses + 60
+        self.sessions = o.clients
         self.load = ("--clients", o.clients, "--draw", o.draw, "--duration", 0, "--lifetime", LIFETIME_S)
         super().__init__(run, o, ["allowed", "never"] if o.arm == "both" else [o.arm])
         self.recovery = run.journal("recovery")

@@ -87,10 +87,10 @@ class Site:
     def settle(self, conf):
         settle(self.cluster, self.limits, conf)
 
-    def rule_of_thumb(self):
-        """The lines of the planner's rule of thumb for the default configuration."""
+    def rule_of_thumb(self, sessions):
+        """The lines of the planner's rule of thumb for the default configuration and so many sessions."""
         self.settle("")
-        done = subprocess.run([self.thumb, self.cluster.dsn()], preexec_fn=self.cluster.become(False), cwd=self.cluster.folder, env=self.cluster.environment(),
+        done = subprocess.run([self.thumb, self.cluster.dsn(), str(sessions)], preexec_fn=self.cluster.become(False), cwd=self.cluster.folder, env=self.cluster.environment(),
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         say(f"rule of thumb: {(done.stdout or done.stderr).strip()}")
         if done.returncode not in (0, 3):
