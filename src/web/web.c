@@ -14,6 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/*
+ * A thread of libmicrohttpd (0.9.75) takes 128 events at once, and when there are just so many it waits for another one before it
+ * looks at any.  So no thread may have that many connections; there are more threads instead.
+ */
+enum { THREAD_CONNECTIONS = 100 };
+
 struct web_options web_options_default(void)
 {
     return (struct web_options){
@@ -212,6 +218,7 @@ static enum err start_daemon(struct web *w, struct fault *fault)
         { MHD_OPTION_END, 0, NULL },
     };
     const struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
+    int needed = (o->connections + THREAD_CONNECTIONS - 1) / THREAD_CONNECTIONS, threads = o->threads > needed ? o->threads : needed;
     /* MHD's own time-out counts silence; it is a little longer than ours, which counts everything. */
     unsigned silence_s = (unsigned)((o->idle_timeout_us + o->header_timeout_us) / US_PER_S) + 5;
     errno = 0;
@@ -219,7 +226,7 @@ static enum err start_daemon(struct web *w, struct fault *fault)
         MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
         MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
         MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
-        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)o->threads,
+        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)threads,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->connections_per_address,
         MHD_OPTION_CONNECTION_TIMEOUT, silence_s,

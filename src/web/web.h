@@ -32,7 +32,7 @@ struct web_options {
     const char *certificate_file;        /* PEM; both or none */
     const char *key_file;
     bool        metrics_open;            /* GET /metrics without a token */
-    int         threads;                 /* 1..64 */
+    int         threads;                 /* 1..64; there are more when there may be many connections */
     int         connections;             /* at most so many at once */
     int         connections_per_address; /* 0: no bound of its own */
     int         subscribers;             /* of the event stream, at once */

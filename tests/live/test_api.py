@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import socket
 import sqlite3
 import sys
 import time
@@ -461,6 +462,27 @@ def test_a_second_homeostat_on_the_same_store_is_refused_and_the_first_is_not_di
     assert house.look(case)["version"] == version
     house.wait(case, lambda c: c["status"] == "VERIFYING")
     assert list(house.arena.effects().values()) == [[1, 0]]
+
+
+# -- many at once ----------------------------------------------------------------------------------------------------------
+
+
+def test_hundreds_of_clients_that_speak_at_the_same_moment_are_all_answered(house):
+    clients = [socket.create_connection(("127.0.0.1", house.arena.daemon.port), timeout=60) for _ in range(500)]
+    try:
+        for _ in range(3):
+            for s in clients:
+                s.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            for s in clients:
+                said = b""
+                while b'{"data"' not in said:
+                    piece = s.recv(4096)
+                    assert piece, said
+                    said += piece
+                assert said.startswith(b"HTTP/1.1 200")
+    finally:
+        for s in clients:
+            s.close()
 
 
 # -- who may ---------------------------------------------------------------------------------------------------------------
