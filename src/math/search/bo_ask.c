@@ -336,6 +336,20 @@ static enum err guess_at(const struct math_bo *b, struct bo_model *m, const doub
     return OK;
 }
 
+/* Before something is asked: what is believed now, what it is compared with, and the best of that; -1: nothing worked yet. Only a contextual search keeps its context. */
+static enum err look_around(struct math_bo *b, const double **context, struct anchors *a, int *best, struct fault *fault)
+{
+    enum err e = check_context(b, *context, fault);
+    *context = b->contextual ? *context : NULL;
+    if (e == OK && b->told.n > 0)
+        e = believe(b, fault);
+    if (e == OK)
+        e = anchors_new(b, *context, NULL, b->told.n, b->chapter, a, fault);
+    if (e == OK && b->told.n > 0)
+        e = bo_model_incumbent(b->global, b, a->n, a->trial, a->features, a->columns, best, fault);
+    return e;
+}
+
 enum err math_bo_ask(struct math_bo *b, const double *context, double *x, struct math_bo_reason *why, struct fault *fault)
 {
     struct math_bo_reason reason = { .phase = bo_phase(b, b->told.n), .trial = b->told.n, .chapter = b->chapters, .score = (double)NAN, .region = b->region.length,
@@ -343,14 +357,7 @@ enum err math_bo_ask(struct math_bo *b, const double *context, double *x, struct
     struct anchors        a = { 0 };
     struct rand           r;
     int                   best = -1;
-    enum err              e = check_context(b, context, fault);
-    context = b->contextual ? context : NULL;
-    if (e == OK && b->told.n > 0)
-        e = believe(b, fault);
-    if (e == OK)
-        e = anchors_new(b, context, NULL, b->told.n, b->chapter, &a, fault);
-    if (e == OK && b->told.n > 0)
-        e = bo_model_incumbent(b->global, b, a.n, a.trial, a.features, a.columns, &best, fault);
+    enum err              e = look_around(b, &context, &a, &best, fault);
     if (e == OK && reason.phase == MATH_BO_LOCAL && (best < 0 || b->centre < 0))
         reason.phase = MATH_BO_GLOBAL;                     /* no centre: nothing worked within the limits yet */
     if (e == OK)
@@ -421,14 +428,7 @@ enum err math_bo_hope(struct math_bo *b, const double *context, int count, const
     double        *features = calloc(rows * (size_t)b->features, sizeof *features), *columns = calloc(rows * (size_t)b->columns, sizeof *columns);
     struct anchors a = { 0 };
     int            best = -1;
-    enum err       e = features && columns ? check_context(b, context, fault) : fail(fault, ERR_LIMIT, "no memory for %d places", count);
-    context = b->contextual ? context : NULL;
-    if (e == OK && b->told.n > 0)
-        e = believe(b, fault);
-    if (e == OK)
-        e = anchors_new(b, context, NULL, b->told.n, b->chapter, &a, fault);
-    if (e == OK && b->told.n > 0)
-        e = bo_model_incumbent(b->global, b, a.n, a.trial, a.features, a.columns, &best, fault);
+    enum err       e = features && columns ? look_around(b, &context, &a, &best, fault) : fail(fault, ERR_LIMIT, "no memory for %d places", count);
     for (int i = 0; i < count && e == OK; i++) {
         bo_see(b, x + (size_t)i * (size_t)b->space.params, features + (size_t)i * (size_t)b->features, columns + (size_t)i * (size_t)b->columns);
         hope[i] = -INFINITY;
