@@ -337,7 +337,7 @@ static enum err guess_at(const struct math_bo *b, struct bo_model *m, const doub
 }
 
 /* Before something is asked: what is believed now, what it is compared with, and the best of that; -1: nothing worked yet. Only a contextual search keeps its context. */
-static enum err look_around(struct math_bo *b, const double **context, struct anchors *a, int *best, struct fault *fault)
+static enum err take_stock(struct math_bo *b, const double **context, struct anchors *a, int *best, struct fault *fault)
 {
     enum err e = check_context(b, *context, fault);
     *context = b->contextual ? *context : NULL;
@@ -357,7 +357,7 @@ enum err math_bo_ask(struct math_bo *b, const double *context, double *x, struct
     struct anchors        a = { 0 };
     struct rand           r;
     int                   best = -1;
-    enum err              e = look_around(b, &context, &a, &best, fault);
+    enum err              e = take_stock(b, &context, &a, &best, fault);
     if (e == OK && reason.phase == MATH_BO_LOCAL && (best < 0 || b->centre < 0))
         reason.phase = MATH_BO_GLOBAL;                     /* no centre: nothing worked within the limits yet */
     if (e == OK)
@@ -428,7 +428,7 @@ enum err math_bo_hope(struct math_bo *b, const double *context, int count, const
     double        *features = calloc(rows * (size_t)b->features, sizeof *features), *columns = calloc(rows * (size_t)b->columns, sizeof *columns);
     struct anchors a = { 0 };
     int            best = -1;
-    enum err       e = features && columns ? look_around(b, &context, &a, &best, fault) : fail(fault, ERR_LIMIT, "no memory for %d places", count);
+    enum err       e = features && columns ? take_stock(b, &context, &a, &best, fault) : fail(fault, ERR_LIMIT, "no memory for %d places", count);
     for (int i = 0; i < count && e == OK; i++) {
         bo_see(b, x + (size_t)i * (size_t)b->space.params, features + (size_t)i * (size_t)b->features, columns + (size_t)i * (size_t)b->columns);
         hope[i] = -INFINITY;

@@ -231,8 +231,7 @@ enum err bo_model_extend(struct bo_model *m, const struct math_bo *b, int trial,
 
 double bo_model_bend(const struct bo_model *m, const struct math_bo *b, int d)
 {
-    bool may = m->objective && b->set.bend && !b->projected && b->space.param[d].kind != MATH_PARAM_CATEGORY;
-    return may ? m->objective->hyper.bend[m->objective->scale_of[b->space.feature_of[d]]] : 0;
+    return m->objective ? m->objective->hyper.bend[m->objective->scale_of[b->space.feature_of[d]]] : 0;
 }
 
 /* ---- asking ---- */

@@ -85,10 +85,7 @@ static double slope_of(const struct math_bo *b, const double *cube, const double
 /* The edge below which a coordinate means special values. */
 static double special_edge(const struct math_bo *b, int d)
 {
-    const struct math_param *p = &b->space.param[d];
-    if (b->projected || p->specials == 0)
-        return 0;
-    return p->special_share > 0 ? p->special_share : MATH_SPECIAL_SHARE;
+    return b->projected ? 0 : math_space_edge(&b->space.param[d]);
 }
 
 static double clip(double v, double lo, double hi) { return v < lo ? lo : v > hi ? hi : v; }
@@ -119,9 +116,8 @@ static void doubt_scale(const struct places *p, const struct bo_hunt *h, int i, 
 {
     const struct math_bo *b = p->b;
     for (int d = 0; d < b->dims && b->set.bend && !b->projected; d++) {
-        double edge = special_edge(b, d), by = i % 2 ? bo_model_bend(h->model, b, d) : i % 4 ? math_bend_draw(h->r) : 0;
-        if (b->space.param[d].kind != MATH_PARAM_CATEGORY && u[d] > edge)
-            u[d] = edge + (1 - edge) * math_bend_undo((u[d] - edge) / (1 - edge), by);
+        double by = i % 2 ? bo_model_bend(h->model, b, d) : i % 4 ? math_bend_draw(h->r) : 0;
+        u[d] = math_space_bend(&b->space.param[d], u[d], by);
     }
 }
 

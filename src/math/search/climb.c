@@ -30,7 +30,7 @@ static double moved(const struct math_space *s, int d, double u, struct rand *r)
 {
     const struct math_param *p = &s->param[d];
     int    levels = math_space_levels(s, d);
-    double edge = p->specials > 0 ? p->special_share > 0 ? p->special_share : MATH_SPECIAL_SHARE : 0;
+    double edge = math_space_edge(p);
     if (p->kind == MATH_PARAM_CATEGORY || (levels > 0 && levels <= 3) || (edge > 0 && rand_unit(r) < edge))
         return rand_unit(r);
     double size = STEP_MIN * pow(STEP_MAX / STEP_MIN, rand_unit(r));

@@ -243,12 +243,10 @@ static void vary_start(const struct math_portfolio *p, struct rand *r, double *u
 {
     bool keeps = p->n % 2 == 1 && !isnan(p->y[0]);
     for (int k = 0; k < p->space.params; k++) {
-        const struct math_param *m = &p->space.param[k];
-        double edge = m->specials == 0 ? 0 : m->special_share > 0 ? m->special_share : MATH_SPECIAL_SHARE, by = math_bend_draw(r);
+        double by = math_bend_draw(r);
         if (rand_unit(r) < KEPT && keeps)
             u[k] = p->cube[k];
-        if (m->kind != MATH_PARAM_CATEGORY && u[k] > edge)
-            u[k] = edge + (1 - edge) * math_bend_undo((u[k] - edge) / (1 - edge), by);
+        u[k] = math_space_bend(&p->space.param[k], u[k], by);
     }
 }
 

@@ -1,6 +1,8 @@
 /* math/search/space.c - between values, the cube and the features. */
 #include "math/search/space.h"
 
+#include "math/search/bend.h"
+
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -9,11 +11,17 @@ static double clip(double v, double lo, double hi) { return v < lo ? lo : v > hi
 
 static double step_of(const struct math_param *p) { return p->kind == MATH_PARAM_INTEGER && !(p->step > 0) ? 1 : p->step; }
 
-static double share_of(const struct math_param *p)
+double math_space_edge(const struct math_param *p)
 {
     if (p->specials == 0)
         return 0;
     return p->special_share > 0 ? p->special_share : MATH_SPECIAL_SHARE;
+}
+
+double math_space_bend(const struct math_param *p, double u, double by)
+{
+    double edge = math_space_edge(p);
+    return p->kind != MATH_PARAM_CATEGORY && u > edge ? edge + (1 - edge) * math_bend_undo((u - edge) / (1 - edge), by) : u;
 }
 
 int math_space_special(const struct math_param *p, double value)
@@ -178,7 +186,7 @@ void math_space_decode(const struct math_space *s, const double *u, double *x)
 {
     for (int i = 0; i < s->params; i++) {
         const struct math_param *p = &s->param[i];
-        double                   t = clip(u[i], 0, 1), share = share_of(p), lo, hi;
+        double                   t = clip(u[i], 0, 1), share = math_space_edge(p), lo, hi;
         if (!math_space_active(s, x, i)) {
             x[i] = p->idle;
         } else if (p->kind == MATH_PARAM_CATEGORY) {
@@ -196,7 +204,7 @@ enum err math_space_encode(const struct math_space *s, const double *x, double *
 {
     for (int i = 0; i < s->params; i++) {
         const struct math_param *p = &s->param[i];
-        double                   share = share_of(p), lo, hi;
+        double                   share = math_space_edge(p), lo, hi;
         int                      special = math_space_special(p, x[i]);
         if (!isfinite(x[i]))
             return fail(fault, ERR_INPUT, "parameter %d is not a finite number", i);
@@ -224,7 +232,7 @@ enum err math_space_snap(const struct math_space *s, const double *x, double *le
         return e;
     for (int i = 0; i < s->params; i++) {                /* ranges depend on what those before it became */
         const struct math_param *p = &s->param[i];
-        double                   share = share_of(p), lo, hi;
+        double                   share = math_space_edge(p), lo, hi;
         if (!math_space_active(s, out, i)) {
             out[i] = p->idle;
         } else if (p->kind == MATH_PARAM_CATEGORY || math_space_special(p, x[i]) >= 0) {
@@ -317,7 +325,7 @@ double math_space_size(const struct math_space *s)
 double math_space_slope(const struct math_space *s, const double *u, const double *x, int i)
 {
     const struct math_param *p = &s->param[i];
-    double                   share = share_of(p);
+    double                   share = math_space_edge(p);
     if (p->kind == MATH_PARAM_CATEGORY || p->context || p->below || p->above || s->leaned_on[i] || !math_space_active(s, x, i))
         return 0;
     if (math_space_levels(s, i) > 0 || u[i] < share || !(p->hi > p->lo))

@@ -58,6 +58,11 @@ struct math_space {
 /* Checks params and param[], lays out the rest. ERR_INPUT says which parameter and why. */
 MUST_CHECK enum err math_space_init(struct math_space *s, struct fault *fault);
 
+/* How much of a coordinate belongs to special values: 0 .. this. */
+double math_space_edge(const struct math_param *p);
+/* A coordinate of a number on another scale (math/search/bend.h); special values and categories stay where they are. */
+double math_space_bend(const struct math_param *p, double u, double by);
+
 void math_space_decode(const struct math_space *s, const double *u, double *x);       /* any u is legal; outside [0, 1] it is clipped */
 /* Any finite x, legal or not (what is in force may be outside); ERR_INPUT for NAN and for a choice that is none. u is in the middle of its step. */
 MUST_CHECK enum err math_space_encode(const struct math_space *s, const double *x, double *u, struct fault *fault);
