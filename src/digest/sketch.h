@@ -1,0 +1,39 @@
+/*
+ * digest/sketch.h - a distribution in little memory, whose parts can be put together: quantiles within one percent of their value.
+ *
+ * Buckets grow by a constant factor, so the error of a quantile is relative (DDSketch: Masson, Rim and Lee, VLDB 2019).  Values of both
+ * signs and zero; NAN is left out, infinities are counted at the largest bucket of their side.  Merging is exact: order does not matter.
+ */
+#ifndef DIGEST_SKETCH_H
+#define DIGEST_SKETCH_H
+
+#include "base/err.h"
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SKETCH_BUCKETS_MAX = 2048, SKETCH_PACKED_MAX = 40 * 1024 };
+#define SKETCH_ERROR 0.01
+
+struct sketch;                               /* small while few values came: it grows with the range it has seen */
+
+struct sketch *sketch_new(void);             /* NULL: out of memory */
+void           sketch_free(struct sketch *s);
+void           sketch_clear(struct sketch *s);
+/* False: out of memory; nothing was added. */
+bool           sketch_add(struct sketch *s, double value, uint64_t times);
+bool           sketch_merge(struct sketch *into, const struct sketch *from);
+uint64_t       sketch_count(const struct sketch *s);
+double         sketch_sum(const struct sketch *s);       /* exact up to rounding; NAN when empty, so are: */
+double         sketch_min(const struct sketch *s);
+double         sketch_max(const struct sketch *s);
+double         sketch_quantile(const struct sketch *s, double q);    /* 0..1, nearest rank; min and max are exact */
+
+/* As bytes that any machine reads; at most SKETCH_PACKED_MAX. Returns how many, 0 when size is too small. */
+size_t         sketch_pack(const struct sketch *s, void *bytes, size_t size);
+MUST_CHECK enum err sketch_unpack(struct slice bytes, struct sketch **s, struct fault *fault);
+size_t         sketch_bytes(const struct sketch *s);     /* of memory */
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * ship/sink.h - where events go: what a kind of sink must be able to do. One file per kind, one row each in ship/sinks.c.
+ *
+ * The worker in front of it (ship/worker.h) reads the journal, applies rules and routes, makes batches, waits, tries again
+ * without end, halves a batch that is refused until the event is found that nobody wants, and puts that among the dead letters.
+ * A sink only sends, and says honestly what came of it.  It must not wait longer than the time limit in its settings, nor retry by itself.
+ */
+#ifndef SHIP_SINK_H
+#define SHIP_SINK_H
+
+#include "base/err.h"
+#include "event/event.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum sent {
+    SENT_ALL,          /* durable there, as far as that side promises it */
+    SENT_LATER,        /* nothing, or an unknown part, arrived; try all of it again after a while. Also when nobody is there */
+    SENT_REFUSED,      /* the other side will never take this as it is: the worker halves it */
+    SENT_TOO_LARGE     /* the same batch in smaller pieces may go */
+};
+
+/* Events that lie together; valid during send() only. The same events may come again, in other batches, after a crash or SENT_LATER. */
+struct batch {
+    const struct event *const *event;
+    size_t                     count;
+    size_t                     bytes;        /* about, undecoded */
+};
+
+struct sent_answer {
+    int64_t  retry_after_us;                 /* what the other side asked for; 0: it did not */
+    uint64_t refused;                        /* events that it took note of and will not keep (partial success): they become dead letters as a count */
+    char     why[240];                       /* for SENT_LATER and SENT_REFUSED: what the other side said; never a secret */
+};
+
+struct sink_conf;                            /* ship/conf.h */
+
+struct sink_kind {
+    const char *name;                        /* "postgres", "clickhouse", "files", ... as in the configuration */
+    unsigned    takes;                       /* bits 1 << EVENT_LOG ...: what it can hold; others go past it, counted */
+    const char *why;
+    /* Checks settings, allocates; must not need the other side to be there. */
+    enum err  (*open)(const struct sink_conf *conf, void **self, struct fault *fault);
+    enum sent (*send)(void *self, const struct batch *b, struct sent_answer *a);
+    /* Called when nothing waits; NULL: nothing to do. Files are closed, partitions made and dropped here. */
+    void      (*idle)(void *self, int64_t now_us);
+    void      (*close)(void *self);
+};
+
+const struct sink_kind *sink_kind_find(const char *name);    /* NULL: no such kind */
+/* All of them, for documentation. */
+const struct sink_kind *const *sink_kinds(size_t *count);
+
+#endif
