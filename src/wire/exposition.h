@@ -64,9 +64,7 @@ struct exposition {
     enum exposition_form     form;
     struct exposition_limits limits;
     const char              *at, *end;           /* what is to be read */
-    const char              *begin;
     size_t                   line, samples;
-    bool                     eof;
     bool                     in_family;
     unsigned                 told;               /* OpenMetrics: of this family TYPE, HELP, UNIT came, samples came */
     struct exposition_family family, none;
