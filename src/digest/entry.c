@@ -43,6 +43,7 @@ struct entry *entry_new(const struct mask_token *token, size_t n, struct slice l
         }
     }
     e->skeleton = skeleton_of(e->token, n);
+    e->first = n ? e->token[0].hash : 0;
     if (entry_write_text(e) && entry_set_sample(e, line))
         return e;
     entry_free(e);
@@ -98,6 +99,8 @@ static bool replace(struct entry *e, const char **kept, const char *fresh, size_
     return true;
 }
 
+static bool varies(const struct token *t) { return t->kind == MASK_VAR || t->kind >= TOKEN_OPEN; }
+
 bool entry_write_text(struct entry *e)
 {
     char   text[PATTERN_TEXT_MAX];
@@ -106,7 +109,7 @@ bool entry_write_text(struct entry *e)
         const struct token *t = &e->token[i];
         if (t->blank && i)
             used = add_clean(text, used, max, " ", 1);
-        used = t->kind == MASK_VAR || t->kind == TOKEN_OPEN ? add_clean(text, used, max, "<*>", 3) : add_clean(text, used, max, e->chars + t->at, t->n);
+        used = varies(t) ? add_clean(text, used, max, "<*>", 3) : add_clean(text, used, max, e->chars + t->at, t->n);
     }
     if (!replace(e, &e->public.text, text, used))
         return false;
@@ -120,12 +123,40 @@ bool entry_set_sample(struct entry *e, struct slice line)
     return replace(e, &e->public.sample, sample, add_clean(sample, 0, sizeof sample - 1, line.s, line.n));
 }
 
-bool entry_covers(const struct entry *e, const struct token *token, size_t n)
+static bool covers_from(const struct entry *e, size_t i, const struct token *token, size_t j, size_t n, size_t *start)
 {
-    if (e->n != n)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (e->token[i].hash != token[i].hash && !(e->token[i].kind == TOKEN_OPEN && token[i].kind != MASK_MARK))
+    for (; i < e->n; i++, j++) {
+        const struct token *t = &e->token[i];
+        if (j >= n)
             return false;
-    return true;
+        if (start)
+            start[i] = j;
+        if (t->kind == TOKEN_WIDE) {
+            for (size_t k = 1; k <= WIDE_MAX && j + k <= n && (k == 1 || !token[j + k - 1].blank); k++)
+                if (covers_from(e, i + 1, token, j + k, n, start))
+                    return true;
+            return false;
+        }
+        if (t->hash != token[j].hash && !(t->kind == TOKEN_OPEN && token[j].kind != MASK_MARK))
+            return false;
+        if (token[j].kind == TOKEN_WIDE)                     /* another template, which stands for more */
+            return false;
+    }
+    if (start)
+        start[i] = n;
+    return j == n;
+}
+
+bool entry_covers(const struct entry *e, const struct token *token, size_t n, size_t *start)
+{
+    return (e->wides || e->n == n) && covers_from(e, 0, token, 0, n, start);
+}
+
+void entry_open(struct entry *e, size_t i, uint8_t kind)
+{
+    struct token *t = &e->token[i];
+    e->words -= t->kind == MASK_WORD || t->kind == MASK_SOFT;
+    e->wides += (uint32_t)(kind == TOKEN_WIDE) - (uint32_t)(t->kind == TOKEN_WIDE);
+    t->kind = kind;
+    t->hash = MASK_VAR_HASH;
 }

@@ -93,17 +93,31 @@ static bool is_constant(const char *s, size_t n)
 
 struct scan { struct mask_line *m; const char *begin, *end, *at; bool blank, full; };
 
+/* Values side by side are one, however many: a b c, a, b, c and a:b. */
+static struct mask_token *list_before(const struct scan *s, bool blank)
+{
+    struct mask_line *m = s->m;
+    if (m->n && m->token[m->n - 1].kind == MASK_VAR)
+        return &m->token[m->n - 1];
+    if (m->n < 2 || m->token[m->n - 2].kind != MASK_VAR || m->token[m->n - 1].n != 1)
+        return NULL;
+    char between = s->begin[m->token[m->n - 1].at];
+    return between == ',' || (between == ':' && !blank && !m->token[m->n - 1].blank) ? &m->token[m->n - 2] : NULL;
+}
+
 static void put(struct scan *s, const char *from, const char *to, enum mask_kind kind, bool number)
 {
     struct mask_line *m = s->m;
     uint32_t          at = (uint32_t)(from - s->begin), n = (uint32_t)(to - from);
     bool              blank = s->blank;
     s->blank = false;
-    if (kind == MASK_VAR && m->n >= 2 && m->token[m->n - 2].kind == MASK_VAR && m->token[m->n - 1].n == 1 && s->begin[m->token[m->n - 1].at] == ',') {
-        struct mask_token *list = &m->token[m->n - 2];      /* a, b, c are one list, however long */
+    if (kind == MASK_MARK && !blank && m->n && n == 1 && *from == ')' && from[-1] == '(' && m->token[m->n - 1].blank)
+        put(s, from, from, MASK_VAR, false);                /* () may hold something elsewhere */
+    struct mask_token *list = kind == MASK_VAR ? list_before(s, blank) : NULL;
+    if (list) {
         list->n = at + n - list->at;
         list->number = number;
-        m->n--;
+        m->n = (size_t)(list - m->token) + 1;
         return;
     }
     if (m->n + 1 >= MASK_TOKENS_MAX) {
@@ -140,6 +154,8 @@ static const char *word_end(const char *from, const char *end, unsigned *seen)
     for (; at < end; at++) {
         unsigned c = class_at(at);
         if (c & (BLANK | HARD)) {
+            if (have & SLASH && (*from == '/' || have & COLON) && (*at == '=' || *at == ';' || *at == ','))
+                continue;                                   /* a path with a query */
             if (*at == '\'' && at > from && at + 1 < end && class_at(at - 1) & (HEX | ALPHA) && class_at(at + 1) & (HEX | ALPHA))
                 continue;
             break;
@@ -181,7 +197,7 @@ static void take_word(struct scan *s)
     if (to == from)       /* a colon */
         to++;
     bool closes = to == s->end || class_at(to) & (BLANK | HARD | COLON);
-    while (closes && to - from > 1 && (to[-1] == '.' || to[-1] == '!' || to[-1] == '?' || to[-1] == ':'))
+    while (closes && to - from > 1 && (to[-1] == '.' || to[-1] == '!' || to[-1] == '?' || to[-1] == ':' || to[-1] == ',' || to[-1] == ';'))
         to--;
     s->at = to;
     size_t         n = (size_t)(to - from);

@@ -33,14 +33,15 @@ enum err patterns_new(const struct patterns_options *o, struct patterns **made, 
     p->cache_mask = cache - 1;
     p->by_id = calloc(table, sizeof *p->by_id);
     p->by_skeleton = calloc(table, sizeof *p->by_skeleton);
+    p->by_first = calloc(table, sizeof *p->by_first);
     p->slot = calloc(o->patterns_max, sizeof *p->slot);
     p->cache = calloc(cache, sizeof *p->cache);
     p->other = entry_new(NULL, 0, SLICE(""));
     char *text = malloc(sizeof "<other>");
     p->free_slot = NO_SLOT;
     p->next_id = 1;
-    p->bytes = sizeof *p + table * (sizeof *p->by_id + sizeof *p->by_skeleton) + o->patterns_max * sizeof *p->slot + cache * sizeof *p->cache + sizeof *p->other + 16;
-    if (!p->by_id || !p->by_skeleton || !p->slot || !p->cache || !p->other || !text) {
+    p->bytes = sizeof *p + table * 3 * sizeof *p->by_id + o->patterns_max * sizeof *p->slot + cache * sizeof *p->cache + sizeof *p->other + 16;
+    if (!p->by_id || !p->by_skeleton || !p->by_first || !p->slot || !p->cache || !p->other || !text) {
         free(text);
         patterns_free(p);
         return fail(fault, ERR_LIMIT, "patterns: out of memory for %zu templates", o->patterns_max);
@@ -68,6 +69,7 @@ void patterns_free(struct patterns *p)
     entry_free(p->other);
     free(p->by_id);
     free(p->by_skeleton);
+    free(p->by_first);
     free(p->slot);
     free(p->cache);
     free(p);
@@ -97,14 +99,17 @@ static void use(struct patterns *p, struct entry *e)
     use_link(p, e);
 }
 
-static void bucket_unlink(struct patterns *p, struct entry *e)
+static void tables_unlink(struct patterns *p, struct entry *e)
 {
     *(e->bucket_before ? &e->bucket_before->bucket_next : &p->by_skeleton[e->skeleton & p->table_mask]) = e->bucket_next;
     if (e->bucket_next)
         e->bucket_next->bucket_before = e->bucket_before;
+    *(e->first_before ? &e->first_before->first_next : &p->by_first[e->first & p->table_mask]) = e->first_next;
+    if (e->first_next)
+        e->first_next->first_before = e->first_before;
 }
 
-static void bucket_link(struct patterns *p, struct entry *e)
+static void tables_link(struct patterns *p, struct entry *e)
 {
     struct entry **head = &p->by_skeleton[e->skeleton & p->table_mask];
     e->bucket_before = NULL;
@@ -112,21 +117,41 @@ static void bucket_link(struct patterns *p, struct entry *e)
     if (*head)
         (*head)->bucket_before = e;
     *head = e;
+    head = &p->by_first[e->first & p->table_mask];
+    e->first_before = NULL;
+    e->first_next = *head;
+    if (*head)
+        (*head)->first_before = e;
+    *head = e;
 }
 
-void patterns_drop(struct patterns *p, struct entry *e)
+static void id_link(struct patterns *p, struct entry *e, uint64_t id)
+{
+    struct entry **at = &p->by_id[id & p->table_mask];
+    e->public.id = id;
+    e->id_next = *at;
+    *at = e;
+}
+
+static void id_unlink(struct patterns *p, struct entry *e)
 {
     struct entry **at = &p->by_id[e->public.id & p->table_mask];
     while (*at != e)
         at = &(*at)->id_next;
     *at = e->id_next;
+}
+
+void patterns_drop(struct patterns *p, struct entry *e)
+{
+    id_unlink(p, e);
     use_unlink(p, e);
-    bucket_unlink(p, e);
+    tables_unlink(p, e);
     p->slot[e->slot].entry = NULL;
     p->slot[e->slot].generation++;
     p->slot[e->slot].next_free = p->free_slot;
     p->free_slot = e->slot;
     p->bytes -= e->bytes;
+    p->wides -= e->wides > 0;
     p->count--;
     entry_free(e);
 }
@@ -146,38 +171,68 @@ bool patterns_put(struct patterns *p, struct entry *e)
         e->slot = p->slots++;
     }
     p->slot[e->slot].entry = e;
-    struct entry **at = &p->by_id[e->public.id & p->table_mask];
-    e->id_next = *at;
-    *at = e;
+    id_link(p, e, e->public.id);
     use_link(p, e);
-    bucket_link(p, e);
+    tables_link(p, e);
     p->bytes += e->bytes;
+    p->wides += e->wides > 0;
     p->count++;
     return true;
 }
 
-void patterns_merge(struct patterns *p, struct entry *a, struct entry **into)
+void patterns_merge(struct patterns *p, struct entry *gone, struct entry *into)
 {
-    struct entry *b = *into, *gone = a->public.id > b->public.id ? a : b, *stays = gone == a ? b : a;
-    /* The more general of the two is the template; b is. */
-    if (stays != b) {
-        for (size_t i = 0; i < b->n; i++)
-            if (b->token[i].kind == TOKEN_OPEN && stays->token[i].kind != TOKEN_OPEN) {
-                stays->words -= stays->token[i].kind == MASK_WORD || stays->token[i].kind == MASK_SOFT;
-                stays->token[i].kind = TOKEN_OPEN;
-                stays->token[i].hash = MASK_VAR_HASH;
-            }
-    }
-    stays->public.count += gone->public.count;
-    if (gone->public.first_us < stays->public.first_us)
-        stays->public.first_us = gone->public.first_us;
-    if (gone->public.last_us > stays->public.last_us)
-        stays->public.last_us = gone->public.last_us;
-    uint64_t gone_id = gone->public.id;
+    struct pattern g = gone->public, *i = &into->public;
     patterns_drop(p, gone);
-    if (p->on_merge)
-        p->on_merge(p->ctx, gone_id, stays->public.id);
-    *into = stays;
+    uint64_t younger = g.id > i->id ? g.id : i->id;
+    if (g.id < i->id) {
+        id_unlink(p, into);
+        id_link(p, into, g.id);
+        i->changed = true;
+    }
+    if (g.count && (!i->count || g.first_us < i->first_us))
+        i->first_us = g.first_us;
+    if (g.count && (!i->count || g.last_us > i->last_us))
+        i->last_us = g.last_us;
+    i->count += g.count;
+    if (p->on_merge && younger != FRESH_ID)
+        p->on_merge(p->ctx, younger, i->id);
+}
+
+void patterns_changed(struct patterns *p, struct entry *e)
+{
+    size_t before = e->bytes;
+    if (!entry_write_text(e))
+        e->public.changed = true;
+    p->bytes = p->bytes - before + e->bytes;
+    if (e->first != e->token[0].hash) {
+        tables_unlink(p, e);
+        e->first = e->token[0].hash;
+        tables_link(p, e);
+    }
+}
+
+struct entry *patterns_narrow(struct patterns *p, struct entry *e, size_t wide)
+{
+    struct slot   was = p->slot[e->slot];
+    uint32_t      slot = e->slot;
+    struct entry *fresh = entry_new(p->line.token, p->line.n, p->line.line);
+    if (!fresh)
+        return NULL;
+    entry_open(fresh, wide, TOKEN_WIDE);
+    fresh->public.id = FRESH_ID;
+    use(p, e);
+    if (!patterns_put(p, fresh)) {
+        entry_free(fresh);
+        return NULL;
+    }
+    if (p->slot[slot].entry == was.entry && p->slot[slot].generation == was.generation) {
+        patterns_merge(p, e, fresh);
+    } else {
+        id_unlink(p, fresh);
+        id_link(p, fresh, p->next_id++);
+    }
+    return fresh;
 }
 
 /* ---- lines ---- */
@@ -234,11 +289,8 @@ const struct pattern *patterns_take(struct patterns *p, struct slice line, int64
     tokens_of(m, token);
     uint64_t skeleton = skeleton_of(token, m->n);
     e = align_find(p, token, m->n, skeleton);
-    if (!e) {
-        size_t before = p->bytes;
+    if (!e)
         e = align_learn(p, token, m->n, skeleton);
-        (void)before;
-    }
     if (!e) {
         e = entry_new(m->token, m->n, line);
         if (!e)
@@ -321,16 +373,19 @@ size_t patterns_fields(const struct pattern *pattern, struct slice line, struct 
     const struct entry *e = (const struct entry *)pattern;
     struct mask_line    m;
     struct token        token[MASK_TOKENS_MAX];
-    size_t              n = 0;
+    size_t              n = 0, start[MASK_TOKENS_MAX + 1];
     line = cut(line);
     if (!is_text(line) || e->public.id == 0)
         return 0;
     mask_line(&m, line);
     tokens_of(&m, token);
-    if (!entry_covers(e, token, m.n))
+    if (!entry_covers(e, token, m.n, start))
         return 0;
-    for (size_t i = 0; i < e->n && n < max; i++)
-        if (e->token[i].kind == MASK_VAR || e->token[i].kind == TOKEN_OPEN)
-            field[n++] = (struct slice){ line.s + m.token[i].at, m.token[i].n };
+    for (size_t i = 0; i < e->n && n < max; i++) {
+        if (e->token[i].kind != MASK_VAR && e->token[i].kind < TOKEN_OPEN)
+            continue;
+        const struct mask_token *first = &m.token[start[i]], *last = &m.token[start[i + 1] - 1];
+        field[n++] = (struct slice){ line.s + first->at, last->at + last->n - first->at };
+    }
     return n;
 }
