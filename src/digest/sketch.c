@@ -69,7 +69,35 @@ uint64_t *sketch_bucket(struct sketch_side *s, int32_t i)
 }
 
 static int32_t index_of(double magnitude) { return (int32_t)ceil(log(magnitude) / log(GROWTH)); }
-static double  value_of(int32_t index)
+
+/* The outermost of one sign lies in its outermost bucket; that nearest to zero in the lowest, which may be several in one. */
+static bool lies_in(const struct sketch_side *side, double magnitude, bool outermost)
+{
+    int32_t i = index_of(magnitude), low = side->low;
+    if (outermost)
+        return i >= side->top - 1 && i <= side->top + 1;
+    while (low < side->top && side->count[low - side->low] == 0)
+        low++;
+    return i <= low + 1;
+}
+
+bool sketch_agrees(const struct sketch *s)
+{
+    const struct sketch_side *p = &s->side[0], *n = &s->side[1];
+    bool least = s->infinite[1] ? isinf(s->min) && s->min < 0
+               : !side_empty(n) ? s->min < 0 && !isinf(s->min) && lies_in(n, -s->min, true)
+               : s->zero        ? s->min == 0
+               : !side_empty(p) ? s->min > 0 && !isinf(s->min) && lies_in(p, s->min, false)
+                                : isinf(s->min) && s->min > 0;
+    bool most = s->infinite[0] ? isinf(s->max) && s->max > 0
+              : !side_empty(p) ? s->max > 0 && !isinf(s->max) && lies_in(p, s->max, true)
+              : s->zero        ? s->max == 0
+              : !side_empty(n) ? s->max < 0 && !isinf(s->max) && lies_in(n, -s->max, false)
+                               : isinf(s->max) && s->max < 0;
+    return least && most && s->min <= s->max;
+}
+
+static double value_of(int32_t index)
 {
     double v = 2 * exp(index * log(GROWTH)) / (1 + GROWTH);
     return isinf(v) ? HUGE_VAL : v;

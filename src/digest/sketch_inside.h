@@ -17,5 +17,7 @@ struct sketch {
 
 /* Room for bucket i, and the bucket; NULL: out of memory, and nothing changed. */
 uint64_t *sketch_bucket(struct sketch_side *s, int32_t i);
+/* Do min and max fit what was counted? Not for an empty one. */
+bool sketch_agrees(const struct sketch *s);
 
 #endif

@@ -7,7 +7,6 @@
  */
 #include "digest/sketch_inside.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { VERSION = 1 };
@@ -176,7 +175,7 @@ enum err sketch_unpack(struct slice bytes, struct sketch **made, struct fault *f
         s->min = get_double(&i);
         s->max = get_double(&i);
         memory = get_side(&i, s, &s->side[0]) && get_side(&i, s, &s->side[1]);
-        i.bad |= s->total == 0 || !(s->min <= s->max);
+        i.bad |= memory && !i.bad && (s->total == 0 || !sketch_agrees(s));
     }
     if (!memory) {
         sketch_free(s);

@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     must(twice && sketch_merge(twice, s));
     if (sketch_merge(twice, t))
-        must(sketch_count(twice) == 2 * sketch_count(s) && sketch_quantile(twice, 0.5) == sketch_quantile(s, 0.5));
+        must(sketch_count(twice) == 2 * sketch_count(s) && (!sketch_count(s) || sketch_max(twice) == sketch_max(s)));
     sketch_free(twice);
     sketch_free(t);
     sketch_free(s);
