@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "casefile/step.h"
 #include "cli/commands.h"
+#include "cli/sections.h"
 #include "cli/where.h"
 #include "engine/host.h"
 #include "gate/judge.h"
@@ -111,12 +112,13 @@ static void watchdog_end(struct watchdog *w)
 
 int cmd_daemon(struct cli *c)
 {
+    struct conf   *whole = NULL;
     struct engine *engine = NULL;
     struct web    *web = NULL;
     struct fault   fault = { 0 };
     crash_arm_from_environment();
     (void)signal(SIGPIPE, SIG_IGN);      /* a reader that went away is an error of a write, not the end of us */
-    if (engine_open(where_config(&c->o), &engine, &fault) != OK)
+    if (conf_load(where_config(&c->o), program_sections, program_sections_count, &whole, NULL, &fault) != OK || engine_open(whole, &engine, &fault) != OK)
         return cli_complain(c, &fault);
     const struct daemon_conf *conf = engine_conf(engine);
     struct told               told = { .engine = engine };

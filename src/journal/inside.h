@@ -140,7 +140,7 @@ void reader_seek(struct reader *r, uint64_t next);
 MUST_CHECK enum err reader_next(struct reader *r, struct record *record, struct fault *fault);    /* ERR_MISSING: nothing (yet); no fault is filled */
 
 /* keeper.c */
-void   *keeper_main(void *journal);
+void   *journal_keeper_main(void *journal);
 MUST_CHECK enum err keeper_make(struct journal *j, bool zeroed, struct segment **s, struct fault *fault);    /* a new file, durable, for `ready` */
 uint64_t journal_passed(const struct journal *j);     /* every consumer has committed up to here; UINT64_MAX: there is none. With the lock */
 

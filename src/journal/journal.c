@@ -134,7 +134,7 @@ enum err journal_open(const struct journal_options *o, struct journal **out, str
     if (!j)
         return fail(fault, ERR_LIMIT, "no memory for the journal in %.300s", o->folder);
     if ((e = recover(j, fault)) == OK) {
-        if (pthread_create(&j->keeper, NULL, keeper_main, j) != 0) {
+        if (pthread_create(&j->keeper, NULL, journal_keeper_main, j) != 0) {
             e = fail(fault, ERR_LIMIT, "cannot start a thread for the journal");
         } else if (pthread_create(&j->writer, NULL, writer_main, j) != 0) {
             e = fail(fault, ERR_LIMIT, "cannot start a thread for the journal");

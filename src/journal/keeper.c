@@ -279,7 +279,7 @@ static bool one_deed(struct journal *j)
     return made != NULL || (d == REMOVE && e == OK);
 }
 
-void *keeper_main(void *journal)
+void *journal_keeper_main(void *journal)
 {
     struct journal *j = journal;
     pthread_mutex_lock(&j->lock);
