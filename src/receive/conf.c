@@ -33,8 +33,15 @@ static const struct conf_knob receive_knobs[] = {
     { "stop_wait",       KNOB_TIME(struct receive_conf, stop_us),        "5s",     "0s..5min",        CONF_LIVE,
       "When stopping, how long clients have to finish what they have begun to send." },
 };
+static void receive_limits_check(const void *instance, struct conf_checker *c)
+{
+    const struct receive_conf *r = instance;
+    if (r->budget < r->body_max)
+        conf_refuse(c, "budget", "Raise receive.budget or lower receive.body_max.", "the largest body does not fit into the budget");
+}
+
 const struct conf_section receive_section = { .path = "receive", .knobs = receive_knobs, .count = COUNT(receive_knobs), .size = sizeof(struct receive_conf),
-    .why = "What comes in over the network: limits that hold for all listeners together." };
+    .check = receive_limits_check, .why = "What comes in over the network: limits that hold for all listeners together." };
 
 static enum err tenant_check(const char *value, struct fault *fault)
 {

@@ -344,6 +344,8 @@ void session_free(struct session *s)
 }
 
 void session_door(struct session *s, const struct session_door *door) { s->door = door; }
+void session_set_user(struct session *s, void *user) { s->user = user; }
+void *session_user(const struct session *s) { return s->user; }
 
 /* HTTP/2 begins with its preface; as soon as it differs it is HTTP/1.1. False: not clear yet. */
 static bool decide(struct session *s)

@@ -62,7 +62,7 @@ struct exchange {
     enum err             result;
     int64_t              parked_us;
     const char          *word;              /* schema: "metrics" or "logs" */
-    void                *extra;
+    void                *owner, *extra;     /* extra: freed by host.forget() */
     unsigned             pending;           /* Flight: messages that are not durable yet */
     struct exchange     *of;                /* Flight: the stream this message belongs to */
     /* What goes out over HTTP/2. */
@@ -97,6 +97,8 @@ enum session_speech { SESSION_EITHER /* the first bytes decide */, SESSION_HTTP1
 struct session *session_new(struct session_host *h, const struct session_door *door, enum session_speech speech);
 void            session_free(struct session *s);
 void            session_door(struct session *s, const struct session_door *door);
+void            session_set_user(struct session *s, void *user);
+void           *session_user(const struct session *s);
 
 /* At most SESSION_READ_MAX bytes; all are taken. False: the peer broke the protocol; what there is to send should be sent, then close. */
 bool            session_feed(struct session *s, const char *bytes, size_t n);

@@ -11,6 +11,7 @@ enum { SESSION_OUT_MAX = 256 * 1024, SESSION_OUT_STEP = 64 * 1024, SESSION_FLOOD
 
 struct session {
     struct session_host       *host;
+    void                      *user;
     const struct session_door *door;
     enum session_speech        speech;
     struct exchange           *first;           /* all that are not freed and not gone */
