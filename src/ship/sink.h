@@ -36,6 +36,7 @@ struct sent_answer {
 };
 
 struct sink_conf;                            /* ship/conf.h */
+struct conf_checker;                         /* conf/conf.h */
 
 struct sink_kind {
     const char *name;                        /* "postgres", "clickhouse", "files", ... as in the configuration */
@@ -47,6 +48,12 @@ struct sink_kind {
     /* Called when nothing waits; NULL: nothing to do. Files are closed, partitions made and dropped here. */
     void      (*idle)(void *self, int64_t now_us);
     void      (*close)(void *self);
+    /* Names of settings it knows beside those of every sink, parted by blanks; "!url": it must be set. The rest is refused. */
+    const char *settings;
+    /* What no list of names can say: called when a configuration is read. NULL: nothing. Refuse with conf_refuse(). */
+    void      (*check)(const struct sink_conf *conf, struct conf_checker *c);
+    /* Cut a send() short, which then says SENT_LATER: we are told to stop. From another thread; it is closed afterwards. NULL: send() ends in time by itself. */
+    void      (*cancel)(void *self);
 };
 
 const struct sink_kind *sink_kind_find(const char *name);    /* NULL: no such kind */
