@@ -7,18 +7,16 @@ static const struct sink_kind *const kinds[] = {
     NULL
 };
 
-enum { KINDS = sizeof kinds / sizeof kinds[0] - 1 };
-
 const struct sink_kind *const *sink_kinds(size_t *count)
 {
-    *count = KINDS;
+    *count = sizeof kinds / sizeof kinds[0] - 1;
     return kinds;
 }
 
 const struct sink_kind *sink_kind_find(const char *name)
 {
-    for (size_t i = 0; i < KINDS; i++)
-        if (strcmp(kinds[i]->name, name) == 0)
-            return kinds[i];
+    for (const struct sink_kind *const *k = kinds; *k; k++)
+        if (strcmp((*k)->name, name) == 0)
+            return *k;
     return NULL;
 }
