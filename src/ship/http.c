@@ -121,7 +121,7 @@ static bool add_pair(struct curl_slist **list, const char *name, const char *val
 
 static bool set_headers(struct http_client *c, const struct http_ask *ask, struct curl_slist **list)
 {
-    bool fine = add_pair(list, "Content-Type", ask->type ? ask->type : "") && add_pair(list, "Content-Encoding", ask->encoding) && add_header(list, "Expect:");
+    bool fine = (ask->type ? add_pair(list, "Content-Type", ask->type) : add_header(list, "Content-Type:")) && add_pair(list, "Content-Encoding", ask->encoding) && add_header(list, "Expect:");
     for (size_t i = 0; fine && i < c->conf->headers.count; i++)
         fine = add_header(list, c->conf->headers.item[i]);
     for (size_t i = 0; fine && ask->headers && ask->headers[i]; i++)
@@ -173,7 +173,7 @@ static bool no_answer(struct http_client *c, struct http_reply *r, CURLcode code
     else if (code == CURLE_OPERATION_TIMEDOUT)
         (void)snprintf(r->why, sizeof r->why, "no whole answer within %lld ms", (long long)(c->conf->timeout_us / 1000));
     else
-        (void)snprintf(r->why, sizeof r->why, "%s", *c->why ? c->why : curl_easy_strerror(code));
+        (void)snprintf(r->why, sizeof r->why, "%.199s", *c->why ? c->why : curl_easy_strerror(code));
     r->status = 0;
     return false;
 }
