@@ -35,8 +35,11 @@ struct dead_letter {
     uint64_t      count;                      /* events: 1; a whole record that could not be read; or a count without the events, see known */
     bool          whole;                      /* a whole record as it came, whatever index says */
     bool          known;                      /* false: the other side gave a count, not which; there is nothing to replay */
-    struct record content;                    /* fit for event_read(); valid until the next call that gives out letters */
+    struct record content;                    /* fit for event_read(); lies in memory */
+    char         *memory; size_t room;        /* the letter's own, used again by the next call */
 };
+/* A letter begins as { 0 } and ends here. */
+void dead_letter_done(struct dead_letter *l);
 
 /* ---- writing and sending again: the worker, and whoever hosts it ---- */
 
