@@ -32,6 +32,7 @@ struct pump {
     struct sieve             sieve, replay_sieve;
     struct rand              rand;
     struct load              load;
+    uint64_t                 loads;           /* begun */
 
     bool          sending;                    /* the load is sent; else it is being filled */
     bool          replaying;                  /* it holds dead letters */
@@ -236,7 +237,7 @@ static struct pump_next send_step(struct pump *p)
     int64_t wait = rate_wait(p);
     if (wait)
         return sleep_for(wait);
-    struct batch       b = { .event = p->load.event + p->at, .count = p->end - p->at };
+    struct batch       b = { .event = p->load.event + p->at, .count = p->end - p->at, .load = p->loads, .at = p->at };
     struct sent_answer a = { 0 };
     for (size_t i = p->at; i < p->end; i++)
         b.bytes += p->load.entry[i].bytes;
@@ -270,6 +271,7 @@ static enum err commit(struct pump *p, uint64_t id, struct fault *fault)
 static void begin_load(struct pump *p)
 {
     load_reset(&p->load);
+    p->loads++;
     p->sending = p->replaying = false;
     p->at = p->end = p->later_n = 0;
 }
@@ -469,6 +471,7 @@ enum err pump_open(const struct pump_options *o, struct pump **out, struct fault
     p->conf = o->conf;
     (void)pthread_mutex_init(&p->lock, NULL);
     load_init(&p->load);
+    p->loads = 1;
     rand_seed(&p->rand, o->seed);
     atomic_init(&p->look, true);
     p->tokens_us = p->committed_us = p->idle_us = mono(p);

@@ -27,6 +27,8 @@ struct batch {
     const struct event *const *event;
     size_t                     count;
     size_t                     bytes;        /* about, undecoded */
+    uint64_t                   load;         /* while it is the same, event number `at` + i of it is the same event as before: ship/parts.h */
+    size_t                     at;
 };
 
 struct sent_answer {
