@@ -93,11 +93,11 @@ enum { PIECE = 3072, ALIGN = 8 };    /* a piece and the arena's own header stay 
 
 void *reading_alloc(struct reading *r, size_t size)
 {
-    size = (size + ALIGN - 1) / ALIGN * ALIGN;
+    size = size ? (size + ALIGN - 1) / ALIGN * ALIGN : ALIGN;
     if ((size_t)(r->spare_end - r->spare) < size) {
         char *piece = size < PIECE ? arena_alloc(r->arena, PIECE) : NULL;
         if (!piece)
-            return arena_alloc(r->arena, size ? size : 1);
+            return arena_alloc(r->arena, size);
         r->spare = piece;
         r->spare_end = piece + PIECE;
     }
