@@ -1,7 +1,7 @@
 /* wire/exposition.c - one line at a time, one pass over its bytes. Both forms share the line of a sample; what may stand around it differs. */
 #include "wire/exposition.h"
 
-#include "wire/utf8.h"
+#include "wire/protobuf.h"      /* utf8_valid() */
 
 #include <math.h>
 #include <stdarg.h>
@@ -75,7 +75,7 @@ static enum err quoted(struct exposition *x, const char **p, const char *end, st
     if (q >= end)
         return WRONG(x, fault, "a quote that does not end");
     struct slice text = { *p, (size_t)(q - *p) };
-    if (high >= 0x80 && !utf8_fine(text))
+    if (high >= 0x80 && !utf8_valid(text))
         return WRONG(x, fault, "a text that is not UTF-8");
     if (escaped && !(text = unescape(x->arena, text, true)).s)
         return wrong(x, fault, ERR_LIMIT, "no memory left for escaped texts");
@@ -165,6 +165,14 @@ static enum err labels(struct exposition *x, const char **at, const char *end, s
     *at    = p + 1;
     *count = n;
     return OK;
+}
+
+static size_t utf8_count(struct slice s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        n += ((unsigned char)s.s[i] & 0xc0) != 0x80;
+    return n;
 }
 
 /* The token up to a blank or the end. */
@@ -340,7 +348,7 @@ static enum err descriptor(struct exposition *x, const char *p, const char *end,
         q = skip_blanks(q, end);
     rest = (struct slice){ q, (size_t)(end - q) };
     if (told == TOLD_HELP) {
-        if (!utf8_fine(rest))
+        if (!utf8_valid(rest))
             return WRONG(x, fault, "a text that is not UTF-8");
         if (rest.n && memchr(rest.s, '\\', rest.n) && !(rest = unescape(x->arena, rest, strict(x))).s)
             return wrong(x, fault, ERR_LIMIT, "no memory left for escaped texts");

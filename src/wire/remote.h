@@ -55,7 +55,7 @@ struct remote_histogram {
 };
 
 /* Of a series: what is wrong with its labels. Such a series is left out and counted. */
-enum remote_flaw { REMOTE_FINE, REMOTE_NO_NAME, REMOTE_EMPTY_NAME, REMOTE_DUPLICATE, REMOTE_BAD_NAME /* not UTF-8 */ };
+enum remote_flaw { REMOTE_FINE, REMOTE_NO_NAME, REMOTE_EMPTY_NAME, REMOTE_DUPLICATE };
 
 struct remote;
 struct remote_series {
@@ -63,15 +63,16 @@ struct remote_series {
     struct slice           name;         /* value of __name__ */
     bool                   sorted;
     enum remote_flaw       flaw;
+    uint32_t               bad_text;     /* names and values that are not UTF-8 */
     struct remote_metadata metadata;     /* 2.0; family is empty */
     uint32_t               samples_n, histograms_n, exemplars_n;
     struct remote         *of;
-    struct slice           body, samples, histograms, exemplars;     /* what is still to be read */
+    struct slice           samples, histograms, exemplars;           /* what is still to be read */
 };
 
 struct remote {
     enum remote_version version;
-    struct slice        body, rest, metadata;
+    struct slice        rest, metadata;                              /* what is still to be read */
     const struct slice *symbols; size_t symbols_n;
     struct arena       *arena;
     double             *numbers; size_t numbers_room;                /* of the histogram given out last */
@@ -91,7 +92,8 @@ bool remote_metadata_next(struct remote *r, struct remote_metadata *m);
 
 struct remote_counts {
     uint64_t series, samples, histograms, exemplars, metadata;     /* of what is fine */
-    uint64_t rejected;                   /* samples, histograms and exemplars of series with a flaw, and flawed histograms */
+    uint64_t rejected;                   /* samples and histograms of series with a flaw, and flawed histograms */
+    uint64_t bad_text;
     uint64_t unsorted;                   /* series whose labels are not in order; they are read all the same */
     char     why[160];                   /* the first rejection */
 };
@@ -104,22 +106,22 @@ const char *remote_flaw_text(enum remote_flaw flaw);
 /* ---- writing ---- */
 
 /*
- * Labels must be sorted and fine; the writer does not look.  One series at a time: begin, samples and histograms, end.
+ * Labels must be sorted and fine; the writer does not look.  A series begins, and what follows is its own until the next begins.
  *
  *     remote_write_init(&w, REMOTE_V1, limit);
  *     remote_write_series(&w, labels, n, REMOTE_GAUGE, help, unit);
  *     remote_write_sample(&w, value, time_ms, 0);
- *     body = remote_write_take(&w);                    // valid until the writer is used again; empty with w.full set when the limit was reached
+ *     body = remote_write_take(&w);             // valid until reset or done; empty with w.full set when the limit was reached
  */
 struct remote_writer {
     enum remote_version version;
-    bool                full;            /* the limit or memory was reached; what was written since is not whole */
-    size_t              limit;
-    struct remote_bytes { char *s; size_t n, room; } out, series, part;
-    size_t              series_n, samples_n;
-    bool                in_series;
-    struct remote_symbol { uint64_t hash; uint32_t at, n, number; } *slot; size_t slots, symbols_n;     /* 2.0 */
-    struct remote_bytes texts;
+    bool                full, in_series; /* full: the limit or memory was reached; what is written is not whole */
+    struct text         out, texts;
+    size_t              begun;
+    size_t              series_n, samples_n;     /* so far */
+    struct remote_symbol { uint64_t hash; uint32_t at, n; } *symbol;     /* 2.0: number 1, 2, ... */
+    uint32_t           *slot;
+    size_t              symbols_n, symbols_room;
 };
 
 void remote_write_init(struct remote_writer *w, enum remote_version version, size_t limit);
@@ -131,8 +133,9 @@ void remote_write_series(struct remote_writer *w, const struct remote_label *lab
 void remote_write_sample(struct remote_writer *w, double value, int64_t time_ms, int64_t start_ms);
 void remote_write_exemplar(struct remote_writer *w, const struct remote_label *label, size_t n, double value, int64_t time_ms);
 void remote_write_histogram(struct remote_writer *w, const struct remote_histogram *h);
-/* 1.0 only; ignored in 2.0. */
+/* 1.0 only, ignored in 2.0; between series. */
 void remote_write_metadata(struct remote_writer *w, const struct remote_metadata *m);
+/* The whole request. After it only reset or done may follow. */
 struct slice remote_write_take(struct remote_writer *w);
 
 #endif

@@ -37,8 +37,8 @@ struct syslog_message {
     size_t           pairs_n, pairs_lost;
     bool             bom;                    /* the text is said to be UTF-8; the mark is not part of it */
     bool             odd;                    /* began as one form and broke off: what was not understood is in the text */
-    struct syslog_pair pair[SYSLOG_PAIRS_MAX];
     size_t           scratch_n;
+    struct syslog_pair pair[SYSLOG_PAIRS_MAX];       /* from here on only what is counted above holds anything */
     char             scratch[SYSLOG_SCRATCH_MAX];
 };
 
