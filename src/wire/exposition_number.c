@@ -1,5 +1,6 @@
 /*
 <<<<<<<< HEAD:src/wire/exposition_number.c
+<<<<<<<< HEAD:src/wire/exposition_number.c
  * wire/exposition_number.c - numbers as expositions write them.
  *
  * Nearly all have at most 15 digits and a small exponent; such a number is one division or multiplication of two exact doubles, hence rounded
@@ -118,6 +119,8 @@ bool exposition_number(struct slice s, double *value)
     return true;
 }
 ========
+========
+>>>>>>>> ingest-ship:src/wire/number.c
  * wire/number.c - numbers from characters and back, exactly; of json_pull.h.
  */
 #include "wire/json_pull.h"
@@ -243,4 +246,7 @@ size_t number_text(double d, char *to)
     }
     return (size_t)snprintf(to, 32, "%.17g", d);
 }
+<<<<<<<< HEAD:src/wire/exposition_number.c
 >>>>>>>> ingest-server:src/wire/number.c
+========
+>>>>>>>> ingest-ship:src/wire/number.c
