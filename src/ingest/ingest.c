@@ -12,7 +12,7 @@ static void stop_parts(struct ingest *in)
     while (in->started > 0) {
         size_t i = --in->started;
         if (in->part[i])
-            ingest_parts[i].stop(in, in->part[i]);
+            ingest_parts[i]->stop(in, in->part[i]);
         in->part[i] = NULL;
     }
 }
@@ -35,8 +35,8 @@ enum err ingest_start(const struct conf *conf, const char *store_folder, struct 
     (void)ingest_journal_folder(conf, store_folder, in->journal_folder, sizeof in->journal_folder);
     enum err e = OK;
     for (; in->started < ingest_parts_count && e == OK; in->started += e == OK)
-        if ((e = ingest_parts[in->started].start(in, &in->part[in->started], fault)) != OK)
-            (void)fail_in(fault, "ingest, %s", ingest_parts[in->started].name);
+        if ((e = ingest_parts[in->started]->start(in, &in->part[in->started], fault)) != OK)
+            (void)fail_in(fault, "ingest, %s", ingest_parts[in->started]->name);
     if (e != OK) {
         ingest_stop(in);
         return e;
@@ -54,9 +54,9 @@ void ingest_reload(struct ingest *in, const struct conf *conf)
     in->conf = conf;
     for (size_t i = 0; i < in->started; i++) {
         struct fault why = { 0 };
-        if (ingest_parts[i].reload && ingest_parts[i].reload(in, &in->part[i], &why) != OK) {
+        if (ingest_parts[i]->reload && ingest_parts[i]->reload(in, &in->part[i], &why) != OK) {
             in->reload_failures++;
-            (void)fail_in(&why, "ingest, %s", ingest_parts[i].name);
+            (void)fail_in(&why, "ingest, %s", ingest_parts[i]->name);
             log_fault(LOG_ERROR, "a part did not take the new configuration; it goes on with what it had", &why);
         }
         in->trouble[i] = why;
@@ -78,7 +78,7 @@ void ingest_stop(struct ingest *in)
 void *ingest_part_of(struct ingest *in, const char *name)
 {
     for (size_t i = 0; i < ingest_parts_count; i++)
-        if (strcmp(ingest_parts[i].name, name) == 0)
+        if (strcmp(ingest_parts[i]->name, name) == 0)
             return in->part[i];
     return NULL;
 }
@@ -88,11 +88,11 @@ json_t *ingest_status(struct ingest *in)
     json_t *out = json_object();
     (void)pthread_rwlock_rdlock(&in->lock);
     for (size_t i = 0; i < in->started; i++) {
-        json_t *one = in->part[i] && ingest_parts[i].status ? ingest_parts[i].status(in, in->part[i]) : NULL;
+        json_t *one = in->part[i] && ingest_parts[i]->status ? ingest_parts[i]->status(in, in->part[i]) : NULL;
         if (one && in->trouble[i].code != OK)
             json_object_set_new(one, "reload_trouble", json_pack("{s:s, s:s}", "text", in->trouble[i].text, "hint", in->trouble[i].hint));
         if (one)
-            json_object_set_new(out, ingest_parts[i].name, one);
+            json_object_set_new(out, ingest_parts[i]->name, one);
     }
     (void)pthread_rwlock_unlock(&in->lock);
     return out;
@@ -103,8 +103,8 @@ void ingest_metrics(struct ingest *in, struct text *out)
     struct gauge g = { .out = out };
     (void)pthread_rwlock_rdlock(&in->lock);
     for (size_t i = 0; i < in->started; i++)
-        if (in->part[i] && ingest_parts[i].metrics)
-            ingest_parts[i].metrics(in, in->part[i], &g);
+        if (in->part[i] && ingest_parts[i]->metrics)
+            ingest_parts[i]->metrics(in, in->part[i], &g);
     gauge_counter(&g, "homeostat_ingest_reload_failures_total", "Parts that did not take a new configuration.", (double)in->reload_failures, NULL);
     (void)pthread_rwlock_unlock(&in->lock);
 }
@@ -115,9 +115,9 @@ bool ingest_ready(struct ingest *in, json_t *checks, char *why, size_t size)
     (void)pthread_rwlock_rdlock(&in->lock);
     for (size_t i = 0; i < in->started; i++) {
         char text[200] = "";
-        bool ok = !in->part[i] || !ingest_parts[i].ready || ingest_parts[i].ready(in, in->part[i], text, sizeof text);
+        bool ok = !in->part[i] || !ingest_parts[i]->ready || ingest_parts[i]->ready(in, in->part[i], text, sizeof text);
         if (json_is_object(checks))
-            json_object_set_new(checks, ingest_parts[i].name, ok ? json_true() : json_string(text));
+            json_object_set_new(checks, ingest_parts[i]->name, ok ? json_true() : json_string(text));
         if (!ok && all)
             (void)text_copy(why, size, text);
         all &= ok;

@@ -40,7 +40,7 @@ struct ingest_part {
     bool      (*ready)(struct ingest *in, void *self, char *why, size_t size);
 };
 
-extern const struct ingest_part ingest_parts[];
+extern const struct ingest_part *const ingest_parts[];
 extern const size_t             ingest_parts_count;
 
 /* A row's own, by its name; NULL while it does not run. */

@@ -154,9 +154,9 @@ static void ship_metrics(struct ingest *in, void *self, struct gauge *g)
     for (size_t i = 0; i < n; i++)
         dropped += st[i].dropped;
     gauge_counter(g, "events_dropped_total", "Events that somebody chose to drop, by a rule in front of a sink. Nothing is dropped otherwise.", (double)dropped, NULL);
-#define EACH(name, help, member, write)                          \
+#define EACH(family, help, member, write)                          \
     for (size_t i = 0; i < n; i++)                               \
-        write(g, name, help, (double)st[i].member, "sink", st[i].name, "kind", st[i].kind, NULL)
+        write(g, family, help, (double)st[i].member, "sink", st[i].name, "kind", st[i].kind, NULL)
     EACH("homeostat_sink_sent_total", "Events that a sink has taken.", sent, gauge_counter);
     EACH("homeostat_sink_batches_total", "Batches that a sink has taken.", batches, gauge_counter);
     EACH("homeostat_sink_bytes_total", "Bytes of them, as they lay in the journal.", bytes, gauge_counter);

@@ -1,5 +1,5 @@
 /*
- * wire/json_number.c - numbers from characters and back, exactly; of json_pull.h.
+ * wire/number.c - numbers from characters and back, exactly; of json_pull.h.
  */
 #include "wire/json_pull.h"
 
