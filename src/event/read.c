@@ -17,7 +17,6 @@ static const struct event_kind kinds[] = {
     { RECORD_REMOTE_WRITE, series_read,       series_check },
     { RECORD_SAMPLES,      series_read,       series_check },
     { RECORD_EXPOSITION,   scraped_read,      scraped_check },
-    { RECORD_ARROW,        arrow_read,        arrow_check_events },
 };
 
 static const struct event_kind *kind_find(enum record_kind kind)
@@ -97,11 +96,11 @@ enum { PIECE = 3072, ALIGN = 8 };    /* a piece and the arena's own header stay 
 
 void *reading_alloc(struct reading *r, size_t size)
 {
-    size = (size + ALIGN - 1) / ALIGN * ALIGN;
+    size = size ? (size + ALIGN - 1) / ALIGN * ALIGN : ALIGN;
     if ((size_t)(r->spare_end - r->spare) < size) {
         char *piece = size < PIECE ? arena_alloc(r->arena, PIECE) : NULL;
         if (!piece)
-            return arena_alloc(r->arena, size ? size : 1);
+            return arena_alloc(r->arena, size);
         r->spare = piece;
         r->spare_end = piece + PIECE;
     }

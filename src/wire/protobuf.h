@@ -92,6 +92,10 @@ static inline int pb_next(struct pb *m, struct pb_field *f)
     }
 }
 
+/* Number and type in one, to switch over: a field of the wrong type is an unknown one. */
+#define PB_FIELD(number, type) ((uint32_t)(number) << 3 | (uint32_t)(type))
+static inline uint32_t pb_field(const struct pb_field *f) { return PB_FIELD(f->number, f->type); }
+
 /*
  * A field of a repeated scalar, whether packed or not: how many numbers are in it.  false: malformed, or of neither type (then *count is 0
  * and *known false: skip it).  one: the type of an unpacked number.
