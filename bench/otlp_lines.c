@@ -6,7 +6,7 @@
 size_t otlp_line(char *to, size_t size, int place, uint64_t request)
 {
     char     what[128];
-    unsigned h = (unsigned)place * 2654435761u;
+    unsigned h = otlp_mix((uint32_t)place, (uint32_t)(request % OTLP_VARIANTS));
     switch (place % 4) {
     case 0: (void)snprintf(what, sizeof what, "GET /api/orders/%u took %u ms for user %u", h % 100000, h >> 8 & 255, h >> 16 & 4095); break;
     case 1: (void)snprintf(what, sizeof what, "connection from 10.0.%u.%u port %u accepted", h >> 8 & 255, h >> 16 & 255, 1024 + (h >> 4 & 32767)); break;

@@ -10,7 +10,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OTLP_LINE_TAIL = 5 + 16 + 4 + 4 };        /* " req=" digits " at=" digits */
+enum {
+    OTLP_LINE_TAIL = 5 + 16 + 4 + 4,         /* " req=" digits " at=" digits */
+    OTLP_VARIANTS  = 61                      /* requests whose numbers differ by less than this have other values in their texts */
+};
+
+/* Chance that is the same everywhere. */
+static inline uint32_t otlp_mix(uint32_t a, uint32_t b)
+{
+    uint32_t h = a * 2654435761u ^ (b + 0x9e3779b9u) * 2246822519u;
+    h ^= h >> 15;
+    h *= 3266489917u;
+    return h ^ h >> 16;
+}
+
 
 /* Returns its length. */
 size_t otlp_line(char *to, size_t size, int place, uint64_t request);

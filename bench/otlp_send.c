@@ -46,6 +46,7 @@ struct request {
     size_t   at;                             /* of the body */
     int      status;                         /* gRPC; -1: not heard of */
     char    *body;
+    size_t   n, room;
 };
 
 struct connection {
@@ -59,8 +60,7 @@ struct connection {
 };
 
 static struct connection  connections[CONNECTIONS_MAX];
-static char              *template;
-static size_t             template_n, *place;        /* where the number of a request stands in each record */
+static struct template { char *bytes; size_t n, *place; } templates[OTLP_VARIANTS];     /* place: where the number of a request stands in each record */
 static uint64_t           next_number, acked, sent, resent, lost, refused;
 static int64_t           *latency, latencies;
 static FILE              *acked_file;
@@ -119,58 +119,73 @@ static size_t put_fixed64(char *to, int field, uint64_t v)
     return n + 8;
 }
 
-static void make_template(void)
+/* What else a record says: words, so that it packs about as well as logs do. */
+static void put_words(char *to, size_t n, uint32_t seed)
 {
-    char   resource[512], scope[256], *record = malloc(4096 + (size_t)o.size), *scoped = malloc(64 + (size_t)o.batch * (4096 + (size_t)o.size)), line[512];
-    size_t scoped_n = 0, n = 0;
-    char   attributes[512];
-    place = calloc((size_t)o.batch, sizeof *place);
-    template = malloc(4096 + (size_t)o.batch * (4096 + (size_t)o.size));
-    n = put_text_attribute(attributes, 1, "service.name", o.service);
+    static const char *const word[] = { "order", "timeout", "retry", "customer", "payment", "declined", "socket", "closed", "upstream", "pool", "exhausted", "worker", "queue", "depth", "shard",
+                                        "replica", "lag", "commit", "rollback", "checksum", "segment", "flush", "cache", "evicted", "token", "expired", "region", "eu-west", "us-east", "latency", "budget", "burst" };
+    size_t at = 0;
+    for (uint32_t k = 0; at < n; k++) {
+        char        one[40];
+        uint32_t    h = otlp_mix(seed, k);
+        int         m = h % 3 ? snprintf(one, sizeof one, "%s ", word[h >> 8 & 31]) : snprintf(one, sizeof one, "%s=%x ", word[h >> 8 & 31], h >> 12 & 0xfffff);
+        for (int i = 0; i < m && at < n; i++)
+            to[at++] = one[i];
+    }
+    to[n] = '\0';
+}
+
+static size_t put_record(char *record, int i, int variant)
+{
+    static const char *const level[] = { "INFO", "INFO", "DEBUG", "ERROR" };
+    static const char        severity[] = { 9, 9, 5, 17 };
+    char                     body[600], line[512], ids[16], thread[32];
+    struct timespec          t;
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    size_t n = put_fixed64(record, 1, (uint64_t)(t.tv_sec * NS_PER_S + i * 1000));
+    record[n++] = 0x10;
+    record[n++] = severity[i % 4];
+    n += put_bytes(record + n, 3, level[i % 4], strlen(level[i % 4]));
+    size_t line_n = otlp_line(line, sizeof line, i, (uint64_t)variant);
+    size_t body_n = put_bytes(body, 1, line, line_n);
+    n += put_bytes(record + n, 5, body, body_n);
+    for (int b = 0; b < 16; b++)
+        ids[b] = (char)(otlp_mix((uint32_t)(i / 4 * 16 + b), (uint32_t)variant + 7) >> 9 | (b == 0));
+    n += put_bytes(record + n, 9, ids, 16);
+    n += put_bytes(record + n, 10, ids + 4, 8);
+    (void)snprintf(thread, sizeof thread, "worker-%u", otlp_mix((uint32_t)i, 3) % 16);
+    n += put_text_attribute(record + n, 6, "thread.name", thread);
+    if (o.size > (int)n + 24) {
+        char   words[640];
+        size_t more = (size_t)o.size - n - 22;
+        put_words(words, more < sizeof words ? more : sizeof words - 1, otlp_mix((uint32_t)i, (uint32_t)variant + 1000));
+        n += put_text_attribute(record + n, 6, "detail", words);
+    }
+    return n;
+}
+
+static void make_template(struct template *t, int variant)
+{
+    char   resource[512], attributes[512], *record = malloc(4096 + (size_t)o.size), *scoped = malloc(64 + (size_t)o.batch * (4096 + (size_t)o.size));
+    size_t n = put_text_attribute(attributes, 1, "service.name", o.service);
     n += put_text_attribute(attributes + n, 1, "host.name", "bench-host");
     size_t resource_n = put_bytes(resource, 1, attributes, n);
     n = put_bytes(attributes, 1, "bench", 5);
-    scoped_n += put_bytes(scoped, 1, attributes, n);
-    (void)scope;
-    for (int i = 0; i < o.batch; i++) {
-        static const char *const level[] = { "INFO", "INFO", "DEBUG", "ERROR" };
-        static const int severity[] = { 9, 9, 5, 17 };
-        char             body[600], ids[16];
-        struct timespec  t;
-        (void)clock_gettime(CLOCK_REALTIME, &t);
-        n = put_fixed64(record, 1, (uint64_t)(t.tv_sec * NS_PER_S));
-        record[n++] = 0x10;
-        record[n++] = (char)severity[i % 4];
-        n += put_bytes(record + n, 3, level[i % 4], strlen(level[i % 4]));
-        size_t line_n = otlp_line(line, sizeof line, i, 0);
-        size_t body_n = put_bytes(body, 1, line, line_n);
-        n += put_bytes(record + n, 5, body, body_n);
-        for (int b = 0; b < 16; b++)
-            ids[b] = (char)(i * 7 + b * 13 + 1);
-        n += put_bytes(record + n, 9, ids, 16);
-        n += put_bytes(record + n, 10, ids, 8);
-        n += put_text_attribute(record + n, 6, "thread.name", "worker-7");
-        if (o.size > (int)n + 24) {
-            char pad[512];
-            size_t more = (size_t)o.size - n - 22;
-            memset(pad, 'x', sizeof pad);
-            for (size_t k = 0; k < sizeof pad; k++)
-                pad[k] = (char)('a' + (k * 7 + (size_t)i) % 26);
-            pad[more < sizeof pad ? more : sizeof pad - 1] = '\0';
-            n += put_text_attribute(record + n, 6, "detail", pad);
-        }
-        scoped_n += put_bytes(scoped + scoped_n, 2, record, n);
-    }
+    size_t scoped_n = put_bytes(scoped, 1, attributes, n);
+    for (int i = 0; i < o.batch; i++)
+        scoped_n += put_bytes(scoped + scoped_n, 2, record, put_record(record, i, variant));
     char  *all = malloc(scoped_n + 4096);
     size_t all_n = put_bytes(all, 1, resource, resource_n);
     all_n += put_bytes(all + all_n, 2, scoped, scoped_n);
-    template_n = 5 + put_bytes(template + 5, 1, all, all_n);
-    template[0] = 0;
+    t->bytes = malloc(all_n + 64);
+    t->place = calloc((size_t)o.batch, sizeof *t->place);
+    t->n = 5 + put_bytes(t->bytes + 5, 1, all, all_n);
+    t->bytes[0] = 0;
     for (int i = 0; i < 4; i++)
-        template[1 + i] = (char)((template_n - 5) >> (24 - 8 * i));
+        t->bytes[1 + i] = (char)((t->n - 5) >> (24 - 8 * i));
     int found = 0;
-    for (char *s = template; found < o.batch && (s = memmem(s, template_n - (size_t)(s - template), "req=", 4)); s += 20)
-        place[found++] = (size_t)(s + 4 - template);
+    for (char *s = t->bytes; found < o.batch && (s = memmem(s, t->n - (size_t)(s - t->bytes), " req=", 5)); s += 20)
+        t->place[found++] = (size_t)(s + 5 - t->bytes);
     free(all);
     free(record);
     free(scoped);
@@ -178,14 +193,23 @@ static void make_template(void)
         die("the body has %d places of %d", found, o.batch);
 }
 
-static void put_number(char *body, uint64_t number)
+/* The body of the request with this number. */
+static void fill(struct request *r)
 {
-    static const char digit[] = "0123456789abcdef";
-    char              hex[16];
+    static const char      digit[] = "0123456789abcdef";
+    const struct template *t = &templates[r->number % OTLP_VARIANTS];
+    char                   hex[16];
+    if (r->room < t->n) {
+        free(r->body);
+        r->body = malloc(t->n);
+        r->room = t->n;
+    }
+    r->n = t->n;
+    memcpy(r->body, t->bytes, t->n);
     for (int i = 0; i < 16; i++)
-        hex[i] = digit[number >> (60 - 4 * i) & 15];
+        hex[i] = digit[r->number >> (60 - 4 * i) & 15];
     for (int i = 0; i < o.batch; i++)
-        memcpy(body + place[i], hex, 16);
+        memcpy(r->body + t->place[i], hex, 16);
 }
 
 /* ---- HTTP/2 ---- */
@@ -193,10 +217,10 @@ static void put_number(char *body, uint64_t number)
 static ssize_t on_read(nghttp2_session *session, int32_t stream, uint8_t *buf, size_t length, uint32_t *flags, nghttp2_data_source *source, void *ctx)
 {
     struct request *r = source->ptr;
-    size_t          n = template_n - r->at < length ? template_n - r->at : length;
+    size_t          n = r->n - r->at < length ? r->n - r->at : length;
     memcpy(buf, r->body + r->at, n);
     r->at += n;
-    if (r->at == template_n)
+    if (r->at == r->n)
         *flags |= NGHTTP2_DATA_FLAG_EOF;
     return (ssize_t)n;
 }
@@ -353,15 +377,11 @@ static void feed(struct connection *c, int64_t now)
             int64_t due = o.rate > 0 ? began_ns + (int64_t)((double)next_number * o.batch / o.rate * 1e9) : now;
             if (due > now)
                 return;
-            if (!r->body) {
-                r->body = malloc(template_n);
-                memcpy(r->body, template, template_n);
-            }
             r->used = true;
             r->waits = true;
             r->due_ns = due;
             r->number = o.base + next_number++;
-            put_number(r->body, r->number);
+            fill(r);
         }
         if (r->used && r->waits && nghttp2_session_check_request_allowed(c->session))
             submit(c, r);
@@ -403,7 +423,8 @@ int main(int argc, char **argv)
     latency = malloc(LATENCIES_MAX * sizeof *latency);
     if (o.acked && !(acked_file = fopen(o.acked, "ab")))
         die("cannot open %s", o.acked);
-    make_template();
+    for (int v = 0; v < OTLP_VARIANTS; v++)
+        make_template(&templates[v], v);
     began_ns = now_ns();
     stop_ns = began_ns + o.seconds * NS_PER_S;
     int64_t give_up_ns = stop_ns + 120 * NS_PER_S;
@@ -445,7 +466,7 @@ int main(int argc, char **argv)
     qsort(latency, (size_t)latencies, sizeof *latency, by_size);
     printf("{\"requests\": %llu, \"acked\": %llu, \"events\": %llu, \"resent\": %llu, \"told_to_come_again\": %llu, \"connections_lost\": %llu, \"unanswered\": %s, \"bytes_per_request\": %zu, "
            "\"seconds\": %.3f, \"ack_p50_ms\": %.2f, \"ack_p99_ms\": %.2f, \"ack_max_ms\": %.2f, \"next\": %llu}\n", (unsigned long long)sent, (unsigned long long)acked,
-           (unsigned long long)(acked * (uint64_t)o.batch), (unsigned long long)resent, (unsigned long long)refused, (unsigned long long)lost, waits ? "true" : "false", template_n, seconds,
+           (unsigned long long)(acked * (uint64_t)o.batch), (unsigned long long)resent, (unsigned long long)refused, (unsigned long long)lost, waits ? "true" : "false", templates[0].n, seconds,
            quantile(0.5), quantile(0.99), quantile(1), (unsigned long long)(o.base + next_number));
     if (acked_file)
         (void)fclose(acked_file);
