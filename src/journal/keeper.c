@@ -66,7 +66,7 @@ static enum err begin_use(struct journal *j, struct segment *s, struct fault *fa
     char page[SEGMENT_PAGE];
     pthread_mutex_lock(&j->lock);
     s->generation = ++j->generation;
-    uint64_t floor = j->next_id + ID_MARGIN;
+    s->floor = j->next_id;
     pthread_mutex_unlock(&j->lock);
     s->stamp = rand_u64(&j->chance);
     s->used = SEGMENT_PAGE;
@@ -77,7 +77,7 @@ static enum err begin_use(struct journal *j, struct segment *s, struct fault *fa
     segment_page_write(page, s, clock_wall_us(j->clock));
     if (!files_write_all(&j->f, s->fd, page, sizeof page, 0) || j->f.fdatasync(j->f.ctx, s->fd) != 0)
         return fail(fault, ERR_IO, "cannot write segment %08x of the journal in %.200s: %s", s->number, j->folder, strerror(errno));
-    return slot_write(&j->meta, &j->f, floor, s->generation, fault);
+    return slot_write(&j->meta, &j->f, s->floor + ID_MARGIN, s->generation, fault);
 }
 
 static enum err out_of_room(struct journal *j, const char *what, const char *path, struct fault *fault)

@@ -276,6 +276,7 @@ static void sort_out(struct journal *j)
             last = s->last > last ? s->last : last;
             records_end = i + 1;
         }
+        j->next_id = s->floor > j->next_id ? s->floor : j->next_id;
         j->generation = s->generation > j->generation ? s->generation : j->generation;
     }
     size_t keep = (size_t)records_end;

@@ -45,6 +45,7 @@ void segment_page_write(char out[SEGMENT_PAGE], const struct segment *s, int64_t
     put64(out + 24, s->generation);
     put64(out + 32, (uint64_t)s->bytes);
     put64(out + 40, (uint64_t)made_us);
+    put64(out + 48, s->floor);
     put32(out + 8, crc32c(0, out, PAGE_USED));
 }
 
@@ -55,7 +56,8 @@ bool segment_page_read(const char *page, struct segment *s)
     s->stamp = get64(page + 16);
     s->generation = get64(page + 24);
     s->bytes = (int64_t)get64(page + 32);
-    return s->generation > 0 && s->bytes >= SEGMENT_PAGE && s->bytes <= SEGMENT_BYTES_MAX;
+    s->floor = get64(page + 48);
+    return s->generation > 0 && s->bytes >= SEGMENT_PAGE && s->bytes <= SEGMENT_BYTES_MAX && s->floor < RECORD_ID_END;
 }
 
 void segment_seal_write(char out[BLOCK_ALIGN], const struct segment *s)

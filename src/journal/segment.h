@@ -9,7 +9,7 @@
  *           quarantine/    bytes that could not be read: GENERATION-OFFSET.bad
  *
  * Page:      0  u32 magic "HJS1"   4  u32 version   8  u32 crc of these 64 bytes   12 u32 zero   16  u64 stamp   24  u64 generation
- *           32  i64 bytes         40  i64 made_us
+ *           32  i64 bytes         40  i64 made_us         48  u64 floor: ids below it had been given before
  * Seal:    512  u32 magic "HJE1"   4  u32 zero      8  u32 crc of these 96 bytes  12  u32 zero   16  u64 stamp   24  i64 used
  *           32  u64 first, last, blocks, events  64  i64 first_us, last_us   (written when the segment is full or given up; scanning does without)
  */
@@ -33,7 +33,7 @@ struct segment_mark { uint64_t id; int64_t at, us; };
 struct segment {
     uint32_t number;
     int      fd;                               /* of the writer; -1 when nobody writes */
-    uint64_t generation, stamp;
+    uint64_t generation, stamp, floor;
     int64_t  bytes, used;                      /* used: behind the last durable block */
     uint64_t first, last, blocks, events;      /* first 0: no block yet */
     int64_t  first_us, last_us;

@@ -8,14 +8,22 @@
 
 #include "base/text.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct journal_view {
     struct journal *j;
     struct reader   reader;
     bool            reading;
 };
+
+static void nothing(void *to, const char *name)
+{
+    (void)to;
+    (void)name;
+}
 
 enum err journal_view_open(const char *folder, struct journal_view **out, struct fault *fault)
 {
@@ -26,6 +34,10 @@ enum err journal_view_open(const char *folder, struct journal_view **out, struct
         return fail(fault, ERR_LIMIT, "no memory to look at the journal in %.300s", folder);
     }
     v->j->looking = true;
+    if (v->j->f.list(v->j->f.ctx, folder, nothing, NULL) != 0) {
+        journal_view_close(v);
+        return fail(fault, errno == ENOENT ? ERR_MISSING : ERR_IO, "cannot look at the journal in %.300s: %s", folder, strerror(errno));
+    }
     v->j->o.segment_bytes = 0;
     enum err e = recover_look(v->j, fault);
     if (e == OK)
