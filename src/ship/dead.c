@@ -12,7 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SIZE_USUAL INT64_C(1073741824)
+#define MIB           INT64_C(1048576)
+#define SIZE_USUAL    (1024 * MIB)
+#define SEGMENT_USUAL (66 * MIB)              /* the largest record has room in it */
+#define RESERVE       (64 * MIB)              /* less than the main journal leaves free: letters can be written when that is full */
 
 struct dead {
     char                     folder[DEAD_PATH_MAX];
@@ -44,8 +47,8 @@ enum err dead_open(const char *journal_folder, int64_t size_max, const struct cl
     if (e == OK) {
         struct journal_options o = journal_options_default(d->folder);
         o.size_max = size_max ? size_max : SIZE_USUAL;
-        if (o.size_max < 4 * o.segment_bytes)
-            o.segment_bytes = o.size_max / 4;
+        o.segment_bytes = o.size_max < 4 * SEGMENT_USUAL ? o.size_max / 4 : SEGMENT_USUAL;
+        o.reserve_bytes = RESERVE;
         o.keep_us = 0;
         o.commit_delay_us = 0;
         o.when_full = JOURNAL_BLOCK;
