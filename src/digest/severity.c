@@ -36,17 +36,23 @@ static bool same_word(struct slice a, const char *lower_case)
     return i == a.n && !lower_case[i];
 }
 
+/* The first letters of all names above. */
+static bool may_begin(char c)
+{
+    return c && strchr("acdefilnpstvw", c);
+}
+
 static int of_table(const struct level *table, size_t n, struct slice name)
 {
     for (size_t i = 0; i < n; i++)
-        if (same_word(name, table[i].name))
+        if (lower(name.s[0]) == *table[i].name && same_word(name, table[i].name))
             return table[i].severity;
     return 0;
 }
 
 static int of_word(struct slice name)
 {
-    return name.n < 3 || name.n > 13 ? 0 : of_table(levels, sizeof levels / sizeof *levels, name);
+    return name.n < 3 || name.n > 13 || !may_begin(lower(name.s[0])) ? 0 : of_table(levels, sizeof levels / sizeof *levels, name);
 }
 
 int severity_of_name(struct slice name)
@@ -106,8 +112,10 @@ static int of_value(struct slice line, size_t at)
 
 static bool is_key(struct slice word)
 {
-    return same_word(word, "level") || same_word(word, "lvl") || same_word(word, "severity") || same_word(word, "loglevel") || same_word(word, "log_level") ||
-           same_word(word, "levelname") || same_word(word, "priority");
+    char c = lower(word.s[0]);
+    return (c == 'l' || c == 's' || c == 'p') &&
+           (same_word(word, "level") || same_word(word, "lvl") || same_word(word, "severity") || same_word(word, "loglevel") || same_word(word, "log_level") ||
+            same_word(word, "levelname") || same_word(word, "priority"));
 }
 
 static bool is_loud(struct slice word)
@@ -118,22 +126,8 @@ static bool is_loud(struct slice word)
     return true;
 }
 
-/* Nothing but times, dates, numbers and punctuation before it. */
-static bool only_time_before(struct slice line, size_t at)
-{
-    size_t letters_in_a_row = 0;
-    bool   digits = false;
-    for (size_t i = 0; i < at; i++) {
-        letters_in_a_row = is_letter(line.s[i]) ? letters_in_a_row + 1 : 0;
-        digits |= is_digit(line.s[i]);
-        if (letters_in_a_row > 3)             /* Jan, Mon, UTC, T, Z */
-            return false;
-    }
-    return digits;
-}
-
-/* A level that stands by itself: how far do its surroundings say that it is meant as one? */
-static int of_place(struct slice line, size_t from, size_t to)
+/* A level that stands by itself: how far do its surroundings say that it is meant as one? early: only times and numbers stand before it. */
+static int of_place(struct slice line, size_t from, size_t to, bool early)
 {
     struct slice word = { line.s + from, to - from };
     char         before = from ? line.s[from - 1] : ' ', after = to < line.n ? line.s[to] : ' ';
@@ -142,11 +136,10 @@ static int of_place(struct slice line, size_t from, size_t to)
     bool         padded = before == '[' && after == ' ' && to + 1 < line.n && (line.s[to + 1] == ' ' || line.s[to + 1] == ']');
     bool         apart = before == ' ' || before == '\t' || before == ']' || before == ')' || before == '|' || before == ':';
     bool         ends = after == ' ' || after == '\t' || after == ':' || after == ']' || after == '|' || after == ',' || after == '[';
-    if (word.n == 1) {
-        bool capital = word.s[0] >= 'A' && word.s[0] <= 'Z';
-        return capital && ((before == '[' && after == ']') || (apart && (after == ' ' || after == '/') && only_time_before(line, from))) ? severity_of_name(word) : 0;
-    }
-    int severity = of_word(word);
+    bool         capital = word.s[0] >= 'A' && word.s[0] <= 'Z';
+    if (word.n == 1)
+        return capital && ((before == '[' && after == ']') || (apart && (after == ' ' || after == '/') && early)) ? severity_of_name(word) : 0;
+    int severity = capital || early || after == ':' || before == '[' || before == '<' || before == '(' || before == '|' || from == 0 ? of_word(word) : 0;
     if (!severity)
         return 0;
     if (same_word(word, "log") || same_word(word, "fine") || same_word(word, "statement") || same_word(word, "note") || same_word(word, "failure"))
@@ -159,7 +152,7 @@ static int of_place(struct slice line, size_t from, size_t to)
         return severity;
     if (apart && ends && (is_loud(word) || after == ':'))
         return severity;
-    return apart && ends && only_time_before(line, from) ? severity : 0;
+    return apart && ends && early ? severity : 0;
 }
 
 int severity_of_line(struct slice line)
@@ -171,7 +164,8 @@ int severity_of_line(struct slice line)
         return 0;
     if ((found = of_priority(line)) || (found = of_klog(line)))
         return found;
-    int placed = 0;
+    int  placed = 0;
+    bool digits = false, words = false;       /* before this one: a number; a word longer than Jan, Mon, UTC */
     for (size_t i = 0; i < n;) {
         if (!in_word(line.s[i])) {
             i++;
@@ -184,7 +178,15 @@ int severity_of_line(struct slice line)
         if (word.n >= 3 && word.n <= 9 && is_key(word) && (found = of_value(line, to)))
             return found;
         if (!placed && i < SEVERITY_LOOK_MAX)
-            placed = of_place(line, i, to);
+            placed = of_place(line, i, to, digits && !words);
+        if (placed && digits && !words)
+            return placed;
+        size_t run = 0;
+        for (; i < to && i < SEVERITY_LOOK_MAX; i++) {
+            run = is_letter(line.s[i]) ? run + 1 : 0;
+            words |= run > 3;
+            digits |= is_digit(line.s[i]);
+        }
         i = to;
     }
     return placed;

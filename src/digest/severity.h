@@ -1,9 +1,9 @@
 /*
  * digest/severity.h - how bad a plain line says it is, when nothing beside it does.
  *
- * Looked for, in this order: a priority of syslog at the begin (<3>), klog's letter (E0101 10:11:12), a level that is named (level=error,
- * "level":"warn", severity: INFO), and a level as a word of its own in the first part of the line: in brackets or before a colon, in capitals,
- * or between a time and the text.  A word that merely occurs ("0 errors", "no error") says nothing.
+ * Looked for, in this order: a priority of syslog at the begin (<3>), klog's letter (E0101 10:11:12), a level before which there are only times
+ * and numbers, a level that is named (level=error, "level":"warn", severity: INFO), and a level as a word of its own in the first part of the
+ * line: in brackets, before a colon, or in capitals.  A word that merely occurs ("0 errors", "no error") says nothing.
  */
 #ifndef DIGEST_SEVERITY_H
 #define DIGEST_SEVERITY_H
