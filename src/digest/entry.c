@@ -24,7 +24,7 @@ struct entry *entry_new(const struct mask_token *token, size_t n, struct slice l
 {
     size_t chars = 0;
     for (size_t i = 0; i < n; i++)
-        chars += token[i].kind == MASK_VAR ? 0 : token[i].n;
+        chars += is_open(token[i].kind) ? 0 : token[i].n;
     size_t        size = sizeof(struct entry) + n * sizeof(struct token) + chars;
     struct entry *e = calloc(1, size);
     if (!e)
@@ -34,9 +34,10 @@ struct entry *entry_new(const struct mask_token *token, size_t n, struct slice l
     e->bytes = size;
     for (size_t i = 0, at = 0; i < n; i++) {
         const struct mask_token *t = &token[i];
-        bool var = t->kind == MASK_VAR;
+        bool var = is_open(t->kind);
         e->token[i] = (struct token){ t->hash, (uint32_t)at, var ? 0 : (uint16_t)t->n, t->kind, t->blank };
         e->words += t->kind == MASK_WORD || t->kind == MASK_SOFT;
+        e->wides += t->kind == TOKEN_WIDE;
         if (!var && t->n) {
             memcpy(e->chars + at, line.s + t->at, t->n);
             at += t->n;
@@ -99,8 +100,6 @@ static bool replace(struct entry *e, const char **kept, const char *fresh, size_
     return true;
 }
 
-static bool varies(const struct token *t) { return t->kind == MASK_VAR || t->kind >= TOKEN_OPEN; }
-
 bool entry_write_text(struct entry *e)
 {
     char   text[PATTERN_TEXT_MAX];
@@ -109,7 +108,7 @@ bool entry_write_text(struct entry *e)
         const struct token *t = &e->token[i];
         if (t->blank && i)
             used = add_clean(text, used, max, " ", 1);
-        used = varies(t) ? add_clean(text, used, max, "<*>", 3) : add_clean(text, used, max, e->chars + t->at, t->n);
+        used = is_open(t->kind) ? add_clean(text, used, max, "<*>", 3) : add_clean(text, used, max, e->chars + t->at, t->n);
     }
     if (!replace(e, &e->public.text, text, used))
         return false;

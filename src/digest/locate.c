@@ -148,9 +148,11 @@ static bool emit_blocks(struct locate *l, locate_block *block, void *ctx)
 {
     if (!l->entries)
         return true;
-    uint64_t base = UINT64_MAX;
-    for (uint32_t i = 0; i < l->entries; i++)
+    uint64_t base = UINT64_MAX, last = 0;
+    for (uint32_t i = 0; i < l->entries; i++) {
         base = l->entry[i].record < base ? l->entry[i].record : base;
+        last = l->entry[i].record > last ? l->entry[i].record : last;
+    }
     qsort(l->entry, l->entries, sizeof *l->entry, by_hash);
     char *bytes = malloc((size_t)l->entries * LOCATE_ENTRY_BYTES);
     bool  fine = bytes != NULL;
@@ -166,7 +168,7 @@ static bool emit_blocks(struct locate *l, locate_block *block, void *ctx)
             put32(bytes + n + 4, delta > UINT32_MAX ? UINT32_MAX : (uint32_t)delta);
             n += LOCATE_ENTRY_BYTES;
         }
-        fine = block(ctx, shard, base, (struct slice){ bytes, n });
+        fine = block(ctx, shard, base, last, (struct slice){ bytes, n });
     }
     free(bytes);
     return fine;

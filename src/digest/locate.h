@@ -21,7 +21,7 @@ enum { LOCATE_SHARDS = 256, LOCATE_TRACES_MAX = 1 << 20, LOCATE_ENTRY_BYTES = 8,
 struct located { int64_t bucket_us; uint32_t place; enum event_type type; uint64_t first, last, events; };
 typedef bool locate_row(void *ctx, const struct located *row);
 /* entries: count times 4 bytes of hash and 4 bytes of record minus base, both little-endian, ascending. */
-typedef bool locate_block(void *ctx, unsigned shard, uint64_t base, struct slice entries);
+typedef bool locate_block(void *ctx, unsigned shard, uint64_t base, uint64_t last, struct slice entries);
 
 struct locate;
 MUST_CHECK enum err locate_new(int64_t lookback_us, struct locate **l, struct fault *fault);

@@ -144,7 +144,10 @@ static bool colon_goes_on(const char *from, const char *at, const char *end, uns
         return true;
     if (!(seen & (ALPHA | SLASH | OTHER | AT)) && seen & DIGIT)
         return true;
-    return at - from == 2 && !(seen & ~(unsigned)(HEX | DIGIT)) && at + 3 < end && !(class_at(at + 1) & ~(unsigned)(HEX | DIGIT)) && at[3] == ':';
+    size_t   n = (size_t)(at - from);
+    unsigned other = ~(unsigned)(HEX | DIGIT);               /* de:ad:be:ef:aa:cc */
+    return n % 3 == 2 && !(seen & other & ~(unsigned)COLON) && at + 2 < end && !(class_at(at + 1) & other) && !(class_at(at + 2) & other) &&
+           (n > 2 || (at + 3 < end && at[3] == ':'));
 }
 
 static const char *word_end(const char *from, const char *end, unsigned *seen)
@@ -171,7 +174,7 @@ static const char *word_end(const char *from, const char *end, unsigned *seen)
 static enum mask_kind kind_of_word(const char *from, const char *to, const char *end, unsigned seen)
 {
     size_t n = (size_t)(to - from);
-    if (seen & (DIGIT | AT))
+    if (seen & (DIGIT | AT | COLON))
         return MASK_VAR;
     if (!(seen & (HEX | ALPHA)) && !(seen & SLASH && n > 1)) {
         for (const char *c = from; c < to; c++)
@@ -183,7 +186,7 @@ static enum mask_kind kind_of_word(const char *from, const char *to, const char 
         size_t slashes = 0;
         for (const char *c = from; c < to; c++)
             slashes += *c == '/' || *c == '\\';
-        return *from == '/' || slashes > 1 || seen & (DOT | COLON) || memchr(from, '\\', n) ? MASK_VAR : MASK_SOFT;
+        return *from == '/' || slashes > 1 || seen & DOT || memchr(from, '\\', n) ? MASK_VAR : MASK_SOFT;
     }
     if (seen & DOT)
         return to < end && *to == '(' ? MASK_WORD : MASK_SOFT;

@@ -382,7 +382,7 @@ size_t patterns_fields(const struct pattern *pattern, struct slice line, struct 
     if (!entry_covers(e, token, m.n, start))
         return 0;
     for (size_t i = 0; i < e->n && n < max; i++) {
-        if (e->token[i].kind != MASK_VAR && e->token[i].kind < TOKEN_OPEN)
+        if (!is_open(e->token[i].kind))
             continue;
         const struct mask_token *first = &m.token[start[i]], *last = &m.token[start[i + 1] - 1];
         field[n++] = (struct slice){ line.s + first->at, last->at + last->n - first->at };

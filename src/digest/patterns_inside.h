@@ -18,6 +18,8 @@ enum {
     BUCKET_LOOK_MAX = 512,           /* templates of one skeleton that a new line is compared with, latest first */
 };
 
+static inline bool is_open(unsigned kind) { return kind == MASK_VAR || kind >= TOKEN_OPEN; }
+
 struct token { uint64_t hash; uint32_t at; uint16_t n; uint8_t kind; bool blank; };    /* at, n: in chars */
 
 struct entry {
