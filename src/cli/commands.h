@@ -26,6 +26,8 @@ cli_function cmd_status, cmd_target_ls, cmd_target_show, cmd_target_mode, cmd_se
 cli_function cmd_knowledge_list, cmd_knowledge_export, cmd_knowledge_import;
 /* diagnose.c */
 cli_function cmd_diagnose;
+/* sensors.c, top.c: this machine, without a daemon */
+cli_function cmd_sensors, cmd_top;
 /* events.c, explain.c, api.c */
 cli_function cmd_events, cmd_explain, cmd_api;
 
