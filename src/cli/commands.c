@@ -68,6 +68,8 @@ const struct cli_command cli_commands[] = {
     { "policy print",   "[FILE]",       0, 1, HERE "policy ", cmd_policy_print, "Print a policy with everything it leaves out.", "" },
     { "policy show",    "",             0, 0, ASK, cmd_policy_show, "Show the policy that the running Homeostat goes by.", "GET:/policy" },
 
+    { "sensors",        "",             0, 0, " ", cmd_sensors, "Read this machine once and print it as exposition text, under the names of node_exporter and process-exporter; needs no daemon.", "" },
+
     { "token new",      "",             0, 0, HERE "name role file expires ", cmd_token_new, "Make a token for the API; it is told once.", "" },
     { "whoami",         "",             0, 0, ASK, cmd_whoami, "Whose token this is and what it may do.", "GET:/whoami" },
     { "reload",         "",             0, 0, ASK "key ", cmd_reload, "Read the configuration again.", "reload" },
