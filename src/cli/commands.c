@@ -57,6 +57,10 @@ const struct cli_command cli_commands[] = {
     { "look patterns",  "[SERVICE]",    0, 1, ASK "since limit ", cmd_look_patterns, "Show the patterns of log lines.", "GET:/pattern" },
     { "look jobs",      "",             0, 0, ASK "limit ", cmd_look_jobs, "Show the windows that were made, and those that could not be.", "GET:/job" },
     { "look event",     "EVENT",        1, 1, ASK, cmd_look_event, "Show an event with its evidence and pointers to the raw data.", "GET:/event/{id}" },
+    { "journal ls",     "",             0, 0, " folder output json ", cmd_journal_ls, "Show the segments of the journal and how far its consumers are; also while Homeostat runs.", "" },
+    { "journal cat",    "",             0, 0, " folder from limit all body ", cmd_journal_cat, "Print records of the journal, a line of JSON each, or their bodies as they came.", "" },
+    { "journal verify", "",             0, 0, " folder output json ", cmd_journal_verify, "Read every block of the journal; exit status 1 when one is damaged.", "" },
+    { "journal forget", "CONSUMER",     1, 1, " folder output json ", cmd_journal_forget, "Forget a consumer that will not come back, so that it holds nothing any more; Homeostat must not run.", "" },
 
     { "rules",          "",             0, 0, " mermaid output json ", cmd_rules, "Show how a case moves and what the gate asks; --mermaid draws it.", "GET:/rules" },
     { "map",            "",             0, 0, " ", cmd_map, "Show the stages of a case and who does their work.", "" },
