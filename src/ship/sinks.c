@@ -4,6 +4,7 @@
 #include <string.h>
 
 static const struct sink_kind *const kinds[] = {
+    &sink_files,
     &sink_otlp,
     NULL
 };
