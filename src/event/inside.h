@@ -60,5 +60,11 @@ enum err otlp_traces_read(struct reading *r, struct fault *fault);
 enum err otlp_traces_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
 enum err rows_read(struct reading *r, struct fault *fault);
 enum err rows_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+enum err series_read(struct reading *r, struct fault *fault);         /* remote write, and what our sensors read */
+enum err series_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+enum err scraped_read(struct reading *r, struct fault *fault);        /* exposition */
+enum err scraped_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+enum err arrow_read(struct reading *r, struct fault *fault);
+enum err arrow_check_events(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
 
 #endif
