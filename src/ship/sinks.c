@@ -5,7 +5,9 @@
 
 static const struct sink_kind *const kinds[] = {
     &sink_files,
+    &sink_loki,
     &sink_otlp,
+    &sink_remote_write,
     NULL
 };
 
