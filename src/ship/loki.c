@@ -121,9 +121,9 @@ static void metadata(struct loki *k, struct text *t, const struct attrs *a)
 static void hex_pair(struct loki *k, struct text *t, const char *key, struct slice id)
 {
     struct text hex CLEANUP(text_done);
+    text_init(&hex, 64);
     if (!id.n)
         return;
-    text_init(&hex, 64);
     ship_json_hex(&hex, id);
     pair(t, &k->arena, slice_of(key), (struct slice){ hex.s, hex.used });
 }
