@@ -50,6 +50,9 @@ struct cli_options {
     const char *dsn, *passfile, *name, *out, *role, *file, *expires, *policy;
     bool        force;
 
+    /* top */
+    const char *at, *folder;
+
     const char *word[CLI_WORDS_MAX];   /* what is no option, in order; borrowed */
     int         words;
 };
