@@ -114,12 +114,10 @@ static enum sensed settings_read(struct turn *u, void *state)
         }
     }
     double most = isnan(v[13]) ? 120 : v[13] / 1000, linear = isnan(v[11]) ? 0 : v[11];
-    if (!isnan(v[0])) {     /* first after 1 s; some kernels repeat a few times at that pace before they double it */
-        double total = 0, wait = 1;
-        for (double i = 0; i <= v[0] && i < 128; i++) {
+    if (!isnan(v[0])) {     /* newer kernels repeat a SYN some times at the first pace of a second, and only then begin to count and to double */
+        double total = linear, wait = 1;
+        for (double i = 0; i <= v[0] && i < 128; i++, wait = fmin(2 * wait, most))
             total += wait;
-            wait   = i >= linear ? fmin(2 * wait, most) : wait;
-        }
         put_1(u, &total_kind, SLICE("connect"), total);
     }
     if (!isnan(v[3])) {

@@ -333,6 +333,34 @@ static void a_burst_is_seen_and_the_usual_traffic_is_none(void **state)
     end(&w);
 }
 
+static void failures_of_tcp_have_a_class_and_the_time_outs_are_this_hosts(void **state)
+{
+    (void)state;
+    struct world w;
+    put_file("/proc/net/snmp", "Tcp: ActiveOpens PassiveOpens AttemptFails EstabResets OutSegs RetransSegs OutRsts\nTcp: 10 5 2 1 1000 10 3\n");
+    put_file("/proc/net/netstat", "TcpExt: ListenOverflows TCPTimeouts TCPSynRetrans TCPKeepAlive\nTcpExt: 4 5 6 7\nIpExt: InOctets\nIpExt: 9\n");
+    static const char *const settings[] = { "tcp_syn_retries", "6", "tcp_syn_linear_timeouts", "4", "tcp_retries2", "15", "tcp_keepalive_time", "7200", "tcp_keepalive_intvl", "75",
+        "tcp_keepalive_probes", "9" };
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i += 2) {
+        char path[96];
+        snprintf(path, sizeof path, "/proc/sys/net/ipv4/%s", settings[i]);
+        put_file(path, settings[i + 1]);
+    }
+    begin(&w, DEFAULTS);
+    tick(&w);
+    assert_says(&w, "homeostat_tcp_failures_total{class=\"connect\"} 2");
+    assert_says(&w, "homeostat_tcp_failures_total{class=\"listen_overflow\"} 4");
+    assert_says(&w, "homeostat_tcp_failures_total{class=\"rto\"} 5");
+    assert_says(&w, "homeostat_tcp_give_up_seconds{what=\"connect\"} 131");       /* as the kernel's documentation says */
+    assert_says(&w, "homeostat_tcp_give_up_seconds{what=\"data\"} 924.60000000000002");
+    assert_says(&w, "homeostat_tcp_give_up_seconds{what=\"keepalive\"} 7875");
+    assert_null(strstr(w.text.s, "retransmission_ratio"));      /* one reading is no rate */
+    put_file("/proc/net/snmp", "Tcp: ActiveOpens PassiveOpens AttemptFails EstabResets OutSegs RetransSegs OutRsts\nTcp: 10 5 2 1 1400 110 3\n");
+    tick(&w);
+    assert_says(&w, "homeostat_tcp_retransmission_ratio 0.25");
+    end(&w);
+}
+
 static void the_settings_are_in_order(void **state)
 {
     (void)state;
@@ -358,6 +386,7 @@ int main(void)
         TEST(a_series_that_ends_is_marked_stale_once),
         TEST(a_reading_that_is_refused_is_counted_and_the_next_one_follows),
         TEST(a_burst_is_seen_and_the_usual_traffic_is_none),
+        TEST(failures_of_tcp_have_a_class_and_the_time_outs_are_this_hosts),
         TEST(the_settings_are_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
