@@ -4,7 +4,7 @@
  *     arena_reset(&a);
  *     e = event_read(&record, &a, take, ctx, &report, fault);    // take() is called for each event, in order
  *
- * Everything an event points to lies in the record's body or in the arena: valid until either goes.  Events of one
+ * The event and everything it points to lie in the record's body or in the arena: valid until either goes.  Events of one
  * resource come one after the other and share the pointer to it.  Names of attributes are OpenTelemetry's: service.name, host.name, ...
  * Remote write and exposition become points whose name is __name__ and whose attributes are the other labels; resource attributes
  * service.name and service.instance.id stand for job and instance, which stay among the attributes too.
@@ -46,7 +46,7 @@ struct resource {
     struct attrs attrs;
     struct slice schema_url;
     uint32_t     dropped;
-    uint64_t     id;                 /* XXH3 over the attributes sorted by key: the same for the same attributes, in whatever order */
+    uint64_t     id;                 /* XXH3 over the attributes: the same for the same attributes, in whatever order */
 };
 struct scope { struct slice name, version, schema_url; struct attrs attrs; uint32_t dropped; };
 
@@ -127,7 +127,7 @@ struct event {
 };
 
 /* What was not as the specification wants it, in a record that was read all the same. */
-struct event_report { uint32_t events, rejected, too_deep, bad_text; char why[160]; /* of the first that was rejected */ };
+struct event_report { uint32_t events /* without the rejected */, rejected, too_deep, bad_text; char why[160]; /* of the first that was rejected */ };
 
 /* Return false to stop early (event_read then answers OK). */
 typedef bool event_take(void *ctx, const struct event *e);

@@ -1,0 +1,64 @@
+/*
+ * event/inside.h - between event/read.c and the files that know one kind of record each. Nobody outside of this room includes it.
+ *
+ * A kind of record is a row in read.c's table: what reads it and what checks it.  Both walk the same bytes and must agree on what is malformed
+ * and on the counts in the report.  A reader makes events in the arena and gives them out:
+ *
+ *     struct event *e = reading_event(r, EVENT_POINT, resource, scope);
+ *     if (!e) return reading_full(r, fault);
+ *     e->as.point.name = ...;
+ *     if (!reading_give(r, e, fault)) return r->end;        // the taker has had enough, or the arena is full
+ */
+#ifndef EVENT_INSIDE_H
+#define EVENT_INSIDE_H
+
+#include "event/event.h"
+
+struct reading {
+    const struct record   *record;
+    struct arena          *arena;
+    event_take            *take;
+    void                  *ctx;
+    struct event_report   *report;       /* never NULL */
+    struct attrs           labels;       /* record->labels: added to each event that has no attribute of that name */
+    const struct resource *no_resource;  /* without attributes */
+    const struct scope    *no_scope;     /* without a name */
+    enum err               end;          /* what to answer after reading_give() said no */
+    char                  *spare, *spare_end;   /* what is left of the piece of arena taken last */
+};
+
+struct event_kind {
+    enum record_kind kind;
+    enum err (*read)(struct reading *r, struct fault *fault);
+    enum err (*check)(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+};
+
+/* Zeroed memory of the arena, taken from it in larger pieces; NULL: it is full. */
+void *reading_alloc(struct reading *r, size_t size);
+/* An event with everything that comes from the record filled in. resource and scope may be NULL: those without anything. NULL: the arena is full. */
+struct event *reading_event(struct reading *r, enum event_type type, const struct resource *resource, const struct scope *scope);
+/* Adds the record's labels, numbers and counts the event, and gives it to the taker. false: stop reading and answer r->end. */
+bool reading_give(struct reading *r, struct event *e, struct fault *fault);
+/* ERR_LIMIT, with a text that says so. */
+enum err reading_full(const struct reading *r, struct fault *fault);
+/* Counts an event that is left out; the first one's reason is kept. */
+PRINTF(2, 3) void report_reject(struct event_report *report, const char *format, ...);
+/* Counts a text that is not UTF-8. */
+void report_text(struct event_report *report, struct slice text);
+
+/* What struct resource.id is. Recurses no deeper than EVENT_DEPTH_MAX. */
+uint64_t attrs_id(const struct attrs *a);
+/* A resource of these attributes, with its id; in the arena. NULL: it is full. */
+struct resource *reading_resource(struct reading *r, struct attrs attrs);
+
+/* One per kind. */
+enum err otlp_logs_read(struct reading *r, struct fault *fault);
+enum err otlp_logs_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+enum err otlp_metrics_read(struct reading *r, struct fault *fault);
+enum err otlp_metrics_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+enum err otlp_traces_read(struct reading *r, struct fault *fault);
+enum err otlp_traces_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+enum err rows_read(struct reading *r, struct fault *fault);
+enum err rows_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+
+#endif
