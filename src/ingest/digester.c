@@ -16,7 +16,7 @@ enum { RECORDS_A_TURN = 256, EVENTS_A_TURN = 200000 };
 
 struct digester_options digester_options_default(const char *folder, struct journal *j)
 {
-    return (struct digester_options){ .folder = folder, .journal = j, .feed = feed_options_default(), .keep = digest_keep_default(), .save_us = 5 * US_PER_S };
+    return (struct digester_options){ .folder = folder, .journal = j, .feed = feed_options_default(), .keep = digest_keep_default(), .save_us = 5 * US_PER_S, .records_a_turn = RECORDS_A_TURN };
 }
 
 static const struct clock *clock_of(const struct digester *d) { return d->o.clock ? d->o.clock : &clock_real; }
@@ -238,7 +238,7 @@ static enum err read_some(struct digester *d, bool *any, struct fault *fault)
     struct record   r;
     uint64_t        records = 0, events = 0, bad = 0;
     enum err        e = OK;
-    while (records < RECORDS_A_TURN && events < EVENTS_A_TURN && !locate_full(d->feed->locate)) {
+    while (records < d->o.records_a_turn && events < EVENTS_A_TURN && !locate_full(d->feed->locate)) {
         struct event_report report = { 0 };
         e = journal_read(d->consumer, &r, fault);
         if (e != OK)

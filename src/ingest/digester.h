@@ -30,6 +30,7 @@ struct digester_options {
     struct feed_options feed;
     struct digest_keep  keep;
     int64_t             save_us;             /* what is open is stored at least so often while there is work */
+    uint32_t            records_a_turn;
 };
 struct digester_options digester_options_default(const char *folder, struct journal *j);
 
