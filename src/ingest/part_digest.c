@@ -53,6 +53,11 @@ static void digest_metrics(struct ingest *in, void *self, struct gauge *g)
     gauge_counter(g, "homeostat_digest_rows_total", "Rows of windows.", (double)s.rows, NULL);
     gauge_counter(g, "homeostat_digest_failures_total", "Turns that failed and were tried again.", (double)s.failures, NULL);
     gauge_counter(g, "homeostat_digest_lost_total", "Pointers into the journal and traces for which there was no room.", (double)s.lost, NULL);
+    gauge_counter(g, "homeostat_digest_series_capped_total", "Samples that went under `other`, since there were too many series.", (double)s.metrics.capped, NULL);
+    gauge_counter(g, "homeostat_digest_late_total", "Events too late for their window.", (double)(s.metrics.late + s.calls.late + s.logs.late), NULL);
+    gauge_set(g, "homeostat_digest_series", "Series in open windows.", (double)s.metrics.series, NULL);
+    gauge_set(g, "homeostat_digest_patterns", "Patterns of log lines that are known.", (double)s.logs.patterns, NULL);
+    gauge_counter(g, "homeostat_digest_patterns_evicted_total", "Patterns that were forgotten to make room.", (double)s.logs.evicted, NULL);
     gauge_set(g, "window_lag_seconds", "How far the end of the last finished window lies back.", s.window_lag_seconds, "job", "oo-agg", NULL);
 }
 
