@@ -1,4 +1,5 @@
 /* cli/where.c - see where.h. */
+#include "cli/sections.h"
 #include "cli/where.h"
 
 #include "base/file.h"
@@ -62,7 +63,7 @@ struct told { char url[WHERE_SIZE], token_file[WHERE_SIZE], ca_file[WHERE_SIZE];
 static enum err read_conf(const char *path, struct told *t, struct fault *fault)
 {
     struct conf *conf = NULL;
-    enum err     e = conf_load(path, daemon_sections, daemon_sections_count, &conf, NULL, fault);
+    enum err     e = conf_load(path, program_sections, program_sections_count, &conf, NULL, fault);
     if (e != OK)
         return e;
     struct daemon_conf       d = daemon_conf_of(conf);

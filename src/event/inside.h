@@ -46,8 +46,6 @@ PRINTF(2, 3) void report_reject(struct event_report *report, const char *format,
 /* Counts a text that is not UTF-8. */
 void report_text(struct event_report *report, struct slice text);
 
-/* What struct resource.id is. Recurses no deeper than EVENT_DEPTH_MAX. */
-uint64_t attrs_id(const struct attrs *a);
 /* A resource of these attributes, with its id; in the arena. NULL: it is full. */
 struct resource *reading_resource(struct reading *r, struct attrs attrs);
 
