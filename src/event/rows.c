@@ -67,10 +67,11 @@ static bool time_number(const struct cell *c, int64_t *ns)
         int64_t unit = size < INT64_C(100000000000) ? 1000000000 : size < INT64_C(100000000000000) ? 1000000 : size < INT64_C(100000000000000000) ? 1000 : 1;
         return !__builtin_mul_overflow(n, unit, ns);
     }
-    if (!number_double(c->text, false, &d) || d < 0 || d >= 1e18)
+    if (!number_double(c->text, false, &d) || d < 0)
         return false;
-    *ns = (int64_t)(d * (d < 1e11 ? 1e9 : d < 1e14 ? 1e6 : d < 1e17 ? 1e3 : 1.0));
-    return *ns >= 0;
+    d *= d < 1e11 ? 1e9 : d < 1e14 ? 1e6 : d < 1e17 ? 1e3 : 1.0;
+    *ns = d < 9.2e18 ? (int64_t)d : 0;
+    return d < 9.2e18;
 }
 
 static bool two(const char *s, int *n)

@@ -127,6 +127,7 @@ static void what_is_no_row_is_rejected_and_the_rest_is_kept(void **state)
         { "[{\"name\":\"\",\"value\":1},{\"message\":\"m\"}]", "a row of metrics without a name" },
         { "[{\"value\":1},{\"message\":\"m\"}]", "a row of logs without a message" },
         { "[{\"message\":\"x\",\"time\":\"yesterday\"},{\"message\":\"m\"}]", "a time that is neither RFC 3339 nor a number since 1970" },
+        { "[{\"message\":\"x\",\"time\":66666666666666666.5},{\"message\":\"m\"}]", "a time that is neither RFC 3339 nor a number since 1970" },
         { "[{\"message\":\"x\",\"time\":true},{\"message\":\"m\"}]", "a time that is neither RFC 3339 nor a number since 1970" },
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
