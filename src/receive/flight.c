@@ -107,7 +107,7 @@ static struct exchange *batch(struct intake *in, struct session_host *h, struct 
         e = in->check(RECORD_ARROW, FORM_ARROW, (struct slice){ whole.s, whole.used }, &report, &fault);
     struct exchange *part = e == OK ? exchange_new(h) : NULL;
     if (part && (!buffer_add(&h->stock, &part->body, whole.s, whole.used, whole.used) || !result_make(part, d->app_metadata))) {
-        exchange_free(h, part);
+        request_exchange_free(h, part);
         part = NULL;
     }
     size_t n = whole.used;
@@ -191,7 +191,7 @@ void flight_settle(struct session_host *h, struct exchange *part)
         x->answer = part->answer;
         session_flight_end(h, x);
     }
-    exchange_free(h, part);
+    request_exchange_free(h, part);
 }
 
 void flight_ended(struct session_host *h, struct exchange *x)

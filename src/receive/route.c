@@ -28,7 +28,7 @@ const struct route *route_list(size_t *count)
     return routes;
 }
 
-const struct route *route_find(struct slice path)
+const struct route *endpoint_find(struct slice path)
 {
     for (size_t i = 0; i < ROUTES; i++)
         if (slice_is(path, routes[i].path))
@@ -86,7 +86,7 @@ void head_target(struct head *h, struct slice target)
 {
     const char  *mark = memchr(target.s, '?', target.n);
     struct slice path = { target.s, mark ? (size_t)(mark - target.s) : target.n };
-    h->route = route_find(path);
+    h->route = endpoint_find(path);
     for (struct slice rest = mark ? (struct slice){ mark + 1, target.n - path.n - 1 } : (struct slice){ 0 }; rest.n;) {
         const char  *and = memchr(rest.s, '&', rest.n);
         struct slice item = { rest.s, and ? (size_t)(and - rest.s) : rest.n };

@@ -31,7 +31,7 @@ struct route {
 };
 
 /* NULL: there is no such path. */
-const struct route *route_find(struct slice path);
+const struct route *endpoint_find(struct slice path);
 const struct route *route_list(size_t *count);
 
 enum media { MEDIA_NONE, MEDIA_GRPC, MEDIA_PROTOBUF, MEDIA_REMOTE_2, MEDIA_JSON, MEDIA_OTHER };

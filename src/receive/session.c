@@ -31,7 +31,7 @@ static void uncount(struct session_host *h, struct exchange *x)
     x->counted = 0;
 }
 
-void exchange_free(struct session_host *h, struct exchange *x)
+void request_exchange_free(struct session_host *h, struct exchange *x)
 {
     if (x->extra && h->forget)
         h->forget(h, x);
@@ -72,7 +72,7 @@ void session_leave(struct session *s, struct exchange *x)
     if (x->state != EXCHANGE_ANSWERED)
         s->under_way--;
     if (x->state != EXCHANGE_WITH_HOST && x->pending == 0)
-        exchange_free(s->host, x);
+        request_exchange_free(s->host, x);
 }
 
 /* ---- may it come in ---- */
@@ -298,7 +298,7 @@ void session_settle(struct session_host *h, struct exchange *x)
     exchange_drop_body(h, x);
     uncount(h, x);
     if (!s) {
-        exchange_free(h, x);
+        request_exchange_free(h, x);
         return;
     }
     s->moved_us = h->now_us;

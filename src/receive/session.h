@@ -132,7 +132,7 @@ void            session_shutdown(struct session *s);
 
 /* For a host that makes exchanges of its own (Flight's messages). NULL: no memory. */
 struct exchange *exchange_new(struct session_host *h);
-void             exchange_free(struct session_host *h, struct exchange *x);
+void             request_exchange_free(struct session_host *h, struct exchange *x);
 /* The body is not needed any more; what it counts in the budget stays until the exchange goes. */
 void             exchange_drop_body(struct session_host *h, struct exchange *x);
 

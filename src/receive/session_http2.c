@@ -160,7 +160,7 @@ void session_http2_answer(struct session *s, struct exchange *x)
 static bool gone(struct session_host *h, struct exchange *x)
 {
     if (!x->session && x->pending == 0)
-        exchange_free(h, x);
+        request_exchange_free(h, x);
     return !x->session;
 }
 
