@@ -49,6 +49,11 @@ const struct cli_command cli_commands[] = {
     { "budget",         "",             0, 0, ASK, cmd_budget, "Show what has been spent of each budget.", "GET:/budget" },
     { "events",         "",             0, 0, ASK "follow after topics case ", cmd_events, "Show what happened, and with --follow what happens.", "GET:/events" },
 
+    { "journal ls",     "",             0, 0, " folder output json ", cmd_journal_ls, "Show the segments of the journal and how far its consumers are; also while Homeostat runs.", "" },
+    { "journal cat",    "",             0, 0, " folder from limit all body ", cmd_journal_cat, "Print records of the journal, a line of JSON each, or their bodies as they came.", "" },
+    { "journal verify", "",             0, 0, " folder output json ", cmd_journal_verify, "Read every block of the journal; exit status 1 when one is damaged.", "" },
+    { "journal forget", "CONSUMER",     1, 1, " folder output json ", cmd_journal_forget, "Forget a consumer that will not come back, so that it holds nothing any more; Homeostat must not run.", "" },
+
     { "rules",          "",             0, 0, " mermaid output json ", cmd_rules, "Show how a case moves and what the gate asks; --mermaid draws it.", "GET:/rules" },
     { "map",            "",             0, 0, " ", cmd_map, "Show the stages of a case and who does their work.", "" },
     { "knobs",          "",             0, 0, " output json ", cmd_knobs, "Show the PostgreSQL parameters that Homeostat knows.", "" },

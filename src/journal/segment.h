@@ -9,7 +9,7 @@
  *           quarantine/    bytes that could not be read: GENERATION-OFFSET.bad
  *
  * Page:      0  u32 magic "HJS1"   4  u32 version   8  u32 crc of these 64 bytes   12 u32 zero   16  u64 stamp   24  u64 generation
- *           32  i64 bytes         40  i64 made_us
+ *           32  i64 bytes         40  i64 made_us         48  u64 floor: ids below it had been given before
  * Seal:    512  u32 magic "HJE1"   4  u32 zero      8  u32 crc of these 96 bytes  12  u32 zero   16  u64 stamp   24  i64 used
  *           32  u64 first, last, blocks, events  64  i64 first_us, last_us   (written when the segment is full or given up; scanning does without)
  */
@@ -33,30 +33,30 @@ struct segment_mark { uint64_t id; int64_t at, us; };
 struct segment {
     uint32_t number;
     int      fd;                               /* of the writer; -1 when nobody writes */
-    uint64_t generation, stamp;
+    uint64_t generation, stamp, floor;
     int64_t  bytes, used;                      /* used: behind the last durable block */
     uint64_t first, last, blocks, events;      /* first 0: no block yet */
     int64_t  first_us, last_us;
     int      pins;                             /* readers that are in the file right now: it is not used again meanwhile */
-    bool     sealed;
+    bool     sealed, torn;                     /* torn: its page cannot be read */
     struct segment_mark index[SEGMENT_INDEX];  /* some of its blocks, so that a seek need not walk from the start */
     int      marks;
 };
 
-void segment_name(uint32_t number, char out[SEGMENT_NAME]);             /* "0000002a.seg" */
-bool segment_number(const char *name, const char *end, uint32_t *number);    /* end: ".seg" or ".new" */
+void journal_segment_name(uint32_t number, char out[SEGMENT_NAME]);             /* "0000002a.seg" */
+bool journal_segment_number(const char *name, const char *end, uint32_t *number);    /* end: ".seg" or ".new" */
 
 /* The first page: who it is, and an empty seal. */
-void segment_page_write(char out[SEGMENT_PAGE], const struct segment *s, int64_t made_us);
-bool segment_page_read(const char *page, struct segment *s);            /* stamp, generation, bytes; false: no page of ours */
-void segment_seal_write(char out[BLOCK_ALIGN], const struct segment *s);
-bool segment_seal_read(const char *page, struct segment *s);            /* false: not sealed, or in an earlier use */
+void journal_segment_page_write(char out[SEGMENT_PAGE], const struct segment *s, int64_t made_us);
+bool journal_segment_page_read(const char *page, struct segment *s);            /* stamp, generation, bytes; false: no page of ours */
+void journal_segment_seal_write(char out[BLOCK_ALIGN], const struct segment *s);
+bool journal_segment_seal_read(const char *page, struct segment *s);            /* false: not sealed, or in an earlier use */
 
 /* A block that was found or written at `at`. */
-void segment_note(struct segment *s, const struct block *b, int64_t at);
+void journal_segment_note(struct segment *s, const struct block *b, int64_t at);
 /* Where to begin to look for an id. */
-int64_t segment_near(const struct segment *s, uint64_t id);
-int64_t segment_when(const struct segment *s, uint64_t id);             /* about when it was received: not after it */
+int64_t journal_segment_near(const struct segment *s, uint64_t id);
+int64_t journal_segment_when(const struct segment *s, uint64_t id);             /* about when it was received: not after it */
 
 /* ---- from block to block ---- */
 
@@ -67,7 +67,7 @@ struct segment_scan {
     int64_t  at, end;
     bool     payloads;      /* look at payloads too; else only at headers where these are good */
     bool     past_errors;   /* what cannot be read (EIO) is no block, instead of FOUND_ERROR */
-    char    *buffer;        /* grows to the largest block; segment_scan_done frees it */
+    char    *buffer;        /* grows to the largest block; journal_segment_scan_done frees it */
     size_t   room;
     int64_t  window_at;     /* what of the file the buffer holds */
     size_t   window;
@@ -82,7 +82,7 @@ enum segment_found {
 };
 
 /* A gap is told before the block behind it. Always ends: each call moves on. */
-enum segment_found segment_scan_next(struct segment_scan *s, struct block *b, int64_t *at, int64_t *size);
-void               segment_scan_done(struct segment_scan *s);
+enum segment_found journal_segment_scan_next(struct segment_scan *s, struct block *b, int64_t *at, int64_t *size);
+void               journal_segment_scan_done(struct segment_scan *s);
 
 #endif
