@@ -288,6 +288,11 @@ static void any_bytes_may_come(void **state)
     (void)patterns_take(p, (struct slice){ huge, n }, 1);
     memset(huge, '(', n);
     (void)patterns_take(p, (struct slice){ huge, n }, 1);
+    for (size_t k = 0; k < 8; k++) {
+        for (size_t i = 0; i < n; i++)
+            huge[i] = i < k ? ';' : " ()"[(i - k) % 3];
+        (void)patterns_take(p, (struct slice){ huge, n }, 1);
+    }
     for (size_t i = 0; i < n; i++)
         huge[i] = i % 2 ? '"' : '\'';
     (void)patterns_take(p, (struct slice){ huge, n }, 1);
