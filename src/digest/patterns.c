@@ -50,7 +50,8 @@ enum err patterns_new(const struct patterns_options *o, struct patterns **made, 
     free((char *)p->other->public.text);
     p->other->public.text = text;
     if (p->bytes > o->bytes_max) {
-        enum err e = fail(fault, ERR_INPUT, "patterns: tables for %zu templates need %zu bytes, the bound is %zu", o->patterns_max, p->bytes, o->bytes_max);
+        enum err e = fail(fault, ERR_INPUT, "patterns: tables for %zu templates need %zu bytes, the bound is %zu",
+                          o->patterns_max, p->bytes, o->bytes_max);
         patterns_free(p);
         return e;
     }

@@ -114,8 +114,8 @@ static bool is_key(struct slice word)
 {
     char c = lower(word.s[0]);
     return (c == 'l' || c == 's' || c == 'p') &&
-           (same_word(word, "level") || same_word(word, "lvl") || same_word(word, "severity") || same_word(word, "loglevel") || same_word(word, "log_level") ||
-            same_word(word, "levelname") || same_word(word, "priority"));
+           (same_word(word, "level") || same_word(word, "lvl") || same_word(word, "severity") || same_word(word, "loglevel") ||
+            same_word(word, "log_level") || same_word(word, "levelname") || same_word(word, "priority"));
 }
 
 static bool is_loud(struct slice word)
