@@ -57,6 +57,10 @@ const struct cli_command cli_commands[] = {
     { "look patterns",  "[SERVICE]",    0, 1, ASK "since limit ", cmd_look_patterns, "Show the patterns of log lines.", "GET:/pattern" },
     { "look jobs",      "",             0, 0, ASK "limit ", cmd_look_jobs, "Show the windows that were made, and those that could not be.", "GET:/job" },
     { "look event",     "EVENT",        1, 1, ASK, cmd_look_event, "Show an event with its evidence and pointers to the raw data.", "GET:/event/{id}" },
+    { "journal ls",     "",             0, 0, " config folder output json ", cmd_journal_ls, "Show the segments of the journal and how far its consumers are; also while Homeostat runs.", "" },
+    { "journal cat",    "",             0, 0, " config folder from limit all body ", cmd_journal_cat, "Print records of the journal, a line of JSON each, or their bodies as they came.", "" },
+    { "journal verify", "",             0, 0, " config folder output json ", cmd_journal_verify, "Read every block of the journal; exit status 1 when one is damaged.", "" },
+    { "journal forget", "CONSUMER",     1, 1, " config folder output json ", cmd_journal_forget, "Forget a consumer that will not come back, so that it holds nothing any more; Homeostat must not run.", "" },
 
     { "rules",          "",             0, 0, " mermaid output json ", cmd_rules, "Show how a case moves and what the gate asks; --mermaid draws it.", "GET:/rules" },
     { "map",            "",             0, 0, " ", cmd_map, "Show the stages of a case and who does their work.", "" },
@@ -68,6 +72,7 @@ const struct cli_command cli_commands[] = {
     { "policy print",   "[FILE]",       0, 1, HERE "policy ", cmd_policy_print, "Print a policy with everything it leaves out.", "" },
     { "policy show",    "",             0, 0, ASK, cmd_policy_show, "Show the policy that the running Homeostat goes by.", "GET:/policy" },
 
+    { "top",            "",             0, 0, " config at folder output json ", cmd_top, "Show one minute of this machine's history: load, processors, memory, disks, network, pressure, processes; needs no daemon.", "" },
     { "sensors",        "",             0, 0, " ", cmd_sensors, "Read this machine once and print it as exposition text, under the names of node_exporter and process-exporter; needs no daemon.", "" },
 
     { "token new",      "",             0, 0, HERE "name role file expires ", cmd_token_new, "Make a token for the API; it is told once.", "" },

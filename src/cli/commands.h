@@ -26,6 +26,8 @@ cli_function cmd_status, cmd_target_ls, cmd_target_show, cmd_target_mode, cmd_se
 cli_function cmd_knowledge_list, cmd_knowledge_export, cmd_knowledge_import;
 /* telemetry.c: what came in */
 cli_function cmd_ingest, cmd_backfill, cmd_look_trace, cmd_look_services, cmd_look_downstreams, cmd_look_patterns, cmd_look_jobs, cmd_look_event;
+/* journal.c */
+cli_function cmd_journal_ls, cmd_journal_cat, cmd_journal_verify, cmd_journal_forget;
 /* diagnose.c */
 cli_function cmd_diagnose;
 /* sensors.c, top.c: this machine, without a daemon */

@@ -62,7 +62,7 @@ enum err series_read(struct reading *r, struct fault *fault);         /* remote 
 enum err series_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
 enum err scraped_read(struct reading *r, struct fault *fault);        /* exposition */
 enum err scraped_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
-enum err arrow_read(struct reading *r, struct fault *fault);
-enum err arrow_check_events(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+enum err tables_read(struct reading *r, struct fault *fault);         /* Arrow */
+enum err tables_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
 
 #endif

@@ -87,7 +87,7 @@ static void listener_check(const void *instance, struct conf_checker *c)
     }
 }
 
-const struct conf_section receive_listeners_section = { .path = "receive.listeners", .knobs = listener_knobs, .count = COUNT(listener_knobs),
+const struct conf_section receive_listeners_section = { .path = "listeners", .knobs = listener_knobs, .count = COUNT(listener_knobs),
     .size = sizeof(struct receive_listener), .check = listener_check, .shape = CONF_MAP, .instances_max = RECEIVE_LISTENERS_MAX, .flags = CONF_LIVE,
     .name_at = offsetof(struct receive_listener, name), .why = "Addresses that telemetry is sent to. There are none unless they are named." };
 

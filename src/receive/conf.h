@@ -1,11 +1,10 @@
 /*
  * receive/conf.h - the settings of the network side: limits once, and a listener per address.
  *
- *     receive:
- *       budget: 128MiB
- *       listeners:
- *         otlp:  { address: "127.0.0.1:4317", protocols: [otlp-grpc] }
- *         edge:  { address: "0.0.0.0:4318", tls_certificate: c.pem, tls_key: k.pem, tokens: senders.txt, tenant: shop }
+ *     receive: { budget: 128MiB }
+ *     listeners:
+ *       otlp:  { address: "127.0.0.1:4317", protocols: [otlp-grpc] }
+ *       edge:  { address: "0.0.0.0:4318", tls_certificate: c.pem, tls_key: k.pem, tokens: senders.txt, tenant: shop }
  */
 #ifndef RECEIVE_CONF_H
 #define RECEIVE_CONF_H

@@ -260,10 +260,11 @@ void conn_tick(struct conn *c)
     conn_mark(c);
 }
 
-bool conn_evict(struct loop *l)
+/* The newest stands first and is not meant. */
+static bool evict(struct loop *l)
 {
     struct conn *oldest = NULL;
-    for (struct conn *c = l->conns; c; c = c->next)
+    for (struct conn *c = l->conns ? l->conns->next : NULL; c; c = c->next)
         if (!c->shaking && !c->lingering && session_idle(c->session)
             && (!oldest || session_moved_us(c->session) < session_moved_us(oldest->session)))
             oldest = c;
@@ -316,10 +317,6 @@ static bool take_in(struct loop *l, struct listener *from, int fd)
 void conn_accept(struct loop *l, struct listener *from)
 {
     for (int i = 0; i < LOOP_ACCEPTS; i++) {
-        if (atomic_load(&l->common->connections) >= l->conf.connections_max && !conn_evict(l)) {
-            l->accept_paused = true;      /* the next ones wait in the kernel */
-            return;
-        }
         int fd = accept4(from->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             l->accept_paused |= errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
@@ -327,5 +324,9 @@ void conn_accept(struct loop *l, struct listener *from)
         }
         if (!take_in(l, from, fd))
             (void)close(fd);
+        else if (atomic_load(&l->common->connections) > l->conf.connections_max && !evict(l)) {
+            l->accept_paused = true;      /* the next ones wait in the kernel */
+            return;
+        }
     }
 }

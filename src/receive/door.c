@@ -77,7 +77,7 @@ enum err door_new(const struct receive_listener *l, struct door **out, struct fa
     if (e == OK && !l->address.loopback && !l->insecure && (!d->tls || !d->tokens))
         e = fail(fault, ERR_DENIED, "it can be reached from outside, so it needs TLS and tokens");
     if (e != OK) {
-        (void)fail_in(fault, "receive.listeners.%s", l->name);
+        (void)fail_in(fault, "listeners.%s", l->name);
         door_release(d);
         return e;
     }

@@ -69,7 +69,6 @@ void conn_mark(struct conn *c);              /* flush it before going to sleep *
 void conn_resume(struct conn *c);
 void conn_tick(struct conn *c);
 void conn_close(struct conn *c);
-bool conn_evict(struct loop *l);             /* the longest idle; false: none is idle */
 
 /* append.c */
 void append_complete(struct session_host *h, struct exchange *x);

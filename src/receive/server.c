@@ -65,7 +65,7 @@ static enum err sockets_open(struct place *p, int *fd, size_t count, struct faul
     struct addrinfo *list = NULL, hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
     int              e = getaddrinfo(p->host, NULL, &hints, &list);
     if (e != 0 || !list)
-        return fail(fault, ERR_IO, "receive.listeners.%s: %s is no address: %s", p->name, p->host, gai_strerror(e));
+        return fail(fault, ERR_IO, "listeners.%s: %s is no address: %s", p->name, p->host, gai_strerror(e));
     size_t i = 0;
     p->port = p->wanted;
     for (; i < count; i++) {
@@ -77,7 +77,7 @@ static enum err sockets_open(struct place *p, int *fd, size_t count, struct faul
     freeaddrinfo(list);
     if (i == count)
         return OK;
-    (void)fail(fault, ERR_IO, "receive.listeners.%s: cannot listen on %s port %d: %s", p->name, p->host, p->port, strerror(errno));
+    (void)fail(fault, ERR_IO, "listeners.%s: cannot listen on %s port %d: %s", p->name, p->host, p->port, strerror(errno));
     fail_hint(fault, "Is something else listening there already?");
     while (i > 0)
         (void)close(fd[--i]);
@@ -118,7 +118,7 @@ static enum err plan_add(struct receive_server *s, struct plan *p, const struct 
     const struct place *was = place_named(s, l->name);
     *at = (struct place){ .wanted = l->address.port };
     if (!text_copy(at->name, sizeof at->name, l->name) || !text_copy(at->host, sizeof at->host, l->address.host))
-        return fail(fault, ERR_INPUT, "receive.listeners.%s: the address is too long", l->name);
+        return fail(fault, ERR_INPUT, "listeners.%s: the address is too long", l->name);
     enum err e = door_new(l, &p->door[p->count], fault);
     if (e != OK)
         return e;

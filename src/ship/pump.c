@@ -237,7 +237,7 @@ static struct pump_next send_step(struct pump *p)
     int64_t wait = rate_wait(p);
     if (wait)
         return sleep_for(wait);
-    struct batch       b = { .event = p->load.event + p->at, .count = p->end - p->at, .load = p->loads, .at = p->at };
+    struct batch       b = { .event = p->load.event + p->at, .count = p->end - p->at, .load = p->loads, .at = p->at, .again = p->replaying };
     struct sent_answer a = { 0 };
     for (size_t i = p->at; i < p->end; i++)
         b.bytes += p->load.entry[i].bytes;

@@ -29,6 +29,7 @@ struct batch {
     size_t                     bytes;        /* about, undecoded */
     uint64_t                   load;         /* while it is the same, event number `at` + i of it is the same event as before: ship/parts.h */
     size_t                     at;
+    bool                       again;        /* dead letters: their numbers are old ones, but they were never taken */
 };
 
 struct sent_answer {

@@ -4,7 +4,10 @@
 #include <string.h>
 
 static const struct sink_kind *const kinds[] = {
+    &sink_files,
+    &sink_loki,
     &sink_otlp,
+    &sink_remote_write,
     NULL
 };
 

@@ -310,6 +310,12 @@ bool remote_next(struct remote *r, struct remote_series *s, enum err *e, struct 
             r->rest = rest_of(&m);
             *e = series_read(r, f.bytes, s, fault);
             return *e == OK;
+        } else if (f.number == 3 && f.type == PB_LEN && r->version == REMOTE_V1) {
+            struct remote_metadata metadata;
+            if (!metadata_read(f.bytes, &metadata)) {
+                *e = BROKEN(fault, "metadata");
+                return false;
+            }
         }
     r->rest = rest_of(&m);
     *e = more < 0 ? BROKEN(fault, "request") : OK;
@@ -391,12 +397,8 @@ enum err remote_check(enum remote_version version, struct slice body, struct are
             reject(c, rejected, &s, "a histogram contradicts itself");
         }
     }
-    struct remote_metadata metadata;
-    struct slice           bytes;
-    while (e == OK && version == REMOTE_V1 && remote_field(&r.metadata, 3, &bytes)) {
-        if (!metadata_read(bytes, &metadata))
-            return BROKEN(fault, "metadata");
+    struct slice bytes;
+    while (e == OK && version == REMOTE_V1 && remote_field(&r.metadata, 3, &bytes))
         c->metadata++;
-    }
     return e;
 }
