@@ -399,7 +399,7 @@ struct slice session_output(struct session *s)
 {
     if (s->speech == SESSION_HTTP2 && !s->broken)
         session_http2_pull(s);
-    return (struct slice){ s->out.s + s->out_sent, s->out.n - s->out_sent };
+    return s->out.n == s->out_sent ? (struct slice){ 0 } : (struct slice){ s->out.s + s->out_sent, s->out.n - s->out_sent };
 }
 
 void session_sent(struct session *s, size_t n)

@@ -410,6 +410,101 @@ static void a_refused_sender_can_read_why_before_the_connection_ends(void **stat
     free(junk);
 }
 
+/* A journal that is full as long as `reader` has not read. */
+static struct journal_consumer *journal_small(void)
+{
+    struct journal_consumer *reader;
+    struct journal_options   o = journal_options_default(f.path);
+    journal_close(f.journal);
+    (void)snprintf(f.path, sizeof f.path, "%s/small", f.folder);
+    o.folder = f.path;
+    o.segment_bytes = 1 << 20;
+    o.size_max = 4 << 20;
+    o.pack = 0;
+    o.keep_us = 0;
+    assert_ok(journal_open(&o, &f.journal, &f.fault), &f.fault);
+    assert_ok(journal_consumer_open(f.journal, "reader", JOURNAL_FROM_START, &reader, &f.fault), &f.fault);
+    return reader;
+}
+
+static char *logs_many(size_t *n)
+{
+    char *big = calloc(1, *n);
+    for (size_t i = 0; i + 20 <= *n; i += 20)
+        memcpy(big + i, one_log, 20);
+    *n = *n / 20 * 20;
+    return big;
+}
+
+struct one { const char *body; size_t n; struct reply reply; };
+
+static void *send_one(void *ctx)
+{
+    struct one *o = ctx;
+    o->reply = once("http", "main", "/v1/logs", as_protobuf, o->body, o->n, CURL_HTTP_VERSION_1_1);
+    return NULL;
+}
+
+static void a_full_journal_lets_senders_wait_and_then_come_again(void **state)
+{
+    struct journal_consumer *reader = journal_small();
+    struct record            r;
+    size_t                   n = 600000, good = 0;
+    char                    *big = logs_many(&n);
+    struct reply             reply;
+    assert_ok(start("receive: { patience: 10ms, retry_after: 3s }\nlisteners:\n    main: { address: \"127.0.0.1:0\" }\n"), &f.fault);
+    while ((reply = once("http", "main", "/v1/logs", as_protobuf, big, n, CURL_HTTP_VERSION_1_1)).status == 200 && good < 20)
+        good++;
+    assert_true(good > 1 && good < 20);
+    assert_int_equal(reply.status, 503);
+    assert_non_null(strstr(reply.head, "retry-after: 3\r\n"));
+
+    /* With patience it waits until there is room. */
+    struct one o = { .body = big, .n = n };
+    pthread_t  t;
+    assert_ok(reload("receive: { patience: 1min }\nlisteners:\n    main: { address: \"127.0.0.1:0\" }\n"), &f.fault);
+    assert_int_equal(pthread_create(&t, NULL, send_one, &o), 0);
+    uint64_t last = 0;
+    size_t   seen = 0;
+    for (; journal_read(reader, &r, &f.fault) == OK; seen++)
+        last = r.id;
+    assert_true(seen >= good);
+    assert_ok(journal_commit(reader, last, &f.fault), &f.fault);
+    assert_int_equal(pthread_join(t, NULL), 0);
+    assert_int_equal(o.reply.status, 200);
+    journal_consumer_close(reader);
+    free(big);
+}
+
+enum { CROWD = 8 };
+
+static void more_than_the_budget_at_once_waits_or_comes_again(void **state)
+{
+    pthread_t  t[CROWD];
+    struct one o[CROWD];
+    size_t     n = 900000;
+    char      *big = logs_many(&n);
+    assert_ok(start("receive: { body_max: 1MiB, budget: 1MiB, patience: 1min }\nlisteners:\n    main: { address: \"127.0.0.1:0\" }\n"), &f.fault);
+    for (int i = 0; i < CROWD; i++) {
+        o[i] = (struct one){ .body = big, .n = n };
+        assert_int_equal(pthread_create(&t[i], NULL, send_one, &o[i]), 0);
+    }
+    /* Two halves fill the budget, and neither can become whole: with patience at an end one is told to come again. */
+    assert_ok(reload("receive: { body_max: 1MiB, budget: 1MiB, patience: 100ms }\nlisteners:\n    main: { address: \"127.0.0.1:0\" }\n"), &f.fault);
+    size_t good = 0;
+    for (int i = 0; i < CROWD; i++) {
+        assert_int_equal(pthread_join(t[i], NULL), 0);
+        assert_true(o[i].reply.status == 200 || o[i].reply.status == 503);
+        good += o[i].reply.status == 200;
+    }
+    assert_true(good > 0);
+    assert_int_equal(kept(), good);
+    struct receive_stats st;
+    receive_server_stats(f.server, &st);
+    assert_int_equal(st.in_flight_bytes, 0);
+    free(big);
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
@@ -423,6 +518,8 @@ int main(void)
         T(stopping_finishes_what_was_begun),
         T(the_longest_idle_goes_when_one_too_many_comes),
         T(a_refused_sender_can_read_why_before_the_connection_ends),
+        T(a_full_journal_lets_senders_wait_and_then_come_again),
+        T(more_than_the_budget_at_once_waits_or_comes_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
