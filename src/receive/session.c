@@ -480,7 +480,8 @@ bool session_tick(struct session *s)
         return false;
     for (struct exchange *x = s->first, *next; x; x = next) {
         next = x->next;
-        if (x->state != EXCHANGE_RECEIVING || x->pending || now - x->moved_us <= l->stall_us)
+        bool resting = x->route && x->route->shape == ROUTE_FLIGHT && x->body.n == 0;      /* between two messages of a stream */
+        if (x->state != EXCHANGE_RECEIVING || x->pending || now - x->moved_us <= (resting ? l->idle_us : l->stall_us))
             continue;
         session_count(&s->host->stats->timeouts, 1);
         session_count(&s->host->stats->of[x->route ? x->route->protocol : RECEIVE_HEALTH].refused[REFUSED_LATE], 1);
