@@ -475,6 +475,8 @@ bool session_tick(struct session *s)
             turn_away(s);
         return true;
     }
+    if (s->speech == SESSION_HTTP2)
+        session_http2_give_back(s);      /* withheld by what is complete meanwhile */
     bool head_open = (s->requests == 0 && s->speech != SESSION_HTTP2) || (s->speech == SESSION_HTTP1 && !s->current && !http1_between(&s->http1));
     if (head_open && s->under_way == 0 && now - s->head_us > l->head_us)
         return false;
