@@ -24,6 +24,8 @@ cli_function cmd_status, cmd_target_ls, cmd_target_show, cmd_target_mode, cmd_se
     cmd_reload, cmd_policy_show;
 /* knowledge.c: what databases learn from each other */
 cli_function cmd_knowledge_list, cmd_knowledge_export, cmd_knowledge_import;
+/* deadletter.c */
+cli_function cmd_deadletter_ls, cmd_deadletter_show, cmd_deadletter_replay, cmd_deadletter_forget;
 /* journal.c */
 cli_function cmd_journal_ls, cmd_journal_cat, cmd_journal_verify, cmd_journal_forget;
 /* diagnose.c */
