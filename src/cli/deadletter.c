@@ -79,13 +79,19 @@ static bool id_of(const char *word, uint64_t *id, struct fault *fault)
     return false;
 }
 
-static bool add_event(void *ctx, const struct event *e)
+struct adding { json_t *to; const struct dead_letter *l; };
+
+static bool add_event(void *ctx, const struct event *given)
 {
-    struct text t CLEANUP(text_done);
+    const struct adding *a = ctx;
+    struct event         e = *given;
+    struct text          t CLEANUP(text_done);
     text_init(&t, SHOW_TEXT_MAX);
-    ship_json_event(&t, e);
+    if (!a->l->whole)
+        e.index = a->l->index;                /* alone in its letter; this is where it stood */
+    ship_json_event(&t, &e);
     json_t *j = json_loadb(t.s, t.used, 0, NULL);
-    return (j ? json_array_append_new(ctx, j) : json_array_append_new(ctx, json_string("(cannot be shown)"))) == 0;
+    return json_array_append_new(a->to, j ? j : json_string("(cannot be shown)")) == 0;
 }
 
 static json_t *events_json(const struct dead_letter *l, struct fault *why)
@@ -94,7 +100,7 @@ static json_t *events_json(const struct dead_letter *l, struct fault *why)
     struct event_report report = { 0 };
     json_t             *events = json_array();
     arena_init(&a, SHOW_MEMORY_MAX);
-    enum err e = l->known ? event_read(&l->content, &a, add_event, events, &report, why) : OK;
+    enum err e = l->known ? event_read(&l->content, &a, add_event, &(struct adding){ events, l }, &report, why) : OK;
     arena_done(&a);
     if (e == OK)
         why->text[0] = '\0';
