@@ -370,9 +370,14 @@ static void the_settings_are_in_order(void **state)
     if (conf_tables_check(sections, 3, &fault) != OK)
         fail_msg("%s", fault.text);
     static const char *const wrong[] = { "sensors:\n  off: [lodavg]\n", "sensors:\n  disks:\n    exclude: '('\n", "sensor_groups:\n  - name: '{{.Nobody}}'\n",
-        "sensor_groups:\n  - cmdline: ['(?=x)']\n", "sensors:\n  interval: 10ms\n" };
+        "sensor_groups:\n  - cmdline: ['(?=x)']\n", "sensors:\n  interval: 10ms\n",
+        "sensor_groups:\n  - cmdline: ['a++']\n", "sensor_groups:\n  - cmdline: ['((a{200}){200})']\n", "sensors:\n  disks:\n    exclude: '(a)\\1'\n" };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_equal(conf_load_text("test", wrong[i], strlen(wrong[i]), sections, 3, &conf, NULL, &fault), ERR_INPUT);
+    static const char right[] = "sensor_groups:\n  - cmdline: ['^(?P<x>[^]+*]+)+ (?:[0-9]{1,3}\\.){3}\\d? [*+]+$']\nsensors:\n  mounts:\n    exclude: '^/(run|dev)($|/)'\n";
+    if (conf_load_text("test", right, sizeof right - 1, sections, 3, &conf, NULL, &fault) != OK)
+        fail_msg("%s", fault.text);
+    conf_free(conf);
 }
 
 int main(void)
