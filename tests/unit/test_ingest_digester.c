@@ -15,7 +15,7 @@
 #define BEGIN  (INT64_C(1700000100) * US_PER_S)         /* a whole five minutes */
 enum { BATCH = 100 };
 
-static char    folder[64], journal_folder[80], store_folder[2][80];
+static char    folder[64], journal_folder[96], store_folder[2][96];
 static int64_t wall;
 
 static int64_t the_wall(void *ctx) { (void)ctx; return wall; }
