@@ -49,6 +49,19 @@ const struct cli_command cli_commands[] = {
     { "budget",         "",             0, 0, ASK, cmd_budget, "Show what has been spent of each budget.", "GET:/budget" },
     { "events",         "",             0, 0, ASK "follow after topics case ", cmd_events, "Show what happened, and with --follow what happens.", "GET:/events" },
 
+    { "ingest",         "",             0, 0, ASK, cmd_ingest, "How ingest stands: the journal, who reads it, the sinks.", "GET:/ingest" },
+    { "backfill",       "JOB FROM TO",  3, 3, ASK "tenant ", cmd_backfill, "Make the windows of a job again; what is done is overwritten without a conflict.", "POST:/events/enqueue" },
+    { "look trace",     "TRACE",        1, 1, ASK "limit ", cmd_look_trace, "Show the spans and logs of one trace, out of the journal.", "GET:/trace/{id}" },
+    { "look services",  "",             0, 0, ASK "since limit ", cmd_look_services, "Show services with their logs, calls and error rates.", "GET:/service" },
+    { "look downstreams", "SERVICE",    1, 1, ASK "since limit ", cmd_look_downstreams, "Show what a service calls, the slow and the failing first.", "GET:/service/{id}/downstreams" },
+    { "look patterns",  "[SERVICE]",    0, 1, ASK "since limit ", cmd_look_patterns, "Show the patterns of log lines.", "GET:/pattern" },
+    { "look jobs",      "",             0, 0, ASK "limit ", cmd_look_jobs, "Show the windows that were made, and those that could not be.", "GET:/job" },
+    { "look event",     "EVENT",        1, 1, ASK, cmd_look_event, "Show an event with its evidence and pointers to the raw data.", "GET:/event/{id}" },
+    { "journal ls",     "",             0, 0, " config folder output json ", cmd_journal_ls, "Show the segments of the journal and how far its consumers are; also while Homeostat runs.", "" },
+    { "journal cat",    "",             0, 0, " config folder from limit all body ", cmd_journal_cat, "Print records of the journal, a line of JSON each, or their bodies as they came.", "" },
+    { "journal verify", "",             0, 0, " config folder output json ", cmd_journal_verify, "Read every block of the journal; exit status 1 when one is damaged.", "" },
+    { "journal forget", "CONSUMER",     1, 1, " config folder output json ", cmd_journal_forget, "Forget a consumer that will not come back, so that it holds nothing any more; Homeostat must not run.", "" },
+
     { "rules",          "",             0, 0, " mermaid output json ", cmd_rules, "Show how a case moves and what the gate asks; --mermaid draws it.", "GET:/rules" },
     { "map",            "",             0, 0, " ", cmd_map, "Show the stages of a case and who does their work.", "" },
     { "knobs",          "",             0, 0, " output json ", cmd_knobs, "Show the PostgreSQL parameters that Homeostat knows.", "" },
@@ -58,6 +71,9 @@ const struct cli_command cli_commands[] = {
     { "policy check",   "[FILE]",       0, 1, HERE "policy ", cmd_policy_check, "Check a policy; every mistake with its line and column.", "" },
     { "policy print",   "[FILE]",       0, 1, HERE "policy ", cmd_policy_print, "Print a policy with everything it leaves out.", "" },
     { "policy show",    "",             0, 0, ASK, cmd_policy_show, "Show the policy that the running Homeostat goes by.", "GET:/policy" },
+
+    { "top",            "",             0, 0, " config at folder output json ", cmd_top, "Show one minute of this machine's history: load, processors, memory, disks, network, pressure, processes; needs no daemon.", "" },
+    { "sensors",        "",             0, 0, " ", cmd_sensors, "Read this machine once and print it as exposition text, under the names of node_exporter and process-exporter; needs no daemon.", "" },
 
     { "token new",      "",             0, 0, HERE "name role file expires ", cmd_token_new, "Make a token for the API; it is told once.", "" },
     { "whoami",         "",             0, 0, ASK, cmd_whoami, "Whose token this is and what it may do.", "GET:/whoami" },

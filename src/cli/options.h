@@ -50,6 +50,10 @@ struct cli_options {
     const char *dsn, *passfile, *name, *out, *role, *file, *expires, *policy;
     bool        force;
 
+    /* journal, top */
+    const char *folder, *body, *at;
+    int64_t     from;
+
     const char *word[CLI_WORDS_MAX];   /* what is no option, in order; borrowed */
     int         words;
 };

@@ -55,42 +55,71 @@ static bool is_verb(const char *s, size_t n)
 /* After these somebody or something is named. */
 static bool introduces(const char *s, size_t n)
 {
-    static const char *const word[] = { "user", "users", "from", "by", "for", "on", "at", "via", "host", "hostname", "name", "named", "node", "service",
-                                        "process", "device", "interface", "domain", "group", "module", "file", "client", "server", "daemon", "package" };
+    static const char *const word[] = { "user", "users", "from", "by", "for", "on", "at", "via", "host", "hostname", "name", "named", "node",
+                                        "service", "process", "device", "interface", "domain", "group", "module", "file", "client", "server",
+                                        "daemon", "package" };
     for (size_t i = 0; i < sizeof word / sizeof *word; i++)
         if (strlen(word[i]) == n && memcmp(word[i], s, n) == 0)
             return true;
     return false;
 }
 
+static bool is_loud(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!((s[i] >= 'A' && s[i] <= 'Z') || s[i] == '_' || s[i] == '-'))
+            return false;
+    return n > 1;
+}
+
+/* Is a name to be expected at token i: "user X", "user: X", "host [X]"? */
+static bool is_introduced(const struct entry *e, size_t i)
+{
+    if (i && e->token[i - 1].kind == MASK_MARK)
+        i--;
+    return i && e->token[i - 1].kind == MASK_WORD && introduces(e->chars + e->token[i - 1].at, e->token[i - 1].n);
+}
+
+/* How many templates must have another word at i before it is a variable, when `agree` words are the same. */
+static size_t enough_at(const struct entry *e, const struct token *b, const char *b_word, size_t i, size_t agree, bool *named)
+{
+    const struct token *a = &e->token[i];
+    const char         *a_word = e->chars + a->at;
+    *named = true;
+    if (!is_word(a) || !is_word(b))                          /* masked in one of them */
+        return 2;
+    if (i == 0)                                              /* who speaks, or what is spoken of */
+        return agree >= 4 ? 6 : a->kind == MASK_SOFT && b->kind == MASK_SOFT ? 8 : 16;
+    if (a->kind == MASK_SOFT || b->kind == MASK_SOFT)
+        return agree >= 3 ? 2 : 3;
+    bool to_state = e->token[i - 1].n == 2 && memcmp(e->chars + e->token[i - 1].at, "to", 2) == 0 && is_loud(a_word, a->n) && is_loud(b_word, b->n);
+    *named = agree >= 2 && (is_introduced(e, i) || to_state);
+    if (is_verb(a_word, a->n) && is_verb(b_word, b->n))
+        return 16;
+    return *named ? 3 : agree >= 4 ? 4 : 5;
+}
+
 /* How many templates must differ there and nowhere else. */
 static size_t enough(const struct patterns *p, const struct entry *e, const struct token *token, const struct difference *d)
 {
-    size_t k = 2, agree = 0, plain = 0;
+    size_t most = 2, agree = 0, plain = 0;
+    bool   words = false;
     for (size_t i = 0; i < e->n; i++)
         agree += is_word(&token[i]) && e->token[i].hash == token[i].hash;
     if (agree == 0)
         return SIZE_MAX;
     for (size_t i = 0; i < e->n && i < 64; i++) {
+        bool named;
         if (!(d->where >> i & 1))
             continue;
-        const struct token *a = &e->token[i], *b = &token[i];
-        const char         *bs = p->line.line.s + b->at;
-        size_t              need = 2;
-        if (is_word(a) && is_word(b)) {
-            bool named = i && e->token[i - 1].kind == MASK_WORD && introduces(e->chars + e->token[i - 1].at, e->token[i - 1].n);
-            need = a->kind == MASK_SOFT || b->kind == MASK_SOFT ? 3 : agree >= 2 && named ? 3 : agree >= 4 ? 4 : 5;
-            if (a->kind == MASK_WORD && b->kind == MASK_WORD && is_verb(e->chars + a->at, a->n) && is_verb(bs, b->n))
-                need = 16;
-            if (i == 0)                                     /* who speaks, or what is spoken of */
-                need = 16;
-            plain++;
-        }
-        k = need > k ? need : k;
+        size_t k = enough_at(e, &token[i], p->line.line.s + token[i].at, i, agree, &named);
+        most = k > most ? k : most;
+        plain += !named;
+        words |= is_word(&e->token[i]) && is_word(&token[i]);
     }
     if (agree == 1)
-        k = plain ? 2 * k : k + 1;
-    return k + (plain > 1 ? 2 * (plain - 1) : 0);
+        most = words ? 2 * most : most + 1;
+    return most + (d->count > 1 ? 2 * plain : 0);
 }
 
 static void open_up(struct patterns *p, struct entry *e, uint64_t where)

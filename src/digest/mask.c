@@ -91,12 +91,21 @@ static bool is_constant(const char *s, size_t n)
 
 /* ---- the tokens ---- */
 
-struct scan { struct mask_line *m; const char *begin, *end, *at; bool blank, full; };
+struct scan {
+    struct mask_line *m;
+    const char       *begin, *end, *at;
+    const char       *closes;                /* where a quotation of several words ends */
+    bool              blank, full;
+};
 
-/* Values side by side are one, however many: a b c, a, b, c and a:b. */
-static struct mask_token *list_before(const struct scan *s, bool blank)
+/* Values side by side are one, however many: a b c, a, b, c and a:b; also a.b.c:1, a host and its port. */
+static struct mask_token *list_before(const struct scan *s, bool blank, bool number)
 {
     struct mask_line *m = s->m;
+    if (number && m->n > 1 && !blank && m->token[m->n - 2].kind == MASK_SOFT && s->begin[m->token[m->n - 1].at] == ':' && !m->token[m->n - 1].blank) {
+        m->token[m->n - 2].kind = MASK_VAR;
+        m->token[m->n - 2].hash = MASK_VAR_HASH;
+    }
     if (m->n && m->token[m->n - 1].kind == MASK_VAR)
         return &m->token[m->n - 1];
     if (m->n < 2 || m->token[m->n - 2].kind != MASK_VAR || m->token[m->n - 1].n != 1)
@@ -113,7 +122,9 @@ static void put(struct scan *s, const char *from, const char *to, enum mask_kind
     s->blank = false;
     if (kind == MASK_MARK && !blank && m->n && n == 1 && *from == ')' && from[-1] == '(' && m->token[m->n - 1].blank)
         put(s, from, from, MASK_VAR, false);                /* () may hold something elsewhere */
-    struct mask_token *list = kind == MASK_VAR ? list_before(s, blank) : NULL;
+    if (s->full)
+        return;
+    struct mask_token *list = kind == MASK_VAR ? list_before(s, blank, number) : NULL;
     if (list) {
         list->n = at + n - list->at;
         list->number = number;
@@ -163,6 +174,8 @@ static const char *word_end(const char *from, const char *end, unsigned *seen)
                 continue;
             break;
         }
+        if (c & DOT && at > from && at + 1 < end && at[1] == '.')
+            break;                                          /* enable.....0 */
         if (c & COLON && !colon_goes_on(from, at, end, have))
             break;
         have |= c;
@@ -199,6 +212,9 @@ static void take_word(struct scan *s)
     const char *from = s->at, *to = word_end(from + (*from == '<'), s->end, &seen);
     if (to == from)       /* a colon */
         to++;
+    if (*from == '.' && to - from == 1)
+        while (to < s->end && *to == '.')
+            to++;
     bool closes = to == s->end || class_at(to) & (BLANK | HARD | COLON);
     while (closes && to - from > 1 && (to[-1] == '.' || to[-1] == '!' || to[-1] == '?' || to[-1] == ':' || to[-1] == ',' || to[-1] == ';'))
         to--;
@@ -228,6 +244,9 @@ static void take_word(struct scan *s)
 static void take_value(struct scan *s)
 {
     const char *from = s->at, *to;
+    const struct mask_token *key = &s->m->token[s->m->n - 2];
+    if (key->kind == MASK_WORD && key->n <= 7 && one_of(s->begin + key->at, key->n, "msg message event error err reason"))
+        return;                                             /* not a value but what the line says */
     if (from < s->end && class_at(from) & QUOTE) {
         to = memchr(from + 1, *from, (size_t)(s->end - from - 1));
         if (to) {
@@ -256,10 +275,15 @@ static void take_hard(struct scan *s)
 {
     const char *from = s->at, *end = s->end;
     char        c = *from;
-    if (class_at(from) & QUOTE) {
+    if (class_at(from) & QUOTE && from != s->closes) {
         size_t      room = (size_t)(end - from - 1);
         const char *to = memchr(from + 1, c, room > 256 ? 256 : room);
         bool        one = to != NULL;
+        if (c == '"' && to && to > from + 1 && to + 1 < end && to[1] == ':') {
+            put(s, from, to + 1, MASK_WORD, false);          /* a key of JSON */
+            s->at = to + 1;
+            return;
+        }
         for (const char *at = from + 1; one && at < to; at++)
             one = !(class_at(at) & BLANK);
         if (one) {
@@ -267,6 +291,8 @@ static void take_hard(struct scan *s)
             s->at = to + 1;
             return;
         }
+        if (to && (!s->closes || from > s->closes))
+            s->closes = to;
     }
     if (c == '<' && from + 1 < end && class_at(from + 1) & DIGIT) {      /* <1 sec */
         take_word(s);
@@ -274,7 +300,7 @@ static void take_hard(struct scan *s)
     }
     while (s->at < end && *s->at == c)
         s->at++;
-    if (c != ',' && c != '"' && c != '=')
+    if (c != ',' && c != '=')
         s->at = from + 1;
     put(s, from, s->at, MASK_MARK, false);
     if (c == '=' && s->at == from + 1 && !s->full && !(s->at < end && *s->at == '>') && !(from > s->begin && strchr("!<>", from[-1])) && s->m->n > 1)

@@ -14,6 +14,10 @@ static const struct event_kind kinds[] = {
     { RECORD_OTLP_TRACES,  otlp_traces_read,  otlp_traces_check },
     { RECORD_LINES,        otlp_logs_read,    otlp_logs_check },
     { RECORD_ROWS,         rows_read,         rows_check },
+    { RECORD_REMOTE_WRITE, series_read,       series_check },
+    { RECORD_SAMPLES,      series_read,       series_check },
+    { RECORD_EXPOSITION,   scraped_read,      scraped_check },
+    { RECORD_ARROW,        tables_read,       tables_check },
 };
 
 static const struct event_kind *kind_find(enum record_kind kind)

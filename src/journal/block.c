@@ -16,7 +16,7 @@ static uint16_t get16(const char *p) { uint16_t v; memcpy(&v, p, sizeof v); retu
 static uint32_t get32(const char *p) { uint32_t v; memcpy(&v, p, sizeof v); return le32toh(v); }
 static uint64_t get64(const char *p) { uint64_t v; memcpy(&v, p, sizeof v); return le64toh(v); }
 
-void block_head_write(char out[BLOCK_HEAD], const struct block *b)
+void journal_block_head_write(char out[BLOCK_HEAD], const struct block *b)
 {
     memset(out, 0, BLOCK_HEAD);
     put32(out, MAGIC);
@@ -33,17 +33,17 @@ void block_head_write(char out[BLOCK_HEAD], const struct block *b)
     put64(out + 64, (uint64_t)b->first_us);
     put64(out + 72, (uint64_t)b->last_us);
     put64(out + 80, b->events);
-    put32(out + 8, crc32c(0, out, BLOCK_HEAD));
+    put32(out + 8, journal_crc32c(0, out, BLOCK_HEAD));
 }
 
-bool block_head_read(const char in[BLOCK_HEAD], struct block *b)
+bool journal_block_head_read(const char in[BLOCK_HEAD], struct block *b)
 {
     if (get32(in) != MAGIC || get16(in + 4) != VERSION)
         return false;
     char copy[BLOCK_HEAD];
     memcpy(copy, in, BLOCK_HEAD);
     put32(copy + 8, 0);
-    if (crc32c(0, copy, BLOCK_HEAD) != get32(in + 8))
+    if (journal_crc32c(0, copy, BLOCK_HEAD) != get32(in + 8))
         return false;
     *b = (struct block){
         .packed = (get16(in + 6) & FLAG_PACKED) != 0, .payload_crc = get32(in + 12), .stamp = get64(in + 16), .generation = get64(in + 24), .first = get64(in + 32),
@@ -54,11 +54,11 @@ bool block_head_read(const char in[BLOCK_HEAD], struct block *b)
         && (b->packed || b->stored == b->full) && b->count <= b->full / RECORD_HEAD;
 }
 
-bool block_payload_good(const struct block *b, const char *stored) { return crc32c(0, stored, b->stored) == b->payload_crc; }
+bool journal_block_payload_good(const struct block *b, const char *stored) { return journal_crc32c(0, stored, b->stored) == b->payload_crc; }
 
-size_t record_size(const struct record *r) { return RECORD_HEAD + r->tenant.n + r->source.n + r->labels.n + r->body.n; }
+size_t journal_record_size(const struct record *r) { return RECORD_HEAD + r->tenant.n + r->source.n + r->labels.n + r->body.n; }
 
-enum err record_check(const struct record *r, struct fault *fault)
+enum err journal_record_check(const struct record *r, struct fault *fault)
 {
     const struct { const char *what; size_t n, max; } part[] = {
         { "tenant", r->tenant.n, RECORD_TENANT_MAX }, { "source", r->source.n, RECORD_SOURCE_MAX }, { "labels", r->labels.n, RECORD_LABELS_MAX }, { "body", r->body.n, RECORD_BODY_MAX },
@@ -78,7 +78,7 @@ static char *add(char *to, struct slice part)
     return to + part.n;
 }
 
-void record_write(char *to, const struct record *r)
+void journal_record_write(char *to, const struct record *r)
 {
     put32(to, (uint32_t)r->body.n);
     put32(to + 4, r->events);
@@ -92,7 +92,7 @@ void record_write(char *to, const struct record *r)
     (void)add(add(add(add(to + RECORD_HEAD, r->tenant), r->source), r->labels), r->body);
 }
 
-bool record_next(const char *payload, size_t n, size_t *at, struct record *r)
+bool journal_record_next(const char *payload, size_t n, size_t *at, struct record *r)
 {
     if (*at > n || n - *at < RECORD_HEAD)
         return false;
@@ -105,6 +105,6 @@ bool record_next(const char *payload, size_t n, size_t *at, struct record *r)
         .tenant = { p + RECORD_HEAD, tenant }, .source = { p + RECORD_HEAD + tenant, source }, .labels = { p + RECORD_HEAD + tenant + source, labels },
         .body = { p + RECORD_HEAD + tenant + source + labels, body },
     };
-    *at += record_size(r);
+    *at += journal_record_size(r);
     return true;
 }

@@ -49,19 +49,19 @@ struct block {
     bool     packed;
 };
 
-static inline uint64_t block_last(const struct block *b) { return b->first + b->count - 1; }
-static inline int64_t  block_size(uint32_t stored) { return ((int64_t)stored + BLOCK_HEAD + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN; }
+static inline uint64_t journal_block_last(const struct block *b) { return b->first + b->count - 1; }
+static inline int64_t  journal_block_size(uint32_t stored) { return ((int64_t)stored + BLOCK_HEAD + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN; }
 
-void block_head_write(char out[BLOCK_HEAD], const struct block *b);
+void journal_block_head_write(char out[BLOCK_HEAD], const struct block *b);
 /* False: these bytes are no header of ours. What is true of the numbers is checked: count and lengths are sane. */
-bool block_head_read(const char in[BLOCK_HEAD], struct block *b);
-bool block_payload_good(const struct block *b, const char *stored);
+bool journal_block_head_read(const char in[BLOCK_HEAD], struct block *b);
+bool journal_block_payload_good(const struct block *b, const char *stored);
 
-size_t record_size(const struct record *r);
+size_t journal_record_size(const struct record *r);
 /* ERR_INPUT: beyond the limits of record.h. */
-MUST_CHECK enum err record_check(const struct record *r, struct fault *fault);
-void                record_write(char *to, const struct record *r);
+MUST_CHECK enum err journal_record_check(const struct record *r, struct fault *fault);
+void                journal_record_write(char *to, const struct record *r);
 /* The record at *at, which moves behind it; the slices point into the payload; the id is the caller's to set. False: that is no record. */
-bool                record_next(const char *payload, size_t n, size_t *at, struct record *r);
+bool                journal_record_next(const char *payload, size_t n, size_t *at, struct record *r);
 
 #endif

@@ -17,7 +17,7 @@ struct journal_consumer {
 /* With the lock: a row for the name, open, holding what it has to hold. */
 static enum err register_cursor(struct journal *j, const char *name, uint64_t from, struct cursor **out, bool *known, struct fault *fault)
 {
-    struct cursor *c = cursor_find(j, name);
+    struct cursor *c = journal_cursor_find(j, name);
     *known = c != NULL;
     if (c && c->open)
         return fail(fault, ERR_BUSY, "the consumer %s of the journal is open already", name);
@@ -44,7 +44,7 @@ enum err journal_consumer_open(struct journal *j, const char *name, uint64_t fro
 {
     char                     file[NAME_MAX + 1];
     bool                     known = false, found = false;
-    enum err                 e = cursor_file(name, file, sizeof file, fault);
+    enum err                 e = journal_cursor_file(name, file, sizeof file, fault);
     struct journal_consumer *c = e == OK ? calloc(1, sizeof *c) : NULL;
     if (!c)
         return e != OK ? e : fail(fault, ERR_LIMIT, "no memory for the consumer %s", name);
@@ -53,11 +53,11 @@ enum err journal_consumer_open(struct journal *j, const char *name, uint64_t fro
     uint64_t at = e == OK ? c->cursor->committed : 0, last = j->last_id;
     pthread_mutex_unlock(&j->lock);
     if (e == OK) {
-        e = slot_open(&c->cursor->slot, &j->f, j->folder, file, name, &found, fault);
+        e = journal_slot_open(&c->cursor->slot, &j->f, j->folder, file, name, &found, fault);
         if (e == OK && (!found || !known))
-            e = slot_write(&c->cursor->slot, &j->f, at, last > at ? last : at, fault);
+            e = journal_slot_write(&c->cursor->slot, &j->f, at, last > at ? last : at, fault);
         if (e != OK) {
-            slot_close(&c->cursor->slot, &j->f);
+            journal_slot_close(&c->cursor->slot, &j->f);
             pthread_mutex_lock(&j->lock);
             c->cursor->open = false;
             c->cursor->used = known;
@@ -69,7 +69,7 @@ enum err journal_consumer_open(struct journal *j, const char *name, uint64_t fro
         return e;
     }
     c->j = j;
-    reader_init(&c->reader, j, at + 1);
+    journal_reader_init(&c->reader, j, at + 1);
     *out = c;
     return OK;
 }
@@ -78,15 +78,15 @@ void journal_consumer_close(struct journal_consumer *c)
 {
     if (!c)
         return;
-    reader_done(&c->reader);
-    slot_close(&c->cursor->slot, &c->j->f);
+    journal_reader_done(&c->reader);
+    journal_slot_close(&c->cursor->slot, &c->j->f);
     pthread_mutex_lock(&c->j->lock);
     c->cursor->open = false;
     pthread_mutex_unlock(&c->j->lock);
     free(c);
 }
 
-enum err journal_read(struct journal_consumer *c, struct record *r, struct fault *fault) { return reader_next(&c->reader, r, fault); }
+enum err journal_read(struct journal_consumer *c, struct record *r, struct fault *fault) { return journal_reader_next(&c->reader, r, fault); }
 
 bool journal_wait(struct journal_consumer *c, int64_t timeout_us)
 {
@@ -118,7 +118,7 @@ void journal_wake(struct journal_consumer *c)
 static enum err set_cursor(struct journal_consumer *c, uint64_t id, uint64_t last, struct fault *fault)
 {
     struct journal *j = c->j;
-    enum err        e = slot_write(&c->cursor->slot, &j->f, id, last, fault);
+    enum err        e = journal_slot_write(&c->cursor->slot, &j->f, id, last, fault);
     if (e != OK)
         return e;
     pthread_mutex_lock(&j->lock);
@@ -147,7 +147,7 @@ enum err journal_seek(struct journal_consumer *c, uint64_t id, bool durable, str
     id = id == 0 ? 1 : id > last ? last + 1 : id;
     enum err e = durable ? set_cursor(c, id - 1, last, fault) : OK;
     if (e == OK)
-        reader_seek(&c->reader, id);
+        journal_reader_seek(&c->reader, id);
     return e;
 }
 
@@ -163,23 +163,23 @@ enum err journal_find(struct journal *j, int64_t wall_us, uint64_t *id, struct f
         from = j->segments[i]->first && j->segments[i]->last_us >= wall_us ? j->segments[i]->first : from;
     *id = j->last_id + 1;
     pthread_mutex_unlock(&j->lock);
-    reader_init(&r, j, from);
-    while ((e = reader_next(&r, &record, fault)) == OK && record.received_us < wall_us)
+    journal_reader_init(&r, j, from);
+    while ((e = journal_reader_next(&r, &record, fault)) == OK && record.received_us < wall_us)
         ;
     if (e == OK)
         *id = record.id;
-    reader_done(&r);
+    journal_reader_done(&r);
     return e == ERR_MISSING ? OK : e;
 }
 
 enum err journal_forget(struct journal *j, const char *name, struct fault *fault)
 {
     char     file[NAME_MAX + 1], path[PATH_MAX];
-    enum err e = cursor_file(name, file, sizeof file, fault);
+    enum err e = journal_cursor_file(name, file, sizeof file, fault);
     if (e != OK || (e = journal_path(j, file, path, sizeof path, fault)) != OK)
         return e;
     pthread_mutex_lock(&j->lock);
-    struct cursor *c = cursor_find(j, name);
+    struct cursor *c = journal_cursor_find(j, name);
     if (!c)
         e = fail(fault, ERR_MISSING, "the journal has no consumer %s", name);
     else if (c->open)
@@ -219,7 +219,7 @@ size_t journal_progress(struct journal *j, struct journal_progress *list, size_t
         /* By the segment or, where it is known, the block: exact enough for an age. */
         for (size_t k = 0; p->behind && k < j->count; k++)
             if (j->segments[k]->first && j->segments[k]->last > c->committed) {
-                p->lag_us = now - segment_when(j->segments[k], c->committed + 1);
+                p->lag_us = now - journal_segment_when(j->segments[k], c->committed + 1);
                 p->lag_us = p->lag_us > 0 ? p->lag_us : 1;
                 break;
             }

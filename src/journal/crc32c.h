@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /* Of what was summed before (0 at the beginning) and these bytes. By the processor's instruction where it has one. */
-uint32_t crc32c(uint32_t before, const void *data, size_t n);
+uint32_t journal_crc32c(uint32_t before, const void *data, size_t n);
 /* The same by table: what it must agree with. */
-uint32_t crc32c_table(uint32_t before, const void *data, size_t n);
+uint32_t journal_crc32c_table(uint32_t before, const void *data, size_t n);
 
 #endif

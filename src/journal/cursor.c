@@ -12,7 +12,7 @@
 static const char ending[] = ".cursor";
 
 /* Letters, digits, - and _ stand for themselves; anything else is %xx: no name can leave the folder. */
-enum err cursor_file(const char *name, char *out, size_t size, struct fault *fault)
+enum err journal_cursor_file(const char *name, char *out, size_t size, struct fault *fault)
 {
     size_t n = strlen(name), used = 0;
     if (n == 0 || n > JOURNAL_NAME_MAX)
@@ -28,7 +28,7 @@ enum err cursor_file(const char *name, char *out, size_t size, struct fault *fau
     return OK;
 }
 
-bool cursor_name(const char *file, char out[JOURNAL_NAME_MAX + 1])
+bool journal_cursor_name(const char *file, char out[JOURNAL_NAME_MAX + 1])
 {
     size_t n = strlen(file), used = 0, tail = sizeof ending - 1;
     if (n <= tail || strcmp(file + n - tail, ending) != 0)
@@ -48,7 +48,7 @@ bool cursor_name(const char *file, char out[JOURNAL_NAME_MAX + 1])
     return true;
 }
 
-struct cursor *cursor_find(struct journal *j, const char *name)
+struct cursor *journal_cursor_find(struct journal *j, const char *name)
 {
     for (int i = 0; i < JOURNAL_CONSUMERS_MAX; i++)
         if (j->cursors[i].used && strcmp(j->cursors[i].name, name) == 0)
@@ -62,7 +62,7 @@ static void load_one(void *to, const char *file)
     struct cursor  *c = NULL;
     struct slot     slot;
     char            name[JOURNAL_NAME_MAX + 1], path[4096];
-    if (!cursor_name(file, name))
+    if (!journal_cursor_name(file, name))
         return;
     for (int i = 0; i < JOURNAL_CONSUMERS_MAX && !c; i++)
         c = j->cursors[i].used ? NULL : &j->cursors[i];
@@ -70,7 +70,7 @@ static void load_one(void *to, const char *file)
         log_warn("more cursors than consumers may be; this one holds nothing", F("folder", j->folder), F("cursor", file));
         return;
     }
-    bool good = slot_look(&slot, &j->f, path) && slot.a < RECORD_ID_END;
+    bool good = journal_slot_look(&slot, &j->f, path) && slot.a < RECORD_ID_END;
     if (!good && !j->looking)
         log_warn("a cursor cannot be read; its consumer begins with the oldest record", F("folder", j->folder), F("consumer", name));
     *c = (struct cursor){ .used = true, .slot = { .fd = -1 }, .committed = good ? slot.a : 0 };
@@ -79,7 +79,7 @@ static void load_one(void *to, const char *file)
     j->next_id = floor >= j->next_id ? floor + 1 : j->next_id;
 }
 
-enum err cursors_load(struct journal *j, struct fault *fault)
+enum err journal_cursors_load(struct journal *j, struct fault *fault)
 {
     memset(j->cursors, 0, sizeof j->cursors);
     if (j->f.list(j->f.ctx, j->folder, load_one, j) != 0)

@@ -117,7 +117,7 @@ const struct journal_files journal_files_real = {
     real_mkdir, real_lock, real_room, real_list,
 };
 
-bool files_write_all(const struct journal_files *f, int fd, const void *from, size_t n, int64_t at)
+bool journal_files_write_all(const struct journal_files *f, int fd, const void *from, size_t n, int64_t at)
 {
     const char *p = from;
     while (n > 0) {
@@ -135,7 +135,7 @@ bool files_write_all(const struct journal_files *f, int fd, const void *from, si
     return true;
 }
 
-ssize_t files_read_all(const struct journal_files *f, int fd, void *to, size_t n, int64_t at)
+ssize_t journal_files_read_all(const struct journal_files *f, int fd, void *to, size_t n, int64_t at)
 {
     char  *p = to;
     size_t got = 0;

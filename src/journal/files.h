@@ -1,8 +1,8 @@
 /*
  * journal/files.h - the system calls that the journal makes, as a table, so that tests can make each of them fail.
  *
- * Every slot answers like its system call: -1 and errno, or what it did. Short reads and writes are allowed; files_write_all
- * and files_read_all go on where they stopped.
+ * Every slot answers like its system call: -1 and errno, or what it did. Short reads and writes are allowed; journal_files_write_all
+ * and journal_files_read_all go on where they stopped.
  */
 #ifndef JOURNAL_FILES_H
 #define JOURNAL_FILES_H
@@ -34,7 +34,7 @@ struct journal_files {
 
 extern const struct journal_files journal_files_real;
 
-bool    files_write_all(const struct journal_files *f, int fd, const void *from, size_t n, int64_t at);    /* false: errno */
-ssize_t files_read_all(const struct journal_files *f, int fd, void *to, size_t n, int64_t at);             /* less than n: the file ends there. -1: errno */
+bool    journal_files_write_all(const struct journal_files *f, int fd, const void *from, size_t n, int64_t at);    /* false: errno */
+ssize_t journal_files_read_all(const struct journal_files *f, int fd, void *to, size_t n, int64_t at);             /* less than n: the file ends there. -1: errno */
 
 #endif

@@ -124,36 +124,37 @@ void    journal_timed_wait(struct journal *j, pthread_cond_t *cond, int64_t us);
 enum err journal_path(const struct journal *j, const char *name, char *out, size_t size, struct fault *fault);
 
 /* recover.c */
-MUST_CHECK enum err recover(struct journal *j, struct fault *fault);
+MUST_CHECK enum err journal_recover(struct journal *j, struct fault *fault);
+MUST_CHECK enum err journal_recover_lock(struct journal *j, bool make, struct fault *fault);    /* ERR_BUSY: another process has it */
 /* Bytes that are no block: counted, copied beside within the bound. Whoever calls does not hold the lock. False: known already. */
-bool quarantine_add(struct journal *j, const struct segment *s, int fd, int64_t at, int64_t size);
-MUST_CHECK enum err segments_add(struct journal *j, struct segment *s, struct fault *fault);    /* behind the last; with the lock */
+bool journal_quarantine_add(struct journal *j, const struct segment *s, int fd, int64_t at, int64_t size);
+MUST_CHECK enum err journal_segments_add(struct journal *j, struct segment *s, struct fault *fault);    /* behind the last; with the lock */
 
 /* In a view: read the folder again. */
-MUST_CHECK enum err recover_look(struct journal *j, struct fault *fault);
-void segments_free(struct journal *j);
+MUST_CHECK enum err journal_recover_look(struct journal *j, struct fault *fault);
+void journal_segments_free(struct journal *j);
 
 /* reader.c */
-void reader_init(struct reader *r, struct journal *j, uint64_t next);
-void reader_done(struct reader *r);
-void reader_seek(struct reader *r, uint64_t next);
-MUST_CHECK enum err reader_next(struct reader *r, struct record *record, struct fault *fault);    /* ERR_MISSING: nothing (yet); no fault is filled */
+void journal_reader_init(struct reader *r, struct journal *j, uint64_t next);
+void journal_reader_done(struct reader *r);
+void journal_reader_seek(struct reader *r, uint64_t next);
+MUST_CHECK enum err journal_reader_next(struct reader *r, struct record *record, struct fault *fault);    /* ERR_MISSING: nothing (yet); no fault is filled */
 
 /* keeper.c */
-void   *keeper_main(void *journal);
-MUST_CHECK enum err keeper_make(struct journal *j, bool zeroed, struct segment **s, struct fault *fault);    /* a new file, durable, for `ready` */
+void   *journal_keeper_main(void *journal);
+MUST_CHECK enum err journal_keeper_make(struct journal *j, bool zeroed, struct segment **s, struct fault *fault);    /* a new file, durable, for `ready` */
 uint64_t journal_passed(const struct journal *j);     /* every consumer has committed up to here; UINT64_MAX: there is none. With the lock */
 
 /* writer.c */
-void *writer_main(void *journal);
-void  group_unref(struct journal *j, struct group *g);    /* with the lock */
-void  group_free(struct group *g);
-struct group *group_new(struct journal *j, size_t bytes);
+void *journal_writer_main(void *journal);
+void  journal_group_unref(struct journal *j, struct group *g);    /* with the lock */
+void  journal_group_free(struct group *g);
+struct group *journal_group_new(struct journal *j, size_t bytes);
 
 /* cursor.c */
-MUST_CHECK enum err cursors_load(struct journal *j, struct fault *fault);
-struct cursor *cursor_find(struct journal *j, const char *name);
-MUST_CHECK enum err cursor_file(const char *name, char *out, size_t size, struct fault *fault);
-bool cursor_name(const char *file, char out[JOURNAL_NAME_MAX + 1]);
+MUST_CHECK enum err journal_cursors_load(struct journal *j, struct fault *fault);
+struct cursor *journal_cursor_find(struct journal *j, const char *name);
+MUST_CHECK enum err journal_cursor_file(const char *name, char *out, size_t size, struct fault *fault);
+bool journal_cursor_name(const char *file, char out[JOURNAL_NAME_MAX + 1]);
 
 #endif

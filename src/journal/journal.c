@@ -102,7 +102,7 @@ static void free_groups(struct group *g)
 {
     for (struct group *next; g; g = next) {
         next = g->next;
-        group_free(g);
+        journal_group_free(g);
     }
 }
 
@@ -110,8 +110,8 @@ void journal_delete(struct journal *j)
 {
     free_groups(j->hot);
     free_groups(j->pool);
-    segments_free(j);
-    slot_close(&j->meta, &j->f);
+    journal_segments_free(j);
+    journal_slot_close(&j->meta, &j->f);
     if (j->lock_fd >= 0)
         (void)j->f.close(j->f.ctx, j->lock_fd);
     (void)pthread_cond_destroy(&j->work);
@@ -133,10 +133,10 @@ enum err journal_open(const struct journal_options *o, struct journal **out, str
     struct journal *j = journal_new(o);
     if (!j)
         return fail(fault, ERR_LIMIT, "no memory for the journal in %.300s", o->folder);
-    if ((e = recover(j, fault)) == OK) {
-        if (pthread_create(&j->keeper, NULL, keeper_main, j) != 0) {
+    if ((e = journal_recover(j, fault)) == OK) {
+        if (pthread_create(&j->keeper, NULL, journal_keeper_main, j) != 0) {
             e = fail(fault, ERR_LIMIT, "cannot start a thread for the journal");
-        } else if (pthread_create(&j->writer, NULL, writer_main, j) != 0) {
+        } else if (pthread_create(&j->writer, NULL, journal_writer_main, j) != 0) {
             e = fail(fault, ERR_LIMIT, "cannot start a thread for the journal");
             pthread_mutex_lock(&j->lock);
             j->closing = true;
@@ -236,14 +236,14 @@ static struct group *group_for(struct journal *j, size_t size)
     if (j->open && j->open->used + size > j->open->room)
         close_group(j);
     if (!j->open)
-        j->open = group_new(j, size);
+        j->open = journal_group_new(j, size);
     return j->open && room_for_waiter(j->open) ? j->open : NULL;
 }
 
 enum err journal_append(struct journal *j, const struct record *r, journal_done *done, void *ctx, struct fault *fault)
 {
-    size_t   size = record_size(r);
-    enum err e = record_check(r, fault);
+    size_t   size = journal_record_size(r);
+    enum err e = journal_record_check(r, fault);
     if (e == OK && (int64_t)size > group_most(&j->o))
         e = fail(fault, ERR_INPUT, "a record of %zu bytes is larger than a segment of the journal bears", size);
     if (e != OK)
@@ -260,7 +260,7 @@ enum err journal_append(struct journal *j, const struct record *r, journal_done 
         return e;
     }
     bool first = g->count == 0;
-    record_write(g->data + BLOCK_HEAD + g->used, &copy);
+    journal_record_write(g->data + BLOCK_HEAD + g->used, &copy);
     g->waiters[g->count++] = (struct waiter){ done, ctx };
     g->used += size;
     g->events += r->events;

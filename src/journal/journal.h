@@ -127,6 +127,9 @@ size_t journal_progress(struct journal *j, struct journal_progress *list, size_t
 
 /* ---- looking from outside: homeostat journal, also while a daemon writes ---- */
 
+/* journal_forget without a journal that is open; ERR_BUSY while another process writes. */
+MUST_CHECK enum err journal_view_forget(const char *folder, const char *name, struct fault *fault);
+
 struct journal_view;
 MUST_CHECK enum err journal_view_open(const char *folder, struct journal_view **v, struct fault *fault);
 void                journal_view_close(struct journal_view *v);

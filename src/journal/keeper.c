@@ -45,7 +45,7 @@ static bool write_zeros(struct journal *j, int fd, int64_t bytes)
     bool  good = zeros != NULL, urgent = false;
     int   piece = 0;
     for (int64_t at = 0; good && at < bytes; at += PIECE) {
-        good = files_write_all(&j->f, fd, zeros, bytes - at < PIECE ? (size_t)(bytes - at) : PIECE, at);
+        good = journal_files_write_all(&j->f, fd, zeros, bytes - at < PIECE ? (size_t)(bytes - at) : PIECE, at);
         if (!good || ++piece % PIECES_A_SYNC)
             continue;
         good = j->f.fdatasync(j->f.ctx, fd) == 0;
@@ -74,10 +74,10 @@ static enum err begin_use(struct journal *j, struct segment *s, struct fault *fa
     s->first_us = s->last_us = 0;
     s->marks = 0;
     s->sealed = false;
-    segment_page_write(page, s, clock_wall_us(j->clock));
-    if (!files_write_all(&j->f, s->fd, page, sizeof page, 0) || j->f.fdatasync(j->f.ctx, s->fd) != 0)
+    journal_segment_page_write(page, s, clock_wall_us(j->clock));
+    if (!journal_files_write_all(&j->f, s->fd, page, sizeof page, 0) || j->f.fdatasync(j->f.ctx, s->fd) != 0)
         return fail(fault, ERR_IO, "cannot write segment %08x of the journal in %.200s: %s", s->number, j->folder, strerror(errno));
-    return slot_write(&j->meta, &j->f, s->floor + ID_MARGIN, s->generation, fault);
+    return journal_slot_write(&j->meta, &j->f, s->floor + ID_MARGIN, s->generation, fault);
 }
 
 static enum err out_of_room(struct journal *j, const char *what, const char *path, struct fault *fault)
@@ -86,7 +86,7 @@ static enum err out_of_room(struct journal *j, const char *what, const char *pat
     return fail(fault, errno == ENOSPC || errno == EDQUOT ? ERR_BUSY : ERR_IO, "cannot %s %.250s: %s", what, path, strerror(errno));
 }
 
-enum err keeper_make(struct journal *j, bool zeroed, struct segment **out, struct fault *fault)
+enum err journal_keeper_make(struct journal *j, bool zeroed, struct segment **out, struct fault *fault)
 {
     char            name[SEGMENT_NAME], path[PATH_MAX], made[PATH_MAX];
     struct segment *s = calloc(1, sizeof *s);
@@ -95,7 +95,7 @@ enum err keeper_make(struct journal *j, bool zeroed, struct segment **out, struc
         return fail(fault, ERR_LIMIT, "no memory for a segment");
     s->number = ++j->number;
     s->bytes = j->o.segment_bytes;
-    segment_name(s->number, name);
+    journal_segment_name(s->number, name);
     e = journal_path(j, name, path, sizeof path, fault);
     memcpy(name + 8, ".new", 5);
     e = e == OK ? journal_path(j, name, made, sizeof made, fault) : e;
@@ -135,7 +135,7 @@ static enum err remove_segment(struct journal *j, struct segment *s, struct faul
 {
     char     name[SEGMENT_NAME], path[PATH_MAX];
     enum err e;
-    segment_name(s->number, name);
+    journal_segment_name(s->number, name);
     if (s->fd >= 0)
         (void)j->f.close(j->f.ctx, s->fd);
     e = journal_path(j, name, path, sizeof path, fault);
@@ -149,7 +149,7 @@ static enum err use_again(struct journal *j, struct segment *s, struct segment *
 {
     char     name[SEGMENT_NAME], path[PATH_MAX];
     enum err e;
-    segment_name(s->number, name);
+    journal_segment_name(s->number, name);
     if ((e = journal_path(j, name, path, sizeof path, fault)) == OK) {
         s->fd = j->f.open(j->f.ctx, path, O_RDWR, 0);
         e = s->fd >= 0 ? begin_use(j, s, fault) : fail(fault, ERR_IO, "cannot open %.300s: %s", path, strerror(errno));
@@ -198,11 +198,11 @@ static void count_dropped(struct journal *j, const struct segment *s, uint64_t p
     int64_t             at, size;
     uint64_t            events = s->first > passed ? s->events : 0;
     enum segment_found  found;
-    segment_name(s->number, name);
+    journal_segment_name(s->number, name);
     if (s->first <= passed && journal_path(j, name, path, sizeof path, NULL) == OK && (scan.fd = j->f.open(j->f.ctx, path, O_RDONLY, 0)) >= 0) {
-        while ((found = segment_scan_next(&scan, &b, &at, &size)) == FOUND_BLOCK || found == FOUND_GAP)
-            events += found == FOUND_BLOCK && block_last(&b) > passed ? b.events : 0;
-        segment_scan_done(&scan);
+        while ((found = journal_segment_scan_next(&scan, &b, &at, &size)) == FOUND_BLOCK || found == FOUND_GAP)
+            events += found == FOUND_BLOCK && journal_block_last(&b) > passed ? b.events : 0;
+        journal_segment_scan_done(&scan);
         (void)j->f.close(j->f.ctx, scan.fd);
     }
     pthread_mutex_lock(&j->lock);
@@ -251,7 +251,7 @@ static bool one_deed(struct journal *j)
     if (d == DROP)
         count_dropped(j, s, passed);
     switch (d) {
-    case MAKE:      e = keeper_make(j, true, &made, &why); break;
+    case MAKE:      e = journal_keeper_make(j, true, &made, &why); break;
     case DROP:
     case USE_AGAIN: e = usable ? use_again(j, s, &made, &why) : remove_segment(j, s, &why); break;
     case REMOVE:    e = remove_segment(j, s, &why); break;
@@ -279,7 +279,7 @@ static bool one_deed(struct journal *j)
     return made != NULL || (d == REMOVE && e == OK);
 }
 
-void *keeper_main(void *journal)
+void *journal_keeper_main(void *journal)
 {
     struct journal *j = journal;
     pthread_mutex_lock(&j->lock);

@@ -16,7 +16,7 @@
 
 enum { ERRORS_MAX = 5 };        /* reads that failed before the place is taken for damaged */
 
-void reader_init(struct reader *r, struct journal *j, uint64_t next)
+void journal_reader_init(struct reader *r, struct journal *j, uint64_t next)
 {
     *r = (struct reader){ .j = j, .next = next ? next : 1, .scan = { .files = &j->f, .fd = -1, .payloads = true } };
 }
@@ -26,7 +26,7 @@ static void let_go(struct reader *r)
     r->payload = NULL;
     if (r->pin) {
         pthread_mutex_lock(&r->j->lock);
-        group_unref(r->j, r->pin);
+        journal_group_unref(r->j, r->pin);
         pthread_mutex_unlock(&r->j->lock);
         r->pin = NULL;
     }
@@ -41,16 +41,16 @@ static void close_file(struct reader *r)
     r->generation = 0;
 }
 
-void reader_done(struct reader *r)
+void journal_reader_done(struct reader *r)
 {
     let_go(r);
     close_file(r);
-    segment_scan_done(&r->scan);
+    journal_segment_scan_done(&r->scan);
     ZSTD_freeDCtx(r->unpack);
     free(r->full);
 }
 
-void reader_seek(struct reader *r, uint64_t next)
+void journal_reader_seek(struct reader *r, uint64_t next)
 {
     let_go(r);
     close_file(r);
@@ -79,7 +79,7 @@ static bool take_hot(struct reader *r)
         return false;
     g->refs++;
     if (r->pin)
-        group_unref(j, r->pin);
+        journal_group_unref(j, r->pin);
     r->pin = g;
     take_block(r, g->data + BLOCK_HEAD, g->used, g->first, g->first + g->count - 1);
     return true;
@@ -101,7 +101,7 @@ static enum err open_file(struct reader *r, const struct segment *s, int64_t at,
     if (r->generation == s->generation)
         return OK;
     close_file(r);
-    segment_name(s->number, name);
+    journal_segment_name(s->number, name);
     if ((e = journal_path(r->j, name, path, sizeof path, fault)) != OK)
         return e;
     r->scan.fd = r->j->f.open(r->j->f.ctx, path, O_RDONLY, 0);
@@ -120,7 +120,7 @@ static enum err open_file(struct reader *r, const struct segment *s, int64_t at,
 static bool unpack(struct reader *r, const struct block *b)
 {
     if (!b->packed) {
-        take_block(r, r->scan.payload, b->stored, b->first, block_last(b));
+        take_block(r, r->scan.payload, b->stored, b->first, journal_block_last(b));
         return true;
     }
     if (r->full_room < b->full) {
@@ -135,7 +135,7 @@ static bool unpack(struct reader *r, const struct block *b)
     size_t n = ZSTD_decompressDCtx(r->unpack, r->full, r->full_room, r->scan.payload, b->stored);
     if (ZSTD_isError(n) || n != b->full)
         return false;
-    take_block(r, r->full, n, b->first, block_last(b));
+    take_block(r, r->full, n, b->first, journal_block_last(b));
     return true;
 }
 
@@ -146,21 +146,21 @@ static enum err from_segment(struct reader *r, const struct segment *s, int64_t 
     int64_t      at, size;
     r->scan.end = end;
     for (;;) {
-        switch (segment_scan_next(&r->scan, &b, &at, &size)) {
+        switch (journal_segment_scan_next(&r->scan, &b, &at, &size)) {
         case FOUND_BLOCK:
-            if (block_last(&b) < r->next)
+            if (journal_block_last(&b) < r->next)
                 break;
             r->errors = 0;
             if (unpack(r, &b))
                 return OK;
-            (void)quarantine_add(r->j, s, r->scan.fd, at, size);
+            (void)journal_quarantine_add(r->j, s, r->scan.fd, at, size);
             break;
         case FOUND_GAP:
-            (void)quarantine_add(r->j, s, r->scan.fd, at, size);
+            (void)journal_quarantine_add(r->j, s, r->scan.fd, at, size);
             break;
         case FOUND_END:
             if (at < end)
-                (void)quarantine_add(r->j, s, r->scan.fd, at, end - at);
+                (void)journal_quarantine_add(r->j, s, r->scan.fd, at, end - at);
             r->scan.at = end;
             return ERR_MISSING;
         case FOUND_ERROR:
@@ -177,11 +177,11 @@ static enum err next_block(struct reader *r, struct fault *fault)
         pthread_mutex_lock(&j->lock);
         bool            hot = r->next <= j->last_id && take_hot(r);
         struct segment *s = !hot && r->next <= j->last_id ? segment_of(j, r->next) : NULL;
-        int64_t         end = s ? s->used : 0, at = s ? segment_near(s, r->next) : 0;
+        int64_t         end = s ? s->used : 0, at = s ? journal_segment_near(s, r->next) : 0;
         if (s) {
             s->pins++;
             if (r->pin)
-                group_unref(j, r->pin);
+                journal_group_unref(j, r->pin);
             r->pin = NULL;
         }
         pthread_mutex_unlock(&j->lock);
@@ -205,11 +205,11 @@ static enum err next_block(struct reader *r, struct fault *fault)
     }
 }
 
-enum err reader_next(struct reader *r, struct record *record, struct fault *fault)
+enum err journal_reader_next(struct reader *r, struct record *record, struct fault *fault)
 {
     for (;;) {
         while (r->payload && r->id <= r->last) {
-            if (!record_next(r->payload, r->n, &r->at, record)) {
+            if (!journal_record_next(r->payload, r->n, &r->at, record)) {
                 r->id = r->last + 1;
                 break;
             }

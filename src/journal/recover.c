@@ -53,8 +53,8 @@ static int copy_aside(struct journal *j, const char *path, int fd, int64_t at, i
     char *piece = malloc(PIECE);
     bool  good = piece != NULL;
     for (int64_t done = 0; good && done < size; ) {
-        ssize_t n = files_read_all(&j->f, fd, piece, size - done < PIECE ? (size_t)(size - done) : PIECE, at + done);
-        good = n > 0 && files_write_all(&j->f, to, piece, (size_t)n, done);
+        ssize_t n = journal_files_read_all(&j->f, fd, piece, size - done < PIECE ? (size_t)(size - done) : PIECE, at + done);
+        good = n > 0 && journal_files_write_all(&j->f, to, piece, (size_t)n, done);
         done += n;
     }
     free(piece);
@@ -62,7 +62,7 @@ static int copy_aside(struct journal *j, const char *path, int fd, int64_t at, i
     return good ? 1 : -1;
 }
 
-bool quarantine_add(struct journal *j, const struct segment *s, int fd, int64_t at, int64_t size)
+bool journal_quarantine_add(struct journal *j, const struct segment *s, int fd, int64_t at, int64_t size)
 {
     char name[80], path[PATH_MAX];
     if (j->looking)
@@ -89,7 +89,7 @@ bool quarantine_add(struct journal *j, const struct segment *s, int fd, int64_t 
 
 /* ---- the segments ---- */
 
-enum err segments_add(struct journal *j, struct segment *s, struct fault *fault)
+enum err journal_segments_add(struct journal *j, struct segment *s, struct fault *fault)
 {
     if (j->count == j->segments_room) {
         size_t           room = j->segments_room ? j->segments_room * 2 : 64;
@@ -103,7 +103,7 @@ enum err segments_add(struct journal *j, struct segment *s, struct fault *fault)
     return OK;
 }
 
-void segments_free(struct journal *j)
+void journal_segments_free(struct journal *j)
 {
     for (size_t i = 0; i < j->count; i++) {
         if (j->segments[i]->fd >= 0)
@@ -127,12 +127,12 @@ static void find_file(void *to, const char *name)
     struct found *f = to;
     uint32_t      number;
     char          path[PATH_MAX];
-    if (segment_number(name, ".new", &number)) {
+    if (journal_segment_number(name, ".new", &number)) {
         if (!f->j->looking && journal_path(f->j, name, path, sizeof path, NULL) == OK)
             (void)f->j->f.unlink(f->j->f.ctx, path);
         return;
     }
-    if (!segment_number(name, ".seg", &number))
+    if (!journal_segment_number(name, ".seg", &number))
         return;
     if (f->n == f->room) {
         size_t    room = f->room ? f->room * 2 : 64;
@@ -154,7 +154,7 @@ static bool salvage(struct journal *j, struct segment *s, int64_t size)
     s->generation = 0;
     s->bytes = size < SEGMENT_BYTES_MAX ? size : SEGMENT_BYTES_MAX;
     for (int64_t at = SEGMENT_PAGE; at + BLOCK_HEAD <= s->bytes; at += BLOCK_ALIGN)
-        if (files_read_all(&j->f, s->fd, in, sizeof in, at) == BLOCK_HEAD && block_head_read(in, &b) && b.generation > s->generation) {
+        if (journal_files_read_all(&j->f, s->fd, in, sizeof in, at) == BLOCK_HEAD && journal_block_head_read(in, &b) && b.generation > s->generation) {
             s->generation = b.generation;
             s->stamp = b.stamp;
         }
@@ -166,7 +166,7 @@ static struct segment *open_segment(struct journal *j, uint32_t number)
 {
     char            name[SEGMENT_NAME], path[PATH_MAX], page[SEGMENT_PAGE];
     struct segment *s = calloc(1, sizeof *s);
-    segment_name(number, name);
+    journal_segment_name(number, name);
     if (!s || journal_path(j, name, path, sizeof path, NULL) != OK) {
         free(s);
         return NULL;
@@ -175,15 +175,17 @@ static struct segment *open_segment(struct journal *j, uint32_t number)
     s->used = SEGMENT_PAGE;
     s->fd = j->f.open(j->f.ctx, path, j->looking ? O_RDONLY : O_RDWR, 0);
     int64_t size = s->fd >= 0 ? j->f.size(j->f.ctx, s->fd) : -1;
-    ssize_t got = size >= 0 ? files_read_all(&j->f, s->fd, page, sizeof page, 0) : -1;
-    bool    good = got == SEGMENT_PAGE && segment_page_read(page, s);
+    ssize_t got = size >= 0 ? journal_files_read_all(&j->f, s->fd, page, sizeof page, 0) : -1;
+    bool    good = got == SEGMENT_PAGE && journal_segment_page_read(page, s);
     if (good)
-        (void)segment_seal_read(page, s);
+        (void)journal_segment_seal_read(page, s);
     if (!good && size >= 0 && salvage(j, s, size)) {
-        good = true;
+        good = s->torn = true;
         if (!j->looking)
-            (void)quarantine_add(j, s, s->fd, 0, SEGMENT_PAGE);
+            (void)journal_quarantine_add(j, s, s->fd, 0, SEGMENT_PAGE);
     }
+    if (!good && j->looking && s->fd >= 0)
+        good = s->torn = s->sealed = true;       /* to be seen, with nothing in it */
     if (good)
         return s;
     if (!j->looking)
@@ -208,7 +210,7 @@ static bool walk(struct journal *j, struct segment *s)
     struct block        b;
     int64_t             at, size, gap_at = 0, gap = 0;
     enum segment_found  found;
-    while ((found = segment_scan_next(&scan, &b, &at, &size)) == FOUND_BLOCK || found == FOUND_GAP) {
+    while ((found = journal_segment_scan_next(&scan, &b, &at, &size)) == FOUND_BLOCK || found == FOUND_GAP) {
         if (found == FOUND_GAP) {
             gap_at = at;
             gap = size;
@@ -218,20 +220,20 @@ static bool walk(struct journal *j, struct segment *s)
         if (gap && b.durable + 1 < b.first)
             j->stats.cut_bytes += (uint64_t)gap;
         else if (gap)
-            (void)quarantine_add(j, s, s->fd, gap_at, gap);
+            (void)journal_quarantine_add(j, s, s->fd, gap_at, gap);
         gap = 0;
         if (s->first == 0 || b.first > s->last)
-            segment_note(s, &b, at);
+            journal_segment_note(s, &b, at);
         else
             s->used = at + size;
     }
     /* A torn block whose header is there: its ids are not given again. */
     char head[BLOCK_HEAD];
-    if (s->used + BLOCK_HEAD <= s->bytes && files_read_all(&j->f, s->fd, head, sizeof head, s->used) == BLOCK_HEAD && block_head_read(head, &b) && b.stamp == s->stamp) {
-        j->stats.cut_bytes += (uint64_t)block_size(b.stored);
-        j->next_id = block_last(&b) >= j->next_id ? block_last(&b) + 1 : j->next_id;
+    if (s->used + BLOCK_HEAD <= s->bytes && journal_files_read_all(&j->f, s->fd, head, sizeof head, s->used) == BLOCK_HEAD && journal_block_head_read(head, &b) && b.stamp == s->stamp) {
+        j->stats.cut_bytes += (uint64_t)journal_block_size(b.stored);
+        j->next_id = journal_block_last(&b) >= j->next_id ? journal_block_last(&b) + 1 : j->next_id;
     }
-    segment_scan_done(&scan);
+    journal_segment_scan_done(&scan);
     return found == FOUND_END;
 }
 
@@ -246,7 +248,7 @@ static enum err load_segments(struct journal *j, struct fault *fault)
     for (size_t i = 0; i < f.n && e == OK; i++) {
         struct segment *s = open_segment(j, f.number[i]);
         j->number = f.number[i] > j->number ? f.number[i] : j->number;
-        if (s && (e = segments_add(j, s, fault)) != OK) {
+        if (s && (e = journal_segments_add(j, s, fault)) != OK) {
             (void)j->f.close(j->f.ctx, s->fd);
             free(s);
         }
@@ -266,7 +268,7 @@ static void sort_out(struct journal *j)
         struct segment *s = j->segments[i];
         char            head[BLOCK_HEAD];
         struct block    b;
-        bool            begun = files_read_all(&j->f, s->fd, head, sizeof head, SEGMENT_PAGE) == BLOCK_HEAD && block_head_read(head, &b) && b.stamp == s->stamp;
+        bool            begun = journal_files_read_all(&j->f, s->fd, head, sizeof head, SEGMENT_PAGE) == BLOCK_HEAD && journal_block_head_read(head, &b) && b.stamp == s->stamp;
         if (!s->sealed && (!reached || begun) && !walk(j, s))
             log_error("a segment of the journal cannot be read through", F("folder", j->folder), F("segment", (int64_t)s->number), F("error", strerror(errno)));
         reached = reached || !s->sealed;
@@ -303,9 +305,9 @@ static void close_others(struct journal *j)
         }
 }
 
-enum err recover_look(struct journal *j, struct fault *fault)
+enum err journal_recover_look(struct journal *j, struct fault *fault)
 {
-    segments_free(j);
+    journal_segments_free(j);
     memset(&j->stats, 0, sizeof j->stats);
     j->next_id = 1;
     j->number = 0;
@@ -318,7 +320,7 @@ enum err recover_look(struct journal *j, struct fault *fault)
             (void)j->f.close(j->f.ctx, j->current->fd);
             j->current->fd = -1;
         }
-        e = cursors_load(j, fault);
+        e = journal_cursors_load(j, fault);
     }
     if (e == OK && j->last_id == 0)
         j->last_id = j->next_id - 1;
@@ -355,15 +357,15 @@ static enum err make_folders(struct journal *j, struct fault *fault)
     return OK;
 }
 
-static enum err take_lock(struct journal *j, struct fault *fault)
+enum err journal_recover_lock(struct journal *j, bool make, struct fault *fault)
 {
     char     path[PATH_MAX];
     enum err e = journal_path(j, "lock", path, sizeof path, fault);
     if (e != OK)
         return e;
-    j->lock_fd = j->f.open(j->f.ctx, path, O_RDWR | O_CREAT, 0600);
+    j->lock_fd = j->f.open(j->f.ctx, path, make ? O_RDWR | O_CREAT : O_RDWR, 0600);
     if (j->lock_fd < 0)
-        return fail(fault, ERR_IO, "cannot open %.300s: %s", path, strerror(errno));
+        return fail(fault, errno == ENOENT ? ERR_MISSING : ERR_IO, "cannot open %.300s: %s", path, strerror(errno));
     if (j->f.lock(j->f.ctx, j->lock_fd) == 0)
         return OK;
     bool taken = errno == EWOULDBLOCK;
@@ -372,24 +374,24 @@ static enum err take_lock(struct journal *j, struct fault *fault)
     return e;
 }
 
-enum err recover(struct journal *j, struct fault *fault)
+enum err journal_recover(struct journal *j, struct fault *fault)
 {
     char     seed[17], path[PATH_MAX];
     bool     found;
     enum err e;
     id_random_hex(seed, 8);
     rand_seed(&j->chance, strtoull(seed, NULL, 16));
-    if ((e = make_folders(j, fault)) != OK || (e = take_lock(j, fault)) != OK)
+    if ((e = make_folders(j, fault)) != OK || (e = journal_recover_lock(j, true, fault)) != OK)
         return e;
     if (journal_path(j, "quarantine", path, sizeof path, NULL) == OK)
         (void)j->f.list(j->f.ctx, path, count_file, j);
-    if ((e = slot_open(&j->meta, &j->f, j->folder, "meta", "the journal", &found, fault)) != OK)
+    if ((e = journal_slot_open(&j->meta, &j->f, j->folder, "meta", "the journal", &found, fault)) != OK)
         return e;
     j->next_id = 1;
     if ((e = load_segments(j, fault)) != OK)
         return e;
     sort_out(j);
-    if ((e = cursors_load(j, fault)) != OK)
+    if ((e = journal_cursors_load(j, fault)) != OK)
         return e;
     /* The newest segment that was ever ready is not here: what it held may have been acknowledged, so its ids are left out. */
     if (found && j->meta.a < RECORD_ID_END && j->meta.b > j->generation) {
@@ -410,7 +412,7 @@ enum err recover(struct journal *j, struct fault *fault)
     if (!j->current && j->readies == 0) {
         struct segment *s;
         struct fault    why = { 0 };
-        if (keeper_make(j, false, &s, &why) == OK)
+        if (journal_keeper_make(j, false, &s, &why) == OK)
             j->ready[j->readies++] = s;
         else
             log_fault(LOG_WARN, "the journal has no room to write yet", &why);

@@ -22,12 +22,12 @@ static bool crc_good(const char *in, size_t n)
     char copy[SEAL_USED];
     memcpy(copy, in, n);
     put32(copy + 8, 0);
-    return crc32c(0, copy, n) == get32(in + 8);
+    return journal_crc32c(0, copy, n) == get32(in + 8);
 }
 
-void segment_name(uint32_t number, char out[SEGMENT_NAME]) { (void)snprintf(out, SEGMENT_NAME, "%08x.seg", number); }
+void journal_segment_name(uint32_t number, char out[SEGMENT_NAME]) { (void)snprintf(out, SEGMENT_NAME, "%08x.seg", number); }
 
-bool segment_number(const char *name, const char *end, uint32_t *number)
+bool journal_segment_number(const char *name, const char *end, uint32_t *number)
 {
     char *rest;
     if (strlen(name) != 12 || strcmp(name + 8, end) != 0 || strspn(name, "0123456789abcdef") != 8)
@@ -36,7 +36,7 @@ bool segment_number(const char *name, const char *end, uint32_t *number)
     return true;
 }
 
-void segment_page_write(char out[SEGMENT_PAGE], const struct segment *s, int64_t made_us)
+void journal_segment_page_write(char out[SEGMENT_PAGE], const struct segment *s, int64_t made_us)
 {
     memset(out, 0, SEGMENT_PAGE);
     put32(out, PAGE_MAGIC);
@@ -46,10 +46,10 @@ void segment_page_write(char out[SEGMENT_PAGE], const struct segment *s, int64_t
     put64(out + 32, (uint64_t)s->bytes);
     put64(out + 40, (uint64_t)made_us);
     put64(out + 48, s->floor);
-    put32(out + 8, crc32c(0, out, PAGE_USED));
+    put32(out + 8, journal_crc32c(0, out, PAGE_USED));
 }
 
-bool segment_page_read(const char *page, struct segment *s)
+bool journal_segment_page_read(const char *page, struct segment *s)
 {
     if (get32(page) != PAGE_MAGIC || get32(page + 4) != PAGE_VERSION || !crc_good(page, PAGE_USED))
         return false;
@@ -60,7 +60,7 @@ bool segment_page_read(const char *page, struct segment *s)
     return s->generation > 0 && s->bytes >= SEGMENT_PAGE && s->bytes <= SEGMENT_BYTES_MAX && s->floor < RECORD_ID_END;
 }
 
-void segment_seal_write(char out[BLOCK_ALIGN], const struct segment *s)
+void journal_segment_seal_write(char out[BLOCK_ALIGN], const struct segment *s)
 {
     memset(out, 0, BLOCK_ALIGN);
     put32(out, SEAL_MAGIC);
@@ -72,10 +72,10 @@ void segment_seal_write(char out[BLOCK_ALIGN], const struct segment *s)
     put64(out + 56, s->events);
     put64(out + 64, (uint64_t)s->first_us);
     put64(out + 72, (uint64_t)s->last_us);
-    put32(out + 8, crc32c(0, out, SEAL_USED));
+    put32(out + 8, journal_crc32c(0, out, SEAL_USED));
 }
 
-bool segment_seal_read(const char *page, struct segment *s)
+bool journal_segment_seal_read(const char *page, struct segment *s)
 {
     const char *p = page + SEGMENT_SEAL_AT;
     if (get32(p) != SEAL_MAGIC || !crc_good(p, SEAL_USED) || get64(p + 16) != s->stamp)
@@ -95,24 +95,24 @@ bool segment_seal_read(const char *page, struct segment *s)
     return true;
 }
 
-void segment_note(struct segment *s, const struct block *b, int64_t at)
+void journal_segment_note(struct segment *s, const struct block *b, int64_t at)
 {
     if (s->first == 0) {
         s->first = b->first;
         s->first_us = b->first_us;
         s->last_us = b->last_us;
     }
-    s->last = block_last(b);
+    s->last = journal_block_last(b);
     s->first_us = b->first_us < s->first_us ? b->first_us : s->first_us;
     s->last_us = b->last_us > s->last_us ? b->last_us : s->last_us;
     s->blocks++;
     s->events += b->events;
-    s->used = at + block_size(b->stored);
+    s->used = at + journal_block_size(b->stored);
     if (s->marks < SEGMENT_INDEX && at >= s->bytes / SEGMENT_INDEX * s->marks)
         s->index[s->marks++] = (struct segment_mark){ b->first, at, b->first_us };
 }
 
-int64_t segment_near(const struct segment *s, uint64_t id)
+int64_t journal_segment_near(const struct segment *s, uint64_t id)
 {
     int64_t at = SEGMENT_PAGE;
     for (int i = 0; i < s->marks && s->index[i].id <= id; i++)
@@ -120,7 +120,7 @@ int64_t segment_near(const struct segment *s, uint64_t id)
     return at;
 }
 
-int64_t segment_when(const struct segment *s, uint64_t id)
+int64_t journal_segment_when(const struct segment *s, uint64_t id)
 {
     int64_t us = s->first_us;
     for (int i = 0; i < s->marks && s->index[i].id <= id; i++)
@@ -149,9 +149,9 @@ static const char *window(struct segment_scan *s, int64_t at, size_t n)
     size_t  ask = n > WINDOW ? n : WINDOW;
     ask = left < (int64_t)ask ? (size_t)left : ask;
     s->window = 0;
-    ssize_t got = files_read_all(s->files, s->fd, s->buffer, ask, at);
+    ssize_t got = journal_files_read_all(s->files, s->fd, s->buffer, ask, at);
     if (got < 0 && ask > n)
-        got = files_read_all(s->files, s->fd, s->buffer, n, at);
+        got = journal_files_read_all(s->files, s->fd, s->buffer, n, at);
     if (got < 0)
         return NULL;
     s->window_at = at;
@@ -168,7 +168,7 @@ static int block_at(struct segment_scan *s, int64_t at, bool payload, struct blo
     const char *p = window(s, at, BLOCK_HEAD);
     if (!p)
         return errno && !(errno == EIO && s->past_errors) ? -1 : 0;
-    if (!block_head_read(p, b) || b->stamp != s->stamp || block_size(b->stored) > s->end - at)
+    if (!journal_block_head_read(p, b) || b->stamp != s->stamp || journal_block_size(b->stored) > s->end - at)
         return 0;
     if (!payload)
         return 1;
@@ -176,15 +176,15 @@ static int block_at(struct segment_scan *s, int64_t at, bool payload, struct blo
     if (!p)
         return errno && !(errno == EIO && s->past_errors) ? -1 : 0;
     s->payload = p + BLOCK_HEAD;
-    return block_payload_good(b, s->payload) ? 1 : 0;
+    return journal_block_payload_good(b, s->payload) ? 1 : 0;
 }
 
-enum segment_found segment_scan_next(struct segment_scan *s, struct block *b, int64_t *at, int64_t *size)
+enum segment_found journal_segment_scan_next(struct segment_scan *s, struct block *b, int64_t *at, int64_t *size)
 {
     *at = s->at;
     int found = block_at(s, s->at, s->payloads, b);
     if (found == 1) {
-        *size = block_size(b->stored);
+        *size = journal_block_size(b->stored);
         s->at += *size;
         return FOUND_BLOCK;
     }
@@ -198,7 +198,7 @@ enum segment_found segment_scan_next(struct segment_scan *s, struct block *b, in
     return found < 0 ? FOUND_ERROR : FOUND_END;
 }
 
-void segment_scan_done(struct segment_scan *s)
+void journal_segment_scan_done(struct segment_scan *s)
 {
     free(s->buffer);
     s->buffer = NULL;

@@ -38,25 +38,25 @@ struct segment {
     uint64_t first, last, blocks, events;      /* first 0: no block yet */
     int64_t  first_us, last_us;
     int      pins;                             /* readers that are in the file right now: it is not used again meanwhile */
-    bool     sealed;
+    bool     sealed, torn;                     /* torn: its page cannot be read */
     struct segment_mark index[SEGMENT_INDEX];  /* some of its blocks, so that a seek need not walk from the start */
     int      marks;
 };
 
-void segment_name(uint32_t number, char out[SEGMENT_NAME]);             /* "0000002a.seg" */
-bool segment_number(const char *name, const char *end, uint32_t *number);    /* end: ".seg" or ".new" */
+void journal_segment_name(uint32_t number, char out[SEGMENT_NAME]);             /* "0000002a.seg" */
+bool journal_segment_number(const char *name, const char *end, uint32_t *number);    /* end: ".seg" or ".new" */
 
 /* The first page: who it is, and an empty seal. */
-void segment_page_write(char out[SEGMENT_PAGE], const struct segment *s, int64_t made_us);
-bool segment_page_read(const char *page, struct segment *s);            /* stamp, generation, bytes; false: no page of ours */
-void segment_seal_write(char out[BLOCK_ALIGN], const struct segment *s);
-bool segment_seal_read(const char *page, struct segment *s);            /* false: not sealed, or in an earlier use */
+void journal_segment_page_write(char out[SEGMENT_PAGE], const struct segment *s, int64_t made_us);
+bool journal_segment_page_read(const char *page, struct segment *s);            /* stamp, generation, bytes; false: no page of ours */
+void journal_segment_seal_write(char out[BLOCK_ALIGN], const struct segment *s);
+bool journal_segment_seal_read(const char *page, struct segment *s);            /* false: not sealed, or in an earlier use */
 
 /* A block that was found or written at `at`. */
-void segment_note(struct segment *s, const struct block *b, int64_t at);
+void journal_segment_note(struct segment *s, const struct block *b, int64_t at);
 /* Where to begin to look for an id. */
-int64_t segment_near(const struct segment *s, uint64_t id);
-int64_t segment_when(const struct segment *s, uint64_t id);             /* about when it was received: not after it */
+int64_t journal_segment_near(const struct segment *s, uint64_t id);
+int64_t journal_segment_when(const struct segment *s, uint64_t id);             /* about when it was received: not after it */
 
 /* ---- from block to block ---- */
 
@@ -67,7 +67,7 @@ struct segment_scan {
     int64_t  at, end;
     bool     payloads;      /* look at payloads too; else only at headers where these are good */
     bool     past_errors;   /* what cannot be read (EIO) is no block, instead of FOUND_ERROR */
-    char    *buffer;        /* grows to the largest block; segment_scan_done frees it */
+    char    *buffer;        /* grows to the largest block; journal_segment_scan_done frees it */
     size_t   room;
     int64_t  window_at;     /* what of the file the buffer holds */
     size_t   window;
@@ -82,7 +82,7 @@ enum segment_found {
 };
 
 /* A gap is told before the block behind it. Always ends: each call moves on. */
-enum segment_found segment_scan_next(struct segment_scan *s, struct block *b, int64_t *at, int64_t *size);
-void               segment_scan_done(struct segment_scan *s);
+enum segment_found journal_segment_scan_next(struct segment_scan *s, struct block *b, int64_t *at, int64_t *size);
+void               journal_segment_scan_done(struct segment_scan *s);
 
 #endif

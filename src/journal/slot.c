@@ -24,12 +24,12 @@ static bool read_slots(struct slot *s, const struct journal_files *f)
     bool found = false;
     for (int i = 0; i < 2; i++) {
         char in[USED], copy[USED];
-        if (files_read_all(f, s->fd, in, USED, i * SLOT_BYTES) != USED || get32(in) != MAGIC || get32(in + 4) != VERSION || in[USED - 1])
+        if (journal_files_read_all(f, s->fd, in, USED, i * SLOT_BYTES) != USED || get32(in) != MAGIC || get32(in + 4) != VERSION || in[USED - 1])
             continue;
         memcpy(copy, in, USED);
         put32(copy + 8, 0);
         uint64_t turn = get64(in + 16);
-        if (crc32c(0, copy, USED) != get32(in + 8) || (turn & 1) != (unsigned)i || (found && turn < s->turn))
+        if (journal_crc32c(0, copy, USED) != get32(in + 8) || (turn & 1) != (unsigned)i || (found && turn < s->turn))
             continue;
         found = true;
         s->turn = turn;
@@ -40,7 +40,7 @@ static bool read_slots(struct slot *s, const struct journal_files *f)
     return found;
 }
 
-enum err slot_open(struct slot *s, const struct journal_files *f, const char *folder, const char *file, const char *name, bool *found, struct fault *fault)
+enum err journal_slot_open(struct slot *s, const struct journal_files *f, const char *folder, const char *file, const char *name, bool *found, struct fault *fault)
 {
     char path[PATH_MAX];
     *s = (struct slot){ .fd = -1 };
@@ -53,20 +53,20 @@ enum err slot_open(struct slot *s, const struct journal_files *f, const char *fo
     *found = read_slots(s, f);
     if (!*found && f->fsync_folder(f->ctx, folder) != 0) {
         enum err e = fail(fault, ERR_IO, "cannot fsync folder %.300s: %s", folder, strerror(errno));
-        slot_close(s, f);
+        journal_slot_close(s, f);
         return e;
     }
     return OK;
 }
 
-void slot_close(struct slot *s, const struct journal_files *f)
+void journal_slot_close(struct slot *s, const struct journal_files *f)
 {
     if (s->fd >= 0)
         (void)f->close(f->ctx, s->fd);
     s->fd = -1;
 }
 
-enum err slot_write(struct slot *s, const struct journal_files *f, uint64_t a, uint64_t b, struct fault *fault)
+enum err journal_slot_write(struct slot *s, const struct journal_files *f, uint64_t a, uint64_t b, struct fault *fault)
 {
     char     out[SLOT_BYTES] = { 0 };
     uint64_t turn = s->turn + 1;
@@ -77,8 +77,8 @@ enum err slot_write(struct slot *s, const struct journal_files *f, uint64_t a, u
     put64(out + 32, b);
     memcpy(out + NAME_AT, s->name, SLOT_NAME);
     out[USED - 1] = '\0';
-    put32(out + 8, crc32c(0, out, USED));
-    if (!files_write_all(f, s->fd, out, SLOT_BYTES, (int64_t)(turn & 1) * SLOT_BYTES) || f->fdatasync(f->ctx, s->fd) != 0)
+    put32(out + 8, journal_crc32c(0, out, USED));
+    if (!journal_files_write_all(f, s->fd, out, SLOT_BYTES, (int64_t)(turn & 1) * SLOT_BYTES) || f->fdatasync(f->ctx, s->fd) != 0)
         return fail(fault, ERR_IO, "cannot write down how far %s is: %s", s->name, strerror(errno));
     s->turn = turn;
     s->a = a;
@@ -86,10 +86,10 @@ enum err slot_write(struct slot *s, const struct journal_files *f, uint64_t a, u
     return OK;
 }
 
-bool slot_look(struct slot *s, const struct journal_files *f, const char *path)
+bool journal_slot_look(struct slot *s, const struct journal_files *f, const char *path)
 {
     *s = (struct slot){ .fd = f->open(f->ctx, path, O_RDONLY, 0) };
     bool found = s->fd >= 0 && read_slots(s, f);
-    slot_close(s, f);
+    journal_slot_close(s, f);
     return found;
 }

@@ -15,11 +15,11 @@ enum { SLOT_BYTES = 512, SLOT_NAME = 64 };
 struct slot { int fd; uint64_t turn, a, b; char name[SLOT_NAME]; };
 
 /* Opens or makes the file; name is written into a new one. *found: it held a good slot. The folder is synced when it was made. */
-MUST_CHECK enum err slot_open(struct slot *s, const struct journal_files *f, const char *folder, const char *file, const char *name, bool *found, struct fault *fault);
-void                slot_close(struct slot *s, const struct journal_files *f);
+MUST_CHECK enum err journal_slot_open(struct slot *s, const struct journal_files *f, const char *folder, const char *file, const char *name, bool *found, struct fault *fault);
+void                journal_slot_close(struct slot *s, const struct journal_files *f);
 /* Durable when OK; what was there before counts when not. */
-MUST_CHECK enum err slot_write(struct slot *s, const struct journal_files *f, uint64_t a, uint64_t b, struct fault *fault);
+MUST_CHECK enum err journal_slot_write(struct slot *s, const struct journal_files *f, uint64_t a, uint64_t b, struct fault *fault);
 /* Read only; false: no good slot. */
-bool                slot_look(struct slot *s, const struct journal_files *f, const char *path);
+bool                journal_slot_look(struct slot *s, const struct journal_files *f, const char *path);
 
 #endif

@@ -39,7 +39,7 @@ enum err journal_view_open(const char *folder, struct journal_view **out, struct
         return fail(fault, errno == ENOENT ? ERR_MISSING : ERR_IO, "cannot look at the journal in %.300s: %s", folder, strerror(errno));
     }
     v->j->o.segment_bytes = 0;
-    enum err e = recover_look(v->j, fault);
+    enum err e = journal_recover_look(v->j, fault);
     if (e == OK)
         *out = v;
     else
@@ -52,9 +52,22 @@ void journal_view_close(struct journal_view *v)
     if (!v)
         return;
     if (v->reading)
-        reader_done(&v->reader);
+        journal_reader_done(&v->reader);
     journal_delete(v->j);
     free(v);
+}
+
+enum err journal_view_forget(const char *folder, const char *name, struct fault *fault)
+{
+    struct journal_options o = journal_options_default(folder);
+    struct journal        *j = journal_new(&o);
+    if (!j)
+        return fail(fault, ERR_LIMIT, "no memory to look at the journal in %.300s", folder);
+    enum err e = journal_recover_lock(j, false, fault);
+    if (e == OK && (e = journal_cursors_load(j, fault)) == OK)
+        e = journal_forget(j, name, fault);
+    journal_delete(j);
+    return e;
 }
 
 /* Every block is looked at, whatever the seal says. */
@@ -65,15 +78,15 @@ static void verify(struct journal *j, const struct segment *s, struct journal_se
     struct block        b;
     int64_t             at, size;
     enum segment_found  found;
-    segment_name(s->number, name);
+    journal_segment_name(s->number, name);
     if (journal_path(j, name, path, sizeof path, NULL) != OK || (scan.fd = j->f.open(j->f.ctx, path, O_RDONLY, 0)) < 0) {
-        out->damaged = s->blocks;
+        out->damaged += s->blocks;
         return;
     }
-    while ((found = segment_scan_next(&scan, &b, &at, &size)) == FOUND_BLOCK || found == FOUND_GAP)
+    while ((found = journal_segment_scan_next(&scan, &b, &at, &size)) == FOUND_BLOCK || found == FOUND_GAP)
         out->damaged += found == FOUND_GAP;
     out->damaged += at < s->used;
-    segment_scan_done(&scan);
+    journal_segment_scan_done(&scan);
     (void)j->f.close(j->f.ctx, scan.fd);
 }
 
@@ -81,8 +94,9 @@ static void describe(struct journal *j, const struct segment *s, bool is_free, s
 {
     *out = (struct journal_segment){ .generation = s->generation, .first_id = s->first, .last_id = s->last, .blocks = s->blocks, .bytes_used = s->used, .bytes = s->bytes,
                                      .first_us = s->first_us, .last_us = s->last_us, .free = is_free };
-    segment_name(s->number, out->file);
-    if (!is_free)
+    journal_segment_name(s->number, out->file);
+    out->damaged = s->torn;
+    if (!is_free && s->first)
         verify(j, s, out);
 }
 
@@ -101,16 +115,16 @@ size_t journal_view_progress(struct journal_view *v, struct journal_progress *li
 enum err journal_view_read(struct journal_view *v, uint64_t from, struct record *r, struct fault *fault)
 {
     if (v->reading && v->reader.next != from)
-        reader_seek(&v->reader, from);
+        journal_reader_seek(&v->reader, from);
     if (!v->reading)
-        reader_init(&v->reader, v->j, from);
+        journal_reader_init(&v->reader, v->j, from);
     v->reading = true;
-    enum err e = reader_next(&v->reader, r, fault);
+    enum err e = journal_reader_next(&v->reader, r, fault);
     if (e != ERR_MISSING)
         return e;
     /* Perhaps the writer is further now; segments that were used again are told by their stamps. */
-    reader_seek(&v->reader, from);
-    if ((e = recover_look(v->j, fault)) != OK)
+    journal_reader_seek(&v->reader, from);
+    if ((e = journal_recover_look(v->j, fault)) != OK)
         return e;
-    return reader_next(&v->reader, r, fault);
+    return journal_reader_next(&v->reader, r, fault);
 }

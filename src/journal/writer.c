@@ -21,7 +21,7 @@
 
 /* ---- groups ---- */
 
-struct group *group_new(struct journal *j, size_t bytes)
+struct group *journal_group_new(struct journal *j, size_t bytes)
 {
     size_t        standard = (size_t)j->o.commit_bytes * 2, room = bytes > standard ? bytes : standard;
     struct group *g = j->pool;
@@ -46,19 +46,19 @@ struct group *group_new(struct journal *j, size_t bytes)
     return g;
 }
 
-void group_free(struct group *g)
+void journal_group_free(struct group *g)
 {
     free(g->data);
     free(g->waiters);
     free(g);
 }
 
-void group_unref(struct journal *j, struct group *g)
+void journal_group_unref(struct journal *j, struct group *g)
 {
     if (--g->refs > 0)
         return;
     if (j->pooled >= POOL_GROUPS || g->room > (size_t)j->o.commit_bytes * 2) {
-        group_free(g);
+        journal_group_free(g);
         return;
     }
     g->next = j->pool;
@@ -84,7 +84,7 @@ static void push_hot(struct journal *j, struct group *g)
         j->hot_bytes -= old->used;
         j->hots--;
         old->hot = false;
-        group_unref(j, old);
+        journal_group_unref(j, old);
     }
 }
 
@@ -95,7 +95,7 @@ static void tell(struct journal *j, struct group *g, enum err result)
     for (uint32_t i = 0; i < g->count; i++)
         g->waiters[i].done(g->waiters[i].ctx, result == OK ? g->first + i : 0, result);
     pthread_mutex_lock(&j->lock);
-    group_unref(j, g);
+    journal_group_unref(j, g);
     pthread_mutex_unlock(&j->lock);
 }
 
@@ -109,8 +109,8 @@ static void publish(struct journal *j, struct group **list, struct group *end)
         pthread_mutex_lock(&j->lock);
         for (g = *list; g != end && n < AT_ONCE; g = next) {
             next = g->next;
-            segment_note(g->segment, &g->head, g->at);
-            j->last_id = block_last(&g->head);
+            journal_segment_note(g->segment, &g->head, g->at);
+            j->last_id = journal_block_last(&g->head);
             j->waiting -= g->used;
             j->stats.records += g->count;
             j->stats.record_bytes += g->used;
@@ -143,8 +143,8 @@ static void leave_segment(struct journal *j, bool broken)
 {
     char            seal[BLOCK_ALIGN];
     struct segment *s = j->current;
-    segment_seal_write(seal, s);
-    if (files_write_all(&j->f, s->fd, seal, sizeof seal, SEGMENT_SEAL_AT) && j->f.fdatasync(j->f.ctx, s->fd) != 0 && !broken)
+    journal_segment_seal_write(seal, s);
+    if (journal_files_write_all(&j->f, s->fd, seal, sizeof seal, SEGMENT_SEAL_AT) && j->f.fdatasync(j->f.ctx, s->fd) != 0 && !broken)
         log_warn("a full segment of the journal could not be sealed", F("folder", j->folder), F("segment", (int64_t)s->number), F("error", strerror(errno)));
     (void)j->f.close(j->f.ctx, s->fd);
     pthread_mutex_lock(&j->lock);
@@ -166,7 +166,7 @@ static enum err take_ready(struct journal *j, int64_t began, struct fault *fault
         else
             journal_timed_wait(j, &j->prepared, ROOM_RETRY_US);
     }
-    if (e == OK && (e = segments_add(j, j->ready[0], fault)) == OK) {
+    if (e == OK && (e = journal_segments_add(j, j->ready[0], fault)) == OK) {
         j->current = j->ready[0];
         memmove(j->ready, j->ready + 1, (size_t)--j->readies * sizeof j->ready[0]);
     }
@@ -209,9 +209,9 @@ static bool write_block(struct journal *j, struct group *g, char *out, int64_t a
     g->head.stamp = j->current->stamp;
     g->head.generation = j->current->generation;
     g->head.durable = j->last_id;
-    block_head_write(out, &g->head);
+    journal_block_head_write(out, &g->head);
     memset(out + used, 0, n - used);
-    return files_write_all(&j->f, j->current->fd, out, n, at);
+    return journal_files_write_all(&j->f, j->current->fd, out, n, at);
 }
 
 static void set_write_blocked(struct journal *j, bool blocked)
@@ -233,8 +233,8 @@ static enum err pass(struct journal *j, struct group **list, int level, int64_t 
     enum err      e;
     while (g) {
         char *out = make_block(j, g, level);
-        g->head.payload_crc = crc32c(0, out + BLOCK_HEAD, g->head.stored);
-        if (j->current && j->current->bytes - at < block_size(g->head.stored)) {
+        g->head.payload_crc = journal_crc32c(0, out + BLOCK_HEAD, g->head.stored);
+        if (j->current && j->current->bytes - at < journal_block_size(g->head.stored)) {
             if (g != *list && !sync_current(j))
                 return fail(fault, ERR_IO, "cannot sync segment %08x of the journal in %.200s: %s", j->current->number, j->folder, strerror(errno));
             publish(j, list, g);
@@ -250,7 +250,7 @@ static enum err pass(struct journal *j, struct group **list, int level, int64_t 
             (void)fail(fault, full ? ERR_BUSY : ERR_IO, "cannot write segment %08x of the journal in %.200s: %s", j->current->number, j->folder, strerror(errno));
             return full ? ERR_BUSY : ERR_IO;
         }
-        at += block_size(g->head.stored);
+        at += journal_block_size(g->head.stored);
         g = g->next;
     }
     if (!sync_current(j))
@@ -335,7 +335,7 @@ static struct group *collect(struct journal *j, int64_t *wait_us)
     return list;
 }
 
-void *writer_main(void *journal)
+void *journal_writer_main(void *journal)
 {
     struct journal *j = journal;
     pthread_mutex_lock(&j->lock);

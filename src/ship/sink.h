@@ -27,6 +27,9 @@ struct batch {
     const struct event *const *event;
     size_t                     count;
     size_t                     bytes;        /* about, undecoded */
+    uint64_t                   load;         /* while it is the same, event number `at` + i of it is the same event as before: ship/parts.h */
+    size_t                     at;
+    bool                       again;        /* dead letters: their numbers are old ones, but they were never taken */
 };
 
 struct sent_answer {
@@ -36,17 +39,24 @@ struct sent_answer {
 };
 
 struct sink_conf;                            /* ship/conf.h */
+struct conf_checker;                         /* conf/conf.h */
 
 struct sink_kind {
     const char *name;                        /* "postgres", "clickhouse", "files", ... as in the configuration */
     unsigned    takes;                       /* bits 1 << EVENT_LOG ...: what it can hold; others go past it, counted */
     const char *why;
-    /* Checks settings, allocates; must not need the other side to be there. */
+    /* Checks settings, allocates; must not need the other side to be there. conf lives until close. A reload calls it while the former one still works. */
     enum err  (*open)(const struct sink_conf *conf, void **self, struct fault *fault);
     enum sent (*send)(void *self, const struct batch *b, struct sent_answer *a);
-    /* Called when nothing waits; NULL: nothing to do. Files are closed, partitions made and dropped here. */
+    /* Called when nothing waits, and about once a second between batches; now is wall time. NULL: nothing to do. Files are closed, partitions made and dropped here. */
     void      (*idle)(void *self, int64_t now_us);
     void      (*close)(void *self);
+    /* Names of settings it knows beside those of every sink, parted by blanks; "!url": it must be set. The rest is refused. */
+    const char *settings;
+    /* What no list of names can say: called when a configuration is read. NULL: nothing. Refuse with conf_refuse(). */
+    void      (*check)(const struct sink_conf *conf, struct conf_checker *c);
+    /* Cut a send() short, which then says SENT_LATER: we are told to stop. From another thread; it is closed afterwards. NULL: send() ends in time by itself. */
+    void      (*cancel)(void *self);
 };
 
 const struct sink_kind *sink_kind_find(const char *name);    /* NULL: no such kind */

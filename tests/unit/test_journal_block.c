@@ -15,16 +15,16 @@ static void the_checksum_is_that_of_the_standard_by_instruction_and_by_table(voi
 {
     (void)state;
     unsigned char bytes[1000];
-    assert_int_equal(crc32c(0, "123456789", 9), 0xe3069283u);
+    assert_int_equal(journal_crc32c(0, "123456789", 9), 0xe3069283u);
     memset(bytes, 0, 32);
-    assert_int_equal(crc32c(0, bytes, 32), 0x8a9136aau);       /* RFC 3720, B.4 */
+    assert_int_equal(journal_crc32c(0, bytes, 32), 0x8a9136aau);       /* RFC 3720, B.4 */
     memset(bytes, 0xff, 32);
-    assert_int_equal(crc32c(0, bytes, 32), 0x62a8ab43u);
+    assert_int_equal(journal_crc32c(0, bytes, 32), 0x62a8ab43u);
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (unsigned char)(i * 31 + i / 7);
     for (size_t n = 0; n < 300; n++) {
-        assert_int_equal(crc32c(0, bytes + n % 9, n), crc32c_table(0, bytes + n % 9, n));
-        assert_int_equal(crc32c(crc32c(0, bytes, n), bytes + n, 1000 - n), crc32c_table(0, bytes, 1000));
+        assert_int_equal(journal_crc32c(0, bytes + n % 9, n), journal_crc32c_table(0, bytes + n % 9, n));
+        assert_int_equal(journal_crc32c(journal_crc32c(0, bytes, n), bytes + n, 1000 - n), journal_crc32c_table(0, bytes, 1000));
     }
 }
 
@@ -39,12 +39,12 @@ static void a_header_comes_back_as_it_was_written(void **state)
     (void)state;
     char         bytes[BLOCK_HEAD];
     struct block b = sample(), back;
-    block_head_write(bytes, &b);
-    assert_true(block_head_read(bytes, &back));
+    journal_block_head_write(bytes, &b);
+    assert_true(journal_block_head_read(bytes, &back));
     assert_int_equal(back.stamp, b.stamp);
     assert_int_equal(back.generation, 7);
     assert_int_equal(back.first, 41);
-    assert_int_equal(block_last(&back), 43);
+    assert_int_equal(journal_block_last(&back), 43);
     assert_int_equal(back.durable, 40);
     assert_int_equal(back.events, 12);
     assert_int_equal(back.stored, 100);
@@ -58,13 +58,13 @@ static void a_header_with_any_bit_turned_is_no_header(void **state)
     (void)state;
     char         bytes[BLOCK_HEAD];
     struct block b = sample(), back;
-    block_head_write(bytes, &b);
+    journal_block_head_write(bytes, &b);
     for (int bit = 0; bit < BLOCK_HEAD * 8; bit++) {
         bytes[bit / 8] = (char)(bytes[bit / 8] ^ (1 << bit % 8));
-        assert_false(block_head_read(bytes, &back));
+        assert_false(journal_block_head_read(bytes, &back));
         bytes[bit / 8] = (char)(bytes[bit / 8] ^ (1 << bit % 8));
     }
-    assert_true(block_head_read(bytes, &back));
+    assert_true(journal_block_head_read(bytes, &back));
 }
 
 static void numbers_that_cannot_be_are_refused_although_the_checksum_is_right(void **state)
@@ -79,8 +79,8 @@ static void numbers_that_cannot_be_are_refused_although_the_checksum_is_right(vo
     wrong[4].count = 300;                 /* more records than bytes for their headers */
     wrong[5].first = UINT64_MAX - 1;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        block_head_write(bytes, &wrong[i]);
-        assert_false(block_head_read(bytes, &back));
+        journal_block_head_write(bytes, &wrong[i]);
+        assert_false(journal_block_head_read(bytes, &back));
     }
 }
 
@@ -90,15 +90,15 @@ static void a_record_comes_back_as_it_was_written(void **state)
     struct record r = { .received_us = 5, .kind = RECORD_OTLP_LOGS, .form = FORM_PROTOBUF, .events = 3, .tenant = SLICE("t"), .source = SLICE("otlp"), .labels = SLICE("k\0v"), .body = SLICE("hello\0you") };
     struct record back;
     char          bytes[300];
-    size_t        at = 0, n = record_size(&r);
-    record_write(bytes, &r);
-    assert_true(record_next(bytes, n, &at, &back));
+    size_t        at = 0, n = journal_record_size(&r);
+    journal_record_write(bytes, &r);
+    assert_true(journal_record_next(bytes, n, &at, &back));
     assert_int_equal(at, n);
     assert_true(back.received_us == 5 && back.kind == RECORD_OTLP_LOGS && back.form == FORM_PROTOBUF && back.events == 3);
     assert_true(slice_is(back.tenant, "t") && slice_is(back.source, "otlp") && slice_same(back.labels, r.labels) && slice_same(back.body, r.body));
     for (size_t cut = 0; cut < n; cut++) {
         at = 0;
-        assert_false(record_next(bytes, cut, &at, &back));
+        assert_false(journal_record_next(bytes, cut, &at, &back));
     }
 }
 
@@ -107,12 +107,12 @@ static void a_record_beyond_the_limits_is_refused_with_what_and_how_much(void **
     (void)state;
     static char   tenant[RECORD_TENANT_MAX + 1];
     struct record r = { .kind = RECORD_ROWS, .form = FORM_JSON, .tenant = { tenant, sizeof tenant } };
-    assert_int_equal(record_check(&r, &fault), ERR_INPUT);
+    assert_int_equal(journal_record_check(&r, &fault), ERR_INPUT);
     assert_non_null(strstr(fault.text, "tenant"));
     r.tenant.n = RECORD_TENANT_MAX;
-    assert_ok(record_check(&r, &fault), &fault);
+    assert_ok(journal_record_check(&r, &fault), &fault);
     r.kind = RECORD_NONE;
-    assert_int_equal(record_check(&r, &fault), ERR_INPUT);
+    assert_int_equal(journal_record_check(&r, &fault), ERR_INPUT);
 }
 
 /* ---- a file of blocks ---- */
@@ -124,12 +124,12 @@ struct world { int fd; int64_t at[BLOCKS + 1]; };
 static void put_block(int fd, int64_t at, uint64_t stamp, uint64_t first, const char *body, size_t n)
 {
     struct record r = { .kind = RECORD_ROWS, .form = FORM_JSON, .events = 1, .body = { body, n } };
-    char         *bytes = calloc(1, BLOCK_HEAD + record_size(&r));
-    struct block  b = { .stamp = stamp, .generation = 1, .first = first, .durable = first - 1, .count = 1, .stored = (uint32_t)record_size(&r), .full = (uint32_t)record_size(&r), .events = 1 };
-    record_write(bytes + BLOCK_HEAD, &r);
-    b.payload_crc = crc32c(0, bytes + BLOCK_HEAD, b.stored);
-    block_head_write(bytes, &b);
-    assert_true(files_write_all(&journal_files_real, fd, bytes, BLOCK_HEAD + b.stored, at));
+    char         *bytes = calloc(1, BLOCK_HEAD + journal_record_size(&r));
+    struct block  b = { .stamp = stamp, .generation = 1, .first = first, .durable = first - 1, .count = 1, .stored = (uint32_t)journal_record_size(&r), .full = (uint32_t)journal_record_size(&r), .events = 1 };
+    journal_record_write(bytes + BLOCK_HEAD, &r);
+    b.payload_crc = journal_crc32c(0, bytes + BLOCK_HEAD, b.stored);
+    journal_block_head_write(bytes, &b);
+    assert_true(journal_files_write_all(&journal_files_real, fd, bytes, BLOCK_HEAD + b.stored, at));
     free(bytes);
 }
 
@@ -144,7 +144,7 @@ static struct world blocks(void)
     memset(body, 'x', sizeof body);
     for (int i = 0; i < BLOCKS; i++) {
         put_block(w.fd, w.at[i], STAMP, (uint64_t)i + 1, body, (size_t)(i * 250));
-        w.at[i + 1] = w.at[i] + block_size((uint32_t)(i * 250 + RECORD_HEAD));
+        w.at[i + 1] = w.at[i] + journal_block_size((uint32_t)(i * 250 + RECORD_HEAD));
     }
     return w;
 }
@@ -157,11 +157,11 @@ static const char *walk(int fd, uint64_t stamp, char *out)
     int64_t             at, size;
     enum segment_found  found;
     char               *p = out;
-    while ((found = segment_scan_next(&s, &b, &at, &size)) == FOUND_BLOCK || found == FOUND_GAP)
+    while ((found = journal_segment_scan_next(&s, &b, &at, &size)) == FOUND_BLOCK || found == FOUND_GAP)
         *p++ = found == FOUND_GAP ? '.' : (char)('0' + b.first);
     *p++ = found == FOUND_END ? '|' : '!';
     *p = '\0';
-    segment_scan_done(&s);
+    journal_segment_scan_done(&s);
     return out;
 }
 
@@ -212,7 +212,7 @@ static void bytes_of_a_sender_that_look_like_a_block_are_not_taken_for_one(void 
     memset(forged, 0, sizeof forged);
     for (size_t at = 0; at + BLOCK_HEAD <= sizeof forged; at += 8)
         if (at % 96 == 0)
-            block_head_write(forged + at, &b);
+            journal_block_head_write(forged + at, &b);
     put_block(w.fd, w.at[8], STAMP, 9, forged, sizeof forged);
     assert_int_equal(pwrite(w.fd, "?", 1, w.at[8]), 1);
     assert_string_equal(walk(w.fd, STAMP, out), "12345678|");
@@ -224,15 +224,15 @@ static void a_seal_counts_only_for_the_use_it_was_written_in(void **state)
     (void)state;
     char           page[SEGMENT_PAGE];
     struct segment s = { .generation = 3, .stamp = 5, .bytes = 1 << 20, .used = 8192, .first = 10, .last = 20, .blocks = 2, .events = 30, .first_us = 1, .last_us = 2 }, back = { 0 };
-    segment_page_write(page, &s, 0);
-    assert_true(segment_page_read(page, &back));
+    journal_segment_page_write(page, &s, 0);
+    assert_true(journal_segment_page_read(page, &back));
     assert_int_equal(back.generation, 3);
-    assert_false(segment_seal_read(page, &back));
-    segment_seal_write(page + SEGMENT_SEAL_AT, &s);
-    assert_true(segment_seal_read(page, &back));
+    assert_false(journal_segment_seal_read(page, &back));
+    journal_segment_seal_write(page + SEGMENT_SEAL_AT, &s);
+    assert_true(journal_segment_seal_read(page, &back));
     assert_true(back.used == 8192 && back.first == 10 && back.last == 20 && back.events == 30 && back.sealed);
     back.stamp = 6;
-    assert_false(segment_seal_read(page, &back));
+    assert_false(journal_segment_seal_read(page, &back));
 }
 
 int main(void)

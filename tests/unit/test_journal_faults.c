@@ -500,7 +500,7 @@ static void a_file_that_is_no_segment_does_not_keep_it_from_opening(void **state
     tale_init(&t, 12);
     fill(&t, 20);
     int fd = t.files.open(t.files.ctx, "/j/000000aa.seg", 0100 | 2, 0600);
-    assert_true(files_write_all(&t.files, fd, t.noise, BODY, 0));
+    assert_true(journal_files_write_all(&t.files, fd, t.noise, BODY, 0));
     (void)t.files.close(t.files.ctx, fd);
     fd = t.files.open(t.files.ctx, "/j/000000ab.seg", 0100 | 2, 0600);
     (void)t.files.close(t.files.ctx, fd);

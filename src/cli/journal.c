@@ -1,0 +1,143 @@
+/* cli/journal.c - the journal from outside: its segments and consumers, its records, whether it is whole. Nobody is asked; the files are read. */
+#include "base/clock.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "cli/where.h"
+#include "journal/journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEGMENTS_MAX = 65536 };
+
+static const struct print_column segment_columns[] = {
+    { "FILE", "file", PRINT_TEXT, 0 }, { "STATE", "state", PRINT_TEXT, 0 }, { "FIRST", "first_id", PRINT_TEXT, 0 }, { "LAST", "last_id", PRINT_TEXT, 0 },
+    { "BLOCKS", "blocks", PRINT_TEXT, 0 }, { "USED", "bytes_used", PRINT_TEXT, 0 }, { "BYTES", "bytes", PRINT_TEXT, 0 }, { "SINCE", "since", PRINT_TIME, 0 },
+    { "UNTIL", "until", PRINT_TIME, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
+};
+
+static const struct print_column consumer_columns[] = {
+    { "CONSUMER", "name", PRINT_TEXT, 0 }, { "COMMITTED", "committed", PRINT_TEXT, 0 }, { "BEHIND", "behind", PRINT_TEXT, 0 }, { "LAG S", "lag_s", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
+};
+
+static json_t *time_json(int64_t us)
+{
+    char text[32];
+    return us ? json_string(clock_format(us, text, sizeof text)) : json_null();
+}
+
+/* NULL: no memory. */
+static json_t *segments_json(struct journal_view *v, uint64_t *damaged)
+{
+    struct journal_segment *list = calloc(SEGMENTS_MAX, sizeof *list);
+    json_t                 *rows = list ? json_array() : NULL;
+    size_t                  n = list ? journal_view_segments(v, list, SEGMENTS_MAX) : 0;
+    *damaged = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct journal_segment *s = &list[i];
+        *damaged += s->damaged;
+        (void)json_array_append_new(rows, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "file", s->file, "state", s->damaged ? "damaged" : s->free ? "free" : "used",
+            "generation", (json_int_t)s->generation, "first_id", (json_int_t)s->first_id, "last_id", (json_int_t)s->last_id, "blocks", (json_int_t)s->blocks,
+            "damaged", (json_int_t)s->damaged, "bytes_used", (json_int_t)s->bytes_used, "bytes", (json_int_t)s->bytes, "since", time_json(s->first_us), "until", time_json(s->last_us)));
+    }
+    free(list);
+    return rows;
+}
+
+static json_t *consumers_json(struct journal_view *v)
+{
+    struct journal_progress list[JOURNAL_CONSUMERS_MAX];
+    json_t                 *rows = json_array();
+    size_t                  n = journal_view_progress(v, list, JOURNAL_CONSUMERS_MAX);
+    for (size_t i = 0; i < n; i++)
+        (void)json_array_append_new(rows, json_pack("{s:s, s:I, s:I, s:I}", "name", list[i].name, "committed", (json_int_t)list[i].committed, "behind", (json_int_t)list[i].behind, "lag_s",
+                                                    (json_int_t)(list[i].lag_us / US_PER_S)));
+    return rows;
+}
+
+int cmd_journal_ls(struct cli *c)
+{
+    struct journal_view *v;
+    struct fault         fault = { 0 };
+    uint64_t             damaged;
+    if (journal_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault) != OK)
+        return cli_complain(c, &fault);
+    json_t *all = json_pack("{s:o, s:o}", "segments", segments_json(v, &damaged), "consumers", consumers_json(v));
+    journal_view_close(v);
+    if (!cli_put_json(c, all)) {
+        print_table(c->out, json_object_get(all, "segments"), segment_columns, "no segments");
+        fputc('\n', c->out);
+        print_table(c->out, json_object_get(all, "consumers"), consumer_columns, "no consumers");
+    }
+    json_decref(all);
+    return CLI_DONE;
+}
+
+static bool put_record(struct cli *c, const struct record *r)
+{
+    if (strcmp(c->o.body, "raw") == 0)
+        return fwrite(r->body.s, 1, r->body.n, c->out) == r->body.n;
+    /* A sender's bytes that are no text are left out of JSON, not turned into other ones. */
+    json_t *line = json_pack("{s:s, s:I, s:o, s:o?, s:o?, s:I, s:i, s:I, s:I}", "kind", record_kind_name(r->kind), "id", (json_int_t)r->id, "time", time_json(r->received_us),
+                             "source", json_stringn(r->source.n ? r->source.s : "", r->source.n), "tenant", r->tenant.n ? json_stringn(r->tenant.s, r->tenant.n) : NULL,
+                             "events", (json_int_t)r->events, "form", (int)r->form, "labels_bytes", (json_int_t)r->labels.n, "body_bytes", (json_int_t)r->body.n);
+    char   *text = json_dumps(line, JSON_COMPACT);
+    bool    good = text && fprintf(c->out, "%s\n", text) > 0;
+    free(text);
+    json_decref(line);
+    return good;
+}
+
+int cmd_journal_cat(struct cli *c)
+{
+    struct journal_view *v;
+    struct fault         fault = { 0 };
+    struct record        r;
+    uint64_t             from = (uint64_t)c->o.from;
+    enum err             e = OK;
+    if (journal_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault) != OK)
+        return cli_complain(c, &fault);
+    for (int64_t n = 0; (c->o.all || n < c->o.limit) && (e = journal_view_read(v, from, &r, &fault)) == OK && put_record(c, &r); n++)
+        from = r.id + 1;
+    int code = e == OK || e == ERR_MISSING ? CLI_DONE : cli_complain(c, &fault);
+    journal_view_close(v);
+    return code;
+}
+
+int cmd_journal_verify(struct cli *c)
+{
+    struct journal_view *v;
+    struct fault         fault = { 0 };
+    uint64_t             damaged = 0;
+    json_int_t           blocks = 0;
+    size_t               i;
+    json_t              *rows, *row;
+    if (journal_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault) != OK)
+        return cli_complain(c, &fault);
+    rows = segments_json(v, &damaged);
+    journal_view_close(v);
+    json_array_foreach(rows, i, row)
+        blocks += json_integer_value(json_object_get(row, "blocks"));
+    json_t *said = json_pack("{s:b, s:I, s:I, s:I}", "whole", damaged == 0, "segments", (json_int_t)json_array_size(rows), "blocks", blocks, "damaged", (json_int_t)damaged);
+    if (!cli_put_json(c, said)) {
+        json_array_foreach(rows, i, row)
+            if (json_integer_value(json_object_get(row, "damaged")))
+                fprintf(c->out, "%s: %lld damaged\n", print_text(row, "file"), (long long)json_integer_value(json_object_get(row, "damaged")));
+        fprintf(c->out, "%zu segments, %lld blocks, %llu damaged\n", json_array_size(rows), (long long)blocks, (unsigned long long)damaged);
+    }
+    json_decref(said);
+    json_decref(rows);
+    return damaged ? CLI_FAILED : CLI_DONE;
+}
+
+int cmd_journal_forget(struct cli *c)
+{
+    struct fault fault = { 0 };
+    if (journal_view_forget(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), c->o.word[0], &fault) != OK)
+        return cli_complain(c, &fault);
+    json_t *said = json_pack("{s:s}", "forgotten", c->o.word[0]);
+    if (!cli_put_json(c, said))
+        fprintf(c->out, "%s is forgotten\n", c->o.word[0]);
+    json_decref(said);
+    return CLI_DONE;
+}

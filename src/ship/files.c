@@ -1,0 +1,403 @@
+/*
+ * ship/files.c - the sink `files`: folder/type/yyyy=/mm=/dd=/hh=/sink.first-last.jsonl (or .otlp: requests, each behind four bytes of length, the
+ * highest first). The hour is that of reception.
+ *
+ * A file grows under the name sink.first.part and gets its last name when it is large or old enough. What is written, and how a crash is
+ * survived without losing or repeating, is in ledger.h.
+ */
+#include "ship/kinds.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "event/encode.h"
+#include "ship/conf.h"
+#include "ship/json.h"
+#include "ship/ledger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { WRITE_MAX = 1024 * 1024 * 1024 };
+
+struct files {
+    const struct sink_conf *conf;
+    bool                    ready;             /* the ledger was read */
+    bool                    fresh;             /* nothing newer than the ledger was seen yet */
+    struct ledger           ledger;
+    struct text             out;
+    const struct event    **picked;
+    unsigned char          *part_of;           /* of each event of the batch; PART_NONE: it is in the files already */
+    size_t                  room;
+};
+
+enum { PART_NONE = 255 };
+
+/* ---- names ---- */
+
+static void ledger_name(const struct files *f, const char *sink, char *out) { (void)snprintf(out, LEDGER_PATH_MAX, "%s/.%s.ledger", f->conf->folder, sink); }
+
+static void growing_name(const struct files *f, const struct part *p, char *out)
+{
+    char folder[LEDGER_PATH_MAX];
+    ledger_folder(f->conf->folder, p, folder);
+    (void)snprintf(out, LEDGER_PATH_MAX, "%.3800s/%s.%012" PRIu64 "-%" PRIu32 ".part", folder, f->conf->name, p->first.record, p->first.index);
+}
+
+static void final_name(const struct files *f, const struct part *p, char *out)
+{
+    char folder[LEDGER_PATH_MAX];
+    ledger_folder(f->conf->folder, p, folder);
+    (void)snprintf(out, LEDGER_PATH_MAX, "%.3800s/%s.%012" PRIu64 "-%" PRIu32 ".%012" PRIu64 "-%" PRIu32 ".%s", folder, f->conf->name, p->first.record, p->first.index, p->last.record,
+                   p->last.index, p->format == FORMAT_OTLP ? "otlp" : "jsonl");
+}
+
+/* ---- on the disk ---- */
+
+static enum err sync_folder(const char *path, struct fault *fault)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int bad = fd < 0 || fsync(fd) != 0 ? errno : 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return bad ? fail(fault, ERR_IO, "cannot sync %.300s: %s", path, strerror(bad)) : OK;
+}
+
+/* A new name is durable when its folder is, and the folders above that may be new too. */
+static enum err sync_above(const struct files *f, const struct part *p, struct fault *fault)
+{
+    char     path[LEDGER_PATH_MAX];
+    enum err e = OK;
+    ledger_folder(f->conf->folder, p, path);
+    for (size_t least = strlen(f->conf->folder); e == OK && strlen(path) >= least; ) {
+        char *slash = strrchr(path, '/');
+        e = sync_folder(path, fault);
+        if (!slash || slash == path)
+            break;
+        *slash = '\0';
+    }
+    return e;
+}
+
+static enum err part_open(const struct files *f, struct part *p, bool fresh, struct fault *fault)
+{
+    char     path[LEDGER_PATH_MAX], folder[LEDGER_PATH_MAX];
+    enum err e = OK;
+    growing_name(f, p, path);
+    ledger_folder(f->conf->folder, p, folder);
+    if (fresh && (e = file_make_dirs(folder, 0750, fault)) != OK)
+        return e;
+    p->fd = open(path, O_RDWR | O_CLOEXEC | (fresh ? O_CREAT | O_TRUNC : 0), 0640);
+    if (p->fd < 0)
+        return fail(fault, errno == ENOENT ? ERR_MISSING : ERR_IO, "cannot open %.300s: %s", path, strerror(errno));
+    return fresh ? sync_above(f, p, fault) : OK;
+}
+
+static void part_drop(struct ledger *l, size_t i)
+{
+    if (l->part[i].fd >= 0)
+        (void)close(l->part[i].fd);
+    memmove(&l->part[i], &l->part[i + 1], (--l->parts - i) * sizeof l->part[0]);
+}
+
+/* It gets its last name, then leaves the ledger; in between a crash finds no file of the old name, which says the same. */
+static enum err part_finish(struct files *f, size_t i, struct fault *fault)
+{
+    struct part *p = &f->ledger.part[i];
+    char         from[LEDGER_PATH_MAX], to[LEDGER_PATH_MAX], ledger[LEDGER_PATH_MAX];
+    struct stat  st;
+    growing_name(f, p, from);
+    final_name(f, p, to);
+    if (p->fd >= 0 && fstat(p->fd, &st) == 0 && st.st_size > p->size && (ftruncate(p->fd, p->size) != 0 || fsync(p->fd) != 0))     /* the rest of a write that failed */
+        return fail(fault, ERR_IO, "cannot cut %.300s: %s", from, strerror(errno));
+    if (p->size == 0)
+        (void)unlink(from);
+    else if (rename(from, to) != 0 && errno != ENOENT)
+        return fail(fault, ERR_IO, "cannot rename %.300s: %s", from, strerror(errno));
+    ledger_folder(f->conf->folder, p, to);
+    enum err e = sync_folder(to, fault);
+    if (e != OK)
+        return e;
+    part_drop(&f->ledger, i);
+    ledger_name(f, f->conf->name, ledger);
+    return ledger_write(ledger, &f->ledger, fault);
+}
+
+/* ---- after a start ---- */
+
+static enum err read_ledger(struct files *f, struct fault *fault)
+{
+    char     path[LEDGER_PATH_MAX];
+    ledger_name(f, f->conf->name, path);
+    enum err e = ledger_read(path, &f->ledger, fault);
+    for (size_t i = 0; e == OK && !f->ledger.last.record && i < f->conf->formerly.count; i++) {
+        struct ledger old;                      /* only what was last: its unfinished files are called otherwise and stay as they are */
+        ledger_name(f, f->conf->formerly.item[i], path);
+        if ((e = ledger_read(path, &old, fault)) == OK && old.last.record) {
+            f->ledger.last = old.last;
+            f->ledger.last_us = old.last_us;
+        }
+    }
+    return e;
+}
+
+static enum err recover(struct files *f, struct fault *fault)
+{
+    enum err e = file_make_dirs(f->conf->folder, 0750, fault);
+    if (e == OK)
+        e = read_ledger(f, fault);
+    for (size_t i = 0; e == OK && i < f->ledger.parts; ) {
+        struct part *p = &f->ledger.part[i];
+        struct stat  st;
+        e = part_open(f, p, false, fault);
+        if (e == ERR_MISSING) {                 /* it has its last name */
+            part_drop(&f->ledger, i);
+            e = OK;
+            continue;
+        }
+        if (e == OK && (fstat(p->fd, &st) != 0 || (st.st_size > p->size && ftruncate(p->fd, p->size) != 0)))
+            e = fail(fault, ERR_IO, "cannot cut an unfinished file in %.300s: %s", f->conf->folder, strerror(errno));
+        if (e == OK && st.st_size < p->size)
+            p->size = st.st_size;               /* somebody else cut it; what is there is finished like any other */
+        i++;
+    }
+    if (e != OK)
+        while (f->ledger.parts)
+            part_drop(&f->ledger, 0);
+    f->ready = e == OK;
+    f->fresh = true;
+    return e;
+}
+
+/* ---- a batch ---- */
+
+static bool make_room(struct files *f, size_t n)
+{
+    if (n <= f->room)
+        return true;
+    const struct event **picked = realloc(f->picked, n * sizeof *picked);
+    if (picked)
+        f->picked = picked;
+    unsigned char *part_of = realloc(f->part_of, n);
+    if (part_of)
+        f->part_of = part_of;
+    if (!picked || !part_of)
+        return false;
+    f->room = n;
+    return true;
+}
+
+static bool written_before(struct files *f, const struct batch *b, const struct event *e)
+{
+    if (b->again || !f->fresh)
+        return false;
+    struct place p = { e->record, e->index };
+    if (place_order(p, f->ledger.last) <= 0 && e->received_us <= f->ledger.last_us)
+        return true;
+    f->fresh = false;
+    return false;
+}
+
+static enum err part_for(struct files *f, const struct event *e, unsigned char *which, struct fault *fault)
+{
+    struct part p = { .type = e->type, .hour = e->received_us / (3600 * US_PER_S), .first = { e->record, e->index }, .format = f->conf->format, .fd = -1 };
+    size_t      i = 0;
+    while (i < f->ledger.parts && (f->ledger.part[i].type != p.type || f->ledger.part[i].hour != p.hour))
+        i++;
+    if (i == f->ledger.parts) {
+        if (i == LEDGER_PARTS_MAX)
+            return fail(fault, ERR_LIMIT, "events of too many hours at once");
+        enum err x = part_open(f, &p, true, fault);
+        if (x != OK)
+            return x;
+        f->ledger.part[f->ledger.parts++] = p;
+    }
+    struct part *g = &f->ledger.part[i];
+    if (g->grown_events++ == 0 || place_order((struct place){ e->record, e->index }, g->grown_last) > 0)
+        g->grown_last = (struct place){ e->record, e->index };
+    *which = (unsigned char)i;
+    return OK;
+}
+
+static enum err write_all(int fd, const struct text *t, int64_t at, struct fault *fault)
+{
+    for (size_t done = 0; done < t->used; ) {
+        ssize_t n = pwrite(fd, t->s + done, t->used - done, (off_t)(at + (int64_t)done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return fail(fault, ERR_IO, "cannot write: %s", n < 0 ? strerror(errno) : "nothing was written");
+        done += (size_t)n;
+    }
+    return fdatasync(fd) == 0 ? OK : fail(fault, ERR_IO, "cannot sync: %s", strerror(errno));
+}
+
+static enum err compose(struct files *f, size_t n, struct fault *fault)
+{
+    text_clear(&f->out);
+    if (f->conf->format == FORMAT_OTLP) {
+        text_add_n(&f->out, "\0\0\0\0", 4);
+        enum err e = event_encode(f->picked, n, &f->out, fault);
+        if (e != OK)
+            return e;
+        for (int i = 0; i < 4; i++)
+            f->out.s[i] = (char)((f->out.used - 4) >> (24 - 8 * i) & 0xff);
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            ship_json_event(&f->out, f->picked[i]);
+            text_add(&f->out, "\n");
+        }
+    }
+    return f->out.cut ? fail(fault, ERR_LIMIT, "a batch becomes more than %d bytes", WRITE_MAX) : OK;
+}
+
+static enum err write_part(struct files *f, const struct batch *b, size_t which, struct fault *fault)
+{
+    struct part *p = &f->ledger.part[which];
+    size_t       n = 0;
+    if (!p->grown_events)
+        return OK;
+    for (size_t i = 0; i < b->count; i++)
+        if (f->part_of[i] == which)
+            f->picked[n++] = b->event[i];
+    enum err e = compose(f, n, fault);
+    if (e != OK)
+        return e;
+    p->grown = (int64_t)f->out.used;
+    return write_all(p->fd, &f->out, p->size, fault);
+}
+
+static void forget_growth(struct files *f)
+{
+    for (size_t i = 0; i < f->ledger.parts; i++) {
+        f->ledger.part[i].grown = 0;
+        f->ledger.part[i].grown_events = 0;
+    }
+}
+
+/* Data first, then the ledger: only then is it true. */
+static enum err write_batch(struct files *f, const struct batch *b, struct fault *fault)
+{
+    char          path[LEDGER_PATH_MAX];
+    struct ledger next;
+    size_t        news = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        f->part_of[i] = PART_NONE;
+        if (written_before(f, b, b->event[i]))
+            continue;
+        enum err e = part_for(f, b->event[i], &f->part_of[i], fault);
+        if (e != OK)
+            return e;
+        news++;
+    }
+    if (!news)
+        return OK;
+    for (size_t i = 0; i < f->ledger.parts; i++) {
+        enum err e = write_part(f, b, i, fault);
+        if (e != OK)
+            return e;
+    }
+    next = f->ledger;
+    for (size_t i = 0; i < next.parts; i++) {
+        struct part *p = &next.part[i];
+        if (p->grown_events)
+            p->last = p->grown_last;
+        p->size += p->grown;
+        p->grown = 0;
+        p->grown_events = 0;
+    }
+    const struct event *e = b->event[b->count - 1];
+    if (!b->again) {
+        next.last = (struct place){ e->record, e->index };
+        next.last_us = e->received_us;
+    }
+    ledger_name(f, f->conf->name, path);
+    enum err err = ledger_write(path, &next, fault);
+    if (err == OK)
+        f->ledger = next;
+    return err;
+}
+
+static enum err finish_full(struct files *f, int64_t now_us, struct fault *fault)
+{
+    for (size_t i = 0; i < f->ledger.parts; ) {
+        struct part *p = &f->ledger.part[i];
+        if (!p->opened_us)
+            p->opened_us = now_us;
+        bool over = p->size >= f->conf->roll_bytes || (now_us && now_us - p->opened_us >= f->conf->roll_after_us) || p->format != f->conf->format || f->ledger.parts > LEDGER_PARTS_MAX - 6;
+        enum err e = over ? part_finish(f, i, fault) : OK;
+        if (e != OK)
+            return e;
+        i += !over;
+    }
+    return OK;
+}
+
+static enum sent files_send(void *self, const struct batch *b, struct sent_answer *a)
+{
+    struct files *f = self;
+    struct fault  fault = { 0 };
+    enum err      e = make_room(f, b->count) ? OK : fail(&fault, ERR_BUSY, "no memory");
+    if (e == OK && !f->ready)
+        e = recover(f, &fault);
+    if (e == OK)
+        e = finish_full(f, 0, &fault);
+    bool begun = e == OK;
+    if (e == OK)
+        e = write_batch(f, b, &fault);
+    forget_growth(f);
+    if (e == OK)
+        return SENT_ALL;
+    (void)snprintf(a->why, sizeof a->why, "%.239s", fault.text);
+    return begun && e == ERR_LIMIT ? SENT_TOO_LARGE : begun && e == ERR_INPUT ? SENT_REFUSED : SENT_LATER;
+}
+
+/* Trouble here shows again, and is told, when something is to be written. */
+static void files_idle(void *self, int64_t now_us)
+{
+    struct files *f = self;
+    struct fault  fault;
+    if (f->ready || recover(f, &fault) == OK)
+        (void)finish_full(f, now_us, &fault);
+}
+
+static void files_close(void *self)
+{
+    struct files *f = self;
+    struct fault  fault;
+    while (f->ledger.parts)
+        if (part_finish(f, f->ledger.parts - 1, &fault) != OK)      /* the ledger has it: the next one goes on with it */
+            part_drop(&f->ledger, f->ledger.parts - 1);
+    text_done(&f->out);
+    free(f->picked);
+    free(f->part_of);
+    free(f);
+}
+
+static enum err files_open(const struct sink_conf *conf, void **self, struct fault *fault)
+{
+    struct files *f = calloc(1, sizeof *f);
+    if (!f)
+        return fail(fault, ERR_LIMIT, "no memory for a sink");
+    f->conf = conf;
+    text_init(&f->out, WRITE_MAX);
+    *self = f;
+    return OK;
+}
+
+static void files_check(const struct sink_conf *conf, struct conf_checker *c)
+{
+    if (strlen(conf->folder) > LEDGER_PATH_MAX - 512)
+        conf_refuse(c, "folder", "Use a shorter one.", "the path is too long");
+}
+
+const struct sink_kind sink_files = {
+    .name = "files", .takes = 1u << EVENT_LOG | 1u << EVENT_POINT | 1u << EVENT_SPAN, .why = "Files on this machine, by type and hour: lines of JSON, or OTLP.",
+    .open = files_open, .send = files_send, .idle = files_idle, .close = files_close, .check = files_check, .settings = "!folder format roll.bytes roll.after",
+};

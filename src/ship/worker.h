@@ -1,0 +1,91 @@
+/*
+ * ship/worker.h - the sinks at work: a thread for each, reading the journal behind a cursor of its own.
+ *
+ *     struct ship *s;
+ *     ship_new(&(struct ship_options){ .journal = j, .dead = d }, &s, fault);
+ *     ship_configure(s, sinks, n, fault);         // at the start, and again at each reload
+ *     ...
+ *     ship_free(s);                               // stops within the longest time limit; cursors stay
+ *
+ * Each event goes to each sink that takes its type and whose conditions it meets, in the order of the journal, at least once.  The
+ * cursor passes an event only when it was sent, lies among the dead letters, or was left out on purpose (type, condition, rule), which
+ * is counted.  A sink that cannot be reached is tried without end, with pauses that grow and are spread by chance.
+ *
+ * ship_configure() leaves a sink alone whose settings are as before; others stop and go on from their cursors.  A sink that is
+ * not in the list any more stops; its cursor stays and holds the journal until ship_forget().
+ *
+ * Threads: any; calls take turns.
+ */
+#ifndef SHIP_WORKER_H
+#define SHIP_WORKER_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "event/event.h"
+#include "journal/journal.h"
+#include "ship/conf.h"
+#include "ship/dead.h"
+#include "ship/sink.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* May change the event, with what lies in the arena; false: it is dropped on purpose, and counted. Called on the sink's thread. */
+typedef bool ship_rule(void *ctx, struct event *e, struct arena *a);
+
+struct ship_sink {
+    const struct sink_conf *conf;             /* copied */
+    const struct sink_kind *kind;             /* NULL: found by conf->kind */
+    ship_rule              *rule;             /* NULL: none */
+    void                   *rule_ctx;         /* lives until a later ship_configure() or ship_free() has returned */
+    uint64_t                rule_version;     /* another one: the rules changed, so the worker starts anew */
+};
+
+struct ship_options {
+    struct journal     *journal;              /* both live longer */
+    struct dead        *dead;
+    const struct clock *clock;                /* NULL: the machine's */
+    uint64_t            seed;                 /* of the jitter */
+};
+
+struct ship_stats {
+    char     name[JOURNAL_NAME_MAX + 1], kind[32];
+    uint64_t sent, batches, bytes;            /* events; what the kind said SENT_ALL to */
+    uint64_t retries;                         /* SENT_LATER */
+    uint64_t halved;                          /* batches that were refused or too large */
+    uint64_t dead;                            /* events among the dead letters */
+    uint64_t skipped;                         /* of a type that it does not take, or a condition does not hold */
+    uint64_t dropped;                         /* by a rule, on purpose */
+    uint64_t rejected;                        /* in a record that was read, but not as their specification wants them: nobody gets them */
+    uint64_t undecodable;                     /* records */
+    uint64_t replayed;                        /* events of dead letters that were sent after all */
+    uint64_t committed, behind;               /* id; records behind the journal's end */
+    int64_t  lag_us;                          /* age of the oldest record that it has not dealt with */
+    uint64_t waiting;                         /* events in hand */
+    int64_t  progress_us;                     /* wall: when something last went forward, or the worker began */
+    int64_t  retry_at_us;                     /* wall: when it tries again; 0: it does not wait */
+    uint64_t attempts;                        /* in vain, in a row */
+    bool     paused, running, stuck;
+    char     last_error[240];                 /* "": the last one went well */
+    int64_t  last_error_us;
+};
+
+struct ship;
+MUST_CHECK enum err ship_new(const struct ship_options *o, struct ship **s, struct fault *fault);
+void                ship_free(struct ship *s);
+
+/* All sinks that there shall be. On a fault those that could be started run, the others keep being as they were, and the fault tells of the first. */
+MUST_CHECK enum err ship_configure(struct ship *s, const struct ship_sink *sinks, size_t n, struct fault *fault);
+
+/* A sink that is gone shall not hold the journal any more. ERR_BUSY: it is there. ERR_MISSING: nobody knows it. */
+MUST_CHECK enum err ship_forget(struct ship *s, const char *name, struct fault *fault);
+/* Its dead letters up to now are sent again. ERR_MISSING: no such sink. */
+MUST_CHECK enum err ship_dead_replay(struct ship *s, const char *name, struct fault *fault);
+
+size_t              ship_stats(struct ship *s, struct ship_stats *list, size_t max);
+/* Something waits, it is not paused, and nothing moved for a while. Health is progress. */
+bool                ship_is_stuck(const struct ship_stats *s, int64_t now_wall_us, int64_t after_us);
+
+#endif

@@ -1,0 +1,459 @@
+/* ship: what goes over HTTP to OTLP, remote write and Loki, and what their answers mean to a batch. A server in this process says what it is told. */
+#include "ship_fixture.h"
+
+#include "base/text.h"
+#include "ship/http.h"
+#include "ship/kinds.h"
+#include "wire/protobuf.h"
+#include "wire/remote.h"
+#include "wire/snappy.h"
+
+#include <arpa/inet.h>
+#include <jansson.h>
+#include <libdeflate.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- the server ---- */
+
+enum { REQUESTS_MAX = 16, REQUEST_ROOM = 1 << 20 };
+
+static struct {
+    int         fd, port;
+    pthread_t   thread;
+    atomic_int  n, connections;
+    atomic_bool stop;
+    const char *answer[REQUESTS_MAX];          /* whole; NULL: 200 and nothing; "silence": none until the end; "hang up" */
+    char       *head[REQUESTS_MAX], *body[REQUESTS_MAX];
+    size_t      size[REQUESTS_MAX];
+} server;
+
+static const char nothing[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+static size_t length_of(const char *head)
+{
+    const char *p = strcasestr(head, "\r\ncontent-length:");
+    return p ? strtoul(p + 17, NULL, 10) : 0;
+}
+
+/* False: the connection is over. */
+static bool serve_one(int c)
+{
+    char  *all = calloc(1, REQUEST_ROOM);
+    size_t have = 0, want = 0;
+    char  *end = NULL;
+    while (!end || have < want) {
+        ssize_t n = have < REQUEST_ROOM - 1 ? read(c, all + have, REQUEST_ROOM - 1 - have) : 0;
+        if (n <= 0) {
+            free(all);
+            return false;
+        }
+        have += (size_t)n;
+        if (!end && (end = memmem(all, have, "\r\n\r\n", 4)))
+            want = (size_t)(end + 4 - all) + length_of(all);
+    }
+    int i = atomic_load(&server.n);
+    server.head[i] = strndup(all, (size_t)(end - all));
+    server.size[i] = want - (size_t)(end + 4 - all);
+    server.body[i] = malloc(server.size[i] + 1);
+    memcpy(server.body[i], end + 4, server.size[i]);
+    server.body[i][server.size[i]] = '\0';
+    free(all);
+    const char *say = server.answer[i] ? server.answer[i] : nothing;
+    atomic_store(&server.n, i + 1);
+    if (strcmp(say, "silence") == 0) {
+        char byte;
+        while (read(c, &byte, 1) > 0)
+            continue;
+        return false;
+    }
+    return strcmp(say, "hang up") != 0 && write(c, say, strlen(say)) == (ssize_t)strlen(say) && i + 1 < REQUESTS_MAX;
+}
+
+static void *serve(void *ctx)
+{
+    (void)ctx;
+    while (!atomic_load(&server.stop)) {
+        int c = accept(server.fd, NULL, NULL);
+        if (c < 0)
+            break;
+        atomic_fetch_add(&server.connections, 1);
+        while (serve_one(c))
+            continue;
+        (void)close(c);
+    }
+    return NULL;
+}
+
+static void server_begin(void)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t          n = sizeof a;
+    memset(&server, 0, sizeof server);
+    server.fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(server.fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(server.fd, 8), 0);
+    assert_int_equal(getsockname(server.fd, (struct sockaddr *)&a, &n), 0);
+    server.port = ntohs(a.sin_port);
+    assert_int_equal(pthread_create(&server.thread, NULL, serve, NULL), 0);
+}
+
+static void server_end(void)
+{
+    atomic_store(&server.stop, true);
+    (void)shutdown(server.fd, SHUT_RDWR);
+    (void)close(server.fd);
+    (void)pthread_join(server.thread, NULL);
+    for (int i = 0; i < REQUESTS_MAX; i++) {
+        free(server.head[i]);
+        free(server.body[i]);
+    }
+}
+
+/* ---- the world ---- */
+
+static struct world w;
+static struct load  load;
+static char         url[64];
+
+static int set_up(void **state)
+{
+    (void)state;
+    world_begin(&w, false);
+    load_init(&load);
+    server_begin();
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d", server.port);
+    w.conf.url = url;
+    w.conf.timeout_us = 5 * US_PER_S;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    server_end();
+    load_done(&load);
+    world_end(&w);
+    return 0;
+}
+
+static struct batch all_of_it(void)
+{
+    struct journal_consumer *c;
+    struct record            r;
+    struct load_counts       counts = { 0 };
+    struct sieve             sieve = { .types = 7 };
+    load_reset(&load);
+    assert_ok(journal_consumer_open(w.journal, "test", JOURNAL_FROM_START, &c, &fault), &fault);
+    while (journal_read(c, &r, &fault) == OK)
+        assert_ok(load_add(&load, &r, &sieve, NULL, 0, &counts, &fault), &fault);
+    journal_consumer_close(c);
+    return (struct batch){ .event = load.event, .count = load.count, .load = 1 };
+}
+
+static struct sent_answer answered;
+
+static enum sent send_once(const struct sink_kind *kind, const struct batch *b)
+{
+    void *self = NULL;
+    answered = (struct sent_answer){ 0 };
+    assert_ok(kind->open(&w.conf, &self, &fault), &fault);
+    enum sent s = kind->send(self, b, &answered);
+    kind->close(self);
+    return s;
+}
+
+static bool head_has(int i, const char *line) { return strcasestr(server.head[i], line) != NULL; }
+
+/* The body of a request, unpacked. The caller frees it. */
+static char *unpacked(int i, size_t *n)
+{
+    struct libdeflate_decompressor *z = libdeflate_alloc_decompressor();
+    char                           *out = calloc(1, 1 << 20);
+    assert_true(head_has(i, "\r\nContent-Encoding: gzip"));
+    assert_int_equal(libdeflate_gzip_decompress(z, server.body[i], server.size[i], out, (1 << 20) - 1, n), LIBDEFLATE_SUCCESS);
+    libdeflate_free_decompressor(z);
+    return out;
+}
+
+/* ---- answers ---- */
+
+static void each_status_means_one_thing_to_a_batch(void **state)
+{
+    (void)state;
+    static const struct { long status; enum sent sent; } rows[] = {
+        { 200, SENT_ALL }, { 204, SENT_ALL }, { 299, SENT_ALL }, { 301, SENT_LATER }, { 307, SENT_LATER }, { 400, SENT_REFUSED }, { 401, SENT_LATER }, { 403, SENT_LATER },
+        { 404, SENT_LATER }, { 405, SENT_LATER }, { 407, SENT_LATER }, { 408, SENT_LATER }, { 409, SENT_REFUSED }, { 413, SENT_TOO_LARGE }, { 415, SENT_REFUSED }, { 422, SENT_REFUSED },
+        { 425, SENT_LATER }, { 429, SENT_LATER }, { 500, SENT_LATER }, { 501, SENT_LATER }, { 502, SENT_LATER }, { 503, SENT_LATER }, { 504, SENT_LATER }, { 0, SENT_LATER }, { 100, SENT_LATER },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct sent_answer a = { 0 };
+        struct http_reply  r = { .status = rows[i].status, .body = SLICE("because"), .why = "no" };
+        assert_int_equal(http_verdict(&r, &a), rows[i].sent);
+        assert_true(rows[i].sent == SENT_ALL || *a.why);
+    }
+}
+
+static void logs_metrics_and_their_order_arrive_by_otlp(void **state)
+{
+    (void)state;
+    (void)append_lines(&w, 0, 99);
+    (void)append_point(&w, "temperature", 7);
+    struct batch b = all_of_it();
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_ALL);
+    assert_int_equal(server.n, 2);
+    assert_int_equal(server.connections, 1);                     /* kept */
+    assert_non_null(strstr(server.head[0], "POST /v1/logs HTTP/1.1"));
+    assert_non_null(strstr(server.head[1], "POST /v1/metrics HTTP/1.1"));
+    assert_true(head_has(0, "\r\nContent-Type: application/x-protobuf"));
+    assert_false(head_has(1, "Content-Encoding"));               /* too small for that */
+    size_t              n;
+    char               *body = unpacked(0, &n);
+    struct record       r = { .id = 9, .kind = RECORD_OTLP_LOGS, .form = FORM_PROTOBUF, .body = { body, n } };
+    struct load_counts  counts = { 0 };
+    struct sieve        sieve = { .types = 7 };
+    load_reset(&load);
+    assert_ok(load_add(&load, &r, &sieve, NULL, 0, &counts, &fault), &fault);
+    assert_int_equal(load.count, 100);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(number_of(load.event[i]), i);
+    free(body);
+}
+
+static void what_one_type_got_through_is_not_sent_again_when_another_has_to_wait(void **state)
+{
+    (void)state;
+    void *self = NULL;
+    server.answer[1] = "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n";
+    (void)append_lines(&w, 0, 9);
+    (void)append_point(&w, "temperature", 7);
+    struct batch b = all_of_it();
+    assert_ok(sink_otlp.open(&w.conf, &self, &fault), &fault);
+    answered = (struct sent_answer){ 0 };
+    assert_int_equal(sink_otlp.send(self, &b, &answered), SENT_LATER);
+    assert_int_equal(answered.retry_after_us, 7 * US_PER_S);
+    assert_int_equal(sink_otlp.send(self, &b, &answered), SENT_ALL);
+    assert_int_equal(server.n, 3);
+    assert_non_null(strstr(server.head[2], "/v1/metrics"));
+    b.load++;                                                    /* other events under the same numbers */
+    assert_int_equal(sink_otlp.send(self, &b, &answered), SENT_ALL);
+    assert_int_equal(server.n, 5);
+    sink_otlp.close(self);
+}
+
+static void a_partial_success_is_a_count_with_a_reason(void **state)
+{
+    (void)state;
+    server.answer[0] = "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 11\r\n\r\n\x0a\x09\x08\x03\x12\x05wrong";
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_ALL);
+    assert_int_equal(answered.refused, 3);
+    assert_non_null(strstr(answered.why, "wrong"));
+}
+
+static void a_bad_request_is_refused_with_what_was_said(void **state)
+{
+    (void)state;
+    server.answer[0] = "HTTP/1.1 400 Bad\r\nContent-Length: 22\r\n\r\nentry too far behind\n\x01";
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    assert_int_equal(send_once(&sink_loki, &b), SENT_REFUSED);
+    assert_string_equal(answered.why, "answered 400: entry too far behind");
+}
+
+static void nobody_there_and_no_answer_and_half_an_answer_are_tried_again(void **state)
+{
+    (void)state;
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    server.answer[0] = "hang up";
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_LATER);
+    server.answer[atomic_load(&server.n)] = "silence";
+    w.conf.timeout_us = 100 * US_PER_MS;
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_LATER);
+    assert_non_null(strstr(answered.why, "within 100 ms"));
+    w.conf.url = "http://127.0.0.1:1";
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_LATER);
+    assert_true(*answered.why);
+}
+
+static void a_send_that_hangs_can_be_cut_short(void **state)
+{
+    (void)state;
+    void *self = NULL;
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    server.answer[0] = "silence";
+    w.conf.timeout_us = 600 * US_PER_S;
+    assert_ok(sink_otlp.open(&w.conf, &self, &fault), &fault);
+    sink_otlp.cancel(self);
+    assert_int_equal(sink_otlp.send(self, &b, &answered), SENT_LATER);
+    assert_non_null(strstr(answered.why, "stopping"));
+    sink_otlp.close(self);
+}
+
+static void a_redirect_is_not_followed(void **state)
+{
+    (void)state;
+    server.answer[0] = "HTTP/1.1 307 There\r\nLocation: http://127.0.0.1:1/steal\r\nContent-Length: 0\r\n\r\n";
+    w.conf.token = (struct conf_secret){ "/x", "s3cret", 6 };
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_LATER);
+    assert_string_equal(answered.why, "answered 307");
+    assert_true(head_has(0, "\r\nAuthorization: Bearer s3cret"));
+}
+
+static void user_and_password_and_further_headers_go_along(void **state)
+{
+    (void)state;
+    static const char *const headers[] = { "X-Scope-OrgID: shop" };
+    w.conf.user = "me";
+    w.conf.password = (struct conf_secret){ "/x", "pass", 4 };
+    w.conf.headers = (struct conf_list){ headers, 1 };
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    assert_int_equal(send_once(&sink_loki, &b), SENT_ALL);
+    assert_true(head_has(0, "\r\nAuthorization: Basic bWU6cGFzcw=="));
+    assert_true(head_has(0, "\r\nX-Scope-OrgID: shop"));
+    assert_null(strstr(answered.why, "pass"));
+}
+
+static void an_answer_is_kept_up_to_its_bound(void **state)
+{
+    (void)state;
+    char *long_answer = malloc(200200);
+    int   n = snprintf(long_answer, 200, "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n");
+    memset(long_answer + n, 'a', 200000);
+    long_answer[n + 200000] = '\0';
+    server.answer[0] = long_answer;
+    struct http_client *c;
+    struct http_reply   r;
+    assert_ok(http_client_open(&w.conf, &c, &fault), &fault);
+    assert_true(http_client_ask(c, &(struct http_ask){ .method = "GET", .path = "/x", .reply_max = 1000 }, &r));
+    assert_int_equal(r.status, 200);
+    assert_int_equal(r.body.n, 1000);
+    assert_true(r.cut);
+    assert_true(http_client_ask(c, &(struct http_ask){ .method = "PUT", .path = "/y", .body = SLICE("hello") }, &r));
+    assert_non_null(strstr(server.head[1], "PUT /y HTTP/1.1"));
+    assert_string_equal(server.body[1], "hello");
+    assert_true(http_client_ask(c, &(struct http_ask){ .method = "DELETE", .path = "/z" }, &r));
+    assert_non_null(strstr(server.head[2], "DELETE /z HTTP/1.1"));
+    http_client_close(c);
+    free(long_answer);
+}
+
+/* ---- Loki ---- */
+
+static void lines_go_to_loki_in_few_streams_with_metadata(void **state)
+{
+    (void)state;
+    (void)append_lines(&w, 0, 9);                                /* severities 1..10: trace, debug, info */
+    struct batch b = all_of_it();
+    assert_int_equal(send_once(&sink_loki, &b), SENT_ALL);
+    assert_non_null(strstr(server.head[0], "POST /loki/api/v1/push"));
+    size_t  n;
+    char   *body = unpacked(0, &n);
+    json_t *j = json_loads(body, 0, NULL), *streams = json_object_get(j, "streams");
+    assert_int_equal(json_array_size(streams), 3);
+    json_t *debug = json_array_get(streams, 0);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(debug, "stream"), "level")), "debug");
+    assert_string_equal(json_string_value(json_object_get(json_object_get(debug, "stream"), "host_name")), "h1");
+    json_t *line = json_array_get(json_object_get(debug, "values"), 0);
+    assert_string_equal(json_string_value(json_array_get(line, 0)), "5");
+    assert_string_equal(json_string_value(json_array_get(line, 1)), "4");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(line, 2), "parity")), "even");
+    json_decref(j);
+    free(body);
+}
+
+/* ---- remote write ---- */
+
+static void points_arrive_by_remote_write(void **state)
+{
+    (void)state;
+    (void)append_point(&w, "temperature", 7);
+    (void)append_point(&w, "pressure", 8);
+    struct batch b = all_of_it();
+    assert_int_equal(send_once(&sink_remote_write, &b), SENT_ALL);
+    assert_true(head_has(0, "\r\nContent-Encoding: snappy"));
+    assert_true(head_has(0, "\r\nX-Prometheus-Remote-Write-Version: 0.1.0"));
+    struct slice         packed = { server.body[0], server.size[0] };
+    struct remote        r;
+    struct remote_series s;
+    struct remote_sample sample;
+    struct arena         a;
+    enum err             e = OK;
+    size_t               n;
+    char                 plain[4096];
+    arena_init(&a, 1 << 20);
+    assert_ok(snappy_block_size(packed, sizeof plain, &n, &fault), &fault);
+    assert_ok(snappy_block_read(packed, plain, n, &fault), &fault);
+    assert_ok(remote_open(&r, REMOTE_V1, (struct slice){ plain, n }, &a, &fault), &fault);
+    assert_true(remote_next(&r, &s, &e, &fault));
+    assert_true(slice_is(s.name, "temperature"));
+    assert_true(remote_sample_next(&s, &sample));
+    assert_true(sample.value == 7 && sample.time_ms == 1);
+    assert_true(remote_next(&r, &s, &e, &fault));
+    assert_false(remote_next(&r, &s, &e, &fault));
+    arena_done(&a);
+}
+
+static void samples_that_are_out_of_order_are_refused_and_trouble_is_waited_out(void **state)
+{
+    (void)state;
+    server.answer[0] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 19\r\n\r\nout of order sample";
+    server.answer[1] = "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n";
+    server.answer[2] = "HTTP/1.1 429 Slow\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n";
+    (void)append_point(&w, "temperature", 7);
+    struct batch b = all_of_it();
+    assert_int_equal(send_once(&sink_remote_write, &b), SENT_REFUSED);
+    assert_int_equal(send_once(&sink_remote_write, &b), SENT_LATER);
+    assert_int_equal(send_once(&sink_remote_write, &b), SENT_LATER);
+    assert_int_equal(answered.retry_after_us, 3 * US_PER_S);
+}
+
+static void a_delta_is_refused_before_it_is_sent(void **state)
+{
+    (void)state;
+    (void)append_point(&w, "requests", 7);
+    struct batch b = all_of_it();
+    struct event e = *b.event[0];
+    const struct event *one = &e;
+    e.as.point.kind = POINT_SUM;
+    e.as.point.temporality = TEMPORALITY_DELTA;
+    e.as.point.monotonic = true;
+    b.event = &one;
+    assert_int_equal(send_once(&sink_remote_write, &b), SENT_REFUSED);
+    assert_int_equal(server.n, 0);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(each_status_means_one_thing_to_a_batch),
+        T(logs_metrics_and_their_order_arrive_by_otlp),
+        T(what_one_type_got_through_is_not_sent_again_when_another_has_to_wait),
+        T(a_partial_success_is_a_count_with_a_reason),
+        T(a_bad_request_is_refused_with_what_was_said),
+        T(nobody_there_and_no_answer_and_half_an_answer_are_tried_again),
+        T(a_send_that_hangs_can_be_cut_short),
+        T(a_redirect_is_not_followed),
+        T(user_and_password_and_further_headers_go_along),
+        T(an_answer_is_kept_up_to_its_bound),
+        T(lines_go_to_loki_in_few_streams_with_metadata),
+        T(points_arrive_by_remote_write),
+        T(samples_that_are_out_of_order_are_refused_and_trouble_is_waited_out),
+        T(a_delta_is_refused_before_it_is_sent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
