@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "ingest/minute.h"
+#include "ingest/minutes.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -69,7 +69,7 @@ static void rates_lie_between_two_boundaries_and_come_back_from_disk(void **stat
     struct history_reader   *r;
     struct clock_manual      time  = { INT64_C(1770000000000000), 5000000 };
     struct clock             clock = clock_manual_of(&time);
-    struct minute_maker     *k     = minute_new(0);
+    struct minutes     *k     = minutes_new(0);
     struct history_minute   *back  = malloc(sizeof *back);
     char                     folder[128];
     int                      minutes = 0;
@@ -81,15 +81,15 @@ static void rates_lie_between_two_boundaries_and_come_back_from_disk(void **stat
     for (int i = 0; i <= 13; i++) {
         world(10.0 * i);
         assert_int_equal(sensors_tick(s, &fault), OK);
-        if (minute_see(k, s, time.wall_us, time.mono_us)) {
+        if (minutes_see(k, s, time.wall_us, time.mono_us)) {
             minutes++;
-            assert_int_equal(history_append(h, minute_of(k), false, &fault), OK);
+            assert_int_equal(history_append(h, minutes_latest(k), false, &fault), OK);
         }
         time.wall_us += 10000000;
         time.mono_us += 10000000;
     }
     assert_int_equal(minutes, 2);
-    const struct history_minute *m = minute_of(k);
+    const struct history_minute *m = minutes_latest(k);
     assert_true(m->seconds == 60);
     assert_true(m->host.load1 == 1.5 && m->host.cpus == 1 && m->host.processes == 2);
     assert_true(m->host.cpu_user == 1 && m->host.cpu_idle == 0);       /* of what was counted */
@@ -106,7 +106,7 @@ static void rates_lie_between_two_boundaries_and_come_back_from_disk(void **stat
     assert_int_equal(back->at_us, m->at_us);
     assert_true(back->host.cpu_user == 1 && isnan(back->host.mem_total) && back->disk[0].reads == 10 && strcmp(back->top[0].name, "busy") == 0);
     history_close_read(r);
-    minute_free(k);
+    minutes_free(k);
     sensors_free(s);
     conf_free(conf);
     free(back);
