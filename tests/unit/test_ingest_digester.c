@@ -152,6 +152,7 @@ static char *tables(int which)
         "SELECT bucket, s.urn, d.urn, rps, err_rate, p50_ms, p95_ms, calls, errors, sample_record FROM service_call_5m c JOIN dim_resource s ON s.resource_id = src_resource_id JOIN dim_resource d ON d.resource_id = dst_resource_id ORDER BY 1, 2, 3",
         "SELECT bucket, urn, pattern, count_total, count_error FROM log_pattern_5m JOIN dim_resource USING (resource_id) JOIN log_pattern USING (fingerprint_id) ORDER BY 1, 2, 3",
         "SELECT urn, dataset, t_from, object_key, events FROM oo_locator JOIN dim_resource USING (resource_id) ORDER BY 1, 2, 3",
+        "SELECT shard, block, last_record, hex(entries) FROM trace_block ORDER BY 1, 2",
         "SELECT job, window_from, window_to, status FROM etl_job_run ORDER BY 1, 2, 3",
         "SELECT fingerprint_id, pattern, severity, first_seen, last_seen FROM log_pattern ORDER BY 1",
     };
