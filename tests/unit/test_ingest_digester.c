@@ -73,9 +73,11 @@ static struct slice copied(struct filling *f, struct slice s)
 
 static bool fill(void *ctx, const struct event *e)
 {
+    static const struct scope none;
     struct filling *f = ctx;
     struct event   *c = arena_alloc(&f->a, sizeof *c);
     *c = *e;
+    c->scope = &none;
     if (e->type == EVENT_LOG)
         c->as.log.body.as.text = copied(f, e->as.log.body.as.text);
     if (e->type == EVENT_SPAN) {
