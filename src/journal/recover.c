@@ -151,7 +151,7 @@ static bool salvage(struct journal *j, struct segment *s, int64_t size)
 {
     char         in[BLOCK_HEAD];
     struct block b;
-    s->generation = 0;
+    s->generation = s->stamp = s->floor = 0;
     s->bytes = size < SEGMENT_BYTES_MAX ? size : SEGMENT_BYTES_MAX;
     for (int64_t at = SEGMENT_PAGE; at + BLOCK_HEAD <= s->bytes; at += BLOCK_ALIGN)
         if (journal_files_read_all(&j->f, s->fd, in, sizeof in, at) == BLOCK_HEAD && journal_block_head_read(in, &b) && b.generation > s->generation) {
@@ -231,7 +231,7 @@ static bool walk(struct journal *j, struct segment *s)
     char head[BLOCK_HEAD];
     if (s->used + BLOCK_HEAD <= s->bytes && journal_files_read_all(&j->f, s->fd, head, sizeof head, s->used) == BLOCK_HEAD && journal_block_head_read(head, &b) && b.stamp == s->stamp) {
         j->stats.cut_bytes += (uint64_t)journal_block_size(b.stored);
-        j->next_id = journal_block_last(&b) >= j->next_id && journal_block_last(&b) < s->last + ID_MARGIN + s->floor ? journal_block_last(&b) + 1 : j->next_id;
+        j->next_id = journal_block_last(&b) >= j->next_id && journal_block_last(&b) < (s->last > s->floor ? s->last : s->floor) + ID_MARGIN ? journal_block_last(&b) + 1 : j->next_id;
     }
     journal_segment_scan_done(&scan);
     return found == FOUND_END;
