@@ -74,6 +74,14 @@ static json_t *tell_ingest(void *ctx) { return ingest_status(((struct told *)ctx
 static void    tell_ingest_metrics(void *ctx, struct text *out) { ingest_metrics(((struct told *)ctx)->ingest, out); }
 static bool    tell_ingest_ready(void *ctx, json_t *checks, char *why, size_t size) { return ingest_ready(((struct told *)ctx)->ingest, checks, why, size); }
 
+static enum err tell_look(void *ctx, const struct web_question *q, json_t **out, struct fault *fault)
+{
+    struct ingest_question question = { .what = q->what, .id = q->id, .service = q->text, .since_us = q->since_us, .limit = q->limit };
+    return ingest_look(((struct told *)ctx)->ingest, &question, out, fault);
+}
+
+static enum err tell_enqueue(void *ctx, const json_t *request, json_t **out, struct fault *fault) { return ingest_enqueue(((struct told *)ctx)->ingest, request, out, fault); }
+
 /* ---- the service manager's watchdog: an engine that does not turn any more is ended, and the next start recovers ---- */
 
 struct watchdog { struct engine *engine; pthread_t thread; atomic_bool ending; int64_t every_us; bool runs; };
@@ -140,6 +148,8 @@ int cmd_daemon(struct cli *c)
         sources.ingest = tell_ingest;
         sources.ingest_metrics = tell_ingest_metrics;
         sources.ingest_ready = tell_ingest_ready;
+        sources.look = tell_look;
+        sources.enqueue = tell_enqueue;
     }
     if (web_start(&options, engine, &sources, &web, &fault) != OK) {
         int code = cli_complain(c, &fault);

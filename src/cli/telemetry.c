@@ -80,8 +80,11 @@ int cmd_ingest(struct cli *c)
 /* ---- asking the digest ---- */
 
 static const struct print_column trace_columns[] = {
-    { "TIME", "time", PRINT_TIME, 0 }, { "SERVICE", "service", PRINT_TEXT, 24 }, { "WHAT", "what", PRINT_TEXT, 0 }, { "NAME", "name", PRINT_TEXT, 40 }, { "MS", "duration_ms", PRINT_TEXT, 0 },
-    { "STATUS", "status", PRINT_TEXT, 0 }, { "TEXT", "text", PRINT_TEXT, 80 }, { NULL, NULL, PRINT_TEXT, 0 },
+    { "START", "start", PRINT_TIME, 0 }, { "SERVICE", "service", PRINT_TEXT, 24 }, { "SPAN", "name", PRINT_TEXT, 40 }, { "KIND", "kind", PRINT_TEXT, 0 }, { "MS", "ms", PRINT_TEXT, 0 },
+    { "STATUS", "status", PRINT_TEXT, 0 }, { "ID", "span_id", PRINT_TEXT, 0 }, { "PARENT", "parent_id", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
+};
+static const struct print_column trace_log_columns[] = {
+    { "TIME", "time", PRINT_TIME, 0 }, { "SERVICE", "service", PRINT_TEXT, 24 }, { "SEVERITY", "severity", PRINT_TEXT, 0 }, { "LINE", "body", PRINT_TEXT, 120 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
 static const struct print_column service_columns[] = {
     { "RESOURCE", "urn", PRINT_TEXT, 0 }, { "LOGS", "logs", PRINT_TEXT, 0 }, { "ERRORS", "errors", PRINT_TEXT, 0 }, { "RATE", "error_rate", PRINT_TEXT, 0 }, { "CALLS", "calls", PRINT_TEXT, 0 },
@@ -112,7 +115,15 @@ int cmd_look_trace(struct cli *c)
 {
     int     code;
     json_t *data = ask(c, "/trace/", "", &code);
-    return data ? put(c, data, print_member(data, "events"), trace_columns, "nothing is kept of this trace") : code;
+    if (!data)
+        return code;
+    if (!cli_put_json(c, data)) {
+        print_table(c->out, json_object_get(data, "spans"), trace_columns, "no spans");
+        (void)fprintf(c->out, "\n");
+        print_table(c->out, json_object_get(data, "logs"), trace_log_columns, "no lines of logs");
+    }
+    json_decref(data);
+    return CLI_DONE;
 }
 
 int cmd_look_services(struct cli *c)

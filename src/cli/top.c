@@ -50,7 +50,7 @@ static void put_host(FILE *f, const struct history_minute *m)
 {
     const struct history_host *h = &m->host;
     char                       at[32];
-    fprintf(f, "%s  over %.0f s\n", clock_format(m->at_us, at, sizeof at), m->seconds);
+    fprintf(f, "%s  over %.4g s\n", clock_format(m->at_us, at, sizeof at), m->seconds);
     fprintf(f, "load     %s %s %s   processes %s, running %s, blocked %s   forks %s/s   switches %s/s   interrupts %s/s\n", P(h->load1), P(h->load5), P(h->load15), A(h->processes),
             A(h->procs_running), A(h->procs_blocked), P(h->forks), A(h->context_switches), A(h->interrupts));
     fprintf(f, "cpu      %s cores   user %s  nice %s  system %s  iowait %s  irq %s  softirq %s  steal %s  idle %s\n", A(h->cpus), S(h->cpu_user), S(h->cpu_nice), S(h->cpu_system),

@@ -55,8 +55,9 @@ static bool is_verb(const char *s, size_t n)
 /* After these somebody or something is named. */
 static bool introduces(const char *s, size_t n)
 {
-    static const char *const word[] = { "user", "users", "from", "by", "for", "on", "at", "via", "host", "hostname", "name", "named", "node", "service",
-                                        "process", "device", "interface", "domain", "group", "module", "file", "client", "server", "daemon", "package" };
+    static const char *const word[] = { "user", "users", "from", "by", "for", "on", "at", "via", "host", "hostname", "name", "named", "node",
+                                        "service", "process", "device", "interface", "domain", "group", "module", "file", "client", "server",
+                                        "daemon", "package" };
     for (size_t i = 0; i < sizeof word / sizeof *word; i++)
         if (strlen(word[i]) == n && memcmp(word[i], s, n) == 0)
             return true;

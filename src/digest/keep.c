@@ -1,9 +1,9 @@
 /*
  * digest/keep.c - what was learned, as bytes.
  *
- * "HOMEOPAT", version (4 bytes), next id (8), lines without a pattern (8), evicted (8), templates (4); for each, the one not seen for longest
- * first: id, count, first, last (8 each), size of the sample (2), tokens (2), sample; and for each token its kind (1), whether a blank stands before it (1),
- * size (2) and bytes.  At the end XXH3 over all before (8).  Everything little-endian.
+ * "HOMEOPAT", version (4 bytes), next id (8), lines without a pattern (8), evicted (8), templates (4); for each, the one not seen for
+ * longest first: id, count, first, last (8 each), size of the sample (2), tokens (2), sample; and for each token its kind (1), whether
+ * a blank stands before it (1), size (2) and bytes.  At the end XXH3 over all before (8).  Everything little-endian.
  */
 #include "digest/patterns_inside.h"
 
@@ -167,7 +167,8 @@ enum err patterns_load(struct patterns *p, struct slice bytes, struct fault *fau
         in.bad |= !get_entry(&in, fresh, &memory);
     if (in.bad || in.at != in.end) {
         patterns_free(fresh);
-        return memory ? fail(fault, ERR_INPUT, "patterns: the snapshot is damaged") : fail(fault, ERR_LIMIT, "patterns: out of memory for the snapshot");
+        return memory ? fail(fault, ERR_INPUT, "patterns: the snapshot is damaged")
+                      : fail(fault, ERR_LIMIT, "patterns: out of memory for the snapshot");
     }
     fresh->evicted += evicted;
     fresh->unfit = fresh->other->public.count = unfit;

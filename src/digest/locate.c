@@ -179,14 +179,16 @@ bool locate_emit(struct locate *l, locate_row *row, locate_block *block, void *c
     for (uint32_t i = 0; i < l->cells; i++)
         if (l->dirty[i] && !row(ctx, &l->cell[i]))
             return false;
-    return emit_blocks(l, block, ctx);
+    return !block || emit_blocks(l, block, ctx);
 }
 
-void locate_settle(struct locate *l, int64_t upper_us)
+void locate_settle(struct locate *l, int64_t upper_us, bool traces)
 {
     uint32_t kept = 0;
-    l->entries = 0;
-    memset(l->recent, 0, sizeof l->recent);
+    if (traces) {
+        l->entries = 0;
+        memset(l->recent, 0, sizeof l->recent);
+    }
     if (upper_us != INT64_MIN && upper_us - l->lookback_us > l->floor_us)
         l->floor_us = upper_us - l->lookback_us - LOCATE_WINDOW_US;
     map_clear(&l->by_key);
@@ -217,6 +219,12 @@ void locate_save(const struct locate *l, struct pack *out)
         pack_u(out, c->first);
         pack_u(out, c->last);
         pack_u(out, c->events);
+        pack_u(out, l->dirty[i]);
+    }
+    pack_u(out, l->entries);
+    for (uint32_t i = 0; i < l->entries; i++) {
+        pack_u(out, l->entry[i].hash);
+        pack_u(out, l->entry[i].record);
     }
 }
 
@@ -226,7 +234,7 @@ enum err locate_load(struct locate *l, struct slice bytes, struct fault *fault)
     bool          fine = unpack_u(&u) == 1;
     l->lost = unpack_u(&u);
     l->floor_us = unpack_i(&u);
-    size_t n = unpack_count(&u, 6);
+    size_t n = unpack_count(&u, 7);
     for (size_t i = 0; i < n && fine && !u.bad; i++) {
         struct located c = { .bucket_us = unpack_i(&u) };
         c.place = (uint32_t)unpack_u(&u);
@@ -235,7 +243,16 @@ enum err locate_load(struct locate *l, struct slice bytes, struct fault *fault)
         c.first = unpack_u(&u);
         c.last = unpack_u(&u);
         c.events = unpack_u(&u);
-        fine = cell_add(l, &c, false);
+        fine = cell_add(l, &c, unpack_u(&u) != 0);
+    }
+    n = fine ? unpack_count(&u, 2) : 0;
+    fine = fine && n <= LOCATE_TRACES_MAX;
+    if (fine && n && !(l->entry = calloc(n, sizeof *l->entry)))
+        return fail(fault, ERR_LIMIT, "no memory for the saved pointers into the journal");
+    l->entries = l->entries_room = fine ? (uint32_t)n : 0;
+    for (size_t i = 0; i < n && fine; i++) {
+        l->entry[i].hash = unpack_u(&u);
+        l->entry[i].record = unpack_u(&u);
     }
     l->last = UINT32_MAX;
     return fine && !u.bad ? OK : fail(fault, ERR_INPUT, "the saved pointers into the journal cannot be read");

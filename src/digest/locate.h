@@ -2,7 +2,7 @@
  * digest/locate.h - where in the journal something lies: which records hold a thing's data of five minutes, and which a trace.
  *
  * A trace id becomes a 64-bit hash: its first byte is the shard, the next four bytes stand in the block.  A block holds what came
- * between two settlings, sorted, per shard: to find a trace one reads the blocks of one shard.  Another trace with the same
+ * between two emissions, sorted, per shard: to find a trace one reads the blocks of one shard.  Another trace with the same
  * 40 bits may come along; whoever looks compares the id itself.
  */
 #ifndef DIGEST_LOCATE_H
@@ -28,10 +28,11 @@ MUST_CHECK enum err locate_new(int64_t lookback_us, struct locate **l, struct fa
 void                locate_free(struct locate *l);
 void                locate_take(struct locate *l, const struct event *e, uint32_t place, int64_t time_us, struct slice trace_id);
 bool                locate_full(const struct locate *l);      /* settle soon: what does not fit is counted in lost */
+/* block NULL: traces go on waiting, and locate_settle is told so. upper INT64_MIN: nothing becomes too old. */
 bool                locate_emit(struct locate *l, locate_row *row, locate_block *block, void *ctx);
-void                locate_settle(struct locate *l, int64_t upper_us);
+void                locate_settle(struct locate *l, int64_t upper_us, bool traces);
 uint64_t            locate_lost(const struct locate *l);
-void                locate_save(const struct locate *l, struct pack *out);     /* after settling: no trace waits then */
+void                locate_save(const struct locate *l, struct pack *out);
 MUST_CHECK enum err locate_load(struct locate *l, struct slice bytes, struct fault *fault);
 
 uint64_t            locate_hash(struct slice trace_id);

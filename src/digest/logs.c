@@ -19,6 +19,7 @@ struct logs {
     struct log_window  *window[LOGS_WINDOWS_MAX];          /* ascending */
     uint32_t            windows, last, last_cell;
     int64_t             floor_us;
+    struct logs        *main, *beside;                     /* whose patterns these are; who counts with them as well */
     struct logs_merge  *merge;                             /* since the last settling */
     uint32_t            merges;
 };
@@ -44,6 +45,16 @@ enum err logs_new(const struct logs_options *o, struct logs **out, struct fault 
     return OK;
 }
 
+enum err logs_new_beside(struct logs *main, struct logs **l, struct fault *fault)
+{
+    enum err e = logs_new(&main->o, l, fault);
+    if (e == OK) {
+        (*l)->main = main;
+        main->beside = *l;
+    }
+    return e;
+}
+
 static void window_free(struct log_window *w)
 {
     free(w->cell);
@@ -57,11 +68,13 @@ void logs_free(struct logs *l)
         return;
     for (uint32_t i = 0; i < l->windows; i++)
         window_free(l->window[i]);
-    for (uint32_t i = 0; i <= PLACES_TENANTS_MAX; i++)
+    for (uint32_t i = 0; i <= PLACES_TENANTS_MAX && !l->main; i++)
         if (l->tenant[i]) {
             patterns_free(l->tenant[i]->patterns);
             free(l->tenant[i]);
         }
+    if (l->main)
+        l->main->beside = NULL;
     free(l->merge);
     free(l);
 }
@@ -118,14 +131,8 @@ static struct log_cell *cell_of(struct logs *l, struct log_window *w, uint32_t t
 }
 
 /* Cells of the younger pattern join those of the older one; the younger stay, empty, until their window goes. */
-static void on_merge(void *ctx, uint64_t gone, uint64_t into)
+static void join_cells(struct logs *l, const struct log_tenant *t, uint64_t gone, uint64_t into)
 {
-    struct log_tenant *t = ctx;
-    struct logs       *l = t->logs;
-    if (l->merges < MERGES_MAX)
-        l->merge[l->merges++] = (struct logs_merge){ t->number, gone, into };
-    else
-        l->stats.unmerged++;
     l->last_cell = UINT32_MAX;
     for (uint32_t i = 0; i < l->windows; i++) {
         struct log_window *w = l->window[i];
@@ -145,10 +152,28 @@ static void on_merge(void *ctx, uint64_t gone, uint64_t into)
     }
 }
 
+static void on_merge(void *ctx, uint64_t gone, uint64_t into)
+{
+    struct log_tenant *t = ctx;
+    struct logs       *l = t->logs;
+    if (l->merges < MERGES_MAX)
+        l->merge[l->merges++] = (struct logs_merge){ t->number, gone, into };
+    else
+        l->stats.unmerged++;
+    join_cells(l, t, gone, into);
+    if (l->beside)
+        join_cells(l->beside, t, gone, into);
+}
+
 static struct patterns *patterns_of(struct logs *l, uint32_t tenant)
 {
     if (l->tenant[tenant])
         return l->tenant[tenant]->patterns;
+    if (l->main) {
+        struct patterns *theirs = patterns_of(l->main, tenant);
+        l->tenant[tenant] = l->main->tenant[tenant];
+        return theirs;
+    }
     struct log_tenant *t = calloc(1, sizeof *t);
     if (!t || patterns_new(&l->o.patterns, &t->patterns, NULL) != OK) {
         free(t);

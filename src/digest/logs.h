@@ -38,6 +38,8 @@ struct logs_emit {
 
 struct logs;
 MUST_CHECK enum err logs_new(const struct logs_options *o, struct logs **l, struct fault *fault);
+/* One that counts for itself but learns patterns together with `main`, so that numbers mean the same; freed before it, one at a time. */
+MUST_CHECK enum err logs_new_beside(struct logs *main, struct logs **l, struct fault *fault);
 void                logs_free(struct logs *l);
 void                logs_take(struct logs *l, const struct places *p, const struct event *e, uint32_t place, struct arena *a);
 bool                logs_emit(struct logs *l, int64_t upper_us, const struct logs_emit *to);

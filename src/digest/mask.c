@@ -122,6 +122,8 @@ static void put(struct scan *s, const char *from, const char *to, enum mask_kind
     s->blank = false;
     if (kind == MASK_MARK && !blank && m->n && n == 1 && *from == ')' && from[-1] == '(' && m->token[m->n - 1].blank)
         put(s, from, from, MASK_VAR, false);                /* () may hold something elsewhere */
+    if (s->full)
+        return;
     struct mask_token *list = kind == MASK_VAR ? list_before(s, blank, number) : NULL;
     if (list) {
         list->n = at + n - list->at;

@@ -40,7 +40,7 @@ enum err patterns_new(const struct patterns_options *o, struct patterns **made, 
     char *text = malloc(sizeof "<other>");
     p->free_slot = NO_SLOT;
     p->next_id = 1;
-    p->bytes = sizeof *p + table * 3 * sizeof *p->by_id + o->patterns_max * sizeof *p->slot + cache * sizeof *p->cache + sizeof *p->other + 16;
+    p->bytes = sizeof *p + table * 3 * sizeof *p->by_id + o->patterns_max * sizeof *p->slot + cache * sizeof *p->cache;
     if (!p->by_id || !p->by_skeleton || !p->by_first || !p->slot || !p->cache || !p->other || !text) {
         free(text);
         patterns_free(p);
@@ -50,7 +50,8 @@ enum err patterns_new(const struct patterns_options *o, struct patterns **made, 
     free((char *)p->other->public.text);
     p->other->public.text = text;
     if (p->bytes > o->bytes_max) {
-        enum err e = fail(fault, ERR_INPUT, "patterns: tables for %zu templates need %zu bytes, the bound is %zu", o->patterns_max, p->bytes, o->bytes_max);
+        enum err e = fail(fault, ERR_INPUT, "patterns: tables for %zu templates need %zu bytes, the bound is %zu",
+                          o->patterns_max, p->bytes, o->bytes_max);
         patterns_free(p);
         return e;
     }
@@ -205,6 +206,8 @@ void patterns_changed(struct patterns *p, struct entry *e)
     if (!entry_write_text(e))
         e->public.changed = true;
     p->bytes = p->bytes - before + e->bytes;
+    for (; p->bytes > p->options.bytes_max && p->oldest != e; p->evicted++)
+        patterns_drop(p, p->oldest);
     if (e->first != e->token[0].hash) {
         tables_unlink(p, e);
         e->first = e->token[0].hash;

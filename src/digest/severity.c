@@ -114,8 +114,8 @@ static bool is_key(struct slice word)
 {
     char c = lower(word.s[0]);
     return (c == 'l' || c == 's' || c == 'p') &&
-           (same_word(word, "level") || same_word(word, "lvl") || same_word(word, "severity") || same_word(word, "loglevel") || same_word(word, "log_level") ||
-            same_word(word, "levelname") || same_word(word, "priority"));
+           (same_word(word, "level") || same_word(word, "lvl") || same_word(word, "severity") || same_word(word, "loglevel") ||
+            same_word(word, "log_level") || same_word(word, "levelname") || same_word(word, "priority"));
 }
 
 static bool is_loud(struct slice word)
@@ -131,15 +131,16 @@ static int of_place(struct slice line, size_t from, size_t to, bool early)
 {
     struct slice word = { line.s + from, to - from };
     char         before = from ? line.s[from - 1] : ' ', after = to < line.n ? line.s[to] : ' ';
-    bool         bracketed = (before == '[' && (after == ']' || after == ' ')) || (before == '<' && after == '>') || (before == '(' && after == ')') ||
-                     (before == '|' && (after == '|' || after == ' '));
+    bool         bracketed = (before == '[' && (after == ']' || after == ' ')) || (before == '<' && after == '>') ||
+                     (before == '(' && after == ')') || (before == '|' && (after == '|' || after == ' '));
     bool         padded = before == '[' && after == ' ' && to + 1 < line.n && (line.s[to + 1] == ' ' || line.s[to + 1] == ']');
     bool         apart = before == ' ' || before == '\t' || before == ']' || before == ')' || before == '|' || before == ':';
     bool         ends = after == ' ' || after == '\t' || after == ':' || after == ']' || after == '|' || after == ',' || after == '[';
     bool         capital = word.s[0] >= 'A' && word.s[0] <= 'Z';
     if (word.n == 1)
         return capital && ((before == '[' && after == ']') || (apart && (after == ' ' || after == '/') && early)) ? severity_of_name(word) : 0;
-    int severity = capital || early || after == ':' || before == '[' || before == '<' || before == '(' || before == '|' || from == 0 ? of_word(word) : 0;
+    bool         likely = capital || early || after == ':' || bracketed || from == 0;
+    int          severity = likely ? of_word(word) : 0;
     if (!severity)
         return 0;
     if (same_word(word, "log") || same_word(word, "fine") || same_word(word, "statement") || same_word(word, "note") || same_word(word, "failure"))

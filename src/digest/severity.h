@@ -12,7 +12,8 @@
 
 enum { SEVERITY_LOOK_MAX = 256 };            /* bytes from the begin; a named level may come later, up to four times as far */
 
-/* OpenTelemetry's number: 1 trace, 5 debug, 9 info, 10 notice, 13 warn, 17 error, 18 critical, 21 fatal (alert, emergency, panic); 0: the line does not say. */
+/* OpenTelemetry's number: 1 trace, 5 debug, 9 info, 10 notice, 13 warn, 17 error, 18 critical, 19 alert, 21 fatal and panic,
+   22 emergency; 0: the line does not say. */
 int severity_of_line(struct slice line);
 
 /* Of the name of a level alone, in whatever case ("WARNING", "err", "E"); 0: it is none. */

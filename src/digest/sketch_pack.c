@@ -1,9 +1,9 @@
 /*
  * digest/sketch_pack.c - a sketch as bytes.
  *
- * 'S', version 1, and whether anything was counted, without which that is all; counts of zeros and of both infinities; sum, min, max (8 bytes
- * each, little-endian); then for each side how many buckets, and when there are any, the first one's index and their counts; a count of 0 is followed by how many
- * more there are.  Numbers are varints, 7 bits a byte, the lowest first; the index is zigzag.
+ * 'S', version 1, and whether anything was counted, without which that is all; counts of zeros and of both infinities; sum, min, max
+ * (8 bytes each, little-endian); then for each side how many buckets, and when there are any, the first one's index and their counts;
+ * a count of 0 is followed by how many more there are.  Numbers are varints, 7 bits a byte, the lowest first; the index is zigzag.
  */
 #include "digest/sketch_inside.h"
 

@@ -37,4 +37,16 @@ void    ingest_metrics(struct ingest *in, struct text *out);
 /* Health is progress: false when something waits and nothing moves. checks (may be NULL) gets a row for each part. */
 bool    ingest_ready(struct ingest *in, json_t *checks, char *why, size_t size);
 
+struct ingest_question {
+    const char *what;                /* trace, services, downstreams, patterns, jobs, events, event */
+    const char *id, *service, *tenant;                       /* what it is about; NULL or "": any */
+    int64_t     since_us;            /* wall */
+    int         limit;
+};
+/* Reads digest.db and the journal with connections of its own. *out is the caller's. ERR_MISSING: there is no such thing. */
+MUST_CHECK enum err ingest_look(struct ingest *in, const struct ingest_question *q, json_t **out, struct fault *fault);
+
+/* {"job", "tenant_id", "from", "to"}: those windows are made again. *out tells what was understood. */
+MUST_CHECK enum err ingest_enqueue(struct ingest *in, const json_t *request, json_t **out, struct fault *fault);
+
 #endif

@@ -1,115 +1,113 @@
-/* ingest/minutes.c - which series become which number of a minute, and which processes are worth keeping. */
+/* ingest/minutes.c - see minute.h. Two snapshots of the counters; what lies between them is the minute. */
 #include "ingest/minutes.h"
 
-#include "base/text.h"
-
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROCESSES_MAX = 16384, TOP_BY_CPU = 24, TOP_BY_MEMORY = 12, TOP_BY_IO = 12 };
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* ---- the host: series that are summed over what their labels leave open ---- */
+enum { PROCESSES_KEPT_MAX = 65536 };
 
-struct host_row { const char *metric, *label, *value; size_t at; bool rate; double scale; };
-#define HOST(field) offsetof(struct history_host, field)
+/* What becomes of a counter: as it is, a second, the share of all modes, the share of the time, how many. */
+enum use { AS_IS, RATE, MODE, SHARE, DELTA };
 
-static const struct host_row host_rows[] = {
-    { "node_load1", NULL, NULL, HOST(load1), false, 1 },
-    { "node_load5", NULL, NULL, HOST(load5), false, 1 },
-    { "node_load15", NULL, NULL, HOST(load15), false, 1 },
-    { "node_procs_running", NULL, NULL, HOST(procs_running), false, 1 },
-    { "node_procs_blocked", NULL, NULL, HOST(procs_blocked), false, 1 },
-    { "node_cpu_seconds_total", "mode", "user", HOST(cpu_user), true, 1 },
-    { "node_cpu_seconds_total", "mode", "nice", HOST(cpu_nice), true, 1 },
-    { "node_cpu_seconds_total", "mode", "system", HOST(cpu_system), true, 1 },
-    { "node_cpu_seconds_total", "mode", "idle", HOST(cpu_idle), true, 1 },
-    { "node_cpu_seconds_total", "mode", "iowait", HOST(cpu_iowait), true, 1 },
-    { "node_cpu_seconds_total", "mode", "irq", HOST(cpu_irq), true, 1 },
-    { "node_cpu_seconds_total", "mode", "softirq", HOST(cpu_softirq), true, 1 },
-    { "node_cpu_seconds_total", "mode", "steal", HOST(cpu_steal), true, 1 },
-    { "node_forks_total", NULL, NULL, HOST(forks), true, 1 },
-    { "node_context_switches_total", NULL, NULL, HOST(context_switches), true, 1 },
-    { "node_intr_total", NULL, NULL, HOST(interrupts), true, 1 },
-    { "node_memory_MemTotal_bytes", NULL, NULL, HOST(mem_total), false, 1 },
-    { "node_memory_MemFree_bytes", NULL, NULL, HOST(mem_free), false, 1 },
-    { "node_memory_MemAvailable_bytes", NULL, NULL, HOST(mem_available), false, 1 },
-    { "node_memory_Buffers_bytes", NULL, NULL, HOST(mem_buffers), false, 1 },
-    { "node_memory_Cached_bytes", NULL, NULL, HOST(mem_cached), false, 1 },
-    { "node_memory_Dirty_bytes", NULL, NULL, HOST(mem_dirty), false, 1 },
-    { "node_memory_Slab_bytes", NULL, NULL, HOST(mem_slab), false, 1 },
-    { "node_memory_SwapTotal_bytes", NULL, NULL, HOST(swap_total), false, 1 },
-    { "node_memory_SwapFree_bytes", NULL, NULL, HOST(swap_free), false, 1 },
-    { "node_vmstat_pgpgin", NULL, NULL, HOST(page_in), true, 1024 },
-    { "node_vmstat_pgpgout", NULL, NULL, HOST(page_out), true, 1024 },
-    { "node_vmstat_pswpin", NULL, NULL, HOST(swap_in), true, 1 },
-    { "node_vmstat_pswpout", NULL, NULL, HOST(swap_out), true, 1 },
-    { "node_vmstat_pgmajfault", NULL, NULL, HOST(major_faults), true, 1 },
-    { "node_vmstat_oom_kill", NULL, NULL, HOST(oom_kills), true, 60 },
-    { "node_pressure_cpu_waiting_seconds_total", NULL, NULL, HOST(pressure_cpu), true, 1 },
-    { "node_pressure_memory_waiting_seconds_total", NULL, NULL, HOST(pressure_memory), true, 1 },
-    { "node_pressure_io_waiting_seconds_total", NULL, NULL, HOST(pressure_io), true, 1 },
-    { "node_netstat_Tcp_CurrEstab", NULL, NULL, HOST(tcp_established), false, 1 },
-    { "node_netstat_Tcp_RetransSegs", NULL, NULL, HOST(tcp_retransmits), true, 1 },
-    { "node_netstat_Tcp_OutRsts", NULL, NULL, HOST(tcp_resets), true, 1 },
-    { "node_netstat_TcpExt_ListenOverflows", NULL, NULL, HOST(listen_overflows), true, 1 },
-    { "node_filefd_allocated", NULL, NULL, HOST(filefd), false, 1 },
-};
-enum { HOST_ROWS = sizeof host_rows / sizeof host_rows[0] };
+struct source { const char *name, *label; size_t at; enum use use; };
 
-/* ---- disks, interfaces, mounts: named by a label ---- */
-
-enum { THING_VALUES = 8 };
-struct thing { char name[HISTORY_NAME]; double value[THING_VALUES]; };
-struct things { struct thing item[HISTORY_DISKS_MAX]; size_t count; };
-_Static_assert(HISTORY_NETS_MAX == HISTORY_DISKS_MAX && HISTORY_MOUNTS_MAX == HISTORY_DISKS_MAX, "one bound for all");
-
-enum kind { DISK, NET, MOUNT, KINDS };
-struct thing_row { const char *metric; enum kind kind; int at; };
-
-static const struct thing_row thing_rows[] = {
-    { "node_disk_read_bytes_total", DISK, 0 }, { "node_disk_written_bytes_total", DISK, 1 }, { "node_disk_reads_completed_total", DISK, 2 }, { "node_disk_writes_completed_total", DISK, 3 },
-    { "node_disk_io_time_seconds_total", DISK, 4 }, { "node_disk_read_time_seconds_total", DISK, 5 }, { "node_disk_write_time_seconds_total", DISK, 6 },
-    { "node_network_receive_bytes_total", NET, 0 }, { "node_network_transmit_bytes_total", NET, 1 }, { "node_network_receive_packets_total", NET, 2 }, { "node_network_transmit_packets_total", NET, 3 },
-    { "node_network_receive_errs_total", NET, 4 }, { "node_network_transmit_errs_total", NET, 5 }, { "node_network_receive_drop_total", NET, 6 }, { "node_network_transmit_drop_total", NET, 7 },
-    { "node_filesystem_size_bytes", MOUNT, 0 }, { "node_filesystem_avail_bytes", MOUNT, 1 }, { "node_filesystem_files", MOUNT, 2 }, { "node_filesystem_files_free", MOUNT, 3 },
-};
-static const char *const thing_label[KINDS] = { "device", "device", "mountpoint" };
-
-struct reading {
-    int64_t       at_us;
-    double        host[HOST_ROWS];
-    double        cpus;
-    struct things thing[KINDS];
-    struct sensors_process *process;         /* names are not used: they are gone with the next tick */
-    size_t        processes;
+#define H(member) offsetof(struct history_host, member)
+static const struct source host_sources[] = {
+    { "node_load1", NULL, H(load1), AS_IS }, { "node_load5", NULL, H(load5), AS_IS }, { "node_load15", NULL, H(load15), AS_IS },
+    { "node_procs_running", NULL, H(procs_running), AS_IS }, { "node_procs_blocked", NULL, H(procs_blocked), AS_IS },
+    { "node_cpu_seconds_total", "user", H(cpu_user), MODE }, { "node_cpu_seconds_total", "nice", H(cpu_nice), MODE },
+    { "node_cpu_seconds_total", "system", H(cpu_system), MODE }, { "node_cpu_seconds_total", "idle", H(cpu_idle), MODE },
+    { "node_cpu_seconds_total", "iowait", H(cpu_iowait), MODE }, { "node_cpu_seconds_total", "irq", H(cpu_irq), MODE },
+    { "node_cpu_seconds_total", "softirq", H(cpu_softirq), MODE }, { "node_cpu_seconds_total", "steal", H(cpu_steal), MODE },
+    { "node_forks_total", NULL, H(forks), RATE }, { "node_context_switches_total", NULL, H(context_switches), RATE }, { "node_intr_total", NULL, H(interrupts), RATE },
+    { "node_memory_MemTotal_bytes", NULL, H(mem_total), AS_IS }, { "node_memory_MemFree_bytes", NULL, H(mem_free), AS_IS },
+    { "node_memory_MemAvailable_bytes", NULL, H(mem_available), AS_IS }, { "node_memory_Buffers_bytes", NULL, H(mem_buffers), AS_IS },
+    { "node_memory_Cached_bytes", NULL, H(mem_cached), AS_IS }, { "node_memory_Dirty_bytes", NULL, H(mem_dirty), AS_IS }, { "node_memory_Slab_bytes", NULL, H(mem_slab), AS_IS },
+    { "node_memory_SwapTotal_bytes", NULL, H(swap_total), AS_IS }, { "node_memory_SwapFree_bytes", NULL, H(swap_free), AS_IS },
+    { "node_vmstat_pgpgin", NULL, H(page_in), RATE }, { "node_vmstat_pgpgout", NULL, H(page_out), RATE }, { "node_vmstat_pswpin", NULL, H(swap_in), RATE },
+    { "node_vmstat_pswpout", NULL, H(swap_out), RATE }, { "node_vmstat_pgmajfault", NULL, H(major_faults), RATE }, { "node_vmstat_oom_kill", NULL, H(oom_kills), DELTA },
+    { "node_pressure_cpu_waiting_seconds_total", NULL, H(pressure_cpu), SHARE }, { "node_pressure_memory_waiting_seconds_total", NULL, H(pressure_memory), SHARE },
+    { "node_pressure_io_waiting_seconds_total", NULL, H(pressure_io), SHARE },
+    { "node_netstat_Tcp_CurrEstab", NULL, H(tcp_established), AS_IS }, { "node_netstat_Tcp_RetransSegs", NULL, H(tcp_retransmits), RATE },
+    { "node_netstat_Tcp_OutRsts", NULL, H(tcp_resets), RATE }, { "node_netstat_TcpExt_ListenOverflows", NULL, H(listen_overflows), RATE },
+    { "node_filefd_allocated", NULL, H(filefd), AS_IS },
 };
 
-struct minutes { struct reading now, before; bool has_before; struct history_top *top; size_t tops; };
+#define D(member) offsetof(struct history_disk, member)
+#define N(member) offsetof(struct history_net, member)
+#define M(member) offsetof(struct history_mount, member)
+/* wait_ms holds the seconds of all requests until the minute is made; errors and drops are of both directions. */
+static const struct source disk_sources[] = {
+    { "node_disk_read_bytes_total", NULL, D(read_bytes), RATE }, { "node_disk_written_bytes_total", NULL, D(write_bytes), RATE },
+    { "node_disk_reads_completed_total", NULL, D(reads), RATE }, { "node_disk_writes_completed_total", NULL, D(writes), RATE },
+    { "node_disk_io_time_seconds_total", NULL, D(busy), SHARE },
+    { "node_disk_read_time_seconds_total", NULL, D(wait_ms), RATE }, { "node_disk_write_time_seconds_total", NULL, D(wait_ms), RATE },
+};
+static const struct source net_sources[] = {
+    { "node_network_receive_bytes_total", NULL, N(rx_bytes), RATE }, { "node_network_transmit_bytes_total", NULL, N(tx_bytes), RATE },
+    { "node_network_receive_packets_total", NULL, N(rx_packets), RATE }, { "node_network_transmit_packets_total", NULL, N(tx_packets), RATE },
+    { "node_network_receive_errs_total", NULL, N(errors), RATE }, { "node_network_transmit_errs_total", NULL, N(errors), RATE },
+    { "node_network_receive_drop_total", NULL, N(drops), RATE }, { "node_network_transmit_drop_total", NULL, N(drops), RATE },
+};
+static const struct source mount_sources[] = {
+    { "node_filesystem_size_bytes", NULL, M(size_bytes), AS_IS }, { "node_filesystem_avail_bytes", NULL, M(avail_bytes), AS_IS },
+    { "node_filesystem_files", NULL, M(files), AS_IS }, { "node_filesystem_files_free", NULL, M(files_free), AS_IS },
+};
 
-struct minutes *minutes_new(void)
+struct was { int64_t pid; uint64_t start; double cpu_s, read, write; };
+
+/* Counters as they stood at a boundary, in the places of the minute's numbers. */
+struct snapshot { struct history_minute raw; struct was *was; size_t count, room; int64_t mono_us; uint64_t cpus; };
+
+struct minutes {
+    int64_t               length_us, boundary;
+    bool                  begun;
+    struct snapshot       old, now;
+    struct history_minute made;
+    struct history_top   *top;          /* of everybody, while the minute is made */
+    size_t                tops, tops_room;
+    const struct sensors *sensors;
+};
+
+struct minutes *minutes_new(int64_t length_us)
 {
-    struct minutes *m = calloc(1, sizeof *m);
-    if (m) {
-        m->now.process = calloc(PROCESSES_MAX, sizeof *m->now.process);
-        m->before.process = calloc(PROCESSES_MAX, sizeof *m->before.process);
-        m->top = calloc(PROCESSES_MAX, sizeof *m->top);
-        if (!m->now.process || !m->before.process || !m->top) {
-            minutes_free(m);
-            return NULL;
-        }
-    }
-    return m;
+    struct minutes *k = calloc(1, sizeof *k);
+    if (k)
+        k->length_us = length_us > 0 ? length_us : 60 * INT64_C(1000000);
+    return k;
 }
 
-void minutes_free(struct minutes *m)
+void minutes_free(struct minutes *k)
 {
-    if (!m)
+    if (!k)
         return;
-    free(m->now.process);
-    free(m->before.process);
-    free(m->top);
-    free(m);
+    free(k->old.was);
+    free(k->now.was);
+    free(k->top);
+    free(k);
+}
+
+const struct history_minute *minutes_latest(const struct minutes *k) { return &k->made; }
+
+/* ---- a snapshot ---- */
+
+static void add_to(char *row, size_t at, double v)
+{
+    double d;
+    memcpy(&d, row + at, sizeof d);
+    d = isnan(d) ? v : d + v;
+    memcpy(row + at, &d, sizeof d);
+}
+
+static void unknown(char *row, size_t from, size_t size)
+{
+    const double nan = NAN;
+    for (size_t at = from; at + sizeof nan <= size; at += sizeof nan)
+        memcpy(row + at, &nan, sizeof nan);
 }
 
 static struct slice label_of(const struct sensors_value *v, const char *name)
@@ -120,177 +118,214 @@ static struct slice label_of(const struct sensors_value *v, const char *name)
     return SLICE("");
 }
 
-static struct thing *thing_of(struct things *all, struct slice name)
+/* The row of that name, a new one when there is room. */
+static char *row_of(char *rows, size_t *count, size_t max, size_t size, struct slice name)
 {
-    char copy[HISTORY_NAME];
-    size_t n = name.n < sizeof copy - 1 ? name.n : sizeof copy - 1;
-    memcpy(copy, name.s, n);
-    copy[n] = '\0';
-    for (size_t i = 0; i < all->count; i++)
-        if (strcmp(all->item[i].name, copy) == 0)
-            return &all->item[i];
-    if (n == 0 || all->count == HISTORY_DISKS_MAX)
+    for (size_t i = 0; i < *count; i++)
+        if (slice_is(name, rows + i * size))
+            return rows + i * size;
+    if (*count == max)
         return NULL;
-    struct thing *t = &all->item[all->count++];
-    memcpy(t->name, copy, n + 1);
-    for (int k = 0; k < THING_VALUES; k++)
-        t->value[k] = NAN;
-    return t;
+    char *row = rows + (*count)++ * size;
+    memset(row, 0, HISTORY_NAME);
+    memcpy(row, name.s, name.n < HISTORY_NAME ? name.n : HISTORY_NAME - 1);
+    unknown(row, HISTORY_NAME, size);
+    return row;
+}
+
+static void see_rows(const struct sensors_value *v, const char *label, const struct source *sources, size_t n, char *rows, size_t *count, size_t max, size_t size)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slice_is(v->name, sources[i].name)) {
+            struct slice name = label_of(v, label);
+            name.n            = name.n < HISTORY_NAME ? name.n : HISTORY_NAME - 1;
+            char *row         = row_of(rows, count, max, size, name);
+            if (row)
+                add_to(row, sources[i].at, v->value);
+        }
 }
 
 static void see_value(void *ctx, const struct sensors_value *v)
 {
-    struct reading *r = ctx;
-    for (size_t i = 0; i < HOST_ROWS; i++) {
-        const struct host_row *row = &host_rows[i];
-        if (!slice_is(v->name, row->metric) || (row->label && !slice_is(label_of(v, row->label), row->value)))
-            continue;
-        r->host[i] = isnan(r->host[i]) ? v->value : r->host[i] + v->value;
-        if (row->label && strcmp(row->value, "idle") == 0)
-            r->cpus++;
+    struct snapshot       *s = ctx;
+    struct history_minute *m = &s->raw;
+    if (v->name.n < 6 || memcmp(v->name.s, "node_", 5) != 0)
         return;
-    }
-    for (size_t i = 0; i < sizeof thing_rows / sizeof thing_rows[0]; i++)
-        if (slice_is(v->name, thing_rows[i].metric)) {
-            struct thing *t = thing_of(&r->thing[thing_rows[i].kind], label_of(v, thing_label[thing_rows[i].kind]));
-            if (t)
-                t->value[thing_rows[i].at] = v->value;
-            return;
+    for (size_t i = 0; i < COUNT(host_sources); i++)
+        if (slice_is(v->name, host_sources[i].name) && (!host_sources[i].label || slice_is(label_of(v, "mode"), host_sources[i].label))) {
+            add_to((char *)&m->host, host_sources[i].at, v->value);
+            s->cpus += host_sources[i].at == H(cpu_user);
         }
+    see_rows(v, "device", disk_sources, COUNT(disk_sources), (char *)m->disk, &m->disks, HISTORY_DISKS_MAX, sizeof *m->disk);
+    see_rows(v, "device", net_sources, COUNT(net_sources), (char *)m->net, &m->nets, HISTORY_NETS_MAX, sizeof *m->net);
+    see_rows(v, "mountpoint", mount_sources, COUNT(mount_sources), (char *)m->mount, &m->mounts, HISTORY_MOUNTS_MAX, sizeof *m->mount);
 }
-
-/* ---- processes ---- */
-
-struct process_walk { struct minutes *m; double seconds; };
-
-static int by_pid(const void *a, const void *b)
-{
-    const struct sensors_process *x = a, *y = b;
-    return (x->pid > y->pid) - (x->pid < y->pid);
-}
-
-static double per_second(double now, double before, double seconds) { return now >= before ? (now - before) / seconds : NAN; }
 
 static void see_process(void *ctx, const struct sensors_process *p)
 {
-    struct process_walk *w = ctx;
-    struct minutes      *m = w->m;
-    if (m->now.processes == PROCESSES_MAX)
-        return;
-    m->now.process[m->now.processes++] = *p;
-    if (!m->has_before)
-        return;
-    const struct sensors_process *old = bsearch(p, m->before.process, m->before.processes, sizeof *old, by_pid);
-    bool                          same = old && old->start_ticks == p->start_ticks;
-    struct history_top           *t = &m->top[m->tops++];
-    *t = (struct history_top){ .pid = p->pid, .start_ticks = (int64_t)p->start_ticks, .rss_bytes = p->rss_bytes, .threads = p->threads };
-    (void)text_copy(t->name, sizeof t->name, p->comm ? p->comm : "");
-    (void)text_copy(t->group, sizeof t->group, p->group ? p->group : "");
-    t->cpu = per_second(p->cpu_s, same ? old->cpu_s : 0, w->seconds);
-    t->read_bytes = per_second(p->read_bytes, same ? old->read_bytes : 0, w->seconds);
-    t->write_bytes = per_second(p->write_bytes, same ? old->write_bytes : 0, w->seconds);
+    struct snapshot *s = ctx;
+    if (s->count == s->room) {
+        size_t      room = s->room ? 2 * s->room : 256;
+        struct was *more = room <= PROCESSES_KEPT_MAX ? realloc(s->was, room * sizeof *more) : NULL;
+        if (!more)
+            return;
+        s->was  = more;
+        s->room = room;
+    }
+    s->was[s->count++] = (struct was){ p->pid, p->start_ticks, p->cpu_s, p->read_bytes, p->write_bytes };
 }
 
-static double zero_if_unknown(double v) { return isnan(v) ? 0 : v; }
-static int    order(double a, double b) { return (a < b) - (a > b); }
-static int    by_cpu(const void *a, const void *b) { return order(zero_if_unknown(((const struct history_top *)a)->cpu), zero_if_unknown(((const struct history_top *)b)->cpu)); }
-static int    by_memory(const void *a, const void *b) { return order(((const struct history_top *)a)->rss_bytes, ((const struct history_top *)b)->rss_bytes); }
-static int    by_io(const void *a, const void *b)
+static void take(struct snapshot *s, const struct sensors *from, int64_t wall_us, int64_t mono_us)
 {
-    const struct history_top *x = a, *y = b;
-    return order(zero_if_unknown(x->read_bytes) + zero_if_unknown(x->write_bytes), zero_if_unknown(y->read_bytes) + zero_if_unknown(y->write_bytes));
+    memset(&s->raw, 0, sizeof s->raw);
+    unknown((char *)&s->raw.host, 0, sizeof s->raw.host);
+    s->count     = 0;
+    s->cpus      = 0;
+    s->raw.at_us = wall_us;
+    s->mono_us   = mono_us;
+    sensors_each(from, see_value, s);
+    sensors_processes(from, see_process, s);
 }
 
-/* The first of a list by CPU, then of the rest by memory, then of the rest by what they read and write. */
-static void choose(struct minutes *m, struct history_minute *out)
+/* ---- what lies between two ---- */
+
+static double at(const char *row, size_t offset)
 {
-    static const struct { int (*by)(const void *, const void *); size_t most; } turns[] = { { by_cpu, TOP_BY_CPU }, { by_memory, TOP_BY_MEMORY }, { by_io, TOP_BY_IO } };
-    _Static_assert(TOP_BY_CPU + TOP_BY_MEMORY + TOP_BY_IO <= HISTORY_TOP_MAX, "there is room for all of them");
-    size_t done = 0;
-    out->tops = 0;
-    for (size_t k = 0; k < sizeof turns / sizeof turns[0]; k++) {
-        qsort(m->top + done, m->tops - done, sizeof *m->top, turns[k].by);
-        for (size_t i = 0; i < turns[k].most && done < m->tops; i++)
-            out->top[out->tops++] = m->top[done++];
+    double d;
+    memcpy(&d, row + offset, sizeof d);
+    return d;
+}
+
+/* A counter that went back has begun anew. */
+static double between(double old, double now) { return isnan(old) || isnan(now) ? NAN : now >= old ? now - old : now; }
+
+static void differ(char *out, const char *old, const char *now, const struct source *sources, size_t n, double seconds, double modes)
+{
+    for (size_t i = 0; i < n; i++) {
+        double b = at(now, sources[i].at), d = old ? between(at(old, sources[i].at), b) : NAN, v = b;
+        switch (sources[i].use) {
+        case AS_IS: break;
+        case RATE:
+        case SHARE: v = d / seconds; break;
+        case MODE:  v = modes > 0 ? d / modes : NAN; break;
+        case DELTA: v = d; break;
+        }
+        memcpy(out + sources[i].at, &v, sizeof v);
     }
 }
 
-/* ---- a minute ---- */
-
-static void put_host(const struct minutes *m, double seconds, struct history_host *h)
+static const char *same(const char *rows, size_t count, size_t size, const char *name)
 {
-#define X(name, scale) h->name = NAN;
-    HISTORY_HOST_MAP(X)
-#undef X
-    for (size_t i = 0; i < HOST_ROWS; i++) {
-        const struct host_row *row = &host_rows[i];
-        double v = row->rate ? per_second(m->now.host[i], m->before.host[i], seconds) : m->now.host[i];
-        if (strcmp(row->metric, "node_cpu_seconds_total") == 0 && m->now.cpus > 0)
-            v /= m->now.cpus;
-        *(double *)((char *)h + row->at) = v * row->scale;
-    }
-    h->cpus = m->now.cpus;
-    h->processes = (double)m->now.processes;
-}
-
-static const struct thing *thing_before(const struct minutes *m, enum kind kind, const char *name)
-{
-    for (size_t i = 0; i < m->before.thing[kind].count; i++)
-        if (strcmp(m->before.thing[kind].item[i].name, name) == 0)
-            return &m->before.thing[kind].item[i];
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rows + i * size, name) == 0)
+            return rows + i * size;
     return NULL;
 }
 
-static void put_things(const struct minutes *m, double seconds, struct history_minute *out)
+static void differ_rows(char *out, const char *old, size_t olds, const char *now, size_t count, size_t size, const struct source *sources, size_t n, double seconds)
 {
-    for (int kind = 0; kind < KINDS; kind++)
-        for (size_t i = 0; i < m->now.thing[kind].count; i++) {
-            const struct thing *t = &m->now.thing[kind].item[i], *old = thing_before(m, (enum kind)kind, t->name);
-            double              r[THING_VALUES];
-            for (int k = 0; k < THING_VALUES; k++)
-                r[k] = old ? per_second(t->value[k], old->value[k], seconds) : NAN;
-            if (kind == DISK) {
-                struct history_disk *d = &out->disk[out->disks++];
-                double               requests = r[2] + r[3];
-                *d = (struct history_disk){ .read_bytes = r[0], .write_bytes = r[1], .reads = r[2], .writes = r[3], .busy = r[4], .wait_ms = requests > 0 ? (r[5] + r[6]) / requests * 1000 : isnan(requests) ? NAN : 0 };
-                memcpy(d->name, t->name, sizeof d->name);
-            } else if (kind == NET) {
-                struct history_net *n = &out->net[out->nets++];
-                *n = (struct history_net){ .rx_bytes = r[0], .tx_bytes = r[1], .rx_packets = r[2], .tx_packets = r[3], .errors = r[4] + r[5], .drops = r[6] + r[7] };
-                memcpy(n->name, t->name, sizeof n->name);
-            } else {
-                struct history_mount *f = &out->mount[out->mounts++];
-                *f = (struct history_mount){ .size_bytes = t->value[0], .avail_bytes = t->value[1], .files = t->value[2], .files_free = t->value[3] };
-                memcpy(f->name, t->name, sizeof f->name);
-            }
-        }
+    for (size_t i = 0; i < count; i++) {
+        memcpy(out + i * size, now + i * size, size);
+        differ(out + i * size, same(old, olds, size, now + i * size), now + i * size, sources, n, seconds, 0);
+    }
 }
 
-bool minutes_take(struct minutes *m, const struct sensors *s, int64_t now_us, struct history_minute *minute)
+static int by_pid(const void *a, const void *b)
 {
-    struct reading free_one = m->before;
-    m->before = m->now;                       /* of the last time; nothing at first */
-    m->now = free_one;
-    m->now.at_us = now_us;
-    m->now.cpus = 0;
-    m->now.processes = 0;
-    m->tops = 0;
-    for (int k = 0; k < KINDS; k++)
-        m->now.thing[k].count = 0;
-    for (size_t i = 0; i < HOST_ROWS; i++)
-        m->now.host[i] = NAN;
-    m->has_before = m->before.at_us > 0 && m->before.at_us < now_us;
-    struct process_walk w = { m, m->has_before ? (double)(now_us - m->before.at_us) / 1e6 : 1 };
-    sensors_each(s, see_value, &m->now);
-    sensors_processes(s, see_process, &w);
-    qsort(m->now.process, m->now.processes, sizeof *m->now.process, by_pid);
-    memset(minute, 0, sizeof *minute);
-    minute->at_us = now_us;
-    minute->seconds = w.seconds;
-    if (!m->has_before)
+    const struct was *x = a, *y = b;
+    return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+static void see_top(void *ctx, const struct sensors_process *p)
+{
+    struct minutes *k = ctx;
+    if (k->tops == k->tops_room) {
+        size_t              room = k->tops_room ? 2 * k->tops_room : 256;
+        struct history_top *more = room <= PROCESSES_KEPT_MAX ? realloc(k->top, room * sizeof *more) : NULL;
+        if (!more)
+            return;
+        k->top       = more;
+        k->tops_room = room;
+    }
+    const struct was *was = k->old.count ? bsearch(&(struct was){ .pid = p->pid }, k->old.was, k->old.count, sizeof *was, by_pid) : NULL;
+    struct was        none = { .start = p->start_ticks };
+    was                    = was && was->start == p->start_ticks ? was : &none;
+    double              s  = k->made.seconds;
+    struct history_top *t  = &k->top[k->tops++];
+    *t = (struct history_top){ .pid = p->pid, .start_ticks = (int64_t)p->start_ticks, .cpu = between(was->cpu_s, p->cpu_s) / s, .rss_bytes = p->rss_bytes,
+        .read_bytes = between(was->read, p->read_bytes) / s, .write_bytes = between(was->write, p->write_bytes) / s, .threads = p->threads };
+    snprintf(t->name, sizeof t->name, "%.63s", p->comm);
+    snprintf(t->group, sizeof t->group, "%.63s", p->group);
+}
+
+static double io_of(const struct history_top *t) { return (isnan(t->read_bytes) ? 0 : t->read_bytes) + (isnan(t->write_bytes) ? 0 : t->write_bytes); }
+static int    descending(double a, double b) { return (b > a) - (b < a); }
+static int    by_io(const void *a, const void *b) { return descending(io_of(a), io_of(b)); }
+static int    by_rss(const void *a, const void *b) { return descending(((const struct history_top *)a)->rss_bytes, ((const struct history_top *)b)->rss_bytes); }
+static int    by_cpu(const void *a, const void *b) { return descending(((const struct history_top *)a)->cpu, ((const struct history_top *)b)->cpu); }
+
+/* A third of the places each for those with most input and output, memory, and processor time. */
+static void choose(struct minutes *k)
+{
+    int (*const orders[])(const void *, const void *) = { by_io, by_rss, by_cpu };
+    size_t chosen = 0, left = k->tops;
+    for (size_t o = 0; o < COUNT(orders) && left; o++) {
+        qsort(k->top + chosen, left, sizeof *k->top, orders[o]);
+        size_t n = HISTORY_TOP_MAX / COUNT(orders);
+        if (o == 0)
+            for (n = 0; n < HISTORY_TOP_MAX / COUNT(orders) && n < left && io_of(&k->top[n]) > 0;)
+                n++;
+        n       = n < left ? n : left;
+        chosen += n;
+        left   -= n;
+    }
+    qsort(k->top, chosen, sizeof *k->top, by_cpu);
+    memcpy(k->made.top, k->top, chosen * sizeof *k->top);
+    k->made.tops = chosen;
+}
+
+static void make(struct minutes *k, const struct sensors *s)
+{
+    const struct history_minute *old = &k->old.raw, *now = &k->now.raw;
+    struct history_minute       *m   = &k->made;
+    double                       modes = 0;
+    memcpy(m, now, sizeof *m);
+    m->seconds = (double)(k->now.mono_us - k->old.mono_us) / 1e6;
+    for (size_t i = 0; i < COUNT(host_sources); i++)
+        if (host_sources[i].use == MODE) {
+            double d = between(at((const char *)&old->host, host_sources[i].at), at((const char *)&now->host, host_sources[i].at));
+            modes   += isnan(d) ? 0 : d;
+        }
+    differ((char *)&m->host, (const char *)&old->host, (const char *)&now->host, host_sources, COUNT(host_sources), m->seconds, modes);
+    differ_rows((char *)m->disk, (const char *)old->disk, old->disks, (const char *)now->disk, now->disks, sizeof *m->disk, disk_sources, COUNT(disk_sources), m->seconds);
+    differ_rows((char *)m->net, (const char *)old->net, old->nets, (const char *)now->net, now->nets, sizeof *m->net, net_sources, COUNT(net_sources), m->seconds);
+    for (size_t i = 0; i < m->disks; i++) {
+        struct history_disk *d = &m->disk[i];
+        double               requests = d->reads + d->writes;
+        d->wait_ms = requests > 0 ? 1000 * d->wait_ms / requests : isnan(requests) ? NAN : 0;
+    }
+    m->host.cpus      = (double)k->now.cpus;
+    m->host.processes = (double)k->now.count;
+    k->tops           = 0;
+    if (k->old.count)
+        qsort(k->old.was, k->old.count, sizeof *k->old.was, by_pid);
+    sensors_processes(s, see_top, k);
+    choose(k);
+}
+
+bool minutes_see(struct minutes *k, const struct sensors *s, int64_t wall_us, int64_t mono_us)
+{
+    int64_t boundary = wall_us / k->length_us;
+    if (k->begun && boundary == k->boundary)
         return false;
-    put_host(m, w.seconds, &minute->host);
-    put_things(m, w.seconds, minute);
-    choose(m, minute);
-    return true;
+    bool whole  = k->begun && mono_us > k->old.mono_us;
+    k->boundary = boundary;
+    k->begun    = true;
+    take(&k->now, s, wall_us, mono_us);
+    if (whole)
+        make(k, s);
+    struct snapshot swap = k->old;
+    k->old = k->now;
+    k->now = swap;
+    return whole;
 }

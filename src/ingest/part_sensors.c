@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MINUTE_US = 60 * 1000 * 1000 };
-
 struct sensing {
     struct ingest         *in;
     pthread_t              thread;
@@ -20,7 +18,6 @@ struct sensing {
     struct sensors        *sensors;
     struct history        *history;           /* NULL: it could not be opened, which was told */
     struct minutes        *minutes;
-    struct history_minute *minute;
     uint64_t               failures, written, unwritten;
     struct fault           last;
 };
@@ -38,22 +35,22 @@ static enum err make(struct ingest *in, struct sensing *s, struct sensors **out,
     return sensors_new(conf_of(in->conf, &sensors_section), n ? groups : NULL, n, &(struct sensors_options){ .clock = in->clock, .emit = append, .ctx = s }, out, fault);
 }
 
-static void write_minute(struct sensing *s, int64_t now_us)
+/* A minute has ended: it is written, or counted as missing. */
+static void write_minute(struct sensing *s)
 {
     struct fault fault = { 0 };
-    if (!minutes_take(s->minutes, s->sensors, now_us, s->minute) || !s->history)
+    if (!s->history)
         return;
-    if (history_append(s->history, s->minute, true, &fault) == OK) {
+    if (history_append(s->history, minutes_latest(s->minutes), true, &fault) == OK)
         s->written++;
-    } else if (s->unwritten++ == 0) {
+    else if (s->unwritten++ == 0)
         log_fault(LOG_WARN, "a minute of the history was not written; the next one is tried again", &fault);
-    }
 }
 
 static void *sense(void *arg)
 {
     struct sensing *s = arg;
-    int64_t         next_us = clock_mono_us(s->in->clock), minute = clock_wall_us(s->in->clock) / MINUTE_US;
+    int64_t         next_us = clock_mono_us(s->in->clock);
     (void)pthread_mutex_lock(&s->lock);
     while (!s->ending) {
         struct fault fault = { 0 };
@@ -62,11 +59,8 @@ static void *sense(void *arg)
                 log_fault(LOG_WARN, "a reading of the sensors could not be kept; the next one follows", &fault);
             s->last = fault;
         }
-        int64_t now_us = clock_wall_us(s->in->clock);
-        if (now_us / MINUTE_US != minute) {
-            minute = now_us / MINUTE_US;
-            write_minute(s, now_us);
-        }
+        if (minutes_see(s->minutes, s->sensors, clock_wall_us(s->in->clock), clock_mono_us(s->in->clock)))
+            write_minute(s);
         int64_t interval_us = sensors_interval_us(s->sensors), mono_us = clock_mono_us(s->in->clock);
         next_us += interval_us;
         if (next_us < mono_us)                /* we were held up: no crowd of readings to make up for it */
@@ -84,7 +78,6 @@ static void free_all(struct sensing *s)
     sensors_free(s->sensors);
     history_close(s->history);
     minutes_free(s->minutes);
-    free(s->minute);
     free(s);
 }
 
@@ -97,7 +90,7 @@ static enum err sensors_start(struct ingest *in, void **self, struct fault *faul
     pthread_condattr_t         steady;
     if (!c->enabled)
         return OK;
-    if (!(s = calloc(1, sizeof *s)) || !(s->minute = calloc(1, sizeof *s->minute)) || !(s->minutes = minutes_new())) {
+    if (!(s = calloc(1, sizeof *s)) || !(s->minutes = minutes_new(0))) {
         if (s)
             free_all(s);
         return fail(fault, ERR_LIMIT, "no memory for the sensors");

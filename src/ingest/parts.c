@@ -1,11 +1,12 @@
 /* ingest/parts.c - what ingest is made of, in the order in which it starts. It stops the other way round. */
 #include "ingest/inside.h"
 
-extern const struct ingest_part ingest_part_journal, ingest_part_ship, ingest_part_sensors, ingest_part_receive;
+extern const struct ingest_part ingest_part_journal, ingest_part_ship, ingest_part_digest, ingest_part_sensors, ingest_part_receive;
 
 const struct ingest_part *const ingest_parts[] = {
     &ingest_part_journal,
     &ingest_part_ship,
+    &ingest_part_digest,
     &ingest_part_sensors,
     &ingest_part_receive,
 };

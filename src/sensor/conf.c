@@ -2,6 +2,7 @@
 #include "sensor/conf.h"
 
 #include "sensor/group.h"
+#include "sensor/probe.h"
 #include "sensor/sensors.h"
 
 #include <regex.h>
@@ -83,6 +84,16 @@ static const struct conf_knob probe_knobs[] = {
     { "timeout",  KNOB_TIME(struct probe_conf, timeout_us),   "5s",  "100ms..60s",   CONF_LIVE, "When it counts as a failure." },
 };
 
+static void probe_check(const void *instance, struct conf_checker *c)
+{
+    const struct probe_conf *p   = instance;
+    struct fault             why = { 0 };
+    if (probe_target_check((enum probe_kind)p->kind, p->target, &why) != OK)
+        conf_refuse(c, "target", "", "%s", why.text);
+    if (p->timeout_us > p->interval_us)
+        conf_refuse(c, "timeout", "Make it shorter than the interval.", "a probe that may take longer than its interval");
+}
+
 const struct conf_section probes_section = { .path = "probes", .knobs = probe_knobs, .count = COUNT(probe_knobs), .size = sizeof(struct probe_conf),
-    .shape = CONF_MAP, .instances_max = PROBES_MAX, .flags = CONF_LIVE, .name_at = offsetof(struct probe_conf, name),
+    .shape = CONF_MAP, .instances_max = PROBES_MAX, .flags = CONF_LIVE, .name_at = offsetof(struct probe_conf, name), .check = probe_check,
     .why = "What is asked from outside whether it answers: connections, names, pages." };

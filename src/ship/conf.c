@@ -94,12 +94,12 @@ static const struct conf_knob sink_knobs[] = {
     { "when_new",       KNOB_CHOICE(S, when_new),        "start", "start|now",      CONF_LIVE, "A sink that was never there begins with what the journal still holds, or with what comes from now on." },
 
     { "url",            KNOB_TEXT(S, url),               "",      "0..1024",        CONF_LIVE, "Address of the other side, without credentials. https, unless it is on this machine or nobody has to log in." },
-    { "token",          KNOB_SECRET_FILE(S, token),      "",      NULL,             CONF_LIVE | CONF_SECRET, "File with the bearer token." },
+    { "token",          KNOB_SECRET_FILE(S, token),      "",      NULL,             CONF_LIVE, "File with the bearer token." },
     { "user",           KNOB_TEXT(S, user),              "",      "0..255",         CONF_LIVE, "Who logs in; for an object store the id of the access key." },
-    { "password",       KNOB_SECRET_FILE(S, password),   "",      NULL,             CONF_LIVE | CONF_SECRET, "File with the password; for an object store the secret key." },
+    { "password",       KNOB_SECRET_FILE(S, password),   "",      NULL,             CONF_LIVE, "File with the password; for an object store the secret key." },
     { "tls.ca",         KNOB_PATH(S, tls_ca),            "",      "file",           CONF_LIVE, "PEM file with the authorities to believe; unset: those of the system." },
     { "tls.certificate", KNOB_PATH(S, tls_certificate),  "",      "file",           CONF_LIVE, "PEM file with our own certificate, where the other side wants one." },
-    { "tls.key",        KNOB_SECRET_FILE(S, tls_key),    "",      NULL,             CONF_LIVE | CONF_SECRET, "PEM file with its private key." },
+    { "tls.key",        KNOB_SECRET_FILE(S, tls_key),    "",      NULL,             CONF_LIVE, "PEM file with its private key." },
     { "headers",        KNOB_LIST(S, headers),           "",      "0..16",          CONF_LIVE, "Further headers, `Name: value`, such as X-Scope-OrgID; not for secrets.", check_header },
     { "compress",       KNOB_CHOICE(S, compress),        "auto",  "auto|none|gzip|zstd|snappy|lz4", CONF_LIVE, "auto is what the kind does best." },
 
@@ -125,7 +125,7 @@ static const struct conf_knob sink_knobs[] = {
     { "path_style",     KNOB_BOOL(S, path_style),        "false", NULL,             CONF_LIVE, "The bucket stands in the path of the address, not in front of the host." },
 };
 
-enum { COMMON = 14 };      /* those that every sink has */
+enum { COMMON = 15 };      /* those that every sink has */
 
 /* Is `name` a word of "!url token user"? must: it has the mark. */
 static bool listed(const char *words, const char *name, bool *must)

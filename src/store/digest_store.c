@@ -162,12 +162,12 @@ enum err digest_trace_put(struct digest_store *s, unsigned shard, uint64_t block
     return db_run(s->db, sql_digest_trace_put, fault, "iIIx", (int)shard, (int64_t)block, (int64_t)last, &entries);
 }
 
-enum err digest_window_clear(struct digest_store *s, int64_t tenant_id, int64_t from_us, int64_t to_us, struct fault *fault)
+enum err digest_window_clear(struct digest_store *s, int64_t tenant_id, int64_t from_us, int64_t to_us, int64_t from_5m, int64_t to_5m, struct fault *fault)
 {
     enum err e = db_run(s->db, sql_digest_metric_clear, fault, "III", tenant_id, from_us, to_us);
     if (e == OK)
-        e = db_run(s->db, sql_digest_call_clear_tenant, fault, "III", tenant_id, from_us, to_us);
-    return e == OK ? db_run(s->db, sql_digest_log_clear, fault, "III", tenant_id, from_us, to_us) : e;
+        e = db_run(s->db, sql_digest_call_clear_tenant, fault, "III", tenant_id, from_5m, to_5m);
+    return e == OK ? db_run(s->db, sql_digest_log_clear, fault, "III", tenant_id, from_5m, to_5m) : e;
 }
 
 /* ---- how far it has come ---- */

@@ -56,8 +56,8 @@ MUST_CHECK enum err digest_pattern_merge(struct digest_store *s, int64_t tenant_
 MUST_CHECK enum err digest_log_put(struct digest_store *s, const struct digest_log *l, struct fault *fault);
 MUST_CHECK enum err digest_locator_put(struct digest_store *s, const struct digest_locator *l, struct fault *fault);   /* before the rows that point to it */
 MUST_CHECK enum err digest_trace_put(struct digest_store *s, unsigned shard, uint64_t block, uint64_t last, struct slice entries, struct fault *fault);
-/* A window is done again from the beginning: its rows of one tenant go. 5-minute rows whose bucket begins in it, 1-minute rows likewise. */
-MUST_CHECK enum err digest_window_clear(struct digest_store *s, int64_t tenant_id, int64_t from_us, int64_t to_us, struct fault *fault);
+/* A window is done again from the beginning: its rows of one tenant go, of minutes those in from..to, of five minutes those in from_5m..to_5m. */
+MUST_CHECK enum err digest_window_clear(struct digest_store *s, int64_t tenant_id, int64_t from_us, int64_t to_us, int64_t from_5m, int64_t to_5m, struct fault *fault);
 int64_t             digest_fingerprint(int64_t tenant_id, uint64_t pattern);
 
 /* ---- how far it has come ---- */

@@ -236,6 +236,17 @@ static void memory_has_a_bound_and_the_one_not_seen_for_longest_goes(void **stat
     patterns_free(p);
 }
 
+static void a_line_whose_template_went_is_not_taken_for_the_one_in_its_place(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(2);
+    static const char *const line[] = { "starting up", "ready to serve", "config was read", "going down" };
+    for (int i = 0; i < 40; i++)
+        assert_string_equal(patterns_take(p, slice_of(line[i * 7 % 4]), 1)->text, line[i * 7 % 4]);
+    assert_true(patterns_evicted(p) > 30);
+    patterns_free(p);
+}
+
 static void bytes_have_a_bound_too(void **state)
 {
     (void)state;
@@ -288,6 +299,11 @@ static void any_bytes_may_come(void **state)
     (void)patterns_take(p, (struct slice){ huge, n }, 1);
     memset(huge, '(', n);
     (void)patterns_take(p, (struct slice){ huge, n }, 1);
+    for (size_t k = 0; k < 8; k++) {
+        for (size_t i = 0; i < n; i++)
+            huge[i] = i < k ? ';' : " ()"[(i - k) % 3];
+        (void)patterns_take(p, (struct slice){ huge, n }, 1);
+    }
     for (size_t i = 0; i < n; i++)
         huge[i] = i % 2 ? '"' : '\'';
     (void)patterns_take(p, (struct slice){ huge, n }, 1);
@@ -398,6 +414,7 @@ int main(void)
         cmocka_unit_test(looking_does_not_learn),
         cmocka_unit_test(a_change_is_said_until_it_is_settled),
         cmocka_unit_test(memory_has_a_bound_and_the_one_not_seen_for_longest_goes),
+        cmocka_unit_test(a_line_whose_template_went_is_not_taken_for_the_one_in_its_place),
         cmocka_unit_test(bytes_have_a_bound_too),
         cmocka_unit_test(any_bytes_may_come),
         cmocka_unit_test(what_was_learned_comes_back_from_a_snapshot),

@@ -61,7 +61,9 @@ static void what_is_malformed_is_refused(void **state)
     assert_int_equal(walk(BYTES("\x0b\x0c")), -1);                      /* groups */
     assert_int_equal(walk(BYTES("\x0e\x01")), -1);                      /* type 6 */
     assert_int_equal(walk(BYTES("\x0f\x01")), -1);                      /* type 7 */
-    assert_int_equal(walk(BYTES("\x0a\x04" "abc")), -1);                /* longer than what is left */
+    struct pb       m = pb_of(BYTES("\x0a\x04" "abc"));                 /* longer than what is left: not even by one */
+    struct pb_field f;
+    assert_int_equal(pb_next(&m, &f), -1);
     assert_int_equal(walk(BYTES("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" "abc")), -1);
     assert_int_equal(walk(BYTES("\x09\x01\x02\x03\x04\x05\x06\x07")), -1);
     assert_int_equal(walk(BYTES("\x0d\x01\x02\x03")), -1);
