@@ -73,7 +73,8 @@ struct reader {
 };
 
 struct journal {
-    struct journal_options     o;
+    struct journal_options     o;               /* segment_bytes of it is below: it never changes */
+    int64_t                    segment_bytes;
     char                      *folder;
     struct journal_files       f;
     const struct clock        *clock;
