@@ -197,7 +197,6 @@ static int on_begin(nghttp2_session *http2, const nghttp2_frame *frame, void *us
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
     head_begin(&s->head);
-    s->head_stream = frame->hd.stream_id;
     s->head_n = 0;
     s->head_over = false;
     return 0;
