@@ -4,10 +4,12 @@
 #include "base/log.h"
 #include "casefile/step.h"
 #include "cli/commands.h"
+#include "cli/sections.h"
 #include "cli/where.h"
 #include "engine/host.h"
 #include "gate/judge.h"
 #include "gate/policy.h"
+#include "ingest/ingest.h"
 #include "web/web.h"
 
 #include <pthread.h>
@@ -21,9 +23,9 @@
 enum { POLICY_TEXT_MAX = 1024 * 1024 };
 
 /* What the web asks and neither store nor engine tells. */
-struct told { struct engine *engine; struct web *web; char policy_file[1024]; };
+struct told { struct engine *engine; struct web *web; struct ingest *ingest; char policy_file[1024]; };
 
-/* The tokens may be in another file now; everything else of the web waits for a restart. */
+/* The tokens may be in another file now; everything else of the web waits for a restart. Ingest takes what it can. */
 static void on_reload(void *ctx)
 {
     struct told       *told = ctx;
@@ -31,6 +33,7 @@ static void on_reload(void *ctx)
     struct web_options options = web_options_of(engine_conf(told->engine));
     if (web_reload(told->web, &options, &fault) != OK)
         log_fault(LOG_ERROR, "the tokens were not reloaded; the old ones stay in force", &fault);
+    ingest_reload(told->ingest, engine_whole_conf(told->engine));
 }
 
 
@@ -66,6 +69,18 @@ static json_t *tell_policy(void *ctx)
     free(p);
     return out;
 }
+
+static json_t *tell_ingest(void *ctx) { return ingest_status(((struct told *)ctx)->ingest); }
+static void    tell_ingest_metrics(void *ctx, struct text *out) { ingest_metrics(((struct told *)ctx)->ingest, out); }
+static bool    tell_ingest_ready(void *ctx, json_t *checks, char *why, size_t size) { return ingest_ready(((struct told *)ctx)->ingest, checks, why, size); }
+
+static enum err tell_look(void *ctx, const struct web_question *q, json_t **out, struct fault *fault)
+{
+    struct ingest_question question = { .what = q->what, .id = q->id, .service = q->text, .since_us = q->since_us, .limit = q->limit };
+    return ingest_look(((struct told *)ctx)->ingest, &question, out, fault);
+}
+
+static enum err tell_enqueue(void *ctx, const json_t *request, json_t **out, struct fault *fault) { return ingest_enqueue(((struct told *)ctx)->ingest, request, out, fault); }
 
 /* ---- the service manager's watchdog: an engine that does not turn any more is ended, and the next start recovers ---- */
 
@@ -111,20 +126,34 @@ static void watchdog_end(struct watchdog *w)
 
 int cmd_daemon(struct cli *c)
 {
+    struct conf   *whole = NULL;
     struct engine *engine = NULL;
     struct web    *web = NULL;
     struct fault   fault = { 0 };
     crash_arm_from_environment();
     (void)signal(SIGPIPE, SIG_IGN);      /* a reader that went away is an error of a write, not the end of us */
-    if (engine_open(where_config(&c->o), &engine, &fault) != OK)
+    if (conf_load(where_config(&c->o), program_sections, program_sections_count, &whole, NULL, &fault) != OK || engine_open(whole, &engine, &fault) != OK)
         return cli_complain(c, &fault);
     const struct daemon_conf *conf = engine_conf(engine);
     struct told               told = { .engine = engine };
     (void)text_copy(told.policy_file, sizeof told.policy_file, conf->policy->file);
     struct web_options options = web_options_of(conf);
     struct web_sources sources = { .rules = tell_rules, .policy = tell_policy, .ctx = &told };
+    if (ingest_start(whole, engine_store_folder(engine), &told.ingest, &fault) != OK) {
+        int code = cli_complain(c, &fault);
+        engine_close(engine);
+        return code;
+    }
+    if (told.ingest) {
+        sources.ingest = tell_ingest;
+        sources.ingest_metrics = tell_ingest_metrics;
+        sources.ingest_ready = tell_ingest_ready;
+        sources.look = tell_look;
+        sources.enqueue = tell_enqueue;
+    }
     if (web_start(&options, engine, &sources, &web, &fault) != OK) {
         int code = cli_complain(c, &fault);
+        ingest_stop(told.ingest);
         engine_close(engine);
         return code;
     }
@@ -138,6 +167,7 @@ int cmd_daemon(struct cli *c)
     watchdog_end(&watchdog);
     (void)sd_notify(0, "STOPPING=1");
     web_stop(web);
+    ingest_stop(told.ingest);
     engine_close(engine);
     log_info("homeostat ends", F("code", code));
     return code == 0 ? CLI_DONE : CLI_FAILED;

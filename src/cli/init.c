@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/sections.h"
 #include "conf/daemon.h"
 #include "link/pg.h"
 #include "sense/privileges.h"
@@ -130,7 +131,7 @@ static enum err compose(const struct cli_options *o, const char *passfile, const
 static enum err read_back(const char *name, const struct text *t, struct fault *fault)
 {
     struct conf *conf = NULL;
-    enum err     e = conf_load_text(name, t->s, t->used, daemon_sections, daemon_sections_count, &conf, NULL, fault);
+    enum err     e = conf_load_text(name, t->s, t->used, program_sections, program_sections_count, &conf, NULL, fault);
     conf_free(conf);
     return e;
 }

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "cli/where.h"
 #include "journal/journal.h"
 
 #include <stdlib.h>
@@ -59,7 +60,7 @@ int cmd_journal_ls(struct cli *c)
     struct journal_view *v;
     struct fault         fault = { 0 };
     uint64_t             damaged;
-    if (journal_view_open(c->o.folder, &v, &fault) != OK)
+    if (journal_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault) != OK)
         return cli_complain(c, &fault);
     json_t *all = json_pack("{s:o, s:o}", "segments", segments_json(v, &damaged), "consumers", consumers_json(v));
     journal_view_close(v);
@@ -94,7 +95,7 @@ int cmd_journal_cat(struct cli *c)
     struct record        r;
     uint64_t             from = (uint64_t)c->o.from;
     enum err             e = OK;
-    if (journal_view_open(c->o.folder, &v, &fault) != OK)
+    if (journal_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault) != OK)
         return cli_complain(c, &fault);
     for (int64_t n = 0; (c->o.all || n < c->o.limit) && (e = journal_view_read(v, from, &r, &fault)) == OK && put_record(c, &r); n++)
         from = r.id + 1;
@@ -111,7 +112,7 @@ int cmd_journal_verify(struct cli *c)
     json_int_t           blocks = 0;
     size_t               i;
     json_t              *rows, *row;
-    if (journal_view_open(c->o.folder, &v, &fault) != OK)
+    if (journal_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault) != OK)
         return cli_complain(c, &fault);
     rows = segments_json(v, &damaged);
     journal_view_close(v);
@@ -132,7 +133,7 @@ int cmd_journal_verify(struct cli *c)
 int cmd_journal_forget(struct cli *c)
 {
     struct fault fault = { 0 };
-    if (journal_view_forget(c->o.folder, c->o.word[0], &fault) != OK)
+    if (journal_view_forget(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), c->o.word[0], &fault) != OK)
         return cli_complain(c, &fault);
     json_t *said = json_pack("{s:s}", "forgotten", c->o.word[0]);
     if (!cli_put_json(c, said))

@@ -56,9 +56,10 @@ static const struct option rows[] = {
     { "role",       NULL, OPTION_TEXT,   AT(role),       0, 0,          "ROLES", "",      "viewer, operator, approver, admin; several with commas" },
     { "file",       NULL, OPTION_TEXT,   AT(file),       0, 0,          "FILE",  "",      "the file of tokens (default: the configured one)" },
     { "expires",    NULL, OPTION_TEXT,   AT(expires),    0, 0,          "WHEN",  "",      "a moment (2026-12-31T00:00:00Z) or after how long (90d)" },
-    { "folder",     NULL, OPTION_TEXT,   AT(folder),     0, 0,          "FOLDER", "/var/lib/homeostat/journal", "where the journal is" },
+    { "folder",     NULL, OPTION_TEXT,   AT(folder),     0, 0,          "FOLDER", "",     "where it lies (default: where the configuration says)" },
     { "body",       NULL, OPTION_CHOICE, AT(body),       0, 0,          "size|raw", "size", "of each record: how large its body is, or the body alone, as it came" },
     { "from",       NULL, OPTION_WHOLE,  AT(from),       1, MOST,  "ID",    "1",     "begin with this record, or the first behind it" },
+    { "at",         NULL, OPTION_TEXT,   AT(at),         0, 0,          "WHEN",  "",      "the last minute at or before a moment (2026-01-31T12:00:00Z) or so long ago (15min, 2h); the newest when absent" },
     { "policy",     NULL, OPTION_TEXT,   AT(policy),     0, 0,          "FILE",  "",      "the policy (default: the configured one, else the one that is built in)" },
 };
 

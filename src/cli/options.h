@@ -50,8 +50,8 @@ struct cli_options {
     const char *dsn, *passfile, *name, *out, *role, *file, *expires, *policy;
     bool        force;
 
-    /* journal */
-    const char *folder, *body;
+    /* journal, top */
+    const char *folder, *body, *at;
     int64_t     from;
 
     const char *word[CLI_WORDS_MAX];   /* what is no option, in order; borrowed */

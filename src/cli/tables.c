@@ -1,5 +1,6 @@
 /* cli/tables.c - what can be said without asking anybody: configuration, rules, knobs, policy. */
 #include "cli/commands.h"
+#include "cli/sections.h"
 #include "cli/where.h"
 
 #include "casefile/step.h"
@@ -63,7 +64,7 @@ int cmd_config_check(struct cli *c)
     struct conf *conf = NULL;
     struct fault fault = { 0 };
     int          code = CLI_DONE;
-    if (conf_load(conf_path_of(c), daemon_sections, daemon_sections_count, &conf, NULL, &fault) == OK) {
+    if (conf_load(conf_path_of(c), program_sections, program_sections_count, &conf, NULL, &fault) == OK) {
         struct daemon_conf   d = daemon_conf_of(conf);
         struct template_set *templates = NULL;
         if (*d.policy->file)
@@ -76,17 +77,17 @@ int cmd_config_check(struct cli *c)
         templates_free(templates);
         conf_free(conf);
     }
-    return code != CLI_DONE ? code : conf_command_check(conf_path_of(c), daemon_sections, daemon_sections_count, c->o.json, c->out, c->err);
+    return code != CLI_DONE ? code : conf_command_check(conf_path_of(c), program_sections, program_sections_count, c->o.json, c->out, c->err);
 }
 
 int cmd_config_print(struct cli *c)
 {
-    return conf_command_print(conf_path_of(c), daemon_sections, daemon_sections_count, c->o.json, c->out, c->err);
+    return conf_command_print(conf_path_of(c), program_sections, program_sections_count, c->o.json, c->out, c->err);
 }
 
 int cmd_config_docs(struct cli *c)
 {
-    return conf_command_docs(c->o.json ? "json" : c->o.form, daemon_sections, daemon_sections_count, c->out, c->err);
+    return conf_command_docs(c->o.json ? "json" : c->o.form, program_sections, program_sections_count, c->out, c->err);
 }
 
 /* ---- rules ---- */
@@ -166,7 +167,7 @@ static enum err policy_path(struct cli *c, char *path, size_t size, struct fault
     struct conf *conf = NULL;
     if (*said)
         return text_copy(path, size, said) ? OK : fail(fault, ERR_INPUT, "the path is too long");
-    enum err e = conf_load(where_config(&c->o), daemon_sections, daemon_sections_count, &conf, NULL, fault);
+    enum err e = conf_load(where_config(&c->o), program_sections, program_sections_count, &conf, NULL, fault);
     if (e != OK) {
         if (!fault->hint[0])
             fail_hint(fault, "or name the policy: homeostat policy check FILE");

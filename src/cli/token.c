@@ -1,6 +1,7 @@
 /* cli/token.c - homeostat token new: a token is told once, and only its digest is kept. */
 #include "base/clock.h"
 #include "cli/commands.h"
+#include "cli/sections.h"
 #include "cli/where.h"
 #include "conf/daemon.h"
 #include "web/token.h"
@@ -29,7 +30,7 @@ static enum err find_file(struct cli *c, char *path, size_t size, struct fault *
     struct conf *conf = NULL;
     if (*c->o.file)
         return text_copy(path, size, c->o.file) ? OK : fail(fault, ERR_INPUT, "the path is too long");
-    enum err e = conf_load(where_config(&c->o), daemon_sections, daemon_sections_count, &conf, NULL, fault);
+    enum err e = conf_load(where_config(&c->o), program_sections, program_sections_count, &conf, NULL, fault);
     if (e == OK) {
         (void)text_copy(path, size, daemon_conf_of(conf).web->tokens.path);
         conf_free(conf);

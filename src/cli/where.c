@@ -1,9 +1,11 @@
 /* cli/where.c - see where.h. */
+#include "cli/sections.h"
 #include "cli/where.h"
 
 #include "base/file.h"
 #include "base/text.h"
 #include "conf/daemon.h"
+#include "ingest/conf.h"
 #include "link/http.h"
 
 #include <stdio.h>
@@ -62,7 +64,7 @@ struct told { char url[WHERE_SIZE], token_file[WHERE_SIZE], ca_file[WHERE_SIZE];
 static enum err read_conf(const char *path, struct told *t, struct fault *fault)
 {
     struct conf *conf = NULL;
-    enum err     e = conf_load(path, daemon_sections, daemon_sections_count, &conf, NULL, fault);
+    enum err     e = conf_load(path, program_sections, program_sections_count, &conf, NULL, fault);
     if (e != OK)
         return e;
     struct daemon_conf       d = daemon_conf_of(conf);
@@ -150,3 +152,20 @@ enum err where_find(const struct cli_options *o, struct where *w, struct fault *
 }
 
 void where_done(struct where *w) { explicit_bzero(w->token, sizeof w->token); }
+
+char *where_folder(const struct cli_options *o, enum where_part part, char out[WHERE_FOLDER_SIZE])
+{
+    static const char *const below[] = { "/journal", "/history", "" };
+    struct conf             *conf = NULL;
+    struct fault             fault;
+    (void)snprintf(out, WHERE_FOLDER_SIZE, "%s%s", *o->folder ? o->folder : "/var/lib/homeostat", *o->folder ? "" : below[part]);
+    if (*o->folder || conf_load(where_config(o), program_sections, program_sections_count, &conf, NULL, &fault) != OK)
+        return out;
+    const char *store = daemon_conf_of(conf).store->folder;
+    if (part == WHERE_JOURNAL)
+        (void)ingest_journal_folder(conf, store, out, WHERE_FOLDER_SIZE);
+    else
+        (void)snprintf(out, WHERE_FOLDER_SIZE, "%s%s", store, below[part]);
+    conf_free(conf);
+    return out;
+}

@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "cli/options.h"
 
-enum { WHERE_SIZE = 512, WHERE_TOKEN_SIZE = 520 };
+enum { WHERE_SIZE = 512, WHERE_FOLDER_SIZE = 1024, WHERE_TOKEN_SIZE = 520 };
 
 struct where {
     char         url[WHERE_SIZE];          /* without a slash at the end */
@@ -26,6 +26,13 @@ MUST_CHECK enum err where_read_token(const char *path, char token[WHERE_TOKEN_SI
 
 /* The configuration's path: the option, HOMEOSTAT_CONFIG, or the usual place. */
 const char *where_config(const struct cli_options *o);
+
+/*
+ * Where the configured Homeostat keeps something on disk, for commands that need nobody to answer. --folder goes before; without a readable
+ * configuration it is the usual place. Returns out.
+ */
+enum where_part { WHERE_JOURNAL, WHERE_HISTORY, WHERE_STORE };
+char *where_folder(const struct cli_options *o, enum where_part part, char out[WHERE_FOLDER_SIZE]);
 
 void where_done(struct where *w);          /* forgets the token */
 

@@ -2,7 +2,7 @@
  * digest/sketch.h - a distribution in little memory, whose parts can be put together: quantiles within one percent of their value.
  *
  * Buckets grow by a constant factor, so the error of a quantile is relative (DDSketch: Masson, Rim and Lee, VLDB 2019).  Values of both
- * signs and zero; NAN is left out, infinities are counted at the largest bucket of their side.  Merging is exact: order does not matter.
+ * signs and zero; NAN is left out, infinities are counted beyond the largest bucket of their side.  Merging is exact: order does not matter.
  */
 #ifndef DIGEST_SKETCH_H
 #define DIGEST_SKETCH_H
@@ -22,7 +22,7 @@ struct sketch;                               /* small while few values came: it 
 struct sketch *sketch_new(void);             /* NULL: out of memory */
 void           sketch_free(struct sketch *s);
 void           sketch_clear(struct sketch *s);
-/* False: out of memory; nothing was added. */
+/* False: out of memory, or more than 2^64 - 1 values; nothing was added. */
 bool           sketch_add(struct sketch *s, double value, uint64_t times);
 bool           sketch_merge(struct sketch *into, const struct sketch *from);
 uint64_t       sketch_count(const struct sketch *s);

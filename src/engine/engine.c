@@ -427,11 +427,9 @@ enum err engine_reload(struct engine *e, struct fault *fault)
     return OK;
 }
 
-static enum err open_parts(struct engine *e, const char *conf_path, struct fault *fault)
+static enum err open_parts(struct engine *e, struct fault *fault)
 {
-    enum err err = conf_load(conf_path, daemon_sections, daemon_sections_count, &e->conf, NULL, fault);
-    if (err != OK)
-        return err;
+    enum err err;
     e->d = daemon_conf_of(e->conf);
     log_setup(e->d.log->format, e->d.log->level, NULL);
     if ((err = load_policy(e, &e->policy, fault)) != OK || (err = load_templates(e, &e->templates, fault)) != OK)
@@ -457,18 +455,20 @@ static enum err open_parts(struct engine *e, const char *conf_path, struct fault
     return OK;
 }
 
-enum err engine_open(const char *conf_path, struct engine **out, struct fault *fault)
+enum err engine_open(struct conf *conf, struct engine **out, struct fault *fault)
 {
     struct engine *e = calloc(1, sizeof *e);
-    if (!e)
+    if (!e) {
+        conf_free(conf);
         return fail(fault, ERR_LIMIT, "no memory for the engine");
+    }
+    e->conf = conf;
     e->clock = &clock_real;
-    e->conf_path = strdup(conf_path);
     pthread_mutex_init(&e->live_lock, NULL);
     pthread_mutex_init(&e->bus_lock, NULL);
     e->live = json_object();
     atomic_store(&e->alive_us, clock_mono_us(e->clock));
-    enum err err = open_parts(e, conf_path, fault);
+    enum err err = open_parts(e, fault);
     if (err == OK)
         err = autopilot_start(e, fault);
     if (err == OK)
@@ -598,7 +598,6 @@ void engine_close(struct engine *e)
     json_decref(e->live);
     pthread_mutex_destroy(&e->live_lock);
     pthread_mutex_destroy(&e->bus_lock);
-    free(e->conf_path);
     conf_free(e->conf);
     free(e);
 }
@@ -610,4 +609,5 @@ void engine_on_reload(struct engine *e, void (*f)(void *ctx), void *ctx)
 }
 
 const struct daemon_conf *engine_conf(struct engine *e)         { return &e->d; }
+const struct conf        *engine_whole_conf(struct engine *e)   { return e->conf; }
 const char               *engine_store_folder(struct engine *e) { return e->d.store->folder; }

@@ -2,7 +2,7 @@
  * engine/host.h - the engine's life, for the program that hosts it.
  *
  *     struct engine *e;
- *     if (engine_open("/etc/homeostat/homeostat.yaml", &e, fault) == OK) {
+ *     if (conf_load(path, sections, n, &conf, NULL, fault) == OK && engine_open(conf, &e, fault) == OK) {
  *         ... start the web ...
  *         engine_run_loop(e);         returns on SIGTERM, SIGINT or engine_quit()
  *         ... stop the web ...
@@ -18,7 +18,8 @@
 #include "conf/daemon.h"
 #include "engine/engine.h"
 
-MUST_CHECK enum err engine_open(const char *conf_path, struct engine **e, struct fault *fault);
+/* conf was loaded with all of daemon_sections, and perhaps others; it is the engine's from now on, also when this fails. */
+MUST_CHECK enum err engine_open(struct conf *conf, struct engine **e, struct fault *fault);
 int                 engine_run_loop(struct engine *e);      /* exit code: 0, or 1 when the store broke and a restart must recover */
 void                engine_quit(struct engine *e);          /* any thread */
 void                engine_close(struct engine *e);
@@ -27,6 +28,8 @@ void                engine_close(struct engine *e);
 void                engine_on_reload(struct engine *e, void (*f)(void *ctx), void *ctx);
 
 const struct daemon_conf *engine_conf(struct engine *e);
+/* All sections, as of the last reload; for whoever hosts more than the engine. Lives as long as the engine. */
+const struct conf        *engine_whole_conf(struct engine *e);
 const char               *engine_store_folder(struct engine *e);
 
 /* The stages as a table and the map of targets, for `homeostat map`. */

@@ -228,7 +228,6 @@ struct practising {
 struct engine {
     struct conf        *conf;
     struct daemon_conf  d;
-    char               *conf_path;
     struct policy       policy;
     struct template_set *templates;
     struct store       *store;

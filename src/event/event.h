@@ -144,6 +144,8 @@ MUST_CHECK enum err event_read(const struct record *r, struct arena *a, event_ta
  */
 MUST_CHECK enum err event_check(enum record_kind kind, enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
 
+/* What struct resource.id is: a number for a set of attributes. */
+uint64_t            attrs_id(const struct attrs *a);
 /* The value of an attribute; NULL: there is none. */
 const struct value *attrs_find(const struct attrs *a, const char *key);
 /* The same as text, "" when it is missing or not a text. */

@@ -46,8 +46,6 @@ PRINTF(2, 3) void report_reject(struct event_report *report, const char *format,
 /* Counts a text that is not UTF-8. */
 void report_text(struct event_report *report, struct slice text);
 
-/* What struct resource.id is. Recurses no deeper than EVENT_DEPTH_MAX. */
-uint64_t attrs_id(const struct attrs *a);
 /* A resource of these attributes, with its id; in the arena. NULL: it is full. */
 struct resource *reading_resource(struct reading *r, struct attrs attrs);
 
@@ -64,7 +62,7 @@ enum err series_read(struct reading *r, struct fault *fault);         /* remote 
 enum err series_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
 enum err scraped_read(struct reading *r, struct fault *fault);        /* exposition */
 enum err scraped_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
-enum err arrow_read(struct reading *r, struct fault *fault);
-enum err arrow_check_events(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+enum err tables_read(struct reading *r, struct fault *fault);         /* Arrow */
+enum err tables_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
 
 #endif

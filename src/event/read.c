@@ -17,6 +17,7 @@ static const struct event_kind kinds[] = {
     { RECORD_REMOTE_WRITE, series_read,       series_check },
     { RECORD_SAMPLES,      series_read,       series_check },
     { RECORD_EXPOSITION,   scraped_read,      scraped_check },
+    { RECORD_ARROW,        tables_read,       tables_check },
 };
 
 static const struct event_kind *kind_find(enum record_kind kind)

@@ -6,12 +6,12 @@
  * Which of both it is stands in the record's label "kind"; without it each row is what it looks like.
  * A trace_id of 32 hexadecimal digits is the log's, or that of an exemplar of the point; another is an attribute.
  */
-#include "event/inside.h"
+#include "event/rows.h"
 
+#include "event/inside.h"
 #include "wire/json_pull.h"
 #include "wire/otlp.h"
 #include "wire/protobuf.h"
-#include "event/rows.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -22,6 +22,7 @@ struct cell { enum pull_token token; bool escaped; struct slice text; };
 struct row {
     struct cell time, app, host, trace_id, message, level, name, value;
     size_t      attrs;                   /* labels and keys that are none of these */
+    uint32_t    too_deep;                /* values in them that are */
     struct pull at;                      /* behind the opening brace: to read it again */
     bool        object;
 };
@@ -66,10 +67,11 @@ static bool time_number(const struct cell *c, int64_t *ns)
         int64_t unit = size < INT64_C(100000000000) ? 1000000000 : size < INT64_C(100000000000000) ? 1000000 : size < INT64_C(100000000000000000) ? 1000 : 1;
         return !__builtin_mul_overflow(n, unit, ns);
     }
-    if (!number_double(c->text, false, &d) || d < 0 || d >= 1e18)
+    if (!number_double(c->text, false, &d) || d < 0)
         return false;
-    *ns = (int64_t)(d * (d < 1e11 ? 1e9 : d < 1e14 ? 1e6 : d < 1e17 ? 1e3 : 1.0));
-    return *ns >= 0;
+    d *= d < 1e11 ? 1e9 : d < 1e14 ? 1e6 : d < 1e17 ? 1e3 : 1.0;
+    *ns = d < 9.2e18 ? (int64_t)d : 0;
+    return d < 9.2e18;
 }
 
 static bool two(const char *s, int *n)
@@ -137,6 +139,21 @@ static bool cell_time(const struct cell *c, int64_t *ns)
 
 /* ---- the walk ---- */
 
+/* Past a value of an attribute; counts the arrays and objects that value_of() will not look into. false: not JSON. */
+static bool value_skip(struct pull *p, uint32_t *too_deep)
+{
+    if (p->token != PULL_OBJECT && p->token != PULL_ARRAY)
+        return p->token != PULL_BAD;
+    int first = p->depth;
+    while (p->depth >= first) {
+        enum pull_token t = pull_next(p);
+        if (t == PULL_BAD)
+            return false;
+        *too_deep += (t == PULL_OBJECT || t == PULL_ARRAY) && p->depth - first == EVENT_DEPTH_MAX;
+    }
+    return true;
+}
+
 /* One row, from behind its opening brace. false: not JSON. */
 static bool row_scan(struct pull *p, struct row *row)
 {
@@ -148,7 +165,7 @@ static bool row_scan(struct pull *p, struct row *row)
             while (pull_next(p) == PULL_KEY) {
                 (void)pull_next(p);
                 row->attrs++;
-                if (!pull_skip(p))
+                if (!value_skip(p, &row->too_deep))
                     return false;
             }
             if (p->token != PULL_OBJECT_END)
@@ -159,7 +176,7 @@ static bool row_scan(struct pull *p, struct row *row)
             *cell = cell_of(p);
         else if (p->token != PULL_NULL)
             row->attrs++;
-        if (!pull_skip(p))
+        if (!value_skip(p, &row->too_deep))
             return false;
     }
     return p->token == PULL_OBJECT_END;
@@ -244,6 +261,7 @@ static bool row_count(void *ctx, const struct row *row)
         report_reject(report, "%s", why);
     else
         report->events++;
+    report->too_deep += why ? 0 : row->too_deep;
     return true;
 }
 
@@ -290,10 +308,8 @@ static bool value_of(struct reading *r, struct pull *p, int depth, struct value 
     int64_t     n;
     double      d;
     *out = (struct value){ .kind = VALUE_NONE };
-    if (depth >= EVENT_DEPTH_MAX && (c.token == PULL_OBJECT || c.token == PULL_ARRAY)) {
-        r->report->too_deep++;
+    if (depth >= EVENT_DEPTH_MAX && (c.token == PULL_OBJECT || c.token == PULL_ARRAY))
         return pull_skip(p);
-    }
     switch (c.token) {
     case PULL_TEXT: out->kind = VALUE_TEXT; return text_of(r, &c, &out->as.text);
     case PULL_TRUE:
@@ -516,6 +532,7 @@ static bool row_read(void *ctx, const struct row *row)
         return false;
     }
     e->attrs = (struct attrs){ item, count };
+    r->report->too_deep += row->too_deep;
     return reading_give(r, e, rr->fault);
 }
 

@@ -81,6 +81,7 @@ static const struct conf_knob sink_knobs[] = {
     { "formerly",       KNOB_LIST(S, formerly),          "",      "0..4",           CONF_LIVE, "Names it had before. It goes on where they stopped, so that a renamed sink neither loses nor repeats.", check_name },
     { "types",          KNOB_LIST(S, types),             "",      "0..3",           CONF_LIVE, "logs, metrics, traces; unset: all that the kind can hold.", check_type },
     { "match",          KNOB_LIST(S, match),             "",      "0..32",          CONF_LIVE, "Conditions that must all hold: key=value, key!=value, key~regex, key!~regex. The key is tenant, source, type, name, severity or an attribute.", route_condition_check },
+    { "relabel",        KNOB_LIST(S, relabel),           "",      "0..32",          CONF_LIVE, "Sets of rules of the section relabel, in this order: they drop or change events before the sink gets them." },
     { "batch.events",   KNOB_INT(S, batch_events),       "5000",  "1..100000",      CONF_LIVE, "How many events are sent at once at most." },
     { "batch.bytes",    KNOB_SIZE(S, batch_bytes),       "4MiB",  "1KiB..64MiB",    CONF_LIVE, "And how many bytes, about, before they are packed." },
     { "batch.delay",    KNOB_TIME(S, batch_delay_us),    "1s",    "0s..1min",       CONF_LIVE, "How long a batch that is not full waits for company." },
@@ -124,7 +125,7 @@ static const struct conf_knob sink_knobs[] = {
     { "path_style",     KNOB_BOOL(S, path_style),        "false", NULL,             CONF_LIVE, "The bucket stands in the path of the address, not in front of the host." },
 };
 
-enum { COMMON = 14 };      /* those that every sink has */
+enum { COMMON = 15 };      /* those that every sink has */
 
 /* Is `name` a word of "!url token user"? must: it has the mark. */
 static bool listed(const char *words, const char *name, bool *must)

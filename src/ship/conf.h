@@ -36,6 +36,7 @@ struct sink_conf {
     struct conf_list formerly;            /* names it had before: their cursors and dead letters are its own */
     struct conf_list types;               /* logs, metrics, traces; none: all that the kind takes */
     struct conf_list match;               /* ship/route.h; all must hold; none: everything */
+    struct conf_list relabel;             /* sets of rules of the section relabel, in this order; the host compiles them */
     int64_t     batch_events, batch_bytes, batch_delay_us;
     double      rate;                     /* events a second; 0: off */
     int64_t     timeout_us;               /* of one send() */

@@ -162,7 +162,7 @@ static int bind_json(sqlite3_stmt *s, int at, const json_t *j)
 
 static int bind_all(sqlite3_stmt *s, const char *types, va_list args)
 {
-    assert(sqlite3_bind_parameter_count(s) == (int)strlen(types) && strspn(types, "tIibrj") == strlen(types));
+    assert(sqlite3_bind_parameter_count(s) == (int)strlen(types) && strspn(types, "tIibrjx") == strlen(types));
     int code = SQLITE_OK;
     for (int at = 1; types[at - 1] && code == SQLITE_OK; at++) {
         switch (types[at - 1]) {
@@ -176,6 +176,11 @@ static int bind_all(sqlite3_stmt *s, const char *types, va_list args)
         case 'r': {
             double r = va_arg(args, double);
             code = isnan(r) ? sqlite3_bind_null(s, at) : sqlite3_bind_double(s, at, r);
+            break;
+        }
+        case 'x': {
+            const struct slice *b = va_arg(args, const struct slice *);
+            code = sqlite3_bind_blob64(s, at, b->n ? b->s : "", b->n, SQLITE_STATIC);
             break;
         }
         case 'j': code = bind_json(s, at, va_arg(args, const json_t *)); break;
@@ -236,6 +241,12 @@ const char *db_text(struct db_rows *r, int column)
 bool    db_null(struct db_rows *r, int column) { return sqlite3_column_type(r->s, column) == SQLITE_NULL; }
 int64_t db_int(struct db_rows *r, int column)  { return sqlite3_column_int64(r->s, column); }
 double  db_real(struct db_rows *r, int column) { return db_null(r, column) ? (double)NAN : sqlite3_column_double(r->s, column); }
+
+struct slice db_blob(struct db_rows *r, int column)
+{
+    const void *bytes = sqlite3_column_blob(r->s, column);
+    return (struct slice){ bytes, (size_t)sqlite3_column_bytes(r->s, column) };
+}
 
 json_t *db_json(struct db_rows *r, int column)
 {

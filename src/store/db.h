@@ -8,7 +8,8 @@
  *         use(db_text(&r, 0));
  *     e = db_end(&r, e, fault);
  *
- * Types: t text (NULL binds NULL), I int64_t, i int, b bool, r double (NAN binds NULL), j json_t * (dumped; NULL binds NULL).
+ * Types: t text (NULL binds NULL), I int64_t, i int, b bool, r double (NAN binds NULL), j json_t * (dumped; NULL binds NULL),
+ * x const struct slice * (bytes, which must stay until the call is over).
  * A connection belongs to one thread.
  */
 #ifndef STORE_DB_H
@@ -16,6 +17,7 @@
 
 #include "base/embed.h"
 #include "base/err.h"
+#include "base/slice.h"
 
 #include <jansson.h>
 #include <sqlite3.h>
@@ -47,6 +49,7 @@ const char *db_text(struct db_rows *r, int column);    /* "" for NULL; valid unt
 bool        db_null(struct db_rows *r, int column);
 int64_t     db_int(struct db_rows *r, int column);
 double      db_real(struct db_rows *r, int column);    /* NAN for NULL */
+struct slice db_blob(struct db_rows *r, int column);   /* valid until db_next */
 json_t     *db_json(struct db_rows *r, int column);    /* owned by the caller; JSON null when NULL or not JSON */
 
 /* What SQLite's code means to us: ERR_IO, ERR_LIMIT (disk full), ERR_BUSY, ERR_CONFLICT (constraint). */

@@ -340,9 +340,13 @@ static enum MHD_Result answer_health(struct exchange *x, bool ready)
     json_t *health = engine_health(x->web->engine, ready);
     bool    ok = json_is_true(json_object_get(health, "ok"));
     json_t *checks = json_incref(json_object_get(health, "checks"));
+    char    why[200] = "";
+    const struct web_sources *s = &x->web->sources;
+    bool    flows = !ready || !s->ingest_ready || s->ingest_ready(s->ctx, checks, why, sizeof why);
     struct fault fault;
-    if (!ok)
-        (void)fail(&fault, ERR_BUSY, "%s", json_string_value(json_object_get(health, "why")));
+    if (!ok || !flows)
+        (void)fail(&fault, ERR_BUSY, "%s", ok ? why : json_string_value(json_object_get(health, "why")));
+    ok = ok && flows;
     json_decref(health);
     if (!ok)
         return answer_problem(x, PROBLEM_BUSY, &fault, checks ? json_pack("{s:o}", "checks", checks) : NULL);
@@ -377,6 +381,8 @@ enum MHD_Result look_metrics(struct exchange *x)
     free(engine);
     if (all.used > 0 && all.s[all.used - 1] != '\n')
         text_add(&all, "\n");
+    if (x->web->sources.ingest_metrics)
+        x->web->sources.ingest_metrics(x->web->sources.ctx, &all);
     meter_write(&x->web->meter, &all);
     if (form == 1)
         meter_openmetrics(all.s, &open);

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/text.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -50,9 +51,18 @@ struct daemon_conf;
 struct web_options web_options_of(const struct daemon_conf *conf);
 
 /* What neither the store nor the engine tells. Called from web's threads; NULL: not available, answered as such. Caller decrefs. */
+struct web_question { const char *what, *id, *text; int64_t since_us, until_us; int limit; };   /* text may be NULL; wall */
+
 struct web_sources {
     json_t *(*rules)(void *ctx);         /* the rule table of cases */
     json_t *(*policy)(void *ctx);        /* the policy in force, with its version */
+    /* Ingest; all NULL where nothing is taken in. */
+    json_t *(*ingest)(void *ctx);        /* how it stands */
+    void    (*ingest_metrics)(void *ctx, struct text *out);                     /* Prometheus text */
+    /* false: it does not get on, and `checks` tells what. checks may be NULL. */
+    bool    (*ingest_ready)(void *ctx, json_t *checks, char *why, size_t size);
+    enum err (*look)(void *ctx, const struct web_question *q, json_t **out, struct fault *fault);
+    enum err (*enqueue)(void *ctx, const json_t *request, json_t **out, struct fault *fault);
     void     *ctx;
 };
 

@@ -23,8 +23,9 @@
 
 enum {
     ARROW_COLUMNS_MAX = 1024,
+    ARROW_UNPACKED    = 8,
     ARROW_DEPTH_MAX   = 4,               /* map -> struct -> key */
-    ARROW_ROWS_MAX    = 16 * 1024 * 1024 /* of a batch */
+    ARROW_ROWS_MAX    = 16 * 1024 * 1024 /* of a stream */
 };
 
 enum arrow_type {
@@ -51,7 +52,8 @@ struct arrow_column {
 
 struct arrow_batch { size_t rows, columns; const struct arrow_column *column; };
 
-struct arrow_limits { size_t memory, rows; };      /* of what is uncompressed and kept; 0: 256 MiB, ARROW_ROWS_MAX */
+/* memory: of one batch, and of the dictionaries; a stream may uncompress to ARROW_UNPACKED times as much, one batch after the other. 0: 256 MiB, ARROW_ROWS_MAX */
+struct arrow_limits { size_t memory, rows; };
 struct arrow_reader;
 
 struct arrow_reader *arrow_new(const struct arrow_limits *limits);       /* NULL: no memory */

@@ -70,10 +70,10 @@ static bool word_number(struct slice s, bool negative, double *value)
 bool exposition_number(struct slice s, double *value)
 {
     static const double ten[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
-    const char *p = s.s, *end = s.s + s.n;
     if (!s.n)
         return false;
-    bool negative = *p == '-';
+    const char *p = s.s, *end = s.s + s.n;
+    bool        negative = *p == '-';
     if (negative || *p == '+')
         p++;
     if (end - p > 2 && p[0] == '0' && (p[1] | 32) == 'x')

@@ -73,7 +73,7 @@ static bool string(struct pull *p)
                 good = good && ++at < p->end && hex(*at) >= 0;
         if (!good) {
             p->at = at < p->end ? at : p->end;
-            (void)bad(p, (unsigned char)*p->at < 0x20 && p->at < p->end ? "a control character in a string" : "an escape that does not exist");
+            (void)bad(p, p->at < p->end && (unsigned char)*p->at < 0x20 ? "a control character in a string" : "an escape that does not exist");
             return false;
         }
         p->escaped = true;

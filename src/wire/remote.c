@@ -221,12 +221,8 @@ static void labels_judge(struct remote_series *s, bool ascii)
             s->flaw = REMOTE_EMPTY_NAME;
         else if (name.n == 8 && !memcmp(name.s, "__name__", 8))
             s->name = label[i].value;
-        if (i && s->sorted) {
-            int o = slice_order(label[i - 1].name, name);
-            s->sorted = o < 0;
-            if (o == 0 && s->flaw == REMOTE_FINE)
-                s->flaw = REMOTE_DUPLICATE;
-        }
+        if (i && s->sorted)
+            s->sorted = slice_order(label[i - 1].name, name) < 0;
         if (!ascii)
             s->bad_text += (uint32_t)!utf8_valid(name) + (uint32_t)!utf8_valid(label[i].value);
     }
@@ -310,6 +306,12 @@ bool remote_next(struct remote *r, struct remote_series *s, enum err *e, struct 
             r->rest = rest_of(&m);
             *e = series_read(r, f.bytes, s, fault);
             return *e == OK;
+        } else if (f.number == 3 && f.type == PB_LEN && r->version == REMOTE_V1) {
+            struct remote_metadata metadata;
+            if (!metadata_read(f.bytes, &metadata)) {
+                *e = BROKEN(fault, "metadata");
+                return false;
+            }
         }
     r->rest = rest_of(&m);
     *e = more < 0 ? BROKEN(fault, "request") : OK;
@@ -391,12 +393,8 @@ enum err remote_check(enum remote_version version, struct slice body, struct are
             reject(c, rejected, &s, "a histogram contradicts itself");
         }
     }
-    struct remote_metadata metadata;
-    struct slice           bytes;
-    while (e == OK && version == REMOTE_V1 && remote_field(&r.metadata, 3, &bytes)) {
-        if (!metadata_read(bytes, &metadata))
-            return BROKEN(fault, "metadata");
+    struct slice bytes;
+    while (e == OK && version == REMOTE_V1 && remote_field(&r.metadata, 3, &bytes))
         c->metadata++;
-    }
     return e;
 }

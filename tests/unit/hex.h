@@ -1,4 +1,4 @@
-/* tests/unit/hex.h - bytes written by hand: "0a 05 'hello' 10 01" is hex, with texts in single quotes; ( ) stands for the length of what is between, in one byte. */
+/* tests/unit/hex.h - bytes written by hand: "0a 05 'hello' 10 01" is hex, with texts in single quotes; ( ) stands for the length of what is between, as a varint. */
 #ifndef HEX_H
 #define HEX_H
 
@@ -24,7 +24,14 @@ static inline struct slice hex_of(struct hex *h, const char *text)
             p++;
         } else if (*p == ')') {
             depth--;
-            h->s[open[depth]] = (char)(h->n - open[depth] - 1);
+            size_t n = h->n - open[depth] - 1;
+            char  *at = h->s + open[depth];
+            if (n > 127) {
+                memmove(at + 2, at + 1, n);
+                at[1] = (char)(n >> 7);
+                h->n++;
+            }
+            at[0] = (char)(n > 127 ? (n & 127) | 128 : n);
             p++;
         } else {
             char two[3] = { p[0], p[1], '\0' };

@@ -1,0 +1,188 @@
+/* cli/top.c - homeostat top: one minute of the history on a screen. Needs the folder, and nothing that runs. */
+#include "base/clock.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "cli/where.h"
+#include "conf/knob.h"
+#include "history/history.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "-" for what is unknown; 1.2k, 3.4M, ... by `step`. */
+static const char *amount(double v, double step, char out[16])
+{
+    static const char units[] = " kMGTPE";
+    size_t            unit = 0;
+    if (isnan(v))
+        return strcpy(out, "-");
+    while (fabs(v) >= (unit ? 999.5 : 9999.5) && unit + 1 < sizeof units - 1) {
+        v /= step;
+        unit++;
+    }
+    snprintf(out, 16, unit && fabs(v) < 99.95 ? "%.1f%.*s" : "%.0f%.*s", v, unit != 0, units + unit);
+    return out;
+}
+
+static const char *share(double v, char out[16])
+{
+    if (isnan(v))
+        return strcpy(out, "-");
+    snprintf(out, 16, "%.1f%%", 100 * v);
+    return out;
+}
+
+static const char *plain(double v, char out[16])
+{
+    if (isnan(v))
+        return strcpy(out, "-");
+    snprintf(out, 16, "%.2f", v);
+    return out;
+}
+
+#define A(v) amount(v, 1000, (char[16]){ 0 })
+#define B(v) amount(v, 1024, (char[16]){ 0 })
+#define S(v) share(v, (char[16]){ 0 })
+#define P(v) plain(v, (char[16]){ 0 })
+
+static void put_host(FILE *f, const struct history_minute *m)
+{
+    const struct history_host *h = &m->host;
+    char                       at[32];
+    fprintf(f, "%s  over %.4g s\n", clock_format(m->at_us, at, sizeof at), m->seconds);
+    fprintf(f, "load     %s %s %s   processes %s, running %s, blocked %s   forks %s/s   switches %s/s   interrupts %s/s\n", P(h->load1), P(h->load5), P(h->load15), A(h->processes),
+            A(h->procs_running), A(h->procs_blocked), P(h->forks), A(h->context_switches), A(h->interrupts));
+    fprintf(f, "cpu      %s cores   user %s  nice %s  system %s  iowait %s  irq %s  softirq %s  steal %s  idle %s\n", A(h->cpus), S(h->cpu_user), S(h->cpu_nice), S(h->cpu_system),
+            S(h->cpu_iowait), S(h->cpu_irq), S(h->cpu_softirq), S(h->cpu_steal), S(h->cpu_idle));
+    fprintf(f, "memory   total %s  available %s  free %s  cached %s  buffers %s  slab %s  dirty %s\n", B(h->mem_total), B(h->mem_available), B(h->mem_free), B(h->mem_cached),
+            B(h->mem_buffers), B(h->mem_slab), B(h->mem_dirty));
+    fprintf(f, "swap     total %s  free %s   in %s/s  out %s/s   major faults %s/s   killed for want of memory %s\n", B(h->swap_total), B(h->swap_free), P(h->swap_in), P(h->swap_out),
+            P(h->major_faults), A(h->oom_kills));
+    fprintf(f, "waited   processors %s  memory %s  disks %s\n", S(h->pressure_cpu), S(h->pressure_memory), S(h->pressure_io));
+    fprintf(f, "tcp      established %s  retransmitted %s/s  resets sent %s/s  listen overflows %s/s   open files %s\n", A(h->tcp_established), P(h->tcp_retransmits), P(h->tcp_resets),
+            P(h->listen_overflows), A(h->filefd));
+}
+
+/* A name at its width; what a terminal would obey is taken out. */
+static void put_name(FILE *f, const char *name, int width)
+{
+    char shown[HISTORY_NAME];
+    snprintf(shown, sizeof shown, "%s", name);
+    for (char *c = shown; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 127)
+            *c = '?';
+    fprintf(f, "%-*.*s", width, width, shown);
+}
+
+static void put_rows(FILE *f, const struct history_minute *m)
+{
+    for (size_t i = 0; i < m->disks; i++) {
+        const struct history_disk *d = &m->disk[i];
+        fputs(i ? "" : "\ndisk                 read/s   write/s   reads/s  writes/s      busy   ms/req\n", f);
+        put_name(f, d->name, 16);
+        fprintf(f, " %10s%10s%10s%10s%10s%9s\n", B(d->read_bytes), B(d->write_bytes), A(d->reads), A(d->writes), S(d->busy), P(d->wait_ms));
+    }
+    for (size_t i = 0; i < m->nets; i++) {
+        const struct history_net *n = &m->net[i];
+        fputs(i ? "" : "\nnetwork                in/s     out/s  pkt in/s pkt out/s  errors/s  drops/s\n", f);
+        put_name(f, n->name, 16);
+        fprintf(f, " %10s%10s%10s%10s%10s%9s\n", B(n->rx_bytes), B(n->tx_bytes), A(n->rx_packets), A(n->tx_packets), P(n->errors), P(n->drops));
+    }
+    for (size_t i = 0; i < m->mounts; i++) {
+        const struct history_mount *t = &m->mount[i];
+        fputs(i ? "" : "\nfilesystem             size     avail      used     files\n", f);
+        put_name(f, t->name, 16);
+        fprintf(f, " %10s%10s%10s%10s\n", B(t->size_bytes), B(t->avail_bytes), S(1 - t->avail_bytes / t->size_bytes), S(1 - t->files_free / t->files));
+    }
+    for (size_t i = 0; i < m->tops; i++) {
+        const struct history_top *t = &m->top[i];
+        fputs(i ? "" : "\n    pid process          group                 cpu       rss    read/s   write/s  threads\n", f);
+        fprintf(f, "%7lld ", (long long)t->pid);
+        put_name(f, t->name, 16);
+        fputc(' ', f);
+        put_name(f, t->group, 16);
+        fprintf(f, " %8s%10s%10s%10s%9s\n", S(t->cpu), B(t->rss_bytes), B(t->read_bytes), B(t->write_bytes), A(t->threads));
+    }
+}
+
+/* ---- JSON: the members are called as in history.h; what is unknown is null ---- */
+
+static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
+
+static json_t *host_json(const struct history_host *h)
+{
+    json_t *o = json_object();
+#define X(name, scale) json_object_set_new(o, #name, number(h->name));
+    HISTORY_HOST_MAP(X)
+#undef X
+    return o;
+}
+
+#define N(row, member) #member, number((row)->member)
+
+static json_t *minute_json(const struct history_minute *m)
+{
+    char    at[32];
+    json_t *disks = json_array(), *nets = json_array(), *mounts = json_array(), *tops = json_array();
+    for (size_t i = 0; i < m->disks; i++) {
+        const struct history_disk *d = &m->disk[i];
+        json_array_append_new(disks, json_pack("{ss so so so so so so}", "name", d->name, N(d, read_bytes), N(d, write_bytes), N(d, reads), N(d, writes), N(d, busy), N(d, wait_ms)));
+    }
+    for (size_t i = 0; i < m->nets; i++) {
+        const struct history_net *n = &m->net[i];
+        json_array_append_new(nets, json_pack("{ss so so so so so so}", "name", n->name, N(n, rx_bytes), N(n, tx_bytes), N(n, rx_packets), N(n, tx_packets), N(n, errors), N(n, drops)));
+    }
+    for (size_t i = 0; i < m->mounts; i++) {
+        const struct history_mount *t = &m->mount[i];
+        json_array_append_new(mounts, json_pack("{ss so so so so}", "name", t->name, N(t, size_bytes), N(t, avail_bytes), N(t, files), N(t, files_free)));
+    }
+    for (size_t i = 0; i < m->tops; i++) {
+        const struct history_top *t = &m->top[i];
+        json_t *name = json_string(t->name), *group = json_string(t->group);        /* a process may call itself by what is no UTF-8 */
+        json_array_append_new(tops, json_pack("{sI so so so so so so so}", "pid", (json_int_t)t->pid, "name", name ? name : json_null(), "group", group ? group : json_null(), N(t, cpu),
+                                              N(t, rss_bytes), N(t, read_bytes), N(t, write_bytes), N(t, threads)));
+    }
+    return json_pack("{ss sf so so so so so}", "at", clock_format(m->at_us, at, sizeof at), "seconds", m->seconds, "host", host_json(&m->host), "disks", disks, "networks", nets,
+                     "filesystems", mounts, "processes", tops);
+}
+
+/* A moment, or how long ago. */
+static enum err moment(const char *text, int64_t *us, struct fault *fault)
+{
+    int64_t ago;
+    *us = INT64_MAX;
+    if (!*text || (*us = clock_parse(text)) >= 0)
+        return OK;
+    if (knob_time_parse(text, &ago, NULL) == OK) {
+        *us = clock_wall_us(&clock_real) - ago;
+        return OK;
+    }
+    enum err e = fail(fault, ERR_INPUT, "--at %.40s is no time", text);
+    fail_hint(fault, "Write a moment such as 2026-01-31T12:00:00Z, or how long ago: 15min, 2h.");
+    return e;
+}
+
+int cmd_top(struct cli *c)
+{
+    struct fault           fault = { 0 };
+    struct history_reader *r     = NULL;
+    struct history_minute *m     = malloc(sizeof *m);
+    int64_t                at    = INT64_MAX;
+    enum err               e = m ? moment(c->o.at, &at, &fault) : fail(&fault, ERR_LIMIT, "out of memory");
+    if (e == OK && (e = history_open_read(where_folder(&c->o, WHERE_HISTORY, (char[WHERE_FOLDER_SIZE]){ 0 }), &r, &fault)) == ERR_MISSING)
+        fail_hint(&fault, "--folder says where the history is: the folder history in store.folder.");
+    if (e == OK)
+        e = history_at(r, at, m, &fault);
+    if (e == OK && c->o.json) {
+        json_t *json = minute_json(m);
+        cli_put_json(c, json);
+        json_decref(json);
+    } else if (e == OK) {
+        put_host(c->out, m);
+        put_rows(c->out, m);
+    }
+    history_close_read(r);
+    free(m);
+    return e == OK ? CLI_DONE : cli_complain(c, &fault);
+}

@@ -1,0 +1,49 @@
+/*
+ * digest/calls.h - spans into calls between services, per five minutes: how many, how many failed, how long they took.
+ *
+ * A CLIENT or PRODUCER span of one service whose child is the SERVER or CONSUMER span of another is one call between them; the two may come
+ * in either order and in different batches.  A client that nobody answered within match_us called whom its attributes name (a database, a
+ * queue, a host); a server that nobody known called was called from "urn:external".  What still waits counts as unanswered in what
+ * is emitted, and is counted anew when the other half comes: a window is emitted whole, in place of what was there.
+ *
+ * Waiting spans have a bound (pending_max); beyond it the oldest is decided early and counted in hurried: a match may be lost.
+ */
+#ifndef DIGEST_CALLS_H
+#define DIGEST_CALLS_H
+
+#include "base/err.h"
+#include "digest/pack.h"
+#include "digest/place.h"
+#include "event/event.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { CALLS_WINDOWS_MAX = 64 };
+#define CALLS_WINDOW_US (300 * INT64_C(1000000))
+
+struct calls_options { int64_t lookback_us, ahead_us, match_us; uint32_t pending_max, edges_max; };
+struct calls_options calls_options_default(void);
+
+struct calls_stats { uint64_t spans, calls, late, early, same_service, unanswered, uncalled, nameless, hurried, capped, no_memory; uint32_t pending, edges; };
+
+struct calls_row {
+    int64_t  bucket_us, seconds;                /* seconds: those of the five minutes that have passed */
+    uint32_t src, dst;
+    uint64_t count, errors, record;             /* record: one that holds such a call */
+    double   rps, err_rate, p50_ms, p95_ms;
+};
+typedef bool calls_window(void *ctx, int64_t bucket_us);                    /* comes before its rows: they replace all there were */
+typedef bool calls_take_row(void *ctx, const struct calls_row *row);
+
+struct calls;
+MUST_CHECK enum err calls_new(const struct calls_options *o, struct calls **c, struct fault *fault);
+void                calls_free(struct calls *c);
+void                calls_take(struct calls *c, struct places *p, const struct event *e, uint32_t place);
+bool                calls_emit(struct calls *c, struct places *p, int64_t upper_us, calls_window *window, calls_take_row *row, void *ctx);
+void                calls_settle(struct calls *c, struct places *p, int64_t upper_us, int64_t now_us);
+void                calls_stats(const struct calls *c, struct calls_stats *s);
+void                calls_save(const struct calls *c, struct pack *out);
+MUST_CHECK enum err calls_load(struct calls *c, struct slice bytes, struct fault *fault);
+
+#endif

@@ -1,0 +1,38 @@
+/* digest/calls_inside.h - the structs of calls.c, for its tests as well. */
+#ifndef DIGEST_CALLS_INSIDE_H
+#define DIGEST_CALLS_INSIDE_H
+
+#include "digest/calls.h"
+#include "digest/map.h"
+#include "digest/sketch.h"
+
+#define NO_PEER UINT32_MAX
+#define NO_NEXT UINT32_MAX
+
+struct waiting {
+    uint64_t link, record;            /* link: hash of the trace's id and the id of the client's span */
+    int64_t  start_us, arrived_us;
+    uint32_t place, peer, next;       /* next: an older one with the same link */
+    float    ms;
+    bool     client, error, matched;
+};
+struct call_edge { uint32_t src, dst; uint64_t count, errors, record; struct sketch *ms; };
+struct call_window { int64_t bucket_us; bool dirty; struct call_edge *edge; uint32_t edges, room; struct map by_key; };
+
+struct calls {
+    struct calls_options o;
+    struct calls_stats   stats;
+    struct call_window  *window[CALLS_WINDOWS_MAX];    /* ascending */
+    uint32_t             windows;
+    int64_t              floor_us, newest_us;
+    struct waiting      *ring;
+    uint32_t             tail, waiting;
+    struct map           by_link;
+};
+
+struct call_window *calls_window_of(struct calls *c, int64_t bucket);          /* NULL: too old, or too many */
+struct call_edge   *calls_edge_of(struct calls *c, struct call_window *w, uint32_t src, uint32_t dst);
+bool                calls_wait(struct calls *c, const struct waiting *t);
+void                calls_window_free(struct call_window *w);
+
+#endif

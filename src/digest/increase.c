@@ -1,0 +1,292 @@
+/* digest/increase.c - rates, resets and the differences of histograms. */
+#include "digest/increase.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND_NS  1e9
+#define FRESH_NS   (INT64_C(300) * 1000000000)      /* a first point whose start is no older counts from there */
+
+void series_state_done(struct series_state *s)
+{
+    free(s->prev);
+    *s = (struct series_state){ 0 };
+}
+
+void series_state_save(const struct series_state *s, struct pack *out)
+{
+    pack_i(out, s->last_ns);
+    pack_i(out, s->start_ns);
+    pack_r(out, s->last);
+    pack_u(out, s->count);
+    pack_u(out, s->zero);
+    pack_u(out, s->prev_n);
+    if (!s->prev_n)
+        return;
+    pack_u(out, s->prev_negative);
+    pack_i(out, s->scale);
+    pack_i(out, s->offset);
+    pack_i(out, s->negative_offset);
+    for (uint32_t i = 0; i < s->prev_n; i++)
+        pack_u(out, s->prev[i]);
+}
+
+bool series_state_load(struct series_state *s, struct unpack *u)
+{
+    *s = (struct series_state){ .last_ns = unpack_i(u), .start_ns = 0 };
+    s->start_ns = unpack_i(u);
+    s->last = unpack_r(u);
+    s->count = unpack_u(u);
+    s->zero = unpack_u(u);
+    size_t n = unpack_count(u, 1);
+    if (!n)
+        return !u->bad;
+    uint64_t negative = unpack_u(u);
+    s->scale = (int32_t)unpack_i(u);
+    s->offset = (int32_t)unpack_i(u);
+    s->negative_offset = (int32_t)unpack_i(u);
+    if (u->bad || negative > n || n > 2 * INCREASE_BUCKETS_MAX || !(s->prev = calloc(n, sizeof *s->prev)))
+        return false;
+    s->prev_n = (uint32_t)n;
+    s->prev_negative = (uint32_t)negative;
+    for (size_t i = 0; i < n; i++)
+        s->prev[i] = unpack_u(u);
+    return !u->bad;
+}
+
+static bool ends(struct slice s, struct slice with) { return s.n >= with.n && memcmp(s.s + s.n - with.n, with.s, with.n) == 0; }
+
+bool increase_is_counter_name(struct slice name)
+{
+    return ends(name, SLICE("_total")) || ends(name, SLICE("_count")) || ends(name, SLICE("_sum")) || ends(name, SLICE("_bucket"));
+}
+
+/* Since when the point counts when the one before does not say: its start, if that is fresh; 0: cannot be told. */
+static int64_t fresh_start(const struct point_event *p)
+{
+    return p->start_ns > 0 && p->start_ns < p->time_ns && p->time_ns - p->start_ns <= FRESH_NS ? p->start_ns : 0;
+}
+
+static void keep(struct series_state *s, const struct point_event *p)
+{
+    s->last_ns = p->time_ns;
+    s->start_ns = p->start_ns;
+    s->last = p->value;
+}
+
+static void counter(struct series_state *s, const struct point_event *p, struct increase *out)
+{
+    double  up = p->value;
+    int64_t since = 0;
+    if (!s->last_ns) {
+        since = fresh_start(p);
+    } else if (p->value < s->last || (p->start_ns > s->last_ns && s->start_ns)) {
+        out->reset = true;                               /* it began at zero, at its start when that is after the last point */
+        since = p->start_ns > s->last_ns && p->start_ns < p->time_ns ? p->start_ns : s->last_ns;
+    } else {
+        up -= s->last;
+        since = s->last_ns;
+    }
+    keep(s, p);
+    if (since) {
+        out->kind = INCREASE_VALUE;
+        out->value = up / ((double)(p->time_ns - since) / SECOND_NS);
+    }
+}
+
+static void delta(struct series_state *s, const struct point_event *p, struct increase *out)
+{
+    int64_t since = p->start_ns > 0 && p->start_ns < p->time_ns ? p->start_ns : s->last_ns;
+    keep(s, p);
+    if (since) {
+        out->kind = INCREASE_VALUE;
+        out->value = p->value / ((double)(p->time_ns - since) / SECOND_NS);
+    }
+}
+
+static void bucket(struct increase *out, double value, double upper, uint64_t times)
+{
+    if (!times)
+        return;
+    out->bucket[out->buckets].value = value;
+    out->bucket[out->buckets++].times = times;
+    if (!(upper <= out->max))                            /* also while it is NAN */
+        out->max = upper;
+}
+
+/* What is between the bounds is taken to lie in their middle; beyond the last, at it. */
+static void explicit_buckets(const struct point_event *p, const uint64_t *before, struct increase *out)
+{
+    for (size_t i = 0; i < p->counts_n; i++) {
+        uint64_t times = p->counts[i] - (before ? before[i] : 0);
+        double   value, upper;
+        if (!p->bounds_n) {
+            value = upper = p->count ? p->sum / (double)p->count : 0;
+        } else if (i == 0) {
+            upper = p->bounds[0];
+            value = upper > 0 ? upper / 2 : upper;
+        } else if (i < p->bounds_n) {
+            upper = p->bounds[i];
+            value = (p->bounds[i - 1] + upper) / 2;
+        } else {
+            value = upper = !isnan(p->max) && p->max > p->bounds[p->bounds_n - 1] ? p->max : p->bounds[p->bounds_n - 1];
+        }
+        bucket(out, value, upper, times);
+    }
+}
+
+static void side(struct increase *out, const struct side *s, int32_t scale, const uint64_t *counts, double sign)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        double step = ldexp(1, -scale), low = exp2((double)(s->offset + (int64_t)i) * step), high = exp2((double)(s->offset + (int64_t)i + 1) * step);
+        double value = sqrt(low) * sqrt(high);
+        if (isfinite(value))
+            bucket(out, sign * value, sign > 0 ? high : -low, counts[i]);
+    }
+}
+
+/* How much of what came before lies in bucket `at` of the side as it is now: a coarser scale puts 2^k of its buckets into one. */
+static uint64_t before_at(const uint64_t *prev, uint32_t n, int32_t offset, int32_t shift, int64_t at)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if ((((int64_t)offset + i) >> shift) == at)
+            sum += prev[i];
+    return sum;
+}
+
+static bool remember(struct series_state *s, const struct point_event *p)
+{
+    bool     exponential = p->kind == POINT_EXPONENTIAL;
+    size_t   negative = exponential ? p->negative.n : 0, n = exponential ? negative + p->positive.n : p->counts_n;
+    if (n != s->prev_n) {
+        uint64_t *prev = n ? realloc(s->prev, n * sizeof *prev) : NULL;
+        if (n && !prev)
+            return false;
+        if (!n)
+            free(s->prev);
+        s->prev = prev;
+        s->prev_n = (uint32_t)n;
+    }
+    if (exponential) {
+        if (negative)
+            memcpy(s->prev, p->negative.counts, negative * sizeof *s->prev);
+        if (p->positive.n)
+            memcpy(s->prev + negative, p->positive.counts, p->positive.n * sizeof *s->prev);
+    } else if (n) {
+        memcpy(s->prev, p->counts, n * sizeof *s->prev);
+    }
+    s->prev_negative = (uint32_t)negative;
+    s->scale = p->scale;
+    s->offset = p->positive.offset;
+    s->negative_offset = p->negative.offset;
+    s->zero = p->zero_count;
+    s->count = p->count;
+    keep(s, p);
+    s->last = p->sum;
+    return true;
+}
+
+static void exponential(struct series_state *s, const struct point_event *p, bool from_zero, struct increase *out)
+{
+    uint64_t pos[INCREASE_BUCKETS_MAX], neg[INCREASE_BUCKETS_MAX];
+    int32_t  shift = s->scale - p->scale;
+    bool     minus = !from_zero && shift >= 0 && shift < 31;
+    for (size_t i = 0; i < p->negative.n; i++) {
+        uint64_t b = minus ? before_at(s->prev, s->prev_negative, s->negative_offset, shift, p->negative.offset + (int64_t)i) : 0;
+        neg[i] = p->negative.counts[i] > b ? p->negative.counts[i] - b : 0;
+    }
+    for (size_t i = 0; i < p->positive.n; i++) {
+        uint64_t b = minus ? before_at(s->prev + s->prev_negative, s->prev_n - s->prev_negative, s->offset, shift, p->positive.offset + (int64_t)i) : 0;
+        pos[i] = p->positive.counts[i] > b ? p->positive.counts[i] - b : 0;
+    }
+    side(out, &p->negative, p->scale, neg, -1);
+    bucket(out, 0, p->zero_threshold, p->zero_count - (from_zero || p->zero_count < s->zero ? 0 : s->zero));
+    side(out, &p->positive, p->scale, pos, 1);
+}
+
+static void histogram(struct series_state *s, const struct point_event *p, struct increase *out)
+{
+    bool cumulative = p->temporality != TEMPORALITY_DELTA, first = !s->last_ns, exp = p->kind == POINT_EXPONENTIAL;
+    if (p->counts_n > INCREASE_BUCKETS_MAX || p->positive.n > INCREASE_BUCKETS_MAX || p->negative.n > INCREASE_BUCKETS_MAX) {
+        out->kind = INCREASE_UNUSABLE;
+        return;
+    }
+    bool from_zero = !cumulative || first;
+    if (cumulative && !first) {
+        bool less = p->count < s->count || (p->start_ns > s->last_ns && s->start_ns);
+        for (size_t i = 0; !exp && !less && i < p->counts_n && p->counts_n == s->prev_n; i++)
+            less = p->counts[i] < s->prev[i];
+        out->reset = less;
+        from_zero = less || (!exp && p->counts_n != s->prev_n);
+    }
+    if (!cumulative || !first || fresh_start(p)) {
+        out->kind = INCREASE_BUCKETS;
+        out->n = p->count - (from_zero ? 0 : s->count);
+        out->sum = p->sum - (from_zero ? 0 : s->last);
+        if (exp)
+            exponential(s, p, from_zero, out);
+        else
+            explicit_buckets(p, from_zero ? NULL : s->prev, out);
+        if (from_zero && !isnan(p->max))
+            out->max = p->max;
+    }
+    if (cumulative) {
+        if (!remember(s, p))
+            out->kind = INCREASE_UNUSABLE;
+    } else {
+        keep(s, p);
+    }
+}
+
+static void summary(struct series_state *s, const struct point_event *p, struct increase *out)
+{
+    bool first = !s->last_ns, reset = !first && (p->count < s->count || p->sum < s->last);
+    if (!first || fresh_start(p)) {
+        double below = 0;
+        out->kind = INCREASE_BUCKETS;
+        out->reset = reset;
+        out->n = p->count - (first || reset ? 0 : s->count);
+        out->sum = p->sum - (first || reset ? 0 : s->last);
+        size_t most = p->quantiles_n < INCREASE_BUCKETS_MAX ? p->quantiles_n : INCREASE_BUCKETS_MAX;
+        for (size_t i = 0; i < most && out->n; i++) {
+            if (!isfinite(p->quantiles[i].value) || !(p->quantiles[i].q >= below))
+                continue;
+            double share = (p->quantiles[i].q - below) * (double)out->n;
+            bucket(out, p->quantiles[i].value, p->quantiles[i].value, share < 1 ? 1 : (uint64_t)share);
+            below = p->quantiles[i].q;
+        }
+    }
+    s->count = p->count;
+    keep(s, p);
+    s->last = p->sum;
+}
+
+void increase_of(struct series_state *s, const struct point_event *p, struct increase *out)
+{
+    out->kind = INCREASE_NOTHING;
+    out->reset = false;
+    out->value = out->sum = out->max = (double)NAN;
+    out->n = 0;
+    out->buckets = 0;
+    bool scalar = p->kind != POINT_HISTOGRAM && p->kind != POINT_EXPONENTIAL && p->kind != POINT_SUMMARY;
+    bool counts = (p->kind == POINT_SUM && p->monotonic && p->temporality != TEMPORALITY_DELTA) || (p->kind == POINT_UNKNOWN && increase_is_counter_name(p->name));
+    if (scalar && !isfinite(p->value)) {
+        out->kind = INCREASE_UNUSABLE;
+    } else if (scalar && !counts && !(p->kind == POINT_SUM && p->temporality == TEMPORALITY_DELTA)) {
+        out->kind = INCREASE_VALUE;                      /* a gauge may come in any order */
+        out->value = p->value;
+    } else if (s->last_ns && p->time_ns <= s->last_ns) {
+        out->kind = INCREASE_OUT_OF_ORDER;
+    } else if (!scalar) {
+        if (p->kind == POINT_SUMMARY)
+            summary(s, p, out);
+        else
+            histogram(s, p, out);
+    } else if (counts) {
+        counter(s, p, out);
+    } else {
+        delta(s, p, out);
+    }
+}

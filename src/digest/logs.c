@@ -1,0 +1,401 @@
+/* digest/logs.c - how often each pattern was seen. */
+#include "digest/logs.h"
+
+#include "digest/map.h"
+#include "digest/severity.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEVERITY_ERROR = 17, MERGES_MAX = 4096 };
+
+struct log_cell { uint64_t pattern, count, errors; uint32_t place, tenant; int severity; };
+struct log_window { int64_t bucket_us; bool dirty; struct log_cell *cell; uint32_t cells, room; struct map by_key; };
+struct log_tenant { struct patterns *patterns; struct logs *logs; uint32_t number; };
+
+struct logs {
+    struct logs_options o;
+    struct logs_stats   stats;
+    struct log_tenant  *tenant[PLACES_TENANTS_MAX + 1];
+    struct log_window  *window[LOGS_WINDOWS_MAX];          /* ascending */
+    uint32_t            windows, last, last_cell;
+    int64_t             floor_us;
+    struct logs        *main, *beside;                     /* whose patterns these are; who counts with them as well */
+    struct logs_merge  *merge;                             /* since the last settling */
+    uint32_t            merges;
+};
+
+struct logs_options logs_options_default(void)
+{
+    struct logs_options o = { .lookback_us = 600 * INT64_C(1000000), .ahead_us = 600 * INT64_C(1000000), .cells_max = 100000, .patterns = patterns_options_default() };
+    return o;
+}
+
+enum err logs_new(const struct logs_options *o, struct logs **out, struct fault *fault)
+{
+    struct logs *l = calloc(1, sizeof *l);
+    if (l)
+        l->merge = malloc(MERGES_MAX * sizeof *l->merge);
+    if (!l || !l->merge) {
+        free(l);
+        return fail(fault, ERR_LIMIT, "no memory for patterns of logs");
+    }
+    l->o = *o;
+    l->floor_us = INT64_MIN;
+    *out = l;
+    return OK;
+}
+
+enum err logs_new_beside(struct logs *main, struct logs **l, struct fault *fault)
+{
+    enum err e = logs_new(&main->o, l, fault);
+    if (e == OK) {
+        (*l)->main = main;
+        main->beside = *l;
+    }
+    return e;
+}
+
+static void window_free(struct log_window *w)
+{
+    free(w->cell);
+    map_done(&w->by_key);
+    free(w);
+}
+
+void logs_free(struct logs *l)
+{
+    if (!l)
+        return;
+    for (uint32_t i = 0; i < l->windows; i++)
+        window_free(l->window[i]);
+    for (uint32_t i = 0; i <= PLACES_TENANTS_MAX && !l->main; i++)
+        if (l->tenant[i]) {
+            patterns_free(l->tenant[i]->patterns);
+            free(l->tenant[i]);
+        }
+    if (l->main)
+        l->main->beside = NULL;
+    free(l->merge);
+    free(l);
+}
+
+static int64_t bucket_of(int64_t us) { return us - ((us % LOGS_WINDOW_US) + LOGS_WINDOW_US) % LOGS_WINDOW_US; }
+
+static struct log_window *window_of(struct logs *l, int64_t bucket)
+{
+    if (l->last < l->windows && l->window[l->last]->bucket_us == bucket)
+        return l->window[l->last];
+    uint32_t i = 0;
+    while (i < l->windows && l->window[i]->bucket_us < bucket)
+        i++;
+    if (i == l->windows || l->window[i]->bucket_us != bucket) {
+        struct log_window *w = bucket >= l->floor_us && l->windows < LOGS_WINDOWS_MAX ? calloc(1, sizeof *w) : NULL;
+        if (!w)
+            return NULL;
+        w->bucket_us = bucket;
+        memmove(&l->window[i + 1], &l->window[i], (l->windows - i) * sizeof *l->window);
+        l->window[i] = w;
+        l->windows++;
+    }
+    l->last = i;
+    l->last_cell = UINT32_MAX;
+    return l->window[i];
+}
+
+static uint64_t cell_key(uint32_t place, uint64_t pattern) { return map_mix(pattern, place); }
+
+static struct log_cell *cell_of(struct logs *l, struct log_window *w, uint32_t tenant, uint32_t place, uint64_t pattern)
+{
+    uint64_t  key = cell_key(place, pattern);
+    uint32_t *there = map_at(&w->by_key, key);
+    if (there)
+        return &w->cell[*there];
+    if (w->cells >= l->o.cells_max) {
+        l->stats.capped++;
+        if (pattern == 0)
+            return NULL;
+        return cell_of(l, w, tenant, place, 0);                  /* counted all the same, under "<other>" */
+    }
+    if (w->cells == w->room) {
+        uint32_t         room = w->room ? 2 * w->room : 64;
+        struct log_cell *c = realloc(w->cell, room * sizeof *c);
+        if (!c)
+            return NULL;
+        w->cell = c;
+        w->room = room;
+    }
+    if (!map_put(&w->by_key, key, w->cells))
+        return NULL;
+    w->cell[w->cells] = (struct log_cell){ .pattern = pattern, .place = place, .tenant = tenant };
+    return &w->cell[w->cells++];
+}
+
+/* Cells of the younger pattern join those of the older one; the younger stay, empty, until their window goes. */
+static void join_cells(struct logs *l, const struct log_tenant *t, uint64_t gone, uint64_t into)
+{
+    l->last_cell = UINT32_MAX;
+    for (uint32_t i = 0; i < l->windows; i++) {
+        struct log_window *w = l->window[i];
+        for (uint32_t k = 0, n = w->cells; k < n; k++) {
+            struct log_cell from = w->cell[k];
+            if (from.pattern != gone || from.tenant != t->number || !from.count)
+                continue;
+            struct log_cell *to = cell_of(l, w, from.tenant, from.place, into);
+            if (!to)
+                continue;
+            to->count += from.count;
+            to->errors += from.errors;
+            to->severity = from.severity > to->severity ? from.severity : to->severity;
+            w->cell[k].count = w->cell[k].errors = 0;
+            w->dirty = true;
+        }
+    }
+}
+
+static void on_merge(void *ctx, uint64_t gone, uint64_t into)
+{
+    struct log_tenant *t = ctx;
+    struct logs       *l = t->logs;
+    if (l->merges < MERGES_MAX)
+        l->merge[l->merges++] = (struct logs_merge){ t->number, gone, into };
+    else
+        l->stats.unmerged++;
+    join_cells(l, t, gone, into);
+    if (l->beside)
+        join_cells(l->beside, t, gone, into);
+}
+
+static struct patterns *patterns_of(struct logs *l, uint32_t tenant)
+{
+    if (l->tenant[tenant])
+        return l->tenant[tenant]->patterns;
+    if (l->main) {
+        struct patterns *theirs = patterns_of(l->main, tenant);
+        l->tenant[tenant] = l->main->tenant[tenant];
+        return theirs;
+    }
+    struct log_tenant *t = calloc(1, sizeof *t);
+    if (!t || patterns_new(&l->o.patterns, &t->patterns, NULL) != OK) {
+        free(t);
+        return NULL;
+    }
+    t->logs = l;
+    t->number = tenant;
+    patterns_on_merge(t->patterns, on_merge, t);
+    l->tenant[tenant] = t;
+    return t->patterns;
+}
+
+void logs_take(struct logs *l, const struct places *p, const struct event *e, uint32_t place, struct arena *a)
+{
+    const struct log_event *g = &e->as.log;
+    int64_t                 us = g->time_ns / 1000;
+    l->stats.logs++;
+    if (us > e->received_us + l->o.ahead_us) {
+        l->stats.early++;
+        return;
+    }
+    uint32_t         tenant = places_get(p, place)->tenant_number;
+    struct patterns *ps = patterns_of(l, tenant);
+    if (!ps) {
+        l->stats.no_memory++;
+        return;
+    }
+    struct slice          line = g->body.kind == VALUE_TEXT ? g->body.as.text : value_text(&g->body, a);
+    const struct pattern *pattern = patterns_take(ps, line.n || !g->name.n ? line : g->name, us);
+    struct log_window    *w = window_of(l, bucket_of(us));
+    if (!w) {
+        l->stats.late++;
+        return;
+    }
+    struct log_cell *c = l->last_cell < w->cells ? &w->cell[l->last_cell] : NULL;
+    if (!c || c->pattern != pattern->id || c->place != place) {
+        c = cell_of(l, w, tenant, place, pattern->id);
+        if (!c) {
+            l->stats.no_memory++;
+            return;
+        }
+        l->last_cell = (uint32_t)(c - w->cell);
+    }
+    int severity = g->severity;
+    if (!severity && g->severity_text.n)
+        severity = severity_of_name(g->severity_text);
+    if (!severity)
+        severity = severity_of_line(line);
+    c->count++;
+    if (severity >= SEVERITY_ERROR) {
+        c->errors++;
+        l->stats.errors++;
+    }
+    if (severity > c->severity)
+        c->severity = severity;
+    w->dirty = true;
+}
+
+/* ---- giving out ---- */
+
+static bool emit_pattern(struct logs *l, const struct logs_emit *to, struct map *told, const struct log_cell *c)
+{
+    static const struct pattern other = { .text = "<other>", .sample = "" };
+    uint64_t key = map_mix(c->pattern, c->tenant);
+    if (map_at(told, key))
+        return true;
+    if (!map_put(told, key, 1))
+        return false;
+    const struct pattern *p = c->pattern ? patterns_find(l->tenant[c->tenant]->patterns, c->pattern) : &other;
+    struct pattern        forgotten = { .id = c->pattern, .text = "", .sample = "" };    /* "": what was stored before stays */
+    return to->pattern(to->ctx, &(struct logs_pattern){ c->tenant, p ? p : &forgotten, c->severity });
+}
+
+bool logs_emit(struct logs *l, int64_t upper_us, const struct logs_emit *to)
+{
+    struct map told = { 0 };
+    bool       fine = true;
+    for (uint32_t i = 0; i < l->merges && fine; i++)
+        fine = to->merged(to->ctx, &l->merge[i]);
+    for (uint32_t i = 0; i < l->windows && fine; i++) {
+        const struct log_window *w = l->window[i];
+        if (!w->dirty || w->bucket_us >= upper_us)
+            continue;
+        for (uint32_t k = 0; k < w->cells && fine; k++) {
+            const struct log_cell *c = &w->cell[k];
+            if (!c->count)
+                continue;
+            fine = emit_pattern(l, to, &told, c) &&
+                   to->row(to->ctx, &(struct logs_row){ w->bucket_us, c->place, c->tenant, c->pattern, c->count, c->errors, c->severity });
+        }
+    }
+    map_done(&told);
+    return fine;
+}
+
+void logs_settle(struct logs *l, int64_t upper_us)
+{
+    uint32_t kept = 0;
+    if (upper_us - l->o.lookback_us > l->floor_us)
+        l->floor_us = bucket_of(upper_us - l->o.lookback_us);
+    for (uint32_t i = 0; i < l->windows; i++) {
+        struct log_window *w = l->window[i];
+        if (w->bucket_us < upper_us)
+            w->dirty = false;
+        if (w->bucket_us >= l->floor_us)
+            l->window[kept++] = w;
+        else
+            window_free(w);
+    }
+    l->windows = kept;
+    l->last = l->last_cell = UINT32_MAX;
+    l->merges = 0;
+}
+
+void logs_stats(const struct logs *l, struct logs_stats *s)
+{
+    *s = l->stats;
+    s->cells = s->patterns = 0;
+    s->unfit = s->evicted = 0;
+    for (uint32_t i = 0; i < l->windows; i++)
+        s->cells += l->window[i]->cells;
+    for (uint32_t i = 0; i <= PLACES_TENANTS_MAX; i++)
+        if (l->tenant[i]) {
+            s->patterns += (uint32_t)patterns_count(l->tenant[i]->patterns);
+            s->unfit += patterns_unfit(l->tenant[i]->patterns);
+            s->evicted += patterns_evicted(l->tenant[i]->patterns);
+        }
+}
+
+/* ---- as bytes ---- */
+
+enum err logs_save(const struct logs *l, struct pack *out, struct fault *fault)
+{
+    pack_u(out, 1);
+    pack_i(out, l->floor_us);
+    pack_s(out, (struct slice){ (const char *)&l->stats, sizeof l->stats });
+    for (uint32_t i = 0; i <= PLACES_TENANTS_MAX; i++) {
+        if (!l->tenant[i])
+            continue;
+        char    *bytes = NULL;
+        size_t   size = 0;
+        enum err e = patterns_save(l->tenant[i]->patterns, &bytes, &size, fault);
+        if (e != OK)
+            return e;
+        pack_u(out, i + 1);
+        pack_s(out, (struct slice){ bytes, size });
+        free(bytes);
+    }
+    pack_u(out, 0);
+    pack_u(out, l->windows);
+    for (uint32_t i = 0; i < l->windows; i++) {
+        const struct log_window *w = l->window[i];
+        pack_i(out, w->bucket_us);
+        pack_u(out, w->dirty);
+        pack_u(out, w->cells);
+        for (uint32_t k = 0; k < w->cells; k++) {
+            const struct log_cell *c = &w->cell[k];
+            pack_u(out, c->tenant);
+            pack_u(out, c->place);
+            pack_u(out, c->pattern);
+            pack_u(out, c->count);
+            pack_u(out, c->errors);
+            pack_u(out, (uint64_t)c->severity);
+        }
+    }
+    pack_u(out, l->merges);
+    for (uint32_t i = 0; i < l->merges; i++) {
+        pack_u(out, l->merge[i].tenant);
+        pack_u(out, l->merge[i].gone);
+        pack_u(out, l->merge[i].into);
+    }
+    return OK;
+}
+
+static bool load_windows(struct logs *l, struct unpack *u)
+{
+    size_t windows = unpack_count(u, 3);
+    for (size_t i = 0; i < windows && !u->bad; i++) {
+        int64_t            bucket = unpack_i(u);
+        struct log_window *w = bucket == bucket_of(bucket) ? window_of(l, bucket) : NULL;
+        if (!w || w->cells)
+            return false;
+        w->dirty = unpack_u(u) != 0;
+        size_t cells = unpack_count(u, 6);
+        for (size_t k = 0; k < cells && !u->bad; k++) {
+            uint64_t tenant = unpack_u(u), place = unpack_u(u), pattern = unpack_u(u);
+            if (tenant > PLACES_TENANTS_MAX || place > UINT32_MAX || !l->tenant[tenant])
+                return false;
+            struct log_cell *c = cell_of(l, w, (uint32_t)tenant, (uint32_t)place, pattern);
+            if (!c)
+                return false;
+            c->count += unpack_u(u);
+            c->errors += unpack_u(u);
+            c->severity = (int)(unpack_u(u) & 0xff);
+        }
+    }
+    return !u->bad;
+}
+
+enum err logs_load(struct logs *l, struct slice bytes, struct fault *fault)
+{
+    struct unpack u = unpack_of(bytes);
+    bool          fine = unpack_u(&u) == 1;
+    int64_t       floor_us = unpack_i(&u);
+    struct slice  stats = unpack_s(&u);
+    for (uint64_t tenant; fine && (tenant = unpack_u(&u)) != 0;) {
+        struct slice     saved = unpack_s(&u);
+        struct patterns *ps = !u.bad && tenant <= PLACES_TENANTS_MAX + 1 ? patterns_of(l, (uint32_t)tenant - 1) : NULL;
+        fine = ps && patterns_load(ps, saved, fault) == OK;
+    }
+    fine = fine && load_windows(l, &u);
+    size_t merges = fine ? unpack_count(&u, 3) : 0;
+    for (size_t i = 0; i < merges && merges <= MERGES_MAX; i++) {
+        l->merge[i].tenant = (uint32_t)unpack_u(&u) % (PLACES_TENANTS_MAX + 1);
+        l->merge[i].gone = unpack_u(&u);
+        l->merge[i].into = unpack_u(&u);
+    }
+    l->merges = merges <= MERGES_MAX ? (uint32_t)merges : 0;
+    if (stats.n == sizeof l->stats)
+        memcpy(&l->stats, stats.s, stats.n);
+    l->floor_us = floor_us;
+    l->last = l->last_cell = UINT32_MAX;
+    return fine && !u.bad ? OK : fail(fault, ERR_INPUT, "the saved patterns of logs cannot be read");
+}

@@ -1,0 +1,330 @@
+/* digest/mask.c - the scanner: where tokens begin and end, and which of them vary by their shape. */
+#include "digest/mask.h"
+
+enum {
+    BLANK = 1, HARD = 2,                     /* ends a token; ends it and is one */
+    DIGIT = 4, HEX = 8, ALPHA = 16,          /* 0-9, a-f, other letters */
+    SLASH = 32, DOT = 64, COLON = 128, DASH = 256, AT = 512, OTHER = 1024, QUOTE = 2048,
+};
+
+#define EIGHT(x)   x, x, x, x, x, x, x, x
+#define SIXTEEN(x) EIGHT(x), EIGHT(x)
+static const uint16_t class_of[256] = {
+    SIXTEEN(BLANK), SIXTEEN(BLANK),
+    /* space ! " # $ % & ' */ BLANK, OTHER, HARD | QUOTE, OTHER, OTHER, OTHER, OTHER, HARD | QUOTE,
+    /* ( ) * + , - . / */ HARD, HARD, OTHER, DASH, HARD, DASH, DOT, SLASH,
+    DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT,
+    /* : ; < = > ? */ COLON, HARD, HARD, HARD, HARD, OTHER,
+    /* @ A-G */ AT, HEX, HEX, HEX, HEX, HEX, HEX, ALPHA, EIGHT(ALPHA), EIGHT(ALPHA), ALPHA, ALPHA, ALPHA,
+    /* [ \ ] ^ _ */ HARD, SLASH, HARD, OTHER, OTHER,
+    /* ` a-g */ HARD | QUOTE, HEX, HEX, HEX, HEX, HEX, HEX, ALPHA, EIGHT(ALPHA), EIGHT(ALPHA), ALPHA, ALPHA, ALPHA,
+    /* { | } ~ DEL */ HARD, HARD, HARD, OTHER, BLANK,
+    SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER),
+};
+
+static unsigned class_at(const char *s) { return class_of[(unsigned char)*s]; }
+
+uint64_t mask_hash_next(uint64_t hash, uint64_t token)
+{
+    hash = (hash ^ token) * UINT64_C(0xff51afd7ed558ccd);
+    return hash ^ (hash >> 32);
+}
+
+uint64_t mask_hash(const char *s, size_t n)
+{
+    uint64_t h = n * UINT64_C(0xc4ceb9fe1a85ec53) + 1;
+    for (; n > 8; s += 8, n -= 8) {
+        uint64_t w;
+        memcpy(&w, s, 8);
+        h = mask_hash_next(h, w);
+    }
+    uint64_t w = 0;
+    for (size_t i = 0; i < n; i++)
+        w = w << 8 | (unsigned char)s[i];
+    return mask_hash_next(h, w);
+}
+
+/* ---- words with a meaning of their own ---- */
+
+static bool one_of(const char *s, size_t n, const char *list)
+{
+    for (const char *at = list; *at;) {
+        size_t k = strcspn(at, " ");
+        if (k == n && memcmp(at, s, n) == 0)
+            return true;
+        at += k + (at[k] == ' ');
+    }
+    return false;
+}
+
+/* After a number it belongs to it. */
+static bool is_unit(const char *s, size_t n)
+{
+    if (n == 0 || n > 8)
+        return false;
+    switch (*s) {
+    case 'B': return n == 1 || one_of(s, n, "Bytes");
+    case 'K': case 'M': case 'G': case 'T': case 'k': return one_of(s, n, "K M G T KB MB GB TB kB kb KiB MiB GiB TiB Kb Mb Gb MHz GHz kHz");
+    case 'm': return one_of(s, n, "ms msec msecs minute minutes min mins milliseconds micros month months");
+    case 's': return one_of(s, n, "s sec secs second seconds");
+    case 'u': case 'n': return one_of(s, n, "us usec usecs ns nsec");
+    case 'h': case 'd': return one_of(s, n, "h hour hours d day days hrs");
+    case 'b': return one_of(s, n, "bytes byte bit bits");
+    case 'A': case 'P': return one_of(s, n, "AM PM");
+    case 'U': case 'C': case 'E': return one_of(s, n, "UTC CST CET CEST EST EDT CDT");
+    default: return false;
+    }
+}
+
+static bool is_month(const char *s, size_t n) { return n == 3 && one_of(s, n, "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"); }
+static bool is_day(const char *s, size_t n) { return n == 3 && one_of(s, n, "Mon Tue Wed Thu Fri Sat Sun"); }
+
+static bool is_constant(const char *s, size_t n)
+{
+    switch (n) {
+    case 3: return memcmp(s, "nil", 3) == 0 || memcmp(s, "NaN", 3) == 0;
+    case 4: return one_of(s, n, "true null True TRUE None NULL");
+    case 5: return one_of(s, n, "false False FALSE");
+    default: return false;
+    }
+}
+
+/* ---- the tokens ---- */
+
+struct scan {
+    struct mask_line *m;
+    const char       *begin, *end, *at;
+    const char       *closes;                /* where a quotation of several words ends */
+    bool              blank, full;
+};
+
+/* Values side by side are one, however many: a b c, a, b, c and a:b; also a.b.c:1, a host and its port. */
+static struct mask_token *list_before(const struct scan *s, bool blank, bool number)
+{
+    struct mask_line *m = s->m;
+    if (number && m->n > 1 && !blank && m->token[m->n - 2].kind == MASK_SOFT && s->begin[m->token[m->n - 1].at] == ':' && !m->token[m->n - 1].blank) {
+        m->token[m->n - 2].kind = MASK_VAR;
+        m->token[m->n - 2].hash = MASK_VAR_HASH;
+    }
+    if (m->n && m->token[m->n - 1].kind == MASK_VAR)
+        return &m->token[m->n - 1];
+    if (m->n < 2 || m->token[m->n - 2].kind != MASK_VAR || m->token[m->n - 1].n != 1)
+        return NULL;
+    char between = s->begin[m->token[m->n - 1].at];
+    return between == ',' || (between == ':' && !blank && !m->token[m->n - 1].blank) ? &m->token[m->n - 2] : NULL;
+}
+
+static void put(struct scan *s, const char *from, const char *to, enum mask_kind kind, bool number)
+{
+    struct mask_line *m = s->m;
+    uint32_t          at = (uint32_t)(from - s->begin), n = (uint32_t)(to - from);
+    bool              blank = s->blank;
+    s->blank = false;
+    if (kind == MASK_MARK && !blank && m->n && n == 1 && *from == ')' && from[-1] == '(' && m->token[m->n - 1].blank)
+        put(s, from, from, MASK_VAR, false);                /* () may hold something elsewhere */
+    if (s->full)
+        return;
+    struct mask_token *list = kind == MASK_VAR ? list_before(s, blank, number) : NULL;
+    if (list) {
+        list->n = at + n - list->at;
+        list->number = number;
+        m->n = (size_t)(list - m->token) + 1;
+        return;
+    }
+    if (m->n + 1 >= MASK_TOKENS_MAX) {
+        s->full = true;
+        kind = MASK_VAR;
+        n = (uint32_t)(s->end - from);
+    }
+    m->token[m->n++] = (struct mask_token){ at, n, (uint8_t)kind, blank, number, kind == MASK_VAR ? MASK_VAR_HASH : mask_hash(from, n) };
+}
+
+static const char *skip_blanks(const char *at, const char *end)
+{
+    while (at < end && class_at(at) & BLANK)
+        at++;
+    return at;
+}
+
+/* The end of a colon's part of a word: addresses, times, URLs and drives go on behind it, "key:value" does not. */
+static bool colon_goes_on(const char *from, const char *at, const char *end, unsigned seen)
+{
+    if (at + 1 >= end || class_at(at + 1) & (BLANK | HARD))
+        return false;
+    if (at[1] == '\\' || (at[1] == '/' && at + 2 < end && at[2] == '/'))
+        return true;
+    if (!(seen & (ALPHA | SLASH | OTHER | AT)) && seen & DIGIT)
+        return true;
+    size_t   n = (size_t)(at - from);
+    unsigned other = ~(unsigned)(HEX | DIGIT);               /* de:ad:be:ef:aa:cc */
+    return n % 3 == 2 && !(seen & other & ~(unsigned)COLON) && at + 2 < end && !(class_at(at + 1) & other) && !(class_at(at + 2) & other) &&
+           (n > 2 || (at + 3 < end && at[3] == ':'));
+}
+
+static const char *word_end(const char *from, const char *end, unsigned *seen)
+{
+    const char *at = from;
+    unsigned    have = 0;
+    for (; at < end; at++) {
+        unsigned c = class_at(at);
+        if (c & (BLANK | HARD)) {
+            if (have & SLASH && (*from == '/' || have & COLON) && (*at == '=' || *at == ';' || *at == ','))
+                continue;                                   /* a path with a query */
+            if (*at == '\'' && at > from && at + 1 < end && class_at(at - 1) & (HEX | ALPHA) && class_at(at + 1) & (HEX | ALPHA))
+                continue;
+            break;
+        }
+        if (c & DOT && at > from && at + 1 < end && at[1] == '.')
+            break;                                          /* enable.....0 */
+        if (c & COLON && !colon_goes_on(from, at, end, have))
+            break;
+        have |= c;
+    }
+    *seen = have;
+    return at;
+}
+
+static enum mask_kind kind_of_word(const char *from, const char *to, const char *end, unsigned seen)
+{
+    size_t n = (size_t)(to - from);
+    if (seen & (DIGIT | AT | COLON))
+        return MASK_VAR;
+    if (!(seen & (HEX | ALPHA)) && !(seen & SLASH && n > 1)) {
+        for (const char *c = from; c < to; c++)
+            if ((unsigned char)*c >= 0x80)
+                return MASK_WORD;
+        return MASK_MARK;
+    }
+    if (seen & SLASH) {
+        size_t slashes = 0;
+        for (const char *c = from; c < to; c++)
+            slashes += *c == '/' || *c == '\\';
+        return *from == '/' || slashes > 1 || seen & DOT || memchr(from, '\\', n) ? MASK_VAR : MASK_SOFT;
+    }
+    if (seen & DOT)
+        return to < end && *to == '(' ? MASK_WORD : MASK_SOFT;
+    return is_constant(from, n) ? MASK_VAR : MASK_WORD;
+}
+
+static void take_word(struct scan *s)
+{
+    unsigned    seen;
+    const char *from = s->at, *to = word_end(from + (*from == '<'), s->end, &seen);
+    if (to == from)       /* a colon */
+        to++;
+    if (*from == '.' && to - from == 1)
+        while (to < s->end && *to == '.')
+            to++;
+    bool closes = to == s->end || class_at(to) & (BLANK | HARD | COLON);
+    while (closes && to - from > 1 && (to[-1] == '.' || to[-1] == '!' || to[-1] == '?' || to[-1] == ':' || to[-1] == ',' || to[-1] == ';'))
+        to--;
+    s->at = to;
+    size_t         n = (size_t)(to - from);
+    enum mask_kind kind = kind_of_word(from, to, s->end, seen);
+    struct mask_line *m = s->m;
+    if (kind == MASK_WORD && n <= 8 && m->n) {
+        struct mask_token *before = &m->token[m->n - 1];
+        if (before->kind == MASK_VAR && before->number && is_unit(from, n)) {
+            before->n = (uint32_t)(to - s->begin) - before->at;
+            before->number = false;
+            s->blank = false;
+            return;
+        }
+    }
+    if (kind == MASK_WORD && n == 3) {
+        const char *next = skip_blanks(to, s->end);
+        if (next < s->end && ((is_month(from, n) && class_at(next) & DIGIT) || (is_day(from, n) && next + 3 <= s->end && is_month(next, 3))))
+            kind = MASK_VAR;
+    }
+    bool number = kind == MASK_VAR && !(seen & ~(unsigned)(DIGIT | DOT | DASH | COLON | SLASH));
+    put(s, from, to, kind, number);
+}
+
+/* key=value, key="a value", key= next=...: the value varies, also the empty one. */
+static void take_value(struct scan *s)
+{
+    const char *from = s->at, *to;
+    const struct mask_token *key = &s->m->token[s->m->n - 2];
+    if (key->kind == MASK_WORD && key->n <= 7 && one_of(s->begin + key->at, key->n, "msg message event error err reason"))
+        return;                                             /* not a value but what the line says */
+    if (from < s->end && class_at(from) & QUOTE) {
+        to = memchr(from + 1, *from, (size_t)(s->end - from - 1));
+        if (to) {
+            put(s, from, to + 1, MASK_VAR, false);
+            s->at = to + 1;
+            return;
+        }
+    }
+    from = skip_blanks(from, s->end);
+    bool apart = from != s->at;
+    for (to = from; to < s->end && !(class_at(to) & BLANK) && !strchr(",;()[]{}<>\"'|", *to) && !(apart && *to == '='); to++)
+        ;
+    if (to == from && to < s->end && !(class_at(to) & BLANK) && strchr("([{<", *to))
+        return;                                             /* something with parts of its own */
+    if (apart && to < s->end && *to == '=')
+        to = from = s->at;
+    while (to - from > 1 && to[-1] == '.')
+        to--;
+    if (to > from && apart)
+        s->blank = true;
+    put(s, from, to, MASK_VAR, to > from && class_at(from) & DIGIT);
+    s->at = to;
+}
+
+static void take_hard(struct scan *s)
+{
+    const char *from = s->at, *end = s->end;
+    char        c = *from;
+    if (class_at(from) & QUOTE && from != s->closes) {
+        size_t      room = (size_t)(end - from - 1);
+        const char *to = memchr(from + 1, c, room > 256 ? 256 : room);
+        bool        one = to != NULL;
+        if (c == '"' && to && to > from + 1 && to + 1 < end && to[1] == ':') {
+            put(s, from, to + 1, MASK_WORD, false);          /* a key of JSON */
+            s->at = to + 1;
+            return;
+        }
+        for (const char *at = from + 1; one && at < to; at++)
+            one = !(class_at(at) & BLANK);
+        if (one) {
+            put(s, from, to + 1, MASK_VAR, false);
+            s->at = to + 1;
+            return;
+        }
+        if (to && (!s->closes || from > s->closes))
+            s->closes = to;
+    }
+    if (c == '<' && from + 1 < end && class_at(from + 1) & DIGIT) {      /* <1 sec */
+        take_word(s);
+        return;
+    }
+    while (s->at < end && *s->at == c)
+        s->at++;
+    if (c != ',' && c != '=')
+        s->at = from + 1;
+    put(s, from, s->at, MASK_MARK, false);
+    if (c == '=' && s->at == from + 1 && !s->full && !(s->at < end && *s->at == '>') && !(from > s->begin && strchr("!<>", from[-1])) && s->m->n > 1)
+        take_value(s);
+}
+
+void mask_line(struct mask_line *m, struct slice line)
+{
+    struct scan s = { .m = m, .begin = line.s, .end = line.s + line.n, .at = line.s };
+    m->line = line;
+    m->n = 0;
+    while (s.at < s.end && !s.full) {
+        unsigned c = class_at(s.at);
+        if (c & BLANK) {
+            s.blank = true;
+            s.at++;
+        } else if (c & HARD) {
+            take_hard(&s);
+        } else {
+            take_word(&s);
+        }
+    }
+    uint64_t h = m->n;
+    for (size_t i = 0; i < m->n; i++)
+        h = mask_hash_next(h, m->token[i].hash);
+    m->hash = h ? h : 1;
+}

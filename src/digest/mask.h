@@ -1,0 +1,48 @@
+/*
+ * digest/mask.h - a line of a log as tokens: words that may belong to its template, punctuation, and what surely varies.
+ *
+ * What varies by its shape alone: numbers with their units, dates, addresses, hexadecimal, identifiers with digits, paths, URLs, mail
+ * addresses, the value after "=", a single quoted word, true and false and null, months and days beside numbers, lists of such values.
+ * A scanner written by hand, one pass, no memory of its own.
+ */
+#ifndef DIGEST_MASK_H
+#define DIGEST_MASK_H
+
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MASK_TOKENS_MAX = 192 };              /* what comes after is one token that varies */
+
+enum mask_kind {
+    MASK_VAR,                                /* varies */
+    MASK_WORD,                               /* a word; that it varies would have to be shown */
+    MASK_SOFT,                               /* a word with a structure, such as a.b.c: it takes little to show it */
+    MASK_MARK,                               /* punctuation: part of the template for good */
+};
+
+struct mask_token {
+    uint32_t at, n;                          /* where in the line; an empty value has n 0 */
+    uint8_t  kind;                           /* enum mask_kind */
+    bool     blank;                          /* a blank stands before it */
+    bool     number;                         /* a VAR that is a number: a unit may follow */
+    uint64_t hash;                           /* of its bytes; MASK_VAR_HASH for what varies */
+};
+#define MASK_VAR_HASH UINT64_C(0x9e3779b97f4a7c15)
+
+struct mask_line {
+    struct slice      line;
+    size_t            n;
+    uint64_t          hash;                  /* of the tokens in their order: equal for lines of one shape */
+    struct mask_token token[MASK_TOKENS_MAX];
+};
+
+/* line is at most PATTERN_LINE_MAX bytes; they may be any. */
+void mask_line(struct mask_line *m, struct slice line);
+
+uint64_t mask_hash(const char *s, size_t n);
+uint64_t mask_hash_next(uint64_t hash, uint64_t token);
+
+#endif

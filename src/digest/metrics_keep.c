@@ -1,0 +1,235 @@
+/* digest/metrics_keep.c - labels as they are stored, and everything that is open as bytes. */
+#include "digest/metrics_inside.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t put_text(char *out, size_t size, size_t n, struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.s[i];
+        char          one[8] = { (char)c, 0 };
+        if (c == '"' || c == '\\')
+            (void)snprintf(one, sizeof one, "\\%c", c);
+        else if (c < ' ')
+            (void)snprintf(one, sizeof one, "\\u%04x", c);
+        size_t add = strlen(one);
+        if (c == 0 || n + add >= size) {
+            if (c == 0)
+                continue;
+            return size;                                 /* does not fit */
+        }
+        memcpy(out + n, one, add);
+        n += add;
+    }
+    return n;
+}
+
+static size_t put_one(char *out, size_t size, size_t n, const struct attr *a, bool first)
+{
+    char         number[40];
+    struct slice s = { 0 };
+    switch (a->value.kind) {
+    case VALUE_TEXT: s = a->value.as.text; break;
+    case VALUE_BOOL: s = slice_of(a->value.as.boolean ? "true" : "false"); break;
+    case VALUE_INT:  (void)snprintf(number, sizeof number, "%" PRId64, a->value.as.integer), s = slice_of(number); break;
+    case VALUE_REAL: (void)snprintf(number, sizeof number, "%.17g", a->value.as.real), s = slice_of(number); break;
+    default:         s = SLICE("..."); break;
+    }
+    if (n + 8 >= size)
+        return size;
+    memcpy(out + n, first ? "\"" : ",\"", first ? 1 : 2);
+    n = put_text(out, size, n + (first ? 1 : 2), a->key);
+    if (n + 4 >= size)
+        return size;
+    memcpy(out + n, "\":\"", 3);
+    n = put_text(out, size, n + 3, s);
+    if (n + 3 >= size)
+        return size;
+    out[n++] = '"';
+    return n;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct attr *const *x = a, *const *y = b;
+    return slice_order((*x)->key, (*y)->key);
+}
+
+bool metrics_labels(const struct attrs *a, char *out, size_t size)
+{
+    const struct attr *sorted[METRICS_LABELS_MAX];
+    size_t             count = a->count < METRICS_LABELS_MAX ? a->count : METRICS_LABELS_MAX, n = 1;
+    bool               whole = count == a->count, first = true;
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &a->item[i];
+    qsort(sorted, count, sizeof *sorted, by_key);
+    out[0] = '{';
+    for (size_t i = 0; i < count; i++) {
+        size_t after = put_one(out, size - 2, n, sorted[i], first);
+        if (after >= size - 2) {
+            whole = false;
+            continue;
+        }
+        n = after;
+        first = false;
+    }
+    out[n++] = '}';
+    out[n] = 0;
+    return whole;
+}
+
+static void save_cell(const struct metric_cell *c, uint32_t row, char *room, struct pack *out)
+{
+    pack_u(out, row);
+    pack_u(out, c->n);
+    pack_r(out, c->sum);
+    pack_r(out, c->min);
+    pack_r(out, c->max);
+    pack_u(out, c->sketch ? CELL_EXACT + 1 : c->exact);
+    for (uint32_t i = 0; i < c->exact && !c->sketch; i++)
+        pack_r(out, c->value[i]);
+    if (c->sketch)
+        pack_s(out, (struct slice){ room, sketch_pack(c->sketch, room, SKETCH_PACKED_MAX) });
+}
+
+void metrics_save(const struct metrics *m, struct pack *out)
+{
+    uint32_t *number = malloc((m->rows_used + 1) * sizeof *number), n = 0;
+    char     *room = malloc(SKETCH_PACKED_MAX);
+    if (!number || !room) {
+        out->full = true;
+        free(number);
+        free(room);
+        return;
+    }
+    pack_u(out, 1);
+    pack_i(out, m->floor_us);
+    pack_s(out, (struct slice){ (const char *)&m->stats, sizeof m->stats });
+    pack_u(out, m->rows);
+    for (uint32_t i = 0; i < m->rows_used; i++)
+        if (m->row[i].metric) {
+            const struct metric_row *r = &m->row[i];
+            number[i] = n++;
+            pack_u(out, r->key);
+            pack_u(out, r->place);
+            pack_s(out, slice_of(r->metric));
+            pack_s(out, slice_of(r->labels));
+        }
+    pack_u(out, m->series_used);
+    for (uint32_t i = 0; i < m->series_used; i++) {
+        const struct metric_series *s = &m->series[i];
+        pack_u(out, s->key);
+        for (int k = 0; k < 3; k++)
+            pack_u(out, s->scope[k]);
+        pack_i(out, s->seen_us);
+        pack_u(out, number[s->row]);
+        series_state_save(&s->state, out);
+    }
+    pack_u(out, m->windows);
+    for (uint32_t i = 0; i < m->windows; i++) {
+        const struct metric_window *w = m->window[i];
+        pack_i(out, w->bucket_us);
+        pack_u(out, w->dirty);
+        pack_u(out, w->cells);
+        for (uint32_t k = 0; k < w->cells; k++)
+            save_cell(&w->cell[k], number[w->cell[k].row], room, out);
+    }
+    free(number);
+    free(room);
+}
+
+static bool load_rows(struct metrics *m, struct unpack *u)
+{
+    size_t n = unpack_count(u, 4);
+    if (n > m->rows_max && n < 1u << 29)                 /* the bound was lowered meanwhile */
+        m->rows_max = (uint32_t)n;
+    for (size_t i = 0; i < n && !u->bad; i++) {
+        uint64_t     key = unpack_u(u), place = unpack_u(u);
+        struct slice metric = unpack_s(u), labels = unpack_s(u);
+        char         text[METRICS_LABELS_BYTES + 64];
+        if (u->bad || labels.n >= sizeof text || place > UINT32_MAX)
+            return false;
+        memcpy(text, labels.s, labels.n);
+        text[labels.n] = 0;
+        if (metrics_row_add(m, key, (uint32_t)place, metric, text) != i)
+            return false;
+    }
+    return !u->bad;
+}
+
+static bool load_series(struct metrics *m, struct unpack *u)
+{
+    size_t n = unpack_count(u, 12);
+    if (u->bad || n > UINT32_MAX / 2)
+        return false;
+    if (n && !(m->series = calloc(n, sizeof *m->series)))
+        return false;
+    m->series_room = (uint32_t)n;
+    for (size_t i = 0; i < n && !u->bad; i++) {
+        struct metric_series *s = &m->series[i];
+        s->key = unpack_u(u);
+        for (int k = 0; k < 3; k++)
+            s->scope[k] = unpack_u(u);
+        s->seen_us = unpack_i(u);
+        s->row = (uint32_t)unpack_u(u);
+        m->series_used++;
+        if (!series_state_load(&s->state, u) || s->row >= m->rows_used || !map_put(&m->by_series, s->key, (uint32_t)i))
+            return false;
+        m->row[s->row].users++;
+        for (int k = 0; k < 3; k++) {
+            uint32_t *there = map_at(&m->scopes, s->scope[k]);
+            if (!map_put(&m->scopes, s->scope[k], there ? *there + 1 : 1))
+                return false;
+        }
+    }
+    return !u->bad;
+}
+
+static bool load_cell(struct metrics *m, struct metric_window *w, struct unpack *u)
+{
+    uint64_t            row = unpack_u(u);
+    struct metric_cell *c = !u->bad && row < m->rows_used ? metrics_cell(m, w, (uint32_t)row) : NULL;
+    if (!c || c->n)
+        return false;
+    c->n = unpack_u(u);
+    c->sum = unpack_r(u);
+    c->min = unpack_r(u);
+    c->max = unpack_r(u);
+    uint64_t exact = unpack_u(u);
+    if (exact > CELL_EXACT)
+        return sketch_unpack(unpack_s(u), &c->sketch, NULL) == OK;
+    c->exact = (uint32_t)exact;
+    for (uint32_t i = 0; i < c->exact; i++)
+        c->value[i] = unpack_r(u);
+    return !u->bad;
+}
+
+enum err metrics_load(struct metrics *m, struct slice bytes, struct fault *fault)
+{
+    struct unpack u = unpack_of(bytes);
+    bool          fine = unpack_u(&u) == 1;
+    m->floor_us = unpack_i(&u);
+    struct slice stats = unpack_s(&u);
+    if (stats.n == sizeof m->stats)
+        memcpy(&m->stats, stats.s, stats.n);
+    fine = fine && load_rows(m, &u) && load_series(m, &u);
+    size_t windows = fine ? unpack_count(&u, 3) : 0;
+    fine = fine && windows <= METRICS_WINDOWS_MAX;
+    for (size_t i = 0; i < windows && fine && !u.bad; i++) {
+        struct metric_window *w = calloc(1, sizeof *w);
+        if (!w)
+            break;
+        m->window[m->windows++] = w;
+        w->bucket_us = unpack_i(&u);
+        w->dirty = unpack_u(&u) != 0;
+        size_t cells = unpack_count(&u, 27);
+        for (size_t k = 0; k < cells && fine; k++)
+            fine = load_cell(m, w, &u);
+        fine = fine && (i == 0 || m->window[i - 1]->bucket_us < w->bucket_us);
+    }
+    m->last = NONE;
+    return fine && !u.bad && m->windows == windows ? OK : fail(fault, ERR_INPUT, "the saved minutes of metrics cannot be read");
+}

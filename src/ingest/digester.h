@@ -1,0 +1,78 @@
+/*
+ * ingest/digester.h - reads the journal as the consumer "digest" and writes digest.db: each event once, whatever happens in between.
+ *
+ * A window's rows, the note that it was run, everything that is still open and the number of the last record read stand in one
+ * transaction of digest.db.  After a crash work goes on behind that record with what was open then, so nothing is read twice into a
+ * row and nothing is left out.  The journal's own cursor follows once digest.db is known to be on disk; it only keeps records from being thrown away.
+ *
+ * Time is the journal's while there is a backlog (when the last record was received), the clock's when there is none: the same
+ * journal gives the same windows whenever it is read.
+ *
+ * When something fails, memory is thrown away and read again from digest.db after a while (digest/windows.h: back-off, circuit);
+ * meanwhile the journal keeps what comes.
+ */
+#ifndef INGEST_DIGESTER_H
+#define INGEST_DIGESTER_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "ingest/feed.h"
+#include "journal/journal.h"
+#include "store/digest_store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct digester_options {
+    const char         *folder;              /* of digest.db */
+    struct journal     *journal;             /* NULL: only what digester_feed() gives */
+    const struct clock *clock;               /* NULL: the machine's */
+    struct feed_options feed;
+    struct digest_keep  keep;
+    int64_t             save_us;             /* what is open is stored at least so often while there is work */
+    uint32_t            records_a_turn;
+};
+struct digester_options digester_options_default(const char *folder, struct journal *j);
+
+struct digester_stats {
+    uint64_t records, events, bad_records;   /* read since the start */
+    uint64_t saves, windows, rows, failures, asked_done, asked_refused;
+    uint64_t cursor;                         /* the last record that is in digest.db */
+    int64_t  upper_us;                       /* windows that end by then are written; INT64_MIN: none yet */
+    double   window_lag_seconds;             /* 0 while there is none */
+    double   save_seconds;                   /* how long the last one took */
+    bool     behind;                         /* there was a backlog when it looked last */
+    bool     waiting;                        /* something failed; it is tried again later */
+    uint64_t lost;                           /* pointers into the journal and traces that did not fit */
+    uint64_t places_refused;
+    struct metrics_stats metrics;
+    struct calls_stats   calls;
+    struct logs_stats    logs;
+    char     why[400];                       /* the last failure; "" */
+};
+
+struct digester;
+MUST_CHECK enum err digester_open(const struct digester_options *o, struct digester **d, struct fault *fault);
+void                digester_close(struct digester *d);      /* nothing is written: as after a crash. NULL is fine */
+
+/*
+ * A turn: reads some records, closes the windows that are due, does what was asked for.  *idle: there was nothing to do.
+ * A failure is in the stats, is counted, and is tried again later; what comes back is what the caller should know and may log.
+ */
+MUST_CHECK enum err digester_step(struct digester *d, bool *idle, struct fault *fault);
+/* For sources other than the journal (the mock): an event now. Close with digester_close_windows(). */
+void                digester_feed(struct digester *d, const struct event *e);
+MUST_CHECK enum err digester_close_windows(struct digester *d, int64_t now_us, struct fault *fault);
+/* Store what is open, now: before a clean end. */
+MUST_CHECK enum err digester_save(struct digester *d, struct fault *fault);
+
+/* Any thread. job, tenant and times as POST /events/enqueue gives them. ERR_INPUT: no such job, or the window cannot be asked for; ERR_BUSY: too many wait. */
+MUST_CHECK enum err digester_ask(struct digester *d, const char *job, const char *tenant, int64_t from_us, int64_t to_us, struct fault *fault);
+/* Any thread: as of the last turn. */
+void                digester_stats(struct digester *d, struct digester_stats *s);
+
+/* A thread that takes turns until it is stopped, and then stores what is open. */
+MUST_CHECK enum err digester_start(struct digester *d, struct fault *fault);
+void                digester_stop(struct digester *d);       /* waits for it; fine when it was not started */
+
+#endif

@@ -1,0 +1,127 @@
+/* ingest/ingest.c - the life of the parts, and asking all of them. */
+#include "ingest/inside.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void stop_parts(struct ingest *in)
+{
+    while (in->started > 0) {
+        size_t i = --in->started;
+        if (in->part[i])
+            ingest_parts[i]->stop(in, in->part[i]);
+        in->part[i] = NULL;
+    }
+}
+
+enum err ingest_start(const struct conf *conf, const char *store_folder, struct ingest **out, struct fault *fault)
+{
+    const struct ingest_conf *c = conf_of(conf, &ingest_section);
+    struct ingest            *in;
+    assert(ingest_parts_count <= INGEST_PARTS_MAX);
+    *out = NULL;
+    if (!c->enabled)
+        return OK;
+    if (!(in = calloc(1, sizeof *in)))
+        return fail(fault, ERR_LIMIT, "no memory for ingest");
+    in->conf = conf;
+    in->clock = &clock_real;
+    in->started_us = clock_wall_us(in->clock);
+    (void)pthread_rwlock_init(&in->lock, NULL);
+    (void)text_copy(in->store_folder, sizeof in->store_folder, store_folder);
+    (void)ingest_journal_folder(conf, store_folder, in->journal_folder, sizeof in->journal_folder);
+    enum err e = OK;
+    for (; in->started < ingest_parts_count && e == OK; in->started += e == OK)
+        if ((e = ingest_parts[in->started]->start(in, &in->part[in->started], fault)) != OK)
+            (void)fail_in(fault, "ingest, %s", ingest_parts[in->started]->name);
+    if (e != OK) {
+        ingest_stop(in);
+        return e;
+    }
+    log_info("telemetry is taken in", F("journal", (const char *)in->journal_folder));
+    *out = in;
+    return OK;
+}
+
+void ingest_reload(struct ingest *in, const struct conf *conf)
+{
+    if (!in)
+        return;
+    (void)pthread_rwlock_wrlock(&in->lock);
+    in->conf = conf;
+    for (size_t i = 0; i < in->started; i++) {
+        struct fault why = { 0 };
+        if (ingest_parts[i]->reload && ingest_parts[i]->reload(in, &in->part[i], &why) != OK) {
+            in->reload_failures++;
+            (void)fail_in(&why, "ingest, %s", ingest_parts[i]->name);
+            log_fault(LOG_ERROR, "a part did not take the new configuration; it goes on with what it had", &why);
+        }
+        in->trouble[i] = why;
+    }
+    (void)pthread_rwlock_unlock(&in->lock);
+}
+
+void ingest_stop(struct ingest *in)
+{
+    if (!in)
+        return;
+    (void)pthread_rwlock_wrlock(&in->lock);
+    stop_parts(in);
+    (void)pthread_rwlock_unlock(&in->lock);
+    (void)pthread_rwlock_destroy(&in->lock);
+    free(in);
+}
+
+void *ingest_part_of(struct ingest *in, const char *name)
+{
+    for (size_t i = 0; i < ingest_parts_count; i++)
+        if (strcmp(ingest_parts[i]->name, name) == 0)
+            return in->part[i];
+    return NULL;
+}
+
+json_t *ingest_status(struct ingest *in)
+{
+    json_t *out = json_object();
+    (void)pthread_rwlock_rdlock(&in->lock);
+    for (size_t i = 0; i < in->started; i++) {
+        json_t *one = in->part[i] && ingest_parts[i]->status ? ingest_parts[i]->status(in, in->part[i]) : NULL;
+        if (one && in->trouble[i].code != OK)
+            json_object_set_new(one, "reload_trouble", json_pack("{s:s, s:s}", "text", in->trouble[i].text, "hint", in->trouble[i].hint));
+        if (one)
+            json_object_set_new(out, ingest_parts[i]->name, one);
+    }
+    (void)pthread_rwlock_unlock(&in->lock);
+    return out;
+}
+
+void ingest_metrics(struct ingest *in, struct text *out)
+{
+    struct gauge g = { .out = out };
+    (void)pthread_rwlock_rdlock(&in->lock);
+    for (size_t i = 0; i < in->started; i++)
+        if (in->part[i] && ingest_parts[i]->metrics)
+            ingest_parts[i]->metrics(in, in->part[i], &g);
+    gauge_counter(&g, "homeostat_ingest_reload_failures_total", "Parts that did not take a new configuration.", (double)in->reload_failures, NULL);
+    (void)pthread_rwlock_unlock(&in->lock);
+}
+
+bool ingest_ready(struct ingest *in, json_t *checks, char *why, size_t size)
+{
+    bool all = true;
+    (void)pthread_rwlock_rdlock(&in->lock);
+    for (size_t i = 0; i < in->started; i++) {
+        char text[200] = "";
+        bool ok = !in->part[i] || !ingest_parts[i]->ready || ingest_parts[i]->ready(in, in->part[i], text, sizeof text);
+        if (json_is_object(checks))
+            json_object_set_new(checks, ingest_parts[i]->name, ok ? json_true() : json_string(text));
+        if (!ok && all)
+            (void)text_copy(why, size, text);
+        all &= ok;
+    }
+    (void)pthread_rwlock_unlock(&in->lock);
+    return all;
+}

@@ -1,0 +1,189 @@
+/* ingest/part_ship.c - sinks with their rules, and the dead letters. */
+#include "ingest/inside.h"
+
+#include "relabel/relabel.h"
+#include "ship/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The rules in front of one sink. A worker that is left alone at a reload goes on with the very same object. */
+struct rules { char sink[JOURNAL_NAME_MAX + 1]; uint64_t version; struct relabel *of; };
+
+struct shipping { struct dead *dead; struct ship *ship; struct rules rules[SHIP_SINKS_MAX]; };
+
+static bool apply_rules(void *ctx, struct event *e, struct arena *a) { return relabel_event(ctx, e, a, NULL); }
+
+/* What the rules of these sets are, as a number: another one starts the sink's worker anew, from its cursor. */
+static uint64_t rules_version(const struct conf *conf, const struct conf_list *names)
+{
+    size_t                     n;
+    uint64_t                   h = 1469598103934665603u;
+    const struct relabel_rule *r = conf_instances(conf, &relabel_section, &n);
+    struct text                t CLEANUP(text_done);
+    text_init(&t, 4 * 1024 * 1024);
+    for (size_t k = 0; k < names->count; k++)
+        for (size_t i = 0; i < n; i++)
+            if (strcmp(r[i].set, names->item[k]) == 0) {
+                text_printf(&t, "%d %s %s %s %s %lld", r[i].action, r[i].regex, r[i].separator, r[i].target_label, r[i].replacement, (long long)r[i].modulus);
+                for (size_t s = 0; s < r[i].source_labels.count; s++)
+                    text_printf(&t, " %s", r[i].source_labels.item[s]);
+                text_add_n(&t, "\n", 1);
+            }
+    for (size_t i = 0; i < t.used; i++)
+        h = (h ^ (unsigned char)t.s[i]) * 1099511628211u;
+    return h;
+}
+
+/* Those of before when nothing is different, else new ones. */
+static enum err rules_for(struct ingest *in, struct shipping *s, const struct sink_conf *conf, struct rules *out, struct fault *fault)
+{
+    size_t                     n;
+    const struct relabel_rule *rule = conf_instances(in->conf, &relabel_section, &n);
+    (void)text_copy(out->sink, sizeof out->sink, conf->name);
+    out->version = conf->relabel.count ? rules_version(in->conf, &conf->relabel) : 0;
+    for (size_t i = 0; i < SHIP_SINKS_MAX; i++)
+        if (s->rules[i].of && s->rules[i].version == out->version && strcmp(s->rules[i].sink, conf->name) == 0) {
+            out->of = s->rules[i].of;
+            return OK;
+        }
+    enum err e = relabel_new(rule, n, &conf->relabel, &out->of, fault);
+    return e == OK ? OK : fail_in(fault, "sinks.%s", conf->name);
+}
+
+/* What is in one list and not in the other. */
+static void free_others(struct rules *gone, const struct rules *stay)
+{
+    for (size_t i = 0; i < SHIP_SINKS_MAX; i++) {
+        bool used = false;
+        for (size_t k = 0; k < SHIP_SINKS_MAX; k++)
+            used |= gone[i].of == stay[k].of;
+        if (!used)
+            relabel_free(gone[i].of);
+    }
+}
+
+static enum err configure(struct ingest *in, struct shipping *s, struct fault *fault)
+{
+    size_t                  n;
+    const struct sink_conf *conf = conf_instances(in->conf, &sinks_section, &n);
+    struct ship_sink        list[SHIP_SINKS_MAX] = { 0 };
+    struct rules            fresh[SHIP_SINKS_MAX] = { 0 };
+    for (size_t i = 0; i < n; i++) {
+        if (rules_for(in, s, &conf[i], &fresh[i], fault) != OK) {
+            free_others(fresh, s->rules);
+            return fault->code;
+        }
+        list[i] = (struct ship_sink){ .conf = &conf[i], .rule = fresh[i].of ? apply_rules : NULL, .rule_ctx = fresh[i].of, .rule_version = fresh[i].version };
+    }
+    enum err e = ship_configure(s->ship, list, n, fault);
+    /* Some may have started even when others could not; a worker that stayed as it was may use what it had. So after a fault nothing goes. */
+    if (e == OK)
+        free_others(s->rules, fresh);
+    memcpy(s->rules, fresh, sizeof fresh);
+    return e;
+}
+
+static void ship_stop(struct ingest *in, void *self)
+{
+    struct shipping *s = self;
+    ship_free(s->ship);
+    for (size_t i = 0; i < SHIP_SINKS_MAX; i++)
+        relabel_free(s->rules[i].of);
+    dead_close(s->dead);
+    free(s);
+}
+
+static enum err ship_start(struct ingest *in, void **self, struct fault *fault)
+{
+    const struct ingest_journal_conf *c = conf_of(in->conf, &ingest_journal_section);
+    struct shipping                  *s = calloc(1, sizeof *s);
+    if (!s)
+        return fail(fault, ERR_LIMIT, "no memory for sinks");
+    enum err e = dead_open(in->journal_folder, c->dead_max, in->clock, &s->dead, fault);
+    if (e == OK)
+        e = ship_new(&(struct ship_options){ .journal = in->journal, .dead = s->dead, .clock = in->clock, .seed = (uint64_t)in->started_us }, &s->ship, fault);
+    if (e == OK)
+        e = configure(in, s, fault);
+    if (e != OK) {
+        ship_stop(in, s);
+        return e;
+    }
+    *self = s;
+    return OK;
+}
+
+static enum err ship_reload(struct ingest *in, void **self, struct fault *fault) { return configure(in, *self, fault); }
+
+static json_t *time_or_null(int64_t us)
+{
+    char when[32];
+    return us > 0 ? json_string(clock_format(us, when, sizeof when)) : json_null();
+}
+
+static json_t *ship_status(struct ingest *in, void *self)
+{
+    struct shipping  *s = self;
+    struct ship_stats st[SHIP_SINKS_MAX];
+    struct dead_stats d;
+    size_t            n = ship_stats(s->ship, st, SHIP_SINKS_MAX);
+    json_t           *sinks = json_array();
+    dead_stats(s->dead, &d);
+    for (size_t i = 0; i < n; i++) {
+        json_t *one = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b, s:b, s:s}", "name", st[i].name, "kind", st[i].kind, "sent", (json_int_t)st[i].sent,
+                                "batches", (json_int_t)st[i].batches, "retries", (json_int_t)st[i].retries, "dead", (json_int_t)st[i].dead, "skipped", (json_int_t)st[i].skipped,
+                                "dropped", (json_int_t)st[i].dropped, "replayed", (json_int_t)st[i].replayed, "behind", (json_int_t)st[i].behind, "lag_seconds", (double)st[i].lag_us / 1e6,
+                                "paused", st[i].paused, "running", st[i].running, "stuck", st[i].stuck, "last_error", st[i].last_error);
+        json_object_set_new(one, "last_error_at", time_or_null(st[i].last_error_us));
+        json_object_set_new(one, "progress_at", time_or_null(st[i].progress_us));
+        json_object_set_new(one, "retry_at", time_or_null(st[i].retry_at_us));
+        json_array_append_new(sinks, one);
+    }
+    return json_pack("{s:o, s:{s:I, s:I, s:I, s:I}}", "sinks", sinks, "dead", "first_id", (json_int_t)d.first_id, "last_id", (json_int_t)d.last_id, "added", (json_int_t)d.added,
+                     "bytes", (json_int_t)d.bytes);
+}
+
+static void ship_metrics(struct ingest *in, void *self, struct gauge *g)
+{
+    struct shipping  *s = self;
+    struct ship_stats st[SHIP_SINKS_MAX];
+    struct dead_stats d;
+    size_t            n = ship_stats(s->ship, st, SHIP_SINKS_MAX);
+    uint64_t          dropped = 0;
+    dead_stats(s->dead, &d);
+    for (size_t i = 0; i < n; i++)
+        dropped += st[i].dropped;
+    gauge_counter(g, "events_dropped_total", "Events that somebody chose to drop, by a rule in front of a sink. Nothing is dropped otherwise.", (double)dropped, NULL);
+#define EACH(family, help, member, write)                          \
+    for (size_t i = 0; i < n; i++)                               \
+        write(g, family, help, (double)st[i].member, "sink", st[i].name, "kind", st[i].kind, NULL)
+    EACH("homeostat_sink_sent_total", "Events that a sink has taken.", sent, gauge_counter);
+    EACH("homeostat_sink_batches_total", "Batches that a sink has taken.", batches, gauge_counter);
+    EACH("homeostat_sink_bytes_total", "Bytes of them, as they lay in the journal.", bytes, gauge_counter);
+    EACH("homeostat_sink_retries_total", "Times that a batch has to be sent again.", retries, gauge_counter);
+    EACH("homeostat_sink_dead_total", "Events put among the dead letters.", dead, gauge_counter);
+    EACH("homeostat_sink_skipped_total", "Events that are not for this sink.", skipped, gauge_counter);
+    EACH("homeostat_sink_dropped_total", "Events dropped by a rule.", dropped, gauge_counter);
+    EACH("homeostat_sink_behind", "Records that wait.", behind, gauge_set);
+    EACH("homeostat_sink_stuck", "1 when something waits and nothing moves.", stuck, gauge_set);
+    EACH("homeostat_sink_paused", "1 when its settings say so.", paused, gauge_set);
+#undef EACH
+    gauge_set(g, "homeostat_dead_letters_bytes", "On disk.", (double)d.bytes, NULL);
+    gauge_counter(g, "homeostat_dead_letters_full_total", "Letters that had to wait for room.", (double)d.full, NULL);
+}
+
+static bool ship_ready(struct ingest *in, void *self, char *why, size_t size)
+{
+    struct shipping  *s = self;
+    struct ship_stats st[SHIP_SINKS_MAX];
+    size_t            n = ship_stats(s->ship, st, SHIP_SINKS_MAX);
+    for (size_t i = 0; i < n; i++)
+        if (st[i].stuck) {
+            (void)snprintf(why, size, "the sink %s is stuck: %.120s", st[i].name, st[i].last_error);
+            return false;
+        }
+    return true;
+}
+
+const struct ingest_part ingest_part_ship = { "ship", "Sinks, each behind a cursor of its own, and the dead letters.",
+    ship_start, ship_reload, ship_stop, ship_status, ship_metrics, ship_ready };

@@ -1,0 +1,251 @@
+/* receive/server.c - from settings to listening sockets and threads, and back. See server.h. */
+#include "receive/server.h"
+
+#include "receive/loop.h"
+
+#include "base/log.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BACKLOG = 1024 };
+
+struct place { char name[CONF_NAME_MAX + 1], host[256]; int wanted, port; };      /* of a listener that is there */
+
+struct receive_server {
+    struct loop_common common;
+    size_t             loops_n;
+    struct loop       *loop[RECEIVE_THREADS_MAX];
+    pthread_mutex_t    lock;          /* over places, and over loops_n when it grows */
+    size_t             places_n;
+    struct place       place[RECEIVE_LISTENERS_MAX];
+};
+
+/* ---- sockets ---- */
+
+static int port_of(int fd)
+{
+    struct sockaddr_storage a;
+    socklen_t               n = sizeof a;
+    if (getsockname(fd, (struct sockaddr *)&a, &n) != 0)
+        return 0;
+    return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port : ((struct sockaddr_in *)&a)->sin_port);
+}
+
+static int listen_on(const struct addrinfo *a, int port, bool shared)
+{
+    struct sockaddr_storage at;
+    int                     on = 1, fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    memcpy(&at, a->ai_addr, a->ai_addrlen);
+    if (a->ai_family == AF_INET6)
+        ((struct sockaddr_in6 *)&at)->sin6_port = htons((uint16_t)port);
+    else
+        ((struct sockaddr_in *)&at)->sin_port = htons((uint16_t)port);
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if ((!shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) && bind(fd, (struct sockaddr *)&at, a->ai_addrlen) == 0
+        && listen(fd, BACKLOG) == 0)
+        return fd;
+    int why = errno;
+    (void)close(fd);
+    errno = why;
+    return -1;
+}
+
+/* One socket per thread, all on the same port. */
+static enum err sockets_open(struct place *p, int *fd, size_t count, struct fault *fault)
+{
+    struct addrinfo *list = NULL, hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+    int              e = getaddrinfo(p->host, NULL, &hints, &list);
+    if (e != 0 || !list)
+        return fail(fault, ERR_IO, "listeners.%s: %s is no address: %s", p->name, p->host, gai_strerror(e));
+    size_t i = 0;
+    p->port = p->wanted;
+    for (; i < count; i++) {
+        if ((fd[i] = listen_on(list, p->port, count > 1)) < 0)
+            break;
+        if (p->port == 0)
+            p->port = port_of(fd[i]);
+    }
+    freeaddrinfo(list);
+    if (i == count)
+        return OK;
+    (void)fail(fault, ERR_IO, "listeners.%s: cannot listen on %s port %d: %s", p->name, p->host, p->port, strerror(errno));
+    fail_hint(fault, "Is something else listening there already?");
+    while (i > 0)
+        (void)close(fd[--i]);
+    return ERR_IO;
+}
+
+/* ---- from one set of listeners to the next ---- */
+
+/* Doors and sockets of the new set, made before anything changes. */
+struct plan {
+    size_t       count;
+    struct place place[RECEIVE_LISTENERS_MAX];
+    struct door *door[RECEIVE_LISTENERS_MAX];
+    bool         fresh[RECEIVE_LISTENERS_MAX];
+    int          fd[RECEIVE_LISTENERS_MAX][RECEIVE_THREADS_MAX];
+};
+
+static const struct place *place_named(const struct receive_server *s, const char *name)
+{
+    for (size_t i = 0; i < s->places_n; i++)
+        if (strcmp(s->place[i].name, name) == 0)
+            return &s->place[i];
+    return NULL;
+}
+
+static void plan_drop(struct plan *p, size_t threads)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        door_release(p->door[i]);
+        for (size_t t = 0; p->fresh[i] && t < threads; t++)
+            (void)close(p->fd[i][t]);
+    }
+}
+
+static enum err plan_add(struct receive_server *s, struct plan *p, const struct receive_listener *l, struct fault *fault)
+{
+    struct place       *at = &p->place[p->count];
+    const struct place *was = place_named(s, l->name);
+    *at = (struct place){ .wanted = l->address.port };
+    if (!text_copy(at->name, sizeof at->name, l->name) || !text_copy(at->host, sizeof at->host, l->address.host))
+        return fail(fault, ERR_INPUT, "listeners.%s: the address is too long", l->name);
+    enum err e = door_new(l, &p->door[p->count], fault);
+    if (e != OK)
+        return e;
+    p->fresh[p->count] = !was || was->wanted != at->wanted || strcmp(was->host, at->host) != 0;
+    if (p->fresh[p->count])
+        e = sockets_open(at, p->fd[p->count], s->loops_n, fault);
+    else
+        at->port = was->port;
+    if (e != OK)
+        door_release(p->door[p->count]);
+    else
+        p->count++;
+    return e;
+}
+
+static void plan_apply(struct receive_server *s, const struct plan *p, const struct receive_conf *conf)
+{
+    struct loop_change change = { .conf = *conf, .count = p->count };
+    for (size_t t = 0; t < s->loops_n; t++) {
+        for (size_t i = 0; i < p->count; i++) {
+            (void)text_copy(change.of[i].name, sizeof change.of[i].name, p->place[i].name);
+            change.of[i].fd = p->fresh[i] ? p->fd[i][t] : -1;
+            change.of[i].door = door_hold(p->door[i]);
+        }
+        loop_set(s->loop[t], &change);
+    }
+    for (size_t i = 0; i < p->count; i++)
+        door_release(p->door[i]);
+    pthread_mutex_lock(&s->lock);
+    s->places_n = p->count;
+    memcpy(s->place, p->place, p->count * sizeof p->place[0]);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static enum err listeners_apply(struct receive_server *s, const struct conf *conf, struct fault *fault)
+{
+    size_t                         count;
+    const struct receive_listener *l = conf_instances(conf, &receive_listeners_section, &count);
+    struct plan                   *p = calloc(1, sizeof *p);
+    enum err                       e = p ? OK : fail(fault, ERR_LIMIT, "out of memory for listeners");
+    for (size_t i = 0; e == OK && i < count; i++)
+        e = plan_add(s, p, &l[i], fault);
+    if (e == OK)
+        plan_apply(s, p, conf_of(conf, &receive_section));
+    else if (p)
+        plan_drop(p, s->loops_n);
+    free(p);
+    return e;
+}
+
+/* ---- the server ---- */
+
+enum err receive_server_start(const struct conf *conf, struct journal *journal, const struct receive_hooks *hooks, struct receive_server **server, struct fault *fault)
+{
+    const struct receive_conf *c = conf_of(conf, &receive_section);
+    struct receive_server     *s = calloc(1, sizeof *s);
+    size_t                     listeners;
+    *server = NULL;
+    if (!s)
+        return fail(fault, ERR_LIMIT, "out of memory for the network side");
+    (void)pthread_mutex_init(&s->lock, NULL);
+    s->common = (struct loop_common){ .journal = journal, .hooks = *hooks, .clock = hooks->clock ? hooks->clock : &clock_real, .conf = *c };
+    if (!s->common.hooks.check)
+        s->common.hooks.check = event_check;
+    (void)conf_instances(conf, &receive_listeners_section, &listeners);
+    enum err e = OK;
+    for (int64_t t = 0; e == OK && listeners && t < c->threads; t++)
+        if ((e = loop_start(&s->common, &s->loop[t], fault)) == OK)
+            s->loops_n++;
+    if (e == OK && listeners)
+        e = listeners_apply(s, conf, fault);
+    if (e != OK) {
+        receive_server_stop(s);
+        return e;
+    }
+    for (size_t i = 0; i < s->places_n; i++)
+        log_info("listening", F("listener", s->place[i].name), F("host", s->place[i].host), F("port", s->place[i].port));
+    *server = s;
+    return OK;
+}
+
+int receive_server_port(struct receive_server *s, const char *name)
+{
+    pthread_mutex_lock(&s->lock);
+    const struct place *p = place_named(s, name);
+    int                 port = p ? p->port : 0;
+    pthread_mutex_unlock(&s->lock);
+    return port;
+}
+
+enum err receive_server_reload(struct receive_server *s, const struct conf *conf, struct fault *fault)
+{
+    size_t                     listeners;
+    const struct receive_conf *c = conf_of(conf, &receive_section);
+    (void)conf_instances(conf, &receive_listeners_section, &listeners);
+    if (s->loops_n == 0 && listeners == 0)
+        return OK;
+    s->common.conf = *c;
+    while (s->loops_n < (size_t)c->threads && s->places_n == 0) {      /* the first listeners come now */
+        enum err e = loop_start(&s->common, &s->loop[s->loops_n], fault);
+        if (e != OK)
+            return e;
+        pthread_mutex_lock(&s->lock);
+        s->loops_n++;
+        pthread_mutex_unlock(&s->lock);
+    }
+    return listeners_apply(s, conf, fault);
+}
+
+void receive_server_stop(struct receive_server *s)
+{
+    if (!s)
+        return;
+    for (size_t t = 0; t < s->loops_n; t++)
+        loop_stop(s->loop[t]);
+    for (size_t t = 0; t < s->loops_n; t++)
+        loop_join(s->loop[t]);
+    (void)pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+void receive_server_stats(struct receive_server *s, struct receive_stats *out)
+{
+    *out = (struct receive_stats){ 0 };
+    pthread_mutex_lock(&s->lock);
+    for (size_t t = 0; t < s->loops_n; t++)
+        loop_stats_add(s->loop[t], out);
+    pthread_mutex_unlock(&s->lock);
+    out->in_flight_bytes = atomic_load(&s->common.in_flight);
+}

@@ -1,0 +1,132 @@
+/* relabel/event.c - what names of labels mean for an event, and changing one without touching what it was made from. */
+#include "relabel/inside.h"
+
+#include <string.h>
+
+enum place { PLACE_ATTRIBUTE, PLACE_RESOURCE, PLACE_NAME, PLACE_TYPE, PLACE_TENANT, PLACE_SOURCE, PLACE_SEVERITY, PLACE_SEVERITY_TEXT, PLACE_BODY, PLACE_KIND, PLACE_STATUS };
+
+static const struct { const char *name; enum place place; unsigned of; } places[] = {      /* of: bits 1 << EVENT_...; 0: all */
+    { "__name__",      PLACE_NAME,          0 },
+    { "__type__",      PLACE_TYPE,          0 },
+    { "__tenant__",    PLACE_TENANT,        0 },
+    { "__source__",    PLACE_SOURCE,        0 },
+    { "severity",      PLACE_SEVERITY,      1u << EVENT_LOG },
+    { "severity_text", PLACE_SEVERITY_TEXT, 1u << EVENT_LOG },
+    { "body",          PLACE_BODY,          1u << EVENT_LOG },
+    { "kind",          PLACE_KIND,          1u << EVENT_SPAN },
+    { "status",        PLACE_STATUS,        1u << EVENT_SPAN },
+};
+
+static enum place place_of(const struct event *e, struct slice *name)
+{
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        if (slice_is(*name, places[i].name) && (places[i].of == 0 || places[i].of & 1u << e->type))
+            return places[i].place;
+    if (name->n > 9 && memcmp(name->s, "resource.", 9) == 0) {
+        *name = (struct slice){ name->s + 9, name->n - 9 };
+        return PLACE_RESOURCE;
+    }
+    return PLACE_ATTRIBUTE;
+}
+
+static struct slice *name_of(struct event *e)
+{
+    return e->type == EVENT_LOG ? &e->as.log.name : e->type == EVENT_POINT ? &e->as.point.name : &e->as.span.name;
+}
+
+static struct slice attr_get(const struct attrs *all, struct slice name, struct arena *a)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (slice_same(all->item[i].key, name))
+            return value_text(&all->item[i].value, a);
+    return SLICE("");
+}
+
+static struct slice number(struct arena *a, int n)
+{
+    char *s = arena_printf(a, "%d", n);
+    return s ? slice_of(s) : SLICE("");
+}
+
+static struct slice event_get(void *self, struct slice name, struct arena *a)
+{
+    static const char *const types[] = { "log", "metric", "span" }, *const kinds[] = { "", "internal", "server", "client", "producer", "consumer" },
+                             *const status[] = { "unset", "ok", "error" };
+    struct event *e = self;
+    switch (place_of(e, &name)) {
+    case PLACE_NAME:          return *name_of(e);
+    case PLACE_TYPE:          return slice_of(types[e->type]);
+    case PLACE_TENANT:        return e->tenant;
+    case PLACE_SOURCE:        return e->source;
+    case PLACE_SEVERITY:      return number(a, e->as.log.severity);
+    case PLACE_SEVERITY_TEXT: return e->as.log.severity_text;
+    case PLACE_BODY:          return value_text(&e->as.log.body, a);
+    case PLACE_KIND:          return slice_of(kinds[e->as.span.kind]);
+    case PLACE_STATUS:        return slice_of(status[e->as.span.status]);
+    case PLACE_RESOURCE:      return attr_get(&e->resource->attrs, name, a);
+    default:                  return attr_get(&e->attrs, name, a);
+    }
+}
+
+/* A copy with one value set, added, or (empty) taken out. False: no room. */
+static bool attr_set(struct attrs *all, struct slice name, struct slice value, struct arena *a)
+{
+    struct attr *copy = arena_alloc(a, (all->count + 1) * sizeof *copy);
+    size_t       n = 0;
+    bool         there = false;
+    if (!copy)
+        return false;
+    for (size_t i = 0; i < all->count; i++) {
+        bool this = slice_same(all->item[i].key, name);
+        if (this && (value.n == 0 || there))
+            continue;
+        copy[n] = all->item[i];
+        if (this)
+            copy[n].value = (struct value){ .kind = VALUE_TEXT, .as.text = value };
+        there |= this;
+        n++;
+    }
+    if (!there && value.n > 0)
+        copy[n++] = (struct attr){ name, { .kind = VALUE_TEXT, .as.text = value } };
+    *all = (struct attrs){ copy, n };
+    return true;
+}
+
+static bool resource_set(struct event *e, struct slice name, struct slice value, struct arena *a)
+{
+    struct resource *copy = arena_alloc(a, sizeof *copy);
+    if (!copy)
+        return false;
+    *copy = *e->resource;
+    if (!attr_set(&copy->attrs, name, value, a))
+        return false;
+    copy->id = attrs_id(&copy->attrs);
+    e->resource = copy;
+    return true;
+}
+
+static bool event_set(void *self, struct slice name, struct slice value, struct arena *a)
+{
+    struct event *e = self;
+    switch (place_of(e, &name)) {
+    case PLACE_NAME:          *name_of(e) = value; return true;
+    case PLACE_SEVERITY_TEXT: e->as.log.severity_text = value; return true;
+    case PLACE_BODY:          e->as.log.body = (struct value){ .kind = VALUE_TEXT, .as.text = value }; return true;
+    case PLACE_RESOURCE:      return resource_set(e, name, value, a);
+    case PLACE_ATTRIBUTE:     return attr_set(&e->attrs, name, value, a);
+    default:                  return true;          /* to look at, not to write */
+    }
+}
+
+static size_t       event_count(void *self) { return ((struct event *)self)->attrs.count; }
+static struct label event_at(void *self, size_t i, struct arena *a)
+{
+    const struct attr *at = &((struct event *)self)->attrs.item[i];
+    return (struct label){ at->key, value_text(&at->value, a) };
+}
+
+bool relabel_event(struct relabel *r, struct event *e, struct arena *a, bool *cut)
+{
+    static const struct labels_of of = { event_get, event_set, event_count, event_at };
+    return relabel_apply(r, &of, e, a, cut);
+}

@@ -1,0 +1,26 @@
+/*
+ * relabel/regex.h - an expression that has to match the whole of a text, with a bound on the work it may take.
+ *
+ * A match that would take longer than the bound counts as none, and is counted.  Belongs to one thread at a time.
+ */
+#ifndef RELABEL_REGEX_H
+#define RELABEL_REGEX_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { REGEX_STEPS_MAX = 100000 };
+
+struct regex;
+MUST_CHECK enum err regex_new(const char *pattern, struct regex **r, struct fault *fault);     /* ERR_INPUT with the place */
+void                regex_free(struct regex *r);
+bool                regex_matches(struct regex *r, struct slice text);
+/* After a match: `replacement` with $1, ${1}, ${name} and $$ put in, as Go has it; an unknown group is nothing. In the arena; false: it is full. */
+bool                regex_expand(struct regex *r, struct slice text, const char *replacement, struct arena *a, struct slice *out);
+uint64_t            regex_given_up(const struct regex *r);
+
+#endif

@@ -1,0 +1,222 @@
+/* relabel/relabel.c - the rules, in order, over whatever has labels; and the plain kind of labels. */
+#include "relabel/hash.h"
+#include "relabel/inside.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- making a set ---- */
+
+enum err relabel_new(const struct relabel_rule *rules, size_t count, const struct conf_list *names, struct relabel **out, struct fault *fault)
+{
+    enum err        e = OK;
+    struct relabel *r = NULL;
+    *out = NULL;
+    if (names->count == 0)
+        return OK;
+    if (!(r = calloc(1, sizeof *r)) || !(r->item = calloc(count * names->count + 1, sizeof *r->item))) {
+        free(r);
+        return fail(fault, ERR_LIMIT, "no memory for rules");
+    }
+    for (size_t k = 0; k < names->count && e == OK; k++) {
+        size_t before = r->count;
+        for (size_t i = 0; i < count && e == OK; i++) {
+            if (strcmp(rules[i].set, names->item[k]) != 0)
+                continue;
+            r->item[r->count].rule = &rules[i];
+            e = regex_new(rules[i].regex, &r->item[r->count].regex, fault);
+            r->count += e == OK;
+        }
+        if (e == OK && r->count == before) {
+            e = fail(fault, ERR_INPUT, "no rule of the section relabel belongs to the set %s", names->item[k]);
+            fail_hint(fault, "write one with `set: %s`, or take the name away", names->item[k]);
+        }
+    }
+    if (e != OK) {
+        relabel_free(r);
+        return e;
+    }
+    *out = r;
+    return OK;
+}
+
+void relabel_free(struct relabel *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->count; i++)
+        regex_free(r->item[i].regex);
+    free(r->item);
+    free(r);
+}
+
+/* ---- one rule ---- */
+
+struct turn { const struct labels_of *of; void *self; struct arena *a; bool cut; };
+
+static void put(struct turn *t, struct slice name, struct slice value)
+{
+    if (!t->of->set(t->self, name, value, t->a))
+        t->cut = true;
+}
+
+static bool join(struct turn *t, const struct relabel_rule *rule, struct slice *out)
+{
+    size_t between = strlen(rule->separator), n = 0;
+    if (rule->source_labels.count == 1) {
+        *out = t->of->get(t->self, slice_of(rule->source_labels.item[0]), t->a);
+        return true;
+    }
+    for (size_t i = 0; i < rule->source_labels.count; i++)
+        n += t->of->get(t->self, slice_of(rule->source_labels.item[i]), t->a).n + (i ? between : 0);
+    char *to = arena_alloc(t->a, n + 1);
+    if (!to)
+        return false;
+    *out = (struct slice){ to, n };
+    for (size_t i = 0; i < rule->source_labels.count; i++) {
+        struct slice v = t->of->get(t->self, slice_of(rule->source_labels.item[i]), t->a);
+        if (i && between) {
+            memcpy(to, rule->separator, between);
+            to += between;
+        }
+        if (v.n)
+            memcpy(to, v.s, v.n);
+        to += v.n;
+    }
+    return true;
+}
+
+static void write_case(struct turn *t, struct slice name, struct slice joined, int (*to)(int))
+{
+    char *s = arena_alloc(t->a, joined.n + 1);
+    if (!s) {
+        t->cut = true;
+        return;
+    }
+    for (size_t i = 0; i < joined.n; i++)
+        s[i] = (char)to((unsigned char)joined.s[i]);
+    put(t, name, (struct slice){ s, joined.n });
+}
+
+static void write_replacement(struct turn *t, struct compiled *c, struct slice joined)
+{
+    struct slice name, value;
+    if (!regex_matches(c->regex, joined))
+        return;
+    if (!regex_expand(c->regex, joined, c->rule->target_label, t->a, &name) || !regex_expand(c->regex, joined, c->rule->replacement, t->a, &value))
+        t->cut = true;
+    else if (name.n)
+        put(t, name, value);
+}
+
+/* Names that match are renamed, dropped, or the only ones that stay. Looked at first, changed then: changing moves them about. */
+static void over_names(struct turn *t, struct compiled *c)
+{
+    size_t        n = t->of->count(t->self), found = 0;
+    struct label *all = n ? arena_alloc(t->a, n * sizeof *all) : NULL;
+    if (n && !all) {
+        t->cut = true;
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct label l = t->of->at(t->self, i, t->a);
+        if (regex_matches(c->regex, l.name) != (c->rule->action == RELABEL_LABELKEEP))
+            all[found++] = l;
+    }
+    for (size_t i = 0; i < found; i++) {
+        struct slice name;
+        if (c->rule->action != RELABEL_LABELMAP)
+            put(t, all[i].name, SLICE(""));
+        else if (regex_matches(c->regex, all[i].name) && regex_expand(c->regex, all[i].name, c->rule->replacement, t->a, &name))
+            put(t, name, all[i].value);
+        else
+            t->cut = true;
+    }
+}
+
+/* False: dropped. */
+static bool apply_one(struct turn *t, struct compiled *c)
+{
+    const struct relabel_rule *rule = c->rule;
+    struct slice               joined, target = slice_of(rule->target_label);
+    if (rule->action == RELABEL_LABELMAP || rule->action == RELABEL_LABELDROP || rule->action == RELABEL_LABELKEEP) {
+        over_names(t, c);
+        return true;
+    }
+    if (!join(t, rule, &joined)) {
+        t->cut = true;
+        return true;
+    }
+    switch ((enum relabel_action)rule->action) {
+    case RELABEL_KEEP:      return regex_matches(c->regex, joined);
+    case RELABEL_DROP:      return !regex_matches(c->regex, joined);
+    case RELABEL_KEEPEQUAL: return slice_same(joined, t->of->get(t->self, target, t->a));
+    case RELABEL_DROPEQUAL: return !slice_same(joined, t->of->get(t->self, target, t->a));
+    case RELABEL_LOWERCASE: write_case(t, target, joined, tolower); break;
+    case RELABEL_UPPERCASE: write_case(t, target, joined, toupper); break;
+    case RELABEL_HASHMOD: {
+        char *s = arena_printf(t->a, "%llu", (unsigned long long)(relabel_hash(joined) % (uint64_t)rule->modulus));
+        if (s)
+            put(t, target, slice_of(s));
+        else
+            t->cut = true;
+        break;
+    }
+    default: write_replacement(t, c, joined); break;
+    }
+    return true;
+}
+
+bool relabel_apply(struct relabel *r, const struct labels_of *of, void *self, struct arena *a, bool *cut)
+{
+    struct turn t = { .of = of, .self = self, .a = a };
+    bool        stays = true;
+    for (size_t i = 0; r && i < r->count && stays; i++)
+        stays = apply_one(&t, &r->item[i]);
+    if (cut)
+        *cut = t.cut;
+    return stays;
+}
+
+/* ---- plain labels ---- */
+
+struct plain { struct label *item; size_t *n, max; };
+
+static struct slice plain_get(void *self, struct slice name, struct arena *a)
+{
+    struct plain *p = self;
+    for (size_t i = 0; i < *p->n; i++)
+        if (slice_same(p->item[i].name, name))
+            return p->item[i].value;
+    return SLICE("");
+}
+
+static bool plain_set(void *self, struct slice name, struct slice value, struct arena *a)
+{
+    struct plain *p = self;
+    size_t        i = 0;
+    while (i < *p->n && !slice_same(p->item[i].name, name))
+        i++;
+    if (i < *p->n && value.n == 0) {
+        memmove(&p->item[i], &p->item[i + 1], (*p->n - i - 1) * sizeof *p->item);
+        --*p->n;
+    } else if (i < *p->n) {
+        p->item[i].value = value;
+    } else if (value.n > 0) {
+        if (*p->n == p->max)
+            return false;
+        p->item[(*p->n)++] = (struct label){ name, value };
+    }
+    return true;
+}
+
+static size_t       plain_count(void *self) { return *((struct plain *)self)->n; }
+static struct label plain_at(void *self, size_t i, struct arena *a) { return ((struct plain *)self)->item[i]; }
+
+bool relabel_labels(struct relabel *r, struct label *labels, size_t *n, size_t max, struct arena *a, bool *cut)
+{
+    static const struct labels_of of = { plain_get, plain_set, plain_count, plain_at };
+    struct plain                  p = { labels, n, max };
+    return relabel_apply(r, &of, &p, a, cut);
+}

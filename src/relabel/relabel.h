@@ -1,0 +1,43 @@
+/*
+ * relabel/relabel.h - a set of rules, compiled, over labels and over events.
+ *
+ *     relabel_new(rules, n, names, &set, fault);               // the rules of the named sets, one set after the other
+ *     if (!relabel_labels(set, labels, &n, max, &arena)) drop();
+ *     if (!relabel_event(set, &event, &arena)) drop();
+ *
+ * Over an event a name of a label means: __name__ the name of the metric, span or log event; __type__ log, metric or span; __tenant__ and
+ * __source__ where it came from; severity, severity_text and body of a log (body only when it is text); kind and status of a
+ * span; resource.KEY an attribute of the resource; anything else an attribute of the event.  __type__, kind and status can be looked at, not
+ * written; body, __name__, severity_text, resource.KEY and attributes can be written.  labelmap, labeldrop and labelkeep go over attributes alone.
+ */
+#ifndef RELABEL_RELABEL_H
+#define RELABEL_RELABEL_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/slice.h"
+#include "event/event.h"
+#include "relabel/conf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { RELABEL_LABELS_MAX = 512 };
+
+struct label { struct slice name, value; };
+
+struct relabel;
+
+/* names: the sets that apply, in this order. ERR_INPUT: a set that no rule belongs to. rules must outlive *r. An empty list of names: *r is NULL, which every function takes. */
+MUST_CHECK enum err relabel_new(const struct relabel_rule *rules, size_t count, const struct conf_list *names, struct relabel **r, struct fault *fault);
+void                relabel_free(struct relabel *r);
+
+/*
+ * False: dropped.  labels has room for max and *n are there; new texts lie in the arena.  A label whose value becomes empty goes.  When the arena or the
+ * array is full the labels stay as they were at that rule, and *cut says so (may be NULL).
+ */
+bool                relabel_labels(struct relabel *r, struct label *labels, size_t *n, size_t max, struct arena *a, bool *cut);
+/* The same for an event; changed parts are copies in the arena. The resource's id is another one when its attributes changed. */
+bool                relabel_event(struct relabel *r, struct event *e, struct arena *a, bool *cut);
+
+#endif

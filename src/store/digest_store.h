@@ -1,0 +1,99 @@
+/*
+ * store/digest_store.h - digest.db: what the digest makes of what came in, and how far it has come.
+ *
+ * The rows of a window, that the window was run, what is still open and the number of the last record all stand in one transaction:
+ *
+ *     digest_store_begin(s, fault);
+ *     ... rows, digest_run_put(), digest_state_put() ...
+ *     digest_store_commit(s, fault);          // or digest_store_rollback(s): as if nothing of it had been
+ *
+ * Every row is written over by the same row, so a replay changes nothing.  WAL with synchronous=NORMAL: after a power cut the newest
+ * transactions may be missing, whole; digest_store_sync() is when they cannot be any more.  One thread writes.
+ */
+#ifndef STORE_DIGEST_STORE_H
+#define STORE_DIGEST_STORE_H
+
+#include "base/err.h"
+#include "base/slice.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct digest_store;
+
+MUST_CHECK enum err digest_store_open(const char *folder, struct digest_store **s, struct fault *fault);   /* makes the folder, 0700, and digest.db */
+void                digest_store_close(struct digest_store *s);
+MUST_CHECK enum err digest_store_begin(struct digest_store *s, struct fault *fault);
+MUST_CHECK enum err digest_store_commit(struct digest_store *s, struct fault *fault);
+void                digest_store_rollback(struct digest_store *s);
+MUST_CHECK enum err digest_store_sync(struct digest_store *s, struct fault *fault);     /* outside a transaction: what was committed is on disk */
+bool                digest_store_is_fatal(struct digest_store *s);                      /* an fsync failed: nobody knows what is on disk */
+
+/* ---- dimensions: there is one of each, again gives the same number ---- */
+
+struct digest_resource { int64_t tenant_id; const char *urn, *type, *name, *env, *region, *zone; };
+MUST_CHECK enum err digest_tenant(struct digest_store *s, const char *code, int64_t now_us, int64_t *id, struct fault *fault);
+MUST_CHECK enum err digest_resource(struct digest_store *s, const struct digest_resource *r, int64_t now_us, int64_t *id, struct fault *fault);
+
+/* ---- rows ---- */
+
+struct digest_metric {
+    int64_t bucket_us, tenant_id, resource_id, labels_hash, samples;
+    const char *metric, *labels;
+    double avg, max, p95, min, sum;
+};
+struct digest_call { int64_t bucket_us, tenant_id, src, dst, calls, errors, record; double rps, err_rate, p50_ms, p95_ms; };
+struct digest_pattern { int64_t tenant_id; uint64_t pattern; const char *text, *sample, *severity; int64_t first_us, last_us; };
+struct digest_log { int64_t bucket_us, tenant_id, resource_id; uint64_t pattern; int64_t total, errors; };
+struct digest_locator { int64_t tenant_id, resource_id, from_us, to_us, first, last, events; const char *dataset; };
+
+MUST_CHECK enum err digest_metric_put(struct digest_store *s, const struct digest_metric *m, struct fault *fault);
+MUST_CHECK enum err digest_calls_clear(struct digest_store *s, int64_t bucket_us, struct fault *fault);      /* before all its rows come again */
+MUST_CHECK enum err digest_call_put(struct digest_store *s, const struct digest_call *c, struct fault *fault);
+MUST_CHECK enum err digest_pattern_put(struct digest_store *s, const struct digest_pattern *p, struct fault *fault);
+MUST_CHECK enum err digest_pattern_merge(struct digest_store *s, int64_t tenant_id, uint64_t gone, uint64_t into, struct fault *fault);
+MUST_CHECK enum err digest_log_put(struct digest_store *s, const struct digest_log *l, struct fault *fault);
+MUST_CHECK enum err digest_locator_put(struct digest_store *s, const struct digest_locator *l, struct fault *fault);   /* before the rows that point to it */
+MUST_CHECK enum err digest_trace_put(struct digest_store *s, unsigned shard, uint64_t block, uint64_t last, struct slice entries, struct fault *fault);
+/* A window is done again from the beginning: its rows of one tenant go, of minutes those in from..to, of five minutes those in from_5m..to_5m. */
+MUST_CHECK enum err digest_window_clear(struct digest_store *s, int64_t tenant_id, int64_t from_us, int64_t to_us, int64_t from_5m, int64_t to_5m, struct fault *fault);
+int64_t             digest_fingerprint(int64_t tenant_id, uint64_t pattern);
+
+/* ---- how far it has come ---- */
+
+MUST_CHECK enum err digest_state_put(struct digest_store *s, const char *part, struct slice bytes, struct fault *fault);
+/* *bytes: a copy of the caller's, NULL and size 0 when there is none. */
+MUST_CHECK enum err digest_state_get(struct digest_store *s, const char *part, char **bytes, size_t *size, struct fault *fault);
+
+/* ---- jobs ---- */
+
+struct digest_run { const char *job, *status, *error; int64_t tenant_id, from_us, to_us, rows; };    /* status: "success", "failed", "refused" */
+MUST_CHECK enum err digest_run_put(struct digest_store *s, const struct digest_run *r, int64_t now_us, struct fault *fault);
+/* Where the last good window ended; INT64_MIN: there was none. */
+MUST_CHECK enum err digest_run_last(struct digest_store *s, const char *job, int64_t tenant_id, int64_t *to_us, struct fault *fault);
+struct digest_asked { char job[32], tenant[64]; int64_t id, tenant_id, from_us, to_us; };
+MUST_CHECK enum err digest_run_ask(struct digest_store *s, const char *job, const char *tenant, int64_t from_us, int64_t to_us, int64_t now_us, struct fault *fault);
+MUST_CHECK enum err digest_run_asked(struct digest_store *s, struct digest_asked *a, struct fault *fault);   /* the oldest; ERR_MISSING: none */
+struct digest_circuit { char state[16]; int64_t failures, until_us; };
+MUST_CHECK enum err digest_circuit_put(struct digest_store *s, const char *job, int64_t tenant_id, const struct digest_circuit *c, int64_t now_us, struct fault *fault);
+MUST_CHECK enum err digest_circuit_get(struct digest_store *s, const char *job, int64_t tenant_id, struct digest_circuit *c, struct fault *fault);   /* ERR_MISSING */
+
+/* ---- events and evidence ---- */
+
+struct digest_event { const char *id, *severity, *kind, *title, *summary; int64_t tenant_id, resource_id /* 0: none */, at_us; const json_t *labels, *fingerprints; };
+MUST_CHECK enum err digest_event_put(struct digest_store *s, const struct digest_event *e, struct fault *fault);    /* the same id again does nothing */
+/* dim: metric, log, trace, topo, kb. ref: {"table":..., "keys":{...}} or NULL; locator: 0 for none. The same evidence again does nothing. */
+MUST_CHECK enum err digest_evidence_put(struct digest_store *s, const char *event, const char *dim, const json_t *ref, int64_t locator, const char *note, struct fault *fault);
+/* The newest pointer to a thing's raw data (dataset: logs, metrics, traces) at or before a time, for evidence. ERR_MISSING: there is none. */
+MUST_CHECK enum err digest_locator_find(struct digest_store *s, int64_t tenant_id, const char *urn, const char *dataset, int64_t at_us, int64_t *id, struct fault *fault);
+MUST_CHECK enum err digest_table_put(struct digest_store *s, const char *name, const char *schema, int64_t now_us, struct fault *fault);
+
+/* ---- keeping ---- */
+
+struct digest_keep { int64_t metrics_us, calls_us, logs_us, locators_us, runs_us, events_us; };
+struct digest_keep  digest_keep_default(void);      /* 180, 365, 180, 180, 30, 365 days */
+/* What is older goes, and traces of records before first_record. In a transaction of its own. */
+MUST_CHECK enum err digest_store_forget(struct digest_store *s, const struct digest_keep *k, int64_t now_us, uint64_t first_record, struct fault *fault);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * web/telemetry.c - what came in: how ingest stands, what the digest made of it, and windows that are asked for again.
+ *
+ * The room ingest answers through web_sources; without it these routes say that it is off.
+ */
+#include "web/inside.h"
+
+#include "conf/knob.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum MHD_Result answer_off(struct exchange *x)
+{
+    struct fault fault;
+    (void)fail(&fault, ERR_MISSING, "nothing is taken in here");
+    fail_hint(&fault, "set ingest.enabled: yes in the configuration, and restart");
+    return answer_problem(x, PROBLEM_NOT_FOUND, &fault, NULL);
+}
+
+enum MHD_Result telemetry_status(struct exchange *x)
+{
+    const struct web_sources *s = &x->web->sources;
+    json_t                   *status = s->ingest ? s->ingest(s->ctx) : NULL;
+    return status ? answer_data(x, 200, status, NULL) : answer_off(x);
+}
+
+/* A moment or how long ago; an absent one is `missing`. False: *out is not to be used. */
+static bool moment(struct exchange *x, const char *name, int64_t missing, int64_t *out)
+{
+    const char  *said = exchange_query(x, name);
+    struct fault fault;
+    int64_t      ago_us, now_us = clock_wall_us(x->web->clock);
+    *out = missing;
+    if (!said || !*said || (*out = clock_parse(said)) >= 0)
+        return true;
+    if (knob_time_parse(said, &ago_us, &fault) != OK || ago_us < 0)
+        return false;
+    *out = ago_us < now_us ? now_us - ago_us : 0;
+    return true;
+}
+
+static enum MHD_Result answer_question(struct exchange *x, const char *what)
+{
+    enum { HOUR_S = 3600, LIMIT = 100, LIMIT_MAX = 1000 };
+    const struct web_sources *s = &x->web->sources;
+    struct fault              fault = { 0 };
+    struct web_question       q = { .what = what, .id = x->id, .text = exchange_query(x, "service"), .limit = LIMIT };
+    const char               *limit = exchange_query(x, "limit");
+    json_t                   *out = NULL;
+    int64_t                   now_us = clock_wall_us(x->web->clock);
+    if (!s->look)
+        return answer_off(x);
+    if (!moment(x, "since", now_us - HOUR_S * US_PER_S, &q.since_us) || !moment(x, "until", now_us, &q.until_us)) {
+        (void)fail(&fault, ERR_INPUT, "since and until are moments as 2026-01-31T12:00:00Z, or how long ago as 90s, 15min, 2h");
+        return answer_problem(x, PROBLEM_MALFORMED, &fault, json_pack("{s:s}", "parameter", "since"));
+    }
+    if (limit && ((q.limit = atoi(limit)) < 1 || q.limit > LIMIT_MAX)) {
+        (void)fail(&fault, ERR_INPUT, "limit must be 1 to %d", LIMIT_MAX);
+        return answer_problem(x, PROBLEM_MALFORMED, &fault, json_pack("{s:s}", "parameter", "limit"));
+    }
+    return s->look(s->ctx, &q, &out, &fault) == OK ? answer_data(x, 200, out, NULL) : answer_fault(x, &fault);
+}
+
+enum MHD_Result telemetry_trace(struct exchange *x)       { return answer_question(x, "trace"); }
+enum MHD_Result telemetry_services(struct exchange *x)    { return answer_question(x, "services"); }
+enum MHD_Result telemetry_downstreams(struct exchange *x) { return answer_question(x, "downstreams"); }
+enum MHD_Result telemetry_patterns(struct exchange *x)    { return answer_question(x, "patterns"); }
+enum MHD_Result telemetry_jobs(struct exchange *x)        { return answer_question(x, "jobs"); }
+enum MHD_Result telemetry_event(struct exchange *x)       { return answer_question(x, "event"); }
+
+/* POST /events/enqueue {job, tenant_id, from, to}: the same request again asks for the same windows, so it needs no key. */
+enum MHD_Result telemetry_enqueue(struct exchange *x)
+{
+    const struct web_sources *s = &x->web->sources;
+    struct fault              fault = { 0 };
+    struct body_fault         where = { 0 };
+    struct body               body = { 0 };
+    json_t                   *out = NULL;
+    if (!s->enqueue)
+        return answer_off(x);
+    if (body_read(x->body.s, x->body.used, header_content_type(exchange_request_header(x, "Content-Type")), &body, &where, &fault) != OK)
+        return answer_problem(x, where.problem, &fault, NULL);
+    if (!body.json) {
+        (void)fail(&fault, ERR_INPUT, "a window is wanted: {\"job\": \"oo-agg\", \"tenant_id\": ..., \"from\": ..., \"to\": ...}");
+        return answer_problem(x, PROBLEM_MALFORMED, &fault, NULL);
+    }
+    enum err e = s->enqueue(s->ctx, body.json, &out, &fault);
+    json_decref(body.json);
+    return e == OK ? answer_data(x, 200, out, NULL) : answer_fault(x, &fault);
+}

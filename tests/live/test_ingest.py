@@ -1,0 +1,253 @@
+"""Telemetry through the whole program: what was acknowledged comes out, whatever happens in between."""
+import glob
+import gzip
+import http.client
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+
+from cluster import free_port
+from ingest_site import Site
+
+
+@pytest.fixture
+def make_site(program):
+    sites = []
+
+    def make(settings=None, **more):
+        sites.append(Site(program("homeostat"), settings, **more))
+        return sites[-1]
+    yield make
+    for site in sites:
+        site.close()
+
+
+def sender(program, port, *more):
+    return subprocess.Popen([program("otlp_send"), "--port", str(port), "--connections", "3", "--in-flight", "3", "--batch", "200", *(str(m) for m in more)], stdout=subprocess.PIPE, text=True)
+
+
+def said(child, good=True):
+    out = child.communicate(timeout=200)[0]
+    assert child.returncode == 0 or not good, out
+    return json.loads(out.strip().splitlines()[-1])
+
+
+def texts(folder):
+    """The bytes of all files that a sink has finished."""
+    out = []
+    for path in sorted(glob.glob(f"{folder}/**/*", recursive=True)):
+        if os.path.isfile(path) and not os.path.basename(path).startswith(".") and not path.endswith(".part"):
+            with open(path, "rb") as f:
+                data = f.read()
+            out.append(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+    return b"\n".join(out)
+
+
+def seen(program, folder, acked):
+    done = subprocess.run([program("otlp_seen"), "--acked", acked, "--batch", "200"], input=texts(folder), capture_output=True, check=False)
+    return json.loads(done.stdout)
+
+
+def lake(site, name="lake", **more):
+    folder = os.path.join(site.folder, name)
+    os.makedirs(folder, exist_ok=True)
+    return {"sinks": {name: {"kind": "files", "folder": folder, "roll": {"after": "1s"}, **more}}}, folder
+
+
+def test_what_was_acknowledged_comes_out_once_and_as_it_was_sent(program, make_site):
+    site = make_site()
+    settings, folder = lake(site)
+    site.write(settings)
+    site.start()
+    acked = os.path.join(site.folder, "acked")
+    sent = said(sender(program, site.ports["otlp"], "--seconds", 3, "--rate", 20000, "--acked", acked))
+    site.until(lambda: site.caught_up("lake"), "everything was sent on")
+    assert site.stop() == 0
+    found = seen(program, folder, acked)
+    assert sent["acked"] > 100 and sent["resent"] == 0
+    assert found == {"lines": sent["events"], "distinct": sent["events"], "twice": 0, "damaged": 0, "promised": sent["events"], "missing": 0}
+
+
+def test_nothing_acknowledged_is_missing_after_kills(program, make_site):
+    site, chance = make_site(), random.Random(7)
+    settings, folder = lake(site)
+    site.write(settings)
+    site.start()
+    acked = os.path.join(site.folder, "acked")
+    child = sender(program, site.ports["otlp"], "--seconds", 12, "--rate", 20000, "--acked", acked)
+    for _ in range(5):
+        time.sleep(chance.uniform(0.5, 2.5))
+        site.kill()
+        site.start()
+    sent = said(child)
+    site.until(lambda: site.caught_up("lake"), "everything was sent on")
+    assert site.stop() == 0
+    found = seen(program, folder, acked)
+    assert sent["connections_lost"] > 0 and found["promised"] == sent["events"]
+    assert found["missing"] == 0 and found["damaged"] == 0
+
+
+def test_reloads_under_load_lose_and_repeat_nothing(program, make_site):
+    site = make_site()
+    settings, folder = lake(site)
+    site.write(settings)
+    site.start()
+    acked = os.path.join(site.folder, "acked")
+    child = sender(program, site.ports["otlp"], "--seconds", 6, "--rate", 20000, "--acked", acked)
+    for k in range(5):
+        time.sleep(0.8)
+        site.write({"sinks": {"lake": {"batch": {"events": 500 + 100 * k}}}, "ingest": {"journal": {"commit_delay": f"{k + 1}ms"}},
+                    "listeners": {f"more{k}": {"address": f"127.0.0.1:{free_port()}"}}})
+        site.reload()
+    sent = said(child)
+    site.until(lambda: site.caught_up("lake"), "everything was sent on")
+    assert len(site.status()["receive"]["listeners"]) == 2 + 5
+    assert site.stop() == 0
+    found = seen(program, folder, acked)
+    assert sent["connections_lost"] == 0 and sent["resent"] == 0
+    assert found["missing"] == 0 and found["twice"] == 0 and found["damaged"] == 0
+
+
+def test_a_sink_that_was_renamed_goes_on_where_it_was(program, make_site):
+    site = make_site()
+    settings, folder = lake(site)
+    site.write(settings)
+    site.start()
+    acked = os.path.join(site.folder, "acked")
+    said(sender(program, site.ports["otlp"], "--seconds", 1, "--rate", 5000, "--acked", acked))
+    site.until(lambda: site.caught_up("lake"), "everything was sent on")
+    del site.settings["sinks"]["lake"]
+    site.write({"sinks": {"pond": {"kind": "files", "folder": folder, "formerly": ["lake"]}}})
+    site.reload()
+    site.until(lambda: [s["name"] for s in site.status()["ship"]["sinks"]] == ["pond"], "the sink has its new name")
+    sent = said(sender(program, site.ports["otlp"], "--seconds", 1, "--rate", 5000, "--base", 1000, "--acked", acked))
+    site.until(lambda: site.caught_up("pond"), "everything was sent on")
+    assert site.stop() == 0
+    found = seen(program, folder, acked)
+    assert found["missing"] == 0 and found["twice"] == 0 and sent["acked"] > 0
+
+
+def test_who_sends_has_to_wait_while_the_journal_is_full_and_nothing_is_lost(program, make_site):
+    site = make_site({"ingest": {"digest": {"enabled": False}, "journal": {"segment": "1MiB", "size_max": "8MiB", "commit_size": "64KiB", "pack": 0, "keep": "0s"}}})
+    settings, folder = lake(site, paused=True)
+    site.write(settings)
+    site.start()
+    acked = os.path.join(site.folder, "acked")
+    child = sender(program, site.ports["otlp"], "--seconds", 4, "--rate", 20000, "--acked", acked)
+    site.until(lambda: site.status()["journal"]["full"], "the journal is full")
+    assert site.ask("GET", "/readyz")[0] == 503
+    site.write({"sinks": {"lake": {"paused": False}}})
+    site.reload()
+    sent = said(child)
+    site.until(lambda: site.caught_up("lake"), "everything was sent on")
+    assert site.metrics()["events_dropped_total"] == 0
+    assert site.stop() == 0
+    found = seen(program, folder, acked)
+    assert found["missing"] == 0 and found["promised"] == sent["events"] and sent["acked"] >= 390
+
+
+def test_a_port_that_is_taken_keeps_homeostat_from_starting_and_says_so(make_site):
+    site = make_site()
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", site.ports["otlp"]))
+        s.listen()
+        site.start(wait=False)
+        assert site.process.wait(60) != 0
+    assert "otlp" in site.tail() and str(site.ports["otlp"]) in site.tail()
+
+
+def test_a_listener_beyond_this_machine_needs_certificate_and_tokens(make_site):
+    site = make_site(listeners={"edge": {"address": "0.0.0.0:4317"}})
+    site.start(wait=False)
+    assert site.process.wait(60) != 0
+    assert "edge" in site.tail() and "insecure" in site.tail()
+
+
+def test_a_sink_that_is_down_is_tried_until_it_is_there(program, make_site):
+    """The other side is another Homeostat, which starts late."""
+    far = make_site()
+    settings, folder = lake(far)
+    far.write(settings)
+    near = make_site({"sinks": {"far": {"kind": "otlp", "url": f"http://127.0.0.1:{far.ports['http']}", "retry": {"first": "100ms", "most": "500ms"}}}})
+    near.start()
+    acked = os.path.join(near.folder, "acked")
+    sent = said(sender(program, near.ports["otlp"], "--seconds", 2, "--rate", 5000, "--acked", acked))
+    near.until(lambda: near.sink("far")["retries"] > 1, "it was tried again")
+    assert near.sink("far")["last_error"]
+    far.start()
+    near.until(lambda: near.caught_up("far"), "everything was sent on")
+    far.until(lambda: far.caught_up("lake"), "and on")
+    assert far.stop() == 0
+    found = seen(program, folder, acked)
+    assert found["missing"] == 0 and found["damaged"] == 0 and found["promised"] == sent["events"]
+
+
+def test_rules_in_front_of_a_sink_drop_and_mask_and_what_they_drop_is_counted(make_site):
+    site = make_site({"relabel": []})
+    settings, folder = lake(site, relabel=["quiet"])
+    site.write(settings)
+    with open(site.config, "a", encoding="utf-8") as f:
+        f.write('relabel:\n- { set: quiet, source_labels: [severity_text], regex: "DEBUG", action: drop }\n- { set: quiet, regex: "password", action: labeldrop }\n')
+    text = open(site.config, encoding="utf-8").read().replace("relabel: []\n", "")
+    with open(site.config, "w", encoding="utf-8") as f:
+        f.write(text)
+    site.start()
+    record = lambda level, text: {"timeUnixNano": str(time.time_ns()), "severityText": level, "body": {"stringValue": text}, "attributes": [{"key": "password", "value": {"stringValue": "hunter2"}}]}
+    body = {"resourceLogs": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
+                              "scopeLogs": [{"logRecords": [record("DEBUG", "not this"), record("ERROR", "but this")]}]}]}
+    assert post(site, "/v1/logs", body) == (200, {})
+    site.until(lambda: site.caught_up("lake"), "everything was sent on")
+    assert site.metrics()["events_dropped_total"] == 1
+    assert site.stop() == 0
+    out = texts(folder)
+    assert b"but this" in out and b"not this" not in out and b"hunter2" not in out
+
+
+def post(site, path, body, **headers):
+    status, answer = site.ask("POST", path, json.dumps(body), {"Content-Type": "application/json", **headers}, port=site.ports["http"])
+    return status, json.loads(answer) if answer else {}
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_curl_gets_the_answers_that_the_specification_asks_for(make_site):
+    site = make_site()
+    site.start()
+
+    def curl(path, *more, data="{}"):
+        done = subprocess.run(["curl", "-sS", "-o", "-", "-w", "\n%{http_code} %{content_type} %header{retry-after}", "--data-binary", data, *more, f"http://127.0.0.1:{site.ports['http']}{path}"],
+                              capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout.rsplit("\n", 1)
+    json_type = ("-H", "Content-Type: application/json")
+    assert curl("/v1/logs", *json_type)[1].startswith("200 application/json")
+    assert curl("/v1/logs", *json_type, data="{")[1].startswith("400 application/json")
+    assert curl("/v1/logs", "-H", "Content-Type: text/plain")[1].startswith("415")
+    assert curl("/v1/nothing", *json_type)[1].startswith("404")
+    assert curl("/v1/logs", "-X", "PUT", *json_type)[1].startswith("405")
+    assert curl("/v1/traces", *json_type, "-H", "Content-Encoding: gzip", data="not gzip")[1].startswith("400")
+    rows = json.dumps([{"time": "2026-01-31T12:00:00Z", "app": "shop", "host": "h", "name": "orders", "value": 7, "labels": {"zone": "eu"}}])
+    assert curl("/write/metrics", *json_type, data=rows)[1].startswith("2")
+    assert curl("/write/logs", *json_type, data=json.dumps([{"timestamp": time.time(), "app": "shop", "host": "h", "message": "hello", "level": "INFO"}]))[1].startswith("2")
+    assert curl("/write/logs", *json_type, data='[{"message": ')[1].startswith("400")
+    assert curl("/schema/register", *json_type, data=json.dumps({"table": "orders", "kind": "metrics", "columns": [{"name": "value", "type": "real"}]}))[1].startswith("2")
+
+
+def test_the_journal_can_be_listed_read_and_verified_while_it_is_written(program, make_site):
+    site = make_site()
+    site.start()
+    said(sender(program, site.ports["otlp"], "--seconds", 1, "--rate", 5000))
+    folder = f"{site.folder}/store/journal"
+
+    def journal(*argv):
+        return subprocess.run([site.program, "journal", *argv, "--folder", folder], capture_output=True, text=True, timeout=60, check=False)
+    listed = journal("ls", "-o", "json")
+    assert listed.returncode == 0, listed.stderr
+    verified = journal("verify")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    cat = journal("cat")
+    assert cat.returncode == 0 and "otlp-logs" in cat.stdout

@@ -1,0 +1,285 @@
+/* digest: the two halves of a call find each other, whichever comes first and however late. */
+#include "unit.h"
+
+#include "digest/calls.h"
+#include "digest_double.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct got { char src[64], dst[64]; struct calls_row row; };
+static struct got rows[64];
+static int        n;
+
+struct world { struct calls *c; struct places *p; const struct resource *web, *cart; };
+
+static struct world a_world(uint32_t pending)
+{
+    struct fault         f = { 0 };
+    struct calls_options o = calls_options_default();
+    struct world         w = { .web = a_resource("service.name", "web"), .cart = a_resource("service.name", "cart") };
+    if (pending)
+        o.pending_max = pending;
+    assert_ok(calls_new(&o, &w.c, &f), &f);
+    assert_ok(places_new(100, &w.p, &f), &f);
+    return w;
+}
+
+static void end(struct world *w)
+{
+    calls_free(w->c);
+    places_free(w->p);
+}
+
+static void take(struct world *w, struct event e) { calls_take(w->c, w->p, &e, places_of(w->p, &e)); }
+
+static bool window(void *ctx, int64_t bucket) { (void)ctx; (void)bucket; return true; }
+static bool keep(void *ctx, const struct calls_row *r)
+{
+    struct world *w = ctx;
+    rows[n].row = *r;
+    (void)snprintf(rows[n].src, sizeof rows[n].src, "%s", places_get(w->p, r->src)->urn);
+    (void)snprintf(rows[n++].dst, sizeof rows[0].dst, "%s", places_get(w->p, r->dst)->urn);
+    return n < 64;
+}
+
+static void emit(struct world *w, double upper_s)
+{
+    n = 0;
+    assert_true(calls_emit(w->c, w->p, AT(upper_s), window, keep, w));
+}
+
+static const struct got *edge(const char *src, const char *dst)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(rows[i].src, src) == 0 && strcmp(rows[i].dst, dst) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+static struct event failed(struct event e)
+{
+    e.as.span.status = SPAN_ERROR;
+    return e;
+}
+
+static void a_client_and_its_server_are_one_call_in_either_order(void **state)
+{
+    (void)state;
+    for (int order = 0; order < 2; order++) {
+        struct world w = a_world(0);
+        for (int i = 1; i <= 20; i++) {
+            struct event client = a_span(w.web, SPAN_CLIENT, i, 1, 9, 600 + i, i * 10), server = a_span(w.cart, SPAN_SERVER, i, 2, 1, 600 + i, i * 9);
+            if (i <= 5)
+                server = failed(server);
+            take(&w, order ? server : client);
+            take(&w, order ? client : server);
+        }
+        emit(&w, 900);
+        assert_int_equal(n, 1);
+        const struct got *g = edge("urn:svc:web", "urn:svc:cart");
+        assert_non_null(g);
+        assert_int_equal(g->row.bucket_us, AT(600));
+        assert_int_equal(g->row.count, 20);
+        assert_int_equal(g->row.errors, 5);
+        assert_float_equal(g->row.rps, 20. / 300, 1e-9);
+        assert_float_equal(g->row.err_rate, .25, 1e-9);
+        assert_float_equal(g->row.p50_ms, 100, 10.1);
+        assert_float_equal(g->row.p95_ms, 190, 2);
+        end(&w);
+    }
+}
+
+static void a_late_server_takes_the_place_of_the_guess(void **state)
+{
+    (void)state;
+    struct world w = a_world(0);
+    struct event client = a_span(w.web, SPAN_CLIENT, 1, 1, 9, 610, 10), server = a_span(w.cart, SPAN_SERVER, 1, 2, 1, 610, 9);
+    client.attrs = an_attr("server.address", "10.0.0.7");
+    take(&w, client);
+    emit(&w, 900);
+    assert_int_equal(n, 1);
+    assert_non_null(edge("urn:svc:web", "urn:host:10.0.0.7"));
+    calls_settle(w.c, w.p, AT(900), AT(620));
+    emit(&w, 900);
+    assert_int_equal(n, 0);
+    server.received_us = AT(700);
+    take(&w, server);
+    emit(&w, 900);
+    assert_int_equal(n, 1);                                  /* the whole window, and the guess is gone */
+    assert_non_null(edge("urn:svc:web", "urn:svc:cart"));
+    end(&w);
+}
+
+static void what_nobody_answers_goes_where_its_attributes_say(void **state)
+{
+    (void)state;
+    struct world w = a_world(0);
+    struct attr  db[3] = { { SLICE("db.system"), { VALUE_TEXT, { .text = SLICE("postgresql") } } }, { SLICE("server.address"), { VALUE_TEXT, { .text = SLICE("main") } } },
+                           { SLICE("db.name"), { VALUE_TEXT, { .text = SLICE("orders") } } } };
+    struct event e = failed(a_span(w.cart, SPAN_CLIENT, 1, 1, 9, 610, 5));
+    e.attrs = (struct attrs){ db, 3 };
+    take(&w, e);
+    e = a_span(w.cart, SPAN_CLIENT, 2, 1, 9, 610, 5);
+    e.attrs = an_attr("peer.service", "billing");
+    take(&w, e);
+    e = a_span(w.cart, SPAN_PRODUCER, 3, 1, 9, 610, 5);
+    e.attrs = an_attr("messaging.destination.name", "jobs");
+    take(&w, e);
+    e = a_span(w.cart, SPAN_CLIENT, 4, 1, 9, 610, 5);
+    e.attrs = an_attr("rpc.service", "Users");
+    take(&w, e);
+    take(&w, a_span(w.cart, SPAN_CLIENT, 5, 1, 9, 610, 5));  /* says nothing */
+    take(&w, a_span(w.web, SPAN_SERVER, 6, 1, 0, 610, 5));   /* a root */
+    take(&w, a_span(w.web, SPAN_SERVER, 7, 1, 8, 610, 5));   /* whose caller never comes */
+    take(&w, a_span(w.web, SPAN_INTERNAL, 8, 1, 8, 610, 5));
+    for (int settled = 0; settled < 2; settled++) {
+        emit(&w, 900);
+        assert_int_equal(n, 5);
+        assert_int_equal(edge("urn:svc:cart", "urn:db:postgres:main/orders")->row.errors, 1);
+        assert_non_null(edge("urn:svc:cart", "urn:svc:billing"));
+        assert_non_null(edge("urn:svc:cart", "urn:queue:unknown:jobs"));
+        assert_non_null(edge("urn:svc:cart", "urn:svc:Users"));
+        assert_int_equal(edge("urn:external", "urn:svc:web")->row.count, 2);
+        /* Decided for good: what another span in that window then makes of it is the same. */
+        calls_settle(w.c, w.p, AT(840), AT(610) + calls_options_default().match_us);
+    }
+    struct calls_stats s;
+    calls_stats(w.c, &s);
+    assert_int_equal(s.pending, 0);
+    assert_int_equal(s.nameless, 1);
+    assert_int_equal(s.unanswered, 4);
+    end(&w);
+}
+
+static void a_service_that_calls_itself_is_no_edge(void **state)
+{
+    (void)state;
+    struct world w = a_world(0);
+    struct event client = a_span(w.cart, SPAN_CLIENT, 1, 1, 9, 610, 10);
+    client.attrs = an_attr("server.address", "cart-2");
+    take(&w, client);
+    take(&w, a_span(w.cart, SPAN_SERVER, 1, 2, 1, 610, 9));
+    emit(&w, 900);
+    assert_int_equal(n, 0);
+    end(&w);
+}
+
+static void a_producer_reaches_several_consumers(void **state)
+{
+    (void)state;
+    struct world           w = a_world(0);
+    const struct resource *mail = a_resource("service.name", "mail");
+    take(&w, a_span(w.cart, SPAN_CONSUMER, 1, 2, 1, 611, 9));
+    take(&w, a_span(w.web, SPAN_PRODUCER, 1, 1, 9, 610, 1));
+    take(&w, a_span(mail, SPAN_CONSUMER, 1, 3, 1, 612, 9));
+    emit(&w, 900);
+    assert_int_equal(n, 2);
+    assert_non_null(edge("urn:svc:web", "urn:svc:cart"));
+    assert_non_null(edge("urn:svc:web", "urn:svc:mail"));
+    end(&w);
+}
+
+static void too_many_waiting_spans_are_decided_early_and_counted(void **state)
+{
+    (void)state;
+    struct world       w = a_world(4);
+    struct calls_stats s;
+    for (int i = 1; i <= 10; i++) {
+        struct event e = a_span(w.web, SPAN_CLIENT, i, 1, 9, 610, 10);
+        e.attrs = an_attr("peer.service", "cart");
+        take(&w, e);
+    }
+    calls_stats(w.c, &s);
+    assert_int_equal(s.pending, 4);
+    assert_int_equal(s.hurried, 6);
+    emit(&w, 900);
+    assert_int_equal(edge("urn:svc:web", "urn:svc:cart")->row.count, 10);     /* none of them is lost */
+    end(&w);
+}
+
+static void spans_that_are_too_late_are_counted(void **state)
+{
+    (void)state;
+    struct world       w = a_world(0);
+    struct calls_stats s;
+    calls_settle(w.c, w.p, AT(9000), AT(9000));
+    take(&w, a_span(w.web, SPAN_SERVER, 1, 1, 0, 610, 10));
+    calls_stats(w.c, &s);
+    assert_int_equal(s.late, 1);
+    end(&w);
+}
+
+static void what_waits_survives_as_bytes(void **state)
+{
+    (void)state;
+    struct fault f = { 0 };
+    struct world w = a_world(0), v = a_world(0);
+    struct pack  calls, places;
+    pack_init(&calls, 1 << 20);
+    pack_init(&places, 1 << 20);
+    struct event client = a_span(w.web, SPAN_CLIENT, 1, 1, 9, 610, 10);
+    client.attrs = an_attr("server.address", "10.0.0.7");
+    take(&w, client);
+    take(&w, a_span(w.web, SPAN_SERVER, 2, 1, 0, 610, 10));
+    calls_save(w.c, &calls);
+    places_save(w.p, &places);
+    assert_ok(places_load(v.p, pack_bytes(&places), &f), &f);
+    assert_ok(calls_load(v.c, pack_bytes(&calls), &f), &f);
+    take(&v, a_span(w.cart, SPAN_SERVER, 1, 2, 1, 610, 9));
+    emit(&v, 900);
+    assert_int_equal(n, 2);
+    assert_non_null(edge("urn:svc:web", "urn:svc:cart"));
+    assert_non_null(edge("urn:external", "urn:svc:web"));
+    struct world narrow = a_world(1);                        /* the bound was lowered: nothing that waits is lost */
+    take(&w, a_span(w.web, SPAN_CLIENT, 3, 1, 9, 611, 10));
+    pack_clear(&calls);
+    calls_save(w.c, &calls);
+    assert_ok(calls_load(narrow.c, pack_bytes(&calls), &f), &f);
+    struct calls_stats s;
+    calls_stats(narrow.c, &s);
+    assert_int_equal(s.pending, 2);
+    end(&narrow);
+    for (size_t cut = 0; cut < calls.n; cut++) {
+        struct world x = a_world(0);
+        assert_int_equal(calls_load(x.c, (struct slice){ calls.s, cut }, &f), ERR_INPUT);
+        end(&x);
+    }
+    pack_done(&calls);
+    pack_done(&places);
+    end(&w);
+    end(&v);
+}
+
+static void things_have_urns(void **state)
+{
+    (void)state;
+    struct place_name name;
+    struct attr       k8s[] = { { SLICE("k8s.namespace.name"), { VALUE_TEXT, { .text = SLICE("shop") } } }, { SLICE("service.name"), { VALUE_TEXT, { .text = SLICE("cart") } } } };
+    struct attrs      a = { k8s, 2 }, host = an_attr("host.name", "web 1/x"), none = { 0 }, service = an_attr("service.name", "cart");
+    place_of_resource(&a, SLICE("otlp"), &name);
+    assert_string_equal(name.urn, "urn:k8s:svc:shop/cart");
+    assert_string_equal(name.name, "cart");
+    place_of_resource(&host, SLICE("otlp"), &name);
+    assert_string_equal(name.urn, "urn:host:web_1_x");
+    place_of_resource(&service, SLICE("otlp"), &name);
+    assert_string_equal(name.urn, "urn:svc:cart");
+    place_of_resource(&none, SLICE("file:/var/log/syslog"), &name);
+    assert_string_equal(name.urn, "urn:source:file:_var_log_syslog");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_client_and_its_server_are_one_call_in_either_order),
+        cmocka_unit_test(a_late_server_takes_the_place_of_the_guess),
+        cmocka_unit_test(what_nobody_answers_goes_where_its_attributes_say),
+        cmocka_unit_test(a_service_that_calls_itself_is_no_edge),
+        cmocka_unit_test(a_producer_reaches_several_consumers),
+        cmocka_unit_test(too_many_waiting_spans_are_decided_early_and_counted),
+        cmocka_unit_test(spans_that_are_too_late_are_counted),
+        cmocka_unit_test(what_waits_survives_as_bytes),
+        cmocka_unit_test(things_have_urns),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

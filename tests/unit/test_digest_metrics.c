@@ -1,0 +1,371 @@
+/* digest: a minute says what its points say, in whatever order and pieces they come, and a counter says how fast it grew. */
+#include "unit.h"
+
+#include "digest/increase.h"
+#include "digest/metrics.h"
+#include "digest_double.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+
+struct got { struct minute_of_metric row; char metric[64], labels[256]; };
+static struct got rows[64];
+static int        n;
+
+static bool keep(void *ctx, const struct minute_of_metric *r)
+{
+    (void)ctx;
+    rows[n].row = *r;
+    (void)snprintf(rows[n].metric, sizeof rows[n].metric, "%s", r->metric);
+    (void)snprintf(rows[n++].labels, sizeof rows[0].labels, "%s", r->labels);
+    return n < 64;
+}
+
+struct world { struct metrics *m; struct places *p; const struct resource *cart; };
+
+static struct world a_world(const struct metrics_options *o)
+{
+    struct fault f = { 0 };
+    struct world w = { .cart = a_resource("service.name", "cart") };
+    struct metrics_options d = metrics_options_default();
+    assert_ok(metrics_new(o ? o : &d, &w.m, &f), &f);
+    assert_ok(places_new(100, &w.p, &f), &f);
+    n = 0;
+    return w;
+}
+
+static void end(struct world *w)
+{
+    metrics_free(w->m);
+    places_free(w->p);
+}
+
+static void take(struct world *w, struct event e) { metrics_take(w->m, &e, places_of(w->p, &e)); }
+
+static void emit(struct world *w, double upper_s)
+{
+    n = 0;
+    assert_true(metrics_emit(w->m, AT(upper_s), keep, NULL));
+}
+
+static void a_gauge_is_as_it_is(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    for (int i = 0; i < 20; i++)
+        take(&w, a_point(w.cart, "queue", POINT_GAUGE, 600 + i * 3, i + 1));
+    emit(&w, 659);
+    assert_int_equal(n, 0);                                  /* not over yet */
+    emit(&w, 660);
+    assert_int_equal(n, 1);
+    assert_int_equal(rows[0].row.bucket_us, AT(600));
+    assert_string_equal(rows[0].metric, "queue");
+    assert_string_equal(rows[0].labels, "{}");
+    assert_float_equal(rows[0].row.avg, 10.5, 1e-12);
+    assert_float_equal(rows[0].row.max, 20, 0);
+    assert_float_equal(rows[0].row.min, 1, 0);
+    assert_float_equal(rows[0].row.p95, 19, 0.19);
+    assert_float_equal(rows[0].row.sum, 210, 1e-9);
+    assert_int_equal(rows[0].row.count, 20);
+    metrics_settle(w.m, AT(660));
+    emit(&w, 660);
+    assert_int_equal(n, 0);                                  /* once */
+    end(&w);
+}
+
+static void few_values_have_an_exact_percentile(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    const double v[] = { 7, 3, 123.456, 5 };
+    for (int i = 0; i < 4; i++)
+        take(&w, a_point(w.cart, "queue", POINT_GAUGE, 600 + i, v[i]));
+    emit(&w, 660);
+    assert_float_equal(rows[0].row.p95, 123.456, 0);
+    end(&w);
+}
+
+static void a_counter_becomes_a_rate_and_a_reset_begins_at_zero(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    take(&w, a_counter(w.cart, "requests", 0, 1000, 5000));  /* it began long ago: nothing can be said yet */
+    take(&w, a_counter(w.cart, "requests", 0, 1010, 5100));  /* 10 per second */
+    take(&w, a_counter(w.cart, "requests", 1015, 1020, 20)); /* began anew at 1015: 4 per second */
+    emit(&w, 1080);
+    struct metrics_stats s;
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.resets, 1);
+    assert_int_equal(n, 2);                                  /* 1010 and 1020 fall into two minutes */
+    end(&w);
+    w = a_world(NULL);
+    take(&w, a_counter(w.cart, "requests", 0, 1021, 5000));
+    take(&w, a_counter(w.cart, "requests", 0, 1031, 5100));
+    take(&w, a_counter(w.cart, "requests", 1036, 1041, 20));
+    take(&w, a_counter(w.cart, "requests", 1036, 1051, 10)); /* went down without saying so: 10 in 10 s */
+    emit(&w, 1080);
+    assert_int_equal(n, 1);
+    assert_int_equal(rows[0].row.count, 3);
+    assert_float_equal(rows[0].row.sum, 10 + 4 + 1, 1e-9);
+    assert_float_equal(rows[0].row.max, 10, 1e-9);
+    end(&w);
+}
+
+static void a_counter_that_began_just_now_counts_from_its_start(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    take(&w, a_counter(w.cart, "requests", 1020, 1030, 50));
+    emit(&w, 1080);
+    assert_int_equal(n, 1);
+    assert_float_equal(rows[0].row.avg, 5, 1e-9);
+    end(&w);
+}
+
+static void a_name_without_a_kind_that_ends_in_total_is_a_counter(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    take(&w, a_point(w.cart, "http_requests_total", POINT_UNKNOWN, 1021, 100));
+    take(&w, a_point(w.cart, "http_requests_total", POINT_UNKNOWN, 1041, 140));
+    take(&w, a_point(w.cart, "temperature", POINT_UNKNOWN, 1041, 21));
+    emit(&w, 1080);
+    assert_int_equal(n, 2);
+    assert_float_equal(rows[0].row.avg, strcmp(rows[0].metric, "temperature") ? 2 : 21, 1e-9);
+    end(&w);
+}
+
+static void a_delta_is_a_rate_over_its_own_interval(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    struct event e = a_counter(w.cart, "bytes", 1020, 1030, 300);
+    e.as.point.temporality = TEMPORALITY_DELTA;
+    take(&w, e);
+    emit(&w, 1080);
+    assert_float_equal(rows[0].row.avg, 30, 1e-9);
+    end(&w);
+}
+
+static void a_stale_marker_ends_a_series(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    take(&w, a_counter(w.cart, "requests", 0, 1021, 5000));
+    struct event stale = a_counter(w.cart, "requests", 0, 1031, 0);
+    stale.as.point.stale = true;
+    take(&w, stale);
+    take(&w, a_counter(w.cart, "requests", 0, 1041, 90000)); /* a first one again */
+    emit(&w, 1080);
+    assert_int_equal(n, 0);
+    end(&w);
+}
+
+static void a_cumulative_histogram_says_what_is_new(void **state)
+{
+    (void)state;
+    static const double   bounds[] = { 10, 20, 40 };
+    static const uint64_t first[] = { 100, 100, 100, 0 }, second[] = { 110, 100, 100, 10 };
+    struct world          w = a_world(NULL);
+    struct event          e = a_point(w.cart, "duration", POINT_HISTOGRAM, 1021, 0);
+    e.as.point.temporality = TEMPORALITY_CUMULATIVE;
+    e.as.point.bounds = bounds, e.as.point.bounds_n = 3;
+    e.as.point.counts = first, e.as.point.counts_n = 4;
+    e.as.point.count = 300, e.as.point.sum = 6000;
+    take(&w, e);
+    emit(&w, 1080);
+    assert_int_equal(n, 0);
+    e.as.point.time_ns = NS(1050);
+    e.as.point.counts = second, e.as.point.count = 320, e.as.point.sum = 6000 + 10 * 5 + 10 * 50;
+    take(&w, e);
+    emit(&w, 1080);
+    assert_int_equal(n, 1);
+    assert_int_equal(rows[0].row.count, 20);
+    assert_float_equal(rows[0].row.avg, 27.5, 1e-9);
+    assert_float_equal(rows[0].row.max, 40, 1e-9);           /* beyond the last bound nothing more is known */
+    assert_float_equal(rows[0].row.p95, 40, 0.4);
+    end(&w);
+}
+
+static void an_exponential_histogram_bears_a_coarser_scale(void **state)
+{
+    (void)state;
+    static const uint64_t fine[] = { 4, 4, 4, 4 }, coarse[] = { 8, 18 };
+    struct world          w = a_world(NULL);
+    struct event          e = a_point(w.cart, "duration", POINT_EXPONENTIAL, 1021, 0);
+    e.as.point.temporality = TEMPORALITY_CUMULATIVE;
+    e.as.point.scale = 1, e.as.point.positive = (struct side){ 0, fine, 4 };
+    e.as.point.count = 16, e.as.point.sum = 32;
+    take(&w, e);
+    e.as.point.time_ns = NS(1050);
+    e.as.point.scale = 0, e.as.point.positive = (struct side){ 0, coarse, 2 };
+    e.as.point.count = 26, e.as.point.sum = 32 + 30;
+    take(&w, e);
+    emit(&w, 1080);
+    assert_int_equal(n, 1);
+    assert_int_equal(rows[0].row.count, 10);                 /* all ten of them in (2, 4] */
+    assert_float_equal(rows[0].row.avg, 3, 1e-9);
+    assert_float_equal(rows[0].row.max, 4, 1e-9);
+    assert_float_equal(rows[0].row.p95, sqrt(8), 0.03);
+    end(&w);
+}
+
+static void a_late_point_changes_its_minute_until_the_look_back(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    struct metrics_stats s;
+    take(&w, a_point(w.cart, "queue", POINT_GAUGE, 600, 1));
+    emit(&w, 720);
+    metrics_settle(w.m, AT(720));
+    struct event late = a_point(w.cart, "queue", POINT_GAUGE, 630, 3);
+    late.received_us = AT(725);
+    take(&w, late);
+    emit(&w, 720);
+    assert_int_equal(n, 1);                                  /* the whole minute once more */
+    assert_float_equal(rows[0].row.avg, 2, 0);
+    metrics_settle(w.m, AT(660 + 301));
+    take(&w, late);
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.late, 1);
+    emit(&w, 2000);
+    assert_int_equal(n, 0);
+    end(&w);
+}
+
+static void labels_are_sorted_and_instances_with_the_same_urn_meet_in_one_row(void **state)
+{
+    (void)state;
+    struct world    w = a_world(NULL);
+    struct resource a = *w.cart, b = *w.cart;
+    struct attr     one[2] = { { SLICE("path"), { VALUE_TEXT, { .text = SLICE("/a\"b") } } }, { SLICE("code"), { VALUE_INT, { .integer = 200 } } } };
+    struct attr     other[2] = { one[1], one[0] };
+    struct event    e = a_counter(&a, "requests", 0, 1021, 100);
+    b.id++;                                                  /* another pod of the same service */
+    e.attrs = (struct attrs){ one, 2 };
+    take(&w, e);
+    e.as.point.time_ns = NS(1031), e.as.point.value = 110;
+    take(&w, e);
+    e.resource = &b, e.record++, e.attrs = (struct attrs){ other, 2 };
+    e.as.point.time_ns = NS(1021), e.as.point.value = 9000;
+    take(&w, e);
+    e.as.point.time_ns = NS(1031), e.as.point.value = 9030;
+    take(&w, e);
+    emit(&w, 1080);
+    assert_int_equal(n, 1);
+    assert_string_equal(rows[0].labels, "{\"code\":\"200\",\"path\":\"/a\\\"b\"}");
+    assert_int_equal(rows[0].row.count, 2);
+    assert_float_equal(rows[0].row.avg, 2, 1e-9);
+    assert_float_equal(rows[0].row.max, 3, 1e-9);
+    end(&w);
+}
+
+static void too_many_series_go_into_one_and_are_counted(void **state)
+{
+    (void)state;
+    struct metrics_options o = metrics_options_default();
+    struct metrics_stats   s;
+    char                   name[20][16];
+    o.metric_max = 3;
+    struct world w = a_world(&o);
+    for (int i = 0; i < 20; i++) {
+        struct event e = a_point(w.cart, "queue", POINT_GAUGE, 600, i);
+        (void)snprintf(name[i], sizeof name[i], "u%d", i);
+        e.attrs = an_attr("user", name[i]);
+        take(&w, e);
+    }
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.series, 3);
+    assert_int_equal(s.capped, 17);
+    emit(&w, 660);
+    assert_int_equal(n, 4);
+    assert_string_equal(rows[3].labels, "{\"other\":\"true\"}");
+    assert_int_equal(rows[3].row.count, 17);
+    end(&w);
+}
+
+static void idle_series_go_and_make_room(void **state)
+{
+    (void)state;
+    struct metrics_options o = metrics_options_default();
+    struct metrics_stats   s;
+    o.metric_max = 1;
+    struct world w = a_world(&o);
+    struct event e = a_point(w.cart, "queue", POINT_GAUGE, 600, 1);
+    e.attrs = an_attr("user", "one");
+    take(&w, e);
+    metrics_settle(w.m, AT(660) + o.idle_us + AT(60));
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.series, 0);
+    assert_int_equal(s.rows, 0);
+    e = a_point(w.cart, "queue", POINT_GAUGE, 3000, 1);
+    e.attrs = an_attr("user", "two");
+    take(&w, e);
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.capped, 0);
+    end(&w);
+}
+
+static void what_is_open_survives_as_bytes(void **state)
+{
+    (void)state;
+    struct fault f = { 0 };
+    struct world w = a_world(NULL), v = a_world(NULL);
+    struct pack  bytes;
+    pack_init(&bytes, 1 << 20);
+    for (int i = 0; i < 20; i++) {
+        take(&w, a_point(w.cart, "queue", POINT_GAUGE, 1020 + i, i * 1.5));
+        take(&w, a_counter(w.cart, "requests", 0, 1020 + i, i * i));
+    }
+    take(&w, a_point(w.cart, "few", POINT_GAUGE, 1020, 7));
+    metrics_save(w.m, &bytes);
+    assert_false(bytes.full);
+    assert_ok(metrics_load(v.m, pack_bytes(&bytes), &f), &f);
+    for (int i = 20; i < 40; i++) {
+        take(&w, a_counter(w.cart, "requests", 0, 1020 + i, i * i));
+        take(&v, a_counter(v.cart, "requests", 0, 1020 + i, i * i));
+    }
+    struct got before[64];
+    emit(&w, 1080);
+    int were = n;
+    memcpy(before, rows, sizeof before);
+    emit(&v, 1080);
+    assert_int_equal(n, were);
+    for (int i = 0; i < n; i++) {
+        assert_string_equal(before[i].metric, rows[i].metric);
+        assert_int_equal(before[i].row.count, rows[i].row.count);
+        assert_memory_equal(&before[i].row.avg, &rows[i].row.avg, 5 * sizeof(double));
+    }
+    /* Cut anywhere it is refused and nothing breaks. */
+    for (size_t cut = 0; cut < bytes.n; cut++) {
+        struct world x = a_world(NULL);
+        assert_int_equal(metrics_load(x.m, (struct slice){ bytes.s, cut }, &f), ERR_INPUT);
+        end(&x);
+    }
+    pack_done(&bytes);
+    end(&w);
+    end(&v);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_gauge_is_as_it_is),
+        cmocka_unit_test(few_values_have_an_exact_percentile),
+        cmocka_unit_test(a_counter_becomes_a_rate_and_a_reset_begins_at_zero),
+        cmocka_unit_test(a_counter_that_began_just_now_counts_from_its_start),
+        cmocka_unit_test(a_name_without_a_kind_that_ends_in_total_is_a_counter),
+        cmocka_unit_test(a_delta_is_a_rate_over_its_own_interval),
+        cmocka_unit_test(a_stale_marker_ends_a_series),
+        cmocka_unit_test(a_cumulative_histogram_says_what_is_new),
+        cmocka_unit_test(an_exponential_histogram_bears_a_coarser_scale),
+        cmocka_unit_test(a_late_point_changes_its_minute_until_the_look_back),
+        cmocka_unit_test(labels_are_sorted_and_instances_with_the_same_urn_meet_in_one_row),
+        cmocka_unit_test(too_many_series_go_into_one_and_are_counted),
+        cmocka_unit_test(idle_series_go_and_make_room),
+        cmocka_unit_test(what_is_open_survives_as_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,425 @@
+/* digest: lines of logs become templates: what varies goes, what means something stays. */
+#include "unit.h"
+
+#include "digest/patterns.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct patterns *new_patterns(size_t most)
+{
+    struct patterns_options o = patterns_options_default();
+    struct patterns *p;
+    struct fault     f;
+    o.patterns_max = most;
+    assert_ok(patterns_new(&o, &p, &f), &f);
+    return p;
+}
+
+static uint64_t take(struct patterns *p, const char *line) { return patterns_take(p, slice_of(line), 1)->id; }
+
+static void must_read(const char *line, const char *text)
+{
+    struct patterns *p = new_patterns(100);
+    assert_string_equal(patterns_take(p, slice_of(line), 1)->text, text);
+    patterns_free(p);
+}
+
+static void what_varies_by_its_shape_is_masked_at_once(void **state)
+{
+    (void)state;
+    static const char *const of[][2] = {
+        { "connection from 10.0.0.7:5432 refused", "connection from <*> refused" },
+        { "took 12 ms", "took <*>" },
+        { "took 1.5 seconds and 3 MB", "took <*> and <*>" },
+        { "lifetime <1 sec ended", "lifetime <*> ended" },
+        { "open /var/log/x.log: no such file", "open <*>: no such file" },
+        { "GET https://a.example/b?c=d&e=f done", "GET <*> done" },
+        { "mail to root@example.org bounced", "mail to <*> bounced" },
+        { "request 6ba7b810-9dad-11d1-80b4-00c04fd430c8 accepted", "request <*> accepted" },
+        { "at 0x7fff5fbff8c0 in thread", "at <*> in thread" },
+        { "on fe80::1ff:fe23:4567:890a up", "on <*> up" },
+        { "mac de:ad:be:ef:aa:cc seen", "mac <*> seen" },
+        { "on Sat Jun 11 03:28:22 2005 started", "on <*> started" },
+        { "2024-05-06T07:08:09.123Z started", "<*> started" },
+        { "user=bob shell= uid=0 ok", "user=<*> shell=<*> uid=<*> ok" },
+        { "name=\"two words\" taken", "name=<*> taken" },
+        { "file 'passwd' missing", "file <*> missing" },
+        { "ready: true", "ready: <*>" },
+        { "ports 1, 2, 3, 4 open", "ports <*> open" },
+        { "it can't be done.", "it can't be done." },
+        { "a  b\tc", "a b c" },
+        { "stop (core dumped)!", "stop (core dumped)!" },
+        { "C:\\Windows\\x.dll failed", "<*> failed" },
+        { "gr\xc3\xbc\xc3\x9f" "e an alle", "gr\xc3\xbc\xc3\x9f" "e an alle" },
+        { "a == b => c", "a == b => c" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        must_read(of[i][0], of[i][1]);
+}
+
+static void numbers_alone_do_not_make_another_template(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100);
+    uint64_t         id = take(p, "worker 1 got 17 jobs");
+    assert_int_equal(take(p, "worker 2 got 9 jobs"), id);
+    const struct pattern *t = patterns_take(p, slice_of("worker 33 got 1000000 jobs"), 9);
+    assert_int_equal(t->id, id);
+    assert_int_equal(t->count, 3);
+    assert_int_equal(t->first_us, 1);
+    assert_int_equal(t->last_us, 9);
+    assert_string_equal(t->sample, "worker 1 got 17 jobs");
+    patterns_free(p);
+}
+
+struct merges { int n; uint64_t gone[64], into[64]; };
+
+static void merged(void *ctx, uint64_t gone, uint64_t into)
+{
+    struct merges *m = ctx;
+    assert_true(m->n < 64);
+    m->gone[m->n] = gone;
+    m->into[m->n++] = into;
+}
+
+static void a_word_that_often_differs_is_a_variable_and_the_merge_is_told(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100);
+    struct merges    m = { 0 };
+    patterns_on_merge(p, merged, &m);
+    static const char *const who[] = { "anna", "bert", "carl", "dora", "emil" };
+    uint64_t first = 0;
+    char     line[100];
+    for (int i = 0; i < 5; i++) {
+        snprintf(line, sizeof line, "session opened for user %s by root", who[i]);
+        uint64_t id = take(p, line);
+        first = i ? first : id;
+    }
+    assert_int_equal(patterns_count(p), 1);
+    assert_int_equal(m.n, 1);
+    assert_int_equal(m.into[0], first);
+    assert_true(m.gone[0] > first);
+    const struct pattern *t = patterns_find(p, first);
+    assert_string_equal(t->text, "session opened for user <*> by root");
+    assert_int_equal(t->count, 5);
+    assert_null(patterns_find(p, m.gone[0]));
+    assert_int_equal(take(p, "session opened for user zoe by root"), first);
+    patterns_free(p);
+}
+
+static void what_happened_is_not_taken_for_a_variable(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100);
+    static const char *const what[] = { "opened", "closed", "started", "stopped", "paused", "resumed", "renewed" };
+    char line[100];
+    for (int i = 0; i < 7; i++) {
+        snprintf(line, sizeof line, "instance 17 of the service was %s by root", what[i]);
+        (void)take(p, line);
+    }
+    assert_int_equal(patterns_count(p), 7);
+    assert_true(take(p, "session opened for user x1") != take(p, "session closed for user x1"));
+    patterns_free(p);
+}
+
+static void lines_whose_words_all_differ_stay_apart(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100);
+    static const char *const line[] = { "starting", "stopping", "ready", "flush done", "cache full", "config read", "disk lost" };
+    for (size_t i = 0; i < 7; i++)
+        (void)take(p, line[i]);
+    assert_int_equal(patterns_count(p), 7);
+    patterns_free(p);
+}
+
+static void a_value_of_several_parts_is_one_variable(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100);
+    struct merges    m = { 0 };
+    patterns_on_merge(p, merged, &m);
+    uint64_t id = take(p, "clock synchronized to 10.0.0.1, stratum 2");
+    assert_int_equal(take(p, "clock synchronized to LOCAL(0), stratum 10"), id);
+    assert_int_equal(take(p, "clock synchronized to LOCAL(1), stratum 11"), id);
+    assert_int_equal(take(p, "clock synchronized to 10.0.0.2, stratum 3"), id);
+    assert_int_equal(patterns_count(p), 1);
+
+    uint64_t other = take(p, "volume store a{7} was mounted");
+    assert_int_equal(take(p, "volume store 8 was mounted"), other);        /* the shorter one comes second */
+    assert_string_equal(patterns_find(p, other)->text, "volume store <*> was mounted");
+    assert_int_equal(patterns_find(p, other)->count, 2);
+    assert_int_equal(take(p, "volume store b{9} was mounted"), other);
+    assert_int_equal(m.n, 0);
+    patterns_free(p);
+}
+
+static void the_values_can_be_had(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100);
+    struct slice     f[8];
+    struct slice     line = SLICE("user=bob logged in from 10.0.0.1 port 22, 23 after 3 ms");
+    const struct pattern *t = patterns_take(p, line, 1);
+    assert_int_equal(patterns_fields(t, line, f, 8), 4);
+    assert_true(slice_is(f[0], "bob") && slice_is(f[1], "10.0.0.1") && slice_is(f[2], "22, 23") && slice_is(f[3], "3 ms"));
+    assert_int_equal(patterns_fields(t, line, f, 2), 2);
+    assert_int_equal(patterns_fields(t, SLICE("another line"), f, 8), 0);
+
+    (void)patterns_take(p, SLICE("clock set to 10.0.0.1, stratum 2"), 1);
+    line = SLICE("clock set to LOCAL(0), stratum 10");
+    t = patterns_take(p, line, 1);
+    assert_int_equal(patterns_fields(t, line, f, 8), 2);
+    assert_true(slice_is(f[0], "LOCAL(0)") && slice_is(f[1], "10"));
+    patterns_free(p);
+}
+
+static void looking_does_not_learn(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100);
+    assert_null(patterns_match(p, SLICE("job 7 done")));
+    uint64_t id = take(p, "job 8 done");
+    assert_int_equal(patterns_match(p, SLICE("job 7 done"))->id, id);
+    assert_int_equal(patterns_find(p, id)->count, 1);
+    assert_null(patterns_match(p, SLICE("job 7 failed")));
+    assert_int_equal(patterns_match(p, SLICE(""))->id, 0);
+    patterns_free(p);
+}
+
+static void a_change_is_said_until_it_is_settled(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100);
+    uint64_t id = take(p, "value from host alpha is missing");
+    assert_true(patterns_find(p, id)->changed);
+    patterns_settled(p, id);
+    assert_false(patterns_find(p, id)->changed);
+    (void)take(p, "value from host alpha is missing");
+    assert_false(patterns_find(p, id)->changed);
+    (void)take(p, "value from host beta is missing");
+    (void)take(p, "value from host gamma is missing");
+    (void)take(p, "value from host delta is missing");
+    assert_string_equal(patterns_find(p, id)->text, "value from host <*> is missing");
+    assert_true(patterns_find(p, id)->changed);
+    patterns_free(p);
+}
+
+/* A word that no other number has, without digits. */
+static const char *word(char *to, unsigned n)
+{
+    for (int i = 0; i < 6; i++, n /= 20)
+        to[i] = "bcdfghjklmnpqrstvwxz"[n % 20];
+    to[6] = '\0';
+    return to;
+}
+
+static void memory_has_a_bound_and_the_one_not_seen_for_longest_goes(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(50);
+    char             line[100], a[8], b[8], c[8];
+    uint64_t         kept = take(p, "this one is seen again and again");
+    uint64_t         lost = take(p, "once upon a time");
+    for (unsigned i = 0; i < 5000; i++) {
+        snprintf(line, sizeof line, "%s %s %s", word(a, i * 7 + 1), word(b, i * 11 + 2), word(c, i * 13 + 3));
+        (void)take(p, line);
+        assert_int_equal(take(p, "this one is seen again and again"), kept);
+        assert_true(patterns_count(p) <= 50);
+    }
+    assert_true(patterns_evicted(p) > 4000);
+    assert_null(patterns_find(p, lost));
+    assert_true(take(p, "once upon a time") > lost);         /* an id is never used for another one */
+    patterns_free(p);
+}
+
+static void a_line_whose_template_went_is_not_taken_for_the_one_in_its_place(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(2);
+    static const char *const line[] = { "starting up", "ready to serve", "config was read", "going down" };
+    for (int i = 0; i < 40; i++)
+        assert_string_equal(patterns_take(p, slice_of(line[i * 7 % 4]), 1)->text, line[i * 7 % 4]);
+    assert_true(patterns_evicted(p) > 30);
+    patterns_free(p);
+}
+
+static void bytes_have_a_bound_too(void **state)
+{
+    (void)state;
+    struct patterns_options o = patterns_options_default();
+    struct patterns *p;
+    struct fault     f;
+    char             line[2000], a[8];
+    o.patterns_max = 5000;
+    o.bytes_max = 4u << 20;
+    assert_ok(patterns_new(&o, &p, &f), &f);
+    for (unsigned i = 0; i < 5000; i++) {
+        size_t n = 0;
+        for (unsigned k = 0; k < 100; k++)
+            n += (size_t)snprintf(line + n, sizeof line - n, "%s ", word(a, i * 977 + k * 31));
+        (void)take(p, line);
+        assert_true(patterns_bytes(p) <= o.bytes_max);
+    }
+    assert_true(patterns_count(p) > 10 && patterns_evicted(p) > 0);
+    patterns_free(p);
+    o.bytes_max = 1000;
+    assert_int_equal(patterns_new(&o, &p, &f), ERR_INPUT);
+    assert_null(p);
+}
+
+static void any_bytes_may_come(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100);
+    assert_int_equal(take(p, ""), 0);
+    assert_int_equal(take(p, " \t "), 0);
+    assert_int_equal(patterns_take(p, (struct slice){ NULL, 0 }, 1)->id, 0);
+    assert_int_equal(patterns_take(p, (struct slice){ "a\0b", 3 }, 1)->id, 0);
+    assert_int_equal(patterns_unfit(p), 4);
+    assert_string_equal(patterns_find(p, 0)->text, "<other>");
+    const struct pattern *t = patterns_take(p, SLICE("bad \xff\xc3 utf \xed\xa0\x80 here"), 1);
+    assert_string_equal(t->text, "bad ?? utf ??? here");
+    assert_string_equal(t->sample, "bad ?? utf ??? here");
+
+    size_t n = 1 << 20;
+    char  *huge = malloc(n);
+    assert_non_null(huge);
+    for (size_t i = 0; i < n; i++)
+        huge[i] = i % 3 ? 'x' : ' ';
+    t = patterns_take(p, (struct slice){ huge, n }, 1);
+    assert_true(t->id && strlen(t->text) < PATTERN_TEXT_MAX && strlen(t->sample) < PATTERN_SAMPLE_MAX);
+    memset(huge, 'x', n);
+    t = patterns_take(p, (struct slice){ huge, n }, 1);
+    assert_true(t->id && strlen(t->text) < PATTERN_TEXT_MAX);
+    memset(huge, ',', n);
+    (void)patterns_take(p, (struct slice){ huge, n }, 1);
+    memset(huge, '(', n);
+    (void)patterns_take(p, (struct slice){ huge, n }, 1);
+    for (size_t k = 0; k < 8; k++) {
+        for (size_t i = 0; i < n; i++)
+            huge[i] = i < k ? ';' : " ()"[(i - k) % 3];
+        (void)patterns_take(p, (struct slice){ huge, n }, 1);
+    }
+    for (size_t i = 0; i < n; i++)
+        huge[i] = i % 2 ? '"' : '\'';
+    (void)patterns_take(p, (struct slice){ huge, n }, 1);
+    free(huge);
+    patterns_free(p);
+}
+
+struct seen { char text[32][200]; uint64_t id[32], count[32]; int n; };
+
+static bool see(void *ctx, const struct pattern *t)
+{
+    struct seen *s = ctx;
+    snprintf(s->text[s->n], sizeof *s->text, "%s", t->text);
+    s->id[s->n] = t->id;
+    s->count[s->n++] = t->count;
+    return s->n < 32;
+}
+
+static const char *const story[] = {
+    "worker 1 got 17 jobs", "open /etc/passwd: no such file", "", "clock set to 10.0.0.1, stratum 2", "clock set to LOCAL(0), stratum 10",
+    "value from host alpha is missing", "value from host beta is missing", "value from host gamma is missing", "once",
+};
+
+static void what_was_learned_comes_back_from_a_snapshot(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100), *q = new_patterns(100);
+    struct fault     f;
+    struct seen      before = { 0 }, after = { 0 };
+    char            *bytes, *again;
+    size_t           n, m;
+    for (size_t i = 0; i < sizeof story / sizeof *story; i++)
+        (void)take(p, story[i]);
+    (void)take(q, "forgotten");
+    assert_ok(patterns_save(p, &bytes, &n, &f), &f);
+    assert_ok(patterns_load(q, (struct slice){ bytes, n }, &f), &f);
+    patterns_each(p, see, &before);
+    patterns_each(q, see, &after);
+    assert_int_equal(before.n, after.n);
+    assert_memory_equal(&before, &after, sizeof before);
+    assert_ok(patterns_save(q, &again, &m, &f), &f);
+    assert_int_equal(n, m);
+    assert_memory_equal(bytes, again, n);
+    assert_int_equal(take(q, "value from host omega is missing"), take(p, "value from host omega is missing"));
+    assert_int_equal(take(q, "clock set to LOCAL(7), stratum 1"), take(p, "clock set to LOCAL(7), stratum 1"));
+    assert_int_equal(take(q, "a new one"), take(p, "a new one"));
+    free(bytes);
+    free(again);
+    patterns_free(p);
+    patterns_free(q);
+}
+
+static void a_damaged_snapshot_is_refused_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100), *q = new_patterns(100);
+    struct fault     f;
+    char            *bytes;
+    size_t           n;
+    for (size_t i = 0; i < sizeof story / sizeof *story; i++)
+        (void)take(p, story[i]);
+    uint64_t id = take(q, "job 7 done");
+    assert_ok(patterns_save(p, &bytes, &n, &f), &f);
+    for (size_t i = 0; i < n; i++) {
+        bytes[i] = (char)(bytes[i] ^ 0x10);
+        assert_int_equal(patterns_load(q, (struct slice){ bytes, n }, &f), ERR_INPUT);
+        bytes[i] = (char)(bytes[i] ^ 0x10);
+        assert_int_equal(patterns_load(q, (struct slice){ bytes, i }, &f), ERR_INPUT);
+    }
+    assert_int_equal(patterns_count(q), 1);
+    assert_int_equal(take(q, "job 8 done"), id);
+    free(bytes);
+    patterns_free(p);
+    patterns_free(q);
+}
+
+static void a_smaller_memory_keeps_what_was_seen_last(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100), *q = new_patterns(3);
+    struct fault     f;
+    char            *bytes, line[64], a[8], b[8];
+    size_t           n;
+    for (unsigned i = 0; i < 20; i++) {
+        snprintf(line, sizeof line, "%s %s", word(a, i * 3 + 1), word(b, i * 5 + 2));
+        (void)take(p, line);
+    }
+    uint64_t last = take(p, line);
+    assert_ok(patterns_save(p, &bytes, &n, &f), &f);
+    assert_ok(patterns_load(q, (struct slice){ bytes, n }, &f), &f);
+    assert_int_equal(patterns_count(q), 3);
+    assert_int_equal(take(q, line), last);
+    free(bytes);
+    patterns_free(p);
+    patterns_free(q);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_varies_by_its_shape_is_masked_at_once),
+        cmocka_unit_test(numbers_alone_do_not_make_another_template),
+        cmocka_unit_test(a_word_that_often_differs_is_a_variable_and_the_merge_is_told),
+        cmocka_unit_test(what_happened_is_not_taken_for_a_variable),
+        cmocka_unit_test(lines_whose_words_all_differ_stay_apart),
+        cmocka_unit_test(a_value_of_several_parts_is_one_variable),
+        cmocka_unit_test(the_values_can_be_had),
+        cmocka_unit_test(looking_does_not_learn),
+        cmocka_unit_test(a_change_is_said_until_it_is_settled),
+        cmocka_unit_test(memory_has_a_bound_and_the_one_not_seen_for_longest_goes),
+        cmocka_unit_test(a_line_whose_template_went_is_not_taken_for_the_one_in_its_place),
+        cmocka_unit_test(bytes_have_a_bound_too),
+        cmocka_unit_test(any_bytes_may_come),
+        cmocka_unit_test(what_was_learned_comes_back_from_a_snapshot),
+        cmocka_unit_test(a_damaged_snapshot_is_refused_and_changes_nothing),
+        cmocka_unit_test(a_smaller_memory_keeps_what_was_seen_last),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,119 @@
+/* ingest: readings become minutes, minutes the history, and both tell the same. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "ingest/minutes.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char root[64];
+
+static void put_file(const char *path, const char *format, double v)
+{
+    struct fault fault = { 0 };
+    char         full[256], folder[256];
+    snprintf(full, sizeof full, "%s%s", root, path);
+    snprintf(folder, sizeof folder, "%s", full);
+    *strrchr(folder, '/') = 0;
+    assert_int_equal(file_make_dirs(folder, 0755, &fault), OK);
+    FILE *f = fopen(full, "w");
+    assert_non_null(f);
+    for (const char *c = format; *c; c++)
+        if (*c == '#')
+            fprintf(f, "%.0f", v);
+        else
+            fputc(*c, f);
+    fclose(f);
+}
+
+/* The machine after so many seconds: half of one of two cores is used, by process 10. */
+static void world(double s)
+{
+    put_file("/proc/stat", "cpu0 # 0 0 0 0 0 0 0 0 0\n", 50 * s);
+    put_file("/proc/stat", "cpu0 # 0 0 1000000 0 0 0 0 0 0\nctxt 7\nbtime 1000\n", 50 * s);
+    put_file("/proc/loadavg", "1.50 1.00 0.50 1/1 1\n", 0);
+    put_file("/proc/diskstats", " 254 0 vda # 0 # 0 0 0 0 0 0 0 0\n", 10 * s);
+    put_file("/proc/net/dev", "  eth0:# 0 1 0 0 0 0 0 # 0 0 0 0 0 0 0\n", 1000 * s);
+    put_file("/proc/10/stat", "10 (busy) R 1 1 1 0 -1 0 0 0 0 0 # 0 0 0 20 0 3 0 500 1000000 25 1 1 1\n", 50 * s);
+    put_file("/proc/11/stat", "11 (idle) S 1 1 1 0 -1 0 0 0 0 0 5 0 0 0 20 0 1 0 500 1000000 99 1 1 1\n", 0);
+}
+
+static int fresh(void **state)
+{
+    (void)state;
+    snprintf(root, sizeof root, "/tmp/minute.XXXXXX");
+    return mkdtemp(root) ? 0 : -1;
+}
+
+static int wipe(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", root);
+    return system(command);
+}
+
+static void rates_lie_between_two_boundaries_and_come_back_from_disk(void **state)
+{
+    (void)state;
+    static const struct conf_section *const sections[] = { &sensors_section, &sensor_groups_section };
+    static const char        yaml[] = "sensors:\n  interval: 10s\n";
+    struct fault             fault = { 0 };
+    struct conf             *conf;
+    struct sensors          *s;
+    struct history          *h;
+    struct history_reader   *r;
+    struct clock_manual      time  = { INT64_C(1770000000000000), 5000000 };
+    struct clock             clock = clock_manual_of(&time);
+    struct minutes     *k     = minutes_new(0);
+    struct history_minute   *back  = malloc(sizeof *back);
+    char                     folder[128];
+    int                      minutes = 0;
+    assert_int_equal(conf_load_text("test", yaml, sizeof yaml - 1, sections, 2, &conf, NULL, &fault), OK);
+    world(0);
+    assert_int_equal(sensors_new(conf_of(conf, &sensors_section), NULL, 0, &(struct sensors_options){ .clock = &clock, .root = root }, &s, &fault), OK);
+    snprintf(folder, sizeof folder, "%s/history", root);
+    assert_int_equal(history_open(folder, (struct history_bounds){ 0 }, &h, &fault), OK);
+    for (int i = 0; i <= 13; i++) {
+        world(10.0 * i);
+        assert_int_equal(sensors_tick(s, &fault), OK);
+        if (minutes_see(k, s, time.wall_us, time.mono_us)) {
+            minutes++;
+            assert_int_equal(history_append(h, minutes_latest(k), false, &fault), OK);
+        }
+        time.wall_us += 10000000;
+        time.mono_us += 10000000;
+    }
+    assert_int_equal(minutes, 2);
+    const struct history_minute *m = minutes_latest(k);
+    assert_true(m->seconds == 60);
+    assert_true(m->host.load1 == 1.5 && m->host.cpus == 1 && m->host.processes == 2);
+    assert_true(m->host.cpu_user == 1 && m->host.cpu_idle == 0);       /* of what was counted */
+    assert_true(isnan(m->host.mem_total));                              /* not there: unknown, and not zero */
+    assert_int_equal(m->disks, 1);
+    assert_true(m->disk[0].reads == 10 && m->disk[0].read_bytes == 10 * 512);
+    assert_true(m->net[0].rx_bytes == 1000 && m->net[0].tx_bytes == 1000);
+    assert_int_equal(m->tops, 2);
+    assert_int_equal(m->top[0].pid, 10);
+    assert_true(fabs(m->top[0].cpu - 0.5) < 1e-9 && isnan(m->top[0].read_bytes));
+    history_close(h);
+    assert_int_equal(history_open_read(folder, &r, &fault), OK);
+    assert_int_equal(history_at(r, INT64_MAX, back, &fault), OK);
+    assert_int_equal(back->at_us, m->at_us);
+    assert_true(back->host.cpu_user == 1 && isnan(back->host.mem_total) && back->disk[0].reads == 10 && strcmp(back->top[0].name, "busy") == 0);
+    history_close_read(r);
+    minutes_free(k);
+    sensors_free(s);
+    conf_free(conf);
+    free(back);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(rates_lie_between_two_boundaries_and_come_back_from_disk, fresh, wipe) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,252 @@
+/* sensor: processes of a made-up /proc come, work, end; their groups. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "sensor/group.h"
+#include "sensor/sensors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char root[64];
+
+static void put_file(const char *path, const char *bytes, size_t size)
+{
+    struct fault fault = { 0 };
+    char         full[256], folder[256];
+    snprintf(full, sizeof full, "%s%s", root, path);
+    snprintf(folder, sizeof folder, "%s", full);
+    *strrchr(folder, '/') = 0;
+    assert_int_equal(file_make_dirs(folder, 0755, &fault), OK);
+    FILE *f = fopen(full, "w");
+    assert_non_null(f);
+    fwrite(bytes, 1, size, f);
+    fclose(f);
+}
+
+struct made { int pid, parent, start; const char *comm, *cmdline; int user, read; };
+
+static void put_process(struct made m)
+{
+    char path[64], text[600];
+    int  n = snprintf(text, sizeof text, "%d (%s) S %d 1 1 0 -1 4194560 10 0 2 0 %d 5 0 0 20 0 3 0 %d 1000000 25 18446744073709551615 1 1\n", m.pid, m.comm, m.parent, m.user, m.start);
+    snprintf(path, sizeof path, "/proc/%d/stat", m.pid);
+    put_file(path, text, (size_t)n);
+    n = snprintf(text, sizeof text, "rchar: 1\nwchar: 1\nsyscr: 1\nsyscw: 1\nread_bytes: %d\nwrite_bytes: 4096\ncancelled_write_bytes: 0\n", m.read);
+    snprintf(path, sizeof path, "/proc/%d/io", m.pid);
+    put_file(path, text, (size_t)n);
+    n = snprintf(text, sizeof text, "Name:\t%s\nVmSwap:\t      8 kB\nvoluntary_ctxt_switches:\t7\nnonvoluntary_ctxt_switches:\t1\n", m.comm);
+    snprintf(path, sizeof path, "/proc/%d/status", m.pid);
+    put_file(path, text, (size_t)n);
+    snprintf(path, sizeof path, "/proc/%d/limits", m.pid);
+    put_file(path, "Limit  Soft Hard Units\nMax open files            10                 20    files\n", 76);
+    snprintf(path, sizeof path, "/proc/%d/fd/0", m.pid);
+    put_file(path, "", 0);
+    size_t size = 0;
+    for (const char *c = m.cmdline; *c; c++)
+        text[size++] = *c == ' ' ? 0 : *c;
+    text[size++] = 0;
+    snprintf(path, sizeof path, "/proc/%d/cmdline", m.pid);
+    put_file(path, text, *m.cmdline ? size : 0);
+}
+
+static void end_process(int pid)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s/proc/%d", root, pid);
+    assert_int_equal(system(command), 0);
+}
+
+static int fresh(void **state)
+{
+    (void)state;
+    snprintf(root, sizeof root, "/tmp/sensor.XXXXXX");
+    if (!mkdtemp(root))
+        return -1;
+    put_file("/proc/stat", "cpu0 1 1 1 1\nbtime 1000\n", 24);
+    return 0;
+}
+
+static int wipe(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", root);
+    return system(command);
+}
+
+struct world { struct conf *conf; struct sensors *s; struct clock_manual time; struct clock clock; struct text text; };
+
+static void begin(struct world *w, const char *yaml)
+{
+    static const struct conf_section *const sections[] = { &sensors_section, &sensor_groups_section };
+    struct fault fault = { 0 };
+    *w       = (struct world){ .time = { INT64_C(1770000000000000), 1000000 } };
+    w->clock = clock_manual_of(&w->time);
+    text_init(&w->text, 1 << 20);
+    if (conf_load_text("test", yaml, strlen(yaml), sections, 2, &w->conf, NULL, &fault) != OK)
+        fail_msg("%s", fault.text);
+    size_t                           n;
+    const struct sensors_group_conf *groups = conf_instances(w->conf, &sensor_groups_section, &n);
+    struct sensors_options           o      = { .clock = &w->clock, .root = root };
+    if (sensors_new(conf_of(w->conf, &sensors_section), groups, n, &o, &w->s, &fault) != OK)
+        fail_msg("%s", fault.text);
+}
+
+static void end(struct world *w)
+{
+    sensors_free(w->s);
+    conf_free(w->conf);
+    text_done(&w->text);
+}
+
+static void tick(struct world *w)
+{
+    struct fault fault = { 0 };
+    assert_int_equal(sensors_tick(w->s, &fault), OK);
+    w->time.wall_us += 1000000;
+    w->time.mono_us += 1000000;
+    text_clear(&w->text);
+    sensors_text(w->s, &w->text);
+}
+
+/* The value of a line; -1: it is not there. */
+static double value(const struct world *w, const char *name, const char *labels)
+{
+    char        start[300];
+    snprintf(start, sizeof start, "\nnamedprocess_namegroup_%s{%s} ", name, labels);
+    const char *at = strstr(w->text.s, start);
+    return at ? strtod(at + strlen(start), NULL) : -1;
+}
+
+#define BY_COMM "sensors:\n  interval: 1s\n"
+#define USER(group) "groupname=\"" group "\",mode=\"user\""
+#define GROUP(group) "groupname=\"" group "\""
+
+static void a_group_sums_its_processes(void **state)
+{
+    (void)state;
+    struct world w;
+    put_process((struct made){ 10, 1, 500, "web", "/usr/bin/web -a", 100, 4096 });
+    put_process((struct made){ 11, 1, 400, "web", "/usr/bin/web -b", 100, 4096 });
+    put_process((struct made){ 12, 2, 400, "kworker", "", 100, 0 });
+    begin(&w, BY_COMM);
+    tick(&w);
+    assert_true(value(&w, "num_procs", GROUP("web")) == 2);
+    assert_true(value(&w, "num_procs", GROUP("other")) == 1);
+    assert_true(value(&w, "num_threads", GROUP("web")) == 6);
+    assert_true(value(&w, "memory_bytes", "groupname=\"web\",memtype=\"virtual\"") == 2000000);
+    assert_true(value(&w, "memory_bytes", "groupname=\"web\",memtype=\"swapped\"") == 16384);
+    assert_true(value(&w, "open_filedesc", GROUP("web")) == 2);
+    assert_true(value(&w, "worst_fd_ratio", GROUP("web")) == 0.1);
+    assert_true(value(&w, "oldest_start_time_seconds", GROUP("web")) == 1004);
+    assert_true(value(&w, "states", "groupname=\"web\",state=\"Sleeping\"") == 2);
+    assert_true(value(&w, "cpu_seconds_total", USER("web")) == 0);      /* what was used before anybody looked does not count */
+    put_process((struct made){ 10, 1, 500, "web", "/usr/bin/web -a", 150, 8192 });
+    tick(&w);
+    assert_true(value(&w, "cpu_seconds_total", USER("web")) == 0.5);
+    assert_true(value(&w, "read_bytes_total", GROUP("web")) == 4096);
+    end(&w);
+}
+
+static void counters_do_not_go_back_when_processes_end_or_a_pid_is_given_again(void **state)
+{
+    (void)state;
+    struct world w;
+    put_process((struct made){ 10, 1, 500, "web", "web", 100, 0 });
+    put_process((struct made){ 11, 1, 500, "web", "web", 100, 0 });
+    begin(&w, BY_COMM);
+    tick(&w);
+    put_process((struct made){ 10, 1, 500, "web", "web", 300, 0 });
+    tick(&w);
+    assert_true(value(&w, "cpu_seconds_total", USER("web")) == 2);
+    end_process(10);
+    tick(&w);
+    assert_true(value(&w, "cpu_seconds_total", USER("web")) == 2);
+    assert_true(value(&w, "num_procs", GROUP("web")) == 1);
+    put_process((struct made){ 11, 1, 900, "web", "web", 40, 0 });       /* another one under the same number: all of it is new */
+    tick(&w);
+    assert_true(value(&w, "cpu_seconds_total", USER("web")) == 2.4);
+    put_process((struct made){ 12, 1, 950, "web", "web", 60, 0 });       /* one that began after the first look counts whole */
+    tick(&w);
+    assert_true(value(&w, "cpu_seconds_total", USER("web")) == 3);
+    end_process(11);
+    end_process(12);
+    tick(&w);
+    assert_true(value(&w, "cpu_seconds_total", USER("web")) == 3);
+    assert_true(value(&w, "num_procs", GROUP("web")) == 0);
+    end(&w);
+}
+
+static void the_first_recipe_that_matches_names_the_group(void **state)
+{
+    (void)state;
+    struct world w;
+    put_process((struct made){ 10, 1, 5, "java", "/opt/jdk/bin/java -Dapp=shop -Xmx1g", 0, 0 });
+    put_process((struct made){ 11, 1, 5, "java", "/opt/jdk/bin/java -jar x.jar", 0, 0 });
+    put_process((struct made){ 12, 1, 5, "nginx", "nginx: worker", 0, 0 });
+    put_process((struct made){ 13, 1, 5, "cron", "/usr/sbin/cron", 0, 0 });
+    put_process((struct made){ 14, 13, 5, "sh", "sh -c job", 0, 0 });
+    put_process((struct made){ 15, 1, 5, "lost", "/bin/lost", 0, 0 });
+    begin(&w, "sensors:\n  interval: 1s\nsensor_groups:\n"
+              "  - name: 'app-{{.Matches.app}}'\n    exe: [java]\n    cmdline: ['-Dapp=(?P<app>\\w+)']\n"
+              "  - name: '{{.ExeFull}}'\n    exe: [/opt/jdk/bin/java]\n"
+              "  - name: '{{.Comm}}'\n    comm: [nginx, cron]\n");
+    tick(&w);
+    assert_true(value(&w, "num_procs", GROUP("app-shop")) == 1);
+    assert_true(value(&w, "num_procs", GROUP("/opt/jdk/bin/java")) == 1);
+    assert_true(value(&w, "num_procs", GROUP("nginx")) == 1);
+    assert_true(value(&w, "num_procs", GROUP("cron")) == 2);      /* a child that matches nothing is its parent's */
+    assert_true(value(&w, "num_procs", GROUP("other")) == 1);
+    put_process((struct made){ 15, 1, 5, "cron", "/usr/sbin/cron", 0, 0 });       /* it became another program */
+    tick(&w);
+    assert_true(value(&w, "num_procs", GROUP("cron")) == 3);
+    end(&w);
+}
+
+static void names_beyond_the_bound_are_other(void **state)
+{
+    (void)state;
+    struct world w;
+    char         comm[16];
+    for (int i = 0; i < 30; i++) {
+        snprintf(comm, sizeof comm, "p%d", i);
+        put_process((struct made){ 10 + i, 1, 5, comm, comm, 0, 0 });
+    }
+    begin(&w, "sensors:\n  interval: 1s\n  processes:\n    groups_max: 5\n");
+    tick(&w);
+    size_t      groups = 0;
+    for (const char *at = w.text.s; (at = strstr(at, "\nnamedprocess_namegroup_num_procs{")); at++)
+        groups++;
+    assert_int_equal(groups, 6);
+    assert_true(value(&w, "num_procs", GROUP("other")) == 25);
+    assert_non_null(strstr(w.text.s, "homeostat_sensor_groups_refused_total 25"));
+    end(&w);
+}
+
+static void a_name_with_blanks_and_parentheses_is_read(void **state)
+{
+    (void)state;
+    struct world w;
+    put_process((struct made){ 10, 1, 5, "a) R (b", "weird", 0, 0 });
+    begin(&w, BY_COMM);
+    tick(&w);
+    assert_true(value(&w, "num_procs", GROUP("a) R (b")) == 1);
+    end(&w);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, wipe)
+    const struct CMUnitTest tests[] = {
+        TEST(a_group_sums_its_processes),
+        TEST(counters_do_not_go_back_when_processes_end_or_a_pid_is_given_again),
+        TEST(the_first_recipe_that_matches_names_the_group),
+        TEST(names_beyond_the_bound_are_other),
+        TEST(a_name_with_blanks_and_parentheses_is_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
