@@ -61,6 +61,10 @@ const struct cli_command cli_commands[] = {
     { "journal cat",    "",             0, 0, " config folder from limit all body ", cmd_journal_cat, "Print records of the journal, a line of JSON each, or their bodies as they came.", "" },
     { "journal verify", "",             0, 0, " config folder output json ", cmd_journal_verify, "Read every block of the journal; exit status 1 when one is damaged.", "" },
     { "journal forget", "CONSUMER",     1, 1, " config folder output json ", cmd_journal_forget, "Forget a consumer that will not come back, so that it holds nothing any more; Homeostat must not run.", "" },
+    { "deadletter ls",  "[SINK]",       0, 1, " folder from limit all output json ", cmd_deadletter_ls, "List events that a sink will never take, with the reason; also while Homeostat runs.", "" },
+    { "deadletter show", "ID",          1, 1, " folder ", cmd_deadletter_show, "Print one dead letter with its events, as JSON.", "" },
+    { "deadletter replay", "SINK",      1, 1, " folder output json ", cmd_deadletter_replay, "Send the dead letters of a sink again, by the Homeostat that runs or by the next one that does.", "" },
+    { "deadletter forget", "ID",        1, 1, " folder output json ", cmd_deadletter_forget, "Forget all dead letters up to this one, of every sink, so that their room can be used again.", "" },
 
     { "rules",          "",             0, 0, " mermaid output json ", cmd_rules, "Show how a case moves and what the gate asks; --mermaid draws it.", "GET:/rules" },
     { "map",            "",             0, 0, " ", cmd_map, "Show the stages of a case and who does their work.", "" },

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define MIB           INT64_C(1048576)
+enum { SEGMENTS_MAX = 4096 };
 #define SIZE_USUAL    (1024 * MIB)
 #define SEGMENT_USUAL (66 * MIB)              /* the largest record has room in it */
 #define RESERVE       (64 * MIB)              /* less than the main journal leaves free: letters can be written when that is full */
@@ -113,6 +114,17 @@ static void write_labels(struct text *t, const struct dead_note *n, const struct
     text_add_n(t, a->others.s, a->others.n);
 }
 
+/* What somebody outside wished. True: there is more room now, perhaps. */
+static bool forget_as_wished(struct dead *d)
+{
+    uint64_t     id = 0;
+    struct fault why;
+    (void)pthread_mutex_lock(&d->lock);
+    uint64_t so_far = d->forgotten;
+    (void)pthread_mutex_unlock(&d->lock);
+    return dead_notes_forget_read(d->folder, &id, &why) == OK && id > so_far && dead_forget(d, id, &why) == OK;
+}
+
 static enum err append(struct dead *d, const struct dead_note *n, const struct about *a, struct record *r, struct fault *fault)
 {
     struct text labels CLEANUP(text_done);
@@ -124,6 +136,8 @@ static enum err append(struct dead *d, const struct dead_note *n, const struct a
     r->received_us = 0;
     r->labels = (struct slice){ labels.s, labels.used };
     enum err e = journal_append_wait(d->journal, r, NULL, fault);
+    if (e == ERR_BUSY && forget_as_wished(d))
+        e = journal_append_wait(d->journal, r, NULL, fault);
     (void)pthread_mutex_lock(&d->lock);
     d->added += e == OK;
     d->full += e == ERR_BUSY;
@@ -227,7 +241,11 @@ void dead_stats(struct dead *d, struct dead_stats *s)
 
 /* ---- replay ---- */
 
-enum err dead_replay_read(struct dead *d, const char *sink, struct dead_replay *r, struct fault *fault) { return dead_notes_read(d->folder, sink, r, fault); }
+enum err dead_replay_read(struct dead *d, const char *sink, struct dead_replay *r, struct fault *fault)
+{
+    (void)forget_as_wished(d);                /* a worker asks every few seconds, so this is a good moment */
+    return dead_notes_read(d->folder, sink, r, fault);
+}
 
 static enum err want(const char *folder, const char *sink, uint64_t last, struct dead_replay *r, struct fault *fault)
 {
@@ -272,7 +290,10 @@ enum err dead_view_open(const char *journal_folder, struct dead_view **out, stru
         return e;
     }
     struct journal_progress list[JOURNAL_CONSUMERS_MAX];
+    uint64_t                wished;
     v->forgotten = forgotten_of(list, journal_view_progress(v->view, list, JOURNAL_CONSUMERS_MAX));
+    if (dead_notes_forget_read(v->folder, &wished, fault) == OK && wished > v->forgotten)
+        v->forgotten = wished;                /* it will be, as soon as somebody runs */
     *out = v;
     return OK;
 }
@@ -294,14 +315,34 @@ enum err dead_view_next(struct dead_view *v, uint64_t from, struct dead_letter *
 
 enum err dead_view_replay_read(struct dead_view *v, const char *sink, struct dead_replay *r, struct fault *fault) { return dead_notes_read(v->folder, sink, r, fault); }
 
+static enum err last_of(struct dead_view *v, uint64_t *last, struct fault *fault)
+{
+    struct journal_segment *list = calloc(SEGMENTS_MAX, sizeof *list);
+    if (!list)
+        return fail(fault, ERR_LIMIT, "no memory for a list of segments");
+    size_t n = journal_view_segments(v->view, list, SEGMENTS_MAX);
+    *last = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!list[i].free && list[i].last_id > *last)
+            *last = list[i].last_id;
+    free(list);
+    return OK;
+}
+
 enum err dead_view_want_replay(struct dead_view *v, const char *sink, struct dead_replay *r, struct fault *fault)
 {
-    struct journal_segment *list = calloc(4096, sizeof *list);
-    size_t                  n = list ? journal_view_segments(v->view, list, 4096) : 0;
-    uint64_t                last = 0;
-    for (size_t i = 0; i < n; i++)
-        if (!list[i].free && list[i].last_id > last)
-            last = list[i].last_id;
-    free(list);
-    return list ? want(v->folder, sink, last, r, fault) : fail(fault, ERR_LIMIT, "no memory");
+    uint64_t last;
+    enum err e = last_of(v, &last, fault);
+    return e == OK ? want(v->folder, sink, last, r, fault) : e;
+}
+
+enum err dead_view_want_forget(struct dead_view *v, uint64_t id, struct fault *fault)
+{
+    uint64_t last, wanted;
+    enum err e = last_of(v, &last, fault);
+    if (e == OK && id > last)
+        e = fail(fault, ERR_MISSING, "there is no letter %" PRIu64 "; the last one is %" PRIu64, id, last);
+    if (e == OK)
+        e = dead_notes_forget_read(v->folder, &wanted, fault);
+    return e != OK || wanted >= id ? e : dead_notes_forget_want(v->folder, id, fault);
 }

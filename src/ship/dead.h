@@ -79,6 +79,8 @@ void                dead_view_close(struct dead_view *v);
 MUST_CHECK enum err dead_view_next(struct dead_view *v, uint64_t from, struct dead_letter *l, struct fault *fault);
 /* As dead_want_replay(), for a daemon that runs or will run. */
 MUST_CHECK enum err dead_view_want_replay(struct dead_view *v, const char *sink, struct dead_replay *r, struct fault *fault);
+/* Letters up to id shall be forgotten: by a daemon that runs or will run, within seconds. ERR_MISSING: there is no such letter. */
+MUST_CHECK enum err dead_view_want_forget(struct dead_view *v, uint64_t id, struct fault *fault);
 MUST_CHECK enum err dead_view_replay_read(struct dead_view *v, const char *sink, struct dead_replay *r, struct fault *fault);
 
 #endif

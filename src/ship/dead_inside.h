@@ -14,5 +14,8 @@ MUST_CHECK enum err dead_folder_of(const char *journal_folder, char *out, size_t
 MUST_CHECK enum err dead_notes_read(const char *folder, const char *sink, struct dead_replay *r, struct fault *fault);
 MUST_CHECK enum err dead_notes_want(const char *folder, const char *sink, uint64_t until, struct fault *fault);
 MUST_CHECK enum err dead_notes_done(const char *folder, const char *sink, uint64_t id, struct fault *fault);
+/* <folder>/forget: up to which letter somebody outside wants to forget; 0: nobody does. */
+MUST_CHECK enum err dead_notes_forget_read(const char *folder, uint64_t *id, struct fault *fault);
+MUST_CHECK enum err dead_notes_forget_want(const char *folder, uint64_t id, struct fault *fault);
 
 #endif

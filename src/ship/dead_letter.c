@@ -116,14 +116,11 @@ static enum err note_path(const char *folder, const char *sink, const char *what
     return *sink && n > 0 && n < DEAD_PATH_MAX ? OK : fail(fault, ERR_INPUT, "%.80s is not the name of a sink, or the path is too long", sink);
 }
 
-static enum err note_read(const char *folder, const char *sink, const char *what, uint64_t *value, struct fault *fault)
+static enum err number_read(const char *path, uint64_t *value, struct fault *fault)
 {
-    char     path[DEAD_PATH_MAX], *text = NULL, *end;
-    enum err e = note_path(folder, sink, what, path, fault);
+    char    *text = NULL, *end;
+    enum err e = file_read(path, 64, &text, NULL, fault);
     *value = 0;
-    if (e != OK)
-        return e;
-    e = file_read(path, 64, &text, NULL, fault);
     if (e == ERR_MISSING)
         return OK;
     if (e != OK)
@@ -134,6 +131,14 @@ static enum err note_read(const char *folder, const char *sink, const char *what
         e = fail(fault, ERR_INPUT, "%.300s does not hold the number of a letter", path);
     free(text);
     return e;
+}
+
+static enum err note_read(const char *folder, const char *sink, const char *what, uint64_t *value, struct fault *fault)
+{
+    char     path[DEAD_PATH_MAX];
+    enum err e = note_path(folder, sink, what, path, fault);
+    *value = 0;
+    return e == OK ? number_read(path, value, fault) : e;
 }
 
 static enum err note_write(const char *folder, const char *sink, const char *what, uint64_t value, struct fault *fault)
@@ -156,3 +161,20 @@ enum err dead_notes_read(const char *folder, const char *sink, struct dead_repla
 
 enum err dead_notes_want(const char *folder, const char *sink, uint64_t until, struct fault *fault) { return note_write(folder, sink, "wanted", until, fault); }
 enum err dead_notes_done(const char *folder, const char *sink, uint64_t id, struct fault *fault)    { return note_write(folder, sink, "done", id, fault); }
+
+static void forget_path(const char *folder, char *out) { (void)snprintf(out, DEAD_PATH_MAX, "%.*s/forget", DEAD_PATH_MAX - 10, folder); }
+
+enum err dead_notes_forget_read(const char *folder, uint64_t *id, struct fault *fault)
+{
+    char path[DEAD_PATH_MAX];
+    forget_path(folder, path);
+    return number_read(path, id, fault);
+}
+
+enum err dead_notes_forget_want(const char *folder, uint64_t id, struct fault *fault)
+{
+    char path[DEAD_PATH_MAX], text[32];
+    forget_path(folder, path);
+    (void)snprintf(text, sizeof text, "%" PRIu64 "\n", id);
+    return file_write(path, text, strlen(text), 0600, fault);
+}

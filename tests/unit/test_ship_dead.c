@@ -248,6 +248,24 @@ static void a_request_from_outside_is_found_by_the_worker(void **state)
     pump_close(p, NULL);
 }
 
+static void letters_are_forgotten_on_request_from_outside(void **state)
+{
+    (void)state;
+    int               numbers[8];
+    struct pump      *p = with_three_letters();
+    struct dead_view *v;
+    assert_ok(dead_view_open(w.folder, &v, &fault), &fault);
+    assert_int_equal(dead_view_want_forget(v, 4, &fault), ERR_MISSING);
+    assert_ok(dead_view_want_forget(v, 2, &fault), &fault);
+    dead_view_close(v);
+    assert_int_equal(letters_of(&w, "s", numbers, 8), 3);
+    w.manual.mono_us += 10 * US_PER_S;
+    for (int i = 0; i < 50; i++)
+        (void)pump_step(p);
+    assert_int_equal(letters_of(&w, "s", numbers, 8), 1);
+    pump_close(p, NULL);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -265,6 +283,7 @@ int main(void)
         T(what_is_forgotten_is_not_shown_and_not_sent),
         T(a_name_that_is_no_name_of_a_sink_reaches_no_file),
         T(a_request_from_outside_is_found_by_the_worker),
+        T(letters_are_forgotten_on_request_from_outside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

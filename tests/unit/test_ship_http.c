@@ -59,6 +59,7 @@ static bool serve_one(int c)
             want = (size_t)(end + 4 - all) + length_of(all);
     }
     int i = atomic_load(&server.n);
+    assert_non_null(end);
     server.head[i] = strndup(all, (size_t)(end - all));
     server.size[i] = want - (size_t)(end + 4 - all);
     server.body[i] = malloc(server.size[i] + 1);

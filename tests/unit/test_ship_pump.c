@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static struct world w;
 
@@ -367,7 +368,11 @@ static void a_full_house_of_dead_letters_makes_the_sink_wait_until_some_are_forg
     assert_int_equal(progress_of(&w, "sink:s").committed, 0);
     assert_non_null(strstr(stats(p).last_error, "dead letters are full"));
     assert_ok(dead_forget(w.dead, (uint64_t)written, &fault), &fault);
-    (void)drive(&w, p, 1000);
+    for (int i = 0; i < 30000 && w.told.n < 4; i++) {                /* the room comes back when another thread has made it */
+        (void)drive(&w, p, 10);
+        (void)nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+    }
+    (void)drive(&w, p, 100);
     assert_numbers(&w, 0, 3);
     struct dead_letter l CLEANUP(dead_letter_done) = { 0 };
     assert_ok(dead_next(w.dead, 0, &l, &fault), &fault);
