@@ -75,11 +75,13 @@ struct lines { struct event e[LINES]; size_t n; struct arena a; };
 
 static bool keep(void *ctx, const struct event *e)
 {
+    static const struct scope none;
     struct lines *l = ctx;
     if (l->n == LINES || e->type != EVENT_LOG)
         return l->n < LINES;
     struct event *c = &l->e[l->n++];
     *c = *e;
+    c->scope = &none;
     char *s = arena_alloc(&l->a, e->as.log.body.as.text.n + 1);
     memcpy(s, e->as.log.body.as.text.s, e->as.log.body.as.text.n);
     c->as.log.body.as.text.s = s;

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "cli/where.h"
 #include "event/event.h"
 #include "ship/dead.h"
 #include "ship/json.h"
@@ -48,7 +49,7 @@ int cmd_deadletter_ls(struct cli *c)
     const char        *sink = c->o.words ? c->o.word[0] : NULL;
     uint64_t           from = (uint64_t)c->o.from;
     json_t            *rows = json_array();
-    enum err           e = dead_view_open(c->o.folder, &v, &fault);
+    enum err           e = dead_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault);
     if (e == OK) {
         while ((c->o.all || (int64_t)json_array_size(rows) < c->o.limit) && (e = dead_view_next(v, from, &l, &fault)) == OK) {
             from = l.id + 1;
@@ -79,13 +80,19 @@ static bool id_of(const char *word, uint64_t *id, struct fault *fault)
     return false;
 }
 
-static bool add_event(void *ctx, const struct event *e)
+struct adding { json_t *to; const struct dead_letter *l; };
+
+static bool add_event(void *ctx, const struct event *given)
 {
-    struct text t CLEANUP(text_done);
+    const struct adding *a = ctx;
+    struct event         e = *given;
+    struct text          t CLEANUP(text_done);
     text_init(&t, SHOW_TEXT_MAX);
-    ship_json_event(&t, e);
+    if (!a->l->whole)
+        e.index = a->l->index;                /* alone in its letter; this is where it stood */
+    ship_json_event(&t, &e);
     json_t *j = json_loadb(t.s, t.used, 0, NULL);
-    return (j ? json_array_append_new(ctx, j) : json_array_append_new(ctx, json_string("(cannot be shown)"))) == 0;
+    return json_array_append_new(a->to, j ? j : json_string("(cannot be shown)")) == 0;
 }
 
 static json_t *events_json(const struct dead_letter *l, struct fault *why)
@@ -94,7 +101,7 @@ static json_t *events_json(const struct dead_letter *l, struct fault *why)
     struct event_report report = { 0 };
     json_t             *events = json_array();
     arena_init(&a, SHOW_MEMORY_MAX);
-    enum err e = l->known ? event_read(&l->content, &a, add_event, events, &report, why) : OK;
+    enum err e = l->known ? event_read(&l->content, &a, add_event, &(struct adding){ events, l }, &report, why) : OK;
     arena_done(&a);
     if (e == OK)
         why->text[0] = '\0';
@@ -107,7 +114,7 @@ int cmd_deadletter_show(struct cli *c)
     struct fault       fault = { 0 }, why = { 0 };
     struct dead_letter l CLEANUP(dead_letter_done) = { 0 };
     uint64_t           id;
-    if (!id_of(c->o.word[0], &id, &fault) || dead_view_open(c->o.folder, &v, &fault) != OK)
+    if (!id_of(c->o.word[0], &id, &fault) || dead_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault) != OK)
         return cli_complain(c, &fault);
     enum err e = dead_view_next(v, id, &l, &fault);
     if (e == ERR_MISSING || (e == OK && l.id != id))
@@ -137,7 +144,7 @@ int cmd_deadletter_replay(struct cli *c)
     struct dead_replay r = { 0, 0 };
     json_int_t         letters = 0;
     const char        *sink = c->o.word[0];
-    if (dead_view_open(c->o.folder, &v, &fault) != OK)
+    if (dead_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault) != OK)
         return cli_complain(c, &fault);
     enum err e = dead_view_replay_read(v, sink, &r, &fault);
     for (uint64_t from = r.done + 1; e == OK && (e = dead_view_next(v, from, &l, &fault)) == OK; from = l.id + 1)
@@ -160,7 +167,7 @@ int cmd_deadletter_forget(struct cli *c)
     struct dead_view *v;
     struct fault      fault = { 0 };
     uint64_t          id;
-    if (!id_of(c->o.word[0], &id, &fault) || dead_view_open(c->o.folder, &v, &fault) != OK)
+    if (!id_of(c->o.word[0], &id, &fault) || dead_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault) != OK)
         return cli_complain(c, &fault);
     enum err e = dead_view_want_forget(v, id, &fault);
     dead_view_close(v);

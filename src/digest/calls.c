@@ -432,6 +432,14 @@ enum err calls_load(struct calls *c, struct slice bytes, struct fault *fault)
         memcpy(&c->stats, stats.s, stats.n);
     fine = fine && load_windows(c, &u);
     size_t waiting = fine ? unpack_count(&u, 15) : 0;
+    if (waiting > c->o.pending_max) {                    /* the bound was lowered meanwhile: it holds again from the next start on */
+        struct waiting *ring = waiting < UINT32_MAX / 2 ? calloc(waiting, sizeof *ring) : NULL;
+        if (!ring)
+            return fail(fault, ERR_LIMIT, "no memory for %zu waiting spans", waiting);
+        free(c->ring);
+        c->ring = ring;
+        c->o.pending_max = (uint32_t)waiting;
+    }
     for (size_t i = 0; i < waiting && fine && !u.bad; i++) {
         struct waiting t = { .link = unpack_u(&u) };
         t.record = unpack_u(&u);

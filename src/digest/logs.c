@@ -2,6 +2,7 @@
 #include "digest/logs.h"
 
 #include "digest/map.h"
+#include "digest/severity.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -217,13 +218,18 @@ void logs_take(struct logs *l, const struct places *p, const struct event *e, ui
         }
         l->last_cell = (uint32_t)(c - w->cell);
     }
+    int severity = g->severity;
+    if (!severity && g->severity_text.n)
+        severity = severity_of_name(g->severity_text);
+    if (!severity)
+        severity = severity_of_line(line);
     c->count++;
-    if (g->severity >= SEVERITY_ERROR) {
+    if (severity >= SEVERITY_ERROR) {
         c->errors++;
         l->stats.errors++;
     }
-    if (g->severity > c->severity)
-        c->severity = g->severity;
+    if (severity > c->severity)
+        c->severity = severity;
     w->dirty = true;
 }
 

@@ -144,6 +144,8 @@ void metrics_save(const struct metrics *m, struct pack *out)
 static bool load_rows(struct metrics *m, struct unpack *u)
 {
     size_t n = unpack_count(u, 4);
+    if (n > m->rows_max && n < 1u << 29)                 /* the bound was lowered meanwhile */
+        m->rows_max = (uint32_t)n;
     for (size_t i = 0; i < n && !u->bad; i++) {
         uint64_t     key = unpack_u(u), place = unpack_u(u);
         struct slice metric = unpack_s(u), labels = unpack_s(u);
@@ -161,7 +163,7 @@ static bool load_rows(struct metrics *m, struct unpack *u)
 static bool load_series(struct metrics *m, struct unpack *u)
 {
     size_t n = unpack_count(u, 12);
-    if (u->bad || n > m->o.series_max * 2ULL)
+    if (u->bad || n > UINT32_MAX / 2)
         return false;
     if (n && !(m->series = calloc(n, sizeof *m->series)))
         return false;

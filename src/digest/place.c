@@ -339,6 +339,14 @@ enum err places_load(struct places *p, struct slice bytes, struct fault *fault)
         fine = i < PLACES_TENANTS_MAX ? tenant_of(p, t) == i : i == PLACES_TENANTS_MAX && tenant_of(p, SLICE("\1any")) == i;
     }
     size_t count = unpack_count(&u, 7);
+    if (count > p->max) {                                /* the bound was lowered meanwhile */
+        struct place *list = count < UINT32_MAX / 2 ? calloc(count, sizeof *list) : NULL;
+        if (!list)
+            return fail(fault, ERR_LIMIT, "no memory for %zu places", count);
+        free(p->list);
+        p->list = list;
+        p->max = (uint32_t)count;
+    }
     for (size_t i = 0; i < count && fine && !u.bad; i++) {
         uint64_t     tenant = unpack_u(&u);
         struct slice urn = unpack_s(&u), type = unpack_s(&u), name = unpack_s(&u), env = unpack_s(&u), region = unpack_s(&u), zone = unpack_s(&u);

@@ -9,6 +9,7 @@
 #include "wire/exposition.h"
 
 #include <math.h>
+#include <xxhash.h>
 
 /* The numbers of the two rooms' types are not the same thing, though they look alike. */
 static enum remote_type type_of(enum exposition_type type)
@@ -21,7 +22,77 @@ static enum remote_type type_of(enum exposition_type type)
     return types[type];
 }
 
-struct target { struct attrs labels; bool honor; struct series_resource resource; };
+/* An open table; room is a power of two, or 0. */
+struct created { struct created_slot { uint64_t hash; int64_t ns; } *slot; size_t room; };
+
+struct target { struct attrs labels; bool honor; struct series_resource resource; struct created created; };
+
+/* ---- when series began: OpenMetrics says it in samples that may come after those they speak of, so they are gathered first ---- */
+
+/* Of a series without what tells its own samples apart: 0 is nobody's. */
+static uint64_t series_hash(const struct exposition_sample *s)
+{
+    uint64_t sum = XXH3_64bits(s->family->name.s, s->family->name.n);
+    for (size_t i = 0; i < s->labels_n; i++) {
+        const struct exposition_label *l = &s->labels[i];
+        if (!slice_is(l->name, "le") && !slice_is(l->name, "quantile"))
+            sum += XXH3_64bits_withSeed(l->value.s ? l->value.s : "", l->value.n, XXH3_64bits(l->name.s, l->name.n));
+    }
+    return sum | 1;
+}
+
+static int64_t created_find(const struct created *c, const struct exposition_sample *s)
+{
+    uint64_t hash = c->room ? series_hash(s) : 0;
+    for (size_t k = hash & (c->room - 1); c->room && c->slot[k].hash; k = (k + 1) & (c->room - 1))
+        if (c->slot[k].hash == hash)
+            return c->slot[k].ns;
+    return 0;
+}
+
+static void created_add(struct created *c, const struct exposition_sample *s)
+{
+    uint64_t hash = series_hash(s);
+    size_t   k = hash & (c->room - 1);
+    while (c->slot[k].hash && c->slot[k].hash != hash)
+        k = (k + 1) & (c->room - 1);
+    if (s->value > 0 && s->value < 9e9)
+        c->slot[k] = (struct created_slot){ hash, (int64_t)(s->value * 1e3) * 1000000 };
+}
+
+static size_t occurrences(struct slice body, struct slice word)
+{
+    size_t      n = 0;
+    const char *at = body.s, *end = body.s + body.n;
+    while (at && at < end && (at = memmem(at, (size_t)(end - at), word.s, word.n))) {
+        n++;
+        at += word.n;
+    }
+    return n;
+}
+
+/* The body may be malformed; who reads it for its samples says so. ERR_LIMIT: the arena is full. */
+static enum err created_gather(struct reading *r, struct created *c, struct fault *fault)
+{
+    struct exposition        x;
+    struct exposition_sample s;
+    size_t                   n = r->record->form == FORM_OPENMETRICS && r->record->body.n ? occurrences(r->record->body, SLICE("_created")) : 0;
+    enum err                 e;
+    *c = (struct created){ .room = 0 };
+    if (!n)
+        return OK;
+    for (c->room = 16; c->room < n * 2;)
+        c->room *= 2;
+    if (!(c->slot = reading_alloc(r, c->room * sizeof *c->slot)))
+        return reading_full(r, fault);
+    if (exposition_open(&x, EXPOSITION_OPENMETRICS, r->record->body, NULL, r->arena, NULL) == OK)
+        while (exposition_next(&x, &s, &e, NULL))
+            if (s.created)
+                created_add(c, &s);
+    return OK;
+}
+
+/* ---- labels ---- */
 
 static bool hidden(struct slice name) { return name.n >= 2 && name.s[0] == '_' && name.s[1] == '_'; }
 
@@ -125,6 +196,7 @@ static struct event *point_of(struct reading *r, struct target *t, const struct 
     p->description = s->family->help;
     p->value = s->value;
     p->sum = p->min = p->max = (double)NAN;
+    p->start_ns = created_find(&t->created, s);
     p->time_ns = s->has_time ? series_ns(s->time_ms) : r->record->received_us * 1000;
     series_kind(p, type_of(s->family->type), s->name);
     return s->has_exemplar && !exemplar_set(r, p, s) ? NULL : e;
@@ -142,6 +214,8 @@ enum err scraped_read(struct reading *r, struct fault *fault)
         return e;
     if (!target_begin(r, &target))
         return reading_full(r, fault);
+    if ((e = created_gather(r, &target.created, fault)) != OK)
+        return e;
     while (exposition_next(&x, &s, &e, fault)) {
         if (s.created)
             continue;

@@ -6,12 +6,12 @@
  * Which of both it is stands in the record's label "kind"; without it each row is what it looks like.
  * A trace_id of 32 hexadecimal digits is the log's, or that of an exemplar of the point; another is an attribute.
  */
-#include "event/inside.h"
+#include "event/rows.h"
 
+#include "event/inside.h"
 #include "wire/json_pull.h"
 #include "wire/otlp.h"
 #include "wire/protobuf.h"
-#include "event/rows.h"
 
 #include <stdio.h>
 #include <strings.h>

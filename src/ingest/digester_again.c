@@ -12,7 +12,7 @@
 
 #define PIECE_US  (INT64_C(3600) * US_PER_S)
 #define BEFORE_US (INT64_C(600) * US_PER_S)      /* counters need a point before the first minute; senders' clocks differ */
-#define AFTER_US  (INT64_C(900) * US_PER_S)      /* what came late */
+#define AFTER_US  (INT64_C(3600) * US_PER_S)     /* what came late */
 #define FIVE_US   (INT64_C(300) * US_PER_S)
 
 struct again { struct feed *feed; const char *tenant; int64_t from_us, to_us; };

@@ -1,6 +1,7 @@
 /* receive/flight.c - see flight.h. */
 #include "receive/flight.h"
 
+#include "wire/flat.h"
 #include "wire/flight.h"
 
 #include <stdlib.h>
@@ -10,25 +11,11 @@ enum { ARROW_SCHEMA = 1, ARROW_DICTIONARY = 2, ARROW_BATCH = 3 };
 
 struct stream { struct text before; bool has_schema; };      /* schema and dictionaries, as frames */
 
-static uint32_t number(const char *s, size_t bytes)
-{
-    const unsigned char *p = (const unsigned char *)s;
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (bytes == 4 ? (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24 : 0);
-}
-
-/* A flatbuffer: the place of the table; there, how far back its list of fields lies; in it the second field is the kind. */
 unsigned flight_header_kind(struct slice header)
 {
-    if (header.n < 8)
-        return 0;
-    size_t table = number(header.s, 4);
-    if (table > header.n - 4)
-        return 0;
-    int64_t fields = (int64_t)table - (int32_t)number(header.s + table, 4);
-    if (fields < 0 || (uint64_t)fields > header.n - 4 || header.n - (size_t)fields < 8 || number(header.s + fields, 2) < 8)
-        return 0;
-    size_t at = number(header.s + fields + 6, 2);
-    return at && at < header.n - table ? (unsigned char)header.s[table + at] : 0;
+    struct flat f = { .buffer = header };
+    int64_t     kind = flat_int(flat_root(&f), 1, 1, 0);
+    return f.bad || kind < 0 ? 0 : (unsigned)kind;
 }
 
 static struct exchange *refuse(struct exchange *x, enum receive_refusal why, const char *text)

@@ -169,7 +169,7 @@ static void relieve(struct loop *l)
             next = c->next;
             conn_resume(c);
         }
-    if (l->accept_paused && atomic_load(&l->common->connections) < l->conf.connections_max) {
+    if (l->accept_paused && l->host.now_us - l->accept_us >= LOOP_TICK_FAST_US && atomic_load(&l->common->connections) < l->conf.connections_max) {
         l->accept_paused = false;
         for (struct listener *n = l->listeners; n; n = n->next)
             if (n->fd >= 0)
@@ -229,8 +229,10 @@ static void event(struct loop *l, const struct epoll_event *e)
         if (n->fd < 0)
             break;
         conn_accept(l, n);
-        if (l->accept_paused)
+        if (l->accept_paused) {
+            l->accept_us = l->host.now_us;
             watch(l, n->fd, n, 0, EPOLL_CTL_MOD);
+        }
         break;
     }
     case SOURCE_CONN: conn_event(e->data.ptr, e->events); break;

@@ -22,7 +22,7 @@ struct receive_server {
     struct loop_common common;
     size_t             loops_n;
     struct loop       *loop[RECEIVE_THREADS_MAX];
-    pthread_mutex_t    lock;          /* over places */
+    pthread_mutex_t    lock;          /* over places, and over loops_n when it grows */
     size_t             places_n;
     struct place       place[RECEIVE_LISTENERS_MAX];
 };
@@ -221,7 +221,9 @@ enum err receive_server_reload(struct receive_server *s, const struct conf *conf
         enum err e = loop_start(&s->common, &s->loop[s->loops_n], fault);
         if (e != OK)
             return e;
+        pthread_mutex_lock(&s->lock);
         s->loops_n++;
+        pthread_mutex_unlock(&s->lock);
     }
     return listeners_apply(s, conf, fault);
 }
@@ -241,7 +243,9 @@ void receive_server_stop(struct receive_server *s)
 void receive_server_stats(struct receive_server *s, struct receive_stats *out)
 {
     *out = (struct receive_stats){ 0 };
+    pthread_mutex_lock(&s->lock);
     for (size_t t = 0; t < s->loops_n; t++)
         loop_stats_add(s->loop[t], out);
+    pthread_mutex_unlock(&s->lock);
     out->in_flight_bytes = atomic_load(&s->common.in_flight);
 }

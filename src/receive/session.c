@@ -475,12 +475,15 @@ bool session_tick(struct session *s)
             turn_away(s);
         return true;
     }
+    if (s->speech == SESSION_HTTP2)
+        session_http2_give_back(s);      /* withheld by what is complete meanwhile */
     bool head_open = (s->requests == 0 && s->speech != SESSION_HTTP2) || (s->speech == SESSION_HTTP1 && !s->current && !http1_between(&s->http1));
     if (head_open && s->under_way == 0 && now - s->head_us > l->head_us)
         return false;
     for (struct exchange *x = s->first, *next; x; x = next) {
         next = x->next;
-        if (x->state != EXCHANGE_RECEIVING || x->pending || now - x->moved_us <= l->stall_us)
+        bool resting = x->route && x->route->shape == ROUTE_FLIGHT && x->body.n == 0;      /* between two messages of a stream */
+        if (x->state != EXCHANGE_RECEIVING || x->pending || now - x->moved_us <= (resting ? l->idle_us : l->stall_us))
             continue;
         session_count(&s->host->stats->timeouts, 1);
         session_count(&s->host->stats->of[x->route ? x->route->protocol : RECEIVE_HEALTH].refused[REFUSED_LATE], 1);

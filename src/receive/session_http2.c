@@ -30,6 +30,8 @@ void session_http2_consume(struct session *s, struct exchange *x, size_t n)
 
 void session_http2_give_back(struct session *s)
 {
+    if (s->host->pressed)
+        return;
     for (struct exchange *x = s->first; x; x = x->next) {
         if (x->withheld)
             (void)nghttp2_session_consume_stream(s->http2, x->stream, x->withheld);
@@ -149,6 +151,7 @@ static void http_answer(struct session *s, struct exchange *x)
 void session_http2_answer(struct session *s, struct exchange *x)
 {
     session_counted(s, x);
+    session_http2_give_back(s);
     if (x->grpc)
         grpc_answer(s, x);
     else

@@ -125,7 +125,7 @@ static const struct conf_knob sink_knobs[] = {
     { "path_style",     KNOB_BOOL(S, path_style),        "false", NULL,             CONF_LIVE, "The bucket stands in the path of the address, not in front of the host." },
 };
 
-enum { COMMON = 14 };      /* those that every sink has */
+enum { COMMON = 15 };      /* those that every sink has */
 
 /* Is `name` a word of "!url token user"? must: it has the mark. */
 static bool listed(const char *words, const char *name, bool *must)

@@ -281,6 +281,19 @@ enum err digest_evidence_put(struct digest_store *s, const char *event, const ch
     return e;
 }
 
+enum err digest_locator_find(struct digest_store *s, int64_t tenant_id, const char *urn, const char *dataset, int64_t at_us, int64_t *id, struct fault *fault)
+{
+    struct db_rows r;
+    enum err       e = db_ask(s->db, sql_digest_locator_find, &r, fault, "IttI", tenant_id, urn, dataset, at_us);
+    if (e != OK)
+        return e;
+    bool there = db_next(&r);
+    if (there)
+        *id = db_int(&r, 0);
+    e = db_end(s->db, &r, fault);
+    return e == OK && !there ? fail(fault, ERR_MISSING, "nothing in the journal is known to hold %s of %s", dataset, urn) : e;
+}
+
 enum err digest_table_put(struct digest_store *s, const char *name, const char *schema, int64_t now_us, struct fault *fault)
 {
     return db_run(s->db, sql_digest_table_put, fault, "ttI", name, schema, now_us);

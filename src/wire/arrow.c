@@ -42,10 +42,10 @@ void arrow_feed(struct arrow_reader *r, struct slice stream) { r->rest = stream;
 
 struct arrow_dictionary *arrow_dictionary_find(struct arrow_reader *r, int64_t id)
 {
-    for (size_t i = 0; i < r->dictionaries; i++)
-        if (r->dictionary[i].id == id)
-            return &r->dictionary[i];
-    return NULL;
+    struct arrow_dictionary *d = r->dictionary;
+    while (d && d->id != id)
+        d = d->next;
+    return d;
 }
 
 static uint32_t u32(const char *p) { uint32_t v; memcpy(&v, p, 4); return v; }

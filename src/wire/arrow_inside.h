@@ -6,8 +6,6 @@
 #include "wire/arrow.h"
 #include "wire/flat.h"
 
-enum { ARROW_DICTIONARIES_MAX = ARROW_COLUMNS_MAX };
-
 /* What the schema says of a column. */
 struct arrow_field {
     struct slice              name;
@@ -22,7 +20,7 @@ struct arrow_field {
     size_t                    children;
 };
 
-struct arrow_dictionary { int64_t id; const struct arrow_field *field; bool there; struct arrow_column values; };
+struct arrow_dictionary { int64_t id; const struct arrow_field *field; bool there; struct arrow_column values; struct arrow_dictionary *next; };
 
 struct arrow_reader {
     struct arrow_limits      limits;
@@ -32,8 +30,7 @@ struct arrow_reader {
     uint64_t                 unpacked, rows;     /* so far */
     const struct arrow_field *field;
     size_t                   fields;
-    struct arrow_dictionary *dictionary;
-    size_t                   dictionaries;
+    struct arrow_dictionary *dictionary;         /* as many as columns have asked for */
     struct arrow_batch       batch;
 };
 

@@ -87,9 +87,11 @@ static enum err dictionary_read(struct arrow_reader *r, struct flat_table encodi
         return fail(fault, ERR_INPUT, "arrow: the dictionary of column %.*s is of a kind that is not read", (int)(f->name.n < 100 ? f->name.n : 100), f->name.s);
     if (arrow_dictionary_find(r, f->dictionary))
         return OK;
-    if (r->dictionaries == ARROW_DICTIONARIES_MAX)
-        return fail(fault, ERR_LIMIT, "arrow: more than %d dictionaries", ARROW_DICTIONARIES_MAX);
-    r->dictionary[r->dictionaries++] = (struct arrow_dictionary){ .id = f->dictionary, .field = f };
+    struct arrow_dictionary *d = arena_alloc(&r->schema_arena, sizeof *d);
+    if (!d)
+        return fail(fault, ERR_LIMIT, "arrow: the schema does not fit into memory");
+    *d = (struct arrow_dictionary){ .id = f->dictionary, .field = f, .next = r->dictionary };
+    r->dictionary = d;
     return OK;
 }
 
@@ -124,9 +126,6 @@ enum err arrow_schema_read(struct arrow_reader *r, struct flat_table schema, str
     size_t all = 0;
     if (flat_int(schema, 0, 2, 0) != 0)
         return fail(fault, ERR_INPUT, "arrow: the stream is big-endian");
-    r->dictionary = arena_alloc(&r->schema_arena, ARROW_DICTIONARIES_MAX * sizeof *r->dictionary);
-    if (!r->dictionary)
-        return fail(fault, ERR_LIMIT, "arrow: the schema does not fit into memory");
     enum err e = fields_read(r, flat_vector_at(schema, 1, 4), &r->field, &r->fields, 1, &all, fault);
     if (e == OK && schema.in->bad)
         e = fail(fault, ERR_INPUT, "arrow: malformed schema");

@@ -89,7 +89,7 @@ static bool last_data(struct pb m, uint32_t *number)
 static bool message(struct walk *w, const struct otlp_message *d, struct slice bytes);
 
 /* A repeated scalar, or one whose presence matters. */
-static bool scalar(struct walk *w, const struct otlp_message *d, const struct otlp_field *row, const struct pb_field *f, struct seen *seen)
+static bool scalar(const struct otlp_message *d, const struct otlp_field *row, const struct pb_field *f, struct seen *seen)
 {
     size_t n = 0;
     bool   known = true;
@@ -105,7 +105,6 @@ static bool scalar(struct walk *w, const struct otlp_message *d, const struct ot
         else if (f->type == PB_VARINT && f->number == OTLP_NUMBER_FLAGS)
             seen->flags = f->n;
     }
-    (void)w;
     return true;
 }
 
@@ -141,7 +140,7 @@ static bool field(struct walk *w, const struct otlp_message *d, const struct pb_
     case OTLP_ENUM:
         return true;
     default:
-        return scalar(w, d, row, f, seen);
+        return scalar(d, row, f, seen);
     }
 }
 

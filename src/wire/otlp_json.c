@@ -1,7 +1,8 @@
 /*
  * wire/otlp_json.c - a request in JSON written as the same request in protobuf, by the tables.
  *
- * So there is one reader, and both encodings mean the same.  The recursion is as deep as the JSON, which has a bound.
+ * So there is one reader, and both encodings mean the same.  The recursion ends where otlp_check() would not look either: a value that is too deep is
+ * written as an empty one, and counted there.
  */
 #include "wire/otlp.h"
 
@@ -14,6 +15,7 @@ struct translation {
     struct pull   pull;
     struct text  *out;
     struct fault *fault;
+    int           values;        /* AnyValues that we are in */
 };
 
 static enum err wrong(struct translation *t, const struct otlp_field *f, const char *want)
@@ -175,7 +177,13 @@ static enum err one(struct translation *t, uint32_t number, const struct otlp_fi
         if (t->pull.token != PULL_OBJECT)
             return wrong(t, f, "an object");
         begun = pb_begin(t->out, number);
-        e = object(t, f->message);
+        if (f->message->role == OTLP_ANY && t->values == OTLP_VALUE_DEPTH_MAX) {
+            e = pull_skip(&t->pull) ? OK : pull_fail(&t->pull, t->fault);
+        } else {
+            t->values += f->message->role == OTLP_ANY;
+            e = object(t, f->message);
+            t->values -= f->message->role == OTLP_ANY;
+        }
         pb_end(t->out, begun);
         return e;
     default: return put_integer(t, number, f);

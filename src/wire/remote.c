@@ -221,12 +221,8 @@ static void labels_judge(struct remote_series *s, bool ascii)
             s->flaw = REMOTE_EMPTY_NAME;
         else if (name.n == 8 && !memcmp(name.s, "__name__", 8))
             s->name = label[i].value;
-        if (i && s->sorted) {
-            int o = slice_order(label[i - 1].name, name);
-            s->sorted = o < 0;
-            if (o == 0 && s->flaw == REMOTE_FINE)
-                s->flaw = REMOTE_DUPLICATE;
-        }
+        if (i && s->sorted)
+            s->sorted = slice_order(label[i - 1].name, name) < 0;
         if (!ascii)
             s->bad_text += (uint32_t)!utf8_valid(name) + (uint32_t)!utf8_valid(label[i].value);
     }

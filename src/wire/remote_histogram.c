@@ -41,10 +41,10 @@ bool histogram_fine(struct slice s)
     return more == 0;
 }
 
-/* Room for n numbers; they are zero. NULL: too many, or the arena is full. */
+/* Room for n numbers, also for none; they are zero. NULL: the arena is full. */
 static double *numbers(struct remote *r, size_t n)
 {
-    if (n > r->numbers_room) {
+    if (n > r->numbers_room || !r->numbers) {
         size_t room = n < 256 ? 256 : n * 2;
         r->numbers = arena_alloc(r->arena, room * sizeof *r->numbers);
         r->numbers_room = r->numbers ? room : 0;

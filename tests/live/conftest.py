@@ -64,9 +64,10 @@ def make_postgres():
 def program():
     """program("homeostat-load") -> its path in the build folder."""
     def find(name):
-        for folder, _, files in os.walk(os.path.join(BUILD, "src")):
-            if name in files and os.access(os.path.join(folder, name), os.X_OK):
-                return os.path.join(folder, name)
+        for part in ("src", "bench"):
+            for folder, _, files in os.walk(os.path.join(BUILD, part)):
+                if name in files and os.access(os.path.join(folder, name), os.X_OK):
+                    return os.path.join(folder, name)
         raise FileNotFoundError(f"{name} is not built under {BUILD}; run make build, or set HOMEOSTAT_BUILD")
     return find
 

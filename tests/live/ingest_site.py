@@ -54,7 +54,7 @@ class Site:
         self.process, self.lives = None, 0
         plain = {"log": {"level": "info", "format": "logfmt"}, "store": {"folder": f"{self.folder}/store"}, "web": {"listen": f"127.0.0.1:{self.web}", "metrics_open": True},
                  "ingest": {"enabled": True, "journal": {"size_max": "8GiB", "reserve": "64MiB"}},
-                 "receive": {"listeners": {name: merged({"address": f"127.0.0.1:{port}"}, (listeners or {}).get(name)) for name, port in self.ports.items()}}}
+                 "listeners": {name: merged({"address": f"127.0.0.1:{port}"}, (listeners or {}).get(name)) for name, port in self.ports.items()}}
         self.settings = merged(plain, settings)
         self.write()
 

@@ -267,7 +267,7 @@ static void too_many_series_go_into_one_and_are_counted(void **state)
     (void)state;
     struct metrics_options o = metrics_options_default();
     struct metrics_stats   s;
-    char                   name[20][8];
+    char                   name[20][16];
     o.metric_max = 3;
     struct world w = a_world(&o);
     for (int i = 0; i < 20; i++) {

@@ -163,9 +163,9 @@ static void values_that_are_too_deep_become_nothing(void **state)
 {
     struct bench *b = *state;
     char          json[256] = "[{\"message\":\"m\",\"labels\":{\"k\":";
-    for (int i = 0; i < EVENT_DEPTH_MAX + 2; i++)
+    for (int i = 0; i < EVENT_DEPTH_MAX + 3; i++)
         strcat(json, "[");
-    for (int i = 0; i < EVENT_DEPTH_MAX + 2; i++)
+    for (int i = 0; i < EVENT_DEPTH_MAX + 3; i++)
         strcat(json, "]");
     strcat(json, "}}]");
     assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, slice_of(json)), &b->fault);

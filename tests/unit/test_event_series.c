@@ -165,6 +165,20 @@ static void openmetrics_has_exemplars_and_no_created_series(void **state)
     arena_done(&w.a);
 }
 
+static void created_is_when_the_series_began(void **state)
+{
+    (void)state;
+    static struct world w;
+    assert_ok(read_all(&w, RECORD_EXPOSITION, FORM_OPENMETRICS,
+        SLICE("# TYPE h histogram\nh_bucket{a=\"1\",le=\"1\"} 1\nh_bucket{a=\"1\",le=\"+Inf\"} 1\nh_count{a=\"1\"} 1\nh_created{a=\"1\"} 5.25\n"
+              "h_count{a=\"2\"} 1\nh_created{a=\"2\"} 7\nh_count{a=\"3\"} 1\n# EOF\n"), SLICE("")), &w.fault);
+    static const int64_t starts[] = { 5250000000, 5250000000, 5250000000, 7000000000, 0 };
+    assert_int_equal(w.n, 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(w.seen[i].as.point.start_ns, starts[i]);
+    arena_done(&w.a);
+}
+
 static bool enough(void *ctx, const struct event *e)
 {
     (void)e;
@@ -196,6 +210,7 @@ int main(void)
         cmocka_unit_test(a_targets_labels_win_and_the_samples_own_are_exported),
         cmocka_unit_test(with_honor_labels_the_samples_own_win),
         cmocka_unit_test(openmetrics_has_exemplars_and_no_created_series),
+        cmocka_unit_test(created_is_when_the_series_began),
         cmocka_unit_test(who_has_had_enough_gets_no_more_and_a_small_arena_is_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@
 #define BEGIN  (INT64_C(1700000100) * US_PER_S)         /* a whole five minutes */
 enum { BATCH = 100 };
 
-static char    folder[64], journal_folder[80], store_folder[2][80];
+static char    folder[64], journal_folder[96], store_folder[2][96];
 static int64_t wall;
 
 static int64_t the_wall(void *ctx) { (void)ctx; return wall; }
@@ -73,9 +73,11 @@ static struct slice copied(struct filling *f, struct slice s)
 
 static bool fill(void *ctx, const struct event *e)
 {
+    static const struct scope none;
     struct filling *f = ctx;
     struct event   *c = arena_alloc(&f->a, sizeof *c);
     *c = *e;
+    c->scope = &none;
     if (e->type == EVENT_LOG)
         c->as.log.body.as.text = copied(f, e->as.log.body.as.text);
     if (e->type == EVENT_SPAN) {
@@ -152,6 +154,7 @@ static char *tables(int which)
         "SELECT bucket, s.urn, d.urn, rps, err_rate, p50_ms, p95_ms, calls, errors, sample_record FROM service_call_5m c JOIN dim_resource s ON s.resource_id = src_resource_id JOIN dim_resource d ON d.resource_id = dst_resource_id ORDER BY 1, 2, 3",
         "SELECT bucket, urn, pattern, count_total, count_error FROM log_pattern_5m JOIN dim_resource USING (resource_id) JOIN log_pattern USING (fingerprint_id) ORDER BY 1, 2, 3",
         "SELECT urn, dataset, t_from, object_key, events FROM oo_locator JOIN dim_resource USING (resource_id) ORDER BY 1, 2, 3",
+        "SELECT shard, block, last_record, hex(entries) FROM trace_block ORDER BY 1, 2",
         "SELECT job, window_from, window_to, status FROM etl_job_run ORDER BY 1, 2, 3",
         "SELECT fingerprint_id, pattern, severity, first_seen, last_seen FROM log_pattern ORDER BY 1",
     };

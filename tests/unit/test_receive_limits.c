@@ -197,6 +197,27 @@ static void under_pressure_no_window_is_given_and_afterwards_it_is(void **state)
     free(body);
 }
 
+static void windows_withheld_by_what_is_complete_are_given_back_too(void **state)
+{
+    size_t n, size = 900 * 1024;
+    char  *logs = calloc(1, size);
+    for (size_t i = 0; i + 20 <= size; i += 20)
+        memcpy(logs + i, one_log, 20);
+    char  *body = grpc_frame(logs, size / 20 * 20, false, &n);
+    d.at_once = true;
+    for (int i = 0; i < 20; i++) {      /* more than twice the window of the connection, each complete before the pressure is over */
+        d.host.pressed = true;
+        size_t k = client_post(&c, GRPC_LOGS, "application/grpc", NULL, body, n, false);
+        client_talk(&c);
+        d.host.pressed = false;
+        assert_true(session_tick(s));
+        client_talk(&c);
+        assert_string_equal(c.of[k].grpc_status, "0");
+    }
+    free(logs);
+    free(body);
+}
+
 static void who_waited_longer_than_patience_is_told_to_come_again(void **state)
 {
     size_t i = client_post(&c, GRPC_LOGS, "application/grpc", NULL, "\0\0\0\0\x14half", 9, true);
@@ -361,6 +382,7 @@ int main(void)
         HTTP2(a_grpc_message_that_is_too_large_is_8_without_retry_info_and_the_sender_is_stopped),
         HTTP2(heads_have_a_bound_in_http_2_as_well),
         HTTP2(under_pressure_no_window_is_given_and_afterwards_it_is),
+        HTTP2(windows_withheld_by_what_is_complete_are_given_back_too),
         HTTP2(who_waited_longer_than_patience_is_told_to_come_again),
         HTTP1(over_http_1_it_is_503_with_retry_after),
         HTTP1(the_budget_counts_what_is_not_durable_yet),

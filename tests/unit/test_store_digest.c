@@ -199,6 +199,11 @@ static void the_same_evidence_is_there_once(void **state)
         assert_ok(digest_evidence_put(s, e.id, "log", NULL, 1, NULL, &f), &f);
         json_decref(ref);
     }
+    int64_t found = 0;
+    assert_ok(digest_locator_find(s, tenant, "urn:svc:cart", "logs", NOW + US_PER_S, &found, &f), &f);
+    assert_int_equal(found, 1);
+    assert_int_equal(digest_locator_find(s, tenant, "urn:svc:cart", "traces", NOW, &found, &f), ERR_MISSING);
+    assert_int_equal(digest_locator_find(s, tenant, "urn:svc:cart", "logs", NOW - 1, &found, &f), ERR_MISSING);
     assert_int_equal(digest_evidence_put(s, e.id, "hearsay", NULL, 1, NULL, &f), ERR_CONFLICT);
     assert_int_equal(digest_evidence_put(s, "nobody", "log", NULL, 1, NULL, &f), ERR_CONFLICT);
     assert_ok(digest_reader_open(folder, &r, &f), &f);

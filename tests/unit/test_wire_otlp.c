@@ -164,6 +164,24 @@ static void values_within_values_are_looked_into_only_so_deep(void **state)
     }
 }
 
+static void values_too_deep_in_json_are_counted_as_in_protobuf(void **state)
+{
+    struct bench *b = *state;
+    for (int deep = OTLP_VALUE_DEPTH_MAX; deep <= OTLP_VALUE_DEPTH_MAX + 3; deep++) {
+        char   json[4096];
+        size_t used = (size_t)snprintf(json, sizeof json, "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"body\":{");
+        for (int i = 1; i < deep; i++)
+            used += (size_t)snprintf(json + used, sizeof json - used, "\"arrayValue\":{\"values\":[{");
+        for (int i = 1; i < deep; i++)
+            used += (size_t)snprintf(json + used, sizeof json - used, "}]}");
+        (void)snprintf(json + used, sizeof json - used, "}}]}]}]}");
+        text_clear(&b->out);
+        assert_ok(otlp_from_json(OTLP_LOGS, slice_of(json), &b->out, &b->fault), &b->fault);
+        assert_ok(otlp_check(OTLP_LOGS, (struct slice){ b->out.s, b->out.used }, &b->count, &b->fault), &b->fault);
+        assert_int_equal(b->count.too_deep, deep > OTLP_VALUE_DEPTH_MAX);
+    }
+}
+
 static void json_of_the_wrong_type_is_refused_with_its_place(void **state)
 {
     struct bench *b = *state;
@@ -255,6 +273,7 @@ int main(void)
         TEST(of_a_oneof_the_last_counts),
         TEST(bad_text_is_counted_and_not_refused),
         TEST(values_within_values_are_looked_into_only_so_deep),
+        TEST(values_too_deep_in_json_are_counted_as_in_protobuf),
         TEST(json_of_the_wrong_type_is_refused_with_its_place),
         TEST(a_full_success_says_nothing_and_a_partial_one_how_many),
         TEST(a_status_carries_when_to_try_again),

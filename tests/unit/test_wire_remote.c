@@ -176,7 +176,7 @@ static void a_histogram_that_contradicts_itself_is_counted_and_left_out(void **s
         "0a (" UP "22 (08 02 5a (08 00 10 00) 62 (02)))",                      /* a number without a bucket */
         "0a (" UP "22 (08 01 5a (08 00 10 01) 62 (04)))",                      /* more in the buckets than in all */
         "0a (" UP "22 (08 01 20 14))",                                         /* schema 10 */
-        "0a (" UP "22 (08 02 5a (08 00 10 01) 5a (08 01 10 00) 62 (00)))",     /* a span that goes back */
+        "0a (" UP "22 (08 03 5a (08 00 10 02) 5a (08 01 10 01) 62 (02 00 00)))",     /* a span that goes back */
         "0a (" UP "22 (08 02 5a (08 00 10 01) 5a (08 80 80 80 01 10 01) 62 (00 00)))",     /* a million empty buckets */
     };
     struct remote_counts c;
@@ -186,6 +186,15 @@ static void a_histogram_that_contradicts_itself_is_counted_and_left_out(void **s
         assert_int_equal(c.rejected, i > 0);
         assert_int_equal(c.histograms, i == 0);
     }
+}
+
+static void a_histogram_without_buckets_is_one(void **state)
+{
+    (void)state;
+    struct remote_counts c;
+    struct fault         fault;
+    assert_ok(check_hex(REMOTE_V1, "0a (" UP "22 (08 02 30 02) 22 (08 00) 22 (19 02 00 00 00 00 00 f0 7f))", &c, &fault), &fault);
+    assert_true(c.histograms == 3 && c.rejected == 0);
 }
 
 static void too_many_labels_are_a_limit(void **state)
@@ -280,6 +289,7 @@ int main(void)
         cmocka_unit_test(references_of_2_0_are_held_against_the_symbols),
         cmocka_unit_test(a_native_histogram_gets_a_count_for_each_bucket),
         cmocka_unit_test(a_histogram_that_contradicts_itself_is_counted_and_left_out),
+        cmocka_unit_test(a_histogram_without_buckets_is_one),
         cmocka_unit_test(too_many_labels_are_a_limit),
         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(a_writer_that_is_full_says_so_and_gives_nothing_out),
