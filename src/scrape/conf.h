@@ -3,7 +3,7 @@
  *
  *     scrape:
  *       node: { targets: ["10.0.0.1:9100"], interval: 15s, labels: ["site=north"] }
- *       apps: { files: ["/etc/homeostat/targets/*.json"], relabel: [apps], metric_relabel: [quiet] }
+ *       apps: { files: ["/etc/homeostat/targets.json"], relabel: [apps], metric_relabel: [quiet] }
  *
  * Names and meanings are Prometheus' (scrape_config) where it has them; relabel and metric_relabel name sets of the section `relabel`.
  */

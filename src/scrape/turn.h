@@ -20,7 +20,9 @@
 struct series_set;
 struct series_set *series_set_new(void);
 void               series_set_free(struct series_set *set);
-size_t             series_set_count(const struct series_set *set);       /* series that are there now */
+size_t             series_set_count(const struct series_set *set);       /* series that are remembered */
+/* Rules or labels have changed: each series is worked out again at the next answer. */
+void               series_set_rethink(struct series_set *set);
 
 struct turn {
     struct arena         arena;
