@@ -141,6 +141,7 @@ static const char *url_of(struct draft *d, const struct scrape_job *job, bool *q
     static const struct slice prefix = { "__param_", 8 };
     struct slice address = get(d, "__address__"), scheme = get(d, "__scheme__"), path = get(d, "__metrics_path__");
     struct text  t CLEANUP(text_done);
+    text_init(&t, TARGET_URL_MAX);
     *query = false;
     if (!slice_is(scheme, "http") && !slice_is(scheme, "https"))
         *why = "its scheme is neither http nor https";
@@ -150,7 +151,6 @@ static const char *url_of(struct draft *d, const struct scrape_job *job, bool *q
         *why = "its path does not begin with / or has a blank, ? or # in it";
     if (*why)
         return NULL;
-    text_init(&t, TARGET_URL_MAX);
     text_printf(&t, "%.*s://%.*s%.*s", (int)scheme.n, scheme.s, (int)address.n, address.s, (int)(path.n ? path.n : 1), path.n ? path.s : "/");
     for (size_t i = 0; i < d->n; i++)
         if (d->label[i].name.n > prefix.n && !memcmp(d->label[i].name.s, prefix.s, prefix.n))
