@@ -498,6 +498,51 @@ static void a_reload_keeps_what_is_known_of_targets_that_stay(void **state)
     conf_free(bad);
 }
 
+/* Records of others until it takes no more. */
+static void fill_journal(void)
+{
+    static char   body[256 * 1024];
+    struct record r = { .kind = RECORD_SCHEMA, .form = FORM_JSON, .source = SLICE("filler"), .body = { body, sizeof body } };
+    for (size_t i = 0; i < sizeof body; i++)
+        body[i] = (char)(i * 2654435761u >> 13);
+    int n = 0;
+    while (journal_append_wait(journal, &r, NULL, &fault) == OK)
+        assert_true(++n < 1000);
+    for (r.body.n = 64; journal_append_wait(journal, &r, NULL, &fault) == OK;)
+        assert_true(++n < 1000000);
+}
+
+static void a_full_journal_loses_scrapes_with_a_count_and_no_report(void **state)
+{
+    struct conf        *c = NULL;
+    struct scrape      *s = NULL;
+    struct scrape_stats stats;
+    struct record       r;
+    uint64_t            last = 0;
+    seen_n = 0;
+    journal_begin();
+    fill_journal();
+    says("a 7\n");
+    load(&c, "scrape: { j: { targets: [\"127.0.0.1:%d\"], interval: 100ms } }", server.port);
+    assert_ok(scrape_start(c, journal, NULL, &s, &fault), &fault);
+    do {
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+        scrape_stats(s, &stats);
+    } while (stats.lost < 2);
+    answers(&server, "500 No", "", 0);           /* from here on nothing new is lost */
+    while (journal_read(reader, &r, &fault) == OK)
+        last = r.id;
+    assert_ok(journal_commit(reader, last, &fault), &fault);
+    UNTIL(value_of("up") == 0);
+    scrape_stats(s, &stats);
+    scrape_stop(s);
+    read_all();
+    assert_true((uint64_t)seen[found("up")].times >= stats.scrapes);      /* one for each, however long it had to wait */
+    assert_int_equal(stats.reports_lost, 0);
+    journal_end();
+    conf_free(c);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -512,6 +557,7 @@ int main(void)
         TEST(what_is_forgotten_does_not_come_back),
         TEST(what_a_target_answers_is_in_the_journal_and_what_it_does_not_is_marked),
         TEST(a_reload_keeps_what_is_known_of_targets_that_stay),
+        TEST(a_full_journal_loses_scrapes_with_a_count_and_no_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
