@@ -11,14 +11,14 @@ import { choice, empty, orUnknown, plural, problemBox, section, unknown, when } 
 import { href } from "./route";
 
 const SINCE: [string, string][] = [["15min", "15 min"], ["1h", "1 h"], ["6h", "6 h"], ["1d", "1 d"]];
-const SERVICES_SHOWN = 40, JOBS_SHOWN = 12;
+const SERVICES_SHOWN = 40, JOBS_SHOWN = 8;
 
 const n = (v: Known): Child => (v === null ? unknown() : integer(v));
 const dash = (): VNode => h("span", { class: "dim" }, "\u2013");
 
 /** "12.5 %", loud when it is much: a share of lines or calls that failed. */
 function share(v: Known): VNode {
-  return v === null ? dash() : h("span", { class: v >= 0.05 ? "fails" : v >= 0.01 ? "answer-ask answer" : "rate" }, v > 0 && v < 0.0005 ? "under 0.1\u202f%" : plain(v, "ratio"));
+  return v === null ? dash() : h("span", { class: v >= 0.05 ? "fails" : v >= 0.01 ? "answer-ask answer" : "rate" }, v > 0 && v < 0.0005 ? "under 0.1\u202f%" : v === 0 ? "0\u202f%" : `${(100 * v).toFixed(1)}\u202f%`);
 }
 
 function columns(names: [string, boolean?][]): VNode {
@@ -33,17 +33,17 @@ export function services(): VNode {
   const list = inflow.services, p = inflow.servicesProblem;
   return section("services", "Services", sinceChoice(), p && p.status !== 404 ? problemBox(p, () => look(true)) : null,
     p?.status === 404 ? empty(`Nothing is known yet: ${p.detail ?? "nothing was digested"}.`) : list === null ? (p ? null : empty("Asking the engine\u2026"))
-    : list.length === 0 ? empty("No service was heard of in this time. What comes in shows here once its window of five minutes is closed.") : [
+    : list.length === 0 ? empty("No service was heard of in this time. What comes in shows here after a few minutes, once its window is closed.") : [
       h("table", { class: "grid stack rows services" }, h("caption", { class: "sr" }, "Services, the worst error rate first. The arrow keys move between rows."),
-        columns([["Service"], ["Errors of lines"], ["Lines"], ["Errors of calls"], ["Calls"]]), h("tbody", null, worstFirst(list).slice(0, SERVICES_SHOWN).map(service))),
+        columns([["Service"], ["Errors of lines"], ["Lines"], ["Errors of calls"], ["Calls"]]), h("tbody", null, worstFirst(list).slice(0, SERVICES_SHOWN).map((s) => service(s,
+          list.some((o) => o !== s && o.urn !== s.urn && shortName(o.urn) === shortName(s.urn)))))),
       list.length > SERVICES_SHOWN ? h("p", { class: "dim small" }, `${list.length - SERVICES_SHOWN} more with fewer errors are not shown; `, h("code", null,
         "homeostat look services"), " lists them.") : null]);
 }
 
-function service(s: Service): VNode {
-  const short = shortName(s.urn), kind = short === s.urn ? null : s.urn;
+function service(s: Service, alike: boolean): VNode {
   return h("tr", { key: `${s.tenant ?? ""} ${s.urn}`, class: (worstRate(s) ?? 0) >= 0.05 ? "alarming" : null },
-    h("th", { scope: "row" }, h("a", { class: "row-link", href: href("service", s.urn) }, short), kind ? h("small", { class: "dim urn" }, ` ${kind}`) : null,
+    h("th", { scope: "row" }, h("a", { class: "row-link", href: href("service", s.urn), title: s.urn }, shortName(s.urn)), alike ? h("small", { class: "dim urn" }, ` ${s.urn}`) : null,
       s.tenant && s.tenant !== "default" ? h("small", { class: "dim" }, ` of ${s.tenant}`) : null),
     h("td", { "data-label": "Errors of lines" }, s.logs ? h("span", null, share(s.errorRate), s.errors ? h("small", { class: "dim" }, ` ${integer(s.errors)}`) : null) : dash()),
     h("td", { "data-label": "Lines", class: "num" }, n(s.logs)),
@@ -72,8 +72,8 @@ function calls(list: Downstream[]): VNode {
               h("small", { class: "dim" }, ` ${integer(p.count)}`))))) : null),
         h("td", { "data-label": "Errors" }, h("span", null, share(d.errorRate), d.errors ? h("small", { class: "dim" }, ` ${integer(d.errors)}`) : null)),
         h("td", { "data-label": "Calls", class: "num" }, n(d.calls)), h("td", { "data-label": "Rate", class: "num" }, d.rps === null ? unknown() : plain(d.rps, "1/s")),
-        h("td", { "data-label": "p50", class: "num" }, d.p50 === null ? unknown() : plain(d.p50, "ms")),
-        h("td", { "data-label": "p95", class: "num" }, d.p95 === null ? unknown() : plain(d.p95, "ms")),
+        h("td", { "data-label": "p50", class: "num" }, d.p50 === null ? unknown() : took(d.p50)),
+        h("td", { "data-label": "p95", class: "num" }, d.p95 === null ? unknown() : took(d.p95)),
         h("td", { "data-label": "Last window" }, when(d.last, false, app.now)))))));
 }
 

@@ -72,7 +72,7 @@ function readReceive(o: Json): Receive {
 /** Nested members get names such as targets.node.up. */
 function leaves(o: Json, before = "", out: [string, string][] = []): [string, string][] {
   for (const [name, x] of Object.entries(o)) {
-    const inner = maybe(x), text = typeof x === "number" ? integerOr(x) : str(x);
+    const inner = maybe(x), text = typeof x === "number" ? integerOr(x) : typeof x === "boolean" ? (x ? "yes" : "no") : str(x);
     if (inner) leaves(inner, `${before}${name}.`, out);
     else if (Array.isArray(x)) x.forEach((y, i) => maybe(y) ? leaves(record(y), `${before}${name}.${str(record(y)["name"]) ?? i}.`, out) : null);
     else if (text !== null && !/^(reload_trouble|last_error)$/.test(name)) out.push([before + name.replace(/_/g, " "), text]);
@@ -137,9 +137,10 @@ export function sinkState(s: Sink, now: number): SinkState {
 /** bad: it does not flow, or something is lost; mild: worth a look. what, then text: sentences; hint: what to do. */
 export interface Trouble { key: string; bad: boolean; what: string; text: string; hint: string | null }
 
-const SINK_BEHIND_S = 120, DIGEST_BEHIND_S = 1800, SYNC_SLOW_S = 1;
+const SINK_BEHIND_S = 120, DIGEST_BEHIND_S = 900, SYNC_SLOW_S = 1;
 const many = (n: number, word: string): string => `${integer(n)} ${word}${n === 1 ? "" : "s"}`;
-const sentence = (text: string | null): string => (text ? `${(text[0] as string).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}` : "");
+/** A name such as scrape.node at the begin stays as it is. */
+const sentence = (text: string | null): string => (text ? `${/^[a-z]+[ ,:]/.test(text) ? (text[0] as string).toUpperCase() + text.slice(1) : text}${/[.!?]$/.test(text) ? "" : "."}` : "");
 const grew = (now: Known, before: Known | undefined): boolean => now !== null && before !== null && before !== undefined && now > before;
 
 /** Also how a member of readiness is called that this page explains better. */

@@ -22,7 +22,8 @@ export function telemetry(): Child[] {
     inflow.problem ? problemBox(inflow.problem, () => look(true)) : null,
     app.now - f.at > OLD_MS ? h("p", { class: "old-note", key: "old" }, icon("warn"), `This was told ${ago(f.at, app.now)}; what is true now is unknown.`) : null,
     verdict(f, bad, mild), figures(f), sinks(f),
-    h("div", { class: "columns even", key: "in" }, incoming(f), h("div", { class: "main-column" }, consumers(f), own(f), f.others.map(other))),
+    h("div", { class: "columns even", key: "in" }, h("div", { class: "main-column" }, incoming(f), own(f)),
+      h("div", { class: "main-column" }, consumers(f), f.others.map(other))),
     services(), h("div", { class: "columns", key: "more" }, jobs(), lookUp()),
   ];
 }
@@ -53,29 +54,31 @@ function verdict(f: Flow, bad: Trouble[], mild: Trouble[]): Child[] {
   const good = f.sinks === null || f.sinks.length === 0 ? "No sink is configured: what comes in is kept in the journal and digested, and goes nowhere else."
     : late < 60 ? `Every sink is within ${late < 2 ? "two seconds" : duration(late)} of what came in.` : `The slowest sink is ${duration(late)} behind.`;
   return [
-    bad.length ? h("div", { class: "box box-bad", role: "alert", key: "bad" }, icon("warn"), h("div", { class: "box-text" },
-        h("h2", null, bad.length === 1 ? "Something does not flow" : `${bad.length} things do not flow`), items(bad)))
-      : h("div", { class: "now now-well", key: "well", role: "status" }, h("div", { class: "now-line" }, h("span", { class: "holds" }, icon("ok")),
+    bad.length ? h("div", { class: "box box-bad flow-bad", key: "bad" }, icon("warn"), h("div", { class: "box-text" },
+        h("div", { role: "alert" }, h("h2", null, bad.length === 1 ? "Something does not flow" : `${bad.length} things do not flow`),
+          h("span", { class: "sr" }, bad.map((t) => t.what).join(" "))), items(bad)))
+      : h("div", { class: "now now-well", key: "well" }, h("div", { class: "now-line" }, h("span", { class: "holds" }, icon("ok")),
           h("b", { class: "now-title" }, "Everything flows"), h("span", { class: "dim" }, coming === 0 ? "Nothing came in within the last seconds. " : null, good))),
     mild.length ? h("details", { class: "box box-ask notes", key: "mild", open: bad.length === 0 && mild.length < 4 }, h("summary", null, h("b", null, "Worth a look"),
         ` · ${plural(mild.length, "thing")}`), items(mild)) : null,
   ];
 }
 
+/** unit "": there is no such thing, which is not the same as not knowing. */
 function figure(name: string, v: Known, unit: string, under: Child): VNode {
-  return h("div", { class: "figure", key: name }, h("dt", null, name), h("dd", null, value(v, unit), under ? h("small", { class: "of block" }, under) : null));
+  return h("div", { class: "figure", key: name }, h("dt", null, name), h("dd", null, unit === "" ? h("span", { class: "value dim" }, "none") : value(v, unit), under ? h("small", { class: "of block" }, under) : null));
 }
 
 function figures(f: Flow): VNode {
-  const j = f.journal, farthest = (f.sinks ?? []).slice().sort((a, b) => (b.lag ?? -1) - (a.lag ?? -1))[0], dead = deadLetters(f);
+  const j = f.journal, alone = f.sinks?.length === 0, farthest = (f.sinks ?? []).slice().sort((a, b) => (b.lag ?? -1) - (a.lag ?? -1))[0], dead = deadLetters(f);
   return h("section", { class: "figures flow-figures", key: "figures", "aria-label": "Telemetry in figures" }, h("dl", null,
     figure("Coming in", rate(eventsIn, f, inflow.before), "1/s", "events"),
-    figure("Going out", rate(eventsOut, f, inflow.before), "1/s", f.sinks?.length ? "to all sinks together" : "there is no sink"),
+    figure("Going out", rate(eventsOut, f, inflow.before), alone ? "" : "1/s", alone ? "there is no sink" : "to all sinks together"),
     figure("Journal on disk", j?.bytes ?? null, "B", j?.oldest ? `since ${ago(j.oldest, app.now)}`.replace(" ago", "") : j ? "empty" : null),
     figure("Made durable in", j?.syncP99 === null || !j ? null : j.syncP99 * 1000, "ms", "99 of 100"),
-    figure("Slowest sink", farthest?.lag ?? null, "s", farthest ? `behind, ${farthest.name}` : "there is none"),
-    figure("Digest", f.digest?.lag ?? null, "s", f.digest ? "behind, windows of 5 min" : "is off"),
-    figure("Dead letters", dead ?? (f.sinks?.length === 0 ? 0 : null), "count", f.deadBytes === null ? null : `${plain(f.deadBytes, "B")} kept`),
+    figure("Slowest sink", farthest?.lag ?? null, alone ? "" : "s", farthest ? `behind, ${farthest.name}` : "there is no sink"),
+    figure("Digest", f.digest?.lag ?? null, !f.digest || f.digest.windows === 0 ? "" : "s", !f.digest ? "it is off" : f.digest.windows === 0 ? "no window yet" : "since its last window"),
+    figure("Dead letters", dead ?? (alone ? 0 : null), "count", f.deadBytes === null ? null : `${plain(f.deadBytes, "B")} kept`),
     figure("Told to come again", j?.refused ?? null, "count", "since the start")));
 }
 
@@ -103,15 +106,14 @@ function sinks(f: Flow): VNode {
   return section("sinks", "Where it goes", h("span", { class: "dim" }, "each sink reads at its own pace"), list === null ? empty("How the sinks are is unknown.")
     : list.length === 0 ? empty("No sink is configured. What comes in stays in the journal for a while and in the digest; nothing is sent on.")
     : h("table", { class: "grid stack sinks" }, h("caption", { class: "sr" }, "Sinks: state, what waits, what was sent, dead letters, last error"),
-      head([["Sink"], ["State"], ["Behind"], ["Sent", true], ["Dead letters", true], ["Left out", true], ["Last error"]]),
+      head([["Sink"], ["State"], ["Behind"], ["Sent", true], ["Dead letters", true], ["Last error"]]),
       h("tbody", null, list.map((s) => h("tr", { key: s.name, class: s.stuck || s.running === false ? "alarming" : null },
         h("th", { scope: "row" }, h("b", null, s.name), s.kind && s.kind !== s.name ? h("small", { class: "dim" }, ` ${s.kind}`) : null),
         h("td", { "data-label": "State" }, h("span", null, state(s))),
         h("td", { "data-label": "Behind" }, h("span", null, behind(s.behind, s.lag))),
-        h("td", { "data-label": "Sent", class: "num" }, n(s.sent)),
+        h("td", { "data-label": "Sent", class: "num" }, h("span", null, n(s.sent), s.skipped ? h("small", { class: "dim block", title: "Not of its types, or a condition does not hold" },
+            `${integer(s.skipped)} not for it`) : null, s.dropped ? h("small", { class: "dim block" }, `${integer(s.dropped)} dropped by a rule`) : null)),
         h("td", { "data-label": "Dead letters", class: "num" }, s.dead ? h("b", { class: "warned" }, integer(s.dead)) : n(s.dead)),
-        h("td", { "data-label": "Left out", class: "num", title: "Not for this sink, and dropped by its rules" }, h("span", null, n(s.skipped), s.dropped
-            ? h("small", { class: "dim block" }, `${integer(s.dropped)} by a rule`) : null)),
         h("td", { "data-label": "Last error", class: "said" }, h("span", null, s.error ? [s.error, s.errorAt === null ? null : h("small", { class: "dim block" },
             when(s.errorAt, true, app.now))] : none())))))));
 }
@@ -153,6 +155,6 @@ function own(f: Flow): Child[] {
 }
 
 function other(part: { name: string; values: [string, string][] }): VNode {
-  return section(`part-${part.name}`, part.name, null, part.values.length ? h("dl", { class: "pairs flow-pairs" }, part.values.slice(0, 24).map(([name, v]) =>
+  return section(`part-${part.name.replace(/\W/g, "-")}`, `${part.name[0]?.toUpperCase() ?? ""}${part.name.slice(1)}`, null, part.values.length ? h("dl", { class: "pairs flow-pairs" }, part.values.slice(0, 24).map(([name, v]) =>
     pair(name, orUnknown(v)))) : empty("It tells nothing of itself."));
 }

@@ -8,7 +8,7 @@ import { clock, integer, moment } from "./format";
 import { icon } from "./icons";
 import { inflow, loadTrace } from "./inflow";
 import { Bar, Line, severityWord, Trace, waterfall } from "./looked";
-import { empty, plural, problemBox, section, unknown } from "./parts";
+import { empty, plural, problemBox, section, unknown, when } from "./parts";
 import { href } from "./route";
 
 const SPANS_SHOWN = 400, LINES_SHOWN = 500, DEPTH_SHOWN = 8, TONES = 6, TICKS = 4;
@@ -17,7 +17,7 @@ export function tracePage(): Child[] {
   const id = app.route.arg ?? "", found = inflow.trace?.id === id ? inflow.trace : null, t = found?.data;
   return [
     h("p", { class: "back", key: "back" }, h("a", { href: href("telemetry") }, "\u2190 Telemetry")),
-    h("div", { class: "headline", key: "headline" }, h("h1", { tabindex: -1 }, "Trace"), h("p", { class: "facts trace-id" }, h("code", null, id))),
+    h("div", { class: "headline", key: "headline" }, h("h1", { tabindex: -1 }, "Trace"), h("p", { class: "facts trace-id" }, h("code", null, id), t?.spans[0]?.start ? [" \u00b7 ", when(t.spans[0].start, false, app.now)] : null)),
     traceForm(),
     found?.problem ? problemBox(found.problem, () => void loadTrace(id)) : null, t ? [spans(t), lines(t)] : found?.problem ? null : empty("Asking the engine\u2026"),
   ];
@@ -50,16 +50,18 @@ function axis(ms: number): VNode {
 }
 
 function bar(b: Bar, begin: number, tone: number): VNode {
+  const x = `${(100 * Math.min(b.from, 0.996)).toFixed(3)}%`, width = `${(100 * Math.max(b.to - b.from, 0.004)).toFixed(3)}%`;
   const s = b.span, bad = s.status === "error", more = s.attributes.length > 0 || s.message !== null;
   const name: Child[] = [h("span", { class: "span-name" }, s.name), " ", h("small", { class: "dim" }, s.service, s.kind && s.kind !== "internal" ? ` · ${s.kind}` : null,
       b.orphan ? " · its caller is not here" : null), bad ? h("span", { class: "fails" }, icon("cross"), "error") : null];
   return h("tr", { key: s.id, class: bad ? "failed" : null },
     h("th", { scope: "row", class: `depth-${Math.min(b.depth, DEPTH_SHOWN)}` }, more ? h("details", null, h("summary", null, name), details(s.message, [
         ["starts", `+${took(s.start - begin)}`], ["span id", s.id], ...s.attributes])) : h("span", { class: "bare" }, name)),
-    h("td", { class: "bar-room" }, h("svg", { class: `fall tone-${tone}${bad ? " fall-bad" : ""}`, height: 14, width: "100%", role: "img",
+    h("td", { class: "bar-room" }, h("svg", { class: `fall tone-${tone}`, height: 14, width: "100%", role: "img",
         "aria-label": `from ${took(s.start - begin)} for ${took(s.ms)}` },
       [25, 50, 75].map((x) => h("line", { key: x, class: "fall-grid", x1: `${x}%`, x2: `${x}%`, y1: 0, y2: 14 })),
-      h("rect", { key: "bar", x: `${(100 * Math.min(b.from, 0.996)).toFixed(3)}%`, y: 2, height: 10, rx: 2, width: `${(100 * Math.max(b.to - b.from, 0.004)).toFixed(3)}%` }))),
+      h("rect", { key: "bar", x, y: 2, height: 10, rx: 2, width }),
+      bad ? h("rect", { key: "bad", class: "fall-bad", x, y: 9, height: 3, rx: 1, width }) : null)),
     h("td", { class: "num" }, took(s.ms)));
 }
 
