@@ -27,7 +27,7 @@ export interface Reload { part: string; text: string; hint: string | null }
 
 export interface Flow {
   at: number;                      // when it was told, ms
-  journal: Journal | null; sinks: Sink[] | null; deadBytes: Known; digest: Digest | null; receive: Receive | null; sensors: Sensors | null;
+  journal: Journal | null; sinks: Sink[] | null; lettersKept: Known; digest: Digest | null; receive: Receive | null; sensors: Sensors | null;
   probes: { count: Known; failures: Known } | null; others: Part[]; reloads: Reload[];
 }
 
@@ -52,6 +52,11 @@ function readSink(x: unknown): Sink {
     running: flag(o["running"]), stuck: flag(o["stuck"]), error: str(o["last_error"]), errorAt: time(o["last_error_at"]),
     progressAt: time(o["progress_at"]), retryAt: time(o["retry_at"]),
   };
+}
+
+function readLetters(o: Json): Known {
+  const first = num(o["first_id"]), last = num(o["last_id"]);
+  return first === null || last === null ? null : Math.max(0, last - first + 1);
 }
 
 function readReceive(o: Json): Receive {
@@ -86,7 +91,7 @@ export function readFlow(data: unknown, at: number): Flow {
   const o = record(data), ship = maybe(o["ship"]), journal = maybe(o["journal"]), digest = maybe(o["digest"]), receive = maybe(o["receive"]),
     sensors = maybe(o["sensors"]), probes = maybe(o["probes"]), known = ["journal", "ship", "digest", "receive", "sensors", "probes"];
   return {
-    at, journal: journal && readJournal(journal), sinks: ship && list(ship["sinks"]).map(readSink), deadBytes: num(record(record(ship)["dead"])["bytes"]),
+    at, journal: journal && readJournal(journal), sinks: ship && list(ship["sinks"]).map(readSink), lettersKept: readLetters(record(record(ship)["dead"])),
     digest: digest && { events: num(digest["events"]), bad: num(digest["bad_records"]), windows: num(digest["windows"]), rows: num(digest["rows"]),
       failures: num(digest["failures"]), lag: num(digest["window_lag_seconds"]), waiting: flag(digest["waiting"]), error: str(digest["last_error"]),
       behind: num(digest["behind"]) },
@@ -144,7 +149,7 @@ const sentence = (text: string | null): string => (text ? `${/^[a-z]+[ ,:]/.test
 const grew = (now: Known, before: Known | undefined): boolean => now !== null && before !== null && before !== undefined && now > before;
 
 /** Also how a member of readiness is called that this page explains better. */
-export const PARTS: readonly string[] = ["journal", "ship", "digest", "receive", "sensors", "probes"];
+export const PARTS: readonly string[] = ["journal", "ship", "digest", "receive", "sensors", "probes", "scrape", "inputs"];
 
 function ofJournal(j: Journal, was: Journal | null, out: Trouble[]): void {
   const last = j.consumers.filter((c) => c.behind !== null && c.behind > 0).sort((a, b) => (b.lag ?? 0) - (a.lag ?? 0))[0];

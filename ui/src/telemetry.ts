@@ -78,7 +78,7 @@ function figures(f: Flow): VNode {
     figure("Made durable in", j?.syncP99 === null || !j ? null : j.syncP99 * 1000, "ms", "99 of 100"),
     figure("Slowest sink", farthest?.lag ?? null, alone ? "" : "s", farthest ? `behind, ${farthest.name}` : "there is no sink"),
     figure("Digest", f.digest?.lag ?? null, !f.digest || f.digest.windows === 0 ? "" : "s", !f.digest ? "it is off" : f.digest.windows === 0 ? "no window yet" : "since its last window"),
-    figure("Dead letters", dead ?? (alone ? 0 : null), "count", f.deadBytes === null ? null : `${plain(f.deadBytes, "B")} kept`),
+    figure("Dead letters", f.lettersKept, "count", dead === null ? null : `kept; ${integer(dead)} events since the start`),
     figure("Told to come again", j?.refused ?? null, "count", "since the start")));
 }
 
