@@ -8,6 +8,7 @@ static const struct sink_kind *const kinds[] = {
     &sink_loki,
     &sink_otlp,
     &sink_remote_write,
+    &sink_postgres,
     NULL
 };
 
