@@ -6,7 +6,7 @@
  *     inputs_stop(inputs);                         // before the journal is closed
  *
  *     syslog:   { udp: { address: "127.0.0.1:514", transport: udp } }
- *     files:    { nginx: { paths: ["/var/log/nginx/*.log*"], exclude: ["*.gz"], service: nginx } }
+ *     files:    { shop: { paths: ["/srv/shop/app.log*"], exclude: ["*.gz"], service: shop } }
  *     journald: { enabled: yes }
  *
  * Lines become RECORD_LINES.  A file's offset and journald's cursor move durably (in store_folder/inputs) only behind lines that are durable in

@@ -26,7 +26,7 @@ struct journald {
     size_t              units_n;
     enum journald_from  from;
     sd_journal         *sd;
-    bool                more, ending, told, lost_told;
+    bool                more, at_entry, ending, told, lost_told;      /* at_entry: where we stand is still to be taken */
     atomic_bool         missing;
     atomic_ullong       cut;
     int64_t             saved_us, opened_us;
@@ -128,8 +128,7 @@ static int seek(struct journald *d)
     if (e == 0) {      /* another entry, the next that is there: to be read */
         if (!d->lost_told)
             log_warn("journald no longer has the entry behind which to go on; it goes on with the next one there is");
-        d->lost_told = true;
-        return sd_journal_previous(d->sd);
+        d->lost_told = d->at_entry = true;
     }
     return e;
 }
@@ -202,7 +201,8 @@ static void read_some(struct journald *d, int64_t now_us)
     for (int i = 0; i < TURN_ENTRIES; i++) {
         if (i % 256 == 0 && !batcher_room(&d->batcher))
             return;
-        int e = sd_journal_next(d->sd);
+        int e = d->at_entry ? 1 : sd_journal_next(d->sd);
+        d->at_entry = false;
         if (e == 0) {
             d->more = false;
             return;
@@ -213,7 +213,7 @@ static void read_some(struct journald *d, int64_t now_us)
             return;
         }
         if (!take(d, now_us)) {
-            (void)sd_journal_previous(d->sd);
+            d->at_entry = true;
             return;
         }
     }
