@@ -93,7 +93,7 @@ static void probes_stop(struct ingest *in, void *self)
     free(p);
 }
 
-static enum err probes_reload(struct ingest *in, void **self, struct fault *fault)
+static enum err probes_reload(struct ingest *in, void **self, void **gone, struct fault *fault)
 {
     struct probing *p = *self;
     struct probes  *fresh = NULL;

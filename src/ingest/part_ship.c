@@ -113,7 +113,7 @@ static enum err ship_start(struct ingest *in, void **self, struct fault *fault)
     return OK;
 }
 
-static enum err ship_reload(struct ingest *in, void **self, struct fault *fault) { return configure(in, *self, fault); }
+static enum err ship_reload(struct ingest *in, void **self, void **gone, struct fault *fault) { return configure(in, *self, fault); }
 
 static json_t *time_or_null(int64_t us)
 {
