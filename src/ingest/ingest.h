@@ -42,7 +42,7 @@ bool    ingest_ready(struct ingest *in, json_t *checks, char *why, size_t size);
 struct ingest_question {
     const char *what;                /* trace, services, downstreams, patterns, jobs, events, event */
     const char *id, *service, *tenant;                       /* what it is about; NULL or "": any */
-    int64_t     since_us;            /* wall */
+    int64_t     since_us, until_us;  /* wall; until_us 0: no end */
     int         limit;
 };
 /* Reads digest.db and the journal with connections of its own. *out is the caller's. ERR_MISSING: there is no such thing. */

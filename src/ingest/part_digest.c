@@ -84,6 +84,8 @@ enum err ingest_look(struct ingest *in, const struct ingest_question *q, json_t 
     if (e != OK)
         return e;
     struct digest_reader *r = look_reader(l);
+    if (q->until_us)
+        digest_reader_until(r, q->until_us);
     const char           *tenant = q->tenant ? q->tenant : "";
     if (strcmp(q->what, "trace") == 0)
         e = look_trace(l, tenant, q->id, out, fault);
