@@ -9,6 +9,7 @@ static const struct sink_kind *const kinds[] = {
     &sink_otlp,
     &sink_remote_write,
     &sink_postgres,
+    &sink_clickhouse,
     NULL
 };
 
