@@ -11,7 +11,7 @@ static enum err inputs_part_start(struct ingest *in, void **self, struct fault *
     return e;
 }
 
-static enum err inputs_part_reload(struct ingest *in, void **self, struct fault *fault)
+static enum err inputs_part_reload(struct ingest *in, void **self, void **gone, struct fault *fault)
 {
     return *self ? inputs_reload(*self, in->conf, fault) : inputs_part_start(in, self, fault);
 }
