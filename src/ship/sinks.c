@@ -10,6 +10,7 @@ static const struct sink_kind *const kinds[] = {
     &sink_remote_write,
     &sink_postgres,
     &sink_clickhouse,
+    &sink_nats,
     NULL
 };
 

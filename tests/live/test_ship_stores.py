@@ -1,4 +1,5 @@
 """Sinks that fill stores of their own: what was acknowledged is there once, whatever the store and the daemon go through in between."""
+import base64
 import json
 import time
 
@@ -6,6 +7,7 @@ import pytest
 
 from cluster import Cluster
 from ingest_site import Site
+from nats_site import Nats
 
 
 @pytest.fixture
@@ -173,4 +175,70 @@ def test_tables_that_were_dropped_are_waited_for_and_nothing_is_lost(server, mak
     post(site, "/v1/logs", logs(log("two")))
     site.until(lambda: site.caught_up("pg"), "the second is there")
     assert server.psql("SELECT message FROM gone.logs_events") == [("two",)]
+    assert site.stop() == 0
+
+
+# -- NATS ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nats():
+    server = Nats()
+    yield server
+    server.close()
+
+
+def test_jetstream_has_each_event_once_though_it_stops_and_the_daemon_is_killed(nats, make_site):
+    made = nats.ask("$JS.API.STREAM.CREATE.EVENTS", {"name": "EVENTS", "subjects": ["obs.>"], "storage": "file", "num_replicas": 1, "duplicate_window": 120 * 10**9})
+    assert "error" not in made, made
+    site = make_site({"sinks": {"q": {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "stream": "EVENTS", "types": ["logs"],
+                                      "batch": {"events": 30, "delay": "20ms"}, "retry": {"first": "50ms", "most": "200ms"}, "timeout": "3s"}}})
+    site.start()
+    want = 0
+    for round_ in range(4):
+        for k in range(10):
+            post(site, "/v1/logs", logs(*(log(f"line {want + i}") for i in range(10))))
+            want += 10
+            if k == 5 and round_ == 1:
+                nats.kill()
+        if round_ == 1:
+            site.until(lambda: site.sink("q")["retries"] > 1, "it was tried again")
+            assert site.sink("q")["last_error"]
+            nats.start()
+        if round_ == 2:
+            site.kill()
+            site.start()
+    site.until(lambda: site.caught_up("q"), "everything was sent on")
+    state = nats.ask("$JS.API.STREAM.INFO.EVENTS", None)["state"]
+    got = []
+    for seq in range(state["first_seq"], state["last_seq"] + 1):
+        message = nats.ask("$JS.API.STREAM.MSG.GET.EVENTS", {"seq": seq})["message"]
+        assert message["subject"] == "obs.logs"
+        got.append(json.loads(base64.b64decode(message["data"]))["body"])
+    assert sorted(got, key=lambda x: int(x.split()[1])) == [f"line {i}" for i in range(want)]
+    assert site.stop() == 0
+
+
+def test_a_stream_that_is_not_there_is_waited_for_with_its_name(nats, make_site):
+    site = make_site({"sinks": {"q": {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "stream": "LATER", "types": ["logs"], "retry": {"first": "50ms", "most": "200ms"},
+                                      "timeout": "1s"}}})
+    site.start()
+    post(site, "/v1/logs", logs(log("one")))
+    site.until(lambda: site.sink("q")["retries"] > 0, "it was tried")
+    assert site.sink("q")["last_error"]
+    assert "error" not in nats.ask("$JS.API.STREAM.CREATE.LATER", {"name": "LATER", "subjects": ["obs.>"], "storage": "memory", "num_replicas": 1})
+    site.until(lambda: site.caught_up("q"), "it went after all")
+    assert nats.ask("$JS.API.STREAM.INFO.LATER", None)["state"]["messages"] == 1
+    assert site.stop() == 0
+
+
+def test_plain_nats_gets_otlp_under_the_subject_of_its_type(nats, make_site):
+    site = make_site({"sinks": {"q": {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "types": ["logs"], "format": "otlp"}}})
+    with nats.connect() as listener:
+        listener.subscribe("obs.*")
+        site.start()
+        post(site, "/v1/logs", logs(log("hello")))
+        subject, headers, body = listener.take()
+    assert subject == "obs.logs" and b"hello" in body and b"Nats-Msg-Id: " in headers
+    site.until(lambda: site.caught_up("q"), "everything was sent on")
     assert site.stop() == 0
