@@ -11,6 +11,7 @@ static const struct sink_kind *const kinds[] = {
     &sink_postgres,
     &sink_clickhouse,
     &sink_nats,
+    &sink_object,
     NULL
 };
 
