@@ -12,6 +12,7 @@ static const struct sink_kind *const kinds[] = {
     &sink_clickhouse,
     &sink_nats,
     &sink_object,
+    &sink_kafka,
     NULL
 };
 
