@@ -21,7 +21,7 @@
 #define BEGIN  (INT64_C(1700000100) * US_PER_S)
 enum { BATCH = 1000, LINES = 20000 };
 
-static int64_t wall = BEGIN;
+static _Atomic int64_t wall = BEGIN;
 static int64_t the_wall(void *ctx) { (void)ctx; return wall; }
 static int64_t the_mono(void *ctx) { (void)ctx; return clock_mono_us(&clock_real); }
 static const struct clock the_clock = { the_wall, the_mono, NULL };

@@ -353,8 +353,8 @@ static bool load_windows(struct logs *l, struct unpack *u)
 {
     size_t windows = unpack_count(u, 3);
     for (size_t i = 0; i < windows && !u->bad; i++) {
-        int64_t            bucket = unpack_i(u);
-        struct log_window *w = bucket == bucket_of(bucket) ? window_of(l, bucket) : NULL;
+        int64_t            bucket = unpack_time(u);
+        struct log_window *w = !u->bad && bucket != INT64_MIN && bucket == bucket_of(bucket) ? window_of(l, bucket) : NULL;
         if (!w || w->cells)
             return false;
         w->dirty = unpack_u(u) != 0;
@@ -378,7 +378,7 @@ enum err logs_load(struct logs *l, struct slice bytes, struct fault *fault)
 {
     struct unpack u = unpack_of(bytes);
     bool          fine = unpack_u(&u) == 1;
-    int64_t       floor_us = unpack_i(&u);
+    int64_t       floor_us = unpack_time(&u);
     struct slice  stats = unpack_s(&u);
     for (uint64_t tenant; fine && (tenant = unpack_u(&u)) != 0;) {
         struct slice     saved = unpack_s(&u);

@@ -321,6 +321,10 @@ void metrics_take(struct metrics *m, const struct event *e, uint32_t place)
         m->stats.early++;
         return;
     }
+    if (us <= 0) {                                       /* no clock says so, and it could not be reckoned with */
+        m->stats.late++;
+        return;
+    }
     uint32_t              row;
     struct metric_series *s = series_of(m, e, place, &row);
     struct increase      *in = m->increase;

@@ -199,6 +199,15 @@ static enum err close_window(struct digester *d, const struct window *w, struct 
     return OK;
 }
 
+/* The journal may throw away what is in digest.db, once that is on disk. */
+static enum err let_journal_go(struct digester *d, struct fault *fault)
+{
+    enum err e = digest_store_sync(d->store, fault);
+    if (e == OK && d->consumer && d->committed)
+        e = journal_commit(d->consumer, d->committed, fault);
+    return e == ERR_BUSY ? OK : e;                       /* the next window will do */
+}
+
 static enum err close_due(struct digester *d, bool *did, struct fault *fault)
 {
     struct window w;
@@ -210,9 +219,7 @@ static enum err close_due(struct digester *d, bool *did, struct fault *fault)
     }
     if (!*did || e != OK)
         return e;
-    e = digest_store_sync(d->store, fault);
-    if (e == OK && d->consumer && d->committed)
-        e = journal_commit(d->consumer, d->committed, fault);
+    e = let_journal_go(d, fault);
     int64_t wall = clock_wall_us(clock_of(d));
     if (e == OK && wall - d->forgot_us >= FORGET_US) {
         struct journal_stats s = { 0 };
@@ -420,11 +427,7 @@ enum err digester_close_windows(struct digester *d, int64_t now_us, struct fault
 enum err digester_save(struct digester *d, struct fault *fault)
 {
     enum err e = d->feed && d->dirty ? save(d, fault) : OK;
-    if (e == OK)
-        e = digest_store_sync(d->store, fault);
-    if (e == OK && d->consumer && d->committed)
-        e = journal_commit(d->consumer, d->committed, fault);
-    return e;
+    return e == OK ? let_journal_go(d, fault) : e;
 }
 
 void digester_stats(struct digester *d, struct digester_stats *s)

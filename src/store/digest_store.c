@@ -74,9 +74,11 @@ void digest_store_rollback(struct digest_store *s)
 
 enum err digest_store_sync(struct digest_store *s, struct fault *fault)
 {
-    int code = sqlite3_wal_checkpoint_v2(db_handle(s->db), NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    /* BUSY: a reader holds an older page; the WAL itself was synced before anything was copied. */
-    return code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY ? OK : db_fault(s->db, code, "checkpoint of digest.db", fault);
+    int frames = 0, copied = 0, code = sqlite3_wal_checkpoint_v2(db_handle(s->db), NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
+    if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
+        return db_fault(s->db, code, "checkpoint of digest.db", fault);
+    /* Behind a reader nothing is copied, and then nothing was synced either. */
+    return code == SQLITE_OK && copied == frames ? OK : fail(fault, ERR_BUSY, "somebody reads digest.db, so the newest of it is not on disk yet");
 }
 
 bool digest_store_is_fatal(struct digest_store *s) { return db_is_fatal(s->db); }

@@ -27,7 +27,7 @@ void                digest_store_close(struct digest_store *s);
 MUST_CHECK enum err digest_store_begin(struct digest_store *s, struct fault *fault);
 MUST_CHECK enum err digest_store_commit(struct digest_store *s, struct fault *fault);
 void                digest_store_rollback(struct digest_store *s);
-MUST_CHECK enum err digest_store_sync(struct digest_store *s, struct fault *fault);     /* outside a transaction: what was committed is on disk */
+MUST_CHECK enum err digest_store_sync(struct digest_store *s, struct fault *fault);     /* outside a transaction: what was committed is on disk. ERR_BUSY: not all of it yet, since somebody reads */
 bool                digest_store_is_fatal(struct digest_store *s);                      /* an fsync failed: nobody knows what is on disk */
 
 /* ---- dimensions: there is one of each, again gives the same number ---- */

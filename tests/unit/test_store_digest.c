@@ -224,6 +224,26 @@ static void the_same_evidence_is_there_once(void **state)
     digest_store_close(s);
 }
 
+static void what_is_on_disk_is_not_claimed_while_somebody_reads(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct digest_store *s = a_store();
+    sqlite3             *db;
+    char                 path[128];
+    put(s, NOW, 1);
+    assert_ok(digest_store_sync(s, &f), &f);
+    (void)snprintf(path, sizeof path, "%s/digest.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN; SELECT count(*) FROM metric_1m", NULL, NULL, NULL), SQLITE_OK);
+    put(s, NOW + 300 * US_PER_S, 1);
+    assert_int_equal(digest_store_sync(s, &f), ERR_BUSY);
+    assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    assert_ok(digest_store_sync(s, &f), &f);
+    sqlite3_close(db);
+    digest_store_close(s);
+}
+
 static void the_state_of_a_circuit_survives(void **state)
 {
     (void)state;
@@ -249,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_window_asked_for_waits_once_until_it_is_done, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_is_old_goes_by_itself, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_same_evidence_is_there_once, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_is_on_disk_is_not_claimed_while_somebody_reads, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_state_of_a_circuit_survives, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
