@@ -275,6 +275,7 @@ static enum sent postgres_send(void *self, const struct batch *b, struct sent_an
     struct fault     fault = { 0 };
     char             state[6] = "";
     int64_t          deadline_us = deadline_of(p);
+    pg_rows_begin(&p->rows);                     /* forgets that a former batch was cut */
     enum err         e = connect_to(p, deadline_us, &fault);
     if (e == OK)
         e = make_days(p, b, deadline_us, &fault);
@@ -282,11 +283,12 @@ static enum sent postgres_send(void *self, const struct batch *b, struct sent_an
         e = put_batch(p, b, deadline_us, &fault, state);
     if (e == OK)
         return SENT_ALL;
-    bool lost = !p->link || !pg_link_alive(p->link);
-    if (lost || strncmp(state, "42", 2) == 0)    /* a table, or the whole schema, was taken away: a new session looks again */
-        hang_up(p);
+    bool      alive = p->link && pg_link_alive(p->link);
+    enum sent sent = alive && is_of_the_data(state) ? SENT_REFUSED : e == ERR_LIMIT && p->rows.out.cut ? SENT_TOO_LARGE : SENT_LATER;
     (void)snprintf(a->why, sizeof a->why, "%.230s", atomic_load(&p->cancelled) ? "cut short: the sink is stopping" : fault.text);
-    return !lost && is_of_the_data(state) ? SENT_REFUSED : e == ERR_LIMIT && !*state && p->rows.out.cut ? SENT_TOO_LARGE : SENT_LATER;
+    if (sent == SENT_LATER)
+        hang_up(p);                              /* a new session looks again at what is there: somebody may have taken it away */
+    return sent;
 }
 
 /* ---- now and then ---- */
@@ -313,6 +315,8 @@ static void postgres_idle(void *self, int64_t now_us)
     if (now_us < p->care_at_us)
         return;
     bool failed = take_care(p, now_us, &fault) != OK;
+    if (failed)
+        hang_up(p);
     if (failed && !p->care_failed)
         log_fault(LOG_WARN, "partitions could not be made ahead or dropped; it is tried again every minute", &fault);
     p->care_failed = failed;

@@ -175,6 +175,10 @@ def test_tables_that_were_dropped_are_waited_for_and_nothing_is_lost(server, mak
     post(site, "/v1/logs", logs(log("two")))
     site.until(lambda: site.caught_up("pg"), "the second is there")
     assert server.psql("SELECT message FROM gone.logs_events") == [("two",)]
+    server.psql("DROP SCHEMA gone CASCADE")
+    post(site, "/v1/logs", logs(log("of another day", at=time.time_ns() - 5 * 86400 * 10**9)))
+    site.until(lambda: site.caught_up("pg"), "the third is there")
+    assert server.psql("SELECT message FROM gone.logs_events") == [("of another day",)]
     assert site.stop() == 0
 
 
