@@ -130,9 +130,17 @@ def test_what_postgres_refuses_is_a_dead_letter_with_its_reason_and_the_rest_arr
     assert server.value("SELECT count(*) FROM poison.logs_events") == 40
     letters = site.cli("deadletter", "ls", "pg", "-o", "json").stdout
     assert "no_poison" in letters and len([x for x in letters.splitlines() if '"sink"' in x]) == 1, letters
-    server.psql("ALTER TABLE poison.logs_events DROP CONSTRAINT no_poison")
+    # one that PostgreSQL finds out only when the transaction ends
+    server.psql("""CREATE FUNCTION poison.late() RETURNS trigger LANGUAGE plpgsql AS
+                   $$ BEGIN IF NEW.message = 'venom' THEN RAISE EXCEPTION 'no venom' USING ERRCODE = '23514'; END IF; RETURN NULL; END $$;
+                   CREATE CONSTRAINT TRIGGER late AFTER INSERT ON poison.logs_events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION poison.late()""")
+    post(site, "/v1/logs", logs(log("venom"), log("honey")))
+    site.until(lambda: site.caught_up("pg"), "everything was dealt with")
+    assert server.value("SELECT count(*) FROM poison.logs_events WHERE message IN ('venom', 'honey')") == 1
+    assert "no venom" in site.cli("deadletter", "ls", "pg", "-o", "json").stdout
+    server.psql("ALTER TABLE poison.logs_events DROP CONSTRAINT no_poison; DROP TRIGGER late ON poison.logs_events; DELETE FROM poison.logs_events WHERE message = 'honey'")
     site.cli("deadletter", "replay", "pg")
-    site.until(lambda: server.value("SELECT count(*) FROM poison.logs_events") == 41, "the letter went after all")
+    site.until(lambda: server.value("SELECT count(*) FROM poison.logs_events") == 42, "the letters went after all")
     assert site.stop() == 0
 
 
