@@ -80,7 +80,7 @@ def test_events_are_in_postgres_once_though_it_stops_and_the_daemon_is_killed(ma
         site.until(lambda: site.caught_up("pg"), "everything was sent on")
         rows = pg.psql("SELECT message, count(*) FROM obs.logs_events GROUP BY 1")
         assert sorted(int(m.split()[1]) for m, _ in rows) == list(range(want))
-        assert {n for _, n in rows} == {1}
+        assert {n for _, n in rows} == {1} and site.sink("pg")["dead"] == 0
         assert site.stop() == 0
 
 
@@ -203,8 +203,9 @@ def nats():
 def test_jetstream_has_each_event_once_though_it_stops_and_the_daemon_is_killed(nats, make_site):
     made = nats.ask("$JS.API.STREAM.CREATE.EVENTS", {"name": "EVENTS", "subjects": ["obs.>"], "storage": "file", "num_replicas": 1, "duplicate_window": 120 * 10**9})
     assert "error" not in made, made
-    site = make_site({"sinks": {"q": {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "stream": "EVENTS", "types": ["logs"],
-                                      "batch": {"events": 30, "delay": "20ms"}, "retry": {"first": "50ms", "most": "200ms"}, "timeout": "3s"}}})
+    sink = {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "stream": "EVENTS", "types": ["logs"], "batch": {"events": 30, "delay": "20ms"},
+            "retry": {"first": "50ms", "most": "200ms"}, "timeout": "3s"}
+    site = make_site({"sinks": {"q": sink}})
     site.start()
     want = 0
     for round_ in range(4):
@@ -221,6 +222,9 @@ def test_jetstream_has_each_event_once_though_it_stops_and_the_daemon_is_killed(
             site.kill()
             site.start()
     site.until(lambda: site.caught_up("q"), "everything was sent on")
+    site.write({"sinks": {"twin": sink}})            # another cursor: each event comes a second time
+    site.reload()
+    site.until(lambda: site.caught_up("twin"), "everything was sent once more")
     state = nats.ask("$JS.API.STREAM.INFO.EVENTS", None)["state"]
     got = []
     for seq in range(state["first_seq"], state["last_seq"] + 1):
