@@ -44,7 +44,6 @@ static const struct conf_knob digest_knobs[] = {
     { "patterns_max",   KNOB_INT(struct ingest_digest_conf, patterns_max),    "20000",  "100..1000000",   CONF_RESTART, "How many patterns of log lines are kept; the one not seen for longest goes." },
     { "patterns_memory", KNOB_SIZE(struct ingest_digest_conf, patterns_bytes), "32MiB", "1MiB..4GiB",     CONF_RESTART, "And how much memory they may take." },
     { "series_max",     KNOB_INT(struct ingest_digest_conf, series_max),      "100000", "100..10000000",  CONF_RESTART, "How many series one tenant may have in open minutes; the rest becomes one series called other, which is counted." },
-    { "memory_max",     KNOB_SIZE(struct ingest_digest_conf, memory_max),     "96MiB",  "16MiB..64GiB",   CONF_RESTART, "Memory of open windows: series, calls that wait for their other half." },
 };
 const struct conf_section ingest_digest_section = { .path = "ingest.digest", .knobs = digest_knobs, .count = COUNT(digest_knobs),
     .size = sizeof(struct ingest_digest_conf),
