@@ -103,7 +103,7 @@ const struct conf_section files_section = { .path = "files", .knobs = files_knob
 static const struct conf_knob journald_knobs[] = {
     { "enabled", KNOB_BOOL(struct journald_conf, enabled), "no",    NULL,        CONF_LIVE, "Take in the journal of systemd." },
     { "units",   KNOB_LIST(struct journald_conf, units),   "",      "0..64",     CONF_LIVE, "Only these units, such as postgresql@15-main.service. Unset: everything." },
-    { "folder",  KNOB_PATH(struct journald_conf, folder),  "",      "",          CONF_LIVE, "Read the journal files of this folder instead of the machine's own." },
+    { "folder",  KNOB_PATH(struct journald_conf, folder),  "",      NULL,        CONF_LIVE, "Read the journal files of this folder instead of the machine's own." },
     { "tenant",  KNOB_TEXT(struct journald_conf, tenant),  "",      "0..63",     CONF_LIVE, "Whose the messages are. Unset: the installation's own.", tenant_check },
     { "from",    KNOB_CHOICE(struct journald_conf, from),  "start", "start|now", CONF_LIVE, "Where to begin the first time: with all that is there, or with what comes from now on." },
 };

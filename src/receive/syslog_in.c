@@ -285,7 +285,7 @@ void syslog_in_stop(struct syslog_in *s)
     }
     uint64_t lost = batcher_give_up(&s->batcher);
     if (lost)
-        log_error("messages of syslog could not be kept: the journal had no room until the end", F("lost", lost));
+        log_error("messages of syslog could not be kept: the journal had no room until the end", F("lost", (int64_t)lost));
     batcher_done(&s->batcher);
     while (s->conns)
         syslog_conn_close(s, s->conns, false);
