@@ -35,6 +35,13 @@ static enum err glob_check(const char *value, struct fault *fault)
     return value[0] == '/' ? OK : fail(fault, ERR_INPUT, "the path of a file to follow begins with /");
 }
 
+static const struct conf_knob inputs_knobs[] = {
+    { "delay", KNOB_TIME(struct inputs_conf, delay_us), "200ms", "1ms..10s", CONF_LIVE, "How long lines wait for company before they are made durable together. Shorter is dearer." },
+};
+
+const struct conf_section inputs_section = { .path = "inputs", .knobs = inputs_knobs, .count = COUNT(inputs_knobs), .size = sizeof(struct inputs_conf),
+    .why = "What holds for lines of syslog, files and journald alike." };
+
 /* ---- syslog ---- */
 
 static const struct conf_knob syslog_knobs[] = {

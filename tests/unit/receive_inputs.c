@@ -49,16 +49,17 @@ int house_close(void **state)
 
 static struct conf *conf_text(const char *text)
 {
-    static const struct conf_section *const sections[] = { &syslog_section, &files_section, &journald_section };
+    static const struct conf_section *const sections[] = { &inputs_section, &syslog_section, &files_section, &journald_section };
     struct conf *c = NULL;
     size_t       room = strlen(text) + 1024, n = 0;
     char        *full = calloc(1, room);
+    n = (size_t)snprintf(full, room, "inputs: { delay: 5ms }\n");
     for (const char *p = text; *p; p++)      /* @ is the folder of the logs */
         if (*p == '@')
             n += (size_t)snprintf(full + n, room - n, "%s", h.logs);
         else
             full[n++] = *p;
-    assert_ok(conf_load_text("test", full, n, sections, 3, &c, NULL, &h.fault), &h.fault);
+    assert_ok(conf_load_text("test", full, n, sections, 4, &c, NULL, &h.fault), &h.fault);
     free(full);
     return c;
 }

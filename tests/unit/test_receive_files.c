@@ -77,7 +77,7 @@ static void bytes_that_are_no_utf8_are_replaced_and_all_else_is_kept(void **stat
 
 static void the_tables_are_in_order_and_say_no_where_they_should(void **state)
 {
-    static const struct conf_section *const sections[] = { &syslog_section, &files_section, &journald_section };
+    static const struct conf_section *const sections[] = { &inputs_section, &syslog_section, &files_section, &journald_section };
     static const char *const wrong[] = {
         "syslog: { a: { address: '0.0.0.0:514', transport: udp } }\n",
         "syslog: { a: { address: '127.0.0.1:514', transport: tls } }\n",
@@ -86,10 +86,10 @@ static void the_tables_are_in_order_and_say_no_where_they_should(void **state)
         "files: { a: { paths: ['/x'], start_pattern: '[' } }\n",
         "files: { a: { paths: [] } }\n",
     };
-    assert_ok(conf_tables_check(sections, 3, &h.fault), &h.fault);
+    assert_ok(conf_tables_check(sections, 4, &h.fault), &h.fault);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct conf *c = NULL;
-        assert_int_not_equal(conf_load_text("t", wrong[i], strlen(wrong[i]), sections, 3, &c, NULL, &h.fault), OK);
+        assert_int_not_equal(conf_load_text("t", wrong[i], strlen(wrong[i]), sections, 4, &c, NULL, &h.fault), OK);
     }
 }
 

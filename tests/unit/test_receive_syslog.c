@@ -213,11 +213,11 @@ static void tls_is_spoken_where_it_is_asked_for(void **state)
     while (recv(plain, &byte, 1, 0) > 0)
         ;
     (void)close(plain);
-    (void)snprintf(command, sizeof command, "printf '<13>Oct 11 22:14:15 web1 app: secret\\n' | openssl s_client -quiet -connect 127.0.0.1:%d >/dev/null 2>&1", inputs_port(h.inputs, "tls"));
+    (void)snprintf(command, sizeof command, "printf '<13>Oct 11 22:14:15 web1 app: secret\\n' | openssl s_client -quiet -no_ign_eof -connect 127.0.0.1:%d >/dev/null 2>&1", inputs_port(h.inputs, "tls"));
     assert_int_equal(system(command), 0);
-    (void)snprintf(command, sizeof command, "printf '<13>Oct 11 22:14:15 web1 app: nobody\\n' | openssl s_client -quiet -connect 127.0.0.1:%d >/dev/null 2>&1", inputs_port(h.inputs, "own"));
+    (void)snprintf(command, sizeof command, "printf '<13>Oct 11 22:14:15 web1 app: nobody\\n' | openssl s_client -quiet -no_ign_eof -connect 127.0.0.1:%d >/dev/null 2>&1", inputs_port(h.inputs, "own"));
     (void)(system(command) + 1);
-    (void)snprintf(command, sizeof command, "printf '<13>Oct 11 22:14:15 web1 app: known\\n' | openssl s_client -quiet -cert %s -key %s -connect 127.0.0.1:%d >/dev/null 2>&1", certificate, key,
+    (void)snprintf(command, sizeof command, "printf '<13>Oct 11 22:14:15 web1 app: known\\n' | openssl s_client -quiet -no_ign_eof -cert %s -key %s -connect 127.0.0.1:%d >/dev/null 2>&1", certificate, key,
                    inputs_port(h.inputs, "own"));
     assert_int_equal(system(command), 0);
     house_until(2);
