@@ -10,9 +10,9 @@
 
 enum { BODY_MAX = 8 * 1024 * 1024, SPARE_ROOM_MAX = 1024 * 1024 };
 
-void batcher_init(struct batcher *b, struct journal *j, int wake, batch_settled *settled, void *ctx)
+void batcher_init(struct batcher *b, struct journal *j, int64_t delay_us, int wake, batch_settled *settled, void *ctx)
 {
-    *b = (struct batcher){ .journal = j, .wake = wake, .settled = settled, .ctx = ctx };
+    *b = (struct batcher){ .journal = j, .delay_us = delay_us, .wake = wake, .settled = settled, .ctx = ctx };
     (void)pthread_mutex_init(&b->lock, NULL);
 }
 
@@ -247,7 +247,7 @@ int64_t batcher_turn(struct batcher *b, int64_t now_us)
     int64_t wait = -1;
     for (struct lane *l = b->lanes, *next; l; l = next) {
         next = l->next;
-        int64_t left = l->open->opened_us + BATCH_DELAY_US - now_us;
+        int64_t left = l->open->opened_us + b->delay_us - now_us;
         if (left <= 0)
             lane_close(l);
         else if (wait < 0 || left < wait)

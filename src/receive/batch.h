@@ -23,8 +23,7 @@
 #include <stdint.h>
 
 enum {
-    BATCH_BYTES     = 256 * 1024,             /* a record is closed when it is this large */
-    BATCH_DELAY_US  = 200 * 1000,             /* or this old */
+    BATCH_BYTES     = 256 * 1024,             /* a record is closed when it is this large, or older than delay_us */
     BATCH_RETRY_US  = 50 * 1000,              /* between two attempts to append what was not taken */
     BATCHER_MAX     = 8 * 1024 * 1024,        /* bytes that are not durable; beyond it there is no room */
     BATCH_SPARE_MAX = 4,
@@ -53,6 +52,7 @@ typedef void batch_settled(void *ctx, const struct batch *b);
 
 struct batcher {
     struct journal      *journal;
+    int64_t              delay_us;
     int                  wake;                /* an eventfd of the owner's, written when something became durable */
     batch_settled       *settled;             /* may be NULL */
     void                *ctx;
@@ -80,7 +80,7 @@ struct lane {
     struct lane    *next;
 };
 
-void batcher_init(struct batcher *b, struct journal *j, int wake, batch_settled *settled, void *ctx);
+void batcher_init(struct batcher *b, struct journal *j, int64_t delay_us, int wake, batch_settled *settled, void *ctx);
 /* Everything must be settled or given up. */
 void batcher_done(struct batcher *b);
 bool batcher_room(struct batcher *b);

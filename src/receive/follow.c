@@ -136,7 +136,7 @@ enum err follow_new(const struct conf *conf, struct journal *j, const char *fold
     *out = NULL;
     if (!f)
         return fail(fault, ERR_LIMIT, "no memory to follow files");
-    batcher_init(&f->batcher, j, wake, settled, f);
+    batcher_init(&f->batcher, j, ((const struct inputs_conf *)conf_of(conf, &inputs_section))->delay_us, wake, settled, f);
     (void)pthread_mutex_init(&f->lock, NULL);
     text_init(&f->scratch, 4 * FOLLOW_CHUNK);
     f->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);

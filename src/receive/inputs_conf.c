@@ -35,6 +35,13 @@ static enum err glob_check(const char *value, struct fault *fault)
     return value[0] == '/' ? OK : fail(fault, ERR_INPUT, "the path of a file to follow begins with /");
 }
 
+static const struct conf_knob inputs_knobs[] = {
+    { "delay", KNOB_TIME(struct inputs_conf, delay_us), "200ms", "1ms..10s", CONF_LIVE, "How long lines wait for company before they are made durable together. Shorter is dearer." },
+};
+
+const struct conf_section inputs_section = { .path = "inputs", .knobs = inputs_knobs, .count = COUNT(inputs_knobs), .size = sizeof(struct inputs_conf),
+    .why = "What holds for lines of syslog, files and journald alike." };
+
 /* ---- syslog ---- */
 
 static const struct conf_knob syslog_knobs[] = {
@@ -103,7 +110,7 @@ const struct conf_section files_section = { .path = "files", .knobs = files_knob
 static const struct conf_knob journald_knobs[] = {
     { "enabled", KNOB_BOOL(struct journald_conf, enabled), "no",    NULL,        CONF_LIVE, "Take in the journal of systemd." },
     { "units",   KNOB_LIST(struct journald_conf, units),   "",      "0..64",     CONF_LIVE, "Only these units, such as postgresql@15-main.service. Unset: everything." },
-    { "folder",  KNOB_PATH(struct journald_conf, folder),  "",      "",          CONF_LIVE, "Read the journal files of this folder instead of the machine's own." },
+    { "folder",  KNOB_PATH(struct journald_conf, folder),  "",      NULL,        CONF_LIVE, "Read the journal files of this folder instead of the machine's own." },
     { "tenant",  KNOB_TEXT(struct journald_conf, tenant),  "",      "0..63",     CONF_LIVE, "Whose the messages are. Unset: the installation's own.", tenant_check },
     { "from",    KNOB_CHOICE(struct journald_conf, from),  "start", "start|now", CONF_LIVE, "Where to begin the first time: with all that is there, or with what comes from now on." },
 };

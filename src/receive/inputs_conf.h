@@ -9,6 +9,8 @@
 
 enum { INPUTS_SYSLOG_MAX = 32, INPUTS_FILES_MAX = 64 };
 
+struct inputs_conf { int64_t delay_us; };      /* inputs, once */
+
 enum syslog_transport { SYSLOG_UDP, SYSLOG_TCP, SYSLOG_TLS };
 
 struct syslog_conf {                      /* syslog, a map */
@@ -43,6 +45,6 @@ struct journald_conf {                    /* journald, once */
     enum journald_from from;
 };
 
-extern const struct conf_section syslog_section, files_section, journald_section;
+extern const struct conf_section inputs_section, syslog_section, files_section, journald_section;
 
 #endif

@@ -39,15 +39,17 @@ static void settled(void *ctx, const struct batch *b)
     (void)text_copy(d->cursor, sizeof d->cursor, b->note);
 }
 
-enum err journald_new(const struct journald_conf *c, struct journal *j, const char *folder, int wake, struct journald **out, struct fault *fault)
+enum err journald_new(const struct conf *conf, struct journal *j, const char *folder, int wake, struct journald **out, struct fault *fault)
 {
+    const struct journald_conf *c = conf_of(conf, &journald_section);
+    const struct inputs_conf   *all = conf_of(conf, &inputs_section);
     struct journald *d = calloc(1, sizeof *d);
     char            *text = NULL;
     struct fault     why = { 0 };
     *out = NULL;
     if (!d)
         return fail(fault, ERR_LIMIT, "no memory to read journald");
-    batcher_init(&d->batcher, j, wake, settled, d);
+    batcher_init(&d->batcher, j, all->delay_us, wake, settled, d);
     journald_log_init(&d->log);
     d->from = c->from;
     d->folder = strdup(c->folder);

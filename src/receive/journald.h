@@ -12,7 +12,7 @@
 struct journald;
 
 /* folder: where its cursor lies. Does not read yet. A journal that is not there is no error: it is told, and looked for again now and then. */
-MUST_CHECK enum err journald_new(const struct journald_conf *conf, struct journal *j, const char *folder, int wake, struct journald **out, struct fault *fault);
+MUST_CHECK enum err journald_new(const struct conf *conf, struct journal *j, const char *folder, int wake, struct journald **out, struct fault *fault);
 int     journald_fd(const struct journald *d);      /* to be polled for POLLIN; -1: none. May be another one after each turn */
 /* As follow_turn, follow_end, follow_settled, follow_free. */
 int64_t journald_turn(struct journald *d, int64_t now_us);

@@ -96,7 +96,7 @@ enum err reader_start(const struct conf *conf, struct journal *j, const char *fo
     if (e == OK && files)
         e = follow_new(conf, j, folder, r->wake, &r->follow, fault);
     if (e == OK && jc->enabled)
-        e = journald_new(jc, j, folder, r->wake, &r->journald, fault);
+        e = journald_new(conf, j, folder, r->wake, &r->journald, fault);
     if (e == OK && !(r->runs = pthread_create(&r->thread, NULL, run, r) == 0))
         e = fail(fault, ERR_LIMIT, "no thread to read files");
     if (e != OK) {

@@ -72,6 +72,7 @@ static void told(struct syslog_in *s)
     (void)pthread_mutex_lock(&s->lock);
     if (s->changed) {
         change_take(s);
+        s->batcher.delay_us = s->delay_us;
         s->changed = false;
         (void)pthread_cond_broadcast(&s->heard);
     }
@@ -142,6 +143,7 @@ static void tick(struct syslog_in *s)
 {
     if (s->now_us - s->drops_us >= DROPS_US) {
         s->drops_us = s->now_us;
+        s->drops_due = false;
         for (struct syslog_place *p = s->places; p; p = p->next)
             syslog_place_drops(s, p);
     }
@@ -206,7 +208,8 @@ static void *run(void *ctx)
             wait = BATCH_RETRY_US;
         if (s->turn_lines && s->turn_lines < REST_LINES)
             wait_for(s, REST_MS, true);      /* company for those that follow */
-        if ((s->shaking_n || s->turn_lines || !room) && (wait < 0 || wait > DROPS_US))
+        s->drops_due |= s->turn_lines || !room;
+        if ((s->shaking_n || s->drops_due) && (wait < 0 || wait > DROPS_US))
             wait = DROPS_US;
         wait_for(s, wait < 0 ? -1 : (int)((wait + 999) / 1000), !room);
     }
@@ -238,7 +241,7 @@ enum err syslog_in_start(const struct conf *conf, struct journal *j, const struc
     s->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     (void)pthread_mutex_init(&s->lock, NULL);
     (void)pthread_cond_init(&s->heard, NULL);
-    batcher_init(&s->batcher, j, s->wake, NULL, NULL);
+    batcher_init(&s->batcher, j, ((const struct inputs_conf *)conf_of(conf, &inputs_section))->delay_us, s->wake, NULL, NULL);
     syslog_log_init(&s->log);
     enum err e = s->epoll < 0 || s->wake < 0 ? fail(fault, ERR_IO, "no epoll to listen for syslog: %s", strerror(errno)) : OK;
     if (e == OK)
@@ -266,6 +269,7 @@ enum err syslog_in_reload(struct syslog_in *s, const struct conf *conf, struct f
         return e;
     (void)pthread_mutex_lock(&s->lock);
     s->change = change;
+    s->delay_us = ((const struct inputs_conf *)conf_of(conf, &inputs_section))->delay_us;
     s->changed = true;
     nudge(s);
     while (s->changed)

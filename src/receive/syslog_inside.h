@@ -59,6 +59,8 @@ struct syslog_in {
     pthread_cond_t       heard;
     struct syslog_place *change;            /* the places there shall be; taken by the thread */
     bool                 changed;
+    int64_t              delay_us;          /* of the change */
+    bool                 drops_due;         /* something came since the kernel was asked what it threw away */
     struct syslog_place *places, *retired;
     struct syslog_conn  *conns;
     size_t               conns_n, shaking_n, more_n;
