@@ -1,7 +1,7 @@
 /*
  * bench/digest.c - what the digest costs, and what a question costs afterwards.
  *
- *     digest FOLDER [RECORDS]    RECORDS batches of 1000 lines (default 300) through journal, digest and questions
+ *     digest FOLDER [RECORDS]    RECORDS batches of 1000 lines (default 300) through journal, digest and questions; 0: only the mock
  *
  * First a mock minute and the memory of 100 000 lines with 20 000 spans, then events by themselves, then a journal as a daemon would
  * find it.  CPU seconds, not wall time; one line of name=value for each.
@@ -21,7 +21,7 @@
 #define BEGIN  (INT64_C(1700000100) * US_PER_S)
 enum { BATCH = 1000, LINES = 20000 };
 
-static int64_t wall = BEGIN;
+static _Atomic int64_t wall = BEGIN;
 static int64_t the_wall(void *ctx) { (void)ctx; return wall; }
 static int64_t the_mono(void *ctx) { (void)ctx; return clock_mono_us(&clock_real); }
 static const struct clock the_clock = { the_wall, the_mono, NULL };
@@ -54,6 +54,23 @@ static bool feed_it(void *ctx, const struct event *e)
     return true;
 }
 
+/* How many lines digest.db knows of, by asking it. */
+static int64_t logs_written(const char *path)
+{
+    struct fault          fault = { 0 };
+    struct digest_reader *r;
+    json_t               *out = NULL, *one;
+    size_t                i;
+    int64_t               n = 0;
+    must(digest_reader_open(path, &r, &fault), &fault);
+    must(digest_read_errors(r, "", 0, 1000, &out, &fault), &fault);
+    json_array_foreach(out, i, one)
+        n += json_integer_value(json_object_get(one, "logs"));
+    json_decref(out);
+    digest_reader_close(r);
+    return n;
+}
+
 static void mock(const char *folder, const char *name, struct mock_size size)
 {
     char                    path[256];
@@ -62,11 +79,14 @@ static void mock(const char *folder, const char *name, struct mock_size size)
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
     struct digester_options o = digester_options_default(path, NULL);
     double                  began = cpu();
+    int64_t                 at = clock_mono_us(&clock_real);
     must(digester_open(&o, &d, &fault), &fault);
     mock_minute(1, size, BEGIN, 1, feed_it, d);
     must(digester_close_windows(d, BEGIN + 10 * MINUTE, &fault), &fault);
     digester_close(d);
-    (void)printf("%s logs=%u points=%u spans=%u cpu_s=%.3f rss_mb=%.0f\n", name, size.logs, size.points, size.spans, cpu() - began, rss_mb());
+    int64_t written = logs_written(path);
+    (void)printf("%s logs=%u points=%u spans=%u s=%.3f cpu_s=%.3f rss_mb=%.0f wrong=%lld\n", name, size.logs, size.points, size.spans,
+                 (double)(clock_mono_us(&clock_real) - at) / 1e6, cpu() - began, rss_mb(), (long long)(size.logs - written));
 }
 
 /* ---- lines that are there before the clock starts ---- */
@@ -75,11 +95,13 @@ struct lines { struct event e[LINES]; size_t n; struct arena a; };
 
 static bool keep(void *ctx, const struct event *e)
 {
+    static const struct scope none;
     struct lines *l = ctx;
     if (l->n == LINES || e->type != EVENT_LOG)
         return l->n < LINES;
     struct event *c = &l->e[l->n++];
     *c = *e;
+    c->scope = &none;
     char *s = arena_alloc(&l->a, e->as.log.body.as.text.n + 1);
     memcpy(s, e->as.log.body.as.text.s, e->as.log.body.as.text.n);
     c->as.log.body.as.text.s = s;
@@ -208,6 +230,10 @@ int main(int argc, char **argv)
     struct lines *l = calloc(1, sizeof *l);
     mock(argv[1], "mock", MOCK_MINUTE);
     mock(argv[1], "large", (struct mock_size){ 100000, 500, 20000 });
+    if (argc > 2 && atoi(argv[2]) == 0) {
+        free(l);
+        return 0;
+    }
     arena_init(&l->a, 1 << 26);
     mock_minute(3, (struct mock_size){ LINES + 1, 0, 0 }, BEGIN, 1, keep, l);
     qsort(l->e, l->n, sizeof *l->e, by_resource);

@@ -23,7 +23,7 @@ def main():
     with Site(program("homeostat"), listeners={"otlp": {"protocols": ["otlp-grpc"]}}) as site:
         lake, acked = f"{site.folder}/lake", f"{site.folder}/acked"
         os.makedirs(lake)
-        site.write({"sinks": {"lake": {"kind": "files", "folder": lake, "types": ["logs"]}}})
+        site.write({"sinks": {"lake": {"kind": "files", "folder": lake, "types": ["logs"], "format": "otlp"}}})
         site.start()
         child, began = sender(site, 50000, SECONDS, 0, acked), time.monotonic()
         while child.poll() is None and time.monotonic() - began < SECONDS:

@@ -39,7 +39,7 @@ static struct {
 
 struct request {
     uint64_t number;
-    int64_t  due_ns, sent_ns;
+    int64_t  due_ns, sent_ns, again_ns;
     bool     waits;                          /* to be sent (again) */
     bool     used;
     int32_t  stream;
@@ -279,7 +279,7 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t error, vo
     refused += error == 0;
     resent++;
     r->waits = true;
-    r->due_ns += 0;
+    r->again_ns = now_ns() + AGAIN_NS;
     return 0;
 }
 
@@ -380,10 +380,11 @@ static void feed(struct connection *c, int64_t now)
             r->used = true;
             r->waits = true;
             r->due_ns = due;
+            r->again_ns = 0;
             r->number = o.base + next_number++;
             fill(r);
         }
-        if (r->used && r->waits && nghttp2_session_check_request_allowed(c->session))
+        if (r->used && r->waits && now >= r->again_ns && nghttp2_session_check_request_allowed(c->session))
             submit(c, r);
     }
 }

@@ -36,7 +36,7 @@ def phase(site, rate, seconds, base, acked):
 
 def seen(folder, acked):
     """What came out of the files, against what was acknowledged."""
-    files = sorted(glob.glob(f"{folder}/**/*.json*", recursive=True))
+    files = sorted(f for f in glob.glob(f"{folder}/**/*", recursive=True) if os.path.isfile(f) and not f.endswith(".part"))
     cat = subprocess.Popen(["sh", "-c", 'for f; do case "$f" in *.gz) zcat "$f";; *.zst) zstd -dc "$f";; *) cat "$f";; esac; done', "sh", *files], stdout=subprocess.PIPE)
     done = subprocess.run([program("otlp_seen"), "--acked", acked], stdin=cat.stdout, capture_output=True, text=True, check=False)
     cat.wait()
@@ -48,7 +48,7 @@ def main():
     out = Site(program("homeostat"), listeners={"otlp": {"protocols": ["otlp-grpc"]}})
     with out as site:
         lake, acked = f"{site.folder}/lake", f"{site.folder}/acked"
-        site.write({"sinks": {"lake": {"kind": "files", "folder": lake, "types": ["logs"]}}} if os.environ.get("SOAK_SINK", "yes") == "yes" else {})
+        site.write({"sinks": {"lake": {"kind": "files", "folder": lake, "types": ["logs"], "format": "otlp"}}} if os.environ.get("SOAK_SINK", "yes") == "yes" else {})
         os.makedirs(lake, exist_ok=True)
         site.start()
         first, cores, most, bad = phase(site, 50000, SECONDS, 0, acked)

@@ -118,6 +118,10 @@ VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7, ?8, coalesce(?9, '{}'), coalesce(
 INSERT INTO evidence_link (event_id, dim, ref_pg, ref_oo, note, ref_pg_hash) VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6)
 ON CONFLICT DO NOTHING;
 
+-- name: digest_locator_find
+SELECT o.id FROM oo_locator o JOIN dim_resource r USING (resource_id)
+WHERE r.tenant_id = ?1 AND r.urn = ?2 AND o.dataset = ?3 AND o.t_from <= ?4 ORDER BY o.t_from DESC LIMIT 1;
+
 -- name: digest_table_put
 INSERT INTO table_registry (table_name, schema, created_at) VALUES (?1, ?2, ?3) ON CONFLICT (table_name) DO UPDATE SET schema = excluded.schema;
 

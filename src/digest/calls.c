@@ -208,7 +208,7 @@ void calls_take(struct calls *c, struct places *p, const struct event *e, uint32
     if (!client && !server)
         return;
     struct waiting t = { .record = e->record, .start_us = s->start_ns / 1000, .arrived_us = e->received_us, .place = place, .peer = NO_PEER,
-                         .ms = s->end_ns > s->start_ns ? (float)((double)(s->end_ns - s->start_ns) / 1e6) : 0, .client = client, .error = s->status == SPAN_ERROR };
+                         .ms = s->end_ns > s->start_ns ? (float)(((double)s->end_ns - (double)s->start_ns) / 1e6) : 0, .client = client, .error = s->status == SPAN_ERROR };
     struct call_window *w = t.start_us > e->received_us + c->o.ahead_us ? NULL : calls_window_of(c, bucket_of(t.start_us));
     if (!w) {
         if (t.start_us > e->received_us + c->o.ahead_us)
@@ -397,8 +397,8 @@ static bool load_windows(struct calls *c, struct unpack *u)
 {
     size_t windows = unpack_count(u, 3);
     for (size_t i = 0; i < windows && !u->bad; i++) {
-        int64_t             bucket = unpack_i(u);
-        struct call_window *w = i < CALLS_WINDOWS_MAX && bucket_of(bucket) == bucket ? calls_window_of(c, bucket) : NULL;
+        int64_t             bucket = unpack_time(u);
+        struct call_window *w = !u->bad && bucket != INT64_MIN && i < CALLS_WINDOWS_MAX && bucket_of(bucket) == bucket ? calls_window_of(c, bucket) : NULL;
         if (!w || w->edges)
             return false;
         w->dirty = unpack_u(u) != 0;
@@ -412,7 +412,8 @@ static bool load_windows(struct calls *c, struct unpack *u)
             e->count = unpack_u(u);
             e->errors = unpack_u(u);
             e->record = unpack_u(u);
-            if (sketch_unpack(unpack_s(u), &ms, NULL) != OK)
+            struct slice packed = unpack_s(u);
+            if (u->bad || !packed.n || sketch_unpack(packed, &ms, NULL) != OK)
                 return false;
             sketch_free(e->ms);
             e->ms = ms;
@@ -425,18 +426,26 @@ enum err calls_load(struct calls *c, struct slice bytes, struct fault *fault)
 {
     struct unpack u = unpack_of(bytes);
     bool          fine = unpack_u(&u) == 1;
-    int64_t       floor_us = unpack_i(&u);
-    c->newest_us = unpack_i(&u);
+    int64_t       floor_us = unpack_time(&u);
+    c->newest_us = unpack_time(&u);
     struct slice stats = unpack_s(&u);
     if (stats.n == sizeof c->stats)
         memcpy(&c->stats, stats.s, stats.n);
     fine = fine && load_windows(c, &u);
     size_t waiting = fine ? unpack_count(&u, 15) : 0;
+    if (waiting > c->o.pending_max) {                    /* the bound was lowered meanwhile: it holds again from the next start on */
+        struct waiting *ring = waiting < UINT32_MAX / 2 ? calloc(waiting, sizeof *ring) : NULL;
+        if (!ring)
+            return fail(fault, ERR_LIMIT, "no memory for %zu waiting spans", waiting);
+        free(c->ring);
+        c->ring = ring;
+        c->o.pending_max = (uint32_t)waiting;
+    }
     for (size_t i = 0; i < waiting && fine && !u.bad; i++) {
         struct waiting t = { .link = unpack_u(&u) };
         t.record = unpack_u(&u);
-        t.start_us = unpack_i(&u);
-        t.arrived_us = unpack_i(&u);
+        t.start_us = unpack_time(&u);
+        t.arrived_us = unpack_time(&u);
         t.place = (uint32_t)unpack_u(&u);
         t.peer = (uint32_t)unpack_u(&u);
         t.ms = (float)unpack_r(&u);
@@ -444,7 +453,7 @@ enum err calls_load(struct calls *c, struct slice bytes, struct fault *fault)
         t.client = bits & 1;
         t.error = bits & 2;
         t.matched = bits & 4;
-        fine = c->waiting < c->o.pending_max && calls_wait(c, &t);
+        fine = !u.bad && t.start_us != INT64_MIN && t.arrived_us != INT64_MIN && c->waiting < c->o.pending_max && calls_wait(c, &t);
     }
     c->floor_us = floor_us;
     return fine && !u.bad ? OK : fail(fault, ERR_INPUT, "the saved calls cannot be read");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define SECOND_NS  1e9
+enum { SCALE_LEAST = -20, SCALE_MOST = 40 };           /* beyond them a bucket holds everything, or nothing */
 #define FRESH_NS   (INT64_C(300) * 1000000000)      /* a first point whose start is no older counts from there */
 
 void series_state_done(struct series_state *s)
@@ -34,14 +35,14 @@ void series_state_save(const struct series_state *s, struct pack *out)
 
 bool series_state_load(struct series_state *s, struct unpack *u)
 {
-    *s = (struct series_state){ .last_ns = unpack_i(u), .start_ns = 0 };
-    s->start_ns = unpack_i(u);
+    *s = (struct series_state){ .last_ns = unpack_time(u), .start_ns = 0 };
+    s->start_ns = unpack_time(u);
     s->last = unpack_r(u);
     s->count = unpack_u(u);
     s->zero = unpack_u(u);
     size_t n = unpack_count(u, 1);
-    if (!n)
-        return !u->bad;
+    if (s->last_ns < 0 || !n)
+        return !u->bad && s->last_ns >= 0;
     uint64_t negative = unpack_u(u);
     s->scale = (int32_t)unpack_i(u);
     s->offset = (int32_t)unpack_i(u);
@@ -150,6 +151,8 @@ static void side(struct increase *out, const struct side *s, int32_t scale, cons
 static uint64_t before_at(const uint64_t *prev, uint32_t n, int32_t offset, int32_t shift, int64_t at)
 {
     uint64_t sum = 0;
+    if (!shift)
+        return at >= offset && at - offset < n ? prev[at - offset] : 0;
     for (uint32_t i = 0; i < n; i++)
         if ((((int64_t)offset + i) >> shift) == at)
             sum += prev[i];
@@ -209,7 +212,8 @@ static void exponential(struct series_state *s, const struct point_event *p, boo
 static void histogram(struct series_state *s, const struct point_event *p, struct increase *out)
 {
     bool cumulative = p->temporality != TEMPORALITY_DELTA, first = !s->last_ns, exp = p->kind == POINT_EXPONENTIAL;
-    if (p->counts_n > INCREASE_BUCKETS_MAX || p->positive.n > INCREASE_BUCKETS_MAX || p->negative.n > INCREASE_BUCKETS_MAX) {
+    if (p->counts_n > INCREASE_BUCKETS_MAX || p->positive.n > INCREASE_BUCKETS_MAX || p->negative.n > INCREASE_BUCKETS_MAX ||
+        (exp && (p->scale < SCALE_LEAST || p->scale > SCALE_MOST))) {
         out->kind = INCREASE_UNUSABLE;
         return;
     }

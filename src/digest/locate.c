@@ -233,10 +233,10 @@ enum err locate_load(struct locate *l, struct slice bytes, struct fault *fault)
     struct unpack u = unpack_of(bytes);
     bool          fine = unpack_u(&u) == 1;
     l->lost = unpack_u(&u);
-    l->floor_us = unpack_i(&u);
+    l->floor_us = unpack_time(&u);
     size_t n = unpack_count(&u, 7);
     for (size_t i = 0; i < n && fine && !u.bad; i++) {
-        struct located c = { .bucket_us = unpack_i(&u) };
+        struct located c = { .bucket_us = unpack_time(&u) };
         c.place = (uint32_t)unpack_u(&u);
         uint64_t type = unpack_u(&u);
         c.type = type == EVENT_LOG ? EVENT_LOG : type == EVENT_POINT ? EVENT_POINT : EVENT_SPAN;

@@ -2,6 +2,7 @@
 #include "digest/logs.h"
 
 #include "digest/map.h"
+#include "digest/severity.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -217,13 +218,18 @@ void logs_take(struct logs *l, const struct places *p, const struct event *e, ui
         }
         l->last_cell = (uint32_t)(c - w->cell);
     }
+    int severity = g->severity;
+    if (!severity && g->severity_text.n)
+        severity = severity_of_name(g->severity_text);
+    if (!severity)
+        severity = severity_of_line(line);
     c->count++;
-    if (g->severity >= SEVERITY_ERROR) {
+    if (severity >= SEVERITY_ERROR) {
         c->errors++;
         l->stats.errors++;
     }
-    if (g->severity > c->severity)
-        c->severity = g->severity;
+    if (severity > c->severity)
+        c->severity = severity;
     w->dirty = true;
 }
 
@@ -347,8 +353,8 @@ static bool load_windows(struct logs *l, struct unpack *u)
 {
     size_t windows = unpack_count(u, 3);
     for (size_t i = 0; i < windows && !u->bad; i++) {
-        int64_t            bucket = unpack_i(u);
-        struct log_window *w = bucket == bucket_of(bucket) ? window_of(l, bucket) : NULL;
+        int64_t            bucket = unpack_time(u);
+        struct log_window *w = !u->bad && bucket != INT64_MIN && bucket == bucket_of(bucket) ? window_of(l, bucket) : NULL;
         if (!w || w->cells)
             return false;
         w->dirty = unpack_u(u) != 0;
@@ -372,7 +378,7 @@ enum err logs_load(struct logs *l, struct slice bytes, struct fault *fault)
 {
     struct unpack u = unpack_of(bytes);
     bool          fine = unpack_u(&u) == 1;
-    int64_t       floor_us = unpack_i(&u);
+    int64_t       floor_us = unpack_time(&u);
     struct slice  stats = unpack_s(&u);
     for (uint64_t tenant; fine && (tenant = unpack_u(&u)) != 0;) {
         struct slice     saved = unpack_s(&u);

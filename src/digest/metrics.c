@@ -36,6 +36,7 @@ enum err metrics_new(const struct metrics_options *o, struct metrics **out, stru
     m->o = *o;
     m->floor_us = INT64_MIN;
     m->rows_free = NONE;
+    m->rows_max = o->series_max < 1u << 28 ? 2 * o->series_max + 1024 : 1u << 29;
     *out = m;
     return OK;
 }
@@ -117,9 +118,11 @@ uint32_t metrics_row_add(struct metrics *m, uint64_t key, uint32_t place, struct
     if (at != NONE) {
         m->rows_free = m->row[at].next;
     } else {
+        if (m->rows_used >= m->rows_max)
+            return NONE;
         if (m->rows_used == m->rows_room) {
             uint32_t           room = m->rows_room ? 2 * m->rows_room : 256;
-            struct metric_row *r = room <= 4 * m->o.series_max + 1024 ? realloc(m->row, room * sizeof *r) : NULL;
+            struct metric_row *r = room <= 2 * m->rows_max ? realloc(m->row, room * sizeof *r) : NULL;
             if (!r)
                 return NONE;
             m->row = r;
@@ -316,6 +319,10 @@ void metrics_take(struct metrics *m, const struct event *e, uint32_t place)
     m->stats.points++;
     if (us > e->received_us + m->o.ahead_us) {
         m->stats.early++;
+        return;
+    }
+    if (us <= 0) {                                       /* no clock says so, and it could not be reckoned with */
+        m->stats.late++;
         return;
     }
     uint32_t              row;

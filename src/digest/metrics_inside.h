@@ -30,7 +30,7 @@ struct metrics {
     struct metrics_options o;
     struct metrics_stats   stats;
     struct metric_row     *row;
-    uint32_t               rows, rows_used, rows_room, rows_free;
+    uint32_t               rows, rows_used, rows_room, rows_free, rows_max;
     struct metric_series  *series;
     uint32_t               series_used, series_room;
     struct map             by_series, by_row, scopes;

@@ -144,6 +144,8 @@ void metrics_save(const struct metrics *m, struct pack *out)
 static bool load_rows(struct metrics *m, struct unpack *u)
 {
     size_t n = unpack_count(u, 4);
+    if (n > m->rows_max && n < 1u << 29)                 /* the bound was lowered meanwhile */
+        m->rows_max = (uint32_t)n;
     for (size_t i = 0; i < n && !u->bad; i++) {
         uint64_t     key = unpack_u(u), place = unpack_u(u);
         struct slice metric = unpack_s(u), labels = unpack_s(u);
@@ -161,7 +163,7 @@ static bool load_rows(struct metrics *m, struct unpack *u)
 static bool load_series(struct metrics *m, struct unpack *u)
 {
     size_t n = unpack_count(u, 12);
-    if (u->bad || n > m->o.series_max * 2ULL)
+    if (u->bad || n > UINT32_MAX / 2)
         return false;
     if (n && !(m->series = calloc(n, sizeof *m->series)))
         return false;
@@ -171,7 +173,7 @@ static bool load_series(struct metrics *m, struct unpack *u)
         s->key = unpack_u(u);
         for (int k = 0; k < 3; k++)
             s->scope[k] = unpack_u(u);
-        s->seen_us = unpack_i(u);
+        s->seen_us = unpack_time(u);
         s->row = (uint32_t)unpack_u(u);
         m->series_used++;
         if (!series_state_load(&s->state, u) || s->row >= m->rows_used || !map_put(&m->by_series, s->key, (uint32_t)i))
@@ -197,8 +199,10 @@ static bool load_cell(struct metrics *m, struct metric_window *w, struct unpack 
     c->min = unpack_r(u);
     c->max = unpack_r(u);
     uint64_t exact = unpack_u(u);
-    if (exact > CELL_EXACT)
-        return sketch_unpack(unpack_s(u), &c->sketch, NULL) == OK;
+    if (exact > CELL_EXACT) {
+        struct slice s = unpack_s(u);
+        return !u->bad && s.n && sketch_unpack(s, &c->sketch, NULL) == OK;
+    }
     c->exact = (uint32_t)exact;
     for (uint32_t i = 0; i < c->exact; i++)
         c->value[i] = unpack_r(u);
@@ -209,7 +213,7 @@ enum err metrics_load(struct metrics *m, struct slice bytes, struct fault *fault
 {
     struct unpack u = unpack_of(bytes);
     bool          fine = unpack_u(&u) == 1;
-    m->floor_us = unpack_i(&u);
+    m->floor_us = unpack_time(&u);
     struct slice stats = unpack_s(&u);
     if (stats.n == sizeof m->stats)
         memcpy(&m->stats, stats.s, stats.n);
@@ -221,12 +225,12 @@ enum err metrics_load(struct metrics *m, struct slice bytes, struct fault *fault
         if (!w)
             break;
         m->window[m->windows++] = w;
-        w->bucket_us = unpack_i(&u);
+        w->bucket_us = unpack_time(&u);
         w->dirty = unpack_u(&u) != 0;
         size_t cells = unpack_count(&u, 27);
         for (size_t k = 0; k < cells && fine; k++)
             fine = load_cell(m, w, &u);
-        fine = fine && (i == 0 || m->window[i - 1]->bucket_us < w->bucket_us);
+        fine = fine && w->bucket_us != INT64_MIN && (i == 0 || m->window[i - 1]->bucket_us < w->bucket_us);
     }
     m->last = NONE;
     return fine && !u.bad && m->windows == windows ? OK : fail(fault, ERR_INPUT, "the saved minutes of metrics cannot be read");

@@ -92,6 +92,16 @@ int64_t unpack_i(struct unpack *u)
     return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
 }
 
+int64_t unpack_time(struct unpack *u)
+{
+    const int64_t far = INT64_C(1) << 61;
+    int64_t       t = unpack_i(u);
+    if (t == INT64_MIN || (t > -far && t < far))
+        return t;
+    u->bad = true;
+    return 0;
+}
+
 double unpack_r(struct unpack *u)
 {
     if (u->end - u->s < 8) {

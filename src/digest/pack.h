@@ -29,6 +29,7 @@ struct unpack { const char *s, *end; bool bad; };
 static inline struct unpack unpack_of(struct slice bytes) { return (struct unpack){ bytes.s, bytes.s + bytes.n, false }; }
 uint64_t     unpack_u(struct unpack *u);
 int64_t      unpack_i(struct unpack *u);
+int64_t      unpack_time(struct unpack *u);       /* one that can be reckoned with, or INT64_MIN for none; else 0 and bad */
 double       unpack_r(struct unpack *u);
 struct slice unpack_s(struct unpack *u);          /* lies in the bytes */
 /* A count of things of at least `least` bytes each; 0 and bad when there cannot be so many. */

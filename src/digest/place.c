@@ -7,6 +7,7 @@
 #include "digest/place.h"
 
 #include "digest/map.h"
+#include "digest/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,16 @@ static void add(char *out, size_t size, struct slice s)
     out[n] = 0;
 }
 
+/* Answers are JSON: a byte that is no character, or half a one where the room ended, would take the whole row with it. */
+static void clean(char *s)
+{
+    for (size_t n = strlen(s), k; n; s += k, n -= k)
+        if ((k = utf8_length(s, n)) == 0) {
+            *s = '_';
+            k = 1;
+        }
+}
+
 static void name_it(struct place_name *out, const char *type, const char *start, struct slice first, struct slice second)
 {
     out->type = type;
@@ -54,6 +65,8 @@ static void name_it(struct place_name *out, const char *type, const char *start,
     }
     add(out->urn, sizeof out->urn, second);
     add(out->name, sizeof out->name, second.n ? second : first);
+    clean(out->urn);
+    clean(out->name);
 }
 
 static struct slice one_of(const struct attrs *a, const char *const *keys)
@@ -339,6 +352,14 @@ enum err places_load(struct places *p, struct slice bytes, struct fault *fault)
         fine = i < PLACES_TENANTS_MAX ? tenant_of(p, t) == i : i == PLACES_TENANTS_MAX && tenant_of(p, SLICE("\1any")) == i;
     }
     size_t count = unpack_count(&u, 7);
+    if (count > p->max) {                                /* the bound was lowered meanwhile */
+        struct place *list = count < UINT32_MAX / 2 ? calloc(count, sizeof *list) : NULL;
+        if (!list)
+            return fail(fault, ERR_LIMIT, "no memory for %zu places", count);
+        free(p->list);
+        p->list = list;
+        p->max = (uint32_t)count;
+    }
     for (size_t i = 0; i < count && fine && !u.bad; i++) {
         uint64_t     tenant = unpack_u(&u);
         struct slice urn = unpack_s(&u), type = unpack_s(&u), name = unpack_s(&u), env = unpack_s(&u), region = unpack_s(&u), zone = unpack_s(&u);

@@ -1,6 +1,8 @@
 /* history/files.c - see files.h. */
 #include "history/files.h"
 
+#include "base/text.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +46,7 @@ enum err history_files_list(const char *folder, struct history_files *out, struc
         if (from < 0 || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
             continue;
         struct history_file *f = &out->item[out->count++];
-        snprintf(f->name, sizeof f->name, "%s", e->d_name);
+        text_copy(f->name, sizeof f->name, e->d_name);      /* time_of() has looked at its length */
         f->from_us = from;
         f->size    = st.st_size;
     }

@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DAY_US (INT64_C(86400) * 1000000)
+#define DAY_US    (INT64_C(86400) * 1000000)
+#define MINUTE_US (INT64_C(60) * 1000000)
 
 enum { PATH_SIZE = 1024, PARTS = 8 /* no file grows beyond this part of the bound */ };
 
@@ -183,18 +184,27 @@ static enum err append_bytes(struct history *h, size_t size, bool sync, struct f
     return fail(fault, ERR_IO, "cannot write a minute of the history into %s/%s: %s", h->folder, h->name, strerror(error));
 }
 
-enum err history_append(struct history *h, const struct history_minute *m, bool sync, struct fault *fault)
+static enum err encode(struct history *h, const struct history_minute *m, size_t *size, struct fault *fault)
 {
-    size_t size;
-    if (m->at_us <= h->last_us)
-        return fail(fault, ERR_INPUT, "a minute of the history that is not after the one before it: the clock was set back");
-    bool     full = h->fd < 0 || m->at_us / DAY_US != h->began_us / DAY_US || h->end + BLOCK_HEADER + BLOCK_MAX / 64 > h->bounds.bytes / PARTS;
-    enum err e    = full && !(h->fd >= 0 && m->at_us / 60000000 == h->began_us / 60000000) ? new_file(h, m->at_us, fault) : OK;
-    if (e != OK)
-        return e;
     bool key = !h->chained || h->sequence % HISTORY_KEY_EVERY == 0;
     h->now   = *m;
-    e        = block_write(&h->now, key ? NULL : &h->before, h->sequence + 1, h->bytes, &size, fault);
+    return block_write(&h->now, key ? NULL : &h->before, h->sequence + 1, h->bytes, size, fault);
+}
+
+enum err history_append(struct history *h, const struct history_minute *m, bool sync, struct fault *fault)
+{
+    size_t size = 0;
+    if (m->at_us <= h->last_us)
+        return fail(fault, ERR_INPUT, "a minute of the history that is not after the one before it: the clock was set back");
+    bool     another = h->fd < 0 || m->at_us / DAY_US != h->began_us / DAY_US;
+    enum err e       = another ? new_file(h, m->at_us, fault) : OK;
+    if (e == OK)
+        e = encode(h, m, &size, fault);
+    if (e == OK && !another && h->end + (int64_t)size > h->bounds.bytes / PARTS && m->at_us / MINUTE_US != h->began_us / MINUTE_US) {
+        e = new_file(h, m->at_us, fault);       /* it does not fit, and begins the next file, where it must stand alone */
+        if (e == OK)
+            e = encode(h, m, &size, fault);
+    }
     if (e == OK)
         e = append_bytes(h, size, sync, fault);
     if (e != OK) {

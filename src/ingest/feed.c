@@ -297,5 +297,7 @@ enum err feed_load(struct feed *f, struct digest_store *s, struct fault *fault)
                 : i == 3 ? logs_load(f->logs, b, fault) : locate_load(f->locate, b, fault);
         free(bytes);
     }
+    if (e == ERR_INPUT)
+        fail_hint(fault, "move digest.db away: it is made again from what the journal still holds");
     return e;
 }

@@ -131,7 +131,7 @@ static bool one(void *ctx, const struct event *e)
         const struct span_event *s = &e->as.span;
         json_array_append_new(t->spans, json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:I, s:f, s:s, s:o, s:o, s:I}", "service", name.name, "urn", name.urn, "name", text_of(s->name), "kind",
                               kinds[s->kind], "span_id", hex_of(s->span_id), "parent_id", hex_of(s->parent_id), "start", time_of(s->start_ns), "start_ns", (json_int_t)s->start_ns, "ms",
-                              (double)(s->end_ns - s->start_ns) / 1e6, "status", states[s->status], "message", text_of(s->status_message), "attributes", attrs_json(t, &e->attrs), "record",
+                              ((double)s->end_ns - (double)s->start_ns) / 1e6, "status", states[s->status], "message", text_of(s->status_message), "attributes", attrs_json(t, &e->attrs), "record",
                               (json_int_t)e->record));
     } else {
         const struct log_event *g = &e->as.log;

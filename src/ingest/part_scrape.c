@@ -12,7 +12,7 @@ static enum err scrape_begin(struct ingest *in, void **self, struct fault *fault
     return e;
 }
 
-static enum err scrape_again(struct ingest *in, void **self, struct fault *fault)
+static enum err scrape_again(struct ingest *in, void **self, void **gone, struct fault *fault)
 {
     return *self ? scrape_reload(*self, in->conf, fault) : scrape_begin(in, self, fault);
 }

@@ -70,12 +70,12 @@ static void load_one(void *to, const char *file)
         log_warn("more cursors than consumers may be; this one holds nothing", F("folder", j->folder), F("cursor", file));
         return;
     }
-    bool good = journal_slot_look(&slot, &j->f, path) && slot.a < RECORD_ID_END;
+    bool good = journal_slot_look(&slot, &j->f, path) && slot.a < RECORD_ID_END / 2;
     if (!good && !j->looking)
         log_warn("a cursor cannot be read; its consumer begins with the oldest record", F("folder", j->folder), F("consumer", name));
     *c = (struct cursor){ .used = true, .slot = { .fd = -1 }, .committed = good ? slot.a : 0 };
     (void)text_copy(c->name, sizeof c->name, name);
-    uint64_t floor = good && slot.b < RECORD_ID_END && slot.b > c->committed ? slot.b : c->committed;
+    uint64_t floor = good && slot.b < RECORD_ID_END / 2 && slot.b > c->committed ? slot.b : c->committed;
     j->next_id = floor >= j->next_id ? floor + 1 : j->next_id;
 }
 

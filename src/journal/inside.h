@@ -63,6 +63,7 @@ struct reader {
     struct group   *pin;                        /* the block in memory, or ... */
     struct segment_scan scan;                   /* ... the file of the segment of this generation */
     uint64_t        generation;
+    uint32_t        number;
     int             errors;                     /* reads that failed in a row */
     ZSTD_DCtx      *unpack;
     char           *full;
@@ -73,7 +74,8 @@ struct reader {
 };
 
 struct journal {
-    struct journal_options     o;
+    struct journal_options     o;               /* segment_bytes of it is below: it never changes */
+    int64_t                    segment_bytes;
     char                      *folder;
     struct journal_files       f;
     const struct clock        *clock;

@@ -54,14 +54,13 @@ static enum err check_options(const struct journal_options *o, struct fault *fau
 }
 
 /* What a group can hold so that it fits into every segment. */
-static int64_t group_most(const struct journal_options *o) { return o->segment_bytes - SEGMENT_PAGE - BLOCK_HEAD - BLOCK_ALIGN; }
+static int64_t group_most(const struct journal *j) { return j->segment_bytes - SEGMENT_PAGE - BLOCK_HEAD - BLOCK_ALIGN; }
 
 static void take_options(struct journal *j, const struct journal_options *o)
 {
     j->o = *o;
     j->o.folder = j->folder;
-    j->o.segment_bytes = o->segment_bytes / SEGMENT_PAGE * SEGMENT_PAGE;
-    int64_t most = group_most(&j->o) / 2, limit = COMMIT_BYTES_MAX / 2;
+    int64_t most = group_most(j) / 2, limit = COMMIT_BYTES_MAX / 2;
     j->o.commit_bytes = o->commit_bytes < most ? o->commit_bytes : most;
     j->o.commit_bytes = j->o.commit_bytes < limit ? j->o.commit_bytes : limit;
 }
@@ -91,6 +90,7 @@ struct journal *journal_new(const struct journal_options *o)
     init_cond(&j->readable);
     init_cond(&j->settled);
     if (j->folder && j->pack) {
+        j->segment_bytes = o->segment_bytes / SEGMENT_PAGE * SEGMENT_PAGE;
         take_options(j, o);
         return j;
     }
@@ -172,7 +172,7 @@ enum err journal_adjust(struct journal *j, const struct journal_options *o, stru
 {
     struct journal_options n = *o;
     n.folder = j->folder;
-    n.segment_bytes = j->o.segment_bytes;
+    n.segment_bytes = j->segment_bytes;
     enum err e = check_options(&n, fault);
     if (e != OK)
         return e;
@@ -244,7 +244,7 @@ enum err journal_append(struct journal *j, const struct record *r, journal_done 
 {
     size_t   size = journal_record_size(r);
     enum err e = journal_record_check(r, fault);
-    if (e == OK && (int64_t)size > group_most(&j->o))
+    if (e == OK && (int64_t)size > group_most(j))
         e = fail(fault, ERR_INPUT, "a record of %zu bytes is larger than a segment of the journal bears", size);
     if (e != OK)
         return e;

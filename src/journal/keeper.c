@@ -94,7 +94,7 @@ enum err journal_keeper_make(struct journal *j, bool zeroed, struct segment **ou
     if (!s)
         return fail(fault, ERR_LIMIT, "no memory for a segment");
     s->number = ++j->number;
-    s->bytes = j->o.segment_bytes;
+    s->bytes = j->segment_bytes;
     journal_segment_name(s->number, name);
     e = journal_path(j, name, path, sizeof path, fault);
     memcpy(name + 8, ".new", 5);
@@ -170,7 +170,7 @@ static enum deed choose(struct journal *j, bool disk_full, struct segment **s)
 {
     struct segment *old = j->count && j->segments[0] != j->current && j->segments[0]->pins == 0 ? j->segments[0] : NULL;
     int64_t         now = clock_wall_us(j->clock);
-    size_t          total = j->count + (size_t)j->readies, max = (size_t)(j->o.size_max / j->o.segment_bytes);
+    size_t          total = j->count + (size_t)j->readies, max = (size_t)(j->o.size_max / j->segment_bytes);
     bool            passed = old && old->last <= journal_passed(j);
     bool            aged = passed && (old->first == 0 || old->last_us + j->o.keep_us <= now || j->o.keep_us == 0);
     *s = old;
@@ -179,11 +179,11 @@ static enum deed choose(struct journal *j, bool disk_full, struct segment **s)
     if (j->readies >= READY_SEGMENTS)
         return NOTHING;
     if (aged)
-        return old->bytes == j->o.segment_bytes ? USE_AGAIN : REMOVE;
+        return old->bytes == j->segment_bytes ? USE_AGAIN : REMOVE;
     if (total < max && !disk_full)
         return MAKE;
     if (passed)
-        return old->bytes == j->o.segment_bytes ? USE_AGAIN : REMOVE;
+        return old->bytes == j->segment_bytes ? USE_AGAIN : REMOVE;
     /* Nothing is thrown away while there is a segment left to write in. */
     if (old && j->o.when_full == JOURNAL_DROP_OLDEST && j->readies == 0)
         return DROP;
@@ -214,7 +214,7 @@ static void count_dropped(struct journal *j, const struct segment *s, uint64_t p
 
 static bool disk_is_full(struct journal *j, struct fault *why)
 {
-    int64_t room = j->f.room(j->f.ctx, j->folder), segment = j->o.segment_bytes;
+    int64_t room = j->f.room(j->f.ctx, j->folder), segment = j->segment_bytes;
     pthread_mutex_lock(&j->lock);
     int64_t reserve = j->o.reserve_bytes;
     pthread_mutex_unlock(&j->lock);
@@ -247,7 +247,7 @@ static bool one_deed(struct journal *j)
     if (d == NOTHING)
         return false;
     pthread_mutex_unlock(&j->lock);
-    bool usable = s && s->bytes == j->o.segment_bytes;
+    bool usable = s && s->bytes == j->segment_bytes;
     if (d == DROP)
         count_dropped(j, s, passed);
     switch (d) {

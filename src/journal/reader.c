@@ -98,7 +98,7 @@ static enum err open_file(struct reader *r, const struct segment *s, int64_t at,
 {
     char     name[SEGMENT_NAME], path[PATH_MAX];
     enum err e;
-    if (r->generation == s->generation)
+    if (r->generation == s->generation && r->number == s->number)
         return OK;
     close_file(r);
     journal_segment_name(s->number, name);
@@ -110,6 +110,7 @@ static enum err open_file(struct reader *r, const struct segment *s, int64_t at,
     if (r->scan.fd < 0)
         return fail(fault, ERR_IO, "cannot open %.300s: %s", path, strerror(errno));
     r->generation = s->generation;
+    r->number = s->number;
     r->scan.stamp = s->stamp;
     r->scan.at = at;
     r->scan.past_errors = false;

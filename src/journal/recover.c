@@ -151,7 +151,7 @@ static bool salvage(struct journal *j, struct segment *s, int64_t size)
 {
     char         in[BLOCK_HEAD];
     struct block b;
-    s->generation = 0;
+    s->generation = s->stamp = s->floor = 0;
     s->bytes = size < SEGMENT_BYTES_MAX ? size : SEGMENT_BYTES_MAX;
     for (int64_t at = SEGMENT_PAGE; at + BLOCK_HEAD <= s->bytes; at += BLOCK_ALIGN)
         if (journal_files_read_all(&j->f, s->fd, in, sizeof in, at) == BLOCK_HEAD && journal_block_head_read(in, &b) && b.generation > s->generation) {
@@ -231,7 +231,7 @@ static bool walk(struct journal *j, struct segment *s)
     char head[BLOCK_HEAD];
     if (s->used + BLOCK_HEAD <= s->bytes && journal_files_read_all(&j->f, s->fd, head, sizeof head, s->used) == BLOCK_HEAD && journal_block_head_read(head, &b) && b.stamp == s->stamp) {
         j->stats.cut_bytes += (uint64_t)journal_block_size(b.stored);
-        j->next_id = journal_block_last(&b) >= j->next_id ? journal_block_last(&b) + 1 : j->next_id;
+        j->next_id = journal_block_last(&b) >= j->next_id && journal_block_last(&b) < (s->last > s->floor ? s->last : s->floor) + ID_MARGIN ? journal_block_last(&b) + 1 : j->next_id;
     }
     journal_segment_scan_done(&scan);
     return found == FOUND_END;
@@ -284,7 +284,7 @@ static void sort_out(struct journal *j)
     size_t keep = (size_t)records_end;
     for (size_t i = keep; i < j->count; i++) {
         struct segment *s = j->segments[i];
-        if (!s->sealed && s->bytes >= j->o.segment_bytes && j->readies < READY_MAX)
+        if (!s->sealed && !s->torn && s->bytes >= j->segment_bytes && j->readies < READY_MAX)
             j->ready[j->readies++] = s;
         else
             j->segments[keep++] = s;       /* empty: the keeper finds it passed */
@@ -292,7 +292,7 @@ static void sort_out(struct journal *j)
     j->count = keep;
     j->last_id = last;
     j->next_id = last >= j->next_id ? last + 1 : j->next_id;
-    if (records_end && !j->segments[records_end - 1]->sealed)
+    if (records_end && !j->segments[records_end - 1]->sealed && !j->segments[records_end - 1]->torn)
         j->current = j->segments[records_end - 1];
 }
 
@@ -394,7 +394,7 @@ enum err journal_recover(struct journal *j, struct fault *fault)
     if ((e = journal_cursors_load(j, fault)) != OK)
         return e;
     /* The newest segment that was ever ready is not here: what it held may have been acknowledged, so its ids are left out. */
-    if (found && j->meta.a < RECORD_ID_END && j->meta.b > j->generation) {
+    if (found && j->meta.a < RECORD_ID_END / 2 && j->meta.b > j->generation) {
         log_error("segments of the journal are gone", F("folder", j->folder), F("generation", (int64_t)j->meta.b), F("newest", (int64_t)j->generation),
                   F("next", (int64_t)(j->meta.a > j->next_id ? j->meta.a : j->next_id)));
         j->next_id = j->meta.a > j->next_id ? j->meta.a : j->next_id;

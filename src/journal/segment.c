@@ -57,7 +57,7 @@ bool journal_segment_page_read(const char *page, struct segment *s)
     s->generation = get64(page + 24);
     s->bytes = (int64_t)get64(page + 32);
     s->floor = get64(page + 48);
-    return s->generation > 0 && s->bytes >= SEGMENT_PAGE && s->bytes <= SEGMENT_BYTES_MAX && s->floor < RECORD_ID_END;
+    return s->generation > 0 && s->bytes >= SEGMENT_PAGE && s->bytes <= SEGMENT_BYTES_MAX && s->floor < RECORD_ID_END / 2;
 }
 
 void journal_segment_seal_write(char out[BLOCK_ALIGN], const struct segment *s)
@@ -82,7 +82,7 @@ bool journal_segment_seal_read(const char *page, struct segment *s)
         return false;
     int64_t  used = (int64_t)get64(p + 24);
     uint64_t first = get64(p + 32), last = get64(p + 40);
-    if (used < SEGMENT_PAGE || used > s->bytes || used % BLOCK_ALIGN || first > last || (first == 0) != (last == 0) || last >= RECORD_ID_END)
+    if (used < SEGMENT_PAGE || used > s->bytes || used % BLOCK_ALIGN || first > last || (first == 0) != (last == 0) || last >= RECORD_ID_END / 2)
         return false;
     s->used = used;
     s->first = first;

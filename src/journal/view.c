@@ -38,7 +38,7 @@ enum err journal_view_open(const char *folder, struct journal_view **out, struct
         journal_view_close(v);
         return fail(fault, errno == ENOENT ? ERR_MISSING : ERR_IO, "cannot look at the journal in %.300s: %s", folder, strerror(errno));
     }
-    v->j->o.segment_bytes = 0;
+    v->j->segment_bytes = 0;
     enum err e = journal_recover_look(v->j, fault);
     if (e == OK)
         *out = v;

@@ -35,6 +35,7 @@
 
 #include <libpq-fe.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { PG_VERSION_LEAST = 140000, PG_PARAMS_MAX = 64, PG_QUERY_PARAMS_MAX = 16 };
@@ -88,6 +89,11 @@ MUST_CHECK enum err pg_link_query(struct pg_link *l, const char *sql, int n, con
                                   PGresult **result, struct fault *fault);
 /* The same for a statement whose answer does not matter. */
 MUST_CHECK enum err pg_link_run(struct pg_link *l, const char *sql, int64_t deadline_us, struct fault *fault);
+
+/* COPY ... FROM STDIN: sql, then the data as it lies. */
+MUST_CHECK enum err pg_link_copy(struct pg_link *l, const char *sql, const char *data, size_t n, int64_t deadline_us, struct fault *fault);
+/* Which SQLSTATE the last statement failed with; "" when no server said one, or it did not fail. */
+const char         *pg_link_state(const struct pg_link *l);
 
 void pg_result_clear(PGresult **r);                             /* for CLEANUP() */
 

@@ -17,11 +17,12 @@
 #include <string.h>
 
 /* How long we wait for a cancelled statement to admit that it was; and how many cancels may hang on frozen servers. */
-enum { CANCEL_GRACE_MS = 1000, CANCELS_MAX = 8, WATCH_MS = 250 };
+enum { CANCEL_GRACE_MS = 1000, CANCELS_MAX = 8, WATCH_MS = 250, COPY_PIECE = 256 * 1024 };
 
 struct pg_link {
     PGconn *conn;
     bool    broken;
+    char    state[6];              /* SQLSTATE of the last statement that failed; "" when no server said one */
     bool  (*give_up)(void *ctx);   /* NULL: only the deadline ends a statement */
     void   *give_up_ctx;
 };
@@ -106,6 +107,7 @@ void pg_link_close(struct pg_link *l)
 bool    pg_link_alive(const struct pg_link *l) { return l && !l->broken && PQstatus(l->conn) == CONNECTION_OK; }
 void    pg_link_watch(struct pg_link *l, bool (*give_up)(void *ctx), void *ctx) { l->give_up = give_up, l->give_up_ctx = ctx; }
 PGconn *pg_link_conn(struct pg_link *l) { return l->conn; }
+const char *pg_link_state(const struct pg_link *l) { return l->state; }
 int     pg_link_version(const struct pg_link *l) { return PQserverVersion(l->conn); }
 
 /* ---- giving up on a statement ---- */
@@ -140,30 +142,30 @@ static void ask_to_cancel(PGconn *c)
 
 enum { READY = 1, LATE = 0, LOST = -1 };
 
-static int flush_within(PGconn *c, int64_t deadline_us)
-{
-    for (;;) {
-        int n = PQflush(c);
-        if (n <= 0)
-            return n == 0 ? READY : LOST;
-        int ready = wait_for(PQsocket(c), POLLIN | POLLOUT, deadline_us);
-        if (ready <= 0)
-            return ready == 0 ? LATE : LOST;
-        if (!PQconsumeInput(c))
-            return LOST;
-    }
-}
-
 /* As wait_for(), in short pieces while somebody may want to give up. */
-static int wait_watched(const struct pg_link *l, int64_t deadline_us)
+static int wait_watched(const struct pg_link *l, short events, int64_t deadline_us)
 {
     while (l->give_up) {
         int64_t soon_us = now_us() + WATCH_MS * US_PER_MS;
-        int     ready = wait_for(PQsocket(l->conn), POLLIN, soon_us < deadline_us ? soon_us : deadline_us);
+        int     ready = wait_for(PQsocket(l->conn), events, soon_us < deadline_us ? soon_us : deadline_us);
         if (ready != 0 || soon_us >= deadline_us || l->give_up(l->give_up_ctx))
             return ready;
     }
-    return wait_for(PQsocket(l->conn), POLLIN, deadline_us);
+    return wait_for(PQsocket(l->conn), events, deadline_us);
+}
+
+static int flush_within(const struct pg_link *l, int64_t deadline_us)
+{
+    for (;;) {
+        int n = PQflush(l->conn);
+        if (n <= 0)
+            return n == 0 ? READY : LOST;
+        int ready = wait_watched(l, POLLIN | POLLOUT, deadline_us);
+        if (ready <= 0)
+            return ready == 0 ? LATE : LOST;
+        if (!PQconsumeInput(l->conn))
+            return LOST;
+    }
 }
 
 /* The last result of the statement; keeps reading until libpq says that it is over. */
@@ -172,7 +174,7 @@ static int gather_within(const struct pg_link *l, int64_t deadline_us, PGresult 
     PGconn *c = l->conn;
     for (;;) {
         while (PQisBusy(c)) {
-            int ready = wait_watched(l, deadline_us);
+            int ready = wait_watched(l, POLLIN, deadline_us);
             if (ready <= 0)
                 return ready == 0 ? LATE : LOST;
             if (!PQconsumeInput(c))
@@ -185,7 +187,7 @@ static int gather_within(const struct pg_link *l, int64_t deadline_us, PGresult 
         *last = r;
         ExecStatusType s = PQresultStatus(r);
         if (s == PGRES_COPY_IN || s == PGRES_COPY_OUT || s == PGRES_COPY_BOTH)
-            return LOST;   /* none of our statements copies */
+            return LOST;   /* pg_link_copy() has dealt with the one that it began */
     }
 }
 
@@ -194,22 +196,10 @@ static void brief(const char *sql, char *out, size_t size)
     (void)snprintf(out, size, "run \"%.*s%s\"", (int)size - 16, sql, strlen(sql) > size - 16 ? "..." : "");
 }
 
-enum err pg_link_query(struct pg_link *l, const char *sql, int n, const char *const *values, int64_t deadline_us, PGresult **result,
-                       struct fault *fault)
+/* What came of a statement. last is given away; *result may be NULL: nobody wants it. */
+static enum err conclude(struct pg_link *l, int how, PGresult *last, const char *what, PGresult **result, struct fault *fault)
 {
-    assert(n >= 0 && n <= PG_QUERY_PARAMS_MAX);
-    *result = NULL;
-    char what[120];
-    brief(sql, what, sizeof what);
-    if (!pg_link_alive(l))
-        return fail(fault, ERR_IO, "cannot %s: the connection was lost before", what);
-    if (now_us() >= deadline_us)
-        return fail(fault, ERR_TIMEOUT, "no time left to %s", what);
-
-    PGresult *last = NULL;
-    int       how = PQsendQueryParams(l->conn, sql, n, NULL, values, NULL, NULL, 0) ? flush_within(l->conn, deadline_us) : LOST;
-    if (how == READY)
-        how = gather_within(l, deadline_us, &last);
+    l->state[0] = '\0';
     if (how == LATE) {
         ask_to_cancel(l->conn);
         l->give_up = NULL;   /* already given up: what is waited for now is its end */
@@ -222,13 +212,94 @@ enum err pg_link_query(struct pg_link *l, const char *sql, int n, const char *co
     }
     ExecStatusType s = last ? PQresultStatus(last) : PGRES_FATAL_ERROR;
     if (how == LOST || (s != PGRES_TUPLES_OK && s != PGRES_COMMAND_OK && s != PGRES_EMPTY_QUERY)) {
+        const char *state = last ? PQresultErrorField(last, PG_DIAG_SQLSTATE) : NULL;
+        (void)snprintf(l->state, sizeof l->state, "%s", state ? state : "");
         l->broken = how == LOST || PQstatus(l->conn) != CONNECTION_OK;
         enum err e = pg_fault_result(l->conn, last, what, fault);
         PQclear(last);
         return e;
     }
-    *result = last;
+    if (result)
+        *result = last;
+    else
+        PQclear(last);
     return OK;
+}
+
+static enum err may_begin(struct pg_link *l, const char *what, int64_t deadline_us, struct fault *fault)
+{
+    l->state[0] = '\0';
+    if (!pg_link_alive(l))
+        return fail(fault, ERR_IO, "cannot %s: the connection was lost before", what);
+    if (now_us() >= deadline_us)
+        return fail(fault, ERR_TIMEOUT, "no time left to %s", what);
+    return OK;
+}
+
+enum err pg_link_query(struct pg_link *l, const char *sql, int n, const char *const *values, int64_t deadline_us, PGresult **result,
+                       struct fault *fault)
+{
+    assert(n >= 0 && n <= PG_QUERY_PARAMS_MAX);
+    *result = NULL;
+    char what[120];
+    brief(sql, what, sizeof what);
+    enum err e = may_begin(l, what, deadline_us, fault);
+    if (e != OK)
+        return e;
+    PGresult *last = NULL;
+    int       how = PQsendQueryParams(l->conn, sql, n, NULL, values, NULL, NULL, 0) ? flush_within(l, deadline_us) : LOST;
+    if (how == READY)
+        how = gather_within(l, deadline_us, &last);
+    return conclude(l, how, last, what, result, fault);
+}
+
+/* Until the server says that it wants data. *last: what it said instead. */
+static int begin_copy(const struct pg_link *l, const char *sql, int64_t deadline_us, PGresult **last)
+{
+    PGconn *c = l->conn;
+    int     how = PQsendQuery(c, sql) ? flush_within(l, deadline_us) : LOST;
+    while (how == READY && PQisBusy(c)) {
+        int ready = wait_watched(l, POLLIN, deadline_us);
+        how = ready < 0 || (ready > 0 && !PQconsumeInput(c)) ? LOST : ready == 0 ? LATE : READY;
+    }
+    *last = how == READY ? PQgetResult(c) : NULL;
+    return how;
+}
+
+static int put_copy(const struct pg_link *l, const char *data, size_t n, int64_t deadline_us)
+{
+    int how = READY;
+    for (size_t at = 0, piece; how == READY && at < n; at += piece) {
+        piece = n - at < COPY_PIECE ? n - at : COPY_PIECE;
+        int put = PQputCopyData(l->conn, data + at, (int)piece);
+        if (put == 0)
+            piece = 0;        /* no room: flush, then once more */
+        how = put < 0 ? LOST : flush_within(l, deadline_us);
+    }
+    return how;
+}
+
+enum err pg_link_copy(struct pg_link *l, const char *sql, const char *data, size_t n, int64_t deadline_us, struct fault *fault)
+{
+    char what[120];
+    brief(sql, what, sizeof what);
+    enum err e = may_begin(l, what, deadline_us, fault);
+    if (e != OK)
+        return e;
+    PGresult *last = NULL;
+    int       how = begin_copy(l, sql, deadline_us, &last);
+    if (how == READY && PQresultStatus(last) == PGRES_COPY_IN) {
+        PQclear(last);
+        last = NULL;
+        how = put_copy(l, data, n, deadline_us);
+        for (int put = 0; how == READY && put == 0; ) {
+            put = PQputCopyEnd(l->conn, NULL);
+            how = put < 0 ? LOST : flush_within(l, deadline_us);
+        }
+    }
+    if (how == READY)
+        how = gather_within(l, deadline_us, &last);
+    return conclude(l, how, last, what, NULL, fault);
 }
 
 enum err pg_link_run(struct pg_link *l, const char *sql, int64_t deadline_us, struct fault *fault)

@@ -15,7 +15,8 @@
 
 bool loop_pressed(struct loop *l)
 {
-    l->host.pressed = l->parked != NULL || atomic_load_explicit(&l->common->in_flight, memory_order_relaxed) >= l->conf.budget;
+    l->host.full = l->parked != NULL;
+    l->host.pressed = l->host.full || atomic_load_explicit(&l->common->in_flight, memory_order_relaxed) >= l->conf.budget;
     return l->host.pressed;
 }
 
@@ -36,7 +37,7 @@ static void watch(struct loop *l, int fd, void *source, uint32_t events, int op)
 static void conf_take(struct loop *l, const struct receive_conf *c)
 {
     l->conf = *c;
-    l->host.limits = (struct session_limits){ .body_max = (size_t)c->body_max, .head_max = (size_t)c->head_max, .streams_max = (uint32_t)c->streams_max,
+    l->host.limits = (struct session_limits){ .body_max = (size_t)c->body_max, .head_max = (size_t)c->head_max, .streams_max = (uint32_t)c->streams_max, .budget = c->budget,
         .retry_us = c->retry_us, .patience_us = c->patience_us, .head_us = c->head_us, .stall_us = c->stall_us, .idle_us = c->idle_us };
 }
 

@@ -47,7 +47,7 @@ struct loop {
     struct listener     *listeners;
     struct conn         *conns, *dirty, *closed;
     size_t               conns_n, paused_n;
-    bool                 accept_paused, stopping, changed_pressure;
+    bool                 accept_paused, stopping;
     int64_t              stop_us, accept_us;         /* since when it stops; when accepting was paused */
     struct exchange     *parked, *parked_last;       /* complete, but the journal had no room */
     size_t               outstanding;                /* with the journal */

@@ -301,7 +301,7 @@ void session_settle(struct session_host *h, struct exchange *x)
         request_exchange_free(h, x);
         return;
     }
-    s->moved_us = h->now_us;
+    s->moved_us = x->moved_us = h->now_us;
     if (s->speech == SESSION_HTTP2)
         session_http2_answer(s, x);
     else
@@ -454,11 +454,17 @@ void session_resume(struct session *s)
         session_http2_give_back(s);
 }
 
-/* Refuse what is still being received: its sender comes again. */
+/*
+ * Refuse what is still being received, the newest first, until there is room: its sender comes again.  Not all at once, or those who come
+ * together would be sent away together, again and again.
+ */
 static void turn_away(struct session *s)
 {
+    struct session_host *h = s->host;
     for (struct exchange *x = s->first, *next; x; x = next) {
         next = x->next;
+        if (!h->full && atomic_load_explicit(h->in_flight, memory_order_relaxed) < h->limits.budget)
+            break;
         if (x->state != EXCHANGE_RECEIVING)
             continue;
         answer_later(&x->answer, REFUSED_FULL, s->host->limits.retry_us, "there is no room for this request right now");
@@ -482,6 +488,8 @@ bool session_tick(struct session *s)
         return false;
     for (struct exchange *x = s->first, *next; x; x = next) {
         next = x->next;
+        if (x->state == EXCHANGE_ANSWERED && !x->ended && now - x->moved_us > l->stall_us)
+            (void)nghttp2_submit_rst_stream(s->http2, NGHTTP2_FLAG_NONE, x->stream, NGHTTP2_NO_ERROR);      /* he never ended his side */
         bool resting = x->route && x->route->shape == ROUTE_FLIGHT && x->body.n == 0;      /* between two messages of a stream */
         if (x->state != EXCHANGE_RECEIVING || x->pending || now - x->moved_us <= (resting ? l->idle_us : l->stall_us))
             continue;

@@ -34,7 +34,7 @@ enum { SESSION_SPARES_MAX = 256, SESSION_READ_MAX = 256 * 1024 /* bytes of one f
 /* What a listener lets in. Must stay as long as a session points to it. */
 struct session_door { unsigned protocols; const struct receive_tokens *tokens; /* NULL: everybody */ const char *tenant; };
 
-struct session_limits { size_t body_max, head_max; uint32_t streams_max; int64_t retry_us, patience_us, head_us, stall_us, idle_us; };
+struct session_limits { size_t body_max, head_max; uint32_t streams_max; int64_t budget, retry_us, patience_us, head_us, stall_us, idle_us; };
 
 struct session;
 
@@ -68,7 +68,8 @@ struct exchange {
     /* What goes out over HTTP/2. */
     struct text          out;
     size_t               out_sent;
-    bool                 out_open, out_begun, out_last;
+    bool                 out_open, out_begun, out_last, out_away;
+    size_t               after;             /* bytes that still came though the answer was given */
     struct answer_grpc   trailers;
     bool                 has_trailers;
 };
@@ -79,6 +80,7 @@ struct session_host {
     int64_t               now_us;          /* monotonic; set before each call */
     int64_t               wall_us;         /* for the field Date */
     bool                  pressed;         /* no memory or no room: nobody is given more window */
+    bool                  full;            /* it is the journal that has no room, not the budget */
     atomic_llong         *in_flight;       /* the budget, shared by all threads */
     struct receive_stats *stats;           /* written by this thread alone, with relaxed atomics */
     void                (*complete)(struct session_host *h, struct exchange *x);

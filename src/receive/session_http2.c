@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STREAM_WINDOW = 2 * 1024 * 1024, CONNECTION_WINDOW = 8 * 1024 * 1024, FRAME_MAX = 128 * 1024, ACKS_MAX = 100, RESETS_BURST = 500, RESETS_PER_S = 100 };
+enum { STREAM_WINDOW = 2 * 1024 * 1024, CONNECTION_WINDOW = 8 * 1024 * 1024, FRAME_MAX = 128 * 1024, ACKS_MAX = 100, RESETS_BURST = 500, RESETS_PER_S = 100,
+       AFTER_MAX = 64 * 1024 };
 
 #define NV(name_, value_, n_, flags_) \
     ((nghttp2_nv){ (uint8_t *)(uintptr_t)(name_), (uint8_t *)(uintptr_t)(value_), sizeof(name_) - 1, (n_), (uint8_t)(NGHTTP2_NV_FLAG_NO_COPY_NAME | (flags_)) })
@@ -196,7 +197,6 @@ static int on_begin(nghttp2_session *http2, const nghttp2_frame *frame, void *us
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
     head_begin(&s->head);
-    s->head_stream = frame->hd.stream_id;
     s->head_n = 0;
     s->head_over = false;
     return 0;
@@ -292,13 +292,24 @@ static int on_frame(nghttp2_session *http2, const nghttp2_frame *frame, void *us
     return 0;
 }
 
+/*
+ * The answer is away and the peer still sends: when that is more than a little he is told to stop.  The little is let pass, since there are
+ * clients that throw an answer away when a reset follows it.
+ */
+static int enough(struct session *s, struct exchange *x)
+{
+    return x->out_away && !x->ended && x->after > AFTER_MAX ? nghttp2_submit_rst_stream(s->http2, NGHTTP2_FLAG_NONE, x->stream, NGHTTP2_NO_ERROR) : 0;
+}
+
 static int on_data(nghttp2_session *http2, uint8_t flags, int32_t stream, const uint8_t *data, size_t n, void *user)
 {
     struct session  *s = user;
     struct exchange *x = nghttp2_session_get_stream_user_data(http2, stream);
     if (!x || x->state != EXCHANGE_RECEIVING) {
-        (void)nghttp2_session_consume_connection(http2, n);
-        return 0;
+        (void)nghttp2_session_consume(http2, stream, n);
+        if (x)
+            x->after += n;
+        return x ? enough(s, x) : 0;
     }
     session_http2_consume(s, x, n);
     if (!session_take(s, x, (const char *)data, n))
@@ -306,13 +317,15 @@ static int on_data(nghttp2_session *http2, uint8_t flags, int32_t stream, const 
     return 0;
 }
 
-/* The answer is away and the peer still sends: it is told to stop. */
 static int on_sent(nghttp2_session *http2, const nghttp2_frame *frame, void *user)
 {
     if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         return 0;
     struct exchange *x = nghttp2_session_get_stream_user_data(http2, frame->hd.stream_id);
-    return x && !x->ended ? nghttp2_submit_rst_stream(http2, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR) : 0;
+    if (!x)
+        return 0;
+    x->out_away = true;
+    return enough(user, x);
 }
 
 static int on_close(nghttp2_session *http2, int32_t stream, uint32_t code, void *user)

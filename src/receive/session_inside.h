@@ -29,9 +29,8 @@ struct session {
     bool                       keep_alive;
     /* HTTP/2 */
     nghttp2_session           *http2;
-    int32_t                    head_stream;
     size_t                     head_n, withheld;
-    bool                       head_over, head_named;
+    bool                       head_over;
     int64_t                    flood, flood_us;
 };
 

@@ -14,6 +14,9 @@ static enum err check_regex(const char *value, struct fault *fault)
 {
     regex_t re;
     char    why[120];
+    enum err e    = group_regex_bounded(value, fault);
+    if (e != OK)
+        return e;
     int     wrong = *value ? regcomp(&re, value, REG_EXTENDED | REG_NOSUB) : 0;
     if (wrong) {
         regerror(wrong, &re, why, sizeof why);

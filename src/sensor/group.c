@@ -22,6 +22,63 @@ struct grouping { struct recipe *recipe; size_t count; };
 
 /* ---- expressions ---- */
 
+/*
+ * The library's compiler writes out repetitions, and those of repetitions, until memory is gone; and back references may take for ever. So what an
+ * expression can be written out to is bounded before it is compiled.
+ */
+enum { REPEATS_MAX = 4096 };
+
+enum err group_regex_bounded(const char *text, struct fault *fault)
+{
+    double copies  = 1;
+    bool   inside = false, repeated = false;
+    for (const char *c = text; *c; c++) {
+        if (*c == '\\' && c[1]) {
+            if (!inside && c[1] >= '1' && c[1] <= '9')
+                return fail(fault, ERR_INPUT, "the expression refers back with \\%c, which may take for ever", c[1]);
+            c       += !inside;
+            repeated = false;
+            continue;
+        }
+        if (inside || *c == '[') {
+            /* a ] right behind [ or [^ is one of the characters */
+            if (!inside) {
+                c     += c[1] == '^';
+                c     += c[1] == ']';
+                inside = true;
+            } else {
+                inside = *c != ']';
+            }
+            repeated = false;
+            continue;
+        }
+        bool many = *c == '+' || *c == '*' || *c == '{' || (*c == '?' && !(c > text && c[-1] == '('));
+        if (many && repeated)
+            return fail(fault, ERR_INPUT, "the expression repeats a repetition: %.20s", c);
+        if (*c == '+' && c > text && c[-1] == ')')
+            copies *= 2;
+        for (const char *d = c; *c == '{' && *d && *d != '}'; d++)
+            if (*d >= '0' && *d <= '9' && (d[1] == '}' || d[1] == '\0')) {
+                const char *first = d;
+                while (first > c && first[-1] >= '0' && first[-1] <= '9')
+                    first--;
+                copies *= 1 + atof(first);
+            } else if (*d >= '0' && *d <= '9' && d[1] == ',' && d[2] == '}') {
+                const char *first = d;
+                while (first > c && first[-1] >= '0' && first[-1] <= '9')
+                    first--;
+                copies *= 2 + atof(first);
+            }
+        if (copies > REPEATS_MAX)
+            return fail(fault, ERR_INPUT, "the expression repeats more than %d times in all", REPEATS_MAX);
+        repeated = many && *c != '{';
+        if (*c == '{')
+            while (c[1] && *c != '}')
+                c++, repeated = true;
+    }
+    return OK;
+}
+
 /* Go's notation into POSIX's: (?P<name>x) is (x), and its name is kept; (?:x) is (x); \d is [0-9]. */
 static enum err translate(const char *from, char *to, size_t size, struct pattern *p, struct fault *fault)
 {
@@ -66,7 +123,9 @@ static enum err pattern_make(const char *text, struct pattern *p, struct fault *
 {
     char posix[4200], why[120];
     *p         = (struct pattern){ 0 };
-    enum err e = translate(text, posix, sizeof posix, p, fault);
+    enum err e = group_regex_bounded(text, fault);
+    if (e == OK)
+        e = translate(text, posix, sizeof posix, p, fault);
     int wrong  = e == OK ? regcomp(&p->re, posix, REG_EXTENDED) : 0;
     if (wrong) {
         regerror(wrong, &p->re, why, sizeof why);

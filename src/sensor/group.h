@@ -34,5 +34,7 @@ bool grouping_name(const struct grouping *g, const struct group_facts *f, char o
 /* For the tables of conf.c. */
 enum err group_template_check(const char *value, struct fault *fault);
 enum err group_pattern_check(const char *value, struct fault *fault);
+/* Whether an extended regular expression may be given to the library's compiler. */
+enum err group_regex_bounded(const char *text, struct fault *fault);
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,19 +40,83 @@ enum err probe_target_check(enum probe_kind kind, const char *target, struct fau
 
 /* ---- names ---- */
 
-struct probe_pending { struct gaicb ask; struct addrinfo hints; char name[1024]; };
+/*
+ * A look-up cannot be cut short, so it has a thread; whoever comes last, the thread or its owner, frees what they share. There is one of
+ * these for each probe at most.
+ */
+struct probe_pending { pthread_mutex_t lock; pthread_cond_t changed; bool done, left; int error; char name[1024]; };
+
+enum { LOOK_UP_STACK = 512 * 1024 };
+
+static void pending_done(struct probe_pending *p)
+{
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->changed);
+    free(p);
+}
+
+static void *look_up_alone(void *ctx)
+{
+    struct probe_pending *p     = ctx;
+    struct addrinfo       hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
+    int                   error = getaddrinfo(p->name, NULL, &hints, &found);
+    if (!error)
+        freeaddrinfo(found);
+    pthread_mutex_lock(&p->lock);
+    p->error  = error;
+    p->done   = true;
+    bool last = p->left;
+    pthread_cond_signal(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+    if (last)
+        pending_done(p);
+    return NULL;
+}
 
 void probe_pending_free(struct probe_pending *p)
 {
     if (!p)
         return;
-    /* EAI_NOTCANCELED: the resolver still writes into it, so it is left to it; there is one of these for each probe at most */
-    int answer = gai_cancel(&p->ask);
-    if (answer == EAI_NOTCANCELED || (answer != EAI_CANCELED && gai_error(&p->ask) == EAI_INPROGRESS))
-        return;
-    if (p->ask.ar_result)
-        freeaddrinfo(p->ask.ar_result);
-    free(p);
+    pthread_mutex_lock(&p->lock);
+    bool last = p->done;
+    p->left   = true;
+    pthread_mutex_unlock(&p->lock);
+    if (last)
+        pending_done(p);
+}
+
+static bool pending_is_done(struct probe_pending *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool done = p->done;
+    pthread_mutex_unlock(&p->lock);
+    return done;
+}
+
+static struct probe_pending *pending_new(const char *name)
+{
+    struct probe_pending *p = calloc(1, sizeof *p);
+    pthread_condattr_t    clock;
+    pthread_attr_t        how;
+    pthread_t             thread;
+    if (!p)
+        return NULL;
+    snprintf(p->name, sizeof p->name, "%s", name);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->changed, &clock);
+    pthread_condattr_destroy(&clock);
+    pthread_attr_init(&how);
+    pthread_attr_setdetachstate(&how, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&how, LOOK_UP_STACK);
+    int error = pthread_create(&thread, &how, look_up_alone, p);
+    pthread_attr_destroy(&how);
+    if (error) {
+        pending_done(p);
+        return NULL;
+    }
+    return p;
 }
 
 static double now_s(void)
@@ -67,38 +132,33 @@ static struct probe_result look_up(const char *target, int64_t timeout_us, const
 {
     struct probe_result r     = { PROBE_CLASS_TIMEOUT, NAN, NAN, NAN, NAN, NAN, 0 };
     double              began = now_s(), limit = (double)timeout_us / 1e6;
-    if (*pending && gai_error(&(*pending)->ask) == EAI_INPROGRESS) {        /* the one before has not ended: no second beside it */
+    if (*pending && !pending_is_done(*pending)) {       /* the one before has not ended: no second beside it */
         r.total_s = 0;
         return r;
     }
     probe_pending_free(*pending);
-    *pending = calloc(1, sizeof **pending);
-    if (!*pending) {
+    struct probe_pending *p = *pending = pending_new(target);
+    if (!p) {
         r.class = PROBE_CLASS_OTHER;
         return r;
     }
-    struct probe_pending *p = *pending;
-    snprintf(p->name, sizeof p->name, "%s", target);
-    p->hints = (struct addrinfo){ .ai_socktype = SOCK_STREAM };
-    p->ask   = (struct gaicb){ .ar_name = p->name, .ar_request = &p->hints };
-    struct gaicb *list[] = { &p->ask };
-    if (getaddrinfo_a(GAI_NOWAIT, list, 1, NULL) != 0) {
-        r.class = PROBE_CLASS_OTHER;
-        return r;
+    pthread_mutex_lock(&p->lock);
+    while (!p->done && now_s() - began < limit && !cancelled(cancel)) {
+        double          until = began + limit, soon = now_s() + 0.1;        /* cancel is looked at now and then */
+        until                 = until < soon ? until : soon;
+        struct timespec at    = { (time_t)until, (long)((until - floor(until)) * 1e9) };
+        pthread_cond_timedwait(&p->changed, &p->lock, &at);
     }
-    while (gai_error(&p->ask) == EAI_INPROGRESS && now_s() - began < limit && !cancelled(cancel)) {
-        double                left = limit - (now_s() - began), step = left < 0.1 ? left : 0.1;
-        const struct timespec wait = { 0, (long)(step > 0 ? step * 1e9 : 0) };
-        gai_suspend((const struct gaicb *const *)list, 1, &wait);
-    }
+    bool done  = p->done;
+    int  error = p->error;
+    pthread_mutex_unlock(&p->lock);
     r.total_s = now_s() - began;
-    int error = gai_error(&p->ask);
-    if (error == EAI_INPROGRESS)
+    if (!done)
         return r;
-    r.class = error ? PROBE_CLASS_DNS : PROBE_CLASS_NONE;
-    r.dns_s = r.total_s;
-    probe_pending_free(p);
+    r.class  = error ? PROBE_CLASS_DNS : PROBE_CLASS_NONE;
+    r.dns_s  = r.total_s;
     *pending = NULL;
+    probe_pending_free(p);
     return r;
 }
 

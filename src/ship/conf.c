@@ -96,7 +96,7 @@ static const struct conf_knob sink_knobs[] = {
     { "url",            KNOB_TEXT(S, url),               "",      "0..1024",        CONF_LIVE, "Address of the other side, without credentials. https, unless it is on this machine or nobody has to log in." },
     { "token",          KNOB_SECRET_FILE(S, token),      "",      NULL,             CONF_LIVE, "File with the bearer token." },
     { "user",           KNOB_TEXT(S, user),              "",      "0..255",         CONF_LIVE, "Who logs in; for an object store the id of the access key." },
-    { "password",       KNOB_SECRET_FILE(S, password),   "",      NULL,             CONF_LIVE, "File with the password; for an object store the secret key." },
+    { "password",       KNOB_SECRET_FILE(S, password),   "",      NULL,             CONF_LIVE, "File with the password; for an object store the secret key; for PostgreSQL a passfile (host:port:database:user:password)." },
     { "tls.ca",         KNOB_PATH(S, tls_ca),            "",      "file",           CONF_LIVE, "PEM file with the authorities to believe; unset: those of the system." },
     { "tls.certificate", KNOB_PATH(S, tls_certificate),  "",      "file",           CONF_LIVE, "PEM file with our own certificate, where the other side wants one." },
     { "tls.key",        KNOB_SECRET_FILE(S, tls_key),    "",      NULL,             CONF_LIVE, "PEM file with its private key." },

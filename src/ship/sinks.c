@@ -8,6 +8,11 @@ static const struct sink_kind *const kinds[] = {
     &sink_loki,
     &sink_otlp,
     &sink_remote_write,
+    &sink_postgres,
+    &sink_clickhouse,
+    &sink_nats,
+    &sink_object,
+    &sink_kafka,
     NULL
 };
 

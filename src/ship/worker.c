@@ -13,6 +13,7 @@
 #include <time.h>
 
 enum { CONF_MEMORY = 1024 * 1024, PLACES_MAX = 4 * SHIP_SINKS_MAX, WAIT_MOST_MS = 1000 };
+#define GRACE_US (3 * US_PER_S)               /* a request that is under way may end; one that is cut short may have to be repeated */
 
 struct worker {
     struct ship            *of;
@@ -30,7 +31,7 @@ struct worker {
     bool                    has_thread;
     pthread_mutex_t         lock;
     pthread_cond_t          changed;
-    bool                    stop, woken;
+    bool                    stop, woken, ended;
 };
 
 struct ship {
@@ -46,7 +47,7 @@ struct ship {
 
 /* ---- one thread ---- */
 
-static void wait_for(struct worker *w, int64_t us)
+static struct timespec in_us(int64_t us)
 {
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
@@ -56,6 +57,12 @@ static void wait_for(struct worker *w, int64_t us)
         t.tv_nsec -= 1000000000;
         t.tv_sec++;
     }
+    return t;
+}
+
+static void wait_for(struct worker *w, int64_t us)
+{
+    struct timespec t = in_us(us);
     (void)pthread_mutex_lock(&w->lock);
     while (!w->stop && !w->woken && (us < 0 ? pthread_cond_wait(&w->changed, &w->lock) : pthread_cond_timedwait(&w->changed, &w->lock, &t)) == 0)
         continue;
@@ -81,6 +88,10 @@ static void *run(void *ctx)
         else if (n.wait == PUMP_TIME)
             wait_for(w, n.for_us);
     }
+    (void)pthread_mutex_lock(&w->lock);
+    w->ended = true;
+    (void)pthread_cond_broadcast(&w->changed);
+    (void)pthread_mutex_unlock(&w->lock);
     return NULL;
 }
 
@@ -91,11 +102,21 @@ static void wake(struct worker *w, bool stop)
     w->woken = true;
     (void)pthread_cond_broadcast(&w->changed);
     (void)pthread_mutex_unlock(&w->lock);
-    if (!w->pump)
-        return;
-    if (stop)
+    if (w->pump)
+        journal_wake(pump_consumer(w->pump));
+}
+
+/* Until it has ended, or the time of grace is over: then what it does is cut short. */
+static void await(struct worker *w, const struct timespec *grace)
+{
+    int over = 0;
+    (void)pthread_mutex_lock(&w->lock);
+    while (!w->ended && over == 0)
+        over = pthread_cond_timedwait(&w->changed, &w->lock, grace);
+    bool ended = w->ended;
+    (void)pthread_mutex_unlock(&w->lock);
+    if (!ended)
         pump_cancel(w->pump);
-    journal_wake(pump_consumer(w->pump));
 }
 
 /* ---- one worker ---- */
@@ -251,6 +272,10 @@ static void end_all(struct ship *s, const bool *go)
     (void)pthread_mutex_unlock(&s->lock);
     for (size_t i = 0; i < n; i++)
         wake(leaving[i], true);
+    struct timespec grace = in_us(s->o.grace_us ? s->o.grace_us : GRACE_US);
+    for (size_t i = 0; i < n; i++)
+        if (leaving[i]->has_thread)
+            await(leaving[i], &grace);
     for (size_t i = 0; i < n; i++)
         worker_end(leaving[i]);
 }

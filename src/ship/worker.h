@@ -5,7 +5,7 @@
  *     ship_new(&(struct ship_options){ .journal = j, .dead = d }, &s, fault);
  *     ship_configure(s, sinks, n, fault);         // at the start, and again at each reload
  *     ...
- *     ship_free(s);                               // stops within the longest time limit; cursors stay
+ *     ship_free(s);                               // stops within seconds, or the longest time limit of a kind that cannot be cut short; cursors stay
  *
  * Each event goes to each sink that takes its type and whose conditions it meets, in the order of the journal, at least once.  The
  * cursor passes an event only when it was sent, lies among the dead letters, or was left out on purpose (type, condition, rule), which
@@ -48,6 +48,7 @@ struct ship_options {
     struct dead        *dead;
     const struct clock *clock;                /* NULL: the machine's */
     uint64_t            seed;                 /* of the jitter */
+    int64_t             grace_us;             /* how long a request that is under way may go on when its sink shall stop; 0: 3 s */
 };
 
 struct ship_stats {

@@ -74,9 +74,11 @@ void digest_store_rollback(struct digest_store *s)
 
 enum err digest_store_sync(struct digest_store *s, struct fault *fault)
 {
-    int code = sqlite3_wal_checkpoint_v2(db_handle(s->db), NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    /* BUSY: a reader holds an older page; the WAL itself was synced before anything was copied. */
-    return code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY ? OK : db_fault(s->db, code, "checkpoint of digest.db", fault);
+    int frames = 0, copied = 0, code = sqlite3_wal_checkpoint_v2(db_handle(s->db), NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
+    if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
+        return db_fault(s->db, code, "checkpoint of digest.db", fault);
+    /* Behind a reader nothing is copied, and then nothing was synced either. */
+    return code == SQLITE_OK && copied == frames ? OK : fail(fault, ERR_BUSY, "somebody reads digest.db, so the newest of it is not on disk yet");
 }
 
 bool digest_store_is_fatal(struct digest_store *s) { return db_is_fatal(s->db); }
@@ -279,6 +281,19 @@ enum err digest_evidence_put(struct digest_store *s, const char *event, const ch
     enum err e = db_run(s->db, sql_digest_evidence_put, fault, "tttItt", event, dim, text, locator, note, hash);
     free(text);
     return e;
+}
+
+enum err digest_locator_find(struct digest_store *s, int64_t tenant_id, const char *urn, const char *dataset, int64_t at_us, int64_t *id, struct fault *fault)
+{
+    struct db_rows r;
+    enum err       e = db_ask(s->db, sql_digest_locator_find, &r, fault, "IttI", tenant_id, urn, dataset, at_us);
+    if (e != OK)
+        return e;
+    bool there = db_next(&r);
+    if (there)
+        *id = db_int(&r, 0);
+    e = db_end(s->db, &r, fault);
+    return e == OK && !there ? fail(fault, ERR_MISSING, "nothing in the journal is known to hold %s of %s", dataset, urn) : e;
 }
 
 enum err digest_table_put(struct digest_store *s, const char *name, const char *schema, int64_t now_us, struct fault *fault)

@@ -27,7 +27,7 @@ void                digest_store_close(struct digest_store *s);
 MUST_CHECK enum err digest_store_begin(struct digest_store *s, struct fault *fault);
 MUST_CHECK enum err digest_store_commit(struct digest_store *s, struct fault *fault);
 void                digest_store_rollback(struct digest_store *s);
-MUST_CHECK enum err digest_store_sync(struct digest_store *s, struct fault *fault);     /* outside a transaction: what was committed is on disk */
+MUST_CHECK enum err digest_store_sync(struct digest_store *s, struct fault *fault);     /* outside a transaction: what was committed is on disk. ERR_BUSY: not all of it yet, since somebody reads */
 bool                digest_store_is_fatal(struct digest_store *s);                      /* an fsync failed: nobody knows what is on disk */
 
 /* ---- dimensions: there is one of each, again gives the same number ---- */
@@ -85,6 +85,8 @@ struct digest_event { const char *id, *severity, *kind, *title, *summary; int64_
 MUST_CHECK enum err digest_event_put(struct digest_store *s, const struct digest_event *e, struct fault *fault);    /* the same id again does nothing */
 /* dim: metric, log, trace, topo, kb. ref: {"table":..., "keys":{...}} or NULL; locator: 0 for none. The same evidence again does nothing. */
 MUST_CHECK enum err digest_evidence_put(struct digest_store *s, const char *event, const char *dim, const json_t *ref, int64_t locator, const char *note, struct fault *fault);
+/* The newest pointer to a thing's raw data (dataset: logs, metrics, traces) at or before a time, for evidence. ERR_MISSING: there is none. */
+MUST_CHECK enum err digest_locator_find(struct digest_store *s, int64_t tenant_id, const char *urn, const char *dataset, int64_t at_us, int64_t *id, struct fault *fault);
 MUST_CHECK enum err digest_table_put(struct digest_store *s, const char *name, const char *schema, int64_t now_us, struct fault *fault);
 
 /* ---- keeping ---- */

@@ -251,3 +251,79 @@ def test_the_journal_can_be_listed_read_and_verified_while_it_is_written(program
     assert verified.returncode == 0, verified.stdout + verified.stderr
     cat = journal("cat")
     assert cat.returncode == 0 and "otlp-logs" in cat.stdout
+
+
+def test_a_sink_reads_again_from_where_it_is_told_to(program, make_site):
+    site = make_site()
+    settings, folder = lake(site)
+    site.write(settings)
+    site.start()
+    acked = os.path.join(site.folder, "acked")
+    sent = said(sender(program, site.ports["otlp"], "--seconds", 1, "--rate", 5000, "--acked", acked))
+    site.until(lambda: site.caught_up("lake"), "everything was sent on")
+    assert "stop that" in site.cli("journal", "replay", "sink:lake", check=False).stderr
+    assert site.stop() == 0
+    os.rename(folder, folder + "-lost")
+    assert site.cli("journal", "replay", "sink:nobody", check=False).returncode != 0
+    site.cli("journal", "replay", "sink:lake", "--since", "1h")
+    site.start()
+    site.until(lambda: site.caught_up("lake") and site.sink("lake")["sent"] >= sent["events"], "everything was sent on again")
+    assert site.stop() == 0
+    found = seen(program, folder, acked)
+    assert found["missing"] == 0 and found["twice"] == 0 and found["promised"] == sent["events"]
+
+
+# ---- what the digest tells ----
+
+TRACE = "5b8aa5a2d2c872e8321cf37308d69df2"
+
+
+def attribute(key, value):
+    return {"key": key, "value": {"stringValue": value}}
+
+
+def span(service, name, kind, span_id, parent, start_s, ms, failed=False):
+    return {"resource": {"attributes": [attribute("service.name", service)]},
+            "scopeSpans": [{"spans": [{"traceId": TRACE, "spanId": span_id, "parentSpanId": parent, "name": name, "kind": kind, "startTimeUnixNano": str(int(start_s * 1e9)),
+                                       "endTimeUnixNano": str(int(start_s * 1e9 + ms * 1e6)), "status": {"code": 2 if failed else 1}}]}]}
+
+
+def test_questions_about_services_patterns_and_traces_are_answered(make_site):
+    """The events lie some minutes back, so that their windows are due at once."""
+    site = make_site()
+    site.start()
+    at = time.time() - 240
+    spans = {"resourceSpans": [span("shop", "buy", 3, "00f067aa0ba902b7", "", at, 120), span("pay", "charge", 2, "00f067aa0ba902b8", "00f067aa0ba902b7", at + 0.01, 80, failed=True)]}
+    assert post(site, "/v1/traces", spans) == (200, {})
+    logs = [{"timeUnixNano": str(int((at + k) * 1e9)), "severityNumber": 17, "body": {"stringValue": f"card of customer {k} declined"}, "traceId": TRACE, "spanId": "00f067aa0ba902b8"}
+            for k in range(20)]
+    assert post(site, "/v1/logs", {"resourceLogs": [{"resource": {"attributes": [attribute("service.name", "pay")]}, "scopeLogs": [{"logRecords": logs}]}]}) == (200, {})
+
+    def asked(path):
+        status, body = site.ask("GET", path)
+        return json.loads(body)["data"] if status == 200 else None
+    site.until(lambda: asked("/service/shop/downstreams") and asked("/pattern?service=pay") and asked(f"/trace/{TRACE}"), "the windows were closed", 200, 1)
+    down = asked("/service/shop/downstreams")["downstreams"]
+    assert [d["urn"] for d in down] == ["urn:svc:pay"] and down[0]["err_rate"] == 1 and down[0]["calls"] == 1
+    patterns = asked("/pattern?service=pay")
+    assert patterns[0]["count"] == 20 and patterns[0]["errors"] == 20 and "declined" in patterns[0]["pattern"] and "<*>" in patterns[0]["pattern"]
+    trace = asked(f"/trace/{TRACE}")
+    assert [s["name"] for s in trace["spans"]] == ["buy", "charge"] and len(trace["logs"]) == 20
+    assert any(s["urn"] == "urn:svc:pay" and s["errors"] == 20 for s in asked("/service"))
+    assert site.ask("GET", "/trace/" + "0" * 31 + "1")[0] == 404 and site.ask("GET", "/trace/xyz")[0] in (400, 404, 422)
+    for argv in (["look", "services"], ["look", "downstreams", "shop"], ["look", "patterns", "pay"], ["look", "trace", TRACE], ["look", "jobs"], ["ingest"]):
+        assert site.cli(*argv).stdout.strip(), argv
+    # a back-fill: what is done is made again without a conflict; the future is not run
+    moment = lambda s: time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(s))
+    site.cli("backfill", "oo-agg", moment(at - 60), moment(at + 120))
+    site.until(lambda: site.status()["digest"]["asked_done"] == 1, "the back-fill is done", 200)
+    assert asked("/pattern?service=pay") == patterns
+    assert site.ask("POST", "/events/enqueue", json.dumps({"job": "nothing", "from": moment(at), "to": moment(at + 60)}), {"Content-Type": "application/json"})[0] in (400, 404, 422)
+
+
+def test_the_sensors_of_this_machine_are_in_the_journal(make_site):
+    site = make_site({"sensors": {"enabled": True, "interval": "1s"}})
+    site.start()
+    site.until(lambda: site.status()["sensors"]["readings"] >= 3, "it was read three times")
+    assert site.status()["sensors"]["series"] > 200
+    assert "samples" in site.cli("journal", "cat").stdout

@@ -84,6 +84,24 @@ static void lines_of_one_pattern_are_counted_together_with_their_errors(void **s
     end(&w);
 }
 
+static void a_line_that_only_says_it_is_an_error_is_one(void **state)
+{
+    (void)state;
+    struct world w = a_world(0);
+    take(&w, a_log(w.cart, 600, 0, "ERROR: disk full on sda"));
+    take(&w, a_log(w.cart, 600, 9, "ERROR: disk full on sda"));     /* its sender knows better */
+    struct event e = a_log(w.cart, 600, 0, "nothing to see");
+    e.as.log.severity_text = SLICE("crit");
+    take(&w, e);
+    take(&w, a_log(w.cart, 600, 0, "0 errors"));
+    emit(&w, 900);
+    uint64_t errors = 0;
+    for (int i = 0; i < n; i++)
+        errors += rows[i].errors;
+    assert_int_equal(errors, 2);
+    end(&w);
+}
+
 static void no_line_is_lost_whatever_the_patterns_do(void **state)
 {
     (void)state;
@@ -225,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_of_one_pattern_are_counted_together_with_their_errors),
+        cmocka_unit_test(a_line_that_only_says_it_is_an_error_is_one),
         cmocka_unit_test(no_line_is_lost_whatever_the_patterns_do),
         cmocka_unit_test(tenants_do_not_share_patterns),
         cmocka_unit_test(late_lines_change_their_window_and_older_ones_are_counted),

@@ -133,7 +133,8 @@ static void a_name_without_a_kind_that_ends_in_total_is_a_counter(void **state)
     take(&w, a_point(w.cart, "temperature", POINT_UNKNOWN, 1041, 21));
     emit(&w, 1080);
     assert_int_equal(n, 2);
-    assert_float_equal(rows[0].row.avg, strcmp(rows[0].metric, "temperature") ? 2 : 21, 1e-9);
+    double expected = strcmp(rows[0].metric, "temperature") == 0 ? 21 : 2;
+    assert_float_equal(rows[0].row.avg, expected, 1e-9);
     end(&w);
 }
 
@@ -267,7 +268,7 @@ static void too_many_series_go_into_one_and_are_counted(void **state)
     (void)state;
     struct metrics_options o = metrics_options_default();
     struct metrics_stats   s;
-    char                   name[20][8];
+    char                   name[20][16];
     o.metric_max = 3;
     struct world w = a_world(&o);
     for (int i = 0; i < 20; i++) {

@@ -175,6 +175,8 @@ static void a_crash_at_any_byte_costs_the_last_minute_and_no_other(void **state)
     for (size_t cut = first; cut <= size; cut++) {
         assert_int_equal(truncate(path, (off_t)cut), 0);
         h = opened((struct history_bounds){ 0 });
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_size, cut == size ? size : first);       /* cut off before anything is written */
         append(h, 4, 6);
         history_close(h);
         int64_t     damaged;

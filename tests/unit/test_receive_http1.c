@@ -98,6 +98,7 @@ static void a_request_whose_end_is_doubtful_is_refused(void **state)
     assert_refused("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400);
     assert_refused(POST "Content-Length : 5\r\n\r\n", 400);
     assert_refused(POST "Content-Length: 5\n\r\n", 400);
+    assert_refused(POST "X: ab\nContent-Length: 0\r\n\r\n", 400);
     assert_refused(POST "X: a\r\n b\r\n\r\n", 400);
     assert_refused(POST "X: a\rb\r\n\r\n", 400);
     assert_refused(POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n0\r\n\r\n", 400);

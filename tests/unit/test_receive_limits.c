@@ -72,9 +72,16 @@ static void what_unpacks_to_more_than_the_limit_is_413(void **state)
     said[0] = '\0';
     ZSTD_CCtx *cc = ZSTD_createCCtx();      /* a stream does not say how large it becomes */
     (void)ZSTD_CCtx_setParameter(cc, ZSTD_c_contentSizeFlag, 0);
-    n = ZSTD_compress2(cc, packed, size, zeros, size);
+    for (size_t i = 0; i < 2; i++) {      /* by much, and by one */
+        n = ZSTD_compress2(cc, packed, size, zeros, i ? d.host.limits.body_max + 1 : size);
+        (void)snprintf(head, sizeof head, LOGS_1 "Content-Encoding: zstd\r\nContent-Length: %zu\r\n\r\n", n);
+        send_body(head, packed, n);
+        assert_non_null(strstr(said, "413"));
+        said[0] = '\0';
+    }
     ZSTD_freeCCtx(cc);
-    (void)snprintf(head, sizeof head, LOGS_1 "Content-Encoding: zstd\r\nContent-Length: %zu\r\n\r\n", n);
+    n = libdeflate_gzip_compress(z, zeros, d.host.limits.body_max + 1, packed, size);
+    (void)snprintf(head, sizeof head, LOGS_1 "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", n);
     send_body(head, packed, n);
     assert_non_null(strstr(said, "413"));
     said[0] = '\0';
@@ -236,6 +243,25 @@ static void who_waited_longer_than_patience_is_told_to_come_again(void **state)
     assert_int_equal(atomic_load(&d.in_flight), 0);
 }
 
+static void only_as_many_are_sent_away_as_it_takes_the_newest_first(void **state)
+{
+    size_t old = client_post(&c, GRPC_LOGS, "application/grpc", NULL, "\0\0\0\0\x14half", 9, true), new = client_post(&c, GRPC_LOGS, "application/grpc", NULL, "\0\0\0\0\x14half", 9, true);
+    client_talk(&c);
+    assert_int_equal(atomic_load(&d.in_flight), 18);
+    d.host.limits.budget = 18;
+    d.host.pressed = true;
+    session_pause(s);
+    d.host.now_us += d.host.limits.patience_us + 1;
+    assert_true(session_tick(s));
+    client_talk(&c);
+    assert_string_equal(c.of[new].grpc_status, "14");
+    assert_string_equal(c.of[old].grpc_status, "");
+    d.host.full = true;      /* a full journal has room for nobody */
+    assert_true(session_tick(s));
+    client_talk(&c);
+    assert_string_equal(c.of[old].grpc_status, "14");
+}
+
 static void over_http_1_it_is_503_with_retry_after(void **state)
 {
     send_body(LOGS_1 "Content-Length: 20\r\n\r\n", one_log, 10);
@@ -384,6 +410,7 @@ int main(void)
         HTTP2(under_pressure_no_window_is_given_and_afterwards_it_is),
         HTTP2(windows_withheld_by_what_is_complete_are_given_back_too),
         HTTP2(who_waited_longer_than_patience_is_told_to_come_again),
+        HTTP2(only_as_many_are_sent_away_as_it_takes_the_newest_first),
         HTTP1(over_http_1_it_is_503_with_retry_after),
         HTTP1(the_budget_counts_what_is_not_durable_yet),
         HTTP2(a_flood_of_pings_ends_the_connection),

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/file.h"
+#include "journal/files.h"
 #include "receive/server.h"
 
 #include <arpa/inet.h>
@@ -476,6 +477,64 @@ static void a_full_journal_lets_senders_wait_and_then_come_again(void **state)
     free(big);
 }
 
+/* A disk that takes its time. */
+static struct { pthread_mutex_t lock; pthread_cond_t moved; bool hold; int entered; } disk = { .lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER };
+
+static int slow_sync(void *ctx, int fd)
+{
+    pthread_mutex_lock(&disk.lock);
+    disk.entered++;
+    pthread_cond_broadcast(&disk.moved);
+    while (disk.hold)
+        pthread_cond_wait(&disk.moved, &disk.lock);
+    pthread_mutex_unlock(&disk.lock);
+    return journal_files_real.fdatasync(ctx, fd);
+}
+
+static void disk_set(bool hold)
+{
+    pthread_mutex_lock(&disk.lock);
+    disk.hold = hold;
+    disk.entered = 0;
+    pthread_cond_broadcast(&disk.moved);
+    pthread_mutex_unlock(&disk.lock);
+}
+
+static void no_answer_goes_out_before_the_disk_has_said_yes(void **state)
+{
+    static struct journal_files files;
+    static const char           head[] = "POST /v1/logs HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-protobuf\r\nContent-Length: 20\r\n\r\n";
+    char                        said[2048];
+    files = journal_files_real;
+    files.fdatasync = slow_sync;
+    disk_set(false);
+    journal_close(f.journal);
+    struct journal_options o = journal_options_default(f.path);
+    (void)snprintf(f.path, sizeof f.path, "%s/slow", f.folder);
+    o.folder = f.path;
+    o.segment_bytes = 1 << 20;
+    o.size_max = 8 << 20;
+    o.files = &files;
+    assert_ok(journal_open(&o, &f.journal, &f.fault), &f.fault);
+    assert_ok(start(PLAIN), &f.fault);
+
+    disk_set(true);
+    int fd = connect_to("main");
+    assert_true(send(fd, head, sizeof head - 1, 0) > 0 && send(fd, one_log, 20, 0) == 20);
+    pthread_mutex_lock(&disk.lock);
+    while (!disk.entered)
+        pthread_cond_wait(&disk.moved, &disk.lock);
+    pthread_mutex_unlock(&disk.lock);
+    /* Two turns of the loop later there is still nothing. */
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(once("http", "main", "/health", NULL, NULL, 0, CURL_HTTP_VERSION_1_1).status, 200);
+    assert_int_equal(recv(fd, said, sizeof said, MSG_DONTWAIT), -1);
+    disk_set(false);
+    assert_int_equal(recv(fd, said, 15, MSG_WAITALL), 15);
+    assert_memory_equal(said, "HTTP/1.1 200 OK", 15);
+    (void)close(fd);
+}
+
 enum { CROWD = 8 };
 
 static void more_than_the_budget_at_once_waits_or_comes_again(void **state)
@@ -518,6 +577,7 @@ int main(void)
         T(stopping_finishes_what_was_begun),
         T(the_longest_idle_goes_when_one_too_many_comes),
         T(a_refused_sender_can_read_why_before_the_connection_ends),
+        T(no_answer_goes_out_before_the_disk_has_said_yes),
         T(a_full_journal_lets_senders_wait_and_then_come_again),
         T(more_than_the_budget_at_once_waits_or_comes_again),
     };

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "sensor/inside.h"
 #include "sensor/sensors.h"
 
 #include <stdio.h>
@@ -370,9 +371,32 @@ static void the_settings_are_in_order(void **state)
     if (conf_tables_check(sections, 3, &fault) != OK)
         fail_msg("%s", fault.text);
     static const char *const wrong[] = { "sensors:\n  off: [lodavg]\n", "sensors:\n  disks:\n    exclude: '('\n", "sensor_groups:\n  - name: '{{.Nobody}}'\n",
-        "sensor_groups:\n  - cmdline: ['(?=x)']\n", "sensors:\n  interval: 10ms\n" };
+        "sensor_groups:\n  - cmdline: ['(?=x)']\n", "sensors:\n  interval: 10ms\n",
+        "sensor_groups:\n  - cmdline: ['a++']\n", "sensor_groups:\n  - cmdline: ['((a{200}){200})']\n", "sensors:\n  disks:\n    exclude: '(a)\\1'\n" };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_equal(conf_load_text("test", wrong[i], strlen(wrong[i]), sections, 3, &conf, NULL, &fault), ERR_INPUT);
+    static const char right[] = "sensor_groups:\n  - cmdline: ['^(?P<x>[^]+*]+)+ (?:[0-9]{1,3}\\.){3}\\d? [*+]+$']\nsensors:\n  mounts:\n    exclude: '^/(run|dev)($|/)'\n";
+    if (conf_load_text("test", right, sizeof right - 1, sections, 3, &conf, NULL, &fault) != OK)
+        fail_msg("%s", fault.text);
+    conf_free(conf);
+}
+
+static void every_sensor_can_be_named_in_the_settings(void **state)
+{
+    (void)state;
+    size_t                     count, rows = 0;
+    const char *const         *names = sensors_names(&count);
+    const struct sensor *const tables[] = { sensors_cpu, sensors_memory, sensors_disk, sensors_net, sensors_netclass, sensors_misc, sensors_tcp, sensors_process };
+    const size_t               counts[] = { sensors_cpu_count, sensors_memory_count, sensors_disk_count, sensors_net_count, sensors_netclass_count, sensors_misc_count,
+        sensors_tcp_count, sensors_process_count };
+    for (size_t t = 0; t < COUNT(tables); t++)
+        for (size_t i = 0; i < counts[t]; i++, rows++) {
+            bool named = false;
+            for (size_t n = 0; n < count; n++)
+                named |= strcmp(names[n], tables[t][i].name) == 0;
+            assert_true(named && *tables[t][i].why && tables[t][i].read);
+        }
+    assert_int_equal(rows, count);
 }
 
 int main(void)
@@ -388,6 +412,7 @@ int main(void)
         TEST(a_burst_is_seen_and_the_usual_traffic_is_none),
         TEST(failures_of_tcp_have_a_class_and_the_time_outs_are_this_hosts),
         TEST(the_settings_are_in_order),
+        cmocka_unit_test(every_sensor_can_be_named_in_the_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

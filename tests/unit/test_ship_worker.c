@@ -252,6 +252,59 @@ static void two_sinks_go_at_their_own_pace(void **state)
     until(20);
 }
 
+/* A sink that hangs until somebody cuts it short. */
+struct hanging { pthread_mutex_t lock; pthread_cond_t changed; bool sending, cut; };
+static struct hanging hanging;
+
+static enum err hanging_open(const struct sink_conf *conf, void **self, struct fault *f)
+{
+    (void)conf, (void)f;
+    *self = &hanging;
+    return OK;
+}
+
+static enum sent hanging_send(void *self, const struct batch *b, struct sent_answer *a)
+{
+    (void)self, (void)b, (void)a;
+    (void)pthread_mutex_lock(&hanging.lock);
+    hanging.sending = true;
+    (void)pthread_cond_broadcast(&hanging.changed);
+    while (!hanging.cut)
+        (void)pthread_cond_wait(&hanging.changed, &hanging.lock);
+    (void)pthread_mutex_unlock(&hanging.lock);
+    return SENT_LATER;
+}
+
+static void hanging_cancel(void *self)
+{
+    (void)self;
+    (void)pthread_mutex_lock(&hanging.lock);
+    hanging.cut = true;
+    (void)pthread_cond_broadcast(&hanging.changed);
+    (void)pthread_mutex_unlock(&hanging.lock);
+}
+
+static void hanging_close(void *self) { (void)self; }
+
+static const struct sink_kind kind_hanging = { .name = "hanging", .takes = 7, .why = "for tests", .open = hanging_open, .send = hanging_send, .close = hanging_close, .cancel = hanging_cancel };
+
+static void a_send_that_hangs_is_cut_short_after_a_grace_and_what_it_held_comes_again(void **state)
+{
+    (void)state;
+    hanging = (struct hanging){ .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+    ship_free(ship);
+    assert_ok(ship_new(&(struct ship_options){ .journal = w.journal, .dead = w.dead, .clock = &w.clock, .grace_us = 1000 }, &ship, &fault), &fault);
+    assert_ok(ship_configure(ship, &(struct ship_sink){ .conf = &w.conf, .kind = &kind_hanging }, 1, &fault), &fault);
+    (void)append_lines(&w, 0, 9);
+    (void)pthread_mutex_lock(&hanging.lock);
+    while (!hanging.sending)
+        (void)pthread_cond_wait(&hanging.changed, &hanging.lock);
+    (void)pthread_mutex_unlock(&hanging.lock);
+    assert_ok(configure_one(), &fault);                               /* another kind: the hanging one has to go */
+    until(10);
+    assert_numbers(&w, 0, 9);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -268,6 +321,7 @@ int main(void)
         T(new_rules_take_effect_with_a_reload),
         T(dead_letters_are_sent_again_on_request),
         T(two_sinks_go_at_their_own_pace),
+        T(a_send_that_hangs_is_cut_short_after_a_grace_and_what_it_held_comes_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -199,6 +199,11 @@ static void the_same_evidence_is_there_once(void **state)
         assert_ok(digest_evidence_put(s, e.id, "log", NULL, 1, NULL, &f), &f);
         json_decref(ref);
     }
+    int64_t found = 0;
+    assert_ok(digest_locator_find(s, tenant, "urn:svc:cart", "logs", NOW + US_PER_S, &found, &f), &f);
+    assert_int_equal(found, 1);
+    assert_int_equal(digest_locator_find(s, tenant, "urn:svc:cart", "traces", NOW, &found, &f), ERR_MISSING);
+    assert_int_equal(digest_locator_find(s, tenant, "urn:svc:cart", "logs", NOW - 1, &found, &f), ERR_MISSING);
     assert_int_equal(digest_evidence_put(s, e.id, "hearsay", NULL, 1, NULL, &f), ERR_CONFLICT);
     assert_int_equal(digest_evidence_put(s, "nobody", "log", NULL, 1, NULL, &f), ERR_CONFLICT);
     assert_ok(digest_reader_open(folder, &r, &f), &f);
@@ -215,7 +220,42 @@ static void the_same_evidence_is_there_once(void **state)
     assert_ok(digest_read_patterns(r, "", "cart", 0, 10, &out, &f), &f);
     assert_int_equal(json_array_size(out), 1);
     json_decref(out);
+    for (int late = 0; late < 2; late++) {               /* nothing of what began at the end or later */
+        digest_reader_until(r, NOW + late);
+        assert_ok(digest_read_events(r, "shop", 0, 10, &out, &f), &f);
+        assert_int_equal(json_array_size(out), late);
+        json_decref(out);
+        assert_ok(digest_read_patterns(r, "", "cart", 0, 10, &out, &f), &f);
+        assert_int_equal(json_array_size(out), late);
+        json_decref(out);
+        assert_ok(digest_read_errors(r, "", 0, 10, &out, &f), &f);
+        assert_int_equal(json_array_size(out) > 0, late);
+        json_decref(out);
+        assert_ok(digest_read_downstreams(r, "", "cart", 0, 10, &out, &f), &f);
+        assert_int_equal(json_array_size(json_object_get(out, "downstreams")) + json_array_size(json_object_get(out, "locators")) > 0, late);
+        json_decref(out);
+    }
     digest_reader_close(r);
+    digest_store_close(s);
+}
+
+static void what_is_on_disk_is_not_claimed_while_somebody_reads(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct digest_store *s = a_store();
+    sqlite3             *db;
+    char                 path[128];
+    put(s, NOW, 1);
+    assert_ok(digest_store_sync(s, &f), &f);
+    (void)snprintf(path, sizeof path, "%s/digest.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN; SELECT count(*) FROM metric_1m", NULL, NULL, NULL), SQLITE_OK);
+    put(s, NOW + 300 * US_PER_S, 1);
+    assert_int_equal(digest_store_sync(s, &f), ERR_BUSY);
+    assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    assert_ok(digest_store_sync(s, &f), &f);
+    sqlite3_close(db);
     digest_store_close(s);
 }
 
@@ -244,6 +284,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_window_asked_for_waits_once_until_it_is_done, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_is_old_goes_by_itself, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_same_evidence_is_there_once, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_is_on_disk_is_not_claimed_while_somebody_reads, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_state_of_a_circuit_survives, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

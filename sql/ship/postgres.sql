@@ -1,0 +1,79 @@
+-- What the sink `postgres` says. $1 of the session: the schema.
+
+-- name: postgres_has_schema
+SELECT to_regnamespace(quote_ident($1)) IS NOT NULL;
+
+-- name: postgres_make_schema
+DO $do$ BEGIN EXECUTE format('CREATE SCHEMA IF NOT EXISTS %I', current_setting('homeostat.schema')); END $do$;
+
+-- name: postgres_name_schema
+SELECT set_config('homeostat.schema', $1, false), set_config('client_encoding', 'UTF8', false), set_config('timezone', 'UTC', false);
+
+-- name: postgres_session
+SELECT set_config('search_path', quote_ident($1), false);
+
+-- name: postgres_lock
+SELECT pg_advisory_xact_lock(hashtextextended('homeostat migration ' || current_schema(), 0));
+
+-- name: postgres_migrations_table
+CREATE TABLE IF NOT EXISTS homeostat_migrations (version int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
+
+-- name: postgres_has_migrations
+SELECT to_regclass('homeostat_migrations') IS NOT NULL;
+
+-- name: postgres_version
+SELECT coalesce(max(version), 0) FROM homeostat_migrations;
+
+-- name: postgres_migrated
+INSERT INTO homeostat_migrations (version) VALUES ($1::int);
+
+-- name: postgres_policies
+SELECT homeostat_policies($1, make_interval(secs => nullif($2::float8, 0)), make_interval(secs => nullif($3::float8, 0)));
+
+-- name: postgres_make_day
+SELECT homeostat_make_day($1, $2::date);
+
+-- name: postgres_drop_before
+SELECT homeostat_drop_before($1, to_timestamp($2::float8));
+
+-- name: postgres_stage_metrics
+CREATE TEMPORARY TABLE homeostat_stage_metrics (LIKE metrics_events INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;
+
+-- name: postgres_stage_traces
+CREATE TEMPORARY TABLE homeostat_stage_traces (LIKE trace_events INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;
+
+-- name: postgres_stage_logs
+CREATE TEMPORARY TABLE homeostat_stage_logs (LIKE logs_events INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;
+
+-- name: postgres_copy_metrics
+COPY pg_temp.homeostat_stage_metrics (time, record_id, event_index, resource_id, tenant, app, host, name, value, kind, unit, trace_id, level, detail, labels) FROM STDIN (FORMAT binary);
+
+-- name: postgres_copy_traces
+COPY pg_temp.homeostat_stage_traces (time, record_id, event_index, resource_id, tenant, app, host, trace_id, span_id, parent_id, name, kind, status, status_message, duration_ns, detail, labels) FROM STDIN (FORMAT binary);
+
+-- name: postgres_copy_logs
+COPY pg_temp.homeostat_stage_logs (time, record_id, event_index, resource_id, tenant, app, host, trace_id, span_id, level, severity, message, labels) FROM STDIN (FORMAT binary);
+
+-- name: postgres_insert_metrics
+INSERT INTO metrics_events (time, record_id, event_index, resource_id, tenant, app, host, name, value, kind, unit, trace_id, level, detail, labels)
+SELECT time, record_id, event_index, resource_id, tenant, app, host, name, value, kind, unit, trace_id, level, detail, labels FROM pg_temp.homeostat_stage_metrics
+ON CONFLICT DO NOTHING;
+
+-- name: postgres_insert_traces
+INSERT INTO trace_events (time, record_id, event_index, resource_id, tenant, app, host, trace_id, span_id, parent_id, name, kind, status, status_message, duration_ns, detail, labels)
+SELECT time, record_id, event_index, resource_id, tenant, app, host, trace_id, span_id, parent_id, name, kind, status, status_message, duration_ns, detail, labels FROM pg_temp.homeostat_stage_traces
+ON CONFLICT DO NOTHING;
+
+-- name: postgres_insert_logs
+INSERT INTO logs_events (time, record_id, event_index, resource_id, tenant, app, host, trace_id, span_id, level, severity, message, labels)
+SELECT time, record_id, event_index, resource_id, tenant, app, host, trace_id, span_id, level, severity, message, labels FROM pg_temp.homeostat_stage_logs
+ON CONFLICT DO NOTHING;
+
+-- name: postgres_begin
+BEGIN;
+
+-- name: postgres_commit
+COMMIT;
+
+-- name: postgres_rollback
+ROLLBACK;

@@ -1,0 +1,260 @@
+"""Sinks that fill stores of their own: what was acknowledged is there once, whatever the store and the daemon go through in between."""
+import base64
+import json
+import time
+
+import pytest
+
+from cluster import Cluster
+from ingest_site import Site
+from nats_site import Nats
+
+
+@pytest.fixture
+def make_site(program):
+    sites = []
+
+    def make(settings=None, **more):
+        sites.append(Site(program("homeostat"), settings, **more))
+        return sites[-1]
+    yield make
+    for site in sites:
+        site.close()
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Cluster() as pg:
+        yield pg
+
+
+def log(text, **more):
+    return {"timeUnixNano": str(more.pop("at", time.time_ns())), "severityNumber": 9, "body": {"stringValue": text}, **more}
+
+
+def resource(*, service="shop"):
+    return {"attributes": [{"key": "service.name", "value": {"stringValue": service}}, {"key": "host.name", "value": {"stringValue": "h1"}}]}
+
+
+def logs(*records):
+    return {"resourceLogs": [{"resource": resource(), "scopeLogs": [{"logRecords": list(records)}]}]}
+
+
+def post(site, path, body, limit_s=60):
+    """As a client does that keeps what was not acknowledged: again until it is."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        try:
+            status, answer = site.ask("POST", path, json.dumps(body), {"Content-Type": "application/json"}, port=site.ports["http"])
+            assert status in (200, 503), (status, answer)
+            if status == 200:
+                return
+        except OSError:
+            pass
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def postgres(pg, schema, **more):
+    return {"sinks": {"pg": {"kind": "postgres", "dsn": pg.dsn, "schema": schema, "batch": {"events": 50, "delay": "50ms"}, "retry": {"first": "50ms", "most": "200ms"}, "timeout": "5s", **more}}}
+
+
+def test_events_are_in_postgres_once_though_it_stops_and_the_daemon_is_killed(make_site):
+    with Cluster() as pg:
+        site = make_site(postgres(pg, "obs"))
+        site.start()
+        want = 0
+        for round_ in range(4):
+            for k in range(20):
+                post(site, "/v1/logs", logs(*(log(f"line {want + i}") for i in range(10))))
+                want += 10
+                if k == 10 and round_ == 0:
+                    pg.stop("immediate")
+                if k == 15 and round_ == 0:
+                    pg.start()
+            if round_ in (1, 2):
+                site.kill()
+                site.start()
+                if round_ == 2:
+                    pg.restart("fast")
+        site.until(lambda: site.caught_up("pg"), "everything was sent on")
+        rows = pg.psql("SELECT message, count(*) FROM obs.logs_events GROUP BY 1")
+        assert sorted(int(m.split()[1]) for m, _ in rows) == list(range(want))
+        assert {n for _, n in rows} == {1} and site.sink("pg")["dead"] == 0
+        assert site.stop() == 0
+
+
+def test_a_batch_that_comes_again_changes_nothing(server, make_site):
+    site = make_site(postgres(server, "again"))
+    site.start()
+    post(site, "/v1/logs", logs(*(log(f"line {i}") for i in range(100))))
+    site.until(lambda: site.caught_up("pg"), "everything was sent on")
+    assert site.stop() == 0
+    settings = postgres(server, "again")["sinks"]["pg"]
+    site.write({"sinks": {"twin": settings}})        # another cursor, the same tables: each event comes a second time
+    site.start()
+    site.until(lambda: site.caught_up("twin"), "everything was sent once more")
+    assert server.value("SELECT count(*) FROM again.logs_events") == 100
+    assert site.sink("twin")["dead"] == 0
+    assert site.stop() == 0
+
+
+def test_each_type_has_its_table_and_columns(server, make_site):
+    site = make_site(postgres(server, "types"))
+    site.start()
+    now = time.time_ns()
+    trace = "0102030405060708090a0b0c0d0e0f10"
+    post(site, "/v1/logs", logs(log("hello \u0000 there", at=now, traceId=trace, attributes=[{"key": "user", "value": {"intValue": "7"}}])))
+    post(site, "/v1/metrics", {"resourceMetrics": [{"resource": resource(), "scopeMetrics": [{"metrics": [
+        {"name": "temperature", "unit": "Cel", "gauge": {"dataPoints": [{"timeUnixNano": str(now), "asDouble": 21.5, "attributes": [{"key": "room", "value": {"stringValue": "blue"}}]}]}},
+        {"name": "latency", "histogram": {"aggregationTemporality": 2, "dataPoints": [{"timeUnixNano": str(now), "count": "3", "sum": 2.5, "bucketCounts": ["1", "2"], "explicitBounds": [0.5]}]}}]}]}]})
+    post(site, "/v1/traces", {"resourceSpans": [{"resource": resource(), "scopeSpans": [{"spans": [
+        {"traceId": trace, "spanId": "0102030405060708", "name": "GET /", "kind": 2, "startTimeUnixNano": str(now), "endTimeUnixNano": str(now + 5000000), "status": {"code": 2}}]}]}]})
+    site.until(lambda: site.caught_up("pg"), "everything was sent on")
+    assert server.psql("SELECT app, host, trace_id, level, severity, message, labels->>'user', labels->>'homeostat.replaced' FROM types.logs_events") == \
+        [("shop", "h1", trace, "INFO", 9, "hello \ufffd there", "7", "1")]
+    assert server.psql("SELECT name, value, unit, kind, labels->>'room', detail->>'count' FROM types.metrics_events WHERE app = 'shop' ORDER BY name") == \
+        [("latency", None, "", "histogram", None, "3"), ("temperature", 21.5, "Cel", "gauge", "blue", None)]
+    assert server.psql("SELECT trace_id, span_id, name, kind, status, duration_ns FROM types.trace_events") == [(trace, "0102030405060708", "GET /", "server", "error", 5000000)]
+    assert site.stop() == 0
+
+
+def test_what_postgres_refuses_is_a_dead_letter_with_its_reason_and_the_rest_arrives(server, make_site):
+    site = make_site(postgres(server, "poison"))
+    site.start()
+    post(site, "/v1/logs", logs(log("first")))
+    site.until(lambda: site.caught_up("pg"), "the tables are there")
+    server.psql("ALTER TABLE poison.logs_events ADD CONSTRAINT no_poison CHECK (message NOT LIKE '%poison%')")
+    post(site, "/v1/logs", logs(*(log("poison" if i == 23 else f"line {i}") for i in range(40))))
+    site.until(lambda: site.caught_up("pg"), "everything was dealt with")
+    assert server.value("SELECT count(*) FROM poison.logs_events") == 40
+    letters = site.cli("deadletter", "ls", "pg", "-o", "json").stdout
+    assert "no_poison" in letters and len([x for x in letters.splitlines() if '"sink"' in x]) == 1, letters
+    # one that PostgreSQL finds out only when the transaction ends
+    server.psql("""CREATE FUNCTION poison.late() RETURNS trigger LANGUAGE plpgsql AS
+                   $$ BEGIN IF NEW.message = 'venom' THEN RAISE EXCEPTION 'no venom' USING ERRCODE = '23514'; END IF; RETURN NULL; END $$;
+                   CREATE CONSTRAINT TRIGGER late AFTER INSERT ON poison.logs_events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION poison.late()""")
+    post(site, "/v1/logs", logs(log("venom"), log("honey")))
+    site.until(lambda: site.caught_up("pg"), "everything was dealt with")
+    assert server.value("SELECT count(*) FROM poison.logs_events WHERE message IN ('venom', 'honey')") == 1
+    assert "no venom" in site.cli("deadletter", "ls", "pg", "-o", "json").stdout
+    server.psql("ALTER TABLE poison.logs_events DROP CONSTRAINT no_poison; DROP TRIGGER late ON poison.logs_events; DELETE FROM poison.logs_events WHERE message = 'honey'")
+    site.cli("deadletter", "replay", "pg")
+    site.until(lambda: server.value("SELECT count(*) FROM poison.logs_events") == 42, "the letters went after all")
+    assert site.stop() == 0
+
+
+def test_days_are_partitions_made_ahead_and_dropped_and_far_ones_lie_with_the_rest(server, make_site):
+    site = make_site(postgres(server, "days", keep="3d"))
+    site.start()
+    day = 86400 * 10**9
+    now = time.time_ns()
+    post(site, "/v1/logs", logs(log("today", at=now), log("yesterday", at=now - day), log("far off", at=now + 30 * day), log("too old", at=now - 30 * day)))
+    site.until(lambda: site.caught_up("pg"), "everything was sent on")
+
+    def children():
+        return {r[0] for r in server.psql("SELECT relname FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid WHERE i.inhparent = 'days.logs_events'::regclass")}
+
+    def name(ns):
+        return time.strftime("logs_events_%Y%m%d", time.gmtime(ns // 10**9))
+    site.until(lambda: name(now + 2 * day) in children(), "made ahead")
+    assert {name(now), name(now - day), name(now + day), "logs_events_rest"} <= children()
+    assert server.psql("SELECT message FROM ONLY days.logs_events_rest WHERE message = 'far off'") == [("far off",)]
+    # the day comes: its rows move into a partition of their own
+    server.psql("SET search_path = days; SELECT homeostat_make_day('logs_events', %s::date)", (time.strftime("%Y-%m-%d", time.gmtime((now + 30 * day) // 10**9)),))
+    assert server.psql(f"SELECT message FROM days.{name(now + 30 * day)}") == [("far off",)]
+    # old days go, and old rows of the rest
+    server.psql("SET search_path = days; SELECT homeostat_make_day('logs_events', (now() - interval '20 days')::date)")
+    assert name(now - 20 * day) in children()
+    assert site.stop() == 0
+    site.start()
+    site.until(lambda: name(now - 20 * day) not in children(), "it was dropped")
+    site.until(lambda: not server.psql("SELECT 1 FROM days.logs_events WHERE message = 'too old'"), "what is too old was deleted")
+    assert server.value("SELECT count(*) FROM days.logs_events") == 3
+    assert site.stop() == 0
+
+
+def test_tables_that_were_dropped_are_waited_for_and_nothing_is_lost(server, make_site):
+    site = make_site(postgres(server, "gone"))
+    site.start()
+    post(site, "/v1/logs", logs(log("one")))
+    site.until(lambda: site.caught_up("pg"), "the first is there")
+    server.psql("DROP SCHEMA gone CASCADE")
+    post(site, "/v1/logs", logs(log("two")))
+    site.until(lambda: site.caught_up("pg"), "the second is there")
+    assert server.psql("SELECT message FROM gone.logs_events") == [("two",)]
+    server.psql("DROP SCHEMA gone CASCADE")
+    post(site, "/v1/logs", logs(log("of another day", at=time.time_ns() - 5 * 86400 * 10**9)))
+    site.until(lambda: site.caught_up("pg"), "the third is there")
+    assert server.psql("SELECT message FROM gone.logs_events") == [("of another day",)]
+    assert site.stop() == 0
+
+
+# -- NATS ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nats():
+    server = Nats()
+    yield server
+    server.close()
+
+
+def test_jetstream_has_each_event_once_though_it_stops_and_the_daemon_is_killed(nats, make_site):
+    made = nats.ask("$JS.API.STREAM.CREATE.EVENTS", {"name": "EVENTS", "subjects": ["obs.>"], "storage": "file", "num_replicas": 1, "duplicate_window": 120 * 10**9})
+    assert "error" not in made, made
+    sink = {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "stream": "EVENTS", "types": ["logs"], "batch": {"events": 30, "delay": "20ms"},
+            "retry": {"first": "50ms", "most": "200ms"}, "timeout": "3s"}
+    site = make_site({"sinks": {"q": sink}})
+    site.start()
+    want = 0
+    for round_ in range(4):
+        for k in range(10):
+            post(site, "/v1/logs", logs(*(log(f"line {want + i}") for i in range(10))))
+            want += 10
+            if k == 5 and round_ == 1:
+                nats.kill()
+        if round_ == 1:
+            site.until(lambda: site.sink("q")["retries"] > 1, "it was tried again")
+            assert site.sink("q")["last_error"]
+            nats.start()
+        if round_ == 2:
+            site.kill()
+            site.start()
+    site.until(lambda: site.caught_up("q"), "everything was sent on")
+    site.write({"sinks": {"twin": sink}})            # another cursor: each event comes a second time
+    site.reload()
+    site.until(lambda: site.caught_up("twin"), "everything was sent once more")
+    state = nats.ask("$JS.API.STREAM.INFO.EVENTS", None)["state"]
+    got = []
+    for seq in range(state["first_seq"], state["last_seq"] + 1):
+        message = nats.ask("$JS.API.STREAM.MSG.GET.EVENTS", {"seq": seq})["message"]
+        assert message["subject"] == "obs.logs"
+        got.append(json.loads(base64.b64decode(message["data"]))["body"])
+    assert sorted(got, key=lambda x: int(x.split()[1])) == [f"line {i}" for i in range(want)]
+    assert site.stop() == 0
+
+
+def test_a_stream_that_is_not_there_is_waited_for_with_its_name(nats, make_site):
+    site = make_site({"sinks": {"q": {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "stream": "LATER", "types": ["logs"], "retry": {"first": "50ms", "most": "200ms"},
+                                      "timeout": "1s"}}})
+    site.start()
+    post(site, "/v1/logs", logs(log("one")))
+    site.until(lambda: site.sink("q")["retries"] > 0, "it was tried")
+    assert site.sink("q")["last_error"]
+    assert "error" not in nats.ask("$JS.API.STREAM.CREATE.LATER", {"name": "LATER", "subjects": ["obs.>"], "storage": "memory", "num_replicas": 1})
+    site.until(lambda: site.caught_up("q"), "it went after all")
+    assert nats.ask("$JS.API.STREAM.INFO.LATER", None)["state"]["messages"] == 1
+    assert site.stop() == 0
+
+
+def test_plain_nats_gets_otlp_under_the_subject_of_its_type(nats, make_site):
+    site = make_site({"sinks": {"q": {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "types": ["logs"], "format": "otlp"}}})
+    with nats.connect() as listener:
+        listener.subscribe("obs.*")
+        site.start()
+        post(site, "/v1/logs", logs(log("hello")))
+        subject, headers, body = listener.take()
+    assert subject == "obs.logs" and b"hello" in body and b"Nats-Msg-Id: " in headers
+    site.until(lambda: site.caught_up("q"), "everything was sent on")
+    assert site.stop() == 0
