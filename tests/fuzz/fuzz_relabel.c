@@ -22,9 +22,10 @@ static void apply(char *const *line, size_t lines)
 {
     const char *const         sources[] = { line[4], "a", NULL }, *const names[] = { "s", NULL };
     const struct conf_list    set = { names, 1 };
+    const int                 action = (unsigned char)(line[0][0] - '0') % RELABEL_ACTION_COUNT;
     const struct relabel_rule rule[] = {
         { .set = "s", .source_labels = { sources, 2 }, .separator = ";", .regex = line[1], .target_label = line[3], .replacement = line[2], .modulus = 7,
-          .action = (int)((unsigned char)line[0][0] % RELABEL_ACTION_COUNT) },
+          .action = action },
         { .set = "s", .source_labels = { sources, 1 }, .separator = "", .regex = "(.*)", .target_label = "last", .replacement = "<$1>", .action = RELABEL_REPLACE },
     };
     struct relabel *r = NULL;
@@ -32,7 +33,9 @@ static void apply(char *const *line, size_t lines)
     struct label    label[LABELS];
     struct arena    a;
     size_t          n = 0;
-    bool            cut = false;
+    bool            cut = false, names_alone = action == RELABEL_LABELMAP || action == RELABEL_LABELDROP || action == RELABEL_LABELKEEP;
+    if (!*line[3] && !names_alone && action != RELABEL_KEEP && action != RELABEL_DROP)      /* the configuration refuses it */
+        return;
     if (relabel_new(rule, 2, &set, &r, &fault) != OK) {
         must(*fault.text && !r);
         return;
