@@ -361,8 +361,12 @@ class World:
                         "connections": 0 if quiet else 41, "in_flight_bytes": 0, "paused": 12 if full else 0, "evicted": 0},
         }
         if stuck:
-            out["scrape"] = {"targets": {"node": {"up": True, "samples": 812, "last_error": ""}, "gateway": {"up": False, "samples": 0}}, "samples": 40_113, "last_error": "gateway: http://10.0.0.9:9100/metrics: timed out after 10 s",
+            target = lambda job, url, state, error="": {"job": job, "url": url, "labels": {"job": job}, "state": state, "asked": iso(now - 4), "seconds": 0.021 if state == "up" else 10.0, "samples": 812 if state == "up" else 0, "series": 812, "scrapes": 400, "failures": 0 if state == "up" else 12, "error": error}
+            out["scrape"] = {"targets": [target("node", "http://10.0.0.%d:9100/metrics" % i, "up") for i in range(1, 4)] + [target("gateway", "http://10.0.0.9:9100/metrics", "down", "timed out after 10 s")], "files": [{"path": "/etc/homeostat/targets.json", "targets": 4, "error": ""}], "refused": "", "waiting_bytes": 0,
                              "reload_trouble": {"text": "scrape.node: interval is shorter than timeout", "hint": "make interval at least timeout"}}
+            line = lambda on, lines, lost=0, opened=0, **more: dict({"on": on, "lines": lines, "bytes": lines * 120, "records": lines // 400, "lost": lost, "cut": 0, "refused": 0, "waiting_bytes": 0, "open": opened, "held": False, "last_error": ""}, **more)
+            out["inputs"] = {"syslog": line(True, 88_113, 14, 3, listeners={"udp": {"host": "127.0.0.1", "port": 514, "transport": "udp"}}), "files": line(True, 1_204_113, 0, 12, last_error="/var/log/private.log: permission denied"), "journald": line(False, 0)}
+            out["history"] = {"minutes": 1440, "of": {"bytes": 1204}, "last_error": "a part that nobody knows had trouble"}
         return out
 
     def services(self):

@@ -60,8 +60,12 @@ def test_a_stuck_sink_raises_the_banner_and_says_what_it_means(page):
     assert "paused" in row(page, "table.sinks", "warehouse") and "37" in row(page, "table.sinks", "loki")
     page.js("document.querySelector('.notes').open = true")
     notes = page.text(".notes")
-    for words in ("The sink warehouse is paused by its settings", "became dead letters", "homeostat deadletter ls loki", "112 requests over otlp-grpc were refused", "The part scrape had trouble"):
-        assert words in notes, words
+    for words in ("The sink warehouse is paused by its settings", "became dead letters", "homeostat deadletter ls loki", "112 requests over otlp-grpc were refused", "1 of 4 targets does not answer", "gateway, http://10.0.0.9:9100/metrics: timed out after 10 s",
+                  "14 lines of syslog could not be kept", "/var/log/private.log: permission denied", "a part that nobody knows had trouble"):
+        assert words.lower() in notes.lower(), words
+    assert "down" in page.js("return document.querySelector('.panel-scraped tbody tr').innerText"), "who does not answer comes first"
+    assert "journald" not in page.text(".panel-inputs") and "1\u202f204\u202f113" in row(page, ".panel-inputs table", "files")
+    assert "1\u202f440" in page.text(".panel-part-history"), "a part that the page does not know shows its numbers"
     assert "failed" in row(page, "table.jobs", "database or disk is full") and "1 of the last 14 failed" in page.text(".panel-jobs")
     assert page.js("return document.querySelector('table.jobs tbody tr').innerText").find("disk is full") > 0, "what failed comes first"
 

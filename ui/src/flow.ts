@@ -21,6 +21,12 @@ export interface Receive { listeners: { name: string; address: string }[]; proto
   evicted: Known }
 export interface Sensors { interval: Known; readings: Known; samples: Known; series: Known; processes: Known; failures: Known; history: boolean | null;
   minutes: Known; error: string | null }
+export interface ScrapeTarget { job: string; url: string; state: string | null; asked: Known; seconds: Known; samples: Known; scrapes: Known; failures: Known;
+  error: string | null }
+export interface Scrape { targets: ScrapeTarget[]; broken: { path: string; error: string }[]; refused: string | null }
+/** syslog, files, journald. */
+export interface Input { name: string; on: boolean | null; lines: Known; bytes: Known; lost: Known; open: Known; waiting: Known; held: boolean | null;
+  error: string | null }
 /** A part that this page knows nothing special about: its numbers as they came. */
 export interface Part { name: string; values: [string, string][]; error: string | null }
 export interface Reload { part: string; text: string; hint: string | null }
@@ -28,8 +34,11 @@ export interface Reload { part: string; text: string; hint: string | null }
 export interface Flow {
   at: number;                      // when it was told, ms
   journal: Journal | null; sinks: Sink[] | null; lettersKept: Known; digest: Digest | null; receive: Receive | null; sensors: Sensors | null;
-  probes: { count: Known; failures: Known } | null; others: Part[]; reloads: Reload[];
+  probes: { count: Known; failures: Known } | null; scrape: Scrape | null; inputs: Input[] | null; others: Part[]; reloads: Reload[];
 }
+
+/** What the page explains itself; a member of readiness with such a name leads there. */
+export const PARTS: readonly string[] = ["journal", "ship", "digest", "receive", "sensors", "probes", "scrape", "inputs"];
 
 // ---- reading ----
 
@@ -74,6 +83,26 @@ function readReceive(o: Json): Receive {
   };
 }
 
+function readScrape(o: Json): Scrape {
+  return {
+    targets: list(o["targets"]).map((x) => {
+      const t = record(x);
+      return { job: str(t["job"]) ?? "?", url: str(t["url"]) ?? "?", state: str(t["state"]), asked: time(t["asked"]), seconds: num(t["seconds"]), samples: num(t["samples"]),
+        scrapes: num(t["scrapes"]), failures: num(t["failures"]), error: str(t["error"]) };
+    }),
+    broken: list(o["files"]).flatMap((x) => { const f = record(x), error = str(f["error"]); return error ? [{ path: str(f["path"]) ?? "?", error }] : []; }),
+    refused: str(o["refused"]),
+  };
+}
+
+function readInputs(o: Json): Input[] {
+  return Object.entries(o).filter(([name, x]) => maybe(x) && name !== "reload_trouble").map(([name, x]) => {
+    const i = record(x);
+    return { name, on: flag(i["on"]), lines: num(i["lines"]), bytes: num(i["bytes"]), lost: num(i["lost"]), open: num(i["open"]), waiting: num(i["waiting_bytes"]),
+      held: flag(i["held"]), error: str(i["last_error"]) };
+  });
+}
+
 /** Nested members get names such as targets.node.up. */
 function leaves(o: Json, before = "", out: [string, string][] = []): [string, string][] {
   for (const [name, x] of Object.entries(o)) {
@@ -89,7 +118,7 @@ const integerOr = (x: number): string => (Number.isInteger(x) ? integer(x) : Str
 
 export function readFlow(data: unknown, at: number): Flow {
   const o = record(data), ship = maybe(o["ship"]), journal = maybe(o["journal"]), digest = maybe(o["digest"]), receive = maybe(o["receive"]),
-    sensors = maybe(o["sensors"]), probes = maybe(o["probes"]), known = ["journal", "ship", "digest", "receive", "sensors", "probes"];
+    sensors = maybe(o["sensors"]), probes = maybe(o["probes"]), scrape = maybe(o["scrape"]), inputs = maybe(o["inputs"]);
   return {
     at, journal: journal && readJournal(journal), sinks: ship && list(ship["sinks"]).map(readSink), lettersKept: readLetters(record(record(ship)["dead"])),
     digest: digest && { events: num(digest["events"]), bad: num(digest["bad_records"]), windows: num(digest["windows"]), rows: num(digest["rows"]),
@@ -100,7 +129,8 @@ export function readFlow(data: unknown, at: number): Flow {
       series: num(sensors["series"]), processes: num(sensors["processes"]), failures: num(sensors["failures"]), history: flag(sensors["history"]),
       minutes: num(sensors["minutes"]), error: str(sensors["last_error"]) },
     probes: probes && { count: num(probes["probes"]), failures: num(probes["failures"]) },
-    others: Object.entries(o).filter(([name, x]) => !known.includes(name) && maybe(x)).map(([name, x]) =>
+    scrape: scrape && readScrape(scrape), inputs: inputs && readInputs(inputs),
+    others: Object.entries(o).filter(([name, x]) => !PARTS.includes(name) && maybe(x)).map(([name, x]) =>
         ({ name, values: leaves({ ...record(x), reload_trouble: null }), error: str(record(x)["last_error"]) })),
     reloads: Object.entries(o).flatMap(([part, x]) => {
       const t = maybe(record(x)["reload_trouble"]);
@@ -114,7 +144,8 @@ export function readFlow(data: unknown, at: number): Flow {
 /** null when nobody knows a single one. */
 const sum = (xs: Known[]): Known => xs.reduce<Known>((a, x) => (x === null ? a : (a ?? 0) + x), null);
 
-export const eventsIn = (f: Flow): Known => sum([...(f.receive?.protocols ?? []).map((p) => p.events), f.sensors?.samples ?? null]);
+/** Without what is scraped: that is told for the last time each was asked only. */
+export const eventsIn = (f: Flow): Known => sum([...(f.receive?.protocols ?? []).map((p) => p.events), ...(f.inputs ?? []).map((i) => i.lines), f.sensors?.samples ?? null]);
 export const eventsOut = (f: Flow): Known => sum((f.sinks ?? []).map((s) => s.sent));
 export const deadLetters = (f: Flow): Known => sum((f.sinks ?? []).map((s) => s.dead));
 export const refused = (f: Flow): Known => sum((f.receive?.protocols ?? []).map((p) => p.refused));
@@ -147,9 +178,6 @@ const many = (n: number, word: string): string => `${integer(n)} ${word}${n === 
 /** A name such as scrape.node at the begin stays as it is. */
 const sentence = (text: string | null): string => (text ? `${/^[a-z]+[ ,:]/.test(text) ? (text[0] as string).toUpperCase() + text.slice(1) : text}${/[.!?]$/.test(text) ? "" : "."}` : "");
 const grew = (now: Known, before: Known | undefined): boolean => now !== null && before !== null && before !== undefined && now > before;
-
-/** Also how a member of readiness is called that this page explains better. */
-export const PARTS: readonly string[] = ["journal", "ship", "digest", "receive", "sensors", "probes", "scrape", "inputs"];
 
 function ofJournal(j: Journal, was: Journal | null, out: Trouble[]): void {
   const last = j.consumers.filter((c) => c.behind !== null && c.behind > 0).sort((a, b) => (b.lag ?? 0) - (a.lag ?? 0))[0];
@@ -186,6 +214,21 @@ function ofSink(s: Sink, now: number, out: Trouble[]): void {
       s.name}\` sends them again.` });
 }
 
+function ofScrape(s: Scrape, out: Trouble[]): void {
+  const down = s.targets.filter((t) => t.state === "down"), first = down[0];
+  if (first) out.push({ key: "down", bad: false, what: `${integer(down.length)} of ${many(s.targets.length, "target")} ${down.length === 1 ? "does" : "do"} not answer.`,
+    text: `${first.job}, ${first.url}: ${sentence(first.error) || "nobody says why."}`, hint: null });
+  for (const b of s.broken) out.push({ key: `file-${b.path}`, bad: false, what: `The targets in ${b.path} cannot be read.`, text: `${sentence(b.error)} What it said before stays.`, hint: null });
+  if (s.refused) out.push({ key: "unfit", bad: false, what: "Some targets are not asked.", text: sentence(s.refused), hint: null });
+}
+
+function ofInput(i: Input, was: Input | null, out: Trouble[]): void {
+  if (i.lost) out.push({ key: `lost-${i.name}`, bad: grew(i.lost, was?.lost), what: `${many(i.lost, "line")} of ${i.name} could not be kept.`,
+    text: i.name === "syslog" ? "Who sends syslog gets no answer and does not send again." : "", hint: null });
+  if (i.held) out.push({ key: `held-${i.name}`, bad: false, what: `${i.name} is not read right now.`, text: "The journal has no room; it goes on where it was.", hint: null });
+  if (i.error) out.push({ key: `input-${i.name}`, bad: false, what: `The input ${i.name} had trouble.`, text: sentence(i.error), hint: null });
+}
+
 export function troubles(f: Flow, before: Flow | null, now: number): Trouble[] {
   const out: Trouble[] = [], d = f.digest, r = f.receive, s = f.sensors;
   if (f.journal) ofJournal(f.journal, before?.journal ?? null, out);
@@ -211,6 +254,8 @@ export function troubles(f: Flow, before: Flow | null, now: number): Trouble[] {
   if (s?.history === false) out.push({ key: "history", bad: false, what: "No history of this machine is written.", text: "`homeostat top` will show nothing of this time.",
     hint: "The log says why it could not be opened." });
   if (f.probes?.failures) out.push({ key: "probes", bad: false, what: `Answers of probes could not be kept ${many(f.probes.failures, "time")}.`, text: "", hint: null });
+  if (f.scrape) ofScrape(f.scrape, out);
+  for (const i of f.inputs ?? []) ofInput(i, before?.inputs?.find((x) => x.name === i.name) ?? null, out);
   for (const o of f.others) if (o.error) out.push({ key: `part-${o.name}`, bad: false, what: `The part ${o.name} had trouble.`, text: sentence(o.error), hint: null });
   for (const x of f.reloads) out.push({ key: `reload-${x.part}`, bad: true, what: `The part ${x.part} did not take the last reload.`,
     text: `${sentence(x.text)} It goes on with what it had.`, hint: sentence(x.hint) || null });

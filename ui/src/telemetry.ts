@@ -23,7 +23,8 @@ export function telemetry(): Child[] {
     app.now - f.at > OLD_MS ? h("p", { class: "old-note", key: "old" }, icon("warn"), `This was told ${ago(f.at, app.now)}; what is true now is unknown.`) : null,
     verdict(f, bad, mild), figures(f), sinks(f),
     h("div", { class: "columns even", key: "in" }, h("div", { class: "main-column" }, incoming(f), own(f)),
-      h("div", { class: "main-column" }, consumers(f), f.others.map(other))),
+      h("div", { class: "main-column" }, consumers(f), inputs(f), f.others.map(other))),
+    scraped(f),
     services(), h("div", { class: "columns", key: "more" }, jobs(), lookUp()),
   ];
 }
@@ -142,6 +143,33 @@ function consumers(f: Flow): VNode {
       h("tbody", null, list.map((c) => h("tr", { key: c.name }, h("th", { scope: "row" }, c.name, c.open === false ? h("span", { class: "tag tag-warn" }, "nobody reads") : null),
         h("td", { "data-label": "Behind" }, c.behind === null ? unknown() : c.behind === 0 ? h("span", { class: "dim" }, "nothing waits") : plural0(c.behind, "record")),
         h("td", { "data-label": "Lag", class: "num" }, c.lag === null ? unknown() : duration(c.lag)))))));
+}
+
+function inputs(f: Flow): VNode | null {
+  const on = f.inputs?.filter((i) => i.on !== false || i.lines || i.error);
+  return !on?.length ? null : section("inputs", "What is read here", null, h("table", { class: "grid stack" }, h("caption", { class: "sr" }, "Inputs: lines, what was lost, what is followed"),
+    head([["Input"], ["Lines", true], ["Lost", true], ["Open", true], ["Last error"]]), h("tbody", null, on.map((i) => h("tr", { key: i.name }, h("th", { scope: "row" }, i.name,
+        i.held ? h("span", { class: "tag tag-warn" }, "waits for room") : null), h("td", { "data-label": "Lines", class: "num" }, n(i.lines)),
+      h("td", { "data-label": "Lost", class: "num" }, i.lost ? h("b", { class: "fails" }, integer(i.lost)) : n(i.lost)), h("td", { "data-label": "Open", class: "num",
+          title: "Files that are followed, connections" }, n(i.open)), h("td", { "data-label": "Last error", class: "said" }, i.error ?? none()))))));
+}
+
+const TARGETS_SHOWN = 50;
+
+function scraped(f: Flow): VNode | null {
+  const all = f.scrape?.targets;
+  if (!all?.length) return null;
+  const rank = (s: string | null) => (s === "down" ? 0 : s === "up" ? 2 : 1), list = all.slice().sort((a, b) => rank(a.state) - rank(b.state)).slice(0, TARGETS_SHOWN);
+  return section("scraped", "What is scraped", h("span", { class: "dim" }, `${all.filter((t) => t.state === "up").length} of ${plural(all.length, "target")} up`),
+    h("table", { class: "grid stack" }, h("caption", { class: "sr" }, "Targets that are asked for their metrics, those that do not answer first"),
+      head([["Target"], ["State"], ["Samples", true], ["Took", true], ["Failures", true], ["Asked"], ["Error"]]), h("tbody", null, list.map((t, i) => h("tr", { key: `${t.job} ${t.url} ${i}`,
+        class: t.state === "down" ? "alarming" : null }, h("th", { scope: "row", class: "said" }, h("b", null, t.job), " ", h("code", { class: "dim" }, t.url)),
+      h("td", { "data-label": "State" }, h("span", { class: t.state === "up" ? "holds" : t.state === "down" ? "fails" : "pending" }, icon(t.state === "up" ? "ok" : t.state === "down" ? "cross"
+          : "wait"), t.state ?? "unknown")),
+      h("td", { "data-label": "Samples", class: "num" }, n(t.samples)), h("td", { "data-label": "Took", class: "num" }, t.seconds === null ? unknown() : plain(t.seconds * 1000, "ms")),
+      h("td", { "data-label": "Failures", class: "num" }, n(t.failures)), h("td", { "data-label": "Asked" }, t.asked === null ? h("span", { class: "dim" }, "not yet") : when(t.asked, true, app.now)),
+      h("td", { "data-label": "Error", class: "said" }, t.error ?? none()))))),
+    all.length > list.length ? h("p", { class: "dim small" }, `${all.length - list.length} more are not shown.`) : null);
 }
 
 const pair = (name: string, ...v: Child[]): VNode => h("div", { key: name }, h("dt", null, name), h("dd", null, ...v));
