@@ -100,7 +100,7 @@ void append_message(struct session_host *h, struct exchange *x, struct slice mes
         append_or_park(l, part);
 }
 
-void append_forget(struct session_host *h, struct exchange *x) { flight_forget(x); }
+void append_forget(struct session_host *h, struct exchange *x) { flight_forget(h, x); }
 
 void append_done_take(struct loop *l)
 {
