@@ -1,6 +1,6 @@
 /* digest/entry.c - one template: its tokens, its text, and whether it covers a line. */
+#include "base/utf8.h"
 #include "digest/patterns_inside.h"
-#include "digest/utf8.h"
 
 #include <stdlib.h>
 

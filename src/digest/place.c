@@ -6,8 +6,8 @@
  */
 #include "digest/place.h"
 
+#include "base/utf8.h"
 #include "digest/map.h"
-#include "digest/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,16 +40,6 @@ static void add(char *out, size_t size, struct slice s)
     out[n] = 0;
 }
 
-/* Answers are JSON: a byte that is no character, or half a one where the room ended, would take the whole row with it. */
-static void clean(char *s)
-{
-    for (size_t n = strlen(s), k; n; s += k, n -= k)
-        if ((k = utf8_length(s, n)) == 0) {
-            *s = '_';
-            k = 1;
-        }
-}
-
 static void name_it(struct place_name *out, const char *type, const char *start, struct slice first, struct slice second)
 {
     out->type = type;
@@ -65,8 +55,8 @@ static void name_it(struct place_name *out, const char *type, const char *start,
     }
     add(out->urn, sizeof out->urn, second);
     add(out->name, sizeof out->name, second.n ? second : first);
-    clean(out->urn);
-    clean(out->name);
+    utf8_clean(out->urn, '_');              /* answers are JSON: one bad byte would take the whole row with it */
+    utf8_clean(out->name, '_');
 }
 
 static struct slice one_of(const struct attrs *a, const char *const *keys)

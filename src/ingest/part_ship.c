@@ -12,7 +12,11 @@ struct rules { char sink[JOURNAL_NAME_MAX + 1]; uint64_t version; struct relabel
 
 struct shipping { struct dead *dead; struct ship *ship; struct rules rules[SHIP_SINKS_MAX]; };
 
-static bool apply_rules(void *ctx, struct event *e, struct arena *a) { return relabel_event(ctx, e, a, NULL); }
+static enum ship_ruled apply_rules(void *ctx, struct event *e, struct arena *a)
+{
+    bool cut = false, stays = relabel_event(ctx, e, a, &cut);
+    return cut ? RULED_NOT : stays ? RULED_IN : RULED_OUT;
+}
 
 /* What the rules of these sets are, as a number: another one starts the sink's worker anew, from its cursor. */
 static uint64_t rules_version(const struct conf *conf, const struct conf_list *names)

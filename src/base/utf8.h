@@ -1,9 +1,10 @@
-/* digest/utf8.h - one character of text that somebody sent. */
-#ifndef DIGEST_UTF8_H
-#define DIGEST_UTF8_H
+/* base/utf8.h - text that somebody else wrote, to be told in JSON. */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* Bytes of the character at s, of which n are there; 0: it is none. */
 static inline size_t utf8_length(const char *s, size_t n)
@@ -19,6 +20,16 @@ static inline size_t utf8_length(const char *s, size_t n)
     if (fine && k == 4)
         fine = !(c == 0xf0 && u[1] < 0x90) && !(c == 0xf4 && u[1] >= 0x90);
     return fine ? k : 0;
+}
+
+/* A byte that is no character, or half a one where the room ended, becomes `instead`. */
+static inline void utf8_clean(char *s, char instead)
+{
+    for (size_t n = strlen(s), k; n; s += k, n -= k)
+        if ((k = utf8_length(s, n)) == 0) {
+            *s = instead;
+            k = 1;
+        }
 }
 
 #endif
