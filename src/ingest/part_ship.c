@@ -151,15 +151,17 @@ static json_t *ship_status(struct ingest *in, void *self)
 
 static void ship_metrics(struct ingest *in, void *self, struct gauge *g)
 {
-    struct shipping  *s = self;
-    struct ship_stats st[SHIP_SINKS_MAX];
-    struct dead_stats d;
-    size_t            n = ship_stats(s->ship, st, SHIP_SINKS_MAX);
-    uint64_t          dropped = 0;
+    struct shipping     *s = self;
+    struct ship_stats    st[SHIP_SINKS_MAX];
+    struct dead_stats    d;
+    struct journal_stats journal;
+    size_t               n = ship_stats(s->ship, st, SHIP_SINKS_MAX);
     dead_stats(s->dead, &d);
+    journal_stats(in->journal, &journal);
+    uint64_t dropped = journal.dropped_events;
     for (size_t i = 0; i < n; i++)
         dropped += st[i].dropped;
-    gauge_counter(g, "events_dropped_total", "Events that somebody chose to drop, by a rule in front of a sink. Nothing is dropped otherwise.", (double)dropped, NULL);
+    gauge_counter(g, "events_dropped_total", "Events that somebody chose to drop: by a rule in front of a sink, or by ingest.journal.when_full. Nothing is dropped otherwise.", (double)dropped, NULL);
 #define EACH(family, help, member, write)                          \
     for (size_t i = 0; i < n; i++)                               \
         write(g, family, help, (double)st[i].member, "sink", st[i].name, "kind", st[i].kind, NULL)

@@ -25,6 +25,7 @@ struct worker {
     void                   *rule_ctx;
     uint64_t                rule_version;
     struct pump            *pump;             /* NULL: could not begin; see why */
+    struct ship_stats       before;           /* what those of this name have counted that run no more */
     struct fault            why;
     int64_t                 why_us;
     pthread_t               thread;
@@ -41,7 +42,7 @@ struct ship {
     struct worker      *worker[SHIP_SINKS_MAX];
     size_t              workers;
     uint64_t            begun;                /* for seeds */
-    struct { char name[JOURNAL_NAME_MAX + 1]; struct place at; } place[PLACES_MAX];    /* where those stopped that run no more */
+    struct { char name[JOURNAL_NAME_MAX + 1]; struct place at; struct ship_stats counts; } place[PLACES_MAX];    /* where those stopped that run no more */
     size_t              places;
 };
 
@@ -183,12 +184,29 @@ static void forget_place(struct ship *s, const char *name)
         }
 }
 
-static void note_place(struct ship *s, const char *name, struct place at)
+/* A counter does not go back because some setting has changed. */
+static void add_counts(struct ship_stats *to, const struct ship_stats *more)
+{
+    to->sent += more->sent;
+    to->batches += more->batches;
+    to->bytes += more->bytes;
+    to->retries += more->retries;
+    to->halved += more->halved;
+    to->dead += more->dead;
+    to->skipped += more->skipped;
+    to->dropped += more->dropped;
+    to->rejected += more->rejected;
+    to->undecodable += more->undecodable;
+    to->replayed += more->replayed;
+}
+
+static void note_place(struct ship *s, const char *name, struct place at, const struct ship_stats *counts)
 {
     forget_place(s, name);
     if (s->places == PLACES_MAX)              /* the oldest: after a crash it would not be known either */
         memmove(s->place, s->place + 1, sizeof s->place[0] * --s->places);
     (void)snprintf(s->place[s->places].name, sizeof s->place[0].name, "%s", name);
+    s->place[s->places].counts = *counts;
     s->place[s->places++].at = at;
 }
 
@@ -198,6 +216,9 @@ static enum err worker_begin(struct worker *w, struct fault *fault)
     struct pump_options o = { .journal = s->o.journal, .dead = s->o.dead, .clock = s->o.clock, .seed = s->o.seed ^ ++s->begun * UINT64_C(0x9e3779b97f4a7c15), .conf = &w->conf,
                               .kind = w->kind, .self = w->self, .rule = w->rule, .rule_ctx = w->rule_ctx, .resume = place_of(s, &w->conf) };
     w->self = NULL;
+    for (size_t i = 0; i < s->places; i++)
+        if (strcmp(s->place[i].name, w->conf.name) == 0)
+            w->before = s->place[i].counts;
     enum err e = pump_open(&o, &w->pump, fault);
     if (e == OK && pthread_create(&w->thread, NULL, run, w) != 0) {
         pump_close(w->pump, NULL);
@@ -216,10 +237,13 @@ static enum err worker_begin(struct worker *w, struct fault *fault)
 static void worker_end(struct worker *w)
 {
     if (w->has_thread) {
-        struct place at;
+        struct place      at;
+        struct ship_stats counts;
         (void)pthread_join(w->thread, NULL);
+        pump_stats(w->pump, &counts);
+        add_counts(&counts, &w->before);
         pump_close(w->pump, &at);
-        note_place(w->of, w->conf.name, at);
+        note_place(w->of, w->conf.name, at, &counts);
     }
     worker_free(w);
 }
@@ -402,6 +426,7 @@ static void one(struct worker *w, const struct journal_progress *list, size_t n,
         pump_stats(w->pump, out);
     else
         (void)snprintf(out->last_error, sizeof out->last_error, "%.239s", w->why.text);
+    add_counts(out, &w->before);
     (void)snprintf(out->name, sizeof out->name, "%s", w->conf.name);
     (void)snprintf(out->kind, sizeof out->kind, "%s", w->kind->name);
     out->paused = w->conf.paused;

@@ -123,6 +123,22 @@ static void changed_settings_neither_lose_nor_repeat(void **state)
     assert_int_equal(count_of(&w.told.opens), 51);
 }
 
+static void what_a_sink_has_counted_does_not_go_back_when_its_settings_change(void **state)
+{
+    (void)state;
+    struct ship_stats st;
+    for (int i = 0; i < 3; i++) {
+        w.conf.batch_events = 7 + i;
+        assert_ok(configure_one(), &fault);
+        (void)append_lines(&w, i * 10, i * 10 + 9);
+        until((size_t)i * 10 + 10);
+        until_committed((uint64_t)i + 1);
+    }
+    assert_int_equal(ship_stats(ship, &st, 1), 1);
+    assert_int_equal(st.sent, 30);
+    assert_int_equal(count_of(&w.told.opens), 3);
+}
+
 static void a_sink_whose_new_settings_cannot_be_used_keeps_the_old_ones(void **state)
 {
     (void)state;
@@ -313,6 +329,7 @@ int main(void)
         T(what_comes_while_it_runs_arrives),
         T(a_reload_without_a_change_does_not_touch_a_worker),
         T(changed_settings_neither_lose_nor_repeat),
+        T(what_a_sink_has_counted_does_not_go_back_when_its_settings_change),
         T(a_sink_whose_new_settings_cannot_be_used_keeps_the_old_ones),
         T(a_sink_that_fails_for_ever_can_be_stopped_at_once_and_holds_its_place),
         T(a_removed_sinks_cursor_stays_until_it_is_forgotten),
