@@ -120,10 +120,19 @@ static void a_batch_becomes_an_object_for_each_type_and_hour_and_comes_again_und
     char first[300], again[300], want[300];
     (void)append_lines(&w, 0, 4);
     (void)append_point(&w, "temperature", 7);
-    w.manual.wall_us += 3600 * US_PER_S;
     (void)append_lines(&w, 5, 6);
-    struct batch b = all_of_it();
+    struct batch        b = all_of_it();
+    struct event        later[2];
+    const struct event *event[8];
     assert_int_equal(b.count, 8);
+    for (size_t i = 0; i < 8; i++)
+        event[i] = b.event[i];
+    for (size_t i = 0; i < 2; i++) {
+        later[i] = *b.event[6 + i];
+        later[i].received_us += 3600 * US_PER_S;
+        event[6 + i] = &later[i];
+    }
+    b.event = event;
     assert_int_equal(send_once(&b), SENT_ALL);
     assert_int_equal(server.n, 3);
     target_of(0, first, sizeof first);
