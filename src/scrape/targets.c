@@ -196,7 +196,7 @@ static uint64_t id_of(const struct scrape_job *job, const struct target *t)
         h = XXH3_64bits_withSeed(t->label[i].name.s, t->label[i].name.n, h);
         h = XXH3_64bits_withSeed(t->label[i].value.s, t->label[i].value.n, h);
     }
-    return h;
+    return h | 1;                            /* 0 is nobody's */
 }
 
 /* why: it cannot be asked. ERR_LIMIT: the arena is full. */
@@ -250,12 +250,23 @@ static bool grown(struct target_list *list, struct arena *a)
     return more != NULL;
 }
 
-static bool known(const struct target_list *list, const struct target *t)
+/* Where this number stands among those that are known, or belongs: an open table, at most half full. NULL: the arena is full. */
+static uint64_t *known(struct target_list *list, uint64_t id, struct arena *a)
 {
-    for (size_t i = 0; i < list->count; i++)
-        if (list->item[i].id == t->id)
-            return true;
-    return false;
+    if (list->count * 2 >= list->known_room) {
+        size_t    room = list->known_room ? list->known_room * 2 : 64;
+        uint64_t *more = arena_alloc(a, room * sizeof *more);
+        if (!more)
+            return NULL;
+        list->known = more;
+        list->known_room = room;
+        for (size_t i = 0; i < list->count; i++)
+            *known(list, list->item[i].id, a) = list->item[i].id;
+    }
+    size_t k = (id >> 1) & (list->known_room - 1);
+    while (list->known[k] && list->known[k] != id)
+        k = (k + 1) & (list->known_room - 1);
+    return &list->known[k];
 }
 
 static enum err add_one(struct target_list *list, size_t max, const struct scrape_job *job, size_t number, struct relabel *rules, const struct target_group *g, struct slice address,
@@ -279,14 +290,19 @@ static enum err add_one(struct target_list *list, size_t max, const struct scrap
         if (list->refused++ == 0)
             (void)snprintf(list->why, sizeof list->why, "job %s, target %.*s%s%s: %s", job->name, (int)(address.n < 60 ? address.n : 60), address.s, *g->file ? " of " : "",
                            g->file, why);
-    } else if (known(list, &t))
+        return OK;
+    }
+    uint64_t *place = known(list, t.id, a);
+    if (!place)
+        return no_room(fault);
+    if (*place)
         list->doubles++;
     else if (list->count >= max)
         list->beyond++;
     else if (!grown(list, a))
         return no_room(fault);
     else
-        list->item[list->count++] = t;
+        *place = (list->item[list->count++] = t).id;
     return OK;
 }
 

@@ -35,6 +35,7 @@ struct target {
 
 struct target_list {
     struct target *item; size_t count;
+    uint64_t      *known; size_t known_room;              /* their numbers */
     size_t         dropped, doubles, refused, beyond;     /* by rules; there already; not fit to be asked; over the maximum */
     char           why[200];                 /* of the first that was refused */
 };
