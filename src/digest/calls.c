@@ -13,6 +13,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+enum { LINK_MAX = 256 };                         /* spans that wait with the same link */
+
 struct calls_options calls_options_default(void)
 {
     return (struct calls_options){ .lookback_us = 600 * INT64_C(1000000), .ahead_us = 600 * INT64_C(1000000), .match_us = 180 * INT64_C(1000000),
@@ -147,23 +149,30 @@ static bool unanswered(struct places *p, const struct waiting *t, uint32_t *src,
     return *src != *dst;
 }
 
+/* Nobody comes for it any more. */
+static void decide(struct calls *c, struct places *p, const struct waiting *t)
+{
+    uint32_t src, dst;
+    if (t->matched)
+        return;
+    if (t->client && t->peer == NO_PEER)
+        c->stats.nameless++;
+    else if (t->client)
+        c->stats.unanswered++;
+    else
+        c->stats.uncalled++;
+    struct call_window *w = unanswered(p, t, &src, &dst) ? calls_window_of(c, bucket_of(t->start_us)) : NULL;
+    if (w) {
+        count(c, w, src, dst, t->ms, t->error, t->record);
+        w->dirty = true;
+    }
+}
+
 static void let_go(struct calls *c, struct places *p)
 {
     struct waiting *t = &c->ring[c->tail];
-    uint32_t        src, dst, *head = map_at(&c->by_link, t->link);
-    if (!t->matched) {
-        if (t->client && t->peer == NO_PEER)
-            c->stats.nameless++;
-        else if (t->client)
-            c->stats.unanswered++;
-        else
-            c->stats.uncalled++;
-        struct call_window *w = unanswered(p, t, &src, &dst) ? calls_window_of(c, bucket_of(t->start_us)) : NULL;
-        if (w) {
-            count(c, w, src, dst, t->ms, t->error, t->record);
-            w->dirty = true;
-        }
-    }
+    uint32_t       *head = map_at(&c->by_link, t->link);
+    decide(c, p, t);
     /* It is the oldest of its chain, hence the last. */
     if (head && *head == c->tail) {
         map_remove(&c->by_link, t->link);
@@ -226,7 +235,8 @@ void calls_take(struct calls *c, struct places *p, const struct event *e, uint32
         return;
     }
     t.link = link_of(s->trace_id, client ? s->span_id : s->parent_id);
-    for (uint32_t *head = map_at(&c->by_link, t.link), i = head ? *head : NO_NEXT; i != NO_NEXT; i = c->ring[i].next) {
+    uint32_t looked = 0;
+    for (uint32_t *head = map_at(&c->by_link, t.link), i = head ? *head : NO_NEXT; i != NO_NEXT; i = c->ring[i].next, looked++) {
         struct waiting *other = &c->ring[i];
         if (client && !other->client && !other->matched) {
             other->matched = true;
@@ -242,6 +252,11 @@ void calls_take(struct calls *c, struct places *p, const struct event *e, uint32
     if (client && place_of_peer(&e->attrs, &peer))
         t.peer = places_beside(p, place, &peer);
     w->dirty = true;
+    if (looked >= (client ? 2 : 1) * LINK_MAX) {         /* else each of very many would be compared with all before it */
+        c->stats.hurried++;
+        decide(c, p, &t);
+        return;
+    }
     if (c->waiting == c->o.pending_max) {
         c->stats.hurried += !c->ring[c->tail].matched;
         let_go(c, p);

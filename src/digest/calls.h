@@ -7,6 +7,7 @@
  * is emitted, and is counted anew when the other half comes: a window is emitted whole, in place of what was there.
  *
  * Waiting spans have a bound (pending_max); beyond it the oldest is decided early and counted in hurried: a match may be lost.
+ * So is the newest when hundreds wait for the same other half.
  */
 #ifndef DIGEST_CALLS_H
 #define DIGEST_CALLS_H

@@ -273,8 +273,7 @@ uint32_t places_of(struct places *p, const struct event *e)
 {
     if (e->resource == p->last && e->record == p->last_record && e->resource->id == p->last_id)
         return p->last_place;
-    uint64_t  key = map_mix(map_mix(e->resource->id, XXH3_64bits(e->tenant.s ? e->tenant.s : "", e->tenant.n)),
-                            e->resource->attrs.count ? 0 : XXH3_64bits(e->source.s ? e->source.s : "", e->source.n));
+    uint64_t  key = map_mix(map_mix(e->resource->id, XXH3_64bits(e->tenant.s ? e->tenant.s : "", e->tenant.n)), XXH3_64bits(e->source.s ? e->source.s : "", e->source.n));
     uint32_t *there = map_at(&p->by_resource, key);
     uint32_t  number;
     if (there) {

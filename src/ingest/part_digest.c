@@ -56,6 +56,8 @@ static void digest_metrics(struct ingest *in, void *self, struct gauge *g)
     gauge_counter(g, "homeostat_digest_lost_total", "Pointers into the journal and traces for which there was no room.", (double)s.lost, NULL);
     gauge_counter(g, "homeostat_digest_places_refused_total", "Events under `other`, since there were too many tenants or services.", (double)s.places_refused, NULL);
     gauge_counter(g, "homeostat_digest_series_capped_total", "Samples that went under `other`, since there were too many series.", (double)s.metrics.capped, NULL);
+    gauge_counter(g, "homeostat_digest_calls_capped_total", "Calls that stand in no row, since there were too many pairs of services.", (double)s.calls.capped, NULL);
+    gauge_counter(g, "homeostat_digest_calls_hurried_total", "Halves of calls for which no other half was waited, since too many wait.", (double)s.calls.hurried, NULL);
     gauge_counter(g, "homeostat_digest_late_total", "Events too late for their window.", (double)(s.metrics.late + s.calls.late + s.logs.late), NULL);
     gauge_set(g, "homeostat_digest_series", "Series in open windows.", (double)s.metrics.series, NULL);
     gauge_set(g, "homeostat_digest_patterns", "Patterns of log lines that are known.", (double)s.logs.patterns, NULL);

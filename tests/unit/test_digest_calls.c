@@ -268,9 +268,33 @@ static void things_have_urns(void **state)
     assert_string_equal(name.urn, "urn:source:file:_var_log_syslog");
 }
 
+/* One parent that nobody reported, and a hundred thousand under it: each would be compared with all before it. */
+static void very_many_spans_of_one_missing_parent_are_counted_without_comparing_all_of_them(void **state)
+{
+    enum { MANY = 100000 };
+    struct world       w = a_world(0);
+    struct calls_stats s;
+    for (int i = 0; i < MANY; i++)
+        take(&w, a_span(w.cart, SPAN_SERVER, 1, 2, 1, 610, 9));
+    take(&w, a_span(w.web, SPAN_CLIENT, 1, 1, 9, 609, 10));      /* there it is: those that still wait are its own */
+    take(&w, a_span(w.cart, SPAN_SERVER, 1, 2, 1, 610, 9));
+    calls_stats(w.c, &s);
+    assert_true(s.hurried > MANY - 1000);
+    assert_true(s.pending < 1000);
+    emit(&w, 900);
+    assert_int_equal(n, 2);
+    int64_t calls = 0;
+    for (int i = 0; i < n; i++)
+        calls += (int64_t)rows[i].row.count;
+    assert_int_equal(calls, MANY + 1);
+    assert_true(edge("urn:svc:web", "urn:svc:cart")->row.count > 100);
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(very_many_spans_of_one_missing_parent_are_counted_without_comparing_all_of_them),
         cmocka_unit_test(a_client_and_its_server_are_one_call_in_either_order),
         cmocka_unit_test(a_late_server_takes_the_place_of_the_guess),
         cmocka_unit_test(what_nobody_answers_goes_where_its_attributes_say),

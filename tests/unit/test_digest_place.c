@@ -43,11 +43,27 @@ static void a_name_that_is_cut_is_not_cut_within_a_character(void **state)
     }
 }
 
+static void who_does_not_name_itself_is_told_apart_by_its_source(void **state)
+{
+    struct fault    f = { 0 };
+    struct places  *p;
+    struct attr     some = { SLICE("process.pid"), { .kind = VALUE_TEXT, .as.text = SLICE("7") } };
+    struct resource r = { .attrs = { &some, 1 } };
+    r.id = attrs_id(&r.attrs);
+    assert_ok(places_new(100, &p, &f), &f);
+    struct event one = { .record = 1, .resource = &r, .source = SLICE("file:/var/log/one") }, two = { .record = 2, .resource = &r, .source = SLICE("file:/var/log/two") };
+    uint32_t     first = places_of(p, &one), second = places_of(p, &two);
+    assert_string_equal(places_get(p, first)->urn, "urn:source:file:_var_log_one");
+    assert_string_equal(places_get(p, second)->urn, "urn:source:file:_var_log_two");
+    places_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_that_is_no_text_becomes_one),
         cmocka_unit_test(a_name_that_is_cut_is_not_cut_within_a_character),
+        cmocka_unit_test(who_does_not_name_itself_is_told_apart_by_its_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,6 +154,7 @@ static void its_page_of_metrics_can_be_read_and_has_each_family_once(void **stat
     assert_true(families > 40);
     /* Nothing goes missing without a count. */
     static const char *const wanted[] = { "homeostat_sink_rejected_total{", "homeostat_sink_undecodable_records_total{", "homeostat_sink_replayed_total{", "homeostat_digest_places_refused_total ",
+        "homeostat_digest_calls_capped_total ", "homeostat_digest_calls_hurried_total ",
         "homeostat_probes_failures_total " };
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
         if (!strstr(page.s, wanted[i]))
