@@ -83,14 +83,14 @@ static bool read_rule_line(struct follow_store *s, const char *line)
 
 enum err follow_store_load(const char *path, struct follow_store *s, struct fault *fault)
 {
-    char    *data, *save = NULL;
+    char    *data = NULL, *save = NULL;
     size_t   size;
     uint64_t sum;
     *s = (struct follow_store){ 0 };
     enum err e = file_read(path, STORE_MAX, &data, &size, fault);
     if (e != OK)
         return e == ERR_MISSING ? OK : e;
-    char *last = size > sizeof head ? memrchr(data, '\n', size - 1) : NULL;
+    char *last = data && size > sizeof head ? memrchr(data, '\n', size - 1) : NULL;
     bool  fine = last && strncmp(data, head, sizeof head - 1) == 0 && sscanf(last + 1, "E %" SCNx64, &sum) == 1 && sum == XXH3_64bits(data, (size_t)(last + 1 - data));
     if (fine)
         last[1] = '\0';

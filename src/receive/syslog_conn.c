@@ -20,8 +20,9 @@ static void peer_text(const struct sockaddr_storage *a, socklen_t n, char *out, 
 {
     if (getnameinfo((const struct sockaddr *)a, n, out, (socklen_t)size, NULL, 0, NI_NUMERICHOST) != 0)
         *out = '\0';
+    size_t length = strlen(out);
     if (strncmp(out, "::ffff:", 7) == 0)
-        memmove(out, out + 7, strlen(out + 7) + 1);
+        memmove(out, out + 7, length - 6);
 }
 
 static void take(struct syslog_in *s, struct syslog_place *p, struct slice message, const char *peer)

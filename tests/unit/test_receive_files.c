@@ -1,9 +1,12 @@
 /* receive: files are followed through everything that happens to them, and what was read is never forgotten before it is durable. */
 #include "receive_inputs.h"
 
+#include "journal_disk.h"
+
 #include "receive/follow_store.h"
 #include "receive/lines.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -220,6 +223,51 @@ static void offsets_never_run_ahead_of_the_journal(void **state)
     follow_store_done(&s);
 }
 
+static void lines_that_could_not_be_made_durable_are_appended_again_and_hold_the_offset_back(void **state)
+{
+    struct follow_store    s;
+    struct inputs_stats    st;
+    char                   path[128];
+    struct disk           *disk = disk_new(1);
+    struct journal_files   files = disk_files(disk);
+    struct journal_options o = journal_options_default("/disk/journal");
+    o.segment_bytes = 1 << 20;
+    o.size_max = 16 << 20;
+    o.reserve_bytes = 0;
+    o.files = &files;
+    journal_close(h.journal);
+    assert_ok(journal_open(&o, &h.journal, &h.fault), &h.fault);
+    house_write("a.log", "one\n");
+    house_start(PLAIN);
+    house_until(1);
+    do
+        house_keep_offsets(path, sizeof path);
+    while (follow_store_load(path, &s, &h.fault) == OK && s.seen[0].offset != 4 && (follow_store_done(&s), usleep(10000)) == 0);
+    follow_store_done(&s);
+    disk_fail(disk, DISK_SYNC, EIO, 1, 1000000);
+    house_write("a.log", "two\n");
+    do {
+        inputs_stats(h.inputs, &st);
+        (void)usleep(1000);
+    } while (!*st.of[INPUT_FILES].last_error);
+    (void)usleep(1100 * 1000);      /* longer than between two savings */
+    house_keep_offsets(path, sizeof path);
+    assert_ok(follow_store_load(path, &s, &h.fault), &h.fault);
+    assert_int_equal(s.seen[0].offset, 4);
+    follow_store_done(&s);
+    disk_fail(disk, 0, 0, 0, 0);
+    house_until(2);
+    assert_true(house_count("two") >= 1);
+    house_stop();
+    house_keep_offsets(path, sizeof path);
+    assert_ok(follow_store_load(path, &s, &h.fault), &h.fault);
+    assert_int_equal(s.seen[0].offset, 8);
+    follow_store_done(&s);
+    journal_close(h.journal);
+    h.journal = NULL;
+    disk_free(disk);
+}
+
 static void damaged_offsets_are_put_aside_and_nothing_is_lost(void **state)
 {
     char path[128];
@@ -424,6 +472,7 @@ int main(void)
         HOUSE(a_restart_goes_on_where_it_was),
         HOUSE(a_crash_before_the_offset_is_saved_repeats_lines_and_loses_none),
         HOUSE(offsets_never_run_ahead_of_the_journal),
+        HOUSE(lines_that_could_not_be_made_durable_are_appended_again_and_hold_the_offset_back),
         HOUSE(damaged_offsets_are_put_aside_and_nothing_is_lost),
         HOUSE(only_files_that_are_there_at_first_begin_at_their_end),
         HOUSE(a_renamed_file_is_read_to_its_end_and_the_new_one_from_its_start),
