@@ -76,6 +76,7 @@ def sleep_and_look(site, seconds):
     end, most = time.monotonic() + seconds, {"full": 0}
     while time.monotonic() < end:
         time.sleep(min(1, max(0.05, end - time.monotonic())))
+        assert site.process.poll() is None, f"the daemon ended with {site.process.poll()}: {site.tail()}"
         status = site.status()
         for s in status["ship"]["sinks"]:
             most[s["name"]] = max(most.get(s["name"], 0), s["behind"])
