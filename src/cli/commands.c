@@ -60,6 +60,7 @@ const struct cli_command cli_commands[] = {
     { "journal ls",     "",             0, 0, " config folder output json ", cmd_journal_ls, "Show the segments of the journal and how far its consumers are; also while Homeostat runs.", "" },
     { "journal cat",    "",             0, 0, " config folder from limit all body ", cmd_journal_cat, "Print records of the journal, a line of JSON each, or their bodies as they came.", "" },
     { "journal verify", "",             0, 0, " config folder output json ", cmd_journal_verify, "Read every block of the journal; exit status 1 when one is damaged.", "" },
+    { "journal replay", "CONSUMER",     1, 1, " config folder from since output json ", cmd_journal_replay, "Have a consumer, e.g. sink:lake, read again from a record or a moment on; Homeostat must not run.", "" },
     { "journal forget", "CONSUMER",     1, 1, " config folder output json ", cmd_journal_forget, "Forget a consumer that will not come back, so that it holds nothing any more; Homeostat must not run.", "" },
     { "deadletter ls",  "[SINK]",       0, 1, " config folder from limit all output json ", cmd_deadletter_ls, "List events that a sink will never take, with the reason; also while Homeostat runs.", "" },
     { "deadletter show", "ID",          1, 1, " config folder ", cmd_deadletter_show, "Print one dead letter with its events, as JSON.", "" },

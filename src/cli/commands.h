@@ -29,7 +29,7 @@ cli_function cmd_ingest, cmd_backfill, cmd_look_trace, cmd_look_services, cmd_lo
 /* deadletter.c */
 cli_function cmd_deadletter_ls, cmd_deadletter_show, cmd_deadletter_replay, cmd_deadletter_forget;
 /* journal.c */
-cli_function cmd_journal_ls, cmd_journal_cat, cmd_journal_verify, cmd_journal_forget;
+cli_function cmd_journal_ls, cmd_journal_cat, cmd_journal_verify, cmd_journal_replay, cmd_journal_forget;
 /* diagnose.c */
 cli_function cmd_diagnose;
 /* sensors.c, top.c: this machine, without a daemon */

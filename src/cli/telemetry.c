@@ -103,12 +103,12 @@ static const struct print_column run_columns[] = {
     { "ROWS", "rows", PRINT_TEXT, 0 }, { "ERROR", "error", PRINT_TEXT, 80 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
 static const struct print_column event_record[] = {
-    { "event", "id", PRINT_TEXT, 0 }, { "at", "time", PRINT_TIME, 0 }, { "kind", "kind", PRINT_TEXT, 0 }, { "severity", "severity", PRINT_TEXT, 0 }, { "title", "title", PRINT_TEXT, 0 },
+    { "event", "event_id", PRINT_TEXT, 0 }, { "at", "detected_at", PRINT_TIME, 0 }, { "about", "urn", PRINT_TEXT, 0 }, { "kind", "kind", PRINT_TEXT, 0 }, { "severity", "severity", PRINT_TEXT, 0 }, { "title", "title", PRINT_TEXT, 0 },
     { "summary", "summary", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
 static const struct print_column evidence_columns[] = {
-    { "EVIDENCE", "dim", PRINT_TEXT, 0 }, { "NOTE", "note", PRINT_TEXT, 60 }, { "DATASET", "locator.dataset", PRINT_TEXT, 0 }, { "FROM", "locator.from", PRINT_TIME, 0 },
-    { "FIRST", "locator.first", PRINT_TEXT, 0 }, { "LAST", "locator.last", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
+    { "EVIDENCE", "dim", PRINT_TEXT, 0 }, { "NOTE", "note", PRINT_TEXT, 60 }, { "OBJECT", "object_key", PRINT_TEXT, 0 }, { "HINT", "query_hint", PRINT_TEXT, 0 },
+    { NULL, NULL, PRINT_TEXT, 0 },
 };
 
 int cmd_look_trace(struct cli *c)

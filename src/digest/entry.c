@@ -1,4 +1,5 @@
 /* digest/entry.c - one template: its tokens, its text, and whether it covers a line. */
+#include "base/utf8.h"
 #include "digest/patterns_inside.h"
 
 #include <stdlib.h>
@@ -65,16 +66,9 @@ static size_t add_clean(char *to, size_t used, size_t max, const char *s, size_t
 {
     for (size_t i = 0; i < n && used < max;) {
         unsigned char c = (unsigned char)s[i];
-        size_t        k = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
-        bool          fine = k && i + k <= n;
-        for (size_t j = 1; fine && j < k; j++)
-            fine = ((unsigned char)s[i + j] & 0xc0) == 0x80;
-        if (fine && k == 3)
-            fine = !(c == 0xe0 && (unsigned char)s[i + 1] < 0xa0) && !(c == 0xed && (unsigned char)s[i + 1] >= 0xa0);
-        if (fine && k == 4)
-            fine = !(c == 0xf0 && (unsigned char)s[i + 1] < 0x90) && !(c == 0xf4 && (unsigned char)s[i + 1] >= 0x90);
-        if (!fine || k == 1) {
-            to[used++] = !fine ? '?' : c < 0x20 || c == 0x7f ? ' ' : (char)c;
+        size_t        k = utf8_length(s + i, n - i);
+        if (k <= 1) {
+            to[used++] = k == 0 ? '?' : c < 0x20 || c == 0x7f ? ' ' : (char)c;
             i++;
             continue;
         }

@@ -6,6 +6,7 @@
  */
 #include "digest/place.h"
 
+#include "base/utf8.h"
 #include "digest/map.h"
 
 #include <stdio.h>
@@ -54,6 +55,8 @@ static void name_it(struct place_name *out, const char *type, const char *start,
     }
     add(out->urn, sizeof out->urn, second);
     add(out->name, sizeof out->name, second.n ? second : first);
+    utf8_clean(out->urn, '_');              /* answers are JSON: one bad byte would take the whole row with it */
+    utf8_clean(out->name, '_');
 }
 
 static struct slice one_of(const struct attrs *a, const char *const *keys)

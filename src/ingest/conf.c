@@ -6,14 +6,14 @@
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
 static const struct conf_knob ingest_knobs[] = {
-    { "enabled", KNOB_BOOL(struct ingest_conf, enabled), "no", "", CONF_RESTART,
+    { "enabled", KNOB_BOOL(struct ingest_conf, enabled), "no", NULL, CONF_RESTART,
       "Take in telemetry: listeners, files, scrapes and sensors into the journal, from there into the digest and to the sinks." },
 };
 const struct conf_section ingest_section = { .path = "ingest", .knobs = ingest_knobs, .count = COUNT(ingest_knobs), .size = sizeof(struct ingest_conf),
     .why = "Telemetry of this host and its services. Nothing listens and nothing is read before it is enabled." };
 
 static const struct conf_knob journal_knobs[] = {
-    { "folder",       KNOB_PATH(struct ingest_journal_conf, folder),          "",       "",               CONF_RESTART, "Where the journal lies; by default in the store's folder. Best on a disk of its own." },
+    { "folder",       KNOB_PATH(struct ingest_journal_conf, folder),          "",       NULL,             CONF_RESTART, "Where the journal lies; by default in the store's folder. Best on a disk of its own." },
     { "segment",      KNOB_SIZE(struct ingest_journal_conf, segment_bytes),   "64MiB",  "1MiB..1GiB",     CONF_RESTART, "The size of one segment. Segments are written with zeros once and used again." },
     { "size_max",     KNOB_SIZE(struct ingest_journal_conf, size_max),        "4GiB",   "4MiB..",         CONF_LIVE,    "All segments together. What a sink has not taken yet is kept up to here; then who sends has to wait." },
     { "keep",         KNOB_TIME(struct ingest_journal_conf, keep_us),         "1h",     "0s..3650d",      CONF_LIVE,    "What everybody has taken is kept this long while there is room, for replays and look-ups." },
@@ -40,11 +40,10 @@ const struct conf_section ingest_journal_section = { .path = "ingest.journal", .
     .why = "What came in is here before it is acknowledged, and stays until every sink and the digest have taken it." };
 
 static const struct conf_knob digest_knobs[] = {
-    { "enabled",        KNOB_BOOL(struct ingest_digest_conf, enabled),        "yes",    "",               CONF_RESTART, "Make minutes of metrics, calls between services and patterns of log lines out of what comes in." },
+    { "enabled",        KNOB_BOOL(struct ingest_digest_conf, enabled),        "yes",    NULL,             CONF_RESTART, "Make minutes of metrics, calls between services and patterns of log lines out of what comes in." },
     { "patterns_max",   KNOB_INT(struct ingest_digest_conf, patterns_max),    "20000",  "100..1000000",   CONF_RESTART, "How many patterns of log lines are kept; the one not seen for longest goes." },
     { "patterns_memory", KNOB_SIZE(struct ingest_digest_conf, patterns_bytes), "32MiB", "1MiB..4GiB",     CONF_RESTART, "And how much memory they may take." },
     { "series_max",     KNOB_INT(struct ingest_digest_conf, series_max),      "100000", "100..10000000",  CONF_RESTART, "How many series one tenant may have in open minutes; the rest becomes one series called other, which is counted." },
-    { "memory_max",     KNOB_SIZE(struct ingest_digest_conf, memory_max),     "96MiB",  "16MiB..64GiB",   CONF_RESTART, "Memory of open windows: series, calls that wait for their other half." },
 };
 const struct conf_section ingest_digest_section = { .path = "ingest.digest", .knobs = digest_knobs, .count = COUNT(digest_knobs),
     .size = sizeof(struct ingest_digest_conf),

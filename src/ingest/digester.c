@@ -108,7 +108,10 @@ enum err digester_open(const struct digester_options *o, struct digester **out, 
     (void)pthread_mutex_init(&d->lock, NULL);
     rand_seed(&d->chance, (uint64_t)clock_wall_us(clock_of(d)));
     arena_init(&d->arena, ARENA_MAX);
-    enum err e = OK;
+    enum err     e = OK;
+    struct fault unheard;
+    if (o->journal && journal_forget(o->journal, DIGEST_AGAIN, &unheard) == OK)      /* left by a crash: it would hold the journal for ever */
+        log_info("a window was being made again when we ended");
     if (o->journal)
         e = journal_consumer_open(o->journal, DIGEST_CONSUMER, JOURNAL_FROM_START, &d->consumer, fault);
     if (e == OK)
@@ -314,19 +317,25 @@ enum err digester_ask(struct digester *d, const char *job, const char *tenant, i
     return e;
 }
 
+/* What could not be queued stays. */
 static enum err queue_asked(struct digester *d, struct fault *fault)
 {
     struct asked list[ASKED_MAX];
     pthread_mutex_lock(&d->lock);
-    unsigned n = d->askeds;
+    unsigned n = d->askeds, done = 0;
     memcpy(list, d->asked, n * sizeof *list);
-    d->askeds = 0;
     pthread_mutex_unlock(&d->lock);
     enum err e = OK;
-    for (unsigned i = 0; i < n && e == OK; i++) {
-        e = digest_run_ask(d->store, list[i].job, list[i].tenant, list[i].from_us, list[i].to_us, clock_wall_us(clock_of(d)), fault);
+    for (; done < n && e == OK; done += e == OK) {
+        e = digest_run_ask(d->store, list[done].job, list[done].tenant, list[done].from_us, list[done].to_us, clock_wall_us(clock_of(d)), fault);
         d->look_for_asked = true;
     }
+    if (done == 0)
+        return e;
+    pthread_mutex_lock(&d->lock);
+    d->askeds -= done;                       /* others may have come behind them */
+    memmove(d->asked, d->asked + done, d->askeds * sizeof *d->asked);
+    pthread_mutex_unlock(&d->lock);
     return e;
 }
 
@@ -334,14 +343,12 @@ static enum err queue_asked(struct digester *d, struct fault *fault)
 
 static void note(struct digester *d, enum err e, const struct fault *fault)
 {
-    int64_t wall = clock_wall_us(clock_of(d));
     pthread_mutex_lock(&d->lock);
     struct digester_stats *s = &d->stats;
     s->cursor = d->committed;
     s->upper_us = d->upper_us;
     s->behind = d->behind;
     s->waiting = e != OK;
-    s->window_lag_seconds = d->upper_us == INT64_MIN ? 0 : (double)(wall - d->upper_us) / 1e6;
     if (e != OK) {
         s->failures++;
         (void)snprintf(s->why, sizeof s->why, "%s", fault->text);
@@ -435,6 +442,8 @@ void digester_stats(struct digester *d, struct digester_stats *s)
     pthread_mutex_lock(&d->lock);
     *s = d->stats;
     pthread_mutex_unlock(&d->lock);
+    /* As of now: it must grow while nothing is written. */
+    s->window_lag_seconds = s->upper_us == INT64_MIN ? 0 : (double)(clock_wall_us(clock_of(d)) - s->upper_us) / 1e6;
 }
 
 /* ---- its thread ---- */

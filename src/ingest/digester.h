@@ -36,7 +36,7 @@ struct digester_options digester_options_default(const char *folder, struct jour
 
 struct digester_stats {
     uint64_t records, events, bad_records;   /* read since the start */
-    uint64_t saves, windows, rows, failures, asked_done, asked_refused;
+    uint64_t saves, windows, rows, failures, asked_done, asked_refused, asked_failed;
     uint64_t cursor;                         /* the last record that is in digest.db */
     int64_t  upper_us;                       /* windows that end by then are written; INT64_MIN: none yet */
     double   window_lag_seconds;             /* 0 while there is none */
@@ -68,7 +68,7 @@ MUST_CHECK enum err digester_save(struct digester *d, struct fault *fault);
 
 /* Any thread. job, tenant and times as POST /events/enqueue gives them. ERR_INPUT: no such job, or the window cannot be asked for; ERR_BUSY: too many wait. */
 MUST_CHECK enum err digester_ask(struct digester *d, const char *job, const char *tenant, int64_t from_us, int64_t to_us, struct fault *fault);
-/* Any thread: as of the last turn. */
+/* Any thread: as of the last turn; the lag as of now. */
 void                digester_stats(struct digester *d, struct digester_stats *s);
 
 /* A thread that takes turns until it is stopped, and then stores what is open. */

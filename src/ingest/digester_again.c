@@ -4,6 +4,7 @@
  * Only what the journal still holds as a whole is done: a window of which a part is gone would be written over with less.  What
  * the digest still has open is left to it, since it knows that best.
  */
+#include "base/log.h"
 #include "event/event.h"
 #include "ingest/digester_inside.h"
 
@@ -33,7 +34,7 @@ static enum err read_piece(struct digester *d, struct again *a, struct fault *fa
     uint64_t                 first;
     enum err                 e = journal_find(d->o.journal, a->from_us, &first, fault);
     if (e == OK)
-        e = journal_consumer_open(d->o.journal, DIGEST_CONSUMER "-again", first, &c, fault);
+        e = journal_consumer_open(d->o.journal, DIGEST_AGAIN, first, &c, fault);
     if (e == OK)
         e = journal_seek(c, first, false, fault);
     while (e == OK) {
@@ -46,7 +47,7 @@ static enum err read_piece(struct digester *d, struct again *a, struct fault *fa
     }
     journal_consumer_close(c);
     struct fault unheard;
-    if (c && journal_forget(d->o.journal, DIGEST_CONSUMER "-again", &unheard) != OK && e == OK)
+    if (c && journal_forget(d->o.journal, DIGEST_AGAIN, &unheard) != OK && e == OK)
         e = fail(fault, ERR_IO, "%s", unheard.text);
     return e == ERR_MISSING ? OK : e;
 }
@@ -118,10 +119,19 @@ enum err digester_again(struct digester *d, bool *did, struct fault *fault)
         return e;
     *did = true;
     const char       *why = refusal(d, &q, &w);
+    struct fault      own = { 0 };
     struct digest_run run = { .job = q.job, .status = why ? "refused" : "success", .error = why, .tenant_id = q.tenant_id, .from_us = q.from_us, .to_us = q.to_us };
+    bool              failed = false;
     e = digest_store_begin(d->store, fault);
-    if (e == OK && !why)
-        e = do_all(d, &q, &w, &run.rows, fault);
+    if (e == OK && !why && do_all(d, &q, &w, &run.rows, &own) != OK) {
+        /* What was asked for must not hold up what is due: it is noted as failed, and can be asked for again. If that cannot be written either, all of it waits. */
+        digest_store_rollback(d->store);
+        failed = true;
+        why = run.error = own.text;
+        run.status = "failed";
+        run.rows = 0;
+        e = digest_store_begin(d->store, fault);
+    }
     if (e == OK)
         e = digest_run_put(d->store, &run, d->now_us, fault);
     if (e == OK && !why)
@@ -130,15 +140,22 @@ enum err digester_again(struct digester *d, bool *did, struct fault *fault)
         e = digest_store_commit(d->store, fault);
     else
         digest_store_rollback(d->store);
+    if (failed) {
+        feed_free(d->feed);                      /* it may have learned what was not stored; read again from digest.db */
+        d->feed = NULL;
+    }
     if (e != OK)
         return e;
     if (!why) {
         d->committed = d->read;
         d->dirty = false;
     }
+    if (failed)
+        log_fault(LOG_ERROR, "a window that was asked for could not be made again", &own);
     pthread_mutex_lock(&d->lock);
     d->stats.asked_done += !why;
-    d->stats.asked_refused += why != NULL;
+    d->stats.asked_refused += why && !failed;
+    d->stats.asked_failed += failed;
     pthread_mutex_unlock(&d->lock);
     return OK;
 }

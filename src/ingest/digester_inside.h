@@ -11,6 +11,7 @@
 
 enum { ASKED_MAX = 64 };
 #define DIGEST_CONSUMER "digest"
+#define DIGEST_AGAIN    "digest-again"           /* while a window is made again; nothing of it is worth keeping */
 #define DIGEST_JOB      "oo-agg"
 
 struct asked { char job[32], tenant[RECORD_TENANT_MAX + 1]; int64_t from_us, to_us; };

@@ -17,6 +17,51 @@ static void stop_parts(struct ingest *in)
     }
 }
 
+/* Nobody who asks waits for this: parts are only exchanged under the lock, and what goes is stopped afterwards. */
+static void reload_part(struct ingest *in, size_t i)
+{
+    const struct ingest_part *p = ingest_parts[i];
+    struct fault              why = { 0 };
+    void                     *self = in->part[i], *gone = NULL;       /* nobody else writes it */
+    enum err                  e = p->reload(in, &self, &gone, &why);
+    if (e != OK) {
+        (void)fail_in(&why, "ingest, %s", p->name);
+        log_fault(LOG_ERROR, "a part did not take the new configuration; it goes on with what it had", &why);
+    }
+    (void)pthread_rwlock_wrlock(&in->lock);
+    in->part[i] = self;
+    in->trouble[i] = why;
+    in->reload_failures += e != OK;
+    (void)pthread_rwlock_unlock(&in->lock);
+    if (gone)
+        p->stop(in, gone);
+}
+
+static void *take_reloads(void *arg)
+{
+    struct ingest *in = arg;
+    (void)pthread_mutex_lock(&in->turn);
+    while (!in->ending) {
+        const struct conf *conf = in->wanted;
+        in->wanted = NULL;
+        if (!conf) {
+            (void)pthread_cond_wait(&in->changed, &in->turn);
+            continue;
+        }
+        (void)pthread_mutex_unlock(&in->turn);
+        (void)pthread_rwlock_wrlock(&in->lock);
+        in->conf = conf;
+        (void)pthread_rwlock_unlock(&in->lock);
+        for (size_t i = 0; i < in->started; i++)
+            if (ingest_parts[i]->reload)
+                reload_part(in, i);
+        log_info("ingest has taken the configuration", F("failures", (int64_t)in->reload_failures));
+        (void)pthread_mutex_lock(&in->turn);
+    }
+    (void)pthread_mutex_unlock(&in->turn);
+    return NULL;
+}
+
 enum err ingest_start(const struct conf *conf, const char *store_folder, struct ingest **out, struct fault *fault)
 {
     const struct ingest_conf *c = conf_of(conf, &ingest_section);
@@ -31,12 +76,16 @@ enum err ingest_start(const struct conf *conf, const char *store_folder, struct 
     in->clock = &clock_real;
     in->started_us = clock_wall_us(in->clock);
     (void)pthread_rwlock_init(&in->lock, NULL);
+    (void)pthread_mutex_init(&in->turn, NULL);
+    (void)pthread_cond_init(&in->changed, NULL);
     (void)text_copy(in->store_folder, sizeof in->store_folder, store_folder);
     (void)ingest_journal_folder(conf, store_folder, in->journal_folder, sizeof in->journal_folder);
     enum err e = OK;
     for (; in->started < ingest_parts_count && e == OK; in->started += e == OK)
         if ((e = ingest_parts[in->started]->start(in, &in->part[in->started], fault)) != OK)
             (void)fail_in(fault, "ingest, %s", ingest_parts[in->started]->name);
+    if (e == OK && !(in->reloads = pthread_create(&in->reloader, NULL, take_reloads, in) == 0))
+        e = fail(fault, ERR_LIMIT, "ingest: no thread for reloads");
     if (e != OK) {
         ingest_stop(in);
         return e;
@@ -50,28 +99,28 @@ void ingest_reload(struct ingest *in, const struct conf *conf)
 {
     if (!in)
         return;
-    (void)pthread_rwlock_wrlock(&in->lock);
-    in->conf = conf;
-    for (size_t i = 0; i < in->started; i++) {
-        struct fault why = { 0 };
-        if (ingest_parts[i]->reload && ingest_parts[i]->reload(in, &in->part[i], &why) != OK) {
-            in->reload_failures++;
-            (void)fail_in(&why, "ingest, %s", ingest_parts[i]->name);
-            log_fault(LOG_ERROR, "a part did not take the new configuration; it goes on with what it had", &why);
-        }
-        in->trouble[i] = why;
-    }
-    (void)pthread_rwlock_unlock(&in->lock);
+    (void)pthread_mutex_lock(&in->turn);
+    in->wanted = conf;
+    (void)pthread_cond_broadcast(&in->changed);
+    (void)pthread_mutex_unlock(&in->turn);
 }
 
 void ingest_stop(struct ingest *in)
 {
     if (!in)
         return;
+    (void)pthread_mutex_lock(&in->turn);
+    in->ending = true;
+    (void)pthread_cond_broadcast(&in->changed);
+    (void)pthread_mutex_unlock(&in->turn);
+    if (in->reloads)
+        (void)pthread_join(in->reloader, NULL);
     (void)pthread_rwlock_wrlock(&in->lock);
     stop_parts(in);
     (void)pthread_rwlock_unlock(&in->lock);
     (void)pthread_rwlock_destroy(&in->lock);
+    (void)pthread_cond_destroy(&in->changed);
+    (void)pthread_mutex_destroy(&in->turn);
     free(in);
 }
 

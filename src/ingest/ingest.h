@@ -3,14 +3,16 @@
  *
  *     ingest_start(conf, "/var/lib/homeostat", &in, fault);     // in is NULL when ingest.enabled is no
  *     ...
- *     ingest_reload(in, fresh);                                 // what can change without a restart does, nothing is lost or repeated
+ *     ingest_reload(in, fresh);                                 // returns at once; what can change without a restart does, nothing is lost or repeated
  *     ingest_stop(in);                                          // what was acknowledged is in the journal; the rest was told to come again
  *
  * What runs is a table of parts (ingest/parts.c): each is started, reloaded, stopped and asked in the order of the table,
  * so that sources stop before the journal does.  A part that cannot start makes the start fail, and says why; a part that
  * cannot take a reload keeps what it had, says so in the log, in GET /ingest and in a metric.
  *
- * Threads: start, reload and stop belong to one thread; status, metrics, ready, look and enqueue may be called from any.
+ * A reload may take as long as a sink needs to let go, so it has a thread of its own.  Of several that wait only the newest is done.
+ *
+ * Threads: start, reload and stop belong to one thread; status, metrics, ready, look and enqueue may be called from any, and wait for no reload.
  */
 #ifndef INGEST_INGEST_H
 #define INGEST_INGEST_H
@@ -25,9 +27,9 @@
 
 struct ingest;
 
-/* conf must hold all sections of ingest/conf.h's list; it must live until a reload has replaced it or ingest has stopped. *in is NULL when it is off. */
+/* conf must hold all sections of ingest/conf.h's list; it must live until ingest has stopped. *in is NULL when it is off. */
 MUST_CHECK enum err ingest_start(const struct conf *conf, const char *store_folder, struct ingest **in, struct fault *fault);
-void                ingest_reload(struct ingest *in, const struct conf *conf);
+void                ingest_reload(struct ingest *in, const struct conf *conf);     /* conf lives as long */
 void                ingest_stop(struct ingest *in);          /* NULL is fine */
 
 /* One object with a member for each part; the caller decrefs. */
@@ -40,7 +42,7 @@ bool    ingest_ready(struct ingest *in, json_t *checks, char *why, size_t size);
 struct ingest_question {
     const char *what;                /* trace, services, downstreams, patterns, jobs, events, event */
     const char *id, *service, *tenant;                       /* what it is about; NULL or "": any */
-    int64_t     since_us;            /* wall */
+    int64_t     since_us, until_us;  /* wall; until_us 0: no end */
     int         limit;
 };
 /* Reads digest.db and the journal with connections of its own. *out is the caller's. ERR_MISSING: there is no such thing. */

@@ -21,19 +21,28 @@ struct ingest {
     const struct conf  *conf;
     const struct clock *clock;
     char                store_folder[INGEST_PATH_SIZE], journal_folder[INGEST_PATH_SIZE];
-    pthread_rwlock_t    lock;                 /* written while parts start, reload and stop; read by who asks */
+    pthread_rwlock_t    lock;                 /* written for moments, when one of what follows changes; read by who asks */
     size_t              started;              /* parts, from the top */
     struct journal     *journal;              /* of the part `journal`: everybody's */
     void               *part[INGEST_PARTS_MAX];                /* what belongs to each row */
     struct fault        trouble[INGEST_PARTS_MAX];             /* of the last reload; code OK: none */
     uint64_t            reload_failures;
     int64_t             started_us;           /* wall */
+    pthread_mutex_t     turn;                 /* over what follows */
+    pthread_cond_t      changed;
+    const struct conf  *wanted;               /* to be taken; NULL: none. A newer one takes its place */
+    bool                ending, reloads;
+    pthread_t           reloader;
 };
 
 struct ingest_part {
     const char *name, *why;
     enum err  (*start)(struct ingest *in, void **self, struct fault *fault);     /* *self may stay NULL: nothing of it is configured */
-    enum err  (*reload)(struct ingest *in, void **self, struct fault *fault);    /* in->conf is the new one; on a fault self goes on as before */
+    /*
+     * in->conf is the new one; on a fault self goes on as before.  Others ask meanwhile, so self may come into being here, but not go:
+     * what shall go is left in *gone, and gets stop() once nobody can ask it any more.
+     */
+    enum err  (*reload)(struct ingest *in, void **self, void **gone, struct fault *fault);
     void      (*stop)(struct ingest *in, void *self);
     json_t   *(*status)(struct ingest *in, void *self);                          /* NULL: nothing to say */
     void      (*metrics)(struct ingest *in, void *self, struct gauge *g);

@@ -52,7 +52,9 @@ static void digest_metrics(struct ingest *in, void *self, struct gauge *g)
     gauge_counter(g, "homeostat_digest_windows_total", "Windows that were written.", (double)s.windows, NULL);
     gauge_counter(g, "homeostat_digest_rows_total", "Rows of windows.", (double)s.rows, NULL);
     gauge_counter(g, "homeostat_digest_failures_total", "Turns that failed and were tried again.", (double)s.failures, NULL);
+    gauge_counter(g, "homeostat_digest_asked_failed_total", "Windows that were asked for and could not be made again.", (double)s.asked_failed, NULL);
     gauge_counter(g, "homeostat_digest_lost_total", "Pointers into the journal and traces for which there was no room.", (double)s.lost, NULL);
+    gauge_counter(g, "homeostat_digest_places_refused_total", "Events under `other`, since there were too many tenants or services.", (double)s.places_refused, NULL);
     gauge_counter(g, "homeostat_digest_series_capped_total", "Samples that went under `other`, since there were too many series.", (double)s.metrics.capped, NULL);
     gauge_counter(g, "homeostat_digest_late_total", "Events too late for their window.", (double)(s.metrics.late + s.calls.late + s.logs.late), NULL);
     gauge_set(g, "homeostat_digest_series", "Series in open windows.", (double)s.metrics.series, NULL);
@@ -82,6 +84,8 @@ enum err ingest_look(struct ingest *in, const struct ingest_question *q, json_t 
     if (e != OK)
         return e;
     struct digest_reader *r = look_reader(l);
+    if (q->until_us)
+        digest_reader_until(r, q->until_us);
     const char           *tenant = q->tenant ? q->tenant : "";
     if (strcmp(q->what, "trace") == 0)
         e = look_trace(l, tenant, q->id, out, fault);

@@ -10,7 +10,7 @@ static enum err journal_start(struct ingest *in, void **self, struct fault *faul
     return e;
 }
 
-static enum err journal_reload(struct ingest *in, void **self, struct fault *fault)
+static enum err journal_reload(struct ingest *in, void **self, void **gone, struct fault *fault)
 {
     const struct ingest_journal_conf *c = conf_of(in->conf, &ingest_journal_section);
     struct journal_options            o = ingest_journal_options(c, in->journal_folder);

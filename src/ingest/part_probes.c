@@ -93,7 +93,7 @@ static void probes_stop(struct ingest *in, void *self)
     free(p);
 }
 
-static enum err probes_reload(struct ingest *in, void **self, struct fault *fault)
+static enum err probes_reload(struct ingest *in, void **self, void **gone, struct fault *fault)
 {
     struct probing *p = *self;
     struct probes  *fresh = NULL;
@@ -121,4 +121,12 @@ static json_t *probes_status(struct ingest *in, void *self)
     return out;
 }
 
-const struct ingest_part ingest_part_probes = { "probes", "Does it answer, how fast, and if not, why not.", probes_start, probes_reload, probes_stop, probes_status, NULL, NULL };
+static void probes_metrics(struct ingest *in, void *self, struct gauge *g)
+{
+    struct probing *p = self;
+    (void)pthread_mutex_lock(&p->lock);
+    gauge_counter(g, "homeostat_probes_failures_total", "Times that answers of probes could not be kept.", (double)p->failures, NULL);
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+const struct ingest_part ingest_part_probes = { "probes", "Does it answer, how fast, and if not, why not.", probes_start, probes_reload, probes_stop, probes_status, probes_metrics, NULL };

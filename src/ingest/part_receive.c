@@ -14,7 +14,7 @@ static enum err receive_start(struct ingest *in, void **self, struct fault *faul
     return e;
 }
 
-static enum err receive_reload(struct ingest *in, void **self, struct fault *fault)
+static enum err receive_reload(struct ingest *in, void **self, void **gone, struct fault *fault)
 {
     return *self ? receive_server_reload(*self, in->conf, fault) : receive_start(in, self, fault);
 }

@@ -130,7 +130,7 @@ static void sensors_stop(struct ingest *in, void *self)
     free_all(s);
 }
 
-static enum err sensors_reload(struct ingest *in, void **self, struct fault *fault)
+static enum err sensors_reload(struct ingest *in, void **self, void **gone, struct fault *fault)
 {
     const struct sensors_conf *c = conf_of(in->conf, &sensors_section);
     struct sensing            *s = *self;
@@ -138,7 +138,7 @@ static enum err sensors_reload(struct ingest *in, void **self, struct fault *fau
     if (!s)
         return sensors_start(in, self, fault);
     if (!c->enabled) {
-        sensors_stop(in, s);
+        *gone = s;
         *self = NULL;
         return OK;
     }

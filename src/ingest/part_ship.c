@@ -12,7 +12,11 @@ struct rules { char sink[JOURNAL_NAME_MAX + 1]; uint64_t version; struct relabel
 
 struct shipping { struct dead *dead; struct ship *ship; struct rules rules[SHIP_SINKS_MAX]; };
 
-static bool apply_rules(void *ctx, struct event *e, struct arena *a) { return relabel_event(ctx, e, a, NULL); }
+static enum ship_ruled apply_rules(void *ctx, struct event *e, struct arena *a)
+{
+    bool cut = false, stays = relabel_event(ctx, e, a, &cut);
+    return cut ? RULED_NOT : stays ? RULED_IN : RULED_OUT;
+}
 
 /* What the rules of these sets are, as a number: another one starts the sink's worker anew, from its cursor. */
 static uint64_t rules_version(const struct conf *conf, const struct conf_list *names)
@@ -25,10 +29,12 @@ static uint64_t rules_version(const struct conf *conf, const struct conf_list *n
     for (size_t k = 0; k < names->count; k++)
         for (size_t i = 0; i < n; i++)
             if (strcmp(r[i].set, names->item[k]) == 0) {
-                text_printf(&t, "%d %s %s %s %s %lld", r[i].action, r[i].regex, r[i].separator, r[i].target_label, r[i].replacement, (long long)r[i].modulus);
+                text_printf(&t, "%d %lld %zu", r[i].action, (long long)r[i].modulus, r[i].source_labels.count);
+                const char *const texts[] = { r[i].regex, r[i].separator, r[i].target_label, r[i].replacement };
+                for (size_t s = 0; s < sizeof texts / sizeof texts[0]; s++)
+                    text_add_n(&t, texts[s], strlen(texts[s]) + 1);
                 for (size_t s = 0; s < r[i].source_labels.count; s++)
-                    text_printf(&t, " %s", r[i].source_labels.item[s]);
-                text_add_n(&t, "\n", 1);
+                    text_add_n(&t, r[i].source_labels.item[s], strlen(r[i].source_labels.item[s]) + 1);
             }
     for (size_t i = 0; i < t.used; i++)
         h = (h ^ (unsigned char)t.s[i]) * 1099511628211u;
@@ -113,7 +119,7 @@ static enum err ship_start(struct ingest *in, void **self, struct fault *fault)
     return OK;
 }
 
-static enum err ship_reload(struct ingest *in, void **self, struct fault *fault) { return configure(in, *self, fault); }
+static enum err ship_reload(struct ingest *in, void **self, void **gone, struct fault *fault) { return configure(in, *self, fault); }
 
 static json_t *time_or_null(int64_t us)
 {
@@ -166,6 +172,9 @@ static void ship_metrics(struct ingest *in, void *self, struct gauge *g)
     EACH("homeostat_sink_dead_total", "Events put among the dead letters.", dead, gauge_counter);
     EACH("homeostat_sink_skipped_total", "Events that are not for this sink.", skipped, gauge_counter);
     EACH("homeostat_sink_dropped_total", "Events dropped by a rule.", dropped, gauge_counter);
+    EACH("homeostat_sink_rejected_total", "Events in records that were read, but not as their specification wants them: nobody gets them.", rejected, gauge_counter);
+    EACH("homeostat_sink_undecodable_records_total", "Records that cannot be read; they lie among the dead letters.", undecodable, gauge_counter);
+    EACH("homeostat_sink_replayed_total", "Events of dead letters that were sent after all.", replayed, gauge_counter);
     EACH("homeostat_sink_behind", "Records that wait.", behind, gauge_set);
     EACH("homeostat_sink_stuck", "1 when something waits and nothing moves.", stuck, gauge_set);
     EACH("homeostat_sink_paused", "1 when its settings say so.", paused, gauge_set);

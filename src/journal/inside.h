@@ -28,7 +28,7 @@ enum {
     QUARANTINE_FILES = 1000
 };
 #define QUARANTINE_BYTES INT64_C(67108864)
-#define GIVE_UP_US       INT64_C(20000000)      /* so long a group that was taken waits for room */
+#define GIVE_UP_US       INT64_C(4000000)       /* so long a group that was taken waits for room: less than what receivers and senders have patience for */
 #define ID_MARGIN        (UINT64_C(1) << 32)    /* ids that may be used between two writings of meta: more than the ready segments hold */
 
 struct waiter { journal_done *done; void *ctx; };

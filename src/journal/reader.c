@@ -178,6 +178,8 @@ static enum err next_block(struct reader *r, struct fault *fault)
         pthread_mutex_lock(&j->lock);
         bool            hot = r->next <= j->last_id && take_hot(r);
         struct segment *s = !hot && r->next <= j->last_id ? segment_of(j, r->next) : NULL;
+        if (!hot && !s && r->next <= j->last_id && !j->looking)
+            r->next = j->last_id + 1;        /* none of them is here any more; whoever waits is not to believe that there is something */
         int64_t         end = s ? s->used : 0, at = s ? journal_segment_near(s, r->next) : 0;
         if (s) {
             s->pins++;

@@ -57,6 +57,8 @@ static bool append_try(struct loop *l, struct exchange *x)
     enum err e = journal_append(l->common->journal, &x->record, on_durable, x, &fault);
     if (e == OK) {
         l->outstanding++;
+        if (x->of || x->route->shape != ROUTE_SCHEMA)      /* the journal has a copy; a table is told to the host from here */
+            exchange_drop_body(&l->host, x);
         return true;
     }
     if (e == ERR_BUSY)
@@ -86,6 +88,8 @@ void append_complete(struct session_host *h, struct exchange *x)
         settle(l, x);
     } else if (x->route->shape == ROUTE_FLIGHT)
         flight_ended(h, x);
+    else if (l->parked)
+        park(l, x);      /* as it came: unpacked it may be a thousand times as large */
     else if (!intake_read(&l->intake, h, x))
         settle(l, x);
     else
@@ -100,7 +104,7 @@ void append_message(struct session_host *h, struct exchange *x, struct slice mes
         append_or_park(l, part);
 }
 
-void append_forget(struct session_host *h, struct exchange *x) { flight_forget(x); }
+void append_forget(struct session_host *h, struct exchange *x) { flight_forget(h, x); }
 
 void append_done_take(struct loop *l)
 {
@@ -122,19 +126,31 @@ void append_done_take(struct loop *l)
     }
 }
 
+/* Only one of them is unpacked at a time, and only when there is room for it. */
+static bool parked_try(struct loop *l, struct exchange *x)
+{
+    if (x->record.kind == RECORD_NONE && !journal_has_room(l->common->journal, x->body.n))
+        return false;
+    if (x->record.kind != RECORD_NONE || intake_read(&l->intake, &l->host, x))
+        return append_try(l, x);
+    settle(l, x);
+    return true;
+}
+
 void append_parked_retry(struct loop *l)
 {
     struct exchange *x;
     int64_t          patience = l->stopping ? 0 : l->conf.patience_us;
     while ((x = l->parked)) {
-        struct exchange *rest = x->later;
-        if (append_try(l, x)) {
-            l->parked = rest;
+        l->parked = x->later;      /* first of all: an answer may let the next request of its connection in, and that may be parked too */
+        if (parked_try(l, x))
             continue;
-        }
-        if (l->host.now_us - x->parked_us < patience)
+        if (l->host.now_us - x->parked_us < patience) {
+            x->later = l->parked;
+            l->parked_last = l->parked ? l->parked_last : x;
+            l->parked = x;
             return;
-        l->parked = rest;
+        }
         answer_later(&x->answer, REFUSED_FULL, l->conf.retry_us, "the journal is full");
         settle(l, x);
     }

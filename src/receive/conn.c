@@ -153,7 +153,7 @@ static void conn_input(struct conn *c)
         bool pressed = loop_pressed(l);
         if (!c->lingering && !session_wants_input(c->session))
             break;
-        if (pressed && !c->lingering && session_receiving(c->session)) {
+        if (pressed && !c->lingering && session_under_way(c->session)) {
             if (!c->paused) {
                 c->paused = true;
                 l->paused_n++;

@@ -31,10 +31,10 @@ static int alpn(SSL *ssl, const unsigned char **out, unsigned char *n, const uns
     return SSL_TLSEXT_ERR_OK;
 }
 
-static enum err tls_new(const struct receive_listener *l, SSL_CTX **out, struct fault *fault)
+enum err door_tls_new(const char *certificate, const struct conf_secret *secret, SSL_CTX **out, struct fault *fault)
 {
     SSL_CTX  *c = SSL_CTX_new(TLS_server_method());
-    BIO      *text = BIO_new_mem_buf(l->tls_key.value, (int)l->tls_key.size);
+    BIO      *text = BIO_new_mem_buf(secret->value, (int)secret->size);
     EVP_PKEY *key = text ? PEM_read_bio_PrivateKey(text, NULL, NULL, NULL) : NULL;
     enum err  e = OK;
     BIO_free(text);
@@ -42,11 +42,11 @@ static enum err tls_new(const struct receive_listener *l, SSL_CTX **out, struct 
     if (!c)
         e = fail(fault, ERR_IO, "TLS cannot be set up");
     else if (!key)
-        e = tls_fail(fault, "the key", l->tls_key.path);
-    else if (SSL_CTX_use_certificate_chain_file(c, l->tls_certificate) != 1)
-        e = tls_fail(fault, "the certificate", l->tls_certificate);
+        e = tls_fail(fault, "the key", secret->path);
+    else if (SSL_CTX_use_certificate_chain_file(c, certificate) != 1)
+        e = tls_fail(fault, "the certificate", certificate);
     else if (SSL_CTX_use_PrivateKey(c, key) != 1 || SSL_CTX_check_private_key(c) != 1)
-        e = tls_fail(fault, "the key", l->tls_key.path);
+        e = tls_fail(fault, "the key", secret->path);
     EVP_PKEY_free(key);
     if (e != OK) {
         SSL_CTX_free(c);
@@ -57,7 +57,6 @@ static enum err tls_new(const struct receive_listener *l, SSL_CTX **out, struct 
     (void)SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(c, 1);
     SSL_CTX_set_default_read_buffer_len(c, 64 * 1024);
-    SSL_CTX_set_alpn_select_cb(c, alpn, NULL);
     *out = c;
     return OK;
 }
@@ -73,7 +72,9 @@ enum err door_new(const struct receive_listener *l, struct door **out, struct fa
     if (e == OK && *l->tokens.path)
         e = receive_tokens_new(l->tokens.value, l->tokens.size, &d->tokens, fault);
     if (e == OK && *l->tls_certificate)
-        e = tls_new(l, &d->tls, fault);
+        e = door_tls_new(l->tls_certificate, &l->tls_key, &d->tls, fault);
+    if (e == OK && d->tls)
+        SSL_CTX_set_alpn_select_cb(d->tls, alpn, NULL);
     if (e == OK && !l->address.loopback && !l->insecure && (!d->tls || !d->tokens))
         e = fail(fault, ERR_DENIED, "it can be reached from outside, so it needs TLS and tokens");
     if (e != OK) {

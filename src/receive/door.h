@@ -22,6 +22,8 @@ struct door {
 
 /* With one holder. ERR_INPUT: tokens, certificate or key. */
 MUST_CHECK enum err door_new(const struct receive_listener *l, struct door **out, struct fault *fault);
+/* A server's TLS with this certificate and key, for other listeners too; SSL_CTX_free. ERR_INPUT: certificate or key. */
+MUST_CHECK enum err door_tls_new(const char *certificate, const struct conf_secret *secret, struct ssl_ctx_st **out, struct fault *fault);
 struct door *door_hold(struct door *d);
 void         door_release(struct door *d);      /* NULL is fine */
 

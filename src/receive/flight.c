@@ -9,6 +9,8 @@
 
 enum { ARROW_SCHEMA = 1, ARROW_DICTIONARY = 2, ARROW_BATCH = 3 };
 
+enum { KEPT_PART = 4 };      /* so much of the budget, its quarter, may be held by streams that send nothing */
+
 struct stream { struct text before; bool has_schema; };      /* schema and dictionaries, as frames */
 
 unsigned flight_header_kind(struct slice header)
@@ -134,10 +136,14 @@ static struct exchange *data_take(struct intake *in, struct session_host *h, str
         return refuse(x, REFUSED_MALFORMED, "the first message has no descriptor that names a table");
     if (kind != ARROW_SCHEMA && (kind != ARROW_DICTIONARY || !stream->has_schema))
         return refuse(x, REFUSED_MALFORMED, "a message is neither a schema nor a dictionary or batch after one");
+    h->kept -= stream->before.used;
     if (kind == ARROW_SCHEMA)
         text_clear(&stream->before);
     stream->has_schema = true;
     e = flight_stream_add(&stream->before, &d, &fault);
+    h->kept += stream->before.used;
+    if (e == OK && h->kept > (size_t)h->limits.budget / KEPT_PART)
+        e = fail(&fault, ERR_BUSY, "the schemas and dictionaries of all streams are too large together");
     return e == OK ? NULL : failed(h, x, e, &fault);
 }
 
@@ -155,6 +161,10 @@ struct exchange *flight_message(struct intake *in, struct session_host *h, struc
     }
     if (!packed)
         return data_take(in, h, x, message);
+    if (atomic_load_explicit(h->in_flight, memory_order_relaxed) - (long long)x->counted >= h->limits.budget) {      /* many small messages may each become large */
+        answer_later(&x->answer, REFUSED_FULL, h->limits.retry_us, "there is no room to unpack this message right now");
+        return NULL;
+    }
     struct buffer plain = { 0 };
     enum err      e = x->packing == PACKED_NOT ? fail(&fault, ERR_INPUT, "the message says it is packed, the call says it is not")
                                                : unpack(&in->unpacker, x->packing, message, h->limits.body_max, &h->stock, &plain, &fault);
@@ -193,9 +203,10 @@ void flight_ended(struct session_host *h, struct exchange *x)
         session_flight_end(h, x);
 }
 
-void flight_forget(struct exchange *x)
+void flight_forget(struct session_host *h, struct exchange *x)
 {
     struct stream *stream = x->extra;
+    h->kept -= stream ? stream->before.used : 0;
     if (stream)
         text_done(&stream->before);
     free(stream);

@@ -16,7 +16,7 @@ struct exchange *flight_message(struct intake *in, struct session_host *h, struc
 void flight_settle(struct session_host *h, struct exchange *part);
 /* The client has sent all. */
 void flight_ended(struct session_host *h, struct exchange *x);
-void flight_forget(struct exchange *x);
+void flight_forget(struct session_host *h, struct exchange *x);
 
 /* Of an Arrow message's metadata: 1 schema, 2 dictionary, 3 record batch; 0: malformed. */
 unsigned flight_header_kind(struct slice header);

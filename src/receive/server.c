@@ -16,7 +16,8 @@
 
 enum { BACKLOG = 1024 };
 
-struct place { char name[CONF_NAME_MAX + 1], host[256]; int wanted, port; };      /* of a listener that is there */
+/* Of a listener that is there; fd: its sockets, which are the threads' own and are closed by them. */
+struct place { char name[CONF_NAME_MAX + 1], host[256]; int wanted, port, fd[RECEIVE_THREADS_MAX]; };
 
 struct receive_server {
     struct loop_common common;
@@ -59,8 +60,17 @@ static int listen_on(const struct addrinfo *a, int port, bool shared)
     return -1;
 }
 
-/* One socket per thread, all on the same port. */
-static enum err sockets_open(struct place *p, int *fd, size_t count, struct fault *fault)
+/* Sockets that share a port do not see that somebody else is there already: one that does not share does. */
+static bool is_free(const struct addrinfo *a, int port)
+{
+    int fd = port ? listen_on(a, port, false) : -1;
+    if (fd >= 0)
+        (void)close(fd);
+    return !port || fd >= 0;
+}
+
+/* One socket per thread, all on the same port. moves: a listener that is about to go has it still. */
+static enum err sockets_open(struct place *p, size_t count, bool moves, struct fault *fault)
 {
     struct addrinfo *list = NULL, hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
     int              e = getaddrinfo(p->host, NULL, &hints, &list);
@@ -68,11 +78,11 @@ static enum err sockets_open(struct place *p, int *fd, size_t count, struct faul
         return fail(fault, ERR_IO, "listeners.%s: %s is no address: %s", p->name, p->host, gai_strerror(e));
     size_t i = 0;
     p->port = p->wanted;
-    for (; i < count; i++) {
-        if ((fd[i] = listen_on(list, p->port, count > 1)) < 0)
+    for (; (moves || count == 1 || i || is_free(list, p->port)) && i < count; i++) {
+        if ((p->fd[i] = listen_on(list, p->port, moves || count > 1)) < 0)
             break;
         if (p->port == 0)
-            p->port = port_of(fd[i]);
+            p->port = port_of(p->fd[i]);
     }
     freeaddrinfo(list);
     if (i == count)
@@ -80,7 +90,7 @@ static enum err sockets_open(struct place *p, int *fd, size_t count, struct faul
     (void)fail(fault, ERR_IO, "listeners.%s: cannot listen on %s port %d: %s", p->name, p->host, p->port, strerror(errno));
     fail_hint(fault, "Is something else listening there already?");
     while (i > 0)
-        (void)close(fd[--i]);
+        (void)close(p->fd[--i]);
     return ERR_IO;
 }
 
@@ -92,7 +102,6 @@ struct plan {
     struct place place[RECEIVE_LISTENERS_MAX];
     struct door *door[RECEIVE_LISTENERS_MAX];
     bool         fresh[RECEIVE_LISTENERS_MAX];
-    int          fd[RECEIVE_LISTENERS_MAX][RECEIVE_THREADS_MAX];
 };
 
 static const struct place *place_named(const struct receive_server *s, const char *name)
@@ -108,25 +117,47 @@ static void plan_drop(struct plan *p, size_t threads)
     for (size_t i = 0; i < p->count; i++) {
         door_release(p->door[i]);
         for (size_t t = 0; p->fresh[i] && t < threads; t++)
-            (void)close(p->fd[i][t]);
+            (void)close(p->place[i].fd[t]);
     }
 }
 
-static enum err plan_add(struct receive_server *s, struct plan *p, const struct receive_listener *l, struct fault *fault)
+static bool same_place(const struct place *a, const struct place *b) { return a->wanted == b->wanted && strcmp(a->host, b->host) == 0; }
+
+/* Whether the port is held by listeners that will be gone, renamed or elsewhere: those share it until then. */
+static bool port_moves(struct receive_server *s, int port, const struct receive_listener *l, size_t count)
+{
+    bool moves = false;
+    for (size_t i = 0; port && i < s->places_n; i++) {
+        const struct place *old = &s->place[i];
+        bool                stays = false;
+        for (size_t k = 0; k < count; k++)
+            stays |= strcmp(l[k].name, old->name) == 0 && l[k].address.port == old->wanted && strcmp(l[k].address.host, old->host) == 0;
+        for (size_t t = 0; old->port == port && !stays && t < s->loops_n; t++)
+            moves |= setsockopt(old->fd[t], SOL_SOCKET, SO_REUSEPORT, &(int){ 1 }, sizeof(int)) == 0;
+    }
+    return moves;
+}
+
+static enum err plan_add(struct receive_server *s, struct plan *p, const struct receive_listener *all, size_t count, const struct receive_listener *l, struct fault *fault)
 {
     struct place       *at = &p->place[p->count];
     const struct place *was = place_named(s, l->name);
     *at = (struct place){ .wanted = l->address.port };
     if (!text_copy(at->name, sizeof at->name, l->name) || !text_copy(at->host, sizeof at->host, l->address.host))
         return fail(fault, ERR_INPUT, "listeners.%s: the address is too long", l->name);
+    for (size_t i = 0; at->wanted && i < p->count; i++)
+        if (same_place(at, &p->place[i]))
+            return fail(fault, ERR_INPUT, "listeners.%s: listeners.%s is at %s port %d as well", l->name, p->place[i].name, at->host, at->wanted);
     enum err e = door_new(l, &p->door[p->count], fault);
     if (e != OK)
         return e;
-    p->fresh[p->count] = !was || was->wanted != at->wanted || strcmp(was->host, at->host) != 0;
+    p->fresh[p->count] = !was || !same_place(was, at);
     if (p->fresh[p->count])
-        e = sockets_open(at, p->fd[p->count], s->loops_n, fault);
-    else
+        e = sockets_open(at, s->loops_n, port_moves(s, at->wanted, all, count), fault);
+    else {
         at->port = was->port;
+        memcpy(at->fd, was->fd, sizeof at->fd);
+    }
     if (e != OK)
         door_release(p->door[p->count]);
     else
@@ -140,7 +171,7 @@ static void plan_apply(struct receive_server *s, const struct plan *p, const str
     for (size_t t = 0; t < s->loops_n; t++) {
         for (size_t i = 0; i < p->count; i++) {
             (void)text_copy(change.of[i].name, sizeof change.of[i].name, p->place[i].name);
-            change.of[i].fd = p->fresh[i] ? p->fd[i][t] : -1;
+            change.of[i].fd = p->fresh[i] ? p->place[i].fd[t] : -1;
             change.of[i].door = door_hold(p->door[i]);
         }
         loop_set(s->loop[t], &change);
@@ -160,7 +191,7 @@ static enum err listeners_apply(struct receive_server *s, const struct conf *con
     struct plan                   *p = calloc(1, sizeof *p);
     enum err                       e = p ? OK : fail(fault, ERR_LIMIT, "out of memory for listeners");
     for (size_t i = 0; e == OK && i < count; i++)
-        e = plan_add(s, p, &l[i], fault);
+        e = plan_add(s, p, l, count, &l[i], fault);
     if (e == OK)
         plan_apply(s, p, conf_of(conf, &receive_section));
     else if (p)

@@ -429,6 +429,7 @@ bool session_over(struct session *s)
 
 bool session_lingers(const struct session *s) { return s->lingers; }
 bool session_idle(const struct session *s) { return s->under_way == 0 && s->out.n == s->out_sent && (s->speech != SESSION_HTTP1 || http1_between(&s->http1)); }
+bool session_under_way(const struct session *s) { return s->under_way > 0; }
 int64_t session_moved_us(const struct session *s) { return s->moved_us; }
 
 bool session_receiving(const struct session *s)

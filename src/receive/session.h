@@ -88,6 +88,7 @@ struct session_host {
     void                (*message)(struct session_host *h, struct exchange *x, struct slice message, bool packed);
     void                (*forget)(struct session_host *h, struct exchange *x);      /* x->extra is to be freed. May be NULL */
     struct buffer_stock   stock;
+    size_t                kept;            /* of Flight's streams, between their batches: bounded by a part of the budget */
     struct exchange      *spare;
     size_t                spares;
 };
@@ -116,6 +117,7 @@ bool            session_lingers(const struct session *s);
 
 bool            session_idle(const struct session *s);            /* no request is under way */
 bool            session_receiving(const struct session *s);       /* a body is on its way in */
+bool            session_under_way(const struct session *s);       /* a request is, received or not yet answered */
 int64_t         session_moved_us(const struct session *s);        /* when something came last */
 
 /* The answer stands in x->answer. */

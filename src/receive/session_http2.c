@@ -163,9 +163,11 @@ void session_http2_answer(struct session *s, struct exchange *x)
 
 static bool gone(struct session_host *h, struct exchange *x)
 {
-    if (!x->session && x->pending == 0)
+    if (x->session)
+        return false;
+    if (x->pending == 0)
         request_exchange_free(h, x);
-    return !x->session;
+    return true;
 }
 
 void session_flight_put(struct session_host *h, struct exchange *x, struct slice frame)
@@ -312,13 +314,15 @@ static int on_data(nghttp2_session *http2, uint8_t flags, int32_t stream, const 
         return x ? enough(s, x) : 0;
     }
     session_http2_consume(s, x, n);
-    if (!session_take(s, x, (const char *)data, n))
+    if (!session_take(s, x, (const char *)data, n) && x->state == EXCHANGE_RECEIVING)      /* else a message of it was answered at once */
         session_settle(s->host, x);
     return 0;
 }
 
 static int on_sent(nghttp2_session *http2, const nghttp2_frame *frame, void *user)
 {
+    if (frame->hd.type == NGHTTP2_RST_STREAM)
+        return flood(user);      /* made to reset again and again, we would serve more streams than are open */
     if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         return 0;
     struct exchange *x = nghttp2_session_get_stream_user_data(http2, frame->hd.stream_id);

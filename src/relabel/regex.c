@@ -70,7 +70,9 @@ static struct slice group_of(struct regex *r, struct slice text, const char *nam
         return SLICE("");
     memcpy(copy, name, n);
     copy[n] = '\0';
-    int number = isdigit((unsigned char)copy[0]) ? atoi(copy) : pcre2_substring_number_from_name(r->code, (PCRE2_SPTR)copy);
+    /* A number is digits alone, without a nought in front: 1x is a name, and no group has it. */
+    bool is_number = strspn(copy, "0123456789") == n && n < 6 && (n == 1 || copy[0] != '0');
+    int  number = is_number ? atoi(copy) : pcre2_substring_number_from_name(r->code, (PCRE2_SPTR)copy);
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(r->match);
     if (number < 0 || (uint32_t)number >= pcre2_get_ovector_count(r->match) || at[2 * number] == PCRE2_UNSET)
         return SLICE("");

@@ -128,10 +128,10 @@ static void over_names(struct turn *t, struct compiled *c)
         struct slice name;
         if (c->rule->action != RELABEL_LABELMAP)
             put(t, all[i].name, SLICE(""));
-        else if (regex_matches(c->regex, all[i].name) && regex_expand(c->regex, all[i].name, c->rule->replacement, t->a, &name))
-            put(t, name, all[i].value);
-        else
+        else if (!regex_matches(c->regex, all[i].name) || !regex_expand(c->regex, all[i].name, c->rule->replacement, t->a, &name))
             t->cut = true;
+        else if (name.n)                     /* a label without a name is none */
+            put(t, name, all[i].value);
     }
 }
 

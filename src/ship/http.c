@@ -254,7 +254,7 @@ char *http_gzip(struct slice body, size_t *n)
 
 /* ---- the configuration ---- */
 
-static bool is_here(const char *host)
+bool http_host_is_here(const char *host)
 {
     struct in_addr  four;
     struct in6_addr six;
@@ -287,7 +287,7 @@ void http_conf_check(const struct sink_conf *s, struct conf_checker *c)
         conf_refuse(c, "url", "Take the part before @ out; use user and password.", "an address is printed and logged, so it carries no credentials");
     else if (query)
         conf_refuse(c, "url", "Take the part from ? on out.", "the address must not have a query");
-    else if (readable && strcasecmp(scheme, "http") == 0 && !is_here(host) && (*s->token.path || *s->password.path))
+    else if (readable && strcasecmp(scheme, "http") == 0 && !http_host_is_here(host) && (*s->token.path || *s->password.path))
         conf_refuse(c, "url", "Use https.", "credentials would go over the network readable by anyone");
     curl_free(scheme);
     curl_free(host);

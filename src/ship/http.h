@@ -63,6 +63,9 @@ enum sent           http_verdict(const struct http_reply *reply, struct sent_ans
 /* In the check of a kind: an address of http or https without credentials in it; those go over https or stay on this machine. */
 void                http_conf_check(const struct sink_conf *conf, struct conf_checker *c);
 
+/* localhost, 127.0.0.0/8, [::1]: what is said there is not on a network. */
+bool                http_host_is_here(const char *host);
+
 /* gzip into a buffer that is the caller's to free; n is 0 and NULL comes back when there is no memory. */
 char               *http_gzip(struct slice body, size_t *n);
 

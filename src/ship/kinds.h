@@ -4,6 +4,6 @@
 
 #include "ship/sink.h"
 
-extern const struct sink_kind sink_files, sink_otlp, sink_remote_write, sink_loki, sink_postgres, sink_clickhouse;
+extern const struct sink_kind sink_files, sink_otlp, sink_remote_write, sink_loki, sink_postgres, sink_clickhouse, sink_nats, sink_object, sink_kafka;
 
 #endif

@@ -137,14 +137,23 @@ static bool take(void *ctx, const struct event *given)
         return false;
     }
     *e = *given;
-    if (f->at) {
+    bool sifted = f->at && f->at->index != LOAD_WHOLE;      /* an event of a dead letter has been through all this; a record that nobody could read has not */
+    if (f->at)
         e->record = f->at->record;
-        e->index = f->at->index != LOAD_WHOLE ? f->at->index : e->index;
-    } else if (f->s->rule && !f->s->rule(f->s->rule_ctx, e, &f->l->arena)) {        /* a dead letter has been through it already */
-        f->counts.dropped++;
-        return true;
+    if (sifted)
+        e->index = f->at->index;
+    if (!sifted && f->s->rule) {
+        enum ship_ruled ruled = f->s->rule(f->s->rule_ctx, e, &f->l->arena);
+        if (ruled == RULED_NOT) {
+            f->full = true;
+            return false;
+        }
+        if (ruled == RULED_OUT) {
+            f->counts.dropped++;
+            return true;
+        }
     }
-    if (!f->at && !route_takes(f->s->route, e, &f->l->arena)) {
+    if (!sifted && !route_takes(f->s->route, e, &f->l->arena)) {
         f->counts.skipped++;
         return true;
     }

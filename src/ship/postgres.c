@@ -120,11 +120,13 @@ static enum err migrate_locked(struct postgres *p, int64_t deadline_us, struct f
     return e == OK ? run(p, sql_postgres_migrated, 1, values, deadline_us, fault) : e;
 }
 
-static enum err in_transaction(struct postgres *p, enum err e, int64_t deadline_us, struct fault *fault)
+/* Ends it, well or not. state: with which SQLSTATE it failed. */
+static enum err in_transaction(struct postgres *p, enum err e, char state[6], int64_t deadline_us, struct fault *fault)
 {
     struct fault ignored;
     if (e == OK)
         e = run(p, sql_postgres_commit, 0, NULL, deadline_us, fault);
+    (void)snprintf(state, 6, "%s", pg_link_state(p->link));
     if (e != OK && pg_link_alive(p->link) && run(p, sql_postgres_rollback, 0, NULL, deadline_us, &ignored) != OK)
         hang_up(p);
     return e;
@@ -133,11 +135,12 @@ static enum err in_transaction(struct postgres *p, enum err e, int64_t deadline_
 static enum err migrate(struct postgres *p, int64_t deadline_us, struct fault *fault)
 {
     int      version = 0;
+    char     state[6];
     enum err e = version_there(p, &version, deadline_us, fault);
     if (e != OK || version >= VERSION)
         return e;
     e = run(p, sql_postgres_begin, 0, NULL, deadline_us, fault);
-    return e == OK ? in_transaction(p, migrate_locked(p, deadline_us, fault), deadline_us, fault) : e;
+    return e == OK ? in_transaction(p, migrate_locked(p, deadline_us, fault), state, deadline_us, fault) : e;
 }
 
 static enum err set_policies(struct postgres *p, int64_t deadline_us, struct fault *fault)
@@ -244,7 +247,7 @@ static enum err put_type(struct postgres *p, const struct batch *b, enum event_t
     return e == OK ? run(p, table->insert, 0, NULL, deadline_us, fault) : e;
 }
 
-static enum err put_batch(struct postgres *p, const struct batch *b, int64_t deadline_us, struct fault *fault, char *state)
+static enum err put_batch(struct postgres *p, const struct batch *b, int64_t deadline_us, struct fault *fault, char state[6])
 {
     unsigned types = 0;
     enum err e = run(p, sql_postgres_begin, 0, NULL, deadline_us, fault);
@@ -254,12 +257,9 @@ static enum err put_batch(struct postgres *p, const struct batch *b, int64_t dea
         types |= 1u << b->event[i]->type;
     for (enum event_type t = EVENT_LOG; e == OK && t <= EVENT_SPAN; t++)
         e = types & 1u << t ? put_type(p, b, t, deadline_us, fault) : OK;
-    (void)snprintf(state, 6, "%s", pg_link_state(p->link));
-    e = in_transaction(p, e, deadline_us, fault);
+    e = in_transaction(p, e, state, deadline_us, fault);
     if (e == OK)
         p->staged |= types;                      /* temporary tables of a transaction that did not hold are gone */
-    else if (!*state && p->link)
-        (void)snprintf(state, 6, "%s", pg_link_state(p->link));
     return e;
 }
 
@@ -275,6 +275,7 @@ static enum sent postgres_send(void *self, const struct batch *b, struct sent_an
     struct fault     fault = { 0 };
     char             state[6] = "";
     int64_t          deadline_us = deadline_of(p);
+    pg_rows_begin(&p->rows);                     /* forgets that a former batch was cut */
     enum err         e = connect_to(p, deadline_us, &fault);
     if (e == OK)
         e = make_days(p, b, deadline_us, &fault);
@@ -282,11 +283,12 @@ static enum sent postgres_send(void *self, const struct batch *b, struct sent_an
         e = put_batch(p, b, deadline_us, &fault, state);
     if (e == OK)
         return SENT_ALL;
-    bool lost = !p->link || !pg_link_alive(p->link);
-    if (lost || strncmp(state, "42", 2) == 0)    /* a table, or the whole schema, was taken away: a new session looks again */
-        hang_up(p);
+    bool      alive = p->link && pg_link_alive(p->link);
+    enum sent sent = alive && is_of_the_data(state) ? SENT_REFUSED : e == ERR_LIMIT && p->rows.out.cut ? SENT_TOO_LARGE : SENT_LATER;
     (void)snprintf(a->why, sizeof a->why, "%.230s", atomic_load(&p->cancelled) ? "cut short: the sink is stopping" : fault.text);
-    return !lost && is_of_the_data(state) ? SENT_REFUSED : e == ERR_LIMIT && !*state && p->rows.out.cut ? SENT_TOO_LARGE : SENT_LATER;
+    if (sent == SENT_LATER)
+        hang_up(p);                              /* a new session looks again at what is there: somebody may have taken it away */
+    return sent;
 }
 
 /* ---- now and then ---- */
@@ -313,6 +315,8 @@ static void postgres_idle(void *self, int64_t now_us)
     if (now_us < p->care_at_us)
         return;
     bool failed = take_care(p, now_us, &fault) != OK;
+    if (failed)
+        hang_up(p);
     if (failed && !p->care_failed)
         log_fault(LOG_WARN, "partitions could not be made ahead or dropped; it is tried again every minute", &fault);
     p->care_failed = failed;

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/rand.h"
+#include "base/utf8.h"
 #include "ship/begin.h"
 
 #include <pthread.h>
@@ -104,6 +105,7 @@ static struct pump_next not_now(struct pump *p, const char *why, int64_t asked_u
         log_warn("sink has to wait", F("sink", p->conf->name), F("why", why));
     p->retry_us = mono(p) + pause;
     (void)snprintf(p->s.last_error, sizeof p->s.last_error, "%s", why);
+    utf8_clean(p->s.last_error, '?');         /* words of the other side, perhaps cut; they are told in JSON */
     p->s.last_error_us = wall(p);
     return sleep_for(pause);
 }
@@ -153,6 +155,7 @@ static struct pump_next bury(struct pump *p, enum letter letter, uint64_t count,
     p->letter = letter;
     p->letter_count = count;
     (void)snprintf(p->letter_why, sizeof p->letter_why, "%s", *why ? why : "refused without a reason");
+    utf8_clean(p->letter_why, '?');
     return letter_step(p);
 }
 
@@ -483,7 +486,7 @@ enum err pump_open(const struct pump_options *o, struct pump **out, struct fault
     if (e == OK)
         e = begin_consumer(o->journal, o->dead, o->conf, &p->consumer, &p->committed, fault);
     p->sieve = (struct sieve){ .types = begin_types(o->conf, o->kind), .route = p->route, .rule = o->rule, .rule_ctx = o->rule_ctx, .resume = o->resume };
-    p->replay_sieve = (struct sieve){ .types = p->sieve.types };
+    p->replay_sieve = (struct sieve){ .types = p->sieve.types, .route = p->route, .rule = o->rule, .rule_ctx = o->rule_ctx };
     if (e == OK)
         e = begin_seen_events(o->dead, o->conf, p->committed, &p->sieve, fault);
     p->passed = p->committed;

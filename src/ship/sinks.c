@@ -10,6 +10,9 @@ static const struct sink_kind *const kinds[] = {
     &sink_remote_write,
     &sink_postgres,
     &sink_clickhouse,
+    &sink_nats,
+    &sink_object,
+    &sink_kafka,
     NULL
 };
 

@@ -32,8 +32,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* May change the event, with what lies in the arena; false: it is dropped on purpose, and counted. Called on the sink's thread. */
-typedef bool ship_rule(void *ctx, struct event *e, struct arena *a);
+/* May change the event, with what lies in the arena. Called on the sink's thread. */
+enum ship_ruled {
+    RULED_OUT,                                /* it is dropped on purpose, and counted */
+    RULED_IN,
+    RULED_NOT                                 /* the arena was too small for it: it must not go as it is */
+};
+typedef enum ship_ruled ship_rule(void *ctx, struct event *e, struct arena *a);
 
 struct ship_sink {
     const struct sink_conf *conf;             /* copied */

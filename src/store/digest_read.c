@@ -12,7 +12,7 @@
 
 enum { SERVICES_MAX = 16, INNER_MAX = 5 };
 
-struct digest_reader { struct db *db; };
+struct digest_reader { struct db *db; int64_t until_us; };
 
 enum err digest_reader_open(const char *folder, struct digest_reader **out, struct fault *fault)
 {
@@ -23,6 +23,7 @@ enum err digest_reader_open(const char *folder, struct digest_reader **out, stru
     struct digest_reader *r = calloc(1, sizeof *r);
     if (!r)
         return fail(fault, ERR_LIMIT, "no memory to read digest.db");
+    r->until_us = INT64_MAX;
     enum err e = db_open(path, DB_READ, &r->db, fault);
     if (e == OK)
         e = db_prepare(r->db, look_statements, look_statement_count, fault);
@@ -41,6 +42,8 @@ void digest_reader_close(struct digest_reader *r)
     db_close(r->db);
     free(r);
 }
+
+void digest_reader_until(struct digest_reader *r, int64_t until_us) { r->until_us = until_us; }
 
 static json_t *time_json(int64_t us)
 {
@@ -67,7 +70,7 @@ enum err digest_read_trace(struct digest_reader *r, unsigned shard, digest_block
 enum err digest_read_errors(struct digest_reader *r, const char *tenant, int64_t since_us, int limit, json_t **out, struct fault *fault)
 {
     struct db_rows rows;
-    enum err       e = db_ask(r->db, sql_look_errors, &rows, fault, "Iti", since_us, tenant, limit);
+    enum err       e = db_ask(r->db, sql_look_errors, &rows, fault, "ItiI", since_us, tenant, limit, r->until_us);
     if (e != OK)
         return e;
     json_t *list = json_array();
@@ -103,7 +106,7 @@ static enum err services(struct digest_reader *r, const char *tenant, const char
 static enum err patterns(struct digest_reader *r, const char *tenant, int64_t resource, int64_t since_us, int limit, json_t **out, struct fault *fault)
 {
     struct db_rows rows;
-    enum err       e = db_ask(r->db, sql_look_patterns, &rows, fault, "IIit", resource, since_us, limit, tenant);
+    enum err       e = db_ask(r->db, sql_look_patterns, &rows, fault, "IIitI", resource, since_us, limit, tenant, r->until_us);
     if (e != OK)
         return e;
     json_t *list = json_array();
@@ -118,7 +121,7 @@ static enum err patterns(struct digest_reader *r, const char *tenant, int64_t re
 static enum err locators(struct digest_reader *r, int64_t resource, int64_t since_us, json_t **out, struct fault *fault)
 {
     struct db_rows rows;
-    enum err       e = db_ask(r->db, sql_look_locators, &rows, fault, "IIi", resource, since_us, INNER_MAX);
+    enum err       e = db_ask(r->db, sql_look_locators, &rows, fault, "IIiI", resource, since_us, INNER_MAX, r->until_us);
     if (e != OK)
         return e;
     json_t *list = json_array();
@@ -155,7 +158,7 @@ enum err digest_read_downstreams(struct digest_reader *r, const char *tenant, co
     for (int i = 0; i < n && e == OK; i++) {
         struct db_rows rows;
         json_array_append_new(names, json_string(urn[i]));
-        e = db_ask(r->db, sql_look_downstreams, &rows, fault, "IIi", id[i], since_us, limit < 500 ? limit : 500);
+        e = db_ask(r->db, sql_look_downstreams, &rows, fault, "IIiI", id[i], since_us, limit < 500 ? limit : 500, r->until_us);
         if (e != OK)
             break;
         while (db_next(&rows) && m < 512) {
@@ -204,7 +207,7 @@ enum err digest_read_patterns(struct digest_reader *r, const char *tenant, const
 enum err digest_read_events(struct digest_reader *r, const char *tenant, int64_t since_us, int limit, json_t **out, struct fault *fault)
 {
     struct db_rows rows;
-    enum err       e = db_ask(r->db, sql_look_events, &rows, fault, "Iit", since_us, limit, tenant);
+    enum err       e = db_ask(r->db, sql_look_events, &rows, fault, "IitI", since_us, limit, tenant, r->until_us);
     if (e != OK)
         return e;
     json_t *list = json_array();

@@ -18,6 +18,9 @@ struct digest_reader;
 MUST_CHECK enum err digest_reader_open(const char *folder, struct digest_reader **r, struct fault *fault);   /* ERR_MISSING: there is no digest.db */
 void                digest_reader_close(struct digest_reader *r);
 
+/* From now on nothing that began at this time or later is told of; as opened there is no end. */
+void                digest_reader_until(struct digest_reader *r, int64_t until_us);
+
 /* The blocks in which a trace may stand (digest/locate.h). False from take stops. */
 typedef bool digest_block(void *ctx, uint64_t base, struct slice entries);
 MUST_CHECK enum err digest_read_trace(struct digest_reader *r, unsigned shard, digest_block *take, void *ctx, struct fault *fault);

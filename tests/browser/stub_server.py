@@ -12,6 +12,9 @@ nobody can tell) and for working on the dashboard. Listens on 127.0.0.1 only. Sc
     hostile      titles that try to be markup           empty       nothing has happened yet
     two          a second target                        idle        no case is open
     viewer       the token may only look                deep        five hours of minutes before the seconds
+    flowing      telemetry is taken in, all is well     stuck       a sink is stuck, a window failed, a part did not reload
+    full         the journal is full                    quiet       ingest is on and nothing came yet
+Without one of the last four ingest is off.
 """
 import argparse
 import json
@@ -297,6 +300,124 @@ class World:
         rows = [self.values(t) for t in at]
         return dict({"time": [int(t * 1000) for t in at]}, **{m: [r.get(m) for r in rows] for m in metrics})
 
+    # ---- telemetry ----
+
+    def telemetry(self, path, query):
+        on = self.scenario & {"flowing", "stuck", "full", "quiet"}
+        if not on:
+            raise Problem(404, "not-found", "There is no such thing", "nothing is taken in here", "set ingest.enabled: yes in the configuration, and restart")
+        if path == "/ingest":
+            return self.ingest()
+        if "quiet" in self.scenario:
+            raise Problem(404, "not-found", "There is no such thing", "there is no /var/lib/homeostat/digest.db: nothing was digested yet")
+        part = path.strip("/").split("/")
+        if path == "/service":
+            return self.services()
+        if path == "/pattern":
+            return self.patterns()
+        if path == "/job":
+            return self.jobs()
+        if part[0] == "service" and len(part) == 3 and len(part[1]) < 64:
+            return self.downstreams(part[1])
+        if part[0] == "trace" and len(part) == 2:
+            return self.trace(part[1])
+        if part[0] == "event" and part[1] == "ev-1":
+            return {"event_id": "ev-1", "title": "errors of cart rose", "detected_at": iso(self.began - 300), "urn": "urn:svc:cart", "severity": "ERROR", "kind": "logs", "summary": "12 % of its calls fail since a new pattern appeared.",
+                    "labels": {}, "fingerprints": [], "evidence": [{"dim": "logs", "ref": {"pattern": 7}, "note": "payment refused <*>", "bucket": None, "object_key": None, "query_hint": "homeostat journal cat --from 4711"}]}
+        raise Problem(404, "not-found", "There is no such thing", "Nothing is at %s." % path)
+
+    def ingest(self):
+        now, quiet, stuck, full = time.time(), "quiet" in self.scenario, "stuck" in self.scenario, "full" in self.scenario
+        age = now - self.began
+        count = lambda base, per_s: 0 if quiet else int(base + per_s * age)
+        name = "<b>archive</b>" if "hostile" in self.scenario else "archive"
+        def sink(name, kind, sent, **more):
+            s = {"name": name, "kind": kind, "sent": sent, "batches": sent // 900, "retries": 0, "dead": 0, "skipped": 0, "dropped": 0, "replayed": 0, "behind": 0, "lag_seconds": 0.4, "paused": False, "running": True, "stuck": False,
+                 "last_error": "", "last_error_at": None, "progress_at": iso(now - 0.3), "retry_at": None}
+            return dict(s, **more)
+        sinks = [sink(name, "files", count(81_204_113, 4200), last_error="writing /srv/archive: no space left on device", last_error_at=iso(now - 86400 * 2)), sink("tempo", "otlp", count(9_120_442, 310), skipped=count(72_083_671, 3890), behind=12, lag_seconds=0.9),
+                 sink("loki", "loki", count(61_114_020, 3100), skipped=count(20_090_093, 1100), dropped=1204, dead=37 if stuck else 0)]
+        if stuck:
+            sinks[1].update(stuck=True, sent=9_120_442, behind=184_220, lag_seconds=1421.0, retries=41, last_error="sink tempo: connecting to tempo.example:4317: connection refused", last_error_at=iso(now - 8), retry_at=iso(now + 34), progress_at=iso(now - 1421))
+            sinks[2].update(last_error="413 from https://loki.example/loki/api/v1/push: line too long", last_error_at=iso(now - 500))
+            sinks.append(sink("warehouse", "postgres", 0, paused=True, behind=40_112, lag_seconds=3600 * 3.0))
+        if full:
+            sinks[1].update(behind=702_000, lag_seconds=88.0, last_error="503 from https://tempo.example: busy", last_error_at=iso(now - 2), retry_at=iso(now + 9))
+        protocol = lambda r, e, b, refused=0, rejected=0: {"requests": r, "accepted": r - refused, "events": e, "rejected_events": rejected, "bytes": b, "refused": refused}
+        consumers = [{"name": "digest", "open": True, "committed": 911_204, "behind": 0 if quiet else 8, "lag_seconds": 0.0 if quiet else 1.2}] + ([] if quiet else [
+            {"name": "sink:" + s["name"], "open": True, "committed": 911_204 - s["behind"], "behind": s["behind"], "lag_seconds": s["lag_seconds"]} for s in sinks])
+        out = {
+            "journal": {"folder": "/var/lib/homeostat/journal", "first_id": 702_113, "last_id": 911_212, "bytes": 64 * 2 ** 20 if quiet else 4 * 2 ** 30 if full else 1_744_830_464, "segments": 26, "records": count(911_212, 12), "record_bytes": 41_200_113_442,
+                        "refused": int(1204 + 90 * age) if full else 0, "dropped_events": 0, "damaged_blocks": 0, "damaged_bytes": 0, "waiting_bytes": 0, "sync_p99_seconds": 0.0034, "full": full,
+                        "why_full": "ingest.journal.size_max is reached, and the consumer sink:tempo has not read the oldest segment" if full else "", "oldest_at": None if quiet else iso(now - 4210), "consumers": consumers},
+            "ship": {"sinks": [] if quiet else sinks, "dead": {"first_id": 1, "last_id": 9 if stuck else 0, "added": 9 if stuck else 0, "bytes": 48_112 if stuck else 0}},
+            "digest": {"records": count(911_204, 12), "events": count(81_204_000, 4200), "bad_records": 0, "windows": 0 if quiet else 412, "rows": 90_114, "saves": 9000, "failures": 0, "asked_done": 0, "window_lag_seconds": 0.0 if quiet else 171.0, "save_seconds": 0.02, "cursor": 911_204,
+                       "backlog": False, "waiting": False, "last_error": "", "behind": 0 if quiet else 8},
+            "sensors": {"interval_seconds": 10.0, "readings": count(8640, 0.1), "samples": count(3_801_600, 44), "series": 440, "processes": 212, "failures": 0, "history": True, "minutes": 1440, "last_error": ""},
+            "probes": {"probes": 3, "failures": 0},
+            "receive": {"listeners": {"local": {"host": "127.0.0.1", "port": 4318}, "fleet": {"host": "::", "port": 4317}},
+                        "protocols": {"otlp-grpc": protocol(count(88_412, 4), count(71_204_113, 4100), count(31_204_113_442, 1e6), 112 if stuck else 0), "otlp-http": protocol(count(9_120, 0.3), count(2_113_902, 60), count(901_113_442, 3e4), rejected=4 if stuck else 0),
+                                      "remote-write": protocol(count(12_004, 0.2), count(7_886_098, 40), count(88_113_442, 3e3)), "rows": protocol(0, 0, 0), "flight": protocol(0, 0, 0), "health": protocol(0, 0, 0)},
+                        "connections": 0 if quiet else 41, "in_flight_bytes": 0, "paused": 12 if full else 0, "evicted": 0},
+        }
+        if stuck:
+            target = lambda job, url, state, error="": {"job": job, "url": url, "labels": {"job": job}, "state": state, "asked": iso(now - 4), "seconds": 0.021 if state == "up" else 10.0, "samples": 812 if state == "up" else 0, "series": 812, "scrapes": 400, "failures": 0 if state == "up" else 12, "error": error}
+            out["scrape"] = {"targets": [target("node", "http://10.0.0.%d:9100/metrics" % i, "up") for i in range(1, 4)] + [target("gateway", "http://10.0.0.9:9100/metrics", "down", "timed out after 10 s")], "files": [{"path": "/etc/homeostat/targets.json", "targets": 4, "error": ""}], "refused": "", "waiting_bytes": 0,
+                             "reload_trouble": {"text": "scrape.node: interval is shorter than timeout", "hint": "make interval at least timeout"}}
+            line = lambda on, lines, lost=0, opened=0, **more: dict({"on": on, "lines": lines, "bytes": lines * 120, "records": lines // 400, "lost": lost, "cut": 0, "refused": 0, "waiting_bytes": 0, "open": opened, "held": False, "last_error": ""}, **more)
+            out["inputs"] = {"syslog": line(True, 88_113, 14, 3, listeners={"udp": {"host": "127.0.0.1", "port": 514, "transport": "udp"}}), "files": line(True, 1_204_113, 0, 12, last_error="/var/log/private.log: permission denied"), "journald": line(False, 0)}
+            out["history"] = {"minutes": 1440, "of": {"bytes": 1204}, "last_error": "a part that nobody knows had trouble"}
+        return out
+
+    def services(self):
+        row = lambda urn, logs, errors, calls, failed: {"urn": urn, "tenant": "default", "logs": logs, "errors": errors, "error_rate": errors / logs if logs else None, "calls": calls, "calls_failed": failed, "call_error_rate": failed / calls if calls else None}
+        rows = [row("urn:svc:gateway", 904_113, 204, 88_204, 91), row("urn:k8s:svc:shop/cart", 204_113, 4120, 41_204, 5104), row("urn:svc:payment", 88_114, 1204, 9_204, 1304), row("urn:host:web-1", 41_113, 12, 0, 0),
+                row("urn:db:postgres:main/orders", 1204, 0, 61_204, 3), row("urn:k8s:svc:shop/search", 61_114, 0, 20_412, 0)]
+        return rows + ([row("urn:svc:<script>window.__owned=1</script><img src=x onerror=\"window.__owned=1\">", 40, 40, 0, 0)] if "hostile" in self.scenario else [])
+
+    def patterns(self):
+        now = time.time()
+        row = lambda n, pattern, severity, count, errors, sample, urn="urn:k8s:svc:shop/cart": {"fingerprint_id": n, "pattern": pattern, "severity": severity, "count": count, "errors": errors, "sample": sample, "last": iso(now - 300), "urn": urn}
+        rows = [row(7, "payment refused for order <*> after <*> ms: upstream connect error", "ERROR", 4104, 4104, "payment refused for order 88213 after 2004 ms: upstream connect error"), row(3, "order <*> placed by <*>", "INFO", 188_204, 0, "order 88214 placed by u-4471"),
+                row(12, "connection pool exhausted, <*> waiting", "WARN", 204, 16, "connection pool exhausted, 14 waiting"), row(44, "another cart speaks", "INFO", 5, 0, "another cart speaks", "urn:k8s:svc:test/cart")]
+        return rows + ([row(99, "<img src=x onerror=\"window.__owned=1\">", "ERROR", 40, 40, "<script>window.__owned=1</script>")] if "hostile" in self.scenario else [])
+
+    def downstreams(self, name):
+        now = time.time()
+        known = [s["urn"] for s in self.services() if name == s["urn"] or ("/" in s["urn"] and s["urn"].endswith("/" + name))]
+        if not known:
+            raise Problem(404, "not-found", "There is no such thing", "nothing that came in speaks of a service '%s'" % name, "homeostat look errors lists what is known")
+        row = lambda urn, calls, errors, p50, p95, patterns=(): {"from": known[0], "urn": urn, "calls": calls, "errors": errors, "err_rate": errors / calls, "p50_ms": p50, "p95_ms": p95, "rps": calls / 3600, "last": iso(now - 300), "sample_record": 911_000, "patterns": list(patterns), "locators": []}
+        return {"service": known, "since": iso(now - 3600), "downstreams": [row("urn:svc:payment", 9204, 1304, 41.2, 2004.0, self.patterns()[:1]), row("urn:db:postgres:main/orders", 61_204, 3, 0.8, 4.1), row("urn:queue:kafka:orders", 8100, 0, 1.9, 6.2)],
+                "patterns": self.patterns()[:2], "locators": [{"id": 1, "dataset": "logs", "object_key": "journal/911000", "from": iso(now - 600), "to": iso(now - 300), "query_hint": "homeostat journal cat --from 911000 --limit 40", "events": 4120}]}
+
+    def jobs(self):
+        now = time.time() // 300 * 300
+        runs = [{"job": "oo-agg", "tenant": "default", "from": iso(now - 300 * (i + 2)), "to": iso(now - 300 * (i + 1)), "status": "success", "attempts": 1, "rows": 214 + 7 * i, "error": None, "asked_at": None, "finished_at": iso(now - 300 * i - 120)} for i in range(14)]
+        if "stuck" in self.scenario:
+            runs[4].update(status="failed", attempts=3, rows=0, error="digest.db: database or disk is full", finished_at=iso(now - 1000))
+        return {"runs": runs, "circuits": [{"job": "oo-agg", "tenant": "default", "state": "open" if "stuck" in self.scenario else "closed", "failures": 5 if "stuck" in self.scenario else 0, "open_until": iso(time.time() + 200) if "stuck" in self.scenario else None}]}
+
+    TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+    def trace(self, trace_id):
+        if len(trace_id) != 32:
+            raise Problem(400, "malformed", "The request cannot be read", "a trace id is 32 hexadecimal digits")
+        if trace_id != self.TRACE:
+            raise Problem(404, "not-found", "There is no such thing", "there is no trace %s" % trace_id, "what came in within the last minutes is found once its window is closed")
+        t0 = int((self.began - 900) * 1e9)
+        def span(sid, parent, service, name, kind, start, ms, status="unset", message=None, **attributes):
+            return {"service": service, "urn": "urn:svc:" + service, "name": name, "kind": kind, "span_id": sid, "parent_id": parent, "start": iso((t0 + start * 1e6) / 1e9), "start_ns": int(t0 + start * 1e6), "ms": ms, "status": status, "message": message, "attributes": attributes, "record": 911_000}
+        bad = "<img src=x onerror=\"window.__owned=1\">" if "hostile" in self.scenario else "refused: the bank did not answer"
+        spans = [span("a1", None, "gateway", "POST /checkout", "server", 0, 2214.0, "error", **{"http.response.status_code": 502, "url.path": "/checkout"}), span("a2", "a1", "gateway", "cart.Checkout", "client", 3.2, 2208.1, "error"), span("b1", "a2", "cart", "cart.Checkout", "server", 5.9, 2203.0, "error"),
+                 span("b2", "b1", "cart", "SELECT orders", "client", 8.0, 4.1, **{"db.system.name": "postgresql", "db.query.text": "select * from orders where id = $1"}), span("b3", "b1", "cart", "payment.Charge", "client", 14.0, 2180.2, "error"),
+                 span("c1", "b3", "payment", "payment.Charge", "server", 16.4, 2176.0, "error", bad, **{"rpc.grpc.status_code": 14}), span("c2", "c1", "payment", "POST bank.example/charge", "client", 18.1, 2004.0, "error"), span("b4", "b1", "cart", "publish orders", "producer", 2196.0, 6.2), span("z1", "ff", "audit", "store", "consumer", 2206.0, 3.5)]
+        log = lambda ms, service, severity, body, sid: {"service": service, "urn": "urn:svc:" + service, "time": iso((t0 + ms * 1e6) / 1e9), "time_ns": int(t0 + ms * 1e6), "severity": severity, "body": body, "span_id": sid, "record": 911_000}
+        logs = [log(7.0, "cart", 9, "order 88213 placed by u-4471", "b1"), log(1018.0, "payment", 13, "bank.example is slow, waiting", "c1"), log(2021.0, "payment", 17, "payment refused for order 88213 after 2004 ms: upstream connect error", "c1")]
+        if "hostile" in self.scenario:
+            logs.append(log(2030.0, "payment", 17, "<script>window.__owned=1</script>" + "w" * 300, "c1"))
+        return {"trace_id": trace_id, "spans": spans, "logs": logs, "records": [911_000], "gone": 1 if "stuck" in self.scenario else 0, "cut": False}
+
     # ---- things that happen ----
 
     def emit(self, topic, data, key=None):
@@ -443,6 +564,8 @@ class Handler(BaseHTTPRequestHandler):
             rows = sorted(w.cases.values(), key=lambda c: -c["created"])
             rows = [c for c in rows if query.get("state") in (None, c["state"])]
             return {"data": [w.case_json(c, True) for c in rows[:int(query.get("limit", 100))]], "next_cursor": None}
+        if part[0] in ("ingest", "service", "pattern", "job", "trace", "event"):
+            return {"data": w.telemetry(path, query)}
         if part[0] == "target" and len(part) == 3:
             if part[2] == "series":
                 since = datetime.fromisoformat(query["since"].replace("Z", "+00:00")).timestamp() if "since" in query else 0

@@ -264,6 +264,26 @@ def test_the_journal_can_be_listed_read_and_verified_while_it_is_written(program
     assert cat.returncode == 0 and "otlp-logs" in cat.stdout
 
 
+def test_a_sink_reads_again_from_where_it_is_told_to(program, make_site):
+    site = make_site()
+    settings, folder = lake(site)
+    site.write(settings)
+    site.start()
+    acked = os.path.join(site.folder, "acked")
+    sent = said(sender(program, site.ports["otlp"], "--seconds", 1, "--rate", 5000, "--acked", acked))
+    site.until(lambda: site.caught_up("lake"), "everything was sent on")
+    assert "stop that" in site.cli("journal", "replay", "sink:lake", check=False).stderr
+    assert site.stop() == 0
+    os.rename(folder, folder + "-lost")
+    assert site.cli("journal", "replay", "sink:nobody", check=False).returncode != 0
+    site.cli("journal", "replay", "sink:lake", "--since", "1h")
+    site.start()
+    site.until(lambda: site.caught_up("lake") and site.sink("lake")["sent"] >= sent["events"], "everything was sent on again")
+    assert site.stop() == 0
+    found = seen(program, folder, acked)
+    assert found["missing"] == 0 and found["twice"] == 0 and found["promised"] == sent["events"]
+
+
 # ---- what the digest tells ----
 
 TRACE = "5b8aa5a2d2c872e8321cf37308d69df2"

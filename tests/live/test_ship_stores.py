@@ -1,4 +1,5 @@
 """Sinks that fill stores of their own: what was acknowledged is there once, whatever the store and the daemon go through in between."""
+import base64
 import json
 import time
 
@@ -6,6 +7,7 @@ import pytest
 
 from cluster import Cluster
 from ingest_site import Site
+from nats_site import Nats
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def test_events_are_in_postgres_once_though_it_stops_and_the_daemon_is_killed(ma
         site.until(lambda: site.caught_up("pg"), "everything was sent on")
         rows = pg.psql("SELECT message, count(*) FROM obs.logs_events GROUP BY 1")
         assert sorted(int(m.split()[1]) for m, _ in rows) == list(range(want))
-        assert {n for _, n in rows} == {1}
+        assert {n for _, n in rows} == {1} and site.sink("pg")["dead"] == 0
         assert site.stop() == 0
 
 
@@ -128,9 +130,17 @@ def test_what_postgres_refuses_is_a_dead_letter_with_its_reason_and_the_rest_arr
     assert server.value("SELECT count(*) FROM poison.logs_events") == 40
     letters = site.cli("deadletter", "ls", "pg", "-o", "json").stdout
     assert "no_poison" in letters and len([x for x in letters.splitlines() if '"sink"' in x]) == 1, letters
-    server.psql("ALTER TABLE poison.logs_events DROP CONSTRAINT no_poison")
+    # one that PostgreSQL finds out only when the transaction ends
+    server.psql("""CREATE FUNCTION poison.late() RETURNS trigger LANGUAGE plpgsql AS
+                   $$ BEGIN IF NEW.message = 'venom' THEN RAISE EXCEPTION 'no venom' USING ERRCODE = '23514'; END IF; RETURN NULL; END $$;
+                   CREATE CONSTRAINT TRIGGER late AFTER INSERT ON poison.logs_events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION poison.late()""")
+    post(site, "/v1/logs", logs(log("venom"), log("honey")))
+    site.until(lambda: site.caught_up("pg"), "everything was dealt with")
+    assert server.value("SELECT count(*) FROM poison.logs_events WHERE message IN ('venom', 'honey')") == 1
+    assert "no venom" in site.cli("deadletter", "ls", "pg", "-o", "json").stdout
+    server.psql("ALTER TABLE poison.logs_events DROP CONSTRAINT no_poison; DROP TRIGGER late ON poison.logs_events; DELETE FROM poison.logs_events WHERE message = 'honey'")
     site.cli("deadletter", "replay", "pg")
-    site.until(lambda: server.value("SELECT count(*) FROM poison.logs_events") == 41, "the letter went after all")
+    site.until(lambda: server.value("SELECT count(*) FROM poison.logs_events") == 42, "the letters went after all")
     assert site.stop() == 0
 
 
@@ -173,4 +183,78 @@ def test_tables_that_were_dropped_are_waited_for_and_nothing_is_lost(server, mak
     post(site, "/v1/logs", logs(log("two")))
     site.until(lambda: site.caught_up("pg"), "the second is there")
     assert server.psql("SELECT message FROM gone.logs_events") == [("two",)]
+    server.psql("DROP SCHEMA gone CASCADE")
+    post(site, "/v1/logs", logs(log("of another day", at=time.time_ns() - 5 * 86400 * 10**9)))
+    site.until(lambda: site.caught_up("pg"), "the third is there")
+    assert server.psql("SELECT message FROM gone.logs_events") == [("of another day",)]
+    assert site.stop() == 0
+
+
+# -- NATS ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nats():
+    server = Nats()
+    yield server
+    server.close()
+
+
+def test_jetstream_has_each_event_once_though_it_stops_and_the_daemon_is_killed(nats, make_site):
+    made = nats.ask("$JS.API.STREAM.CREATE.EVENTS", {"name": "EVENTS", "subjects": ["obs.>"], "storage": "file", "num_replicas": 1, "duplicate_window": 120 * 10**9})
+    assert "error" not in made, made
+    sink = {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "stream": "EVENTS", "types": ["logs"], "batch": {"events": 30, "delay": "20ms"},
+            "retry": {"first": "50ms", "most": "200ms"}, "timeout": "3s"}
+    site = make_site({"sinks": {"q": sink}})
+    site.start()
+    want = 0
+    for round_ in range(4):
+        for k in range(10):
+            post(site, "/v1/logs", logs(*(log(f"line {want + i}") for i in range(10))))
+            want += 10
+            if k == 5 and round_ == 1:
+                nats.kill()
+        if round_ == 1:
+            site.until(lambda: site.sink("q")["retries"] > 1, "it was tried again")
+            assert site.sink("q")["last_error"]
+            nats.start()
+        if round_ == 2:
+            site.kill()
+            site.start()
+    site.until(lambda: site.caught_up("q"), "everything was sent on")
+    site.write({"sinks": {"twin": sink}})            # another cursor: each event comes a second time
+    site.reload()
+    site.until(lambda: site.caught_up("twin"), "everything was sent once more")
+    state = nats.ask("$JS.API.STREAM.INFO.EVENTS", None)["state"]
+    got = []
+    for seq in range(state["first_seq"], state["last_seq"] + 1):
+        message = nats.ask("$JS.API.STREAM.MSG.GET.EVENTS", {"seq": seq})["message"]
+        assert message["subject"] == "obs.logs"
+        got.append(json.loads(base64.b64decode(message["data"]))["body"])
+    assert sorted(got, key=lambda x: int(x.split()[1])) == [f"line {i}" for i in range(want)]
+    assert site.stop() == 0
+
+
+def test_a_stream_that_is_not_there_is_waited_for_with_its_name(nats, make_site):
+    site = make_site({"sinks": {"q": {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "stream": "LATER", "types": ["logs"], "retry": {"first": "50ms", "most": "200ms"},
+                                      "timeout": "1s"}}})
+    site.start()
+    post(site, "/v1/logs", logs(log("one")))
+    site.until(lambda: site.sink("q")["retries"] > 0, "it was tried")
+    assert site.sink("q")["last_error"]
+    assert "error" not in nats.ask("$JS.API.STREAM.CREATE.LATER", {"name": "LATER", "subjects": ["obs.>"], "storage": "memory", "num_replicas": 1})
+    site.until(lambda: site.caught_up("q"), "it went after all")
+    assert nats.ask("$JS.API.STREAM.INFO.LATER", None)["state"]["messages"] == 1
+    assert site.stop() == 0
+
+
+def test_plain_nats_gets_otlp_under_the_subject_of_its_type(nats, make_site):
+    site = make_site({"sinks": {"q": {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "types": ["logs"], "format": "otlp"}}})
+    with nats.connect() as listener:
+        listener.subscribe("obs.*")
+        site.start()
+        post(site, "/v1/logs", logs(log("hello")))
+        subject, headers, body = listener.take()
+    assert subject == "obs.logs" and b"hello" in body and b"Nats-Msg-Id: " in headers
+    site.until(lambda: site.caught_up("q"), "everything was sent on")
     assert site.stop() == 0

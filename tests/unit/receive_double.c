@@ -38,11 +38,14 @@ static void message(struct session_host *h, struct exchange *x, struct slice m, 
 {
     struct receive_double *d = (struct receive_double *)h;
     struct exchange       *part = flight_message(&d->intake, h, x, m, packed);
-    if (part)
+    if (part && d->too_large) {
+        answer_refused(&part->answer, REFUSED_TOO_LARGE, "larger than a record may be");
+        flight_settle(h, part);
+    } else if (part)
         keep(d, part);
 }
 
-static void forget(struct session_host *h, struct exchange *x) { flight_forget(x); }
+static void forget(struct session_host *h, struct exchange *x) { flight_forget(h, x); }
 
 void double_open(struct receive_double *d)
 {

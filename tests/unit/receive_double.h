@@ -21,6 +21,7 @@ struct receive_double {
     struct kept { enum record_kind kind; enum record_form form; uint32_t events; char tenant[64], source[256]; struct slice labels; char *body; size_t body_n; } kept[DOUBLE_RECORDS_MAX];
     size_t               kept_n;
     bool                 at_once;        /* durable before append returns */
+    bool                 too_large;      /* what Flight brings is refused by append itself */
 };
 
 void double_open(struct receive_double *d);

@@ -47,14 +47,14 @@ static enum sent answer(struct told *t, const struct batch *b, struct sent_answe
     if (t->later) {
         t->later -= t->later > 0;
         a->retry_after_us = t->retry_after_us;
-        (void)snprintf(a->why, sizeof a->why, "told to wait");
+        (void)snprintf(a->why, sizeof a->why, "%s", t->says ? t->says : "told to wait");
         return SENT_LATER;
     }
     if (t->none || (t->most && b->count > (size_t)t->most))
         return SENT_TOO_LARGE;
     for (size_t i = 0; i < b->count; i++)
         if (poisoned(t, number_of(b->event[i]))) {
-            (void)snprintf(a->why, sizeof a->why, "poison in it");
+            (void)snprintf(a->why, sizeof a->why, "%s", t->says ? t->says : "poison in it");
             return SENT_REFUSED;
         }
     for (size_t i = 0; i < b->count && t->n < GOT_MAX; i++)

@@ -22,6 +22,7 @@ struct told {
     int             sends, opens, closes;
     int             later;               /* so many sends are answered SENT_LATER first; < 0: all */
     int64_t         retry_after_us;
+    const char     *says;                /* instead of its own words */
     int             most;                /* more events than this are TOO_LARGE; 0: any number */
     bool            none;                /* nothing is small enough */
     int             poison[64];          /* numbers that are refused */

@@ -436,6 +436,107 @@ static void its_thread_reads_what_comes_and_stores_what_is_open_when_it_ends(voi
     journal_close(j);
 }
 
+/* ---- what is asked for and goes wrong ---- */
+
+static void run_sql(int which, const char *sql)
+{
+    sqlite3 *db;
+    char     path[128];
+    (void)snprintf(path, sizeof path, "%s/digest.db", store_folder[which]);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void a_window_that_cannot_be_made_again_is_told_and_holds_up_nothing(void **state)
+{
+    struct fault             fault = { 0 };
+    struct journal          *j = a_journal(20, small);
+    struct digester_options  o = options(0, j, 0);
+    struct digester         *d;
+    struct digester_stats    s;
+    struct journal_consumer *c;
+    wall = BEGIN + 60 * MINUTE;
+    whole(0, j, 0);
+    char *before = tables(0);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    assert_ok(journal_consumer_open(j, "digest-again", JOURNAL_FROM_NOW, &c, &fault), &fault);         /* so that it cannot be read */
+    assert_ok(digester_ask(d, "oo-agg", "shop", BEGIN, BEGIN + 17 * MINUTE, &fault), &fault);
+    turns(d, 1000);                                                                                    /* none of them fails */
+    digester_stats(d, &s);
+    assert_int_equal(s.failures, 0);
+    assert_int_equal(s.asked_done, 0);
+    assert_int_equal(s.asked_failed, 1);
+    assert_int_equal(number(0, "SELECT count(*) FROM etl_job_run WHERE status = 'failed' AND error <> ''"), 1);
+    journal_consumer_close(c);
+    digester_close(d);
+    run_sql(0, "DELETE FROM etl_job_run WHERE asked_at IS NOT NULL");
+    char *after = tables(0);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    journal_close(j);
+}
+
+static void a_window_that_is_asked_for_while_nothing_can_be_written_is_not_forgotten(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(5, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    struct digester_stats   s;
+    bool                    idle;
+    wall = BEGIN + 60 * MINUTE;
+    whole(0, j, 0);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    run_sql(0, "CREATE TRIGGER no BEFORE INSERT ON etl_job_run BEGIN SELECT raise(ABORT, 'no room'); END");
+    assert_ok(digester_ask(d, "oo-agg", "shop", BEGIN, BEGIN + 5 * MINUTE, &fault), &fault);
+    assert_int_not_equal(digester_step(d, &idle, &fault), OK);
+    run_sql(0, "DROP TRIGGER no");
+    wall += 2 * MINUTE;
+    turns(d, 1000);
+    digester_stats(d, &s);
+    assert_int_equal(s.asked_done, 1);
+    digester_close(d);
+    journal_close(j);
+}
+
+static void a_crash_while_a_window_is_made_again_does_not_hold_the_journal_for_ever(void **state)
+{
+    struct fault             fault = { 0 };
+    struct journal          *j = a_journal(1, small);
+    struct digester_options  o = options(0, j, 0);
+    struct digester         *d;
+    struct journal_consumer *c;
+    struct journal_progress  p[JOURNAL_CONSUMERS_MAX];
+    assert_ok(journal_consumer_open(j, "digest-again", JOURNAL_FROM_START, &c, &fault), &fault);
+    journal_consumer_close(c);                           /* as it is after a crash: nobody forgot it */
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    size_t n = journal_progress(j, p, JOURNAL_CONSUMERS_MAX);
+    for (size_t i = 0; i < n; i++)
+        assert_string_not_equal(p[i].name, "digest-again");
+    digester_close(d);
+    journal_close(j);
+}
+
+static void how_far_it_is_behind_grows_while_it_cannot_write(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(3, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    struct digester_stats   before, after;
+    wall = BEGIN + 10 * MINUTE;
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    turns(d, 1000);
+    digester_stats(d, &before);
+    wall += 5 * MINUTE;                                  /* and no turn since */
+    digester_stats(d, &after);
+    assert_true(after.window_lag_seconds > before.window_lag_seconds + 299);
+    digester_close(d);
+    journal_close(j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,6 +548,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_trace_is_found_with_its_spans_and_what_a_service_calls_too, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_mock_minute_is_in_the_tables_at_once, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(its_thread_reads_what_comes_and_stores_what_is_open_when_it_ends, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_window_that_cannot_be_made_again_is_told_and_holds_up_nothing, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_window_that_is_asked_for_while_nothing_can_be_written_is_not_forgotten, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_crash_while_a_window_is_made_again_does_not_hold_the_journal_for_ever, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(how_far_it_is_behind_grows_while_it_cannot_write, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

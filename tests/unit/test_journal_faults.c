@@ -492,6 +492,31 @@ static void a_segment_that_vanished_is_told_and_gone_past_and_its_ids_do_not_com
     tale_done(&t);
 }
 
+static void who_waits_for_records_that_are_gone_waits_instead_of_turning(void **state)
+{
+    (void)state;
+    struct tale              t;
+    struct journal          *j;
+    struct journal_consumer *c;
+    struct record            r;
+    tale_init(&t, 12);
+    fill(&t, 20);
+    while (disk_path(t.disk, ".seg", 0))
+        assert_true(disk_remove(t.disk, disk_path(t.disk, ".seg", 0)));
+    assert_ok(journal_open(&t.o, &j, &fault), &fault);
+    assert_ok(journal_consumer_open(j, "main", JOURNAL_FROM_START, &c, &fault), &fault);
+    assert_int_equal(journal_read(c, &r, &fault), ERR_MISSING);
+    assert_false(journal_wait(c, 0));
+    assert_ok(send(&t, j), &fault);
+    assert_true(journal_wait(c, -1));
+    assert_ok(journal_read(c, &r, &fault), &fault);
+    assert_int_equal(number_of(&t, &r), 20);
+    wait_for(&t, t.sent);
+    journal_consumer_close(c);
+    journal_close(j);
+    tale_done(&t);
+}
+
 static void a_file_that_is_no_segment_does_not_keep_it_from_opening(void **state)
 {
     (void)state;
@@ -564,6 +589,7 @@ int main(void)
         cmocka_unit_test(damage_in_the_segment_that_is_being_written_is_found_at_the_start),
         cmocka_unit_test(a_segment_whose_page_is_destroyed_is_read_by_its_blocks),
         cmocka_unit_test(a_segment_that_vanished_is_told_and_gone_past_and_its_ids_do_not_come_again),
+        cmocka_unit_test(who_waits_for_records_that_are_gone_waits_instead_of_turning),
         cmocka_unit_test(a_file_that_is_no_segment_does_not_keep_it_from_opening),
         cmocka_unit_test(a_cursor_that_cannot_be_read_begins_with_the_oldest),
         cmocka_unit_test(a_torn_slot_leaves_the_cursor_where_it_was_before),

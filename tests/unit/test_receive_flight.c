@@ -14,6 +14,7 @@ static struct session       *s;
 static int open_all(void **state)
 {
     double_open(&d);
+    d.host.limits.budget = 64 * 1024 * 1024;
     s = session_new(&d.host, &d.door, SESSION_EITHER);
     client_open(&c, s);
     return 0;
@@ -159,6 +160,63 @@ static void a_peer_that_leaves_in_the_middle_leaves_nothing_behind(void **state)
     double_durable(&d, OK);
 }
 
+static void a_stream_that_ends_after_its_peer_left_is_not_looked_at_any_more(void **state)
+{
+    static struct call call;
+    call_make(&call, "metrics.arrows", true);
+    (void)client_post(&c, DO_PUT, "application/grpc", NULL, call.s, call.n, false);
+    client_talk(&c);
+    session_free(s);
+    s = NULL;
+    d.host.spares = SESSION_SPARES_MAX;      /* so that it is freed at once */
+    double_durable(&d, OK);
+}
+
+static void a_batch_that_no_record_holds_ends_the_stream_once(void **state)
+{
+    static struct call call;
+    call_make(&call, "metrics.arrows", true);
+    d.too_large = true;
+    size_t i = client_post(&c, DO_PUT, "application/grpc", NULL, call.s, call.n, false);
+    client_talk(&c);
+    assert_string_equal(c.of[i].grpc_status, "8");
+    assert_int_equal(d.stats.of[RECEIVE_FLIGHT].refused[REFUSED_TOO_LARGE], 1);
+    assert_true(session_idle(s));
+}
+
+static void what_streams_hold_between_their_batches_is_bounded(void **state)
+{
+    static struct call call;
+    size_t             i[3];
+    call_make(&call, "logs.arrows", true);
+    d.host.limits.budget = 4 * 1024;
+    for (size_t k = 0; k < 3; k++) {
+        i[k] = client_post(&c, DO_PUT, "application/grpc", NULL, call.s, call.n, true);
+        client_talk(&c);
+        double_durable(&d, OK);
+        client_talk(&c);
+    }
+    assert_false(c.of[i[0]].closed);
+    assert_string_equal(c.of[i[2]].grpc_status, "14");
+    (void)nghttp2_submit_rst_stream(c.http2, 0, c.of[i[0]].id, NGHTTP2_CANCEL);
+    (void)nghttp2_submit_rst_stream(c.http2, 0, c.of[i[1]].id, NGHTTP2_CANCEL);
+    client_talk(&c);
+    assert_true(d.host.kept <= 1024);
+}
+
+static void nothing_is_unpacked_while_the_budget_is_used_up(void **state)
+{
+    static const char *const gzip[] = { "grpc-encoding", "gzip", NULL };
+    size_t                   n;
+    char                    *frame = grpc_frame("x", 1, true, &n);
+    atomic_fetch_add(&d.in_flight, d.host.limits.budget);
+    size_t i = client_post(&c, DO_PUT, "application/grpc", gzip, frame, n, false);
+    client_talk(&c);
+    assert_string_equal(c.of[i].grpc_status, "14");
+    atomic_fetch_sub(&d.in_flight, d.host.limits.budget);
+    free(frame);
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
@@ -167,6 +225,10 @@ int main(void)
         T(a_batch_is_answered_while_the_stream_is_still_open),
         T(what_cannot_be_made_durable_ends_the_stream_so_that_it_comes_again),
         T(a_stream_without_a_table_or_with_junk_is_refused),
+        T(a_stream_that_ends_after_its_peer_left_is_not_looked_at_any_more),
+        T(a_batch_that_no_record_holds_ends_the_stream_once),
+        T(what_streams_hold_between_their_batches_is_bounded),
+        T(nothing_is_unpacked_while_the_budget_is_used_up),
         T(a_peer_that_leaves_in_the_middle_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -325,6 +325,30 @@ static void a_client_that_opens_and_resets_without_end_is_sent_away(void **state
     assert_true(i < 2500);
 }
 
+static void a_client_that_makes_us_reset_without_end_is_sent_away(void **state)
+{
+    size_t n;
+    char  *body = grpc_frame(one_log, 20, false, &n);
+    for (int i = 0; i < 3000 && !c.goaway; i++) {
+        unsigned char window[13] = { 0, 0, 4, 8, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff };      /* more than a window may be */
+        c.n = 0;
+        size_t  k = client_post(&c, GRPC_LOGS, "application/grpc", NULL, body, n, false);
+        int32_t id = c.of[k].id;
+        client_talk(&c);
+        assert_true(c.goaway || d.waiting_n == 1);
+        for (int b = 0; b < 4; b++)
+            window[5 + b] = (unsigned char)(id >> (24 - 8 * b));
+        (void)session_feed(s, (const char *)window, sizeof window);
+        client_talk(&c);
+        double_durable(&d, OK);
+        if (d.kept_n)
+            free(d.kept[--d.kept_n].body);
+    }
+    assert_true(c.goaway);
+    assert_int_equal(d.stats.floods, 1);
+    free(body);
+}
+
 static void no_more_streams_than_said_are_under_way(void **state)
 {
     size_t n;
@@ -416,6 +440,7 @@ int main(void)
         HTTP2(a_flood_of_pings_ends_the_connection),
         HTTP2(pings_now_and_then_are_no_flood),
         HTTP2(a_client_that_opens_and_resets_without_end_is_sent_away),
+        HTTP2(a_client_that_makes_us_reset_without_end_is_sent_away),
         HTTP2(no_more_streams_than_said_are_under_way),
         HTTP1(a_connection_without_a_request_is_closed_when_its_time_is_up),
         HTTP1(a_second_head_that_does_not_end_is_closed_too),

@@ -8,7 +8,10 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
+#include <libdeflate.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,6 +27,7 @@ static struct {
     struct receive_server *server;
     struct fault           fault;
     char                   table[64];
+    atomic_int             checks;
 } f;
 
 /* ---- the house around it ---- */
@@ -41,9 +45,15 @@ static void on_schema(void *ctx, struct slice tenant, struct slice table, struct
     (void)snprintf(f.table, sizeof f.table, "%.*s %.*s", (int)table.n, table.s, (int)kind.n, kind.s);
 }
 
+static enum err on_check(enum record_kind kind, enum record_form form, struct slice body, struct event_report *report, struct fault *fault)
+{
+    atomic_fetch_add(&f.checks, 1);
+    return event_check(kind, form, body, report, fault);
+}
+
 static enum err start(const char *text)
 {
-    const struct receive_hooks hooks = { .schema = on_schema };
+    const struct receive_hooks hooks = { .schema = on_schema, .check = on_check };
     struct conf               *c = conf_text(text);
     enum err                   e = receive_server_start(c, f.journal, &hooks, &f.server, &f.fault);
     conf_free(c);
@@ -291,6 +301,51 @@ static void tls_speaks_what_alpn_agrees_on_and_tokens_are_wanted(void **state)
     assert_int_equal(once("https", "edge", "/v1/logs", with, one_log, 20, CURL_HTTP_VERSION_1_1).status, 401);
 }
 
+/* A port that somebody else listens on. */
+static int port_taken(int *fd)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t          n = sizeof at;
+    *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(*fd >= 0 && bind(*fd, (struct sockaddr *)&at, n) == 0 && listen(*fd, 1) == 0 && getsockname(*fd, (struct sockaddr *)&at, &n) == 0);
+    return ntohs(at.sin_port);
+}
+
+static void a_listener_may_change_its_host_or_its_name_and_keep_its_port(void **state)
+{
+    char text[256];
+    int  free_fd, port = port_taken(&free_fd);
+    (void)close(free_fd);
+    for (int threads = 1; threads <= 2; threads++) {
+        (void)snprintf(text, sizeof text, "receive: { threads: %d }\nlisteners:\n    a: { address: \"127.0.0.1:%d\" }\n", threads, port);
+        assert_ok(start(text), &f.fault);
+        (void)snprintf(text, sizeof text, "listeners:\n    a: { address: \"0.0.0.0:%d\", insecure: yes }\n", port);
+        assert_ok(reload(text), &f.fault);
+        assert_int_equal(once("http", "a", "/v1/logs", as_protobuf, one_log, 20, CURL_HTTP_VERSION_1_1).status, 200);
+        (void)snprintf(text, sizeof text, "listeners:\n    b: { address: \"0.0.0.0:%d\", insecure: yes }\n", port);
+        assert_ok(reload(text), &f.fault);
+        assert_int_equal(receive_server_port(f.server, "a"), 0);
+        assert_int_equal(once("http", "b", "/v1/logs", as_protobuf, one_log, 20, CURL_HTTP_VERSION_1_1).status, 200);
+
+        /* Two at one address would share what comes in, each with its own tenant. */
+        (void)snprintf(text, sizeof text, "listeners:\n    b: { address: \"0.0.0.0:%d\", insecure: yes }\n    c: { address: \"0.0.0.0:%d\", insecure: yes }\n", port, port);
+        assert_int_equal(reload(text), ERR_INPUT);
+        receive_server_stop(f.server);
+        f.server = NULL;
+    }
+}
+
+static void an_address_that_somebody_else_has_is_refused_with_several_threads_too(void **state)
+{
+    char text[256];
+    int  port;
+    assert_ok(start("receive: { threads: 2 }\nlisteners:\n    a: { address: \"127.0.0.1:0\" }\n"), &f.fault);
+    port = receive_server_port(f.server, "a");
+    (void)snprintf(text, sizeof text, "listeners:\n    a: { address: \"127.0.0.1:0\" }\n    b: { address: \"127.0.0.1:%d\" }\n", port);
+    assert_int_equal(reload(text), ERR_IO);
+    assert_int_equal(once("http", "a", "/v1/logs", as_protobuf, one_log, 20, CURL_HTTP_VERSION_1_1).status, 200);
+}
+
 static void a_reload_leaves_the_connections_of_others_alone(void **state)
 {
     assert_ok(start("listeners:\n    a: { address: \"127.0.0.1:0\" }\n    b: { address: \"127.0.0.1:0\" }\n"), &f.fault);
@@ -311,8 +366,10 @@ static void a_reload_leaves_the_connections_of_others_alone(void **state)
 
     /* What cannot be had changes nothing. */
     char text[256];
-    (void)snprintf(text, sizeof text, "listeners:\n    taken: { address: \"127.0.0.1:%d\" }\n", a);
+    int  other, others = port_taken(&other);
+    (void)snprintf(text, sizeof text, "listeners:\n    taken: { address: \"127.0.0.1:%d\" }\n", others);
     assert_int_equal(reload(text), ERR_IO);
+    (void)close(other);
     assert_int_equal(ask(on_a, "http", a, "/v1/logs", as_protobuf, one_log, 20, CURL_HTTP_VERSION_1_1).status, 200);
     curl_easy_cleanup(on_a);
     curl_easy_cleanup(on_b);
@@ -477,6 +534,116 @@ static void a_full_journal_lets_senders_wait_and_then_come_again(void **state)
     free(big);
 }
 
+static struct receive_stats stats(void)
+{
+    struct receive_stats st;
+    receive_server_stats(f.server, &st);
+    return st;
+}
+
+static void *send_packed(void *ctx)
+{
+    static const char *const fields[] = { "Content-Type: application/x-protobuf", "Content-Encoding: gzip", NULL };
+    struct one              *o = ctx;
+    o->reply = once("http", "main", "/v1/logs", fields, o->body, o->n, CURL_HTTP_VERSION_1_1);
+    return NULL;
+}
+
+static struct journal_consumer *journal_filled(void)
+{
+    struct journal_consumer *reader = journal_small();
+    size_t                   n = 600000;
+    char                    *big = logs_many(&n);
+    assert_ok(start("receive: { patience: 10ms }\nlisteners:\n    main: { address: \"127.0.0.1:0\" }\n"), &f.fault);
+    while (once("http", "main", "/v1/logs", as_protobuf, big, n, CURL_HTTP_VERSION_1_1).status == 200)
+        ;
+    free(big);
+    assert_ok(reload("receive: { patience: 1min }\nlisteners:\n    main: { address: \"127.0.0.1:0\" }\n"), &f.fault);
+    return reader;
+}
+
+static void make_room(struct journal_consumer *reader)
+{
+    struct record r;
+    uint64_t      last = 0;
+    while (journal_read(reader, &r, &f.fault) == OK)
+        last = r.id;
+    assert_ok(journal_commit(reader, last, &f.fault), &f.fault);
+}
+
+static void of_those_who_wait_for_the_journal_one_at_most_is_unpacked(void **state)
+{
+    enum { WAITING = 4 };
+    struct journal_consumer      *reader = journal_filled();
+    struct one                    o[WAITING];
+    pthread_t                     t[WAITING];
+    size_t                        n = 600000;
+    char                         *big = logs_many(&n), *packed = malloc(n);
+    struct libdeflate_compressor *z = libdeflate_alloc_compressor(6);
+    size_t                        packed_n = libdeflate_gzip_compress(z, big, n, packed, n);
+    assert_true(packed_n > 0 && packed_n < 16384);
+    int before = atomic_load(&f.checks);
+    for (int i = 0; i < WAITING; i++) {
+        o[i] = (struct one){ .body = packed, .n = packed_n };
+        assert_int_equal(pthread_create(&t[i], NULL, send_packed, &o[i]), 0);
+    }
+    while (stats().in_flight_requests < WAITING)
+        (void)sched_yield();
+    assert_true(atomic_load(&f.checks) <= before + 1);
+    make_room(reader);
+    for (int i = 0; i < WAITING; i++) {
+        assert_int_equal(pthread_join(t[i], NULL), 0);
+        assert_int_equal(o[i].reply.status, 200);
+    }
+    libdeflate_free_compressor(z);
+    journal_consumer_close(reader);
+    free(big);
+    free(packed);
+}
+
+/* A whole request over HTTP/2 that was begun with its preface. */
+static size_t request_2(char *to, unsigned char stream)
+{
+    char   head[160] = "\x83\x86\x04";
+    size_t n = 3;
+    head[n++] = (char)(sizeof GRPC_LOGS - 1);
+    memcpy(head + n, GRPC_LOGS, sizeof GRPC_LOGS - 1);
+    n += sizeof GRPC_LOGS - 1;
+    memcpy(head + n, "\x01\x01h\0\x0c" "content-type\x10" "application/grpc", 34);
+    n += 34;
+    const unsigned char frame[9] = { 0, 0, (unsigned char)n, 1, 4, 0, 0, 0, stream }, data[14] = { 0, 0, 25, 0, 1, 0, 0, 0, stream, 0, 0, 0, 0, 20 };
+    memcpy(to, frame, 9);
+    memcpy(to + 9, head, n);
+    memcpy(to + 9 + n, data, 14);
+    memcpy(to + 9 + n + 14, one_log, 20);
+    return 9 + n + 14 + 20;
+}
+
+static void who_waits_for_the_journal_is_not_read_from_on_the_same_connection(void **state)
+{
+    static const char        preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0";
+    struct journal_consumer *reader = journal_filled();
+    char                     bytes[512];
+    size_t                   n = sizeof preface;      /* the last byte of the frame of settings is its NUL */
+    int                      fd = connect_to("main");
+    memcpy(bytes, preface, n);
+    n += request_2(bytes + n, 1);
+    assert_int_equal(write(fd, bytes, n), n);
+    while (stats().in_flight_requests < 1)
+        (void)sched_yield();
+    n = request_2(bytes, 3);
+    assert_int_equal(write(fd, bytes, n), n);
+    while (stats().paused == 0 && stats().in_flight_requests < 2)
+        (void)sched_yield();
+    assert_int_equal(stats().in_flight_requests, 1);
+    uint64_t before = stats().of[RECEIVE_OTLP_GRPC].accepted;
+    make_room(reader);
+    while (stats().of[RECEIVE_OTLP_GRPC].accepted < before + 2)
+        (void)sched_yield();
+    (void)close(fd);
+    journal_consumer_close(reader);
+}
+
 /* A disk that takes its time. */
 static struct { pthread_mutex_t lock; pthread_cond_t moved; bool hold; int entered; } disk = { .lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER };
 
@@ -573,12 +740,16 @@ int main(void)
         T(many_senders_and_several_threads_lose_nothing),
         T(tls_speaks_what_alpn_agrees_on_and_tokens_are_wanted),
         T(a_reload_leaves_the_connections_of_others_alone),
+        T(a_listener_may_change_its_host_or_its_name_and_keep_its_port),
+        T(an_address_that_somebody_else_has_is_refused_with_several_threads_too),
         T(a_listener_that_can_be_reached_needs_tls_and_tokens_or_a_word),
         T(stopping_finishes_what_was_begun),
         T(the_longest_idle_goes_when_one_too_many_comes),
         T(a_refused_sender_can_read_why_before_the_connection_ends),
         T(no_answer_goes_out_before_the_disk_has_said_yes),
         T(a_full_journal_lets_senders_wait_and_then_come_again),
+        T(of_those_who_wait_for_the_journal_one_at_most_is_unpacked),
+        T(who_waits_for_the_journal_is_not_read_from_on_the_same_connection),
         T(more_than_the_budget_at_once_waits_or_comes_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,15 @@ static void replacing_writes_what_the_groups_matched(void **state)
     is("at", "db1-5432-$-");
 }
 
+/* As Prometheus (Go) has it: the longest word is the name, so $1x is no group 1. */
+static void a_number_with_letters_behind_it_is_the_name_of_no_group(void **state)
+{
+    assert_ok(load("relabel:\n- { set: s, source_labels: [host], regex: '(.*)', target_label: at, replacement: '<$1x|$1_|${1}x|$01|$99999999999>' }\n"), &fault);
+    give("host", "db");
+    assert_true(apply());
+    is("at", "<||dbx||>");
+}
+
 static void an_expression_has_to_match_the_whole(void **state)
 {
     (void)state;
@@ -139,6 +148,15 @@ static void names_are_mapped_dropped_and_kept_by_expression(void **state)
     assert_int_equal(n, 2);
     is("zone", "eu");
     is("job", "x");
+}
+
+static void a_label_that_would_have_no_name_is_none(void **state)
+{
+    (void)state;
+    assert_ok(load("relabel:\n- { set: s, regex: '__meta_(.*)', action: labelmap }\n"), &fault);
+    give("__meta_", "eu");
+    assert_true(apply());
+    assert_int_equal(n, 1);
 }
 
 static void cases_change_and_empty_values_remove(void **state)
@@ -251,9 +269,10 @@ static void events_are_dropped_by_what_they_are(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(tables_are_in_order), T(replacing_writes_what_the_groups_matched), T(an_expression_has_to_match_the_whole),
+        T(tables_are_in_order), T(replacing_writes_what_the_groups_matched), T(a_number_with_letters_behind_it_is_the_name_of_no_group),
+        T(an_expression_has_to_match_the_whole),
         T(keeping_drops_what_does_not_match_and_a_missing_label_is_empty), T(comparing_two_labels_keeps_or_drops), T(shards_agree_with_those_of_prometheus),
-        T(names_are_mapped_dropped_and_kept_by_expression), T(cases_change_and_empty_values_remove),
+        T(names_are_mapped_dropped_and_kept_by_expression), T(a_label_that_would_have_no_name_is_none), T(cases_change_and_empty_values_remove),
         T(only_rules_of_the_named_sets_apply_and_an_unknown_set_is_a_mistake), T(mistakes_in_rules_are_told_with_their_place),
         T(an_expression_that_would_take_for_ever_matches_nothing), T(labels_stay_as_they_are_when_there_is_no_room),
         T(an_event_is_seen_by_names_and_changed_in_copies), T(events_are_dropped_by_what_they_are),

@@ -225,14 +225,14 @@ static void what_is_not_for_the_sink_is_passed_by_and_counted(void **state)
     pump_close(p, NULL);
 }
 
-static bool drop_small_and_rename(void *ctx, struct event *e, struct arena *a)
+static enum ship_ruled drop_small_and_rename(void *ctx, struct event *e, struct arena *a)
 {
     (void)ctx;
     int number = number_of(e);
     if (number < 3)
-        return false;
+        return RULED_OUT;
     e->as.log.body.as.text = slice_of(arena_printf(a, "%d", number + 1000));
-    return true;
+    return RULED_IN;
 }
 
 static void a_rule_may_drop_and_change_and_what_it_drops_is_counted(void **state)
@@ -247,6 +247,57 @@ static void a_rule_may_drop_and_change_and_what_it_drops_is_counted(void **state
     (void)drive(&w, p, 100);
     assert_numbers(&w, 1003, 1005);
     assert_int_equal(stats(p).dropped, 3);
+    pump_close(p, NULL);
+}
+
+static struct pump *begin_with(ship_rule *rule)
+{
+    void        *self = NULL;
+    struct pump *p = NULL;
+    assert_ok(kind_told.open(&w.conf, &self, &fault), &fault);
+    struct pump_options o = { .journal = w.journal, .dead = w.dead, .clock = &w.clock, .conf = &w.conf, .kind = &kind_told, .self = self, .rule = rule };
+    assert_ok(pump_open(&o, &p, &fault), &fault);
+    return p;
+}
+
+static enum ship_ruled no_room_for_12(void *ctx, struct event *e, struct arena *a) { return number_of(e) == 12 ? RULED_NOT : RULED_IN; }
+
+static void what_a_rule_finds_no_room_for_is_not_sent_as_it_was_and_meets_the_rules_when_it_is_replayed(void **state)
+{
+    struct dead_replay r;
+    struct pump       *p = begin_with(no_room_for_12);
+    (void)append_lines(&w, 0, 9);
+    (void)append_lines(&w, 10, 19);
+    (void)drive(&w, p, 100);
+    assert_numbers(&w, 0, 9);
+    assert_int_equal(stats(p).undecodable, 1);
+    assert_int_equal(stats(p).dead, 10);
+    pump_close(p, NULL);
+    p = begin_with(drop_small_and_rename);
+    w.told.n = 0;
+    assert_ok(dead_want_replay(w.dead, "s", &r, &fault), &fault);
+    pump_look(p);
+    (void)drive(&w, p, 100);
+    assert_numbers(&w, 1010, 1019);
+    pump_close(p, NULL);
+}
+
+static void what_the_other_side_says_is_told_as_text_whatever_it_is(void **state)
+{
+    struct dead_letter l CLEANUP(dead_letter_done) = { 0 };
+    w.told.later = 1;
+    w.told.says = "caf\xe9 is closed \xc3\xa9";
+    w.told.poison[0] = 1;
+    w.told.poisons = 1;
+    (void)append_lines(&w, 0, 2);
+    struct pump      *p = pump_begin(&w, NULL);
+    struct pump_next  n = pump_step(p);
+    while (n.wait == PUMP_GO_ON)
+        n = pump_step(p);
+    assert_string_equal(stats(p).last_error, "caf? is closed \xc3\xa9");
+    (void)drive(&w, p, 100);
+    assert_ok(dead_next(w.dead, 0, &l, &fault), &fault);
+    assert_string_equal(l.why, "caf? is closed \xc3\xa9");
     pump_close(p, NULL);
 }
 
@@ -480,6 +531,8 @@ int main(void)
         T(a_record_that_cannot_be_read_is_a_dead_letter_as_it_came_and_holds_up_nobody),
         T(what_is_not_for_the_sink_is_passed_by_and_counted),
         T(a_rule_may_drop_and_change_and_what_it_drops_is_counted),
+        T(what_a_rule_finds_no_room_for_is_not_sent_as_it_was_and_meets_the_rules_when_it_is_replayed),
+        T(what_the_other_side_says_is_told_as_text_whatever_it_is),
         T(a_rate_spares_the_other_side),
         T(a_paused_sink_sends_nothing_and_goes_on_later),
         T(a_new_sink_begins_with_what_is_there_or_with_what_comes),

@@ -213,10 +213,10 @@ static void a_former_name_that_is_in_use_is_refused(void **state)
     assert_int_equal(count_of(&w.told.opens), 0);
 }
 
-static bool drop_all(void *ctx, struct event *e, struct arena *a)
+static enum ship_ruled drop_all(void *ctx, struct event *e, struct arena *a)
 {
     (void)ctx, (void)e, (void)a;
-    return false;
+    return RULED_OUT;
 }
 
 static void new_rules_take_effect_with_a_reload(void **state)

@@ -220,6 +220,21 @@ static void the_same_evidence_is_there_once(void **state)
     assert_ok(digest_read_patterns(r, "", "cart", 0, 10, &out, &f), &f);
     assert_int_equal(json_array_size(out), 1);
     json_decref(out);
+    for (int late = 0; late < 2; late++) {               /* nothing of what began at the end or later */
+        digest_reader_until(r, NOW + late);
+        assert_ok(digest_read_events(r, "shop", 0, 10, &out, &f), &f);
+        assert_int_equal(json_array_size(out), late);
+        json_decref(out);
+        assert_ok(digest_read_patterns(r, "", "cart", 0, 10, &out, &f), &f);
+        assert_int_equal(json_array_size(out), late);
+        json_decref(out);
+        assert_ok(digest_read_errors(r, "", 0, 10, &out, &f), &f);
+        assert_int_equal(json_array_size(out) > 0, late);
+        json_decref(out);
+        assert_ok(digest_read_downstreams(r, "", "cart", 0, 10, &out, &f), &f);
+        assert_int_equal(json_array_size(json_object_get(out, "downstreams")) + json_array_size(json_object_get(out, "locators")) > 0, late);
+        json_decref(out);
+    }
     digest_reader_close(r);
     digest_store_close(s);
 }

@@ -98,7 +98,7 @@ function asProblem(e: unknown): Problem {
 }
 
 /** Runs f; a refusal for want of a token closes the door, any other is given to failed(). */
-async function attempt(f: () => Promise<void>, failed: (p: Problem) => void = (p) => { app.problem = p; }): Promise<void> {
+export async function attempt(f: () => Promise<void>, failed: (p: Problem) => void = (p) => { app.problem = p; }): Promise<void> {
   try {
     await f();
   } catch (e) {

@@ -6,17 +6,26 @@ import { cases } from "./cases";
 import { casePage, caseTitle } from "./casepage";
 import { askDecision, askStop, Shortcut, showKeys, singleKeys } from "./dialogs";
 import { Child, h, patch } from "./dom";
+import { eventPage, servicePage } from "./explore";
+import { inflow, isTelemetry, look, startLooking } from "./inflow";
 import { knobs } from "./knobs";
+import { shortName } from "./looked";
 import { overview } from "./overview";
 import { href, readRoute, Route } from "./route";
 import { banners, door, engineState, footer, header } from "./shell";
+import { telemetry } from "./telemetry";
 import { applyTheme, nextTheme } from "./theme";
+import { tracePage } from "./waterfall";
 
 const PAGES: { [p in Route["page"]]: { draw: () => Child[]; title: () => string } } = {
   overview: { draw: overview, title: () => app.route.arg ?? app.targets[0]?.name ?? "Overview" },
   knobs: { draw: knobs, title: () => "Knobs" },
   cases: { draw: cases, title: () => "Cases" },
   case: { draw: casePage, title: caseTitle },
+  telemetry: { draw: telemetry, title: () => "Telemetry" },
+  service: { draw: servicePage, title: () => shortName(app.route.arg ?? "") },
+  trace: { draw: tracePage, title: () => `Trace ${(app.route.arg ?? "").slice(0, 8)}` },
+  event: { draw: eventPage, title: () => inflow.event?.data?.title ?? "Event" },
 };
 
 function draw(): void {
@@ -48,6 +57,10 @@ function navigate(): void {
     if (app.door === "open") void loadFile(app.route.arg as string);
   } else app.file = null;
   if (app.route.page === "cases" && app.door === "open") void loadCases();
+  if (isTelemetry(app.route.page)) {
+    inflow.wrongId = null;
+    if (app.door === "open") look(true);
+  }
   draw();
   if (before.page !== app.route.page || before.arg !== app.route.arg) {
     window.scrollTo(0, 0);
@@ -67,9 +80,10 @@ const KEYS: (Shortcut & { run: () => void })[] = [
   { keys: "g o", text: "overview", run: () => go(href("overview", place())) },
   { keys: "g k", text: "knobs", run: () => go(href("knobs", place())) },
   { keys: "g c", text: "cases", run: () => go(href("cases")) },
+  { keys: "g t", text: "telemetry", run: () => go(href("telemetry")) },
   { keys: "j", text: "next row of a table", run: () => step(1) },
   { keys: "k", text: "row before", run: () => step(-1) },
-  { keys: "/", text: "to the filter", run: focus("#filter") },
+  { keys: "/", text: "to the filter, or the field for a trace", run: focus("#filter") },
   { keys: "a", text: "approve the plan that is shown (asks first)", run: decide("approve") },
   { keys: "r", text: "reject the plan that is shown (asks first)", run: decide("reject") },
   { keys: "s", text: "stop acting (asks first)", run: () => { if (app.targetsKnown && may("operator")) askStop(app.targets.map((t) => t.name)); } },
@@ -122,4 +136,7 @@ app.route = readRoute(location.hash);
 if (app.route.page === "case") app.file = { id: app.route.arg as string, data: null, problem: null };
 draw();
 startClock();
-void enter().then(() => { if (!hasToken()) changed(); });
+startLooking();
+void enter().then(() => {
+  if (app.door === "open" && isTelemetry(app.route.page)) look(true);
+  if (!hasToken()) changed(); });

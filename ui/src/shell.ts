@@ -7,6 +7,8 @@ import { Child, h, VNode } from "./dom";
 import { askGoOn, askStop } from "./dialogs";
 import { ago, clock, duration, moment } from "./format";
 import { icon } from "./icons";
+import { PARTS } from "./flow";
+import { inflow, isTelemetry } from "./inflow";
 import { problemBox, prose, when } from "./parts";
 import { href, Route } from "./route";
 import { nextTheme, theme } from "./theme";
@@ -34,7 +36,11 @@ function stopWords(s: Stop): string {
   return `${untilWords(s)}${s.why ? ` · ${s.why}` : ""}${s.by ? ` · ${s.by}` : ""}`;
 }
 
-const NAMES: [Route["page"], string][] = [["overview", "Overview"], ["knobs", "Knobs"], ["cases", "Cases"]];
+const NAMES: [Route["page"], string][] = [["overview", "Overview"], ["knobs", "Knobs"], ["cases", "Cases"], ["telemetry", "Telemetry"]];
+
+/** A page that shows one thing belongs to the list that leads to it. */
+const here = (page: Route["page"]): boolean => app.route.page === page || (page === "cases" && app.route.page === "case")
+  || (page === "telemetry" && isTelemetry(app.route.page));
 
 export function header(): VNode {
   const state = engineState(), asking = (app.recent ?? []).filter(asksSomebody).length, all = app.stops.find((s) => s.target === null);
@@ -43,8 +49,7 @@ export function header(): VNode {
   return h("header", { class: "top", key: "top" },
     h("a", { class: "brand", href: href("overview"), "aria-label": "Homeostat, overview" }, logo(), h("span", null, "Homeostat")),
     h("nav", { "aria-label": "Pages" },
-      NAMES.map(([page, name]) => h("a", { key: page, href: href(page, page === "cases" ? null : arg), "aria-current": app.route.page === page
-              || (page === "cases" && app.route.page === "case") ? "page" : null },
+      NAMES.map(([page, name]) => h("a", { key: page, href: href(page, page === "cases" || page === "telemetry" ? null : arg), "aria-current": here(page) ? "page" : null },
       name, page === "cases" && asking ? h("span", { class: "count", title: `${asking} waiting for an answer`,
           "aria-label": `, ${asking} waiting for an answer` }, asking) : null))),
     h("div", { class: `engine engine-${state.word}` }, h("span", { class: "engine-word" }, words[state.word], state.word === "unknown" ? "Unknown"
@@ -88,7 +93,10 @@ export function banners(): VNode[] {
     add("lost", "bad", "warn", h("b", null, "Not live. "), "What is shown may be old. ", app.link.why ? `${app.link.why}. ` : "", app.link.retryAt
         ? `Next try in ${duration(Math.max(0, (app.link.retryAt - app.now) / 1000))}. ` : "", h("button", { class: "linklike", onclick: retryNow },
         "Try now"));
-  for (const c of app.health?.checks ?? []) if (c.ok === false) add(`check-${c.name}`, "bad", "warn", h("b", null, `Degraded: ${c.name}. `),
+  for (const c of app.health?.checks ?? []) if (c.ok === false && PARTS.includes(c.name)) {
+    if (app.route.page !== "telemetry" || !inflow.flow) add(`check-${c.name}`, "bad", "warn", h("b", null, `Telemetry: ${c.name}. `), c.text ?? "It does not say why.", " ",
+      isTelemetry(app.route.page) ? null : h("a", { href: href("telemetry") }, "Look"));
+  } else if (c.ok === false) add(`check-${c.name}`, "bad", "warn", h("b", null, `Degraded: ${c.name}. `),
     c.text ?? "The engine does not say why.", /store|disk|migration/i.test(c.name) ? " The engine does not act on what it cannot record." : null);
   if (app.health?.ok === false && !app.health.checks.some((c) => c.ok === false)) add("health", "bad", "warn", h("b", null, "Degraded. "),
     "The engine says that it is not ready.");

@@ -4,10 +4,12 @@ import { answered, Asked, asking, failed as gaveUp, wants } from "../src/asked";
 import { ceiling, runs } from "../src/chart";
 import { attempts } from "../src/drawing";
 import { FeedEvent, FeedParser } from "../src/feed";
+import { eventsIn, rate, readFlow, sinkState, troubles } from "../src/flow";
 import { duration, effect, integer, number, plain, setting } from "../src/format";
 import type { Outcome } from "../src/model";
 import { readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, readWhy } from "../src/read";
 import { href, readRoute } from "../src/route";
+import { askedBy, onlyOf, readDownstreams, readPattern, readService, readTrace, severityWord, shortName, waterfall, worstFirst } from "../src/looked";
 import { nearest, timeTicks, valueTicks } from "../src/scale";
 import { time } from "../src/wire";
 
@@ -127,9 +129,49 @@ is(story.arms.map((a) => [a.arm, (a.from % 60000) / 1000, ((a.to ?? 0) % 60000) 
   is(answered(asking(null as A, "d", 1), "c", 4, "four")?.data, null, "an answer about another case is left alone");
 }
 
+// telemetry: does everything flow
+{
+  const sink = (more: object) => ({ name: "loki", kind: "loki", sent: 10, behind: 0, lag_seconds: 0.2, paused: false, running: true, stuck: false, last_error: "", retry_at: null, ...more });
+  const told = (at: number, journal: object, ...sinks: object[]) => readFlow({ journal: { full: false, refused: 0, dropped_events: 0, consumers: [], ...journal }, ship: { sinks } }, at);
+  const words = (f: ReturnType<typeof told>) => troubles(f, null, 0).map((t) => [t.bad, t.what]);
+  is(words(told(0, {}, sink({}))), [], "nothing is said when everything flows");
+  is(words(told(0, {}, sink({ stuck: true, last_error: "refused", behind: 3 }), sink({ name: "b", paused: true }))), [[true, "The sink loki is stuck."], [false, "The sink b is paused by its settings."]], "what is bad comes first");
+  is(words(told(0, { full: true, why_full: "size_max" })), [[true, "The journal is full."]], "a full journal");
+  is(words(told(0, { dropped_events: 5 })), [[true, "5 events of the journal were thrown away unread."]], "events that were thrown away");
+  is(words(told(0, { consumers: [{ name: "sink:old", open: false, behind: 7, lag_seconds: 1 }] })), [[false, "Nobody reads for sink:old."]], "a consumer that is gone holds the journal");
+  is(words(readFlow({ scrape: { reload_trouble: { text: "no", hint: "" } }, digest: { waiting: true, last_error: "disk full" } }, 0)),
+    [[true, "The digest does not get on."], [true, "The part scrape did not take the last reload."]], "also of parts that the page does not know");
+  is(words(readFlow({}, 0)), [], "an answer without members troubles nobody");
+  is([sinkState(told(0, {}, sink({ running: false })).sinks?.[0] as never, 0), sinkState(told(0, {}, sink({ retry_at: "2026-01-31T12:00:00Z" })).sinks?.[0] as never,
+    Date.parse("2026-01-31T11:59:50Z")), sinkState(told(0, {}, {}).sinks?.[0] as never, 0)], ["stopped", "retrying", "unknown"], "states of a sink");
+  const events = (at: number, n: number | undefined) => readFlow({ receive: { protocols: { rows: { events: n } } } }, at);
+  is([rate(eventsIn, events(5000, 600), events(0, 100)), rate(eventsIn, events(5000, 6), events(0, 100)), rate(eventsIn, events(5000, 6), null), rate(eventsIn, events(5000, undefined),
+    events(0, 1))], [100, null, null, null], "a rate needs two answers of one life");
+}
+
+// telemetry: what came in
+{
+  is(["urn:k8s:svc:shop/cart", "urn:svc:cart", "urn:host:web-1", "urn:db:postgres:main/orders", "urn:other", "odd"].map(shortName),
+    ["shop/cart", "cart", "host web-1", "db postgres:main/orders", "urn:other", "odd"], "names for people");
+  is(["urn:svc:cart", "urn:k8s:svc:shop/cart", `urn:svc:${"x".repeat(80)}`].map(askedBy), ["urn:svc:cart", "cart", "x".repeat(80)], "what does not fit into a path is asked for by name");
+  const both = onlyOf("urn:k8s:svc:shop/cart", readDownstreams({ service: ["urn:k8s:svc:test/cart", "urn:k8s:svc:shop/cart"], locators: [{ dataset: "logs" }], downstreams: [
+        { from: "urn:k8s:svc:test/cart", urn: "a" }, { from: "urn:k8s:svc:shop/cart", urn: "b" }] }), [readPattern({ urn: "urn:k8s:svc:test/cart" })]);
+  is([both.of.downstreams.map((d) => d.urn), both.of.locators.length, both.patterns.length], [["b"], 0, 0], "and what belongs to another of that name is left out");
+  is(worstFirst([readService({ urn: "a", error_rate: 0.1, call_error_rate: null }), readService({ urn: "b", error_rate: null }), readService({ urn: "c", error_rate: 0, call_error_rate: 0.2 })])
+    .map((s) => s.urn), ["c", "a", "b"], "the worst first");
+  const at = (span_id: string, parent_id: string | null, ms: number, long: number) => ({ span_id, parent_id, start_ns: (1000 + ms) * 1e6, ms: long });
+  const w = waterfall(readTrace({ spans: [at("c", "a", 5, 5), at("a", null, 0, 10), at("b", "a", 2, 2), at("d", "gone", 8, 1), at("e", "f", 1, 1), at("f", "e", 2, 1)] }));
+  is([w.ms, w.bars.map((b) => `${b.span.id}${b.depth}${b.orphan ? "!" : ""}`)], [10, ["a0", "b1", "c1", "d0!", "e0!", "f1"]], "callers before whom they call, by time; nobody is lost in a circle");
+  is(w.bars.slice(1, 3).map((b) => [b.from, b.to]), [[0.2, 0.4], [0.5, 1]], "where a bar begins and ends");
+  is(waterfall(readTrace({})).bars, [], "a trace without spans");
+  is([severityWord(9), severityWord(17), severityWord(24), severityWord(null), severityWord(99)], ["info", "error", "fatal", "none", "none"], "severities");
+}
+
 // addresses
 is([readRoute("#/case/a%2Fb"), readRoute("#/case"), readRoute("#/nonsense"), readRoute("#/case/%")],
   [{ page: "case", arg: "a/b" }, { page: "cases", arg: null }, { page: "overview", arg: null }, { page: "case", arg: "%" }], "addresses");
+is([readRoute("#/trace"), readRoute("#/service/urn:svc:a/b"), readRoute("#/telemetry")], [{ page: "telemetry", arg: null }, { page: "service", arg: "urn:svc:a/b" },
+  { page: "telemetry", arg: null }], "addresses of telemetry");
 is(readRoute(href("case", "a/b <x>")), { page: "case", arg: "a/b <x>" }, "an address is read as it was written");
 
 console.log(`${ran - failed} of ${ran} hold`);

@@ -1,0 +1,324 @@
+/* receive/follow_file.c - one file: who it is, reading it on, and noticing that it began anew. */
+#include "receive/follow_inside.h"
+
+#include "base/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum { TAIL = 64, WATCHED = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF };
+
+/* ---- who it is ---- */
+
+/* XXH3 of n bytes at offset; false: they are not there. */
+static bool print_of(int fd, int64_t offset, uint32_t n, uint64_t *print)
+{
+    char    bytes[FOLLOW_PRINT];
+    ssize_t got = pread(fd, bytes, n, offset);
+    *print = got == (ssize_t)n ? XXH3_64bits(bytes, n) : 0;
+    return got == (ssize_t)n;
+}
+
+static bool print_holds(int fd, const struct follow_life *life)
+{
+    uint64_t print;
+    return print_of(fd, 0, life->print_n, &print) && (life->print_n == 0 || print == life->print);
+}
+
+static void print_grow(struct followed *x, int64_t size)
+{
+    uint32_t n = size < FOLLOW_PRINT ? (uint32_t)size : FOLLOW_PRINT;
+    uint64_t print;
+    if (n > x->now.print_n && print_of(x->fd, 0, n, &print)) {
+        x->now.print = print;
+        x->now.print_n = n;
+    }
+}
+
+/* copytruncate makes a file that begins as ours did, and goes on behind what we have read of it. */
+static bool copy_of(int fd, int64_t size, const struct follow_life *life)
+{
+    uint64_t tail;
+    return life->print_n && life->at > 0 && size >= life->at && life->tail_n && print_holds(fd, life) && print_of(fd, life->at - life->tail_n, life->tail_n, &tail) && tail == life->tail;
+}
+
+static const struct follow_life *original_of(const struct follow *f, const struct followed *x, int64_t size)
+{
+    for (const struct followed *o = f->files; o; o = o->next)
+        if (o->rule == x->rule && (o->dev != x->dev || o->ino != x->ino)) {
+            if (copy_of(x->fd, size, &o->now))
+                return &o->now;
+            if (copy_of(x->fd, size, &o->before))
+                return &o->before;
+        }
+    return NULL;
+}
+
+/* Where a file begins that was just opened. */
+static void begin_at(struct follow *f, struct followed *x, int64_t size)
+{
+    for (size_t i = 0; i < f->old.seen_n; i++) {
+        struct follow_seen *s = &f->old.seen[i];
+        if (s->taken || s->dev != x->dev || s->ino != x->ino)
+            continue;
+        s->taken = true;
+        struct follow_life was = { .print = s->print, .print_n = s->print_n };
+        if (s->offset <= size && (s->print_n > 0 || s->offset == 0) && print_holds(x->fd, &was)) {
+            x->now = (struct follow_life){ .print = s->print, .print_n = s->print_n, .at = s->offset, .durable = s->offset };
+            return;
+        }
+        f->dirty = true;      /* the inode is another file's now, or it was truncated: from its start */
+        return;
+    }
+    f->dirty = true;
+    if (x->named && !x->rule->begun && x->rule->from == FILES_FROM_END) {
+        x->now.at = x->now.durable = size;
+        return;
+    }
+    const struct follow_life *original = original_of(f, x, size);
+    if (original) {
+        x->now.at = original->at;
+        x->now.durable = original->durable;
+    }
+}
+
+static void watch(struct follow *f, struct followed *x)
+{
+    char folder[PATH_MAX];
+    x->wd = -1;
+    if (f->inotify < 0)
+        return;
+    (void)text_copy(folder, sizeof folder, x->real);
+    x->wd = inotify_add_watch(f->inotify, dirname(folder), WATCHED);
+    if (x->wd < 0)
+        f->blind = true;
+}
+
+static struct followed *untellable(struct follow *f, struct followed *x, const char *path, int error)
+{
+    if (error != ENOENT)
+        batcher_trouble(&f->batcher, "%s cannot be followed: %s", path, strerror(error));
+    followed_free(x);
+    return NULL;
+}
+
+struct followed *followed_open(struct follow *f, struct follow_rule *rule, const char *path, bool named, int64_t now_us)
+{
+    struct stat      st;
+    struct followed *x = calloc(1, sizeof *x);
+    if (!x)
+        return untellable(f, NULL, path, ENOMEM);
+    x->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (x->fd < 0 || fstat(x->fd, &st) != 0)
+        return untellable(f, x, path, errno);
+    if (!S_ISREG(st.st_mode)) {
+        followed_free(x);
+        return NULL;
+    }
+    x->path = strdup(path);
+    x->real = realpath(path, NULL);
+    if (!x->real)
+        x->real = strdup(path);
+    if (!x->path || !x->real) {
+        (void)close(x->fd);
+        x->fd = -1;
+        return untellable(f, x, path, ENOMEM);
+    }
+    char *slash = strrchr(x->real, '/');
+    x->base = slash ? slash + 1 : x->real;
+    x->rule = rule;
+    x->dev = st.st_dev;
+    x->ino = st.st_ino;
+    x->named = x->met = named;
+    x->look = true;
+    x->grown_us = x->unnamed_us = now_us;
+    x->size = -1;
+    begin_at(f, x, st.st_size);
+    x->marked = x->now.at;
+    print_grow(x, st.st_size);
+    watch(f, x);
+    return x;
+}
+
+void followed_free(struct followed *x)
+{
+    if (!x)
+        return;
+    if (x->fd >= 0)
+        (void)close(x->fd);
+    free(x->path);
+    free(x->real);
+    free(x);
+}
+
+bool followed_elsewhere(const char *path, uint64_t dev, uint64_t ino, char *out, size_t size)
+{
+    char           folder[PATH_MAX];
+    struct stat    st;
+    struct dirent *d;
+    bool           found = false;
+    (void)text_copy(folder, sizeof folder, path);
+    const char *name = dirname(folder);
+    DIR        *list = opendir(name);
+    while (list && !found && (d = readdir(list)))
+        if (d->d_ino == ino && (size_t)snprintf(out, size, "%s/%s", name, d->d_name) < size)
+            found = stat(out, &st) == 0 && st.st_dev == dev && st.st_ino == ino && S_ISREG(st.st_mode);
+    if (list)
+        (void)closedir(list);
+    return found;
+}
+
+/* ---- asleep ---- */
+
+void followed_sleep(struct follow *f, struct followed *x)
+{
+    (void)close(x->fd);
+    x->fd = -1;
+    f->open_n--;
+}
+
+bool followed_wake(struct follow *f, struct followed *x)
+{
+    char        elsewhere[PATH_MAX];
+    struct stat st;
+    const char *path = x->path;
+    if (stat(path, &st) != 0 || st.st_dev != x->dev || st.st_ino != x->ino) {
+        if (!followed_elsewhere(path, x->dev, x->ino, elsewhere, sizeof elsewhere))
+            return false;
+        path = elsewhere;
+    }
+    x->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (x->fd >= 0 && fstat(x->fd, &st) == 0 && st.st_dev == x->dev && st.st_ino == x->ino) {
+        f->open_n++;
+        return true;
+    }
+    if (x->fd >= 0)
+        (void)close(x->fd);
+    x->fd = -1;
+    return false;
+}
+
+/* ---- reading on ---- */
+
+/* It was truncated: another life begins. What is on its way of the old one does not count for the new one. */
+static void begin_anew(struct follow *f, struct followed *x)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    x->before = x->now;
+    x->now = (struct follow_life){ 0 };
+    x->generation++;
+    x->marked = 0;
+    x->size = -1;
+    x->calm = false;
+    f->truncated++;
+    f->dirty = true;
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+/* False: no memory; it is tried again. */
+static bool take(struct follow *f, struct followed *x, const struct lines_found *found, int64_t at, int64_t now_us)
+{
+    struct attr item[] = {
+        { SLICE("log.file.path"), { .kind = VALUE_TEXT, .as.text = lines_utf8(slice_of(x->path), &f->scratch) } },
+        { SLICE("log.file.offset"), { .kind = VALUE_INT, .as.integer = at } },
+    };
+    struct text       path = f->scratch;      /* a path that is not UTF-8 lies there */
+    struct log_event  log = { .observed_ns = clock_wall_us(&clock_real) * 1000, .body = { .kind = VALUE_TEXT } };
+    struct attrs      attrs = { item, 2 };
+    struct batch_mark mark = { x, x->generation, at + (int64_t)found->used };
+    bool              other = item[0].value.as.text.s != x->path;
+    if (other)
+        text_init(&f->scratch, f->scratch.max);
+    log.body.as.text = lines_utf8(found->text, &f->scratch);
+    bool kept = lane_add(&x->rule->lane, &x->rule->origin, &log, &attrs, &mark, NULL, now_us);
+    if (other) {
+        text_done(&f->scratch);
+        f->scratch = path;
+    }
+    if (kept)
+        x->marked = mark.offset;
+    return kept;
+}
+
+static void tail_keep(struct followed *x, const char *chunk, int64_t begin)
+{
+    int64_t n = x->now.at - begin;
+    if (n <= 0)
+        return;
+    x->now.tail_n = n < TAIL ? (uint32_t)n : TAIL;
+    x->now.tail = XXH3_64bits(chunk + n - x->now.tail_n, x->now.tail_n);
+}
+
+/* What of the chunk is complete. */
+static void cut(struct follow *f, struct followed *x, struct slice in, enum lines_flush flush, int64_t now_us)
+{
+    struct lines_found found;
+    int64_t            begin = x->now.at, at = begin;
+    uint64_t           split = 0;
+    const char        *chunk = in.s;
+    while (lines_next(&x->rule->lines, in, flush, &found)) {
+        if (found.text.n && !take(f, x, &found, at, now_us)) {
+            x->look = true;
+            x->size = -1;
+            break;
+        }
+        split += found.split;
+        at += (int64_t)found.used;
+        in = (struct slice){ in.s + found.used, in.n - found.used };
+    }
+    (void)pthread_mutex_lock(&f->lock);
+    if (x->now.durable == x->marked && x->marked != at) {      /* only empty lines: nothing of it is on its way */
+        x->now.durable = x->marked = at;
+        f->dirty = true;
+    }
+    x->now.at = at;
+    f->split += split;
+    (void)pthread_mutex_unlock(&f->lock);
+    tail_keep(x, chunk, begin);
+}
+
+void followed_read(struct follow *f, struct followed *x, int64_t now_us)
+{
+    struct stat st;
+    x->look = false;
+    if (x->fd < 0 && !followed_wake(f, x)) {
+        x->ended = !x->named;
+        return;
+    }
+    if (fstat(x->fd, &st) != 0)
+        return;
+    if (st.st_size < x->now.at || (st.st_size != x->size && !print_holds(x->fd, &x->now)))
+        begin_anew(f, x);
+    if (st.st_size != x->size)
+        x->grown_us = now_us;
+    bool quiet = now_us - x->grown_us >= x->rule->group_us;
+    bool over = !x->named && now_us - (x->grown_us > x->unnamed_us ? x->grown_us : x->unnamed_us) >= x->rule->linger_us;
+    bool fresh = st.st_size != x->size;
+    x->calm = quiet;
+    x->size = st.st_size;
+    print_grow(x, st.st_size);
+    if (st.st_size > x->now.at && (fresh || quiet || over)) {
+        ssize_t n = pread(x->fd, f->chunk, FOLLOW_CHUNK, x->now.at);
+        if (n < 0) {
+            batcher_trouble(&f->batcher, "%s cannot be read: %s", x->path, strerror(errno));
+            return;
+        }
+        int64_t before = x->now.at;
+        bool    all = before + n >= st.st_size;      /* what was added since is seen the next time */
+        cut(f, x, (struct slice){ f->chunk, (size_t)n }, !all ? LINES_MORE : over ? LINES_END : quiet && (x->rule->has_start || x->rule->lines.indented) ? LINES_QUIET : LINES_MORE, now_us);
+        if (!all && x->now.at > before) {
+            x->look = true;
+            x->size = -1;      /* there is more, whether it grows or not */
+        }
+    }
+    x->ended = over && x->now.at >= st.st_size && !x->look;
+}

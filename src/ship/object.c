@@ -1,0 +1,233 @@
+/*
+ * ship/object.c - the sink `object`: a store that speaks S3. Each batch becomes an object for each type and hour of reception that is in it:
+ *
+ *     prefix/logs/yyyy=2026/mm=01/dd=31/hh=23/SINK.000000000017-3.000000000020-5.1769903999000001.jsonl.gz
+ *
+ * first and last event and when the first was received are the name, so a batch that comes again puts the same object again. After a crash
+ * events may come again in a batch that is cut differently, and then lie in two objects; the ids of the lines tell.
+ */
+#include "ship/kinds.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "event/encode.h"
+#include "ship/conf.h"
+#include "ship/http.h"
+#include "ship/json.h"
+#include "ship/route.h"
+#include "ship/sigv4.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { OBJECT_MAX = 1024 * 1024 * 1024, KEY_ROOM = 1024, URL_ROOM = 1600, HOST_ROOM = 512 };
+
+struct object {
+    struct sink_conf        conf;                 /* with the address of the bucket */
+    char                    url[URL_ROOM], host[HOST_ROOM], base[URL_ROOM];      /* base: the path in front of the key, as it is sent */
+    struct http_client     *http;
+    struct text             body;
+    const struct event    **picked;
+    size_t                  room;
+};
+
+/* ---- names ---- */
+
+/* https://s3.example.org/x and bucket b: virtual host https://b.s3.example.org/x, path style https://s3.example.org/x/b. False: too long. */
+static bool make_address(struct object *o, const struct sink_conf *conf)
+{
+    const char *rest = strstr(conf->url, "://"), *scheme_end = rest ? rest + 3 : conf->url;
+    size_t      authority = strcspn(scheme_end, "/"), path = strlen(scheme_end + authority);
+    int         scheme = (int)(scheme_end - conf->url), n, m, k;
+    while (path && scheme_end[authority + path - 1] == '/')
+        path--;
+    n = snprintf(o->host, sizeof o->host, "%s%s%.*s", conf->path_style ? "" : conf->bucket, conf->path_style ? "" : ".", (int)authority, scheme_end);
+    m = snprintf(o->base, sizeof o->base, "%.*s%s%s", (int)path, scheme_end + authority, conf->path_style ? "/" : "", conf->path_style ? conf->bucket : "");
+    if (n < 0 || (size_t)n >= sizeof o->host || m < 0 || (size_t)m >= sizeof o->base)
+        return false;
+    k = snprintf(o->url, sizeof o->url, "%.*s%s", scheme, conf->url, o->host);
+    const char *usual = strncmp(conf->url, "https", 5) == 0 ? ":443" : ":80";      /* what curl leaves out of the header Host */
+    size_t      h = strlen(o->host), u = strlen(usual);
+    if (h > u && strcmp(o->host + h - u, usual) == 0)
+        o->host[h - u] = '\0';
+    return k > 0 && (size_t)k < sizeof o->url;
+}
+
+static bool packs(const struct object *o) { return o->conf.compress != COMPRESS_NONE; }
+
+static bool key_of(const struct object *o, const struct event *first, const struct event *last, char *out, size_t size)
+{
+    struct tm t = { 0 };
+    time_t    at = (time_t)(first->received_us / US_PER_S);
+    char      hour[64] = "";
+    if (gmtime_r(&at, &t))
+        (void)strftime(hour, sizeof hour, "yyyy=%Y/mm=%m/dd=%d/hh=%H", &t);
+    size_t p = strlen(o->conf.prefix);
+    int    n = snprintf(out, size, "%s%s%s/%s/%s.%012" PRIu64 "-%" PRIu32 ".%012" PRIu64 "-%" PRIu32 ".%" PRId64 ".%s%s", o->conf.prefix, p && o->conf.prefix[p - 1] != '/' ? "/" : "",
+                        route_type_name(first->type), hour, o->conf.name, first->record, first->index, last->record, last->index, first->received_us,
+                        o->conf.format == FORMAT_OTLP ? "otlp" : "jsonl", packs(o) ? ".gz" : "");
+    return n > 0 && (size_t)n < size;
+}
+
+/* ---- a request ---- */
+
+static enum sent verdict(const struct http_reply *r, struct sent_answer *a)
+{
+    enum sent sent = http_verdict(r, a);
+    if (sent == SENT_REFUSED)                     /* it does not look into what it keeps, so it is never the events' fault */
+        sent = r->body.n && strstr(r->body.s, "EntityTooLarge") ? SENT_TOO_LARGE : SENT_LATER;
+    return sent;
+}
+
+static enum sent put(struct object *o, const char *key, struct slice body, struct sent_answer *a)
+{
+    char      path[KEY_ROOM * 3 + URL_ROOM], escaped[KEY_ROOM * 3], hash[SIGV4_HASH], date[SIGV4_DATE] = "", authorization[SIGV4_MAX];
+    char      hash_line[128], date_line[64], authorization_line[SIGV4_MAX + 32];
+    struct tm t = { 0 };
+    time_t    now = (time_t)(clock_wall_us(&clock_real) / US_PER_S);
+    struct http_reply r;
+    if (gmtime_r(&now, &t))
+        (void)strftime(date, sizeof date, "%Y%m%dT%H%M%SZ", &t);
+    bool fine = sigv4_escape(key, escaped, sizeof escaped) && sigv4_hash(body.s, body.n, hash);
+    (void)snprintf(path, sizeof path, "%s/%s", o->base, fine ? escaped : "");
+    const struct sigv4_header headers[] = { { "host", o->host }, { "x-amz-content-sha256", hash }, { "x-amz-date", date } };
+    fine = fine && (!*o->conf.password.path || sigv4_sign(&(struct sigv4){ .key_id = o->conf.user, .secret = o->conf.password.value, .region = *o->conf.region ? o->conf.region : "us-east-1",
+        .service = "s3", .method = "PUT", .path = path, .query = "", .header = headers, .headers = 3, .payload = hash, .date = date }, authorization, sizeof authorization));
+    if (!fine) {
+        (void)snprintf(a->why, sizeof a->why, "cannot sign a request");
+        return SENT_LATER;
+    }
+    (void)snprintf(hash_line, sizeof hash_line, "x-amz-content-sha256: %s", hash);
+    (void)snprintf(date_line, sizeof date_line, "x-amz-date: %s", date);
+    (void)snprintf(authorization_line, sizeof authorization_line, "Authorization: %s", *o->conf.password.path ? authorization : "");
+    const char *const more[] = { hash_line, date_line, *o->conf.password.path ? authorization_line : NULL, NULL };
+    (void)http_client_ask(o->http, &(struct http_ask){ .method = "PUT", .path = path, .type = o->conf.format == FORMAT_OTLP ? "application/x-protobuf" : "application/x-ndjson", .headers = more,
+                                                       .body = body, .no_credentials = true }, &r);
+    return verdict(&r, a);
+}
+
+/* ---- a batch ---- */
+
+static enum err write_body(struct object *o, size_t n, struct fault *fault)
+{
+    text_clear(&o->body);
+    if (o->conf.format == FORMAT_OTLP)
+        return event_encode(o->picked, n, &o->body, fault);
+    for (size_t i = 0; i < n; i++) {
+        ship_json_event(&o->body, o->picked[i]);
+        text_add_n(&o->body, "\n", 1);
+    }
+    return o->body.cut ? fail(fault, ERR_LIMIT, "the object is larger than %d bytes", OBJECT_MAX) : OK;
+}
+
+/* picked[0 .. n): of one type and hour. */
+static enum sent put_object(struct object *o, size_t n, struct sent_answer *a)
+{
+    char         key[KEY_ROOM];
+    struct fault fault = { 0 };
+    enum err     e = write_body(o, n, &fault);
+    if (e == OK && !key_of(o, o->picked[0], o->picked[n - 1], key, sizeof key))
+        e = fail(&fault, ERR_BUSY, "the name of an object is too long");
+    if (e != OK) {
+        (void)snprintf(a->why, sizeof a->why, "%.239s", fault.text);
+        return e == ERR_LIMIT ? SENT_TOO_LARGE : e == ERR_BUSY ? SENT_LATER : SENT_REFUSED;
+    }
+    struct slice body = { o->body.s, o->body.used };
+    size_t       size = 0;
+    char        *packed = packs(o) ? http_gzip(body, &size) : NULL;
+    if (packs(o) && !packed) {                    /* its name says that it is packed */
+        (void)snprintf(a->why, sizeof a->why, "no memory to pack an object");
+        return SENT_LATER;
+    }
+    if (packed)
+        body = (struct slice){ packed, size };
+    enum sent sent = put(o, key, body, a);
+    free(packed);
+    return sent;
+}
+
+static int64_t hour_of(const struct event *e) { return e->received_us / (3600 * US_PER_S); }
+
+static enum sent object_send(void *self, const struct batch *b, struct sent_answer *a)
+{
+    struct object *o = self;
+    enum sent      sent = SENT_ALL;
+    if (b->count > o->room) {
+        const struct event **more = realloc(o->picked, b->count * sizeof *more);
+        if (!more) {
+            (void)snprintf(a->why, sizeof a->why, "no memory for a batch of %zu events", b->count);
+            return SENT_LATER;
+        }
+        o->picked = more;
+        o->room = b->count;
+    }
+    for (enum event_type t = EVENT_LOG; t <= EVENT_SPAN; t++) {
+        size_t n = 0;
+        for (size_t i = 0; sent == SENT_ALL && i < b->count; i++) {
+            if (b->event[i]->type != t)
+                continue;
+            if (n && hour_of(b->event[i]) != hour_of(o->picked[0])) {
+                sent = put_object(o, n, a);
+                n = 0;
+            }
+            o->picked[n++] = b->event[i];
+        }
+        if (sent == SENT_ALL && n)
+            sent = put_object(o, n, a);
+    }
+    return sent;
+}
+
+/* ---- open and close ---- */
+
+static void object_close(void *self)
+{
+    struct object *o = self;
+    http_client_close(o->http);
+    text_done(&o->body);
+    free(o->picked);
+    free(o);
+}
+
+static enum err object_open(const struct sink_conf *conf, void **self, struct fault *fault)
+{
+    struct object *o = calloc(1, sizeof *o);
+    if (!o)
+        return fail(fault, ERR_LIMIT, "no memory for a sink");
+    text_init(&o->body, OBJECT_MAX);
+    o->conf = *conf;
+    o->conf.url = o->url;
+    enum err e = make_address(o, conf) ? http_client_open(&o->conf, &o->http, fault) : fail(fault, ERR_INPUT, "sink %s: the address is too long", conf->name);
+    if (e == OK)
+        *self = o;
+    else
+        object_close(o);
+    return e;
+}
+
+static void object_cancel(void *self) { http_client_cancel(((struct object *)self)->http); }
+
+static void object_check(const struct sink_conf *conf, struct conf_checker *c)
+{
+    struct sink_conf unsaid = *conf;              /* the secret key signs and is not sent, so plain http gives it to nobody */
+    unsaid.password.path = "";
+    http_conf_check(&unsaid, c);
+    if (conf->compress != COMPRESS_AUTO && conf->compress != COMPRESS_NONE && conf->compress != COMPRESS_GZIP)
+        conf_refuse(c, "compress", "Use auto, gzip or none.", "objects are packed by gzip only");
+    for (const char *p = conf->bucket; *p; p++)
+        if (!(*p >= 'a' && *p <= 'z') && !(*p >= 'A' && *p <= 'Z') && !(*p >= '0' && *p <= '9') && !strchr("-._", *p)) {
+            conf_refuse(c, "bucket", "Use the name of a bucket.", "a bucket has letters, digits, -, . and _ in its name");
+            break;
+        }
+    if (*conf->user && !*conf->password.path)
+        conf_refuse(c, "user", "Set password: the file with the secret key.", "the id of a key without its secret");
+}
+
+const struct sink_kind sink_object = {
+    .name = "object", .takes = 1u << EVENT_LOG | 1u << EVENT_POINT | 1u << EVENT_SPAN, .why = "An object store that speaks S3. Each batch is an object: make batch.events, batch.bytes and batch.delay large.",
+    .open = object_open, .send = object_send, .close = object_close, .cancel = object_cancel, .check = object_check,
+    .settings = "!url !bucket region prefix path_style user password tls.ca tls.certificate tls.key headers compress format",
+};

@@ -1,0 +1,440 @@
+/* receive: files are followed through everything that happens to them, and what was read is never forgotten before it is durable. */
+#include "receive_inputs.h"
+
+#include "receive/follow_store.h"
+#include "receive/lines.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PLAIN "files: { app: { paths: ['@/*.log'], poll: 100ms, linger: 0s } }\n"
+#define ROTATED "files: { app: { paths: ['@/app.log*'], poll: 100ms } }\n"
+
+static void rename_log(const char *from, const char *to)
+{
+    char a[160], b[160];
+    house_path(from, a, sizeof a);
+    house_path(to, b, sizeof b);
+    assert_int_equal(rename(a, b), 0);
+}
+
+static void once(const char *text)
+{
+    if (house_count(text) != 1)
+        fail_msg("\"%s\" came %zu times", text, house_count(text));
+}
+
+/* ---- the cutter ---- */
+
+static size_t cut_all(const struct lines_rules *r, const char *text, enum lines_flush flush, char *out)
+{
+    struct slice       in = slice_of(text);
+    struct lines_found f;
+    *out = '\0';
+    while (lines_next(r, in, flush, &f)) {
+        (void)sprintf(out + strlen(out), "[%.*s]", (int)f.text.n, f.text.s);
+        in = (struct slice){ in.s + f.used, in.n - f.used };
+    }
+    return in.n;
+}
+
+static void lines_end_where_they_should(void **state)
+{
+    struct lines_rules plain = { .max = 10 }, indented = { .max = 40, .indented = true };
+    char               out[200];
+    assert_int_equal(cut_all(&plain, "one\ntwo\r\n\nhalf", LINES_MORE, out), 4);
+    assert_string_equal(out, "[one][two][]");
+    assert_int_equal(cut_all(&plain, "one\nhalf", LINES_QUIET, out), 4);
+    assert_int_equal(cut_all(&plain, "one\nhalf", LINES_END, out), 0);
+    assert_string_equal(out, "[one][half]");
+    assert_int_equal(cut_all(&plain, "0123456789\n", LINES_MORE, out), 0);
+    assert_string_equal(out, "[0123456789]");
+    assert_int_equal(cut_all(&plain, "0123456789abc\nx\n", LINES_MORE, out), 0);
+    assert_string_equal(out, "[0123456789][abc][x]");
+    assert_int_equal(cut_all(&plain, "012345678\xc3\xa4 b\n", LINES_MORE, out), 0);
+    assert_string_equal(out, "[012345678][\xc3\xa4 b]");
+    assert_int_equal(cut_all(&indented, "a\n b\n\tc\nd\n", LINES_MORE, out), 2);
+    assert_string_equal(out, "[a\n b\n\tc]");
+    assert_int_equal(cut_all(&indented, "a\n b\n\tc\nd\n", LINES_QUIET, out), 0);
+    assert_string_equal(out, "[a\n b\n\tc][d]");
+    assert_int_equal(cut_all(&indented, "a\n b\n half", LINES_QUIET, out), 5);
+    assert_string_equal(out, "[a\n b]");
+}
+
+static void bytes_that_are_no_utf8_are_replaced_and_all_else_is_kept(void **state)
+{
+    struct text t;
+    text_init(&t, 1000);
+    struct slice in = slice_of("a\xff\xc3\xa4\xe2\x82 z\xf0\x9f\x98\x80"), out = lines_utf8(in, &t);
+    assert_true(slice_is(out, "a\xef\xbf\xbd\xc3\xa4\xef\xbf\xbd\xef\xbf\xbd z\xf0\x9f\x98\x80"));
+    text_done(&t);
+}
+
+/* ---- settings ---- */
+
+static void the_tables_are_in_order_and_say_no_where_they_should(void **state)
+{
+    static const struct conf_section *const sections[] = { &inputs_section, &syslog_section, &files_section, &journald_section };
+    static const char *const wrong[] = {
+        "syslog: { a: { address: '0.0.0.0:514', transport: udp } }\n",
+        "syslog: { a: { address: '127.0.0.1:514', transport: tls } }\n",
+        "syslog: { a: { address: '127.0.0.1:514', transport: tcp, tls_client_ca: /etc/passwd } }\n",
+        "files: { a: { paths: ['relative.log'] } }\n",
+        "files: { a: { paths: ['/x'], start_pattern: '[' } }\n",
+        "files: { a: { paths: [] } }\n",
+    };
+    assert_ok(conf_tables_check(sections, 4, &h.fault), &h.fault);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct conf *c = NULL;
+        assert_int_not_equal(conf_load_text("t", wrong[i], strlen(wrong[i]), sections, 4, &c, NULL, &h.fault), OK);
+    }
+}
+
+/* ---- following ---- */
+
+static void lines_arrive_with_their_path_offset_and_service(void **state)
+{
+    house_write("a.log", "first\nsecond\n");
+    house_start("files: { app: { paths: ['@/*.log'], service: shop, tenant: t1 } }\n");
+    house_until(2);
+    assert_string_equal(h.seen[0].text, "first");
+    assert_int_equal(h.seen[0].offset, 0);
+    assert_int_equal(h.seen[1].offset, 6);
+    assert_string_equal(h.seen[1].service, "shop");
+    assert_string_equal(h.seen[1].tenant, "t1");
+    assert_string_equal(h.seen[1].source, "file:app");
+    assert_true(*h.seen[1].host != '\0');
+    assert_non_null(strstr(h.seen[1].path, "/a.log"));
+    house_write("a.log", "third\n");
+    house_write("b.log", "new file\n");
+    house_until(4);
+    once("third");
+    once("new file");
+    struct inputs_stats s;
+    inputs_stats(h.inputs, &s);
+    assert_int_equal(s.of[INPUT_FILES].lines, 4);
+    assert_int_equal(s.of[INPUT_FILES].open, 2);
+    json_t *json = inputs_status(h.inputs);
+    assert_int_equal(json_array_size(json_object_get(json_object_get(json_object_get(json, "files"), "follows"), "files")), 2);
+    json_decref(json);
+}
+
+static void a_half_line_waits_for_its_end(void **state)
+{
+    house_write("a.log", "whole\nha");
+    house_start(PLAIN);
+    house_until(1);
+    house_write("a.log", "lf");
+    house_write("b.log", "other\n");
+    house_until(2);
+    assert_int_equal(h.n, 2);
+    house_write("a.log", "!\n");
+    house_until(3);
+    assert_string_equal(h.seen[2].text, "half!");
+    assert_int_equal(h.seen[2].offset, 6);
+}
+
+static void a_line_that_is_too_long_goes_on_in_another(void **state)
+{
+    struct inputs_stats s;
+    char                line[3002];
+    memset(line, 'x', 3000);
+    (void)strcpy(line + 3000, "\n");
+    house_write("a.log", line);
+    house_start("files: { app: { paths: ['@/*.log'], line_max: 1KiB } }\n");
+    house_until(3);
+    assert_int_equal(strlen(h.seen[0].text) + strlen(h.seen[1].text) + strlen(h.seen[2].text), 3000);
+    inputs_stats(h.inputs, &s);
+    assert_int_equal(s.of[INPUT_FILES].cut, 2);
+}
+
+static void a_restart_goes_on_where_it_was(void **state)
+{
+    house_write("a.log", "one\ntwo\n\n\n");
+    house_start(PLAIN);
+    house_until(2);
+    house_stop();
+    house_write("a.log", "three\n");
+    house_start(PLAIN);
+    house_until(3);
+    house_stop();
+    assert_int_equal(h.n, 3);
+    once("three");
+}
+
+static void a_crash_before_the_offset_is_saved_repeats_lines_and_loses_none(void **state)
+{
+    char kept[128];
+    house_write("a.log", "one\n");
+    house_start(PLAIN);
+    house_until(1);
+    house_stop();
+    house_keep_offsets(kept, sizeof kept);
+    house_start(PLAIN);
+    house_write("a.log", "two\nthree\n");
+    house_until(3);
+    house_crash_offsets(kept);      /* as if two and three were durable, and nobody had noted it */
+    house_write("a.log", "four\n");
+    house_start(PLAIN);
+    house_until(6);
+    house_stop();
+    once("one");
+    assert_int_equal(house_count("two"), 2);
+    assert_int_equal(house_count("three"), 2);
+    assert_int_equal(h.seen[1].offset, h.seen[3].offset);      /* so that who wants to can tell */
+    once("four");
+}
+
+static void offsets_never_run_ahead_of_the_journal(void **state)
+{
+    struct follow_store s;
+    struct inputs_stats st;
+    char                path[128];
+    house_write("a.log", "one\n");
+    house_start(PLAIN);
+    house_until(1);
+    house_stop();
+    house_full();
+    house_start(PLAIN);
+    house_followed(1);
+    house_write("a.log", "two\n");
+    do {
+        inputs_stats(h.inputs, &st);
+        (void)usleep(1000);
+    } while (!st.of[INPUT_FILES].held);
+    house_keep_offsets(path, sizeof path);
+    assert_ok(follow_store_load(path, &s, &h.fault), &h.fault);
+    assert_int_equal(s.seen_n, 1);
+    assert_int_equal(s.seen[0].offset, 4);
+    follow_store_done(&s);
+    house_drain();
+    house_until(2);
+    once("two");
+    house_stop();
+    house_keep_offsets(path, sizeof path);
+    assert_ok(follow_store_load(path, &s, &h.fault), &h.fault);
+    assert_int_equal(s.seen[0].offset, 8);
+    follow_store_done(&s);
+}
+
+static void damaged_offsets_are_put_aside_and_nothing_is_lost(void **state)
+{
+    char path[128];
+    house_write("a.log", "one\n");
+    house_start("files: { app: { paths: ['@/*.log'], from: end } }\n");
+    house_followed(1);
+    house_write("b.log", "two\n");
+    house_until(1);
+    house_stop();
+    (void)snprintf(path, sizeof path, "%s/inputs/files", h.folder);
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, "X", 1, 25), 1);
+    (void)close(fd);
+    house_start("files: { app: { paths: ['@/*.log'], from: end } }\n");
+    house_until(3);
+    once("one");
+    assert_int_equal(house_count("two"), 2);
+    (void)strcat(path, ".damaged");
+    assert_int_equal(access(path, F_OK), 0);
+}
+
+static void only_files_that_are_there_at_first_begin_at_their_end(void **state)
+{
+    house_write("a.log", "old\n");
+    house_start("files: { app: { paths: ['@/*.log'], from: end } }\n");
+    house_followed(1);
+    house_write("a.log", "new\n");
+    house_write("b.log", "from its start\n");
+    house_until(2);
+    house_stop();
+    house_write("c.log", "came while nobody looked\n");
+    house_start("files: { app: { paths: ['@/*.log'], from: end } }\n");
+    house_until(3);
+    assert_int_equal(house_count("old"), 0);
+    once("new");
+    once("came while nobody looked");
+}
+
+static void a_renamed_file_is_read_to_its_end_and_the_new_one_from_its_start(void **state)
+{
+    house_write("app.log", "one\n");
+    house_start("files: { app: { paths: ['@/app.log'], poll: 100ms } }\n");
+    house_until(1);
+    rename_log("app.log", "app.log.1");
+    house_write("app.log.1", "its writer has not noticed yet\n");
+    house_write("app.log", "two\n");
+    house_until(3);
+    house_write("app.log.1", "nor now\n");
+    house_until(4);
+    house_stop();
+    assert_int_equal(h.n, 4);
+    once("its writer has not noticed yet");
+    once("nor now");
+}
+
+static void a_file_that_was_renamed_while_nobody_looked_is_found_by_its_inode(void **state)
+{
+    house_write("app.log", "one\n");
+    house_start("files: { app: { paths: ['@/app.log'] } }\n");
+    house_until(1);
+    house_stop();
+    house_write("app.log", "written before the rotation\n");
+    rename_log("app.log", "app.log.1");
+    house_write("app.log", "two\n");
+    house_start("files: { app: { paths: ['@/app.log'] } }\n");
+    house_until(3);
+    house_stop();
+    assert_int_equal(h.n, 3);
+    once("written before the rotation");
+}
+
+static void rotated_names_in_the_glob_are_the_same_files(void **state)
+{
+    house_write("app.log", "one\n");
+    house_start(ROTATED);
+    house_until(1);
+    for (int i = 0; i < 5; i++) {
+        char text[32];
+        rename_log("app.log", i % 2 ? "app.log.2" : "app.log.1");
+        (void)snprintf(text, sizeof text, "round %d\n", i);
+        house_write("app.log", text);
+        house_until((size_t)i + 2);
+    }
+    house_stop();
+    assert_int_equal(h.n, 6);
+}
+
+static void a_truncated_file_begins_anew(void **state)
+{
+    char path[160], command[600];
+    house_write("app.log", "one is the first line of this file\ntwo\n");
+    house_start(ROTATED);
+    house_until(2);
+    house_path("app.log", path, sizeof path);
+    (void)snprintf(command, sizeof command, "cp %s %s.1 && : > %s", path, path, path);
+    assert_int_equal(system(command), 0);
+    house_write("app.log", "three\n");
+    house_until(3);
+    once("three");
+    /* Truncated, and longer again than it was, before anybody looked. */
+    house_stop();
+    assert_int_equal(truncate(path, 0), 0);
+    house_write("app.log", "four is longer than what was there\nfive\n");
+    house_start(ROTATED);
+    house_until(5);
+    house_stop();
+    once("four is longer than what was there");
+    once("five");
+    once("three");
+    assert_true(house_count("two") <= 2);      /* the copy may have been looked at while it was made */
+}
+
+static void an_inode_that_is_used_again_is_another_file(void **state)
+{
+    char path[160];
+    house_write("a.log", "the old one, that is gone\n");
+    house_start(PLAIN);
+    house_until(1);
+    house_stop();
+    /* The same inode with other content, longer than the offset: as a file system gives it out again. */
+    house_path("a.log", path, sizeof path);
+    int fd = open(path, O_WRONLY | O_TRUNC);
+    (void)close(fd);
+    rename_log("a.log", "z.log");
+    house_write("z.log", "the new one has the same inode\nand two lines\n");
+    house_start(PLAIN);
+    house_until(3);
+    once("the new one has the same inode");
+    once("and two lines");
+}
+
+static void a_deleted_file_is_read_to_its_end(void **state)
+{
+    char path[160];
+    house_write("a.log", "one\n");
+    house_start(PLAIN);
+    house_until(1);
+    house_path("a.log", path, sizeof path);
+    int fd = open(path, O_WRONLY | O_APPEND);
+    assert_int_equal(write(fd, "two\nno end", 10), 10);
+    assert_int_equal(unlink(path), 0);
+    (void)close(fd);
+    house_until(3);
+    once("two");
+    once("no end");
+}
+
+static void texts_of_several_lines_stay_together(void **state)
+{
+    house_write("a.log", "2026 oops\n  at main\nCaused by\n2026 fine\n");
+    house_start("files: { app: { paths: ['@/*.log'], start_pattern: '^[0-9]{4} ', group_wait: 50ms } }\n");
+    house_until(2);
+    assert_string_equal(h.seen[0].text, "2026 oops\n  at main\nCaused by");
+    assert_string_equal(h.seen[1].text, "2026 fine");
+    assert_int_equal(h.seen[1].offset, 30);
+}
+
+static void what_is_excluded_is_not_read_and_a_reload_changes_what_is(void **state)
+{
+    house_write("a.log", "a\n");
+    house_write("b.log", "b\n");
+    house_write("c.log.gz", "c\n");
+    house_start("files: { app: { paths: ['@/*'], exclude: ['b.*', '*.gz'] } }\n");
+    house_until(1);
+    assert_ok(house_reload("files: { app: { paths: ['@/*'] } }\n"), &h.fault);
+    house_until(2);
+    house_write("a.log", "more\n");
+    house_until(3);
+    house_stop();
+    assert_int_equal(h.n, 3);
+    once("a");
+    once("b");
+    once("more");
+}
+
+static void many_lines_arrive_once_and_in_order(void **state)
+{
+    char path[160];
+    house_path("a.log", path, sizeof path);
+    FILE *out = fopen(path, "w");
+    for (int i = 0; i < 50000; i++)
+        (void)fprintf(out, "line %d of very many that are all of them alike but for a number\n", i);
+    (void)fclose(out);
+    house_start(PLAIN);
+    house_until(50000);
+    house_stop();
+    assert_int_equal(h.n, 50000);
+    for (int i = 0; i < 50000; i++)
+        assert_int_equal(atoi(h.seen[i].text + 5), i);
+}
+
+int main(void)
+{
+#define HOUSE(t) cmocka_unit_test_setup_teardown(t, house_open, house_close)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_end_where_they_should),
+        cmocka_unit_test(bytes_that_are_no_utf8_are_replaced_and_all_else_is_kept),
+        cmocka_unit_test(the_tables_are_in_order_and_say_no_where_they_should),
+        HOUSE(lines_arrive_with_their_path_offset_and_service),
+        HOUSE(a_half_line_waits_for_its_end),
+        HOUSE(a_line_that_is_too_long_goes_on_in_another),
+        HOUSE(a_restart_goes_on_where_it_was),
+        HOUSE(a_crash_before_the_offset_is_saved_repeats_lines_and_loses_none),
+        HOUSE(offsets_never_run_ahead_of_the_journal),
+        HOUSE(damaged_offsets_are_put_aside_and_nothing_is_lost),
+        HOUSE(only_files_that_are_there_at_first_begin_at_their_end),
+        HOUSE(a_renamed_file_is_read_to_its_end_and_the_new_one_from_its_start),
+        HOUSE(a_file_that_was_renamed_while_nobody_looked_is_found_by_its_inode),
+        HOUSE(rotated_names_in_the_glob_are_the_same_files),
+        HOUSE(a_truncated_file_begins_anew),
+        HOUSE(an_inode_that_is_used_again_is_another_file),
+        HOUSE(a_deleted_file_is_read_to_its_end),
+        HOUSE(texts_of_several_lines_stay_together),
+        HOUSE(what_is_excluded_is_not_read_and_a_reload_changes_what_is),
+        HOUSE(many_lines_arrive_once_and_in_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
