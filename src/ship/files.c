@@ -106,7 +106,7 @@ static void part_drop(struct ledger *l, size_t i)
     memmove(&l->part[i], &l->part[i + 1], (--l->parts - i) * sizeof l->part[0]);
 }
 
-/* It gets its last name, then leaves the ledger; in between a crash finds no file of the old name, which says the same. */
+/* It gets its last name, then leaves the ledger; in between a crash finds no file of the old name, which says the same. After a fault it may have left. */
 static enum err part_finish(struct files *f, size_t i, struct fault *fault)
 {
     struct part *p = &f->ledger.part[i];
@@ -371,9 +371,9 @@ static void files_close(void *self)
 {
     struct files *f = self;
     struct fault  fault;
-    while (f->ledger.parts)
-        if (part_finish(f, f->ledger.parts - 1, &fault) != OK)      /* the ledger has it: the next one goes on with it */
-            part_drop(&f->ledger, f->ledger.parts - 1);
+    for (size_t left; (left = f->ledger.parts); )
+        if (part_finish(f, left - 1, &fault) != OK && f->ledger.parts == left)      /* the ledger has it: the next one goes on with it */
+            part_drop(&f->ledger, left - 1);
     text_done(&f->out);
     free(f->picked);
     free(f->part_of);

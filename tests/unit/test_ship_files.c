@@ -301,6 +301,21 @@ static void a_ledger_that_cannot_be_read_stops_the_sink_and_loses_nothing(void *
     sink_files.close(self);
 }
 
+static void a_sink_can_be_closed_while_its_ledger_cannot_be_written(void **state)
+{
+    (void)state;
+    char ledger[200];
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    void        *self = open_sink();
+    send_ok(self, &b);
+    (void)snprintf(ledger, sizeof ledger, "%s/.s.ledger", folder);
+    assert_int_equal(unlink(ledger), 0);
+    assert_int_equal(mkdir(ledger, 0700), 0);        /* as on a disk that is full: files can be renamed, but not made */
+    sink_files.close(self);
+    assert_int_equal(rmdir(ledger), 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -315,6 +330,7 @@ int main(void)
         T(trouble_with_the_disk_is_waited_out),
         T(requests_of_otlp_can_be_read_back),
         T(a_ledger_that_cannot_be_read_stops_the_sink_and_loses_nothing),
+        T(a_sink_can_be_closed_while_its_ledger_cannot_be_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
