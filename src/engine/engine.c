@@ -388,6 +388,16 @@ static void tell_changes(const struct conf *fresh)
     }
 }
 
+/* What was in force may still be pointed into; it goes with the engine. Without memory for the note it stays for good. */
+static void keep_past(struct engine *e)
+{
+    struct conf **more = realloc(e->past, (e->pasts + 1) * sizeof *more);
+    if (!more)
+        return;
+    e->past = more;
+    e->past[e->pasts++] = e->conf;
+}
+
 /* Everything is read before anything is changed: a bad file changes nothing. */
 enum err engine_reload(struct engine *e, struct fault *fault)
 {
@@ -416,6 +426,7 @@ enum err engine_reload(struct engine *e, struct fault *fault)
     if (knowing_mark_again(e, &why) != OK)
         log_fault(LOG_ERROR, "what tenants share is written down as soon as the store can be written", &why);
     tell_changes(fresh);
+    keep_past(e);
     e->conf = fresh;
     e->policy = policy;
     templates_free(e->templates);
@@ -599,6 +610,9 @@ void engine_close(struct engine *e)
     pthread_mutex_destroy(&e->live_lock);
     pthread_mutex_destroy(&e->bus_lock);
     conf_free(e->conf);
+    for (size_t i = 0; i < e->pasts; i++)
+        conf_free(e->past[i]);
+    free(e->past);
     free(e);
 }
 

@@ -227,6 +227,8 @@ struct practising {
 
 struct engine {
     struct conf        *conf;
+    struct conf         **past;           /* those that reloads replaced; targets and parts of ingest may point into them */
+    size_t                pasts;
     struct daemon_conf  d;
     struct policy       policy;
     struct template_set *templates;

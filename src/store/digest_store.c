@@ -155,7 +155,7 @@ enum err digest_locator_put(struct digest_store *s, const struct digest_locator 
 {
     char key[64], hint[96];
     (void)snprintf(key, sizeof key, "records/%" PRId64 "-%" PRId64, l->first, l->last);
-    (void)snprintf(hint, sizeof hint, "homeostat journal cat --from %" PRId64 " --to %" PRId64, l->first, l->last);
+    (void)snprintf(hint, sizeof hint, "homeostat journal cat --from %" PRId64 " --limit %" PRId64, l->first, l->last - l->first + 1);
     return db_run(s->db, sql_digest_locator_put, fault, "IIttIItIII", l->tenant_id, l->resource_id, l->dataset, key, l->from_us, l->to_us, hint, l->first, l->last, l->events);
 }
 

@@ -5,7 +5,9 @@
 #include "ingest/ingest.h"
 #include "ingest/inside.h"
 #include "receive/conf.h"
+#include "receive/inputs_conf.h"
 #include "relabel/conf.h"
+#include "scrape/conf.h"
 #include "sensor/conf.h"
 #include "ship/conf.h"
 #include "wire/exposition.h"
@@ -19,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct conf_section *const sections[] = { &receive_section, &receive_listeners_section, &sinks_section, &relabel_section, &sensors_section, &sensor_groups_section,
+static const struct conf_section *const sections[] = { &receive_section, &receive_listeners_section, &inputs_section, &syslog_section, &files_section, &journald_section, &scrape_section, &scraper_section, &sinks_section, &relabel_section, &sensors_section, &sensor_groups_section,
     &probes_section, &ingest_section, &ingest_journal_section, &ingest_digest_section };
 enum { SECTIONS = sizeof sections / sizeof sections[0], CONFS_MAX = 4 };
 
