@@ -43,8 +43,10 @@ enum err metrics_new(const struct metrics_options *o, struct metrics **out, stru
 
 void metrics_window_free(struct metric_window *w)
 {
-    for (uint32_t i = 0; i < w->cells; i++)
+    for (uint32_t i = 0; i < w->cells; i++) {
         sketch_free(w->cell[i].sketch);
+        free(w->cell[i].packed);
+    }
     free(w->cell);
     free(w->at);
     free(w);
@@ -223,6 +225,13 @@ static bool to_sketch(struct metric_cell *c)
 {
     if (c->sketch)
         return true;
+    if (c->packed) {                          /* somebody is late */
+        if (sketch_unpack((struct slice){ c->packed, c->packed_n }, &c->sketch, NULL) != OK)
+            return false;
+        free(c->packed);
+        c->packed = NULL;
+        return true;
+    }
     if (!(c->sketch = sketch_new()))
         return false;
     for (uint32_t i = 0; i < c->exact; i++)
@@ -237,7 +246,7 @@ static bool to_sketch(struct metric_cell *c)
 
 static bool cell_value(struct metric_cell *c, double v)
 {
-    if (!c->sketch && c->exact < CELL_EXACT)
+    if (!c->sketch && !c->packed && c->exact < CELL_EXACT)
         c->value[c->exact++] = v;
     else if (!to_sketch(c) || !sketch_add(c->sketch, v, 1))
         return false;
@@ -382,6 +391,12 @@ static double p95_of(const struct metric_cell *c)
 {
     if (c->sketch)
         return sketch_quantile(c->sketch, 0.95);
+    if (c->packed) {
+        struct sketch *s = NULL;
+        double         p95 = sketch_unpack((struct slice){ c->packed, c->packed_n }, &s, NULL) == OK ? sketch_quantile(s, 0.95) : (double)NAN;
+        sketch_free(s);
+        return p95;
+    }
     double v[CELL_EXACT];
     memcpy(v, c->value, c->exact * sizeof *v);
     qsort(v, c->exact, sizeof *v, by_value);
@@ -435,8 +450,24 @@ static void drop_idle(struct metrics *m, int64_t before_us)
     }
 }
 
+/* What is kept only in case that somebody is late takes a tenth of the room. Without memory it stays as it is. */
+static void pack_window(struct metric_window *w, char *room)
+{
+    for (uint32_t i = 0; i < w->cells && room; i++) {
+        struct metric_cell *c = &w->cell[i];
+        size_t              n = c->sketch ? sketch_pack(c->sketch, room, SKETCH_PACKED_MAX) : 0;
+        if (n == 0 || !(c->packed = malloc(n)))
+            continue;
+        memcpy(c->packed, room, n);
+        c->packed_n = (uint32_t)n;
+        sketch_free(c->sketch);
+        c->sketch = NULL;
+    }
+}
+
 void metrics_settle(struct metrics *m, int64_t upper_us)
 {
+    char    *room = malloc(SKETCH_PACKED_MAX);
     uint32_t kept = 0;
     if (upper_us - m->o.lookback_us > m->floor_us)
         m->floor_us = upper_us - m->o.lookback_us;
@@ -445,6 +476,8 @@ void metrics_settle(struct metrics *m, int64_t upper_us)
         if (w->bucket_us + METRICS_WINDOW_US <= upper_us)
             w->dirty = false;
         if (w->bucket_us >= m->floor_us) {
+            if (!w->dirty && w->bucket_us + METRICS_WINDOW_US <= upper_us)
+                pack_window(w, room);
             m->window[kept++] = w;
             continue;
         }
@@ -452,6 +485,7 @@ void metrics_settle(struct metrics *m, int64_t upper_us)
             row_drop(m, w->cell[k].row);
         metrics_window_free(w);
     }
+    free(room);
     m->windows = kept;
     m->last = NONE;
     drop_idle(m, upper_us - m->o.idle_us);

@@ -17,6 +17,8 @@ struct metric_cell {
     uint64_t       n;
     double         sum, min, max, value[CELL_EXACT];
     struct sketch *sketch;
+    char          *packed;                /* instead of the sketch, once the minute was given out: most are never touched again */
+    uint32_t       packed_n;
 };
 struct metric_window {
     int64_t             bucket_us;

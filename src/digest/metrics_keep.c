@@ -88,9 +88,11 @@ static void save_cell(const struct metric_cell *c, uint32_t row, char *room, str
     pack_r(out, c->sum);
     pack_r(out, c->min);
     pack_r(out, c->max);
-    pack_u(out, c->sketch ? CELL_EXACT + 1 : c->exact);
-    for (uint32_t i = 0; i < c->exact && !c->sketch; i++)
+    pack_u(out, c->sketch || c->packed ? CELL_EXACT + 1 : c->exact);
+    for (uint32_t i = 0; i < c->exact && !c->sketch && !c->packed; i++)
         pack_r(out, c->value[i]);
+    if (c->packed)
+        pack_s(out, (struct slice){ c->packed, c->packed_n });
     if (c->sketch)
         pack_s(out, (struct slice){ room, sketch_pack(c->sketch, room, SKETCH_PACKED_MAX) });
 }

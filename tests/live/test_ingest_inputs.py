@@ -120,3 +120,20 @@ def test_a_restart_in_order_repeats_nothing(make_site):
     found = texts(site)
     came = re.findall(r"life (\d) line (\d{4}) end", found)
     assert len(came) == 1500 and len(set(came)) == 1500
+
+
+@pytest.mark.skipif(not os.environ.get("HOMEOSTAT_TEST_JOURNALD"), reason="no files of systemd's journal: HOMEOSTAT_TEST_JOURNALD names a folder of them")
+def test_what_is_in_the_journal_of_systemd_arrives_once(make_site):
+    site = make_site({"journald": {"enabled": True, "folder": os.environ["HOMEOSTAT_TEST_JOURNALD"], "from": "start"}})
+    site.start()
+    site.until(lambda: site.status()["inputs"]["journald"]["lines"] > 0, "entries came")
+    time.sleep(3)
+    site.until(lambda: site.status()["inputs"]["journald"]["waiting_bytes"] == 0 and site.caught_up("lake"), "everything was sent on")
+    lines = site.status()["inputs"]["journald"]["lines"]
+    assert site.stop() == 0
+    site.start()
+    time.sleep(3)
+    assert site.status()["inputs"]["journald"]["lines"] == 0
+    assert site.stop() == 0
+    uids = re.findall(r'"log.record.uid": ?"([^"]+)"', texts(site))
+    assert len(uids) == len(set(uids)) == lines

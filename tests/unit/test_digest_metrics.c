@@ -236,6 +236,33 @@ static void a_late_point_changes_its_minute_until_the_look_back(void **state)
     end(&w);
 }
 
+static void who_is_late_to_a_minute_of_many_values_counts_as_if_he_had_been_in_time(void **state)
+{
+    (void)state;
+    struct world late = a_world(NULL), prompt = a_world(NULL);
+    for (int i = 0; i < 55; i++) {
+        take(&late, a_point(late.cart, "queue", POINT_GAUGE, 600 + i, i * i + 1));
+        take(&prompt, a_point(prompt.cart, "queue", POINT_GAUGE, 600 + i, i * i + 1));
+    }
+    emit(&late, 660);
+    metrics_settle(late.m, AT(660));
+    for (int i = 55; i < 60; i++) {
+        take(&late, a_point(late.cart, "queue", POINT_GAUGE, 600 + i, 10000 + i));
+        take(&prompt, a_point(prompt.cart, "queue", POINT_GAUGE, 600 + i, 10000 + i));
+    }
+    emit(&prompt, 660);
+    struct minute_of_metric expected = rows[0].row;
+    emit(&late, 660);
+    assert_int_equal(n, 1);
+    assert_int_equal(rows[0].row.count, 60);
+    assert_float_equal(rows[0].row.p95, expected.p95, 0);
+    assert_float_equal(rows[0].row.avg, expected.avg, 1e-9);
+    assert_float_equal(rows[0].row.max, expected.max, 0);
+    metrics_settle(late.m, AT(660));
+    end(&late);
+    end(&prompt);
+}
+
 static void labels_are_sorted_and_instances_with_the_same_urn_meet_in_one_row(void **state)
 {
     (void)state;
@@ -363,6 +390,7 @@ int main(void)
         cmocka_unit_test(a_cumulative_histogram_says_what_is_new),
         cmocka_unit_test(an_exponential_histogram_bears_a_coarser_scale),
         cmocka_unit_test(a_late_point_changes_its_minute_until_the_look_back),
+        cmocka_unit_test(who_is_late_to_a_minute_of_many_values_counts_as_if_he_had_been_in_time),
         cmocka_unit_test(labels_are_sorted_and_instances_with_the_same_urn_meet_in_one_row),
         cmocka_unit_test(too_many_series_go_into_one_and_are_counted),
         cmocka_unit_test(idle_series_go_and_make_room),
