@@ -22,7 +22,8 @@ enum {
     SYNCS_KEPT       = 1000,
     POOL_GROUPS      = 16,
     HOT_BYTES        = 8 * 1024 * 1024,         /* of the newest groups stay in memory for consumers that keep up, ... */
-    HOT_GROUPS       = 256,                     /* ... and at most so many */
+    HOT_GROUPS       = 256,                     /* ... and at most so many, ... */
+    HOT_US           = 2 * 1000 * 1000,         /* ... none older than this: who is further behind reads files */
     COMMIT_BYTES_MAX = 16 * 1024 * 1024,        /* of groups in one sync, unless one is larger */
     TRIES_MAX        = 6,                       /* segments on which a group is tried before its senders are told */
     QUARANTINE_FILES = 1000

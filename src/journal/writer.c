@@ -78,7 +78,7 @@ static void push_hot(struct journal *j, struct group *g)
     j->hot_tail = g;
     j->hot_bytes += g->used;
     j->hots++;
-    while (j->hot != j->hot_tail && (j->hot_bytes > HOT_BYTES || j->hots > HOT_GROUPS)) {
+    while (j->hot != j->hot_tail && (j->hot_bytes > HOT_BYTES || j->hots > HOT_GROUPS || g->since_us - j->hot->since_us > HOT_US)) {
         struct group *old = j->hot;
         j->hot = old->next;
         j->hot_bytes -= old->used;
