@@ -10,6 +10,7 @@
  * The last line is one JSON object.
  */
 #include "otlp_lines.h"
+#include "put.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -85,23 +86,6 @@ static void die(const char *format, ...)
 }
 
 /* ---- the body, written once; numbers are put in per request ---- */
-
-static size_t put_varint(char *to, uint64_t v)
-{
-    size_t n = 0;
-    for (; v >= 128; v >>= 7)
-        to[n++] = (char)(v | 128);
-    to[n++] = (char)v;
-    return n;
-}
-
-static size_t put_bytes(char *to, int field, const char *s, size_t n)
-{
-    size_t at = put_varint(to, (uint64_t)field << 3 | 2);
-    at += put_varint(to + at, n);
-    memcpy(to + at, s, n);
-    return at + n;
-}
 
 static size_t put_text_attribute(char *to, int field, const char *key, const char *text)
 {

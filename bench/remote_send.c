@@ -6,6 +6,8 @@
  * Each connection has series of its own and sends one sample of each with every request, as a Prometheus with as many targets does;
  * timestamps grow, so that a receiver which minds the order is content.  The last line is one JSON object.
  */
+#include "put.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -38,23 +40,6 @@ static double now_s(void)
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static size_t put_varint(char *to, uint64_t v)
-{
-    size_t n = 0;
-    for (; v >= 128; v >>= 7)
-        to[n++] = (char)(v | 128);
-    to[n++] = (char)v;
-    return n;
-}
-
-static size_t put_bytes(char *to, int field, const char *s, size_t n)
-{
-    size_t at = put_varint(to, (uint64_t)field << 3 | 2);
-    at += put_varint(to + at, n);
-    memcpy(to + at, s, n);
-    return at + n;
 }
 
 static size_t put_label(char *to, const char *name, const char *value)
