@@ -139,17 +139,9 @@ void digester_close(struct digester *d)
     free(d);
 }
 
-/* ---- writing ---- */
-
-static enum err save(struct digester *d, struct fault *fault)
+/* What is open goes into the transaction as well, and that is the end of it: all of it is there, or, when anything failed, nothing. */
+static enum err end_turn(struct digester *d, enum err e, struct fault *fault)
 {
-    int64_t  began = clock_mono_us(clock_of(d));
-    bool     traces = locate_full(d->feed->locate);
-    enum err e = digest_store_begin(d->store, fault);
-    if (e == OK && traces) {                 /* pointers alone: windows are not looked at */
-        e = feed_emit(d->feed, d->store, INT64_MIN, d->now_us, true, NULL, fault);
-        locate_settle(d->feed->locate, INT64_MIN, true);
-    }
     if (e == OK)
         e = digester_keep(d, fault);
     if (e == OK)
@@ -161,6 +153,22 @@ static enum err save(struct digester *d, struct fault *fault)
     d->committed = d->read;
     d->dirty = false;
     d->saved_us = clock_mono_us(clock_of(d));
+    return OK;
+}
+
+/* ---- writing ---- */
+
+static enum err save(struct digester *d, struct fault *fault)
+{
+    int64_t  began = clock_mono_us(clock_of(d));
+    bool     traces = locate_full(d->feed->locate);
+    enum err e = digest_store_begin(d->store, fault);
+    if (e == OK && traces) {                 /* pointers alone: windows are not looked at */
+        e = feed_emit(d->feed, d->store, INT64_MIN, d->now_us, true, NULL, fault);
+        locate_settle(d->feed->locate, INT64_MIN, true);
+    }
+    if ((e = end_turn(d, e, fault)) != OK)
+        return e;
     pthread_mutex_lock(&d->lock);
     d->stats.saves++;
     d->stats.save_seconds = (double)(d->saved_us - began) / 1e6;
@@ -184,17 +192,9 @@ static enum err close_window(struct digester *d, const struct window *w, struct 
     if (e == OK) {
         feed_settle(f, w->to_us, d->now_us, true);
         d->upper_us = w->to_us;
-        e = digester_keep(d, fault);
     }
-    if (e == OK)
-        e = digest_store_commit(d->store, fault);
-    else
-        digest_store_rollback(d->store);
-    if (e != OK)
+    if ((e = end_turn(d, e, fault)) != OK)
         return e;
-    d->committed = d->read;
-    d->dirty = false;
-    d->saved_us = clock_mono_us(clock_of(d));
     pthread_mutex_lock(&d->lock);
     d->stats.windows++;
     d->stats.rows += (uint64_t)rows;
