@@ -1,6 +1,8 @@
 /* history/block.c - see block.h. */
 #include "history/block.h"
 
+#include "base/crc32c.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,17 +46,6 @@ static size_t rows_of(const struct history_minute *m, const struct row_kind *k)
     size_t n;
     memcpy(&n, (const char *)m + k->counted, sizeof n);
     return n < k->max ? n : k->max;
-}
-
-uint32_t block_crc(const uint8_t *bytes, size_t size, uint32_t crc)
-{
-    crc = ~crc;
-    for (size_t i = 0; i < size; i++) {
-        crc ^= bytes[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
-    }
-    return ~crc;
 }
 
 /* ---- varints in a buffer with an end; what does not fit or is not there sets `bad` ---- */
@@ -242,7 +233,7 @@ static void put_header(uint8_t *p, const struct block *b)
     put_u32(p + 20, (uint32_t)at);
     put_u32(p + 24, (uint32_t)(at >> 32));
     put_u32(p + 28, 0);
-    put_u32(p + 32, block_crc(p + BLOCK_HEADER, b->packed, block_crc(p, 32, 0)));
+    put_u32(p + 32, crc32c(crc32c(0, p, 32), p + BLOCK_HEADER, b->packed));
 }
 
 enum err block_write(struct history_minute *m, const struct history_minute *before, uint32_t sequence, uint8_t *out, size_t *size, struct fault *fault)
@@ -274,7 +265,7 @@ bool block_is(const uint8_t *bytes, size_t size, struct block *b)
     *b = (struct block){ .sequence = get_u32(bytes + 8), .packed = get_u32(bytes + 12), .raw = get_u32(bytes + 16), .key = get_u32(bytes + 4) & FLAG_KEY,
         .at_us = (int64_t)(get_u32(bytes + 20) | (uint64_t)get_u32(bytes + 24) << 32), .payload = bytes + BLOCK_HEADER };
     return b->packed <= BLOCK_MAX && b->raw <= BLOCK_MAX && size - BLOCK_HEADER >= b->packed &&
-           get_u32(bytes + 32) == block_crc(b->payload, b->packed, block_crc(bytes, 32, 0));
+           get_u32(bytes + 32) == crc32c(crc32c(0, bytes, 32), b->payload, b->packed);
 }
 
 enum err block_read(const struct block *b, const struct history_minute *before, struct history_minute *m, struct fault *fault)

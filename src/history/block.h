@@ -25,6 +25,4 @@ bool block_is(const uint8_t *bytes, size_t size, struct block *b);
 /* The minute of a block; before is the one in front of it, NULL for a key block. ERR_INPUT when the payload makes no sense. */
 MUST_CHECK enum err block_read(const struct block *b, const struct history_minute *before, struct history_minute *m, struct fault *fault);
 
-uint32_t block_crc(const uint8_t *bytes, size_t size, uint32_t crc);
-
 #endif

@@ -1,7 +1,7 @@
 /* journal/block.c - headers of blocks and of records, to bytes and back. */
 #include "journal/block.h"
 
-#include "journal/crc32c.h"
+#include "base/crc32c.h"
 
 #include <endian.h>
 #include <string.h>
@@ -33,7 +33,7 @@ void journal_block_head_write(char out[BLOCK_HEAD], const struct block *b)
     put64(out + 64, (uint64_t)b->first_us);
     put64(out + 72, (uint64_t)b->last_us);
     put64(out + 80, b->events);
-    put32(out + 8, journal_crc32c(0, out, BLOCK_HEAD));
+    put32(out + 8, crc32c(0, out, BLOCK_HEAD));
 }
 
 bool journal_block_head_read(const char in[BLOCK_HEAD], struct block *b)
@@ -43,7 +43,7 @@ bool journal_block_head_read(const char in[BLOCK_HEAD], struct block *b)
     char copy[BLOCK_HEAD];
     memcpy(copy, in, BLOCK_HEAD);
     put32(copy + 8, 0);
-    if (journal_crc32c(0, copy, BLOCK_HEAD) != get32(in + 8))
+    if (crc32c(0, copy, BLOCK_HEAD) != get32(in + 8))
         return false;
     *b = (struct block){
         .packed = (get16(in + 6) & FLAG_PACKED) != 0, .payload_crc = get32(in + 12), .stamp = get64(in + 16), .generation = get64(in + 24), .first = get64(in + 32),
@@ -54,7 +54,7 @@ bool journal_block_head_read(const char in[BLOCK_HEAD], struct block *b)
         && (b->packed || b->stored == b->full) && b->count <= b->full / RECORD_HEAD;
 }
 
-bool journal_block_payload_good(const struct block *b, const char *stored) { return journal_crc32c(0, stored, b->stored) == b->payload_crc; }
+bool journal_block_payload_good(const struct block *b, const char *stored) { return crc32c(0, stored, b->stored) == b->payload_crc; }
 
 size_t journal_record_size(const struct record *r) { return RECORD_HEAD + r->tenant.n + r->source.n + r->labels.n + r->body.n; }
 

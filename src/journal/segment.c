@@ -1,7 +1,7 @@
 /* journal/segment.c - the page of a segment, and walking over its blocks whatever is between them. */
 #include "journal/segment.h"
 
-#include "journal/crc32c.h"
+#include "base/crc32c.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -22,7 +22,7 @@ static bool crc_good(const char *in, size_t n)
     char copy[SEAL_USED];
     memcpy(copy, in, n);
     put32(copy + 8, 0);
-    return journal_crc32c(0, copy, n) == get32(in + 8);
+    return crc32c(0, copy, n) == get32(in + 8);
 }
 
 void journal_segment_name(uint32_t number, char out[SEGMENT_NAME]) { (void)snprintf(out, SEGMENT_NAME, "%08x.seg", number); }
@@ -46,7 +46,7 @@ void journal_segment_page_write(char out[SEGMENT_PAGE], const struct segment *s,
     put64(out + 32, (uint64_t)s->bytes);
     put64(out + 40, (uint64_t)made_us);
     put64(out + 48, s->floor);
-    put32(out + 8, journal_crc32c(0, out, PAGE_USED));
+    put32(out + 8, crc32c(0, out, PAGE_USED));
 }
 
 bool journal_segment_page_read(const char *page, struct segment *s)
@@ -72,7 +72,7 @@ void journal_segment_seal_write(char out[BLOCK_ALIGN], const struct segment *s)
     put64(out + 56, s->events);
     put64(out + 64, (uint64_t)s->first_us);
     put64(out + 72, (uint64_t)s->last_us);
-    put32(out + 8, journal_crc32c(0, out, SEAL_USED));
+    put32(out + 8, crc32c(0, out, SEAL_USED));
 }
 
 bool journal_segment_seal_read(const char *page, struct segment *s)

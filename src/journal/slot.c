@@ -1,8 +1,8 @@
 /* journal/slot.c - see slot.h. */
 #include "journal/slot.h"
 
+#include "base/crc32c.h"
 #include "base/text.h"
-#include "journal/crc32c.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -29,7 +29,7 @@ static bool read_slots(struct slot *s, const struct journal_files *f)
         memcpy(copy, in, USED);
         put32(copy + 8, 0);
         uint64_t turn = get64(in + 16);
-        if (journal_crc32c(0, copy, USED) != get32(in + 8) || (turn & 1) != (unsigned)i || (found && turn < s->turn))
+        if (crc32c(0, copy, USED) != get32(in + 8) || (turn & 1) != (unsigned)i || (found && turn < s->turn))
             continue;
         found = true;
         s->turn = turn;
@@ -77,7 +77,7 @@ enum err journal_slot_write(struct slot *s, const struct journal_files *f, uint6
     put64(out + 32, b);
     memcpy(out + NAME_AT, s->name, SLOT_NAME);
     out[USED - 1] = '\0';
-    put32(out + 8, journal_crc32c(0, out, USED));
+    put32(out + 8, crc32c(0, out, USED));
     if (!journal_files_write_all(f, s->fd, out, SLOT_BYTES, (int64_t)(turn & 1) * SLOT_BYTES) || f->fdatasync(f->ctx, s->fd) != 0)
         return fail(fault, ERR_IO, "cannot write down how far %s is: %s", s->name, strerror(errno));
     s->turn = turn;

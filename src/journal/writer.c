@@ -9,9 +9,9 @@
  */
 #include "journal/inside.h"
 
+#include "base/crc32c.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "journal/crc32c.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -233,7 +233,7 @@ static enum err pass(struct journal *j, struct group **list, int level, int64_t 
     enum err      e;
     while (g) {
         char *out = make_block(j, g, level);
-        g->head.payload_crc = journal_crc32c(0, out + BLOCK_HEAD, g->head.stored);
+        g->head.payload_crc = crc32c(0, out + BLOCK_HEAD, g->head.stored);
         if (j->current && j->current->bytes - at < journal_block_size(g->head.stored)) {
             if (g != *list && !sync_current(j))
                 return fail(fault, ERR_IO, "cannot sync segment %08x of the journal in %.200s: %s", j->current->number, j->folder, strerror(errno));

@@ -6,7 +6,7 @@
  */
 #include "../unit/journal_disk.h"
 #include "base/log.h"
-#include "journal/crc32c.h"
+#include "base/crc32c.h"
 #include "journal/journal.h"
 #include "journal/segment.h"
 
@@ -29,7 +29,7 @@ static void put32(char *p, uint32_t v) { memcpy(p, &v, sizeof v); }
 static void mend(char *p, size_t n)
 {
     put32(p + 8, 0);
-    put32(p + 8, journal_crc32c(0, p, n));
+    put32(p + 8, crc32c(0, p, n));
 }
 
 static void put_file(const struct journal_files *f, const char *path, const void *bytes, size_t n)
@@ -53,7 +53,7 @@ static void mend_all(char *bytes, size_t n, bool seal)
             continue;
         memcpy(&stored, bytes + at + 52, sizeof stored);
         if (stored <= n - at - BLOCK_HEAD)
-            put32(bytes + at + 12, journal_crc32c(0, bytes + at + BLOCK_HEAD, stored));
+            put32(bytes + at + 12, crc32c(0, bytes + at + BLOCK_HEAD, stored));
         memcpy(bytes + at + 16, bytes + 16, 16);          /* the stamp and generation of the segment */
         mend(bytes + at, BLOCK_HEAD);
     }

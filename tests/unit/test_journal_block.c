@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "journal/block.h"
-#include "journal/crc32c.h"
+#include "base/crc32c.h"
 #include "journal/segment.h"
 
 #include <stdlib.h>
@@ -15,16 +15,16 @@ static void the_checksum_is_that_of_the_standard_by_instruction_and_by_table(voi
 {
     (void)state;
     unsigned char bytes[1000];
-    assert_int_equal(journal_crc32c(0, "123456789", 9), 0xe3069283u);
+    assert_int_equal(crc32c(0, "123456789", 9), 0xe3069283u);
     memset(bytes, 0, 32);
-    assert_int_equal(journal_crc32c(0, bytes, 32), 0x8a9136aau);       /* RFC 3720, B.4 */
+    assert_int_equal(crc32c(0, bytes, 32), 0x8a9136aau);       /* RFC 3720, B.4 */
     memset(bytes, 0xff, 32);
-    assert_int_equal(journal_crc32c(0, bytes, 32), 0x62a8ab43u);
+    assert_int_equal(crc32c(0, bytes, 32), 0x62a8ab43u);
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (unsigned char)(i * 31 + i / 7);
     for (size_t n = 0; n < 300; n++) {
-        assert_int_equal(journal_crc32c(0, bytes + n % 9, n), journal_crc32c_table(0, bytes + n % 9, n));
-        assert_int_equal(journal_crc32c(journal_crc32c(0, bytes, n), bytes + n, 1000 - n), journal_crc32c_table(0, bytes, 1000));
+        assert_int_equal(crc32c(0, bytes + n % 9, n), crc32c_table(0, bytes + n % 9, n));
+        assert_int_equal(crc32c(crc32c(0, bytes, n), bytes + n, 1000 - n), crc32c_table(0, bytes, 1000));
     }
 }
 
@@ -127,7 +127,7 @@ static void put_block(int fd, int64_t at, uint64_t stamp, uint64_t first, const 
     char         *bytes = calloc(1, BLOCK_HEAD + journal_record_size(&r));
     struct block  b = { .stamp = stamp, .generation = 1, .first = first, .durable = first - 1, .count = 1, .stored = (uint32_t)journal_record_size(&r), .full = (uint32_t)journal_record_size(&r), .events = 1 };
     journal_record_write(bytes + BLOCK_HEAD, &r);
-    b.payload_crc = journal_crc32c(0, bytes + BLOCK_HEAD, b.stored);
+    b.payload_crc = crc32c(0, bytes + BLOCK_HEAD, b.stored);
     journal_block_head_write(bytes, &b);
     assert_true(journal_files_write_all(&journal_files_real, fd, bytes, BLOCK_HEAD + b.stored, at));
     free(bytes);

@@ -1,5 +1,5 @@
-/* journal/crc32c.c - by the processor's instruction, else by table. */
-#include "journal/crc32c.h"
+/* base/crc32c.c - by the processor's instruction, else by table. */
+#include "base/crc32c.h"
 
 #include <string.h>
 
@@ -33,7 +33,7 @@ static const uint32_t by_byte[256] = {
     0x988c474d, 0x6ae7c44e, 0xbe2da0a5, 0x4c4623a6, 0x5f16d052, 0xad7d5351,
 };
 
-uint32_t journal_crc32c_table(uint32_t before, const void *data, size_t n)
+uint32_t crc32c_table(uint32_t before, const void *data, size_t n)
 {
     const unsigned char *p = data;
     uint32_t             c = ~before;
@@ -57,13 +57,13 @@ __attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t before
     return ~rest;
 }
 
-uint32_t journal_crc32c(uint32_t before, const void *data, size_t n)
+uint32_t crc32c(uint32_t before, const void *data, size_t n)
 {
-    return __builtin_cpu_supports("sse4.2") ? by_instruction(before, data, n) : journal_crc32c_table(before, data, n);
+    return __builtin_cpu_supports("sse4.2") ? by_instruction(before, data, n) : crc32c_table(before, data, n);
 }
 #else
-uint32_t journal_crc32c(uint32_t before, const void *data, size_t n)
+uint32_t crc32c(uint32_t before, const void *data, size_t n)
 {
-    return journal_crc32c_table(before, data, n);
+    return crc32c_table(before, data, n);
 }
 #endif
