@@ -207,7 +207,7 @@ static void from_journal(const char *folder, struct lines *l, int records)
         (void)snprintf(text + 2 * i, 3, "%02x", id[i]);
     int64_t t0 = clock_mono_us(&clock_real);
     must(look_open(store, path, &look, &fault), &fault);
-    must(look_trace(look, "", text, &out, &fault), &fault);
+    must(look_trace(look, "", text, NULL, &out, &fault), &fault);
     int64_t t1 = clock_mono_us(&clock_real);
     json_decref(out);
     must(digest_read_errors(look_reader(look), "", wall - 60 * MINUTE, 100, &out, &fault), &fault);

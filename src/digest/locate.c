@@ -148,19 +148,22 @@ static bool emit_blocks(struct locate *l, locate_block *block, void *ctx)
 {
     if (!l->entries)
         return true;
-    uint64_t base = UINT64_MAX, last = 0;
-    for (uint32_t i = 0; i < l->entries; i++) {
+    uint64_t            base = UINT64_MAX, last = 0;
+    struct trace_entry *by = malloc(l->entries * sizeof *by);      /* a copy: somebody may be looking through the other */
+    char               *bytes = malloc((size_t)l->entries * LOCATE_ENTRY_BYTES);
+    bool                fine = by && bytes;
+    for (uint32_t i = 0; i < l->entries && fine; i++) {
         base = l->entry[i].record < base ? l->entry[i].record : base;
         last = l->entry[i].record > last ? l->entry[i].record : last;
+        by[i] = l->entry[i];
     }
-    qsort(l->entry, l->entries, sizeof *l->entry, by_hash);
-    char *bytes = malloc((size_t)l->entries * LOCATE_ENTRY_BYTES);
-    bool  fine = bytes != NULL;
+    if (fine)
+        qsort(by, l->entries, sizeof *by, by_hash);
     for (uint32_t i = 0; i < l->entries && fine;) {
-        unsigned shard = locate_shard(l->entry[i].hash);
+        unsigned shard = locate_shard(by[i].hash);
         size_t   n = 0;
-        for (; i < l->entries && locate_shard(l->entry[i].hash) == shard; i++) {
-            const struct trace_entry *t = &l->entry[i];
+        for (; i < l->entries && locate_shard(by[i].hash) == shard; i++) {
+            const struct trace_entry *t = &by[i];
             if (n && t[-1].hash == t->hash && t[-1].record == t->record)
                 continue;
             uint64_t delta = t->record - base;
@@ -171,6 +174,7 @@ static bool emit_blocks(struct locate *l, locate_block *block, void *ctx)
         fine = block(ctx, shard, base, last, (struct slice){ bytes, n });
     }
     free(bytes);
+    free(by);
     return fine;
 }
 
@@ -256,6 +260,15 @@ enum err locate_load(struct locate *l, struct slice bytes, struct fault *fault)
     }
     l->last = UINT32_MAX;
     return fine && !u.bad ? OK : fail(fault, ERR_INPUT, "the saved pointers into the journal cannot be read");
+}
+
+size_t locate_find_open(const struct locate *l, uint64_t hash, uint64_t *record, size_t max)
+{
+    size_t found = 0;
+    for (uint32_t i = 0; i < l->entries && found < max; i++)
+        if (l->entry[i].hash == hash)
+            record[found++] = l->entry[i].record;
+    return found;
 }
 
 size_t locate_find(struct slice entries, uint64_t base, uint64_t hash, uint64_t *record, size_t max)

@@ -36,6 +36,8 @@ void                locate_save(const struct locate *l, struct pack *out);
 MUST_CHECK enum err locate_load(struct locate *l, struct slice bytes, struct fault *fault);
 
 uint64_t            locate_hash(struct slice trace_id);
+/* The records since the last emission in which the trace may be; returns how many, at most max. */
+size_t              locate_find_open(const struct locate *l, uint64_t hash, uint64_t *record, size_t max);
 static inline unsigned locate_shard(uint64_t hash) { return (unsigned)(hash >> 56); }
 /* The records of a block in which the trace may be, ascending; returns how many, at most max. */
 size_t              locate_find(struct slice entries, uint64_t base, uint64_t hash, uint64_t *record, size_t max);

@@ -60,11 +60,18 @@ static enum err load_progress(struct digester *d, struct fault *fault)
     return ERR_INPUT;
 }
 
+void digester_drop(struct digester *d)
+{
+    pthread_mutex_lock(&d->open);
+    feed_free(d->feed);
+    d->feed = NULL;
+    pthread_mutex_unlock(&d->open);
+}
+
 /* Memory as digest.db says it is: at start, and after whatever went wrong. */
 static enum err reload(struct digester *d, struct fault *fault)
 {
-    feed_free(d->feed);
-    d->feed = NULL;
+    digester_drop(d);
     enum err e = OK;
     if (!d->store)
         e = digest_store_open(d->o.folder, &d->store, fault);
@@ -88,7 +95,9 @@ static enum err reload(struct digester *d, struct fault *fault)
         feed_free(f);
         return e;
     }
+    pthread_mutex_lock(&d->open);
     d->feed = f;
+    pthread_mutex_unlock(&d->open);
     d->committed = d->read;
     d->dirty = false;
     d->saved_us = clock_mono_us(clock_of(d));
@@ -106,6 +115,7 @@ enum err digester_open(const struct digester_options *o, struct digester **out, 
     d->job = window_job(DIGEST_JOB);
     d->look_for_asked = true;
     (void)pthread_mutex_init(&d->lock, NULL);
+    (void)pthread_mutex_init(&d->open, NULL);
     rand_seed(&d->chance, (uint64_t)clock_wall_us(clock_of(d)));
     arena_init(&d->arena, ARENA_MAX);
     enum err     e = OK;
@@ -136,6 +146,7 @@ void digester_close(struct digester *d)
     digest_store_close(d->store);
     arena_done(&d->arena);
     (void)pthread_mutex_destroy(&d->lock);
+    (void)pthread_mutex_destroy(&d->open);
     free(d);
 }
 
@@ -163,11 +174,14 @@ static enum err save(struct digester *d, struct fault *fault)
     int64_t  began = clock_mono_us(clock_of(d));
     bool     traces = locate_full(d->feed->locate);
     enum err e = digest_store_begin(d->store, fault);
-    if (e == OK && traces) {                 /* pointers alone: windows are not looked at */
+    if (e == OK && traces)                   /* pointers alone: windows are not looked at */
         e = feed_emit(d->feed, d->store, INT64_MIN, d->now_us, true, NULL, fault);
+    pthread_mutex_lock(&d->open);
+    if (e == OK && traces)
         locate_settle(d->feed->locate, INT64_MIN, true);
-    }
-    if ((e = end_turn(d, e, fault)) != OK)
+    e = end_turn(d, e, fault);
+    pthread_mutex_unlock(&d->open);
+    if (e != OK)
         return e;
     pthread_mutex_lock(&d->lock);
     d->stats.saves++;
@@ -189,11 +203,14 @@ static enum err close_window(struct digester *d, const struct window *w, struct 
         e = digest_run_put(d->store, &run, d->now_us, fault);
         rows += f->rows[i];
     }
+    pthread_mutex_lock(&d->open);
     if (e == OK) {
         feed_settle(f, w->to_us, d->now_us, true);
         d->upper_us = w->to_us;
     }
-    if ((e = end_turn(d, e, fault)) != OK)
+    e = end_turn(d, e, fault);
+    pthread_mutex_unlock(&d->open);
+    if (e != OK)
         return e;
     pthread_mutex_lock(&d->lock);
     d->stats.windows++;
@@ -261,11 +278,13 @@ static enum err read_some(struct digester *d, bool *any, struct fault *fault)
         e = close_due(d, &closed, fault);
         if (e != OK)
             break;
+        pthread_mutex_lock(&d->open);
         enum err decoded = event_read(&r, &d->arena, take, d, &report, NULL);
+        d->read = r.id;
+        pthread_mutex_unlock(&d->open);
         bad += decoded != OK && decoded != ERR_MISSING;
         events += report.events;
         records++;
-        d->read = r.id;
     }
     *any = records > 0;
     d->behind = e == OK;
@@ -412,8 +431,7 @@ enum err digester_step(struct digester *d, bool *idle, struct fault *fault)
         save_circuit(d);
     } else if (e != OK) {
         circuit_bad(&d->circuit, wall, &d->chance);
-        feed_free(d->feed);                  /* it may hold what was not stored: digest.db is what counts */
-        d->feed = NULL;
+        digester_drop(d);
         *idle = true;
         if (d->store)
             save_circuit(d);
@@ -435,6 +453,15 @@ enum err digester_save(struct digester *d, struct fault *fault)
 {
     enum err e = d->feed && d->dirty ? save(d, fault) : OK;
     return e == OK ? let_journal_go(d, fault) : e;
+}
+
+size_t digester_open_trace(struct digester *d, uint64_t hash, uint64_t *record, size_t max, uint64_t *read)
+{
+    pthread_mutex_lock(&d->open);
+    size_t found = d->feed ? locate_find_open(d->feed->locate, hash, record, max) : 0;
+    *read = d->feed ? d->read : 0;
+    pthread_mutex_unlock(&d->open);
+    return found;
 }
 
 void digester_stats(struct digester *d, struct digester_stats *s)

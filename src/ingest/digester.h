@@ -71,6 +71,12 @@ MUST_CHECK enum err digester_ask(struct digester *d, const char *job, const char
 /* Any thread: as of the last turn; the lag as of now. */
 void                digester_stats(struct digester *d, struct digester_stats *s);
 
+/*
+ * Any thread. Where a trace (digest/locate.h) lies of which digest.db may know nothing yet: the records of windows that are open, and the last
+ * record that was read at all (0: unknown). What is in neither is in digest.db for whoever opens it afterwards. Returns how many, at most max.
+ */
+size_t              digester_open_trace(struct digester *d, uint64_t hash, uint64_t *record, size_t max, uint64_t *read);
+
 /* A thread that takes turns until it is stopped, and then stores what is open. */
 MUST_CHECK enum err digester_start(struct digester *d, struct fault *fault);
 void                digester_stop(struct digester *d);       /* waits for it; fine when it was not started */

@@ -140,10 +140,8 @@ enum err digester_again(struct digester *d, bool *did, struct fault *fault)
         e = digest_store_commit(d->store, fault);
     else
         digest_store_rollback(d->store);
-    if (failed) {
-        feed_free(d->feed);                      /* it may have learned what was not stored; read again from digest.db */
-        d->feed = NULL;
-    }
+    if (failed)
+        digester_drop(d);
     if (e != OK)
         return e;
     if (!why) {

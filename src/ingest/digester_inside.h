@@ -31,6 +31,7 @@ struct digester {
     int64_t                  upper_us;       /* written up to */
     int64_t                  saved_us, forgot_us;   /* mono; wall */
     bool                     dirty, behind, look_for_asked;
+    pthread_mutex_t          open;           /* over feed->locate and read, for who looks for a trace; held until what left them is in digest.db */
     pthread_mutex_t          lock;           /* over what follows */
     struct digester_stats    stats;
     struct asked             asked[ASKED_MAX];
@@ -40,6 +41,8 @@ struct digester {
     atomic_bool              stopping;
 };
 
+/* Forget what is open: it may hold what was not stored, and digest.db is what counts. */
+void digester_drop(struct digester *d);
 /* Store the feed and how far it has come, within a transaction. */
 MUST_CHECK enum err digester_keep(struct digester *d, struct fault *fault);
 /* The oldest window that somebody asked for, if any: in a transaction of its own. *did: there was one. */

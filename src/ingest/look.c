@@ -70,6 +70,15 @@ static bool parse_id(const char *text, unsigned char out[TRACE_BYTES])
     return n == 2 * TRACE_BYTES;
 }
 
+enum err look_trace_hash(const char *id, uint64_t *hash, struct fault *fault)
+{
+    unsigned char bytes[TRACE_BYTES];
+    if (!parse_id(id, bytes))
+        return fail(fault, ERR_INPUT, "a trace id is 32 hexadecimal digits");
+    *hash = locate_hash((struct slice){ (const char *)bytes, TRACE_BYTES });
+    return OK;
+}
+
 static bool block(void *ctx, uint64_t base, struct slice entries)
 {
     struct trace_look *t = ctx;
@@ -170,13 +179,37 @@ static json_t *sorted(json_t *list)
     return out;
 }
 
+static void read_events(struct trace_look *t, const struct record *r, json_t *records)
+{
+    struct event_report report = { 0 };
+    arena_reset(&t->arena);
+    t->found = false;
+    (void)!event_read(r, &t->arena, one, t, &report, NULL);      /* what could be read of it was given */
+    if (t->found)
+        json_array_append_new(records, json_integer((json_int_t)r->id));
+}
+
+/* The records that the digest has not read yet. When it is far behind, they are too many, and the answer is cut. */
+static enum err read_unread(struct looker *l, struct trace_look *t, uint64_t after, json_t *records, struct fault *fault)
+{
+    struct record r;
+    for (int i = 0; i < LOOK_UNREAD_MAX; i++) {
+        enum err e = journal_view_read(l->journal, after + 1, &r, fault);
+        if (e != OK)
+            return e == ERR_MISSING ? OK : e;
+        after = r.id;
+        read_events(t, &r, records);
+    }
+    t->cut = true;
+    return OK;
+}
+
 static enum err read_records(struct looker *l, struct trace_look *t, json_t *records, int64_t *gone, struct fault *fault)
 {
     enum err e = OK;
     qsort(t->record, t->records, sizeof *t->record, by_number);
     for (size_t i = 0; i < t->records && e == OK; i++) {
-        struct record       r;
-        struct event_report report = { 0 };
+        struct record r;
         if (i && t->record[i] == t->record[i - 1])
             continue;
         e = journal_view_read(l->journal, t->record[i], &r, fault);
@@ -185,38 +218,38 @@ static enum err read_records(struct looker *l, struct trace_look *t, json_t *rec
             e = OK;
             continue;
         }
-        arena_reset(&t->arena);
-        t->found = false;
         if (e == OK)
-            (void)!event_read(&r, &t->arena, one, t, &report, NULL);      /* what could be read of it was given */
-        if (t->found)
-            json_array_append_new(records, json_integer((json_int_t)t->record[i]));
+            read_events(t, &r, records);
     }
     return e;
 }
 
-enum err look_trace(struct looker *l, const char *tenant, const char *id, json_t **out, struct fault *fault)
+enum err look_trace(struct looker *l, const char *tenant, const char *id, const struct look_open *open, json_t **out, struct fault *fault)
 {
     struct trace_look *t = calloc(1, sizeof *t);
     int64_t            gone = 0;
     if (!t)
         return fail(fault, ERR_LIMIT, "no memory to look for a trace");
-    if (!parse_id(id, t->id)) {
+    if (look_trace_hash(id, &t->hash, fault) != OK || !parse_id(id, t->id)) {
         free(t);
-        return fail(fault, ERR_INPUT, "a trace id is 32 hexadecimal digits");
+        return ERR_INPUT;
     }
     arena_init(&t->arena, ARENA_MAX);
     t->tenant = tenant;
-    t->hash = locate_hash((struct slice){ (const char *)t->id, TRACE_BYTES });
+    for (size_t i = 0; open && i < open->records; i++)
+        t->record[t->records++] = open->record[i];
     t->spans = json_array();
     t->logs = json_array();
     json_t  *records = json_array();
     enum err e = digest_read_trace(l->reader, locate_shard(t->hash), block, t, fault);
     if (e == OK)
         e = read_records(l, t, records, &gone, fault);
+    if (e == OK && open && open->read)
+        e = read_unread(l, t, open->read, records, fault);
     if (e == OK && json_array_size(records) == 0) {
         e = fail(fault, ERR_MISSING, gone ? "trace %s was there, but the journal no longer holds it" : "there is no trace %s", id);
-        fail_hint(fault, "what came in within the last minutes is found once its window is closed");
+        if (t->cut || !open)
+            fail_hint(fault, open ? "the digest is behind: what came in last is found once it was read" : "what came in within the last minutes is found by a daemon that runs");
     }
     t->spans = sorted(t->spans);
     if (e == OK)

@@ -4,6 +4,7 @@
 #include "ingest/digester.h"
 #include "ingest/look.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static enum err digest_start(struct ingest *in, void **self, struct fault *fault)
@@ -79,18 +80,38 @@ const struct ingest_part ingest_part_digest = { "digest", "Minutes of metrics, c
 
 /* ---- questions ---- */
 
-enum err ingest_look(struct ingest *in, const struct ingest_question *q, json_t **out, struct fault *fault)
+/* What the digest has open of a trace. *open stays NULL while it does not run. */
+static enum err ask_digest(struct ingest *in, const char *id, struct look_open **open, struct fault *fault)
 {
-    struct looker *l = NULL;
-    enum err       e = look_open(in->store_folder, in->journal_folder, &l, fault);
+    uint64_t hash;
+    enum err e = look_trace_hash(id, &hash, fault);
     if (e != OK)
         return e;
+    (void)pthread_rwlock_rdlock(&in->lock);
+    struct digester *d = ingest_part_of(in, "digest");
+    if (d && (*open = malloc(sizeof **open)))
+        (*open)->records = digester_open_trace(d, hash, (*open)->record, LOOK_RECORDS_MAX, &(*open)->read);
+    (void)pthread_rwlock_unlock(&in->lock);
+    return !d || *open ? OK : fail(fault, ERR_LIMIT, "no memory to look for a trace");
+}
+
+enum err ingest_look(struct ingest *in, const struct ingest_question *q, json_t **out, struct fault *fault)
+{
+    struct looker    *l = NULL;
+    struct look_open *open = NULL;
+    enum err          e = strcmp(q->what, "trace") == 0 ? ask_digest(in, q->id, &open, fault) : OK;
+    if (e == OK)
+        e = look_open(in->store_folder, in->journal_folder, &l, fault);
+    if (e != OK) {
+        free(open);
+        return e;
+    }
     struct digest_reader *r = look_reader(l);
     if (q->until_us)
         digest_reader_until(r, q->until_us);
     const char           *tenant = q->tenant ? q->tenant : "";
     if (strcmp(q->what, "trace") == 0)
-        e = look_trace(l, tenant, q->id, out, fault);
+        e = look_trace(l, tenant, q->id, open, out, fault);
     else if (strcmp(q->what, "services") == 0)
         e = digest_read_errors(r, tenant, q->since_us, q->limit, out, fault);
     else if (strcmp(q->what, "downstreams") == 0)
@@ -106,6 +127,7 @@ enum err ingest_look(struct ingest *in, const struct ingest_question *q, json_t 
     else
         e = fail(fault, ERR_INPUT, "there is no such question");
     look_close(l);
+    free(open);
     return e;
 }
 

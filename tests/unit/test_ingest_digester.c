@@ -348,6 +348,27 @@ static void a_window_that_is_asked_for_again_is_written_over_by_the_same(void **
     journal_close(j);
 }
 
+/* The trace of the first span of the first record with spans, from a record on; returns that record. */
+static uint64_t first_trace(struct journal *j, uint64_t from, char id[40])
+{
+    struct fault             fault = { 0 };
+    struct journal_consumer *c;
+    struct record            r;
+    assert_ok(journal_consumer_open(j, "test", JOURNAL_FROM_START, &c, &fault), &fault);
+    assert_ok(journal_seek(c, from, false, &fault), &fault);
+    do
+        assert_ok(journal_read(c, &r, &fault), &fault);
+    while (r.kind != RECORD_OTLP_TRACES);
+    *id = 0;
+    for (size_t i = 0; i + 18 < r.body.n && !*id; i++)
+        if (r.body.s[i] == 0x0a && r.body.s[i + 1] == 16 && r.body.s[i + 18] == 0x12)      /* trace_id, then span_id */
+            for (int k = 0; k < 16; k++)
+                (void)snprintf(id + 2 * k, 3, "%02x", (unsigned char)r.body.s[i + 2 + (size_t)k]);
+    assert_int_equal(strlen(id), 32);
+    journal_consumer_close(c);
+    return r.id;
+}
+
 static void a_trace_is_found_with_its_spans_and_what_a_service_calls_too(void **state)
 {
     (void)state;
@@ -355,28 +376,17 @@ static void a_trace_is_found_with_its_spans_and_what_a_service_calls_too(void **
     struct journal *j = a_journal(10, small);
     struct looker  *l;
     json_t         *out = NULL;
+    char            id[40];
     wall = BEGIN + 30 * MINUTE;
     whole(0, j, 0);
-    /* What the generator made of its first pair. */
-    struct journal_consumer *c;
-    struct record            r;
-    char                     id[40] = "";
-    assert_ok(journal_consumer_open(j, "test", JOURNAL_FROM_START, &c, &fault), &fault);
-    while (journal_read(c, &r, &fault) == OK && r.kind != RECORD_OTLP_TRACES)
-        ;
-    for (size_t i = 0; i + 18 < r.body.n && !*id; i++)
-        if (r.body.s[i] == 0x0a && r.body.s[i + 1] == 16 && r.body.s[i + 18] == 0x12)      /* trace_id, then span_id */
-            for (int k = 0; k < 16; k++)
-                (void)snprintf(id + 2 * k, 3, "%02x", (unsigned char)r.body.s[i + 2 + (size_t)k]);
-    journal_consumer_close(c);
-    assert_int_equal(strlen(id), 32);
+    first_trace(j, JOURNAL_FROM_START, id);
     assert_ok(look_open(store_folder[0], journal_folder, &l, &fault), &fault);
-    assert_ok(look_trace(l, "", id, &out, &fault), &fault);
+    assert_ok(look_trace(l, "", id, NULL, &out, &fault), &fault);
     assert_int_equal(json_array_size(json_object_get(out, "spans")), 2);
     json_decref(out);
-    assert_int_equal(look_trace(l, "other", id, &out, &fault), ERR_MISSING);               /* nobody else's */
-    assert_int_equal(look_trace(l, "", "00000000000000000000000000000001", &out, &fault), ERR_MISSING);
-    assert_int_equal(look_trace(l, "", "xyz", &out, &fault), ERR_INPUT);
+    assert_int_equal(look_trace(l, "other", id, NULL, &out, &fault), ERR_MISSING);               /* nobody else's */
+    assert_int_equal(look_trace(l, "", "00000000000000000000000000000001", NULL, &out, &fault), ERR_MISSING);
+    assert_int_equal(look_trace(l, "", "xyz", NULL, &out, &fault), ERR_INPUT);
     assert_ok(digest_read_downstreams(look_reader(l), "", "cart", BEGIN, 5, &out, &fault), &fault);
     assert_int_equal(json_array_size(json_object_get(out, "downstreams")), 1);
     const json_t *down = json_array_get(json_object_get(out, "downstreams"), 0);
@@ -389,6 +399,56 @@ static void a_trace_is_found_with_its_spans_and_what_a_service_calls_too(void **
     json_decref(out);
     assert_int_equal(digest_read_downstreams(look_reader(l), "", "nobody", BEGIN, 5, &out, &fault), ERR_MISSING);
     look_close(l);
+    journal_close(j);
+}
+
+static size_t spans_found(const char *id, const struct look_open *open)
+{
+    struct fault   fault = { 0 };
+    struct looker *l;
+    json_t        *out = NULL;
+    assert_ok(look_open(store_folder[0], journal_folder, &l, &fault), &fault);
+    size_t n = look_trace(l, "", id, open, &out, &fault) == OK ? json_array_size(json_object_get(out, "spans")) : 0;
+    json_decref(out);
+    look_close(l);
+    return n;
+}
+
+static void a_trace_is_found_at_once_while_its_window_is_open_and_before_the_digest_has_read_it(void **state)
+{
+    (void)state;
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(1, small);
+    struct digester        *d;
+    struct digester_options o = options(0, j, US_PER_S * 3600);
+    static struct look_open open;
+    uint64_t                hash;
+    char                    id[40];
+    bool                    idle = false;
+    uint64_t                record = first_trace(j, 1, id);
+    assert_ok(look_trace_hash(id, &hash, &fault), &fault);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    /* Nothing was read yet: the records that nobody knows are looked through. A digest at record 0 has read nothing, and says so. */
+    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read);
+    assert_int_equal(open.records, 0);
+    assert_int_equal(spans_found(id, &open), 0);
+    open.read = record - 1;
+    assert_int_equal(spans_found(id, &open), 2);
+    /* Read, and its window open: only the digest knows. */
+    while (!idle)
+        assert_ok(digester_step(d, &idle, &fault), &fault);
+    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read);
+    assert_true(open.records >= 1);
+    assert_int_equal(spans_found(id, NULL), 0);
+    assert_int_equal(spans_found(id, &open), 2);
+    /* Closed: digest.db knows, and nothing is given twice by whoever asked the digest just before. */
+    wall = BEGIN + 30 * MINUTE;
+    turns(d, 1000);
+    assert_int_equal(spans_found(id, &open), 2);
+    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read);
+    assert_int_equal(open.records, 0);
+    assert_int_equal(spans_found(id, &open), 2);
+    digester_close(d);
     journal_close(j);
 }
 
@@ -545,6 +605,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_digest_that_is_killed_between_its_saves_makes_the_same_tables, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_write_that_fails_is_tried_again_and_nothing_is_lost_or_twice, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_window_that_is_asked_for_again_is_written_over_by_the_same, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_trace_is_found_at_once_while_its_window_is_open_and_before_the_digest_has_read_it, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_trace_is_found_with_its_spans_and_what_a_service_calls_too, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_mock_minute_is_in_the_tables_at_once, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(its_thread_reads_what_comes_and_stores_what_is_open_when_it_ends, make_folder, remove_folder),
