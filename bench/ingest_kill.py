@@ -31,7 +31,10 @@ def main():
             site.kill()
             kills += 1
             site.start()
-        said = json.loads(child.communicate()[0].strip().splitlines()[-1])
+        said = child.communicate()[0].strip().splitlines()
+        if not said:
+            raise RuntimeError(f"the sender ended with {child.returncode} and said nothing")
+        said = json.loads(said[-1])
         print(f"{kills} kills; {json.dumps(said)}", flush=True)
         site.until(site.caught_up, "everything was sent on", 900, 1)
         site.stop()

@@ -18,6 +18,7 @@
 #include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -405,6 +406,7 @@ int main(int argc, char **argv)
     }
     if (o.connections < 1 || o.connections > CONNECTIONS_MAX || o.in_flight < 1 || o.in_flight > IN_FLIGHT_MAX || o.batch < 1 || o.size > 600)
         die("an option is out of range");
+    (void)signal(SIGPIPE, SIG_IGN);          /* whoever is killed leaves connections that are written to once more */
     latency = malloc(LATENCIES_MAX * sizeof *latency);
     if (o.acked && !(acked_file = fopen(o.acked, "ab")))
         die("cannot open %s", o.acked);
