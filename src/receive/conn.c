@@ -110,10 +110,10 @@ static ssize_t conn_write(struct conn *c, const char *s, size_t n)
     return r >= 0 ? r : errno == EAGAIN || errno == EWOULDBLOCK ? LATER : GONE;
 }
 
-/* A record of TLS may hold more than was asked for: the loop comes back for it before it sleeps. */
+/* TLS reads ahead, and may hold more than was asked for: the loop comes back for it before it sleeps. */
 static void hold(struct conn *c)
 {
-    if (!c->tls || c->held || c->paused || c->eof || SSL_pending(c->tls) == 0 || !(c->lingering || session_wants_input(c->session)))
+    if (!c->tls || c->held || c->paused || c->eof || !c->more || !(c->lingering || session_wants_input(c->session)))
         return;
     c->held = true;
     c->held_next = c->loop->held;
@@ -174,6 +174,7 @@ static void conn_input(struct conn *c)
         }
         size_t  room = pressed ? LOOP_PRESSED_READ : SESSION_READ_MAX;
         ssize_t n = conn_read(c, l->bytes, room);
+        c->more = n == (ssize_t)room;
         if (n == LATER)
             break;
         if (n == GONE) {

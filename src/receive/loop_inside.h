@@ -30,7 +30,7 @@ struct conn {
     int              fd;
     uint32_t         armed;
     struct ssl_st   *tls;
-    bool             shaking, paused, eof, dirty, closed, lingering, stuck, held;
+    bool             shaking, paused, eof, dirty, closed, lingering, stuck, held, more;     /* more: the last read filled its room, so TLS may hold bytes that epoll does not see */
     int64_t          since_us;           /* accepted; later: lingering or stuck since */
     struct session  *session;            /* NULL while shaking hands */
 };
@@ -46,7 +46,7 @@ struct loop {
     int64_t              tick_us;        /* what the timer is set to; 0: off */
     struct listener     *listeners;
     struct conn         *conns, *dirty, *closed;
-    struct conn         *held;           /* TLS holds bytes of theirs that epoll does not see */
+    struct conn         *held;           /* to be read from before anybody sleeps */
     size_t               conns_n, paused_n;
     bool                 accept_paused, stopping;
     int64_t              stop_us, accept_us;         /* since when it stops; when accepting was paused */
