@@ -19,7 +19,7 @@ enum { LINK_MAX = 256 };                         /* spans that wait with the sam
 struct calls_options calls_options_default(void)
 {
     return (struct calls_options){ .lookback_us = 600 * INT64_C(1000000), .ahead_us = 600 * INT64_C(1000000), .match_us = 600 * INT64_C(1000000),
-                                   .pending_max = 1 << 20, .answered_max = 1 << 17, .edges_max = 20000 };
+                                   .pending_max = 1 << 19, .answered_max = 1 << 17, .edges_max = 20000 };
 }
 
 enum err calls_new(const struct calls_options *o, struct calls **out, struct fault *fault)

@@ -266,8 +266,11 @@ static struct slice cut(struct slice line)
 static const struct pattern *count_it(struct patterns *p, struct entry *e, int64_t now_us)
 {
     if (e->public.count++ == 0)
+        e->public.first_us = e->public.last_us = now_us;
+    else if (now_us > e->public.last_us)
+        e->public.last_us = now_us;
+    else if (now_us < e->public.first_us)
         e->public.first_us = now_us;
-    e->public.last_us = now_us;
     if (e == p->other)
         p->unfit++;
     else
@@ -371,7 +374,7 @@ void patterns_each(struct patterns *p, bool (*f)(void *ctx, const struct pattern
     }
 }
 
-size_t patterns_fields(const struct pattern *pattern, struct slice line, struct slice *field, size_t max)
+size_t patterns_fields(const struct patterns *p, const struct pattern *pattern, struct slice line, struct slice *field, size_t max)
 {
     const struct entry *e = (const struct entry *)pattern;
     struct mask_line    m;

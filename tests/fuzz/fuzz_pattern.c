@@ -54,7 +54,7 @@ static void take_lines(struct patterns *p, const char *at, size_t size)
         struct slice line = { at, (size_t)((stop ? stop : end) - at) }, field[16];
         const struct pattern *t = patterns_take(p, line, (int64_t)lines);
         must(t != NULL && t == patterns_find(p, t->id));
-        size_t n = patterns_fields(t, line, field, 16);
+        size_t n = patterns_fields(p, t, line, field, 16);
         for (size_t i = 0; i < n; i++)
             must(field[i].s >= line.s && field[i].s + field[i].n <= line.s + line.n);
         uint64_t id = t->id;

@@ -164,16 +164,62 @@ static void the_values_can_be_had(void **state)
     struct slice     f[8];
     struct slice     line = SLICE("user=bob logged in from 10.0.0.1 port 22, 23 after 3 ms");
     const struct pattern *t = patterns_take(p, line, 1);
-    assert_int_equal(patterns_fields(t, line, f, 8), 4);
+    assert_int_equal(patterns_fields(p, t, line, f, 8), 4);
     assert_true(slice_is(f[0], "bob") && slice_is(f[1], "10.0.0.1") && slice_is(f[2], "22, 23") && slice_is(f[3], "3 ms"));
-    assert_int_equal(patterns_fields(t, line, f, 2), 2);
-    assert_int_equal(patterns_fields(t, SLICE("another line"), f, 8), 0);
+    assert_int_equal(patterns_fields(p, t, line, f, 2), 2);
+    assert_int_equal(patterns_fields(p, t, SLICE("another line"), f, 8), 0);
 
     (void)patterns_take(p, SLICE("clock set to 10.0.0.1, stratum 2"), 1);
     line = SLICE("clock set to LOCAL(0), stratum 10");
     t = patterns_take(p, line, 1);
-    assert_int_equal(patterns_fields(t, line, f, 8), 2);
+    assert_int_equal(patterns_fields(p, t, line, f, 8), 2);
     assert_true(slice_is(f[0], "LOCAL(0)") && slice_is(f[1], "10"));
+    patterns_free(p);
+}
+
+static void must_have_schema(const char *line, const char *schema)
+{
+    struct patterns *p = new_patterns(100);
+    char             out[PATTERN_SCHEMA_MAX];
+    size_t           n = patterns_schema(p, patterns_take(p, slice_of(line), 1), out, sizeof out);
+    assert_string_equal(out, schema);
+    assert_int_equal(n, strlen(out));
+    patterns_free(p);
+}
+
+static void the_fields_of_a_template_are_told_with_names_and_examples(void **state)
+{
+    (void)state;
+    must_have_schema("nothing varies", "{\"fields\":[]}");
+    must_have_schema("user=bob logged in after 3 ms", "{\"fields\":[{\"index\":0,\"name\":\"user\",\"example\":\"bob\"},{\"index\":1,\"example\":\"3 ms\"}]}");
+    must_have_schema("{\"user\":\"bob\",\"ms\":17}",
+                     "{\"fields\":[{\"index\":0,\"name\":\"user\",\"example\":\"\\\"bob\\\"\"},{\"index\":1,\"name\":\"ms\",\"example\":\"17\"}]}");
+    must_have_schema("open C:\\x\\y.dll failed", "{\"fields\":[{\"index\":0,\"example\":\"C:\\\\x\\\\y.dll\"}]}");
+}
+
+static void fields_and_their_examples_have_a_bound_that_is_told(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100);
+    char             line[1024], out[PATTERN_SCHEMA_MAX];
+    size_t           n = 0;
+    for (int i = 0; i < 20; i++)
+        n += (size_t)snprintf(line + n, sizeof line - n, "k%c=%d and ", 'a' + i, i);
+    (void)patterns_schema(p, patterns_take(p, slice_of(line), 1), out, sizeof out);
+    assert_non_null(strstr(out, "{\"index\":15,\"name\":\"kp\",\"example\":\"15\"}],\"more\":4}"));
+    /* "\xc3\xbc" is one character: the 64th byte would be half of it. */
+    memset(line, 'x', 63);
+    line[0] = '1';
+    for (n = 63; n < 163; n += 2)
+        memcpy(line + n, "\xc3\xbc", 3);
+    (void)patterns_schema(p, patterns_take(p, slice_of(line), 1), out, sizeof out);
+    assert_int_equal(strlen(strstr(out, "\"1x") + 1), 63 + strlen("\"}]}"));
+    /* A sample that was cut shows no examples: it is not the whole line. */
+    n = 0;
+    for (int i = 0; i < 50; i++)
+        n += (size_t)snprintf(line + n, sizeof line - n, "somewhere %d ", i);
+    (void)patterns_schema(p, patterns_take(p, slice_of(line), 1), out, sizeof out);
+    assert_non_null(strstr(out, "{\"index\":1},"));
     patterns_free(p);
 }
 
@@ -411,6 +457,8 @@ int main(void)
         cmocka_unit_test(lines_whose_words_all_differ_stay_apart),
         cmocka_unit_test(a_value_of_several_parts_is_one_variable),
         cmocka_unit_test(the_values_can_be_had),
+        cmocka_unit_test(the_fields_of_a_template_are_told_with_names_and_examples),
+        cmocka_unit_test(fields_and_their_examples_have_a_bound_that_is_told),
         cmocka_unit_test(looking_does_not_learn),
         cmocka_unit_test(a_change_is_said_until_it_is_settled),
         cmocka_unit_test(memory_has_a_bound_and_the_one_not_seen_for_longest_goes),
