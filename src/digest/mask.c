@@ -95,6 +95,7 @@ struct scan {
     struct mask_line *m;
     const char       *begin, *end, *at;
     const char       *closes;                /* where a quotation of several words ends */
+    const struct mask_ignore *ignore;        /* NULL: none */
     bool              blank, full;
 };
 
@@ -240,6 +241,77 @@ static void take_word(struct scan *s)
     put(s, from, to, kind, number);
 }
 
+/* ---- keys that are ignored ---- */
+
+bool mask_ignore_add(struct mask_ignore *ignore, struct slice key)
+{
+    if (ignore->n == MASK_IGNORE_MAX)
+        return false;
+    ignore->key[ignore->n++] = mask_hash(key.s, key.n);
+    return true;
+}
+
+static bool is_ignored(const struct scan *s, const char *from, const char *to)
+{
+    uint64_t h = s->ignore && to > from ? mask_hash(from, (size_t)(to - from)) : 0;
+    for (size_t i = 0; h && i < s->ignore->n; i++)
+        if (s->ignore->key[i] == h)
+            return true;
+    return false;
+}
+
+/* The key before an equals sign, blanks between them or not. */
+static bool is_ignored_before(const struct scan *s, const char *equals)
+{
+    const char *to = equals, *from;
+    while (to > s->begin && class_at(to - 1) & BLANK)
+        to--;
+    for (from = to; from > s->begin && !(class_at(from - 1) & (BLANK | HARD)); from--)
+        ;
+    return is_ignored(s, from, to);
+}
+
+static const char *quotation_end(const char *from, const char *end)
+{
+    for (const char *at = from + 1; at < end; at++) {
+        if (*at == '\\')
+            at++;
+        else if (*at == *from)
+            return at + 1;
+    }
+    return end;
+}
+
+/* What stands in quotes or brackets with all that is in there, else up to a blank or what ends a value. */
+static const char *value_end(const char *from, const char *end)
+{
+    size_t depth = 0;
+    if (from < end && class_at(from) & QUOTE)
+        return quotation_end(from, end);
+    for (const char *at = from; at < end; at++) {
+        bool opens = *at == '(' || *at == '[' || *at == '{', closes = *at == ')' || *at == ']' || *at == '}';
+        if (depth == 0 && !(opens && at == from) && class_at(at) & (BLANK | HARD) && *at != '=')
+            return at;
+        if (*at == '"' && depth)
+            at = quotation_end(at, end) - 1;
+        depth += opens;
+        depth -= closes && depth;
+        if (closes && depth == 0)
+            return at + 1;
+    }
+    return end;
+}
+
+static void take_ignored(struct scan *s)
+{
+    const char *from = skip_blanks(s->at, s->end), *to = value_end(from, s->end);
+    if (from > s->at && from < s->end && !(class_at(from) & HARD) && memchr(from, '=', (size_t)(to - from)))
+        from = to = s->at;                                  /* key= next=...: it is empty */
+    s->blank = from > s->at;
+    put(s, from, to, MASK_VAR, false);
+    s->at = to;
+}
+
 /* key=value, key="a value", key= next=...: the value varies, also the empty one. */
 static void take_value(struct scan *s)
 {
@@ -282,6 +354,11 @@ static void take_hard(struct scan *s)
         if (c == '"' && to && to > from + 1 && to + 1 < end && to[1] == ':') {
             put(s, from, to + 1, MASK_WORD, false);          /* a key of JSON */
             s->at = to + 1;
+            if (!s->full && is_ignored(s, from + 1, to)) {
+                put(s, to + 1, to + 2, MASK_MARK, false);
+                s->at = to + 2;
+                take_ignored(s);
+            }
             return;
         }
         for (const char *at = from + 1; one && at < to; at++)
@@ -303,13 +380,15 @@ static void take_hard(struct scan *s)
     if (c != ',' && c != '=')
         s->at = from + 1;
     put(s, from, s->at, MASK_MARK, false);
-    if (c == '=' && s->at == from + 1 && !s->full && !(s->at < end && *s->at == '>') && !(from > s->begin && strchr("!<>", from[-1])) && s->m->n > 1)
+    if (c == '=' && s->at == from + 1 && !s->full && is_ignored_before(s, from))
+        take_ignored(s);
+    else if (c == '=' && s->at == from + 1 && !s->full && !(s->at < end && *s->at == '>') && !(from > s->begin && strchr("!<>", from[-1])) && s->m->n > 1)
         take_value(s);
 }
 
-void mask_line(struct mask_line *m, struct slice line)
+void mask_line(struct mask_line *m, struct slice line, const struct mask_ignore *ignore)
 {
-    struct scan s = { .m = m, .begin = line.s, .end = line.s + line.n, .at = line.s };
+    struct scan s = { .ignore = ignore && ignore->n ? ignore : NULL, .m = m, .begin = line.s, .end = line.s + line.n, .at = line.s };
     m->line = line;
     m->n = 0;
     while (s.at < s.end && !s.full) {

@@ -284,7 +284,7 @@ const struct pattern *patterns_take(struct patterns *p, struct slice line, int64
     line = cut(line);
     if (!is_text(line))
         return count_it(p, p->other, now_us);
-    mask_line(m, line);
+    mask_line(m, line, &p->options.ignore);
     if (m->n == 0)
         return count_it(p, p->other, now_us);
     struct entry *e = from_cache(p, m->hash);
@@ -317,7 +317,7 @@ const struct pattern *patterns_match(struct patterns *p, struct slice line)
     line = cut(line);
     if (!is_text(line))
         return &p->other->public;
-    mask_line(&p->line, line);
+    mask_line(&p->line, line, &p->options.ignore);
     if (p->line.n == 0)
         return &p->other->public;
     struct entry *e = from_cache(p, p->line.hash);
@@ -383,7 +383,7 @@ size_t patterns_fields(const struct patterns *p, const struct pattern *pattern, 
     line = cut(line);
     if (!is_text(line) || e->public.id == 0)
         return 0;
-    mask_line(&m, line);
+    mask_line(&m, line, &p->options.ignore);
     tokens_of(&m, token);
     if (!entry_covers(e, token, m.n, start))
         return 0;

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "base/text.h"
+#include "digest/mask.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,7 @@ struct patterns_options {
     size_t  patterns_max;            /* e.g. 20 000 */
     size_t  bytes_max;               /* of memory, all together */
     double  similarity;              /* 0..1: how much of a template must agree */
+    struct mask_ignore ignore;       /* keys whose values are no part of a template */
 };
 struct patterns_options patterns_options_default(void);
 

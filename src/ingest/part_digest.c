@@ -21,6 +21,8 @@ static enum err digest_start(struct ingest *in, void **self, struct fault *fault
     o.feed.metrics.metric_max = (uint32_t)c->metric_series_max;
     o.feed.logs.patterns.patterns_max = (size_t)c->patterns_max;
     o.feed.logs.patterns.bytes_max = (size_t)c->patterns_bytes;
+    for (size_t i = 0; i < c->ignore_fields.count; i++)
+        (void)mask_ignore_add(&o.feed.logs.patterns.ignore, slice_of(c->ignore_fields.item[i]));     /* the setting has the same bound */
     enum err e = digester_open(&o, &d, fault);
     if (e == OK && (e = digester_start(d, fault)) != OK)
         digester_close(d);

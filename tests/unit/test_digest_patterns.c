@@ -223,6 +223,51 @@ static void fields_and_their_examples_have_a_bound_that_is_told(void **state)
     patterns_free(p);
 }
 
+/* sql and note are ignored. */
+static void must_read_without(const char *line, const char *text)
+{
+    struct patterns_options o = patterns_options_default();
+    struct patterns *p;
+    struct fault     f;
+    char             out[PATTERN_SCHEMA_MAX];
+    assert_true(mask_ignore_add(&o.ignore, SLICE("sql")) && mask_ignore_add(&o.ignore, SLICE("note")) && mask_ignore_add(&o.ignore, SLICE("msg")));
+    assert_ok(patterns_new(&o, &p, &f), &f);
+    const struct pattern *t = patterns_take(p, slice_of(line), 1);
+    assert_string_equal(t->text, text);
+    assert_ptr_equal(patterns_match(p, slice_of(line)), t);
+    if (strstr(line, "note=\"a")) {
+        (void)patterns_schema(p, t, out, sizeof out);
+        assert_string_equal(out, "{\"fields\":[{\"index\":0,\"name\":\"note\",\"example\":\"\\\"a b\\\"\"}]}");
+    }
+    patterns_free(p);
+}
+
+static void values_of_ignored_keys_are_no_part_of_a_template(void **state)
+{
+    (void)state;
+    static const char *const of[][2] = {
+        { "query sql=\"select a from b\" done", "query sql=<*> done" },
+        { "query sql=\"say \\\"a b\\\" twice\" done", "query sql=<*> done" },
+        { "note=\"a b\" kept", "note=<*> kept" },
+        { "msg=opened by hand", "msg=<*> by hand" },                              /* without quotes it ends at the blank */
+        { "msg = opened by hand", "msg = <*> by hand" },
+        { "sql=(select (a) from \"b)\") done", "sql=<*> done" },
+        { "sql=, note= uid=0 done", "sql=<*>, note=<*> uid=<*> done" },
+        { "note= kept until now", "note= <*> until now" },
+        { "{\"level\":\"info\",\"msg\":\"it was opened\",\"by\":\"hand\"}", "{\"level\":<*>,\"msg\":<*>,\"by\":<*>}" },
+        { "{\"msg\": {\"a\": \"it was opened}\", \"b\": [1]}, \"closed\": true}", "{\"msg\": <*>, \"closed\": <*>}" },
+        { "{\"msg\":\"it was op", "{\"msg\":<*>" },                                /* cut */
+        { "sqls=\"left as it is\" msgs=\"two words\"", "sqls=<*> msgs=<*>" },
+        { "msg says: sql note", "msg says: sql note" },                           /* words are not keys */
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        must_read_without(of[i][0], of[i][1]);
+    must_read("msg=opened by hand", "msg=opened by hand");
+    must_read("{\"msg\":\"it was opened\"}", "{\"msg\":\"it was opened\"}");
+    struct mask_ignore full = { .n = MASK_IGNORE_MAX };
+    assert_false(mask_ignore_add(&full, SLICE("one more")));
+}
+
 static void looking_does_not_learn(void **state)
 {
     (void)state;
@@ -459,6 +504,7 @@ int main(void)
         cmocka_unit_test(the_values_can_be_had),
         cmocka_unit_test(the_fields_of_a_template_are_told_with_names_and_examples),
         cmocka_unit_test(fields_and_their_examples_have_a_bound_that_is_told),
+        cmocka_unit_test(values_of_ignored_keys_are_no_part_of_a_template),
         cmocka_unit_test(looking_does_not_learn),
         cmocka_unit_test(a_change_is_said_until_it_is_settled),
         cmocka_unit_test(memory_has_a_bound_and_the_one_not_seen_for_longest_goes),

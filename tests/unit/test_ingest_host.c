@@ -1,6 +1,7 @@
 /* ingest: the parts under one roof - who asks waits for no reload, the newest configuration wins, and the page of metrics can be read. */
 #include "unit.h"
 
+#include "event/encode.h"
 #include "ingest/conf.h"
 #include "ingest/ingest.h"
 #include "ingest/inside.h"
@@ -210,11 +211,43 @@ static void series_beyond_a_setting_are_told_by_its_name(void **state)
     }
 }
 
+/* Lines of as many shapes as there are, unless what msg says is left out of them. */
+static void the_values_of_keys_that_are_set_are_no_part_of_patterns(void **state)
+{
+    (void)state;
+    static const char *const     lines[] = { "msg=\"it was opened\"", "msg=\"what (or who) closed it?\"", "msg=opened", "msg={}" };
+    static const struct resource nobody;
+    static const struct scope    none;
+    struct event                 e[4];
+    const struct event          *all[4];
+    struct text                  body, page;
+    struct fault                 fault = { 0 };
+    text_init(&body, 1 << 16);
+    text_init(&page, 1 << 20);
+    for (int i = 0; i < 4; i++) {
+        e[i] = (struct event){ .type = EVENT_LOG, .resource = &nobody, .scope = &none,
+                               .as.log = { .time_ns = clock_wall_us(&clock_real) * 1000, .body = { VALUE_TEXT, { .text = slice_of(lines[i]) } } } };
+        all[i] = &e[i];
+    }
+    assert_ok(event_encode(all, 4, &body, &fault), &fault);
+    assert_ok(ingest_start(configured("  digest:\n    ignore_fields: [sql, msg]\nsensors:\n  enabled: no\n"), folder, &in, &fault), &fault);
+    struct record r = { .received_us = clock_wall_us(&clock_real), .kind = RECORD_OTLP_LOGS, .form = FORM_PROTOBUF, .events = 4, .tenant = SLICE(""), .source = SLICE("otlp"), .body = { body.s, body.used } };
+    assert_ok(journal_append_wait(in->journal, &r, NULL, &fault), &fault);
+    do {
+        text_clear(&page);
+        ingest_metrics(in, &page);
+    } while (strstr(page.s, "homeostat_digest_patterns 0\n"));
+    assert_non_null(strstr(page.s, "homeostat_digest_patterns 1\n"));
+    text_done(&body);
+    text_done(&page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_asks_and_who_reloads_waits_for_no_sink_that_will_not_let_go, begin, end),
         cmocka_unit_test_setup_teardown(series_beyond_a_setting_are_told_by_its_name, begin, end),
+        cmocka_unit_test_setup_teardown(the_values_of_keys_that_are_set_are_no_part_of_patterns, begin, end),
         cmocka_unit_test_setup_teardown(its_page_of_metrics_can_be_read_and_has_each_family_once, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
