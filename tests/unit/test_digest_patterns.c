@@ -59,6 +59,30 @@ static void what_varies_by_its_shape_is_masked_at_once(void **state)
         must_read(of[i][0], of[i][1]);
 }
 
+static void scripts_without_blanks_end_a_word_where_numbers_and_other_letters_begin(void **state)
+{
+    (void)state;
+    static const char *const of[][2] = {
+        { "用户123登录成功", "用户<*>登录成功" },
+        { "订单A-17已取消，原因：超时30秒。", "订单<*>已取消，原因：超时<*>秒。" },
+        { "从10.0.0.7收到（GET）请求", "从<*>收到（GET）请求" },
+        { "状态=成功，耗时=12ms", "状态=<*>，耗时=<*>" },
+        { "写入/var/lib/x.db失败　重试", "写入<*>失败 重试" },                    /* an ideographic blank */
+        { "ユーザー42がログイン", "ユーザー<*>がログイン" },
+        { "사용자 7이 로그인", "사용자 <*>이 로그인" },
+        { "C++程序已启动", "C++程序已启动" },
+        { "l\xe4" "dt gr\xc3\xbc\xc3\x9f" "e2 gr\xef\xbf\xbdn", "l?dt <*> gr\xef\xbf\xbdn" },    /* Latin goes on, also what is no UTF-8 */
+        { "na\xc3\xafve caf\xc3\xa9 ferm\xc3\xa9", "na\xc3\xafve caf\xc3\xa9 ferm\xc3\xa9" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        must_read(of[i][0], of[i][1]);
+    struct patterns *p = new_patterns(100);
+    assert_int_equal(take(p, "用户123登录成功"), take(p, "用户9登录成功"));
+    assert_int_not_equal(take(p, "用户123登录成功"), take(p, "用户123退出登录"));
+    assert_int_not_equal(take(p, "第3次重试"), take(p, "第3个连接"));
+    patterns_free(p);
+}
+
 static void numbers_alone_do_not_make_another_template(void **state)
 {
     (void)state;
@@ -496,6 +520,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_varies_by_its_shape_is_masked_at_once),
+        cmocka_unit_test(scripts_without_blanks_end_a_word_where_numbers_and_other_letters_begin),
         cmocka_unit_test(numbers_alone_do_not_make_another_template),
         cmocka_unit_test(a_word_that_often_differs_is_a_variable_and_the_merge_is_told),
         cmocka_unit_test(what_happened_is_not_taken_for_a_variable),
