@@ -244,7 +244,8 @@ bool calls_wait(struct calls *c, const struct waiting *t)
     return true;
 }
 
-static uint64_t link_of(struct slice trace, struct slice span)
+/* Within a tenant: what another one says of the same trace is nobody's business here. */
+static uint64_t link_of(uint32_t tenant, struct slice trace, struct slice span)
 {
     char   both[24] = { 0 };
     size_t n = trace.n < 16 ? trace.n : 16;
@@ -252,7 +253,7 @@ static uint64_t link_of(struct slice trace, struct slice span)
         memcpy(both, trace.s, n);
     if (span.n)
         memcpy(both + 16, span.s, span.n < 8 ? span.n : 8);
-    return XXH3_64bits(both, sizeof both);
+    return XXH3_64bits_withSeed(both, sizeof both, tenant);
 }
 
 /* A client has come: whoever waited for it waits no more. Returns how many it was compared with. */
@@ -322,7 +323,7 @@ void calls_take(struct calls *c, struct places *p, const struct event *e, uint32
         c->stats.uncalled++;
         return;
     }
-    t.link = link_of(trace, id);
+    t.link = link_of(places_get(p, place)->tenant_number, trace, id);
     uint32_t looked = client ? answers_of(c, &t) : client_of(c, &t);
     if (server && t.matched)
         return;

@@ -10,7 +10,7 @@
 #define NO_SPAN UINT32_MAX
 
 struct waiting {
-    uint64_t link, record;            /* link: hash of the trace's id and the id of the client's span */
+    uint64_t link, record;            /* link: hash of the tenant, the trace's id and the id of the client's span */
     int64_t  start_us, arrived_us;
     uint32_t place, peer;
     uint32_t next;                    /* an older one with the same link; of a free one: the next that is free */

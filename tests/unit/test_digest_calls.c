@@ -388,6 +388,22 @@ static void a_batch_that_was_sent_twice_leaves_nobody_unanswered_also_after_a_re
     end(&v);
 }
 
+static void tenants_are_not_joined_though_they_speak_of_one_trace(void **state)
+{
+    (void)state;
+    struct world w = a_world(0);
+    struct event server = a_span(w.cart, SPAN_SERVER, 1, 2, 1, 610, 9), client = a_span(w.web, SPAN_CLIENT, 1, 1, 9, 610, 10);
+    client.attrs = an_attr("server.address", "10.0.0.7");
+    server.tenant = SLICE("another");
+    take(&w, client);
+    take(&w, server);
+    emit(&w, 900);
+    assert_int_equal(n, 2);
+    assert_non_null(edge("urn:svc:web", "urn:host:10.0.0.7"));
+    assert_non_null(edge("urn:external", "urn:svc:cart"));
+    end(&w);
+}
+
 static long resident_kb(void)
 {
     long  all = 0, resident = 0;
@@ -484,6 +500,7 @@ int main(void)
         cmocka_unit_test(what_was_answered_takes_no_room_from_what_waits),
         cmocka_unit_test(of_those_that_were_answered_the_first_goes_when_there_are_too_many),
         cmocka_unit_test(a_batch_that_was_sent_twice_leaves_nobody_unanswered_also_after_a_restart),
+        cmocka_unit_test(tenants_are_not_joined_though_they_speak_of_one_trace),
         cmocka_unit_test(many_may_wait_and_memory_is_touched_only_as_they_do),
         cmocka_unit_test(a_consumer_in_a_trace_of_its_own_is_joined_by_its_first_link),
         cmocka_unit_test(a_parent_comes_before_links_and_who_serves_needs_none),

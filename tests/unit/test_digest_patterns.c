@@ -72,6 +72,7 @@ static void scripts_without_blanks_end_a_word_where_numbers_and_other_letters_be
         { "사용자 7이 로그인", "사용자 <*>이 로그인" },
         { "C++程序已启动", "C++程序已启动" },
         { "l\xe4" "dt gr\xc3\xbc\xc3\x9f" "e2 gr\xef\xbf\xbdn", "l?dt <*> gr\xef\xbf\xbdn" },    /* Latin goes on, also what is no UTF-8 */
+        { "caf\xef\xbf\xbd" "7 closed", "<*> closed" },
         { "na\xc3\xafve caf\xc3\xa9 ferm\xc3\xa9", "na\xc3\xafve caf\xc3\xa9 ferm\xc3\xa9" },
     };
     for (size_t i = 0; i < sizeof of / sizeof *of; i++)
