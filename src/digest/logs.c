@@ -111,11 +111,9 @@ static struct log_cell *cell_of(struct logs *l, struct log_window *w, uint32_t t
     uint32_t *there = map_at(&w->by_key, key);
     if (there)
         return &w->cell[*there];
-    if (w->cells >= l->o.cells_max) {
+    if (w->cells >= l->o.cells_max && pattern) {                 /* counted all the same, under "<other>"; of that there is one for each place at most */
         l->stats.capped++;
-        if (pattern == 0)
-            return NULL;
-        return cell_of(l, w, tenant, place, 0);                  /* counted all the same, under "<other>" */
+        return cell_of(l, w, tenant, place, 0);
     }
     if (w->cells == w->room) {
         uint32_t         room = w->room ? 2 * w->room : 64;

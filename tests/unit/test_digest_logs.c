@@ -159,6 +159,28 @@ static void a_pattern_is_as_grave_as_the_gravest_of_its_lines_wherever_they_were
     end(&w);
 }
 
+static void lines_of_a_service_without_a_row_are_counted_under_other_of_that_service(void **state)
+{
+    (void)state;
+    struct world           w = a_world(1);
+    const struct resource *web = a_resource("service.name", "web");
+    take(&w, a_log(w.cart, 610, 9, "something was opened"));
+    take(&w, a_log(w.cart, 611, 9, "{} and [] are others"));
+    for (int i = 0; i < 5; i++)
+        take(&w, a_log(web, 612, 17, "everything was closed"));
+    struct logs_stats s;
+    logs_stats(w.l, &s);
+    assert_int_equal(s.capped, 6);
+    assert_int_equal(s.no_memory, 0);
+    emit(&w, 900);
+    assert_int_equal(n, 3);
+    assert_int_equal(total(), 7);
+    assert_int_equal(rows[2].pattern, 0);
+    assert_int_equal(rows[2].count, 5);
+    assert_int_equal(rows[2].errors, 5);
+    end(&w);
+}
+
 static void no_line_is_lost_whatever_the_patterns_do(void **state)
 {
     (void)state;
@@ -304,6 +326,7 @@ int main(void)
         cmocka_unit_test(what_has_no_pattern_was_seen_when_its_windows_were),
         cmocka_unit_test(a_pattern_that_was_forgotten_was_seen_when_its_windows_were),
         cmocka_unit_test(a_pattern_is_as_grave_as_the_gravest_of_its_lines_wherever_they_were),
+        cmocka_unit_test(lines_of_a_service_without_a_row_are_counted_under_other_of_that_service),
         cmocka_unit_test(no_line_is_lost_whatever_the_patterns_do),
         cmocka_unit_test(tenants_do_not_share_patterns),
         cmocka_unit_test(late_lines_change_their_window_and_older_ones_are_counted),
