@@ -37,12 +37,13 @@ ON CONFLICT (bucket, tenant_id, src_resource_id, dst_resource_id) DO UPDATE SET 
     sample_record = excluded.sample_record, sample_ref = excluded.sample_ref;
 
 -- name: digest_pattern_put
--- An empty text: it was forgotten meanwhile, and what is known stays.
-INSERT INTO log_pattern (fingerprint_id, tenant_id, pattern, sample_message, severity, first_seen, last_seen)
-VALUES (?1, ?2, CASE ?3 WHEN '' THEN '<forgotten>' ELSE ?3 END, ?4, ?5, ?6, ?7)
+-- An empty text: it was forgotten meanwhile, and what is known stays; so does a severity when the lines said none.
+INSERT INTO log_pattern (fingerprint_id, tenant_id, pattern, sample_message, severity, first_seen, last_seen, attrs_schema)
+VALUES (?1, ?2, CASE ?3 WHEN '' THEN '<forgotten>' ELSE ?3 END, ?4, ?5, ?6, ?7, CASE ?8 WHEN '' THEN '{}' ELSE ?8 END)
 ON CONFLICT (fingerprint_id) DO UPDATE SET pattern = CASE ?3 WHEN '' THEN pattern ELSE ?3 END,
-    sample_message = CASE ?3 WHEN '' THEN sample_message ELSE ?4 END, severity = ?5,
-    first_seen = min(first_seen, ?6), last_seen = max(last_seen, ?7);
+    sample_message = CASE ?3 WHEN '' THEN sample_message ELSE ?4 END, severity = coalesce(?5, severity),
+    first_seen = coalesce(min(nullif(first_seen, 0), ?6), ?6), last_seen = max(last_seen, ?7),
+    attrs_schema = CASE ?8 WHEN '' THEN attrs_schema ELSE ?8 END;
 
 -- name: digest_pattern_join
 -- Two patterns turned out to be one: what was counted under the younger belongs to the older.
@@ -135,7 +136,7 @@ DELETE FROM service_call_5m WHERE bucket < ?1;
 DELETE FROM log_pattern_5m WHERE bucket < ?1;
 
 -- name: digest_forget_patterns
-DELETE FROM log_pattern WHERE last_seen < ?1;
+DELETE FROM log_pattern WHERE last_seen < ?1 AND NOT EXISTS (SELECT 1 FROM log_pattern_5m r WHERE r.fingerprint_id = log_pattern.fingerprint_id);
 
 -- name: digest_forget_locators
 DELETE FROM oo_locator WHERE t_to < ?1;

@@ -106,6 +106,16 @@ static enum err reload(struct digester *d, struct fault *fault)
 
 /* ---- open, close ---- */
 
+static void note_counts(struct digester *d)
+{
+    struct digester_stats *s = &d->stats;
+    s->lost = locate_lost(d->feed->locate);
+    s->places_refused = places_refused(d->feed->places);
+    metrics_stats(d->feed->metrics, &s->metrics);
+    calls_stats(d->feed->calls, &s->calls);
+    logs_stats(d->feed->logs, &s->logs);
+}
+
 enum err digester_open(const struct digester_options *o, struct digester **out, struct fault *fault)
 {
     struct digester *d = calloc(1, sizeof *d);
@@ -132,6 +142,8 @@ enum err digester_open(const struct digester_options *o, struct digester **out, 
     }
     d->stats.upper_us = d->upper_us;
     d->stats.cursor = d->committed;
+    note_counts(d);
+    (void)left_out_look(&d->stats.caps, &d->stats, clock_wall_us(clock_of(d)));     /* what comes on top of it is told */
     *out = d;
     return OK;
 }
@@ -362,6 +374,7 @@ static enum err queue_asked(struct digester *d, struct fault *fault)
 
 static void note(struct digester *d, enum err e, const struct fault *fault)
 {
+    uint32_t tell = 0;
     pthread_mutex_lock(&d->lock);
     struct digester_stats *s = &d->stats;
     s->cursor = d->committed;
@@ -373,13 +386,11 @@ static void note(struct digester *d, enum err e, const struct fault *fault)
         (void)snprintf(s->why, sizeof s->why, "%s", fault->text);
     }
     if (d->feed) {
-        s->lost = locate_lost(d->feed->locate);
-        s->places_refused = places_refused(d->feed->places);
-        metrics_stats(d->feed->metrics, &s->metrics);
-        calls_stats(d->feed->calls, &s->calls);
-        logs_stats(d->feed->logs, &s->logs);
+        note_counts(d);
+        tell = left_out_look(&s->caps, s, clock_wall_us(clock_of(d)));
     }
     pthread_mutex_unlock(&d->lock);
+    left_out_tell(tell, s);                  /* only this thread writes them */
 }
 
 static void save_circuit(struct digester *d)

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "ingest/feed.h"
+#include "ingest/left_out.h"
 #include "journal/journal.h"
 #include "store/digest_store.h"
 
@@ -48,6 +49,7 @@ struct digester_stats {
     struct metrics_stats metrics;
     struct calls_stats   calls;
     struct logs_stats    logs;
+    struct left_out_watch caps;              /* when one of our bounds was felt last */
     char     why[400];                       /* the last failure; "" */
 };
 

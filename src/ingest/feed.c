@@ -188,7 +188,7 @@ static bool log_pattern(void *ctx, const struct logs_pattern *p)
 {
     struct writing       *w = ctx;
     struct digest_pattern row = { tenant_id(w, p->tenant), p->pattern->id, p->pattern->text, p->pattern->sample, severity_name(p->severity), p->pattern->first_us,
-                                  p->pattern->last_us };
+                                  p->pattern->last_us, p->schema };
     if (w->e == OK)
         w->e = digest_pattern_put(w->s, &row, w->fault);
     return w->e == OK;

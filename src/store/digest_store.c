@@ -134,7 +134,8 @@ enum err digest_call_put(struct digest_store *s, const struct digest_call *c, st
 
 enum err digest_pattern_put(struct digest_store *s, const struct digest_pattern *p, struct fault *fault)
 {
-    return db_run(s->db, sql_digest_pattern_put, fault, "IItttII", digest_fingerprint(p->tenant_id, p->pattern), p->tenant_id, p->text, p->sample, p->severity, p->first_us, p->last_us);
+    return db_run(s->db, sql_digest_pattern_put, fault, "IItttIIt", digest_fingerprint(p->tenant_id, p->pattern), p->tenant_id, p->text, p->sample, p->severity, p->first_us, p->last_us,
+                  p->schema ? p->schema : "");
 }
 
 enum err digest_pattern_merge(struct digest_store *s, int64_t tenant_id, uint64_t gone, uint64_t into, struct fault *fault)

@@ -44,7 +44,7 @@ struct digest_metric {
     double avg, max, p95, min, sum;
 };
 struct digest_call { int64_t bucket_us, tenant_id, src, dst, calls, errors, record; double rps, err_rate, p50_ms, p95_ms; };
-struct digest_pattern { int64_t tenant_id; uint64_t pattern; const char *text, *sample, *severity; int64_t first_us, last_us; };
+struct digest_pattern { int64_t tenant_id; uint64_t pattern; const char *text, *sample, *severity; int64_t first_us, last_us; const char *schema; };   /* text "", severity NULL, schema NULL or "": what is there stays */
 struct digest_log { int64_t bucket_us, tenant_id, resource_id; uint64_t pattern; int64_t total, errors; };
 struct digest_locator { int64_t tenant_id, resource_id, from_us, to_us, first, last, events; const char *dataset; };
 

@@ -219,6 +219,7 @@ static void everything_is_in_the_tables_once(void **state)
     assert_int_equal(number(0, "SELECT sum(samples) FROM metric_1m"), 12 * 48);
     assert_int_equal(number(0, "SELECT sum(events) FROM oo_locator"), 12 * 648);
     assert_int_equal(number(0, "SELECT count(*) FROM (SELECT DISTINCT fingerprint_id FROM log_pattern_5m)"), 3);
+    assert_int_equal(number(0, "SELECT count(*) FROM log_pattern WHERE json_extract(attrs_schema, '$.fields[0].index') = 0 AND json_extract(attrs_schema, '$.fields[0].example') <> ''"), 3);
     assert_true(number(0, "SELECT count(*) FROM service_call_5m WHERE dst_resource_id = (SELECT resource_id FROM dim_resource WHERE urn LIKE 'urn:db:postgres:%')") > 0);
     /* Each pair is one call; mail's go to the database twice. */
     int64_t pairs = 12 * 100, twice = number(0, "SELECT sum(calls) FROM service_call_5m WHERE dst_resource_id = (SELECT resource_id FROM dim_resource WHERE urn LIKE 'urn:db:%')");

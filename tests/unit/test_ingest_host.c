@@ -1,6 +1,7 @@
 /* ingest: the parts under one roof - who asks waits for no reload, the newest configuration wins, and the page of metrics can be read. */
 #include "unit.h"
 
+#include "event/encode.h"
 #include "ingest/conf.h"
 #include "ingest/ingest.h"
 #include "ingest/inside.h"
@@ -81,6 +82,24 @@ static void append_sample(void)
     assert_ok(journal_append_wait(in->journal, &r, NULL, &fault), &fault);
 }
 
+/* 150 series that came just now: of as many metrics, or of one. */
+static void append_series(bool one)
+{
+    char         body[150 * 32];
+    size_t       n = 0;
+    struct fault fault = { 0 };
+    for (int i = 0; i < 150; i++)
+        n += (size_t)snprintf(body + n, sizeof body - n, one ? "queue{user=\"u%d\"} 1\n" : "queue_%d 1\n", i);
+    struct record r = { .received_us = clock_wall_us(&clock_real), .kind = RECORD_EXPOSITION, .form = FORM_TEXT, .events = 150, .tenant = SLICE(""), .source = SLICE("scrape"),
+        .labels = SLICE(""), .body = { body, n } };
+    assert_ok(journal_append_wait(in->journal, &r, NULL, &fault), &fault);
+}
+
+static json_int_t left_out_of_metrics(json_t *status, const char *reason)
+{
+    return json_integer_value(json_object_get(json_object_get(json_object_get(json_object_get(status, "digest"), "left_out"), "metrics"), reason));
+}
+
 static bool has_sink(const char *name)
 {
     bool    found = false;
@@ -155,8 +174,8 @@ static void its_page_of_metrics_can_be_read_and_has_each_family_once(void **stat
     }
     assert_true(families > 40);
     /* Nothing goes missing without a count. */
-    static const char *const wanted[] = { "homeostat_sink_rejected_total{", "homeostat_sink_undecodable_records_total{", "homeostat_sink_replayed_total{", "homeostat_digest_places_refused_total ",
-        "homeostat_digest_calls_capped_total ", "homeostat_digest_calls_hurried_total ",
+    static const char *const wanted[] = { "homeostat_sink_rejected_total{", "homeostat_sink_undecodable_records_total{", "homeostat_sink_replayed_total{", "homeostat_digest_left_out_total{dataset=\"all\",reason=\"places\"}",
+        "homeostat_digest_left_out_total{dataset=\"traces\",reason=\"pairs\"}", "homeostat_digest_left_out_total{dataset=\"metrics\",reason=\"source_series_max\"}",
         "homeostat_probes_failures_total " };
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
         if (!strstr(page.s, wanted[i]))
@@ -164,10 +183,71 @@ static void its_page_of_metrics_can_be_read_and_has_each_family_once(void **stat
     arena_done(&a);
 }
 
+/* Each setting bounds what its name says, and whoever looks is told which one it was. */
+static void series_beyond_a_setting_are_told_by_its_name(void **state)
+{
+    (void)state;
+    static const char *const settings[] = { "series_max", "tenant_series_max", "source_series_max", "metric_series_max" };
+    for (size_t i = 0; i < 4; i++) {
+        char         more[160], own[128];
+        struct fault fault = { 0 };
+        json_t      *status = NULL;
+        (void)snprintf(own, sizeof own, "%s/%zu", folder, i);
+        (void)snprintf(more, sizeof more, "  digest:\n    %s: 100\nsensors:\n  enabled: no\n", settings[i]);
+        assert_ok(ingest_start(configured(more), own, &in, &fault), &fault);
+        append_series(i == 3);
+        do {
+            json_decref(status);
+            status = ingest_status(in);
+        } while (json_array_size(json_object_get(json_object_get(status, "digest"), "caps")) == 0);
+        for (size_t k = 0; k < 4; k++)
+            assert_int_equal(left_out_of_metrics(status, settings[k]), k == i ? 50 : 0);
+        json_t *caps = json_object_get(json_object_get(status, "digest"), "caps");
+        assert_int_equal(json_array_size(caps), 1);
+        assert_string_equal(json_string_value(json_object_get(json_array_get(caps, 0), "bound")), settings[i]);
+        json_decref(status);
+        ingest_stop(in);
+        in = NULL;
+    }
+}
+
+/* Lines of as many shapes as there are, unless what msg says is left out of them. */
+static void the_values_of_keys_that_are_set_are_no_part_of_patterns(void **state)
+{
+    (void)state;
+    static const char *const     lines[] = { "msg=\"it was opened\"", "msg=\"what (or who) closed it?\"", "msg=opened", "msg={}" };
+    static const struct resource nobody;
+    static const struct scope    none;
+    struct event                 e[4];
+    const struct event          *all[4];
+    struct text                  body, page;
+    struct fault                 fault = { 0 };
+    text_init(&body, 1 << 16);
+    text_init(&page, 1 << 20);
+    for (int i = 0; i < 4; i++) {
+        e[i] = (struct event){ .type = EVENT_LOG, .resource = &nobody, .scope = &none,
+                               .as.log = { .time_ns = clock_wall_us(&clock_real) * 1000, .body = { VALUE_TEXT, { .text = slice_of(lines[i]) } } } };
+        all[i] = &e[i];
+    }
+    assert_ok(event_encode(all, 4, &body, &fault), &fault);
+    assert_ok(ingest_start(configured("  digest:\n    ignore_fields: [sql, msg]\nsensors:\n  enabled: no\n"), folder, &in, &fault), &fault);
+    struct record r = { .received_us = clock_wall_us(&clock_real), .kind = RECORD_OTLP_LOGS, .form = FORM_PROTOBUF, .events = 4, .tenant = SLICE(""), .source = SLICE("otlp"), .body = { body.s, body.used } };
+    assert_ok(journal_append_wait(in->journal, &r, NULL, &fault), &fault);
+    do {
+        text_clear(&page);
+        ingest_metrics(in, &page);
+    } while (strstr(page.s, "homeostat_digest_patterns 0\n"));
+    assert_non_null(strstr(page.s, "homeostat_digest_patterns 1\n"));
+    text_done(&body);
+    text_done(&page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_asks_and_who_reloads_waits_for_no_sink_that_will_not_let_go, begin, end),
+        cmocka_unit_test_setup_teardown(series_beyond_a_setting_are_told_by_its_name, begin, end),
+        cmocka_unit_test_setup_teardown(the_values_of_keys_that_are_set_are_no_part_of_patterns, begin, end),
         cmocka_unit_test_setup_teardown(its_page_of_metrics_can_be_read_and_has_each_family_once, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

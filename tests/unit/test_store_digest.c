@@ -164,6 +164,43 @@ static void a_window_asked_for_waits_once_until_it_is_done(void **state)
     digest_store_close(s);
 }
 
+static void what_is_not_known_of_a_pattern_any_more_stays_as_it_was(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct digest_store *s = a_store();
+    put(s, NOW, 1);
+    assert_ok(digest_pattern_put(s, &(struct digest_pattern){ tenant, 8, "lasted <*>", "lasted 4", "ERROR", NOW, NOW + 5, "{\"fields\":[{\"index\":0}]}" }, &f), &f);
+    assert_ok(digest_pattern_put(s, &(struct digest_pattern){ tenant, 8, "", "", NULL, NOW + 3, NOW + 9, "" }, &f), &f);
+    assert_int_equal(number("SELECT count(*) FROM log_pattern WHERE pattern = 'lasted <*>' AND sample_message = 'lasted 4' AND severity = 'ERROR'"), 1);
+    assert_int_equal(number("SELECT count(*) FROM log_pattern WHERE attrs_schema = '{\"fields\":[{\"index\":0}]}'"), 1);
+    assert_true(number("SELECT first_seen FROM log_pattern WHERE pattern = 'lasted <*>'") == NOW);
+    assert_true(number("SELECT last_seen FROM log_pattern WHERE pattern = 'lasted <*>'") == NOW + 9);
+    /* What an older program wrote without times gets them. */
+    assert_ok(digest_pattern_put(s, &(struct digest_pattern){ tenant, 0, "<other>", "", NULL, 0, 0, NULL }, &f), &f);
+    assert_ok(digest_pattern_put(s, &(struct digest_pattern){ tenant, 0, "<other>", "", NULL, NOW, NOW, NULL }, &f), &f);
+    assert_true(number("SELECT first_seen FROM log_pattern WHERE pattern = '<other>'") == NOW);
+    assert_int_equal(number("SELECT count(*) FROM log_pattern WHERE pattern = '<other>' AND attrs_schema = '{}'"), 1);
+    digest_store_close(s);
+}
+
+static void a_pattern_goes_only_after_its_last_row(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct digest_store *s = a_store();
+    struct digest_keep   k = digest_keep_default();
+    put(s, NOW, 1);
+    for (uint64_t id = 20; id < 22; id++)
+        assert_ok(digest_pattern_put(s, &(struct digest_pattern){ tenant, id, "seen long ago", "", NULL, NOW - 200 * DAY, NOW - 200 * DAY, NULL }, &f), &f);
+    assert_ok(digest_log_put(s, &(struct digest_log){ NOW - 100 * DAY, tenant, cart, 20, 5, 0 }, &f), &f);
+    assert_ok(digest_store_forget(s, &k, NOW, 9, &f), &f);
+    assert_int_equal(number("SELECT count(*) FROM log_pattern WHERE pattern = 'seen long ago'"), 1);
+    assert_ok(digest_store_forget(s, &k, NOW + 90 * DAY, 9, &f), &f);
+    assert_int_equal(number("SELECT count(*) FROM log_pattern WHERE pattern = 'seen long ago'"), 0);
+    digest_store_close(s);
+}
+
 static void what_is_old_goes_by_itself(void **state)
 {
     (void)state;
@@ -282,6 +319,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_not_committed_never_was, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_pattern_that_joins_an_older_one_takes_its_counts_along, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_window_asked_for_waits_once_until_it_is_done, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_is_not_known_of_a_pattern_any_more_stays_as_it_was, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_pattern_goes_only_after_its_last_row, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_is_old_goes_by_itself, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_same_evidence_is_there_once, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_is_on_disk_is_not_claimed_while_somebody_reads, make_folder, remove_folder),

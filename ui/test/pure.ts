@@ -141,6 +141,8 @@ is(story.arms.map((a) => [a.arm, (a.from % 60000) / 1000, ((a.to ?? 0) % 60000) 
   is(words(told(0, { consumers: [{ name: "sink:old", open: false, behind: 7, lag_seconds: 1 }] })), [[false, "Nobody reads for sink:old."]], "a consumer that is gone holds the journal");
   is(words(readFlow({ scrape: { reload_trouble: { text: "no", hint: "" } }, digest: { waiting: true, last_error: "disk full" } }, 0)),
     [[true, "The digest does not get on."], [true, "The part scrape did not take the last reload."]], "also of parts that the page does not know");
+  is(words(readFlow({ digest: { caps: [{ dataset: "metrics", bound: "series_max", so_far: 7, hint: "raise it" }] } }, 0)),
+    [[false, "The digest has no more room: metrics, series_max."]], "a bound of the digest that was felt");
   is(words(readFlow({}, 0)), [], "an answer without members troubles nobody");
   is([sinkState(told(0, {}, sink({ running: false })).sinks?.[0] as never, 0), sinkState(told(0, {}, sink({ retry_at: "2026-01-31T12:00:00Z" })).sinks?.[0] as never,
     Date.parse("2026-01-31T11:59:50Z")), sinkState(told(0, {}, {}).sinks?.[0] as never, 0)], ["stopped", "retrying", "unknown"], "states of a sink");
