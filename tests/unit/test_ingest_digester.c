@@ -197,6 +197,11 @@ static int64_t number(int which, const char *sql)
     return n;
 }
 
+static enum err ask(struct digester *d, const char *job, const char *tenant, int64_t from_us, int64_t to_us, struct fault *fault)
+{
+    return digester_ask(d, &(struct digest_request){ job, tenant, 0, from_us, to_us }, fault);
+}
+
 static const struct mock_size small = { 400, 48, 200 };
 
 static void whole(int which, struct journal *j, int64_t save_us)
@@ -319,10 +324,10 @@ static void a_window_that_is_asked_for_again_is_written_over_by_the_same(void **
     assert_int_equal(sqlite3_exec(db, "UPDATE metric_1m SET avg_val = 99; DELETE FROM log_pattern_5m; UPDATE service_call_5m SET calls = 1, rps = 7", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     assert_ok(digester_open(&o, &d, &fault), &fault);
-    assert_int_equal(digester_ask(d, "oo-agg", "shop", wall, wall + MINUTE, &fault), ERR_INPUT);       /* not over yet */
-    assert_int_equal(digester_ask(d, "nothing", "shop", BEGIN, BEGIN + MINUTE, &fault), ERR_INPUT);
-    assert_ok(digester_ask(d, "oo-agg", "shop", BEGIN, BEGIN + 20 * MINUTE, &fault), &fault);
-    assert_ok(digester_ask(d, "oo-agg", "shop", BEGIN, BEGIN + 20 * MINUTE, &fault), &fault);          /* twice is once */
+    assert_int_equal(ask(d, "oo-agg", "shop", wall, wall + MINUTE, &fault), ERR_INPUT);       /* not over yet */
+    assert_int_equal(ask(d, "nothing", "shop", BEGIN, BEGIN + MINUTE, &fault), ERR_INPUT);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 20 * MINUTE, &fault), &fault);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 20 * MINUTE, &fault), &fault);          /* twice is once */
     turns(d, 1000);
     digester_stats(d, &s);
     assert_int_equal(s.asked_done, 1);
@@ -336,7 +341,7 @@ static void a_window_that_is_asked_for_again_is_written_over_by_the_same(void **
     free(after);
     /* A part of five minutes: all five of them are made again, not a part. */
     assert_ok(digester_open(&o, &d, &fault), &fault);
-    assert_ok(digester_ask(d, "oo-agg", "shop", BEGIN + 7 * MINUTE, BEGIN + 8 * MINUTE, &fault), &fault);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN + 7 * MINUTE, BEGIN + 8 * MINUTE, &fault), &fault);
     turns(d, 1000);
     digester_stats(d, &s);
     assert_int_equal(s.asked_done, 1);
@@ -429,7 +434,7 @@ static void a_trace_is_found_at_once_while_its_window_is_open_and_before_the_dig
     assert_ok(look_trace_hash(id, &hash, &fault), &fault);
     assert_ok(digester_open(&o, &d, &fault), &fault);
     /* Nothing was read yet: the records that nobody knows are looked through. A digest at record 0 has read nothing, and says so. */
-    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read);
+    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read, &open.busy);
     assert_int_equal(open.records, 0);
     assert_int_equal(spans_found(id, &open), 0);
     open.read = record - 1;
@@ -437,7 +442,7 @@ static void a_trace_is_found_at_once_while_its_window_is_open_and_before_the_dig
     /* Read, and its window open: only the digest knows. */
     while (!idle)
         assert_ok(digester_step(d, &idle, &fault), &fault);
-    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read);
+    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read, &open.busy);
     assert_true(open.records >= 1);
     assert_int_equal(spans_found(id, NULL), 0);
     assert_int_equal(spans_found(id, &open), 2);
@@ -445,7 +450,7 @@ static void a_trace_is_found_at_once_while_its_window_is_open_and_before_the_dig
     wall = BEGIN + 30 * MINUTE;
     turns(d, 1000);
     assert_int_equal(spans_found(id, &open), 2);
-    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read);
+    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read, &open.busy);
     assert_int_equal(open.records, 0);
     assert_int_equal(spans_found(id, &open), 2);
     digester_close(d);
@@ -521,7 +526,7 @@ static void a_window_that_cannot_be_made_again_is_told_and_holds_up_nothing(void
     char *before = tables(0);
     assert_ok(digester_open(&o, &d, &fault), &fault);
     assert_ok(journal_consumer_open(j, "digest-again", JOURNAL_FROM_NOW, &c, &fault), &fault);         /* so that it cannot be read */
-    assert_ok(digester_ask(d, "oo-agg", "shop", BEGIN, BEGIN + 17 * MINUTE, &fault), &fault);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 17 * MINUTE, &fault), &fault);
     turns(d, 1000);                                                                                    /* none of them fails */
     digester_stats(d, &s);
     assert_int_equal(s.failures, 0);
@@ -538,7 +543,7 @@ static void a_window_that_cannot_be_made_again_is_told_and_holds_up_nothing(void
     journal_close(j);
 }
 
-static void a_window_that_is_asked_for_while_nothing_can_be_written_is_not_forgotten(void **state)
+static void a_window_that_is_asked_for_while_the_digest_cannot_write_is_not_forgotten(void **state)
 {
     struct fault            fault = { 0 };
     struct journal         *j = a_journal(5, small);
@@ -548,15 +553,67 @@ static void a_window_that_is_asked_for_while_nothing_can_be_written_is_not_forgo
     bool                    idle;
     wall = BEGIN + 60 * MINUTE;
     whole(0, j, 0);
+    for (int life = 0; life < 2; life++) {               /* the second time it is killed as soon as it has answered */
+        assert_ok(digester_open(&o, &d, &fault), &fault);
+        run_sql(0, "CREATE TRIGGER no BEFORE INSERT ON digest_state BEGIN SELECT raise(ABORT, 'no room'); END");
+        assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 5 * MINUTE, &fault), &fault);
+        assert_int_equal(number(0, "SELECT count(*) FROM etl_job_run WHERE status = 'queued'"), 1);
+        if (life == 0)
+            assert_int_not_equal(digester_step(d, &idle, &fault), OK);
+        if (life == 1) {
+            digester_close(d);
+            assert_ok(digester_open(&o, &d, &fault), &fault);
+        }
+        run_sql(0, "DROP TRIGGER no");
+        wall += 2 * MINUTE;
+        turns(d, 1000);
+        digester_stats(d, &s);
+        assert_int_equal(s.asked_done, 1);
+        digester_close(d);
+    }
+    journal_close(j);
+}
+
+static void a_window_is_asked_for_by_the_code_of_a_tenant_or_its_number_and_none_comes_into_being(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(5, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    wall = BEGIN + 60 * MINUTE;
+    whole(0, j, 0);
+    int64_t               tenants = number(0, "SELECT count(*) FROM dim_tenant"), shop = number(0, "SELECT tenant_id FROM dim_tenant WHERE code = 'shop'");
+    struct digest_request q = { "oo-agg", "shpo", 0, BEGIN, BEGIN + 5 * MINUTE };
     assert_ok(digester_open(&o, &d, &fault), &fault);
-    run_sql(0, "CREATE TRIGGER no BEFORE INSERT ON etl_job_run BEGIN SELECT raise(ABORT, 'no room'); END");
-    assert_ok(digester_ask(d, "oo-agg", "shop", BEGIN, BEGIN + 5 * MINUTE, &fault), &fault);
-    assert_int_not_equal(digester_step(d, &idle, &fault), OK);
-    run_sql(0, "DROP TRIGGER no");
-    wall += 2 * MINUTE;
-    turns(d, 1000);
-    digester_stats(d, &s);
-    assert_int_equal(s.asked_done, 1);
+    assert_int_equal(digester_ask(d, &q, &fault), ERR_MISSING);
+    q.tenant = NULL;
+    q.tenant_id = 4711;
+    assert_int_equal(digester_ask(d, &q, &fault), ERR_MISSING);
+    assert_int_equal(number(0, "SELECT count(*) FROM dim_tenant"), tenants);
+    assert_int_equal(number(0, "SELECT count(*) FROM etl_job_run WHERE status = 'queued'"), 0);
+    q.tenant_id = shop;
+    assert_ok(digester_ask(d, &q, &fault), &fault);
+    assert_int_equal(number(0, "SELECT tenant_id FROM etl_job_run WHERE status = 'queued'"), shop);
+    q.tenant = "";                                       /* the installation's own */
+    assert_ok(digester_ask(d, &q, &fault), &fault);
+    assert_int_equal(number(0, "SELECT count(*) FROM etl_job_run JOIN dim_tenant USING (tenant_id) WHERE status = 'queued' AND code = ''"), 1);
+    digester_close(d);
+    journal_close(j);
+}
+
+static void more_windows_than_can_wait_are_refused_for_now(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(1, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    wall = BEGIN + 300 * MINUTE;
+    whole(0, j, 0);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    for (int i = 0; i < DIGEST_ASKED_MAX; i++)
+        assert_ok(ask(d, "oo-agg", "shop", BEGIN + i * MINUTE, BEGIN + (i + 1) * MINUTE, &fault), &fault);
+    assert_int_equal(ask(d, "oo-agg", "shop", BEGIN + 100 * MINUTE, BEGIN + 101 * MINUTE, &fault), ERR_BUSY);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + MINUTE, &fault), &fault);      /* it waits already */
     digester_close(d);
     journal_close(j);
 }
@@ -610,7 +667,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_mock_minute_is_in_the_tables_at_once, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(its_thread_reads_what_comes_and_stores_what_is_open_when_it_ends, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_window_that_cannot_be_made_again_is_told_and_holds_up_nothing, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_window_that_is_asked_for_while_nothing_can_be_written_is_not_forgotten, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_window_that_is_asked_for_while_the_digest_cannot_write_is_not_forgotten, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_window_is_asked_for_by_the_code_of_a_tenant_or_its_number_and_none_comes_into_being, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(more_windows_than_can_wait_are_refused_for_now, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_crash_while_a_window_is_made_again_does_not_hold_the_journal_for_ever, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(how_far_it_is_behind_grows_while_it_cannot_write, make_folder, remove_folder),
     };
