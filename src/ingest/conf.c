@@ -44,7 +44,7 @@ static const struct conf_knob digest_knobs[] = {
     { "patterns_max",   KNOB_INT(struct ingest_digest_conf, patterns_max),    "20000",  "100..1000000",   CONF_RESTART, "How many patterns of log lines are kept; the one not seen for longest goes." },
     { "patterns_memory", KNOB_SIZE(struct ingest_digest_conf, patterns_bytes), "32MiB", "1MiB..4GiB",     CONF_RESTART, "And how much memory they may take." },
     { "series_max",     KNOB_INT(struct ingest_digest_conf, series_max),      "100000", "100..10000000",  CONF_RESTART, "How many series one tenant may have in open minutes; the rest becomes one series called other, which is counted." },
-    { "initial_lookback", KNOB_TIME(struct ingest_digest_conf, initial_us),   "15m",    "1m..7d",         CONF_RESTART, "Where nothing was made yet, the first window of oo-agg begins so long before what is due. When the notes of what was made were deleted, so much is made again." },
+    { "initial_lookback", KNOB_TIME(struct ingest_digest_conf, initial_us),   "15min",  "1min..7d",         CONF_RESTART, "Where nothing was made yet, the first window of oo-agg begins so long before what is due. When the notes of what was made were deleted, so much is made again." },
 };
 const struct conf_section ingest_digest_section = { .path = "ingest.digest", .knobs = digest_knobs, .count = COUNT(digest_knobs),
     .size = sizeof(struct ingest_digest_conf),

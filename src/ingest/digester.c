@@ -384,7 +384,8 @@ static enum err turn(struct digester *d, bool *idle, struct fault *fault)
     if (e == OK && d->consumer)
         e = close_due(d, &closed, fault);
     int64_t wait = d->o.save_us > (int64_t)(d->stats.save_seconds * 1e6) * SAVE_SHARE ? d->o.save_us : (int64_t)(d->stats.save_seconds * 1e6) * SAVE_SHARE;
-    if (e == OK && d->dirty && (locate_full(d->feed->locate) || clock_mono_us(digester_clock(d)) - d->saved_us >= wait))
+    /* After a failure at once: a turn is good when what it read could be stored. */
+    if (e == OK && d->dirty && (d->circuit.failures || locate_full(d->feed->locate) || clock_mono_us(digester_clock(d)) - d->saved_us >= wait))
         e = save(d, fault);
     if (e == OK && atomic_load(&d->look_for_asked) && !d->behind)
         e = digester_again(d, &did, fault);

@@ -143,8 +143,12 @@ static enum err write_piece(struct digester *d, struct again *a, const struct di
         come->rows += a->feed->rows[i];
     come->at_us = range->to_us;
     struct digest_run run = { .job = q->job, .status = "success", .tenant_id = q->tenant_id, .from_us = q->from_us, .to_us = q->to_us, .rows = come->rows };
+    bool        last = come->at_us >= w->to_us;
+    struct come none = { 0 };                    /* so that the same window, asked for again, begins at its beginning */
+    if (e == OK && last)
+        e = digest_run_put(d->store, &run, d->now_us, fault);
     if (e == OK)
-        e = come->at_us < w->to_us ? come_keep(d, come, fault) : digest_run_put(d->store, &run, d->now_us, fault);
+        e = come_keep(d, last ? &none : come, fault);
     if (e == OK)
         e = digester_keep(d, fault);
     if (e == OK)
