@@ -12,8 +12,15 @@ enum { BATCH = 100 };
 
 char            site_folder[64], site_journal[96], site_store[2][96];
 _Atomic int64_t wall, wall_step;
+void          (*wall_look)(void);
 
-static int64_t the_wall(void *ctx) { (void)ctx; return wall += wall_step; }
+static int64_t the_wall(void *ctx)
+{
+    if (wall_look)
+        wall_look();
+    return wall += wall_step;
+}
+
 static int64_t the_mono(void *ctx) { (void)ctx; return clock_mono_us(&clock_real); }
 const struct clock the_clock = { the_wall, the_mono, NULL };
 
@@ -28,6 +35,7 @@ int site_make(void **state)
         (void)snprintf(site_store[i], sizeof site_store[i], "%s/store%d", site_folder, i);
     wall = BEGIN;
     wall_step = 0;
+    wall_look = NULL;
     return 0;
 }
 

@@ -74,6 +74,15 @@ static void a_back_fill_that_is_killed_after_every_piece_goes_on_where_it_was(vo
     journal_close(j);
 }
 
+static struct digester *to_stop;
+static int              looks;
+
+static void stop_at_a_look(void)
+{
+    if (to_stop && ++looks == 20)
+        atomic_store(&to_stop->stopping, true);
+}
+
 static void a_piece_is_left_when_we_are_to_stop_and_made_in_the_next_life(void **state)
 {
     struct fault            fault = { 0 };
@@ -89,9 +98,14 @@ static void a_piece_is_left_when_we_are_to_stop_and_made_in_the_next_life(void *
     assert_ok(digester_open(&o, &d, &fault), &fault);
     turns(d, 10);
     assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 10 * MINUTE, &fault), &fault);
-    atomic_store(&d->stopping, true);
+    to_stop = d;
+    looks = 0;
+    wall_look = stop_at_a_look;                          /* in the midst of reading: it looks at the clock before each record */
     for (int i = 0; i < 10; i++)
         assert_ok(digester_step(d, &idle, &fault), &fault);
+    assert_true(looks > 20);
+    to_stop = NULL;
+    wall_look = NULL;
     assert_int_equal(number(0, "SELECT count(*) FROM log_pattern_5m"), 0);
     atomic_store(&d->stopping, false);
     digester_close(d);
