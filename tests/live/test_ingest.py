@@ -373,6 +373,16 @@ def test_a_damaged_digest_db_does_not_keep_the_daemon_from_starting(make_site):
     assert site.metrics()["homeostat_digest_damaged_total"] == 1 and any(".damaged-" in n for n in os.listdir(f"{site.folder}/store"))
 
 
+def test_mock_minutes_are_digested_whole_and_in_little_memory(make_site):
+    """100 000 lines and 20 000 spans."""
+    site = make_site()
+    folder = f"{site.folder}/mock"
+    told = json.loads(subprocess.run([site.program, "ingest", "mock", folder, "20", "--json"], capture_output=True, text=True, check=True, timeout=120).stdout)
+    assert told["events"] == 20 * 6500 and told["lost"] == 0 and told["rss_mb"] < 200
+    again = subprocess.run([site.program, "ingest", "mock", folder], capture_output=True, text=True, check=False, timeout=120)
+    assert again.returncode == 4 and "already" in again.stderr
+
+
 def test_the_sensors_of_this_machine_are_in_the_journal(make_site):
     site = make_site({"sensors": {"enabled": True, "interval": "1s"}})
     site.start()

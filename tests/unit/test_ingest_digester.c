@@ -2,6 +2,7 @@
 #include "digester_site.h"
 
 #include "ingest/look.h"
+#include "ingest/mock_run.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -271,6 +272,22 @@ static void a_mock_minute_is_in_the_tables_at_once(void **state)
     assert_int_equal(number(0, "SELECT sum(samples) FROM metric_1m"), 500);
 }
 
+static void mock_minutes_go_through_a_journal_and_every_event_is_in_the_tables(void **state)
+{
+    struct fault     fault = { 0 };
+    struct mock_told told;
+    struct mock_run  m = { .seed = 1, .size = MOCK_MINUTE, .minutes = 3, .begin_us = BEGIN };
+    assert_ok(mock_run(&m, site_store[0], &told, &fault), &fault);
+    assert_int_equal(told.events, 3 * 6500);
+    assert_int_equal(told.lost, 0);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), 3 * 5000);
+    assert_int_equal(number(0, "SELECT sum(samples) FROM metric_1m"), 3 * 500);
+    assert_int_equal(number(0, "SELECT sum(events) FROM oo_locator WHERE dataset = 'traces'"), 3 * 1000);
+    assert_int_equal(mock_run(&m, site_store[0], &told, &fault), ERR_CONFLICT);      /* what is there is nobody's to mix with */
+    m.minutes = 0;
+    assert_int_equal(mock_run(&m, site_store[1], &told, &fault), ERR_INPUT);
+}
+
 static void its_thread_reads_what_comes_and_stores_what_is_open_when_it_ends(void **state)
 {
     (void)state;
@@ -449,6 +466,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_trace_is_found_at_once_while_its_window_is_open_and_before_the_digest_has_read_it, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_trace_is_found_with_its_spans_and_what_a_service_calls_too, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_mock_minute_is_in_the_tables_at_once, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(mock_minutes_go_through_a_journal_and_every_event_is_in_the_tables, site_make, site_remove),
         cmocka_unit_test_setup_teardown(its_thread_reads_what_comes_and_stores_what_is_open_when_it_ends, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_window_that_cannot_be_made_again_is_told_and_holds_up_nothing, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_window_that_is_asked_for_while_the_digest_cannot_write_is_not_forgotten, site_make, site_remove),
