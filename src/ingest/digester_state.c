@@ -81,7 +81,8 @@ static enum err find_place(struct digester *d, struct fault *fault)
         d->last = (struct digester_last){ 0 };
         d->replaced = true;
     }
-    return journal_seek(d->consumer, d->read + 1, false, fault);
+    /* One that begins anew holds what it has not read, although it had been let go. */
+    return journal_seek(d->consumer, d->read + 1 > s.first_id ? d->read + 1 : s.first_id, d->read == 0, fault);
 }
 
 /* ---- memory from digest.db ---- */

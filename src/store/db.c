@@ -40,8 +40,11 @@ enum err db_fault(struct db *db, int code, const char *what, struct fault *fault
     case SQLITE_CONSTRAINT:
         return fail(fault, ERR_CONFLICT, "the store refuses: %s: %s", what, text);
     case SQLITE_CORRUPT: case SQLITE_NOTADB:
-        if (db->mode == DB_NORMAL)
-            return fail(fault, ERR_DAMAGED, "the database is damaged: %s: %s", what, text);
+        if (db->mode == DB_NORMAL) {
+            (void)fail(fault, ERR_DAMAGED, "the database is damaged: %s: %s", what, text);
+            fail_hint(fault, "it may be thrown away: move it aside, and another one is made");
+            return ERR_DAMAGED;
+        }
         (void)fail(fault, ERR_IO, "the store is damaged: %s: %s", what, text);
         fail_hint(fault, "stop homeostat, keep a copy of the folder, and restore the last backup of cases.db");
         return ERR_IO;

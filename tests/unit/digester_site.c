@@ -12,12 +12,13 @@ enum { BATCH = 100 };
 
 char            site_folder[64], site_journal[96], site_store[2][96];
 _Atomic int64_t wall, wall_step;
-void          (*wall_look)(void);
+void          (*_Atomic wall_look)(void);
 
 static int64_t the_wall(void *ctx)
 {
-    if (wall_look)
-        wall_look();
+    void (*look)(void) = wall_look;
+    if (look)
+        look();
     return wall += wall_step;
 }
 

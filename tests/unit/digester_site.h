@@ -16,7 +16,7 @@
 
 extern char               site_folder[64], site_journal[96], site_store[2][96];
 extern _Atomic int64_t    wall, wall_step;               /* step: what each look at the clock adds */
-extern void             (*wall_look)(void);              /* called at each; NULL: nothing */
+extern void    (*_Atomic wall_look)(void);               /* called at each; NULL: nothing */
 extern const struct clock the_clock;
 
 static const struct mock_size small UNUSED = { 400, 48, 200 };       /* a minute */

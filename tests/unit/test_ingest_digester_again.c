@@ -74,13 +74,14 @@ static void a_back_fill_that_is_killed_after_every_piece_goes_on_where_it_was(vo
     journal_close(j);
 }
 
-static struct digester *to_stop;
-static int              looks;
+static struct digester *_Atomic to_stop;
+static _Atomic int      looks;
 
 static void stop_at_a_look(void)
 {
-    if (to_stop && ++looks == 20)
-        atomic_store(&to_stop->stopping, true);
+    struct digester *d = to_stop;
+    if (d && ++looks == 20)
+        atomic_store(&d->stopping, true);
 }
 
 static void a_piece_is_left_when_we_are_to_stop_and_made_in_the_next_life(void **state)
