@@ -402,6 +402,29 @@ static void a_window_is_asked_for_by_the_code_of_a_tenant_or_its_number_and_none
     journal_close(j);
 }
 
+static void who_asks_while_somebody_else_writes_for_long_is_told_to_come_again(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(1, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    sqlite3                *db;
+    char                    path[128];
+    wall = BEGIN + 30 * MINUTE;
+    whole(0, j, 0);
+    (void)snprintf(path, sizeof path, "%s/digest.db", site_store[0]);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(ask(d, "oo-agg", "shop", BEGIN, BEGIN + MINUTE, &fault), ERR_BUSY);
+    assert_true(strlen(fault.hint) > 0);
+    assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + MINUTE, &fault), &fault);
+    sqlite3_close(db);
+    digester_close(d);
+    journal_close(j);
+}
+
 static void more_windows_than_can_wait_are_refused_for_now(void **state)
 {
     struct fault            fault = { 0 };
@@ -471,6 +494,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_window_that_cannot_be_made_again_is_told_and_holds_up_nothing, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_window_that_is_asked_for_while_the_digest_cannot_write_is_not_forgotten, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_window_is_asked_for_by_the_code_of_a_tenant_or_its_number_and_none_comes_into_being, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(who_asks_while_somebody_else_writes_for_long_is_told_to_come_again, site_make, site_remove),
         cmocka_unit_test_setup_teardown(more_windows_than_can_wait_are_refused_for_now, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_crash_while_a_window_is_made_again_does_not_hold_the_journal_for_ever, site_make, site_remove),
         cmocka_unit_test_setup_teardown(how_far_it_is_behind_grows_while_it_cannot_write, site_make, site_remove),
