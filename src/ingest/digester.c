@@ -444,9 +444,9 @@ enum err digester_save(struct digester *d, struct fault *fault)
 size_t digester_open_trace(struct digester *d, uint64_t hash, uint64_t *record, size_t max, uint64_t *read, bool *busy)
 {
     /* It is held while a window is committed, and a slow disk may take seconds for that. */
-    int64_t until = clock_mono_us(&clock_real) + TRACE_WAIT_US;
+    int64_t until = clock_wall_us(&clock_real) + TRACE_WAIT_US;
     *read = 0;
-    *busy = pthread_mutex_clocklock(&d->open, CLOCK_MONOTONIC, &(struct timespec){ (time_t)(until / US_PER_S), (long)(until % US_PER_S * 1000) }) != 0;
+    *busy = pthread_mutex_timedlock(&d->open, &(struct timespec){ (time_t)(until / US_PER_S), (long)(until % US_PER_S * 1000) }) != 0;
     if (*busy)
         return 0;
     size_t found = d->feed ? locate_find_open(d->feed->locate, hash, record, max) : 0;
