@@ -87,6 +87,9 @@ enum err digester_open(const struct digester_options *o, struct digester **out, 
     d->stats.upper_us = d->upper_us;
     d->stats_now_us = d->now_us;
     d->stats.cursor = d->committed;
+    d->stats.waiting = d->circuit.failures > 0;
+    if (d->stats.waiting)
+        (void)snprintf(d->stats.why, sizeof d->stats.why, "it failed %u times in a row before the restart, and is tried again in a while", d->circuit.failures);
     *out = d;
     return OK;
 }
@@ -472,10 +475,13 @@ void digester_stats(struct digester *d, struct digester_stats *s)
 /* Until something comes, but not beyond the moment when the next window is due. */
 static void rest(struct digester *d, bool idle)
 {
-    int64_t wait = d->circuit.failures ? US_PER_S / 10 : idle ? US_PER_S : 0, wall = clock_wall_us(digester_clock(d));
-    int64_t due = window_floor(wall, d->job.align_us) + d->job.align_us - wall;
-    if (wait && !atomic_load(&d->stopping))
-        (void)journal_wait(d->consumer, due < wait ? due : wait);
+    int64_t wall = clock_wall_us(digester_clock(d)), due = window_floor(wall, d->job.align_us) + d->job.align_us - wall;
+    if (atomic_load(&d->stopping))
+        return;
+    if (d->circuit.failures)                 /* what comes meanwhile is no reason to wake */
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 100 * 1000 * 1000 }, NULL);
+    else if (idle)
+        (void)journal_wait(d->consumer, due < US_PER_S ? due : US_PER_S);
 }
 
 static void *run(void *ctx)

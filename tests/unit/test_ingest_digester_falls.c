@@ -351,13 +351,14 @@ static void an_open_circuit_outlives_a_restart_and_is_noted_as_closed_with_the_f
     assert_ok(digester_open(&o, &d, &fault), &fault);
     turns(d, 1);
     digester_stats(d, &s);
-    assert_int_equal(s.records, 0);                      /* it still waits */
+    assert_int_equal(s.records, 0);                      /* it still waits, and says so */
+    assert_true(s.waiting && *s.why);
     wall -= 10 * 365 * INT64_C(86400) * US_PER_S;        /* not for years */
     turns(d, 1);
     wall += 5 * MINUTE;
     turns(d, 1);
     digester_stats(d, &s);
-    assert_true(s.records > 0);
+    assert_true(s.records > 0 && !s.waiting);
     assert_int_equal(number(0, "SELECT state = 'closed' AND failures = 0 FROM etl_job_circuit"), 1);
     digester_close(d);
     journal_close(j);
