@@ -172,6 +172,32 @@ static void what_is_no_damage_leaves_digest_db_where_it_is(void **state)
     journal_close(j);
 }
 
+static void bounds_that_were_lowered_are_no_damage(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(6, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    struct digester_stats   s;
+    wall = BEGIN + 6 * MINUTE;                           /* so that windows are open */
+    whole(0, j, 0);
+    o.feed.metrics.series_max = o.feed.metrics.tenant_max = o.feed.metrics.source_max = o.feed.metrics.metric_max = 2;
+    o.feed.logs.patterns.patterns_max = 2;
+    o.feed.calls.pending_max = 2;
+    o.feed.places_max = 2;
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    turns(d, 100);
+    digester_stats(d, &s);
+    assert_int_equal(s.damaged, 0);
+    digester_close(d);
+    o.feed.logs.patterns.bytes_max = 1000;               /* nothing fits in there: told, and nothing is put aside */
+    assert_int_equal(digester_open(&o, &d, &fault), ERR_LIMIT);
+    assert_int_equal(aside(0), 0);
+    whole(0, j, 0);
+    assert_int_equal(aside(0), 0);
+    journal_close(j);
+}
+
 /* ---- another journal ---- */
 
 static struct journal *another_journal(struct journal *j, int64_t from_us, int minutes)
@@ -434,6 +460,7 @@ int main(void)
         TEST(a_digest_db_that_is_found_damaged_while_it_is_used_is_made_again_too),
         TEST(what_is_open_and_cannot_be_read_is_a_damage_too),
         TEST(what_is_no_damage_leaves_digest_db_where_it_is),
+        TEST(bounds_that_were_lowered_are_no_damage),
         TEST(a_journal_that_was_replaced_is_read_whole_however_long_it_is_already),
         TEST(what_an_older_journal_held_is_not_written_over_from_a_newer_one),
         TEST(nothing_is_kept_from_being_made_again_when_there_never_was_another_journal),
