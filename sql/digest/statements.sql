@@ -6,6 +6,9 @@ INSERT INTO dim_tenant (code, name, created_at) VALUES (?1, CASE ?1 WHEN '' THEN
 -- name: digest_tenant_id
 SELECT tenant_id FROM dim_tenant WHERE code = ?1;
 
+-- name: digest_tenant_there
+SELECT tenant_id FROM dim_tenant WHERE tenant_id = ?1;
+
 -- name: digest_resource_put
 INSERT INTO dim_resource (tenant_id, urn, type, name, env, region, zone, created_at)
 VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), nullif(?6, ''), nullif(?7, ''), ?8) ON CONFLICT (tenant_id, urn) DO NOTHING;
@@ -96,9 +99,19 @@ ON CONFLICT (job, tenant_id, window_from, window_to) DO UPDATE SET status = excl
 SELECT max(window_to) FROM etl_job_run WHERE job = ?1 AND tenant_id = ?2 AND status = 'success';
 
 -- name: digest_run_ask
--- Asked for again while it waits: still once. A window that was done is done again.
+-- Asked for again while it waits: still once, and at the same place. A window that was done is done again.
 INSERT INTO etl_job_run (job, tenant_id, window_from, window_to, status, asked_at) VALUES (?1, ?2, ?3, ?4, 'queued', ?5)
-ON CONFLICT (job, tenant_id, window_from, window_to) DO UPDATE SET status = 'queued', asked_at = excluded.asked_at, error = NULL;
+ON CONFLICT (job, tenant_id, window_from, window_to) DO UPDATE SET asked_at = CASE status WHEN 'queued' THEN asked_at ELSE excluded.asked_at END,
+    status = 'queued', error = NULL;
+
+-- name: digest_run_waiting
+-- Others than this one.
+SELECT count(*) FROM etl_job_run WHERE status = 'queued' AND NOT (job = ?1 AND tenant_id = ?2 AND window_from = ?3 AND window_to = ?4);
+
+-- name: digest_run_ask_all
+INSERT INTO etl_job_run (job, tenant_id, window_from, window_to, status, asked_at) SELECT ?1, tenant_id, ?2, ?3, 'queued', ?4 FROM dim_tenant
+WHERE NOT EXISTS (SELECT 1 FROM etl_job_run WHERE job = ?1 AND status = 'success')
+ON CONFLICT (job, tenant_id, window_from, window_to) DO UPDATE SET status = 'queued';
 
 -- name: digest_run_asked
 SELECT r.id, r.job, r.tenant_id, t.code, r.window_from, r.window_to FROM etl_job_run r JOIN dim_tenant t USING (tenant_id)

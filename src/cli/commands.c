@@ -50,6 +50,7 @@ const struct cli_command cli_commands[] = {
     { "events",         "",             0, 0, ASK "follow after topics case ", cmd_events, "Show what happened, and with --follow what happens.", "GET:/events" },
 
     { "ingest",         "",             0, 0, ASK, cmd_ingest, "How ingest stands: the journal, who reads it, the sinks.", "GET:/ingest" },
+    { "ingest mock",    "FOLDER [MINUTES]", 1, 2, " output json ", cmd_ingest_mock, "Make mock minutes in a folder of their own: 5000 lines, 500 points and 1000 spans each, through a journal and a digest; tells how long it took.", "" },
     { "backfill",       "JOB FROM TO",  3, 3, ASK "tenant ", cmd_backfill, "Make the windows of a job again; what is done is overwritten without a conflict.", "POST:/events/enqueue" },
     { "look trace",     "TRACE",        1, 1, ASK "limit ", cmd_look_trace, "Show the spans and logs of one trace, out of the journal.", "GET:/trace/{id}" },
     { "look services",  "",             0, 0, ASK "since limit ", cmd_look_services, "Show services with their logs, calls and error rates.", "GET:/service" },

@@ -102,6 +102,9 @@ static const struct print_column run_columns[] = {
     { "JOB", "job", PRINT_TEXT, 0 }, { "TENANT", "tenant", PRINT_TEXT, 0 }, { "FROM", "from", PRINT_TIME, 0 }, { "TO", "to", PRINT_TIME, 0 }, { "STATUS", "status", PRINT_TEXT, 0 },
     { "ROWS", "rows", PRINT_TEXT, 0 }, { "ERROR", "error", PRINT_TEXT, 80 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
+static const struct print_column circuit_columns[] = {
+    { "JOB", "job", PRINT_TEXT, 0 }, { "CIRCUIT", "state", PRINT_TEXT, 0 }, { "FAILURES", "failures", PRINT_TEXT, 0 }, { "NOT BEFORE", "open_until", PRINT_TIME, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
+};
 static const struct print_column event_record[] = {
     { "event", "event_id", PRINT_TEXT, 0 }, { "at", "detected_at", PRINT_TIME, 0 }, { "about", "urn", PRINT_TEXT, 0 }, { "kind", "kind", PRINT_TEXT, 0 }, { "severity", "severity", PRINT_TEXT, 0 }, { "title", "title", PRINT_TEXT, 0 },
     { "summary", "summary", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
@@ -156,7 +159,15 @@ int cmd_look_jobs(struct cli *c)
 {
     int     code;
     json_t *data = ask(c, "/job", "", &code);
-    return data ? put(c, data, json_object_get(data, "runs"), run_columns, "no job has run") : code;
+    if (!data)
+        return code;
+    if (!cli_put_json(c, data)) {
+        print_table(c->out, json_object_get(data, "runs"), run_columns, "no job has run");
+        (void)fprintf(c->out, "\n");
+        print_table(c->out, json_object_get(data, "circuits"), circuit_columns, "no job has a circuit yet");
+    }
+    json_decref(data);
+    return CLI_DONE;
 }
 
 int cmd_look_event(struct cli *c)

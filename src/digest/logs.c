@@ -329,6 +329,15 @@ void logs_settle(struct logs *l, int64_t upper_us)
     l->merges = 0;
 }
 
+void logs_put_back(struct logs *l)
+{
+    for (uint32_t i = 0; i < l->windows; i++)
+        window_free(l->window[i]);
+    l->windows = 0;
+    l->last = l->last_cell = UINT32_MAX;
+    l->floor_us = INT64_MIN;
+}
+
 void logs_stats(const struct logs *l, struct logs_stats *s)
 {
     *s = l->stats;
@@ -422,8 +431,13 @@ enum err logs_load(struct logs *l, struct slice bytes, struct fault *fault)
     struct slice  stats = unpack_s(&u);
     for (uint64_t tenant; fine && (tenant = unpack_u(&u)) != 0;) {
         struct slice     saved = unpack_s(&u);
-        struct patterns *ps = !u.bad && tenant <= PLACES_TENANTS_MAX + 1 ? patterns_of(l, (uint32_t)tenant - 1) : NULL;
-        fine = ps && patterns_load(ps, saved, fault) == OK;
+        fine = !u.bad && tenant <= PLACES_TENANTS_MAX + 1;
+        struct patterns *ps = fine ? patterns_of(l, (uint32_t)tenant - 1) : NULL;
+        if (fine && !ps)                                 /* nothing is wrong with what was saved */
+            return fail(fault, ERR_LIMIT, "there is no room for the saved patterns of logs: see ingest.digest.patterns_max and patterns_memory");
+        enum err e = fine ? patterns_load(ps, saved, fault) : OK;
+        if (e != OK)
+            return e;
     }
     fine = fine && load_windows(l, &u);
     size_t merges = fine ? unpack_count(&u, 3) : 0;

@@ -44,6 +44,8 @@ void                logs_free(struct logs *l);
 void                logs_take(struct logs *l, const struct places *p, const struct event *e, uint32_t place, struct arena *a);
 bool                logs_emit(struct logs *l, int64_t upper_us, const struct logs_emit *to);
 void                logs_settle(struct logs *l, int64_t upper_us);
+/* Every window goes, and whichever comes next may be an older one; patterns stay. For a clock that was put back. */
+void                logs_put_back(struct logs *l);
 void                logs_stats(const struct logs *l, struct logs_stats *s);
 MUST_CHECK enum err logs_save(const struct logs *l, struct pack *out, struct fault *fault);
 MUST_CHECK enum err logs_load(struct logs *l, struct slice bytes, struct fault *fault);

@@ -236,6 +236,7 @@ enum err look_trace(struct looker *l, const char *tenant, const char *id, const 
     }
     arena_init(&t->arena, ARENA_MAX);
     t->tenant = tenant;
+    t->cut = open && open->busy;                         /* what it has open could not be looked at */
     for (size_t i = 0; open && i < open->records; i++)
         t->record[t->records++] = open->record[i];
     t->spans = json_array();

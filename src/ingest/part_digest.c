@@ -4,6 +4,7 @@
 #include "ingest/digester.h"
 #include "ingest/look.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ static enum err digest_start(struct ingest *in, void **self, struct fault *fault
     if (!c->enabled)
         return OK;
     o.clock = in->clock;
+    o.initial_us = c->initial_us;
     o.feed.metrics.series_max = (uint32_t)c->series_max;
     o.feed.metrics.tenant_max = (uint32_t)c->tenant_series_max;
     o.feed.metrics.source_max = (uint32_t)c->source_series_max;
@@ -63,10 +65,10 @@ static json_t *digest_status(struct ingest *in, void *self)
     journal_stats(in->journal, &j);
     uint64_t behind = j.last_id > s.cursor && s.behind ? j.last_id - s.cursor : 0;
     json_t *caps, *left = left_out_json(&s, clock_wall_us(in->clock), &caps);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:b, s:b, s:s, s:I, s:o, s:o}", "records", (json_int_t)s.records, "events", (json_int_t)s.events, "bad_records",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:I, s:b, s:b, s:s, s:I, s:I, s:o, s:o}", "records", (json_int_t)s.records, "events", (json_int_t)s.events, "bad_records",
                      (json_int_t)s.bad_records, "windows", (json_int_t)s.windows, "rows", (json_int_t)s.rows, "saves", (json_int_t)s.saves, "failures", (json_int_t)s.failures, "asked_done",
-                     (json_int_t)s.asked_done, "window_lag_seconds", s.window_lag_seconds, "save_seconds", s.save_seconds, "cursor", (json_int_t)s.cursor, "backlog", s.behind, "waiting", s.waiting,
-                     "last_error", s.why, "behind", (json_int_t)behind, "left_out", left, "caps", caps);
+                     (json_int_t)s.asked_done, "window_lag_seconds", isnan(s.window_lag_seconds) ? json_null() : json_real(s.window_lag_seconds), "save_seconds", s.save_seconds, "cursor", (json_int_t)s.cursor, "backlog", s.behind, "waiting", s.waiting,
+                     "last_error", s.why, "behind", (json_int_t)behind, "damaged", (json_int_t)s.damaged, "left_out", left, "caps", caps);
 }
 
 static void digest_metrics(struct ingest *in, void *self, struct gauge *g)
@@ -84,7 +86,9 @@ static void digest_metrics(struct ingest *in, void *self, struct gauge *g)
                       (double)left_out_of(&left_out[i], &s), "dataset", left_out[i].dataset, "reason", left_out[i].reason, NULL);
     gauge_set(g, "homeostat_digest_series", "Series that are remembered (ingest.digest.series_max).", (double)s.metrics.series, NULL);
     gauge_set(g, "homeostat_digest_patterns", "Patterns of log lines that are known.", (double)s.logs.patterns, NULL);
-    gauge_set(g, "window_lag_seconds", "How far the end of the last finished window lies back.", s.window_lag_seconds, "job", "oo-agg", NULL);
+    gauge_counter(g, "homeostat_digest_damaged_total", "Times that digest.db was damaged, put aside and made anew from the journal.", (double)s.damaged, NULL);
+    if (!isnan(s.window_lag_seconds))
+        gauge_set(g, "window_lag_seconds", "How far the end of the last finished window lies back.", s.window_lag_seconds, "job", "oo-agg", NULL);
 }
 
 static bool digest_ready(struct ingest *in, void *self, char *why, size_t size)
@@ -111,7 +115,7 @@ static enum err ask_digest(struct ingest *in, const char *id, struct look_open *
     (void)pthread_rwlock_rdlock(&in->lock);
     struct digester *d = ingest_part_of(in, "digest");
     if (d && (*open = malloc(sizeof **open)))
-        (*open)->records = digester_open_trace(d, hash, (*open)->record, LOOK_RECORDS_MAX, &(*open)->read);
+        (*open)->records = digester_open_trace(d, hash, (*open)->record, LOOK_RECORDS_MAX, &(*open)->read, &(*open)->busy);
     (void)pthread_rwlock_unlock(&in->lock);
     return !d || *open ? OK : fail(fault, ERR_LIMIT, "no memory to look for a trace");
 }
@@ -160,20 +164,31 @@ static enum err moment_of(const json_t *request, const char *name, int64_t *us, 
     return fail(fault, ERR_INPUT, "%s has to be a moment such as 2026-01-31T12:00:00Z", name);
 }
 
+/* A text is a code, a whole number is dim_tenant's; without any it is the installation's own, whose code is "". */
+static enum err tenant_of(const json_t *request, struct digest_request *q, struct fault *fault)
+{
+    const json_t *t = json_object_get(request, "tenant_id");
+    q->tenant = !t || json_is_null(t) ? "" : json_string_value(t);
+    q->tenant_id = json_integer_value(t);
+    if (q->tenant || json_is_integer(t))
+        return OK;
+    return fail(fault, ERR_INPUT, "tenant_id has to be the code of a tenant, or its number");
+}
+
 enum err ingest_enqueue(struct ingest *in, const json_t *request, json_t **out, struct fault *fault)
 {
-    const char *job = json_string_value(json_object_get(request, "job")), *tenant = json_string_value(json_object_get(request, "tenant_id"));
-    int64_t     from_us, to_us;
-    enum err    e = job ? OK : fail(fault, ERR_INPUT, "job has to be the name of a job, e.g. oo-agg");
-    if (e == OK && (e = moment_of(request, "from", &from_us, fault)) == OK)
-        e = moment_of(request, "to", &to_us, fault);
+    struct digest_request q = { .job = json_string_value(json_object_get(request, "job")) };
+    enum err              e = q.job ? tenant_of(request, &q, fault) : fail(fault, ERR_INPUT, "job has to be the name of a job, e.g. oo-agg");
+    if (e == OK && (e = moment_of(request, "from", &q.from_us, fault)) == OK)
+        e = moment_of(request, "to", &q.to_us, fault);
     if (e != OK)
         return e;
     (void)pthread_rwlock_rdlock(&in->lock);
     struct digester *d = ingest_part_of(in, "digest");
-    e = d ? digester_ask(d, job, tenant ? tenant : "", from_us, to_us, fault) : fail(fault, ERR_MISSING, "the digest is off");
+    e = d ? digester_ask(d, &q, fault) : fail(fault, ERR_MISSING, "the digest is off");
     (void)pthread_rwlock_unlock(&in->lock);
     if (e == OK)
-        *out = json_pack("{s:s, s:s, s:O, s:O}", "job", job, "tenant_id", tenant ? tenant : "", "from", json_object_get(request, "from"), "to", json_object_get(request, "to"));
+        *out = json_pack("{s:s, s:o, s:O, s:O}", "job", q.job, "tenant_id", q.tenant ? json_string(q.tenant) : json_integer(q.tenant_id), "from", json_object_get(request, "from"), "to",
+                         json_object_get(request, "to"));
     return e;
 }

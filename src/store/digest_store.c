@@ -102,6 +102,18 @@ enum err digest_tenant(struct digest_store *s, const char *code, int64_t now_us,
     return e == OK ? number(s, &r, id, fault) : e;
 }
 
+enum err digest_tenant_find(struct digest_store *s, const char *code, int64_t *id, struct fault *fault)
+{
+    struct db_rows r;
+    enum err       e = db_ask(s->db, sql_digest_tenant_id, &r, fault, "t", code);
+    if (e != OK)
+        return e;
+    bool there = db_next(&r);
+    *id = there ? db_int(&r, 0) : 0;
+    e = db_end(s->db, &r, fault);
+    return e == OK && !there ? ERR_MISSING : e;
+}
+
 enum err digest_resource(struct digest_store *s, const struct digest_resource *d, int64_t now_us, int64_t *id, struct fault *fault)
 {
     struct db_rows r;
@@ -222,11 +234,11 @@ enum err digest_run_last(struct digest_store *s, const char *job, int64_t tenant
     return db_end(s->db, &r, fault);
 }
 
-enum err digest_run_ask(struct digest_store *s, const char *job, const char *tenant, int64_t from_us, int64_t to_us, int64_t now_us, struct fault *fault)
+enum err digest_run_ask_all(struct digest_store *s, const char *job, int64_t from_us, int64_t to_us, int64_t now_us, int *asked, struct fault *fault)
 {
-    int64_t  id;
-    enum err e = digest_tenant(s, tenant, now_us, &id, fault);
-    return e == OK ? db_run(s->db, sql_digest_run_ask, fault, "tIIII", job, id, from_us, to_us, now_us) : e;
+    enum err e = db_run(s->db, sql_digest_run_ask_all, fault, "tIII", job, from_us, to_us, now_us);
+    *asked = e == OK ? db_changes(s->db) : 0;
+    return e;
 }
 
 enum err digest_run_asked(struct digest_store *s, struct digest_asked *a, struct fault *fault)

@@ -8,7 +8,8 @@
  *     digest_store_commit(s, fault);          // or digest_store_rollback(s): as if nothing of it had been
  *
  * Every row is written over by the same row, so a replay changes nothing.  WAL with synchronous=NORMAL: after a power cut the newest
- * transactions may be missing, whole; digest_store_sync() is when they cannot be any more.  One thread writes.
+ * transactions may be missing, whole; digest_store_sync() is when they cannot be any more.  One thread writes, but for digest_run_ask().
+ * ERR_DAMAGED from any of these: the file itself is wrong.  It may be thrown away: digest_store_aside(), and another is opened.
  */
 #ifndef STORE_DIGEST_STORE_H
 #define STORE_DIGEST_STORE_H
@@ -24,6 +25,9 @@ struct digest_store;
 
 MUST_CHECK enum err digest_store_open(const char *folder, struct digest_store **s, struct fault *fault);   /* makes the folder, 0700, and digest.db */
 void                digest_store_close(struct digest_store *s);
+/* While nobody has it open: digest.db gets another name, which is told, with what belongs to it. Of such copies the newest DIGEST_DAMAGED_KEPT stay. */
+enum { DIGEST_DAMAGED_KEPT = 2 };
+MUST_CHECK enum err digest_store_aside(const char *folder, int64_t now_us, char *name, size_t size, struct fault *fault);
 MUST_CHECK enum err digest_store_begin(struct digest_store *s, struct fault *fault);
 MUST_CHECK enum err digest_store_commit(struct digest_store *s, struct fault *fault);
 void                digest_store_rollback(struct digest_store *s);
@@ -34,6 +38,7 @@ bool                digest_store_is_fatal(struct digest_store *s);              
 
 struct digest_resource { int64_t tenant_id; const char *urn, *type, *name, *env, *region, *zone; };
 MUST_CHECK enum err digest_tenant(struct digest_store *s, const char *code, int64_t now_us, int64_t *id, struct fault *fault);
+MUST_CHECK enum err digest_tenant_find(struct digest_store *s, const char *code, int64_t *id, struct fault *fault);      /* ERR_MISSING: there is none; no fault is filled */
 MUST_CHECK enum err digest_resource(struct digest_store *s, const struct digest_resource *r, int64_t now_us, int64_t *id, struct fault *fault);
 
 /* ---- rows ---- */
@@ -73,7 +78,15 @@ MUST_CHECK enum err digest_run_put(struct digest_store *s, const struct digest_r
 /* Where the last good window ended; INT64_MIN: there was none. */
 MUST_CHECK enum err digest_run_last(struct digest_store *s, const char *job, int64_t tenant_id, int64_t *to_us, struct fault *fault);
 struct digest_asked { char job[32], tenant[64]; int64_t id, tenant_id, from_us, to_us; };
-MUST_CHECK enum err digest_run_ask(struct digest_store *s, const char *job, const char *tenant, int64_t from_us, int64_t to_us, int64_t now_us, struct fault *fault);
+/*
+ * Any thread, while the digest goes on: over a connection of its own, on disk when it is OK.  tenant NULL: the one with the number tenant_id.
+ * ERR_MISSING: no such tenant; ERR_BUSY: the digest writes for too long, or DIGEST_ASKED_MAX wait already.
+ */
+enum { DIGEST_ASKED_MAX = 64 };
+struct digest_request { const char *job, *tenant; int64_t tenant_id, from_us, to_us; };
+MUST_CHECK enum err digest_run_ask(const char *folder, const struct digest_request *q, int64_t now_us, struct fault *fault);
+/* When no window of the job is noted as good for anybody, this one is asked for each tenant. *asked: how many. */
+MUST_CHECK enum err digest_run_ask_all(struct digest_store *s, const char *job, int64_t from_us, int64_t to_us, int64_t now_us, int *asked, struct fault *fault);
 MUST_CHECK enum err digest_run_asked(struct digest_store *s, struct digest_asked *a, struct fault *fault);   /* the oldest; ERR_MISSING: none */
 struct digest_circuit { char state[16]; int64_t failures, until_us; };
 MUST_CHECK enum err digest_circuit_put(struct digest_store *s, const char *job, int64_t tenant_id, const struct digest_circuit *c, int64_t now_us, struct fault *fault);

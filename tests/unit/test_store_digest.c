@@ -154,7 +154,7 @@ static void a_window_asked_for_waits_once_until_it_is_done(void **state)
     assert_int_equal(digest_run_asked(s, &a, &f), ERR_MISSING);
     put(s, NOW, 1);
     for (int i = 0; i < 2; i++)
-        assert_ok(digest_run_ask(s, "oo-agg", "shop", NOW, NOW + 60 * US_PER_S, NOW, &f), &f);      /* one that was done: no conflict */
+        assert_ok(digest_run_ask(folder, &(struct digest_request){ "oo-agg", "shop", 0, NOW, NOW + 60 * US_PER_S }, NOW, &f), &f);      /* one that was done: no conflict */
     assert_ok(digest_run_asked(s, &a, &f), &f);
     assert_string_equal(a.tenant, "shop");
     assert_int_equal(number("SELECT count(*) FROM etl_job_run"), 1);
