@@ -5,10 +5,14 @@ SELECT block, entries FROM trace_block WHERE shard = ?1;
 
 -- name: look_errors
 -- Lines of logs and calls of each thing since a time: how many, how many failed. A window that began before that time and ended after it counts.
-SELECT r.urn, t.name, sum(l.total), sum(l.failed), sum(l.calls), sum(l.calls_failed) FROM (
-    SELECT resource_id, count_total AS total, count_error AS failed, 0 AS calls, 0 AS calls_failed FROM log_pattern_5m WHERE bucket > ?1 - 300000000 AND bucket < ?4
+-- What has only metrics is there, too, when it had some in the last ten minutes.
+SELECT r.urn, t.name, sum(l.total), sum(l.failed), sum(l.calls), sum(l.calls_failed), max(l.metrics) FROM (
+    SELECT resource_id, count_total AS total, count_error AS failed, 0 AS calls, 0 AS calls_failed, 0 AS metrics FROM log_pattern_5m WHERE bucket > ?1 - 300000000 AND bucket < ?4
     UNION ALL
-    SELECT dst_resource_id, 0, 0, calls, errors FROM service_call_5m WHERE bucket > ?1 - 300000000 AND bucket < ?4) l
+    SELECT dst_resource_id, 0, 0, calls, errors, 0 FROM service_call_5m WHERE bucket > ?1 - 300000000 AND bucket < ?4
+    UNION ALL
+    SELECT DISTINCT resource_id, 0, 0, 0, 0, 1 FROM metric_1m
+    WHERE bucket < ?4 AND bucket > max(?1 - 60000000, (SELECT coalesce(max(bucket), 0) FROM metric_1m WHERE bucket < ?4) - 600000000)) l
 JOIN dim_resource r USING (resource_id) JOIN dim_tenant t USING (tenant_id)
 WHERE ?2 = '' OR t.name = ?2
 GROUP BY r.resource_id ORDER BY sum(l.failed) + sum(l.calls_failed) DESC, sum(l.total) + sum(l.calls) DESC LIMIT ?3;

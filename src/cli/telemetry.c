@@ -147,7 +147,8 @@ static const struct print_column trace_log_columns[] = {
 };
 static const struct print_column service_columns[] = {
     { "RESOURCE", "urn", PRINT_TEXT, 0 }, { "TENANT", "tenant", PRINT_TEXT, 24 }, { "LINES", "logs", PRINT_TEXT, 0 }, { "ERRORS", "errors", PRINT_TEXT, 0 }, { "OF LINES", "error_rate", PRINT_SHARE, 0 },
-    { "CALLS", "calls", PRINT_TEXT, 0 }, { "FAILED", "calls_failed", PRINT_TEXT, 0 }, { "OF CALLS", "call_error_rate", PRINT_SHARE, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
+    { "CALLS", "calls", PRINT_TEXT, 0 }, { "FAILED", "calls_failed", PRINT_TEXT, 0 }, { "OF CALLS", "call_error_rate", PRINT_SHARE, 0 },
+    { "METRICS", "metrics", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
 #define DOWNSTREAM { "IT CALLS", "urn", PRINT_TEXT, 0 }, { "TENANT", "tenant", PRINT_TEXT, 24 }, { "CALLS", "calls", PRINT_TEXT, 0 }, { "FAILED", "errors", PRINT_TEXT, 0 }, \
     { "OF CALLS", "err_rate", PRINT_SHARE, 0 }, { "CALLS/S", "rps", PRINT_TEXT, 0 }, { "P50 MS", "p50_ms", PRINT_TEXT, 0 }, { "P95 MS", "p95_ms", PRINT_TEXT, 0 }, \

@@ -77,9 +77,10 @@ enum err digest_read_errors(struct digest_reader *r, const char *tenant, int64_t
         return e;
     json_t *list = json_array();
     while (db_next(&rows))
-        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:o, s:I, s:I, s:o}", "urn", db_text(&rows, 0), "tenant", db_text(&rows, 1),
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:o, s:I, s:I, s:o, s:b}", "urn", db_text(&rows, 0), "tenant", db_text(&rows, 1),
                               "logs", (json_int_t)db_int(&rows, 2), "errors", (json_int_t)db_int(&rows, 3), "error_rate", share(db_int(&rows, 3), db_int(&rows, 2)),
-                              "calls", (json_int_t)db_int(&rows, 4), "calls_failed", (json_int_t)db_int(&rows, 5), "call_error_rate", share(db_int(&rows, 5), db_int(&rows, 4))));
+                              "calls", (json_int_t)db_int(&rows, 4), "calls_failed", (json_int_t)db_int(&rows, 5), "call_error_rate", share(db_int(&rows, 5), db_int(&rows, 4)),
+                              "metrics", db_int(&rows, 6) != 0));
     *out = list;
     return db_end(r->db, &rows, fault);
 }

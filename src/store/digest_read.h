@@ -33,7 +33,7 @@ void                digest_reader_until(struct digest_reader *r, int64_t until_u
 typedef bool digest_block(void *ctx, uint64_t base, struct slice entries);
 MUST_CHECK enum err digest_read_trace(struct digest_reader *r, unsigned shard, digest_block *take, void *ctx, struct fault *fault);
 
-/* [{"urn", "tenant", "logs", "errors", "error_rate", "calls", "calls_failed", "call_error_rate"}], the most errors first */
+/* [{"urn", "tenant", "logs", "errors", "error_rate", "calls", "calls_failed", "call_error_rate", "metrics": had it some in the last ten minutes}], the most errors first */
 MUST_CHECK enum err digest_read_errors(struct digest_reader *r, const char *tenant, int64_t since_us, int limit, json_t **out, struct fault *fault);
 /*
  * {"service": [URN...], "since", "downstreams": [{"tenant", "from", "urn", "calls", "errors", "err_rate", "rps", "p50_ms", "p95_ms", "last", "patterns": [...], "locators": [...],

@@ -5,8 +5,7 @@ import * as api from "./api";
 import { Problem } from "./api";
 import { app, attempt, changed } from "./app";
 import type { Flow } from "./flow";
-import { askedBy, onlyOf } from "./looked";
-import type { Downstreams, FoundEvent, Jobs, Pattern, Service, Trace } from "./looked";
+import type { Downstreams, FoundEvent, Jobs, Metrics, Pattern, Service, Trace } from "./looked";
 import type { Route } from "./route";
 
 export const FLOW_EVERY_MS = 5_000;
@@ -20,7 +19,7 @@ export interface Inflow {
   flow: Flow | null; before: Flow | null; problem: Problem | null;
   services: Service[] | null; servicesProblem: Problem | null;
   jobs: Jobs | null; jobsProblem: Problem | null;
-  service: Found<{ of: Downstreams; patterns: Pattern[] }> | null; trace: Found<Trace> | null; event: Found<FoundEvent> | null;
+  service: Found<{ of: Downstreams; patterns: Pattern[]; metrics: Metrics }> | null; trace: Found<Trace> | null; event: Found<FoundEvent> | null;
   since: string; wrongId: string | null;
 }
 
@@ -65,8 +64,8 @@ async function find<K extends "service" | "trace" | "event", T>(kind: K, id: str
 }
 
 export const loadService = (urn: string) => find("service", urn, async () => {
-  const name = askedBy(urn), [of, patterns] = await Promise.all([api.downstreams(name, inflow.since), api.patterns(name, inflow.since)]);
-  return onlyOf(urn, of, patterns);
+  const since = inflow.since, [of, patterns, metrics] = await Promise.all([api.downstreams(urn, since), api.patterns(urn, since), api.serviceMetrics(urn, since)]);
+  return { of, patterns, metrics };
 });
 export const loadTrace = (id: string) => find("trace", id, () => api.trace(id));
 export const loadEvent = (id: string) => find("event", id, () => api.telemetryEvent(id));
