@@ -102,10 +102,12 @@ static bool fill(void *ctx, const struct event *e)
     return true;
 }
 
+static const char *sender = "shop";                      /* whose what comes in is */
+
 static struct journal *a_journal(int minutes, struct mock_size size)
 {
     struct fault           fault = { 0 };
-    struct filling         f = { .tenant = "shop" };
+    struct filling         f = { .tenant = sender };
     struct journal_options o = journal_options_default(journal_folder);
     o.segment_bytes = 1 << 20;
     o.size_max = 64 << 20;
@@ -473,6 +475,28 @@ static void whatever_a_service_calls_itself_it_is_found_by_that(void **state)
     digest_store_close(s);
 }
 
+static void a_trace_without_a_tenant_is_the_installations_own(void **state)
+{
+    (void)state;
+    static const char *const tenants[] = { "", DIGEST_OWN_TENANT, "shop" };
+    struct fault             fault = { 0 };
+    json_t                  *out = NULL;
+    char                     id[40];
+    sender = "";
+    struct journal *j = a_journal(10, small);
+    sender = "shop";
+    wall = BEGIN + 30 * MINUTE;
+    whole(0, j, 0);
+    first_trace(j, JOURNAL_FROM_START, id);
+    journal_close(j);
+    for (int i = 0; i < 3; i++) {
+        struct ingest_question q = { .what = "trace", .id = id, .tenant = tenants[i], .limit = 10 };
+        assert_int_equal(look_answer(store_folder[0], journal_folder, &q, NULL, &out, &fault), i < 2 ? OK : ERR_MISSING);
+        if (i < 2)
+            json_decref(out);
+    }
+}
+
 static size_t spans_found(const char *id, const struct look_open *open)
 {
     struct fault   fault = { 0 };
@@ -679,6 +703,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_trace_is_found_at_once_while_its_window_is_open_and_before_the_digest_has_read_it, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_trace_is_found_with_its_spans_and_what_a_service_calls_too, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(every_question_is_answered_out_of_the_files_alone, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_trace_without_a_tenant_is_the_installations_own, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(whatever_a_service_calls_itself_it_is_found_by_that, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_mock_minute_is_in_the_tables_at_once, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(its_thread_reads_what_comes_and_stores_what_is_open_when_it_ends, make_folder, remove_folder),
