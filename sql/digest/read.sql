@@ -5,11 +5,14 @@ SELECT block, entries FROM trace_block WHERE shard = ?1;
 
 -- name: look_errors
 -- Lines of logs and calls of each thing since a time: how many, how many failed. A window that began before that time and ended after it counts.
--- What has only metrics is there, too, when it had some in the last ten minutes.
+-- What only calls others is there, too, and what has only metrics, when it had some in the last ten minutes.
 SELECT r.urn, t.name, sum(l.total), sum(l.failed), sum(l.calls), sum(l.calls_failed), max(l.metrics) FROM (
     SELECT resource_id, count_total AS total, count_error AS failed, 0 AS calls, 0 AS calls_failed, 0 AS metrics FROM log_pattern_5m WHERE bucket > ?1 - 300000000 AND bucket < ?4
     UNION ALL
     SELECT dst_resource_id, 0, 0, calls, errors, 0 FROM service_call_5m WHERE bucket > ?1 - 300000000 AND bucket < ?4
+    UNION ALL
+    SELECT DISTINCT c.src_resource_id, 0, 0, 0, 0, 0 FROM service_call_5m c JOIN dim_resource s ON s.resource_id = c.src_resource_id
+    WHERE c.bucket > ?1 - 300000000 AND c.bucket < ?4 AND s.type <> 'external'
     UNION ALL
     SELECT DISTINCT resource_id, 0, 0, 0, 0, 1 FROM metric_1m
     WHERE bucket < ?4 AND bucket > max(?1 - 60000000, (SELECT coalesce(max(bucket), 0) FROM metric_1m WHERE bucket < ?4) - 600000000)) l
@@ -31,13 +34,21 @@ FROM service_call_5m c JOIN dim_resource d ON d.resource_id = c.dst_resource_id
 WHERE c.src_resource_id = ?1 AND c.bucket > ?2 - 300000000 AND c.bucket < ?4 GROUP BY d.resource_id
 ORDER BY round(100.0 * sum(c.errors) / sum(c.calls)) DESC, max(c.p95_ms) DESC, sum(c.errors) DESC, sum(c.calls) DESC LIMIT ?3;
 
--- name: look_patterns
--- Lines count also when their pattern was forgotten to make room. Pattern 0 is what fell under none.
+-- name: look_patterns_of
+-- Of one thing: by its own index, not through the lines of all. Lines count also when their pattern was forgotten to make room. Pattern 0 is what fell under none.
 SELECT l.fingerprint_id, coalesce(p.pattern, CASE l.fingerprint_id & 1099511627775 WHEN 0 THEN '<other>' ELSE '(forgotten)' END), p.severity, sum(l.count_total), sum(l.count_error),
        p.sample_message, max(l.bucket), r.urn, t.name
 FROM log_pattern_5m l LEFT JOIN log_pattern p USING (fingerprint_id) JOIN dim_resource r USING (resource_id) JOIN dim_tenant t ON t.tenant_id = l.tenant_id
-WHERE l.bucket > ?2 - 300000000 AND l.bucket < ?5 AND (?1 = 0 OR l.resource_id = ?1) AND (?4 = '' OR t.name = ?4)
+WHERE l.bucket > ?2 - 300000000 AND l.bucket < ?5 AND l.resource_id = ?1 AND (?4 = '' OR t.name = ?4)
 GROUP BY l.fingerprint_id, l.resource_id ORDER BY sum(l.count_error) DESC, sum(l.count_total) DESC LIMIT ?3;
+
+-- name: look_patterns
+-- The same of all things.
+SELECT l.fingerprint_id, coalesce(p.pattern, CASE l.fingerprint_id & 1099511627775 WHEN 0 THEN '<other>' ELSE '(forgotten)' END), p.severity, sum(l.count_total), sum(l.count_error),
+       p.sample_message, max(l.bucket), r.urn, t.name
+FROM log_pattern_5m l LEFT JOIN log_pattern p USING (fingerprint_id) JOIN dim_resource r USING (resource_id) JOIN dim_tenant t ON t.tenant_id = l.tenant_id
+WHERE l.bucket > ?1 - 300000000 AND l.bucket < ?4 AND (?3 = '' OR t.name = ?3)
+GROUP BY l.fingerprint_id, l.resource_id ORDER BY sum(l.count_error) DESC, sum(l.count_total) DESC LIMIT ?2;
 
 -- name: look_metrics
 -- The metrics of a thing, each with its newest minute over all its series. Names and series are found in leaps along the primary key, one of each metric

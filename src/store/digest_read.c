@@ -137,10 +137,12 @@ static json_t *urns_json(const struct things *t)
 
 /* ---- what is told of a thing: rows that are appended to a list ---- */
 
+/* resource 0: of all. */
 static enum err add_patterns(struct digest_reader *r, const char *tenant, int64_t resource, int64_t since_us, int limit, json_t *list, struct fault *fault)
 {
     struct db_rows rows;
-    enum err       e = db_ask(r->db, sql_look_patterns, &rows, fault, "IIitI", resource, since_us, limit, tenant, r->until_us);
+    enum err       e = resource ? db_ask(r->db, sql_look_patterns_of, &rows, fault, "IIitI", resource, since_us, limit, tenant, r->until_us)
+                                : db_ask(r->db, sql_look_patterns, &rows, fault, "IitI", since_us, limit, tenant, r->until_us);
     if (e != OK)
         return e;
     while (db_next(&rows))
