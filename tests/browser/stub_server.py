@@ -318,7 +318,7 @@ class World:
         if path == "/job":
             return self.jobs()
         if path in ("/downstreams", "/service/metrics"):
-            return (self.downstreams if path == "/downstreams" else self.service_metrics)(query.get("service", ""))
+            return self.downstreams(query.get("service", "")) if path == "/downstreams" else self.service_metrics(query.get("service", ""), query.get("name"))
         if part[0] == "trace" and len(part) == 2:
             return self.trace(part[1])
         if part[0] == "event" and part[1] == "ev-1":
@@ -400,9 +400,12 @@ class World:
         return {"service": [urn for urn, _ in known], "since": iso(now - 3600), "downstreams": rows + [row(k, "urn:svc:bank", 20, 0, 1, 2) for k in known[1:]], "metrics": [], "metrics_cut": False, "cut": False,
                 "patterns": self.patterns()[:2], "locators": [{"id": 1, "dataset": "logs", "object_key": "journal/911000", "from": iso(now - 600), "to": iso(now - 300), "query_hint": "homeostat journal cat --from 911000 --limit 40", "events": 4120}]}
 
-    def service_metrics(self, said):
+    def service_metrics(self, said, metric):
         at, known = iso(time.time() // 60 * 60 - 120), self.things(said)
         name = "<script>window.__owned=1</script>" if "hostile" in self.scenario else "http.server.request.duration"
+        if metric:
+            now = time.time() // 60 * 60
+            return {"service": [urn for urn, _ in known], "metric": metric, "cut": True, "minutes": [{"urn": known[0][0], "tenant": known[0][1], "time": iso(now - 60 * (k + 2)), "labels": {"pool": "main", "why": name} if k % 2 else {}, "avg": -4.5 + k, "p95": None, "max": 18, "min": -9.0, "samples": 6} for k in range(20)]}
         row = lambda metric, avg, p95, most, series=1: {"urn": known[0][0], "tenant": known[0][1], "metric": metric, "time": at, "series": series, "avg": avg, "p95": p95, "max": most, "min": 0.0, "samples": 6 * series}
         return {"service": [urn for urn, _ in known], "since": iso(time.time() - 3600), "metrics": [row(name, 0.0412, 2.004, 2.31, 12), row("process_resident_memory_bytes", 412_204_113, 412_204_113, 412_204_113), row("queue_length", 4.5, None, 18)], "cut": False}
 

@@ -5,7 +5,7 @@ import { app, changed } from "./app";
 import { Child, h, VNode } from "./dom";
 import { clock, duration, integer, Known, number, plain } from "./format";
 import { icon } from "./icons";
-import { inflow, look, loadEvent, loadService, setSince } from "./inflow";
+import { inflow, look, loadEvent, loadMetric, loadService, openMetric, setSince, showMetric } from "./inflow";
 import { Circuit, Downstreams, FoundEvent, Locator, Metrics, Pattern, Run, Service, shortName, tenantOf, worstFirst, worstRate } from "./looked";
 import { choice, empty, orUnknown, plural, problemBox, section, unknown, when } from "./parts";
 import { href } from "./route";
@@ -62,7 +62,7 @@ export function servicePage(): Child[] {
     h("p", { class: "back", key: "back" }, h("a", { href: href("telemetry") }, "\u2190 Telemetry")),
     h("div", { class: "headline", key: "headline" }, h("h1", { tabindex: -1 }, shortName(urn)), sinceChoice(), h("p", { class: "facts" }, h("code", null, urn))),
     found?.problem ? problemBox(found.problem, () => void loadService(urn)) : null,
-    !d ? (found?.problem ? null : empty("Asking the engine\u2026")) : [calls(d.of), measured(d.metrics, d.of.names.length > 1), said(d.patterns, d.of.names.length > 1), where(d.of.locators)],
+    !d ? (found?.problem ? null : empty("Asking the engine\u2026")) : [calls(d.of), measured(urn, d.metrics, d.of.names.length > 1), minutes(urn, d.of.names.length > 1), said(d.patterns, d.of.names.length > 1), where(d.of.locators)],
   ];
 }
 
@@ -85,15 +85,32 @@ function calls(of: Downstreams): VNode {
 }
 
 /** Each metric with its newest minute: what came in as numbers, not what they mean. */
-function measured(m: Metrics, several: boolean): VNode {
-  const cell = (label: string, v: Known): VNode => h("td", { "data-label": label, class: "num" }, v === null ? unknown() : number(v));
+const cell = (label: string, v: Known): VNode => h("td", { "data-label": label, class: "num" }, v === null ? unknown() : number(v));
+
+function measured(urn: string, m: Metrics, several: boolean): VNode {
+  const open = openMetric(urn);
   return section("metrics", "What it measures", h("span", { class: "dim" }, m.cut ? `the first ${m.list.length} by name, there are more` : "the newest minute of each metric"), m.list.length === 0
     ? empty("No metric of it came in in this time.")
     : h("table", { class: "grid stack" }, h("caption", { class: "sr" }, "Metrics of this service by name, each with its newest minute"),
       columns([["Metric"], ["Mean", true], ["p95", true], ["Greatest", true], ["Least", true], ["Series", true], ["Minute"]]),
-      h("tbody", null, m.list.map((x) => h("tr", { key: `${x.tenant ?? ""} ${x.urn ?? ""} ${x.name}` }, h("th", { scope: "row", class: "said" }, h("code", null, x.name), which(x.urn, x, several)),
+      h("tbody", null, m.list.map((x) => h("tr", { key: `${x.tenant ?? ""} ${x.urn ?? ""} ${x.name}` }, h("th", { scope: "row", class: "said" }, h("button", { class: "metric-name", "aria-expanded": open === x.name ? "true" : "false",
+          onclick: () => showMetric(urn, x.name) }, h("code", null, x.name)), which(x.urn, x, several)),
         cell("Mean", x.avg), cell("p95", x.p95), cell("Greatest", x.max), cell("Least", x.min), h("td", { "data-label": "Series", class: "num" }, n(x.series)),
         h("td", { "data-label": "Minute" }, when(x.at, false, app.now)))))));
+}
+
+/** The minutes of the metric that was asked for by its name. */
+function minutes(urn: string, several: boolean): VNode | null {
+  const name = openMetric(urn), found = inflow.metric, m = found?.data;
+  if (name === null || !found) return null;
+  return section("minutes", h("code", null, name), h("span", { class: "dim" }, m?.cut ? `the newest ${m.list.length} rows, there are more` : "a row for each series and minute, the newest first"),
+    found.problem ? problemBox(found.problem, () => void loadMetric(urn, name)) : null, !m ? (found.problem ? null : empty("Asking the engine\u2026")) : m.list.length === 0
+    ? empty("No minute of it in this time.")
+    : h("table", { class: "grid stack" }, h("caption", { class: "sr" }, "Minutes of this metric, the newest first"),
+      columns([["Minute"], ["Mean", true], ["p95", true], ["Greatest", true], ["Least", true], ["Series"]]),
+      h("tbody", null, m.list.map((x, i) => h("tr", { key: `${x.tenant ?? ""} ${x.urn ?? ""} ${x.at ?? i} ${x.labels}` }, h("th", { scope: "row" }, when(x.at, false, app.now)), cell("Mean", x.avg),
+        cell("p95", x.p95), cell("Greatest", x.max), cell("Least", x.min), h("td", { "data-label": "Series", class: "said" }, h("span", null, x.labels ? h("code", null, x.labels)
+          : h("span", { class: "dim" }, "without labels"), which(x.urn, x, several))))))));
 }
 
 function said(list: Pattern[], several: boolean): VNode {

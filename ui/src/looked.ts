@@ -9,6 +9,8 @@ export interface Pattern { id: string; pattern: string | null; severity: string 
 export interface Locator { dataset: string | null; key: string | null; hint: string | null; events: Known }
 export interface Metric { name: string; urn: string | null; tenant: string | null; at: Known; series: Known; avg: Known; p95: Known; max: Known; min: Known }
 export interface Metrics { list: Metric[]; cut: boolean }
+export interface Minute { at: Known; urn: string | null; tenant: string | null; labels: string; avg: Known; p95: Known; max: Known; min: Known }
+export interface Minutes { list: Minute[]; cut: boolean }
 export interface Downstream { from: string | null; tenant: string | null; urn: string; calls: Known; errors: Known; errorRate: Known; rps: Known; p50: Known; p95: Known; last: Known;
   patterns: Pattern[]; locators: Locator[] }
 export interface Downstreams { names: string[]; downstreams: Downstream[]; locators: Locator[]; cut: boolean }
@@ -74,6 +76,15 @@ export function readDownstreams(data: unknown): Downstreams {
     return { from: str(d["from"]), tenant: str(d["tenant"]), urn: str(d["urn"]) ?? "?", calls: num(d["calls"]), errors: num(d["errors"]), errorRate: num(d["err_rate"]), rps: num(d["rps"]),
       p50: num(d["p50_ms"]), p95: num(d["p95_ms"]), last: time(d["last"]), patterns: list(d["patterns"]).map(readPattern),
       locators: list(d["locators"]).map(readLocator) };
+  }) };
+}
+
+export function readMinutes(data: unknown): Minutes {
+  const o = record(data);
+  return { cut: flag(o["cut"]) ?? false, list: list(o["minutes"]).map((x) => {
+    const m = record(x);
+    return { at: time(m["time"]), urn: str(m["urn"]), tenant: str(m["tenant"]), labels: Object.entries(record(m["labels"])).map(([k, v]) => `${k}=${valueText(v)}`).join(" "),
+      avg: num(m["avg"]), p95: num(m["p95"]), max: num(m["max"]), min: num(m["min"]) };
   }) };
 }
 
