@@ -76,7 +76,7 @@ static bool    tell_ingest_ready(void *ctx, json_t *checks, char *why, size_t si
 
 static enum err tell_look(void *ctx, const struct web_question *q, json_t **out, struct fault *fault)
 {
-    struct ingest_question question = { .what = q->what, .id = q->id, .service = q->text, .since_us = q->since_us, .until_us = q->until_us, .limit = q->limit };
+    struct ingest_question question = { .what = q->what, .id = q->id, .service = q->service, .metric = q->metric, .tenant = q->tenant, .since_us = q->since_us, .until_us = q->until_us, .limit = q->limit };
     return ingest_look(((struct told *)ctx)->ingest, &question, out, fault);
 }
 

@@ -25,7 +25,7 @@ static const struct option rows[] = {
     { "form",       NULL, OPTION_CHOICE, AT(form),       0, 0,          "markdown|man|json", "markdown", "how to write it" },
     { "state",      NULL, OPTION_CHOICE, AT(state),      0, 0,          "NEW|ANALYZING|PLANNING|WAIT_GATE|EXECUTING|VERIFYING|PARKED|CLOSED", "", "only cases in this state" },
     { "target",     "-t", OPTION_TEXT,   AT(target),     0, 0,          "NAME",  "",      "the target, as it is called in the configuration" },
-    { "tenant",     NULL, OPTION_TEXT,   AT(tenant),     0, 0,          "NAME",  "",      "the tenant" },
+    { "tenant",     NULL, OPTION_TEXT,   AT(tenant),     0, 0,          "NAME",  "",      "the tenant; in questions about what came in, installation is the installation's own" },
     { "since",      NULL, OPTION_TEXT,   AT(since),      0, 0,          "WHEN",  "",      "a moment (2026-01-31T12:00:00Z) or how long ago (15min, 2h)" },
     { "to",         NULL, OPTION_TEXT,   AT(to),         0, 0,          "WHEN",  "",      "until this moment; now when absent" },
     { "limit",      "-n", OPTION_WHOLE,  AT(limit),      1, 500,        "N",     "50",    "at most so many" },

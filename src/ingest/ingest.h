@@ -40,8 +40,9 @@ void    ingest_metrics(struct ingest *in, struct text *out);
 bool    ingest_ready(struct ingest *in, json_t *checks, char *why, size_t size);
 
 struct ingest_question {
-    const char *what;                /* trace, services, downstreams, patterns, jobs, events, event */
-    const char *id, *service, *tenant;                       /* what it is about; NULL or "": any */
+    const char *what;                /* trace, services, downstreams, metrics, patterns, jobs, events, event */
+    const char *id;                  /* of a trace or an event */
+    const char *service, *metric, *tenant;                   /* what it is about; NULL or "": any. See store/digest_read.h */
     int64_t     since_us, until_us;  /* wall; until_us 0: no end */
     int         limit;
 };

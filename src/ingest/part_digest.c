@@ -122,36 +122,10 @@ static enum err ask_digest(struct ingest *in, const char *id, struct look_open *
 
 enum err ingest_look(struct ingest *in, const struct ingest_question *q, json_t **out, struct fault *fault)
 {
-    struct looker    *l = NULL;
     struct look_open *open = NULL;
     enum err          e = strcmp(q->what, "trace") == 0 ? ask_digest(in, q->id, &open, fault) : OK;
     if (e == OK)
-        e = look_open(in->store_folder, in->journal_folder, &l, fault);
-    if (e != OK) {
-        free(open);
-        return e;
-    }
-    struct digest_reader *r = look_reader(l);
-    if (q->until_us)
-        digest_reader_until(r, q->until_us);
-    const char           *tenant = q->tenant ? q->tenant : "";
-    if (strcmp(q->what, "trace") == 0)
-        e = look_trace(l, tenant, q->id, open, out, fault);
-    else if (strcmp(q->what, "services") == 0)
-        e = digest_read_errors(r, tenant, q->since_us, q->limit, out, fault);
-    else if (strcmp(q->what, "downstreams") == 0)
-        e = digest_read_downstreams(r, tenant, q->id, q->since_us, q->limit, out, fault);
-    else if (strcmp(q->what, "patterns") == 0)
-        e = digest_read_patterns(r, tenant, q->service ? q->service : "", q->since_us, q->limit, out, fault);
-    else if (strcmp(q->what, "jobs") == 0)
-        e = digest_read_jobs(r, q->limit, out, fault);
-    else if (strcmp(q->what, "events") == 0)
-        e = digest_read_events(r, tenant, q->since_us, q->limit, out, fault);
-    else if (strcmp(q->what, "event") == 0)
-        e = digest_read_event(r, q->id, out, fault);
-    else
-        e = fail(fault, ERR_INPUT, "there is no such question");
-    look_close(l);
+        e = look_answer(in->store_folder, in->journal_folder, q, open, out, fault);
     free(open);
     return e;
 }

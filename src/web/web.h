@@ -51,7 +51,7 @@ struct daemon_conf;
 struct web_options web_options_of(const struct daemon_conf *conf);
 
 /* What neither the store nor the engine tells. Called from web's threads; NULL: not available, answered as such. Caller decrefs. */
-struct web_question { const char *what, *id, *text; int64_t since_us, until_us; int limit; };   /* text may be NULL; wall */
+struct web_question { const char *what, *id, *service, *metric, *tenant; int64_t since_us, until_us; int limit; };   /* texts but `what` may be NULL; wall */
 
 struct web_sources {
     json_t *(*rules)(void *ctx);         /* the rule table of cases */

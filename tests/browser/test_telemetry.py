@@ -107,8 +107,37 @@ def test_services_are_listed_worst_first_and_lead_to_what_they_call_and_say(page
     assert page.text("h1") == "shop/cart" and "14.2\u202f%" in row(page, ".panel-downstreams table", "payment") and "2.00 s" in row(page, ".panel-downstreams table", "payment")
     assert "4\u202f104" in row(page, ".panel-patterns table", "payment refused") and "another cart" not in page.text("#main"), "not of another service with this name"
     assert "journal cat --from 911000" in page.text(".panel-locators")
+    assert "2.00" in row(page, ".panel-metrics table", "http.server.request.duration") and "unknown" in row(page, ".panel-metrics table", "queue_length")
     page.go("#/service/nobody")
     page.until_text("nothing that came in speaks of", ".box-bad")
+
+
+def test_a_metric_opens_into_its_minutes(page):
+    page.open("normal,flowing,hostile", route=CART)
+    page.until_text("queue_length", ".panel-metrics")
+    page.js("[...document.querySelectorAll('.metric-name')].find(b => b.innerText === 'queue_length').focus()")
+    page.keys("\ue007")
+    page.until_text("the newest 20 rows", ".panel-minutes")
+    assert "\u22124.50" in row(page, ".panel-minutes table", "without labels") and "pool=main why=<script>" in page.text(".panel-minutes"), "values below nothing, and labels as words"
+    assert page.js("return document.querySelectorAll('.metric-name[aria-expanded=true]').length") == 1
+    page.js("document.querySelector('.metric-name[aria-expanded=true]').click()")
+    page.until("return document.querySelector('.panel-minutes') === null")
+    page.js("document.querySelector('.metric-name').click()")
+    page.until_text("the newest 20 rows", ".panel-minutes")
+    page.go("#/service/urn%3Asvc%3Agateway")
+    page.until("return document.querySelector('h1')?.innerText === 'gateway' && document.querySelector('.panel-metrics') && !document.querySelector('.panel-minutes')")
+    assert page.complaints() == []
+
+
+def test_a_name_that_two_tenants_use_says_whose_each_row_is(page):
+    stub = page.open("normal,flowing", route="#/service/urn%3Asvc%3Apayment")
+    page.until_text("What it calls", "#main")
+    assert "of bakery" in row(page, ".panel-downstreams table", "bank") and "of bakery" not in row(page, ".panel-downstreams table", "orders")
+    with stub.world.lock:
+        assert any(r[1].startswith("/downstreams?service=urn%3Asvc%3Apayment") for r in stub.world.requests), "asked for by its URN, which has no room in a path"
+    page.go("#/telemetry")
+    page.until_text("of bakery", "table.services")
+    assert page.complaints() == []
 
 
 def test_a_trace_is_looked_up_and_drawn_with_its_log_lines(page):
@@ -159,6 +188,10 @@ def test_nothing_sticks_out(page, width):
         page.go(route)
         page.until("return document.querySelector('.panel') !== null")
         page.until("return !document.querySelector('#main').innerText.includes('Asking')")
+        if route == CART:
+            page.until("return document.querySelector('.metric-name') !== null")
+            page.js("document.querySelector('.metric-name').click()")
+            page.until("return document.querySelector('.panel-minutes tbody tr') !== null")
         page.js("document.querySelectorAll('details').forEach(d => { d.open = true })")
         time.sleep(0.2)
         wide = page.js(STUCK_OUT)

@@ -383,6 +383,51 @@ def test_mock_minutes_are_digested_whole_and_in_little_memory(make_site):
     assert again.returncode == 4 and "already" in again.stderr
 
 
+def test_what_came_in_can_be_looked_at_by_any_name_and_also_when_nothing_runs(make_site):
+    """A service in a namespace, one with blanks, and one that speaks only metrics; then the daemon is gone, and the files tell the same."""
+    site = make_site()
+    site.start()
+    at = time.time() - 240
+    caller, called = span("cart", "buy", 3, "00f067aa0ba902b7", "", at, 120), span("my own service", "charge", 2, "00f067aa0ba902b8", "00f067aa0ba902b7", at + 0.01, 80, failed=True)
+    caller["resource"]["attributes"].append(attribute("k8s.namespace.name", "shop"))
+    assert post(site, "/v1/traces", {"resourceSpans": [caller, called]}) == (200, {})
+    points = [{"timeUnixNano": str(int((at + k) * 1e9)), "asDouble": k, "attributes": [attribute("pool", "main")]} for k in range(5)]
+    assert post(site, "/v1/metrics", {"resourceMetrics": [{"resource": {"attributes": [attribute("service.name", "my own service")]},
+                                                           "scopeMetrics": [{"metrics": [{"name": "busy", "gauge": {"dataPoints": points}}]}]}]}) == (200, {})
+
+    def asked(path):
+        status, body = site.ask("GET", path)
+        return json.loads(body)["data"] if status == 200 else None
+    urn = "urn%3Ak8s%3Asvc%3Ashop%2Fcart"
+    site.until(lambda: (asked(f"/downstreams?service={urn}") or {}).get("downstreams") and (asked("/service/metrics?service=my%20own%20service") or {}).get("metrics"), "the windows were closed", 200, 1)
+    assert site.ask("GET", f"/service/{urn}/downstreams")[0] == 404 and site.ask("GET", "/downstreams")[0] == 400
+    down = asked(f"/downstreams?service={urn}")
+    assert down["service"] == ["urn:k8s:svc:shop/cart"] and [(d["urn"], d["tenant"]) for d in down["downstreams"]] == [("urn:svc:my_own_service", "installation")]
+    assert [m["metric"] for m in down["downstreams"][0]["metrics"]] == ["busy"]
+    minutes = asked("/service/metrics?service=my%20own%20service&name=busy")["minutes"]
+    assert sum(m["samples"] for m in minutes) == 5 and max(m["max"] for m in minutes) == 4 and minutes[0]["labels"] == {"pool": "main"}
+    assert asked("/service?tenant=installation") == asked("/service") != [] and asked("/service?tenant=nobody") == []
+
+    questions = (["look", "services"], ["look", "downstreams", "shop/cart"], ["look", "metrics", "my own service"], ["look", "metrics", "my own service", "busy"],
+                 ["look", "patterns"], ["look", "jobs", "--tenant", "installation"], ["look", "trace", TRACE])
+    since = ["--since", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at - 60))]
+    def told(argv):
+        more = [] if argv[1] in ("jobs", "trace") else since
+        return json.loads(site.cli(*argv, *more, "--json").stdout)
+    site.until(lambda: TRACE in site.cli("look", "trace", TRACE, "--json", check=False).stdout, "the trace is known")
+    table = site.cli("look", "downstreams", "shop/cart").stdout
+    assert "urn:svc:my_own_service" in table and "100.0 %" in table and "busy" in table and "P95 MS" in table
+    running = {tuple(argv): told(argv) for argv in questions if argv[1] != "jobs"}
+    assert site.stop() == 0
+    for argv, answer in running.items():
+        assert told(argv) == answer, argv
+    assert all(run["tenant"] == "installation" for run in told(["look", "jobs"])["runs"])
+    done = site.cli("look", "services")
+    assert "my_own_service" in done.stdout and "nobody answers" in done.stderr and "files" in done.stderr, "it is said that nobody answered"
+    done = site.cli("look", "services", "--url", f"http://127.0.0.1:{site.web}", check=False)
+    assert done.returncode == 1 and done.stdout == "" and "nobody answers" in done.stderr, "who says where to ask is not answered from elsewhere"
+
+
 def test_the_sensors_of_this_machine_are_in_the_journal(make_site):
     site = make_site({"sensors": {"enabled": True, "interval": "1s"}})
     site.start()

@@ -208,6 +208,49 @@ static void without_a_tokens_file_there_is_one_for_this_machine(void **state)
 
 /* ---- the order ---- */
 
+static char looked[1200];      /* the last question to ingest, in words */
+
+static enum err remember_question(void *ctx, const struct web_question *q, json_t **out, struct fault *fault)
+{
+    (void)snprintf(looked, sizeof looked, "%s|%s|%s|%s|%s|%d", q->what, q->id ? q->id : "", q->service ? q->service : "", q->metric ? q->metric : "", q->tenant ? q->tenant : "", q->limit);
+    *out = json_array();
+    return OK;
+}
+
+static void questions_about_what_came_in_hold_any_name_a_metric_and_a_tenant(void **state)
+{
+    static const struct { const char *path, *question; } rows[] = {
+        { "/downstreams?service=urn%3Ak8s%3Asvc%3Ashop%2Fcart&tenant=installation", "downstreams||urn:k8s:svc:shop/cart||installation|100" },
+        { "/downstreams?service=my%20own%20service&limit=7", "downstreams||my own service|||7" },
+        { "/service/cart/downstreams?tenant=shop", "downstreams|cart|cart||shop|100" },
+        { "/service/metrics?service=urn%3Ahost%3Aweb-1", "metrics||urn:host:web-1|||100" },
+        { "/v1/service/metrics?service=a%2Fb&name=node_load1&tenant=shop", "metrics||a/b|node_load1|shop|100" },
+        { "/pattern?service=a%2Fb&tenant=shop", "patterns||a/b||shop|100" },
+        { "/service?tenant=installation", "services||||installation|100" },
+        { "/job?tenant=shop", "jobs||||shop|100" },
+        { "/event/e1?tenant=shop", "event|e1|||shop|100" },
+        { "/trace/4bf92f3577b34da6a3ce929d0e0e4736?tenant=shop", "trace|4bf92f3577b34da6a3ce929d0e0e4736|||shop|100" },
+    };
+    char long_name[200], path[300], want[300];
+    fixture_stop();
+    fx.sources.look = remember_question;
+    fixture_start();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        expect(fx.viewer, "GET", rows[i].path, NULL, NULL, 200);
+        assert_string_equal(looked, rows[i].question);
+    }
+    memset(long_name, 'x', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = 0;
+    (void)snprintf(path, sizeof path, "/downstreams?service=%s", long_name);
+    (void)snprintf(want, sizeof want, "downstreams||%s|||100", long_name);
+    expect(fx.viewer, "GET", path, NULL, NULL, 200);
+    assert_string_equal(looked, want);
+    expect(fx.viewer, "GET", "/downstreams", NULL, NULL, 400);
+    expect(fx.viewer, "GET", "/service/metrics?service=&name=x", NULL, NULL, 400);
+    expect(NULL, "GET", "/downstreams?service=cart", NULL, NULL, 401);
+    expect(NULL, "GET", "/service/metrics?service=cart", NULL, NULL, 401);
+}
+
 static void things_are_looked_at_in_a_fixed_order(void **state)
 {
     /* everything is wrong at once; what is put right uncovers the next */
@@ -785,6 +828,7 @@ int main(void)
         TEST(tokens_are_read_again_when_their_file_changes),
         TEST(without_a_tokens_file_there_is_one_for_this_machine),
         TEST(things_are_looked_at_in_a_fixed_order),
+        TEST(questions_about_what_came_in_hold_any_name_a_metric_and_a_tenant),
         TEST(a_body_of_curl_is_json_whatever_curl_calls_it),
         TEST(malformed_json_is_told_where),
         TEST(the_published_walk_through_is_read_as_it_was_meant),
