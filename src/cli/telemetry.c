@@ -102,15 +102,6 @@ static const struct print_column run_columns[] = {
     { "JOB", "job", PRINT_TEXT, 0 }, { "TENANT", "tenant", PRINT_TEXT, 0 }, { "FROM", "from", PRINT_TIME, 0 }, { "TO", "to", PRINT_TIME, 0 }, { "STATUS", "status", PRINT_TEXT, 0 },
     { "ROWS", "rows", PRINT_TEXT, 0 }, { "ERROR", "error", PRINT_TEXT, 80 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
-static const struct print_column event_record[] = {
-    { "event", "event_id", PRINT_TEXT, 0 }, { "at", "detected_at", PRINT_TIME, 0 }, { "about", "urn", PRINT_TEXT, 0 }, { "kind", "kind", PRINT_TEXT, 0 }, { "severity", "severity", PRINT_TEXT, 0 }, { "title", "title", PRINT_TEXT, 0 },
-    { "summary", "summary", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
-};
-static const struct print_column evidence_columns[] = {
-    { "EVIDENCE", "dim", PRINT_TEXT, 0 }, { "NOTE", "note", PRINT_TEXT, 60 }, { "OBJECT", "object_key", PRINT_TEXT, 0 }, { "HINT", "query_hint", PRINT_TEXT, 0 },
-    { NULL, NULL, PRINT_TEXT, 0 },
-};
-
 int cmd_look_trace(struct cli *c)
 {
     int     code;
@@ -157,21 +148,6 @@ int cmd_look_jobs(struct cli *c)
     int     code;
     json_t *data = ask(c, "/job", "", &code);
     return data ? put(c, data, json_object_get(data, "runs"), run_columns, "no job has run") : code;
-}
-
-int cmd_look_event(struct cli *c)
-{
-    int     code;
-    json_t *data = ask(c, "/event/", "", &code);
-    if (!data)
-        return code;
-    if (!cli_put_json(c, data)) {
-        print_record(c->out, data, event_record);
-        (void)fprintf(c->out, "\n");
-        print_table(c->out, json_object_get(data, "evidence"), evidence_columns, "no evidence is linked to it");
-    }
-    json_decref(data);
-    return CLI_DONE;
 }
 
 int cmd_backfill(struct cli *c)

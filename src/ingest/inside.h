@@ -55,4 +55,8 @@ extern const size_t             ingest_parts_count;
 /* A row's own, by its name; NULL while it does not run. */
 void *ingest_part_of(struct ingest *in, const char *name);
 
+/* part_evidence.c: an event as it is told to who asks - under the id with which it was told, and which of its raw data is still there. */
+struct digest_reader;
+MUST_CHECK enum err evidence_read(struct ingest *in, struct digest_reader *r, const char *told_id, json_t **out, struct fault *fault);
+
 #endif

@@ -121,9 +121,9 @@ enum err ingest_look(struct ingest *in, const struct ingest_question *q, json_t 
     else if (strcmp(q->what, "jobs") == 0)
         e = digest_read_jobs(r, q->limit, out, fault);
     else if (strcmp(q->what, "events") == 0)
-        e = digest_read_events(r, tenant, q->since_us, q->limit, out, fault);
+        e = digest_read_events(r, tenant, q->kind ? q->kind : "", q->service ? q->service : "", q->since_us, q->limit, out, fault);
     else if (strcmp(q->what, "event") == 0)
-        e = digest_read_event(r, q->id, out, fault);
+        e = evidence_read(in, r, q->id, out, fault);
     else
         e = fail(fault, ERR_INPUT, "there is no such question");
     look_close(l);
