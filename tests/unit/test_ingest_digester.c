@@ -1,12 +1,10 @@
 /* ingest: whatever is killed and begun again, digest.db says the same as if nothing had happened, and a person finds what came in. */
 #include "unit.h"
 
-#include "digest/place.h"
 #include "event/encode.h"
 #include "ingest/digester.h"
 #include "ingest/look.h"
 #include "ingest/mock.h"
-#include "store/digest_store.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -102,12 +100,10 @@ static bool fill(void *ctx, const struct event *e)
     return true;
 }
 
-static const char *sender = "shop";                      /* whose what comes in is */
-
 static struct journal *a_journal(int minutes, struct mock_size size)
 {
     struct fault           fault = { 0 };
-    struct filling         f = { .tenant = sender };
+    struct filling         f = { .tenant = "shop" };
     struct journal_options o = journal_options_default(journal_folder);
     o.segment_bytes = 1 << 20;
     o.size_max = 64 << 20;
@@ -388,11 +384,7 @@ static void a_trace_is_found_with_its_spans_and_what_a_service_calls_too(void **
     assert_ok(look_trace(l, "", id, NULL, &out, &fault), &fault);
     assert_int_equal(json_array_size(json_object_get(out, "spans")), 2);
     json_decref(out);
-    for (int own = 0; own < 2; own++) {                                                         /* nobody else's, and not the installation's own */
-        assert_int_equal(look_trace(l, own ? DIGEST_OWN_TENANT : "other", id, NULL, &out, &fault), ERR_MISSING);
-        assert_ok(look_trace(l, "shop", id, NULL, &out, &fault), &fault);
-        json_decref(out);
-    }
+    assert_int_equal(look_trace(l, "other", id, NULL, &out, &fault), ERR_MISSING);               /* nobody else's */
     assert_int_equal(look_trace(l, "", "00000000000000000000000000000001", NULL, &out, &fault), ERR_MISSING);
     assert_int_equal(look_trace(l, "", "xyz", NULL, &out, &fault), ERR_INPUT);
     assert_ok(digest_read_downstreams(look_reader(l), "", "cart", BEGIN, 5, &out, &fault), &fault);
@@ -408,93 +400,6 @@ static void a_trace_is_found_with_its_spans_and_what_a_service_calls_too(void **
     assert_int_equal(digest_read_downstreams(look_reader(l), "", "nobody", BEGIN, 5, &out, &fault), ERR_MISSING);
     look_close(l);
     journal_close(j);
-}
-
-static void every_question_is_answered_out_of_the_files_alone(void **state)
-{
-    (void)state;
-    static const char *const whats[] = { "trace", "services", "downstreams", "metrics", "patterns", "jobs", "events" };
-    struct fault             fault = { 0 };
-    struct journal          *j = a_journal(10, small);
-    json_t                  *out = NULL;
-    char                     id[40];
-    wall = BEGIN + 30 * MINUTE;
-    whole(0, j, 0);
-    first_trace(j, JOURNAL_FROM_START, id);
-    journal_close(j);
-    for (size_t i = 0; i < sizeof whats / sizeof *whats; i++) {
-        struct ingest_question q = { .what = whats[i], .id = id, .service = "cart", .tenant = "shop", .since_us = BEGIN, .until_us = wall, .limit = 10 };
-        assert_ok(look_answer(store_folder[0], journal_folder, &q, NULL, &out, &fault), &fault);
-        assert_non_null(out);
-        json_decref(out);
-    }
-    struct ingest_question event = { .what = "event", .id = "nothing", .limit = 10 }, odd = { .what = "weather" }, minutes = { .what = "metrics", .service = "cart", .since_us = BEGIN, .limit = 10 };
-    assert_int_equal(look_answer(store_folder[0], journal_folder, &event, NULL, &out, &fault), ERR_MISSING);
-    assert_int_equal(look_answer(store_folder[0], journal_folder, &odd, NULL, &out, &fault), ERR_INPUT);
-    assert_ok(look_answer(store_folder[0], journal_folder, &minutes, NULL, &out, &fault), &fault);
-    char name[100];
-    (void)snprintf(name, sizeof name, "%s", json_string_value(json_object_get(json_array_get(json_object_get(out, "metrics"), 0), "metric")));
-    json_decref(out);
-    minutes.metric = name;
-    assert_ok(look_answer(store_folder[0], journal_folder, &minutes, NULL, &out, &fault), &fault);
-    assert_int_equal(json_array_size(json_object_get(out, "minutes")), 10);
-    json_decref(out);
-}
-
-/* store/digest_read.c cleans names as digest/place.c does, but may not ask it. */
-static void whatever_a_service_calls_itself_it_is_found_by_that(void **state)
-{
-    (void)state;
-    static const char *const names[] = { "cart", "a/b", "my service", "tab\there", "quo\"te", "back\\slash", "\x7f" "del", "half\xc3", "caf\xc3\xa9", "/", " x " };
-    struct fault             fault = { 0 };
-    struct digest_store     *s;
-    struct digest_reader    *r;
-    json_t                  *out;
-    int64_t                  tenant, id;
-    char                     long_name[400];
-    memset(long_name, 'y', sizeof long_name - 1);
-    long_name[sizeof long_name - 1] = 0;
-    assert_ok(digest_store_open(store_folder[0], &s, &fault), &fault);
-    assert_ok(digest_reader_open(store_folder[0], &r, &fault), &fault);
-    assert_ok(digest_tenant(s, "", BEGIN, &tenant, &fault), &fault);
-    for (size_t i = 0; i <= 2 * (sizeof names / sizeof *names); i++) {
-        const char       *name = i / 2 < sizeof names / sizeof *names ? names[i / 2] : long_name;
-        struct attr       attr[] = { { SLICE("service.name"), { VALUE_TEXT, .as.text = slice_of(name) } }, { SLICE("service.namespace"), { VALUE_TEXT, .as.text = SLICE("team one") } } };
-        struct attrs      a = { attr, i % 2 ? 2 : 1 };
-        struct place_name place;
-        place_of_resource(&a, SLICE("otlp"), &place);
-        assert_ok(digest_resource(s, &(struct digest_resource){ tenant, place.urn, place.type, place.name, "", "", "" }, BEGIN, &id, &fault), &fault);
-        assert_ok(digest_read_downstreams(r, "", name, 0, 5, &out, &fault), &fault);
-        bool found = false;
-        for (size_t k = 0; k < json_array_size(json_object_get(out, "service")); k++)
-            found |= strcmp(json_string_value(json_array_get(json_object_get(out, "service"), k)), place.urn) == 0;
-        assert_true(found);
-        json_decref(out);
-    }
-    digest_reader_close(r);
-    digest_store_close(s);
-}
-
-static void a_trace_without_a_tenant_is_the_installations_own(void **state)
-{
-    (void)state;
-    static const char *const tenants[] = { "", DIGEST_OWN_TENANT, "shop" };
-    struct fault             fault = { 0 };
-    json_t                  *out = NULL;
-    char                     id[40];
-    sender = "";
-    struct journal *j = a_journal(10, small);
-    sender = "shop";
-    wall = BEGIN + 30 * MINUTE;
-    whole(0, j, 0);
-    first_trace(j, JOURNAL_FROM_START, id);
-    journal_close(j);
-    for (int i = 0; i < 3; i++) {
-        struct ingest_question q = { .what = "trace", .id = id, .tenant = tenants[i], .limit = 10 };
-        assert_int_equal(look_answer(store_folder[0], journal_folder, &q, NULL, &out, &fault), i < 2 ? OK : ERR_MISSING);
-        if (i < 2)
-            json_decref(out);
-    }
 }
 
 static size_t spans_found(const char *id, const struct look_open *open)
@@ -702,9 +607,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_window_that_is_asked_for_again_is_written_over_by_the_same, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_trace_is_found_at_once_while_its_window_is_open_and_before_the_digest_has_read_it, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_trace_is_found_with_its_spans_and_what_a_service_calls_too, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(every_question_is_answered_out_of_the_files_alone, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_trace_without_a_tenant_is_the_installations_own, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(whatever_a_service_calls_itself_it_is_found_by_that, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_mock_minute_is_in_the_tables_at_once, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(its_thread_reads_what_comes_and_stores_what_is_open_when_it_ends, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_window_that_cannot_be_made_again_is_told_and_holds_up_nothing, make_folder, remove_folder),
