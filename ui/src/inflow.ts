@@ -6,7 +6,7 @@ import { Problem } from "./api";
 import { app, attempt, changed } from "./app";
 import type { Flow } from "./flow";
 import { askedBy, onlyOf } from "./looked";
-import type { Downstreams, FoundEvent, Jobs, Pattern, Service, Trace } from "./looked";
+import type { Downstreams, EventRow, FoundEvent, Jobs, Pattern, Service, Trace } from "./looked";
 import type { Route } from "./route";
 
 export const FLOW_EVERY_MS = 5_000;
@@ -19,12 +19,12 @@ export interface Inflow {
   off: Problem | null;                                         // the engine says that ingest is off
   flow: Flow | null; before: Flow | null; problem: Problem | null;
   services: Service[] | null; servicesProblem: Problem | null;
-  jobs: Jobs | null; jobsProblem: Problem | null;
+  jobs: Jobs | null; jobsProblem: Problem | null; events: EventRow[] | null; eventsProblem: Problem | null;
   service: Found<{ of: Downstreams; patterns: Pattern[] }> | null; trace: Found<Trace> | null; event: Found<FoundEvent> | null;
   since: string; wrongId: string | null;
 }
 
-export const inflow: Inflow = { off: null, flow: null, before: null, problem: null, services: null, servicesProblem: null, jobs: null, jobsProblem: null,
+export const inflow: Inflow = { off: null, flow: null, before: null, problem: null, services: null, servicesProblem: null, jobs: null, jobsProblem: null, events: null, eventsProblem: null,
   service: null, trace: null, event: null, since: "1h", wrongId: null };
 
 const PAGES: readonly Route["page"][] = ["telemetry", "service", "trace", "event"];
@@ -54,6 +54,8 @@ async function loadServices(): Promise<void> {
 }
 
 const loadJobs = () => attempt(async () => { inflow.jobs = await api.jobs(); inflow.jobsProblem = null; }, (p) => { inflow.jobsProblem = p; });
+
+const loadEvents = () => attempt(async () => { inflow.events = await api.telemetryEvents(); inflow.eventsProblem = null; }, (p) => { inflow.eventsProblem = p; });
 
 async function find<K extends "service" | "trace" | "event", T>(kind: K, id: string, ask: () => Promise<T>): Promise<void> {
   const at = inflow as unknown as { [k in K]: Found<T> | null };
@@ -88,10 +90,10 @@ export function look(fresh: boolean): void {
   if (rare) rareAt = now;
   if (page === "telemetry") {
     void loadFlow();
-    if (rare) void Promise.all([loadServices(), loadJobs()]);
+    if (rare) void Promise.all([loadServices(), loadJobs(), loadEvents()]);
   } else if (page === "service" && arg && rare) void loadService(arg);
   else if (page === "trace" && arg && fresh) void loadTrace(arg);
-  else if (page === "event" && arg && fresh) void loadEvent(arg);
+  else if (page === "event" && arg && (fresh || (rare && inflow.event?.data?.complete === false))) void loadEvent(arg);
 }
 
 export function startLooking(): void {
