@@ -58,12 +58,9 @@ SELECT bucket, avg_val, labels FROM metric_1m WHERE resource_id = ?1 AND metric 
 -- name: evidence_locators
 SELECT id, t_from, events FROM oo_locator WHERE resource_id = ?1 AND dataset = ?2 AND t_from >= ?3 AND t_from < ?4 ORDER BY t_from;
 
--- name: evidence_begin
--- What is looked at again must be found again; what others know (kb) stays.
-UPDATE evidence_link SET score = -1 WHERE event_id = ?1 AND dim <> 'kb';
+-- name: evidence_id
+SELECT evidence_id FROM evidence_link WHERE event_id = ?1 AND dim = ?2 AND ref_pg_hash = ?3 AND coalesce(ref_oo, 0) = ?4;
 
--- name: evidence_end
-DELETE FROM evidence_link WHERE event_id = ?1 AND score < 0;
-
--- name: evidence_count
-SELECT count(*) FROM evidence_link WHERE event_id = ?1;
+-- name: evidence_only
+-- What was not found again goes; what others know (kb) stays.
+DELETE FROM evidence_link WHERE event_id = ?1 AND dim <> 'kb' AND evidence_id NOT IN (SELECT value FROM json_each(?2));

@@ -22,16 +22,16 @@ struct taken { char id[ID_SIZE]; int64_t at_us; };
 
 struct evidence {
     struct evidence_options o;
-    struct digest_store    *door, *own;              /* for who posts, under `doorway`; for the thread that looks */
     struct gathering        found;                   /* of the thread */
-    pthread_mutex_t         doorway, lock;           /* lock: over what follows */
+    int64_t                 seen_us;                 /* of the thread: windows up to then were written when it looked last */
+    pthread_mutex_t         lock;                    /* over what follows */
     pthread_cond_t          nudge;
     json_t                 *told[EVIDENCE_TOLD_MAX];
     size_t                  tolds;
     struct taken            taken[EVIDENCE_OPEN_MAX];
     size_t                  takens;
     struct evidence_stats   stats;
-    bool                    news, ending, started;
+    bool                    news /* there is something to do, whatever windows say */, ending, started;
     pthread_t               thread;
 };
 
@@ -44,14 +44,14 @@ enum err evidence_open(const struct evidence_options *o, struct evidence **out, 
         return fail(fault, ERR_LIMIT, "no memory for evidence");
     v->o = *o;
     v->news = true;                                  /* left by a crash, perhaps */
-    (void)pthread_mutex_init(&v->doorway, NULL);
+    v->seen_us = INT64_MIN;
     (void)pthread_mutex_init(&v->lock, NULL);
     (void)pthread_cond_init(&v->nudge, NULL);
-    enum err e = digest_store_open_beside(o->folder, EVIDENCE_PATIENCE_MS, &v->door, fault);
+    struct digest_store *s = NULL;
+    enum err             e = digest_store_open_beside(o->folder, EVIDENCE_PATIENCE_MS, &s, fault);
     if (e == OK)
-        e = digest_store_open_beside(o->folder, EVIDENCE_PATIENCE_MS, &v->own, fault);
-    if (e == OK)
-        e = digest_open_count(v->own, &v->stats.open, fault);
+        e = digest_open_count(s, &v->stats.open, fault);
+    digest_store_close(s);
     if (e != OK) {
         evidence_close(v);
         return e;
@@ -67,9 +67,6 @@ void evidence_close(struct evidence *v)
     evidence_stop(v);
     while (v->tolds)
         json_decref(v->told[--v->tolds]);
-    digest_store_close(v->door);
-    digest_store_close(v->own);
-    (void)pthread_mutex_destroy(&v->doorway);
     (void)pthread_mutex_destroy(&v->lock);
     (void)pthread_cond_destroy(&v->nudge);
     free(v);
@@ -131,16 +128,17 @@ static void note_event(struct evidence *v, const struct happened *h, enum err e,
     (void)pthread_mutex_unlock(&v->lock);
 }
 
-static enum err take(struct evidence *v, const json_t *request, struct happened *h, bool *created, struct fault *fault)
+static enum err take(struct evidence *v, struct digest_store *s, const json_t *request, struct happened *h, bool *created, struct fault *fault)
 {
     int64_t  now_us = clock_wall_us(clock_of(v)), began_us = clock_mono_us(clock_of(v)), open = 0;
     enum err e = happened_read(request, now_us, now_us - v->o.keep_us, h, fault);
+    struct digest_store *mine = NULL;
     *created = false;
-    if (e == OK) {
-        (void)pthread_mutex_lock(&v->doorway);
-        e = write_event(v->door, h, now_us, created, &open, fault);
-        (void)pthread_mutex_unlock(&v->doorway);
-    }
+    if (e == OK && !s)
+        e = digest_store_open_beside(v->o.folder, EVIDENCE_PATIENCE_MS, &mine, fault);
+    if (e == OK)
+        e = write_event(s ? s : mine, h, now_us, created, &open, fault);
+    digest_store_close(mine);
     note_event(v, h, e, *created, open, began_us);
     return e;
 }
@@ -150,7 +148,7 @@ enum err evidence_post(struct evidence *v, const json_t *request, json_t **out, 
     struct happened h;
     bool            created;
     char            when[32];
-    enum err        e = take(v, request, &h, &created, fault);
+    enum err        e = take(v, NULL, request, &h, &created, fault);
     if (e == OK)
         *out = json_pack("{s:s, s:b, s:s, s:s, s:s, s:s, s:s, s:s?}", "event_id", h.id, "created", (int)created, "kind", h.kind, "severity", h.severity, "tenant", h.tenant, "detected_at",
                          clock_format(h.at_us, when, sizeof when), "title", h.title, "external_id", h.external_id);
@@ -172,7 +170,7 @@ void evidence_tell(struct evidence *v, json_t *request)
 }
 
 /* Only this thread takes from the list, so what is first stays first; what cannot be written now stays. */
-static enum err write_told(struct evidence *v, bool *any, struct fault *fault)
+static enum err write_told(struct evidence *v, struct digest_store *s, bool *any, struct fault *fault)
 {
     for (;;) {
         (void)pthread_mutex_lock(&v->lock);
@@ -182,7 +180,7 @@ static enum err write_told(struct evidence *v, bool *any, struct fault *fault)
             return OK;
         struct happened h;
         bool            created;
-        enum err        e = take(v, first, &h, &created, fault);
+        enum err        e = take(v, s, first, &h, &created, fault);
         if (e == ERR_INPUT || e == ERR_CONFLICT)
             log_fault(LOG_WARN, "an event that was told of is none that can be kept", fault);
         else if (e != OK)
@@ -197,24 +195,29 @@ static enum err write_told(struct evidence *v, bool *any, struct fault *fault)
 
 /* ---- evidence ---- */
 
-static enum err put_found(struct evidence *v, const struct digest_due *d, struct fault *fault)
+static enum err put_found(struct evidence *v, struct digest_store *s, const struct digest_due *d, struct fault *fault)
 {
-    enum err e = digest_evidence_begin(v->own, d->id, fault);
+    json_t  *ids = json_array();
+    int64_t  id;
+    enum err e = OK;
     for (int k = 0; k < GATHER_KINDS && e == OK; k++)
         for (size_t i = 0; i < v->found.n[k] && e == OK; i++) {
             const struct gathered *p = &v->found.piece[k][i];
-            e = digest_evidence_put(v->own, d->id, p->dim, p->ref, p->locator, p->score, p->note, fault);
+            e = digest_evidence_put(s, d->id, p->dim, p->ref, p->locator, p->score, p->note, &id, fault);
+            json_array_append_new(ids, json_integer((json_int_t)id));
         }
-    return e == OK ? digest_evidence_end(v->own, d->id, fault) : e;
+    if (e == OK)
+        e = digest_evidence_only(s, d->id, ids, fault);
+    json_decref(ids);
+    return e;
 }
 
-static void note_look(struct evidence *v, const struct digest_due *d, bool complete)
+static void note_look(struct evidence *v, const struct digest_due *d)
 {
     (void)pthread_mutex_lock(&v->lock);
     struct evidence_stats *s = &v->stats;
     s->looks++;
     s->cut += v->found.cut;
-    s->open -= complete && s->open > 0;
     for (int k = 0; k < GATHER_KINDS; k++)
         s->pieces += v->found.n[k];
     for (size_t i = 0; i < v->takens; i++)
@@ -231,42 +234,75 @@ static void note_look(struct evidence *v, const struct digest_due *d, bool compl
     (void)pthread_mutex_unlock(&v->lock);
 }
 
-static enum err look_at(struct evidence *v, const struct digest_due *d, int64_t upper_us, struct fault *fault)
+static enum err look_at(struct evidence *v, struct digest_store *s, const struct digest_due *d, int64_t upper_us, struct fault *fault)
 {
     struct gather_when when = gather_when(d->at_us);
     int64_t            again_us = gather_again(&when, d->told_us, upper_us);
-    enum err           e = gather(v->own, d, &when.around, &v->found, fault);
+    enum err           e = gather(s, d, &when.around, &v->found, fault);
     if (e == OK)
-        e = digest_store_begin(v->own, fault);
+        e = digest_store_begin(s, fault);
     if (e == OK) {
-        e = put_found(v, d, fault);
+        e = put_found(v, s, d, fault);
         if (e == OK)
-            e = again_us == INT64_MAX ? digest_open_gone(v->own, d->id, fault) : digest_open_put(v->own, d->id, d->told_us, again_us, fault);
+            e = again_us == INT64_MAX ? digest_open_gone(s, d->id, fault) : digest_open_put(s, d->id, d->told_us, again_us, fault);
         if (e == OK)
-            e = digest_store_commit(v->own, fault);
+            e = digest_store_commit(s, fault);
         else
-            digest_store_rollback(v->own);
+            digest_store_rollback(s);
     }
     if (e == OK)
-        note_look(v, d, again_us == INT64_MAX);
+        note_look(v, d);
     gathering_done(&v->found);
     return e;
 }
 
-enum err evidence_step(struct evidence *v, bool *idle, struct fault *fault)
+static enum err turn(struct evidence *v, struct digest_store *s, int64_t upper_us, bool *any, struct fault *fault)
 {
     struct digest_due d;
-    bool              any = false;
-    int64_t           upper_us = v->o.upper(v->o.ctx);
-    enum err          e = write_told(v, &any, fault);
-    for (int i = 0; i < LOOKS_A_TURN && e == OK && (e = digest_open_due(v->own, upper_us, &d, fault)) == OK; i++) {
-        e = look_at(v, &d, upper_us, fault);
-        any = true;
+    int64_t           open = 0;
+    enum err          e = write_told(v, s, any, fault);
+    for (int i = 0; i < LOOKS_A_TURN && e == OK && (e = digest_open_due(s, upper_us, &d, fault)) == OK; i++) {
+        e = look_at(v, s, &d, upper_us, fault);
+        *any = true;
     }
-    if (e == ERR_MISSING)
-        e = OK;
+    bool all = e == ERR_MISSING;
+    e = all ? OK : e;
+    if (e == OK)
+        e = digest_open_count(s, &open, fault);
+    (void)pthread_mutex_lock(&v->lock);
+    v->stats.open = e == OK ? open : v->stats.open;
+    v->news |= !all;
+    (void)pthread_mutex_unlock(&v->lock);
+    return e;
+}
+
+/* Without anything new nobody opens digest.db. */
+static bool worth_a_turn(struct evidence *v, int64_t upper_us)
+{
+    (void)pthread_mutex_lock(&v->lock);
+    bool worth = v->news || v->tolds || (v->stats.open && upper_us != v->seen_us);
+    v->news = false;
+    (void)pthread_mutex_unlock(&v->lock);
+    return worth;
+}
+
+enum err evidence_step(struct evidence *v, bool *idle, struct fault *fault)
+{
+    struct digest_store *s = NULL;
+    int64_t              upper_us = v->o.upper(v->o.ctx);
+    bool                 any = false;
+    *idle = true;
+    if (!worth_a_turn(v, upper_us))
+        return OK;
+    enum err e = digest_store_open_beside(v->o.folder, EVIDENCE_PATIENCE_MS, &s, fault);
+    if (e == OK)
+        e = turn(v, s, upper_us, &any, fault);
+    digest_store_close(s);
+    if (e == OK)
+        v->seen_us = upper_us;
     *idle = !any || e != OK;
     (void)pthread_mutex_lock(&v->lock);
+    v->news |= e != OK;
     v->stats.failures += e != OK;
     (void)snprintf(v->stats.why, sizeof v->stats.why, "%s", e != OK ? fault->text : "");
     (void)pthread_mutex_unlock(&v->lock);
@@ -291,7 +327,6 @@ static void pause_for(struct evidence *v, bool failing)
     (void)pthread_mutex_lock(&v->lock);
     while (!v->ending && (failing || !v->news) && pthread_cond_timedwait(&v->nudge, &v->lock, &until) == 0)
         ;
-    v->news = false;
     (void)pthread_mutex_unlock(&v->lock);
 }
 

@@ -7,8 +7,8 @@
  *     evidence_tell(v, request);                         // from a thread that may not wait: into a bounded list, written in the next turn
  *
  * Which events are still to be looked at stands in digest.db in the transaction that took the event, and what was found in one transaction with when to look again:
- * after a crash it goes on where it was.  Here is no window and nothing that the digest has open: two connections of its own to digest.db beside the
- * digest's (one for who posts, one for the thread that looks), whose transactions are short.
+ * after a crash it goes on where it was.  Here is no window and nothing that the digest has open: each post, and each turn in which there is something to do, has a
+ * connection of its own to digest.db beside the digest's, and short transactions.
  */
 #ifndef INGEST_EVIDENCE_H
 #define INGEST_EVIDENCE_H

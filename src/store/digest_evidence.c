@@ -56,18 +56,23 @@ enum err digest_service_find(struct digest_store *s, int64_t tenant_id, const ch
 
 /* ---- evidence ---- */
 
-enum err digest_evidence_put(struct digest_store *s, const char *event, const char *dim, const json_t *ref, int64_t locator, double score, const char *note, struct fault *fault)
+enum err digest_evidence_put(struct digest_store *s, const char *event, const char *dim, const json_t *ref, int64_t locator, double score, const char *note, int64_t *id, struct fault *fault)
 {
-    char  hash[DIGEST_SIZE];
-    char *text = ref ? json_dumps(ref, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    struct db_rows r;
+    char           hash[DIGEST_SIZE];
+    char          *text = ref ? json_dumps(ref, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     digest_hex(text ? text : "", text ? strlen(text) : 0, hash);
     enum err e = db_run(s->db, sql_digest_evidence_put, fault, "tttIttr", event, dim, text, locator, note, hash, score);
     free(text);
+    if (e == OK && id && (e = db_ask(s->db, sql_evidence_id, &r, fault, "tttI", event, dim, hash, locator)) == OK)
+        e = one_number(s, &r, id, fault);
     return e;
 }
 
-enum err digest_evidence_begin(struct digest_store *s, const char *event, struct fault *fault) { return db_run(s->db, sql_evidence_begin, fault, "t", event); }
-enum err digest_evidence_end(struct digest_store *s, const char *event, struct fault *fault) { return db_run(s->db, sql_evidence_end, fault, "t", event); }
+enum err digest_evidence_only(struct digest_store *s, const char *event, const json_t *ids, struct fault *fault)
+{
+    return db_run(s->db, sql_evidence_only, fault, "tj", event, ids);
+}
 
 /* ---- events that are still looked at ---- */
 

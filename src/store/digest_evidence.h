@@ -10,7 +10,7 @@
  *
  *     while (digest_open_due(s, upper, &d, fault) == OK)       // ERR_MISSING: none
  *         ... look through patterns, calls, series; then in one transaction:
- *         digest_evidence_begin(s, d.id, fault), digest_evidence_put() each, digest_evidence_end(), digest_open_put() or digest_open_gone()
+ *         digest_evidence_put() each, digest_evidence_only() those, digest_open_put() or digest_open_gone()
  *
  * An event and each piece of its evidence are there once: by the event's id; by the digest of what is pointed to and the pointer.
  */
@@ -30,11 +30,10 @@ MUST_CHECK enum err digest_service_find(struct digest_store *s, int64_t tenant_i
 
 /* ---- evidence ---- */
 
-/* dim: metric, log, trace, topo, kb. ref: {"table":..., "keys":{...}} or NULL; locator: 0 for none. score: 0..1. The same again is the same row, with this score and note. */
-MUST_CHECK enum err digest_evidence_put(struct digest_store *s, const char *event, const char *dim, const json_t *ref, int64_t locator, double score, const char *note, struct fault *fault);
-/* Between these two what an event has is put anew, but for kb: what is put again keeps its number, what is not goes. Within a transaction. */
-MUST_CHECK enum err digest_evidence_begin(struct digest_store *s, const char *event, struct fault *fault);
-MUST_CHECK enum err digest_evidence_end(struct digest_store *s, const char *event, struct fault *fault);
+/* dim: metric, log, trace, topo, kb. ref: {"table":..., "keys":{...}} or NULL; locator: 0 for none. score: 0..1. The same again is the same row, with this score and note. id may be NULL. */
+MUST_CHECK enum err digest_evidence_put(struct digest_store *s, const char *event, const char *dim, const json_t *ref, int64_t locator, double score, const char *note, int64_t *id, struct fault *fault);
+/* Of an event nothing stays but these numbers, and what is known of it from elsewhere (kb). */
+MUST_CHECK enum err digest_evidence_only(struct digest_store *s, const char *event, const json_t *ids, struct fault *fault);
 
 /* ---- events that are still looked at ---- */
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DAY_US (INT64_C(86400) * 1000000)
 
@@ -44,6 +45,10 @@ enum err digest_store_open(const char *folder, struct digest_store **s, struct f
 
 enum err digest_store_open_beside(const char *folder, int patience_ms, struct digest_store **s, struct fault *fault)
 {
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/digest.db", folder);
+    if (access(path, F_OK) != 0)
+        return fail(fault, ERR_BUSY, "there is no %s yet", path);
     enum err e = open_as(folder, DB_FULL, s, fault);
     if (e == OK)
         sqlite3_busy_timeout(db_handle((*s)->db), patience_ms);

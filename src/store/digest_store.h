@@ -9,8 +9,8 @@
  *
  * Every row is written over by the same row, so a replay changes nothing.  WAL with synchronous=NORMAL: after a power cut the newest
  * transactions may be missing, whole; digest_store_sync() is when they cannot be any more.  Each connection belongs to one thread at a time. The
- * digest has one and writes for as long as a window takes; events and their evidence (store/digest_evidence.h) come through connections beside it, whose
- * transactions are short, and which wait for the digest's.
+ * digest has one and writes for as long as a window takes; events and their evidence (store/digest_evidence.h) come through connections beside it that live
+ * as long as what they are opened for, have short transactions, and wait for the digest's.
  */
 #ifndef STORE_DIGEST_STORE_H
 #define STORE_DIGEST_STORE_H
@@ -25,7 +25,7 @@
 struct digest_store;
 
 MUST_CHECK enum err digest_store_open(const char *folder, struct digest_store **s, struct fault *fault);   /* makes the folder, 0700, and digest.db */
-/* Beside the digest's own: what is committed is on disk (synchronous=FULL), and who waits longer than this for the digest is told ERR_BUSY. */
+/* Beside the digest's own, which must be there: what is committed is on disk (synchronous=FULL), and who waits longer than this for the digest is told ERR_BUSY. */
 MUST_CHECK enum err digest_store_open_beside(const char *folder, int patience_ms, struct digest_store **s, struct fault *fault);
 void                digest_store_close(struct digest_store *s);
 MUST_CHECK enum err digest_store_begin(struct digest_store *s, struct fault *fault);

@@ -175,6 +175,8 @@ static json_t *read_back(const char *told)
     return out;
 }
 
+static void e_is_there(const char *told) { json_decref(read_back(told)); }
+
 static const char *text_of(const json_t *o, const char *name) { const char *s = json_string_value(json_object_get(o, name)); return s ? s : ""; }
 
 /* The piece whose note has these words; NULL: there is none. */
@@ -424,6 +426,37 @@ static void what_fell_silent_still_has_its_last_words(void **state)
     json_t *e = read_back("run");
     assert_string_equal(text_of(piece(e, "the last raw logs before"), "object_key"), "records/10-19");
     json_decref(e);
+    raw(cart, "logs", BEGIN);                            /* it was only late: what a fuller look does not find again goes */
+    upper = BEGIN + 2 * FIVE;
+    steps(v);
+    e = read_back("run");
+    assert_null(piece(e, "the last raw logs before"));
+    assert_string_equal(text_of(piece(e, "raw logs from"), "object_key"), "records/20-29");
+    assert_int_equal(json_array_size(json_object_get(e, "evidence")), 1);
+    json_decref(e);
+    evidence_close(v);
+}
+
+static void a_digest_db_that_was_put_aside_is_not_written_any_more(void **state)
+{
+    (void)state;
+    struct fault          f = { 0 };
+    struct evidence      *v = opened();
+    struct evidence_stats s;
+    char                  command[256];
+    bool                  created;
+    assert_ok(post(v, a_deploy("before"), &created, &f), &f);
+    steps(v);
+    digest_store_close(store);
+    (void)snprintf(command, sizeof command, "cd %s && mv digest.db aside.db", folder);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(post(v, a_deploy("between"), &created, &f), ERR_BUSY);      /* the digest makes it, nobody else */
+    assert_ok(digest_store_open(folder, &store, &f), &f);
+    assert_ok(post(v, a_deploy("after"), &created, &f), &f);
+    steps(v);
+    e_is_there("after");
+    evidence_stats(v, &s);
+    assert_int_equal(s.open, 1);                         /* of those that are there */
     evidence_close(v);
 }
 
@@ -579,7 +612,7 @@ int main(void)
         T(an_event_is_one_however_often_it_is_told), T(what_is_wrong_with_an_event_is_said), T(scores_are_what_the_header_says),
         T(what_rose_failed_or_stands_out_is_linked_with_pointers_to_the_raw_data), T(evidence_is_there_at_once_and_complete_when_the_windows_around_are_written),
         T(what_came_late_is_waited_for_until_all_is_in_that_had_come_when_it_was_told), T(an_event_that_a_crash_left_without_evidence_gets_it_after_the_start),
-        T(what_fell_silent_still_has_its_last_words), T(databases_of_a_server_and_the_host_that_is_named_are_looked_at),
+        T(what_fell_silent_still_has_its_last_words), T(a_digest_db_that_was_put_aside_is_not_written_any_more), T(databases_of_a_server_and_the_host_that_is_named_are_looked_at),
         T(of_too_much_the_best_stays_and_the_rest_is_counted), T(while_the_digest_writes_who_posts_is_told_to_come_again_and_nothing_is_half_there),
         T(what_is_told_and_finds_no_room_is_counted), T(no_more_events_wait_for_evidence_than_there_is_room_for),
         T(its_thread_links_what_is_posted_and_says_how_long_that_took),

@@ -202,8 +202,8 @@ static void the_same_evidence_is_there_once(void **state)
     assert_int_equal(digest_event_put(s, &other, &created, &f), ERR_CONFLICT);
     for (int i = 0; i < 2; i++) {
         json_t *ref = i ? json_pack("{s:s, s:i}", "table", "metric_1m", "keys", 3) : json_pack("{s:i, s:s}", "keys", 3, "table", "metric_1m");
-        assert_ok(digest_evidence_put(s, e.id, "metric", ref, 0, .5 + i / 4.0, "look", &f), &f);
-        assert_ok(digest_evidence_put(s, e.id, "log", NULL, 1, .1, NULL, &f), &f);
+        assert_ok(digest_evidence_put(s, e.id, "metric", ref, 0, .5 + i / 4.0, "look", NULL, &f), &f);
+        assert_ok(digest_evidence_put(s, e.id, "log", NULL, 1, .1, NULL, NULL, &f), &f);
         json_decref(ref);
     }
     int64_t found = 0;
@@ -211,8 +211,8 @@ static void the_same_evidence_is_there_once(void **state)
     assert_int_equal(found, 1);
     assert_int_equal(digest_locator_find(s, tenant, "urn:svc:cart", "traces", NOW, &found, &f), ERR_MISSING);
     assert_int_equal(digest_locator_find(s, tenant, "urn:svc:cart", "logs", NOW - 1, &found, &f), ERR_MISSING);
-    assert_int_equal(digest_evidence_put(s, e.id, "hearsay", NULL, 1, 0, NULL, &f), ERR_CONFLICT);
-    assert_int_equal(digest_evidence_put(s, "nobody", "log", NULL, 1, 0, NULL, &f), ERR_CONFLICT);
+    assert_int_equal(digest_evidence_put(s, e.id, "hearsay", NULL, 1, 0, NULL, NULL, &f), ERR_CONFLICT);
+    assert_int_equal(digest_evidence_put(s, "nobody", "log", NULL, 1, 0, NULL, NULL, &f), ERR_CONFLICT);
     assert_ok(digest_reader_open(folder, &r, &f), &f);
     assert_ok(digest_read_event(r, "", e.id, &out, &f), &f);
     assert_int_equal(json_array_size(json_object_get(out, "evidence")), 2);
