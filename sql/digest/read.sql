@@ -87,16 +87,22 @@ ORDER BY m.bucket DESC, m.labels LIMIT ?5;
 SELECT id, dataset, object_key, t_from, t_to, query_hint, events FROM oo_locator WHERE resource_id = ?1 AND t_to > ?2 AND t_from < ?4 ORDER BY t_from DESC, dataset LIMIT ?3;
 
 -- name: look_events
-SELECT e.event_id, e.detected_at, t.name, coalesce(r.urn, ''), e.severity, e.kind, e.title FROM event_envelope e JOIN dim_tenant t USING (tenant_id)
-LEFT JOIN dim_resource r ON r.resource_id = e.resource_id WHERE e.detected_at >= ?1 AND e.detected_at < ?4 AND (?3 = '' OR t.name = ?3) ORDER BY e.detected_at DESC LIMIT ?2;
+SELECT e.event_id, e.detected_at, t.name, coalesce(r.urn, ''), e.severity, e.kind, e.title,
+       (SELECT count(*) FROM evidence_link ev WHERE ev.event_id = e.event_id), EXISTS (SELECT 1 FROM evidence_open o WHERE o.event_id = e.event_id)
+FROM event_envelope e JOIN dim_tenant t USING (tenant_id) LEFT JOIN dim_resource r ON r.resource_id = e.resource_id
+WHERE e.detected_at >= ?1 AND e.detected_at < ?4 AND (?3 = '' OR t.name = ?3) AND (?5 = '' OR e.kind = ?5)
+  AND (?6 = '' OR r.urn IN (?6, ?7, 'urn:svc:' || ?7, 'urn:k8s:svc:' || ?7) OR r.name IN (?6, ?8))
+ORDER BY e.detected_at DESC, e.event_id LIMIT ?2;
 
 -- name: look_event
-SELECT e.event_id, e.title, e.detected_at, r.urn, e.severity, e.kind, e.summary, e.labels, e.fingerprints, t.name FROM event_envelope e JOIN dim_tenant t USING (tenant_id)
-LEFT JOIN dim_resource r ON r.resource_id = e.resource_id WHERE e.event_id = ?1 AND (?2 = '' OR t.name = ?2);
+SELECT e.event_id, e.title, e.detected_at, r.urn, e.severity, e.kind, e.summary, e.labels, e.fingerprints, t.name,
+       EXISTS (SELECT 1 FROM evidence_open o WHERE o.event_id = e.event_id)
+FROM event_envelope e JOIN dim_tenant t USING (tenant_id) LEFT JOIN dim_resource r ON r.resource_id = e.resource_id
+WHERE e.event_id = ?1 AND (?2 = '' OR t.name = ?2);
 
 -- name: look_evidence
-SELECT ev.evidence_id, ev.dim, ev.ref_pg, ev.note, ol.bucket, ol.object_key, ol.query_hint FROM evidence_link ev LEFT JOIN oo_locator ol ON ol.id = ev.ref_oo
-WHERE ev.event_id = ?1 ORDER BY ev.evidence_id;
+SELECT ev.evidence_id, ev.dim, ev.ref_pg, ev.note, ol.bucket, ol.object_key, ol.query_hint, ev.score, ol.first_record, ol.last_record, ol.t_from, ol.t_to, ol.dataset
+FROM evidence_link ev LEFT JOIN oo_locator ol ON ol.id = ev.ref_oo WHERE ev.event_id = ?1 ORDER BY ev.score DESC, ev.evidence_id;
 
 -- name: look_jobs
 SELECT r.job, t.name, r.window_from, r.window_to, r.status, r.attempts, r.rows, r.error, r.asked_at, r.finished_at FROM etl_job_run r

@@ -129,8 +129,10 @@ INSERT INTO event_envelope (event_id, detected_at, tenant_id, resource_id, sever
 VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7, ?8, coalesce(?9, '{}'), coalesce(?10, '{}')) ON CONFLICT (event_id) DO NOTHING;
 
 -- name: digest_evidence_put
-INSERT INTO evidence_link (event_id, dim, ref_pg, ref_oo, note, ref_pg_hash) VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6)
-ON CONFLICT DO NOTHING;
+-- The same evidence again is the same row; what is known of it by now stands beside it.
+INSERT INTO evidence_link (event_id, dim, ref_pg, ref_oo, note, ref_pg_hash, score) VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7)
+ON CONFLICT (event_id, dim, ref_pg_hash, coalesce(ref_oo, 0)) DO UPDATE SET note = excluded.note, score = excluded.score
+    WHERE note IS NOT excluded.note OR score IS NOT excluded.score;
 
 -- name: digest_locator_find
 SELECT o.id FROM oo_locator o JOIN dim_resource r USING (resource_id)

@@ -60,6 +60,11 @@ static const struct option rows[] = {
     { "body",       NULL, OPTION_CHOICE, AT(body),       0, 0,          "size|raw", "size", "of each record: how large its body is, or the body alone, as it came" },
     { "from",       NULL, OPTION_WHOLE,  AT(from),       1, MOST,  "ID",    "1",     "begin with this record, or the first behind it" },
     { "at",         NULL, OPTION_TEXT,   AT(at),         0, 0,          "WHEN",  "",      "the last minute at or before a moment (2026-01-31T12:00:00Z) or so long ago (15min, 2h); the newest when absent" },
+    { "kind",       NULL, OPTION_CHOICE, AT(kind),       0, 0,          "deploy|anomaly|slo_violation|incident", "", "what kind of event" },
+    { "severity",   NULL, OPTION_CHOICE, AT(severity),   0, 0,          "TRACE|DEBUG|INFO|WARN|ERROR|FATAL", "", "how bad it is (default: INFO for a deploy, WARN or ERROR for the others)" },
+    { "when",       NULL, OPTION_TEXT,   AT(moment),     0, 0,          "WHEN",  "",      "when it happened (2026-01-31T12:00:00Z); now when absent" },
+    { "id",         NULL, OPTION_TEXT,   AT(id),         0, 0,          "TEXT",  "",      "its id, e.g. of the run of a pipeline: telling it again changes nothing" },
+    { "label",      "-l", OPTION_MANY,   AT(labels),     0, 0,          "NAME=TEXT", NULL, "something to keep beside it: version=1.42" },
     { "policy",     NULL, OPTION_TEXT,   AT(policy),     0, 0,          "FILE",  "",      "the policy (default: the configured one, else the one that is built in)" },
 };
 

@@ -54,6 +54,10 @@ struct cli_options {
     const char *folder, *body, *at;
     int64_t     from;
 
+    /* events */
+    const char *kind, *severity, *moment, *id;
+    struct option_list labels;
+
     const char *word[CLI_WORDS_MAX];   /* what is no option, in order; borrowed */
     int         words;
 };

@@ -3,6 +3,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "cli/shared.h"
 #include "cli/where.h"
 #include "conf/knob.h"
 #include "ingest/look.h"
@@ -14,16 +15,14 @@
 
 /* ---- asking: the daemon, or without one its files ---- */
 
-/* path: where the API answers, with the id at its end; what: the question by the name it has in ingest/look.c. */
-struct asked { const char *path, *what, *id, *service, *metric; };
-
-static bool make_path(struct cli *c, const struct asked *q, char *out, size_t size)
+static bool make_path(struct cli *c, const struct shared_question *q, char *out, size_t size)
 {
     char         limit[24];
     struct fault fault;
     (void)snprintf(limit, sizeof limit, "%lld", (long long)c->o.limit);
     (void)snprintf(out, size, "%s", q->path);
     if ((!q->id || client_encode(out, size, q->id)) && client_query(out, size, "service", q->service ? q->service : "") && client_query(out, size, "name", q->metric ? q->metric : "") &&
+        client_query(out, size, "kind", q->kind ? q->kind : "") &&
         client_query(out, size, "tenant", c->o.tenant) && client_query(out, size, "since", c->o.since) && client_query(out, size, "limit", limit))
         return true;
     (void)fail(&fault, ERR_INPUT, "that is too long for a question");
@@ -44,13 +43,13 @@ static enum err since_of(const char *said, int64_t now_us, int64_t *us, struct f
 }
 
 /* Nobody answers: what the digest wrote is on this machine all the same. Without it, that nobody answers is what is wrong. */
-static json_t *ask_files(struct cli *c, const struct asked *q, const struct fault *nobody, int *code)
+static json_t *ask_files(struct cli *c, const struct shared_question *q, const struct fault *nobody, int *code)
 {
     char                   store[WHERE_FOLDER_SIZE], journal[WHERE_FOLDER_SIZE], path[WHERE_FOLDER_SIZE + 16];
     struct fault           fault = { 0 };
     json_t                *out = NULL;
     int64_t                now_us = clock_wall_us(&clock_real);
-    struct ingest_question question = { .what = q->what, .id = q->id, .service = q->service, .metric = q->metric, .tenant = c->o.tenant, .until_us = now_us, .limit = (int)c->o.limit };
+    struct ingest_question question = { .what = q->what, .id = q->id, .service = q->service, .metric = q->metric, .kind = q->kind, .tenant = c->o.tenant, .until_us = now_us, .limit = (int)c->o.limit };
     (void)where_folder(&c->o, WHERE_JOURNAL, journal);
     (void)snprintf(path, sizeof path, "%s/digest.db", where_folder(&c->o, WHERE_STORE, store));
     if (access(path, F_OK) != 0) {
@@ -65,7 +64,7 @@ static json_t *ask_files(struct cli *c, const struct asked *q, const struct faul
     return e == OK ? out : NULL;
 }
 
-static json_t *ask(struct cli *c, const struct asked *q, int *code)
+json_t *shared_ask(struct cli *c, const struct shared_question *q, int *code)
 {
     char         path[CLIENT_PATH_MAX];
     const char  *url = getenv("HOMEOSTAT_URL");
@@ -172,19 +171,10 @@ static const struct print_column run_columns[] = {
 static const struct print_column circuit_columns[] = {
     { "JOB", "job", PRINT_TEXT, 0 }, { "CIRCUIT", "state", PRINT_TEXT, 0 }, { "FAILURES", "failures", PRINT_TEXT, 0 }, { "NOT BEFORE", "open_until", PRINT_TIME, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
-static const struct print_column event_record[] = {
-    { "event", "event_id", PRINT_TEXT, 0 }, { "at", "detected_at", PRINT_TIME, 0 }, { "about", "urn", PRINT_TEXT, 0 }, { "tenant", "tenant", PRINT_TEXT, 0 }, { "kind", "kind", PRINT_TEXT, 0 }, { "severity", "severity", PRINT_TEXT, 0 }, { "title", "title", PRINT_TEXT, 0 },
-    { "summary", "summary", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
-};
-static const struct print_column evidence_columns[] = {
-    { "EVIDENCE", "dim", PRINT_TEXT, 0 }, { "NOTE", "note", PRINT_TEXT, 60 }, { "OBJECT", "object_key", PRINT_TEXT, 0 }, { "HINT", "query_hint", PRINT_TEXT, 0 },
-    { NULL, NULL, PRINT_TEXT, 0 },
-};
-
 int cmd_look_trace(struct cli *c)
 {
     int     code;
-    json_t *data = ask(c, &(struct asked){ .path = "/trace/", .what = "trace", .id = c->o.word[0] }, &code);
+    json_t *data = shared_ask(c, &(struct shared_question){ .path = "/trace/", .what = "trace", .id = c->o.word[0] }, &code);
     if (!data)
         return code;
     if (!cli_put_json(c, data)) {
@@ -199,7 +189,7 @@ int cmd_look_trace(struct cli *c)
 int cmd_look_services(struct cli *c)
 {
     int     code;
-    json_t *data = ask(c, &(struct asked){ .path = "/service", .what = "services" }, &code);
+    json_t *data = shared_ask(c, &(struct shared_question){ .path = "/service", .what = "services" }, &code);
     return data ? put(c, data, data, service_columns, "nothing came in") : code;
 }
 
@@ -223,7 +213,7 @@ static void put_beside(struct cli *c, const json_t *data, const char *member, co
 int cmd_look_downstreams(struct cli *c)
 {
     int     code;
-    json_t *data = ask(c, &(struct asked){ .path = "/downstreams", .what = "downstreams", .service = c->o.word[0] }, &code);
+    json_t *data = shared_ask(c, &(struct shared_question){ .path = "/downstreams", .what = "downstreams", .service = c->o.word[0] }, &code);
     if (!data)
         return code;
     if (!cli_put_json(c, data)) {
@@ -242,7 +232,7 @@ int cmd_look_metrics(struct cli *c)
 {
     int         code;
     const char *metric = c->o.words > 1 ? c->o.word[1] : NULL;
-    json_t     *data = ask(c, &(struct asked){ .path = "/service/metrics", .what = "metrics", .service = c->o.word[0], .metric = metric }, &code);
+    json_t     *data = shared_ask(c, &(struct shared_question){ .path = "/service/metrics", .what = "metrics", .service = c->o.word[0], .metric = metric }, &code);
     if (!data)
         return code;
     return metric ? put(c, data, json_object_get(data, "minutes"), minute_columns, "no minute of it in this time; without its name, the metrics are listed")
@@ -252,35 +242,20 @@ int cmd_look_metrics(struct cli *c)
 int cmd_look_patterns(struct cli *c)
 {
     int     code;
-    json_t *data = ask(c, &(struct asked){ .path = "/pattern", .what = "patterns", .service = c->o.words ? c->o.word[0] : NULL }, &code);
+    json_t *data = shared_ask(c, &(struct shared_question){ .path = "/pattern", .what = "patterns", .service = c->o.words ? c->o.word[0] : NULL }, &code);
     return data ? put(c, data, data, pattern_columns, "no lines") : code;
 }
 
 int cmd_look_jobs(struct cli *c)
 {
     int     code;
-    json_t *data = ask(c, &(struct asked){ .path = "/job", .what = "jobs" }, &code);
+    json_t *data = shared_ask(c, &(struct shared_question){ .path = "/job", .what = "jobs" }, &code);
     if (!data)
         return code;
     if (!cli_put_json(c, data)) {
         print_table(c->out, json_object_get(data, "runs"), run_columns, "no job has run");
         (void)fprintf(c->out, "\n");
         print_table(c->out, json_object_get(data, "circuits"), circuit_columns, "no job has a circuit yet");
-    }
-    json_decref(data);
-    return CLI_DONE;
-}
-
-int cmd_look_event(struct cli *c)
-{
-    int     code;
-    json_t *data = ask(c, &(struct asked){ .path = "/event/", .what = "event", .id = c->o.word[0] }, &code);
-    if (!data)
-        return code;
-    if (!cli_put_json(c, data)) {
-        print_record(c->out, data, event_record);
-        (void)fprintf(c->out, "\n");
-        print_table(c->out, json_object_get(data, "evidence"), evidence_columns, "no evidence is linked to it");
     }
     json_decref(data);
     return CLI_DONE;

@@ -2,9 +2,11 @@
 #include "ingest/look.h"
 
 #include "base/clock.h"
+#include "base/id.h"
 #include "digest/locate.h"
 #include "digest/place.h"
 #include "event/event.h"
+#include "ingest/happened.h"
 #include "journal/journal.h"
 
 #include <stdlib.h>
@@ -275,8 +277,29 @@ static enum err downstreams(const struct asking *a, json_t **out, struct fault *
 static enum err metrics(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_metrics(a->l->reader, a->tenant, a->service, a->metric, a->q->since_us, a->q->limit, out, fault); }
 static enum err patterns(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_patterns(a->l->reader, a->tenant, a->service, a->q->since_us, a->q->limit, out, fault); }
 static enum err jobs(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_jobs(a->l->reader, a->tenant, a->q->limit, out, fault); }
-static enum err events(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_events(a->l->reader, a->tenant, a->q->since_us, a->q->limit, out, fault); }
-static enum err event(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_event(a->l->reader, a->tenant, a->id, out, fault); }
+static enum err events(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_events(a->l->reader, a->tenant, a->q->kind ? a->q->kind : "", a->service, a->q->since_us, a->q->limit, out, fault); }
+
+/* Under the id with which it was told, and which of its raw data is still there. */
+static enum err event(const struct asking *a, json_t **out, struct fault *fault)
+{
+    char          id[ID_SIZE];
+    size_t        i;
+    json_t       *piece;
+    struct record r;
+    happened_id(a->id, id);
+    enum err e = digest_read_event(a->l->reader, a->tenant, id, out, fault);
+    if (e == ERR_MISSING)
+        return fail(fault, ERR_MISSING, "there is no event %.63s", a->id);
+    if (e != OK)
+        return e;
+    json_array_foreach(json_object_get(*out, "evidence"), i, piece) {
+        const json_t *last = json_object_get(piece, "last_record");
+        uint64_t      record = (uint64_t)json_integer_value(last);
+        json_object_set_new(piece, "in_journal", json_is_integer(last) ? json_boolean(journal_view_read(a->l->journal, record, &r, NULL) == OK && r.id == record) : json_null());
+    }
+    return OK;
+}
+
 static enum err trace(const struct asking *a, json_t **out, struct fault *fault) { return look_trace(a->l, a->tenant, a->id, a->open, out, fault); }
 
 static const struct { const char *what; answerer *answer; } questions[] = {

@@ -307,18 +307,31 @@ enum err digest_read_patterns(struct digest_reader *r, const char *tenant, const
     return e;
 }
 
-enum err digest_read_events(struct digest_reader *r, const char *tenant, int64_t since_us, int limit, json_t **out, struct fault *fault)
+enum err digest_read_events(struct digest_reader *r, const char *tenant, const char *kind, const char *service, int64_t since_us, int limit, json_t **out, struct fault *fault)
 {
+    char           urn[NAME_SIZE], name[NAME_SIZE];
     struct db_rows rows;
-    enum err       e = db_ask(r->db, sql_look_events, &rows, fault, "IitI", since_us, limit, tenant, r->until_us);
+    cleaned(service, true, urn);
+    cleaned(service, false, name);
+    enum err e = db_ask(r->db, sql_look_events, &rows, fault, "IitItttt", since_us, limit, tenant, r->until_us, kind, service, urn, name);
     if (e != OK)
         return e;
     json_t *list = json_array();
     while (db_next(&rows))
-        json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:o}", "event_id", db_text(&rows, 0), "detected_at", time_json(db_int(&rows, 1)), "tenant",
-                              db_text(&rows, 2), "urn", db_text(&rows, 3), "severity", db_text(&rows, 4), "kind", db_text(&rows, 5), "title", text_json(&rows, 6)));
+        json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:b}", "event_id", db_text(&rows, 0), "detected_at", time_json(db_int(&rows, 1)), "tenant",
+                              db_text(&rows, 2), "urn", db_text(&rows, 3), "severity", db_text(&rows, 4), "kind", db_text(&rows, 5), "title", text_json(&rows, 6),
+                              "evidence", (json_int_t)db_int(&rows, 7), "complete", db_int(&rows, 8) == 0));
     *out = list;
     return db_end(r->db, &rows, fault);
+}
+
+static json_t *number_json(struct db_rows *r, int column) { return db_null(r, column) ? json_null() : json_integer((json_int_t)db_int(r, column)); }
+
+static json_t *evidence_json(struct db_rows *r)
+{
+    return json_pack("{s:I, s:s, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "evidence_id", (json_int_t)db_int(r, 0), "dim", db_text(r, 1), "ref", db_json(r, 2), "note",
+                     text_json(r, 3), "score", db_real(r, 7), "bucket", text_json(r, 4), "object_key", text_json(r, 5), "query_hint", text_json(r, 6), "first_record", number_json(r, 8),
+                     "last_record", number_json(r, 9), "dataset", text_json(r, 12), "from", time_json(db_int(r, 10)), "to", time_json(db_int(r, 11)));
 }
 
 enum err digest_read_event(struct digest_reader *r, const char *tenant, const char *id, json_t **out, struct fault *fault)
@@ -329,17 +342,16 @@ enum err digest_read_event(struct digest_reader *r, const char *tenant, const ch
     if (e != OK)
         return e;
     if (db_next(&rows))
-        event = json_pack("{s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:s}", "event_id", db_text(&rows, 0), "title", text_json(&rows, 1), "detected_at", time_json(db_int(&rows, 2)),
+        event = json_pack("{s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:s, s:b}", "event_id", db_text(&rows, 0), "title", text_json(&rows, 1), "detected_at", time_json(db_int(&rows, 2)),
                           "urn", text_json(&rows, 3), "severity", db_text(&rows, 4), "kind", db_text(&rows, 5), "summary", text_json(&rows, 6), "labels", db_json(&rows, 7),
-                          "fingerprints", db_json(&rows, 8), "tenant", db_text(&rows, 9));
+                          "fingerprints", db_json(&rows, 8), "tenant", db_text(&rows, 9), "complete", db_int(&rows, 10) == 0);
     e = db_end(r->db, &rows, fault);
     if (e == OK && !event)
         return fail(fault, ERR_MISSING, "there is no event %s", id);
     json_t *list = json_array();
     if (e == OK && (e = db_ask(r->db, sql_look_evidence, &rows, fault, "t", id)) == OK) {
         while (db_next(&rows))
-            json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "dim", db_text(&rows, 1), "ref", db_json(&rows, 2), "note", text_json(&rows, 3), "bucket",
-                                  text_json(&rows, 4), "object_key", text_json(&rows, 5), "query_hint", text_json(&rows, 6)));
+            json_array_append_new(list, evidence_json(&rows));
         e = db_end(r->db, &rows, fault);
     }
     if (event)

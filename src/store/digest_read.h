@@ -50,8 +50,12 @@ MUST_CHECK enum err digest_read_downstreams(struct digest_reader *r, const char 
 MUST_CHECK enum err digest_read_metrics(struct digest_reader *r, const char *tenant, const char *service, const char *metric, int64_t since_us, int limit, json_t **out, struct fault *fault);
 /* service "": of all. [{"fingerprint_id", "pattern", "severity", "count", "errors", "sample", "urn", "tenant", "last"}]; a pattern that made room for others is "(forgotten)". */
 MUST_CHECK enum err digest_read_patterns(struct digest_reader *r, const char *tenant, const char *service, int64_t since_us, int limit, json_t **out, struct fault *fault);
-MUST_CHECK enum err digest_read_events(struct digest_reader *r, const char *tenant, int64_t since_us, int limit, json_t **out, struct fault *fault);
-/* The event with its evidence and pointers to raw data; ERR_MISSING. */
+/* What happened, the newest first; kind, service: "" for any. [{"event_id", "detected_at", "tenant", "urn", "severity", "kind", "title", "evidence": how much, "complete"}] */
+MUST_CHECK enum err digest_read_events(struct digest_reader *r, const char *tenant, const char *kind, const char *service, int64_t since_us, int limit, json_t **out, struct fault *fault);
+/*
+ * The event with its evidence, what speaks most first: {..., "complete": windows around it are closed, "evidence": [{"evidence_id", "dim", "score", "note", "ref", "bucket",
+ * "object_key", "query_hint", "first_record", "last_record", "dataset", "from", "to"}]}; without a pointer its members are null. ERR_MISSING.
+ */
 MUST_CHECK enum err digest_read_event(struct digest_reader *r, const char *tenant, const char *id, json_t **out, struct fault *fault);
 /* {"runs": [...], "circuits": [...]} */
 MUST_CHECK enum err digest_read_jobs(struct digest_reader *r, const char *tenant, int limit, json_t **out, struct fault *fault);

@@ -3,20 +3,20 @@
 
 #include "base/file.h"
 #include "base/id.h"
-#include "store/db.h"
+#include "store/digest_evidence_sql.h"
 #include "store/digest_migrations.h"
 #include "store/digest_sql.h"
+#include "store/inside.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DAY_US (INT64_C(86400) * 1000000)
 
-struct digest_store { struct db *db; bool in; };
-
-enum err digest_store_open(const char *folder, struct digest_store **out, struct fault *fault)
+static enum err open_as(const char *folder, enum db_mode mode, struct digest_store **out, struct fault *fault)
 {
     enum err e = file_make_dirs(folder, 0700, fault);
     if (e != OK)
@@ -26,17 +26,33 @@ enum err digest_store_open(const char *folder, struct digest_store **out, struct
         return fail(fault, ERR_LIMIT, "no memory to open digest.db");
     char path[512];
     (void)snprintf(path, sizeof path, "%s/digest.db", folder);
-    e = db_open(path, DB_NORMAL, &s->db, fault);
+    e = db_open(path, mode, &s->db, fault);
     if (e == OK)
         e = db_migrate(s->db, digest_migration_statements, digest_migration_statement_count, path, fault);
     if (e == OK)
         e = db_prepare(s->db, digest_statements, digest_statement_count, fault);
+    if (e == OK)
+        e = db_prepare(s->db, evidence_statements, evidence_statement_count, fault);
     if (e != OK) {
         digest_store_close(s);
         return e;
     }
     *out = s;
     return OK;
+}
+
+enum err digest_store_open(const char *folder, struct digest_store **s, struct fault *fault) { return open_as(folder, DB_NORMAL, s, fault); }
+
+enum err digest_store_open_beside(const char *folder, int patience_ms, struct digest_store **s, struct fault *fault)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/digest.db", folder);
+    if (access(path, F_OK) != 0)
+        return fail(fault, ERR_BUSY, "there is no %s yet", path);
+    enum err e = open_as(folder, DB_FULL, s, fault);
+    if (e == OK)
+        sqlite3_busy_timeout(db_handle((*s)->db), patience_ms);
+    return e;
 }
 
 void digest_store_close(struct digest_store *s)
@@ -278,23 +294,7 @@ enum err digest_circuit_get(struct digest_store *s, const char *job, int64_t ten
     return e == OK && !there ? ERR_MISSING : e;
 }
 
-/* ---- events and evidence ---- */
-
-enum err digest_event_put(struct digest_store *s, const struct digest_event *v, struct fault *fault)
-{
-    return db_run(s->db, sql_digest_event_put, fault, "tIIIttttjj", v->id, v->at_us, v->tenant_id, v->resource_id, v->severity, v->kind, v->title, v->summary, v->labels,
-                  v->fingerprints);
-}
-
-enum err digest_evidence_put(struct digest_store *s, const char *event, const char *dim, const json_t *ref, int64_t locator, const char *note, struct fault *fault)
-{
-    char  hash[DIGEST_SIZE];
-    char *text = ref ? json_dumps(ref, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    digest_hex(text ? text : "", text ? strlen(text) : 0, hash);
-    enum err e = db_run(s->db, sql_digest_evidence_put, fault, "tttItt", event, dim, text, locator, note, hash);
-    free(text);
-    return e;
-}
+/* ---- pointers, schemas ---- */
 
 enum err digest_locator_find(struct digest_store *s, int64_t tenant_id, const char *urn, const char *dataset, int64_t at_us, int64_t *id, struct fault *fault)
 {

@@ -8,7 +8,9 @@
  *     digest_store_commit(s, fault);          // or digest_store_rollback(s): as if nothing of it had been
  *
  * Every row is written over by the same row, so a replay changes nothing.  WAL with synchronous=NORMAL: after a power cut the newest
- * transactions may be missing, whole; digest_store_sync() is when they cannot be any more.  One thread writes, but for digest_run_ask().
+ * transactions may be missing, whole; digest_store_sync() is when they cannot be any more.  Each connection belongs to one thread at a time. The
+ * digest has one and writes for as long as a window takes; events and their evidence (store/digest_evidence.h) come through connections beside it that live
+ * as long as what they are opened for, have short transactions, and wait for the digest's.
  * ERR_DAMAGED from any of these: the file itself is wrong.  It may be thrown away: digest_store_aside(), and another is opened.
  */
 #ifndef STORE_DIGEST_STORE_H
@@ -24,6 +26,8 @@
 struct digest_store;
 
 MUST_CHECK enum err digest_store_open(const char *folder, struct digest_store **s, struct fault *fault);   /* makes the folder, 0700, and digest.db */
+/* Beside the digest's own, which must be there: what is committed is on disk (synchronous=FULL), and who waits longer than this for the digest is told ERR_BUSY. */
+MUST_CHECK enum err digest_store_open_beside(const char *folder, int patience_ms, struct digest_store **s, struct fault *fault);
 void                digest_store_close(struct digest_store *s);
 /* While nobody has it open: digest.db gets another name, which is told, with what belongs to it. Of such copies the newest DIGEST_DAMAGED_KEPT stay. */
 enum { DIGEST_DAMAGED_KEPT = 2 };
@@ -92,12 +96,8 @@ struct digest_circuit { char state[16]; int64_t failures, until_us; };
 MUST_CHECK enum err digest_circuit_put(struct digest_store *s, const char *job, int64_t tenant_id, const struct digest_circuit *c, int64_t now_us, struct fault *fault);
 MUST_CHECK enum err digest_circuit_get(struct digest_store *s, const char *job, int64_t tenant_id, struct digest_circuit *c, struct fault *fault);   /* ERR_MISSING */
 
-/* ---- events and evidence ---- */
+/* ---- pointers, schemas ---- */
 
-struct digest_event { const char *id, *severity, *kind, *title, *summary; int64_t tenant_id, resource_id /* 0: none */, at_us; const json_t *labels, *fingerprints; };
-MUST_CHECK enum err digest_event_put(struct digest_store *s, const struct digest_event *e, struct fault *fault);    /* the same id again does nothing */
-/* dim: metric, log, trace, topo, kb. ref: {"table":..., "keys":{...}} or NULL; locator: 0 for none. The same evidence again does nothing. */
-MUST_CHECK enum err digest_evidence_put(struct digest_store *s, const char *event, const char *dim, const json_t *ref, int64_t locator, const char *note, struct fault *fault);
 /* The newest pointer to a thing's raw data (dataset: logs, metrics, traces) at or before a time, for evidence. ERR_MISSING: there is none. */
 MUST_CHECK enum err digest_locator_find(struct digest_store *s, int64_t tenant_id, const char *urn, const char *dataset, int64_t at_us, int64_t *id, struct fault *fault);
 MUST_CHECK enum err digest_table_put(struct digest_store *s, const char *name, const char *schema, int64_t now_us, struct fault *fault);

@@ -3,7 +3,9 @@
 #define STORE_INSIDE_H
 
 #include "store/db.h"
+#include "store/digest_store.h"
 
 struct store { struct db *db; int lock_fd; };
+struct digest_store { struct db *db; bool in; };
 
 #endif

@@ -45,7 +45,7 @@ static enum MHD_Result answer_question(struct exchange *x, const char *what, con
     enum { HOUR_S = 3600, LIMIT = 100, LIMIT_MAX = 1000 };
     const struct web_sources *s = &x->web->sources;
     struct fault              fault = { 0 };
-    struct web_question       q = { .what = what, .id = x->id, .service = service, .metric = exchange_query(x, "name"), .tenant = exchange_query(x, "tenant"), .limit = LIMIT };
+    struct web_question       q = { .what = what, .id = x->id, .service = service, .metric = exchange_query(x, "name"), .tenant = exchange_query(x, "tenant"), .kind = exchange_query(x, "kind"), .limit = LIMIT };
     const char               *limit = exchange_query(x, "limit");
     json_t                   *out = NULL;
     int64_t                   now_us = clock_wall_us(x->web->clock);
@@ -80,6 +80,7 @@ enum MHD_Result telemetry_metrics(struct exchange *x)     { return answer_of_ser
 enum MHD_Result telemetry_patterns(struct exchange *x)    { return answer_question(x, "patterns", exchange_query(x, "service")); }
 enum MHD_Result telemetry_jobs(struct exchange *x)        { return answer_question(x, "jobs", NULL); }
 enum MHD_Result telemetry_event(struct exchange *x)       { return answer_question(x, "event", NULL); }
+enum MHD_Result telemetry_events(struct exchange *x)      { return answer_question(x, "events", exchange_query(x, "service")); }
 
 /* POST /events/enqueue {job, tenant_id, from, to}: the same request again asks for the same windows, so it needs no key. */
 enum MHD_Result telemetry_enqueue(struct exchange *x)

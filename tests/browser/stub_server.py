@@ -244,7 +244,7 @@ class World:
                 "decisions": [row] if far >= 3 else [], "approvals": c["approvals"], "actions": self.actions(c, lost) if done else [],
                 "run": {"units": [], "trial": {}, "verdict": None, "undo_path": "/var/lib/homeostat/undo/%s.sh" % c["id"]} if done else None,
                 "outcome": {"case_id": c["id"], "target": "main", "planner": "ladder", "result": v["outcome"], "kept": v["outcome"] == "better", "effect": v["effect"], "lo": v["lo"], "hi": v["hi"], "alpha": v["alpha"], "degraded_s": v["degraded_s"], "verdict": v, "created_at": iso(v["wall_us"] / 1e6)} if v else None,
-                "evidence": evidence}
+                "evidence": evidence, **({"event_id": "ev-1"} if "flowing" in self.scenario else {})}
 
     def explanation_json(self, c):
         def figure(estimate, lo, hi, why="", standing="known"):
@@ -321,9 +321,11 @@ class World:
             return self.downstreams(query.get("service", "")) if path == "/downstreams" else self.service_metrics(query.get("service", ""), query.get("name"))
         if part[0] == "trace" and len(part) == 2:
             return self.trace(part[1])
+        if path == "/event":
+            return [{"event_id": "ev-1", "title": "errors of cart rose", "detected_at": iso(self.began - 300), "tenant": "", "urn": "urn:svc:cart", "severity": "ERROR", "kind": "anomaly", "evidence": 1, "complete": False}]
         if part[0] == "event" and part[1] == "ev-1":
-            return {"event_id": "ev-1", "title": "errors of cart rose", "detected_at": iso(self.began - 300), "urn": "urn:svc:cart", "severity": "ERROR", "kind": "logs", "summary": "12 % of its calls fail since a new pattern appeared.",
-                    "labels": {}, "fingerprints": [], "evidence": [{"dim": "logs", "ref": {"pattern": 7}, "note": "payment refused <*>", "bucket": None, "object_key": None, "query_hint": "homeostat journal cat --from 4711"}]}
+            return {"event_id": "ev-1", "complete": False, "title": "errors of cart rose", "detected_at": iso(self.began - 300), "urn": "urn:svc:cart", "severity": "ERROR", "kind": "anomaly", "summary": "12 % of its calls fail since a new pattern appeared.",
+                    "labels": {}, "fingerprints": [], "evidence": [{"evidence_id": 1, "dim": "log", "score": 0.87, "in_journal": False, "ref": {"table": "log_pattern_5m", "keys": {"fingerprint_id": 7}}, "note": "payment refused <*>", "bucket": None, "object_key": None, "query_hint": "homeostat journal cat --from 4711"}]}
         raise Problem(404, "not-found", "There is no such thing", "Nothing is at %s." % path)
 
     def ingest(self):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from test_dashboard import CONTRAST
+from test_dashboard import CONTRAST, KEPT
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CART = "#/service/urn%3Ak8s%3Asvc%3Ashop%2Fcart"
@@ -167,6 +167,24 @@ def test_an_event_shows_its_evidence(page):
     page.open("normal,flowing", route="#/event/ev-1")
     page.until_text("errors of cart rose", "h1")
     assert "12 % of its calls fail" in page.text("#main") and "journal cat --from 4711" in page.text(".panel-evidence")
+    assert "0.87" in page.text(".panel-evidence") and "no longer holds" in page.text(".panel-evidence") and "more may come" in page.text(".panel-evidence")
+
+
+def test_what_happened_is_listed_and_leads_to_its_evidence(page):
+    page.open("normal,flowing", route="#/telemetry")
+    page.until_text("errors of cart rose", ".panel-events")
+    page.js("document.querySelector('.panel-events tbody a').click()")
+    page.until_text("payment refused", ".panel-evidence")
+
+
+def test_a_case_leads_to_what_came_in_around_it_where_ingest_runs(page):
+    page.open("normal,flowing", route="#/case/" + KEPT)
+    page.until_text("what came in around it", ".panel-evidence")
+    page.js("document.querySelector('.panel-evidence h2 ~ a, .panel-evidence header a, .panel-evidence a').click()")
+    page.until_text("errors of cart rose", "h1")
+    page.open("normal", route="#/case/" + KEPT)
+    page.until_text("What started it", ".panel-evidence")
+    assert "what came in around it" not in page.text(".panel-evidence")
 
 
 def test_markup_in_names_and_lines_stays_text(page):

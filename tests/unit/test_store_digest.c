@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "store/db.h"
+#include "store/digest_evidence.h"
 #include "store/digest_read.h"
-#include "store/digest_store.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -229,12 +229,18 @@ static void the_same_evidence_is_there_once(void **state)
     json_t               *out;
     put(s, NOW, 1);
     struct digest_event e = { .id = "018f2e0c-5b1a-7abc-8def-0123456789ab", .severity = "WARN", .kind = "anomaly", .title = "slow", .summary = "very", .tenant_id = tenant, .resource_id = cart, .at_us = NOW };
-    assert_ok(digest_event_put(s, &e, &f), &f);
-    assert_ok(digest_event_put(s, &e, &f), &f);
+    struct digest_event other = e;
+    bool                created;
+    other.said = "else";
+    assert_ok(digest_event_put(s, &e, &created, &f), &f);
+    assert_true(created);
+    assert_ok(digest_event_put(s, &e, &created, &f), &f);
+    assert_false(created);
+    assert_int_equal(digest_event_put(s, &other, &created, &f), ERR_CONFLICT);
     for (int i = 0; i < 2; i++) {
         json_t *ref = i ? json_pack("{s:s, s:i}", "table", "metric_1m", "keys", 3) : json_pack("{s:i, s:s}", "keys", 3, "table", "metric_1m");
-        assert_ok(digest_evidence_put(s, e.id, "metric", ref, 0, "look", &f), &f);
-        assert_ok(digest_evidence_put(s, e.id, "log", NULL, 1, NULL, &f), &f);
+        assert_ok(digest_evidence_put(s, e.id, "metric", ref, 0, .5 + i / 4.0, "look", NULL, &f), &f);
+        assert_ok(digest_evidence_put(s, e.id, "log", NULL, 1, .1, NULL, NULL, &f), &f);
         json_decref(ref);
     }
     int64_t found = 0;
@@ -242,17 +248,18 @@ static void the_same_evidence_is_there_once(void **state)
     assert_int_equal(found, 1);
     assert_int_equal(digest_locator_find(s, tenant, "urn:svc:cart", "traces", NOW, &found, &f), ERR_MISSING);
     assert_int_equal(digest_locator_find(s, tenant, "urn:svc:cart", "logs", NOW - 1, &found, &f), ERR_MISSING);
-    assert_int_equal(digest_evidence_put(s, e.id, "hearsay", NULL, 1, NULL, &f), ERR_CONFLICT);
-    assert_int_equal(digest_evidence_put(s, "nobody", "log", NULL, 1, NULL, &f), ERR_CONFLICT);
+    assert_int_equal(digest_evidence_put(s, e.id, "hearsay", NULL, 1, 0, NULL, NULL, &f), ERR_CONFLICT);
+    assert_int_equal(digest_evidence_put(s, "nobody", "log", NULL, 1, 0, NULL, NULL, &f), ERR_CONFLICT);
     assert_ok(digest_reader_open(folder, &r, &f), &f);
     assert_ok(digest_read_event(r, "", e.id, &out, &f), &f);
     assert_int_equal(json_array_size(json_object_get(out, "evidence")), 2);
+    assert_true(json_real_value(json_object_get(json_array_get(json_object_get(out, "evidence"), 0), "score")) == .75);        /* as it was put last */
     assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(out, "evidence"), 1), "object_key")), "records/5-9");
     json_decref(out);
     assert_ok(digest_read_jobs(r, "", 10, &out, &f), &f);
     assert_int_equal(json_array_size(json_object_get(out, "runs")), 1);
     json_decref(out);
-    assert_ok(digest_read_events(r, "shop", 0, 10, &out, &f), &f);
+    assert_ok(digest_read_events(r, "shop", "", "", 0, 10, &out, &f), &f);
     assert_int_equal(json_array_size(out), 1);
     json_decref(out);
     assert_ok(digest_read_patterns(r, "", "cart", 0, 10, &out, &f), &f);
@@ -260,7 +267,7 @@ static void the_same_evidence_is_there_once(void **state)
     json_decref(out);
     for (int late = 0; late < 2; late++) {               /* nothing of what began at the end or later */
         digest_reader_until(r, NOW + late);
-        assert_ok(digest_read_events(r, "shop", 0, 10, &out, &f), &f);
+        assert_ok(digest_read_events(r, "shop", "", "", 0, 10, &out, &f), &f);
         assert_int_equal(json_array_size(out), late);
         json_decref(out);
         assert_ok(digest_read_patterns(r, "", "cart", 0, 10, &out, &f), &f);
@@ -541,7 +548,8 @@ static void every_question_can_be_about_one_tenant_also_the_installation_itself(
         a_log(tenants[i], a_thing(tenants[i], "urn:svc:cart", "cart"), 4);
         assert_ok(digest_run_put(opened, &(struct digest_run){ "oo-agg", "success", NULL, a_tenant(tenants[i]), NOW, NOW + 60 * US_PER_S, 5 }, NOW, &f), &f);
         assert_ok(digest_circuit_put(opened, "oo-agg", a_tenant(tenants[i]), &(struct digest_circuit){ "open", 7, NOW }, NOW, &f), &f);
-        assert_ok(digest_event_put(opened, &(struct digest_event){ .id = id, .severity = "WARN", .kind = "anomaly", .title = "slow", .summary = "very", .tenant_id = a_tenant(tenants[i]), .at_us = NOW }, &f), &f);
+        assert_ok(digest_event_put(opened, &(struct digest_event){ .id = id, .severity = "WARN", .kind = "anomaly", .title = "slow", .summary = "very", .tenant_id = a_tenant(tenants[i]), .at_us = NOW },
+                                   &(bool){ false }, &f), &f);
     }
     for (size_t k = 0; k < 4; k++) {
         size_t whole = k == 1 ? 0 : k == 2 ? 1 : 2;          /* index into tenants of the one that is asked for */
@@ -555,7 +563,7 @@ static void every_question_can_be_about_one_tenant_also_the_installation_itself(
         if (whole < 2)
             assert_string_equal(text(out, 0, "tenant"), asked[k]);
         json_decref(out);
-        assert_ok(digest_read_events(reader, asked[k], NOW, 10, &out, &f), &f);
+        assert_ok(digest_read_events(reader, asked[k], "", "", NOW, 10, &out, &f), &f);
         assert_int_equal(json_array_size(out), rows[k]);
         json_decref(out);
         assert_ok(digest_read_jobs(reader, asked[k], 10, &out, &f), &f);

@@ -807,6 +807,66 @@ static void who_dribbles_a_request_is_cut_off(void **state)
     assert_true(cut);
 }
 
+/* ---- events of the telemetry, of which somebody else tells ---- */
+
+static enum err some_event(void *ctx, const json_t *request, json_t **out, struct fault *fault)
+{
+    const char *title = json_string_value(json_object_get(request, "title"));
+    if (!title)
+        return fail(fault, ERR_INPUT, "/title is missing");
+    if (strcmp(title, "other") == 0)
+        return fail(fault, ERR_CONFLICT, "event e1 is there already, and says something else");
+    if (strcmp(title, "busy") == 0)
+        return fail(fault, ERR_BUSY, "the digest is writing");
+    *out = json_pack("{s:s, s:b}", "event_id", "e1", "created", strcmp(title, "new") == 0);
+    return OK;
+}
+
+static enum err what_happened(void *ctx, const struct web_question *q, json_t **out, struct fault *fault)
+{
+    *out = json_pack("[{s:s, s:s, s:s, s:i}]", "what", q->what, "kind", q->kind ? q->kind : "", "service", q->service ? q->service : "", "limit", q->limit);
+    return OK;
+}
+
+static void an_event_is_created_once_and_its_case_leads_to_it(void **state)
+{
+    fixture_stop();
+    fx.sources.event = some_event;
+    fx.sources.look = what_happened;
+    fixture_start();
+    struct answer a = ask(fx.operator, "POST", "/event", NULL, "{\"title\": \"new\"}", 201);
+    assert_header(&a, "Location", "/event/e1");
+    assert_member(&a, "data.event_id", "e1");
+    answer_done(&a);
+    expect(fx.operator, "POST", "/event", NULL, "{\"title\": \"old\"}", 200);
+    expect(fx.operator, "POST", "/event", NULL, "{\"title\": \"other\"}", 409);
+    expect(fx.operator, "POST", "/event", NULL, "{}", 422);
+    expect(fx.operator, "POST", "/event", NULL, "{", 400);
+    expect(fx.operator, "POST", "/event", NULL, NULL, 400);
+    expect(fx.viewer, "POST", "/event", NULL, "{\"title\": \"new\"}", 403);
+    a = ask(fx.operator, "POST", "/event", NULL, "{\"title\": \"busy\"}", 503);
+    assert_header(&a, "Retry-After", "1");
+    answer_done(&a);
+    a = ask(fx.viewer, "GET", "/event?kind=deploy&service=cart&limit=7", NULL, NULL, 200);
+    assert_non_null(strstr(a.body, "\"what\":\"events\",\"kind\":\"deploy\",\"service\":\"cart\",\"limit\":7"));
+    answer_done(&a);
+    a = ask(fx.viewer, "GET", "/case/case-1", NULL, NULL, 200);
+    assert_member(&a, "data.event_id", "case-1");
+    answer_done(&a);
+    a = ask(fx.viewer, "GET", "/case/case-1/file", NULL, NULL, 200);
+    assert_member(&a, "data.event_id", "case-1");
+    answer_done(&a);
+}
+
+static void without_ingest_there_are_no_events_and_no_case_names_one(void **state)
+{
+    expect(fx.operator, "POST", "/event", NULL, "{\"title\": \"new\"}", 404);
+    expect(fx.viewer, "GET", "/event", NULL, NULL, 404);
+    struct answer a = ask(fx.viewer, "GET", "/case/case-1", NULL, NULL, 200);
+    assert_null(strstr(a.body, "event_id"));
+    answer_done(&a);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -842,6 +902,8 @@ int main(void)
         TEST(a_stop_is_cleared_with_what_stands_in_the_query),
         TEST(preferences_decide_how_long_work_is_waited_for),
         TEST(the_engines_answer_is_passed_on_whole),
+        TEST(an_event_is_created_once_and_its_case_leads_to_it),
+        TEST(without_ingest_there_are_no_events_and_no_case_names_one),
         TEST(a_full_queue_is_busy_and_not_an_error),
         TEST(requests_that_wait_block_nobody),
         TEST(a_client_that_leaves_while_waiting_harms_nobody),

@@ -5,7 +5,8 @@
 import type { Known } from "./format";
 import type { Case, CaseFile, Health, News, Outcome, Series, Stop, Target, Whoami, Why } from "./model";
 import { Flow, readFlow } from "./flow";
-import { Downstreams, FoundEvent, Jobs, Metrics, Minutes, Pattern, readDownstreams, readEvent, readJobs, readMetrics, readMinutes, readPattern, readService, readTrace, Service, Trace } from "./looked";
+import { Downstreams, EventRow, FoundEvent, Jobs, Metrics, Minutes, Pattern, readDownstreams, readEvent, readEventRow, readJobs, readMetrics, readMinutes, readPattern, readService,
+  readTrace, Service, Trace } from "./looked";
 import { isStop, readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, readWhy, rowsOf } from "./read";
 import { flag, Json, list, maybe, num, pick, record, str, time } from "./wire";
 
@@ -194,6 +195,7 @@ export const patterns = async (service: string, since: string): Promise<Pattern[
 export const jobs = async (): Promise<Jobs> => readJobs((await ask("/job", { query: { limit: 50 } }))["data"]);
 export const trace = async (traceId: string): Promise<Trace> => readTrace((await ask(`/trace/${id(traceId)}`))["data"]);
 export const telemetryEvent = async (eventId: string): Promise<FoundEvent> => readEvent((await ask(`/event/${id(eventId)}`))["data"]);
+export const telemetryEvents = async (): Promise<EventRow[]> => list((await ask("/event", { query: { since: "1d", limit: 20 } }))["data"]).map(readEventRow);
 
 // ---- changing: each carries an Idempotency-Key, so that sending it twice does it once ----
 

@@ -1,12 +1,12 @@
 // Looking into what came in: services with the worst first, what one of them
-// calls and says, windows of jobs, an event, and the field for the id of a trace.
+// calls and says, windows of jobs, and the field for the id of a trace.
 
 import { app, changed } from "./app";
 import { Child, h, VNode } from "./dom";
 import { clock, duration, integer, Known, number, plain } from "./format";
 import { icon } from "./icons";
-import { inflow, look, loadEvent, loadMetric, loadService, openMetric, setSince, showMetric } from "./inflow";
-import { Circuit, Downstreams, FoundEvent, Locator, Metrics, Pattern, Run, Service, shortName, tenantOf, worstFirst, worstRate } from "./looked";
+import { inflow, look, loadMetric, loadService, openMetric, setSince, showMetric } from "./inflow";
+import { Circuit, Downstreams, Locator, Metrics, Pattern, Run, Service, shortName, tenantOf, worstFirst, worstRate } from "./looked";
 import { choice, empty, orUnknown, plural, problemBox, section, unknown, when } from "./parts";
 import { href } from "./route";
 
@@ -189,28 +189,6 @@ export function traceForm(): VNode {
 export function lookUp(): VNode {
   return section("look-up", "One trace", null, h("p", { class: "dim" }, "Its spans and log lines, out of the journal, as long as that keeps them."), traceForm(),
     h("p", { class: "hint" }, "What came in is found at once."));
-}
-
-// ---- an event ----
-
-export function eventPage(): Child[] {
-  const id = app.route.arg ?? "", found = inflow.event?.id === id ? inflow.event : null, e = found?.data;
-  return [
-    h("p", { class: "back", key: "back" }, h("a", { href: href("telemetry") }, "\u2190 Telemetry")),
-    h("div", { class: "headline", key: "headline" }, h("h1", { tabindex: -1 }, e?.title ?? "Event"), e?.severity ? h("span", { class: "tag" }, e.severity.toLowerCase()) : null,
-      h("p", { class: "facts" }, h("code", null, id))),
-    found?.problem ? problemBox(found.problem, () => void loadEvent(id)) : null, e ? event(e) : found?.problem ? null : empty("Asking the engine\u2026"),
-  ];
-}
-
-function event(e: FoundEvent): Child[] {
-  return [
-    section("event", "What happened", e.at === null ? null : when(e.at, true, app.now), h("p", null, orUnknown(e.summary ?? e.title)),
-      e.urn ? h("p", null, "At ", h("a", { href: href("service", e.urn) }, shortName(e.urn)), e.kind ? h("span", { class: "dim" }, ` · ${e.kind}`) : null) : null),
-    section("evidence", "Evidence", null, e.evidence.length === 0 ? empty("None is linked to it.") : h("ul", { class: "lines" }, e.evidence.map((x, i) => h("li", { key: i },
-      h("b", null, orUnknown(x.dim)), x.note ? ` ${x.note}` : null, x.hint || x.key ? [" ", h("code", null, x.hint ?? x.key)] : null,
-      x.ref ? h("pre", { class: "json", tabindex: 0 }, x.ref) : null)))),
-  ];
 }
 
 /** 12.3 ms, 1.2 s: how long a span took. */

@@ -5,7 +5,7 @@ import * as api from "./api";
 import { Problem } from "./api";
 import { app, attempt, changed } from "./app";
 import type { Flow } from "./flow";
-import type { Downstreams, FoundEvent, Jobs, Metrics, Minutes, Pattern, Service, Trace } from "./looked";
+import type { Downstreams, EventRow, FoundEvent, Jobs, Metrics, Minutes, Pattern, Service, Trace } from "./looked";
 import type { Route } from "./route";
 
 export const FLOW_EVERY_MS = 5_000;
@@ -18,12 +18,12 @@ export interface Inflow {
   off: Problem | null;                                         // the engine says that ingest is off
   flow: Flow | null; before: Flow | null; problem: Problem | null;
   services: Service[] | null; servicesProblem: Problem | null;
-  jobs: Jobs | null; jobsProblem: Problem | null;
+  jobs: Jobs | null; jobsProblem: Problem | null; events: EventRow[] | null; eventsProblem: Problem | null;
   service: Found<{ of: Downstreams; patterns: Pattern[]; metrics: Metrics }> | null; metric: Found<Minutes> | null; trace: Found<Trace> | null; event: Found<FoundEvent> | null;
   since: string; wrongId: string | null;
 }
 
-export const inflow: Inflow = { off: null, flow: null, before: null, problem: null, services: null, servicesProblem: null, jobs: null, jobsProblem: null,
+export const inflow: Inflow = { off: null, flow: null, before: null, problem: null, services: null, servicesProblem: null, jobs: null, jobsProblem: null, events: null, eventsProblem: null,
   service: null, metric: null, trace: null, event: null, since: "1h", wrongId: null };
 
 const PAGES: readonly Route["page"][] = ["telemetry", "service", "trace", "event"];
@@ -53,6 +53,8 @@ async function loadServices(): Promise<void> {
 }
 
 const loadJobs = () => attempt(async () => { inflow.jobs = await api.jobs(); inflow.jobsProblem = null; }, (p) => { inflow.jobsProblem = p; });
+
+const loadEvents = () => attempt(async () => { inflow.events = await api.telemetryEvents(); inflow.eventsProblem = null; }, (p) => { inflow.eventsProblem = p; });
 
 async function find<K extends "service" | "metric" | "trace" | "event", T>(kind: K, id: string, ask: () => Promise<T>): Promise<void> {
   const at = inflow as unknown as { [k in K]: Found<T> | null };
@@ -103,10 +105,10 @@ export function look(fresh: boolean): void {
   if (rare) rareAt = now;
   if (page === "telemetry") {
     void loadFlow();
-    if (rare) void Promise.all([loadServices(), loadJobs()]);
+    if (rare) void Promise.all([loadServices(), loadJobs(), loadEvents()]);
   } else if (page === "service" && arg && rare) lookAtService(arg);
   else if (page === "trace" && arg && fresh) void loadTrace(arg);
-  else if (page === "event" && arg && fresh) void loadEvent(arg);
+  else if (page === "event" && arg && (fresh || (rare && inflow.event?.data?.complete === false))) void loadEvent(arg);
 }
 
 export function startLooking(): void {

@@ -22,9 +22,10 @@ export interface Run { job: string; tenant: string | null; from: Known; to: Know
   finished: Known; asked: Known }
 export interface Circuit { job: string; tenant: string | null; state: string | null; failures: Known; until: Known }
 export interface Jobs { runs: Run[]; circuits: Circuit[] }
-export interface Evidence { dim: string | null; note: string | null; hint: string | null; key: string | null; ref: string | null }
+export interface Evidence { dim: string | null; note: string | null; score: Known; hint: string | null; key: string | null; ref: string | null; there: boolean | null }
 export interface FoundEvent { id: string; title: string | null; at: Known; urn: string | null; severity: string | null; kind: string | null; summary: string | null;
-  evidence: Evidence[] }
+  evidence: Evidence[]; complete: boolean | null; caseId: string | null }
+export interface EventRow { id: string; title: string | null; at: Known; urn: string | null; severity: string | null; kind: string | null; pieces: Known; complete: boolean | null }
 
 /** How a URN is called among people: urn:k8s:svc:shop/cart is shop/cart. */
 export const shortName = (urn: string): string => urn.replace(/^urn:(k8s:svc|[a-z]+)(:|$)/, (all, kind: string, tail: string) =>
@@ -133,8 +134,15 @@ export function readEvent(data: unknown): FoundEvent {
   return { id: str(o["event_id"]) ?? "?", title: str(o["title"]), at: time(o["detected_at"]), urn: str(o["urn"]), severity: str(o["severity"]),
     kind: str(o["kind"]), summary: str(o["summary"]), evidence: list(o["evidence"]).map((x) => {
       const e = record(x), ref = pick(e, "ref");
-      return { dim: str(e["dim"]), note: str(e["note"]), hint: str(e["query_hint"]), key: str(e["object_key"]), ref: ref === null ? null : valueText(ref) };
-    }) };
+      return { dim: str(e["dim"]), note: str(e["note"]), score: num(e["score"]), hint: str(e["query_hint"]), key: str(e["object_key"]), ref: ref === null ? null : valueText(ref),
+        there: flag(e["in_journal"]) };
+    }), complete: flag(o["complete"]), caseId: str(record(o["labels"])["case"]) };
+}
+
+export function readEventRow(x: unknown): EventRow {
+  const o = record(x);
+  return { id: str(o["event_id"]) ?? "?", title: str(o["title"]), at: time(o["detected_at"]), urn: str(o["urn"]) || null, severity: str(o["severity"]), kind: str(o["kind"]),
+    pieces: num(o["evidence"]), complete: flag(o["complete"]) };
 }
 
 // ---- a trace as a waterfall ----
