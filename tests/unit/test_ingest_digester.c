@@ -215,6 +215,28 @@ static size_t spans_found(const char *id, const struct look_open *open)
     return n;
 }
 
+static void an_answer_about_a_trace_is_cut_when_the_digest_was_too_busy_to_be_asked(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(1, small);
+    static struct look_open open;
+    struct looker          *l;
+    json_t                 *out;
+    char                    id[40];
+    (void)first_trace(j, 1, id);
+    wall = BEGIN + 30 * MINUTE;
+    whole(0, j, 0);
+    for (int busy = 0; busy < 2; busy++) {
+        open.busy = busy;
+        assert_ok(look_open(site_store[0], site_journal, &l, &fault), &fault);
+        assert_ok(look_trace(l, "", id, &open, &out, &fault), &fault);
+        assert_int_equal(json_is_true(json_object_get(out, "cut")), busy);
+        json_decref(out);
+        look_close(l);
+    }
+    journal_close(j);
+}
+
 static void a_trace_is_found_at_once_while_its_window_is_open_and_before_the_digest_has_read_it(void **state)
 {
     (void)state;
@@ -487,6 +509,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_digest_that_is_killed_between_its_saves_makes_the_same_tables, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_write_that_fails_is_tried_again_and_nothing_is_lost_or_twice, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_window_that_is_asked_for_again_is_written_over_by_the_same, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(an_answer_about_a_trace_is_cut_when_the_digest_was_too_busy_to_be_asked, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_trace_is_found_at_once_while_its_window_is_open_and_before_the_digest_has_read_it, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_trace_is_found_with_its_spans_and_what_a_service_calls_too, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_mock_minute_is_in_the_tables_at_once, site_make, site_remove),
