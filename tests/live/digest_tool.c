@@ -2,7 +2,8 @@
  * tests/live/digest_tool.c - digest.db as a test wants it, without waiting for windows to close. Nothing else may write it meanwhile.
  *
  *     digest_tool FOLDER minutes SEED BEGIN_US N     N minutes of mock telemetry from there on
- *     digest_tool FOLDER metric BEGIN_US VALUE        one series of a window is written over, another of its rows goes
+ *     digest_tool FOLDER add BEGIN_US VALUE           one series of a window is put in, or written over
+ *     digest_tool FOLDER metric BEGIN_US VALUE        the same, and all others of the window go
  *     digest_tool FOLDER merge                        two patterns turn out to be one
  *     digest_tool FOLDER event ID AT_US               an event with three pieces of evidence
  *     digest_tool FOLDER forget NOW_US                what is old goes
@@ -60,12 +61,12 @@ static bool look(const char *folder, const char *sql, int64_t *n, int columns)
     return there;
 }
 
-static enum err metric(struct digest_store *s, const char *folder, int64_t begin_us, double value, struct fault *f)
+static enum err metric(struct digest_store *s, const char *folder, bool alone, int64_t begin_us, double value, struct fault *f)
 {
     int64_t n[2];
     if (!look(folder, "SELECT tenant_id, resource_id FROM metric_1m", n, 2))
         return fail(f, ERR_MISSING, "there are no metrics");
-    enum err e = digest_window_clear(s, n[0], begin_us, begin_us + 60 * US_PER_S, 0, 0, f);
+    enum err e = alone ? digest_window_clear(s, n[0], begin_us, begin_us + 60 * US_PER_S, 0, 0, f) : OK;
     return e == OK ? digest_metric_put(s, &(struct digest_metric){ begin_us, n[0], n[1], 77, 3, "written.over", "{\"a\":\"\\u0000 b\\\\u0000\"}", value, 2, 2, 1, 3 }, f) : e;
 }
 
@@ -98,8 +99,8 @@ static enum err event(struct digest_store *s, const char *folder, const char *id
 
 static enum err change(struct digest_store *s, int argc, char **argv, struct fault *f)
 {
-    if (argc == 5 && strcmp(argv[2], "metric") == 0)
-        return metric(s, argv[1], atoll(argv[3]), atof(argv[4]), f);
+    if (argc == 5 && (strcmp(argv[2], "metric") == 0 || strcmp(argv[2], "add") == 0))
+        return metric(s, argv[1], *argv[2] == 'm', atoll(argv[3]), atof(argv[4]), f);
     if (argc == 3 && strcmp(argv[2], "merge") == 0)
         return merge(s, argv[1], f);
     if (argc == 5 && strcmp(argv[2], "event") == 0)

@@ -160,15 +160,32 @@ def test_what_changes_afterwards_is_changed_there_and_what_goes_is_gone(server, 
     assert site.stop() == 0
 
 
-def test_a_window_that_did_not_change_is_not_written_again(server, make_site):
+def test_of_a_window_only_the_rows_that_are_different_are_written_again(server, make_site):
     site = make_site(alone(server, "calm"))
     folder = prepared(site)
     site.start()
     site.until(lambda: copied(site), "everything was copied")
     was = server.psql("SELECT bucket, metric, resource_id, labels_hash, xmin::text FROM calm.metric_1m WHERE metric <> 'written.over' ORDER BY 1, 2, 3, 4")
-    tool(folder, "metric", HOUR_AGO + 200 * MINUTE, 1)
+    tool(folder, "add", HOUR_AGO, 1)
     site.until(lambda: server.value("SELECT count(*) FROM calm.metric_1m WHERE metric = 'written.over'") == 1, "the new one is there")
+    assert len(was) > 10 and server.value(f"SELECT count(*) FROM calm.metric_1m WHERE calm.homeostat_micros(bucket) = {HOUR_AGO}") > 1
     assert server.psql("SELECT bucket, metric, resource_id, labels_hash, xmin::text FROM calm.metric_1m WHERE metric <> 'written.over' ORDER BY 1, 2, 3, 4") == was
+    assert site.stop() == 0
+
+
+def test_what_postgres_refuses_is_told_of_and_waited_for_and_nothing_is_left_out(server, make_site):
+    site = make_site(alone(server, "refused"))
+    folder = prepared(site)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    server.psql("ALTER TABLE refused.metric_1m ADD CONSTRAINT nothing_written_over CHECK (metric <> 'written.over')")
+    tool(folder, "add", HOUR_AGO, 1)
+    site.until(lambda: "nothing_written_over" in site.sink("tables")["last_error"] and site.sink("tables")["retries"] > 2, "it says why it does not get on")
+    tool(folder, "minutes", 99, HOUR_AGO + 30 * MINUTE, 3)
+    assert site.sink("tables")["behind"] > 0 and site.sink("tables")["dead"] == 0
+    server.psql("ALTER TABLE refused.metric_1m DROP CONSTRAINT nothing_written_over")
+    site.until(lambda: copied(site), "everything was copied")
+    assert server.value("SELECT count(*) FROM refused.metric_1m WHERE metric = 'written.over'") == 1 and same(server, "refused", folder) == []
     assert site.stop() == 0
 
 
