@@ -211,6 +211,11 @@ LEFT JOIN oo_locator l ON l.origin_id = $1::int AND l.resource_id = o.resource_i
 DELETE FROM log_pattern p USING pg_temp.homeostat_d_keys k WHERE k.kind = 5 AND p.origin_id = $1::int AND p.local_id = k.key
     AND NOT EXISTS (SELECT 1 FROM pg_temp.homeostat_d_pattern s WHERE s.local_id = k.key) AND NOT EXISTS (SELECT 1 FROM log_pattern_5m l WHERE l.fingerprint_id = p.fingerprint_id);
 
+-- name: detail_retire_pattern
+-- A window that still names it has changed again meanwhile, and comes later; it goes afterwards.
+UPDATE log_pattern p SET local_id = NULL FROM pg_temp.homeostat_d_keys k WHERE k.kind = 5 AND p.origin_id = $1::int AND p.local_id = k.key
+    AND NOT EXISTS (SELECT 1 FROM pg_temp.homeostat_d_pattern s WHERE s.local_id = k.key);
+
 -- name: detail_put_event
 INSERT INTO event_envelope (event_id, detected_at, tenant_id, resource_id, severity, kind, title, summary, labels, fingerprints)
 SELECT DISTINCT ON (s.event_id) homeostat_event_id($1::int, s.event_id), homeostat_time(s.detected_at), t.tenant_id, r.resource_id, s.severity::severity, s.kind, s.title, s.summary, s.labels::jsonb, s.fingerprints::jsonb
@@ -259,7 +264,7 @@ SELECT homeostat_detail_drop('metric_1m', 7, now() - make_interval(secs => $1::f
 DELETE FROM oo_locator WHERE origin_id = $1::int AND t_to < now() - make_interval(secs => $2::float8);
 
 -- name: detail_care_patterns
-DELETE FROM log_pattern p WHERE origin_id = $1::int AND last_seen < now() - make_interval(secs => $2::float8) AND NOT EXISTS (SELECT 1 FROM log_pattern_5m l WHERE l.fingerprint_id = p.fingerprint_id);
+DELETE FROM log_pattern p WHERE origin_id = $1::int AND (local_id IS NULL OR last_seen < now() - make_interval(secs => $2::float8)) AND NOT EXISTS (SELECT 1 FROM log_pattern_5m l WHERE l.fingerprint_id = p.fingerprint_id);
 
 -- name: detail_care_runs
 DELETE FROM etl_job_run WHERE origin_id = $1::int AND finished_at < now() - make_interval(secs => $2::float8) AND status <> 'queued';

@@ -53,6 +53,7 @@ static const struct applied { enum detail_stage stage; enum digest_kind kind /* 
     { STAGE_LOG,      DIGEST_LOGS, WITH_ORIGIN, sql_detail_clear_log },
     { STAGE_LOG,      0, WITH_ORIGIN, sql_detail_put_log },
     { STAGE_PATTERN,  DIGEST_PATTERNS, WITH_ORIGIN, sql_detail_clear_pattern },
+    { STAGE_PATTERN,  DIGEST_PATTERNS, WITH_ORIGIN, sql_detail_retire_pattern },
     { STAGE_EVENT,    0, WITH_ORIGIN, sql_detail_put_event },
     { STAGE_EVIDENCE, 0, WITH_ORIGIN, sql_detail_put_evidence },
     { STAGE_RUN,      0, WITH_ORIGIN, sql_detail_put_run },
@@ -168,10 +169,15 @@ static enum err stage_changes(struct batch *b, bool *more, struct fault *fault)
     return e;
 }
 
-/* Those that PostgreSQL does not know yet. */
+/*
+ * Those that PostgreSQL does not know yet; in a new session all of them. A digest.db that lost its newest transactions in a power cut gives their ids
+ * out again, perhaps to others, and that cannot happen while we are looking.
+ */
 static enum err stage_dimension(struct batch *b, const char *sql, enum digest_rows set, enum detail_stage stage, struct fault *fault)
 {
     PGresult *r CLEANUP(pg_result_clear) = NULL;
+    if (!b->p->mapped)
+        return stage_rows(b, set, 0, stage, fault);
     enum err  e = detail_ask(b->p, sql, 1, (const char *const[]){ b->p->origin_id }, &r, fault);
     return e == OK ? stage_rows(b, set, number(r, 0), stage, fault) : e;
 }
@@ -255,6 +261,7 @@ enum err detail_pg_batch(struct detail_pg *p, struct digest_changes *c, struct d
         detail_hang_up(p);
         return e;
     }
+    p->mapped = true;
     for (int i = 0; i < STAGES; i++)
         replaced += p->stage[i].replaced;
     done->changes = b.changes;

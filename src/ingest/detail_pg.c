@@ -24,6 +24,7 @@ void detail_hang_up(struct detail_pg *p)
 {
     pg_link_close(p->link);
     p->link = NULL;
+    p->mapped = false;
 }
 
 enum err detail_ask(struct detail_pg *p, const char *sql, int n, const char *const *values, PGresult **r, struct fault *fault)

@@ -257,6 +257,24 @@ def test_a_digest_that_was_made_anew_is_copied_again_and_no_window_is_there_twic
     assert site.stop() == 0
 
 
+def test_an_id_that_a_power_cut_took_back_and_that_names_another_thing_now_is_not_mistaken(server, make_site):
+    site = make_site(alone(server, "reborn"))
+    folder = prepared(site)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    assert site.stop() == 0
+    db = sqlite3.connect(f"{folder}/digest.db")
+    db.execute("UPDATE dim_resource SET urn = 'urn:svc:other', name = 'other' WHERE resource_id = (SELECT resource_id FROM metric_1m ORDER BY resource_id, metric LIMIT 1)")
+    db.commit()
+    db.close()
+    tool(folder, "add", HOUR_AGO + 200 * MINUTE, 1)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    assert server.psql("SELECT urn FROM reborn.metric_1m JOIN reborn.dim_resource USING (resource_id) WHERE metric = 'written.over'") == \
+        digest(folder, "SELECT urn FROM metric_1m JOIN dim_resource USING (resource_id) WHERE metric = 'written.over'") == [("urn:svc:other",)]
+    assert site.stop() == 0
+
+
 def test_rows_that_went_by_age_before_they_were_copied_are_told_of_loudly(server, make_site):
     site = make_site(alone(server, "late"))
     folder = prepared(site)
