@@ -46,8 +46,14 @@ END $f$;
 CREATE OR REPLACE FUNCTION homeostat_detail_drop(parent text, days int, upto timestamptz) RETURNS void LANGUAGE plpgsql AS $f$
 DECLARE
     child text;
+    timescale text := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'timescaledb');
+    kind "char" := (SELECT relkind FROM pg_class WHERE oid = to_regclass(quote_ident(parent)));
 BEGIN
-    IF (SELECT relkind FROM pg_class WHERE oid = to_regclass(quote_ident(parent))) IS DISTINCT FROM 'p' THEN
+    IF kind = 'r' AND timescale IS NOT NULL THEN    -- also where a policy does it: the edition under the Apache licence has none
+        EXECUTE format('SELECT count(*) FROM %I.drop_chunks(%L::regclass, older_than => %L::timestamptz)', timescale, quote_ident(parent), upto);
+        RETURN;
+    END IF;
+    IF kind IS DISTINCT FROM 'p' THEN
         RETURN;
     END IF;
     FOR child IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -75,21 +81,35 @@ END $f$;
 
 -- name: detail_0001_policies
 CREATE OR REPLACE FUNCTION homeostat_detail_policies(name text, segments text, ordering text, keep interval, pack interval) RETURNS void LANGUAGE plpgsql AS $f$
--- Of a hypertable: what the settings say replaces what they said before. A table without segments is not packed.
+-- Of a hypertable: what the settings say replaces what they said before. A table without segments is not packed. Editions that have no policies say
+-- feature_not_supported; what is old is dropped there all the same.
 DECLARE
     timescale text := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'timescaledb');
     relation text := quote_ident(name);
+    packed boolean;
 BEGIN
     IF timescale IS NULL OR (SELECT relkind FROM pg_class WHERE oid = to_regclass(relation)) IS DISTINCT FROM 'r' THEN
         RETURN;
     END IF;
-    EXECUTE format('SELECT %I.remove_retention_policy(%L::regclass, if_exists => true)', timescale, relation);
-    EXECUTE format('SELECT %I.add_retention_policy(%L::regclass, %L::interval)', timescale, relation, keep);
-    IF segments <> '' THEN
-        EXECUTE format('ALTER TABLE %I SET (timescaledb.compress, timescaledb.compress_segmentby = %L, timescaledb.compress_orderby = %L)', name, segments, ordering);
+    BEGIN
+        EXECUTE format('SELECT %I.remove_retention_policy(%L::regclass, if_exists => true)', timescale, relation);
+        EXECUTE format('SELECT %I.add_retention_policy(%L::regclass, %L::interval)', timescale, relation, keep);
+    EXCEPTION WHEN feature_not_supported THEN
+        RAISE WARNING 'no retention policy for %: %', name, SQLERRM;
+    END;
+    IF segments = '' THEN
+        RETURN;
+    END IF;
+    BEGIN
+        EXECUTE 'SELECT compression_enabled FROM timescaledb_information.hypertables WHERE hypertable_schema = current_schema() AND hypertable_name = $1' INTO packed USING name;
+        IF packed IS NOT TRUE THEN    -- before 2.14 it cannot be said again once chunks are compressed
+            EXECUTE format('ALTER TABLE %I SET (timescaledb.compress, timescaledb.compress_segmentby = %L, timescaledb.compress_orderby = %L)', name, segments, ordering);
+        END IF;
         EXECUTE format('SELECT %I.remove_compression_policy(%L::regclass, if_exists => true)', timescale, relation);
         EXECUTE format('SELECT %I.add_compression_policy(%L::regclass, %L::interval)', timescale, relation, pack);
-    END IF;
+    EXCEPTION WHEN feature_not_supported THEN
+        RAISE WARNING 'chunks of % are not packed: %', name, SQLERRM;
+    END;
 END $f$;
 
 -- name: detail_0001_severity

@@ -323,6 +323,40 @@ def test_ranges_of_time_are_partitions_made_ahead_and_dropped(server, make_site)
     assert site.stop() == 0
 
 
+STAND_IN = """CREATE SCHEMA ts; CREATE TABLE ts.calls (what text); CREATE SCHEMA timescaledb_information;
+    CREATE VIEW timescaledb_information.hypertables AS SELECT n.nspname AS hypertable_schema, relname AS hypertable_name, true AS compression_enabled FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace;
+    CREATE FUNCTION ts.create_hypertable(r regclass, c name, chunk_time_interval anyelement) RETURNS void LANGUAGE sql AS $$ INSERT INTO ts.calls VALUES (concat_ws(' ', 'hypertable', r, c, chunk_time_interval)) $$;
+    CREATE FUNCTION ts.remove_retention_policy(r regclass, if_exists bool) RETURNS void LANGUAGE sql AS $$ $$;
+    CREATE FUNCTION ts.remove_compression_policy(r regclass, if_exists bool) RETURNS void LANGUAGE sql AS $$ $$;
+    CREATE FUNCTION ts.add_retention_policy(r regclass, i interval) RETURNS void LANGUAGE sql AS $$ INSERT INTO ts.calls VALUES (concat_ws(' ', 'keep', r, i)) $$;
+    CREATE FUNCTION ts.add_compression_policy(r regclass, i interval) RETURNS void LANGUAGE sql AS $$ INSERT INTO ts.calls VALUES (concat_ws(' ', 'pack', r, i)) $$;
+    CREATE FUNCTION ts.drop_chunks(r regclass, older_than timestamptz) RETURNS SETOF text LANGUAGE sql AS $$ INSERT INTO ts.calls VALUES (concat_ws(' ', 'drop', r, older_than)) RETURNING what $$;
+    INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) SELECT 99999, 'timescaledb', 10, oid, false, '2' FROM pg_namespace WHERE nspname = 'ts'"""
+
+
+def test_where_timescaledb_is_it_is_told_what_to_keep_and_pack_and_nothing_that_is_packed_is_set_up_again(make_site):
+    """A stand-in that notes what it is asked; the statement that only the extension itself understands is the one that must not come again."""
+    with Cluster(settings={"allow_system_table_mods": "on"}) as pg:
+        pg.psql(STAND_IN)
+        settings = alone(pg, "hyper")
+        settings["sinks"]["events"] = {"kind": "postgres", "dsn": pg.dsn, "schema": "hyper", "types": ["logs"], "keep": "30d", "retry": {"first": "50ms", "most": "200ms"}}
+        site = make_site(settings)
+        folder = prepared(site)
+        site.start()
+        site.until(lambda: copied(site), "everything was copied")
+        assert same(pg, "hyper", folder) == []
+        status, _ = site.ask("POST", "/v1/logs", json.dumps({"resourceLogs": [{"resource": resource("pay"), "scopeLogs": [{"logRecords": [{"timeUnixNano": str(time.time_ns()), "body": {"stringValue": "x"}}]}]}]}),
+                             {"Content-Type": "application/json"}, port=site.ports["http"])
+        assert status == 200
+        site.until(lambda: site.sink("events")["sent"] == 1, "both layouts lie in one schema")
+        site.until(lambda: pg.psql("SELECT 1 FROM ts.calls WHERE what LIKE 'drop log_pattern_5m %%'"), "what is old is dropped, with or without a policy")
+        told = {r[0] for r in pg.psql("SELECT what FROM ts.calls")}
+        assert {"hypertable metric_1m bucket 7 days", "hypertable service_call_5m bucket 30 days", "hypertable log_pattern_5m bucket 30 days", "keep metric_1m 4320:00:00",
+                "keep service_call_5m 8760:00:00", "keep log_pattern_5m 4320:00:00", "pack metric_1m 168:00:00", "keep logs_events 720:00:00"} <= told
+        assert any(t.startswith("drop metric_1m ") for t in told)
+        assert site.stop() == 0
+
+
 def test_settings_of_events_are_refused_and_a_reload_takes_new_ones(server, make_site):
     site = make_site(alone(server, "conf", types=["logs"]))
     assert "not events" in site.cli("config", "check", check=False).stderr
