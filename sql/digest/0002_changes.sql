@@ -9,8 +9,8 @@ CREATE TABLE change_state (
 ) STRICT;
 INSERT INTO change_state (id, epoch, seq) VALUES (1, lower(hex(randomblob(16))), 1);
 
--- kind: 1 oo_locator, 2 metric_1m, 3 service_call_5m, 4 log_pattern_5m (key: time), 5 log_pattern, 6 event_envelope (rowid), 7 evidence_link,
--- 8 etl_job_run (key: id), 9 etl_job_circuit (key: tenant_id). The order is that of digest_changes.h.
+-- kind: 1 oo_locator, 2 metric_1m, 3 service_call_5m, 4 log_pattern_5m (key: time), 5 log_pattern, 6 event_envelope with its evidence (rowid),
+-- 7 etl_job_run (key: id), 8 etl_job_circuit (key: tenant_id). The order is that of digest_changes.h.
 CREATE TABLE changed (
     kind INTEGER NOT NULL,
     key  INTEGER NOT NULL,
@@ -31,12 +31,11 @@ INSERT INTO changed SELECT DISTINCT 3, bucket, 1 FROM service_call_5m;
 INSERT INTO changed SELECT DISTINCT 4, bucket, 1 FROM log_pattern_5m;
 INSERT INTO changed SELECT 5, fingerprint_id, 1 FROM log_pattern;
 INSERT INTO changed SELECT 6, rowid, 1 FROM event_envelope;
-INSERT INTO changed SELECT 7, evidence_id, 1 FROM evidence_link;
-INSERT INTO changed SELECT 8, id, 1 FROM etl_job_run;
-INSERT INTO changed SELECT DISTINCT 9, tenant_id, 1 FROM etl_job_circuit;
+INSERT INTO changed SELECT 7, id, 1 FROM etl_job_run;
+INSERT INTO changed SELECT DISTINCT 8, tenant_id, 1 FROM etl_job_circuit;
 
 -- Where rows are many digest_store.c writes the marks, for a trigger would cost as much as the row.
--- Few rows, also written outside of the digest's transactions: each has a number of its own. They only go by age.
+-- Few rows, also written outside of the digest's transactions: each has a number of its own. But for evidence they only go by age.
 
 CREATE TRIGGER changed_event_envelope_insert AFTER INSERT ON event_envelope BEGIN
     UPDATE change_state SET seq = seq + 1 WHERE id = 1;
@@ -50,30 +49,36 @@ END;
 
 CREATE TRIGGER changed_evidence_link_insert AFTER INSERT ON evidence_link BEGIN
     UPDATE change_state SET seq = seq + 1 WHERE id = 1;
-    INSERT INTO changed VALUES (7, NEW.evidence_id, (SELECT seq FROM change_state WHERE id = 1)) ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
+    INSERT INTO changed SELECT 6, e.rowid, c.seq FROM event_envelope e JOIN change_state c WHERE e.event_id = NEW.event_id ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
 END;
 
 CREATE TRIGGER changed_evidence_link_update AFTER UPDATE ON evidence_link BEGIN
     UPDATE change_state SET seq = seq + 1 WHERE id = 1;
-    INSERT INTO changed VALUES (7, NEW.evidence_id, (SELECT seq FROM change_state WHERE id = 1)) ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
+    INSERT INTO changed SELECT 6, e.rowid, c.seq FROM event_envelope e JOIN change_state c WHERE e.event_id = NEW.event_id ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
+END;
+
+-- Of an event that goes by age nothing is marked: it is gone before its evidence is.
+CREATE TRIGGER changed_evidence_link_delete AFTER DELETE ON evidence_link BEGIN
+    UPDATE change_state SET seq = seq + 1 WHERE id = 1;
+    INSERT INTO changed SELECT 6, e.rowid, c.seq FROM event_envelope e JOIN change_state c WHERE e.event_id = OLD.event_id ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
 END;
 
 CREATE TRIGGER changed_etl_job_run_insert AFTER INSERT ON etl_job_run BEGIN
     UPDATE change_state SET seq = seq + 1 WHERE id = 1;
-    INSERT INTO changed VALUES (8, NEW.id, (SELECT seq FROM change_state WHERE id = 1)) ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
+    INSERT INTO changed VALUES (7, NEW.id, (SELECT seq FROM change_state WHERE id = 1)) ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
 END;
 
 CREATE TRIGGER changed_etl_job_run_update AFTER UPDATE ON etl_job_run BEGIN
     UPDATE change_state SET seq = seq + 1 WHERE id = 1;
-    INSERT INTO changed VALUES (8, NEW.id, (SELECT seq FROM change_state WHERE id = 1)) ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
+    INSERT INTO changed VALUES (7, NEW.id, (SELECT seq FROM change_state WHERE id = 1)) ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
 END;
 
 CREATE TRIGGER changed_etl_job_circuit_insert AFTER INSERT ON etl_job_circuit BEGIN
     UPDATE change_state SET seq = seq + 1 WHERE id = 1;
-    INSERT INTO changed VALUES (9, NEW.tenant_id, (SELECT seq FROM change_state WHERE id = 1)) ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
+    INSERT INTO changed VALUES (8, NEW.tenant_id, (SELECT seq FROM change_state WHERE id = 1)) ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
 END;
 
 CREATE TRIGGER changed_etl_job_circuit_update AFTER UPDATE ON etl_job_circuit BEGIN
     UPDATE change_state SET seq = seq + 1 WHERE id = 1;
-    INSERT INTO changed VALUES (9, NEW.tenant_id, (SELECT seq FROM change_state WHERE id = 1)) ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
+    INSERT INTO changed VALUES (8, NEW.tenant_id, (SELECT seq FROM change_state WHERE id = 1)) ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
 END;

@@ -43,16 +43,13 @@ SELECT fingerprint_id, tenant_id, pattern, sample_message, severity, attrs_schem
 -- name: changes_event
 SELECT event_id, detected_at, tenant_id, resource_id, severity, kind, title, summary, labels, fingerprints FROM event_envelope WHERE rowid = ?1;
 
--- name: changes_event_of_evidence
-SELECT event_id, detected_at, tenant_id, resource_id, severity, kind, title, summary, labels, fingerprints FROM event_envelope
-WHERE event_id = (SELECT event_id FROM evidence_link WHERE evidence_id = ?1);
-
--- name: changes_locator_of_evidence
-SELECT tenant_id, resource_id, dataset, bucket, object_key, t_from, t_to, query_hint, attributes, first_record, last_record, events
-FROM oo_locator WHERE id = (SELECT ref_oo FROM evidence_link WHERE evidence_id = ?1);
-
 -- name: changes_evidence
-SELECT e.event_id, e.dim, e.ref_pg, e.note, l.resource_id, l.dataset, l.t_from FROM evidence_link e LEFT JOIN oo_locator l ON l.id = e.ref_oo WHERE e.evidence_id = ?1;
+SELECT e.event_id, e.dim, e.ref_pg, e.note, l.resource_id, l.dataset, l.t_from FROM evidence_link e LEFT JOIN oo_locator l ON l.id = e.ref_oo
+WHERE e.event_id = (SELECT event_id FROM event_envelope WHERE rowid = ?1);
+
+-- name: changes_locators_of_evidence
+SELECT tenant_id, resource_id, dataset, bucket, object_key, t_from, t_to, query_hint, attributes, first_record, last_record, events
+FROM oo_locator WHERE id IN (SELECT ref_oo FROM evidence_link WHERE event_id = (SELECT event_id FROM event_envelope WHERE rowid = ?1));
 
 -- name: changes_run
 SELECT job, tenant_id, window_from, window_to, status, attempts, rows, error, asked_at, finished_at FROM etl_job_run WHERE id = ?1;

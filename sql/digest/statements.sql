@@ -173,4 +173,4 @@ DELETE FROM changed WHERE kind = ?1 AND key < ?2;
 
 -- name: digest_changed_prune_rows
 DELETE FROM changed WHERE seq < ?1 AND (kind = 5 AND key NOT IN (SELECT fingerprint_id FROM log_pattern) OR kind = 6 AND key NOT IN (SELECT rowid FROM event_envelope)
-    OR kind = 7 AND key NOT IN (SELECT evidence_id FROM evidence_link) OR kind = 8 AND key NOT IN (SELECT id FROM etl_job_run));
+    OR kind = 7 AND key NOT IN (SELECT id FROM etl_job_run));

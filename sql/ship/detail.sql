@@ -224,12 +224,21 @@ LEFT JOIN homeostat_origin_resource r ON r.origin_id = $1::int AND r.local_id = 
 ON CONFLICT (event_id) DO UPDATE SET detected_at = excluded.detected_at, severity = excluded.severity, kind = excluded.kind, title = excluded.title, summary = excluded.summary,
     labels = excluded.labels, fingerprints = excluded.fingerprints, resource_id = excluded.resource_id;
 
+-- name: detail_clear_evidence
+-- What this origin does not think of an event any more; what others added stays.
+WITH evidence AS (
+    SELECT homeostat_event_id($1::int, s.event_id) AS event_id, s.dim, md5(coalesce(homeostat_ref($1::int, s.ref_pg::jsonb)::text, '')) AS hash, coalesce(l.id, 0) AS locator
+    FROM pg_temp.homeostat_d_evidence s LEFT JOIN homeostat_origin_resource r ON r.origin_id = $1::int AND r.local_id = s.ref_resource
+    LEFT JOIN oo_locator l ON l.origin_id = $1::int AND l.resource_id = r.resource_id AND l.dataset = s.ref_dataset AND l.t_from = homeostat_time(s.ref_from))
+DELETE FROM evidence_link e WHERE e.origin_id = $1::int AND e.event_id IN (SELECT homeostat_event_id($1::int, event_id) FROM pg_temp.homeostat_d_event)
+    AND NOT EXISTS (SELECT 1 FROM evidence v WHERE v.event_id = e.event_id AND v.dim = e.dim AND v.hash = e.ref_pg_hash AND v.locator = coalesce(e.ref_oo, 0));
+
 -- name: detail_put_evidence
-INSERT INTO evidence_link (event_id, dim, ref_pg, ref_oo, note)
-SELECT homeostat_event_id($1::int, s.event_id), s.dim, homeostat_ref($1::int, s.ref_pg::jsonb), l.id, s.note FROM pg_temp.homeostat_d_evidence s
+INSERT INTO evidence_link AS e (event_id, dim, ref_pg, ref_oo, note, origin_id)
+SELECT DISTINCT ON (1, 2, 3, 4) homeostat_event_id($1::int, s.event_id), s.dim, homeostat_ref($1::int, s.ref_pg::jsonb), l.id, s.note, $1::int FROM pg_temp.homeostat_d_evidence s
 LEFT JOIN homeostat_origin_resource r ON r.origin_id = $1::int AND r.local_id = s.ref_resource
 LEFT JOIN oo_locator l ON l.origin_id = $1::int AND l.resource_id = r.resource_id AND l.dataset = s.ref_dataset AND l.t_from = homeostat_time(s.ref_from)
-ON CONFLICT DO NOTHING;
+ON CONFLICT (event_id, dim, ref_pg_hash, coalesce(ref_oo, 0)) DO UPDATE SET note = excluded.note WHERE e.note IS DISTINCT FROM excluded.note;
 
 -- name: detail_put_run
 INSERT INTO etl_job_run (job, tenant_id, window_from, window_to, status, attempts, rows, error, asked_at, finished_at, origin_id)

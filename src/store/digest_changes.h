@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* In this order within a transaction. The key is a time for the first four, then fingerprint_id, rowid, evidence_id, id, tenant_id. */
-enum digest_kind { DIGEST_LOCATORS = 1, DIGEST_METRICS, DIGEST_CALLS, DIGEST_LOGS, DIGEST_PATTERNS, DIGEST_EVENTS, DIGEST_EVIDENCE, DIGEST_RUNS, DIGEST_CIRCUITS, DIGEST_KINDS };
+/* In this order within a transaction. The key is a time for the first four, then fingerprint_id, rowid, id, tenant_id. An event changes with its evidence. */
+enum digest_kind { DIGEST_LOCATORS = 1, DIGEST_METRICS, DIGEST_CALLS, DIGEST_LOGS, DIGEST_PATTERNS, DIGEST_EVENTS, DIGEST_RUNS, DIGEST_CIRCUITS, DIGEST_KINDS };
 
 struct digest_change { int64_t seq, key; int kind; };       /* {0}: before all of them */
 struct digest_head { char epoch[40]; int64_t seq; };        /* epoch: another digest.db has another, also one that was made anew. seq: of the newest transaction, in about µs of wall time */
@@ -26,8 +26,8 @@ struct digest_head { char epoch[40]; int64_t seq; };        /* epoch: another di
 /* Sets of rows, by a key. What rows point to can be had by the same key, so that it can be there before them. */
 enum digest_rows {
     ROWS_TENANTS, ROWS_RESOURCES,                           /* those with a larger id: they are added and never change */
-    ROWS_LOCATORS, ROWS_METRICS, ROWS_CALLS, ROWS_LOGS, ROWS_PATTERNS_OF_LOGS, ROWS_PATTERN, ROWS_EVENT, ROWS_EVENT_OF_EVIDENCE, ROWS_LOCATOR_OF_EVIDENCE,
-    ROWS_EVIDENCE, ROWS_RUN, ROWS_CIRCUITS, ROWS_SETS
+    ROWS_LOCATORS, ROWS_METRICS, ROWS_CALLS, ROWS_LOGS, ROWS_PATTERNS_OF_LOGS, ROWS_PATTERN, ROWS_EVENT, ROWS_EVIDENCE, ROWS_LOCATORS_OF_EVIDENCE,
+    ROWS_RUN, ROWS_CIRCUITS, ROWS_SETS
 };
 
 struct digest_changes;
