@@ -44,7 +44,8 @@ SELECT fingerprint_id, tenant_id, pattern, sample_message, severity, attrs_schem
 SELECT event_id, detected_at, tenant_id, resource_id, severity, kind, title, summary, labels, fingerprints FROM event_envelope WHERE rowid = ?1;
 
 -- name: changes_evidence
-SELECT e.event_id, e.dim, e.ref_pg, e.note, l.resource_id, l.dataset, l.t_from FROM evidence_link e LEFT JOIN oo_locator l ON l.id = e.ref_oo
+-- How strongly each piece speaks is not known yet.
+SELECT e.event_id, e.dim, e.ref_pg, e.note, l.resource_id, l.dataset, l.t_from, NULL AS score FROM evidence_link e LEFT JOIN oo_locator l ON l.id = e.ref_oo
 WHERE e.event_id = (SELECT event_id FROM event_envelope WHERE rowid = ?1);
 
 -- name: changes_locators_of_evidence

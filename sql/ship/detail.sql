@@ -80,7 +80,7 @@ DO $do$ BEGIN
         n bigserial) ON COMMIT DELETE ROWS;
     CREATE TEMPORARY TABLE homeostat_d_event (event_id text, detected_at bigint, tenant_id bigint, resource_id bigint, severity text, kind text, title text, summary text, labels text,
         fingerprints text, n bigserial) ON COMMIT DELETE ROWS;
-    CREATE TEMPORARY TABLE homeostat_d_evidence (event_id text, dim text, ref_pg text, note text, ref_resource bigint, ref_dataset text, ref_from bigint) ON COMMIT DELETE ROWS;
+    CREATE TEMPORARY TABLE homeostat_d_evidence (event_id text, dim text, ref_pg text, note text, ref_resource bigint, ref_dataset text, ref_from bigint, score float8) ON COMMIT DELETE ROWS;
     CREATE TEMPORARY TABLE homeostat_d_run (job text, tenant_id bigint, window_from bigint, window_to bigint, status text, attempts bigint, rows bigint, error text, asked_at bigint,
         finished_at bigint, n bigserial) ON COMMIT DELETE ROWS;
     CREATE TEMPORARY TABLE homeostat_d_circuit (job text, tenant_id bigint, state text, failures bigint, open_until bigint, updated_at bigint) ON COMMIT DELETE ROWS;
@@ -234,11 +234,12 @@ DELETE FROM evidence_link e WHERE e.origin_id = $1::int AND e.event_id IN (SELEC
     AND NOT EXISTS (SELECT 1 FROM evidence v WHERE v.event_id = e.event_id AND v.dim = e.dim AND v.hash = e.ref_pg_hash AND v.locator = coalesce(e.ref_oo, 0));
 
 -- name: detail_put_evidence
-INSERT INTO evidence_link AS e (event_id, dim, ref_pg, ref_oo, note, origin_id)
-SELECT DISTINCT ON (1, 2, 3, 4) homeostat_event_id($1::int, s.event_id), s.dim, homeostat_ref($1::int, s.ref_pg::jsonb), l.id, s.note, $1::int FROM pg_temp.homeostat_d_evidence s
+INSERT INTO evidence_link AS e (event_id, dim, ref_pg, ref_oo, note, origin_id, score)
+SELECT DISTINCT ON (1, 2, 3, 4) homeostat_event_id($1::int, s.event_id), s.dim, homeostat_ref($1::int, s.ref_pg::jsonb), l.id, s.note, $1::int, s.score FROM pg_temp.homeostat_d_evidence s
 LEFT JOIN homeostat_origin_resource r ON r.origin_id = $1::int AND r.local_id = s.ref_resource
 LEFT JOIN oo_locator l ON l.origin_id = $1::int AND l.resource_id = r.resource_id AND l.dataset = s.ref_dataset AND l.t_from = homeostat_time(s.ref_from)
-ON CONFLICT (event_id, dim, ref_pg_hash, coalesce(ref_oo, 0)) DO UPDATE SET note = excluded.note WHERE e.note IS DISTINCT FROM excluded.note;
+ON CONFLICT (event_id, dim, ref_pg_hash, coalesce(ref_oo, 0)) DO UPDATE SET note = excluded.note, score = excluded.score
+WHERE (e.note, e.score) IS DISTINCT FROM (excluded.note, excluded.score);
 
 -- name: detail_put_run
 INSERT INTO etl_job_run (job, tenant_id, window_from, window_to, status, attempts, rows, error, asked_at, finished_at, origin_id)

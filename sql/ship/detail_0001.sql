@@ -217,7 +217,7 @@ CREATE INDEX idx_event_time ON event_envelope(tenant_id, detected_at DESC);
 
 -- name: detail_0001_evidence
 CREATE TABLE evidence_link (evidence_id bigserial PRIMARY KEY, event_id uuid NOT NULL REFERENCES event_envelope(event_id) ON DELETE CASCADE, dim text NOT NULL, ref_pg jsonb, ref_oo bigint,
-    note text, ref_pg_hash text GENERATED ALWAYS AS (md5(coalesce(ref_pg::text, ''))) STORED, origin_id int REFERENCES homeostat_origin);
+    note text, ref_pg_hash text GENERATED ALWAYS AS (md5(coalesce(ref_pg::text, ''))) STORED, origin_id int REFERENCES homeostat_origin, score double precision);
 
 -- name: detail_0001_evidence_indexes
 DO $do$ BEGIN

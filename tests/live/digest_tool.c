@@ -78,22 +78,26 @@ static enum err merge(struct digest_store *s, const char *folder, struct fault *
     return digest_pattern_merge(s, n[2], (uint64_t)n[1], (uint64_t)n[0], f);
 }
 
-static enum err event(struct digest_store *s, const char *folder, const char *id, int64_t at_us, struct fault *f)
+/* As whoever does it: the tables mark what happens to events by themselves. */
+static enum err event(const char *folder, const char *id, int64_t at_us, struct fault *f)
 {
-    int64_t n[4];
-    if (!look(folder, "SELECT p.tenant_id, p.resource_id, p.fingerprint_id, p.sample_ref FROM log_pattern_5m p WHERE sample_ref IS NOT NULL ORDER BY p.bucket DESC", n, 4))
-        return fail(f, ERR_MISSING, "there are no patterns");
-    json_t  *labels = json_pack("{s:s}", "by", "test");
-    json_t  *ref = json_pack("{s:s, s:{s:I, s:I, s:s}}", "table", "log_pattern_5m", "keys", "resource_id", (json_int_t)n[1], "fingerprint_id", (json_int_t)n[2], "bucket", "any");
-    enum err e = digest_event_put(s, &(struct digest_event){ id, "ERROR", "anomaly", "title\tand\nlines \\ ", NULL, n[0], n[1], at_us, labels, NULL }, f);
-    if (e == OK)
-        e = digest_evidence_put(s, id, "log", ref, n[3], "lines", f);
-    if (e == OK)
-        e = digest_evidence_put(s, id, "metric", ref, 0, "points", f);
-    if (e == OK)
-        e = digest_evidence_put(s, id, "trace", NULL, n[3], NULL, f);
-    json_decref(labels);
-    json_decref(ref);
+    char     path[1024];
+    sqlite3 *db = NULL;
+    (void)snprintf(path, sizeof path, "%s/digest.db", folder);
+    char *sql = sqlite3_mprintf(
+        "INSERT INTO event_envelope (event_id, detected_at, tenant_id, resource_id, severity, kind, title, labels)"
+        " SELECT %Q, %lld, tenant_id, resource_id, 'ERROR', 'anomaly', 'title' || char(9) || 'and' || char(10) || 'lines \\ ', '{\"by\":\"test\"}' FROM log_pattern_5m"
+        " WHERE sample_ref IS NOT NULL ORDER BY bucket DESC LIMIT 1;"
+        "INSERT INTO evidence_link (event_id, dim, ref_pg, ref_oo, note, ref_pg_hash)"
+        " SELECT %Q, d.dim, CASE WHEN d.dim <> 'trace' THEN json_object('table', 'log_pattern_5m', 'keys', json_object('resource_id', p.resource_id, 'fingerprint_id', p.fingerprint_id, 'from', 'any')) END,"
+        " CASE WHEN d.dim <> 'metric' THEN p.sample_ref END, d.note, d.dim FROM (SELECT * FROM log_pattern_5m WHERE sample_ref IS NOT NULL ORDER BY bucket DESC LIMIT 1) p,"
+        " (SELECT 'log' AS dim, 'lines' AS note UNION ALL SELECT 'metric', 'points' UNION ALL SELECT 'trace', NULL) d;", id, (long long)at_us, id);
+    int code = sql ? sqlite3_open(path, &db) : SQLITE_NOMEM;
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    enum err e = code == SQLITE_OK ? OK : fail(f, ERR_IO, "an event: %s", sqlite3_errmsg(db));
+    sqlite3_free(sql);
+    sqlite3_close(db);
     return e;
 }
 
@@ -103,8 +107,6 @@ static enum err change(struct digest_store *s, int argc, char **argv, struct fau
         return metric(s, argv[1], *argv[2] == 'm', atoll(argv[3]), atof(argv[4]), f);
     if (argc == 3 && strcmp(argv[2], "merge") == 0)
         return merge(s, argv[1], f);
-    if (argc == 5 && strcmp(argv[2], "event") == 0)
-        return event(s, argv[1], argv[3], atoll(argv[4]), f);
     return fail(f, ERR_INPUT, "usage: see the top of digest_tool.c");
 }
 
@@ -115,6 +117,8 @@ int main(int argc, char **argv)
     struct digest_keep   keep = digest_keep_default();
     if (argc == 6 && strcmp(argv[2], "minutes") == 0)
         return said(minutes(argv[1], (uint64_t)atoll(argv[3]), atoll(argv[4]), atoi(argv[5]), &f), &f);
+    if (argc == 5 && strcmp(argv[2], "event") == 0)
+        return said(event(argv[1], argv[3], atoll(argv[4]), &f), &f);
     enum err e = argc > 2 ? digest_store_open(argv[1], &s, &f) : fail(&f, ERR_INPUT, "usage: see the top of digest_tool.c");
     if (e == OK && argc == 4 && strcmp(argv[2], "forget") == 0) {
         e = digest_store_forget(s, &keep, atoll(argv[3]), 0, &f);
