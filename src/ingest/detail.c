@@ -167,7 +167,12 @@ static int64_t turn(struct worker *w)
     struct fault       fault = { 0 };
     struct digest_head h;
     int64_t            pause;
-    enum err           e = w->changes ? OK : digest_changes_open(w->of->folder, &w->changes, &fault);
+    if (w->changes && digest_changes_is_replaced(w->changes)) {      /* put aside because it was damaged, for example */
+        digest_changes_close(w->changes);
+        w->changes = NULL;
+        w->seq = -1;
+    }
+    enum err e = w->changes ? OK : digest_changes_open(w->of->folder, &w->changes, &fault);
     if (e == ERR_MISSING) {                          /* the digest is young, or off: nothing to copy is no failure */
         say(w, fault.text);
         return LOOK_US;

@@ -6,9 +6,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
-struct digest_changes { struct db *db; };
+struct digest_changes { struct db *db; char path[1024]; struct stat file; };
 
 static const char *const row_sets[ROWS_SETS] = {
     [ROWS_TENANTS] = sql_changes_tenants, [ROWS_RESOURCES] = sql_changes_resources, [ROWS_LOCATORS] = sql_changes_locators, [ROWS_METRICS] = sql_changes_metrics,
@@ -28,16 +28,15 @@ static bool has_marks(struct db *db)
 
 enum err digest_changes_open(const char *folder, struct digest_changes **out, struct fault *fault)
 {
-    char path[1024];
-    (void)snprintf(path, sizeof path, "%s/digest.db", folder);
-    if (access(path, F_OK) != 0)
-        return fail(fault, ERR_MISSING, "there is no %s: nothing was digested yet", path);
     struct digest_changes *c = calloc(1, sizeof *c);
     if (!c)
         return fail(fault, ERR_LIMIT, "no memory to read digest.db");
-    enum err e = db_open(path, DB_READ, &c->db, fault);
+    (void)snprintf(c->path, sizeof c->path, "%s/digest.db", folder);
+    enum err e = stat(c->path, &c->file) == 0 ? OK : fail(fault, ERR_MISSING, "there is no %s: nothing was digested yet", c->path);
+    if (e == OK)
+        e = db_open(c->path, DB_READ, &c->db, fault);
     if (e == OK && !has_marks(c->db))
-        e = fail(fault, ERR_MISSING, "%s does not say yet what changed in it: the digest has not opened it since it is of an older version", path);
+        e = fail(fault, ERR_MISSING, "%s does not say yet what changed in it: the digest has not opened it since it is of an older version", c->path);
     if (e == OK)
         e = db_prepare(c->db, changes_statements, changes_statement_count, fault);
     if (e != OK) {
@@ -54,6 +53,12 @@ void digest_changes_close(struct digest_changes *c)
         return;
     db_close(c->db);
     free(c);
+}
+
+bool digest_changes_is_replaced(const struct digest_changes *c)
+{
+    struct stat now;
+    return stat(c->path, &now) != 0 || now.st_ino != c->file.st_ino || now.st_dev != c->file.st_dev;
 }
 
 enum err digest_changes_head(struct digest_changes *c, struct digest_head *h, struct fault *fault)

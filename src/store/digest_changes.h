@@ -36,6 +36,8 @@ typedef enum err digest_row(void *ctx, struct db_rows *row, struct fault *fault)
 
 MUST_CHECK enum err digest_changes_open(const char *folder, struct digest_changes **c, struct fault *fault);    /* ERR_MISSING: there is no digest.db, or one of before there were marks */
 void                digest_changes_close(struct digest_changes *c);
+/* Another file has this name by now: what is read here does not change any more. Close it and open it again. */
+bool                digest_changes_is_replaced(const struct digest_changes *c);
 MUST_CHECK enum err digest_changes_head(struct digest_changes *c, struct digest_head *h, struct fault *fault);
 MUST_CHECK enum err digest_changes_next(struct digest_changes *c, const struct digest_change *after, struct digest_change *list, size_t max, size_t *n, struct fault *fault);
 /* How many come after, at most as many as `max`. */

@@ -267,6 +267,20 @@ def test_a_digest_that_was_made_anew_is_copied_again_and_no_window_is_there_twic
     assert site.stop() == 0
 
 
+def test_a_digest_that_is_put_aside_while_all_runs_is_followed_by_its_successor(server, make_site):
+    site = make_site(alone(server, "aside"))
+    folder = prepared(site, 3)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    for name in os.listdir(folder):
+        if name.startswith("digest.db"):
+            os.rename(f"{folder}/{name}", f"{folder}/aside-{name}")
+    tool(folder, "minutes", 50, HOUR_AGO, 12)
+    site.until(lambda: server.value("SELECT count(*) FROM aside.metric_1m") == digest(folder, "SELECT count(*) FROM metric_1m")[0][0], "the new one was copied")
+    assert same(server, "aside", folder, ["metric_1m", "service_call_5m", "log_pattern_5m"]) == []
+    assert site.stop() == 0
+
+
 def test_an_id_that_a_power_cut_took_back_and_that_names_another_thing_now_is_not_mistaken(server, make_site):
     site = make_site(alone(server, "reborn"))
     folder = prepared(site)

@@ -219,6 +219,19 @@ static void a_file_from_before_there_were_marks_has_all_of_its_rows_marked(void 
     assert_string_equal(news(), "1:5 2:0 4:5 5:4");
 }
 
+static void a_file_that_was_put_aside_is_noticed(void **state)
+{
+    (void)state;
+    char command[256];
+    assert_false(digest_changes_is_replaced(changes));
+    (void)snprintf(command, sizeof command, "cd '%s' && mv digest.db aside", folder);
+    assert_int_equal(system(command), 0);
+    assert_true(digest_changes_is_replaced(changes));
+    (void)snprintf(command, sizeof command, "cd '%s' && cp aside digest.db", folder);
+    assert_int_equal(system(command), 0);
+    assert_true(digest_changes_is_replaced(changes));
+}
+
 static enum err count(void *ctx, struct db_rows *row, struct fault *fault)
 {
     (void)row;
@@ -271,6 +284,7 @@ int main(void)
         T(what_is_written_outside_of_a_transaction_is_marked_as_well),
         T(what_goes_by_age_is_no_change_but_can_be_told_from_what_never_was),
         T(a_file_from_before_there_were_marks_has_all_of_its_rows_marked),
+        T(a_file_that_was_put_aside_is_noticed),
         T(rows_come_with_what_they_point_to),
         T(numbers_grow_also_when_the_clock_of_the_last_one_was_ahead),
     };
