@@ -161,3 +161,32 @@ DELETE FROM etl_job_run WHERE finished_at < ?1 AND status <> 'queued';
 
 -- name: digest_forget_events
 DELETE FROM event_envelope WHERE detected_at < ?1;
+
+-- name: digest_change_begin
+UPDATE change_state SET seq = max(seq + 1, ?1) WHERE id = 1;
+
+-- name: digest_changed
+INSERT INTO changed (kind, key, seq) VALUES (?1, ?2, (SELECT seq FROM change_state WHERE id = 1)) ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
+
+-- name: digest_changed_window
+-- Before rows of one tenant go because their window is made again: what there is to tell is that they went.
+INSERT INTO changed (kind, key, seq) SELECT w.kind, w.bucket, s.seq FROM (
+    SELECT 2 AS kind, bucket FROM metric_1m WHERE tenant_id = ?1 AND bucket >= ?2 AND bucket < ?3
+    UNION SELECT 3, bucket FROM service_call_5m WHERE tenant_id = ?1 AND bucket >= ?4 AND bucket < ?5
+    UNION SELECT 4, bucket FROM log_pattern_5m WHERE tenant_id = ?1 AND bucket >= ?4 AND bucket < ?5) w JOIN change_state s ON s.id = 1
+WHERE true ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
+
+-- name: digest_changed_pattern_rows
+INSERT INTO changed (kind, key, seq) SELECT DISTINCT 4, p.bucket, s.seq FROM log_pattern_5m p JOIN change_state s ON s.id = 1 WHERE p.fingerprint_id = ?1
+ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
+
+-- name: digest_change_forgot
+INSERT INTO change_forgot (kind, before) VALUES (?1, ?2) ON CONFLICT (kind) DO UPDATE SET before = max(before, excluded.before);
+
+-- name: digest_changed_prune
+-- Marks outlive their rows, so that who was away for long learns that something is missing.
+DELETE FROM changed WHERE kind = ?1 AND key < ?2;
+
+-- name: digest_changed_prune_rows
+DELETE FROM changed WHERE seq < ?1 AND (kind = 5 AND key NOT IN (SELECT fingerprint_id FROM log_pattern) OR kind = 6 AND key NOT IN (SELECT rowid FROM event_envelope)
+    OR kind = 7 AND key NOT IN (SELECT id FROM etl_job_run));
