@@ -49,7 +49,7 @@ static const struct conf_knob knobs[] = {
       "Sensors that are left out, by name; homeostat sensors lists them.", check_sensor },
     { "disks.exclude",        KNOB_TEXT(struct sensors_conf, disks_exclude),       "^(ram|loop|fd|(h|s|v|xv)d[a-z]|nvme[0-9]+n[0-9]+p)[0-9]+$", NULL, CONF_LIVE,
       "Block devices that are left out, as an extended regular expression; by default partitions, and disks in memory or in files.", check_regex },
-    { "mounts.exclude",       KNOB_TEXT(struct sensors_conf, mounts_exclude),      "^/(dev|proc|run|sys|mnt|media|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)", NULL, CONF_LIVE,
+    { "mounts.exclude",       KNOB_TEXT(struct sensors_conf, mounts_exclude),      "^/(dev|proc|run|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)", NULL, CONF_LIVE,
       "Mount points that are left out.", check_regex },
     { "filesystems.exclude",  KNOB_TEXT(struct sensors_conf, filesystems_exclude),
       "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs)$", NULL, CONF_LIVE,

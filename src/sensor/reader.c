@@ -1,6 +1,8 @@
 /* sensor/reader.c - files that are kept open, numbers in their texts, names that are left out; see inside.h. */
 #include "sensor/inside.h"
 
+#include "base/utf8.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <regex.h>
@@ -18,7 +20,7 @@ enum sensed failed(struct turn *u, const char *format, ...)
     return FAILED;
 }
 
-static bool no_such(int error) { return error == ENOENT || error == ENODEV || error == ENXIO || error == EOPNOTSUPP || error == ENOTDIR || error == EINVAL; }
+static bool no_such(int error) { return error == ENOENT || error == ENODEV || error == ENXIO || error == EOPNOTSUPP || error == ENOTDIR || error == EINVAL || error == ESRCH; }
 
 static enum sensed open_it(struct turn *u, const char *path, int *fd)
 {
@@ -159,6 +161,20 @@ struct slice slice_trim(struct slice s)
     while (s.n && (scan_blank(s.s[s.n - 1]) || s.s[s.n - 1] == '\n' || s.s[s.n - 1] == '\r' || !s.s[s.n - 1]))
         s.n--;
     return s;
+}
+
+struct slice slice_clean(struct slice s, char *out, size_t size)
+{
+    size_t n = 0;
+    while (n < s.n && !(s.s[n] & 0x80))
+        n++;
+    if (n == s.n)
+        return s;
+    n = s.n < size ? s.n : size - 1;
+    memcpy(out, s.s, n);
+    out[n] = 0;
+    utf8_clean(out, '?');
+    return (struct slice){ out, n };
 }
 
 /* ---- leaving out ---- */

@@ -47,8 +47,8 @@ static const struct series_kind lost_kind    = { "homeostat_sensor_series_refuse
 
 /* All rows, in the order of their files. */
 static const struct { const struct sensor *rows; const size_t *count; } tables[] = {
-    { sensors_cpu, &sensors_cpu_count }, { sensors_memory, &sensors_memory_count }, { sensors_disk, &sensors_disk_count }, { sensors_net, &sensors_net_count },
-    { sensors_netclass, &sensors_netclass_count }, { sensors_misc, &sensors_misc_count }, { sensors_tcp, &sensors_tcp_count }, { sensors_process, &sensors_process_count },
+    { sensors_cpu, &sensors_cpu_count }, { sensors_memory, &sensors_memory_count }, { sensors_disk, &sensors_disk_count }, { sensors_filesystem, &sensors_filesystem_count },
+    { sensors_net, &sensors_net_count }, { sensors_netclass, &sensors_netclass_count }, { sensors_misc, &sensors_misc_count }, { sensors_tcp, &sensors_tcp_count }, { sensors_process, &sensors_process_count },
 };
 
 static const struct sensor *row_at(size_t i)
