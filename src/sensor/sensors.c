@@ -187,16 +187,9 @@ static void tell_own(struct sensors *s)
     series_end(&s->table, ROWS_MAX);
 }
 
-enum err sensors_tick(struct sensors *s, struct fault *fault)
+/* What was told since the last time, as one record. */
+static enum err hand_on(struct sensors *s, struct fault *fault)
 {
-    double began    = thread_cpu_s();
-    s->turn.wall_us = clock_wall_us(s->options.clock);
-    s->turn.mono_us = clock_mono_us(s->options.clock);
-    s->counts.ticks++;
-    for (size_t i = 0; i < s->places; i++)
-        if (s->options.undivided || !s->place[i].asked || s->turn.mono_us >= s->place[i].due_us)
-            ask(s, i);
-    tell_own(s);
     text_clear(&s->body);
     size_t   samples = series_encode(&s->table, s->turn.wall_us / US_PER_MS, &s->body);
     enum err e       = OK;
@@ -209,8 +202,29 @@ enum err sensors_tick(struct sensors *s, struct fault *fault)
     }
     if (e == OK)
         s->counts.samples += samples;
+    return e;
+}
+
+enum err sensors_tick(struct sensors *s, struct fault *fault)
+{
+    double began    = thread_cpu_s();
+    s->turn.wall_us = clock_wall_us(s->options.clock);
+    s->turn.mono_us = clock_mono_us(s->options.clock);
+    s->counts.ticks++;
+    for (size_t i = 0; i < s->places; i++)
+        if (s->options.undivided || !s->place[i].asked || s->turn.mono_us >= s->place[i].due_us)
+            ask(s, i);
+    tell_own(s);
+    enum err e = hand_on(s, fault);
     s->cpu_s += thread_cpu_s() - began;
     return e;
+}
+
+enum err sensors_leave(struct sensors *s, const struct sensors *now, struct fault *fault)
+{
+    s->turn.wall_us = clock_wall_us(s->options.clock);
+    series_leave(&s->table, now ? &now->table : NULL);
+    return hand_on(s, fault);
 }
 
 /* ---- looking ---- */

@@ -297,6 +297,31 @@ static void a_series_that_ends_is_marked_stale_once(void **state)
     end(&w);
 }
 
+static void new_settings_end_the_series_that_they_do_not_have_and_no_other(void **state)
+{
+    (void)state;
+    struct world before, after;
+    struct fault fault = { 0 };
+    double       v = 0;
+    uint64_t     bits;
+    int64_t      ms;
+    int          count;
+    begin(&before, DEFAULTS);
+    tick(&before);
+    begin(&after, DEFAULTS "  off: [loadavg]\n");
+    tick(&after);
+    assert_int_equal(sensors_leave(before.s, after.s, &fault), OK);
+    assert_true(sample(&before.e, "node_load1", NULL, NULL, &v, &ms, &count));
+    memcpy(&bits, &v, sizeof bits);
+    assert_true(bits == UINT64_C(0x7ff0000000000002));
+    assert_false(sample(&before.e, "node_network_receive_bytes_total", "device", "eth0", &v, &ms, &count));
+    assert_int_equal(before.e.events, 5);               /* three of the load, and how that sensor did */
+    assert_int_equal(sensors_leave(after.s, NULL, &fault), OK);      /* nobody takes their place */
+    assert_true(sample(&after.e, "node_network_receive_bytes_total", "device", "eth0", &v, &ms, &count));
+    end(&before);
+    end(&after);
+}
+
 static void a_reading_that_is_refused_is_counted_and_the_next_one_follows(void **state)
 {
     (void)state;
@@ -386,8 +411,8 @@ static void every_sensor_can_be_named_in_the_settings(void **state)
     (void)state;
     size_t                     count, rows = 0;
     const char *const         *names = sensors_names(&count);
-    const struct sensor *const tables[] = { sensors_cpu, sensors_memory, sensors_disk, sensors_net, sensors_netclass, sensors_misc, sensors_tcp, sensors_process };
-    const size_t               counts[] = { sensors_cpu_count, sensors_memory_count, sensors_disk_count, sensors_net_count, sensors_netclass_count, sensors_misc_count,
+    const struct sensor *const tables[] = { sensors_cpu, sensors_memory, sensors_disk, sensors_filesystem, sensors_net, sensors_netclass, sensors_misc, sensors_tcp, sensors_process };
+    const size_t               counts[] = { sensors_cpu_count, sensors_memory_count, sensors_disk_count, sensors_filesystem_count, sensors_net_count, sensors_netclass_count, sensors_misc_count,
         sensors_tcp_count, sensors_process_count };
     for (size_t t = 0; t < COUNT(tables); t++)
         for (size_t i = 0; i < counts[t]; i++, rows++) {
@@ -408,6 +433,7 @@ int main(void)
         TEST(a_sensor_that_is_off_tells_nothing_and_one_that_fails_is_asked_again),
         TEST(a_reading_is_a_record_of_remote_write),
         TEST(a_series_that_ends_is_marked_stale_once),
+        TEST(new_settings_end_the_series_that_they_do_not_have_and_no_other),
         TEST(a_reading_that_is_refused_is_counted_and_the_next_one_follows),
         TEST(a_burst_is_seen_and_the_usual_traffic_is_none),
         TEST(failures_of_tcp_have_a_class_and_the_time_outs_are_this_hosts),
