@@ -2,11 +2,11 @@
 #include "ingest/inside.h"
 
 #include "base/log.h"
+#include "ingest/diary.h"
 #include "ingest/minutes.h"
 #include "sensor/conf.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static const struct conf_section *const settings[] = { &sensors_section, &sensor_groups_section };
@@ -27,7 +27,7 @@ struct sensing {
     struct told       told;
     /* of the thread */
     struct sensors   *sensors;
-    struct history   *history;           /* NULL: it could not be opened, which was told; each minute tries again */
+    struct diary      diary;
     struct minutes   *minutes;
     struct told       now;
 };
@@ -45,28 +45,6 @@ static enum err make(struct ingest *in, struct sensing *s, struct sensors **out,
     size_t                           n;
     const struct sensors_group_conf *groups = conf_instances(in->conf, &sensor_groups_section, &n);
     return sensors_new(conf_of(in->conf, &sensors_section), n ? groups : NULL, n, &(struct sensors_options){ .clock = in->clock, .emit = append, .ctx = s }, out, fault);
-}
-
-/* ---- the history ---- */
-
-static enum err open_history(struct sensing *s, struct fault *fault)
-{
-    char folder[INGEST_PATH_SIZE + 16];
-    (void)snprintf(folder, sizeof folder, "%s/history", s->in->store_folder);
-    return history_open(folder, (struct history_bounds){ 0 }, &s->history, fault);
-}
-
-/* A minute has ended: it is written, or counted as missing. */
-static void write_minute(struct sensing *s)
-{
-    struct fault fault = { 0 };
-    bool         was_open = s->history != NULL;
-    if (!was_open && open_history(s, &fault) == OK)
-        log_info("there is a history now");
-    if (s->history && history_append(s->history, minutes_latest(s->minutes), true, &fault) == OK)
-        s->now.written++;
-    else if (s->now.unwritten++ == 0 && was_open)
-        log_fault(LOG_WARN, "a minute of the history was not written; the next one is tried again", &fault);
 }
 
 /* ---- the thread ---- */
@@ -88,10 +66,12 @@ static void turn(struct sensing *s, struct sensors *old)
         keep_fault(s, &fault);
     sensors_free(old);
     if (minutes_see(s->minutes, s->sensors, clock_wall_us(s->in->clock), clock_mono_us(s->in->clock)))
-        write_minute(s);
+        diary_take(&s->diary, minutes_latest(s->minutes));
     sensors_count(s->sensors, &s->now.counts);
     s->now.interval_us = sensors_interval_us(s->sensors);
-    s->now.history     = s->history != NULL;
+    s->now.written     = s->diary.written;
+    s->now.unwritten   = s->diary.unwritten;
+    s->now.history     = s->diary.history != NULL;
 }
 
 /* With the lock: what a reload has left. Answers those that were there, if others take their place. */
@@ -136,7 +116,7 @@ static void free_all(struct sensing *s)
 {
     sensors_free(s->sensors);
     sensors_free(s->next);
-    history_close(s->history);
+    diary_close(&s->diary);
     minutes_free(s->minutes);
     free(s->settings);
     free(s);
@@ -146,7 +126,6 @@ static enum err sensors_start(struct ingest *in, void **self, struct fault *faul
 {
     const struct sensors_conf *c = conf_of(in->conf, &sensors_section);
     struct sensing            *s;
-    struct fault               why = { 0 };
     pthread_condattr_t         steady;
     if (!c->enabled)
         return OK;
@@ -162,10 +141,9 @@ static enum err sensors_start(struct ingest *in, void **self, struct fault *faul
         free_all(s);
         return e;
     }
-    if (open_history(s, &why) != OK)
-        log_fault(LOG_ERROR, "there is no history: homeostat top will show nothing until it can be opened, which is tried each minute", &why);
+    diary_open(&s->diary, in->store_folder);
     s->told.interval_us = c->interval_us;
-    s->told.history     = s->history != NULL;
+    s->told.history     = s->diary.history != NULL;
     (void)pthread_condattr_init(&steady);
     (void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&s->lock, NULL);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "ingest/diary.h"
 #include "ingest/minutes.h"
 
 #include <math.h>
@@ -112,8 +113,29 @@ static void rates_lie_between_two_boundaries_and_come_back_from_disk(void **stat
     free(back);
 }
 
+static void a_history_that_could_not_be_opened_is_tried_again_each_minute(void **state)
+{
+    (void)state;
+    struct diary          k = { .folder = "" };
+    struct history_minute *m = calloc(1, sizeof *m);
+    char                   path[128];
+    m->at_us = INT64_C(1770000000000000);
+    put_file("/history", "a file in its place\n", 0);
+    diary_open(&k, root);
+    assert_null(k.history);
+    diary_take(&k, m);
+    assert_true(k.written == 0 && k.unwritten == 1);
+    snprintf(path, sizeof path, "%s/history", root);
+    assert_int_equal(remove(path), 0);
+    diary_take(&k, m);
+    assert_true(k.history && k.written == 1 && k.unwritten == 1);
+    diary_close(&k);
+    free(m);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(rates_lie_between_two_boundaries_and_come_back_from_disk, fresh, wipe) };
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, wipe)
+    const struct CMUnitTest tests[] = { TEST(rates_lie_between_two_boundaries_and_come_back_from_disk), TEST(a_history_that_could_not_be_opened_is_tried_again_each_minute) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
