@@ -2,6 +2,7 @@
 #include "sensor/group.h"
 
 #include "base/text.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <pwd.h>
@@ -340,6 +341,7 @@ bool grouping_name(const struct grouping *g, const struct group_facts *f, char o
     for (size_t i = 0; i < g->count; i++)
         if (matches(&g->recipe[i], &a, &c)) {
             fill_in(g->recipe[i].name, &a, &c, out);
+            utf8_clean(out, '?');
             return *out != 0;
         }
     return false;

@@ -66,7 +66,7 @@ struct sensors_process {
     int32_t     pid;
     const char *comm, *group;           /* borrowed until the next tick */
     uint64_t    start_ticks;
-    double      cpu_s;                  /* since it began */
+    double      cpu_s;                  /* since it began; NAN: it could not be read yet, and nothing but its pid is known */
     double      read_bytes, write_bytes;/* since it began; NAN: may not be read */
     double      rss_bytes;
     uint32_t    threads;
