@@ -60,6 +60,7 @@ static const struct option rows[] = {
     { "body",       NULL, OPTION_CHOICE, AT(body),       0, 0,          "size|raw", "size", "of each record: how large its body is, or the body alone, as it came" },
     { "from",       NULL, OPTION_WHOLE,  AT(from),       1, MOST,  "ID",    "1",     "begin with this record, or the first behind it" },
     { "at",         NULL, OPTION_TEXT,   AT(at),         0, 0,          "WHEN",  "",      "the last minute at or before a moment (2026-01-31T12:00:00Z) or so long ago (15min, 2h); the newest when absent" },
+    { "every",      NULL, OPTION_TIME,   AT(every_us),   60 * S, 366 * 86400 * S, "TIME", NULL, "one minute of each so long a time; all of them when absent" },
     { "policy",     NULL, OPTION_TEXT,   AT(policy),     0, 0,          "FILE",  "",      "the policy (default: the configured one, else the one that is built in)" },
 };
 

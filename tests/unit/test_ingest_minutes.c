@@ -163,10 +163,10 @@ static void a_processor_that_is_taken_off_or_put_on_leaves_the_shares_of_the_oth
 
 #define LONG "a-name-of-more-characters-than-there-is-room-for-in-a-row-of-the-history-"
 
-static void rows_whose_names_differ_only_behind_the_room_are_two(void **state)
+static void rows_whose_names_differ_only_where_there_is_no_room_are_two(void **state)
 {
     (void)state;
-    static const char table[] = " 254 0 " LONG "one # 0 0 0 0 0 0 0 0 0 0\n 254 1 " LONG "two # 0 0 0 0 0 0 0 0 0 0\n";
+    static const char table[] = " 254 0 " LONG "one-" LONG "end # 0 0 0 0 0 0 0 0 0 0\n 254 1 " LONG "two-" LONG "end # 0 0 0 0 0 0 0 0 0 0\n";
     struct world w;
     begin(&w);
     put_file("/proc/stat", "cpu0 1 1 1 1 0 0 0 0 0 0\n", 0);
@@ -177,7 +177,7 @@ static void rows_whose_names_differ_only_behind_the_room_are_two(void **state)
     assert_int_equal(m->disks, 2);
     assert_true(m->disk[0].reads == 10 && m->disk[1].reads == 10);
     assert_string_not_equal(m->disk[0].name, m->disk[1].name);
-    assert_string_equal(m->disk[0].name + strlen(m->disk[0].name) - 4, "-one");       /* the end says more */
+    assert_string_equal(m->disk[0].name + strlen(m->disk[0].name) - 4, "-end");       /* it says more than the beginning */
     end(&w);
 }
 
@@ -227,7 +227,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, wipe)
     const struct CMUnitTest tests[] = { TEST(rates_lie_between_two_boundaries_and_come_back_from_disk),
-        TEST(a_processor_that_is_taken_off_or_put_on_leaves_the_shares_of_the_others), TEST(rows_whose_names_differ_only_behind_the_room_are_two),
+        TEST(a_processor_that_is_taken_off_or_put_on_leaves_the_shares_of_the_others), TEST(rows_whose_names_differ_only_where_there_is_no_room_are_two),
         TEST(a_process_that_could_not_be_read_at_first_has_no_life_in_one_minute), TEST(a_history_that_could_not_be_opened_is_tried_again_each_minute) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
