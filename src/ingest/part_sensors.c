@@ -5,6 +5,7 @@
 #include "ingest/diary.h"
 #include "ingest/minutes.h"
 #include "sensor/conf.h"
+#include "sensor/group.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -40,10 +41,13 @@ static enum err append(void *ctx, const struct record *r, struct fault *fault)
     return journal_append_wait(s->in->journal, &own, NULL, fault);
 }
 
+static void log_doubt(void *ctx, const char *text) { log_warn("a group of processes that will have no members", F("group", text)); }
+
 static enum err make(struct ingest *in, struct sensing *s, struct sensors **out, struct fault *fault)
 {
     size_t                           n;
     const struct sensors_group_conf *groups = conf_instances(in->conf, &sensor_groups_section, &n);
+    (void)grouping_doubts(groups, n, log_doubt, NULL);
     return sensors_new(conf_of(in->conf, &sensors_section), n ? groups : NULL, n, &(struct sensors_options){ .clock = in->clock, .emit = append, .ctx = s }, out, fault);
 }
 

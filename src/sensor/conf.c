@@ -70,8 +70,8 @@ const struct conf_section sensors_section = { .path = "sensors", .knobs = knobs,
 static const struct conf_knob group_knobs[] = {
     { "name",    KNOB_TEXT(struct sensors_group_conf, name),    "{{.ExeBase}}", "1..200", CONF_LIVE,
       "What the group is called: text with {{.Comm}}, {{.ExeBase}}, {{.ExeFull}}, {{.Username}} and {{.Matches.x}}.", group_template_check },
-    { "comm",    KNOB_LIST(struct sensors_group_conf, comm),    "", "0..64", CONF_LIVE, "One of these is the process's name, exactly." },
-    { "exe",     KNOB_LIST(struct sensors_group_conf, exe),     "", "0..64", CONF_LIVE, "One of these is its first argument; without a slash, the last part of it." },
+    { "comm",    KNOB_LIST(struct sensors_group_conf, comm),    "", "0..64", CONF_LIVE, "One of these is the process's name; with one of ^ $ * ( | in it, or ~ in front, it is an extended regular expression that is found in the name.", group_entry_check },
+    { "exe",     KNOB_LIST(struct sensors_group_conf, exe),     "", "0..64", CONF_LIVE, "One of these is its first argument; without a slash, the last part of it. With one of ^ $ * ( | in it, or ~ in front, it is an expression that is found in the whole path.", group_entry_check },
     { "cmdline", KNOB_LIST(struct sensors_group_conf, cmdline), "", "0..16", CONF_LIVE,
       "Each of these extended regular expressions is found in its arguments, parted by blanks; (?P<x>...) names a part for the group's name.", group_pattern_check },
 };

@@ -207,6 +207,60 @@ static void the_first_recipe_that_matches_names_the_group(void **state)
     end(&w);
 }
 
+/* As people write it for process-exporter, with expressions also where that takes names. */
+static const char with_expressions[] =
+    "  - name: \"nginx\"\n    exe: [\"~/usr/local/openresty/nginx/sbin/nginx$\"]\n    comm: [\"^nginx$\"]\n    cmdline: [\"nginx\"]\n"
+    "  - name: \"redis\"\n    exe: [\".*/redis-server$\"]\n    comm: [\"^redis-server$\"]\n    cmdline: [\"redis-server\"]\n"
+    "  - name: \"postgres\"\n    exe: [\".*/postgres$\", \".*/postmaster$\"]\n    comm: [\"^postgres$\", \"^postmaster$\"]\n    cmdline: [\"postgres\", \"postmaster\"]\n"
+    "  - name: \"xcontrol-server\"\n    exe: [\"~/usr/bin/xcontrol-server$\"]\n    comm: [\"^xcontrol-server$\"]\n    cmdline: [\"xcontrol-server\"]\n"
+    "  - name: \"other\"\n    cmdline: [\".+\"]\n";
+
+static void names_and_paths_may_be_expressions_and_what_is_none_is_exact(void **state)
+{
+    (void)state;
+    struct world w;
+    char         yaml[2000];
+    put_process((struct made){ 10, 1, 5, "nginx", "/usr/local/openresty/nginx/sbin/nginx -g daemon", 0, 0 });
+    put_process((struct made){ 11, 1, 5, "redis-server", "", 0, 0 });
+    put_file("/proc/11/cmdline", "/usr/bin/redis-server 127.0.0.1:6379\0", 37);       /* it writes them into one */
+    put_process((struct made){ 12, 1, 5, "postmaster", "/usr/lib/postgresql/15/bin/postmaster -D /data", 0, 0 });
+    put_process((struct made){ 13, 1, 5, "xcontrol-server", "/usr/bin/xcontrol-server", 0, 0 });
+    put_process((struct made){ 14, 1, 5, "nginx-debug", "/usr/bin/nginx-debug", 0, 0 });
+    snprintf(yaml, sizeof yaml, "sensors:\n  interval: 1s\nsensor_groups:\n%s", with_expressions);
+    begin(&w, yaml);
+    tick(&w);
+    assert_true(value(&w, "num_procs", GROUP("nginx")) == 1 && value(&w, "num_procs", GROUP("redis")) == 1);
+    assert_true(value(&w, "num_procs", GROUP("postgres")) == 1 && value(&w, "num_procs", GROUP("xcontrol-server")) == 1);
+    assert_true(value(&w, "num_procs", GROUP("other")) == 1);
+    end(&w);
+    begin(&w, "sensors:\n  interval: 1s\nsensor_groups:\n  - name: plain\n    comm: [ngin., nginx]\n");
+    tick(&w);
+    assert_true(value(&w, "num_procs", GROUP("plain")) == 1);        /* a point alone is no expression */
+    end(&w);
+}
+
+struct doubted { size_t n; char text[4][300]; };
+
+static void doubt(void *ctx, const char *text)
+{
+    struct doubted *d = ctx;
+    snprintf(d->text[d->n++ % 4], sizeof d->text[0], "%s", text);
+}
+
+static void recipes_that_can_match_nobody_are_told(void **state)
+{
+    (void)state;
+    static const char *const               all[] = { ".+" }, *const is_long[] = { "a-very-long-name-of-a-program", "^another-that-is-long$" }, *const is_short[] = { "kthreadd" };
+    static const struct sensors_group_conf conf[] = {
+        { .name = "long", .comm = { is_long, 2 } }, { .name = "everybody", .cmdline = { all, 1 } }, { .name = "late", .exe = { is_short, 1 } }, { .name = "kernel", .comm = { is_short, 1 } },
+    };
+    struct doubted d = { 0 };
+    assert_int_equal(grouping_doubts(conf, 4, doubt, &d), 2);
+    assert_non_null(strstr(d.text[0], "sensor_groups[0], long: never matches: the kernel keeps 15"));
+    assert_non_null(strstr(d.text[1], "sensor_groups[2], late: never matches: sensor_groups[1], everybody"));
+    assert_int_equal(grouping_doubts(conf + 3, 1, doubt, &d), 0);
+}
+
 static void names_beyond_the_bound_are_other(void **state)
 {
     (void)state;
@@ -352,6 +406,8 @@ int main(void)
         TEST(a_group_sums_its_processes),
         TEST(counters_do_not_go_back_when_processes_end_or_a_pid_is_given_again),
         TEST(the_first_recipe_that_matches_names_the_group),
+        TEST(names_and_paths_may_be_expressions_and_what_is_none_is_exact),
+        TEST(recipes_that_can_match_nobody_are_told),
         TEST(names_beyond_the_bound_are_other),
         TEST(a_process_that_cannot_be_read_for_a_while_counts_nothing_twice),
         TEST(a_name_that_nobody_uses_any_more_gives_way_after_ten_minutes),
