@@ -359,6 +359,35 @@ static void a_burst_is_seen_and_the_usual_traffic_is_none(void **state)
     end(&w);
 }
 
+/* So many interfaces, from that number on. */
+static void put_interfaces(int from, int count)
+{
+    static char text[32 * 1024];
+    size_t      n = 0;
+    for (int i = from; i < from + count; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "  veth%d:1000 10 0 0 0 0 0 0 2000 20 0 0 0 0 0 0\n", i);
+    put_file("/proc/net/dev", text);
+}
+
+static void an_interface_that_is_gone_makes_room_for_another_after_ten_minutes(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, DEFAULTS);
+    put_interfaces(0, 128);
+    tick(&w);
+    put_interfaces(127, 2);
+    tick(&w);
+    assert_null(strstr(w.text.s, "homeostat_net_burst{device=\"veth128\""));
+    assert_says(&w, "homeostat_net_baselines_refused_total 1");
+    w.time.mono_us += 600 * US_PER_S;
+    tick(&w);
+    assert_says(&w, "homeostat_net_burst{device=\"veth128\",direction=\"receive\"} 0");
+    assert_says(&w, "homeostat_net_burst{device=\"veth127\",direction=\"receive\"} 0");
+    assert_says(&w, "homeostat_net_baselines_refused_total 1");
+    end(&w);
+}
+
 static void failures_of_tcp_have_a_class_and_the_time_outs_are_this_hosts(void **state)
 {
     (void)state;
@@ -436,6 +465,7 @@ int main(void)
         TEST(new_settings_end_the_series_that_they_do_not_have_and_no_other),
         TEST(a_reading_that_is_refused_is_counted_and_the_next_one_follows),
         TEST(a_burst_is_seen_and_the_usual_traffic_is_none),
+        TEST(an_interface_that_is_gone_makes_room_for_another_after_ten_minutes),
         TEST(failures_of_tcp_have_a_class_and_the_time_outs_are_this_hosts),
         TEST(the_settings_are_in_order),
         cmocka_unit_test(every_sensor_can_be_named_in_the_settings),
