@@ -56,6 +56,10 @@ enum sensed kept_read(struct turn *u, struct kept *f, const char *path, struct s
 void        kept_done(struct kept *f);
 /* Once: open, read, close. */
 enum sensed file_once(struct turn *u, const char *path, struct slice *text);
+/*
+ * The numbers of a folder's entries called <before><number><behind>, in order and at most max of them; there may be gaps. Answers how many.
+ */
+size_t folder_numbers(struct turn *u, const char *path, const char *before, const char *behind, unsigned *out, size_t max);
 PRINTF(2, 3) enum sensed failed(struct turn *u, const char *format, ...);
 
 /* ---- telling ---- */

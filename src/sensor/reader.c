@@ -3,6 +3,7 @@
 
 #include "base/utf8.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <regex.h>
@@ -91,6 +92,30 @@ enum sensed file_once(struct turn *u, const char *path, struct slice *text)
     enum sensed s = kept_read(u, &f, path, text);
     kept_done(&f);
     return s;
+}
+
+static int by_number(const void *a, const void *b) { return (*(const unsigned *)a > *(const unsigned *)b) - (*(const unsigned *)a < *(const unsigned *)b); }
+
+size_t folder_numbers(struct turn *u, const char *path, const char *before, const char *behind, unsigned *out, size_t max)
+{
+    char   full[512];
+    size_t count = 0, n = strlen(before);
+    snprintf(full, sizeof full, "%s%s", u->root, path);
+    DIR *d = opendir(full);
+    if (!d)
+        return 0;
+    for (struct dirent *e; (e = readdir(d)) && count < max;) {
+        const char *digits = e->d_name + n, *end = digits;
+        if (strncmp(e->d_name, before, n) != 0)
+            continue;
+        while (*end >= '0' && *end <= '9')
+            end++;
+        if (end > digits && end - digits < 9 && strcmp(end, behind) == 0)
+            out[count++] = (unsigned)atoi(digits);
+    }
+    closedir(d);
+    qsort(out, count, sizeof *out, by_number);
+    return count;
 }
 
 /* ---- scanning ---- */

@@ -151,6 +151,53 @@ static void the_host_is_told_under_node_exporters_names(void **state)
     end(&w);
 }
 
+static void put_link(const char *path, const char *to)
+{
+    char full[256];
+    snprintf(full, sizeof full, "%s%s", root, path);
+    assert_int_equal(symlink(to, full), 0);
+}
+
+static void numbers_with_gaps_are_no_end_and_a_chip_is_called_by_its_place(void **state)
+{
+    (void)state;
+    struct world w;
+    put_file("/sys/devices/platform/coretemp.0/hwmon/hwmon3/name", "coretemp\n");
+    put_file("/sys/class/hwmon/hwmon3/name", "coretemp\n");
+    put_file("/sys/class/hwmon/hwmon3/temp1_input", "41000\n");
+    put_file("/sys/class/hwmon/hwmon3/temp40_input", "39500\n");
+    put_link("/sys/class/hwmon/hwmon3/device", "../../../devices/platform/coretemp.0");
+    put_file("/sys/class/hwmon/hwmon7/name", "Odd Chip\n");
+    put_file("/sys/class/hwmon/hwmon7/temp2_input", "20000\n");
+    put_file("/sys/class/thermal/thermal_zone2/type", "x86_pkg\n");
+    put_file("/sys/class/thermal/thermal_zone2/temp", "55000\n");
+    put_file("/sys/devices/system/cpu/cpu0/topology", "\n");
+    put_file("/sys/devices/system/cpu/cpu2/cpufreq/scaling_cur_freq", "2400000\n");
+    put_file("/etc/os-release", "NAME=Alpine\nID=alpine\nVERSION_ID=3.18.4\n");
+    begin(&w, DEFAULTS);
+    tick(&w);
+    static const char *const lines[] = {
+        "node_hwmon_temp_celsius{chip=\"platform_coretemp_0\",sensor=\"temp1\"} 41", "node_hwmon_temp_celsius{chip=\"platform_coretemp_0\",sensor=\"temp40\"} 39.5",
+        "node_hwmon_chip_names{chip=\"platform_coretemp_0\",chip_name=\"coretemp\"} 1", "node_hwmon_temp_celsius{chip=\"odd_chip\",sensor=\"temp2\"} 20",
+        "node_thermal_zone_temp{type=\"x86_pkg\",zone=\"2\"} 55", "node_cpu_scaling_frequency_hertz{cpu=\"2\"} 2400000000", "node_os_version{id=\"alpine\",name=\"Alpine\"} 3.1800000000000002",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_says(&w, lines[i]);
+    end(&w);
+}
+
+static void what_somebody_wrote_into_an_interface_becomes_text(void **state)
+{
+    (void)state;
+    struct world w;
+    put_file("/sys/class/net/eth0/ifalias", "zum B\xfcro\n");
+    put_file("/sys/class/net/eth0/operstate", "up\n");
+    begin(&w, DEFAULTS);
+    tick(&w);
+    assert_says(&w, "node_network_info{device=\"eth0\",ifalias=\"zum B?ro\",operstate=\"up\"} 1");
+    end(&w);
+}
+
 static void counters_do_not_go_back_when_the_kernels_idle_time_does(void **state)
 {
     (void)state;
@@ -458,6 +505,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, wipe)
     const struct CMUnitTest tests[] = {
         TEST(the_host_is_told_under_node_exporters_names),
+        TEST(numbers_with_gaps_are_no_end_and_a_chip_is_called_by_its_place),
+        TEST(what_somebody_wrote_into_an_interface_becomes_text),
         TEST(counters_do_not_go_back_when_the_kernels_idle_time_does),
         TEST(a_sensor_that_is_off_tells_nothing_and_one_that_fails_is_asked_again),
         TEST(a_reading_is_a_record_of_remote_write),
