@@ -81,7 +81,7 @@ const struct cli_command cli_commands[] = {
     { "policy print",   "[FILE]",       0, 1, HERE "policy ", cmd_policy_print, "Print a policy with everything it leaves out.", "" },
     { "policy show",    "",             0, 0, ASK, cmd_policy_show, "Show the policy that the running Homeostat goes by.", "GET:/policy" },
 
-    { "top",            "",             0, 0, " config at folder output json ", cmd_top, "Show one minute of this machine's history: load, processors, memory, disks, network, pressure, processes; needs no daemon.", "" },
+    { "top",            "",             0, 0, " config at since to every folder output json ", cmd_top, "Show one minute of this machine's history: load, processors, memory, disks, network, pressure, processes; or, with --since, a line for each minute. Needs no daemon.", "" },
     { "sensors",        "",             0, 0, " ", cmd_sensors, "Read this machine once and print it as exposition text, under the names of node_exporter and process-exporter; needs no daemon.", "" },
 
     { "token new",      "",             0, 0, HERE "name role file expires ", cmd_token_new, "Make a token for the API; it is told once.", "" },

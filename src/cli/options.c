@@ -65,6 +65,7 @@ static const struct option rows[] = {
     { "when",       NULL, OPTION_TEXT,   AT(moment),     0, 0,          "WHEN",  "",      "when it happened (2026-01-31T12:00:00Z); now when absent" },
     { "id",         NULL, OPTION_TEXT,   AT(id),         0, 0,          "TEXT",  "",      "its id, e.g. of the run of a pipeline: telling it again changes nothing" },
     { "label",      "-l", OPTION_MANY,   AT(labels),     0, 0,          "NAME=TEXT", NULL, "something to keep beside it: version=1.42" },
+    { "every",      NULL, OPTION_TIME,   AT(every_us),   60 * S, 366 * 86400 * S, "TIME", NULL, "one minute of each so long a time; all of them when absent" },
     { "policy",     NULL, OPTION_TEXT,   AT(policy),     0, 0,          "FILE",  "",      "the policy (default: the configured one, else the one that is built in)" },
 };
 

@@ -52,7 +52,7 @@ struct cli_options {
 
     /* journal, top */
     const char *folder, *body, *at;
-    int64_t     from;
+    int64_t     from, every_us;
 
     /* events */
     const char *kind, *severity, *moment, *id;

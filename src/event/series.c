@@ -29,6 +29,22 @@ const struct resource *series_resource(struct reading *r, struct series_resource
     return last->resource;
 }
 
+/* What our own sensors read is of the machine that they are on, which the record's labels name. One resource for all points of a record. */
+static const struct resource *own_resource(struct reading *r, struct series_resource *last)
+{
+    struct slice name = attrs_text(&r->labels, "instance");
+    if (!name.n)
+        return r->no_resource;
+    if (!last->resource) {
+        struct attr *item = reading_alloc(r, sizeof *item);
+        if (!item)
+            return NULL;
+        *item          = (struct attr){ SLICE("host.name"), series_text(name) };
+        last->resource = reading_resource(r, (struct attrs){ item, 1 });
+    }
+    return last->resource;
+}
+
 static bool ends_in(struct slice s, struct slice end) { return s.n > end.n && memcmp(s.s + s.n - end.n, end.s, end.n) == 0; }
 
 void series_kind(struct point_event *p, enum remote_type type, struct slice name)
@@ -124,7 +140,7 @@ static bool series_begin(struct reading *r, struct remote_series *s, struct seri
             item[n++] = (struct attr){ label->name, series_text(label->value) };
     }
     one->attrs = (struct attrs){ item, n };
-    one->resource = series_resource(r, last, &one->attrs);
+    one->resource = r->record->kind == RECORD_SAMPLES ? own_resource(r, last) : series_resource(r, last, &one->attrs);
     return one->resource && (!s->exemplars_n || exemplars_read(r, s, one));
 }
 

@@ -81,6 +81,22 @@ static void series_with_a_flaw_are_left_out_and_counted(void **state)
     arena_done(&w.a);
 }
 
+static void what_our_own_sensors_read_is_of_the_host_that_the_record_names(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct hex          h;
+    struct slice        body = hex_of(&h, "0a (" UP "12 (10 01)) 0a (" UP "0a (0a 03 'cpu' 12 01 '0') 12 (10 01))");
+    assert_ok(read_all(&w, RECORD_SAMPLES, FORM_PROTOBUF, body, SLICE("instance\0web-1\0")), &w.fault);
+    assert_int_equal(w.n, 2);
+    assert_true(w.seen[0].resource->attrs.count == 1 && slice_is(attrs_text(&w.seen[0].resource->attrs, "host.name"), "web-1") && w.seen[1].resource == w.seen[0].resource);
+    assert_true(slice_is(attrs_text(&w.seen[1].attrs, "instance"), "web-1") && slice_is(attrs_text(&w.seen[1].attrs, "cpu"), "0"));
+    arena_done(&w.a);
+    assert_ok(read_all(&w, RECORD_SAMPLES, FORM_PROTOBUF, body, SLICE("")), &w.fault);       /* of a version that did not say */
+    assert_int_equal(w.seen[0].resource->attrs.count, 0);
+    arena_done(&w.a);
+}
+
 static void version_2_says_what_kind_a_series_is(void **state)
 {
     (void)state;
@@ -206,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sample_is_a_point_with_its_target_as_the_resource),
         cmocka_unit_test(series_with_a_flaw_are_left_out_and_counted),
+        cmocka_unit_test(what_our_own_sensors_read_is_of_the_host_that_the_record_names),
         cmocka_unit_test(version_2_says_what_kind_a_series_is),
         cmocka_unit_test(a_targets_labels_win_and_the_samples_own_are_exported),
         cmocka_unit_test(with_honor_labels_the_samples_own_win),

@@ -212,7 +212,8 @@ static void a_file_from_before_there_were_marks_has_all_of_its_rows_marked(void 
     changes = NULL;
     run("DROP TRIGGER changed_event_envelope_insert; DROP TRIGGER changed_event_envelope_update; DROP TRIGGER changed_evidence_link_insert; DROP TRIGGER changed_evidence_link_update;"
         "DROP TRIGGER changed_evidence_link_delete; DROP TRIGGER changed_etl_job_run_insert; DROP TRIGGER changed_etl_job_run_update; DROP TRIGGER changed_etl_job_circuit_insert;"
-        "DROP TRIGGER changed_etl_job_circuit_update; DROP TABLE changed; DROP TABLE change_state; DROP TABLE change_forgot; PRAGMA user_version = 1");
+        "DROP TRIGGER changed_etl_job_circuit_update; DROP TABLE changed; DROP TABLE change_state; DROP TABLE change_forgot;"
+        "ALTER TABLE evidence_link DROP COLUMN score; DROP TABLE evidence_open; DROP INDEX ix_event_when; DROP INDEX ix_call_dst; PRAGMA user_version = 1");
     assert_int_equal(digest_changes_open(folder, &changes, &f), ERR_MISSING);
     assert_ok(digest_store_open(folder, &store, &f), &f);
     assert_ok(digest_changes_open(folder, &changes, &f), &f);
