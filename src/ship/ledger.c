@@ -37,10 +37,8 @@ enum err ledger_read(const char *path, struct ledger *l, struct fault *fault)
     if (e != OK)
         return e;
     for (char *line = strtok_r(text, "\n", &rest); line && e == OK; line = strtok_r(NULL, "\n", &rest))
-        if (!read_line(line, l)) {
+        if (!read_line(line, l))
             e = fail(fault, ERR_INPUT, "%.300s: cannot read the line %.60s", path, line);
-            fail_hint(fault, "it tells what was written for good; without it events may be repeated. Move it away to go on");
-        }
     free(text);
     return e;
 }

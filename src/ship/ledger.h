@@ -23,7 +23,7 @@ struct part {
     int             format;                   /* enum sink_format; the settings may have changed since */
     /* Not in the ledger: */
     int             fd;
-    int64_t         opened_us;                /* wall, when somebody first looked at the time; 0: nobody did */
+    int64_t         opened_us;                /* mono, when somebody first looked at the time; 0: nobody did */
     int64_t         grown;                    /* with the batch that is being written */
     struct place    grown_last;
     size_t          grown_events;
@@ -36,7 +36,7 @@ struct ledger {
     size_t       parts;
 };
 
-/* A file that is not there is an empty ledger. */
+/* A file that is not there is an empty ledger. ERR_INPUT: it is damaged. */
 MUST_CHECK enum err ledger_read(const char *path, struct ledger *l, struct fault *fault);
 MUST_CHECK enum err ledger_write(const char *path, const struct ledger *l, struct fault *fault);
 

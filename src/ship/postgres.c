@@ -306,10 +306,10 @@ static enum sent postgres_send(void *self, const struct batch *b, struct sent_an
 
 /* ---- now and then ---- */
 
-static enum err take_care(struct postgres *p, int64_t now_us, struct fault *fault)
+static enum err take_care(struct postgres *p, struct fault *fault)
 {
     char     upto[24], keep[24];
-    int64_t  today = now_us / (86400 * US_PER_S), deadline_us = deadline_of(p);
+    int64_t  now_us = clock_wall_us(&clock_real), today = now_us / (86400 * US_PER_S), deadline_us = deadline_of(p);
     enum err e = connect_to(p, deadline_us, fault);
     (void)snprintf(upto, sizeof upto, "%" PRId64, (now_us - p->conf->keep_us) / US_PER_S);
     (void)snprintf(keep, sizeof keep, "%" PRId64, p->conf->keep_us / US_PER_S);
@@ -326,16 +326,15 @@ static void postgres_idle(void *self, int64_t now_us)
 {
     struct postgres *p = self;
     struct fault     fault = { 0 };
-    int64_t          mono_us = clock_mono_us(&clock_real);
-    if (mono_us < p->care_at_us)
+    if (now_us < p->care_at_us)
         return;
-    bool failed = take_care(p, now_us, &fault) != OK;
+    bool failed = take_care(p, &fault) != OK;
     if (failed)
         hang_up(p);
     if (failed && !p->care_failed)
         log_fault(LOG_WARN, "partitions could not be made ahead or dropped; it is tried again every minute", &fault);
     p->care_failed = failed;
-    p->care_at_us = mono_us + (failed ? CARE_AGAIN_S : CARE_EVERY_S) * US_PER_S;
+    p->care_at_us = now_us + (failed ? CARE_AGAIN_S : CARE_EVERY_S) * US_PER_S;
 }
 
 /* ---- open and close ---- */

@@ -81,6 +81,7 @@ static void moved(struct pump *p)
     p->retry_us = 0;
     p->s.last_error[0] = '\0';
     p->s.progress_us = wall(p);
+    p->s.moved_us = mono(p);
 }
 
 /* ---- waiting ---- */
@@ -284,7 +285,7 @@ static void be_idle(struct pump *p)
     if (!p->o.kind->idle || mono(p) - p->idle_us < IDLE_US)
         return;
     p->idle_us = mono(p);
-    p->o.kind->idle(p->o.self, wall(p));
+    p->o.kind->idle(p->o.self, p->idle_us);
 }
 
 static struct pump_next end_load(struct pump *p)
@@ -390,6 +391,7 @@ static struct pump_next nothing_new(struct pump *p)
         else
             moved(p);
     }
+    p->s.moved_us = now;                      /* nothing waits */
     be_idle(p);
     if (p->o.kind->idle && wait > IDLE_US)
         wait = IDLE_US;
@@ -433,6 +435,8 @@ static struct pump_next fill_step(struct pump *p)
     }
     if (is_full(p))
         return full_step(p);
+    if (!p->load.count)
+        p->s.moved_us = mono(p);              /* it reads what is not for it */
     if (!p->load.count && mono(p) - p->committed_us >= COMMIT_US && commit(p, p->passed, &why) != OK)
         return not_now(p, why.text, 0);
     return go_on();
@@ -480,6 +484,7 @@ enum err pump_open(const struct pump_options *o, struct pump **out, struct fault
     p->tokens_us = p->committed_us = p->idle_us = mono(p);
     p->tokens = 1;
     p->s.progress_us = wall(p);
+    p->s.moved_us = mono(p);
     p->s.paused = o->conf->paused;
     (void)snprintf(p->s.kind, sizeof p->s.kind, "%s", o->kind->name);
     enum err e = route_new(o->conf->match.item, o->conf->match.count, &p->route, fault);

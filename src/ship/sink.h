@@ -48,7 +48,7 @@ struct sink_kind {
     /* Checks settings, allocates; must not need the other side to be there. conf lives until close. A reload calls it while the former one still works. */
     enum err  (*open)(const struct sink_conf *conf, void **self, struct fault *fault);
     enum sent (*send)(void *self, const struct batch *b, struct sent_answer *a);
-    /* Called when nothing waits, and about once a second between batches; now is wall time. NULL: nothing to do. Files are closed, partitions made and dropped here. */
+    /* Called when nothing waits, and about once a second between batches; now is monotonic time, which no clock that is set moves. NULL: nothing to do. Files are closed, partitions made and dropped here. */
     void      (*idle)(void *self, int64_t now_us);
     void      (*close)(void *self);
     /* Names of settings it knows beside those of every sink, parted by blanks; "!url": it must be set. The rest is refused. */

@@ -414,7 +414,7 @@ enum err ship_dead_replay(struct ship *s, const char *name, struct fault *fault)
 
 bool ship_is_stuck(const struct ship_stats *s, int64_t now_us, int64_t after_us)
 {
-    return !s->paused && (s->behind || s->waiting) && now_us - s->progress_us > after_us && s->lag_us > after_us;
+    return !s->paused && (s->behind || s->waiting) && now_us - s->moved_us > after_us;
 }
 
 static void one(struct worker *w, const struct journal_progress *list, size_t n, int64_t now_us, struct ship_stats *out)
@@ -447,7 +447,7 @@ size_t ship_stats(struct ship *s, struct ship_stats *out, size_t max)
     size_t                   n = list ? journal_progress(s->o.journal, list, JOURNAL_CONSUMERS_MAX) : 0, given = 0;
     (void)pthread_mutex_lock(&s->lock);
     for (; given < s->workers && given < max; given++)
-        one(s->worker[given], list, n, clock_wall_us(s->o.clock), &out[given]);
+        one(s->worker[given], list, n, clock_mono_us(s->o.clock), &out[given]);
     (void)pthread_mutex_unlock(&s->lock);
     free(list);
     return given;

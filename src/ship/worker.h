@@ -71,6 +71,7 @@ struct ship_stats {
     int64_t  lag_us;                          /* age of the oldest record that it has not dealt with */
     uint64_t waiting;                         /* events in hand */
     int64_t  progress_us;                     /* wall: when something last went forward, or the worker began */
+    int64_t  moved_us;                        /* mono: the same, or when nothing waited */
     int64_t  retry_at_us;                     /* wall: when it tries again; 0: it does not wait */
     uint64_t attempts;                        /* in vain, in a row */
     bool     paused, running, stuck;
@@ -91,7 +92,7 @@ MUST_CHECK enum err ship_forget(struct ship *s, const char *name, struct fault *
 MUST_CHECK enum err ship_dead_replay(struct ship *s, const char *name, struct fault *fault);
 
 size_t              ship_stats(struct ship *s, struct ship_stats *list, size_t max);
-/* Something waits, it is not paused, and nothing moved for a while. Health is progress. */
-bool                ship_is_stuck(const struct ship_stats *s, int64_t now_wall_us, int64_t after_us);
+/* Something waits, it is not paused, and nothing moved for a while. Health is progress. Monotonic time: a clock that is set must not blind it. */
+bool                ship_is_stuck(const struct ship_stats *s, int64_t now_mono_us, int64_t after_us);
 
 #endif
