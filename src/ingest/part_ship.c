@@ -171,6 +171,7 @@ static void ship_metrics(struct ingest *in, void *self, struct gauge *g)
     EACH("homeostat_sink_retries_total", "Times that a batch has to be sent again.", retries, gauge_counter);
     EACH("homeostat_sink_dead_total", "Events put among the dead letters.", dead, gauge_counter);
     EACH("homeostat_sink_skipped_total", "Events that are not for this sink.", skipped, gauge_counter);
+    EACH("homeostat_sink_unfit_total", "Events among the skipped that its kind cannot hold, such as points of delta temporality by remote write.", unfit, gauge_counter);
     EACH("homeostat_sink_dropped_total", "Events dropped by a rule.", dropped, gauge_counter);
     EACH("homeostat_sink_rejected_total", "Events in records that were read, but not as their specification wants them: nobody gets them.", rejected, gauge_counter);
     EACH("homeostat_sink_undecodable_records_total", "Records that cannot be read; they lie among the dead letters.", undecodable, gauge_counter);

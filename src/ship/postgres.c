@@ -298,6 +298,7 @@ static enum sent postgres_send(void *self, const struct batch *b, struct sent_an
         return SENT_ALL;
     bool      alive = p->link && pg_link_alive(p->link);
     enum sent sent = alive && is_of_the_data(state) ? SENT_REFUSED : e == ERR_LIMIT && p->rows.out.cut ? SENT_TOO_LARGE : SENT_LATER;
+    a->timed_out = sent == SENT_LATER && p->link && e == ERR_TIMEOUT;
     (void)snprintf(a->why, sizeof a->why, "%.230s", atomic_load(&p->cancelled) ? "cut short: the sink is stopping" : fault.text);
     if (sent == SENT_LATER)
         hang_up(p);                              /* a new session looks again at what is there: somebody may have taken it away */

@@ -35,6 +35,7 @@ struct batch {
 struct sent_answer {
     int64_t  retry_after_us;                 /* what the other side asked for; 0: it did not */
     uint64_t refused;                        /* events that it took note of and will not keep (partial success): they become dead letters as a count */
+    bool     timed_out;                      /* SENT_LATER because the other side took too long over it: when that goes on, less at once may help */
     char     why[240];                       /* for SENT_LATER and SENT_REFUSED: what the other side said; never a secret */
 };
 
@@ -57,6 +58,9 @@ struct sink_kind {
     void      (*check)(const struct sink_conf *conf, struct conf_checker *c);
     /* Cut a send() short, which then says SENT_LATER: we are told to stop. From another thread; it is closed afterwards. NULL: send() ends in time by itself. */
     void      (*cancel)(void *self);
+    /* Whether it can hold this event of a type that it takes. What it cannot is left out and counted, and `lacks` is told once. NULL: everything. */
+    bool      (*holds)(const struct event *e);
+    const char *lacks;
 };
 
 const struct sink_kind *sink_kind_find(const char *name);    /* NULL: no such kind */

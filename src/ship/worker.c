@@ -194,6 +194,7 @@ static void add_counts(struct ship_stats *to, const struct ship_stats *more)
     to->halved += more->halved;
     to->dead += more->dead;
     to->skipped += more->skipped;
+    to->unfit += more->unfit;
     to->dropped += more->dropped;
     to->rejected += more->rejected;
     to->undecodable += more->undecodable;

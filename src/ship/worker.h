@@ -63,6 +63,7 @@ struct ship_stats {
     uint64_t halved;                          /* batches that were refused or too large */
     uint64_t dead;                            /* events among the dead letters */
     uint64_t skipped;                         /* of a type that it does not take, or a condition does not hold */
+    uint64_t unfit;                           /* among the skipped: what its kind cannot hold */
     uint64_t dropped;                         /* by a rule, on purpose */
     uint64_t rejected;                        /* in a record that was read, but not as their specification wants them: nobody gets them */
     uint64_t undecodable;                     /* records */

@@ -533,6 +533,52 @@ static void a_clock_that_is_set_back_does_not_hide_that_a_sink_is_stuck(void **s
     pump_close(p, NULL);
 }
 
+static void what_a_kind_cannot_hold_is_counted_and_makes_no_letter(void **state)
+{
+    (void)state;
+    int               numbers[8];
+    struct ship_stats s;
+    (void)append_lines(&w, UNFIT - 2, UNFIT + 2);
+    struct pump *p = pump_begin(&w, NULL);
+    (void)drive(&w, p, 100);
+    assert_int_equal(w.told.n, 4);
+    assert_int_equal(letters_of(&w, "s", numbers, 8), 0);
+    pump_stats(p, &s);
+    assert_int_equal(s.unfit, 1);
+    assert_int_equal(s.skipped, 1);
+    assert_int_equal(s.dead, 0);
+    pump_close(p, NULL);
+}
+
+static void a_batch_that_takes_too_long_again_and_again_becomes_smaller(void **state)
+{
+    (void)state;
+    struct ship_stats s;
+    (void)append_lines(&w, 0, 7);
+    w.told.late = true;
+    w.told.later = 9;                              /* 8, 4, 2 events: three times each */
+    struct pump *p = pump_begin(&w, NULL);
+    (void)drive(&w, p, 200);
+    assert_numbers(&w, 0, 7);
+    assert_int_equal(w.told.largest, 1);
+    pump_stats(p, &s);
+    assert_int_equal(s.halved, 3);
+    assert_int_equal(s.dead, 0);
+    pump_close(p, NULL);
+}
+
+static void a_batch_that_waits_for_another_reason_stays_as_it_is(void **state)
+{
+    (void)state;
+    (void)append_lines(&w, 0, 7);
+    w.told.later = 9;
+    struct pump *p = pump_begin(&w, NULL);
+    (void)drive(&w, p, 200);
+    assert_numbers(&w, 0, 7);
+    assert_int_equal(w.told.largest, 8);
+    pump_close(p, NULL);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -561,6 +607,9 @@ int main(void)
         T(after_a_crash_at_any_step_all_events_are_delivered_in_order_and_letters_written_once),
         T(the_cursor_survives_a_restart_of_everything),
         T(stuck_is_when_something_waits_and_nothing_moves),
+        T(what_a_kind_cannot_hold_is_counted_and_makes_no_letter),
+        T(a_batch_that_takes_too_long_again_and_again_becomes_smaller),
+        T(a_batch_that_waits_for_another_reason_stays_as_it_is),
         T(a_clock_that_is_set_back_does_not_hide_that_a_sink_is_stuck),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
