@@ -405,15 +405,18 @@ static void what_was_taken_when_its_answer_got_lost_is_no_dead_letter(void **sta
     third.event += 2;
     third.at = 2;
     third.count = 1;
+    static const enum sent want[] = {
+        SENT_LATER, SENT_REFUSED /* to be halved */, SENT_ALL, SENT_REFUSED /* for another reason */, SENT_REFUSED /* not in that attempt */, SENT_REFUSED /* another event of the same number */ };
+    struct batch other = one;
+    other.load++;
+    const struct batch *const batches[] = { &all, &all, &one, &one, &third, &other };
+    enum sent                 got[6];
     assert_ok(sink_remote_write.open(&w.conf, &self, &fault), &fault);
-    assert_int_equal(sink_remote_write.send(self, &all, &answered), SENT_LATER);
-    assert_int_equal(sink_remote_write.send(self, &all, &answered), SENT_REFUSED);        /* to be halved */
-    assert_int_equal(sink_remote_write.send(self, &one, &answered), SENT_ALL);
-    assert_int_equal(sink_remote_write.send(self, &one, &answered), SENT_REFUSED);        /* for another reason */
-    assert_int_equal(sink_remote_write.send(self, &third, &answered), SENT_REFUSED);      /* it was not in that attempt */
-    one.load++;
-    assert_int_equal(sink_remote_write.send(self, &one, &answered), SENT_REFUSED);        /* another event of the same number */
+    for (size_t i = 0; i < 6; i++)
+        got[i] = sink_remote_write.send(self, batches[i], &answered);
     sink_remote_write.close(self);
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(got[i], want[i]);
 }
 
 static void a_delta_is_refused_before_it_is_sent(void **state)
