@@ -1,6 +1,7 @@
 /* ingest/part_ship.c - sinks with their rules, and the dead letters. */
 #include "ingest/inside.h"
 
+#include "base/log.h"
 #include "relabel/relabel.h"
 #include "ship/worker.h"
 
@@ -109,8 +110,14 @@ static enum err ship_start(struct ingest *in, void **self, struct fault *fault)
     enum err e = dead_open(in->journal_folder, c->dead_max, in->clock, &s->dead, fault);
     if (e == OK)
         e = ship_new(&(struct ship_options){ .journal = in->journal, .dead = s->dead, .clock = in->clock, .seed = (uint64_t)in->started_us }, &s->ship, fault);
-    if (e == OK)
-        e = configure(in, s, fault);
+    if (e == OK && (e = configure(in, s, fault)) != OK && ship_stats(s->ship, &(struct ship_stats){ 0 }, 1) > 0) {
+        /* One that cannot begin must not keep what comes in from being taken: it is told of, and counts as stuck. */
+        fail_hint(fault, "the others run; a reload tries it again");
+        log_fault(LOG_ERROR, "a sink cannot begin", fault);
+        in->trouble[in->started] = *fault;
+        *fault = (struct fault){ 0 };
+        e = OK;
+    }
     if (e != OK) {
         ship_stop(in, s);
         return e;

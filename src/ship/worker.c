@@ -135,7 +135,13 @@ static void worker_free(struct worker *w)
     free(w);
 }
 
-/* Settings copied and checked by the kind; nothing is touched that a predecessor uses. */
+static void note_why(struct worker *w, const struct fault *why)
+{
+    w->why = *why;
+    w->why_us = clock_wall_us(w->of->o.clock);
+}
+
+/* Settings copied and checked by the kind; nothing is touched that a predecessor uses. One that could not be opened has its `why` set. NULL: see fault. */
 static struct worker *worker_new(struct ship *s, const struct ship_sink *k, struct fault *fault)
 {
     struct worker *w = calloc(1, sizeof *w);
@@ -158,7 +164,8 @@ static struct worker *worker_new(struct ship *s, const struct ship_sink *k, stru
     enum err e = w->kind ? sink_conf_copy(&w->conf, k->conf, &w->arena, fault) : fail(fault, ERR_INPUT, "sink %s: there is no kind %s", k->conf->name, k->conf->kind);
     if (e == OK && w->kind->open(&w->conf, &w->self, fault) != OK) {
         w->self = NULL;
-        e = fail_in(fault, "sink %s: ", k->conf->name);
+        (void)fail_in(fault, "sink %s: ", k->conf->name);
+        note_why(w, fault);
     }
     if (e == OK)
         return w;
@@ -227,10 +234,8 @@ static enum err worker_begin(struct worker *w, struct fault *fault)
         e = fail(fault, ERR_LIMIT, "sink %s: no thread", w->conf.name);
     }
     w->has_thread = e == OK;
-    if (e != OK) {
-        w->why = *fault;
-        w->why_us = clock_wall_us(s->o.clock);
-    }
+    if (e != OK)
+        note_why(w, fault);
     return e;
 }
 
@@ -340,9 +345,15 @@ static enum err configure(struct ship *s, const struct ship_sink *sinks, size_t 
         while (at < s->workers && strcmp(s->worker[at]->conf.name, sinks[i].conf->name) != 0)
             at++;
         bool known = at < s->workers, same = known && as_before(s->worker[at], &sinks[i]);
-        if (!same && !(fresh[i] = worker_new(s, &sinks[i], &why)) && first == OK) {
+        fresh[i] = same ? NULL : worker_new(s, &sinks[i], &why);
+        bool cannot = !same && (!fresh[i] || fresh[i]->why.code != OK);
+        if (cannot && first == OK) {
             first = why.code;
             *fault = why;
+        }
+        if (cannot && known && s->worker[at]->has_thread) {
+            worker_free(fresh[i]);
+            fresh[i] = NULL;
         }
         if (known)
             go[at] = fresh[i] != NULL;        /* one whose new settings cannot be used stays as it is */
@@ -351,7 +362,7 @@ static enum err configure(struct ship *s, const struct ship_sink *sinks, size_t 
     for (size_t i = 0; i < n; i++) {
         if (!fresh[i])
             continue;
-        if (worker_begin(fresh[i], &why) != OK && first == OK) {
+        if (fresh[i]->why.code == OK && worker_begin(fresh[i], &why) != OK && first == OK) {
             first = why.code;
             *fault = why;
         }

@@ -84,7 +84,8 @@ struct ship;
 MUST_CHECK enum err ship_new(const struct ship_options *o, struct ship **s, struct fault *fault);
 void                ship_free(struct ship *s);
 
-/* All sinks that there shall be. On a fault those that could be started run, the others keep being as they were, and the fault tells of the first. */
+/* All sinks that there shall be. On a fault those that could be started run, the others keep being as they were, and the fault tells of the first. One that never ran stays in the list
+   and tells why; the next call tries it again. */
 MUST_CHECK enum err ship_configure(struct ship *s, const struct ship_sink *sinks, size_t n, struct fault *fault);
 
 /* A sink that is gone shall not hold the journal any more. ERR_BUSY: it is there. ERR_MISSING: nobody knows it. */
