@@ -2,9 +2,11 @@
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "cli/sections.h"
 #include "cli/where.h"
 #include "conf/knob.h"
 #include "journal/journal.h"
+#include "ship/worker.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +164,23 @@ static enum err move_cursor(const char *folder, const char *name, const char *si
     return e;
 }
 
+/* Of a sink that the configuration has: what it took before, it takes once more. */
+static enum err allow_replay(struct cli *c, const char *consumer, struct fault *fault)
+{
+    struct conf  *conf = NULL;
+    struct fault  ignored;
+    size_t        n;
+    enum err      e = OK;
+    if (strncmp(consumer, "sink:", 5) != 0 || *c->o.folder || conf_load(where_config(&c->o), program_sections, program_sections_count, &conf, NULL, &ignored) != OK)
+        return OK;
+    const struct sink_conf *sinks = conf_instances(conf, &sinks_section, &n);
+    for (size_t i = 0; i < n && e == OK; i++)
+        if (strcmp(sinks[i].name, consumer + 5) == 0)
+            e = ship_replay_allow(&sinks[i], fault);
+    conf_free(conf);
+    return e;
+}
+
 int cmd_journal_replay(struct cli *c)
 {
     struct fault fault = { 0 };
@@ -171,7 +190,7 @@ int cmd_journal_replay(struct cli *c)
         fail_hint(&fault, "homeostat backfill makes its windows again");
         return cli_complain(c, &fault);
     }
-    if (move_cursor(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), c->o.word[0], c->o.since, &id, &fault) != OK)
+    if (move_cursor(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), c->o.word[0], c->o.since, &id, &fault) != OK || allow_replay(c, c->o.word[0], &fault) != OK)
         return cli_complain(c, &fault);
     json_t *said = json_pack("{s:s, s:I}", "consumer", c->o.word[0], "from", (json_int_t)id);
     if (!cli_put_json(c, said))

@@ -183,7 +183,7 @@ static enum err read_ledger(struct files *f, struct fault *fault)
     enum err e = ledger_read(path, &f->ledger, fault);
     if (e == ERR_INPUT)
         e = put_aside(f, path, fault);
-    for (size_t i = 0; e == OK && !f->ledger.last.record && i < f->conf->formerly.count; i++) {
+    for (size_t i = 0; e == OK && !f->ledger.known && i < f->conf->formerly.count; i++) {
         struct ledger old;                      /* only what was last: its unfinished files are called otherwise and stay as they are */
         ledger_name(f, f->conf->formerly.item[i], path);
         if ((e = ledger_read(path, &old, fault)) == OK && old.last.record) {
@@ -438,6 +438,25 @@ static void files_close(void *self)
     free(f);
 }
 
+static enum err files_replay(void *self, struct fault *fault)
+{
+    struct files *f = self;
+    struct stat   st;
+    char          path[LEDGER_PATH_MAX];
+    ledger_name(f, f->conf->name, path);
+    if (stat(path, &st) != 0)                      /* nothing was written */
+        return OK;
+    enum err e = f->ready ? OK : recover(f, fault);
+    if (e != OK)
+        return e;
+    f->ledger.last = (struct place){ 0, 0 };
+    f->ledger.last_us = 0;
+    e = ledger_write(path, &f->ledger, fault);
+    if (e == OK && st.st_uid != geteuid() && chown(path, st.st_uid, st.st_gid) != 0)       /* root asks, somebody else writes */
+        e = fail(fault, ERR_IO, "cannot give %.300s back to its owner: %s", path, strerror(errno));
+    return e;
+}
+
 static enum err files_open(const struct sink_conf *conf, void **self, struct fault *fault)
 {
     struct files *f = calloc(1, sizeof *f);
@@ -457,5 +476,5 @@ static void files_check(const struct sink_conf *conf, struct conf_checker *c)
 
 const struct sink_kind sink_files = {
     .name = "files", .takes = 1u << EVENT_LOG | 1u << EVENT_POINT | 1u << EVENT_SPAN, .why = "Files on this machine, by type and hour: lines of JSON, or OTLP.",
-    .open = files_open, .send = files_send, .idle = files_idle, .close = files_close, .check = files_check, .settings = "!folder format roll.bytes roll.after",
+    .open = files_open, .send = files_send, .idle = files_idle, .close = files_close, .replay = files_replay, .check = files_check, .settings = "!folder format roll.bytes roll.after",
 };

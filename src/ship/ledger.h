@@ -11,6 +11,7 @@
 #include "event/event.h"
 #include "ship/load.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { LEDGER_PARTS_MAX = 16, LEDGER_PATH_MAX = 4096 };
@@ -30,7 +31,8 @@ struct part {
 };
 
 struct ledger {
-    struct place last;                        /* {0, 0}: none */
+    struct place last;                        /* {0, 0}: none, or all is to be written once more */
+    bool         known;                       /* there was one */
     int64_t      last_us;                     /* when it was received */
     struct part  part[LEDGER_PARTS_MAX];
     size_t       parts;

@@ -58,6 +58,8 @@ struct sink_kind {
     void      (*check)(const struct sink_conf *conf, struct conf_checker *c);
     /* Cut a send() short, which then says SENT_LATER: we are told to stop. From another thread; it is closed afterwards. NULL: send() ends in time by itself. */
     void      (*cancel)(void *self);
+    /* What it took before is to be taken once more: it forgets durably what tells that it comes again. Before the first send(). NULL: it remembers nothing. */
+    enum err  (*replay)(void *self, struct fault *fault);
     /* Whether it can hold this event of a type that it takes. What it cannot is left out and counted, and `lacks` is told once. NULL: everything. */
     bool      (*holds)(const struct event *e);
     const char *lacks;

@@ -408,6 +408,73 @@ enum err ship_forget(struct ship *s, const char *name, struct fault *fault)
     return e;
 }
 
+/* With the turn, while no worker has it open. */
+static enum err send_back(struct ship *s, const struct sink_conf *conf, uint64_t id, struct fault *fault)
+{
+    char                     cursor[JOURNAL_NAME_MAX + 1];
+    struct journal_consumer *c = NULL;
+    enum err                 e = begin_cursor_name(conf->name, cursor, fault);
+    if (e == OK)
+        e = journal_consumer_open(s->o.journal, cursor, JOURNAL_FROM_START, &c, fault);
+    if (e == OK)
+        e = journal_seek(c, id, true, fault);
+    journal_consumer_close(c);
+    for (size_t i = 0; e == OK && i < s->places; i++)
+        if (begin_is_ours(conf, s->place[i].name))
+            s->place[i].at = (struct place){ 0, 0 };
+    return e;
+}
+
+/* Its worker ends and another one begins, at the new place; or, when that could not be noted, at the old one. */
+static enum err replay(struct ship *s, struct worker *w, int64_t since_us, uint64_t *id, struct fault *fault)
+{
+    bool           go[SHIP_SINKS_MAX];
+    struct fault   why = { 0 };
+    enum err       e = *id ? OK : journal_find(s->o.journal, since_us, id, fault);
+    struct worker *fresh = e == OK ? worker_new(s, &(struct ship_sink){ &w->conf, w->kind, w->rule, w->rule_ctx, w->rule_version }, fault) : NULL;
+    if (!fresh || fresh->why.code != OK) {
+        worker_free(fresh);
+        return fault->code;
+    }
+    for (size_t i = 0; i < s->workers; i++)
+        go[i] = s->worker[i] == w;
+    end_all(s, go);
+    if (fresh->kind->replay)
+        e = fresh->kind->replay(fresh->self, fault);
+    if (e == OK)
+        e = send_back(s, &fresh->conf, *id, fault);
+    enum err began = worker_begin(fresh, &why);
+    put(s, fresh);
+    if (e == OK && began != OK) {
+        *fault = why;
+        e = began;
+    }
+    return e;
+}
+
+enum err ship_replay(struct ship *s, const char *name, int64_t since_us, uint64_t *id, struct fault *fault)
+{
+    (void)pthread_mutex_lock(&s->turn);
+    struct worker *w = find(s, name);
+    enum err       e = w ? replay(s, w, since_us, id, fault) : fail(fault, ERR_MISSING, "there is no sink %.80s", name);
+    (void)pthread_mutex_unlock(&s->turn);
+    return e;
+}
+
+enum err ship_replay_allow(const struct sink_conf *conf, struct fault *fault)
+{
+    const struct sink_kind *kind = sink_kind_find(conf->kind);
+    void                   *self = NULL;
+    if (!kind || !kind->replay)
+        return OK;
+    enum err e = kind->open(conf, &self, fault);
+    if (e != OK)
+        return e;
+    e = kind->replay(self, fault);
+    kind->close(self);
+    return e;
+}
+
 enum err ship_dead_replay(struct ship *s, const char *name, struct fault *fault)
 {
     struct dead_replay r;

@@ -90,6 +90,13 @@ MUST_CHECK enum err ship_configure(struct ship *s, const struct ship_sink *sinks
 
 /* A sink that is gone shall not hold the journal any more. ERR_BUSY: it is there. ERR_MISSING: nobody knows it. */
 MUST_CHECK enum err ship_forget(struct ship *s, const char *name, struct fault *fault);
+/*
+ * A sink reads the journal again from record *id on (0: the first received at or after since_us), and takes what it finds there once more; *id is set to where
+ * it goes on. What lies among its dead letters stays there. ERR_MISSING: no such sink.
+ */
+MUST_CHECK enum err ship_replay(struct ship *s, const char *name, int64_t since_us, uint64_t *id, struct fault *fault);
+/* For a sink whose Homeostat does not run, beside journal_view_seek(): it will take once more what it took. */
+MUST_CHECK enum err ship_replay_allow(const struct sink_conf *conf, struct fault *fault);
 /* Its dead letters up to now are sent again. ERR_MISSING: no such sink. */
 MUST_CHECK enum err ship_dead_replay(struct ship *s, const char *name, struct fault *fault);
 

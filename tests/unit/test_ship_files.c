@@ -238,6 +238,26 @@ static void dead_letters_are_written_although_their_numbers_are_old(void **state
     free(all);
 }
 
+static void what_is_to_be_taken_once_more_is_written_again_and_then_once_only(void **state)
+{
+    (void)state;
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    send_and_die(&b);
+    w.conf.kind = "files";
+    assert_ok(ship_replay_allow(&w.conf, &fault), &fault);
+    send_and_die(&b);
+    void *self = open_sink();
+    send_ok(self, &b);                             /* after a crash: left out again */
+    sink_files.close(self);
+    size_t files, lines = 0;
+    char  *all = contents("logs" HOUR "*.jsonl", &files);
+    for (const char *p = all; (p = strchr(p, '\n')); p++)
+        lines++;
+    assert_int_equal(lines, 20);
+    free(all);
+}
+
 static void trouble_with_the_disk_is_waited_out(void **state)
 {
     (void)state;
@@ -429,6 +449,7 @@ int main(void)
         T(what_a_crash_left_half_written_is_cut_off_and_comes_again),
         T(numbers_of_a_journal_that_began_anew_are_not_taken_for_old_ones),
         T(dead_letters_are_written_although_their_numbers_are_old),
+        T(what_is_to_be_taken_once_more_is_written_again_and_then_once_only),
         T(trouble_with_the_disk_is_waited_out),
         T(requests_of_otlp_can_be_read_back),
         T(a_damaged_ledger_is_put_aside_and_the_sink_goes_on),
