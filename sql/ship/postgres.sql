@@ -19,13 +19,14 @@ SELECT pg_advisory_xact_lock(hashtextextended('homeostat migration ' || current_
 CREATE TABLE IF NOT EXISTS homeostat_migrations (version int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
 
 -- name: postgres_has_migrations
-SELECT to_regclass('homeostat_migrations') IS NOT NULL;
+-- A table that somebody dropped is made again, whatever version was noted.
+SELECT to_regclass('homeostat_migrations') IS NOT NULL AND to_regclass('logs_events') IS NOT NULL AND to_regclass('metrics_events') IS NOT NULL AND to_regclass('trace_events') IS NOT NULL;
 
 -- name: postgres_version
 SELECT coalesce(max(version), 0) FROM homeostat_migrations;
 
 -- name: postgres_migrated
-INSERT INTO homeostat_migrations (version) VALUES ($1::int);
+INSERT INTO homeostat_migrations (version) VALUES ($1::int) ON CONFLICT DO NOTHING;
 
 -- name: postgres_policies
 SELECT homeostat_policies($1, make_interval(secs => nullif($2::float8, 0)), make_interval(secs => nullif($3::float8, 0)));
@@ -34,7 +35,8 @@ SELECT homeostat_policies($1, make_interval(secs => nullif($2::float8, 0)), make
 SELECT homeostat_make_day($1, $2::date);
 
 -- name: postgres_drop_before
-SELECT homeostat_drop_before($1, to_timestamp($2::float8));
+-- $2: what our clock says is too old, $3: seconds that are kept. The server's clock has a say, so that one of ours which runs far ahead drops nothing.
+SELECT homeostat_drop_before($1, least(to_timestamp($2::float8), now() - make_interval(secs => $3::float8)));
 
 -- name: postgres_stage_metrics
 CREATE TEMPORARY TABLE homeostat_stage_metrics (LIKE metrics_events INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;

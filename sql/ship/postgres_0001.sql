@@ -1,4 +1,5 @@
--- The tables that the sink `postgres` fills, made in its schema (the only one on the search path). Run in one transaction, once.
+-- The tables that the sink `postgres` fills, made in its schema (the only one on the search path). Run in one transaction; again when the version is higher or a table is gone,
+-- so each statement leaves alone what is there.
 
 -- name: postgres_0001_make_day
 CREATE OR REPLACE FUNCTION homeostat_make_day(parent text, day date) RETURNS void LANGUAGE plpgsql AS $f$
@@ -27,8 +28,14 @@ CREATE OR REPLACE FUNCTION homeostat_drop_before(parent text, upto timestamptz) 
 DECLARE
     child text;
     dropped int := 0;
+    timescale text := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'timescaledb');
+    kind "char" := (SELECT relkind FROM pg_class WHERE oid = to_regclass(quote_ident(parent)));
 BEGIN
-    IF (SELECT relkind FROM pg_class WHERE oid = to_regclass(quote_ident(parent))) IS DISTINCT FROM 'p' THEN
+    IF kind = 'r' AND timescale IS NOT NULL THEN    -- also where a policy does it: the edition under the Apache licence has none
+        EXECUTE format('SELECT count(*) FROM %I.drop_chunks(%L::regclass, older_than => %L::timestamptz)', timescale, quote_ident(parent), upto) INTO dropped;
+        RETURN dropped;
+    END IF;
+    IF kind IS DISTINCT FROM 'p' THEN
         RETURN 0;
     END IF;
     FOR child IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -63,23 +70,36 @@ END $f$;
 
 -- name: postgres_0001_policies
 CREATE OR REPLACE FUNCTION homeostat_policies(name text, keep interval, pack interval) RETURNS void LANGUAGE plpgsql AS $f$
--- Of a hypertable: what the settings say replaces what they said before.
+-- Of a hypertable: what the settings say replaces what they said before. Editions that have no policies say feature_not_supported; what is old is dropped there all the same.
 DECLARE
     timescale text := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'timescaledb');
     relation text := quote_ident(name);
+    packs boolean;
 BEGIN
     IF timescale IS NULL OR (SELECT relkind FROM pg_class WHERE oid = to_regclass(relation)) IS DISTINCT FROM 'r' THEN
         RETURN;
     END IF;
-    EXECUTE format('SELECT %I.remove_retention_policy(%L::regclass, if_exists => true)', timescale, relation);
-    IF keep IS NOT NULL THEN
-        EXECUTE format('SELECT %I.add_retention_policy(%L::regclass, %L::interval)', timescale, relation, keep);
+    BEGIN
+        EXECUTE format('SELECT %I.remove_retention_policy(%L::regclass, if_exists => true)', timescale, relation);
+        IF keep IS NOT NULL THEN
+            EXECUTE format('SELECT %I.add_retention_policy(%L::regclass, %L::interval)', timescale, relation, keep);
+        END IF;
+    EXCEPTION WHEN feature_not_supported THEN
+        RAISE WARNING 'no retention policy for %: %', name, SQLERRM;
+    END;
+    IF pack IS NULL THEN
+        RETURN;
     END IF;
-    IF pack IS NOT NULL THEN
-        EXECUTE format('ALTER TABLE %I SET (timescaledb.compress, timescaledb.compress_segmentby = ''app'', timescaledb.compress_orderby = ''time DESC, record_id, event_index, resource_id'')', name);
+    BEGIN
+        EXECUTE 'SELECT compression_enabled FROM timescaledb_information.hypertables WHERE hypertable_schema = current_schema() AND hypertable_name = $1' INTO packs USING name;
+        IF packs IS NOT TRUE THEN    -- before 2.14 it cannot be said again once chunks are compressed
+            EXECUTE format('ALTER TABLE %I SET (timescaledb.compress, timescaledb.compress_segmentby = ''app'', timescaledb.compress_orderby = ''time DESC, record_id, event_index, resource_id'')', name);
+        END IF;
         EXECUTE format('SELECT %I.remove_compression_policy(%L::regclass, if_exists => true)', timescale, relation);
         EXECUTE format('SELECT %I.add_compression_policy(%L::regclass, %L::interval)', timescale, relation, pack);
-    END IF;
+    EXCEPTION WHEN feature_not_supported THEN
+        RAISE WARNING 'chunks of % are not packed: %', name, SQLERRM;
+    END;
 END $f$;
 
 -- name: postgres_0001_metrics

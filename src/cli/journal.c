@@ -2,9 +2,11 @@
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "cli/sections.h"
 #include "cli/where.h"
 #include "conf/knob.h"
 #include "journal/journal.h"
+#include "ship/worker.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -143,53 +145,52 @@ int cmd_journal_forget(struct cli *c)
     return CLI_DONE;
 }
 
-/* Everybody who reads by name can be sent back: the journal itself does it, so nobody else may have it open. */
-static enum err move_cursor(const char *folder, const char *name, int64_t from, const char *since, uint64_t *id, struct fault *fault)
+/* Everybody who reads by name can be sent back; nobody else may have the journal open. */
+static enum err move_cursor(const char *folder, const char *name, const char *since, uint64_t *id, struct fault *fault)
 {
-    struct journal_options   o = journal_options_default(folder);
-    struct journal          *j = NULL;
-    struct journal_consumer *consumer = NULL;
-    int64_t                  wall_us = 0, ago_us;
-    bool                     known = false;
+    int64_t wall_us = 0, ago_us;
     if (*since && (wall_us = clock_parse(since)) < 0) {
         enum err e = knob_time_parse(since, &ago_us, fault);
         if (e != OK)
             return e;
         wall_us = clock_wall_us(&clock_real) - ago_us;
     }
-    enum err e = journal_open(&o, &j, fault);
+    *id = *since ? 0 : *id ? *id : 1;
+    enum err e = journal_view_seek(folder, name, wall_us, id, fault);
     if (e == ERR_BUSY)
         fail_hint(fault, "a Homeostat that runs has it: stop that, replay, and start it again");
-    if (e != OK)
-        return e;
-    struct journal_progress list[JOURNAL_CONSUMERS_MAX];
-    size_t                  n = journal_progress(j, list, JOURNAL_CONSUMERS_MAX);
-    for (size_t i = 0; i < n; i++)
-        known |= strcmp(list[i].name, name) == 0;
-    if (!known)
-        e = fail(fault, ERR_MISSING, "nobody reads the journal by the name %s; homeostat journal ls tells who does", name);
-    *id = (uint64_t)from;
-    if (e == OK && *since)
-        e = journal_find(j, wall_us, id, fault);
-    if (e == OK)
-        e = journal_consumer_open(j, name, JOURNAL_FROM_START, &consumer, fault);
-    if (e == OK)
-        e = journal_seek(consumer, *id, true, fault);
-    journal_consumer_close(consumer);
-    journal_close(j);
+    if (e == ERR_MISSING)
+        fail_hint(fault, "homeostat journal ls tells who reads it");
+    return e;
+}
+
+/* Of a sink that the configuration has: what it took before, it takes once more. */
+static enum err allow_replay(struct cli *c, const char *consumer, struct fault *fault)
+{
+    struct conf  *conf = NULL;
+    struct fault  ignored;
+    size_t        n;
+    enum err      e = OK;
+    if (strncmp(consumer, "sink:", 5) != 0 || *c->o.folder || conf_load(where_config(&c->o), program_sections, program_sections_count, &conf, NULL, &ignored) != OK)
+        return OK;
+    const struct sink_conf *sinks = conf_instances(conf, &sinks_section, &n);
+    for (size_t i = 0; i < n && e == OK; i++)
+        if (strcmp(sinks[i].name, consumer + 5) == 0)
+            e = ship_replay_allow(&sinks[i], fault);
+    conf_free(conf);
     return e;
 }
 
 int cmd_journal_replay(struct cli *c)
 {
     struct fault fault = { 0 };
-    uint64_t     id = 0;
+    uint64_t     id = (uint64_t)c->o.from;
     if (strcmp(c->o.word[0], "digest") == 0) {
         (void)fail(&fault, ERR_INPUT, "the digest keeps its own place, together with what it made");
         fail_hint(&fault, "homeostat backfill makes its windows again");
         return cli_complain(c, &fault);
     }
-    if (move_cursor(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), c->o.word[0], c->o.from, c->o.since, &id, &fault) != OK)
+    if (move_cursor(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), c->o.word[0], c->o.since, &id, &fault) != OK || allow_replay(c, c->o.word[0], &fault) != OK)
         return cli_complain(c, &fault);
     json_t *said = json_pack("{s:s, s:I}", "consumer", c->o.word[0], "from", (json_int_t)id);
     if (!cli_put_json(c, said))

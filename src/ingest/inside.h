@@ -25,7 +25,7 @@ struct ingest {
     size_t              started;              /* parts, from the top */
     struct journal     *journal;              /* of the part `journal`: everybody's */
     void               *part[INGEST_PARTS_MAX];                /* what belongs to each row */
-    struct fault        trouble[INGEST_PARTS_MAX];             /* of the last reload; code OK: none */
+    struct fault        trouble[INGEST_PARTS_MAX];             /* of the last reload, or of the start; code OK: none */
     uint64_t            reload_failures;
     int64_t             started_us;           /* wall */
     pthread_mutex_t     turn;                 /* over what follows */

@@ -1,6 +1,7 @@
 /* ingest/part_ship.c - sinks with their rules, and the dead letters. */
 #include "ingest/inside.h"
 
+#include "base/log.h"
 #include "ingest/detail.h"
 #include "relabel/relabel.h"
 #include "ship/worker.h"
@@ -101,7 +102,9 @@ static enum err configure(struct ingest *in, struct shipping *s, struct fault *f
     if (e == OK)
         free_others(s->rules, fresh);
     memcpy(s->rules, fresh, sizeof fresh);
-    return e == OK ? configure_detail(s, conf, n, fault) : e;
+    struct fault unheard;                    /* the first is what is told */
+    enum err     d = configure_detail(s, conf, n, e == OK ? fault : &unheard);
+    return e != OK ? e : d;
 }
 
 static void ship_stop(struct ingest *in, void *self)
@@ -115,6 +118,12 @@ static void ship_stop(struct ingest *in, void *self)
     free(s);
 }
 
+static bool has_sinks(struct shipping *s)
+{
+    struct ship_stats one;
+    return ship_stats(s->ship, &one, 1) > 0 || detail_stats(s->detail, &one, 1) > 0;
+}
+
 static enum err ship_start(struct ingest *in, void **self, struct fault *fault)
 {
     const struct ingest_journal_conf *c = conf_of(in->conf, &ingest_journal_section);
@@ -126,8 +135,14 @@ static enum err ship_start(struct ingest *in, void **self, struct fault *fault)
         e = ship_new(&(struct ship_options){ .journal = in->journal, .dead = s->dead, .clock = in->clock, .seed = (uint64_t)in->started_us }, &s->ship, fault);
     if (e == OK)
         e = detail_new(&(struct detail_options){ .folder = in->store_folder, .clock = in->clock, .seed = (uint64_t)in->started_us }, &s->detail, fault);
-    if (e == OK)
-        e = configure(in, s, fault);
+    if (e == OK && (e = configure(in, s, fault)) != OK && has_sinks(s)) {
+        /* One that cannot begin must not keep what comes in from being taken: it is told of, and counts as stuck. */
+        fail_hint(fault, "the others run; a reload tries it again");
+        log_fault(LOG_ERROR, "a sink cannot begin", fault);
+        in->trouble[in->started] = *fault;
+        *fault = (struct fault){ 0 };
+        e = OK;
+    }
     if (e != OK) {
         ship_stop(in, s);
         return e;
@@ -194,6 +209,7 @@ static void ship_metrics(struct ingest *in, void *self, struct gauge *g)
     EACH("homeostat_sink_retries_total", "Times that a batch has to be sent again.", retries, gauge_counter);
     EACH("homeostat_sink_dead_total", "Events put among the dead letters.", dead, gauge_counter);
     EACH("homeostat_sink_skipped_total", "Events that are not for this sink.", skipped, gauge_counter);
+    EACH("homeostat_sink_unfit_total", "Events among the skipped that its kind cannot hold, such as points of delta temporality by remote write.", unfit, gauge_counter);
     EACH("homeostat_sink_dropped_total", "Events dropped by a rule.", dropped, gauge_counter);
     EACH("homeostat_sink_rejected_total", "Events in records that were read, but not as their specification wants them: nobody gets them.", rejected, gauge_counter);
     EACH("homeostat_sink_undecodable_records_total", "Records that cannot be read; they lie among the dead letters.", undecodable, gauge_counter);

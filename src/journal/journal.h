@@ -130,6 +130,12 @@ size_t journal_progress(struct journal *j, struct journal_progress *list, size_t
 /* journal_forget without a journal that is open; ERR_BUSY while another process writes. */
 MUST_CHECK enum err journal_view_forget(const char *folder, const char *name, struct fault *fault);
 
+/*
+ * journal_seek, durably, without a journal that is open: nothing else in the folder changes, so what is to be read again stays there until it was.
+ * *id 0: the first record received at or after since_us; set to where the consumer goes on. ERR_MISSING: no such consumer. ERR_BUSY as above.
+ */
+MUST_CHECK enum err journal_view_seek(const char *folder, const char *name, int64_t since_us, uint64_t *id, struct fault *fault);
+
 struct journal_view;
 MUST_CHECK enum err journal_view_open(const char *folder, struct journal_view **v, struct fault *fault);
 void                journal_view_close(struct journal_view *v);

@@ -2,7 +2,7 @@
  * journal/view.c - looking at a journal from outside, also while another process writes it.
  *
  * A view is a journal that takes no lock, starts no thread and writes nothing.  It reads the folder when it is opened, and again
- * when it is asked for what it does not have.
+ * when it is asked for what it does not have.  Forgetting and seeking take the lock and write one cursor, without a keeper.
  */
 #include "journal/inside.h"
 
@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,42 @@ enum err journal_view_forget(const char *folder, const char *name, struct fault 
     enum err e = journal_recover_lock(j, false, fault);
     if (e == OK && (e = journal_cursors_load(j, fault)) == OK)
         e = journal_forget(j, name, fault);
+    journal_delete(j);
+    return e;
+}
+
+/* Only the file of the cursor is written: no keeper runs that could use again what was just asked for. */
+static enum err seek(struct journal *j, const char *name, int64_t since_us, uint64_t *id, struct fault *fault)
+{
+    char           file[NAME_MAX + 1];
+    bool           found;
+    struct cursor *c = journal_cursor_find(j, name);
+    struct slot    slot = { .fd = -1 };
+    enum err       e = c ? journal_cursor_file(name, file, sizeof file, fault) : fail(fault, ERR_MISSING, "the journal has no consumer %s", name);
+    if (e == OK && !*id)
+        e = journal_find(j, since_us, id, fault);
+    if (e == OK)
+        e = journal_slot_open(&slot, &j->f, j->folder, file, name, &found, fault);
+    if (e != OK)
+        return e;
+    uint64_t end = j->last_id > c->committed ? j->last_id : c->committed, floor = found && slot.b > end ? slot.b : end;
+    *id = *id <= end ? *id : end + 1;
+    e = journal_slot_write(&slot, &j->f, *id - 1, floor, fault);
+    journal_slot_close(&slot, &j->f);
+    return e;
+}
+
+enum err journal_view_seek(const char *folder, const char *name, int64_t since_us, uint64_t *id, struct fault *fault)
+{
+    struct journal_options o = journal_options_default(folder);
+    struct journal        *j = journal_new(&o);
+    if (!j)
+        return fail(fault, ERR_LIMIT, "no memory to look at the journal in %.300s", folder);
+    j->looking = true;
+    j->segment_bytes = 0;
+    enum err e = journal_recover_lock(j, false, fault);
+    if (e == OK && (e = journal_recover_look(j, fault)) == OK)
+        e = seek(j, name, since_us, id, fault);
     journal_delete(j);
     return e;
 }

@@ -49,6 +49,8 @@ struct pg_link_conf {
     int         statement_timeout_ms;
     int         lock_timeout_ms;
     bool        keepalives;          /* notice within about 25 s that the other side has gone */
+    bool      (*give_up)(void *ctx); /* NULL, or as pg_link_watch() has it: from the first moment of connecting on */
+    void       *give_up_ctx;
 };
 
 /* ---- conninfo ---- */

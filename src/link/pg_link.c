@@ -46,11 +46,24 @@ static int wait_for(int fd, short events, int64_t deadline_us)
     }
 }
 
-static enum err connect_within(PGconn *c, int64_t deadline_us, struct fault *fault)
+/* As wait_for(), in short pieces while somebody may want to give up. */
+static int wait_watched(const struct pg_link *l, short events, int64_t deadline_us)
 {
+    while (l->give_up) {
+        int64_t soon_us = now_us() + WATCH_MS * US_PER_MS;
+        int     ready = wait_for(PQsocket(l->conn), events, soon_us < deadline_us ? soon_us : deadline_us);
+        if (ready != 0 || soon_us >= deadline_us || l->give_up(l->give_up_ctx))
+            return ready;
+    }
+    return wait_for(PQsocket(l->conn), events, deadline_us);
+}
+
+static enum err connect_within(const struct pg_link *l, int64_t deadline_us, struct fault *fault)
+{
+    PGconn                   *c = l->conn;
     PostgresPollingStatusType want = PGRES_POLLING_WRITING;
     while (PQstatus(c) != CONNECTION_BAD) {
-        int ready = wait_for(PQsocket(c), want == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_us);
+        int ready = wait_watched(l, want == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_us);
         if (ready < 0)
             return fail(fault, ERR_IO, "cannot wait for a connection: %s", strerror(errno));
         if (ready == 0) {
@@ -82,18 +95,20 @@ enum err pg_link_open(const struct pg_link_conf *conf, int64_t deadline_us, stru
     pg_params_done(&params);
     if (!c)
         return ERR_LIMIT;
-    e = connect_within(c, deadline_us, fault);
-    struct pg_link *l = e == OK ? calloc(1, sizeof *l) : NULL;
-    if (!l || PQsetnonblocking(c, 1) != 0) {
-        if (e == OK)
-            e = fail(fault, ERR_LIMIT, "no memory for a connection");
-        free(l);
+    struct pg_link *l = calloc(1, sizeof *l);
+    if (!l) {
         PQfinish(c);
-        return e;
+        return fail(fault, ERR_LIMIT, "no memory for a connection");
     }
-    l->conn = c;
-    *link = l;
-    return OK;
+    *l = (struct pg_link){ .conn = c, .give_up = conf->give_up, .give_up_ctx = conf->give_up_ctx };
+    e = connect_within(l, deadline_us, fault);
+    if (e == OK && PQsetnonblocking(c, 1) != 0)
+        e = fail(fault, ERR_LIMIT, "no memory for a connection");
+    if (e == OK)
+        *link = l;
+    else
+        pg_link_close(l);
+    return e;
 }
 
 void pg_link_close(struct pg_link *l)
@@ -141,18 +156,6 @@ static void ask_to_cancel(PGconn *c)
 /* ---- statements ---- */
 
 enum { READY = 1, LATE = 0, LOST = -1 };
-
-/* As wait_for(), in short pieces while somebody may want to give up. */
-static int wait_watched(const struct pg_link *l, short events, int64_t deadline_us)
-{
-    while (l->give_up) {
-        int64_t soon_us = now_us() + WATCH_MS * US_PER_MS;
-        int     ready = wait_for(PQsocket(l->conn), events, soon_us < deadline_us ? soon_us : deadline_us);
-        if (ready != 0 || soon_us >= deadline_us || l->give_up(l->give_up_ctx))
-            return ready;
-    }
-    return wait_for(PQsocket(l->conn), events, deadline_us);
-}
 
 static int flush_within(const struct pg_link *l, int64_t deadline_us)
 {

@@ -7,6 +7,7 @@
 #include "ship/kinds.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "ship/clickhouse_layout.h"
 #include "ship/clickhouse_sql.h"
@@ -24,7 +25,10 @@ enum { BODY_MAX = 512 * 1024 * 1024, SCRATCH_MAX = 64 * 1024 * 1024, STATEMENT_M
 struct clickhouse {
     const struct sink_conf *conf;
     struct http_client     *http;
-    bool                    ready;               /* the table was there when we looked */
+    bool                    missing;             /* the table was not there when we wrote; only then is it made: a user who may insert need not be one who may create */
+    bool                    kept;                /* `keep` was said to it */
+    bool                    denied;              /* and was refused, which was told */
+    long                    code;                /* of its last answer */
     struct text             body, scratch, path;
 };
 
@@ -73,11 +77,16 @@ static long exception_of(struct slice body)
     return at ? strtol(at + sizeof mark - 1, NULL, 10) : 0;      /* the body ends with a NUL */
 }
 
-/* What the data itself is to blame for; all else (memory, parts, timeouts, names, rights, ...) can become better. */
+enum { UNKNOWN_TABLE = 60, UNKNOWN_DATABASE = 81, TIMEOUT_EXCEEDED = 159, MEMORY_LIMIT_EXCEEDED = 241, ACCESS_DENIED = 497 };
+
+/*
+ * What the data itself is to blame for; all else (memory, parts, timeouts, names, rights, ...) can become better. So can 27, 33, 53 and 117, by which a table
+ * says that its columns are of other types than ours: no row would be taken then, and it is the table that is to be mended.
+ */
 static bool is_of_the_data(long code)
 {
-    static const short codes[] = { 6 /* CANNOT_PARSE_TEXT */, 26 /* ..QUOTED_STRING */, 27 /* ..INPUT_ASSERTION_FAILED */, 33 /* CANNOT_READ_ALL_DATA */, 38 /* ..DATE */, 41 /* ..DATETIME */,
-        53 /* TYPE_MISMATCH */, 69 /* ARGUMENT_OUT_OF_BOUND */, 72 /* ..NUMBER */, 117 /* INCORRECT_DATA */, 128 /* TOO_LARGE_ARRAY_SIZE */, 131 /* TOO_LARGE_STRING_SIZE */,
+    static const short codes[] = { 6 /* CANNOT_PARSE_TEXT */, 26 /* ..QUOTED_STRING */, 38 /* ..DATE */, 41 /* ..DATETIME */,
+        69 /* ARGUMENT_OUT_OF_BOUND */, 72 /* ..NUMBER */, 128 /* TOO_LARGE_ARRAY_SIZE */, 131 /* TOO_LARGE_STRING_SIZE */,
         321 /* VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE */, 469 /* VIOLATED_CONSTRAINT */ };
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (codes[i] == code)
@@ -89,13 +98,15 @@ static enum sent verdict(struct clickhouse *k, const struct http_reply *r, struc
 {
     enum sent sent = http_verdict(r, a);
     long      code = exception_of(r->body);
+    k->code = code;
+    a->timed_out = a->timed_out || code == TIMEOUT_EXCEEDED || code == MEMORY_LIMIT_EXCEEDED;
+    k->missing = code == UNKNOWN_TABLE || code == UNKNOWN_DATABASE;
     if (sent == SENT_ALL && code == 0)
         return SENT_ALL;
     if (code == 0)
         return sent == SENT_REFUSED ? SENT_LATER : sent;     /* no word of ClickHouse's own: something between us and it */
     if (sent == SENT_ALL)
         (void)snprintf(a->why, sizeof a->why, "answered %ld, and then: %.200s", r->status, r->body.s);
-    k->ready = k->ready && code != 60 && code != 81;          /* UNKNOWN_TABLE, UNKNOWN_DATABASE */
     return is_of_the_data(code) ? SENT_REFUSED : SENT_LATER;
 }
 
@@ -115,11 +126,20 @@ static enum sent say(struct clickhouse *k, const char *sql, struct sent_answer *
 
 static enum sent get_ready(struct clickhouse *k, struct sent_answer *a)
 {
-    enum sent sent = k->ready ? SENT_ALL : say(k, sql_clickhouse_create, a);
-    if (sent == SENT_ALL && !k->ready && k->conf->keep_us)
-        sent = say(k, sql_clickhouse_ttl, a);
-    k->ready = sent == SENT_ALL;
-    return sent;
+    if (k->missing) {
+        enum sent sent = say(k, sql_clickhouse_create, a);
+        if (sent != SENT_ALL)
+            return k->missing = true, sent;
+        k->kept = false;
+    }
+    if (k->kept || !k->conf->keep_us)
+        return SENT_ALL;
+    enum sent sent = say(k, sql_clickhouse_ttl, a);
+    k->kept = sent == SENT_ALL || k->code == ACCESS_DENIED;
+    if (k->code == ACCESS_DENIED && !k->denied)
+        log_warn("ClickHouse does not let a sink say how long its table keeps rows; they go there all the same", F("sink", k->conf->name), F("why", a->why));
+    k->denied = k->denied || k->code == ACCESS_DENIED;
+    return k->kept ? SENT_ALL : sent;
 }
 
 /* The first and the last event, and how many: the same events in the same order are the same insertion, whenever it comes. */
@@ -127,7 +147,7 @@ static void insert_path(struct clickhouse *k, const struct batch *b)
 {
     const struct event *first = b->event[0], *last = b->event[b->count - 1];
     begin_path(k);
-    text_add(&k->path, "&max_partitions_per_insert_block=0&insert_deduplicate=1&insert_deduplication_token=");
+    text_add(&k->path, "&max_partitions_per_insert_block=0&async_insert=0&wait_for_async_insert=1&insert_deduplicate=1&insert_deduplication_token=");
     escaped(&k->path, k->conf->name);
     text_printf(&k->path, "-%" PRIu64 "-%" PRIu32 "-%" PRIu64 "-%" PRIu32 "-%zu-%016" PRIx64 "-%" PRId64, first->record, first->index, last->record, last->index, b->count, last->resource->id,
                 first->received_us);
@@ -137,15 +157,11 @@ static void insert_path(struct clickhouse *k, const struct batch *b)
     escaped(&k->path, k->scratch.s);
 }
 
-static enum sent clickhouse_send(void *self, const struct batch *b, struct sent_answer *a)
+static enum sent insert(struct clickhouse *k, const struct batch *b, struct sent_answer *a)
 {
-    struct clickhouse *k = self;
-    struct http_reply  r;
-    char              *packed = NULL;
-    size_t             n = 0;
-    enum sent          sent = get_ready(k, a);
-    if (sent != SENT_ALL || b->count == 0)
-        return sent;
+    struct http_reply r;
+    char             *packed = NULL;
+    size_t            n = 0;
     text_clear(&k->body);
     for (size_t i = 0; i < b->count; i++)
         click_row(&k->body, b->event[i], &k->scratch);
@@ -162,6 +178,19 @@ static enum sent clickhouse_send(void *self, const struct batch *b, struct sent_
     (void)http_client_ask(k->http, &q, &r);
     free(packed);
     return verdict(k, &r, a);
+}
+
+static enum sent clickhouse_send(void *self, const struct batch *b, struct sent_answer *a)
+{
+    struct clickhouse *k = self;
+    enum sent          sent = SENT_ALL;
+    for (int i = 0; i < 2 && b->count; i++) {      /* the second time when it turns out that there is no table */
+        if ((sent = get_ready(k, a)) == SENT_ALL)
+            sent = insert(k, b, a);
+        if (!k->missing)
+            break;
+    }
+    return sent;
 }
 
 /* ---- open and close ---- */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "event/encode.h"
 #include "ship/conf.h"
@@ -24,7 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WRITE_MAX = 1024 * 1024 * 1024 };
+enum { WRITE_MAX = 1024 * 1024 * 1024, TURNS_MAX = 1000 };
 
 struct files {
     const struct sink_conf *conf;
@@ -50,12 +51,15 @@ static void growing_name(const struct files *f, const struct part *p, char *out)
     (void)snprintf(out, LEDGER_PATH_MAX, "%.3800s/%s.%012" PRIu64 "-%" PRIu32 ".part", folder, f->conf->name, p->first.record, p->first.index);
 }
 
-static void final_name(const struct files *f, const struct part *p, char *out)
+/* turn: 1, or which one of the same name it is: the numbers of a journal that began anew come again. */
+static void final_name(const struct files *f, const struct part *p, int turn, char *out)
 {
-    char folder[LEDGER_PATH_MAX];
+    char folder[LEDGER_PATH_MAX], more[16] = "";
     ledger_folder(f->conf->folder, p, folder);
-    (void)snprintf(out, LEDGER_PATH_MAX, "%.3800s/%s.%012" PRIu64 "-%" PRIu32 ".%012" PRIu64 "-%" PRIu32 ".%s", folder, f->conf->name, p->first.record, p->first.index, p->last.record,
-                   p->last.index, p->format == FORMAT_OTLP ? "otlp" : "jsonl");
+    if (turn > 1)
+        (void)snprintf(more, sizeof more, ".%d", turn);
+    (void)snprintf(out, LEDGER_PATH_MAX, "%.3800s/%s.%012" PRIu64 "-%" PRIu32 ".%012" PRIu64 "-%" PRIu32 "%s.%s", folder, f->conf->name, p->first.record, p->first.index, p->last.record,
+                   p->last.index, more, p->format == FORMAT_OTLP ? "otlp" : "jsonl");
 }
 
 /* ---- on the disk ---- */
@@ -66,7 +70,7 @@ static enum err sync_folder(const char *path, struct fault *fault)
     int bad = fd < 0 || fsync(fd) != 0 ? errno : 0;
     if (fd >= 0)
         (void)close(fd);
-    return bad ? fail(fault, ERR_IO, "cannot sync %.300s: %s", path, strerror(bad)) : OK;
+    return bad ? fail(fault, bad == ENOENT ? ERR_MISSING : ERR_IO, "cannot sync %.300s: %s", path, strerror(bad)) : OK;
 }
 
 /* A new name is durable when its folder is, and the folders above that may be new too. */
@@ -106,37 +110,80 @@ static void part_drop(struct ledger *l, size_t i)
     memmove(&l->part[i], &l->part[i + 1], (--l->parts - i) * sizeof l->part[0]);
 }
 
+/* Of a file system that cannot rename without replacing: two steps, of which a crash may leave the first. */
+static int rename_new(const char *from, const char *to)
+{
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    return link(from, to) == 0 ? unlink(from) : -1;
+}
+
+/* A file that was finished is never replaced. ERR_MISSING: it is not there: it has its name already, or somebody took it away. */
+static enum err give_last_name(const struct files *f, const struct part *p, const char *from, struct fault *fault)
+{
+    char to[LEDGER_PATH_MAX];
+    for (int turn = 1; turn <= TURNS_MAX; turn++) {
+        final_name(f, p, turn, to);
+        if (rename_new(from, to) == 0)
+            return OK;
+        if (errno != EEXIST)
+            return fail(fault, errno == ENOENT ? ERR_MISSING : ERR_IO, "cannot rename %.300s: %s", from, strerror(errno));
+    }
+    return fail(fault, ERR_LIMIT, "there are %d files with the numbers of %.300s already", TURNS_MAX, from);
+}
+
 /* It gets its last name, then leaves the ledger; in between a crash finds no file of the old name, which says the same. After a fault it may have left. */
 static enum err part_finish(struct files *f, size_t i, struct fault *fault)
 {
     struct part *p = &f->ledger.part[i];
-    char         from[LEDGER_PATH_MAX], to[LEDGER_PATH_MAX], ledger[LEDGER_PATH_MAX];
+    char         from[LEDGER_PATH_MAX], path[LEDGER_PATH_MAX];
     struct stat  st;
+    enum err     e = OK;
     growing_name(f, p, from);
-    final_name(f, p, to);
     if (p->fd >= 0 && fstat(p->fd, &st) == 0 && st.st_size > p->size && (ftruncate(p->fd, p->size) != 0 || fsync(p->fd) != 0))     /* the rest of a write that failed */
         return fail(fault, ERR_IO, "cannot cut %.300s: %s", from, strerror(errno));
     if (p->size == 0)
         (void)unlink(from);
-    else if (rename(from, to) != 0 && errno != ENOENT)
-        return fail(fault, ERR_IO, "cannot rename %.300s: %s", from, strerror(errno));
-    ledger_folder(f->conf->folder, p, to);
-    enum err e = sync_folder(to, fault);
-    if (e != OK)
+    else
+        e = give_last_name(f, p, from, fault);
+    final_name(f, p, 1, path);
+    if (e == ERR_MISSING && access(path, F_OK) != 0)
+        log_warn("an unfinished file of a sink was removed by somebody else, with what was in it", F("sink", f->conf->name), F("file", from), F("bytes", p->size));
+    ledger_folder(f->conf->folder, p, path);
+    if (e == OK || e == ERR_MISSING)
+        e = sync_folder(path, fault);
+    if (e != OK && e != ERR_MISSING)             /* a folder that is gone has nothing to sync */
         return e;
     part_drop(&f->ledger, i);
-    ledger_name(f, f->conf->name, ledger);
-    return ledger_write(ledger, &f->ledger, fault);
+    ledger_name(f, f->conf->name, path);
+    return ledger_write(path, &f->ledger, fault);
 }
 
 /* ---- after a start ---- */
+
+/* Without it the journal's cursor says where to go on: a batch that was under way may be there twice, and unfinished files stay as they are. */
+static enum err put_aside(struct files *f, const char *path, struct fault *fault)
+{
+    char aside[LEDGER_PATH_MAX + 8];
+    (void)snprintf(aside, sizeof aside, "%s.bad", path);
+    if (rename(path, aside) != 0)
+        return fail(fault, ERR_IO, "cannot rename %.300s, which is damaged: %s", path, strerror(errno));
+    log_warn("the ledger of a sink is damaged and was put aside; its unfinished files end as .part, and the last batch may be there twice", F("sink", f->conf->name), F("file", aside),
+             F("why", fault->text));
+    f->ledger = (struct ledger){ 0 };
+    return OK;
+}
 
 static enum err read_ledger(struct files *f, struct fault *fault)
 {
     char     path[LEDGER_PATH_MAX];
     ledger_name(f, f->conf->name, path);
     enum err e = ledger_read(path, &f->ledger, fault);
-    for (size_t i = 0; e == OK && !f->ledger.last.record && i < f->conf->formerly.count; i++) {
+    if (e == ERR_INPUT)
+        e = put_aside(f, path, fault);
+    for (size_t i = 0; e == OK && !f->ledger.known && i < f->conf->formerly.count; i++) {
         struct ledger old;                      /* only what was last: its unfinished files are called otherwise and stay as they are */
         ledger_name(f, f->conf->formerly.item[i], path);
         if ((e = ledger_read(path, &old, fault)) == OK && old.last.record) {
@@ -147,8 +194,15 @@ static enum err read_ledger(struct files *f, struct fault *fault)
     return e;
 }
 
+static void let_go(struct files *f)
+{
+    while (f->ledger.parts)
+        part_drop(&f->ledger, 0);
+}
+
 static enum err recover(struct files *f, struct fault *fault)
 {
+    let_go(f);
     enum err e = file_make_dirs(f->conf->folder, 0750, fault);
     if (e == OK)
         e = read_ledger(f, fault);
@@ -168,8 +222,7 @@ static enum err recover(struct files *f, struct fault *fault)
         i++;
     }
     if (e != OK)
-        while (f->ledger.parts)
-            part_drop(&f->ledger, 0);
+        let_go(f);
     f->ready = e == OK;
     f->fresh = true;
     return e;
@@ -260,9 +313,12 @@ static enum err compose(struct files *f, size_t n, struct fault *fault)
 static enum err write_part(struct files *f, const struct batch *b, size_t which, struct fault *fault)
 {
     struct part *p = &f->ledger.part[which];
+    struct stat  st;
     size_t       n = 0;
     if (!p->grown_events)
         return OK;
+    if (fstat(p->fd, &st) == 0 && st.st_nlink == 0)      /* what is written to it now, nobody would ever see */
+        return fail(fault, ERR_IO, "an unfinished file of %s in %.200s was removed by somebody else, and %" PRId64 " bytes with it; a new one is made", f->conf->name, f->conf->folder, p->size);
     for (size_t i = 0; i < b->count; i++)
         if (f->part_of[i] == which)
             f->picked[n++] = b->event[i];
@@ -354,6 +410,8 @@ static enum sent files_send(void *self, const struct batch *b, struct sent_answe
     forget_growth(f);
     if (e == OK)
         return SENT_ALL;
+    if (e == ERR_IO)                               /* what is there is looked at anew; folders that are gone are made again */
+        f->ready = false;
     (void)snprintf(a->why, sizeof a->why, "%.239s", fault.text);
     return begun && e == ERR_LIMIT ? SENT_TOO_LARGE : begun && e == ERR_INPUT ? SENT_REFUSED : SENT_LATER;
 }
@@ -363,8 +421,8 @@ static void files_idle(void *self, int64_t now_us)
 {
     struct files *f = self;
     struct fault  fault;
-    if (f->ready || recover(f, &fault) == OK)
-        (void)finish_full(f, now_us, &fault);
+    if ((f->ready || recover(f, &fault) == OK) && finish_full(f, now_us, &fault) == ERR_IO)
+        f->ready = false;
 }
 
 static void files_close(void *self)
@@ -378,6 +436,25 @@ static void files_close(void *self)
     free(f->picked);
     free(f->part_of);
     free(f);
+}
+
+static enum err files_replay(void *self, struct fault *fault)
+{
+    struct files *f = self;
+    struct stat   st;
+    char          path[LEDGER_PATH_MAX];
+    ledger_name(f, f->conf->name, path);
+    if (stat(path, &st) != 0)                      /* nothing was written */
+        return OK;
+    enum err e = f->ready ? OK : recover(f, fault);
+    if (e != OK)
+        return e;
+    f->ledger.last = (struct place){ 0, 0 };
+    f->ledger.last_us = 0;
+    e = ledger_write(path, &f->ledger, fault);
+    if (e == OK && st.st_uid != geteuid() && chown(path, st.st_uid, st.st_gid) != 0)       /* root asks, somebody else writes */
+        e = fail(fault, ERR_IO, "cannot give %.300s back to its owner: %s", path, strerror(errno));
+    return e;
 }
 
 static enum err files_open(const struct sink_conf *conf, void **self, struct fault *fault)
@@ -399,5 +476,5 @@ static void files_check(const struct sink_conf *conf, struct conf_checker *c)
 
 const struct sink_kind sink_files = {
     .name = "files", .takes = 1u << EVENT_LOG | 1u << EVENT_POINT | 1u << EVENT_SPAN, .why = "Files on this machine, by type and hour: lines of JSON, or OTLP.",
-    .open = files_open, .send = files_send, .idle = files_idle, .close = files_close, .check = files_check, .settings = "!folder format roll.bytes roll.after",
+    .open = files_open, .send = files_send, .idle = files_idle, .close = files_close, .replay = files_replay, .check = files_check, .settings = "!folder format roll.bytes roll.after",
 };

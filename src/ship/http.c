@@ -168,6 +168,10 @@ static bool set_url(struct http_client *c, const char *path)
 /* Ours shall be the words that reach a log: curl's never hold credentials, since those are not in the address. */
 static bool no_answer(struct http_client *c, struct http_reply *r, CURLcode code)
 {
+    long out = 0;
+    (void)curl_easy_getinfo(c->curl, CURLINFO_REQUEST_SIZE, &out);
+    r->asked = out > 0;
+    r->timed_out = code == CURLE_OPERATION_TIMEDOUT;
     if (atomic_load(&c->cancelled))
         (void)snprintf(r->why, sizeof r->why, "cut short: the sink is stopping");
     else if (code == CURLE_OPERATION_TIMEDOUT)
@@ -218,6 +222,26 @@ static void quote(struct slice body, char *out, size_t size)
     out[n] = '\0';
 }
 
+/* What must be told loudly, for it does not become better by itself: "" when the status says enough. */
+static const char *what_to_look_at(long status)
+{
+    switch (status) {
+    case 401: case 403: case 407:                     return " (are token, user and password right?)";
+    case 404: case 405: case 410: case 415: case 421: return " (are address and kind right?)";
+    default:                                          return "";
+    }
+}
+
+/* Words of servers that got plain http where they speak TLS. They say 400, but it is not the events' fault. */
+static bool wants_https(struct slice body)
+{
+    static const char *const words[] = { "HTTP request to an HTTPS server", "HTTP request was sent to HTTPS port", "speaking plain HTTP to an SSL-enabled server" };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (body.n && memmem(body.s, body.n, words[i], strlen(words[i])))
+            return true;
+    return false;
+}
+
 enum sent http_verdict(const struct http_reply *r, struct sent_answer *a)
 {
     char said[160];
@@ -227,15 +251,14 @@ enum sent http_verdict(const struct http_reply *r, struct sent_answer *a)
     if (r->status == 0)
         (void)snprintf(a->why, sizeof a->why, "%s", r->why);
     else
-        (void)snprintf(a->why, sizeof a->why, "answered %ld%s%s", r->status, *said ? ": " : "", said);
+        (void)snprintf(a->why, sizeof a->why, "answered %ld%s%s%s", r->status, what_to_look_at(r->status), *said ? ": " : "", said);
     a->retry_after_us = r->retry_after_us;
+    a->timed_out = r->status == 504 || (r->status == 0 && r->timed_out && r->asked);
     switch (r->status) {
-    case 413:
-        return SENT_TOO_LARGE;
-    case 401: case 403: case 404: case 405: case 407: case 408: case 425: case 429:
-        return SENT_LATER;
-    default:
-        return r->status >= 400 && r->status < 500 ? SENT_REFUSED : SENT_LATER;
+    case 413: return SENT_TOO_LARGE;
+    case 400: return wants_https(r->body) ? SENT_LATER : SENT_REFUSED;
+    case 422: return SENT_REFUSED;
+    default:  return SENT_LATER;
     }
 }
 

@@ -40,6 +40,8 @@ struct http_reply {
     struct slice type;                       /* of the answer; valid until the next request */
     struct slice body;                       /* valid until the next request; followed by a NUL */
     bool         cut;                        /* there was more of it */
+    bool         asked;                      /* status 0: a connection was there and the request, or some of it, went out: it may have been done */
+    bool         timed_out;                  /* status 0: the time was over */
     char         why[200];                   /* status 0: what went wrong */
 };
 
@@ -55,8 +57,8 @@ void                http_client_cancel(struct http_client *c);
  * What an answer means to a batch, with the reason put into a:
  *     2xx                                            SENT_ALL
  *     413                                            SENT_TOO_LARGE
- *     400, 422 and other 4xx that are not below      SENT_REFUSED
- *     401, 403, 404, 405, 407, 408, 425, 429, 3xx, 5xx, no answer     SENT_LATER: a wrong configuration must not throw data away
+ *     400, 422                                       SENT_REFUSED, but for the 400 of a server that wants https
+ *     everything else, and no answer                 SENT_LATER: a wrong address, protocol or password must not throw data away
  */
 enum sent           http_verdict(const struct http_reply *reply, struct sent_answer *a);
 

@@ -18,7 +18,7 @@ static bool read_line(const char *line, struct ledger *l)
     struct part p = { .fd = -1 };
     int         type, n = 0;
     if (sscanf(line, "last %" SCNu64 " %" SCNu32 " %" SCNd64 "%n", &l->last.record, &l->last.index, &l->last_us, &n) == 3)
-        return line[n] == '\0';
+        return l->known = line[n] == '\0';
     if (sscanf(line, "open %d %" SCNd64 " %" SCNu64 " %" SCNu32 " %" SCNu64 " %" SCNu32 " %" SCNd64 " %d%n", &type, &p.hour, &p.first.record, &p.first.index, &p.last.record, &p.last.index,
                &p.size, &p.format, &n) != 8 || line[n] || type < EVENT_LOG || type > EVENT_SPAN || p.size < 0 || l->parts == LEDGER_PARTS_MAX)
         return false;
@@ -37,10 +37,8 @@ enum err ledger_read(const char *path, struct ledger *l, struct fault *fault)
     if (e != OK)
         return e;
     for (char *line = strtok_r(text, "\n", &rest); line && e == OK; line = strtok_r(NULL, "\n", &rest))
-        if (!read_line(line, l)) {
+        if (!read_line(line, l))
             e = fail(fault, ERR_INPUT, "%.300s: cannot read the line %.60s", path, line);
-            fail_hint(fault, "it tells what was written for good; without it events may be repeated. Move it away to go on");
-        }
     free(text);
     return e;
 }

@@ -11,6 +11,7 @@
 #include "event/event.h"
 #include "ship/load.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { LEDGER_PARTS_MAX = 16, LEDGER_PATH_MAX = 4096 };
@@ -23,20 +24,21 @@ struct part {
     int             format;                   /* enum sink_format; the settings may have changed since */
     /* Not in the ledger: */
     int             fd;
-    int64_t         opened_us;                /* wall, when somebody first looked at the time; 0: nobody did */
+    int64_t         opened_us;                /* mono, when somebody first looked at the time; 0: nobody did */
     int64_t         grown;                    /* with the batch that is being written */
     struct place    grown_last;
     size_t          grown_events;
 };
 
 struct ledger {
-    struct place last;                        /* {0, 0}: none */
+    struct place last;                        /* {0, 0}: none, or all is to be written once more */
+    bool         known;                       /* there was one */
     int64_t      last_us;                     /* when it was received */
     struct part  part[LEDGER_PARTS_MAX];
     size_t       parts;
 };
 
-/* A file that is not there is an empty ledger. */
+/* A file that is not there is an empty ledger. ERR_INPUT: it is damaged. */
 MUST_CHECK enum err ledger_read(const char *path, struct ledger *l, struct fault *fault);
 MUST_CHECK enum err ledger_write(const char *path, const struct ledger *l, struct fault *fault);
 

@@ -131,6 +131,11 @@ static bool take(void *ctx, const struct event *given)
         f->counts.skipped++;
         return true;
     }
+    if (f->s->holds && !f->s->holds(given)) {
+        f->counts.skipped++;
+        f->counts.unfit++;
+        return true;
+    }
     struct event *e = arena_alloc(&f->l->arena, sizeof *e);
     if (!e) {
         f->full = true;
@@ -221,6 +226,7 @@ enum err load_add(struct load *l, const struct record *r, const struct sieve *s,
         load_reset(l);
     l->last = id;
     counts->skipped += f.counts.skipped;
+    counts->unfit += f.counts.unfit;
     counts->dropped += f.counts.dropped;
     counts->undecodable += f.counts.undecodable;
     counts->rejected += report.rejected;

@@ -39,6 +39,7 @@ struct seen { struct place at; int64_t when_us; };
 /* What is for this sink. */
 struct sieve {
     unsigned            types;                /* bits 1 << EVENT_LOG ... */
+    bool              (*holds)(const struct event *e);   /* NULL: everything of these types */
     const struct route *route;
     ship_rule          *rule;
     void               *rule_ctx;
@@ -63,7 +64,7 @@ void load_init(struct load *l);
 void load_done(struct load *l);
 void load_reset(struct load *l);
 
-struct load_counts { uint64_t skipped, dropped, rejected, undecodable; };
+struct load_counts { uint64_t unfit /* among the skipped: what the kind cannot hold */, skipped, dropped, rejected, undecodable; };
 
 /*
  * Copies and decodes.  at NULL: a record of the journal.  Else it is a dead letter, `of`, whose content stood at that place (index LOAD_WHOLE: it is a

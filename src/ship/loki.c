@@ -2,12 +2,13 @@
  * ship/loki.c - the sink `loki`: POST /loki/api/v1/push in JSON. Logs only.
  *
  * A stream is what a few attributes say (`labels`; unset: service.name, service.namespace, deployment.environment, host.name, and the level); few, since Loki
- * suffers from many streams. Everything else goes along as structured metadata. The line is the body: a text as it is, anything else as JSON.
+ * suffers from many streams. Everything else goes along as structured metadata, unless Loki says that it does not allow that. The line is the body: a text as it is, anything else as JSON.
  */
 #include "ship/http.h"
 #include "ship/json.h"
 #include "ship/kinds.h"
 
+#include "base/log.h"
 #include "base/text.h"
 #include "event/flatten.h"
 #include "wire/otlp_reply.h"
@@ -26,6 +27,7 @@ struct loki {
     struct arena            arena;             /* of one batch */
     struct line { const char *stream; const struct event *event; size_t at; } *line;
     size_t                  room;
+    bool                    bare;              /* it takes no structured metadata */
 };
 
 static void loki_close(void *self)
@@ -128,6 +130,20 @@ static void hex_pair(struct loki *k, struct text *t, const char *key, struct sli
     pair(t, &k->arena, slice_of(key), (struct slice){ hex.s, hex.used });
 }
 
+static void put_metadata(struct loki *k, const struct event *e, struct text *t)
+{
+    const struct log_event *l = &e->as.log;
+    metadata(k, t, &e->attrs);
+    metadata(k, t, &e->scope->attrs);
+    metadata(k, t, &e->resource->attrs);
+    hex_pair(k, t, "trace_id", l->trace_id);
+    hex_pair(k, t, "span_id", l->span_id);
+    if (l->severity_text.n)
+        pair(t, &k->arena, SLICE("severity_text"), l->severity_text);
+    if (l->name.n)
+        pair(t, &k->arena, SLICE("event_name"), l->name);
+}
+
 static bool put_line(struct loki *k, const struct event *e)
 {
     const struct log_event *l = &e->as.log;
@@ -136,15 +152,8 @@ static bool put_line(struct loki *k, const struct event *e)
     json_put_text(&k->body, value_text(&l->body, &k->arena));
     text_init(&t, REQUEST_MAX);
     text_add(&t, "{");
-    metadata(k, &t, &e->attrs);
-    metadata(k, &t, &e->scope->attrs);
-    metadata(k, &t, &e->resource->attrs);
-    hex_pair(k, &t, "trace_id", l->trace_id);
-    hex_pair(k, &t, "span_id", l->span_id);
-    if (l->severity_text.n)
-        pair(&t, &k->arena, SLICE("severity_text"), l->severity_text);
-    if (l->name.n)
-        pair(&t, &k->arena, SLICE("event_name"), l->name);
+    if (!k->bare)
+        put_metadata(k, e, &t);
     if (t.used > 1) {
         text_add(&k->body, ",");
         text_add_n(&k->body, t.s, t.used);
@@ -179,6 +188,12 @@ static bool compose(struct loki *k, const struct batch *b)
     return !k->body.cut;
 }
 
+/* Not what it says of a line that has too much of it. */
+static bool takes_none(const struct http_reply *r)
+{
+    return r->status == 400 && r->body.n && strcasestr(r->body.s, "structured metadata") && strcasestr(r->body.s, "allow");
+}
+
 static enum sent loki_send(void *self, const struct batch *b, struct sent_answer *a)
 {
     struct loki      *k = self;
@@ -205,7 +220,12 @@ static enum sent loki_send(void *self, const struct batch *b, struct sent_answer
     }
     (void)http_client_ask(k->http, &q, &reply);
     free(packed);
-    return http_verdict(&reply, a);
+    enum sent sent = http_verdict(&reply, a);
+    if (k->bare || !takes_none(&reply))
+        return sent;
+    k->bare = true;
+    log_warn("Loki does not allow structured metadata, so lines go without what is no label (limits_config.allow_structured_metadata)", F("sink", k->conf->name));
+    return SENT_LATER;
 }
 
 static void loki_cancel(void *self) { http_client_cancel(((struct loki *)self)->http); }

@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLICE_MS = 250, SUBJECT_MAX = 300, STREAM_MESSAGE_TOO_LARGE = 10054 };
+enum { SLICE_MS = 250, CONNECT_MS = 3000 /* nobody can cut it short */, SUBJECT_MAX = 300, STREAM_MESSAGE_TOO_LARGE = 10054 };
 
 struct nats {
     const struct sink_conf *conf;
@@ -79,7 +79,7 @@ static natsStatus describe(const struct sink_conf *c, natsOptions *o)
     if (s == NATS_OK)
         s = natsOptions_SetAllowReconnect(o, false);             /* the worker decides when to try again */
     if (s == NATS_OK)
-        s = natsOptions_SetTimeout(o, c->timeout_us / 1000);
+        s = natsOptions_SetTimeout(o, c->timeout_us / 1000 < CONNECT_MS ? c->timeout_us / 1000 : CONNECT_MS);
     if (s == NATS_OK && *c->token.path)
         s = natsOptions_SetToken(o, c->token.value);
     if (s == NATS_OK && *c->password.path)

@@ -29,7 +29,7 @@ enum {
     DAYS_MAX = 256,                    /* days of tables that are known to be there; forgotten all at once when more come */
     DAYS_MADE_MAX = 32,                /* partitions that one batch may have made; what is of further days goes to the rest */
     DAYS_BACK = 400, DAYS_AHEAD = 2,   /* an event of a day outside of these gets no partition of its own */
-    SESSION_LOCK_MS = 10000, CARE_EVERY_S = 600, CARE_AGAIN_S = 60, VERSION = 1
+    SESSION_LOCK_MS = 10000, CARE_EVERY_S = 600, CARE_AGAIN_S = 60, VERSION = 2
 };
 
 struct known_day { enum event_type type; int64_t day; };
@@ -42,8 +42,9 @@ struct postgres {
     struct known_day        known[DAYS_MAX];
     size_t                  knowns;
     unsigned                staged;              /* types whose temporary table is there, in this session */
-    int64_t                 care_at_us;
+    int64_t                 care_at_us;          /* mono */
     bool                    care_failed;
+    char                    noticed[160];        /* the last warning of the server that was told */
 };
 
 static int64_t deadline_of(const struct postgres *p) { return clock_mono_us(&clock_real) + p->conf->timeout_us; }
@@ -154,17 +155,29 @@ static enum err set_policies(struct postgres *p, int64_t deadline_us, struct fau
     return e;
 }
 
+/* Warnings of the server are told once; libpq would print them, and everything below them, each time. */
+static void on_notice(void *ctx, const PGresult *r)
+{
+    struct postgres *p = ctx;
+    const char      *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED), *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+    if (!severity || !text || strcmp(severity, "WARNING") != 0 || strncmp(p->noticed, text, sizeof p->noticed - 1) == 0)
+        return;
+    (void)snprintf(p->noticed, sizeof p->noticed, "%s", text);
+    log_warn("PostgreSQL warns a sink", F("sink", p->conf->name), F("warning", text));
+}
+
 static enum err connect_to(struct postgres *p, int64_t deadline_us, struct fault *fault)
 {
     if (p->link && pg_link_alive(p->link))
         return OK;
     hang_up(p);
     struct pg_link_conf c = { .dsn = p->conf->dsn, .passfile = *p->conf->password.path ? p->conf->password.path : NULL, .application_name = "homeostat ship",
-        .connect_timeout_ms = (int)(p->conf->timeout_us / 1000), .statement_timeout_ms = (int)(p->conf->timeout_us / 1000), .lock_timeout_ms = SESSION_LOCK_MS, .keepalives = true };
+        .connect_timeout_ms = (int)(p->conf->timeout_us / 1000), .statement_timeout_ms = (int)(p->conf->timeout_us / 1000), .lock_timeout_ms = SESSION_LOCK_MS, .keepalives = true,
+        .give_up = give_up, .give_up_ctx = p };
     enum err e = pg_link_open(&c, deadline_us, &p->link, fault);
     if (e != OK)
         return e;
-    pg_link_watch(p->link, give_up, p);
+    (void)PQsetNoticeReceiver(pg_link_conn(p->link), on_notice, p);
     e = enter_schema(p, deadline_us, fault);
     if (e == OK)
         e = migrate(p, deadline_us, fault);
@@ -285,6 +298,7 @@ static enum sent postgres_send(void *self, const struct batch *b, struct sent_an
         return SENT_ALL;
     bool      alive = p->link && pg_link_alive(p->link);
     enum sent sent = alive && is_of_the_data(state) ? SENT_REFUSED : e == ERR_LIMIT && p->rows.out.cut ? SENT_TOO_LARGE : SENT_LATER;
+    a->timed_out = sent == SENT_LATER && p->link && e == ERR_TIMEOUT;
     (void)snprintf(a->why, sizeof a->why, "%.230s", atomic_load(&p->cancelled) ? "cut short: the sink is stopping" : fault.text);
     if (sent == SENT_LATER)
         hang_up(p);                              /* a new session looks again at what is there: somebody may have taken it away */
@@ -293,17 +307,18 @@ static enum sent postgres_send(void *self, const struct batch *b, struct sent_an
 
 /* ---- now and then ---- */
 
-static enum err take_care(struct postgres *p, int64_t now_us, struct fault *fault)
+static enum err take_care(struct postgres *p, struct fault *fault)
 {
-    char     upto[24];
-    int64_t  today = now_us / (86400 * US_PER_S), deadline_us = deadline_of(p);
+    char     upto[24], keep[24];
+    int64_t  now_us = clock_wall_us(&clock_real), today = now_us / (86400 * US_PER_S), deadline_us = deadline_of(p);
     enum err e = connect_to(p, deadline_us, fault);
     (void)snprintf(upto, sizeof upto, "%" PRId64, (now_us - p->conf->keep_us) / US_PER_S);
+    (void)snprintf(keep, sizeof keep, "%" PRId64, p->conf->keep_us / US_PER_S);
     for (enum event_type t = EVENT_LOG; e == OK && t <= EVENT_SPAN; t++) {
         for (int64_t day = today; e == OK && day <= today + DAYS_AHEAD; day++)
             e = make_day(p, t, day, deadline_us, fault);
         if (e == OK && p->conf->keep_us)
-            e = run(p, sql_postgres_drop_before, 2, (const char *const[]){ pg_tables()[t].name, upto }, deadline_us, fault);
+            e = run(p, sql_postgres_drop_before, 3, (const char *const[]){ pg_tables()[t].name, upto, keep }, deadline_us, fault);
     }
     return e;
 }
@@ -314,7 +329,7 @@ static void postgres_idle(void *self, int64_t now_us)
     struct fault     fault = { 0 };
     if (now_us < p->care_at_us)
         return;
-    bool failed = take_care(p, now_us, &fault) != OK;
+    bool failed = take_care(p, &fault) != OK;
     if (failed)
         hang_up(p);
     if (failed && !p->care_failed)

@@ -15,7 +15,8 @@
 enum {
     HALVES_MAX   = 40,                        /* a load of LOAD_EVENTS_MAX can be halved 23 times */
     READS_MAX    = 256,                       /* records in a step, so that a step is short */
-    LEARNT_AFTER = 64                         /* batches that went well before larger ones are tried again */
+    LEARNT_AFTER = 64,                        /* batches that went well before larger ones are tried again */
+    LATE_MOST    = 3                          /* times in a row that the other side took too long over a batch, before it is halved */
 };
 #define IDLE_US        (1 * US_PER_S)
 #define LOOK_US        (5 * US_PER_S)         /* for requests of replay */
@@ -40,7 +41,7 @@ struct pump {
     size_t        at, end;                    /* [at, end) of the load is the batch in hand; empty: choose one */
     size_t        later[HALVES_MAX], later_n; /* ends of the halves that wait, the nearest last */
     size_t        most;                       /* events in a batch, as learnt from TOO_LARGE; 0: as configured */
-    unsigned      went_well;
+    unsigned      went_well, late;            /* late: times in a row */
     int64_t       first_us;                   /* mono: when the load got its first event */
 
     enum letter   letter;                     /* to be written before anything else goes on */
@@ -81,6 +82,7 @@ static void moved(struct pump *p)
     p->retry_us = 0;
     p->s.last_error[0] = '\0';
     p->s.progress_us = wall(p);
+    p->s.moved_us = mono(p);
 }
 
 /* ---- waiting ---- */
@@ -196,6 +198,7 @@ static struct pump_next halve(struct pump *p, bool too_large, const struct sent_
 
 static struct pump_next went_well(struct pump *p, const struct batch *b, const struct sent_answer *a)
 {
+    p->late = 0;
     p->s.batches++;
     p->s.sent += b->count;
     p->s.bytes += b->bytes;
@@ -228,6 +231,16 @@ static int64_t rate_wait(struct pump *p)
     return p->tokens >= 1 ? 0 : (int64_t)((1 - p->tokens) / rate * 1e6) + 1;
 }
 
+/* From here on, and for a while. */
+static void be_smaller(struct pump *p, size_t most)
+{
+    p->most = most;
+    p->went_well = p->late = 0;
+    p->s.halved++;
+    p->later_n = 0;
+    p->end = p->at;                           /* choose again */
+}
+
 static struct pump_next send_step(struct pump *p)
 {
     if (p->at == p->end) {
@@ -252,6 +265,9 @@ static struct pump_next send_step(struct pump *p)
     case SENT_LATER:     break;
     }
     p->s.retries++;
+    p->late = a.timed_out ? p->late + 1 : 0;
+    if (p->late >= LATE_MOST && b.count > 1)
+        be_smaller(p, b.count / 2);
     return not_now(p, *a.why ? a.why : "not now", a.retry_after_us);
 }
 
@@ -284,7 +300,7 @@ static void be_idle(struct pump *p)
     if (!p->o.kind->idle || mono(p) - p->idle_us < IDLE_US)
         return;
     p->idle_us = mono(p);
-    p->o.kind->idle(p->o.self, wall(p));
+    p->o.kind->idle(p->o.self, p->idle_us);
 }
 
 static struct pump_next end_load(struct pump *p)
@@ -307,6 +323,9 @@ static struct pump_next end_load(struct pump *p)
 
 static void note(struct pump *p, const struct load_counts *c)
 {
+    if (c->unfit && !p->s.unfit)
+        log_warn("a sink leaves out what it cannot hold; it is counted", F("sink", p->conf->name), F("why", p->o.kind->lacks));
+    p->s.unfit += c->unfit;
     p->s.skipped += c->skipped;
     p->s.dropped += c->dropped;
     p->s.rejected += c->rejected;
@@ -390,6 +409,7 @@ static struct pump_next nothing_new(struct pump *p)
         else
             moved(p);
     }
+    p->s.moved_us = now;                      /* nothing waits */
     be_idle(p);
     if (p->o.kind->idle && wait > IDLE_US)
         wait = IDLE_US;
@@ -433,6 +453,8 @@ static struct pump_next fill_step(struct pump *p)
     }
     if (is_full(p))
         return full_step(p);
+    if (!p->load.count)
+        p->s.moved_us = mono(p);              /* it reads what is not for it */
     if (!p->load.count && mono(p) - p->committed_us >= COMMIT_US && commit(p, p->passed, &why) != OK)
         return not_now(p, why.text, 0);
     return go_on();
@@ -480,13 +502,14 @@ enum err pump_open(const struct pump_options *o, struct pump **out, struct fault
     p->tokens_us = p->committed_us = p->idle_us = mono(p);
     p->tokens = 1;
     p->s.progress_us = wall(p);
+    p->s.moved_us = mono(p);
     p->s.paused = o->conf->paused;
     (void)snprintf(p->s.kind, sizeof p->s.kind, "%s", o->kind->name);
     enum err e = route_new(o->conf->match.item, o->conf->match.count, &p->route, fault);
     if (e == OK)
         e = begin_consumer(o->journal, o->dead, o->conf, &p->consumer, &p->committed, fault);
-    p->sieve = (struct sieve){ .types = begin_types(o->conf, o->kind), .route = p->route, .rule = o->rule, .rule_ctx = o->rule_ctx, .resume = o->resume };
-    p->replay_sieve = (struct sieve){ .types = p->sieve.types, .route = p->route, .rule = o->rule, .rule_ctx = o->rule_ctx };
+    p->sieve = (struct sieve){ .types = begin_types(o->conf, o->kind), .holds = o->kind->holds, .route = p->route, .rule = o->rule, .rule_ctx = o->rule_ctx, .resume = o->resume };
+    p->replay_sieve = (struct sieve){ .types = p->sieve.types, .holds = o->kind->holds, .route = p->route, .rule = o->rule, .rule_ctx = o->rule_ctx };
     if (e == OK)
         e = begin_seen_events(o->dead, o->conf, p->committed, &p->sieve, fault);
     p->passed = p->committed;

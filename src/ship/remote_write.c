@@ -2,8 +2,10 @@
  * ship/remote_write.c - the sink `remote-write`: Prometheus remote write 1.0, which every receiver of it understands.
  *
  * Samples that the other side will not have because newer ones of the series are there already, or because another value stands at that time,
- * are refused with 400: such a batch is halved until they are found. Points of delta temporality have no place in Prometheus and are refused
- * before they are sent.
+ * are refused with 400, by Thanos with 409, and some of them by Prometheus up to 2.4x with 500, told by its words: such a batch is halved until they are
+ * found. Points of delta temporality have no place in Prometheus and are left out before they are sent.
+ *
+ * An answer that got lost leaves open what was taken. What is refused as out of order or a duplicate afterwards, alone, was taken then.
  */
 #include "ship/http.h"
 #include "ship/kinds.h"
@@ -25,6 +27,7 @@ struct remote_sink {
     struct arena            arena;
     char                   *packed;
     size_t                  room;
+    struct { uint64_t load; size_t from, to; } unknown;      /* events of an attempt that ended without an answer: perhaps they are there */
 };
 
 static void remote_sink_close(void *self)
@@ -117,6 +120,36 @@ static enum sent pack(struct remote_sink *r, size_t *n, struct sent_answer *a)
     return SENT_LATER;
 }
 
+/* ---- answers ---- */
+
+static bool says(const struct http_reply *r, const char *const *words)
+{
+    for (; *words; words++)
+        if (r->body.n && strcasestr(r->body.s, *words))      /* the body ends with a NUL */
+            return true;
+    return false;
+}
+
+static void note_unknown(struct remote_sink *r, const struct batch *b)
+{
+    bool same = r->unknown.load == b->load && r->unknown.to;
+    r->unknown.from = same && r->unknown.from < b->at ? r->unknown.from : b->at;
+    r->unknown.to = same && r->unknown.to > b->at + b->count ? r->unknown.to : b->at + b->count;
+    r->unknown.load = b->load;
+}
+
+static enum sent verdict(struct remote_sink *r, const struct batch *b, const struct http_reply *reply, struct sent_answer *a)
+{
+    static const char *const of_the_sample[] = { "too old sample", "out of order", "out of bounds", NULL }, *const there[] = { "out of order", "duplicate", NULL };
+    enum sent sent = http_verdict(reply, a);
+    if (reply->status == 409 || (reply->status == 500 && says(reply, of_the_sample)))
+        sent = SENT_REFUSED;
+    if ((reply->status == 0 && reply->asked) || reply->status == 502 || reply->status == 504)
+        note_unknown(r, b);
+    bool perhaps = r->unknown.load == b->load && b->at >= r->unknown.from && b->at < r->unknown.to;
+    return sent == SENT_REFUSED && b->count == 1 && perhaps && says(reply, there) ? SENT_ALL : sent;
+}
+
 static enum sent remote_sink_send(void *self, const struct batch *b, struct sent_answer *a)
 {
     static const char *const version[] = { "X-Prometheus-Remote-Write-Version: 0.1.0", NULL };
@@ -129,7 +162,13 @@ static enum sent remote_sink_send(void *self, const struct batch *b, struct sent
     if (sent != SENT_ALL || n == 0)
         return sent;
     (void)http_client_ask(r->http, &(struct http_ask){ .type = "application/x-protobuf", .encoding = "snappy", .headers = version, .body = { r->packed, n } }, &reply);
-    return http_verdict(&reply, a);
+    return verdict(r, b, &reply, a);
+}
+
+static bool holds(const struct event *e)
+{
+    const struct point_event *p = &e->as.point;
+    return e->type != EVENT_POINT || p->temporality != TEMPORALITY_DELTA || (p->kind != POINT_SUM && p->kind != POINT_HISTOGRAM && p->kind != POINT_EXPONENTIAL);
 }
 
 static void remote_sink_cancel(void *self) { http_client_cancel(((struct remote_sink *)self)->http); }
@@ -137,5 +176,6 @@ static void remote_sink_cancel(void *self) { http_client_cancel(((struct remote_
 const struct sink_kind sink_remote_write = {
     .name = "remote-write", .takes = 1u << EVENT_POINT, .why = "Prometheus remote write: Prometheus, Mimir, Thanos, VictoriaMetrics. Metrics only.",
     .open = remote_sink_open, .send = remote_sink_send, .close = remote_sink_close, .cancel = remote_sink_cancel, .check = http_conf_check,
+    .holds = holds, .lacks = "points of delta temporality: Prometheus keeps totals only. Have the sender use cumulative temporality, or send them elsewhere",
     .settings = "!url token user password tls.ca tls.certificate tls.key headers",
 };

@@ -35,6 +35,7 @@ struct batch {
 struct sent_answer {
     int64_t  retry_after_us;                 /* what the other side asked for; 0: it did not */
     uint64_t refused;                        /* events that it took note of and will not keep (partial success): they become dead letters as a count */
+    bool     timed_out;                      /* SENT_LATER because the other side took too long over it: when that goes on, less at once may help */
     char     why[240];                       /* for SENT_LATER and SENT_REFUSED: what the other side said; never a secret */
 };
 
@@ -48,7 +49,7 @@ struct sink_kind {
     /* Checks settings, allocates; must not need the other side to be there. conf lives until close. A reload calls it while the former one still works. */
     enum err  (*open)(const struct sink_conf *conf, void **self, struct fault *fault);
     enum sent (*send)(void *self, const struct batch *b, struct sent_answer *a);
-    /* Called when nothing waits, and about once a second between batches; now is wall time. NULL: nothing to do. Files are closed, partitions made and dropped here. */
+    /* Called when nothing waits, and about once a second between batches; now is monotonic time, which no clock that is set moves. NULL: nothing to do. Files are closed, partitions made and dropped here. */
     void      (*idle)(void *self, int64_t now_us);
     void      (*close)(void *self);
     /* Names of settings it knows beside those of every sink, parted by blanks; "!url": it must be set. The rest is refused. */
@@ -57,6 +58,11 @@ struct sink_kind {
     void      (*check)(const struct sink_conf *conf, struct conf_checker *c);
     /* Cut a send() short, which then says SENT_LATER: we are told to stop. From another thread; it is closed afterwards. NULL: send() ends in time by itself. */
     void      (*cancel)(void *self);
+    /* What it took before is to be taken once more: it forgets durably what tells that it comes again. Before the first send(). NULL: it remembers nothing. */
+    enum err  (*replay)(void *self, struct fault *fault);
+    /* Whether it can hold this event of a type that it takes. What it cannot is left out and counted, and `lacks` is told once. NULL: everything. */
+    bool      (*holds)(const struct event *e);
+    const char *lacks;
 };
 
 const struct sink_kind *sink_kind_find(const char *name);    /* NULL: no such kind */

@@ -135,7 +135,13 @@ static void worker_free(struct worker *w)
     free(w);
 }
 
-/* Settings copied and checked by the kind; nothing is touched that a predecessor uses. */
+static void note_why(struct worker *w, const struct fault *why)
+{
+    w->why = *why;
+    w->why_us = clock_wall_us(w->of->o.clock);
+}
+
+/* Settings copied and checked by the kind; nothing is touched that a predecessor uses. One that could not be opened has its `why` set. NULL: see fault. */
 static struct worker *worker_new(struct ship *s, const struct ship_sink *k, struct fault *fault)
 {
     struct worker *w = calloc(1, sizeof *w);
@@ -158,7 +164,8 @@ static struct worker *worker_new(struct ship *s, const struct ship_sink *k, stru
     enum err e = w->kind ? sink_conf_copy(&w->conf, k->conf, &w->arena, fault) : fail(fault, ERR_INPUT, "sink %s: there is no kind %s", k->conf->name, k->conf->kind);
     if (e == OK && w->kind->open(&w->conf, &w->self, fault) != OK) {
         w->self = NULL;
-        e = fail_in(fault, "sink %s: ", k->conf->name);
+        (void)fail_in(fault, "sink %s: ", k->conf->name);
+        note_why(w, fault);
     }
     if (e == OK)
         return w;
@@ -194,6 +201,7 @@ static void add_counts(struct ship_stats *to, const struct ship_stats *more)
     to->halved += more->halved;
     to->dead += more->dead;
     to->skipped += more->skipped;
+    to->unfit += more->unfit;
     to->dropped += more->dropped;
     to->rejected += more->rejected;
     to->undecodable += more->undecodable;
@@ -226,10 +234,8 @@ static enum err worker_begin(struct worker *w, struct fault *fault)
         e = fail(fault, ERR_LIMIT, "sink %s: no thread", w->conf.name);
     }
     w->has_thread = e == OK;
-    if (e != OK) {
-        w->why = *fault;
-        w->why_us = clock_wall_us(s->o.clock);
-    }
+    if (e != OK)
+        note_why(w, fault);
     return e;
 }
 
@@ -339,9 +345,15 @@ static enum err configure(struct ship *s, const struct ship_sink *sinks, size_t 
         while (at < s->workers && strcmp(s->worker[at]->conf.name, sinks[i].conf->name) != 0)
             at++;
         bool known = at < s->workers, same = known && as_before(s->worker[at], &sinks[i]);
-        if (!same && !(fresh[i] = worker_new(s, &sinks[i], &why)) && first == OK) {
+        fresh[i] = same ? NULL : worker_new(s, &sinks[i], &why);
+        bool cannot = !same && (!fresh[i] || fresh[i]->why.code != OK);
+        if (cannot && first == OK) {
             first = why.code;
             *fault = why;
+        }
+        if (cannot && known && s->worker[at]->has_thread) {
+            worker_free(fresh[i]);
+            fresh[i] = NULL;
         }
         if (known)
             go[at] = fresh[i] != NULL;        /* one whose new settings cannot be used stays as it is */
@@ -350,7 +362,7 @@ static enum err configure(struct ship *s, const struct ship_sink *sinks, size_t 
     for (size_t i = 0; i < n; i++) {
         if (!fresh[i])
             continue;
-        if (worker_begin(fresh[i], &why) != OK && first == OK) {
+        if (fresh[i]->why.code == OK && worker_begin(fresh[i], &why) != OK && first == OK) {
             first = why.code;
             *fault = why;
         }
@@ -396,6 +408,73 @@ enum err ship_forget(struct ship *s, const char *name, struct fault *fault)
     return e;
 }
 
+/* With the turn, while no worker has it open. */
+static enum err send_back(struct ship *s, const struct sink_conf *conf, uint64_t id, struct fault *fault)
+{
+    char                     cursor[JOURNAL_NAME_MAX + 1];
+    struct journal_consumer *c = NULL;
+    enum err                 e = begin_cursor_name(conf->name, cursor, fault);
+    if (e == OK)
+        e = journal_consumer_open(s->o.journal, cursor, JOURNAL_FROM_START, &c, fault);
+    if (e == OK)
+        e = journal_seek(c, id, true, fault);
+    journal_consumer_close(c);
+    for (size_t i = 0; e == OK && i < s->places; i++)
+        if (begin_is_ours(conf, s->place[i].name))
+            s->place[i].at = (struct place){ 0, 0 };
+    return e;
+}
+
+/* Its worker ends and another one begins, at the new place; or, when that could not be noted, at the old one. */
+static enum err replay(struct ship *s, struct worker *w, int64_t since_us, uint64_t *id, struct fault *fault)
+{
+    bool           go[SHIP_SINKS_MAX];
+    struct fault   why = { 0 };
+    enum err       e = *id ? OK : journal_find(s->o.journal, since_us, id, fault);
+    struct worker *fresh = e == OK ? worker_new(s, &(struct ship_sink){ &w->conf, w->kind, w->rule, w->rule_ctx, w->rule_version }, fault) : NULL;
+    if (!fresh || fresh->why.code != OK) {
+        worker_free(fresh);
+        return fault->code;
+    }
+    for (size_t i = 0; i < s->workers; i++)
+        go[i] = s->worker[i] == w;
+    end_all(s, go);
+    if (fresh->kind->replay)
+        e = fresh->kind->replay(fresh->self, fault);
+    if (e == OK)
+        e = send_back(s, &fresh->conf, *id, fault);
+    enum err began = worker_begin(fresh, &why);
+    put(s, fresh);
+    if (e == OK && began != OK) {
+        *fault = why;
+        e = began;
+    }
+    return e;
+}
+
+enum err ship_replay(struct ship *s, const char *name, int64_t since_us, uint64_t *id, struct fault *fault)
+{
+    (void)pthread_mutex_lock(&s->turn);
+    struct worker *w = find(s, name);
+    enum err       e = w ? replay(s, w, since_us, id, fault) : fail(fault, ERR_MISSING, "there is no sink %.80s", name);
+    (void)pthread_mutex_unlock(&s->turn);
+    return e;
+}
+
+enum err ship_replay_allow(const struct sink_conf *conf, struct fault *fault)
+{
+    const struct sink_kind *kind = sink_kind_find(conf->kind);
+    void                   *self = NULL;
+    if (!kind || !kind->replay)
+        return OK;
+    enum err e = kind->open(conf, &self, fault);
+    if (e != OK)
+        return e;
+    e = kind->replay(self, fault);
+    kind->close(self);
+    return e;
+}
+
 enum err ship_dead_replay(struct ship *s, const char *name, struct fault *fault)
 {
     struct dead_replay r;
@@ -414,7 +493,7 @@ enum err ship_dead_replay(struct ship *s, const char *name, struct fault *fault)
 
 bool ship_is_stuck(const struct ship_stats *s, int64_t now_us, int64_t after_us)
 {
-    return !s->paused && (s->behind || s->waiting) && now_us - s->progress_us > after_us && s->lag_us > after_us;
+    return !s->paused && (s->behind || s->waiting) && now_us - s->moved_us > after_us;
 }
 
 static void one(struct worker *w, const struct journal_progress *list, size_t n, int64_t now_us, struct ship_stats *out)
@@ -447,7 +526,7 @@ size_t ship_stats(struct ship *s, struct ship_stats *out, size_t max)
     size_t                   n = list ? journal_progress(s->o.journal, list, JOURNAL_CONSUMERS_MAX) : 0, given = 0;
     (void)pthread_mutex_lock(&s->lock);
     for (; given < s->workers && given < max; given++)
-        one(s->worker[given], list, n, clock_wall_us(s->o.clock), &out[given]);
+        one(s->worker[given], list, n, clock_mono_us(s->o.clock), &out[given]);
     (void)pthread_mutex_unlock(&s->lock);
     free(list);
     return given;

@@ -63,6 +63,7 @@ struct ship_stats {
     uint64_t halved;                          /* batches that were refused or too large */
     uint64_t dead;                            /* events among the dead letters */
     uint64_t skipped;                         /* of a type that it does not take, or a condition does not hold */
+    uint64_t unfit;                           /* among the skipped: what its kind cannot hold */
     uint64_t dropped;                         /* by a rule, on purpose */
     uint64_t rejected;                        /* in a record that was read, but not as their specification wants them: nobody gets them */
     uint64_t undecodable;                     /* records */
@@ -72,6 +73,7 @@ struct ship_stats {
     int64_t  lag_us;                          /* age of the oldest record that it has not dealt with */
     uint64_t waiting;                         /* events in hand */
     int64_t  progress_us;                     /* wall: when something last went forward, or the worker began */
+    int64_t  moved_us;                        /* mono: the same, or when nothing waited */
     int64_t  retry_at_us;                     /* wall: when it tries again; 0: it does not wait */
     uint64_t attempts;                        /* in vain, in a row */
     bool     paused, running, stuck;
@@ -83,16 +85,24 @@ struct ship;
 MUST_CHECK enum err ship_new(const struct ship_options *o, struct ship **s, struct fault *fault);
 void                ship_free(struct ship *s);
 
-/* All sinks that there shall be. On a fault those that could be started run, the others keep being as they were, and the fault tells of the first. */
+/* All sinks that there shall be. On a fault those that could be started run, the others keep being as they were, and the fault tells of the first. One that never ran stays in the list
+   and tells why; the next call tries it again. */
 MUST_CHECK enum err ship_configure(struct ship *s, const struct ship_sink *sinks, size_t n, struct fault *fault);
 
 /* A sink that is gone shall not hold the journal any more. ERR_BUSY: it is there. ERR_MISSING: nobody knows it. */
 MUST_CHECK enum err ship_forget(struct ship *s, const char *name, struct fault *fault);
+/*
+ * A sink reads the journal again from record *id on (0: the first received at or after since_us), and takes what it finds there once more; *id is set to where
+ * it goes on. What lies among its dead letters stays there. ERR_MISSING: no such sink.
+ */
+MUST_CHECK enum err ship_replay(struct ship *s, const char *name, int64_t since_us, uint64_t *id, struct fault *fault);
+/* For a sink whose Homeostat does not run, beside journal_view_seek(): it will take once more what it took. */
+MUST_CHECK enum err ship_replay_allow(const struct sink_conf *conf, struct fault *fault);
 /* Its dead letters up to now are sent again. ERR_MISSING: no such sink. */
 MUST_CHECK enum err ship_dead_replay(struct ship *s, const char *name, struct fault *fault);
 
 size_t              ship_stats(struct ship *s, struct ship_stats *list, size_t max);
-/* Something waits, it is not paused, and nothing moved for a while. Health is progress. */
-bool                ship_is_stuck(const struct ship_stats *s, int64_t now_wall_us, int64_t after_us);
+/* Something waits, it is not paused, and nothing moved for a while. Health is progress. Monotonic time: a clock that is set must not blind it. */
+bool                ship_is_stuck(const struct ship_stats *s, int64_t now_mono_us, int64_t after_us);
 
 #endif

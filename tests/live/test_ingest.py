@@ -282,6 +282,12 @@ def test_a_sink_reads_again_from_where_it_is_told_to(program, make_site):
     assert site.stop() == 0
     found = seen(program, folder, acked)
     assert found["missing"] == 0 and found["twice"] == 0 and found["promised"] == sent["events"]
+    site.cli("journal", "replay", "sink:lake")          # the files stay: what is asked for is written once more all the same
+    site.start()
+    site.until(lambda: site.caught_up("lake") and site.sink("lake")["sent"] >= sent["events"], "everything was sent a third time")
+    assert site.stop() == 0
+    found = seen(program, folder, acked)
+    assert found["missing"] == 0 and found["twice"] == sent["events"]
 
 
 # ---- what the digest tells ----

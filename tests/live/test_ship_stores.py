@@ -1,6 +1,8 @@
 """Sinks that fill stores of their own: what was acknowledged is there once, whatever the store and the daemon go through in between."""
 import base64
 import json
+import os
+import re
 import time
 
 import pytest
@@ -187,6 +189,80 @@ def test_tables_that_were_dropped_are_waited_for_and_nothing_is_lost(server, mak
     post(site, "/v1/logs", logs(log("of another day", at=time.time_ns() - 5 * 86400 * 10**9)))
     site.until(lambda: site.caught_up("pg"), "the third is there")
     assert server.psql("SELECT message FROM gone.logs_events") == [("of another day",)]
+    assert site.stop() == 0
+
+
+def statement(name):
+    """What the sink says, out of the file that is embedded; %s stands for its parameters, in order."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../sql/ship/postgres.sql")
+    with open(path, encoding="utf-8") as f:
+        found = re.search(rf"(?ms)^-- name: {name}\n(.*?)(?=^-- name:|\Z)", f.read())[1]
+    return re.sub(r"\$\d", "%s", re.sub(r"(?m)^--.*\n", "", found))
+
+
+def test_a_clock_of_ours_that_runs_years_ahead_drops_nothing_that_the_server_would_keep(server, make_site):
+    site = make_site(postgres(server, "ahead", keep="3d"))
+    site.start()
+    day = 86400 * 10**9
+    now = time.time_ns()
+    post(site, "/v1/logs", logs(log("today", at=now), log("yesterday", at=now - day), log("far off", at=now + 30 * day)))
+    site.until(lambda: site.caught_up("pg"), "everything was sent on")
+    assert site.stop() == 0
+    server.psql("SET search_path = ahead; SELECT homeostat_make_day('logs_events', (now() - interval '20 days')::date)")
+    for ours in (time.time() + 10 * 365 * 86400, time.time() - 3 * 86400):
+        server.psql("SET search_path = ahead; " + statement("postgres_drop_before"), ("logs_events", str(ours), str(3 * 86400)))
+        assert server.value("SELECT count(*) FROM ahead.logs_events") == 3
+    children = {r[0] for r in server.psql("SELECT relname FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid WHERE i.inhparent = 'ahead.logs_events'::regclass")}
+    assert time.strftime("logs_events_%Y%m%d", time.gmtime(now // 10**9 - 20 * 86400)) not in children        # what is old by both clocks went
+
+
+def test_one_table_that_was_dropped_is_made_again(server, make_site):
+    site = make_site(postgres(server, "lone"))
+    site.start()
+    post(site, "/v1/logs", logs(log("one")))
+    site.until(lambda: site.caught_up("pg"), "the first is there")
+    server.psql("DROP TABLE lone.logs_events")
+    post(site, "/v1/logs", logs(log("two")))
+    site.until(lambda: site.caught_up("pg"), "the second is there")
+    assert server.psql("SELECT message FROM lone.logs_events") == [("two",)]
+    assert site.stop() == 0
+
+
+# What the sink calls of TimescaleDB, as its edition under the Apache licence has it: no policies, no packing, but chunks can be dropped.
+TIMESCALE = """
+CREATE SCHEMA ts; CREATE SCHEMA timescaledb_information;
+CREATE TABLE ts.said (what text);
+CREATE TABLE timescaledb_information.hypertables (hypertable_schema name, hypertable_name name, compression_enabled boolean);
+CREATE FUNCTION ts.create_hypertable(relation regclass, dimension name, chunk_time_interval interval) RETURNS text LANGUAGE sql AS
+    $$ INSERT INTO timescaledb_information.hypertables SELECT relnamespace::regnamespace::name, relname, {packs} FROM pg_class WHERE oid = relation RETURNING 'made' $$;
+CREATE FUNCTION ts.remove_retention_policy(relation regclass, if_exists boolean) RETURNS void LANGUAGE sql AS $$ SELECT $$;
+CREATE FUNCTION ts.add_retention_policy(relation regclass, after interval) RETURNS int LANGUAGE plpgsql AS $$ BEGIN {policy} END $$;
+CREATE FUNCTION ts.remove_compression_policy(relation regclass, if_exists boolean) RETURNS void LANGUAGE sql AS $$ SELECT $$;
+CREATE FUNCTION ts.add_compression_policy(relation regclass, after interval) RETURNS int LANGUAGE plpgsql AS $$ BEGIN {policy} END $$;
+CREATE FUNCTION ts.drop_chunks(relation regclass, older_than timestamptz) RETURNS SETOF text LANGUAGE sql AS $$ INSERT INTO ts.said VALUES ('dropped of ' || relation) RETURNING what $$;
+INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) VALUES (99999, 'timescaledb', 10, 'ts'::regnamespace, false, '2.13.0');
+"""
+
+
+@pytest.mark.parametrize("edition", ["apache", "packs already"])
+def test_timescale_without_policies_or_with_packed_chunks_is_filled_all_the_same(server, make_site, edition):
+    """A double of what is called: the extension itself is not packaged. ALTER TABLE ... SET (timescaledb.compress) fails in it, as it does in 2.13 once chunks are packed."""
+    apache = edition == "apache"
+    database = "timescale_" + edition.replace(" ", "_")
+    dsn = server.create_database(database)
+    policy = "RAISE EXCEPTION 'functionality not supported under the current licence' USING ERRCODE = '0A000';" if apache else "INSERT INTO ts.said VALUES ('policy for ' || relation); RETURN 1;"
+    server.psql(TIMESCALE.format(policy=policy, packs="NULL" if apache else "true"), database=database)
+    settings = postgres(server, "obs", keep="3d", **({} if apache else {"pack_after": "1d"}))
+    settings["sinks"]["pg"]["dsn"] = dsn
+    site = make_site(settings)
+    site.start()
+    post(site, "/v1/logs", logs(log("one")))
+    site.until(lambda: site.caught_up("pg"), "it is there")
+    assert server.psql("SELECT message FROM obs.logs_events", database=database) == [("one",)]
+    site.until(lambda: ("dropped of logs_events",) in server.psql("SELECT what FROM ts.said", database=database), "old chunks were dropped")
+    said = server.psql("SELECT count(*) FROM ts.said WHERE what = 'policy for logs_events'", database=database)
+    assert said == [(0 if apache else 2,)]
+    assert ("no retention policy for logs_events" in site.tail(200)) == apache
     assert site.stop() == 0
 
 

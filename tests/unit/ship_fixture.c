@@ -47,6 +47,7 @@ static enum sent answer(struct told *t, const struct batch *b, struct sent_answe
     if (t->later) {
         t->later -= t->later > 0;
         a->retry_after_us = t->retry_after_us;
+        a->timed_out = t->late;
         (void)snprintf(a->why, sizeof a->why, "%s", t->says ? t->says : "told to wait");
         return SENT_LATER;
     }
@@ -84,7 +85,11 @@ static void told_close(void *self)
     (void)pthread_mutex_unlock(&t->lock);
 }
 
-const struct sink_kind kind_told = { .name = "told", .takes = 1u << EVENT_LOG | 1u << EVENT_POINT, .why = "for tests", .open = told_open, .send = told_send, .close = told_close };
+/* Numbers that are this many are held by nobody; sieves have no context. */
+static bool told_holds(const struct event *e) { return number_of(e) != UNFIT; }
+
+const struct sink_kind kind_told = { .name = "told", .takes = 1u << EVENT_LOG | 1u << EVENT_POINT, .why = "for tests", .open = told_open, .send = told_send, .close = told_close,
+    .holds = told_holds, .lacks = "that number" };
 
 /* ---- the world ---- */
 

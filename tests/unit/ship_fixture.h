@@ -12,7 +12,7 @@
 
 #include <pthread.h>
 
-enum { GOT_MAX = 100000 };
+enum { GOT_MAX = 100000, UNFIT = 777777 /* the number of an event that the kind cannot hold */ };
 
 /* What arrived, as the numbers of the lines. All sinks of a test share it; guarded by its lock. */
 struct told {
@@ -22,6 +22,7 @@ struct told {
     int             sends, opens, closes;
     int             later;               /* so many sends are answered SENT_LATER first; < 0: all */
     int64_t         retry_after_us;
+    bool            late;                /* SENT_LATER is because it took too long */
     const char     *says;                /* instead of its own words */
     int             most;                /* more events than this are TOO_LARGE; 0: any number */
     bool            none;                /* nothing is small enough */

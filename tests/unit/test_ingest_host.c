@@ -307,6 +307,20 @@ static void what_is_not_read_any_more_after_a_reload_has_ended(void **state)
     journal_consumer_close(c);
 }
 
+static void one_sink_that_cannot_begin_keeps_nobody_from_starting(void **state)
+{
+    struct fault fault = { 0 };
+    char         command[200], why[200] = "";
+    (void)snprintf(command, sizeof command, "mkdir -p %s/journal/sink%%3aone.cursor", folder);        /* where its cursor should be */
+    assert_int_equal(system(command), 0);
+    const struct conf *c = configured("sinks:\n  one:\n    kind: files\n    folder: /tmp/unused\n    paused: yes\n  two:\n    kind: files\n    folder: /tmp/unused\n    paused: yes\n");
+    assert_ok(ingest_start(c, folder, &in, &fault), &fault);
+    assert_true(has_sink("one") && has_sink("two"));
+    append_sample();
+    assert_false(ingest_ready(in, NULL, why, sizeof why));
+    assert_non_null(strstr(why, "the sink one is stuck"));
+}
+
 /* Every family once, with its type before its first sample; and every line can be read. */
 static void its_page_of_metrics_can_be_read_and_has_each_family_once(void **state)
 {
@@ -419,6 +433,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reload_that_means_others_leaves_the_sensors_counting, begin, end),
         cmocka_unit_test_setup_teardown(what_this_machine_reads_says_which_machine_it_is, begin, end),
         cmocka_unit_test_setup_teardown(what_is_not_read_any_more_after_a_reload_has_ended, begin, end),
+        cmocka_unit_test_setup_teardown(one_sink_that_cannot_begin_keeps_nobody_from_starting, begin, end),
         cmocka_unit_test_setup_teardown(its_page_of_metrics_can_be_read_and_has_each_family_once, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -533,6 +533,63 @@ static void a_view_sees_what_the_writer_does_without_disturbing_it(void **state)
     assert_int_equal(system(command), 0);
 }
 
+static void a_consumer_is_sent_back_from_outside_and_nothing_it_asked_for_is_used_again(void **state)
+{
+    (void)state;
+    char  folder[] = "/tmp/test-journal-XXXXXX", command[60];
+    char *body = calloc(1, 300000);
+    assert_non_null(mkdtemp(folder));
+    struct journal_options   o = journal_options_default(folder);
+    struct clock_manual      long_ago = { .wall_us = 1000000, .mono_us = 1000000 };
+    struct clock             clock = clock_manual_of(&long_ago);
+    struct journal          *j;
+    struct journal_consumer *c;
+    struct journal_view     *v;
+    struct record            back, r = { .kind = RECORD_ROWS, .form = FORM_JSON, .events = 1, .body = { body, 300000 } };
+    struct journal_progress  p[2];
+    uint64_t                 id = 0;
+    o.segment_bytes = 1 << 20;
+    o.size_max = 16 << 20;
+    o.commit_delay_us = o.reserve_bytes = 0;
+    o.keep_us = INT64_MAX / 2;
+    o.pack = 0;
+    o.clock = &clock;
+    assert_ok(journal_open(&o, &j, &fault), &fault);
+    assert_ok(journal_consumer_open(j, "sink:lake", JOURNAL_FROM_START, &c, &fault), &fault);
+    for (int i = 1; i <= 20; i++) {
+        r.received_us = i * US_PER_S;
+        assert_ok(journal_append_wait(j, &r, NULL, &fault), &fault);
+    }
+    assert_ok(journal_commit(c, 20, &fault), &fault);
+    assert_int_equal(journal_view_seek(folder, "sink:lake", 0, &id, &fault), ERR_BUSY);
+    journal_consumer_close(c);
+    journal_close(j);
+    assert_int_equal(journal_view_seek(folder, "sink:nobody", 0, &id, &fault), ERR_MISSING);
+    assert_ok(journal_view_seek(folder, "sink:lake", 7 * US_PER_S, &id, &fault), &fault);
+    assert_int_equal(id, 7);
+    id = 1;
+    assert_ok(journal_view_seek(folder, "sink:lake", 0, &id, &fault), &fault);
+    assert_ok(journal_view_open(folder, &v, &fault), &fault);
+    assert_int_equal(journal_view_progress(v, p, 2), 1);
+    assert_int_equal(p[0].committed, 0);
+    for (uint64_t i = 1; i <= 20; i++) {
+        assert_ok(journal_view_read(v, i, &back, &fault), &fault);
+        assert_int_equal(back.id, i);
+    }
+    journal_view_close(v);
+    id = 1000;
+    assert_ok(journal_view_seek(folder, "sink:lake", 0, &id, &fault), &fault);
+    assert_int_equal(id, 21);
+    o.keep_us = 0;
+    assert_ok(journal_open(&o, &j, &fault), &fault);
+    assert_ok(journal_append_wait(j, &r, &id, &fault), &fault);
+    assert_int_equal(id, 21);
+    journal_close(j);
+    free(body);
+    (void)snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +606,7 @@ int main(void)
         cmocka_unit_test(what_is_over_the_size_after_it_was_lowered_is_removed_when_it_is_passed),
         cmocka_unit_test(who_waits_is_woken_by_a_record_by_a_call_and_by_the_time),
         cmocka_unit_test(a_view_sees_what_the_writer_does_without_disturbing_it),
+        cmocka_unit_test(a_consumer_is_sent_back_from_outside_and_nothing_it_asked_for_is_used_again),
     };
     log_setup(LOG_LOGFMT, (enum log_level)(LOG_ERROR + 1), NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

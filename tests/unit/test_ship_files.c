@@ -126,8 +126,8 @@ static void events_lie_by_type_and_hour_and_files_tell_by_name_what_is_in_them(v
     void        *self = open_sink();
     send_ok(self, &b);
     assert_lines("logs" HOUR "s.000000000001-0.part", 0, 9);
-    sink_files.idle(self, w.manual.wall_us);
-    sink_files.idle(self, w.manual.wall_us + 61 * US_PER_S);
+    sink_files.idle(self, w.manual.mono_us);
+    sink_files.idle(self, w.manual.mono_us + 61 * US_PER_S);
     assert_lines("logs" HOUR "s.000000000001-0.000000000001-9.jsonl", 0, 9);
     char *metrics = contents("metrics" HOUR "s.000000000002-0.000000000002-0.jsonl", &files);
     assert_int_equal(files, 1);
@@ -238,6 +238,26 @@ static void dead_letters_are_written_although_their_numbers_are_old(void **state
     free(all);
 }
 
+static void what_is_to_be_taken_once_more_is_written_again_and_then_once_only(void **state)
+{
+    (void)state;
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    send_and_die(&b);
+    w.conf.kind = "files";
+    assert_ok(ship_replay_allow(&w.conf, &fault), &fault);
+    send_and_die(&b);
+    void *self = open_sink();
+    send_ok(self, &b);                             /* after a crash: left out again */
+    sink_files.close(self);
+    size_t files, lines = 0;
+    char  *all = contents("logs" HOUR "*.jsonl", &files);
+    for (const char *p = all; (p = strchr(p, '\n')); p++)
+        lines++;
+    assert_int_equal(lines, 20);
+    free(all);
+}
+
 static void trouble_with_the_disk_is_waited_out(void **state)
 {
     (void)state;
@@ -286,19 +306,121 @@ static void requests_of_otlp_can_be_read_back(void **state)
     free(data);
 }
 
-static void a_ledger_that_cannot_be_read_stops_the_sink_and_loses_nothing(void **state)
+static void a_damaged_ledger_is_put_aside_and_the_sink_goes_on(void **state)
 {
     (void)state;
-    struct sent_answer a = { 0 };
-    char               ledger[200];
+    size_t files;
+    char   ledger[200];
     (void)append_lines(&w, 0, 9);
     struct batch b = all_of_it();
     assert_ok(file_make_dirs(folder, 0700, &fault), &fault);
     (void)snprintf(ledger, sizeof ledger, "%s/.s.ledger", folder);
     assert_ok(file_write(ledger, "last x\n", 7, 0600, &fault), &fault);
     void *self = open_sink();
-    assert_int_equal(sink_files.send(self, &b, &a), SENT_LATER);
+    send_ok(self, &b);
     sink_files.close(self);
+    assert_lines("logs" HOUR "*.jsonl", 0, 9);
+    char *kept = contents(".s.ledger.bad", &files);
+    assert_string_equal(kept, "last x\n");
+    free(kept);
+}
+
+static void remove_hour(const char *how)
+{
+    char command[300];
+    (void)snprintf(command, sizeof command, "%s %s/logs/yyyy=2023", how, folder);
+    assert_int_equal(system(command), 0);
+}
+
+static void part_of_all(struct batch *b, int from)
+{
+    *b = all_of_it();
+    b->event += from;
+    b->count -= (size_t)from;
+}
+
+static void what_is_sent_after_a_folder_was_removed_lies_in_a_new_one(void **state)
+{
+    (void)state;
+    struct sent_answer a = { 0 };
+    struct batch       b;
+    (void)append_lines(&w, 0, 9);
+    part_of_all(&b, 0);
+    void *self = open_sink();
+    send_ok(self, &b);
+    remove_hour("rm -r");
+    (void)append_lines(&w, 10, 19);
+    part_of_all(&b, 10);
+    assert_int_equal(sink_files.send(self, &b, &a), SENT_LATER);       /* it is told of */
+    assert_non_null(strstr(a.why, "removed by somebody else"));
+    send_ok(self, &b);
+    sink_files.close(self);
+    assert_lines("logs" HOUR "*.jsonl", 10, 19);
+}
+
+static void a_folder_that_was_removed_does_not_stop_other_files_from_being_finished(void **state)
+{
+    (void)state;
+    struct batch b;
+    (void)append_lines(&w, 0, 9);
+    (void)append_point(&w, "temperature", 7);
+    part_of_all(&b, 0);
+    void *self = open_sink();
+    send_ok(self, &b);
+    remove_hour("rm -r");
+    sink_files.idle(self, 100 * US_PER_S);
+    sink_files.idle(self, 200 * US_PER_S);
+    size_t files;
+    free(contents("metrics" HOUR "*.jsonl", &files));
+    assert_int_equal(files, 1);
+    (void)append_lines(&w, 10, 19);
+    part_of_all(&b, 11);
+    send_ok(self, &b);
+    sink_files.close(self);
+    assert_lines("logs" HOUR "*.jsonl", 10, 19);
+}
+
+static void all_folders_are_made_again_when_the_whole_place_was_removed(void **state)
+{
+    (void)state;
+    char               command[200];
+    struct sent_answer a = { 0 };
+    struct batch       b;
+    (void)append_lines(&w, 0, 9);
+    part_of_all(&b, 0);
+    void *self = open_sink();
+    send_ok(self, &b);
+    sink_files.idle(self, 100 * US_PER_S);
+    sink_files.idle(self, 200 * US_PER_S);                              /* finished: no file is open */
+    (void)snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+    (void)append_lines(&w, 10, 19);
+    part_of_all(&b, 10);
+    if (sink_files.send(self, &b, &a) != SENT_ALL)
+        send_ok(self, &b);
+    sink_files.close(self);
+    assert_lines("logs" HOUR "*.jsonl", 10, 19);
+}
+
+static void a_finished_file_is_never_replaced(void **state)
+{
+    (void)state;
+    char         path[256];
+    struct batch b;
+    (void)append_lines(&w, 0, 9);
+    part_of_all(&b, 0);
+    (void)snprintf(path, sizeof path, "%s/logs" HOUR, folder);
+    assert_ok(file_make_dirs(path, 0700, &fault), &fault);
+    (void)snprintf(path, sizeof path, "%s/logs" HOUR "s.000000000001-0.000000000001-9.jsonl", folder);
+    assert_ok(file_write(path, "of a journal before\n", 20, 0600, &fault), &fault);
+    void *self = open_sink();
+    send_ok(self, &b);
+    sink_files.close(self);
+    assert_lines("logs" HOUR "s.000000000001-0.000000000001-9.2.jsonl", 0, 9);
+    size_t files;
+    char  *before = contents("logs" HOUR "s.000000000001-0.000000000001-9.jsonl", &files);
+    assert_string_equal(before, "of a journal before\n");
+    free(before);
 }
 
 static void a_sink_can_be_closed_while_its_ledger_cannot_be_written(void **state)
@@ -327,9 +449,14 @@ int main(void)
         T(what_a_crash_left_half_written_is_cut_off_and_comes_again),
         T(numbers_of_a_journal_that_began_anew_are_not_taken_for_old_ones),
         T(dead_letters_are_written_although_their_numbers_are_old),
+        T(what_is_to_be_taken_once_more_is_written_again_and_then_once_only),
         T(trouble_with_the_disk_is_waited_out),
         T(requests_of_otlp_can_be_read_back),
-        T(a_ledger_that_cannot_be_read_stops_the_sink_and_loses_nothing),
+        T(a_damaged_ledger_is_put_aside_and_the_sink_goes_on),
+        T(what_is_sent_after_a_folder_was_removed_lies_in_a_new_one),
+        T(a_folder_that_was_removed_does_not_stop_other_files_from_being_finished),
+        T(all_folders_are_made_again_when_the_whole_place_was_removed),
+        T(a_finished_file_is_never_replaced),
         T(a_sink_can_be_closed_while_its_ledger_cannot_be_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

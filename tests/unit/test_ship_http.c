@@ -87,7 +87,8 @@ static void each_status_means_one_thing_to_a_batch(void **state)
     (void)state;
     static const struct { long status; enum sent sent; } rows[] = {
         { 200, SENT_ALL }, { 204, SENT_ALL }, { 299, SENT_ALL }, { 301, SENT_LATER }, { 307, SENT_LATER }, { 400, SENT_REFUSED }, { 401, SENT_LATER }, { 403, SENT_LATER },
-        { 404, SENT_LATER }, { 405, SENT_LATER }, { 407, SENT_LATER }, { 408, SENT_LATER }, { 409, SENT_REFUSED }, { 413, SENT_TOO_LARGE }, { 415, SENT_REFUSED }, { 422, SENT_REFUSED },
+        { 404, SENT_LATER }, { 405, SENT_LATER }, { 407, SENT_LATER }, { 408, SENT_LATER }, { 402, SENT_LATER }, { 409, SENT_LATER }, { 410, SENT_LATER }, { 413, SENT_TOO_LARGE }, { 415, SENT_LATER },
+        { 421, SENT_LATER }, { 422, SENT_REFUSED },
         { 425, SENT_LATER }, { 429, SENT_LATER }, { 500, SENT_LATER }, { 501, SENT_LATER }, { 502, SENT_LATER }, { 503, SENT_LATER }, { 504, SENT_LATER }, { 0, SENT_LATER }, { 100, SENT_LATER },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -96,6 +97,38 @@ static void each_status_means_one_thing_to_a_batch(void **state)
         assert_int_equal(http_verdict(&r, &a), rows[i].sent);
         assert_true(rows[i].sent == SENT_ALL || *a.why);
     }
+}
+
+static void a_server_that_wants_https_is_waited_for_and_a_wrong_address_is_told_as_such(void **state)
+{
+    (void)state;
+    static const struct { long status; const char *body, *told; } rows[] = {
+        { 400, "Client sent an HTTP request to an HTTPS server.\n", "HTTPS server" }, { 400, "<center>The plain HTTP request was sent to HTTPS port</center>", "HTTPS port" },
+        { 404, "404 page not found", "are address and kind right?" }, { 415, "", "are address and kind right?" }, { 401, "", "are token, user and password right?" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct sent_answer a = { 0 };
+        assert_int_equal(http_verdict(&(struct http_reply){ .status = rows[i].status, .body = slice_of(rows[i].body) }, &a), SENT_LATER);
+        assert_non_null(strstr(a.why, rows[i].told));
+    }
+}
+
+static void an_answer_that_took_too_long_is_told_from_nobody_there(void **state)
+{
+    (void)state;
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    w.conf.timeout_us = 100 * US_PER_MS;
+    server.answer[0] = "silence";
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_LATER);
+    assert_true(answered.timed_out);
+    server.answer[1] = "HTTP/1.1 504 Late\r\nContent-Length: 0\r\n\r\n";
+    w.conf.timeout_us = 5 * US_PER_S;
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_LATER);
+    assert_true(answered.timed_out);
+    w.conf.url = "http://127.0.0.1:1";
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_LATER);
+    assert_false(answered.timed_out);
 }
 
 static void logs_metrics_and_their_order_arrive_by_otlp(void **state)
@@ -272,6 +305,30 @@ static void lines_go_to_loki_in_few_streams_with_metadata(void **state)
     free(body);
 }
 
+static void lines_go_without_metadata_to_a_loki_that_does_not_allow_it(void **state)
+{
+    (void)state;
+    void       *self = NULL;
+    static char none[512], much[512];
+    static const char said[] = "stream '{level=\"debug\"}' includes structured metadata, but this feature is disallowed. Please see `limits_config.allow_structured_metadata`";
+    static const char too_much[] = "stream '{level=\"debug\"}' has structured metadata too large: '70000' bytes, limit: '65536' bytes";
+    (void)snprintf(none, sizeof none, "HTTP/1.1 400 Bad\r\nContent-Length: %zu\r\n\r\n%s", sizeof said - 1, said);
+    (void)snprintf(much, sizeof much, "HTTP/1.1 400 Bad\r\nContent-Length: %zu\r\n\r\n%s", sizeof too_much - 1, too_much);
+    server.answer[0] = much;
+    server.answer[1] = none;
+    w.conf.compress = COMPRESS_NONE;
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    assert_ok(sink_loki.open(&w.conf, &self, &fault), &fault);
+    assert_int_equal(sink_loki.send(self, &b, &answered), SENT_REFUSED);
+    assert_int_equal(sink_loki.send(self, &b, &answered), SENT_LATER);
+    assert_int_equal(sink_loki.send(self, &b, &answered), SENT_ALL);
+    sink_loki.close(self);
+    assert_non_null(strstr(server.body[1], "parity"));
+    assert_null(strstr(server.body[2], "parity"));
+    assert_non_null(strstr(server.body[2], "[\"5\",\"4\"]"));
+}
+
 /* ---- remote write ---- */
 
 static void points_arrive_by_remote_write(void **state)
@@ -318,6 +375,50 @@ static void samples_that_are_out_of_order_are_refused_and_trouble_is_waited_out(
     assert_int_equal(answered.retry_after_us, 3 * US_PER_S);
 }
 
+static void what_prometheus_2_4_calls_a_server_error_is_refused_when_it_is_about_the_sample(void **state)
+{
+    (void)state;
+    server.answer[0] = "HTTP/1.1 500 Oops\r\nContent-Length: 14\r\n\r\ntoo old sample";
+    server.answer[1] = "HTTP/1.1 500 Oops\r\nContent-Length: 13\r\n\r\nout of bounds";
+    server.answer[2] = "HTTP/1.1 409 Conflict\r\nContent-Length: 19\r\n\r\nout of order sample";
+    server.answer[3] = "HTTP/1.1 500 Oops\r\nContent-Length: 11\r\n\r\nout of disk";
+    (void)append_point(&w, "temperature", 7);
+    struct batch b = all_of_it();
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(send_once(&sink_remote_write, &b), SENT_REFUSED);
+    assert_int_equal(send_once(&sink_remote_write, &b), SENT_LATER);
+}
+
+static void what_was_taken_when_its_answer_got_lost_is_no_dead_letter(void **state)
+{
+    (void)state;
+    static const char old[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 19\r\n\r\nout of order sample";
+    void *self = NULL;
+    server.answer[0] = "hang up";
+    server.answer[1] = server.answer[2] = server.answer[4] = server.answer[5] = old;
+    server.answer[3] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 9\r\n\r\nbad label";
+    for (int i = 0; i < 3; i++)
+        (void)append_point(&w, "temperature", i);
+    struct batch all = all_of_it(), one = all, third = all;
+    all.count = 2;
+    one.count = 1;
+    third.event += 2;
+    third.at = 2;
+    third.count = 1;
+    static const enum sent want[] = {
+        SENT_LATER, SENT_REFUSED /* to be halved */, SENT_ALL, SENT_REFUSED /* for another reason */, SENT_REFUSED /* not in that attempt */, SENT_REFUSED /* another event of the same number */ };
+    struct batch other = one;
+    other.load++;
+    const struct batch *const batches[] = { &all, &all, &one, &one, &third, &other };
+    enum sent                 got[6];
+    assert_ok(sink_remote_write.open(&w.conf, &self, &fault), &fault);
+    for (size_t i = 0; i < 6; i++)
+        got[i] = sink_remote_write.send(self, batches[i], &answered);
+    sink_remote_write.close(self);
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(got[i], want[i]);
+}
+
 static void a_delta_is_refused_before_it_is_sent(void **state)
 {
     (void)state;
@@ -331,6 +432,9 @@ static void a_delta_is_refused_before_it_is_sent(void **state)
     b.event = &one;
     assert_int_equal(send_once(&sink_remote_write, &b), SENT_REFUSED);
     assert_int_equal(server.n, 0);
+    assert_false(sink_remote_write.holds(&e));                   /* so it does not come so far */
+    e.as.point.temporality = TEMPORALITY_CUMULATIVE;
+    assert_true(sink_remote_write.holds(&e));
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -339,6 +443,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(each_status_means_one_thing_to_a_batch),
+        T(a_server_that_wants_https_is_waited_for_and_a_wrong_address_is_told_as_such),
+        T(an_answer_that_took_too_long_is_told_from_nobody_there),
+        T(lines_go_without_metadata_to_a_loki_that_does_not_allow_it),
+        T(what_prometheus_2_4_calls_a_server_error_is_refused_when_it_is_about_the_sample),
+        T(what_was_taken_when_its_answer_got_lost_is_no_dead_letter),
         T(logs_metrics_and_their_order_arrive_by_otlp),
         T(what_one_type_got_through_is_not_sent_again_when_another_has_to_wait),
         T(a_partial_success_is_a_count_with_a_reason),

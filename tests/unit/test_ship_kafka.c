@@ -121,6 +121,24 @@ static void take_all(void)
     rd_kafka_destroy(rk);
 }
 
+static void a_damaged_certificate_is_waited_out_and_keeps_nobody_from_starting(void **state)
+{
+    (void)state;
+    char         path[128];
+    void        *self = NULL;
+    struct batch b = lines(0, 9);
+    (void)snprintf(path, sizeof path, "%s/ca.pem", w.folder);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    (void)fputs("-----BEGIN CERTIFICATE-----\ncut", f);
+    (void)fclose(f);
+    w.conf.tls_ca = path;
+    assert_ok(sink_kafka.open(&w.conf, &self, &fault), &fault);
+    assert_int_equal(send_to(self, &b), SENT_LATER);
+    assert_non_null(strstr(answered.why, "cannot begin with Kafka"));
+    sink_kafka.close(self);
+}
+
 static void assert_each_once(int n)
 {
     take_all();
@@ -242,6 +260,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_broker_refuses_for_now_is_there_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_delivered_is_not_sent_again_while_the_rest_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_message_that_is_too_large_says_so, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_damaged_certificate_is_waited_out_and_keeps_nobody_from_starting, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_there_is_waited_for_and_can_be_cut_short, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_request_of_otlp_is_one_message, set_up, tear_down),
     };

@@ -1,14 +1,17 @@
 /* ship: what the settings of the kinds that fill stores and queues must be like. */
 #include "unit.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "conf/conf.h"
 #include "ship/conf.h"
 #include "ship/kinds.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const struct conf_section *const sections[] = { &sinks_section };
@@ -123,9 +126,33 @@ static void kafka_knows_every_setting_that_it_is_given(void **state)
         }
 }
 
+/* A server that takes the connection and never says a word. */
+static void a_connect_to_postgres_is_cut_short_when_the_sink_shall_stop(void **state)
+{
+    (void)state;
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t          n = sizeof a;
+    char               dsn[128];
+    int                fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+    (void)snprintf(dsn, sizeof dsn, "host=127.0.0.1 port=%d user=x dbname=x sslmode=disable gssencmode=disable", ntohs(a.sin_port));
+    struct sink_conf   conf = { .name = "pg", .kind = "postgres", .dsn = dsn, .schema = "", .password = { "", "", 0 }, .timeout_us = 100 * US_PER_S };
+    struct sent_answer said = { 0 };
+    void              *self = NULL;
+    assert_ok(sink_postgres.open(&conf, &self, &fault), &fault);
+    sink_postgres.cancel(self);
+    assert_int_equal(sink_postgres.send(self, &(struct batch){ .load = 1 }, &said), SENT_LATER);
+    assert_non_null(strstr(said.why, "cut short"));
+    sink_postgres.close(self);
+    (void)close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_connect_to_postgres_is_cut_short_when_the_sink_shall_stop),
         cmocka_unit_test(postgres_takes_a_dsn_without_a_password),
         cmocka_unit_test(clickhouse_takes_a_plain_name_for_its_table),
         cmocka_unit_test(an_object_store_needs_both_halves_of_a_key),

@@ -501,17 +501,82 @@ static void the_cursor_survives_a_restart_of_everything(void **state)
 static void stuck_is_when_something_waits_and_nothing_moves(void **state)
 {
     (void)state;
-    struct ship_stats s = { .behind = 5, .progress_us = 100 * US_PER_S, .lag_us = 300 * US_PER_S };
+    struct ship_stats s = { .behind = 5, .moved_us = 100 * US_PER_S };
     assert_false(ship_is_stuck(&s, 150 * US_PER_S, 60 * US_PER_S));
     assert_true(ship_is_stuck(&s, 200 * US_PER_S, 60 * US_PER_S));
-    s.lag_us = 10 * US_PER_S;                                        /* it had nothing to do before */
-    assert_false(ship_is_stuck(&s, 200 * US_PER_S, 60 * US_PER_S));
-    s.lag_us = 300 * US_PER_S;
     s.paused = true;
     assert_false(ship_is_stuck(&s, 200 * US_PER_S, 60 * US_PER_S));
     s.paused = false;
     s.behind = 0;
     assert_false(ship_is_stuck(&s, 200 * US_PER_S, 60 * US_PER_S));
+}
+
+static void a_clock_that_is_set_back_does_not_hide_that_a_sink_is_stuck(void **state)
+{
+    (void)state;
+    struct ship_stats s;
+    struct pump      *p = pump_begin(&w, NULL);
+    w.manual.mono_us += 500 * US_PER_S;
+    (void)drive(&w, p, 100);                       /* nothing to do for long is not stuck, also when something comes after all */
+    w.told.later = -1;
+    (void)append_lines(&w, 0, 9);
+    (void)pump_step(p);
+    pump_stats(p, &s);
+    s.behind = 1;
+    assert_false(ship_is_stuck(&s, w.manual.mono_us, 60 * US_PER_S));
+    w.manual.wall_us -= 7200 * US_PER_S;
+    for (int64_t end = w.manual.mono_us + 90 * US_PER_S; w.manual.mono_us < end; w.manual.mono_us += US_PER_S)
+        (void)pump_step(p);
+    pump_stats(p, &s);
+    s.behind = 1;
+    assert_true(ship_is_stuck(&s, w.manual.mono_us, 60 * US_PER_S));
+    pump_close(p, NULL);
+}
+
+static void what_a_kind_cannot_hold_is_counted_and_makes_no_letter(void **state)
+{
+    (void)state;
+    int               numbers[8];
+    struct ship_stats s;
+    (void)append_lines(&w, UNFIT - 2, UNFIT + 2);
+    struct pump *p = pump_begin(&w, NULL);
+    (void)drive(&w, p, 100);
+    assert_int_equal(w.told.n, 4);
+    assert_int_equal(letters_of(&w, "s", numbers, 8), 0);
+    pump_stats(p, &s);
+    assert_int_equal(s.unfit, 1);
+    assert_int_equal(s.skipped, 1);
+    assert_int_equal(s.dead, 0);
+    pump_close(p, NULL);
+}
+
+static void a_batch_that_takes_too_long_again_and_again_becomes_smaller(void **state)
+{
+    (void)state;
+    struct ship_stats s;
+    (void)append_lines(&w, 0, 7);
+    w.told.late = true;
+    w.told.later = 9;                              /* 8, 4, 2 events: three times each */
+    struct pump *p = pump_begin(&w, NULL);
+    (void)drive(&w, p, 200);
+    assert_numbers(&w, 0, 7);
+    assert_int_equal(w.told.largest, 1);
+    pump_stats(p, &s);
+    assert_int_equal(s.halved, 3);
+    assert_int_equal(s.dead, 0);
+    pump_close(p, NULL);
+}
+
+static void a_batch_that_waits_for_another_reason_stays_as_it_is(void **state)
+{
+    (void)state;
+    (void)append_lines(&w, 0, 7);
+    w.told.later = 9;
+    struct pump *p = pump_begin(&w, NULL);
+    (void)drive(&w, p, 200);
+    assert_numbers(&w, 0, 7);
+    assert_int_equal(w.told.largest, 8);
+    pump_close(p, NULL);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -542,6 +607,10 @@ int main(void)
         T(after_a_crash_at_any_step_all_events_are_delivered_in_order_and_letters_written_once),
         T(the_cursor_survives_a_restart_of_everything),
         T(stuck_is_when_something_waits_and_nothing_moves),
+        T(what_a_kind_cannot_hold_is_counted_and_makes_no_letter),
+        T(a_batch_that_takes_too_long_again_and_again_becomes_smaller),
+        T(a_batch_that_waits_for_another_reason_stays_as_it_is),
+        T(a_clock_that_is_set_back_does_not_hide_that_a_sink_is_stuck),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

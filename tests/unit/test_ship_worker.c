@@ -154,6 +154,23 @@ static void a_sink_whose_new_settings_cannot_be_used_keeps_the_old_ones(void **s
     assert_int_equal(count_of(&w.told.opens), 1);
 }
 
+static void a_sink_that_could_not_begin_tells_why_and_is_tried_again(void **state)
+{
+    (void)state;
+    struct ship_stats st;
+    (void)append_lines(&w, 0, 9);
+    w.told.open_fails = true;
+    assert_int_equal(configure_one(), ERR_INPUT);
+    assert_int_equal(ship_stats(ship, &st, 1), 1);
+    assert_true(!st.running && st.stuck);
+    assert_string_equal(st.last_error, fault.text);
+    w.told.open_fails = false;
+    assert_ok(configure_one(), &fault);
+    until(10);
+    assert_int_equal(ship_stats(ship, &st, 1), 1);
+    assert_true(st.running);
+}
+
 static void a_sink_that_fails_for_ever_can_be_stopped_at_once_and_holds_its_place(void **state)
 {
     (void)state;
@@ -170,6 +187,29 @@ static void a_sink_that_fails_for_ever_can_be_stopped_at_once_and_holds_its_plac
     assert_ok(configure_one(), &fault);
     until(10);
     assert_numbers(&w, 0, 9);
+}
+
+static void a_sink_that_runs_reads_again_from_where_it_is_told_to(void **state)
+{
+    (void)state;
+    uint64_t id = 2;
+    assert_int_equal(ship_replay(ship, "s", 0, &id, &fault), ERR_MISSING);
+    assert_ok(configure_one(), &fault);
+    for (int i = 0; i < 3; i++)
+        (void)append_lines(&w, i * 10, i * 10 + 9);
+    until(30);
+    until_committed(3);
+    assert_ok(ship_replay(ship, "s", 0, &id, &fault), &fault);
+    until(50);
+    until_committed(3);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(w.told.got[30 + i], 10 + i);
+    id = 0;
+    assert_ok(ship_replay(ship, "s", 1, &id, &fault), &fault);        /* all that there is */
+    assert_int_equal(id, 1);
+    until(80);
+    assert_ok(configure_one(), &fault);                               /* the same settings: it is not touched */
+    assert_int_equal(count_of(&w.told.opens), 3);
 }
 
 static void a_removed_sinks_cursor_stays_until_it_is_forgotten(void **state)
@@ -332,6 +372,8 @@ int main(void)
         T(what_a_sink_has_counted_does_not_go_back_when_its_settings_change),
         T(a_sink_whose_new_settings_cannot_be_used_keeps_the_old_ones),
         T(a_sink_that_fails_for_ever_can_be_stopped_at_once_and_holds_its_place),
+        T(a_sink_that_runs_reads_again_from_where_it_is_told_to),
+        T(a_sink_that_could_not_begin_tells_why_and_is_tried_again),
         T(a_removed_sinks_cursor_stays_until_it_is_forgotten),
         T(a_rename_in_a_reload_goes_on_in_the_middle),
         T(a_former_name_that_is_in_use_is_refused),
