@@ -409,7 +409,8 @@ void followed_read(struct follow *f, struct followed *x, int64_t now_us)
     }
     if (fstat(x->fd, &st) != 0)
         return;
-    if (st.st_size < x->now.at || !print_holds(x->fd, &x->now) || !tail_holds(x->fd, &x->now))      /* each time: it may have been written anew to the same size */
+    /* Each time, since it may have been written anew to the same size. The end of one that grew says nothing: there are writers that go back over it. */
+    if (st.st_size < x->now.at || !print_holds(x->fd, &x->now) || (st.st_size == x->size && !tail_holds(x->fd, &x->now)))
         begin_anew(f, x);
     if (st.st_size != x->size)
         x->grown_us = now_us;

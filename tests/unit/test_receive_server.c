@@ -730,7 +730,7 @@ static void a_connection_whose_request_was_answered_is_read_on_though_others_wai
     char              bytes[512];
     size_t            n = sizeof preface;
     journal_slow();
-    assert_ok(start("receive: { body_max: 1MiB, budget: 1MiB, patience: 1min }\nlisteners:\n    main: { address: \"127.0.0.1:0\" }\n"), &f.fault);
+    assert_ok(start("receive: { body_max: 1MiB, budget: 1MiB, patience: 30s, stall_timeout: 1h }\nlisteners:\n    main: { address: \"127.0.0.1:0\" }\n"), &f.fault);
     disk_set(true);
     int fd = connect_to("main");
     memcpy(bytes, preface, n);
