@@ -264,6 +264,8 @@ void conn_tick(struct conn *c)
         conn_close(c);
         return;
     }
+    if (c->paused && !session_under_way(c->session))
+        conn_resume(c);      /* what waited was answered: who comes next is read, and told to come again */
     if (!c->shaking)
         conn_mark(c);
 }

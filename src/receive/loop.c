@@ -16,7 +16,7 @@
 bool loop_pressed(struct loop *l)
 {
     l->host.full = l->parked != NULL;
-    l->host.pressed = l->host.full || atomic_load_explicit(&l->common->in_flight, memory_order_relaxed) >= l->conf.budget;
+    l->host.pressed = l->host.full || session_over_budget(&l->host, 0);
     return l->host.pressed;
 }
 
