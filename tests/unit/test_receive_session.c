@@ -297,6 +297,25 @@ static void remote_write_2_says_how_much_was_written_and_when_it_fails_too(void 
     assert_non_null(strstr(said, "samples-written: 0\r\n"));
 }
 
+static void only_exemplars_that_have_a_series_are_said_to_be_written(void **state)
+{
+    static const char two[] = { 0x22, 0x00, 0x22, 0x08, '_', '_', 'n', 'a', 'm', 'e', '_', '_', 0x22, 0x02, 'u', 'p',
+                                0x2a, 0x11, 0x0a, 0x02, 0x01, 0x02, 0x12, 0x0b, 0x09, 0, 0, 0, 0, 0, 0, (char)0xf0, 0x3f, 0x10, 0x01,
+                                0x2a, 0x08, 0x0a, 0x02, 0x01, 0x02, 0x22, 0x02, 0x18, 0x05,        /* of the series above */
+                                0x2a, 0x08, 0x0a, 0x02, 0x01, 0x01, 0x22, 0x02, 0x18, 0x05 };      /* of none */
+    char   packed[64], head[320];
+    size_t n = snappy(two, sizeof two, packed);
+    (void)snprintf(head, sizeof head, "POST /api/v1/write HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-protobuf;proto=io.prometheus.write.v2.Request\r\n"
+                   "Content-Encoding: snappy\r\nContent-Length: %zu\r\n\r\n", n);
+    send_body(head, packed, n);
+    double_durable(&d, OK);
+    double_said(s, said, sizeof said);
+    assert_non_null(strstr(said, "204 No Content"));
+    assert_non_null(strstr(said, "x-prometheus-remote-write-samples-written: 1\r\n"));
+    assert_non_null(strstr(said, "x-prometheus-remote-write-exemplars-written: 1\r\n"));
+    assert_int_equal(d.stats.of[RECEIVE_REMOTE_WRITE].rejected_events, 1);
+}
+
 static void remote_write_of_another_schema_is_415(void **state)
 {
     send_text("POST /api/v1/write HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-protobuf;proto=some.Other\r\nContent-Encoding: snappy\r\nContent-Length: 0\r\n\r\n");
@@ -467,6 +486,7 @@ int main(void)
         HTTP1(a_table_is_registered_once_it_says_what_is_in_it),
         HTTP1(remote_write_is_answered_204_once_durable),
         HTTP1(remote_write_2_says_how_much_was_written_and_when_it_fails_too),
+        HTTP1(only_exemplars_that_have_a_series_are_said_to_be_written),
         HTTP1(remote_write_of_another_schema_is_415),
         HTTP2(a_grpc_call_is_answered_with_trailers_once_durable),
         HTTP2(a_grpc_call_that_cannot_be_made_durable_is_14_with_retry_info),
