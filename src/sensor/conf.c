@@ -2,13 +2,12 @@
 #include "sensor/conf.h"
 
 #include "sensor/group.h"
+#include "sensor/ports.h"
 #include "sensor/probe.h"
 #include "sensor/sensors.h"
 
 #include <regex.h>
 #include <string.h>
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static enum err check_regex(const char *value, struct fault *fault)
 {
@@ -40,6 +39,12 @@ static enum err check_sensor(const char *value, struct fault *fault)
     return e;
 }
 
+static enum err check_port(const char *value, struct fault *fault)
+{
+    struct port_rule rule;
+    return port_rule_parse(value, &rule, fault);
+}
+
 static const struct conf_knob knobs[] = {
     { "enabled",              KNOB_BOOL(struct sensors_conf, enabled),             "true", NULL, CONF_LIVE,
       "Whether this machine is read at all." },
@@ -62,6 +67,10 @@ static const struct conf_knob knobs[] = {
       "Names of groups beyond this are counted as `other`, so that a template cannot make series without end." },
     { "tcp.talkers",          KNOB_INT(struct sensors_conf, tcp_talkers),          "10", "0..100", CONF_LIVE,
       "For so many remote addresses with the most traffic there are series of their own; 0: connections are not looked at one by one." },
+    { "tcp.listen_allowed",   KNOB_LIST(struct sensors_conf, listen_allowed),      "", "0..64", CONF_LIVE,
+      "Ports that may be listened on: 443, 8000-8099, 127.0.0.1:5432. Any other is told as homeostat_net_forbidden and in the log. Empty: nothing is checked.", check_port },
+    { "tcp.peers_allowed",    KNOB_LIST(struct sensors_conf, peers_allowed),       "", "0..64", CONF_LIVE,
+      "Ports of other hosts that this one may connect to, in the same forms. Empty: nothing is checked.", check_port },
 };
 
 const struct conf_section sensors_section = { .path = "sensors", .knobs = knobs, .count = COUNT(knobs), .size = sizeof(struct sensors_conf),
