@@ -391,6 +391,105 @@ static void transfer_loss_and_jitter_are_of_what_has_changed(void **state)
     end(&w);
 }
 
+/* ---- what the kernel counts, and its settings ---- */
+
+#define SNMP "Icmp: InMsgs InDestUnreachs OutDestUnreachs\nIcmp: 9 %d 3\nTcp: ActiveOpens PassiveOpens AttemptFails EstabResets OutSegs RetransSegs OutRsts\nTcp: %d %d %d %d %d %d 7\n"
+#define NETSTAT "TcpExt: SyncookiesSent SyncookiesFailed EmbryonicRsts TCPAbortOnData TCPAbortOnClose TCPAbortOnMemory TCPAbortOnTimeout TCPSynRetrans TCPTimeouts IPReversePathFilter\n" \
+    "TcpExt: 1 2 %d %d 4 5 6 %d %d 8\nIpExt: InOctets\nIpExt: 9\n"
+
+static void count(struct world *w, int unreachable, int active, int passive, int fails, int resets, int sent, int resent, int embryonic, int aborts, int syns, int timeouts)
+{
+    char text[1000];
+    snprintf(text, sizeof text, SNMP, unreachable, active, passive, fails, resets, sent, resent);
+    put_file(w, "/proc/net/snmp", text);
+    snprintf(text, sizeof text, NETSTAT, embryonic, aborts, syns, timeouts);
+    put_file(w, "/proc/net/netstat", text);
+}
+
+static void resets_from_the_other_side_are_those_that_are_not_ours_and_never_go_back(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, DEFAULTS);
+    count(&w, 1, 0, 0, 0, 100, 0, 0, 3, 10, 0, 0);
+    put_file(&w, "/proc/net/snmp6", "Icmp6InDestUnreachs             \t20\nIcmp6OutDestUnreachs \t1\n");
+    look(&w);
+    assert_says(&w, "homeostat_tcp_failures_total{class=\"established_reset\"} 100");
+    assert_says(&w, "homeostat_tcp_failures_total{class=\"reset_received\"} 75");
+    assert_says(&w, "homeostat_tcp_failures_total{class=\"abort_data\"} 10");
+    assert_says(&w, "homeostat_tcp_failures_total{class=\"abort_close\"} 4");
+    assert_says(&w, "homeostat_tcp_failures_total{class=\"embryonic_reset\"} 3");
+    assert_says(&w, "homeostat_tcp_failures_total{class=\"syncookie_sent\"} 1");
+    assert_says(&w, "homeostat_tcp_failures_total{class=\"syncookie_failed\"} 2");
+    assert_says(&w, "homeostat_tcp_failures_total{class=\"rp_filter\"} 8");
+    assert_says(&w, "homeostat_icmp_unreachable_total{direction=\"in\"} 21");
+    assert_says(&w, "homeostat_icmp_unreachable_total{direction=\"out\"} 4");
+    count(&w, 1, 0, 0, 0, 100, 0, 0, 3, 20, 0, 0);
+    look(&w);
+    assert_says(&w, "homeostat_tcp_failures_total{class=\"reset_received\"} 75");
+    count(&w, 1, 0, 0, 0, 5, 0, 0, 3, 20, 0, 0);
+    sensors_free(w.s);                  /* from the beginning: more was aborted than reset */
+    struct fault           fault = { 0 };
+    struct sensors_options o     = { .clock = &w.clock, .root = w.root, .ctx = &w, .diag = answer, .diag_whom = &w.k, .undivided = true };
+    assert_ok(sensors_new(conf_of(w.conf, &sensors_section), NULL, 0, &o, &w.s, &fault), &fault);
+    look(&w);
+    assert_says(&w, "homeostat_tcp_failures_total{class=\"reset_received\"} 0");
+    end(&w);
+}
+
+static void ratios_are_of_one_reading_and_absent_without_attempts(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, DEFAULTS);
+    struct diag_connection *c = add(&w, DIAG_ESTABLISHED, 40000, "10.0.0.9", 443);
+    c->rtt_us                 = 50000;
+    c->rto_us                 = 800000;
+    c->backoff                = 2;      /* so it began with 200 ms */
+    count(&w, 1, 10, 5, 2, 0, 1000, 10, 0, 0, 4, 1);
+    look(&w);
+    assert_silent(&w, "homeostat_tcp_retransmission_ratio");
+    assert_silent(&w, "homeostat_tcp_syn_loss_ratio");
+    look(&w);
+    assert_silent(&w, "homeostat_tcp_syn_loss_ratio");
+    assert_silent(&w, "homeostat_tcp_connect_failure_ratio");
+    assert_says(&w, "homeostat_tcp_retransmission_delay_seconds_total 0");
+    count(&w, 1, 18, 9, 7, 0, 1400, 110, 3, 0, 8, 11);
+    look(&w);
+    assert_says(&w, "homeostat_tcp_connect_failure_ratio 0.25");       /* five failed, three of them were of others */
+    assert_says(&w, "homeostat_tcp_syn_loss_ratio 0.25");
+    assert_says(&w, "homeostat_tcp_retransmission_ratio 0.25");
+    assert_says(&w, "homeostat_tcp_retransmission_delay_seconds_total 6.5");    /* ten time-outs of 200 ms, ninety round trips of 50 ms */
+    end(&w);
+}
+
+static void time_outs_and_who_forgets_first_are_told(void **state)
+{
+    (void)state;
+    static const char *const settings[] = { "ipv4/tcp_synack_retries", "5", "ipv4/tcp_orphan_retries", "0", "ipv4/tcp_keepalive_time", "7200", "netfilter/nf_conntrack_tcp_timeout_established", "3600",
+        "ipv4/tcp_rto_min_us", "100000", "ipv4/tcp_rto_max_ms", "60000" };
+    struct world w;
+    begin(&w, DEFAULTS);
+    for (size_t i = 0; i < COUNT(settings); i += 2) {
+        char path[96];
+        snprintf(path, sizeof path, "/proc/sys/net/%s", settings[i]);
+        put_file(&w, path, settings[i + 1]);
+    }
+    look(&w);
+    assert_says(&w, "homeostat_tcp_give_up_seconds{what=\"synack\"} 63");
+    assert_says(&w, "homeostat_tcp_give_up_seconds{what=\"orphan\"} 51.100000000000001");
+    assert_says(&w, "homeostat_tcp_give_up_seconds{what=\"rto_min\"} 0.10000000000000001");
+    assert_says(&w, "homeostat_tcp_give_up_seconds{what=\"rto_max\"} 60");
+    assert_says(&w, "homeostat_tcp_give_up_seconds{what=\"initial_rto\"} 1");
+    assert_says(&w, "homeostat_tcp_setting{name=\"nf_conntrack_tcp_timeout_established\"} 3600");
+    assert_says(&w, "homeostat_conntrack_shorter_than_keepalive 1");
+    put_file(&w, "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established", "432000");
+    w.time.mono_us += 60 * US_PER_S;
+    look(&w);
+    assert_says(&w, "homeostat_conntrack_shorter_than_keepalive 0");
+    end(&w);
+}
+
 /* ---- ports that nobody should use ---- */
 
 static void a_forbidden_port_is_told_and_announced_once(void **state)
@@ -467,6 +566,9 @@ int main(void)
         cmocka_unit_test(attempts_to_connect_end_in_three_ways),
         cmocka_unit_test(a_connection_that_was_idle_and_gets_no_answer_is_told_once),
         cmocka_unit_test(transfer_loss_and_jitter_are_of_what_has_changed),
+        cmocka_unit_test(resets_from_the_other_side_are_those_that_are_not_ours_and_never_go_back),
+        cmocka_unit_test(ratios_are_of_one_reading_and_absent_without_attempts),
+        cmocka_unit_test(time_outs_and_who_forgets_first_are_told),
         cmocka_unit_test(a_forbidden_port_is_told_and_announced_once),
         cmocka_unit_test(more_forbidden_ports_than_there_is_room_for_are_counted_together),
         cmocka_unit_test(a_rule_for_ports_is_read_or_refused),
