@@ -490,6 +490,24 @@ static void time_outs_and_who_forgets_first_are_told(void **state)
     end(&w);
 }
 
+static void how_full_an_interface_is_comes_of_its_speed(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, DEFAULTS);
+    put_file(&w, "/proc/net/dev", "a\nb\n  eth0:1000 0 0 0 0 0 0 0 2000 0 0 0 0 0 0 0\n veth1:1000 0 0 0 0 0 0 0 2000 0 0 0 0 0 0 0\n");
+    put_file(&w, "/sys/class/net/eth0/speed", "1000\n");
+    put_file(&w, "/sys/class/net/veth1/speed", "-1\n");
+    look(&w);
+    assert_silent(&w, "homeostat_net_utilization_ratio");
+    put_file(&w, "/proc/net/dev", "a\nb\n  eth0:625001000 0 0 0 0 0 0 0 312502000 0 0 0 0 0 0 0\n veth1:2000 0 0 0 0 0 0 0 2000 0 0 0 0 0 0 0\n");
+    look(&w);
+    assert_says(&w, "homeostat_net_utilization_ratio{device=\"eth0\",direction=\"receive\"} 0.5");
+    assert_says(&w, "homeostat_net_utilization_ratio{device=\"eth0\",direction=\"transmit\"} 0.25");
+    assert_silent(&w, "homeostat_net_utilization_ratio{device=\"veth1\"");
+    end(&w);
+}
+
 /* ---- ports that nobody should use ---- */
 
 static void a_forbidden_port_is_told_and_announced_once(void **state)
@@ -569,6 +587,7 @@ int main(void)
         cmocka_unit_test(resets_from_the_other_side_are_those_that_are_not_ours_and_never_go_back),
         cmocka_unit_test(ratios_are_of_one_reading_and_absent_without_attempts),
         cmocka_unit_test(time_outs_and_who_forgets_first_are_told),
+        cmocka_unit_test(how_full_an_interface_is_comes_of_its_speed),
         cmocka_unit_test(a_forbidden_port_is_told_and_announced_once),
         cmocka_unit_test(more_forbidden_ports_than_there_is_room_for_are_counted_together),
         cmocka_unit_test(a_rule_for_ports_is_read_or_refused),
