@@ -70,10 +70,12 @@ static enum sensed not_told(struct turn *u, enum diag_heard heard, int error)
 {
     if (heard == DIAG_PARTIAL)
         return failed(u, "the kernel broke off its answer about connections (%s); they are counted on at the next look", strerror(error));
-    /* a kernel without sock_diag; whatever else is in the way could be out of it */
+    /* a kernel without sock_diag; whatever else is in the way could be got out of it */
     if (error == EPROTONOSUPPORT || error == ENOENT)
         return HERE_NOT;
-    return failed(u, "may not ask the kernel about connections (%s); a service needs AF_NETLINK among its RestrictAddressFamilies", strerror(error));
+    if (error == EPERM || error == EACCES || error == EAFNOSUPPORT)
+        return failed(u, "may not ask the kernel about connections (%s); a service needs AF_NETLINK among its RestrictAddressFamilies", strerror(error));
+    return failed(u, "the kernel did not answer about connections: %s", strerror(error));
 }
 
 static enum sensed ask(struct turn *u, struct look *l)

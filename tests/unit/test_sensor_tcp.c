@@ -265,6 +265,9 @@ static void who_may_not_ask_fails_with_a_reason_and_where_there_is_nothing_to_as
         assert_int_equal(w.sayings, i + 1);     /* once for each reason */
     }
     assert_says(&w, "homeostat_sensor_failures_total{sensor=\"tcp_connections\"} 6");
+    w.k.error = ETIMEDOUT;
+    look(&w);
+    assert_null(strstr(w.said, "AF_NETLINK"));
     end(&w);
 }
 
