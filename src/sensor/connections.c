@@ -165,15 +165,15 @@ static void see_transfer(struct look *l, const struct diag_connection *c, const 
 static void see(struct turn *u, struct look *l, struct life *now, const struct life *old)
 {
     const struct diag_connection *c = &l->seen[now->at];
-    if (old && now->state != DIAG_SYN_RECV) {       /* it stays what it was, though its listener may be gone */
-        now->port = old->port;
-        now->out  = old->out;
+    if (old && !old->out) {             /* it stays incoming, though its listener may be gone */
+        now->port = c->local_port;
+        now->out  = false;
     }
     struct port *one   = ports_find(&l->ports, now->port, now->out);
     uint64_t     bytes = GROWN(bytes), again = GROWN(retransmits);
     one->bytes        += bytes;
     one->retransmits  += again;
-    ports_see(u, &l->ports, one, c);
+    ports_see(u, &l->ports, one, c, now->out);
     talkers_see(&l->talkers, &c->remote, bytes, again);
     see_timer(l, c);
     see_transfer(l, c, now, old);
@@ -279,7 +279,8 @@ static void begin(struct turn *u, struct look *l)
 enum sensed connections_read(struct turn *u, void *state)
 {
     struct look **mine = state;
-    if (!u->conf->tcp_talkers || !u->diag)
+    bool wanted = u->conf->tcp_talkers || u->listen_allowed->count || u->peers_allowed->count;
+    if (!wanted || !u->diag)
         return HERE_NOT;
     if (!*mine)
         *mine = calloc(1, sizeof **mine);

@@ -133,7 +133,7 @@ static bool is_silent(const struct diag_connection *c)
     return c->state == DIAG_ESTABLISHED && c->unacked > 0 && c->since_ack_ms > PORT_NO_ACK_MS && (c->since_sent_ms > PORT_NO_ACK_MS || c->retries > 0);
 }
 
-void ports_see(struct turn *u, struct ports *p, struct port *one, const struct diag_connection *c)
+void ports_see(struct turn *u, struct ports *p, struct port *one, const struct diag_connection *c, bool out)
 {
     one->now.connecting   += c->state == DIAG_SYN_SENT;
     one->now.half_open    += c->state == DIAG_SYN_RECV;
@@ -148,7 +148,6 @@ void ports_see(struct turn *u, struct ports *p, struct port *one, const struct d
             one->now.rtt_most_us = c->rtt_us > one->now.rtt_most_us ? c->rtt_us : one->now.rtt_most_us;
         }
     }
-    bool out = one == &p->port[PORTS_MAX] ? !port_in(&p->listening, c->local_port) : one->out;
     if (out && !diag_address_is_loopback(&c->remote) && !port_rules_allow(u->peers_allowed, &c->remote, c->remote_port))
         forbid(u, p, true, &c->remote, c->remote_port);
 }

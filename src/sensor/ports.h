@@ -51,7 +51,7 @@ void         ports_begin(struct ports *p);
 void         ports_listener(struct turn *u, struct ports *p, const struct diag_connection *c);
 void         ports_use(struct ports *p, uint16_t number, bool out);
 struct port *ports_find(struct ports *p, uint16_t number, bool out);
-void         ports_see(struct turn *u, struct ports *p, struct port *one, const struct diag_connection *c);
+void         ports_see(struct turn *u, struct ports *p, struct port *one, const struct diag_connection *c, bool out);
 void         ports_tell(struct turn *u, struct ports *p);
 
 /* Waits for the answer to its SYN, or to its answer to one, for more than 300 ms. */

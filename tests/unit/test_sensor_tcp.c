@@ -136,6 +136,39 @@ static void who_listens_serves_whatever_the_numbers_say(void **state)
     end(&w);
 }
 
+static void who_was_taken_for_outgoing_is_incoming_once_its_port_is_listened_on(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, DEFAULTS);
+    add(&w, DIAG_ESTABLISHED, 8080, "10.0.0.9", 40000);     /* accepted after the listeners were asked for */
+    look(&w);
+    assert_says(&w, "homeostat_tcp_connections{direction=\"out\",port=\"40000\"} 1");
+    add(&w, DIAG_LISTEN, 8080, "0.0.0.0", 0);
+    look(&w);
+    assert_says(&w, "homeostat_tcp_connections{direction=\"in\",port=\"8080\"} 1");
+    assert_says(&w, "homeostat_tcp_connections{direction=\"out\",port=\"40000\"} 0");
+    end(&w);
+}
+
+static void incoming_connections_without_a_place_are_no_forbidden_peers(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, "sensors:\n  tcp:\n    peers_allowed: ['1-2000']\n");
+    add(&w, DIAG_LISTEN, 8080, "0.0.0.0", 0);
+    for (int i = 0; i < PORTS_MAX; i++)
+        add(&w, DIAG_ESTABLISHED, 40000, "10.0.0.9", (uint16_t)(1000 + i));
+    add(&w, DIAG_ESTABLISHED, 8080, "10.0.0.9", 50000);
+    look(&w);
+    w.k.c[0] = w.k.c[--w.k.count];      /* the listener is gone; the connection is still incoming */
+    look(&w);
+    assert_says(&w, "homeostat_tcp_connections{direction=\"any\",port=\"other\"} 1");
+    assert_silent(&w, "homeostat_net_forbidden");
+    assert_int_equal(w.sayings, 0);
+    end(&w);
+}
+
 static void a_port_without_connections_gives_its_place_to_another(void **state)
 {
     (void)state;
@@ -517,7 +550,7 @@ static void a_forbidden_port_is_told_and_announced_once(void **state)
 {
     (void)state;
     struct world w;
-    begin(&w, "sensors:\n  tcp:\n    listen_allowed: ['22', '8000-8099', '127.0.0.1:5432']\n    peers_allowed: ['443']\n");
+    begin(&w, "sensors:\n  tcp:\n    talkers: 0\n    listen_allowed: ['22', '8000-8099', '127.0.0.1:5432']\n    peers_allowed: ['443']\n");
     add(&w, DIAG_LISTEN, 22, "0.0.0.0", 0);
     add(&w, DIAG_LISTEN, 8099, "0.0.0.0", 0);
     inet_pton(AF_INET, "127.0.0.1", add(&w, DIAG_LISTEN, 5432, "0.0.0.0", 0)->local.bytes);
@@ -571,12 +604,19 @@ static void a_rule_for_ports_is_read_or_refused(void **state)
     for (size_t i = 0; i < COUNT(wrong); i++)
         if (port_rule_parse(wrong[i], &rule, &fault) != ERR_INPUT)
             fail_msg("taken: %s", wrong[i]);
+    static const struct conf_section *const sections[] = { &sensors_section };
+    static const char *const settings[] = { "sensors:\n  tcp:\n    peers_allowed: ['www']\n", "sensors:\n  off: [tcp_connections]\n  tcp:\n    listen_allowed: ['22']\n" };
+    struct conf             *conf;
+    for (size_t i = 0; i < COUNT(settings); i++)
+        assert_int_equal(conf_load_text("test", settings[i], strlen(settings[i]), sections, 1, &conf, NULL, &fault), ERR_INPUT);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_listens_serves_whatever_the_numbers_say),
+        cmocka_unit_test(who_was_taken_for_outgoing_is_incoming_once_its_port_is_listened_on),
+        cmocka_unit_test(incoming_connections_without_a_place_are_no_forbidden_peers),
         cmocka_unit_test(a_port_without_connections_gives_its_place_to_another),
         cmocka_unit_test(silence_is_data_without_an_ack_and_not_an_idle_connection),
         cmocka_unit_test(a_connect_is_slow_after_300_ms_and_has_a_direction),
