@@ -43,12 +43,14 @@ static enum err append(void *ctx, const struct record *r, struct fault *fault)
 
 static void log_doubt(void *ctx, const char *text) { log_warn("a group of processes that will have no members", F("group", text)); }
 
+static void log_said(void *ctx, const char *text) { log_warn("what the sensors saw", F("what", text)); }
+
 static enum err make(struct ingest *in, struct sensing *s, struct sensors **out, struct fault *fault)
 {
     size_t                           n;
     const struct sensors_group_conf *groups = conf_instances(in->conf, &sensor_groups_section, &n);
     (void)grouping_doubts(groups, n, log_doubt, NULL);
-    return sensors_new(conf_of(in->conf, &sensors_section), n ? groups : NULL, n, &(struct sensors_options){ .clock = in->clock, .emit = append, .ctx = s }, out, fault);
+    return sensors_new(conf_of(in->conf, &sensors_section), n ? groups : NULL, n, &(struct sensors_options){ .clock = in->clock, .emit = append, .ctx = s, .say = log_said }, out, fault);
 }
 
 /* ---- the thread ---- */

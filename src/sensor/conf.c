@@ -2,13 +2,12 @@
 #include "sensor/conf.h"
 
 #include "sensor/group.h"
+#include "sensor/ports.h"
 #include "sensor/probe.h"
 #include "sensor/sensors.h"
 
 #include <regex.h>
 #include <string.h>
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static enum err check_regex(const char *value, struct fault *fault)
 {
@@ -40,6 +39,12 @@ static enum err check_sensor(const char *value, struct fault *fault)
     return e;
 }
 
+static enum err check_port(const char *value, struct fault *fault)
+{
+    struct port_rule rule;
+    return port_rule_parse(value, &rule, fault);
+}
+
 static const struct conf_knob knobs[] = {
     { "enabled",              KNOB_BOOL(struct sensors_conf, enabled),             "true", NULL, CONF_LIVE,
       "Whether this machine is read at all." },
@@ -61,10 +66,22 @@ static const struct conf_knob knobs[] = {
     { "processes.groups_max", KNOB_INT(struct sensors_conf, processes_groups_max), "100", "1..1000", CONF_LIVE,
       "Names of groups beyond this are counted as `other`, so that a template cannot make series without end." },
     { "tcp.talkers",          KNOB_INT(struct sensors_conf, tcp_talkers),          "10", "0..100", CONF_LIVE,
-      "For so many remote addresses with the most traffic there are series of their own; 0: connections are not looked at one by one." },
+      "For so many remote addresses with the most traffic there are series of their own; 0: none, and connections are not looked at one by one unless the next two name ports." },
+    { "tcp.listen_allowed",   KNOB_LIST(struct sensors_conf, listen_allowed),      "", "0..64", CONF_LIVE,
+      "Ports that may be listened on: 443, 8000-8099, 127.0.0.1:5432. Any other is told as homeostat_net_forbidden and in the log. Empty: nothing is checked.", check_port },
+    { "tcp.peers_allowed",    KNOB_LIST(struct sensors_conf, peers_allowed),       "", "0..64", CONF_LIVE,
+      "Ports of other hosts that this one may connect to, in the same forms. Empty: nothing is checked.", check_port },
 };
 
-const struct conf_section sensors_section = { .path = "sensors", .knobs = knobs, .count = COUNT(knobs), .size = sizeof(struct sensors_conf),
+static void sensors_check(const void *instance, struct conf_checker *c)
+{
+    const struct sensors_conf *s = instance;
+    for (size_t i = 0; i < s->off.count; i++)
+        if (strcmp(s->off.item[i], "tcp_connections") == 0 && s->listen_allowed.count + s->peers_allowed.count)
+            conf_refuse(c, s->listen_allowed.count ? "tcp.listen_allowed" : "tcp.peers_allowed", "Take tcp_connections out of sensors.off.", "ports are to be checked by a sensor that is off");
+}
+
+const struct conf_section sensors_section = { .path = "sensors", .knobs = knobs, .count = COUNT(knobs), .size = sizeof(struct sensors_conf), .check = sensors_check,
     .why = "What is read of this machine, under the names of node_exporter and process-exporter." };
 
 static const struct conf_knob group_knobs[] = {

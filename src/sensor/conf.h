@@ -23,6 +23,7 @@ struct sensors_conf {
     bool               processes_children;      /* who matches nothing belongs to its parent's group */
     int64_t            processes_groups_max;
     int64_t            tcp_talkers;
+    struct conf_list   listen_allowed, peers_allowed;   /* port, port-port, address:port; empty: not checked */
 };
 
 /* One recipe, in process-exporter's terms; who must match all that is given. */

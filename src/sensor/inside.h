@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "sensor/conf.h"
+#include "sensor/diag.h"
 #include "sensor/series.h"
 
 #include <math.h>
@@ -21,6 +22,7 @@ enum sensed { SENSED, HERE_NOT, FAILED };
 enum { FILE_MAX = 8 * 1024 * 1024 };
 
 struct processes;
+struct port_rules;
 
 struct turn {
     struct processes          *processes;
@@ -31,6 +33,12 @@ struct turn {
     char                      *buffer;
     size_t                     room;
     char                       why[160];    /* of FAILED */
+    diag_asker                *diag;        /* NULL: connections cannot be asked for */
+    void                      *diag_whom;
+    void                     (*say)(void *ctx, const char *text);       /* may be NULL */
+    void                      *say_ctx;
+    const struct port_rules   *listen_allowed, *peers_allowed;
+    double                     tcp_rto_s, tcp_rtt_s;    /* of the last look at connections, for what is estimated with them; 0: not known */
 };
 
 struct sensor {
@@ -60,6 +68,12 @@ enum sensed file_once(struct turn *u, const char *path, struct slice *text);
  * The numbers of a folder's entries called <before><number><behind>, in order and at most max of them; there may be gaps. Answers how many.
  */
 size_t folder_numbers(struct turn *u, const char *path, const char *before, const char *behind, unsigned *out, size_t max);
+/* Something that should be known at once, for the log of whoever hosts the sensors. */
+static inline void say(struct turn *u, const char *text)
+{
+    if (u->say)
+        u->say(u->say_ctx, text);
+}
 PRINTF(2, 3) enum sensed failed(struct turn *u, const char *format, ...);
 
 /* ---- telling ---- */

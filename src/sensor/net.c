@@ -22,6 +22,8 @@ static const struct series_kind burst_kind = { "homeostat_net_burst", "device di
 static const struct series_kind mean_kind = { "homeostat_net_baseline_bytes_per_second", "device direction", SERIES_GAUGE,
     "Moving mean of the traffic of an interface, over about ten minutes; bursts are left out of it." };
 
+static const struct series_kind use_kind = { "homeostat_net_utilization_ratio", "device direction", SERIES_GAUGE,
+    "Traffic of an interface since the last reading, as a share of its speed. Absent: it does not tell its speed, as those without a wire do." };
 static const struct series_kind no_room_kind = { "homeostat_net_baselines_refused_total", "", SERIES_COUNTER, "Readings of interfaces without a baseline, because there are too many interfaces." };
 
 /*
@@ -32,14 +34,17 @@ enum { DEVICES_MAX = 128, BURST_TAU_S = 600, BURST_LEARN_S = 60, BURST_LEARN = 1
 
 #define DEVICE_UNUSED_US (600 * US_PER_S)     /* one that was not seen for so long gives its place to another when there is no room */
 
-struct baseline { double last, mean, square, seconds; unsigned readings; bool burst; };
-struct device { uint64_t hash; int64_t at_us; struct baseline way[2]; };
+enum { SPEED_EVERY_S = 60 };                  /* to ask for it takes a lock of the kernel's that all settings of the network share */
+
+struct baseline { double last, rate, mean, square, seconds; unsigned readings; bool burst; };
+struct device { uint64_t hash; char name[16]; int64_t at_us, speed_at_us; double speed /* bytes a second; 0: not known */; struct baseline way[2]; };
 struct dev_state { struct kept file; struct filter out; struct device device[DEVICES_MAX]; size_t count; uint64_t refused; };
 
 static void baseline_see(struct baseline *b, double bytes, double dt)
 {
     double rate = bytes >= b->last ? (bytes - b->last) / dt : 0, off = rate - b->mean;
     b->last     = bytes;
+    b->rate     = rate;
     b->burst    = b->readings >= BURST_LEARN && b->seconds >= BURST_LEARN_S && rate > BURST_FLOOR && rate > 2 * b->mean && off > 4 * sqrt(b->square);
     double tau  = b->seconds < BURST_TAU_S ? b->seconds + dt : BURST_TAU_S, part = dt / (b->burst ? 30 * tau : tau);
     part        = part > 1 ? 1 : part;
@@ -61,6 +66,22 @@ static struct device *device_place(struct dev_state *st, int64_t now_us)
     return oldest;
 }
 
+/* Reads into the turn's buffer, so it comes when /proc/net/dev is done with; the next reading has the speed. */
+static void learn_speeds(struct turn *u, struct dev_state *st)
+{
+    for (size_t i = 0; i < st->count; i++) {
+        struct device *d = &st->device[i];
+        char           path[64];
+        struct slice   text;
+        if (d->at_us != u->mono_us || (d->speed_at_us && u->mono_us - d->speed_at_us < SPEED_EVERY_S * US_PER_S))
+            continue;
+        snprintf(path, sizeof path, "/sys/class/net/%s/speed", d->name);
+        double mbit    = file_once(u, path, &text) == SENSED ? slice_number(text) : NAN;
+        d->speed_at_us = u->mono_us;
+        d->speed       = mbit > 0 && mbit < 4e6 ? mbit * 125000 : 0;     /* -1, or 4294967295 of some kernels, is nothing */
+    }
+}
+
 static void burst(struct turn *u, struct dev_state *st, struct slice name, double rx, double tx)
 {
     static const struct slice words[] = { { "receive", 7 }, { "transmit", 8 } };
@@ -76,6 +97,7 @@ static void burst(struct turn *u, struct dev_state *st, struct slice name, doubl
             return;
         }
         *d = (struct device){ .hash = h, .at_us = u->mono_us, .way = { { .last = rx }, { .last = tx } } };
+        memcpy(d->name, name.s, name.n < sizeof d->name ? name.n : sizeof d->name - 1);
     }
     double dt = (double)(u->mono_us - d->at_us) / 1e6;
     for (size_t i = 0; i < 2; i++) {
@@ -83,6 +105,8 @@ static void burst(struct turn *u, struct dev_state *st, struct slice name, doubl
             baseline_see(&d->way[i], v[i], dt);
         put_2(u, &burst_kind, name, words[i], d->way[i].burst);
         put_2(u, &mean_kind, name, words[i], d->way[i].mean);
+        if (dt > 0 && d->speed > 0)
+            put_2(u, &use_kind, name, words[i], d->way[i].rate / d->speed);
     }
     d->at_us = u->mono_us;
 }
@@ -112,6 +136,7 @@ static enum sensed dev_read(struct turn *u, void *state)
             burst(u, st, name, (double)v[0], (double)v[8]);
     }
     put(u, &no_room_kind, (double)st->refused);
+    learn_speeds(u, st);
     return SENSED;
 }
 

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { BODY_MAX = 1024 * 1024, SERIES_BOUND = PROBES_MAX * 24 };
+enum { BODY_MAX = 1024 * 1024, SERIES_BOUND = PROBES_MAX * 32 };
 
 struct probe {
     char                  name[CONF_NAME_MAX + 1], target[1024];
@@ -14,6 +14,7 @@ struct probe {
     int64_t               interval_us, timeout_us, due_us;      /* mono */
     bool                  running, answered, fresh;
     struct probe_result   last;
+    struct probe_history  history;
     uint64_t              failures[PROBE_CLASSES], asked;
     struct probe_pending *pending;
 };
@@ -32,9 +33,14 @@ struct probes {
 
 static const struct series_kind success_kind  = { "probe_success", "kind probe target", SERIES_GAUGE, "Whether it answered as it should." };
 static const struct series_kind duration_kind = { "probe_duration_seconds", "kind probe target", SERIES_GAUGE, "How long the question took, whatever came of it." };
-static const struct series_kind phase_kind    = { "probe_phase_seconds", "kind phase probe target", SERIES_GAUGE, "How long a phase took: dns, connect, tls, first_byte. Absent: not reached." };
+static const struct series_kind phase_kind    = { "probe_phase_seconds", "kind phase probe target", SERIES_GAUGE, "How long a phase took: dns, connect, tls, first_byte. Absent: not reached, or, of dns, an address needs none." };
 static const struct series_kind status_kind   = { "probe_http_status_code", "kind probe target", SERIES_GAUGE, "Status of the page." };
-static const struct series_kind class_kind    = { "probe_failures_total", "class kind probe target", SERIES_COUNTER, "Failures by class." };
+static const struct series_kind class_kind    = { "probe_failures_total", "class kind probe target", SERIES_COUNTER,
+    "Failures by class: dns (the name server failed or was too slow), dns_no_name, refused, unreachable, blocked (an ICMP message, or a rule of this host, says that it is prohibited), timeout (no "
+    "connection: silently dropped or gone), no_answer (connected), reset, tls, status, too_large, other." };
+static const struct series_kind jitter_kind   = { "probe_jitter_seconds", "kind probe target", SERIES_GAUGE, "How much the time to connect (tcp), of the look-up (dns) or to the first byte (http) varies, as RFC 3550 counts it." };
+static const struct series_kind fine_kind     = { "probe_availability_ratio", "kind probe target", SERIES_GAUGE, "Share of the last 60 questions that were answered as they should. Absent before ten." };
+static const struct series_kind lost_kind     = { "probe_loss_ratio", "kind probe target", SERIES_GAUGE, "Share of the last 60 questions that got no answer at all in time. Absent before ten." };
 static const struct series_kind asked_kind    = { "probe_asked_total", "kind probe target", SERIES_COUNTER, "Questions asked." };
 
 /* The next one to ask; *wait_us says how long there is none. */
@@ -77,7 +83,7 @@ static void *work(void *ctx)
         /* from the time that was set, so that the pace is kept; but what was missed is not made up for */
         one->due_us  = one->due_us + one->interval_us > now_us ? one->due_us + one->interval_us : now_us + one->interval_us;
         pthread_mutex_unlock(&p->lock);
-        struct probe_result r = probe_once(one->kind, one->target, one->timeout_us, &p->ending, &one->pending);
+        struct probe_result r = probe_once(&(struct probe_question){ one->kind, one->target, one->timeout_us, &p->ending, NULL }, &one->pending);
         pthread_mutex_lock(&p->lock);
         one->running = false;
         if (atomic_load(&p->ending))
@@ -85,6 +91,7 @@ static void *work(void *ctx)
         one->last     = r;
         one->answered = one->fresh = true;
         one->asked++;
+        probe_history_see(&one->history, one->kind, &r);
         one->failures[r.class] += r.class != PROBE_CLASS_NONE;
     }
     pthread_mutex_unlock(&p->lock);
@@ -168,6 +175,11 @@ static void tell_one(struct turn *u, const struct probe *one)
     for (size_t i = 0; i < COUNT(phases); i++)
         if (!isnan(phases[i].s))
             series_put(u->t, &phase_kind, SLICE(""), (struct slice[]){ kind, slice_of(phases[i].name), name, target }, phases[i].s);
+    const struct { const struct series_kind *kind; double v; } of_many[] = { { &jitter_kind, probe_history_jitter(&one->history) },
+        { &fine_kind, probe_history_available(&one->history) }, { &lost_kind, probe_history_lost(&one->history) } };
+    for (size_t i = 0; i < COUNT(of_many); i++)
+        if (!isnan(of_many[i].v))
+            series_put(u->t, of_many[i].kind, SLICE(""), labels, of_many[i].v);
     if (r->status)
         series_put(u->t, &status_kind, SLICE(""), labels, (double)r->status);
     for (size_t i = PROBE_CLASS_NONE + 1; i < PROBE_CLASSES; i++)

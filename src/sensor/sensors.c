@@ -2,6 +2,7 @@
 #include "sensor/sensors.h"
 
 #include "sensor/inside.h"
+#include "sensor/ports.h"
 #include "sensor/process.h"
 
 #include <stdio.h>
@@ -33,6 +34,7 @@ struct sensors {
     struct turn            turn;
     struct text            body;
     struct sensors_counts  counts;
+    struct port_rules      listen_allowed, peers_allowed;
     double                 cpu_s;
 };
 
@@ -87,7 +89,17 @@ static enum err own_texts(struct sensors *s, struct fault *fault)
             return fail(fault, ERR_LIMIT, "out of memory for the sensors");
         *of[i] = s->texts[i];
     }
-    s->conf.off = (struct conf_list){ 0 };
+    s->conf.off = s->conf.listen_allowed = s->conf.peers_allowed = (struct conf_list){ 0 };
+    return OK;
+}
+
+static enum err rules_of(const struct conf_list *list, struct port_rules *out, struct fault *fault)
+{
+    if (list->count > PORT_RULES_MAX)
+        return fail(fault, ERR_LIMIT, "more than %d ports that are allowed", PORT_RULES_MAX);
+    for (; out->count < list->count; out->count++)
+        if (port_rule_parse(list->item[out->count], &out->rule[out->count], fault) != OK)
+            return ERR_INPUT;
     return OK;
 }
 
@@ -102,6 +114,8 @@ enum err sensors_new(const struct sensors_conf *conf, const struct sensors_group
     text_init(&s->body, BODY_MAX);
     series_init(&s->table, SENSOR_SERIES_MAX);
     enum err e = text_copy(s->root, sizeof s->root, options->root ? options->root : "") ? own_texts(s, fault) : fail(fault, ERR_INPUT, "the root %s is too long", options->root);
+    if (e == OK && (e = rules_of(&conf->listen_allowed, &s->listen_allowed, fault)) == OK)
+        e = rules_of(&conf->peers_allowed, &s->peers_allowed, fault);
     const struct sensor *row;
     for (size_t i = 0; e == OK && (row = row_at(i)); i++) {
         if (is_off(conf, row->name))
@@ -118,7 +132,8 @@ enum err sensors_new(const struct sensors_conf *conf, const struct sensors_group
         sensors_free(s);
         return e;
     }
-    s->turn = (struct turn){ .t = &s->table, .conf = &s->conf, .root = s->root, .processes = s->processes };
+    s->turn = (struct turn){ .t = &s->table, .conf = &s->conf, .root = s->root, .processes = s->processes, .diag = options->diag ? options->diag : *s->root ? NULL : diag_ask,
+        .diag_whom = options->diag_whom, .say = options->say, .say_ctx = options->ctx, .listen_allowed = &s->listen_allowed, .peers_allowed = &s->peers_allowed };
     *out    = s;
     return OK;
 }
@@ -151,6 +166,13 @@ static double thread_cpu_s(void)
     return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0 ? (double)t.tv_sec + (double)t.tv_nsec / 1e9 : 0;
 }
 
+static void say_failed(struct sensors *s, const struct place *p)
+{
+    char text[240];
+    snprintf(text, sizeof text, "the sensor %s fails: %s", p->row->name, s->turn.why);
+    say(&s->turn, text);
+}
+
 static void ask(struct sensors *s, size_t i)
 {
     struct place *p = &s->place[i];
@@ -161,6 +183,8 @@ static void ask(struct sensors *s, size_t i)
     series_end(&s->table, i);
     if (p->is == FAILED) {
         p->failures++;
+        if (strcmp(p->why, s->turn.why) != 0)       /* once for each reason, not at each turn */
+            say_failed(s, p);
         text_copy(p->why, sizeof p->why, s->turn.why);
     }
     /* half an interval of slack: a tick that comes a little early is not put off by a whole one */

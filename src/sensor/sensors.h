@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "journal/record.h"
 #include "sensor/conf.h"
+#include "sensor/diag.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +37,9 @@ struct sensors_options {
     const char         *root;           /* in front of /proc, /sys and /etc; NULL or "": this machine */
     sensors_emit       *emit;           /* NULL: nobody, for reading as text only */
     void               *ctx;
+    diag_asker         *diag;           /* who tells of connections; NULL: the kernel, and with a root nobody */
+    void               *diag_whom;
+    void              (*say)(void *ctx, const char *text);     /* what belongs into a log: a sensor that begins to fail, a forbidden port. May be NULL */
     bool                undivided;      /* every sensor at every tick: for comparing and for a single reading */
 };
 

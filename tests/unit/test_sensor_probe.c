@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <math.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum manner { ANSWERS, ANSWERS_503, SAYS_NOTHING, RESETS };
+enum manner { ANSWERS, ANSWERS_503, SAYS_NOTHING, RESETS, NEVER_ENDS };
 
 struct server { int fd, port; enum manner manner; pthread_t thread; atomic_bool ending; int held[64]; int holds; };
 
@@ -29,6 +30,11 @@ static void serve_one(struct server *s, int fd)
     if (s->manner == RESETS) {
         struct linger now = { 1, 0 };
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    } else if (s->manner == NEVER_ENDS) {
+        static char much[1 << 20] = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";     /* and no length */
+        for (int i = 0; i < 1000 && send(fd, much, sizeof much, MSG_NOSIGNAL) > 0; i++)
+            much[0] = 'x';
+        memcpy(much, "HTTP", 4);
     } else {
         const char *text = s->manner == ANSWERS ? "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
                                                 : "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -85,7 +91,7 @@ static struct probe_result ask(enum probe_kind kind, const char *before, int por
     else
         snprintf(target, sizeof target, "%s", before);
     assert_int_equal(probe_target_check(kind, target, &fault), OK);
-    struct probe_result r = probe_once(kind, target, timeout_us, NULL, &pending);
+    struct probe_result r = probe_once(&(struct probe_question){ kind, target, timeout_us, NULL, NULL }, &pending);
     probe_pending_free(pending);
     return r;
 }
@@ -127,20 +133,145 @@ static void each_way_to_fail_has_its_class(void **state)
     assert_int_equal(ask(PROBE_HTTP, "http://", s.port, SECONDS(20)).class, PROBE_CLASS_RESET);
     end(&s);
     begin(&s, SAYS_NOTHING);
-    assert_int_equal(ask(PROBE_HTTP, "http://", s.port, 50000).class, PROBE_CLASS_TIMEOUT);
+    assert_int_equal(ask(PROBE_HTTP, "http://", s.port, 500000).class, PROBE_CLASS_NO_ANSWER);
     end(&s);
+    begin(&s, NEVER_ENDS);
+    assert_int_equal(ask(PROBE_HTTP, "http://", s.port, SECONDS(60)).class, PROBE_CLASS_TOO_LARGE);
+    end(&s);
+}
+
+/* Who listens with a full backlog drops SYNs, as a firewall does that says nothing. */
+static void a_connection_that_is_never_reached_is_told_from_an_answer_that_never_comes(void **state)
+{
+    (void)state;
+    int port, ear = listen_on(&port), fd[4];
+    assert_int_equal(listen(ear, 0), 0);
+    for (size_t i = 0; i < 4; i++) {
+        struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(fd[i], (void *)&at, sizeof at);
+    }
+    struct probe_result r = ask(PROBE_HTTP, "http://", port, 50000);
+    assert_int_equal(r.class, PROBE_CLASS_TIMEOUT);
+    assert_true(isnan(r.connect_s));
+    for (size_t i = 0; i < 4; i++)
+        close(fd[i]);
+    close(ear);
+}
+
+/* ---- names ---- */
+
+static pthread_mutex_t name_lock = PTHREAD_MUTEX_INITIALIZER;
+static int             name_error;
+
+static int answer_name(const char *name, struct addrinfo **found)
+{
+    (void)name;
+    pthread_mutex_lock(&name_lock);         /* a name server that is gone: the test holds the lock */
+    int error = name_error;
+    pthread_mutex_unlock(&name_lock);
+    return error ? error : getaddrinfo("127.0.0.1", NULL, &(struct addrinfo){ .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST }, found);
+}
+
+static struct probe_result ask_name(enum probe_kind kind, const char *name, int port, int64_t timeout_us, struct probe_pending **pending)
+{
+    char target[128];
+    snprintf(target, sizeof target, kind == PROBE_HTTP ? "http://%s:%d/" : kind == PROBE_TCP ? "%s:%d" : "%s", name, port);
+    return probe_once(&(struct probe_question){ kind, target, timeout_us, NULL, answer_name }, pending);
+}
+
+static void a_name_is_looked_up_once_and_for_every_kind_by_the_same_way(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "shop.invalid", "SHOP.Invalid", "shop.invalid." };
+    struct probe_pending    *pending = NULL;
+    struct server            s;
+    begin(&s, ANSWERS);
+    for (int kind = PROBE_TCP; kind <= PROBE_HTTP; kind++)
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            struct probe_result r = ask_name((enum probe_kind)kind, names[i], s.port, SECONDS(20), &pending);
+            if (r.class != PROBE_CLASS_NONE)
+                fail_msg("%s: %s", names[i], probe_class_name(r.class));
+            assert_true(r.dns_s >= 0 && r.total_s >= r.dns_s);
+        }
+    end(&s);
+    static const struct { int error; enum probe_class class; } errors[] = { { EAI_NONAME, PROBE_CLASS_DNS_NO_NAME }, { EAI_AGAIN, PROBE_CLASS_DNS }, { EAI_FAIL, PROBE_CLASS_DNS } };
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        for (int kind = PROBE_TCP; kind <= PROBE_HTTP; kind++) {
+            name_error = errors[i].error;
+            assert_int_equal(ask_name((enum probe_kind)kind, "shop.invalid", 1, SECONDS(20), &pending).class, errors[i].class);
+        }
+    name_error = 0;
+    assert_null(pending);
+}
+
+static void a_name_server_that_is_gone_holds_nothing_up_and_the_wait_is_told(void **state)
+{
+    (void)state;
+    for (int kind = PROBE_TCP; kind <= PROBE_HTTP; kind++) {
+        struct probe_pending *pending = NULL;
+        pthread_mutex_lock(&name_lock);
+        struct probe_result first = ask_name((enum probe_kind)kind, "shop.invalid", 1, 20000, &pending);
+        assert_int_equal(first.class, PROBE_CLASS_DNS);
+        assert_true(first.total_s >= 0.02);
+        assert_non_null(pending);
+        struct probe_result second = ask_name((enum probe_kind)kind, "shop.invalid", 1, 20000, &pending);     /* no second look-up beside it */
+        assert_int_equal(second.class, PROBE_CLASS_DNS);
+        assert_true(second.total_s > first.total_s);
+        assert_true(isnan(second.dns_s));
+        probe_pending_free(pending);
+        pthread_mutex_unlock(&name_lock);
+    }
+}
+
+/* ---- the last questions ---- */
+
+static void availability_loss_and_jitter_are_of_the_last_sixty_questions(void **state)
+{
+    (void)state;
+    struct probe_history h  = { 0 };
+    struct probe_result  ok = { .class = PROBE_CLASS_NONE, .connect_s = 0.1, .dns_s = 0.5 }, lost = { .class = PROBE_CLASS_TIMEOUT, .connect_s = NAN }, refused = { .class = PROBE_CLASS_REFUSED, .connect_s = NAN };
+    for (int i = 0; i < 7; i++)
+        probe_history_see(&h, PROBE_TCP, &ok);
+    probe_history_see(&h, PROBE_TCP, &lost);
+    probe_history_see(&h, PROBE_TCP, &refused);
+    assert_true(isnan(probe_history_available(&h)) && isnan(probe_history_lost(&h)));
+    probe_history_see(&h, PROBE_TCP, &lost);
+    assert_true(fabs(probe_history_available(&h) - 0.7) < 1e-9);
+    assert_true(fabs(probe_history_lost(&h) - 0.2) < 1e-9);     /* who is refused has got an answer */
+    assert_true(probe_history_jitter(&h) == 0);
+    ok.connect_s = 0.26;
+    probe_history_see(&h, PROBE_TCP, &ok);
+    assert_true(fabs(probe_history_jitter(&h) - 0.01) < 1e-9);
+    for (int i = 0; i < 60; i++)
+        probe_history_see(&h, PROBE_TCP, &lost);
+    assert_true(probe_history_available(&h) == 0 && probe_history_lost(&h) == 1);
+}
+
+static void who_prohibits_is_told_from_who_cannot_reach(void **state)
+{
+    (void)state;
+    static const int yes[][3] = { { 2, 3, 9 }, { 2, 3, 10 }, { 2, 3, 13 }, { 3, 1, 1 } }, no[][3] = { { 2, 3, 1 }, { 2, 3, 0 }, { 2, 11, 13 }, { 3, 1, 0 }, { 3, 3, 1 }, { 1, 3, 13 } };
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+        assert_true(probe_icmp_prohibits(yes[i][0], yes[i][1], yes[i][2]));
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        assert_false(probe_icmp_prohibits(no[i][0], no[i][1], no[i][2]));
 }
 
 static void a_target_that_cannot_be_asked_is_refused_early(void **state)
 {
     (void)state;
     static const struct { enum probe_kind kind; const char *target; } wrong[] = { { PROBE_TCP, "host" }, { PROBE_TCP, "host:99999" }, { PROBE_TCP, "a:1/x" },
-        { PROBE_DNS, "http://a" }, { PROBE_HTTP, "file:///etc/passwd" }, { PROBE_HTTP, "http://user:secret@host/" }, { PROBE_HTTP, "http://a b/" } };
+        { PROBE_DNS, "http://a" }, { PROBE_HTTP, "file:///etc/passwd" }, { PROBE_HTTP, "http://user:secret@host/" }, { PROBE_HTTP, "http://a b/" },
+        { PROBE_TCP, "::1:80" }, { PROBE_TCP, "[::1]" }, { PROBE_TCP, "[::1:80" }, { PROBE_TCP, "[]:80" }, { PROBE_TCP, "a: 80" }, { PROBE_HTTP, "http://::1:80/" }, { PROBE_HTTP, "http://" } };
     struct fault fault = { 0 };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        assert_int_equal(probe_target_check(wrong[i].kind, wrong[i].target, &fault), ERR_INPUT);
+        if (probe_target_check(wrong[i].kind, wrong[i].target, &fault) != ERR_INPUT)
+            fail_msg("taken: %s", wrong[i].target);
         assert_null(strstr(fault.text, "secret"));
     }
+    assert_ok(probe_target_check(PROBE_TCP, "[::1]:80", &fault), &fault);
+    assert_ok(probe_target_check(PROBE_HTTP, "https://[::1]/x", &fault), &fault);
 }
 
 static enum err count(void *ctx, const struct record *r, struct fault *fault)
@@ -188,6 +319,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_answers_is_a_success_with_its_phases),
         cmocka_unit_test(each_way_to_fail_has_its_class),
+        cmocka_unit_test(a_connection_that_is_never_reached_is_told_from_an_answer_that_never_comes),
+        cmocka_unit_test(a_name_is_looked_up_once_and_for_every_kind_by_the_same_way),
+        cmocka_unit_test(a_name_server_that_is_gone_holds_nothing_up_and_the_wait_is_told),
+        cmocka_unit_test(availability_loss_and_jitter_are_of_the_last_sixty_questions),
+        cmocka_unit_test(who_prohibits_is_told_from_who_cannot_reach),
         cmocka_unit_test(a_target_that_cannot_be_asked_is_refused_early),
         cmocka_unit_test(what_was_answered_is_handed_on_and_an_end_does_not_wait),
     };
