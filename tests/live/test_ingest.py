@@ -296,6 +296,24 @@ def test_a_sink_reads_again_from_where_it_is_told_to(program, make_site):
     assert found["missing"] == 0 and found["twice"] == sent["events"]
 
 
+def test_a_sink_that_was_taken_out_is_forgotten_by_the_homeostat_that_runs(make_site):
+    site = make_site()
+    site.write({"sinks": {"gone": {"kind": "files", "folder": f"{site.folder}/gone"}}})
+    site.start()
+    site.settings["sinks"].pop("gone")
+    site.write()
+    site.reload()
+
+    def consumers():
+        return {c["name"] for c in site.status()["journal"]["consumers"]}
+    site.until(lambda: all(s["name"] != "gone" for s in site.status()["ship"]["sinks"]), "it is taken out")
+    assert "sink:gone" in consumers()
+    site.cli("journal", "forget", "sink:gone")
+    assert "sink:gone" not in consumers()
+    assert site.ask("POST", "/ingest/consumers/sink:gone/forget")[0] == 404
+    assert site.stop() == 0
+
+
 # ---- what the digest tells ----
 
 TRACE = "5b8aa5a2d2c872e8321cf37308d69df2"
