@@ -6,6 +6,9 @@ INSERT INTO dim_tenant (code, name, created_at) VALUES (?1, CASE ?1 WHEN '' THEN
 -- name: digest_tenant_id
 SELECT tenant_id FROM dim_tenant WHERE code = ?1;
 
+-- name: digest_tenant_there
+SELECT tenant_id FROM dim_tenant WHERE tenant_id = ?1;
+
 -- name: digest_resource_put
 INSERT INTO dim_resource (tenant_id, urn, type, name, env, region, zone, created_at)
 VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), nullif(?6, ''), nullif(?7, ''), ?8) ON CONFLICT (tenant_id, urn) DO NOTHING;
@@ -37,12 +40,13 @@ ON CONFLICT (bucket, tenant_id, src_resource_id, dst_resource_id) DO UPDATE SET 
     sample_record = excluded.sample_record, sample_ref = excluded.sample_ref;
 
 -- name: digest_pattern_put
--- An empty text: it was forgotten meanwhile, and what is known stays.
-INSERT INTO log_pattern (fingerprint_id, tenant_id, pattern, sample_message, severity, first_seen, last_seen)
-VALUES (?1, ?2, CASE ?3 WHEN '' THEN '<forgotten>' ELSE ?3 END, ?4, ?5, ?6, ?7)
+-- An empty text: it was forgotten meanwhile, and what is known stays; so does a severity when the lines said none.
+INSERT INTO log_pattern (fingerprint_id, tenant_id, pattern, sample_message, severity, first_seen, last_seen, attrs_schema)
+VALUES (?1, ?2, CASE ?3 WHEN '' THEN '<forgotten>' ELSE ?3 END, ?4, ?5, ?6, ?7, CASE ?8 WHEN '' THEN '{}' ELSE ?8 END)
 ON CONFLICT (fingerprint_id) DO UPDATE SET pattern = CASE ?3 WHEN '' THEN pattern ELSE ?3 END,
-    sample_message = CASE ?3 WHEN '' THEN sample_message ELSE ?4 END, severity = ?5,
-    first_seen = min(first_seen, ?6), last_seen = max(last_seen, ?7);
+    sample_message = CASE ?3 WHEN '' THEN sample_message ELSE ?4 END, severity = coalesce(?5, severity),
+    first_seen = coalesce(min(nullif(first_seen, 0), ?6), ?6), last_seen = max(last_seen, ?7),
+    attrs_schema = CASE ?8 WHEN '' THEN attrs_schema ELSE ?8 END;
 
 -- name: digest_pattern_join
 -- Two patterns turned out to be one: what was counted under the younger belongs to the older.
@@ -95,9 +99,19 @@ ON CONFLICT (job, tenant_id, window_from, window_to) DO UPDATE SET status = excl
 SELECT max(window_to) FROM etl_job_run WHERE job = ?1 AND tenant_id = ?2 AND status = 'success';
 
 -- name: digest_run_ask
--- Asked for again while it waits: still once. A window that was done is done again.
+-- Asked for again while it waits: still once, and at the same place. A window that was done is done again.
 INSERT INTO etl_job_run (job, tenant_id, window_from, window_to, status, asked_at) VALUES (?1, ?2, ?3, ?4, 'queued', ?5)
-ON CONFLICT (job, tenant_id, window_from, window_to) DO UPDATE SET status = 'queued', asked_at = excluded.asked_at, error = NULL;
+ON CONFLICT (job, tenant_id, window_from, window_to) DO UPDATE SET asked_at = CASE status WHEN 'queued' THEN asked_at ELSE excluded.asked_at END,
+    status = 'queued', error = NULL;
+
+-- name: digest_run_waiting
+-- Others than this one.
+SELECT count(*) FROM etl_job_run WHERE status = 'queued' AND NOT (job = ?1 AND tenant_id = ?2 AND window_from = ?3 AND window_to = ?4);
+
+-- name: digest_run_ask_all
+INSERT INTO etl_job_run (job, tenant_id, window_from, window_to, status, asked_at) SELECT ?1, tenant_id, ?2, ?3, 'queued', ?4 FROM dim_tenant
+WHERE NOT EXISTS (SELECT 1 FROM etl_job_run WHERE job = ?1 AND status = 'success')
+ON CONFLICT (job, tenant_id, window_from, window_to) DO UPDATE SET status = 'queued';
 
 -- name: digest_run_asked
 SELECT r.id, r.job, r.tenant_id, t.code, r.window_from, r.window_to FROM etl_job_run r JOIN dim_tenant t USING (tenant_id)
@@ -115,8 +129,10 @@ INSERT INTO event_envelope (event_id, detected_at, tenant_id, resource_id, sever
 VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7, ?8, coalesce(?9, '{}'), coalesce(?10, '{}')) ON CONFLICT (event_id) DO NOTHING;
 
 -- name: digest_evidence_put
-INSERT INTO evidence_link (event_id, dim, ref_pg, ref_oo, note, ref_pg_hash) VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6)
-ON CONFLICT DO NOTHING;
+-- The same evidence again is the same row; what is known of it by now stands beside it.
+INSERT INTO evidence_link (event_id, dim, ref_pg, ref_oo, note, ref_pg_hash, score) VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7)
+ON CONFLICT (event_id, dim, ref_pg_hash, coalesce(ref_oo, 0)) DO UPDATE SET note = excluded.note, score = excluded.score
+    WHERE note IS NOT excluded.note OR score IS NOT excluded.score;
 
 -- name: digest_locator_find
 SELECT o.id FROM oo_locator o JOIN dim_resource r USING (resource_id)
@@ -135,7 +151,7 @@ DELETE FROM service_call_5m WHERE bucket < ?1;
 DELETE FROM log_pattern_5m WHERE bucket < ?1;
 
 -- name: digest_forget_patterns
-DELETE FROM log_pattern WHERE last_seen < ?1;
+DELETE FROM log_pattern WHERE last_seen < ?1 AND NOT EXISTS (SELECT 1 FROM log_pattern_5m r WHERE r.fingerprint_id = log_pattern.fingerprint_id);
 
 -- name: digest_forget_locators
 DELETE FROM oo_locator WHERE t_to < ?1;
@@ -145,3 +161,32 @@ DELETE FROM etl_job_run WHERE finished_at < ?1 AND status <> 'queued';
 
 -- name: digest_forget_events
 DELETE FROM event_envelope WHERE detected_at < ?1;
+
+-- name: digest_change_begin
+UPDATE change_state SET seq = max(seq + 1, ?1) WHERE id = 1;
+
+-- name: digest_changed
+INSERT INTO changed (kind, key, seq) VALUES (?1, ?2, (SELECT seq FROM change_state WHERE id = 1)) ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
+
+-- name: digest_changed_window
+-- Before rows of one tenant go because their window is made again: what there is to tell is that they went.
+INSERT INTO changed (kind, key, seq) SELECT w.kind, w.bucket, s.seq FROM (
+    SELECT 2 AS kind, bucket FROM metric_1m WHERE tenant_id = ?1 AND bucket >= ?2 AND bucket < ?3
+    UNION SELECT 3, bucket FROM service_call_5m WHERE tenant_id = ?1 AND bucket >= ?4 AND bucket < ?5
+    UNION SELECT 4, bucket FROM log_pattern_5m WHERE tenant_id = ?1 AND bucket >= ?4 AND bucket < ?5) w JOIN change_state s ON s.id = 1
+WHERE true ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
+
+-- name: digest_changed_pattern_rows
+INSERT INTO changed (kind, key, seq) SELECT DISTINCT 4, p.bucket, s.seq FROM log_pattern_5m p JOIN change_state s ON s.id = 1 WHERE p.fingerprint_id = ?1
+ON CONFLICT (kind, key) DO UPDATE SET seq = excluded.seq;
+
+-- name: digest_change_forgot
+INSERT INTO change_forgot (kind, before) VALUES (?1, ?2) ON CONFLICT (kind) DO UPDATE SET before = max(before, excluded.before);
+
+-- name: digest_changed_prune
+-- Marks outlive their rows, so that who was away for long learns that something is missing.
+DELETE FROM changed WHERE kind = ?1 AND key < ?2;
+
+-- name: digest_changed_prune_rows
+DELETE FROM changed WHERE seq < ?1 AND (kind = 5 AND key NOT IN (SELECT fingerprint_id FROM log_pattern) OR kind = 6 AND key NOT IN (SELECT rowid FROM event_envelope)
+    OR kind = 7 AND key NOT IN (SELECT id FROM etl_job_run));

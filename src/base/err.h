@@ -22,7 +22,8 @@
     X(TIMEOUT,  "it took longer than it was allowed to")                 \
     X(IO,       "a file, socket or database let us down")                \
     X(LIMIT,    "a bound that was set on purpose was reached")           \
-    X(UNKNOWN,  "the outcome cannot be told")
+    X(UNKNOWN,  "the outcome cannot be told")                            \
+    X(DAMAGED,  "what was stored cannot be read, and will not be better when it is tried again")
 
 enum err {
     OK = 0,

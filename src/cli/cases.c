@@ -17,7 +17,7 @@ static const struct print_column case_record[] = {
     { "case", "id", PRINT_TEXT, 0 }, { "title", "title", PRINT_TEXT, 0 }, { "state", "status", PRINT_TEXT, 0 }, { "version", "version", PRINT_TEXT, 0 },
     { "target", "target", PRINT_TEXT, 0 }, { "tenant", "tenant", PRINT_TEXT, 0 }, { "opened by", "opened_by", PRINT_TEXT, 0 },
     { "driven by", "driver", PRINT_TEXT, 0 }, { "phase", "phase", PRINT_TEXT, 0 }, { "step", "step", PRINT_TEXT, 0 }, { "of", "steps", PRINT_TEXT, 0 },
-    { "in force proven", "in_force_is_proven", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
+    { "in force proven", "in_force_is_proven", PRINT_TEXT, 0 }, { "event", "event_id", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
 static const struct print_column case_record_times[] = {
     { "opened", "created_at", PRINT_TIME, 0 }, { "changed", "updated_at", PRINT_TIME, 0 }, { "deadline", "deadline_at", PRINT_TIME, 0 }, { NULL, NULL, PRINT_TEXT, 0 },

@@ -259,6 +259,7 @@ enum err client_ask(struct client *c, const struct client_request *r, struct cli
         sent |= was != CLIENT_NOBODY;
         if (was == CLIENT_BROKEN || !sent || (was != CLIENT_ANSWERED && clock_mono_us(&clock_real) >= give_up_us)) {
             client_answer_done(a);
+            c->nobody = !sent;
             e = client_why_not(c, code, r->method, fault);
             break;
         }
@@ -328,12 +329,15 @@ int client_complain(struct cli *cli, const struct client *c, const struct client
     return client_exit_of(a);
 }
 
-json_t *client_data(struct cli *cli, struct client *c, const struct client_request *r, int *exit_code)
+static json_t *data_or(struct cli *cli, struct client *c, const struct client_request *r, struct fault *nobody, int *exit_code)
 {
     struct client_answer a CLEANUP(client_answer_done) = { 0 };
     struct fault         fault = { 0 };
     if (client_ask(c, r, &a, &fault) != OK) {
-        *exit_code = cli_complain(cli, &fault);
+        if (nobody && c->nobody)
+            *nobody = fault;
+        else
+            *exit_code = cli_complain(cli, &fault);
         return NULL;
     }
     *exit_code = client_exit_of(&a);
@@ -350,7 +354,9 @@ json_t *client_data(struct cli *cli, struct client *c, const struct client_reque
     return json_incref(data);
 }
 
-json_t *client_once(struct cli *cli, const struct client_request *r, int *exit_code)
+json_t *client_data(struct cli *cli, struct client *c, const struct client_request *r, int *exit_code) { return data_or(cli, c, r, NULL, exit_code); }
+
+json_t *client_once_or(struct cli *cli, const struct client_request *r, struct fault *nobody, int *exit_code)
 {
     struct client *c = NULL;
     struct fault   fault = { 0 };
@@ -358,10 +364,12 @@ json_t *client_once(struct cli *cli, const struct client_request *r, int *exit_c
         *exit_code = cli_complain(cli, &fault);
         return NULL;
     }
-    json_t *data = client_data(cli, c, r, exit_code);
+    json_t *data = data_or(cli, c, r, nobody, exit_code);
     client_close(c);
     return data;
 }
+
+json_t *client_once(struct cli *cli, const struct client_request *r, int *exit_code) { return client_once_or(cli, r, NULL, exit_code); }
 
 /* ---- paths ---- */
 

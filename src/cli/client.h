@@ -60,6 +60,8 @@ int  client_complain(struct cli *cli, const struct client *c, const struct clien
 json_t *client_data(struct cli *cli, struct client *c, const struct client_request *r, int *exit_code);
 /* The same with a connection of its own. */
 json_t *client_once(struct cli *cli, const struct client_request *r, int *exit_code);
+/* The same for who can do without: that nobody listens there is not complained of but told in *nobody, whose code is OK otherwise. */
+json_t *client_once_or(struct cli *cli, const struct client_request *r, struct fault *nobody, int *exit_code);
 
 /* ---- the event stream ---- */
 

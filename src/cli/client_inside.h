@@ -14,6 +14,7 @@ struct client {
     struct where        where;
     CURL               *curl;
     char                why[CURL_ERROR_SIZE];
+    bool                nobody;         /* what was asked last reached no one: nothing listens there */
     struct cli_progress progress;
     const char         *standing;       /* for the progress line */
 };

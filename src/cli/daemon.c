@@ -3,6 +3,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "casefile/step.h"
+#include "cli/case_events.h"
 #include "cli/commands.h"
 #include "cli/sections.h"
 #include "cli/where.h"
@@ -76,11 +77,12 @@ static bool    tell_ingest_ready(void *ctx, json_t *checks, char *why, size_t si
 
 static enum err tell_look(void *ctx, const struct web_question *q, json_t **out, struct fault *fault)
 {
-    struct ingest_question question = { .what = q->what, .id = q->id, .service = q->text, .since_us = q->since_us, .until_us = q->until_us, .limit = q->limit };
+    struct ingest_question question = { .what = q->what, .id = q->id, .service = q->service, .metric = q->metric, .tenant = q->tenant, .kind = q->kind, .since_us = q->since_us, .until_us = q->until_us, .limit = q->limit };
     return ingest_look(((struct told *)ctx)->ingest, &question, out, fault);
 }
 
 static enum err tell_enqueue(void *ctx, const json_t *request, json_t **out, struct fault *fault) { return ingest_enqueue(((struct told *)ctx)->ingest, request, out, fault); }
+static enum err tell_event(void *ctx, const json_t *request, json_t **out, struct fault *fault) { return ingest_event(((struct told *)ctx)->ingest, request, out, fault); }
 
 static enum err tell_replay(void *ctx, const char *consumer, const json_t *request, json_t **out, struct fault *fault)
 {
@@ -159,6 +161,7 @@ int cmd_daemon(struct cli *c)
         sources.enqueue = tell_enqueue;
         sources.replay = tell_replay;
         sources.forget = tell_forget;
+        sources.event = tell_event;
     }
     if (web_start(&options, engine, &sources, &web, &fault) != OK) {
         int code = cli_complain(c, &fault);
@@ -168,6 +171,8 @@ int cmd_daemon(struct cli *c)
     }
     told.web = web;
     engine_on_reload(engine, on_reload, &told);
+    struct case_events cases;
+    case_events_begin(&cases, engine, told.ingest, engine_store_folder(engine));
     log_info("homeostat runs", F("version", HOMEOSTAT_VERSION), F("configuration", where_config(&c->o)), F("targets", (int64_t)conf->targets), F("port", web_port(web)));
     (void)sd_notifyf(0, "READY=1\nSTATUS=watching %zu targets, http port %d", conf->targets, web_port(web));
     struct watchdog watchdog = { 0 };
@@ -176,6 +181,7 @@ int cmd_daemon(struct cli *c)
     watchdog_end(&watchdog);
     (void)sd_notify(0, "STOPPING=1");
     web_stop(web);
+    case_events_end(&cases);
     ingest_stop(told.ingest);
     engine_close(engine);
     log_info("homeostat ends", F("code", code));

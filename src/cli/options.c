@@ -25,7 +25,7 @@ static const struct option rows[] = {
     { "form",       NULL, OPTION_CHOICE, AT(form),       0, 0,          "markdown|man|json", "markdown", "how to write it" },
     { "state",      NULL, OPTION_CHOICE, AT(state),      0, 0,          "NEW|ANALYZING|PLANNING|WAIT_GATE|EXECUTING|VERIFYING|PARKED|CLOSED", "", "only cases in this state" },
     { "target",     "-t", OPTION_TEXT,   AT(target),     0, 0,          "NAME",  "",      "the target, as it is called in the configuration" },
-    { "tenant",     NULL, OPTION_TEXT,   AT(tenant),     0, 0,          "NAME",  "",      "the tenant" },
+    { "tenant",     NULL, OPTION_TEXT,   AT(tenant),     0, 0,          "NAME",  "",      "the tenant; in questions about what came in, installation is the installation's own" },
     { "since",      NULL, OPTION_TEXT,   AT(since),      0, 0,          "WHEN",  "",      "a moment (2026-01-31T12:00:00Z) or how long ago (15min, 2h)" },
     { "to",         NULL, OPTION_TEXT,   AT(to),         0, 0,          "WHEN",  "",      "until this moment; now when absent" },
     { "limit",      "-n", OPTION_WHOLE,  AT(limit),      1, 500,        "N",     "50",    "at most so many" },
@@ -60,6 +60,12 @@ static const struct option rows[] = {
     { "body",       NULL, OPTION_CHOICE, AT(body),       0, 0,          "size|raw", "size", "of each record: how large its body is, or the body alone, as it came" },
     { "from",       NULL, OPTION_WHOLE,  AT(from),       1, MOST,  "ID",    "1",     "begin with this record, or the first behind it" },
     { "at",         NULL, OPTION_TEXT,   AT(at),         0, 0,          "WHEN",  "",      "the last minute at or before a moment (2026-01-31T12:00:00Z) or so long ago (15min, 2h); the newest when absent" },
+    { "kind",       NULL, OPTION_CHOICE, AT(kind),       0, 0,          "deploy|anomaly|slo_violation|incident", "", "what kind of event" },
+    { "severity",   NULL, OPTION_CHOICE, AT(severity),   0, 0,          "TRACE|DEBUG|INFO|WARN|ERROR|FATAL", "", "how bad it is (default: INFO for a deploy, WARN or ERROR for the others)" },
+    { "when",       NULL, OPTION_TEXT,   AT(moment),     0, 0,          "WHEN",  "",      "when it happened (2026-01-31T12:00:00Z); now when absent" },
+    { "id",         NULL, OPTION_TEXT,   AT(id),         0, 0,          "TEXT",  "",      "its id, e.g. of the run of a pipeline: telling it again changes nothing" },
+    { "label",      "-l", OPTION_MANY,   AT(labels),     0, 0,          "NAME=TEXT", NULL, "something to keep beside it: version=1.42" },
+    { "every",      NULL, OPTION_TIME,   AT(every_us),   60 * S, 366 * 86400 * S, "TIME", NULL, "one minute of each so long a time; all of them when absent" },
     { "policy",     NULL, OPTION_TEXT,   AT(policy),     0, 0,          "FILE",  "",      "the policy (default: the configured one, else the one that is built in)" },
 };
 

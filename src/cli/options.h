@@ -52,7 +52,11 @@ struct cli_options {
 
     /* journal, top */
     const char *folder, *body, *at;
-    int64_t     from;
+    int64_t     from, every_us;
+
+    /* events */
+    const char *kind, *severity, *moment, *id;
+    struct option_list labels;
 
     const char *word[CLI_WORDS_MAX];   /* what is no option, in order; borrowed */
     int         words;

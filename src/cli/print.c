@@ -125,6 +125,9 @@ char *print_value(const json_t *value, enum print_kind kind, char *out, size_t s
         (void)snprintf(out, size, "%.10s %.8s", clock_format(json_integer_value(value), when, sizeof when), when + 11);
     } else if (kind == PRINT_GAIN && json_is_number(value)) {
         (void)snprintf(out, size, "%+.1f %%", 100 * (exp(json_number_value(value)) - 1));
+    } else if (kind == PRINT_SHARE && json_is_number(value)) {
+        double v = json_number_value(value);
+        (void)snprintf(out, size, v > 0 && v < 0.0005 ? "< 0.1 %%" : v == 0 ? "0 %%" : "%.1f %%", 100 * v);
     } else if (s && kind == PRINT_TIME && strlen(s) >= 19 && s[10] == 'T') {
         (void)snprintf(out, size, "%.10s %.8s", s, s + 11);      /* 2026-01-31 12:00:00, as UTC as it came */
     } else if (s && kind == PRINT_SHORT) {

@@ -16,6 +16,7 @@ enum print_kind {
     PRINT_TEXT,
     PRINT_TIME /* RFC 3339, or microseconds since 1970 */,
     PRINT_GAIN /* log ratio, as +12.3 % */,
+    PRINT_SHARE /* 0 to 1, as 12.3 % */,
     PRINT_SHORT /* the first 12 characters, for digests */,
     PRINT_RULE /* a number; 0 is none */
 };

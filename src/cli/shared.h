@@ -22,6 +22,12 @@ void shared_put_gate(struct cli *c, const json_t *verdict);
 void shared_put_verdict(struct cli *c, const json_t *verdict);
 /* The steps of a plan, as they would be carried out. */
 void shared_put_plan(struct cli *c, const json_t *plan);
+/*
+ * A question about what came in: the daemon is asked, or, when nobody answers where the configuration leads, its files (telemetry.c). path: where the API
+ * answers, with the id at its end; what: the question by the name it has in ingest/look.c. --tenant, --since and --limit narrow it. NULL: complained.
+ */
+struct shared_question { const char *path, *what, *id, *service, *metric, *kind; };
+json_t *shared_ask(struct cli *c, const struct shared_question *q, int *exit_code);
 /* body.name = text, unless it is empty. */
 void shared_set(json_t *body, const char *name, const char *text);
 

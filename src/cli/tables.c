@@ -11,6 +11,7 @@
 #include "gate/policy.h"
 #include "model/knob.h"
 #include "plan/template.h"
+#include "sensor/group.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,16 @@ static int check_policy(struct cli *c, const char *path)
     return code;
 }
 
+static void put_doubt(void *ctx, const char *text) { fprintf(((struct cli *)ctx)->err, "homeostat: warning: %s\n", text); }
+
+/* What is no mistake, and surely not meant. */
+static void put_doubts(struct cli *c, const struct conf *conf)
+{
+    size_t                           n;
+    const struct sensors_group_conf *groups = conf_instances(conf, &sensor_groups_section, &n);
+    (void)grouping_doubts(groups, n, put_doubt, c);
+}
+
 /* The configuration, and the files that it names: what `run` would refuse is refused here. */
 int cmd_config_check(struct cli *c)
 {
@@ -74,6 +85,7 @@ int cmd_config_check(struct cli *c)
             conf_complaints_init(&none);
             code = put_complaints(c, &none, &fault);
         }
+        put_doubts(c, conf);
         templates_free(templates);
         conf_free(conf);
     }

@@ -1,5 +1,6 @@
-/* cli/top.c - homeostat top: one minute of the history on a screen. Needs the folder, and nothing that runs. */
+/* cli/top.c - homeostat top: one minute of the history on a screen, or a line for each of many. Needs the folder, and nothing that runs. */
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "cli/where.h"
@@ -64,15 +65,32 @@ static void put_host(FILE *f, const struct history_minute *m)
             P(h->listen_overflows), A(h->filefd));
 }
 
-/* A name at its width; what a terminal would obey is taken out. */
+/* A name at its width; what a terminal would obey, and what is no text, is taken out. */
+static void shown_of(const char *name, char out[HISTORY_NAME])
+{
+    snprintf(out, HISTORY_NAME, "%s", name);
+    for (char *c = out; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 127)
+            *c = '?';
+    utf8_clean(out, '?');
+}
+
 static void put_name(FILE *f, const char *name, int width)
 {
     char shown[HISTORY_NAME];
-    snprintf(shown, sizeof shown, "%s", name);
-    for (char *c = shown; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 127)
-            *c = '?';
+    shown_of(name, shown);
     fprintf(f, "%-*.*s", width, width, shown);
+}
+
+/* The end of a path says more than its beginning. */
+static void put_path(FILE *f, const char *name, int width)
+{
+    char shown[HISTORY_NAME];
+    shown_of(name, shown);
+    int n = (int)strlen(shown), from = n > width ? n - width + 1 : 0;
+    while (from && ((unsigned char)shown[from] & 0xc0) == 0x80)
+        from++;
+    fprintf(f, "%s%-*s", from ? "~" : "", from ? width - 1 : width, shown + from);
 }
 
 static void put_rows(FILE *f, const struct history_minute *m)
@@ -91,8 +109,8 @@ static void put_rows(FILE *f, const struct history_minute *m)
     }
     for (size_t i = 0; i < m->mounts; i++) {
         const struct history_mount *t = &m->mount[i];
-        fputs(i ? "" : "\nfilesystem             size     avail      used     files\n", f);
-        put_name(f, t->name, 16);
+        fputs(i ? "" : "\nfilesystem                             size     avail      used     files\n", f);
+        put_path(f, t->name, 32);
         fprintf(f, " %10s%10s%10s%10s\n", B(t->size_bytes), B(t->avail_bytes), S(1 - t->avail_bytes / t->size_bytes), S(1 - t->files_free / t->files));
     }
     for (size_t i = 0; i < m->tops; i++) {
@@ -101,12 +119,21 @@ static void put_rows(FILE *f, const struct history_minute *m)
         fprintf(f, "%7lld ", (long long)t->pid);
         put_name(f, t->name, 16);
         fputc(' ', f);
-        put_name(f, t->group, 16);
+        put_path(f, t->group, 16);
         fprintf(f, " %8s%10s%10s%10s%9s\n", S(t->cpu), B(t->rss_bytes), B(t->read_bytes), B(t->write_bytes), A(t->threads));
     }
 }
 
 /* ---- JSON: the members are called as in history.h; what is unknown is null ---- */
+
+/* What lies there may have been written by an older version, which took names as they were. */
+static json_t *name_json(const char *name)
+{
+    char clean[HISTORY_NAME];
+    snprintf(clean, sizeof clean, "%s", name);
+    utf8_clean(clean, '?');
+    return json_string(clean);
+}
 
 static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 
@@ -127,39 +154,117 @@ static json_t *minute_json(const struct history_minute *m)
     json_t *disks = json_array(), *nets = json_array(), *mounts = json_array(), *tops = json_array();
     for (size_t i = 0; i < m->disks; i++) {
         const struct history_disk *d = &m->disk[i];
-        json_array_append_new(disks, json_pack("{ss so so so so so so}", "name", d->name, N(d, read_bytes), N(d, write_bytes), N(d, reads), N(d, writes), N(d, busy), N(d, wait_ms)));
+        json_array_append_new(disks, json_pack("{so so so so so so so}", "name", name_json(d->name), N(d, read_bytes), N(d, write_bytes), N(d, reads), N(d, writes), N(d, busy), N(d, wait_ms)));
     }
     for (size_t i = 0; i < m->nets; i++) {
         const struct history_net *n = &m->net[i];
-        json_array_append_new(nets, json_pack("{ss so so so so so so}", "name", n->name, N(n, rx_bytes), N(n, tx_bytes), N(n, rx_packets), N(n, tx_packets), N(n, errors), N(n, drops)));
+        json_array_append_new(nets, json_pack("{so so so so so so so}", "name", name_json(n->name), N(n, rx_bytes), N(n, tx_bytes), N(n, rx_packets), N(n, tx_packets), N(n, errors), N(n, drops)));
     }
     for (size_t i = 0; i < m->mounts; i++) {
         const struct history_mount *t = &m->mount[i];
-        json_array_append_new(mounts, json_pack("{ss so so so so}", "name", t->name, N(t, size_bytes), N(t, avail_bytes), N(t, files), N(t, files_free)));
+        json_array_append_new(mounts, json_pack("{so so so so so}", "name", name_json(t->name), N(t, size_bytes), N(t, avail_bytes), N(t, files), N(t, files_free)));
     }
     for (size_t i = 0; i < m->tops; i++) {
         const struct history_top *t = &m->top[i];
-        json_t *name = json_string(t->name), *group = json_string(t->group);        /* a process may call itself by what is no UTF-8 */
-        json_array_append_new(tops, json_pack("{sI so so so so so so so}", "pid", (json_int_t)t->pid, "name", name ? name : json_null(), "group", group ? group : json_null(), N(t, cpu),
+        json_array_append_new(tops, json_pack("{sI so so so so so so so}", "pid", (json_int_t)t->pid, "name", name_json(t->name), "group", name_json(t->group), N(t, cpu),
                                               N(t, rss_bytes), N(t, read_bytes), N(t, write_bytes), N(t, threads)));
     }
     return json_pack("{ss sf so so so so so}", "at", clock_format(m->at_us, at, sizeof at), "seconds", m->seconds, "host", host_json(&m->host), "disks", disks, "networks", nets,
                      "filesystems", mounts, "processes", tops);
 }
 
-/* A moment, or how long ago. */
-static enum err moment(const char *text, int64_t *us, struct fault *fault)
+/* A moment, or how long ago; what is not given is `absent_us`. */
+static enum err moment(const char *option, const char *text, int64_t absent_us, int64_t *us, struct fault *fault)
 {
     int64_t ago;
-    *us = INT64_MAX;
+    *us = absent_us;
     if (!*text || (*us = clock_parse(text)) >= 0)
         return OK;
     if (knob_time_parse(text, &ago, NULL) == OK) {
         *us = clock_wall_us(&clock_real) - ago;
         return OK;
     }
-    enum err e = fail(fault, ERR_INPUT, "--at %.40s is no time", text);
+    enum err e = fail(fault, ERR_INPUT, "--%s %.40s is no time", option, text);
     fail_hint(fault, "Write a moment such as 2026-01-31T12:00:00Z, or how long ago: 15min, 2h.");
+    return e;
+}
+
+static void put_minute(struct cli *c, const struct history_minute *m)
+{
+    if (c->o.json) {
+        json_t *json = minute_json(m);
+        cli_put_json(c, json);
+        json_decref(json);
+        return;
+    }
+    put_host(c->out, m);
+    put_rows(c->out, m);
+}
+
+/* ---- many minutes ---- */
+
+struct replay { struct cli *c; int64_t every_us, next_us; size_t seen, put; };
+
+static double sum_of(double a, double b) { return isnan(a) ? b : isnan(b) ? a : a + b; }
+
+static void put_line(FILE *f, const struct history_minute *m, bool first)
+{
+    const struct history_host *h = &m->host;
+    char                       at[32];
+    double                     disk_read = NAN, disk_write = NAN, in = NAN, out = NAN, busy = NAN;
+    for (size_t i = 0; i < m->disks; i++) {
+        disk_read  = sum_of(disk_read, m->disk[i].read_bytes);
+        disk_write = sum_of(disk_write, m->disk[i].write_bytes);
+        busy       = isnan(busy) || m->disk[i].busy > busy ? m->disk[i].busy : busy;
+    }
+    for (size_t i = 0; i < m->nets; i++) {
+        in  = sum_of(in, m->net[i].rx_bytes);
+        out = sum_of(out, m->net[i].tx_bytes);
+    }
+    if (first)
+        fputs("time                      load     cpu  iowait   steal  mem avail   swap in  disk read disk write    busy    net in   net out   busiest\n", f);
+    fprintf(f, "%-20.19s %9s%8s%8s%8s%11s%10s%11s%11s%8s%10s%10s", clock_format(m->at_us, at, sizeof at), P(h->load1), S(1 - h->cpu_idle), S(h->cpu_iowait), S(h->cpu_steal), B(h->mem_available),
+            P(h->swap_in), B(disk_read), B(disk_write), S(busy), B(in), B(out));
+    if (m->tops) {
+        char name[HISTORY_NAME];
+        shown_of(m->top[0].name, name);
+        fprintf(f, "   %s %s", name, S(m->top[0].cpu));
+    }
+    fputc('\n', f);
+}
+
+static bool replay_one(void *ctx, const struct history_minute *m)
+{
+    struct replay *r = ctx;
+    r->seen++;
+    if (r->every_us && r->put && m->at_us < r->next_us && m->at_us > r->next_us - r->every_us)
+        return true;
+    r->next_us = (m->at_us / (r->every_us ? r->every_us : 1) + 1) * r->every_us;
+    if (r->c->o.json) {
+        json_t *json = minute_json(m);
+        (void)json_dumpf(json, r->c->out, JSON_COMPACT | JSON_PRESERVE_ORDER);
+        fputc('\n', r->c->out);
+        json_decref(json);
+    } else {
+        put_line(r->c->out, m, r->put == 0);
+    }
+    r->put++;
+    return !ferror(r->c->out);
+}
+
+static enum err replay(struct cli *c, struct history_reader *h, int64_t now_us, struct fault *fault)
+{
+    struct replay r = { .c = c, .every_us = c->o.every_us };
+    int64_t       from_us, to_us, damaged = 0;
+    enum err      e = moment("since", c->o.since, 0, &from_us, fault);
+    if (e == OK)
+        e = moment("to", c->o.to, now_us, &to_us, fault);
+    if (e == OK)
+        e = history_each(h, from_us, to_us, replay_one, &r, &damaged, fault);
+    if (e == OK && !r.seen)
+        e = fail(fault, ERR_MISSING, "the history has no minute in that time");
+    if (damaged)
+        fprintf(c->err, "homeostat: %lld bytes of the history are damaged; minutes may be missing\n", (long long)damaged);
     return e;
 }
 
@@ -168,20 +273,18 @@ int cmd_top(struct cli *c)
     struct fault           fault = { 0 };
     struct history_reader *r     = NULL;
     struct history_minute *m     = malloc(sizeof *m);
-    int64_t                at    = INT64_MAX;
-    enum err               e = m ? moment(c->o.at, &at, &fault) : fail(&fault, ERR_LIMIT, "out of memory");
+    bool                   many  = *c->o.since || *c->o.to || c->o.every_us;
+    /* not the newest of all: a clock that was ahead has left its minutes */
+    int64_t                now_us = clock_wall_us(&clock_real) + 60 * US_PER_S, at;
+    enum err               e = m ? moment("at", c->o.at, now_us, &at, &fault) : fail(&fault, ERR_LIMIT, "out of memory");
+    if (e == OK && many && *c->o.at)
+        e = fail(&fault, ERR_INPUT, "--at shows one minute, --since, --to and --every show many");
     if (e == OK && (e = history_open_read(where_folder(&c->o, WHERE_HISTORY, (char[WHERE_FOLDER_SIZE]){ 0 }), &r, &fault)) == ERR_MISSING)
         fail_hint(&fault, "--folder says where the history is: the folder history in store.folder.");
-    if (e == OK)
-        e = history_at(r, at, m, &fault);
-    if (e == OK && c->o.json) {
-        json_t *json = minute_json(m);
-        cli_put_json(c, json);
-        json_decref(json);
-    } else if (e == OK) {
-        put_host(c->out, m);
-        put_rows(c->out, m);
-    }
+    if (e == OK && many)
+        e = replay(c, r, now_us, &fault);
+    else if (e == OK && (e = history_at(r, at, m, &fault)) == OK)
+        put_minute(c, m);
     history_close_read(r);
     free(m);
     return e == OK ? CLI_DONE : cli_complain(c, &fault);

@@ -1,8 +1,9 @@
 /*
  * digest/calls.c - one half of a call waits for the other.
  *
- * Waiting spans lie in a ring in the order in which they came, and in chains by what joins the halves: trace id and the id of the
- * client's span.  The oldest leave the ring first, and only then does what they say without an answer become part of a window for good.
+ * Waiting spans hang in a list in the order in which they came, and in chains by what joins the halves: trace id and the id of the
+ * client's span.  The oldest leave the list first, and only then does what they say without an answer become part of a window for good.
+ * A server leaves it when its client comes; a client that was answered changes to a list of its own.
  */
 #include "digest/calls.h"
 
@@ -17,8 +18,8 @@ enum { LINK_MAX = 256 };                         /* spans that wait with the sam
 
 struct calls_options calls_options_default(void)
 {
-    return (struct calls_options){ .lookback_us = 600 * INT64_C(1000000), .ahead_us = 600 * INT64_C(1000000), .match_us = 180 * INT64_C(1000000),
-                                   .pending_max = 1 << 17, .edges_max = 20000 };
+    return (struct calls_options){ .lookback_us = 600 * INT64_C(1000000), .ahead_us = 600 * INT64_C(1000000), .match_us = 600 * INT64_C(1000000),
+                                   .pending_max = 1 << 19, .answered_max = 1 << 17, .edges_max = 20000 };
 }
 
 enum err calls_new(const struct calls_options *o, struct calls **out, struct fault *fault)
@@ -27,9 +28,11 @@ enum err calls_new(const struct calls_options *o, struct calls **out, struct fau
     if (c) {
         c->o = *o;
         c->floor_us = INT64_MIN;
-        c->ring = calloc(o->pending_max ? o->pending_max : 1, sizeof *c->ring);     /* pages are touched as they are used */
+        c->spans_room = o->pending_max + o->answered_max + 1;
+        c->spans_free = c->open.newest = c->open.oldest = c->answered.newest = c->answered.oldest = NO_SPAN;
+        c->span = calloc(c->spans_room, sizeof *c->span);                            /* pages are touched as they are used */
     }
-    if (!c || !c->ring) {
+    if (!c || !c->span) {
         calls_free(c);
         return fail(fault, ERR_LIMIT, "no memory for %u waiting spans", o->pending_max);
     }
@@ -55,7 +58,7 @@ void calls_free(struct calls *c)
     for (uint32_t i = 0; i < c->windows; i++)
         calls_window_free(c->window[i]);
     map_done(&c->by_link);
-    free(c->ring);
+    free(c->span);
     free(c);
 }
 
@@ -137,8 +140,6 @@ static void match(struct calls *c, struct waiting *client, const struct waiting 
 
 /* ---- waiting ---- */
 
-static uint32_t ring_at(const struct calls *c, uint32_t i) { return (c->tail + i) % c->o.pending_max; }
-
 /* What it means that nobody answered: whom it goes to and from whom; false: nothing can be said. */
 static bool unanswered(struct places *p, const struct waiting *t, uint32_t *src, uint32_t *dst)
 {
@@ -168,37 +169,83 @@ static void decide(struct calls *c, struct places *p, const struct waiting *t)
     }
 }
 
+static struct waiting_list *list_of(struct calls *c, const struct waiting *t) { return t->matched ? &c->answered : &c->open; }
+
+static void list_put(struct calls *c, uint32_t at)
+{
+    struct waiting      *t = &c->span[at];
+    struct waiting_list *l = list_of(c, t);
+    t->newer = NO_SPAN;
+    t->older = l->newest;
+    *(l->newest == NO_SPAN ? &l->oldest : &c->span[l->newest].newer) = at;
+    l->newest = at;
+    l->n++;
+}
+
+static void list_remove(struct calls *c, uint32_t at)
+{
+    const struct waiting *t = &c->span[at];
+    struct waiting_list  *l = list_of(c, t);
+    *(t->newer == NO_SPAN ? &l->newest : &c->span[t->newer].older) = t->older;
+    *(t->older == NO_SPAN ? &l->oldest : &c->span[t->older].newer) = t->newer;
+    l->n--;
+}
+
+/* It waits no more. */
+static void release(struct calls *c, uint32_t at)
+{
+    struct waiting *t = &c->span[at];
+    uint32_t       *head = map_at(&c->by_link, t->link), i = head ? *head : NO_SPAN;
+    if (i == at && t->next == NO_SPAN) {
+        map_remove(&c->by_link, t->link);
+    } else if (i == at) {
+        *head = t->next;
+    } else {
+        while (i != NO_SPAN && c->span[i].next != at)
+            i = c->span[i].next;
+        if (i != NO_SPAN)
+            c->span[i].next = t->next;
+    }
+    list_remove(c, at);
+    t->next = c->spans_free;
+    c->spans_free = at;
+}
+
+/* Nobody is waited for any longer. */
 static void let_go(struct calls *c, struct places *p)
 {
-    struct waiting *t = &c->ring[c->tail];
-    uint32_t       *head = map_at(&c->by_link, t->link);
-    decide(c, p, t);
-    /* It is the oldest of its chain, hence the last. */
-    if (head && *head == c->tail) {
-        map_remove(&c->by_link, t->link);
-    } else if (head) {
-        uint32_t i = *head;
-        while (c->ring[i].next != c->tail && c->ring[i].next != NO_NEXT)
-            i = c->ring[i].next;
-        c->ring[i].next = NO_NEXT;
+    decide(c, p, &c->span[c->open.oldest]);
+    release(c, c->open.oldest);
+}
+
+static void make_room(struct calls *c, struct places *p, bool answered)
+{
+    if (answered && c->answered.n >= c->o.answered_max && c->answered.n) {
+        release(c, c->answered.oldest);
+    } else if (!answered && c->open.n >= c->o.pending_max && c->open.n) {
+        c->stats.hurried++;
+        let_go(c, p);
     }
-    c->tail = ring_at(c, 1);
-    c->waiting--;
 }
 
 bool calls_wait(struct calls *c, const struct waiting *t)
 {
-    uint32_t  at = ring_at(c, c->waiting);
-    uint32_t *head = map_at(&c->by_link, t->link);
-    c->ring[at] = *t;
-    c->ring[at].next = head ? *head : NO_NEXT;
-    if (!map_put(&c->by_link, t->link, at))
+    uint32_t  at = c->spans_free != NO_SPAN ? c->spans_free : c->spans_used;
+    uint32_t *head = map_at(&c->by_link, t->link), next = head ? *head : NO_SPAN;
+    if (at >= c->spans_room || !map_put(&c->by_link, t->link, at))
         return false;
-    c->waiting++;
+    if (at == c->spans_free)
+        c->spans_free = c->span[at].next;
+    else
+        c->spans_used++;
+    c->span[at] = *t;
+    c->span[at].next = next;
+    list_put(c, at);
     return true;
 }
 
-static uint64_t link_of(struct slice trace, struct slice span)
+/* Within a tenant: what another one says of the same trace is nobody's business here. */
+static uint64_t link_of(uint32_t tenant, struct slice trace, struct slice span)
 {
     char   both[24] = { 0 };
     size_t n = trace.n < 16 ? trace.n : 16;
@@ -206,7 +253,44 @@ static uint64_t link_of(struct slice trace, struct slice span)
         memcpy(both, trace.s, n);
     if (span.n)
         memcpy(both + 16, span.s, span.n < 8 ? span.n : 8);
-    return XXH3_64bits(both, sizeof both);
+    return XXH3_64bits_withSeed(both, sizeof both, tenant);
+}
+
+/* A client has come: whoever waited for it waits no more. Returns how many it was compared with. */
+static uint32_t answers_of(struct calls *c, struct waiting *client)
+{
+    uint32_t *head = map_at(&c->by_link, client->link), looked = 0;
+    for (uint32_t i = head ? *head : NO_SPAN, next; i != NO_SPAN; i = next, looked++) {
+        next = c->span[i].next;
+        if (c->span[i].client || c->span[i].matched)
+            continue;
+        match(c, client, &c->span[i]);
+        release(c, i);
+    }
+    return looked;
+}
+
+/* A server has come: of its clients (the same one may have been sent twice) first one that nobody answered yet. */
+static uint32_t client_of(struct calls *c, struct waiting *server)
+{
+    uint32_t *head = map_at(&c->by_link, server->link), looked = 0, best = NO_SPAN;
+    for (uint32_t i = head ? *head : NO_SPAN; i != NO_SPAN; i = c->span[i].next, looked++) {
+        const struct waiting *t = &c->span[i], *b = best == NO_SPAN ? NULL : &c->span[best];
+        if (t->client && (!b || t->matched < b->matched || (t->matched == b->matched && t->record < b->record)))
+            best = i;
+    }
+    if (best == NO_SPAN)
+        return looked;
+    struct waiting *client = &c->span[best];
+    if (!client->matched) {
+        list_remove(c, best);
+        client->matched = true;
+        make_room(c, NULL, true);
+        list_put(c, best);
+    }
+    match(c, client, server);
+    server->matched = true;
+    return looked;
 }
 
 void calls_take(struct calls *c, struct places *p, const struct event *e, uint32_t place)
@@ -228,24 +312,19 @@ void calls_take(struct calls *c, struct places *p, const struct event *e, uint32
     }
     if (t.start_us > c->newest_us)
         c->newest_us = t.start_us;
-    if (server && !s->parent_id.n) {                     /* a root: nobody can come any more */
+    struct slice trace = s->trace_id, id = client ? s->span_id : s->parent_id;
+    if (s->kind == SPAN_CONSUMER && !id.n && s->links_n) {
+        trace = s->links[0].trace_id;
+        id = s->links[0].span_id;
+    }
+    if (server && !id.n) {                               /* a root: nobody can come any more */
         count(c, w, places_external(p, place), place, t.ms, t.error, t.record);
         w->dirty = true;
         c->stats.uncalled++;
         return;
     }
-    t.link = link_of(s->trace_id, client ? s->span_id : s->parent_id);
-    uint32_t looked = 0;
-    for (uint32_t *head = map_at(&c->by_link, t.link), i = head ? *head : NO_NEXT; i != NO_NEXT; i = c->ring[i].next, looked++) {
-        struct waiting *other = &c->ring[i];
-        if (client && !other->client && !other->matched) {
-            other->matched = true;
-            match(c, &t, other);
-        } else if (server && other->client && !t.matched) {
-            match(c, other, &t);
-            t.matched = true;
-        }
-    }
+    t.link = link_of(places_get(p, place)->tenant_number, trace, id);
+    uint32_t looked = client ? answers_of(c, &t) : client_of(c, &t);
     if (server && t.matched)
         return;
     struct place_name peer;
@@ -257,10 +336,7 @@ void calls_take(struct calls *c, struct places *p, const struct event *e, uint32
         decide(c, p, &t);
         return;
     }
-    if (c->waiting == c->o.pending_max) {
-        c->stats.hurried += !c->ring[c->tail].matched;
-        let_go(c, p);
-    }
+    make_room(c, p, t.matched);
     if (!calls_wait(c, &t))
         c->stats.no_memory++;
 }
@@ -282,8 +358,8 @@ static bool row_out(const struct calls *c, const struct call_window *w, const st
 /* A window as it would be if nobody answered any more: a copy of those edges to which something is added. */
 static bool overlay(struct calls *c, struct places *p, struct call_window *w, struct call_window *over)
 {
-    for (uint32_t i = 0; i < c->waiting; i++) {
-        const struct waiting *t = &c->ring[ring_at(c, i)];
+    for (uint32_t i = c->open.oldest; i != NO_SPAN; i = c->span[i].newer) {
+        const struct waiting *t = &c->span[i];
         uint32_t              src, dst;
         if (bucket_of(t->start_us) != w->bucket_us || !unanswered(p, t, &src, &dst))
             continue;
@@ -332,8 +408,10 @@ bool calls_emit(struct calls *c, struct places *p, int64_t upper_us, calls_windo
 void calls_settle(struct calls *c, struct places *p, int64_t upper_us, int64_t now_us)
 {
     /* First, so that what changes now is clean afterwards: it says the same as what was emitted. */
-    while (c->waiting && c->ring[c->tail].arrived_us + c->o.match_us <= now_us) {
-        struct call_window *w = calls_window_of(c, bucket_of(c->ring[c->tail].start_us));
+    while (c->answered.n && c->span[c->answered.oldest].arrived_us + c->o.match_us <= now_us)
+        release(c, c->answered.oldest);
+    while (c->open.n && c->span[c->open.oldest].arrived_us + c->o.match_us <= now_us) {
+        struct call_window *w = calls_window_of(c, bucket_of(c->span[c->open.oldest].start_us));
         bool                dirty = w && w->dirty;
         let_go(c, p);
         if (w)
@@ -358,13 +436,29 @@ void calls_settle(struct calls *c, struct places *p, int64_t upper_us, int64_t n
 void calls_stats(const struct calls *c, struct calls_stats *s)
 {
     *s = c->stats;
-    s->pending = c->waiting;
+    s->pending = c->open.n;
+    s->answered = c->answered.n;
     s->edges = 0;
     for (uint32_t i = 0; i < c->windows; i++)
         s->edges += c->window[i]->edges;
 }
 
 /* ---- as bytes ---- */
+
+static void save_list(const struct calls *c, const struct waiting_list *l, struct pack *out)
+{
+    for (uint32_t i = l->oldest; i != NO_SPAN; i = c->span[i].newer) {
+        const struct waiting *t = &c->span[i];
+        pack_u(out, t->link);
+        pack_u(out, t->record);
+        pack_i(out, t->start_us);
+        pack_i(out, t->arrived_us);
+        pack_u(out, t->place);
+        pack_u(out, t->peer);
+        pack_r(out, (double)t->ms);
+        pack_u(out, (unsigned)t->client | (unsigned)t->error << 1 | (unsigned)t->matched << 2);
+    }
+}
 
 void calls_save(const struct calls *c, struct pack *out)
 {
@@ -393,18 +487,9 @@ void calls_save(const struct calls *c, struct pack *out)
             pack_s(out, (struct slice){ room, sketch_pack(e->ms, room, SKETCH_PACKED_MAX) });
         }
     }
-    pack_u(out, c->waiting);
-    for (uint32_t i = 0; i < c->waiting; i++) {
-        const struct waiting *t = &c->ring[ring_at(c, i)];
-        pack_u(out, t->link);
-        pack_u(out, t->record);
-        pack_i(out, t->start_us);
-        pack_i(out, t->arrived_us);
-        pack_u(out, t->place);
-        pack_u(out, t->peer);
-        pack_r(out, (double)t->ms);
-        pack_u(out, (unsigned)t->client | (unsigned)t->error << 1 | (unsigned)t->matched << 2);
-    }
+    pack_u(out, c->open.n + c->answered.n);
+    save_list(c, &c->open, out);
+    save_list(c, &c->answered, out);
     free(room);
 }
 
@@ -448,13 +533,14 @@ enum err calls_load(struct calls *c, struct slice bytes, struct fault *fault)
         memcpy(&c->stats, stats.s, stats.n);
     fine = fine && load_windows(c, &u);
     size_t waiting = fine ? unpack_count(&u, 15) : 0;
-    if (waiting > c->o.pending_max) {                    /* the bound was lowered meanwhile: it holds again from the next start on */
-        struct waiting *ring = waiting < UINT32_MAX / 2 ? calloc(waiting, sizeof *ring) : NULL;
-        if (!ring)
+    if (waiting > c->o.pending_max || waiting > c->o.answered_max) {                 /* a bound may have been lowered: it holds again from the next start on */
+        size_t          room = (size_t)c->o.pending_max + c->o.answered_max + waiting + 1;
+        struct waiting *span = room < NO_SPAN ? calloc(room, sizeof *span) : NULL;
+        if (!span)
             return fail(fault, ERR_LIMIT, "no memory for %zu waiting spans", waiting);
-        free(c->ring);
-        c->ring = ring;
-        c->o.pending_max = (uint32_t)waiting;
+        free(c->span);
+        c->span = span;
+        c->spans_room = (uint32_t)room;
     }
     for (size_t i = 0; i < waiting && fine && !u.bad; i++) {
         struct waiting t = { .link = unpack_u(&u) };
@@ -468,8 +554,10 @@ enum err calls_load(struct calls *c, struct slice bytes, struct fault *fault)
         t.client = bits & 1;
         t.error = bits & 2;
         t.matched = bits & 4;
-        fine = !u.bad && t.start_us != INT64_MIN && t.arrived_us != INT64_MIN && c->waiting < c->o.pending_max && calls_wait(c, &t);
+        fine = !u.bad && t.start_us != INT64_MIN && t.arrived_us != INT64_MIN && calls_wait(c, &t);
     }
+    c->o.pending_max = c->open.n > c->o.pending_max ? c->open.n : c->o.pending_max;
+    c->o.answered_max = c->answered.n > c->o.answered_max ? c->answered.n : c->o.answered_max;
     c->floor_us = floor_us;
     return fine && !u.bad ? OK : fail(fault, ERR_INPUT, "the saved calls cannot be read");
 }

@@ -6,8 +6,12 @@
  * queue, a host); a server that nobody known called was called from "urn:external".  What still waits counts as unanswered in what
  * is emitted, and is counted anew when the other half comes: a window is emitted whole, in place of what was there.
  *
- * Waiting spans have a bound (pending_max); beyond it the oldest is decided early and counted in hurried: a match may be lost.
- * So is the newest when hundreds wait for the same other half.
+ * A CONSUMER without a parent that has links, as messaging does it, continues what its first link names, be it in another trace.  Only the first:
+ * a batch of messages is one call, from who produced the first of them; the others' producers called the queue.
+ *
+ * Spans that wait for their other half have a bound (pending_max); beyond it the oldest is decided early and counted in hurried: a match may be
+ * lost.  So is the newest when hundreds wait for the same other half.  Clients that were answered take no room among them: they are kept
+ * for more consumers of the same message, answered_max of them, and the one answered first goes.  Memory is touched only as it is used.
  */
 #ifndef DIGEST_CALLS_H
 #define DIGEST_CALLS_H
@@ -23,10 +27,10 @@
 enum { CALLS_WINDOWS_MAX = 64 };
 #define CALLS_WINDOW_US (300 * INT64_C(1000000))
 
-struct calls_options { int64_t lookback_us, ahead_us, match_us; uint32_t pending_max, edges_max; };
+struct calls_options { int64_t lookback_us, ahead_us, match_us; uint32_t pending_max, answered_max, edges_max; };
 struct calls_options calls_options_default(void);
 
-struct calls_stats { uint64_t spans, calls, late, early, same_service, unanswered, uncalled, nameless, hurried, capped, no_memory; uint32_t pending, edges; };
+struct calls_stats { uint64_t spans, calls, late, early, same_service, unanswered, uncalled, nameless, hurried, capped, no_memory; uint32_t pending, answered, edges; };
 
 struct calls_row {
     int64_t  bucket_us, seconds;                /* seconds: those of the five minutes that have passed */

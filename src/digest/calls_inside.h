@@ -7,15 +7,18 @@
 #include "digest/sketch.h"
 
 #define NO_PEER UINT32_MAX
-#define NO_NEXT UINT32_MAX
+#define NO_SPAN UINT32_MAX
 
 struct waiting {
-    uint64_t link, record;            /* link: hash of the trace's id and the id of the client's span */
+    uint64_t link, record;            /* link: hash of the tenant, the trace's id and the id of the client's span */
     int64_t  start_us, arrived_us;
-    uint32_t place, peer, next;       /* next: an older one with the same link */
+    uint32_t place, peer;
+    uint32_t next;                    /* an older one with the same link; of a free one: the next that is free */
+    uint32_t newer, older;            /* in its list */
     float    ms;
-    bool     client, error, matched;
+    bool     client, error, matched;  /* matched: a client that was answered */
 };
+struct waiting_list { uint32_t newest, oldest, n; };
 struct call_edge { uint32_t src, dst; uint64_t count, errors, record; struct sketch *ms; };
 struct call_window { int64_t bucket_us; bool dirty; struct call_edge *edge; uint32_t edges, room; struct map by_key; };
 
@@ -25,8 +28,9 @@ struct calls {
     struct call_window  *window[CALLS_WINDOWS_MAX];    /* ascending */
     uint32_t             windows;
     int64_t              floor_us, newest_us;
-    struct waiting      *ring;
-    uint32_t             tail, waiting;
+    struct waiting      *span;
+    uint32_t             spans_room, spans_used, spans_free;
+    struct waiting_list  open, answered;               /* by when they came; by when they were answered */
     struct map           by_link;
 };
 

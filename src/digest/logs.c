@@ -111,11 +111,9 @@ static struct log_cell *cell_of(struct logs *l, struct log_window *w, uint32_t t
     uint32_t *there = map_at(&w->by_key, key);
     if (there)
         return &w->cell[*there];
-    if (w->cells >= l->o.cells_max) {
+    if (w->cells >= l->o.cells_max && pattern) {                 /* counted all the same, under "<other>"; of that there is one for each place at most */
         l->stats.capped++;
-        if (pattern == 0)
-            return NULL;
-        return cell_of(l, w, tenant, place, 0);                  /* counted all the same, under "<other>" */
+        return cell_of(l, w, tenant, place, 0);
     }
     if (w->cells == w->room) {
         uint32_t         room = w->room ? 2 * w->room : 64;
@@ -235,38 +233,80 @@ void logs_take(struct logs *l, const struct places *p, const struct event *e, ui
 
 /* ---- giving out ---- */
 
-static bool emit_pattern(struct logs *l, const struct logs_emit *to, struct map *told, const struct log_cell *c)
+/* A pattern of which rows are given out: how grave it was in them, and when. */
+struct told { uint64_t pattern; int64_t first_us, last_us; uint32_t tenant; int severity; };
+struct telling { struct map at; struct told *item; uint32_t n, room; };
+
+static bool tell(struct telling *t, const struct log_cell *c, int64_t first_us, int64_t last_us)
 {
-    static const struct pattern other = { .text = "<other>", .sample = "" };
-    uint64_t key = map_mix(c->pattern, c->tenant);
-    if (map_at(told, key))
+    uint64_t  key = map_mix(c->pattern, c->tenant);
+    uint32_t *there = map_at(&t->at, key);
+    if (!there) {
+        if (t->n == t->room) {
+            uint32_t     room = t->room ? 2 * t->room : 256;
+            struct told *more = realloc(t->item, room * sizeof *more);
+            if (!more)
+                return false;
+            t->item = more;
+            t->room = room;
+        }
+        if (!map_put(&t->at, key, t->n))
+            return false;
+        t->item[t->n++] = (struct told){ c->pattern, first_us, last_us, c->tenant, c->severity };
         return true;
-    if (!map_put(told, key, 1))
-        return false;
-    const struct pattern *p = c->pattern ? patterns_find(l->tenant[c->tenant]->patterns, c->pattern) : &other;
-    struct pattern        forgotten = { .id = c->pattern, .text = "", .sample = "" };    /* "": what was stored before stays */
-    return to->pattern(to->ctx, &(struct logs_pattern){ c->tenant, p ? p : &forgotten, c->severity });
+    }
+    struct told *i = &t->item[*there];
+    i->last_us = last_us;                                        /* windows ascend */
+    i->severity = c->severity > i->severity ? c->severity : i->severity;
+    return true;
+}
+
+/* What has no times of its own - "<other>", and what was forgotten meanwhile - was seen within its windows. */
+static bool emit_pattern(struct logs *l, const struct logs_emit *to, const struct told *t)
+{
+    struct patterns      *ps = l->tenant[t->tenant]->patterns;
+    const struct pattern *p = t->pattern ? patterns_find(ps, t->pattern) : NULL;
+    struct pattern        own = { .id = t->pattern, .text = t->pattern ? "" : "<other>", .sample = "", .first_us = t->first_us, .last_us = t->last_us };
+    char                  schema[PATTERN_SCHEMA_MAX];
+    schema[0] = 0;                                               /* "": what was stored before stays, as with the text */
+    if (p)
+        (void)patterns_schema(ps, p, schema, sizeof schema);
+    return to->pattern(to->ctx, &(struct logs_pattern){ t->tenant, p ? p : &own, t->severity, schema });
+}
+
+static bool emit_patterns(struct logs *l, int64_t upper_us, const struct logs_emit *to)
+{
+    struct telling t = { 0 };
+    bool           fine = true;
+    for (uint32_t i = 0; i < l->windows && fine; i++) {
+        const struct log_window *w = l->window[i];
+        int64_t                  end = w->bucket_us + LOGS_WINDOW_US;
+        for (uint32_t k = 0; w->dirty && w->bucket_us < upper_us && k < w->cells && fine; k++)
+            fine = !w->cell[k].count || tell(&t, &w->cell[k], w->bucket_us, end < upper_us ? end : upper_us);
+    }
+    for (uint32_t i = 0; i < t.n && fine; i++)
+        fine = emit_pattern(l, to, &t.item[i]);
+    map_done(&t.at);
+    free(t.item);
+    return fine;
 }
 
 bool logs_emit(struct logs *l, int64_t upper_us, const struct logs_emit *to)
 {
-    struct map told = { 0 };
-    bool       fine = true;
+    bool fine = true;
     for (uint32_t i = 0; i < l->merges && fine; i++)
         fine = to->merged(to->ctx, &l->merge[i]);
+    fine = fine && emit_patterns(l, upper_us, to);
     for (uint32_t i = 0; i < l->windows && fine; i++) {
         const struct log_window *w = l->window[i];
         if (!w->dirty || w->bucket_us >= upper_us)
             continue;
         for (uint32_t k = 0; k < w->cells && fine; k++) {
             const struct log_cell *c = &w->cell[k];
-            if (!c->count)
-                continue;
-            fine = emit_pattern(l, to, &told, c) &&
-                   to->row(to->ctx, &(struct logs_row){ w->bucket_us, c->place, c->tenant, c->pattern, c->count, c->errors, c->severity });
+            if (c->count)
+                fine = to->row(to->ctx, &(struct logs_row){ w->bucket_us, c->place, c->tenant, c->pattern, c->count, c->errors, c->severity });
         }
     }
-    map_done(&told);
     return fine;
 }
 
@@ -287,6 +327,15 @@ void logs_settle(struct logs *l, int64_t upper_us)
     l->windows = kept;
     l->last = l->last_cell = UINT32_MAX;
     l->merges = 0;
+}
+
+void logs_put_back(struct logs *l)
+{
+    for (uint32_t i = 0; i < l->windows; i++)
+        window_free(l->window[i]);
+    l->windows = 0;
+    l->last = l->last_cell = UINT32_MAX;
+    l->floor_us = INT64_MIN;
 }
 
 void logs_stats(const struct logs *l, struct logs_stats *s)
@@ -382,8 +431,13 @@ enum err logs_load(struct logs *l, struct slice bytes, struct fault *fault)
     struct slice  stats = unpack_s(&u);
     for (uint64_t tenant; fine && (tenant = unpack_u(&u)) != 0;) {
         struct slice     saved = unpack_s(&u);
-        struct patterns *ps = !u.bad && tenant <= PLACES_TENANTS_MAX + 1 ? patterns_of(l, (uint32_t)tenant - 1) : NULL;
-        fine = ps && patterns_load(ps, saved, fault) == OK;
+        fine = !u.bad && tenant <= PLACES_TENANTS_MAX + 1;
+        struct patterns *ps = fine ? patterns_of(l, (uint32_t)tenant - 1) : NULL;
+        if (fine && !ps)                                 /* nothing is wrong with what was saved */
+            return fail(fault, ERR_LIMIT, "there is no room for the saved patterns of logs: see ingest.digest.patterns_max and patterns_memory");
+        enum err e = fine ? patterns_load(ps, saved, fault) : OK;
+        if (e != OK)
+            return e;
     }
     fine = fine && load_windows(l, &u);
     size_t merges = fine ? unpack_count(&u, 3) : 0;

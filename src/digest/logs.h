@@ -26,12 +26,12 @@ struct logs_options logs_options_default(void);
 struct logs_stats { uint64_t logs, errors, late, early, capped, no_memory, unmerged, unfit, evicted; uint32_t cells, patterns; };
 
 struct logs_row { int64_t bucket_us; uint32_t place, tenant; uint64_t pattern, count, errors; int severity; /* the gravest */ };
-struct logs_pattern { uint32_t tenant; const struct pattern *pattern; int severity; };
+struct logs_pattern { uint32_t tenant; const struct pattern *pattern; int severity; /* the gravest of its rows */ const char *schema; /* patterns_schema() */ };
 struct logs_merge { uint32_t tenant; uint64_t gone, into; };
 
 struct logs_emit {
     bool (*merged)(void *ctx, const struct logs_merge *m);      /* first: what was written under `gone` belongs to `into` */
-    bool (*pattern)(void *ctx, const struct logs_pattern *p);   /* before the rows that speak of it; an empty text: forgotten, keep what you have */
+    bool (*pattern)(void *ctx, const struct logs_pattern *p);   /* before the rows that speak of it; an empty text, schema: not known any more, keep what you have */
     bool (*row)(void *ctx, const struct logs_row *row);
     void  *ctx;
 };
@@ -44,6 +44,8 @@ void                logs_free(struct logs *l);
 void                logs_take(struct logs *l, const struct places *p, const struct event *e, uint32_t place, struct arena *a);
 bool                logs_emit(struct logs *l, int64_t upper_us, const struct logs_emit *to);
 void                logs_settle(struct logs *l, int64_t upper_us);
+/* Every window goes, and whichever comes next may be an older one; patterns stay. For a clock that was put back. */
+void                logs_put_back(struct logs *l);
 void                logs_stats(const struct logs *l, struct logs_stats *s);
 MUST_CHECK enum err logs_save(const struct logs *l, struct pack *out, struct fault *fault);
 MUST_CHECK enum err logs_load(struct logs *l, struct slice bytes, struct fault *fault);

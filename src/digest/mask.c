@@ -1,10 +1,12 @@
 /* digest/mask.c - the scanner: where tokens begin and end, and which of them vary by their shape. */
+#include "base/utf8.h"
 #include "digest/mask.h"
 
 enum {
     BLANK = 1, HARD = 2,                     /* ends a token; ends it and is one */
     DIGIT = 4, HEX = 8, ALPHA = 16,          /* 0-9, a-f, other letters */
     SLASH = 32, DOT = 64, COLON = 128, DASH = 256, AT = 512, OTHER = 1024, QUOTE = 2048,
+    CJK = 4096,                              /* may begin a character of a script that puts no blanks between words */
 };
 
 #define EIGHT(x)   x, x, x, x, x, x, x, x
@@ -19,7 +21,9 @@ static const uint16_t class_of[256] = {
     /* [ \ ] ^ _ */ HARD, SLASH, HARD, OTHER, OTHER,
     /* ` a-g */ HARD | QUOTE, HEX, HEX, HEX, HEX, HEX, HEX, ALPHA, EIGHT(ALPHA), EIGHT(ALPHA), ALPHA, ALPHA, ALPHA,
     /* { | } ~ DEL */ HARD, HARD, HARD, OTHER, BLANK,
-    SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER),
+    SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER), SIXTEEN(OTHER),
+    /* e0-e2, e3-ef */ OTHER, OTHER, OTHER, EIGHT(OTHER | CJK), OTHER | CJK, OTHER | CJK, OTHER | CJK, OTHER | CJK, OTHER | CJK,
+    /* f0-f4, f5-ff */ OTHER | CJK, OTHER | CJK, OTHER | CJK, OTHER | CJK, OTHER | CJK, EIGHT(OTHER), OTHER, OTHER, OTHER,
 };
 
 static unsigned class_at(const char *s) { return class_of[(unsigned char)*s]; }
@@ -95,6 +99,7 @@ struct scan {
     struct mask_line *m;
     const char       *begin, *end, *at;
     const char       *closes;                /* where a quotation of several words ends */
+    const struct mask_ignore *ignore;        /* NULL: none */
     bool              blank, full;
 };
 
@@ -161,6 +166,31 @@ static bool colon_goes_on(const char *from, const char *at, const char *end, uns
            (n > 2 || (at + 3 < end && at[3] == ':'));
 }
 
+enum script { SCRIPT_OTHER, SCRIPT_CJK, SCRIPT_MARK, SCRIPT_BLANK };
+
+/* What a character is that begins with a byte of class CJK, and how long: ideographs, kana, hangul and whatever else is from U+3000 on, or their
+   punctuation and blank. Bytes that are no UTF-8, and what stands in place of such, are as any other. */
+static enum script script_of(const char *at, const char *end, size_t *n)
+{
+    const unsigned char *u = (const unsigned char *)at;
+    *n = utf8_length(at, (size_t)(end - at));
+    if (*n < 3)
+        return SCRIPT_OTHER;
+    unsigned c = *n == 3 ? (u[0] & 15u) << 12 | (u[1] & 63u) << 6 | (u[2] & 63u) : 0x10000;
+    if (c == 0x3000)
+        return SCRIPT_BLANK;
+    if ((c > 0x3000 && c <= 0x3003) || (c >= 0x3008 && c <= 0x3011) || (c >= 0x3014 && c <= 0x301f) || c == 0x30fb || (c >= 0xff01 && c <= 0xff0f) ||
+        (c >= 0xff1a && c <= 0xff20) || (c >= 0xff3b && c <= 0xff40) || (c >= 0xff5b && c <= 0xff65))
+        return SCRIPT_MARK;
+    return c == 0xfffd ? SCRIPT_OTHER : SCRIPT_CJK;
+}
+
+static bool is_cjk_mark(const char *at, const char *end)
+{
+    size_t n;
+    return class_at(at) & CJK && script_of(at, end, &n) >= SCRIPT_MARK;
+}
+
 static const char *word_end(const char *from, const char *end, unsigned *seen)
 {
     const char *at = from;
@@ -178,6 +208,16 @@ static const char *word_end(const char *from, const char *end, unsigned *seen)
             break;                                          /* enable.....0 */
         if (c & COLON && !colon_goes_on(from, at, end, have))
             break;
+        if ((c | have) & CJK) {                             /* a word is of one script: what stands before and after a number goes on its own */
+            size_t      n = 1;
+            enum script script = c & CJK ? script_of(at, end, &n) : SCRIPT_OTHER;
+            if (script >= SCRIPT_MARK || (at > from && (script == SCRIPT_CJK) != ((have & CJK) != 0)))
+                break;
+            if (script == SCRIPT_CJK)
+                at += n - 1;
+            else
+                c &= ~(unsigned)CJK;
+        }
         have |= c;
     }
     *seen = have;
@@ -240,6 +280,77 @@ static void take_word(struct scan *s)
     put(s, from, to, kind, number);
 }
 
+/* ---- keys that are ignored ---- */
+
+bool mask_ignore_add(struct mask_ignore *ignore, struct slice key)
+{
+    if (ignore->n == MASK_IGNORE_MAX)
+        return false;
+    ignore->key[ignore->n++] = mask_hash(key.s, key.n);
+    return true;
+}
+
+static bool is_ignored(const struct scan *s, const char *from, const char *to)
+{
+    uint64_t h = s->ignore && to > from ? mask_hash(from, (size_t)(to - from)) : 0;
+    for (size_t i = 0; h && i < s->ignore->n; i++)
+        if (s->ignore->key[i] == h)
+            return true;
+    return false;
+}
+
+/* The key before an equals sign, blanks between them or not. */
+static bool is_ignored_before(const struct scan *s, const char *equals)
+{
+    const char *to = equals, *from;
+    while (to > s->begin && class_at(to - 1) & BLANK)
+        to--;
+    for (from = to; from > s->begin && !(class_at(from - 1) & (BLANK | HARD)); from--)
+        ;
+    return is_ignored(s, from, to);
+}
+
+static const char *quotation_end(const char *from, const char *end)
+{
+    for (const char *at = from + 1; at < end; at++) {
+        if (*at == '\\')
+            at++;
+        else if (*at == *from)
+            return at + 1;
+    }
+    return end;
+}
+
+/* What stands in quotes or brackets with all that is in there, else up to a blank or what ends a value. */
+static const char *value_end(const char *from, const char *end)
+{
+    size_t depth = 0;
+    if (from < end && class_at(from) & QUOTE)
+        return quotation_end(from, end);
+    for (const char *at = from; at < end; at++) {
+        bool opens = *at == '(' || *at == '[' || *at == '{', closes = *at == ')' || *at == ']' || *at == '}';
+        if (depth == 0 && !(opens && at == from) && ((class_at(at) & (BLANK | HARD) && *at != '=') || is_cjk_mark(at, end)))
+            return at;
+        if (*at == '"' && depth)
+            at = quotation_end(at, end) - 1;
+        depth += opens;
+        depth -= closes && depth;
+        if (closes && depth == 0)
+            return at + 1;
+    }
+    return end;
+}
+
+static void take_ignored(struct scan *s)
+{
+    const char *from = skip_blanks(s->at, s->end), *to = value_end(from, s->end);
+    if (from > s->at && from < s->end && !(class_at(from) & HARD) && memchr(from, '=', (size_t)(to - from)))
+        from = to = s->at;                                  /* key= next=...: it is empty */
+    s->blank = from > s->at;
+    put(s, from, to, MASK_VAR, false);
+    s->at = to;
+}
+
 /* key=value, key="a value", key= next=...: the value varies, also the empty one. */
 static void take_value(struct scan *s)
 {
@@ -257,7 +368,7 @@ static void take_value(struct scan *s)
     }
     from = skip_blanks(from, s->end);
     bool apart = from != s->at;
-    for (to = from; to < s->end && !(class_at(to) & BLANK) && !strchr(",;()[]{}<>\"'|", *to) && !(apart && *to == '='); to++)
+    for (to = from; to < s->end && !(class_at(to) & BLANK) && !strchr(",;()[]{}<>\"'|", *to) && !(apart && *to == '=') && !is_cjk_mark(to, s->end); to++)
         ;
     if (to == from && to < s->end && !(class_at(to) & BLANK) && strchr("([{<", *to))
         return;                                             /* something with parts of its own */
@@ -282,6 +393,11 @@ static void take_hard(struct scan *s)
         if (c == '"' && to && to > from + 1 && to + 1 < end && to[1] == ':') {
             put(s, from, to + 1, MASK_WORD, false);          /* a key of JSON */
             s->at = to + 1;
+            if (!s->full && is_ignored(s, from + 1, to)) {
+                put(s, to + 1, to + 2, MASK_MARK, false);
+                s->at = to + 2;
+                take_ignored(s);
+            }
             return;
         }
         for (const char *at = from + 1; one && at < to; at++)
@@ -303,13 +419,25 @@ static void take_hard(struct scan *s)
     if (c != ',' && c != '=')
         s->at = from + 1;
     put(s, from, s->at, MASK_MARK, false);
-    if (c == '=' && s->at == from + 1 && !s->full && !(s->at < end && *s->at == '>') && !(from > s->begin && strchr("!<>", from[-1])) && s->m->n > 1)
+    if (c == '=' && s->at == from + 1 && !s->full && is_ignored_before(s, from))
+        take_ignored(s);
+    else if (c == '=' && s->at == from + 1 && !s->full && !(s->at < end && *s->at == '>') && !(from > s->begin && strchr("!<>", from[-1])) && s->m->n > 1)
         take_value(s);
 }
 
-void mask_line(struct mask_line *m, struct slice line)
+static void take_cjk_mark(struct scan *s)
 {
-    struct scan s = { .m = m, .begin = line.s, .end = line.s + line.n, .at = line.s };
+    size_t n;
+    if (script_of(s->at, s->end, &n) == SCRIPT_BLANK)
+        s->blank = true;
+    else
+        put(s, s->at, s->at + n, MASK_MARK, false);
+    s->at += n;
+}
+
+void mask_line(struct mask_line *m, struct slice line, const struct mask_ignore *ignore)
+{
+    struct scan s = { .ignore = ignore && ignore->n ? ignore : NULL, .m = m, .begin = line.s, .end = line.s + line.n, .at = line.s };
     m->line = line;
     m->n = 0;
     while (s.at < s.end && !s.full) {
@@ -319,6 +447,8 @@ void mask_line(struct mask_line *m, struct slice line)
             s.at++;
         } else if (c & HARD) {
             take_hard(&s);
+        } else if (c & CJK && is_cjk_mark(s.at, s.end)) {
+            take_cjk_mark(&s);
         } else {
             take_word(&s);
         }

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MASK_TOKENS_MAX = 192 };              /* what comes after is one token that varies */
+enum { MASK_TOKENS_MAX = 192, MASK_IGNORE_MAX = 64 };              /* what comes after so many tokens is one that varies */
 
 enum mask_kind {
     MASK_VAR,                                /* varies */
@@ -39,8 +39,15 @@ struct mask_line {
     struct mask_token token[MASK_TOKENS_MAX];
 };
 
-/* line is at most PATTERN_LINE_MAX bytes; they may be any. */
-void mask_line(struct mask_line *m, struct slice line);
+/*
+ * Keys whose values vary whatever they look like: key=value, key="a value", key=(what is in brackets), and the same after "key": as JSON has it.
+ * Without quotes or brackets a value ends at a blank.
+ */
+struct mask_ignore { size_t n; uint64_t key[MASK_IGNORE_MAX]; };             /* mask_hash() of each */
+bool mask_ignore_add(struct mask_ignore *ignore, struct slice key);          /* false: there is no room for it */
+
+/* line is at most PATTERN_LINE_MAX bytes; they may be any. ignore: NULL for none. */
+void mask_line(struct mask_line *m, struct slice line, const struct mask_ignore *ignore);
 
 uint64_t mask_hash(const char *s, size_t n);
 uint64_t mask_hash_next(uint64_t hash, uint64_t token);

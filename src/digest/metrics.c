@@ -279,6 +279,19 @@ static bool cell_buckets(struct metric_cell *c, const struct increase *in)
 
 /* ---- taking ---- */
 
+/* Is there room for one more series? If not, what is full is counted; *all: more than this one metric. */
+static bool room_for_series(struct metrics *m, const uint64_t scope[3], bool *all)
+{
+    uint64_t *full = m->series_used >= m->o.series_max ? &m->stats.capped_all : scope_count(m, scope[0]) >= m->o.tenant_max ? &m->stats.capped_tenant
+                     : scope_count(m, scope[1]) >= m->o.source_max ? &m->stats.capped_source : scope_count(m, scope[2]) >= m->o.metric_max ? &m->stats.capped_metric : NULL;
+    if (!full)
+        return true;
+    ++*full;
+    m->stats.capped++;
+    *all = full != &m->stats.capped_metric;
+    return false;
+}
+
 /* The series of a point; NULL: it has none, and *row is where its value goes all the same (NONE: nowhere). */
 static struct metric_series *series_of(struct metrics *m, const struct event *e, uint32_t place, uint32_t *row)
 {
@@ -291,10 +304,9 @@ static struct metric_series *series_of(struct metrics *m, const struct event *e,
         return &m->series[*there];
     uint64_t tenant = XXH3_64bits(e->tenant.s ? e->tenant.s : "", e->tenant.n);
     uint64_t scope[3] = { map_mix(tenant, 1), map_mix(map_mix(tenant, source), 2), map_mix(map_mix(tenant, name), 3) };
-    bool     full = m->series_used >= m->o.series_max || scope_count(m, scope[0]) >= m->o.tenant_max || scope_count(m, scope[1]) >= m->o.source_max;
-    if (full || scope_count(m, scope[2]) >= m->o.metric_max) {
-        m->stats.capped++;
-        *row = row_of(m, place, full ? SLICE("other") : p->name, other_labels);
+    bool     all;
+    if (!room_for_series(m, scope, &all)) {
+        *row = row_of(m, place, all ? SLICE("other") : p->name, other_labels);
         return NULL;
     }
     if (m->series_used == m->series_room) {

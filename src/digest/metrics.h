@@ -37,6 +37,7 @@ struct metrics_options metrics_options_default(void);
 
 struct metrics_stats {
     uint64_t points, late, early, out_of_order, resets, capped, capped_counters, labels_cut, unusable, no_memory;
+    uint64_t capped_all, capped_tenant, capped_source, capped_metric;      /* of capped: by which bound */
     uint32_t series, rows, windows;
 };
 

@@ -266,8 +266,11 @@ static struct slice cut(struct slice line)
 static const struct pattern *count_it(struct patterns *p, struct entry *e, int64_t now_us)
 {
     if (e->public.count++ == 0)
+        e->public.first_us = e->public.last_us = now_us;
+    else if (now_us > e->public.last_us)
+        e->public.last_us = now_us;
+    else if (now_us < e->public.first_us)
         e->public.first_us = now_us;
-    e->public.last_us = now_us;
     if (e == p->other)
         p->unfit++;
     else
@@ -281,7 +284,7 @@ const struct pattern *patterns_take(struct patterns *p, struct slice line, int64
     line = cut(line);
     if (!is_text(line))
         return count_it(p, p->other, now_us);
-    mask_line(m, line);
+    mask_line(m, line, &p->options.ignore);
     if (m->n == 0)
         return count_it(p, p->other, now_us);
     struct entry *e = from_cache(p, m->hash);
@@ -314,7 +317,7 @@ const struct pattern *patterns_match(struct patterns *p, struct slice line)
     line = cut(line);
     if (!is_text(line))
         return &p->other->public;
-    mask_line(&p->line, line);
+    mask_line(&p->line, line, &p->options.ignore);
     if (p->line.n == 0)
         return &p->other->public;
     struct entry *e = from_cache(p, p->line.hash);
@@ -371,7 +374,7 @@ void patterns_each(struct patterns *p, bool (*f)(void *ctx, const struct pattern
     }
 }
 
-size_t patterns_fields(const struct pattern *pattern, struct slice line, struct slice *field, size_t max)
+size_t patterns_fields(const struct patterns *p, const struct pattern *pattern, struct slice line, struct slice *field, size_t max)
 {
     const struct entry *e = (const struct entry *)pattern;
     struct mask_line    m;
@@ -380,7 +383,7 @@ size_t patterns_fields(const struct pattern *pattern, struct slice line, struct 
     line = cut(line);
     if (!is_text(line) || e->public.id == 0)
         return 0;
-    mask_line(&m, line);
+    mask_line(&m, line, &p->options.ignore);
     tokens_of(&m, token);
     if (!entry_covers(e, token, m.n, start))
         return 0;

@@ -14,17 +14,19 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "base/text.h"
+#include "digest/mask.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PATTERN_TEXT_MAX = 1024, PATTERN_LINE_MAX = 8 * 1024, PATTERN_SAMPLE_MAX = 512 };
+enum { PATTERN_SCHEMA_MAX = 6 * 1024, PATTERN_TEXT_MAX = 1024, PATTERN_LINE_MAX = 8 * 1024, PATTERN_SAMPLE_MAX = 512 };
 
 struct patterns_options {
     size_t  patterns_max;            /* e.g. 20 000 */
     size_t  bytes_max;               /* of memory, all together */
     double  similarity;              /* 0..1: how much of a template must agree */
+    struct mask_ignore ignore;       /* keys whose values are no part of a template */
 };
 struct patterns_options patterns_options_default(void);
 
@@ -55,7 +57,12 @@ uint64_t               patterns_unfit(const struct patterns *p);      /* lines t
 void                   patterns_each(struct patterns *p, bool (*f)(void *ctx, const struct pattern *), void *ctx);
 
 /* The values that stood where the template has <*>, left to right; at most max. */
-size_t                 patterns_fields(const struct pattern *p, struct slice line, struct slice *field, size_t max);
+size_t                 patterns_fields(const struct patterns *p, const struct pattern *pattern, struct slice line, struct slice *field, size_t max);
+/*
+ * What varies, as JSON: {"fields":[{"index":0,"name":"user","example":"bob"},...],"more":3}.  The name is the key that stands before it, if one does; the
+ * example comes from the sample, unless that was cut; "more" is how many of the last fields are left out.  out holds PATTERN_SCHEMA_MAX; returns its length.
+ */
+size_t                 patterns_schema(const struct patterns *p, const struct pattern *pattern, char *out, size_t size);
 
 /* Everything that was learned, as bytes; and back. A damaged one: ERR_INPUT, and p is as it was. The caller frees *bytes. */
 MUST_CHECK enum err patterns_save(const struct patterns *p, char **bytes, size_t *size, struct fault *fault);

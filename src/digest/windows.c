@@ -41,7 +41,8 @@ bool window_next(const struct job_kind *j, int64_t now_us, int64_t done_us, int6
         upper = after_us == INT64_MIN ? INT64_MIN : after_us < upper ? window_floor(after_us, j->align_us) : upper;
     if (upper == INT64_MIN)
         return false;
-    w->from_us = done_us == INT64_MIN ? window_floor(upper - j->initial_us, j->align_us) : done_us;
+    bool first = done_us == INT64_MIN || upper - done_us > WINDOW_ASKED_MAX_US;
+    w->from_us = first ? window_floor(upper - j->initial_us, j->align_us) : done_us;
     w->to_us = upper - w->from_us > j->window_max_us ? w->from_us + j->window_max_us : upper;
     return w->from_us < w->to_us;
 }

@@ -31,11 +31,11 @@ struct window { int64_t from_us, to_us; };
 
 int64_t window_floor(int64_t us, int64_t align_us);        /* also before 1970 */
 int64_t window_upper(const struct job_kind *j, int64_t now_us);
-/* The next one; done_us: where the last good one ended (INT64_MIN: there was none), after_us: the same of the job it comes after. False: none is due. */
+#define WINDOW_ASKED_MAX_US (INT64_C(7) * 86400 * 1000000)
+/* The next one; what was missed for longer than WINDOW_ASKED_MAX_US is left out, as if nothing had been made before. done_us: where the last good one ended (INT64_MIN: there was none), after_us: the same of the job it comes after. False: none is due. */
 bool    window_next(const struct job_kind *j, int64_t now_us, int64_t done_us, int64_t after_us, struct window *w);
 
 /* What somebody asks to be done again: cut to whole windows; false: it lies (also in part) in the future, or is empty, or longer than can be asked for. */
-#define WINDOW_ASKED_MAX_US (INT64_C(7) * 86400 * 1000000)
 bool    window_asked(const struct job_kind *j, int64_t now_us, int64_t from_us, int64_t to_us, struct window *w, const char **why);
 
 /* ---- an order in which each job comes after those it needs ---- */

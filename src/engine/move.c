@@ -226,7 +226,7 @@ enum err engine_open_case(struct engine *e, struct casefile *c, const struct pri
     if (err == OK)
         err = write_timeline(e, c, c, "created", 0, 0, true, &why, title, fault);
     if (err == OK)
-        err = engine_publish(e, "evt.case.transition.v1", c->id, json_pack("{s:n,s:s,s:s,s:i,s:s}", "from", "to", "NEW", "event", "created", "version", 1, "target", c->target), fault);
+        err = engine_publish(e, "evt.case.transition.v1", c->id, json_pack("{s:n,s:s,s:s,s:i,s:s,s:o}", "from", "to", "NEW", "event", "created", "version", 1, "target", c->target, "case", engine_case_json(c)), fault);
     return err;
 }
 

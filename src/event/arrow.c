@@ -19,6 +19,9 @@ static const struct { const char *name; enum role role; } role_names[] = {
     { "labels", ROLE_LABELS },
 };
 
+/* What a batch unpacks to, and its dictionaries, may be as large as a record that is not packed. */
+static const struct arrow_limits limits = { .memory = RECORD_BODY_MAX };
+
 struct table { const struct arrow_batch *batch; const struct arrow_column *of[ROLES]; bool logs; };
 
 /* The first column of a role has it; a second one is an attribute. */
@@ -113,7 +116,7 @@ static bool row_begin(const struct table *t, size_t row, struct event_report *re
 
 enum err tables_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault)
 {
-    struct arrow_reader      *reader = arrow_new(NULL);
+    struct arrow_reader      *reader = arrow_new(&limits);
     const struct arrow_batch *batch;
     uint64_t                  batches = 0;
     enum err                  e;
@@ -361,7 +364,7 @@ static enum err batches_read(struct tables *ts, struct arrow_reader *reader)
 
 enum err tables_read(struct reading *r, struct fault *fault)
 {
-    struct arrow_reader *reader = arrow_new(NULL);
+    struct arrow_reader *reader = arrow_new(&limits);
     struct tables        ts = { .r = r, .fault = fault };
     if (r->record->form != FORM_ARROW || !reader) {
         arrow_free(reader);

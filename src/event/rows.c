@@ -3,7 +3,8 @@
  *
  * A row of metrics has name, value and may have time, a row of logs has message and may have timestamp and level; both may have app (the resource's
  * service.name), host (host.name), trace_id, and labels, an object.  Other keys become attributes too, so that nothing sent is lost.
- * Which of both it is stands in the record's label "kind"; without it each row is what it looks like.
+ * Which of both it is stands in the record's label "kind"; without it, and when it cannot be that, each row is what it looks like: nobody who
+ * checked a body without knowing the label counted more rows than are read.
  * A trace_id of 32 hexadecimal digits is the log's, or that of an exemplar of the point; another is an attribute.
  */
 #include "event/rows.h"
@@ -512,6 +513,8 @@ static bool row_read(void *ctx, const struct row *row)
     struct reading      *r = rr->r;
     const char          *why;
     enum rows_kind       kind = row_judge(row, rr->kind, &why);
+    if (why && rr->kind != ROWS_EITHER)
+        kind = row_judge(row, ROWS_EITHER, &why);
     struct attr         *item;
     size_t               count;
     struct slice         trace_text, trace;

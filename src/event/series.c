@@ -29,6 +29,22 @@ const struct resource *series_resource(struct reading *r, struct series_resource
     return last->resource;
 }
 
+/* What our own sensors read is of the machine that they are on, which the record's labels name. One resource for all points of a record. */
+static const struct resource *own_resource(struct reading *r, struct series_resource *last)
+{
+    struct slice name = attrs_text(&r->labels, "instance");
+    if (!name.n)
+        return r->no_resource;
+    if (!last->resource) {
+        struct attr *item = reading_alloc(r, sizeof *item);
+        if (!item)
+            return NULL;
+        *item          = (struct attr){ SLICE("host.name"), series_text(name) };
+        last->resource = reading_resource(r, (struct attrs){ item, 1 });
+    }
+    return last->resource;
+}
+
 static bool ends_in(struct slice s, struct slice end) { return s.n > end.n && memcmp(s.s + s.n - end.n, end.s, end.n) == 0; }
 
 void series_kind(struct point_event *p, enum remote_type type, struct slice name)
@@ -97,21 +113,31 @@ bool series_exemplar(struct reading *r, struct exemplar *x, const struct remote_
 
 struct one_series { struct attrs attrs; const struct resource *resource; const struct exemplar *exemplars; size_t exemplars_n; };
 
-static bool exemplars_read(struct reading *r, struct remote_series *s, struct one_series *one)
+/* Its own, and those that stand alone and belong to it. */
+static bool exemplars_read(struct reading *r, struct remote_series *s, struct remote_alone *alone, struct one_series *one)
 {
-    struct exemplar       *to = reading_alloc(r, s->exemplars_n * sizeof *to);
+    size_t                          items, extra;
+    const struct remote_alone_item *item = remote_alone_take(alone, s, &items, &extra);
+    if (!s->exemplars_n && !item)
+        return true;
+    struct exemplar       *to = reading_alloc(r, (s->exemplars_n + extra) * sizeof *to);
+    struct remote_series   of = *s;
     struct remote_exemplar x;
     if (!to)
         return false;
-    while (one->exemplars_n < s->exemplars_n && remote_exemplar_next(s, &x))
-        if (!series_exemplar(r, &to[one->exemplars_n++], x.labels.item, x.labels.count, x.value, x.time_ms))
-            return false;
+    for (size_t i = 0;; of.exemplars = item[i++].exemplars) {
+        while (one->exemplars_n < s->exemplars_n + extra && remote_exemplar_next(&of, &x))
+            if (!series_exemplar(r, &to[one->exemplars_n++], x.labels.item, x.labels.count, x.value, x.time_ms))
+                return false;
+        if (i == items)
+            break;
+    }
     one->exemplars = to;
     return true;
 }
 
 /* What all points of a series share; false: the arena is full. A label without a value is no label. */
-static bool series_begin(struct reading *r, struct remote_series *s, struct series_resource *last, struct one_series *one)
+static bool series_begin(struct reading *r, struct remote_series *s, struct remote_alone *alone, struct series_resource *last, struct one_series *one)
 {
     struct attr *item = reading_alloc(r, s->labels.count * sizeof *item);
     size_t       n = 0;
@@ -124,8 +150,8 @@ static bool series_begin(struct reading *r, struct remote_series *s, struct seri
             item[n++] = (struct attr){ label->name, series_text(label->value) };
     }
     one->attrs = (struct attrs){ item, n };
-    one->resource = series_resource(r, last, &one->attrs);
-    return one->resource && (!s->exemplars_n || exemplars_read(r, s, one));
+    one->resource = r->record->kind == RECORD_SAMPLES ? own_resource(r, last) : series_resource(r, last, &one->attrs);
+    return one->resource && exemplars_read(r, s, alone, one);
 }
 
 static struct event *point_begin(struct reading *r, const struct remote_series *s, struct one_series *one, int64_t time_ms, int64_t start_ms)
@@ -233,10 +259,14 @@ enum err series_read(struct reading *r, struct fault *fault)
 {
     struct remote          remote;
     struct remote_series   s;
+    struct remote_alone    alone = { .n = 0 };
     struct series_resource last = { .resource = NULL };
     struct one_series      one;
     bool                   more = true;
-    enum err               e = remote_open(&remote, r->record->form == FORM_PROTOBUF_2 ? REMOTE_V2 : REMOTE_V1, r->record->body, r->arena, fault);
+    enum remote_version    version = r->record->form == FORM_PROTOBUF_2 ? REMOTE_V2 : REMOTE_V1;
+    enum err               e = remote_open(&remote, version, r->record->body, r->arena, fault);
+    if (e == OK && remote_may_stand_alone(version, r->record->body))
+        e = remote_alone_find(&remote, &alone, fault);
     if (e != OK)
         return e;
     while (more && remote_next(&remote, &s, &e, fault)) {
@@ -246,7 +276,9 @@ enum err series_read(struct reading *r, struct fault *fault)
                 report_reject(r->report, "series %.*s: %s", (int)(s.name.n < 80 ? s.name.n : 80), s.name.n ? s.name.s : "", remote_flaw_text(s.flaw));
             continue;
         }
-        if (!series_begin(r, &s, &last, &one))
+        if (remote_stands_alone(&s))
+            continue;
+        if (!series_begin(r, &s, &alone, &last, &one))
             return reading_full(r, fault);
         if ((e = series_give(r, &s, &one, &more, fault)) != OK)
             return e;

@@ -1,9 +1,10 @@
 /*
  * history/history.h - a ring of minutes on disk, readable when everything else is down.
  *
- * One file for each day (UTC), minutes.YYYYMMDD, append only. A block holds one minute, as differences to the block before it, compressed,
+ * A file for each day (UTC) at least, minutes.YYYYMMDDTHHMM, append only. A block holds one minute, as differences to the block before it, compressed,
  * with a CRC32C. Whatever a crash leaves at the end of a file is cut off by the next writer; readers stop there, and skip damage in the
- * middle to the next block that stands alone (at least each hour). Days beyond the bounds are deleted, the oldest first.
+ * middle to the next block that stands alone (at least each hour). Days beyond the bounds are deleted, the oldest first. A clock that was ahead
+ * leaves a file behind its time; what is written after it was set back begins another, so minutes are read file by file, and not always in order.
  * One writer, any number of readers, also of a folder that is being written.
  */
 #ifndef HISTORY_HISTORY_H
@@ -70,9 +71,9 @@ struct history_minute {
 struct history;
 struct history_bounds { int64_t bytes; int days; };          /* 0: the bounds above */
 
-/* Make the folder, cut a torn end. Damage never keeps it from opening. ERR_BUSY: somebody else writes there. */
+/* Make the folder, cut a torn end. Damage, or a newest file that cannot be read, never keeps it from opening. ERR_BUSY: somebody else writes there. */
 MUST_CHECK enum err history_open(const char *folder, struct history_bounds bounds, struct history **out, struct fault *fault);
-/* Append and, when sync, fdatasync. Time that does not go forward is ERR_INPUT. After ERR_IO the file's end is as before. */
+/* Append and, when sync, fdatasync. Time that went back by two minutes at most is ERR_INPUT; by more, a file begins. After ERR_IO the file's end is as before. */
 MUST_CHECK enum err history_append(struct history *h, const struct history_minute *m, bool sync, struct fault *fault);
 void history_close(struct history *h);
 
@@ -82,7 +83,7 @@ struct history_reader;
 MUST_CHECK enum err history_open_read(const char *folder, struct history_reader **out, struct fault *fault);
 /* The last minute whose end is at or before wall_us (INT64_MAX: the newest). ERR_MISSING: there is none. *m is large: put it on the heap. */
 MUST_CHECK enum err history_at(struct history_reader *r, int64_t wall_us, struct history_minute *m, struct fault *fault);
-/* Every minute from..to, the oldest first, until see answers false. *damaged (may be NULL): bytes that could not be read. */
+/* Every minute from..to, the oldest file first, until see answers false. *damaged (may be NULL): bytes that could not be read. */
 MUST_CHECK enum err history_each(struct history_reader *r, int64_t from_us, int64_t to_us, bool (*see)(void *ctx, const struct history_minute *m), void *ctx,
                                  int64_t *damaged, struct fault *fault);
 void history_close_read(struct history_reader *r);

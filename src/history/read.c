@@ -89,12 +89,18 @@ static enum err walk_file(struct history_reader *r, const struct history_file *f
 
 struct span { int64_t from_us, to_us; minute_function *see; void *ctx; };
 
+/* A later one is no end: a file that was begun by a clock that was ahead may have been gone on with. */
 static bool in_span(void *ctx, const struct history_minute *m)
 {
     const struct span *s = ctx;
-    if (m->at_us > s->to_us)
-        return false;
-    return m->at_us < s->from_us || s->see(s->ctx, m);
+    return m->at_us < s->from_us || m->at_us > s->to_us || s->see(s->ctx, m);
+}
+
+/* All minutes of a file are of the day of its first. */
+static bool may_hold(const struct history_file *f, int64_t from_us, int64_t to_us)
+{
+    const int64_t day_us = INT64_C(86400) * 1000000;
+    return f->from_us <= to_us && (f->from_us / day_us + 1) * day_us > from_us;
 }
 
 enum err history_each(struct history_reader *r, int64_t from_us, int64_t to_us, minute_function *see, void *ctx, int64_t *damaged, struct fault *fault)
@@ -104,7 +110,7 @@ enum err history_each(struct history_reader *r, int64_t from_us, int64_t to_us, 
     if (damaged)
         *damaged = 0;
     for (size_t i = 0; i < r->files.count && more; i++) {
-        if (i + 1 < r->files.count && r->files.item[i + 1].from_us + 60000000 <= from_us)
+        if (!may_hold(&r->files.item[i], from_us, to_us))
             continue;
         enum err e = walk_file(r, &r->files.item[i], in_span, &s, &more, damaged, fault);
         if (e != OK)
@@ -118,10 +124,10 @@ struct last { int64_t at_us; struct history_minute *m; bool found; };
 static bool keep_last(void *ctx, const struct history_minute *m)
 {
     struct last *l = ctx;
-    if (m->at_us > l->at_us)
-        return false;
-    *l->m    = *m;
-    l->found = true;
+    if (m->at_us <= l->at_us && !(l->found && m->at_us < l->m->at_us)) {
+        *l->m    = *m;
+        l->found = true;
+    }
     return true;
 }
 

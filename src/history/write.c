@@ -16,7 +16,13 @@
 #define DAY_US    (INT64_C(86400) * 1000000)
 #define MINUTE_US (INT64_C(60) * 1000000)
 
-enum { PATH_SIZE = 1024, PARTS = 8 /* no file grows beyond this part of the bound */ };
+enum {
+    PATH_SIZE      = 1024,
+    PARTS          = 8,                     /* no file grows beyond this part of the bound */
+    FILES_KEPT_MAX = HISTORY_FILES_MAX / 2, /* a clock that jumps to and fro makes many */
+    OLD_AT_ONCE    = 2                      /* files deleted for their age when one begins: a clock that is ahead for a moment must not cost everything */
+};
+#define BACK_US (2 * MINUTE_US)             /* a clock set back by no more waits until it is there again; by more, a file begins */
 
 struct history {
     char                  folder[PATH_SIZE - HISTORY_FILE_NAME - 1];
@@ -54,7 +60,7 @@ static int64_t whole_end(const uint8_t *bytes, size_t size, struct block *last)
     return (int64_t)end;
 }
 
-/* Go on in the newest file, behind its last whole block. */
+/* Go on in the newest file, behind its last whole block. One that cannot be gone on with stays as it is, and the next minute begins another. */
 static enum err go_on(struct history *h, struct fault *fault)
 {
     struct history_files files;
@@ -67,14 +73,18 @@ static enum err go_on(struct history *h, struct fault *fault)
     }
     struct history_file newest = files.item[files.count - 1];
     history_files_done(&files);
-    if ((e = file_read(path_of(h, newest.name, path), 2 * (size_t)HISTORY_BYTES_MAX, &data, &size, fault)) != OK)
-        return e;
+    if (file_read(path_of(h, newest.name, path), 2 * (size_t)HISTORY_BYTES_MAX, &data, &size, NULL) != OK)
+        return OK;
     struct block last = { .at_us = newest.from_us - 1, .sequence = 0 };
     h->end            = whole_end((const uint8_t *)data, size, &last);
     free(data);
     h->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (h->fd < 0 || ((int64_t)size > h->end && ftruncate(h->fd, h->end) != 0))
-        return fail(fault, ERR_IO, "cannot go on with the history in %s: %s", path, strerror(errno));
+    if (h->fd >= 0 && (int64_t)size > h->end && ftruncate(h->fd, h->end) != 0) {
+        close(h->fd);
+        h->fd = -1;
+    }
+    if (h->fd < 0)
+        return OK;
     h->sequence = last.sequence;
     h->last_us  = last.at_us;
     h->began_us = newest.from_us;
@@ -125,12 +135,16 @@ static enum err make_room(struct history *h, int64_t now_us, int64_t more, struc
     char                 path[PATH_SIZE];
     enum err             e = history_files_list(h->folder, &files, fault);
     int64_t              total = more;
+    int                  old = 0;
+    int64_t              day_after = files.count ? files.item[files.count - 1].from_us + DAY_US : now_us;
+    now_us                         = now_us < day_after ? now_us : day_after;       /* a jump is believed when the next file begins */
     for (size_t i = 0; e == OK && i < files.count; i++)
         total += files.item[i].size;
     for (size_t i = 0; e == OK && i + 1 < files.count + (h->fd < 0); i++) {
         /* a file's minutes end where the next one's begin */
         int64_t until = i + 1 < files.count ? files.item[i + 1].from_us : files.item[i].from_us + DAY_US;
-        if (total <= h->bounds.bytes && until > now_us - h->bounds.days * DAY_US)
+        bool needed = total > h->bounds.bytes || files.count - i > FILES_KEPT_MAX;
+        if (!needed && (until > now_us - h->bounds.days * DAY_US || old++ == OLD_AT_ONCE))
             break;
         if (unlink(path_of(h, files.item[i].name, path)) != 0 && errno != ENOENT)
             e = fail(fault, ERR_IO, "cannot delete %s: %s", path, strerror(errno));
@@ -194,9 +208,10 @@ static enum err encode(struct history *h, const struct history_minute *m, size_t
 enum err history_append(struct history *h, const struct history_minute *m, bool sync, struct fault *fault)
 {
     size_t size = 0;
-    if (m->at_us <= h->last_us)
+    bool   back = m->at_us <= h->last_us;
+    if (back && m->at_us >= h->last_us - BACK_US)
         return fail(fault, ERR_INPUT, "a minute of the history that is not after the one before it: the clock was set back");
-    bool     another = h->fd < 0 || m->at_us / DAY_US != h->began_us / DAY_US;
+    bool     another = h->fd < 0 || back || m->at_us / DAY_US != h->began_us / DAY_US;
     enum err e       = another ? new_file(h, m->at_us, fault) : OK;
     if (e == OK)
         e = encode(h, m, &size, fault);

@@ -43,7 +43,12 @@ static const struct conf_knob digest_knobs[] = {
     { "enabled",        KNOB_BOOL(struct ingest_digest_conf, enabled),        "yes",    NULL,             CONF_RESTART, "Make minutes of metrics, calls between services and patterns of log lines out of what comes in." },
     { "patterns_max",   KNOB_INT(struct ingest_digest_conf, patterns_max),    "20000",  "100..1000000",   CONF_RESTART, "How many patterns of log lines are kept; the one not seen for longest goes." },
     { "patterns_memory", KNOB_SIZE(struct ingest_digest_conf, patterns_bytes), "32MiB", "1MiB..4GiB",     CONF_RESTART, "And how much memory they may take." },
-    { "series_max",     KNOB_INT(struct ingest_digest_conf, series_max),      "100000", "100..10000000",  CONF_RESTART, "How many series one tenant may have in open minutes; the rest becomes one series called other, which is counted." },
+    { "ignore_fields",  KNOB_LIST(struct ingest_digest_conf, ignore_fields),  "",       "0..64",          CONF_RESTART, "Keys such as msg or sql: what stands in a line as key=value or \"key\": value is no part of its pattern, whatever it looks like. What comes from then on gets new patterns." },
+    { "series_max",     KNOB_INT(struct ingest_digest_conf, series_max),      "200000", "100..10000000",  CONF_RESTART, "How many series all tenants together may have that came within 15 minutes; the rest becomes one series called other, which is counted." },
+    { "tenant_series_max", KNOB_INT(struct ingest_digest_conf, tenant_series_max), "100000", "100..10000000", CONF_RESTART, "And one tenant of them." },
+    { "source_series_max", KNOB_INT(struct ingest_digest_conf, source_series_max), "50000",  "100..10000000", CONF_RESTART, "And one source of a tenant: a scraped target, or all that comes by one protocol." },
+    { "metric_series_max", KNOB_INT(struct ingest_digest_conf, metric_series_max), "10000",  "10..10000000",  CONF_RESTART, "And one metric of a tenant; here the rest becomes one series of that metric with the label other." },
+    { "initial_lookback", KNOB_TIME(struct ingest_digest_conf, initial_us),   "15min",  "1min..7d",         CONF_RESTART, "Where nothing was made yet, the first window of oo-agg begins so long before what is due. When the notes of what was made were deleted, so much is made again." },
 };
 const struct conf_section ingest_digest_section = { .path = "ingest.digest", .knobs = digest_knobs, .count = COUNT(digest_knobs),
     .size = sizeof(struct ingest_digest_conf),

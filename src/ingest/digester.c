@@ -1,110 +1,68 @@
-/* ingest/digester.c */
+/* ingest/digester.c - reading, closing windows, and the turns and the thread that do it. */
 #include "ingest/digester.h"
 
 #include "base/log.h"
 #include "event/event.h"
 #include "ingest/digester_inside.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define ARENA_MAX  ((size_t)512 * 1024 * 1024)
 #define FORGET_US  (INT64_C(3600) * US_PER_S)
 #define SAVE_SHARE 50                        /* storing may take one part in so many of the time */
+#define JUMP_US    (INT64_C(600) * US_PER_S)    /* more than this, and a clock was set, not corrected */
+#define FIVE_US    (INT64_C(300) * US_PER_S)
+#define LOOKED_US  (2 * US_PER_S)            /* a digest that takes its turns looks at the clock more often than this */
+#define TRACE_WAIT_US (US_PER_S / 5)
 enum { RECORDS_A_TURN = 256, EVENTS_A_TURN = 200000 };
 
 struct digester_options digester_options_default(const char *folder, struct journal *j)
 {
-    return (struct digester_options){ .folder = folder, .journal = j, .feed = feed_options_default(), .keep = digest_keep_default(), .save_us = 5 * US_PER_S, .records_a_turn = RECORDS_A_TURN };
-}
-
-static const struct clock *clock_of(const struct digester *d) { return d->o.clock ? d->o.clock : &clock_real; }
-
-/* ---- how far it has come ---- */
-
-enum err digester_keep(struct digester *d, struct fault *fault)
-{
-    struct pack p;
-    pack_init(&p, 4096);
-    pack_u(&p, 1);
-    pack_u(&p, d->read);
-    pack_i(&p, d->now_us);
-    pack_i(&p, d->upper_us);
-    enum err e = p.full ? fail(fault, ERR_LIMIT, "no memory to store how far the digest is") : feed_save(d->feed, d->store, fault);
-    if (e == OK)
-        e = digest_state_put(d->store, "progress", pack_bytes(&p), fault);
-    pack_done(&p);
-    return e;
-}
-
-static enum err load_progress(struct digester *d, struct fault *fault)
-{
-    char    *bytes;
-    size_t   size;
-    enum err e = digest_state_get(d->store, "progress", &bytes, &size, fault);
-    d->read = 0;
-    d->now_us = d->upper_us = INT64_MIN;
-    if (e != OK || !bytes)
-        return e;
-    struct unpack u = unpack_of((struct slice){ bytes, size });
-    bool          fine = unpack_u(&u) == 1;
-    d->read = unpack_u(&u);
-    d->now_us = unpack_i(&u);
-    d->upper_us = unpack_i(&u);
-    free(bytes);
-    if (fine && !u.bad)
-        return OK;
-    (void)fail(fault, ERR_INPUT, "digest.db does not say how far it is");
-    fail_hint(fault, "move %s/digest.db away: it is made again from what the journal still holds", d->o.folder);
-    return ERR_INPUT;
-}
-
-void digester_drop(struct digester *d)
-{
-    pthread_mutex_lock(&d->open);
-    feed_free(d->feed);
-    d->feed = NULL;
-    pthread_mutex_unlock(&d->open);
-}
-
-/* Memory as digest.db says it is: at start, and after whatever went wrong. */
-static enum err reload(struct digester *d, struct fault *fault)
-{
-    digester_drop(d);
-    enum err e = OK;
-    if (!d->store)
-        e = digest_store_open(d->o.folder, &d->store, fault);
-    if (e == OK)
-        e = load_progress(d, fault);
-    struct feed *f = NULL;
-    if (e == OK)
-        e = feed_new(&d->o.feed, &d->arena, &f, fault);
-    if (e == OK)
-        e = feed_load(f, d->store, fault);
-    if (e == OK && d->o.journal) {
-        struct journal_stats s;
-        journal_stats(d->o.journal, &s);
-        if (d->read > s.last_id) {
-            log_warn("the journal is another one than the digest knew: it is read from its beginning", F("known", (int64_t)d->read), F("last", (int64_t)s.last_id));
-            d->read = 0;
-        }
-        e = journal_seek(d->consumer, d->read + 1, false, fault);
-    }
-    if (e != OK) {
-        feed_free(f);
-        return e;
-    }
-    pthread_mutex_lock(&d->open);
-    d->feed = f;
-    pthread_mutex_unlock(&d->open);
-    d->committed = d->read;
-    d->dirty = false;
-    d->saved_us = clock_mono_us(clock_of(d));
-    return OK;
+    return (struct digester_options){ .folder = folder, .journal = j, .feed = feed_options_default(), .keep = digest_keep_default(), .save_us = 5 * US_PER_S,
+                                      .initial_us = window_job(DIGEST_JOB)->initial_us, .records_a_turn = RECORDS_A_TURN };
 }
 
 /* ---- open, close ---- */
+
+static void note_counts(struct digester *d)
+{
+    struct digester_stats *s = &d->stats;
+    s->lost = locate_lost(d->feed->locate);
+    s->places_refused = places_refused(d->feed->places);
+    metrics_stats(d->feed->metrics, &s->metrics);
+    calls_stats(d->feed->calls, &s->calls);
+    logs_stats(d->feed->logs, &s->logs);
+}
+
+/*
+ * Somebody took the notes of what was run away: then the look-back is made again, from the journal and in the place of what is there.  To read it
+ * as if it had never been read would count it twice.
+ */
+static enum err look_back(struct digester *d, struct fault *fault)
+{
+    int      asked = 0;
+    int64_t  now = clock_wall_us(digester_clock(d));
+    enum err e = d->o.journal && d->noted
+        ? digest_run_ask_all(d->store, DIGEST_JOB, window_floor(d->upper_us - d->job.initial_us, d->job.align_us), d->upper_us, now, &asked, fault) : OK;
+    if (asked)
+        log_info("no window is noted as made: the look-back is made again", F("job", DIGEST_JOB), F("tenants", (int64_t)asked));
+    if (e == OK || e == ERR_DAMAGED)
+        return e;
+    log_fault(LOG_WARN, "whether the look-back must be made again could not be looked at; the next start will", fault);
+    return OK;
+}
+
+static enum err begin(struct digester *d, struct fault *fault)
+{
+    enum err e = digester_reload(d, fault);
+    if (e == OK)
+        e = digester_circuit_load(d, fault);
+    return e == OK ? look_back(d, fault) : e;
+}
 
 enum err digester_open(const struct digester_options *o, struct digester **out, struct fault *fault)
 {
@@ -112,11 +70,16 @@ enum err digester_open(const struct digester_options *o, struct digester **out, 
     if (!d)
         return fail(fault, ERR_LIMIT, "no memory for the digest");
     d->o = *o;
-    d->job = window_job(DIGEST_JOB);
-    d->look_for_asked = true;
+    d->job = *window_job(DIGEST_JOB);
+    d->job.initial_us = o->initial_us;
+    d->forgot_us = d->even_us = INT64_MIN;
+    d->stats_now_us = INT64_MIN;
+    atomic_init(&d->look_for_asked, true);
+    atomic_init(&d->stopping, false);
+    (void)pthread_mutex_init(&d->asking, NULL);
     (void)pthread_mutex_init(&d->lock, NULL);
     (void)pthread_mutex_init(&d->open, NULL);
-    rand_seed(&d->chance, (uint64_t)clock_wall_us(clock_of(d)));
+    rand_seed(&d->chance, (uint64_t)clock_wall_us(digester_clock(d)));
     arena_init(&d->arena, ARENA_MAX);
     enum err     e = OK;
     struct fault unheard;
@@ -124,14 +87,21 @@ enum err digester_open(const struct digester_options *o, struct digester **out, 
         log_info("a window was being made again when we ended");
     if (o->journal)
         e = journal_consumer_open(o->journal, DIGEST_CONSUMER, JOURNAL_FROM_START, &d->consumer, fault);
-    if (e == OK)
-        e = reload(d, fault);
+    struct fault own = { 0 }, *why = fault ? fault : &own;
+    if (e == OK && (e = begin(d, why)) == ERR_DAMAGED && (e = digester_aside(d, why, why)) == OK)
+        e = begin(d, why);
     if (e != OK) {
         digester_close(d);
         return e;
     }
     d->stats.upper_us = d->upper_us;
+    d->stats_now_us = d->now_us;
     d->stats.cursor = d->committed;
+    note_counts(d);
+    (void)left_out_look(&d->stats.caps, &d->stats, clock_wall_us(digester_clock(d)));     /* what comes on top of it is told */
+    d->stats.waiting = d->circuit.failures > 0;
+    if (d->stats.waiting)
+        (void)snprintf(d->stats.why, sizeof d->stats.why, "it failed %u times in a row before the restart, and is tried again in a while", d->circuit.failures);
     *out = d;
     return OK;
 }
@@ -147,6 +117,7 @@ void digester_close(struct digester *d)
     arena_done(&d->arena);
     (void)pthread_mutex_destroy(&d->lock);
     (void)pthread_mutex_destroy(&d->open);
+    (void)pthread_mutex_destroy(&d->asking);
     free(d);
 }
 
@@ -163,7 +134,7 @@ static enum err end_turn(struct digester *d, enum err e, struct fault *fault)
         return e;
     d->committed = d->read;
     d->dirty = false;
-    d->saved_us = clock_mono_us(clock_of(d));
+    d->saved_us = clock_mono_us(digester_clock(d));
     return OK;
 }
 
@@ -171,7 +142,7 @@ static enum err end_turn(struct digester *d, enum err e, struct fault *fault)
 
 static enum err save(struct digester *d, struct fault *fault)
 {
-    int64_t  began = clock_mono_us(clock_of(d));
+    int64_t  began = clock_mono_us(digester_clock(d));
     bool     traces = locate_full(d->feed->locate);
     enum err e = digest_store_begin(d->store, fault);
     if (e == OK && traces)                   /* pointers alone: windows are not looked at */
@@ -202,6 +173,7 @@ static enum err close_window(struct digester *d, const struct window *w, struct 
         struct digest_run run = { .job = DIGEST_JOB, .status = "success", .tenant_id = f->tenant_id[i], .from_us = w->from_us, .to_us = w->to_us, .rows = f->rows[i] };
         e = digest_run_put(d->store, &run, d->now_us, fault);
         rows += f->rows[i];
+        d->noted |= e == OK;
     }
     pthread_mutex_lock(&d->open);
     if (e == OK) {
@@ -228,26 +200,74 @@ static enum err let_journal_go(struct digester *d, struct fault *fault)
     return e == ERR_BUSY ? OK : e;                       /* the next window will do */
 }
 
+static enum err forget_old(struct digester *d, struct fault *fault)
+{
+    struct journal_stats s = { 0 };
+    int64_t              mono = clock_mono_us(digester_clock(d));
+    if (d->even_us == INT64_MIN || mono - d->even_us < FORGET_US || (d->forgot_us != INT64_MIN && mono - d->forgot_us < FORGET_US))
+        return OK;
+    if (d->o.journal)
+        journal_stats(d->o.journal, &s);
+    d->forgot_us = mono;
+    return digest_store_forget(d->store, &d->o.keep, d->now_us, s.first_id, fault);
+}
+
 static enum err close_due(struct digester *d, bool *did, struct fault *fault)
 {
     struct window w;
     enum err      e = OK;
     *did = false;
-    while (e == OK && d->now_us != INT64_MIN && window_next(d->job, d->now_us, d->upper_us, INT64_MIN, &w)) {
+    while (e == OK && d->now_us != INT64_MIN && window_next(&d->job, d->now_us, d->upper_us, INT64_MIN, &w)) {
         e = close_window(d, &w, fault);
         *did = true;
     }
     if (!*did || e != OK)
         return e;
     e = let_journal_go(d, fault);
-    int64_t wall = clock_wall_us(clock_of(d));
-    if (e == OK && wall - d->forgot_us >= FORGET_US) {
-        struct journal_stats s = { 0 };
-        if (d->o.journal)
-            journal_stats(d->o.journal, &s);
-        d->forgot_us = wall;
-        e = digest_store_forget(d->store, &d->o.keep, d->now_us, s.first_id, fault);
+    return e == OK ? forget_old(d, fault) : e;
+}
+
+bool digester_due(const struct digester *d)
+{
+    struct window w;
+    int64_t       wall = clock_wall_us(digester_clock(d));
+    return window_next(&d->job, wall > d->now_us ? wall : d->now_us, d->upper_us, INT64_MIN, &w);
+}
+
+/* ---- the wall clock ---- */
+
+/* Since when it goes evenly: what is old by a clock that was set a moment ago may be everything. */
+static void look_at_clocks(struct digester *d)
+{
+    int64_t wall = clock_wall_us(digester_clock(d)), mono = clock_mono_us(digester_clock(d));
+    int64_t off = (wall - d->seen_wall_us) - (mono - d->seen_mono_us);
+    if (d->even_us == INT64_MIN || off > JUMP_US || off < -JUMP_US)
+        d->even_us = mono;
+    d->seen_wall_us = wall;
+    d->seen_mono_us = mono;
+}
+
+/*
+ * The clock was ahead and was put back: what it said before must not stop the windows until it is reached again.  Everything open is written,
+ * and they begin again at the next whole five minutes; what is older by its own time is counted as late, and can be asked for again.
+ */
+static enum err put_back(struct digester *d, int64_t wall, struct fault *fault)
+{
+    int64_t  floor_us = window_floor(wall + FIVE_US - 1, FIVE_US), upper = window_upper(&d->job, wall);
+    enum err e = digest_store_begin(d->store, fault);
+    log_warn("the clock was put back: windows begin again where it is now; what came in while it was wrong can be made again with homeostat backfill",
+             F("ahead_seconds", (d->now_us - wall) / US_PER_S));
+    if (e == OK)
+        e = feed_emit(d->feed, d->store, INT64_MAX, wall, true, NULL, fault);
+    pthread_mutex_lock(&d->open);
+    if (e == OK)
+        e = feed_put_back(d->feed, &d->o.feed, floor_us, fault);
+    if (e == OK) {
+        d->now_us = wall;
+        d->upper_us = upper < d->upper_us ? upper : d->upper_us;
     }
+    e = end_turn(d, e, fault);
+    pthread_mutex_unlock(&d->open);
     return e;
 }
 
@@ -263,6 +283,7 @@ static bool take(void *ctx, const struct event *e)
 static enum err read_some(struct digester *d, bool *any, struct fault *fault)
 {
     struct record   r;
+    int64_t         wall = clock_wall_us(digester_clock(d));
     uint64_t        records = 0, events = 0, bad = 0;
     enum err        e = OK;
     while (records < d->o.records_a_turn && events < EVENTS_A_TURN && !locate_full(d->feed->locate)) {
@@ -271,8 +292,9 @@ static enum err read_some(struct digester *d, bool *any, struct fault *fault)
         if (e != OK)
             break;
         arena_reset(&d->arena);
-        if (r.received_us > d->now_us)
-            d->now_us = r.received_us;
+        int64_t received = r.received_us < wall ? r.received_us : wall;      /* later than now: it was taken in while the clock was wrong */
+        if (received > d->now_us)
+            d->now_us = received;
         /* A window ends between two records, so that it holds the same whenever it is closed. */
         bool closed;
         e = close_due(d, &closed, fault);
@@ -281,6 +303,7 @@ static enum err read_some(struct digester *d, bool *any, struct fault *fault)
         pthread_mutex_lock(&d->open);
         enum err decoded = event_read(&r, &d->arena, take, d, &report, NULL);
         d->read = r.id;
+        d->last = (struct digester_last){ r.received_us, r.body.n };
         pthread_mutex_unlock(&d->open);
         bad += decoded != OK && decoded != ERR_MISSING;
         events += report.events;
@@ -307,65 +330,42 @@ void digester_feed(struct digester *d, const struct event *e)
 
 /* ---- asked for ---- */
 
-enum err digester_ask(struct digester *d, const char *job, const char *tenant, int64_t from_us, int64_t to_us, struct fault *fault)
+enum err digester_ask(struct digester *d, const struct digest_request *q, struct fault *fault)
 {
-    const struct job_kind *kind = window_job(job);
+    const struct job_kind *kind = window_job(q->job);
+    struct digest_request  whole = *q;
     struct window          w;
     const char            *why;
+    int64_t                wall = clock_wall_us(digester_clock(d));
     if (!kind)
-        return fail(fault, ERR_INPUT, "there is no job '%s'", job);
-    if (strcmp(job, DIGEST_JOB) != 0)
-        return fail(fault, ERR_INPUT, "job '%s' is not run here", job);
-    if (strlen(tenant) > RECORD_TENANT_MAX)
-        return fail(fault, ERR_INPUT, "the name of the tenant is too long");
-    if (!window_asked(kind, clock_wall_us(clock_of(d)), from_us, to_us, &w, &why))
-        return fail(fault, ERR_INPUT, "this window of %s cannot be done again: %s", job, why);
-    enum err e = OK;
-    pthread_mutex_lock(&d->lock);
-    if (d->askeds == ASKED_MAX) {
-        e = fail(fault, ERR_BUSY, "%d windows wait to be done again", ASKED_MAX);
-    } else {
-        struct asked *a = &d->asked[d->askeds++];
-        *a = (struct asked){ .from_us = w.from_us, .to_us = w.to_us };
-        (void)snprintf(a->job, sizeof a->job, "%s", job);
-        (void)snprintf(a->tenant, sizeof a->tenant, "%s", tenant);
-    }
-    pthread_mutex_unlock(&d->lock);
+        return fail(fault, ERR_INPUT, "there is no job '%.80s'", q->job);
+    if (strcmp(q->job, DIGEST_JOB) != 0)
+        return fail(fault, ERR_INPUT, "job '%s' is not run here", q->job);
+    if (!window_asked(kind, wall, q->from_us, q->to_us, &w, &why))
+        return fail(fault, ERR_INPUT, "this window of %s cannot be done again: %s", q->job, why);
+    whole.from_us = w.from_us;
+    whole.to_us = w.to_us;
+    pthread_mutex_lock(&d->asking);
+    enum err e = digest_run_ask(d->o.folder, &whole, wall, fault);
+    pthread_mutex_unlock(&d->asking);
+    if (e != OK)
+        return e;
+    atomic_store(&d->look_for_asked, true);
     if (d->consumer)
         journal_wake(d->consumer);
-    return e;
-}
-
-/* What could not be queued stays. */
-static enum err queue_asked(struct digester *d, struct fault *fault)
-{
-    struct asked list[ASKED_MAX];
-    pthread_mutex_lock(&d->lock);
-    unsigned n = d->askeds, done = 0;
-    memcpy(list, d->asked, n * sizeof *list);
-    pthread_mutex_unlock(&d->lock);
-    enum err e = OK;
-    for (; done < n && e == OK; done += e == OK) {
-        e = digest_run_ask(d->store, list[done].job, list[done].tenant, list[done].from_us, list[done].to_us, clock_wall_us(clock_of(d)), fault);
-        d->look_for_asked = true;
-    }
-    if (done == 0)
-        return e;
-    pthread_mutex_lock(&d->lock);
-    d->askeds -= done;                       /* others may have come behind them */
-    memmove(d->asked, d->asked + done, d->askeds * sizeof *d->asked);
-    pthread_mutex_unlock(&d->lock);
-    return e;
+    return OK;
 }
 
 /* ---- turns ---- */
 
 static void note(struct digester *d, enum err e, const struct fault *fault)
 {
+    uint32_t tell = 0;
     pthread_mutex_lock(&d->lock);
     struct digester_stats *s = &d->stats;
     s->cursor = d->committed;
     s->upper_us = d->upper_us;
+    d->stats_now_us = d->now_us;
     s->behind = d->behind;
     s->waiting = e != OK;
     if (e != OK) {
@@ -373,68 +373,68 @@ static void note(struct digester *d, enum err e, const struct fault *fault)
         (void)snprintf(s->why, sizeof s->why, "%s", fault->text);
     }
     if (d->feed) {
-        s->lost = locate_lost(d->feed->locate);
-        s->places_refused = places_refused(d->feed->places);
-        metrics_stats(d->feed->metrics, &s->metrics);
-        calls_stats(d->feed->calls, &s->calls);
-        logs_stats(d->feed->logs, &s->logs);
+        note_counts(d);
+        tell = left_out_look(&s->caps, s, clock_wall_us(digester_clock(d)));
     }
     pthread_mutex_unlock(&d->lock);
-}
-
-static void save_circuit(struct digester *d)
-{
-    struct digest_circuit c = { .failures = d->circuit.failures, .until_us = d->circuit.until_us };
-    struct fault          unheard;
-    (void)snprintf(c.state, sizeof c.state, "%s", circuit_name(d->circuit.state));
-    int64_t  own, now = clock_wall_us(clock_of(d));
-    enum err e = digest_tenant(d->store, "", now, &own, &unheard);
-    if (e == OK)
-        e = digest_circuit_put(d->store, DIGEST_JOB, own, &c, now, &unheard);     /* the failure itself is what is told */
-    (void)e;
+    left_out_tell(tell, s);                  /* only this thread writes them */
 }
 
 static enum err turn(struct digester *d, bool *idle, struct fault *fault)
 {
     bool     any = false, closed = false, did = false;
-    enum err e = d->feed ? OK : reload(d, fault);
-    if (e == OK)
-        e = queue_asked(d, fault);
+    int64_t  wall = clock_wall_us(digester_clock(d));
+    enum err e = d->feed ? OK : digester_reload(d, fault);
+    look_at_clocks(d);
+    if (e == OK && d->consumer && d->now_us != INT64_MIN && d->now_us - wall > JUMP_US)
+        e = put_back(d, wall, fault);
     if (e == OK && d->consumer)
         e = read_some(d, &any, fault);
     if (e == OK && d->consumer && !d->behind) {
-        int64_t wall = clock_wall_us(clock_of(d));
+        wall = clock_wall_us(digester_clock(d));
         if (wall > d->now_us)
             d->now_us = wall;
     }
     if (e == OK && d->consumer)
         e = close_due(d, &closed, fault);
     int64_t wait = d->o.save_us > (int64_t)(d->stats.save_seconds * 1e6) * SAVE_SHARE ? d->o.save_us : (int64_t)(d->stats.save_seconds * 1e6) * SAVE_SHARE;
-    if (e == OK && d->dirty && (locate_full(d->feed->locate) || clock_mono_us(clock_of(d)) - d->saved_us >= wait))
+    /* After a failure at once: a turn is good when what it read could be stored. */
+    if (e == OK && d->dirty && (d->circuit.failures || locate_full(d->feed->locate) || clock_mono_us(digester_clock(d)) - d->saved_us >= wait))
         e = save(d, fault);
-    if (e == OK && d->look_for_asked && !d->behind)
+    if (e == OK && atomic_load(&d->look_for_asked) && !d->behind)
         e = digester_again(d, &did, fault);
     *idle = !any && !closed && !did;
+    return e;
+}
+
+static enum err failed(struct digester *d, enum err e, int64_t wall, struct fault *fault)
+{
+    circuit_bad(&d->circuit, wall, &d->chance);
+    d->circuit_told = false;
+    if (e == ERR_DAMAGED && digester_aside(d, fault, fault) == OK)
+        return e;                            /* the next reload makes a fresh one */
+    digester_drop(d);
+    if (d->store)
+        digester_circuit_save(d);
     return e;
 }
 
 enum err digester_step(struct digester *d, bool *idle, struct fault *fault)
 {
     struct fault own = { 0 }, *f = fault ? fault : &own;
-    int64_t      wall = clock_wall_us(clock_of(d));
+    int64_t      wall = clock_wall_us(digester_clock(d));
     *idle = true;
+    if (d->circuit.until_us > wall + CIRCUIT_OPEN_US)
+        d->circuit.until_us = wall + CIRCUIT_OPEN_US;        /* the clock was put back */
     if (!circuit_allows(&d->circuit, wall))
         return OK;
     enum err e = turn(d, idle, f);
-    if (e == OK && d->circuit.failures) {
-        circuit_good(&d->circuit);
-        save_circuit(d);
-    } else if (e != OK) {
-        circuit_bad(&d->circuit, wall, &d->chance);
-        digester_drop(d);
+    if (e != OK) {
         *idle = true;
-        if (d->store)
-            save_circuit(d);
+        e = failed(d, e, wall, f);
+    } else if (!d->circuit_told) {
+        circuit_good(&d->circuit);
+        digester_circuit_save(d);
     }
     note(d, e, f);
     return e;
@@ -452,12 +452,17 @@ enum err digester_close_windows(struct digester *d, int64_t now_us, struct fault
 enum err digester_save(struct digester *d, struct fault *fault)
 {
     enum err e = d->feed && d->dirty ? save(d, fault) : OK;
-    return e == OK ? let_journal_go(d, fault) : e;
+    return e == OK && d->store ? let_journal_go(d, fault) : e;
 }
 
-size_t digester_open_trace(struct digester *d, uint64_t hash, uint64_t *record, size_t max, uint64_t *read)
+size_t digester_open_trace(struct digester *d, uint64_t hash, uint64_t *record, size_t max, uint64_t *read, bool *busy)
 {
-    pthread_mutex_lock(&d->open);
+    /* It is held while a window is committed, and a slow disk may take seconds for that. */
+    int64_t until = clock_wall_us(&clock_real) + TRACE_WAIT_US;
+    *read = 0;
+    *busy = pthread_mutex_timedlock(&d->open, &(struct timespec){ (time_t)(until / US_PER_S), (long)(until % US_PER_S * 1000) }) != 0;
+    if (*busy)
+        return 0;
     size_t found = d->feed ? locate_find_open(d->feed->locate, hash, record, max) : 0;
     *read = d->feed ? d->read : 0;
     pthread_mutex_unlock(&d->open);
@@ -468,12 +473,27 @@ void digester_stats(struct digester *d, struct digester_stats *s)
 {
     pthread_mutex_lock(&d->lock);
     *s = d->stats;
+    int64_t now = d->stats_now_us, wall = clock_wall_us(digester_clock(d));
     pthread_mutex_unlock(&d->lock);
-    /* As of now: it must grow while nothing is written. */
-    s->window_lag_seconds = s->upper_us == INT64_MIN ? 0 : (double)(clock_wall_us(clock_of(d)) - s->upper_us) / 1e6;
+    /* As of when it looked at the clock last, while it does; else as of now: it must grow while nothing is written. */
+    if (now == INT64_MIN || wall - now > LOOKED_US)
+        now = wall;
+    s->window_lag_seconds = s->upper_us == INT64_MIN ? (double)NAN : (double)(now - s->upper_us) / 1e6;
 }
 
 /* ---- its thread ---- */
+
+/* Until something comes, but not beyond the moment when the next window is due. */
+static void rest(struct digester *d, bool idle)
+{
+    int64_t wall = clock_wall_us(digester_clock(d)), due = window_floor(wall, d->job.align_us) + d->job.align_us - wall;
+    if (atomic_load(&d->stopping))
+        return;
+    if (d->circuit.failures)                 /* what comes meanwhile is no reason to wake */
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 100 * 1000 * 1000 }, NULL);
+    else if (idle)
+        (void)journal_wait(d->consumer, due < US_PER_S ? due : US_PER_S);
+}
 
 static void *run(void *ctx)
 {
@@ -487,10 +507,7 @@ static void *run(void *ctx)
         else if (e == OK && failing && !d->circuit.failures)
             log_info("the digest goes on");
         failing = e != OK || d->circuit.failures > 0;
-        if (idle && !atomic_load(&d->stopping))
-            (void)journal_wait(d->consumer, US_PER_S);
-        if (d->circuit.failures && !atomic_load(&d->stopping))
-            (void)journal_wait(d->consumer, US_PER_S / 10);
+        rest(d, idle);
     }
     if (digester_save(d, &fault) != OK)
         log_fault(LOG_WARN, "what the digest has open was not stored; it will be read again from the journal", &fault);

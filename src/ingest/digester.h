@@ -8,8 +8,10 @@
  * Time is the journal's while there is a backlog (when the last record was received), the clock's when there is none: the same
  * journal gives the same windows whenever it is read.
  *
+ * A clock that was put back by more than ten minutes takes the windows back with it: they begin again where it is then.
+ *
  * When something fails, memory is thrown away and read again from digest.db after a while (digest/windows.h: back-off, circuit);
- * meanwhile the journal keeps what comes.
+ * meanwhile the journal keeps what comes.  A digest.db that is damaged is put aside, and a fresh one is made from what the journal holds.
  */
 #ifndef INGEST_DIGESTER_H
 #define INGEST_DIGESTER_H
@@ -17,6 +19,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "ingest/feed.h"
+#include "ingest/left_out.h"
 #include "journal/journal.h"
 #include "store/digest_store.h"
 
@@ -29,6 +32,7 @@ struct digester_options {
     const struct clock *clock;               /* NULL: the machine's */
     struct feed_options feed;
     struct digest_keep  keep;
+    int64_t             initial_us;          /* where nothing was made yet, the first window begins so long before what is due */
     int64_t             save_us;             /* what is open is stored at least so often while there is work */
     uint32_t            records_a_turn;
 };
@@ -39,7 +43,8 @@ struct digester_stats {
     uint64_t saves, windows, rows, failures, asked_done, asked_refused, asked_failed;
     uint64_t cursor;                         /* the last record that is in digest.db */
     int64_t  upper_us;                       /* windows that end by then are written; INT64_MIN: none yet */
-    double   window_lag_seconds;             /* 0 while there is none */
+    double   window_lag_seconds;             /* how old the end of the last window is; NAN while there is none. Less than delay + align while it takes its turns */
+    uint64_t damaged;                        /* times that digest.db was damaged and made anew */
     double   save_seconds;                   /* how long the last one took */
     bool     behind;                         /* there was a backlog when it looked last */
     bool     waiting;                        /* something failed; it is tried again later */
@@ -48,6 +53,7 @@ struct digester_stats {
     struct metrics_stats metrics;
     struct calls_stats   calls;
     struct logs_stats    logs;
+    struct left_out_watch caps;              /* when one of our bounds was felt last */
     char     why[400];                       /* the last failure; "" */
 };
 
@@ -66,16 +72,20 @@ MUST_CHECK enum err digester_close_windows(struct digester *d, int64_t now_us, s
 /* Store what is open, now: before a clean end. */
 MUST_CHECK enum err digester_save(struct digester *d, struct fault *fault);
 
-/* Any thread. job, tenant and times as POST /events/enqueue gives them. ERR_INPUT: no such job, or the window cannot be asked for; ERR_BUSY: too many wait. */
-MUST_CHECK enum err digester_ask(struct digester *d, const char *job, const char *tenant, int64_t from_us, int64_t to_us, struct fault *fault);
+/*
+ * Any thread. A window that shall be made again is in digest.db, on disk, when it returns OK, also while the digest itself fails or waits.
+ * ERR_INPUT: no such job, or the window cannot be asked for; ERR_MISSING: no such tenant; ERR_BUSY: too many wait, or digest.db is being written.
+ */
+MUST_CHECK enum err digester_ask(struct digester *d, const struct digest_request *q, struct fault *fault);
 /* Any thread: as of the last turn; the lag as of now. */
 void                digester_stats(struct digester *d, struct digester_stats *s);
 
 /*
  * Any thread. Where a trace (digest/locate.h) lies of which digest.db may know nothing yet: the records of windows that are open, and the last
  * record that was read at all (0: unknown). What is in neither is in digest.db for whoever opens it afterwards. Returns how many, at most max.
+ * *busy: the digest was writing for so long that nobody could look.
  */
-size_t              digester_open_trace(struct digester *d, uint64_t hash, uint64_t *record, size_t max, uint64_t *read);
+size_t              digester_open_trace(struct digester *d, uint64_t hash, uint64_t *record, size_t max, uint64_t *read, bool *busy);
 
 /* A thread that takes turns until it is stopped, and then stores what is open. */
 MUST_CHECK enum err digester_start(struct digester *d, struct fault *fault);

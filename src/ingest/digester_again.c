@@ -1,6 +1,10 @@
 /*
  * ingest/digester_again.c - a window that somebody asked for is made again from the journal, in the place of what was there.
  *
+ * Piece by piece: a turn makes one, in a transaction of its own that also says how far the window has come, so that what is due is done between
+ * two of them.  While a piece is read it is left when we are to stop or when something is due, and begun again later; after that it
+ * is shorter, and the third time it is read to its end whatever is due, so that it gets on.
+ *
  * Only what the journal still holds as a whole is done: a window of which a part is gone would be written over with less.  What
  * the digest still has open is left to it, since it knows that best.
  */
@@ -9,14 +13,18 @@
 #include "ingest/digester_inside.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define PIECE_US  (INT64_C(3600) * US_PER_S)
+#define PIECE_US  (INT64_C(900) * US_PER_S)
+#define SHORT_US  FIVE_US                        /* one that was left */
+#define LOOK_US   (INT64_C(3600) * US_PER_S)
 #define BEFORE_US (INT64_C(600) * US_PER_S)      /* counters need a point before the first minute; senders' clocks differ */
 #define AFTER_US  (INT64_C(3600) * US_PER_S)     /* what came late */
 #define FIVE_US   (INT64_C(300) * US_PER_S)
+enum { LEFT_MAX = 2 };
 
-struct again { struct feed *feed; const char *tenant; int64_t from_us, to_us; };
+struct again { struct feed *feed; const char *tenant; int64_t from_us, to_us; bool left; };
 
 static bool take(void *ctx, const struct event *e)
 {
@@ -26,6 +34,8 @@ static bool take(void *ctx, const struct event *e)
         feed_take(a->feed, e);
     return true;
 }
+
+static bool to_leave(struct digester *d) { return atomic_load(&d->stopping) || (d->left < LEFT_MAX && digester_due(d)); }
 
 static enum err read_piece(struct digester *d, struct again *a, struct fault *fault)
 {
@@ -37,10 +47,11 @@ static enum err read_piece(struct digester *d, struct again *a, struct fault *fa
         e = journal_consumer_open(d->o.journal, DIGEST_AGAIN, first, &c, fault);
     if (e == OK)
         e = journal_seek(c, first, false, fault);
-    while (e == OK) {
+    while (e == OK && !(a->left = to_leave(d))) {
         struct event_report report = { 0 };
         e = journal_read(c, &r, fault);
-        if (e != OK || r.id > d->read || r.received_us >= a->to_us + AFTER_US)
+        /* What claims to be received later than now came in while the clock was wrong: it says nothing about what comes behind it. */
+        if (e != OK || r.id > d->read || (r.received_us >= a->to_us + AFTER_US && r.received_us <= d->now_us))
             break;
         arena_reset(&d->arena);
         (void)!event_read(&r, &d->arena, take, a, &report, NULL);      /* one that cannot be read was counted when it was read first */
@@ -52,108 +63,192 @@ static enum err read_piece(struct digester *d, struct again *a, struct fault *fa
     return e == ERR_MISSING ? OK : e;
 }
 
-static enum err do_piece(struct digester *d, const struct digest_asked *q, const struct feed_range *range, int64_t *rows, struct fault *fault)
+/* ---- how far it has come ---- */
+
+struct come { int64_t id, at_us, rows; };        /* everything before at_us is made */
+
+static enum err come_load(struct digester *d, const struct digest_asked *q, const struct window *w, struct come *come, struct fault *fault)
 {
-    struct feed_options o = d->o.feed;
-    struct again        a = { .tenant = q->tenant, .from_us = range->from_5m - BEFORE_US, .to_us = (range->to_us > range->to_5m ? range->to_us : range->to_5m) + FIVE_US };
-    o.metrics.lookback_us = o.calls.lookback_us = o.logs.lookback_us = 4 * PIECE_US;
-    enum err e = feed_new_beside(d->feed, &o, &a.feed, fault);
-    if (e == OK)
-        e = read_piece(d, &a, fault);
-    if (e == OK)
-        e = digest_window_clear(d->store, q->tenant_id, range->from_us, range->to_us, range->from_5m, range->to_5m, fault);
-    if (e == OK)
-        e = feed_emit(a.feed, d->store, a.to_us, d->now_us, false, range, fault);
-    for (uint32_t i = 0; e == OK && i < places_tenants(a.feed->places); i++)
-        *rows += a.feed->rows[i];
-    feed_free(a.feed);
+    char    *bytes;
+    size_t   size;
+    enum err e = digest_state_get(d->store, "again", &bytes, &size, fault);
+    *come = (struct come){ q->id, w->from_us, 0 };
+    if (e != OK || !bytes)
+        return e;
+    struct unpack u = unpack_of((struct slice){ bytes, size });
+    bool          known = unpack_u(&u) == 1;
+    struct come   c = { unpack_i(&u), unpack_i(&u), unpack_i(&u) };
+    free(bytes);
+    if (known && !u.bad && c.id == q->id && c.at_us > w->from_us && c.at_us < w->to_us)
+        *come = c;                               /* else it speaks of another one */
+    return OK;
+}
+
+static enum err come_keep(struct digester *d, const struct come *come, struct fault *fault)
+{
+    struct pack p;
+    pack_init(&p, 64);
+    pack_u(&p, 1);
+    pack_i(&p, come->id);
+    pack_i(&p, come->at_us);
+    pack_i(&p, come->rows);
+    enum err e = p.full ? fail(fault, ERR_LIMIT, "no memory to store how far a window is") : digest_state_put(d->store, "again", pack_bytes(&p), fault);
+    pack_done(&p);
     return e;
 }
 
-/* NULL: it can be done. */
-static const char *refusal(struct digester *d, const struct digest_asked *q, struct window *w)
+/* ---- a piece ---- */
+
+/* NULL: it can be done. The rest of it begins at from_us. */
+static const char *refusal(struct digester *d, const struct digest_asked *q, const struct window *w, int64_t from_us)
 {
-    const char          *why = NULL;
     struct journal_stats s;
-    if (strcmp(q->job, DIGEST_JOB) != 0)
-        return "this job is not run here";
-    if (!d->o.journal)
-        return "there is no journal to read";
-    if (!window_asked(d->job, d->now_us, q->from_us, q->to_us, w, &why))
-        return why;
     if (w->to_us > d->upper_us)
         return "it was not run yet";
     journal_stats(d->o.journal, &s);
-    if (s.first_id > s.last_id || (s.first_id > 1 && s.oldest_us > window_floor(w->from_us, FIVE_US) - BEFORE_US))
+    if (s.first_id > s.last_id || ((s.first_id > 1 || d->replaced) && s.oldest_us > window_floor(from_us, FIVE_US) - BEFORE_US))
         return "the journal does not hold all of it any more";
     return NULL;
 }
 
-static enum err do_all(struct digester *d, const struct digest_asked *q, const struct window *w, int64_t *rows, struct fault *fault)
+static const char *impossible(struct digester *d, const struct digest_asked *q, struct window *w)
 {
-    int64_t  last_5m = window_floor(d->upper_us, FIVE_US);
-    enum err e = OK;
-    for (int64_t from = w->from_us; from < w->to_us && e == OK;) {
-        int64_t           to = window_floor(from, PIECE_US) + PIECE_US;
-        struct feed_range range = { from, to < w->to_us ? to : w->to_us, window_floor(from, FIVE_US), 0 };
-        range.to_5m = window_floor(range.to_us + FIVE_US - 1, FIVE_US);
-        if (range.to_5m > last_5m)
-            range.to_5m = last_5m > range.from_5m ? last_5m : range.from_5m;
-        e = do_piece(d, q, &range, rows, fault);
-        from = range.to_us;
-    }
+    const char *why = NULL;
+    if (strcmp(q->job, DIGEST_JOB) != 0)
+        return "this job is not run here";
+    if (!d->o.journal)
+        return "there is no journal to read";
+    return window_asked(&d->job, d->now_us, q->from_us, q->to_us, w, &why) ? NULL : why;
+}
+
+static struct feed_range range_of(struct digester *d, const struct window *w, int64_t from)
+{
+    int64_t           last_5m = window_floor(d->upper_us, FIVE_US), most = d->left ? SHORT_US : PIECE_US, to = window_floor(from, most) + most;
+    struct feed_range range = { from, to < w->to_us ? to : w->to_us, window_floor(from, FIVE_US), 0 };
+    range.to_5m = window_floor(range.to_us + FIVE_US - 1, FIVE_US);
+    if (range.to_5m > last_5m)
+        range.to_5m = last_5m > range.from_5m ? last_5m : range.from_5m;
+    return range;
+}
+
+/* Rows, that they are made, and the patterns that they name: all of it or nothing. */
+static enum err write_piece(struct digester *d, struct again *a, const struct digest_asked *q, const struct window *w, const struct feed_range *range, struct come *come, struct fault *fault)
+{
+    enum err e = digest_store_begin(d->store, fault);
+    if (e == OK)
+        e = digest_window_clear(d->store, q->tenant_id, range->from_us, range->to_us, range->from_5m, range->to_5m, fault);
+    if (e == OK)
+        e = feed_emit(a->feed, d->store, a->to_us, d->now_us, false, range, fault);
+    for (uint32_t i = 0; e == OK && i < places_tenants(a->feed->places); i++)
+        come->rows += a->feed->rows[i];
+    come->at_us = range->to_us;
+    struct digest_run run = { .job = q->job, .status = "success", .tenant_id = q->tenant_id, .from_us = q->from_us, .to_us = q->to_us, .rows = come->rows };
+    bool        last = come->at_us >= w->to_us;
+    struct come none = { 0 };                    /* so that the same window, asked for again, begins at its beginning */
+    if (e == OK && last)
+        e = digest_run_put(d->store, &run, d->now_us, fault);
+    if (e == OK)
+        e = come_keep(d, last ? &none : come, fault);
+    if (e == OK)
+        e = digester_keep(d, fault);
+    if (e == OK)
+        e = digest_store_commit(d->store, fault);
+    else
+        digest_store_rollback(d->store);
+    if (e != OK)
+        return e;
+    d->committed = d->read;
+    d->dirty = false;
+    return OK;
+}
+
+static enum err do_piece(struct digester *d, const struct digest_asked *q, const struct window *w, struct come *come, bool *left, struct fault *fault)
+{
+    struct feed_options o = d->o.feed;
+    struct feed_range   range = range_of(d, w, come->at_us);
+    struct again        a = { .tenant = q->tenant, .from_us = range.from_5m - BEFORE_US, .to_us = (range.to_us > range.to_5m ? range.to_us : range.to_5m) + FIVE_US };
+    o.metrics.lookback_us = o.calls.lookback_us = o.logs.lookback_us = 4 * LOOK_US;
+    enum err e = feed_new_beside(d->feed, &o, &a.feed, fault);
+    if (e == OK)
+        e = read_piece(d, &a, fault);
+    if (e == OK && !a.left)
+        e = write_piece(d, &a, q, w, &range, come, fault);
+    feed_free(a.feed);
+    *left = e == OK && a.left;
+    return e;
+}
+
+/* ---- what becomes of it ---- */
+
+enum ending { DONE, REFUSED, FAILED };
+
+static void count(struct digester *d, enum ending ending)
+{
+    pthread_mutex_lock(&d->lock);
+    d->stats.asked_done += ending == DONE;
+    d->stats.asked_refused += ending == REFUSED;
+    d->stats.asked_failed += ending == FAILED;
+    pthread_mutex_unlock(&d->lock);
+}
+
+static enum err give_up(struct digester *d, const struct digest_asked *q, enum ending ending, const char *why, struct fault *fault)
+{
+    struct digest_run run = { .job = q->job, .status = ending == REFUSED ? "refused" : "failed", .error = why, .tenant_id = q->tenant_id, .from_us = q->from_us, .to_us = q->to_us };
+    struct come       none = { 0 };
+    enum err          e = digest_store_begin(d->store, fault);
+    if (e == OK)
+        e = digest_run_put(d->store, &run, d->now_us, fault);
+    if (e == OK)
+        e = come_keep(d, &none, fault);
+    if (e == OK)
+        e = digest_store_commit(d->store, fault);
+    else
+        digest_store_rollback(d->store);
+    if (e == OK)
+        count(d, ending);
     return e;
 }
 
 enum err digester_again(struct digester *d, bool *did, struct fault *fault)
 {
     struct digest_asked q;
-    struct window       w;
+    struct window       w = { 0, 0 };
+    struct come         come = { 0 };
+    struct fault        own = { 0 };
+    bool                left = false;
     *did = false;
+    atomic_store(&d->look_for_asked, false);     /* before it looks, so that who asks meanwhile is seen next time */
     enum err e = digest_run_asked(d->store, &q, fault);
-    if (e == ERR_MISSING) {
-        d->look_for_asked = false;
+    if (e != OK)
+        return e == ERR_MISSING ? OK : e;
+    atomic_store(&d->look_for_asked, true);
+    if (atomic_load(&d->stopping))
         return OK;
-    }
-    if (e != OK)
-        return e;
     *did = true;
-    const char       *why = refusal(d, &q, &w);
-    struct fault      own = { 0 };
-    struct digest_run run = { .job = q.job, .status = why ? "refused" : "success", .error = why, .tenant_id = q.tenant_id, .from_us = q.from_us, .to_us = q.to_us };
-    bool              failed = false;
-    e = digest_store_begin(d->store, fault);
-    if (e == OK && !why && do_all(d, &q, &w, &run.rows, &own) != OK) {
-        /* What was asked for must not hold up what is due: it is noted as failed, and can be asked for again. If that cannot be written either, all of it waits. */
-        digest_store_rollback(d->store);
-        failed = true;
-        why = run.error = own.text;
-        run.status = "failed";
-        run.rows = 0;
-        e = digest_store_begin(d->store, fault);
-    }
-    if (e == OK)
-        e = digest_run_put(d->store, &run, d->now_us, fault);
-    if (e == OK && !why)
-        e = digester_keep(d, fault);             /* patterns may have been learned, and rows name them */
-    if (e == OK)
-        e = digest_store_commit(d->store, fault);
-    else
-        digest_store_rollback(d->store);
-    if (failed)
-        digester_drop(d);
-    if (e != OK)
+    if (d->left_id != q.id)
+        d->left = 0;
+    d->left_id = q.id;
+    const char *why = impossible(d, &q, &w);
+    if (!why && (e = come_load(d, &q, &w, &come, fault)) != OK)
         return e;
-    if (!why) {
-        d->committed = d->read;
-        d->dirty = false;
+    if (!why)
+        why = refusal(d, &q, &w, come.at_us);
+    if (why)
+        return give_up(d, &q, REFUSED, why, fault);
+    e = do_piece(d, &q, &w, &come, &left, &own);
+    d->left = left ? d->left + 1 : 0;
+    if (e == OK && !left && come.at_us >= w.to_us)
+        count(d, DONE);
+    if (e == OK)
+        return OK;
+    if (e == ERR_DAMAGED) {
+        if (fault)
+            *fault = own;
+        return e;
     }
-    if (failed)
-        log_fault(LOG_ERROR, "a window that was asked for could not be made again", &own);
-    pthread_mutex_lock(&d->lock);
-    d->stats.asked_done += !why;
-    d->stats.asked_refused += why && !failed;
-    d->stats.asked_failed += failed;
-    pthread_mutex_unlock(&d->lock);
-    return OK;
+    /* What was asked for must not hold up what is due: it is noted as failed, and can be asked for again. If that cannot be written either, all of it waits. */
+    log_fault(LOG_ERROR, "a window that was asked for could not be made again", &own);
+    e = give_up(d, &q, FAILED, own.text, fault);
+    digester_drop(d);
+    return e;
 }

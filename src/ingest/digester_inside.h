@@ -1,4 +1,4 @@
-/* ingest/digester_inside.h - what digester.c and digester_again.c share. */
+/* ingest/digester_inside.h - what the files of the digester share. */
 #ifndef INGEST_DIGESTER_INSIDE_H
 #define INGEST_DIGESTER_INSIDE_H
 
@@ -9,43 +9,66 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { ASKED_MAX = 64 };
 #define DIGEST_CONSUMER "digest"
-#define DIGEST_AGAIN    "digest-again"           /* while a window is made again; nothing of it is worth keeping */
+#define DIGEST_AGAIN    "digest-again"           /* while a piece is made again; nothing of it is worth keeping */
 #define DIGEST_JOB      "oo-agg"
 
-struct asked { char job[32], tenant[RECORD_TENANT_MAX + 1]; int64_t from_us, to_us; };
+/* What the record that was read last looked like: the journal is the same one while it does. Zeros: not known. */
+struct digester_last { int64_t received_us; uint64_t bytes; };
 
 struct digester {
     struct digester_options  o;
-    const struct job_kind   *job;
-    struct digest_store     *store;
+    struct job_kind          job;            /* as the settings want it */
+    struct digest_store     *store;          /* NULL: must be opened */
     struct journal_consumer *consumer;
     struct feed             *feed;           /* NULL: must be read again from the store */
     struct arena             arena;
     struct circuit           circuit;
+    bool                     circuit_told;   /* digest.db says that it is closed */
     struct rand              chance;
     uint64_t                 read;           /* the last record that is in the feed */
+    struct digester_last     last;
+    bool                     replaced;       /* there are rows of a journal that was another one than this */
+    bool                     noted;          /* that windows were run, in etl_job_run */
     uint64_t                 committed;      /* in digest.db */
     int64_t                  now_us;         /* of the windows */
     int64_t                  upper_us;       /* written up to */
-    int64_t                  saved_us, forgot_us;   /* mono; wall */
-    bool                     dirty, behind, look_for_asked;
+    int64_t                  saved_us;       /* mono */
+    int64_t                  forgot_us, even_us, seen_wall_us, seen_mono_us;    /* mono; since when the wall clock goes evenly; the clocks as of the last turn */
+    bool                     dirty, behind;
+    int64_t                  left_id;        /* whose piece was left because something else was due, ... */
+    unsigned                 left;           /* ... and how often in a row */
+    atomic_bool              look_for_asked;
     pthread_mutex_t          open;           /* over feed->locate and read, for who looks for a trace; held until what left them is in digest.db */
+    pthread_mutex_t          asking;         /* held while a question is written into digest.db, and while that is put aside */
     pthread_mutex_t          lock;           /* over what follows */
     struct digester_stats    stats;
-    struct asked             asked[ASKED_MAX];
-    unsigned                 askeds;
+    int64_t                  stats_now_us;   /* of the windows, as of the last turn */
     pthread_t                thread;
     bool                     started;
     atomic_bool              stopping;
 };
 
+static inline const struct clock *digester_clock(const struct digester *d) { return d->o.clock ? d->o.clock : &clock_real; }
+
+/* ---- digester_state.c ---- */
+
 /* Forget what is open: it may hold what was not stored, and digest.db is what counts. */
 void digester_drop(struct digester *d);
+/* Memory as digest.db says it is: at start, and after whatever went wrong. */
+MUST_CHECK enum err digester_reload(struct digester *d, struct fault *fault);
+/* digest.db was found damaged: it makes room, and the next reload makes a fresh one. */
+MUST_CHECK enum err digester_aside(struct digester *d, const struct fault *damage, struct fault *fault);
 /* Store the feed and how far it has come, within a transaction. */
 MUST_CHECK enum err digester_keep(struct digester *d, struct fault *fault);
-/* The oldest window that somebody asked for, if any: in a transaction of its own. *did: there was one. */
+MUST_CHECK enum err digester_circuit_load(struct digester *d, struct fault *fault);
+void                digester_circuit_save(struct digester *d);       /* as well as it can be */
+
+/* ---- digester_again.c ---- */
+
+/* The next piece of the oldest window that somebody asked for, if any: in a transaction of its own. *did: something was done. */
 MUST_CHECK enum err digester_again(struct digester *d, bool *did, struct fault *fault);
+/* Whether a window of the main line is due by the wall clock. */
+bool digester_due(const struct digester *d);
 
 #endif

@@ -188,7 +188,7 @@ static bool log_pattern(void *ctx, const struct logs_pattern *p)
 {
     struct writing       *w = ctx;
     struct digest_pattern row = { tenant_id(w, p->tenant), p->pattern->id, p->pattern->text, p->pattern->sample, severity_name(p->severity), p->pattern->first_us,
-                                  p->pattern->last_us };
+                                  p->pattern->last_us, p->schema };
     if (w->e == OK)
         w->e = digest_pattern_put(w->s, &row, w->fault);
     return w->e == OK;
@@ -247,6 +247,36 @@ void feed_settle(struct feed *f, int64_t upper_us, int64_t now_us, bool traces)
     locate_settle(f->locate, upper_us, traces);
 }
 
+enum err feed_put_back(struct feed *f, const struct feed_options *o, int64_t floor_us, struct fault *fault)
+{
+    struct metrics *metrics = NULL;
+    struct calls   *calls = NULL;
+    struct locate  *locate = NULL;
+    enum err        e = metrics_new(&o->metrics, &metrics, fault);
+    if (e == OK)
+        e = calls_new(&o->calls, &calls, fault);
+    if (e == OK)
+        e = locate_new(o->logs.lookback_us, &locate, fault);
+    if (e != OK) {
+        metrics_free(metrics);
+        calls_free(calls);
+        return e;
+    }
+    metrics_free(f->metrics);
+    calls_free(f->calls);
+    locate_free(f->locate);
+    f->metrics = metrics;
+    f->calls = calls;
+    f->locate = locate;
+    logs_put_back(f->logs);
+    /* Each takes what is younger than its look-back before `upper`. */
+    metrics_settle(metrics, floor_us + o->metrics.lookback_us);
+    calls_settle(calls, f->places, floor_us + o->calls.lookback_us, floor_us);
+    logs_settle(f->logs, floor_us + o->logs.lookback_us);
+    locate_settle(locate, floor_us + o->logs.lookback_us + LOCATE_WINDOW_US, false);
+    return OK;
+}
+
 /* ---- as bytes ---- */
 
 static enum err keep(struct digest_store *s, const char *part, struct pack *p, struct fault *fault)
@@ -297,7 +327,7 @@ enum err feed_load(struct feed *f, struct digest_store *s, struct fault *fault)
                 : i == 3 ? logs_load(f->logs, b, fault) : locate_load(f->locate, b, fault);
         free(bytes);
     }
-    if (e == ERR_INPUT)
-        fail_hint(fault, "move digest.db away: it is made again from what the journal still holds");
-    return e;
+    if (e == ERR_INPUT && fault)
+        fault->code = ERR_DAMAGED;
+    return e == ERR_INPUT ? ERR_DAMAGED : e;
 }

@@ -50,7 +50,12 @@ struct feed_range { int64_t from_us, to_us, from_5m, to_5m; };     /* only these
 /* traces: write where traces lie, too. only: NULL for whatever changed. */
 MUST_CHECK enum err feed_emit(struct feed *f, struct digest_store *s, int64_t upper_us, int64_t now_us, bool traces, const struct feed_range *only, struct fault *fault);
 void                feed_settle(struct feed *f, int64_t upper_us, int64_t now_us, bool traces);
+/*
+ * The clock was put back: what is open goes (it must have been written), and nothing older than the floor is taken any more, so that no row is
+ * written over by less than it held.  Places and patterns stay.  On a failure nothing changes.
+ */
+MUST_CHECK enum err feed_put_back(struct feed *f, const struct feed_options *o, int64_t floor_us, struct fault *fault);
 MUST_CHECK enum err feed_save(const struct feed *f, struct digest_store *s, struct fault *fault);
-MUST_CHECK enum err feed_load(struct feed *f, struct digest_store *s, struct fault *fault);      /* f is new; nothing stored is fine */
+MUST_CHECK enum err feed_load(struct feed *f, struct digest_store *s, struct fault *fault);      /* f is new; nothing stored is fine. ERR_DAMAGED: what is stored cannot be read */
 
 #endif

@@ -40,8 +40,9 @@ void    ingest_metrics(struct ingest *in, struct text *out);
 bool    ingest_ready(struct ingest *in, json_t *checks, char *why, size_t size);
 
 struct ingest_question {
-    const char *what;                /* trace, services, downstreams, patterns, jobs, events, event */
-    const char *id, *service, *tenant;                       /* what it is about; NULL or "": any */
+    const char *what;                /* trace, services, downstreams, metrics, patterns, jobs, events, event */
+    const char *id;                  /* of a trace or an event */
+    const char *service, *metric, *tenant, *kind;            /* what it is about; NULL or "": any; kind: of events. See store/digest_read.h */
     int64_t     since_us, until_us;  /* wall; until_us 0: no end */
     int         limit;
 };
@@ -55,5 +56,9 @@ MUST_CHECK enum err ingest_enqueue(struct ingest *in, const json_t *request, jso
 MUST_CHECK enum err ingest_replay(struct ingest *in, const char *consumer, const json_t *request, json_t **out, struct fault *fault);
 /* A consumer that will not come back does not hold the journal any more. ERR_BUSY: it is there. */
 MUST_CHECK enum err ingest_forget(struct ingest *in, const char *consumer, json_t **out, struct fault *fault);
+/* Something happened (ingest/happened.h): durable when it says OK. *out has "event_id" and "created". ERR_MISSING: the digest is off. */
+MUST_CHECK enum err ingest_event(struct ingest *in, const json_t *request, json_t **out, struct fault *fault);
+/* The same for who may not wait; takes the request. Without a digest, or in NULL, it is forgotten. */
+void                ingest_happened(struct ingest *in, json_t *request);
 
 #endif

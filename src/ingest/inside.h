@@ -52,6 +52,16 @@ struct ingest_part {
 extern const struct ingest_part *const ingest_parts[];
 extern const size_t             ingest_parts_count;
 
+/* ---- own.c: for the parts that ask on behalf of this machine ---- */
+
+enum { INGEST_LABELS_SIZE = 288 };
+
+/* `instance` and this machine's name, as a record's labels; answers their size. */
+size_t ingest_own_labels(char out[INGEST_LABELS_SIZE]);
+/* All that these sections say, to be compared with what they say after a reload; free() it. NULL: it is not known, and the same as nothing. */
+char  *ingest_settings_text(const struct conf *conf, const struct conf_section *const *sections, size_t count);
+bool   ingest_settings_same(const char *a, const char *b);
+
 /* A row's own, by its name; NULL while it does not run. */
 void *ingest_part_of(struct ingest *in, const char *name);
 

@@ -2,9 +2,11 @@
 #include "ingest/look.h"
 
 #include "base/clock.h"
+#include "base/id.h"
 #include "digest/locate.h"
 #include "digest/place.h"
 #include "event/event.h"
+#include "ingest/happened.h"
 #include "journal/journal.h"
 
 #include <stdlib.h>
@@ -122,13 +124,15 @@ static json_t *attrs_json(struct trace_look *t, const struct attrs *a)
     return all;
 }
 
+static bool of_tenant(struct slice tenant, const char *wanted) { return !*wanted || slice_is(tenant.n ? tenant : SLICE(DIGEST_OWN_TENANT), wanted); }
+
 static bool one(void *ctx, const struct event *e)
 {
     static const char *const kinds[] = { "unknown", "internal", "server", "client", "producer", "consumer" }, *const states[] = { "unset", "ok", "error" };
     struct trace_look       *t = ctx;
     struct place_name        name;
     struct slice             id = e->type == EVENT_SPAN ? e->as.span.trace_id : e->type == EVENT_LOG ? e->as.log.trace_id : (struct slice){ 0 };
-    if (id.n != TRACE_BYTES || memcmp(id.s, t->id, TRACE_BYTES) != 0 || (*t->tenant && !slice_is(e->tenant, t->tenant)))
+    if (id.n != TRACE_BYTES || memcmp(id.s, t->id, TRACE_BYTES) != 0 || !of_tenant(e->tenant, t->tenant))
         return true;
     t->found = true;
     if (json_array_size(t->spans) + json_array_size(t->logs) >= LOOK_EVENTS_MAX) {
@@ -236,6 +240,7 @@ enum err look_trace(struct looker *l, const char *tenant, const char *id, const 
     }
     arena_init(&t->arena, ARENA_MAX);
     t->tenant = tenant;
+    t->cut = open && open->busy;                         /* what it has open could not be looked at */
     for (size_t i = 0; open && i < open->records; i++)
         t->record[t->records++] = open->record[i];
     t->spans = json_array();
@@ -259,5 +264,63 @@ enum err look_trace(struct looker *l, const char *tenant, const char *id, const 
     json_decref(t->logs);
     arena_done(&t->arena);
     free(t);
+    return e;
+}
+
+/* ---- questions by their name ---- */
+
+struct asking { struct looker *l; const struct ingest_question *q; const struct look_open *open; const char *tenant, *id, *service, *metric; };
+typedef enum err answerer(const struct asking *a, json_t **out, struct fault *fault);
+
+static enum err services(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_errors(a->l->reader, a->tenant, a->q->since_us, a->q->limit, out, fault); }
+static enum err downstreams(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_downstreams(a->l->reader, a->tenant, a->service, a->q->since_us, a->q->limit, out, fault); }
+static enum err metrics(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_metrics(a->l->reader, a->tenant, a->service, a->metric, a->q->since_us, a->q->limit, out, fault); }
+static enum err patterns(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_patterns(a->l->reader, a->tenant, a->service, a->q->since_us, a->q->limit, out, fault); }
+static enum err jobs(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_jobs(a->l->reader, a->tenant, a->q->limit, out, fault); }
+static enum err events(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_events(a->l->reader, a->tenant, a->q->kind ? a->q->kind : "", a->service, a->q->since_us, a->q->limit, out, fault); }
+
+/* Under the id with which it was told, and which of its raw data is still there. */
+static enum err event(const struct asking *a, json_t **out, struct fault *fault)
+{
+    char          id[ID_SIZE];
+    size_t        i;
+    json_t       *piece;
+    struct record r;
+    happened_id(a->id, id);
+    enum err e = digest_read_event(a->l->reader, a->tenant, id, out, fault);
+    if (e == ERR_MISSING)
+        return fail(fault, ERR_MISSING, "there is no event %.63s", a->id);
+    if (e != OK)
+        return e;
+    json_array_foreach(json_object_get(*out, "evidence"), i, piece) {
+        const json_t *last = json_object_get(piece, "last_record");
+        uint64_t      record = (uint64_t)json_integer_value(last);
+        json_object_set_new(piece, "in_journal", json_is_integer(last) ? json_boolean(journal_view_read(a->l->journal, record, &r, NULL) == OK && r.id == record) : json_null());
+    }
+    return OK;
+}
+
+static enum err trace(const struct asking *a, json_t **out, struct fault *fault) { return look_trace(a->l, a->tenant, a->id, a->open, out, fault); }
+
+static const struct { const char *what; answerer *answer; } questions[] = {
+    { "trace", trace }, { "services", services }, { "downstreams", downstreams }, { "metrics", metrics }, { "patterns", patterns }, { "jobs", jobs }, { "events", events }, { "event", event },
+};
+
+enum err look_answer(const char *store, const char *journal, const struct ingest_question *q, const struct look_open *open, json_t **out, struct fault *fault)
+{
+    answerer     *answer = NULL;
+    struct asking a = { .q = q, .open = open, .tenant = q->tenant ? q->tenant : "", .id = q->id ? q->id : "", .service = q->service ? q->service : "", .metric = q->metric ? q->metric : "" };
+    for (size_t i = 0; i < sizeof questions / sizeof *questions && !answer; i++)
+        if (strcmp(questions[i].what, q->what) == 0)
+            answer = questions[i].answer;
+    if (!answer)
+        return fail(fault, ERR_INPUT, "there is no question '%.40s'", q->what);
+    enum err e = look_open(store, journal, &a.l, fault);
+    if (e != OK)
+        return e;
+    if (q->until_us)
+        digest_reader_until(a.l->reader, q->until_us);
+    e = answer(&a, out, fault);
+    look_close(a.l);
     return e;
 }

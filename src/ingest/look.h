@@ -8,6 +8,7 @@
 #define INGEST_LOOK_H
 
 #include "base/err.h"
+#include "ingest/ingest.h"
 #include "store/digest_read.h"
 
 #include <jansson.h>
@@ -23,7 +24,7 @@ void                look_close(struct looker *l);
 struct digest_reader *look_reader(struct looker *l);      /* for everything that needs no journal: store/digest_read.h */
 
 /* What a digest that runs knows of a trace beyond digest.db (digester_open_trace): asked for before look_open(), so that nothing falls between the two. */
-struct look_open { uint64_t record[LOOK_RECORDS_MAX]; size_t records; uint64_t read; };
+struct look_open { uint64_t record[LOOK_RECORDS_MAX]; size_t records; uint64_t read; bool busy; };
 
 /* ERR_INPUT: not the id of a trace. */
 MUST_CHECK enum err look_trace_hash(const char *id, uint64_t *hash, struct fault *fault);
@@ -31,8 +32,11 @@ MUST_CHECK enum err look_trace_hash(const char *id, uint64_t *hash, struct fault
 /*
  * id: 32 hex digits. {"trace_id", "spans": [{"service", "urn", "name", "kind", "span_id", "parent_id", "start", "ms", "status", "record"}],
  * "logs": [...], "records": [...], "gone": how many records are no longer in the journal, "cut": whether there is more}, spans by time.
- * open NULL: there is no daemon to ask. tenant "": of any. ERR_INPUT: not an id; ERR_MISSING: no such trace.
+ * open NULL: there is no daemon to ask. tenant: as in store/digest_read.h. ERR_INPUT: not an id; ERR_MISSING: no such trace.
  */
 MUST_CHECK enum err look_trace(struct looker *l, const char *tenant, const char *id, const struct look_open *open, json_t **out, struct fault *fault);
+
+/* Any question out of the files, with or without a daemon. open: see above; NULL for what is no trace. ERR_INPUT: there is no such question. */
+MUST_CHECK enum err look_answer(const char *store, const char *journal, const struct ingest_question *q, const struct look_open *open, json_t **out, struct fault *fault);
 
 #endif

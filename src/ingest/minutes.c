@@ -1,5 +1,7 @@
-/* ingest/minutes.c - see minute.h. Two snapshots of the counters; what lies between them is the minute. */
+/* ingest/minutes.c - see minutes.h. Two snapshots of the counters; what lies between them is the minute. */
 #include "ingest/minutes.h"
+
+#include "base/utf8.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,7 +10,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-enum { PROCESSES_KEPT_MAX = 65536 };
+enum { PROCESSES_KEPT_MAX = 65536, CPUS_MAX = 1024, MODES = 8 };
 
 /* What becomes of a counter: as it is, a second, the share of all modes, the share of the time, how many. */
 enum use { AS_IS, RATE, MODE, SHARE, DELTA };
@@ -58,10 +60,13 @@ static const struct source mount_sources[] = {
     { "node_filesystem_files", NULL, M(files), AS_IS }, { "node_filesystem_files_free", NULL, M(files_free), AS_IS },
 };
 
+/* Seconds of one processor by mode, in the order of struct history_host; NAN: it is off. */
+struct cpu { double mode[MODES]; };
+
 struct was { int64_t pid; uint64_t start; double cpu_s, read, write; };
 
 /* Counters as they stood at a boundary, in the places of the minute's numbers. */
-struct snapshot { struct history_minute raw; struct was *was; size_t count, room; int64_t mono_us; uint64_t cpus; };
+struct snapshot { struct history_minute raw; struct was *was; size_t count, room; int64_t mono_us; uint64_t cpus; struct cpu cpu[CPUS_MAX]; bool cut; };
 
 struct minutes {
     int64_t               length_us, boundary;
@@ -118,6 +123,21 @@ static struct slice label_of(const struct sensors_value *v, const char *name)
     return SLICE("");
 }
 
+/* As a row is called. Names that are equal as far as there is room are told apart by a digest, and keep their end, which says more. */
+static struct slice shortened(struct slice name, char out[HISTORY_NAME])
+{
+    uint32_t h = 2166136261u;
+    if (name.n < HISTORY_NAME)
+        return name;
+    for (size_t i = 0; i < name.n; i++)
+        h = (h ^ (unsigned char)name.s[i]) * 16777619u;
+    int n = snprintf(out, HISTORY_NAME, "%08x~", (unsigned)h);
+    memcpy(out + n, name.s + name.n - (size_t)(HISTORY_NAME - 1 - n), (size_t)(HISTORY_NAME - 1 - n));
+    out[HISTORY_NAME - 1] = 0;
+    utf8_clean(out, '?');
+    return (struct slice){ out, HISTORY_NAME - 1 };
+}
+
 /* The row of that name, a new one when there is room. */
 static char *row_of(char *rows, size_t *count, size_t max, size_t size, struct slice name)
 {
@@ -128,7 +148,7 @@ static char *row_of(char *rows, size_t *count, size_t max, size_t size, struct s
         return NULL;
     char *row = rows + (*count)++ * size;
     memset(row, 0, HISTORY_NAME);
-    memcpy(row, name.s, name.n < HISTORY_NAME ? name.n : HISTORY_NAME - 1);
+    memcpy(row, name.s, name.n);
     unknown(row, HISTORY_NAME, size);
     return row;
 }
@@ -137,12 +157,22 @@ static void see_rows(const struct sensors_value *v, const char *label, const str
 {
     for (size_t i = 0; i < n; i++)
         if (slice_is(v->name, sources[i].name)) {
-            struct slice name = label_of(v, label);
-            name.n            = name.n < HISTORY_NAME ? name.n : HISTORY_NAME - 1;
-            char *row         = row_of(rows, count, max, size, name);
+            char  shown[HISTORY_NAME];
+            char *row = row_of(rows, count, max, size, shortened(label_of(v, label), shown));
             if (row)
                 add_to(row, sources[i].at, v->value);
         }
+}
+
+static void see_cpu(struct snapshot *s, const struct sensors_value *v, size_t mode)
+{
+    struct slice name = label_of(v, "cpu");
+    size_t       cpu  = 0;
+    for (size_t i = 0; i < name.n; i++)
+        cpu = cpu < CPUS_MAX && name.s[i] >= '0' && name.s[i] <= '9' ? 10 * cpu + (size_t)(name.s[i] - '0') : CPUS_MAX;
+    if (name.n && cpu < CPUS_MAX)
+        s->cpu[cpu].mode[mode] = v->value;
+    s->cpus += mode == 0;
 }
 
 static void see_value(void *ctx, const struct sensors_value *v)
@@ -153,8 +183,10 @@ static void see_value(void *ctx, const struct sensors_value *v)
         return;
     for (size_t i = 0; i < COUNT(host_sources); i++)
         if (slice_is(v->name, host_sources[i].name) && (!host_sources[i].label || slice_is(label_of(v, "mode"), host_sources[i].label))) {
-            add_to((char *)&m->host, host_sources[i].at, v->value);
-            s->cpus += host_sources[i].at == H(cpu_user);
+            if (host_sources[i].use == MODE)
+                see_cpu(s, v, (host_sources[i].at - H(cpu_user)) / sizeof(double));
+            else
+                add_to((char *)&m->host, host_sources[i].at, v->value);
         }
     see_rows(v, "device", disk_sources, COUNT(disk_sources), (char *)m->disk, &m->disks, HISTORY_DISKS_MAX, sizeof *m->disk);
     see_rows(v, "device", net_sources, COUNT(net_sources), (char *)m->net, &m->nets, HISTORY_NETS_MAX, sizeof *m->net);
@@ -167,8 +199,10 @@ static void see_process(void *ctx, const struct sensors_process *p)
     if (s->count == s->room) {
         size_t      room = s->room ? 2 * s->room : 256;
         struct was *more = room <= PROCESSES_KEPT_MAX ? realloc(s->was, room * sizeof *more) : NULL;
-        if (!more)
+        if (!more) {
+            s->cut = true;
             return;
+        }
         s->was  = more;
         s->room = room;
     }
@@ -181,6 +215,8 @@ static void take(struct snapshot *s, const struct sensors *from, int64_t wall_us
     unknown((char *)&s->raw.host, 0, sizeof s->raw.host);
     s->count     = 0;
     s->cpus      = 0;
+    s->cut       = false;
+    unknown((char *)s->cpu, 0, sizeof s->cpu);
     s->raw.at_us = wall_us;
     s->mono_us   = mono_us;
     sensors_each(from, see_value, s);
@@ -199,7 +235,7 @@ static double at(const char *row, size_t offset)
 /* A counter that went back has begun anew. */
 static double between(double old, double now) { return isnan(old) || isnan(now) ? NAN : now >= old ? now - old : now; }
 
-static void differ(char *out, const char *old, const char *now, const struct source *sources, size_t n, double seconds, double modes)
+static void differ(char *out, const char *old, const char *now, const struct source *sources, size_t n, double seconds)
 {
     for (size_t i = 0; i < n; i++) {
         double b = at(now, sources[i].at), d = old ? between(at(old, sources[i].at), b) : NAN, v = b;
@@ -207,7 +243,7 @@ static void differ(char *out, const char *old, const char *now, const struct sou
         case AS_IS: break;
         case RATE:
         case SHARE: v = d / seconds; break;
-        case MODE:  v = modes > 0 ? d / modes : NAN; break;
+        case MODE:  continue;       /* see shares() */
         case DELTA: v = d; break;
         }
         memcpy(out + sources[i].at, &v, sizeof v);
@@ -226,7 +262,29 @@ static void differ_rows(char *out, const char *old, size_t olds, const char *now
 {
     for (size_t i = 0; i < count; i++) {
         memcpy(out + i * size, now + i * size, size);
-        differ(out + i * size, same(old, olds, size, now + i * size), now + i * size, sources, n, seconds, 0);
+        differ(out + i * size, same(old, olds, size, now + i * size), now + i * size, sources, n, seconds);
+    }
+}
+
+/*
+ * The shares of the modes: of those processors that were there at both ends. One that was taken off takes its life's seconds out of a sum, and one
+ * that is put on brings them.
+ */
+static void shares(struct history_minute *m, const struct cpu *old, const struct cpu *now)
+{
+    double mode[MODES], all = 0;
+    unknown((char *)mode, 0, sizeof mode);
+    for (size_t c = 0; c < CPUS_MAX; c++)
+        for (size_t i = 0; i < MODES; i++) {
+            double d = between(old[c].mode[i], now[c].mode[i]);
+            if (isnan(d))
+                continue;
+            mode[i] = isnan(mode[i]) ? d : mode[i] + d;
+            all    += d;
+        }
+    for (size_t i = 0; i < MODES; i++) {
+        double share = all > 0 ? mode[i] / all : NAN;
+        memcpy((char *)&m->host + H(cpu_user) + i * sizeof share, &share, sizeof share);
     }
 }
 
@@ -239,6 +297,8 @@ static int by_pid(const void *a, const void *b)
 static void see_top(void *ctx, const struct sensors_process *p)
 {
     struct minutes *k = ctx;
+    if (isnan(p->cpu_s))
+        return;                     /* it could not be read yet */
     if (k->tops == k->tops_room) {
         size_t              room = k->tops_room ? 2 * k->tops_room : 256;
         struct history_top *more = room <= PROCESSES_KEPT_MAX ? realloc(k->top, room * sizeof *more) : NULL;
@@ -248,21 +308,24 @@ static void see_top(void *ctx, const struct sensors_process *p)
         k->tops_room = room;
     }
     const struct was *was = k->old.count ? bsearch(&(struct was){ .pid = p->pid }, k->old.was, k->old.count, sizeof *was, by_pid) : NULL;
-    struct was        none = { .start = p->start_ticks };
-    was                    = was && was->start == p->start_ticks ? was : &none;
+    double            before = k->old.cut ? NAN : 0;        /* not there then: all that it did was in this minute */
+    struct was        none = { .start = p->start_ticks, .cpu_s = before, .read = before, .write = before };
+    was                    = was && (was->start == p->start_ticks || isnan(was->cpu_s)) ? was : &none;
     double              s  = k->made.seconds;
     struct history_top *t  = &k->top[k->tops++];
     *t = (struct history_top){ .pid = p->pid, .start_ticks = (int64_t)p->start_ticks, .cpu = between(was->cpu_s, p->cpu_s) / s, .rss_bytes = p->rss_bytes,
         .read_bytes = between(was->read, p->read_bytes) / s, .write_bytes = between(was->write, p->write_bytes) / s, .threads = p->threads };
     snprintf(t->name, sizeof t->name, "%.63s", p->comm);
     snprintf(t->group, sizeof t->group, "%.63s", p->group);
+    utf8_clean(t->group, '?');      /* it may have been cut within a character */
 }
 
-static double io_of(const struct history_top *t) { return (isnan(t->read_bytes) ? 0 : t->read_bytes) + (isnan(t->write_bytes) ? 0 : t->write_bytes); }
+static double known(double v) { return isnan(v) ? 0 : v; }
+static double io_of(const struct history_top *t) { return known(t->read_bytes) + known(t->write_bytes); }
 static int    descending(double a, double b) { return (b > a) - (b < a); }
 static int    by_io(const void *a, const void *b) { return descending(io_of(a), io_of(b)); }
 static int    by_rss(const void *a, const void *b) { return descending(((const struct history_top *)a)->rss_bytes, ((const struct history_top *)b)->rss_bytes); }
-static int    by_cpu(const void *a, const void *b) { return descending(((const struct history_top *)a)->cpu, ((const struct history_top *)b)->cpu); }
+static int    by_cpu(const void *a, const void *b) { return descending(known(((const struct history_top *)a)->cpu), known(((const struct history_top *)b)->cpu)); }
 
 /* A third of the places each for those with most input and output, memory, and processor time. */
 static void choose(struct minutes *k)
@@ -279,8 +342,10 @@ static void choose(struct minutes *k)
         chosen += n;
         left   -= n;
     }
-    qsort(k->top, chosen, sizeof *k->top, by_cpu);
-    memcpy(k->made.top, k->top, chosen * sizeof *k->top);
+    if (chosen) {
+        qsort(k->top, chosen, sizeof *k->top, by_cpu);
+        memcpy(k->made.top, k->top, chosen * sizeof *k->top);
+    }
     k->made.tops = chosen;
 }
 
@@ -288,15 +353,10 @@ static void make(struct minutes *k, const struct sensors *s)
 {
     const struct history_minute *old = &k->old.raw, *now = &k->now.raw;
     struct history_minute       *m   = &k->made;
-    double                       modes = 0;
     memcpy(m, now, sizeof *m);
     m->seconds = (double)(k->now.mono_us - k->old.mono_us) / 1e6;
-    for (size_t i = 0; i < COUNT(host_sources); i++)
-        if (host_sources[i].use == MODE) {
-            double d = between(at((const char *)&old->host, host_sources[i].at), at((const char *)&now->host, host_sources[i].at));
-            modes   += isnan(d) ? 0 : d;
-        }
-    differ((char *)&m->host, (const char *)&old->host, (const char *)&now->host, host_sources, COUNT(host_sources), m->seconds, modes);
+    differ((char *)&m->host, (const char *)&old->host, (const char *)&now->host, host_sources, COUNT(host_sources), m->seconds);
+    shares(m, k->old.cpu, k->now.cpu);
     differ_rows((char *)m->disk, (const char *)old->disk, old->disks, (const char *)now->disk, now->disks, sizeof *m->disk, disk_sources, COUNT(disk_sources), m->seconds);
     differ_rows((char *)m->net, (const char *)old->net, old->nets, (const char *)now->net, now->nets, sizeof *m->net, net_sources, COUNT(net_sources), m->seconds);
     for (size_t i = 0; i < m->disks; i++) {

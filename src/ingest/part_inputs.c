@@ -34,6 +34,7 @@ static void inputs_part_metrics(struct ingest *in, void *self, struct gauge *g)
     EACH(gauge_counter, "homeostat_input_lost_total", "Lines that could not be kept.", lost);
     EACH(gauge_counter, "homeostat_input_cut_total", "Texts longer than the limit: cut off, or gone on with in another.", cut);
     EACH(gauge_counter, "homeostat_input_refused_total", "Connections whose TLS or framing was wrong.", refused);
+    EACH(gauge_counter, "homeostat_input_empty_total", "Blank lines and datagrams of syslog without anything in them.", empty);
     EACH(gauge_set, "homeostat_input_waiting_bytes", "Taken in and not durable yet.", waiting_bytes);
     EACH(gauge_set, "homeostat_input_open", "Files that are followed, connections that are open.", open);
     EACH(gauge_set, "homeostat_input_held", "Nothing is read now, because the journal has no room.", held);

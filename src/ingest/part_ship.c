@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "conf/knob.h"
+#include "ingest/detail.h"
 #include "relabel/relabel.h"
 #include "ship/worker.h"
 
@@ -12,7 +13,7 @@
 /* The rules in front of one sink. A worker that is left alone at a reload goes on with the very same object. */
 struct rules { char sink[JOURNAL_NAME_MAX + 1]; uint64_t version; struct relabel *of; };
 
-struct shipping { struct dead *dead; struct ship *ship; struct rules rules[SHIP_SINKS_MAX]; };
+struct shipping { struct dead *dead; struct ship *ship; struct detail *detail; struct rules rules[SHIP_SINKS_MAX]; };
 
 static enum ship_ruled apply_rules(void *ctx, struct event *e, struct arena *a)
 {
@@ -71,35 +72,57 @@ static void free_others(struct rules *gone, const struct rules *stay)
     }
 }
 
+/* Those that copy what the digest has counted, which have no part in the journal. */
+static enum err configure_detail(struct shipping *s, const struct sink_conf *conf, size_t n, struct fault *fault)
+{
+    const struct sink_conf *list[SHIP_SINKS_MAX];
+    size_t                  of_them = 0;
+    for (size_t i = 0; i < n; i++)
+        if (detail_is(&conf[i]))
+            list[of_them++] = &conf[i];
+    return detail_configure(s->detail, list, of_them, fault);
+}
+
 static enum err configure(struct ingest *in, struct shipping *s, struct fault *fault)
 {
-    size_t                  n;
+    size_t                  n, events = 0;
     const struct sink_conf *conf = conf_instances(in->conf, &sinks_section, &n);
     struct ship_sink        list[SHIP_SINKS_MAX] = { 0 };
     struct rules            fresh[SHIP_SINKS_MAX] = { 0 };
     for (size_t i = 0; i < n; i++) {
+        if (detail_is(&conf[i]))
+            continue;
         if (rules_for(in, s, &conf[i], &fresh[i], fault) != OK) {
             free_others(fresh, s->rules);
             return fault->code;
         }
-        list[i] = (struct ship_sink){ .conf = &conf[i], .rule = fresh[i].of ? apply_rules : NULL, .rule_ctx = fresh[i].of, .rule_version = fresh[i].version };
+        list[events++] = (struct ship_sink){ .conf = &conf[i], .rule = fresh[i].of ? apply_rules : NULL, .rule_ctx = fresh[i].of, .rule_version = fresh[i].version };
     }
-    enum err e = ship_configure(s->ship, list, n, fault);
+    enum err e = ship_configure(s->ship, list, events, fault);
     /* Some may have started even when others could not; a worker that stayed as it was may use what it had. So after a fault nothing goes. */
     if (e == OK)
         free_others(s->rules, fresh);
     memcpy(s->rules, fresh, sizeof fresh);
-    return e;
+    struct fault unheard;                    /* the first is what is told */
+    enum err     d = configure_detail(s, conf, n, e == OK ? fault : &unheard);
+    return e != OK ? e : d;
 }
 
 static void ship_stop(struct ingest *in, void *self)
 {
     struct shipping *s = self;
+    detail_free(s->detail);
     ship_free(s->ship);
     for (size_t i = 0; i < SHIP_SINKS_MAX; i++)
         relabel_free(s->rules[i].of);
     dead_close(s->dead);
     free(s);
+}
+
+static bool has_sinks(struct shipping *s)
+{
+    struct ship_stats one;
+    return ship_stats(s->ship, &one, 1) > 0 || detail_stats(s->detail, &one, 1) > 0;
 }
 
 static enum err ship_start(struct ingest *in, void **self, struct fault *fault)
@@ -111,7 +134,9 @@ static enum err ship_start(struct ingest *in, void **self, struct fault *fault)
     enum err e = dead_open(in->journal_folder, c->dead_max, in->clock, &s->dead, fault);
     if (e == OK)
         e = ship_new(&(struct ship_options){ .journal = in->journal, .dead = s->dead, .clock = in->clock, .seed = (uint64_t)in->started_us }, &s->ship, fault);
-    if (e == OK && (e = configure(in, s, fault)) != OK && ship_stats(s->ship, &(struct ship_stats){ 0 }, 1) > 0) {
+    if (e == OK)
+        e = detail_new(&(struct detail_options){ .folder = in->store_folder, .clock = in->clock, .seed = (uint64_t)in->started_us }, &s->detail, fault);
+    if (e == OK && (e = configure(in, s, fault)) != OK && has_sinks(s)) {
         /* One that cannot begin must not keep what comes in from being taken: it is told of, and counts as stuck. */
         fail_hint(fault, "the others run; a reload tries it again");
         log_fault(LOG_ERROR, "a sink cannot begin", fault);
@@ -135,18 +160,24 @@ static json_t *time_or_null(int64_t us)
     return us > 0 ? json_string(clock_format(us, when, sizeof when)) : json_null();
 }
 
+static size_t all_stats(struct shipping *s, struct ship_stats st[SHIP_SINKS_MAX])
+{
+    size_t n = ship_stats(s->ship, st, SHIP_SINKS_MAX);
+    return n + detail_stats(s->detail, st + n, SHIP_SINKS_MAX - n);
+}
+
 static json_t *ship_status(struct ingest *in, void *self)
 {
     struct shipping  *s = self;
     struct ship_stats st[SHIP_SINKS_MAX];
     struct dead_stats d;
-    size_t            n = ship_stats(s->ship, st, SHIP_SINKS_MAX);
+    size_t            n = all_stats(s, st);
     json_t           *sinks = json_array();
     dead_stats(s->dead, &d);
     for (size_t i = 0; i < n; i++) {
-        json_t *one = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b, s:b, s:s}", "name", st[i].name, "kind", st[i].kind, "sent", (json_int_t)st[i].sent,
+        json_t *one = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b, s:b, s:s}", "name", st[i].name, "kind", st[i].kind, "sent", (json_int_t)st[i].sent,
                                 "batches", (json_int_t)st[i].batches, "retries", (json_int_t)st[i].retries, "dead", (json_int_t)st[i].dead, "skipped", (json_int_t)st[i].skipped,
-                                "dropped", (json_int_t)st[i].dropped, "replayed", (json_int_t)st[i].replayed, "behind", (json_int_t)st[i].behind, "lag_seconds", (double)st[i].lag_us / 1e6,
+                                "dropped", (json_int_t)st[i].dropped, "replayed", (json_int_t)st[i].replayed, "expired", (json_int_t)st[i].expired, "behind", (json_int_t)st[i].behind, "lag_seconds", (double)st[i].lag_us / 1e6,
                                 "paused", st[i].paused, "running", st[i].running, "stuck", st[i].stuck, "last_error", st[i].last_error);
         json_object_set_new(one, "last_error_at", time_or_null(st[i].last_error_us));
         json_object_set_new(one, "progress_at", time_or_null(st[i].progress_us));
@@ -163,7 +194,7 @@ static void ship_metrics(struct ingest *in, void *self, struct gauge *g)
     struct ship_stats    st[SHIP_SINKS_MAX];
     struct dead_stats    d;
     struct journal_stats journal;
-    size_t               n = ship_stats(s->ship, st, SHIP_SINKS_MAX);
+    size_t               n = all_stats(s, st);
     dead_stats(s->dead, &d);
     journal_stats(in->journal, &journal);
     uint64_t dropped = journal.dropped_events;
@@ -184,7 +215,10 @@ static void ship_metrics(struct ingest *in, void *self, struct gauge *g)
     EACH("homeostat_sink_rejected_total", "Events in records that were read, but not as their specification wants them: nobody gets them.", rejected, gauge_counter);
     EACH("homeostat_sink_undecodable_records_total", "Records that cannot be read; they lie among the dead letters.", undecodable, gauge_counter);
     EACH("homeostat_sink_replayed_total", "Events of dead letters that were sent after all.", replayed, gauge_counter);
-    EACH("homeostat_sink_behind", "Records that wait.", behind, gauge_set);
+    EACH("homeostat_sink_expired_total", "Windows and rows of the digest that went by age before a sink with layout: detail could copy them.", expired, gauge_counter);
+    EACH("homeostat_sink_behind", "Records that wait; with layout: detail, windows and rows of the digest that changed.", behind, gauge_set);
+    for (size_t i = 0; i < n; i++)
+        gauge_set(g, "homeostat_sink_lag_seconds", "Age of the oldest that waits.", (double)st[i].lag_us / 1e6, "sink", st[i].name, "kind", st[i].kind, NULL);
     EACH("homeostat_sink_stuck", "1 when something waits and nothing moves.", stuck, gauge_set);
     EACH("homeostat_sink_paused", "1 when its settings say so.", paused, gauge_set);
 #undef EACH
@@ -196,7 +230,7 @@ static bool ship_ready(struct ingest *in, void *self, char *why, size_t size)
 {
     struct shipping  *s = self;
     struct ship_stats st[SHIP_SINKS_MAX];
-    size_t            n = ship_stats(s->ship, st, SHIP_SINKS_MAX);
+    size_t            n = all_stats(s, st);
     for (size_t i = 0; i < n; i++)
         if (st[i].stuck) {
             (void)snprintf(why, size, "the sink %s is stuck: %.120s", st[i].name, st[i].last_error);

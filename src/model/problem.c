@@ -21,6 +21,7 @@ enum problem problem_of(enum err code)
     case ERR_LIMIT:    return PROBLEM_TOO_LARGE;
     case ERR_BUSY:
     case ERR_TIMEOUT:  return PROBLEM_BUSY;
+    case ERR_DAMAGED:
     case ERR_IO:       return PROBLEM_STORE;
     default:           return PROBLEM_INTERNAL;
     }

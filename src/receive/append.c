@@ -41,7 +41,7 @@ static void park(struct loop *l, struct exchange *x)
 {
     x->later = NULL;
     if (!x->parked_us)
-        x->parked_us = l->host.now_us;
+        x->parked_us = l->host.now_us - x->waited_us;      /* patience is asked for once */
     if (l->parked)
         l->parked_last->later = x;
     else

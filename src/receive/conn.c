@@ -110,6 +110,16 @@ static ssize_t conn_write(struct conn *c, const char *s, size_t n)
     return r >= 0 ? r : errno == EAGAIN || errno == EWOULDBLOCK ? LATER : GONE;
 }
 
+/* TLS reads ahead, and may hold more than was asked for: the loop comes back for it before it sleeps. */
+static void hold(struct conn *c)
+{
+    if (!c->tls || c->held || c->paused || c->eof || !c->more || !(c->lingering || session_wants_input(c->session)))
+        return;
+    c->held = true;
+    c->held_next = c->loop->held;
+    c->loop->held = c;
+}
+
 void conn_flush(struct conn *c)
 {
     if (c->closed || c->shaking)
@@ -144,6 +154,7 @@ void conn_flush(struct conn *c)
         }
     }
     arm(c, stuck);
+    hold(c);
 }
 
 static void conn_input(struct conn *c)
@@ -163,6 +174,7 @@ static void conn_input(struct conn *c)
         }
         size_t  room = pressed ? LOOP_PRESSED_READ : SESSION_READ_MAX;
         ssize_t n = conn_read(c, l->bytes, room);
+        c->more = n == (ssize_t)room;
         if (n == LATER)
             break;
         if (n == GONE) {
@@ -252,12 +264,22 @@ void conn_tick(struct conn *c)
         conn_close(c);
         return;
     }
-    if (c->shaking)
-        return;
-    /* TLS may hold bytes that epoll does not see. */
-    if (c->tls && !c->paused && SSL_has_pending(c->tls) && session_wants_input(c->session))
-        conn_input(c);
-    conn_mark(c);
+    if (c->paused && !session_under_way(c->session))
+        conn_resume(c);      /* what waited was answered: who comes next is read, and told to come again */
+    if (!c->shaking)
+        conn_mark(c);
+}
+
+void conn_held_take(struct loop *l)
+{
+    struct conn *c = l->held, *next;
+    l->held = NULL;
+    for (; c; c = next) {
+        next = c->held_next;
+        c->held = false;
+        if (!c->closed)
+            conn_input(c);
+    }
 }
 
 /* The newest stands first and is not meant. */

@@ -9,15 +9,27 @@
 
 enum { ARROW_SCHEMA = 1, ARROW_DICTIONARY = 2, ARROW_BATCH = 3 };
 
+enum { FRAMES_MAX = 4096 };
+
 enum { KEPT_PART = 4 };      /* so much of the budget, its quarter, may be held by streams that send nothing */
 
-struct stream { struct text before; bool has_schema; };      /* schema and dictionaries, as frames */
+/* Schema and dictionaries, as frames one behind the other; the schema is frame 0. */
+struct frame { int64_t dictionary; size_t n; };
+struct stream { struct text before; bool has_schema; struct frame *frame; size_t frames_n, frames_room; };
 
 unsigned flight_header_kind(struct slice header)
 {
     struct flat f = { .buffer = header };
     int64_t     kind = flat_int(flat_root(&f), 1, 1, 0);
     return f.bad || kind < 0 ? 0 : (unsigned)kind;
+}
+
+/* The number of the dictionary that a message brings. */
+static int64_t dictionary_of(struct slice header)
+{
+    struct flat       f = { .buffer = header };
+    struct flat_table d = flat_table_at(flat_root(&f), 2);
+    return flat_is(d) ? flat_int(d, 0, 8, 0) : 0;
 }
 
 static struct exchange *refuse(struct exchange *x, enum receive_refusal why, const char *text)
@@ -94,6 +106,8 @@ static struct exchange *batch(struct intake *in, struct session_host *h, struct 
     enum err e = whole.cut ? fail(&fault, ERR_LIMIT, "a batch with its schema is too large") : flight_stream_add(&whole, d, &fault);
     if (e == OK)
         e = in->check(RECORD_ARROW, FORM_ARROW, (struct slice){ whole.s, whole.used }, &report, &fault);
+    if (e == OK && !report.events && report.rejected)
+        e = fail(&fault, ERR_INPUT, "nothing of a batch can be taken: %s", report.why);
     struct exchange *part = e == OK ? exchange_new(h) : NULL;
     if (part && (!buffer_add(&h->stock, &part->body, whole.s, whole.used, whole.used) || !result_make(part, d->app_metadata))) {
         request_exchange_free(h, part);
@@ -106,8 +120,8 @@ static struct exchange *batch(struct intake *in, struct session_host *h, struct 
     part->of = x;
     part->route = x->route;
     part->state = EXCHANGE_WITH_HOST;
-    part->counted = n;
-    atomic_fetch_add_explicit(h->in_flight, (long long)n, memory_order_relaxed);
+    part->raw = n;
+    exchange_count(h, part);
     memcpy(part->tenant, x->tenant, sizeof part->tenant);
     memcpy(part->table, x->table, sizeof part->table);
     answer_accepted(&part->answer, report.events, report.rejected, "");
@@ -115,6 +129,43 @@ static struct exchange *batch(struct intake *in, struct session_host *h, struct 
         .source = slice_of(part->table), .body = buffer_slice(&part->body) };
     x->pending++;
     return part;
+}
+
+/*
+ * A schema begins anew; a dictionary takes the place of the one with its number, so that a writer who sends his with each batch does not make
+ * every record longer than the one before.  One that adds to another is refused when a batch is read with it.
+ */
+static enum err frame_keep(struct stream *stream, const struct flight_data *d, bool schema, struct fault *fault)
+{
+    struct text *t = &stream->before;
+    int64_t      dictionary = schema ? 0 : dictionary_of(d->header);
+    size_t       at = 0, i = 0;
+    if (schema) {
+        text_clear(t);
+        stream->frames_n = 0;
+    }
+    for (; i < stream->frames_n && (i == 0 || stream->frame[i].dictionary != dictionary); i++)
+        at += stream->frame[i].n;
+    if (i < stream->frames_n) {
+        size_t n = stream->frame[i].n;
+        memmove(t->s + at, t->s + at + n, t->used - at - n);
+        t->used -= n;
+        memmove(&stream->frame[i], &stream->frame[i + 1], (--stream->frames_n - i) * sizeof *stream->frame);
+    }
+    if (stream->frames_n == FRAMES_MAX)
+        return fail(fault, ERR_LIMIT, "a stream has more than %d dictionaries", FRAMES_MAX - 1);
+    if (stream->frames_n == stream->frames_room) {
+        size_t        room = stream->frames_room ? 2 * stream->frames_room : 8;
+        struct frame *more = realloc(stream->frame, room * sizeof *more);
+        if (!more)
+            return fail(fault, ERR_BUSY, "out of memory for the dictionaries of this stream");
+        stream->frame = more;
+        stream->frames_room = room;
+    }
+    size_t   before = t->used;
+    enum err e = flight_stream_add(t, d, fault);
+    stream->frame[stream->frames_n++] = (struct frame){ dictionary, t->used - before };
+    return e;
 }
 
 static struct exchange *data_take(struct intake *in, struct session_host *h, struct exchange *x, struct slice message)
@@ -137,10 +188,8 @@ static struct exchange *data_take(struct intake *in, struct session_host *h, str
     if (kind != ARROW_SCHEMA && (kind != ARROW_DICTIONARY || !stream->has_schema))
         return refuse(x, REFUSED_MALFORMED, "a message is neither a schema nor a dictionary or batch after one");
     h->kept -= stream->before.used;
-    if (kind == ARROW_SCHEMA)
-        text_clear(&stream->before);
     stream->has_schema = true;
-    e = flight_stream_add(&stream->before, &d, &fault);
+    e = frame_keep(stream, &d, kind == ARROW_SCHEMA, &fault);
     h->kept += stream->before.used;
     if (e == OK && h->kept > (size_t)h->limits.budget / KEPT_PART)
         e = fail(&fault, ERR_BUSY, "the schemas and dictionaries of all streams are too large together");
@@ -209,6 +258,8 @@ void flight_forget(struct session_host *h, struct exchange *x)
     h->kept -= stream ? stream->before.used : 0;
     if (stream)
         text_done(&stream->before);
+    if (stream)
+        free(stream->frame);
     free(stream);
     x->extra = NULL;
 }

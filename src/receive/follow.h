@@ -18,6 +18,7 @@ enum {
     FOLLOW_FILES_MAX = 8192,                      /* known at the same time; beyond it new ones are told of, and wait */
     FOLLOW_OPEN_MAX  = 512,                       /* read and quiet ones are closed beyond it */
     FOLLOW_PRINT     = 256,                       /* bytes of a fingerprint */
+    FOLLOW_COPIES_MAX = 32,                       /* that wait for their original to be truncated; beyond it new ones are read at once */
     FOLLOW_CHUNK     = 1024 * 1024
 };
 

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { TAIL = 64, WATCHED = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF };
+enum { TAIL = 64, COPY_WAIT_US = 10 * 1000 * 1000, WATCHED = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF };
 
 /* ---- who it is ---- */
 
@@ -44,28 +44,87 @@ static void print_grow(struct followed *x, int64_t size)
     }
 }
 
-/* copytruncate makes a file that begins as ours did, and goes on behind what we have read of it. */
-static bool copy_of(int fd, int64_t size, const struct follow_life *life)
+static bool tail_holds(int fd, const struct follow_life *life)
 {
     uint64_t tail;
-    return life->print_n && life->at > 0 && size >= life->at && life->tail_n && print_holds(fd, life) && print_of(fd, life->at - life->tail_n, life->tail_n, &tail) && tail == life->tail;
+    return print_of(fd, life->at - life->tail_n, life->tail_n, &tail) && (life->tail_n == 0 || tail == life->tail);
 }
 
-static const struct follow_life *original_of(const struct follow *f, const struct followed *x, int64_t size)
+/* ---- is it a copy ---- */
+
+/*
+ * copytruncate makes a file that is named after ours (app.log.1, app.log-20260101), begins as ours did and goes on behind what we have read of it; then
+ * ours is truncated.  Only all of that together makes a copy: another file with the same lines has its own.
+ */
+static bool named_after(const struct followed *x, const struct followed *original)
 {
-    for (const struct followed *o = f->files; o; o = o->next)
-        if (o->rule == x->rule && (o->dev != x->dev || o->ino != x->ino)) {
-            if (copy_of(x->fd, size, &o->now))
-                return &o->now;
-            if (copy_of(x->fd, size, &o->before))
-                return &o->before;
-        }
+    size_t n = strlen(original->base);
+    return strncmp(x->base, original->base, n) == 0 && x->base[n];
+}
+
+static bool copy_of(int fd, int64_t size, const struct follow_life *life)
+{
+    return life->print_n && life->at > 0 && size >= life->at && life->tail_n && print_holds(fd, life) && tail_holds(fd, life);
+}
+
+/* As far as the new one goes already. */
+static bool begins_alike(int a, int b, int64_t size)
+{
+    char   of_a[FOLLOW_PRINT], of_b[FOLLOW_PRINT];
+    size_t n = size < FOLLOW_PRINT ? (size_t)size : FOLLOW_PRINT;
+    return pread(a, of_a, n, 0) == (ssize_t)n && pread(b, of_b, n, 0) == (ssize_t)n && memcmp(of_a, of_b, n) == 0;
+}
+
+/* Whether or not we have looked at it since. */
+static bool truncated(struct follow *f, struct followed *o)
+{
+    struct stat st;
+    return (o->fd >= 0 || followed_wake(f, o)) && fstat(o->fd, &st) == 0 && (st.st_size < o->now.at || !print_holds(o->fd, &o->now));
+}
+
+static const struct follow_life *original_of(struct follow *f, const struct followed *x, int64_t size, bool *perhaps)
+{
+    *perhaps = false;
+    for (struct followed *o = f->files; o; o = o->next) {
+        if (o->rule != x->rule || (o->dev == x->dev && o->ino == x->ino) || !named_after(x, o))
+            continue;
+        if (copy_of(x->fd, size, &o->before))
+            return &o->before;
+        if (o->now.at <= 0)
+            continue;
+        bool cut = truncated(f, o);
+        if (cut && copy_of(x->fd, size, &o->now))
+            return &o->now;
+        *perhaps |= !cut && o->fd >= 0 && (size >= o->now.at ? copy_of(x->fd, size, &o->now) : begins_alike(x->fd, o->fd, size));
+    }
     return NULL;
 }
 
-/* Where a file begins that was just opened. */
-static void begin_at(struct follow *f, struct followed *x, int64_t size)
+/* A copy in the making is left alone for a while: what it is shows when its original is truncated. */
+static bool copy_waits(struct follow *f, const struct followed *x, bool perhaps, int64_t now_us)
 {
+    int64_t             most = x->rule->linger_us < COPY_WAIT_US ? x->rule->linger_us : COPY_WAIT_US;
+    struct follow_copy *mine = NULL, *free_one = NULL;
+    for (struct follow_copy *c = f->copies; c < f->copies + FOLLOW_COPIES_MAX; c++)
+        if (c->since_us && c->dev == x->dev && c->ino == x->ino)
+            mine = c;
+        else if (!c->since_us || now_us - c->since_us > 2 * COPY_WAIT_US)
+            free_one = c;
+    if (!mine && perhaps && free_one) {
+        mine = free_one;
+        *mine = (struct follow_copy){ x->dev, x->ino, now_us ? now_us : 1 };
+    }
+    if (mine && perhaps && now_us - mine->since_us < most)
+        return true;
+    if (mine)
+        *mine = (struct follow_copy){ 0 };
+    return false;
+}
+
+/* Where a file begins that was just opened. False: that is not known yet. */
+static bool begin_at(struct follow *f, struct followed *x, int64_t size, int64_t now_us)
+{
+    bool perhaps;
     for (size_t i = 0; i < f->old.seen_n; i++) {
         struct follow_seen *s = &f->old.seen[i];
         if (s->taken || s->dev != x->dev || s->ino != x->ino)
@@ -74,21 +133,26 @@ static void begin_at(struct follow *f, struct followed *x, int64_t size)
         struct follow_life was = { .print = s->print, .print_n = s->print_n };
         if (s->offset <= size && (s->print_n > 0 || s->offset == 0) && print_holds(x->fd, &was)) {
             x->now = (struct follow_life){ .print = s->print, .print_n = s->print_n, .at = s->offset, .durable = s->offset };
-            return;
+            return true;
         }
         f->dirty = true;      /* the inode is another file's now, or it was truncated: from its start */
-        return;
+        return true;
     }
     f->dirty = true;
     if (x->named && !x->rule->begun && x->rule->from == FILES_FROM_END) {
         x->now.at = x->now.durable = size;
-        return;
+        return true;
     }
-    const struct follow_life *original = original_of(f, x, size);
+    const struct follow_life *original = original_of(f, x, size, &perhaps);
+    if (copy_waits(f, x, perhaps && !original, now_us)) {
+        f->search_soon = true;
+        return false;
+    }
     if (original) {
         x->now.at = original->at;
         x->now.durable = original->durable;
     }
+    return true;
 }
 
 static void watch(struct follow *f, struct followed *x)
@@ -142,7 +206,10 @@ struct followed *followed_open(struct follow *f, struct follow_rule *rule, const
     x->look = true;
     x->grown_us = x->unnamed_us = now_us;
     x->size = -1;
-    begin_at(f, x, st.st_size);
+    if (!begin_at(f, x, st.st_size, now_us)) {
+        followed_free(x);
+        return NULL;
+    }
     x->marked = x->now.at;
     print_grow(x, st.st_size);
     watch(f, x);
@@ -249,6 +316,52 @@ static bool take(struct follow *f, struct followed *x, const struct lines_found 
     return kept;
 }
 
+/* ---- what was left empty ---- */
+
+/*
+ * A writer that does not append goes on where it was after its file was truncated, and leaves NULs in front.  They are no text.  NULs up to the
+ * end may be room that was taken in advance, and still be written.
+ */
+static bool begins_empty(const struct followed *x)
+{
+    char first, last;
+    return x->now.at == 0 || (pread(x->fd, &first, 1, 0) == 1 && first == '\0' && pread(x->fd, &last, 1, x->now.at - 1) == 1 && last == '\0');
+}
+
+static void pass(struct follow *f, struct followed *x, int64_t to)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    if (x->now.durable == x->marked)
+        x->now.durable = x->marked = to;
+    x->now.at = to;
+    x->now.tail_n = 0;
+    f->dirty = true;
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+/* The chunk that is read next, without NULs in front of the first text. Below 0: it cannot be read. */
+static ssize_t chunk_read(struct follow *f, struct followed *x, int64_t size, bool over)
+{
+    ssize_t n = pread(x->fd, f->chunk, FOLLOW_CHUNK, x->now.at);
+    if (n <= 0 || *f->chunk != '\0' || !begins_empty(x))
+        return n;
+    int64_t data = lseek(x->fd, x->now.at, SEEK_DATA), from = x->now.at;
+    if (data < 0 && errno == ENXIO && !over)
+        return 0;
+    if (data > from && data < size) {
+        from = data;
+        n = pread(x->fd, f->chunk, FOLLOW_CHUNK, from);
+    }
+    ssize_t nuls = 0;
+    while (nuls < n && f->chunk[nuls] == '\0')
+        nuls++;
+    if (n < 0 || (nuls == n && from + n >= size && !over))
+        return n < 0 ? n : 0;
+    pass(f, x, from + nuls);
+    memmove(f->chunk, f->chunk + nuls, (size_t)(n - nuls));
+    return n - nuls;
+}
+
 static void tail_keep(struct followed *x, const char *chunk, int64_t begin)
 {
     int64_t n = x->now.at - begin;
@@ -296,7 +409,8 @@ void followed_read(struct follow *f, struct followed *x, int64_t now_us)
     }
     if (fstat(x->fd, &st) != 0)
         return;
-    if (st.st_size < x->now.at || (st.st_size != x->size && !print_holds(x->fd, &x->now)))
+    /* Each time, since it may have been written anew to the same size. The end of one that grew says nothing: there are writers that go back over it. */
+    if (st.st_size < x->now.at || !print_holds(x->fd, &x->now) || (st.st_size == x->size && !tail_holds(x->fd, &x->now)))
         begin_anew(f, x);
     if (st.st_size != x->size)
         x->grown_us = now_us;
@@ -305,15 +419,16 @@ void followed_read(struct follow *f, struct followed *x, int64_t now_us)
     bool fresh = st.st_size != x->size;
     x->calm = quiet;
     x->size = st.st_size;
+    x->changed_ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
     print_grow(x, st.st_size);
     if (st.st_size > x->now.at && (fresh || quiet || over)) {
-        ssize_t n = pread(x->fd, f->chunk, FOLLOW_CHUNK, x->now.at);
+        int64_t before = x->now.at;
+        ssize_t n = chunk_read(f, x, st.st_size, over);
         if (n < 0) {
             batcher_trouble(&f->batcher, "%s cannot be read: %s", x->path, strerror(errno));
             return;
         }
-        int64_t before = x->now.at;
-        bool    all = before + n >= st.st_size;      /* what was added since is seen the next time */
+        bool all = x->now.at + n >= st.st_size;      /* what was added since is seen the next time */
         cut(f, x, (struct slice){ f->chunk, (size_t)n }, !all ? LINES_MORE : over ? LINES_END : quiet && (x->rule->has_start || x->rule->lines.indented) ? LINES_QUIET : LINES_MORE, now_us);
         if (!all && x->now.at > before) {
             x->look = true;

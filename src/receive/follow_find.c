@@ -48,7 +48,7 @@ static void add(struct follow *f, struct followed *x)
 static void met(struct follow *f, struct followed *x, const char *path, const struct stat *st)
 {
     x->met = true;
-    if (st->st_size != (x->size < 0 ? x->now.at : x->size))
+    if (st->st_size != (x->size < 0 ? x->now.at : x->size) || st->st_mtim.tv_sec * INT64_C(1000000000) + st->st_mtim.tv_nsec != x->changed_ns)
         x->look = true;
     if (strcmp(x->path, path) == 0)
         return;
@@ -75,13 +75,25 @@ static void met(struct follow *f, struct followed *x, const char *path, const st
     }
 }
 
+/* The lines of a file are taken in once, by the entry that came to it first; that of a file that was renamed out of an entry reads it to its end. */
+static void shared(struct follow *f, struct follow_rule *r, const struct followed *x, const char *path)
+{
+    if (r->shares || !x->named)
+        return;
+    r->shares = true;
+    batcher_trouble(&f->batcher, "%s is read by the entry %s, so %s does not get its lines", path, x->rule->name, r->name);
+    log_warn("two entries of files name the same file; only the first of them reads it", F("path", path), F("reads", (const char *)x->rule->name), F("does_not", (const char *)r->name));
+}
+
 static void see(struct follow *f, struct follow_rule *r, const char *path, int64_t now_us)
 {
     struct stat st;
     if (excluded(r, path) || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return;
     struct followed *x = file_of(f, &st);
-    if (x && x->rule == r && !x->met)
+    if (x && x->rule != r)
+        shared(f, r, x, path);
+    else if (x && !x->met)
         met(f, x, path, &st);
     else if (!x && f->files_n < FOLLOW_FILES_MAX)
         add(f, followed_open(f, r, path, true, now_us));

@@ -19,6 +19,7 @@ struct follow_rule {                              /* an entry of `files`, copied
     enum files_from     from;
     int64_t             linger_us, poll_us, group_us;
     bool                begun;                    /* read before: new files are not there "for the first time" */
+    bool                shares;                   /* told: another entry reads a file of its */
     struct attr         origin_attr[2];
     struct batch_origin origin;
     struct lane         lane;
@@ -26,6 +27,8 @@ struct follow_rule {                              /* an entry of `files`, copied
 
 /* One life of a file: from its beginning to its truncation. */
 struct follow_life { uint64_t print, tail; uint32_t print_n, tail_n; int64_t at, durable; };
+
+struct follow_copy { uint64_t dev, ino; int64_t since_us; };
 
 struct followed {
     struct followed    *next;
@@ -36,7 +39,7 @@ struct followed {
     int                 fd, wd;                   /* -1: closed, read and quiet; -1: not watched */
     struct follow_life  now, before;              /* before: until it was truncated; print_n 0: it was not */
     int64_t             marked;                   /* the offset of the last mark; between it and now.at lie empty lines */
-    int64_t             size, grown_us, unnamed_us;
+    int64_t             size, grown_us, unnamed_us, changed_ns;     /* changed_ns: the file's own time, when it was looked at */
     bool                named, met;               /* a path of its rule names it; met: in this search */
     bool                look, ended;              /* ended: nothing more will come, all is read */
     bool                calm;                     /* nothing was added for group_us, and what that completes was taken */
@@ -56,6 +59,7 @@ struct follow {
     bool                search_soon, dirty, ending, too_many;
     int64_t             searched_us, saved_us;
     uint64_t            split, truncated;
+    struct follow_copy  copies[FOLLOW_COPIES_MAX];   /* what may become a copy of copytruncate, and waits */
     char               *chunk;
     struct text         scratch;
 };

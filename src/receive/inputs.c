@@ -111,8 +111,8 @@ json_t *inputs_status(struct inputs *in)
     for (int k = 0; k < INPUT_COUNT; k++) {
         const struct input_stats *i = &s.of[k];
         json_object_set_new(out, words[k],
-                            json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s}", "on", i->on, "lines", (json_int_t)i->lines, "bytes", (json_int_t)i->bytes, "records", (json_int_t)i->records,
-                                      "lost", (json_int_t)i->lost, "cut", (json_int_t)i->cut, "refused", (json_int_t)i->refused, "waiting_bytes", (json_int_t)i->waiting_bytes, "open", (json_int_t)i->open,
+                            json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s}", "on", i->on, "lines", (json_int_t)i->lines, "bytes", (json_int_t)i->bytes, "records", (json_int_t)i->records,
+                                      "lost", (json_int_t)i->lost, "cut", (json_int_t)i->cut, "refused", (json_int_t)i->refused, "empty", (json_int_t)i->empty, "waiting_bytes", (json_int_t)i->waiting_bytes, "open", (json_int_t)i->open,
                                       "held", i->held, "last_error", i->last_error));
     }
     (void)pthread_rwlock_rdlock(&in->lock);

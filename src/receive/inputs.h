@@ -60,6 +60,7 @@ struct inputs_stats {
         uint64_t lost;                    /* syslog: datagrams that the kernel threw away, messages that could not be kept at a stop */
         uint64_t cut;                     /* texts longer than the limit: syslog cuts them off, files go on in another line */
         uint64_t refused;                 /* connections whose TLS or framing was wrong */
+        uint64_t empty;                   /* syslog: blank lines and datagrams without anything, passed over */
         int64_t  waiting_bytes;           /* taken in, not durable yet */
         int64_t  open;                    /* files, connections */
         bool     held;                    /* nothing is read now, because the journal has no room */

@@ -85,7 +85,7 @@ const struct conf_section syslog_section = { .path = "syslog", .knobs = syslog_k
 
 static const struct conf_knob files_knobs[] = {
     { "paths",         KNOB_LIST(struct files_conf, paths),         NULL,     "1..64",          CONF_LIVE,
-      "Files to follow, with * ? [] as the shell knows them. Name rotated ones as well (app.log*): then also what was rotated while nobody looked is read.", glob_check },
+      "Files to follow, with * ? [] as the shell knows them. Name rotated ones as well (app.log*): then also what was rotated while nobody looked is read. A file that two entries name is read by the first of them.", glob_check },
     { "exclude",       KNOB_LIST(struct files_conf, exclude),       "*.gz *.xz *.bz2 *.zst *.lz4", "0..64", CONF_LIVE,
       "Not these; without a / it is compared with the last part of the path." },
     { "tenant",        KNOB_TEXT(struct files_conf, tenant),        "",       "0..63",          CONF_LIVE, "Whose the lines are. Unset: the installation's own.", tenant_check },

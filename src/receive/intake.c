@@ -81,11 +81,11 @@ static bool remote_read(struct intake *in, struct session_host *h, struct exchan
     uint64_t fine = c.samples + c.histograms;
     if (c.rejected)
         answer_refused(&x->answer, REFUSED_MALFORMED, "%llu of %llu were left out: %s", (unsigned long long)c.rejected,
-                       (unsigned long long)(c.rejected + c.samples + c.histograms + c.exemplars), c.why);
+                       (unsigned long long)(c.rejected + c.samples + c.histograms + c.exemplars + c.left_out), c.why);
     else
         answer_accepted(&x->answer, fine, 0, "");
     x->answer.events = fine;
-    x->answer.rejected = c.rejected;
+    x->answer.rejected = c.rejected + c.left_out;      /* an exemplar that belongs to nothing here is no reason to say no */
     x->answer.samples = c.samples;
     x->answer.histograms = c.histograms;
     x->answer.exemplars = c.exemplars;

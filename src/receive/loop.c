@@ -16,7 +16,7 @@
 bool loop_pressed(struct loop *l)
 {
     l->host.full = l->parked != NULL;
-    l->host.pressed = l->host.full || atomic_load_explicit(&l->common->in_flight, memory_order_relaxed) >= l->conf.budget;
+    l->host.pressed = l->host.full || session_over_budget(&l->host, 0);
     return l->host.pressed;
 }
 
@@ -248,7 +248,7 @@ static void *run(void *ctx)
     watch(l, l->wake, (void *)(uintptr_t)&wake, EPOLLIN, EPOLL_CTL_ADD);
     watch(l, l->timer, (void *)(uintptr_t)&timer, EPOLLIN, EPOLL_CTL_ADD);
     while (!l->stopping || l->conns || l->outstanding || l->parked) {
-        int n = epoll_wait(l->epoll, events, LOOP_EVENTS, -1);
+        int n = epoll_wait(l->epoll, events, LOOP_EVENTS, l->held ? 0 : -1);
         if (n < 0 && errno != EINTR) {
             log_error("the network side cannot wait for events", F("errno", errno));
             break;
@@ -256,6 +256,7 @@ static void *run(void *ctx)
         now(l);
         for (int i = 0; i < n; i++)
             event(l, &events[i]);
+        conn_held_take(l);
         append_done_take(l);
         append_parked_retry(l);
         relieve(l);

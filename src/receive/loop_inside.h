@@ -24,13 +24,13 @@ struct listener {
 
 struct conn {
     enum loop_source source;
-    struct conn     *prev, *next, *dirty_next, *closed_next;
+    struct conn     *prev, *next, *dirty_next, *closed_next, *held_next;
     struct loop     *loop;
     struct listener *listener;
     int              fd;
     uint32_t         armed;
     struct ssl_st   *tls;
-    bool             shaking, paused, eof, dirty, closed, lingering, stuck;
+    bool             shaking, paused, eof, dirty, closed, lingering, stuck, held, more;     /* more: the last read filled its room, so TLS may hold bytes that epoll does not see */
     int64_t          since_us;           /* accepted; later: lingering or stuck since */
     struct session  *session;            /* NULL while shaking hands */
 };
@@ -46,6 +46,7 @@ struct loop {
     int64_t              tick_us;        /* what the timer is set to; 0: off */
     struct listener     *listeners;
     struct conn         *conns, *dirty, *closed;
+    struct conn         *held;           /* to be read from before anybody sleeps */
     size_t               conns_n, paused_n;
     bool                 accept_paused, stopping;
     int64_t              stop_us, accept_us;         /* since when it stops; when accepting was paused */
@@ -67,6 +68,7 @@ void conn_event(struct conn *c, uint32_t events);
 void conn_flush(struct conn *c);
 void conn_mark(struct conn *c);              /* flush it before going to sleep */
 void conn_resume(struct conn *c);
+void conn_held_take(struct loop *l);         /* what TLS holds */
 void conn_tick(struct conn *c);
 void conn_close(struct conn *c);
 

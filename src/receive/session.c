@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BEYOND_PART = 8 };      /* so much of the budget, an eighth of it, may be taken beyond it by requests that are refused */
+
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /* ---- exchanges ---- */
@@ -22,7 +24,22 @@ struct exchange *exchange_new(struct session_host *h)
     return calloc(1, sizeof *x);
 }
 
-void exchange_drop_body(struct session_host *h, struct exchange *x) { buffer_drop(&h->stock, &x->body); }
+/* A buffer takes its least also for one byte; pages of a larger one that were not written to are nobody's. */
+void exchange_count(struct session_host *h, struct exchange *x)
+{
+    size_t body = !x->body.room ? x->with_journal : x->body.n > BUFFER_LEAST ? x->body.n : BUFFER_LEAST;
+    size_t is = SESSION_EXCHANGE + body + (x->out_open ? x->out.used : 0);
+    if (is != x->counted)
+        atomic_fetch_add_explicit(h->in_flight, (long long)is - (long long)x->counted, memory_order_relaxed);
+    x->counted = is;
+}
+
+void exchange_drop_body(struct session_host *h, struct exchange *x)
+{
+    buffer_drop(&h->stock, &x->body);
+    x->with_journal = x->raw;
+    exchange_count(h, x);
+}
 
 static void uncount(struct session_host *h, struct exchange *x)
 {
@@ -116,9 +133,9 @@ static const char *form_wrong(const struct head *h, bool http2)
 
 static bool grpc_form_right(struct exchange *x, const struct head *h)
 {
-    if (h->message_packing == PACKED_NOT || h->message_packing == PACKED_GZIP || h->message_packing == PACKED_ZSTD)
+    if (h->message_packing == PACKED_NOT || h->message_packing == PACKED_GZIP || h->message_packing == PACKED_DEFLATE || h->message_packing == PACKED_ZSTD)
         return true;
-    answer_refused(&x->answer, REFUSED_FORM, "messages can be packed with gzip, zstd or not at all");
+    answer_refused(&x->answer, REFUSED_FORM, "messages can be packed with gzip, deflate, zstd or not at all");
     return false;
 }
 
@@ -149,8 +166,19 @@ bool session_judge(struct session *s, const struct head *h, bool http2, struct e
     return false;
 }
 
+/* There are so many that even an answer to each takes too much: the stream is refused, and comes again. */
+static struct exchange *too_many(struct session *s, const struct head *h)
+{
+    struct receive_protocol_stats *of = &s->host->stats->of[h->route ? h->route->protocol : RECEIVE_HEALTH];
+    session_count(&of->requests, 1);
+    session_count(&of->refused[REFUSED_FULL], 1);
+    return NULL;
+}
+
 struct exchange *session_begin(struct session *s, const struct head *h, int32_t stream, bool *refused)
 {
+    if (s->first && session_over_budget(s->host, s->host->limits.budget / BEYOND_PART))
+        return too_many(s, h);
     struct exchange *x = exchange_new(s->host);
     if (!x)
         return NULL;
@@ -172,6 +200,11 @@ struct exchange *session_begin(struct session *s, const struct head *h, int32_t 
     s->under_way++;
     s->requests++;
     *refused = !session_judge(s, h, stream != 0, x);
+    if (!*refused && s->under_way > 1 && session_over_budget(s->host, 0)) {      /* one at a time may wait for room, with its window closed */
+        answer_later(&x->answer, REFUSED_FULL, s->host->limits.retry_us, "there is no room for this request right now");
+        *refused = true;
+    }
+    exchange_count(s->host, x);
     if (x->route)
         session_count(&s->host->stats->of[x->route->protocol].requests, 1);
     return x;
@@ -233,10 +266,9 @@ static bool stream_messages(struct session *s, struct exchange *x)
     if (at) {
         memmove(x->body.s, x->body.s + at, x->body.n - at);
         x->body.n -= at;
-        uncount(s->host, x);
-        x->counted = x->body.n;
-        if (x->counted)
-            atomic_fetch_add_explicit(s->host->in_flight, (long long)x->counted, memory_order_relaxed);
+        if (x->body.n == 0)
+            buffer_drop(&s->host->stock, &x->body);
+        exchange_count(s->host, x);
     }
     return true;
 }
@@ -255,8 +287,7 @@ bool session_take(struct session *s, struct exchange *x, const char *bytes, size
         answer_refused(&x->answer, REFUSED_TOO_LARGE, "the body is larger than %zu bytes", h->limits.body_max);
         return false;
     }
-    x->counted += n;
-    atomic_fetch_add_explicit(h->in_flight, (long long)n, memory_order_relaxed);
+    exchange_count(h, x);
     return x->route->shape == ROUTE_FLIGHT ? stream_messages(s, x) : !x->grpc || unary_fits(s, x);
 }
 
@@ -295,8 +326,9 @@ void session_counted(struct session *s, struct exchange *x)
 void session_settle(struct session_host *h, struct exchange *x)
 {
     struct session *s = x->session;
-    exchange_drop_body(h, x);
-    uncount(h, x);
+    buffer_drop(&h->stock, &x->body);
+    x->with_journal = 0;
+    exchange_count(h, x);
     if (!s) {
         request_exchange_free(h, x);
         return;
@@ -448,9 +480,11 @@ void session_pause(struct session *s)
 
 void session_resume(struct session *s)
 {
-    s->paused_us = 0;
-    for (struct exchange *x = s->first; x; x = x->next)
+    for (struct exchange *x = s->first; x; x = x->next) {
         x->moved_us = s->host->now_us;
+        x->waited_us += s->paused_us && x->state == EXCHANGE_RECEIVING ? s->host->now_us - s->paused_us : 0;
+    }
+    s->paused_us = 0;
     if (s->speech == SESSION_HTTP2)
         session_http2_give_back(s);
 }
@@ -464,7 +498,7 @@ static void turn_away(struct session *s)
     struct session_host *h = s->host;
     for (struct exchange *x = s->first, *next; x; x = next) {
         next = x->next;
-        if (!h->full && atomic_load_explicit(h->in_flight, memory_order_relaxed) < h->limits.budget)
+        if (!h->full && !session_over_budget(h, 0))
             break;
         if (x->state != EXCHANGE_RECEIVING)
             continue;

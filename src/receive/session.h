@@ -29,7 +29,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SESSION_SPARES_MAX = 256, SESSION_READ_MAX = 256 * 1024 /* bytes of one feed */ };
+enum {
+    SESSION_SPARES_MAX   = 256,
+    SESSION_READ_MAX     = 256 * 1024,      /* bytes of one feed */
+    SESSION_EXCHANGE     = 2 * 1024,        /* what a request takes beside its body, in the budget */
+    SESSION_BUDGET_SLACK = 32 * 1024        /* the largest body fits with what is around it, also when the budget is no larger than that body */
+};
 
 /* What a listener lets in. Must stay as long as a session points to it. */
 struct session_door { unsigned protocols; const struct receive_tokens *tokens; /* NULL: everybody */ const char *tenant; };
@@ -53,8 +58,9 @@ struct exchange {
     int64_t              length;            /* as said; -1 */
     struct buffer        body;              /* raw: with frames and packing */
     size_t               raw;               /* bytes that came */
+    size_t               with_journal;      /* of them, those that the journal has and has not made durable */
     size_t               counted, withheld; /* in the budget; not given back to HTTP/2's windows */
-    int64_t              moved_us, complete_us;
+    int64_t              moved_us, complete_us, waited_us /* while its connection was paused */;
     char                 tenant[RECORD_TENANT_MAX + 1], table[HEAD_TABLE_MAX + 1];
     struct answer        answer;
     /* The host's. */
@@ -137,8 +143,17 @@ void            session_shutdown(struct session *s);
 /* For a host that makes exchanges of its own (Flight's messages). NULL: no memory. */
 struct exchange *exchange_new(struct session_host *h);
 void             request_exchange_free(struct session_host *h, struct exchange *x);
-/* The body is not needed any more; what it counts in the budget stays until the exchange goes. */
+/* The body is not needed any more; what came of it counts in the budget until the exchange is settled. */
 void             exchange_drop_body(struct session_host *h, struct exchange *x);
+
+/* After a change of its buffers: what it takes counts in the budget. */
+void             exchange_count(struct session_host *h, struct exchange *x);
+
+/* Whether the budget is used up, and so much more. */
+static inline bool session_over_budget(const struct session_host *h, int64_t more)
+{
+    return atomic_load_explicit(h->in_flight, memory_order_relaxed) >= h->limits.budget + SESSION_BUDGET_SLACK + more;
+}
 
 static inline void session_count(uint64_t *c, uint64_t n) { __atomic_store_n(c, *c + n, __ATOMIC_RELAXED); }
 

@@ -12,7 +12,7 @@ enum { STREAM_WINDOW = 2 * 1024 * 1024, CONNECTION_WINDOW = 8 * 1024 * 1024, FRA
 #define NV_SAME(name, value)  NV(name, value, sizeof(value) - 1, NGHTTP2_NV_FLAG_NO_COPY_VALUE)
 #define NV_TEXT(name, value)  NV(name, value, strlen(value), 0)
 
-static const char accepted_packings[] = "identity,gzip,zstd";
+static const char accepted_packings[] = "identity,gzip,deflate,zstd";
 
 /* ---- windows ---- */
 
@@ -70,6 +70,7 @@ static ssize_t out_read(nghttp2_session *http2, int32_t stream, uint8_t *to, siz
         return (ssize_t)n;
     text_clear(&x->out);
     x->out_sent = 0;
+    exchange_count(s->host, x);
     if (!x->out_last)
         return n ? (ssize_t)n : NGHTTP2_ERR_DEFERRED;
     *flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -161,6 +162,9 @@ void session_http2_answer(struct session *s, struct exchange *x)
 
 /* ---- Flight: several answers on one stream ---- */
 
+/* To each answer there are clients that send a ping, an update of a window or two, and the ping's own: an answer pays for them. */
+static void flood_earned(struct session *s) { s->flood = s->flood > SESSION_FLOOD_ANSWER ? s->flood - SESSION_FLOOD_ANSWER : 0; }
+
 static bool gone(struct session_host *h, struct exchange *x)
 {
     if (x->session)
@@ -173,13 +177,17 @@ static bool gone(struct session_host *h, struct exchange *x)
 void session_flight_put(struct session_host *h, struct exchange *x, struct slice frame)
 {
     x->pending--;
-    if (gone(h, x) || x->state == EXCHANGE_ANSWERED)
+    if (gone(h, x) || x->state == EXCHANGE_ANSWERED || (x->out_open && x->out.cut))
         return;
     if (!x->out_open)
-        text_init(&x->out, 64 * 1024);
+        text_init(&x->out, h->limits.body_max);
     x->out_open = true;
     text_add_n(&x->out, frame.s, frame.n);
-    if (!x->out_begun)
+    exchange_count(h, x);
+    flood_earned(x->session);
+    if (x->out.cut)      /* he reads no answers; half of one would be worse than none */
+        give_up(x->session, x);
+    else if (!x->out_begun)
         grpc_begin(x->session, x);
     else
         (void)nghttp2_session_resume_data(x->session->http2, x->stream);
@@ -329,6 +337,7 @@ static int on_sent(nghttp2_session *http2, const nghttp2_frame *frame, void *use
     if (!x)
         return 0;
     x->out_away = true;
+    flood_earned(user);
     return enough(user, x);
 }
 

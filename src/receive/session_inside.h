@@ -7,7 +7,7 @@
 
 #include <nghttp2/nghttp2.h>
 
-enum { SESSION_OUT_MAX = 256 * 1024, SESSION_OUT_STEP = 64 * 1024, SESSION_FLOOD_BURST = 2000, SESSION_FLOOD_PER_S = 200 };
+enum { SESSION_OUT_MAX = 256 * 1024, SESSION_OUT_STEP = 64 * 1024, SESSION_FLOOD_BURST = 2000, SESSION_FLOOD_PER_S = 200, SESSION_FLOOD_ANSWER = 4 };
 
 struct session {
     struct session_host       *host;

@@ -28,8 +28,10 @@ static void peer_text(const struct sockaddr_storage *a, socklen_t n, char *out, 
 static void take(struct syslog_in *s, struct syslog_place *p, struct slice message, const char *peer)
 {
     struct syslog_around around = { s->wall_us, s->utc_offset_s };
-    if (!syslog_map(message, &around, slice_of(peer), &s->log))
+    if (!syslog_map(message, &around, slice_of(peer), &s->log)) {
+        atomic_fetch_add(&s->empty, 1);
         return;
+    }
     struct batch_origin origin = { .id = attrs_id(&s->log.origin), .attrs = s->log.origin };
     if (!lane_add(&p->lane, &origin, &s->log.log, &s->log.attrs, NULL, NULL, s->now_us))
         atomic_fetch_add(&s->lost, 1);

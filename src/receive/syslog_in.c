@@ -327,7 +327,7 @@ void syslog_in_stats(struct syslog_in *s, struct input_stats *out)
     struct batch_counts c;
     batcher_count(&s->batcher, &c);
     *out = (struct input_stats){ .on = true, .lines = c.lines, .bytes = c.bytes, .records = c.records, .lost = c.lost + atomic_load(&s->lost), .cut = atomic_load(&s->cut),
-                                 .refused = atomic_load(&s->refused), .waiting_bytes = c.waiting_bytes, .open = atomic_load(&s->open), .held = c.held };
+                                 .refused = atomic_load(&s->refused), .empty = atomic_load(&s->empty), .waiting_bytes = c.waiting_bytes, .open = atomic_load(&s->open), .held = c.held };
     (void)text_copy(out->last_error, sizeof out->last_error, c.last_error);
 }
 

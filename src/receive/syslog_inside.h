@@ -69,7 +69,7 @@ struct syslog_in {
     size_t               turn_lines;
     struct datagrams    *datagrams;         /* NULL until there is a UDP listener */
     struct syslog_log    log;
-    atomic_ullong        cut, refused, lost;
+    atomic_ullong        cut, refused, lost, empty;
     atomic_llong         open;
 };
 

@@ -63,8 +63,8 @@ bool syslog_map(struct slice in, const struct syslog_around *around, struct slic
 {
     struct syslog_message *m = &l->message;
     syslog_read(lines_utf8(in, &l->scratch), around, m);
-    if (!m->text.n && !m->pairs_n)
-        return false;
+    if (!m->text.n && !m->pairs_n && m->severity < 0)
+        return false;      /* a message without a text says who, when and how bad it is */
     l->attrs = (struct attrs){ l->item, 0 };
     l->origin = (struct attrs){ l->origin_item, 0 };
     l->log = (struct log_event){ .time_ns = (m->time_us ? m->time_us : around->now_us) * 1000, .observed_ns = around->now_us * 1000, .severity = syslog_severity_number(m->severity),

@@ -23,7 +23,7 @@ void syslog_log_init(struct syslog_log *l);
 void syslog_log_done(struct syslog_log *l);
 /*
  * host.name is the one in the message, else the peer's address; service.name the app.  Structured data is syslog.<id>.<name>.
- * False: there is nothing in it.
+ * False: there is nothing in it, not even a PRI.
  */
 bool syslog_map(struct slice in, const struct syslog_around *around, struct slice peer, struct syslog_log *l);
 

@@ -167,22 +167,21 @@ static const struct { const char *file; struct series_kind kind; } frequencies[]
 
 static enum sensed cpufreq_read(struct turn *u, void *state)
 {
-    char        path[96], cpu[16];
-    bool        any = false;
+    char         path[96], cpu[16];
+    bool         any = false;
+    unsigned     number[STAT_CPUS_MAX];
     struct slice text;
     (void)state;
-    for (unsigned c = 0; c < STAT_CPUS_MAX; c++) {
-        bool here = false;
-        int  size = snprintf(cpu, sizeof cpu, "%u", c);
+    size_t count = folder_numbers(u, "/sys/devices/system/cpu", "cpu", "", number, STAT_CPUS_MAX);
+    for (size_t n = 0; n < count; n++) {
+        int size = snprintf(cpu, sizeof cpu, "%u", number[n]);
         for (size_t i = 0; i < COUNT(frequencies); i++) {
-            snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%u/cpufreq/%s", c, frequencies[i].file);
+            snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%s/cpufreq/%s", cpu, frequencies[i].file);
             if (file_once(u, path, &text) != SENSED)
                 continue;
-            here = any = true;
+            any = true;
             put_1(u, &frequencies[i].kind, (struct slice){ cpu, (size_t)size }, 1000 * slice_number(text));
         }
-        if (!here)
-            break;
     }
     return any ? SENSED : HERE_NOT;
 }

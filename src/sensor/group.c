@@ -2,6 +2,7 @@
 #include "sensor/group.h"
 
 #include "base/text.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <pwd.h>
@@ -11,9 +12,12 @@
 
 struct pattern { regex_t re; char name[GROUP_CAPTURES_MAX][32]; size_t captures; };
 
+/* Of comm or exe: a name, or an expression. */
+struct entry { char *name; regex_t re; bool expression; };
+
 struct recipe {
     char           *name;
-    char          **comm, **exe;
+    struct entry   *comm, *exe;
     size_t          comms, exes, patterns;
     struct pattern *pattern;
 };
@@ -143,6 +147,12 @@ enum err group_pattern_check(const char *value, struct fault *fault)
     return e;
 }
 
+/* A name as process-exporter takes it, unless it has what names of programs do not have; some write ~ in front of expressions. */
+static bool is_expression(const char *entry) { return *entry == '~' || strpbrk(entry, "^$*(|"); }
+static const char *expression_of(const char *entry) { return entry + (*entry == '~'); }
+
+enum err group_entry_check(const char *value, struct fault *fault) { return is_expression(value) ? group_pattern_check(expression_of(value), fault) : OK; }
+
 enum err group_template_check(const char *value, struct fault *fault)
 {
     static const char *const known[] = { ".Comm", ".ExeBase", ".ExeFull", ".Username" };
@@ -165,19 +175,36 @@ enum err group_template_check(const char *value, struct fault *fault)
 
 /* ---- made and freed ---- */
 
-static char **copies(struct conf_list list)
+/* *made counts what is to be freed. */
+static enum err entries_make(struct conf_list list, struct entry **out, size_t *made, struct fault *fault)
 {
-    char **c = calloc(list.count + 1, sizeof *c);
-    for (size_t i = 0; c && i < list.count; i++)
-        c[i] = strdup(list.item[i]);
-    return c;
+    struct pattern p;
+    if (!(*out = calloc(list.count + 1, sizeof **out)))
+        return fail(fault, ERR_LIMIT, "out of memory for a group of processes");
+    for (*made = 0; *made < list.count; ++*made) {
+        struct entry *e    = &(*out)[*made];
+        const char   *text = list.item[*made];
+        if (is_expression(text)) {
+            enum err wrong = pattern_make(expression_of(text), &p, fault);
+            if (wrong != OK)
+                return wrong;
+            e->re         = p.re;
+            e->expression = true;
+        } else if (!(e->name = strdup(text))) {
+            return fail(fault, ERR_LIMIT, "out of memory for a group of processes");
+        }
+    }
+    return OK;
 }
 
-static void copies_free(char **c, size_t n)
+static void entries_free(struct entry *e, size_t n)
 {
-    for (size_t i = 0; c && i < n; i++)
-        free(c[i]);
-    free(c);
+    for (size_t i = 0; e && i < n; i++) {
+        free(e[i].name);
+        if (e[i].expression)
+            regfree(&e[i].re);
+    }
+    free(e);
 }
 
 void grouping_free(struct grouping *g)
@@ -185,8 +212,8 @@ void grouping_free(struct grouping *g)
     for (size_t i = 0; g && i < g->count; i++) {
         struct recipe *r = &g->recipe[i];
         free(r->name);
-        copies_free(r->comm, r->comms);
-        copies_free(r->exe, r->exes);
+        entries_free(r->comm, r->comms);
+        entries_free(r->exe, r->exes);
         for (size_t j = 0; j < r->patterns; j++)
             regfree(&r->pattern[j].re);
         free(r->pattern);
@@ -198,10 +225,14 @@ void grouping_free(struct grouping *g)
 
 static enum err recipe_make(struct recipe *r, const struct sensors_group_conf *c, struct fault *fault)
 {
-    *r = (struct recipe){ .name = strdup(c->name), .comm = copies(c->comm), .exe = copies(c->exe), .comms = c->comm.count, .exes = c->exe.count,
-        .pattern = calloc(c->cmdline.count + 1, sizeof *r->pattern) };
-    if (!r->name || !r->comm || !r->exe || !r->pattern)
+    *r = (struct recipe){ .name = strdup(c->name), .pattern = calloc(c->cmdline.count + 1, sizeof *r->pattern) };
+    if (!r->name || !r->pattern)
         return fail(fault, ERR_LIMIT, "out of memory for the group %s", c->name);
+    enum err wrong = entries_make(c->comm, &r->comm, &r->comms, fault);
+    if (wrong == OK)
+        wrong = entries_make(c->exe, &r->exe, &r->exes, fault);
+    if (wrong != OK)
+        return wrong;
     for (size_t i = 0; i < c->cmdline.count; i++) {
         enum err e = pattern_make(c->cmdline.item[i], &r->pattern[i], fault);
         if (e != OK)
@@ -236,27 +267,107 @@ enum err grouping_new(const struct sensors_group_conf *conf, size_t count, struc
     return OK;
 }
 
+/* ---- recipes that match nobody ---- */
+
+enum { COMM_MAX = 15 };         /* what the kernel keeps of a name */
+
+/* A name, or one between ^ and $, that is longer than any can be. */
+static bool too_long(const char *entry)
+{
+    const char *text = expression_of(entry);
+    size_t      n    = strlen(text);
+    if (!is_expression(entry))
+        return n > COMM_MAX;
+    return n > COMM_MAX + 2 && *text == '^' && text[n - 1] == '$' && strcspn(text + 1, "^$.*+?()[]{}|\\") == n - 2;
+}
+
+static bool all_too_long(struct conf_list list)
+{
+    size_t n = 0;
+    while (n < list.count && too_long(list.item[n]))
+        n++;
+    return list.count && n == list.count;
+}
+
+/* Takes everybody; with_arguments: everybody who has any. */
+static bool takes_all(const struct sensors_group_conf *c, bool *with_arguments)
+{
+    static const char *const anything[] = { ".", ".+", "^.+$", "^.+" }, *const nothing_too[] = { ".*", "^.*$", "^.*", "^" };
+    *with_arguments = false;
+    if (c->comm.count || c->exe.count)
+        return false;
+    for (size_t i = 0; i < c->cmdline.count; i++) {
+        bool any = false, needs = false;
+        for (size_t j = 0; j < sizeof anything / sizeof *anything; j++) {
+            needs |= strcmp(c->cmdline.item[i], anything[j]) == 0;
+            any   |= strcmp(c->cmdline.item[i], nothing_too[j]) == 0;
+        }
+        if (!any && !needs)
+            return false;
+        *with_arguments |= needs;
+    }
+    return true;
+}
+
+size_t grouping_doubts(const struct sensors_group_conf *conf, size_t count, void (*say)(void *ctx, const char *text), void *ctx)
+{
+    char   text[300];
+    size_t doubts = 0, all = count, armed = count;          /* the first who takes everybody, or everybody with arguments */
+    for (size_t i = 0; i < count; i++) {
+        const struct sensors_group_conf *c = &conf[i];
+        bool                             with_arguments;
+        size_t                           taker = all < i ? all : armed < i && (c->exe.count || c->cmdline.count) ? armed : count;
+        *text = 0;
+        if (all_too_long(c->comm))
+            snprintf(text, sizeof text, "sensor_groups[%zu], %.80s: never matches: the kernel keeps %d bytes of a process's name, and each of comm is longer", i, c->name, COMM_MAX);
+        else if (taker < count)
+            snprintf(text, sizeof text, "sensor_groups[%zu], %.80s: never matches: sensor_groups[%zu], %.80s, stands in front of it and takes them all", i, c->name, taker, conf[taker].name);
+        if (*text) {
+            say(ctx, text);
+            doubts++;
+        }
+        if (takes_all(c, &with_arguments)) {
+            all   = !with_arguments && all == count ? i : all;
+            armed = with_arguments && armed == count ? i : armed;
+        }
+    }
+    return doubts;
+}
+
 /* ---- matching ---- */
 
 struct asked {
     const struct group_facts *f;
     struct slice              exe, base;
+    struct slice              first;                        /* of exe up to a blank: some write all their arguments into the first one */
     char                      line[GROUP_CMDLINE_MAX];      /* arguments parted by blanks */
 };
 
-static bool any_of(char *const *list, size_t count, struct slice s)
+static bool found(const regex_t *re, struct slice s)
 {
-    for (size_t i = 0; i < count; i++)
-        if (slice_is(s, list[i]))
+    char   copy[GROUP_CMDLINE_MAX];
+    size_t n = s.n < sizeof copy ? s.n : sizeof copy - 1;
+    if (n)
+        memcpy(copy, s.s, n);
+    copy[n] = 0;
+    return regexec(re, copy, 0, NULL, 0) == 0;
+}
+
+static bool any_comm(const struct recipe *r, struct slice comm)
+{
+    for (size_t i = 0; i < r->comms; i++)
+        if (r->comm[i].expression ? found(&r->comm[i].re, comm) : slice_is(comm, r->comm[i].name))
             return true;
     return false;
 }
 
 static bool any_exe(const struct recipe *r, const struct asked *a)
 {
-    for (size_t i = 0; i < r->exes; i++)
-        if (slice_is(strchr(r->exe[i], '/') ? a->exe : a->base, r->exe[i]))
+    for (size_t i = 0; i < r->exes; i++) {
+        const struct entry *e = &r->exe[i];
+        if (e->expression ? found(&e->re, a->exe) || found(&e->re, a->first) : slice_is(strchr(e->name, '/') ? a->exe : a->base, e->name))
             return true;
+    }
     return false;
 }
 
@@ -266,7 +377,7 @@ struct captures { struct capture item[4 * GROUP_CAPTURES_MAX]; size_t count; };
 static bool matches(const struct recipe *r, const struct asked *a, struct captures *c)
 {
     c->count = 0;
-    if ((r->comms && !any_of(r->comm, r->comms, a->f->comm)) || (r->exes && !any_exe(r, a)))
+    if ((r->comms && !any_comm(r, a->f->comm)) || (r->exes && !any_exe(r, a)))
         return false;
     for (size_t i = 0; i < r->patterns; i++) {
         regmatch_t            m[GROUP_CAPTURES_MAX + 1];
@@ -330,6 +441,8 @@ bool grouping_name(const struct grouping *g, const struct group_facts *f, char o
     struct captures c;
     size_t          n = f->cmdline.n < sizeof a.line ? f->cmdline.n : sizeof a.line - 1;
     a.exe = (struct slice){ f->cmdline.s, f->cmdline.n ? strnlen(f->cmdline.s, f->cmdline.n) : 0 };
+    const char *blank = a.exe.n ? memchr(a.exe.s, ' ', a.exe.n) : NULL;
+    a.first           = blank ? (struct slice){ a.exe.s, (size_t)(blank - a.exe.s) } : a.exe;
     const char *slash = a.exe.n ? memrchr(a.exe.s, '/', a.exe.n) : NULL;
     a.base = slash ? (struct slice){ slash + 1, (size_t)(a.exe.s + a.exe.n - slash - 1) } : a.exe;
     for (size_t i = 0; i < n; i++)
@@ -340,6 +453,7 @@ bool grouping_name(const struct grouping *g, const struct group_facts *f, char o
     for (size_t i = 0; i < g->count; i++)
         if (matches(&g->recipe[i], &a, &c)) {
             fill_in(g->recipe[i].name, &a, &c, out);
+            utf8_clean(out, '?');
             return *out != 0;
         }
     return false;

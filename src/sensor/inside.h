@@ -43,8 +43,8 @@ struct sensor {
 };
 
 /* Rows of the files of sensors. */
-extern const struct sensor sensors_cpu[], sensors_memory[], sensors_disk[], sensors_net[], sensors_netclass[], sensors_misc[], sensors_tcp[], sensors_process[];
-extern const size_t        sensors_cpu_count, sensors_memory_count, sensors_disk_count, sensors_net_count, sensors_netclass_count, sensors_misc_count, sensors_tcp_count, sensors_process_count;
+extern const struct sensor sensors_cpu[], sensors_memory[], sensors_disk[], sensors_filesystem[], sensors_net[], sensors_netclass[], sensors_misc[], sensors_raid[], sensors_tcp[], sensors_process[];
+extern const size_t        sensors_cpu_count, sensors_memory_count, sensors_disk_count, sensors_filesystem_count, sensors_net_count, sensors_netclass_count, sensors_misc_count, sensors_raid_count, sensors_tcp_count, sensors_process_count;
 
 /* ---- files ---- */
 
@@ -56,6 +56,10 @@ enum sensed kept_read(struct turn *u, struct kept *f, const char *path, struct s
 void        kept_done(struct kept *f);
 /* Once: open, read, close. */
 enum sensed file_once(struct turn *u, const char *path, struct slice *text);
+/*
+ * The numbers of a folder's entries called <before><number><behind>, in order and at most max of them; there may be gaps. Answers how many.
+ */
+size_t folder_numbers(struct turn *u, const char *path, const char *before, const char *behind, unsigned *out, size_t max);
 PRINTF(2, 3) enum sensed failed(struct turn *u, const char *format, ...);
 
 /* ---- telling ---- */
@@ -84,6 +88,8 @@ bool     scan_u64(struct scan *s, uint64_t *v);
 uint64_t scan_or_0(struct scan *s);
 double   slice_number(struct slice s);       /* NAN when it is none; takes a fraction, a sign, 0x */
 struct slice slice_trim(struct slice s);
+/* As a label may be: s itself, or a copy in out where what is no UTF-8 is a ?. */
+struct slice slice_clean(struct slice s, char *out, size_t size);
 
 /* ---- leaving out ---- */
 

@@ -1,8 +1,9 @@
 /* sensor/misc.c - the rest of the host: its name, clocks, open files, entropy, temperatures. */
 #include "sensor/inside.h"
 
-#include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/timex.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -62,6 +63,15 @@ static enum sensed uname_read(struct turn *u, void *state)
     return SENSED;
 }
 
+/* "3.18" of "3.18.4". */
+static struct slice major_minor(struct slice version)
+{
+    size_t n = 0, dots = 0;
+    for (; n < version.n && ((version.s[n] >= '0' && version.s[n] <= '9') || (version.s[n] == '.' && n && !dots)); n++)
+        dots += version.s[n] == '.';
+    return (struct slice){ version.s, n && version.s[n - 1] == '.' ? n - 1 : n };
+}
+
 static enum sensed os_read(struct turn *u, void *state)
 {
     static const char *const keys[] = { "BUILD_ID", "ID", "ID_LIKE", "IMAGE_ID", "IMAGE_VERSION", "NAME", "PRETTY_NAME", "VARIANT", "VARIANT_ID", "VERSION", "VERSION_CODENAME",
@@ -85,7 +95,7 @@ static enum sensed os_read(struct turn *u, void *state)
             }
     }
     series_put(u->t, &os_kind, SLICE(""), value, 1);
-    double version = slice_number(value[11]);
+    double version = slice_number(major_minor(value[11]));
     if (!isnan(version))
         series_put(u->t, &os_version_kind, SLICE(""), (struct slice[]){ value[1], value[2], value[5] }, version);
     return SENSED;
@@ -102,11 +112,14 @@ static enum sensed time_read(struct turn *u, void *state)
 {
     time_t       now = (time_t)(u->wall_us / 1000000);
     struct tm    local;
+    char         zone[32];
     struct slice text, word;
     (void)state;
     put(u, &time_kind, (double)u->wall_us / 1e6);
-    if (localtime_r(&now, &local))
-        put_1(u, &zone_kind, slice_of(local.tm_zone ? local.tm_zone : ""), (double)local.tm_gmtoff);
+    if (localtime_r(&now, &local)) {
+        size_t n = strftime(zone, sizeof zone, "%Z", &local);       /* not tm_zone, which is the library's, and other threads' */
+        put_1(u, &zone_kind, (struct slice){ zone, n }, (double)local.tm_gmtoff);
+    }
     if (file_once(u, "/sys/devices/system/clocksource/clocksource0/available_clocksource", &text) == SENSED)
         for (struct scan s = scan_of(slice_trim(text)); (word = scan_word(&s)).n;)
             put_2(u, &available_kind, word, SLICE("0"), 1);
@@ -154,54 +167,107 @@ static enum sensed timex_read(struct turn *u, void *state)
 /* ---- temperatures ---- */
 
 static const struct series_kind zone_temp_kind = { "node_thermal_zone_temp", "type zone", SERIES_GAUGE, "Zone temperature in Celsius" };
+static const struct series_kind chip_kind      = { "node_hwmon_chip_names", "chip chip_name", SERIES_GAUGE, "Annotation metric for human-readable chip names" };
 static const struct series_kind hwmon_kind     = { "node_hwmon_temp_celsius", "chip sensor", SERIES_GAUGE, "Hardware monitor for temperature (input)" };
 
-enum { ZONES_MAX = 64, CHIPS_MAX = 32, CHIP_TEMPERATURES_MAX = 32 };
+enum { ZONES_MAX = 128, CHIPS_MAX = 64, CHIP_TEMPERATURES_MAX = 256 };
 
 static enum sensed thermal_read(struct turn *u, void *state)
 {
     char         path[96], type[64], zone[16];
+    unsigned     number[ZONES_MAX];
     struct slice text;
-    bool         any = false;
+    bool         any   = false;
+    size_t       count = folder_numbers(u, "/sys/class/thermal", "thermal_zone", "", number, ZONES_MAX);
     (void)state;
-    for (unsigned i = 0; i < ZONES_MAX; i++) {
-        snprintf(path, sizeof path, "/sys/class/thermal/thermal_zone%u/type", i);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "/sys/class/thermal/thermal_zone%u/type", number[i]);
         if (file_once(u, path, &text) != SENSED)
-            break;
+            continue;
         text     = slice_trim(text);
         size_t n = text.n < sizeof type ? text.n : sizeof type;
         memcpy(type, text.s, n);
-        snprintf(path, sizeof path, "/sys/class/thermal/thermal_zone%u/temp", i);
+        snprintf(path, sizeof path, "/sys/class/thermal/thermal_zone%u/temp", number[i]);
         if (file_once(u, path, &text) != SENSED)
             continue;
-        int size = snprintf(zone, sizeof zone, "%u", i);
+        int size = snprintf(zone, sizeof zone, "%u", number[i]);
         any      = true;
         put_2(u, &zone_temp_kind, (struct slice){ type, n }, (struct slice){ zone, (size_t)size }, slice_number(text) / 1000);
     }
     return any ? SENSED : HERE_NOT;
 }
 
+/* As node_exporter writes names into labels: small letters, digits, colons; the rest is _, and none at the ends. */
+static size_t chip_add(char *out, size_t size, size_t at, const char *from, const char *end)
+{
+    size_t begin = at;
+    for (; from < end && at + 1 < size; from++) {
+        char c = *from >= 'A' && *from <= 'Z' ? (char)(*from + 32) : *from;
+        bool fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == ':';
+        if (fine || at > begin)
+            out[at++] = fine ? c : '_';
+    }
+    while (at > begin && out[at - 1] == '_')
+        at--;
+    out[at] = 0;
+    return at;
+}
+
+/* A chip is called by its bus and its place there, platform_coretemp_0, which stays when numbers are given in another order; without a device by its name. */
+static struct slice chip_of(struct turn *u, unsigned number, struct slice name, char *out, size_t size)
+{
+    char path[512], real[PATH_MAX];
+    snprintf(path, sizeof path, "%s/sys/class/hwmon/hwmon%u/device", u->root, number);
+    size_t      n     = 0;
+    const char *last  = realpath(path, real) ? strrchr(real, '/') : NULL, *bus = last;
+    while (bus && bus > real && bus[-1] != '/')
+        bus--;
+    if (last) {
+        n = chip_add(out, size, 0, bus, last);
+        if (n && n + 1 < size)
+            out[n++] = '_';
+        n = chip_add(out, size, n, last + 1, last + strlen(last));
+    }
+    if (!n)
+        n = chip_add(out, size, 0, name.s, name.s + name.n);
+    return (struct slice){ out, n };
+}
+
+static bool one_chip(struct turn *u, unsigned c)
+{
+    char         path[96], name[64], folder[64], chip[192], sensor[24];
+    unsigned     number[CHIP_TEMPERATURES_MAX];
+    struct slice text;
+    snprintf(path, sizeof path, "/sys/class/hwmon/hwmon%u/name", c);
+    text     = file_once(u, path, &text) == SENSED ? slice_trim(text) : SLICE("");
+    size_t n = text.n < sizeof name ? text.n : sizeof name;
+    if (n)
+        memcpy(name, text.s, n);
+    struct slice called = chip_of(u, c, (struct slice){ name, n }, chip, sizeof chip);
+    snprintf(folder, sizeof folder, "/sys/class/hwmon/hwmon%u", c);
+    size_t count = called.n ? folder_numbers(u, folder, "temp", "_input", number, CHIP_TEMPERATURES_MAX) : 0;
+    bool   any   = false;
+    for (size_t i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "%s/temp%u_input", folder, number[i]);
+        if (file_once(u, path, &text) != SENSED)
+            continue;
+        int size = snprintf(sensor, sizeof sensor, "temp%u", number[i]);
+        any      = true;
+        put_2(u, &hwmon_kind, called, (struct slice){ sensor, (size_t)size }, slice_number(text) / 1000);
+    }
+    if (any && n)
+        put_2(u, &chip_kind, called, (struct slice){ name, n }, 1);
+    return any;
+}
+
 static enum sensed hwmon_read(struct turn *u, void *state)
 {
-    char         path[96], chip[80], sensor[24];
-    struct slice text;
-    bool         any = false;
+    unsigned number[CHIPS_MAX];
+    bool     any   = false;
+    size_t   count = folder_numbers(u, "/sys/class/hwmon", "hwmon", "", number, CHIPS_MAX);
     (void)state;
-    for (unsigned c = 0; c < CHIPS_MAX; c++) {
-        snprintf(path, sizeof path, "/sys/class/hwmon/hwmon%u/name", c);
-        if (file_once(u, path, &text) != SENSED)
-            break;
-        text     = slice_trim(text);
-        int size = snprintf(chip, sizeof chip, "hwmon%u_%.*s", c, (int)(text.n < 48 ? text.n : 48), text.s);
-        for (unsigned i = 1; i <= CHIP_TEMPERATURES_MAX; i++) {
-            snprintf(path, sizeof path, "/sys/class/hwmon/hwmon%u/temp%u_input", c, i);
-            if (file_once(u, path, &text) != SENSED)
-                break;
-            int n = snprintf(sensor, sizeof sensor, "temp%u", i);
-            any   = true;
-            put_2(u, &hwmon_kind, (struct slice){ chip, (size_t)size }, (struct slice){ sensor, (size_t)n }, slice_number(text) / 1000);
-        }
-    }
+    for (size_t i = 0; i < count; i++)
+        any |= one_chip(u, number[i]);
     return any ? SENSED : HERE_NOT;
 }
 

@@ -22,15 +22,19 @@ static const struct series_kind burst_kind = { "homeostat_net_burst", "device di
 static const struct series_kind mean_kind = { "homeostat_net_baseline_bytes_per_second", "device direction", SERIES_GAUGE,
     "Moving mean of the traffic of an interface, over about ten minutes; bursts are left out of it." };
 
+static const struct series_kind no_room_kind = { "homeostat_net_baselines_refused_total", "", SERIES_COUNTER, "Readings of interfaces without a baseline, because there are too many interfaces." };
+
 /*
  * Bursts. Mean and deviation move with a time constant of ten minutes. What is a burst moves them thirty times more slowly, so that it does not
  * become the rule by itself, but a new level is one after a while. Nothing is said before a minute and ten readings have been seen.
  */
 enum { DEVICES_MAX = 128, BURST_TAU_S = 600, BURST_LEARN_S = 60, BURST_LEARN = 10, BURST_FLOOR = 125000 /* bytes a second: below a Mbit/s nothing is a burst */ };
 
+#define DEVICE_UNUSED_US (600 * US_PER_S)     /* one that was not seen for so long gives its place to another when there is no room */
+
 struct baseline { double last, mean, square, seconds; unsigned readings; bool burst; };
 struct device { uint64_t hash; int64_t at_us; struct baseline way[2]; };
-struct dev_state { struct kept file; struct filter out; struct device device[DEVICES_MAX]; size_t count; };
+struct dev_state { struct kept file; struct filter out; struct device device[DEVICES_MAX]; size_t count; uint64_t refused; };
 
 static void baseline_see(struct baseline *b, double bytes, double dt)
 {
@@ -45,6 +49,18 @@ static void baseline_see(struct baseline *b, double bytes, double dt)
     b->readings++;
 }
 
+/* A place for one that is new; NULL: all are in use. */
+static struct device *device_place(struct dev_state *st, int64_t now_us)
+{
+    struct device *oldest = NULL;
+    if (st->count < DEVICES_MAX)
+        return &st->device[st->count++];
+    for (size_t i = 0; i < st->count; i++)
+        if (now_us - st->device[i].at_us >= DEVICE_UNUSED_US && (!oldest || st->device[i].at_us < oldest->at_us))
+            oldest = &st->device[i];
+    return oldest;
+}
+
 static void burst(struct turn *u, struct dev_state *st, struct slice name, double rx, double tx)
 {
     static const struct slice words[] = { { "receive", 7 }, { "transmit", 8 } };
@@ -53,11 +69,12 @@ static void burst(struct turn *u, struct dev_state *st, struct slice name, doubl
     for (size_t i = 0; i < st->count && !d; i++)
         if (st->device[i].hash == h)
             d = &st->device[i];
-    if (!d && st->count == DEVICES_MAX)
-        return;
     double v[] = { rx, tx };
     if (!d) {
-        d  = &st->device[st->count++];
+        if (!(d = device_place(st, u->mono_us))) {
+            st->refused++;
+            return;
+        }
         *d = (struct device){ .hash = h, .at_us = u->mono_us, .way = { { .last = rx }, { .last = tx } } };
     }
     double dt = (double)(u->mono_us - d->at_us) / 1e6;
@@ -94,6 +111,7 @@ static enum sensed dev_read(struct turn *u, void *state)
         if (n == COUNT(v))
             burst(u, st, name, (double)v[0], (double)v[8]);
     }
+    put(u, &no_room_kind, (double)st->refused);
     return SENSED;
 }
 

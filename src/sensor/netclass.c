@@ -45,7 +45,7 @@ static enum sensed attribute(struct turn *u, const char *device, const char *fil
 static void one_interface(struct turn *u, const char *device, bool traffic)
 {
     static const char *const words[] = { "address", "broadcast", "duplex", "ifalias", "operstate" };
-    char         copy[COUNT(words)][128];
+    char         copy[COUNT(words)][128], alias[128];
     struct slice text, name = slice_of(device), values[COUNT(words) + 1];
     for (size_t i = 0; i < COUNT(attributes); i++) {
         if (attribute(u, device, attributes[i].file, &text) != SENSED)
@@ -64,6 +64,7 @@ static void one_interface(struct turn *u, const char *device, bool traffic)
         values[i < 2 ? i : i + 1] = (struct slice){ copy[i], n };
     }
     values[2] = name;
+    values[4] = slice_clean(values[4], alias, sizeof alias);     /* what somebody wrote */
     series_put(u->t, &info_kind, SLICE(""), values, 1);
     put_1(u, &up_kind, name, slice_is(values[5], "up"));
 }

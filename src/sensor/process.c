@@ -1,14 +1,18 @@
 /* sensor/process.c - see process.h. /proc/PID/stat of everybody at each turn; the rest only of those that have done something since. */
 #include "sensor/process.h"
 
-#include <ctype.h>
+#include "base/utf8.h"
+
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { OTHER = 0, STATES = 5, CMDLINE_MAX = GROUP_CMDLINE_MAX };
+
+#define GROUP_UNUSED_US (600 * US_PER_S)        /* a name nobody has used for so long gives way to another when there is no room */
 
 /* What one process has counted so far. */
 struct counts { uint64_t user, system, minor, major, read, write, voluntary, forced; };
@@ -20,7 +24,9 @@ struct process {
     uint64_t      rss, virtual, swap, fds, fds_max;
     uint32_t      threads;
     uint32_t      group;            /* index; OTHER until asked */
-    bool          grouped, io_known, fresh, gone;
+    bool          grouped, io_known, fds_known, fresh, gone;
+    bool          refused;          /* its group's name had no room */
+    bool          from_before;      /* it was there at the first reading */
     char          state;
     uint8_t       age;              /* turns since it was read whole */
     char          comm[16];
@@ -32,7 +38,8 @@ struct group {
     struct counts sum;
     uint64_t procs, threads, rss, virtual, swap, fds, oldest, states[STATES];
     double   worst;
-    bool     io_known;
+    bool     io_known, fds_known;
+    int64_t  used_us;               /* mono: when it had a process last */
 };
 
 struct processes {
@@ -46,9 +53,10 @@ struct processes {
     struct group    *group;
     size_t           groups;
     size_t           files;         /* kept open */
-    uint64_t         groups_refused, unseen;
+    uint64_t         groups_refused, unseen, unread, partly;
     bool             again;         /* it has been read before */
     DIR             *folder;
+    struct kept      limit[2];      /* of all processes and threads */
     double           tick_s;
 };
 
@@ -79,6 +87,8 @@ void processes_free(struct processes *p)
         return;
     for (size_t i = 0; i < p->count; i++)
         kept_done(&p->list[i].stat);
+    kept_done(&p->limit[0]);
+    kept_done(&p->limit[1]);
     if (p->folder)
         closedir(p->folder);
     grouping_free(p->grouping);
@@ -103,7 +113,7 @@ static enum sensed list_pids(struct processes *p, struct turn *u)
     rewinddir(p->folder);
     p->pids_count = 0;
     bool sorted   = true;
-    for (struct dirent *e; (e = readdir(p->folder));) {
+    for (struct dirent *e; errno = 0, (e = readdir(p->folder));) {
         int64_t     pid = 0;
         const char *c   = e->d_name;
         for (; *c >= '0' && *c <= '9' && pid < INT32_MAX; c++)
@@ -125,6 +135,8 @@ static enum sensed list_pids(struct processes *p, struct turn *u)
         sorted &= !p->pids_count || p->pids[p->pids_count - 1] < (int32_t)pid;
         p->pids[p->pids_count++] = (int32_t)pid;
     }
+    if (errno)
+        return failed(u, "cannot list the processes: %s", strerror(errno));      /* half a list would make the other half begin anew */
     if (!sorted)
         qsort(p->pids, p->pids_count, sizeof *p->pids, by_pid);
     return SENSED;
@@ -146,7 +158,7 @@ static enum sensed merge(struct processes *p, struct turn *u)
     for (size_t i = 0; i < p->pids_count; i++) {
         while (old < p->count && p->list[old].pid < p->pids[i])
             forget(p, &p->list[old++]);
-        list[n++] = old < p->count && p->list[old].pid == p->pids[i] ? p->list[old++] : (struct process){ .pid = p->pids[i], .fresh = true };
+        list[n++] = old < p->count && p->list[old].pid == p->pids[i] ? p->list[old++] : (struct process){ .pid = p->pids[i], .fresh = true, .from_before = !p->again };
     }
     while (old < p->count)
         forget(p, &p->list[old++]);
@@ -186,6 +198,7 @@ static bool parse_stat(struct slice text, struct seen *s)
     n        = n < sizeof s->comm - 1 ? n : sizeof s->comm - 1;
     memcpy(s->comm, open + 1, n);
     memset(s->comm + n, 0, sizeof s->comm - n);
+    utf8_clean(s->comm, '?');
     struct scan  f = { close + 1, text.s + text.n };
     struct slice w = scan_word(&f);
     s->state       = w.n ? *w.s : '?';
@@ -207,22 +220,23 @@ static bool parse_stat(struct slice text, struct seen *s)
     return i >= 20;
 }
 
-/* false: it is gone, or may not be seen. */
-static bool read_stat(struct processes *p, struct turn *u, struct process *one, struct seen *s)
+/* HERE_NOT: it is gone, or may not be seen. FAILED: we could not look, and it may well be there. */
+static enum sensed read_stat(struct processes *p, struct turn *u, struct process *one, struct seen *s)
 {
     char         path[64];
     struct slice text;
     bool         was = one->stat.fd1 != 0;
-    if (kept_read(u, &one->stat, of_pid(one, "stat", path, sizeof path), &text) != SENSED) {
+    enum sensed  is  = kept_read(u, &one->stat, of_pid(one, "stat", path, sizeof path), &text);
+    if (is != SENSED) {
         p->files -= was;
-        return false;
+        return is;
     }
     bool fine = parse_stat(text, s);
     if (!was && p->files >= PROCESS_FILES_MAX)
         kept_done(&one->stat);
     else if (!was)
         p->files++;
-    return fine;
+    return fine ? SENSED : HERE_NOT;
 }
 
 static uint64_t named(struct slice text, const char *key)
@@ -234,28 +248,33 @@ static uint64_t named(struct slice text, const char *key)
     return scan_or_0(&(struct scan){ at, text.s + text.n });
 }
 
-static uint64_t count_fds(const struct turn *u, const struct process *one)
+/* false: they may not be counted. */
+static bool count_fds(const struct turn *u, const struct process *one, uint64_t *n)
 {
     char        path[512];
     struct stat st;
     snprintf(path, sizeof path, "%s/proc/%d/fd", u->root, (int)one->pid);
-    if (!*u->root && stat(path, &st) == 0 && st.st_size > 0)
-        return (uint64_t)st.st_size;        /* since Linux 6.2 */
-    DIR     *d = opendir(path);
-    uint64_t n = 0;
-    for (struct dirent *e; d && (e = readdir(d));)
-        n += *e->d_name != '.';
-    if (d)
-        closedir(d);
-    return n;
+    if (!*u->root && stat(path, &st) == 0 && st.st_size > 0) {
+        *n = (uint64_t)st.st_size;          /* since Linux 6.2 */
+        return true;
+    }
+    DIR *d = opendir(path);
+    if (!d)
+        return false;
+    *n = 0;
+    for (struct dirent *e; (e = readdir(d));)
+        *n += *e->d_name != '.';
+    closedir(d);
+    return true;
 }
 
 /* What costs more than its stat. */
-static void read_rest(struct turn *u, struct process *one, struct counts *c)
+static void read_rest(struct processes *p, struct turn *u, struct process *one, struct counts *c)
 {
     char         path[64];
     struct slice text;
-    if (file_once(u, of_pid(one, "io", path, sizeof path), &text) == SENSED) {
+    bool io = file_once(u, of_pid(one, "io", path, sizeof path), &text) == SENSED;
+    if (io) {
         c->read       = named(text, "\nread_bytes:");
         c->write      = named(text, "\nwrite_bytes:");
         if (!one->io_known && !one->fresh)
@@ -267,24 +286,41 @@ static void read_rest(struct turn *u, struct process *one, struct counts *c)
         c->voluntary = named(text, "\nvoluntary_ctxt_switches:");
         c->forced    = named(text, "\nnonvoluntary_ctxt_switches:");
     }
-    one->fds = count_fds(u, one);
+    one->fds_known = count_fds(u, one, &one->fds);
+    p->partly     += !io || !one->fds_known;
     if (!one->fds_max && file_once(u, of_pid(one, "limits", path, sizeof path), &text) == SENSED)
         one->fds_max = named(text, "\nMax open files");
 }
 
 /* ---- its group ---- */
 
-static uint32_t group_index(struct processes *p, const char *name)
+/* The one that has been unused longest; OTHER: none for long enough. */
+static uint32_t unused(const struct processes *p, const struct turn *u)
 {
-    for (size_t i = 0; i < p->groups; i++)
-        if (strcmp(p->group[i].name, name) == 0)
-            return (uint32_t)i;
-    if (p->groups > p->groups_max) {
-        p->groups_refused++;
-        return OTHER;
+    uint32_t found = OTHER;
+    for (uint32_t i = 1; i < p->groups; i++) {
+        const struct group *g = &p->group[i];
+        if (!g->procs && u->mono_us - g->used_us >= GROUP_UNUSED_US && (found == OTHER || g->used_us < p->group[found].used_us))
+            found = i;
     }
-    snprintf(p->group[p->groups].name, GROUP_NAME_MAX, "%s", name);
-    return (uint32_t)p->groups++;
+    return found;
+}
+
+static uint32_t group_index(struct processes *p, const struct turn *u, const char *name, bool *refused)
+{
+    uint32_t at = 0;
+    *refused    = false;
+    while (at < p->groups && strcmp(p->group[at].name, name) != 0)
+        at++;
+    if (at < p->groups)
+        return at;
+    at       = p->groups <= p->groups_max ? (uint32_t)p->groups++ : unused(p, u);
+    *refused = at == OTHER;
+    if (at != OTHER) {
+        p->group[at] = (struct group){ .used_us = u->mono_us };
+        snprintf(p->group[at].name, GROUP_NAME_MAX, "%s", name);
+    }
+    return at;
 }
 
 static struct process *find(const struct processes *p, int32_t pid)
@@ -306,13 +342,18 @@ static bool by_recipe(struct processes *p, struct turn *u, struct process *one)
     struct slice       text;
     struct stat        st;
     struct group_facts f = { .comm = slice_of(one->comm) };
-    if (file_once(u, of_pid(one, "cmdline", path, sizeof path), &text) == SENSED)
+    enum sensed is = file_once(u, of_pid(one, "cmdline", path, sizeof path), &text);
+    if (is == FAILED)
+        return false;               /* asked again at the next turn */
+    if (is == SENSED)
         f.cmdline = (struct slice){ text.s, text.n < CMDLINE_MAX ? text.n : CMDLINE_MAX };
     snprintf(path, sizeof path, "%s/proc/%d", u->root, (int)one->pid);
     f.uid = stat(path, &st) == 0 ? st.st_uid : (uid_t)-1;
-    bool matched = grouping_name(p->grouping, &f, name);
-    one->group   = matched ? group_index(p, name) : OTHER;
+    bool matched = grouping_name(p->grouping, &f, name), again = one->refused;
+    one->refused = false;
+    one->group   = matched ? group_index(p, u, name, &one->refused) : OTHER;
     one->grouped = true;
+    p->groups_refused += one->refused && !again;
     return matched;
 }
 
@@ -357,12 +398,13 @@ static void add_gauges(struct group *g, const struct process *one, long page)
     g->rss     += one->rss * (uint64_t)page;
     g->virtual += one->virtual;
     g->swap    += one->swap;
-    g->fds     += one->fds;
+    g->fds     += one->fds_known ? one->fds : 0;
     g->states[state_index(one->state)]++;
-    g->io_known |= one->io_known;
+    g->io_known  |= one->io_known;
+    g->fds_known |= one->fds_known;
     if (!g->oldest || one->start < g->oldest)
         g->oldest = one->start;
-    double ratio = one->fds_max ? (double)one->fds / (double)one->fds_max : 0;
+    double ratio = one->fds_known && one->fds_max ? (double)one->fds / (double)one->fds_max : 0;
     g->worst     = ratio > g->worst ? ratio : g->worst;
 }
 
@@ -375,8 +417,10 @@ static bool idle(const struct process *one, const struct seen *s)
 static void one_turn(struct processes *p, struct turn *u, struct process *one)
 {
     struct seen s;
-    one->gone = !read_stat(p, u, one, &s);
-    if (one->gone)
+    enum sensed is = read_stat(p, u, one, &s);
+    one->gone      = is == HERE_NOT;
+    p->unread     += is == FAILED;
+    if (is != SENSED)
         return;
     if (!one->fresh && one->start != s.start) {         /* the pid was given again within one turn */
         struct kept stat = one->stat;
@@ -397,12 +441,14 @@ static void one_turn(struct processes *p, struct turn *u, struct process *one)
     one->virtual = s.virtual;
     one->threads = s.threads;
     if (whole) {
-        read_rest(u, one, &s.c);
+        read_rest(p, u, one, &s.c);
         one->age = (uint8_t)(one->fresh ? one->pid % PROCESS_FULL_EVERY : 0);       /* so that not all come due in one turn */
     }
+    if (whole && one->refused && unused(p, u) != OTHER)
+        one->grouped = false;                           /* there is room for its name now */
     if (!one->grouped)
         assign(p, u, one, 0);
-    if (!one->fresh || p->again)
+    if (!one->fresh || !one->from_before)
         add_counts(&p->group[one->group], &s.c, &one->last);
     one->last  = s.c;
     one->fresh = false;
@@ -425,6 +471,38 @@ static const struct series_kind states_kind  = LABEL("states", "groupname state"
 static const struct series_kind refused_kind = { "homeostat_sensor_groups_refused_total", "", SERIES_COUNTER, "Processes counted as `other` because there are too many groups." };
 static const struct series_kind unseen_kind  = { "homeostat_sensor_processes_unseen_total", "", SERIES_COUNTER, "Processes not looked at because there are too many." };
 
+static const struct series_kind unread_kind  = { "homeostat_sensor_processes_unread_total", "", SERIES_COUNTER, "Times that a process was there and could not be read." };
+static const struct series_kind procread_kind = { "namedprocess_scrape_procread_errors", "", SERIES_COUNTER, "incremented each time a proc's metrics collection fails" };
+static const struct series_kind partial_kind  = { "namedprocess_scrape_partial_errors", "", SERIES_COUNTER, "incremented each time a tracked proc's metrics collection fails partially, e.g. unreadable I/O stats" };
+
+/* What node_exporter's collector `processes` tells of the host. */
+static const struct series_kind state_kind   = { "node_processes_state", "state", SERIES_GAUGE, "Number of processes in each state." };
+static const struct series_kind all_kind     = { "node_processes_pids", "", SERIES_GAUGE, "Number of PIDs" };
+static const struct series_kind tasks_kind   = { "node_processes_threads", "", SERIES_GAUGE, "Allocated threads in system" };
+static const struct series_kind most_kind    = { "node_processes_max_processes", "", SERIES_GAUGE, "Number of max PIDs limit" };
+static const struct series_kind most_t_kind  = { "node_processes_max_threads", "", SERIES_GAUGE, "Limit of threads in the system" };
+
+static void tell_host(struct turn *u, struct processes *p)
+{
+    static const char known[] = "DIRSTtXZ";
+    size_t            in[sizeof known] = { 0 }, threads = 0;
+    struct slice      text;
+    for (size_t i = 0; i < p->count; i++) {
+        const char *at = p->list[i].state ? strchr(known, p->list[i].state) : NULL;
+        in[at ? (size_t)(at - known) : sizeof known - 1]++;
+        threads += p->list[i].threads;
+    }
+    for (size_t i = 0; i + 1 < sizeof known; i++)
+        if (in[i])
+            put_1(u, &state_kind, (struct slice){ known + i, 1 }, (double)in[i]);
+    put(u, &all_kind, (double)p->count);
+    put(u, &tasks_kind, (double)threads);
+    if (kept_read(u, &p->limit[0], "/proc/sys/kernel/pid_max", &text) == SENSED)
+        put(u, &most_kind, slice_number(text));
+    if (kept_read(u, &p->limit[1], "/proc/sys/kernel/threads-max", &text) == SENSED)
+        put(u, &most_t_kind, slice_number(text));
+}
+
 static void tell(struct turn *u, const struct processes *p, const struct group *g, double boot_s)
 {
     static const struct slice states[STATES] = { { "Running", 7 }, { "Sleeping", 8 }, { "Waiting", 7 }, { "Zombie", 6 }, { "Other", 5 } };
@@ -443,8 +521,10 @@ static void tell(struct turn *u, const struct processes *p, const struct group *
     put_2(u, &memory_kind, n, SLICE("resident"), (double)g->rss);
     put_2(u, &memory_kind, n, SLICE("virtual"), (double)g->virtual);
     put_2(u, &memory_kind, n, SLICE("swapped"), (double)g->swap);
-    put_1(u, &fds_kind, n, (double)g->fds);
-    put_1(u, &worst_kind, n, g->worst);
+    if (g->fds_known) {
+        put_1(u, &fds_kind, n, (double)g->fds);
+        put_1(u, &worst_kind, n, g->worst);
+    }
     put_1(u, &threads_kind, n, (double)g->threads);
     if (g->procs)
         put_1(u, &oldest_kind, n, boot_s + (double)g->oldest * p->tick_s);
@@ -469,6 +549,7 @@ enum sensed processes_read(struct processes *p, struct turn *u)
         struct group *g = &p->group[i];
         g->procs = g->threads = g->rss = g->virtual = g->swap = g->fds = g->oldest = 0;
         g->worst = 0;
+        g->fds_known = false;
         memset(g->states, 0, sizeof g->states);
     }
     long   page = sysconf(_SC_PAGESIZE);
@@ -477,7 +558,7 @@ enum sensed processes_read(struct processes *p, struct turn *u)
         one_turn(p, u, &p->list[i]);
         if (p->list[i].gone)
             forget(p, &p->list[i]);
-        else
+        else if (!p->list[i].fresh)
             add_gauges(&p->group[p->list[i].group], &p->list[i], page);
     }
     for (size_t i = 0; i < p->count; i++)
@@ -486,10 +567,17 @@ enum sensed processes_read(struct processes *p, struct turn *u)
     p->count     = kept;
     p->again     = true;
     double boot  = boot_time(u);
-    for (size_t i = 0; i < p->groups; i++)
+    for (size_t i = 0; i < p->groups; i++) {
+        if (p->group[i].procs)
+            p->group[i].used_us = u->mono_us;
         tell(u, p, &p->group[i], boot);
+    }
     put(u, &refused_kind, (double)p->groups_refused);
     put(u, &unseen_kind, (double)p->unseen);
+    put(u, &unread_kind, (double)p->unread);
+    put(u, &procread_kind, (double)p->unread);
+    put(u, &partial_kind, (double)p->partly);
+    tell_host(u, p);
     return SENSED;
 }
 
@@ -501,7 +589,7 @@ void processes_each(const struct processes *p, void (*see)(void *ctx, const stru
     for (size_t i = 0; i < p->count; i++) {
         const struct process *one = &p->list[i];
         see(ctx, &(struct sensors_process){ .pid = one->pid, .comm = one->comm, .group = p->group[one->group].name, .start_ticks = one->start,
-            .cpu_s = (double)(one->last.user + one->last.system) * p->tick_s, .read_bytes = one->io_known ? (double)one->last.read : NAN,
+            .cpu_s = one->fresh ? NAN : (double)(one->last.user + one->last.system) * p->tick_s, .read_bytes = one->io_known ? (double)one->last.read : NAN,
             .write_bytes = one->io_known ? (double)one->last.write : NAN, .rss_bytes = (double)one->rss * page, .threads = one->threads, .state = one->state });
     }
 }

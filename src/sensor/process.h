@@ -2,7 +2,7 @@
  * sensor/process.h - the table of processes, and their groups under process-exporter's names.
  *
  * What a group has counted is a sum of differences, so it never goes back when a process ends. What a process used before the first reading does
- * not count; what it used between its last reading and its end is not seen.
+ * not count; what it used between its last reading and its end is not seen. One that cannot be read for a while (no file descriptor left) stays.
  */
 #ifndef SENSOR_PROCESS_H
 #define SENSOR_PROCESS_H

@@ -1,6 +1,9 @@
 /* sensor/reader.c - files that are kept open, numbers in their texts, names that are left out; see inside.h. */
 #include "sensor/inside.h"
 
+#include "base/utf8.h"
+
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <regex.h>
@@ -18,7 +21,7 @@ enum sensed failed(struct turn *u, const char *format, ...)
     return FAILED;
 }
 
-static bool no_such(int error) { return error == ENOENT || error == ENODEV || error == ENXIO || error == EOPNOTSUPP || error == ENOTDIR || error == EINVAL; }
+static bool no_such(int error) { return error == ENOENT || error == ENODEV || error == ENXIO || error == EOPNOTSUPP || error == ENOTDIR || error == EINVAL || error == ESRCH; }
 
 static enum sensed open_it(struct turn *u, const char *path, int *fd)
 {
@@ -91,6 +94,30 @@ enum sensed file_once(struct turn *u, const char *path, struct slice *text)
     return s;
 }
 
+static int by_number(const void *a, const void *b) { return (*(const unsigned *)a > *(const unsigned *)b) - (*(const unsigned *)a < *(const unsigned *)b); }
+
+size_t folder_numbers(struct turn *u, const char *path, const char *before, const char *behind, unsigned *out, size_t max)
+{
+    char   full[512];
+    size_t count = 0, n = strlen(before);
+    snprintf(full, sizeof full, "%s%s", u->root, path);
+    DIR *d = opendir(full);
+    if (!d)
+        return 0;
+    for (struct dirent *e; (e = readdir(d)) && count < max;) {
+        const char *digits = e->d_name + n, *end = digits;
+        if (strncmp(e->d_name, before, n) != 0)
+            continue;
+        while (*end >= '0' && *end <= '9')
+            end++;
+        if (end > digits && end - digits < 9 && strcmp(end, behind) == 0)
+            out[count++] = (unsigned)atoi(digits);
+    }
+    closedir(d);
+    qsort(out, count, sizeof *out, by_number);
+    return count;
+}
+
 /* ---- scanning ---- */
 
 bool scan_line(struct scan *s, struct slice *line)
@@ -159,6 +186,20 @@ struct slice slice_trim(struct slice s)
     while (s.n && (scan_blank(s.s[s.n - 1]) || s.s[s.n - 1] == '\n' || s.s[s.n - 1] == '\r' || !s.s[s.n - 1]))
         s.n--;
     return s;
+}
+
+struct slice slice_clean(struct slice s, char *out, size_t size)
+{
+    size_t n = 0;
+    while (n < s.n && !(s.s[n] & 0x80))
+        n++;
+    if (n == s.n)
+        return s;
+    n = s.n < size ? s.n : size - 1;
+    memcpy(out, s.s, n);
+    out[n] = 0;
+    utf8_clean(out, '?');
+    return (struct slice){ out, n };
 }
 
 /* ---- leaving out ---- */

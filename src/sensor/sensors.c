@@ -47,8 +47,8 @@ static const struct series_kind lost_kind    = { "homeostat_sensor_series_refuse
 
 /* All rows, in the order of their files. */
 static const struct { const struct sensor *rows; const size_t *count; } tables[] = {
-    { sensors_cpu, &sensors_cpu_count }, { sensors_memory, &sensors_memory_count }, { sensors_disk, &sensors_disk_count }, { sensors_net, &sensors_net_count },
-    { sensors_netclass, &sensors_netclass_count }, { sensors_misc, &sensors_misc_count }, { sensors_tcp, &sensors_tcp_count }, { sensors_process, &sensors_process_count },
+    { sensors_cpu, &sensors_cpu_count }, { sensors_memory, &sensors_memory_count }, { sensors_disk, &sensors_disk_count }, { sensors_filesystem, &sensors_filesystem_count },
+    { sensors_net, &sensors_net_count }, { sensors_netclass, &sensors_netclass_count }, { sensors_misc, &sensors_misc_count }, { sensors_raid, &sensors_raid_count }, { sensors_tcp, &sensors_tcp_count }, { sensors_process, &sensors_process_count },
 };
 
 static const struct sensor *row_at(size_t i)
@@ -65,7 +65,7 @@ const char *const *sensors_names(size_t *count)
 {
     static const char *const names[] = {
         "stat", "loadavg", "softnet", "schedstat", "cpufreq", "meminfo", "vmstat", "pressure", "diskstats", "filesystem", "netdev", "netstat", "sockstat", "arp", "udp_queues",
-        "conntrack", "netclass", "filefd", "entropy", "uname", "os", "time", "timex", "thermal", "hwmon", "selinux", "tcp", "tcp_settings", "tcp_connections", "processes",
+        "conntrack", "netclass", "filefd", "entropy", "uname", "os", "time", "timex", "thermal", "hwmon", "selinux", "mdadm", "bonding", "tcp", "tcp_settings", "tcp_connections", "processes",
     };
     *count = COUNT(names);
     return names;
@@ -187,16 +187,9 @@ static void tell_own(struct sensors *s)
     series_end(&s->table, ROWS_MAX);
 }
 
-enum err sensors_tick(struct sensors *s, struct fault *fault)
+/* What was told since the last time, as one record. */
+static enum err hand_on(struct sensors *s, struct fault *fault)
 {
-    double began    = thread_cpu_s();
-    s->turn.wall_us = clock_wall_us(s->options.clock);
-    s->turn.mono_us = clock_mono_us(s->options.clock);
-    s->counts.ticks++;
-    for (size_t i = 0; i < s->places; i++)
-        if (s->options.undivided || !s->place[i].asked || s->turn.mono_us >= s->place[i].due_us)
-            ask(s, i);
-    tell_own(s);
     text_clear(&s->body);
     size_t   samples = series_encode(&s->table, s->turn.wall_us / US_PER_MS, &s->body);
     enum err e       = OK;
@@ -209,8 +202,29 @@ enum err sensors_tick(struct sensors *s, struct fault *fault)
     }
     if (e == OK)
         s->counts.samples += samples;
+    return e;
+}
+
+enum err sensors_tick(struct sensors *s, struct fault *fault)
+{
+    double began    = thread_cpu_s();
+    s->turn.wall_us = clock_wall_us(s->options.clock);
+    s->turn.mono_us = clock_mono_us(s->options.clock);
+    s->counts.ticks++;
+    for (size_t i = 0; i < s->places; i++)
+        if (s->options.undivided || !s->place[i].asked || s->turn.mono_us >= s->place[i].due_us)
+            ask(s, i);
+    tell_own(s);
+    enum err e = hand_on(s, fault);
     s->cpu_s += thread_cpu_s() - began;
     return e;
+}
+
+enum err sensors_leave(struct sensors *s, const struct sensors *now, struct fault *fault)
+{
+    s->turn.wall_us = clock_wall_us(s->options.clock);
+    series_leave(&s->table, now ? &now->table : NULL);
+    return hand_on(s, fault);
 }
 
 /* ---- looking ---- */

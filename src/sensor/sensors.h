@@ -48,6 +48,9 @@ int64_t sensors_interval_us(const struct sensors *s);
 /* Read what is due and emit it. Answers what emit answered. */
 MUST_CHECK enum err sensors_tick(struct sensors *s, struct fault *fault);
 
+/* Others take the place of these (NULL: nobody does): emits that what those do not have has ended. The last call before sensors_free(). */
+MUST_CHECK enum err sensors_leave(struct sensors *s, const struct sensors *now, struct fault *fault);
+
 /* Everything known now, as exposition text 0.0.4. */
 void sensors_text(const struct sensors *s, struct text *out);
 
@@ -63,7 +66,7 @@ struct sensors_process {
     int32_t     pid;
     const char *comm, *group;           /* borrowed until the next tick */
     uint64_t    start_ticks;
-    double      cpu_s;                  /* since it began */
+    double      cpu_s;                  /* since it began; NAN: it could not be read yet, and nothing but its pid is known */
     double      read_bytes, write_bytes;/* since it began; NAN: may not be read */
     double      rss_bytes;
     uint32_t    threads;

@@ -286,6 +286,47 @@ size_t series_encode(struct series_table *t, int64_t wall_ms, struct text *out)
     return samples;
 }
 
+/* ---- leaving ---- */
+
+/* Name and labels as they are sent: equal series have equal images, but for the sample at the end. */
+static struct slice named(const struct series *s) { return (struct slice){ (const char *)s->image, s->image_size - SAMPLE_SIZE }; }
+
+static int by_image(const void *a, const void *b) { return slice_order(*(const struct slice *)a, *(const struct slice *)b); }
+
+static void leave_list(struct series_table *t, struct series_list *l, const struct slice *stays, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        struct slice name = named(&l->item[i]);
+        if (count && bsearch(&name, stays, count, sizeof *stays, by_image)) {
+            one_done(&l->item[i]);
+            t->count--;
+            continue;
+        }
+        l->item[i].ended = true;
+        l->item[kept++]  = l->item[i];
+    }
+    l->count = kept;
+    l->fresh = kept > 0;
+}
+
+void series_leave(struct series_table *t, const struct series_table *now)
+{
+    size_t        n = 0;
+    struct slice *stays = now ? malloc((now->count + 1) * sizeof *stays) : NULL;
+    for (size_t o = 0; stays && o < SERIES_OWNERS_MAX; o++)
+        for (size_t i = 0; i < now->list[o].count; i++)
+            if (!now->list[o].item[i].ended)
+                stays[n++] = named(&now->list[o].item[i]);
+    if (stays)
+        qsort(stays, n, sizeof *stays, by_image);
+    if (now && !stays)
+        return;                 /* out of memory: rather no mark than one for a series that goes on */
+    for (size_t o = 0; o < SERIES_OWNERS_MAX; o++)
+        leave_list(t, &t->list[o], stays, n);
+    free(stays);
+}
+
 /* ---- text ---- */
 
 struct line { struct slice name; const struct series *s; size_t order; };

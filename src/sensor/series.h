@@ -63,6 +63,9 @@ void series_end(struct series_table *t, size_t owner);
 /* The series told since the last encoding, as a WriteRequest of remote write 1.0 behind what is in `out`; returns how many samples. */
 size_t series_encode(struct series_table *t, int64_t wall_ms, struct text *out);
 
+/* Another table takes this one's place: series that it does not have have ended, and the next encoding says so of them and of nothing else. now may be NULL. */
+void series_leave(struct series_table *t, const struct series_table *now);
+
 /* "node_memory_MemFree_bytes" into out. */
 struct slice series_name(const struct series *s, char *out, size_t size);
 

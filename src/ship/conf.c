@@ -114,6 +114,8 @@ static const struct conf_knob sink_knobs[] = {
     { "subject",        KNOB_TEXT(S, subject),           "",      "0..255",         CONF_LIVE, "The subject, or what subjects begin with." },
     { "stream",         KNOB_TEXT(S, stream),            "",      "0..255",         CONF_LIVE, "The stream that keeps the subjects." },
     { "dsn",            KNOB_TEXT(S, dsn),               "",      "0..1024",        CONF_LIVE, "How to reach the database, as libpq writes it: host=... dbname=... user=...", check_dsn },
+    { "layout",         KNOB_CHOICE(S, layout),          "layered", "layered|detail", CONF_LIVE, "Which tables: layered are the events themselves; detail is what the digest makes of them: aggregates, pointers to the raw data, evidence." },
+    { "origin",         KNOB_TEXT(S, origin),            "",      "0..200",         CONF_LIVE, "With layout: detail, the name under which this Homeostat counts in tables that several may share; unset: the name of the machine." },
     { "brokers",        KNOB_LIST(S, brokers),           "",      "0..32",          CONF_LIVE, "host:port of those that know the cluster." },
     { "sasl",           KNOB_CHOICE(S, sasl),            "none",  "none|plain|scram-sha-256|scram-sha-512", CONF_LIVE, "How user and password are proven." },
     { "labels",         KNOB_LIST(S, labels),            "",      "0..64",          CONF_LIVE, "Attributes that become labels there; unset: the few that the kind finds sensible." },

@@ -26,6 +26,7 @@ enum { SHIP_SINKS_MAX = 24 };             /* each has a thread, and a cursor in 
 enum sink_start    { SINK_FROM_START, SINK_FROM_NOW };
 enum sink_compress { COMPRESS_AUTO, COMPRESS_NONE, COMPRESS_GZIP, COMPRESS_ZSTD, COMPRESS_SNAPPY, COMPRESS_LZ4 };
 enum sink_format   { FORMAT_AUTO, FORMAT_JSON, FORMAT_OTLP };
+enum sink_layout   { LAYOUT_LAYERED, LAYOUT_DETAIL };
 enum sink_sasl     { SASL_NONE, SASL_PLAIN, SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_512 };
 
 struct sink_conf {
@@ -58,6 +59,8 @@ struct sink_conf {
     /* What it is called there, and in which form. */
     const char *folder, *database, *schema, *table, *bucket, *region, *prefix, *topic, *subject, *stream;
     const char *dsn;                      /* libpq's, without the password */
+    int         layout;                   /* enum sink_layout: which tables */
+    const char *origin;                   /* who writes there, when several write into the same tables */
     struct conf_list brokers;
     int         sasl;                     /* enum sink_sasl */
     struct conf_list labels;              /* attributes that become labels of a stream or series */

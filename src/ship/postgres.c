@@ -361,8 +361,20 @@ static enum err postgres_open(const struct sink_conf *conf, void **self, struct 
 
 static void postgres_cancel(void *self) { atomic_store(&((struct postgres *)self)->cancelled, true); }
 
+/* What goes by events means nothing where rows of the digest are copied, and the other way round. */
+static void check_layout(const struct sink_conf *conf, struct conf_checker *c)
+{
+    static const char *const of_events[] = { "formerly", "types", "match", "relabel", "batch.delay", "rate", "when_new" };
+    for (size_t i = 0; conf->layout == LAYOUT_DETAIL && i < sizeof of_events / sizeof of_events[0]; i++)
+        if (conf_is_set(c, of_events[i]))
+            conf_refuse(c, of_events[i], "Take it out, or make it a sink of its own with layout: layered.", "layout: detail copies what the digest has counted, not events");
+    if (conf->layout == LAYOUT_LAYERED && conf_is_set(c, "origin"))
+        conf_refuse(c, "origin", "Take it out.", "only layout: detail knows it");
+}
+
 static void postgres_check(const struct sink_conf *conf, struct conf_checker *c)
 {
+    check_layout(conf, c);
     struct pg_params params;
     struct fault     fault = { 0 };
     enum err         e = pg_params_init(&params, &(struct pg_link_conf){ .dsn = conf->dsn }, &fault);
@@ -374,7 +386,7 @@ static void postgres_check(const struct sink_conf *conf, struct conf_checker *c)
 
 const struct sink_kind sink_postgres = {
     .name = "postgres", .takes = 1u << EVENT_LOG | 1u << EVENT_POINT | 1u << EVENT_SPAN,
-    .why = "PostgreSQL, with TimescaleDB where the database has it: tables metrics_events, trace_events, logs_events. The file of `password` is a passfile as libpq has them.",
+    .why = "PostgreSQL, with TimescaleDB where the database has it: tables metrics_events, trace_events, logs_events; with layout: detail those of the digest, metric_1m, service_call_5m, log_pattern_5m and the rest, kept 180 days (calls 365) and packed after 7 unless keep and pack_after say otherwise. The file of `password` is a passfile as libpq has them.",
     .open = postgres_open, .send = postgres_send, .idle = postgres_idle, .close = postgres_close, .cancel = postgres_cancel, .check = postgres_check,
-    .settings = "!dsn password schema keep pack_after",
+    .settings = "!dsn password schema keep pack_after layout origin",
 };

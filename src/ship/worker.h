@@ -68,6 +68,7 @@ struct ship_stats {
     uint64_t rejected;                        /* in a record that was read, but not as their specification wants them: nobody gets them */
     uint64_t undecodable;                     /* records */
     uint64_t replayed;                        /* events of dead letters that were sent after all */
+    uint64_t expired;                         /* of layout: detail: what went by age before it could be copied */
     uint64_t committed, behind;               /* id; records behind the journal's end */
     int64_t  lag_us;                          /* age of the oldest record that it has not dealt with */
     uint64_t waiting;                         /* events in hand */

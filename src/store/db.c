@@ -16,6 +16,7 @@ struct db {
     sqlite3        *handle;
     struct prepared statement[STATEMENTS_MAX];
     size_t          statements;
+    enum db_mode    mode;
     bool            fatal;
 };
 
@@ -39,6 +40,11 @@ enum err db_fault(struct db *db, int code, const char *what, struct fault *fault
     case SQLITE_CONSTRAINT:
         return fail(fault, ERR_CONFLICT, "the store refuses: %s: %s", what, text);
     case SQLITE_CORRUPT: case SQLITE_NOTADB:
+        if (db->mode == DB_NORMAL) {
+            (void)fail(fault, ERR_DAMAGED, "the database is damaged: %s: %s", what, text);
+            fail_hint(fault, "it may be thrown away: move it aside, and another one is made");
+            return ERR_DAMAGED;
+        }
         (void)fail(fault, ERR_IO, "the store is damaged: %s: %s", what, text);
         fail_hint(fault, "stop homeostat, keep a copy of the folder, and restore the last backup of cases.db");
         return ERR_IO;
@@ -58,6 +64,7 @@ enum err db_open(const char *path, enum db_mode mode, struct db **out, struct fa
     struct db *db = calloc(1, sizeof *db);
     if (!db)
         return fail(fault, ERR_LIMIT, "no memory to open %s", path);
+    db->mode = mode;
     int flags = mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     int code = sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
     enum err e = code == SQLITE_OK ? OK : db_fault(db, code, path, fault);

@@ -26,7 +26,7 @@
 
 struct db;
 
-enum db_mode { DB_FULL, DB_NORMAL, DB_READ };   /* synchronous=FULL, synchronous=NORMAL, read-only */
+enum db_mode { DB_FULL, DB_NORMAL, DB_READ };   /* synchronous=FULL; synchronous=NORMAL, of what may be thrown away; read-only */
 
 /* statements: all that will be used, prepared at once, so that a wrong one is found at start. */
 MUST_CHECK enum err db_open(const char *path, enum db_mode mode, struct db **db, struct fault *fault);
@@ -52,7 +52,10 @@ double      db_real(struct db_rows *r, int column);    /* NAN for NULL */
 struct slice db_blob(struct db_rows *r, int column);   /* valid until db_next */
 json_t     *db_json(struct db_rows *r, int column);    /* owned by the caller; JSON null when NULL or not JSON */
 
-/* What SQLite's code means to us: ERR_IO, ERR_LIMIT (disk full), ERR_BUSY, ERR_CONFLICT (constraint). */
+/*
+ * What SQLite's code means to us: ERR_IO, ERR_LIMIT (disk full), ERR_BUSY, ERR_CONFLICT (constraint).  ERR_DAMAGED: the file itself is
+ * wrong, and it is one that may be thrown away (DB_NORMAL); of the others a damage is ERR_IO like everything that stops the store.
+ */
 enum err db_fault(struct db *db, int code, const char *what, struct fault *fault);
 /* fsync failed: what is on disk cannot be known any more, the process must end. */
 bool     db_is_fatal(struct db *db);

@@ -8,7 +8,10 @@
  *     digest_store_commit(s, fault);          // or digest_store_rollback(s): as if nothing of it had been
  *
  * Every row is written over by the same row, so a replay changes nothing.  WAL with synchronous=NORMAL: after a power cut the newest
- * transactions may be missing, whole; digest_store_sync() is when they cannot be any more.  One thread writes.
+ * transactions may be missing, whole; digest_store_sync() is when they cannot be any more.  Each connection belongs to one thread at a time. The
+ * digest has one and writes for as long as a window takes; events and their evidence (store/digest_evidence.h) come through connections beside it that live
+ * as long as what they are opened for, have short transactions, and wait for the digest's.
+ * ERR_DAMAGED from any of these: the file itself is wrong.  It may be thrown away: digest_store_aside(), and another is opened.
  */
 #ifndef STORE_DIGEST_STORE_H
 #define STORE_DIGEST_STORE_H
@@ -23,7 +26,12 @@
 struct digest_store;
 
 MUST_CHECK enum err digest_store_open(const char *folder, struct digest_store **s, struct fault *fault);   /* makes the folder, 0700, and digest.db */
+/* Beside the digest's own, which must be there: what is committed is on disk (synchronous=FULL), and who waits longer than this for the digest is told ERR_BUSY. */
+MUST_CHECK enum err digest_store_open_beside(const char *folder, int patience_ms, struct digest_store **s, struct fault *fault);
 void                digest_store_close(struct digest_store *s);
+/* While nobody has it open: digest.db gets another name, which is told, with what belongs to it. Of such copies the newest DIGEST_DAMAGED_KEPT stay. */
+enum { DIGEST_DAMAGED_KEPT = 2 };
+MUST_CHECK enum err digest_store_aside(const char *folder, int64_t now_us, char *name, size_t size, struct fault *fault);
 MUST_CHECK enum err digest_store_begin(struct digest_store *s, struct fault *fault);
 MUST_CHECK enum err digest_store_commit(struct digest_store *s, struct fault *fault);
 void                digest_store_rollback(struct digest_store *s);
@@ -34,6 +42,7 @@ bool                digest_store_is_fatal(struct digest_store *s);              
 
 struct digest_resource { int64_t tenant_id; const char *urn, *type, *name, *env, *region, *zone; };
 MUST_CHECK enum err digest_tenant(struct digest_store *s, const char *code, int64_t now_us, int64_t *id, struct fault *fault);
+MUST_CHECK enum err digest_tenant_find(struct digest_store *s, const char *code, int64_t *id, struct fault *fault);      /* ERR_MISSING: there is none; no fault is filled */
 MUST_CHECK enum err digest_resource(struct digest_store *s, const struct digest_resource *r, int64_t now_us, int64_t *id, struct fault *fault);
 
 /* ---- rows ---- */
@@ -44,7 +53,7 @@ struct digest_metric {
     double avg, max, p95, min, sum;
 };
 struct digest_call { int64_t bucket_us, tenant_id, src, dst, calls, errors, record; double rps, err_rate, p50_ms, p95_ms; };
-struct digest_pattern { int64_t tenant_id; uint64_t pattern; const char *text, *sample, *severity; int64_t first_us, last_us; };
+struct digest_pattern { int64_t tenant_id; uint64_t pattern; const char *text, *sample, *severity; int64_t first_us, last_us; const char *schema; };   /* text "", severity NULL, schema NULL or "": what is there stays */
 struct digest_log { int64_t bucket_us, tenant_id, resource_id; uint64_t pattern; int64_t total, errors; };
 struct digest_locator { int64_t tenant_id, resource_id, from_us, to_us, first, last, events; const char *dataset; };
 
@@ -73,18 +82,22 @@ MUST_CHECK enum err digest_run_put(struct digest_store *s, const struct digest_r
 /* Where the last good window ended; INT64_MIN: there was none. */
 MUST_CHECK enum err digest_run_last(struct digest_store *s, const char *job, int64_t tenant_id, int64_t *to_us, struct fault *fault);
 struct digest_asked { char job[32], tenant[64]; int64_t id, tenant_id, from_us, to_us; };
-MUST_CHECK enum err digest_run_ask(struct digest_store *s, const char *job, const char *tenant, int64_t from_us, int64_t to_us, int64_t now_us, struct fault *fault);
+/*
+ * Any thread, while the digest goes on: over a connection of its own, on disk when it is OK.  tenant NULL: the one with the number tenant_id.
+ * ERR_MISSING: no such tenant; ERR_BUSY: the digest writes for too long, or DIGEST_ASKED_MAX wait already.
+ */
+enum { DIGEST_ASKED_MAX = 64 };
+struct digest_request { const char *job, *tenant; int64_t tenant_id, from_us, to_us; };
+MUST_CHECK enum err digest_run_ask(const char *folder, const struct digest_request *q, int64_t now_us, struct fault *fault);
+/* When no window of the job is noted as good for anybody, this one is asked for each tenant. *asked: how many. */
+MUST_CHECK enum err digest_run_ask_all(struct digest_store *s, const char *job, int64_t from_us, int64_t to_us, int64_t now_us, int *asked, struct fault *fault);
 MUST_CHECK enum err digest_run_asked(struct digest_store *s, struct digest_asked *a, struct fault *fault);   /* the oldest; ERR_MISSING: none */
 struct digest_circuit { char state[16]; int64_t failures, until_us; };
 MUST_CHECK enum err digest_circuit_put(struct digest_store *s, const char *job, int64_t tenant_id, const struct digest_circuit *c, int64_t now_us, struct fault *fault);
 MUST_CHECK enum err digest_circuit_get(struct digest_store *s, const char *job, int64_t tenant_id, struct digest_circuit *c, struct fault *fault);   /* ERR_MISSING */
 
-/* ---- events and evidence ---- */
+/* ---- pointers, schemas ---- */
 
-struct digest_event { const char *id, *severity, *kind, *title, *summary; int64_t tenant_id, resource_id /* 0: none */, at_us; const json_t *labels, *fingerprints; };
-MUST_CHECK enum err digest_event_put(struct digest_store *s, const struct digest_event *e, struct fault *fault);    /* the same id again does nothing */
-/* dim: metric, log, trace, topo, kb. ref: {"table":..., "keys":{...}} or NULL; locator: 0 for none. The same evidence again does nothing. */
-MUST_CHECK enum err digest_evidence_put(struct digest_store *s, const char *event, const char *dim, const json_t *ref, int64_t locator, const char *note, struct fault *fault);
 /* The newest pointer to a thing's raw data (dataset: logs, metrics, traces) at or before a time, for evidence. ERR_MISSING: there is none. */
 MUST_CHECK enum err digest_locator_find(struct digest_store *s, int64_t tenant_id, const char *urn, const char *dataset, int64_t at_us, int64_t *id, struct fault *fault);
 MUST_CHECK enum err digest_table_put(struct digest_store *s, const char *name, const char *schema, int64_t now_us, struct fault *fault);

@@ -3,7 +3,16 @@
 #define STORE_INSIDE_H
 
 #include "store/db.h"
+#include "store/digest_store.h"
 
 struct store { struct db *db; int lock_fd; };
+enum { DIGEST_MARKS_KNOWN = 16 };
+
+struct digest_store {
+    struct db *db;
+    bool       in;
+    struct { int kind; int64_t key; } known[DIGEST_MARKS_KNOWN];    /* marks that this transaction has written */
+    unsigned   knowns;
+};
 
 #endif

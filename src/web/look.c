@@ -60,6 +60,13 @@ static bool query_limit(struct exchange *x, int *limit, enum MHD_Result *answere
 
 typedef enum err read_one(struct store_reader *r, const char *id, json_t **out, struct fault *fault);
 
+/* Where ingest runs, the event of a case has the case's id: GET /event/{id}. */
+static void name_event(struct exchange *x, json_t *out, const char *id)
+{
+    if (x->web->sources.event && json_is_object(out))
+        json_object_set_new(out, "event_id", json_string(id));
+}
+
 /* Give the reader back and answer with what it read. More members of the answer are taken from *out when it is a list with a cursor. */
 static enum MHD_Result answer_read(struct exchange *x, struct store_reader *r, enum err code, json_t *out, const struct fault *fault)
 {
@@ -82,9 +89,21 @@ static enum err read_all_stops(struct store_reader *r, const char *id, json_t **
 static enum err read_all_budgets(struct store_reader *r, const char *id, json_t **out, struct fault *fault) { return read_budgets(r, out, fault); }
 
 enum MHD_Result look_timeline(struct exchange *x)  { return read_and_answer(x, read_timeline); }
-enum MHD_Result look_case_file(struct exchange *x) { return read_and_answer(x, read_case_file); }
 enum MHD_Result look_stops(struct exchange *x)     { return read_and_answer(x, read_all_stops); }
 enum MHD_Result look_budgets(struct exchange *x)   { return read_and_answer(x, read_all_budgets); }
+
+enum MHD_Result look_case_file(struct exchange *x)
+{
+    struct fault         fault = { 0 };
+    json_t              *out = NULL;
+    struct store_reader *r = web_reader_take(x->web, &fault);
+    if (!r)
+        return answer_fault(x, &fault);
+    enum err code = read_case_file(r, x->id, &out, &fault);
+    if (code == OK)
+        name_event(x, out, x->id);
+    return answer_read(x, r, code, out, &fault);
+}
 
 enum MHD_Result look_case(struct exchange *x)
 {
@@ -103,6 +122,8 @@ enum MHD_Result look_case(struct exchange *x)
             return answer_nothing(x, 304);
         }
     }
+    if (code == OK)
+        name_event(x, out, x->id);
     return answer_read(x, r, code, out, &fault);
 }
 

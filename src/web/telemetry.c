@@ -40,12 +40,12 @@ static bool moment(struct exchange *x, const char *name, int64_t missing, int64_
     return true;
 }
 
-static enum MHD_Result answer_question(struct exchange *x, const char *what)
+static enum MHD_Result answer_question(struct exchange *x, const char *what, const char *service)
 {
     enum { HOUR_S = 3600, LIMIT = 100, LIMIT_MAX = 1000 };
     const struct web_sources *s = &x->web->sources;
     struct fault              fault = { 0 };
-    struct web_question       q = { .what = what, .id = x->id, .text = exchange_query(x, "service"), .limit = LIMIT };
+    struct web_question       q = { .what = what, .id = x->id, .service = service, .metric = exchange_query(x, "name"), .tenant = exchange_query(x, "tenant"), .kind = exchange_query(x, "kind"), .limit = LIMIT };
     const char               *limit = exchange_query(x, "limit");
     json_t                   *out = NULL;
     int64_t                   now_us = clock_wall_us(x->web->clock);
@@ -62,12 +62,25 @@ static enum MHD_Result answer_question(struct exchange *x, const char *what)
     return s->look(s->ctx, &q, &out, &fault) == OK ? answer_data(x, 200, out, NULL) : answer_fault(x, &fault);
 }
 
-enum MHD_Result telemetry_trace(struct exchange *x)       { return answer_question(x, "trace"); }
-enum MHD_Result telemetry_services(struct exchange *x)    { return answer_question(x, "services"); }
-enum MHD_Result telemetry_downstreams(struct exchange *x) { return answer_question(x, "downstreams"); }
-enum MHD_Result telemetry_patterns(struct exchange *x)    { return answer_question(x, "patterns"); }
-enum MHD_Result telemetry_jobs(struct exchange *x)        { return answer_question(x, "jobs"); }
-enum MHD_Result telemetry_event(struct exchange *x)       { return answer_question(x, "event"); }
+/* Names of things hold slashes and blanks, so they stand in the query; a part of the path is enough for plain ones. */
+static enum MHD_Result answer_of_service(struct exchange *x, const char *what)
+{
+    const char  *service = *x->id ? x->id : exchange_query(x, "service");
+    struct fault fault = { 0 };
+    if (service && *service)
+        return answer_question(x, what, service);
+    (void)fail(&fault, ERR_INPUT, "service is missing: a name such as cart, or a URN such as urn:k8s:svc:shop/cart");
+    return answer_problem(x, PROBLEM_MALFORMED, &fault, json_pack("{s:s}", "parameter", "service"));
+}
+
+enum MHD_Result telemetry_trace(struct exchange *x)       { return answer_question(x, "trace", NULL); }
+enum MHD_Result telemetry_services(struct exchange *x)    { return answer_question(x, "services", NULL); }
+enum MHD_Result telemetry_downstreams(struct exchange *x) { return answer_of_service(x, "downstreams"); }
+enum MHD_Result telemetry_metrics(struct exchange *x)     { return answer_of_service(x, "metrics"); }
+enum MHD_Result telemetry_patterns(struct exchange *x)    { return answer_question(x, "patterns", exchange_query(x, "service")); }
+enum MHD_Result telemetry_jobs(struct exchange *x)        { return answer_question(x, "jobs", NULL); }
+enum MHD_Result telemetry_event(struct exchange *x)       { return answer_question(x, "event", NULL); }
+enum MHD_Result telemetry_events(struct exchange *x)      { return answer_question(x, "events", exchange_query(x, "service")); }
 
 /* The body as JSON, which the caller gives back; NULL: it was answered, and *result says how. */
 static json_t *read_json(struct exchange *x, const char *wanted, enum MHD_Result *result)

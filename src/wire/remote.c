@@ -367,10 +367,25 @@ static void reject(struct remote_counts *c, uint64_t n, const struct remote_seri
     c->rejected += n;
 }
 
+/* Those that belong to a series of the request are written with it. Only requests with such exemplars are walked once more. */
+static enum err alone_count(struct remote *r, struct remote_counts *c, struct fault *fault)
+{
+    struct remote_alone  a;
+    struct remote_series s;
+    size_t               items, exemplars;
+    enum err             e = remote_alone_find(r, &a, fault);
+    while (e == OK && a.left && remote_next(r, &s, &e, fault))
+        if (s.flaw == REMOTE_FINE && remote_alone_take(&a, &s, &items, &exemplars))
+            c->exemplars += exemplars;
+    c->left_out += a.left;
+    return e;
+}
+
 enum err remote_check(enum remote_version version, struct slice body, struct arena *arena, struct remote_counts *c, struct fault *fault)
 {
     struct remote        r;
     struct remote_series s;
+    bool                 alone = false;
     *c = (struct remote_counts){ 0 };
     enum err e = remote_open(&r, version, body, arena, fault);
     if (e != OK)
@@ -380,11 +395,15 @@ enum err remote_check(enum remote_version version, struct slice body, struct are
         c->unsorted += !s.sorted;
         if (s.flaw != REMOTE_FINE) {
             reject(c, (uint64_t)s.samples_n + s.histograms_n, &s, remote_flaw_text(s.flaw));
+            c->left_out += s.exemplars_n;
             continue;
         }
         c->series++;
         c->samples += s.samples_n;
-        c->exemplars += s.exemplars_n;
+        if (remote_stands_alone(&s))
+            alone = true;
+        else
+            c->exemplars += s.exemplars_n;
         if (s.histograms_n) {
             struct remote_histogram h;
             uint32_t                rejected = 0;
@@ -392,6 +411,10 @@ enum err remote_check(enum remote_version version, struct slice body, struct are
                 c->histograms++;
             reject(c, rejected, &s, "a histogram contradicts itself");
         }
+    }
+    if (e == OK && alone) {
+        r.rest = body;
+        e = alone_count(&r, c, fault);
     }
     struct slice bytes;
     while (e == OK && version == REMOTE_V1 && remote_field(&r.metadata, 3, &bytes))

@@ -90,8 +90,29 @@ bool remote_exemplar_next(struct remote_series *s, struct remote_exemplar *x);
 /* The metadata that 1.0 sends beside the series. */
 bool remote_metadata_next(struct remote *r, struct remote_metadata *m);
 
+/* ---- exemplars that stand alone ---- */
+
+/*
+ * Prometheus sends an exemplar in a series of its own, without samples; it belongs to the first series with these labels that has some.
+ *
+ *     if (remote_may_stand_alone(version, body)) e = remote_alone_find(&r, &alone, fault);      // before the first remote_next()
+ *     item = remote_alone_take(&alone, &series, &items, &exemplars);
+ *     of = (struct remote_series){ .of = &r, .exemplars = item[i].exemplars };                  // for remote_exemplar_next()
+ */
+struct remote_alone_item { uint64_t id; struct slice exemplars; uint32_t n; bool taken; };
+struct remote_alone { struct remote_alone_item *item; size_t n; uint64_t left; };      /* left: exemplars whose series did not come yet */
+
+static inline bool remote_stands_alone(const struct remote_series *s) { return s->flaw == REMOTE_FINE && s->exemplars_n && !s->samples_n && !s->histograms_n; }
+/* Cheap, and all the same never wrong about a well-formed request. */
+bool remote_may_stand_alone(enum remote_version version, struct slice body);
+/* In the arena of r, which goes on where it stood. What is malformed is not looked at any further: who reads it finds it. ERR_LIMIT: no memory. */
+MUST_CHECK enum err remote_alone_find(struct remote *r, struct remote_alone *a, struct fault *fault);
+/* NULL: none, or taken before. */
+const struct remote_alone_item *remote_alone_take(struct remote_alone *a, const struct remote_series *s, size_t *items, size_t *exemplars);
+
 struct remote_counts {
     uint64_t series, samples, histograms, exemplars, metadata;     /* of what is fine */
+    uint64_t left_out;                   /* exemplars without a series that they belong to, or of one with a flaw */
     uint64_t rejected;                   /* samples and histograms of series with a flaw, and flawed histograms */
     uint64_t bad_text;
     uint64_t unsorted;                   /* series whose labels are not in order; they are read all the same */

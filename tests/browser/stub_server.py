@@ -204,7 +204,7 @@ class World:
         if "bare" in self.scenario:
             return {"id": c["id"], "title": c["title"]}
         v = c["verdict"]
-        j = {"id": c["id"], "tenant": "default", "title": c["title"], "status": c["state"], "version": c["version"], "target": "main", "opened_by": c["by"], "driver": "engine", "plans_tried": 1, "in_force_is_proven": c["proven"],
+        j = {"id": c["id"], "tenant": "installation", "title": c["title"], "status": c["state"], "version": c["version"], "target": "main", "opened_by": c["by"], "driver": "engine", "plans_tried": 1, "in_force_is_proven": c["proven"],
              "phase": "done", "step": 1 if c["state"] in ("VERIFYING", "CLOSED") else 0, "steps": 1, "plan_id": "p1", "plan_hash": self.hash_of(c), "deadline_at": iso(c["deadline"]) if c["deadline"] else None,
              "created_at": iso(c["created"]), "updated_at": iso(c["updated"])}
         if listed:
@@ -244,7 +244,7 @@ class World:
                 "decisions": [row] if far >= 3 else [], "approvals": c["approvals"], "actions": self.actions(c, lost) if done else [],
                 "run": {"units": [], "trial": {}, "verdict": None, "undo_path": "/var/lib/homeostat/undo/%s.sh" % c["id"]} if done else None,
                 "outcome": {"case_id": c["id"], "target": "main", "planner": "ladder", "result": v["outcome"], "kept": v["outcome"] == "better", "effect": v["effect"], "lo": v["lo"], "hi": v["hi"], "alpha": v["alpha"], "degraded_s": v["degraded_s"], "verdict": v, "created_at": iso(v["wall_us"] / 1e6)} if v else None,
-                "evidence": evidence}
+                "evidence": evidence, **({"event_id": "ev-1"} if "flowing" in self.scenario else {})}
 
     def explanation_json(self, c):
         def figure(estimate, lo, hi, why="", standing="known"):
@@ -314,16 +314,18 @@ class World:
         if path == "/service":
             return self.services()
         if path == "/pattern":
-            return self.patterns()
+            return [p for p in self.patterns() if not query.get("service") or self.meant(query["service"], p["urn"])]
         if path == "/job":
             return self.jobs()
-        if part[0] == "service" and len(part) == 3 and len(part[1]) < 64:
-            return self.downstreams(part[1])
+        if path in ("/downstreams", "/service/metrics"):
+            return self.downstreams(query.get("service", "")) if path == "/downstreams" else self.service_metrics(query.get("service", ""), query.get("name"))
         if part[0] == "trace" and len(part) == 2:
             return self.trace(part[1])
+        if path == "/event":
+            return [{"event_id": "ev-1", "title": "errors of cart rose", "detected_at": iso(self.began - 300), "tenant": "", "urn": "urn:svc:cart", "severity": "ERROR", "kind": "anomaly", "evidence": 1, "complete": False}]
         if part[0] == "event" and part[1] == "ev-1":
-            return {"event_id": "ev-1", "title": "errors of cart rose", "detected_at": iso(self.began - 300), "urn": "urn:svc:cart", "severity": "ERROR", "kind": "logs", "summary": "12 % of its calls fail since a new pattern appeared.",
-                    "labels": {}, "fingerprints": [], "evidence": [{"dim": "logs", "ref": {"pattern": 7}, "note": "payment refused <*>", "bucket": None, "object_key": None, "query_hint": "homeostat journal cat --from 4711"}]}
+            return {"event_id": "ev-1", "complete": False, "title": "errors of cart rose", "detected_at": iso(self.began - 300), "urn": "urn:svc:cart", "severity": "ERROR", "kind": "anomaly", "summary": "12 % of its calls fail since a new pattern appeared.",
+                    "labels": {}, "fingerprints": [], "evidence": [{"evidence_id": 1, "dim": "log", "score": 0.87, "in_journal": False, "ref": {"table": "log_pattern_5m", "keys": {"fingerprint_id": 7}}, "note": "payment refused <*>", "bucket": None, "object_key": None, "query_hint": "homeostat journal cat --from 4711"}]}
         raise Problem(404, "not-found", "There is no such thing", "Nothing is at %s." % path)
 
     def ingest(self):
@@ -370,9 +372,9 @@ class World:
         return out
 
     def services(self):
-        row = lambda urn, logs, errors, calls, failed: {"urn": urn, "tenant": "default", "logs": logs, "errors": errors, "error_rate": errors / logs if logs else None, "calls": calls, "calls_failed": failed, "call_error_rate": failed / calls if calls else None}
+        row = lambda urn, logs, errors, calls, failed: {"urn": urn, "tenant": "installation", "logs": logs, "errors": errors, "error_rate": errors / logs if logs else None, "calls": calls, "calls_failed": failed, "call_error_rate": failed / calls if calls else None}
         rows = [row("urn:svc:gateway", 904_113, 204, 88_204, 91), row("urn:k8s:svc:shop/cart", 204_113, 4120, 41_204, 5104), row("urn:svc:payment", 88_114, 1204, 9_204, 1304), row("urn:host:web-1", 41_113, 12, 0, 0),
-                row("urn:db:postgres:main/orders", 1204, 0, 61_204, 3), row("urn:k8s:svc:shop/search", 61_114, 0, 20_412, 0)]
+                row("urn:db:postgres:main/orders", 1204, 0, 61_204, 3), row("urn:k8s:svc:shop/search", 61_114, 0, 20_412, 0), dict(row("urn:svc:payment", 4, 0, 20, 0), tenant="bakery")]
         return rows + ([row("urn:svc:<script>window.__owned=1</script><img src=x onerror=\"window.__owned=1\">", 40, 40, 0, 0)] if "hostile" in self.scenario else [])
 
     def patterns(self):
@@ -382,21 +384,39 @@ class World:
                 row(12, "connection pool exhausted, <*> waiting", "WARN", 204, 16, "connection pool exhausted, 14 waiting"), row(44, "another cart speaks", "INFO", 5, 0, "another cart speaks", "urn:k8s:svc:test/cart")]
         return rows + ([row(99, "<img src=x onerror=\"window.__owned=1\">", "ERROR", 40, 40, "<script>window.__owned=1</script>")] if "hostile" in self.scenario else [])
 
-    def downstreams(self, name):
-        now = time.time()
-        known = [s["urn"] for s in self.services() if name == s["urn"] or ("/" in s["urn"] and s["urn"].endswith("/" + name))]
+    @staticmethod
+    def meant(said, urn):
+        return said == urn or urn.endswith((":" + said, "/" + said))
+
+    def things(self, said):
+        known = [(s["urn"], s["tenant"]) for s in self.services() if self.meant(said, s["urn"])]
         if not known:
-            raise Problem(404, "not-found", "There is no such thing", "nothing that came in speaks of a service '%s'" % name, "homeostat look errors lists what is known")
-        row = lambda urn, calls, errors, p50, p95, patterns=(): {"from": known[0], "urn": urn, "calls": calls, "errors": errors, "err_rate": errors / calls, "p50_ms": p50, "p95_ms": p95, "rps": calls / 3600, "last": iso(now - 300), "sample_record": 911_000, "patterns": list(patterns), "locators": []}
-        return {"service": known, "since": iso(now - 3600), "downstreams": [row("urn:svc:payment", 9204, 1304, 41.2, 2004.0, self.patterns()[:1]), row("urn:db:postgres:main/orders", 61_204, 3, 0.8, 4.1), row("urn:queue:kafka:orders", 8100, 0, 1.9, 6.2)],
+            raise Problem(404, "not-found", "There is no such thing", "nothing that came in speaks of a service '%s'" % said, "homeostat look services lists what is known")
+        return known
+
+    def downstreams(self, said):
+        now, known = time.time(), self.things(said)
+        row = lambda of, urn, calls, errors, p50, p95, patterns=(): {"from": of[0], "tenant": of[1], "urn": urn, "calls": calls, "errors": errors, "err_rate": errors / calls, "p50_ms": p50, "p95_ms": p95, "rps": calls / 3600, "last": iso(now - 300), "sample_record": 911_000,
+                                                                     "patterns": list(patterns), "locators": [], "metrics": [], "metrics_cut": False}
+        rows = [row(known[0], "urn:svc:payment", 9204, 1304, 41.2, 2004.0, self.patterns()[:1]), row(known[0], "urn:db:postgres:main/orders", 61_204, 3, 0.8, 4.1), row(known[0], "urn:queue:kafka:orders", 8100, 0, 1.9, 6.2)]
+        return {"service": [urn for urn, _ in known], "since": iso(now - 3600), "downstreams": rows + [row(k, "urn:svc:bank", 20, 0, 1, 2) for k in known[1:]], "metrics": [], "metrics_cut": False, "cut": False,
                 "patterns": self.patterns()[:2], "locators": [{"id": 1, "dataset": "logs", "object_key": "journal/911000", "from": iso(now - 600), "to": iso(now - 300), "query_hint": "homeostat journal cat --from 911000 --limit 40", "events": 4120}]}
+
+    def service_metrics(self, said, metric):
+        at, known = iso(time.time() // 60 * 60 - 120), self.things(said)
+        name = "<script>window.__owned=1</script>" if "hostile" in self.scenario else "http.server.request.duration"
+        if metric:
+            now = time.time() // 60 * 60
+            return {"service": [urn for urn, _ in known], "metric": metric, "cut": True, "minutes": [{"urn": known[0][0], "tenant": known[0][1], "time": iso(now - 60 * (k + 2)), "labels": {"pool": "main", "why": name} if k % 2 else {}, "avg": -4.5 + k, "p95": None, "max": 18, "min": -9.0, "samples": 6} for k in range(20)]}
+        row = lambda metric, avg, p95, most, series=1: {"urn": known[0][0], "tenant": known[0][1], "metric": metric, "time": at, "series": series, "avg": avg, "p95": p95, "max": most, "min": 0.0, "samples": 6 * series}
+        return {"service": [urn for urn, _ in known], "since": iso(time.time() - 3600), "metrics": [row(name, 0.0412, 2.004, 2.31, 12), row("process_resident_memory_bytes", 412_204_113, 412_204_113, 412_204_113), row("queue_length", 4.5, None, 18)], "cut": False}
 
     def jobs(self):
         now = time.time() // 300 * 300
-        runs = [{"job": "oo-agg", "tenant": "default", "from": iso(now - 300 * (i + 2)), "to": iso(now - 300 * (i + 1)), "status": "success", "attempts": 1, "rows": 214 + 7 * i, "error": None, "asked_at": None, "finished_at": iso(now - 300 * i - 120)} for i in range(14)]
+        runs = [{"job": "oo-agg", "tenant": "installation", "from": iso(now - 300 * (i + 2)), "to": iso(now - 300 * (i + 1)), "status": "success", "attempts": 1, "rows": 214 + 7 * i, "error": None, "asked_at": None, "finished_at": iso(now - 300 * i - 120)} for i in range(14)]
         if "stuck" in self.scenario:
             runs[4].update(status="failed", attempts=3, rows=0, error="digest.db: database or disk is full", finished_at=iso(now - 1000))
-        return {"runs": runs, "circuits": [{"job": "oo-agg", "tenant": "default", "state": "open" if "stuck" in self.scenario else "closed", "failures": 5 if "stuck" in self.scenario else 0, "open_until": iso(time.time() + 200) if "stuck" in self.scenario else None}]}
+        return {"runs": runs, "circuits": [{"job": "oo-agg", "tenant": "installation", "state": "open" if "stuck" in self.scenario else "closed", "failures": 5 if "stuck" in self.scenario else 0, "open_until": iso(time.time() + 200) if "stuck" in self.scenario else None}]}
 
     TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -564,7 +584,7 @@ class Handler(BaseHTTPRequestHandler):
             rows = sorted(w.cases.values(), key=lambda c: -c["created"])
             rows = [c for c in rows if query.get("state") in (None, c["state"])]
             return {"data": [w.case_json(c, True) for c in rows[:int(query.get("limit", 100))]], "next_cursor": None}
-        if part[0] in ("ingest", "service", "pattern", "job", "trace", "event"):
+        if part[0] in ("ingest", "service", "downstreams", "pattern", "job", "trace", "event"):
             return {"data": w.telemetry(path, query)}
         if part[0] == "target" and len(part) == 3:
             if part[2] == "series":

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from test_dashboard import CONTRAST
+from test_dashboard import CONTRAST, KEPT
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CART = "#/service/urn%3Ak8s%3Asvc%3Ashop%2Fcart"
@@ -107,8 +107,37 @@ def test_services_are_listed_worst_first_and_lead_to_what_they_call_and_say(page
     assert page.text("h1") == "shop/cart" and "14.2\u202f%" in row(page, ".panel-downstreams table", "payment") and "2.00 s" in row(page, ".panel-downstreams table", "payment")
     assert "4\u202f104" in row(page, ".panel-patterns table", "payment refused") and "another cart" not in page.text("#main"), "not of another service with this name"
     assert "journal cat --from 911000" in page.text(".panel-locators")
+    assert "2.00" in row(page, ".panel-metrics table", "http.server.request.duration") and "unknown" in row(page, ".panel-metrics table", "queue_length")
     page.go("#/service/nobody")
     page.until_text("nothing that came in speaks of", ".box-bad")
+
+
+def test_a_metric_opens_into_its_minutes(page):
+    page.open("normal,flowing,hostile", route=CART)
+    page.until_text("queue_length", ".panel-metrics")
+    page.js("[...document.querySelectorAll('.metric-name')].find(b => b.innerText === 'queue_length').focus()")
+    page.keys("\ue007")
+    page.until_text("the newest 20 rows", ".panel-minutes")
+    assert "\u22124.50" in row(page, ".panel-minutes table", "without labels") and "pool=main why=<script>" in page.text(".panel-minutes"), "values below nothing, and labels as words"
+    assert page.js("return document.querySelectorAll('.metric-name[aria-expanded=true]').length") == 1
+    page.js("document.querySelector('.metric-name[aria-expanded=true]').click()")
+    page.until("return document.querySelector('.panel-minutes') === null")
+    page.js("document.querySelector('.metric-name').click()")
+    page.until_text("the newest 20 rows", ".panel-minutes")
+    page.go("#/service/urn%3Asvc%3Agateway")
+    page.until("return document.querySelector('h1')?.innerText === 'gateway' && document.querySelector('.panel-metrics') && !document.querySelector('.panel-minutes')")
+    assert page.complaints() == []
+
+
+def test_a_name_that_two_tenants_use_says_whose_each_row_is(page):
+    stub = page.open("normal,flowing", route="#/service/urn%3Asvc%3Apayment")
+    page.until_text("What it calls", "#main")
+    assert "of bakery" in row(page, ".panel-downstreams table", "bank") and "of bakery" not in row(page, ".panel-downstreams table", "orders")
+    with stub.world.lock:
+        assert any(r[1].startswith("/downstreams?service=urn%3Asvc%3Apayment") for r in stub.world.requests), "asked for by its URN, which has no room in a path"
+    page.go("#/telemetry")
+    page.until_text("of bakery", "table.services")
+    assert page.complaints() == []
 
 
 def test_a_trace_is_looked_up_and_drawn_with_its_log_lines(page):
@@ -138,6 +167,24 @@ def test_an_event_shows_its_evidence(page):
     page.open("normal,flowing", route="#/event/ev-1")
     page.until_text("errors of cart rose", "h1")
     assert "12 % of its calls fail" in page.text("#main") and "journal cat --from 4711" in page.text(".panel-evidence")
+    assert "0.87" in page.text(".panel-evidence") and "no longer holds" in page.text(".panel-evidence") and "more may come" in page.text(".panel-evidence")
+
+
+def test_what_happened_is_listed_and_leads_to_its_evidence(page):
+    page.open("normal,flowing", route="#/telemetry")
+    page.until_text("errors of cart rose", ".panel-events")
+    page.js("document.querySelector('.panel-events tbody a').click()")
+    page.until_text("payment refused", ".panel-evidence")
+
+
+def test_a_case_leads_to_what_came_in_around_it_where_ingest_runs(page):
+    page.open("normal,flowing", route="#/case/" + KEPT)
+    page.until_text("what came in around it", ".panel-evidence")
+    page.js("document.querySelector('.panel-evidence h2 ~ a, .panel-evidence header a, .panel-evidence a').click()")
+    page.until_text("errors of cart rose", "h1")
+    page.open("normal", route="#/case/" + KEPT)
+    page.until_text("What started it", ".panel-evidence")
+    assert "what came in around it" not in page.text(".panel-evidence")
 
 
 def test_markup_in_names_and_lines_stays_text(page):
@@ -159,6 +206,10 @@ def test_nothing_sticks_out(page, width):
         page.go(route)
         page.until("return document.querySelector('.panel') !== null")
         page.until("return !document.querySelector('#main').innerText.includes('Asking')")
+        if route == CART:
+            page.until("return document.querySelector('.metric-name') !== null")
+            page.js("document.querySelector('.metric-name').click()")
+            page.until("return document.querySelector('.panel-minutes tbody tr') !== null")
         page.js("document.querySelectorAll('details').forEach(d => { d.open = true })")
         time.sleep(0.2)
         wide = page.js(STUCK_OUT)

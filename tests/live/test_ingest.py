@@ -359,7 +359,103 @@ def test_questions_about_services_patterns_and_traces_are_answered(make_site):
     site.cli("backfill", "oo-agg", moment(at - 60), moment(at + 120))
     site.until(lambda: site.status()["digest"]["asked_done"] == 1, "the back-fill is done", 200)
     assert asked("/pattern?service=pay") == patterns
-    assert site.ask("POST", "/events/enqueue", json.dumps({"job": "nothing", "from": moment(at), "to": moment(at + 60)}), {"Content-Type": "application/json"})[0] in (400, 404, 422)
+    def enqueue(**what):
+        status, body = site.ask("POST", "/events/enqueue", json.dumps({"job": "oo-agg", "from": moment(at - 60), "to": moment(at), **what}), {"Content-Type": "application/json"})
+        return status, json.loads(body)
+    assert enqueue(job="nothing")[0] in (400, 404, 422)
+    assert enqueue(tenant_id=4711)[0] == 404 and enqueue(tenant_id="nobody")[0] == 404 and enqueue(tenant_id=True)[0] == 422 and enqueue(tenant_id=["x"])[0] == 422
+    status, body = enqueue(tenant_id=1)                  # a BIGINT, as S2 writes it
+    assert status == 200 and body["data"]["tenant_id"] == 1
+    site.until(lambda: site.status()["digest"]["asked_done"] == 2, "the second back-fill is done", 200)
+    jobs = site.cli("look", "jobs").stdout
+    assert "CIRCUIT" in jobs and "closed" in jobs
+
+
+def test_a_back_fill_that_was_answered_outlives_a_kill(make_site):
+    site = make_site()
+    site.start()
+    assert post(site, "/v1/logs", {"resourceLogs": [{"resource": {"attributes": [attribute("service.name", "pay")]}, "scopeLogs": [{"logRecords": [
+        {"timeUnixNano": str(int((time.time() - 240) * 1e9)), "severityNumber": 9, "body": {"stringValue": "paid"}}]}]}]}) == (200, {})
+    site.until(lambda: site.status()["digest"]["windows"] > 0 and site.json("/job")["runs"], "a window was made", 200)
+    last = site.json("/job")["runs"][0]
+    for k in range(3):                                   # killed as soon as it has answered
+        begin = time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(time.time() - 900 - 60 * k))
+        status, _ = site.ask("POST", "/events/enqueue", json.dumps({"job": "oo-agg", "tenant_id": last["tenant"], "from": begin, "to": last["to"]}), {"Content-Type": "application/json"})
+        site.kill()
+        assert status == 200
+        site.start()
+        site.until(lambda: [r for r in site.json("/job")["runs"] if r["from"][:19] == begin[:19] and r["status"] == "success"], "it was made in the next life", 200)
+
+
+def test_a_damaged_digest_db_does_not_keep_the_daemon_from_starting(make_site):
+    site = make_site()
+    site.start()
+    at = time.time() - 240
+    logs = [{"timeUnixNano": str(int((at + k) * 1e9)), "severityNumber": 9, "body": {"stringValue": f"paid by {k}"}} for k in range(20)]
+    assert post(site, "/v1/logs", {"resourceLogs": [{"resource": {"attributes": [attribute("service.name", "pay")]}, "scopeLogs": [{"logRecords": logs}]}]}) == (200, {})
+    patterns = lambda: json.loads(site.ask("GET", "/pattern?service=pay")[1]).get("data")
+    site.until(lambda: patterns() and patterns()[0]["count"] == 20, "they were counted", 200)
+    assert site.stop() == 0
+    with open(f"{site.folder}/store/digest.db", "r+b") as f:
+        f.write(b"\xa5" * 65536)
+    site.start()
+    site.until(lambda: patterns() and patterns()[0]["count"] == 20, "they were counted again, from the journal", 200)
+    assert site.metrics()["homeostat_digest_damaged_total"] == 1 and any(".damaged-" in n for n in os.listdir(f"{site.folder}/store"))
+
+
+def test_mock_minutes_are_digested_whole_and_in_little_memory(make_site):
+    """100 000 lines and 20 000 spans."""
+    site = make_site()
+    folder = f"{site.folder}/mock"
+    told = json.loads(subprocess.run([site.program, "ingest", "mock", folder, "20", "--json"], capture_output=True, text=True, check=True, timeout=120).stdout)
+    assert told["events"] == 20 * 6500 and told["lost"] == 0 and told["rss_mb"] < 200
+    again = subprocess.run([site.program, "ingest", "mock", folder], capture_output=True, text=True, check=False, timeout=120)
+    assert again.returncode == 4 and "already" in again.stderr
+
+
+def test_what_came_in_can_be_looked_at_by_any_name_and_also_when_nothing_runs(make_site):
+    """A service in a namespace, one with blanks, and one that speaks only metrics; then the daemon is gone, and the files tell the same."""
+    site = make_site()
+    site.start()
+    at = time.time() - 240
+    caller, called = span("cart", "buy", 3, "00f067aa0ba902b7", "", at, 120), span("my own service", "charge", 2, "00f067aa0ba902b8", "00f067aa0ba902b7", at + 0.01, 80, failed=True)
+    caller["resource"]["attributes"].append(attribute("k8s.namespace.name", "shop"))
+    assert post(site, "/v1/traces", {"resourceSpans": [caller, called]}) == (200, {})
+    points = [{"timeUnixNano": str(int((at + k) * 1e9)), "asDouble": k, "attributes": [attribute("pool", "main")]} for k in range(5)]
+    assert post(site, "/v1/metrics", {"resourceMetrics": [{"resource": {"attributes": [attribute("service.name", "my own service")]},
+                                                           "scopeMetrics": [{"metrics": [{"name": "busy", "gauge": {"dataPoints": points}}]}]}]}) == (200, {})
+
+    def asked(path):
+        status, body = site.ask("GET", path)
+        return json.loads(body)["data"] if status == 200 else None
+    urn = "urn%3Ak8s%3Asvc%3Ashop%2Fcart"
+    site.until(lambda: (asked(f"/downstreams?service={urn}") or {}).get("downstreams") and (asked("/service/metrics?service=my%20own%20service") or {}).get("metrics"), "the windows were closed", 200, 1)
+    assert site.ask("GET", f"/service/{urn}/downstreams")[0] == 404 and site.ask("GET", "/downstreams")[0] == 400
+    down = asked(f"/downstreams?service={urn}")
+    assert down["service"] == ["urn:k8s:svc:shop/cart"] and [(d["urn"], d["tenant"]) for d in down["downstreams"]] == [("urn:svc:my_own_service", "installation")]
+    assert [m["metric"] for m in down["downstreams"][0]["metrics"]] == ["busy"]
+    minutes = asked("/service/metrics?service=my%20own%20service&name=busy")["minutes"]
+    assert sum(m["samples"] for m in minutes) == 5 and max(m["max"] for m in minutes) == 4 and minutes[0]["labels"] == {"pool": "main"}
+    assert asked("/service?tenant=installation") == asked("/service") != [] and asked("/service?tenant=nobody") == []
+
+    questions = (["look", "services"], ["look", "downstreams", "shop/cart"], ["look", "metrics", "my own service"], ["look", "metrics", "my own service", "busy"],
+                 ["look", "patterns"], ["look", "jobs", "--tenant", "installation"], ["look", "trace", TRACE])
+    since = ["--since", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at - 60))]
+    def told(argv):
+        more = [] if argv[1] in ("jobs", "trace") else since
+        return json.loads(site.cli(*argv, *more, "--json").stdout)
+    site.until(lambda: TRACE in site.cli("look", "trace", TRACE, "--json", check=False).stdout, "the trace is known")
+    table = site.cli("look", "downstreams", "shop/cart").stdout
+    assert "urn:svc:my_own_service" in table and "100.0 %" in table and "busy" in table and "P95 MS" in table
+    running = {tuple(argv): told(argv) for argv in questions if argv[1] != "jobs"}
+    assert site.stop() == 0
+    for argv, answer in running.items():
+        assert told(argv) == answer, argv
+    assert all(run["tenant"] == "installation" for run in told(["look", "jobs"])["runs"])
+    done = site.cli("look", "services")
+    assert "my_own_service" in done.stdout and "nobody answers" in done.stderr and "files" in done.stderr, "it is said that nobody answered"
+    done = site.cli("look", "services", "--url", f"http://127.0.0.1:{site.web}", check=False)
+    assert done.returncode == 1 and done.stdout == "" and "nobody answers" in done.stderr, "who says where to ask is not answered from elsewhere"
 
 
 def test_the_sensors_of_this_machine_are_in_the_journal(make_site):

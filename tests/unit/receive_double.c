@@ -50,7 +50,7 @@ static void forget(struct session_host *h, struct exchange *x) { flight_forget(h
 void double_open(struct receive_double *d)
 {
     memset(d, 0, sizeof *d);
-    d->host.limits = (struct session_limits){ .body_max = 1024 * 1024, .head_max = 8192, .streams_max = 16, .retry_us = 2000000, .patience_us = 1000000,
+    d->host.limits = (struct session_limits){ .body_max = 1024 * 1024, .head_max = 8192, .streams_max = 16, .budget = 64 * 1024 * 1024, .retry_us = 2000000, .patience_us = 1000000,
                                               .head_us = 10000000, .stall_us = 30000000, .idle_us = 600000000 };
     d->host.in_flight = &d->in_flight;
     d->host.stats = &d->stats;
@@ -153,6 +153,8 @@ static int on_frame(nghttp2_session *h, const nghttp2_frame *f, void *user)
 static int on_data(nghttp2_session *h, uint8_t flags, int32_t id, const uint8_t *data, size_t n, void *user)
 {
     struct double_stream *s = stream_of(user, id);
+    if (s)
+        s->came += n;
     if (s && s->data_n + n <= sizeof s->data) {
         memcpy(s->data + s->data_n, data, n);
         s->data_n += n;

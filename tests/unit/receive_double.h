@@ -8,7 +8,7 @@
 
 #include <nghttp2/nghttp2.h>
 
-enum { DOUBLE_RECORDS_MAX = 64, DOUBLE_STREAMS_MAX = 32, DOUBLE_TEXT_MAX = 64 * 1024 };
+enum { DOUBLE_RECORDS_MAX = 64, DOUBLE_STREAMS_MAX = 132, DOUBLE_TEXT_MAX = 64 * 1024 };
 
 struct receive_double {
     struct session_host  host;           /* first */
@@ -40,7 +40,7 @@ struct double_client {
         int32_t id;
         char    status[8], grpc_status[8], message[256], details[512], type[64], retry[16], written[16];
         char    data[4096];
-        size_t  data_n;
+        size_t  data_n, came;      /* came: also what does not fit into data */
         bool    closed, trailers;
         int     headers;
         uint32_t code;

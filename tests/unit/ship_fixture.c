@@ -111,7 +111,7 @@ static void sensible(struct world *w)
     (void)snprintf(url, sizeof url, "%lu", (unsigned long)&w->told);
     w->conf = (struct sink_conf){ .name = "s", .kind = "told", .batch_events = 10, .batch_bytes = 1024 * 1024, .batch_delay_us = 0, .timeout_us = US_PER_S, .retry_first_us = 100 * US_PER_MS,
         .retry_most_us = 10 * US_PER_S, .stuck_after_us = 60 * US_PER_S, .url = url, .user = "", .tls_ca = "", .tls_certificate = "", .folder = "", .database = "", .schema = "", .table = "",
-        .bucket = "", .region = "", .prefix = "", .topic = "", .subject = "", .stream = "", .dsn = "", .token = { "", "", 0 }, .password = { "", "", 0 }, .tls_key = { "", "", 0 } };
+        .bucket = "", .region = "", .prefix = "", .topic = "", .subject = "", .stream = "", .dsn = "", .origin = "", .token = { "", "", 0 }, .password = { "", "", 0 }, .tls_key = { "", "", 0 } };
 }
 
 void world_begin(struct world *w, bool real)

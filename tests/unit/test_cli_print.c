@@ -43,6 +43,15 @@ static void a_log_ratio_is_written_as_percent(void **state)
     assert_string_equal(as(json_real(-0.05129329438755058), PRINT_GAIN), "-5.0 %");
 }
 
+static void a_share_is_written_as_percent_and_a_small_one_is_not_nothing(void **state)
+{
+    assert_string_equal(as(json_real(0.1417), PRINT_SHARE), "14.2 %");
+    assert_string_equal(as(json_real(1), PRINT_SHARE), "100.0 %");
+    assert_string_equal(as(json_real(0.00003), PRINT_SHARE), "< 0.1 %");
+    assert_string_equal(as(json_real(0), PRINT_SHARE), "0 %");
+    assert_string_equal(as(json_null(), PRINT_SHARE), "-");
+}
+
 static void times_and_digests_are_shortened(void **state)
 {
     assert_string_equal(as(json_string("2026-01-31T23:59:58.123Z"), PRINT_TIME), "2026-01-31 23:59:58");
@@ -145,6 +154,7 @@ int main(void)
         cmocka_unit_test(numbers_are_written_with_the_digits_that_matter),
         cmocka_unit_test(what_is_not_known_is_a_dash_and_never_a_zero),
         cmocka_unit_test(a_log_ratio_is_written_as_percent),
+        cmocka_unit_test(a_share_is_written_as_percent_and_a_small_one_is_not_nothing),
         cmocka_unit_test(times_and_digests_are_shortened),
         cmocka_unit_test(a_title_cannot_command_the_terminal),
         cmocka_unit_test(a_table_lines_up_whatever_is_in_it),

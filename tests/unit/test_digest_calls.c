@@ -4,6 +4,7 @@
 #include "digest/calls.h"
 #include "digest_double.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -291,6 +292,199 @@ static void very_many_spans_of_one_missing_parent_are_counted_without_comparing_
     end(&w);
 }
 
+/* More traces than a_span() has ids for. */
+static struct event in_trace(struct event e, int number)
+{
+    static char id[16];
+    memcpy(id, &number, sizeof number);
+    e.as.span.trace_id = (struct slice){ id, sizeof id };
+    return e;
+}
+
+static void a_server_that_comes_as_late_as_the_window_is_open_still_matches(void **state)
+{
+    (void)state;
+    struct world w = a_world(0);
+    struct event client = a_span(w.web, SPAN_CLIENT, 1, 1, 9, 610, 10), server = a_span(w.cart, SPAN_SERVER, 1, 2, 1, 610, 9);
+    client.attrs = an_attr("server.address", "10.0.0.7");
+    take(&w, client);
+    for (double now = 720; now < 610 + 240; now += 60) {
+        emit(&w, now - 120);
+        calls_settle(w.c, w.p, AT(now - 120), AT(now));
+    }
+    server.received_us = AT(610 + 240);
+    take(&w, server);
+    emit(&w, 900);
+    assert_int_equal(n, 1);
+    assert_int_equal(edge("urn:svc:web", "urn:svc:cart")->row.count, 1);
+    assert_int_equal(calls_options_default().match_us, calls_options_default().lookback_us);
+    end(&w);
+}
+
+static void what_was_answered_takes_no_room_from_what_waits(void **state)
+{
+    (void)state;
+    struct world       w = a_world(4);
+    struct calls_stats s;
+    take(&w, in_trace(a_span(w.web, SPAN_CLIENT, 1, 1, 9, 610, 10), 1));
+    for (int i = 2; i <= 200; i++) {
+        take(&w, in_trace(a_span(w.web, i % 2 ? SPAN_CLIENT : SPAN_SERVER, 1, i % 2 ? 1 : 2, i % 2 ? 9 : 1, 610, 10), i));      /* either order */
+        take(&w, in_trace(a_span(w.cart, i % 2 ? SPAN_SERVER : SPAN_CLIENT, 1, i % 2 ? 2 : 1, i % 2 ? 1 : 9, 610, 10), i));
+    }
+    take(&w, in_trace(a_span(w.cart, SPAN_SERVER, 1, 2, 1, 610, 9), 1));
+    calls_stats(w.c, &s);
+    assert_int_equal(s.hurried, 0);
+    assert_int_equal(s.calls, 200);
+    assert_int_equal(s.pending, 0);
+    assert_int_equal(s.answered, 200);
+    end(&w);
+}
+
+static void of_those_that_were_answered_the_first_goes_when_there_are_too_many(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct calls_options o = calls_options_default();
+    struct calls_stats   s;
+    struct world         w = a_world(0);
+    calls_free(w.c);
+    o.answered_max = 3;
+    assert_ok(calls_new(&o, &w.c, &f), &f);
+    for (int i = 1; i <= 10; i++) {
+        take(&w, in_trace(a_span(w.web, SPAN_PRODUCER, 1, 1, 9, 610, 10), i));
+        take(&w, in_trace(a_span(w.cart, SPAN_CONSUMER, 1, 2, 1, 610, 10), i));
+    }
+    calls_stats(w.c, &s);
+    assert_int_equal(s.answered, 3);
+    take(&w, in_trace(a_span(w.cart, SPAN_CONSUMER, 1, 3, 1, 610, 10), 10));     /* one more consumer of the last */
+    take(&w, in_trace(a_span(w.cart, SPAN_CONSUMER, 1, 3, 1, 610, 10), 1));      /* and of the first */
+    calls_stats(w.c, &s);
+    assert_int_equal(s.calls, 11);
+    assert_int_equal(s.pending, 1);
+    end(&w);
+}
+
+static void a_batch_that_was_sent_twice_leaves_nobody_unanswered_also_after_a_restart(void **state)
+{
+    (void)state;
+    struct fault       f = { 0 };
+    struct world       w = a_world(0), v = a_world(0);
+    struct calls_stats s;
+    struct pack        calls;
+    pack_init(&calls, 1 << 20);
+    for (int i = 0; i < 2; i++)
+        take(&w, a_span(w.web, SPAN_CLIENT, 1, 1, 9, 610, 10));
+    take(&w, a_span(w.cart, SPAN_SERVER, 1, 2, 1, 610, 9));
+    calls_save(w.c, &calls);
+    calls_free(w.c);
+    w.c = v.c;
+    v.c = NULL;
+    assert_ok(calls_load(w.c, pack_bytes(&calls), &f), &f);
+    take(&w, a_span(w.cart, SPAN_SERVER, 1, 2, 1, 610, 9));
+    calls_stats(w.c, &s);
+    assert_int_equal(s.calls, 2);
+    assert_int_equal(s.pending, 0);
+    pack_done(&calls);
+    end(&w);
+    end(&v);
+}
+
+static void tenants_are_not_joined_though_they_speak_of_one_trace(void **state)
+{
+    (void)state;
+    struct world w = a_world(0);
+    struct event server = a_span(w.cart, SPAN_SERVER, 1, 2, 1, 610, 9), client = a_span(w.web, SPAN_CLIENT, 1, 1, 9, 610, 10);
+    client.attrs = an_attr("server.address", "10.0.0.7");
+    server.tenant = SLICE("another");
+    take(&w, client);
+    take(&w, server);
+    emit(&w, 900);
+    assert_int_equal(n, 2);
+    assert_non_null(edge("urn:svc:web", "urn:host:10.0.0.7"));
+    assert_non_null(edge("urn:external", "urn:svc:cart"));
+    end(&w);
+}
+
+static long resident_kb(void)
+{
+    long  all = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%ld %ld", &all, &resident), 2);
+    (void)fclose(f);
+    return resident * 4;
+}
+
+/* A quarter of a million halves wait, as they do when one side's spans come a minute later; before that there is no memory for them. */
+static void many_may_wait_and_memory_is_touched_only_as_they_do(void **state)
+{
+    (void)state;
+    enum { MANY = 250000 };
+    (void)mallopt(M_PERTURB, 0);                             /* which writes over whatever is allocated */
+    long               before = resident_kb();
+    struct world       w = a_world(0);
+    struct calls_stats s;
+    assert_true(resident_kb() - before < 16 * 1024);
+    for (int i = 0; i < MANY; i++)
+        take(&w, in_trace(a_span(w.web, SPAN_CLIENT, 1, 1, 9, 610, 10), i));
+    for (int i = 0; i < MANY; i++)
+        take(&w, in_trace(a_span(w.cart, SPAN_SERVER, 1, 2, 1, 610, 9), i));
+    calls_stats(w.c, &s);
+    assert_int_equal(s.calls, MANY);
+    assert_int_equal(s.hurried, 0);
+    assert_int_equal(s.pending, 0);
+    end(&w);
+}
+
+static struct event linked(struct event e, const struct span_link *links, size_t count)
+{
+    e.as.span.links = links;
+    e.as.span.links_n = count;
+    return e;
+}
+
+static void a_consumer_in_a_trace_of_its_own_is_joined_by_its_first_link(void **state)
+{
+    (void)state;
+    const struct resource *mail = a_resource("service.name", "mail");
+    for (int order = 0; order < 2; order++) {
+        struct world     w = a_world(0);
+        struct event     producer = a_span(w.web, SPAN_PRODUCER, 1, 1, 9, 610, 1), another = a_span(mail, SPAN_PRODUCER, 2, 3, 9, 610, 1);
+        struct span_link links[2] = { { .trace_id = producer.as.span.trace_id, .span_id = producer.as.span.span_id }, { .trace_id = another.as.span.trace_id, .span_id = another.as.span.span_id } };
+        struct event     consumer = linked(a_span(w.cart, SPAN_CONSUMER, 7, 2, 0, 612, 9), links, 2);
+        another.attrs = an_attr("messaging.destination.name", "jobs");
+        take(&w, order ? consumer : producer);
+        take(&w, order ? producer : consumer);
+        take(&w, another);
+        emit(&w, 900);
+        assert_int_equal(n, 2);
+        assert_int_equal(edge("urn:svc:web", "urn:svc:cart")->row.count, 1);
+        assert_non_null(edge("urn:svc:mail", "urn:queue:unknown:jobs"));      /* a batch of several is one call, by the first */
+        end(&w);
+    }
+}
+
+static void a_parent_comes_before_links_and_who_serves_needs_none(void **state)
+{
+    (void)state;
+    struct world     w = a_world(0);
+    struct event     parent = a_span(w.web, SPAN_PRODUCER, 1, 1, 9, 610, 1), other = a_span(w.web, SPAN_PRODUCER, 2, 1, 9, 610, 1);
+    struct span_link link = { .trace_id = other.as.span.trace_id, .span_id = other.as.span.span_id };
+    struct calls_stats s;
+    take(&w, parent);
+    take(&w, linked(a_span(w.cart, SPAN_CONSUMER, 1, 2, 1, 612, 9), &link, 1));
+    take(&w, linked(a_span(w.cart, SPAN_SERVER, 3, 2, 0, 612, 9), &link, 1));    /* a link says less there: who called is not known */
+    take(&w, a_span(w.cart, SPAN_CONSUMER, 4, 2, 0, 612, 9));
+    emit(&w, 900);
+    assert_int_equal(n, 2);
+    assert_int_equal(edge("urn:svc:web", "urn:svc:cart")->row.count, 1);
+    assert_int_equal(edge("urn:external", "urn:svc:cart")->row.count, 2);
+    calls_stats(w.c, &s);
+    assert_int_equal(s.pending, 0);
+    assert_int_equal(s.uncalled, 2);
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +498,14 @@ int main(void)
         cmocka_unit_test(spans_that_are_too_late_are_counted),
         cmocka_unit_test(what_waits_survives_as_bytes),
         cmocka_unit_test(things_have_urns),
+        cmocka_unit_test(a_server_that_comes_as_late_as_the_window_is_open_still_matches),
+        cmocka_unit_test(what_was_answered_takes_no_room_from_what_waits),
+        cmocka_unit_test(of_those_that_were_answered_the_first_goes_when_there_are_too_many),
+        cmocka_unit_test(a_batch_that_was_sent_twice_leaves_nobody_unanswered_also_after_a_restart),
+        cmocka_unit_test(tenants_are_not_joined_though_they_speak_of_one_trace),
+        cmocka_unit_test(many_may_wait_and_memory_is_touched_only_as_they_do),
+        cmocka_unit_test(a_consumer_in_a_trace_of_its_own_is_joined_by_its_first_link),
+        cmocka_unit_test(a_parent_comes_before_links_and_who_serves_needs_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

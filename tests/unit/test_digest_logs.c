@@ -12,7 +12,7 @@
 struct world { struct logs *l; struct places *p; struct arena a; const struct resource *cart; };
 
 static struct logs_row rows[256];
-static struct { uint32_t tenant; uint64_t id; char text[128]; int severity; } patterns[256];
+static struct { uint32_t tenant; uint64_t id; char text[128], schema[256]; int severity; int64_t first_us, last_us; } patterns[256];
 static int             n, kinds, merges;
 
 static struct world a_world(uint32_t cells)
@@ -43,6 +43,8 @@ static bool pattern(void *ctx, const struct logs_pattern *p)
 {
     (void)ctx;
     patterns[kinds].tenant = p->tenant, patterns[kinds].id = p->pattern->id, patterns[kinds].severity = p->severity;
+    patterns[kinds].first_us = p->pattern->first_us, patterns[kinds].last_us = p->pattern->last_us;
+    (void)snprintf(patterns[kinds].schema, sizeof patterns[0].schema, "%s", p->schema);
     (void)snprintf(patterns[kinds++].text, sizeof patterns[0].text, "%s", p->pattern->text);
     return kinds < 256;
 }
@@ -99,6 +101,83 @@ static void a_line_that_only_says_it_is_an_error_is_one(void **state)
     for (int i = 0; i < n; i++)
         errors += rows[i].errors;
     assert_int_equal(errors, 2);
+    end(&w);
+}
+
+static void what_has_no_pattern_was_seen_when_its_windows_were(void **state)
+{
+    (void)state;
+    struct world w = a_world(0);
+    take(&w, a_log(w.cart, 610, 9, ""));
+    take(&w, a_log(w.cart, 1210, 17, ""));
+    emit(&w, 1260);
+    assert_int_equal(kinds, 1);
+    assert_string_equal(patterns[0].text, "<other>");
+    assert_int_equal(patterns[0].first_us, AT(600));
+    assert_int_equal(patterns[0].last_us, AT(1260));         /* not later than now */
+    assert_int_equal(patterns[0].severity, 17);
+    assert_string_equal(patterns[0].schema, "");
+    end(&w);
+}
+
+static void a_pattern_that_was_forgotten_was_seen_when_its_windows_were(void **state)
+{
+    (void)state;
+    struct fault        f = { 0 };
+    struct logs_options o = logs_options_default();
+    struct world        w = a_world(0);
+    logs_free(w.l);
+    o.patterns.patterns_max = 1;
+    assert_ok(logs_new(&o, &w.l, &f), &f);
+    take(&w, a_log(w.cart, 610, 9, "something was opened"));
+    take(&w, a_log(w.cart, 611, 9, "{} and [] are others"));
+    emit(&w, 900);
+    assert_int_equal(kinds, 2);
+    assert_string_equal(patterns[0].text, "");
+    assert_int_equal(patterns[0].first_us, AT(600));
+    assert_int_equal(patterns[0].last_us, AT(900));
+    assert_string_equal(patterns[1].text, "{} and [] are others");
+    assert_int_equal(patterns[1].first_us, AT(611));
+    end(&w);
+}
+
+static void a_pattern_is_as_grave_as_the_gravest_of_its_lines_wherever_they_were(void **state)
+{
+    (void)state;
+    struct world           w = a_world(0);
+    const struct resource *web = a_resource("service.name", "web");
+    take(&w, a_log(w.cart, 610, 9, "took 3 ms"));
+    take(&w, a_log(web, 620, 17, "took 4 ms"));
+    take(&w, a_log(w.cart, 905, 13, "took 5 ms"));
+    take(&w, a_log(w.cart, 580, 9, "took 6 ms"));            /* late: it was seen even before */
+    emit(&w, 1200);
+    assert_int_equal(kinds, 1);
+    assert_int_equal(patterns[0].severity, 17);
+    assert_int_equal(patterns[0].first_us, AT(580));
+    assert_int_equal(patterns[0].last_us, AT(905));
+    assert_string_equal(patterns[0].schema, "{\"fields\":[{\"index\":0,\"example\":\"3 ms\"}]}");
+    end(&w);
+}
+
+static void lines_of_a_service_without_a_row_are_counted_under_other_of_that_service(void **state)
+{
+    (void)state;
+    struct world           w = a_world(1);
+    const struct resource *web = a_resource("service.name", "web");
+    take(&w, a_log(w.cart, 610, 9, "something was opened"));
+    take(&w, a_log(w.cart, 611, 9, "{} and [] are others"));
+    for (int i = 0; i < 5; i++)
+        take(&w, a_log(web, 612, 17, "everything was closed"));
+    struct logs_stats s;
+    logs_stats(w.l, &s);
+    assert_int_equal(s.capped, 6);
+    assert_int_equal(s.no_memory, 0);
+    emit(&w, 900);
+    assert_int_equal(n, 3);
+    assert_int_equal(total(), 7);
+    assert_int_equal(rows[2].pattern, 0);
+    assert_int_equal(rows[2].count, 5);
+    assert_int_equal(rows[2].errors, 5);
     end(&w);
 }
 
@@ -244,6 +323,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_of_one_pattern_are_counted_together_with_their_errors),
         cmocka_unit_test(a_line_that_only_says_it_is_an_error_is_one),
+        cmocka_unit_test(what_has_no_pattern_was_seen_when_its_windows_were),
+        cmocka_unit_test(a_pattern_that_was_forgotten_was_seen_when_its_windows_were),
+        cmocka_unit_test(a_pattern_is_as_grave_as_the_gravest_of_its_lines_wherever_they_were),
+        cmocka_unit_test(lines_of_a_service_without_a_row_are_counted_under_other_of_that_service),
         cmocka_unit_test(no_line_is_lost_whatever_the_patterns_do),
         cmocka_unit_test(tenants_do_not_share_patterns),
         cmocka_unit_test(late_lines_change_their_window_and_older_ones_are_counted),

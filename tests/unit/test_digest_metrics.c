@@ -314,6 +314,31 @@ static void too_many_series_go_into_one_and_are_counted(void **state)
     end(&w);
 }
 
+static void each_bound_on_series_is_counted_by_its_name(void **state)
+{
+    (void)state;
+    for (int which = 0; which < 4; which++) {
+        struct metrics_options o = metrics_options_default();
+        struct metrics_stats   s;
+        char                   name[5][8];
+        *(uint32_t *[]){ &o.series_max, &o.tenant_max, &o.source_max, &o.metric_max }[which] = 2;
+        struct world w = a_world(&o);
+        for (int i = 0; i < 5; i++) {
+            struct event e = a_point(w.cart, "queue", POINT_GAUGE, 600, i);
+            (void)snprintf(name[i], sizeof name[i], "u%d", i);
+            e.attrs = an_attr("user", name[i]);
+            take(&w, e);
+        }
+        metrics_stats(w.m, &s);
+        assert_int_equal(s.capped, 3);
+        assert_int_equal(s.capped_all, which == 0 ? 3 : 0);
+        assert_int_equal(s.capped_tenant, which == 1 ? 3 : 0);
+        assert_int_equal(s.capped_source, which == 2 ? 3 : 0);
+        assert_int_equal(s.capped_metric, which == 3 ? 3 : 0);
+        end(&w);
+    }
+}
+
 static void idle_series_go_and_make_room(void **state)
 {
     (void)state;
@@ -393,6 +418,7 @@ int main(void)
         cmocka_unit_test(who_is_late_to_a_minute_of_many_values_counts_as_if_he_had_been_in_time),
         cmocka_unit_test(labels_are_sorted_and_instances_with_the_same_urn_meet_in_one_row),
         cmocka_unit_test(too_many_series_go_into_one_and_are_counted),
+        cmocka_unit_test(each_bound_on_series_is_counted_by_its_name),
         cmocka_unit_test(idle_series_go_and_make_room),
         cmocka_unit_test(what_is_open_survives_as_bytes),
     };

@@ -59,6 +59,31 @@ static void what_varies_by_its_shape_is_masked_at_once(void **state)
         must_read(of[i][0], of[i][1]);
 }
 
+static void scripts_without_blanks_end_a_word_where_numbers_and_other_letters_begin(void **state)
+{
+    (void)state;
+    static const char *const of[][2] = {
+        { "用户123登录成功", "用户<*>登录成功" },
+        { "订单A-17已取消，原因：超时30秒。", "订单<*>已取消，原因：超时<*>秒。" },
+        { "从10.0.0.7收到（GET）请求", "从<*>收到（GET）请求" },
+        { "状态=成功，耗时=12ms", "状态=<*>，耗时=<*>" },
+        { "写入/var/lib/x.db失败　重试", "写入<*>失败 重试" },                    /* an ideographic blank */
+        { "ユーザー42がログイン", "ユーザー<*>がログイン" },
+        { "사용자 7이 로그인", "사용자 <*>이 로그인" },
+        { "C++程序已启动", "C++程序已启动" },
+        { "l\xe4" "dt gr\xc3\xbc\xc3\x9f" "e2 gr\xef\xbf\xbdn", "l?dt <*> gr\xef\xbf\xbdn" },    /* Latin goes on, also what is no UTF-8 */
+        { "caf\xef\xbf\xbd" "7 closed", "<*> closed" },
+        { "na\xc3\xafve caf\xc3\xa9 ferm\xc3\xa9", "na\xc3\xafve caf\xc3\xa9 ferm\xc3\xa9" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        must_read(of[i][0], of[i][1]);
+    struct patterns *p = new_patterns(100);
+    assert_int_equal(take(p, "用户123登录成功"), take(p, "用户9登录成功"));
+    assert_int_not_equal(take(p, "用户123登录成功"), take(p, "用户123退出登录"));
+    assert_int_not_equal(take(p, "第3次重试"), take(p, "第3个连接"));
+    patterns_free(p);
+}
+
 static void numbers_alone_do_not_make_another_template(void **state)
 {
     (void)state;
@@ -164,17 +189,108 @@ static void the_values_can_be_had(void **state)
     struct slice     f[8];
     struct slice     line = SLICE("user=bob logged in from 10.0.0.1 port 22, 23 after 3 ms");
     const struct pattern *t = patterns_take(p, line, 1);
-    assert_int_equal(patterns_fields(t, line, f, 8), 4);
+    assert_int_equal(patterns_fields(p, t, line, f, 8), 4);
     assert_true(slice_is(f[0], "bob") && slice_is(f[1], "10.0.0.1") && slice_is(f[2], "22, 23") && slice_is(f[3], "3 ms"));
-    assert_int_equal(patterns_fields(t, line, f, 2), 2);
-    assert_int_equal(patterns_fields(t, SLICE("another line"), f, 8), 0);
+    assert_int_equal(patterns_fields(p, t, line, f, 2), 2);
+    assert_int_equal(patterns_fields(p, t, SLICE("another line"), f, 8), 0);
 
     (void)patterns_take(p, SLICE("clock set to 10.0.0.1, stratum 2"), 1);
     line = SLICE("clock set to LOCAL(0), stratum 10");
     t = patterns_take(p, line, 1);
-    assert_int_equal(patterns_fields(t, line, f, 8), 2);
+    assert_int_equal(patterns_fields(p, t, line, f, 8), 2);
     assert_true(slice_is(f[0], "LOCAL(0)") && slice_is(f[1], "10"));
     patterns_free(p);
+}
+
+static void must_have_schema(const char *line, const char *schema)
+{
+    struct patterns *p = new_patterns(100);
+    char             out[PATTERN_SCHEMA_MAX];
+    size_t           n = patterns_schema(p, patterns_take(p, slice_of(line), 1), out, sizeof out);
+    assert_string_equal(out, schema);
+    assert_int_equal(n, strlen(out));
+    patterns_free(p);
+}
+
+static void the_fields_of_a_template_are_told_with_names_and_examples(void **state)
+{
+    (void)state;
+    must_have_schema("nothing varies", "{\"fields\":[]}");
+    must_have_schema("user=bob logged in after 3 ms", "{\"fields\":[{\"index\":0,\"name\":\"user\",\"example\":\"bob\"},{\"index\":1,\"example\":\"3 ms\"}]}");
+    must_have_schema("{\"user\":\"bob\",\"ms\":17}",
+                     "{\"fields\":[{\"index\":0,\"name\":\"user\",\"example\":\"\\\"bob\\\"\"},{\"index\":1,\"name\":\"ms\",\"example\":\"17\"}]}");
+    must_have_schema("open C:\\x\\y.dll failed", "{\"fields\":[{\"index\":0,\"example\":\"C:\\\\x\\\\y.dll\"}]}");
+}
+
+static void fields_and_their_examples_have_a_bound_that_is_told(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100);
+    char             line[1024], out[PATTERN_SCHEMA_MAX];
+    size_t           n = 0;
+    for (int i = 0; i < 20; i++)
+        n += (size_t)snprintf(line + n, sizeof line - n, "k%c=%d and ", 'a' + i, i);
+    (void)patterns_schema(p, patterns_take(p, slice_of(line), 1), out, sizeof out);
+    assert_non_null(strstr(out, "{\"index\":15,\"name\":\"kp\",\"example\":\"15\"}],\"more\":4}"));
+    /* "\xc3\xbc" is one character: the 64th byte would be half of it. */
+    memset(line, 'x', 63);
+    line[0] = '1';
+    for (n = 63; n < 163; n += 2)
+        memcpy(line + n, "\xc3\xbc", 3);
+    (void)patterns_schema(p, patterns_take(p, slice_of(line), 1), out, sizeof out);
+    assert_int_equal(strlen(strstr(out, "\"1x") + 1), 63 + strlen("\"}]}"));
+    /* A sample that was cut shows no examples: it is not the whole line. */
+    n = 0;
+    for (int i = 0; i < 50; i++)
+        n += (size_t)snprintf(line + n, sizeof line - n, "somewhere %d ", i);
+    (void)patterns_schema(p, patterns_take(p, slice_of(line), 1), out, sizeof out);
+    assert_non_null(strstr(out, "{\"index\":1},"));
+    patterns_free(p);
+}
+
+/* sql and note are ignored. */
+static void must_read_without(const char *line, const char *text)
+{
+    struct patterns_options o = patterns_options_default();
+    struct patterns *p;
+    struct fault     f;
+    char             out[PATTERN_SCHEMA_MAX];
+    assert_true(mask_ignore_add(&o.ignore, SLICE("sql")) && mask_ignore_add(&o.ignore, SLICE("note")) && mask_ignore_add(&o.ignore, SLICE("msg")));
+    assert_ok(patterns_new(&o, &p, &f), &f);
+    const struct pattern *t = patterns_take(p, slice_of(line), 1);
+    assert_string_equal(t->text, text);
+    assert_ptr_equal(patterns_match(p, slice_of(line)), t);
+    if (strstr(line, "note=\"a")) {
+        (void)patterns_schema(p, t, out, sizeof out);
+        assert_string_equal(out, "{\"fields\":[{\"index\":0,\"name\":\"note\",\"example\":\"\\\"a b\\\"\"}]}");
+    }
+    patterns_free(p);
+}
+
+static void values_of_ignored_keys_are_no_part_of_a_template(void **state)
+{
+    (void)state;
+    static const char *const of[][2] = {
+        { "query sql=\"select a from b\" done", "query sql=<*> done" },
+        { "query sql=\"say \\\"a b\\\" twice\" done", "query sql=<*> done" },
+        { "note=\"a b\" kept", "note=<*> kept" },
+        { "msg=opened by hand", "msg=<*> by hand" },                              /* without quotes it ends at the blank */
+        { "msg = opened by hand", "msg = <*> by hand" },
+        { "sql=(select (a) from \"b)\") done", "sql=<*> done" },
+        { "sql=, note= uid=0 done", "sql=<*>, note=<*> uid=<*> done" },
+        { "note= kept until now", "note= <*> until now" },
+        { "{\"level\":\"info\",\"msg\":\"it was opened\",\"by\":\"hand\"}", "{\"level\":<*>,\"msg\":<*>,\"by\":<*>}" },
+        { "{\"msg\": {\"a\": \"it was opened}\", \"b\": [1]}, \"closed\": true}", "{\"msg\": <*>, \"closed\": <*>}" },
+        { "{\"msg\":\"it was op", "{\"msg\":<*>" },                                /* cut */
+        { "sqls=\"left as it is\" msgs=\"two words\"", "sqls=<*> msgs=<*>" },
+        { "msg says: sql note", "msg says: sql note" },                           /* words are not keys */
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        must_read_without(of[i][0], of[i][1]);
+    must_read("msg=opened by hand", "msg=opened by hand");
+    must_read("{\"msg\":\"it was opened\"}", "{\"msg\":\"it was opened\"}");
+    struct mask_ignore full = { .n = MASK_IGNORE_MAX };
+    assert_false(mask_ignore_add(&full, SLICE("one more")));
 }
 
 static void looking_does_not_learn(void **state)
@@ -405,12 +521,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_varies_by_its_shape_is_masked_at_once),
+        cmocka_unit_test(scripts_without_blanks_end_a_word_where_numbers_and_other_letters_begin),
         cmocka_unit_test(numbers_alone_do_not_make_another_template),
         cmocka_unit_test(a_word_that_often_differs_is_a_variable_and_the_merge_is_told),
         cmocka_unit_test(what_happened_is_not_taken_for_a_variable),
         cmocka_unit_test(lines_whose_words_all_differ_stay_apart),
         cmocka_unit_test(a_value_of_several_parts_is_one_variable),
         cmocka_unit_test(the_values_can_be_had),
+        cmocka_unit_test(the_fields_of_a_template_are_told_with_names_and_examples),
+        cmocka_unit_test(fields_and_their_examples_have_a_bound_that_is_told),
+        cmocka_unit_test(values_of_ignored_keys_are_no_part_of_a_template),
         cmocka_unit_test(looking_does_not_learn),
         cmocka_unit_test(a_change_is_said_until_it_is_settled),
         cmocka_unit_test(memory_has_a_bound_and_the_one_not_seen_for_longest_goes),

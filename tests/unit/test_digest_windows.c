@@ -50,6 +50,18 @@ static void the_lag_stays_below_delay_and_one_window(void **state)
         assert_true(now - window_upper(j, now) < j->delay_us + j->align_us);
 }
 
+static void what_was_missed_for_more_than_a_week_is_left_out(void **state)
+{
+    const struct job_kind *j = window_job("oo-agg");
+    int64_t                done = INT64_C(1700000100) * 1000000, now = done + WINDOW_ASKED_MAX_US;
+    struct window          w;
+    assert_true(window_next(j, now, done, INT64_MIN, &w));
+    assert_int_equal(w.from_us, done);
+    now += INT64_C(3600) * 1000000;
+    assert_true(window_next(j, now, done, INT64_MIN, &w));
+    assert_int_equal(w.from_us, window_upper(j, now) - j->initial_us);
+}
+
 static void a_job_waits_for_the_one_it_needs(void **state)
 {
     (void)state;
@@ -127,6 +139,7 @@ int main(void)
         cmocka_unit_test(upper_is_now_less_the_delay_cut_to_a_whole_window),
         cmocka_unit_test(windows_follow_each_other_without_gap_or_overlap),
         cmocka_unit_test(the_lag_stays_below_delay_and_one_window),
+        cmocka_unit_test(what_was_missed_for_more_than_a_week_is_left_out),
         cmocka_unit_test(a_job_waits_for_the_one_it_needs),
         cmocka_unit_test(jobs_stand_in_an_order_in_which_each_has_what_it_needs),
         cmocka_unit_test(what_is_not_over_cannot_be_asked_for_again),

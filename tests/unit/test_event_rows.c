@@ -73,6 +73,22 @@ static void without_being_told_each_row_is_what_it_looks_like(void **state)
     assert_slice(attrs_text(&b->event[1]->attrs, "trace_id"), "short");
 }
 
+static void a_row_that_is_not_what_its_path_says_is_what_it_looks_like_and_never_vanishes(void **state)
+{
+    struct bench *b = *state;
+    b->record.labels = SLICE("kind\0logs\0");
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE("[{\"name\":\"a\",\"value\":1},{\"message\":\"m\"},{\"name\":\"no value\"}]")), &b->fault);
+    assert_int_equal(b->n, 2);
+    assert_int_equal(b->report.rejected, 1);
+    assert_slice(point(b, 0)->name, "a");
+    assert_slice(line(b, 1)->body.as.text, "m");
+    b->record.labels = SLICE("kind\0metrics\0");
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE("[{\"message\":\"m\",\"name\":\"half a point\"},{\"message\":\"m\",\"name\":\"a\",\"value\":1}]")), &b->fault);
+    assert_int_equal(b->n, 2);
+    assert_slice(line(b, 0)->body.as.text, "m");
+    assert_slice(point(b, 1)->name, "a");
+}
+
 static void neighbours_of_one_app_and_host_share_their_resource(void **state)
 {
     struct bench *b = *state;
@@ -197,6 +213,7 @@ int main(void)
         BENCH(a_row_of_metrics_becomes_a_point),
         BENCH(a_row_of_logs_becomes_a_log),
         BENCH(without_being_told_each_row_is_what_it_looks_like),
+        BENCH(a_row_that_is_not_what_its_path_says_is_what_it_looks_like_and_never_vanishes),
         BENCH(neighbours_of_one_app_and_host_share_their_resource),
         BENCH(a_time_is_guessed_by_its_size),
         BENCH(times_are_read_as_rfc_3339_says),

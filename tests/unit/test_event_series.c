@@ -66,6 +66,51 @@ static void a_sample_is_a_point_with_its_target_as_the_resource(void **state)
     arena_done(&w.a);
 }
 
+#define LONE(name, value) "0a (0a (0a 08 '__name__' 12 02 '" name "') 1a (0a (0a 01 'k' 12 01 '" value "') 11 00 00 00 00 00 00 00 40 18 05))"
+
+static void exemplars_that_prometheus_sends_by_themselves_come_with_the_first_point_of_their_series(void **state)
+{
+    (void)state;
+    static struct world  w;
+    struct hex           h;
+    struct remote_counts c;
+    struct arena         a;
+    struct slice         body = hex_of(&h, LONE("up", "1") "0a (0a (0a 08 '__name__' 12 02 'no') 12 (10 01)) 0a (" UP "12 (10 01) 12 (10 02) 1a (0a (0a 01 'k' 12 01 '2') 18 05))"
+                                           "0a (" UP "12 (10 03))" LONE("up", "3") LONE("xx", "4"));
+    assert_ok(read_all(&w, RECORD_REMOTE_WRITE, FORM_PROTOBUF, body, SLICE("")), &w.fault);
+    assert_int_equal(w.n, 4);
+    const struct point_event *p = &w.seen[1].as.point;
+    assert_int_equal(p->exemplars_n, 3);
+    assert_true(slice_is(attrs_text(&p->exemplars[0].attrs, "k"), "2") && slice_is(attrs_text(&p->exemplars[1].attrs, "k"), "1") && slice_is(attrs_text(&p->exemplars[2].attrs, "k"), "3"));
+    assert_true(p->exemplars[1].value == 2 && p->exemplars[1].time_ns == 5000000);
+    assert_true(w.seen[0].as.point.exemplars_n == 0 && w.seen[2].as.point.exemplars_n == 0 && w.seen[3].as.point.exemplars_n == 0);
+    arena_done(&w.a);
+    arena_init(&a, 1 << 20);
+    assert_ok(remote_check(REMOTE_V1, body, &a, &c, &w.fault), &w.fault);
+    assert_true(c.samples == 4 && c.exemplars == 3 && c.left_out == 1 && c.rejected == 0);      /* the series xx is not there */
+    arena_done(&a);
+}
+
+static void of_version_2_such_exemplars_find_their_series_too(void **state)
+{
+    (void)state;
+    static struct world       w;
+    struct remote_writer      rw;
+    const struct remote_label name[] = { { SLICE("__name__"), SLICE("x") }, { SLICE("le"), SLICE("1") } }, trace[] = { { SLICE("k"), SLICE("v") } };
+    remote_write_init(&rw, REMOTE_V2, 1 << 16);
+    remote_write_series(&rw, name, 2, REMOTE_COUNTER, SLICE(""), SLICE(""));
+    remote_write_sample(&rw, 1, 1000, 0);
+    for (int i = 0; i < 2; i++) {
+        remote_write_series(&rw, name, i ? 2 : 1, REMOTE_COUNTER, SLICE(""), SLICE(""));
+        remote_write_exemplar(&rw, trace, 1, 4 + i, 8);
+    }
+    assert_ok(read_all(&w, RECORD_REMOTE_WRITE, FORM_PROTOBUF_2, remote_write_take(&rw), SLICE("")), &w.fault);
+    assert_int_equal(w.n, 1);
+    assert_true(w.seen[0].as.point.exemplars_n == 1 && w.seen[0].as.point.exemplars[0].value == 5);
+    arena_done(&w.a);
+    remote_write_done(&rw);
+}
+
 static void series_with_a_flaw_are_left_out_and_counted(void **state)
 {
     (void)state;
@@ -78,6 +123,22 @@ static void series_with_a_flaw_are_left_out_and_counted(void **state)
     arena_done(&w.a);
     assert_int_equal(read_all(&w, RECORD_SAMPLES, FORM_PROTOBUF, hex_of(&h, "0a (" UP "12 (10 01)) 0a (12 05)"), SLICE("")), ERR_INPUT);
     assert_int_equal(w.n, 1);
+    arena_done(&w.a);
+}
+
+static void what_our_own_sensors_read_is_of_the_host_that_the_record_names(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct hex          h;
+    struct slice        body = hex_of(&h, "0a (" UP "12 (10 01)) 0a (" UP "0a (0a 03 'cpu' 12 01 '0') 12 (10 01))");
+    assert_ok(read_all(&w, RECORD_SAMPLES, FORM_PROTOBUF, body, SLICE("instance\0web-1\0")), &w.fault);
+    assert_int_equal(w.n, 2);
+    assert_true(w.seen[0].resource->attrs.count == 1 && slice_is(attrs_text(&w.seen[0].resource->attrs, "host.name"), "web-1") && w.seen[1].resource == w.seen[0].resource);
+    assert_true(slice_is(attrs_text(&w.seen[1].attrs, "instance"), "web-1") && slice_is(attrs_text(&w.seen[1].attrs, "cpu"), "0"));
+    arena_done(&w.a);
+    assert_ok(read_all(&w, RECORD_SAMPLES, FORM_PROTOBUF, body, SLICE("")), &w.fault);       /* of a version that did not say */
+    assert_int_equal(w.seen[0].resource->attrs.count, 0);
     arena_done(&w.a);
 }
 
@@ -205,7 +266,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sample_is_a_point_with_its_target_as_the_resource),
+        cmocka_unit_test(exemplars_that_prometheus_sends_by_themselves_come_with_the_first_point_of_their_series),
+        cmocka_unit_test(of_version_2_such_exemplars_find_their_series_too),
         cmocka_unit_test(series_with_a_flaw_are_left_out_and_counted),
+        cmocka_unit_test(what_our_own_sensors_read_is_of_the_host_that_the_record_names),
         cmocka_unit_test(version_2_says_what_kind_a_series_is),
         cmocka_unit_test(a_targets_labels_win_and_the_samples_own_are_exported),
         cmocka_unit_test(with_honor_labels_the_samples_own_win),

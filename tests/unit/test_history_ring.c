@@ -293,6 +293,79 @@ static void a_second_writer_and_a_clock_that_goes_back_are_refused(void **state)
     free(m);
 }
 
+/* The minute that is found at that time; -1: none. */
+static int64_t found_at(int64_t i)
+{
+    struct fault           fault = { 0 };
+    struct history_reader *r;
+    struct history_minute *m = malloc(sizeof *m);
+    assert_int_equal(history_open_read(folder, &r, &fault), OK);
+    int64_t at = history_at(r, BEGAN + i * MINUTE, m, &fault) == OK ? (m->at_us - BEGAN) / MINUTE : -1;
+    history_close_read(r);
+    free(m);
+    return at;
+}
+
+static void a_clock_that_was_ahead_ends_neither_the_history_nor_what_is_read_of_it(void **state)
+{
+    (void)state;
+    enum { AHEAD = 900 * 1440 };
+    struct history *h = opened((struct history_bounds){ 0 });
+    append(h, 0, 10);
+    append(h, AHEAD, AHEAD + 5);
+    append(h, 15, 20);
+    history_close(h);
+    h = opened((struct history_bounds){ 0 });        /* also after a start, which finds the file of the future */
+    append(h, 20, 30);
+    append(h, 25 + 180, 215);                        /* three hours ahead within a day, and back */
+    append(h, 40, 300);
+    history_close(h);
+    assert_int_equal(found_at(12), 9);
+    assert_int_equal(found_at(18), 18);
+    assert_int_equal(found_at(29), 29);
+    assert_int_equal(found_at(250), 250);
+    assert_int_equal(found_at(AHEAD + 100), AHEAD + 4);
+    struct fault           fault = { 0 };
+    struct history_reader *r;
+    struct seen            s = { 0 };
+    assert_int_equal(history_open_read(folder, &r, &fault), OK);
+    assert_int_equal(history_each(r, BEGAN + 250 * MINUTE, BEGAN + 299 * MINUTE, see, &s, NULL, &fault), OK);
+    assert_true(s.count == 50 && s.first == BEGAN + 250 * MINUTE && s.last == BEGAN + 299 * MINUTE);
+    history_close_read(r);
+}
+
+static void a_jump_of_the_clock_costs_two_files_for_each_day_that_it_lasts_and_not_all(void **state)
+{
+    (void)state;
+    struct history *h = opened((struct history_bounds){ 0 });
+    size_t          files;
+    append_some(h, 0, 10 * 1440, 60);
+    append_some(h, 900 * 1440, 902 * 1440, 1440);    /* for two days */
+    append_some(h, 10 * 1440, 11 * 1440, 60);
+    history_close(h);
+    (void)bytes_there(&files);
+    assert_true(files >= 11);
+    assert_int_equal(found_at(0), -1);
+    assert_int_equal(found_at(4 * 1440), 4 * 1440);
+    assert_int_equal(found_at(11 * 1440 - 60), 11 * 1440 - 60);
+}
+
+static void a_newest_file_that_cannot_be_read_keeps_nothing_from_being_written(void **state)
+{
+    (void)state;
+    char            path[128];
+    struct history *h = opened((struct history_bounds){ 0 });
+    append(h, 0, 5);
+    history_close(h);
+    snprintf(path, sizeof path, "%s/minutes.20260202T0250", folder);
+    put_bytes(path, "", 0);
+    assert_int_equal(truncate(path, 2 * (off_t)HISTORY_BYTES_MAX + 10), 0);
+    h = opened((struct history_bounds){ .bytes = 8 * INT64_C(1000000000) });
+    append(h, 15, 20);
+    history_close(h);
+    assert_int_equal(found_at(19), 19);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, wipe)
@@ -303,6 +376,9 @@ int main(void)
         TEST(the_bound_in_bytes_holds_and_the_newest_minutes_stay),
         TEST(days_beyond_the_bound_go),
         TEST(a_month_costs_less_than_two_hundred_megabytes),
+        TEST(a_clock_that_was_ahead_ends_neither_the_history_nor_what_is_read_of_it),
+        TEST(a_jump_of_the_clock_costs_two_files_for_each_day_that_it_lasts_and_not_all),
+        TEST(a_newest_file_that_cannot_be_read_keeps_nothing_from_being_written),
         TEST(a_second_writer_and_a_clock_that_goes_back_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,213 +1,13 @@
 /* ingest: whatever is killed and begun again, digest.db says the same as if nothing had happened, and a person finds what came in. */
-#include "unit.h"
+#include "digester_site.h"
 
-#include "event/encode.h"
-#include "ingest/digester.h"
 #include "ingest/look.h"
-#include "ingest/mock.h"
+#include "ingest/mock_run.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MINUTE (60 * US_PER_S)
-#define BEGIN  (INT64_C(1700000100) * US_PER_S)         /* a whole five minutes */
-enum { BATCH = 100 };
-
-static char    folder[64], journal_folder[96], store_folder[2][96];
-static _Atomic int64_t wall;
-
-static int64_t the_wall(void *ctx) { (void)ctx; return wall; }
-static int64_t the_mono(void *ctx) { (void)ctx; return clock_mono_us(&clock_real); }
-static const struct clock the_clock = { the_wall, the_mono, NULL };
-
-static int make_folder(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/homeostat-digest-XXXXXX");
-    if (!mkdtemp(folder))
-        return -1;
-    (void)snprintf(journal_folder, sizeof journal_folder, "%s/journal", folder);
-    for (int i = 0; i < 2; i++)
-        (void)snprintf(store_folder[i], sizeof store_folder[i], "%s/store%d", folder, i);
-    wall = BEGIN;
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
-
-/* ---- a journal with mock minutes ---- */
-
-struct filling { struct journal *j; struct arena a; const struct event *batch[3][BATCH]; size_t n[3]; const char *tenant; };
-
-static void append(struct filling *f, int type)
-{
-    static const enum record_kind kinds[] = { RECORD_OTLP_LOGS, RECORD_OTLP_METRICS, RECORD_OTLP_TRACES };
-    struct fault                  fault = { 0 };
-    struct text                   body;
-    if (!f->n[type])
-        return;
-    text_init(&body, 1 << 22);
-    assert_ok(event_encode(f->batch[type], f->n[type], &body, &fault), &fault);
-    struct record r = { .kind = kinds[type], .form = FORM_PROTOBUF, .events = (uint32_t)f->n[type], .tenant = slice_of(f->tenant), .source = SLICE("otlp"), .body = { body.s, body.used } };
-    wall = f->batch[type][f->n[type] - 1]->received_us > wall ? f->batch[type][f->n[type] - 1]->received_us : wall;
-    assert_ok(journal_append_wait(f->j, &r, NULL, &fault), &fault);
-    text_done(&body);
-    f->n[type] = 0;
-}
-
-static struct slice copied(struct filling *f, struct slice s)
-{
-    char *to = arena_alloc(&f->a, s.n + 1);
-    if (s.n)
-        memcpy(to, s.s, s.n);
-    return (struct slice){ to, s.n };
-}
-
-static bool fill(void *ctx, const struct event *e)
-{
-    static const struct scope none;
-    struct filling *f = ctx;
-    struct event   *c = arena_alloc(&f->a, sizeof *c);
-    *c = *e;
-    c->scope = &none;
-    if (e->type == EVENT_LOG)
-        c->as.log.body.as.text = copied(f, e->as.log.body.as.text);
-    if (e->type == EVENT_SPAN) {
-        c->as.span.trace_id = copied(f, e->as.span.trace_id);
-        c->as.span.span_id = copied(f, e->as.span.span_id);
-        c->as.span.parent_id = copied(f, e->as.span.parent_id);
-        struct attr *a = arena_alloc(&f->a, sizeof *a);
-        if (e->attrs.count)
-            *a = e->attrs.item[0], c->attrs.item = a;
-    }
-    struct resource *r = arena_alloc(&f->a, sizeof *r);
-    struct attr     *ra = arena_alloc(&f->a, sizeof *ra);
-    *ra = e->resource->attrs.item[0];
-    *r = *e->resource;
-    r->attrs.item = ra;
-    c->resource = r;
-    f->batch[e->type][f->n[e->type]++] = c;
-    if (f->n[e->type] == BATCH)
-        append(f, (int)e->type);
-    return true;
-}
-
-static struct journal *a_journal(int minutes, struct mock_size size)
-{
-    struct fault           fault = { 0 };
-    struct filling         f = { .tenant = "shop" };
-    struct journal_options o = journal_options_default(journal_folder);
-    o.segment_bytes = 1 << 20;
-    o.size_max = 64 << 20;
-    o.keep_us = 3600 * US_PER_S * 24;
-    o.commit_delay_us = 0;
-    o.reserve_bytes = 0;
-    o.clock = &the_clock;
-    assert_ok(journal_open(&o, &f.j, &fault), &fault);
-    arena_init(&f.a, 64 << 20);
-    for (int m = 0; m < minutes; m++) {
-        mock_minute(7, size, BEGIN + m * MINUTE, 0, fill, &f);
-        for (int t = 0; t < 3; t++)
-            append(&f, t);
-        arena_reset(&f.a);
-    }
-    arena_done(&f.a);
-    return f.j;
-}
-
-/* ---- digesting ---- */
-
-static struct digester_options options(int which, struct journal *j, int64_t save_us)
-{
-    struct digester_options o = digester_options_default(store_folder[which], j);
-    o.clock = &the_clock;
-    o.save_us = save_us;
-    o.records_a_turn = 7;
-    return o;
-}
-
-static int turns(struct digester *d, int most)
-{
-    struct fault fault = { 0 };
-    bool         idle = false;
-    int          n = 0;
-    while (n < most && !idle) {
-        assert_ok(digester_step(d, &idle, &fault), &fault);
-        n++;
-    }
-    return n;
-}
-
-/* Every row that speaks of what came in; not when it was written. */
-static char *tables(int which)
-{
-    static const char *const asks[] = {
-        "SELECT bucket, t.code, urn, metric, avg_val, max_val, p95_val, min_val, sum_val, samples, m.labels FROM metric_1m m JOIN dim_resource r USING (resource_id) JOIN dim_tenant t ON t.tenant_id = m.tenant_id ORDER BY 1, 2, 3, 4, m.labels_hash",
-        "SELECT bucket, s.urn, d.urn, rps, err_rate, p50_ms, p95_ms, calls, errors, sample_record FROM service_call_5m c JOIN dim_resource s ON s.resource_id = src_resource_id JOIN dim_resource d ON d.resource_id = dst_resource_id ORDER BY 1, 2, 3",
-        "SELECT bucket, urn, pattern, count_total, count_error FROM log_pattern_5m JOIN dim_resource USING (resource_id) JOIN log_pattern USING (fingerprint_id) ORDER BY 1, 2, 3",
-        "SELECT urn, dataset, t_from, object_key, events FROM oo_locator JOIN dim_resource USING (resource_id) ORDER BY 1, 2, 3",
-        "SELECT shard, block, last_record, hex(entries) FROM trace_block ORDER BY 1, 2",
-        "SELECT job, window_from, window_to, status FROM etl_job_run ORDER BY 1, 2, 3",
-        "SELECT fingerprint_id, pattern, severity, first_seen, last_seen FROM log_pattern ORDER BY 1",
-    };
-    char        path[128];
-    sqlite3    *db;
-    struct text out;
-    text_init(&out, 8 << 20);
-    (void)snprintf(path, sizeof path, "%s/digest.db", store_folder[which]);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
-        sqlite3_stmt *s;
-        assert_int_equal(sqlite3_prepare_v2(db, asks[i], -1, &s, NULL), SQLITE_OK);
-        while (sqlite3_step(s) == SQLITE_ROW) {
-            for (int c = 0; c < sqlite3_column_count(s); c++) {
-                const char *t = (const char *)sqlite3_column_text(s, c);
-                text_printf(&out, "%s|", t ? t : "-");
-            }
-            text_add(&out, "\n");
-        }
-        sqlite3_finalize(s);
-        text_add(&out, "\n");
-    }
-    sqlite3_close(db);
-    assert_false(out.cut);
-    return text_take(&out);
-}
-
-static int64_t number(int which, const char *sql)
-{
-    char          path[128];
-    sqlite3      *db;
-    sqlite3_stmt *s;
-    (void)snprintf(path, sizeof path, "%s/digest.db", store_folder[which]);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-    int64_t n = sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    sqlite3_close(db);
-    return n;
-}
-
-static const struct mock_size small = { 400, 48, 200 };
-
-static void whole(int which, struct journal *j, int64_t save_us)
-{
-    struct fault            fault = { 0 };
-    struct digester        *d;
-    struct digester_options o = options(which, j, save_us);
-    assert_ok(digester_open(&o, &d, &fault), &fault);
-    turns(d, 100000);
-    digester_close(d);
-}
 
 static void everything_is_in_the_tables_once(void **state)
 {
@@ -219,6 +19,7 @@ static void everything_is_in_the_tables_once(void **state)
     assert_int_equal(number(0, "SELECT sum(samples) FROM metric_1m"), 12 * 48);
     assert_int_equal(number(0, "SELECT sum(events) FROM oo_locator"), 12 * 648);
     assert_int_equal(number(0, "SELECT count(*) FROM (SELECT DISTINCT fingerprint_id FROM log_pattern_5m)"), 3);
+    assert_int_equal(number(0, "SELECT count(*) FROM log_pattern WHERE json_extract(attrs_schema, '$.fields[0].index') = 0 AND json_extract(attrs_schema, '$.fields[0].example') <> ''"), 3);
     assert_true(number(0, "SELECT count(*) FROM service_call_5m WHERE dst_resource_id = (SELECT resource_id FROM dim_resource WHERE urn LIKE 'urn:db:postgres:%')") > 0);
     /* Each pair is one call; mail's go to the database twice. */
     int64_t pairs = 12 * 100, twice = number(0, "SELECT sum(calls) FROM service_call_5m WHERE dst_resource_id = (SELECT resource_id FROM dim_resource WHERE urn LIKE 'urn:db:%')");
@@ -271,7 +72,7 @@ static void a_write_that_fails_is_tried_again_and_nothing_is_lost_or_twice(void 
     whole(0, j, 0);
     assert_ok(digester_open(&o, &d, &fault), &fault);
     turns(d, 5);
-    (void)snprintf(path, sizeof path, "%s/digest.db", store_folder[1]);
+    (void)snprintf(path, sizeof path, "%s/digest.db", site_store[1]);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     /* Rows of calls are refused: the whole window is, with what was written before it. */
     assert_int_equal(sqlite3_exec(db, "CREATE TRIGGER no BEFORE INSERT ON service_call_5m BEGIN SELECT RAISE(ABORT, 'no'); END", NULL, NULL, NULL), SQLITE_OK);
@@ -314,15 +115,15 @@ static void a_window_that_is_asked_for_again_is_written_over_by_the_same(void **
     wall = BEGIN + 60 * MINUTE;
     whole(0, j, 0);
     char *before = tables(0);
-    (void)snprintf(path, sizeof path, "%s/digest.db", store_folder[0]);
+    (void)snprintf(path, sizeof path, "%s/digest.db", site_store[0]);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "UPDATE metric_1m SET avg_val = 99; DELETE FROM log_pattern_5m; UPDATE service_call_5m SET calls = 1, rps = 7", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     assert_ok(digester_open(&o, &d, &fault), &fault);
-    assert_int_equal(digester_ask(d, "oo-agg", "shop", wall, wall + MINUTE, &fault), ERR_INPUT);       /* not over yet */
-    assert_int_equal(digester_ask(d, "nothing", "shop", BEGIN, BEGIN + MINUTE, &fault), ERR_INPUT);
-    assert_ok(digester_ask(d, "oo-agg", "shop", BEGIN, BEGIN + 20 * MINUTE, &fault), &fault);
-    assert_ok(digester_ask(d, "oo-agg", "shop", BEGIN, BEGIN + 20 * MINUTE, &fault), &fault);          /* twice is once */
+    assert_int_equal(ask(d, "oo-agg", "shop", wall, wall + MINUTE, &fault), ERR_INPUT);       /* not over yet */
+    assert_int_equal(ask(d, "nothing", "shop", BEGIN, BEGIN + MINUTE, &fault), ERR_INPUT);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 20 * MINUTE, &fault), &fault);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 20 * MINUTE, &fault), &fault);          /* twice is once */
     turns(d, 1000);
     digester_stats(d, &s);
     assert_int_equal(s.asked_done, 1);
@@ -336,7 +137,7 @@ static void a_window_that_is_asked_for_again_is_written_over_by_the_same(void **
     free(after);
     /* A part of five minutes: all five of them are made again, not a part. */
     assert_ok(digester_open(&o, &d, &fault), &fault);
-    assert_ok(digester_ask(d, "oo-agg", "shop", BEGIN + 7 * MINUTE, BEGIN + 8 * MINUTE, &fault), &fault);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN + 7 * MINUTE, BEGIN + 8 * MINUTE, &fault), &fault);
     turns(d, 1000);
     digester_stats(d, &s);
     assert_int_equal(s.asked_done, 1);
@@ -380,7 +181,7 @@ static void a_trace_is_found_with_its_spans_and_what_a_service_calls_too(void **
     wall = BEGIN + 30 * MINUTE;
     whole(0, j, 0);
     first_trace(j, JOURNAL_FROM_START, id);
-    assert_ok(look_open(store_folder[0], journal_folder, &l, &fault), &fault);
+    assert_ok(look_open(site_store[0], site_journal, &l, &fault), &fault);
     assert_ok(look_trace(l, "", id, NULL, &out, &fault), &fault);
     assert_int_equal(json_array_size(json_object_get(out, "spans")), 2);
     json_decref(out);
@@ -407,11 +208,33 @@ static size_t spans_found(const char *id, const struct look_open *open)
     struct fault   fault = { 0 };
     struct looker *l;
     json_t        *out = NULL;
-    assert_ok(look_open(store_folder[0], journal_folder, &l, &fault), &fault);
+    assert_ok(look_open(site_store[0], site_journal, &l, &fault), &fault);
     size_t n = look_trace(l, "", id, open, &out, &fault) == OK ? json_array_size(json_object_get(out, "spans")) : 0;
     json_decref(out);
     look_close(l);
     return n;
+}
+
+static void an_answer_about_a_trace_is_cut_when_the_digest_was_too_busy_to_be_asked(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(1, small);
+    static struct look_open open;
+    struct looker          *l;
+    json_t                 *out;
+    char                    id[40];
+    (void)first_trace(j, 1, id);
+    wall = BEGIN + 30 * MINUTE;
+    whole(0, j, 0);
+    for (int busy = 0; busy < 2; busy++) {
+        open.busy = busy;
+        assert_ok(look_open(site_store[0], site_journal, &l, &fault), &fault);
+        assert_ok(look_trace(l, "", id, &open, &out, &fault), &fault);
+        assert_int_equal(json_is_true(json_object_get(out, "cut")), busy);
+        json_decref(out);
+        look_close(l);
+    }
+    journal_close(j);
 }
 
 static void a_trace_is_found_at_once_while_its_window_is_open_and_before_the_digest_has_read_it(void **state)
@@ -429,7 +252,7 @@ static void a_trace_is_found_at_once_while_its_window_is_open_and_before_the_dig
     assert_ok(look_trace_hash(id, &hash, &fault), &fault);
     assert_ok(digester_open(&o, &d, &fault), &fault);
     /* Nothing was read yet: the records that nobody knows are looked through. A digest at record 0 has read nothing, and says so. */
-    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read);
+    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read, &open.busy);
     assert_int_equal(open.records, 0);
     assert_int_equal(spans_found(id, &open), 0);
     open.read = record - 1;
@@ -437,7 +260,7 @@ static void a_trace_is_found_at_once_while_its_window_is_open_and_before_the_dig
     /* Read, and its window open: only the digest knows. */
     while (!idle)
         assert_ok(digester_step(d, &idle, &fault), &fault);
-    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read);
+    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read, &open.busy);
     assert_true(open.records >= 1);
     assert_int_equal(spans_found(id, NULL), 0);
     assert_int_equal(spans_found(id, &open), 2);
@@ -445,7 +268,7 @@ static void a_trace_is_found_at_once_while_its_window_is_open_and_before_the_dig
     wall = BEGIN + 30 * MINUTE;
     turns(d, 1000);
     assert_int_equal(spans_found(id, &open), 2);
-    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read);
+    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read, &open.busy);
     assert_int_equal(open.records, 0);
     assert_int_equal(spans_found(id, &open), 2);
     digester_close(d);
@@ -470,6 +293,22 @@ static void a_mock_minute_is_in_the_tables_at_once(void **state)
     digester_close(d);
     assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), 5000);
     assert_int_equal(number(0, "SELECT sum(samples) FROM metric_1m"), 500);
+}
+
+static void mock_minutes_go_through_a_journal_and_every_event_is_in_the_tables(void **state)
+{
+    struct fault     fault = { 0 };
+    struct mock_told told;
+    struct mock_run  m = { .seed = 1, .size = MOCK_MINUTE, .minutes = 3, .begin_us = BEGIN };
+    assert_ok(mock_run(&m, site_store[0], &told, &fault), &fault);
+    assert_int_equal(told.events, 3 * 6500);
+    assert_int_equal(told.lost, 0);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), 3 * 5000);
+    assert_int_equal(number(0, "SELECT sum(samples) FROM metric_1m"), 3 * 500);
+    assert_int_equal(number(0, "SELECT sum(events) FROM oo_locator WHERE dataset = 'traces'"), 3 * 1000);
+    assert_int_equal(mock_run(&m, site_store[0], &told, &fault), ERR_CONFLICT);      /* what is there is nobody's to mix with */
+    m.minutes = 0;
+    assert_int_equal(mock_run(&m, site_store[1], &told, &fault), ERR_INPUT);
 }
 
 static void its_thread_reads_what_comes_and_stores_what_is_open_when_it_ends(void **state)
@@ -498,16 +337,6 @@ static void its_thread_reads_what_comes_and_stores_what_is_open_when_it_ends(voi
 
 /* ---- what is asked for and goes wrong ---- */
 
-static void run_sql(int which, const char *sql)
-{
-    sqlite3 *db;
-    char     path[128];
-    (void)snprintf(path, sizeof path, "%s/digest.db", store_folder[which]);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
 static void a_window_that_cannot_be_made_again_is_told_and_holds_up_nothing(void **state)
 {
     struct fault             fault = { 0 };
@@ -521,7 +350,7 @@ static void a_window_that_cannot_be_made_again_is_told_and_holds_up_nothing(void
     char *before = tables(0);
     assert_ok(digester_open(&o, &d, &fault), &fault);
     assert_ok(journal_consumer_open(j, "digest-again", JOURNAL_FROM_NOW, &c, &fault), &fault);         /* so that it cannot be read */
-    assert_ok(digester_ask(d, "oo-agg", "shop", BEGIN, BEGIN + 17 * MINUTE, &fault), &fault);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 17 * MINUTE, &fault), &fault);
     turns(d, 1000);                                                                                    /* none of them fails */
     digester_stats(d, &s);
     assert_int_equal(s.failures, 0);
@@ -538,7 +367,7 @@ static void a_window_that_cannot_be_made_again_is_told_and_holds_up_nothing(void
     journal_close(j);
 }
 
-static void a_window_that_is_asked_for_while_nothing_can_be_written_is_not_forgotten(void **state)
+static void a_window_that_is_asked_for_while_the_digest_cannot_write_is_not_forgotten(void **state)
 {
     struct fault            fault = { 0 };
     struct journal         *j = a_journal(5, small);
@@ -548,15 +377,90 @@ static void a_window_that_is_asked_for_while_nothing_can_be_written_is_not_forgo
     bool                    idle;
     wall = BEGIN + 60 * MINUTE;
     whole(0, j, 0);
+    for (int life = 0; life < 2; life++) {               /* the second time it is killed as soon as it has answered */
+        assert_ok(digester_open(&o, &d, &fault), &fault);
+        run_sql(0, "CREATE TRIGGER no BEFORE INSERT ON digest_state BEGIN SELECT raise(ABORT, 'no room'); END");
+        assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 5 * MINUTE, &fault), &fault);
+        assert_int_equal(number(0, "SELECT count(*) FROM etl_job_run WHERE status = 'queued'"), 1);
+        if (life == 0)
+            assert_int_not_equal(digester_step(d, &idle, &fault), OK);
+        if (life == 1) {
+            digester_close(d);
+            assert_ok(digester_open(&o, &d, &fault), &fault);
+        }
+        run_sql(0, "DROP TRIGGER no");
+        wall += 2 * MINUTE;
+        turns(d, 1000);
+        digester_stats(d, &s);
+        assert_int_equal(s.asked_done, 1);
+        digester_close(d);
+    }
+    journal_close(j);
+}
+
+static void a_window_is_asked_for_by_the_code_of_a_tenant_or_its_number_and_none_comes_into_being(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(5, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    wall = BEGIN + 60 * MINUTE;
+    whole(0, j, 0);
+    int64_t               tenants = number(0, "SELECT count(*) FROM dim_tenant"), shop = number(0, "SELECT tenant_id FROM dim_tenant WHERE code = 'shop'");
+    struct digest_request q = { "oo-agg", "shpo", 0, BEGIN, BEGIN + 5 * MINUTE };
     assert_ok(digester_open(&o, &d, &fault), &fault);
-    run_sql(0, "CREATE TRIGGER no BEFORE INSERT ON etl_job_run BEGIN SELECT raise(ABORT, 'no room'); END");
-    assert_ok(digester_ask(d, "oo-agg", "shop", BEGIN, BEGIN + 5 * MINUTE, &fault), &fault);
-    assert_int_not_equal(digester_step(d, &idle, &fault), OK);
-    run_sql(0, "DROP TRIGGER no");
-    wall += 2 * MINUTE;
-    turns(d, 1000);
-    digester_stats(d, &s);
-    assert_int_equal(s.asked_done, 1);
+    assert_int_equal(digester_ask(d, &q, &fault), ERR_MISSING);
+    q.tenant = NULL;
+    q.tenant_id = 4711;
+    assert_int_equal(digester_ask(d, &q, &fault), ERR_MISSING);
+    assert_int_equal(number(0, "SELECT count(*) FROM dim_tenant"), tenants);
+    assert_int_equal(number(0, "SELECT count(*) FROM etl_job_run WHERE status = 'queued'"), 0);
+    q.tenant_id = shop;
+    assert_ok(digester_ask(d, &q, &fault), &fault);
+    assert_int_equal(number(0, "SELECT tenant_id FROM etl_job_run WHERE status = 'queued'"), shop);
+    q.tenant = "";                                       /* the installation's own */
+    assert_ok(digester_ask(d, &q, &fault), &fault);
+    assert_int_equal(number(0, "SELECT count(*) FROM etl_job_run JOIN dim_tenant USING (tenant_id) WHERE status = 'queued' AND code = ''"), 1);
+    digester_close(d);
+    journal_close(j);
+}
+
+static void who_asks_while_somebody_else_writes_for_long_is_told_to_come_again(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(1, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    sqlite3                *db;
+    char                    path[128];
+    wall = BEGIN + 30 * MINUTE;
+    whole(0, j, 0);
+    (void)snprintf(path, sizeof path, "%s/digest.db", site_store[0]);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(ask(d, "oo-agg", "shop", BEGIN, BEGIN + MINUTE, &fault), ERR_BUSY);
+    assert_true(strlen(fault.hint) > 0);
+    assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + MINUTE, &fault), &fault);
+    sqlite3_close(db);
+    digester_close(d);
+    journal_close(j);
+}
+
+static void more_windows_than_can_wait_are_refused_for_now(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(1, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    wall = BEGIN + 300 * MINUTE;
+    whole(0, j, 0);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    for (int i = 0; i < DIGEST_ASKED_MAX; i++)
+        assert_ok(ask(d, "oo-agg", "shop", BEGIN + i * MINUTE, BEGIN + (i + 1) * MINUTE, &fault), &fault);
+    assert_int_equal(ask(d, "oo-agg", "shop", BEGIN + 100 * MINUTE, BEGIN + 101 * MINUTE, &fault), ERR_BUSY);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + MINUTE, &fault), &fault);      /* it waits already */
     digester_close(d);
     journal_close(j);
 }
@@ -600,19 +504,24 @@ static void how_far_it_is_behind_grows_while_it_cannot_write(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(everything_is_in_the_tables_once, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_digest_that_is_killed_at_every_turn_makes_the_same_tables, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_digest_that_is_killed_between_its_saves_makes_the_same_tables, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_write_that_fails_is_tried_again_and_nothing_is_lost_or_twice, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_window_that_is_asked_for_again_is_written_over_by_the_same, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_trace_is_found_at_once_while_its_window_is_open_and_before_the_digest_has_read_it, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_trace_is_found_with_its_spans_and_what_a_service_calls_too, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_mock_minute_is_in_the_tables_at_once, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(its_thread_reads_what_comes_and_stores_what_is_open_when_it_ends, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_window_that_cannot_be_made_again_is_told_and_holds_up_nothing, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_window_that_is_asked_for_while_nothing_can_be_written_is_not_forgotten, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_crash_while_a_window_is_made_again_does_not_hold_the_journal_for_ever, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(how_far_it_is_behind_grows_while_it_cannot_write, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(everything_is_in_the_tables_once, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(a_digest_that_is_killed_at_every_turn_makes_the_same_tables, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(a_digest_that_is_killed_between_its_saves_makes_the_same_tables, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(a_write_that_fails_is_tried_again_and_nothing_is_lost_or_twice, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(a_window_that_is_asked_for_again_is_written_over_by_the_same, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(an_answer_about_a_trace_is_cut_when_the_digest_was_too_busy_to_be_asked, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(a_trace_is_found_at_once_while_its_window_is_open_and_before_the_digest_has_read_it, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(a_trace_is_found_with_its_spans_and_what_a_service_calls_too, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(a_mock_minute_is_in_the_tables_at_once, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(mock_minutes_go_through_a_journal_and_every_event_is_in_the_tables, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(its_thread_reads_what_comes_and_stores_what_is_open_when_it_ends, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(a_window_that_cannot_be_made_again_is_told_and_holds_up_nothing, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(a_window_that_is_asked_for_while_the_digest_cannot_write_is_not_forgotten, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(a_window_is_asked_for_by_the_code_of_a_tenant_or_its_number_and_none_comes_into_being, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(who_asks_while_somebody_else_writes_for_long_is_told_to_come_again, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(more_windows_than_can_wait_are_refused_for_now, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(a_crash_while_a_window_is_made_again_does_not_hold_the_journal_for_ever, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(how_far_it_is_behind_grows_while_it_cannot_write, site_make, site_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

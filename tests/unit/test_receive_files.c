@@ -380,6 +380,120 @@ static void a_truncated_file_begins_anew(void **state)
     assert_true(house_count("two") <= 2);      /* the copy may have been looked at while it was made */
 }
 
+static void run_command(const char *format)
+{
+    char command[600];
+    (void)snprintf(command, sizeof command, "cd %s && %s", h.logs, format);
+    assert_int_equal(system(command), 0);
+}
+
+static void a_file_that_begins_like_another_has_lines_of_its_own(void **state)
+{
+    house_write("a.log", "hello\n");
+    house_start("files: { app: { paths: ['@/*'], poll: 100ms, linger: 0s } }\n");
+    house_until(1);
+    house_write("b.log", "hello\n");           /* another name */
+    house_until(2);
+    house_write("a.log.1", "hello\n");         /* the name of a copy, but nothing was truncated */
+    house_until(3);
+    run_command(": > a.log");
+    house_write("a.log", "after\n");
+    house_until(4);
+    house_write("c.log", "hello\n");           /* truncated, but another name */
+    house_until(5);
+    assert_int_equal(house_count("hello"), 4);
+}
+
+static void a_copy_that_is_seen_while_it_is_made_waits_for_the_truncation_and_brings_only_what_is_new(void **state)
+{
+    house_write("app.log", "one\ntwo\n");
+    house_start("files: { app: { paths: ['@/app.log*'], poll: 100ms }, mark: { paths: ['@/mark.*'], poll: 100ms } }\n");
+    house_until(2);
+    run_command("head -c 5 app.log > app.log.1");
+    house_write("mark.1", "seen while half of it was there\n");
+    house_until(3);
+    run_command("cp app.log app.log.1 && printf 'three\\n' >> app.log.1");
+    house_write("mark.2", "seen while all of it was there\n");
+    house_until(4);
+    assert_int_equal(h.n, 4);
+    run_command(": > app.log");
+    house_write("app.log", "four\n");
+    house_until(6);
+    house_stop();
+    once("one");
+    once("two");
+    once("three");
+    once("four");
+    assert_int_equal(h.n, 6);
+}
+
+static void a_file_that_was_written_anew_to_the_same_size_is_read_anew(void **state)
+{
+    char  old[400], new[400];
+    int   fd;
+    char  path[160];
+    memset(old, 'x', sizeof old);
+    memcpy(new, old, sizeof new);
+    old[299] = new[299] = '\n';
+    (void)strcpy(old + 300, "old\n");
+    (void)strcpy(new + 300, "new\n");
+    house_write("a.log", "one\n");
+    house_write("b.log", old);
+    house_start(PLAIN);
+    house_until(3);
+    house_path("a.log", path, sizeof path);
+    fd = open(path, O_WRONLY | O_TRUNC);
+    assert_int_equal(write(fd, "two\n", 4), 4);
+    (void)close(fd);
+    house_until(4);
+    once("two");
+    house_path("b.log", path, sizeof path);       /* its first bytes are the same too */
+    fd = open(path, O_WRONLY | O_TRUNC);
+    assert_int_equal(write(fd, new, 304), 304);
+    (void)close(fd);
+    house_until(6);
+    once("new");
+    once("old");
+}
+
+static void a_writer_that_does_not_append_leaves_a_hole_that_is_no_text(void **state)
+{
+    static const char line[] = "as if nothing had happened\n";
+    char path[160];
+    house_write("a.log", "one\n");
+    house_path("a.log", path, sizeof path);
+    int fd = open(path, O_WRONLY);
+    house_start(PLAIN);
+    house_until(1);
+    assert_int_equal(truncate(path, 0), 0);
+    assert_int_equal(pwrite(fd, line, strlen(line), 5 * 1024 * 1024 + 100), (ssize_t)strlen(line));
+    house_until(2);
+    assert_string_equal(h.seen[1].text, "as if nothing had happened");
+    assert_int_equal(h.seen[1].offset, 5 * 1024 * 1024 + 100);
+    assert_int_equal(truncate(path, 0), 0);
+    assert_int_equal(ftruncate(fd, 4000), 0);      /* room taken in advance */
+    house_write("b.log", "meanwhile\n");
+    house_until(3);
+    assert_int_equal(pwrite(fd, "first\n", 6, 0), 6);
+    house_until(4);
+    assert_string_equal(h.seen[3].text, "first");
+    (void)close(fd);
+    house_stop();
+    assert_int_equal(h.n, 4);
+}
+
+static void two_entries_that_name_the_same_file_are_told_of(void **state)
+{
+    struct inputs_stats s;
+    house_write("a.log", "one\n");
+    house_start("files: { all: { paths: ['@/*.log'] }, mine: { paths: ['@/a.*'] } }\n");
+    house_until(1);
+    inputs_stats(h.inputs, &s);
+    assert_non_null(strstr(s.of[INPUT_FILES].last_error, "so mine does not get its lines"));
+    house_stop();
+    assert_int_equal(h.n, 1);
+}
+
 static void an_inode_that_is_used_again_is_another_file(void **state)
 {
     char path[160];
@@ -479,6 +593,11 @@ int main(void)
         HOUSE(a_file_that_was_renamed_while_nobody_looked_is_found_by_its_inode),
         HOUSE(rotated_names_in_the_glob_are_the_same_files),
         HOUSE(a_truncated_file_begins_anew),
+        HOUSE(a_file_that_begins_like_another_has_lines_of_its_own),
+        HOUSE(a_copy_that_is_seen_while_it_is_made_waits_for_the_truncation_and_brings_only_what_is_new),
+        HOUSE(a_file_that_was_written_anew_to_the_same_size_is_read_anew),
+        HOUSE(a_writer_that_does_not_append_leaves_a_hole_that_is_no_text),
+        HOUSE(two_entries_that_name_the_same_file_are_told_of),
         HOUSE(an_inode_that_is_used_again_is_another_file),
         HOUSE(a_deleted_file_is_read_to_its_end),
         HOUSE(texts_of_several_lines_stay_together),

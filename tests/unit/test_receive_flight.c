@@ -30,7 +30,9 @@ static int close_all(void **state)
 
 /* ---- a client's side of DoPut ---- */
 
-struct call { char s[32768]; size_t n; };
+struct call { char s[4 << 20]; size_t n; };
+
+static const char *said_of_each = "tag";
 
 static void number_put(struct call *to, uint64_t v)
 {
@@ -72,7 +74,7 @@ static void call_make(struct call *to, const char *file, bool named)
         if (named && at == 0)
             part_put(&message, 1, "\x08\x01\x1a\x04shop\x1a\x06orders", 16);
         part_put(&message, 2, stream + at + 8, head);
-        part_put(&message, 3, "tag", 3);
+        part_put(&message, 3, said_of_each, strlen(said_of_each));
         part_put(&message, 1000, stream + next, body);
         size_t size;
         char  *frame = grpc_frame(message.s, message.n, false, &size);
@@ -117,7 +119,7 @@ static void a_batch_is_answered_while_the_stream_is_still_open(void **state)
     client_talk(&c);
     assert_int_equal(c.of[i].data_n, 10);
     assert_false(c.of[i].closed);
-    assert_int_equal(atomic_load(&d.in_flight), 0);
+    assert_int_equal(atomic_load(&d.in_flight), SESSION_EXCHANGE);
 }
 
 static void what_cannot_be_made_durable_ends_the_stream_so_that_it_comes_again(void **state)
@@ -217,6 +219,95 @@ static void nothing_is_unpacked_while_the_budget_is_used_up(void **state)
     free(frame);
 }
 
+/* Frame number `which` of a call, added to another. */
+static void frame_add(struct call *to, const struct call *from, size_t which)
+{
+    size_t at = 0, n;
+    for (;; at += n) {
+        const unsigned char *p = (const unsigned char *)from->s + at;
+        n = 5 + ((size_t)p[1] << 24 | (size_t)p[2] << 16 | (size_t)p[3] << 8 | p[4]);
+        if (which-- == 0)
+            break;
+    }
+    memcpy(to->s + to->n, from->s + at, n);
+    to->n += n;
+}
+
+static void a_dictionary_that_is_sent_again_does_not_make_records_longer(void **state)
+{
+    static struct call call, again;
+    call_make(&call, "metrics.arrows", true);      /* schema, dictionary, batch, batch */
+    again.n = 0;
+    frame_add(&again, &call, 0);
+    for (int i = 0; i < 10; i++) {
+        frame_add(&again, &call, 1);
+        frame_add(&again, &call, 2);
+    }
+    size_t i = client_post(&c, DO_PUT, "application/grpc", NULL, again.s, again.n, false);
+    d.at_once = true;
+    client_talk(&c);
+    assert_string_equal(c.of[i].grpc_status, "0");
+    assert_int_equal(d.kept_n, 10);
+    for (size_t k = 1; k < 10; k++) {
+        assert_int_equal(d.kept[k].body_n, d.kept[0].body_n);
+        assert_memory_equal(d.kept[k].body, d.kept[0].body, d.kept[0].body_n);
+    }
+}
+
+static void a_table_of_which_nothing_can_be_taken_is_refused_and_why_is_said(void **state)
+{
+    static struct call call;
+    call_make(&call, "logs.arrows", true);
+    for (char *at = call.s; (at = memmem(at, call.n - (size_t)(at - call.s), "message", 7)); at += 7)
+        at[1] = 'a';
+    size_t i = client_post(&c, DO_PUT, "application/grpc", NULL, call.s, call.n, false);
+    client_talk(&c);
+    assert_int_equal(d.kept_n, 0);
+    assert_string_equal(c.of[i].grpc_status, "3");
+    assert_non_null(strstr(c.of[i].message, "neither a column message nor a column name"));
+}
+
+static void what_a_client_says_of_a_batch_comes_back_whole_however_long(void **state)
+{
+    static struct call call;
+    static char        long_text[300001];
+    memset(long_text, 'x', sizeof long_text - 1);
+    said_of_each = long_text;
+    call_make(&call, "metrics.arrows", true);
+    size_t i = client_post(&c, DO_PUT, "application/grpc", NULL, call.s, call.n, false);
+    client_talk(&c);
+    double_durable(&d, OK);
+    client_talk(&c);
+    assert_string_equal(c.of[i].grpc_status, "0");
+    assert_int_equal(c.of[i].came, 2 * (5 + 4 + 300000));
+    d.host.limits.body_max = 500000;      /* of two that he does not read in between only one has room */
+    i = client_post(&c, DO_PUT, "application/grpc", NULL, call.s, call.n, false);
+    client_talk(&c);
+    double_durable(&d, OK);
+    client_talk(&c);
+    said_of_each = "tag";
+    assert_true(c.of[i].closed);
+    assert_int_equal(c.of[i].code, NGHTTP2_CANCEL);
+    assert_string_equal(c.of[i].grpc_status, "");
+}
+
+static void a_batch_that_unpacks_to_more_than_a_record_may_hold_is_too_large(void **state)
+{
+    static const uint64_t large = 100 * 1024 * 1024;
+    char                  stream[8192];
+    struct event_report   report;
+    struct fault          fault;
+    FILE                 *in = fopen(ARROW_FIXTURES "/metrics_zstd.arrows", "rb");
+    assert_non_null(in);
+    size_t n = fread(stream, 1, sizeof stream, in);
+    (void)fclose(in);
+    assert_ok(event_check(RECORD_ARROW, FORM_ARROW, (struct slice){ stream, n }, &report, &fault), &fault);
+    char *packed = memmem(stream, n, "\x28\xb5\x2f\xfd", 4);
+    assert_non_null(packed);
+    memcpy(packed - 8, &large, sizeof large);      /* what the column says that it will be */
+    assert_int_equal(event_check(RECORD_ARROW, FORM_ARROW, (struct slice){ stream, n }, &report, &fault), ERR_LIMIT);
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
@@ -229,6 +320,10 @@ int main(void)
         T(a_batch_that_no_record_holds_ends_the_stream_once),
         T(what_streams_hold_between_their_batches_is_bounded),
         T(nothing_is_unpacked_while_the_budget_is_used_up),
+        T(a_dictionary_that_is_sent_again_does_not_make_records_longer),
+        T(a_table_of_which_nothing_can_be_taken_is_refused_and_why_is_said),
+        T(what_a_client_says_of_a_batch_comes_back_whole_however_long),
+        T(a_batch_that_unpacks_to_more_than_a_record_may_hold_is_too_large),
         T(a_peer_that_leaves_in_the_middle_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,7 +229,7 @@ static void who_waited_longer_than_patience_is_told_to_come_again(void **state)
 {
     size_t i = client_post(&c, GRPC_LOGS, "application/grpc", NULL, "\0\0\0\0\x14half", 9, true);
     client_talk(&c);
-    d.host.pressed = true;
+    d.host.pressed = d.host.full = true;
     session_pause(s);
     d.host.now_us += d.host.limits.patience_us - 1000;
     assert_true(session_tick(s));
@@ -240,15 +240,17 @@ static void who_waited_longer_than_patience_is_told_to_come_again(void **state)
     client_talk(&c);
     assert_string_equal(c.of[i].grpc_status, "14");
     assert_string_not_equal(c.of[i].details, "");
-    assert_int_equal(atomic_load(&d.in_flight), 0);
+    assert_int_equal(atomic_load(&d.in_flight), SESSION_EXCHANGE);      /* he has not ended his side */
 }
+
+enum { TINY = SESSION_EXCHANGE + BUFFER_LEAST };      /* what the smallest request takes while its body comes */
 
 static void only_as_many_are_sent_away_as_it_takes_the_newest_first(void **state)
 {
     size_t old = client_post(&c, GRPC_LOGS, "application/grpc", NULL, "\0\0\0\0\x14half", 9, true), new = client_post(&c, GRPC_LOGS, "application/grpc", NULL, "\0\0\0\0\x14half", 9, true);
     client_talk(&c);
-    assert_int_equal(atomic_load(&d.in_flight), 18);
-    d.host.limits.budget = 18;
+    assert_int_equal(atomic_load(&d.in_flight), 2 * TINY);
+    d.host.limits.budget = 2 * TINY - SESSION_BUDGET_SLACK;
     d.host.pressed = true;
     session_pause(s);
     d.host.now_us += d.host.limits.patience_us + 1;
@@ -265,8 +267,8 @@ static void only_as_many_are_sent_away_as_it_takes_the_newest_first(void **state
 static void over_http_1_it_is_503_with_retry_after(void **state)
 {
     send_body(LOGS_1 "Content-Length: 20\r\n\r\n", one_log, 10);
-    assert_int_equal(atomic_load(&d.in_flight), 10);
-    d.host.pressed = true;
+    assert_int_equal(atomic_load(&d.in_flight), TINY);
+    d.host.pressed = d.host.full = true;
     session_pause(s);
     d.host.now_us += d.host.limits.patience_us + 1;
     assert_true(session_tick(s));
@@ -280,9 +282,118 @@ static void over_http_1_it_is_503_with_retry_after(void **state)
 static void the_budget_counts_what_is_not_durable_yet(void **state)
 {
     send_body(LOGS_1 "Content-Length: 20\r\n\r\n", one_log, 20);
-    assert_int_equal(atomic_load(&d.in_flight), 20);
+    assert_int_equal(atomic_load(&d.in_flight), TINY);
+    exchange_drop_body(&d.host, d.waiting[0]);      /* the journal has a copy */
+    assert_int_equal(atomic_load(&d.in_flight), SESSION_EXCHANGE + 20);
     double_durable(&d, OK);
     assert_int_equal(atomic_load(&d.in_flight), 0);
+}
+
+/* All bytes that a client with 128 requests of one byte sends: its preface, and then the requests. */
+static size_t many_begun(char *to, size_t *preface)
+{
+    const uint8_t *bytes;
+    ssize_t        n;
+    size_t         all = 0;
+    for (int round = 0; round < 2; round++) {
+        while ((n = nghttp2_session_mem_send(c.http2, &bytes)) > 0) {
+            memcpy(to + all, bytes, (size_t)n);
+            all += (size_t)n;
+        }
+        if (round)
+            break;
+        *preface = all;
+        (void)session_feed(s, to, all);
+        for (struct slice out; (out = session_output(s)).n; session_sent(s, out.n))
+            assert_true(nghttp2_session_mem_recv(c.http2, (const uint8_t *)out.s, out.n) > 0);
+        for (int i = 0; i < 128; i++)
+            (void)client_post(&c, GRPC_LOGS, "application/grpc", NULL, "\0", 1, true);
+    }
+    return all;
+}
+
+static void very_many_requests_of_one_byte_stay_within_the_budget_and_may_come_again(void **state)
+{
+    enum { CONNECTIONS = 1024, STREAMS = 128 };
+    static char            bytes[64 * 1024];
+    static struct session *other[CONNECTIONS];
+    size_t                 preface;
+    session_free(s);
+    client_close(&c);
+    d.host.limits.streams_max = STREAMS;
+    s = session_new(&d.host, &d.door, SESSION_EITHER);
+    client_open(&c, s);
+    size_t  n = many_begun(bytes, &preface);
+    int64_t bound = d.host.limits.budget + d.host.limits.budget / 8 + SESSION_BUDGET_SLACK + (int64_t)CONNECTIONS * TINY;      /* one each may wait */
+    for (int i = 1; i < CONNECTIONS; i++) {
+        other[i] = session_new(&d.host, &d.door, SESSION_EITHER);
+        assert_true(session_feed(other[i], bytes, n));
+        assert_true(atomic_load(&d.in_flight) <= bound);
+    }
+    assert_true(session_feed(s, bytes + preface, n - preface));
+    client_talk(&c);
+    for (size_t i = 0; i < STREAMS; i++)      /* the first waits; the others are answered, or not even that */
+        assert_true(i == 0 ? !c.of[i].closed && !*c.of[i].grpc_status
+                           : (slice_is(slice_of(c.of[i].grpc_status), "14") && *c.of[i].details) || (c.of[i].closed && c.of[i].code == NGHTTP2_REFUSED_STREAM));
+    uint64_t full = d.stats.of[RECEIVE_OTLP_GRPC].refused[REFUSED_FULL];
+    uint64_t all = d.stats.of[RECEIVE_OTLP_GRPC].requests;
+    assert_int_equal(all, CONNECTIONS * STREAMS);
+    assert_true(full > 0 && (int64_t)(all - full) * TINY <= bound);      /* each that does not wait was counted as sent away */
+    assert_int_equal(d.stats.of[RECEIVE_OTLP_GRPC].accepted, 0);
+    for (int i = 1; i < CONNECTIONS; i++)
+        session_free(other[i]);
+}
+
+static void beyond_the_budget_a_second_request_of_a_connection_is_told_to_come_again_at_once(void **state)
+{
+    const int64_t others = d.host.limits.budget + SESSION_BUDGET_SLACK - TINY;
+    atomic_fetch_add(&d.in_flight, others);
+    size_t first = client_post(&c, GRPC_LOGS, "application/grpc", NULL, "\0", 1, true);
+    client_talk(&c);
+    size_t second = client_post(&c, GRPC_LOGS, "application/grpc", NULL, "\0", 1, true);
+    client_talk(&c);
+    assert_string_equal(c.of[first].grpc_status, "");
+    assert_string_equal(c.of[second].grpc_status, "14");
+    assert_string_not_equal(c.of[second].details, "");
+    atomic_fetch_sub(&d.in_flight, others);
+}
+
+static void time_that_a_connection_was_not_read_from_counts_into_the_patience_of_its_request(void **state)
+{
+    send_body(LOGS_1 "Content-Length: 20\r\n\r\n", one_log, 10);
+    session_pause(s);
+    d.host.now_us += 700;
+    session_resume(s);
+    d.host.now_us += 50;
+    session_pause(s);
+    d.host.now_us += 7;
+    session_resume(s);
+    (void)session_feed(s, one_log + 10, 10);
+    assert_int_equal(d.waiting_n, 1);
+    assert_int_equal(d.waiting[0]->waited_us, 707);
+}
+
+/* As grpc-go does: to each answer a ping that measures, and windows given back for stream and connection. */
+static void a_client_that_pings_for_each_answer_is_no_flood(void **state)
+{
+    size_t n;
+    char  *body = grpc_frame(one_log, 20, false, &n);
+    d.at_once = true;
+    for (int i = 0; i < 10000; i++) {
+        static const char update[13] = { 0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 5 };
+        c.n = 0;
+        size_t k = client_post(&c, GRPC_LOGS, "application/grpc", NULL, body, n, false);
+        (void)nghttp2_submit_ping(c.http2, 0, NULL);
+        client_talk(&c);
+        (void)session_feed(s, update, sizeof update);
+        client_talk(&c);
+        assert_false(c.goaway);
+        assert_string_equal(c.of[k].grpc_status, "0");
+        while (d.kept_n)
+            free(d.kept[--d.kept_n].body);
+    }
+    assert_int_equal(d.stats.floods, 0);
+    free(body);
 }
 
 static void a_flood_of_pings_ends_the_connection(void **state)
@@ -437,6 +548,10 @@ int main(void)
         HTTP2(only_as_many_are_sent_away_as_it_takes_the_newest_first),
         HTTP1(over_http_1_it_is_503_with_retry_after),
         HTTP1(the_budget_counts_what_is_not_durable_yet),
+        HTTP2(very_many_requests_of_one_byte_stay_within_the_budget_and_may_come_again),
+        HTTP2(beyond_the_budget_a_second_request_of_a_connection_is_told_to_come_again_at_once),
+        HTTP1(time_that_a_connection_was_not_read_from_counts_into_the_patience_of_its_request),
+        HTTP2(a_client_that_pings_for_each_answer_is_no_flood),
         HTTP2(a_flood_of_pings_ends_the_connection),
         HTTP2(pings_now_and_then_are_no_flood),
         HTTP2(a_client_that_opens_and_resets_without_end_is_sent_away),

@@ -667,11 +667,10 @@ static void disk_set(bool hold)
     pthread_mutex_unlock(&disk.lock);
 }
 
-static void no_answer_goes_out_before_the_disk_has_said_yes(void **state)
+/* A journal whose disk waits while disk.hold is set. */
+static void journal_slow(void)
 {
     static struct journal_files files;
-    static const char           head[] = "POST /v1/logs HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-protobuf\r\nContent-Length: 20\r\n\r\n";
-    char                        said[2048];
     files = journal_files_real;
     files.fdatasync = slow_sync;
     disk_set(false);
@@ -683,6 +682,13 @@ static void no_answer_goes_out_before_the_disk_has_said_yes(void **state)
     o.size_max = 8 << 20;
     o.files = &files;
     assert_ok(journal_open(&o, &f.journal, &f.fault), &f.fault);
+}
+
+static void no_answer_goes_out_before_the_disk_has_said_yes(void **state)
+{
+    static const char           head[] = "POST /v1/logs HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-protobuf\r\nContent-Length: 20\r\n\r\n";
+    char                        said[2048];
+    journal_slow();
     assert_ok(start(PLAIN), &f.fault);
 
     disk_set(true);
@@ -700,6 +706,55 @@ static void no_answer_goes_out_before_the_disk_has_said_yes(void **state)
     assert_int_equal(recv(fd, said, 15, MSG_WAITALL), 15);
     assert_memory_equal(said, "HTTP/1.1 200 OK", 15);
     (void)close(fd);
+}
+
+static int begin_large(size_t n)
+{
+    char head[160], *body = calloc(1, n);
+    int  fd = connect_to("main");
+    (void)snprintf(head, sizeof head, "POST /v1/logs HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-protobuf\r\nContent-Length: %zu\r\n\r\n", n + 1);
+    assert_int_equal(send(fd, head, strlen(head), 0), (ssize_t)strlen(head));
+    for (size_t at = 0; at < n;) {
+        ssize_t sent = send(fd, body + at, n - at, MSG_DONTWAIT);
+        if (sent < 0 && stats().paused)
+            break;      /* nobody reads any more */
+        at += sent > 0 ? (size_t)sent : 0;
+    }
+    free(body);
+    return fd;
+}
+
+static void a_connection_whose_request_was_answered_is_read_on_though_others_wait(void **state)
+{
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0";
+    char              bytes[512];
+    size_t            n = sizeof preface;
+    journal_slow();
+    assert_ok(start("receive: { body_max: 1MiB, budget: 1MiB, patience: 30s, stall_timeout: 1h }\nlisteners:\n    main: { address: \"127.0.0.1:0\" }\n"), &f.fault);
+    disk_set(true);
+    int fd = connect_to("main");
+    memcpy(bytes, preface, n);
+    n += request_2(bytes + n, 1);
+    assert_int_equal(write(fd, bytes, n), n);
+    while (stats().in_flight_requests < 1)
+        (void)sched_yield();
+    int a = begin_large(600000);
+    while (stats().in_flight_bytes < 600000)
+        (void)sched_yield();
+    int b = begin_large(1000000);      /* more than the budget has room for */
+    while (stats().paused < 1)
+        (void)sched_yield();
+    n = request_2(bytes, 3);
+    assert_int_equal(write(fd, bytes, n), n);
+    while (stats().paused < 2)
+        (void)sched_yield();
+    disk_set(false);
+    while (stats().of[RECEIVE_OTLP_GRPC].accepted < 2)
+        (void)sched_yield();
+    assert_int_equal(stats().of[RECEIVE_OTLP_HTTP].refused[REFUSED_FULL], 0);      /* the others still wait */
+    (void)close(fd);
+    (void)close(a);
+    (void)close(b);
 }
 
 enum { CROWD = 8 };
@@ -750,6 +805,7 @@ int main(void)
         T(a_full_journal_lets_senders_wait_and_then_come_again),
         T(of_those_who_wait_for_the_journal_one_at_most_is_unpacked),
         T(who_waits_for_the_journal_is_not_read_from_on_the_same_connection),
+        T(a_connection_whose_request_was_answered_is_read_on_though_others_wait),
         T(more_than_the_budget_at_once_waits_or_comes_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

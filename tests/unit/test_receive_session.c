@@ -346,7 +346,7 @@ static void a_grpc_call_that_cannot_be_made_durable_is_14_with_retry_info(void *
 
 static void messages_of_grpc_may_be_packed_and_come_in_many_pieces(void **state)
 {
-    static const char *const gzip[] = { "grpc-encoding", "gzip", NULL }, *const zstd[] = { "grpc-encoding", "zstd", NULL };
+    static const char *const gzip[] = { "grpc-encoding", "gzip", NULL }, *const zstd[] = { "grpc-encoding", "zstd", NULL }, *const deflate[] = { "grpc-encoding", "deflate", NULL };
     struct libdeflate_compressor *z = libdeflate_alloc_compressor(6);
     char   packed[256];
     size_t n, m = libdeflate_gzip_compress(z, one_log, 20, packed, sizeof packed);
@@ -355,6 +355,10 @@ static void messages_of_grpc_may_be_packed_and_come_in_many_pieces(void **state)
     m = ZSTD_compress(packed, sizeof packed, one_log, 20, 1);
     char  *second = grpc_frame(packed, m, true, &k);
     size_t b = client_post(&c, GRPC_LOGS, "application/grpc", zstd, second, k, false);
+    m = libdeflate_zlib_compress(z, one_log, 20, packed, sizeof packed);
+    size_t l;
+    char  *third = grpc_frame(packed, m, true, &l);
+    size_t e = client_post(&c, GRPC_LOGS, "application/grpc", deflate, third, l, false);
     libdeflate_free_compressor(z);
     d.at_once = true;
     const uint8_t *bytes;
@@ -364,10 +368,13 @@ static void messages_of_grpc_may_be_packed_and_come_in_many_pieces(void **state)
     client_talk(&c);
     assert_string_equal(c.of[a].grpc_status, "0");
     assert_string_equal(c.of[b].grpc_status, "0");
-    assert_int_equal(d.kept_n, 2);
-    assert_memory_equal(d.kept[1].body, one_log, 20);
+    assert_string_equal(c.of[e].grpc_status, "0");
+    assert_int_equal(d.kept_n, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_memory_equal(d.kept[i].body, one_log, 20);
     free(first);
     free(second);
+    free(third);
 }
 
 static const char *grpc_of(const char *path, const char *const *fields, const char *body, size_t n)

@@ -82,6 +82,27 @@ static void datagrams_arrive_each_as_a_message(void **state)
     (void)close(fd);
 }
 
+static void a_message_without_a_text_is_kept_and_only_what_says_nothing_is_passed_over(void **state)
+{
+    house_start("syslog: { " UDP " }\n");
+    int fd = connect_to("udp", SOCK_DGRAM);
+    say(fd, "<11>1 2003-10-11T22:14:15.003Z web2 app - ID47 -");
+    say(fd, "\n");
+    say(fd, "<13>");
+    say(fd, "last");
+    house_until(3);
+    assert_string_equal(h.seen[0].text, "");
+    assert_string_equal(h.seen[0].service, "app");
+    assert_string_equal(h.seen[0].host, "web2");
+    assert_int_equal(h.seen[0].severity, syslog_severity_number(3));
+    assert_non_null(strstr(h.seen[0].more, "syslog.msgid=ID47"));
+    assert_int_equal(h.seen[1].severity, syslog_severity_number(5));
+    assert_string_equal(h.seen[2].text, "last");
+    assert_int_equal(stats().of[INPUT_SYSLOG].empty, 1);
+    assert_int_equal(h.n, 3);
+    (void)close(fd);
+}
+
 static void a_connection_says_by_its_first_bytes_how_it_is_framed(void **state)
 {
     house_start("syslog: { " TCP " }\n");
@@ -233,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_becomes_a_log),
         HOUSE(datagrams_arrive_each_as_a_message),
+        HOUSE(a_message_without_a_text_is_kept_and_only_what_says_nothing_is_passed_over),
         HOUSE(a_connection_says_by_its_first_bytes_how_it_is_framed),
         HOUSE(a_connection_whose_framing_is_lost_is_closed_and_counted),
         HOUSE(a_reload_keeps_sockets_and_connections_that_stay),

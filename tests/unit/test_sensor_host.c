@@ -151,6 +151,80 @@ static void the_host_is_told_under_node_exporters_names(void **state)
     end(&w);
 }
 
+static void put_link(const char *path, const char *to)
+{
+    char full[256];
+    snprintf(full, sizeof full, "%s%s", root, path);
+    assert_int_equal(symlink(to, full), 0);
+}
+
+static void numbers_with_gaps_are_no_end_and_a_chip_is_called_by_its_place(void **state)
+{
+    (void)state;
+    struct world w;
+    put_file("/sys/devices/platform/coretemp.0/hwmon/hwmon3/name", "coretemp\n");
+    put_file("/sys/class/hwmon/hwmon3/name", "coretemp\n");
+    put_file("/sys/class/hwmon/hwmon3/temp1_input", "41000\n");
+    put_file("/sys/class/hwmon/hwmon3/temp40_input", "39500\n");
+    put_link("/sys/class/hwmon/hwmon3/device", "../../../devices/platform/coretemp.0");
+    put_file("/sys/class/hwmon/hwmon7/name", "Odd Chip\n");
+    put_file("/sys/class/hwmon/hwmon7/temp2_input", "20000\n");
+    put_file("/sys/class/thermal/thermal_zone2/type", "x86_pkg\n");
+    put_file("/sys/class/thermal/thermal_zone2/temp", "55000\n");
+    put_file("/sys/devices/system/cpu/cpu0/topology", "\n");
+    put_file("/sys/devices/system/cpu/cpu2/cpufreq/scaling_cur_freq", "2400000\n");
+    put_file("/etc/os-release", "NAME=Alpine\nID=alpine\nVERSION_ID=3.18.4\n");
+    begin(&w, DEFAULTS);
+    tick(&w);
+    static const char *const lines[] = {
+        "node_hwmon_temp_celsius{chip=\"platform_coretemp_0\",sensor=\"temp1\"} 41", "node_hwmon_temp_celsius{chip=\"platform_coretemp_0\",sensor=\"temp40\"} 39.5",
+        "node_hwmon_chip_names{chip=\"platform_coretemp_0\",chip_name=\"coretemp\"} 1", "node_hwmon_temp_celsius{chip=\"odd_chip\",sensor=\"temp2\"} 20",
+        "node_thermal_zone_temp{type=\"x86_pkg\",zone=\"2\"} 55", "node_cpu_scaling_frequency_hertz{cpu=\"2\"} 2400000000", "node_os_version{id=\"alpine\",name=\"Alpine\"} 3.1800000000000002",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_says(&w, lines[i]);
+    end(&w);
+}
+
+static void what_somebody_wrote_into_an_interface_becomes_text(void **state)
+{
+    (void)state;
+    struct world w;
+    put_file("/sys/class/net/eth0/ifalias", "zum B\xfcro\n");
+    put_file("/sys/class/net/eth0/operstate", "up\n");
+    begin(&w, DEFAULTS);
+    tick(&w);
+    assert_says(&w, "node_network_info{device=\"eth0\",ifalias=\"zum B?ro\",operstate=\"up\"} 1");
+    end(&w);
+}
+
+static void disks_and_interfaces_that_are_one_tell_how_many_of_them_work(void **state)
+{
+    (void)state;
+    struct world w;
+    put_file("/proc/mdstat", "Personalities : [raid1] [raid6] [raid5] [raid4]\n"
+        "md0 : active raid5 sdc1[3] sdb1[1](F) sda1[0] sdd1[4](S)\n      195310144 blocks level 5, 64k chunk, algorithm 2 [3/2] [U_U]\n"
+        "      [=>...................]  recovery =  8.5% (16775552/97655072) finish=17.0min speed=259783K/sec\n\n"
+        "md1 : active raid0 sde1[0] sdf1[1]\n      7932928 blocks super 1.2 512k chunks\n\nmd2 : inactive sdg1[0](S)\n      12582 blocks\n\nunused devices: <none>\n");
+    put_file("/sys/class/net/bonding_masters", "bond0 dmz\n");
+    put_file("/sys/class/net/bond0/bonding/slaves", "eth0 eth4\n");
+    put_file("/sys/class/net/bond0/lower_eth0/bonding_slave/mii_status", "up\n");
+    put_file("/sys/class/net/bond0/slave_eth4/bonding_slave/mii_status", "down\n");
+    put_file("/sys/class/net/dmz/bonding/slaves", "\n");
+    begin(&w, DEFAULTS);
+    tick(&w);
+    static const char *const lines[] = {
+        "node_md_state{device=\"md0\",state=\"recovering\"} 1", "node_md_state{device=\"md0\",state=\"active\"} 0", "node_md_disks{device=\"md0\",state=\"active\"} 2",
+        "node_md_disks{device=\"md0\",state=\"failed\"} 1", "node_md_disks{device=\"md0\",state=\"spare\"} 1", "node_md_disks_required{device=\"md0\"} 3",
+        "node_md_blocks{device=\"md0\"} 195310144", "node_md_blocks_synced{device=\"md0\"} 16775552", "node_md_state{device=\"md1\",state=\"active\"} 1",
+        "node_md_disks{device=\"md1\",state=\"active\"} 2", "node_md_blocks_synced{device=\"md1\"} 7932928", "node_md_state{device=\"md2\",state=\"inactive\"} 1",
+        "node_md_disks{device=\"md2\",state=\"active\"} 0", "node_bonding_slaves{master=\"bond0\"} 2", "node_bonding_active{master=\"bond0\"} 1", "node_bonding_slaves{master=\"dmz\"} 0",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_says(&w, lines[i]);
+    end(&w);
+}
+
 static void counters_do_not_go_back_when_the_kernels_idle_time_does(void **state)
 {
     (void)state;
@@ -297,6 +371,31 @@ static void a_series_that_ends_is_marked_stale_once(void **state)
     end(&w);
 }
 
+static void new_settings_end_the_series_that_they_do_not_have_and_no_other(void **state)
+{
+    (void)state;
+    struct world before, after;
+    struct fault fault = { 0 };
+    double       v = 0;
+    uint64_t     bits;
+    int64_t      ms;
+    int          count;
+    begin(&before, DEFAULTS);
+    tick(&before);
+    begin(&after, DEFAULTS "  off: [loadavg]\n");
+    tick(&after);
+    assert_int_equal(sensors_leave(before.s, after.s, &fault), OK);
+    assert_true(sample(&before.e, "node_load1", NULL, NULL, &v, &ms, &count));
+    memcpy(&bits, &v, sizeof bits);
+    assert_true(bits == UINT64_C(0x7ff0000000000002));
+    assert_false(sample(&before.e, "node_network_receive_bytes_total", "device", "eth0", &v, &ms, &count));
+    assert_int_equal(before.e.events, 5);               /* three of the load, and how that sensor did */
+    assert_int_equal(sensors_leave(after.s, NULL, &fault), OK);      /* nobody takes their place */
+    assert_true(sample(&after.e, "node_network_receive_bytes_total", "device", "eth0", &v, &ms, &count));
+    end(&before);
+    end(&after);
+}
+
 static void a_reading_that_is_refused_is_counted_and_the_next_one_follows(void **state)
 {
     (void)state;
@@ -331,6 +430,35 @@ static void a_burst_is_seen_and_the_usual_traffic_is_none(void **state)
     tick(&w);
     assert_says(&w, "homeostat_net_burst{device=\"eth0\",direction=\"receive\"} 1");
     assert_says(&w, "homeostat_net_burst{device=\"eth0\",direction=\"transmit\"} 0");
+    end(&w);
+}
+
+/* So many interfaces, from that number on. */
+static void put_interfaces(int from, int count)
+{
+    static char text[32 * 1024];
+    size_t      n = 0;
+    for (int i = from; i < from + count; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "  veth%d:1000 10 0 0 0 0 0 0 2000 20 0 0 0 0 0 0\n", i);
+    put_file("/proc/net/dev", text);
+}
+
+static void an_interface_that_is_gone_makes_room_for_another_after_ten_minutes(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, DEFAULTS);
+    put_interfaces(0, 128);
+    tick(&w);
+    put_interfaces(127, 2);
+    tick(&w);
+    assert_null(strstr(w.text.s, "homeostat_net_burst{device=\"veth128\""));
+    assert_says(&w, "homeostat_net_baselines_refused_total 1");
+    w.time.mono_us += 600 * US_PER_S;
+    tick(&w);
+    assert_says(&w, "homeostat_net_burst{device=\"veth128\",direction=\"receive\"} 0");
+    assert_says(&w, "homeostat_net_burst{device=\"veth127\",direction=\"receive\"} 0");
+    assert_says(&w, "homeostat_net_baselines_refused_total 1");
     end(&w);
 }
 
@@ -386,9 +514,9 @@ static void every_sensor_can_be_named_in_the_settings(void **state)
     (void)state;
     size_t                     count, rows = 0;
     const char *const         *names = sensors_names(&count);
-    const struct sensor *const tables[] = { sensors_cpu, sensors_memory, sensors_disk, sensors_net, sensors_netclass, sensors_misc, sensors_tcp, sensors_process };
-    const size_t               counts[] = { sensors_cpu_count, sensors_memory_count, sensors_disk_count, sensors_net_count, sensors_netclass_count, sensors_misc_count,
-        sensors_tcp_count, sensors_process_count };
+    const struct sensor *const tables[] = { sensors_cpu, sensors_memory, sensors_disk, sensors_filesystem, sensors_net, sensors_netclass, sensors_misc, sensors_raid, sensors_tcp, sensors_process };
+    const size_t               counts[] = { sensors_cpu_count, sensors_memory_count, sensors_disk_count, sensors_filesystem_count, sensors_net_count, sensors_netclass_count, sensors_misc_count,
+        sensors_raid_count, sensors_tcp_count, sensors_process_count };
     for (size_t t = 0; t < COUNT(tables); t++)
         for (size_t i = 0; i < counts[t]; i++, rows++) {
             bool named = false;
@@ -404,12 +532,17 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, wipe)
     const struct CMUnitTest tests[] = {
         TEST(the_host_is_told_under_node_exporters_names),
+        TEST(numbers_with_gaps_are_no_end_and_a_chip_is_called_by_its_place),
+        TEST(what_somebody_wrote_into_an_interface_becomes_text),
+        TEST(disks_and_interfaces_that_are_one_tell_how_many_of_them_work),
         TEST(counters_do_not_go_back_when_the_kernels_idle_time_does),
         TEST(a_sensor_that_is_off_tells_nothing_and_one_that_fails_is_asked_again),
         TEST(a_reading_is_a_record_of_remote_write),
         TEST(a_series_that_ends_is_marked_stale_once),
+        TEST(new_settings_end_the_series_that_they_do_not_have_and_no_other),
         TEST(a_reading_that_is_refused_is_counted_and_the_next_one_follows),
         TEST(a_burst_is_seen_and_the_usual_traffic_is_none),
+        TEST(an_interface_that_is_gone_makes_room_for_another_after_ten_minutes),
         TEST(failures_of_tcp_have_a_class_and_the_time_outs_are_this_hosts),
         TEST(the_settings_are_in_order),
         cmocka_unit_test(every_sensor_can_be_named_in_the_settings),

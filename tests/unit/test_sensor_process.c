@@ -207,6 +207,60 @@ static void the_first_recipe_that_matches_names_the_group(void **state)
     end(&w);
 }
 
+/* As people write it for process-exporter, with expressions also where that takes names. */
+static const char with_expressions[] =
+    "  - name: \"nginx\"\n    exe: [\"~/usr/local/openresty/nginx/sbin/nginx$\"]\n    comm: [\"^nginx$\"]\n    cmdline: [\"nginx\"]\n"
+    "  - name: \"redis\"\n    exe: [\".*/redis-server$\"]\n    comm: [\"^redis-server$\"]\n    cmdline: [\"redis-server\"]\n"
+    "  - name: \"postgres\"\n    exe: [\".*/postgres$\", \".*/postmaster$\"]\n    comm: [\"^postgres$\", \"^postmaster$\"]\n    cmdline: [\"postgres\", \"postmaster\"]\n"
+    "  - name: \"xcontrol-server\"\n    exe: [\"~/usr/bin/xcontrol-server$\"]\n    comm: [\"^xcontrol-server$\"]\n    cmdline: [\"xcontrol-server\"]\n"
+    "  - name: \"other\"\n    cmdline: [\".+\"]\n";
+
+static void names_and_paths_may_be_expressions_and_what_is_none_is_exact(void **state)
+{
+    (void)state;
+    struct world w;
+    char         yaml[2000];
+    put_process((struct made){ 10, 1, 5, "nginx", "/usr/local/openresty/nginx/sbin/nginx -g daemon", 0, 0 });
+    put_process((struct made){ 11, 1, 5, "redis-server", "", 0, 0 });
+    put_file("/proc/11/cmdline", "/usr/bin/redis-server 127.0.0.1:6379\0", 37);       /* it writes them into one */
+    put_process((struct made){ 12, 1, 5, "postmaster", "/usr/lib/postgresql/15/bin/postmaster -D /data", 0, 0 });
+    put_process((struct made){ 13, 1, 5, "xcontrol-server", "/usr/bin/xcontrol-server", 0, 0 });
+    put_process((struct made){ 14, 1, 5, "nginx-debug", "/usr/bin/nginx-debug", 0, 0 });
+    snprintf(yaml, sizeof yaml, "sensors:\n  interval: 1s\nsensor_groups:\n%s", with_expressions);
+    begin(&w, yaml);
+    tick(&w);
+    assert_true(value(&w, "num_procs", GROUP("nginx")) == 1 && value(&w, "num_procs", GROUP("redis")) == 1);
+    assert_true(value(&w, "num_procs", GROUP("postgres")) == 1 && value(&w, "num_procs", GROUP("xcontrol-server")) == 1);
+    assert_true(value(&w, "num_procs", GROUP("other")) == 1);
+    end(&w);
+    begin(&w, "sensors:\n  interval: 1s\nsensor_groups:\n  - name: plain\n    comm: [ngin., nginx]\n");
+    tick(&w);
+    assert_true(value(&w, "num_procs", GROUP("plain")) == 1);        /* a point alone is no expression */
+    end(&w);
+}
+
+struct doubted { size_t n; char text[4][300]; };
+
+static void doubt(void *ctx, const char *text)
+{
+    struct doubted *d = ctx;
+    snprintf(d->text[d->n++ % 4], sizeof d->text[0], "%s", text);
+}
+
+static void recipes_that_can_match_nobody_are_told(void **state)
+{
+    (void)state;
+    static const char *const               all[] = { ".+" }, *const is_long[] = { "a-very-long-name-of-a-program", "^another-that-is-long$" }, *const is_short[] = { "kthreadd" };
+    static const struct sensors_group_conf conf[] = {
+        { .name = "long", .comm = { is_long, 2 } }, { .name = "everybody", .cmdline = { all, 1 } }, { .name = "late", .exe = { is_short, 1 } }, { .name = "kernel", .comm = { is_short, 1 } },
+    };
+    struct doubted d = { 0 };
+    assert_int_equal(grouping_doubts(conf, 4, doubt, &d), 2);
+    assert_non_null(strstr(d.text[0], "sensor_groups[0], long: never matches: the kernel keeps 15"));
+    assert_non_null(strstr(d.text[1], "sensor_groups[2], late: never matches: sensor_groups[1], everybody"));
+    assert_int_equal(grouping_doubts(conf + 3, 1, doubt, &d), 0);
+}
+
 static void names_beyond_the_bound_are_other(void **state)
 {
     (void)state;
@@ -238,6 +292,113 @@ static void a_name_with_blanks_and_parentheses_is_read(void **state)
     end(&w);
 }
 
+/* A folder in the place of a file can be opened and not be read: as when there is no descriptor left. */
+static void make_unreadable(int pid)
+{
+    char path[128];
+    end_process(pid);
+    snprintf(path, sizeof path, "%s/proc/%d/stat", root, pid);
+    struct fault fault = { 0 };
+    assert_int_equal(file_make_dirs(path, 0755, &fault), OK);
+}
+
+static void a_process_that_cannot_be_read_for_a_while_counts_nothing_twice(void **state)
+{
+    (void)state;
+    struct world w;
+    char         comm[16];
+    for (int i = 0; i < 300; i++) {                     /* more than are kept open */
+        snprintf(comm, sizeof comm, "%s", i < 299 ? "crowd" : "late");
+        put_process((struct made){ 100 + i, 1, 5, comm, comm, 1000, 0 });
+    }
+    put_process((struct made){ 90, 1, 5, "shy", "shy", 1000, 0 });
+    make_unreadable(90);
+    begin(&w, BY_COMM);
+    tick(&w);
+    put_process((struct made){ 399, 1, 5, "late", "late", 1050, 0 });
+    tick(&w);
+    assert_true(value(&w, "cpu_seconds_total", USER("late")) == 0.5);
+    make_unreadable(399);
+    tick(&w);
+    assert_true(value(&w, "num_procs", GROUP("late")) == 1);
+    assert_non_null(strstr(w.text.s, "\nhomeostat_sensor_processes_unread_total 4\n"));        /* 90 three times */
+    end_process(399);
+    put_process((struct made){ 399, 1, 5, "late", "late", 1100, 0 });
+    end_process(90);
+    put_process((struct made){ 90, 1, 5, "shy", "shy", 1000, 0 });
+    tick(&w);
+    assert_true(value(&w, "cpu_seconds_total", USER("late")) == 1);
+    assert_true(value(&w, "num_procs", GROUP("shy")) == 1 && value(&w, "cpu_seconds_total", USER("shy")) == 0);       /* it was there before anybody looked */
+    end(&w);
+}
+
+static void a_name_that_nobody_uses_any_more_gives_way_after_ten_minutes(void **state)
+{
+    (void)state;
+    struct world w;
+    put_process((struct made){ 10, 1, 5, "old", "old", 100, 0 });
+    put_process((struct made){ 11, 1, 5, "steady", "steady", 100, 0 });
+    begin(&w, "sensors:\n  interval: 1s\n  processes:\n    groups_max: 2\n");
+    tick(&w);
+    end_process(10);
+    put_process((struct made){ 12, 1, 9, "young", "young", 100, 0 });
+    for (int i = 0; i < 10; i++)
+        tick(&w);
+    assert_true(value(&w, "num_procs", GROUP("other")) == 1);
+    assert_non_null(strstr(w.text.s, "homeostat_sensor_groups_refused_total 1\n"));
+    w.time.mono_us += 600 * US_PER_S;
+    for (int i = 0; i < 10; i++)
+        tick(&w);
+    assert_true(value(&w, "num_procs", GROUP("young")) == 1 && value(&w, "num_procs", GROUP("other")) == 0);
+    assert_true(value(&w, "num_procs", GROUP("old")) == -1 && value(&w, "num_procs", GROUP("steady")) == 1);
+    end(&w);
+}
+
+static void names_that_are_no_text_become_some(void **state)
+{
+    (void)state;
+    struct world w;
+    put_process((struct made){ 10, 1, 5, "caf\xe9", "/opt/caf\xe9", 0, 0 });
+    begin(&w, "sensors:\n  interval: 1s\nsensor_groups:\n  - name: '{{.Comm}} {{.ExeFull}}'\n    cmdline: [.]\n");
+    tick(&w);
+    assert_true(value(&w, "num_procs", GROUP("caf? /opt/caf?")) == 1);
+    end(&w);
+}
+
+static void open_files_that_may_not_be_counted_are_unknown_and_not_none(void **state)
+{
+    (void)state;
+    struct world w;
+    char         command[128];
+    put_process((struct made){ 10, 1, 5, "web", "web", 0, 0 });
+    snprintf(command, sizeof command, "rm -rf %s/proc/10/fd", root);
+    assert_int_equal(system(command), 0);
+    begin(&w, BY_COMM);
+    tick(&w);
+    assert_true(value(&w, "num_procs", GROUP("web")) == 1);
+    assert_true(value(&w, "open_filedesc", GROUP("web")) == -1 && value(&w, "worst_fd_ratio", GROUP("web")) == -1);
+    assert_non_null(strstr(w.text.s, "\nnamedprocess_scrape_partial_errors 1\n"));
+    end(&w);
+}
+
+static void the_host_is_told_how_many_processes_there_are_and_may_be(void **state)
+{
+    (void)state;
+    struct world w;
+    put_process((struct made){ 10, 1, 5, "a", "a", 0, 0 });
+    put_process((struct made){ 11, 1, 5, "b", "b", 0, 0 });
+    put_file("/proc/sys/kernel/pid_max", "4194304\n", 8);
+    put_file("/proc/sys/kernel/threads-max", "126000\n", 7);
+    begin(&w, BY_COMM);
+    tick(&w);
+    static const char *const lines[] = { "node_processes_pids 2", "node_processes_threads 6", "node_processes_state{state=\"S\"} 2", "node_processes_max_processes 4194304",
+        "node_processes_max_threads 126000" };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (!strstr(w.text.s, lines[i]))
+            fail_msg("not there: %s", lines[i]);
+    end(&w);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, wipe)
@@ -245,7 +406,14 @@ int main(void)
         TEST(a_group_sums_its_processes),
         TEST(counters_do_not_go_back_when_processes_end_or_a_pid_is_given_again),
         TEST(the_first_recipe_that_matches_names_the_group),
+        TEST(names_and_paths_may_be_expressions_and_what_is_none_is_exact),
+        TEST(recipes_that_can_match_nobody_are_told),
         TEST(names_beyond_the_bound_are_other),
+        TEST(a_process_that_cannot_be_read_for_a_while_counts_nothing_twice),
+        TEST(a_name_that_nobody_uses_any_more_gives_way_after_ten_minutes),
+        TEST(names_that_are_no_text_become_some),
+        TEST(open_files_that_may_not_be_counted_are_unknown_and_not_none),
+        TEST(the_host_is_told_how_many_processes_there_are_and_may_be),
         TEST(a_name_with_blanks_and_parentheses_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -208,6 +208,49 @@ static void without_a_tokens_file_there_is_one_for_this_machine(void **state)
 
 /* ---- the order ---- */
 
+static char looked[1200];      /* the last question to ingest, in words */
+
+static enum err remember_question(void *ctx, const struct web_question *q, json_t **out, struct fault *fault)
+{
+    (void)snprintf(looked, sizeof looked, "%s|%s|%s|%s|%s|%d", q->what, q->id ? q->id : "", q->service ? q->service : "", q->metric ? q->metric : "", q->tenant ? q->tenant : "", q->limit);
+    *out = json_array();
+    return OK;
+}
+
+static void questions_about_what_came_in_hold_any_name_a_metric_and_a_tenant(void **state)
+{
+    static const struct { const char *path, *question; } rows[] = {
+        { "/downstreams?service=urn%3Ak8s%3Asvc%3Ashop%2Fcart&tenant=installation", "downstreams||urn:k8s:svc:shop/cart||installation|100" },
+        { "/downstreams?service=my%20own%20service&limit=7", "downstreams||my own service|||7" },
+        { "/service/cart/downstreams?tenant=shop", "downstreams|cart|cart||shop|100" },
+        { "/service/metrics?service=urn%3Ahost%3Aweb-1", "metrics||urn:host:web-1|||100" },
+        { "/v1/service/metrics?service=a%2Fb&name=node_load1&tenant=shop", "metrics||a/b|node_load1|shop|100" },
+        { "/pattern?service=a%2Fb&tenant=shop", "patterns||a/b||shop|100" },
+        { "/service?tenant=installation", "services||||installation|100" },
+        { "/job?tenant=shop", "jobs||||shop|100" },
+        { "/event/e1?tenant=shop", "event|e1|||shop|100" },
+        { "/trace/4bf92f3577b34da6a3ce929d0e0e4736?tenant=shop", "trace|4bf92f3577b34da6a3ce929d0e0e4736|||shop|100" },
+    };
+    char long_name[200], path[300], want[300];
+    fixture_stop();
+    fx.sources.look = remember_question;
+    fixture_start();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        expect(fx.viewer, "GET", rows[i].path, NULL, NULL, 200);
+        assert_string_equal(looked, rows[i].question);
+    }
+    memset(long_name, 'x', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = 0;
+    (void)snprintf(path, sizeof path, "/downstreams?service=%s", long_name);
+    (void)snprintf(want, sizeof want, "downstreams||%s|||100", long_name);
+    expect(fx.viewer, "GET", path, NULL, NULL, 200);
+    assert_string_equal(looked, want);
+    expect(fx.viewer, "GET", "/downstreams", NULL, NULL, 400);
+    expect(fx.viewer, "GET", "/service/metrics?service=&name=x", NULL, NULL, 400);
+    expect(NULL, "GET", "/downstreams?service=cart", NULL, NULL, 401);
+    expect(NULL, "GET", "/service/metrics?service=cart", NULL, NULL, 401);
+}
+
 static void things_are_looked_at_in_a_fixed_order(void **state)
 {
     /* everything is wrong at once; what is put right uncovers the next */
@@ -764,6 +807,66 @@ static void who_dribbles_a_request_is_cut_off(void **state)
     assert_true(cut);
 }
 
+/* ---- events of the telemetry, of which somebody else tells ---- */
+
+static enum err some_event(void *ctx, const json_t *request, json_t **out, struct fault *fault)
+{
+    const char *title = json_string_value(json_object_get(request, "title"));
+    if (!title)
+        return fail(fault, ERR_INPUT, "/title is missing");
+    if (strcmp(title, "other") == 0)
+        return fail(fault, ERR_CONFLICT, "event e1 is there already, and says something else");
+    if (strcmp(title, "busy") == 0)
+        return fail(fault, ERR_BUSY, "the digest is writing");
+    *out = json_pack("{s:s, s:b}", "event_id", "e1", "created", strcmp(title, "new") == 0);
+    return OK;
+}
+
+static enum err what_happened(void *ctx, const struct web_question *q, json_t **out, struct fault *fault)
+{
+    *out = json_pack("[{s:s, s:s, s:s, s:i}]", "what", q->what, "kind", q->kind ? q->kind : "", "service", q->service ? q->service : "", "limit", q->limit);
+    return OK;
+}
+
+static void an_event_is_created_once_and_its_case_leads_to_it(void **state)
+{
+    fixture_stop();
+    fx.sources.event = some_event;
+    fx.sources.look = what_happened;
+    fixture_start();
+    struct answer a = ask(fx.operator, "POST", "/event", NULL, "{\"title\": \"new\"}", 201);
+    assert_header(&a, "Location", "/event/e1");
+    assert_member(&a, "data.event_id", "e1");
+    answer_done(&a);
+    expect(fx.operator, "POST", "/event", NULL, "{\"title\": \"old\"}", 200);
+    expect(fx.operator, "POST", "/event", NULL, "{\"title\": \"other\"}", 409);
+    expect(fx.operator, "POST", "/event", NULL, "{}", 422);
+    expect(fx.operator, "POST", "/event", NULL, "{", 400);
+    expect(fx.operator, "POST", "/event", NULL, NULL, 400);
+    expect(fx.viewer, "POST", "/event", NULL, "{\"title\": \"new\"}", 403);
+    a = ask(fx.operator, "POST", "/event", NULL, "{\"title\": \"busy\"}", 503);
+    assert_header(&a, "Retry-After", "1");
+    answer_done(&a);
+    a = ask(fx.viewer, "GET", "/event?kind=deploy&service=cart&limit=7", NULL, NULL, 200);
+    assert_non_null(strstr(a.body, "\"what\":\"events\",\"kind\":\"deploy\",\"service\":\"cart\",\"limit\":7"));
+    answer_done(&a);
+    a = ask(fx.viewer, "GET", "/case/case-1", NULL, NULL, 200);
+    assert_member(&a, "data.event_id", "case-1");
+    answer_done(&a);
+    a = ask(fx.viewer, "GET", "/case/case-1/file", NULL, NULL, 200);
+    assert_member(&a, "data.event_id", "case-1");
+    answer_done(&a);
+}
+
+static void without_ingest_there_are_no_events_and_no_case_names_one(void **state)
+{
+    expect(fx.operator, "POST", "/event", NULL, "{\"title\": \"new\"}", 404);
+    expect(fx.viewer, "GET", "/event", NULL, NULL, 404);
+    struct answer a = ask(fx.viewer, "GET", "/case/case-1", NULL, NULL, 200);
+    assert_null(strstr(a.body, "event_id"));
+    answer_done(&a);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -785,6 +888,7 @@ int main(void)
         TEST(tokens_are_read_again_when_their_file_changes),
         TEST(without_a_tokens_file_there_is_one_for_this_machine),
         TEST(things_are_looked_at_in_a_fixed_order),
+        TEST(questions_about_what_came_in_hold_any_name_a_metric_and_a_tenant),
         TEST(a_body_of_curl_is_json_whatever_curl_calls_it),
         TEST(malformed_json_is_told_where),
         TEST(the_published_walk_through_is_read_as_it_was_meant),
@@ -798,6 +902,8 @@ int main(void)
         TEST(a_stop_is_cleared_with_what_stands_in_the_query),
         TEST(preferences_decide_how_long_work_is_waited_for),
         TEST(the_engines_answer_is_passed_on_whole),
+        TEST(an_event_is_created_once_and_its_case_leads_to_it),
+        TEST(without_ingest_there_are_no_events_and_no_case_names_one),
         TEST(a_full_queue_is_busy_and_not_an_error),
         TEST(requests_that_wait_block_nobody),
         TEST(a_client_that_leaves_while_waiting_harms_nobody),

@@ -5,7 +5,8 @@
 import type { Known } from "./format";
 import type { Case, CaseFile, Health, News, Outcome, Series, Stop, Target, Whoami, Why } from "./model";
 import { Flow, readFlow } from "./flow";
-import { Downstreams, FoundEvent, Jobs, Pattern, readDownstreams, readEvent, readJobs, readPattern, readService, readTrace, Service, Trace } from "./looked";
+import { Downstreams, EventRow, FoundEvent, Jobs, Metrics, Minutes, Pattern, readDownstreams, readEvent, readEventRow, readJobs, readMetrics, readMinutes, readPattern, readService,
+  readTrace, Service, Trace } from "./looked";
 import { isStop, readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, readWhy, rowsOf } from "./read";
 import { flag, Json, list, maybe, num, pick, record, str, time } from "./wire";
 
@@ -183,13 +184,18 @@ export async function stops(): Promise<Stop[] | null> {
 
 export const ingest = async (): Promise<Flow> => readFlow((await ask("/ingest"))["data"], Date.now());
 export const services = async (since: string): Promise<Service[]> => list((await ask("/service", { query: { since } }))["data"]).map(readService);
-export const downstreams = async (name: string, since: string): Promise<Downstreams> =>
-  readDownstreams((await ask(`/service/${id(name)}/downstreams`, { query: { since } }))["data"]);
+export const downstreams = async (service: string, since: string): Promise<Downstreams> =>
+  readDownstreams((await ask("/downstreams", { query: { service, since } }))["data"]);
+export const serviceMetrics = async (service: string, since: string): Promise<Metrics> =>
+  readMetrics((await ask("/service/metrics", { query: { service, since, limit: 200 } }))["data"]);
+export const metricMinutes = async (service: string, name: string, since: string): Promise<Minutes> =>
+  readMinutes((await ask("/service/metrics", { query: { service, name, since, limit: 60 } }))["data"]);
 export const patterns = async (service: string, since: string): Promise<Pattern[]> =>
   list((await ask("/pattern", { query: { service, since, limit: 25 } }))["data"]).map(readPattern);
 export const jobs = async (): Promise<Jobs> => readJobs((await ask("/job", { query: { limit: 50 } }))["data"]);
 export const trace = async (traceId: string): Promise<Trace> => readTrace((await ask(`/trace/${id(traceId)}`))["data"]);
 export const telemetryEvent = async (eventId: string): Promise<FoundEvent> => readEvent((await ask(`/event/${id(eventId)}`))["data"]);
+export const telemetryEvents = async (): Promise<EventRow[]> => list((await ask("/event", { query: { since: "1d", limit: 20 } }))["data"]).map(readEventRow);
 
 // ---- changing: each carries an Idempotency-Key, so that sending it twice does it once ----
 

@@ -31,7 +31,7 @@ export function casePage(): Child[] {
     back, f.problem ? problemBox(f.problem, () => void loadFile(f.id)) : null,
     title(d), stepper(d), decision(d), explanation(d),
     h("div", { class: "columns case-columns", key: "columns" },
-      h("div", { class: "main-column" }, statistics(d), whySection(d), plans(d), gates(d.gates), execution(d), evidence(d.evidence)),
+      h("div", { class: "main-column" }, statistics(d), whySection(d), plans(d), gates(d.gates), execution(d), evidence(d.evidence, d.eventId)),
       timeline(d)),
   ];
 }
@@ -289,8 +289,8 @@ function inForce(a: Action): VNode | null {
             : h("b", null, String(v)), pending ? h("span", { class: "tag tag-warn" }, "restart pending") : null))));
 }
 
-function evidence(list: Evidence[] | null): VNode {
-  return section("evidence", "What started it", null, !list ? untold() : list.length ? h("ul", { class: "evidence" },
+function evidence(list: Evidence[] | null, eventId: string | null): VNode {
+  return section("evidence", "What started it", eventId ? h("a", { href: href("event", eventId) }, "what came in around it") : null, !list ? untold() : list.length ? h("ul", { class: "evidence" },
       list.map((e, i) => h("li", { key: i }, e.kind ? h("span", { class: "tag" }, e.kind) : h("span", null),
           h("div", null, prose(e.text), e.time !== null ? h("span", { class: "dim" }, " ", when(e.time, false, app.now)) : null, e.detail !== null
               ? h("details", null, h("summary", null, "Details"), json(e.detail)) : null)))) : empty("No evidence is linked to this case."));

@@ -1,12 +1,12 @@
 // Looking into what came in: services with the worst first, what one of them
-// calls and says, windows of jobs, an event, and the field for the id of a trace.
+// calls and says, windows of jobs, and the field for the id of a trace.
 
 import { app, changed } from "./app";
 import { Child, h, VNode } from "./dom";
 import { clock, duration, integer, Known, number, plain } from "./format";
 import { icon } from "./icons";
-import { inflow, look, loadEvent, loadService, setSince } from "./inflow";
-import { Circuit, Downstream, FoundEvent, Locator, Pattern, Run, Service, shortName, worstFirst, worstRate } from "./looked";
+import { inflow, look, loadMetric, loadService, openMetric, setSince, showMetric } from "./inflow";
+import { Circuit, Downstreams, Locator, Metrics, Pattern, Run, Service, shortName, tenantOf, worstFirst, worstRate } from "./looked";
 import { choice, empty, orUnknown, plural, problemBox, section, unknown, when } from "./parts";
 import { href } from "./route";
 
@@ -24,6 +24,11 @@ function share(v: Known): VNode {
 function columns(names: [string, boolean?][]): VNode {
   return h("thead", null, h("tr", null, names.map(([name, num]) => h("th", { scope: "col", key: name, class: num ? "num" : null }, name))));
 }
+
+/** " of shop": whose it is, when it is not the installation's own. */
+const whose = (x: { tenant: string | null }): Child => { const t = tenantOf(x); return t === null ? null : h("small", { class: "dim" }, ` of ${t}`); };
+/** Which of several things of one name a row is about. */
+const which = (urn: string | null, x: { tenant: string | null }, several: boolean): Child => (several ? h("small", { class: "dim block urn" }, orUnknown(urn), whose(x)) : null);
 
 export const sinceChoice = (): VNode => choice("How far back", SINCE, inflow.since, setSince);
 
@@ -44,7 +49,7 @@ export function services(): VNode {
 function service(s: Service, alike: boolean): VNode {
   return h("tr", { key: `${s.tenant ?? ""} ${s.urn}`, class: (worstRate(s) ?? 0) >= 0.05 ? "alarming" : null },
     h("th", { scope: "row" }, h("a", { class: "row-link", href: href("service", s.urn), title: s.urn }, shortName(s.urn)), alike ? h("small", { class: "dim urn" }, ` ${s.urn}`) : null,
-      s.tenant && s.tenant !== "default" ? h("small", { class: "dim" }, ` of ${s.tenant}`) : null),
+      whose(s)),
     h("td", { "data-label": "Errors of lines" }, s.logs ? h("span", null, share(s.errorRate), s.errors ? h("small", { class: "dim" }, ` ${integer(s.errors)}`) : null) : dash()),
     h("td", { "data-label": "Lines", class: "num" }, n(s.logs)),
     h("td", { "data-label": "Errors of calls" }, s.calls ? h("span", null, share(s.callErrorRate), s.failed ? h("small", { class: "dim" }, ` ${integer(s.failed)}`) : null) : dash()),
@@ -57,17 +62,19 @@ export function servicePage(): Child[] {
     h("p", { class: "back", key: "back" }, h("a", { href: href("telemetry") }, "\u2190 Telemetry")),
     h("div", { class: "headline", key: "headline" }, h("h1", { tabindex: -1 }, shortName(urn)), sinceChoice(), h("p", { class: "facts" }, h("code", null, urn))),
     found?.problem ? problemBox(found.problem, () => void loadService(urn)) : null,
-    !d ? (found?.problem ? null : empty("Asking the engine\u2026")) : [calls(d.of.downstreams), said(d.patterns), where(d.of.locators)],
+    !d ? (found?.problem ? null : empty("Asking the engine\u2026")) : [calls(d.of), measured(urn, d.metrics, d.of.names.length > 1), minutes(urn, d.of.names.length > 1), said(d.patterns, d.of.names.length > 1), where(d.of.locators)],
   ];
 }
 
-function calls(list: Downstream[]): VNode {
-  return section("downstreams", "What it calls", h("span", { class: "dim" }, "most errors first, then the slowest"), list.length === 0
+function calls(of: Downstreams): VNode {
+  const list = of.downstreams;
+  return section("downstreams", "What it calls", h("span", { class: "dim" }, of.cut ? `the first ${list.length}, there is more` : "the failing first, then the slowest"), list.length === 0
     ? empty("No call to anybody was seen in this time. Calls come from spans of kind client.")
     : h("table", { class: "grid stack" }, h("caption", { class: "sr" }, "What this service calls, with error rates and latencies"),
       columns([["Called"], ["Errors"], ["Calls", true], ["Rate", true], ["p50", true], ["p95", true], ["Last window"]]),
-      h("tbody", null, list.map((d) => h("tr", { key: `${d.from ?? ""} ${d.urn}`, class: (d.errorRate ?? 0) >= 0.05 ? "alarming" : null },
-        h("th", { scope: "row" }, h("a", { href: href("service", d.urn) }, shortName(d.urn)), d.patterns.length ? h("details", null, h("summary", null,
+      h("tbody", null, list.map((d) => h("tr", { key: `${d.tenant ?? ""} ${d.from ?? ""} ${d.urn}`, class: (d.errorRate ?? 0) >= 0.05 ? "alarming" : null },
+        h("th", { scope: "row" }, h("a", { href: href("service", d.urn) }, shortName(d.urn)), of.names.length > 1 ? h("small", { class: "dim block urn" }, "from ", orUnknown(d.from), whose(d)) : null,
+          d.patterns.length ? h("details", null, h("summary", null,
             plural(d.patterns.length, "pattern")), h("ul", { class: "lines" }, d.patterns.map((p) => h("li", { key: p.id }, h("code", null, orUnknown(p.pattern)),
               h("small", { class: "dim" }, ` ${integer(p.count)}`))))) : null),
         h("td", { "data-label": "Errors" }, h("span", null, share(d.errorRate), d.errors ? h("small", { class: "dim" }, ` ${integer(d.errors)}`) : null)),
@@ -77,11 +84,40 @@ function calls(list: Downstream[]): VNode {
         h("td", { "data-label": "Last window" }, when(d.last, false, app.now)))))));
 }
 
-function said(list: Pattern[]): VNode {
+/** Each metric with its newest minute: what came in as numbers, not what they mean. */
+const cell = (label: string, v: Known): VNode => h("td", { "data-label": label, class: "num" }, v === null ? unknown() : number(v));
+
+function measured(urn: string, m: Metrics, several: boolean): VNode {
+  const open = openMetric(urn);
+  return section("metrics", "What it measures", h("span", { class: "dim" }, m.cut ? `the first ${m.list.length} by name, there are more` : "the newest minute of each metric"), m.list.length === 0
+    ? empty("No metric of it came in in this time.")
+    : h("table", { class: "grid stack" }, h("caption", { class: "sr" }, "Metrics of this service by name, each with its newest minute"),
+      columns([["Metric"], ["Mean", true], ["p95", true], ["Greatest", true], ["Least", true], ["Series", true], ["Minute"]]),
+      h("tbody", null, m.list.map((x) => h("tr", { key: `${x.tenant ?? ""} ${x.urn ?? ""} ${x.name}` }, h("th", { scope: "row", class: "said" }, h("button", { class: "metric-name", "aria-expanded": open === x.name ? "true" : "false",
+          onclick: () => showMetric(urn, x.name) }, h("code", null, x.name)), which(x.urn, x, several)),
+        cell("Mean", x.avg), cell("p95", x.p95), cell("Greatest", x.max), cell("Least", x.min), h("td", { "data-label": "Series", class: "num" }, n(x.series)),
+        h("td", { "data-label": "Minute" }, when(x.at, false, app.now)))))));
+}
+
+/** The minutes of the metric that was asked for by its name. */
+function minutes(urn: string, several: boolean): VNode | null {
+  const name = openMetric(urn), found = inflow.metric, m = found?.data;
+  if (name === null || !found) return null;
+  return section("minutes", h("code", null, name), h("span", { class: "dim" }, m?.cut ? `the newest ${m.list.length} rows, there are more` : "a row for each series and minute, the newest first"),
+    found.problem ? problemBox(found.problem, () => void loadMetric(urn, name)) : null, !m ? (found.problem ? null : empty("Asking the engine\u2026")) : m.list.length === 0
+    ? empty("No minute of it in this time.")
+    : h("table", { class: "grid stack" }, h("caption", { class: "sr" }, "Minutes of this metric, the newest first"),
+      columns([["Minute"], ["Mean", true], ["p95", true], ["Greatest", true], ["Least", true], ["Series"]]),
+      h("tbody", null, m.list.map((x, i) => h("tr", { key: `${x.tenant ?? ""} ${x.urn ?? ""} ${x.at ?? i} ${x.labels}` }, h("th", { scope: "row" }, when(x.at, false, app.now)), cell("Mean", x.avg),
+        cell("p95", x.p95), cell("Greatest", x.max), cell("Least", x.min), h("td", { "data-label": "Series", class: "said" }, h("span", null, x.labels ? h("code", null, x.labels)
+          : h("span", { class: "dim" }, "without labels"), which(x.urn, x, several))))))));
+}
+
+function said(list: Pattern[], several: boolean): VNode {
   return section("patterns", "What its logs say", h("span", { class: "dim" }, "patterns, most errors first"), list.length === 0 ? empty("No line of it was seen in this time.")
     : h("table", { class: "grid stack" }, h("caption", { class: "sr" }, "Patterns of log lines of this service"), columns([["Pattern"], ["Severity"], ["Lines", true], ["Errors", true], ["Last window"]]),
-      h("tbody", null, list.map((p) => h("tr", { key: `${p.urn ?? ""} ${p.id}` }, h("th", { scope: "row", class: "said" }, p.sample && p.sample !== p.pattern
-          ? h("details", null, h("summary", null, h("code", null, orUnknown(p.pattern))), h("pre", { tabindex: 0 }, p.sample)) : h("code", null, orUnknown(p.pattern))),
+      h("tbody", null, list.map((p) => h("tr", { key: `${p.tenant ?? ""} ${p.urn ?? ""} ${p.id}` }, h("th", { scope: "row", class: "said" }, p.sample && p.sample !== p.pattern
+          ? h("details", null, h("summary", null, h("code", null, orUnknown(p.pattern))), h("pre", { tabindex: 0 }, p.sample)) : h("code", null, orUnknown(p.pattern)), which(p.urn, p, several)),
         h("td", { "data-label": "Severity" }, orUnknown(p.severity?.toLowerCase())), h("td", { "data-label": "Lines", class: "num" }, n(p.count)),
         h("td", { "data-label": "Errors", class: "num" }, p.errors ? h("b", { class: "fails" }, integer(p.errors)) : n(p.errors)),
         h("td", { "data-label": "Last window" }, when(p.last, false, app.now)))))));
@@ -119,7 +155,7 @@ function run(r: Run, i: number): VNode {
   const [tone, sign] = RESULTS[r.status ?? ""] ?? ["pending", "question"];
   return h("tr", { key: `${r.job} ${r.tenant ?? ""} ${r.from ?? i} ${r.asked ?? ""}` }, h("th", { scope: "row" }, r.from === null || r.to === null ? unknown()
       : h("span", { title: new Date(r.from).toISOString() }, `${clock(r.from, false)} \u2013 ${clock(r.to, false)}`)),
-    h("td", { "data-label": "Job" }, r.job, r.tenant && r.tenant !== "default" ? h("small", { class: "dim" }, ` of ${r.tenant}`) : null),
+    h("td", { "data-label": "Job" }, r.job, whose(r)),
     h("td", { "data-label": "Result" }, h("span", null, h("span", { class: tone }, icon(sign), orUnknown(r.status)), (r.attempts ?? 0) > 1 ? h("small", { class: "dim" },
         ` ${integer(r.attempts)} attempts`) : null, r.error ? h("small", { class: "block said" }, r.error) : null)),
     h("td", { "data-label": "Rows", class: "num" }, n(r.rows)), h("td", { "data-label": "Finished" }, when(r.finished, true, app.now)));
@@ -152,29 +188,7 @@ export function traceForm(): VNode {
 
 export function lookUp(): VNode {
   return section("look-up", "One trace", null, h("p", { class: "dim" }, "Its spans and log lines, out of the journal, as long as that keeps them."), traceForm(),
-    h("p", { class: "hint" }, "What came in within the last minutes is found once its window is closed."));
-}
-
-// ---- an event ----
-
-export function eventPage(): Child[] {
-  const id = app.route.arg ?? "", found = inflow.event?.id === id ? inflow.event : null, e = found?.data;
-  return [
-    h("p", { class: "back", key: "back" }, h("a", { href: href("telemetry") }, "\u2190 Telemetry")),
-    h("div", { class: "headline", key: "headline" }, h("h1", { tabindex: -1 }, e?.title ?? "Event"), e?.severity ? h("span", { class: "tag" }, e.severity.toLowerCase()) : null,
-      h("p", { class: "facts" }, h("code", null, id))),
-    found?.problem ? problemBox(found.problem, () => void loadEvent(id)) : null, e ? event(e) : found?.problem ? null : empty("Asking the engine\u2026"),
-  ];
-}
-
-function event(e: FoundEvent): Child[] {
-  return [
-    section("event", "What happened", e.at === null ? null : when(e.at, true, app.now), h("p", null, orUnknown(e.summary ?? e.title)),
-      e.urn ? h("p", null, "At ", h("a", { href: href("service", e.urn) }, shortName(e.urn)), e.kind ? h("span", { class: "dim" }, ` · ${e.kind}`) : null) : null),
-    section("evidence", "Evidence", null, e.evidence.length === 0 ? empty("None is linked to it.") : h("ul", { class: "lines" }, e.evidence.map((x, i) => h("li", { key: i },
-      h("b", null, orUnknown(x.dim)), x.note ? ` ${x.note}` : null, x.hint || x.key ? [" ", h("code", null, x.hint ?? x.key)] : null,
-      x.ref ? h("pre", { class: "json", tabindex: 0 }, x.ref) : null)))),
-  ];
+    h("p", { class: "hint" }, "What came in is found at once."));
 }
 
 /** 12.3 ms, 1.2 s: how long a span took. */

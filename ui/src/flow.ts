@@ -15,7 +15,7 @@ export interface Sink {
   paused: boolean | null; running: boolean | null; stuck: boolean | null; error: string | null; errorAt: Known; progressAt: Known; retryAt: Known;
 }
 export interface Digest { events: Known; bad: Known; windows: Known; rows: Known; failures: Known; lag: Known; waiting: boolean | null; error: string | null;
-  behind: Known }
+  behind: Known; caps: { dataset: string; bound: string; soFar: Known; hint: string | null }[] }
 export interface Protocol { name: string; requests: Known; accepted: Known; events: Known; rejected: Known; bytes: Known; refused: Known }
 export interface Receive { listeners: { name: string; address: string }[]; protocols: Protocol[]; connections: Known; paused: Known; inFlight: Known;
   evicted: Known }
@@ -123,7 +123,10 @@ export function readFlow(data: unknown, at: number): Flow {
     at, journal: journal && readJournal(journal), sinks: ship && list(ship["sinks"]).map(readSink), lettersKept: readLetters(record(record(ship)["dead"])),
     digest: digest && { events: num(digest["events"]), bad: num(digest["bad_records"]), windows: num(digest["windows"]), rows: num(digest["rows"]),
       failures: num(digest["failures"]), lag: num(digest["window_lag_seconds"]), waiting: flag(digest["waiting"]), error: str(digest["last_error"]),
-      behind: num(digest["behind"]) },
+      behind: num(digest["behind"]), caps: list(digest["caps"]).map((x) => {
+        const c = record(x);
+        return { dataset: str(c["dataset"]) ?? "?", bound: str(c["bound"]) ?? "?", soFar: num(c["so_far"]), hint: str(c["hint"]) };
+      }) },
     receive: receive && readReceive(receive),
     sensors: sensors && { interval: num(sensors["interval_seconds"]), readings: num(sensors["readings"]), samples: num(sensors["samples"]),
       series: num(sensors["series"]), processes: num(sensors["processes"]), failures: num(sensors["failures"]), history: flag(sensors["history"]),
@@ -239,6 +242,8 @@ export function troubles(f: Flow, before: Flow | null, now: number): Trouble[] {
     text: "Services, patterns and traces below are as old as that.", hint: null });
   if (d?.bad) out.push({ key: "digest-bad", bad: false, what: `${many(d.bad, "record")} could not be decoded by the digest.`,
     text: "They are in the journal as long as it keeps them.", hint: null });
+  for (const c of d?.caps ?? []) out.push({ key: `cap-${c.dataset}-${c.bound}`, bad: false, what: `The digest has no more room: ${c.dataset}, ${c.bound}.`,
+    text: `In the last hour; ${integer(c.soFar)} so far were left out, or put together under other.`, hint: c.hint });
   if (r?.paused) out.push({ key: "paused", bad: false, what: `${many(r.paused, "connection")} ${r.paused === 1 ? "is" : "are"} not read from right now.`,
     text: "More comes than can be made durable; who sends has to wait.", hint: null });
   for (const p of r?.protocols ?? []) {

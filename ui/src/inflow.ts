@@ -5,8 +5,7 @@ import * as api from "./api";
 import { Problem } from "./api";
 import { app, attempt, changed } from "./app";
 import type { Flow } from "./flow";
-import { askedBy, onlyOf } from "./looked";
-import type { Downstreams, FoundEvent, Jobs, Pattern, Service, Trace } from "./looked";
+import type { Downstreams, EventRow, FoundEvent, Jobs, Metrics, Minutes, Pattern, Service, Trace } from "./looked";
 import type { Route } from "./route";
 
 export const FLOW_EVERY_MS = 5_000;
@@ -19,13 +18,13 @@ export interface Inflow {
   off: Problem | null;                                         // the engine says that ingest is off
   flow: Flow | null; before: Flow | null; problem: Problem | null;
   services: Service[] | null; servicesProblem: Problem | null;
-  jobs: Jobs | null; jobsProblem: Problem | null;
-  service: Found<{ of: Downstreams; patterns: Pattern[] }> | null; trace: Found<Trace> | null; event: Found<FoundEvent> | null;
+  jobs: Jobs | null; jobsProblem: Problem | null; events: EventRow[] | null; eventsProblem: Problem | null;
+  service: Found<{ of: Downstreams; patterns: Pattern[]; metrics: Metrics }> | null; metric: Found<Minutes> | null; trace: Found<Trace> | null; event: Found<FoundEvent> | null;
   since: string; wrongId: string | null;
 }
 
-export const inflow: Inflow = { off: null, flow: null, before: null, problem: null, services: null, servicesProblem: null, jobs: null, jobsProblem: null,
-  service: null, trace: null, event: null, since: "1h", wrongId: null };
+export const inflow: Inflow = { off: null, flow: null, before: null, problem: null, services: null, servicesProblem: null, jobs: null, jobsProblem: null, events: null, eventsProblem: null,
+  service: null, metric: null, trace: null, event: null, since: "1h", wrongId: null };
 
 const PAGES: readonly Route["page"][] = ["telemetry", "service", "trace", "event"];
 export const isTelemetry = (page: Route["page"]): boolean => PAGES.includes(page);
@@ -55,7 +54,9 @@ async function loadServices(): Promise<void> {
 
 const loadJobs = () => attempt(async () => { inflow.jobs = await api.jobs(); inflow.jobsProblem = null; }, (p) => { inflow.jobsProblem = p; });
 
-async function find<K extends "service" | "trace" | "event", T>(kind: K, id: string, ask: () => Promise<T>): Promise<void> {
+const loadEvents = () => attempt(async () => { inflow.events = await api.telemetryEvents(); inflow.eventsProblem = null; }, (p) => { inflow.eventsProblem = p; });
+
+async function find<K extends "service" | "metric" | "trace" | "event", T>(kind: K, id: string, ask: () => Promise<T>): Promise<void> {
   const at = inflow as unknown as { [k in K]: Found<T> | null };
   if (at[kind]?.id !== id) at[kind] = { id, data: null, problem: null };
   await attempt(async () => {
@@ -65,16 +66,32 @@ async function find<K extends "service" | "trace" | "event", T>(kind: K, id: str
 }
 
 export const loadService = (urn: string) => find("service", urn, async () => {
-  const name = askedBy(urn), [of, patterns] = await Promise.all([api.downstreams(name, inflow.since), api.patterns(name, inflow.since)]);
-  return onlyOf(urn, of, patterns);
+  const since = inflow.since, [of, patterns, metrics] = await Promise.all([api.downstreams(urn, since), api.patterns(urn, since), api.serviceMetrics(urn, since)]);
+  return { of, patterns, metrics };
 });
+/** The minutes of one metric of what the page is about; its name alone is not enough to tell them apart. */
+const metricId = (urn: string, name: string): string => `${urn} ${name}`;
+export const openMetric = (urn: string): string | null => (inflow.metric?.id.startsWith(metricId(urn, "")) ? inflow.metric.id.slice(urn.length + 1) : null);
+export const loadMetric = (urn: string, name: string) => find("metric", metricId(urn, name), () => api.metricMinutes(urn, name, inflow.since));
+export function showMetric(urn: string, name: string): void {
+  if (openMetric(urn) === name) inflow.metric = null;
+  else void loadMetric(urn, name);
+  changed();
+}
 export const loadTrace = (id: string) => find("trace", id, () => api.trace(id));
 export const loadEvent = (id: string) => find("event", id, () => api.telemetryEvent(id));
+
+function lookAtService(urn: string): void {
+  const name = openMetric(urn);
+  void loadService(urn);
+  if (name !== null) void loadMetric(urn, name);
+}
 
 export function setSince(since: string): void {
   inflow.since = since;
   changed();
-  void (app.route.page === "service" && app.route.arg ? loadService(app.route.arg) : loadServices());
+  if (app.route.page === "service" && app.route.arg) lookAtService(app.route.arg);
+  else void loadServices();
 }
 
 let rareAt = 0, frequentAt = 0;
@@ -88,10 +105,10 @@ export function look(fresh: boolean): void {
   if (rare) rareAt = now;
   if (page === "telemetry") {
     void loadFlow();
-    if (rare) void Promise.all([loadServices(), loadJobs()]);
-  } else if (page === "service" && arg && rare) void loadService(arg);
+    if (rare) void Promise.all([loadServices(), loadJobs(), loadEvents()]);
+  } else if (page === "service" && arg && rare) lookAtService(arg);
   else if (page === "trace" && arg && fresh) void loadTrace(arg);
-  else if (page === "event" && arg && fresh) void loadEvent(arg);
+  else if (page === "event" && arg && (fresh || (rare && inflow.event?.data?.complete === false))) void loadEvent(arg);
 }
 
 export function startLooking(): void {

@@ -5,11 +5,15 @@ import type { Known } from "./format";
 import { flag, Json, list, num, pick, record, str, time } from "./wire";
 
 export interface Service { urn: string; tenant: string | null; logs: Known; errors: Known; errorRate: Known; calls: Known; failed: Known; callErrorRate: Known }
-export interface Pattern { id: string; pattern: string | null; severity: string | null; count: Known; errors: Known; sample: string | null; last: Known; urn: string | null }
+export interface Pattern { id: string; pattern: string | null; severity: string | null; count: Known; errors: Known; sample: string | null; last: Known; urn: string | null; tenant: string | null }
 export interface Locator { dataset: string | null; key: string | null; hint: string | null; events: Known }
-export interface Downstream { from: string | null; urn: string; calls: Known; errors: Known; errorRate: Known; rps: Known; p50: Known; p95: Known; last: Known;
+export interface Metric { name: string; urn: string | null; tenant: string | null; at: Known; series: Known; avg: Known; p95: Known; max: Known; min: Known }
+export interface Metrics { list: Metric[]; cut: boolean }
+export interface Minute { at: Known; urn: string | null; tenant: string | null; labels: string; avg: Known; p95: Known; max: Known; min: Known }
+export interface Minutes { list: Minute[]; cut: boolean }
+export interface Downstream { from: string | null; tenant: string | null; urn: string; calls: Known; errors: Known; errorRate: Known; rps: Known; p50: Known; p95: Known; last: Known;
   patterns: Pattern[]; locators: Locator[] }
-export interface Downstreams { names: string[]; downstreams: Downstream[]; locators: Locator[] }
+export interface Downstreams { names: string[]; downstreams: Downstream[]; locators: Locator[]; cut: boolean }
 export interface Span { id: string; parent: string | null; service: string; name: string; kind: string | null; start: number; ms: number; status: string | null;
   message: string | null; attributes: [string, string][]; record: string | null }
 export interface Line { service: string; time: Known; severity: Known; body: string; span: string | null }
@@ -18,25 +22,19 @@ export interface Run { job: string; tenant: string | null; from: Known; to: Know
   finished: Known; asked: Known }
 export interface Circuit { job: string; tenant: string | null; state: string | null; failures: Known; until: Known }
 export interface Jobs { runs: Run[]; circuits: Circuit[] }
-export interface Evidence { dim: string | null; note: string | null; hint: string | null; key: string | null; ref: string | null }
+export interface Evidence { dim: string | null; note: string | null; score: Known; hint: string | null; key: string | null; ref: string | null; there: boolean | null }
 export interface FoundEvent { id: string; title: string | null; at: Known; urn: string | null; severity: string | null; kind: string | null; summary: string | null;
-  evidence: Evidence[] }
+  evidence: Evidence[]; complete: boolean | null; caseId: string | null }
+export interface EventRow { id: string; title: string | null; at: Known; urn: string | null; severity: string | null; kind: string | null; pieces: Known; complete: boolean | null }
 
 /** How a URN is called among people: urn:k8s:svc:shop/cart is shop/cart. */
 export const shortName = (urn: string): string => urn.replace(/^urn:(k8s:svc|[a-z]+)(:|$)/, (all, kind: string, tail: string) =>
   (kind === "k8s:svc" || kind === "svc" ? "" : tail ? `${kind} ` : all)) || urn;
 
-const ID_MAX = 63;
+const OWN_TENANT = "installation";
 
-/** How to ask for a thing: by its URN, or, when that does not fit into a part of a path, by its name, which several things may share. */
-export const askedBy = (urn: string): string => (urn.includes("/") || urn.length > ID_MAX ? urn.replace(/^urn:[^/]*:/, "").replace(/^.*\//, "") : urn);
-
-/** Of an answer that was asked for by name: what belongs to this URN. */
-export function onlyOf(urn: string, of: Downstreams, patterns: Pattern[]): { of: Downstreams; patterns: Pattern[] } {
-  if (askedBy(urn) === urn) return { of, patterns };
-  return { of: { ...of, downstreams: of.downstreams.filter((d) => d.from === null || d.from === urn), locators: of.names[0] === urn ? of.locators : [] },
-    patterns: patterns.filter((p) => p.urn === null || p.urn === urn) };
-}
+/** Whose a thing is, when it is not the installation's own. */
+export const tenantOf = (x: { tenant: string | null }): string | null => (x.tenant && x.tenant !== OWN_TENANT ? x.tenant : null);
 
 export function readService(x: unknown): Service {
   const o = record(x);
@@ -55,7 +53,16 @@ export const worstFirst = (list: Service[]): Service[] => list.slice().sort((a, 
 export function readPattern(x: unknown): Pattern {
   const o = record(x);
   return { id: str(o["fingerprint_id"]) ?? "?", pattern: str(o["pattern"]), severity: str(o["severity"]), count: num(o["count"]), errors: num(o["errors"]),
-    sample: str(o["sample"]), last: time(o["last"]), urn: str(o["urn"]) };
+    sample: str(o["sample"]), last: time(o["last"]), urn: str(o["urn"]), tenant: str(o["tenant"]) };
+}
+
+export function readMetrics(data: unknown): Metrics {
+  const o = record(data);
+  return { cut: flag(o["cut"]) ?? false, list: list(o["metrics"]).map((x) => {
+    const m = record(x);
+    return { name: str(m["metric"]) ?? "?", urn: str(m["urn"]), tenant: str(m["tenant"]), at: time(m["time"]), series: num(m["series"]), avg: num(m["avg"]), p95: num(m["p95"]),
+      max: num(m["max"]), min: num(m["min"]) };
+  }) };
 }
 
 function readLocator(x: unknown): Locator {
@@ -65,11 +72,20 @@ function readLocator(x: unknown): Locator {
 
 export function readDownstreams(data: unknown): Downstreams {
   const o = record(data);
-  return { names: list(o["service"]).map((n) => str(n) ?? "?"), locators: list(o["locators"]).map(readLocator), downstreams: list(o["downstreams"]).map((x) => {
+  return { names: list(o["service"]).map((n) => str(n) ?? "?"), cut: flag(o["cut"]) ?? false, locators: list(o["locators"]).map(readLocator), downstreams: list(o["downstreams"]).map((x) => {
     const d = record(x);
-    return { from: str(d["from"]), urn: str(d["urn"]) ?? "?", calls: num(d["calls"]), errors: num(d["errors"]), errorRate: num(d["err_rate"]), rps: num(d["rps"]),
+    return { from: str(d["from"]), tenant: str(d["tenant"]), urn: str(d["urn"]) ?? "?", calls: num(d["calls"]), errors: num(d["errors"]), errorRate: num(d["err_rate"]), rps: num(d["rps"]),
       p50: num(d["p50_ms"]), p95: num(d["p95_ms"]), last: time(d["last"]), patterns: list(d["patterns"]).map(readPattern),
       locators: list(d["locators"]).map(readLocator) };
+  }) };
+}
+
+export function readMinutes(data: unknown): Minutes {
+  const o = record(data);
+  return { cut: flag(o["cut"]) ?? false, list: list(o["minutes"]).map((x) => {
+    const m = record(x);
+    return { at: time(m["time"]), urn: str(m["urn"]), tenant: str(m["tenant"]), labels: Object.entries(record(m["labels"])).map(([k, v]) => `${k}=${valueText(v)}`).join(" "),
+      avg: num(m["avg"]), p95: num(m["p95"]), max: num(m["max"]), min: num(m["min"]) };
   }) };
 }
 
@@ -118,8 +134,15 @@ export function readEvent(data: unknown): FoundEvent {
   return { id: str(o["event_id"]) ?? "?", title: str(o["title"]), at: time(o["detected_at"]), urn: str(o["urn"]), severity: str(o["severity"]),
     kind: str(o["kind"]), summary: str(o["summary"]), evidence: list(o["evidence"]).map((x) => {
       const e = record(x), ref = pick(e, "ref");
-      return { dim: str(e["dim"]), note: str(e["note"]), hint: str(e["query_hint"]), key: str(e["object_key"]), ref: ref === null ? null : valueText(ref) };
-    }) };
+      return { dim: str(e["dim"]), note: str(e["note"]), score: num(e["score"]), hint: str(e["query_hint"]), key: str(e["object_key"]), ref: ref === null ? null : valueText(ref),
+        there: flag(e["in_journal"]) };
+    }), complete: flag(o["complete"]), caseId: str(record(o["labels"])["case"]) };
+}
+
+export function readEventRow(x: unknown): EventRow {
+  const o = record(x);
+  return { id: str(o["event_id"]) ?? "?", title: str(o["title"]), at: time(o["detected_at"]), urn: str(o["urn"]) || null, severity: str(o["severity"]), kind: str(o["kind"]),
+    pieces: num(o["evidence"]), complete: flag(o["complete"]) };
 }
 
 // ---- a trace as a waterfall ----

@@ -83,6 +83,7 @@ export interface CaseFile {
   case: Case; plans: Plan[] | null; gates: Gate[] | null; approvals: Approval[]; dryRun: string | null; undoPath: string | null; actions: Action[] | null;
   verdict: Verdict | null;
   arms: ArmSpan[]; progress: Known; evidence: Evidence[] | null; timeline: TimelineRow[];
+  eventId: string | null;                                      // null: ingest does not run
 }
 
 /** Why a change helped or not, as the engine explains it. */

@@ -207,7 +207,7 @@ export function readFile(o: Json, timeline: TimelineRow[]): CaseFile {
       verdict,
     dryRun: events ? lines(pick(record(events.filter(isDryRun).pop()), "summary", "text")) : null, undoPath: str(run["undo_path"]),
     arms: armsOf(actions ?? [], timeline), progress: num(record(run["trial"])["progress"]), evidence: events
-      ? events.filter((e) => !isDryRun(e)).map(readEvidence) : null, timeline,
+      ? events.filter((e) => !isDryRun(e)).map(readEvidence) : null, timeline, eventId: str(o["event_id"]),
   };
 }
 

@@ -6,6 +6,7 @@ import { Child, h, VNode } from "./dom";
 import { lookUp, jobs, services } from "./explore";
 import { ago, duration, integer, Known, plain } from "./format";
 import { deadLetters, eventsIn, eventsOut, Flow, rate, sinkState, SinkState, sinkWord, Sink, Trouble, troubles } from "./flow";
+import { events } from "./happened";
 import { icon, IconName } from "./icons";
 import { inflow, look } from "./inflow";
 import { empty, orUnknown, plural, problemBox, section, unknown, value, when } from "./parts";
@@ -25,7 +26,7 @@ export function telemetry(): Child[] {
     h("div", { class: "columns even", key: "in" }, h("div", { class: "main-column" }, incoming(f), own(f)),
       h("div", { class: "main-column" }, consumers(f), inputs(f), f.others.map(other))),
     scraped(f),
-    services(), h("div", { class: "columns", key: "more" }, jobs(), lookUp()),
+    services(), events(), h("div", { class: "columns", key: "more" }, jobs(), lookUp()),
   ];
 }
 

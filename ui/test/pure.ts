@@ -9,7 +9,7 @@ import { duration, effect, integer, number, plain, setting } from "../src/format
 import type { Outcome } from "../src/model";
 import { readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, readWhy } from "../src/read";
 import { href, readRoute } from "../src/route";
-import { askedBy, onlyOf, readDownstreams, readPattern, readService, readTrace, severityWord, shortName, waterfall, worstFirst } from "../src/looked";
+import { readDownstreams, readMetrics, readMinutes, readService, readTrace, severityWord, shortName, tenantOf, waterfall, worstFirst } from "../src/looked";
 import { nearest, timeTicks, valueTicks } from "../src/scale";
 import { time } from "../src/wire";
 
@@ -141,6 +141,8 @@ is(story.arms.map((a) => [a.arm, (a.from % 60000) / 1000, ((a.to ?? 0) % 60000) 
   is(words(told(0, { consumers: [{ name: "sink:old", open: false, behind: 7, lag_seconds: 1 }] })), [[false, "Nobody reads for sink:old."]], "a consumer that is gone holds the journal");
   is(words(readFlow({ scrape: { reload_trouble: { text: "no", hint: "" } }, digest: { waiting: true, last_error: "disk full" } }, 0)),
     [[true, "The digest does not get on."], [true, "The part scrape did not take the last reload."]], "also of parts that the page does not know");
+  is(words(readFlow({ digest: { caps: [{ dataset: "metrics", bound: "series_max", so_far: 7, hint: "raise it" }] } }, 0)),
+    [[false, "The digest has no more room: metrics, series_max."]], "a bound of the digest that was felt");
   is(words(readFlow({}, 0)), [], "an answer without members troubles nobody");
   is([sinkState(told(0, {}, sink({ running: false })).sinks?.[0] as never, 0), sinkState(told(0, {}, sink({ retry_at: "2026-01-31T12:00:00Z" })).sinks?.[0] as never,
     Date.parse("2026-01-31T11:59:50Z")), sinkState(told(0, {}, {}).sinks?.[0] as never, 0)], ["stopped", "retrying", "unknown"], "states of a sink");
@@ -153,10 +155,12 @@ is(story.arms.map((a) => [a.arm, (a.from % 60000) / 1000, ((a.to ?? 0) % 60000) 
 {
   is(["urn:k8s:svc:shop/cart", "urn:svc:cart", "urn:host:web-1", "urn:db:postgres:main/orders", "urn:other", "odd"].map(shortName),
     ["shop/cart", "cart", "host web-1", "db postgres:main/orders", "urn:other", "odd"], "names for people");
-  is(["urn:svc:cart", "urn:k8s:svc:shop/cart", `urn:svc:${"x".repeat(80)}`].map(askedBy), ["urn:svc:cart", "cart", "x".repeat(80)], "what does not fit into a path is asked for by name");
-  const both = onlyOf("urn:k8s:svc:shop/cart", readDownstreams({ service: ["urn:k8s:svc:test/cart", "urn:k8s:svc:shop/cart"], locators: [{ dataset: "logs" }], downstreams: [
-        { from: "urn:k8s:svc:test/cart", urn: "a" }, { from: "urn:k8s:svc:shop/cart", urn: "b" }] }), [readPattern({ urn: "urn:k8s:svc:test/cart" })]);
-  is([both.of.downstreams.map((d) => d.urn), both.of.locators.length, both.patterns.length], [["b"], 0, 0], "and what belongs to another of that name is left out");
+  is([{ tenant: "installation" }, { tenant: "" }, { tenant: null }, { tenant: "shop" }].map(tenantOf), [null, null, null, "shop"], "only a tenant other than the installation is named");
+  const two = readDownstreams({ service: ["urn:svc:cart", "urn:svc:cart"], cut: true, downstreams: [{ from: "urn:svc:cart", tenant: "installation", urn: "a" }, { from: "urn:svc:cart", tenant: "shop", urn: "a" }] });
+  is([two.cut, two.downstreams.map(tenantOf)], [true, [null, "shop"]], "whose a call is stays with it");
+  is(readMetrics({ cut: true, metrics: [{ metric: "busy", avg: 2, p95: null, series: 3, time: "2026-01-31T12:00:00Z" }] }), { cut: true, list: [{ name: "busy", urn: null, tenant: null, at: Date.parse("2026-01-31T12:00:00Z"),
+    series: 3, avg: 2, p95: null, max: null, min: null }] }, "what a metric does not tell is unknown");
+  is(readMinutes({ minutes: [{ labels: { cpu: "0", mode: "idle" }, avg: 1 }, { labels: {} }] }).list.map((m) => [m.labels, m.avg]), [["cpu=0 mode=idle", 1], ["", null]], "labels of a series as words");
   is(worstFirst([readService({ urn: "a", error_rate: 0.1, call_error_rate: null }), readService({ urn: "b", error_rate: null }), readService({ urn: "c", error_rate: 0, call_error_rate: 0.2 })])
     .map((s) => s.urn), ["c", "a", "b"], "the worst first");
   const at = (span_id: string, parent_id: string | null, ms: number, long: number) => ({ span_id, parent_id, start_ns: (1000 + ms) * 1e6, ms: long });

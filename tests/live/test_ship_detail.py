@@ -1,0 +1,438 @@
+"""Sinks with `layout: detail`: PostgreSQL has the rows that digest.db has, whatever either of them goes through."""
+import json
+import os
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+from cluster import Cluster
+from ingest_site import Site
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOOL = os.path.join(os.path.abspath(os.environ.get("HOMEOSTAT_BUILD", os.path.join(HERE, "..", "..", "build"))), "tests", "live", "digest_tool")
+MINUTE = 60 * 10**6
+HOUR_AGO = (int(time.time()) - 3600) // 300 * 300 * 10**6
+NAMES = "(SELECT code FROM dim_tenant t WHERE t.tenant_id = {0}.tenant_id), (SELECT urn FROM dim_resource r WHERE r.resource_id = {0}.{1})"
+TIME = {"pg": "homeostat_micros({})", "sqlite": "{}"}
+
+# What both sides are asked, ids by the names of what they stand for. {bucket} and the like are times.
+QUERIES = {
+    "dim_tenant": "SELECT code, name, labels FROM dim_tenant",
+    "dim_resource": "SELECT (SELECT code FROM dim_tenant t WHERE t.tenant_id = r.tenant_id), urn, type, name, env, region, zone, labels, {r.created_at} FROM dim_resource r",
+    "oo_locator": f"SELECT {NAMES.format('o', 'resource_id')}, dataset, bucket, object_key, {{o.t_from}}, {{o.t_to}}, query_hint, attributes, first_record, last_record, events FROM oo_locator o",
+    "metric_1m": f"SELECT {{m.bucket}}, {NAMES.format('m', 'resource_id')}, metric, avg_val, max_val, p95_val, labels, labels_hash, min_val, sum_val, samples FROM metric_1m m",
+    "service_call_5m": f"SELECT {{c.bucket}}, {NAMES.format('c', 'src_resource_id')}, {NAMES.format('c', 'dst_resource_id')}, rps, err_rate, p50_ms, p95_ms, calls, errors, sample_record, "
+                       "(SELECT object_key FROM oo_locator l WHERE l.id = c.sample_ref) FROM service_call_5m c",
+    "log_pattern": "SELECT (SELECT code FROM dim_tenant t WHERE t.tenant_id = p.tenant_id), pattern, sample_message, severity, attrs_schema, {p.first_seen}, {p.last_seen} FROM log_pattern p",
+    "log_pattern_5m": f"SELECT {{p.bucket}}, {NAMES.format('p', 'resource_id')}, (SELECT pattern FROM log_pattern l WHERE l.fingerprint_id = p.fingerprint_id), count_total, count_error, "
+                      "(SELECT object_key FROM oo_locator l WHERE l.id = p.sample_ref) FROM log_pattern_5m p",
+    "event_envelope": f"SELECT {{e.detected_at}}, {NAMES.format('e', 'resource_id')}, severity, kind, title, summary, labels, fingerprints FROM event_envelope e",
+    "evidence_link": "SELECT (SELECT title FROM event_envelope v WHERE v.event_id = e.event_id), dim, note, (SELECT object_key FROM oo_locator l WHERE l.id = e.ref_oo) FROM evidence_link e",
+    "etl_job_run": "SELECT job, (SELECT code FROM dim_tenant t WHERE t.tenant_id = j.tenant_id), {j.window_from}, {j.window_to}, status, attempts, rows, error, {j.finished_at} FROM etl_job_run j",
+    "etl_job_circuit": "SELECT job, (SELECT code FROM dim_tenant t WHERE t.tenant_id = j.tenant_id), state, failures, {j.open_until} FROM etl_job_circuit j",
+}
+JSON = {"labels", "attributes", "attrs_schema", "fingerprints"}
+
+
+def asked(query, side):
+    out = ""
+    for piece in query.split("{"):
+        name, brace, rest = piece.partition("}")
+        out += TIME[side].format(name) + rest if brace else piece
+    return out
+
+
+def plain(value):
+    if isinstance(value, dict):
+        return json.dumps(value, sort_keys=True)
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            return json.dumps(json.loads(value.replace("\\\\", "\x01").replace("\\u0000", "\\ufffd").replace("\x01", "\\\\")), sort_keys=True)
+        except ValueError:
+            return value
+    return value
+
+
+def rows(answer):
+    return sorted((tuple(plain(v) for v in row) for row in answer), key=repr)
+
+
+def digest(folder, query):
+    db = sqlite3.connect(f"file:{folder}/digest.db?mode=ro", uri=True)
+    try:
+        return db.execute(query).fetchall()
+    finally:
+        db.close()
+
+
+def same(pg, schema, folder, tables=QUERIES):
+    """The names of tables that differ."""
+    return [t for t in tables if rows(pg.psql(f"SET search_path = {schema}; " + asked(QUERIES[t], "pg"))) != rows(digest(folder, asked(QUERIES[t], "sqlite")))]
+
+
+def tool(folder, *argv):
+    done = subprocess.run([TOOL, folder, *(str(a) for a in argv)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def make_site(program):
+    sites = []
+
+    def make(settings=None, **more):
+        sites.append(Site(program("homeostat"), settings, **more))
+        return sites[-1]
+    yield make
+    for site in sites:
+        site.close()
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Cluster() as pg:
+        yield pg
+
+
+def sink(pg, schema, **more):
+    return {"kind": "postgres", "layout": "detail", "dsn": pg.dsn, "schema": schema, "origin": "here", "retry": {"first": "50ms", "most": "200ms"}, "timeout": "5s", **more}
+
+
+def alone(pg, schema, **more):
+    """Nothing but the copying: the test itself writes digest.db."""
+    return {"ingest": {"digest": {"enabled": False}}, "sensors": {"enabled": False}, "sinks": {"tables": sink(pg, schema, **more)}}
+
+
+def prepared(site, minutes=12):
+    folder = f"{site.folder}/store"
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    tool(folder, "minutes", 1, HOUR_AGO, minutes)
+    return folder
+
+
+def copied(site, name="tables"):
+    s = site.sink(name)
+    return s["behind"] == 0 and s["sent"] > 0 and not s["last_error"]
+
+
+def test_the_tables_have_the_rows_of_the_digest_and_the_queries_of_the_data_model_find_them(server, make_site):
+    site = make_site(alone(server, "detail"))
+    folder = prepared(site)
+    tool(folder, "event", "7b1c1a3e-55aa-4a2b-8b1f-0123456789ab", HOUR_AGO)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    assert same(server, "detail", folder) == []
+    server.psql("SET search_path = detail; SELECT 1")
+    ask = lambda sql, *v: server.psql("SET search_path = detail; " + sql, v)
+    assert ask("""SELECT d.urn AS dst, avg(p95_ms) AS p95, avg(err_rate) AS err FROM service_call_5m c JOIN dim_resource s ON s.resource_id = c.src_resource_id
+                  JOIN dim_resource d ON d.resource_id = c.dst_resource_id WHERE s.urn = 'urn:svc:web' AND c.bucket >= now() - interval '2 hours'
+                  GROUP BY d.urn ORDER BY p95 DESC, err DESC LIMIT 5""")
+    found = ask("""SELECT e.event_id, e.title, e.detected_at, r.urn, ev.dim, ev.ref_pg, ol.bucket, ol.object_key, ol.query_hint FROM event_envelope e
+                   JOIN dim_resource r ON r.resource_id = e.resource_id LEFT JOIN evidence_link ev ON ev.event_id = e.event_id LEFT JOIN oo_locator ol ON ol.id = ev.ref_oo
+                   WHERE e.event_id = '7b1c1a3e-55aa-4a2b-8b1f-0123456789ab' ORDER BY ev.dim""")
+    assert [(r[4], r[6]) for r in found] == [("log", "journal"), ("metric", None), ("trace", "journal")]
+    # evidence names rows by the ids that they have here
+    assert ask("""SELECT count(*) FROM evidence_link ev JOIN log_pattern_5m l ON l.fingerprint_id = (ev.ref_pg->'keys'->>'fingerprint_id')::bigint
+                  AND l.resource_id = (ev.ref_pg->'keys'->>'resource_id')::bigint WHERE ev.dim = 'log'""")[0][0] > 0
+    assert ask("SELECT count(*) FROM topo_edge_time WHERE valid @> now()") == [(0,)]
+    types = dict(ask("SELECT table_name || '.' || column_name, data_type FROM information_schema.columns WHERE table_schema = 'detail'"))
+    assert types["metric_1m.bucket"] == "timestamp with time zone" and types["metric_1m.labels"] == "jsonb" and types["event_envelope.event_id"] == "uuid" and types["oo_locator.id"] == "bigint"
+    assert site.metrics()['homeostat_sink_lag_seconds{sink="tables",kind="postgres"}'] == 0
+    assert site.stop() == 0
+
+
+def test_what_changes_afterwards_is_changed_there_and_what_goes_is_gone(server, make_site):
+    site = make_site(alone(server, "changes"))
+    folder = prepared(site)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    before = server.value(f"SELECT count(*) FROM changes.metric_1m WHERE changes.homeostat_micros(bucket) = {HOUR_AGO}")
+    for value in (1.5, 2.5):
+        tool(folder, "metric", HOUR_AGO, value)
+        site.until(lambda v=value: server.psql(f"SELECT avg_val FROM changes.metric_1m WHERE metric = 'written.over'") == [(v,)], "the row is as it is now")
+    assert before > 1 and server.value(f"SELECT count(*) FROM changes.metric_1m WHERE changes.homeostat_micros(bucket) = {HOUR_AGO}") == 1
+    patterns = server.value("SELECT count(*) FROM changes.log_pattern")
+    tool(folder, "merge")
+    site.until(lambda: server.value("SELECT count(*) FROM changes.log_pattern") == patterns - 1, "two patterns are one")
+    tool(folder, "event", "an event", HOUR_AGO)
+    site.until(lambda: server.value("SELECT count(*) FROM changes.evidence_link") == 3, "its evidence is there")
+    server.psql("INSERT INTO changes.evidence_link (event_id, dim, note) SELECT event_id, 'kb', 'of a person' FROM changes.event_envelope")
+    db = sqlite3.connect(f"{folder}/digest.db")
+    db.execute("DELETE FROM evidence_link WHERE dim = 'metric'")
+    db.execute("UPDATE evidence_link SET note = 'other words' WHERE dim = 'trace'")
+    db.commit()
+    db.close()
+    site.until(lambda: server.psql("SELECT dim, note FROM changes.evidence_link ORDER BY 1") == [("kb", "of a person"), ("log", "lines"), ("trace", "other words")], "it is as it is now")
+    server.psql("DELETE FROM changes.evidence_link WHERE dim = 'kb'")
+    tool(folder, "minutes", 99, HOUR_AGO + 30 * MINUTE, 3)
+    site.until(lambda: not same(server, "changes", folder), "all of it is there")
+    assert site.stop() == 0
+
+
+def test_of_a_window_only_the_rows_that_are_different_are_written_again(server, make_site):
+    site = make_site(alone(server, "calm"))
+    folder = prepared(site)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    was = server.psql("SELECT bucket, metric, resource_id, labels_hash, xmin::text FROM calm.metric_1m WHERE metric <> 'written.over' ORDER BY 1, 2, 3, 4")
+    tool(folder, "add", HOUR_AGO, 1)
+    site.until(lambda: server.value("SELECT count(*) FROM calm.metric_1m WHERE metric = 'written.over'") == 1, "the new one is there")
+    assert len(was) > 10 and server.value(f"SELECT count(*) FROM calm.metric_1m WHERE calm.homeostat_micros(bucket) = {HOUR_AGO}") > 1
+    assert server.psql("SELECT bucket, metric, resource_id, labels_hash, xmin::text FROM calm.metric_1m WHERE metric <> 'written.over' ORDER BY 1, 2, 3, 4") == was
+    assert site.stop() == 0
+
+
+def test_what_postgres_refuses_is_told_of_and_waited_for_and_nothing_is_left_out(server, make_site):
+    site = make_site(alone(server, "refused"))
+    folder = prepared(site)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    server.psql("ALTER TABLE refused.metric_1m ADD CONSTRAINT nothing_written_over CHECK (metric <> 'written.over')")
+    tool(folder, "add", HOUR_AGO, 1)
+    site.until(lambda: "nothing_written_over" in site.sink("tables")["last_error"] and site.sink("tables")["retries"] > 2, "it says why it does not get on")
+    tool(folder, "minutes", 99, HOUR_AGO + 30 * MINUTE, 3)
+    assert site.sink("tables")["behind"] > 0 and site.sink("tables")["dead"] == 0
+    server.psql("ALTER TABLE refused.metric_1m DROP CONSTRAINT nothing_written_over")
+    site.until(lambda: copied(site), "everything was copied")
+    assert server.value("SELECT count(*) FROM refused.metric_1m WHERE metric = 'written.over'") == 1 and same(server, "refused", folder) == []
+    assert site.stop() == 0
+
+
+def test_kills_of_the_daemon_and_restarts_of_postgres_lose_and_repeat_nothing(make_site):
+    with Cluster() as pg:
+        site = make_site(alone(pg, "obs", batch={"events": 40}))     # many small transactions
+        folder = prepared(site, 3)
+        site.start()
+        for k in range(8):
+            tool(folder, "minutes", 100 * k, HOUR_AGO + (5 + 6 * k) * MINUTE, 5)
+            tool(folder, "metric", HOUR_AGO + 5 * k * MINUTE, k)
+            if k % 3 == 0:
+                pg.stop("immediate")
+            if k % 2 == 0:
+                site.kill()
+            tool(folder, "event", f"event {k}", HOUR_AGO + k)
+            if k % 2 == 0:
+                site.start()
+            if k % 3 == 0:
+                site.until(lambda: site.sink("tables")["retries"] > 0, "it was tried in vain")
+                assert site.sink("tables")["behind"] > 0 and site.sink("tables")["lag_seconds"] > 0
+                pg.start()
+            if k % 3 == 1:
+                pg.restart("fast")
+        site.until(lambda: copied(site), "everything was copied")
+        assert same(pg, "obs", folder) == []
+        assert site.stop() == 0
+
+
+def test_several_daemons_write_into_one_database_and_each_has_its_rows(server, make_site):
+    sites, folders = [], []
+    for k in range(2):
+        site = make_site(alone(server, "shared", origin=f"host{k}"))
+        folders.append(prepared(site, 3 + 3 * k))
+        tool(folders[k], "metric", HOUR_AGO, 10 + k)
+        sites.append(site.start())
+    for site in sites:
+        site.until(lambda s=site: copied(s), "everything was copied")
+    counted = dict(server.psql("SELECT o.name, count(*) FROM shared.metric_1m JOIN shared.homeostat_origin o USING (origin_id) GROUP BY 1"))
+    for k in range(2):
+        assert counted[f"host{k}"] == digest(folders[k], "SELECT count(*) FROM metric_1m")[0][0]
+        assert server.value(f"SELECT avg_val FROM shared.metric_1m JOIN shared.homeostat_origin o USING (origin_id) WHERE metric = 'written.over' AND o.name = 'host{k}'") == 10 + k
+    assert server.value("SELECT count(*) FROM shared.dim_tenant") == 1            # the same things are the same rows
+    assert server.value("SELECT count(*) = count(DISTINCT urn) FROM shared.dim_resource") is True
+    # a third that takes the name of one of them is told so, and changes nothing
+    thief = make_site(alone(server, "shared", origin="host0"))
+    prepared(thief, 1)
+    thief.start()
+    thief.until(lambda: "somebody else writes there as origin host0" in thief.sink("tables")["last_error"], "it is refused")
+    assert dict(server.psql("SELECT o.name, count(*) FROM shared.metric_1m JOIN shared.homeostat_origin o USING (origin_id) GROUP BY 1")) == counted
+    for site in (*sites, thief):
+        assert site.stop() == 0
+
+
+def test_a_digest_that_was_made_anew_is_copied_again_and_no_window_is_there_twice(server, make_site):
+    site = make_site(alone(server, "anew"))
+    folder = prepared(site)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    assert site.stop() == 0
+    for name in os.listdir(folder):
+        if name.startswith("digest.db"):
+            os.remove(f"{folder}/{name}")
+    tool(folder, "minutes", 50, HOUR_AGO, 12)                                      # the same windows, other rows
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    assert same(server, "anew", folder, ["metric_1m", "service_call_5m", "log_pattern_5m"]) == []
+    assert server.value("SELECT count(*) FROM anew.dim_resource") == digest(folder, "SELECT count(*) FROM dim_resource")[0][0]
+    assert site.stop() == 0
+
+
+def test_a_digest_that_is_put_aside_while_all_runs_is_followed_by_its_successor(server, make_site):
+    site = make_site(alone(server, "aside"))
+    folder = prepared(site, 3)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    for name in os.listdir(folder):
+        if name.startswith("digest.db"):
+            os.rename(f"{folder}/{name}", f"{folder}/aside-{name}")
+    tool(folder, "minutes", 50, HOUR_AGO, 12)
+    site.until(lambda: server.value("SELECT count(*) FROM aside.metric_1m") == digest(folder, "SELECT count(*) FROM metric_1m")[0][0], "the new one was copied")
+    assert same(server, "aside", folder, ["metric_1m", "service_call_5m", "log_pattern_5m"]) == []
+    assert site.stop() == 0
+
+
+def test_an_id_that_a_power_cut_took_back_and_that_names_another_thing_now_is_not_mistaken(server, make_site):
+    site = make_site(alone(server, "reborn"))
+    folder = prepared(site)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    assert site.stop() == 0
+    db = sqlite3.connect(f"{folder}/digest.db")
+    db.execute("UPDATE dim_resource SET urn = 'urn:svc:other', name = 'other' WHERE resource_id = (SELECT resource_id FROM metric_1m ORDER BY resource_id, metric LIMIT 1)")
+    db.commit()
+    db.close()
+    tool(folder, "add", HOUR_AGO + 200 * MINUTE, 1)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    assert server.psql("SELECT urn FROM reborn.metric_1m JOIN reborn.dim_resource USING (resource_id) WHERE metric = 'written.over'") == \
+        digest(folder, "SELECT urn FROM metric_1m JOIN dim_resource USING (resource_id) WHERE metric = 'written.over'") == [("urn:svc:other",)]
+    assert site.stop() == 0
+
+
+def test_rows_that_went_by_age_before_they_were_copied_are_told_of_loudly(server, make_site):
+    site = make_site(alone(server, "late"))
+    folder = prepared(site)
+    tool(folder, "forget", HOUR_AGO + 3 * MINUTE + 180 * 86400 * 10**6)            # three minutes are older than 180 days by then
+    site.start()
+    site.until(lambda: site.sink("tables")["expired"] >= 3, "it is counted")
+    site.until(lambda: site.sink("tables")["behind"] == 0, "the rest was copied")
+    assert "went by age" in site.sink("tables")["last_error"] and "went by age" in site.tail(200)
+    assert site.metrics()['homeostat_sink_expired_total{sink="tables",kind="postgres"}'] >= 3
+    assert same(server, "late", folder, ["metric_1m", "service_call_5m", "log_pattern_5m"]) == []
+    assert site.stop() == 0
+    # what was copied before it went is no loss
+    site = make_site(alone(server, "early"))
+    folder = prepared(site)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    rows_there = server.value("SELECT count(*) FROM early.metric_1m")
+    tool(folder, "forget", HOUR_AGO + 3 * MINUTE + 180 * 86400 * 10**6)
+    tool(folder, "metric", HOUR_AGO + 200 * MINUTE, 1)
+    site.until(lambda: server.value("SELECT count(*) FROM early.metric_1m") == rows_there + 1, "it goes on")
+    assert site.sink("tables")["expired"] == 0
+    assert site.stop() == 0
+
+
+def test_ranges_of_time_are_partitions_made_ahead_and_dropped(server, make_site):
+    site = make_site(alone(server, "ranges", keep="40d"))
+    folder = prepared(site)
+    day = 86400 * 10**6
+    for back in (10, 60, 300):
+        tool(folder, "metric", HOUR_AGO - back * day, back)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+
+    def children(parent):
+        return {r[0] for r in server.psql(f"SELECT relname FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid WHERE i.inhparent = 'ranges.{parent}'::regclass")}
+
+    def child(parent, days, us):
+        return f"{parent}_" + time.strftime("%Y%m%d", time.gmtime(us // day // days * days * 86400))
+    site.until(lambda: {child("metric_1m", 7, HOUR_AGO), child("metric_1m", 7, HOUR_AGO - 10 * day), "metric_1m_rest"} <= children("metric_1m"), "weeks are partitions")
+    assert child("service_call_5m", 30, HOUR_AGO + 2 * day) in children("service_call_5m") and child("log_pattern_5m", 30, HOUR_AGO) in children("log_pattern_5m")
+    site.until(lambda: server.psql("SELECT avg_val::int FROM ranges.metric_1m WHERE metric = 'written.over'") == [(10,)], "what is too old was thrown away")
+    server.psql("SET search_path = ranges; SELECT homeostat_detail_range('metric_1m', 7, now() - interval '90 days')")
+    assert site.stop() == 0
+    site.start()
+    site.until(lambda: child("metric_1m", 7, int(time.time() * 10**6) - 90 * day) not in children("metric_1m"), "it was dropped")
+    assert site.stop() == 0
+
+
+STAND_IN = """CREATE SCHEMA ts; CREATE TABLE ts.calls (what text); CREATE SCHEMA timescaledb_information;
+    CREATE VIEW timescaledb_information.hypertables AS SELECT n.nspname AS hypertable_schema, relname AS hypertable_name, true AS compression_enabled FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace;
+    CREATE FUNCTION ts.create_hypertable(r regclass, c name, chunk_time_interval anyelement) RETURNS void LANGUAGE sql AS $$ INSERT INTO ts.calls VALUES (concat_ws(' ', 'hypertable', r, c, chunk_time_interval)) $$;
+    CREATE FUNCTION ts.remove_retention_policy(r regclass, if_exists bool) RETURNS void LANGUAGE sql AS $$ $$;
+    CREATE FUNCTION ts.remove_compression_policy(r regclass, if_exists bool) RETURNS void LANGUAGE sql AS $$ $$;
+    CREATE FUNCTION ts.add_retention_policy(r regclass, i interval) RETURNS void LANGUAGE sql AS $$ INSERT INTO ts.calls VALUES (concat_ws(' ', 'keep', r, i)) $$;
+    CREATE FUNCTION ts.add_compression_policy(r regclass, i interval) RETURNS void LANGUAGE sql AS $$ INSERT INTO ts.calls VALUES (concat_ws(' ', 'pack', r, i)) $$;
+    CREATE FUNCTION ts.drop_chunks(r regclass, older_than timestamptz) RETURNS SETOF text LANGUAGE sql AS $$ INSERT INTO ts.calls VALUES (concat_ws(' ', 'drop', r, older_than)) RETURNING what $$;
+    INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) SELECT 99999, 'timescaledb', 10, oid, false, '2' FROM pg_namespace WHERE nspname = 'ts'"""
+
+
+def test_where_timescaledb_is_it_is_told_what_to_keep_and_pack_and_nothing_that_is_packed_is_set_up_again(make_site):
+    """A stand-in that notes what it is asked; the statement that only the extension itself understands is the one that must not come again."""
+    with Cluster(settings={"allow_system_table_mods": "on"}) as pg:
+        pg.psql(STAND_IN)
+        settings = alone(pg, "hyper")
+        settings["sinks"]["events"] = {"kind": "postgres", "dsn": pg.dsn, "schema": "hyper", "types": ["logs"], "keep": "30d", "retry": {"first": "50ms", "most": "200ms"}}
+        site = make_site(settings)
+        folder = prepared(site)
+        site.start()
+        site.until(lambda: copied(site), "everything was copied")
+        assert same(pg, "hyper", folder) == []
+        status, _ = site.ask("POST", "/v1/logs", json.dumps({"resourceLogs": [{"resource": resource("pay"), "scopeLogs": [{"logRecords": [{"timeUnixNano": str(time.time_ns()), "body": {"stringValue": "x"}}]}]}]}),
+                             {"Content-Type": "application/json"}, port=site.ports["http"])
+        assert status == 200
+        site.until(lambda: site.sink("events")["sent"] == 1, "both layouts lie in one schema")
+        site.until(lambda: pg.psql("SELECT 1 FROM ts.calls WHERE what LIKE 'drop log_pattern_5m %%'"), "what is old is dropped, with or without a policy")
+        told = {r[0] for r in pg.psql("SELECT what FROM ts.calls")}
+        assert {"hypertable metric_1m bucket 7 days", "hypertable service_call_5m bucket 30 days", "hypertable log_pattern_5m bucket 30 days", "keep metric_1m 4320:00:00",
+                "keep service_call_5m 8760:00:00", "keep log_pattern_5m 4320:00:00", "pack metric_1m 168:00:00", "keep logs_events 720:00:00"} <= told
+        assert any(t.startswith("drop metric_1m ") for t in told)
+        assert site.stop() == 0
+
+
+def test_settings_of_events_are_refused_and_a_reload_takes_new_ones(server, make_site):
+    site = make_site(alone(server, "conf", types=["logs"]))
+    assert "not events" in site.cli("config", "check", check=False).stderr
+    del site.settings["sinks"]["tables"]["types"]
+    site.write({"sinks": {"tables": {"paused": True}}})
+    folder = prepared(site)
+    site.start()
+    site.until(lambda: site.sink("tables")["paused"] and site.sink("tables")["behind"] > 0, "it waits")
+    assert not server.psql("SELECT 1 FROM pg_namespace WHERE nspname = 'conf'")
+    site.write({"sinks": {"tables": {"paused": False}}})
+    site.reload()
+    site.until(lambda: copied(site), "everything was copied")
+    site.write({"sinks": {"tables": {"schema": "conf2"}}})
+    site.reload()
+    site.until(lambda: server.value("SELECT to_regclass('conf2.etl_job_circuit') IS NOT NULL") and not same(server, "conf2", folder), "the other schema has it all")
+    assert same(server, "conf", folder) == []
+    assert site.stop() == 0
+
+
+TRACE = "5b8aa5a2d2c872e8321cf37308d69df2"
+
+
+def resource(service):
+    return {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}
+
+
+def span(service, name, kind, span_id, parent, at_ns):
+    return {"resource": resource(service), "scopeSpans": [{"spans": [{"traceId": TRACE, "spanId": span_id, "parentSpanId": parent, "name": name, "kind": kind,
+                                                                    "startTimeUnixNano": str(at_ns), "endTimeUnixNano": str(at_ns + 10**8), "status": {"code": 1}}]}]}
+
+
+def test_what_senders_send_is_in_the_tables_once_its_windows_are_closed(server, make_site):
+    """The events lie some minutes back, so that their windows are due soon. Sensors are on: the own machine's metrics come along."""
+    site = make_site({"sinks": {"tables": sink(server, "whole")}, "sensors": {"enabled": True, "interval": "2s"}})
+    site.start()
+    at = time.time_ns() - 240 * 10**9
+
+    def send(kind, body):
+        status, answer = site.ask("POST", f"/v1/{kind}", json.dumps(body), {"Content-Type": "application/json"}, port=site.ports["http"])
+        assert status == 200, answer
+    send("traces", {"resourceSpans": [span("shop", "buy", 3, "00f067aa0ba902b7", "", at), span("pay", "charge", 2, "00f067aa0ba902b8", "00f067aa0ba902b7", at + 10**7)]})
+    send("logs", {"resourceLogs": [{"resource": resource("pay"), "scopeLogs": [{"logRecords": [
+        {"timeUnixNano": str(at + k), "severityNumber": 17, "body": {"stringValue": f"card of customer {k} declined"}} for k in range(20)]}]}]})
+    send("metrics", {"resourceMetrics": [{"resource": resource("shop"), "scopeMetrics": [{"metrics": [{"name": "queue", "gauge": {"dataPoints": [{"timeUnixNano": str(at), "asDouble": 4.5}]}}]}]}]})
+    count = lambda sql: server.value("SELECT count(*) FROM whole." + sql) if server.psql("SELECT to_regclass('whole.etl_job_circuit')")[0][0] else 0
+    site.until(lambda: count("metric_1m WHERE metric = 'queue' AND avg_val = 4.5") == 1 and count("service_call_5m") == 1 and count("log_pattern_5m WHERE count_error = 20") == 1,
+               "the windows were closed and copied", 300, 0.5)
+    moment = lambda ns: time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(ns // 10**9))
+    site.cli("backfill", "oo-agg", moment(at - 60 * 10**9), moment(at + 120 * 10**9))
+    site.until(lambda: site.status()["digest"]["asked_done"] == 1, "the back-fill is done", 200)
+    assert site.stop() == 0
+    site.write({"ingest": {"digest": {"enabled": False}}, "sensors": {"enabled": False}})      # nothing moves any more
+    site.start()
+    site.until(lambda: not same(server, "whole", f"{site.folder}/store"), "both have the same", 60)
+    assert site.stop() == 0

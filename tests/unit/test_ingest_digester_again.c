@@ -1,0 +1,192 @@
+/* ingest: a back-fill goes piece by piece - it can be killed, stopped and hurried by nothing, and what is due never waits for it for long. */
+#include "digester_site.h"
+
+#include "ingest/digester_inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SPOIL "UPDATE metric_1m SET avg_val = 99; DELETE FROM log_pattern_5m; UPDATE service_call_5m SET calls = 1, rps = 7"
+
+static void made_as_before(char *before)
+{
+    run_sql(0, "DELETE FROM etl_job_run WHERE asked_at IS NOT NULL");
+    char *after = tables(0);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+}
+
+static void a_long_window_is_made_in_pieces_between_which_other_things_are_done(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(40, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    struct digester_stats   s;
+    bool                    idle;
+    int                     pieces = 0;
+    wall = BEGIN + 120 * MINUTE;
+    whole(0, j, 0);
+    char *before = tables(0);
+    run_sql(0, SPOIL);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    turns(d, 10);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 40 * MINUTE, &fault), &fault);
+    do {
+        int64_t good = number(0, "SELECT count(DISTINCT bucket) FROM log_pattern_5m");
+        assert_ok(digester_step(d, &idle, &fault), &fault);
+        assert_true(number(0, "SELECT count(DISTINCT bucket) FROM log_pattern_5m") - good <= 3);     /* a quarter of an hour at most */
+        digester_stats(d, &s);
+        pieces++;
+    } while (!s.asked_done && pieces < 100);
+    assert_true(pieces >= 3 && pieces < 100);
+    assert_true(number(0, "SELECT rows FROM etl_job_run WHERE asked_at IS NOT NULL") > 100);
+    digester_close(d);
+    made_as_before(before);
+    journal_close(j);
+}
+
+static void a_back_fill_that_is_killed_after_every_piece_goes_on_where_it_was(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(40, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    bool                    idle;
+    int                     lives = 0;
+    wall = BEGIN + 120 * MINUTE;
+    whole(0, j, 0);
+    char *before = tables(0);
+    run_sql(0, SPOIL);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 40 * MINUTE, &fault), &fault);
+    digester_close(d);
+    while (number(0, "SELECT count(*) FROM etl_job_run WHERE status = 'queued'") && lives < 100) {
+        assert_ok(digester_open(&o, &d, &fault), &fault);
+        assert_ok(digester_step(d, &idle, &fault), &fault);
+        digester_close(d);
+        lives++;
+    }
+    assert_true(lives >= 3 && lives < 10);               /* nothing of it was made twice */
+    made_as_before(before);
+    journal_close(j);
+}
+
+static struct digester *_Atomic to_stop;
+static _Atomic int      looks;
+
+static void stop_at_a_look(void)
+{
+    struct digester *d = to_stop;
+    if (d && ++looks == 20)
+        atomic_store(&d->stopping, true);
+}
+
+static void a_piece_is_left_when_we_are_to_stop_and_made_in_the_next_life(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(10, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    struct digester_stats   s;
+    bool                    idle;
+    wall = BEGIN + 60 * MINUTE;
+    whole(0, j, 0);
+    char *before = tables(0);
+    run_sql(0, SPOIL);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    turns(d, 10);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 10 * MINUTE, &fault), &fault);
+    to_stop = d;
+    looks = 0;
+    wall_look = stop_at_a_look;                          /* in the midst of reading: it looks at the clock before each record */
+    for (int i = 0; i < 10; i++)
+        assert_ok(digester_step(d, &idle, &fault), &fault);
+    assert_true(looks > 20);
+    to_stop = NULL;
+    wall_look = NULL;
+    assert_int_equal(number(0, "SELECT count(*) FROM log_pattern_5m"), 0);
+    atomic_store(&d->stopping, false);
+    digester_close(d);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    turns(d, 100);
+    digester_stats(d, &s);
+    assert_int_equal(s.asked_done, 1);
+    digester_close(d);
+    made_as_before(before);
+    journal_close(j);
+}
+
+static void what_is_due_comes_first_and_the_back_fill_gets_on_all_the_same(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(40, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    struct digester_stats   s;
+    bool                    idle;
+    int                     steps = 0, left = 0;
+    wall = BEGIN + 60 * MINUTE;
+    whole(0, j, 0);
+    run_sql(0, SPOIL);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    turns(d, 10);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 40 * MINUTE, &fault), &fault);
+    wall_step = 5 * US_PER_S;                            /* a window is due every dozen looks at the clock: before any piece can be read */
+    do {
+        uint64_t windows;
+        digester_stats(d, &s);
+        windows = s.windows;
+        assert_ok(digester_step(d, &idle, &fault), &fault);
+        digester_stats(d, &s);
+        left += d->left > 0;
+        assert_true(d->left <= 2);
+        if (d->left == 2)
+            assert_true(s.windows > windows);            /* it was left for something */
+        steps++;
+    } while (!s.asked_done && steps < 1000);
+    wall_step = 0;
+    assert_true(left > 0 && steps < 1000);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), 40 * 400);
+    digester_close(d);
+    journal_close(j);
+}
+
+static void a_window_that_is_done_can_be_asked_for_again_and_is_made_from_its_beginning(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(40, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    struct digester_stats   s;
+    wall = BEGIN + 120 * MINUTE;
+    whole(0, j, 0);
+    char *before = tables(0);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    for (int i = 1; i < 4; i++) {
+        run_sql(0, SPOIL);
+        assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 40 * MINUTE, &fault), &fault);
+        turns(d, 1000);
+        digester_stats(d, &s);
+        assert_int_equal(s.asked_done, i);
+    }
+    digester_close(d);
+    made_as_before(before);
+    journal_close(j);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, site_make, site_remove)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_long_window_is_made_in_pieces_between_which_other_things_are_done),
+        TEST(a_back_fill_that_is_killed_after_every_piece_goes_on_where_it_was),
+        TEST(a_piece_is_left_when_we_are_to_stop_and_made_in_the_next_life),
+        TEST(what_is_due_comes_first_and_the_back_fill_gets_on_all_the_same),
+        TEST(a_window_that_is_done_can_be_asked_for_again_and_is_made_from_its_beginning),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
