@@ -84,6 +84,13 @@ static enum err tell_look(void *ctx, const struct web_question *q, json_t **out,
 static enum err tell_enqueue(void *ctx, const json_t *request, json_t **out, struct fault *fault) { return ingest_enqueue(((struct told *)ctx)->ingest, request, out, fault); }
 static enum err tell_event(void *ctx, const json_t *request, json_t **out, struct fault *fault) { return ingest_event(((struct told *)ctx)->ingest, request, out, fault); }
 
+static enum err tell_replay(void *ctx, const char *consumer, const json_t *request, json_t **out, struct fault *fault)
+{
+    return ingest_replay(((struct told *)ctx)->ingest, consumer, request, out, fault);
+}
+
+static enum err tell_forget(void *ctx, const char *consumer, json_t **out, struct fault *fault) { return ingest_forget(((struct told *)ctx)->ingest, consumer, out, fault); }
+
 /* ---- the service manager's watchdog: an engine that does not turn any more is ended, and the next start recovers ---- */
 
 struct watchdog { struct engine *engine; pthread_t thread; atomic_bool ending; int64_t every_us; bool runs; };
@@ -152,6 +159,8 @@ int cmd_daemon(struct cli *c)
         sources.ingest_ready = tell_ingest_ready;
         sources.look = tell_look;
         sources.enqueue = tell_enqueue;
+        sources.replay = tell_replay;
+        sources.forget = tell_forget;
         sources.event = tell_event;
     }
     if (web_start(&options, engine, &sources, &web, &fault) != OK) {

@@ -1,5 +1,6 @@
 /* cli/journal.c - the journal from outside: its segments and consumers, its records, whether it is whole. Nobody is asked; the files are read. */
 #include "base/clock.h"
+#include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "cli/sections.h"
@@ -133,10 +134,36 @@ int cmd_journal_verify(struct cli *c)
     return damaged ? CLI_FAILED : CLI_DONE;
 }
 
+/* A Homeostat has the journal: it is asked to do it. NULL: it was complained. With --folder it is not known which one that would be. */
+static json_t *ask_daemon(struct cli *c, const char *what, const json_t *body, const struct fault *busy, int *code)
+{
+    char path[256];
+    if (*c->o.folder) {
+        *code = cli_complain(c, busy);
+        return NULL;
+    }
+    for (const char *p = c->o.word[0]; *p; p++)
+        if (*p <= ' ' || strchr("/?#%", *p)) {
+            *code = cli_complain(c, busy);
+            return NULL;
+        }
+    (void)snprintf(path, sizeof path, "/ingest/consumers/%.100s/%s", c->o.word[0], what);
+    return client_once(c, &(struct client_request){ .method = "POST", .path = path, .body = body }, code);
+}
+
 int cmd_journal_forget(struct cli *c)
 {
     struct fault fault = { 0 };
-    if (journal_view_forget(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), c->o.word[0], &fault) != OK)
+    int          code;
+    enum err     e = journal_view_forget(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), c->o.word[0], &fault);
+    if (e == ERR_BUSY) {
+        json_t *done = ask_daemon(c, "forget", NULL, &fault, &code);
+        if (!done)
+            return code;
+        json_decref(done);
+        e = OK;
+    }
+    if (e != OK)
         return cli_complain(c, &fault);
     json_t *said = json_pack("{s:s}", "forgotten", c->o.word[0]);
     if (!cli_put_json(c, said))
@@ -190,11 +217,23 @@ int cmd_journal_replay(struct cli *c)
         fail_hint(&fault, "homeostat backfill makes its windows again");
         return cli_complain(c, &fault);
     }
-    if (move_cursor(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), c->o.word[0], c->o.since, &id, &fault) != OK || allow_replay(c, c->o.word[0], &fault) != OK)
+    enum err e = move_cursor(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), c->o.word[0], c->o.since, &id, &fault);
+    bool     runs = e == ERR_BUSY;
+    if (runs) {
+        int     code;
+        json_t *body = *c->o.since ? json_pack("{s:s}", "since", c->o.since) : json_pack("{s:I}", "from", (json_int_t)(c->o.from > 0 ? c->o.from : 1));
+        json_t *done = ask_daemon(c, "replay", body, &fault, &code);
+        json_decref(body);
+        if (!done)
+            return code;
+        id = (uint64_t)json_integer_value(json_object_get(done, "from"));
+        json_decref(done);
+    } else if (e != OK || allow_replay(c, c->o.word[0], &fault) != OK) {
         return cli_complain(c, &fault);
+    }
     json_t *said = json_pack("{s:s, s:I}", "consumer", c->o.word[0], "from", (json_int_t)id);
     if (!cli_put_json(c, said))
-        fprintf(c->out, "%s goes on with record %llu when Homeostat starts\n", c->o.word[0], (unsigned long long)id);
+        fprintf(c->out, "%s goes on with record %llu%s\n", c->o.word[0], (unsigned long long)id, runs ? "" : " when Homeostat starts");
     json_decref(said);
     return CLI_DONE;
 }

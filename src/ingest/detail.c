@@ -87,6 +87,7 @@ static void moved(struct worker *w, const struct detail_batch *b)
     w->s.retry_at_us = 0;
     w->s.last_error[0] = '\0';
     w->s.progress_us = wall(w);
+    w->s.moved_us = mono(w);
     w->s.sent += b->rows;
     w->s.bytes += b->bytes;
     w->s.batches += b->changes > 0;
@@ -127,6 +128,7 @@ static enum err look_behind(struct worker *w, const struct digest_head *h, struc
     if (e != OK)
         return e;
     w->s.behind = (uint64_t)behind;
+    w->s.moved_us = behind ? w->s.moved_us : mono(w);        /* nothing waits */
     w->s.lag_us = n && wall(w) > next.seq ? wall(w) - next.seq : 0;
     return OK;
 }
@@ -267,6 +269,7 @@ static enum err worker_new(struct detail *d, const struct sink_conf *conf, struc
         return e;
     }
     w->s.progress_us = wall(w);
+    w->s.moved_us = mono(w);
     *out = w;
     return OK;
 }
@@ -371,7 +374,7 @@ size_t detail_stats(struct detail *d, struct ship_stats *list, size_t max)
         (void)text_copy(list[n].name, sizeof list[n].name, w->conf.name);
         (void)text_copy(list[n].kind, sizeof list[n].kind, w->conf.kind);
         list[n].paused = w->conf.paused;
-        list[n].stuck = !list[n].running || ship_is_stuck(&list[n], wall(w), w->conf.stuck_after_us);
+        list[n].stuck = !list[n].running || ship_is_stuck(&list[n], mono(w), w->conf.stuck_after_us);
     }
     (void)pthread_mutex_unlock(&d->lock);
     return n;

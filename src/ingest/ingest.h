@@ -52,6 +52,10 @@ MUST_CHECK enum err ingest_look(struct ingest *in, const struct ingest_question 
 /* {"job", "tenant_id", "from", "to"}: those windows are made again. *out tells what was understood. */
 MUST_CHECK enum err ingest_enqueue(struct ingest *in, const json_t *request, json_t **out, struct fault *fault);
 
+/* {"from": id} or {"since": moment, or how long ago}: the sink of a consumer, e.g. sink:lake, reads again from there. It stops and begins anew meanwhile. */
+MUST_CHECK enum err ingest_replay(struct ingest *in, const char *consumer, const json_t *request, json_t **out, struct fault *fault);
+/* A consumer that will not come back does not hold the journal any more. ERR_BUSY: it is there. */
+MUST_CHECK enum err ingest_forget(struct ingest *in, const char *consumer, json_t **out, struct fault *fault);
 /* Something happened (ingest/happened.h): durable when it says OK. *out has "event_id" and "created". ERR_MISSING: the digest is off. */
 MUST_CHECK enum err ingest_event(struct ingest *in, const json_t *request, json_t **out, struct fault *fault);
 /* The same for who may not wait; takes the request. Without a digest, or in NULL, it is forgotten. */

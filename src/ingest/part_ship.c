@@ -2,6 +2,7 @@
 #include "ingest/inside.h"
 
 #include "base/log.h"
+#include "conf/knob.h"
 #include "ingest/detail.h"
 #include "relabel/relabel.h"
 #include "ship/worker.h"
@@ -236,6 +237,63 @@ static bool ship_ready(struct ingest *in, void *self, char *why, size_t size)
             return false;
         }
     return true;
+}
+
+/* ---- what an operator asks for ---- */
+
+static const char *sink_of(const char *consumer) { return strncmp(consumer, "sink:", 5) == 0 ? consumer + 5 : NULL; }
+
+/* *id 0: by time. */
+static enum err place_of(struct ingest *in, const json_t *request, int64_t *since_us, uint64_t *id, struct fault *fault)
+{
+    const json_t *from = json_object_get(request, "from"), *since = json_object_get(request, "since");
+    const char   *when = json_string_value(since);
+    int64_t       ago_us;
+    *id = 0;
+    *since_us = 0;
+    if (json_is_integer(from) && json_integer_value(from) > 0 && !since) {
+        *id = (uint64_t)json_integer_value(from);
+        return OK;
+    }
+    if (!when || from)
+        return fail(fault, ERR_INPUT, "one of from, the number of a record, and since, a moment such as 2026-01-31T12:00:00Z or how long ago as 2h, is wanted");
+    if ((*since_us = clock_parse(when)) >= 0)
+        return OK;
+    enum err e = knob_time_parse(when, &ago_us, fault);
+    *since_us = clock_wall_us(in->clock) - (e == OK ? ago_us : 0);
+    return e;
+}
+
+enum err ingest_replay(struct ingest *in, const char *consumer, const json_t *request, json_t **out, struct fault *fault)
+{
+    int64_t  since_us;
+    uint64_t id;
+    enum err e = place_of(in, request, &since_us, &id, fault);
+    if (e != OK)
+        return e;
+    if (!sink_of(consumer)) {
+        e = fail(fault, ERR_INPUT, "%.80s is no sink; only sinks are sent back while Homeostat runs", consumer);
+        fail_hint(fault, "for the digest homeostat backfill makes windows again");
+        return e;
+    }
+    (void)pthread_rwlock_rdlock(&in->lock);
+    struct shipping *s = ingest_part_of(in, "ship");
+    e = s ? ship_replay(s->ship, sink_of(consumer), since_us, &id, fault) : fail(fault, ERR_MISSING, "there are no sinks");
+    (void)pthread_rwlock_unlock(&in->lock);
+    if (e == OK)
+        *out = json_pack("{s:s, s:I}", "consumer", consumer, "from", (json_int_t)id);
+    return e;
+}
+
+enum err ingest_forget(struct ingest *in, const char *consumer, json_t **out, struct fault *fault)
+{
+    (void)pthread_rwlock_rdlock(&in->lock);
+    struct shipping *s = ingest_part_of(in, "ship");
+    enum err         e = s && sink_of(consumer) ? ship_forget(s->ship, sink_of(consumer), fault) : journal_forget(in->journal, consumer, fault);
+    (void)pthread_rwlock_unlock(&in->lock);
+    if (e == OK)
+        *out = json_pack("{s:s}", "forgotten", consumer);
+    return e;
 }
 
 const struct ingest_part ingest_part_ship = { "ship", "Sinks, each behind a cursor of its own, and the dead letters.",

@@ -148,6 +148,7 @@ web_handler look_case, look_cases, look_timeline, look_case_file, look_targets, 
     look_stops, look_budgets, look_rules, look_policy, look_metrics, look_livez, look_readyz, look_whoami;
 web_handler telemetry_status, telemetry_trace, telemetry_services, telemetry_downstreams, telemetry_metrics, telemetry_patterns, telemetry_jobs, telemetry_event, telemetry_enqueue;
 web_handler telemetry_events, event_post;          /* telemetry.c, event.c: what happened */
+web_handler telemetry_consumer_replay, telemetry_consumer_forget;
 web_handler page_index, page_asset;
 web_handler openapi_json, openapi_yaml;
 web_handler stream_handle;

@@ -31,6 +31,8 @@ const struct web_route web_routes[] = {
     { "GET", "/policy",               ROLE_VIEWER,   look_policy,    -1, JSON, "The policy in force" },
     { "GET", "/events",               ROLE_VIEWER,   stream_handle,  -1, "text/event-stream", "The live stream, resumable by Last-Event-ID" },
     { "GET", "/ingest",               ROLE_VIEWER,   telemetry_status,      -1, JSON, "How ingest stands: journal, listeners, digest, sinks, and how far each is behind" },
+    { "POST", "/ingest/consumers/{id}/replay", ROLE_OPERATOR, telemetry_consumer_replay, -1, JSON, "Have a sink read the journal again from a record or a moment on" },
+    { "POST", "/ingest/consumers/{id}/forget", ROLE_OPERATOR, telemetry_consumer_forget, -1, JSON, "Forget a consumer that will not come back, so that it holds nothing any more" },
     { "POST", "/events/enqueue",      ROLE_OPERATOR, telemetry_enqueue,     -1, JSON, "Ask for the windows of a job again: a back-fill" },
     { "GET", "/trace/{id}",           ROLE_VIEWER,   telemetry_trace,       -1, JSON, "The spans and logs of one trace, out of the journal" },
     { "GET", "/service",              ROLE_VIEWER,   telemetry_services,    -1, JSON, "Services with their calls and error rates" },

@@ -82,23 +82,61 @@ enum MHD_Result telemetry_jobs(struct exchange *x)        { return answer_questi
 enum MHD_Result telemetry_event(struct exchange *x)       { return answer_question(x, "event", NULL); }
 enum MHD_Result telemetry_events(struct exchange *x)      { return answer_question(x, "events", exchange_query(x, "service")); }
 
+/* The body as JSON, which the caller gives back; NULL: it was answered, and *result says how. */
+static json_t *read_json(struct exchange *x, const char *wanted, enum MHD_Result *result)
+{
+    struct fault      fault = { 0 };
+    struct body_fault where = { 0 };
+    struct body       body = { 0 };
+    if (body_read(x->body.s, x->body.used, header_content_type(exchange_request_header(x, "Content-Type")), &body, &where, &fault) != OK) {
+        *result = answer_problem(x, where.problem, &fault, NULL);
+        return NULL;
+    }
+    if (!body.json) {
+        (void)fail(&fault, ERR_INPUT, "%s", wanted);
+        *result = answer_problem(x, PROBLEM_MALFORMED, &fault, NULL);
+    }
+    return body.json;
+}
+
 /* POST /events/enqueue {job, tenant_id, from, to}: the same request again asks for the same windows, so it needs no key. */
 enum MHD_Result telemetry_enqueue(struct exchange *x)
 {
     const struct web_sources *s = &x->web->sources;
     struct fault              fault = { 0 };
-    struct body_fault         where = { 0 };
-    struct body               body = { 0 };
-    json_t                   *out = NULL;
+    enum MHD_Result           result;
+    json_t                   *out = NULL, *body;
     if (!s->enqueue)
         return answer_off(x);
-    if (body_read(x->body.s, x->body.used, header_content_type(exchange_request_header(x, "Content-Type")), &body, &where, &fault) != OK)
-        return answer_problem(x, where.problem, &fault, NULL);
-    if (!body.json) {
-        (void)fail(&fault, ERR_INPUT, "a window is wanted: {\"job\": \"oo-agg\", \"tenant_id\": ..., \"from\": ..., \"to\": ...}");
-        return answer_problem(x, PROBLEM_MALFORMED, &fault, NULL);
-    }
-    enum err e = s->enqueue(s->ctx, body.json, &out, &fault);
-    json_decref(body.json);
+    if (!(body = read_json(x, "a window is wanted: {\"job\": \"oo-agg\", \"tenant_id\": ..., \"from\": ..., \"to\": ...}", &result)))
+        return result;
+    enum err e = s->enqueue(s->ctx, body, &out, &fault);
+    json_decref(body);
     return e == OK ? answer_data(x, 200, out, NULL) : answer_fault(x, &fault);
+}
+
+/* POST /ingest/consumers/{name}/replay {from} or {since}. */
+enum MHD_Result telemetry_consumer_replay(struct exchange *x)
+{
+    const struct web_sources *s = &x->web->sources;
+    struct fault              fault = { 0 };
+    enum MHD_Result           result;
+    json_t                   *out = NULL, *body;
+    if (!s->replay)
+        return answer_off(x);
+    if (!(body = read_json(x, "a place is wanted: {\"from\": 4711}, or {\"since\": \"2h\"}", &result)))
+        return result;
+    enum err e = s->replay(s->ctx, x->id, body, &out, &fault);
+    json_decref(body);
+    return e == OK ? answer_data(x, 200, out, NULL) : answer_fault(x, &fault);
+}
+
+enum MHD_Result telemetry_consumer_forget(struct exchange *x)
+{
+    const struct web_sources *s = &x->web->sources;
+    struct fault              fault = { 0 };
+    json_t                   *out = NULL;
+    if (!s->forget)
+        return answer_off(x);
+    return s->forget(s->ctx, x->id, &out, &fault) == OK ? answer_data(x, 200, out, NULL) : answer_fault(x, &fault);
 }

@@ -63,6 +63,8 @@ struct web_sources {
     bool    (*ingest_ready)(void *ctx, json_t *checks, char *why, size_t size);
     enum err (*look)(void *ctx, const struct web_question *q, json_t **out, struct fault *fault);
     enum err (*enqueue)(void *ctx, const json_t *request, json_t **out, struct fault *fault);
+    enum err (*replay)(void *ctx, const char *consumer, const json_t *request, json_t **out, struct fault *fault);
+    enum err (*forget)(void *ctx, const char *consumer, json_t **out, struct fault *fault);
     enum err (*event)(void *ctx, const json_t *request, json_t **out, struct fault *fault);     /* something happened; *out has "created" */
     void     *ctx;
 };

@@ -272,8 +272,14 @@ def test_a_sink_reads_again_from_where_it_is_told_to(program, make_site):
     acked = os.path.join(site.folder, "acked")
     sent = said(sender(program, site.ports["otlp"], "--seconds", 1, "--rate", 5000, "--acked", acked))
     site.until(lambda: site.caught_up("lake"), "everything was sent on")
-    assert "stop that" in site.cli("journal", "replay", "sink:lake", check=False).stderr
+    assert site.cli("journal", "replay", "sink:nobody", check=False).returncode != 0
+    assert site.cli("journal", "replay", "digest", check=False).returncode != 0
+    assert site.cli("journal", "forget", "sink:lake", check=False).returncode != 0       # it is there
+    said_back = site.cli("journal", "replay", "sink:lake", "--since", "1h", "-o", "json").stdout
+    assert json.loads(said_back)["from"] == 1, said_back
+    site.until(lambda: site.caught_up("lake") and site.sink("lake")["sent"] >= 2 * sent["events"], "everything was sent again by the Homeostat that runs")
     assert site.stop() == 0
+    assert seen(program, folder, acked)["twice"] == sent["events"]
     os.rename(folder, folder + "-lost")
     assert site.cli("journal", "replay", "sink:nobody", check=False).returncode != 0
     site.cli("journal", "replay", "sink:lake", "--since", "1h")
@@ -288,6 +294,24 @@ def test_a_sink_reads_again_from_where_it_is_told_to(program, make_site):
     assert site.stop() == 0
     found = seen(program, folder, acked)
     assert found["missing"] == 0 and found["twice"] == sent["events"]
+
+
+def test_a_sink_that_was_taken_out_is_forgotten_by_the_homeostat_that_runs(make_site):
+    site = make_site()
+    site.write({"sinks": {"gone": {"kind": "files", "folder": f"{site.folder}/gone"}}})
+    site.start()
+    site.settings["sinks"].pop("gone")
+    site.write()
+    site.reload()
+
+    def consumers():
+        return {c["name"] for c in site.status()["journal"]["consumers"]}
+    site.until(lambda: all(s["name"] != "gone" for s in site.status()["ship"]["sinks"]), "it is taken out")
+    assert "sink:gone" in consumers()
+    site.cli("journal", "forget", "sink:gone")
+    assert "sink:gone" not in consumers()
+    assert site.ask("POST", "/ingest/consumers/sink:gone/forget")[0] == 404
+    assert site.stop() == 0
 
 
 # ---- what the digest tells ----

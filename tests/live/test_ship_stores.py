@@ -3,11 +3,13 @@ import base64
 import json
 import os
 import re
+import shutil
+import subprocess
 import time
 
 import pytest
 
-from cluster import Cluster
+from cluster import Cluster, free_port
 from ingest_site import Site
 from nats_site import Nats
 
@@ -264,6 +266,41 @@ def test_timescale_without_policies_or_with_packed_chunks_is_filled_all_the_same
     assert said == [(0 if apache else 2,)]
     assert ("no retention policy for logs_events" in site.tail(200)) == apache
     assert site.stop() == 0
+
+
+# -- Prometheus ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not shutil.which("prometheus"), reason="Prometheus is not installed")
+def test_samples_that_prometheus_finds_too_old_are_dead_letters_and_deltas_are_left_out(make_site, tmp_path):
+    """With a window for samples out of order, Prometheus up to 2.4x answers 500 to what is older still."""
+    port = free_port()
+    (tmp_path / "p.yml").write_text("storage: {tsdb: {out_of_order_time_window: 10m}}\n")
+    with open(tmp_path / "log", "wb") as out:
+        process = subprocess.Popen(["prometheus", f"--config.file={tmp_path}/p.yml", f"--storage.tsdb.path={tmp_path}/data", f"--web.listen-address=127.0.0.1:{port}",
+                                    "--web.enable-remote-write-receiver"], stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+    site = make_site({"sensors": {"enabled": False}, "sinks": {"prom": {"kind": "remote-write", "url": f"http://127.0.0.1:{port}/api/v1/write", "batch": {"events": 50, "delay": "50ms"}, "retry": {"first": "50ms", "most": "200ms"}}}})
+    try:
+        site.start()
+        now = time.time_ns()
+
+        def points(*ages_s, name="temperature", **more):
+            data = {"dataPoints": [{"timeUnixNano": str(now - int(age * 1e9)), "asDouble": 1.0 + k} for k, age in enumerate(ages_s)], **more}
+            post(site, "/v1/metrics", {"resourceMetrics": [{"resource": resource(), "scopeMetrics": [{"metrics": [{"name": name, ("sum" if more else "gauge"): data}]}]}]})
+        points(0)
+        site.until(lambda: site.caught_up("prom"), "the first is there")
+        points(30, 7200, 20)
+        site.until(lambda: site.caught_up("prom"), "everything was dealt with")
+        points(*range(40, 0, -1), name="requests", aggregationTemporality=1, isMonotonic=True)
+        site.until(lambda: site.caught_up("prom"), "deltas were left out")
+        sink = site.sink("prom")
+        assert sink["dead"] == 1 and sink["sent"] == 3 and sink["skipped"] == 40, sink
+        assert "too old sample" in site.cli("deadletter", "ls", "prom", "-o", "json").stdout
+        assert site.metrics()['homeostat_sink_unfit_total{sink="prom",kind="remote-write"}'] == 40
+        assert site.stop() == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 # -- NATS ----------------------------------------------------------------------------------------------------------------------

@@ -78,6 +78,18 @@ static void nobody_there_is_tried_again_and_told_with_what_waits(void **state)
     assert_ok(digest_store_sync(store, &fault), &fault);
 }
 
+static void what_waits_only_for_a_moment_is_not_stuck(void **state)
+{
+    (void)state;
+    struct sink_conf c = sink_named("tables");
+    c.stuck_after_us = 3600 * US_PER_S;
+    a_metric();
+    configure(&c);
+    while (only().retries < 3)
+        usleep(1000);
+    assert_true(only().behind == 1 && !only().stuck);
+}
+
 static void a_reload_leaves_it_alone_or_begins_anew_and_no_counter_goes_back(void **state)
 {
     (void)state;
@@ -124,6 +136,7 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
     const struct CMUnitTest tests[] = {
         T(nobody_there_is_tried_again_and_told_with_what_waits),
+        T(what_waits_only_for_a_moment_is_not_stuck),
         T(a_reload_leaves_it_alone_or_begins_anew_and_no_counter_goes_back),
         T(without_a_digest_it_waits_for_one_and_nothing_has_failed),
         T(only_sinks_of_this_layout_belong_here),
