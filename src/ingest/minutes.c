@@ -342,8 +342,10 @@ static void choose(struct minutes *k)
         chosen += n;
         left   -= n;
     }
-    qsort(k->top, chosen, sizeof *k->top, by_cpu);
-    memcpy(k->made.top, k->top, chosen * sizeof *k->top);
+    if (chosen) {
+        qsort(k->top, chosen, sizeof *k->top, by_cpu);
+        memcpy(k->made.top, k->top, chosen * sizeof *k->top);
+    }
     k->made.tops = chosen;
 }
 

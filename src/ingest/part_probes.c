@@ -58,8 +58,13 @@ static void *probe(void *arg)
         struct timespec until;
         struct probes  *old = take_next(p);
         (void)pthread_mutex_unlock(&p->lock);
-        probes_free(old);
         enum err e = probes_tick(p->probes, &fault);
+        if (old) {
+            struct fault why = { 0 };
+            if (probes_leave(old, p->probes, &why) != OK)
+                log_fault(LOG_WARN, "that the series of probes have ended could not be told", &why);
+            probes_free(old);
+        }
         (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += TICK_S;
         (void)pthread_mutex_lock(&p->lock);

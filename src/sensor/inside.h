@@ -51,8 +51,8 @@ struct sensor {
 };
 
 /* Rows of the files of sensors. */
-extern const struct sensor sensors_cpu[], sensors_memory[], sensors_disk[], sensors_filesystem[], sensors_net[], sensors_netclass[], sensors_misc[], sensors_tcp[], sensors_process[];
-extern const size_t        sensors_cpu_count, sensors_memory_count, sensors_disk_count, sensors_filesystem_count, sensors_net_count, sensors_netclass_count, sensors_misc_count, sensors_tcp_count, sensors_process_count;
+extern const struct sensor sensors_cpu[], sensors_memory[], sensors_disk[], sensors_filesystem[], sensors_net[], sensors_netclass[], sensors_misc[], sensors_raid[], sensors_tcp[], sensors_process[];
+extern const size_t        sensors_cpu_count, sensors_memory_count, sensors_disk_count, sensors_filesystem_count, sensors_net_count, sensors_netclass_count, sensors_misc_count, sensors_raid_count, sensors_tcp_count, sensors_process_count;
 
 /* ---- files ---- */
 

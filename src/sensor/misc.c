@@ -112,11 +112,14 @@ static enum sensed time_read(struct turn *u, void *state)
 {
     time_t       now = (time_t)(u->wall_us / 1000000);
     struct tm    local;
+    char         zone[32];
     struct slice text, word;
     (void)state;
     put(u, &time_kind, (double)u->wall_us / 1e6);
-    if (localtime_r(&now, &local))
-        put_1(u, &zone_kind, slice_of(local.tm_zone ? local.tm_zone : ""), (double)local.tm_gmtoff);
+    if (localtime_r(&now, &local)) {
+        size_t n = strftime(zone, sizeof zone, "%Z", &local);       /* not tm_zone, which is the library's, and other threads' */
+        put_1(u, &zone_kind, (struct slice){ zone, n }, (double)local.tm_gmtoff);
+    }
     if (file_once(u, "/sys/devices/system/clocksource/clocksource0/available_clocksource", &text) == SENSED)
         for (struct scan s = scan_of(slice_trim(text)); (word = scan_word(&s)).n;)
             put_2(u, &available_kind, word, SLICE("0"), 1);

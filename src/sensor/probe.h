@@ -86,5 +86,7 @@ void probes_free(struct probes *p);
 /* Hand on what was answered since the last call; nothing new is no record. */
 MUST_CHECK enum err probes_tick(struct probes *p, struct fault *fault);
 void probes_text(struct probes *p, struct text *out);
+/* Others take the place of these (NULL: nobody does): emits that what those do not have has ended. The last call before probes_free(). */
+MUST_CHECK enum err probes_leave(struct probes *p, struct probes *now, struct fault *fault);
 
 #endif

@@ -220,3 +220,22 @@ void probes_text(struct probes *p, struct text *out)
     series_text(&p->table, out);
     pthread_mutex_unlock(&p->lock);
 }
+
+enum err probes_leave(struct probes *p, struct probes *now, struct fault *fault)
+{
+    int64_t wall_us = clock_wall_us(p->options.clock);
+    text_clear(&p->body);
+    pthread_mutex_lock(&p->lock);
+    if (now)
+        pthread_mutex_lock(&now->lock);
+    series_leave(&p->table, now ? &now->table : NULL);
+    if (now)
+        pthread_mutex_unlock(&now->lock);
+    size_t samples = series_encode(&p->table, wall_us / US_PER_MS, &p->body);
+    pthread_mutex_unlock(&p->lock);
+    if (!samples || !p->options.emit)
+        return OK;
+    struct record r = { .received_us = wall_us, .kind = RECORD_SAMPLES, .form = FORM_PROTOBUF, .events = (uint32_t)samples, .tenant = SLICE(""), .source = SLICE("probes"),
+        .labels = SLICE(""), .body = { p->body.s, p->body.used } };
+    return p->options.emit(p->options.ctx, &r, fault);
+}

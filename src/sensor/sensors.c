@@ -50,7 +50,7 @@ static const struct series_kind lost_kind    = { "homeostat_sensor_series_refuse
 /* All rows, in the order of their files. */
 static const struct { const struct sensor *rows; const size_t *count; } tables[] = {
     { sensors_cpu, &sensors_cpu_count }, { sensors_memory, &sensors_memory_count }, { sensors_disk, &sensors_disk_count }, { sensors_filesystem, &sensors_filesystem_count },
-    { sensors_net, &sensors_net_count }, { sensors_netclass, &sensors_netclass_count }, { sensors_misc, &sensors_misc_count }, { sensors_tcp, &sensors_tcp_count }, { sensors_process, &sensors_process_count },
+    { sensors_net, &sensors_net_count }, { sensors_netclass, &sensors_netclass_count }, { sensors_misc, &sensors_misc_count }, { sensors_raid, &sensors_raid_count }, { sensors_tcp, &sensors_tcp_count }, { sensors_process, &sensors_process_count },
 };
 
 static const struct sensor *row_at(size_t i)
@@ -67,7 +67,7 @@ const char *const *sensors_names(size_t *count)
 {
     static const char *const names[] = {
         "stat", "loadavg", "softnet", "schedstat", "cpufreq", "meminfo", "vmstat", "pressure", "diskstats", "filesystem", "netdev", "netstat", "sockstat", "arp", "udp_queues",
-        "conntrack", "netclass", "filefd", "entropy", "uname", "os", "time", "timex", "thermal", "hwmon", "selinux", "tcp", "tcp_settings", "tcp_connections", "processes",
+        "conntrack", "netclass", "filefd", "entropy", "uname", "os", "time", "timex", "thermal", "hwmon", "selinux", "mdadm", "bonding", "tcp", "tcp_settings", "tcp_connections", "processes",
     };
     *count = COUNT(names);
     return names;

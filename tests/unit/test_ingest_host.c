@@ -1,6 +1,7 @@
 /* ingest: the parts under one roof - who asks waits for no reload, the newest configuration wins, and the page of metrics can be read. */
 #include "unit.h"
 
+#include "event/event.h"
 #include "ingest/conf.h"
 #include "ingest/ingest.h"
 #include "ingest/inside.h"
@@ -217,6 +218,76 @@ static void what_this_machine_reads_says_which_machine_it_is(void **state)
     journal_consumer_close(c);
 }
 
+/* Stale points of that source's last record in the journal. */
+struct ended { size_t stale, all; };
+
+static bool see_point(void *ctx, const struct event *e)
+{
+    struct ended *n = ctx;
+    n->stale += e->as.point.stale;
+    n->all++;
+    return true;
+}
+
+static struct ended last_of(struct journal_consumer *c, const char *source)
+{
+    struct fault  fault = { 0 };
+    struct record r;
+    struct arena  a;
+    struct ended  n = { 0, 0 };
+    while (journal_read(c, &r, &fault) == OK)
+        if (slice_is(r.source, source)) {
+            n = (struct ended){ 0, 0 };
+            arena_init(&a, 16 << 20);
+            assert_ok(event_read(&r, &a, see_point, &n, NULL, &fault), &fault);
+            arena_done(&a);
+        }
+    return n;
+}
+
+static void await_part(const char *name, bool there)
+{
+    for (bool is = !there; is != there;) {
+        json_t *status = ingest_status(in), *part = json_object_get(status, name);
+        is = json_integer_value(json_object_get(part, "probes")) > 0 || (part && strcmp(name, "probes") != 0);
+        json_decref(status);
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
+    }
+}
+
+static void what_is_not_read_any_more_after_a_reload_has_ended(void **state)
+{
+    struct fault             fault = { 0 };
+    struct journal_consumer *c;
+    struct ended             n = { 0, 0 };
+    assert_ok(ingest_start(configured("sensors:\n  interval: 1s\nprobes:\n  self:\n    kind: tcp\n    target: 127.0.0.1:9\n    interval: 1s\n    timeout: 1s\n"), folder, &in, &fault), &fault);
+    assert_ok(journal_consumer_open(in->journal, "test", 1, &c, &fault), &fault);
+    (void)await_readings(1);
+    while (!n.all) {                                 /* the probe has been asked */
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
+        n = last_of(c, "probes");
+    }
+    ingest_reload(in, configured("sensors:\n  enabled: no\n"));
+    await_part("sensors", false);
+    await_part("probes", false);
+    assert_ok(journal_seek(c, 1, false, &fault), &fault);
+    n = last_of(c, "sensors");
+    while (n.all != n.stale || !n.stale) {           /* the thread is on its way to its end */
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
+        n = last_of(c, "sensors");
+    }
+    assert_true(n.stale > 100);
+    journal_consumer_close(c);
+    assert_ok(journal_consumer_open(in->journal, "other", 1, &c, &fault), &fault);
+    do {
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000 * 1000 }, NULL);
+        assert_ok(journal_seek(c, 1, false, &fault), &fault);
+        n = last_of(c, "probes");
+    } while (n.all != n.stale);
+    assert_true(n.stale > 3);
+    journal_consumer_close(c);
+}
+
 /* Every family once, with its type before its first sample; and every line can be read. */
 static void its_page_of_metrics_can_be_read_and_has_each_family_once(void **state)
 {
@@ -267,6 +338,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(how_the_sensors_stand_is_told_while_they_wait_for_a_disk, begin, end),
         cmocka_unit_test_setup_teardown(a_reload_that_means_others_leaves_the_sensors_counting, begin, end),
         cmocka_unit_test_setup_teardown(what_this_machine_reads_says_which_machine_it_is, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_not_read_any_more_after_a_reload_has_ended, begin, end),
         cmocka_unit_test_setup_teardown(its_page_of_metrics_can_be_read_and_has_each_family_once, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

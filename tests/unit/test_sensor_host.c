@@ -198,6 +198,33 @@ static void what_somebody_wrote_into_an_interface_becomes_text(void **state)
     end(&w);
 }
 
+static void disks_and_interfaces_that_are_one_tell_how_many_of_them_work(void **state)
+{
+    (void)state;
+    struct world w;
+    put_file("/proc/mdstat", "Personalities : [raid1] [raid6] [raid5] [raid4]\n"
+        "md0 : active raid5 sdc1[3] sdb1[1](F) sda1[0] sdd1[4](S)\n      195310144 blocks level 5, 64k chunk, algorithm 2 [3/2] [U_U]\n"
+        "      [=>...................]  recovery =  8.5% (16775552/97655072) finish=17.0min speed=259783K/sec\n\n"
+        "md1 : active raid0 sde1[0] sdf1[1]\n      7932928 blocks super 1.2 512k chunks\n\nmd2 : inactive sdg1[0](S)\n      12582 blocks\n\nunused devices: <none>\n");
+    put_file("/sys/class/net/bonding_masters", "bond0 dmz\n");
+    put_file("/sys/class/net/bond0/bonding/slaves", "eth0 eth4\n");
+    put_file("/sys/class/net/bond0/lower_eth0/bonding_slave/mii_status", "up\n");
+    put_file("/sys/class/net/bond0/slave_eth4/bonding_slave/mii_status", "down\n");
+    put_file("/sys/class/net/dmz/bonding/slaves", "\n");
+    begin(&w, DEFAULTS);
+    tick(&w);
+    static const char *const lines[] = {
+        "node_md_state{device=\"md0\",state=\"recovering\"} 1", "node_md_state{device=\"md0\",state=\"active\"} 0", "node_md_disks{device=\"md0\",state=\"active\"} 2",
+        "node_md_disks{device=\"md0\",state=\"failed\"} 1", "node_md_disks{device=\"md0\",state=\"spare\"} 1", "node_md_disks_required{device=\"md0\"} 3",
+        "node_md_blocks{device=\"md0\"} 195310144", "node_md_blocks_synced{device=\"md0\"} 16775552", "node_md_state{device=\"md1\",state=\"active\"} 1",
+        "node_md_disks{device=\"md1\",state=\"active\"} 2", "node_md_blocks_synced{device=\"md1\"} 7932928", "node_md_state{device=\"md2\",state=\"inactive\"} 1",
+        "node_md_disks{device=\"md2\",state=\"active\"} 0", "node_bonding_slaves{master=\"bond0\"} 2", "node_bonding_active{master=\"bond0\"} 1", "node_bonding_slaves{master=\"dmz\"} 0",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_says(&w, lines[i]);
+    end(&w);
+}
+
 static void counters_do_not_go_back_when_the_kernels_idle_time_does(void **state)
 {
     (void)state;
@@ -487,9 +514,9 @@ static void every_sensor_can_be_named_in_the_settings(void **state)
     (void)state;
     size_t                     count, rows = 0;
     const char *const         *names = sensors_names(&count);
-    const struct sensor *const tables[] = { sensors_cpu, sensors_memory, sensors_disk, sensors_filesystem, sensors_net, sensors_netclass, sensors_misc, sensors_tcp, sensors_process };
+    const struct sensor *const tables[] = { sensors_cpu, sensors_memory, sensors_disk, sensors_filesystem, sensors_net, sensors_netclass, sensors_misc, sensors_raid, sensors_tcp, sensors_process };
     const size_t               counts[] = { sensors_cpu_count, sensors_memory_count, sensors_disk_count, sensors_filesystem_count, sensors_net_count, sensors_netclass_count, sensors_misc_count,
-        sensors_tcp_count, sensors_process_count };
+        sensors_raid_count, sensors_tcp_count, sensors_process_count };
     for (size_t t = 0; t < COUNT(tables); t++)
         for (size_t i = 0; i < counts[t]; i++, rows++) {
             bool named = false;
@@ -507,6 +534,7 @@ int main(void)
         TEST(the_host_is_told_under_node_exporters_names),
         TEST(numbers_with_gaps_are_no_end_and_a_chip_is_called_by_its_place),
         TEST(what_somebody_wrote_into_an_interface_becomes_text),
+        TEST(disks_and_interfaces_that_are_one_tell_how_many_of_them_work),
         TEST(counters_do_not_go_back_when_the_kernels_idle_time_does),
         TEST(a_sensor_that_is_off_tells_nothing_and_one_that_fails_is_asked_again),
         TEST(a_reading_is_a_record_of_remote_write),
