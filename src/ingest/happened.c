@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "event/event.h"
+#include "store/digest_read.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -169,7 +170,7 @@ enum err happened_read(const json_t *request, int64_t now_us, int64_t oldest_us,
     if (e == OK && ((json_object_get(request, "tenant") && !tenant) || (tenant && strlen(tenant) > RECORD_TENANT_MAX)))
         e = fail(fault, ERR_INPUT, "/tenant must be a text of at most %d bytes", RECORD_TENANT_MAX);
     if (e == OK)
-        (void)snprintf(h->tenant, sizeof h->tenant, "%s", tenant ? tenant : "");
+        (void)snprintf(h->tenant, sizeof h->tenant, "%s", tenant && strcmp(tenant, DIGEST_OWN_TENANT) != 0 ? tenant : "");
     if (e == OK)
         e = read_kind(request, h, fault);
     if (e == OK)

@@ -144,6 +144,8 @@ static enum err tenant_of(const json_t *request, struct digest_request *q, struc
     const json_t *t = json_object_get(request, "tenant_id");
     q->tenant = !t || json_is_null(t) ? "" : json_string_value(t);
     q->tenant_id = json_integer_value(t);
+    if (q->tenant && strcmp(q->tenant, DIGEST_OWN_TENANT) == 0)      /* as answers call it */
+        q->tenant = "";
     if (q->tenant || json_is_integer(t))
         return OK;
     return fail(fault, ERR_INPUT, "tenant_id has to be the code of a tenant, or its number");

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ANSWER = 64 * 1024, TIMEOUT_MS = 200 };
+enum { ANSWER = 64 * 1024, TIMEOUT_MS = 200, ERRNO_MOST = 4095 };
 
 /* ---- addresses ---- */
 
@@ -99,7 +99,7 @@ static int number_of(const char *bytes, size_t size)
     int32_t n = 0;
     if (size >= sizeof n)
         memcpy(&n, bytes, sizeof n);
-    return n < 0 ? -n : 0;
+    return n >= 0 ? 0 : n < -ERRNO_MOST ? EPROTO : -n;
 }
 
 enum diag_part diag_parse(const void *bytes, size_t size, diag_see *see, void *ctx, int *error)
@@ -115,10 +115,10 @@ enum diag_part diag_parse(const void *bytes, size_t size, diag_see *see, void *c
             return DIAG_BROKEN;
         const char *body   = p + at + NLMSG_HDRLEN;
         size_t      length = h.nlmsg_len - NLMSG_HDRLEN;
-        int         wrong  = number_of(body, length);
-        if (h.nlmsg_type == NLMSG_DONE && !wrong)
-            return DIAG_DONE;
         if (h.nlmsg_type == NLMSG_DONE || h.nlmsg_type == NLMSG_ERROR) {
+            int wrong = number_of(body, length);
+            if (h.nlmsg_type == NLMSG_DONE && !wrong)
+                return DIAG_DONE;
             *error = wrong ? wrong : EPROTO;
             return DIAG_BROKEN;
         }

@@ -4,6 +4,7 @@
  */
 #include "sensor/diag.h"
 #include "sensor/group.h"
+#include "sensor/ports.h"
 #include "sensor/probe.h"
 #include "sensor/series.h"
 
@@ -21,7 +22,9 @@ static void must(bool truth)
 
 static bool see(void *ctx, const struct diag_connection *c)
 {
-    must(strnlen(c->remote, sizeof c->remote) < sizeof c->remote);
+    char text[DIAG_ADDRESS_SIZE];
+    must(*diag_address_text(&c->remote, text) != '?' && *diag_address_text(&c->local, text) != '?');
+    (void)port_connect_is_slow(c);
     return ++*(int *)ctx < 1000;
 }
 
@@ -81,6 +84,9 @@ static void groups(const uint8_t *data, size_t size)
     text[size] = 0;
     (void)group_pattern_check(text, NULL);
     (void)group_template_check(text, NULL);
+    struct port_rule rule;
+    if (port_rule_parse(text, &rule, NULL) == OK)
+        must(rule.from >= 1 && rule.from <= rule.to);
     for (int kind = 0; kind < 3; kind++)
         (void)probe_target_check((enum probe_kind)kind, text, NULL);
     static const char *const  patterns[] = { "(?P<x>[a-z]+) (?P<y>\\d*)", NULL };
@@ -97,11 +103,11 @@ static void groups(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    int seen = 0;
+    int seen = 0, error;
     if (size < 1 || size > 8192)
         return 0;
     switch (data[0] % 3) {
-    case 0: (void)diag_parse(data + 1, size - 1, see, &seen); break;
+    case 0: (void)diag_parse(data + 1, size - 1, see, &seen, &error); break;
     case 1: labels(data + 1, size - 1); break;
     default: groups(data + 1, size - 1); break;
     }

@@ -96,6 +96,10 @@ static void an_answer_that_ends_with_an_error_is_not_taken_for_whole(void **stat
         assert_int_equal(diag_parse(a.bytes, a.size, see, &s, &error), DIAG_BROKEN);
         assert_int_equal(error, EPERM);
         assert_int_equal(s.count, 1);
+        a.size = 0;
+        add(&a, i ? NLMSG_DONE : NLMSG_ERROR, &(int32_t){ INT32_MIN }, 4);      /* no number of an error */
+        assert_int_equal(diag_parse(a.bytes, a.size, see, &s, &error), DIAG_BROKEN);
+        assert_int_equal(error, EPROTO);
     }
 }
 
