@@ -76,7 +76,6 @@ enum err digester_open(const struct digester_options *o, struct digester **out, 
     d->stats_now_us = INT64_MIN;
     atomic_init(&d->look_for_asked, true);
     atomic_init(&d->stopping, false);
-    (void)pthread_mutex_init(&d->asking, NULL);
     (void)pthread_mutex_init(&d->lock, NULL);
     (void)pthread_mutex_init(&d->open, NULL);
     rand_seed(&d->chance, (uint64_t)clock_wall_us(digester_clock(d)));
@@ -117,7 +116,6 @@ void digester_close(struct digester *d)
     arena_done(&d->arena);
     (void)pthread_mutex_destroy(&d->lock);
     (void)pthread_mutex_destroy(&d->open);
-    (void)pthread_mutex_destroy(&d->asking);
     free(d);
 }
 
@@ -345,9 +343,7 @@ enum err digester_ask(struct digester *d, const struct digest_request *q, struct
         return fail(fault, ERR_INPUT, "this window of %s cannot be done again: %s", q->job, why);
     whole.from_us = w.from_us;
     whole.to_us = w.to_us;
-    pthread_mutex_lock(&d->asking);
     enum err e = digest_run_ask(d->o.folder, &whole, wall, fault);
-    pthread_mutex_unlock(&d->asking);
     if (e != OK)
         return e;
     atomic_store(&d->look_for_asked, true);

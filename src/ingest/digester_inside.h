@@ -40,7 +40,6 @@ struct digester {
     unsigned                 left;           /* ... and how often in a row */
     atomic_bool              look_for_asked;
     pthread_mutex_t          open;           /* over feed->locate and read, for who looks for a trace; held until what left them is in digest.db */
-    pthread_mutex_t          asking;         /* held while a question is written into digest.db, and while that is put aside */
     pthread_mutex_t          lock;           /* over what follows */
     struct digester_stats    stats;
     int64_t                  stats_now_us;   /* of the windows, as of the last turn */

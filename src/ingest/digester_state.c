@@ -117,11 +117,9 @@ enum err digester_aside(struct digester *d, const struct fault *damage, struct f
     char         name[80];
     struct fault said = *damage;                         /* fault may be the same */
     digester_drop(d);
-    pthread_mutex_lock(&d->asking);                      /* nobody's question may end in the file that goes */
     digest_store_close(d->store);
     d->store = NULL;
     enum err e = digest_store_aside(d->o.folder, clock_wall_us(digester_clock(d)), name, sizeof name, fault);
-    pthread_mutex_unlock(&d->asking);
     if (e != OK)
         return e;
     fail_hint(&said, "%s/%s holds what was there; what is older than the journal is nowhere else", d->o.folder, name);

@@ -8,6 +8,7 @@
 
 #include "store/db.h"
 #include "store/digest_sql.h"
+#include "store/inside.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -56,12 +57,17 @@ enum err digest_run_ask(const char *folder, const struct digest_request *q, int6
 {
     char       path[512];
     struct db *db = NULL;
+    int        held;
     (void)snprintf(path, sizeof path, "%s/digest.db", folder);
     if (access(path, F_OK) != 0)
         return fail(fault, ERR_BUSY, "there is no %s yet", path);
-    enum err e = db_open(path, DB_NORMAL, &db, fault);
+    enum err e = digest_hold(folder, false, &held, fault);
     if (e != OK)
         return e;
+    if ((e = db_open(path, DB_NORMAL, &db, fault)) != OK) {
+        (void)close(held);
+        return e;
+    }
     (void)sqlite3_busy_timeout(db_handle(db), WAIT_MS);
     if ((e = db_prepare(db, digest_statements, digest_statement_count, fault)) == OK)
         e = db_exec(db, "PRAGMA synchronous = FULL", fault);         /* who is answered may count on it, also after a power cut */
@@ -73,6 +79,7 @@ enum err digest_run_ask(const char *folder, const struct digest_request *q, int6
             (void)sqlite3_exec(db_handle(db), "ROLLBACK", NULL, NULL, NULL);
     }
     db_close(db);
+    (void)close(held);
     if (e == ERR_BUSY && fault && !*fault->hint)
         fail_hint(fault, "the digest is writing: ask again in a moment");
     return e;

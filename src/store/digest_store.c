@@ -49,6 +49,7 @@ static enum err open_as(const char *folder, enum db_mode mode, struct digest_sto
     if (!s)
         return fail(fault, ERR_LIMIT, "no memory to open digest.db");
     char path[512];
+    s->beside = -1;
     (void)snprintf(path, sizeof path, "%s/digest.db", folder);
     e = db_open(path, mode, &s->db, fault);
     if (e == OK)
@@ -73,10 +74,17 @@ enum err digest_store_open_beside(const char *folder, int patience_ms, struct di
     (void)snprintf(path, sizeof path, "%s/digest.db", folder);
     if (access(path, F_OK) != 0)
         return fail(fault, ERR_BUSY, "there is no %s yet", path);
-    enum err e = open_as(folder, DB_FULL, s, fault);
-    if (e == OK)
-        sqlite3_busy_timeout(db_handle((*s)->db), patience_ms);
-    return e;
+    int      held;
+    enum err e = digest_hold(folder, false, &held, fault);
+    if (e != OK)
+        return e;
+    if ((e = open_as(folder, DB_FULL, s, fault)) != OK) {
+        (void)close(held);
+        return e;
+    }
+    (*s)->beside = held;
+    sqlite3_busy_timeout(db_handle((*s)->db), patience_ms);
+    return OK;
 }
 
 void digest_store_close(struct digest_store *s)
@@ -85,6 +93,8 @@ void digest_store_close(struct digest_store *s)
         return;
     digest_store_rollback(s);
     db_close(s->db);
+    if (s->beside >= 0)
+        (void)close(s->beside);
     free(s);
 }
 

@@ -7,9 +7,13 @@
 #include "store/digest_read.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 static char folder[64];
 #define DAY (86400 * US_PER_S)
@@ -675,6 +679,52 @@ static void the_state_of_a_circuit_survives(void **state)
     digest_store_close(s);
 }
 
+static void *put_aside(void *ctx)
+{
+    struct fault f = { 0 };
+    return (void *)(intptr_t)digest_store_aside(folder, NOW, ctx, 80, &f);
+}
+
+/* Somebody waits for a lock on this file. */
+static bool waited_for(const char *path)
+{
+    struct stat st;
+    char        line[200], inode[40];
+    bool        found = false;
+    if (stat(path, &st) != 0)
+        return false;
+    (void)snprintf(inode, sizeof inode, ":%ju ", (uintmax_t)st.st_ino);
+    FILE *f = fopen("/proc/locks", "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f))
+        found |= strstr(line, "-> FLOCK") && strstr(line, inode);
+    (void)fclose(f);
+    return found;
+}
+
+static void a_file_is_not_put_aside_while_somebody_writes_it(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct digest_store *beside = NULL;
+    char                 name[80] = "", path[128];
+    pthread_t            t;
+    void                *result;
+    digest_store_close(a_store());
+    assert_ok(digest_store_open_beside(folder, 1000, &beside, &f), &f);
+    assert_int_equal(pthread_create(&t, NULL, put_aside, name), 0);
+    (void)snprintf(path, sizeof path, "%s/digest.lock", folder);
+    while (!waited_for(path))
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+    (void)snprintf(path, sizeof path, "%s/digest.db", folder);
+    assert_int_equal(access(path, F_OK), 0);
+    digest_store_close(beside);
+    assert_int_equal(pthread_join(t, &result), 0);
+    assert_int_equal((int)(intptr_t)result, OK);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(strncmp(name, "digest.db.damaged-", 18), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -688,6 +738,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_same_evidence_is_there_once, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_is_on_disk_is_not_claimed_while_somebody_reads, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_state_of_a_circuit_survives, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_file_is_not_put_aside_while_somebody_writes_it, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_metrics_of_a_service_are_listed_with_their_newest_minute, make_reader, remove_reader),
         cmocka_unit_test_setup_teardown(what_only_calls_or_has_only_metrics_is_listed_after_what_has_errors, make_reader, remove_reader),
         cmocka_unit_test_setup_teardown(the_minutes_of_a_metric_come_newest_first_and_within_their_time, make_reader, remove_reader),
