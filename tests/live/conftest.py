@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 from cluster import Cluster  # noqa: E402
 from homeostat import Homeostat, Load  # noqa: E402
+from ingest_site import Site  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("HOMEOSTAT_BUILD", os.path.join(ROOT, "build")))
@@ -140,3 +141,17 @@ def load(program, loaded):
     """The load on it: .url of its endpoint. It goes on when the server goes away and comes back."""
     with Load(program("homeostat-load"), loaded) as running:
         yield running
+
+
+@pytest.fixture
+def make_site(program):
+    """make_site(settings={...}, ...) -> Site, which is not started; all of them go when the test is over."""
+    sites = []
+
+    def make(settings=None, **more):
+        sites.append(Site(program("homeostat"), settings, **more))
+        return sites[-1]
+
+    yield make
+    for site in sites:
+        site.close()

@@ -13,19 +13,6 @@ import time
 import pytest
 
 from cluster import free_port
-from ingest_site import Site
-
-
-@pytest.fixture
-def make_site(program):
-    sites = []
-
-    def make(settings=None, **more):
-        sites.append(Site(program("homeostat"), settings, **more))
-        return sites[-1]
-    yield make
-    for site in sites:
-        site.close()
 
 
 def sender(program, port, *more):

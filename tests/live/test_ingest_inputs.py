@@ -10,23 +10,17 @@ import time
 import pytest
 
 from cluster import free_port
-from ingest_site import Site
 
 
 @pytest.fixture
-def make_site(program):
-    sites = []
-
+def make_site(make_site):
     def make(settings=None, **more):
-        site = Site(program("homeostat"), settings, **more)
-        sites.append(site)
+        site = make_site(settings, **more)
         folder = os.path.join(site.folder, "lake")
         os.makedirs(folder, exist_ok=True)
         site.write({"sinks": {"lake": {"kind": "files", "folder": folder, "roll": {"after": "1s"}}}})
         return site
-    yield make
-    for site in sites:
-        site.close()
+    return make
 
 
 def texts(site):

@@ -8,7 +8,6 @@ import time
 import pytest
 
 from cluster import Cluster
-from ingest_site import Site
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOOL = os.path.join(os.path.abspath(os.environ.get("HOMEOSTAT_BUILD", os.path.join(HERE, "..", "..", "build"))), "tests", "live", "digest_tool")
@@ -75,18 +74,6 @@ def same(pg, schema, folder, tables=QUERIES):
 def tool(folder, *argv):
     done = subprocess.run([TOOL, folder, *(str(a) for a in argv)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture
-def make_site(program):
-    sites = []
-
-    def make(settings=None, **more):
-        sites.append(Site(program("homeostat"), settings, **more))
-        return sites[-1]
-    yield make
-    for site in sites:
-        site.close()
 
 
 @pytest.fixture(scope="module")

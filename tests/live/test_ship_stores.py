@@ -10,20 +10,7 @@ import time
 import pytest
 
 from cluster import Cluster, free_port
-from ingest_site import Site
 from nats_site import Nats
-
-
-@pytest.fixture
-def make_site(program):
-    sites = []
-
-    def make(settings=None, **more):
-        sites.append(Site(program("homeostat"), settings, **more))
-        return sites[-1]
-    yield make
-    for site in sites:
-        site.close()
 
 
 @pytest.fixture(scope="module")
