@@ -4,6 +4,7 @@
 #include "event/encode.h"
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ static int64_t the_wall(void *ctx)
     void (*look)(void) = wall_look;
     if (look)
         look();
-    return wall += wall_step;
+    return atomic_fetch_add(&wall, wall_step) + wall_step;
 }
 
 static int64_t the_mono(void *ctx) { (void)ctx; return clock_mono_us(&clock_real); }

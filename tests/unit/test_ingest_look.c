@@ -151,7 +151,7 @@ static void a_trace_without_a_tenant_is_the_installations_own(void **state)
 static void whatever_a_service_calls_itself_it_is_found_by_that(void **state)
 {
     (void)state;
-    static const char *const names[] = { "cart", "a/b", "my service", "tab\there", "quo\"te", "back\\slash", "\x7f" "del", "half\xc3", "caf\xc3\xa9", "/", " x " };
+    static const char *const names[] = { "cart", "a/b", "my service", "tab\there", "quo\"te", "back\\slash", "\177del", "half\xc3", "caf\xc3\xa9", "/", " x " };
     enum { NAMES = sizeof names / sizeof *names };
     json_t *out;
     char    long_name[400];
