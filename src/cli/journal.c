@@ -198,8 +198,12 @@ static enum err allow_replay(struct cli *c, const char *consumer, struct fault *
     struct fault  ignored;
     size_t        n;
     enum err      e = OK;
-    if (strncmp(consumer, "sink:", 5) != 0 || *c->o.folder || conf_load(where_config(&c->o), program_sections, program_sections_count, &conf, NULL, &ignored) != OK)
+    if (strncmp(consumer, "sink:", 5) != 0)
         return OK;
+    if (*c->o.folder || conf_load(where_config(&c->o), program_sections, program_sections_count, &conf, NULL, &ignored) != OK) {
+        (void)fprintf(c->err, "homeostat: the cursor was moved; but without the configuration a sink of kind files goes on leaving out what it has written: replay without --folder, or while Homeostat runs\n");
+        return OK;
+    }
     const struct sink_conf *sinks = conf_instances(conf, &sinks_section, &n);
     for (size_t i = 0; i < n && e == OK; i++)
         if (strcmp(sinks[i].name, consumer + 5) == 0)

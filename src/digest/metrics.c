@@ -7,15 +7,19 @@
  */
 #include "digest/metrics.h"
 
+#include "base/utf8.h"
 #include "digest/increase.h"
 #include "digest/map.h"
 #include "digest/metrics_inside.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
+enum { METRIC_NAME_MAX = 255, NAME_DIGEST = 18 };
 static const char other_labels[] = "{\"other\":\"true\"}";
 
 struct metrics_options metrics_options_default(void)
@@ -160,11 +164,26 @@ static void row_drop(struct metrics *m, uint32_t at)
     m->rows--;
 }
 
+/* A name as it is stored: one that is too long for a key, or no text, keeps its beginning and gets a digest of the whole. */
+static struct slice stored_name(struct slice name, char out[METRIC_NAME_MAX + NAME_DIGEST])
+{
+    size_t n = name.n < METRIC_NAME_MAX ? name.n : METRIC_NAME_MAX;
+    if (n)
+        memcpy(out, name.s, n);
+    out[n] = '\0';
+    utf8_clean(out, '?');
+    size_t kept = strlen(out);
+    if (kept == name.n && (!kept || memcmp(out, name.s, kept) == 0))
+        return name;
+    return (struct slice){ out, kept + (size_t)snprintf(out + kept, NAME_DIGEST, "~%016" PRIx64, XXH3_64bits(name.s, name.n)) };
+}
+
 static uint32_t row_of(struct metrics *m, uint32_t place, struct slice metric, const char *labels)
 {
+    char      name[METRIC_NAME_MAX + NAME_DIGEST];
     uint64_t  key = map_mix(map_mix(place, XXH3_64bits(metric.s, metric.n)), XXH3_64bits(labels, strlen(labels)));
     uint32_t *there = map_at(&m->by_row, key);
-    return there ? *there : metrics_row_add(m, key, place, metric, labels);
+    return there ? *there : metrics_row_add(m, key, place, stored_name(metric, name), labels);
 }
 
 /* ---- windows ---- */

@@ -12,7 +12,8 @@
 #include <string.h>
 #include <time.h>
 
-#define RETRY_US (2 * US_PER_S)
+#define RETRY_US      (2 * US_PER_S)
+#define CLOCK_STEP_US (600 * US_PER_S)       /* senders' clocks may differ so much */
 enum { LOOKS_A_TURN = 32 };
 
 const double evidence_bound_s[EVIDENCE_BOUNDS] = { .005, .02, .05, .1, .25, .5, 1, 2 };
@@ -46,7 +47,11 @@ enum err evidence_open(const struct evidence_options *o, struct evidence **out, 
     v->news = true;                                  /* left by a crash, perhaps */
     v->seen_us = INT64_MIN;
     (void)pthread_mutex_init(&v->lock, NULL);
-    (void)pthread_cond_init(&v->nudge, NULL);
+    pthread_condattr_t attr;
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&v->nudge, &attr);
+    (void)pthread_condattr_destroy(&attr);
     struct digest_store *s = NULL;
     enum err             e = digest_store_open_beside(o->folder, EVIDENCE_PATIENCE_MS, &s, fault);
     if (e == OK)
@@ -110,20 +115,34 @@ static enum err write_event(struct digest_store *s, const struct happened *h, in
     return e;
 }
 
-static void note_event(struct evidence *v, const struct happened *h, enum err e, bool created, int64_t open, int64_t began_us)
+/* Before it is written: the thread may have its evidence ready as soon as it is. */
+static void note_begin(struct evidence *v, const struct happened *h, int64_t began_us)
+{
+    (void)pthread_mutex_lock(&v->lock);
+    if (v->takens < EVIDENCE_OPEN_MAX) {
+        v->taken[v->takens].at_us = began_us;
+        (void)snprintf(v->taken[v->takens++].id, ID_SIZE, "%s", h->id);
+    }
+    (void)pthread_mutex_unlock(&v->lock);
+}
+
+/* What was begun at began_us (-1: nothing). told: it is tried again, so it is not refused. */
+static void note_event(struct evidence *v, const struct happened *h, enum err e, bool created, bool told, int64_t open, int64_t began_us)
 {
     (void)pthread_mutex_lock(&v->lock);
     v->stats.events += e == OK && created;
     v->stats.again += e == OK && !created;
-    v->stats.refused += e != OK;
+    v->stats.refused += e != OK && (!told || e == ERR_INPUT || e == ERR_CONFLICT);
     if (e == OK && created) {
         v->stats.open = open + 1;
-        if (v->takens < EVIDENCE_OPEN_MAX) {
-            v->taken[v->takens].at_us = began_us;
-            (void)snprintf(v->taken[v->takens++].id, ID_SIZE, "%s", h->id);
-        }
         v->news = true;
         (void)pthread_cond_signal(&v->nudge);
+    } else {
+        size_t i = 0;
+        while (i < v->takens && (v->taken[i].at_us != began_us || strcmp(v->taken[i].id, h->id) != 0))
+            i++;
+        if (i < v->takens)
+            v->taken[i] = v->taken[--v->takens];
     }
     (void)pthread_mutex_unlock(&v->lock);
 }
@@ -136,10 +155,13 @@ static enum err take(struct evidence *v, struct digest_store *s, const json_t *r
     *created = false;
     if (e == OK && !s)
         e = digest_store_open_beside(v->o.folder, EVIDENCE_PATIENCE_MS, &mine, fault);
-    if (e == OK)
+    bool begun = e == OK;
+    if (begun) {
+        note_begin(v, h, began_us);
         e = write_event(s ? s : mine, h, now_us, created, &open, fault);
+    }
     digest_store_close(mine);
-    note_event(v, h, e, *created, open, began_us);
+    note_event(v, h, e, *created, s != NULL, open, begun ? began_us : -1);
     return e;
 }
 
@@ -198,7 +220,7 @@ static enum err write_told(struct evidence *v, struct digest_store *s, bool *any
 static enum err put_found(struct evidence *v, struct digest_store *s, const struct digest_due *d, struct fault *fault)
 {
     json_t  *ids = json_array();
-    int64_t  id;
+    int64_t  id = 0;
     enum err e = OK;
     for (int k = 0; k < GATHER_KINDS && e == OK; k++)
         for (size_t i = 0; i < v->found.n[k] && e == OK; i++) {
@@ -237,7 +259,8 @@ static void note_look(struct evidence *v, const struct digest_due *d)
 static enum err look_at(struct evidence *v, struct digest_store *s, const struct digest_due *d, int64_t upper_us, struct fault *fault)
 {
     struct gather_when when = gather_when(d->at_us);
-    int64_t            again_us = gather_again(&when, d->told_us, upper_us);
+    bool               ahead = d->told_us > clock_wall_us(clock_of(v)) + CLOCK_STEP_US;      /* told while the clock was wrong: nothing will come around it */
+    int64_t            again_us = ahead ? INT64_MAX : gather_again(&when, d->told_us, upper_us);
     enum err           e = gather(s, d, &when.around, &v->found, fault);
     if (e == OK)
         e = digest_store_begin(s, fault);
@@ -260,7 +283,10 @@ static enum err turn(struct evidence *v, struct digest_store *s, int64_t upper_u
 {
     struct digest_due d;
     int64_t           open = 0;
-    enum err          e = write_told(v, s, any, fault);
+    struct fault      full = { 0 };
+    enum err          told = write_told(v, s, any, &full), e = told == ERR_BUSY ? OK : told;      /* while there is no room: looks make some */
+    if (e != OK)
+        *fault = full;
     for (int i = 0; i < LOOKS_A_TURN && e == OK && (e = digest_open_due(s, upper_us, &d, fault)) == OK; i++) {
         e = look_at(v, s, &d, upper_us, fault);
         *any = true;
@@ -273,6 +299,10 @@ static enum err turn(struct evidence *v, struct digest_store *s, int64_t upper_u
     v->stats.open = e == OK ? open : v->stats.open;
     v->news |= !all;
     (void)pthread_mutex_unlock(&v->lock);
+    if (e == OK && told != OK) {
+        *fault = full;
+        e = told;
+    }
     return e;
 }
 
@@ -322,7 +352,7 @@ void evidence_stats(struct evidence *v, struct evidence_stats *s)
 static void pause_for(struct evidence *v, bool failing)
 {
     struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += failing ? (time_t)(RETRY_US / US_PER_S) : 1;
     (void)pthread_mutex_lock(&v->lock);
     while (!v->ending && (failing || !v->news) && pthread_cond_timedwait(&v->nudge, &v->lock, &until) == 0)

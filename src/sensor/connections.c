@@ -162,13 +162,9 @@ static void see_transfer(struct look *l, const struct diag_connection *c, const 
     }
 }
 
-static void see(struct turn *u, struct look *l, struct life *now, const struct life *old)
+static void see(struct turn *u, struct look *l, const struct life *now, const struct life *old)
 {
     const struct diag_connection *c = &l->seen[now->at];
-    if (old && !old->out) {             /* it stays incoming, though its listener may be gone */
-        now->port = c->local_port;
-        now->out  = false;
-    }
     struct port *one   = ports_find(&l->ports, now->port, now->out);
     uint64_t     bytes = GROWN(bytes), again = GROWN(retransmits);
     one->bytes        += bytes;
@@ -192,9 +188,18 @@ static void compare(struct turn *u, struct look *l)
     for (size_t i = 0; i < l->nows; i++)
         l->now[i] = life_of(l, i);
     qsort(l->now, l->nows, sizeof *l->now, by_cookie);
-    for (size_t i = 0; i < l->nows; i++)        /* first those that have a place, so that nobody is put out of it who still has connections */
-        ports_use(&l->ports, l->now[i].port, l->now[i].out);
     size_t o = 0;
+    for (size_t i = 0; i < l->nows; i++) {      /* first those that have a place, so that nobody is put out of it who still has connections */
+        struct life *one = &l->now[i];
+        while (o < l->olds && l->old[o].cookie < one->cookie)
+            o++;
+        if (o < l->olds && l->old[o].cookie == one->cookie && !l->old[o].out) {      /* it stays incoming, though its listener may be gone */
+            one->port = l->seen[one->at].local_port;
+            one->out  = false;
+        }
+        ports_use(&l->ports, one->port, one->out);
+    }
+    o = 0;
     for (size_t i = 0; i < l->nows; i++) {
         while (o < l->olds && l->old[o].cookie < l->now[i].cookie)
             gone(l, &l->old[o++]);

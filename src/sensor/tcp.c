@@ -101,7 +101,10 @@ static void tell_ratios(struct turn *u, struct tcp_state *st, const struct tcp_c
 static void tell_icmp(struct turn *u, struct tcp_state *st, double in, double out)
 {
     struct slice text, line;
-    if (kept_read(u, &st->snmp6, "/proc/net/snmp6", &text) == SENSED)
+    enum sensed  six = kept_read(u, &st->snmp6, "/proc/net/snmp6", &text);
+    if (six == FAILED)                       /* half a sum would be a counter that goes back */
+        return;
+    if (six == SENSED)
         for (struct scan all = scan_of(text); scan_line(&all, &line);) {
             struct scan  s    = scan_of(line);
             struct slice name = scan_word(&s);

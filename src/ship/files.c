@@ -110,14 +110,41 @@ static void part_drop(struct ledger *l, size_t i)
     memmove(&l->part[i], &l->part[i + 1], (--l->parts - i) * sizeof l->part[0]);
 }
 
-/* Of a file system that cannot rename without replacing: two steps, of which a crash may leave the first. */
+static bool is_one_file(const char *one, const char *other)
+{
+    struct stat a, b;
+    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/*
+ * Of a file system that cannot rename without replacing: two steps, of which a crash may leave the first.  Where there are no hard links either it is looked
+ * at first: the folder has one writer.
+ */
+static int rename_in_steps(const char *from, const char *to)
+{
+    struct stat there;
+    if (link(from, to) == 0)
+        return unlink(from);
+    if (errno == EPERM || errno == ENOSYS || errno == EOPNOTSUPP) {
+        if (lstat(to, &there) != 0)
+            return rename(from, to);
+        errno = EEXIST;
+    }
+    return -1;
+}
+
 static int rename_new(const char *from, const char *to)
 {
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
         return 0;
-    if (errno != EINVAL && errno != ENOSYS)
+    if ((errno == EINVAL || errno == ENOSYS) && rename_in_steps(from, to) == 0)
+        return 0;
+    if (errno != EEXIST)
         return -1;
-    return link(from, to) == 0 ? unlink(from) : -1;
+    if (is_one_file(from, to))
+        return unlink(from);
+    errno = EEXIST;
+    return -1;
 }
 
 /* A file that was finished is never replaced. ERR_MISSING: it is not there: it has its name already, or somebody took it away. */
@@ -186,7 +213,11 @@ static enum err read_ledger(struct files *f, struct fault *fault)
     for (size_t i = 0; e == OK && !f->ledger.known && i < f->conf->formerly.count; i++) {
         struct ledger old;                      /* only what was last: its unfinished files are called otherwise and stay as they are */
         ledger_name(f, f->conf->formerly.item[i], path);
-        if ((e = ledger_read(path, &old, fault)) == OK && old.last.record) {
+        e = ledger_read(path, &old, fault);
+        if (e == ERR_INPUT) {
+            log_warn("the ledger of a sink's former name is damaged and not used: the last batch may be there twice", F("sink", f->conf->name), F("file", path));
+            e = OK;
+        } else if (e == OK && old.last.record) {
             f->ledger.last = old.last;
             f->ledger.last_us = old.last_us;
         }
@@ -219,6 +250,14 @@ static enum err recover(struct files *f, struct fault *fault)
             e = fail(fault, ERR_IO, "cannot cut an unfinished file in %.300s: %s", f->conf->folder, strerror(errno));
         if (e == OK && st.st_size < p->size)
             p->size = st.st_size;               /* somebody else cut it; what is there is finished like any other */
+        if (e == OK && st.st_nlink > 1) {       /* it has its last name as well, and is never added to */
+            char from[LEDGER_PATH_MAX];
+            growing_name(f, p, from);
+            if ((e = give_last_name(f, p, from, fault)) == OK) {
+                part_drop(&f->ledger, i);
+                continue;
+            }
+        }
         i++;
     }
     if (e != OK)
@@ -454,6 +493,8 @@ static enum err files_replay(void *self, struct fault *fault)
     e = ledger_write(path, &f->ledger, fault);
     if (e == OK && st.st_uid != geteuid() && chown(path, st.st_uid, st.st_gid) != 0)       /* root asks, somebody else writes */
         e = fail(fault, ERR_IO, "cannot give %.300s back to its owner: %s", path, strerror(errno));
+    let_go(f);                                     /* close has nothing to finish, and writes no other ledger */
+    f->ready = false;                              /* whoever goes on reads it anew */
     return e;
 }
 

@@ -191,7 +191,7 @@ static bool compose(struct loki *k, const struct batch *b)
 /* Not what it says of a line that has too much of it. */
 static bool takes_none(const struct http_reply *r)
 {
-    return r->status == 400 && r->body.n && strcasestr(r->body.s, "structured metadata") && strcasestr(r->body.s, "allow");
+    return r->status == 400 && r->body.n && (strstr(r->body.s, "feature is disallowed") || strstr(r->body.s, "limits_config.allow_structured_metadata"));
 }
 
 static enum sent loki_send(void *self, const struct batch *b, struct sent_answer *a)

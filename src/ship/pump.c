@@ -360,6 +360,7 @@ static bool fill_from_dead(struct pump *p, struct fault *fault, enum err *e)
             break;
         }
         if (*e == OK) {
+            note(p, &c);
             p->load.last = l.id;
             from = l.id + 1;
         }

@@ -144,7 +144,7 @@ static enum sent verdict(struct remote_sink *r, const struct batch *b, const str
     enum sent sent = http_verdict(reply, a);
     if (reply->status == 409 || (reply->status == 500 && says(reply, of_the_sample)))
         sent = SENT_REFUSED;
-    if ((reply->status == 0 && reply->asked) || reply->status == 502 || reply->status == 504)
+    if ((reply->status == 0 && reply->asked) || reply->status == 504)
         note_unknown(r, b);
     bool perhaps = r->unknown.load == b->load && b->at >= r->unknown.from && b->at < r->unknown.to;
     return sent == SENT_REFUSED && b->count == 1 && perhaps && says(reply, there) ? SENT_ALL : sent;

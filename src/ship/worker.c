@@ -425,6 +425,15 @@ static enum err send_back(struct ship *s, const struct sink_conf *conf, uint64_t
     return e;
 }
 
+/* There may be more dead letters behind that place than a sink can keep in mind: then it would not begin, so it must not be moved. */
+static enum err may_begin_at(struct ship *s, const struct sink_conf *conf, uint64_t id, struct fault *fault)
+{
+    struct sieve seen = { 0 };
+    enum err     e = begin_seen_events(s->o.dead, conf, id ? id - 1 : 0, &seen, fault);
+    free(seen.seen);
+    return e;
+}
+
 /* Its worker ends and another one begins, at the new place; or, when that could not be noted, at the old one. */
 static enum err replay(struct ship *s, struct worker *w, int64_t since_us, uint64_t *id, struct fault *fault)
 {
@@ -435,6 +444,10 @@ static enum err replay(struct ship *s, struct worker *w, int64_t since_us, uint6
     if (!fresh || fresh->why.code != OK) {
         worker_free(fresh);
         return fault->code;
+    }
+    if ((e = may_begin_at(s, &w->conf, *id, fault)) != OK) {
+        worker_free(fresh);
+        return e;
     }
     for (size_t i = 0; i < s->workers; i++)
         go[i] = s->worker[i] == w;

@@ -135,8 +135,10 @@ enum err db_migrate(struct db *db, const struct sql_statement *migrations, size_
         char *bump = sqlite3_mprintf("PRAGMA user_version = %d", (int)i + 1);
         e = db_exec(db, "BEGIN IMMEDIATE", fault);
         if (e == OK)
+            e = user_version(db, &version, fault);       /* somebody else may have been quicker */
+        if (e == OK && version <= (int)i)
             e = db_exec(db, migrations[i].text, fault);
-        if (e == OK)
+        if (e == OK && version <= (int)i)
             e = db_exec(db, bump, fault);
         if (e == OK)
             e = db_exec(db, "COMMIT", fault);

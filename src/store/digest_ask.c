@@ -59,11 +59,13 @@ enum err digest_run_ask(const char *folder, const struct digest_request *q, int6
     struct db *db = NULL;
     int        held;
     (void)snprintf(path, sizeof path, "%s/digest.db", folder);
-    if (access(path, F_OK) != 0)
-        return fail(fault, ERR_BUSY, "there is no %s yet", path);
     enum err e = digest_hold(folder, false, &held, fault);
     if (e != OK)
         return e;
+    if (access(path, F_OK) != 0) {           /* the digest makes it, nobody else */
+        (void)close(held);
+        return fail(fault, ERR_BUSY, "there is no %s yet", path);
+    }
     if ((e = db_open(path, DB_NORMAL, &db, fault)) != OK) {
         (void)close(held);
         return e;

@@ -356,6 +356,8 @@ enum err digest_read_event(struct digest_reader *r, const char *tenant, const ch
     }
     if (event)
         json_object_set_new(event, "evidence", list);
+    else
+        json_decref(list);
     if (e != OK)
         json_decref(event);
     else

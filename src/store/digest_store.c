@@ -72,12 +72,14 @@ enum err digest_store_open_beside(const char *folder, int patience_ms, struct di
 {
     char path[512];
     (void)snprintf(path, sizeof path, "%s/digest.db", folder);
-    if (access(path, F_OK) != 0)
-        return fail(fault, ERR_BUSY, "there is no %s yet", path);
     int      held;
     enum err e = digest_hold(folder, false, &held, fault);
     if (e != OK)
         return e;
+    if (access(path, F_OK) != 0) {           /* the digest makes it, nobody else */
+        (void)close(held);
+        return fail(fault, ERR_BUSY, "there is no %s yet", path);
+    }
     if ((e = open_as(folder, DB_FULL, s, fault)) != OK) {
         (void)close(held);
         return e;

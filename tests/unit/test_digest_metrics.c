@@ -1,6 +1,7 @@
 /* digest: a minute says what its points say, in whatever order and pieces they come, and a counter says how fast it grew. */
 #include "unit.h"
 
+#include "base/utf8.h"
 #include "digest/increase.h"
 #include "digest/metrics.h"
 #include "digest_double.h"
@@ -20,6 +21,15 @@ static bool keep(void *ctx, const struct minute_of_metric *r)
     rows[n].row = *r;
     (void)snprintf(rows[n].metric, sizeof rows[n].metric, "%s", r->metric);
     (void)snprintf(rows[n++].labels, sizeof rows[0].labels, "%s", r->labels);
+    return n < 64;
+}
+
+static char whole_name[64][400];
+
+static bool keep_name(void *ctx, const struct minute_of_metric *r)
+{
+    (void)ctx;
+    (void)snprintf(whole_name[n++], sizeof whole_name[0], "%s", r->metric);
     return n < 64;
 }
 
@@ -72,6 +82,33 @@ static void a_gauge_is_as_it_is(void **state)
     metrics_settle(w.m, AT(660));
     emit(&w, 660);
     assert_int_equal(n, 0);                                  /* once */
+    end(&w);
+}
+
+static void names_that_no_key_can_hold_are_told_apart_by_a_digest_of_the_whole(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    char         longer[3001], other[3001];
+    memset(longer, 'n', 3000);
+    longer[3000] = '\0';
+    memcpy(other, longer, sizeof other);
+    other[2999] = 'x';
+    const char *const names[] = { "a\xff", "a\xfe", longer, other, "caf\xc3\xa9" };
+    for (int i = 0; i < 5; i++)
+        take(&w, a_point(w.cart, names[i], POINT_GAUGE, 600, i));
+    n = 0;
+    assert_true(metrics_emit(w.m, AT(660), keep_name, NULL));
+    assert_int_equal(n, 5);
+    for (int i = 0; i < 5; i++) {
+        const char *s = whole_name[i];
+        assert_true(strlen(s) < 300);
+        for (size_t left = strlen(s), k; left; s += k, left -= k)
+            assert_true((k = utf8_length(s, left)) > 0);
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(whole_name[i], whole_name[j]);
+    }
+    assert_string_equal(whole_name[4], "caf\xc3\xa9");
     end(&w);
 }
 
@@ -406,6 +443,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_gauge_is_as_it_is),
+        cmocka_unit_test(few_values_have_an_exact_percentile),
+        cmocka_unit_test(names_that_no_key_can_hold_are_told_apart_by_a_digest_of_the_whole),
         cmocka_unit_test(few_values_have_an_exact_percentile),
         cmocka_unit_test(a_counter_becomes_a_rate_and_a_reset_begins_at_zero),
         cmocka_unit_test(a_counter_that_began_just_now_counts_from_its_start),

@@ -571,12 +571,17 @@ static void no_more_events_wait_for_evidence_than_there_is_room_for(void **state
     }
     assert_ok(digest_store_commit(store, &f), &f);
     assert_int_equal(post(v, a_deploy("run"), &created, &f), ERR_BUSY);
+    bool idle;
+    evidence_tell(v, a_deploy("told"));                      /* waits as well, and holds up nobody */
     upper = BEGIN + 2 * FIVE;
+    assert_int_equal(evidence_step(v, &idle, &f), ERR_BUSY);
     steps(v);
     assert_ok(post(v, a_deploy("run"), &created, &f), &f);
     assert_true(created);
     evidence_stats(v, &s);
     assert_int_equal(s.open, 1);
+    assert_int_equal(s.events, 2);
+    assert_int_equal(s.refused, 1);
     evidence_close(v);
 }
 

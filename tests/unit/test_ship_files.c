@@ -423,6 +423,26 @@ static void a_finished_file_is_never_replaced(void **state)
     free(before);
 }
 
+/* A file system without an exclusive rename takes two steps; a crash between them leaves both names. */
+static void a_file_that_has_its_last_name_already_is_not_added_to(void **state)
+{
+    (void)state;
+    char         growing[256], last[256];
+    struct batch b;
+    (void)append_lines(&w, 0, 9);
+    part_of_all(&b, 0);
+    send_and_die(&b);
+    (void)snprintf(growing, sizeof growing, "%s/logs" HOUR "s.000000000001-0.part", folder);
+    (void)snprintf(last, sizeof last, "%s/logs" HOUR "s.000000000001-0.000000000001-9.jsonl", folder);
+    assert_int_equal(link(growing, last), 0);
+    (void)append_lines(&w, 10, 19);
+    struct batch more = all_of_it();
+    void        *self = open_sink();
+    send_ok(self, &more);
+    sink_files.close(self);
+    assert_lines("logs" HOUR "*.jsonl*", 0, 19);
+}
+
 static void a_sink_can_be_closed_while_its_ledger_cannot_be_written(void **state)
 {
     (void)state;
@@ -457,6 +477,7 @@ int main(void)
         T(a_folder_that_was_removed_does_not_stop_other_files_from_being_finished),
         T(all_folders_are_made_again_when_the_whole_place_was_removed),
         T(a_finished_file_is_never_replaced),
+        T(a_file_that_has_its_last_name_already_is_not_added_to),
         T(a_sink_can_be_closed_while_its_ledger_cannot_be_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -311,7 +311,7 @@ static void lines_go_without_metadata_to_a_loki_that_does_not_allow_it(void **st
     void       *self = NULL;
     static char none[512], much[512];
     static const char said[] = "stream '{level=\"debug\"}' includes structured metadata, but this feature is disallowed. Please see `limits_config.allow_structured_metadata`";
-    static const char too_much[] = "stream '{level=\"debug\"}' has structured metadata too large: '70000' bytes, limit: '65536' bytes";
+    static const char too_much[] = "stream '{service_name=\"allowlist\"}' has structured metadata too large: '70000' bytes, limit: '65536' bytes";
     (void)snprintf(none, sizeof none, "HTTP/1.1 400 Bad\r\nContent-Length: %zu\r\n\r\n%s", sizeof said - 1, said);
     (void)snprintf(much, sizeof much, "HTTP/1.1 400 Bad\r\nContent-Length: %zu\r\n\r\n%s", sizeof too_much - 1, too_much);
     server.answer[0] = much;
