@@ -169,6 +169,8 @@ static enum err take_care(struct detail_pg *p, struct fault *fault)
     const char *const locators[] = { p->origin_id, p->keep_logs }, *const runs[] = { p->origin_id, p->keep_runs };
     enum err          e = detail_connect(p, fault);
     if (e == OK)
+        e = migrate(p, fault);
+    if (e == OK)
         e = detail_run(p, sql_detail_care_ahead, 0, NULL, fault);
     if (e == OK)
         e = detail_run(p, sql_detail_care_drop, 3, facts, fault);

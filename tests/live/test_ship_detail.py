@@ -204,6 +204,27 @@ def test_what_postgres_refuses_is_told_of_and_waited_for_and_nothing_is_left_out
     assert site.stop() == 0
 
 
+def test_tables_that_somebody_dropped_are_made_again_and_filled_again(server, make_site):
+    site = make_site(alone(server, "dropped"))
+    folder = prepared(site)
+    tool(folder, "event", "an event", HOUR_AGO)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    tables = lambda: {r[0] for r in server.psql("SELECT relname FROM pg_class WHERE relnamespace = 'dropped'::regnamespace AND relkind IN ('r', 'p', 'i', 'I') AND relname !~ '[0-9]{8}'")}
+    made = tables()
+    for k, names in enumerate(("metric_1m", "log_pattern, oo_locator, evidence_link", "homeostat_origin, homeostat_detail_migrations, topo_edge_time", "service_call_5m, log_pattern_5m, event_envelope, etl_job_run")):
+        server.psql("SET search_path = dropped; DROP TABLE " + ", ".join(names.split(", ")) + " CASCADE")
+        tool(folder, "minutes", k + 2, HOUR_AGO + (30 + 6 * k) * MINUTE, 5)     # somebody writes to each of them, and so finds it missing
+        site.until(lambda: tables() == made and not same(server, "dropped", folder), f"{names} are there again, with all of their rows")
+    site.until(lambda: copied(site), "it goes on")
+    assert site.stop() == 0
+    server.psql("DROP SCHEMA dropped CASCADE")
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    assert tables() == made and same(server, "dropped", folder) == []
+    assert site.stop() == 0
+
+
 def test_kills_of_the_daemon_and_restarts_of_postgres_lose_and_repeat_nothing(make_site):
     with Cluster() as pg:
         site = make_site(alone(pg, "obs", batch={"events": 40}))     # many small transactions
