@@ -269,17 +269,18 @@ SELECT homeostat_detail_range('metric_1m', 7, now() + d), homeostat_detail_range
 FROM unnest(ARRAY[interval '0', interval '2 days']) AS d;
 
 -- name: detail_care_drop
-SELECT homeostat_detail_drop('metric_1m', 7, now() - make_interval(secs => $1::float8)), homeostat_detail_drop('service_call_5m', 30, now() - make_interval(secs => $2::float8)),
-    homeostat_detail_drop('log_pattern_5m', 30, now() - make_interval(secs => $3::float8));
+-- The last parameter of each is the time by our clock: what goes is old by both, so one that is far ahead takes nothing with it.
+SELECT homeostat_detail_drop('metric_1m', 7, least(now(), to_timestamp($4::float8)) - make_interval(secs => $1::float8)), homeostat_detail_drop('service_call_5m', 30, least(now(), to_timestamp($4::float8)) - make_interval(secs => $2::float8)),
+    homeostat_detail_drop('log_pattern_5m', 30, least(now(), to_timestamp($4::float8)) - make_interval(secs => $3::float8));
 
 -- name: detail_care_locators
-DELETE FROM oo_locator WHERE origin_id = $1::int AND t_to < now() - make_interval(secs => $2::float8);
+DELETE FROM oo_locator WHERE origin_id = $1::int AND t_to < least(now(), to_timestamp($3::float8)) - make_interval(secs => $2::float8);
 
 -- name: detail_care_patterns
-DELETE FROM log_pattern p WHERE origin_id = $1::int AND (local_id IS NULL OR last_seen < now() - make_interval(secs => $2::float8)) AND NOT EXISTS (SELECT 1 FROM log_pattern_5m l WHERE l.fingerprint_id = p.fingerprint_id);
+DELETE FROM log_pattern p WHERE origin_id = $1::int AND (local_id IS NULL OR last_seen < least(now(), to_timestamp($3::float8)) - make_interval(secs => $2::float8)) AND NOT EXISTS (SELECT 1 FROM log_pattern_5m l WHERE l.fingerprint_id = p.fingerprint_id);
 
 -- name: detail_care_runs
-DELETE FROM etl_job_run WHERE origin_id = $1::int AND finished_at < now() - make_interval(secs => $2::float8) AND status <> 'queued';
+DELETE FROM etl_job_run WHERE origin_id = $1::int AND finished_at < least(now(), to_timestamp($3::float8)) - make_interval(secs => $2::float8) AND status <> 'queued';
 
 -- name: detail_care_events
-DELETE FROM event_envelope WHERE detected_at < now() - make_interval(secs => $1::float8);
+DELETE FROM event_envelope WHERE detected_at < least(now(), to_timestamp($2::float8)) - make_interval(secs => $1::float8);
