@@ -51,6 +51,11 @@ WHERE e.event_id = (SELECT event_id FROM event_envelope WHERE rowid = ?1);
 SELECT tenant_id, resource_id, dataset, bucket, object_key, t_from, t_to, query_hint, attributes, first_record, last_record, events
 FROM oo_locator WHERE id IN (SELECT ref_oo FROM evidence_link WHERE event_id = (SELECT event_id FROM event_envelope WHERE rowid = ?1));
 
+-- name: changes_patterns_of_evidence
+SELECT fingerprint_id, tenant_id, pattern, sample_message, severity, attrs_schema, first_seen, last_seen FROM log_pattern
+WHERE fingerprint_id IN (SELECT json_extract(ref_pg, '$.keys.fingerprint_id') FROM evidence_link WHERE dim = 'log' AND ref_pg IS NOT NULL
+    AND event_id = (SELECT event_id FROM event_envelope WHERE rowid = ?1));
+
 -- name: changes_run
 SELECT job, tenant_id, window_from, window_to, status, attempts, rows, error, asked_at, finished_at FROM etl_job_run WHERE id = ?1;
 

@@ -1,7 +1,7 @@
 -- What a sink `postgres` with `layout: detail` says. Of the rows, $1 is its origin.
 
 -- name: detail_name_schema
-SELECT set_config('homeostat.schema', $1, false), set_config('client_encoding', 'UTF8', false), set_config('timezone', 'UTC', false),
+SELECT set_config('homeostat.schema', $1, false), set_config('client_encoding', 'UTF8', false), set_config('client_min_messages', 'warning', false), set_config('timezone', 'UTC', false),
     set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false);
 
 -- name: detail_has_schema
@@ -29,13 +29,15 @@ SELECT pg_advisory_xact_lock(hashtextextended('homeostat migration ' || current_
 CREATE TABLE IF NOT EXISTS homeostat_detail_migrations (version int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
 
 -- name: detail_has_migrations
-SELECT to_regclass('homeostat_detail_migrations') IS NOT NULL;
+-- And each of the tables: one that somebody dropped is made again.
+SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest(ARRAY['homeostat_detail_migrations', 'homeostat_origin', 'homeostat_origin_tenant', 'homeostat_origin_resource', 'dim_tenant', 'dim_resource',
+    'oo_locator', 'metric_1m', 'service_call_5m', 'log_pattern', 'log_pattern_5m', 'topo_edge_time', 'event_envelope', 'evidence_link', 'etl_job_run', 'etl_job_circuit']) AS name;
 
 -- name: detail_version
 SELECT coalesce(max(version), 0) FROM homeostat_detail_migrations;
 
 -- name: detail_migrated
-INSERT INTO homeostat_detail_migrations (version) VALUES ($1::int);
+INSERT INTO homeostat_detail_migrations (version) VALUES ($1::int) ON CONFLICT (version) DO NOTHING;
 
 -- name: detail_own
 -- One at a time may write under a name. The lock is the session's.
@@ -267,17 +269,18 @@ SELECT homeostat_detail_range('metric_1m', 7, now() + d), homeostat_detail_range
 FROM unnest(ARRAY[interval '0', interval '2 days']) AS d;
 
 -- name: detail_care_drop
-SELECT homeostat_detail_drop('metric_1m', 7, now() - make_interval(secs => $1::float8)), homeostat_detail_drop('service_call_5m', 30, now() - make_interval(secs => $2::float8)),
-    homeostat_detail_drop('log_pattern_5m', 30, now() - make_interval(secs => $3::float8));
+-- The last parameter of each is the time by our clock: what goes is old by both, so one that is far ahead takes nothing with it.
+SELECT homeostat_detail_drop('metric_1m', 7, least(now(), to_timestamp($4::float8)) - make_interval(secs => $1::float8)), homeostat_detail_drop('service_call_5m', 30, least(now(), to_timestamp($4::float8)) - make_interval(secs => $2::float8)),
+    homeostat_detail_drop('log_pattern_5m', 30, least(now(), to_timestamp($4::float8)) - make_interval(secs => $3::float8));
 
 -- name: detail_care_locators
-DELETE FROM oo_locator WHERE origin_id = $1::int AND t_to < now() - make_interval(secs => $2::float8);
+DELETE FROM oo_locator WHERE origin_id = $1::int AND t_to < least(now(), to_timestamp($3::float8)) - make_interval(secs => $2::float8);
 
 -- name: detail_care_patterns
-DELETE FROM log_pattern p WHERE origin_id = $1::int AND (local_id IS NULL OR last_seen < now() - make_interval(secs => $2::float8)) AND NOT EXISTS (SELECT 1 FROM log_pattern_5m l WHERE l.fingerprint_id = p.fingerprint_id);
+DELETE FROM log_pattern p WHERE origin_id = $1::int AND (local_id IS NULL OR last_seen < least(now(), to_timestamp($3::float8)) - make_interval(secs => $2::float8)) AND NOT EXISTS (SELECT 1 FROM log_pattern_5m l WHERE l.fingerprint_id = p.fingerprint_id);
 
 -- name: detail_care_runs
-DELETE FROM etl_job_run WHERE origin_id = $1::int AND finished_at < now() - make_interval(secs => $2::float8) AND status <> 'queued';
+DELETE FROM etl_job_run WHERE origin_id = $1::int AND finished_at < least(now(), to_timestamp($3::float8)) - make_interval(secs => $2::float8) AND status <> 'queued';
 
 -- name: detail_care_events
-DELETE FROM event_envelope WHERE detected_at < now() - make_interval(secs => $1::float8);
+DELETE FROM event_envelope WHERE detected_at < least(now(), to_timestamp($2::float8)) - make_interval(secs => $1::float8);

@@ -1,4 +1,5 @@
--- The tables of `layout: detail`, in the schema of the sink (the only one on the search path). Run in one transaction, once.
+-- The tables of `layout: detail`, in the schema of the sink (the only one on the search path). Run in one transaction: at first, and
+-- again when one of them is missing, so what is there already is left alone.
 -- Columns beyond those of the data model stand at the end. origin_id tells apart what several Homeostats have counted, so it is part of keys.
 -- sample_ref and ref_oo point to oo_locator without a foreign key: pointers do not live as long as rows, and nobody should have to look for them.
 
@@ -71,6 +72,9 @@ CREATE OR REPLACE FUNCTION homeostat_detail_table(name text, days int, columns t
 DECLARE
     timescale text := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'timescaledb');
 BEGIN
+    IF to_regclass(quote_ident(name)) IS NOT NULL THEN
+        RETURN;
+    END IF;
     EXECUTE format('CREATE TABLE %I (%s) %s', name, columns, CASE WHEN timescale IS NULL THEN 'PARTITION BY RANGE (bucket)' ELSE '' END);
     IF timescale IS NULL THEN
         EXECUTE format('CREATE TABLE %I PARTITION OF %I DEFAULT', name || '_rest', name);
@@ -113,43 +117,47 @@ BEGIN
 END $f$;
 
 -- name: detail_0001_severity
-CREATE TYPE severity AS ENUM ('TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL');
+DO $do$ BEGIN
+    CREATE TYPE severity AS ENUM ('TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL');
+EXCEPTION WHEN duplicate_object THEN
+    NULL;
+END $do$;
 
 -- name: detail_0001_origin
 -- Who writes here, and up to which change all of it is in these tables: written with the rows.
-CREATE TABLE homeostat_origin (origin_id serial PRIMARY KEY, name text UNIQUE NOT NULL, epoch text NOT NULL, seq bigint NOT NULL DEFAULT 0, kind int NOT NULL DEFAULT 0,
+CREATE TABLE IF NOT EXISTS homeostat_origin (origin_id serial PRIMARY KEY, name text UNIQUE NOT NULL, epoch text NOT NULL, seq bigint NOT NULL DEFAULT 0, kind int NOT NULL DEFAULT 0,
     key bigint NOT NULL DEFAULT 0, expired bigint NOT NULL DEFAULT 0, at timestamptz NOT NULL DEFAULT now());
 
 -- name: detail_0001_tenant
-CREATE TABLE dim_tenant (tenant_id bigserial PRIMARY KEY, code text UNIQUE NOT NULL, name text NOT NULL, labels jsonb DEFAULT '{}'::jsonb, created_at timestamptz DEFAULT now());
+CREATE TABLE IF NOT EXISTS dim_tenant (tenant_id bigserial PRIMARY KEY, code text UNIQUE NOT NULL, name text NOT NULL, labels jsonb DEFAULT '{}'::jsonb, created_at timestamptz DEFAULT now());
 
 -- name: detail_0001_resource
 -- A name belongs to a tenant: two of them may both have a urn:svc:shop.
-CREATE TABLE dim_resource (resource_id bigserial PRIMARY KEY, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), urn text NOT NULL, type text NOT NULL, name text NOT NULL,
+CREATE TABLE IF NOT EXISTS dim_resource (resource_id bigserial PRIMARY KEY, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), urn text NOT NULL, type text NOT NULL, name text NOT NULL,
     env text, region text, zone text, labels jsonb DEFAULT '{}'::jsonb, created_at timestamptz DEFAULT now(), UNIQUE (tenant_id, urn));
 
 -- name: detail_0001_resource_indexes
 DO $do$ BEGIN
-    CREATE INDEX idx_res_type ON dim_resource(type);
-    CREATE INDEX idx_res_urn ON dim_resource(urn);
-    CREATE INDEX idx_res_labels_gin ON dim_resource USING GIN(labels);
+    CREATE INDEX IF NOT EXISTS idx_res_type ON dim_resource(type);
+    CREATE INDEX IF NOT EXISTS idx_res_urn ON dim_resource(urn);
+    CREATE INDEX IF NOT EXISTS idx_res_labels_gin ON dim_resource USING GIN(labels);
 END $do$;
 
 -- name: detail_0001_origin_tenant
-CREATE TABLE homeostat_origin_tenant (origin_id int NOT NULL REFERENCES homeostat_origin, local_id bigint NOT NULL, tenant_id bigint NOT NULL REFERENCES dim_tenant, PRIMARY KEY (origin_id, local_id));
+CREATE TABLE IF NOT EXISTS homeostat_origin_tenant (origin_id int NOT NULL REFERENCES homeostat_origin, local_id bigint NOT NULL, tenant_id bigint NOT NULL REFERENCES dim_tenant, PRIMARY KEY (origin_id, local_id));
 
 -- name: detail_0001_origin_resource
-CREATE TABLE homeostat_origin_resource (origin_id int NOT NULL REFERENCES homeostat_origin, local_id bigint NOT NULL, resource_id bigint NOT NULL REFERENCES dim_resource, PRIMARY KEY (origin_id, local_id));
+CREATE TABLE IF NOT EXISTS homeostat_origin_resource (origin_id int NOT NULL REFERENCES homeostat_origin, local_id bigint NOT NULL, resource_id bigint NOT NULL REFERENCES dim_resource, PRIMARY KEY (origin_id, local_id));
 
 -- name: detail_0001_locator
 -- A bucket `journal` is the journal of the origin.
-CREATE TABLE oo_locator (id bigserial PRIMARY KEY, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), dataset text NOT NULL, bucket text NOT NULL, object_key text NOT NULL,
+CREATE TABLE IF NOT EXISTS oo_locator (id bigserial PRIMARY KEY, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), dataset text NOT NULL, bucket text NOT NULL, object_key text NOT NULL,
     t_from timestamptz NOT NULL, t_to timestamptz NOT NULL, query_hint text, attributes jsonb DEFAULT '{}'::jsonb,
     resource_id bigint NOT NULL REFERENCES dim_resource(resource_id), first_record bigint NOT NULL, last_record bigint NOT NULL, events bigint NOT NULL, origin_id int NOT NULL REFERENCES homeostat_origin,
     UNIQUE (origin_id, resource_id, dataset, t_from));
 
 -- name: detail_0001_locator_index
-CREATE INDEX idx_oo_time ON oo_locator(dataset, t_from, t_to);
+CREATE INDEX IF NOT EXISTS idx_oo_time ON oo_locator(dataset, t_from, t_to);
 
 -- name: detail_0001_metric
 SELECT homeostat_detail_table('metric_1m', 7, 'bucket timestamptz NOT NULL, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), resource_id bigint NOT NULL REFERENCES dim_resource(resource_id),
@@ -159,8 +167,8 @@ SELECT homeostat_detail_table('metric_1m', 7, 'bucket timestamptz NOT NULL, tena
 
 -- name: detail_0001_metric_indexes
 DO $do$ BEGIN
-    CREATE INDEX idx_metric_key ON metric_1m(resource_id, metric, bucket DESC);
-    CREATE INDEX idx_metric_labels ON metric_1m USING GIN(labels);
+    CREATE INDEX IF NOT EXISTS idx_metric_key ON metric_1m(resource_id, metric, bucket DESC);
+    CREATE INDEX IF NOT EXISTS idx_metric_labels ON metric_1m USING GIN(labels);
 END $do$;
 
 -- name: detail_0001_call
@@ -170,11 +178,11 @@ SELECT homeostat_detail_table('service_call_5m', 30, 'bucket timestamptz NOT NUL
     PRIMARY KEY (bucket, tenant_id, src_resource_id, dst_resource_id, origin_id)');
 
 -- name: detail_0001_call_index
-CREATE INDEX idx_call_src_dst ON service_call_5m(src_resource_id, dst_resource_id, bucket);
+CREATE INDEX IF NOT EXISTS idx_call_src_dst ON service_call_5m(src_resource_id, dst_resource_id, bucket);
 
 -- name: detail_0001_pattern
 -- local_id is what the origin calls it; NULL: the origin began anew and does not know it any more.
-CREATE TABLE log_pattern (fingerprint_id bigserial PRIMARY KEY, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), pattern text NOT NULL, sample_message text, severity text,
+CREATE TABLE IF NOT EXISTS log_pattern (fingerprint_id bigserial PRIMARY KEY, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), pattern text NOT NULL, sample_message text, severity text,
     attrs_schema jsonb DEFAULT '{}'::jsonb, first_seen timestamptz, last_seen timestamptz, origin_id int NOT NULL REFERENCES homeostat_origin, local_id bigint, UNIQUE (origin_id, local_id));
 
 -- name: detail_0001_pattern_indexes
@@ -182,9 +190,9 @@ DO $do$
 DECLARE
     trigrams text := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm');
 BEGIN
-    CREATE INDEX idx_logpat_tenant ON log_pattern(tenant_id);
+    CREATE INDEX IF NOT EXISTS idx_logpat_tenant ON log_pattern(tenant_id);
     IF trigrams IS NOT NULL THEN
-        EXECUTE format('CREATE INDEX idx_logpat_pattern_trgm ON log_pattern USING GIN (pattern %I.gin_trgm_ops)', trigrams);
+        EXECUTE format('CREATE INDEX IF NOT EXISTS idx_logpat_pattern_trgm ON log_pattern USING GIN (pattern %I.gin_trgm_ops)', trigrams);
     END IF;
 END $do$;
 
@@ -195,43 +203,43 @@ SELECT homeostat_detail_table('log_pattern_5m', 30, 'bucket timestamptz NOT NULL
 
 -- name: detail_0001_log_indexes
 DO $do$ BEGIN
-    CREATE INDEX idx_logpat5m_res ON log_pattern_5m(resource_id, bucket DESC);
-    CREATE INDEX idx_logpat5m_pattern ON log_pattern_5m(fingerprint_id);
+    CREATE INDEX IF NOT EXISTS idx_logpat5m_res ON log_pattern_5m(resource_id, bucket DESC);
+    CREATE INDEX IF NOT EXISTS idx_logpat5m_pattern ON log_pattern_5m(fingerprint_id);
 END $do$;
 
 -- name: detail_0001_topo
 -- Nothing fills it yet.
-CREATE TABLE topo_edge_time (tenant_id bigint REFERENCES dim_tenant(tenant_id), src_resource_id bigint REFERENCES dim_resource(resource_id), dst_resource_id bigint REFERENCES dim_resource(resource_id),
+CREATE TABLE IF NOT EXISTS topo_edge_time (tenant_id bigint REFERENCES dim_tenant(tenant_id), src_resource_id bigint REFERENCES dim_resource(resource_id), dst_resource_id bigint REFERENCES dim_resource(resource_id),
     relation text NOT NULL, valid tstzrange NOT NULL, props jsonb DEFAULT '{}'::jsonb, PRIMARY KEY (tenant_id, src_resource_id, dst_resource_id, relation, valid));
 
 -- name: detail_0001_topo_index
-CREATE INDEX idx_topo_valid ON topo_edge_time USING GIST (valid);
+CREATE INDEX IF NOT EXISTS idx_topo_valid ON topo_edge_time USING GIST (valid);
 
 -- name: detail_0001_event
-CREATE TABLE event_envelope (event_id uuid PRIMARY KEY DEFAULT gen_random_uuid(), detected_at timestamptz NOT NULL DEFAULT now(), tenant_id bigint REFERENCES dim_tenant(tenant_id),
+CREATE TABLE IF NOT EXISTS event_envelope (event_id uuid PRIMARY KEY DEFAULT gen_random_uuid(), detected_at timestamptz NOT NULL DEFAULT now(), tenant_id bigint REFERENCES dim_tenant(tenant_id),
     resource_id bigint REFERENCES dim_resource(resource_id), severity severity NOT NULL, kind text NOT NULL, title text, summary text, labels jsonb DEFAULT '{}'::jsonb,
     fingerprints jsonb DEFAULT '{}'::jsonb);
 
 -- name: detail_0001_event_index
-CREATE INDEX idx_event_time ON event_envelope(tenant_id, detected_at DESC);
+CREATE INDEX IF NOT EXISTS idx_event_time ON event_envelope(tenant_id, detected_at DESC);
 
 -- name: detail_0001_evidence
-CREATE TABLE evidence_link (evidence_id bigserial PRIMARY KEY, event_id uuid NOT NULL REFERENCES event_envelope(event_id) ON DELETE CASCADE, dim text NOT NULL, ref_pg jsonb, ref_oo bigint,
+CREATE TABLE IF NOT EXISTS evidence_link (evidence_id bigserial PRIMARY KEY, event_id uuid NOT NULL REFERENCES event_envelope(event_id) ON DELETE CASCADE, dim text NOT NULL, ref_pg jsonb, ref_oo bigint,
     note text, ref_pg_hash text GENERATED ALWAYS AS (md5(coalesce(ref_pg::text, ''))) STORED, origin_id int REFERENCES homeostat_origin, score double precision);
 
 -- name: detail_0001_evidence_indexes
 DO $do$ BEGIN
-    CREATE UNIQUE INDEX ux_evidence_unique ON evidence_link(event_id, dim, ref_pg_hash, coalesce(ref_oo, 0));
-    CREATE INDEX idx_evidence_event ON evidence_link(event_id);
+    CREATE UNIQUE INDEX IF NOT EXISTS ux_evidence_unique ON evidence_link(event_id, dim, ref_pg_hash, coalesce(ref_oo, 0));
+    CREATE INDEX IF NOT EXISTS idx_evidence_event ON evidence_link(event_id);
 END $do$;
 
 -- name: detail_0001_run
-CREATE TABLE etl_job_run (id bigserial PRIMARY KEY, job text NOT NULL, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), window_from timestamptz NOT NULL, window_to timestamptz NOT NULL,
+CREATE TABLE IF NOT EXISTS etl_job_run (id bigserial PRIMARY KEY, job text NOT NULL, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), window_from timestamptz NOT NULL, window_to timestamptz NOT NULL,
     status text NOT NULL, attempts bigint NOT NULL DEFAULT 0, rows bigint NOT NULL DEFAULT 0, error text, asked_at timestamptz, finished_at timestamptz, origin_id int NOT NULL REFERENCES homeostat_origin,
     CONSTRAINT ux_job_once UNIQUE (job, tenant_id, window_from, window_to, origin_id));
 
 -- name: detail_0001_circuit
-CREATE TABLE etl_job_circuit (job text NOT NULL, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), state text NOT NULL, failures bigint NOT NULL, open_until timestamptz NOT NULL,
+CREATE TABLE IF NOT EXISTS etl_job_circuit (job text NOT NULL, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), state text NOT NULL, failures bigint NOT NULL, open_until timestamptz NOT NULL,
     updated_at timestamptz NOT NULL, origin_id int NOT NULL REFERENCES homeostat_origin, PRIMARY KEY (job, tenant_id, origin_id));
 
 -- name: detail_0001_event_id
@@ -249,3 +257,7 @@ SELECT CASE WHEN jsonb_typeof(ref->'keys') IS DISTINCT FROM 'object' THEN ref EL
         WHEN k.key LIKE '%resource_id' THEN to_jsonb((SELECT r.resource_id FROM homeostat_origin_resource r WHERE r.origin_id = origin AND r.local_id = (k.value #>> '{}')::bigint))
         WHEN k.key = 'fingerprint_id' THEN to_jsonb((SELECT p.fingerprint_id FROM log_pattern p WHERE p.origin_id = origin AND p.local_id = (k.value #>> '{}')::bigint))
         ELSE k.value END), '{}'::jsonb) FROM jsonb_each(ref->'keys') k)) END $f$;
+
+-- name: detail_0001_again
+-- What was in a table that had to be made again is copied again; whoever is copying just now finds its place moved and begins anew.
+UPDATE homeostat_origin SET seq = 0, kind = 0, key = 0;

@@ -29,6 +29,7 @@ static const struct { enum digest_kind kind; enum digest_rows set; enum detail_s
     { DIGEST_EVENTS,   ROWS_EVENT, STAGE_EVENT },
     { DIGEST_EVENTS,   ROWS_EVIDENCE, STAGE_EVIDENCE },
     { DIGEST_EVENTS,   ROWS_LOCATORS_OF_EVIDENCE, STAGE_LOCATOR },
+    { DIGEST_EVENTS,   ROWS_PATTERNS_OF_EVIDENCE, STAGE_PATTERN },
     { DIGEST_RUNS,     ROWS_RUN, STAGE_RUN },
     { DIGEST_CIRCUITS, ROWS_CIRCUITS, STAGE_CIRCUIT },
 };
@@ -121,12 +122,13 @@ static enum err stage_rows(struct batch *b, enum digest_rows set, int64_t key, e
     return digest_changes_rows(b->c, set, key, take, b, fault);
 }
 
-/* Nothing is there any more of what the mark speaks of: was it age? Of single rows nothing else takes any away, except for patterns. */
+/* Nothing is there any more of what the mark speaks of: was it age? Of events nothing else takes any away. A run says how a window was made, it is nothing that was
+ * counted: that it went, nobody has to be told. */
 static enum err is_expired(struct batch *b, const struct digest_change *x, bool *expired, struct fault *fault)
 {
     int64_t  before = INT64_MIN;
     enum err e = x->kind <= DIGEST_LOGS ? digest_changes_forgot(b->c, (enum digest_kind)x->kind, &before, fault) : OK;
-    *expired = x->kind <= DIGEST_LOGS ? x->key < before : x->kind != DIGEST_PATTERNS && x->kind != DIGEST_CIRCUITS;
+    *expired = x->kind <= DIGEST_LOGS ? x->key < before : x->kind == DIGEST_EVENTS;
     return e;
 }
 

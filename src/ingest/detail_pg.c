@@ -142,11 +142,11 @@ enum err detail_connect(struct detail_pg *p, struct fault *fault)
     detail_hang_up(p);
     int64_t             most_us = p->conf->timeout_us < CONNECT_MOST_US ? p->conf->timeout_us : CONNECT_MOST_US;
     struct pg_link_conf c = { .dsn = p->conf->dsn, .passfile = *p->conf->password.path ? p->conf->password.path : NULL, .application_name = "homeostat detail",
-        .connect_timeout_ms = (int)(most_us / US_PER_MS), .statement_timeout_ms = (int)(p->conf->timeout_us / US_PER_MS), .lock_timeout_ms = SESSION_LOCK_MS, .keepalives = true };
+        .connect_timeout_ms = (int)(most_us / US_PER_MS), .statement_timeout_ms = (int)(p->conf->timeout_us / US_PER_MS), .lock_timeout_ms = SESSION_LOCK_MS, .keepalives = true,
+        .give_up = give_up, .give_up_ctx = p };
     enum err e = pg_link_open(&c, deadline_of(p), &p->link, fault);
     if (e != OK)
         return e;
-    pg_link_watch(p->link, give_up, p);
     e = enter_schema(p, fault);
     if (e == OK)
         e = migrate(p, fault);
@@ -165,20 +165,24 @@ enum err detail_connect(struct detail_pg *p, struct fault *fault)
 
 static enum err take_care(struct detail_pg *p, struct fault *fault)
 {
-    const char *const facts[] = { p->keep_metrics, p->keep_calls, p->keep_logs };
-    const char *const locators[] = { p->origin_id, p->keep_logs }, *const runs[] = { p->origin_id, p->keep_runs };
+    char              now[24];
+    const char *const facts[] = { p->keep_metrics, p->keep_calls, p->keep_logs, now }, *const events[] = { p->keep_calls, now };
+    const char *const locators[] = { p->origin_id, p->keep_logs, now }, *const runs[] = { p->origin_id, p->keep_runs, now };
     enum err          e = detail_connect(p, fault);
+    (void)snprintf(now, sizeof now, "%" PRId64, clock_wall_us(&clock_real) / US_PER_S);
+    if (e == OK)
+        e = migrate(p, fault);
     if (e == OK)
         e = detail_run(p, sql_detail_care_ahead, 0, NULL, fault);
     if (e == OK)
-        e = detail_run(p, sql_detail_care_drop, 3, facts, fault);
+        e = detail_run(p, sql_detail_care_drop, 4, facts, fault);
     if (e == OK && *p->origin_id)
-        e = detail_run(p, sql_detail_care_locators, 2, locators, fault);
+        e = detail_run(p, sql_detail_care_locators, 3, locators, fault);
     if (e == OK && *p->origin_id)
-        e = detail_run(p, sql_detail_care_patterns, 2, locators, fault);
+        e = detail_run(p, sql_detail_care_patterns, 3, locators, fault);
     if (e == OK && *p->origin_id)
-        e = detail_run(p, sql_detail_care_runs, 2, runs, fault);
-    return e == OK ? detail_run(p, sql_detail_care_events, 1, (const char *const[]){ p->keep_calls }, fault) : e;
+        e = detail_run(p, sql_detail_care_runs, 3, runs, fault);
+    return e == OK ? detail_run(p, sql_detail_care_events, 2, events, fault) : e;
 }
 
 enum err detail_pg_care(struct detail_pg *p, struct fault *fault)

@@ -14,7 +14,7 @@ static const char *const row_sets[ROWS_SETS] = {
     [ROWS_TENANTS] = sql_changes_tenants, [ROWS_RESOURCES] = sql_changes_resources, [ROWS_LOCATORS] = sql_changes_locators, [ROWS_METRICS] = sql_changes_metrics,
     [ROWS_CALLS] = sql_changes_calls, [ROWS_LOGS] = sql_changes_logs, [ROWS_PATTERNS_OF_LOGS] = sql_changes_patterns_of_logs, [ROWS_PATTERN] = sql_changes_pattern,
     [ROWS_EVENT] = sql_changes_event, [ROWS_EVIDENCE] = sql_changes_evidence, [ROWS_LOCATORS_OF_EVIDENCE] = sql_changes_locators_of_evidence,
-    [ROWS_RUN] = sql_changes_run, [ROWS_CIRCUITS] = sql_changes_circuits,
+    [ROWS_PATTERNS_OF_EVIDENCE] = sql_changes_patterns_of_evidence, [ROWS_RUN] = sql_changes_run, [ROWS_CIRCUITS] = sql_changes_circuits,
 };
 
 /* A file of an older schema is not wrong: the digest brings it up to date when it opens it. */

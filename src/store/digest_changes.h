@@ -27,7 +27,7 @@ struct digest_head { char epoch[40]; int64_t seq; };        /* epoch: another di
 enum digest_rows {
     ROWS_TENANTS, ROWS_RESOURCES,                           /* those with a larger id: they are added and never change */
     ROWS_LOCATORS, ROWS_METRICS, ROWS_CALLS, ROWS_LOGS, ROWS_PATTERNS_OF_LOGS, ROWS_PATTERN, ROWS_EVENT, ROWS_EVIDENCE, ROWS_LOCATORS_OF_EVIDENCE,
-    ROWS_RUN, ROWS_CIRCUITS, ROWS_SETS
+    ROWS_PATTERNS_OF_EVIDENCE, ROWS_RUN, ROWS_CIRCUITS, ROWS_SETS
 };
 
 struct digest_changes;

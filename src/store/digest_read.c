@@ -69,6 +69,16 @@ enum err digest_read_trace(struct digest_reader *r, unsigned shard, digest_block
     return db_end(r->db, &rows, fault);
 }
 
+/* To whom asked, who owns it then; only if all of it could be read. */
+static enum err handed(enum err e, json_t *all, json_t **out)
+{
+    if (e == OK)
+        *out = all;
+    else
+        json_decref(all);
+    return e;
+}
+
 enum err digest_read_errors(struct digest_reader *r, const char *tenant, int64_t since_us, int limit, json_t **out, struct fault *fault)
 {
     struct db_rows rows;
@@ -81,8 +91,7 @@ enum err digest_read_errors(struct digest_reader *r, const char *tenant, int64_t
                               "logs", (json_int_t)db_int(&rows, 2), "errors", (json_int_t)db_int(&rows, 3), "error_rate", share(db_int(&rows, 3), db_int(&rows, 2)),
                               "calls", (json_int_t)db_int(&rows, 4), "calls_failed", (json_int_t)db_int(&rows, 5), "call_error_rate", share(db_int(&rows, 5), db_int(&rows, 4)),
                               "metrics", db_int(&rows, 6) != 0));
-    *out = list;
-    return db_end(r->db, &rows, fault);
+    return handed(db_end(r->db, &rows, fault), list, out);
 }
 
 /* ---- what is meant by a name ---- */
@@ -265,11 +274,7 @@ enum err digest_read_downstreams(struct digest_reader *r, const char *tenant, co
     for (int i = 0; i < t.n && e == OK; i++)
         e = dress(r, all, &t.thing[i], since_us, fault);
     json_object_set_new(all, "cut", json_boolean(t.cut));
-    if (e != OK)
-        json_decref(all);
-    else
-        *out = all;
-    return e;
+    return handed(e, all, out);
 }
 
 enum err digest_read_metrics(struct digest_reader *r, const char *tenant, const char *service, const char *metric, int64_t since_us, int limit, json_t **out, struct fault *fault)
@@ -284,11 +289,7 @@ enum err digest_read_metrics(struct digest_reader *r, const char *tenant, const 
     for (int i = 0; i < t.n && e == OK; i++)
         e = *metric ? add_minutes(r, &t.thing[i], metric, since_us, limit, list, &t.cut, fault) : add_metrics(r, &t.thing[i], since_us, limit, SERIES_MAX, list, &t.cut, fault);
     json_object_set_new(all, "cut", json_boolean(t.cut));
-    if (e != OK)
-        json_decref(all);
-    else
-        *out = all;
-    return e;
+    return handed(e, all, out);
 }
 
 enum err digest_read_patterns(struct digest_reader *r, const char *tenant, const char *service, int64_t since_us, int limit, json_t **out, struct fault *fault)
@@ -300,11 +301,7 @@ enum err digest_read_patterns(struct digest_reader *r, const char *tenant, const
     json_t *all = json_array();
     for (int i = 0; i < t.n && e == OK; i++)
         e = add_patterns(r, tenant, t.thing[i].id, since_us, limit, all, fault);
-    if (e != OK)
-        json_decref(all);
-    else
-        *out = all;
-    return e;
+    return handed(e, all, out);
 }
 
 enum err digest_read_events(struct digest_reader *r, const char *tenant, const char *kind, const char *service, int64_t since_us, int limit, json_t **out, struct fault *fault)
@@ -321,8 +318,7 @@ enum err digest_read_events(struct digest_reader *r, const char *tenant, const c
         json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:b}", "event_id", db_text(&rows, 0), "detected_at", time_json(db_int(&rows, 1)), "tenant",
                               db_text(&rows, 2), "urn", db_text(&rows, 3), "severity", db_text(&rows, 4), "kind", db_text(&rows, 5), "title", text_json(&rows, 6),
                               "evidence", (json_int_t)db_int(&rows, 7), "complete", db_int(&rows, 8) == 0));
-    *out = list;
-    return db_end(r->db, &rows, fault);
+    return handed(db_end(r->db, &rows, fault), list, out);
 }
 
 static json_t *number_json(struct db_rows *r, int column) { return db_null(r, column) ? json_null() : json_integer((json_int_t)db_int(r, column)); }
@@ -358,11 +354,7 @@ enum err digest_read_event(struct digest_reader *r, const char *tenant, const ch
         json_object_set_new(event, "evidence", list);
     else
         json_decref(list);
-    if (e != OK)
-        json_decref(event);
-    else
-        *out = event;
-    return e;
+    return handed(e, event, out);
 }
 
 enum err digest_read_jobs(struct digest_reader *r, const char *tenant, int limit, json_t **out, struct fault *fault)
@@ -383,6 +375,5 @@ enum err digest_read_jobs(struct digest_reader *r, const char *tenant, int limit
                                   (json_int_t)db_int(&rows, 3), "open_until", time_json(db_int(&rows, 4))));
         e = db_end(r->db, &rows, fault);
     }
-    *out = json_pack("{s:o, s:o}", "runs", runs, "circuits", circuits);
-    return e;
+    return handed(e, json_pack("{s:o, s:o}", "runs", runs, "circuits", circuits), out);
 }

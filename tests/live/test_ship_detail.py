@@ -28,7 +28,7 @@ QUERIES = {
     "log_pattern_5m": f"SELECT {{p.bucket}}, {NAMES.format('p', 'resource_id')}, (SELECT pattern FROM log_pattern l WHERE l.fingerprint_id = p.fingerprint_id), count_total, count_error, "
                       "(SELECT object_key FROM oo_locator l WHERE l.id = p.sample_ref) FROM log_pattern_5m p",
     "event_envelope": f"SELECT {{e.detected_at}}, {NAMES.format('e', 'resource_id')}, severity, kind, title, summary, labels, fingerprints FROM event_envelope e",
-    "evidence_link": "SELECT (SELECT title FROM event_envelope v WHERE v.event_id = e.event_id), dim, note, (SELECT object_key FROM oo_locator l WHERE l.id = e.ref_oo) FROM evidence_link e",
+    "evidence_link": "SELECT (SELECT title FROM event_envelope v WHERE v.event_id = e.event_id), dim, note, score, (SELECT object_key FROM oo_locator l WHERE l.id = e.ref_oo) FROM evidence_link e",
     "etl_job_run": "SELECT job, (SELECT code FROM dim_tenant t WHERE t.tenant_id = j.tenant_id), {j.window_from}, {j.window_to}, status, attempts, rows, error, {j.finished_at} FROM etl_job_run j",
     "etl_job_circuit": "SELECT job, (SELECT code FROM dim_tenant t WHERE t.tenant_id = j.tenant_id), state, failures, {j.open_until} FROM etl_job_circuit j",
 }
@@ -129,6 +129,24 @@ def test_the_tables_have_the_rows_of_the_digest_and_the_queries_of_the_data_mode
     assert site.stop() == 0
 
 
+def test_evidence_that_comes_before_its_windows_names_the_patterns_by_the_ids_that_they_have_there(server, make_site):
+    site = make_site(alone(server, "ahead", batch={"events": 1}))                 # one change, one transaction
+    folder = prepared(site, 3)
+    tool(folder, "event", "an event", HOUR_AGO)
+    db = sqlite3.connect(f"{folder}/digest.db")                                   # its windows and patterns change once more
+    db.execute("UPDATE change_state SET seq = seq + 1")
+    db.execute("UPDATE changed SET seq = (SELECT seq FROM change_state) WHERE kind IN (4, 5)")
+    db.commit()
+    db.close()
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    named = "(SELECT pattern FROM {}log_pattern p WHERE p.fingerprint_id = {})"
+    there = server.psql("SELECT dim, " + named.format("ahead.", "(e.ref_pg->'keys'->>'fingerprint_id')::bigint") + " FROM ahead.evidence_link e WHERE ref_pg IS NOT NULL")
+    assert rows(there) == rows(digest(folder, "SELECT dim, " + named.format("", "json_extract(e.ref_pg, '$.keys.fingerprint_id')") + " FROM evidence_link e WHERE ref_pg IS NOT NULL"))
+    assert len(there) == 2 and all(pattern for _, pattern in there) and same(server, "ahead", folder) == []
+    assert site.stop() == 0
+
+
 def test_what_changes_afterwards_is_changed_there_and_what_goes_is_gone(server, make_site):
     site = make_site(alone(server, "changes"))
     folder = prepared(site)
@@ -183,6 +201,27 @@ def test_what_postgres_refuses_is_told_of_and_waited_for_and_nothing_is_left_out
     server.psql("ALTER TABLE refused.metric_1m DROP CONSTRAINT nothing_written_over")
     site.until(lambda: copied(site), "everything was copied")
     assert server.value("SELECT count(*) FROM refused.metric_1m WHERE metric = 'written.over'") == 1 and same(server, "refused", folder) == []
+    assert site.stop() == 0
+
+
+def test_tables_that_somebody_dropped_are_made_again_and_filled_again(server, make_site):
+    site = make_site(alone(server, "dropped"))
+    folder = prepared(site)
+    tool(folder, "event", "an event", HOUR_AGO)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    tables = lambda: {r[0] for r in server.psql("SELECT relname FROM pg_class WHERE relnamespace = 'dropped'::regnamespace AND relkind IN ('r', 'p', 'i', 'I') AND relname !~ '[0-9]{8}'")}
+    made = tables()
+    for k, names in enumerate(("metric_1m", "log_pattern, oo_locator, evidence_link", "homeostat_origin, homeostat_detail_migrations, topo_edge_time", "service_call_5m, log_pattern_5m, event_envelope, etl_job_run")):
+        server.psql("SET search_path = dropped; DROP TABLE " + ", ".join(names.split(", ")) + " CASCADE")
+        tool(folder, "minutes", k + 2, HOUR_AGO + (30 + 6 * k) * MINUTE, 5)     # somebody writes to each of them, and so finds it missing
+        site.until(lambda: tables() == made and not same(server, "dropped", folder), f"{names} are there again, with all of their rows")
+    site.until(lambda: copied(site), "it goes on")
+    assert site.stop() == 0
+    server.psql("DROP SCHEMA dropped CASCADE")
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    assert tables() == made and same(server, "dropped", folder) == []
     assert site.stop() == 0
 
 

@@ -245,7 +245,7 @@ static void rows_come_with_what_they_point_to(void **state)
 {
     (void)state;
     struct fault f = { 0 };
-    int          n[4] = { 0 };
+    int          n[5] = { 0 };
     start();
     line(NOW, 4);
     line(NOW, 5);
@@ -255,6 +255,12 @@ static void rows_come_with_what_they_point_to(void **state)
     assert_ok(digest_changes_rows(changes, ROWS_PATTERNS_OF_LOGS, NOW, count, &n[1], &f), &f);
     assert_ok(digest_changes_rows(changes, ROWS_LOCATORS, NOW, count, &n[2], &f), &f);
     assert_ok(digest_changes_rows(changes, ROWS_RESOURCES, 0, count, &n[3], &f), &f);
+    run("INSERT INTO event_envelope (event_id, detected_at, tenant_id, severity, kind) VALUES ('e', 1, 1, 'ERROR', 'anomaly'), ('f', 1, 1, 'ERROR', 'anomaly')");
+    run("INSERT INTO evidence_link (event_id, dim, ref_pg, ref_pg_hash) SELECT 'e', 'log', json_object('keys', json_object('fingerprint_id', fingerprint_id)), fingerprint_id FROM log_pattern LIMIT 2");
+    run("INSERT INTO evidence_link (event_id, dim, ref_pg_hash) VALUES ('e', 'trace', '')");
+    assert_ok(digest_changes_rows(changes, ROWS_PATTERNS_OF_EVIDENCE, 1, count, &n[4], &f), &f);
+    assert_ok(digest_changes_rows(changes, ROWS_PATTERNS_OF_EVIDENCE, 2, count, &n[4], &f), &f);
+    assert_int_equal(n[4], 2);                               /* of the first event only */
     assert_int_equal(n[0], 2);
     assert_int_equal(n[1], 2);
     assert_int_equal(n[2], 1);
