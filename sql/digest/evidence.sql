@@ -1,7 +1,7 @@
 -- Events, and what is looked through for their evidence.
 
 -- name: evidence_event_said
-SELECT coalesce(json_extract(fingerprints, '$.said'), '') FROM event_envelope WHERE event_id = ?1;
+SELECT coalesce(json_extract(fingerprints, '$.said'), ''), detected_at FROM event_envelope WHERE event_id = ?1;
 
 -- name: evidence_open_put
 INSERT INTO evidence_open (event_id, told, due) VALUES (?1, ?2, ?3) ON CONFLICT (event_id) DO UPDATE SET due = excluded.due;

@@ -99,7 +99,7 @@ static int put(struct cli *c, json_t *data, const json_t *rows, const struct pri
 
 static const struct print_column journal_record[] = {
     { "journal", "folder", PRINT_TEXT, 0 }, { "records", "first_id", PRINT_TEXT, 0 }, { "up to", "last_id", PRINT_TEXT, 0 }, { "bytes on disk", "bytes", PRINT_TEXT, 0 },
-    { "oldest", "oldest_at", PRINT_TIME, 0 }, { "told to come again", "refused", PRINT_TEXT, 0 }, { "dropped events", "dropped_events", PRINT_TEXT, 0 },
+    { "oldest", "oldest_at", PRINT_TIME, 0 }, { "found no room", "refused", PRINT_TEXT, 0 }, { "dropped events", "dropped_events", PRINT_TEXT, 0 },
     { "damaged blocks", "damaged_blocks", PRINT_TEXT, 0 }, { "full", "why_full", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
 static const struct print_column consumer_columns[] = {
@@ -125,6 +125,11 @@ int cmd_ingest(struct cli *c)
         print_table(c->out, print_member(data, "journal.consumers"), consumer_columns, "nobody reads the journal");
         (void)fprintf(c->out, "\n");
         print_table(c->out, print_member(data, "ship.sinks"), sink_columns, "no sinks");
+        json_object_foreach(print_member(data, "inputs"), name, one) {
+            const char *why = print_text(one, "last_error");
+            if (*why)
+                (void)fprintf(c->out, "\n%s, last trouble: %s\n", name, why);
+        }
         json_object_foreach(data, name, one) {
             const char *trouble = print_text(one, "reload_trouble.text");
             if (*trouble)

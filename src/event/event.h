@@ -21,7 +21,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { EVENT_DEPTH_MAX = 32 };       /* of values within values; deeper ones become VALUE_NONE and are counted */
+enum {
+    EVENT_DEPTH_MAX   = 32,                     /* of values within values; deeper ones become VALUE_NONE and are counted */
+    EVENT_DECODED_MAX = 64 * 1024 * 1024        /* what the events of one record may need in an arena; readers have room for as much */
+};
 
 enum value_kind { VALUE_NONE, VALUE_TEXT, VALUE_BOOL, VALUE_INT, VALUE_REAL, VALUE_BYTES, VALUE_LIST, VALUE_MAP };
 
@@ -143,6 +146,12 @@ MUST_CHECK enum err event_read(const struct record *r, struct arena *a, event_ta
  * specification calls a partial success (a span without a valid trace id, ...) is counted in rejected and stays in the record; readers leave it out again.
  */
 MUST_CHECK enum err event_check(enum record_kind kind, enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+
+/*
+ * Before a record that somebody else made is acknowledged: do its events, r->events of them, fit into EVENT_DECODED_MAX?  ERR_LIMIT if not, so that no few
+ * bytes can be stored that become too many for everybody who reads them.  Costs nothing unless the record is large; then it is decoded, one at a time.
+ */
+MUST_CHECK enum err event_fits(const struct record *r, struct fault *fault);
 
 /* What struct resource.id is: a number for a set of attributes. */
 uint64_t            attrs_id(const struct attrs *a);

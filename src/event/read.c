@@ -5,6 +5,7 @@
 
 #include "wire/protobuf.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -89,6 +90,38 @@ enum err event_check(enum record_kind kind, enum record_form form, struct slice 
     if (!k)
         return fail(fault, ERR_MISSING, "a record of kind %s holds no events", record_kind_name(kind));
     return k->check(form, body, report, fault);
+}
+
+/* ---- is it too much? ---- */
+
+/* What a byte becomes at most. An attribute is two of them and then 48; a label of remote write 2.0 is one. Columns of Arrow without values have no bytes at all. */
+enum { LOGS_PER_BYTE = 24, ANY_PER_BYTE = 64 };
+
+static bool pass(void *ctx, const struct event *e) { return true; }
+
+static bool surely_fits(const struct record *r)
+{
+    bool   logs = (r->kind == RECORD_OTLP_LOGS && r->form == FORM_PROTOBUF) || r->kind == RECORD_LINES;
+    size_t events = (size_t)r->events * (sizeof(struct event) + r->labels.n * sizeof(struct attr));
+    return r->kind != RECORD_ARROW && events <= EVENT_DECODED_MAX && r->body.n * (logs ? LOGS_PER_BYTE : ANY_PER_BYTE) <= EVENT_DECODED_MAX - events;
+}
+
+enum err event_fits(const struct record *r, struct fault *fault)
+{
+    static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+    struct event_report    report;
+    struct fault           ignored;
+    struct arena           a;
+    if (surely_fits(r))
+        return OK;
+    (void)pthread_mutex_lock(&turn);
+    arena_init(&a, EVENT_DECODED_MAX);
+    enum err e = event_read(r, &a, pass, NULL, &report, &ignored);
+    arena_done(&a);
+    (void)pthread_mutex_unlock(&turn);
+    if (e != ERR_LIMIT)
+        return OK;                       /* what else may be wrong with it is for event_check to say */
+    return fail(fault, ERR_LIMIT, "%u events in %zu bytes need more than %d MiB once they are decoded: send them in several requests", r->events, r->body.n, EVENT_DECODED_MAX >> 20);
 }
 
 /* ---- for the files of the kinds ---- */

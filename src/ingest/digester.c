@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ARENA_MAX  ((size_t)512 * 1024 * 1024)
+#define ARENA_MAX  ((size_t)2 * EVENT_DECODED_MAX)
 #define FORGET_US  (INT64_C(3600) * US_PER_S)
 #define SAVE_SHARE 50                        /* storing may take one part in so many of the time */
 #define JUMP_US    (INT64_C(600) * US_PER_S)    /* more than this, and a clock was set, not corrected */

@@ -87,7 +87,7 @@ static enum err place_id(struct digest_store *s, const struct happened *h, int64
 }
 
 /* The event, and that its evidence is to be looked for: in one transaction. */
-static enum err write_event(struct digest_store *s, const struct happened *h, int64_t now_us, bool *created, int64_t *open, struct fault *fault)
+static enum err write_event(struct digest_store *s, struct happened *h, int64_t now_us, bool *created, int64_t *open, struct fault *fault)
 {
     struct digest_event ev = { .id = h->id, .severity = h->severity, .kind = h->kind, .title = h->title, .summary = h->summary, .said = h->said, .at_us = h->at_us, .labels = h->labels };
     json_t             *prints = h->external_id ? json_pack("{s:s}", "external_id", h->external_id) : NULL;
@@ -99,6 +99,7 @@ static enum err write_event(struct digest_store *s, const struct happened *h, in
         e = place_id(s, h, ev.tenant_id, now_us, &ev.resource_id, fault);
     if (e == OK)
         e = digest_event_put(s, &ev, created, fault);
+    h->at_us = ev.at_us;
     if (e == OK)
         e = digest_open_count(s, open, fault);
     if (e == OK && *created && *open >= EVIDENCE_OPEN_MAX) {

@@ -18,7 +18,7 @@ static void stop_parts(struct ingest *in)
 }
 
 /* Nobody who asks waits for this: parts are only exchanged under the lock, and what goes is stopped afterwards. */
-static void reload_part(struct ingest *in, size_t i)
+static bool reload_part(struct ingest *in, size_t i)
 {
     const struct ingest_part *p = ingest_parts[i];
     struct fault              why = { 0 };
@@ -35,6 +35,7 @@ static void reload_part(struct ingest *in, size_t i)
     (void)pthread_rwlock_unlock(&in->lock);
     if (gone)
         p->stop(in, gone);
+    return e == OK;
 }
 
 static void *take_reloads(void *arg)
@@ -52,10 +53,11 @@ static void *take_reloads(void *arg)
         (void)pthread_rwlock_wrlock(&in->lock);
         in->conf = conf;
         (void)pthread_rwlock_unlock(&in->lock);
+        int64_t failures = 0;
         for (size_t i = 0; i < in->started; i++)
             if (ingest_parts[i]->reload)
-                reload_part(in, i);
-        log_info("ingest has taken the configuration", F("failures", (int64_t)in->reload_failures));
+                failures += !reload_part(in, i);
+        log_info("ingest has taken the configuration", F("failures", failures));
         (void)pthread_mutex_lock(&in->turn);
     }
     (void)pthread_mutex_unlock(&in->turn);

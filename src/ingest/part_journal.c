@@ -52,7 +52,7 @@ static void journal_metrics(struct ingest *in, void *self, struct gauge *g)
     gauge_counter(g, "homeostat_journal_record_bytes_total", "Their bytes, before packing.", (double)s.record_bytes, NULL);
     gauge_counter(g, "homeostat_journal_groups_total", "Groups that were made durable together.", (double)s.groups, NULL);
     gauge_counter(g, "homeostat_journal_syncs_total", "Calls of fdatasync.", (double)s.syncs, NULL);
-    gauge_counter(g, "buffer_overflows_total", "Times that somebody was told to come again because the journal was full.", (double)s.refused, NULL);
+    gauge_counter(g, "buffer_overflows_total", "Times that a request found no room in the full journal; one that waits tries several times.", (double)s.refused, NULL);
     gauge_counter(g, "homeostat_journal_dropped_events_total", "Events thrown away unread, because ingest.journal.when_full says so.", (double)s.dropped_events, NULL);
     gauge_counter(g, "homeostat_journal_damaged_blocks_total", "Blocks that could not be read and were put aside.", (double)s.damaged_blocks, NULL);
     gauge_counter(g, "homeostat_journal_damaged_bytes_total", "Bytes that could not be read and were put aside.", (double)s.damaged_bytes, NULL);

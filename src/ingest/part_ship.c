@@ -273,7 +273,7 @@ enum err ingest_replay(struct ingest *in, const char *consumer, const json_t *re
         return e;
     if (!sink_of(consumer)) {
         e = fail(fault, ERR_INPUT, "%.80s is no sink; only sinks are sent back while Homeostat runs", consumer);
-        fail_hint(fault, "for the digest homeostat backfill makes windows again");
+        fail_hint(fault, "a sink is written sink:NAME; for the digest homeostat backfill makes windows again");
         return e;
     }
     (void)pthread_rwlock_rdlock(&in->lock);

@@ -183,7 +183,7 @@ enum err journal_forget(struct journal *j, const char *name, struct fault *fault
     if (!c)
         e = fail(fault, ERR_MISSING, "the journal has no consumer %s", name);
     else if (c->open)
-        e = fail(fault, ERR_BUSY, "the consumer %s of the journal is open", name);
+        e = fail(fault, ERR_STATE, "%s reads the journal: only who is at work no more can be forgotten", name);
     else
         c->open = true;        /* nobody else's meanwhile */
     pthread_mutex_unlock(&j->lock);

@@ -1,12 +1,16 @@
 /* receive/batch.c - see batch.h. */
 #include "receive/batch.h"
 
+#include "base/clock.h"
+#include "base/log.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 enum { BODY_MAX = 8 * 1024 * 1024, SPARE_ROOM_MAX = 1024 * 1024 };
 
@@ -302,12 +306,35 @@ void batcher_count(struct batcher *b, struct batch_counts *out)
     (void)pthread_mutex_unlock(&b->lock);
 }
 
+/* Each trouble stands in the log once, and no peer can fill it. With the lock. */
+static bool is_news(struct batcher *b, uint64_t id)
+{
+    int64_t now_us = clock_mono_us(&clock_real);
+    for (size_t i = 0; i < BATCH_TOLD; i++)
+        if (b->told[i] == id)
+            return false;
+    if (now_us - b->told_us >= 60 * US_PER_S) {
+        b->told_us = now_us;
+        b->told_n = 0;
+    }
+    if (b->told_n >= BATCH_TOLD_A_MINUTE)
+        return false;
+    b->told_n++;
+    b->told[b->told_at++ % BATCH_TOLD] = id;
+    return true;
+}
+
 void batcher_trouble(struct batcher *b, const char *format, ...)
 {
+    char    text[sizeof b->counts.last_error];
     va_list args;
     va_start(args, format);
-    (void)pthread_mutex_lock(&b->lock);
-    (void)vsnprintf(b->counts.last_error, sizeof b->counts.last_error, format, args);
-    (void)pthread_mutex_unlock(&b->lock);
+    int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    (void)pthread_mutex_lock(&b->lock);
+    memcpy(b->counts.last_error, text, sizeof text);
+    bool news = n > 0 && is_news(b, XXH3_64bits(text, strlen(text)) | 1);
+    (void)pthread_mutex_unlock(&b->lock);
+    if (news)
+        log_warn("an input is in trouble", F("why", text));
 }

@@ -50,6 +50,8 @@ struct batch {
 
 typedef void batch_settled(void *ctx, const struct batch *b);
 
+enum { BATCH_TOLD = 64, BATCH_TOLD_A_MINUTE = 10 };
+
 struct batcher {
     struct journal      *journal;
     int64_t              delay_us;
@@ -67,6 +69,9 @@ struct batcher {
         bool     held;
         char     last_error[256];
     } counts;                                 /* under the lock */
+    uint64_t             told[BATCH_TOLD];    /* troubles that stand in the log already; 0: none */
+    size_t               told_at, told_n;     /* told_n: within the minute that began at told_us */
+    int64_t              told_us;
 };
 
 /* Where texts come from; the same id means the same attributes. */

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 enum {
-    LOAD_MEMORY_MAX = 768 * 1024 * 1024,      /* a record that needs more, decoded, is one that cannot be read */
+    LOAD_MEMORY_MAX = 256 * 1024 * 1024,      /* EVENT_DECODED_MAX, copies of the events, and what rules write; a record that needs more is one that cannot be read */
     LOAD_EVENTS_MAX = 8 * 1024 * 1024,
     LOAD_SEEN_MAX   = 1024 * 1024             /* letters of before a crash that are remembered */
 };

@@ -399,7 +399,11 @@ enum err ship_forget(struct ship *s, const char *name, struct fault *fault)
 {
     char cursor[JOURNAL_NAME_MAX + 1];
     (void)pthread_mutex_lock(&s->turn);
-    enum err e = find(s, name) ? fail(fault, ERR_BUSY, "sink %.80s is in the configuration", name) : begin_cursor_name(name, cursor, fault);
+    enum err e = begin_cursor_name(name, cursor, fault);
+    if (e == OK && find(s, name)) {
+        e = fail(fault, ERR_STATE, "sink %.80s is in the configuration", name);
+        fail_hint(fault, "take it out, reload, and then have it forgotten");
+    }
     if (e == OK)
         e = journal_forget(s->o.journal, cursor, fault);
     if (e == OK)

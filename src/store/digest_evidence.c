@@ -12,13 +12,14 @@
 
 /* ---- events ---- */
 
-static enum err said_before(struct digest_store *s, const struct digest_event *v, struct fault *fault)
+static enum err said_before(struct digest_store *s, struct digest_event *v, struct fault *fault)
 {
     struct db_rows r;
     enum err       e = db_ask(s->db, sql_evidence_event_said, &r, fault, "t", v->id);
     if (e != OK)
         return e;
     bool same = db_next(&r) && strcmp(db_text(&r, 0), v->said ? v->said : "") == 0;
+    v->at_us = same ? db_int(&r, 1) : v->at_us;
     e = db_end(s->db, &r, fault);
     if (e != OK || same)
         return e;
@@ -27,7 +28,7 @@ static enum err said_before(struct digest_store *s, const struct digest_event *v
     return ERR_CONFLICT;
 }
 
-enum err digest_event_put(struct digest_store *s, const struct digest_event *v, bool *created, struct fault *fault)
+enum err digest_event_put(struct digest_store *s, struct digest_event *v, bool *created, struct fault *fault)
 {
     json_t  *prints = v->said && *v->said ? json_pack("{s:s}", "said", v->said) : NULL;
     if (prints && v->fingerprints)

@@ -23,8 +23,8 @@
 
 /* said: a digest of what whoever told of it said; with another one the same id is another event. May be "". */
 struct digest_event { const char *id, *severity, *kind, *title, *summary, *said; int64_t tenant_id, resource_id /* 0: none */, at_us; const json_t *labels, *fingerprints; };
-/* *created: false when it was there already. ERR_CONFLICT: there is one with this id, and it says something else. fingerprints has a member "said" when said is not "". */
-MUST_CHECK enum err digest_event_put(struct digest_store *s, const struct digest_event *e, bool *created, struct fault *fault);
+/* *created: false when it was there already, and e->at_us is then when that was. ERR_CONFLICT: there is one with this id, and it says something else. fingerprints has a member "said" when said is not "". */
+MUST_CHECK enum err digest_event_put(struct digest_store *s, struct digest_event *e, bool *created, struct fault *fault);
 /* A service of that name or URN; ERR_MISSING: nothing that came in or happened speaks of it. */
 MUST_CHECK enum err digest_service_find(struct digest_store *s, int64_t tenant_id, const char *name, int64_t *id, struct fault *fault);
 

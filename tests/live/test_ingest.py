@@ -235,6 +235,24 @@ def test_curl_gets_the_answers_that_the_specification_asks_for(make_site):
     assert curl("/schema/register", *json_type, data=json.dumps({"table": "orders", "kind": "metrics", "columns": [{"name": "value", "type": "real"}]}))[1].startswith("2")
 
 
+def test_a_small_request_that_would_fill_the_memory_of_everybody_who_reads_it_is_refused_and_not_kept(make_site):
+    def field(number, body):
+        size, n = b"", len(body)
+        while n > 127:
+            size, n = size + bytes([n & 127 | 128]), n >> 7
+        return bytes([number << 3 | 2]) + size + bytes([n]) + body
+    site = make_site()
+    site.start()
+    hollow = gzip.compress(field(1, field(2, b"\x12\x00" * 1_000_000)))
+    assert len(hollow) < 4000
+    before = site.status()["journal"]["last_id"]
+    status, answer = site.ask("POST", "/v1/logs", hollow, {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}, port=site.ports["http"])
+    assert status == 413 and b"send them in several requests" in answer
+    assert post(site, "/v1/logs", {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": "after it"}}]}]}]})[0] == 200
+    site.until(lambda: site.status()["journal"]["last_id"] > before, "the next one is kept")
+    assert site.stop() == 0
+
+
 def test_the_journal_can_be_listed_read_and_verified_while_it_is_written(program, make_site):
     site = make_site()
     site.start()

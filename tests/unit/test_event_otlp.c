@@ -321,6 +321,77 @@ static void any_value_can_be_a_text(void **state)
     assert_slice(value_text(&list, &b->arena), "[\"NaN\"]");
 }
 
+static bool count_only(void *ctx, const struct event *e) { return true; }
+
+/* A request of n such records. */
+static struct slice request_of(struct bench *b, size_t n, const char *one, size_t one_n)
+{
+    text_clear(&b->out);
+    text_clear(&b->hex);
+    for (size_t i = 0; i < n; i++)
+        text_add_n(&b->out, one, one_n);
+    for (int level = 0; level < 2; level++) {
+        char   head[8] = { level ? 0x0a : 0x12 };
+        size_t k = 1;
+        for (size_t rest = b->out.used; k == 1 || rest; rest >>= 7)
+            head[k++] = (char)((rest & 127) | (rest >> 7 ? 128 : 0));
+        text_add_n(&b->hex, head, k);
+        text_add_n(&b->hex, b->out.s, b->out.used);
+        struct text swap = b->out;
+        b->out = b->hex;
+        b->hex = swap;
+        text_clear(&b->hex);
+    }
+    assert_false(b->out.cut || b->hex.cut);
+    return (struct slice){ b->out.s, b->out.used };
+}
+
+static enum err fits(struct bench *b, struct slice body)
+{
+    struct record r = { .kind = RECORD_OTLP_LOGS, .form = FORM_PROTOBUF, .body = body };
+    assert_ok(event_check(r.kind, r.form, body, &b->checked, &b->fault), &b->fault);
+    r.events = b->checked.events;
+    return event_fits(&r, &b->fault);
+}
+
+static void few_bytes_that_become_too_many_events_are_refused_and_what_people_send_is_not(void **state)
+{
+    struct bench *b = *state;
+    char          line[300] = "\x12\xa9\x02\x2a\xa6\x02\x0a\xa3\x02";             /* body: a text of 291 bytes */
+    memset(line + 9, 'x', sizeof line - 9);
+    text_done(&b->out);
+    text_done(&b->hex);
+    text_init(&b->out, 64u << 20);
+    text_init(&b->hex, 64u << 20);
+    assert_int_equal(fits(b, request_of(b, 1000000, "\x12\x00", 2)), ERR_LIMIT);
+    assert_non_null(strstr(b->fault.text, "1000000 events in 2000"));
+    assert_int_equal(fits(b, request_of(b, 1000, "\x12\x00", 2)), OK);
+    assert_int_equal(fits(b, request_of(b, 100000, line, sizeof line)), OK);
+    assert_int_equal(b->checked.events, 100000);
+    char attrs[2 + 100] = { 0x12, 100 };                                              /* fifty empty attributes */
+    for (size_t i = 2; i < sizeof attrs; i += 2)
+        attrs[i] = 0x32;
+    assert_int_equal(fits(b, request_of(b, 50000, attrs, sizeof attrs)), ERR_LIMIT);
+}
+
+static void what_fits_is_read_by_whoever_has_an_arena_of_that_size(void **state)
+{
+    struct bench *b = *state;
+    struct arena  a;
+    text_done(&b->out);
+    text_done(&b->hex);
+    text_init(&b->out, 8u << 20);
+    text_init(&b->hex, 8u << 20);
+    arena_init(&a, EVENT_DECODED_MAX);
+    for (size_t n = 50000; n <= 400000; n += 50000) {
+        struct record r = { .kind = RECORD_OTLP_LOGS, .form = FORM_PROTOBUF, .body = request_of(b, n, "\x12\x00", 2), .events = (uint32_t)n };
+        enum err fit = event_fits(&r, &b->fault), read = event_read(&r, &a, count_only, NULL, &b->report, &b->fault);
+        assert_int_equal(fit, read);
+        arena_reset(&a);
+    }
+    arena_done(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +413,8 @@ int main(void)
         BENCH(a_resource_has_the_same_id_in_whatever_order_its_attributes_are),
         BENCH(an_attribute_is_found_in_event_scope_and_resource_in_that_order),
         BENCH(any_value_can_be_a_text),
+        BENCH(few_bytes_that_become_too_many_events_are_refused_and_what_people_send_is_not),
+        BENCH(what_fits_is_read_by_whoever_has_an_arena_of_that_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

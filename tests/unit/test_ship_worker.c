@@ -218,7 +218,7 @@ static void a_removed_sinks_cursor_stays_until_it_is_forgotten(void **state)
     assert_ok(configure_one(), &fault);
     (void)append_lines(&w, 0, 9);
     until(10);
-    assert_int_equal(ship_forget(ship, "s", &fault), ERR_BUSY);
+    assert_int_equal(ship_forget(ship, "s", &fault), ERR_STATE);
     assert_ok(ship_configure(ship, NULL, 0, &fault), &fault);
     assert_string_equal(progress_of(&w, "sink:s").name, "sink:s");
     assert_ok(ship_forget(ship, "s", &fault), &fault);
