@@ -143,35 +143,42 @@ static struct follow_rule *rule_named(struct follow *f, const char *name)
     return NULL;
 }
 
-/* What was followed before we were started, and has no name of ours now: it was renamed meanwhile, and its end is still to be read. */
+enum { MISSED_MAX = 4096 };
+#define MISSED_KEEP_US (INT64_C(24) * 3600 * US_PER_S)
+
+/*
+ * What was followed before we were started, and has no name of ours now: it was renamed meanwhile, and its end is still to be read.  Or its place
+ * is not there yet, on a disk that is mounted late: where we were is kept for a day, and it goes on there when it comes.
+ */
 static void search_lost(struct follow *f, int64_t now_us)
 {
-    char path[PATH_MAX];
+    char   path[PATH_MAX];
+    size_t missed = 0;
     for (size_t i = 0; i < f->old.seen_n; i++) {
         struct follow_seen *s = &f->old.seen[i];
         struct follow_rule *r = rule_named(f, s->rule);
         if (s->taken || !r)
             continue;
-        if (followed_elsewhere(s->path, s->dev, s->ino, path, sizeof path) && !excluded(r, path))
-            add(f, followed_open(f, r, path, false, now_us));
-        else
+        if (!s->missed_us && followed_elsewhere(s->path, s->dev, s->ino, path, sizeof path) && !excluded(r, path)) {
+            add(f, followed_open(f, r, path, false, now_us));      /* takes it, if it can be opened */
+        } else if (!s->missed_us)
             log_info("a file that was followed is gone; if something was added to it meanwhile, that was not read", F("path", (const char *)s->path), F("offset", s->offset));
-        s->taken = true;
-        f->dirty = true;
+        if (!s->taken && !s->missed_us)
+            s->missed_us = now_us ? now_us : 1;
+        s->taken = s->taken || ++missed > MISSED_MAX || now_us - s->missed_us > MISSED_KEEP_US;
+        f->dirty |= s->taken;
     }
 }
 
 void follow_search(struct follow *f, int64_t now_us)
 {
-    bool first = f->searched_us == 0;
     f->search_soon = false;
     f->searched_us = now_us ? now_us : 1;
     for (struct followed *x = f->files; x; x = x->next)
         x->met = false;
     for (size_t i = 0; i < f->rules_n; i++)
         search_rule(f, &f->rules[i], now_us);
-    if (first)
-        search_lost(f, now_us);
+    search_lost(f, now_us);
     for (size_t i = 0; i < f->rules_n; i++) {
         f->dirty |= !f->rules[i].begun;
         f->rules[i].begun = true;

@@ -19,6 +19,7 @@ struct follow_seen {
     int64_t  offset;
     char    *rule, *path;             /* malloc'd */
     bool     taken;                   /* for the caller */
+    int64_t  missed_us;               /* likewise: mono, since when it is not to be found; 0: nobody looked */
 };
 
 struct follow_store { size_t seen_n, seen_room, rules_n; struct follow_seen *seen; char **rules; };

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@ struct files {
     const struct sink_conf *conf;
     bool                    ready;             /* the ledger was read */
     bool                    fresh;             /* nothing newer than the ledger was seen yet */
+    int                     lock;              /* held while nobody else may write there under this name; -1: not */
     struct ledger           ledger;
     struct text             out;
     const struct event    **picked;
@@ -203,6 +205,27 @@ static enum err put_aside(struct files *f, const char *path, struct fault *fault
     return OK;
 }
 
+/* Files of the former name that a crash left unfinished are finished under it. What the ledger does not have is cut off, and comes again. */
+static enum err finish_former(const struct files *f, const char *name, const struct ledger *old, struct fault *fault)
+{
+    struct sink_conf conf = *f->conf;
+    struct files     former = { .conf = &conf, .ledger = *old, .lock = -1 };
+    enum err         e = OK;
+    conf.name = name;
+    for (size_t left; e == OK && (left = former.ledger.parts); ) {
+        e = part_open(&former, &former.ledger.part[left - 1], false, fault);
+        if (e == OK)
+            e = part_finish(&former, left - 1, fault);
+        if (e == ERR_MISSING) {                 /* it has its last name */
+            part_drop(&former.ledger, left - 1);
+            e = OK;
+        }
+    }
+    while (former.ledger.parts)
+        part_drop(&former.ledger, 0);
+    return e;
+}
+
 static enum err read_ledger(struct files *f, struct fault *fault)
 {
     char     path[LEDGER_PATH_MAX];
@@ -211,7 +234,7 @@ static enum err read_ledger(struct files *f, struct fault *fault)
     if (e == ERR_INPUT)
         e = put_aside(f, path, fault);
     for (size_t i = 0; e == OK && !f->ledger.known && i < f->conf->formerly.count; i++) {
-        struct ledger old;                      /* only what was last: its unfinished files are called otherwise and stay as they are */
+        struct ledger old;
         ledger_name(f, f->conf->formerly.item[i], path);
         e = ledger_read(path, &old, fault);
         if (e == ERR_INPUT) {
@@ -221,6 +244,8 @@ static enum err read_ledger(struct files *f, struct fault *fault)
             f->ledger.last = old.last;
             f->ledger.last_us = old.last_us;
         }
+        if (e == OK && old.parts)
+            e = finish_former(f, f->conf->formerly.item[i], &old, fault);
     }
     return e;
 }
@@ -231,10 +256,34 @@ static void let_go(struct files *f)
         part_drop(&f->ledger, 0);
 }
 
+/*
+ * Two who write there under one name would give the same names to different files.  A lock that the file system does not know is done without; one that root
+ * made while it looked is held by reading.
+ */
+static enum err hold(struct files *f, struct fault *fault)
+{
+    char path[LEDGER_PATH_MAX];
+    if (f->lock >= 0)
+        (void)close(f->lock);                  /* the folder may be another one by now */
+    (void)snprintf(path, sizeof path, "%.3800s/.%s.ledger.lock", f->conf->folder, f->conf->name);
+    f->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (f->lock < 0 && errno == EACCES)
+        f->lock = open(path, O_RDONLY | O_CLOEXEC);
+    if (f->lock < 0)
+        return fail(fault, ERR_IO, "cannot open %.300s: %s", path, strerror(errno));
+    if (flock(f->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return OK;
+    (void)close(f->lock);
+    f->lock = -1;
+    return fail(fault, ERR_IO, "somebody else writes to %.150s as sink %.60s: give one of the two another name or folder", f->conf->folder, f->conf->name);
+}
+
 static enum err recover(struct files *f, struct fault *fault)
 {
     let_go(f);
     enum err e = file_make_dirs(f->conf->folder, 0750, fault);
+    if (e == OK)
+        e = hold(f, fault);
     if (e == OK)
         e = read_ledger(f, fault);
     for (size_t i = 0; e == OK && i < f->ledger.parts; ) {
@@ -471,6 +520,8 @@ static void files_close(void *self)
     for (size_t left; (left = f->ledger.parts); )
         if (part_finish(f, left - 1, &fault) != OK && f->ledger.parts == left)      /* the ledger has it: the next one goes on with it */
             part_drop(&f->ledger, left - 1);
+    if (f->lock >= 0)
+        (void)close(f->lock);
     text_done(&f->out);
     free(f->picked);
     free(f->part_of);
@@ -504,6 +555,7 @@ static enum err files_open(const struct sink_conf *conf, void **self, struct fau
     if (!f)
         return fail(fault, ERR_LIMIT, "no memory for a sink");
     f->conf = conf;
+    f->lock = -1;
     text_init(&f->out, WRITE_MAX);
     *self = f;
     return OK;

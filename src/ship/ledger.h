@@ -3,6 +3,7 @@
  *
  * Data is synced first and the ledger afterwards, so a file that is longer than the ledger says has an end that comes again: it is cut off.
  * And what the ledger has, and the journal gives out once more after a crash, is left out.  So each event is in the files exactly once.
+ * Beside it lies its lock: a folder has one writer of each name.
  */
 #ifndef SHIP_LEDGER_H
 #define SHIP_LEDGER_H

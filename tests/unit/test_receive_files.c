@@ -339,6 +339,28 @@ static void a_file_that_was_renamed_while_nobody_looked_is_found_by_its_inode(vo
     once("written before the rotation");
 }
 
+static void a_file_that_comes_only_after_the_start_goes_on_where_it_was(void **state)
+{
+    house_write("a.log", "one\ntwo\n");
+    house_start(PLAIN);
+    house_until(2);
+    house_stop();
+    rename_log("a.log", "../away");                      /* as on a disk that is not mounted yet */
+    house_write("b.log", "of another\n");
+    house_start(PLAIN);
+    house_until(3);
+    house_stop();                                        /* and not during this run either */
+    house_start(PLAIN);
+    house_followed(1);
+    rename_log("../away", "a.log");
+    house_write("a.log", "three\n");
+    house_until(4);
+    house_stop();
+    assert_int_equal(h.n, 4);
+    once("one");
+    once("three");
+}
+
 static void rotated_names_in_the_glob_are_the_same_files(void **state)
 {
     house_write("app.log", "one\n");
@@ -591,6 +613,7 @@ int main(void)
         HOUSE(only_files_that_are_there_at_first_begin_at_their_end),
         HOUSE(a_renamed_file_is_read_to_its_end_and_the_new_one_from_its_start),
         HOUSE(a_file_that_was_renamed_while_nobody_looked_is_found_by_its_inode),
+        HOUSE(a_file_that_comes_only_after_the_start_goes_on_where_it_was),
         HOUSE(rotated_names_in_the_glob_are_the_same_files),
         HOUSE(a_truncated_file_begins_anew),
         HOUSE(a_file_that_begins_like_another_has_lines_of_its_own),

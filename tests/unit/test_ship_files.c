@@ -458,6 +458,45 @@ static void a_sink_can_be_closed_while_its_ledger_cannot_be_written(void **state
     assert_int_equal(rmdir(ledger), 0);
 }
 
+static void what_a_killed_sink_left_unfinished_is_finished_under_its_name_by_the_one_that_it_is_called_now(void **state)
+{
+    (void)state;
+    size_t files;
+    static const char *const before[] = { "s" };
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    send_and_die(&b);
+    (void)append_lines(&w, 10, 19);
+    b = all_of_it();
+    w.conf.name = "t";
+    w.conf.formerly = (struct conf_list){ before, 1 };
+    void *self = open_sink();
+    send_ok(self, &b);
+    free(contents("logs" HOUR "s.*.part", &files));
+    assert_int_equal(files, 0);
+    sink_files.close(self);
+    assert_lines("logs" HOUR "s.*.jsonl", 0, 9);
+    assert_lines("logs" HOUR "t.*.jsonl", 10, 19);
+}
+
+static void two_sinks_of_one_name_do_not_write_into_one_folder(void **state)
+{
+    (void)state;
+    struct sent_answer a = { 0 };
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    void        *first = open_sink(), *second = open_sink();
+    send_ok(first, &b);
+    assert_int_equal(sink_files.send(second, &b, &a), SENT_LATER);
+    assert_non_null(strstr(a.why, "somebody else writes to"));
+    sink_files.close(first);
+    (void)append_lines(&w, 10, 19);
+    b = all_of_it();
+    send_ok(second, &b);
+    sink_files.close(second);
+    assert_lines("logs" HOUR "*.jsonl", 0, 19);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -479,6 +518,8 @@ int main(void)
         T(a_finished_file_is_never_replaced),
         T(a_file_that_has_its_last_name_already_is_not_added_to),
         T(a_sink_can_be_closed_while_its_ledger_cannot_be_written),
+        T(what_a_killed_sink_left_unfinished_is_finished_under_its_name_by_the_one_that_it_is_called_now),
+        T(two_sinks_of_one_name_do_not_write_into_one_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
