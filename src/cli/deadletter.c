@@ -41,6 +41,16 @@ static json_t *letter_json(struct dead_view *v, const struct dead_letter *l)
     return row;
 }
 
+static enum err view_open(struct cli *c, struct dead_view **v, struct fault *fault)
+{
+    char     folder[WHERE_FOLDER_SIZE];
+    enum err e = where_folder(&c->o, WHERE_JOURNAL, folder, fault);
+    *v = NULL;
+    if (e != OK)
+        return e == ERR_MISSING ? ERR_STATE : e;      /* that there is no folder of dead letters is another matter */
+    return dead_view_open(folder, v, fault);
+}
+
 int cmd_deadletter_ls(struct cli *c)
 {
     struct dead_view  *v;
@@ -49,7 +59,7 @@ int cmd_deadletter_ls(struct cli *c)
     const char        *sink = c->o.words ? c->o.word[0] : NULL;
     uint64_t           from = (uint64_t)c->o.from;
     json_t            *rows = json_array();
-    enum err           e = dead_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault);
+    enum err           e = view_open(c, &v, &fault);
     if (e == OK) {
         while ((c->o.all || (int64_t)json_array_size(rows) < c->o.limit) && (e = dead_view_next(v, from, &l, &fault)) == OK) {
             from = l.id + 1;
@@ -114,7 +124,7 @@ int cmd_deadletter_show(struct cli *c)
     struct fault       fault = { 0 }, why = { 0 };
     struct dead_letter l CLEANUP(dead_letter_done) = { 0 };
     uint64_t           id;
-    if (!id_of(c->o.word[0], &id, &fault) || dead_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault) != OK)
+    if (!id_of(c->o.word[0], &id, &fault) || view_open(c, &v, &fault) != OK)
         return cli_complain(c, &fault);
     enum err e = dead_view_next(v, id, &l, &fault);
     if (e == ERR_MISSING || (e == OK && l.id != id))
@@ -144,7 +154,7 @@ int cmd_deadletter_replay(struct cli *c)
     struct dead_replay r = { 0, 0 };
     json_int_t         letters = 0;
     const char        *sink = c->o.word[0];
-    if (dead_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault) != OK)
+    if (view_open(c, &v, &fault) != OK)
         return cli_complain(c, &fault);
     enum err e = dead_view_replay_read(v, sink, &r, &fault);
     for (uint64_t from = r.done + 1; e == OK && (e = dead_view_next(v, from, &l, &fault)) == OK; from = l.id + 1)
@@ -167,7 +177,7 @@ int cmd_deadletter_forget(struct cli *c)
     struct dead_view *v;
     struct fault      fault = { 0 };
     uint64_t          id;
-    if (!id_of(c->o.word[0], &id, &fault) || dead_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault) != OK)
+    if (!id_of(c->o.word[0], &id, &fault) || view_open(c, &v, &fault) != OK)
         return cli_complain(c, &fault);
     enum err e = dead_view_want_forget(v, id, &fault);
     dead_view_close(v);

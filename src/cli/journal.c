@@ -59,12 +59,19 @@ static json_t *consumers_json(struct journal_view *v)
     return rows;
 }
 
+static enum err view_open(struct cli *c, struct journal_view **v, struct fault *fault)
+{
+    char     folder[WHERE_FOLDER_SIZE];
+    enum err e = where_folder(&c->o, WHERE_JOURNAL, folder, fault);
+    return e == OK ? journal_view_open(folder, v, fault) : e;
+}
+
 int cmd_journal_ls(struct cli *c)
 {
     struct journal_view *v;
     struct fault         fault = { 0 };
     uint64_t             damaged;
-    if (journal_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault) != OK)
+    if (view_open(c, &v, &fault) != OK)
         return cli_complain(c, &fault);
     json_t *all = json_pack("{s:o, s:o}", "segments", segments_json(v, &damaged), "consumers", consumers_json(v));
     journal_view_close(v);
@@ -99,7 +106,7 @@ int cmd_journal_cat(struct cli *c)
     struct record        r;
     uint64_t             from = (uint64_t)c->o.from;
     enum err             e = OK;
-    if (journal_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault) != OK)
+    if (view_open(c, &v, &fault) != OK)
         return cli_complain(c, &fault);
     for (int64_t n = 0; (c->o.all || n < c->o.limit) && (e = journal_view_read(v, from, &r, &fault)) == OK && put_record(c, &r); n++)
         from = r.id + 1;
@@ -116,7 +123,7 @@ int cmd_journal_verify(struct cli *c)
     json_int_t           blocks = 0;
     size_t               i;
     json_t              *rows, *row;
-    if (journal_view_open(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), &v, &fault) != OK)
+    if (view_open(c, &v, &fault) != OK)
         return cli_complain(c, &fault);
     rows = segments_json(v, &damaged);
     journal_view_close(v);
@@ -154,8 +161,11 @@ static json_t *ask_daemon(struct cli *c, const char *what, const json_t *body, c
 int cmd_journal_forget(struct cli *c)
 {
     struct fault fault = { 0 };
+    char         folder[WHERE_FOLDER_SIZE];
     int          code;
-    enum err     e = journal_view_forget(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), c->o.word[0], &fault);
+    enum err     e = where_folder(&c->o, WHERE_JOURNAL, folder, &fault);
+    if (e == OK)
+        e = journal_view_forget(folder, c->o.word[0], &fault);
     if (e == ERR_BUSY) {
         json_t *done = ask_daemon(c, "forget", NULL, &fault, &code);
         if (!done)
@@ -214,6 +224,7 @@ static enum err allow_replay(struct cli *c, const char *consumer, struct fault *
 
 int cmd_journal_replay(struct cli *c)
 {
+    char         folder[WHERE_FOLDER_SIZE];
     struct fault fault = { 0 };
     uint64_t     id = (uint64_t)c->o.from;
     if (strcmp(c->o.word[0], "digest") == 0) {
@@ -221,8 +232,10 @@ int cmd_journal_replay(struct cli *c)
         fail_hint(&fault, "homeostat backfill makes its windows again");
         return cli_complain(c, &fault);
     }
-    enum err e = move_cursor(where_folder(&c->o, WHERE_JOURNAL, (char[WHERE_FOLDER_SIZE]){ 0 }), c->o.word[0], c->o.since, &id, &fault);
-    bool     runs = e == ERR_BUSY;
+    enum err e = where_folder(&c->o, WHERE_JOURNAL, folder, &fault);
+    if (e == OK)
+        e = move_cursor(folder, c->o.word[0], c->o.since, &id, &fault);
+    bool runs = e == ERR_BUSY;
     if (runs) {
         int     code;
         json_t *body = *c->o.since ? json_pack("{s:s}", "since", c->o.since) : json_pack("{s:I}", "from", (json_int_t)(c->o.from > 0 ? c->o.from : 1));

@@ -50,9 +50,9 @@ static json_t *ask_files(struct cli *c, const struct shared_question *q, const s
     json_t                *out = NULL;
     int64_t                now_us = clock_wall_us(&clock_real);
     struct ingest_question question = { .what = q->what, .id = q->id, .service = q->service, .metric = q->metric, .kind = q->kind, .tenant = c->o.tenant, .until_us = now_us, .limit = (int)c->o.limit };
-    (void)where_folder(&c->o, WHERE_JOURNAL, journal);
-    (void)snprintf(path, sizeof path, "%s/digest.db", where_folder(&c->o, WHERE_STORE, store));
-    if (access(path, F_OK) != 0) {
+    bool found = where_folder(&c->o, WHERE_JOURNAL, journal, &fault) == OK && where_folder(&c->o, WHERE_STORE, store, &fault) == OK;
+    (void)snprintf(path, sizeof path, "%s/digest.db", found ? store : "");
+    if (!found || access(path, F_OK) != 0) {
         *code = cli_complain(c, nobody);
         return NULL;
     }

@@ -270,6 +270,7 @@ static enum err replay(struct cli *c, struct history_reader *h, int64_t now_us, 
 
 int cmd_top(struct cli *c)
 {
+    char                   folder[WHERE_FOLDER_SIZE];
     struct fault           fault = { 0 };
     struct history_reader *r     = NULL;
     struct history_minute *m     = malloc(sizeof *m);
@@ -279,7 +280,9 @@ int cmd_top(struct cli *c)
     enum err               e = m ? moment("at", c->o.at, now_us, &at, &fault) : fail(&fault, ERR_LIMIT, "out of memory");
     if (e == OK && many && *c->o.at)
         e = fail(&fault, ERR_INPUT, "--at shows one minute, --since, --to and --every show many");
-    if (e == OK && (e = history_open_read(where_folder(&c->o, WHERE_HISTORY, (char[WHERE_FOLDER_SIZE]){ 0 }), &r, &fault)) == ERR_MISSING)
+    if (e == OK)
+        e = where_folder(&c->o, WHERE_HISTORY, folder, &fault);
+    if (e == OK && (e = history_open_read(folder, &r, &fault)) == ERR_MISSING)
         fail_hint(&fault, "--folder says where the history is: the folder history in store.folder.");
     if (e == OK && many)
         e = replay(c, r, now_us, &fault);

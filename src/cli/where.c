@@ -153,19 +153,26 @@ enum err where_find(const struct cli_options *o, struct where *w, struct fault *
 
 void where_done(struct where *w) { explicit_bzero(w->token, sizeof w->token); }
 
-char *where_folder(const struct cli_options *o, enum where_part part, char out[WHERE_FOLDER_SIZE])
+enum err where_folder(const struct cli_options *o, enum where_part part, char out[WHERE_FOLDER_SIZE], struct fault *fault)
 {
     static const char *const below[] = { "/journal", "/history", "" };
     struct conf             *conf = NULL;
-    struct fault             fault;
-    (void)snprintf(out, WHERE_FOLDER_SIZE, "%s%s", *o->folder ? o->folder : "/var/lib/homeostat", *o->folder ? "" : below[part]);
-    if (*o->folder || conf_load(where_config(o), program_sections, program_sections_count, &conf, NULL, &fault) != OK)
-        return out;
+    const char              *path = where_config(o);
+    bool                     named = *or_environment(o->config, "HOMEOSTAT_CONFIG") != '\0';
+    (void)snprintf(out, WHERE_FOLDER_SIZE, "%s%s", *o->folder ? o->folder : store_folder_default, *o->folder ? "" : below[part]);
+    if (*o->folder || (!named && access(path, F_OK) != 0))
+        return OK;
+    enum err e = conf_load(path, program_sections, program_sections_count, &conf, NULL, fault);
+    if (e != OK) {
+        if (!fault->hint[0])
+            fail_hint(fault, "or say where it is: --folder");
+        return e;
+    }
     const char *store = daemon_conf_of(conf).store->folder;
     if (part == WHERE_JOURNAL)
         (void)ingest_journal_folder(conf, store, out, WHERE_FOLDER_SIZE);
     else
         (void)snprintf(out, WHERE_FOLDER_SIZE, "%s%s", store, below[part]);
     conf_free(conf);
-    return out;
+    return OK;
 }

@@ -28,11 +28,11 @@ MUST_CHECK enum err where_read_token(const char *path, char token[WHERE_TOKEN_SI
 const char *where_config(const struct cli_options *o);
 
 /*
- * Where the configured Homeostat keeps something on disk, for commands that need nobody to answer. --folder goes before; without a readable
- * configuration it is the usual place. Returns out.
+ * Where the configured Homeostat keeps something on disk, for commands that need nobody to answer. --folder goes before; where nobody named a
+ * configuration and there is none in its place it is the usual folder. Any other fault is one of the configuration: nothing is looked for elsewhere then.
  */
 enum where_part { WHERE_JOURNAL, WHERE_HISTORY, WHERE_STORE };
-char *where_folder(const struct cli_options *o, enum where_part part, char out[WHERE_FOLDER_SIZE]);
+MUST_CHECK enum err where_folder(const struct cli_options *o, enum where_part part, char out[WHERE_FOLDER_SIZE], struct fault *fault);
 
 void where_done(struct where *w);          /* forgets the token */
 

@@ -225,7 +225,6 @@ static enum err start_daemon(struct web *w, struct fault *fault)
     w->daemon = MHD_start_daemon(flags, (uint16_t)o->port, NULL, NULL, serve_request, w,
         MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
         MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
-        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
         MHD_OPTION_THREAD_POOL_SIZE, (unsigned)threads,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->connections_per_address,

@@ -160,6 +160,33 @@ def test_a_port_that_is_taken_keeps_homeostat_from_starting_and_says_so(make_sit
     assert "otlp" in site.tail() and str(site.ports["otlp"]) in site.tail()
 
 
+def test_a_second_homeostat_is_refused_the_web_port_of_the_first_and_a_restart_is_not(make_site):
+    first, second = make_site(), make_site()
+    first.start()
+    second.write({"web": {"listen": f"127.0.0.1:{first.web}"}})
+    second.start(wait=False)
+    assert second.process.wait(60) != 0 and str(first.web) in second.tail()
+    for _ in range(3):
+        assert first.answers()
+        assert first.stop() == 0
+        first.start()
+
+
+def test_a_configuration_that_is_missing_or_broken_is_told_and_nothing_is_looked_at_elsewhere(make_site):
+    site = make_site()
+    broken = os.path.join(site.folder, "broken.yaml")
+    with open(broken, "w", encoding="utf-8") as f:
+        f.write("ingest: [\n")
+    site.start()
+    assert post(site, "/v1/logs", {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": "x"}}]}]}]})[0] == 200
+    assert site.stop() == 0
+    for argv in (["journal", "ls"], ["journal", "verify"], ["journal", "forget", "sink:x"], ["journal", "replay", "sink:x", "--from", "1"], ["deadletter", "ls"], ["deadletter", "forget", "1"], ["top"]):
+        for named in ("/nonexistent.yaml", broken):
+            done = subprocess.run([site.program, *argv, "--config", named], capture_output=True, text=True, timeout=60, check=False)
+            assert done.returncode == 1 and named in done.stderr and "/var/lib" not in done.stderr + done.stdout, (argv, done)
+    assert site.cli("journal", "ls").stdout
+
+
 def test_a_listener_beyond_this_machine_needs_certificate_and_tokens(make_site):
     site = make_site(listeners={"edge": {"address": "0.0.0.0:4317"}})
     site.start(wait=False)
