@@ -380,6 +380,8 @@ void conf_refuse(struct conf_checker *c, const char *knob, const char *hint, con
     conf_complain(c->all, n ? n->at : c->filled->at, hint, "%s: %s", path, text);
 }
 
+const struct conf *conf_whole(const struct conf_checker *c) { return c->conf; }
+
 bool conf_is_set(const struct conf_checker *c, const char *knob) { return c->filled->origin[knob_index(c, knob)] != NULL; }
 
 /* ---- load ---- */
@@ -447,6 +449,14 @@ static const struct conf_part *part_of(const struct conf *c, const struct conf_s
             return &c->part[p];
     assert(0 && "the section was passed to conf_load()");
     return NULL;
+}
+
+bool conf_knows(const struct conf *c, const struct conf_section *s)
+{
+    size_t p = 0;
+    while (p < c->parts && c->part[p].section != s)
+        p++;
+    return p < c->parts;
 }
 
 const void *conf_of(const struct conf *c, const struct conf_section *s)

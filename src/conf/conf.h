@@ -68,9 +68,11 @@ PRINTF(4, 5) void conf_refuse(struct conf_checker *c, const char *knob, const ch
 /* Whether the user set it, rather than its default. */
 bool conf_is_set(const struct conf_checker *c, const char *knob);
 
-/* ---- load ---- */
-
+/* Everything, for what one section has to do with another. What others refuse is not known yet; each value by itself is fine, or its default. */
 struct conf;
+const struct conf *conf_whole(const struct conf_checker *c);
+
+/* ---- load ---- */
 
 /* Read everything. *out only on OK; all (empty, may be NULL) gets every complaint, the fault the first. sections must outlive *out. */
 MUST_CHECK enum err conf_load(const char *path, const struct conf_section *const *sections, size_t count, struct conf **out,
@@ -86,6 +88,8 @@ void conf_free(struct conf *c);             /* secrets are overwritten first */
 const void *conf_of(const struct conf *c, const struct conf_section *s);
 
 /* The structs of the others, in the order of the file: an array of *count. */
+/* Whether the section was among those that were loaded: who asks for one that was not is a mistake of ours. */
+bool        conf_knows(const struct conf *c, const struct conf_section *s);
 const void *conf_instances(const struct conf *c, const struct conf_section *s, size_t *count);
 const char *conf_instance_name(const struct conf *c, const struct conf_section *s, size_t i);      /* CONF_ITEMS: "0", "1", ... */
 const void *conf_instance(const struct conf *c, const struct conf_section *s, const char *name);   /* NULL when there is none */

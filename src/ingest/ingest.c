@@ -2,6 +2,10 @@
 #include "ingest/inside.h"
 
 #include "base/log.h"
+#include "receive/conf.h"
+#include "receive/inputs_conf.h"
+#include "scrape/conf.h"
+#include "ship/conf.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -64,14 +68,28 @@ static void *take_reloads(void *arg)
     return NULL;
 }
 
+static void warn_of_what_is_unused(const struct conf *conf)
+{
+    static const struct conf_section *const sections[] = { &receive_listeners_section, &syslog_section, &files_section, &scrape_section, &sinks_section };
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
+        size_t n = 0;
+        if (sections[i]->shape == CONF_MAP && conf_knows(conf, sections[i]))
+            (void)conf_instances(conf, sections[i], &n);
+        if (n)
+            log_warn("a section of the configuration is without effect while ingest.enabled is no", F("section", sections[i]->path), F("entries", (int64_t)n));
+    }
+}
+
 enum err ingest_start(const struct conf *conf, const char *store_folder, struct ingest **out, struct fault *fault)
 {
     const struct ingest_conf *c = conf_of(conf, &ingest_section);
     struct ingest            *in;
     assert(ingest_parts_count <= INGEST_PARTS_MAX);
     *out = NULL;
-    if (!c->enabled)
+    if (!c->enabled) {
+        warn_of_what_is_unused(conf);
         return OK;
+    }
     if (!(in = calloc(1, sizeof *in)))
         return fail(fault, ERR_LIMIT, "no memory for ingest");
     in->conf = conf;

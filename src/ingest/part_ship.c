@@ -73,13 +73,15 @@ static void free_others(struct rules *gone, const struct rules *stay)
 }
 
 /* Those that copy what the digest has counted, which have no part in the journal. */
-static enum err configure_detail(struct shipping *s, const struct sink_conf *conf, size_t n, struct fault *fault)
+static enum err configure_detail(struct shipping *s, const struct sink_conf *conf, size_t n, bool digested, struct fault *fault)
 {
     const struct sink_conf *list[SHIP_SINKS_MAX];
     size_t                  of_them = 0;
     for (size_t i = 0; i < n; i++)
         if (detail_is(&conf[i]))
             list[of_them++] = &conf[i];
+    for (size_t i = 0; i < of_them && !digested; i++)
+        log_warn("a sink with layout: detail copies what the digest counts, but ingest.digest.enabled is no: nothing new comes", F("sink", list[i]->name));
     return detail_configure(s->detail, list, of_them, fault);
 }
 
@@ -104,7 +106,7 @@ static enum err configure(struct ingest *in, struct shipping *s, struct fault *f
         free_others(s->rules, fresh);
     memcpy(s->rules, fresh, sizeof fresh);
     struct fault unheard;                    /* the first is what is told */
-    enum err     d = configure_detail(s, conf, n, e == OK ? fault : &unheard);
+    enum err     d = configure_detail(s, conf, n, ((const struct ingest_digest_conf *)conf_of(in->conf, &ingest_digest_section))->enabled, e == OK ? fault : &unheard);
     return e != OK ? e : d;
 }
 

@@ -72,6 +72,11 @@ static void listener_check(const void *instance, struct conf_checker *c)
     const struct receive_listener *l = instance;
     struct fault                   why = { 0 };
     unsigned                       bits;
+    size_t                         n;
+    const struct receive_listener *all = conf_instances(conf_whole(c), &receive_listeners_section, &n);
+    for (size_t i = 0; l->address.port && all + i < l && i < n; i++)
+        if (all[i].address.port == l->address.port && strcmp(all[i].address.host, l->address.host) == 0)
+            conf_refuse(c, "address", "Give one of them another port.", "listeners.%s has the same", all[i].name);
     if (!*l->tls_certificate != !*l->tls_key.path)
         conf_refuse(c, *l->tls_certificate ? "tls_certificate" : "tls_key", "Set both, or neither.", "certificate and key belong together");
     if (!l->address.loopback && !l->insecure && (!*l->tls_certificate || !*l->tokens.path))

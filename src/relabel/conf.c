@@ -40,6 +40,21 @@ static void check_rule(const void *instance, struct conf_checker *c)
         conf_refuse(c, "source_labels", "the expression is matched against the names of labels", "labeldrop and labelkeep look at names alone");
 }
 
+void relabel_check_sets(const struct conf_list *sets, const char *knob, struct conf_checker *c)
+{
+    const struct conf         *all = conf_whole(c);
+    size_t                     n = 0;
+    bool                       known = conf_knows(all, &relabel_section);
+    const struct relabel_rule *rule = known ? conf_instances(all, &relabel_section, &n) : NULL;
+    for (size_t i = 0; known && i < sets->count; i++) {
+        size_t k = 0;
+        while (k < n && (!rule[k].set || strcmp(rule[k].set, sets->item[i]) != 0))
+            k++;
+        if (k == n)
+            conf_refuse(c, knob, "Write one with that `set`, or take the name away.", "no rule of the section relabel belongs to the set %s", sets->item[i]);
+    }
+}
+
 const struct conf_section relabel_section = { .path = "relabel", .knobs = relabel_knobs, .count = COUNT(relabel_knobs), .size = sizeof(struct relabel_rule),
     .check = check_rule, .shape = CONF_ITEMS, .instances_max = RELABEL_RULES_MAX, .flags = CONF_LIVE, .name_at = CONF_NO_NAME,
     .why = "Rules over labels, as Prometheus has them, in named sets. Scrapes use them for targets and series, sinks for events." };

@@ -34,6 +34,10 @@ struct relabel_rule {
     int              action;             /* enum relabel_action */
 };
 
+struct conf_checker;
+/* In the check of a section that names sets: refuses those that no rule belongs to. knob is the path of the list in that section. */
+void relabel_check_sets(const struct conf_list *sets, const char *knob, struct conf_checker *c);
+
 extern const struct conf_section relabel_section;      /* CONF_ITEMS of struct relabel_rule */
 
 #endif

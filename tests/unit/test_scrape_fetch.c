@@ -479,9 +479,9 @@ static void a_reload_keeps_what_is_known_of_targets_that_stay(void **state)
     load(&c, "scrape: { j: { targets: [\"127.0.0.1:%d\"], interval: 100ms } }", server.port);
     assert_ok(scrape_start(c, journal, NULL, &s, &fault), &fault);
     UNTIL(value_of("a") == 1 && value_of("up") == 1);
-    load(&bad, "scrape: { j: { targets: [\"127.0.0.1:%d\"], interval: 100ms, metric_relabel: [nosuch] } }", server.port);
-    assert_int_equal(scrape_reload(s, bad, &fault), ERR_INPUT);
-    assert_non_null(strstr(fault.text, "scrape.j"));
+    static const char nosuch[] = "scrape: { j: { targets: [\"h:1\"], metric_relabel: [nosuch] } }";
+    assert_int_equal(conf_load_text("/tmp/t.yaml", nosuch, strlen(nosuch), sections, 3, &bad, NULL, &fault), ERR_INPUT);
+    assert_non_null(strstr(fault.text, "scrape.j.metric_relabel: no rule of the section relabel belongs to the set nosuch"));
     /* the new rule takes `a` away: it ends, and b does not begin again */
     load(&next, "relabel: [{ set: m, source_labels: [__name__], regex: a, action: drop }]\n"
                 "scrape: { j: { targets: [\"127.0.0.1:%d\"], interval: 100ms, metric_relabel: [m] } }", server.port);
@@ -495,7 +495,6 @@ static void a_reload_keeps_what_is_known_of_targets_that_stay(void **state)
     journal_end();
     conf_free(c);
     conf_free(next);
-    conf_free(bad);
 }
 
 /* Records of others until it takes no more. */
