@@ -15,6 +15,13 @@ void series_state_done(struct series_state *s)
     *s = (struct series_state){ 0 };
 }
 
+void series_state_end(struct series_state *s)
+{
+    int64_t counted = s->last_ns ? s->last_ns : s->start_ns;
+    series_state_done(s);
+    s->start_ns = counted;
+}
+
 void series_state_save(const struct series_state *s, struct pack *out)
 {
     pack_i(out, s->last_ns);
@@ -63,10 +70,10 @@ bool increase_is_counter_name(struct slice name)
     return ends(name, SLICE("_total")) || ends(name, SLICE("_count")) || ends(name, SLICE("_sum")) || ends(name, SLICE("_bucket"));
 }
 
-/* Since when the point counts when the one before does not say: its start, if that is fresh; 0: cannot be told. */
-static int64_t fresh_start(const struct point_event *p)
+/* Since when a first point counts: its start, if that is fresh, and after what was counted before it was forgotten; 0: cannot be told. */
+static int64_t fresh_start(const struct series_state *s, const struct point_event *p)
 {
-    return p->start_ns > 0 && p->start_ns < p->time_ns && p->time_ns - p->start_ns <= FRESH_NS ? p->start_ns : 0;
+    return p->start_ns > 0 && p->start_ns < p->time_ns && p->time_ns - p->start_ns <= FRESH_NS && p->start_ns >= s->start_ns ? p->start_ns : 0;
 }
 
 static void keep(struct series_state *s, const struct point_event *p)
@@ -81,7 +88,7 @@ static void counter(struct series_state *s, const struct point_event *p, struct 
     double  up = p->value;
     int64_t since = 0;
     if (!s->last_ns) {
-        since = fresh_start(p);
+        since = fresh_start(s, p);
     } else if (p->value < s->last || (p->start_ns > s->last_ns && s->start_ns)) {
         out->reset = true;                               /* it began at zero, at its start when that is after the last point */
         since = p->start_ns > s->last_ns && p->start_ns < p->time_ns ? p->start_ns : s->last_ns;
@@ -225,7 +232,7 @@ static void histogram(struct series_state *s, const struct point_event *p, struc
         out->reset = less;
         from_zero = less || (!exp && p->counts_n != s->prev_n);
     }
-    if (!cumulative || !first || fresh_start(p)) {
+    if (!cumulative || !first || fresh_start(s, p)) {
         out->kind = INCREASE_BUCKETS;
         out->n = p->count - (from_zero ? 0 : s->count);
         out->sum = p->sum - (from_zero ? 0 : s->last);
@@ -247,7 +254,7 @@ static void histogram(struct series_state *s, const struct point_event *p, struc
 static void summary(struct series_state *s, const struct point_event *p, struct increase *out)
 {
     bool first = !s->last_ns, reset = !first && (p->count < s->count || p->sum < s->last);
-    if (!first || fresh_start(p)) {
+    if (!first || fresh_start(s, p)) {
         double below = 0;
         out->kind = INCREASE_BUCKETS;
         out->reset = reset;

@@ -15,7 +15,7 @@
 enum { INCREASE_BUCKETS_MAX = 512 };
 
 struct series_state {
-    int64_t   last_ns, start_ns;      /* last_ns 0: nothing came yet */
+    int64_t   last_ns, start_ns;      /* last_ns 0: nothing came yet, and what began before start_ns may be counted already */
     double    last;                   /* value, or sum */
     uint64_t  count, zero;
     uint64_t *prev;                   /* of a cumulative histogram: its counts; of an exponential one both sides, negative first */
@@ -23,6 +23,7 @@ struct series_state {
     int32_t   scale, offset, negative_offset;
 };
 void series_state_done(struct series_state *s);
+void series_state_end(struct series_state *s);     /* the next point is a first one, but what was counted is not counted again */
 void series_state_save(const struct series_state *s, struct pack *out);
 bool series_state_load(struct series_state *s, struct unpack *u);
 

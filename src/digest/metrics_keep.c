@@ -1,10 +1,18 @@
-/* digest/metrics_keep.c - labels as they are stored, and everything that is open as bytes. */
+/*
+ * digest/metrics_keep.c - labels as they are stored, and everything that is open as bytes.
+ *
+ * Version 1 told series apart by less (no scope; the order of attributes), so what it knew of a series cannot be given to one of today:
+ * its minutes are taken over, its series are not.  A counter's next point is then a first one, which says nothing but when it began after
+ * all that was counted: one interval is missing, and nothing is counted twice.
+ */
 #include "digest/metrics_inside.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { VERSION = 2, VERSION_WITHOUT_SCOPES = 1 };
 
 static size_t put_text(char *out, size_t size, size_t n, struct slice s)
 {
@@ -107,7 +115,8 @@ void metrics_save(const struct metrics *m, struct pack *out)
         free(room);
         return;
     }
-    pack_u(out, 1);
+    pack_u(out, VERSION);
+    pack_i(out, m->counted_ns);
     pack_i(out, m->floor_us);
     pack_s(out, (struct slice){ (const char *)&m->stats, sizeof m->stats });
     pack_u(out, m->rows);
@@ -211,10 +220,26 @@ static bool load_cell(struct metrics *m, struct metric_window *w, struct unpack 
     return !u->bad;
 }
 
+static void forget_series(struct metrics *m)
+{
+    for (uint32_t i = 0; i < m->series_used; i++) {
+        struct metric_series *s = &m->series[i];
+        if (s->state.last_ns > m->counted_ns)
+            m->counted_ns = s->state.last_ns;
+        metrics_row_drop(m, s->row);
+        series_state_done(&s->state);
+    }
+    m->series_used = 0;
+    map_clear(&m->by_series);
+    map_clear(&m->scopes);
+}
+
 enum err metrics_load(struct metrics *m, struct slice bytes, struct fault *fault)
 {
     struct unpack u = unpack_of(bytes);
-    bool          fine = unpack_u(&u) == 1;
+    uint64_t      version = unpack_u(&u);
+    bool          fine = version == VERSION || version == VERSION_WITHOUT_SCOPES;
+    m->counted_ns = version == VERSION ? unpack_time(&u) : 0;
     m->floor_us = unpack_time(&u);
     struct slice stats = unpack_s(&u);
     if (stats.n == sizeof m->stats)
@@ -235,5 +260,8 @@ enum err metrics_load(struct metrics *m, struct slice bytes, struct fault *fault
         fine = fine && w->bucket_us != INT64_MIN && (i == 0 || m->window[i - 1]->bucket_us < w->bucket_us);
     }
     m->last = NONE;
-    return fine && !u.bad && m->windows == windows ? OK : fail(fault, ERR_INPUT, "the saved minutes of metrics cannot be read");
+    fine = fine && !u.bad && m->windows == windows;
+    if (fine && version == VERSION_WITHOUT_SCOPES)       /* only now: the numbers of rows are those of the file until its end */
+        forget_series(m);
+    return fine ? OK : fail(fault, ERR_INPUT, "the saved minutes of metrics cannot be read");
 }

@@ -439,6 +439,207 @@ static void what_is_open_survives_as_bytes(void **state)
     end(&v);
 }
 
+static struct event in_scope(struct event e, const struct scope *scope)
+{
+    e.scope = scope;
+    return e;
+}
+
+static void two_libraries_with_the_same_instrument_have_increases_of_their_own_and_meet_in_one_row(void **state)
+{
+    (void)state;
+    const struct scope scopes[] = { { .name = SLICE("okhttp"), .version = SLICE("1") }, { .name = SLICE("apache"), .version = SLICE("1") }, { .name = SLICE("okhttp"), .version = SLICE("2") },
+                                    { .name = SLICE("okhttp"), .version = SLICE("1"), .attrs = an_attr("pool", "a") } };
+    struct world         w = a_world(NULL);
+    struct metrics_stats s;
+    for (int i = 0; i < 5; i++)
+        for (int k = 0; k < 4; k++)
+            take(&w, in_scope(a_counter(w.cart, "requests", 0, 1020 + 10 * i, 1000 * k + 10 * (k + 1) * i), &scopes[k]));
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.series, 4);
+    assert_int_equal(s.resets + s.out_of_order, 0);
+    emit(&w, 1080);
+    assert_int_equal(n, 1);
+    assert_int_equal(rows[0].row.count, 16);
+    assert_float_equal(rows[0].row.sum, 4 * (1 + 2 + 3 + 4), 1e-9);
+    assert_float_equal(rows[0].row.max, 4, 1e-9);
+    end(&w);
+}
+
+static struct attr text_attr(const char *key, const char *value) { return (struct attr){ slice_of(key), { VALUE_TEXT, { .text = slice_of(value) } } }; }
+
+static void attributes_in_another_order_are_the_same_series(void **state)
+{
+    (void)state;
+    const struct attr    there[] = { text_attr("x", "1"), text_attr("y", "2"), text_attr("z", "3") }, back[] = { there[2], there[0], there[1] };
+    const struct attrs   a = { there, 3 }, b = { back, 3 };
+    const struct scope   scopes[] = { { .attrs = a }, { .attrs = b } };
+    const struct resource of[] = { { .attrs = a, .id = attrs_id(&a) }, { .attrs = b, .id = attrs_id(&b) } };
+    struct world         w = a_world(NULL);
+    struct metrics_stats s;
+    for (int i = 0; i < 6; i++) {
+        struct event e = a_counter(&of[i % 2], "requests", 0, 1020 + 9 * i, 1000 + 90 * i);
+        e.attrs = i % 3 ? a : b;
+        take(&w, in_scope(e, &scopes[i / 2 % 2]));
+    }
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.series, 1);
+    emit(&w, 1080);
+    assert_int_equal(n, 1);
+    assert_int_equal(rows[0].row.count, 5);
+    assert_float_equal(rows[0].row.sum, 50, 1e-9);
+    end(&w);
+}
+
+static void instances_are_told_apart_by_what_their_resource_says_beyond_the_thing(void **state)
+{
+    (void)state;
+    const struct attr     one[] = { text_attr("service.name", "cart"), text_attr("service.instance.id", "i1") }, two[] = { text_attr("service.instance.id", "i2"), one[0] };
+    const struct attrs    a = { one, 2 }, b = { two, 2 };
+    const struct resource of[] = { { .attrs = a, .id = attrs_id(&a) }, { .attrs = b, .id = attrs_id(&b) } };
+    struct world          w = a_world(NULL);
+    for (int i = 0; i < 6; i++)
+        for (int k = 0; k < 2; k++)
+            take(&w, a_counter(&of[k], "requests", 0, 1020 + 9 * i, 5000 * k + 9 * (k + 1) * i));
+    emit(&w, 1080);
+    assert_int_equal(n, 1);
+    assert_int_equal(rows[0].row.count, 10);
+    assert_float_equal(rows[0].row.sum, 5 * (1 + 2), 1e-9);
+    end(&w);
+}
+
+static void names_and_values_that_change_places_are_other_series_and_other_rows(void **state)
+{
+    (void)state;
+    static const char *const label[][2] = { { "get", "get" }, { "put", "put" }, { "a", "b" }, { "b", "a" } };
+    struct world             w = a_world(NULL);
+    for (int k = 0; k < 4; k++) {
+        struct event e = a_point(w.cart, "queue", POINT_GAUGE, 600, k);
+        e.attrs = an_attr(label[k][0], label[k][1]);
+        take(&w, e);
+    }
+    emit(&w, 660);
+    assert_int_equal(n, 4);
+    for (int k = 0; k < 4; k++) {
+        char expected[32];
+        (void)snprintf(expected, sizeof expected, "{\"%s\":\"%s\"}", label[k][0], label[k][1]);
+        assert_string_equal(rows[k].labels, expected);
+        assert_float_equal(rows[k].row.avg, k, 0);
+    }
+    end(&w);
+}
+
+static void one_name_as_delta_and_as_total_is_two_series(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    for (int i = 0; i < 5; i++) {
+        take(&w, a_counter(w.cart, "bytes", 0, 1020 + 10 * i, 5000 + 10 * i));
+        struct event e = a_counter(w.cart, "bytes", 0, 1021 + 10 * i, 30);
+        e.as.point.temporality = TEMPORALITY_DELTA;
+        take(&w, e);
+    }
+    emit(&w, 1080);
+    assert_int_equal(rows[0].row.count, 8);
+    assert_float_equal(rows[0].row.sum, 4 * 1 + 4 * 3, 1e-9);
+    end(&w);
+}
+
+static void a_series_that_ended_and_comes_back_does_not_count_again_what_it_counted(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    take(&w, a_counter(w.cart, "requests", 1020, 1030, 50));
+    struct event stale = a_counter(w.cart, "requests", 1020, 1040, 0);
+    stale.as.point.stale = true;
+    take(&w, stale);
+    take(&w, a_counter(w.cart, "requests", 1020, 1050, 90)); /* the same start: the 50 are in there */
+    take(&w, a_counter(w.cart, "requests", 1020, 1060, 100));
+    take(&w, stale);
+    take(&w, a_counter(w.cart, "requests", 1065, 1075, 20)); /* began anew after it ended */
+    emit(&w, 1080);
+    assert_int_equal(n, 1);
+    assert_int_equal(rows[0].row.count, 3);
+    assert_float_equal(rows[0].row.sum, 5 + 1 + 2, 1e-9);
+    end(&w);
+}
+
+static void a_counter_without_room_is_not_counted_from_its_start_each_time(void **state)
+{
+    (void)state;
+    struct metrics_options o = metrics_options_default();
+    struct metrics_stats   s;
+    o.metric_max = 1;
+    struct world w = a_world(&o);
+    take(&w, a_counter(w.cart, "requests", 0, 1021, 1));
+    for (int i = 1; i < 4; i++) {
+        struct event e = a_counter(w.cart, "requests", 1020, 1020 + 10 * i, 100 * i);
+        e.attrs = an_attr("user", "one");
+        take(&w, e);
+    }
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.capped_counters, 3);
+    emit(&w, 1080);
+    assert_int_equal(n, 0);
+    end(&w);
+}
+
+/* Version 1 has no time until which all was counted; else it is written alike. */
+static void as_version_1(struct pack *bytes)
+{
+    assert_int_equal(bytes->s[0], 2);
+    assert_int_equal(bytes->s[1], 0);
+    bytes->s[1] = 1;
+    bytes->s++;
+    bytes->n--;
+}
+
+static void after_an_upgrade_minutes_go_on_and_no_counter_counts_its_whole_value_again(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct world         w = a_world(NULL), v = a_world(NULL), x = a_world(NULL);
+    struct pack          bytes, again;
+    struct metrics_stats s;
+    pack_init(&bytes, 1 << 20);
+    pack_init(&again, 1 << 20);
+    take(&w, a_point(w.cart, "queue", POINT_GAUGE, 1021, 7));
+    take(&w, a_counter(w.cart, "requests", 1010, 1030, 1000));  /* young: it counted from its start */
+    metrics_save(w.m, &bytes);
+    as_version_1(&bytes);
+    assert_ok(metrics_load(v.m, pack_bytes(&bytes), &f), &f);
+    metrics_stats(v.m, &s);
+    assert_int_equal(s.series, 0);
+    /* Also when it stops again before the next point comes. */
+    metrics_save(v.m, &again);
+    assert_ok(metrics_load(x.m, pack_bytes(&again), &f), &f);
+    struct world *both[] = { &v, &x };
+    for (int i = 0; i < 2; i++) {
+        struct world *u = both[i];
+        take(u, a_point(u->cart, "queue", POINT_GAUGE, 1031, 9));
+        take(u, a_counter(u->cart, "requests", 1010, 1040, 1100));   /* what it was before is not known any more */
+        take(u, a_counter(u->cart, "requests", 1010, 1050, 1120));
+        take(u, a_counter(u->cart, "restarted", 1035, 1050, 30));    /* all of it is new */
+        emit(u, 1080);
+        assert_int_equal(n, 3);
+        for (int k = 0; k < n; k++) {
+            bool queue = !strcmp(rows[k].metric, "queue"), requests = !strcmp(rows[k].metric, "requests");
+            assert_int_equal(rows[k].row.count, queue || requests ? 2 : 1);
+            assert_float_equal(rows[k].row.sum, queue ? 16 : requests ? 50 + 2 : 2, 1e-9);
+        }
+    }
+    /* Nothing of what was taken over stays for ever. */
+    metrics_settle(v.m, AT(1080) + metrics_options_default().idle_us + AT(60));
+    metrics_stats(v.m, &s);
+    assert_int_equal(s.rows + s.series + s.windows, 0);
+    bytes.s--;
+    pack_done(&bytes);
+    pack_done(&again);
+    end(&w);
+    end(&v);
+    end(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -460,6 +661,14 @@ int main(void)
         cmocka_unit_test(each_bound_on_series_is_counted_by_its_name),
         cmocka_unit_test(idle_series_go_and_make_room),
         cmocka_unit_test(what_is_open_survives_as_bytes),
+        cmocka_unit_test(two_libraries_with_the_same_instrument_have_increases_of_their_own_and_meet_in_one_row),
+        cmocka_unit_test(attributes_in_another_order_are_the_same_series),
+        cmocka_unit_test(instances_are_told_apart_by_what_their_resource_says_beyond_the_thing),
+        cmocka_unit_test(names_and_values_that_change_places_are_other_series_and_other_rows),
+        cmocka_unit_test(one_name_as_delta_and_as_total_is_two_series),
+        cmocka_unit_test(a_series_that_ended_and_comes_back_does_not_count_again_what_it_counted),
+        cmocka_unit_test(a_counter_without_room_is_not_counted_from_its_start_each_time),
+        cmocka_unit_test(after_an_upgrade_minutes_go_on_and_no_counter_counts_its_whole_value_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
