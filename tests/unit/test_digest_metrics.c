@@ -124,6 +124,19 @@ static void few_values_have_an_exact_percentile(void **state)
     end(&w);
 }
 
+static void one_huge_value_leaves_the_percentile_of_the_others_as_it_is(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    for (int i = 0; i < 100; i++)
+        take(&w, a_point(w.cart, "limit", POINT_GAUGE, 600 + i * 0.5, i == 50 ? (double)INT64_MAX : 5 + i % 3));
+    emit(&w, 660);
+    assert_float_equal(rows[0].row.p95, 7, 0.07);
+    assert_float_equal(rows[0].row.max, (double)INT64_MAX, 0);
+    assert_float_equal(rows[0].row.min, 5, 0);
+    end(&w);
+}
+
 static void a_counter_becomes_a_rate_and_a_reset_begins_at_zero(void **state)
 {
     (void)state;
@@ -644,9 +657,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_gauge_is_as_it_is),
-        cmocka_unit_test(few_values_have_an_exact_percentile),
         cmocka_unit_test(names_that_no_key_can_hold_are_told_apart_by_a_digest_of_the_whole),
         cmocka_unit_test(few_values_have_an_exact_percentile),
+        cmocka_unit_test(one_huge_value_leaves_the_percentile_of_the_others_as_it_is),
         cmocka_unit_test(a_counter_becomes_a_rate_and_a_reset_begins_at_zero),
         cmocka_unit_test(a_counter_that_began_just_now_counts_from_its_start),
         cmocka_unit_test(a_name_without_a_kind_that_ends_in_total_is_a_counter),
