@@ -289,8 +289,8 @@ static bool cell_buckets(struct metric_cell *c, const struct increase *in)
     }
     c->n += in->n;
     c->sum += isnan(in->sum) ? sum : in->sum;
-    if (in->max > c->max)
-        c->max = in->max;
+    c->min = in->min < c->min ? in->min : c->min;
+    c->max = in->max > c->max ? in->max : c->max;
     return true;
 }
 
@@ -448,8 +448,7 @@ bool metrics_emit(struct metrics *m, int64_t upper_us, metrics_row *row, void *c
             out.min = isfinite(c->min) ? c->min : out.avg;
             out.max = isfinite(c->max) ? c->max : out.avg;
             out.p95 = p95_of(c);
-            if (out.p95 > out.max)
-                out.p95 = out.max;
+            out.p95 = out.p95 > out.max ? out.max : out.p95 < out.min ? out.min : out.p95;
             out.sum = c->sum;
             out.count = c->n;
             if (!row(ctx, &out))

@@ -653,6 +653,243 @@ static void after_an_upgrade_minutes_go_on_and_no_counter_counts_its_whole_value
     end(&x);
 }
 
+static struct event a_delta(struct event e)
+{
+    e.as.point.temporality = TEMPORALITY_DELTA;
+    return e;
+}
+
+static void deltas_with_a_start_may_come_in_any_order(void **state)
+{
+    (void)state;
+    struct world         w = a_world(NULL);
+    struct metrics_stats s;
+    for (int i = 4; i >= 0; i--)
+        take(&w, a_delta(a_counter(w.cart, "bytes", 1020 + 10 * i, 1030 + 10 * i - 1, 9 * (3 + i))));
+    take(&w, a_delta(a_counter(w.cart, "bytes", 0, 1079, 20)));     /* without one: since the newest there was, at 1069 */
+    take(&w, a_delta(a_counter(w.cart, "bytes", 0, 1070, 32)));     /* it cannot be said since when */
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.out_of_order, 1);
+    emit(&w, 1080);
+    assert_int_equal(rows[0].row.count, 6);
+    assert_float_equal(rows[0].row.sum, 3 + 4 + 5 + 6 + 7 + 2, 1e-9);
+    end(&w);
+}
+
+static struct event a_histogram(struct event e, const double *bounds, size_t bounds_n, const uint64_t *counts, size_t counts_n, double sum)
+{
+    struct point_event *p = &e.as.point;
+    p->kind = POINT_HISTOGRAM;
+    p->bounds = bounds, p->bounds_n = bounds_n, p->counts = counts, p->counts_n = counts_n, p->sum = sum;
+    for (size_t i = 0; i < counts_n; i++)
+        p->count += counts[i];
+    return e;
+}
+
+static const double   to_40[] = { 10, 20, 40 };
+static const uint64_t ten_in_20[] = { 0, 10, 0, 0 };
+
+static void histograms_of_deltas_may_come_in_any_order(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    for (int i = 4; i >= 0; i--)
+        take(&w, a_delta(a_histogram(a_counter(w.cart, "duration", 1020 + 10 * i, 1029 + 10 * i, 0), to_40, 3, ten_in_20, 4, 150)));
+    emit(&w, 1080);
+    assert_int_equal(rows[0].row.count, 50);
+    assert_float_equal(rows[0].row.sum, 750, 1e-9);
+    end(&w);
+}
+
+static void a_histogram_of_one_bucket_lies_at_the_average_of_what_is_new(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    uint64_t     counts[5];
+    for (int i = 0; i < 5; i++) {
+        counts[i] = 1000 + 10 * (uint64_t)i;
+        take(&w, a_histogram(a_counter(w.cart, "duration", 0, 1020 + 10 * i, 0), NULL, 0, &counts[i], 1, 5000 + 1000 * i));
+    }
+    emit(&w, 1080);
+    assert_int_equal(rows[0].row.count, 40);
+    assert_float_equal(rows[0].row.avg, 100, 1e-9);
+    assert_float_equal(rows[0].row.max, 100, 1e-9);
+    assert_float_equal(rows[0].row.min, 100, 1e-9);
+    assert_float_equal(rows[0].row.p95, 100, 1);
+    end(&w);
+}
+
+static void of_what_says_how_many_and_nothing_of_what_there_is_no_row(void **state)
+{
+    (void)state;
+    static const uint64_t ten = 10;
+    struct world          w = a_world(NULL);
+    struct metrics_stats  s;
+    take(&w, a_delta(a_histogram(a_counter(w.cart, "one", 1020, 1030, 0), NULL, 0, &ten, 1, (double)NAN)));
+    struct event none = a_delta(a_histogram(a_counter(w.cart, "none", 1020, 1030, 0), NULL, 0, NULL, 0, (double)INFINITY));
+    none.as.point.count = 10;
+    take(&w, none);
+    take(&w, a_delta(a_histogram(a_counter(w.cart, "buckets", 1020, 1030, 0), to_40, 3, ten_in_20, 4, (double)NAN)));
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.unusable, 2);
+    emit(&w, 1080);
+    assert_int_equal(n, 1);
+    assert_string_equal(rows[0].metric, "buckets");
+    assert_float_equal(rows[0].row.avg, 15, 1e-9);
+    end(&w);
+}
+
+static struct event with_ends(struct event e, double min, double max)
+{
+    e.as.point.min = min;
+    e.as.point.max = max;
+    return e;
+}
+
+static void the_ends_that_a_delta_says_are_its_own(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    take(&w, with_ends(a_delta(a_histogram(a_counter(w.cart, "duration", 1020, 1030, 0), to_40, 3, ten_in_20, 4, 180)), 17, 19));
+    emit(&w, 1080);
+    assert_float_equal(rows[0].row.min, 17, 0);
+    assert_float_equal(rows[0].row.max, 19, 0);
+    assert_true(rows[0].row.p95 >= 17 && rows[0].row.p95 <= 19);      /* not 15, the middle of its bucket */
+    end(&w);
+    w = a_world(NULL);
+    struct event none = with_ends(a_delta(a_histogram(a_counter(w.cart, "duration", 1020, 1030, 0), NULL, 0, NULL, 0, 50)), 1, 9);
+    none.as.point.count = 10;
+    take(&w, none);
+    emit(&w, 1080);
+    assert_float_equal(rows[0].row.min, 1, 0);
+    assert_float_equal(rows[0].row.max, 9, 0);
+    assert_float_equal(rows[0].row.avg, 5, 0);
+    end(&w);
+}
+
+static void the_ends_that_a_total_says_are_of_all_time_and_not_of_what_is_new(void **state)
+{
+    (void)state;
+    static const uint64_t first[] = { 100, 0, 0, 5 }, second[] = { 100, 10, 0, 6 }, anew[] = { 0, 10, 0, 0 };
+    struct world          w = a_world(NULL);
+    take(&w, with_ends(a_histogram(a_counter(w.cart, "duration", 0, 1030, 0), to_40, 3, first, 4, 5000), 0.001, 900));
+    take(&w, with_ends(a_histogram(a_counter(w.cart, "duration", 0, 1040, 0), to_40, 3, second, 4, 5000 + 10 * 15 + 50), 0.001, 900));
+    emit(&w, 1080);
+    assert_int_equal(rows[0].row.count, 11);
+    assert_float_equal(rows[0].row.min, 15, 0);
+    assert_float_equal(rows[0].row.max, 40, 0);
+    take(&w, with_ends(a_histogram(a_counter(w.cart, "duration", 0, 1050, 0), to_40, 3, anew, 4, 150), 12, 18));   /* all of it is new */
+    emit(&w, 1080);
+    assert_int_equal(rows[0].row.count, 21);
+    assert_float_equal(rows[0].row.min, 12, 0);
+    end(&w);
+}
+
+static void when_bounds_change_nothing_is_counted_twice(void **state)
+{
+    (void)state;
+    static const double   one[] = { 1 }, half[] = { 0.5, 1 }, other[] = { 0.25, 1 };
+    static const uint64_t first[] = { 1000, 0 }, second[] = { 1000, 10, 0 }, third[] = { 1000, 20, 0 }, fourth[] = { 1000, 20, 5 }, fifth[] = { 3, 0, 0 };
+    struct world          w = a_world(NULL);
+    take(&w, a_histogram(a_counter(w.cart, "duration", 0, 1025, 0), one, 1, first, 2, 100));
+    take(&w, a_histogram(a_counter(w.cart, "duration", 0, 1035, 0), half, 2, second, 3, 101));
+    emit(&w, 1080);
+    assert_int_equal(rows[0].row.count, 10);
+    assert_float_equal(rows[0].row.sum, 1, 1e-9);
+    assert_true(isnan(rows[0].row.p95));                              /* where they lie is not known */
+    take(&w, a_histogram(a_counter(w.cart, "duration", 0, 1045, 0), other, 2, third, 3, 103));      /* as many bounds, but others */
+    take(&w, a_histogram(a_counter(w.cart, "duration", 0, 1055, 0), other, 2, fourth, 3, 113));     /* and these stay */
+    emit(&w, 1080);
+    assert_int_equal(rows[0].row.count, 25);
+    assert_float_equal(rows[0].row.sum, 13, 1e-9);
+    assert_float_equal(rows[0].row.p95, 1, 0.01);
+    take(&w, a_histogram(a_counter(w.cart, "duration", 0, 1065, 0), half, 2, fifth, 3, 1));         /* fewer: it began anew */
+    emit(&w, 1080);
+    assert_int_equal(rows[0].row.count, 28);
+    /* More of them with a smaller sum do not go on: nothing can be said of this one. */
+    struct metrics_stats s;
+    take(&w, a_histogram(a_counter(w.cart, "duration", 0, 1075, 0), other, 2, second, 3, 0.5));
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.unusable, 1);
+    take(&w, a_histogram(a_counter(w.cart, "duration", 0, 1077, 0), other, 2, third, 3, 2.5));
+    emit(&w, 1080);
+    assert_int_equal(rows[0].row.count, 38);
+    assert_float_equal(rows[0].row.sum, 16, 1e-9);
+    end(&w);
+}
+
+static void a_finer_scale_counts_nothing_twice(void **state)
+{
+    (void)state;
+    static const uint64_t coarse[] = { 8, 18 }, fine[] = { 4, 4, 9, 19 };
+    struct world          w = a_world(NULL);
+    struct event          e = a_point(w.cart, "duration", POINT_EXPONENTIAL, 1021, 0);
+    e.as.point.temporality = TEMPORALITY_CUMULATIVE;
+    e.as.point.positive = (struct side){ 0, coarse, 2 };
+    e.as.point.count = 30, e.as.point.sum = 62, e.as.point.zero_count = 4;
+    take(&w, e);
+    e.as.point.time_ns = NS(1050);
+    e.as.point.scale = 1, e.as.point.positive = (struct side){ 0, fine, 4 };
+    e.as.point.count = 40, e.as.point.sum = 62 + 30;
+    take(&w, e);
+    emit(&w, 1080);
+    assert_int_equal(rows[0].row.count, 10);
+    assert_float_equal(rows[0].row.avg, 3, 1e-9);
+    assert_true(isnan(rows[0].row.p95));
+    end(&w);
+}
+
+static void bounds_are_remembered_across_a_restart(void **state)
+{
+    (void)state;
+    static const uint64_t more[] = { 0, 20, 0, 0 };
+    struct fault f = { 0 };
+    struct world w = a_world(NULL), v = a_world(NULL);
+    struct pack  bytes;
+    pack_init(&bytes, 1 << 20);
+    take(&w, a_histogram(a_counter(w.cart, "duration", 0, 1025, 0), to_40, 3, ten_in_20, 4, 150));
+    metrics_save(w.m, &bytes);
+    assert_ok(metrics_load(v.m, pack_bytes(&bytes), &f), &f);
+    take(&v, a_histogram(a_counter(v.cart, "duration", 0, 1035, 0), to_40, 3, more, 4, 300));
+    emit(&v, 1080);
+    assert_int_equal(rows[0].row.count, 10);
+    assert_float_equal(rows[0].row.p95, 15, 0.15);
+    pack_done(&bytes);
+    end(&w);
+    end(&v);
+}
+
+static void lists_and_maps_as_labels_are_their_json(void **state)
+{
+    (void)state;
+    static char          many[3000];
+    struct world         w = a_world(NULL);
+    struct metrics_stats s;
+    struct value         a = { VALUE_TEXT, { .text = SLICE("a") } }, b = { VALUE_TEXT, { .text = SLICE("b") } }, nothing = { .kind = VALUE_NONE };
+    struct attr          xy[] = { { SLICE("y"), a }, { SLICE("x"), { VALUE_INT, { .integer = 1 } } } }, yx[] = { xy[1], xy[0] };
+    memset(many, 'm', sizeof many);
+    struct value         large = { VALUE_TEXT, { .text = { many, sizeof many } } };
+    const struct value   v[] = { { VALUE_LIST, { .list = { &a, 1 } } }, { VALUE_LIST, { .list = { &b, 1 } } }, { VALUE_MAP, { .map = { xy, 2 } } }, { VALUE_MAP, { .map = { yx, 2 } } },
+                                 { VALUE_BYTES, { .text = { "\0\xff", 2 } } }, { VALUE_LIST, { .list = { NULL, 0 } } }, nothing, { VALUE_LIST, { .list = { &large, 1 } } } };
+    static const char *const expected[] = { "{\"tags\":\"[\\\"a\\\"]\"}", "{\"tags\":\"[\\\"b\\\"]\"}", "{\"tags\":\"{\\\"x\\\":1,\\\"y\\\":\\\"a\\\"}\"}",
+                                            "{\"tags\":\"AP8=\"}", "{\"tags\":\"[]\"}", "{\"tags\":\"\"}", "{}" };
+    for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+        struct attr  tags = { SLICE("tags"), v[i] };
+        struct event e = a_point(w.cart, "queue", POINT_GAUGE, 600, (double)i);
+        e.attrs = (struct attrs){ &tags, 1 };
+        take(&w, e);
+    }
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.labels_cut, 1);                                /* longer than labels may be: left out, as other values are */
+    emit(&w, 660);
+    assert_int_equal(n, 7);
+    for (int i = 0; i < 7; i++) {
+        assert_string_equal(rows[i].labels, expected[i]);
+        assert_int_equal(rows[i].row.count, i == 2 ? 2 : 1);          /* a map has no order */
+    }
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -682,6 +919,16 @@ int main(void)
         cmocka_unit_test(a_series_that_ended_and_comes_back_does_not_count_again_what_it_counted),
         cmocka_unit_test(a_counter_without_room_is_not_counted_from_its_start_each_time),
         cmocka_unit_test(after_an_upgrade_minutes_go_on_and_no_counter_counts_its_whole_value_again),
+        cmocka_unit_test(deltas_with_a_start_may_come_in_any_order),
+        cmocka_unit_test(histograms_of_deltas_may_come_in_any_order),
+        cmocka_unit_test(a_histogram_of_one_bucket_lies_at_the_average_of_what_is_new),
+        cmocka_unit_test(of_what_says_how_many_and_nothing_of_what_there_is_no_row),
+        cmocka_unit_test(the_ends_that_a_delta_says_are_its_own),
+        cmocka_unit_test(the_ends_that_a_total_says_are_of_all_time_and_not_of_what_is_new),
+        cmocka_unit_test(when_bounds_change_nothing_is_counted_twice),
+        cmocka_unit_test(a_finer_scale_counts_nothing_twice),
+        cmocka_unit_test(bounds_are_remembered_across_a_restart),
+        cmocka_unit_test(lists_and_maps_as_labels_are_their_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
