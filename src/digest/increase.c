@@ -135,27 +135,25 @@ static void bucket(struct increase *out, double value, double upper, uint64_t ti
         out->max = upper;
 }
 
-/* What is between the bounds is taken to lie in their middle; beyond the last, at it; without any, at the average, if that is known. */
+/*
+ * What is between two bounds is taken to lie in their middle; beyond the last, at it; without any, at the average, if that is known.  The
+ * point's own ends are bounds, too, where they are those of what is new.
+ */
 static void explicit_buckets(const struct point_event *p, const uint64_t *before, struct increase *out)
 {
+    bool   own = !before && !(p->min > p->max);
+    double least = own && isfinite(p->min) ? p->min : (double)NAN, most = own && isfinite(p->max) ? p->max : (double)NAN;
     for (size_t i = 0; i < p->counts_n; i++) {
         uint64_t times = p->counts[i] - (before ? before[i] : 0);
-        double   value, upper;
+        double   low = i ? fmax(p->bounds[i - 1], least) : least, high = i < p->bounds_n ? fmin(p->bounds[i], most) : most, value = (low + high) / 2;
         if (!p->bounds_n) {
-            value = upper = out->sum / (double)out->n;
-            times = out->n && isfinite(value) ? times : 0;
-        } else if (i == 0) {
-            upper = p->bounds[0];
-            value = upper > 0 ? upper / 2 : upper;
-        } else if (i < p->bounds_n) {
-            upper = p->bounds[i];
-            value = (p->bounds[i - 1] + upper) / 2;
-        } else {
-            value = upper = p->bounds[p->bounds_n - 1];
-            if (!before && isfinite(p->max) && p->max > upper)
-                value = upper = p->max;
+            value = high = out->sum / (double)out->n;
+        } else if (!isfinite(high) || low > high) {
+            value = high = low;
+        } else if (!isfinite(low)) {
+            value = high > 0 ? high / 2 : high;
         }
-        bucket(out, value, upper, times);
+        bucket(out, value, high, isfinite(value) ? times : 0);
     }
 }
 
