@@ -274,21 +274,28 @@ static bool cell_value(struct metric_cell *c, double v)
     return true;
 }
 
+/* Of all that is new; when nobody said it, of what lies in the buckets. */
+static double sum_of(const struct increase *in)
+{
+    double sum = in->kind == INCREASE_VALUE ? in->value : in->sum;
+    for (size_t i = 0; i < in->buckets && isnan(in->sum); i++)
+        sum = (i ? sum : 0) + in->bucket[i].value * (double)in->bucket[i].times;
+    return sum;
+}
+
 static bool cell_buckets(struct metric_cell *c, const struct increase *in)
 {
     if (!in->n)
         return true;
     if (!to_sketch(c))
         return false;
-    double sum = 0;
     for (size_t i = 0; i < in->buckets; i++) {
         if (!sketch_add(c->sketch, in->bucket[i].value, in->bucket[i].times))
             return false;
-        sum += in->bucket[i].value * (double)in->bucket[i].times;
         c->min = in->bucket[i].value < c->min ? in->bucket[i].value : c->min;
     }
     c->n += in->n;
-    c->sum += isnan(in->sum) ? sum : in->sum;
+    c->sum += sum_of(in);
     c->min = in->min < c->min ? in->min : c->min;
     c->max = in->max > c->max ? in->max : c->max;
     return true;
@@ -397,7 +404,9 @@ void metrics_take(struct metrics *m, const struct event *e, uint32_t place)
             m->stats.late++;
         } else {
             struct metric_cell *c = metrics_cell(m, w, row);
-            if (!c || !(in->kind == INCREASE_VALUE ? cell_value(c, in->value) : cell_buckets(c, in)))
+            if (c && (in->kind == INCREASE_VALUE || in->n) && !isfinite(c->sum + sum_of(in)))
+                m->stats.unusable++;                     /* no double holds the minute's sum with it, and there would be no average */
+            else if (!c || !(in->kind == INCREASE_VALUE ? cell_value(c, in->value) : cell_buckets(c, in)))
                 m->stats.no_memory++;
             w->dirty = true;
         }

@@ -6,6 +6,7 @@
 #include "digest/metrics.h"
 #include "digest_double.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <stdio.h>
@@ -746,6 +747,27 @@ static struct event with_ends(struct event e, double min, double max)
     return e;
 }
 
+static void what_no_sum_can_hold_is_unusable_and_the_minute_stays_a_number(void **state)
+{
+    (void)state;
+    static const double   far[] = { 1e300, 1e308 };
+    static const uint64_t many[] = { 0, 100, 0 };
+    struct world          w = a_world(NULL);
+    struct metrics_stats  s;
+    for (int i = 0; i < 3; i++)
+        take(&w, a_point(w.cart, "queue", POINT_GAUGE, 1020 + i, DBL_MAX));
+    take(&w, a_point(w.cart, "queue", POINT_GAUGE, 1025, 7));
+    take(&w, a_delta(a_histogram(a_counter(w.cart, "duration", 1020, 1030, 0), far, 2, many, 3, (double)NAN)));
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.unusable, 3);
+    assert_int_equal(s.no_memory, 0);
+    emit(&w, 1080);
+    assert_int_equal(n, 1);
+    assert_int_equal(rows[0].row.count, 2);
+    assert_true(rows[0].row.sum == DBL_MAX && rows[0].row.avg == DBL_MAX / 2 && rows[0].row.min == 7);
+    end(&w);
+}
+
 static void the_ends_that_a_delta_says_are_its_own(void **state)
 {
     (void)state;
@@ -961,6 +983,7 @@ int main(void)
         cmocka_unit_test(histograms_of_deltas_may_come_in_any_order),
         cmocka_unit_test(a_histogram_of_one_bucket_lies_at_the_average_of_what_is_new),
         cmocka_unit_test(of_what_says_how_many_and_nothing_of_what_there_is_no_row),
+        cmocka_unit_test(what_no_sum_can_hold_is_unusable_and_the_minute_stays_a_number),
         cmocka_unit_test(the_ends_that_a_delta_says_are_its_own),
         cmocka_unit_test(beyond_the_last_bound_is_as_far_as_the_largest_value),
         cmocka_unit_test(the_ends_that_a_total_says_are_of_all_time_and_not_of_what_is_new),
