@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #define SECOND_NS  1e9
 enum { SCALE_LEAST = -20, SCALE_MOST = 40 };           /* beyond them a bucket holds everything, or nothing */
@@ -13,6 +14,13 @@ void series_state_done(struct series_state *s)
 {
     free(s->prev);
     *s = (struct series_state){ 0 };
+}
+
+void series_state_end(struct series_state *s)
+{
+    int64_t counted = s->last_ns ? s->last_ns : s->start_ns;
+    series_state_done(s);
+    s->start_ns = counted;
 }
 
 void series_state_save(const struct series_state *s, struct pack *out)
@@ -25,6 +33,7 @@ void series_state_save(const struct series_state *s, struct pack *out)
     pack_u(out, s->prev_n);
     if (!s->prev_n)
         return;
+    pack_u(out, s->bounds);
     pack_u(out, s->prev_negative);
     pack_i(out, s->scale);
     pack_i(out, s->offset);
@@ -33,7 +42,7 @@ void series_state_save(const struct series_state *s, struct pack *out)
         pack_u(out, s->prev[i]);
 }
 
-bool series_state_load(struct series_state *s, struct unpack *u)
+bool series_state_load(struct series_state *s, struct unpack *u, bool with_bounds)
 {
     *s = (struct series_state){ .last_ns = unpack_time(u), .start_ns = 0 };
     s->start_ns = unpack_time(u);
@@ -43,6 +52,7 @@ bool series_state_load(struct series_state *s, struct unpack *u)
     size_t n = unpack_count(u, 1);
     if (s->last_ns < 0 || !n)
         return !u->bad && s->last_ns >= 0;
+    s->bounds = with_bounds ? unpack_u(u) : 0;
     uint64_t negative = unpack_u(u);
     s->scale = (int32_t)unpack_i(u);
     s->offset = (int32_t)unpack_i(u);
@@ -63,14 +73,23 @@ bool increase_is_counter_name(struct slice name)
     return ends(name, SLICE("_total")) || ends(name, SLICE("_count")) || ends(name, SLICE("_sum")) || ends(name, SLICE("_bucket"));
 }
 
-/* Since when the point counts when the one before does not say: its start, if that is fresh; 0: cannot be told. */
-static int64_t fresh_start(const struct point_event *p)
+static bool has_start(const struct point_event *p) { return p->start_ns > 0 && p->start_ns < p->time_ns; }
+
+/* Since when a first point counts: its start, if that is fresh, and after what was counted before it was forgotten; 0: cannot be told. */
+static int64_t fresh_start(const struct series_state *s, const struct point_event *p)
 {
-    return p->start_ns > 0 && p->start_ns < p->time_ns && p->time_ns - p->start_ns <= FRESH_NS ? p->start_ns : 0;
+    return has_start(p) && p->time_ns - p->start_ns <= FRESH_NS && p->start_ns >= s->start_ns ? p->start_ns : 0;
+}
+
+static bool is_delta(const struct point_event *p)
+{
+    return p->temporality == TEMPORALITY_DELTA && (p->kind == POINT_SUM || p->kind == POINT_HISTOGRAM || p->kind == POINT_EXPONENTIAL);
 }
 
 static void keep(struct series_state *s, const struct point_event *p)
 {
+    if (p->time_ns < s->last_ns)                         /* a delta that came later than its successor */
+        return;
     s->last_ns = p->time_ns;
     s->start_ns = p->start_ns;
     s->last = p->value;
@@ -81,7 +100,7 @@ static void counter(struct series_state *s, const struct point_event *p, struct 
     double  up = p->value;
     int64_t since = 0;
     if (!s->last_ns) {
-        since = fresh_start(p);
+        since = fresh_start(s, p);
     } else if (p->value < s->last || (p->start_ns > s->last_ns && s->start_ns)) {
         out->reset = true;                               /* it began at zero, at its start when that is after the last point */
         since = p->start_ns > s->last_ns && p->start_ns < p->time_ns ? p->start_ns : s->last_ns;
@@ -98,7 +117,7 @@ static void counter(struct series_state *s, const struct point_event *p, struct 
 
 static void delta(struct series_state *s, const struct point_event *p, struct increase *out)
 {
-    int64_t since = p->start_ns > 0 && p->start_ns < p->time_ns ? p->start_ns : s->last_ns;
+    int64_t since = has_start(p) ? p->start_ns : s->last_ns;
     keep(s, p);
     if (since) {
         out->kind = INCREASE_VALUE;
@@ -116,24 +135,25 @@ static void bucket(struct increase *out, double value, double upper, uint64_t ti
         out->max = upper;
 }
 
-/* What is between the bounds is taken to lie in their middle; beyond the last, at it. */
+/*
+ * What is between two bounds is taken to lie in their middle; beyond the last, at it; without any, at the average, if that is known.  The
+ * point's own ends are bounds, too, where they are those of what is new.
+ */
 static void explicit_buckets(const struct point_event *p, const uint64_t *before, struct increase *out)
 {
+    bool   own = !before && !(p->min > p->max);
+    double least = own && isfinite(p->min) ? p->min : (double)NAN, most = own && isfinite(p->max) ? p->max : (double)NAN;
     for (size_t i = 0; i < p->counts_n; i++) {
         uint64_t times = p->counts[i] - (before ? before[i] : 0);
-        double   value, upper;
+        double   low = i ? fmax(p->bounds[i - 1], least) : least, high = i < p->bounds_n ? fmin(p->bounds[i], most) : most, value = (low + high) / 2;
         if (!p->bounds_n) {
-            value = upper = p->count ? p->sum / (double)p->count : 0;
-        } else if (i == 0) {
-            upper = p->bounds[0];
-            value = upper > 0 ? upper / 2 : upper;
-        } else if (i < p->bounds_n) {
-            upper = p->bounds[i];
-            value = (p->bounds[i - 1] + upper) / 2;
-        } else {
-            value = upper = !isnan(p->max) && p->max > p->bounds[p->bounds_n - 1] ? p->max : p->bounds[p->bounds_n - 1];
+            value = high = out->sum / (double)out->n;
+        } else if (!isfinite(high) || low > high) {
+            value = high = low;
+        } else if (!isfinite(low)) {
+            value = high > 0 ? high / 2 : high;
         }
-        bucket(out, value, upper, times);
+        bucket(out, value, high, isfinite(value) ? times : 0);
     }
 }
 
@@ -159,6 +179,21 @@ static uint64_t before_at(const uint64_t *prev, uint32_t n, int32_t offset, int3
     return sum;
 }
 
+/* All that the point counts is new, so its own ends are the ends of that. */
+static void own_ends(const struct point_event *p, struct increase *out)
+{
+    if (p->min > p->max)                                 /* it cannot be believed */
+        return;
+    out->min = isfinite(p->min) ? p->min : out->min;
+    out->max = isfinite(p->max) ? p->max : out->max;
+    for (size_t i = 0; i < out->buckets; i++) {
+        double *v = &out->bucket[i].value;
+        *v = isfinite(p->max) && *v > p->max ? p->max : isfinite(p->min) && *v < p->min ? p->min : *v;
+    }
+}
+
+static uint64_t bounds_of(const struct point_event *p) { return p->bounds_n ? XXH3_64bits(p->bounds, p->bounds_n * sizeof *p->bounds) : 0; }
+
 static bool remember(struct series_state *s, const struct point_event *p)
 {
     bool     exponential = p->kind == POINT_EXPONENTIAL;
@@ -181,6 +216,7 @@ static bool remember(struct series_state *s, const struct point_event *p)
         memcpy(s->prev, p->counts, n * sizeof *s->prev);
     }
     s->prev_negative = (uint32_t)negative;
+    s->bounds = bounds_of(p);
     s->scale = p->scale;
     s->offset = p->positive.offset;
     s->negative_offset = p->negative.offset;
@@ -191,11 +227,11 @@ static bool remember(struct series_state *s, const struct point_event *p)
     return true;
 }
 
-static void exponential(struct series_state *s, const struct point_event *p, bool from_zero, struct increase *out)
+static void exponential(const struct series_state *s, const struct point_event *p, bool from_zero, struct increase *out)
 {
     uint64_t pos[INCREASE_BUCKETS_MAX], neg[INCREASE_BUCKETS_MAX];
     int32_t  shift = s->scale - p->scale;
-    bool     minus = !from_zero && shift >= 0 && shift < 31;
+    bool     minus = !from_zero;
     for (size_t i = 0; i < p->negative.n; i++) {
         uint64_t b = minus ? before_at(s->prev, s->prev_negative, s->negative_offset, shift, p->negative.offset + (int64_t)i) : 0;
         neg[i] = p->negative.counts[i] > b ? p->negative.counts[i] - b : 0;
@@ -205,49 +241,69 @@ static void exponential(struct series_state *s, const struct point_event *p, boo
         pos[i] = p->positive.counts[i] > b ? p->positive.counts[i] - b : 0;
     }
     side(out, &p->negative, p->scale, neg, -1);
-    bucket(out, 0, p->zero_threshold, p->zero_count - (from_zero || p->zero_count < s->zero ? 0 : s->zero));
+    uint64_t zero = minus ? s->zero : 0;
+    bucket(out, 0, p->zero_threshold, p->zero_count > zero ? p->zero_count - zero : 0);
     side(out, &p->positive, p->scale, pos, 1);
+}
+
+/* Can its counts be compared with those before? An exponential one may become coarser, and no finer. */
+static bool same_buckets(const struct series_state *s, const struct point_event *p)
+{
+    if (p->kind == POINT_EXPONENTIAL)
+        return s->scale >= p->scale && s->scale - p->scale < 31;
+    return p->counts_n == s->prev_n && bounds_of(p) == s->bounds;
+}
+
+static bool went_down(const struct series_state *s, const struct point_event *p)
+{
+    bool less = p->count < s->count || (p->start_ns > s->last_ns && s->start_ns), each = p->kind == POINT_HISTOGRAM && same_buckets(s, p);
+    for (size_t i = 0; each && !less && i < p->counts_n; i++)
+        less = p->counts[i] < s->prev[i];
+    return less;
+}
+
+static bool too_many_buckets(const struct point_event *p)
+{
+    return p->counts_n > INCREASE_BUCKETS_MAX || p->positive.n > INCREASE_BUCKETS_MAX || p->negative.n > INCREASE_BUCKETS_MAX ||
+           (p->kind == POINT_EXPONENTIAL && (p->scale < SCALE_LEAST || p->scale > SCALE_MOST));
+}
+
+static void new_in_histogram(const struct series_state *s, const struct point_event *p, bool from_zero, struct increase *out)
+{
+    bool known = from_zero || same_buckets(s, p);
+    out->kind = known || p->sum >= s->last ? INCREASE_BUCKETS : INCREASE_UNUSABLE;
+    if (out->kind == INCREASE_UNUSABLE)
+        return;
+    out->n = p->count - (from_zero ? 0 : s->count);
+    out->sum = p->sum - (from_zero ? 0 : s->last);
+    if (known && p->kind == POINT_EXPONENTIAL)
+        exponential(s, p, from_zero, out);
+    else if (known)
+        explicit_buckets(p, from_zero ? NULL : s->prev, out);
+    if (from_zero)
+        own_ends(p, out);
 }
 
 static void histogram(struct series_state *s, const struct point_event *p, struct increase *out)
 {
-    bool cumulative = p->temporality != TEMPORALITY_DELTA, first = !s->last_ns, exp = p->kind == POINT_EXPONENTIAL;
-    if (p->counts_n > INCREASE_BUCKETS_MAX || p->positive.n > INCREASE_BUCKETS_MAX || p->negative.n > INCREASE_BUCKETS_MAX ||
-        (exp && (p->scale < SCALE_LEAST || p->scale > SCALE_MOST))) {
+    bool delta = is_delta(p), first = !s->last_ns;
+    if (too_many_buckets(p)) {
         out->kind = INCREASE_UNUSABLE;
         return;
     }
-    bool from_zero = !cumulative || first;
-    if (cumulative && !first) {
-        bool less = p->count < s->count || (p->start_ns > s->last_ns && s->start_ns);
-        for (size_t i = 0; !exp && !less && i < p->counts_n && p->counts_n == s->prev_n; i++)
-            less = p->counts[i] < s->prev[i];
-        out->reset = less;
-        from_zero = less || (!exp && p->counts_n != s->prev_n);
-    }
-    if (!cumulative || !first || fresh_start(p)) {
-        out->kind = INCREASE_BUCKETS;
-        out->n = p->count - (from_zero ? 0 : s->count);
-        out->sum = p->sum - (from_zero ? 0 : s->last);
-        if (exp)
-            exponential(s, p, from_zero, out);
-        else
-            explicit_buckets(p, from_zero ? NULL : s->prev, out);
-        if (from_zero && !isnan(p->max))
-            out->max = p->max;
-    }
-    if (cumulative) {
-        if (!remember(s, p))
-            out->kind = INCREASE_UNUSABLE;
-    } else {
+    out->reset = !delta && !first && went_down(s, p);
+    if (delta || !first || fresh_start(s, p))
+        new_in_histogram(s, p, delta || first || out->reset, out);
+    if (delta)
         keep(s, p);
-    }
+    else if (!remember(s, p))
+        out->kind = INCREASE_UNUSABLE;
 }
 
 static void summary(struct series_state *s, const struct point_event *p, struct increase *out)
 {
     bool first = !s->last_ns, reset = !first && (p->count < s->count || p->sum < s->last);
-    if (!first || fresh_start(p)) {
+    if (!first || fresh_start(s, p)) {
         double below = 0;
         out->kind = INCREASE_BUCKETS;
         out->reset = reset;
@@ -271,17 +327,17 @@ void increase_of(struct series_state *s, const struct point_event *p, struct inc
 {
     out->kind = INCREASE_NOTHING;
     out->reset = false;
-    out->value = out->sum = out->max = (double)NAN;
+    out->value = out->sum = out->min = out->max = (double)NAN;
     out->n = 0;
     out->buckets = 0;
     bool scalar = p->kind != POINT_HISTOGRAM && p->kind != POINT_EXPONENTIAL && p->kind != POINT_SUMMARY;
     bool counts = (p->kind == POINT_SUM && p->monotonic && p->temporality != TEMPORALITY_DELTA) || (p->kind == POINT_UNKNOWN && increase_is_counter_name(p->name));
     if (scalar && !isfinite(p->value)) {
         out->kind = INCREASE_UNUSABLE;
-    } else if (scalar && !counts && !(p->kind == POINT_SUM && p->temporality == TEMPORALITY_DELTA)) {
+    } else if (scalar && !counts && !is_delta(p)) {
         out->kind = INCREASE_VALUE;                      /* a gauge may come in any order */
         out->value = p->value;
-    } else if (s->last_ns && p->time_ns <= s->last_ns) {
+    } else if (s->last_ns && p->time_ns <= s->last_ns && !(is_delta(p) && has_start(p))) {
         out->kind = INCREASE_OUT_OF_ORDER;
     } else if (!scalar) {
         if (p->kind == POINT_SUMMARY)
@@ -293,4 +349,9 @@ void increase_of(struct series_state *s, const struct point_event *p, struct inc
     } else {
         delta(s, p, out);
     }
+    if (!isfinite(out->sum))
+        out->sum = (double)NAN;
+    bool nothing_known = out->kind == INCREASE_VALUE ? !isfinite(out->value) : out->kind == INCREASE_BUCKETS && out->n && !out->buckets && isnan(out->sum);
+    if (nothing_known)                                   /* beyond what a double holds; or how many, and nothing of what */
+        out->kind = INCREASE_UNUSABLE;
 }

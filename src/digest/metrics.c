@@ -77,25 +77,23 @@ void metrics_free(struct metrics *m)
 
 /* ---- what a series is ---- */
 
-static uint64_t value_hash(const struct value *v)
+static uint64_t text_hash(struct slice s) { return XXH3_64bits(s.s ? s.s : "", s.n); }
+
+/* What of a point says that it continues another than a counter of the same name does: differences between them would mean nothing. */
+static uint64_t shape_of(const struct point_event *p)
 {
-    switch (v->kind) {
-    case VALUE_TEXT: case VALUE_BYTES: return XXH3_64bits(v->as.text.s ? v->as.text.s : "", v->as.text.n);
-    case VALUE_BOOL: return v->as.boolean ? 3 : 2;
-    case VALUE_INT:  return map_mix((uint64_t)v->as.integer, 5);
-    case VALUE_REAL: { uint64_t bits; memcpy(&bits, &v->as.real, sizeof bits); return map_mix(bits, 7); }
-    default:         return (uint64_t)v->kind;
-    }
+    uint64_t family = p->kind == POINT_HISTOGRAM ? 1 : p->kind == POINT_EXPONENTIAL ? 2 : p->kind == POINT_SUMMARY ? 3 : 0;
+    return family * 2 + (p->temporality == TEMPORALITY_DELTA);
 }
 
+/* Two libraries of one process may have the same instrument with the same attributes: the scope tells them apart. Attributes have no order. */
 static uint64_t series_key(const struct event *e, uint32_t place, uint64_t name, uint64_t source)
 {
-    uint64_t h = map_mix(map_mix(name, source), map_mix(e->resource->id, place));
-    for (size_t i = 0; i < e->attrs.count; i++) {
-        const struct attr *a = &e->attrs.item[i];
-        h = map_mix(h, XXH3_64bits(a->key.s ? a->key.s : "", a->key.n) ^ value_hash(&a->value));
-    }
-    return h;
+    const struct scope *scope = e->scope;
+    uint64_t            h = map_mix(map_mix(name, source), map_mix(e->resource->id, place));
+    h = map_mix(h, map_mix(text_hash(scope->name), text_hash(scope->version)));
+    h = map_mix(h, map_mix(attrs_id(&scope->attrs), attrs_id(&e->attrs)));
+    return map_mix(h, shape_of(&e->as.point));
 }
 
 /* A scope is a tenant, a source or a metric of a tenant, with the number of series in it. */
@@ -152,7 +150,7 @@ uint32_t metrics_row_add(struct metrics *m, uint64_t key, uint32_t place, struct
     return at;
 }
 
-static void row_drop(struct metrics *m, uint32_t at)
+void metrics_row_drop(struct metrics *m, uint32_t at)
 {
     struct metric_row *r = &m->row[at];
     if (--r->users)
@@ -276,23 +274,30 @@ static bool cell_value(struct metric_cell *c, double v)
     return true;
 }
 
+/* Of all that is new; when nobody said it, of what lies in the buckets. */
+static double sum_of(const struct increase *in)
+{
+    double sum = in->kind == INCREASE_VALUE ? in->value : in->sum;
+    for (size_t i = 0; i < in->buckets && isnan(in->sum); i++)
+        sum = (i ? sum : 0) + in->bucket[i].value * (double)in->bucket[i].times;
+    return sum;
+}
+
 static bool cell_buckets(struct metric_cell *c, const struct increase *in)
 {
     if (!in->n)
         return true;
     if (!to_sketch(c))
         return false;
-    double sum = 0;
     for (size_t i = 0; i < in->buckets; i++) {
         if (!sketch_add(c->sketch, in->bucket[i].value, in->bucket[i].times))
             return false;
-        sum += in->bucket[i].value * (double)in->bucket[i].times;
         c->min = in->bucket[i].value < c->min ? in->bucket[i].value : c->min;
     }
     c->n += in->n;
-    c->sum += isnan(in->sum) ? sum : in->sum;
-    if (in->max > c->max)
-        c->max = in->max;
+    c->sum += sum_of(in);
+    c->min = in->min < c->min ? in->min : c->min;
+    c->max = in->max > c->max ? in->max : c->max;
     return true;
 }
 
@@ -315,13 +320,13 @@ static bool room_for_series(struct metrics *m, const uint64_t scope[3], bool *al
 static struct metric_series *series_of(struct metrics *m, const struct event *e, uint32_t place, uint32_t *row)
 {
     const struct point_event *p = &e->as.point;
-    uint64_t  name = XXH3_64bits(p->name.s ? p->name.s : "", p->name.n), source = XXH3_64bits(e->source.s ? e->source.s : "", e->source.n);
+    uint64_t  name = text_hash(p->name), source = text_hash(e->source);
     uint64_t  key = series_key(e, place, name, source);
     uint32_t *there = map_at(&m->by_series, key);
     *row = NONE;
     if (there)
         return &m->series[*there];
-    uint64_t tenant = XXH3_64bits(e->tenant.s ? e->tenant.s : "", e->tenant.n);
+    uint64_t tenant = text_hash(e->tenant);
     uint64_t scope[3] = { map_mix(tenant, 1), map_mix(map_mix(tenant, source), 2), map_mix(map_mix(tenant, name), 3) };
     bool     all;
     if (!room_for_series(m, scope, &all)) {
@@ -342,7 +347,7 @@ static struct metric_series *series_of(struct metrics *m, const struct event *e,
     if (at == NONE || !map_put(&m->by_series, key, m->series_used))
         return NULL;
     struct metric_series *s = &m->series[m->series_used++];
-    *s = (struct metric_series){ .key = key, .row = at };
+    *s = (struct metric_series){ .key = key, .row = at, .state = { .start_ns = m->counted_ns } };
     memcpy(s->scope, scope, sizeof scope);
     for (int i = 0; i < 3; i++)
         (void)scope_add(m, scope[i]);                    /* without memory the bound is a little loose */
@@ -370,7 +375,7 @@ void metrics_take(struct metrics *m, const struct event *e, uint32_t place)
     struct increase      *in = m->increase;
     if (p->stale) {
         if (s)
-            series_state_done(&s->state);
+            series_state_end(&s->state);
         return;
     }
     if (s) {
@@ -379,7 +384,7 @@ void metrics_take(struct metrics *m, const struct event *e, uint32_t place)
             s->seen_us = us;
         increase_of(&s->state, p, in);
     } else {
-        struct series_state none = { 0 };
+        struct series_state none = { .start_ns = INT64_MAX };      /* from its start it would count again with each point */
         if (row == NONE) {
             m->stats.no_memory++;
             return;
@@ -399,14 +404,16 @@ void metrics_take(struct metrics *m, const struct event *e, uint32_t place)
             m->stats.late++;
         } else {
             struct metric_cell *c = metrics_cell(m, w, row);
-            if (!c || !(in->kind == INCREASE_VALUE ? cell_value(c, in->value) : cell_buckets(c, in)))
+            if (c && (in->kind == INCREASE_VALUE || in->n) && !isfinite(c->sum + sum_of(in)))
+                m->stats.unusable++;                     /* no double holds the minute's sum with it, and there would be no average */
+            else if (!c || !(in->kind == INCREASE_VALUE ? cell_value(c, in->value) : cell_buckets(c, in)))
                 m->stats.no_memory++;
             w->dirty = true;
         }
     }
     if (!s && !m->row[row].users) {                      /* made for a value that did not come to be */
         m->row[row].users = 1;
-        row_drop(m, row);
+        metrics_row_drop(m, row);
     }
 }
 
@@ -450,8 +457,7 @@ bool metrics_emit(struct metrics *m, int64_t upper_us, metrics_row *row, void *c
             out.min = isfinite(c->min) ? c->min : out.avg;
             out.max = isfinite(c->max) ? c->max : out.avg;
             out.p95 = p95_of(c);
-            if (out.p95 > out.max)
-                out.p95 = out.max;
+            out.p95 = out.p95 > out.max ? out.max : out.p95 < out.min ? out.min : out.p95;
             out.sum = c->sum;
             out.count = c->n;
             if (!row(ctx, &out))
@@ -472,7 +478,7 @@ static void drop_idle(struct metrics *m, int64_t before_us)
         series_state_done(&s->state);
         for (int k = 0; k < 3; k++)
             scope_drop(m, s->scope[k]);
-        row_drop(m, s->row);
+        metrics_row_drop(m, s->row);
         map_remove(&m->by_series, s->key);
         if (i != --m->series_used) {
             *s = m->series[m->series_used];
@@ -513,7 +519,7 @@ void metrics_settle(struct metrics *m, int64_t upper_us)
             continue;
         }
         for (uint32_t k = 0; k < w->cells; k++)
-            row_drop(m, w->cell[k].row);
+            metrics_row_drop(m, w->cell[k].row);
         metrics_window_free(w);
     }
     free(room);

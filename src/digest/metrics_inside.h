@@ -39,13 +39,15 @@ struct metrics {
     struct metric_window  *window[METRICS_WINDOWS_MAX];      /* ascending */
     uint32_t               windows, last;
     int64_t                floor_us;                          /* no minute before it can be begun */
+    int64_t                counted_ns;                        /* what began before it may be counted already, by a series that is not known any more */
     struct increase       *increase;
 };
 
 uint32_t            metrics_row_add(struct metrics *m, uint64_t key, uint32_t place, struct slice metric, const char *labels);   /* NONE: no memory */
+void                metrics_row_drop(struct metrics *m, uint32_t at);    /* one user less */
 struct metric_cell *metrics_cell(struct metrics *m, struct metric_window *w, uint32_t row);
 void                metrics_window_free(struct metric_window *w);
-/* Attributes as a JSON object sorted by key; false: some were left out, because there were too many or they were too long. */
+/* Attributes as a JSON object of texts sorted by key (of lists and maps: their JSON); false: some were left out, because there were too many or they were too long. */
 bool                metrics_labels(const struct attrs *a, char *out, size_t size);
 
 #endif

@@ -1,10 +1,20 @@
-/* digest/metrics_keep.c - labels as they are stored, and everything that is open as bytes. */
+/*
+ * digest/metrics_keep.c - labels as they are stored, and everything that is open as bytes.
+ *
+ * Version 1 told series apart by less (no scope; the order of attributes) and did not have the bounds of histograms, so what it knew of a series cannot be given to one of today:
+ * its minutes are taken over, its series are not.  A counter's next point is then a first one, which says nothing but when it began after
+ * all that was counted: one interval is missing, and nothing is counted twice.
+ */
 #include "digest/metrics_inside.h"
+
+#include "base/arena.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { VERSION = 2, VERSION_WITHOUT_SCOPES = 1, NESTED_MAX = 64 * 1024 };
 
 static size_t put_text(char *out, size_t size, size_t n, struct slice s)
 {
@@ -27,7 +37,41 @@ static size_t put_text(char *out, size_t size, size_t n, struct slice s)
     return n;
 }
 
-static size_t put_one(char *out, size_t size, size_t n, const struct attr *a, bool first)
+static int by_name(const void *a, const void *b) { return slice_order(((const struct attr *)a)->key, ((const struct attr *)b)->key); }
+
+/* The same value with the keys of its maps in order, as they are no part of it. False: too much. */
+static bool in_order(struct value *v, struct arena *a)
+{
+    size_t        n = v->kind == VALUE_LIST ? v->as.list.count : v->kind == VALUE_MAP ? v->as.map.count : 0;
+    bool          fits = n <= NESTED_MAX;
+    struct value *list = fits && v->kind == VALUE_LIST ? arena_alloc(a, (n + 1) * sizeof *list) : NULL;
+    struct attr  *map = fits && v->kind == VALUE_MAP ? arena_alloc(a, (n + 1) * sizeof *map) : NULL;
+    if (v->kind != VALUE_LIST && v->kind != VALUE_MAP)
+        return true;
+    fits = list || map;
+    for (size_t i = 0; i < n && fits; i++) {
+        if (list)
+            list[i] = v->as.list.item[i];
+        else
+            map[i] = v->as.map.item[i];
+        fits = in_order(list ? &list[i] : &map[i].value, a);
+    }
+    if (fits && list)
+        v->as.list.item = list;
+    if (fits && map) {
+        qsort(map, n, sizeof *map, by_name);
+        v->as.map.item = map;
+    }
+    return fits;
+}
+
+/* Lists and maps as JSON, bytes as base64. Without text there was too much of it, and it is no label. */
+static struct slice nested(struct value v, struct arena *a)
+{
+    return in_order(&v, a) ? value_text(&v, a) : (struct slice){ 0 };
+}
+
+static size_t put_one(char *out, size_t size, size_t n, const struct attr *a, bool first, struct arena *room)
 {
     char         number[40];
     struct slice s = { 0 };
@@ -36,9 +80,11 @@ static size_t put_one(char *out, size_t size, size_t n, const struct attr *a, bo
     case VALUE_BOOL: s = slice_of(a->value.as.boolean ? "true" : "false"); break;
     case VALUE_INT:  (void)snprintf(number, sizeof number, "%" PRId64, a->value.as.integer), s = slice_of(number); break;
     case VALUE_REAL: (void)snprintf(number, sizeof number, "%.17g", a->value.as.real), s = slice_of(number); break;
-    default:         s = SLICE("..."); break;
+    case VALUE_NONE: break;
+    case VALUE_BYTES: case VALUE_LIST: case VALUE_MAP: s = nested(a->value, room); break;
     }
-    if (n + 8 >= size)
+    bool too_long = !s.n && (a->value.kind == VALUE_LIST || a->value.kind == VALUE_MAP || (a->value.kind == VALUE_BYTES && a->value.as.text.n));
+    if (n + 8 >= size || too_long)
         return size;
     memcpy(out + n, first ? "\"" : ",\"", first ? 1 : 2);
     n = put_text(out, size, n + (first ? 1 : 2), a->key);
@@ -63,12 +109,15 @@ bool metrics_labels(const struct attrs *a, char *out, size_t size)
     const struct attr *sorted[METRICS_LABELS_MAX];
     size_t             count = a->count < METRICS_LABELS_MAX ? a->count : METRICS_LABELS_MAX, n = 1;
     bool               whole = count == a->count, first = true;
+    struct arena       room;
+    arena_init(&room, NESTED_MAX);
     for (size_t i = 0; i < count; i++)
         sorted[i] = &a->item[i];
     qsort(sorted, count, sizeof *sorted, by_key);
     out[0] = '{';
     for (size_t i = 0; i < count; i++) {
-        size_t after = put_one(out, size - 2, n, sorted[i], first);
+        size_t after = put_one(out, size - 2, n, sorted[i], first, &room);
+        arena_reset(&room);
         if (after >= size - 2) {
             whole = false;
             continue;
@@ -76,6 +125,7 @@ bool metrics_labels(const struct attrs *a, char *out, size_t size)
         n = after;
         first = false;
     }
+    arena_done(&room);
     out[n++] = '}';
     out[n] = 0;
     return whole;
@@ -107,7 +157,8 @@ void metrics_save(const struct metrics *m, struct pack *out)
         free(room);
         return;
     }
-    pack_u(out, 1);
+    pack_u(out, VERSION);
+    pack_i(out, m->counted_ns);
     pack_i(out, m->floor_us);
     pack_s(out, (struct slice){ (const char *)&m->stats, sizeof m->stats });
     pack_u(out, m->rows);
@@ -162,7 +213,7 @@ static bool load_rows(struct metrics *m, struct unpack *u)
     return !u->bad;
 }
 
-static bool load_series(struct metrics *m, struct unpack *u)
+static bool load_series(struct metrics *m, struct unpack *u, bool with_bounds)
 {
     size_t n = unpack_count(u, 12);
     if (u->bad || n > UINT32_MAX / 2)
@@ -178,7 +229,7 @@ static bool load_series(struct metrics *m, struct unpack *u)
         s->seen_us = unpack_time(u);
         s->row = (uint32_t)unpack_u(u);
         m->series_used++;
-        if (!series_state_load(&s->state, u) || s->row >= m->rows_used || !map_put(&m->by_series, s->key, (uint32_t)i))
+        if (!series_state_load(&s->state, u, with_bounds) || s->row >= m->rows_used || !map_put(&m->by_series, s->key, (uint32_t)i))
             return false;
         m->row[s->row].users++;
         for (int k = 0; k < 3; k++) {
@@ -211,15 +262,31 @@ static bool load_cell(struct metrics *m, struct metric_window *w, struct unpack 
     return !u->bad;
 }
 
+static void forget_series(struct metrics *m)
+{
+    for (uint32_t i = 0; i < m->series_used; i++) {
+        struct metric_series *s = &m->series[i];
+        if (s->state.last_ns > m->counted_ns)
+            m->counted_ns = s->state.last_ns;
+        metrics_row_drop(m, s->row);
+        series_state_done(&s->state);
+    }
+    m->series_used = 0;
+    map_clear(&m->by_series);
+    map_clear(&m->scopes);
+}
+
 enum err metrics_load(struct metrics *m, struct slice bytes, struct fault *fault)
 {
     struct unpack u = unpack_of(bytes);
-    bool          fine = unpack_u(&u) == 1;
+    uint64_t      version = unpack_u(&u);
+    bool          fine = version == VERSION || version == VERSION_WITHOUT_SCOPES;
+    m->counted_ns = version == VERSION ? unpack_time(&u) : 0;
     m->floor_us = unpack_time(&u);
     struct slice stats = unpack_s(&u);
     if (stats.n == sizeof m->stats)
         memcpy(&m->stats, stats.s, stats.n);
-    fine = fine && load_rows(m, &u) && load_series(m, &u);
+    fine = fine && load_rows(m, &u) && load_series(m, &u, version != VERSION_WITHOUT_SCOPES);
     size_t windows = fine ? unpack_count(&u, 3) : 0;
     fine = fine && windows <= METRICS_WINDOWS_MAX;
     for (size_t i = 0; i < windows && fine && !u.bad; i++) {
@@ -235,5 +302,8 @@ enum err metrics_load(struct metrics *m, struct slice bytes, struct fault *fault
         fine = fine && w->bucket_us != INT64_MIN && (i == 0 || m->window[i - 1]->bucket_us < w->bucket_us);
     }
     m->last = NONE;
-    return fine && !u.bad && m->windows == windows ? OK : fail(fault, ERR_INPUT, "the saved minutes of metrics cannot be read");
+    fine = fine && !u.bad && m->windows == windows;
+    if (fine && version == VERSION_WITHOUT_SCOPES)       /* only now: the numbers of rows are those of the file until its end */
+        forget_series(m);
+    return fine ? OK : fail(fault, ERR_INPUT, "the saved minutes of metrics cannot be read");
 }

@@ -1,13 +1,14 @@
 /* digest/sketch.c - counting values in buckets that grow by a constant factor. */
 #include "digest/sketch_inside.h"
 
+#include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { ROOM_MIN = 16 };
+enum { ROOM_MIN = 8 };
 #define GROWTH ((1 + SKETCH_ERROR) / (1 - SKETCH_ERROR))
-
-static bool side_empty(const struct sketch_side *s) { return s->room == 0; }
 
 struct sketch *sketch_new(void)
 {
@@ -21,87 +22,142 @@ void sketch_free(struct sketch *s)
 {
     if (!s)
         return;
-    free(s->side[0].count);
-    free(s->side[1].count);
+    free(s->count);
     free(s);
 }
 
 void sketch_clear(struct sketch *s)
 {
-    free(s->side[0].count);
-    free(s->side[1].count);
+    free(s->count);
     *s = (struct sketch){ .min = NAN, .max = NAN };
 }
 
-uint64_t *sketch_bucket(struct sketch_side *s, int32_t i)
+/* ---- buckets ---- */
+
+int32_t sketch_coarser(int32_t key, uint32_t levels)
 {
-    int32_t first = i, top = i, least;
-    if (!side_empty(s)) {
-        top = i > s->top ? i : s->top;
-        least = top - SKETCH_BUCKETS_MAX + 1;
-        i = i < least ? least : i;
-        if (i >= s->low && i < s->low + (int32_t)s->room) {
-            s->top = top;
-            return &s->count[i - s->low];
-        }
-        first = s->low;
-        while (s->count[first - s->low] == 0 && first < s->top)
-            first++;
-        first = i < first ? i : first;
-        first = first < least ? least : first;
-    }
-    uint32_t room = ROOM_MIN;
-    while (room < (uint32_t)(top - first + 1))
-        room *= 2;
-    uint64_t *count = calloc(room, sizeof *count);
-    if (!count)
-        return NULL;
-    /* It grows where it grew. */
-    int32_t low = i == top ? first : top - (int32_t)room + 1;
-    for (uint32_t k = 0; k < s->room; k++) {
-        int32_t j = s->low + (int32_t)k;
-        if (s->count[k])
-            count[(j < low ? low : j) - low] += s->count[k];
-    }
-    free(s->count);
-    *s = (struct sketch_side){ count, low, top, room };
-    return &count[i - low];
+    int32_t i = sketch_index(key);
+    return sketch_key(i > 0 ? (i + (1 << levels) - 1) >> levels : -(-i >> levels), key < 0);
 }
 
-static int32_t index_of(double magnitude) { return (int32_t)ceil(log(magnitude) / log(GROWTH)); }
-
-/* The outermost of one sign lies in its outermost bucket; that nearest to zero in the lowest, which may be several in one. */
-static bool lies_in(const struct sketch_side *side, double magnitude, bool outermost)
+bool sketch_room(struct sketch *s, uint32_t room)
 {
-    int32_t i = index_of(magnitude), low = side->low;
-    if (outermost)
-        return i >= side->top - 1 && i <= side->top + 1;
-    while (low < side->top && side->count[low - side->low] == 0)
-        low++;
-    return i <= low + 1;
+    uint32_t size = ROOM_MIN;
+    while (size < room || size < s->used)
+        size *= 2;
+    if (size == s->room)
+        return true;
+    uint64_t *count = malloc(size * (sizeof *s->count + sizeof *s->key));
+    if (!count)
+        return false;
+    int32_t *key = (int32_t *)(count + size);
+    if (s->used) {
+        memcpy(count, s->count, s->used * sizeof *count);
+        memcpy(key, s->key, s->used * sizeof *key);
+    }
+    free(s->count);
+    s->count = count;
+    s->key = key;
+    s->room = size;
+    return true;
+}
+
+/* The first bucket that is not below the key. Without a branch on what is compared: nobody could foretell it. */
+static uint32_t find(const struct sketch *s, int32_t key)
+{
+    const int32_t *at = s->key;
+    uint32_t       n = s->used;
+    if (!n)
+        return 0;
+    for (; n > 1; n -= n / 2)
+        at += (n / 2) * (at[n / 2 - 1] < key);
+    return (uint32_t)(at - s->key) + (*at < key);
+}
+
+/* Behind the last one, or into it. */
+static void append(struct sketch *s, int32_t key, uint64_t times)
+{
+    if (s->used && s->key[s->used - 1] == key) {
+        s->count[s->used - 1] += times;
+        return;
+    }
+    s->key[s->used] = key;
+    s->count[s->used++] = times;
+}
+
+/* Neighbours become one, everywhere: what was too much for one level is the same whatever came first. */
+static void collapse(struct sketch *s)
+{
+    uint32_t n = s->used;
+    assert(s->level < SKETCH_LEVEL_MAX);
+    s->level++;
+    s->used = 0;
+    for (uint32_t i = 0; i < n; i++)
+        append(s, sketch_coarser(s->key[i], 1), s->count[i]);
+}
+
+bool sketch_put(struct sketch *s, int32_t key, uint64_t times)
+{
+    uint32_t at = find(s, key);
+    while (at == s->used || s->key[at] != key) {
+        if (s->used < SKETCH_BUCKETS_MAX) {
+            if (s->used == s->room && !sketch_room(s, s->used + 1))
+                return false;
+            memmove(&s->key[at + 1], &s->key[at], (s->used - at) * sizeof *s->key);
+            memmove(&s->count[at + 1], &s->count[at], (s->used - at) * sizeof *s->count);
+            s->key[at] = key;
+            s->count[at] = 0;
+            s->used++;
+            break;
+        }
+        collapse(s);
+        key = sketch_coarser(key, 1);
+        at = find(s, key);
+    }
+    s->count[at] += times;
+    return true;
+}
+
+static int32_t key_of(const struct sketch *s, double value)
+{
+    return sketch_coarser(sketch_key((int32_t)ceil(log(fabs(value)) / log(GROWTH)), value < 0), s->level);
+}
+
+static double growth_of(const struct sketch *s) { return pow(GROWTH, 1 << s->level); }
+
+/* What is equally far, relatively, from both ends of the bucket. */
+static double value_of(const struct sketch *s, int32_t key)
+{
+    double growth = growth_of(s), v = exp(sketch_index(key) * log(growth) + log(2 / (1 + growth)));
+    v = isinf(v) ? DBL_MAX : v;
+    return key < 0 ? -v : v;
+}
+
+/* An end that is finite lies in the bucket at that end; version 1 had put what was too small into the lowest of one sign. */
+static bool lies_in(const struct sketch *s, int32_t key, double value, bool outermost)
+{
+    int32_t i = sketch_index(key_of(s, value)), bucket = sketch_index(key);
+    return i <= bucket + 1 && (!outermost || i >= bucket - 1);
 }
 
 bool sketch_agrees(const struct sketch *s)
 {
-    const struct sketch_side *p = &s->side[0], *n = &s->side[1];
-    bool least = s->infinite[1] ? isinf(s->min) && s->min < 0
-               : !side_empty(n) ? s->min < 0 && !isinf(s->min) && lies_in(n, -s->min, true)
-               : s->zero        ? s->min == 0
-               : !side_empty(p) ? s->min > 0 && !isinf(s->min) && lies_in(p, s->min, false)
-                                : isinf(s->min) && s->min > 0;
-    bool most = s->infinite[0] ? isinf(s->max) && s->max > 0
-              : !side_empty(p) ? s->max > 0 && !isinf(s->max) && lies_in(p, s->max, true)
-              : s->zero        ? s->max == 0
-              : !side_empty(n) ? s->max < 0 && !isinf(s->max) && lies_in(n, -s->max, false)
-                               : isinf(s->max) && s->max < 0;
+    uint32_t n = find(s, 0);                             /* so many are negative */
+    bool     plus = n < s->used;
+    bool     least = s->infinite[1] ? isinf(s->min) && s->min < 0
+                   : n              ? s->min < 0 && !isinf(s->min) && lies_in(s, s->key[0], s->min, true)
+                   : s->zero        ? s->min == 0
+                   : plus           ? s->min > 0 && !isinf(s->min) && lies_in(s, s->key[n], s->min, false)
+                                    : isinf(s->min) && s->min > 0;
+    bool     most = s->infinite[0] ? isinf(s->max) && s->max > 0
+                  : plus           ? s->max > 0 && !isinf(s->max) && lies_in(s, s->key[s->used - 1], s->max, true)
+                  : s->zero        ? s->max == 0
+                  : n              ? s->max < 0 && !isinf(s->max) && lies_in(s, s->key[n - 1], s->max, false)
+                                   : isinf(s->max) && s->max < 0;
     return least && most && s->min <= s->max;
 }
 
-static double value_of(int32_t index)
-{
-    double v = 2 * exp(index * log(GROWTH)) / (1 + GROWTH);
-    return isinf(v) ? HUGE_VAL : v;
-}
+/* ---- adding ---- */
 
 static void span(struct sketch *s, double min, double max)
 {
@@ -115,17 +171,13 @@ bool sketch_add(struct sketch *s, double value, uint64_t times)
         return true;
     if (times > UINT64_MAX - s->total)
         return false;
-    bool negative = value < 0;
     if (isinf(value)) {
-        s->infinite[negative] += times;
+        s->infinite[value < 0] += times;
     } else if (value == 0) {
         s->zero += times;
         value = 0;
-    } else {
-        uint64_t *bucket = sketch_bucket(&s->side[negative], index_of(fabs(value)));
-        if (!bucket)
-            return false;
-        *bucket += times;
+    } else if (!sketch_put(s, key_of(s, value), times)) {
+        return false;
     }
     span(s, value, value);
     s->sum += value * (double)times;
@@ -139,33 +191,30 @@ bool sketch_merge(struct sketch *into, const struct sketch *from)
         return true;
     if (from->total > UINT64_MAX - into->total)
         return false;
-    /* Room first, for the ends, so that nothing can fail half way. */
-    for (int k = 0; k < 2; k++) {
-        const struct sketch_side *f = &from->side[k];
-        if (side_empty(f))
-            continue;
-        int32_t low = f->low;
-        while (low < f->top && f->count[low - f->low] == 0)
-            low++;
-        bool fresh = side_empty(&into->side[k]);
-        if (!sketch_bucket(&into->side[k], f->top) || !sketch_bucket(&into->side[k], low)) {
-            if (fresh) {
-                free(into->side[k].count);
-                into->side[k] = (struct sketch_side){ 0 };
-            }
-            return false;
-        }
+    struct sketch both = { .level = into->level > from->level ? into->level : from->level };
+    if (!sketch_room(&both, into->used + from->used))
+        return false;
+    for (uint32_t i = 0, k = 0; i < into->used || k < from->used;) {
+        int32_t a = i < into->used ? sketch_coarser(into->key[i], both.level - into->level) : INT32_MAX;
+        int32_t b = k < from->used ? sketch_coarser(from->key[k], both.level - from->level) : INT32_MAX;
+        append(&both, a < b ? a : b, a < b ? into->count[i] : from->count[k]);
+        i += a < b;
+        k += a >= b;
     }
-    for (int k = 0; k < 2; k++) {
-        const struct sketch_side *f = &from->side[k];
-        struct sketch_side       *t = &into->side[k];
-        for (uint32_t j = 0; j < f->room; j++) {
-            int32_t i = f->low + (int32_t)j;
-            if (f->count[j])
-                t->count[(i < t->low ? t->low : i) - t->low] += f->count[j];
-        }
-        into->infinite[k] += from->infinite[k];
+    while (both.used > SKETCH_BUCKETS_MAX)
+        collapse(&both);
+    if (!sketch_room(&both, both.used)) {
+        free(both.count);
+        return false;
     }
+    free(into->count);
+    into->count = both.count;
+    into->key = both.key;
+    into->used = both.used;
+    into->room = both.room;
+    into->level = both.level;
+    into->infinite[0] += from->infinite[0];
+    into->infinite[1] += from->infinite[1];
     into->zero += from->zero;
     span(into, from->min, from->max);
     into->sum += from->sum;
@@ -173,10 +222,13 @@ bool sketch_merge(struct sketch *into, const struct sketch *from)
     return true;
 }
 
+/* ---- asking ---- */
+
 uint64_t sketch_count(const struct sketch *s) { return s->total; }
 double   sketch_sum(const struct sketch *s) { return s->total ? s->sum : NAN; }
 double   sketch_min(const struct sketch *s) { return s->min; }
 double   sketch_max(const struct sketch *s) { return s->max; }
+double   sketch_error(const struct sketch *s) { return (growth_of(s) - 1) / (growth_of(s) + 1); }
 
 /* The value of the rank-th smallest, rank from 1. */
 static double ranked(const struct sketch *s, uint64_t rank)
@@ -184,16 +236,16 @@ static double ranked(const struct sketch *s, uint64_t rank)
     if (rank <= s->infinite[1])
         return -HUGE_VAL;
     rank -= s->infinite[1];
-    const struct sketch_side *n = &s->side[1], *p = &s->side[0];
-    for (uint32_t j = n->room; j-- > 0; rank -= n->count[j])
-        if (rank <= n->count[j])
-            return -value_of(n->low + (int32_t)j);
+    uint32_t i = 0;
+    for (; i < s->used && s->key[i] < 0; rank -= s->count[i++])
+        if (rank <= s->count[i])
+            return value_of(s, s->key[i]);
     if (rank <= s->zero)
         return 0;
     rank -= s->zero;
-    for (uint32_t j = 0; j < p->room; rank -= p->count[j], j++)
-        if (rank <= p->count[j])
-            return value_of(p->low + (int32_t)j);
+    for (; i < s->used; rank -= s->count[i++])
+        if (rank <= s->count[i])
+            return value_of(s, s->key[i]);
     return HUGE_VAL;
 }
 
@@ -210,7 +262,4 @@ double sketch_quantile(const struct sketch *s, double q)
     return v < s->min ? s->min : v > s->max ? s->max : v;
 }
 
-size_t sketch_bytes(const struct sketch *s)
-{
-    return sizeof *s + (s->side[0].room + s->side[1].room) * sizeof *s->side[0].count;
-}
+size_t sketch_bytes(const struct sketch *s) { return sizeof *s + s->room * (sizeof *s->count + sizeof *s->key); }

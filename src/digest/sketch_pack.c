@@ -1,15 +1,18 @@
 /*
  * digest/sketch_pack.c - a sketch as bytes.
  *
- * 'S', version 1, and whether anything was counted, without which that is all; counts of zeros and of both infinities; sum, min, max
- * (8 bytes each, little-endian); then for each side how many buckets, and when there are any, the first one's index and their counts;
- * a count of 0 is followed by how many more there are.  Numbers are varints, 7 bits a byte, the lowest first; the index is zigzag.
+ * 'S', version 2, and whether anything was counted, without which that is all; counts of zeros and of both infinities; sum, min, max
+ * (8 bytes each, little-endian); the level, how many buckets, and for each how much its key is above the one before it (the first: above
+ * the lowest there can be) and its count.  Numbers are varints, 7 bits a byte, the lowest first.
+ *
+ * Version 1 is still read: instead of the level and buckets it has for each side, positive first, how many buckets, and when there are any,
+ * the first one's index (zigzag) and their counts; a count of 0 is followed by how many more there are.
  */
 #include "digest/sketch_inside.h"
 
 #include <string.h>
 
-enum { VERSION = 1 };
+enum { VERSION = 2, VERSION_OF_SIDES = 1, SIDE_BUCKETS_MAX = 2048, KEY_MAX = 2 * SKETCH_INDEX_MAX + 1 };
 
 /* ---- writing ---- */
 
@@ -38,26 +41,15 @@ static void put_double(struct out *o, double v)
         put_byte(o, (unsigned)(bits >> (8 * i) & 0xff));
 }
 
-static void put_side(struct out *o, const struct sketch_side *s)
+static void put_buckets(struct out *o, const struct sketch *s)
 {
-    uint32_t from = 0, to = s->room;
-    while (from < to && s->count[from] == 0)
-        from++;
-    while (to > from && s->count[to - 1] == 0)
-        to--;
-    put_number(o, to - from);
-    if (from == to)
-        return;
-    int32_t low = s->low + (int32_t)from;
-    put_number(o, low < 0 ? (uint64_t)(-(int64_t)low) * 2 - 1 : (uint64_t)low * 2);
-    for (uint32_t i = from; i < to; i++) {
+    int32_t before = -KEY_MAX;
+    put_number(o, s->level);
+    put_number(o, s->used);
+    for (uint32_t i = 0; i < s->used; i++) {
+        put_number(o, (uint64_t)(s->key[i] - before));
         put_number(o, s->count[i]);
-        uint32_t more = 0;
-        while (s->count[i] == 0 && s->count[i + more + 1] == 0)
-            more++;
-        if (s->count[i] == 0)
-            put_number(o, more);
-        i += more;
+        before = s->key[i];
     }
 }
 
@@ -74,8 +66,7 @@ size_t sketch_pack(const struct sketch *s, void *bytes, size_t size)
         put_double(&o, s->sum);
         put_double(&o, s->min);
         put_double(&o, s->max);
-        put_side(&o, &s->side[0]);
-        put_side(&o, &s->side[1]);
+        put_buckets(&o, s);
     }
     return o.full ? 0 : (size_t)(o.at - (unsigned char *)bytes);
 }
@@ -120,23 +111,50 @@ static void add_to_total(struct in *i, struct sketch *s, uint64_t n)
     s->total += i->bad ? 0 : n;
 }
 
+/* Is it a bucket of a double, at this level? */
+static bool is_key(int32_t key, uint32_t level)
+{
+    int32_t i = key ? sketch_index(key) : SKETCH_INDEX_MAX + 1, most = (SKETCH_INDEX_MAX >> level) + 1;
+    return i >= -most && i <= (level ? most : SKETCH_INDEX_MAX);
+}
+
 /* False: out of memory. */
-static bool get_side(struct in *i, struct sketch *s, struct sketch_side *side)
+static bool get_buckets(struct in *i, struct sketch *s)
+{
+    uint64_t level = get_number(i), n = get_number(i);
+    int64_t  key = -KEY_MAX;
+    i->bad |= level > SKETCH_LEVEL_MAX || n > SKETCH_BUCKETS_MAX || n > (uint64_t)(i->end - i->at) / 2;
+    if (i->bad)
+        return true;
+    s->level = (uint32_t)level;
+    if (n && !sketch_room(s, (uint32_t)n))
+        return false;
+    for (uint64_t k = 0; k < n && !i->bad; k++) {
+        uint64_t more = get_number(i), times = get_number(i);
+        i->bad |= more > 2 * KEY_MAX || (more == 0 && k) || times == 0;
+        key += i->bad ? 0 : (int64_t)more;
+        i->bad |= key > KEY_MAX || !is_key((int32_t)key, s->level);
+        add_to_total(i, s, times);
+        if (i->bad)
+            break;
+        s->key[s->used] = (int32_t)key;
+        s->count[s->used++] = times;
+    }
+    return true;
+}
+
+/* One side of version 1. False: out of memory. */
+static bool get_side(struct in *i, struct sketch *s, bool negative)
 {
     uint64_t n = get_number(i);
     if (n == 0 || i->bad)
         return true;
     uint64_t zigzag = get_number(i);
-    i->bad |= n > SKETCH_BUCKETS_MAX || zigzag > 2 * SKETCH_INDEX_MAX;
+    i->bad |= n > SIDE_BUCKETS_MAX || zigzag > 2 * SKETCH_INDEX_MAX;
     if (i->bad)
         return true;
     int32_t low = zigzag & 1 ? -(int32_t)((zigzag + 1) / 2) : (int32_t)(zigzag / 2), top = low + (int32_t)n - 1;
-    if (top > SKETCH_INDEX_MAX) {
-        i->bad = true;
-        return true;
-    }
-    if (!sketch_bucket(side, top) || !sketch_bucket(side, low))
-        return false;
+    i->bad |= top > SKETCH_INDEX_MAX;
     for (int32_t k = low; k <= top && !i->bad; k++) {
         uint64_t c = get_number(i);
         i->bad |= c == 0 && (k == low || k == top);
@@ -147,7 +165,8 @@ static bool get_side(struct in *i, struct sketch *s, struct sketch_side *side)
             continue;
         }
         add_to_total(i, s, c);
-        side->count[k - side->low] = i->bad ? 0 : c;
+        if (!i->bad && !sketch_put(s, sketch_key(k, negative), c))
+            return false;
     }
     return true;
 }
@@ -159,8 +178,9 @@ enum err sketch_unpack(struct slice bytes, struct sketch **made, struct fault *f
     *made = NULL;
     if (bytes.n < 2 || i.at[0] != 'S')
         return fail(fault, ERR_INPUT, "sketch: these %zu bytes are not one", bytes.n);
-    if (i.at[1] != VERSION)
-        return fail(fault, ERR_INPUT, "sketch: version %u, this program reads %d", i.at[1], VERSION);
+    unsigned version = i.at[1];
+    if (version != VERSION && version != VERSION_OF_SIDES)
+        return fail(fault, ERR_INPUT, "sketch: version %u, this program reads %d and %d", version, VERSION_OF_SIDES, VERSION);
     if (!(s = sketch_new()))
         return fail(fault, ERR_LIMIT, "sketch: out of memory");
     i.at += 2;
@@ -174,7 +194,7 @@ enum err sketch_unpack(struct slice bytes, struct sketch **made, struct fault *f
         s->sum = get_double(&i);
         s->min = get_double(&i);
         s->max = get_double(&i);
-        memory = get_side(&i, s, &s->side[0]) && get_side(&i, s, &s->side[1]);
+        memory = version == VERSION ? get_buckets(&i, s) : get_side(&i, s, false) && get_side(&i, s, true);
         i.bad |= memory && !i.bad && (s->total == 0 || !sketch_agrees(s));
     }
     if (!memory) {
