@@ -270,8 +270,9 @@ int cmd_backfill(struct cli *c)
     json_decref(body);
     if (!data)
         return code;
+    const char *due = json_string_value(json_object_get(data, "due"));
     if (!cli_put_json(c, data))
-        (void)fprintf(c->out, "asked for; homeostat look jobs tells when it is done\n");
+        (void)fprintf(c->out, due ? "asked for; it waits until it is over, at %s\n" : "asked for; homeostat look jobs tells when it is done\n", due);
     json_decref(data);
     return CLI_DONE;
 }

@@ -177,6 +177,7 @@ static enum err close_window(struct digester *d, const struct window *w, struct 
     if (e == OK) {
         feed_settle(f, w->to_us, d->now_us, true);
         d->upper_us = w->to_us;
+        atomic_store(&d->look_for_asked, true);          /* what was asked for ahead may be over now */
     }
     e = end_turn(d, e, fault);
     pthread_mutex_unlock(&d->open);
@@ -328,7 +329,7 @@ void digester_feed(struct digester *d, const struct event *e)
 
 /* ---- asked for ---- */
 
-enum err digester_ask(struct digester *d, const struct digest_request *q, struct fault *fault)
+enum err digester_ask(struct digester *d, const struct digest_request *q, int64_t *due_us, struct fault *fault)
 {
     const struct job_kind *kind = window_job(q->job);
     struct digest_request  whole = *q;
@@ -339,7 +340,7 @@ enum err digester_ask(struct digester *d, const struct digest_request *q, struct
         return fail(fault, ERR_INPUT, "there is no job '%.80s'", q->job);
     if (strcmp(q->job, DIGEST_JOB) != 0)
         return fail(fault, ERR_INPUT, "job '%s' is not run here", q->job);
-    if (!window_asked(kind, wall, q->from_us, q->to_us, &w, &why))
+    if (!window_asked(kind, wall, q->from_us, q->to_us, &w, due_us, &why))
         return fail(fault, ERR_INPUT, "this window of %s cannot be done again: %s", q->job, why);
     whole.from_us = w.from_us;
     whole.to_us = w.to_us;

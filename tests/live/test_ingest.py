@@ -354,6 +354,14 @@ def test_questions_about_services_patterns_and_traces_are_answered(make_site):
     status, body = enqueue(tenant_id=1)                  # a BIGINT, as S2 writes it
     assert status == 200 and body["data"]["tenant_id"] == 1
     site.until(lambda: site.status()["digest"]["asked_done"] == 2, "the second back-fill is done", 200)
+    # one that is not over waits for its time, and is not lost; far ahead is refused
+    ahead = time.time() + 3600
+    status, body = enqueue(**{"from": moment(ahead), "to": moment(ahead + 120)})
+    assert status == 202 and body["data"]["status"] == "queued" and body["data"]["due"][:16] == moment(ahead + 240)[:16]
+    assert [r["status"] for r in asked("/job")["runs"] if r["to"][:16] == moment(ahead + 120)[:16]] == ["queued"]
+    status, body = enqueue(**{"from": moment(ahead), "to": moment(ahead + 86400)})
+    assert status == 422 and "more than a day from now" in json.dumps(body)
+    assert "it waits until it is over" in site.cli("backfill", "oo-agg", moment(ahead), moment(ahead + 120)).stdout
     jobs = site.cli("look", "jobs").stdout
     assert "CIRCUIT" in jobs and "closed" in jobs
 

@@ -120,7 +120,7 @@ static void a_window_that_is_asked_for_again_is_written_over_by_the_same(void **
     assert_int_equal(sqlite3_exec(db, "UPDATE metric_1m SET avg_val = 99; DELETE FROM log_pattern_5m; UPDATE service_call_5m SET calls = 1, rps = 7", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     assert_ok(digester_open(&o, &d, &fault), &fault);
-    assert_int_equal(ask(d, "oo-agg", "shop", wall, wall + MINUTE, &fault), ERR_INPUT);       /* not over yet */
+    assert_int_equal(ask(d, "oo-agg", "shop", wall, wall + 1441 * MINUTE, &fault), ERR_INPUT);       /* more than a day ahead */
     assert_int_equal(ask(d, "nothing", "shop", BEGIN, BEGIN + MINUTE, &fault), ERR_INPUT);
     assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 20 * MINUTE, &fault), &fault);
     assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 20 * MINUTE, &fault), &fault);          /* twice is once */
@@ -404,22 +404,23 @@ static void a_window_is_asked_for_by_the_code_of_a_tenant_or_its_number_and_none
     struct journal         *j = a_journal(5, small);
     struct digester_options o = options(0, j, 0);
     struct digester        *d;
+    int64_t                 due;
     wall = BEGIN + 60 * MINUTE;
     whole(0, j, 0);
     int64_t               tenants = number(0, "SELECT count(*) FROM dim_tenant"), shop = number(0, "SELECT tenant_id FROM dim_tenant WHERE code = 'shop'");
     struct digest_request q = { "oo-agg", "shpo", 0, BEGIN, BEGIN + 5 * MINUTE };
     assert_ok(digester_open(&o, &d, &fault), &fault);
-    assert_int_equal(digester_ask(d, &q, &fault), ERR_MISSING);
+    assert_int_equal(digester_ask(d, &q, &due, &fault), ERR_MISSING);
     q.tenant = NULL;
     q.tenant_id = 4711;
-    assert_int_equal(digester_ask(d, &q, &fault), ERR_MISSING);
+    assert_int_equal(digester_ask(d, &q, &due, &fault), ERR_MISSING);
     assert_int_equal(number(0, "SELECT count(*) FROM dim_tenant"), tenants);
     assert_int_equal(number(0, "SELECT count(*) FROM etl_job_run WHERE status = 'queued'"), 0);
     q.tenant_id = shop;
-    assert_ok(digester_ask(d, &q, &fault), &fault);
+    assert_ok(digester_ask(d, &q, &due, &fault), &fault);
     assert_int_equal(number(0, "SELECT tenant_id FROM etl_job_run WHERE status = 'queued'"), shop);
     q.tenant = "";                                       /* the installation's own */
-    assert_ok(digester_ask(d, &q, &fault), &fault);
+    assert_ok(digester_ask(d, &q, &due, &fault), &fault);
     assert_int_equal(number(0, "SELECT count(*) FROM etl_job_run JOIN dim_tenant USING (tenant_id) WHERE status = 'queued' AND code = ''"), 1);
     digester_close(d);
     journal_close(j);
