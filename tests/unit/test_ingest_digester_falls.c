@@ -454,6 +454,25 @@ static void a_fresh_start_looks_back_before_anything_came(void **state)
     journal_close(j);
 }
 
+static void what_is_dated_years_back_is_late_and_no_bound_of_ours(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(6, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    struct digester_stats   s;
+    wall = BEGIN + 30 * MINUTE;
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    turns(d, 1000);
+    minutes_into(j, BEGIN - 3 * 365 * 24 * 60 * MINUTE, 1, small);
+    turns(d, 1000);
+    digester_stats(d, &s);
+    assert_int_equal(s.lost, 0);
+    assert_int_equal(s.pointers_late, 400 + 48 + 200);
+    digester_close(d);
+    journal_close(j);
+}
+
 static void nobody_who_looks_for_a_trace_waits_for_a_slow_disk(void **state)
 {
     struct fault            fault = { 0 };
@@ -494,6 +513,7 @@ int main(void)
         TEST(when_the_notes_of_what_was_run_are_deleted_the_look_back_is_made_again_and_nothing_counts_twice),
         TEST(the_first_window_begins_where_the_settings_say),
         TEST(a_fresh_start_looks_back_before_anything_came),
+        TEST(what_is_dated_years_back_is_late_and_no_bound_of_ours),
         TEST(nobody_who_looks_for_a_trace_waits_for_a_slow_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

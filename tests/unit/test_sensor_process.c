@@ -454,9 +454,13 @@ static void the_host_is_told_how_many_processes_there_are_and_may_be(void **stat
     put_process((struct made){ 11, 1, 5, "b", "b", 0, 0 });
     put_file("/proc/sys/kernel/pid_max", "4194304\n", 8);
     put_file("/proc/sys/kernel/threads-max", "126000\n", 7);
+    put_file("/proc/11/task/11/stat", "11 (b) S 1", 10);             /* 10 was gone by then */
+    put_file("/proc/11/task/12/stat", "12 (R) D) D 1", 13);
+    put_file("/proc/11/task/13/stat", "13 (b) R 1", 10);
     begin(&w, BY_COMM);
     tick(&w);
-    static const char *const lines[] = { "node_processes_pids 2", "node_processes_threads 6", "node_processes_state{state=\"S\"} 2", "node_processes_max_processes 4194304",
+    assert_non_null(strstr(w.text.s, "namedprocess_scrape_errors 0"));
+    static const char *const lines[] = { "node_processes_threads_state{thread_state=\"S\"} 1", "node_processes_threads_state{thread_state=\"D\"} 1", "node_processes_threads_state{thread_state=\"R\"} 1", "node_processes_pids 2", "node_processes_threads 6", "node_processes_state{state=\"S\"} 2", "node_processes_max_processes 4194304",
         "node_processes_max_threads 126000" };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (!strstr(w.text.s, lines[i]))
