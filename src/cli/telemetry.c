@@ -125,6 +125,9 @@ int cmd_ingest(struct cli *c)
         print_table(c->out, print_member(data, "journal.consumers"), consumer_columns, "nobody reads the journal");
         (void)fprintf(c->out, "\n");
         print_table(c->out, print_member(data, "ship.sinks"), sink_columns, "no sinks");
+        json_int_t unrouted = json_integer_value(print_member(data, "ship.unrouted"));
+        if (unrouted)
+            (void)fprintf(c->out, "\n%" JSON_INTEGER_FORMAT " events were taken by no sink\n", unrouted);
         json_object_foreach(data, name, one) {
             const char *trouble = print_text(one, "reload_trouble.text");
             if (*trouble)

@@ -8,6 +8,8 @@
 static const struct conf_knob ingest_knobs[] = {
     { "enabled", KNOB_BOOL(struct ingest_conf, enabled), "no", NULL, CONF_RESTART,
       "Take in telemetry: listeners, files, scrapes and sensors into the journal, from there into the digest and to the sinks." },
+    { "unrouted", KNOB_CHOICE(struct ingest_conf, unrouted), "count", "count|dead_letter", CONF_LIVE,
+      "What becomes of events that no sink takes: they are counted, or kept as dead letters of `unrouted`, which can be sent again once a sink takes them. When there is no room for more letters who sends has to wait in the end." },
 };
 const struct conf_section ingest_section = { .path = "ingest", .knobs = ingest_knobs, .count = COUNT(ingest_knobs), .size = sizeof(struct ingest_conf),
     .why = "Telemetry of this host and its services. Nothing listens and nothing is read before it is enabled." };

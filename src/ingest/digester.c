@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "event/event.h"
 #include "ingest/digester_inside.h"
+#include "ingest/unrouted.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -301,7 +302,7 @@ static enum err read_some(struct digester *d, bool *any, struct fault *fault)
         if (e != OK)
             break;
         pthread_mutex_lock(&d->open);
-        enum err decoded = event_read(&r, &d->arena, take, d, &report, NULL);
+        enum err decoded = unrouted_again(&r) ? OK : event_read(&r, &d->arena, take, d, &report, NULL);
         d->read = r.id;
         d->last = (struct digester_last){ r.received_us, r.body.n };
         pthread_mutex_unlock(&d->open);

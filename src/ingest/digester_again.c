@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "event/event.h"
 #include "ingest/digester_inside.h"
+#include "ingest/unrouted.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,8 @@ static enum err read_piece(struct digester *d, struct again *a, struct fault *fa
         if (e != OK || r.id > d->read || (r.received_us >= a->to_us + AFTER_US && r.received_us <= d->now_us))
             break;
         arena_reset(&d->arena);
+        if (unrouted_again(&r))
+            continue;
         (void)!event_read(&r, &d->arena, take, a, &report, NULL);      /* one that cannot be read was counted when it was read first */
     }
     journal_consumer_close(c);
