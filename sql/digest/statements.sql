@@ -105,8 +105,8 @@ ON CONFLICT (job, tenant_id, window_from, window_to) DO UPDATE SET asked_at = CA
     status = 'queued', error = NULL;
 
 -- name: digest_run_waiting
--- Others than this one.
-SELECT count(*) FROM etl_job_run WHERE status = 'queued' AND NOT (job = ?1 AND tenant_id = ?2 AND window_from = ?3 AND window_to = ?4);
+-- Others than this one: of those that are over when it is, else of those that are not.
+SELECT count(*) FROM etl_job_run WHERE status = 'queued' AND NOT (job = ?1 AND tenant_id = ?2 AND window_from = ?3 AND window_to = ?4) AND (window_to > ?5) = (?4 > ?5);
 
 -- name: digest_run_ask_all
 INSERT INTO etl_job_run (job, tenant_id, window_from, window_to, status, asked_at) SELECT ?1, tenant_id, ?2, ?3, 'queued', ?4 FROM dim_tenant
@@ -115,7 +115,7 @@ ON CONFLICT (job, tenant_id, window_from, window_to) DO UPDATE SET status = 'que
 
 -- name: digest_run_asked
 SELECT r.id, r.job, r.tenant_id, t.code, r.window_from, r.window_to FROM etl_job_run r JOIN dim_tenant t USING (tenant_id)
-WHERE r.status = 'queued' ORDER BY r.asked_at, r.id LIMIT 1;
+WHERE r.status = 'queued' AND r.window_to <= ?1 ORDER BY r.asked_at, r.id LIMIT 1;
 
 -- name: digest_circuit_put
 INSERT INTO etl_job_circuit (job, tenant_id, state, failures, open_until, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)

@@ -82,7 +82,7 @@ const struct cli_command cli_commands[] = {
     { "policy show",    "",             0, 0, ASK, cmd_policy_show, "Show the policy that the running Homeostat goes by.", "GET:/policy" },
 
     { "top",            "",             0, 0, " config at since to every folder output json ", cmd_top, "Show one minute of this machine's history: load, processors, memory, disks, network, pressure, processes; or, with --since, a line for each minute. Needs no daemon.", "" },
-    { "sensors",        "",             0, 0, " ", cmd_sensors, "Read this machine once and print it as exposition text, under the names of node_exporter and process-exporter; needs no daemon.", "" },
+    { "sensors",        "",             0, 0, " config ", cmd_sensors, "Read this machine once and print it as exposition text, under the names of node_exporter and process-exporter; with -c as that configuration wants it. Needs no daemon.", "" },
 
     { "token new",      "",             0, 0, HERE "name role file expires ", cmd_token_new, "Make a token for the API; it is told once.", "" },
     { "whoami",         "",             0, 0, ASK, cmd_whoami, "Whose token this is and what it may do.", "GET:/whoami" },

@@ -130,6 +130,9 @@ int cmd_ingest(struct cli *c)
             if (*why)
                 (void)fprintf(c->out, "\n%s, last trouble: %s\n", name, why);
         }
+        json_int_t unrouted = json_integer_value(print_member(data, "ship.unrouted"));
+        if (unrouted)
+            (void)fprintf(c->out, "\n%" JSON_INTEGER_FORMAT " events were taken by no sink\n", unrouted);
         json_object_foreach(data, name, one) {
             const char *trouble = print_text(one, "reload_trouble.text");
             if (*trouble)
@@ -275,8 +278,9 @@ int cmd_backfill(struct cli *c)
     json_decref(body);
     if (!data)
         return code;
+    const char *due = json_string_value(json_object_get(data, "due"));
     if (!cli_put_json(c, data))
-        (void)fprintf(c->out, "asked for; homeostat look jobs tells when it is done\n");
+        (void)fprintf(c->out, due ? "asked for; it waits until it is over, at %s\n" : "asked for; homeostat look jobs tells when it is done\n", due);
     json_decref(data);
     return CLI_DONE;
 }

@@ -141,6 +141,8 @@ static enum found look_in(struct conf_part *p, bool below_instance, const char *
     for (size_t k = 0; k < p->section->count; k++) {
         char       path[CONF_PATH_SIZE];
         enum found f = compare(join(below_instance ? "" : p->section->path, p->section->knobs[k].path, path), full, FOUND_KNOB);
+        if (f == FOUND_NOTHING && p->section->knobs[k].also && !below_instance)
+            f = compare(p->section->knobs[k].also, full, FOUND_KNOB);
         if (f == FOUND_KNOB) {
             *knob = &p->section->knobs[k];
             return f;
@@ -199,6 +201,9 @@ static void gather(struct loader *l, const struct scope *s, const char *prefix, 
             join(s->only ? "" : section->path, many ? "" : section->knobs[k].path, path);
             if (strncmp(path, prefix, n) == 0 && (n == 0 || path[n] == '.'))
                 candidate(c, path + n + (n != 0), strcspn(path + n + (n != 0), "."));
+            const char *also = many || s->only ? NULL : section->knobs[k].also;
+            if (also && n && strncmp(also, prefix, n) == 0 && also[n] == '.')
+                candidate(c, also + n + 1, strcspn(also + n + 1, "."));
             last = strrchr(path, '.');
             if (last && strcmp(last + 1, word) == 0)
                 (void)text_copy(at, CONF_PATH_SIZE, path);
@@ -237,6 +242,13 @@ static void complain_unknown(struct loader *l, const struct scope *s, const char
 
 static void walk(struct loader *l, const struct scope *s, const struct yaml_node *map, const char *prefix);
 
+/* It was written under its other name, too: nothing to complain of when both say the same. What cannot be read has been complained of. */
+static bool said_the_same(struct loader *l, struct conf_part *p, size_t instance, const struct conf_knob *k, const struct yaml_node *before, const struct yaml_node *n, const char *path)
+{
+    void *copy = k->also && strcmp(before->key, n->key) != 0 ? arena_alloc(&l->conf->arena, p->section->size) : NULL;
+    return copy && (!knob_read(k, path, n, copy, &l->conf->arena, l->all) || knob_same(k, copy, conf_struct(p, instance)));
+}
+
 static void set_knob(struct loader *l, struct conf_part *p, size_t instance, const struct conf_knob *k, const struct yaml_node *n)
 {
     struct conf_filled *f = &p->filled[instance];
@@ -244,9 +256,12 @@ static void set_knob(struct loader *l, struct conf_part *p, size_t instance, con
     char                path[CONF_PATH_SIZE];
     conf_knob_path(p, instance, k, path);
     if (f->origin[at]) {
-        char place[256], hint[300];
-        (void)snprintf(hint, sizeof hint, "It is set at %s already; keep one of the two.", conf_place_text(f->origin[at]->key_at, place, sizeof place));
-        conf_complain(l->all, n->key_at, hint, "%s is set twice", path);
+        char place[256], hint[600];
+        if (said_the_same(l, p, instance, k, f->origin[at], n, path))
+            return;
+        (void)snprintf(hint, sizeof hint, "It is set at %s already; keep one of the two.%s%s%s", conf_place_text(f->origin[at]->key_at, place, sizeof place), k->also ? " It is also written `" : "",
+                       k->also ? k->also : "", k->also ? "`." : "");
+        conf_complain(l->all, n->key_at, hint, "%s is set twice%s", path, k->also && strcmp(f->origin[at]->key, n->key) != 0 ? ", and not to the same" : "");
         return;
     }
     f->origin[at] = n;
@@ -295,6 +310,22 @@ static void add_instance(struct loader *l, struct conf_part *p, const struct yam
         conf_complain(l->all, n->at, "Write its settings as `key: value` lines, indented below it.", "%s: a map is wanted here", label);
 }
 
+/* A name below the instances that leads to a setting's other path (struct conf_knob.also). */
+static bool leads_elsewhere(struct loader *l, struct conf_part *p, const struct yaml_node *c)
+{
+    static const struct scope everything = { NULL, 0, "" };
+    struct conf_part         *part;
+    const struct conf_knob   *knob;
+    char                      full[CONF_PATH_SIZE];
+    if (p->section->shape != CONF_MAP || strlen(p->section->path) + strlen(c->key) + 2 > CONF_PATH_SIZE || look_up(l, &everything, join(p->section->path, c->key, full), &part, &knob) != FOUND_BRANCH)
+        return false;
+    if (c->kind == YAML_MAP)
+        walk(l, &everything, c, full);
+    else if (!yaml_is_null(c))
+        conf_complain(l->all, c->at, "Write its settings as `key: value` lines, indented below it.", "%s: a map is wanted here", full);
+    return true;
+}
+
 static void add_instances(struct loader *l, struct conf_part *p, const struct yaml_node *n)
 {
     enum yaml_kind wanted = p->section->shape == CONF_MAP ? YAML_MAP : YAML_LIST;
@@ -307,7 +338,8 @@ static void add_instances(struct loader *l, struct conf_part *p, const struct ya
     }
     p->at = n->key_at;
     for (const struct yaml_node *c = n->first; c; c = c->next)
-        add_instance(l, p, c);
+        if (!leads_elsewhere(l, p, c))
+            add_instance(l, p, c);
 }
 
 static void walk(struct loader *l, const struct scope *s, const struct yaml_node *map, const char *prefix)

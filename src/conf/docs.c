@@ -137,6 +137,8 @@ static enum err row_check(const struct conf_section *s, const struct conf_knob *
         return fail(fault, ERR_INPUT, "%s: this kind cannot be unset", path);
     if ((k->flags & CONF_SECRET) && k->kind != CONF_TEXT)
         return fail(fault, ERR_INPUT, "%s: only a text can be CONF_SECRET", path);
+    if (k->also && (s->shape != CONF_ONCE || !strchr(k->also, '.') || strlen(k->also) >= CONF_PATH_SIZE))
+        return fail(fault, ERR_INPUT, "%s: its other path is malformed", path);
     if (k->at >= s->size)
         return fail(fault, ERR_INPUT, "%s: the field lies outside of its struct", path);
     return OK;

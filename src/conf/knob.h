@@ -78,6 +78,8 @@ struct conf_knob {
     const char    *why;
     /* More than a range can say about a text, path or item of a list; NULL: nothing. The fault must not quote a secret. */
     enum err     (*check)(const char *value, struct fault *fault);
+    /* Another full path under which it may be written, of a CONF_ONCE section; below a CONF_MAP that name is then no instance. NULL: none. */
+    const char    *also;
 };
 
 /* offsetof, and an error of the compiler when the field is not of that type. */

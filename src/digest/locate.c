@@ -19,7 +19,7 @@ struct locate {
     struct trace_entry *entry;
     uint32_t            entries, entries_room;
     struct trace_entry  recent[RECENT];
-    uint64_t            lost;
+    uint64_t            lost, late;       /* late: since the start */
     int64_t             lookback_us, floor_us;
 };
 
@@ -105,7 +105,11 @@ void locate_take(struct locate *l, const struct event *e, uint32_t place, int64_
     if (!c || c->bucket_us != bucket || c->place != place || c->type != e->type) {
         struct located fresh = { bucket, place, e->type, e->record, e->record, 0 };
         uint32_t      *there = map_at(&l->by_key, key_of(&fresh));
-        if (!there && (bucket < l->floor_us || !cell_add(l, &fresh, true))) {
+        if (!there && bucket < l->floor_us) {
+            l->late++;
+            return;
+        }
+        if (!there && !cell_add(l, &fresh, true)) {
             l->lost++;
             return;
         }
@@ -208,6 +212,7 @@ void locate_settle(struct locate *l, int64_t upper_us, bool traces)
 }
 
 uint64_t locate_lost(const struct locate *l) { return l->lost; }
+uint64_t locate_late(const struct locate *l) { return l->late; }
 
 void locate_save(const struct locate *l, struct pack *out)
 {

@@ -31,7 +31,8 @@ bool                locate_full(const struct locate *l);      /* settle soon: wh
 /* block NULL: traces go on waiting, and locate_settle is told so. upper INT64_MIN: nothing becomes too old. */
 bool                locate_emit(struct locate *l, locate_row *row, locate_block *block, void *ctx);
 void                locate_settle(struct locate *l, int64_t upper_us, bool traces);
-uint64_t            locate_lost(const struct locate *l);
+uint64_t            locate_lost(const struct locate *l);      /* what found no room */
+uint64_t            locate_late(const struct locate *l);      /* events of five minutes that are settled: they have no pointer. No bound of ours */
 void                locate_save(const struct locate *l, struct pack *out);
 MUST_CHECK enum err locate_load(struct locate *l, struct slice bytes, struct fault *fault);
 

@@ -203,6 +203,12 @@ static uint32_t tenant_of(struct places *p, struct slice tenant)
     return p->tenants++;
 }
 
+void places_know_own(struct places *p)
+{
+    if (p->tenants < PLACES_TENANTS_MAX)
+        (void)tenant_of(p, (struct slice){ 0 });
+}
+
 static uint64_t urn_key(uint32_t tenant, const char *urn) { return XXH3_64bits_withSeed(urn, strlen(urn), tenant); }
 
 static const char *const types[] = { "svc", "host", "db", "queue", "source", "external", "other" };

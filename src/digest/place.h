@@ -31,6 +31,8 @@ bool place_of_peer(const struct attrs *a, struct place_name *out);
 struct places;
 MUST_CHECK enum err places_new(uint32_t max, struct places **p, struct fault *fault);
 void                places_free(struct places *p);
+/* The installation's own tenant (code "") is one of the tenants, also when nothing has come yet. After places_load(). Nothing happens when there are as many as can be. */
+void                places_know_own(struct places *p);
 /* Of an event's resource; quick when the resource is the one of the event before. */
 uint32_t            places_of(struct places *p, const struct event *e);
 /* Another one of the same tenant. */

@@ -47,15 +47,18 @@ bool window_next(const struct job_kind *j, int64_t now_us, int64_t done_us, int6
     return w->from_us < w->to_us;
 }
 
-bool window_asked(const struct job_kind *j, int64_t now_us, int64_t from_us, int64_t to_us, struct window *w, const char **why)
+bool window_asked(const struct job_kind *j, int64_t now_us, int64_t from_us, int64_t to_us, struct window *w, int64_t *due_us, const char **why)
 {
+    *due_us = 0;
     *why = from_us >= to_us ? "it is empty" : to_us - from_us > WINDOW_ASKED_MAX_US ? "it is longer than seven days" : NULL;
     if (*why)
         return false;
     w->from_us = window_floor(from_us, j->align_us);
     w->to_us = window_floor(to_us - 1, j->align_us) + j->align_us;
-    if (w->to_us > window_upper(j, now_us))
-        *why = "it is not over yet";
+    if (w->to_us - now_us > WINDOW_AHEAD_MAX_US)
+        *why = "it ends more than a day from now";
+    else if (w->to_us > window_upper(j, now_us))
+        *due_us = w->to_us + j->delay_us;
     return !*why;
 }
 

@@ -35,8 +35,12 @@ int64_t window_upper(const struct job_kind *j, int64_t now_us);
 /* The next one; what was missed for longer than WINDOW_ASKED_MAX_US is left out, as if nothing had been made before. done_us: where the last good one ended (INT64_MIN: there was none), after_us: the same of the job it comes after. False: none is due. */
 bool    window_next(const struct job_kind *j, int64_t now_us, int64_t done_us, int64_t after_us, struct window *w);
 
-/* What somebody asks to be done again: cut to whole windows; false: it lies (also in part) in the future, or is empty, or longer than can be asked for. */
-bool    window_asked(const struct job_kind *j, int64_t now_us, int64_t from_us, int64_t to_us, struct window *w, const char **why);
+#define WINDOW_AHEAD_MAX_US (INT64_C(86400) * 1000000)
+/*
+ * What somebody asks to be done again: cut to whole windows; false: it is empty, or longer or further ahead than can be asked for.  *due_us: the moment
+ * from which on it can be made, when some of it lies ahead or within the delay; else 0.
+ */
+bool    window_asked(const struct job_kind *j, int64_t now_us, int64_t from_us, int64_t to_us, struct window *w, int64_t *due_us, const char **why);
 
 /* ---- an order in which each job comes after those it needs ---- */
 

@@ -384,7 +384,7 @@ static bool metric_read(struct reading *r, const struct resource *resource, cons
         }
     if (more < 0)
         return otlp_broken(r);
-    if (data == 0)
+    if (data == 0 || !metric.name.n)         /* nameless: otlp_check() has counted its points */
         return true;
     if (!otlp_read_attrs(r, message, OTLP_METRIC_METADATA, count, &metadata, fault))
         return false;

@@ -8,6 +8,8 @@
 static const struct conf_knob ingest_knobs[] = {
     { "enabled", KNOB_BOOL(struct ingest_conf, enabled), "no", NULL, CONF_RESTART,
       "Take in telemetry: listeners, files, scrapes and sensors into the journal, from there into the digest and to the sinks." },
+    { "unrouted", KNOB_CHOICE(struct ingest_conf, unrouted), "count", "count|dead_letter", CONF_LIVE,
+      "What becomes of events that no sink takes: they are counted, or kept as dead letters of `unrouted`, which can be sent again once a sink takes them. When there is no room for more letters who sends has to wait in the end." },
 };
 const struct conf_section ingest_section = { .path = "ingest", .knobs = ingest_knobs, .count = COUNT(ingest_knobs), .size = sizeof(struct ingest_conf),
     .why = "Telemetry of this host and its services. Nothing listens and nothing is read before it is enabled." };
@@ -48,7 +50,7 @@ static const struct conf_knob digest_knobs[] = {
     { "tenant_series_max", KNOB_INT(struct ingest_digest_conf, tenant_series_max), "100000", "100..10000000", CONF_RESTART, "And one tenant of them." },
     { "source_series_max", KNOB_INT(struct ingest_digest_conf, source_series_max), "50000",  "100..10000000", CONF_RESTART, "And one source of a tenant: a scraped target, or all that comes by one protocol." },
     { "metric_series_max", KNOB_INT(struct ingest_digest_conf, metric_series_max), "10000",  "10..10000000",  CONF_RESTART, "And one metric of a tenant; here the rest becomes one series of that metric with the label other." },
-    { "initial_lookback", KNOB_TIME(struct ingest_digest_conf, initial_us),   "15min",  "1min..7d",         CONF_RESTART, "Where nothing was made yet, the first window of oo-agg begins so long before what is due. When the notes of what was made were deleted, so much is made again." },
+    { "initial_lookback", KNOB_TIME(struct ingest_digest_conf, initial_us),   "15min",  "1min..7d",         CONF_RESTART, "Where nothing was made yet, the first window of oo-agg begins so long before what is due. When the notes of what was made were deleted, so much is made again. Also written tenants.initial_lookback.oo-agg.", NULL, "tenants.initial_lookback.oo-agg" },
 };
 const struct conf_section ingest_digest_section = { .path = "ingest.digest", .knobs = digest_knobs, .count = COUNT(digest_knobs),
     .size = sizeof(struct ingest_digest_conf),

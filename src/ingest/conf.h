@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct ingest_conf { bool enabled; };
+enum ingest_unrouted { INGEST_UNROUTED_COUNT, INGEST_UNROUTED_DEAD_LETTER };
+struct ingest_conf { bool enabled; int unrouted; /* enum ingest_unrouted */ };
 
 struct ingest_journal_conf {
     const char *folder;              /* "": <store>/journal */

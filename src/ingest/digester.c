@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "event/event.h"
 #include "ingest/digester_inside.h"
+#include "ingest/unrouted.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ static void note_counts(struct digester *d)
 {
     struct digester_stats *s = &d->stats;
     s->lost = locate_lost(d->feed->locate);
+    s->pointers_late = locate_late(d->feed->locate);
     s->places_refused = places_refused(d->feed->places);
     metrics_stats(d->feed->metrics, &s->metrics);
     calls_stats(d->feed->calls, &s->calls);
@@ -177,6 +179,7 @@ static enum err close_window(struct digester *d, const struct window *w, struct 
     if (e == OK) {
         feed_settle(f, w->to_us, d->now_us, true);
         d->upper_us = w->to_us;
+        atomic_store(&d->look_for_asked, true);          /* what was asked for ahead may be over now */
     }
     e = end_turn(d, e, fault);
     pthread_mutex_unlock(&d->open);
@@ -299,7 +302,7 @@ static enum err read_some(struct digester *d, bool *any, struct fault *fault)
         if (e != OK)
             break;
         pthread_mutex_lock(&d->open);
-        enum err decoded = event_read(&r, &d->arena, take, d, &report, NULL);
+        enum err decoded = unrouted_again(&r) ? OK : event_read(&r, &d->arena, take, d, &report, NULL);
         d->read = r.id;
         d->last = (struct digester_last){ r.received_us, r.body.n };
         pthread_mutex_unlock(&d->open);
@@ -328,7 +331,7 @@ void digester_feed(struct digester *d, const struct event *e)
 
 /* ---- asked for ---- */
 
-enum err digester_ask(struct digester *d, const struct digest_request *q, struct fault *fault)
+enum err digester_ask(struct digester *d, const struct digest_request *q, int64_t *due_us, struct fault *fault)
 {
     const struct job_kind *kind = window_job(q->job);
     struct digest_request  whole = *q;
@@ -339,7 +342,7 @@ enum err digester_ask(struct digester *d, const struct digest_request *q, struct
         return fail(fault, ERR_INPUT, "there is no job '%.80s'", q->job);
     if (strcmp(q->job, DIGEST_JOB) != 0)
         return fail(fault, ERR_INPUT, "job '%s' is not run here", q->job);
-    if (!window_asked(kind, wall, q->from_us, q->to_us, &w, &why))
+    if (!window_asked(kind, wall, q->from_us, q->to_us, &w, due_us, &why))
         return fail(fault, ERR_INPUT, "this window of %s cannot be done again: %s", q->job, why);
     whole.from_us = w.from_us;
     whole.to_us = w.to_us;

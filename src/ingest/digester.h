@@ -49,6 +49,7 @@ struct digester_stats {
     bool     behind;                         /* there was a backlog when it looked last */
     bool     waiting;                        /* something failed; it is tried again later */
     uint64_t lost;                           /* pointers into the journal and traces that did not fit */
+    uint64_t pointers_late;                  /* events too old for a pointer, since it was read from digest.db */
     uint64_t places_refused;
     struct metrics_stats metrics;
     struct calls_stats   calls;
@@ -73,10 +74,12 @@ MUST_CHECK enum err digester_close_windows(struct digester *d, int64_t now_us, s
 MUST_CHECK enum err digester_save(struct digester *d, struct fault *fault);
 
 /*
- * Any thread. A window that shall be made again is in digest.db, on disk, when it returns OK, also while the digest itself fails or waits.
- * ERR_INPUT: no such job, or the window cannot be asked for; ERR_MISSING: no such tenant; ERR_BUSY: too many wait, or digest.db is being written.
+ * Any thread. A window that shall be made again is in digest.db, on disk, when it returns OK, also while the digest itself fails or waits. One that is
+ * not over yet waits until it is, and the delay has passed: *due_us is when (0: at once).
+ * ERR_INPUT: no such job, the window cannot be asked for, or too many wait that are not over; ERR_MISSING: no such tenant; ERR_BUSY: too many wait, or
+ * digest.db is being written.
  */
-MUST_CHECK enum err digester_ask(struct digester *d, const struct digest_request *q, struct fault *fault);
+MUST_CHECK enum err digester_ask(struct digester *d, const struct digest_request *q, int64_t *due_us, struct fault *fault);
 /* Any thread: as of the last turn; the lag as of now. */
 void                digester_stats(struct digester *d, struct digester_stats *s);
 

@@ -5,12 +5,13 @@
  * two of them.  While a piece is read it is left when we are to stop or when something is due, and begun again later; after that it
  * is shorter, and the third time it is read to its end whatever is due, so that it gets on.
  *
- * Only what the journal still holds as a whole is done: a window of which a part is gone would be written over with less.  What
+ * One that was asked for before it was over waits until the digest has written that far.  Only what the journal still holds as a whole is done: a window of which a part is gone would be written over with less.  What
  * the digest still has open is left to it, since it knows that best.
  */
 #include "base/log.h"
 #include "event/event.h"
 #include "ingest/digester_inside.h"
+#include "ingest/unrouted.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,8 @@ static enum err read_piece(struct digester *d, struct again *a, struct fault *fa
         if (e != OK || r.id > d->read || (r.received_us >= a->to_us + AFTER_US && r.received_us <= d->now_us))
             break;
         arena_reset(&d->arena);
+        if (unrouted_again(&r))
+            continue;
         (void)!event_read(&r, &d->arena, take, a, &report, NULL);      /* one that cannot be read was counted when it was read first */
     }
     journal_consumer_close(c);
@@ -114,11 +117,12 @@ static const char *refusal(struct digester *d, const struct digest_asked *q, con
 static const char *impossible(struct digester *d, const struct digest_asked *q, struct window *w)
 {
     const char *why = NULL;
+    int64_t     due;
     if (strcmp(q->job, DIGEST_JOB) != 0)
         return "this job is not run here";
     if (!d->o.journal)
         return "there is no journal to read";
-    return window_asked(&d->job, d->now_us, q->from_us, q->to_us, w, &why) ? NULL : why;
+    return window_asked(&d->job, d->now_us, q->from_us, q->to_us, w, &due, &why) ? NULL : why;
 }
 
 static struct feed_range range_of(struct digester *d, const struct window *w, int64_t from)
@@ -218,7 +222,7 @@ enum err digester_again(struct digester *d, bool *did, struct fault *fault)
     bool                left = false;
     *did = false;
     atomic_store(&d->look_for_asked, false);     /* before it looks, so that who asks meanwhile is seen next time */
-    enum err e = digest_run_asked(d->store, &q, fault);
+    enum err e = digest_run_asked(d->store, d->upper_us, &q, fault);
     if (e != OK)
         return e == ERR_MISSING ? OK : e;
     atomic_store(&d->look_for_asked, true);

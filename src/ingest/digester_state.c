@@ -107,9 +107,11 @@ static enum err load(struct digester *d, struct feed **out, struct fault *fault)
         e = feed_new(&d->o.feed, &d->arena, &f, fault);
     if (e == OK && (e = feed_load(f, d->store, fault)) != OK)
         feed_free(f);
-    else if (e == OK)
-        *out = f;
-    return e;
+    if (e != OK)
+        return e;
+    places_know_own(f->places);              /* so that the first window, which looks back, is noted as made */
+    *out = f;
+    return OK;
 }
 
 enum err digester_aside(struct digester *d, const struct fault *damage, struct fault *fault)

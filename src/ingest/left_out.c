@@ -36,6 +36,7 @@ const struct left_out left_out[] = {
     { "traces",  "waiting",           "too many halves of calls wait for the other: are all services traced, and their spans sent within minutes?", AT(calls.hurried) },
     { "traces",  "no_memory",         memory, AT(calls.no_memory) },
     { "all",     "places",            "there are too many tenants or services: are their names made up of numbers?", AT(places_refused) },
+    { "all",     "pointers_late",     NULL, AT(pointers_late) },
     { "all",     "pointers",          "too many traces or services between two windows: they cannot be looked up in the journal", AT(lost) },
 };
 const size_t left_out_count = sizeof left_out / sizeof left_out[0];

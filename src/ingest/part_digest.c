@@ -159,12 +159,14 @@ enum err ingest_enqueue(struct ingest *in, const json_t *request, json_t **out, 
         e = moment_of(request, "to", &q.to_us, fault);
     if (e != OK)
         return e;
+    int64_t due_us = 0;
+    char    due[32];
     (void)pthread_rwlock_rdlock(&in->lock);
     struct digester *d = ingest_part_of(in, "digest");
-    e = d ? digester_ask(d, &q, fault) : fail(fault, ERR_MISSING, "the digest is off");
+    e = d ? digester_ask(d, &q, &due_us, fault) : fail(fault, ERR_MISSING, "the digest is off");
     (void)pthread_rwlock_unlock(&in->lock);
     if (e == OK)
-        *out = json_pack("{s:s, s:o, s:O, s:O}", "job", q.job, "tenant_id", q.tenant ? json_string(q.tenant) : json_integer(q.tenant_id), "from", json_object_get(request, "from"), "to",
-                         json_object_get(request, "to"));
+        *out = json_pack("{s:s, s:o, s:O, s:O, s:s, s:o}", "job", q.job, "tenant_id", q.tenant ? json_string(q.tenant) : json_integer(q.tenant_id), "from", json_object_get(request, "from"), "to",
+                         json_object_get(request, "to"), "status", "queued", "due", due_us ? json_string(clock_format(due_us, due, sizeof due)) : json_null());
     return e;
 }

@@ -41,7 +41,7 @@ static enum err append(void *ctx, const struct record *r, struct fault *fault)
     return journal_append_wait(s->in->journal, &own, NULL, fault);
 }
 
-static void log_doubt(void *ctx, const char *text) { log_warn("a group of processes that will have no members", F("group", text)); }
+static void log_doubt(void *ctx, const char *text) { log_warn("a group of processes may not be what was meant", F("group", text)); }
 
 static void log_said(void *ctx, const char *text) { log_warn("what the sensors saw", F("what", text)); }
 

@@ -4,16 +4,26 @@
 #include "base/log.h"
 #include "conf/knob.h"
 #include "ingest/detail.h"
+#include "ingest/unrouted.h"
 #include "relabel/relabel.h"
 #include "ship/worker.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* The rules in front of one sink. A worker that is left alone at a reload goes on with the very same object. */
 struct rules { char sink[JOURNAL_NAME_MAX + 1]; uint64_t version; struct relabel *of; };
 
-struct shipping { struct dead *dead; struct ship *ship; struct detail *detail; struct rules rules[SHIP_SINKS_MAX]; };
+struct shipping {
+    struct dead     *dead;
+    struct ship     *ship;
+    struct detail   *detail;
+    struct rules     rules[SHIP_SINKS_MAX];
+    struct unrouted *unrouted;                /* NULL: nobody looks */
+    uint64_t         unrouted_version;
+    atomic_bool      counts, shows;           /* what is told of it: how many there were; its worker, as one of the sinks */
+};
 
 static enum ship_ruled apply_rules(void *ctx, struct event *e, struct arena *a)
 {
@@ -85,6 +95,19 @@ static enum err configure_detail(struct shipping *s, const struct sink_conf *con
     return detail_configure(s->detail, list, of_them, fault);
 }
 
+/* Which of them runs now is known by who configured them; nobody else is asked about it while that goes on. */
+static void take_unrouted(struct shipping *s, struct unrouted *fresh, enum err configured)
+{
+    struct fault unheard;
+    if (configured == OK)
+        unrouted_free(s->unrouted);           /* else some worker may use it still: as with rules, it stays */
+    s->unrouted = fresh;
+    atomic_store(&s->counts, fresh != NULL);
+    atomic_store(&s->shows, unrouted_keeps(fresh));
+    if (!fresh && ship_forget(s->ship, SHIP_UNROUTED, &unheard) != OK && unheard.code != ERR_MISSING)      /* its cursor would hold the journal */
+        log_fault(LOG_WARN, "the cursor of what no sink takes stays and holds the journal", &unheard);
+}
+
 static enum err configure(struct ingest *in, struct shipping *s, struct fault *fault)
 {
     size_t                  n, events = 0;
@@ -100,7 +123,15 @@ static enum err configure(struct ingest *in, struct shipping *s, struct fault *f
         }
         list[events++] = (struct ship_sink){ .conf = &conf[i], .rule = fresh[i].of ? apply_rules : NULL, .rule_ctx = fresh[i].of, .rule_version = fresh[i].version };
     }
+    struct unrouted *fresh_rest = NULL;
+    if (unrouted_new(in->conf, in->journal, &fresh_rest, fault) != OK) {
+        free_others(fresh, s->rules);
+        return fault->code;
+    }
+    if (fresh_rest)
+        list[events++] = unrouted_sink(fresh_rest, ++s->unrouted_version);
     enum err e = ship_configure(s->ship, list, events, fault);
+    take_unrouted(s, fresh_rest, e);
     /* Some may have started even when others could not; a worker that stayed as it was may use what it had. So after a fault nothing goes. */
     if (e == OK)
         free_others(s->rules, fresh);
@@ -117,6 +148,7 @@ static void ship_stop(struct ingest *in, void *self)
     ship_free(s->ship);
     for (size_t i = 0; i < SHIP_SINKS_MAX; i++)
         relabel_free(s->rules[i].of);
+    unrouted_free(s->unrouted);
     dead_close(s->dead);
     free(s);
 }
@@ -162,10 +194,19 @@ static json_t *time_or_null(int64_t us)
     return us > 0 ? json_string(clock_format(us, when, sizeof when)) : json_null();
 }
 
-static size_t all_stats(struct shipping *s, struct ship_stats st[SHIP_SINKS_MAX])
+/* *unrouted: how many events no sink took. Who only counts them is none of the sinks that are told of, unless it is stuck. */
+static size_t all_stats(struct shipping *s, struct ship_stats st[SHIP_SINKS_MAX], uint64_t *unrouted)
 {
-    size_t n = ship_stats(s->ship, st, SHIP_SINKS_MAX);
-    return n + detail_stats(s->detail, st + n, SHIP_SINKS_MAX - n);
+    size_t n = ship_stats(s->ship, st, SHIP_SINKS_MAX), left = 0;
+    *unrouted = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool rest = strcmp(st[i].name, SHIP_UNROUTED) == 0;
+        if (rest)
+            *unrouted = unrouted_count(&st[i]);
+        if (!rest || atomic_load(&s->shows) || st[i].stuck)
+            st[left++] = st[i];
+    }
+    return left + detail_stats(s->detail, st + left, SHIP_SINKS_MAX - left);
 }
 
 static json_t *ship_status(struct ingest *in, void *self)
@@ -173,7 +214,8 @@ static json_t *ship_status(struct ingest *in, void *self)
     struct shipping  *s = self;
     struct ship_stats st[SHIP_SINKS_MAX];
     struct dead_stats d;
-    size_t            n = all_stats(s, st);
+    uint64_t          unrouted;
+    size_t            n = all_stats(s, st, &unrouted);
     json_t           *sinks = json_array();
     dead_stats(s->dead, &d);
     for (size_t i = 0; i < n; i++) {
@@ -186,7 +228,7 @@ static json_t *ship_status(struct ingest *in, void *self)
         json_object_set_new(one, "retry_at", time_or_null(st[i].retry_at_us));
         json_array_append_new(sinks, one);
     }
-    return json_pack("{s:o, s:{s:I, s:I, s:I, s:I}}", "sinks", sinks, "dead", "first_id", (json_int_t)d.first_id, "last_id", (json_int_t)d.last_id, "added", (json_int_t)d.added,
+    return json_pack("{s:o, s:o, s:{s:I, s:I, s:I, s:I}}", "sinks", sinks, "unrouted", atomic_load(&s->counts) ? json_integer((json_int_t)unrouted) : json_null(), "dead", "first_id", (json_int_t)d.first_id, "last_id", (json_int_t)d.last_id, "added", (json_int_t)d.added,
                      "bytes", (json_int_t)d.bytes);
 }
 
@@ -196,13 +238,17 @@ static void ship_metrics(struct ingest *in, void *self, struct gauge *g)
     struct ship_stats    st[SHIP_SINKS_MAX];
     struct dead_stats    d;
     struct journal_stats journal;
-    size_t               n = all_stats(s, st);
+    uint64_t             unrouted;
+    size_t               n = all_stats(s, st, &unrouted);
     dead_stats(s->dead, &d);
     journal_stats(in->journal, &journal);
     uint64_t dropped = journal.dropped_events;
     for (size_t i = 0; i < n; i++)
         dropped += st[i].dropped;
     gauge_counter(g, "events_dropped_total", "Events that somebody chose to drop: by a rule in front of a sink, or by ingest.journal.when_full. Nothing is dropped otherwise.", (double)dropped, NULL);
+    if (atomic_load(&s->counts))
+        gauge_counter(g, "homeostat_events_unrouted_total", "Events that no sink takes: counted, or dead letters of `unrouted` (ingest.unrouted). Absent while nobody has to look: there is no sink, or for each type one that takes all.",
+                      (double)unrouted, NULL);
 #define EACH(family, help, member, write)                          \
     for (size_t i = 0; i < n; i++)                               \
         write(g, family, help, (double)st[i].member, "sink", st[i].name, "kind", st[i].kind, NULL)
@@ -232,7 +278,8 @@ static bool ship_ready(struct ingest *in, void *self, char *why, size_t size)
 {
     struct shipping  *s = self;
     struct ship_stats st[SHIP_SINKS_MAX];
-    size_t            n = all_stats(s, st);
+    uint64_t          unrouted;
+    size_t            n = all_stats(s, st, &unrouted);
     for (size_t i = 0; i < n; i++)
         if (st[i].stuck) {
             (void)snprintf(why, size, "the sink %s is stuck: %.120s", st[i].name, st[i].last_error);

@@ -90,7 +90,7 @@ static const struct conf_knob group_knobs[] = {
     { "comm",    KNOB_LIST(struct sensors_group_conf, comm),    "", "0..64", CONF_LIVE, "One of these is the process's name; with one of ^ $ * ( | in it, or ~ in front, it is an extended regular expression that is found in the name.", group_entry_check },
     { "exe",     KNOB_LIST(struct sensors_group_conf, exe),     "", "0..64", CONF_LIVE, "One of these is its first argument; without a slash, the last part of it. With one of ^ $ * ( | in it, or ~ in front, it is an expression that is found in the whole path.", group_entry_check },
     { "cmdline", KNOB_LIST(struct sensors_group_conf, cmdline), "", "0..16", CONF_LIVE,
-      "Each of these extended regular expressions is found in its arguments, parted by blanks; (?P<x>...) names a part for the group's name.", group_pattern_check },
+      "Each of these extended regular expressions is found in its arguments, parted by blanks; (?P<x>...) names a part for the group's name. Where comm, exe and cmdline name the same programs in the same order, comm and exe by expressions, one of them is enough.", group_pattern_check },
 };
 
 const struct conf_section sensor_groups_section = { .path = "sensor_groups", .knobs = group_knobs, .count = COUNT(group_knobs),

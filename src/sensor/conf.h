@@ -26,7 +26,7 @@ struct sensors_conf {
     struct conf_list   listen_allowed, peers_allowed;   /* port, port-port, address:port; empty: not checked */
 };
 
-/* One recipe, in process-exporter's terms; who must match all that is given. */
+/* One recipe, in process-exporter's terms; who must match all that is given. When one pattern of cmdline is enough: sensor/group_inside.h. */
 struct sensors_group_conf {
     const char      *name;                      /* a template: {{.Comm}}, {{.ExeBase}}, {{.ExeFull}}, {{.Username}}, {{.Matches.x}} */
     struct conf_list comm, exe, cmdline;

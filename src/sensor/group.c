@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "sensor/group_inside.h"
 
 #include <ctype.h>
 #include <pwd.h>
@@ -20,6 +21,7 @@ struct recipe {
     struct entry   *comm, *exe;
     size_t          comms, exes, patterns;
     struct pattern *pattern;
+    bool            any_pattern;        /* one of them is enough */
 };
 
 struct grouping { struct recipe *recipe; size_t count; };
@@ -147,11 +149,7 @@ enum err group_pattern_check(const char *value, struct fault *fault)
     return e;
 }
 
-/* A name as process-exporter takes it, unless it has what names of programs do not have; some write ~ in front of expressions. */
-static bool is_expression(const char *entry) { return *entry == '~' || strpbrk(entry, "^$*(|"); }
-static const char *expression_of(const char *entry) { return entry + (*entry == '~'); }
-
-enum err group_entry_check(const char *value, struct fault *fault) { return is_expression(value) ? group_pattern_check(expression_of(value), fault) : OK; }
+enum err group_entry_check(const char *value, struct fault *fault) { return group_entry_is_expression(value) ? group_pattern_check(group_entry_expression(value), fault) : OK; }
 
 enum err group_template_check(const char *value, struct fault *fault)
 {
@@ -184,8 +182,8 @@ static enum err entries_make(struct conf_list list, struct entry **out, size_t *
     for (*made = 0; *made < list.count; ++*made) {
         struct entry *e    = &(*out)[*made];
         const char   *text = list.item[*made];
-        if (is_expression(text)) {
-            enum err wrong = pattern_make(expression_of(text), &p, fault);
+        if (group_entry_is_expression(text)) {
+            enum err wrong = pattern_make(group_entry_expression(text), &p, fault);
             if (wrong != OK)
                 return wrong;
             e->re         = p.re;
@@ -239,6 +237,7 @@ static enum err recipe_make(struct recipe *r, const struct sensors_group_conf *c
             return e;
         r->patterns++;
     }
+    r->any_pattern = group_alternatives(c);
     return group_template_check(c->name, fault);
 }
 
@@ -265,73 +264,6 @@ enum err grouping_new(const struct sensors_group_conf *conf, size_t count, struc
     }
     *out = g;
     return OK;
-}
-
-/* ---- recipes that match nobody ---- */
-
-enum { COMM_MAX = 15 };         /* what the kernel keeps of a name */
-
-/* A name, or one between ^ and $, that is longer than any can be. */
-static bool too_long(const char *entry)
-{
-    const char *text = expression_of(entry);
-    size_t      n    = strlen(text);
-    if (!is_expression(entry))
-        return n > COMM_MAX;
-    return n > COMM_MAX + 2 && *text == '^' && text[n - 1] == '$' && strcspn(text + 1, "^$.*+?()[]{}|\\") == n - 2;
-}
-
-static bool all_too_long(struct conf_list list)
-{
-    size_t n = 0;
-    while (n < list.count && too_long(list.item[n]))
-        n++;
-    return list.count && n == list.count;
-}
-
-/* Takes everybody; with_arguments: everybody who has any. */
-static bool takes_all(const struct sensors_group_conf *c, bool *with_arguments)
-{
-    static const char *const anything[] = { ".", ".+", "^.+$", "^.+" }, *const nothing_too[] = { ".*", "^.*$", "^.*", "^" };
-    *with_arguments = false;
-    if (c->comm.count || c->exe.count)
-        return false;
-    for (size_t i = 0; i < c->cmdline.count; i++) {
-        bool any = false, needs = false;
-        for (size_t j = 0; j < sizeof anything / sizeof *anything; j++) {
-            needs |= strcmp(c->cmdline.item[i], anything[j]) == 0;
-            any   |= strcmp(c->cmdline.item[i], nothing_too[j]) == 0;
-        }
-        if (!any && !needs)
-            return false;
-        *with_arguments |= needs;
-    }
-    return true;
-}
-
-size_t grouping_doubts(const struct sensors_group_conf *conf, size_t count, void (*say)(void *ctx, const char *text), void *ctx)
-{
-    char   text[300];
-    size_t doubts = 0, all = count, armed = count;          /* the first who takes everybody, or everybody with arguments */
-    for (size_t i = 0; i < count; i++) {
-        const struct sensors_group_conf *c = &conf[i];
-        bool                             with_arguments;
-        size_t                           taker = all < i ? all : armed < i && (c->exe.count || c->cmdline.count) ? armed : count;
-        *text = 0;
-        if (all_too_long(c->comm))
-            snprintf(text, sizeof text, "sensor_groups[%zu], %.80s: never matches: the kernel keeps %d bytes of a process's name, and each of comm is longer", i, c->name, COMM_MAX);
-        else if (taker < count)
-            snprintf(text, sizeof text, "sensor_groups[%zu], %.80s: never matches: sensor_groups[%zu], %.80s, stands in front of it and takes them all", i, c->name, taker, conf[taker].name);
-        if (*text) {
-            say(ctx, text);
-            doubts++;
-        }
-        if (takes_all(c, &with_arguments)) {
-            all   = !with_arguments && all == count ? i : all;
-            armed = with_arguments && armed == count ? i : armed;
-        }
-    }
-    return doubts;
 }
 
 /* ---- matching ---- */
@@ -376,19 +308,24 @@ struct captures { struct capture item[4 * GROUP_CAPTURES_MAX]; size_t count; };
 
 static bool matches(const struct recipe *r, const struct asked *a, struct captures *c)
 {
+    size_t hits = 0;
     c->count = 0;
     if ((r->comms && !any_comm(r, a->f->comm)) || (r->exes && !any_exe(r, a)))
         return false;
     for (size_t i = 0; i < r->patterns; i++) {
         regmatch_t            m[GROUP_CAPTURES_MAX + 1];
         const struct pattern *p = &r->pattern[i];
-        if (regexec(&p->re, a->line, GROUP_CAPTURES_MAX + 1, m, 0) != 0)
-            return false;
+        if (regexec(&p->re, a->line, GROUP_CAPTURES_MAX + 1, m, 0) != 0) {
+            if (!r->any_pattern)
+                return false;
+            continue;
+        }
+        hits++;
         for (size_t j = 0; j < p->captures && c->count < sizeof c->item / sizeof *c->item; j++)
             if (*p->name[j] && m[j + 1].rm_so >= 0)
                 c->item[c->count++] = (struct capture){ p->name[j], { a->line + m[j + 1].rm_so, (size_t)(m[j + 1].rm_eo - m[j + 1].rm_so) } };
     }
-    return true;
+    return hits || !r->patterns;
 }
 
 static struct slice username(uid_t uid, char *buffer, size_t size)

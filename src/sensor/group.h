@@ -2,7 +2,8 @@
  * sensor/group.h - which group a process belongs to: process-exporter's recipes, in turn, the first that matches.
  *
  * An entry of comm or exe that has one of ^ $ * ( | in it, or ~ in front, is an expression, and is looked for in the name or in the whole path; another is
- * the name itself. Expressions are POSIX extended ones with \d, \s, \w and (?P<name>...); laziness and look-around are not there.
+ * the name itself. Those of one list are alternatives; all patterns of cmdline must be found, unless comm, exe and cmdline name the same programs by
+ * expressions (group_inside.h): then one is enough. Expressions are POSIX extended ones with \d, \s, \w and (?P<name>...); laziness and look-around are not there.
  */
 #ifndef SENSOR_GROUP_H
 #define SENSOR_GROUP_H
@@ -29,7 +30,7 @@ struct grouping;
 MUST_CHECK enum err grouping_new(const struct sensors_group_conf *conf, size_t count, struct grouping **out, struct fault *fault);
 void grouping_free(struct grouping *g);
 
-/* Recipes that can match nobody: says each in a sentence, and answers how many there are. */
+/* Recipes that can match nobody, or whose patterns look like alternatives: says each in a sentence, and answers how many there are. */
 size_t grouping_doubts(const struct sensors_group_conf *conf, size_t count, void (*say)(void *ctx, const char *text), void *ctx);
 
 /* The group's name into out; false when no recipe matches. */

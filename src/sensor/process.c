@@ -33,6 +33,11 @@ struct process {
     struct kept   stat;
 };
 
+/* As node_exporter names them; the last is for what it does not know. */
+static const char host_states[] = "DIRSTtXZ";
+enum { HOST_STATES = sizeof host_states, THREADS_LOOKED_MAX = 4096 };
+#define THREADS_EVERY_US (INT64_C(10) * US_PER_S)
+
 struct group {
     char     name[GROUP_NAME_MAX];
     struct counts sum;
@@ -53,7 +58,10 @@ struct processes {
     struct group    *group;
     size_t           groups;
     size_t           files;         /* kept open */
-    uint64_t         groups_refused, unseen, unread, partly;
+    uint64_t         groups_refused, unseen, unread, partly, failed;
+    size_t           threads_in[HOST_STATES];       /* as of the last look at threads */
+    int64_t          threads_us;    /* mono, of it; 0: none yet */
+    bool             threads_told;  /* there were not too many */
     bool             again;         /* it has been read before */
     DIR             *folder;
     struct kept      limit[2];      /* of all processes and threads */
@@ -472,29 +480,71 @@ static const struct series_kind refused_kind = { "homeostat_sensor_groups_refuse
 static const struct series_kind unseen_kind  = { "homeostat_sensor_processes_unseen_total", "", SERIES_COUNTER, "Processes not looked at because there are too many." };
 
 static const struct series_kind unread_kind  = { "homeostat_sensor_processes_unread_total", "", SERIES_COUNTER, "Times that a process was there and could not be read." };
+static const struct series_kind scrape_kind   = { "namedprocess_scrape_errors", "", SERIES_COUNTER, "incremented each time a turn cannot list the processes" };
 static const struct series_kind procread_kind = { "namedprocess_scrape_procread_errors", "", SERIES_COUNTER, "incremented each time a proc's metrics collection fails" };
 static const struct series_kind partial_kind  = { "namedprocess_scrape_partial_errors", "", SERIES_COUNTER, "incremented each time a tracked proc's metrics collection fails partially, e.g. unreadable I/O stats" };
 
 /* What node_exporter's collector `processes` tells of the host. */
 static const struct series_kind state_kind   = { "node_processes_state", "state", SERIES_GAUGE, "Number of processes in each state." };
+static const struct series_kind thread_state_kind = { "node_processes_threads_state", "thread_state", SERIES_GAUGE, "Number of threads in each state; absent while processes with several have more than 4096." };
 static const struct series_kind all_kind     = { "node_processes_pids", "", SERIES_GAUGE, "Number of PIDs" };
 static const struct series_kind tasks_kind   = { "node_processes_threads", "", SERIES_GAUGE, "Allocated threads in system" };
 static const struct series_kind most_kind    = { "node_processes_max_processes", "", SERIES_GAUGE, "Number of max PIDs limit" };
 static const struct series_kind most_t_kind  = { "node_processes_max_threads", "", SERIES_GAUGE, "Limit of threads in the system" };
 
+static size_t host_state(char state)
+{
+    const char *at = state ? strchr(host_states, state) : NULL;
+    return at ? (size_t)(at - host_states) : HOST_STATES - 1;
+}
+
+/* Of a process with several; the state stands behind the name, which may hold anything. */
+static void count_threads(struct turn *u, int32_t pid, size_t in[HOST_STATES])
+{
+    unsigned     tid[THREADS_LOOKED_MAX];
+    char         path[64];
+    struct slice text;
+    (void)snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    size_t n = folder_numbers(u, path, "", "", tid, THREADS_LOOKED_MAX);
+    for (size_t i = 0; i < n; i++) {
+        (void)snprintf(path, sizeof path, "/proc/%d/task/%u/stat", (int)pid, tid[i]);
+        const char *end = file_once(u, path, &text) == SENSED && text.n ? memrchr(text.s, ')', text.n) : NULL;
+        if (end && end + 2 < text.s + text.n)
+            in[host_state(end[2])]++;
+    }
+}
+
+/* A file for each thread of those that have several, so not often, and not at all when there are very many: then nothing is said, which is better than a part. */
+static void look_at_threads(struct turn *u, struct processes *p, size_t several)
+{
+    if (p->threads_us && u->mono_us - p->threads_us < THREADS_EVERY_US)
+        return;
+    p->threads_us   = u->mono_us;
+    p->threads_told = several <= THREADS_LOOKED_MAX;
+    memset(p->threads_in, 0, sizeof p->threads_in);
+    for (size_t i = 0; p->threads_told && i < p->count; i++)
+        if (p->list[i].threads > 1)
+            count_threads(u, p->list[i].pid, p->threads_in);
+        else
+            p->threads_in[host_state(p->list[i].state)]++;
+}
+
 static void tell_host(struct turn *u, struct processes *p)
 {
-    static const char known[] = "DIRSTtXZ";
-    size_t            in[sizeof known] = { 0 }, threads = 0;
-    struct slice      text;
+    size_t       in[HOST_STATES] = { 0 }, threads = 0, several = 0;
+    struct slice text;
     for (size_t i = 0; i < p->count; i++) {
-        const char *at = p->list[i].state ? strchr(known, p->list[i].state) : NULL;
-        in[at ? (size_t)(at - known) : sizeof known - 1]++;
+        in[host_state(p->list[i].state)]++;
         threads += p->list[i].threads;
+        several += p->list[i].threads > 1 ? p->list[i].threads : 0;
     }
-    for (size_t i = 0; i + 1 < sizeof known; i++)
+    look_at_threads(u, p, several);
+    for (size_t i = 0; i + 1 < HOST_STATES; i++) {
         if (in[i])
-            put_1(u, &state_kind, (struct slice){ known + i, 1 }, (double)in[i]);
+            put_1(u, &state_kind, (struct slice){ host_states + i, 1 }, (double)in[i]);
+        if (p->threads_told && p->threads_in[i])
+            put_1(u, &thread_state_kind, (struct slice){ host_states + i, 1 }, (double)p->threads_in[i]);
+    }
     put(u, &all_kind, (double)p->count);
     put(u, &tasks_kind, (double)threads);
     if (kept_read(u, &p->limit[0], "/proc/sys/kernel/pid_max", &text) == SENSED)
@@ -543,8 +593,10 @@ enum sensed processes_read(struct processes *p, struct turn *u)
     enum sensed is = list_pids(p, u);
     if (is == SENSED && !same_pids(p))
         is = merge(p, u);
-    if (is != SENSED)
+    if (is != SENSED) {
+        p->failed++;
         return is;
+    }
     for (size_t i = 0; i < p->groups; i++) {
         struct group *g = &p->group[i];
         g->procs = g->threads = g->rss = g->virtual = g->swap = g->fds = g->oldest = 0;
@@ -575,6 +627,7 @@ enum sensed processes_read(struct processes *p, struct turn *u)
     put(u, &refused_kind, (double)p->groups_refused);
     put(u, &unseen_kind, (double)p->unseen);
     put(u, &unread_kind, (double)p->unread);
+    put(u, &scrape_kind, (double)p->failed);
     put(u, &procread_kind, (double)p->unread);
     put(u, &partial_kind, (double)p->partly);
     tell_host(u, p);

@@ -163,8 +163,12 @@ static void check(const void *instance, struct conf_checker *c)
         for (enum event_type t = EVENT_LOG; t <= EVENT_SPAN; t++)
             if (strcmp(s->types.item[i], route_type_name(t)) == 0 && !(k->takes & 1u << t))
                 conf_refuse(c, "types", k->why, "a sink of kind %s holds no %s", k->name, s->types.item[i]);
+    if (strcmp(s->name, SHIP_UNROUTED) == 0)
+        conf_refuse(c, "kind", "Call the sink something else.", "%s is the name of what no sink takes", SHIP_UNROUTED);
     for (size_t i = 0; i < s->formerly.count; i++)
-        if (strcmp(s->formerly.item[i], s->name) == 0)
+        if (strcmp(s->formerly.item[i], SHIP_UNROUTED) == 0)
+            conf_refuse(c, "formerly", "Take it out.", "%s is the name of what no sink takes", SHIP_UNROUTED);
+        else if (strcmp(s->formerly.item[i], s->name) == 0)
             conf_refuse(c, "formerly", "Name what it was called before.", "%s is what it is called now", s->name);
         else if (conf_instance(conf_whole(c), &sinks_section, s->formerly.item[i]))
             conf_refuse(c, "formerly", "Take that sink away, or this name.", "%s is another sink in the same configuration", s->formerly.item[i]);
@@ -182,7 +186,7 @@ static void check(const void *instance, struct conf_checker *c)
 }
 
 const struct conf_section sinks_section = { .path = "sinks", .knobs = sink_knobs, .count = COUNT(sink_knobs), .size = sizeof(struct sink_conf), .check = check,
-    .shape = CONF_MAP, .instances_max = SHIP_SINKS_MAX, .flags = CONF_LIVE, .name_at = offsetof(struct sink_conf, name),
+    .shape = CONF_MAP, .instances_max = SHIP_SINKS_CONF_MAX, .flags = CONF_LIVE, .name_at = offsetof(struct sink_conf, name),
     .why = "Where events go. Each sink reads the journal at its own pace; what it cannot deliver now waits there." };
 
 /* ---- copies ---- */

@@ -21,7 +21,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SHIP_SINKS_MAX = 24 };             /* each has a thread, and a cursor in the journal, which has room for 64 */
+/* Each has a thread, and a cursor in the journal, which has room for 64; one more than can be configured, for what none of them takes. */
+enum { SHIP_SINKS_CONF_MAX = 24, SHIP_SINKS_MAX = SHIP_SINKS_CONF_MAX + 1 };
+#define SHIP_UNROUTED "unrouted"          /* what that one is called; no sink of the configuration may be */
 
 enum sink_start    { SINK_FROM_START, SINK_FROM_NOW };
 enum sink_compress { COMPRESS_AUTO, COMPRESS_NONE, COMPRESS_GZIP, COMPRESS_ZSTD, COMPRESS_SNAPPY, COMPRESS_LZ4 };

@@ -217,7 +217,7 @@ enum err load_add(struct load *l, const struct record *r, const struct sieve *s,
     keep(l, h, r->body.n);
     if (e == ERR_INPUT) {
         f.counts.undecodable = 1;
-        if (!dealt_with(&f, (struct place){ r->id, LOAD_WHOLE }) && !add(&f, NULL))
+        if (!s->readable && !dealt_with(&f, (struct place){ r->id, LOAD_WHOLE }) && !add(&f, NULL))
             return fail(fault, ERR_BUSY, "no memory for a record that cannot be read");
     }
     if (e == ERR_MISSING)

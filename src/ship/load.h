@@ -43,6 +43,7 @@ struct sieve {
     const struct route *route;
     ship_rule          *rule;
     void               *rule_ctx;
+    bool                readable;             /* records that cannot be read are left to others */
     struct place        resume;               /* what is before this place was dealt with */
     struct seen        *seen;                 /* dealt with as well: sorted; owned by whoever made the sieve */
     size_t              seen_n;

@@ -326,8 +326,8 @@ static void note(struct pump *p, const struct load_counts *c)
     if (c->unfit && !p->s.unfit)
         log_warn("a sink leaves out what it cannot hold; it is counted", F("sink", p->conf->name), F("why", p->o.kind->lacks));
     p->s.unfit += c->unfit;
-    p->s.skipped += c->skipped;
-    p->s.dropped += c->dropped;
+    p->s.skipped += c->skipped + (p->o.kind->rest ? c->dropped : 0);     /* its rule is no choice to drop */
+    p->s.dropped += p->o.kind->rest ? 0 : c->dropped;
     p->s.rejected += c->rejected;
     p->s.undecodable += c->undecodable;
 }
@@ -509,8 +509,8 @@ enum err pump_open(const struct pump_options *o, struct pump **out, struct fault
     enum err e = route_new(o->conf->match.item, o->conf->match.count, &p->route, fault);
     if (e == OK)
         e = begin_consumer(o->journal, o->dead, o->conf, &p->consumer, &p->committed, fault);
-    p->sieve = (struct sieve){ .types = begin_types(o->conf, o->kind), .holds = o->kind->holds, .route = p->route, .rule = o->rule, .rule_ctx = o->rule_ctx, .resume = o->resume };
-    p->replay_sieve = (struct sieve){ .types = p->sieve.types, .holds = o->kind->holds, .route = p->route, .rule = o->rule, .rule_ctx = o->rule_ctx };
+    p->sieve = (struct sieve){ .types = begin_types(o->conf, o->kind), .holds = o->kind->holds, .route = p->route, .rule = o->rule, .rule_ctx = o->rule_ctx, .resume = o->resume, .readable = o->kind->rest };
+    p->replay_sieve = (struct sieve){ .types = o->kind->rest ? o->kind->takes : p->sieve.types, .holds = o->kind->holds, .route = p->route, .rule = o->rule, .rule_ctx = o->rule_ctx };
     if (e == OK)
         e = begin_seen_events(o->dead, o->conf, p->committed, &p->sieve, fault);
     p->passed = p->committed;

@@ -63,6 +63,8 @@ struct sink_kind {
     /* Whether it can hold this event of a type that it takes. What it cannot is left out and counted, and `lacks` is told once. NULL: everything. */
     bool      (*holds)(const struct event *e);
     const char *lacks;
+    /* It gets what no sink takes: letters of every type are its own, whatever its types are by now; records that cannot be read are not, the sinks keep those. */
+    bool        rest;
 };
 
 const struct sink_kind *sink_kind_find(const char *name);    /* NULL: no such kind */

@@ -20,6 +20,7 @@ struct worker {
     struct arena            arena;            /* as long as the worker */
     struct sink_conf        conf;
     const struct sink_kind *kind;
+    void                   *given;            /* the kind's, from who configured it; NULL: the kind makes its own */
     void                   *self;             /* given to the pump when that opens */
     ship_rule              *rule;
     void                   *rule_ctx;
@@ -162,7 +163,8 @@ static struct worker *worker_new(struct ship *s, const struct ship_sink *k, stru
     w->rule_ctx = k->rule_ctx;
     w->rule_version = k->rule_version;
     enum err e = w->kind ? sink_conf_copy(&w->conf, k->conf, &w->arena, fault) : fail(fault, ERR_INPUT, "sink %s: there is no kind %s", k->conf->name, k->conf->kind);
-    if (e == OK && w->kind->open(&w->conf, &w->self, fault) != OK) {
+    w->self = w->given = k->self;
+    if (e == OK && !w->given && w->kind->open(&w->conf, &w->self, fault) != OK) {
         w->self = NULL;
         (void)fail_in(fault, "sink %s: ", k->conf->name);
         note_why(w, fault);
@@ -444,7 +446,7 @@ static enum err replay(struct ship *s, struct worker *w, int64_t since_us, uint6
     bool           go[SHIP_SINKS_MAX];
     struct fault   why = { 0 };
     enum err       e = *id ? OK : journal_find(s->o.journal, since_us, id, fault);
-    struct worker *fresh = e == OK ? worker_new(s, &(struct ship_sink){ &w->conf, w->kind, w->rule, w->rule_ctx, w->rule_version }, fault) : NULL;
+    struct worker *fresh = e == OK ? worker_new(s, &(struct ship_sink){ &w->conf, w->kind, w->given, w->rule, w->rule_ctx, w->rule_version }, fault) : NULL;
     if (!fresh || fresh->why.code != OK) {
         worker_free(fresh);
         return fault->code;

@@ -43,6 +43,7 @@ typedef enum ship_ruled ship_rule(void *ctx, struct event *e, struct arena *a);
 struct ship_sink {
     const struct sink_conf *conf;             /* copied */
     const struct sink_kind *kind;             /* NULL: found by conf->kind */
+    void                   *self;             /* the kind's, which is not opened then; lives as long as rule_ctx. NULL: kind->open() makes it */
     ship_rule              *rule;             /* NULL: none */
     void                   *rule_ctx;         /* lives until a later ship_configure() or ship_free() has returned */
     uint64_t                rule_version;     /* another one: the rules changed, so the worker starts anew */

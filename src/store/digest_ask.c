@@ -40,11 +40,16 @@ static enum err queue(struct db *db, const struct digest_request *q, int64_t now
     int64_t        tenant = 0, waiting = 0;
     enum err       e = find_tenant(db, q, &tenant, fault);
     if (e == OK)
-        e = db_ask(db, sql_digest_run_waiting, &r, fault, "tIII", q->job, tenant, q->from_us, q->to_us);
+        e = db_ask(db, sql_digest_run_waiting, &r, fault, "tIIII", q->job, tenant, q->from_us, q->to_us, now_us);
     if (e != OK)
         return e;
     waiting = db_next(&r) ? db_int(&r, 0) : 0;
     e = db_end(db, &r, fault);
+    if (e == OK && q->to_us > now_us && waiting >= DIGEST_AHEAD_MAX) {
+        (void)fail(fault, ERR_INPUT, "%d windows that are not over yet wait already", DIGEST_AHEAD_MAX);
+        fail_hint(fault, "what comes in is digested by itself; ask again when some of them are over: homeostat look jobs");
+        return ERR_INPUT;
+    }
     if (e == OK && waiting >= DIGEST_ASKED_MAX) {
         (void)fail(fault, ERR_BUSY, "%d windows wait to be done again", DIGEST_ASKED_MAX);
         fail_hint(fault, "ask again when some of them are done: homeostat look jobs");

@@ -308,10 +308,10 @@ enum err digest_run_ask_all(struct digest_store *s, const char *job, int64_t fro
     return e;
 }
 
-enum err digest_run_asked(struct digest_store *s, struct digest_asked *a, struct fault *fault)
+enum err digest_run_asked(struct digest_store *s, int64_t upper_us, struct digest_asked *a, struct fault *fault)
 {
     struct db_rows r;
-    enum err       e = db_ask(s->db, sql_digest_run_asked, &r, fault, "");
+    enum err       e = db_ask(s->db, sql_digest_run_asked, &r, fault, "I", upper_us);
     if (e != OK)
         return e;
     bool there = db_next(&r);

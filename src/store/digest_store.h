@@ -84,14 +84,14 @@ MUST_CHECK enum err digest_run_last(struct digest_store *s, const char *job, int
 struct digest_asked { char job[32], tenant[64]; int64_t id, tenant_id, from_us, to_us; };
 /*
  * Any thread, while the digest goes on: over a connection of its own, on disk when it is OK.  tenant NULL: the one with the number tenant_id.
- * ERR_MISSING: no such tenant; ERR_BUSY: the digest writes for too long, or DIGEST_ASKED_MAX wait already.
+ * ERR_MISSING: no such tenant; ERR_BUSY: the digest writes for too long, or DIGEST_ASKED_MAX wait already that are over; ERR_INPUT: DIGEST_AHEAD_MAX wait that are not.
  */
-enum { DIGEST_ASKED_MAX = 64 };
+enum { DIGEST_ASKED_MAX = 64, DIGEST_AHEAD_MAX = 16 };
 struct digest_request { const char *job, *tenant; int64_t tenant_id, from_us, to_us; };
 MUST_CHECK enum err digest_run_ask(const char *folder, const struct digest_request *q, int64_t now_us, struct fault *fault);
 /* When no window of the job is noted as good for anybody, this one is asked for each tenant. *asked: how many. */
 MUST_CHECK enum err digest_run_ask_all(struct digest_store *s, const char *job, int64_t from_us, int64_t to_us, int64_t now_us, int *asked, struct fault *fault);
-MUST_CHECK enum err digest_run_asked(struct digest_store *s, struct digest_asked *a, struct fault *fault);   /* the oldest; ERR_MISSING: none */
+MUST_CHECK enum err digest_run_asked(struct digest_store *s, int64_t upper_us, struct digest_asked *a, struct fault *fault);   /* the oldest that ends by then; ERR_MISSING: none */
 struct digest_circuit { char state[16]; int64_t failures, until_us; };
 MUST_CHECK enum err digest_circuit_put(struct digest_store *s, const char *job, int64_t tenant_id, const struct digest_circuit *c, int64_t now_us, struct fault *fault);
 MUST_CHECK enum err digest_circuit_get(struct digest_store *s, const char *job, int64_t tenant_id, struct digest_circuit *c, struct fault *fault);   /* ERR_MISSING */

@@ -99,7 +99,7 @@ static json_t *read_json(struct exchange *x, const char *wanted, enum MHD_Result
     return body.json;
 }
 
-/* POST /events/enqueue {job, tenant_id, from, to}: the same request again asks for the same windows, so it needs no key. */
+/* POST /events/enqueue {job, tenant_id, from, to}: the same request again asks for the same windows, so it needs no key. 202: they are not over yet, and wait. */
 enum MHD_Result telemetry_enqueue(struct exchange *x)
 {
     const struct web_sources *s = &x->web->sources;
@@ -112,7 +112,7 @@ enum MHD_Result telemetry_enqueue(struct exchange *x)
         return result;
     enum err e = s->enqueue(s->ctx, body, &out, &fault);
     json_decref(body);
-    return e == OK ? answer_data(x, 200, out, NULL) : answer_fault(x, &fault);
+    return e == OK ? answer_data(x, json_is_string(json_object_get(out, "due")) ? 202 : 200, out, NULL) : answer_fault(x, &fault);
 }
 
 /* POST /ingest/consumers/{name}/replay {from} or {since}. */

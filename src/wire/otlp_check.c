@@ -11,6 +11,7 @@ struct walk {
     struct otlp_count         *count;
     int                        values;       /* AnyValues that we are in */
     bool                       ignore;       /* in the part of a oneof that a later one replaces */
+    bool                       nameless;     /* in a metric without a name */
     const uint8_t             *bad;          /* where it is malformed, and in what */
     const struct otlp_message *bad_in;
 };
@@ -43,6 +44,8 @@ static void item(struct walk *w, const char *why)
 {
     if (w->ignore)
         return;
+    if (w->nameless)
+        why = "a metric without a name";
     if (!why) {
         w->count->items++;
         return;
@@ -74,14 +77,17 @@ static void judge(struct walk *w, enum otlp_role role, const struct seen *seen)
     }
 }
 
-/* Of a oneof the last one counts: which is it? */
-static bool last_data(struct pb m, uint32_t *number)
+/* Of a oneof the last one counts: which is it? And of names. */
+static bool last_data(struct pb m, uint32_t *number, bool *nameless)
 {
     struct pb_field f;
     int             more;
     *number = 0;
+    *nameless = true;
     while ((more = pb_next(&m, &f)) > 0)
-        if (f.type == PB_LEN && f.number >= OTLP_METRIC_GAUGE && f.number <= OTLP_METRIC_SUMMARY && (f.number & 1 || f.number == OTLP_METRIC_EXPONENTIAL))
+        if (f.type == PB_LEN && f.number == OTLP_METRIC_NAME)
+            *nameless = f.bytes.n == 0;
+        else if (f.type == PB_LEN && f.number >= OTLP_METRIC_GAUGE && f.number <= OTLP_METRIC_SUMMARY && (f.number & 1 || f.number == OTLP_METRIC_EXPONENTIAL))
             *number = f.number;
     return more == 0;
 }
@@ -155,13 +161,14 @@ static bool message(struct walk *w, const struct otlp_message *d, struct slice b
         w->count->too_deep++;
         return true;
     }
-    if (d->role == OTLP_METRIC && !last_data(m, &data))
+    if (d->role == OTLP_METRIC && !last_data(m, &data, &w->nameless))
         return bad(w, &m, d);
     w->values += d->role == OTLP_ANY;
     while ((more = pb_next(&m, &f)) > 0)
         if (f.number <= d->last && !field(w, d, &f, &seen, data))
             return w->bad ? false : bad(w, &m, d);
     w->values -= d->role == OTLP_ANY;
+    w->nameless = w->nameless && d->role != OTLP_METRIC;
     if (more < 0)
         return bad(w, &m, d);
     if (d->role > OTLP_METRIC || d->role == OTLP_LOG)

@@ -183,3 +183,15 @@ def test_a_configuration_that_cannot_run_is_refused_before_anything_starts(progr
     (tmp_path / "policy.yaml").write_text("steps:\n  ratio: 2000%\n")
     done = subprocess.run([program("homeostat"), "config", "check", str(conf)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1 and "policy.yaml:2" in done.stderr
+
+
+def test_groups_of_processes_can_be_tried_without_a_daemon(program, tmp_path):
+    conf = tmp_path / "h.yaml"
+    conf.write_text("sensor_groups:\n  - name: tried\n    cmdline: [pytest]\n  - name: pg\n    exe: ['/postgres$', '/postmaster$']\n    cmdline: [postgres, postmaster]\n")
+    done = subprocess.run([program("homeostat"), "sensors", "-c", str(conf)], capture_output=True, text=True, timeout=60, check=True)
+    groups = set(re.findall(r'^namedprocess_namegroup_num_procs\{groupname="([^"]+)"', done.stdout, re.M))
+    assert "tried" in groups and groups <= {"tried", "pg", "other"}
+    assert "sensor_groups[1], pg: all patterns of cmdline must be found in one command line" in done.stderr
+    conf.write_text("sensor_groups:\n  - nam: x\n")
+    refused = subprocess.run([program("homeostat"), "sensors", "-c", str(conf)], capture_output=True, text=True, timeout=60, check=False)
+    assert refused.returncode == 1 and "nam" in refused.stderr and "node_" not in refused.stdout

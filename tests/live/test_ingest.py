@@ -234,6 +234,44 @@ def test_rules_in_front_of_a_sink_drop_and_mask_and_what_they_drop_is_counted(ma
     assert b"but this" in out and b"not this" not in out and b"hunter2" not in out
 
 
+def test_what_no_sink_takes_is_a_dead_letter_until_one_does(make_site):
+    site = make_site({"sensors": {"enabled": False}, "ingest": {"unrouted": "dead_letter"}})
+    settings, folder = lake(site, types=["logs"], match=["service.name=shop"])
+    site.write(settings)
+    site.start()
+    def logs(service, *texts):
+        records = [{"timeUnixNano": str(time.time_ns()), "severityText": "INFO", "body": {"stringValue": t}} for t in texts]
+        assert post(site, "/v1/logs", {"resourceLogs": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}, "scopeLogs": [{"logRecords": records}]}]}) == (200, {})
+    logs("shop", "of the shop")
+    logs("pay", "of nobody yet", "nor this one")
+    looked = lambda: site.caught_up("unrouted") and site.caught_up("lake")
+    site.until(looked, "everything was looked at")
+    site.until(lambda: site.status()["digest"]["events"] == 3, "it was digested")
+    assert site.metrics()["homeostat_events_unrouted_total"] == 2 and site.status()["ship"]["unrouted"] == 2
+    letters = json.loads(site.cli("deadletter", "ls", "unrouted", "-o", "json").stdout)
+    assert [x["why"] for x in letters] == ["unrouted"] * 2
+    site.write({"sinks": {"lake": {"match": ["service.name~shop|pay"]}}})
+    site.reload()
+    taken = lambda n: lambda: site.tail(500).count("ingest has taken the configuration") == n
+    site.until(taken(1), "the reload was taken")
+    site.cli("deadletter", "replay", "unrouted")
+    def arrived():
+        out = texts(folder)
+        return b"of the shop" in out and b"of nobody yet" in out and b"nor this one" in out
+    site.until(arrived, "they arrived")
+    site.until(looked, "everything was looked at again")
+    assert texts(folder).count(b"of nobody yet") == 1 and site.metrics()["homeostat_events_unrouted_total"] == 2
+    logs("shop", "the last")                              # the digest is behind those that came again, too, and counts this one alone
+    site.until(lambda: site.status()["digest"]["events"] > 3, "it was digested")
+    assert site.status()["digest"]["events"] == 4
+    site.write({"ingest": {"unrouted": "count"}})
+    site.reload()
+    site.until(taken(2), "the second reload was taken")
+    logs("other", "nobody's")
+    site.until(lambda: site.metrics()["homeostat_events_unrouted_total"] == 3, "it was counted")
+    assert len(json.loads(site.cli("deadletter", "ls", "unrouted", "-o", "json").stdout)) == 2 and [x["name"] for x in site.status()["ship"]["sinks"]] == ["lake"]
+
+
 def post(site, path, body, **headers):
     status, answer = site.ask("POST", path, json.dumps(body), {"Content-Type": "application/json", **headers}, port=site.ports["http"])
     return status, json.loads(answer) if answer else {}
@@ -399,6 +437,14 @@ def test_questions_about_services_patterns_and_traces_are_answered(make_site):
     status, body = enqueue(tenant_id=1)                  # a BIGINT, as S2 writes it
     assert status == 200 and body["data"]["tenant_id"] == 1
     site.until(lambda: site.status()["digest"]["asked_done"] == 2, "the second back-fill is done", 200)
+    # one that is not over waits for its time, and is not lost; far ahead is refused
+    ahead = time.time() + 3600
+    status, body = enqueue(**{"from": moment(ahead), "to": moment(ahead + 120)})
+    assert status == 202 and body["data"]["status"] == "queued" and body["data"]["due"][:16] == moment(ahead + 240)[:16]
+    assert [r["status"] for r in asked("/job")["runs"] if r["to"][:16] == moment(ahead + 120)[:16]] == ["queued"]
+    status, body = enqueue(**{"from": moment(ahead), "to": moment(ahead + 86400)})
+    assert status == 422 and "more than a day from now" in json.dumps(body)
+    assert "it waits until it is over" in site.cli("backfill", "oo-agg", moment(ahead), moment(ahead + 120)).stdout
     jobs = site.cli("look", "jobs").stdout
     assert "CIRCUIT" in jobs and "closed" in jobs
 

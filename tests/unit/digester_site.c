@@ -217,7 +217,8 @@ int64_t number(int which, const char *sql)
 
 enum err ask(struct digester *d, const char *job, const char *tenant, int64_t from_us, int64_t to_us, struct fault *fault)
 {
-    return digester_ask(d, &(struct digest_request){ job, tenant, 0, from_us, to_us }, fault);
+    int64_t due;
+    return digester_ask(d, &(struct digest_request){ job, tenant, 0, from_us, to_us }, &due, fault);
 }
 
 void whole(int which, struct journal *j, int64_t save_us)

@@ -30,7 +30,7 @@ struct thing { const char *name; int64_t size; const char *what; };
 
 static const struct conf_knob room_knobs[] = {
     { "count",      KNOB_INT(struct room, count),       "3",     "1..10",         CONF_LIVE,    "How many there are." },
-    { "pause",      KNOB_TIME(struct room, pause_us),   "90s",   "1s..1h",        CONF_LIVE,    "How long to wait." },
+    { "pause",      KNOB_TIME(struct room, pause_us),   "90s",   "1s..1h",        CONF_LIVE,    "How long to wait.", NULL, "things.pauses.of-room" },
     { "idle",       KNOB_TIME(struct room, idle_us),    "off",   "1s..1h or off", CONF_LIVE,    "When to sleep." },
     { "cache",      KNOB_SIZE(struct room, cache),      "64MiB", "1kB..1TiB",     CONF_RESTART, "How much to keep." },
     { "ratio",      KNOB_REAL(struct room, ratio),      "0.2",   "0..1",          CONF_LIVE,    "How steep it is." },
@@ -439,6 +439,24 @@ static void what_is_printed_loads_again_as_the_same(void **state)
     text_done(&second);
 }
 
+static void a_setting_with_two_names_is_one_setting(void **state)
+{
+    struct fixture *f = *state;
+    size_t          n;
+    assert_ok(load_text(f, "things:\n  a: {size: 1}\n  pauses:\n    of-room: 61s\n"), &f->fault);
+    assert_int_equal(((const struct room *)conf_of(f->conf, &room_section))->pause_us, 61000000);
+    (void)conf_instances(f->conf, &things_section, &n);
+    assert_int_equal(n, 1);                              /* pauses is none of them */
+    assert_ok(load_text(f, "room: {pause: 61s}\nthings: {pauses: {of-room: 61000ms}}\n"), &f->fault);      /* both say the same */
+    assert_int_equal(((const struct room *)conf_of(f->conf, &room_section))->pause_us, 61000000);
+    must_say(f, "room: {pause: 61s}\nthings: {pauses: {of-room: 62s}}\n", "room.pause is set twice, and not to the same");
+    must_say(f, "things: {pauses: {of-room: 62s}}\nroom: {pause: 61s}\n", "It is also written `things.pauses.of-room`.");
+    must_say(f, "things: {pauses: {of-room: 2h}}\n", "2h is more than 1h");
+    must_say(f, "things: {pauses: {of-home: 2s}}\n", "unknown key `of-home` in things.pauses");
+    must_say(f, "things: {pauses: {of-home: 2s}}\n", "Known here: of-room.");
+    must_say(f, "things: {pauses: 3}\n", "things.pauses: a map is wanted here");
+}
+
 /* ---- reload ---- */
 
 static const struct conf_change *change_of(const struct conf *c, const char *path)
@@ -623,6 +641,7 @@ int main(void)
         TEST(a_secret_file_that_others_may_read_is_refused),
         TEST(files_are_included_and_settings_made_once),
         TEST(a_chain_of_includes_ends),
+        TEST(a_setting_with_two_names_is_one_setting),
         TEST(what_is_printed_loads_again_as_the_same),
         TEST(a_reload_changes_what_is_live_and_keeps_what_waits),
         TEST(a_bad_file_changes_nothing),

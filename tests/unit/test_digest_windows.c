@@ -89,18 +89,26 @@ static void jobs_stand_in_an_order_in_which_each_has_what_it_needs(void **state)
         assert_non_null(jobs[i].why);
 }
 
-static void what_is_not_over_cannot_be_asked_for_again(void **state)
+static void what_is_asked_for_before_it_is_over_is_due_when_it_is(void **state)
 {
     (void)state;
     const struct job_kind *j = window_job("oo-agg");
     struct window          w;
     const char            *why;
-    assert_true(window_asked(j, 100 * M, 90 * M + S, 91 * M + S, &w, &why));
+    int64_t                due;
+    assert_true(window_asked(j, 100 * M, 90 * M + S, 91 * M + S, &w, &due, &why));
     assert_int_equal(w.from_us, 90 * M);
     assert_int_equal(w.to_us, 92 * M);
-    assert_false(window_asked(j, 100 * M, 97 * M, 99 * M, &w, &why));
-    assert_false(window_asked(j, 100 * M, 90 * M, 90 * M, &w, &why));
-    assert_false(window_asked(j, 100000 * M, 0, 90000 * M, &w, &why));
+    assert_int_equal(due, 0);
+    assert_true(window_asked(j, 100 * M, 97 * M, 98 * M, &w, &due, &why) && due == 0);
+    assert_true(window_asked(j, 100 * M, 97 * M, 98 * M + S, &w, &due, &why));
+    assert_int_equal(due, 101 * M);
+    assert_true(window_asked(j, 100 * M, 200 * M, 1540 * M, &w, &due, &why));
+    assert_int_equal(due, 1542 * M);
+    assert_false(window_asked(j, 100 * M, 200 * M, 1540 * M + S, &w, &due, &why));
+    assert_string_equal(why, "it ends more than a day from now");
+    assert_false(window_asked(j, 100 * M, 90 * M, 90 * M, &w, &due, &why));
+    assert_false(window_asked(j, 100000 * M, 0, 90000 * M, &w, &due, &why));
 }
 
 static void a_circuit_opens_after_failures_and_tries_once_when_it_has_cooled_down(void **state)
@@ -142,7 +150,7 @@ int main(void)
         cmocka_unit_test(what_was_missed_for_more_than_a_week_is_left_out),
         cmocka_unit_test(a_job_waits_for_the_one_it_needs),
         cmocka_unit_test(jobs_stand_in_an_order_in_which_each_has_what_it_needs),
-        cmocka_unit_test(what_is_not_over_cannot_be_asked_for_again),
+        cmocka_unit_test(what_is_asked_for_before_it_is_over_is_due_when_it_is),
         cmocka_unit_test(a_circuit_opens_after_failures_and_tries_once_when_it_has_cooled_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

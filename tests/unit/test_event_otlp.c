@@ -169,7 +169,7 @@ static void what_is_absent_is_at_its_default(void **state)
     assert_ok(bench_hex(b, RECORD_OTLP_LOGS, "0a{ 12{ 12{ 09 ffffffffffffffff 4a{ 00 } 52{ 0000000000000000 } 10 ffffffffffffffffff01 } } }"), &b->fault);
     assert_int_equal(b->event[0]->as.log.time_ns, 1000 * 1000);               /* beyond what a time can be */
     assert_true(b->event[0]->as.log.trace_id.n == 0 && b->event[0]->as.log.span_id.n == 0 && b->event[0]->as.log.severity == 0);
-    assert_ok(bench_hex(b, RECORD_OTLP_METRICS, "0a{ 12{ 12{ 4a{ 0a{ } } } } }"), &b->fault);
+    assert_ok(bench_hex(b, RECORD_OTLP_METRICS, "0a{ 12{ 12{ 0a{'m'} 4a{ 0a{ } } } } }"), &b->fault);
     assert_true(isnan(b->event[0]->as.point.sum) && isnan(b->event[0]->as.point.max) && b->event[0]->as.point.counts_n == 0);
     assert_ok(bench_hex(b, RECORD_OTLP_METRICS, "0a{ 12{ 12{ 0a{'no data'} } } }"), &b->fault);
     assert_int_equal(b->n, 0);
@@ -182,7 +182,7 @@ static void the_last_value_wins_and_of_a_oneof_the_last_member(void **state)
     assert_int_equal(b->event[0]->as.log.severity, 9);
     assert_slice(b->event[0]->as.log.severity_text, "b");
     assert_true(b->event[0]->as.log.body.kind == VALUE_INT && b->event[0]->as.log.body.as.integer == 42);
-    assert_ok(bench_hex(b, RECORD_OTLP_METRICS, "0a{ 12{ 12{ 2a{ 0a{ 31 0100000000000000 } } 3a{ 0a{ 31 0200000000000000 21 0000000000000840 } } } } }"), &b->fault);
+    assert_ok(bench_hex(b, RECORD_OTLP_METRICS, "0a{ 12{ 12{ 0a{'m'} 2a{ 0a{ 31 0100000000000000 } } 3a{ 0a{ 31 0200000000000000 21 0000000000000840 } } } } }"), &b->fault);
     assert_int_equal(b->n, 1);
     assert_true(b->event[0]->as.point.kind == POINT_SUM && !b->event[0]->as.point.is_int && b->event[0]->as.point.value == 3);
 }
@@ -193,8 +193,12 @@ static void what_is_rejected_is_left_out_and_counted_by_both(void **state)
     assert_ok(bench_hex(b, RECORD_OTLP_TRACES, "0a{ 12{ 12{ 0a{ 00 } 12{" SPAN_ID "} } 12{ 0a{" TRACE_ID "} 12{" SPAN_ID "} } } }"), &b->fault);
     assert_true(b->n == 1 && b->report.rejected == 1 && b->event[0]->index == 0);
     assert_string_equal(b->report.why, "a span without a valid trace id");
-    assert_ok(bench_hex(b, RECORD_OTLP_METRICS, "0a{ 12{ 12{ 2a{ 0a{ 19 0200000000000000 } 0a{ 31 0000000000000000 } } } 12{ 4a{ 0a{ 39 000000000000f03f } } } } }"), &b->fault);
+    assert_ok(bench_hex(b, RECORD_OTLP_METRICS, "0a{ 12{ 12{ 0a{'m'} 2a{ 0a{ 19 0200000000000000 } 0a{ 31 0000000000000000 } } } 12{ 0a{'m'} 4a{ 0a{ 39 000000000000f03f } } } } }"), &b->fault);
     assert_true(b->n == 1 && b->report.rejected == 2);
+    assert_ok(bench_hex(b, RECORD_OTLP_METRICS, "0a{ 12{ 12{ 2a{ 0a{ 31 0000000000000000 } } } 12{ 0a{'m'} 2a{ 0a{ 31 0000000000000000 } } } } }"), &b->fault);
+    assert_true(b->n == 1 && b->report.rejected == 1 && b->event[0]->index == 0);
+    assert_slice(b->event[0]->as.point.name, "m");
+    assert_string_equal(b->report.why, "a metric without a name");
 }
 
 static void bad_text_comes_as_it_is_and_is_counted(void **state)

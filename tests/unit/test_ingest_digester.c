@@ -120,7 +120,7 @@ static void a_window_that_is_asked_for_again_is_written_over_by_the_same(void **
     assert_int_equal(sqlite3_exec(db, "UPDATE metric_1m SET avg_val = 99; DELETE FROM log_pattern_5m; UPDATE service_call_5m SET calls = 1, rps = 7", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     assert_ok(digester_open(&o, &d, &fault), &fault);
-    assert_int_equal(ask(d, "oo-agg", "shop", wall, wall + MINUTE, &fault), ERR_INPUT);       /* not over yet */
+    assert_int_equal(ask(d, "oo-agg", "shop", wall, wall + 1441 * MINUTE, &fault), ERR_INPUT);       /* more than a day ahead */
     assert_int_equal(ask(d, "nothing", "shop", BEGIN, BEGIN + MINUTE, &fault), ERR_INPUT);
     assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 20 * MINUTE, &fault), &fault);
     assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 20 * MINUTE, &fault), &fault);          /* twice is once */
@@ -404,22 +404,23 @@ static void a_window_is_asked_for_by_the_code_of_a_tenant_or_its_number_and_none
     struct journal         *j = a_journal(5, small);
     struct digester_options o = options(0, j, 0);
     struct digester        *d;
+    int64_t                 due;
     wall = BEGIN + 60 * MINUTE;
     whole(0, j, 0);
     int64_t               tenants = number(0, "SELECT count(*) FROM dim_tenant"), shop = number(0, "SELECT tenant_id FROM dim_tenant WHERE code = 'shop'");
     struct digest_request q = { "oo-agg", "shpo", 0, BEGIN, BEGIN + 5 * MINUTE };
     assert_ok(digester_open(&o, &d, &fault), &fault);
-    assert_int_equal(digester_ask(d, &q, &fault), ERR_MISSING);
+    assert_int_equal(digester_ask(d, &q, &due, &fault), ERR_MISSING);
     q.tenant = NULL;
     q.tenant_id = 4711;
-    assert_int_equal(digester_ask(d, &q, &fault), ERR_MISSING);
+    assert_int_equal(digester_ask(d, &q, &due, &fault), ERR_MISSING);
     assert_int_equal(number(0, "SELECT count(*) FROM dim_tenant"), tenants);
     assert_int_equal(number(0, "SELECT count(*) FROM etl_job_run WHERE status = 'queued'"), 0);
     q.tenant_id = shop;
-    assert_ok(digester_ask(d, &q, &fault), &fault);
+    assert_ok(digester_ask(d, &q, &due, &fault), &fault);
     assert_int_equal(number(0, "SELECT tenant_id FROM etl_job_run WHERE status = 'queued'"), shop);
     q.tenant = "";                                       /* the installation's own */
-    assert_ok(digester_ask(d, &q, &fault), &fault);
+    assert_ok(digester_ask(d, &q, &due, &fault), &fault);
     assert_int_equal(number(0, "SELECT count(*) FROM etl_job_run JOIN dim_tenant USING (tenant_id) WHERE status = 'queued' AND code = ''"), 1);
     digester_close(d);
     journal_close(j);
@@ -462,6 +463,42 @@ static void more_windows_than_can_wait_are_refused_for_now(void **state)
     assert_int_equal(ask(d, "oo-agg", "shop", BEGIN + 100 * MINUTE, BEGIN + 101 * MINUTE, &fault), ERR_BUSY);
     assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + MINUTE, &fault), &fault);      /* it waits already */
     digester_close(d);
+    journal_close(j);
+}
+
+/* As a replay of letters puts them there (ingest/unrouted.h). */
+static void what_came_into_the_journal_again_because_no_sink_took_it_is_counted_once(void **state)
+{
+    (void)state;
+    static const char        mark[] = "homeostat.replayed\0unrouted";
+    struct fault             fault = { 0 };
+    struct journal          *j = a_journal(4, small);
+    struct journal_consumer *c;
+    struct journal_stats     s;
+    struct record            r;
+    journal_stats(j, &s);
+    assert_ok(journal_consumer_open(j, "again", JOURNAL_FROM_START, &c, &fault), &fault);
+    while (journal_read(c, &r, &fault) == OK && r.id <= s.last_id) {
+        r.id = 0;
+        r.received_us = 0;
+        r.labels = (struct slice){ mark, sizeof mark };
+        assert_ok(journal_append_wait(j, &r, NULL, &fault), &fault);
+    }
+    journal_consumer_close(c);
+    wall = BEGIN + 30 * MINUTE;
+    whole(0, j, 0);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), 4 * 400);
+    assert_int_equal(number(0, "SELECT sum(samples) FROM metric_1m"), 4 * 48);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    struct digester_stats   told;
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 4 * MINUTE, &fault), &fault);
+    turns(d, 1000);
+    digester_stats(d, &told);
+    assert_int_equal(told.asked_done, 1);
+    digester_close(d);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), 4 * 400);
     journal_close(j);
 }
 
@@ -520,6 +557,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_window_is_asked_for_by_the_code_of_a_tenant_or_its_number_and_none_comes_into_being, site_make, site_remove),
         cmocka_unit_test_setup_teardown(who_asks_while_somebody_else_writes_for_long_is_told_to_come_again, site_make, site_remove),
         cmocka_unit_test_setup_teardown(more_windows_than_can_wait_are_refused_for_now, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(what_came_into_the_journal_again_because_no_sink_took_it_is_counted_once, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_crash_while_a_window_is_made_again_does_not_hold_the_journal_for_ever, site_make, site_remove),
         cmocka_unit_test_setup_teardown(how_far_it_is_behind_grows_while_it_cannot_write, site_make, site_remove),
     };

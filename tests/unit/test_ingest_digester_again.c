@@ -177,6 +177,62 @@ static void a_window_that_is_done_can_be_asked_for_again_and_is_made_from_its_be
     journal_close(j);
 }
 
+#define QUEUED "SELECT count(*) FROM etl_job_run WHERE status = 'queued'"
+
+static void a_window_that_is_asked_for_before_it_is_over_is_made_when_it_is(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(12, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    struct digester_stats   s;
+    int64_t                 due;
+    wall = BEGIN + 20 * MINUTE;
+    whole(0, j, 0);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    assert_ok(digester_ask(d, &(struct digest_request){ "oo-agg", "shop", 0, BEGIN + 15 * MINUTE, BEGIN + 25 * MINUTE }, &due, &fault), &fault);
+    assert_int_equal(due, BEGIN + 27 * MINUTE);
+    turns(d, 1000);
+    assert_int_equal(number(0, QUEUED), 1);
+    digester_close(d);                                   /* killed meanwhile */
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    minutes_into(j, BEGIN + 20 * MINUTE, 5, small);
+    wall = BEGIN + 27 * MINUTE - 1;
+    turns(d, 1000);
+    digester_stats(d, &s);
+    assert_int_equal(number(0, QUEUED), 1);
+    assert_int_equal(s.asked_done + s.asked_refused + s.asked_failed, 0);
+    wall = BEGIN + 27 * MINUTE;
+    turns(d, 1000);
+    digester_stats(d, &s);
+    assert_int_equal(s.asked_done, 1);
+    assert_int_equal(number(0, QUEUED), 0);
+    assert_int_equal((number(0, "SELECT window_to FROM etl_job_run WHERE asked_at IS NOT NULL AND status = 'success'") - BEGIN) / MINUTE, 25);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m WHERE bucket >= 1700000100000000 + 20 * 60000000"), 5 * 400);
+    digester_close(d);
+    journal_close(j);
+}
+
+static void of_windows_that_are_not_over_only_some_can_wait_and_they_keep_nobody_out(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(1, small);
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    wall = BEGIN + 300 * MINUTE;
+    whole(0, j, 0);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    for (int i = 0; i < DIGEST_AHEAD_MAX; i++)
+        assert_ok(ask(d, "oo-agg", "shop", wall + i * MINUTE, wall + (i + 1) * MINUTE, &fault), &fault);
+    assert_int_equal(ask(d, "oo-agg", "shop", wall + 100 * MINUTE, wall + 101 * MINUTE, &fault), ERR_INPUT);
+    assert_non_null(strstr(fault.text, "16 windows that are not over yet wait already"));
+    assert_ok(ask(d, "oo-agg", "shop", wall, wall + MINUTE, &fault), &fault);                    /* it waits already */
+    for (int i = 0; i < DIGEST_ASKED_MAX; i++)
+        assert_ok(ask(d, "oo-agg", "shop", BEGIN + i * MINUTE, BEGIN + (i + 1) * MINUTE, &fault), &fault);
+    digester_close(d);
+    journal_close(j);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, site_make, site_remove)
 
 int main(void)
@@ -187,6 +243,8 @@ int main(void)
         TEST(a_piece_is_left_when_we_are_to_stop_and_made_in_the_next_life),
         TEST(what_is_due_comes_first_and_the_back_fill_gets_on_all_the_same),
         TEST(a_window_that_is_done_can_be_asked_for_again_and_is_made_from_its_beginning),
+        TEST(a_window_that_is_asked_for_before_it_is_over_is_made_when_it_is),
+        TEST(of_windows_that_are_not_over_only_some_can_wait_and_they_keep_nobody_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

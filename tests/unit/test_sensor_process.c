@@ -239,6 +239,52 @@ static void names_and_paths_may_be_expressions_and_what_is_none_is_exact(void **
     end(&w);
 }
 
+/* What each is in by these groups: "" when in none. */
+static const char *group_of(const char *groups, const char *comm, const char *line)
+{
+    static char      out[GROUP_NAME_MAX];
+    struct world     w;
+    struct grouping *g;
+    struct fault     fault = { 0 };
+    char             yaml[2000], arguments[300];
+    size_t           n, size = (size_t)snprintf(arguments, sizeof arguments, "%s", line) + 1;
+    snprintf(yaml, sizeof yaml, "sensors:\n  interval: 1s\nsensor_groups:\n%s", groups);
+    for (size_t i = 0; i < size; i++)
+        arguments[i] = arguments[i] == ' ' ? 0 : arguments[i];
+    begin(&w, yaml);
+    const struct sensors_group_conf *conf = conf_instances(w.conf, &sensor_groups_section, &n);
+    assert_int_equal(grouping_new(conf, n, &g, &fault), OK);
+    if (!grouping_name(g, &(struct group_facts){ slice_of(comm), { arguments, size }, 0 }, out))
+        *out = 0;
+    grouping_free(g);
+    end(&w);
+    return out;
+}
+
+static void lists_that_name_the_same_programs_are_alternatives_in_cmdline_too(void **state)
+{
+    (void)state;
+    assert_string_equal(group_of(with_expressions, "postgres", "/usr/lib/postgresql/17/bin/postgres -D /data"), "postgres");
+    assert_string_equal(group_of(with_expressions, "postmaster", "/opt/pg/bin/postmaster -D /data"), "postgres");
+    assert_string_equal(group_of(with_expressions, "psql", "/usr/bin/psql -h postgres"), "other");      /* comm and exe must match all the same */
+}
+
+static void elsewhere_every_pattern_of_cmdline_must_be_found(void **state)
+{
+    (void)state;
+    static const char *const both[] = {
+        "  - name: g\n    cmdline: [python3, gunicorn]\n",
+        "  - name: g\n    exe: [python3, gunicorn]\n    comm: [python3, gunicorn]\n    cmdline: [python3, gunicorn]\n",      /* names, as process-exporter takes them */
+        "  - name: g\n    exe: ['/python3$', '/gunicorn$']\n    cmdline: [python3, gunicorn]\n",
+        "  - name: g\n    exe: ['/python3$']\n    comm: ['^python3$']\n    cmdline: [python3, gunicorn]\n",
+        "  - name: g\n    exe: ['/python3$', '/gunicorn$']\n    comm: ['^gunicorn$', '^python3$']\n    cmdline: [python3, gunicorn]\n",
+    };
+    for (size_t i = 0; i < sizeof both / sizeof *both; i++) {
+        assert_string_equal(group_of(both[i], "python3", "/usr/bin/python3 /usr/bin/gunicorn app"), "g");
+        assert_string_equal(group_of(both[i], "python3", "/usr/bin/python3 other.py"), "");
+    }
+}
+
 struct doubted { size_t n; char text[4][300]; };
 
 static void doubt(void *ctx, const char *text)
@@ -259,6 +305,25 @@ static void recipes_that_can_match_nobody_are_told(void **state)
     assert_non_null(strstr(d.text[0], "sensor_groups[0], long: never matches: the kernel keeps 15"));
     assert_non_null(strstr(d.text[1], "sensor_groups[2], late: never matches: sensor_groups[1], everybody"));
     assert_int_equal(grouping_doubts(conf + 3, 1, doubt, &d), 0);
+}
+
+static void patterns_that_look_like_alternatives_are_told(void **state)
+{
+    (void)state;
+    static const char *const               exe[] = { ".*/postgres$", ".*/postmaster$" }, *const comm[] = { "^postgres$", "^postmaster$" }, *const line[] = { "postgres", "postmaster" };
+    static const char *const               begin[] = { "^/usr/bin/a ", "^/usr/bin/b?" }, *const apart[] = { "^/usr/bin/a ", "^/opt/b" }, *const words[] = { "java", "kafka\\.Kafka" };
+    static const struct sensors_group_conf conf[] = {
+        { .name = "all-three", .exe = { exe, 2 }, .comm = { comm, 2 }, .cmdline = { line, 2 } },
+        { .name = "two", .exe = { exe, 2 }, .cmdline = { line, 2 } },
+        { .name = "apart", .cmdline = { apart, 2 } },
+        { .name = "perhaps", .cmdline = { begin, 2 } },
+        { .name = "kafka", .comm = { words, 1 }, .cmdline = { words, 2 } },
+    };
+    struct doubted d = { 0 };
+    assert_int_equal(grouping_doubts(conf, 5, doubt, &d), 3);
+    assert_non_null(strstr(d.text[0], "sensor_groups[0], all-three: comm, exe and cmdline name the same programs, so one pattern of cmdline is enough here"));
+    assert_non_null(strstr(d.text[1], "sensor_groups[1], two: all patterns of cmdline must be found in one command line, and they look like alternatives; those are one pattern: '(postgres|postmaster)'"));
+    assert_non_null(strstr(d.text[2], "sensor_groups[2], apart: never matches"));
 }
 
 static void names_beyond_the_bound_are_other(void **state)
@@ -389,9 +454,13 @@ static void the_host_is_told_how_many_processes_there_are_and_may_be(void **stat
     put_process((struct made){ 11, 1, 5, "b", "b", 0, 0 });
     put_file("/proc/sys/kernel/pid_max", "4194304\n", 8);
     put_file("/proc/sys/kernel/threads-max", "126000\n", 7);
+    put_file("/proc/11/task/11/stat", "11 (b) S 1", 10);             /* 10 was gone by then */
+    put_file("/proc/11/task/12/stat", "12 (R) D) D 1", 13);
+    put_file("/proc/11/task/13/stat", "13 (b) R 1", 10);
     begin(&w, BY_COMM);
     tick(&w);
-    static const char *const lines[] = { "node_processes_pids 2", "node_processes_threads 6", "node_processes_state{state=\"S\"} 2", "node_processes_max_processes 4194304",
+    assert_non_null(strstr(w.text.s, "namedprocess_scrape_errors 0"));
+    static const char *const lines[] = { "node_processes_threads_state{thread_state=\"S\"} 1", "node_processes_threads_state{thread_state=\"D\"} 1", "node_processes_threads_state{thread_state=\"R\"} 1", "node_processes_pids 2", "node_processes_threads 6", "node_processes_state{state=\"S\"} 2", "node_processes_max_processes 4194304",
         "node_processes_max_threads 126000" };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (!strstr(w.text.s, lines[i]))
@@ -408,6 +477,9 @@ int main(void)
         TEST(the_first_recipe_that_matches_names_the_group),
         TEST(names_and_paths_may_be_expressions_and_what_is_none_is_exact),
         TEST(recipes_that_can_match_nobody_are_told),
+        TEST(lists_that_name_the_same_programs_are_alternatives_in_cmdline_too),
+        TEST(elsewhere_every_pattern_of_cmdline_must_be_found),
+        TEST(patterns_that_look_like_alternatives_are_told),
         TEST(names_beyond_the_bound_are_other),
         TEST(a_process_that_cannot_be_read_for_a_while_counts_nothing_twice),
         TEST(a_name_that_nobody_uses_any_more_gives_way_after_ten_minutes),

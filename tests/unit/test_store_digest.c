@@ -156,15 +156,16 @@ static void a_window_asked_for_waits_once_until_it_is_done(void **state)
     struct fault         f = { 0 };
     struct digest_store *s = a_store();
     struct digest_asked  a;
-    assert_int_equal(digest_run_asked(s, &a, &f), ERR_MISSING);
+    assert_int_equal(digest_run_asked(s, NOW + 60 * US_PER_S, &a, &f), ERR_MISSING);
     put(s, NOW, 1);
     for (int i = 0; i < 2; i++)
         assert_ok(digest_run_ask(folder, &(struct digest_request){ "oo-agg", "shop", 0, NOW, NOW + 60 * US_PER_S }, NOW, &f), &f);      /* one that was done: no conflict */
-    assert_ok(digest_run_asked(s, &a, &f), &f);
+    assert_int_equal(digest_run_asked(s, NOW + 60 * US_PER_S - 1, &a, &f), ERR_MISSING);      /* it ends later than that */
+    assert_ok(digest_run_asked(s, NOW + 60 * US_PER_S, &a, &f), &f);
     assert_string_equal(a.tenant, "shop");
     assert_int_equal(number("SELECT count(*) FROM etl_job_run"), 1);
     assert_ok(digest_run_put(s, &(struct digest_run){ a.job, "refused", "gone", a.tenant_id, a.from_us, a.to_us, 0 }, NOW, &f), &f);
-    assert_int_equal(digest_run_asked(s, &a, &f), ERR_MISSING);
+    assert_int_equal(digest_run_asked(s, NOW + 60 * US_PER_S, &a, &f), ERR_MISSING);
     assert_int_equal(number("SELECT count(*) FROM etl_job_run WHERE error = 'gone'"), 1);
     digest_store_close(s);
 }

@@ -124,10 +124,10 @@ static void a_point_that_says_nothing_is_rejected_and_counted(void **state)
 {
     struct bench *b = *state;
     assert_ok(check_item(b, OTLP_METRICS,
-        "12{ 2a{ 0a{ 19 0200000000000000 }"                          /* no value */
+        "12{ 0a{'m'} 2a{ 0a{ 19 0200000000000000 }"                  /* no value */
         "        0a{ 40 01 }"                                        /* none, and it says so */
         "        0a{ 31 0000000000000000 } } }"                      /* zero is a value */
-        "12{ 4a{ 0a{ 32{ 0100000000000000 } 3a{ 000000000000f03f } }"  /* one count for one bound */
+        "12{ 0a{'m'} 4a{ 0a{ 32{ 0100000000000000 } 3a{ 000000000000f03f } }"  /* one count for one bound */
         "        0a{ 31 0100000000000000 31 0100000000000000 39 000000000000f03f }"   /* two counts for one bound, not packed */
         "        0a{ 21 0100000000000000 } } }"), &b->fault);        /* neither */
     assert_true(b->count.items == 4 && b->count.rejected == 2);
@@ -137,8 +137,19 @@ static void a_point_that_says_nothing_is_rejected_and_counted(void **state)
 static void of_a_oneof_the_last_counts(void **state)
 {
     struct bench *b = *state;
-    assert_ok(check_item(b, OTLP_METRICS, "12{ 2a{ 0a{ 31 0000000000000000 } 0a{ 31 0000000000000000 } } 3a{ 0a{ 31 0000000000000000 } } }"), &b->fault);
+    assert_ok(check_item(b, OTLP_METRICS, "12{ 0a{'m'} 2a{ 0a{ 31 0000000000000000 } 0a{ 31 0000000000000000 } } 3a{ 0a{ 31 0000000000000000 } } }"), &b->fault);
     assert_int_equal(b->count.items, 1);
+}
+
+static void the_points_of_a_metric_without_a_name_are_rejected_and_those_beside_it_are_not(void **state)
+{
+    struct bench *b = *state;
+    assert_ok(check_item(b, OTLP_METRICS,
+        "12{ 2a{ 0a{ 31 0000000000000000 } 0a{ 31 0000000000000000 } } }"       /* none */
+        "12{ 5a{ 0a{ } } 0a{ 'm' } 0a{ } }"                                     /* the last one is empty */
+        "12{ 5a{ 0a{ } } 0a{ 'm' } }"), &b->fault);                             /* the name may stand behind */
+    assert_true(b->count.items == 1 && b->count.rejected == 3);
+    assert_string_equal(b->count.why, "a metric without a name");
 }
 
 static void bad_text_is_counted_and_not_refused(void **state)
@@ -270,6 +281,7 @@ int main(void)
         TEST(unknown_fields_and_fields_of_another_type_are_skipped),
         TEST(a_span_without_valid_ids_is_rejected_and_counted),
         TEST(a_point_that_says_nothing_is_rejected_and_counted),
+        TEST(the_points_of_a_metric_without_a_name_are_rejected_and_those_beside_it_are_not),
         TEST(of_a_oneof_the_last_counts),
         TEST(bad_text_is_counted_and_not_refused),
         TEST(values_within_values_are_looked_into_only_so_deep),
