@@ -112,11 +112,25 @@ static bool events_read(struct intake *in, struct session_host *h, struct exchan
     return report.events + report.rejected > 0;
 }
 
+/* As the digest will read it (ingest/digester_table.c): what is acknowledged must fit there. */
+static bool table_read(struct session_host *h, struct exchange *x, struct slice body)
+{
+    struct fault fault = { 0 };
+    const char  *kind;
+    struct text  schema CLEANUP(text_done);
+    text_init(&schema, SCHEMA_TEXT_MAX);
+    enum err e = schema_read(body, x->table, sizeof x->table, &kind, &schema, &fault);
+    if (e != OK)
+        return faulty(h, x, e, &fault);
+    answer_accepted(&x->answer, 1, 0, "");
+    x->record.form = FORM_JSON;
+    x->record.source = slice_of(x->table);
+    return true;
+}
+
 bool intake_read(struct intake *in, struct session_host *h, struct exchange *x)
 {
     struct slice body;
-    struct fault fault = { 0 };
-    enum err     e;
     if (!uncover(in, h, x, &body))
         return false;
     x->record = (struct record){ .kind = x->route->kind, .tenant = slice_of(x->tenant), .body = body };
@@ -126,14 +140,7 @@ bool intake_read(struct intake *in, struct session_host *h, struct exchange *x)
     case ROUTE_OTLP:
     case ROUTE_ROWS:   keep = events_read(in, h, x, body); break;
     case ROUTE_REMOTE: keep = remote_read(in, h, x, body); break;
-    case ROUTE_SCHEMA:
-        if ((e = schema_read(body, x->table, sizeof x->table, &x->word, &fault)) != OK)
-            return faulty(h, x, e, &fault);
-        answer_accepted(&x->answer, 1, 0, "");
-        x->record.form = FORM_JSON;
-        x->record.source = slice_of(x->table);
-        keep = true;
-        break;
+    case ROUTE_SCHEMA: keep = table_read(h, x, body); break;
     case ROUTE_FLIGHT:
     case ROUTE_HEALTH: answer_accepted(&x->answer, 0, 0, ""); break;
     }

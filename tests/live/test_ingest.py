@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import socket
+import sqlite3
 import subprocess
 import time
 
@@ -233,6 +234,38 @@ def test_curl_gets_the_answers_that_the_specification_asks_for(make_site):
     assert curl("/write/logs", *json_type, data=json.dumps([{"timestamp": time.time(), "app": "shop", "host": "h", "message": "hello", "level": "INFO"}]))[1].startswith("2")
     assert curl("/write/logs", *json_type, data='[{"message": ')[1].startswith("400")
     assert curl("/schema/register", *json_type, data=json.dumps({"table": "orders", "kind": "metrics", "columns": [{"name": "value", "type": "real"}]}))[1].startswith("2")
+    site.until(lambda: "orders" in registry(site), "the table is in table_registry")
+
+
+def registry(site):
+    """table_registry of digest.db: what was registered, by its name."""
+    db = sqlite3.connect(f"file:{site.folder}/store/digest.db?mode=ro", uri=True, timeout=30)
+    try:
+        return {name: (json.loads(schema), created) for name, schema, created in db.execute("SELECT table_name, schema, created_at FROM table_registry")}
+    finally:
+        db.close()
+
+
+def test_a_table_that_was_registered_is_in_the_registry_also_after_kill_9(make_site):
+    site = make_site()
+    site.start()
+    columns = [{"name": "time", "type": "timestamp"}, {"name": "value", "type": "double"}, {"name": "labels", "type": "jsonb"}]
+    for i in range(20):
+        assert post(site, f"/schema/register?table=before_{i}", {"columns": columns}) == (200, {"accepted": 1, "rejected": 0})
+    assert post(site, "/schema/register", {"columns": columns})[0] == 400
+    site.kill()                                  # what was acknowledged a moment ago is in the journal, wherever the digest was
+    site.start()
+    site.until(lambda: len(registry(site)) == 20, "all tables are in table_registry")
+    schema, created = registry(site)["before_0"]
+    assert schema == {"columns": columns, "kind": "metrics"}
+    assert post(site, "/schema/register", {"table_name": "before_0", "schema": {"columns": columns[:1]}})[0] == 200
+    site.until(lambda: registry(site)["before_0"][0] == {"columns": columns[:1], "kind": "logs"}, "the new schema took the place of the old one")
+    site.kill()
+    site.start()
+    assert post(site, "/schema/register?table=last", {"columns": columns})[0] == 200
+    site.until(lambda: "last" in registry(site), "everything before it was read")
+    assert registry(site)["before_0"] == ({"columns": columns[:1], "kind": "logs"}, created) and len(registry(site)) == 21
+    assert site.stop() == 0
 
 
 def test_the_journal_can_be_listed_read_and_verified_while_it_is_written(program, make_site):
