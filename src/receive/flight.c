@@ -105,7 +105,7 @@ static struct exchange *batch(struct intake *in, struct session_host *h, struct 
     text_add_n(&whole, stream->before.s, stream->before.used);
     enum err e = whole.cut ? fail(&fault, ERR_LIMIT, "a batch with its schema is too large") : flight_stream_add(&whole, d, &fault);
     if (e == OK)
-        e = in->check(RECORD_ARROW, FORM_ARROW, (struct slice){ whole.s, whole.used }, &report, &fault);
+        e = in->check(&(struct record){ .kind = RECORD_ARROW, .form = FORM_ARROW, .body = { whole.s, whole.used } }, &report, &fault);
     if (e == OK && !report.events && report.rejected)
         e = fail(&fault, ERR_INPUT, "nothing of a batch can be taken: %s", report.why);
     struct exchange *part = e == OK ? exchange_new(h) : NULL;

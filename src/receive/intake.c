@@ -94,21 +94,29 @@ static bool remote_read(struct intake *in, struct session_host *h, struct exchan
     return fine + c.exemplars + c.metadata > 0;
 }
 
+/* What the path says of its rows (event/rows.c). */
+static void rows_mark(struct exchange *x)
+{
+    static const char logs[] = "kind\0logs", metrics[] = "kind\0metrics", named[] = "kind\0metrics\0table\0";
+    if (x->route->word[0] == 'l')
+        x->record.labels = (struct slice){ logs, sizeof logs };
+    else
+        x->record.labels = *x->table ? (struct slice){ named, sizeof named } : (struct slice){ metrics, sizeof metrics };
+    x->record.source = *x->table ? slice_of(x->table) : slice_of(x->route->word);
+}
+
 static bool events_read(struct intake *in, struct session_host *h, struct exchange *x, struct slice body)
 {
     struct fault        fault = { 0 };
     struct event_report report = { 0 };
-    x->record.form = x->media == MEDIA_JSON ? FORM_JSON : FORM_PROTOBUF;
-    enum err e = in->check(x->record.kind, x->record.form, body, &report, &fault);
+    x->record.form = x->media == MEDIA_JSON ? FORM_JSON : x->media == MEDIA_JSON_LINES ? FORM_JSON_LINES : FORM_PROTOBUF;
+    x->record.source = SLICE("otlp");
+    if (x->route->shape == ROUTE_ROWS)
+        rows_mark(x);
+    enum err e = in->check(&x->record, &report, &fault);
     if (e != OK)
         return faulty(h, x, e, &fault);
     answer_accepted(&x->answer, report.events, report.rejected, report.rejected ? report.why : "");
-    if (x->route->shape == ROUTE_ROWS) {
-        bool logs = x->route->word[0] == 'l';
-        x->record.labels = logs ? (struct slice){ "kind\0logs", sizeof "kind\0logs" } : (struct slice){ "kind\0metrics", sizeof "kind\0metrics" };
-        x->record.source = *x->table ? slice_of(x->table) : slice_of(x->route->word);
-    } else
-        x->record.source = SLICE("otlp");
     return report.events + report.rejected > 0;
 }
 

@@ -26,11 +26,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum err receive_check(enum record_kind kind, enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+typedef enum err receive_check(const struct record *r, struct event_report *report, struct fault *fault);
 
 struct receive_hooks {
     const struct clock *clock;      /* NULL: the machine's */
-    receive_check      *check;      /* NULL: event_check */
+    receive_check      *check;      /* NULL: event_check_record */
 };
 
 struct receive_server;

@@ -237,6 +237,28 @@ def test_curl_gets_the_answers_that_the_specification_asks_for(make_site):
     site.until(lambda: "orders" in registry(site), "the table is in table_registry")
 
 
+def test_rows_come_in_as_one_object_a_list_or_lines_and_go_out_whole(make_site):
+    site = make_site()
+    settings, folder = lake(site)
+    site.write(settings)
+    site.start()
+    now_ms = int(time.time() * 1000)
+    assert post(site, "/write/logs", {"app": "auth", "trace_id": "t-1", "message": "a log of its own", "ts": now_ms}) == (200, {"accepted": 1, "rejected": 0})
+    row = {"time": "2026-01-31T12:00:00Z", "app": "shop", "host": "h1", "labels": {"zone": "eu"}, "value": 41.5, "trace_id": "t-2", "level": "info"}
+    assert post(site, "/write/metrics?table=orders", [row]) == (200, {"accepted": 1, "rejected": 0})
+    assert post(site, "/write/metrics", [{"metric": "queue", "value": 42.5}, {"value": 43.5}]) == (200, {"accepted": 2, "rejected": 0})
+    assert post(site, "/write/metrics", [{"name": "nothing"}])[1] == {"accepted": 0, "rejected": 1, "message": "a row of metrics without a number as its value"}
+    lines = '{"message": "the first line"}\n{"app": "no message"}\n{"message": "the third line"}\n'
+    status, answer = site.ask("POST", "/write/logs", lines, {"Content-Type": "application/x-ndjson"}, port=site.ports["http"])
+    assert (status, json.loads(answer)) == (200, {"accepted": 2, "rejected": 1, "message": "a row of logs without a message"})
+    site.until(lambda: site.caught_up("lake"), "everything was sent on")
+    assert site.stop() == 0
+    out = texts(folder)
+    for said_there in (b"a log of its own", b"t-1", b"auth", b"orders", b"41.5", b"shop", b"h1", b"zone", b"t-2", b"queue", b"42.5", b"43.5", b"the first line", b"the third line"):
+        assert said_there in out, (said_there, out)
+    assert b"no message" not in out and b"nothing" not in out
+
+
 def registry(site):
     """table_registry of digest.db: what was registered, by its name."""
     db = sqlite3.connect(f"file:{site.folder}/store/digest.db?mode=ro", uri=True, timeout=30)

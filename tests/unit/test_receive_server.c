@@ -39,10 +39,10 @@ static struct conf *conf_text(const char *text)
     return c;
 }
 
-static enum err on_check(enum record_kind kind, enum record_form form, struct slice body, struct event_report *report, struct fault *fault)
+static enum err on_check(const struct record *r, struct event_report *report, struct fault *fault)
 {
     atomic_fetch_add(&f.checks, 1);
-    return event_check(kind, form, body, report, fault);
+    return event_check_record(r, report, fault);
 }
 
 static enum err start(const char *text)
