@@ -4,6 +4,7 @@
 #include "wire/otlp.h"
 #include "wire/protobuf.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct rows_reading {
@@ -114,6 +115,7 @@ static bool attrs_of(struct reading *r, const struct row *row, size_t extra, str
                 return false;
         }
     }
+    assert(*count == row->attrs);
     return true;
 }
 

@@ -261,6 +261,11 @@ static void of_two_keys_with_one_meaning_the_other_is_an_attribute(void **state)
     assert_int_equal(b->event[1]->attrs.count, 4);           /* ts twice, as it was sent */
     assert_slice(point(b, 2)->name, "m");
     assert_int_equal(b->event[2]->attrs.count, 0);
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE("{\"name\":\"n\",\"metric\":\"m\",\"value\":1,\"time\":5,\"ts\":2}")), &b->fault);
+    assert_slice(point(b, 0)->name, "n");
+    assert_int_equal(point(b, 0)->time_ns, INT64_C(5000000000));
+    assert_slice(attrs_text(&b->event[0]->attrs, "metric"), "m");
+    assert_int_equal(b->event[0]->attrs.count, 2);
     b->record.labels = SLICE("kind\0logs\0");
     assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE("[{\"message\":\"x\",\"metric\":\"m\"}]")), &b->fault);
     assert_slice(attrs_text(&b->event[0]->attrs, "metric"), "m");

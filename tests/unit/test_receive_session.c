@@ -249,7 +249,7 @@ static void rows_may_be_one_object_or_a_line_each_and_a_table_names_points_witho
     assert_string_equal(d.kept[1].source, "metrics");
     static const struct { const char *path, *type, *body, *says; } wrong[] = {
         { "/schema/register", "application/x-ndjson", "", "415" }, { "/write/logs", "text/plain", "", "415" },
-        { "/write/logs?table=%ff", "application/json", "", "400" }, { "/write/logs", "application/x-ndjson", "[{x", "line 1" },
+        { "/write/logs", "application/x-ndjson", "[{x", "line 1" }, { "/write/logs?table=%ff", "application/json", "[]", "table=" },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         said[0] = '\0';
