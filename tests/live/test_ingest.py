@@ -284,6 +284,11 @@ def test_a_table_that_was_registered_is_in_the_registry_also_after_kill_9(make_s
     site.until(lambda: registry(site)["before_0"][0] == {"columns": columns[:1], "kind": "logs"}, "the new schema took the place of the old one")
     site.kill()
     site.start()
+    tables = site.json("/table?limit=3")
+    assert [t["table"] for t in tables["tables"]] == ["before_0", "before_1", "before_10"] and tables["cut"] is True
+    assert tables["tables"][0]["schema"] == {"columns": columns[:1], "kind": "logs"} and tables["tables"][1]["kind"] == "metrics"
+    told = site.cli("look", "tables").stdout
+    assert "before_19" in told and "time timestamp, value double, labels jsonb" in told, told
     assert post(site, "/schema/register?table=last", {"columns": columns})[0] == 200
     site.until(lambda: "last" in registry(site), "everything before it was read")
     assert registry(site)["before_0"] == ({"columns": columns[:1], "kind": "logs"}, created) and len(registry(site)) == 21

@@ -1,8 +1,11 @@
 /* ingest: a table that was registered stands in table_registry, whatever falls meanwhile. */
 #include "digester_site.h"
 
+#include "store/digest_read.h"
+
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COLUMNS(type) "\"columns\":[{\"name\":\"time\",\"type\":\"timestamp\"},{\"name\":\"value\",\"type\":\"" type "\"}]"
@@ -145,6 +148,51 @@ static void a_description_that_cannot_be_read_is_counted_and_what_follows_is_rea
     journal_close(j);
 }
 
+static json_t *shown(const char *tenant, int limit)
+{
+    struct fault          fault = { 0 };
+    struct digest_reader *r;
+    json_t               *out = NULL;
+    assert_ok(digest_reader_open(site_store[0], &r, &fault), &fault);
+    assert_ok(digest_read_tables(r, tenant, limit, &out, &fault), &fault);
+    digest_reader_close(r);
+    return out;
+}
+
+static void who_asks_for_tables_is_told_whose_they_are_and_whether_there_are_more(void **state)
+{
+    (void)state;
+    static const struct { const char *tenant; int limit; const char *says; } asks[] = {
+        { "", 3, "{\"tables\":[{\"table\":\"items\",\"tenant\":\"installation\",\"kind\":\"logs\"},{\"table\":\"orders\",\"tenant\":\"installation\",\"kind\":\"metrics\"},"
+                 "{\"table\":\"orders\",\"tenant\":\"acme\",\"kind\":\"logs\"}],\"cut\":false}" },
+        { "", 1, "{\"tables\":[{\"table\":\"items\",\"tenant\":\"installation\",\"kind\":\"logs\"}],\"cut\":true}" },
+        { "acme", 9, "{\"tables\":[{\"table\":\"orders\",\"tenant\":\"acme\",\"kind\":\"logs\"}],\"cut\":false}" },
+        { "nobody", 9, "{\"tables\":[],\"cut\":false}" },
+    };
+    struct journal *j = the_journal();
+    json_t         *one;
+    size_t          k;
+    wall = BEGIN;
+    registered(j, "", "orders", "{" COLUMNS("double") "}");
+    registered(j, "acme", "orders", "{" COLUMNS("text") "}");
+    registered(j, "", "items", "{" COLUMNS("text") "}");
+    whole(0, j, 0);
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        json_t *out = shown(asks[i].tenant, asks[i].limit);
+        json_array_foreach(json_object_get(out, "tables"), k, one) {
+            assert_int_equal(json_array_size(json_object_get(json_object_get(one, "schema"), "columns")), 2);
+            assert_non_null(strstr(json_string_value(json_object_get(one, "created_at")), "2023-11-14"));
+            (void)json_object_del(one, "schema");
+            (void)json_object_del(one, "created_at");
+        }
+        char *text = json_dumps(out, JSON_COMPACT);
+        assert_string_equal(text, asks[i].says);
+        free(text);
+        json_decref(out);
+    }
+    journal_close(j);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, site_make, site_remove)
 
 int main(void)
@@ -153,6 +201,7 @@ int main(void)
         TEST(a_table_that_was_registered_is_in_table_registry_with_its_schema_and_since_when),
         TEST(a_table_that_is_registered_again_has_the_new_schema_and_its_first_time),
         TEST(tenants_may_call_their_tables_alike),
+        TEST(who_asks_for_tables_is_told_whose_they_are_and_whether_there_are_more),
         TEST(a_digest_that_is_killed_at_any_turn_has_every_table_once),
         TEST(a_digest_that_is_killed_between_its_saves_has_every_table_once),
         TEST(a_table_that_cannot_be_written_is_tried_again_and_nothing_behind_it_is_read_before),
