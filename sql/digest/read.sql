@@ -108,5 +108,11 @@ FROM evidence_link ev LEFT JOIN oo_locator ol ON ol.id = ev.ref_oo WHERE ev.even
 SELECT r.job, t.name, r.window_from, r.window_to, r.status, r.attempts, r.rows, r.error, r.asked_at, r.finished_at FROM etl_job_run r
 JOIN dim_tenant t USING (tenant_id) WHERE ?2 = '' OR t.name = ?2 ORDER BY r.id DESC LIMIT ?1;
 
+-- name: look_tables
+-- Tables that were registered. Those of another tenant than the installation's own have it in front of their name (ingest/digester_table.c).
+SELECT substr(table_name, instr(table_name, '/') + 1) AS name, CASE instr(table_name, '/') WHEN 0 THEN 'installation' ELSE substr(table_name, 1, instr(table_name, '/') - 1) END AS tenant,
+       schema, created_at
+FROM table_registry WHERE ?2 = '' OR tenant = ?2 ORDER BY tenant <> 'installation', tenant, name LIMIT ?1 + 1;
+
 -- name: look_circuits
 SELECT c.job, t.name, c.state, c.failures, c.open_until FROM etl_job_circuit c JOIN dim_tenant t USING (tenant_id) WHERE ?1 = '' OR t.name = ?1 ORDER BY 1, 2;

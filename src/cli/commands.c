@@ -58,6 +58,7 @@ const struct cli_command cli_commands[] = {
     { "look metrics",   "SERVICE [METRIC]", 1, 2, ASK "tenant since limit ", cmd_look_metrics, "Show the metrics of a service, host or database with their newest minute, or the minutes of one metric.", "GET:/service/metrics" },
     { "look patterns",  "[SERVICE]",    0, 1, ASK "tenant since limit ", cmd_look_patterns, "Show the patterns of log lines, the most errors first.", "GET:/pattern" },
     { "look jobs",      "",             0, 0, ASK "tenant limit ", cmd_look_jobs, "Show the windows that were made, and those that could not be.", "GET:/job" },
+    { "look tables",    "",             0, 0, ASK "tenant limit ", cmd_look_tables, "Show the tables of rows that were registered, with their columns.", "GET:/table" },
     { "look events",    "[SERVICE]",    0, 1, ASK "tenant since limit kind ", cmd_look_events, "Show what happened, the newest first: deploys, incidents, cases.", "GET:/event" },
     { "look event",     "EVENT",        1, 1, ASK "tenant ", cmd_look_event, "Show an event with its evidence and pointers to the raw data.", "GET:/event/{id}" },
     { "event post",     "SERVICE TITLE [SUMMARY]", 2, 3, ASK "kind severity when tenant id label ", cmd_event_post, "Tell of something that happened to a service, such as a deploy; with --id the same again is the same event.", "POST:/event" },

@@ -25,7 +25,7 @@ cli_function cmd_status, cmd_target_ls, cmd_target_show, cmd_target_mode, cmd_se
 /* knowledge.c: what databases learn from each other */
 cli_function cmd_knowledge_list, cmd_knowledge_export, cmd_knowledge_import;
 /* telemetry.c: what came in */
-cli_function cmd_ingest, cmd_ingest_mock, cmd_backfill, cmd_look_trace, cmd_look_services, cmd_look_downstreams, cmd_look_metrics, cmd_look_patterns, cmd_look_jobs;
+cli_function cmd_ingest, cmd_ingest_mock, cmd_backfill, cmd_look_trace, cmd_look_services, cmd_look_downstreams, cmd_look_metrics, cmd_look_patterns, cmd_look_jobs, cmd_look_tables;
 /* event.c: what happened, and its evidence */
 cli_function cmd_look_events, cmd_look_event, cmd_event_post;
 /* deadletter.c */

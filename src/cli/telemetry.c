@@ -1,5 +1,6 @@
 /* cli/telemetry.c - what came in: how ingest stands, what its digest tells, windows asked for again. */
 #include "base/clock.h"
+#include "base/text.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/print.h"
@@ -179,6 +180,11 @@ static const struct print_column run_columns[] = {
 static const struct print_column circuit_columns[] = {
     { "JOB", "job", PRINT_TEXT, 0 }, { "CIRCUIT", "state", PRINT_TEXT, 0 }, { "FAILURES", "failures", PRINT_TEXT, 0 }, { "NOT BEFORE", "open_until", PRINT_TIME, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
+static const struct print_column table_columns[] = {
+    { "TABLE", "table", PRINT_TEXT, 0 }, { "TENANT", "tenant", PRINT_TEXT, 24 }, { "KIND", "kind", PRINT_TEXT, 0 }, { "SINCE", "created_at", PRINT_TIME, 0 }, { "COLUMNS", "columns", PRINT_TEXT, 120 },
+    { NULL, NULL, PRINT_TEXT, 0 },
+};
+
 int cmd_look_trace(struct cli *c)
 {
     int     code;
@@ -267,6 +273,31 @@ int cmd_look_jobs(struct cli *c)
     }
     json_decref(data);
     return CLI_DONE;
+}
+
+/* "time timestamp, value double": for people; a program has the schema. */
+static void list_columns(json_t *table)
+{
+    struct text   t CLEANUP(text_done);
+    const json_t *one;
+    size_t        i;
+    text_init(&t, 512);
+    json_array_foreach(json_object_get(json_object_get(table, "schema"), "columns"), i, one)
+        text_printf(&t, "%s%s %s", i ? ", " : "", print_text(one, "name"), print_text(one, "type"));
+    (void)json_object_set_new(table, "columns", json_string(t.s));
+}
+
+int cmd_look_tables(struct cli *c)
+{
+    int     code;
+    json_t *data = shared_ask(c, &(struct shared_question){ .path = "/table", .what = "tables" }, &code), *one;
+    size_t  i;
+    if (!data)
+        return code;
+    if (!c->o.json)
+        json_array_foreach(json_object_get(data, "tables"), i, one)
+            list_columns(one);
+    return put(c, data, json_object_get(data, "tables"), table_columns, "no table was registered");
 }
 
 int cmd_backfill(struct cli *c)

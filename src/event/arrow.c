@@ -1,6 +1,5 @@
 /*
- * event/arrow.c - tables of Arrow Flight. Columns are mapped as keys of JSON rows are (rows.c): time or timestamp, app, host, name or metric,
- * value, message, trace_id, level, labels; any other column is an attribute.
+ * event/arrow.c - tables of Arrow Flight. Columns are mapped as keys of JSON rows are, by the same table (rows_words.c); any other column is an attribute.
  *
  * A table with a column message holds logs, another one metrics.  What zstd packed lies in the reader's memory, so it is copied.
  */
@@ -11,27 +10,19 @@
 
 #include <math.h>
 
-enum role { ROLE_OTHER, ROLE_TIME, ROLE_APP, ROLE_HOST, ROLE_NAME, ROLE_VALUE, ROLE_MESSAGE, ROLE_TRACE, ROLE_LEVEL, ROLE_LABELS, ROLES };
-
-static const struct { const char *name; enum role role; } role_names[] = {
-    { "time", ROLE_TIME },   { "timestamp", ROLE_TIME }, { "app", ROLE_APP },         { "host", ROLE_HOST },      { "name", ROLE_NAME },
-    { "metric", ROLE_NAME }, { "value", ROLE_VALUE },    { "message", ROLE_MESSAGE }, { "trace_id", ROLE_TRACE }, { "level", ROLE_LEVEL },
-    { "labels", ROLE_LABELS },
-};
-
 /* What a batch unpacks to, and its dictionaries, may be as large as a record that is not packed. */
 static const struct arrow_limits limits = { .memory = RECORD_BODY_MAX };
 
-struct table { const struct arrow_batch *batch; const struct arrow_column *of[ROLES]; bool logs; };
+struct table { const struct arrow_batch *batch; const struct arrow_column *of[ROW_ROLES]; bool logs; };
 
 /* The first column of a role has it; a second one is an attribute. */
 static struct table table_of(const struct arrow_batch *b)
 {
     struct table t = { .batch = b };
-    for (size_t i = 0; i < sizeof role_names / sizeof *role_names; i++)
-        if (!t.of[role_names[i].role])
-            t.of[role_names[i].role] = arrow_find(b, role_names[i].name);
-    t.logs = t.of[ROLE_MESSAGE];
+    for (size_t i = 0; i < ROW_KEYS; i++)
+        if (!t.of[row_keys[i].role])
+            t.of[row_keys[i].role] = arrow_find(b, row_keys[i].name);
+    t.logs = t.of[ROW_MESSAGE];
     return t;
 }
 
@@ -70,9 +61,9 @@ static bool row_time(const struct arrow_column *c, size_t row, int64_t *ns)
 /* Why the row is not an event; NULL: it is one. */
 static const char *row_judge(const struct table *t, size_t row)
 {
-    const struct arrow_column *message = t->of[ROLE_MESSAGE], *name = t->of[ROLE_NAME], *value = t->of[ROLE_VALUE];
+    const struct arrow_column *message = t->of[ROW_MESSAGE], *name = t->of[ROW_NAME], *value = t->of[ROW_VALUE];
     int64_t                    ns;
-    if (!row_time(t->of[ROLE_TIME], row, &ns))
+    if (!row_time(t->of[ROW_TIME], row, &ns))
         return "a time that is neither a timestamp, nor RFC 3339, nor a number since 1970";
     if (t->logs)
         return message->type != ARROW_TEXT || arrow_is_null(message, row) ? "a row of logs without a message" : NULL;
@@ -85,10 +76,10 @@ static const char *row_judge(const struct table *t, size_t row)
 static const char *table_judge(const struct table *t)
 {
     if (t->logs)
-        return t->of[ROLE_MESSAGE]->type != ARROW_TEXT ? "a table whose column message is not text" : NULL;
-    if (!t->of[ROLE_NAME] || t->of[ROLE_NAME]->type != ARROW_TEXT)
+        return t->of[ROW_MESSAGE]->type != ARROW_TEXT ? "a table whose column message is not text" : NULL;
+    if (!t->of[ROW_NAME] || t->of[ROW_NAME]->type != ARROW_TEXT)
         return "a table with neither a column message nor a column name of texts";
-    return !t->of[ROLE_VALUE] || !is_number(t->of[ROLE_VALUE]->type) ? "a table of metrics without a column value of numbers" : NULL;
+    return !t->of[ROW_VALUE] || !is_number(t->of[ROW_VALUE]->type) ? "a table of metrics without a column value of numbers" : NULL;
 }
 
 /* Counts what is left out. false: the whole batch is. */
@@ -108,23 +99,23 @@ static bool row_begin(const struct table *t, size_t row, struct event_report *re
     if (why)
         report_reject(report, "%s", why);
     else
-        report_text(report, arrow_text(t->of[t->logs ? ROLE_MESSAGE : ROLE_NAME], row));
+        report_text(report, arrow_text(t->of[t->logs ? ROW_MESSAGE : ROW_NAME], row));
     return !why;
 }
 
 /* ---- checking ---- */
 
-enum err tables_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault)
+enum err tables_check(const struct record *r, struct event_report *report, struct fault *fault)
 {
     struct arrow_reader      *reader = arrow_new(&limits);
     const struct arrow_batch *batch;
     uint64_t                  batches = 0;
     enum err                  e;
-    if (form != FORM_ARROW || !reader) {
+    if (r->form != FORM_ARROW || !reader) {
         arrow_free(reader);
         return fail(fault, reader ? ERR_INPUT : ERR_LIMIT, "tables: %s", reader ? "only Arrow is known" : "no memory");
     }
-    arrow_feed(reader, body);
+    arrow_feed(reader, r->body);
     for (; arrow_next(reader, &batch, &e, fault); batches++) {
         struct table t = table_of(batch);
         if (!table_begin(&t, report))
@@ -215,7 +206,7 @@ static bool attr_add(struct reading *r, const struct arrow_column *c, size_t row
 /* Columns that the event has no place for, and labels. */
 static bool attrs_of(struct reading *r, const struct table *t, size_t row, bool trace_taken, struct attrs *out)
 {
-    const struct arrow_column *labels = t->of[ROLE_LABELS];
+    const struct arrow_column *labels = t->of[ROW_LABELS];
     struct value               map = { .kind = VALUE_NONE };
     if (labels && (labels->type == ARROW_MAP || labels->type == ARROW_STRUCT)) {
         if (!value_of(r, labels, row, &map))
@@ -231,11 +222,11 @@ static bool attrs_of(struct reading *r, const struct table *t, size_t row, bool 
             item[n++] = map.as.map.item[i];
     for (size_t i = 0; i < t->batch->columns; i++) {
         const struct arrow_column *c = &t->batch->column[i];
-        bool taken = c == t->of[ROLE_TIME] || c == t->of[ROLE_APP] || c == t->of[ROLE_HOST] || c == labels || (c == t->of[ROLE_TRACE] && trace_taken);
+        bool taken = c == t->of[ROW_TIME] || c == t->of[ROW_APP] || c == t->of[ROW_HOST] || c == labels || (c == t->of[ROW_TRACE] && trace_taken);
         if (t->logs)
-            taken = taken || c == t->of[ROLE_MESSAGE] || c == t->of[ROLE_LEVEL];
+            taken = taken || c == t->of[ROW_MESSAGE] || c == t->of[ROW_LEVEL];
         else
-            taken = taken || c == t->of[ROLE_NAME] || c == t->of[ROLE_VALUE];
+            taken = taken || c == t->of[ROW_NAME] || c == t->of[ROW_VALUE];
         if (!taken && !attr_add(r, c, row, item, &n))
             return false;
     }
@@ -247,7 +238,7 @@ static struct slice cell_text(const struct arrow_column *c, size_t row) { return
 
 static bool resource_of(struct tables *ts, const struct table *t, size_t row)
 {
-    struct slice app = cell_text(t->of[ROLE_APP], row), host = cell_text(t->of[ROLE_HOST], row);
+    struct slice app = cell_text(t->of[ROW_APP], row), host = cell_text(t->of[ROW_HOST], row);
     if (ts->resource && slice_same(app, ts->app) && slice_same(host, ts->host))
         return true;
     struct attr *item = reading_alloc(ts->r, 2 * sizeof *item);
@@ -295,8 +286,8 @@ static bool trace_of(struct reading *r, const struct arrow_column *c, size_t row
 
 static bool log_fill(struct reading *r, const struct table *t, size_t row, struct log_event *l)
 {
-    const struct arrow_column *level = t->of[ROLE_LEVEL];
-    l->body = (struct value){ .kind = VALUE_TEXT, .as.text = arrow_text(t->of[ROLE_MESSAGE], row) };
+    const struct arrow_column *level = t->of[ROW_LEVEL];
+    l->body = (struct value){ .kind = VALUE_TEXT, .as.text = arrow_text(t->of[ROW_MESSAGE], row) };
     l->severity_text = cell_text(level, row);
     if (level && (level->type == ARROW_INT || level->type == ARROW_UINT)) {
         int64_t n = arrow_int(level, row);
@@ -308,8 +299,8 @@ static bool log_fill(struct reading *r, const struct table *t, size_t row, struc
 
 static bool point_fill(struct reading *r, const struct table *t, size_t row, struct point_event *p)
 {
-    const struct arrow_column *value = t->of[ROLE_VALUE];
-    p->name = arrow_text(t->of[ROLE_NAME], row);
+    const struct arrow_column *value = t->of[ROW_VALUE];
+    p->name = arrow_text(t->of[ROW_NAME], row);
     p->kind = POINT_GAUGE;
     p->value = arrow_real(value, row);
     p->is_int = value->type != ARROW_REAL;
@@ -324,12 +315,12 @@ static struct event *event_of(struct tables *ts, const struct table *t, size_t r
     struct reading *r = ts->r;
     struct slice    trace = { NULL, 0 };
     int64_t         ns;
-    if (!resource_of(ts, t, row) || (t->logs && !trace_of(r, t->of[ROLE_TRACE], row, &trace)))
+    if (!resource_of(ts, t, row) || (t->logs && !trace_of(r, t->of[ROW_TRACE], row, &trace)))
         return NULL;
     struct event *e = reading_event(r, t->logs ? EVENT_LOG : EVENT_POINT, ts->resource, NULL);
     if (!e || !attrs_of(r, t, row, trace.n > 0, &e->attrs))
         return NULL;
-    (void)row_time(t->of[ROLE_TIME], row, &ns);
+    (void)row_time(t->of[ROW_TIME], row, &ns);
     if (!ns)
         ns = r->record->received_us > 0 ? r->record->received_us * 1000 : 1;
     if (t->logs) {

@@ -142,9 +142,11 @@ typedef bool event_take(void *ctx, const struct event *e);
 MUST_CHECK enum err event_read(const struct record *r, struct arena *a, event_take *take, void *ctx, struct event_report *report, struct fault *fault);
 
 /*
- * The same walk without giving anything out, for receivers, as cheap as can be: is it well-formed, and how much is in it.  What a
+ * The same walk without giving anything out, for receivers, as cheap as can be: is it well-formed, and how much is in it. Of r only kind, form, labels and body matter.  What a
  * specification calls a partial success (a span without a valid trace id, ...) is counted in rejected and stays in the record; readers leave it out again.
  */
+MUST_CHECK enum err event_check_record(const struct record *r, struct event_report *report, struct fault *fault);
+/* Of a record without labels: what rows are is not known then, and each is what it looks like. */
 MUST_CHECK enum err event_check(enum record_kind kind, enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
 
 /*

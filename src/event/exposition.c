@@ -230,12 +230,12 @@ enum err scraped_read(struct reading *r, struct fault *fault)
 
 enum { CHECK_MEMORY = 96 * 1024 * 1024 };    /* unescaped texts, and which families there were */
 
-enum err scraped_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault)
+enum err scraped_check(const struct record *r, struct event_report *report, struct fault *fault)
 {
     struct arena a;
     uint64_t     samples;
     arena_init(&a, CHECK_MEMORY);
-    enum err e = exposition_check(form_of(form), body, NULL, &a, &samples, fault);
+    enum err e = exposition_check(form_of(r->form), r->body, NULL, &a, &samples, fault);
     arena_done(&a);
     report->events = (uint32_t)samples;
     return e;

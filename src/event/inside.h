@@ -30,7 +30,7 @@ struct reading {
 struct event_kind {
     enum record_kind kind;
     enum err (*read)(struct reading *r, struct fault *fault);
-    enum err (*check)(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+    enum err (*check)(const struct record *r, struct event_report *report, struct fault *fault);
 };
 
 /* Zeroed memory of the arena, taken from it in larger pieces; NULL: it is full. */
@@ -51,18 +51,18 @@ struct resource *reading_resource(struct reading *r, struct attrs attrs);
 
 /* One per kind. */
 enum err otlp_logs_read(struct reading *r, struct fault *fault);
-enum err otlp_logs_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+enum err otlp_logs_check(const struct record *r, struct event_report *report, struct fault *fault);
 enum err otlp_metrics_read(struct reading *r, struct fault *fault);
-enum err otlp_metrics_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+enum err otlp_metrics_check(const struct record *r, struct event_report *report, struct fault *fault);
 enum err otlp_traces_read(struct reading *r, struct fault *fault);
-enum err otlp_traces_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+enum err otlp_traces_check(const struct record *r, struct event_report *report, struct fault *fault);
 enum err rows_read(struct reading *r, struct fault *fault);
-enum err rows_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+enum err rows_check(const struct record *r, struct event_report *report, struct fault *fault);
 enum err series_read(struct reading *r, struct fault *fault);         /* remote write, and what our sensors read */
-enum err series_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+enum err series_check(const struct record *r, struct event_report *report, struct fault *fault);
 enum err scraped_read(struct reading *r, struct fault *fault);        /* exposition */
-enum err scraped_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+enum err scraped_check(const struct record *r, struct event_report *report, struct fault *fault);
 enum err tables_read(struct reading *r, struct fault *fault);         /* Arrow */
-enum err tables_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+enum err tables_check(const struct record *r, struct event_report *report, struct fault *fault);
 
 #endif

@@ -38,7 +38,7 @@ static bool log_read(struct reading *r, const struct resource *resource, const s
 
 enum err otlp_logs_read(struct reading *r, struct fault *fault) { return otlp_read(r, OTLP_LOGS, log_read, fault); }
 
-enum err otlp_logs_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault)
+enum err otlp_logs_check(const struct record *r, struct event_report *report, struct fault *fault)
 {
-    return otlp_check_body(OTLP_LOGS, form, body, report, fault);
+    return otlp_check_body(OTLP_LOGS, r->form, r->body, report, fault);
 }

@@ -398,7 +398,7 @@ static bool metric_read(struct reading *r, const struct resource *resource, cons
 
 enum err otlp_metrics_read(struct reading *r, struct fault *fault) { return otlp_read(r, OTLP_METRICS, metric_read, fault); }
 
-enum err otlp_metrics_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault)
+enum err otlp_metrics_check(const struct record *r, struct event_report *report, struct fault *fault)
 {
-    return otlp_check_body(OTLP_METRICS, form, body, report, fault);
+    return otlp_check_body(OTLP_METRICS, r->form, r->body, report, fault);
 }

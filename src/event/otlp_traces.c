@@ -110,7 +110,7 @@ static bool span_read(struct reading *r, const struct resource *resource, const 
 
 enum err otlp_traces_read(struct reading *r, struct fault *fault) { return otlp_read(r, OTLP_TRACES, span_read, fault); }
 
-enum err otlp_traces_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault)
+enum err otlp_traces_check(const struct record *r, struct event_report *report, struct fault *fault)
 {
-    return otlp_check_body(OTLP_TRACES, form, body, report, fault);
+    return otlp_check_body(OTLP_TRACES, r->form, r->body, report, fault);
 }

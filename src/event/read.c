@@ -80,16 +80,21 @@ enum err event_read(const struct record *r, struct arena *a, event_take *take, v
     return e == OK ? kind->read(&reading, fault) : e;
 }
 
-enum err event_check(enum record_kind kind, enum record_form form, struct slice body, struct event_report *report, struct fault *fault)
+enum err event_check_record(const struct record *r, struct event_report *report, struct fault *fault)
 {
     struct event_report      own;
-    const struct event_kind *k = kind_find(kind);
+    const struct event_kind *k = kind_find(r->kind);
     if (!report)
         report = &own;
     *report = (struct event_report){ 0 };
     if (!k)
-        return fail(fault, ERR_MISSING, "a record of kind %s holds no events", record_kind_name(kind));
-    return k->check(form, body, report, fault);
+        return fail(fault, ERR_MISSING, "a record of kind %s holds no events", record_kind_name(r->kind));
+    return k->check(r, report, fault);
+}
+
+enum err event_check(enum record_kind kind, enum record_form form, struct slice body, struct event_report *report, struct fault *fault)
+{
+    return event_check_record(&(struct record){ .kind = kind, .form = form, .body = body }, report, fault);
 }
 
 /* ---- is it too much? ---- */

@@ -289,12 +289,12 @@ enum err series_read(struct reading *r, struct fault *fault)
 /* Bound of what a check keeps beside the body: 2.0's symbols, and one histogram. */
 enum { CHECK_MEMORY = 96 * 1024 * 1024 };
 
-enum err series_check(enum record_form form, struct slice body, struct event_report *report, struct fault *fault)
+enum err series_check(const struct record *r, struct event_report *report, struct fault *fault)
 {
     struct remote_counts c;
     struct arena         a;
     arena_init(&a, CHECK_MEMORY);
-    enum err e = remote_check(form == FORM_PROTOBUF_2 ? REMOTE_V2 : REMOTE_V1, body, &a, &c, fault);
+    enum err e = remote_check(r->form == FORM_PROTOBUF_2 ? REMOTE_V2 : REMOTE_V1, r->body, &a, &c, fault);
     arena_done(&a);
     report->events = (uint32_t)(c.samples + c.histograms);
     report->rejected = (uint32_t)c.rejected;

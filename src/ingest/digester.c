@@ -301,12 +301,17 @@ static enum err read_some(struct digester *d, bool *any, struct fault *fault)
         e = close_due(d, &closed, fault);
         if (e != OK)
             break;
+        enum err tabled = r.kind == RECORD_SCHEMA ? digester_table(d, &r, fault) : OK;
+        if (tabled != OK && tabled != ERR_INPUT) {
+            e = tabled;
+            break;
+        }
         pthread_mutex_lock(&d->open);
         enum err decoded = unrouted_again(&r) ? OK : event_read(&r, &d->arena, take, d, &report, NULL);
         d->read = r.id;
         d->last = (struct digester_last){ r.received_us, r.body.n };
         pthread_mutex_unlock(&d->open);
-        bad += decoded != OK && decoded != ERR_MISSING;
+        bad += (decoded != OK && decoded != ERR_MISSING) || tabled != OK;
         events += report.events;
         records++;
     }

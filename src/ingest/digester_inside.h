@@ -63,6 +63,14 @@ MUST_CHECK enum err digester_keep(struct digester *d, struct fault *fault);
 MUST_CHECK enum err digester_circuit_load(struct digester *d, struct fault *fault);
 void                digester_circuit_save(struct digester *d);       /* as well as it can be */
 
+/* ---- digester_table.c ---- */
+
+/*
+ * A record of kind RECORD_SCHEMA into table_registry, at once and outside of the digest's transactions: read again after a fall it writes the same row.
+ * ERR_INPUT: it cannot be read, and nothing was written.
+ */
+MUST_CHECK enum err digester_table(struct digester *d, const struct record *r, struct fault *fault);
+
 /* ---- digester_again.c ---- */
 
 /* The next piece of the oldest window that somebody asked for, if any: in a transaction of its own. *did: something was done. */

@@ -277,6 +277,7 @@ static enum err downstreams(const struct asking *a, json_t **out, struct fault *
 static enum err metrics(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_metrics(a->l->reader, a->tenant, a->service, a->metric, a->q->since_us, a->q->limit, out, fault); }
 static enum err patterns(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_patterns(a->l->reader, a->tenant, a->service, a->q->since_us, a->q->limit, out, fault); }
 static enum err jobs(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_jobs(a->l->reader, a->tenant, a->q->limit, out, fault); }
+static enum err tables(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_tables(a->l->reader, a->tenant, a->q->limit, out, fault); }
 static enum err events(const struct asking *a, json_t **out, struct fault *fault) { return digest_read_events(a->l->reader, a->tenant, a->q->kind ? a->q->kind : "", a->service, a->q->since_us, a->q->limit, out, fault); }
 
 /* Under the id with which it was told, and which of its raw data is still there. */
@@ -303,7 +304,7 @@ static enum err event(const struct asking *a, json_t **out, struct fault *fault)
 static enum err trace(const struct asking *a, json_t **out, struct fault *fault) { return look_trace(a->l, a->tenant, a->id, a->open, out, fault); }
 
 static const struct { const char *what; answerer *answer; } questions[] = {
-    { "trace", trace }, { "services", services }, { "downstreams", downstreams }, { "metrics", metrics }, { "patterns", patterns }, { "jobs", jobs }, { "events", events }, { "event", event },
+    { "trace", trace }, { "services", services }, { "downstreams", downstreams }, { "metrics", metrics }, { "patterns", patterns }, { "jobs", jobs }, { "tables", tables }, { "events", events }, { "event", event },
 };
 
 enum err look_answer(const char *store, const char *journal, const struct ingest_question *q, const struct look_open *open, json_t **out, struct fault *fault)

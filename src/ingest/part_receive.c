@@ -7,7 +7,7 @@
 
 static enum err receive_start(struct ingest *in, void **self, struct fault *fault)
 {
-    struct receive_hooks   hooks = { .ctx = in };
+    struct receive_hooks   hooks = { 0 };
     struct receive_server *server = NULL;
     enum err               e = receive_server_start(in->conf, in->journal, &hooks, &server, fault);
     *self = server;

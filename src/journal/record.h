@@ -33,7 +33,7 @@ enum record_kind {
 };
 
 /* How the body is written. On disk as well. */
-enum record_form { FORM_PROTOBUF = 1, FORM_PROTOBUF_2 = 2 /* remote write 2.0 */, FORM_JSON = 3, FORM_TEXT = 4 /* 0.0.4 */, FORM_OPENMETRICS = 5, FORM_ARROW = 6, FORM_OWN = 7 };
+enum record_form { FORM_PROTOBUF = 1, FORM_PROTOBUF_2 = 2 /* remote write 2.0 */, FORM_JSON = 3, FORM_TEXT = 4 /* 0.0.4 */, FORM_OPENMETRICS = 5, FORM_ARROW = 6, FORM_OWN = 7, FORM_JSON_LINES = 8 };
 
 enum {
     RECORD_TENANT_MAX = 63,

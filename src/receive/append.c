@@ -57,8 +57,7 @@ static bool append_try(struct loop *l, struct exchange *x)
     enum err e = journal_append(l->common->journal, &x->record, on_durable, x, &fault);
     if (e == OK) {
         l->outstanding++;
-        if (x->of || x->route->shape != ROUTE_SCHEMA)      /* the journal has a copy; a table is told to the host from here */
-            exchange_drop_body(&l->host, x);
+        exchange_drop_body(&l->host, x);                   /* the journal has a copy */
         return true;
     }
     if (e == ERR_BUSY)
@@ -120,8 +119,6 @@ void append_done_take(struct loop *l)
         if (x->result != OK)
             answer_later(&x->answer, x->result == ERR_BUSY ? REFUSED_FULL : REFUSED_TROUBLE, l->conf.retry_us, "it could not be made durable: %s",
                          err_text(x->result));
-        else if (!x->of && x->route->shape == ROUTE_SCHEMA && l->common->hooks.schema)
-            l->common->hooks.schema(l->common->hooks.ctx, x->record.tenant, x->record.source, slice_of(x->word), x->record.body);
         settle(l, x);
     }
 }

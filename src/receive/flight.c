@@ -105,7 +105,7 @@ static struct exchange *batch(struct intake *in, struct session_host *h, struct 
     text_add_n(&whole, stream->before.s, stream->before.used);
     enum err e = whole.cut ? fail(&fault, ERR_LIMIT, "a batch with its schema is too large") : flight_stream_add(&whole, d, &fault);
     if (e == OK)
-        e = in->check(RECORD_ARROW, FORM_ARROW, (struct slice){ whole.s, whole.used }, &report, &fault);
+        e = in->check(&(struct record){ .kind = RECORD_ARROW, .form = FORM_ARROW, .body = { whole.s, whole.used } }, &report, &fault);
     if (e == OK)
         e = event_fits(&(struct record){ .kind = RECORD_ARROW, .form = FORM_ARROW, .events = report.events, .body = { whole.s, whole.used } }, &fault);
     if (e == OK && !report.events && report.rejected)

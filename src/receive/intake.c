@@ -94,29 +94,51 @@ static bool remote_read(struct intake *in, struct session_host *h, struct exchan
     return fine + c.exemplars + c.metadata > 0;
 }
 
+/* What the path says of its rows (event/rows.c). */
+static void rows_mark(struct exchange *x)
+{
+    static const char logs[] = "kind\0logs", metrics[] = "kind\0metrics", named[] = "kind\0metrics\0table\0";
+    if (x->route->word[0] == 'l')
+        x->record.labels = (struct slice){ logs, sizeof logs };
+    else
+        x->record.labels = *x->table ? (struct slice){ named, sizeof named } : (struct slice){ metrics, sizeof metrics };
+    x->record.source = *x->table ? slice_of(x->table) : slice_of(x->route->word);
+}
+
 static bool events_read(struct intake *in, struct session_host *h, struct exchange *x, struct slice body)
 {
     struct fault        fault = { 0 };
     struct event_report report = { 0 };
-    x->record.form = x->media == MEDIA_JSON ? FORM_JSON : FORM_PROTOBUF;
-    enum err e = in->check(x->record.kind, x->record.form, body, &report, &fault);
+    x->record.form = x->media == MEDIA_JSON ? FORM_JSON : x->media == MEDIA_JSON_LINES ? FORM_JSON_LINES : FORM_PROTOBUF;
+    x->record.source = SLICE("otlp");
+    if (x->route->shape == ROUTE_ROWS)
+        rows_mark(x);
+    enum err e = in->check(&x->record, &report, &fault);
     if (e != OK)
         return faulty(h, x, e, &fault);
     answer_accepted(&x->answer, report.events, report.rejected, report.rejected ? report.why : "");
-    if (x->route->shape == ROUTE_ROWS) {
-        bool logs = x->route->word[0] == 'l';
-        x->record.labels = logs ? (struct slice){ "kind\0logs", sizeof "kind\0logs" } : (struct slice){ "kind\0metrics", sizeof "kind\0metrics" };
-        x->record.source = *x->table ? slice_of(x->table) : slice_of(x->route->word);
-    } else
-        x->record.source = SLICE("otlp");
     return report.events + report.rejected > 0;
+}
+
+/* As the digest will read it (ingest/digester_table.c): what is acknowledged must fit there. */
+static bool table_read(struct session_host *h, struct exchange *x, struct slice body)
+{
+    struct fault fault = { 0 };
+    const char  *kind;
+    struct text  schema CLEANUP(text_done);
+    text_init(&schema, SCHEMA_TEXT_MAX);
+    enum err e = schema_read(body, x->table, sizeof x->table, &kind, &schema, &fault);
+    if (e != OK)
+        return faulty(h, x, e, &fault);
+    answer_accepted(&x->answer, 1, 0, "");
+    x->record.form = FORM_JSON;
+    x->record.source = slice_of(x->table);
+    return true;
 }
 
 bool intake_read(struct intake *in, struct session_host *h, struct exchange *x)
 {
     struct slice body;
-    struct fault fault = { 0 };
-    enum err     e;
     if (!uncover(in, h, x, &body))
         return false;
     x->record = (struct record){ .kind = x->route->kind, .tenant = slice_of(x->tenant), .body = body };
@@ -126,14 +148,7 @@ bool intake_read(struct intake *in, struct session_host *h, struct exchange *x)
     case ROUTE_OTLP:
     case ROUTE_ROWS:   keep = events_read(in, h, x, body); break;
     case ROUTE_REMOTE: keep = remote_read(in, h, x, body); break;
-    case ROUTE_SCHEMA:
-        if ((e = schema_read(body, x->table, sizeof x->table, &x->word, &fault)) != OK)
-            return faulty(h, x, e, &fault);
-        answer_accepted(&x->answer, 1, 0, "");
-        x->record.form = FORM_JSON;
-        x->record.source = slice_of(x->table);
-        keep = true;
-        break;
+    case ROUTE_SCHEMA: keep = table_read(h, x, body); break;
     case ROUTE_FLIGHT:
     case ROUTE_HEALTH: answer_accepted(&x->answer, 0, 0, ""); break;
     }

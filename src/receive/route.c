@@ -1,6 +1,8 @@
 /* receive/route.c - see route.h. */
 #include "receive/route.h"
 
+#include "wire/protobuf.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -91,7 +93,7 @@ void head_target(struct head *h, struct slice target)
         const char  *and = memchr(rest.s, '&', rest.n);
         struct slice item = { rest.s, and ? (size_t)(and - rest.s) : rest.n };
         if (item.n > 6 && memcmp(item.s, "table=", 6) == 0)
-            h->table_bad |= !url_decode((struct slice){ item.s + 6, item.n - 6 }, h->table, sizeof h->table);
+            h->table_bad |= !url_decode((struct slice){ item.s + 6, item.n - 6 }, h->table, sizeof h->table) || !utf8_valid(slice_of(h->table));
         rest.n -= item.n + (and != NULL);
         rest.s += item.n + (and != NULL);
     }
@@ -134,6 +136,8 @@ static enum media media_of(struct slice value)
         return type.n == 16 || word_is(type, "application/grpc+proto") ? MEDIA_GRPC : MEDIA_OTHER;
     if (word_is(type, "application/json"))
         return MEDIA_JSON;
+    if (word_is(type, "application/x-ndjson") || word_is(type, "application/ndjson") || word_is(type, "application/jsonl"))
+        return MEDIA_JSON_LINES;
     if (!word_is(type, "application/x-protobuf") && !word_is(type, "application/protobuf"))
         return MEDIA_OTHER;
     proto = proto_of(value);

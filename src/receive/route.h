@@ -17,7 +17,7 @@ enum route_shape {
     ROUTE_FLIGHT,          /* a stream of messages, an answer to each */
     ROUTE_OTLP,            /* POST of protobuf or JSON */
     ROUTE_REMOTE,          /* POST of snappy and protobuf */
-    ROUTE_ROWS,            /* POST of JSON rows */
+    ROUTE_ROWS,            /* POST of JSON rows, or of a row a line */
     ROUTE_SCHEMA,          /* POST of a table's description */
     ROUTE_HEALTH           /* GET */
 };
@@ -34,7 +34,7 @@ struct route {
 const struct route *endpoint_find(struct slice path);
 const struct route *route_list(size_t *count);
 
-enum media { MEDIA_NONE, MEDIA_GRPC, MEDIA_PROTOBUF, MEDIA_REMOTE_2, MEDIA_JSON, MEDIA_OTHER };
+enum media { MEDIA_NONE, MEDIA_GRPC, MEDIA_PROTOBUF, MEDIA_REMOTE_2, MEDIA_JSON, MEDIA_JSON_LINES, MEDIA_OTHER };
 enum packing { PACKED_NOT, PACKED_GZIP, PACKED_DEFLATE, PACKED_ZSTD, PACKED_SNAPPY, PACKED_UNKNOWN };
 enum method { METHOD_NONE, METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
 

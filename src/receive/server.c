@@ -213,7 +213,7 @@ enum err receive_server_start(const struct conf *conf, struct journal *journal, 
     (void)pthread_mutex_init(&s->lock, NULL);
     s->common = (struct loop_common){ .journal = journal, .hooks = *hooks, .clock = hooks->clock ? hooks->clock : &clock_real, .conf = *c };
     if (!s->common.hooks.check)
-        s->common.hooks.check = event_check;
+        s->common.hooks.check = event_check_record;
     (void)conf_instances(conf, &receive_listeners_section, &listeners);
     enum err e = OK;
     for (int64_t t = 0; e == OK && listeners && t < c->threads; t++)

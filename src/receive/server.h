@@ -1,7 +1,7 @@
 /*
  * receive/server.h - the listening side on the network: HTTP/1.1, HTTP/2 and gRPC, with and without TLS, on threads of its own.
  *
- *     struct receive_hooks hooks = { .schema = remember_table, .ctx = host };
+ *     struct receive_hooks hooks = { 0 };
  *     if (receive_server_start(conf, journal, &hooks, &server, fault) != OK) ...
  *     receive_server_reload(server, new_conf, fault);     // listeners come, go and change; connections of the others stay
  *     receive_server_stop(server);                        // GOAWAY, what is under way is finished, then closed
@@ -26,14 +26,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum err receive_check(enum record_kind kind, enum record_form form, struct slice body, struct event_report *report, struct fault *fault);
+typedef enum err receive_check(const struct record *r, struct event_report *report, struct fault *fault);
 
 struct receive_hooks {
-    /* A table was registered and its record is durable: for table_registry. On a thread of the server; should be quick. May be NULL. */
-    void (*schema)(void *ctx, struct slice tenant, struct slice table, struct slice kind, struct slice json);
-    void *ctx;
     const struct clock *clock;      /* NULL: the machine's */
-    receive_check      *check;      /* NULL: event_check */
+    receive_check      *check;      /* NULL: event_check_record */
 };
 
 struct receive_server;

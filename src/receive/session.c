@@ -124,6 +124,9 @@ static const char *form_wrong(const struct head *h, bool http2)
                : h->packing != PACKED_SNAPPY                             ? "the content encoding is not snappy"
                                                                          : NULL;
     case ROUTE_ROWS:
+        return h->media != MEDIA_JSON && h->media != MEDIA_JSON_LINES ? "the content type is neither application/json nor application/x-ndjson"
+               : h->packing == PACKED_UNKNOWN                          ? "this content encoding is not known"
+                                                                       : NULL;
     case ROUTE_SCHEMA:
         return h->media != MEDIA_JSON ? "the content type is not application/json" : h->packing == PACKED_UNKNOWN ? "this content encoding is not known" : NULL;
     case ROUTE_HEALTH: break;

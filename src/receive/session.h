@@ -67,7 +67,6 @@ struct exchange {
     struct record        record;
     enum err             result;
     int64_t              parked_us;
-    const char          *word;              /* schema: "metrics" or "logs" */
     void                *owner, *extra;     /* extra: freed by host.forget() */
     unsigned             pending;           /* Flight: messages that are not durable yet */
     struct exchange     *of;                /* Flight: the stream this message belongs to */

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { THINGS_MAX = 16, ROWS_MAX = 1000, INNER_MAX = 5, INNER_METRICS = 12, SERIES_MAX = 5000, INNER_SERIES = 300, NAME_SIZE = 300, URN_SIZE = 320 };
+enum { THINGS_MAX = 16, ROWS_MAX = 1000, INNER_MAX = 5, INNER_METRICS = 12, SERIES_MAX = 5000, INNER_SERIES = 300, NAME_SIZE = 300, URN_SIZE = 320, SCHEMAS_BYTES = 8 * 1024 * 1024 };
 
 struct digest_reader { struct db *db; int64_t until_us; };
 
@@ -376,4 +376,26 @@ enum err digest_read_jobs(struct digest_reader *r, const char *tenant, int limit
         e = db_end(r->db, &rows, fault);
     }
     return handed(e, json_pack("{s:o, s:o}", "runs", runs, "circuits", circuits), out);
+}
+
+enum err digest_read_tables(struct digest_reader *r, const char *tenant, int limit, json_t **out, struct fault *fault)
+{
+    struct db_rows rows;
+    size_t         bytes = 0;
+    bool           cut = false;
+    enum err       e = db_ask(r->db, sql_look_tables, &rows, fault, "it", limit, tenant);
+    if (e != OK)
+        return e;
+    json_t *tables = json_array();
+    while (!cut && db_next(&rows)) {
+        const char *text = db_text(&rows, 2);
+        bytes += strlen(text);
+        cut = json_array_size(tables) == (size_t)limit || bytes > SCHEMAS_BYTES;
+        json_t *schema = cut ? NULL : json_loads(text, JSON_ALLOW_NUL, NULL);
+        if (!cut)
+            json_array_append_new(tables, json_pack("{s:s, s:s, s:O?, s:o, s:o}", "table", db_text(&rows, 0), "tenant", db_text(&rows, 1), "kind", json_object_get(schema, "kind"), "created_at",
+                                  time_json(db_int(&rows, 3)), "schema", schema ? schema : json_null()));
+    }
+    e = db_end(r->db, &rows, fault);
+    return handed(e, json_pack("{s:o, s:b}", "tables", tables, "cut", (int)cut), out);
 }

@@ -57,6 +57,8 @@ MUST_CHECK enum err digest_read_events(struct digest_reader *r, const char *tena
  * "object_key", "query_hint", "first_record", "last_record", "dataset", "from", "to"}]}; without a pointer its members are null. ERR_MISSING.
  */
 MUST_CHECK enum err digest_read_event(struct digest_reader *r, const char *tenant, const char *id, json_t **out, struct fault *fault);
+/* Tables that were registered: {"tables": [{"table", "tenant", "kind", "created_at", "schema": as table_registry has it}], "cut": whether there is more}; 8 MiB of schemas at most. */
+MUST_CHECK enum err digest_read_tables(struct digest_reader *r, const char *tenant, int limit, json_t **out, struct fault *fault);
 /* {"runs": [...], "circuits": [...]} */
 MUST_CHECK enum err digest_read_jobs(struct digest_reader *r, const char *tenant, int limit, json_t **out, struct fault *fault);
 

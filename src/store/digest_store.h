@@ -100,6 +100,7 @@ MUST_CHECK enum err digest_circuit_get(struct digest_store *s, const char *job, 
 
 /* The newest pointer to a thing's raw data (dataset: logs, metrics, traces) at or before a time, for evidence. ERR_MISSING: there is none. */
 MUST_CHECK enum err digest_locator_find(struct digest_store *s, int64_t tenant_id, const char *urn, const char *dataset, int64_t at_us, int64_t *id, struct fault *fault);
+/* A table that somebody registered; registered again it has the new schema, and created_at stays. */
 MUST_CHECK enum err digest_table_put(struct digest_store *s, const char *name, const char *schema, int64_t now_us, struct fault *fault);
 
 /* ---- keeping ---- */

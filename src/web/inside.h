@@ -146,7 +146,7 @@ void            command_tick(struct web *w, int64_t mono_us, bool all);   /* ans
 /* look.c, telemetry.c, event.c, explanation.c, page.c, openapi.c, stream.c: what only reads. */
 web_handler look_case, look_cases, look_timeline, look_case_file, look_targets, look_target, look_series, look_report, look_metric, look_outcomes, look_knowledge, look_explanation,
     look_stops, look_budgets, look_rules, look_policy, look_metrics, look_livez, look_readyz, look_whoami;
-web_handler telemetry_status, telemetry_trace, telemetry_services, telemetry_downstreams, telemetry_metrics, telemetry_patterns, telemetry_jobs, telemetry_event, telemetry_enqueue;
+web_handler telemetry_status, telemetry_trace, telemetry_services, telemetry_downstreams, telemetry_metrics, telemetry_patterns, telemetry_jobs, telemetry_tables, telemetry_event, telemetry_enqueue;
 web_handler telemetry_events, event_post;          /* telemetry.c, event.c: what happened */
 web_handler telemetry_consumer_replay, telemetry_consumer_forget;
 web_handler page_index, page_asset;

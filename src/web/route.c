@@ -41,6 +41,7 @@ const struct web_route web_routes[] = {
     { "GET", "/service/metrics",      ROLE_VIEWER,   telemetry_metrics,     -1, JSON, "The metrics of a service with their newest minute, or the minutes of one of them" },
     { "GET", "/pattern",              ROLE_VIEWER,   telemetry_patterns,    -1, JSON, "Patterns of log lines, the most frequent errors first" },
     { "GET", "/job",                  ROLE_VIEWER,   telemetry_jobs,        -1, JSON, "Windows of the jobs: done, failed, how far behind" },
+    { "GET", "/table",                ROLE_VIEWER,   telemetry_tables,      -1, JSON, "Tables of rows that were registered, with their columns" },
     { "POST", "/event",               ROLE_OPERATOR, event_post,            -1, JSON, "Tell of something that happened: a deploy, an incident; the same again is the same event" },
     { "GET", "/event",                ROLE_VIEWER,   telemetry_events,      -1, JSON, "What happened, the newest first, by time, kind and service" },
     { "GET", "/event/{id}",           ROLE_VIEWER,   telemetry_event,       -1, JSON, "One event with its evidence and pointers to the raw data" },

@@ -79,6 +79,7 @@ enum MHD_Result telemetry_downstreams(struct exchange *x) { return answer_of_ser
 enum MHD_Result telemetry_metrics(struct exchange *x)     { return answer_of_service(x, "metrics"); }
 enum MHD_Result telemetry_patterns(struct exchange *x)    { return answer_question(x, "patterns", exchange_query(x, "service")); }
 enum MHD_Result telemetry_jobs(struct exchange *x)        { return answer_question(x, "jobs", NULL); }
+enum MHD_Result telemetry_tables(struct exchange *x)      { return answer_question(x, "tables", NULL); }
 enum MHD_Result telemetry_event(struct exchange *x)       { return answer_question(x, "event", NULL); }
 enum MHD_Result telemetry_events(struct exchange *x)      { return answer_question(x, "events", exchange_query(x, "service")); }
 

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import socket
+import sqlite3
 import subprocess
 import time
 
@@ -298,6 +299,65 @@ def test_curl_gets_the_answers_that_the_specification_asks_for(make_site):
     assert curl("/write/logs", *json_type, data=json.dumps([{"timestamp": time.time(), "app": "shop", "host": "h", "message": "hello", "level": "INFO"}]))[1].startswith("2")
     assert curl("/write/logs", *json_type, data='[{"message": ')[1].startswith("400")
     assert curl("/schema/register", *json_type, data=json.dumps({"table": "orders", "kind": "metrics", "columns": [{"name": "value", "type": "real"}]}))[1].startswith("2")
+    site.until(lambda: "orders" in registry(site), "the table is in table_registry")
+
+
+def test_rows_come_in_as_one_object_a_list_or_lines_and_go_out_whole(make_site):
+    site = make_site()
+    settings, folder = lake(site)
+    site.write(settings)
+    site.start()
+    now_ms = int(time.time() * 1000)
+    assert post(site, "/write/logs", {"app": "auth", "trace_id": "t-1", "message": "a log of its own", "ts": now_ms}) == (200, {"accepted": 1, "rejected": 0})
+    row = {"time": "2026-01-31T12:00:00Z", "app": "shop", "host": "h1", "labels": {"zone": "eu"}, "value": 41.5, "trace_id": "t-2", "level": "info"}
+    assert post(site, "/write/metrics?table=orders", [row]) == (200, {"accepted": 1, "rejected": 0})
+    assert post(site, "/write/metrics", [{"metric": "queue", "value": 42.5}, {"value": 43.5}]) == (200, {"accepted": 2, "rejected": 0})
+    assert post(site, "/write/metrics", [{"name": "nothing"}])[1] == {"accepted": 0, "rejected": 1, "message": "a row of metrics without a number as its value"}
+    lines = '{"message": "the first line"}\n{"app": "no message"}\n{"message": "the third line"}\n'
+    status, answer = site.ask("POST", "/write/logs", lines, {"Content-Type": "application/x-ndjson"}, port=site.ports["http"])
+    assert (status, json.loads(answer)) == (200, {"accepted": 2, "rejected": 1, "message": "a row of logs without a message"})
+    site.until(lambda: site.caught_up("lake"), "everything was sent on")
+    assert site.stop() == 0
+    out = texts(folder)
+    for said_there in (b"a log of its own", b"t-1", b"auth", b"orders", b"41.5", b"shop", b"h1", b"zone", b"t-2", b"queue", b"42.5", b"43.5", b"the first line", b"the third line"):
+        assert said_there in out, (said_there, out)
+    assert b"no message" not in out and b"nothing" not in out
+
+
+def registry(site):
+    """table_registry of digest.db: what was registered, by its name."""
+    db = sqlite3.connect(f"file:{site.folder}/store/digest.db?mode=ro", uri=True, timeout=30)
+    try:
+        return {name: (json.loads(schema), created) for name, schema, created in db.execute("SELECT table_name, schema, created_at FROM table_registry")}
+    finally:
+        db.close()
+
+
+def test_a_table_that_was_registered_is_in_the_registry_also_after_kill_9(make_site):
+    site = make_site()
+    site.start()
+    columns = [{"name": "time", "type": "timestamp"}, {"name": "value", "type": "double"}, {"name": "labels", "type": "jsonb"}]
+    for i in range(20):
+        assert post(site, f"/schema/register?table=before_{i}", {"columns": columns}) == (200, {"accepted": 1, "rejected": 0})
+    assert post(site, "/schema/register", {"columns": columns})[0] == 400
+    site.kill()                                  # what was acknowledged a moment ago is in the journal, wherever the digest was
+    site.start()
+    site.until(lambda: len(registry(site)) == 20, "all tables are in table_registry")
+    schema, created = registry(site)["before_0"]
+    assert schema == {"columns": columns, "kind": "metrics"}
+    assert post(site, "/schema/register", {"table_name": "before_0", "schema": {"columns": columns[:1]}})[0] == 200
+    site.until(lambda: registry(site)["before_0"][0] == {"columns": columns[:1], "kind": "logs"}, "the new schema took the place of the old one")
+    site.kill()
+    site.start()
+    tables = site.json("/table?limit=3")
+    assert [t["table"] for t in tables["tables"]] == ["before_0", "before_1", "before_10"] and tables["cut"] is True
+    assert tables["tables"][0]["schema"] == {"columns": columns[:1], "kind": "logs"} and tables["tables"][1]["kind"] == "metrics"
+    told = site.cli("look", "tables").stdout
+    assert "before_19" in told and "time timestamp, value double, labels jsonb" in told, told
+    assert post(site, "/schema/register?table=last", {"columns": columns})[0] == 200
+    site.until(lambda: "last" in registry(site), "everything before it was read")
+    assert registry(site)["before_0"] == ({"columns": columns[:1], "kind": "logs"}, created) and len(registry(site)) == 21
+    assert site.stop() == 0
 
 
 def test_a_small_request_that_would_fill_the_memory_of_everybody_who_reads_it_is_refused_and_not_kept(make_site):

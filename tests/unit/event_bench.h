@@ -57,7 +57,7 @@ static inline enum err bench_read(struct bench *b, enum record_kind kind, enum r
 /* Both, and they agree. */
 static inline enum err bench_both(struct bench *b, enum record_kind kind, enum record_form form, struct slice body)
 {
-    enum err read = bench_read(b, kind, form, body), checked = event_check(kind, form, body, &b->checked, &b->fault);
+    enum err read = bench_read(b, kind, form, body), checked = event_check_record(&b->record, &b->checked, &b->fault);
     assert_int_equal(read, checked);
     if (read == OK) {
         assert_int_equal(b->report.events, b->checked.events);

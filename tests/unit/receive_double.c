@@ -59,7 +59,7 @@ void double_open(struct receive_double *d)
     d->host.forget = forget;
     d->host.now_us = 1000000;
     d->door = (struct session_door){ .protocols = ~0u, .tenant = "" };
-    intake_init(&d->intake, event_check);
+    intake_init(&d->intake, event_check_record);
 }
 
 void double_close(struct receive_double *d)

@@ -156,13 +156,142 @@ static void what_is_no_row_is_rejected_and_the_rest_is_kept(void **state)
 static void a_body_that_is_not_rows_is_malformed(void **state)
 {
     struct bench *b = *state;
-    static const char *const wrong[] = { "", "7", "{}", "{\"rows\":7}", "{\"table\":\"t\"}", "[{]", "[{\"a\":1}", "[{\"labels\":{\"a\"}}]", "[] x", "{\"rows\":[]} x", "[{\"message\":\"m\"},]" };
+    static const char *const wrong[] = { "", "7", "{}", "{\"rows\":7}", "{\"rows\":7,\"message\":\"m\"}", "{\"table\":\"t\"}", "{\"a\":1}", "{\"a\":", "{\"message\":\"m\"", "{\"message\":\"m\"} x",
+                                         "{\"message\":\"m\"}\n{\"message\":\"m\"}", "[{]", "[{\"a\":1}", "[{\"labels\":{\"a\"}}]", "[] x", "{\"rows\":[]} x", "[{\"message\":\"m\"},]" };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (bench_both(b, RECORD_ROWS, FORM_JSON, slice_of(wrong[i])) != ERR_INPUT)
             fail_msg("taken: %s", wrong[i]);
     assert_int_equal(bench_both(b, RECORD_ROWS, FORM_PROTOBUF, SLICE("[]")), ERR_INPUT);
     assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE("[]")), &b->fault);
     assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE("{\"rows\":[],\"table\":\"t\",\"x\":{}}")), &b->fault);
+}
+
+static void one_object_is_a_row(void **state)
+{
+    struct bench *b = *state;
+    b->record.labels = SLICE("kind\0logs\0");
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE(" {\"app\":\"auth\",\"trace_id\":\"t-1\",\"message\":\"log\",\"ts\":1767323045123} ")), &b->fault);
+    assert_int_equal(b->n, 1);
+    assert_slice(line(b, 0)->body.as.text, "log");
+    assert_int_equal(line(b, 0)->time_ns, INT64_C(1767323045123000000));
+    assert_slice(attrs_text(&b->event[0]->resource->attrs, "service.name"), "auth");
+    assert_slice(attrs_text(&b->event[0]->attrs, "trace_id"), "t-1");
+    assert_int_equal(b->event[0]->attrs.count, 1);
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE("{\"app\":\"auth\"}")), &b->fault);
+    assert_true(b->n == 0 && b->report.rejected == 1);
+    assert_string_equal(b->report.why, "a row of logs without a message");
+}
+
+static void rows_may_come_a_line_each(void **state)
+{
+    struct bench *b = *state;
+    b->record.labels = SLICE("kind\0metrics\0");
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON_LINES, SLICE("{\"name\":\"a\",\"value\":1}\r\n\n \t\n7\n{\"message\":\"m\",\"rows\":[]}\n{\"value\":2}")), &b->fault);
+    assert_int_equal(b->n, 3);
+    assert_slice(point(b, 0)->name, "a");
+    assert_slice(line(b, 1)->body.as.text, "m");
+    assert_slice(point(b, 2)->name, "value");
+    assert_int_equal(b->report.rejected, 1);
+    assert_string_equal(b->report.why, "a row that is not an object");
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON_LINES, SLICE("")), &b->fault);
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON_LINES, SLICE("\n\n")), &b->fault);
+    static const char *const wrong[] = { "{\"value\":1}\n{\"value\":\n2}", "{\"value\":1}\n{\"value\":2} {\"value\":3}", "{\"value\":1}\n\"", "{\"value\":1}\n{\"a\":[}" };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(bench_both(b, RECORD_ROWS, FORM_JSON_LINES, slice_of(wrong[i])), ERR_INPUT);
+        assert_non_null(strstr(b->fault.text, "line 2"));
+    }
+}
+
+static void a_point_without_a_name_is_called_as_its_table(void **state)
+{
+    struct bench *b = *state;
+    b->record.labels = SLICE("kind\0metrics\0table\0\0");
+    b->record.source = SLICE("orders");
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE("{\"rows\":[{\"value\":1},{\"name\":\"n\",\"value\":2},{\"name\":null,\"value\":3}],\"table\":\"items\"}")), &b->fault);
+    assert_int_equal(b->n, 3);
+    assert_slice(point(b, 0)->name, "orders");
+    assert_slice(point(b, 1)->name, "n");
+    assert_slice(point(b, 2)->name, "orders");
+    assert_int_equal(b->event[0]->attrs.count, 0);
+    b->record.labels = SLICE("kind\0metrics\0");
+    b->record.source = SLICE("metrics");
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE("{\"rows\":[{\"value\":1},{\"value\":2,\"table\":\"own\"}],\"table\":\"it\\u0065ms\"}")), &b->fault);
+    assert_slice(point(b, 0)->name, "items");
+    assert_slice(point(b, 1)->name, "own");
+    assert_slice(attrs_text(&b->event[1]->attrs, "table"), "own");
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE("{\"value\":1,\"table\":\"items\"}")), &b->fault);
+    assert_slice(point(b, 0)->name, "items");
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE("[{\"value\":1}]")), &b->fault);
+    assert_slice(point(b, 0)->name, "value");
+}
+
+/* The columns of metrics_events. */
+static void a_row_with_all_columns_of_metrics_comes_through_whole(void **state)
+{
+    struct bench *b = *state;
+    b->record.labels = SLICE("kind\0metrics\0");
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE("[{\"time\":\"2026-01-02T03:04:05Z\",\"app\":\"shop\",\"host\":\"h1\",\"labels\":{\"zone\":\"eu\"},\"value\":0.5,"
+                                                          "\"trace_id\":\"t-1\",\"level\":\"info\"}]")), &b->fault);
+    const struct event *e = b->event[0];
+    assert_int_equal(b->n, 1);
+    assert_slice(point(b, 0)->name, "value");
+    assert_true(point(b, 0)->value == 0.5 && point(b, 0)->time_ns == INT64_C(1767323045000000000));
+    assert_slice(attrs_text(&e->resource->attrs, "service.name"), "shop");
+    assert_slice(attrs_text(&e->resource->attrs, "host.name"), "h1");
+    assert_slice(attrs_text(&e->attrs, "zone"), "eu");
+    assert_slice(attrs_text(&e->attrs, "trace_id"), "t-1");
+    assert_slice(attrs_text(&e->attrs, "level"), "info");
+    assert_int_equal(e->attrs.count, 3);
+}
+
+static void of_two_keys_with_one_meaning_the_other_is_an_attribute(void **state)
+{
+    struct bench *b = *state;
+    b->record.labels = SLICE("kind\0metrics\0");
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE("[{\"metric\":\"m\",\"value\":1,\"ts\":\"2026-01-02T03:04:05Z\"},{\"metric\":\"m\",\"name\":\"n\",\"value\":1,\"ts\":2,\"ts\":3,\"timestamp\":4,\"time\":5},"
+                                                          "{\"name\":null,\"metric\":\"m\",\"value\":1,\"time\":1767323045,\"ts\":null}]")), &b->fault);
+    assert_int_equal(b->n, 3);
+    assert_slice(point(b, 0)->name, "m");
+    assert_int_equal(point(b, 0)->time_ns, INT64_C(1767323045000000000));
+    assert_int_equal(b->event[0]->attrs.count, 0);
+    assert_slice(point(b, 1)->name, "n");
+    assert_int_equal(point(b, 1)->time_ns, INT64_C(5000000000));
+    assert_slice(attrs_text(&b->event[1]->attrs, "metric"), "m");
+    assert_int_equal(attrs_find(&b->event[1]->attrs, "timestamp")->as.integer, 4);
+    assert_int_equal(b->event[1]->attrs.count, 4);           /* ts twice, as it was sent */
+    assert_slice(point(b, 2)->name, "m");
+    assert_int_equal(b->event[2]->attrs.count, 0);
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE("{\"name\":\"n\",\"metric\":\"m\",\"value\":1,\"time\":5,\"ts\":2}")), &b->fault);
+    assert_slice(point(b, 0)->name, "n");
+    assert_int_equal(point(b, 0)->time_ns, INT64_C(5000000000));
+    assert_slice(attrs_text(&b->event[0]->attrs, "metric"), "m");
+    assert_int_equal(b->event[0]->attrs.count, 2);
+    b->record.labels = SLICE("kind\0logs\0");
+    assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, SLICE("[{\"message\":\"x\",\"metric\":\"m\"}]")), &b->fault);
+    assert_slice(attrs_text(&b->event[0]->attrs, "metric"), "m");
+}
+
+static void a_row_that_is_nothing_is_rejected_as_what_its_path_says(void **state)
+{
+    static const struct { const char *path, *json, *why; } all[] = {
+        { "metrics", "{\"name\":\"a\"}", "a row of metrics without a number as its value" },
+        { "metrics", "{\"app\":\"a\"}", "a row of metrics without a number as its value" },
+        { "metrics", "{\"value\":\"x\"}", "a row of metrics without a number as its value" },
+        { "metrics", "{\"value\":null,\"name\":\"a\"}", "a row of metrics without a number as its value" },
+        { "metrics", "{\"name\":\"\",\"value\":1}", "a row of metrics without a name" },
+        { "metrics", "{\"name\":true,\"value\":1}", "a row of metrics without a name" },
+        { "metrics", "{\"ts\":\"soon\",\"value\":1}", "a time that is neither RFC 3339 nor a number since 1970" },
+        { "logs", "{\"name\":\"a\"}", "a row of logs without a message" },
+        { "logs", "{\"value\":1}", "a row of logs without a message" },
+        { "logs", "{\"message\":null,\"level\":\"info\"}", "a row of logs without a message" },
+    };
+    struct bench *b = *state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        b->record.labels = all[i].path[0] == 'm' ? SLICE("kind\0metrics\0") : SLICE("kind\0logs\0");
+        assert_ok(bench_both(b, RECORD_ROWS, FORM_JSON, slice_of(all[i].json)), &b->fault);
+        assert_true(b->n == 0 && b->report.rejected == 1);
+        assert_string_equal(b->report.why, all[i].why);
+    }
 }
 
 static void values_of_every_kind_of_number_are_read(void **state)
@@ -219,6 +348,12 @@ int main(void)
         BENCH(times_are_read_as_rfc_3339_says),
         BENCH(what_is_no_row_is_rejected_and_the_rest_is_kept),
         BENCH(a_body_that_is_not_rows_is_malformed),
+        BENCH(one_object_is_a_row),
+        BENCH(rows_may_come_a_line_each),
+        BENCH(a_point_without_a_name_is_called_as_its_table),
+        BENCH(a_row_with_all_columns_of_metrics_comes_through_whole),
+        BENCH(of_two_keys_with_one_meaning_the_other_is_an_attribute),
+        BENCH(a_row_that_is_nothing_is_rejected_as_what_its_path_says),
         BENCH(values_of_every_kind_of_number_are_read),
         BENCH(values_that_are_too_deep_become_nothing),
         BENCH(an_arena_that_is_too_small_is_a_limit),

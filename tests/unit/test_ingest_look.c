@@ -113,7 +113,7 @@ static enum err asked(const char *what, const char *id, const char *service, con
 static void every_question_is_answered_out_of_the_files_alone(void **state)
 {
     (void)state;
-    static const char *const whats[] = { "trace", "services", "downstreams", "metrics", "patterns", "jobs", "events" };
+    static const char *const whats[] = { "trace", "services", "downstreams", "metrics", "patterns", "jobs", "tables", "events" };
     struct fault             f = { 0 };
     json_t                  *out;
     int64_t                  tenant, cart = a_thing("shop", "svc", "urn:svc:cart", "cart");

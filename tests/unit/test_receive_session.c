@@ -226,6 +226,39 @@ static void rows_are_kept_with_their_table_and_kind(void **state)
     assert_memory_equal(d.kept[0].labels.s, "kind\0logs", 10);
 }
 
+static void rows_may_be_one_object_or_a_line_each_and_a_table_names_points_without_a_name(void **state)
+{
+    static const struct { const char *path, *type, *body, *answer; enum record_form form; size_t labels; } all[] = {
+        { "/write/metrics?table=orders", "application/json", "{\"value\":1,\"ts\":1767323045}", "{\"accepted\":1,\"rejected\":0}", FORM_JSON, 20 },
+        { "/write/metrics", "application/x-ndjson", "{\"value\":1}\n{\"value\":2}\n", "{\"accepted\":2,\"rejected\":0}", FORM_JSON_LINES, 13 },
+        { "/write/logs", "application/jsonl", "{\"message\":\"a\"}\n{\"app\":\"a\"}\n", "{\"accepted\":1,\"rejected\":1,\"message\":\"a row of logs without a message\"}", FORM_JSON_LINES, 10 },
+        { "/write/metrics", "application/ndjson; charset=utf-8", "{\"name\":\"a\"}", "{\"accepted\":0,\"rejected\":1,\"message\":\"a row of metrics without a number as its value\"}", FORM_JSON_LINES, 13 },
+    };
+    char head[256];
+    d.at_once = true;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        said[0] = '\0';
+        (void)snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", all[i].path, all[i].type, strlen(all[i].body));
+        send_body(head, all[i].body, strlen(all[i].body));
+        assert_non_null(strstr(said, "200 OK"));
+        assert_non_null(strstr(said, all[i].answer));
+        assert_int_equal(d.kept[i].form, all[i].form);
+        assert_int_equal(d.kept[i].labels.n, all[i].labels);
+    }
+    assert_string_equal(d.kept[0].source, "orders");
+    assert_string_equal(d.kept[1].source, "metrics");
+    static const struct { const char *path, *type, *body, *says; } wrong[] = {
+        { "/schema/register", "application/x-ndjson", "", "415" }, { "/write/logs", "text/plain", "", "415" },
+        { "/write/logs", "application/x-ndjson", "[{x", "line 1" }, { "/write/logs?table=%ff", "application/json", "[]", "table=" },
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        said[0] = '\0';
+        (void)snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", wrong[i].path, wrong[i].type, strlen(wrong[i].body));
+        send_body(head, wrong[i].body, strlen(wrong[i].body));
+        assert_non_null(strstr(said, wrong[i].says));
+    }
+}
+
 static void a_table_is_registered_once_it_says_what_is_in_it(void **state)
 {
     const char *body = "{\"table\":\"app_errors\",\"kind\":\"logs\",\"columns\":[{\"name\":\"code\",\"type\":\"int\"}]}", *bad = "{\"table\":\"app_errors\",\"kind\":\"logs\"}";
@@ -483,6 +516,7 @@ int main(void)
         HTTP1(tokens_are_wanted_where_there_are_some_and_may_say_whose_it_is),
         HTTP1(a_protocol_that_is_not_let_in_here_is_not_there),
         HTTP1(rows_are_kept_with_their_table_and_kind),
+        HTTP1(rows_may_be_one_object_or_a_line_each_and_a_table_names_points_without_a_name),
         HTTP1(a_table_is_registered_once_it_says_what_is_in_it),
         HTTP1(remote_write_is_answered_204_once_durable),
         HTTP1(remote_write_2_says_how_much_was_written_and_when_it_fails_too),

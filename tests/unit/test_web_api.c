@@ -228,6 +228,7 @@ static void questions_about_what_came_in_hold_any_name_a_metric_and_a_tenant(voi
         { "/pattern?service=a%2Fb&tenant=shop", "patterns||a/b||shop|100" },
         { "/service?tenant=installation", "services||||installation|100" },
         { "/job?tenant=shop", "jobs||||shop|100" },
+        { "/table?tenant=shop&limit=7", "tables||||shop|7" },
         { "/event/e1?tenant=shop", "event|e1|||shop|100" },
         { "/trace/4bf92f3577b34da6a3ce929d0e0e4736?tenant=shop", "trace|4bf92f3577b34da6a3ce929d0e0e4736|||shop|100" },
     };

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct file { size_t n; char s[4096]; };
 
@@ -143,6 +144,24 @@ static void a_table_with_messages_is_logs(void **state)
     arena_done(&w.a);
 }
 
+/* One table says what keys and columns mean: "ts" is a time here as it is in JSON. The schema's name of the column is written over. */
+static void columns_have_the_aliases_of_keys(void **state)
+{
+    (void)state;
+    static const char time[8] = { 4, 0, 0, 0, 't', 'i', 'm', 'e' }, ts[8] = { 2, 0, 0, 0, 't', 's', 0, 0 };
+    struct file       f;
+    struct world      w;
+    struct slice      all = load(&f, "metrics.arrows");
+    char             *at = memmem(f.s, f.n, time, sizeof time);
+    assert_non_null(at);
+    memcpy(at, ts, sizeof ts);
+    assert_ok(read_all(&w, all), &w.fault);
+    assert_int_equal(w.seen[0].as.point.time_ns, INT64_C(1700000000123000000));
+    assert_null(attrs_find(&w.seen[0].attrs, "ts"));
+    assert_int_equal(w.seen[0].attrs.count, 4);
+    arena_done(&w.a);
+}
+
 static bool look(void *ctx, const struct event *e)
 {
     struct arena *a = ctx;
@@ -237,6 +256,7 @@ int main(void)
         cmocka_unit_test(columns_of_every_type_are_read),
         cmocka_unit_test(what_is_not_read_is_refused_by_name),
         cmocka_unit_test(a_table_of_metrics_is_points),
+        cmocka_unit_test(columns_have_the_aliases_of_keys),
         cmocka_unit_test(a_table_with_messages_is_logs),
         cmocka_unit_test(damage_is_refused_or_harmless),
         cmocka_unit_test(flight_data_becomes_the_stream_it_was),
