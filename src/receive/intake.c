@@ -153,7 +153,7 @@ bool intake_read(struct intake *in, struct session_host *h, struct exchange *x)
     case ROUTE_HEALTH: answer_accepted(&x->answer, 0, 0, ""); break;
     }
     x->record.events = x->answer.events > UINT32_MAX ? UINT32_MAX : (uint32_t)x->answer.events;
-    if (keep && (e = event_fits(&x->record, &fault)) != OK)
-        return faulty(h, x, e, &fault);
-    return keep;
+    struct fault fault = { 0 };
+    enum err     e = keep ? event_fits(&x->record, &fault) : OK;
+    return e == OK ? keep : faulty(h, x, e, &fault);
 }
