@@ -16,7 +16,11 @@ enum { SESSION_LOCK_MS = 10000, MIGRATE_MS = 600000, VERSION = 2, DAY_S = 86400,
 
 /* ---- statements ---- */
 
-static int64_t deadline_of(const struct detail_pg *p) { return clock_mono_us(&clock_real) + (p->migrates && p->conf->timeout_us < MIGRATE_MS * US_PER_MS ? MIGRATE_MS * US_PER_MS : p->conf->timeout_us); }
+static int64_t deadline_of(const struct detail_pg *p)
+{
+    bool longer = p->migrates && p->conf->timeout_us < MIGRATE_MS * US_PER_MS;
+    return clock_mono_us(&clock_real) + (longer ? MIGRATE_MS * US_PER_MS : p->conf->timeout_us);
+}
 
 static bool give_up(void *ctx) { return atomic_load(&((struct detail_pg *)ctx)->cancelled); }
 
