@@ -419,7 +419,13 @@ def test_tables_of_the_data_model_that_somebody_made_before_are_filled_and_the_r
     assert same(server, "seeded", folder, [t for t in QUERIES if t != "metric_1m"]) == []
     there = server.value("SELECT count(*) FROM seeded.metric_1m")
     assert there == digest(folder, f"SELECT count(*) FROM metric_1m WHERE bucket > {HOUR_AGO - 86400 * 10**6}")[0][0]
+    # pointers go by age though rows that are kept for longer still have them
     assert site.stop() == 0
+    aged = server.value("SELECT max(sample_ref) FROM seeded.service_call_5m")
+    server.psql("UPDATE seeded.oo_locator SET t_to = now() - interval '999 days' WHERE id = %s", (aged,))
+    takes_care(server, site, "seeded")
+    site.until(lambda: not server.psql("SELECT 1 FROM seeded.oo_locator WHERE id = %s", (aged,)), "it went by age")
+    assert aged and site.stop() == 0
 
 
 def test_a_thing_that_another_put_there_without_a_tenant_is_the_same_thing_where_its_name_may_stand_once(server, make_site):
