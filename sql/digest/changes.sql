@@ -19,8 +19,9 @@ SELECT tenant_id, code, name, labels, created_at FROM dim_tenant WHERE tenant_id
 SELECT resource_id, tenant_id, urn, type, name, env, region, zone, labels, created_at FROM dim_resource WHERE resource_id > ?1 ORDER BY resource_id;
 
 -- name: changes_locators
+-- Pointers without a thing are of others, who know where else they want them.
 SELECT tenant_id, resource_id, dataset, bucket, object_key, t_from, t_to, query_hint, attributes, first_record, last_record, events
-FROM oo_locator WHERE dataset IN ('logs', 'metrics', 'traces') AND t_from = ?1;
+FROM oo_locator WHERE dataset IN ('logs', 'metrics', 'traces') AND t_from = ?1 AND resource_id IS NOT NULL;
 
 -- name: changes_metrics
 SELECT bucket, tenant_id, resource_id, metric, avg_val, max_val, p95_val, labels, labels_hash, min_val, sum_val, samples FROM metric_1m WHERE bucket = ?1;
@@ -49,7 +50,7 @@ WHERE e.event_id = (SELECT event_id FROM event_envelope WHERE rowid = ?1);
 
 -- name: changes_locators_of_evidence
 SELECT tenant_id, resource_id, dataset, bucket, object_key, t_from, t_to, query_hint, attributes, first_record, last_record, events
-FROM oo_locator WHERE id IN (SELECT ref_oo FROM evidence_link WHERE event_id = (SELECT event_id FROM event_envelope WHERE rowid = ?1));
+FROM oo_locator WHERE id IN (SELECT ref_oo FROM evidence_link WHERE event_id = (SELECT event_id FROM event_envelope WHERE rowid = ?1)) AND resource_id IS NOT NULL;
 
 -- name: changes_patterns_of_evidence
 SELECT fingerprint_id, tenant_id, pattern, sample_message, severity, attrs_schema, first_seen, last_seen FROM log_pattern

@@ -59,7 +59,7 @@ SELECT bucket, avg_val, labels FROM metric_1m WHERE resource_id = ?1 AND metric 
 SELECT id, t_from, events FROM oo_locator WHERE resource_id = ?1 AND dataset = ?2 AND t_from >= ?3 AND t_from < ?4 ORDER BY t_from;
 
 -- name: evidence_id
-SELECT evidence_id FROM evidence_link WHERE event_id = ?1 AND dim = ?2 AND ref_pg_hash = ?3 AND coalesce(ref_oo, 0) = ?4;
+SELECT evidence_id FROM evidence_link WHERE event_id = ?1 AND dim = ?2 AND ref_pg_hash = coalesce(?3, '') AND coalesce(ref_oo, 0) = ?4;
 
 -- name: evidence_only
 -- What was not found again goes; what others know (kb) stays.

@@ -130,7 +130,7 @@ VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7, ?8, coalesce(?9, '{}'), coalesce(
 
 -- name: digest_evidence_put
 -- The same evidence again is the same row; what is known of it by now stands beside it.
-INSERT INTO evidence_link (event_id, dim, ref_pg, ref_oo, note, ref_pg_hash, score) VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7)
+INSERT INTO evidence_link (event_id, dim, ref_pg, ref_oo, note, score) VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6)
 ON CONFLICT (event_id, dim, ref_pg_hash, coalesce(ref_oo, 0)) DO UPDATE SET note = excluded.note, score = excluded.score
     WHERE note IS NOT excluded.note OR score IS NOT excluded.score;
 

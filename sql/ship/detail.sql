@@ -23,21 +23,29 @@ COMMIT;
 ROLLBACK;
 
 -- name: detail_lock
-SELECT pg_advisory_xact_lock(hashtextextended('homeostat migration ' || current_schema(), 0));
+-- Tables of others may be large: what is added to them may take its time.
+SELECT set_config('statement_timeout', $1, true), pg_advisory_xact_lock(hashtextextended('homeostat migration ' || current_schema(), 0));
 
 -- name: detail_migrations_table
 CREATE TABLE IF NOT EXISTS homeostat_detail_migrations (version int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
 
 -- name: detail_has_migrations
--- And each of the tables: one that somebody dropped is made again.
-SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest(ARRAY['homeostat_detail_migrations', 'homeostat_origin', 'homeostat_origin_tenant', 'homeostat_origin_resource', 'dim_tenant', 'dim_resource',
-    'oo_locator', 'metric_1m', 'service_call_5m', 'log_pattern', 'log_pattern_5m', 'topo_edge_time', 'event_envelope', 'evidence_link', 'etl_job_run', 'etl_job_circuit']) AS name;
+-- And each of the tables: one that somebody dropped is made again, one that somebody made again without our column gets it.
+SELECT bool_and(to_regclass(split_part(t, '.', 1)) IS NOT NULL AND (split_part(t, '.', 2) = ''
+        OR EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass(split_part(t, '.', 1)) AND attname = split_part(t, '.', 2) AND NOT attisdropped)))
+FROM unnest(ARRAY['homeostat_detail_migrations', 'homeostat_origin', 'homeostat_origin_tenant', 'homeostat_origin_resource', 'dim_tenant', 'dim_resource', 'oo_locator.origin_id',
+    'metric_1m.origin_id', 'service_call_5m.origin_id', 'log_pattern.origin_id', 'log_pattern_5m.origin_id', 'topo_edge_time', 'event_envelope', 'evidence_link.origin_id',
+    'etl_job_run.origin_id', 'etl_job_circuit.origin_id']) AS t;
 
 -- name: detail_version
 SELECT coalesce(max(version), 0) FROM homeostat_detail_migrations;
 
 -- name: detail_migrated
 INSERT INTO homeostat_detail_migrations (version) VALUES ($1::int) ON CONFLICT (version) DO NOTHING;
+
+-- name: detail_again
+-- What was in a table that had to be made again is copied again; whoever is copying just now finds its place moved and begins anew.
+UPDATE homeostat_origin SET seq = 0, kind = 0, key = 0;
 
 -- name: detail_own
 -- One at a time may write under a name. The lock is the session's.
@@ -136,12 +144,18 @@ ON CONFLICT (origin_id, local_id) DO UPDATE SET tenant_id = excluded.tenant_id;
 -- name: detail_put_resource
 INSERT INTO dim_resource (tenant_id, urn, type, name, env, region, zone, labels, created_at)
 SELECT t.tenant_id, s.urn, s.type, s.name, s.env, s.region, s.zone, s.labels::jsonb, homeostat_time(s.created_at) FROM pg_temp.homeostat_d_resource s
-LEFT JOIN homeostat_origin_tenant t ON t.origin_id = $1::int AND t.local_id = s.tenant_id ORDER BY t.tenant_id, s.urn ON CONFLICT (tenant_id, urn) DO NOTHING;
+LEFT JOIN homeostat_origin_tenant t ON t.origin_id = $1::int AND t.local_id = s.tenant_id ORDER BY t.tenant_id, s.urn ON CONFLICT DO NOTHING;
 
 -- name: detail_map_resource
-INSERT INTO homeostat_origin_resource (origin_id, local_id, resource_id) SELECT $1::int, s.resource_id, d.resource_id FROM pg_temp.homeostat_d_resource s
-JOIN homeostat_origin_tenant t ON t.origin_id = $1::int AND t.local_id = s.tenant_id JOIN dim_resource d ON d.tenant_id = t.tenant_id AND d.urn = s.urn
+-- One that somebody put there without a tenant serves where its name may not stand there twice.
+INSERT INTO homeostat_origin_resource (origin_id, local_id, resource_id)
+SELECT DISTINCT ON (s.resource_id) $1::int, s.resource_id, d.resource_id FROM pg_temp.homeostat_d_resource s
+JOIN homeostat_origin_tenant t ON t.origin_id = $1::int AND t.local_id = s.tenant_id JOIN dim_resource d ON d.urn = s.urn AND (d.tenant_id = t.tenant_id OR d.tenant_id IS NULL)
+ORDER BY s.resource_id, d.tenant_id NULLS LAST
 ON CONFLICT (origin_id, local_id) DO UPDATE SET resource_id = excluded.resource_id;
+
+-- name: detail_unknown_resource
+SELECT homeostat_detail_unknown($1::int);
 
 -- name: detail_put_locator
 INSERT INTO oo_locator AS o (tenant_id, dataset, bucket, object_key, t_from, t_to, query_hint, attributes, resource_id, first_record, last_record, events, origin_id)
@@ -174,7 +188,7 @@ INSERT INTO metric_1m AS m (bucket, tenant_id, resource_id, metric, avg_val, max
 SELECT homeostat_time(s.bucket), t.tenant_id, r.resource_id, s.metric, s.avg_val, s.max_val, s.p95_val, s.labels::jsonb, s.labels_hash, s.min_val, s.sum_val, s.samples, $1::int
 FROM pg_temp.homeostat_d_metric s LEFT JOIN homeostat_origin_tenant t ON t.origin_id = $1::int AND t.local_id = s.tenant_id
 LEFT JOIN homeostat_origin_resource r ON r.origin_id = $1::int AND r.local_id = s.resource_id
-ON CONFLICT (bucket, resource_id, metric, labels_hash, origin_id) DO UPDATE SET avg_val = excluded.avg_val, max_val = excluded.max_val, p95_val = excluded.p95_val, min_val = excluded.min_val,
+ON CONFLICT (bucket, resource_id, metric, labels_hash, origin_id) WHERE origin_id <> 0 DO UPDATE SET avg_val = excluded.avg_val, max_val = excluded.max_val, p95_val = excluded.p95_val, min_val = excluded.min_val,
     sum_val = excluded.sum_val, samples = excluded.samples
 WHERE (m.avg_val, m.max_val, m.p95_val, m.min_val, m.sum_val, m.samples) IS DISTINCT FROM (excluded.avg_val, excluded.max_val, excluded.p95_val, excluded.min_val, excluded.sum_val, excluded.samples);
 
@@ -247,14 +261,14 @@ WHERE (e.note, e.score) IS DISTINCT FROM (excluded.note, excluded.score);
 INSERT INTO etl_job_run (job, tenant_id, window_from, window_to, status, attempts, rows, error, asked_at, finished_at, origin_id)
 SELECT DISTINCT ON (s.job, s.tenant_id, s.window_from, s.window_to) s.job, t.tenant_id, homeostat_time(s.window_from), homeostat_time(s.window_to), s.status, s.attempts, s.rows, s.error, homeostat_time(s.asked_at), homeostat_time(s.finished_at), $1::int
 FROM pg_temp.homeostat_d_run s LEFT JOIN homeostat_origin_tenant t ON t.origin_id = $1::int AND t.local_id = s.tenant_id ORDER BY s.job, s.tenant_id, s.window_from, s.window_to, s.n DESC
-ON CONFLICT ON CONSTRAINT ux_job_once DO UPDATE SET status = excluded.status, attempts = excluded.attempts, rows = excluded.rows, error = excluded.error, asked_at = excluded.asked_at,
+ON CONFLICT (job, tenant_id, window_from, window_to, origin_id) WHERE origin_id <> 0 DO UPDATE SET status = excluded.status, attempts = excluded.attempts, rows = excluded.rows, error = excluded.error, asked_at = excluded.asked_at,
     finished_at = excluded.finished_at;
 
 -- name: detail_put_circuit
 INSERT INTO etl_job_circuit (job, tenant_id, state, failures, open_until, updated_at, origin_id)
 SELECT DISTINCT ON (s.job, s.tenant_id) s.job, t.tenant_id, s.state, s.failures, homeostat_time(s.open_until), homeostat_time(s.updated_at), $1::int
 FROM pg_temp.homeostat_d_circuit s LEFT JOIN homeostat_origin_tenant t ON t.origin_id = $1::int AND t.local_id = s.tenant_id ORDER BY s.job, s.tenant_id, s.updated_at DESC
-ON CONFLICT (job, tenant_id, origin_id) DO UPDATE SET state = excluded.state, failures = excluded.failures, open_until = excluded.open_until, updated_at = excluded.updated_at;
+ON CONFLICT (job, tenant_id, origin_id) WHERE origin_id <> 0 DO UPDATE SET state = excluded.state, failures = excluded.failures, open_until = excluded.open_until, updated_at = excluded.updated_at;
 
 -- Now and then.
 

@@ -1,6 +1,7 @@
 -- The tables of `layout: detail`, in the schema of the sink (the only one on the search path). Run in one transaction: at first, and
--- again when one of them is missing, so what is there already is left alone.
--- Columns beyond those of the data model stand at the end. origin_id tells apart what several Homeostats have counted, so it is part of keys.
+-- again when one of them is missing or of an older version, so what is there already is left alone, but for what adopt.sql adds to it.
+-- Columns beyond those of the data model stand at the end and need not be given: rows of others have no origin_id, or 0 where it is part of a key. It tells apart
+-- what several Homeostats have counted.
 -- sample_ref and ref_oo point to oo_locator without a foreign key: pointers do not live as long as rows, and nobody should have to look for them.
 
 -- name: detail_0001_time
@@ -18,7 +19,7 @@ DECLARE
     t_to timestamptz := to_timestamp((first + days) * 86400.0);
     child text := parent || '_' || to_char(t_from AT TIME ZONE 'UTC', 'YYYYMMDD');
 BEGIN
-    IF (SELECT relkind FROM pg_class WHERE oid = to_regclass(quote_ident(parent))) IS DISTINCT FROM 'p' OR to_regclass(quote_ident(child)) IS NOT NULL THEN
+    IF NOT homeostat_is_parted(parent, 'bucket') OR to_regclass(quote_ident(child)) IS NOT NULL THEN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('homeostat ' || current_schema() || parent, 0));
@@ -26,7 +27,9 @@ BEGIN
         RETURN;
     END IF;
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', child, parent);
-    EXECUTE format('WITH moved AS (DELETE FROM %I WHERE bucket >= %L AND bucket < %L RETURNING *) INSERT INTO %I SELECT * FROM moved', parent || '_rest', t_from, t_to, child);
+    IF to_regclass(quote_ident(parent || '_rest')) IS NOT NULL THEN
+        EXECUTE format('WITH moved AS (DELETE FROM %I WHERE bucket >= %L AND bucket < %L RETURNING *) INSERT INTO %I SELECT * FROM moved', parent || '_rest', t_from, t_to, child);
+    END IF;
     EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, child, t_from, t_to);
 END $f$;
 
@@ -45,16 +48,17 @@ END $f$;
 
 -- name: detail_0001_drop
 CREATE OR REPLACE FUNCTION homeostat_detail_drop(parent text, days int, upto timestamptz) RETURNS void LANGUAGE plpgsql AS $f$
+-- Of a table that somebody else made, only what Homeostats have put there.
 DECLARE
     child text;
     timescale text := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'timescaledb');
-    kind "char" := (SELECT relkind FROM pg_class WHERE oid = to_regclass(quote_ident(parent)));
 BEGIN
-    IF kind = 'r' AND timescale IS NOT NULL THEN    -- also where a policy does it: the edition under the Apache licence has none
+    IF homeostat_is_hyper(parent) THEN    -- also where a policy does it: the edition under the Apache licence has none
         EXECUTE format('SELECT count(*) FROM %I.drop_chunks(%L::regclass, older_than => %L::timestamptz)', timescale, quote_ident(parent), upto);
         RETURN;
     END IF;
-    IF kind IS DISTINCT FROM 'p' THEN
+    IF NOT homeostat_is_parted(parent, 'bucket') THEN
+        EXECUTE format('DELETE FROM %I WHERE bucket < %L AND origin_id <> 0', parent, upto);
         RETURN;
     END IF;
     FOR child IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -63,7 +67,9 @@ BEGIN
             EXECUTE format('DROP TABLE %I', child);
         END IF;
     END LOOP;
-    EXECUTE format('DELETE FROM %I WHERE bucket < %L', parent || '_rest', upto);
+    IF to_regclass(quote_ident(parent || '_rest')) IS NOT NULL THEN
+        EXECUTE format('DELETE FROM %I WHERE bucket < %L', parent || '_rest', upto);
+    END IF;
 END $f$;
 
 -- name: detail_0001_table
@@ -92,7 +98,7 @@ DECLARE
     relation text := quote_ident(name);
     packed boolean;
 BEGIN
-    IF timescale IS NULL OR (SELECT relkind FROM pg_class WHERE oid = to_regclass(relation)) IS DISTINCT FROM 'r' THEN
+    IF NOT homeostat_is_hyper(name) THEN
         RETURN;
     END IF;
     BEGIN
@@ -123,6 +129,47 @@ EXCEPTION WHEN duplicate_object THEN
     NULL;
 END $do$;
 
+-- name: detail_0001_adopt
+CREATE OR REPLACE FUNCTION homeostat_detail_adopt() RETURNS void LANGUAGE plpgsql AS $f$
+BEGIN
+    PERFORM homeostat_adopt('dim_tenant', ARRAY['tenant_id|bigint|-', 'code|text', 'name|text', 'labels|jsonb', 'created_at|timestamptz'], '{}', '{code}', '', '{}');
+    PERFORM homeostat_adopt('dim_resource', ARRAY['resource_id|bigint|-', 'tenant_id|bigint|?', 'urn|text', 'type|text', 'name|text', 'env|text', 'region|text', 'zone|text', 'labels|jsonb',
+        'created_at|timestamptz'], '{}', '{tenant_id,urn}', '', '{urn}');
+    PERFORM homeostat_adopt('metric_1m', ARRAY['bucket|timestamptz', 'tenant_id|bigint|?', 'resource_id|bigint', 'metric|text', 'avg_val|double precision', 'max_val|double precision',
+            'p95_val|double precision', 'labels|jsonb'],
+        ARRAY['labels_hash|bigint|0|hashtextextended(gen_random_uuid()::text, 0)', 'min_val|double precision', 'sum_val|double precision', 'samples|bigint|0', 'origin_id|int|0'],
+        '{bucket,resource_id,metric,labels_hash,origin_id}', 'WHERE origin_id <> 0', '{}');
+    PERFORM homeostat_adopt('service_call_5m', ARRAY['bucket|timestamptz', 'tenant_id|bigint', 'src_resource_id|bigint', 'dst_resource_id|bigint', 'rps|double precision',
+            'err_rate|double precision', 'p50_ms|double precision', 'p95_ms|double precision', 'sample_ref|bigint'],
+        ARRAY['calls|bigint|0', 'errors|bigint|0', 'sample_record|bigint|0', 'origin_id|int|0'], '{bucket,tenant_id,src_resource_id,dst_resource_id,origin_id}', 'WHERE origin_id <> 0', '{}');
+    PERFORM homeostat_adopt('log_pattern_5m', ARRAY['bucket|timestamptz', 'tenant_id|bigint', 'resource_id|bigint', 'fingerprint_id|bigint', 'count_total|bigint', 'count_error|bigint',
+        'sample_ref|bigint'], ARRAY['origin_id|int|0'], '{bucket,tenant_id,resource_id,fingerprint_id,origin_id}', 'WHERE origin_id <> 0', '{}');
+    PERFORM homeostat_adopt_rest('metric_1m', 'origin_id = 0 OR (tenant_id IS NOT NULL AND resource_id IS NOT NULL)', '');
+    PERFORM homeostat_adopt_rest('service_call_5m', '', 'sample_ref'), homeostat_adopt_rest('log_pattern_5m', '', 'sample_ref');
+    PERFORM homeostat_adopt('oo_locator', ARRAY['id|bigint|-', 'tenant_id|bigint|?', 'dataset|text', 'bucket|text', 'object_key|text', 't_from|timestamptz', 't_to|timestamptz', 'query_hint|text',
+        'attributes|jsonb'], ARRAY['resource_id|bigint', 'first_record|bigint|0', 'last_record|bigint|0', 'events|bigint|0', 'origin_id|int'], '{origin_id,resource_id,dataset,t_from}', '', '{}');
+    PERFORM homeostat_adopt('log_pattern', ARRAY['fingerprint_id|bigint|-', 'tenant_id|bigint|?', 'pattern|text', 'sample_message|text', 'severity|text', 'attrs_schema|jsonb',
+        'first_seen|timestamptz', 'last_seen|timestamptz'], ARRAY['origin_id|int', 'local_id|bigint'], '{origin_id,local_id}', '', '{}');
+    PERFORM homeostat_adopt('event_envelope', ARRAY['event_id|uuid', 'detected_at|timestamptz', 'tenant_id|bigint', 'resource_id|bigint', 'severity|severity', 'kind|text', 'title|text',
+        'summary|text', 'labels|jsonb', 'fingerprints|jsonb'], '{}', '{event_id}', '', '{}');
+    PERFORM homeostat_adopt('evidence_link', ARRAY['event_id|uuid', 'dim|text', 'ref_pg|jsonb', 'ref_oo|bigint', 'note|text', 'ref_pg_hash|text|-'],
+        ARRAY['origin_id|int', 'score|double precision'], '{}', '', '{}');
+    PERFORM homeostat_adopt('etl_job_run', ARRAY['job|text', 'tenant_id|bigint|?', 'window_from|timestamptz', 'window_to|timestamptz', 'status|text'], ARRAY['attempts|bigint|0', 'rows|bigint|0',
+        'error|text', 'asked_at|timestamptz', 'finished_at|timestamptz', 'origin_id|int|0'], '{job,tenant_id,window_from,window_to,origin_id}', 'WHERE origin_id <> 0', '{}');
+    PERFORM homeostat_adopt('etl_job_circuit', ARRAY['job|text', 'tenant_id|bigint', 'state|text', 'failures|bigint', 'open_until|timestamptz', 'updated_at|timestamptz'],
+        ARRAY['origin_id|int|0'], '{job,tenant_id,origin_id}', 'WHERE origin_id <> 0', '{}');
+    PERFORM homeostat_adopt_rest('oo_locator', 'origin_id IS NULL OR (tenant_id IS NOT NULL AND resource_id IS NOT NULL)', '');
+    PERFORM homeostat_adopt_rest('log_pattern', 'origin_id IS NULL OR tenant_id IS NOT NULL', ''), homeostat_adopt_rest('evidence_link', '', 'ref_oo');
+    PERFORM homeostat_adopt_rest('etl_job_run', 'origin_id = 0 OR tenant_id IS NOT NULL', 'origin_id'), homeostat_adopt_rest('etl_job_circuit', '', 'origin_id');
+    IF (SELECT attgenerated FROM pg_attribute WHERE attrelid = to_regclass('evidence_link') AND attname = 'ref_pg_hash') = '' THEN
+        PERFORM homeostat_refuse('column ref_pg_hash of table evidence_link is not generated, and the sink does not fill it',
+            'ALTER TABLE evidence_link DROP COLUMN ref_pg_hash, ADD COLUMN ref_pg_hash text GENERATED ALWAYS AS (md5(coalesce(ref_pg::text, ''''))) STORED');
+    END IF;
+END $f$;
+
+-- name: detail_0001_adopted
+SELECT homeostat_detail_adopt();
+
 -- name: detail_0001_origin
 -- Who writes here, and up to which change all of it is in these tables: written with the rows.
 CREATE TABLE IF NOT EXISTS homeostat_origin (origin_id serial PRIMARY KEY, name text UNIQUE NOT NULL, epoch text NOT NULL, seq bigint NOT NULL DEFAULT 0, kind int NOT NULL DEFAULT 0,
@@ -133,7 +180,7 @@ CREATE TABLE IF NOT EXISTS dim_tenant (tenant_id bigserial PRIMARY KEY, code tex
 
 -- name: detail_0001_resource
 -- A name belongs to a tenant: two of them may both have a urn:svc:shop.
-CREATE TABLE IF NOT EXISTS dim_resource (resource_id bigserial PRIMARY KEY, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), urn text NOT NULL, type text NOT NULL, name text NOT NULL,
+CREATE TABLE IF NOT EXISTS dim_resource (resource_id bigserial PRIMARY KEY, tenant_id bigint REFERENCES dim_tenant(tenant_id), urn text NOT NULL, type text NOT NULL, name text NOT NULL,
     env text, region text, zone text, labels jsonb DEFAULT '{}'::jsonb, created_at timestamptz DEFAULT now(), UNIQUE (tenant_id, urn));
 
 -- name: detail_0001_resource_indexes
@@ -151,19 +198,22 @@ CREATE TABLE IF NOT EXISTS homeostat_origin_resource (origin_id int NOT NULL REF
 
 -- name: detail_0001_locator
 -- A bucket `journal` is the journal of the origin.
-CREATE TABLE IF NOT EXISTS oo_locator (id bigserial PRIMARY KEY, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), dataset text NOT NULL, bucket text NOT NULL, object_key text NOT NULL,
+CREATE TABLE IF NOT EXISTS oo_locator (id bigserial PRIMARY KEY, tenant_id bigint REFERENCES dim_tenant(tenant_id), dataset text NOT NULL, bucket text NOT NULL, object_key text NOT NULL,
     t_from timestamptz NOT NULL, t_to timestamptz NOT NULL, query_hint text, attributes jsonb DEFAULT '{}'::jsonb,
-    resource_id bigint NOT NULL REFERENCES dim_resource(resource_id), first_record bigint NOT NULL, last_record bigint NOT NULL, events bigint NOT NULL, origin_id int NOT NULL REFERENCES homeostat_origin,
-    UNIQUE (origin_id, resource_id, dataset, t_from));
+    resource_id bigint REFERENCES dim_resource(resource_id), first_record bigint NOT NULL DEFAULT 0, last_record bigint NOT NULL DEFAULT 0, events bigint NOT NULL DEFAULT 0,
+    origin_id int REFERENCES homeostat_origin, UNIQUE (origin_id, resource_id, dataset, t_from),
+    CONSTRAINT homeostat_known CHECK (origin_id IS NULL OR (tenant_id IS NOT NULL AND resource_id IS NOT NULL)));
 
 -- name: detail_0001_locator_index
 CREATE INDEX IF NOT EXISTS idx_oo_time ON oo_locator(dataset, t_from, t_to);
 
 -- name: detail_0001_metric
-SELECT homeostat_detail_table('metric_1m', 7, 'bucket timestamptz NOT NULL, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), resource_id bigint NOT NULL REFERENCES dim_resource(resource_id),
+-- Rows of others have a hash of their own each, since it is part of the key.
+SELECT homeostat_detail_table('metric_1m', 7, 'bucket timestamptz NOT NULL, tenant_id bigint REFERENCES dim_tenant(tenant_id), resource_id bigint NOT NULL REFERENCES dim_resource(resource_id),
     metric text NOT NULL, avg_val double precision, max_val double precision, p95_val double precision, labels jsonb DEFAULT ''{}''::jsonb,
-    labels_hash bigint NOT NULL, min_val double precision, sum_val double precision, samples bigint NOT NULL, origin_id int NOT NULL,
-    PRIMARY KEY (bucket, resource_id, metric, labels_hash, origin_id)');
+    labels_hash bigint NOT NULL DEFAULT hashtextextended(gen_random_uuid()::text, 0), min_val double precision, sum_val double precision, samples bigint NOT NULL DEFAULT 0,
+    origin_id int NOT NULL DEFAULT 0, PRIMARY KEY (bucket, resource_id, metric, labels_hash, origin_id),
+    CONSTRAINT homeostat_known CHECK (origin_id = 0 OR (tenant_id IS NOT NULL AND resource_id IS NOT NULL))');
 
 -- name: detail_0001_metric_indexes
 DO $do$ BEGIN
@@ -174,7 +224,7 @@ END $do$;
 -- name: detail_0001_call
 SELECT homeostat_detail_table('service_call_5m', 30, 'bucket timestamptz NOT NULL, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), src_resource_id bigint NOT NULL REFERENCES dim_resource(resource_id),
     dst_resource_id bigint NOT NULL REFERENCES dim_resource(resource_id), rps double precision, err_rate double precision, p50_ms double precision, p95_ms double precision, sample_ref bigint,
-    calls bigint NOT NULL, errors bigint NOT NULL, sample_record bigint NOT NULL, origin_id int NOT NULL,
+    calls bigint NOT NULL DEFAULT 0, errors bigint NOT NULL DEFAULT 0, sample_record bigint NOT NULL DEFAULT 0, origin_id int NOT NULL DEFAULT 0,
     PRIMARY KEY (bucket, tenant_id, src_resource_id, dst_resource_id, origin_id)');
 
 -- name: detail_0001_call_index
@@ -182,8 +232,9 @@ CREATE INDEX IF NOT EXISTS idx_call_src_dst ON service_call_5m(src_resource_id, 
 
 -- name: detail_0001_pattern
 -- local_id is what the origin calls it; NULL: the origin began anew and does not know it any more.
-CREATE TABLE IF NOT EXISTS log_pattern (fingerprint_id bigserial PRIMARY KEY, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), pattern text NOT NULL, sample_message text, severity text,
-    attrs_schema jsonb DEFAULT '{}'::jsonb, first_seen timestamptz, last_seen timestamptz, origin_id int NOT NULL REFERENCES homeostat_origin, local_id bigint, UNIQUE (origin_id, local_id));
+CREATE TABLE IF NOT EXISTS log_pattern (fingerprint_id bigserial PRIMARY KEY, tenant_id bigint REFERENCES dim_tenant(tenant_id), pattern text NOT NULL, sample_message text, severity text,
+    attrs_schema jsonb DEFAULT '{}'::jsonb, first_seen timestamptz, last_seen timestamptz, origin_id int REFERENCES homeostat_origin, local_id bigint, UNIQUE (origin_id, local_id),
+    CONSTRAINT homeostat_known CHECK (origin_id IS NULL OR tenant_id IS NOT NULL));
 
 -- name: detail_0001_pattern_indexes
 DO $do$
@@ -198,7 +249,7 @@ END $do$;
 
 -- name: detail_0001_log
 SELECT homeostat_detail_table('log_pattern_5m', 30, 'bucket timestamptz NOT NULL, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), resource_id bigint NOT NULL REFERENCES dim_resource(resource_id),
-    fingerprint_id bigint NOT NULL REFERENCES log_pattern(fingerprint_id), count_total bigint NOT NULL, count_error bigint NOT NULL DEFAULT 0, sample_ref bigint, origin_id int NOT NULL,
+    fingerprint_id bigint NOT NULL REFERENCES log_pattern(fingerprint_id), count_total bigint NOT NULL, count_error bigint NOT NULL DEFAULT 0, sample_ref bigint, origin_id int NOT NULL DEFAULT 0,
     PRIMARY KEY (bucket, tenant_id, resource_id, fingerprint_id, origin_id)');
 
 -- name: detail_0001_log_indexes
@@ -234,13 +285,13 @@ DO $do$ BEGIN
 END $do$;
 
 -- name: detail_0001_run
-CREATE TABLE IF NOT EXISTS etl_job_run (id bigserial PRIMARY KEY, job text NOT NULL, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), window_from timestamptz NOT NULL, window_to timestamptz NOT NULL,
-    status text NOT NULL, attempts bigint NOT NULL DEFAULT 0, rows bigint NOT NULL DEFAULT 0, error text, asked_at timestamptz, finished_at timestamptz, origin_id int NOT NULL REFERENCES homeostat_origin,
-    CONSTRAINT ux_job_once UNIQUE (job, tenant_id, window_from, window_to, origin_id));
+CREATE TABLE IF NOT EXISTS etl_job_run (id bigserial PRIMARY KEY, job text NOT NULL, tenant_id bigint REFERENCES dim_tenant(tenant_id), window_from timestamptz NOT NULL, window_to timestamptz NOT NULL,
+    status text NOT NULL, attempts bigint NOT NULL DEFAULT 0, rows bigint NOT NULL DEFAULT 0, error text, asked_at timestamptz, finished_at timestamptz, origin_id int NOT NULL DEFAULT 0,
+    CONSTRAINT ux_job_once UNIQUE (job, tenant_id, window_from, window_to, origin_id), CONSTRAINT homeostat_known CHECK (origin_id = 0 OR tenant_id IS NOT NULL));
 
 -- name: detail_0001_circuit
 CREATE TABLE IF NOT EXISTS etl_job_circuit (job text NOT NULL, tenant_id bigint NOT NULL REFERENCES dim_tenant(tenant_id), state text NOT NULL, failures bigint NOT NULL, open_until timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL, origin_id int NOT NULL REFERENCES homeostat_origin, PRIMARY KEY (job, tenant_id, origin_id));
+    updated_at timestamptz NOT NULL, origin_id int NOT NULL DEFAULT 0, PRIMARY KEY (job, tenant_id, origin_id));
 
 -- name: detail_0001_event_id
 CREATE OR REPLACE FUNCTION homeostat_event_id(origin int, id text) RETURNS uuid LANGUAGE sql IMMUTABLE STRICT AS $f$
@@ -258,6 +309,16 @@ SELECT CASE WHEN jsonb_typeof(ref->'keys') IS DISTINCT FROM 'object' THEN ref EL
         WHEN k.key = 'fingerprint_id' THEN to_jsonb((SELECT p.fingerprint_id FROM log_pattern p WHERE p.origin_id = origin AND p.local_id = (k.value #>> '{}')::bigint))
         ELSE k.value END), '{}'::jsonb) FROM jsonb_each(ref->'keys') k)) END $f$;
 
--- name: detail_0001_again
--- What was in a table that had to be made again is copied again; whoever is copying just now finds its place moved and begins anew.
-UPDATE homeostat_origin SET seq = 0, kind = 0, key = 0;
+-- name: detail_0001_unknown
+CREATE OR REPLACE FUNCTION homeostat_detail_unknown(origin int) RETURNS void LANGUAGE plpgsql AS $f$
+-- A thing that found no row stands under another tenant in a table where its name may stand once only.
+DECLARE
+    x record;
+BEGIN
+    SELECT s.urn, d.tenant_id INTO x FROM pg_temp.homeostat_d_resource s LEFT JOIN dim_resource d ON d.urn = s.urn
+    WHERE NOT EXISTS (SELECT 1 FROM homeostat_origin_resource r WHERE r.origin_id = origin AND r.local_id = s.resource_id) LIMIT 1;
+    IF FOUND THEN
+        PERFORM homeostat_refuse(format('table dim_resource has no row for %s of one tenant, since tenant_id %s has it and its key is (urn)', left(x.urn, 60), coalesce(x.tenant_id::text, 'NULL')),
+            'drop that key, UNIQUE (tenant_id, urn) is there');
+    END IF;
+END $f$;

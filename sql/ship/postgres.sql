@@ -13,14 +13,16 @@ SELECT set_config('homeostat.schema', $1, false), set_config('client_encoding', 
 SELECT set_config('search_path', quote_ident($1), false);
 
 -- name: postgres_lock
-SELECT pg_advisory_xact_lock(hashtextextended('homeostat migration ' || current_schema(), 0));
+-- Tables of others may be large: what is added to them may take its time.
+SELECT set_config('statement_timeout', $1, true), pg_advisory_xact_lock(hashtextextended('homeostat migration ' || current_schema(), 0));
 
 -- name: postgres_migrations_table
 CREATE TABLE IF NOT EXISTS homeostat_migrations (version int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
 
 -- name: postgres_has_migrations
--- A table that somebody dropped is made again, whatever version was noted.
-SELECT to_regclass('homeostat_migrations') IS NOT NULL AND to_regclass('logs_events') IS NOT NULL AND to_regclass('metrics_events') IS NOT NULL AND to_regclass('trace_events') IS NOT NULL;
+-- A table that somebody dropped is made again, whatever version was noted; one that somebody made again without our columns gets them.
+SELECT to_regclass('homeostat_migrations') IS NOT NULL AND (SELECT count(*) = 3 FROM pg_attribute
+    WHERE attrelid IN (to_regclass('logs_events'), to_regclass('metrics_events'), to_regclass('trace_events')) AND attname = 'record_id' AND NOT attisdropped);
 
 -- name: postgres_version
 SELECT coalesce(max(version), 0) FROM homeostat_migrations;
@@ -39,13 +41,16 @@ SELECT homeostat_make_day($1, $2::date);
 SELECT homeostat_drop_before($1, least(to_timestamp($2::float8), now() - make_interval(secs => $3::float8)));
 
 -- name: postgres_stage_metrics
-CREATE TEMPORARY TABLE homeostat_stage_metrics (LIKE metrics_events INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE homeostat_stage_metrics ON COMMIT DELETE ROWS AS SELECT time, record_id, event_index, resource_id, tenant, app, host, name, value, kind, unit, trace_id, level, detail, labels
+FROM metrics_events WITH NO DATA;
 
 -- name: postgres_stage_traces
-CREATE TEMPORARY TABLE homeostat_stage_traces (LIKE trace_events INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE homeostat_stage_traces ON COMMIT DELETE ROWS AS SELECT time, record_id, event_index, resource_id, tenant, app, host, trace_id, span_id, parent_id, name, kind, status, status_message, duration_ns, detail, labels
+FROM trace_events WITH NO DATA;
 
 -- name: postgres_stage_logs
-CREATE TEMPORARY TABLE homeostat_stage_logs (LIKE logs_events INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE homeostat_stage_logs ON COMMIT DELETE ROWS AS SELECT time, record_id, event_index, resource_id, tenant, app, host, trace_id, span_id, level, severity, message, labels
+FROM logs_events WITH NO DATA;
 
 -- name: postgres_copy_metrics
 COPY pg_temp.homeostat_stage_metrics (time, record_id, event_index, resource_id, tenant, app, host, name, value, kind, unit, trace_id, level, detail, labels) FROM STDIN (FORMAT binary);

@@ -1,5 +1,6 @@
 -- The tables that the sink `postgres` fills, made in its schema (the only one on the search path). Run in one transaction; again when the version is higher or a table is gone,
--- so each statement leaves alone what is there.
+-- so each statement leaves alone what is there, but for what adopt.sql adds to it. Columns beyond those of the data model need not be given: a row of another has a
+-- record_id that no record has, or none.
 
 -- name: postgres_0001_make_day
 CREATE OR REPLACE FUNCTION homeostat_make_day(parent text, day date) RETURNS void LANGUAGE plpgsql AS $f$
@@ -9,7 +10,7 @@ DECLARE
     t_from timestamptz := day::timestamp AT TIME ZONE 'UTC';
     t_to timestamptz := (day + 1)::timestamp AT TIME ZONE 'UTC';
 BEGIN
-    IF (SELECT relkind FROM pg_class WHERE oid = to_regclass(quote_ident(parent))) IS DISTINCT FROM 'p' OR to_regclass(quote_ident(child)) IS NOT NULL THEN
+    IF NOT homeostat_is_parted(parent, 'time') OR to_regclass(quote_ident(child)) IS NOT NULL THEN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('homeostat ' || current_schema() || parent, 0));
@@ -25,17 +26,18 @@ END $f$;
 
 -- name: postgres_0001_drop_before
 CREATE OR REPLACE FUNCTION homeostat_drop_before(parent text, upto timestamptz) RETURNS int LANGUAGE plpgsql AS $f$
+-- Of a table that somebody else made, only what Homeostats have put there.
 DECLARE
     child text;
     dropped int := 0;
     timescale text := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'timescaledb');
-    kind "char" := (SELECT relkind FROM pg_class WHERE oid = to_regclass(quote_ident(parent)));
 BEGIN
-    IF kind = 'r' AND timescale IS NOT NULL THEN    -- also where a policy does it: the edition under the Apache licence has none
+    IF homeostat_is_hyper(parent) THEN    -- also where a policy does it: the edition under the Apache licence has none
         EXECUTE format('SELECT count(*) FROM %I.drop_chunks(%L::regclass, older_than => %L::timestamptz)', timescale, quote_ident(parent), upto) INTO dropped;
         RETURN dropped;
     END IF;
-    IF kind IS DISTINCT FROM 'p' THEN
+    IF NOT homeostat_is_parted(parent, 'time') THEN
+        EXECUTE format('DELETE FROM %I WHERE time < %L AND record_id IS NOT NULL', parent, upto);
         RETURN 0;
     END IF;
     FOR child IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -76,7 +78,7 @@ DECLARE
     relation text := quote_ident(name);
     packs boolean;
 BEGIN
-    IF timescale IS NULL OR (SELECT relkind FROM pg_class WHERE oid = to_regclass(relation)) IS DISTINCT FROM 'r' THEN
+    IF NOT homeostat_is_hyper(name) THEN
         RETURN;
     END IF;
     BEGIN
@@ -102,21 +104,40 @@ BEGIN
     END;
 END $f$;
 
+-- name: postgres_0001_adopt
+CREATE OR REPLACE FUNCTION homeostat_adopt_events() RETURNS void LANGUAGE plpgsql AS $f$
+DECLARE
+    ids text[] := ARRAY['tenant|text|''''', 'resource_id|bigint||0', 'record_id|bigint||hashtextextended(gen_random_uuid()::text, 0)', 'event_index|int||0'];
+    key text[] := '{time,record_id,event_index,resource_id}';
+BEGIN
+    PERFORM homeostat_adopt('metrics_events', ARRAY['time|timestamptz', 'app|text|?', 'host|text|?', 'labels|jsonb|?', 'value|double precision', 'trace_id|text', 'level|text'],
+        ARRAY['name|text|''''', 'kind|text|''''', 'unit|text|''''', 'detail|jsonb'] || ids, key, '', '{}');
+    PERFORM homeostat_adopt('trace_events', ARRAY['time|timestamptz', 'trace_id|text'], ARRAY['span_id|text|''''', 'parent_id|text', 'app|text', 'host|text', 'name|text|''''', 'kind|text|''''',
+        'status|text|''''', 'status_message|text', 'duration_ns|bigint|0', 'labels|jsonb', 'detail|jsonb'] || ids, key, '', '{}');
+    PERFORM homeostat_adopt('logs_events', ARRAY['time|timestamptz', 'app|text|?', 'host|text|?', 'trace_id|text', 'message|text', 'labels|jsonb|?'],
+        ARRAY['span_id|text', 'level|text', 'severity|smallint|0'] || ids, key, '', '{}');
+END $f$;
+
+-- name: postgres_0001_adopted
+SELECT homeostat_adopt_events();
+
 -- name: postgres_0001_metrics
-SELECT homeostat_make_table('metrics_events', 'time timestamptz NOT NULL, app text NOT NULL, host text NOT NULL, labels jsonb NOT NULL, name text NOT NULL, value double precision,
-    trace_id text, level text, kind text NOT NULL, unit text NOT NULL, detail jsonb, tenant text NOT NULL, resource_id bigint NOT NULL, record_id bigint NOT NULL, event_index int NOT NULL');
+SELECT homeostat_make_table('metrics_events', 'time timestamptz NOT NULL, app text, host text, labels jsonb, name text NOT NULL DEFAULT '''', value double precision, trace_id text, level text,
+    kind text NOT NULL DEFAULT '''', unit text NOT NULL DEFAULT '''', detail jsonb, tenant text NOT NULL DEFAULT '''', resource_id bigint NOT NULL DEFAULT 0,
+    record_id bigint NOT NULL DEFAULT hashtextextended(gen_random_uuid()::text, 0), event_index int NOT NULL DEFAULT 0');
 
 -- name: postgres_0001_traces
-SELECT homeostat_make_table('trace_events', 'time timestamptz NOT NULL, trace_id text NOT NULL, span_id text NOT NULL, parent_id text, app text NOT NULL, host text NOT NULL, name text NOT NULL,
-    kind text NOT NULL, status text NOT NULL, status_message text, duration_ns bigint NOT NULL, labels jsonb NOT NULL, detail jsonb, tenant text NOT NULL,
-    resource_id bigint NOT NULL, record_id bigint NOT NULL, event_index int NOT NULL');
+SELECT homeostat_make_table('trace_events', 'time timestamptz NOT NULL, trace_id text NOT NULL, span_id text NOT NULL DEFAULT '''', parent_id text, app text, host text, name text NOT NULL DEFAULT '''',
+    kind text NOT NULL DEFAULT '''', status text NOT NULL DEFAULT '''', status_message text, duration_ns bigint NOT NULL DEFAULT 0, labels jsonb, detail jsonb, tenant text NOT NULL DEFAULT '''',
+    resource_id bigint NOT NULL DEFAULT 0, record_id bigint NOT NULL DEFAULT hashtextextended(gen_random_uuid()::text, 0), event_index int NOT NULL DEFAULT 0');
 
 -- name: postgres_0001_trace_id
 CREATE INDEX IF NOT EXISTS trace_events_trace_id ON trace_events (trace_id, time);
 
 -- name: postgres_0001_logs
-SELECT homeostat_make_table('logs_events', 'time timestamptz NOT NULL, app text NOT NULL, host text NOT NULL, trace_id text, span_id text, level text, severity smallint NOT NULL,
-    message text NOT NULL, labels jsonb NOT NULL, tenant text NOT NULL, resource_id bigint NOT NULL, record_id bigint NOT NULL, event_index int NOT NULL');
+SELECT homeostat_make_table('logs_events', 'time timestamptz NOT NULL, app text, host text, trace_id text, span_id text, level text, severity smallint NOT NULL DEFAULT 0,
+    message text NOT NULL, labels jsonb, tenant text NOT NULL DEFAULT '''', resource_id bigint NOT NULL DEFAULT 0,
+    record_id bigint NOT NULL DEFAULT hashtextextended(gen_random_uuid()::text, 0), event_index int NOT NULL DEFAULT 0');
 
 -- name: postgres_0001_logs_trace_id
 CREATE INDEX IF NOT EXISTS logs_events_trace_id ON logs_events (trace_id, time) WHERE trace_id IS NOT NULL;

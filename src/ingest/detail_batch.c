@@ -41,6 +41,7 @@ static const struct applied { enum detail_stage stage; enum digest_kind kind /* 
     { STAGE_TENANT,   0, WITH_ORIGIN, sql_detail_map_tenant },
     { STAGE_RESOURCE, 0, WITH_ORIGIN, sql_detail_put_resource },
     { STAGE_RESOURCE, 0, WITH_ORIGIN, sql_detail_map_resource },
+    { STAGE_RESOURCE, 0, WITH_ORIGIN, sql_detail_unknown_resource },
     { STAGE_LOCATOR,  0, WITH_ORIGIN, sql_detail_put_locator },
     { STAGE_PATTERN,  0, WITH_ORIGIN, sql_detail_put_pattern },
     { STAGE_METRIC,   0, WITH_KEEP_METRICS, sql_detail_ranges_metric },

@@ -11,12 +11,16 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SESSION_LOCK_MS = 10000, VERSION = 1, DAY_S = 86400, ROW_MAX = 16 * 1024 * 1024 };
+enum { SESSION_LOCK_MS = 10000, MIGRATE_MS = 600000, VERSION = 2, DAY_S = 86400, ROW_MAX = 16 * 1024 * 1024 };
 #define CONNECT_MOST_US (5 * US_PER_S)            /* connecting cannot be cut short */
 
 /* ---- statements ---- */
 
-static int64_t deadline_of(const struct detail_pg *p) { return clock_mono_us(&clock_real) + p->conf->timeout_us; }
+static int64_t deadline_of(const struct detail_pg *p)
+{
+    bool longer = p->migrates && p->conf->timeout_us < MIGRATE_MS * US_PER_MS;
+    return clock_mono_us(&clock_real) + (longer ? MIGRATE_MS * US_PER_MS : p->conf->timeout_us);
+}
 
 static bool give_up(void *ctx) { return atomic_load(&((struct detail_pg *)ctx)->cancelled); }
 
@@ -97,10 +101,11 @@ static enum err version_there(struct detail_pg *p, int *version, struct fault *f
 /* In a transaction; somebody else may have done it while we waited for the lock. */
 static enum err migrate_locked(struct detail_pg *p, struct fault *fault)
 {
-    char     number[16];
+    char     number[16], most_ms[16];
     int      version = 0;
-    enum err e = detail_run(p, sql_detail_lock, 0, NULL, fault);
     (void)snprintf(number, sizeof number, "%d", VERSION);
+    (void)snprintf(most_ms, sizeof most_ms, "%d", MIGRATE_MS);
+    enum err e = detail_run(p, sql_detail_lock, 1, (const char *const[]){ most_ms }, fault);
     if (e == OK)
         e = version_there(p, &version, fault);
     if (e != OK || version >= VERSION)
@@ -108,6 +113,8 @@ static enum err migrate_locked(struct detail_pg *p, struct fault *fault)
     e = detail_run(p, sql_detail_migrations_table, 0, NULL, fault);
     for (size_t i = 0; e == OK && i < detail_migration_statement_count; i++)
         e = detail_run(p, detail_migration_statements[i].text, 0, NULL, fault);
+    if (e == OK && version == 0)
+        e = detail_run(p, sql_detail_again, 0, NULL, fault);
     return e == OK ? detail_run(p, sql_detail_migrated, 1, (const char *const[]){ number }, fault) : fail_in(fault, "making the tables of layout detail");
 }
 
@@ -118,10 +125,14 @@ static enum err migrate(struct detail_pg *p, struct fault *fault)
     enum err e = version_there(p, &version, fault);
     if (e != OK || version >= VERSION)
         return e;
+    p->migrates = true;
     e = detail_run(p, sql_detail_begin, 0, NULL, fault);
     if (e == OK)
         e = migrate_locked(p, fault);
-    return e == OK ? detail_run(p, sql_detail_commit, 0, NULL, fault) : e;
+    if (e == OK)
+        e = detail_run(p, sql_detail_commit, 0, NULL, fault);
+    p->migrates = false;
+    return e;
 }
 
 static enum err take_name(struct detail_pg *p, struct fault *fault)

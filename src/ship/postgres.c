@@ -29,7 +29,7 @@ enum {
     DAYS_MAX = 256,                    /* days of tables that are known to be there; forgotten all at once when more come */
     DAYS_MADE_MAX = 32,                /* partitions that one batch may have made; what is of further days goes to the rest */
     DAYS_BACK = 400, DAYS_AHEAD = 2,   /* an event of a day outside of these gets no partition of its own */
-    SESSION_LOCK_MS = 10000, CARE_EVERY_S = 600, CARE_AGAIN_S = 60, VERSION = 2
+    SESSION_LOCK_MS = 10000, CARE_EVERY_S = 600, CARE_AGAIN_S = 60, MIGRATE_MS = 600000, VERSION = 3
 };
 
 struct known_day { enum event_type type; int64_t day; };
@@ -44,7 +44,7 @@ struct postgres {
     unsigned                staged;              /* types whose temporary table is there, in this session */
     int64_t                 care_at_us;          /* mono */
     bool                    care_failed;
-    char                    noticed[160];        /* the last warning of the server that was told */
+    char                    noticed[160];        /* the last warning of the server, or what is in the way of the tables, that was told */
 };
 
 static int64_t deadline_of(const struct postgres *p) { return clock_mono_us(&clock_real) + p->conf->timeout_us; }
@@ -106,11 +106,12 @@ static enum err version_there(struct postgres *p, int *version, int64_t deadline
 /* In a transaction; somebody else may have done it while we waited for the lock. */
 static enum err migrate_locked(struct postgres *p, int64_t deadline_us, struct fault *fault)
 {
-    char        number[16];
-    const char *const values[] = { number };
+    char        number[16], most_ms[16];
+    const char *const values[] = { number }, *const most[] = { most_ms };
     int         version = 0;
     (void)snprintf(number, sizeof number, "%d", VERSION);
-    enum err    e = run(p, sql_postgres_lock, 0, NULL, deadline_us, fault);
+    (void)snprintf(most_ms, sizeof most_ms, "%d", MIGRATE_MS);
+    enum err    e = run(p, sql_postgres_lock, 1, most, deadline_us, fault);
     if (e == OK)
         e = version_there(p, &version, deadline_us, fault);
     if (e != OK || version >= VERSION)
@@ -140,6 +141,7 @@ static enum err migrate(struct postgres *p, int64_t deadline_us, struct fault *f
     enum err e = version_there(p, &version, deadline_us, fault);
     if (e != OK || version >= VERSION)
         return e;
+    deadline_us = clock_mono_us(&clock_real) + MIGRATE_MS * US_PER_MS;
     e = run(p, sql_postgres_begin, 0, NULL, deadline_us, fault);
     return e == OK ? in_transaction(p, migrate_locked(p, deadline_us, fault), state, deadline_us, fault) : e;
 }
@@ -166,6 +168,17 @@ static void on_notice(void *ctx, const PGresult *r)
     log_warn("PostgreSQL warns a sink", F("sink", p->conf->name), F("warning", text));
 }
 
+/* What is in the way of the tables, and what to do about it: in the log once, for what is said of a batch has no room for both. */
+static enum err migrate_telling(struct postgres *p, int64_t deadline_us, struct fault *fault)
+{
+    enum err e = migrate(p, deadline_us, fault);
+    if (e == OK || !*fault->hint || strncmp(p->noticed, fault->text, sizeof p->noticed - 1) == 0)
+        return e;
+    (void)snprintf(p->noticed, sizeof p->noticed, "%.159s", fault->text);
+    log_fault(LOG_WARN, "the tables of a sink cannot be made", fault);
+    return e;
+}
+
 static enum err connect_to(struct postgres *p, int64_t deadline_us, struct fault *fault)
 {
     if (p->link && pg_link_alive(p->link))
@@ -180,7 +193,7 @@ static enum err connect_to(struct postgres *p, int64_t deadline_us, struct fault
     (void)PQsetNoticeReceiver(pg_link_conn(p->link), on_notice, p);
     e = enter_schema(p, deadline_us, fault);
     if (e == OK)
-        e = migrate(p, deadline_us, fault);
+        e = migrate_telling(p, deadline_us, fault);
     if (e == OK)
         e = set_policies(p, deadline_us, fault);
     if (e != OK)

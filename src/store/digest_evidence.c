@@ -60,13 +60,11 @@ enum err digest_service_find(struct digest_store *s, int64_t tenant_id, const ch
 enum err digest_evidence_put(struct digest_store *s, const char *event, const char *dim, const json_t *ref, int64_t locator, double score, const char *note, int64_t *id, struct fault *fault)
 {
     struct db_rows r;
-    char           hash[DIGEST_SIZE];
     char          *text = ref ? json_dumps(ref, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    digest_hex(text ? text : "", text ? strlen(text) : 0, hash);
-    enum err e = db_run(s->db, sql_digest_evidence_put, fault, "tttIttr", event, dim, text, locator, note, hash, score);
-    free(text);
-    if (e == OK && id && (e = db_ask(s->db, sql_evidence_id, &r, fault, "tttI", event, dim, hash, locator)) == OK)
+    enum err e = db_run(s->db, sql_digest_evidence_put, fault, "tttItr", event, dim, text, locator, note, score);
+    if (e == OK && id && (e = db_ask(s->db, sql_evidence_id, &r, fault, "tttI", event, dim, text, locator)) == OK)
         e = one_number(s, &r, id, fault);
+    free(text);
     return e;
 }
 

@@ -88,9 +88,9 @@ static enum err event(const char *folder, const char *id, int64_t at_us, struct 
         "INSERT INTO event_envelope (event_id, detected_at, tenant_id, resource_id, severity, kind, title, labels)"
         " SELECT %Q, %lld, tenant_id, resource_id, 'ERROR', 'anomaly', 'title' || char(9) || 'and' || char(10) || 'lines \\ ', '{\"by\":\"test\"}' FROM log_pattern_5m"
         " WHERE sample_ref IS NOT NULL ORDER BY bucket DESC LIMIT 1;"
-        "INSERT INTO evidence_link (event_id, dim, ref_pg, ref_oo, note, ref_pg_hash, score)"
+        "INSERT INTO evidence_link (event_id, dim, ref_pg, ref_oo, note, score)"
         " SELECT %Q, d.dim, CASE WHEN d.dim <> 'trace' THEN json_object('table', 'log_pattern_5m', 'keys', json_object('resource_id', p.resource_id, 'fingerprint_id', p.fingerprint_id, 'from', 'any')) END,"
-        " CASE WHEN d.dim <> 'metric' THEN p.sample_ref END, d.note, d.dim, 0.5 FROM (SELECT * FROM log_pattern_5m WHERE sample_ref IS NOT NULL ORDER BY bucket DESC LIMIT 1) p,"
+        " CASE WHEN d.dim <> 'metric' THEN p.sample_ref END, d.note, 0.5 FROM (SELECT * FROM log_pattern_5m WHERE sample_ref IS NOT NULL ORDER BY bucket DESC LIMIT 1) p,"
         " (SELECT 'log' AS dim, 'lines' AS note UNION ALL SELECT 'metric', 'points' UNION ALL SELECT 'trace', NULL) d;", id, (long long)at_us, id);
     int code = sql ? sqlite3_open(path, &db) : SQLITE_NOMEM;
     if (code == SQLITE_OK)

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import data_model
 from cluster import Cluster, free_port
 from nats_site import Nats
 
@@ -241,6 +242,7 @@ def test_timescale_without_policies_or_with_packed_chunks_is_filled_all_the_same
     dsn = server.create_database(database)
     policy = "RAISE EXCEPTION 'functionality not supported under the current licence' USING ERRCODE = '0A000';" if apache else "INSERT INTO ts.said VALUES ('policy for ' || relation); RETURN 1;"
     server.psql(TIMESCALE.format(policy=policy, packs="NULL" if apache else "true"), database=database)
+    server.psql("CREATE SCHEMA obs; SET search_path = obs; " + data_model.METRICS_EVENTS, database=database)      # that somebody made, and no hypertable
     settings = postgres(server, "obs", keep="3d", **({} if apache else {"pack_after": "1d"}))
     settings["sinks"]["pg"]["dsn"] = dsn
     site = make_site(settings)
@@ -248,10 +250,102 @@ def test_timescale_without_policies_or_with_packed_chunks_is_filled_all_the_same
     post(site, "/v1/logs", logs(log("one")))
     site.until(lambda: site.caught_up("pg"), "it is there")
     assert server.psql("SELECT message FROM obs.logs_events", database=database) == [("one",)]
-    site.until(lambda: ("dropped of logs_events",) in server.psql("SELECT what FROM ts.said", database=database), "old chunks were dropped")
+    site.until(lambda: {("dropped of logs_events",), ("dropped of trace_events",)} <= set(server.psql("SELECT what FROM ts.said", database=database)), "old chunks were dropped")
+    assert not server.psql("SELECT 1 FROM ts.said WHERE what ~ 'metrics_events'", database=database)
     said = server.psql("SELECT count(*) FROM ts.said WHERE what = 'policy for logs_events'", database=database)
     assert said == [(0 if apache else 2,)]
     assert ("no retention policy for logs_events" in site.tail(200)) == apache
+    assert site.stop() == 0
+
+
+def send_one_of_each(site, text="hello", at=None):
+    now = at or time.time_ns()
+    post(site, "/v1/logs", logs(log(text, at=now)))
+    post(site, "/v1/metrics", {"resourceMetrics": [{"resource": resource(), "scopeMetrics": [{"metrics": [{"name": text, "gauge": {"dataPoints": [{"timeUnixNano": str(now), "asDouble": 21.5}]}}]}]}]})
+    post(site, "/v1/traces", {"resourceSpans": [{"resource": resource(), "scopeSpans": [{"spans": [
+        {"traceId": "0102030405060708090a0b0c0d0e0f10", "spanId": "0102030405060708", "name": text, "kind": 2, "startTimeUnixNano": str(now), "endTimeUnixNano": str(now + 5000000)}]}]}]})
+    site.until(lambda: site.caught_up("pg"), "everything was sent on")
+
+
+def points(server, schema):
+    return server.psql(f"SELECT app, host, value, level, labels->>'mine' FROM {schema}.metrics_events WHERE app <> 'homeostat' ORDER BY value")
+
+
+FOREIGN = "INSERT INTO {}.metrics_events (time, app, host, labels, value, trace_id, level) VALUES ({}, 'theirs', 'h9', '{{\"mine\": \"yes\"}}', {}, NULL, 'INFO')"
+
+
+def test_a_table_of_the_data_model_that_somebody_made_before_is_filled_and_the_rows_of_others_stay(server, make_site):
+    server.psql("CREATE SCHEMA seeded; SET search_path = seeded; " + data_model.METRICS_EVENTS)
+    for value in (1, 2):
+        server.psql(FOREIGN.format("seeded", "'2020-02-02'", value))               # older than what is kept, and at the same moment
+    site = make_site(postgres(server, "seeded", keep="3d"))
+    site.start()
+    old = time.time_ns() - 5 * 86400 * 10**9
+    send_one_of_each(site, "old", old)
+    send_one_of_each(site)
+    server.psql(FOREIGN.format("seeded", "now()", 3))
+    theirs = [("theirs", "h9", float(v), "INFO", "yes") for v in (1, 2, 3)]
+    assert [p for p in points(server, "seeded") if p[0] == "theirs"] == theirs
+    assert server.psql("SELECT message FROM seeded.logs_events ORDER BY time DESC LIMIT 1") == [("hello",)]
+    assert site.stop() == 0
+    settings = postgres(server, "seeded", keep="3d")["sinks"]["pg"]
+    site.write({"sinks": {"twin": settings}})                                      # each event comes a second time, and the sink takes care
+    site.start()
+    site.until(lambda: site.caught_up("twin") and site.sink("twin")["dead"] == 0, "everything was sent once more")
+    site.until(lambda: server.psql("SELECT name FROM seeded.metrics_events WHERE app = 'shop'") == [("hello",)], "what is too old of ours was thrown away, the rest is there once")
+    assert [p for p in points(server, "seeded") if p[0] == "theirs"] == theirs
+    assert not server.psql("SELECT 1 FROM pg_inherits WHERE inhparent = 'seeded.metrics_events'::regclass")
+    assert site.stop() == 0
+
+
+def test_others_write_rows_with_the_columns_of_the_data_model_into_tables_that_the_sink_made(server, make_site):
+    site = make_site(postgres(server, "guests"))
+    site.start()
+    send_one_of_each(site)
+    for value in (1, 2):
+        server.psql(FOREIGN.format("guests", "date_trunc('hour', now())", value))
+    server.psql("INSERT INTO guests.metrics_events (time, value) VALUES (now(), 3)")
+    server.psql("INSERT INTO guests.logs_events (time, message) VALUES (now(), 'bare'); INSERT INTO guests.trace_events (time, trace_id) VALUES (now(), '00')")
+    send_one_of_each(site, "later")
+    assert [p for p in points(server, "guests") if p[0] == "theirs"] == [("theirs", "h9", float(v), "INFO", "yes") for v in (1, 2)] and server.value("SELECT count(*) FROM guests.logs_events") == 3
+    assert site.stop() == 0
+
+
+def test_tables_of_version_2_become_those_of_today(server, make_site):
+    shape = """SELECT c.relname, a.attname, a.attnotnull, pg_get_expr(d.adbin, d.adrelid) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+               WHERE c.relnamespace = 'grown'::regnamespace AND c.relkind = 'p' AND a.attnum > 0 ORDER BY 1, 2"""
+    site = make_site(postgres(server, "grown"))
+    site.start()
+    send_one_of_each(site)
+    assert site.stop() == 0
+    was = server.psql(shape)
+    for table, named in (("metrics_events", "name kind unit"), ("trace_events", "span_id name kind status duration_ns"), ("logs_events", "severity")):
+        dropped = [f"ALTER {c} DROP DEFAULT" for c in (named + " tenant resource_id record_id event_index").split()]
+        server.psql(f"ALTER TABLE grown.{table} " + ", ".join(dropped + [f"ALTER {c} SET NOT NULL" for c in ("app", "host", "labels")]))
+    server.psql("UPDATE grown.homeostat_migrations SET version = 2")
+    assert server.psql(shape) != was
+    site.start()
+    send_one_of_each(site, "later")
+    assert server.psql(shape) == was and server.value("SELECT count(*) FROM grown.logs_events") == 2
+    assert site.stop() == 0
+
+
+@pytest.mark.parametrize("made, said, mended", [
+    ("CREATE TABLE logs_events (timestamp timestamptz, message text)", 'table logs_events has no column "time" (timestamptz)', "DROP TABLE logs_events"),
+    ("CREATE TABLE logs_events (time timestamptz, app text, host text, trace_id text, message text, labels json)", "column labels of table logs_events is of type json, and the sink needs jsonb", "DROP TABLE logs_events"),
+    (data_model.METRICS_EVENTS + "ALTER TABLE metrics_events ADD PRIMARY KEY (time, app, host)", "table metrics_events may hold one row only for each (time, app, host), says metrics_events_pkey",
+     "ALTER TABLE metrics_events DROP CONSTRAINT metrics_events_pkey"),
+])
+def test_a_table_that_cannot_be_used_is_refused_with_what_is_in_the_way_and_works_once_it_is_not(make_site, server, made, said, mended):
+    server.psql("DROP SCHEMA IF EXISTS shapeless CASCADE; CREATE SCHEMA shapeless; SET search_path = shapeless; " + made)
+    site = make_site(postgres(server, "shapeless"))
+    site.start()
+    post(site, "/v1/logs", logs(log("one")))
+    site.until(lambda: site.sink("pg")["last_error"], "it says that it cannot")
+    assert said in site.sink("pg")["last_error"] and "give the sink another `schema`" in site.tail(200)
+    server.psql("SET search_path = shapeless; " + mended)
+    site.until(lambda: site.caught_up("pg"), "it is there")
+    assert server.psql("SELECT message FROM shapeless.logs_events") == [("one",)] and site.sink("pg")["dead"] == 0
     assert site.stop() == 0
 
 

@@ -76,7 +76,8 @@ static void run(const char *sql)
     (void)snprintf(path, sizeof path, "%s/digest.db", folder);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "PRAGMA foreign_keys = ON", NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sqlite3_errmsg(db), sql);
     sqlite3_close(db);
 }
 
@@ -163,11 +164,11 @@ static void what_is_written_outside_of_a_transaction_is_marked_as_well(void **st
     assert_ok(digest_circuit_put(store, "oo-agg", tenant, &(struct digest_circuit){ "open", 1, 2 }, NOW, &f), &f);
     run("INSERT INTO event_envelope (event_id, detected_at, tenant_id, severity, kind) VALUES ('e', 1, 1, 'ERROR', 'anomaly')");
     assert_string_equal(news(), "8:1 6:1");
-    run("INSERT INTO evidence_link (event_id, dim, ref_pg_hash) VALUES ('e', 'log', '')");
+    run("INSERT INTO evidence_link (event_id, dim) VALUES ('e', 'log')");
     assert_string_equal(news(), "6:1");
     run("DELETE FROM evidence_link");                        /* as who scores it again does */
     assert_string_equal(news(), "6:1");
-    run("INSERT INTO evidence_link (event_id, dim, ref_pg_hash) VALUES ('e', 'log', '')");
+    run("INSERT INTO evidence_link (event_id, dim) VALUES ('e', 'log')");
     (void)news();
     run("DELETE FROM event_envelope");                       /* as age does, and with it its evidence */
     assert_string_equal(news(), "");
@@ -220,6 +221,93 @@ static void a_file_from_before_there_were_marks_has_all_of_its_rows_marked(void 
     assert_string_equal(news(), "1:5 2:0 4:5 5:4");
 }
 
+static enum err count(void *ctx, struct db_rows *row, struct fault *fault)
+{
+    (void)row;
+    (void)fault;
+    ++*(int *)ctx;
+    return OK;
+}
+
+/* With the columns of the data model alone, and what they have as a default there. */
+static const char guests[] =
+    "INSERT INTO dim_tenant (code, name) VALUES ('theirs', 'theirs');"
+    "INSERT INTO dim_resource (tenant_id, urn, type, name) SELECT tenant_id, 'urn:svc:theirs', 'svc', 'theirs' FROM dim_tenant WHERE code = 'theirs';"
+    "INSERT INTO oo_locator (tenant_id, dataset, bucket, object_key, t_from, t_to) SELECT tenant_id, 'logs', 'theirs', 'key', 1, 2 FROM dim_tenant, (SELECT 1 UNION SELECT 2) WHERE code = 'theirs';"
+    "INSERT INTO metric_1m (bucket, tenant_id, resource_id, metric, avg_val, labels) SELECT 1, tenant_id, resource_id, 'theirs', 1, n FROM dim_resource, (SELECT '{\"n\":1}' AS n UNION SELECT '{\"n\":2}')"
+    " WHERE name = 'theirs';"
+    "INSERT INTO service_call_5m (bucket, tenant_id, src_resource_id, dst_resource_id, rps, sample_ref) SELECT 1, tenant_id, resource_id, resource_id, 7, (SELECT min(id) FROM oo_locator WHERE bucket = 'theirs')"
+    " FROM dim_resource WHERE name = 'theirs';"
+    "INSERT INTO event_envelope (tenant_id, severity, kind) SELECT tenant_id, 'WARN', 'deploy' FROM dim_tenant WHERE code = 'theirs';"
+    "INSERT INTO evidence_link (event_id, dim, ref_oo) SELECT event_id, 'log', o.id FROM event_envelope, oo_locator o WHERE o.bucket = 'theirs' AND kind = 'deploy';"
+    "INSERT INTO evidence_link (event_id, dim, ref_pg) SELECT event_id, 'kb', '{\"table\":\"kb_chunk\"}' FROM event_envelope WHERE kind = 'deploy';";
+
+static int64_t counted(const char *sql)
+{
+    char          path[128];
+    sqlite3      *db;
+    sqlite3_stmt *st;
+    (void)snprintf(path, sizeof path, "%s/digest.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    return n;
+}
+
+static void others_put_rows_there_with_the_columns_of_the_data_model_alone(void **state)
+{
+    (void)state;
+    run(guests);
+    assert_int_equal(counted("SELECT count(*) FROM oo_locator WHERE resource_id IS NULL AND events = 0"), 2);
+    assert_int_equal(counted("SELECT count(DISTINCT labels_hash) FROM metric_1m WHERE samples = 0"), 2);
+    assert_int_equal(counted("SELECT count(*) FROM event_envelope WHERE length(event_id) = 36 AND abs(detected_at / 1000000 - unixepoch()) < 3600"), 1);
+    assert_int_equal(counted("SELECT created_at > 1000000000000000 FROM dim_resource WHERE name = 'theirs'"), 1);
+    run("INSERT INTO evidence_link (event_id, dim, ref_pg) SELECT event_id, dim, ref_pg FROM evidence_link WHERE true ON CONFLICT (event_id, dim, ref_pg_hash, coalesce(ref_oo, 0)) DO NOTHING");
+    run("INSERT OR IGNORE INTO evidence_link (event_id, dim, ref_oo) SELECT event_id, dim, ref_oo FROM evidence_link WHERE ref_oo IS NOT NULL");
+    assert_int_equal(counted("SELECT count(*) FROM evidence_link WHERE dim = 'kb'"), 1);
+    assert_int_equal(counted("SELECT count(*) FROM evidence_link WHERE ref_oo IS NOT NULL"), 2);
+}
+
+static void a_file_from_before_others_could_write_there_keeps_its_rows_and_takes_theirs(void **state)
+{
+    (void)state;
+    struct fault f = { 0 };
+    int          n[2] = { 0 };
+    start();
+    metric(NOW);
+    line(NOW, 4);
+    finish();
+    run("INSERT INTO event_envelope (event_id, detected_at, tenant_id, severity, kind) VALUES ('e', 1, 1, 'ERROR', 'anomaly')");
+    run("INSERT INTO evidence_link (event_id, dim, ref_pg, score, note) VALUES ('e', 'log', '{\"a\":1}', 0.5, 'first')");
+    digest_store_close(store);
+    digest_changes_close(changes);
+    changes = NULL;
+    run("PRAGMA writable_schema = ON;"
+        "UPDATE sqlite_schema SET sql = replace(replace(replace(sql, ' NOT NULL DEFAULT 0', ' NOT NULL'), ' DEFAULT (random())', ''), ' DEFAULT (unixepoch() * 1000000)', '') WHERE type = 'table' AND name IN ('dim_tenant', 'dim_resource', 'oo_locator', 'metric_1m', 'service_call_5m', 'event_envelope');"
+        "UPDATE sqlite_schema SET sql = replace(sql, 'resource_id  INTEGER,', 'resource_id  INTEGER NOT NULL,') WHERE name = 'oo_locator';"
+        "UPDATE sqlite_schema SET sql = substr(sql, 1, instr(sql, ' DEFAULT (lower(') - 1) || substr(sql, instr(sql, ',\n    detected_at')) WHERE name = 'event_envelope';"
+        "PRAGMA writable_schema = RESET; DROP INDEX ux_evidence_unique; ALTER TABLE evidence_link DROP COLUMN ref_pg_hash; ALTER TABLE evidence_link ADD COLUMN ref_pg_hash TEXT NOT NULL DEFAULT 'x';"
+        "CREATE UNIQUE INDEX ux_evidence_unique ON evidence_link(event_id, dim, ref_pg_hash, coalesce(ref_oo, 0));"
+        "INSERT INTO evidence_link (event_id, dim, ref_pg, note, ref_pg_hash) VALUES ('e', 'log', '{\"a\":1}', 'the same under another hash', 'y'); PRAGMA user_version = 3");
+    assert_int_equal(counted("SELECT instr(sql, 'DEFAULT 0') + instr(sql, 'DEFAULT (') FROM sqlite_schema WHERE name = 'oo_locator'"), 0);
+    assert_ok(digest_store_open(folder, &store, &f), &f);
+    assert_int_equal(counted("SELECT count(*) FROM evidence_link WHERE note = 'first' AND score = 0.5"), 1);
+    assert_int_equal(counted("SELECT count(*) FROM evidence_link"), 1);
+    assert_int_equal(counted("SELECT count(*) FROM oo_locator WHERE first_record = 5 AND last_record = 9 AND events = 100"), 1);
+    assert_int_equal(counted("SELECT count(*) FROM metric_1m WHERE labels_hash = 77 AND samples = 3 AND avg_val = 1"), 1);
+    run(guests);
+    assert_int_equal(counted("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+    assert_int_equal(counted("SELECT count(*) FROM oo_locator"), 3);
+    assert_ok(digest_changes_open(folder, &changes, &f), &f);
+    assert_ok(digest_changes_rows(changes, ROWS_LOCATORS, NOW, count, &n[0], &f), &f);
+    assert_ok(digest_changes_rows(changes, ROWS_LOCATORS, 1, count, &n[1], &f), &f);
+    assert_int_equal(n[0], 1);
+    assert_int_equal(n[1], 0);                               /* theirs is copied nowhere: it has no name to be known by */
+}
+
 static void a_file_that_was_put_aside_is_noticed(void **state)
 {
     (void)state;
@@ -231,14 +319,6 @@ static void a_file_that_was_put_aside_is_noticed(void **state)
     (void)snprintf(command, sizeof command, "cd '%s' && cp aside digest.db", folder);
     assert_int_equal(system(command), 0);
     assert_true(digest_changes_is_replaced(changes));
-}
-
-static enum err count(void *ctx, struct db_rows *row, struct fault *fault)
-{
-    (void)row;
-    (void)fault;
-    ++*(int *)ctx;
-    return OK;
 }
 
 static void rows_come_with_what_they_point_to(void **state)
@@ -256,8 +336,8 @@ static void rows_come_with_what_they_point_to(void **state)
     assert_ok(digest_changes_rows(changes, ROWS_LOCATORS, NOW, count, &n[2], &f), &f);
     assert_ok(digest_changes_rows(changes, ROWS_RESOURCES, 0, count, &n[3], &f), &f);
     run("INSERT INTO event_envelope (event_id, detected_at, tenant_id, severity, kind) VALUES ('e', 1, 1, 'ERROR', 'anomaly'), ('f', 1, 1, 'ERROR', 'anomaly')");
-    run("INSERT INTO evidence_link (event_id, dim, ref_pg, ref_pg_hash) SELECT 'e', 'log', json_object('keys', json_object('fingerprint_id', fingerprint_id)), fingerprint_id FROM log_pattern LIMIT 2");
-    run("INSERT INTO evidence_link (event_id, dim, ref_pg_hash) VALUES ('e', 'trace', '')");
+    run("INSERT INTO evidence_link (event_id, dim, ref_pg) SELECT 'e', 'log', json_object('keys', json_object('fingerprint_id', fingerprint_id)) FROM log_pattern LIMIT 2");
+    run("INSERT INTO evidence_link (event_id, dim) VALUES ('e', 'trace')");
     assert_ok(digest_changes_rows(changes, ROWS_PATTERNS_OF_EVIDENCE, 1, count, &n[4], &f), &f);
     assert_ok(digest_changes_rows(changes, ROWS_PATTERNS_OF_EVIDENCE, 2, count, &n[4], &f), &f);
     assert_int_equal(n[4], 2);                               /* of the first event only */
@@ -291,7 +371,8 @@ int main(void)
         T(what_is_written_outside_of_a_transaction_is_marked_as_well),
         T(what_goes_by_age_is_no_change_but_can_be_told_from_what_never_was),
         T(a_file_from_before_there_were_marks_has_all_of_its_rows_marked),
-        T(a_file_that_was_put_aside_is_noticed),
+        T(others_put_rows_there_with_the_columns_of_the_data_model_alone),
+        T(a_file_from_before_others_could_write_there_keeps_its_rows_and_takes_theirs), T(a_file_that_was_put_aside_is_noticed),
         T(rows_come_with_what_they_point_to),
         T(numbers_grow_also_when_the_clock_of_the_last_one_was_ahead),
     };
