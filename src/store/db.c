@@ -108,7 +108,7 @@ void db_close(struct db *db)
     free(db);
 }
 
-static enum err user_version(struct db *db, int *version, struct fault *fault)
+enum err db_version(struct db *db, int *version, struct fault *fault)
 {
     sqlite3_stmt *s = NULL;
     int           code = sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &s, NULL);
@@ -123,7 +123,7 @@ static enum err user_version(struct db *db, int *version, struct fault *fault)
 enum err db_migrate(struct db *db, const struct sql_statement *migrations, size_t n, const char *path, struct fault *fault)
 {
     int      version = 0;
-    enum err e = user_version(db, &version, fault);
+    enum err e = db_version(db, &version, fault);
     if (e != OK)
         return e;
     if (version > (int)n) {
@@ -131,23 +131,22 @@ enum err db_migrate(struct db *db, const struct sql_statement *migrations, size_
         fail_hint(fault, "install the newer version again, or point store.folder to another folder; the file was not touched");
         return ERR_STATE;
     }
-    for (size_t i = (size_t)version; i < n && e == OK; i++) {
-        char *bump = sqlite3_mprintf("PRAGMA user_version = %d", (int)i + 1);
-        e = db_exec(db, "BEGIN IMMEDIATE", fault);
-        if (e == OK)
-            e = user_version(db, &version, fault);       /* somebody else may have been quicker */
-        if (e == OK && version <= (int)i)
-            e = db_exec(db, migrations[i].text, fault);
-        if (e == OK && version <= (int)i)
-            e = db_exec(db, bump, fault);
-        if (e == OK)
-            e = db_exec(db, "COMMIT", fault);
-        else
-            (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
-        sqlite3_free(bump);
-        if (e != OK)
+    if (version == (int)n)
+        return OK;
+    char *bump = sqlite3_mprintf("PRAGMA user_version = %d", (int)n);
+    e = db_exec(db, "BEGIN IMMEDIATE", fault);       /* one for all: nobody who reads meets what is half the one and half the other */
+    if (e == OK)
+        e = db_version(db, &version, fault);       /* somebody else may have been quicker */
+    for (size_t i = (size_t)version; i < n && e == OK; i++)
+        if ((e = db_exec(db, migrations[i].text, fault)) != OK)
             (void)fail_in(fault, "migration %s of %s", migrations[i].name, path);
-    }
+    if (e == OK)
+        e = db_exec(db, bump, fault);
+    if (e == OK)
+        e = db_exec(db, "COMMIT", fault);
+    if (e != OK)
+        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_free(bump);
     return e;
 }
 

@@ -34,7 +34,9 @@ MUST_CHECK enum err db_prepare(struct db *db, const struct sql_statement *statem
 void                db_close(struct db *db);
 sqlite3            *db_handle(struct db *db);
 
-/* Run the migrations newer than user_version, each in a transaction of its own. A newer database is refused. */
+/* user_version: how many migrations it has had. */
+MUST_CHECK enum err db_version(struct db *db, int *version, struct fault *fault);
+/* Run the migrations newer than user_version, all in one transaction. A newer database is refused. */
 MUST_CHECK enum err db_migrate(struct db *db, const struct sql_statement *migrations, size_t n, const char *path, struct fault *fault);
 
 MUST_CHECK enum err db_exec(struct db *db, const char *sql, struct fault *fault);   /* BEGIN, COMMIT and the like */

@@ -3,6 +3,7 @@
 
 #include "store/db.h"
 #include "store/digest_changes_sql.h"
+#include "store/digest_migrations.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,17 +18,9 @@ static const char *const row_sets[ROWS_SETS] = {
     [ROWS_PATTERNS_OF_EVIDENCE] = sql_changes_patterns_of_evidence, [ROWS_RUN] = sql_changes_run, [ROWS_CIRCUITS] = sql_changes_circuits,
 };
 
-/* A file of an older schema is not wrong: the digest brings it up to date when it opens it. */
-static bool has_marks(struct db *db)
-{
-    sqlite3_stmt *s = NULL;
-    bool          there = sqlite3_prepare_v2(db_handle(db), "SELECT 1 FROM change_state", -1, &s, NULL) == SQLITE_OK;
-    sqlite3_finalize(s);
-    return there;
-}
-
 enum err digest_changes_open(const char *folder, struct digest_changes **out, struct fault *fault)
 {
+    int                    version;
     struct digest_changes *c = calloc(1, sizeof *c);
     if (!c)
         return fail(fault, ERR_LIMIT, "no memory to read digest.db");
@@ -35,7 +28,9 @@ enum err digest_changes_open(const char *folder, struct digest_changes **out, st
     enum err e = stat(c->path, &c->file) == 0 ? OK : fail(fault, ERR_MISSING, "there is no %s: nothing was digested yet", c->path);
     if (e == OK)
         e = db_open(c->path, DB_READ, &c->db, fault);
-    if (e == OK && !has_marks(c->db))
+    if (e == OK)
+        e = db_version(c->db, &version, fault);
+    if (e == OK && version < (int)digest_migration_statement_count)         /* which is not wrong: it is brought up to date when the digest opens it */
         e = fail(fault, ERR_MISSING, "%s does not say yet what changed in it: the digest has not opened it since it is of an older version", c->path);
     if (e == OK)
         e = db_prepare(c->db, changes_statements, changes_statement_count, fault);
