@@ -99,13 +99,53 @@ static size_t enough_at(const struct entry *e, const struct token *b, const char
     return *named ? 3 : agree >= 4 ? 4 : 5;
 }
 
+static bool is_mark(const struct entry *e, size_t i, const char *marks)
+{
+    return e->token[i].kind == MASK_MARK && e->token[i].n == 1 && strchr(marks, e->chars[e->token[i].at]);
+}
+
+static bool is_said_at(const struct entry *e, size_t i)      /* does msg= or "event": stand before token i? */
+{
+    return i >= 2 && is_mark(e, i - 1, "=:") && e->token[i - 2].kind == MASK_WORD && (e->chars[e->token[i - 1].at] == '=' || e->chars[e->token[i - 2].at] == '"') &&
+           mask_says(e->chars + e->token[i - 2].at, e->token[i - 2].n);
+}
+
+/* What a line of keys and values says: the tokens of msg="..." and "event":"..." that i is one of, or of msg=i. */
+static bool is_said(const struct entry *e, size_t i, size_t *from, size_t *to)
+{
+    *from = i;
+    *to = i + 1;
+    if (is_said_at(e, i))
+        return true;
+    while (*from && !is_mark(e, *from - 1, "\""))
+        --*from;
+    while (*to < e->n && !is_mark(e, *to, "\""))
+        ++*to;
+    return *from && is_said_at(e, *from - 1);
+}
+
+/* How many words are the same. Of what is said all that count are its own: the keys around it are the same in any case. */
+static size_t agreement(const struct entry *e, const struct token *token, const struct difference *d)
+{
+    size_t agree = SIZE_MAX, from, to;
+    for (size_t i = 0; i <= e->n; i++) {
+        size_t n = 0;
+        if (i == e->n)
+            from = 0, to = e->n;
+        else if (i >= 64 || !(d->where >> i & 1) || !is_said(e, i, &from, &to))
+            continue;
+        for (size_t k = from; k < to; k++)
+            n += is_word(&token[k]) && e->token[k].hash == token[k].hash;
+        agree = n < agree ? n : agree;
+    }
+    return agree;
+}
+
 /* How many templates must differ there and nowhere else. */
 static size_t enough(const struct patterns *p, const struct entry *e, const struct token *token, const struct difference *d)
 {
-    size_t most = 2, agree = 0, plain = 0;
+    size_t most = 2, agree = agreement(e, token, d), plain = 0;
     bool   words = false;
-    for (size_t i = 0; i < e->n; i++)
-        agree += is_word(&token[i]) && e->token[i].hash == token[i].hash;
     if (agree == 0)
         return SIZE_MAX;
     for (size_t i = 0; i < e->n && i < 64; i++) {

@@ -93,6 +93,31 @@ static bool is_constant(const char *s, size_t n)
     }
 }
 
+static bool ends_with(const char *s, size_t n, const char *tail)
+{
+    size_t k = strlen(tail);
+    return n >= k && memcmp(s + n - k, tail, k) == 0;
+}
+
+bool mask_says(const char *key, size_t n)
+{
+    char   lower[24] = "";
+    bool   json = n > 2 && *key == '"';
+    size_t from = 0;
+    if (json)
+        key++, n -= 2;
+    if (n > sizeof lower)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        lower[i] = key[i] >= 'A' && key[i] <= 'Z' ? (char)(key[i] + 32) : key[i];
+        from = lower[i] == '.' ? i + 1 : from;              /* error.message */
+    }
+    const char *last = lower + from;
+    n -= from;
+    return one_of(last, n, "event error err reason") || ends_with(last, n, "msg") || ends_with(last, n, "message") ||
+           (json && one_of(last, n, "log text body detail description exception messagetemplate textpayload @m @mt"));
+}
+
 /* ---- the tokens ---- */
 
 struct scan {
@@ -101,6 +126,7 @@ struct scan {
     const char       *closes;                /* where a quotation of several words ends */
     const struct mask_ignore *ignore;        /* NULL: none */
     bool              blank, full;
+    bool              array;                 /* in an array of JSON whose strings vary */
 };
 
 /* Values side by side are one, however many: a b c, a, b, c and a:b; also a.b.c:1, a host and its port. */
@@ -356,7 +382,7 @@ static void take_value(struct scan *s)
 {
     const char *from = s->at, *to;
     const struct mask_token *key = &s->m->token[s->m->n - 2];
-    if (key->kind == MASK_WORD && key->n <= 7 && one_of(s->begin + key->at, key->n, "msg message event error err reason"))
+    if (key->kind == MASK_WORD && mask_says(s->begin + key->at, key->n))
         return;                                             /* not a value but what the line says */
     if (from < s->end && class_at(from) & QUOTE) {
         to = memchr(from + 1, *from, (size_t)(s->end - from - 1));
@@ -382,6 +408,54 @@ static void take_value(struct scan *s)
     s->at = to;
 }
 
+/* ---- quotations ---- */
+
+/* The key of key="..." and "key":"...", when a quotation begins here; NULL: there is none. */
+static const struct mask_token *key_before(const struct scan *s)
+{
+    const struct mask_line *m = s->m;
+    if (m->n < 2 || m->token[m->n - 1].kind != MASK_MARK || m->token[m->n - 1].n != 1 || m->token[m->n - 2].kind != MASK_WORD)
+        return NULL;
+    char between = s->begin[m->token[m->n - 1].at];
+    return between == '=' || (between == ':' && s->begin[m->token[m->n - 2].at] == '"') ? &m->token[m->n - 2] : NULL;
+}
+
+/* Does what is quoted read as one or several words would, and not as a number, an identifier or a path? */
+static bool is_wording(const char *from, const char *to)
+{
+    unsigned seen = 0;
+    bool     letters = false;
+    for (const char *at = from; at < to; at++) {
+        seen |= class_at(at);
+        letters |= class_at(at) & (HEX | ALPHA) || (unsigned char)*at >= 0x80;
+    }
+    return letters && (seen & BLANK || !(seen & (DIGIT | SLASH | AT))) && !is_constant(from, (size_t)(to - from));
+}
+
+/* The value of a member of JSON varies, whatever is in it; of a key like msg it is what the line says, be it one word. false: neither. */
+static bool take_member(struct scan *s)
+{
+    const struct mask_token *key = key_before(s);
+    const char              *from = s->at, *to;
+    if (!key && !s->array)
+        return false;
+    to = quotation_end(from, s->end);
+    if (key && mask_says(s->begin + key->at, key->n)) {
+        bool closed = to - 1 > from && to[-1] == '"';
+        if (!is_wording(from + 1, to - closed))
+            return false;
+        s->closes = closed ? to - 1 : s->closes;
+        to = from + 1;
+        put(s, from, to, MASK_MARK, false);
+    } else if (!key || s->begin[key->at] == '"') {
+        put(s, from, to, MASK_VAR, false);
+    } else {
+        return false;
+    }
+    s->at = to;
+    return true;
+}
+
 static void take_hard(struct scan *s)
 {
     const char *from = s->at, *end = s->end;
@@ -400,6 +474,8 @@ static void take_hard(struct scan *s)
             }
             return;
         }
+        if (c == '"' && take_member(s))
+            return;
         for (const char *at = from + 1; one && at < to; at++)
             one = !(class_at(at) & BLANK);
         if (one) {
@@ -418,6 +494,12 @@ static void take_hard(struct scan *s)
         s->at++;
     if (c != ',' && c != '=')
         s->at = from + 1;
+    if (c == '[' && !s->array) {
+        const struct mask_token *key = key_before(s);
+        s->array = key && s->begin[key->at] == '"' && !mask_says(s->begin + key->at, key->n);
+    } else if (c == ']') {
+        s->array = false;
+    }
     put(s, from, s->at, MASK_MARK, false);
     if (c == '=' && s->at == from + 1 && !s->full && is_ignored_before(s, from))
         take_ignored(s);

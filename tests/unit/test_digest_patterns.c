@@ -182,6 +182,55 @@ static void a_value_of_several_parts_is_one_variable(void **state)
     patterns_free(p);
 }
 
+/* How many templates these lines make, each with every one of the words at its %s. */
+static size_t templates_of(const char *form, const char *const *word, size_t n)
+{
+    struct patterns *p = new_patterns(200);
+    char             line[512];
+    for (int round = 0; round < 3; round++)
+        for (size_t i = 0; i < n; i++) {
+            snprintf(line, sizeof line, form, word[i], round * 40 + (int)i);
+            (void)take(p, line);
+        }
+    size_t made = patterns_count(p);
+    patterns_free(p);
+    return made;
+}
+
+static void what_a_structured_line_says_is_no_variable_though_it_be_one_word(void **state)
+{
+    (void)state;
+    static const char *const event[] = { "login", "logout", "signup", "check-out", "cart_emptied", "user.created", "user:removed", "Refund", "search", "timeout", "started", "crashed" };
+    static const char *const form[] = {
+        "{\"event\":\"%s\",\"level\":\"info\",\"user_id\":%d}", "{\"level\":\"info\",\"ts\":1.5,\"caller\":\"a/b.go:7\",\"msg\":\"%s\",\"id\":%d}",
+        "{\"Level\":\"Information\",\"MessageTemplate\": \"%s\", \"n\": %d}", "{\"error.message\":\"%s\",\"n\":%d}", "{\"log\":\"%s\",\"stream\":\"stdout\",\"n\":%d}",
+        "ts=1 level=info caller=a.go msg=\"%s\" id=%d", "ts=1 level=info caller=a.go errmsg=%s id=%d", "{\"ts\":1,\"a\":1,\"b\":2,\"msg\":\"cache %s\",\"n\":%d}",
+    };
+    for (size_t i = 0; i < sizeof form / sizeof *form - 1; i++)
+        assert_int_equal(templates_of(form[i], event, sizeof event / sizeof *event), sizeof event / sizeof *event);
+    assert_int_equal(templates_of(form[7], event, 3), 3);                            /* the keys around it do not make it more likely */
+    static const char *const user[] = { "anna", "bob", "carla", "dave", "eve", "frank", "gina", "hugo" };
+    assert_int_equal(templates_of("{\"msg\":\"session opened for user %s\",\"n\":%d}", user, 8), 1);   /* in what is said, words vary as in any line */
+    must_read("{\"msg\":\"6ba7b810-9dad-11d1-80b4-00c04fd430c8\",\"event\":\"\",\"err\":\"null\"}", "{\"msg\":<*>,\"event\":<*>,\"err\":<*>}");
+    must_read("msg=\"/healthz\" err=\"\"", "msg=<*> err=<*>");
+    must_read("{\"msg\":\"no \\\"x\\\" here\",\"by\":\"a b\"}", "{\"msg\":\"no \\<*> here\",\"by\":<*>}");
+}
+
+static void members_of_json_vary_whatever_is_in_them(void **state)
+{
+    (void)state;
+    static const char *const of[][2] = {
+        { "{\"event\":\"login\",\"user\":\"Alice Meyer\",\"n\":1}", "{\"event\":\"login\",\"user\":<*>,\"n\":<*>}" },
+        { "{\"user\": \"Dr. \\\"Eve\\\", (retired)\", \"ok\": true}", "{\"user\": <*>, \"ok\": <*>}" },
+        { "{\"tags\":[\"two words\",\"one\", \"and [more]\"],\"message\":\"was sent\"}", "{\"tags\":[<*>],\"message\":\"was sent\"}" },
+        { "{\"error\":{\"kind\":\"a b\",\"message\":\"not found\"}}", "{\"error\":{\"kind\":<*>,\"message\":\"not found\"}}" },
+        { "{\"user\":\"cut in the mid", "{\"user\":<*>" }, { "{\"msg\":\"cut in the mid", "{\"msg\":\"cut in the mid" },
+        { "he said: \"not now\" twice", "he said: \"not now\" twice" }, { "seen [\"two words\"] today", "seen [\"two words\"] today" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        must_read(of[i][0], of[i][1]);
+}
+
 static void the_values_can_be_had(void **state)
 {
     (void)state;
@@ -527,6 +576,8 @@ int main(void)
         cmocka_unit_test(what_happened_is_not_taken_for_a_variable),
         cmocka_unit_test(lines_whose_words_all_differ_stay_apart),
         cmocka_unit_test(a_value_of_several_parts_is_one_variable),
+        cmocka_unit_test(what_a_structured_line_says_is_no_variable_though_it_be_one_word),
+        cmocka_unit_test(members_of_json_vary_whatever_is_in_them),
         cmocka_unit_test(the_values_can_be_had),
         cmocka_unit_test(the_fields_of_a_template_are_told_with_names_and_examples),
         cmocka_unit_test(fields_and_their_examples_have_a_bound_that_is_told),
