@@ -231,6 +231,73 @@ static void members_of_json_vary_whatever_is_in_them(void **state)
         must_read(of[i][0], of[i][1]);
 }
 
+static unsigned seed;
+static const char *one(const char *const *of, size_t n)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return of[(seed >> 16) % n];
+}
+#define ONE(...) one((const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+#define METHOD() ONE("GET", "GET", "POST", "PUT")
+#define TARGET() ONE("/", "/index.html", "/api/v1/users/17", "/wiki/Foo_(bar)", "/s?q=a&b=c;d,e", "/files/[1].txt", "http://a.example/b c", "*")
+#define AGENT()  ONE("Mozilla/5.0 (X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/115.0", "curl/7.88.1", "-", "", "who \\\"knows\\\"")
+#define USER()   ONE("-", "-", "alice", "bob-x", "o'neil", "eve@x.org", "root")
+#define HOST()   ONE("10.0.0.1", "192.0.2.33", "2001:db8::7", "web7.example.org")
+
+/* One line of the kind, whatever is in it. */
+static void web_line(int kind, char *line, size_t size)
+{
+    const char *status = ONE("200", "304", "500"), *bytes = ONE("-", "0", "4711"), *from = ONE("-", "http://a.example/", "https://b/?q=x y");
+    switch (kind) {
+    case 0: snprintf(line, size, "%s - %s [22/Nov/2026:10:00:00 +0000] \"%s %s HTTP/1.1\" %s %s", HOST(), USER(), METHOD(), TARGET(), status, bytes); break;
+    case 1: snprintf(line, size, "%s - %s [22/Nov/2026:10:00:00 +0000] \"%s %s HTTP/1.1\" %s %s \"%s\" \"%s\"", HOST(), USER(), METHOD(), TARGET(), status, bytes, from, AGENT()); break;
+    case 2: snprintf(line, size, "%s:443 %s - %s [22/Nov/2026:10:00:00 +0000] \"%s %s HTTP/2.0\" %s %s \"%s\" \"%s\" 0.07", ONE("shop.example", "localhost"), HOST(), USER(), METHOD(),
+                     TARGET(), status, bytes, from, AGENT()); break;
+    case 3: snprintf(line, size, "[2026-11-22T10:00:00.000Z] \"%s %s HTTP/1.1\" %s - via_upstream - \"-\" 0 %s 5 \"%s\" \"h\"", METHOD(), TARGET(), status, bytes, AGENT()); break;
+    case 4: snprintf(line, size, "web_1 | %s - - [22/Nov/2026 10:00:00] \"%s %s HTTP/1.1\" %s -", HOST(), METHOD(), TARGET(), status); break;
+    default: snprintf(line, size, "2026/11/22 10:00:00 [error] 7#7: *12 upstream timed out (110: Connection timed out), client: 10.0.0.1, server: %s, request: \"%s %s HTTP/1.1\", "
+                      "host: \"%s\"", ONE("shop.example", "_", "localhost", "api.example"), METHOD(), TARGET(), HOST());
+    }
+}
+
+static void lines_of_web_servers_are_one_template_for_each_method(void **state)
+{
+    (void)state;
+    seed = 1;
+    for (int kind = 0; kind < 6; kind++) {
+        struct patterns *p = new_patterns(200);
+        char             line[1024];
+        for (int i = 0; i < 1000; i++) {
+            web_line(kind, line, sizeof line);
+            (void)take(p, line);
+        }
+        assert_int_equal(patterns_count(p), 3);
+        patterns_free(p);
+    }
+    static const char *const of[][2] = {
+        { "10.0.0.1 - alice [22/Nov/2026:10:00:00 +0000] \"GET / HTTP/1.1\" 200 - \"-\" \"a b\"", "<*> [<*>] \"GET <*>\" <*>" },
+        { "10.0.0.1 - - [22/Nov/2026:10:00:00 +0000] \"-\" 400 0", "<*> [<*>] <*>" }, { "GET / 200", "GET <*>" }, { "GET / was asked", "GET <*> was asked" }, { "OPTIONS * done", "OPTIONS <*> done" },
+        { "no room on / is left", "no room on / is left" }, { "mounted on: /", "mounted on: <*>" }, { "cannot read / write", "cannot read / write" }, { "5 / 10 done", "<*> done" },
+        { "server: _, user: -, done", "server: <*>, user: <*>, done" }, { "a - b", "a - b" }, { "took 5 - 3 left", "took <*> - <*> left" }, { "note: - first", "note: - first" },
+        { "then \"GET lost on the way\" was said", "then \"GET lost on the way\" was said" }, { "then \"GET /x was not there\" was said", "then \"GET <*> was not there\" was said" }, { "saw [22/Nov/2026:10:00:00 +0000] twice", "saw [<*>] twice" },
+        { "it was at noon [22/Nov/2026:10:00:00 +0000] today", "it was at noon [<*>] today" }, { "msg=\"GET /x failed: no route\" n=1", "msg=\"GET <*> failed: no route\" n=<*>" },
+        { "\"GET /", "\"GET <*>" }, { "1 - - [22/Nov/2026:10] \"", "<*> [<*>] \"" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        must_read(of[i][0], of[i][1]);
+}
+
+static void escaped_blanks_in_what_json_says_end_a_word(void **state)
+{
+    (void)state;
+    static const char *const of[][2] = {
+        { "{\"log\":\"started\\n\",\"n\":1}", "{\"log\":\"started\",\"n\":<*>}" }, { "{\"log\":\"was\\tstarted\\r\\n\"}", "{\"log\":\"was started\"}" },
+        { "{\"msg\":\"opened C:\\\\new\\\\top\"}", "{\"msg\":\"opened <*>\"}" }, { "opened C:\\new\\top now", "opened <*> now" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        must_read(of[i][0], of[i][1]);
+}
+
 static void the_values_can_be_had(void **state)
 {
     (void)state;
@@ -578,6 +645,8 @@ int main(void)
         cmocka_unit_test(a_value_of_several_parts_is_one_variable),
         cmocka_unit_test(what_a_structured_line_says_is_no_variable_though_it_be_one_word),
         cmocka_unit_test(members_of_json_vary_whatever_is_in_them),
+        cmocka_unit_test(lines_of_web_servers_are_one_template_for_each_method),
+        cmocka_unit_test(escaped_blanks_in_what_json_says_end_a_word),
         cmocka_unit_test(the_values_can_be_had),
         cmocka_unit_test(the_fields_of_a_template_are_told_with_names_and_examples),
         cmocka_unit_test(fields_and_their_examples_have_a_bound_that_is_told),
