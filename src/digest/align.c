@@ -205,11 +205,13 @@ static struct gap gap_between(const struct entry *e, const struct token *token, 
     return (struct gap){ head, e->n - head - tail, n - head - tail };
 }
 
-/* A few tokens without a blank between them, and one of them masked: LOCAL(0), a{7}. */
+/* A few tokens without a blank between them, and one of them masked: LOCAL(0), a{7}; or what is quoted: "Alice Meyer". */
 static bool is_chunk(const struct token *t, size_t n)
 {
     bool   varies = false;
     size_t words = 0;
+    if (is_quotation(t, n))
+        return true;
     for (size_t i = 0; i < n; i++) {
         if (i && t[i].blank)
             return false;
@@ -228,7 +230,7 @@ static struct entry *learn_wide(struct patterns *p, const struct token *token, s
         struct gap g = gap_between(e, token, n);
         bool       shorter = g.a == 1 && e->token[g.at].hash == MASK_VAR_HASH && g.b > 1 && is_chunk(token + g.at, g.b);
         bool       longer = g.b == 1 && token[g.at].hash == MASK_VAR_HASH && g.a > 1 && is_chunk(e->token + g.at, g.a);
-        if (!shorter && !longer)
+        if ((!shorter && !longer) || is_said_at(e, g.at))
             continue;
         size_t agree = 0;
         for (size_t i = 0; i < e->n; i++)
@@ -242,7 +244,10 @@ static struct entry *learn_wide(struct patterns *p, const struct token *token, s
             gather(p, e);
             return e;
         }
-        return patterns_narrow(p, e, g.at);
+        struct entry *narrow = patterns_narrow(p, e, g.at);
+        if (narrow)
+            gather(p, narrow);
+        return narrow;
     }
     return NULL;
 }

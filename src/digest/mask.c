@@ -517,6 +517,17 @@ static void take_cjk_mark(struct scan *s)
     s->at += n;
 }
 
+/* However deep and whichever way it was called: the frames of a stack trace are one value. */
+static void take_frames(struct scan *s)
+{
+    const char *to = mask_frames(s->at, s->end);
+    if (to == s->at)
+        return;
+    put(s, s->at + 1, to, MASK_VAR, false);
+    s->at = to - (to == s->end);
+    s->blank = true;
+}
+
 void mask_line(struct mask_line *m, struct slice line, const struct mask_ignore *ignore)
 {
     struct scan s = { .ignore = ignore && ignore->n ? ignore : NULL, .m = m, .begin = line.s, .end = line.s + line.n, .at = line.s };
@@ -527,6 +538,8 @@ void mask_line(struct mask_line *m, struct slice line, const struct mask_ignore 
         unsigned c = class_at(s.at);
         if (c & BLANK) {
             s.blank = true;
+            if (*s.at == '\n')
+                take_frames(&s);
             s.at++;
         } else if (s.json && s.at < s.closes && is_blank_escape(s.at, s.end)) {
             s.blank = true;

@@ -3,7 +3,7 @@
  *
  * What varies by its shape alone: numbers with their units, dates, addresses, hexadecimal, identifiers with digits, paths, URLs, mail
  * addresses, the value after "=", values of JSON, a single quoted word, true and false and null, months and days beside numbers, lists of
- * such values; of a line of a web server all but the method.  What stands under keys like msg and event is read as a line of its own.
+ * such values; of a line of a web server all but the method; the frames of a stack trace.  What stands under keys like msg and event is read as a line of its own.
  * A scanner written by hand, one pass, no memory of its own.
  */
 #ifndef DIGEST_MASK_H

@@ -26,4 +26,7 @@ size_t mask_request(const char *s, size_t n);
  */
 const char *mask_access(const char *begin, const char *end, const char **when);
 
+/* Where the frames of a stack trace end that begin behind this new line, at the next new line or the end; `at` itself: there are none. */
+const char *mask_frames(const char *at, const char *end);
+
 #endif

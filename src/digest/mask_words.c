@@ -130,3 +130,76 @@ const char *mask_access(const char *begin, const char *end, const char **when)
     }
     return NULL;
 }
+
+/* ---- stack traces ---- */
+
+static const char *line_end(const char *at, const char *end)
+{
+    const char *to = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+    return to ? to : end;
+}
+
+static const char *skip_indent(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r'))
+        at++;
+    return at;
+}
+
+static bool begins(const char *at, const char *end, const char *with)
+{
+    size_t n = strlen(with);
+    return (size_t)(end - at) >= n && memcmp(at, with, n) == 0;
+}
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* Is the line from `at` to `to` a frame of Java, C#, JavaScript, Ruby, PHP, or the head of a goroutine? A cut one is, too. */
+static bool is_frame(const char *at, const char *to)
+{
+    const char *word = skip_indent(at, to);
+    bool        indented = word > at;
+    if (indented && (begins(word, to, "at ") || (to - word == 2 && memcmp(word, "at", 2) == 0) || begins(word, to, "... ")))
+        return true;
+    if (indented && begins(word, to, "from ") && memchr(word, ':', (size_t)(to - word)))
+        return true;
+    if (begins(word, to, "goroutine ") && to - word > 10 && is_digit(word[10]))
+        return true;
+    return to - word > 2 && *word == '#' && is_digit(word[1]) && (word[2] == ' ' || is_digit(word[2]));
+}
+
+/* Of Python: File "x.py", line 3, in f, and what is indented further. Of Go: f(0x1, 0x2) before an indented path. Their end, or `at`. */
+static const char *frame_of_two(const char *at, const char *to, const char *end)
+{
+    const char *word = skip_indent(at, to);
+    if (word > at && begins(word, to, "File \"")) {
+        for (const char *next = to; next < end; to = next) {
+            const char *in = skip_indent(next + 1, end);
+            if (in - next - 1 <= word - at || begins(in, end, "File \""))
+                break;
+            next = line_end(in, end);
+        }
+        return to;
+    }
+    const char *next = to < end ? skip_indent(to + 1, end) : end;
+    const char *path_end = line_end(next, end);
+    if (word > at || to == at || (to[-1] != ')' && !begins(at, to, "created by ")) || next == end || to[1] != '\t')
+        return at;
+    const char *line = memchr(next, ':', (size_t)(path_end - next));
+    return memchr(next, '/', (size_t)(path_end - next)) && line && line + 1 < path_end && (is_digit(line[1]) || line[1] == '/') ? path_end : at;
+}
+
+const char *mask_frames(const char *at, const char *end)
+{
+    while (at < end) {                                       /* at a new line */
+        const char *from = at + 1, *to = line_end(from, end);
+        bool        empty = skip_indent(from, to) == to && to < end && begins(to + 1, end, "goroutine ");
+        if (!empty && !is_frame(from, to)) {
+            to = frame_of_two(from, to, end);
+            if (to == from)
+                break;
+        }
+        at = to;
+    }
+    return at;
+}

@@ -279,12 +279,80 @@ static void lines_of_web_servers_are_one_template_for_each_method(void **state)
         { "10.0.0.1 - - [22/Nov/2026:10:00:00 +0000] \"-\" 400 0", "<*> [<*>] <*>" }, { "GET / 200", "GET <*>" }, { "GET / was asked", "GET <*> was asked" }, { "OPTIONS * done", "OPTIONS <*> done" },
         { "no room on / is left", "no room on / is left" }, { "mounted on: /", "mounted on: <*>" }, { "cannot read / write", "cannot read / write" }, { "5 / 10 done", "<*> done" },
         { "server: _, user: -, done", "server: <*>, user: <*>, done" }, { "a - b", "a - b" }, { "took 5 - 3 left", "took <*> - <*> left" }, { "note: - first", "note: - first" },
-        { "then \"GET lost on the way\" was said", "then \"GET lost on the way\" was said" }, { "then \"GET /x was not there\" was said", "then \"GET <*> was not there\" was said" }, { "saw [22/Nov/2026:10:00:00 +0000] twice", "saw [<*>] twice" },
+        { "then \"GET lost on the way\" was said", "then \"GET lost on the way\" was said" },
+        { "then \"GET /x was not there\" was said", "then \"GET <*> was not there\" was said" }, { "saw [22/Nov/2026:10:00:00 +0000] twice", "saw [<*>] twice" },
         { "it was at noon [22/Nov/2026:10:00:00 +0000] today", "it was at noon [<*>] today" }, { "msg=\"GET /x failed: no route\" n=1", "msg=\"GET <*> failed: no route\" n=<*>" },
         { "\"GET /", "\"GET <*>" }, { "1 - - [22/Nov/2026:10] \"", "<*> [<*>] \"" },
     };
     for (size_t i = 0; i < sizeof of / sizeof *of; i++)
         must_read(of[i][0], of[i][1]);
+}
+
+static void a_stack_trace_is_its_exceptions_and_not_how_it_was_called(void **state)
+{
+    (void)state;
+    static const char *const of[][2] = {
+        { "java.lang.IllegalStateException: order 7 closed\n\tat com.acme.A.run(A.java:7)\n\tat java.base/java.lang.Thread.run(Thread.java:840)",
+          "java.lang.IllegalStateException: order <*> closed <*>" },
+        { "a.B: lost\r\n\tat c.D.e(Native Method)\r\nCaused by: java.io.IOException: no route\r\n\tat f.G.h(G.java:1)\r\n\t... 23 more", "a.B: lost <*> Caused by: java.io.IOException: no route <*>" },
+        { "System.Exception: lost\n   at A.B.C(String x) in /src/x.cs:line 7\n   at A.Main()", "System.Exception: lost <*>" },
+        { "TypeError: x is undefined\n    at f (/app/a.js:3:7)\n    at async g (node:internal:9:1)\n    at /app/b.js:1:1", "TypeError: x is undefined <*>" },
+        { "Traceback (most recent call last):\n  File \"/app/x.py\", line 7, in run\n    y = f(a, b)\n        ^^^^^^\n  File \"/app/y.py\", line 1, in f\n    raise ValueError\nValueError: bad value here",
+          "Traceback (most recent call last): <*> ValueError: bad value here" },
+        { "panic: no route\n\ngoroutine 7 [running]:\nmain.f(0xc000, 0x2)\n\t/app/main.go:12 +0x1d\nmain.main()\n\t/app/main.go:5 +0x25\ncreated by main.g in goroutine 1\n\t/app/g.go:1 +0x1\n\n"
+          "goroutine 9 [select]:\nmain.h()\n\t/app/h.go:1", "panic: no route <*>" },
+        { "x.rb: no route (E)\n\tfrom x.rb:3:in `f'\n\tfrom x.rb:9:in `<main>'", "x.rb: no route (E) <*>" },
+        { "PHP Fatal error: no route\nStack trace:\n#0 /app/x.php(3): f()\n#1 {main}\nthrown at once", "PHP Fatal error: no route Stack trace: <*> thrown at once" },
+        { "lost\n\tat", "lost <*>" }, { "lost\nat noon\n  attic\n- from\n", "lost at noon attic - from" }, { "vacuum of a\n\tpages: 0 left\n\ttuples: 0 left", "vacuum of a pages: <*> left tuples: <*> left" },
+        { "two parts:\n\t/a/b: none", "two parts: <*>: none" }, { "saw (two)\n\tin all: a\n\tfrom all", "saw (two) in all: a from all" }, { "lost\n", "lost" }, { "lost\n\n", "lost" }, { "\n\tat a.b(c)", "<*>" }, { "x\ngoroutine", "x goroutine" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        must_read(of[i][0], of[i][1]);
+}
+
+static void a_value_in_quotes_may_have_several_words_where_it_had_one(void **state)
+{
+    (void)state;
+    static const char *const user[] = { "'Alice Meyer'", "'Bob'", "'Carol van Dyk'", "'Dr. Eve'", "\"a b c\"" };
+    assert_int_equal(templates_of("user %s logged in after %d ms", user, 5), 1);
+    assert_int_equal(templates_of("user %s logged in after %d ms", user + 2, 2), 2);            /* nothing shows yet that it varies */
+    struct patterns *p = new_patterns(100);
+    (void)take(p, "user 'Alice Meyer' logged in after 7 ms");
+    (void)take(p, "user 'Zoe Maier' logged in after 7 ms");
+    uint64_t id = take(p, "user 'Bob' logged in after 7 ms");
+    assert_int_equal(patterns_count(p), 1);
+    assert_int_equal(patterns_match(p, SLICE("user 'Eva Maria Muster' logged in after 7 ms"))->id, id);
+    assert_null(patterns_match(p, SLICE("user 'Eva Maria\" logged in after 7 ms")));
+    patterns_free(p);
+    static const char *const many[] = { "\"one two three four five six seven eight\"", "\"one\"" };
+    assert_int_equal(templates_of("user %s logged in after %d ms", many, 2), 2);
+    static const char *const said[] = { "\"was started\"", "\"\"", "\"was stopped at once\"", "\"/healthz\"" };
+    assert_int_equal(templates_of("{\"level\":\"info\",\"ts\":1,\"msg\":%s,\"n\":%d}", said, 4), 3);   /* what is said is not a value because nothing was said once */
+}
+
+static void a_line_too_long_is_cut_before_a_word(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100);
+    size_t           n = PATTERN_LINE_MAX + 100;
+    char            *line = malloc(n);
+    assert_non_null(line);
+    for (int word = 0; word < 20; word++) {
+        memset(line, ' ', n);
+        memcpy(line, "it was", 6);
+        memset(line + PATTERN_LINE_MAX - 5, 'a' + word, 105);
+        assert_string_equal(patterns_take(p, (struct slice){ line, n }, 1)->text, "it was");
+        assert_int_equal(patterns_count(p), 1);
+    }
+    memset(line, 'x', n);                                    /* one word */
+    assert_int_equal(strlen(patterns_take(p, (struct slice){ line, n }, 1)->text), PATTERN_TEXT_MAX - 1);
+    line[PATTERN_LINE_MAX] = ' ';                            /* the first that does not fit */
+    memset(line, 'y', PATTERN_LINE_MAX - 1);
+    line[7] = ' ';
+    const struct pattern *whole = patterns_take(p, (struct slice){ line, PATTERN_LINE_MAX }, 1);
+    assert_ptr_equal(patterns_take(p, (struct slice){ line, n }, 1), whole);
+    free(line);
+    patterns_free(p);
 }
 
 static void escaped_blanks_in_what_json_says_end_a_word(void **state)
@@ -647,6 +715,9 @@ int main(void)
         cmocka_unit_test(members_of_json_vary_whatever_is_in_them),
         cmocka_unit_test(lines_of_web_servers_are_one_template_for_each_method),
         cmocka_unit_test(escaped_blanks_in_what_json_says_end_a_word),
+        cmocka_unit_test(a_stack_trace_is_its_exceptions_and_not_how_it_was_called),
+        cmocka_unit_test(a_value_in_quotes_may_have_several_words_where_it_had_one),
+        cmocka_unit_test(a_line_too_long_is_cut_before_a_word),
         cmocka_unit_test(the_values_can_be_had),
         cmocka_unit_test(the_fields_of_a_template_are_told_with_names_and_examples),
         cmocka_unit_test(fields_and_their_examples_have_a_bound_that_is_told),
