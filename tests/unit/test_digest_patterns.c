@@ -656,6 +656,33 @@ static void what_was_learned_comes_back_from_a_snapshot(void **state)
     patterns_free(q);
 }
 
+static void what_was_learned_when_lines_were_masked_otherwise_stays_beside_what_is_learned_now(void **state)
+{
+    (void)state;
+    static const char *const line[] = { "{\"event\":\"login\",\"n\":1}", "{\"event\":\"logout\",\"n\":2}", "{\"n\":3,\"event\":\"was seen\"}" };
+    struct patterns_options  o = patterns_options_default();
+    struct patterns *before, *now = new_patterns(100);
+    struct fault     f;
+    char            *bytes;
+    size_t           n;
+    assert_true(mask_ignore_add(&o.ignore, SLICE("event")));
+    assert_ok(patterns_new(&o, &before, &f), &f);
+    for (size_t i = 0; i < 3; i++)
+        (void)take(before, line[i]);
+    assert_ok(patterns_save(before, &bytes, &n, &f), &f);
+    assert_ok(patterns_load(now, (struct slice){ bytes, n }, &f), &f);
+    assert_int_equal(patterns_count(now), 2);
+    for (uint64_t i = 0; i < 3; i++)
+        assert_int_equal(take(now, line[i]), i + 3);                                 /* 1 and 2 were there */
+    assert_string_equal(patterns_find(now, 1)->text, "{\"event\":<*>,\"n\":<*>}");
+    assert_int_equal(patterns_find(now, 1)->count, 2);
+    assert_string_equal(patterns_find(now, 5)->text, "{\"n\":<*>,\"event\":\"was seen\"}");
+    assert_int_equal(take(now, "{\"event\":\"\",\"n\":4}"), 1);                       /* which it still stands for */
+    free(bytes);
+    patterns_free(before);
+    patterns_free(now);
+}
+
 static void a_damaged_snapshot_is_refused_and_changes_nothing(void **state)
 {
     (void)state;
@@ -729,6 +756,7 @@ int main(void)
         cmocka_unit_test(bytes_have_a_bound_too),
         cmocka_unit_test(any_bytes_may_come),
         cmocka_unit_test(what_was_learned_comes_back_from_a_snapshot),
+        cmocka_unit_test(what_was_learned_when_lines_were_masked_otherwise_stays_beside_what_is_learned_now),
         cmocka_unit_test(a_damaged_snapshot_is_refused_and_changes_nothing),
         cmocka_unit_test(a_smaller_memory_keeps_what_was_seen_last),
     };
