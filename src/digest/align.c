@@ -7,7 +7,10 @@
  */
 #include "digest/patterns_inside.h"
 
-enum { MASKS_MAX = 48, DIFFERENT_MAX = 8 };
+enum {
+    MASKS_MAX = 48, DIFFERENT_MAX = 8,
+    SAID_MAX = 200,                  /* kinds of msg="X" in lines that are the same otherwise: with more of them, X is a value */
+};
 
 /* Where two templates differ, as bits; ~0 when in too many places or in punctuation. */
 struct difference { uint64_t where; size_t count; };
@@ -125,9 +128,10 @@ static bool is_said(const struct entry *e, size_t i, size_t *from, size_t *to)
 }
 
 /* How many words are the same. Of what is said all that count are its own: the keys around it are the same in any case. */
-static size_t agreement(const struct entry *e, const struct token *token, const struct difference *d)
+static size_t agreement(const struct entry *e, const struct token *token, const struct difference *d, bool *said)
 {
     size_t agree = SIZE_MAX, from, to;
+    *said = false;
     for (size_t i = 0; i <= e->n; i++) {
         size_t n = 0;
         if (i == e->n)
@@ -136,6 +140,7 @@ static size_t agreement(const struct entry *e, const struct token *token, const 
             continue;
         for (size_t k = from; k < to; k++)
             n += is_word(&token[k]) && e->token[k].hash == token[k].hash;
+        *said |= i < e->n;
         agree = n < agree ? n : agree;
     }
     return agree;
@@ -144,10 +149,11 @@ static size_t agreement(const struct entry *e, const struct token *token, const 
 /* How many templates must differ there and nowhere else. */
 static size_t enough(const struct patterns *p, const struct entry *e, const struct token *token, const struct difference *d)
 {
-    size_t most = 2, agree = agreement(e, token, d), plain = 0;
-    bool   words = false;
+    size_t most = 2, plain = 0;
+    bool   words = false, said;
+    size_t agree = agreement(e, token, d, &said);
     if (agree == 0)
-        return SIZE_MAX;
+        return said && d->count == 1 ? SAID_MAX : SIZE_MAX;
     for (size_t i = 0; i < e->n && i < 64; i++) {
         bool named;
         if (!(d->where >> i & 1))

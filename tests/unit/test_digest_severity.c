@@ -64,7 +64,8 @@ static void what_only_looks_like_such_a_form_says_nothing(void **state)
 {
     (void)state;
     static const char *const line[] = {
-        "GET,ERROR,INFO", "states: NEW,ERROR,DONE", "7 of A,ERROR,12345", "10:00 GET,ERROR,INFO", "a,0,ERROR,later", "a,0,error,42P01,x", "code 0,ERROR,ABCDE,x", "code 0,ERROR,42P01 was seen", "a,0,ERROR,42P01", ",ERROR,", "0,ERROR", "{\"s\":\"E\",\"to\":\"N\"}",
+        "GET,ERROR,INFO", "states: NEW,ERROR,DONE", "7 of A,ERROR,12345", "10:00 GET,ERROR,INFO", "a,0,ERROR,later", "a,0,error,42P01,x",
+        "code 0,ERROR,ABCDE,x", "code 0,ERROR,42P01 was seen", "a,0,ERROR,42P01", ",ERROR,", "0,ERROR", "{\"s\":\"E\",\"to\":\"N\"}",
         "{\"l\":\"error\"}", "I/O: done", "E/x", "E/Tag", "E/Tag(1)", "E/Tag(x): y", "E/Tag(1: y", "see config.error: it is set", "counts:\nerror: 0", "a.ERROR x", "\"@l", "severity_texts=ERROR",
     };
     for (size_t i = 0; i < sizeof line / sizeof *line; i++)
