@@ -415,8 +415,8 @@ static bool take_member(struct scan *s)
         bool closed = to - 1 > from && to[-1] == '"';
         if (!is_wording(from + 1, to - closed))
             return false;
-        s->closes = closed ? to - 1 : s->closes;
-        s->json = closed && s->begin[key->at] == '"';
+        s->closes = to - closed;
+        s->json = s->begin[key->at] == '"';
         to = from + 1;
         put(s, from, to, MASK_MARK, false);
     } else if (!key || s->begin[key->at] == '"') {
@@ -517,14 +517,15 @@ static void take_cjk_mark(struct scan *s)
     s->at += n;
 }
 
-/* However deep and whichever way it was called: the frames of a stack trace are one value. */
-static void take_frames(struct scan *s)
+/* A new line, in a string of JSON \n. However deep and whichever way it was called: the frames of a stack trace are one value. */
+static void take_newline(struct scan *s)
 {
-    const char *to = mask_frames(s->at, s->end);
-    if (to == s->at)
-        return;
-    put(s, s->at + 1, to, MASK_VAR, false);
-    s->at = to - (to == s->end);
+    bool        json = *s->at == '\\';
+    const char *end = json ? s->closes : s->end, *to = mask_frames(s->at, end, json);
+    s->blank = true;
+    if (to > s->at)
+        put(s, s->at + 1 + json, to, MASK_VAR, false);
+    s->at = to > s->at ? to : s->at + 1 + json;
     s->blank = true;
 }
 
@@ -536,14 +537,12 @@ void mask_line(struct mask_line *m, struct slice line, const struct mask_ignore 
     s.who = mask_access(s.begin, s.end, &s.when);
     while (s.at < s.end && !s.full) {
         unsigned c = class_at(s.at);
-        if (c & BLANK) {
+        bool     escape = s.json && s.at < s.closes && is_blank_escape(s.at, s.closes);
+        if (*s.at == '\n' || (escape && s.at[1] == 'n')) {
+            take_newline(&s);
+        } else if (c & BLANK || escape) {
             s.blank = true;
-            if (*s.at == '\n')
-                take_frames(&s);
-            s.at++;
-        } else if (s.json && s.at < s.closes && is_blank_escape(s.at, s.end)) {
-            s.blank = true;
-            s.at += 2;
+            s.at += escape ? 2 : 1;
         } else if (s.at == s.who) {
             put(&s, s.who, s.when - 1, MASK_VAR, false);
             s.at = s.when - 1;

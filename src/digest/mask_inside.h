@@ -26,7 +26,8 @@ size_t mask_request(const char *s, size_t n);
  */
 const char *mask_access(const char *begin, const char *end, const char **when);
 
-/* Where the frames of a stack trace end that begin behind this new line, at the next new line or the end; `at` itself: there are none. */
-const char *mask_frames(const char *at, const char *end);
+/* Where the frames of a stack trace end that begin behind this new line, at the next new line or the end; `at` itself: there are none.
+   json: new lines are written \n. */
+const char *mask_frames(const char *at, const char *end, bool json);
 
 #endif

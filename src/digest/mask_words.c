@@ -133,16 +133,30 @@ const char *mask_access(const char *begin, const char *end, const char **when)
 
 /* ---- stack traces ---- */
 
-static const char *line_end(const char *at, const char *end)
+/* In a string of JSON a new line is written \n, a tab \t, a quote \". */
+struct trace { const char *end; size_t newline; };           /* how many characters a new line is: 1, or 2 in JSON */
+
+static const char *line_end(const struct trace *t, const char *at)
 {
-    const char *to = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
-    return to ? to : end;
+    char first = t->newline == 1 ? '\n' : '\\';
+    while (at < t->end && (at = memchr(at, first, (size_t)(t->end - at))) != NULL) {
+        if (t->newline == 1 || (at + 1 < t->end && at[1] == 'n'))
+            return at;
+        at += 2;
+    }
+    return t->end;
 }
 
-static const char *skip_indent(const char *at, const char *end)
+static const char *skip_indent(const struct trace *t, const char *at, const char *to)
 {
-    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r'))
-        at++;
+    while (at < to) {
+        if (*at == ' ' || *at == '\t' || *at == '\r')
+            at++;
+        else if (t->newline == 2 && at + 1 < to && *at == '\\' && (at[1] == 't' || at[1] == 'r'))
+            at += 2;
+        else
+            break;
+    }
     return at;
 }
 
@@ -154,51 +168,56 @@ static bool begins(const char *at, const char *end, const char *with)
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+static bool is_goroutine(const char *at, const char *to) { return begins(at, to, "goroutine ") && to - at > 10 && is_digit(at[10]); }
+
 /* Is the line from `at` to `to` a frame of Java, C#, JavaScript, Ruby, PHP, or the head of a goroutine? A cut one is, too. */
-static bool is_frame(const char *at, const char *to)
+static bool is_frame(const struct trace *t, const char *at, const char *to)
 {
-    const char *word = skip_indent(at, to);
+    const char *word = skip_indent(t, at, to);
     bool        indented = word > at;
     if (indented && (begins(word, to, "at ") || (to - word == 2 && memcmp(word, "at", 2) == 0) || begins(word, to, "... ")))
         return true;
     if (indented && begins(word, to, "from ") && memchr(word, ':', (size_t)(to - word)))
         return true;
-    if (begins(word, to, "goroutine ") && to - word > 10 && is_digit(word[10]))
-        return true;
-    return to - word > 2 && *word == '#' && is_digit(word[1]) && (word[2] == ' ' || is_digit(word[2]));
+    return is_goroutine(word, to) || (to - word > 2 && *word == '#' && is_digit(word[1]) && (word[2] == ' ' || is_digit(word[2])));
 }
 
-/* Of Python: File "x.py", line 3, in f, and what is indented further. Of Go: f(0x1, 0x2) before an indented path. Their end, or `at`. */
-static const char *frame_of_two(const char *at, const char *to, const char *end)
+static bool is_file(const char *at, const char *to) { return begins(at, to, "File \"") || begins(at, to, "File \\\""); }
+
+/* Of Python: File "x.py", line 3, in f, and what is indented further. Its end. */
+static const char *python_frame(const struct trace *t, const char *to, ptrdiff_t indent)
 {
-    const char *word = skip_indent(at, to);
-    if (word > at && begins(word, to, "File \"")) {
-        for (const char *next = to; next < end; to = next) {
-            const char *in = skip_indent(next + 1, end);
-            if (in - next - 1 <= word - at || begins(in, end, "File \""))
-                break;
-            next = line_end(in, end);
-        }
-        return to;
+    while (to < t->end) {
+        const char *next = to + t->newline, *next_end = line_end(t, next), *in = skip_indent(t, next, next_end);
+        if (in - next <= indent || is_file(in, next_end))
+            break;
+        to = next_end;
     }
-    const char *next = to < end ? skip_indent(to + 1, end) : end;
-    const char *path_end = line_end(next, end);
-    if (word > at || to == at || (to[-1] != ')' && !begins(at, to, "created by ")) || next == end || to[1] != '\t')
-        return at;
-    const char *line = memchr(next, ':', (size_t)(path_end - next));
-    return memchr(next, '/', (size_t)(path_end - next)) && line && line + 1 < path_end && (is_digit(line[1]) || line[1] == '/') ? path_end : at;
+    return to;
 }
 
-const char *mask_frames(const char *at, const char *end)
+/* Of Go: f(0x1, 0x2) before a line with an indented path. The path's end, or `at`. */
+static const char *go_frame(const struct trace *t, const char *at, const char *to)
 {
+    if (to == at || to == t->end || (to[-1] != ')' && !begins(at, to, "created by ")))
+        return at;
+    const char *next = to + t->newline, *path_end = line_end(t, next), *path = skip_indent(t, next, path_end);
+    const char *line = path > next ? memchr(path, ':', (size_t)(path_end - path)) : NULL;
+    return line && memchr(path, '/', (size_t)(path_end - path)) && line + 1 < path_end && (is_digit(line[1]) || line[1] == '/') ? path_end : at;
+}
+
+const char *mask_frames(const char *at, const char *end, bool json)
+{
+    struct trace t = { end, json ? 2 : 1 };
     while (at < end) {                                       /* at a new line */
-        const char *from = at + 1, *to = line_end(from, end);
-        bool        empty = skip_indent(from, to) == to && to < end && begins(to + 1, end, "goroutine ");
-        if (!empty && !is_frame(from, to)) {
-            to = frame_of_two(from, to, end);
-            if (to == from)
-                break;
-        }
+        const char *from = at + t.newline, *to = line_end(&t, from), *word = skip_indent(&t, from, to);
+        bool        empty = word == to && to < end && is_goroutine(to + t.newline, end);
+        if (word > from && is_file(word, to))
+            to = python_frame(&t, to, word - from);
+        else if (!empty && !is_frame(&t, from, to))
+            to = word == from ? go_frame(&t, from, to) : from;
+        if (to == from && !empty)
+            break;
         at = to;
     }
     return at;

@@ -317,10 +317,17 @@ static void a_stack_trace_is_its_exceptions_and_not_how_it_was_called(void **sta
           "goroutine 9 [select]:\nmain.h()\n\t/app/h.go:1", "panic: no route <*>" },
         { "x.rb: no route (E)\n\tfrom x.rb:3:in `f'\n\tfrom x.rb:9:in `<main>'", "x.rb: no route (E) <*>" },
         { "PHP Fatal error: no route\nStack trace:\n#0 /app/x.php(3): f()\n#1 {main}\nthrown at once", "PHP Fatal error: no route Stack trace: <*> thrown at once" },
+        { "{\"message\":\"a.B: lost\\n\\tat c.D.e(D.java:1)\\n\\tat f.G.h(G.java:1)\\nCaused by: i.J: gone\\n\\t... 3 more\",\"n\":1}",
+          "{\"message\":\"a.B: lost <*> Caused by: i.J: gone <*>\",\"n\":<*>}" },
+        { "{\"exception\":\"Traceback (most recent call last):\\n  File \\\"/app/x.py\\\", line 7, in run\\n    y = f(a, b)\\nKeyError: lost\\n\"}",
+          "{\"exception\":\"Traceback (most recent call last): <*> KeyError: lost\"}" },
+        { "{\"log\":\"panic: lost\\n\\ngoroutine 7 [running]:\\nmain.f(0x2)\\n\\t/app/main.go:12 +0x1d\\n\"}", "{\"log\":\"panic: lost <*>\"}" },
+        { "{\"msg\":\"lost\\n\\tat", "{\"msg\":\"lost <*>" }, { "{\"msg\":\"lost\\nat noon\",\"by\":\"a\\n\\tat b\"}", "{\"msg\":\"lost at noon\",\"by\":<*>}" },
         { "lost\n\tat", "lost <*>" }, { "lost\nat noon\n  attic\n- from\n", "lost at noon attic - from" },
         { "vacuum of a\n\tpages: 0 left\n\ttuples: 0 left", "vacuum of a pages: <*> left tuples: <*> left" },
         { "two parts:\n\t/a/b: none", "two parts: <*>: none" }, { "saw (two)\n\tin all: a\n\tfrom all", "saw (two) in all: a from all" },
         { "lost\n", "lost" }, { "lost\n\n", "lost" }, { "\n\tat a.b(c)", "<*>" }, { "x\ngoroutine", "x goroutine" },
+        { "x\n\ngoroutine pool", "x goroutine pool" },
     };
     for (size_t i = 0; i < sizeof of / sizeof *of; i++)
         must_read(of[i][0], of[i][1]);
