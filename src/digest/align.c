@@ -7,7 +7,10 @@
  */
 #include "digest/patterns_inside.h"
 
-enum { MASKS_MAX = 48, DIFFERENT_MAX = 8 };
+enum {
+    MASKS_MAX = 48, DIFFERENT_MAX = 8,
+    SAID_MAX = 200,                  /* kinds of msg="X" in lines that are the same otherwise: with more of them, X is a value */
+};
 
 /* Where two templates differ, as bits; ~0 when in too many places or in punctuation. */
 struct difference { uint64_t where; size_t count; };
@@ -99,15 +102,58 @@ static size_t enough_at(const struct entry *e, const struct token *b, const char
     return *named ? 3 : agree >= 4 ? 4 : 5;
 }
 
+static bool is_mark(const struct entry *e, size_t i, const char *marks)
+{
+    return e->token[i].kind == MASK_MARK && e->token[i].n == 1 && strchr(marks, e->chars[e->token[i].at]);
+}
+
+static bool is_said_at(const struct entry *e, size_t i)      /* does msg= or "event": stand before token i? */
+{
+    return i >= 2 && is_mark(e, i - 1, "=:") && e->token[i - 2].kind == MASK_WORD && (e->chars[e->token[i - 1].at] == '=' || e->chars[e->token[i - 2].at] == '"') &&
+           mask_says(e->chars + e->token[i - 2].at, e->token[i - 2].n);
+}
+
+/* What a line of keys and values says: the tokens of msg="..." and "event":"..." that i is one of, or of msg=i. */
+static bool is_said(const struct entry *e, size_t i, size_t *from, size_t *to)
+{
+    *from = i;
+    *to = i + 1;
+    if (is_said_at(e, i))
+        return true;
+    while (*from && !is_mark(e, *from - 1, "\""))
+        --*from;
+    while (*to < e->n && !is_mark(e, *to, "\""))
+        ++*to;
+    return *from && is_said_at(e, *from - 1);
+}
+
+/* How many words are the same. Of what is said all that count are its own: the keys around it are the same in any case. */
+static size_t agreement(const struct entry *e, const struct token *token, const struct difference *d, bool *said)
+{
+    size_t agree = SIZE_MAX, from, to;
+    *said = false;
+    for (size_t i = 0; i <= e->n; i++) {
+        size_t n = 0;
+        if (i == e->n)
+            from = 0, to = e->n;
+        else if (i >= 64 || !(d->where >> i & 1) || !is_said(e, i, &from, &to))
+            continue;
+        for (size_t k = from; k < to; k++)
+            n += is_word(&token[k]) && e->token[k].hash == token[k].hash;
+        *said |= i < e->n;
+        agree = n < agree ? n : agree;
+    }
+    return agree;
+}
+
 /* How many templates must differ there and nowhere else. */
 static size_t enough(const struct patterns *p, const struct entry *e, const struct token *token, const struct difference *d)
 {
-    size_t most = 2, agree = 0, plain = 0;
-    bool   words = false;
-    for (size_t i = 0; i < e->n; i++)
-        agree += is_word(&token[i]) && e->token[i].hash == token[i].hash;
+    size_t most = 2, plain = 0;
+    bool   words = false, said;
+    size_t agree = agreement(e, token, d, &said);
     if (agree == 0)
-        return SIZE_MAX;
+        return said && d->count == 1 ? SAID_MAX : SIZE_MAX;
     for (size_t i = 0; i < e->n && i < 64; i++) {
         bool named;
         if (!(d->where >> i & 1))
@@ -165,11 +211,13 @@ static struct gap gap_between(const struct entry *e, const struct token *token, 
     return (struct gap){ head, e->n - head - tail, n - head - tail };
 }
 
-/* A few tokens without a blank between them, and one of them masked: LOCAL(0), a{7}. */
+/* A few tokens without a blank between them, and one of them masked: LOCAL(0), a{7}; or what is quoted: "Alice Meyer". */
 static bool is_chunk(const struct token *t, size_t n)
 {
     bool   varies = false;
     size_t words = 0;
+    if (is_quotation(t, n))
+        return true;
     for (size_t i = 0; i < n; i++) {
         if (i && t[i].blank)
             return false;
@@ -188,7 +236,7 @@ static struct entry *learn_wide(struct patterns *p, const struct token *token, s
         struct gap g = gap_between(e, token, n);
         bool       shorter = g.a == 1 && e->token[g.at].hash == MASK_VAR_HASH && g.b > 1 && is_chunk(token + g.at, g.b);
         bool       longer = g.b == 1 && token[g.at].hash == MASK_VAR_HASH && g.a > 1 && is_chunk(e->token + g.at, g.a);
-        if (!shorter && !longer)
+        if ((!shorter && !longer) || is_said_at(e, g.at))
             continue;
         size_t agree = 0;
         for (size_t i = 0; i < e->n; i++)
@@ -202,7 +250,10 @@ static struct entry *learn_wide(struct patterns *p, const struct token *token, s
             gather(p, e);
             return e;
         }
-        return patterns_narrow(p, e, g.at);
+        struct entry *narrow = patterns_narrow(p, e, g.at);
+        if (narrow)
+            gather(p, narrow);
+        return narrow;
     }
     return NULL;
 }

@@ -116,6 +116,19 @@ bool entry_set_sample(struct entry *e, struct slice line)
     return replace(e, &e->public.sample, sample, add_clean(sample, 0, sizeof sample - 1, line.s, line.n));
 }
 
+bool is_quotation(const struct token *t, size_t n)
+{
+    static const char marks[] = "\"'`";
+    bool quoted = false;
+    if (n < 3 || n > WIDE_MAX || t[0].kind != MASK_MARK || t[n - 1].kind != MASK_MARK || t[0].hash != t[n - 1].hash)
+        return false;
+    for (size_t i = 0; !quoted && i < sizeof marks - 1; i++)
+        quoted = t[0].hash == mask_hash(&marks[i], 1);
+    for (size_t i = 1; quoted && i < n - 1; i++)
+        quoted = t[i].hash != t[0].hash;
+    return quoted;
+}
+
 static bool covers_from(const struct entry *e, size_t i, const struct token *token, size_t j, size_t n, size_t *start)
 {
     for (; i < e->n; i++, j++) {
@@ -125,9 +138,12 @@ static bool covers_from(const struct entry *e, size_t i, const struct token *tok
         if (start)
             start[i] = j;
         if (t->kind == TOKEN_WIDE) {
-            for (size_t k = 1; k <= WIDE_MAX && j + k <= n && (k == 1 || !token[j + k - 1].blank); k++)
-                if (covers_from(e, i + 1, token, j + k, n, start))
+            bool blank = false;
+            for (size_t k = 1; k <= WIDE_MAX && j + k <= n; k++) {
+                blank |= k > 1 && token[j + k - 1].blank;
+                if ((!blank || is_quotation(token + j, k)) && covers_from(e, i + 1, token, j + k, n, start))
                     return true;
+            }
             return false;
         }
         if (t->hash != token[j].hash && !(t->kind == TOKEN_OPEN && token[j].kind != MASK_MARK))

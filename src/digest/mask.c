@@ -1,6 +1,6 @@
 /* digest/mask.c - the scanner: where tokens begin and end, and which of them vary by their shape. */
 #include "base/utf8.h"
-#include "digest/mask.h"
+#include "digest/mask_inside.h"
 
 enum {
     BLANK = 1, HARD = 2,                     /* ends a token; ends it and is one */
@@ -48,51 +48,6 @@ uint64_t mask_hash(const char *s, size_t n)
     return mask_hash_next(h, w);
 }
 
-/* ---- words with a meaning of their own ---- */
-
-static bool one_of(const char *s, size_t n, const char *list)
-{
-    for (const char *at = list; *at;) {
-        size_t k = strcspn(at, " ");
-        if (k == n && memcmp(at, s, n) == 0)
-            return true;
-        at += k + (at[k] == ' ');
-    }
-    return false;
-}
-
-/* After a number it belongs to it. */
-static bool is_unit(const char *s, size_t n)
-{
-    if (n == 0 || n > 8)
-        return false;
-    switch (*s) {
-    case 'B': return n == 1 || one_of(s, n, "Bytes");
-    case 'K': case 'M': case 'G': case 'T': case 'k': return one_of(s, n, "K M G T KB MB GB TB kB kb KiB MiB GiB TiB Kb Mb Gb MHz GHz kHz");
-    case 'm': return one_of(s, n, "ms msec msecs minute minutes min mins milliseconds micros month months");
-    case 's': return one_of(s, n, "s sec secs second seconds");
-    case 'u': case 'n': return one_of(s, n, "us usec usecs ns nsec");
-    case 'h': case 'd': return one_of(s, n, "h hour hours d day days hrs");
-    case 'b': return one_of(s, n, "bytes byte bit bits");
-    case 'A': case 'P': return one_of(s, n, "AM PM");
-    case 'U': case 'C': case 'E': return one_of(s, n, "UTC CST CET CEST EST EDT CDT");
-    default: return false;
-    }
-}
-
-static bool is_month(const char *s, size_t n) { return n == 3 && one_of(s, n, "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"); }
-static bool is_day(const char *s, size_t n) { return n == 3 && one_of(s, n, "Mon Tue Wed Thu Fri Sat Sun"); }
-
-static bool is_constant(const char *s, size_t n)
-{
-    switch (n) {
-    case 3: return memcmp(s, "nil", 3) == 0 || memcmp(s, "NaN", 3) == 0;
-    case 4: return one_of(s, n, "true null True TRUE None NULL");
-    case 5: return one_of(s, n, "false False FALSE");
-    default: return false;
-    }
-}
-
 /* ---- the tokens ---- */
 
 struct scan {
@@ -101,6 +56,10 @@ struct scan {
     const char       *closes;                /* where a quotation of several words ends */
     const struct mask_ignore *ignore;        /* NULL: none */
     bool              blank, full;
+    bool              array;                 /* in an array of JSON whose strings vary */
+    bool              json;                  /* what closes is a string of JSON, with its escapes */
+    bool              asked;                 /* a request was quoted: "GET /x HTTP/1.1" */
+    const char       *who, *when;            /* of a line of a web server: who asks; its date. NULL: it is none */
 };
 
 /* Values side by side are one, however many: a b c, a, b, c and a:b; also a.b.c:1, a host and its port. */
@@ -243,13 +202,49 @@ static enum mask_kind kind_of_word(const char *from, const char *to, const char 
     }
     if (seen & DOT)
         return to < end && *to == '(' ? MASK_WORD : MASK_SOFT;
-    return is_constant(from, n) ? MASK_VAR : MASK_WORD;
+    return mask_is_constant(from, n) ? MASK_VAR : MASK_WORD;
+}
+
+/* A mark by itself that stands for a value: the path /, and - or _ where there is none. */
+static bool is_lone_value(const struct scan *s, const char *at)
+{
+    const struct mask_line  *m = s->m;
+    const struct mask_token *before = m->n ? &m->token[m->n - 1] : NULL;
+    const char              *next = at + 1;
+    if (!s->blank || !before || (next < s->end && !(class_at(next) & BLANK) && *next != ',' && *next != ';' && *next != '"'))
+        return false;
+    bool ends = next == s->end || !(class_at(next) & BLANK);
+    if ((*at == '-' || *at == '_') && ends && s->begin[before->at] == ':' && before->n == 1 && !before->blank)
+        return true;                                        /* server: _, user: -, */
+    if (*at == '-')
+        return s->asked && before->kind == MASK_VAR;
+    bool word = before->kind == MASK_WORD || before->kind == MASK_SOFT;
+    if (word && mask_is_method(s->begin + before->at, before->n))
+        return *at == '/' || *at == '*';
+    next = skip_blanks(next, s->end);
+    return *at == '/' && !(word && next < s->end && class_at(next) & (HEX | ALPHA));     /* read / write */
+}
+
+static bool is_blank_escape(const char *at, const char *end)
+{
+    return *at == '\\' && at + 1 < end && (at[1] == 'n' || at[1] == 'r' || at[1] == 't');
+}
+
+/* In a string of JSON a word ends where \n does not follow another backslash. */
+static const char *escape_in(const char *from, const char *to)
+{
+    for (const char *at = from; at < to && (at = memchr(at, '\\', (size_t)(to - at))); at += 2)
+        if (is_blank_escape(at, to))
+            return at;
+    return to;
 }
 
 static void take_word(struct scan *s)
 {
     unsigned    seen;
     const char *from = s->at, *to = word_end(from + (*from == '<'), s->end, &seen);
+    if (seen & SLASH && s->json && from < s->closes && escape_in(from, to) < to)
+        to = word_end(from, escape_in(from, to), &seen);
     if (to == from)       /* a colon */
         to++;
     if (*from == '.' && to - from == 1)
@@ -264,7 +259,7 @@ static void take_word(struct scan *s)
     struct mask_line *m = s->m;
     if (kind == MASK_WORD && n <= 8 && m->n) {
         struct mask_token *before = &m->token[m->n - 1];
-        if (before->kind == MASK_VAR && before->number && is_unit(from, n)) {
+        if (before->kind == MASK_VAR && before->number && mask_is_unit(from, n)) {
             before->n = (uint32_t)(to - s->begin) - before->at;
             before->number = false;
             s->blank = false;
@@ -273,9 +268,11 @@ static void take_word(struct scan *s)
     }
     if (kind == MASK_WORD && n == 3) {
         const char *next = skip_blanks(to, s->end);
-        if (next < s->end && ((is_month(from, n) && class_at(next) & DIGIT) || (is_day(from, n) && next + 3 <= s->end && is_month(next, 3))))
+        if (next < s->end && ((mask_is_month(from, n) && class_at(next) & DIGIT) || (mask_is_day(from, n) && next + 3 <= s->end && mask_is_month(next, 3))))
             kind = MASK_VAR;
     }
+    if (kind == MASK_MARK && n == 1 && is_lone_value(s, from))
+        kind = MASK_VAR;
     bool number = kind == MASK_VAR && !(seen & ~(unsigned)(DIGIT | DOT | DASH | COLON | SLASH));
     put(s, from, to, kind, number);
 }
@@ -356,7 +353,7 @@ static void take_value(struct scan *s)
 {
     const char *from = s->at, *to;
     const struct mask_token *key = &s->m->token[s->m->n - 2];
-    if (key->kind == MASK_WORD && key->n <= 7 && one_of(s->begin + key->at, key->n, "msg message event error err reason"))
+    if (key->kind == MASK_WORD && mask_says(s->begin + key->at, key->n))
         return;                                             /* not a value but what the line says */
     if (from < s->end && class_at(from) & QUOTE) {
         to = memchr(from + 1, *from, (size_t)(s->end - from - 1));
@@ -382,11 +379,86 @@ static void take_value(struct scan *s)
     s->at = to;
 }
 
+/* ---- quotations ---- */
+
+/* The key of key="..." and "key":"...", when a quotation begins here; NULL: there is none. */
+static const struct mask_token *key_before(const struct scan *s)
+{
+    const struct mask_line *m = s->m;
+    if (m->n < 2 || m->token[m->n - 1].kind != MASK_MARK || m->token[m->n - 1].n != 1 || m->token[m->n - 2].kind != MASK_WORD)
+        return NULL;
+    char between = s->begin[m->token[m->n - 1].at];
+    return between == '=' || (between == ':' && s->begin[m->token[m->n - 2].at] == '"') ? &m->token[m->n - 2] : NULL;
+}
+
+/* Does what is quoted read as one or several words would, and not as a number, an identifier or a path? */
+static bool is_wording(const char *from, const char *to)
+{
+    unsigned seen = 0;
+    bool     letters = false;
+    for (const char *at = from; at < to; at++) {
+        seen |= is_blank_escape(at, to) ? BLANK : class_at(at);
+        letters |= class_at(at) & (HEX | ALPHA) || (unsigned char)*at >= 0x80;
+    }
+    return letters && (seen & BLANK || !(seen & (DIGIT | SLASH | AT))) && !mask_is_constant(from, (size_t)(to - from));
+}
+
+/* The value of a member of JSON varies, whatever is in it; of a key like msg it is what the line says, be it one word. false: neither. */
+static bool take_member(struct scan *s)
+{
+    const struct mask_token *key = key_before(s);
+    const char              *from = s->at, *to;
+    if (!key && !s->array)
+        return false;
+    to = quotation_end(from, s->end);
+    if (key && mask_says(s->begin + key->at, key->n)) {
+        bool closed = to - 1 > from && to[-1] == '"';
+        if (!is_wording(from + 1, to - closed))
+            return false;
+        s->closes = to - closed;
+        s->json = s->begin[key->at] == '"';
+        to = from + 1;
+        put(s, from, to, MASK_MARK, false);
+    } else if (!key || s->begin[key->at] == '"') {
+        put(s, from, to, MASK_VAR, false);
+    } else {
+        return false;
+    }
+    s->at = to;
+    return true;
+}
+
+/* "GET /x HTTP/1.1": all but the method varies. Behind it a quotation that follows a value is one: who sent them, with which program. */
+static bool take_request(struct scan *s)
+{
+    const char *from = s->at, *to = s->end;
+    bool        value = s->asked && s->blank && s->m->n && s->m->token[s->m->n - 1].kind == MASK_VAR;
+    bool        loud = from + 1 < s->end && from[1] >= 'A' && from[1] <= 'Z' && !key_before(s);
+    if (value || loud)
+        to = quotation_end(from, s->end);
+    size_t method = loud ? mask_request(from + 1, (size_t)(to - from - 1)) : 0;
+    if (!method && !value)
+        return false;
+    if (method) {
+        put(s, from, from + 1, MASK_MARK, false);
+        put(s, from + 1, from + 1 + method, MASK_WORD, false);
+        from = skip_blanks(from + 1 + method, s->end);
+        to -= to[-1] == '"';
+        s->blank = s->asked = true;
+        s->closes = to;
+    }
+    put(s, from, to, MASK_VAR, false);
+    s->at = to;
+    return true;
+}
+
 static void take_hard(struct scan *s)
 {
     const char *from = s->at, *end = s->end;
     char        c = *from;
     if (class_at(from) & QUOTE && from != s->closes) {
+        if (c == '"' && take_request(s))
+            return;
         size_t      room = (size_t)(end - from - 1);
         const char *to = memchr(from + 1, c, room > 256 ? 256 : room);
         bool        one = to != NULL;
@@ -400,6 +472,8 @@ static void take_hard(struct scan *s)
             }
             return;
         }
+        if (c == '"' && take_member(s))
+            return;
         for (const char *at = from + 1; one && at < to; at++)
             one = !(class_at(at) & BLANK);
         if (one) {
@@ -410,6 +484,8 @@ static void take_hard(struct scan *s)
         if (to && (!s->closes || from > s->closes))
             s->closes = to;
     }
+    if (s->json && from == s->closes)
+        s->json = s->blank = false;                          /* what ended with \n */
     if (c == '<' && from + 1 < end && class_at(from + 1) & DIGIT) {      /* <1 sec */
         take_word(s);
         return;
@@ -418,6 +494,12 @@ static void take_hard(struct scan *s)
         s->at++;
     if (c != ',' && c != '=')
         s->at = from + 1;
+    if (c == '[' && !s->array) {
+        const struct mask_token *key = key_before(s);
+        s->array = key && s->begin[key->at] == '"' && !mask_says(s->begin + key->at, key->n);
+    } else if (c == ']') {
+        s->array = false;
+    }
     put(s, from, s->at, MASK_MARK, false);
     if (c == '=' && s->at == from + 1 && !s->full && is_ignored_before(s, from))
         take_ignored(s);
@@ -435,16 +517,35 @@ static void take_cjk_mark(struct scan *s)
     s->at += n;
 }
 
+/* A new line, in a string of JSON \n. However deep and whichever way it was called: the frames of a stack trace are one value. */
+static void take_newline(struct scan *s)
+{
+    bool        json = *s->at == '\\';
+    const char *end = json ? s->closes : s->end, *to = mask_frames(s->at, end, json);
+    s->blank = true;
+    if (to > s->at)
+        put(s, s->at + 1 + json, to, MASK_VAR, false);
+    s->at = to > s->at ? to : s->at + 1 + json;
+    s->blank = true;
+}
+
 void mask_line(struct mask_line *m, struct slice line, const struct mask_ignore *ignore)
 {
     struct scan s = { .ignore = ignore && ignore->n ? ignore : NULL, .m = m, .begin = line.s, .end = line.s + line.n, .at = line.s };
     m->line = line;
     m->n = 0;
+    s.who = mask_access(s.begin, s.end, &s.when);
     while (s.at < s.end && !s.full) {
         unsigned c = class_at(s.at);
-        if (c & BLANK) {
+        bool     escape = s.json && s.at < s.closes && is_blank_escape(s.at, s.closes);
+        if (*s.at == '\n' || (escape && s.at[1] == 'n')) {
+            take_newline(&s);
+        } else if (c & BLANK || escape) {
             s.blank = true;
-            s.at++;
+            s.at += escape ? 2 : 1;
+        } else if (s.at == s.who) {
+            put(&s, s.who, s.when - 1, MASK_VAR, false);
+            s.at = s.when - 1;
         } else if (c & HARD) {
             take_hard(&s);
         } else if (c & CJK && is_cjk_mark(s.at, s.end)) {

@@ -2,7 +2,8 @@
  * digest/mask.h - a line of a log as tokens: words that may belong to its template, punctuation, and what surely varies.
  *
  * What varies by its shape alone: numbers with their units, dates, addresses, hexadecimal, identifiers with digits, paths, URLs, mail
- * addresses, the value after "=", a single quoted word, true and false and null, months and days beside numbers, lists of such values.
+ * addresses, the value after "=", values of JSON, a single quoted word, true and false and null, months and days beside numbers, lists of
+ * such values; of a line of a web server all but the method; the frames of a stack trace.  What stands under keys like msg and event is read as a line of its own.
  * A scanner written by hand, one pass, no memory of its own.
  */
 #ifndef DIGEST_MASK_H
@@ -48,6 +49,9 @@ bool mask_ignore_add(struct mask_ignore *ignore, struct slice key);          /* 
 
 /* line is at most PATTERN_LINE_MAX bytes; they may be any. ignore: NULL for none. */
 void mask_line(struct mask_line *m, struct slice line, const struct mask_ignore *ignore);
+
+/* Is the value of this key (msg, "event" with its quotes) not a value but what the line says? */
+bool mask_says(const char *key, size_t n);
 
 uint64_t mask_hash(const char *s, size_t n);
 uint64_t mask_hash_next(uint64_t hash, uint64_t token);

@@ -258,9 +258,13 @@ static bool is_text(struct slice line)
     return line.n && !memchr(line.s, '\0', line.n);
 }
 
+/* Before a blank, lest half a word be taken for one. */
 static struct slice cut(struct slice line)
 {
-    return (struct slice){ line.s, line.n < PATTERN_LINE_MAX ? line.n : PATTERN_LINE_MAX };
+    if (line.n <= PATTERN_LINE_MAX)
+        return line;
+    const char *blank = memrchr(line.s, ' ', PATTERN_LINE_MAX + 1);
+    return (struct slice){ line.s, blank && blank > line.s ? (size_t)(blank - line.s) : PATTERN_LINE_MAX };
 }
 
 static const struct pattern *count_it(struct patterns *p, struct entry *e, int64_t now_us)

@@ -13,7 +13,7 @@
 
 enum {
     TOKEN_OPEN = 16,                 /* beside enum mask_kind: shown to vary, matches any word */
-    TOKEN_WIDE = 17,                 /* and any few tokens without blanks between them */
+    TOKEN_WIDE = 17,                 /* and any few tokens without blanks between them, or in quotes */
     WIDE_MAX = 8, WIDES_MAX = 4,     /* that many tokens; that many of them in one template */
     BUCKET_LOOK_MAX = 512,           /* templates of one skeleton that a new line is compared with, latest first */
 };
@@ -61,6 +61,7 @@ bool          entry_write_text(struct entry *e);                     /* false: o
 bool          entry_set_sample(struct entry *e, struct slice line);
 /* Does the template stand for these tokens? start[i], unless NULL: the first of them that its token i stands for, start[e->n] is n. */
 bool          entry_covers(const struct entry *e, const struct token *token, size_t n, size_t *start);
+bool          is_quotation(const struct token *t, size_t n);         /* a few tokens in quotes, all of them */
 void          entry_open(struct entry *e, size_t i, uint8_t kind);   /* from now on it varies there */
 uint64_t      skeleton_of(const struct token *token, size_t n);
 void          tokens_of(const struct mask_line *m, struct token *token);

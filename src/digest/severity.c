@@ -55,8 +55,29 @@ static int of_word(struct slice name)
     return name.n < 3 || name.n > 13 || !may_begin(lower(name.s[0])) ? 0 : of_table(levels, sizeof levels / sizeof *levels, name);
 }
 
+/* OpenTelemetry's TRACE2 to FATAL4. */
+static int of_numbered(struct slice name)
+{
+    static const char *const base[] = { "trace", "debug", "info", "warn", "error", "fatal" };
+    struct slice             word = { name.s, name.n - 1 };
+    char                     digit = name.s[name.n - 1];
+    for (size_t i = 0; digit >= '1' && digit <= '4' && i < sizeof base / sizeof *base; i++)
+        if (same_word(word, base[i]))
+            return (int)(4 * i) + 1 + digit - '1';
+    return 0;
+}
+
+static bool is_frame(char c) { return c && strchr(" \t[]<>():", c); }
+
 int severity_of_name(struct slice name)
 {
+    while (name.n && is_frame(name.s[0]))
+        name.s++, name.n--;
+    while (name.n && is_frame(name.s[name.n - 1]))
+        name.n--;
+    int found = name.n > 4 && name.n < 7 ? of_numbered(name) : 0;
+    if (found)
+        return found;
     return name.n == 1 ? of_table(letters, sizeof letters / sizeof *letters, name) : of_word(name);
 }
 
@@ -83,6 +104,27 @@ static int of_klog(struct slice line)
         if (shape[i] == '0' ? !is_digit(line.s[i]) : line.s[i] != shape[i])
             return 0;
     return memchr("DIWEF", line.s[0], 5) ? severity_of_name((struct slice){ line.s, 1 }) : 0;
+}
+
+/* E/Tag(12): and E/Tag: as logcat has it. */
+static int of_logcat(struct slice line)
+{
+    size_t at = 2;
+    while (at < line.n && at < 64 && (is_letter(line.s[at]) || is_digit(line.s[at]) || (line.s[at] && strchr("._-$", line.s[at]))))
+        at++;
+    if (at < 5 || line.s[1] != '/' || !is_letter(line.s[2]))
+        return 0;
+    if (at < line.n && line.s[at] == '(') {
+        for (at++; at < line.n && line.s[at] == ' '; at++)
+            ;
+        size_t digits = at;
+        while (at < line.n && is_digit(line.s[at]))
+            at++;
+        if (at == digits || at == line.n || line.s[at++] != ')')
+            return 0;
+    }
+    bool ends = at + 1 < line.n && line.s[at] == ':' && line.s[at + 1] == ' ';
+    return ends && memchr("VDIWEF", line.s[0], 6) ? severity_of_name((struct slice){ line.s, 1 }) : 0;
 }
 
 static bool in_word(char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-' || (unsigned char)c >= 0x80; }
@@ -112,10 +154,25 @@ static int of_value(struct slice line, size_t at)
 
 static bool is_key(struct slice word)
 {
+    static const char *const key[] = { "level", "lvl", "severity", "loglevel", "log_level", "levelname", "level_name", "priority", "severity_text", "severitytext",
+                                       "error_severity" };
     char c = lower(word.s[0]);
-    return (c == 'l' || c == 's' || c == 'p') &&
-           (same_word(word, "level") || same_word(word, "lvl") || same_word(word, "severity") || same_word(word, "loglevel") ||
-            same_word(word, "log_level") || same_word(word, "levelname") || same_word(word, "priority"));
+    if (word.n < 3 || word.n > 14 || (c != 'l' && c != 's' && c != 'p' && c != 'e'))
+        return false;
+    for (size_t i = 0; i < sizeof key / sizeof *key; i++)
+        if (c == *key[i] && same_word(word, key[i]))
+            return true;
+    return false;
+}
+
+/* "@l": of Serilog; "s": of MongoDB, whose lines begin with a time under "t". */
+static bool is_short_key(struct slice line, size_t at)
+{
+    if (at + 1 >= line.n || line.s[at + 1] != '"')
+        return false;
+    if (line.s[at] == 'l')
+        return at > 1 && line.s[at - 1] == '@' && line.s[at - 2] == '"';
+    return line.s[at] == 's' && at > 0 && line.s[at - 1] == '"' && line.n > 6 && memcmp(line.s, "{\"t\":{", 6) == 0;
 }
 
 static bool is_loud(struct slice word)
@@ -124,6 +181,24 @@ static bool is_loud(struct slice word)
         if (!(word.s[i] >= 'A' && word.s[i] <= 'Z') && !is_digit(word.s[i]))
             return false;
     return true;
+}
+
+/* A field of a line of separated values, behind one that ends in a digit: when nothing but a time and numbers stand before it, or, as PostgreSQL has it,
+   an SQLSTATE follows: ,0,ERROR,42P01, */
+static bool is_field(struct slice line, size_t from, size_t to)
+{
+    char between = to < line.n ? line.s[to] : ' ';
+    if (from < 3 || (between != ',' && between != ';') || line.s[from - 1] != between || !is_loud((struct slice){ line.s + from, to - from }))
+        return false;
+    if (!is_digit(line.s[from - 2]) && !(line.s[from - 2] == 'Z' && is_digit(line.s[from - 3])))
+        return false;
+    size_t at = to + 1, digits = 0;
+    for (; at < line.n && (is_digit(line.s[at]) || (line.s[at] >= 'A' && line.s[at] <= 'Z')); at++)
+        digits += is_digit(line.s[at]);
+    bool early = true;
+    for (size_t i = 0; early && i < from; i++)
+        early = !is_letter(line.s[i]) || strchr("TZUC", line.s[i]);
+    return early || (at == to + 6 && digits > 1 && at < line.n && line.s[at] == between);
 }
 
 /* A level that stands by itself: how far do its surroundings say that it is meant as one? early: only times and numbers stand before it. */
@@ -135,6 +210,7 @@ static int of_place(struct slice line, size_t from, size_t to, bool early)
                      (before == '(' && after == ')') || (before == '|' && (after == '|' || after == ' '));
     bool         padded = before == '[' && after == ' ' && to + 1 < line.n && (line.s[to + 1] == ' ' || line.s[to + 1] == ']');
     bool         apart = before == ' ' || before == '\t' || before == ']' || before == ')' || before == '|' || before == ':';
+    apart |= (before == '\n' || before == '.') && after == ':' && is_loud(word);      /* of java.util.logging; production.ERROR: */
     bool         ends = after == ' ' || after == '\t' || after == ':' || after == ']' || after == '|' || after == ',' || after == '[';
     bool         capital = word.s[0] >= 'A' && word.s[0] <= 'Z';
     if (word.n == 1)
@@ -143,6 +219,8 @@ static int of_place(struct slice line, size_t from, size_t to, bool early)
     int          severity = likely ? of_word(word) : 0;
     if (!severity)
         return 0;
+    if (is_field(line, from, to))
+        return severity;
     if (same_word(word, "log") || same_word(word, "fine") || same_word(word, "statement") || same_word(word, "note") || same_word(word, "failure"))
         return is_loud(word) && apart && after == ':' ? severity : 0;     /* words of every day */
     if (before == '[' && after == ' ' && !padded && !is_loud(word))
@@ -163,7 +241,7 @@ int severity_of_line(struct slice line)
     line.n = n;
     if (n == 0)
         return 0;
-    if ((found = of_priority(line)) || (found = of_klog(line)))
+    if ((found = of_priority(line)) || (found = of_klog(line)) || (found = of_logcat(line)))
         return found;
     int  placed = 0;
     bool digits = false, words = false;       /* before this one: a number; a word longer than Jan, Mon, UTC */
@@ -176,11 +254,11 @@ int severity_of_line(struct slice line)
         while (to < n && in_word(line.s[to]))
             to++;
         struct slice word = { line.s + i, to - i };
-        if (word.n >= 3 && word.n <= 9 && is_key(word) && (found = of_value(line, to)))
+        if ((word.n == 1 ? is_short_key(line, i) : is_key(word)) && (found = of_value(line, to)))
             return found;
         if (!placed && i < SEVERITY_LOOK_MAX)
             placed = of_place(line, i, to, digits && !words);
-        if (placed && digits && !words)
+        if (placed && ((digits && !words) || is_field(line, i, to)))
             return placed;
         size_t run = 0;
         for (; i < to && i < SEVERITY_LOOK_MAX; i++) {

@@ -1,8 +1,8 @@
 /*
  * tests/fuzz/fuzz_pattern.c - any bytes as lines of a log, and as a snapshot of templates.
  *
- * Bytes that begin with a snapshot's name are one, whose checksum is put right so that what it guards is reached.  Others are lines, into a
- * small memory: none is lost, merges name templates that were there, and what was learned comes back from its snapshot.
+ * Bytes that begin with a snapshot's name are one, whose checksum is put right so that what it guards is reached.  Others are one line, with its
+ * new lines, and then each of these, into a small memory: none is lost, merges name templates that were there, and what was learned comes back from its snapshot.
  */
 #include "digest/patterns.h"
 
@@ -45,21 +45,28 @@ static void must_come_back(struct patterns *p, const struct patterns_options *o)
     patterns_free(q);
 }
 
+static void take_line(struct patterns *p, struct slice line, uint64_t at)
+{
+    struct slice          field[16];
+    const struct pattern *t = patterns_take(p, line, (int64_t)at);
+    must(t != NULL && t == patterns_find(p, t->id));
+    size_t n = patterns_fields(p, t, line, field, 16);
+    for (size_t i = 0; i < n; i++)
+        must(field[i].s >= line.s && field[i].s + field[i].n <= line.s + line.n);
+    uint64_t id = t->id;
+    t = patterns_match(p, line);
+    must(t && t->id == id);
+}
+
+/* All of it as one, with its new lines, and then each. */
 static void take_lines(struct patterns *p, const char *at, size_t size)
 {
     const char *end = at + size;
     uint64_t    lines = 0, counted = 0;
+    take_line(p, (struct slice){ at, size }, lines++);
     for (; at < end; lines++) {
-        const char  *stop = memchr(at, '\n', (size_t)(end - at));
-        struct slice line = { at, (size_t)((stop ? stop : end) - at) }, field[16];
-        const struct pattern *t = patterns_take(p, line, (int64_t)lines);
-        must(t != NULL && t == patterns_find(p, t->id));
-        size_t n = patterns_fields(p, t, line, field, 16);
-        for (size_t i = 0; i < n; i++)
-            must(field[i].s >= line.s && field[i].s + field[i].n <= line.s + line.n);
-        uint64_t id = t->id;
-        t = patterns_match(p, line);
-        must(t && t->id == id);
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        take_line(p, (struct slice){ at, (size_t)((stop ? stop : end) - at) }, lines);
         at = stop ? stop + 1 : end;
     }
     patterns_each(p, add, &counted);

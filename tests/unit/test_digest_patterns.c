@@ -182,6 +182,214 @@ static void a_value_of_several_parts_is_one_variable(void **state)
     patterns_free(p);
 }
 
+/* How many templates these lines make, each with every one of the words at its %s. */
+static size_t templates_of(const char *form, const char *const *word, size_t n)
+{
+    struct patterns *p = new_patterns(200);
+    char             line[512];
+    for (int round = 0; round < 3; round++)
+        for (size_t i = 0; i < n; i++) {
+            snprintf(line, sizeof line, form, word[i], round * 40 + (int)i);
+            (void)take(p, line);
+        }
+    size_t made = patterns_count(p);
+    patterns_free(p);
+    return made;
+}
+
+static void what_a_structured_line_says_is_no_variable_though_it_be_one_word(void **state)
+{
+    (void)state;
+    static const char *const event[] = { "login", "logout", "signup", "check-out", "cart_emptied", "user.created", "user:removed", "Refund", "search", "timeout", "started", "crashed" };
+    static const char *const form[] = {
+        "{\"event\":\"%s\",\"level\":\"info\",\"user_id\":%d}", "{\"level\":\"info\",\"ts\":1.5,\"caller\":\"a/b.go:7\",\"msg\":\"%s\",\"id\":%d}",
+        "{\"Level\":\"Information\",\"MessageTemplate\": \"%s\", \"n\": %d}", "{\"error.message\":\"%s\",\"n\":%d}", "{\"log\":\"%s\",\"stream\":\"stdout\",\"n\":%d}",
+        "ts=1 level=info caller=a.go msg=\"%s\" id=%d", "ts=1 level=info caller=a.go errmsg=%s id=%d", "{\"ts\":1,\"a\":1,\"b\":2,\"msg\":\"cache %s\",\"n\":%d}",
+    };
+    for (size_t i = 0; i < sizeof form / sizeof *form - 1; i++)
+        assert_int_equal(templates_of(form[i], event, sizeof event / sizeof *event), sizeof event / sizeof *event);
+    assert_int_equal(templates_of(form[7], event, 3), 3);                            /* the keys around it do not make it more likely */
+    static const char *const user[] = { "anna", "bob", "carla", "dave", "eve", "frank", "gina", "hugo" };
+    assert_int_equal(templates_of("{\"msg\":\"session opened for user %s\",\"n\":%d}", user, 8), 1);   /* in what is said, words vary as in any line */
+    must_read("{\"msg\":\"6ba7b810-9dad-11d1-80b4-00c04fd430c8\",\"event\":\"\",\"err\":\"null\"}", "{\"msg\":<*>,\"event\":<*>,\"err\":<*>}");
+    must_read("msg=\"/healthz\" err=\"\"", "msg=<*> err=<*>");
+    must_read("{\"msg\":\"no \\\"x\\\" here\",\"by\":\"a b\"}", "{\"msg\":\"no \\<*> here\",\"by\":<*>}");
+}
+
+static void so_many_kinds_of_it_that_they_must_be_data_are_one_variable(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(1000);
+    char             line[80];
+    for (int i = 0; i < 300; i++) {
+        snprintf(line, sizeof line, "{\"ts\":%d,\"error\":\"name-%c%c\"}", i, 'a' + i / 26, 'a' + i % 26);
+        (void)take(p, line);
+        assert_int_equal(patterns_count(p), i < 199 ? i + 1 : 1);
+    }
+    patterns_free(p);
+}
+
+static void members_of_json_vary_whatever_is_in_them(void **state)
+{
+    (void)state;
+    static const char *const of[][2] = {
+        { "{\"event\":\"login\",\"user\":\"Alice Meyer\",\"n\":1}", "{\"event\":\"login\",\"user\":<*>,\"n\":<*>}" },
+        { "{\"user\": \"Dr. \\\"Eve\\\", (retired)\", \"ok\": true}", "{\"user\": <*>, \"ok\": <*>}" },
+        { "{\"tags\":[\"two words\",\"one\", \"and [more]\"],\"message\":\"was sent\"}", "{\"tags\":[<*>],\"message\":\"was sent\"}" },
+        { "{\"error\":{\"kind\":\"a b\",\"message\":\"not found\"}}", "{\"error\":{\"kind\":<*>,\"message\":\"not found\"}}" },
+        { "{\"user\":\"cut in the mid", "{\"user\":<*>" }, { "{\"msg\":\"cut in the mid", "{\"msg\":\"cut in the mid" },
+        { "he said: \"not now\" twice", "he said: \"not now\" twice" }, { "seen [\"two words\"] today", "seen [\"two words\"] today" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        must_read(of[i][0], of[i][1]);
+}
+
+static unsigned seed;
+static const char *one(const char *const *of, size_t n)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return of[(seed >> 16) % n];
+}
+#define ONE(...) one((const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+#define METHOD() ONE("GET", "GET", "POST", "PUT")
+#define TARGET() ONE("/", "/index.html", "/api/v1/users/17", "/wiki/Foo_(bar)", "/s?q=a&b=c;d,e", "/files/[1].txt", "http://a.example/b c", "*")
+#define AGENT()  ONE("Mozilla/5.0 (X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/115.0", "curl/7.88.1", "-", "", "who \\\"knows\\\"")
+#define USER()   ONE("-", "-", "alice", "bob-x", "o'neil", "eve@x.org", "root")
+#define HOST()   ONE("10.0.0.1", "192.0.2.33", "2001:db8::7", "web7.example.org")
+
+/* One line of the kind, whatever is in it. */
+static void web_line(int kind, char *line, size_t size)
+{
+    const char *status = ONE("200", "304", "500"), *bytes = ONE("-", "0", "4711"), *from = ONE("-", "http://a.example/", "https://b/?q=x y");
+    switch (kind) {
+    case 0: snprintf(line, size, "%s - %s [22/Nov/2026:10:00:00 +0000] \"%s %s HTTP/1.1\" %s %s", HOST(), USER(), METHOD(), TARGET(), status, bytes); break;
+    case 1: snprintf(line, size, "%s - %s [22/Nov/2026:10:00:00 +0000] \"%s %s HTTP/1.1\" %s %s \"%s\" \"%s\"", HOST(), USER(), METHOD(), TARGET(), status, bytes, from, AGENT()); break;
+    case 2: snprintf(line, size, "%s:443 %s - %s [22/Nov/2026:10:00:00 +0000] \"%s %s HTTP/2.0\" %s %s \"%s\" \"%s\" 0.07", ONE("shop.example", "localhost"), HOST(), USER(), METHOD(),
+                     TARGET(), status, bytes, from, AGENT()); break;
+    case 3: snprintf(line, size, "[2026-11-22T10:00:00.000Z] \"%s %s HTTP/1.1\" %s - via_upstream - \"-\" 0 %s 5 \"%s\" \"h\"", METHOD(), TARGET(), status, bytes, AGENT()); break;
+    case 4: snprintf(line, size, "web_1 | %s - - [22/Nov/2026 10:00:00] \"%s %s HTTP/1.1\" %s -", HOST(), METHOD(), TARGET(), status); break;
+    default: snprintf(line, size, "2026/11/22 10:00:00 [error] 7#7: *12 upstream timed out (110: Connection timed out), client: 10.0.0.1, server: %s, request: \"%s %s HTTP/1.1\", "
+                      "host: \"%s\"", ONE("shop.example", "_", "localhost", "api.example"), METHOD(), TARGET(), HOST());
+    }
+}
+
+static void lines_of_web_servers_are_one_template_for_each_method(void **state)
+{
+    (void)state;
+    seed = 1;
+    for (int kind = 0; kind < 6; kind++) {
+        struct patterns *p = new_patterns(200);
+        char             line[1024];
+        for (int i = 0; i < 1000; i++) {
+            web_line(kind, line, sizeof line);
+            (void)take(p, line);
+        }
+        assert_int_equal(patterns_count(p), 3);
+        patterns_free(p);
+    }
+    static const char *const of[][2] = {
+        { "10.0.0.1 - alice [22/Nov/2026:10:00:00 +0000] \"GET / HTTP/1.1\" 200 - \"-\" \"a b\"", "<*> [<*>] \"GET <*>\" <*>" },
+        { "10.0.0.1 - - [22/Nov/2026:10:00:00 +0000] \"-\" 400 0", "<*> [<*>] <*>" }, { "GET / 200", "GET <*>" }, { "GET / was asked", "GET <*> was asked" }, { "OPTIONS * done", "OPTIONS <*> done" },
+        { "no room on / is left", "no room on / is left" }, { "mounted on: /", "mounted on: <*>" }, { "cannot read / write", "cannot read / write" }, { "5 / 10 done", "<*> done" },
+        { "server: _, user: -, done", "server: <*>, user: <*>, done" }, { "a - b", "a - b" }, { "took 5 - 3 left", "took <*> - <*> left" }, { "note: - first", "note: - first" },
+        { "then \"GET lost on the way\" was said", "then \"GET lost on the way\" was said" },
+        { "then \"GET /x was not there\" was said", "then \"GET <*> was not there\" was said" }, { "saw [22/Nov/2026:10:00:00 +0000] twice", "saw [<*>] twice" },
+        { "it was at noon [22/Nov/2026:10:00:00 +0000] today", "it was at noon [<*>] today" }, { "msg=\"GET /x failed: no route\" n=1", "msg=\"GET <*> failed: no route\" n=<*>" },
+        { "\"GET /", "\"GET <*>" }, { "1 - - [22/Nov/2026:10] \"", "<*> [<*>] \"" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        must_read(of[i][0], of[i][1]);
+}
+
+static void a_stack_trace_is_its_exceptions_and_not_how_it_was_called(void **state)
+{
+    (void)state;
+    static const char *const of[][2] = {
+        { "java.lang.IllegalStateException: order 7 closed\n\tat com.acme.A.run(A.java:7)\n\tat java.base/java.lang.Thread.run(Thread.java:840)",
+          "java.lang.IllegalStateException: order <*> closed <*>" },
+        { "a.B: lost\r\n\tat c.D.e(Native Method)\r\nCaused by: java.io.IOException: no route\r\n\tat f.G.h(G.java:1)\r\n\t... 23 more", "a.B: lost <*> Caused by: java.io.IOException: no route <*>" },
+        { "System.Exception: lost\n   at A.B.C(String x) in /src/x.cs:line 7\n   at A.Main()", "System.Exception: lost <*>" },
+        { "TypeError: x is undefined\n    at f (/app/a.js:3:7)\n    at async g (node:internal:9:1)\n    at /app/b.js:1:1", "TypeError: x is undefined <*>" },
+        { "Traceback (most recent call last):\n  File \"/app/x.py\", line 7, in run\n    y = f(a, b)\n        ^^^^^^\n  File \"/app/y.py\", line 1, in f\n    raise ValueError\n"
+          "ValueError: bad value here",
+          "Traceback (most recent call last): <*> ValueError: bad value here" },
+        { "panic: no route\n\ngoroutine 7 [running]:\nmain.f(0xc000, 0x2)\n\t/app/main.go:12 +0x1d\nmain.main()\n\t/app/main.go:5 +0x25\ncreated by main.g in goroutine 1\n\t/app/g.go:1 +0x1\n\n"
+          "goroutine 9 [select]:\nmain.h()\n\t/app/h.go:1", "panic: no route <*>" },
+        { "x.rb: no route (E)\n\tfrom x.rb:3:in `f'\n\tfrom x.rb:9:in `<main>'", "x.rb: no route (E) <*>" },
+        { "PHP Fatal error: no route\nStack trace:\n#0 /app/x.php(3): f()\n#1 {main}\nthrown at once", "PHP Fatal error: no route Stack trace: <*> thrown at once" },
+        { "{\"message\":\"a.B: lost\\n\\tat c.D.e(D.java:1)\\n\\tat f.G.h(G.java:1)\\nCaused by: i.J: gone\\n\\t... 3 more\",\"n\":1}",
+          "{\"message\":\"a.B: lost <*> Caused by: i.J: gone <*>\",\"n\":<*>}" },
+        { "{\"exception\":\"Traceback (most recent call last):\\n  File \\\"/app/x.py\\\", line 7, in run\\n    y = f(a, b)\\nKeyError: lost\\n\"}",
+          "{\"exception\":\"Traceback (most recent call last): <*> KeyError: lost\"}" },
+        { "{\"log\":\"panic: lost\\n\\ngoroutine 7 [running]:\\nmain.f(0x2)\\n\\t/app/main.go:12 +0x1d\\n\"}", "{\"log\":\"panic: lost <*>\"}" },
+        { "{\"msg\":\"lost\\n\\tat", "{\"msg\":\"lost <*>" }, { "{\"msg\":\"lost\\nat noon\",\"by\":\"a\\n\\tat b\"}", "{\"msg\":\"lost at noon\",\"by\":<*>}" },
+        { "lost\n\tat", "lost <*>" }, { "lost\nat noon\n  attic\n- from\n", "lost at noon attic - from" },
+        { "vacuum of a\n\tpages: 0 left\n\ttuples: 0 left", "vacuum of a pages: <*> left tuples: <*> left" },
+        { "two parts:\n\t/a/b: none", "two parts: <*>: none" }, { "saw (two)\n\tin all: a\n\tfrom all", "saw (two) in all: a from all" },
+        { "lost\n", "lost" }, { "lost\n\n", "lost" }, { "\n\tat a.b(c)", "<*>" }, { "x\ngoroutine", "x goroutine" },
+        { "x\n\ngoroutine pool", "x goroutine pool" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        must_read(of[i][0], of[i][1]);
+}
+
+static void a_value_in_quotes_may_have_several_words_where_it_had_one(void **state)
+{
+    (void)state;
+    static const char *const user[] = { "'Alice Meyer'", "'Bob'", "'Carol van Dyk'", "'Dr. Eve'", "\"a b c\"" };
+    assert_int_equal(templates_of("user %s logged in after %d ms", user, 5), 1);
+    assert_int_equal(templates_of("user %s logged in after %d ms", user + 2, 2), 2);            /* nothing shows yet that it varies */
+    struct patterns *p = new_patterns(100);
+    (void)take(p, "user 'Alice Meyer' logged in after 7 ms");
+    (void)take(p, "user 'Zoe Maier' logged in after 7 ms");
+    uint64_t id = take(p, "user 'Bob' logged in after 7 ms");
+    assert_int_equal(patterns_count(p), 1);
+    assert_int_equal(patterns_match(p, SLICE("user 'Eva Maria Muster' logged in after 7 ms"))->id, id);
+    assert_null(patterns_match(p, SLICE("user 'Eva Maria\" logged in after 7 ms")));
+    patterns_free(p);
+    static const char *const many[] = { "\"one two three four five six seven eight\"", "\"one\"" };
+    assert_int_equal(templates_of("user %s logged in after %d ms", many, 2), 2);
+    /* what is said does not become a value because nothing was said once */
+    static const char *const said[] = { "\"was started\"", "\"\"", "\"was stopped at once\"", "\"/healthz\"" };
+    assert_int_equal(templates_of("{\"level\":\"info\",\"ts\":1,\"msg\":%s,\"n\":%d}", said, 4), 3);
+}
+
+static void a_line_too_long_is_cut_before_a_word(void **state)
+{
+    (void)state;
+    struct patterns *p = new_patterns(100);
+    size_t           n = PATTERN_LINE_MAX + 100;
+    char            *line = malloc(n);
+    assert_non_null(line);
+    for (int word = 0; word < 20; word++) {
+        memset(line, ' ', n);
+        memcpy(line, "it was", 6);
+        memset(line + PATTERN_LINE_MAX - 5, 'a' + word, 105);
+        assert_string_equal(patterns_take(p, (struct slice){ line, n }, 1)->text, "it was");
+        assert_int_equal(patterns_count(p), 1);
+    }
+    memset(line, 'x', n);                                    /* one word */
+    assert_int_equal(strlen(patterns_take(p, (struct slice){ line, n }, 1)->text), PATTERN_TEXT_MAX - 1);
+    line[PATTERN_LINE_MAX] = ' ';                            /* the first that does not fit */
+    memset(line, 'y', PATTERN_LINE_MAX - 1);
+    line[7] = ' ';
+    const struct pattern *whole = patterns_take(p, (struct slice){ line, PATTERN_LINE_MAX }, 1);
+    assert_ptr_equal(patterns_take(p, (struct slice){ line, n }, 1), whole);
+    free(line);
+    patterns_free(p);
+}
+
+static void escaped_blanks_in_what_json_says_end_a_word(void **state)
+{
+    (void)state;
+    static const char *const of[][2] = {
+        { "{\"log\":\"started\\n\",\"n\":1}", "{\"log\":\"started\",\"n\":<*>}" }, { "{\"log\":\"was\\tstarted\\r\\n\"}", "{\"log\":\"was started\"}" },
+        { "{\"msg\":\"opened C:\\\\new\\\\top\"}", "{\"msg\":\"opened <*>\"}" }, { "opened C:\\new\\top now", "opened <*> now" },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        must_read(of[i][0], of[i][1]);
+}
+
 static void the_values_can_be_had(void **state)
 {
     (void)state;
@@ -472,6 +680,33 @@ static void what_was_learned_comes_back_from_a_snapshot(void **state)
     patterns_free(q);
 }
 
+static void what_was_learned_when_lines_were_masked_otherwise_stays_beside_what_is_learned_now(void **state)
+{
+    (void)state;
+    static const char *const line[] = { "{\"event\":\"login\",\"n\":1}", "{\"event\":\"logout\",\"n\":2}", "{\"n\":3,\"event\":\"was seen\"}" };
+    struct patterns_options  o = patterns_options_default();
+    struct patterns *before, *now = new_patterns(100);
+    struct fault     f;
+    char            *bytes;
+    size_t           n;
+    assert_true(mask_ignore_add(&o.ignore, SLICE("event")));
+    assert_ok(patterns_new(&o, &before, &f), &f);
+    for (size_t i = 0; i < 3; i++)
+        (void)take(before, line[i]);
+    assert_ok(patterns_save(before, &bytes, &n, &f), &f);
+    assert_ok(patterns_load(now, (struct slice){ bytes, n }, &f), &f);
+    assert_int_equal(patterns_count(now), 2);
+    for (uint64_t i = 0; i < 3; i++)
+        assert_int_equal(take(now, line[i]), i + 3);                                 /* 1 and 2 were there */
+    assert_string_equal(patterns_find(now, 1)->text, "{\"event\":<*>,\"n\":<*>}");
+    assert_int_equal(patterns_find(now, 1)->count, 2);
+    assert_string_equal(patterns_find(now, 5)->text, "{\"n\":<*>,\"event\":\"was seen\"}");
+    assert_int_equal(take(now, "{\"event\":\"\",\"n\":4}"), 1);                       /* which it still stands for */
+    free(bytes);
+    patterns_free(before);
+    patterns_free(now);
+}
+
 static void a_damaged_snapshot_is_refused_and_changes_nothing(void **state)
 {
     (void)state;
@@ -527,6 +762,14 @@ int main(void)
         cmocka_unit_test(what_happened_is_not_taken_for_a_variable),
         cmocka_unit_test(lines_whose_words_all_differ_stay_apart),
         cmocka_unit_test(a_value_of_several_parts_is_one_variable),
+        cmocka_unit_test(what_a_structured_line_says_is_no_variable_though_it_be_one_word),
+        cmocka_unit_test(so_many_kinds_of_it_that_they_must_be_data_are_one_variable),
+        cmocka_unit_test(members_of_json_vary_whatever_is_in_them),
+        cmocka_unit_test(lines_of_web_servers_are_one_template_for_each_method),
+        cmocka_unit_test(escaped_blanks_in_what_json_says_end_a_word),
+        cmocka_unit_test(a_stack_trace_is_its_exceptions_and_not_how_it_was_called),
+        cmocka_unit_test(a_value_in_quotes_may_have_several_words_where_it_had_one),
+        cmocka_unit_test(a_line_too_long_is_cut_before_a_word),
         cmocka_unit_test(the_values_can_be_had),
         cmocka_unit_test(the_fields_of_a_template_are_told_with_names_and_examples),
         cmocka_unit_test(fields_and_their_examples_have_a_bound_that_is_told),
@@ -538,6 +781,7 @@ int main(void)
         cmocka_unit_test(bytes_have_a_bound_too),
         cmocka_unit_test(any_bytes_may_come),
         cmocka_unit_test(what_was_learned_comes_back_from_a_snapshot),
+        cmocka_unit_test(what_was_learned_when_lines_were_masked_otherwise_stays_beside_what_is_learned_now),
         cmocka_unit_test(a_damaged_snapshot_is_refused_and_changes_nothing),
         cmocka_unit_test(a_smaller_memory_keeps_what_was_seen_last),
     };

@@ -38,6 +38,40 @@ static void a_line_that_says_it_is_believed(void **state)
         must_be(of[i].line, of[i].severity);
 }
 
+static void the_forms_of_well_known_programs_are_read(void **state)
+{
+    (void)state;
+    static const struct { const char *line; int severity; } of[] = {
+        /* Monolog; PostgreSQL's csvlog and jsonlog; MongoDB; Serilog; OpenTelemetry as JSON; logcat; java.util.logging; a table with a time first */
+        { "[2026-11-22 10:00:00] production.ERROR: no route {\"a\":1} []", 17 }, { "[2026-11-22T10:00:00.000+00:00] app.INFO: an ERROR was repaired", 9 },
+        { "{\"message\":\"x\",\"level\":400,\"level_name\":\"ERROR\",\"channel\":\"app\"}", 17 },
+        { "2026-11-22 10:00:00.123 UTC,\"app\",\"shop\",71,\"[local]\",65a.47,3,\"SELECT\",2026-11-22 09:59:00 UTC,4/12,0,ERROR,42P01,\"relation \"\"x\"\" does not exist\",,,,", 17 },
+        { "2026-11-22 10:00:00.123 UTC,\"reader\",\"shop\",71,,65a.47,3,,2026-11-22 09:59:00 UTC,,0,LOG,00000,\"duration: 5 ms  statement: select 1 where level = 'error'\",,,,", 9 },
+        { "2026-11-22 10:00:00.123 UTC,\"app\",\"shop\",71,\"h:1\",65a.47,3,\"x\",2026-11-22 09:59:00 UTC,4/12,0,FATAL,XX000,\"x\",,,,", 21 },
+        { "{\"timestamp\":\"2026-11-22\",\"pid\":7,\"error_severity\":\"ERROR\",\"message\":\"x\"}", 17 },
+        { "{\"t\":{\"$date\":\"2026-11-22T10:00:00.000+00:00\"},\"s\":\"E\",  \"c\":\"NETWORK\", \"id\":1,\"ctx\":\"conn7\",\"msg\":\"x\"}", 17 },
+        { "{\"t\":{\"$date\":\"2026-11-22T10:00:00.000+00:00\"},\"s\":\"I\",  \"c\":\"NETWORK\", \"id\":1,\"ctx\":\"conn7\",\"msg\":\"x\"}", 9 },
+        { "{\"@t\":\"2026-11-22T10:00:00Z\",\"@m\":\"x\",\"@l\":\"Error\"}", 17 }, { "{\"@l\":\"Fatal\",\"@m\":\"x\"}", 21 },
+        { "{\"severity_text\":\"ERROR\",\"msg\":\"x\"}", 17 }, { "{\"severityNumber\":21,\"severityText\":\"FATAL\",\"body\":\"x\"}", 21 }, { "level=ERROR3 msg=x", 19 },
+        { "E/Tag(1): x", 17 }, { "W/ActivityManager(  812): slow", 13 }, { "E/AndroidRuntime: FATAL EXCEPTION: main", 17 },
+        { "Nov 22, 2026 10:00:00 AM com.acme.App run\nSEVERE: no route", 17 }, { "2026-11-22 10:00:00,ERROR,app,x", 17 }, { "2026-11-22 10:00:00;WARN;app;x", 13 },
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        must_be(of[i].line, of[i].severity);
+}
+
+static void what_only_looks_like_such_a_form_says_nothing(void **state)
+{
+    (void)state;
+    static const char *const line[] = {
+        "GET,ERROR,INFO", "states: NEW,ERROR,DONE", "7 of A,ERROR,12345", "10:00 GET,ERROR,INFO", "a,0,ERROR,later", "a,0,error,42P01,x",
+        "code 0,ERROR,ABCDE,x", "code 0,ERROR,42P01 was seen", "a,0,ERROR,42P01", ",ERROR,", "0,ERROR", "{\"s\":\"E\",\"to\":\"N\"}",
+        "{\"l\":\"error\"}", "I/O: done", "E/x", "E/Tag", "E/Tag(1)", "E/Tag(x): y", "E/Tag(1: y", "see config.error: it is set", "counts:\nerror: 0", "a.ERROR x", "\"@l", "severity_texts=ERROR",
+    };
+    for (size_t i = 0; i < sizeof line / sizeof *line; i++)
+        must_be(line[i], 0);
+}
+
 static void a_word_that_merely_occurs_says_nothing(void **state)
 {
     (void)state;
@@ -55,7 +89,8 @@ static void levels_have_names_in_any_case(void **state)
     (void)state;
     static const struct { const char *name; int severity; } of[] = {
         { "TRACE", 1 }, { "Debug", 5 }, { "info", 9 }, { "Notice", 10 }, { "WARN", 13 }, { "warning", 13 }, { "Err", 17 }, { "ERROR", 17 }, { "crit", 18 }, { "Critical", 18 },
-        { "ALERT", 19 }, { "fatal", 21 }, { "panic", 21 }, { "emerg", 22 }, { "W", 13 }, { "e", 17 }, { "", 0 }, { "x", 0 }, { "information technology", 0 }, { "er", 0 },
+        { "ALERT", 19 }, { "fatal", 21 }, { "panic", 21 }, { "emerg", 22 }, { "W", 13 }, { "e", 17 }, { "ERROR2", 18 }, { "FATAL3", 23 },
+        { "TRACE4", 4 }, { "Warn4", 16 }, { " ERROR ", 17 }, { "[error]", 17 }, { "[E]", 17 }, { "ERROR5", 0 }, { " ", 0 }, { "", 0 }, { "x", 0 }, { "information technology", 0 }, { "er", 0 },
     };
     for (size_t i = 0; i < sizeof of / sizeof *of; i++)
         assert_int_equal(severity_of_name(slice_of(of[i].name)), of[i].severity);
@@ -70,7 +105,7 @@ static void any_bytes_may_be_asked_about(void **state)
         size_t n = seed % sizeof line;
         for (size_t k = 0; k < n; k++) {
             seed = seed * 1664525u + 1013904223u;
-            line[k] = "<3>[]=:\" leverror\xff\0EWI0912"[(seed >> 16) % 27];
+            line[k] = "<3>[]=:\" leverror\xff\0EWI0912/@,.()l\n"[(seed >> 16) % 35];
         }
         seed = seed * 1664525u + 1013904223u;
         char *copy = malloc(n ? n : 1);       /* so that reading beyond the end is seen */
@@ -98,6 +133,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_that_says_it_is_believed),
+        cmocka_unit_test(the_forms_of_well_known_programs_are_read),
+        cmocka_unit_test(what_only_looks_like_such_a_form_says_nothing),
         cmocka_unit_test(a_word_that_merely_occurs_says_nothing),
         cmocka_unit_test(levels_have_names_in_any_case),
         cmocka_unit_test(any_bytes_may_be_asked_about),
