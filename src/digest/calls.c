@@ -7,7 +7,6 @@
  */
 #include "digest/calls.h"
 
-#include "base/clock.h"
 #include "digest/calls_inside.h"
 
 #include <stdlib.h>
@@ -262,7 +261,7 @@ static uint32_t server_at(const struct calls *c, uint32_t at)
  */
 static uint32_t answers_of(struct calls *c, struct waiting *client, uint64_t parent)
 {
-    uint32_t looked = 0, shared = calls_served(c, client->link) != NO_PEER ? calls_server(c, parent, calls_own(client->link)) : NO_SPAN;
+    uint32_t looked = 0, shared = calls_served(c, client->link, client->arrived_us) != NO_PEER ? calls_server(c, parent, calls_own(client->link)) : NO_SPAN;
     if (shared != NO_SPAN)
         answered(c, client, shared);
     for (uint32_t i = calls_first(c, client->link), next; i != NO_SPAN; i = next, looked++) {
@@ -362,8 +361,8 @@ static void take_server(struct calls *c, struct places *p, const struct event *e
         client = up.client;
     if (client == NO_SPAN && t->link != parent)
         client = by.client;
-    if (client == NO_SPAN && (t->peer = calls_served(c, parent)) == NO_PEER)
-        t->peer = calls_served(c, t->link);
+    if (client == NO_SPAN && (t->peer = calls_served(c, parent, t->arrived_us)) == NO_PEER)
+        t->peer = calls_served(c, t->link, t->arrived_us);
     if (client != NO_SPAN)
         answer(c, p, client, t);
     else if (t->peer == t->place && t->link == parent)
@@ -372,7 +371,7 @@ static void take_server(struct calls *c, struct places *p, const struct event *e
         waits = take_unmatched(c, p, t, by.n);
     if (self.n)
         called_by(c, own, t->place);
-    calls_served_put(c, own, t->place, (uint32_t)(t->arrived_us / US_PER_S));
+    calls_served_put(c, own, t->place, t->arrived_us);
     if (waits && parent && t->link != parent && up.n < LINK_MAX)
         wait_for_it(c, p, &(struct waiting){ .half = HALF_ALIAS, .link = parent, .record = t->link, .own = t->own, .arrived_us = t->arrived_us, .place = t->place, .peer = NO_PEER });
 }

@@ -17,8 +17,8 @@
  *
  * Spans that wait for their other half have a bound (pending_max); beyond it the oldest is decided early and counted in hurried: a match may be
  * lost.  So is the newest when hundreds wait for the same other half.  Clients that were answered take no room among them: they are kept
- * for more consumers of the same message, answered_max of them, and the one answered first goes.  Who served a span is kept of the last
- * hundred thousand or so; a child that comes first waits for it like any other half.  Memory is touched only as it is used.
+ * for more consumers of the same message, answered_max of them, and the one answered first goes.  Who served a span is known for match_us,
+ * of the last hundred thousand or so; a child that comes first waits for it like any other half.  Memory is touched only as it is used.
  */
 #ifndef DIGEST_CALLS_H
 #define DIGEST_CALLS_H

@@ -62,7 +62,7 @@ uint32_t             calls_server(const struct calls *c, uint64_t link, uint32_t
 static inline uint32_t calls_own(uint64_t link) { return (uint32_t)(link >> 32); }         /* enough to tell apart those with one link; 0: it has no id */
 
 bool                 calls_served_new(struct calls *c);                        /* false: no memory */
-void                 calls_served_put(struct calls *c, uint64_t link, uint32_t place, uint32_t seen_s);
-uint32_t             calls_served(const struct calls *c, uint64_t link);       /* the place, or NO_PEER */
+void                 calls_served_put(struct calls *c, uint64_t link, uint32_t place, int64_t seen_us);
+uint32_t             calls_served(const struct calls *c, uint64_t link, int64_t now_us);       /* the place, or NO_PEER: unknown, or not for match_us */
 
 #endif

@@ -173,7 +173,7 @@ enum err calls_load(struct calls *c, struct slice bytes, struct fault *fault)
     for (size_t served = fine && form > 1 ? unpack_count(&u, 3) : 0; served > 0 && !u.bad; served--) {
         uint64_t link = unpack_u(&u);
         uint32_t place = (uint32_t)unpack_u(&u);
-        calls_served_put(c, link, place, (uint32_t)unpack_u(&u));
+        calls_served_put(c, link, place, (int64_t)(uint32_t)unpack_u(&u) * US_PER_S);
     }
     for (int i = 0; i < LISTS; i++)
         c->list[i].max = c->list[i].n > c->list[i].max ? c->list[i].n : c->list[i].max;

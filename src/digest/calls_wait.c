@@ -6,6 +6,8 @@
  */
 #include "digest/calls_inside.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,20 +106,27 @@ bool calls_served_new(struct calls *c)
 
 static struct served *bucket_of(const struct calls *c, uint64_t link) { return &c->served[(link & (SERVED_BUCKETS - 1)) * SERVED_WAYS]; }
 
-uint32_t calls_served(const struct calls *c, uint64_t link)
-{
-    const struct served *b = bucket_of(c, link);
-    for (int i = 0; i < SERVED_WAYS; i++)
-        if (b[i].link == link)
-            return link ? b[i].place : NO_PEER;
-    return NO_PEER;
-}
-
-void calls_served_put(struct calls *c, uint64_t link, uint32_t place, uint32_t seen_s)
+static struct served *served_at(const struct calls *c, uint64_t link)
 {
     struct served *b = bucket_of(c, link);
-    if (!link || calls_served(c, link) != NO_PEER)
-        return;                                          /* sent twice */
-    memmove(b + 1, b, (SERVED_WAYS - 1) * sizeof *b);
-    b[0] = (struct served){ link, place, seen_s };
+    for (int i = 0; i < SERVED_WAYS; i++)
+        if (b[i].link == link)
+            return link ? &b[i] : NULL;
+    return NULL;
+}
+
+uint32_t calls_served(const struct calls *c, uint64_t link, int64_t now_us)
+{
+    const struct served *s = served_at(c, link);
+    return s && (int64_t)s->seen_s * US_PER_S + c->o.match_us > now_us ? s->place : NO_PEER;
+}
+
+void calls_served_put(struct calls *c, uint64_t link, uint32_t place, int64_t seen_us)
+{
+    struct served *b = bucket_of(c, link), *there = served_at(c, link);
+    if (!link)
+        return;
+    if (!there)
+        memmove(b + 1, b, (SERVED_WAYS - 1) * sizeof *b);
+    *(there ? there : b) = (struct served){ link, place, (uint32_t)(seen_us / US_PER_S) };
 }

@@ -656,6 +656,18 @@ static void a_server_below_a_server_of_another_service_was_called_by_that_one(vo
     }
 }
 
+static void who_served_a_span_is_known_as_long_as_one_half_waits_for_the_other(void **state)
+{
+    (void)state;
+    for (int late = 0; late < 2; late++) {
+        struct world w = a_world(0);
+        take(&w, at_time(a_span(w.cart, SPAN_SERVER, 1, 2, 0, 610, 9), 610));
+        take(&w, at_time(a_span(w.cart, SPAN_SERVER, 1, 3, 2, 610, 9), 610 + 599 + late));
+        assert_int_equal(stats(&w).same_service, !late);
+        end(&w);
+    }
+}
+
 static void a_parent_that_serves_another_tenant_is_no_parent(void **state)
 {
     (void)state;
@@ -872,6 +884,7 @@ int main(void)
         cmocka_unit_test(a_server_below_a_server_of_the_same_service_is_no_call_in_any_order),
         cmocka_unit_test(that_the_parent_served_is_known_when_the_row_was_written_before_it_came),
         cmocka_unit_test(a_server_below_a_server_of_another_service_was_called_by_that_one),
+        cmocka_unit_test(who_served_a_span_is_known_as_long_as_one_half_waits_for_the_other),
         cmocka_unit_test(a_parent_that_serves_another_tenant_is_no_parent),
         cmocka_unit_test(who_served_what_is_bounded_and_the_last_are_known),
         cmocka_unit_test(a_server_that_shares_its_clients_id_is_joined_in_either_order),
