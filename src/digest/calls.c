@@ -138,7 +138,6 @@ static void count(struct calls *c, struct call_window *w, uint32_t src, uint32_t
 static void match(struct calls *c, const struct waiting *client, const struct waiting *server)
 {
     if (client->place == server->place) {
-        changed(c, client->at_us);
         c->stats.same_service++;
         return;
     }
@@ -269,9 +268,9 @@ static uint32_t answers_of(struct calls *c, struct waiting *client, uint64_t par
         next = c->span[i].next;
         if (at == NO_SPAN || (at != i && c->span[at].place == client->place))        /* that one only received the message */
             continue;
+        if (next == at)
+            next = c->span[at].next;
         answered(c, client, at);
-        if (at != i)
-            next = calls_first(c, client->link);         /* it may have been the next */
     }
     return looked;
 }
