@@ -268,7 +268,7 @@ static uint32_t answers_of(struct calls *c, struct waiting *client, uint64_t par
         next = c->span[i].next;
         if (at == NO_SPAN || (at != i && c->span[at].place == client->place))        /* that one only received the message */
             continue;
-        if (next == at)
+        if (next == at)                                  /* but for a snapshot that was tampered with it is in another chain */
             next = c->span[at].next;
         answered(c, client, at);
     }

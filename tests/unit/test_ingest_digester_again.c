@@ -214,8 +214,8 @@ static void calls_of_a_minute(struct journal *j, int minute)
     producer.attrs = an_attr("messaging.destination.name", "jobs");
     wall = BEGIN + minute * MINUTE + 40 * US_PER_S;
     send_spans(j, minute % 2 ? (struct event[]){ below, server, process, slowly, shared } : (struct event[]){ client, producer, sharing, slow, receive }, 5);
-    for (int i = 0; i < 4; i++) {                            /* too old for any window, each of another one */
-        struct event old = a_span(cart, SPAN_SERVER, 250, 9, 0, now - 7200 - (minute * 4 + i) * 300, 9);
+    for (int i = 0; i < 8; i++) {                            /* too old for any window, each of another one */
+        struct event old = a_span(cart, SPAN_SERVER, 250, 9, 0, now - 7200 - (minute * 8 + i) * 300, 9);
         send_spans(j, &old, 1);
     }
     wall += 10 * US_PER_S;
