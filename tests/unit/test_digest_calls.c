@@ -757,6 +757,45 @@ static void who_served_a_span_is_known_after_a_restart(void **state)
     end(&x);
 }
 
+/* What was kept before servers had ids of their own. */
+static void what_waits_in_a_snapshot_of_the_form_before_is_answered(void **state)
+{
+    (void)state;
+    for (int server = 0; server < 2; server++) {
+        struct fault f = { 0 };
+        struct pack  old;
+        struct world w = a_world(0);
+        struct event half[2] = { a_span(w.web, SPAN_CLIENT, 1, 1, 9, 610, 10), failed(a_span(w.cart, SPAN_SERVER, 1, 2, 1, 610, 9)) };
+        take(&w, half[server]);
+        const struct waiting *t = &w.c->span[0];
+        pack_init(&old, 1 << 16);
+        pack_u(&old, 1);
+        pack_i(&old, w.c->floor_us);
+        pack_i(&old, w.c->newest_us);
+        pack_s(&old, (struct slice){ (const char *)&w.c->stats, sizeof w.c->stats });
+        pack_u(&old, 0);
+        pack_u(&old, 1);
+        pack_u(&old, t->link);
+        pack_u(&old, t->record);
+        pack_i(&old, t->at_us);
+        pack_i(&old, t->arrived_us);
+        pack_u(&old, t->place);
+        pack_u(&old, t->peer);
+        pack_r(&old, (double)t->ms);
+        pack_u(&old, server ? 2 : 1);                            /* failed; a client */
+        calls_free(w.c);
+        struct calls_options o = calls_options_default();
+        assert_ok(calls_new(&o, &w.c, &f), &f);
+        assert_ok(calls_load(w.c, pack_bytes(&old), &f), &f);
+        take(&w, half[!server]);
+        emit(&w, 900);
+        assert_int_equal(n, 1);
+        assert_int_equal(edge("urn:svc:web", "urn:svc:cart")->row.errors, 1);
+        pack_done(&old);
+        end(&w);
+    }
+}
+
 static void a_consumer_below_the_span_that_received_its_message_is_joined_by_its_link(void **state)
 {
     (void)state;
@@ -889,6 +928,7 @@ int main(void)
         cmocka_unit_test(who_served_what_is_bounded_and_the_last_are_known),
         cmocka_unit_test(a_server_that_shares_its_clients_id_is_joined_in_either_order),
         cmocka_unit_test(who_served_a_span_is_known_after_a_restart),
+        cmocka_unit_test(what_waits_in_a_snapshot_of_the_form_before_is_answered),
         cmocka_unit_test(a_consumer_below_the_span_that_received_its_message_is_joined_by_its_link),
         cmocka_unit_test(a_consumer_whose_producer_nobody_knows_is_not_counted_beside_the_one_above_it),
         cmocka_unit_test(a_producer_above_that_comes_last_is_found_though_a_link_names_another),
