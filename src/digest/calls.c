@@ -258,9 +258,12 @@ static uint32_t server_at(const struct calls *c, uint32_t at)
  * A client has come: whoever waited for it waits no more. A server that has the client's own id shares it, as Zipkin's do; then both
  * have the same parent. Returns how many were there.
  */
-static uint32_t answers_of(struct calls *c, struct waiting *client, uint64_t parent)
+static uint32_t answers_of(struct calls *c, struct waiting *client, uint32_t tenant, const struct span_event *s)
 {
-    uint32_t looked = 0, shared = calls_served(c, client->link, client->arrived_us) != NO_PEER ? calls_server(c, parent, calls_own(client->link)) : NO_SPAN;
+    calls_soon(c, client->link);
+    uint32_t looked = 0, shared = NO_SPAN;
+    if (calls_served(c, client->link, client->arrived_us) != NO_PEER)
+        shared = calls_server(c, link_of(tenant, s->trace_id, s->parent_id), calls_own(client->link));
     if (shared != NO_SPAN)
         answered(c, client, shared);
     for (uint32_t i = calls_first(c, client->link), next; i != NO_SPAN; i = next, looked++) {
@@ -314,7 +317,7 @@ static void take_client(struct calls *c, struct places *p, const struct event *e
         untimely(c, t);
         return;
     }
-    uint32_t looked = t->link ? answers_of(c, t, link_of(places_get(p, t->place)->tenant_number, e->as.span.trace_id, e->as.span.parent_id)) : 0;
+    uint32_t looked = t->link ? answers_of(c, t, places_get(p, t->place)->tenant_number, &e->as.span) : 0;
     bool     hurried = looked >= 2 * LINK_MAX;           /* else each of very many would be compared with all before it */
     if (!t->matched && place_of_peer(&e->attrs, &peer))
         t->peer = places_beside(p, t->place, &peer);
@@ -350,6 +353,8 @@ static void take_server(struct calls *c, struct places *p, const struct event *e
     uint32_t                 tenant = places_get(p, t->place)->tenant_number;
     uint64_t                 parent = link_of(tenant, s->trace_id, s->parent_id), own = link_of(tenant, s->trace_id, s->span_id);
     uint64_t                 link = s->kind == SPAN_CONSUMER && s->links_n ? link_of(tenant, s->links[0].trace_id, s->links[0].span_id) : 0;
+    calls_soon(c, own);
+    calls_soon(c, parent);
     t->link = link ? link : parent;
     own = own == parent || own == link ? 0 : own;
     t->own = calls_own(own);

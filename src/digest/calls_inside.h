@@ -61,6 +61,7 @@ uint32_t             calls_first(const struct calls *c, uint64_t link);        /
 uint32_t             calls_server(const struct calls *c, uint64_t link, uint32_t own);      /* the server of this own span that waits under this link; else NO_SPAN */
 static inline uint32_t calls_own(uint64_t link) { return (uint32_t)(link >> 32); }         /* enough to tell apart those with one link; 0: it has no id */
 
+void                 calls_soon(const struct calls *c, uint64_t link);          /* what is known of it will be asked for: memory is slow */
 bool                 calls_served_new(struct calls *c);                        /* false: no memory */
 void                 calls_served_put(struct calls *c, uint64_t link, uint32_t place, int64_t seen_us);
 uint32_t             calls_served(const struct calls *c, uint64_t link, int64_t now_us);       /* the place, or NO_PEER: unknown, or not for match_us */

@@ -106,6 +106,13 @@ bool calls_served_new(struct calls *c)
 
 static struct served *bucket_of(const struct calls *c, uint64_t link) { return &c->served[(link & (SERVED_BUCKETS - 1)) * SERVED_WAYS]; }
 
+void calls_soon(const struct calls *c, uint64_t link)
+{
+    __builtin_prefetch(bucket_of(c, link));
+    if (c->by_link.size)
+        __builtin_prefetch(&c->by_link.slot[map_home(&c->by_link, link)]);
+}
+
 static struct served *served_at(const struct calls *c, uint64_t link)
 {
     struct served *b = bucket_of(c, link);
