@@ -27,9 +27,18 @@ WHERE (r.urn IN (?1, ?2, 'urn:svc:' || ?2, 'urn:k8s:svc:' || ?2) OR r.name IN (?
 ORDER BY r.urn = ?1 DESC, r.type = 'svc' DESC, resource_id LIMIT ?5;
 
 -- name: look_downstreams
--- The weights are calls, so that quiet minutes do not speak as loud as busy ones. The failing first, in whole per cent; then the slow.
+-- p50 has calls for weights, so that quiet minutes do not speak as loud as busy ones. Calls a second are over the time from the first window with a call of this
+-- pair to the end of what was made (or of the question): windows without a call have no row, and count. Of the last window only the seconds that had passed count:
+-- each of its rows says calls and rps. The failing first, in whole per cent; then the slow.
+WITH newest(bucket) AS (SELECT max(bucket) FROM service_call_5m WHERE bucket < ?4),
+made(until) AS (
+    SELECT min(max(n.bucket + coalesce((SELECT CAST(1000000 * max(min(c.calls / c.rps, 300), 1) AS INTEGER) FROM service_call_5m c WHERE c.bucket = n.bucket AND c.rps > 0 LIMIT 1), 300000000),
+                   coalesce((SELECT max(window_to) FROM etl_job_run WHERE job = 'oo-agg' AND status = 'success'
+                             AND tenant_id = (SELECT tenant_id FROM dim_resource WHERE resource_id = ?1)), 0)),
+               (?4 - 1) / 300000000 * 300000000 + 300000000)
+    FROM newest n)
 SELECT d.resource_id, d.urn, sum(c.calls), sum(c.errors), sum(c.p50_ms * c.calls) / sum(c.calls), max(c.p95_ms), max(c.bucket), max(c.sample_record),
-       sum(c.rps * c.calls) / sum(c.calls)
+       sum(c.calls) * 1000000.0 / ((SELECT until FROM made) - min(c.bucket))
 FROM service_call_5m c JOIN dim_resource d ON d.resource_id = c.dst_resource_id
 WHERE c.src_resource_id = ?1 AND c.bucket > ?2 - 300000000 AND c.bucket < ?4 GROUP BY d.resource_id
 ORDER BY round(100.0 * sum(c.errors) / sum(c.calls)) DESC, max(c.p95_ms) DESC, sum(c.errors) DESC, sum(c.calls) DESC LIMIT ?3;

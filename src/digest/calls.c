@@ -1,15 +1,14 @@
 /*
  * digest/calls.c - one half of a call waits for the other.
  *
- * Waiting spans hang in a list in the order in which they came, and in chains by what joins the halves: trace id and the id of the
- * client's span.  The oldest leave the list first, and only then does what they say without an answer become part of a window for good.
- * A server leaves it when its client comes; a client that was answered changes to a list of its own.
+ * The oldest of those who wait leave first, and only then does what they say without an answer become part of a window for good.  A
+ * server leaves when its client comes; a client that was answered stays in a list of its own, and so does who served which span: a span
+ * below it was not called from outside.
  */
 #include "digest/calls.h"
 
 #include "digest/calls_inside.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -19,7 +18,7 @@ enum { LINK_MAX = 256 };                         /* spans that wait with the sam
 struct calls_options calls_options_default(void)
 {
     return (struct calls_options){ .lookback_us = 600 * INT64_C(1000000), .ahead_us = 600 * INT64_C(1000000), .match_us = 600 * INT64_C(1000000),
-                                   .pending_max = 1 << 19, .answered_max = 1 << 17, .edges_max = 20000 };
+                                   .pending_max = 1 << 19, .answered_max = 1 << 17, .aside_max = 1 << 16, .edges_max = 20000 };
 }
 
 enum err calls_new(const struct calls_options *o, struct calls **out, struct fault *fault)
@@ -28,11 +27,16 @@ enum err calls_new(const struct calls_options *o, struct calls **out, struct fau
     if (c) {
         c->o = *o;
         c->floor_us = INT64_MIN;
-        c->spans_room = o->pending_max + o->answered_max + 1;
-        c->spans_free = c->open.newest = c->open.oldest = c->answered.newest = c->answered.oldest = NO_SPAN;
+        const uint32_t most[LISTS] = { o->pending_max, o->answered_max, o->aside_max, o->aside_max };
+        c->spans_free = NO_SPAN;
+        c->spans_room = 1;
+        for (int i = 0; i < LISTS; i++) {
+            c->list[i] = (struct waiting_list){ NO_SPAN, NO_SPAN, 0, most[i] };
+            c->spans_room += most[i];
+        }
         c->span = calloc(c->spans_room, sizeof *c->span);                            /* pages are touched as they are used */
     }
-    if (!c || !c->span) {
+    if (!c || !c->span || !calls_served_new(c)) {
         calls_free(c);
         return fail(fault, ERR_LIMIT, "no memory for %u waiting spans", o->pending_max);
     }
@@ -59,10 +63,20 @@ void calls_free(struct calls *c)
         calls_window_free(c->window[i]);
     map_done(&c->by_link);
     free(c->span);
+    free(c->served_room);
     free(c);
 }
 
 static int64_t bucket_of(int64_t us) { return us - ((us % CALLS_WINDOW_US) + CALLS_WINDOW_US) % CALLS_WINDOW_US; }
+
+/* What the window said so far has changed. */
+static void changed(struct calls *c, int64_t at_us)
+{
+    int64_t bucket = bucket_of(at_us);
+    for (uint32_t i = 0; i < c->windows; i++)
+        if (c->window[i]->bucket_us == bucket)
+            c->window[i]->dirty = true;
+}
 
 struct call_window *calls_window_of(struct calls *c, int64_t bucket)
 {
@@ -120,15 +134,14 @@ static void count(struct calls *c, struct call_window *w, uint32_t src, uint32_t
         e->record = record;
 }
 
-/* A call of which both halves are there. */
-static void match(struct calls *c, struct waiting *client, const struct waiting *server)
+/* A call of which both halves are there. What was said of either alone is true no more. */
+static void match(struct calls *c, const struct waiting *client, const struct waiting *server)
 {
-    client->matched = true;
     if (client->place == server->place) {
         c->stats.same_service++;
         return;
     }
-    struct call_window *w = calls_window_of(c, bucket_of(client->start_us));
+    struct call_window *w = calls_window_of(c, bucket_of(client->at_us));
     if (!w) {
         c->stats.late++;
         return;
@@ -138,159 +151,240 @@ static void match(struct calls *c, struct waiting *client, const struct waiting 
     c->stats.calls++;
 }
 
-/* ---- waiting ---- */
+/* ---- without an answer ---- */
 
-/* What it means that nobody answered: whom it goes to and from whom; false: nothing can be said. */
+/* Whom it goes to and from whom; false: nothing can be said. */
 static bool unanswered(struct places *p, const struct waiting *t, uint32_t *src, uint32_t *dst)
 {
-    if (t->matched || (t->client && t->peer == NO_PEER))
+    if (t->matched || t->untimely || (t->half == HALF_CLIENT && t->peer == NO_PEER))
         return false;
-    *src = t->client ? t->place : places_external(p, t->place);
-    *dst = t->client ? t->peer : t->place;
+    *src = t->half == HALF_CLIENT ? t->place : t->peer != NO_PEER ? t->peer : places_external(p, t->place);
+    *dst = t->half == HALF_CLIENT ? t->peer : t->place;
     return *src != *dst;
+}
+
+static void untimely(struct calls *c, const struct waiting *t)
+{
+    if (t->at_us > t->arrived_us + c->o.ahead_us)
+        c->stats.early++;
+    else
+        c->stats.late++;
 }
 
 /* Nobody comes for it any more. */
 static void decide(struct calls *c, struct places *p, const struct waiting *t)
 {
     uint32_t src, dst;
-    if (t->matched)
-        return;
-    if (t->client && t->peer == NO_PEER)
-        c->stats.nameless++;
-    else if (t->client)
-        c->stats.unanswered++;
-    else
-        c->stats.uncalled++;
-    struct call_window *w = unanswered(p, t, &src, &dst) ? calls_window_of(c, bucket_of(t->start_us)) : NULL;
+    if (t->untimely)
+        untimely(c, t);
+    else if (t->half == HALF_CLIENT && !t->matched)
+        *(t->peer == NO_PEER ? &c->stats.nameless : &c->stats.unanswered) += 1;
+    else if (t->half == HALF_SERVER)
+        *(t->peer == NO_PEER ? &c->stats.uncalled : t->peer == t->place ? &c->stats.same_service : &c->stats.calls) += 1;
+    struct call_window *w = unanswered(p, t, &src, &dst) ? calls_window_of(c, bucket_of(t->at_us)) : NULL;
     if (w) {
         count(c, w, src, dst, t->ms, t->error, t->record);
         w->dirty = true;
     }
 }
 
-static struct waiting_list *list_of(struct calls *c, const struct waiting *t) { return t->matched ? &c->answered : &c->open; }
-
-static void list_put(struct calls *c, uint32_t at)
+/* The oldest of a list goes; of those that still wait it is decided what they were. */
+static void let_go(struct calls *c, struct places *p, int list)
 {
-    struct waiting      *t = &c->span[at];
-    struct waiting_list *l = list_of(c, t);
-    t->newer = NO_SPAN;
-    t->older = l->newest;
-    *(l->newest == NO_SPAN ? &l->oldest : &c->span[l->newest].newer) = at;
-    l->newest = at;
-    l->n++;
+    uint32_t at = c->list[list].oldest;
+    if (list == LIST_OPEN || list == LIST_UNTIMELY)
+        decide(c, p, &c->span[at]);
+    calls_release(c, at);
 }
 
-static void list_remove(struct calls *c, uint32_t at)
+static void wait_for_it(struct calls *c, struct places *p, const struct waiting *t)
 {
-    const struct waiting *t = &c->span[at];
-    struct waiting_list  *l = list_of(c, t);
-    *(t->newer == NO_SPAN ? &l->newest : &c->span[t->newer].older) = t->older;
-    *(t->older == NO_SPAN ? &l->oldest : &c->span[t->older].newer) = t->newer;
-    l->n--;
-}
-
-/* It waits no more. */
-static void release(struct calls *c, uint32_t at)
-{
-    struct waiting *t = &c->span[at];
-    uint32_t       *head = map_at(&c->by_link, t->link), i = head ? *head : NO_SPAN;
-    if (i == at && t->next == NO_SPAN) {
-        map_remove(&c->by_link, t->link);
-    } else if (i == at) {
-        *head = t->next;
-    } else {
-        while (i != NO_SPAN && c->span[i].next != at)
-            i = c->span[i].next;
-        if (i != NO_SPAN)
-            c->span[i].next = t->next;
+    const struct waiting_list *l = calls_list_of(c, t);
+    if (l->n >= l->max && l->n) {
+        c->stats.hurried += l == &c->list[LIST_OPEN];
+        let_go(c, p, (int)(l - c->list));
     }
-    list_remove(c, at);
-    t->next = c->spans_free;
-    c->spans_free = at;
+    if (!calls_wait(c, t))
+        c->stats.no_memory++;
 }
 
-/* Nobody is waited for any longer. */
-static void let_go(struct calls *c, struct places *p)
-{
-    decide(c, p, &c->span[c->open.oldest]);
-    release(c, c->open.oldest);
-}
-
-static void make_room(struct calls *c, struct places *p, bool answered)
-{
-    if (answered && c->answered.n >= c->o.answered_max && c->answered.n) {
-        release(c, c->answered.oldest);
-    } else if (!answered && c->open.n >= c->o.pending_max && c->open.n) {
-        c->stats.hurried++;
-        let_go(c, p);
-    }
-}
-
-bool calls_wait(struct calls *c, const struct waiting *t)
-{
-    uint32_t  at = c->spans_free != NO_SPAN ? c->spans_free : c->spans_used;
-    uint32_t *head = map_at(&c->by_link, t->link), next = head ? *head : NO_SPAN;
-    if (at >= c->spans_room || !map_put(&c->by_link, t->link, at))
-        return false;
-    if (at == c->spans_free)
-        c->spans_free = c->span[at].next;
-    else
-        c->spans_used++;
-    c->span[at] = *t;
-    c->span[at].next = next;
-    list_put(c, at);
-    return true;
-}
+/* ---- the other half ---- */
 
 /* Within a tenant: what another one says of the same trace is nobody's business here. */
 static uint64_t link_of(uint32_t tenant, struct slice trace, struct slice span)
 {
     char   both[24] = { 0 };
     size_t n = trace.n < 16 ? trace.n : 16;
+    if (!span.n)
+        return 0;
     if (n)
         memcpy(both, trace.s, n);
-    if (span.n)
-        memcpy(both + 16, span.s, span.n < 8 ? span.n : 8);
+    memcpy(both + 16, span.s, span.n < 8 ? span.n : 8);
     return XXH3_64bits_withSeed(both, sizeof both, tenant);
 }
 
-/* A client has come: whoever waited for it waits no more. Returns how many it was compared with. */
-static uint32_t answers_of(struct calls *c, struct waiting *client)
+/* What is known under a link: a client (the same one may have been sent twice: first one that nobody answered yet), and how many are there. */
+struct known { uint32_t client, n; };
+
+static struct known look(const struct calls *c, uint64_t link)
 {
-    uint32_t *head = map_at(&c->by_link, client->link), looked = 0;
-    for (uint32_t i = head ? *head : NO_SPAN, next; i != NO_SPAN; i = next, looked++) {
+    struct known k = { NO_SPAN, 0 };
+    for (uint32_t i = link ? calls_first(c, link) : NO_SPAN; i != NO_SPAN; i = c->span[i].next, k.n++) {
+        const struct waiting *t = &c->span[i], *b = k.client == NO_SPAN ? NULL : &c->span[k.client];
+        if (t->half == HALF_CLIENT && (!b || t->matched < b->matched || (t->matched == b->matched && t->record < b->record)))
+            k.client = i;
+    }
+    return k;
+}
+
+/* A server that waited is answered by this client. */
+static void answered(struct calls *c, struct waiting *client, uint32_t at)
+{
+    match(c, client, &c->span[at]);
+    client->matched = true;
+    if (!c->span[at].untimely)
+        changed(c, c->span[at].at_us);
+    calls_release(c, at);
+}
+
+/* Who waits there: a server itself, or one that waits elsewhere and can be found here too. */
+static uint32_t server_at(const struct calls *c, uint32_t at)
+{
+    const struct waiting *t = &c->span[at];
+    return t->half == HALF_SERVER ? at : t->half == HALF_ALIAS ? calls_server(c, t->record, t->own) : NO_SPAN;
+}
+
+/*
+ * A client has come: whoever waited for it waits no more. A server that has the client's own id shares it, as Zipkin's do; then both
+ * have the same parent. Returns how many were there.
+ */
+static uint32_t answers_of(struct calls *c, struct waiting *client, uint32_t tenant, const struct span_event *s)
+{
+    calls_soon(c, client->link);
+    uint32_t looked = 0, shared = NO_SPAN;
+    if (calls_served(c, client->link, client->arrived_us) != NO_PEER)
+        shared = calls_server(c, link_of(tenant, s->trace_id, s->parent_id), calls_own(client->link));
+    if (shared != NO_SPAN)
+        answered(c, client, shared);
+    for (uint32_t i = calls_first(c, client->link), next; i != NO_SPAN; i = next, looked++) {
+        uint32_t at = server_at(c, i);
         next = c->span[i].next;
-        if (c->span[i].client || c->span[i].matched)
+        if (at == NO_SPAN || (at != i && c->span[at].place == client->place))        /* that one only received the message */
             continue;
-        match(c, client, &c->span[i]);
-        release(c, i);
+        if (next == at)                                  /* but for a snapshot that was tampered with it is in another chain */
+            next = c->span[at].next;
+        answered(c, client, at);
     }
     return looked;
 }
 
-/* A server has come: of its clients (the same one may have been sent twice) first one that nobody answered yet. */
-static uint32_t client_of(struct calls *c, struct waiting *server)
+static void answer(struct calls *c, struct places *p, uint32_t at, const struct waiting *server)
 {
-    uint32_t *head = map_at(&c->by_link, server->link), looked = 0, best = NO_SPAN;
-    for (uint32_t i = head ? *head : NO_SPAN; i != NO_SPAN; i = c->span[i].next, looked++) {
-        const struct waiting *t = &c->span[i], *b = best == NO_SPAN ? NULL : &c->span[best];
-        if (t->client && (!b || t->matched < b->matched || (t->matched == b->matched && t->record < b->record)))
-            best = i;
+    if (!c->span[at].matched) {
+        changed(c, c->span[at].at_us);
+        if (c->list[LIST_ANSWERED].n && c->list[LIST_ANSWERED].n >= c->list[LIST_ANSWERED].max)
+            let_go(c, p, LIST_ANSWERED);
+        calls_answered(c, at);
     }
-    if (best == NO_SPAN)
-        return looked;
-    struct waiting *client = &c->span[best];
-    if (!client->matched) {
-        list_remove(c, best);
-        client->matched = true;
-        make_room(c, NULL, true);
-        list_put(c, best);
+    match(c, &c->span[at], server);
+}
+
+/* Those who wait for a span were not called from outside, when somebody served it, but by whoever did. */
+static void called_by(struct calls *c, uint64_t own, uint32_t place)
+{
+    for (uint32_t i = calls_first(c, own), next; i != NO_SPAN; i = next) {
+        uint32_t at = server_at(c, i);
+        next = c->span[i].next;
+        if (at == NO_SPAN || c->span[at].peer != NO_PEER)
+            continue;
+        struct waiting *below = &c->span[at];
+        below->peer = place;
+        if (!below->untimely)
+            changed(c, below->at_us);
+        if (below->place != place || at != i)
+            continue;                                    /* who waits for a producer as well goes on waiting */
+        c->stats.same_service++;
+        calls_release(c, at);
     }
-    match(c, client, server);
-    server->matched = true;
-    return looked;
+}
+
+/* ---- what comes ---- */
+
+static void take_client(struct calls *c, struct places *p, const struct event *e, struct waiting *t)
+{
+    struct place_name peer;
+    if (t->untimely) {
+        untimely(c, t);
+        return;
+    }
+    uint32_t looked = t->link ? answers_of(c, t, places_get(p, t->place)->tenant_number, &e->as.span) : 0;
+    bool     hurried = looked >= 2 * LINK_MAX;           /* else each of very many would be compared with all before it */
+    if (!t->matched && place_of_peer(&e->attrs, &peer))
+        t->peer = places_beside(p, t->place, &peer);
+    changed(c, t->at_us);
+    c->stats.hurried += hurried;
+    if (hurried || !t->link)                             /* without an id nobody can name it */
+        decide(c, p, t);
+    else
+        wait_for_it(c, p, t);
+}
+
+/* Nobody was there for it. True: it waits. */
+static bool take_unmatched(struct calls *c, struct places *p, const struct waiting *t, uint32_t n)
+{
+    bool hurried = t->link && n >= LINK_MAX;
+    if (!t->untimely)
+        changed(c, t->at_us);
+    c->stats.hurried += hurried;
+    if (hurried || !t->link)                             /* without: a root, nobody can come any more */
+        decide(c, p, t);
+    else
+        wait_for_it(c, p, t);
+    return !hurried && t->link;
+}
+
+/*
+ * A server's client has the id of its parent, or its own. A consumer's may be that which its first link names, where the parent is of the
+ * same service (it received the message, the consumer works on it); it waits for that one and can be found by its parent, too.
+ */
+static void take_server(struct calls *c, struct places *p, const struct event *e, struct waiting *t)
+{
+    const struct span_event *s = &e->as.span;
+    uint32_t                 tenant = places_get(p, t->place)->tenant_number;
+    uint64_t                 parent = link_of(tenant, s->trace_id, s->parent_id), own = link_of(tenant, s->trace_id, s->span_id);
+    uint64_t                 link = s->kind == SPAN_CONSUMER && s->links_n ? link_of(tenant, s->links[0].trace_id, s->links[0].span_id) : 0;
+    calls_soon(c, own);
+    calls_soon(c, parent);
+    t->link = link ? link : parent;
+    own = own == parent || own == link ? 0 : own;
+    t->own = calls_own(own);
+    struct known up = look(c, parent), by = t->link == parent ? up : look(c, link), self = look(c, own);
+    uint32_t     client = self.client;
+    bool         waits = false;
+    if (client == NO_SPAN && up.client != NO_SPAN && (t->link == parent || c->span[up.client].place != t->place))
+        client = up.client;
+    if (client == NO_SPAN && t->link != parent)
+        client = by.client;
+    if (client == NO_SPAN && (t->peer = calls_served(c, parent, t->arrived_us)) == NO_PEER)
+        t->peer = calls_served(c, t->link, t->arrived_us);
+    if (client != NO_SPAN)
+        answer(c, p, client, t);
+    else if (t->peer == t->place && t->link == parent)
+        c->stats.same_service++;
+    else
+        waits = take_unmatched(c, p, t, by.n);
+    if (self.n)
+        called_by(c, own, t->place);
+    calls_served_put(c, own, t->place, t->arrived_us);
+    if (waits && parent && t->link != parent && up.n < LINK_MAX)
+        wait_for_it(c, p, &(struct waiting){ .half = HALF_ALIAS, .link = parent, .record = t->link, .own = t->own, .arrived_us = t->arrived_us, .place = t->place, .peer = NO_PEER });
+}
+
+/* One that lasted longer than a window is of that in which it ended: the one in which it began may be closed by then. Else the one in which it began. */
+static int64_t window_time(const struct span_event *s, int64_t latest_us)
+{
+    int64_t start = s->start_ns / 1000, end = s->end_ns / 1000;
+    return end > start && end - start > CALLS_WINDOW_US && end <= latest_us ? end : start;
 }
 
 void calls_take(struct calls *c, struct places *p, const struct event *e, uint32_t place)
@@ -300,45 +394,15 @@ void calls_take(struct calls *c, struct places *p, const struct event *e, uint32
     bool client = s->kind == SPAN_CLIENT || s->kind == SPAN_PRODUCER, server = s->kind == SPAN_SERVER || s->kind == SPAN_CONSUMER;
     if (!client && !server)
         return;
-    struct waiting t = { .record = e->record, .start_us = s->start_ns / 1000, .arrived_us = e->received_us, .place = place, .peer = NO_PEER,
-                         .ms = s->end_ns > s->start_ns ? (float)(((double)s->end_ns - (double)s->start_ns) / 1e6) : 0, .client = client, .error = s->status == SPAN_ERROR };
-    struct call_window *w = t.start_us > e->received_us + c->o.ahead_us ? NULL : calls_window_of(c, bucket_of(t.start_us));
-    if (!w) {
-        if (t.start_us > e->received_us + c->o.ahead_us)
-            c->stats.early++;
-        else
-            c->stats.late++;
-        return;
-    }
-    if (t.start_us > c->newest_us)
-        c->newest_us = t.start_us;
-    struct slice trace = s->trace_id, id = client ? s->span_id : s->parent_id;
-    if (s->kind == SPAN_CONSUMER && !id.n && s->links_n) {
-        trace = s->links[0].trace_id;
-        id = s->links[0].span_id;
-    }
-    if (server && !id.n) {                               /* a root: nobody can come any more */
-        count(c, w, places_external(p, place), place, t.ms, t.error, t.record);
-        w->dirty = true;
-        c->stats.uncalled++;
-        return;
-    }
-    t.link = link_of(places_get(p, place)->tenant_number, trace, id);
-    uint32_t looked = client ? answers_of(c, &t) : client_of(c, &t);
-    if (server && t.matched)
-        return;
-    struct place_name peer;
-    if (client && place_of_peer(&e->attrs, &peer))
-        t.peer = places_beside(p, place, &peer);
-    w->dirty = true;
-    if (looked >= (client ? 2 : 1) * LINK_MAX) {         /* else each of very many would be compared with all before it */
-        c->stats.hurried++;
-        decide(c, p, &t);
-        return;
-    }
-    make_room(c, p, t.matched);
-    if (!calls_wait(c, &t))
-        c->stats.no_memory++;
+    int64_t        latest_us = e->received_us + c->o.ahead_us;
+    struct waiting t = { .record = e->record, .at_us = window_time(s, latest_us), .arrived_us = e->received_us, .place = place, .peer = NO_PEER,
+                         .ms = s->end_ns > s->start_ns ? (float)(((double)s->end_ns - (double)s->start_ns) / 1e6) : 0, .half = client ? HALF_CLIENT : HALF_SERVER, .error = s->status == SPAN_ERROR };
+    t.untimely = t.at_us > latest_us || !calls_window_of(c, bucket_of(t.at_us));
+    if (!t.untimely && t.at_us > c->newest_us)
+        c->newest_us = t.at_us;
+    if (client)
+        t.link = link_of(places_get(p, place)->tenant_number, s->trace_id, s->span_id);
+    (client ? take_client : take_server)(c, p, e, &t);
 }
 
 /* ---- giving out ---- */
@@ -358,10 +422,10 @@ static bool row_out(const struct calls *c, const struct call_window *w, const st
 /* A window as it would be if nobody answered any more: a copy of those edges to which something is added. */
 static bool overlay(struct calls *c, struct places *p, struct call_window *w, struct call_window *over)
 {
-    for (uint32_t i = c->open.oldest; i != NO_SPAN; i = c->span[i].newer) {
+    for (uint32_t i = c->list[LIST_OPEN].oldest; i != NO_SPAN; i = c->span[i].newer) {
         const struct waiting *t = &c->span[i];
         uint32_t              src, dst;
-        if (bucket_of(t->start_us) != w->bucket_us || !unanswered(p, t, &src, &dst))
+        if (bucket_of(t->at_us) != w->bucket_us || !unanswered(p, t, &src, &dst))
             continue;
         bool              fresh = !map_at(&over->by_key, (uint64_t)src << 32 | dst);
         struct call_edge *e = calls_edge_of(c, over, src, dst);
@@ -408,15 +472,16 @@ bool calls_emit(struct calls *c, struct places *p, int64_t upper_us, calls_windo
 void calls_settle(struct calls *c, struct places *p, int64_t upper_us, int64_t now_us)
 {
     /* First, so that what changes now is clean afterwards: it says the same as what was emitted. */
-    while (c->answered.n && c->span[c->answered.oldest].arrived_us + c->o.match_us <= now_us)
-        release(c, c->answered.oldest);
-    while (c->open.n && c->span[c->open.oldest].arrived_us + c->o.match_us <= now_us) {
-        struct call_window *w = calls_window_of(c, bucket_of(c->span[c->open.oldest].start_us));
-        bool                dirty = w && w->dirty;
-        let_go(c, p);
-        if (w)
-            w->dirty = dirty;
+    for (int i = 0; i < LISTS; i++) {
+        while (c->list[i].n && c->span[c->list[i].oldest].arrived_us + c->o.match_us <= now_us) {
+            struct call_window *w = i == LIST_OPEN ? calls_window_of(c, bucket_of(c->span[c->list[i].oldest].at_us)) : NULL;
+            bool                dirty = w && w->dirty;
+            let_go(c, p, i);
+            if (w)
+                w->dirty = dirty;
+        }
     }
+    c->settled_us = now_us;
     uint32_t kept = 0;
     if (upper_us - c->o.lookback_us > c->floor_us)
         c->floor_us = upper_us - c->o.lookback_us;
@@ -436,128 +501,9 @@ void calls_settle(struct calls *c, struct places *p, int64_t upper_us, int64_t n
 void calls_stats(const struct calls *c, struct calls_stats *s)
 {
     *s = c->stats;
-    s->pending = c->open.n;
-    s->answered = c->answered.n;
+    s->pending = c->list[LIST_OPEN].n + c->list[LIST_UNTIMELY].n;
+    s->answered = c->list[LIST_ANSWERED].n;
     s->edges = 0;
     for (uint32_t i = 0; i < c->windows; i++)
         s->edges += c->window[i]->edges;
-}
-
-/* ---- as bytes ---- */
-
-static void save_list(const struct calls *c, const struct waiting_list *l, struct pack *out)
-{
-    for (uint32_t i = l->oldest; i != NO_SPAN; i = c->span[i].newer) {
-        const struct waiting *t = &c->span[i];
-        pack_u(out, t->link);
-        pack_u(out, t->record);
-        pack_i(out, t->start_us);
-        pack_i(out, t->arrived_us);
-        pack_u(out, t->place);
-        pack_u(out, t->peer);
-        pack_r(out, (double)t->ms);
-        pack_u(out, (unsigned)t->client | (unsigned)t->error << 1 | (unsigned)t->matched << 2);
-    }
-}
-
-void calls_save(const struct calls *c, struct pack *out)
-{
-    char *room = malloc(SKETCH_PACKED_MAX);
-    if (!room) {
-        out->full = true;
-        return;
-    }
-    pack_u(out, 1);
-    pack_i(out, c->floor_us);
-    pack_i(out, c->newest_us);
-    pack_s(out, (struct slice){ (const char *)&c->stats, sizeof c->stats });
-    pack_u(out, c->windows);
-    for (uint32_t i = 0; i < c->windows; i++) {
-        const struct call_window *w = c->window[i];
-        pack_i(out, w->bucket_us);
-        pack_u(out, w->dirty);
-        pack_u(out, w->edges);
-        for (uint32_t k = 0; k < w->edges; k++) {
-            const struct call_edge *e = &w->edge[k];
-            pack_u(out, e->src);
-            pack_u(out, e->dst);
-            pack_u(out, e->count);
-            pack_u(out, e->errors);
-            pack_u(out, e->record);
-            pack_s(out, (struct slice){ room, sketch_pack(e->ms, room, SKETCH_PACKED_MAX) });
-        }
-    }
-    pack_u(out, c->open.n + c->answered.n);
-    save_list(c, &c->open, out);
-    save_list(c, &c->answered, out);
-    free(room);
-}
-
-static bool load_windows(struct calls *c, struct unpack *u)
-{
-    size_t windows = unpack_count(u, 3);
-    for (size_t i = 0; i < windows && !u->bad; i++) {
-        int64_t             bucket = unpack_time(u);
-        struct call_window *w = !u->bad && bucket != INT64_MIN && i < CALLS_WINDOWS_MAX && bucket_of(bucket) == bucket ? calls_window_of(c, bucket) : NULL;
-        if (!w || w->edges)
-            return false;
-        w->dirty = unpack_u(u) != 0;
-        size_t edges = unpack_count(u, 6);
-        for (size_t k = 0; k < edges && !u->bad; k++) {
-            uint64_t          src = unpack_u(u), dst = unpack_u(u);
-            struct call_edge *e = src <= UINT32_MAX && dst <= UINT32_MAX ? calls_edge_of(c, w, (uint32_t)src, (uint32_t)dst) : NULL;
-            struct sketch    *ms = NULL;
-            if (!e || e->count)
-                return false;
-            e->count = unpack_u(u);
-            e->errors = unpack_u(u);
-            e->record = unpack_u(u);
-            struct slice packed = unpack_s(u);
-            if (u->bad || !packed.n || sketch_unpack(packed, &ms, NULL) != OK)
-                return false;
-            sketch_free(e->ms);
-            e->ms = ms;
-        }
-    }
-    return !u->bad;
-}
-
-enum err calls_load(struct calls *c, struct slice bytes, struct fault *fault)
-{
-    struct unpack u = unpack_of(bytes);
-    bool          fine = unpack_u(&u) == 1;
-    int64_t       floor_us = unpack_time(&u);
-    c->newest_us = unpack_time(&u);
-    struct slice stats = unpack_s(&u);
-    if (stats.n == sizeof c->stats)
-        memcpy(&c->stats, stats.s, stats.n);
-    fine = fine && load_windows(c, &u);
-    size_t waiting = fine ? unpack_count(&u, 15) : 0;
-    if (waiting > c->o.pending_max || waiting > c->o.answered_max) {                 /* a bound may have been lowered: it holds again from the next start on */
-        size_t          room = (size_t)c->o.pending_max + c->o.answered_max + waiting + 1;
-        struct waiting *span = room < NO_SPAN ? calloc(room, sizeof *span) : NULL;
-        if (!span)
-            return fail(fault, ERR_LIMIT, "no memory for %zu waiting spans", waiting);
-        free(c->span);
-        c->span = span;
-        c->spans_room = (uint32_t)room;
-    }
-    for (size_t i = 0; i < waiting && fine && !u.bad; i++) {
-        struct waiting t = { .link = unpack_u(&u) };
-        t.record = unpack_u(&u);
-        t.start_us = unpack_time(&u);
-        t.arrived_us = unpack_time(&u);
-        t.place = (uint32_t)unpack_u(&u);
-        t.peer = (uint32_t)unpack_u(&u);
-        t.ms = (float)unpack_r(&u);
-        uint64_t bits = unpack_u(&u);
-        t.client = bits & 1;
-        t.error = bits & 2;
-        t.matched = bits & 4;
-        fine = !u.bad && t.start_us != INT64_MIN && t.arrived_us != INT64_MIN && calls_wait(c, &t);
-    }
-    c->o.pending_max = c->open.n > c->o.pending_max ? c->open.n : c->o.pending_max;
-    c->o.answered_max = c->answered.n > c->o.answered_max ? c->answered.n : c->o.answered_max;
-    c->floor_us = floor_us;
-    return fine && !u.bad ? OK : fail(fault, ERR_INPUT, "the saved calls cannot be read");
 }

@@ -2,16 +2,23 @@
  * digest/calls.h - spans into calls between services, per five minutes: how many, how many failed, how long they took.
  *
  * A CLIENT or PRODUCER span of one service whose child is the SERVER or CONSUMER span of another is one call between them; the two may come
- * in either order and in different batches.  A client that nobody answered within match_us called whom its attributes name (a database, a
- * queue, a host); a server that nobody known called was called from "urn:external".  What still waits counts as unanswered in what
- * is emitted, and is counted anew when the other half comes: a window is emitted whole, in place of what was there.
+ * in either order and in different batches.  So is a server that shares its client's id, as Zipkin's do.  A client that nobody answered within
+ * match_us called whom its attributes name (a database, a queue, a host).  A server that nobody known called was called from "urn:external",
+ * but if its parent was served, too, then by that one's service; within one service that is no call.  What still waits counts as
+ * unanswered in what is emitted, and is counted anew when the other half comes: a window is emitted whole, in place of what was there.
  *
- * A CONSUMER without a parent that has links, as messaging does it, continues what its first link names, be it in another trace.  Only the first:
- * a batch of messages is one call, from who produced the first of them; the others' producers called the queue.
+ * A CONSUMER that has links, as messaging does it, continues what its first link names, be it in another trace: when it has no parent, or one of its
+ * own service (which received the message) or that nobody knows.  Only the first: a batch of messages is one call, from who produced the
+ * first of them; the others' producers called the queue.  A root is decided at once: who shares a root's id must have come before it.
+ *
+ * A call is of the window in which its client began, by the client's clock; one that lasted longer than a window is of the one in which it ended, since
+ * it is sent only then.  That depends on nothing but the span, so it is the same whenever it is read.  A server may say any time: it is left
+ * out as late or early only when no client came, and has room of its own (aside_max) meanwhile.
  *
  * Spans that wait for their other half have a bound (pending_max); beyond it the oldest is decided early and counted in hurried: a match may be
  * lost.  So is the newest when hundreds wait for the same other half.  Clients that were answered take no room among them: they are kept
- * for more consumers of the same message, answered_max of them, and the one answered first goes.  Memory is touched only as it is used.
+ * for more consumers of the same message, answered_max of them, and the one answered first goes.  Who served a span is known for match_us,
+ * of the last hundred thousand or so; a child that comes first waits for it like any other half.  Memory is touched only as it is used.
  */
 #ifndef DIGEST_CALLS_H
 #define DIGEST_CALLS_H
@@ -27,7 +34,7 @@
 enum { CALLS_WINDOWS_MAX = 64 };
 #define CALLS_WINDOW_US (300 * INT64_C(1000000))
 
-struct calls_options { int64_t lookback_us, ahead_us, match_us; uint32_t pending_max, answered_max, edges_max; };
+struct calls_options { int64_t lookback_us, ahead_us, match_us; uint32_t pending_max, answered_max, aside_max, edges_max; };
 struct calls_options calls_options_default(void);
 
 struct calls_stats { uint64_t spans, calls, late, early, same_service, unanswered, uncalled, nameless, hurried, capped, no_memory; uint32_t pending, answered, edges; };

@@ -9,12 +9,14 @@
 #include "base/utf8.h"
 #include "digest/map.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
 enum { CACHE_FACTOR = 4 };           /* resources per place before the cache is emptied */
+enum { HOST_MAX = 253 };             /* of a name in the DNS */
 
 struct places {
     struct place *list;
@@ -117,6 +119,36 @@ void place_of_resource(const struct attrs *a, struct slice source, struct place_
     }
 }
 
+/*
+ * The host of an absolute URL; empty: it is none. What stands before '@' may hold a password and goes nowhere. An address in brackets comes
+ * without them, as server.address has it; so does a host without its port.
+ */
+static struct slice host_of_url(struct slice url)
+{
+    const struct slice none = { 0 };
+    size_t             at = 0, end, port;
+    while (at < url.n && (isalnum((unsigned char)url.s[at]) || memchr("+-.", url.s[at], 3)))
+        at++;
+    if (at == 0 || url.n - at < 3 || memcmp(url.s + at, "://", 3) != 0)
+        return none;
+    for (end = at += 3; end < url.n && !memchr("/?#", url.s[end], 3); end++)
+        if (url.s[end] == '@')
+            at = end + 1;
+    bool        bracket = at < end && url.s[at] == '[';
+    const char *close = bracket ? memchr(url.s + at, ']', end - at) : NULL;
+    for (port = end; port > at && isdigit((unsigned char)url.s[port - 1]); port--)
+        ;
+    struct slice host = { url.s + at, (port > at && url.s[port - 1] == ':' ? port - 1 : end) - at };
+    if (bracket)
+        host = close && close + 1 == host.s + host.n ? (struct slice){ host.s + 1, host.n - 2 } : none;
+    for (size_t i = 0; i < host.n; i++) {
+        unsigned char c = (unsigned char)host.s[i];
+        if (!isalnum(c) && c < 0x80 && !memchr("-._~", c, 4) && (!bracket || !memchr(":%", c, 2)))
+            return none;
+    }
+    return host.n <= HOST_MAX ? host : none;
+}
+
 bool place_of_peer(const struct attrs *a, struct place_name *out)
 {
     if (database_of(a, out))
@@ -143,6 +175,8 @@ bool place_of_peer(const struct attrs *a, struct place_name *out)
         return true;
     }
     struct slice host = one_of(a, (const char *const[]){ "server.address", "net.peer.name", "http.host", "network.peer.address", "net.peer.ip", NULL });
+    for (int i = 0; i < 2 && !host.n; i++)
+        host = host_of_url(attrs_text(a, i == 0 ? "url.full" : "http.url"));
     if (host.n)
         name_it(out, "host", "urn:host:", host, (struct slice){ 0 });
     return host.n > 0;

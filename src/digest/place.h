@@ -25,7 +25,7 @@ struct place { const char *tenant, *urn, *type, *name, *env, *region, *zone; uin
 
 /* Pure: the URN of a resource. Never empty: what says nothing of itself is named by its source. */
 void place_of_resource(const struct attrs *a, struct slice source, struct place_name *out);
-/* Pure: whom a client's span called, from its attributes. False: it does not say. */
+/* Pure: whom a client's span called, from its attributes; last of all the host in url.full or http.url, without user, password and port. False: it does not say. */
 bool place_of_peer(const struct attrs *a, struct place_name *out);
 
 struct places;

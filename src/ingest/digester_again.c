@@ -5,6 +5,9 @@
  * two of them.  While a piece is read it is left when we are to stop or when something is due, and begun again later; after that it
  * is shorter, and the third time it is read to its end whatever is due, so that it gets on.
  *
+ * Of spans all are read that came in within the time, and within an hour after it, whatever their own times say: a server's clock may be hours off,
+ * and its client is of this window all the same.
+ *
  * One that was asked for before it was over waits until the digest has written that far.  Only what the journal still holds as a whole is done: a window of which a part is gone would be written over with less.  What
  * the digest still has open is left to it, since it knows that best.
  */
@@ -27,11 +30,16 @@ enum { LEFT_MAX = 2 };
 
 struct again { struct feed *feed; const char *tenant; int64_t from_us, to_us; bool left; };
 
+/* Halves of a call may be far apart by their own clocks, and a long one is of the window in which it ends: the digest of calls sees all of them. */
 static bool take(void *ctx, const struct event *e)
 {
     struct again *a = ctx;
     int64_t       us = feed_time_us(e);
-    if (us >= a->from_us && us < a->to_us && slice_is(e->tenant, a->tenant))
+    if (!slice_is(e->tenant, a->tenant))
+        return true;
+    if (e->type == EVENT_SPAN)
+        calls_take(a->feed->calls, a->feed->places, e, places_of(a->feed->places, e));
+    else if (us >= a->from_us && us < a->to_us)
         feed_take(a->feed, e);
     return true;
 }
@@ -173,8 +181,10 @@ static enum err do_piece(struct digester *d, const struct digest_asked *q, const
     struct again        a = { .tenant = q->tenant, .from_us = range.from_5m - BEFORE_US, .to_us = (range.to_us > range.to_5m ? range.to_us : range.to_5m) + FIVE_US };
     o.metrics.lookback_us = o.calls.lookback_us = o.logs.lookback_us = 4 * LOOK_US;
     enum err e = feed_new_beside(d->feed, &o, &a.feed, fault);
-    if (e == OK)
+    if (e == OK) {
+        calls_settle(a.feed->calls, a.feed->places, a.from_us + o.calls.lookback_us, a.from_us);     /* no windows before it */
         e = read_piece(d, &a, fault);
+    }
     if (e == OK && !a.left)
         e = write_piece(d, &a, q, w, &range, come, fault);
     feed_free(a.feed);

@@ -37,7 +37,8 @@ MUST_CHECK enum err digest_read_trace(struct digest_reader *r, unsigned shard, d
 MUST_CHECK enum err digest_read_errors(struct digest_reader *r, const char *tenant, int64_t since_us, int limit, json_t **out, struct fault *fault);
 /*
  * {"service": [URN...], "since", "downstreams": [{"tenant", "from", "urn", "calls", "errors", "err_rate", "rps", "p50_ms", "p95_ms", "last", "patterns": [...], "locators": [...],
- * "metrics": [...]}], "patterns", "locators", "metrics", "cut"}: whom it calls, the failing first (in whole per cent), then the slow. p95 is that of the worst window, p50 a mean.
+ * "metrics": [...]}], "patterns", "locators", "metrics", "cut"}: whom it calls, the failing first (in whole per cent), then the slow. p95 is that of the worst window, p50 a mean;
+ * rps is calls over the time from the first window with such a call to the end of what was made, or of the question.
  * Of each thing at most 5 patterns, 5 locators and 12 metrics. ERR_MISSING: no such service.
  */
 MUST_CHECK enum err digest_read_downstreams(struct digest_reader *r, const char *tenant, const char *service, int64_t since_us, int limit, json_t **out, struct fault *fault);

@@ -4,6 +4,7 @@
 #include "digest/place.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void assert_is_text(const struct attrs *a, struct slice source, const char *urn)
@@ -58,11 +59,78 @@ static void who_does_not_name_itself_is_told_apart_by_its_source(void **state)
     places_free(p);
 }
 
+static const char *called(const char *key, const char *value)
+{
+    static struct place_name name;
+    struct attr              one = { slice_of(key), { .kind = VALUE_TEXT, .as.text = slice_of(value) } };
+    struct attrs             a = { &one, 1 };
+    return place_of_peer(&a, &name) ? name.urn : NULL;
+}
+
+static void a_client_that_only_has_a_url_called_the_host_in_it(void **state)
+{
+    (void)state;
+    static const char *const keys[] = { "url.full", "http.url" };
+    for (int i = 0; i < 2; i++) {
+        assert_string_equal(called(keys[i], "https://only.example:8443/x?y"), "urn:host:only.example");
+        assert_string_equal(called(keys[i], "http://only.example"), "urn:host:only.example");
+        assert_string_equal(called(keys[i], "http://only.example?at=a@b"), "urn:host:only.example");
+        assert_string_equal(called(keys[i], "http://only.example#a:b@c"), "urn:host:only.example");
+        assert_string_equal(called(keys[i], "wss://10.0.0.7:80/"), "urn:host:10.0.0.7");
+        assert_string_equal(called(keys[i], "http://[2001:db8::7]:8080/x"), "urn:host:2001:db8::7");
+        assert_string_equal(called(keys[i], "http://[fe80::1%25eth0]"), "urn:host:fe80::1%25eth0");
+        assert_string_equal(called(keys[i], "http://m\xc3\xbcnchen.example/"), "urn:host:m\xc3\xbcnchen.example");
+        assert_string_equal(called(keys[i], "http://only.example:/"), "urn:host:only.example");
+    }
+    struct place_name name;
+    struct attr       both[] = { { SLICE("url.full"), { .kind = VALUE_TEXT, .as.text = SLICE("http://10.0.0.7/") } }, { SLICE("server.address"), { .kind = VALUE_TEXT, .as.text = SLICE("cart.local") } } };
+    struct attrs      a = { both, 2 };
+    assert_true(place_of_peer(&a, &name));
+    assert_string_equal(name.urn, "urn:host:cart.local");        /* the URL is the last choice */
+}
+
+static void a_password_in_a_url_is_kept_nowhere(void **state)
+{
+    (void)state;
+    assert_string_equal(called("url.full", "https://bob:secret@only.example/x"), "urn:host:only.example");
+    assert_string_equal(called("url.full", "https://bob:se@cret@only.example:1/x"), "urn:host:only.example");
+    assert_string_equal(called("url.full", "https://bob:[secret]@[::1]:1"), "urn:host:::1");
+    assert_string_equal(called("url.full", "https://secret@only.example"), "urn:host:only.example");
+    assert_null(called("url.full", "https://bob:se/cret@only.example/x"));
+}
+
+static void a_url_that_is_none_names_nobody(void **state)
+{
+    (void)state;
+    static const char *const bad[] = { "", "only.example/x", "/x", "//only.example/x", "http:", "http:/", "http://", "http:///x", "http://?x", "://only.example", "http://bob@", "http://:80/",
+                                       "http://a b/", "http://a\\b/", "http://a%2fb/", "http://a:b:1/", "http://a:8o/", "http://[::1/", "http://[]/", "http://[::1]x/", "http://[::1]:x/", "http://::1/",
+                                       "http://x]/", "jdbc:postgresql://db/x", "http://\n/", "ht tp://x/", "http://{host}/" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_null(called("url.full", bad[i]));
+    char endless[1000] = "http://";
+    memset(endless + 7, 'x', sizeof endless - 8);
+    assert_null(called("url.full", endless));
+    char heap[] = { 'h', 't', 't', 'p', ':', '/', '/', '[', ':' };      /* nothing ends it */
+    for (size_t n = 0; n <= sizeof heap; n++) {
+        struct place_name name;
+        char             *exact = malloc(n ? n : 1);
+        assert_non_null(exact);
+        memcpy(exact, heap, n);
+        struct attr       one = { SLICE("url.full"), { .kind = VALUE_TEXT, .as.text = { exact, n } } };
+        struct attrs      a = { &one, 1 };
+        assert_false(place_of_peer(&a, &name));
+        free(exact);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_that_is_no_text_becomes_one),
         cmocka_unit_test(a_name_that_is_cut_is_not_cut_within_a_character),
+        cmocka_unit_test(a_client_that_only_has_a_url_called_the_host_in_it),
+        cmocka_unit_test(a_password_in_a_url_is_kept_nowhere),
+        cmocka_unit_test(a_url_that_is_none_names_nobody),
         cmocka_unit_test(who_does_not_name_itself_is_told_apart_by_its_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

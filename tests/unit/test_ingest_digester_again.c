@@ -1,6 +1,8 @@
 /* ingest: a back-fill goes piece by piece - it can be killed, stopped and hurried by nothing, and what is due never waits for it for long. */
+#include "digest_double.h"
 #include "digester_site.h"
 
+#include "event/encode.h"
 #include "ingest/digester_inside.h"
 
 #include <stdio.h>
@@ -233,6 +235,84 @@ static void of_windows_that_are_not_over_only_some_can_wait_and_they_keep_nobody
     journal_close(j);
 }
 
+/* ---- calls ---- */
+
+static void send_spans(struct journal *j, struct event *e, size_t count)
+{
+    const struct event *list[16];
+    struct fault        fault = { 0 };
+    struct text         body;
+    assert_true(count <= 16);
+    for (size_t i = 0; i < count; i++)
+        list[i] = &e[i];
+    text_init(&body, 1 << 16);
+    assert_ok(event_encode(list, count, &body, &fault), &fault);
+    struct record r = { .kind = RECORD_OTLP_TRACES, .form = FORM_PROTOBUF, .events = (uint32_t)count, .tenant = SLICE("shop"), .source = SLICE("otlp"), .body = { body.s, body.used } };
+    assert_ok(journal_append_wait(j, &r, NULL, &fault), &fault);
+    text_done(&body);
+}
+
+/* A minute of calls that their own times place elsewhere: a server whose clock is hours off, calls of a quarter of an hour, parents that come later. */
+static void calls_of_a_minute(struct journal *j, int minute)
+{
+    static const double    off[] = { 0, -7200, -1800, -300, 300, 1500, 7200 };
+    const struct resource *web = a_resource("service.name", "web"), *cart = a_resource("service.name", "cart"), *mail = a_resource("service.name", "mail");
+    int                    t = 1 + minute * 5;
+    double                 now = (double)(BEGIN + minute * MINUTE) / 1e6 + 30;
+    struct event           server = a_span(cart, SPAN_SERVER, t, 2, 1, now + off[minute % 7], 9), client = a_span(web, SPAN_CLIENT, t, 1, 9, now, 10), producer = a_span(web, SPAN_PRODUCER, t + 3, 1, 9, now, 1);
+    struct span_link       link = { .trace_id = producer.as.span.trace_id, .span_id = producer.as.span.span_id };
+    struct event           below = a_span(cart, SPAN_SERVER, t, 3, 2, now, 8), slow = a_span(web, SPAN_CLIENT, t + 1, 1, 9, now - 900, 900000), slowly = a_span(mail, SPAN_SERVER, t + 1, 2, 1, now - 900, 899000);
+    struct event           receive = a_span(mail, SPAN_CONSUMER, t + 2, 3, 0, now, 9), process = a_span(mail, SPAN_CONSUMER, t + 2, 2, 3, now, 8), shared = a_span(cart, SPAN_SERVER, t + 4, 1, 9, now, 3);
+    struct event           sharing = a_span(mail, SPAN_CLIENT, t + 4, 1, 9, now, 4);
+    process.as.span.links = &link;
+    process.as.span.links_n = 1;
+    slow.attrs = sharing.attrs = an_attr("server.address", "10.0.0.7");
+    producer.attrs = an_attr("messaging.destination.name", "jobs");
+    wall = BEGIN + minute * MINUTE + 40 * US_PER_S;
+    send_spans(j, minute % 2 ? (struct event[]){ below, server, process, slowly, shared } : (struct event[]){ client, producer, sharing, slow, receive }, 5);
+    for (int i = 0; i < 8; i++) {                            /* too old for any window, each of another one */
+        struct event old = a_span(cart, SPAN_SERVER, 250, 9, 0, now - 7200 - (minute * 8 + i) * 300, 9);
+        send_spans(j, &old, 1);
+    }
+    wall += 10 * US_PER_S;
+    send_spans(j, minute % 2 ? (struct event[]){ client, producer, sharing, slow, receive } : (struct event[]){ below, server, process, slowly, shared }, 5);
+}
+
+static void calls_are_counted_once_and_the_same_again_whatever_their_clocks_say(void **state)
+{
+    enum { MINUTES = 30 };
+    struct fault            fault = { 0 };
+    struct journal         *j = the_journal();
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    struct digester_stats   s;
+    for (int m = 0; m < MINUTES; m++)
+        calls_of_a_minute(j, m);
+    wall = BEGIN + 120 * MINUTE;
+    whole(0, j, 0);
+    char *before = tables(0);
+    assert_int_equal(number(0, "SELECT count(*) FROM service_call_5m c JOIN dim_resource r ON r.resource_id = src_resource_id WHERE urn = 'urn:external'"), MINUTES / 5);      /* receive: a root */
+    assert_int_equal(number(0, "SELECT sum(calls) FROM service_call_5m c JOIN dim_resource r ON r.resource_id = src_resource_id WHERE urn = 'urn:external'"), MINUTES);
+    assert_int_equal(number(0, "SELECT sum(calls) FROM service_call_5m"), 5 * MINUTES);      /* web to cart, web to mail slowly, web to mail by a queue, mail to cart, and that */
+    assert_int_equal(number(0, "SELECT count(*) FROM service_call_5m"), 4 * MINUTES / 5);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    turns(d, 10);
+    for (int from = 0; from < MINUTES; from += 5) {          /* each by itself; at last all of them */
+        run_sql(0, SPOIL);
+        for (int at = from; at == from || (from + 5 == MINUTES && at >= 0); at -= 5)
+            assert_ok(ask(d, "oo-agg", "shop", BEGIN + at * MINUTE, BEGIN + (at + 5) * MINUTE, &fault), &fault);
+        turns(d, 1000);
+        char ask[160];
+        (void)snprintf(ask, sizeof ask, "SELECT sum(calls) FROM service_call_5m WHERE bucket = %lld", (long long)(BEGIN + from * MINUTE));
+        assert_int_equal(number(0, ask), 25);
+    }
+    digester_stats(d, &s);
+    assert_int_equal(s.asked_refused + s.asked_failed, 0);
+    digester_close(d);
+    made_as_before(before);
+    journal_close(j);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, site_make, site_remove)
 
 int main(void)
@@ -242,6 +322,7 @@ int main(void)
         TEST(a_back_fill_that_is_killed_after_every_piece_goes_on_where_it_was),
         TEST(a_piece_is_left_when_we_are_to_stop_and_made_in_the_next_life),
         TEST(what_is_due_comes_first_and_the_back_fill_gets_on_all_the_same),
+        TEST(calls_are_counted_once_and_the_same_again_whatever_their_clocks_say),
         TEST(a_window_that_is_done_can_be_asked_for_again_and_is_made_from_its_beginning),
         TEST(a_window_that_is_asked_for_before_it_is_over_is_made_when_it_is),
         TEST(of_windows_that_are_not_over_only_some_can_wait_and_they_keep_nobody_out),

@@ -618,6 +618,49 @@ static void what_fails_comes_before_what_is_slow_and_a_few_errors_of_many_do_not
     json_decref(out);
 }
 
+static void calls_in(int64_t bucket, int64_t seconds, int64_t from, int64_t to, int64_t calls)
+{
+    struct fault f = { 0 };
+    assert_ok(digest_call_put(opened, &(struct digest_call){ bucket, a_tenant(""), from, to, calls, 0, 5, (double)calls / (double)seconds, 0, 1, 2 }, &f), &f);
+}
+
+static double calls_a_second(int64_t since)
+{
+    json_t *out = called("", "cart", since), *list = json_object_get(out, "downstreams");
+    double  rps = -1;
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (strcmp(text(list, i, "urn"), "urn:svc:pay") == 0)
+            rps = real(list, i, "rps");
+    json_decref(out);
+    return rps;
+}
+
+static void calls_a_second_are_calls_over_the_time_since_the_first_window_of_the_question_with_one(void **state)
+{
+    (void)state;
+    const int64_t five = 300 * US_PER_S;
+    struct fault  f = { 0 };
+    int64_t       from = a_thing("", "urn:svc:cart", "cart"), to = a_thing("", "urn:svc:pay", "pay");
+    calls_in(NOW, 300, from, to, 300);
+    assert_float_equal(calls_a_second(NOW), 1, 1e-9);
+    calls_in(NOW + five, 300, from, to, 1);
+    assert_float_equal(calls_a_second(0), 301. / 600, 1e-9);                     /* not from when nothing is known of them */
+    assert_float_equal(calls_a_second(NOW + five), 1. / 300, 1e-9);
+    calls_in(NOW + 3 * five, 300, from, a_thing("", "urn:svc:other", "other"), 10);
+    assert_float_equal(calls_a_second(NOW), 301. / 1200, 1e-9);                  /* a quiet window has no row */
+    calls_in(NOW + 4 * five, 60, from, to, 59);
+    assert_float_equal(calls_a_second(NOW), 360. / 1260, 1e-9);                  /* one that is not over */
+    assert_float_equal(calls_a_second(NOW + 4 * five), 59. / 60, 1e-9);
+    assert_ok(digest_run_put(opened, &(struct digest_run){ "oo-agg", "success", NULL, a_tenant(""), NOW, NOW + 5 * five + 100 * US_PER_S, 5 }, NOW, &f), &f);
+    assert_float_equal(calls_a_second(NOW), 360. / 1600, 1e-9);                  /* made, and nothing came */
+    digest_reader_until(reader, NOW + 2 * five);
+    assert_float_equal(calls_a_second(NOW), 301. / 600, 1e-9);
+    digest_reader_until(reader, NOW + five + 7);
+    assert_float_equal(calls_a_second(NOW), 301. / 600, 1e-9);                   /* it began before that, and is told of as a whole */
+    digest_reader_until(reader, NOW + five);
+    assert_float_equal(calls_a_second(NOW), 1, 1e-9);
+}
+
 static void more_than_the_limits_let_through_is_told(void **state)
 {
     (void)state;
@@ -741,6 +784,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_state_of_a_circuit_survives, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_file_is_not_put_aside_while_somebody_writes_it, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_metrics_of_a_service_are_listed_with_their_newest_minute, make_reader, remove_reader),
+        cmocka_unit_test_setup_teardown(calls_a_second_are_calls_over_the_time_since_the_first_window_of_the_question_with_one, make_reader, remove_reader),
         cmocka_unit_test_setup_teardown(what_only_calls_or_has_only_metrics_is_listed_after_what_has_errors, make_reader, remove_reader),
         cmocka_unit_test_setup_teardown(the_minutes_of_a_metric_come_newest_first_and_within_their_time, make_reader, remove_reader),
         cmocka_unit_test_setup_teardown(the_joined_view_holds_the_metrics_of_both_sides, make_reader, remove_reader),
