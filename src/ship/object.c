@@ -1,5 +1,6 @@
 /*
- * ship/object.c - the sink `object`: a store that speaks S3. Each batch becomes an object for each type and hour of reception that is in it:
+ * ship/object.c - the sink `object`: a store that speaks S3. Each batch becomes an object for each type and hour of reception that is in it, or
+ * for each folder that the setting `path` makes of them (ship/folder.h):
  *
  *     prefix/logs/yyyy=2026/mm=01/dd=31/hh=23/SINK.000000000017-3.000000000020-5.1769903999000001.jsonl.gz
  *
@@ -12,6 +13,7 @@
 #include "base/text.h"
 #include "event/encode.h"
 #include "ship/conf.h"
+#include "ship/folder.h"
 #include "ship/http.h"
 #include "ship/json.h"
 #include "ship/route.h"
@@ -30,6 +32,7 @@ struct object {
     char                    url[URL_ROOM], host[HOST_ROOM], base[URL_ROOM];      /* base: the path in front of the key, as it is sent */
     struct http_client     *http;
     struct text             body;
+    struct ship_folder      now;                  /* of the event looked at last */
     const struct event    **picked;
     size_t                  room;
 };
@@ -60,14 +63,12 @@ static bool packs(const struct object *o) { return o->conf.compress != COMPRESS_
 
 static bool key_of(const struct object *o, const struct event *first, const struct event *last, char *out, size_t size)
 {
-    struct tm t = { 0 };
-    time_t    at = (time_t)(first->received_us / US_PER_S);
-    char      hour[64] = "";
-    if (gmtime_r(&at, &t))
-        (void)strftime(hour, sizeof hour, "yyyy=%Y/mm=%m/dd=%d/hh=%H", &t);
+    char   folder[SHIP_FOLDER_MAX];
     size_t p = strlen(o->conf.prefix);
-    int    n = snprintf(out, size, "%s%s%s/%s/%s.%012" PRIu64 "-%" PRIu32 ".%012" PRIu64 "-%" PRIu32 ".%" PRId64 ".%s%s", o->conf.prefix, p && o->conf.prefix[p - 1] != '/' ? "/" : "",
-                        route_type_name(first->type), hour, o->conf.name, first->record, first->index, last->record, last->index, first->received_us,
+    if (!ship_folder_write(o->conf.path, first->type, first->received_us, folder, sizeof folder))
+        return false;
+    int    n = snprintf(out, size, "%s%s%s/%s.%012" PRIu64 "-%" PRIu32 ".%012" PRIu64 "-%" PRIu32 ".%" PRId64 ".%s%s", o->conf.prefix, p && o->conf.prefix[p - 1] != '/' ? "/" : "",
+                        folder, o->conf.name, first->record, first->index, last->record, last->index, first->received_us,
                         o->conf.format == FORMAT_OTLP ? "otlp" : "jsonl", packs(o) ? ".gz" : "");
     return n > 0 && (size_t)n < size;
 }
@@ -123,7 +124,7 @@ static enum err write_body(struct object *o, size_t n, struct fault *fault)
     return o->body.cut ? fail(fault, ERR_LIMIT, "the object is larger than %d bytes", OBJECT_MAX) : OK;
 }
 
-/* picked[0 .. n): of one type and hour. */
+/* picked[0 .. n): of one type and folder. */
 static enum sent put_object(struct object *o, size_t n, struct sent_answer *a)
 {
     char         key[KEY_ROOM];
@@ -149,7 +150,17 @@ static enum sent put_object(struct object *o, size_t n, struct sent_answer *a)
     return sent;
 }
 
-static int64_t hour_of(const struct event *e) { return e->received_us / (3600 * US_PER_S); }
+/* Whether the next event goes into another folder than the ones before it. */
+static bool other_folder(struct object *o, const struct event *before, const struct event *next)
+{
+    char        here[SHIP_FOLDER_MAX] = "";
+    const char *folder = ship_folder_of(&o->now, o->conf.path, before->type, before->received_us);
+    if (folder && before->received_us / (60 * US_PER_S) == next->received_us / (60 * US_PER_S))
+        return false;
+    (void)snprintf(here, sizeof here, "%s", folder ? folder : "");
+    folder = ship_folder_of(&o->now, o->conf.path, next->type, next->received_us);
+    return !folder || strcmp(folder, here) != 0;
+}
 
 static enum sent object_send(void *self, const struct batch *b, struct sent_answer *a)
 {
@@ -169,7 +180,7 @@ static enum sent object_send(void *self, const struct batch *b, struct sent_answ
         for (size_t i = 0; sent == SENT_ALL && i < b->count; i++) {
             if (b->event[i]->type != t)
                 continue;
-            if (n && hour_of(b->event[i]) != hour_of(o->picked[0])) {
+            if (n && other_folder(o, o->picked[n - 1], b->event[i])) {
                 sent = put_object(o, n, a);
                 n = 0;
             }
@@ -229,5 +240,5 @@ static void object_check(const struct sink_conf *conf, struct conf_checker *c)
 const struct sink_kind sink_object = {
     .name = "object", .takes = 1u << EVENT_LOG | 1u << EVENT_POINT | 1u << EVENT_SPAN, .why = "An object store that speaks S3. Each batch is an object: make batch.events, batch.bytes and batch.delay large.",
     .open = object_open, .send = object_send, .close = object_close, .cancel = object_cancel, .check = object_check,
-    .settings = "!url !bucket region prefix path_style user password tls.ca tls.certificate tls.key headers compress format",
+    .settings = "!url !bucket region prefix path path_style user password tls.ca tls.certificate tls.key headers compress format",
 };
