@@ -3,6 +3,7 @@
 #define INGEST_DIGESTER_INSIDE_H
 
 #include "base/rand.h"
+#include "digest/map.h"
 #include "digest/windows.h"
 #include "ingest/digester.h"
 
@@ -41,6 +42,8 @@ struct digester {
     atomic_bool              look_for_asked;
     pthread_mutex_t          open;           /* over feed->locate and read, for who looks for a trace; held until what left them is in digest.db */
     pthread_mutex_t          lock;           /* over what follows */
+    struct archive          *archive, *archive_next;      /* the one in use, which only the digest's thread changes; the one to be used from the next piece on */
+    bool                     archive_changed;
     struct digester_stats    stats;
     int64_t                  stats_now_us;   /* of the windows, as of the last turn */
     pthread_t                thread;
@@ -62,6 +65,18 @@ MUST_CHECK enum err digester_aside(struct digester *d, const struct fault *damag
 MUST_CHECK enum err digester_keep(struct digester *d, struct fault *fault);
 MUST_CHECK enum err digester_circuit_load(struct digester *d, struct fault *fault);
 void                digester_circuit_save(struct digester *d);       /* as well as it can be */
+
+/* ---- digester_archive.c ---- */
+
+/* To be used for a piece. NULL: there is none. */
+struct archive *digester_archive(struct digester *d);
+void            digester_archive_cancel(struct digester *d);     /* what is read from it ends soon */
+void            digester_archive_done(struct digester *d);
+
+/* Which events were taken already: of each record those up to an index, since what holds a record holds its events in their order. */
+struct again_seen { struct map of; bool full; };
+/* False: it was taken before, or there is no room to know (full). */
+bool            again_is_new(struct again_seen *s, const struct event *e);
 
 /* ---- digester_again.c ---- */
 
