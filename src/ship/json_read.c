@@ -123,10 +123,19 @@ static bool word_read(struct line *l, const char *const *words, size_t n, int *o
 
 static bool attrs_read(struct line *l, struct attrs *out, int depth);
 
+/* 5 is one, 5.0 was a real number. */
+static bool is_whole(const struct line *l, int64_t *n)
+{
+    for (size_t i = 0; i < l->p.text.n; i++)
+        if (strchr(".eE", l->p.text.s[i]))
+            return false;
+    return number_i64(l->p.text, n);
+}
+
 static bool number_read(struct line *l, struct value *v)
 {
     v->kind = VALUE_INT;
-    if (number_i64(l->p.text, &v->as.integer))
+    if (is_whole(l, &v->as.integer))
         return true;
     v->kind = VALUE_REAL;
     return real_read(l, &v->as.real);
@@ -301,7 +310,7 @@ static bool point_temporality(struct line *l, void *to)
 static bool point_value(struct line *l, void *to)
 {
     struct point_event *p = to;
-    p->is_int = l->p.token == PULL_NUMBER && number_i64(l->p.text, &p->integer);
+    p->is_int = l->p.token == PULL_NUMBER && is_whole(l, &p->integer);
     return real_read(l, &p->value);
 }
 
