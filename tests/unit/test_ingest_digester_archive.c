@@ -26,7 +26,7 @@ static int set_up(void **state)
         return -1;
     (void)snprintf(lake, sizeof lake, "%s/lake", site_folder);
     conf = (struct sink_conf){ .name = "lake", .kind = "files", .folder = lake, .path = "{dataset}/yyyy=%Y/hh=%Y-%m-%dT%H/mm=%M", .roll_bytes = 100000, .roll_after_us = 60 * US_PER_S,
-                               .url = "", .token.path = "", .user = "", .password.path = "", .tls_ca = "", .tls_certificate = "", .tls_key.path = "", .database = "", .schema = "", .table = "",
+                               .url = "", .token = { "", "", 0 }, .user = "", .password = { "", "", 0 }, .tls_ca = "", .tls_certificate = "", .tls_key = { "", "", 0 }, .database = "", .schema = "", .table = "",
                                .bucket = "", .region = "", .prefix = "", .topic = "", .subject = "", .stream = "", .dsn = "", .origin = "" };
     return 0;
 }
