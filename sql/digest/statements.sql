@@ -76,6 +76,9 @@ VALUES (?1, ?2, ?3, 'journal', ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 ON CONFLICT (resource_id, dataset, t_from) DO UPDATE SET object_key = excluded.object_key, query_hint = excluded.query_hint,
     first_record = excluded.first_record, last_record = excluded.last_record, events = excluded.events;
 
+-- name: digest_located
+SELECT coalesce(sum(events), 0) FROM oo_locator WHERE dataset IN ('logs', 'metrics', 'traces') AND tenant_id = ?1 AND t_from >= ?2 AND t_from < ?3;
+
 -- name: digest_trace_put
 INSERT INTO trace_block (shard, block, last_record, entries) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (shard, block) DO UPDATE SET last_record = excluded.last_record, entries = excluded.entries;

@@ -50,6 +50,7 @@ static const struct conf_knob digest_knobs[] = {
     { "tenant_series_max", KNOB_INT(struct ingest_digest_conf, tenant_series_max), "100000", "100..10000000", CONF_RESTART, "And one tenant of them." },
     { "source_series_max", KNOB_INT(struct ingest_digest_conf, source_series_max), "50000",  "100..10000000", CONF_RESTART, "And one source of a tenant: a scraped target, or all that comes by one protocol." },
     { "metric_series_max", KNOB_INT(struct ingest_digest_conf, metric_series_max), "10000",  "10..10000000",  CONF_RESTART, "And one metric of a tenant; here the rest becomes one series of that metric with the label other." },
+    { "archive",        KNOB_TEXT(struct ingest_digest_conf, archive),        "",       "0..31",          CONF_LIVE,    "A sink of kind object or files that takes everything, as JSON: where a back-fill reads what the journal does not hold any more. Unset: nowhere." },
     { "initial_lookback", KNOB_TIME(struct ingest_digest_conf, initial_us),   "15min",  "1min..7d",         CONF_RESTART, "Where nothing was made yet, the first window of oo-agg begins so long before what is due. When the notes of what was made were deleted, so much is made again. Also written tenants.initial_lookback.oo-agg.", NULL, "tenants.initial_lookback.oo-agg" },
 };
 const struct conf_section ingest_digest_section = { .path = "ingest.digest", .knobs = digest_knobs, .count = COUNT(digest_knobs),

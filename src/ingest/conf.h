@@ -25,6 +25,7 @@ struct ingest_digest_conf {
     bool    enabled;
     int64_t patterns_max, patterns_bytes, series_max, tenant_series_max, source_series_max, metric_series_max, initial_us;
     struct conf_list ignore_fields;
+    const char *archive;             /* a sink's name; "": none */
 };
 
 extern const struct conf_section ingest_section, ingest_journal_section, ingest_digest_section;

@@ -112,6 +112,7 @@ void digester_close(struct digester *d)
     if (!d)
         return;
     digester_stop(d);
+    digester_archive_done(d);
     feed_free(d->feed);
     journal_consumer_close(d->consumer);
     digest_store_close(d->store);
@@ -534,6 +535,7 @@ void digester_stop(struct digester *d)
     if (!d->started)
         return;
     atomic_store(&d->stopping, true);
+    digester_archive_cancel(d);
     journal_wake(d->consumer);
     (void)pthread_join(d->thread, NULL);
     d->started = false;

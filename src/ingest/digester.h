@@ -21,6 +21,7 @@
 #include "ingest/feed.h"
 #include "ingest/left_out.h"
 #include "journal/journal.h"
+#include "ship/archive.h"
 #include "store/digest_store.h"
 
 #include <stdbool.h>
@@ -80,6 +81,11 @@ MUST_CHECK enum err digester_save(struct digester *d, struct fault *fault);
  * digest.db is being written.
  */
 MUST_CHECK enum err digester_ask(struct digester *d, const struct digest_request *q, int64_t *due_us, struct fault *fault);
+/*
+ * Any thread. Where a window that is asked for is read from when the journal does not hold all of it any more; NULL: nowhere, and such a window is refused.
+ * The digester's own from now on, and what it had before goes.
+ */
+void                digester_archive_set(struct digester *d, struct archive *a);
 /* Any thread: as of the last turn; the lag as of now. */
 void                digester_stats(struct digester *d, struct digester_stats *s);
 

@@ -8,14 +8,17 @@
  * Of spans all are read that came in within the time, and within an hour after it, whatever their own times say: a server's clock may be hours off,
  * and its client is of this window all the same.
  *
- * One that was asked for before it was over waits until the digest has written that far.  Only what the journal still holds as a whole is done: a window of which a part is gone would be written over with less.  What
- * the digest still has open is left to it, since it knows that best.
+ * One that was asked for before it was over waits until the digest has written that far.
+ * Only what the journal still holds as a whole is done: a window of which a part is gone would be written over with less.  Where there is an
+ * archive, what is not in the journal any more is read from there, and what is in both is taken once; when that is less than what the digest
+ * counted when it made the window first, it is not written.  What the digest still has open is left to it, since it knows that best.
  */
 #include "base/log.h"
 #include "event/event.h"
 #include "ingest/digester_inside.h"
 #include "ingest/unrouted.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,25 +29,86 @@
 #define BEFORE_US (INT64_C(600) * US_PER_S)      /* counters need a point before the first minute; senders' clocks differ */
 #define AFTER_US  (INT64_C(3600) * US_PER_S)     /* what came late */
 #define FIVE_US   (INT64_C(300) * US_PER_S)
-enum { LEFT_MAX = 2 };
+enum { LEFT_MAX = 2, LOOK_EVENTS = 4096 };
 
-struct again { struct feed *feed; const char *tenant; int64_t from_us, to_us; bool left; };
+struct again {
+    struct digester  *d;
+    struct feed      *feed;
+    const char       *tenant;
+    int64_t           from_us, to_us;
+    bool              left;
+    /* When the journal does not hold all of it: */
+    struct archive   *archive;
+    struct again_seen seen;
+    int64_t           from_5m, to_5m, events;     /* those within the windows whose pointers are compared; how many there were */
+    unsigned          looked;
+};
 
 /* Halves of a call may be far apart by their own clocks, and a long one is of the window in which it ends: the digest of calls sees all of them. */
 static bool take(void *ctx, const struct event *e)
 {
     struct again *a = ctx;
     int64_t       us = feed_time_us(e);
-    if (!slice_is(e->tenant, a->tenant))
+    bool within = us >= a->from_us && us < a->to_us;
+    if (!slice_is(e->tenant, a->tenant) || (!within && e->type != EVENT_SPAN))
         return true;
+    if (a->archive && !again_is_new(&a->seen, e))
+        return !a->seen.full;
+    a->events += us >= a->from_5m && us < a->to_5m;
     if (e->type == EVENT_SPAN)
         calls_take(a->feed->calls, a->feed->places, e, places_of(a->feed->places, e));
-    else if (us >= a->from_us && us < a->to_us)
+    else
         feed_take(a->feed, e);
     return true;
 }
 
 static bool to_leave(struct digester *d) { return atomic_load(&d->stopping) || (d->left < LEFT_MAX && digester_due(d)); }
+
+/* A sink may have come further than the digest, which will read that itself. */
+static bool is_ahead(const struct digester *d, const struct event *e)
+{
+    return d->last.received_us && (e->received_us > d->last.received_us || (e->received_us == d->last.received_us && e->record > d->read));
+}
+
+static bool take_archived(void *ctx, const struct event *e)
+{
+    struct again *a = ctx;
+    a->left = a->left || (a->looked++ % LOOK_EVENTS == 0 && to_leave(a->d));
+    return !a->left && (is_ahead(a->d, e) || take(a, e));
+}
+
+/* As with the journal: what was received from the first time on, and what came late. */
+static enum err read_archive(struct digester *d, struct again *a, struct fault *fault)
+{
+    enum err e = archive_read(a->archive, a->from_us, a->to_us + AFTER_US, take_archived, a, fault);
+    if (e != OK && atomic_load(&d->stopping)) {   /* it was cut short */
+        a->left = true;
+        e = OK;
+    }
+    return e == OK ? OK : fail_in(fault, "the archive");
+}
+
+/* Never a window with a part of its rows: not fewer events than were counted when it was made first. */
+static enum err check_archived(struct digester *d, struct again *a, int64_t tenant_id, struct fault *fault)
+{
+    int64_t  located = 0;
+    enum err e = OK;
+    if (!a->archive || a->left)
+        return OK;
+    if (a->seen.full && !d->left) {               /* a short piece may do */
+        a->left = true;
+        return OK;
+    }
+    if (a->seen.full)
+        e = fail(fault, ERR_LIMIT, "the archive has more records within minutes than can be told from one another (%zu)", a->seen.of.count);
+    if (e == OK)
+        e = digest_located(d->store, tenant_id, a->from_5m, a->to_5m, &located, fault);
+    if (e == OK && a->events < located) {
+        e = fail(fault, ERR_STATE, "archive and journal have %" PRId64 " of the %" PRId64 " events that were counted: with them rows would be written over by less", a->events, located);
+        fail_hint(fault, "did the sink begin later, or have another path, prefix or folder then?");
+    }
+    return e;
+}
 
 static enum err read_piece(struct digester *d, struct again *a, struct fault *fault)
 {
@@ -110,16 +174,20 @@ static enum err come_keep(struct digester *d, const struct come *come, struct fa
 
 /* ---- a piece ---- */
 
+/* Whether the journal has lost some of what is received from then on, or is another one than it was. */
+static bool is_gone(struct digester *d, int64_t from_us)
+{
+    struct journal_stats s;
+    journal_stats(d->o.journal, &s);
+    return s.first_id > s.last_id || ((s.first_id > 1 || d->replaced) && s.oldest_us > window_floor(from_us, FIVE_US) - BEFORE_US);
+}
+
 /* NULL: it can be done. The rest of it begins at from_us. */
 static const char *refusal(struct digester *d, const struct digest_asked *q, const struct window *w, int64_t from_us)
 {
-    struct journal_stats s;
     if (w->to_us > d->upper_us)
         return "it was not run yet";
-    journal_stats(d->o.journal, &s);
-    if (s.first_id > s.last_id || ((s.first_id > 1 || d->replaced) && s.oldest_us > window_floor(from_us, FIVE_US) - BEFORE_US))
-        return "the journal does not hold all of it any more";
-    return NULL;
+    return !digester_archive(d) && is_gone(d, from_us) ? "the journal does not hold all of it any more" : NULL;
 }
 
 static const char *impossible(struct digester *d, const struct digest_asked *q, struct window *w)
@@ -178,16 +246,24 @@ static enum err do_piece(struct digester *d, const struct digest_asked *q, const
 {
     struct feed_options o = d->o.feed;
     struct feed_range   range = range_of(d, w, come->at_us);
-    struct again        a = { .tenant = q->tenant, .from_us = range.from_5m - BEFORE_US, .to_us = (range.to_us > range.to_5m ? range.to_us : range.to_5m) + FIVE_US };
+    struct again        a = { .d = d, .tenant = q->tenant, .from_us = range.from_5m - BEFORE_US, .to_us = (range.to_us > range.to_5m ? range.to_us : range.to_5m) + FIVE_US };
+    a.archive = is_gone(d, range.from_us) ? digester_archive(d) : NULL;
+    a.from_5m = range.from_5m;
+    a.to_5m = window_floor(range.to_us + FIVE_US - 1, FIVE_US);
     o.metrics.lookback_us = o.calls.lookback_us = o.logs.lookback_us = 4 * LOOK_US;
     enum err e = feed_new_beside(d->feed, &o, &a.feed, fault);
-    if (e == OK) {
+    if (e == OK)
         calls_settle(a.feed->calls, a.feed->places, a.from_us + o.calls.lookback_us, a.from_us);     /* no windows before it */
+    if (e == OK && a.archive)
+        e = read_archive(d, &a, fault);
+    if (e == OK && !a.left)
         e = read_piece(d, &a, fault);
-    }
+    if (e == OK)
+        e = check_archived(d, &a, q->tenant_id, fault);
     if (e == OK && !a.left)
         e = write_piece(d, &a, q, w, &range, come, fault);
     feed_free(a.feed);
+    map_done(&a.seen.of);
     *left = e == OK && a.left;
     return e;
 }

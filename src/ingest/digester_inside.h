@@ -3,6 +3,7 @@
 #define INGEST_DIGESTER_INSIDE_H
 
 #include "base/rand.h"
+#include "digest/map.h"
 #include "digest/windows.h"
 #include "ingest/digester.h"
 
@@ -41,6 +42,8 @@ struct digester {
     atomic_bool              look_for_asked;
     pthread_mutex_t          open;           /* over feed->locate and read, for who looks for a trace; held until what left them is in digest.db */
     pthread_mutex_t          lock;           /* over what follows */
+    struct archive          *archive, *archive_next;      /* the one in use, which only the digest's thread changes; the one to be used from the next piece on */
+    bool                     archive_changed;
     struct digester_stats    stats;
     int64_t                  stats_now_us;   /* of the windows, as of the last turn */
     pthread_t                thread;
@@ -70,6 +73,18 @@ void                digester_circuit_save(struct digester *d);       /* as well 
  * ERR_INPUT: it cannot be read, and nothing was written.
  */
 MUST_CHECK enum err digester_table(struct digester *d, const struct record *r, struct fault *fault);
+
+/* ---- digester_archive.c ---- */
+
+/* To be used for a piece. NULL: there is none. */
+struct archive *digester_archive(struct digester *d);
+void            digester_archive_cancel(struct digester *d);     /* what is read from it ends soon */
+void            digester_archive_done(struct digester *d);
+
+/* Which events were taken already: of each record those up to an index, since what holds a record holds its events in their order. */
+struct again_seen { struct map of; bool full; };
+/* False: it was taken before, or there is no room to know (full). */
+bool            again_is_new(struct again_seen *s, const struct event *e);
 
 /* ---- digester_again.c ---- */
 

@@ -3,10 +3,35 @@
 
 #include "ingest/digester.h"
 #include "ingest/look.h"
+#include "ship/archive.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The archive of the settings. NULL: there is none. */
+static enum err archive_of(const struct conf *conf, struct archive **out, struct fault *fault)
+{
+    const char             *name = ((const struct ingest_digest_conf *)conf_of(conf, &ingest_digest_section))->archive;
+    const struct sink_conf *sink = *name ? conf_instance(conf, &sinks_section, name) : NULL;
+    *out = NULL;
+    if (!*name)
+        return OK;
+    enum err e = sink ? archive_fits(sink, fault) : fail(fault, ERR_INPUT, "there is no sink called %.60s", name);
+    if (e == OK)
+        e = archive_open(sink, out, fault);
+    return e == OK ? OK : fail_in(fault, "ingest.digest.archive");
+}
+
+static enum err digest_reload(struct ingest *in, void **self, void **gone, struct fault *fault)
+{
+    struct archive *a;
+    (void)gone;
+    enum err e = *self ? archive_of(in->conf, &a, fault) : OK;
+    if (e == OK && *self)
+        digester_archive_set(*self, a);
+    return e;
+}
 
 static enum err digest_start(struct ingest *in, void **self, struct fault *fault)
 {
@@ -25,7 +50,14 @@ static enum err digest_start(struct ingest *in, void **self, struct fault *fault
     o.feed.logs.patterns.bytes_max = (size_t)c->patterns_bytes;
     for (size_t i = 0; i < c->ignore_fields.count; i++)
         (void)mask_ignore_add(&o.feed.logs.patterns.ignore, slice_of(c->ignore_fields.item[i]));     /* the setting has the same bound */
-    enum err e = digester_open(&o, &d, fault);
+    struct archive *archive;
+    enum err        e = archive_of(in->conf, &archive, fault);
+    if (e != OK)
+        return e;
+    if ((e = digester_open(&o, &d, fault)) != OK)
+        archive_close(archive);
+    else
+        digester_archive_set(d, archive);
     if (e == OK && (e = digester_start(d, fault)) != OK)
         digester_close(d);
     *self = e == OK ? d : NULL;
@@ -101,7 +133,7 @@ static bool digest_ready(struct ingest *in, void *self, char *why, size_t size)
 }
 
 const struct ingest_part ingest_part_digest = { "digest", "Minutes of metrics, calls between services, patterns of lines, pointers into the journal.",
-    digest_start, NULL, digest_stop, digest_status, digest_metrics, digest_ready };
+    digest_start, digest_reload, digest_stop, digest_status, digest_metrics, digest_ready };
 
 /* ---- questions ---- */
 

@@ -3,6 +3,7 @@
 
 #include "event/event.h"
 #include "relabel/conf.h"
+#include "ship/folder.h"
 #include "ship/route.h"
 #include "ship/sink.h"
 
@@ -105,6 +106,7 @@ static const struct conf_knob sink_knobs[] = {
     { "compress",       KNOB_CHOICE(S, compress),        "auto",  "auto|none|gzip|zstd|snappy|lz4", CONF_LIVE, "auto is what the kind does best." },
 
     { "folder",         KNOB_PATH(S, folder),            "",      NULL,             CONF_LIVE, "Where files are put; made when it is not there." },
+    { "path",           KNOB_TEXT(S, path),              SHIP_FOLDER_PATH, "1..120", CONF_LIVE, "Into which folders: names with {dataset} (logs, metrics, traces) and the time of reception (UTC) as %Y %m %d %H %M in them.", ship_folder_check },
     { "database",       KNOB_TEXT(S, database),          "",      "0..255",         CONF_LIVE, "The database there." },
     { "schema",         KNOB_TEXT(S, schema),            "",      "0..63",          CONF_LIVE, "The schema there." },
     { "table",          KNOB_TEXT(S, table),             "",      "0..63",          CONF_LIVE, "The table, or what the names of tables begin with." },
@@ -181,6 +183,8 @@ static void check(const void *instance, struct conf_checker *c)
         conf_refuse(c, "token", "Keep one of them.", "both a token and a password are set");
     if (!*s->tls_certificate != !*s->tls_key.path)
         conf_refuse(c, *s->tls_certificate ? "tls.certificate" : "tls.key", "Set both, or neither.", "certificate and key belong together");
+    if (listed(k->settings, "path", &(bool){ false }) && s->types.count != 1 && !ship_folder_has_dataset(s->path))
+        conf_refuse(c, "path", "Put {dataset} into it, or take one of the types only.", "the types would lie in one another's folders");
     if (k->check)
         k->check(s, c);
 }

@@ -59,7 +59,7 @@ struct sink_conf {
     int         compress;                 /* enum sink_compress */
 
     /* What it is called there, and in which form. */
-    const char *folder, *database, *schema, *table, *bucket, *region, *prefix, *topic, *subject, *stream;
+    const char *folder, *path, *database, *schema, *table, *bucket, *region, *prefix, *topic, *subject, *stream;
     const char *dsn;                      /* libpq's, without the password */
     int         layout;                   /* enum sink_layout: which tables */
     const char *origin;                   /* who writes there, when several write into the same tables */

@@ -1,6 +1,6 @@
 /*
  * ship/files.c - the sink `files`: folder/type/yyyy=/mm=/dd=/hh=/sink.first-last.jsonl (or .otlp: requests, each behind four bytes of length, the
- * highest first). The hour is that of reception.
+ * highest first). The time is that of reception; the setting `path` may have other folders (ship/folder.h).
  *
  * A file grows under the name sink.first.part and gets its last name when it is large or old enough. What is written, and how a crash is
  * survived without losing or repeating, is in ledger.h.
@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "event/encode.h"
 #include "ship/conf.h"
+#include "ship/folder.h"
 #include "ship/json.h"
 #include "ship/ledger.h"
 
@@ -34,6 +35,7 @@ struct files {
     bool                    fresh;             /* nothing newer than the ledger was seen yet */
     int                     lock;              /* held while nobody else may write there under this name; -1: not */
     struct ledger           ledger;
+    struct ship_folder      now;               /* of the event looked at last */
     struct text             out;
     const struct event    **picked;
     unsigned char          *part_of;           /* of each event of the batch; PART_NONE: it is in the files already */
@@ -347,13 +349,17 @@ static bool written_before(struct files *f, const struct batch *b, const struct 
 
 static enum err part_for(struct files *f, const struct event *e, unsigned char *which, struct fault *fault)
 {
-    struct part p = { .type = e->type, .hour = e->received_us / (3600 * US_PER_S), .first = { e->record, e->index }, .format = f->conf->format, .fd = -1 };
+    struct part p = { .type = e->type, .first = { e->record, e->index }, .format = f->conf->format, .fd = -1 };
     size_t      i = 0;
-    while (i < f->ledger.parts && (f->ledger.part[i].type != p.type || f->ledger.part[i].hour != p.hour))
+    const char *folder = ship_folder_of(&f->now, f->conf->path, e->type, e->received_us);
+    if (!folder)
+        return fail(fault, ERR_BUSY, "the name of a folder is too long");
+    (void)snprintf(p.folder, sizeof p.folder, "%s", folder);
+    while (i < f->ledger.parts && (f->ledger.part[i].type != p.type || strcmp(f->ledger.part[i].folder, p.folder) != 0))
         i++;
     if (i == f->ledger.parts) {
         if (i == LEDGER_PARTS_MAX)
-            return fail(fault, ERR_LIMIT, "events of too many hours at once");
+            return fail(fault, ERR_LIMIT, "events of too many folders at once");
         enum err x = part_open(f, &p, true, fault);
         if (x != OK)
             return x;
@@ -568,6 +574,6 @@ static void files_check(const struct sink_conf *conf, struct conf_checker *c)
 }
 
 const struct sink_kind sink_files = {
-    .name = "files", .takes = 1u << EVENT_LOG | 1u << EVENT_POINT | 1u << EVENT_SPAN, .why = "Files on this machine, by type and hour: lines of JSON, or OTLP.",
-    .open = files_open, .send = files_send, .idle = files_idle, .close = files_close, .replay = files_replay, .check = files_check, .settings = "!folder format roll.bytes roll.after",
+    .name = "files", .takes = 1u << EVENT_LOG | 1u << EVENT_POINT | 1u << EVENT_SPAN, .why = "Files on this machine, by type and hour (or as path says): lines of JSON, or OTLP.",
+    .open = files_open, .send = files_send, .idle = files_idle, .close = files_close, .replay = files_replay, .check = files_check, .settings = "!folder path format roll.bytes roll.after",
 };

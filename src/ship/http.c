@@ -22,6 +22,7 @@ struct http_client {
     CURL                   *curl;
     struct text             body, type, url;
     size_t                  reply_max;
+    struct text            *whole;
     bool                    cut;
     atomic_bool             cancelled;
     char                    why[CURL_ERROR_SIZE];
@@ -36,6 +37,12 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 {
     struct http_client *c = ctx;
     size_t              room = c->reply_max - c->body.used, all = size * n;
+    long                status = 0;
+    if (c->whole && curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status >= 200 && status < 300) {
+        text_add_n(c->whole, data, all);
+        c->cut = c->whole->cut;
+        return c->cut ? 0 : all;                 /* 0: no need to read the rest */
+    }
     text_add_n(&c->body, data, all < room ? all : room);
     c->cut = c->cut || all > room;
     return all;
@@ -191,6 +198,7 @@ bool http_client_ask(struct http_client *c, const struct http_ask *ask, struct h
     text_clear(&c->body);
     text_clear(&c->type);
     c->cut = false;
+    c->whole = ask->whole;
     c->reply_max = !ask->reply_max ? REPLY_USUAL : ask->reply_max < HTTP_REPLY_MAX ? ask->reply_max : HTTP_REPLY_MAX;
     if (set_url(c, ask->path) && set_headers(c, ask, &list) && set_credentials(c, ask->no_credentials) && set_method(c, ask))
         code = curl_easy_perform(c->curl);

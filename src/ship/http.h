@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "base/text.h"
 #include "ship/conf.h"
 #include "ship/sink.h"
 
@@ -32,6 +33,7 @@ struct http_ask {
     struct slice       body;
     size_t             reply_max;            /* bytes kept of the answer; 0: 64 KiB; at most HTTP_REPLY_MAX. The rest is read and thrown away */
     bool               no_credentials;       /* the caller signs by itself */
+    struct text       *whole;                /* where the body of a 2xx goes instead of the reply, up to its maximum; NULL: into the reply */
 };
 
 struct http_reply {
@@ -39,7 +41,7 @@ struct http_reply {
     int64_t      retry_after_us;             /* 0: not said */
     struct slice type;                       /* of the answer; valid until the next request */
     struct slice body;                       /* valid until the next request; followed by a NUL */
-    bool         cut;                        /* there was more of it */
+    bool         cut;                        /* there was more of it than is kept */
     bool         asked;                      /* status 0: a connection was there and the request, or some of it, went out: it may have been done */
     bool         timed_out;                  /* status 0: the time was over */
     char         why[200];                   /* status 0: what went wrong */

@@ -60,14 +60,25 @@ static void real(struct text *out, double v)
     text_add(out, s);
 }
 
-void ship_json_value(struct text *out, const struct value *v)
+/* Real numbers of an event's own: 5.0 stays one for who reads it back. */
+static void real_kept(struct text *out, double v)
+{
+    size_t from = out->used;
+    real(out, v);
+    if (isfinite(v) && !out->cut && strcspn(out->s + from, ".e") == out->used - from)
+        text_add(out, ".0");
+}
+
+static void put_attrs(struct text *out, const struct attrs *a, bool kept);
+
+static void put_value(struct text *out, const struct value *v, bool kept)
 {
     switch (v->kind) {
     case VALUE_NONE:  text_add(out, "null"); break;
     case VALUE_TEXT:  json_put_text(out, v->as.text); break;
     case VALUE_BOOL:  text_add(out, v->as.boolean ? "true" : "false"); break;
     case VALUE_INT:   text_printf(out, "%" PRId64, v->as.integer); break;
-    case VALUE_REAL:  real(out, v->as.real); break;
+    case VALUE_REAL:  (kept ? real_kept : real)(out, v->as.real); break;
     case VALUE_BYTES:
         text_add(out, "\"");
         base64(out, v->as.text);
@@ -78,17 +89,17 @@ void ship_json_value(struct text *out, const struct value *v)
         for (size_t i = 0; i < v->as.list.count; i++) {
             if (i)
                 text_add(out, ",");
-            ship_json_value(out, &v->as.list.item[i]);
+            put_value(out, &v->as.list.item[i], kept);
         }
         text_add(out, "]");
         break;
     case VALUE_MAP:
-        ship_json_attrs(out, &v->as.map);
+        put_attrs(out, &v->as.map, kept);
         break;
     }
 }
 
-void ship_json_attrs(struct text *out, const struct attrs *a)
+static void put_attrs(struct text *out, const struct attrs *a, bool kept)
 {
     text_add(out, "{");
     for (size_t i = 0; i < a->count; i++) {
@@ -96,10 +107,13 @@ void ship_json_attrs(struct text *out, const struct attrs *a)
             text_add(out, ",");
         json_put_text(out, a->item[i].key);
         text_add(out, ":");
-        ship_json_value(out, &a->item[i].value);
+        put_value(out, &a->item[i].value, kept);
     }
     text_add(out, "}");
 }
+
+void ship_json_value(struct text *out, const struct value *v) { put_value(out, v, false); }
+void ship_json_attrs(struct text *out, const struct attrs *a) { put_attrs(out, a, false); }
 
 /* ---- members: each begins with the comma, since type is always in front ---- */
 
@@ -138,7 +152,7 @@ static void member_attrs(struct text *out, const char *name, const struct attrs 
     if (!a->count)
         return;
     key(out, name);
-    ship_json_attrs(out, a);
+    put_attrs(out, a, true);
 }
 
 static void member_real(struct text *out, const char *name, double v)
@@ -185,7 +199,7 @@ static void log_members(struct text *out, const struct log_event *l)
     member_text(out, "name", l->name);
     if (l->body.kind != VALUE_NONE) {
         key(out, "body");
-        ship_json_value(out, &l->body);
+        put_value(out, &l->body, true);
     }
     member_hex(out, "trace_id", l->trace_id);
     member_hex(out, "span_id", l->span_id);

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "event/event.h"
+#include "ship/folder.h"
 #include "ship/load.h"
 
 #include <stdbool.h>
@@ -19,7 +20,7 @@ enum { LEDGER_PARTS_MAX = 16, LEDGER_PATH_MAX = 4096 };
 
 struct part {
     enum event_type type;
-    int64_t         hour;                     /* since 1970 */
+    char            folder[SHIP_FOLDER_MAX];  /* below that of the settings, whose path may have changed since */
     struct place    first, last;
     int64_t         size;
     int             format;                   /* enum sink_format; the settings may have changed since */
@@ -43,7 +44,7 @@ struct ledger {
 MUST_CHECK enum err ledger_read(const char *path, struct ledger *l, struct fault *fault);
 MUST_CHECK enum err ledger_write(const char *path, const struct ledger *l, struct fault *fault);
 
-/* "logs/yyyy=2026/mm=01/dd=31/hh=23" below folder; out has LEDGER_PATH_MAX bytes. */
+/* "logs/yyyy=2026/mm=01/dd=31/hh=23", or what the settings made of it then, below folder; out has LEDGER_PATH_MAX bytes. */
 void ledger_folder(const char *folder, const struct part *p, char *out);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * ship/object.c - the sink `object`: a store that speaks S3. Each batch becomes an object for each type and hour of reception that is in it:
+ * ship/object.c - the sink `object`: a store that speaks S3. Each batch becomes an object for each type and hour of reception that is in it, or
+ * for each folder that the setting `path` makes of them (ship/folder.h):
  *
  *     prefix/logs/yyyy=2026/mm=01/dd=31/hh=23/SINK.000000000017-3.000000000020-5.1769903999000001.jsonl.gz
  *
@@ -12,62 +13,40 @@
 #include "base/text.h"
 #include "event/encode.h"
 #include "ship/conf.h"
+#include "ship/folder.h"
 #include "ship/http.h"
 #include "ship/json.h"
 #include "ship/route.h"
-#include "ship/sigv4.h"
+#include "ship/s3.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { OBJECT_MAX = 1024 * 1024 * 1024, KEY_ROOM = 1024, URL_ROOM = 1600, HOST_ROOM = 512 };
+enum { OBJECT_MAX = 1024 * 1024 * 1024 };
 
 struct object {
-    struct sink_conf        conf;                 /* with the address of the bucket */
-    char                    url[URL_ROOM], host[HOST_ROOM], base[URL_ROOM];      /* base: the path in front of the key, as it is sent */
-    struct http_client     *http;
+    struct sink_conf        conf;
+    struct s3              *s3;
     struct text             body;
+    struct ship_folder      now;                  /* of the event looked at last */
     const struct event    **picked;
     size_t                  room;
 };
 
 /* ---- names ---- */
 
-/* https://s3.example.org/x and bucket b: virtual host https://b.s3.example.org/x, path style https://s3.example.org/x/b. False: too long. */
-static bool make_address(struct object *o, const struct sink_conf *conf)
-{
-    const char *rest = strstr(conf->url, "://"), *scheme_end = rest ? rest + 3 : conf->url;
-    size_t      authority = strcspn(scheme_end, "/"), path = strlen(scheme_end + authority);
-    int         scheme = (int)(scheme_end - conf->url), n, m, k;
-    while (path && scheme_end[authority + path - 1] == '/')
-        path--;
-    n = snprintf(o->host, sizeof o->host, "%s%s%.*s", conf->path_style ? "" : conf->bucket, conf->path_style ? "" : ".", (int)authority, scheme_end);
-    m = snprintf(o->base, sizeof o->base, "%.*s%s%s", (int)path, scheme_end + authority, conf->path_style ? "/" : "", conf->path_style ? conf->bucket : "");
-    if (n < 0 || (size_t)n >= sizeof o->host || m < 0 || (size_t)m >= sizeof o->base)
-        return false;
-    k = snprintf(o->url, sizeof o->url, "%.*s%s", scheme, conf->url, o->host);
-    const char *usual = strncmp(conf->url, "https", 5) == 0 ? ":443" : ":80";      /* what curl leaves out of the header Host */
-    size_t      h = strlen(o->host), u = strlen(usual);
-    if (h > u && strcmp(o->host + h - u, usual) == 0)
-        o->host[h - u] = '\0';
-    return k > 0 && (size_t)k < sizeof o->url;
-}
-
 static bool packs(const struct object *o) { return o->conf.compress != COMPRESS_NONE; }
 
 static bool key_of(const struct object *o, const struct event *first, const struct event *last, char *out, size_t size)
 {
-    struct tm t = { 0 };
-    time_t    at = (time_t)(first->received_us / US_PER_S);
-    char      hour[64] = "";
-    if (gmtime_r(&at, &t))
-        (void)strftime(hour, sizeof hour, "yyyy=%Y/mm=%m/dd=%d/hh=%H", &t);
+    char   folder[SHIP_FOLDER_MAX];
     size_t p = strlen(o->conf.prefix);
-    int    n = snprintf(out, size, "%s%s%s/%s/%s.%012" PRIu64 "-%" PRIu32 ".%012" PRIu64 "-%" PRIu32 ".%" PRId64 ".%s%s", o->conf.prefix, p && o->conf.prefix[p - 1] != '/' ? "/" : "",
-                        route_type_name(first->type), hour, o->conf.name, first->record, first->index, last->record, last->index, first->received_us,
+    if (!ship_folder_write(o->conf.path, first->type, first->received_us, folder, sizeof folder))
+        return false;
+    int    n = snprintf(out, size, "%s%s%s/%s.%012" PRIu64 "-%" PRIu32 ".%012" PRIu64 "-%" PRIu32 ".%" PRId64 ".%s%s", o->conf.prefix, p && o->conf.prefix[p - 1] != '/' ? "/" : "",
+                        folder, o->conf.name, first->record, first->index, last->record, last->index, first->received_us,
                         o->conf.format == FORMAT_OTLP ? "otlp" : "jsonl", packs(o) ? ".gz" : "");
     return n > 0 && (size_t)n < size;
 }
@@ -84,29 +63,11 @@ static enum sent verdict(const struct http_reply *r, struct sent_answer *a)
 
 static enum sent put(struct object *o, const char *key, struct slice body, struct sent_answer *a)
 {
-    char      path[KEY_ROOM * 3 + URL_ROOM], escaped[KEY_ROOM * 3], hash[SIGV4_HASH], date[SIGV4_DATE] = "", authorization[SIGV4_MAX];
-    char      hash_line[128], date_line[64], authorization_line[SIGV4_MAX + 32];
-    struct tm t = { 0 };
-    time_t    now = (time_t)(clock_wall_us(&clock_real) / US_PER_S);
     struct http_reply r;
-    if (gmtime_r(&now, &t))
-        (void)strftime(date, sizeof date, "%Y%m%dT%H%M%SZ", &t);
-    bool fine = sigv4_escape(key, escaped, sizeof escaped) && sigv4_hash(body.s, body.n, hash);
-    (void)snprintf(path, sizeof path, "%s/%s", o->base, fine ? escaped : "");
-    const struct sigv4_header headers[] = { { "host", o->host }, { "x-amz-content-sha256", hash }, { "x-amz-date", date } };
-    fine = fine && (!*o->conf.password.path || sigv4_sign(&(struct sigv4){ .key_id = o->conf.user, .secret = o->conf.password.value, .region = *o->conf.region ? o->conf.region : "us-east-1",
-        .service = "s3", .method = "PUT", .path = path, .query = "", .header = headers, .headers = 3, .payload = hash, .date = date }, authorization, sizeof authorization));
-    if (!fine) {
-        (void)snprintf(a->why, sizeof a->why, "cannot sign a request");
-        return SENT_LATER;
-    }
-    (void)snprintf(hash_line, sizeof hash_line, "x-amz-content-sha256: %s", hash);
-    (void)snprintf(date_line, sizeof date_line, "x-amz-date: %s", date);
-    (void)snprintf(authorization_line, sizeof authorization_line, "Authorization: %s", *o->conf.password.path ? authorization : "");
-    const char *const more[] = { hash_line, date_line, *o->conf.password.path ? authorization_line : NULL, NULL };
-    (void)http_client_ask(o->http, &(struct http_ask){ .method = "PUT", .path = path, .type = o->conf.format == FORMAT_OTLP ? "application/x-protobuf" : "application/x-ndjson", .headers = more,
-                                                       .body = body, .no_credentials = true }, &r);
-    return verdict(&r, a);
+    if (s3_ask(o->s3, &(struct s3_ask){ .method = "PUT", .key = key, .type = o->conf.format == FORMAT_OTLP ? "application/x-protobuf" : "application/x-ndjson", .body = body }, &r))
+        return verdict(&r, a);
+    (void)snprintf(a->why, sizeof a->why, "cannot sign a request");
+    return SENT_LATER;
 }
 
 /* ---- a batch ---- */
@@ -123,10 +84,10 @@ static enum err write_body(struct object *o, size_t n, struct fault *fault)
     return o->body.cut ? fail(fault, ERR_LIMIT, "the object is larger than %d bytes", OBJECT_MAX) : OK;
 }
 
-/* picked[0 .. n): of one type and hour. */
+/* picked[0 .. n): of one type and folder. */
 static enum sent put_object(struct object *o, size_t n, struct sent_answer *a)
 {
-    char         key[KEY_ROOM];
+    char         key[S3_KEY_MAX];
     struct fault fault = { 0 };
     enum err     e = write_body(o, n, &fault);
     if (e == OK && !key_of(o, o->picked[0], o->picked[n - 1], key, sizeof key))
@@ -149,7 +110,17 @@ static enum sent put_object(struct object *o, size_t n, struct sent_answer *a)
     return sent;
 }
 
-static int64_t hour_of(const struct event *e) { return e->received_us / (3600 * US_PER_S); }
+/* Whether the next event goes into another folder than the ones before it. */
+static bool other_folder(struct object *o, const struct event *before, const struct event *next)
+{
+    char        here[SHIP_FOLDER_MAX] = "";
+    const char *folder = ship_folder_of(&o->now, o->conf.path, before->type, before->received_us);
+    if (folder && before->received_us / (60 * US_PER_S) == next->received_us / (60 * US_PER_S))
+        return false;
+    (void)snprintf(here, sizeof here, "%s", folder ? folder : "");
+    folder = ship_folder_of(&o->now, o->conf.path, next->type, next->received_us);
+    return !folder || strcmp(folder, here) != 0;
+}
 
 static enum sent object_send(void *self, const struct batch *b, struct sent_answer *a)
 {
@@ -169,7 +140,7 @@ static enum sent object_send(void *self, const struct batch *b, struct sent_answ
         for (size_t i = 0; sent == SENT_ALL && i < b->count; i++) {
             if (b->event[i]->type != t)
                 continue;
-            if (n && hour_of(b->event[i]) != hour_of(o->picked[0])) {
+            if (n && other_folder(o, o->picked[n - 1], b->event[i])) {
                 sent = put_object(o, n, a);
                 n = 0;
             }
@@ -186,7 +157,7 @@ static enum sent object_send(void *self, const struct batch *b, struct sent_answ
 static void object_close(void *self)
 {
     struct object *o = self;
-    http_client_close(o->http);
+    s3_close(o->s3);
     text_done(&o->body);
     free(o->picked);
     free(o);
@@ -199,8 +170,7 @@ static enum err object_open(const struct sink_conf *conf, void **self, struct fa
         return fail(fault, ERR_LIMIT, "no memory for a sink");
     text_init(&o->body, OBJECT_MAX);
     o->conf = *conf;
-    o->conf.url = o->url;
-    enum err e = make_address(o, conf) ? http_client_open(&o->conf, &o->http, fault) : fail(fault, ERR_INPUT, "sink %s: the address is too long", conf->name);
+    enum err e = s3_open(conf, &o->s3, fault);
     if (e == OK)
         *self = o;
     else
@@ -208,7 +178,7 @@ static enum err object_open(const struct sink_conf *conf, void **self, struct fa
     return e;
 }
 
-static void object_cancel(void *self) { http_client_cancel(((struct object *)self)->http); }
+static void object_cancel(void *self) { s3_cancel(((struct object *)self)->s3); }
 
 static void object_check(const struct sink_conf *conf, struct conf_checker *c)
 {
@@ -229,5 +199,5 @@ static void object_check(const struct sink_conf *conf, struct conf_checker *c)
 const struct sink_kind sink_object = {
     .name = "object", .takes = 1u << EVENT_LOG | 1u << EVENT_POINT | 1u << EVENT_SPAN, .why = "An object store that speaks S3. Each batch is an object: make batch.events, batch.bytes and batch.delay large.",
     .open = object_open, .send = object_send, .close = object_close, .cancel = object_cancel, .check = object_check,
-    .settings = "!url !bucket region prefix path_style user password tls.ca tls.certificate tls.key headers compress format",
+    .settings = "!url !bucket region prefix path path_style user password tls.ca tls.certificate tls.key headers compress format",
 };

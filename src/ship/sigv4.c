@@ -24,12 +24,12 @@ bool sigv4_hash(const void *data, size_t n, char out[SIGV4_HASH])
     return fine;
 }
 
-bool sigv4_escape(const char *path, char *out, size_t size)
+static bool escape(const char *path, const char *marks, char *out, size_t size)
 {
     size_t used = 0;
     for (const char *p = path; *p; p++) {
         unsigned char c = (unsigned char)*p;
-        bool          plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || strchr("-._~/", c);
+        bool          plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || strchr(marks, c);
         if (used + 4 > size)
             return false;
         used += (size_t)snprintf(out + used, size - used, plain ? "%c" : "%%%02X", c);
@@ -39,6 +39,9 @@ bool sigv4_escape(const char *path, char *out, size_t size)
     out[used] = '\0';
     return true;
 }
+
+bool sigv4_escape(const char *path, char *out, size_t size) { return escape(path, "-._~/", out, size); }
+bool sigv4_escape_value(const char *value, char *out, size_t size) { return escape(value, "-._~", out, size); }
 
 static bool feed(EVP_MD_CTX *c, const char *text) { return EVP_DigestUpdate(c, text, strlen(text)) == 1; }
 

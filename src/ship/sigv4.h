@@ -33,5 +33,7 @@ bool sigv4_hash(const void *data, size_t n, char out[SIGV4_HASH]);
 bool sigv4_sign(const struct sigv4 *s, char *out, size_t size);
 /* Letters, digits and -._~/ stay, all else becomes %XX. False: it does not fit. */
 bool sigv4_escape(const char *path, char *out, size_t size);
+/* The same for a value of a query, where / becomes %2F. */
+bool sigv4_escape_value(const char *value, char *out, size_t size);
 
 #endif

@@ -252,6 +252,17 @@ enum err digest_window_clear(struct digest_store *s, int64_t tenant_id, int64_t 
     return e == OK ? db_run(s->db, sql_digest_log_clear, fault, "III", tenant_id, from_5m, to_5m) : e;
 }
 
+enum err digest_located(struct digest_store *s, int64_t tenant_id, int64_t from_us, int64_t to_us, int64_t *events, struct fault *fault)
+{
+    struct db_rows r;
+    *events = 0;
+    enum err e = db_ask(s->db, sql_digest_located, &r, fault, "III", tenant_id, from_us, to_us);
+    if (e != OK)
+        return e;
+    *events = db_next(&r) ? db_int(&r, 0) : 0;
+    return db_end(s->db, &r, fault);
+}
+
 /* ---- how far it has come ---- */
 
 enum err digest_state_put(struct digest_store *s, const char *part, struct slice bytes, struct fault *fault)

@@ -64,6 +64,8 @@ MUST_CHECK enum err digest_pattern_put(struct digest_store *s, const struct dige
 MUST_CHECK enum err digest_pattern_merge(struct digest_store *s, int64_t tenant_id, uint64_t gone, uint64_t into, struct fault *fault);
 MUST_CHECK enum err digest_log_put(struct digest_store *s, const struct digest_log *l, struct fault *fault);
 MUST_CHECK enum err digest_locator_put(struct digest_store *s, const struct digest_locator *l, struct fault *fault);   /* before the rows that point to it */
+/* How many events the pointers of these five-minute windows count. */
+MUST_CHECK enum err digest_located(struct digest_store *s, int64_t tenant_id, int64_t from_us, int64_t to_us, int64_t *events, struct fault *fault);
 MUST_CHECK enum err digest_trace_put(struct digest_store *s, unsigned shard, uint64_t block, uint64_t last, struct slice entries, struct fault *fault);
 /* A window is done again from the beginning: its rows of one tenant go, of minutes those in from..to, of five minutes those in from_5m..to_5m. */
 MUST_CHECK enum err digest_window_clear(struct digest_store *s, int64_t tenant_id, int64_t from_us, int64_t to_us, int64_t from_5m, int64_t to_5m, struct fault *fault);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "event/encode.h"
+#include "ship/folder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,7 +110,7 @@ static void sensible(struct world *w)
 {
     static char url[32];
     (void)snprintf(url, sizeof url, "%lu", (unsigned long)&w->told);
-    w->conf = (struct sink_conf){ .name = "s", .kind = "told", .batch_events = 10, .batch_bytes = 1024 * 1024, .batch_delay_us = 0, .timeout_us = US_PER_S, .retry_first_us = 100 * US_PER_MS,
+    w->conf = (struct sink_conf){ .name = "s", .kind = "told", .path = SHIP_FOLDER_PATH, .batch_events = 10, .batch_bytes = 1024 * 1024, .batch_delay_us = 0, .timeout_us = US_PER_S, .retry_first_us = 100 * US_PER_MS,
         .retry_most_us = 10 * US_PER_S, .stuck_after_us = 60 * US_PER_S, .url = url, .user = "", .tls_ca = "", .tls_certificate = "", .folder = "", .database = "", .schema = "", .table = "",
         .bucket = "", .region = "", .prefix = "", .topic = "", .subject = "", .stream = "", .dsn = "", .origin = "", .token = { "", "", 0 }, .password = { "", "", 0 }, .tls_key = { "", "", 0 } };
 }

@@ -18,7 +18,7 @@ static struct fault        fault;
 static struct sink_conf sink_named(const char *name)
 {
     return (struct sink_conf){ .name = name, .kind = "postgres", .layout = LAYOUT_DETAIL, .dsn = "host=127.0.0.1 port=1 dbname=none user=none", .origin = "here",
-        .url = "", .token = { "", "", 0 }, .user = "", .password = { "", "", 0 }, .tls_ca = "", .tls_certificate = "", .tls_key = { "", "", 0 }, .folder = "", .database = "", .schema = "",
+        .url = "", .token = { "", "", 0 }, .user = "", .password = { "", "", 0 }, .tls_ca = "", .tls_certificate = "", .tls_key = { "", "", 0 }, .folder = "", .path = "", .database = "", .schema = "",
         .table = "", .bucket = "", .region = "", .prefix = "", .topic = "", .subject = "", .stream = "", .batch_events = 100, .batch_bytes = 65536, .timeout_us = US_PER_S, .retry_first_us = 10 * US_PER_MS, .retry_most_us = 20 * US_PER_MS, .stuck_after_us = 1 };
 }
 

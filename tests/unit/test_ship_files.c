@@ -136,6 +136,48 @@ static void events_lie_by_type_and_hour_and_files_tell_by_name_what_is_in_them(v
     sink_files.close(self);
 }
 
+static void path_says_into_which_folders_events_go_and_what_is_unfinished_stays_where_it_is(void **state)
+{
+    (void)state;
+    size_t files;
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    send_and_die(&b);
+    w.conf.path = "{dataset}/%Y-%m-%d/%H/%M";
+    (void)append_lines(&w, 10, 19);
+    b = all_of_it();
+    void *self = open_sink();
+    send_ok(self, &b);
+    sink_files.close(self);
+    assert_lines("logs" HOUR "s.000000000001-0.000000000001-9.jsonl", 0, 9);
+    assert_lines("logs/2023-11-14/22/13/s.000000000002-0.000000000002-9.jsonl", 10, 19);
+    free(contents("logs/*/*/*/*.part", &files));
+    assert_int_equal(files, 0);
+}
+
+/* As it was written before there was a setting. */
+static void a_ledger_that_knows_hours_only_is_gone_on_with(void **state)
+{
+    (void)state;
+    char ledger[200], text[200];
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    send_and_die(&b);
+    size_t files;
+    char  *all = contents("logs" HOUR "s.000000000001-0.part", &files);
+    (void)snprintf(ledger, sizeof ledger, "%s/.s.ledger", folder);
+    (void)snprintf(text, sizeof text, "last 1 9 %lld\nopen 0 %lld 1 0 1 9 %zu %d\n", (long long)b.event[9]->received_us, (long long)(b.event[9]->received_us / (3600 * US_PER_S)), strlen(all),
+                   (int)w.conf.format);
+    assert_ok(file_write(ledger, text, strlen(text), 0600, &fault), &fault);
+    free(all);
+    (void)append_lines(&w, 10, 19);
+    b = all_of_it();
+    void *self = open_sink();
+    send_ok(self, &b);
+    sink_files.close(self);
+    assert_lines("logs" HOUR "s.000000000001-0.000000000002-9.jsonl", 0, 19);
+}
+
 static void a_file_is_finished_when_it_is_large(void **state)
 {
     (void)state;
@@ -503,6 +545,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(events_lie_by_type_and_hour_and_files_tell_by_name_what_is_in_them),
+        T(path_says_into_which_folders_events_go_and_what_is_unfinished_stays_where_it_is),
+        T(a_ledger_that_knows_hours_only_is_gone_on_with),
         T(a_file_is_finished_when_it_is_large),
         T(what_was_sent_before_a_crash_and_comes_again_is_not_repeated),
         T(what_a_crash_left_half_written_is_cut_off_and_comes_again),

@@ -55,6 +55,28 @@ static void refused(const char *kind, const char *rest, const char *why)
     free(said);
 }
 
+static void a_path_of_folders_has_a_dataset_and_times_in_it_and_stays_below_its_folder(void **state)
+{
+    (void)state;
+    static const struct { const char *path, *why; } wrong[] = {
+        { "../{dataset}/%Y", "is not a path of folders" }, { "/{dataset}/%Y", "is not a path of folders" }, { "{dataset}//%Y", "is not a path of folders" },
+        { "{dataset}/%Y/", "is not a path of folders" },   { ".hidden/{dataset}", "is not a path of folders" }, { "{dataset}/%S", "%S cannot stand" },
+        { "{dataset}/%", "cannot stand" },                 { "{tenant}/%Y", "cannot stand" },                { "{dataset}/a b", "cannot stand" },
+        { "yyyy=%Y", "one another's folders" },
+    };
+    char yaml[200];
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        (void)snprintf(yaml, sizeof yaml, "    folder: /tmp/lake\n    path: \"%s\"\n", wrong[i].path);
+        refused("files", yaml, wrong[i].why);
+        (void)snprintf(yaml, sizeof yaml, "    url: http://far.example:9000\n    bucket: lake\n    path: \"%s\"\n", wrong[i].path);
+        refused("object", yaml, wrong[i].why);
+    }
+    accepted("files", "    folder: /tmp/lake\n    path: \"{dataset}/yyyy=%Y/hh=%Y-%m-%dT%H/mm=%M\"\n");
+    accepted("files", "    folder: /tmp/lake\n    types: [logs]\n    path: yyyy=%Y\n");
+    refused("files", "    folder: /tmp/lake\n    types: [logs, traces]\n    path: yyyy=%Y\n", "one another's folders");
+    refused("kafka", "    brokers: [\"a:9092\"]\n    topic: obs\n    path: x\n", "does not know it");
+}
+
 static void postgres_takes_a_dsn_without_a_password(void **state)
 {
     (void)state;
@@ -153,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_connect_to_postgres_is_cut_short_when_the_sink_shall_stop),
+        cmocka_unit_test(a_path_of_folders_has_a_dataset_and_times_in_it_and_stays_below_its_folder),
         cmocka_unit_test(postgres_takes_a_dsn_without_a_password),
         cmocka_unit_test(clickhouse_takes_a_plain_name_for_its_table),
         cmocka_unit_test(an_object_store_needs_both_halves_of_a_key),

@@ -153,6 +153,35 @@ static void a_batch_becomes_an_object_for_each_type_and_hour_and_comes_again_und
     assert_memory_equal(server.body[0], server.body[3], server.size[0]);
 }
 
+static void a_batch_is_parted_by_the_folders_that_path_makes_of_it(void **state)
+{
+    (void)state;
+    char target[300], first[300];
+    (void)append_lines(&w, 0, 4);
+    struct batch        b = all_of_it();
+    struct event        minute[4];
+    const struct event *event[4];
+    for (size_t i = 0; i < 4; i++) {                       /* 22:13:20, 22:13:40, 22:14:00, 22:14:20 */
+        minute[i] = *b.event[i];
+        minute[i].received_us = 1700000000 * US_PER_S + (int64_t)i * 20 * US_PER_S;
+        event[i] = &minute[i];
+    }
+    b.event = event;
+    b.count = 4;
+    w.conf.path = "{dataset}/yyyy=%Y/hh=%Y-%m-%dT%H/mm=%M";
+    assert_int_equal(send_once(&b), SENT_ALL);
+    assert_int_equal(server.n, 2);
+    target_of(0, first, sizeof first);
+    assert_string_equal(first, "/lake/raw/logs/yyyy%3D2023/hh%3D2023-11-14T22/mm%3D13/s.000000000001-0.000000000001-1.1700000000000000.jsonl.gz");
+    target_of(1, target, sizeof target);
+    assert_string_equal(target, "/lake/raw/logs/yyyy%3D2023/hh%3D2023-11-14T22/mm%3D14/s.000000000001-2.000000000001-3.1700000040000000.jsonl.gz");
+    w.conf.path = "all/%Y-%m-%d";
+    assert_int_equal(send_once(&b), SENT_ALL);
+    assert_int_equal(server.n, 3);
+    target_of(2, target, sizeof target);
+    assert_string_equal(target, "/lake/raw/all/2023-11-14/s.000000000001-0.000000000001-3.1700000000000000.jsonl.gz");
+}
+
 static void an_object_holds_a_line_for_each_event(void **state)
 {
     (void)state;
@@ -238,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(signatures_are_those_that_aws_publishes),
         cmocka_unit_test_setup_teardown(a_batch_becomes_an_object_for_each_type_and_hour_and_comes_again_under_the_same_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_batch_is_parted_by_the_folders_that_path_makes_of_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_object_holds_a_line_for_each_event, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_signed_is_what_is_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_virtual_host_has_the_bucket_in_front, set_up, tear_down),
