@@ -143,7 +143,7 @@ static void own_settings(struct unrouted *u, unsigned open)
             u->type[n++] = route_type_name(t);
     if (!n)
         u->type[n++] = "none";                /* there may be letters to send again all the same */
-    u->conf = (struct sink_conf){ .name = SHIP_UNROUTED, .kind = SHIP_UNROUTED, .types = { u->type, n }, .batch_events = 5000, .batch_bytes = 4 << 20, .timeout_us = 30 * US_PER_S,
+    u->conf = (struct sink_conf){ .name = SHIP_UNROUTED, .kind = SHIP_UNROUTED, .path = "", .types = { u->type, n }, .batch_events = 5000, .batch_bytes = 4 << 20, .timeout_us = 30 * US_PER_S,
         .retry_first_us = US_PER_S / 2, .retry_most_us = 60 * US_PER_S, .stuck_after_us = 300 * US_PER_S, .when_new = SINK_FROM_NOW, .url = "", .token = { "", "", 0 }, .user = "",
         .password = { "", "", 0 }, .tls_ca = "", .tls_certificate = "", .tls_key = { "", "", 0 }, .folder = "", .database = "", .schema = "", .table = "", .bucket = "", .region = "",
         .prefix = "", .topic = "", .subject = "", .stream = "", .dsn = "", .origin = "" };
