@@ -55,7 +55,7 @@ enum err journal_consumer_open(struct journal *j, const char *name, uint64_t fro
     if (e == OK) {
         e = journal_slot_open(&c->cursor->slot, &j->f, j->folder, file, name, &found, fault);
         if (e == OK && (!found || !known))
-            e = journal_slot_write(&c->cursor->slot, &j->f, at, last > at ? last : at, fault);
+            e = journal_slot_write(&c->cursor->slot, &j->f, at, last, fault);
         if (e != OK) {
             journal_slot_close(&c->cursor->slot, &j->f);
             pthread_mutex_lock(&j->lock);
@@ -214,7 +214,7 @@ size_t journal_progress(struct journal *j, struct journal_progress *list, size_t
             continue;
         uint64_t from = first.id && first.id > c->committed ? first.id - 1 : c->committed;
         struct journal_progress *p = &list[n++];
-        *p = (struct journal_progress){ .open = c->open, .committed = c->committed, .behind = j->last_id > from ? j->last_id - from : 0, .moved_us = c->moved_us };
+        *p = (struct journal_progress){ .open = c->open, .committed = c->committed, .behind = j->present > from ? j->present - from : 0, .moved_us = c->moved_us };
         (void)text_copy(p->name, sizeof p->name, c->name);
         /* By the segment or, where it is known, the block: exact enough for an age. */
         for (size_t k = 0; p->behind && k < j->count; k++)

@@ -46,6 +46,7 @@ void journal_segment_page_write(char out[SEGMENT_PAGE], const struct segment *s,
     put64(out + 32, (uint64_t)s->bytes);
     put64(out + 40, (uint64_t)made_us);
     put64(out + 48, s->floor);
+    put64(out + 56, s->identity);
     put32(out + 8, crc32c(0, out, PAGE_USED));
 }
 
@@ -57,6 +58,7 @@ bool journal_segment_page_read(const char *page, struct segment *s)
     s->generation = get64(page + 24);
     s->bytes = (int64_t)get64(page + 32);
     s->floor = get64(page + 48);
+    s->identity = get64(page + 56);
     return s->generation > 0 && s->bytes >= SEGMENT_PAGE && s->bytes <= SEGMENT_BYTES_MAX && s->floor < RECORD_ID_END / 2;
 }
 
