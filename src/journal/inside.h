@@ -52,12 +52,16 @@ struct group {
 /* What meta has in `more`: where the last block that is known ends; the last id at the last start, what was missing then is told already; which journal this is. */
 enum { META_GENERATION, META_USED, META_LAST, META_JUDGED, META_IDENTITY };
 
+/* A block: in which segment, of which ids, when the first of it was received. */
+struct place { uint64_t generation, first, last; int64_t at, us; };
+
 struct cursor {
     bool        used, open, woken;
     struct slot slot;                           /* of the consumer's thread */
     char        name[JOURNAL_NAME_MAX + 1];
     uint64_t    committed;
     int64_t     moved_us;
+    struct place place;                         /* near the record that comes next, as journal_progress found it */
 };
 
 /* Reads on from an id: out of memory when it is near the end, else block by block from the files. Of one thread. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_MAGIC = 0x31534a48, SEAL_MAGIC = 0x31454a48, PAGE_VERSION = 1, PAGE_USED = 64, SEAL_USED = 96, WINDOW = 256 * 1024 };
+enum { PAGE_MAGIC = 0x31534a48, SEAL_MAGIC = 0x31454a48, PAGE_VERSION = 1, PAGE_USED = 64, SEAL_USED = 96, WINDOW = 256 * 1024, HEADERS = 4096 };
 
 static void put32(char *p, uint32_t v) { v = htole32(v); memcpy(p, &v, sizeof v); }
 static void put64(char *p, uint64_t v) { v = htole64(v); memcpy(p, &v, sizeof v); }
@@ -148,7 +148,7 @@ static const char *window(struct segment_scan *s, int64_t at, size_t n)
         s->room = room;
     }
     int64_t left = s->end - at;
-    size_t  ask = n > WINDOW ? n : WINDOW;
+    size_t  least = s->payloads ? WINDOW : HEADERS, ask = n > least ? n : least;
     ask = left < (int64_t)ask ? (size_t)left : ask;
     s->window = 0;
     ssize_t got = journal_files_read_all(s->files, s->fd, s->buffer, ask, at);

@@ -485,6 +485,51 @@ static void who_waits_is_woken_by_a_record_by_a_call_and_by_the_time(void **stat
     world_free(w);
 }
 
+static int64_t lag_of(struct world *w, int i)
+{
+    struct journal_progress p[JOURNAL_CONSUMERS_MAX];
+    size_t                  n = journal_progress(w->j, p, JOURNAL_CONSUMERS_MAX);
+    for (size_t k = 0; k < n; k++)
+        if (strcmp(p[k].name, names[i]) == 0)
+            return p[k].lag_us;
+    return -1;
+}
+
+static void lag_is_the_age_of_the_record_that_waits_longest_wherever_it_is(void **state)
+{
+    (void)state;
+    for (int pack = 0; pack < 2; pack++) {
+        struct world *w = world_new(113);
+        w->o.pack = pack ? -5 : 0;
+        w->o.size_max = 40 << 20;
+        w->o.commit_delay_us = 0;
+        assert_ok(journal_adjust(w->j, &w->o, &fault), &fault);
+        for (int i = 0; i < 1500; i++) {
+            w->time.wall_us += 1000 * US_PER_S;        /* small ones: many blocks between two marks; and some that fill segments */
+            while (!append(w, i % 20 ? 5 : 50000))
+                settle(w);
+            settle(w);
+        }
+        for (int again = 0; again < 2; again++) {      /* as it was written, and as the next start finds it: sealed ones have no marks then */
+            int64_t now = w->time.wall_us + 7;
+            w->time.wall_us = now;
+            for (uint64_t id = again ? 2 : 0; id < w->last; id += 97) {
+                assert_ok(journal_seek(w->c[1], id + 1, true, &fault), &fault);
+                for (int asked = 0; asked < 3; asked++)
+                    assert_int_equal(lag_of(w, 1), now - w->when[id]);
+            }
+            assert_ok(journal_seek(w->c[1], w->last, true, &fault), &fault);
+            assert_int_equal(lag_of(w, 1), now - w->when[w->last - 1]);
+            assert_ok(journal_seek(w->c[1], w->last + 1, true, &fault), &fault);
+            assert_int_equal(lag_of(w, 1), 0);
+            assert_int_equal(lag_of(w, 0), now - w->when[0]);
+            close_all(w);
+            open_all(w);
+        }
+        world_free(w);
+    }
+}
+
 /* ---- from outside, on the machine's own files ---- */
 
 static void a_view_sees_what_the_writer_does_without_disturbing_it(void **state)
@@ -734,6 +779,7 @@ int main(void)
         cmocka_unit_test(options_that_cannot_be_are_refused),
         cmocka_unit_test(what_is_over_the_size_after_it_was_lowered_is_removed_when_it_is_passed),
         cmocka_unit_test(who_waits_is_woken_by_a_record_by_a_call_and_by_the_time),
+        cmocka_unit_test(lag_is_the_age_of_the_record_that_waits_longest_wherever_it_is),
         cmocka_unit_test(a_view_sees_what_the_writer_does_without_disturbing_it),
         cmocka_unit_test(a_consumer_is_sent_back_from_outside_and_nothing_it_asked_for_is_used_again),
         cmocka_unit_test(a_view_tells_of_what_was_durable_at_the_end_and_is_destroyed_or_gone),
