@@ -281,6 +281,8 @@ static void a_journal_whose_end_was_destroyed_is_the_same_one_and_nothing_is_cou
         journal_stats(j, &s);
         assert_int_equal(s.identity, identity);
         assert_true(forgotten ? s.last_id < last : s.last_id == last && s.damaged_blocks == 1);
+        whole(forgotten, j, 0);
+        assert_int_equal(number(forgotten, "SELECT sum(count_total) FROM log_pattern_5m"), 15 * 400);
         minutes_into(j, BEGIN + 60 * MINUTE, 5, small);
         wall = BEGIN + 90 * MINUTE;
         whole(forgotten, j, 0);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "journal/journal.h"
+#include "journal/segment.h"
 #include "journal_disk.h"
 
 #include <errno.h>
@@ -671,6 +672,39 @@ static void what_was_durable_is_known_from_a_cursor_too_after_a_kill(void **stat
     tale_done(&t);
 }
 
+static atomic_bool shut;
+static int       (*sync_of_disk)(void *ctx, int fd);
+
+static int sync_when_open(void *ctx, int fd)
+{
+    while (atomic_load(&shut))
+        (void)sched_yield();
+    return sync_of_disk(ctx, fd);
+}
+
+/* The first record is synced alone; those that come meanwhile are blocks of one sync. */
+static void fill_one_sync(struct tale *t, int n)
+{
+    struct journal *j;
+    t->o.commit_bytes = 1;
+    sync_of_disk = t->files.fdatasync;
+    t->files.fdatasync = sync_when_open;
+    assert_ok(journal_open(&t->o, &j, &fault), &fault);
+    struct journal_stats s;
+    do
+        journal_stats(j, &s);
+    while (s.segments_free < 2);                      /* the keeper has done */
+    atomic_store(&shut, true);
+    for (int i = 0; i < n; i++)
+        assert_ok(send(t, j), &fault);
+    atomic_store(&shut, false);
+    wait_for(t, n);
+    journal_stats(j, &s);
+    assert_int_equal(s.groups, n);
+    assert_true(s.syncs <= 3);
+    journal_close(j);
+}
+
 static void what_was_durable_before_a_good_block_of_the_same_sync_is_damage(void **state)
 {
     (void)state;
@@ -679,20 +713,13 @@ static void what_was_durable_before_a_good_block_of_the_same_sync_is_damage(void
     const char          *path;
     int64_t              used, at[64];
     tale_init(&t, 32);
-    t.o.commit_bytes = 1;                             /* each record a block, all of them one sync */
-    t.o.commit_delay_us = 50000;
-    struct journal *j;
-    assert_ok(journal_open(&t.o, &j, &fault), &fault);
-    for (int i = 0; i < 6; i++)
-        assert_ok(send(&t, j), &fault);
-    wait_for(&t, 6);
-    journal_close(j);
+    fill_one_sync(&t, 8);
     char *bytes = last_used(&t, &used, &path);
-    int   n = blocks_of(bytes, used, at);
-    assert_int_equal(n, 6);
-    bytes[at[4] + 96 + 3] ^= 1;
-    assert_int_equal(count_readable(&t, &s), 5);
+    assert_int_equal(blocks_of(bytes, used, at), 8);
+    bytes[at[6] + 96 + 3] ^= 1;
+    assert_int_equal(count_readable(&t, &s), 7);
     assert_int_equal(s.damaged_blocks, 1);
+    assert_int_equal(s.cut_bytes, 0);
     tale_done(&t);
 }
 
@@ -784,6 +811,56 @@ static void segments_that_everybody_has_passed_are_missed_by_nobody(void **state
         }
         tale_done(&t);
     }
+}
+
+/* As if it had been left for another one, and nothing had come since. */
+static void seal_the_last(struct tale *t)
+{
+    const char    *path;
+    int64_t        used, size;
+    struct block   b;
+    struct segment s = { .used = SEGMENT_PAGE };
+    char          *bytes = last_used(t, &used, &path);
+    (void)disk_bytes(t->disk, path, &size);
+    assert_true(journal_segment_page_read(bytes, &s));
+    for (int64_t at = SEGMENT_PAGE; at + BLOCK_HEAD <= size && journal_block_head_read(bytes + at, &b) && b.stamp == s.stamp; at = s.used)
+        journal_segment_note(&s, &b, at);
+    assert_int_equal(s.last, t->last_acknowledged);
+    journal_segment_seal_write(bytes + SEGMENT_SEAL_AT, &s);
+}
+
+static void the_last_segment_with_records_may_go_too_and_no_kill_makes_it_a_loss(void **state)
+{
+    (void)state;
+    for (long at = 1; at < 60; at++)
+        for (int power = 0; power < 2; power++) {
+            struct tale              t;
+            struct journal          *j;
+            struct journal_consumer *c;
+            struct journal_stats     s;
+            tale_init(&t, 38);
+            fill(&t, 30);
+            assert_ok(journal_open(&t.o, &j, &fault), &fault);
+            assert_ok(journal_consumer_open(j, "main", JOURNAL_FROM_START, &c, &fault), &fault);
+            assert_ok(journal_commit(c, 30, &fault), &fault);
+            journal_consumer_close(c);
+            journal_close(j);
+            seal_the_last(&t);
+            t.o.segment_bytes = 2 << 20;             /* those there are do not fit any more: they are removed */
+            t.o.size_max = 8 << 20;
+            disk_kill_at(t.disk, at);
+            if (journal_open(&t.o, &j, &fault) == OK) {
+                do
+                    journal_stats(j, &s);
+                while (s.segments_free < 2 && !disk_dead(t.disk));
+                journal_close(j);
+            }
+            disk_crash(t.disk, power);
+            assert_int_equal(count_readable(&t, &s), 0);
+            assert_int_equal(s.lost_segments + s.damaged_blocks, 0);
+            assert_true(s.last_id >= 30);
+            tale_done(&t);
+        }
 }
 
 /* ---- names ---- */
@@ -884,6 +961,7 @@ int main(void)
         cmocka_unit_test(a_segment_whose_first_block_is_destroyed_is_not_taken_for_an_empty_one),
         cmocka_unit_test(a_segment_that_is_gone_is_counted_wherever_it_was),
         cmocka_unit_test(segments_that_everybody_has_passed_are_missed_by_nobody),
+        cmocka_unit_test(the_last_segment_with_records_may_go_too_and_no_kill_makes_it_a_loss),
         cmocka_unit_test(more_segments_than_files_may_be_open_are_read_and_too_few_files_are_no_damage),
         cmocka_unit_test(a_foreign_file_with_the_highest_number_has_nothing_written_over),
     };

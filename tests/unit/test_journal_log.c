@@ -6,6 +6,8 @@
 #include "journal/segment.h"
 #include "journal_disk.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -636,6 +638,31 @@ static void a_consumer_is_sent_back_from_outside_and_nothing_it_asked_for_is_use
     assert_int_equal(system(command), 0);
 }
 
+static void no_file_is_renamed_over_another_one(void **state)
+{
+    (void)state;
+    const struct journal_files *f = &journal_files_real;
+    char                        folder[] = "/tmp/test-journal-XXXXXX", one[60], two[60], command[60], in[4] = "";
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(one, sizeof one, "%s/one", folder);
+    (void)snprintf(two, sizeof two, "%s/two", folder);
+    for (int i = 0; i < 2; i++) {
+        int fd = f->open(f->ctx, i ? two : one, O_RDWR | O_CREAT, 0600);
+        assert_true(fd >= 0 && journal_files_write_all(f, fd, i ? "two" : "one", 3, 0));
+        (void)f->close(f->ctx, fd);
+    }
+    assert_int_equal(f->rename(f->ctx, one, two), -1);
+    assert_int_equal(errno, EEXIST);
+    int fd = f->open(f->ctx, two, O_RDONLY, 0);
+    assert_int_equal(journal_files_read_all(f, fd, in, 3, 0), 3);
+    assert_string_equal(in, "two");
+    (void)f->close(f->ctx, fd);
+    assert_int_equal(f->unlink(f->ctx, two), 0);
+    assert_int_equal(f->rename(f->ctx, one, two), 0);
+    (void)snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 static size_t view_of(const char *folder, struct journal_stats *s, uint64_t *damaged)
 {
     struct journal_view    *v;
@@ -782,6 +809,7 @@ int main(void)
         cmocka_unit_test(lag_is_the_age_of_the_record_that_waits_longest_wherever_it_is),
         cmocka_unit_test(a_view_sees_what_the_writer_does_without_disturbing_it),
         cmocka_unit_test(a_consumer_is_sent_back_from_outside_and_nothing_it_asked_for_is_used_again),
+        cmocka_unit_test(no_file_is_renamed_over_another_one),
         cmocka_unit_test(a_view_tells_of_what_was_durable_at_the_end_and_is_destroyed_or_gone),
         cmocka_unit_test(a_journal_of_an_older_version_is_gone_on_with_and_gets_its_identity),
     };
