@@ -267,13 +267,13 @@ static void a_journal_whose_end_was_destroyed_is_the_same_one_and_nothing_is_cou
         (void)snprintf(command, sizeof command, "cd '%s' && mkdir early && cp meta *.cursor early", site_journal);
         assert_int_equal(system(command), 0);
         j = the_journal();
-        minutes_into(j, BEGIN + 30 * MINUTE, 5, small);
-        wall = BEGIN + 60 * MINUTE;
+        minutes_into(j, BEGIN + 30 * MINUTE, 2, small);
+        wall = BEGIN + 32 * MINUTE;
         whole(forgotten, j, 0);
         journal_stats(j, &s);
         uint64_t last = s.last_id, identity = s.identity;
         journal_close(j);
-        assert_int_equal(number(forgotten, "SELECT sum(count_total) FROM log_pattern_5m"), 15 * 400);
+        assert_int_equal(number(forgotten, "SELECT sum(count_total) FROM log_pattern_5m"), 10 * 400);      /* the window is open still */
         flip_the_end();
         (void)snprintf(command, sizeof command, "cd '%s' && cp early/* .", site_journal);
         assert_int_equal(forgotten ? system(command) : 0, 0);
@@ -282,11 +282,10 @@ static void a_journal_whose_end_was_destroyed_is_the_same_one_and_nothing_is_cou
         assert_int_equal(s.identity, identity);
         assert_true(forgotten ? s.last_id < last : s.last_id == last && s.damaged_blocks == 1);
         whole(forgotten, j, 0);
-        assert_int_equal(number(forgotten, "SELECT sum(count_total) FROM log_pattern_5m"), 15 * 400);
         minutes_into(j, BEGIN + 60 * MINUTE, 5, small);
         wall = BEGIN + 90 * MINUTE;
         whole(forgotten, j, 0);
-        assert_int_equal(number(forgotten, "SELECT sum(count_total) FROM log_pattern_5m"), 20 * 400);
+        assert_int_equal(number(forgotten, "SELECT sum(count_total) FROM log_pattern_5m"), 17 * 400);
         j = another_journal(j, BEGIN, 0);
         journal_close(j);
         wall = BEGIN;
