@@ -73,10 +73,14 @@ int cmd_journal_ls(struct cli *c)
     uint64_t             damaged;
     if (view_open(c, &v, &fault) != OK)
         return cli_complain(c, &fault);
-    json_t *all = json_pack("{s:o, s:o}", "segments", segments_json(v, &damaged), "consumers", consumers_json(v));
+    struct journal_stats s;
+    journal_view_stats(v, &s);
+    json_t *all = json_pack("{s:o, s:o, s:I}", "segments", segments_json(v, &damaged), "consumers", consumers_json(v), "lost_segments", (json_int_t)s.lost_segments);
     journal_view_close(v);
     if (!cli_put_json(c, all)) {
         print_table(c->out, json_object_get(all, "segments"), segment_columns, "no segments");
+        if (s.lost_segments)
+            fprintf(c->out, "%llu more are gone\n", (unsigned long long)s.lost_segments);
         fputc('\n', c->out);
         print_table(c->out, json_object_get(all, "consumers"), consumer_columns, "no consumers");
     }
@@ -119,6 +123,7 @@ int cmd_journal_verify(struct cli *c)
 {
     struct journal_view *v;
     struct fault         fault = { 0 };
+    struct journal_stats s;
     uint64_t             damaged = 0;
     json_int_t           blocks = 0;
     size_t               i;
@@ -126,19 +131,26 @@ int cmd_journal_verify(struct cli *c)
     if (view_open(c, &v, &fault) != OK)
         return cli_complain(c, &fault);
     rows = segments_json(v, &damaged);
+    journal_view_stats(v, &s);
     journal_view_close(v);
     json_array_foreach(rows, i, row)
         blocks += json_integer_value(json_object_get(row, "blocks"));
-    json_t *said = json_pack("{s:b, s:I, s:I, s:I}", "whole", damaged == 0, "segments", (json_int_t)json_array_size(rows), "blocks", blocks, "damaged", (json_int_t)damaged);
+    bool    whole = damaged == 0 && s.lost_segments == 0;
+    json_t *said = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I}", "whole", whole, "segments", (json_int_t)json_array_size(rows), "blocks", blocks, "damaged", (json_int_t)damaged,
+                             "lost_segments", (json_int_t)s.lost_segments, "cut_bytes", (json_int_t)s.cut_bytes);
     if (!cli_put_json(c, said)) {
         json_array_foreach(rows, i, row)
             if (json_integer_value(json_object_get(row, "damaged")))
                 fprintf(c->out, "%s: %lld damaged\n", print_text(row, "file"), (long long)json_integer_value(json_object_get(row, "damaged")));
+        if (s.lost_segments)
+            fprintf(c->out, "%llu segments are gone, with what was durable in them\n", (unsigned long long)s.lost_segments);
+        if (s.cut_bytes)
+            fprintf(c->out, "%llu bytes of a write that was not finished; the next start cuts them off\n", (unsigned long long)s.cut_bytes);
         fprintf(c->out, "%zu segments, %lld blocks, %llu damaged\n", json_array_size(rows), (long long)blocks, (unsigned long long)damaged);
     }
     json_decref(said);
     json_decref(rows);
-    return damaged ? CLI_FAILED : CLI_DONE;
+    return whole ? CLI_DONE : CLI_FAILED;
 }
 
 /* A Homeostat has the journal: it is asked to do it. NULL: it was complained. With --folder it is not known which one that would be. */

@@ -101,7 +101,7 @@ static int put(struct cli *c, json_t *data, const json_t *rows, const struct pri
 static const struct print_column journal_record[] = {
     { "journal", "folder", PRINT_TEXT, 0 }, { "records", "first_id", PRINT_TEXT, 0 }, { "up to", "last_id", PRINT_TEXT, 0 }, { "bytes on disk", "bytes", PRINT_TEXT, 0 },
     { "oldest", "oldest_at", PRINT_TIME, 0 }, { "found no room", "refused", PRINT_TEXT, 0 }, { "dropped events", "dropped_events", PRINT_TEXT, 0 },
-    { "damaged blocks", "damaged_blocks", PRINT_TEXT, 0 }, { "full", "why_full", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
+    { "damaged blocks", "damaged_blocks", PRINT_TEXT, 0 }, { "lost segments", "lost_segments", PRINT_TEXT, 0 }, { "full", "why_full", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
 static const struct print_column consumer_columns[] = {
     { "CONSUMER", "name", PRINT_TEXT, 0 }, { "COMMITTED", "committed", PRINT_TEXT, 0 }, { "BEHIND", "behind", PRINT_TEXT, 0 }, { "LAG S", "lag_seconds", PRINT_TEXT, 0 },

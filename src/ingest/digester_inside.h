@@ -29,6 +29,7 @@ struct digester {
     struct rand              chance;
     uint64_t                 read;           /* the last record that is in the feed */
     struct digester_last     last;
+    uint64_t                 identity;       /* of the journal that `read` is of; 0: written by an older version, not known */
     bool                     replaced;       /* there are rows of a journal that was another one than this */
     bool                     noted;          /* that windows were run, in etl_job_run */
     uint64_t                 committed;      /* in digest.db */

@@ -17,7 +17,7 @@ enum err digester_keep(struct digester *d, struct fault *fault)
 {
     struct pack p;
     pack_init(&p, 4096);
-    pack_u(&p, 2);
+    pack_u(&p, 3);
     pack_u(&p, d->read);
     pack_i(&p, d->now_us);
     pack_i(&p, d->upper_us);
@@ -25,6 +25,7 @@ enum err digester_keep(struct digester *d, struct fault *fault)
     pack_u(&p, d->last.bytes);
     pack_u(&p, d->replaced);
     pack_u(&p, d->noted);
+    pack_u(&p, d->identity);
     enum err e = p.full ? fail(fault, ERR_LIMIT, "no memory to store how far the digest is") : feed_save(d->feed, d->store, fault);
     if (e == OK)
         e = digest_state_put(d->store, "progress", pack_bytes(&p), fault);
@@ -41,6 +42,7 @@ static enum err load_progress(struct digester *d, struct fault *fault)
     d->now_us = d->upper_us = INT64_MIN;
     d->last = (struct digester_last){ 0 };
     d->replaced = d->noted = false;
+    d->identity = 0;
     if (e != OK || !bytes)
         return e;
     struct unpack u = unpack_of((struct slice){ bytes, size });
@@ -48,14 +50,16 @@ static enum err load_progress(struct digester *d, struct fault *fault)
     d->read = unpack_u(&u);
     d->now_us = unpack_i(&u);
     d->upper_us = unpack_i(&u);
-    if (version == 2) {
+    if (version >= 2) {
         d->last.received_us = unpack_i(&u);
         d->last.bytes = unpack_u(&u);
         d->replaced = unpack_u(&u) != 0;
         d->noted = unpack_u(&u) != 0;
     }
+    if (version == 3)
+        d->identity = unpack_u(&u);
     free(bytes);
-    return (version == 1 || version == 2) && !u.bad ? OK : fail(fault, ERR_DAMAGED, "digest.db does not say how far it is");
+    return version >= 1 && version <= 3 && !u.bad ? OK : fail(fault, ERR_DAMAGED, "digest.db does not say how far it is");
 }
 
 /* ---- which journal ---- */
@@ -75,7 +79,10 @@ static enum err find_place(struct digester *d, struct fault *fault)
 {
     struct journal_stats s;
     journal_stats(d->o.journal, &s);
-    if (d->read > s.last_id || !same_record(d)) {
+    /* How long it is tells nothing of a journal that is known: its end may have been destroyed, and what was read of it is in the windows. */
+    bool other = d->identity ? d->identity != s.identity : d->read > s.last_id;
+    d->identity = s.identity;
+    if (other || !same_record(d)) {
         log_warn("the journal is another one than the digest knew: it is read from its beginning", F("known", (int64_t)d->read), F("last", (int64_t)s.last_id));
         d->read = 0;
         d->last = (struct digester_last){ 0 };

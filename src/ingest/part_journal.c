@@ -35,10 +35,11 @@ static json_t *journal_status(struct ingest *in, void *self)
                                                    "behind", (json_int_t)p[i].behind, "lag_seconds", (double)p[i].lag_us / 1e6));
     char    when[32];
     json_t *oldest = s.oldest_us ? json_string(clock_format(s.oldest_us, when, sizeof when)) : json_null();
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:s, s:o, s:o}", "folder", in->journal_folder, "first_id", (json_int_t)s.first_id,
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:s, s:o, s:o}", "folder", in->journal_folder, "first_id", (json_int_t)s.first_id,
                      "last_id", (json_int_t)s.last_id, "bytes", (json_int_t)s.bytes, "segments", (json_int_t)s.segments, "records", (json_int_t)s.records,
                      "record_bytes", (json_int_t)s.record_bytes, "refused", (json_int_t)s.refused, "dropped_events", (json_int_t)s.dropped_events,
-                     "damaged_blocks", (json_int_t)s.damaged_blocks, "damaged_bytes", (json_int_t)s.damaged_bytes, "waiting_bytes", (json_int_t)s.waiting_bytes,
+                     "damaged_blocks", (json_int_t)s.damaged_blocks, "damaged_bytes", (json_int_t)s.damaged_bytes, "lost_segments", (json_int_t)s.lost_segments, "cut_bytes", (json_int_t)s.cut_bytes,
+                     "waiting_bytes", (json_int_t)s.waiting_bytes,
                      "sync_p99_seconds", (double)s.sync_p99_us / 1e6, "full", s.full, "why_full", s.why_full, "oldest_at", oldest, "consumers", consumers);
 }
 
@@ -56,6 +57,8 @@ static void journal_metrics(struct ingest *in, void *self, struct gauge *g)
     gauge_counter(g, "homeostat_journal_dropped_events_total", "Events thrown away unread, because ingest.journal.when_full says so.", (double)s.dropped_events, NULL);
     gauge_counter(g, "homeostat_journal_damaged_blocks_total", "Blocks that could not be read and were put aside.", (double)s.damaged_blocks, NULL);
     gauge_counter(g, "homeostat_journal_damaged_bytes_total", "Bytes that could not be read and were put aside.", (double)s.damaged_bytes, NULL);
+    gauge_counter(g, "homeostat_journal_lost_segments_total", "Segments that were gone at the start, with what was durable in them.", (double)s.lost_segments, NULL);
+    gauge_counter(g, "homeostat_journal_cut_bytes_total", "Of writes that were not finished when it was stopped, cut at the start.", (double)s.cut_bytes, NULL);
     gauge_set(g, "homeostat_journal_bytes", "On disk, all segments.", (double)s.bytes, NULL);
     gauge_set(g, "homeostat_journal_waiting_bytes", "Came and is not durable yet.", (double)s.waiting_bytes, NULL);
     gauge_set(g, "homeostat_journal_full", "1 while nothing more is taken.", s.full, NULL);

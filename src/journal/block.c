@@ -33,6 +33,7 @@ void journal_block_head_write(char out[BLOCK_HEAD], const struct block *b)
     put64(out + 64, (uint64_t)b->first_us);
     put64(out + 72, (uint64_t)b->last_us);
     put64(out + 80, b->events);
+    put64(out + 88, b->since);
     put32(out + 8, crc32c(0, out, BLOCK_HEAD));
 }
 
@@ -48,7 +49,7 @@ bool journal_block_head_read(const char in[BLOCK_HEAD], struct block *b)
     *b = (struct block){
         .packed = (get16(in + 6) & FLAG_PACKED) != 0, .payload_crc = get32(in + 12), .stamp = get64(in + 16), .generation = get64(in + 24), .first = get64(in + 32),
         .durable = get64(in + 40), .count = get32(in + 48), .stored = get32(in + 52), .full = get32(in + 56), .first_us = (int64_t)get64(in + 64),
-        .last_us = (int64_t)get64(in + 72), .events = get64(in + 80),
+        .last_us = (int64_t)get64(in + 72), .events = get64(in + 80), .since = get64(in + 88),
     };
     return b->count > 0 && b->first > 0 && b->first < RECORD_ID_END && b->full <= BLOCK_FULL_MAX && b->stored <= b->full
         && (b->packed || b->stored == b->full) && b->count <= b->full / RECORD_HEAD;

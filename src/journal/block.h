@@ -11,7 +11,7 @@
  *     12  u32 payload crc    of the stored bytes     64  i64 first_us   least and ...
  *     16  u64 stamp          of the segment's use    72  i64 last_us    ... greatest received_us
  *     24  u64 generation     of the segment's use    80  u64 events     sum over the records
- *     32  u64 first          id                      88  u64 zero
+ *     32  u64 first          id                      88  u64 since      first id of all that is synced together with this; 0: not said
  *
  * The stamp is drawn by chance each time a segment is put to use: blocks of an earlier use, and bytes of a sender that look like a
  * block, do not have it.  A record in the payload:
@@ -43,7 +43,7 @@ enum {
 #define RECORD_ID_END (UINT64_C(1) << 62)
 
 struct block {
-    uint64_t stamp, generation, first, durable, events;
+    uint64_t stamp, generation, first, durable, events, since;
     uint32_t count, stored, full, payload_crc;
     int64_t  first_us, last_us;
     bool     packed;

@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,7 @@ enum err journal_consumer_open(struct journal *j, const char *name, uint64_t fro
     if (e == OK) {
         e = journal_slot_open(&c->cursor->slot, &j->f, j->folder, file, name, &found, fault);
         if (e == OK && (!found || !known))
-            e = journal_slot_write(&c->cursor->slot, &j->f, at, last > at ? last : at, fault);
+            e = journal_slot_write(&c->cursor->slot, &j->f, at, last, fault);
         if (e != OK) {
             journal_slot_close(&c->cursor->slot, &j->f);
             pthread_mutex_lock(&j->lock);
@@ -199,30 +200,70 @@ enum err journal_forget(struct journal *j, const char *name, struct fault *fault
     return e;
 }
 
+/* ---- how far they are ---- */
+
+enum { HEADERS_AT_ONCE = 2048 };       /* that one question looks at for a consumer; the next one goes on from there */
+
+/* From block to block as far as id. What cannot be read leaves *p where it was: too early, never too late. */
+static void walk_to(struct journal *j, const struct segment *s, int64_t end, uint64_t id, struct place *p)
+{
+    struct segment_scan scan = { .files = &j->f, .fd = journal_segment_open(j, s, O_RDONLY), .stamp = s->stamp, .at = p->at, .end = end, .past_errors = true };
+    struct block        b;
+    int64_t             at, size;
+    enum segment_found  found = scan.fd >= 0 ? FOUND_GAP : FOUND_ERROR;
+    for (int n = 0; n < HEADERS_AT_ONCE && (found == FOUND_BLOCK || found == FOUND_GAP) && p->last < id; n++)
+        if ((found = journal_segment_scan_next(&scan, &b, &at, &size)) == FOUND_BLOCK)
+            *p = (struct place){ s->generation, b.first, journal_block_last(&b), at, b.first_us };
+    journal_segment_scan_done(&scan);
+    if (scan.fd >= 0)
+        (void)j->f.close(j->f.ctx, scan.fd);
+}
+
+/* With the lock, which it lets go while it reads: when the first record at or behind id came; 0: there is none. */
+static int64_t when_came(struct journal *j, struct cursor *c, uint64_t id)
+{
+    for (const struct group *g = j->hot && id >= j->hot->first ? j->hot : NULL; g; g = g->next)
+        if (g->first + g->count - 1 >= id)
+            return g->first_us;
+    struct segment *s = NULL;
+    for (size_t i = 0; i < j->count && !s; i++)
+        s = j->segments[i]->first && j->segments[i]->last >= id ? j->segments[i] : NULL;
+    if (!s)
+        return 0;
+    struct place p = { s->generation, 0, 0, journal_segment_near(s, id), journal_segment_when(s, id) };
+    if (c->place.generation == s->generation && c->place.first <= id && c->place.at >= p.at)
+        p = c->place;
+    if (p.last >= id)
+        return p.us;
+    int64_t end = s->used;
+    s->pins++;
+    pthread_mutex_unlock(&j->lock);
+    walk_to(j, s, end, id, &p);
+    pthread_mutex_lock(&j->lock);
+    s->pins--;
+    c->place = p;
+    return p.us;
+}
+
 size_t journal_progress(struct journal *j, struct journal_progress *list, size_t max)
 {
-    struct { uint64_t id; int64_t us; } first = { 0 };
-    size_t  n = 0;
-    int64_t now = clock_wall_us(j->clock);
+    uint64_t first = 0;
+    size_t   n = 0;
+    int64_t  now = clock_wall_us(j->clock);
     pthread_mutex_lock(&j->lock);
-    for (size_t i = 0; i < j->count && !first.id; i++)
-        if (j->segments[i]->first)
-            first.id = j->segments[i]->first;
+    for (size_t i = 0; i < j->count && !first; i++)
+        first = j->segments[i]->first;
     for (int i = 0; i < JOURNAL_CONSUMERS_MAX && n < max; i++) {
-        const struct cursor *c = &j->cursors[i];
+        struct cursor *c = &j->cursors[i];
         if (!c->used)
             continue;
-        uint64_t from = first.id && first.id > c->committed ? first.id - 1 : c->committed;
+        uint64_t                 from = first > c->committed ? first - 1 : c->committed;
         struct journal_progress *p = &list[n++];
-        *p = (struct journal_progress){ .open = c->open, .committed = c->committed, .behind = j->last_id > from ? j->last_id - from : 0, .moved_us = c->moved_us };
+        *p = (struct journal_progress){ .open = c->open, .committed = c->committed, .behind = j->present > from ? j->present - from : 0, .moved_us = c->moved_us };
         (void)text_copy(p->name, sizeof p->name, c->name);
-        /* By the segment or, where it is known, the block: exact enough for an age. */
-        for (size_t k = 0; p->behind && k < j->count; k++)
-            if (j->segments[k]->first && j->segments[k]->last > c->committed) {
-                p->lag_us = now - journal_segment_when(j->segments[k], c->committed + 1);
-                p->lag_us = p->lag_us > 0 ? p->lag_us : 1;
-                break;
-            }
+        int64_t came = p->behind ? when_came(j, c, from + 1) : 0;
+        if (came)
+            p->lag_us = now > came ? now - came : 1;
     }
     pthread_mutex_unlock(&j->lock);
     return n;

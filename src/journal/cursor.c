@@ -56,9 +56,12 @@ struct cursor *journal_cursor_find(struct journal *j, const char *name)
     return NULL;
 }
 
+struct loading { struct journal *j; int error; };
+
 static void load_one(void *to, const char *file)
 {
-    struct journal *j = to;
+    struct loading *l = to;
+    struct journal *j = l->j;
     struct cursor  *c = NULL;
     struct slot     slot;
     char            name[JOURNAL_NAME_MAX + 1], path[4096];
@@ -70,19 +73,26 @@ static void load_one(void *to, const char *file)
         log_warn("more cursors than consumers may be; this one holds nothing", F("folder", j->folder), F("cursor", file));
         return;
     }
+    errno = 0;
     bool good = journal_slot_look(&slot, &j->f, path) && slot.a < RECORD_ID_END / 2;
+    l->error = !good && journal_files_short(errno) ? errno : l->error;
+    if (l->error)
+        return;
     if (!good && !j->looking)
         log_warn("a cursor cannot be read; its consumer begins with the oldest record", F("folder", j->folder), F("consumer", name));
     *c = (struct cursor){ .used = true, .slot = { .fd = -1 }, .committed = good ? slot.a : 0 };
     (void)text_copy(c->name, sizeof c->name, name);
-    uint64_t floor = good && slot.b < RECORD_ID_END / 2 && slot.b > c->committed ? slot.b : c->committed;
+    uint64_t durable = good && slot.b < RECORD_ID_END / 2 ? slot.b : 0, floor = durable > c->committed ? durable : c->committed;
+    j->durable = durable > j->durable ? durable : j->durable;
     j->next_id = floor >= j->next_id ? floor + 1 : j->next_id;
 }
 
 enum err journal_cursors_load(struct journal *j, struct fault *fault)
 {
     memset(j->cursors, 0, sizeof j->cursors);
-    if (j->f.list(j->f.ctx, j->folder, load_one, j) != 0)
+    j->durable = 0;
+    struct loading l = { .j = j };
+    if (j->f.list(j->f.ctx, j->folder, load_one, &l) != 0)
         return fail(fault, ERR_IO, "cannot list folder %.300s: %s", j->folder, strerror(errno));
-    return OK;
+    return l.error ? journal_short(j, "a cursor", l.error, fault) : OK;
 }

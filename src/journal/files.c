@@ -71,7 +71,14 @@ static int64_t real_size(void *ctx, int fd)
 static int real_rename(void *ctx, const char *from, const char *to)
 {
     (void)ctx;
-    return rename(from, to);
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    /* A file system that cannot do it in one step. */
+    if (link(from, to) != 0)
+        return -1;
+    return unlink(from);
 }
 
 static int real_unlink(void *ctx, const char *path)
@@ -134,6 +141,8 @@ bool journal_files_write_all(const struct journal_files *f, int fd, const void *
     }
     return true;
 }
+
+bool journal_files_short(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
 
 ssize_t journal_files_read_all(const struct journal_files *f, int fd, void *to, size_t n, int64_t at)
 {

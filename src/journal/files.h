@@ -24,7 +24,7 @@ struct journal_files {
     int     (*fsync_folder)(void *ctx, const char *path);      /* names that were made, moved or removed in it */
     int     (*allocate)(void *ctx, int fd, off_t bytes);       /* room on the disk; the content is whatever the system likes */
     int64_t (*size)(void *ctx, int fd);
-    int     (*rename)(void *ctx, const char *from, const char *to);
+    int     (*rename)(void *ctx, const char *from, const char *to);    /* EEXIST: `to` is there, and stays as it is */
     int     (*unlink)(void *ctx, const char *path);
     int     (*mkdir)(void *ctx, const char *path, mode_t mode);
     int     (*lock)(void *ctx, int fd);                        /* EWOULDBLOCK: somebody else has it */
@@ -35,6 +35,7 @@ struct journal_files {
 extern const struct journal_files journal_files_real;
 
 bool    journal_files_write_all(const struct journal_files *f, int fd, const void *from, size_t n, int64_t at);    /* false: errno */
+bool    journal_files_short(int error);    /* too many open files, or no memory: it says nothing about the file */
 ssize_t journal_files_read_all(const struct journal_files *f, int fd, void *to, size_t n, int64_t at);             /* less than n: the file ends there. -1: errno */
 
 #endif

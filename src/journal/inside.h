@@ -49,12 +49,19 @@ struct group {
     struct block   head;
 };
 
+/* What meta has in `more`: where the last block that is known ends; the last id at the last start, what was missing then is told already; which journal this is. */
+enum { META_GENERATION, META_USED, META_LAST, META_JUDGED, META_IDENTITY };
+
+/* A block: in which segment, of which ids, when the first of it was received. */
+struct place { uint64_t generation, first, last; int64_t at, us; };
+
 struct cursor {
     bool        used, open, woken;
     struct slot slot;                           /* of the consumer's thread */
     char        name[JOURNAL_NAME_MAX + 1];
     uint64_t    committed;
     int64_t     moved_us;
+    struct place place;                         /* near the record that comes next, as journal_progress found it */
 };
 
 /* Reads on from an id: out of memory when it is near the end, else block by block from the files. Of one thread. */
@@ -81,7 +88,8 @@ struct journal {
     struct journal_files       f;
     const struct clock        *clock;
     int                        lock_fd;
-    struct slot                meta;            /* a: ids below may have been used; b: the last generation. Of the keeper */
+    struct slot                meta;            /* a: ids below may have been used; b: the last generation; more: META_*. Of the keeper */
+    uint64_t                   identity, judged;    /* of meta */
     struct rand                chance;          /* of the keeper */
 
     pthread_mutex_t lock;
@@ -104,6 +112,8 @@ struct journal {
     size_t        waiting;
 
     uint64_t next_id, last_id;                  /* next: of the writer; last: durable */
+    uint64_t present;                           /* last_id, without ids that are known from cursors and meta alone. Of the writer */
+    uint64_t durable;                           /* the greatest that a cursor knew to be durable, as it was found at the start */
     struct cursor cursors[JOURNAL_CONSUMERS_MAX];
 
     enum { FULL_NOT, FULL_SIZE, FULL_DISK } blocked;    /* why there is no ready segment */
@@ -115,7 +125,8 @@ struct journal {
     int64_t  quarantine_bytes;
     int      quarantine_files;
 
-    ZSTD_CCtx *pack;                            /* of the writer */
+    ZSTD_CCtx *pack;                            /* of the writer, as is since: the first id of what it makes durable now */
+    uint64_t   since;
     char      *scratch;
     size_t     scratch_room;
 };
@@ -133,6 +144,20 @@ MUST_CHECK enum err journal_recover_lock(struct journal *j, bool make, struct fa
 bool journal_quarantine_add(struct journal *j, const struct segment *s, int fd, int64_t at, int64_t size);
 MUST_CHECK enum err journal_segments_add(struct journal *j, struct segment *s, struct fault *fault);    /* behind the last; with the lock */
 
+/* The file of a segment. -1: errno. */
+int journal_segment_open(struct journal *j, const struct segment *s, int flags);
+
+/* missing.c: bytes that are no block are judged when all of the journal was seen */
+struct gap { struct segment *segment; int64_t at, size; uint64_t before /* last id before it */; struct block behind; };
+struct missing { struct gap *gap; size_t n, room, left_out; uint64_t durable; };
+void     journal_missing_gap(struct missing *m, struct gap g);
+uint64_t journal_missing_want(const struct journal *j);        /* the last id that must be there */
+/* b: the first block of segment i; holder: the last one before it that has records. */
+void     journal_missing_before(struct journal *j, size_t i, struct segment *holder, const struct block *b);
+void     journal_missing_end(struct journal *j, struct missing *m, struct segment *holder);
+
+enum err journal_short(const struct journal *j, const char *what, int error, struct fault *fault);    /* journal_files_short(error); ERR_LIMIT */
+
 /* In a view: read the folder again. */
 MUST_CHECK enum err journal_recover_look(struct journal *j, struct fault *fault);
 void journal_segments_free(struct journal *j);
@@ -146,6 +171,7 @@ MUST_CHECK enum err journal_reader_next(struct reader *r, struct record *record,
 /* keeper.c */
 void   *journal_keeper_main(void *journal);
 MUST_CHECK enum err journal_keeper_make(struct journal *j, bool zeroed, struct segment **s, struct fault *fault);    /* a new file, durable, for `ready` */
+MUST_CHECK enum err journal_meta_write(struct journal *j, uint64_t a, uint64_t b, struct fault *fault);    /* and how it stands now */
 uint64_t journal_passed(const struct journal *j);     /* every consumer has committed up to here; UINT64_MAX: there is none. With the lock */
 
 /* writer.c */

@@ -1,6 +1,7 @@
 /* journal/journal.c - opening and closing, appending, and how it stands. */
 #include "journal/inside.h"
 
+#include "base/log.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -165,6 +166,10 @@ void journal_close(struct journal *j)
     pthread_mutex_unlock(&j->lock);
     (void)pthread_join(j->writer, NULL);
     (void)pthread_join(j->keeper, NULL);
+    /* An orderly stop knows its end: what is missing of it at the next start was destroyed. */
+    struct fault why = { 0 };
+    if (journal_meta_write(j, j->meta.a, j->meta.b, &why) != OK)
+        log_fault(LOG_WARN, "where the journal ends could not be written down", &why);
     journal_delete(j);
 }
 
@@ -321,6 +326,7 @@ void journal_stats(struct journal *j, struct journal_stats *s)
     pthread_mutex_lock(&j->lock);
     *s = j->stats;
     s->last_id = j->last_id;
+    s->identity = j->identity;
     s->first_id = j->last_id + 1;
     s->segments = (int64_t)j->count + j->readies;
     s->segments_free = j->readies;

@@ -12,7 +12,7 @@
  * On disk: segments of one size, written with zeros once and used again and again, so that a group commit is one
  * fdatasync that changes no metadata.  Each group of records is a block: magic, version, generation of the segment, number of its
  * first record, length, packed or not, CRC32C over all of it.  There is no index that recovery needs.  A torn tail is
- * cut; a damaged block in the middle is put aside (quarantine/), counted, and skipped; opening never fails because of data.
+ * cut; what was durable and is damaged is put aside (quarantine/), counted, and skipped; opening never fails because of data.
  *
  * A segment is used again only when every consumer has passed it and it is over the size or age to keep, or when a
  * limit says `drop` on purpose.  Full means ERR_BUSY to whoever appends.  One process writes: the folder has a lock.
@@ -109,7 +109,10 @@ struct journal_stats {
     uint64_t records, record_bytes, groups, syncs;  /* written since the start */
     uint64_t refused;                               /* appends answered ERR_BUSY: buffer_overflows_total */
     uint64_t dropped_events;                        /* thrown away unread, because somebody chose to */
-    uint64_t damaged_blocks, damaged_bytes, cut_bytes;
+    uint64_t damaged_blocks, damaged_bytes;         /* what was durable and cannot be read, since the start; put aside in quarantine/ */
+    uint64_t cut_bytes;                             /* of writes that were not finished when it was stopped, as the start found them */
+    uint64_t lost_segments;                         /* files that are gone with what was durable in them, as the start found it */
+    uint64_t identity;                              /* of this journal, whatever is in it; drawn by chance when it was made, never 0 */
     int64_t  waiting_bytes, oldest_us;              /* wall, of first_id */
     int64_t  sync_p99_us;                           /* of the last thousand */
     bool     full;  char why_full[120];
@@ -139,6 +142,7 @@ MUST_CHECK enum err journal_view_seek(const char *folder, const char *name, int6
 struct journal_view;
 MUST_CHECK enum err journal_view_open(const char *folder, struct journal_view **v, struct fault *fault);
 void                journal_view_close(struct journal_view *v);
+void                journal_view_stats(struct journal_view *v, struct journal_stats *s);    /* of them: ids, lost_segments, cut_bytes */
 struct journal_segment { char file[64]; uint64_t generation, first_id, last_id, blocks, damaged; int64_t bytes_used, bytes, first_us, last_us; bool free; };
 size_t              journal_view_segments(struct journal_view *v, struct journal_segment *list, size_t max);
 size_t              journal_view_progress(struct journal_view *v, struct journal_progress *list, size_t max);

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PIECE = 1024 * 1024, PIECES_A_SYNC = 4 };
+enum { PIECE = 1024 * 1024, PIECES_A_SYNC = 4, NAMES_TRIED = 100000 };
 #define PAUSE_NS   INT64_C(5000000)
 #define RETRY_US   INT64_C(200000)
 
@@ -60,6 +60,35 @@ static bool write_zeros(struct journal *j, int fd, int64_t bytes)
     return good;
 }
 
+enum err journal_meta_write(struct journal *j, uint64_t a, uint64_t b, struct fault *fault)
+{
+    uint64_t old[SLOT_MORE];
+    memcpy(old, j->meta.more, sizeof old);
+    pthread_mutex_lock(&j->lock);
+    size_t last = j->count;
+    while (last > 0 && !j->segments[last - 1]->first)
+        last--;
+    const struct segment *s = last ? j->segments[last - 1] : NULL;
+    j->meta.more[META_GENERATION] = s ? s->generation : 0;
+    j->meta.more[META_USED] = s ? (uint64_t)s->used : 0;
+    j->meta.more[META_LAST] = s ? s->last : 0;
+    pthread_mutex_unlock(&j->lock);
+    j->meta.more[META_JUDGED] = j->judged;
+    j->meta.more[META_IDENTITY] = j->identity;
+    enum err e = journal_slot_write(&j->meta, &j->f, a, b, fault);
+    if (e != OK)
+        memcpy(j->meta.more, old, sizeof old);
+    return e;
+}
+
+/* Before the segment goes that meta says the journal ends in: else its end would seem to be missing. */
+static void end_moves(struct journal *j, const struct segment *s)
+{
+    struct fault why = { 0 };
+    if (s->generation == j->meta.more[META_GENERATION] && journal_meta_write(j, j->meta.a, j->meta.b, &why) != OK)
+        log_fault(LOG_WARN, "where the journal ends could not be written down", &why);
+}
+
 /* The page of a new use, and what meta must know of it before it is used. */
 static enum err begin_use(struct journal *j, struct segment *s, struct fault *fault)
 {
@@ -69,6 +98,10 @@ static enum err begin_use(struct journal *j, struct segment *s, struct fault *fa
     s->floor = j->next_id;
     pthread_mutex_unlock(&j->lock);
     s->stamp = rand_u64(&j->chance);
+    s->identity = j->identity;
+    s->walked = false;
+    s->missing = 0;
+    s->cut = 0;
     s->used = SEGMENT_PAGE;
     s->first = s->last = s->blocks = s->events = 0;
     s->first_us = s->last_us = 0;
@@ -77,7 +110,7 @@ static enum err begin_use(struct journal *j, struct segment *s, struct fault *fa
     journal_segment_page_write(page, s, clock_wall_us(j->clock));
     if (!journal_files_write_all(&j->f, s->fd, page, sizeof page, 0) || j->f.fdatasync(j->f.ctx, s->fd) != 0)
         return fail(fault, ERR_IO, "cannot write segment %08x of the journal in %.200s: %s", s->number, j->folder, strerror(errno));
-    return journal_slot_write(&j->meta, &j->f, s->floor + ID_MARGIN, s->generation, fault);
+    return journal_meta_write(j, s->floor + ID_MARGIN, s->generation, fault);
 }
 
 static enum err out_of_room(struct journal *j, const char *what, const char *path, struct fault *fault)
@@ -86,26 +119,48 @@ static enum err out_of_room(struct journal *j, const char *what, const char *pat
     return fail(fault, errno == ENOSPC || errno == EDQUOT ? ERR_BUSY : ERR_IO, "cannot %s %.250s: %s", what, path, strerror(errno));
 }
 
+/* Under a number that nobody has: a file that is there already, whosever it is, is left alone. */
+static enum err make_file(struct journal *j, struct segment *s, char made[PATH_MAX], struct fault *fault)
+{
+    char name[SEGMENT_NAME];
+    s->fd = -1;
+    for (int i = 0; i < NAMES_TRIED && s->fd < 0; i++) {
+        s->number = ++j->number;
+        journal_segment_name(s->number, name);
+        memcpy(name + 8, ".new", 5);
+        enum err e = journal_path(j, name, made, PATH_MAX, fault);
+        if (e != OK)
+            return e;
+        s->fd = j->f.open(j->f.ctx, made, O_RDWR | O_CREAT | O_EXCL, 0600);
+        if (s->fd < 0 && errno != EEXIST)
+            break;
+    }
+    return s->fd >= 0 ? OK : out_of_room(j, "make", made, fault);
+}
+
+static enum err name_file(struct journal *j, struct segment *s, const char *made, char path[PATH_MAX], struct fault *fault)
+{
+    char name[SEGMENT_NAME];
+    for (int i = 0; i < NAMES_TRIED; i++, s->number = ++j->number) {
+        journal_segment_name(s->number, name);
+        enum err e = journal_path(j, name, path, PATH_MAX, fault);
+        if (e != OK || j->f.rename(j->f.ctx, made, path) == 0)
+            return e;
+        if (errno != EEXIST)
+            break;
+    }
+    return out_of_room(j, "rename", made, fault);
+}
+
 enum err journal_keeper_make(struct journal *j, bool zeroed, struct segment **out, struct fault *fault)
 {
-    char            name[SEGMENT_NAME], path[PATH_MAX], made[PATH_MAX];
+    char            path[PATH_MAX], made[PATH_MAX];
     struct segment *s = calloc(1, sizeof *s);
     enum err        e;
     if (!s)
         return fail(fault, ERR_LIMIT, "no memory for a segment");
-    s->number = ++j->number;
     s->bytes = j->segment_bytes;
-    journal_segment_name(s->number, name);
-    e = journal_path(j, name, path, sizeof path, fault);
-    memcpy(name + 8, ".new", 5);
-    e = e == OK ? journal_path(j, name, made, sizeof made, fault) : e;
-    if (e != OK) {
-        free(s);
-        return e;
-    }
-    s->fd = j->f.open(j->f.ctx, made, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    if (s->fd < 0) {
-        e = out_of_room(j, "make", made, fault);
+    if ((e = make_file(j, s, made, fault)) != OK) {
         free(s);
         return e;
     }
@@ -114,8 +169,8 @@ enum err journal_keeper_make(struct journal *j, bool zeroed, struct segment **ou
         e = out_of_room(j, "fill", made, fault);
     } else if ((e = begin_use(j, s, fault)) != OK) {
         ;
-    } else if (j->f.rename(j->f.ctx, made, path) != 0) {
-        e = out_of_room(j, "rename", made, fault);
+    } else if ((e = name_file(j, s, made, path, fault)) != OK) {
+        ;
     } else {
         at = path;
         if (j->f.fsync_folder(j->f.ctx, j->folder) != 0)
@@ -248,6 +303,8 @@ static bool one_deed(struct journal *j)
         return false;
     pthread_mutex_unlock(&j->lock);
     bool usable = s && s->bytes == j->segment_bytes;
+    if (d == USE_AGAIN || d == REMOVE || d == DROP)
+        end_moves(j, s);
     if (d == DROP)
         count_dropped(j, s, passed);
     switch (d) {

@@ -2,7 +2,7 @@
  * journal/recover.c - what is in the folder when a journal is opened, whatever happened to it.
  *
  * A sealed segment is believed.  One that is not is walked from block to block: behind its last good block is the tail, which
- * was never acknowledged and is cut.  A segment behind it that has no block yet is ready to be written.
+ * is cut; whether it was durable, missing.c tells.  A segment behind it that has no block yet is ready to be written.
  * Nothing found here keeps a journal from opening: what cannot be read is put aside, counted and told.
  */
 #include "journal/inside.h"
@@ -54,9 +54,12 @@ static int copy_aside(struct journal *j, const char *path, int fd, int64_t at, i
     bool  good = piece != NULL;
     for (int64_t done = 0; good && done < size; ) {
         ssize_t n = journal_files_read_all(&j->f, fd, piece, size - done < PIECE ? (size_t)(size - done) : PIECE, at + done);
+        if (n == 0)
+            break;                    /* the file was cut shorter: what is left of it */
         good = n > 0 && journal_files_write_all(&j->f, to, piece, (size_t)n, done);
         done += n;
     }
+    good = good && j->f.fdatasync(j->f.ctx, to) == 0;
     free(piece);
     (void)j->f.close(j->f.ctx, to);
     return good ? 1 : -1;
@@ -122,6 +125,38 @@ void journal_segments_free(struct journal *j)
     j->readies = 0;
 }
 
+int journal_segment_open(struct journal *j, const struct segment *s, int flags)
+{
+    char name[SEGMENT_NAME], path[PATH_MAX];
+    journal_segment_name(s->number, name);
+    if (journal_path(j, name, path, sizeof path, NULL) == OK)
+        return j->f.open(j->f.ctx, path, flags, 0);
+    errno = ENAMETOOLONG;
+    return -1;
+}
+
+static void shut(struct journal *j, struct segment *s)
+{
+    if (s->fd >= 0)
+        (void)j->f.close(j->f.ctx, s->fd);
+    s->fd = -1;
+}
+
+/* Nothing is said about the file: it is not taken for a damaged one. */
+enum err journal_short(const struct journal *j, const char *what, int error, struct fault *fault)
+{
+    enum err e = fail(fault, ERR_LIMIT, "cannot open %.80s of the journal in %.250s: %s", what, j->folder, strerror(error));
+    fail_hint(fault, error == ENOMEM ? "the machine has no memory for it" : "allow more open files: LimitNOFILE of the unit, or ulimit -n");
+    return e;
+}
+
+static enum err short_of_something(const struct journal *j, const struct segment *s, int error, struct fault *fault)
+{
+    char name[SEGMENT_NAME];
+    journal_segment_name(s->number, name);
+    return journal_short(j, name, error, fault);
+}
+
 static void find_file(void *to, const char *name)
 {
     struct found *f = to;
@@ -161,22 +196,23 @@ static bool salvage(struct journal *j, struct segment *s, int64_t size)
     return s->generation > 0;
 }
 
-/* NULL: not to be used; told. */
-static struct segment *open_segment(struct journal *j, uint32_t number)
+/* *out NULL: not to be used; told. Nobody holds the file afterwards: there may be more of them than may be open. */
+static enum err open_segment(struct journal *j, uint32_t number, struct segment **out, struct fault *fault)
 {
-    char            name[SEGMENT_NAME], path[PATH_MAX], page[SEGMENT_PAGE];
+    char            name[SEGMENT_NAME], page[SEGMENT_PAGE];
     struct segment *s = calloc(1, sizeof *s);
+    *out = NULL;
+    if (!s)
+        return fail(fault, ERR_LIMIT, "no memory for the segments of the journal in %.300s", j->folder);
     journal_segment_name(number, name);
-    if (!s || journal_path(j, name, path, sizeof path, NULL) != OK) {
-        free(s);
-        return NULL;
-    }
     s->number = number;
     s->used = SEGMENT_PAGE;
-    s->fd = j->f.open(j->f.ctx, path, j->looking ? O_RDONLY : O_RDWR, 0);
-    int64_t size = s->fd >= 0 ? j->f.size(j->f.ctx, s->fd) : -1;
-    ssize_t got = size >= 0 ? journal_files_read_all(&j->f, s->fd, page, sizeof page, 0) : -1;
-    bool    good = got == SEGMENT_PAGE && journal_segment_page_read(page, s);
+    s->fd = journal_segment_open(j, s, j->looking ? O_RDONLY : O_RDWR);
+    int      error = s->fd < 0 ? errno : 0;
+    enum err e = journal_files_short(error) ? short_of_something(j, s, error, fault) : OK;
+    int64_t  size = s->fd >= 0 ? j->f.size(j->f.ctx, s->fd) : -1;
+    ssize_t  got = size >= 0 ? journal_files_read_all(&j->f, s->fd, page, sizeof page, 0) : -1;
+    bool     good = got == SEGMENT_PAGE && journal_segment_page_read(page, s);
     if (good)
         (void)journal_segment_seal_read(page, s);
     if (!good && size >= 0 && salvage(j, s, size)) {
@@ -186,15 +222,16 @@ static struct segment *open_segment(struct journal *j, uint32_t number)
     }
     if (!good && j->looking && s->fd >= 0)
         good = s->torn = s->sealed = true;       /* to be seen, with nothing in it */
-    if (good)
-        return s;
-    if (!j->looking)
-        log_error("a file of the journal is no segment; it is left as it is", F("folder", j->folder), F("file", name), F("bytes", size), F("error", size < 0 ? strerror(errno) : ""));
+    shut(j, s);
+    if (good) {
+        *out = s;
+        return OK;
+    }
+    if (!j->looking && e == OK)
+        log_error("a file of the journal is no segment; it is left as it is", F("folder", j->folder), F("file", name), F("bytes", size), F("error", error ? strerror(error) : ""));
     j->stats.damaged_blocks += size != 0;
-    if (s->fd >= 0)
-        (void)j->f.close(j->f.ctx, s->fd);
     free(s);
-    return NULL;
+    return e;
 }
 
 static int by_generation(const void *a, const void *b)
@@ -203,34 +240,35 @@ static int by_generation(const void *a, const void *b)
     return x->generation != y->generation ? (x->generation > y->generation) - (x->generation < y->generation) : (x->number > y->number) - (x->number < y->number);
 }
 
-/* Blocks of a segment that was not sealed. False: the file cannot be read through; what was found counts. */
-static bool walk(struct journal *j, struct segment *s)
+/* Blocks of a segment that was not sealed; last: the last id before it. False: the file cannot be read through; what was found counts. */
+static bool walk(struct journal *j, struct segment *s, uint64_t last, struct missing *m)
 {
     struct segment_scan scan = { .files = &j->f, .fd = s->fd, .stamp = s->stamp, .at = SEGMENT_PAGE, .end = s->bytes, .payloads = true, .past_errors = true };
     struct block        b;
     int64_t             at, size, gap_at = 0, gap = 0;
     enum segment_found  found;
+    s->walked = true;
     while ((found = journal_segment_scan_next(&scan, &b, &at, &size)) == FOUND_BLOCK || found == FOUND_GAP) {
         if (found == FOUND_GAP) {
             gap_at = at;
             gap = size;
             continue;
         }
-        /* What stands before this and was not durable when it was written is a tail that was torn, not damage. */
-        if (gap && b.durable + 1 < b.first)
-            j->stats.cut_bytes += (uint64_t)gap;
-        else if (gap)
-            (void)journal_quarantine_add(j, s, s->fd, gap_at, gap);
+        if (gap)
+            journal_missing_gap(m, (struct gap){ s, gap_at, gap, last, b });
         gap = 0;
         if (s->first == 0 || b.first > s->last)
             journal_segment_note(s, &b, at);
         else
             s->used = at + size;
+        last = s->last > last ? s->last : last;
+        m->durable = b.durable > m->durable ? b.durable : m->durable;
     }
     /* A torn block whose header is there: its ids are not given again. */
     char head[BLOCK_HEAD];
     if (s->used + BLOCK_HEAD <= s->bytes && journal_files_read_all(&j->f, s->fd, head, sizeof head, s->used) == BLOCK_HEAD && journal_block_head_read(head, &b) && b.stamp == s->stamp) {
-        j->stats.cut_bytes += (uint64_t)journal_block_size(b.stored);
+        s->cut = journal_block_size(b.stored) < s->bytes - s->used ? journal_block_size(b.stored) : s->bytes - s->used;
+        j->stats.cut_bytes += (uint64_t)s->cut;
         j->next_id = journal_block_last(&b) >= j->next_id && journal_block_last(&b) < (s->last > s->floor ? s->last : s->floor) + ID_MARGIN ? journal_block_last(&b) + 1 : j->next_id;
     }
     journal_segment_scan_done(&scan);
@@ -246,12 +284,13 @@ static enum err load_segments(struct journal *j, struct fault *fault)
     if (f.cut)
         log_error("the journal has more segments than there is memory for", F("folder", j->folder), F("segments", (int64_t)f.n));
     for (size_t i = 0; i < f.n && e == OK; i++) {
-        struct segment *s = open_segment(j, f.number[i]);
-        j->number = f.number[i] > j->number ? f.number[i] : j->number;
-        if (s && (e = journal_segments_add(j, s, fault)) != OK) {
-            (void)j->f.close(j->f.ctx, s->fd);
+        struct segment *s;
+        if ((e = open_segment(j, f.number[i], &s, fault)) != OK || !s)
+            continue;
+        j->number = s->number > j->number ? s->number : j->number;
+        j->identity = s->identity && !j->identity ? s->identity : j->identity;
+        if ((e = journal_segments_add(j, s, fault)) != OK)
             free(s);
-        }
     }
     free(f.number);
     if (j->count)
@@ -259,29 +298,62 @@ static enum err load_segments(struct journal *j, struct fault *fault)
     return e;
 }
 
-/* Into the list: those with records and what lies before them; behind it, empty ones are ready. */
-static void sort_out(struct journal *j)
+static void take_meta(struct journal *j, bool found)
 {
-    uint64_t last = 0, records_end = 0;
-    bool     reached = false;          /* the first that is not sealed: what is behind it has at most just begun */
-    for (size_t i = 0; i < j->count; i++) {
-        struct segment *s = j->segments[i];
-        char            head[BLOCK_HEAD];
-        struct block    b;
-        bool            begun = journal_files_read_all(&j->f, s->fd, head, sizeof head, SEGMENT_PAGE) == BLOCK_HEAD && journal_block_head_read(head, &b) && b.stamp == s->stamp;
-        if (!s->sealed && (!reached || begun) && !walk(j, s))
-            log_error("a segment of the journal cannot be read through", F("folder", j->folder), F("segment", (int64_t)s->number), F("error", strerror(errno)));
-        reached = reached || !s->sealed;
-        if (s->first) {
-            if (last && s->first > last + 1 && !j->looking)
-                log_warn("ids are missing in the journal", F("folder", j->folder), F("after", (int64_t)last), F("before", (int64_t)s->first));
-            last = s->last > last ? s->last : last;
-            records_end = i + 1;
-        }
-        j->next_id = s->floor > j->next_id ? s->floor : j->next_id;
-        j->generation = s->generation > j->generation ? s->generation : j->generation;
+    if (!found || j->meta.more[META_LAST] >= RECORD_ID_END / 2 || j->meta.more[META_JUDGED] >= RECORD_ID_END / 2)
+        memset(j->meta.more, 0, sizeof j->meta.more);
+    j->judged = j->meta.more[META_JUDGED];
+    j->identity = j->meta.more[META_IDENTITY];
+}
+
+/* How far sorting has come. */
+struct sorting { struct missing missing; struct segment *holder; size_t records_end; bool reached /* the first that is not sealed: what is behind it has at most just begun */; };
+
+static enum err look_into(struct journal *j, size_t i, bool all, struct sorting *o, struct fault *fault)
+{
+    struct segment *s = j->segments[i];
+    char            head[BLOCK_HEAD];
+    struct block    b;
+    uint64_t        last = o->holder ? o->holder->last : 0;
+    s->fd = journal_segment_open(j, s, O_RDONLY);
+    if (s->fd < 0 && journal_files_short(errno))
+        return short_of_something(j, s, errno, fault);
+    bool begun = s->fd >= 0 && journal_files_read_all(&j->f, s->fd, head, sizeof head, SEGMENT_PAGE) == BLOCK_HEAD && journal_block_head_read(head, &b) && b.stamp == s->stamp;
+    if (!s->sealed && (!o->reached || begun || all) && (s->fd < 0 || !walk(j, s, last, &o->missing)))
+        log_error("a segment of the journal cannot be read through", F("folder", j->folder), F("segment", (int64_t)s->number), F("error", strerror(errno)));
+    shut(j, s);
+    o->reached = o->reached || !s->sealed;
+    if (!s->first)
+        return OK;
+    if (begun)
+        journal_missing_before(j, i, o->holder, &b);
+    if (last && s->first > last + 1 && !j->looking)
+        log_warn("ids are missing in the journal", F("folder", j->folder), F("after", (int64_t)last), F("before", (int64_t)s->first));
+    o->holder = s->last > last ? s : o->holder;
+    o->records_end = i + 1;
+    return OK;
+}
+
+/* Into the list: those with records and what lies before them; behind it, empty ones are ready. */
+static enum err sort_out(struct journal *j, struct fault *fault)
+{
+    struct sorting o = { 0 };
+    enum err       e = OK;
+    for (size_t i = 0; i < j->count && e == OK; i++) {
+        e = look_into(j, i, false, &o, fault);
+        j->next_id = j->segments[i]->floor > j->next_id ? j->segments[i]->floor : j->next_id;
+        j->generation = j->segments[i]->generation > j->generation ? j->segments[i]->generation : j->generation;
     }
-    size_t keep = (size_t)records_end;
+    /* Something is missing: perhaps it is in one whose first block was destroyed. */
+    for (size_t i = o.records_end; i < j->count && e == OK && (o.holder ? o.holder->last : 0) < journal_missing_want(j); i++)
+        if (!j->segments[i]->sealed && !j->segments[i]->walked)
+            e = look_into(j, i, true, &o, fault);
+    if (e == OK)
+        journal_missing_end(j, &o.missing, o.holder);
+    free(o.missing.gap);
+    if (e != OK)
+        return e;
+    size_t keep = o.records_end;
     for (size_t i = keep; i < j->count; i++) {
         struct segment *s = j->segments[i];
         if (!s->sealed && !s->torn && s->bytes >= j->segment_bytes && j->readies < READY_MAX)
@@ -290,40 +362,39 @@ static void sort_out(struct journal *j)
             j->segments[keep++] = s;       /* empty: the keeper finds it passed */
     }
     j->count = keep;
-    j->last_id = last;
-    j->next_id = last >= j->next_id ? last + 1 : j->next_id;
-    if (records_end && !j->segments[records_end - 1]->sealed && !j->segments[records_end - 1]->torn)
-        j->current = j->segments[records_end - 1];
+    j->last_id = j->present = o.holder ? o.holder->last : 0;
+    j->next_id = j->last_id >= j->next_id ? j->last_id + 1 : j->next_id;
+    if (o.records_end && !j->segments[o.records_end - 1]->sealed && !j->segments[o.records_end - 1]->torn)
+        j->current = j->segments[o.records_end - 1];
+    return OK;
 }
 
-static void close_others(struct journal *j)
+/* Ids are never given twice, and what was durable was there: whoever has come so far goes on from there, also when it is missing now. */
+static void count_on(struct journal *j)
 {
-    for (size_t i = 0; i < j->count; i++)
-        if (j->segments[i] != j->current && j->segments[i]->fd >= 0) {
-            (void)j->f.close(j->f.ctx, j->segments[i]->fd);
-            j->segments[i]->fd = -1;
-        }
+    uint64_t want = journal_missing_want(j);
+    want = j->durable > want ? j->durable : want;
+    want = j->judged > want ? j->judged : want;
+    j->next_id = want >= j->next_id ? want + 1 : j->next_id;
+    j->last_id = j->last_id == 0 ? j->next_id - 1 : want > j->last_id ? want : j->last_id;
 }
 
 enum err journal_recover_look(struct journal *j, struct fault *fault)
 {
+    char path[PATH_MAX];
     journal_segments_free(j);
     memset(&j->stats, 0, sizeof j->stats);
     j->next_id = 1;
     j->number = 0;
     j->generation = 0;
-    enum err e = load_segments(j, fault);
-    if (e == OK) {
-        sort_out(j);
-        close_others(j);
-        if (j->current && j->current->fd >= 0) {
-            (void)j->f.close(j->f.ctx, j->current->fd);
-            j->current->fd = -1;
-        }
-        e = journal_cursors_load(j, fault);
-    }
-    if (e == OK && j->last_id == 0)
-        j->last_id = j->next_id - 1;
+    /* Before the segments: what somebody writes meanwhile is more than these know. */
+    enum err e = journal_path(j, "meta", path, sizeof path, fault);
+    if (e == OK)
+        take_meta(j, journal_slot_look(&j->meta, &j->f, path));
+    if (e == OK && (e = journal_cursors_load(j, fault)) == OK && (e = load_segments(j, fault)) == OK)
+        e = sort_out(j, fault);
+    if (e == OK)
+        count_on(j);
     return e;
 }
 
@@ -374,6 +445,18 @@ enum err journal_recover_lock(struct journal *j, bool make, struct fault *fault)
     return e;
 }
 
+/* What is missing now was told: the next start tells only what has gone since. */
+static void note_start(struct journal *j, bool found)
+{
+    struct fault why = { 0 };
+    uint64_t     a = found && j->meta.a < RECORD_ID_END / 2 && j->meta.a > j->next_id ? j->meta.a : j->next_id + ID_MARGIN;
+    while (!j->identity)
+        j->identity = rand_u64(&j->chance);
+    j->judged = j->last_id;
+    if (journal_meta_write(j, a, j->generation, &why) != OK)
+        log_fault(LOG_WARN, "how the journal was found could not be written down", &why);
+}
+
 enum err journal_recover(struct journal *j, struct fault *fault)
 {
     char     seed[17], path[PATH_MAX];
@@ -387,28 +470,30 @@ enum err journal_recover(struct journal *j, struct fault *fault)
         (void)j->f.list(j->f.ctx, path, count_file, j);
     if ((e = journal_slot_open(&j->meta, &j->f, j->folder, "meta", "the journal", &found, fault)) != OK)
         return e;
+    take_meta(j, found);
     j->next_id = 1;
-    if ((e = load_segments(j, fault)) != OK)
+    if ((e = journal_cursors_load(j, fault)) != OK || (e = load_segments(j, fault)) != OK || (e = sort_out(j, fault)) != OK)
         return e;
-    sort_out(j);
-    if ((e = journal_cursors_load(j, fault)) != OK)
-        return e;
-    /* The newest segment that was ever ready is not here: what it held may have been acknowledged, so its ids are left out. */
+    /* The newest generation that was ever given is not here: it may have been used, so its ids are left out. */
     if (found && j->meta.a < RECORD_ID_END / 2 && j->meta.b > j->generation) {
-        log_error("segments of the journal are gone", F("folder", j->folder), F("generation", (int64_t)j->meta.b), F("newest", (int64_t)j->generation),
-                  F("next", (int64_t)(j->meta.a > j->next_id ? j->meta.a : j->next_id)));
+        log_warn("the newest segment of the journal that was made is not there", F("folder", j->folder), F("generation", (int64_t)j->meta.b), F("newest", (int64_t)j->generation),
+                 F("next", (int64_t)(j->meta.a > j->next_id ? j->meta.a : j->next_id)));
         j->next_id = j->meta.a > j->next_id ? j->meta.a : j->next_id;
         j->generation = j->meta.b;
     }
-    if (j->last_id == 0)
-        j->last_id = j->next_id - 1;
+    count_on(j);
+    if (j->stats.cut_bytes)
+        log_info("a write that was not finished was cut from the end of the journal", F("folder", j->folder), F("bytes", (int64_t)j->stats.cut_bytes), F("last", (int64_t)j->last_id));
+    if (j->current && (j->current->fd = journal_segment_open(j, j->current, O_RDWR)) < 0 && journal_files_short(errno))
+        return short_of_something(j, j->current, errno, fault);
     /* What a process before us wrote and did not sync is durable before anybody reads it. */
-    if (j->current && j->f.fdatasync(j->f.ctx, j->current->fd) != 0) {
+    if (j->current && (j->current->fd < 0 || j->f.fdatasync(j->f.ctx, j->current->fd) != 0)) {
         log_error("a segment of the journal cannot be synced; going on in another one", F("folder", j->folder), F("segment", (int64_t)j->current->number), F("error", strerror(errno)));
+        shut(j, j->current);
         j->current->sealed = true;
         j->current = NULL;
     }
-    close_others(j);
+    note_start(j, found);
     if (!j->current && j->readies == 0) {
         struct segment *s;
         struct fault    why = { 0 };

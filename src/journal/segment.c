@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_MAGIC = 0x31534a48, SEAL_MAGIC = 0x31454a48, PAGE_VERSION = 1, PAGE_USED = 64, SEAL_USED = 96, WINDOW = 256 * 1024 };
+enum { PAGE_MAGIC = 0x31534a48, SEAL_MAGIC = 0x31454a48, PAGE_VERSION = 1, PAGE_USED = 64, SEAL_USED = 96, WINDOW = 256 * 1024, HEADERS = 4096 };
 
 static void put32(char *p, uint32_t v) { v = htole32(v); memcpy(p, &v, sizeof v); }
 static void put64(char *p, uint64_t v) { v = htole64(v); memcpy(p, &v, sizeof v); }
@@ -46,6 +46,7 @@ void journal_segment_page_write(char out[SEGMENT_PAGE], const struct segment *s,
     put64(out + 32, (uint64_t)s->bytes);
     put64(out + 40, (uint64_t)made_us);
     put64(out + 48, s->floor);
+    put64(out + 56, s->identity);
     put32(out + 8, crc32c(0, out, PAGE_USED));
 }
 
@@ -57,6 +58,7 @@ bool journal_segment_page_read(const char *page, struct segment *s)
     s->generation = get64(page + 24);
     s->bytes = (int64_t)get64(page + 32);
     s->floor = get64(page + 48);
+    s->identity = get64(page + 56);
     return s->generation > 0 && s->bytes >= SEGMENT_PAGE && s->bytes <= SEGMENT_BYTES_MAX && s->floor < RECORD_ID_END / 2;
 }
 
@@ -146,7 +148,7 @@ static const char *window(struct segment_scan *s, int64_t at, size_t n)
         s->room = room;
     }
     int64_t left = s->end - at;
-    size_t  ask = n > WINDOW ? n : WINDOW;
+    size_t  least = s->payloads ? WINDOW : HEADERS, ask = n > least ? n : least;
     ask = left < (int64_t)ask ? (size_t)left : ask;
     s->window = 0;
     ssize_t got = journal_files_read_all(s->files, s->fd, s->buffer, ask, at);

@@ -10,6 +10,7 @@
  *
  * Page:      0  u32 magic "HJS1"   4  u32 version   8  u32 crc of these 64 bytes   12 u32 zero   16  u64 stamp   24  u64 generation
  *           32  i64 bytes         40  i64 made_us         48  u64 floor: ids below it had been given before
+ *           56  u64 identity of the journal; 0: not said
  * Seal:    512  u32 magic "HJE1"   4  u32 zero      8  u32 crc of these 96 bytes  12  u32 zero   16  u64 stamp   24  i64 used
  *           32  u64 first, last, blocks, events  64  i64 first_us, last_us   (written when the segment is full or given up; scanning does without)
  */
@@ -33,12 +34,15 @@ struct segment_mark { uint64_t id; int64_t at, us; };
 struct segment {
     uint32_t number;
     int      fd;                               /* of the writer; -1 when nobody writes */
-    uint64_t generation, stamp, floor;
+    uint64_t generation, stamp, floor, identity;
     int64_t  bytes, used;                      /* used: behind the last durable block */
     uint64_t first, last, blocks, events;      /* first 0: no block yet */
     int64_t  first_us, last_us;
     int      pins;                             /* readers that are in the file right now: it is not used again meanwhile */
     bool     sealed, torn;                     /* torn: its page cannot be read */
+    bool     walked;                           /* all of it was looked through at the start */
+    int64_t  cut;                              /* of a block behind `used` whose header alone can be read */
+    uint64_t missing;                          /* places where blocks were that are not there any more, as the start found it */
     struct segment_mark index[SEGMENT_INDEX];  /* some of its blocks, so that a seek need not walk from the start */
     int      marks;
 };

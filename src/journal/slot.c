@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAGIC = 0x31434a48, VERSION = 1, USED = 128, NAME_AT = 64 };
+enum { MAGIC = 0x31434a48, MAGIC_MORE = 0x32434a48, VERSION = 1, USED = 128, NAME_AT = 64, MORE_AT = USED, MORE_USED = 64 };
 
 static void put32(char *p, uint32_t v) { v = htole32(v); memcpy(p, &v, sizeof v); }
 static void put64(char *p, uint64_t v) { v = htole64(v); memcpy(p, &v, sizeof v); }
@@ -19,12 +19,24 @@ static void put64(char *p, uint64_t v) { v = htole64(v); memcpy(p, &v, sizeof v)
 static uint32_t get32(const char *p) { uint32_t v; memcpy(&v, p, sizeof v); return le32toh(v); }
 static uint64_t get64(const char *p) { uint64_t v; memcpy(&v, p, sizeof v); return le64toh(v); }
 
+static void read_more(struct slot *s, const char *slot)
+{
+    char copy[MORE_USED];
+    memset(s->more, 0, sizeof s->more);
+    memcpy(copy, slot + MORE_AT, sizeof copy);
+    put32(copy + 8, 0);
+    if (get32(copy) != MAGIC_MORE || crc32c(0, copy, sizeof copy) != get32(slot + MORE_AT + 8) || get64(copy + 16) != s->turn)
+        return;
+    for (int i = 0; i < SLOT_MORE; i++)
+        s->more[i] = get64(copy + 24 + 8 * i);
+}
+
 static bool read_slots(struct slot *s, const struct journal_files *f)
 {
     bool found = false;
     for (int i = 0; i < 2; i++) {
-        char in[USED], copy[USED];
-        if (journal_files_read_all(f, s->fd, in, USED, i * SLOT_BYTES) != USED || get32(in) != MAGIC || get32(in + 4) != VERSION || in[USED - 1])
+        char in[SLOT_BYTES] = { 0 }, copy[USED];
+        if (journal_files_read_all(f, s->fd, in, sizeof in, i * SLOT_BYTES) < USED || get32(in) != MAGIC || get32(in + 4) != VERSION || in[USED - 1])
             continue;
         memcpy(copy, in, USED);
         put32(copy + 8, 0);
@@ -36,6 +48,7 @@ static bool read_slots(struct slot *s, const struct journal_files *f)
         s->a = get64(in + 24);
         s->b = get64(in + 32);
         memcpy(s->name, in + NAME_AT, SLOT_NAME);
+        read_more(s, in);
     }
     return found;
 }
@@ -78,6 +91,11 @@ enum err journal_slot_write(struct slot *s, const struct journal_files *f, uint6
     memcpy(out + NAME_AT, s->name, SLOT_NAME);
     out[USED - 1] = '\0';
     put32(out + 8, crc32c(0, out, USED));
+    put32(out + MORE_AT, MAGIC_MORE);
+    put64(out + MORE_AT + 16, turn);
+    for (int i = 0; i < SLOT_MORE; i++)
+        put64(out + MORE_AT + 24 + 8 * i, s->more[i]);
+    put32(out + MORE_AT + 8, crc32c(0, out + MORE_AT, MORE_USED));
     if (!journal_files_write_all(f, s->fd, out, SLOT_BYTES, (int64_t)(turn & 1) * SLOT_BYTES) || f->fdatasync(f->ctx, s->fd) != 0)
         return fail(fault, ERR_IO, "cannot write down how far %s is: %s", s->name, strerror(errno));
     s->turn = turn;

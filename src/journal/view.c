@@ -132,8 +132,8 @@ static void describe(struct journal *j, const struct segment *s, bool is_free, s
     *out = (struct journal_segment){ .generation = s->generation, .first_id = s->first, .last_id = s->last, .blocks = s->blocks, .bytes_used = s->used, .bytes = s->bytes,
                                      .first_us = s->first_us, .last_us = s->last_us, .free = is_free };
     journal_segment_name(s->number, out->file);
-    out->damaged = s->torn;
-    if (!is_free && s->first)
+    out->damaged = s->torn + s->missing;
+    if (!is_free && s->first && !s->walked)      /* of the others the gaps were judged */
         verify(j, s, out);
 }
 
@@ -146,6 +146,8 @@ size_t journal_view_segments(struct journal_view *v, struct journal_segment *lis
         describe(v->j, v->j->ready[i], true, &list[n++]);
     return n;
 }
+
+void journal_view_stats(struct journal_view *v, struct journal_stats *s) { journal_stats(v->j, s); }
 
 size_t journal_view_progress(struct journal_view *v, struct journal_progress *list, size_t max) { return journal_progress(v->j, list, max); }
 

@@ -14,6 +14,7 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,7 +111,7 @@ static void publish(struct journal *j, struct group **list, struct group *end)
         for (g = *list; g != end && n < AT_ONCE; g = next) {
             next = g->next;
             journal_segment_note(g->segment, &g->head, g->at);
-            j->last_id = journal_block_last(&g->head);
+            j->last_id = j->present = journal_block_last(&g->head);
             j->waiting -= g->used;
             j->stats.records += g->count;
             j->stats.record_bytes += g->used;
@@ -155,13 +156,34 @@ static void leave_segment(struct journal *j, bool broken)
     pthread_mutex_unlock(&j->lock);
 }
 
+/* With the lock, which it lets go meanwhile: one that was ready when the journal was opened has no file open. False: it cannot be opened now. */
+static bool open_ready(struct journal *j, struct segment *s)
+{
+    pthread_mutex_unlock(&j->lock);
+    s->fd = s->fd >= 0 ? s->fd : journal_segment_open(j, s, O_RDWR);
+    int  e = s->fd < 0 ? errno : 0;
+    bool later = journal_files_short(e);
+    if (e)
+        log_error(later ? "a segment of the journal cannot be opened now" : "a segment of the journal cannot be opened; it is left out", F("folder", j->folder), F("segment", (int64_t)s->number),
+                  F("error", strerror(e)));
+    pthread_mutex_lock(&j->lock);
+    if (e && !later && journal_segments_add(j, s, NULL) == OK) {     /* empty: the keeper finds it passed */
+        s->sealed = true;
+        memmove(j->ready, j->ready + 1, (size_t)--j->readies * sizeof j->ready[0]);
+        pthread_cond_signal(&j->settled);
+    }
+    return !e;
+}
+
 static enum err take_ready(struct journal *j, int64_t began, struct fault *fault)
 {
     enum err e = OK;
     pthread_mutex_lock(&j->lock);
     pthread_cond_signal(&j->settled);
-    while (j->readies == 0 && e == OK) {
-        if ((j->blocked || j->closing) && (j->closing || journal_real_us() - began > GIVE_UP_US))
+    while (e == OK && (j->readies == 0 || !open_ready(j, j->ready[0]))) {
+        if (j->readies && journal_real_us() - began > GIVE_UP_US)
+            e = fail(fault, ERR_BUSY, "no segment of the journal in %.200s can be opened", j->folder);
+        else if ((j->blocked || j->closing) && (j->closing || journal_real_us() - began > GIVE_UP_US))
             e = fail(fault, ERR_BUSY, "the journal has no room: %s", *j->why ? j->why : "it is being closed");
         else
             journal_timed_wait(j, &j->prepared, ROOM_RETRY_US);
@@ -208,7 +230,8 @@ static bool write_block(struct journal *j, struct group *g, char *out, int64_t a
     g->at = at;
     g->head.stamp = j->current->stamp;
     g->head.generation = j->current->generation;
-    g->head.durable = j->last_id;
+    g->head.durable = j->present;
+    g->head.since = j->since;
     journal_block_head_write(out, &g->head);
     memset(out + used, 0, n - used);
     return journal_files_write_all(&j->f, j->current->fd, out, n, at);
@@ -266,6 +289,7 @@ static void commit(struct journal *j, struct group *list, int level)
     enum err     e;
     int          tries = 0;
     pthread_mutex_lock(&j->lock);
+    j->since = j->next_id;
     for (struct group *g = list; g; g = g->next) {
         g->first = j->next_id;
         j->next_id += g->count;

@@ -279,6 +279,8 @@ static int disk_rename(void *ctx, const char *from, const char *to)
     int i = find(d->now, d->nows, from);
     if (i < 0)
         return no(d, ENOENT);
+    if (find(d->now, d->nows, to) >= 0)
+        return no(d, EEXIST);
     int node = d->now[i].node;
     /* One step: both names are one operation of the folder; the crash is never between. */
     change(d, true, to, node, false);

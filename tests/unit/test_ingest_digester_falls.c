@@ -228,6 +228,70 @@ static void a_journal_that_was_replaced_is_read_whole_however_long_it_is_already
     }
 }
 
+/* One bit of the last byte that is not zero of the last segment with blocks. */
+static void flip_the_end(void)
+{
+    char path[160];
+    for (int number = 9; number > 0; number--) {
+        (void)snprintf(path, sizeof path, "%s/%08x.seg", site_journal, (unsigned)number);
+        FILE *f = fopen(path, "r+b");
+        int   c = 0;
+        if (!f)
+            continue;
+        (void)fseek(f, 4096, SEEK_SET);
+        bool begun = fgetc(f) == 'H';
+        (void)fseek(f, 0, SEEK_END);
+        for (long at = ftell(f) - 1; begun && at > 4096 && c == 0; at--) {
+            (void)fseek(f, at, SEEK_SET);
+            c = fgetc(f);
+        }
+        (void)fseek(f, -1, SEEK_CUR);
+        if (begun)
+            (void)fputc(c ^ 1, f);
+        (void)fclose(f);
+        if (begun)
+            return;
+    }
+    assert_true(false);
+}
+
+static void a_journal_whose_end_was_destroyed_is_the_same_one_and_nothing_is_counted_twice(void **state)
+{
+    for (int forgotten = 0; forgotten < 2; forgotten++) {         /* and when neither cursors nor meta know how far it was */
+        struct journal      *j = a_journal(10, small);
+        struct journal_stats s;
+        char                 command[512];
+        wall = BEGIN + 30 * MINUTE;
+        whole(forgotten, j, 0);
+        journal_close(j);
+        (void)snprintf(command, sizeof command, "cd '%s' && mkdir early && cp meta *.cursor early", site_journal);
+        assert_int_equal(system(command), 0);
+        j = the_journal();
+        minutes_into(j, BEGIN + 30 * MINUTE, 2, small);
+        wall = BEGIN + 32 * MINUTE;
+        whole(forgotten, j, 0);
+        journal_stats(j, &s);
+        uint64_t last = s.last_id, identity = s.identity;
+        journal_close(j);
+        assert_int_equal(number(forgotten, "SELECT sum(count_total) FROM log_pattern_5m"), 10 * 400);      /* the window is open still */
+        flip_the_end();
+        (void)snprintf(command, sizeof command, "cd '%s' && cp early/* .", site_journal);
+        assert_int_equal(forgotten ? system(command) : 0, 0);
+        j = the_journal();
+        journal_stats(j, &s);
+        assert_int_equal(s.identity, identity);
+        assert_true(forgotten ? s.last_id < last : s.last_id == last && s.damaged_blocks == 1);
+        whole(forgotten, j, 0);
+        minutes_into(j, BEGIN + 60 * MINUTE, 5, small);
+        wall = BEGIN + 90 * MINUTE;
+        whole(forgotten, j, 0);
+        assert_int_equal(number(forgotten, "SELECT sum(count_total) FROM log_pattern_5m"), 17 * 400);
+        j = another_journal(j, BEGIN, 0);
+        journal_close(j);
+        wall = BEGIN;
+    }
+}
+
 static void what_an_older_journal_held_is_not_written_over_from_a_newer_one(void **state)
 {
     struct fault            fault = { 0 };
@@ -504,6 +568,7 @@ int main(void)
         TEST(what_is_no_damage_leaves_digest_db_where_it_is),
         TEST(bounds_that_were_lowered_are_no_damage),
         TEST(a_journal_that_was_replaced_is_read_whole_however_long_it_is_already),
+        TEST(a_journal_whose_end_was_destroyed_is_the_same_one_and_nothing_is_counted_twice),
         TEST(what_an_older_journal_held_is_not_written_over_from_a_newer_one),
         TEST(nothing_is_kept_from_being_made_again_when_there_never_was_another_journal),
         TEST(a_clock_that_was_years_ahead_stops_no_windows_when_it_is_put_back),

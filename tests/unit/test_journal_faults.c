@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "journal/journal.h"
+#include "journal/segment.h"
 #include "journal_disk.h"
 
 #include <errno.h>
@@ -572,6 +573,367 @@ static void a_torn_slot_leaves_the_cursor_where_it_was_before(void **state)
     tale_done(&t);
 }
 
+/* ---- what was durable at the end, and is not there any more ---- */
+
+/* The last segment in which blocks of records are; *used: behind its last block. */
+static char *last_used(struct tale *t, int64_t *used, const char **path)
+{
+    char *found = NULL;
+    for (int i = 0; disk_path(t->disk, ".seg", i); i++) {
+        int64_t size;
+        char   *bytes = disk_bytes(t->disk, disk_path(t->disk, ".seg", i), &size);
+        if (memcmp(bytes + 4096, "HJB1", 4) != 0)
+            continue;
+        found = bytes;
+        *path = disk_path(t->disk, ".seg", i);
+        for (*used = size; *used > 4096 && !bytes[*used - 1]; --*used)
+            ;
+    }
+    return found;
+}
+
+/* Starts of blocks in a segment, and how many. */
+static int blocks_of(const char *bytes, int64_t used, int64_t at[64])
+{
+    int n = 0;
+    for (int64_t i = 4096; i < used && n < 64; i += 512)
+        if (memcmp(bytes + i, "HJB1", 4) == 0)
+            at[n++] = i;
+    return n;
+}
+
+enum ruin { RUIN_BIT, RUIN_HEADER, RUIN_ZEROS, RUIN_THREE, RUIN_ALL, RUINS };
+
+static void what_was_durable_at_the_end_and_is_destroyed_is_told_counted_once_and_put_aside(void **state)
+{
+    (void)state;
+    for (int how = 0; how < RUINS; how++) {
+        struct tale          t;
+        struct journal_stats s;
+        const char          *path;
+        int64_t              used, at[64];
+        tale_init(&t, 30);
+        fill(&t, 9);
+        char *bytes = last_used(&t, &used, &path);
+        int   n = blocks_of(bytes, used, at), gone = how == RUIN_ALL ? n : how == RUIN_THREE ? 3 : 1;
+        assert_int_equal(n, 9);
+        if (how == RUIN_BIT)
+            bytes[used - 1] ^= 1;
+        else if (how == RUIN_HEADER)
+            bytes[at[n - 1] + 20] ^= 1;
+        else
+            memset(bytes + at[n - gone], 0, (size_t)(used - at[n - gone]));
+        assert_int_equal(count_readable(&t, &s), 9 - gone);
+        assert_int_equal(s.damaged_blocks, 1);
+        assert_true((int64_t)s.damaged_bytes >= used - at[n - gone]);
+        assert_int_equal(s.cut_bytes + s.lost_segments, 0);
+        assert_int_equal(s.last_id, 9);                /* no id comes again */
+        int64_t kept;
+        assert_non_null(disk_path(t.disk, ".bad", 0));
+        assert_non_null(disk_bytes(t.disk, disk_path(t.disk, ".bad", 0), &kept));
+        assert_int_equal(kept, s.damaged_bytes);
+        /* Told once; and what comes then is read, with nothing called missing. */
+        for (int again = 0; again < 3; again++) {
+            assert_int_equal(count_readable(&t, &s), 9 - gone + again);
+            assert_int_equal(s.damaged_blocks + s.lost_segments, 0);
+            fill(&t, 10 + again);
+            assert_int_equal(t.id[9 + again], 10 + again);
+        }
+        assert_null(disk_path(t.disk, ".bad", 1));
+        tale_done(&t);
+    }
+}
+
+static void what_was_durable_is_known_from_a_cursor_too_after_a_kill(void **state)
+{
+    (void)state;
+    struct tale          t;
+    struct journal_stats s;
+    const char          *path;
+    int64_t              used;
+    tale_init(&t, 31);
+    struct journal          *j;
+    struct journal_consumer *c;
+    assert_ok(journal_open(&t.o, &j, &fault), &fault);
+    assert_ok(journal_consumer_open(j, "main", JOURNAL_FROM_START, &c, &fault), &fault);
+    for (int i = 0; i < 8; i++) {
+        assert_ok(send(&t, j), &fault);
+        wait_for(&t, t.sent);
+    }
+    assert_ok(journal_commit(c, 3, &fault), &fault);
+    disk_kill_at(t.disk, 1);
+    journal_consumer_close(c);
+    journal_close(j);
+    disk_crash(t.disk, false);
+    last_used(&t, &used, &path)[used - 1] ^= 1;
+    assert_int_equal(count_readable(&t, &s), 4);
+    assert_int_equal(s.damaged_blocks, 1);
+    assert_int_equal(s.cut_bytes, 0);
+    tale_done(&t);
+}
+
+static atomic_bool shut;
+static int       (*sync_of_disk)(void *ctx, int fd);
+
+static int sync_when_open(void *ctx, int fd)
+{
+    while (atomic_load(&shut))
+        (void)sched_yield();
+    return sync_of_disk(ctx, fd);
+}
+
+/* The first record is synced alone; those that come meanwhile are blocks of one sync. */
+static void fill_one_sync(struct tale *t, int n)
+{
+    struct journal *j;
+    t->o.commit_bytes = 1;
+    sync_of_disk = t->files.fdatasync;
+    t->files.fdatasync = sync_when_open;
+    assert_ok(journal_open(&t->o, &j, &fault), &fault);
+    struct journal_stats s;
+    do
+        journal_stats(j, &s);
+    while (s.segments_free < 2);                      /* the keeper has done */
+    atomic_store(&shut, true);
+    for (int i = 0; i < n; i++)
+        assert_ok(send(t, j), &fault);
+    atomic_store(&shut, false);
+    wait_for(t, n);
+    journal_stats(j, &s);
+    assert_int_equal(s.groups, n);
+    assert_true(s.syncs <= 3);
+    journal_close(j);
+}
+
+static void what_was_durable_before_a_good_block_of_the_same_sync_is_damage(void **state)
+{
+    (void)state;
+    struct tale          t;
+    struct journal_stats s;
+    const char          *path;
+    int64_t              used, at[64];
+    tale_init(&t, 32);
+    fill_one_sync(&t, 8);
+    char *bytes = last_used(&t, &used, &path);
+    assert_int_equal(blocks_of(bytes, used, at), 8);
+    bytes[at[6] + 96 + 3] ^= 1;
+    assert_int_equal(count_readable(&t, &s), 7);
+    assert_int_equal(s.damaged_blocks, 1);
+    assert_int_equal(s.cut_bytes, 0);
+    tale_done(&t);
+}
+
+static void a_segment_whose_first_block_is_destroyed_is_not_taken_for_an_empty_one(void **state)
+{
+    (void)state;
+    struct tale          t;
+    struct journal_stats s;
+    const char          *path;
+    int64_t              used, at[64], size;
+    tale_init(&t, 33);
+    fill(&t, 40);
+    char *bytes = last_used(&t, &used, &path);
+    int   n = blocks_of(bytes, used, at);
+    assert_true(n > 2);
+    /* The one before it was not sealed: that sync failed. */
+    for (int i = 0; disk_path(t.disk, ".seg", i); i++)
+        memset(disk_bytes(t.disk, disk_path(t.disk, ".seg", i), &size) + 512, 0, 512);
+    memset(bytes + at[0], 0, 512);
+    assert_int_equal(count_readable(&t, &s), 39);
+    assert_int_equal(s.damaged_blocks, 1);
+    tale_done(&t);
+}
+
+static void a_segment_that_is_gone_is_counted_wherever_it_was(void **state)
+{
+    (void)state;
+    for (int killed = 0; killed < 2; killed++)
+        for (int which = 0; which < 3; which++) {      /* the newest, one in the middle, and both */
+            struct tale          t;
+            struct journal_stats s;
+            const char          *path;
+            int64_t              used;
+            tale_init(&t, 34);
+            t.o.size_max = 12 << 20;
+            fill(&t, 120);
+            if (killed) {
+                struct journal *j;
+                assert_ok(journal_open(&t.o, &j, &fault), &fault);
+                disk_kill_at(t.disk, 1);
+                journal_close(j);
+                disk_crash(t.disk, false);
+            }
+            assert_non_null(last_used(&t, &used, &path));
+            assert_string_not_equal(path, "/j/00000002.seg");
+            if (which != 1)
+                assert_true(disk_remove(t.disk, path));
+            if (which != 0)
+                assert_true(disk_remove(t.disk, "/j/00000002.seg"));
+            int left = count_readable(&t, &s);
+            assert_true(left > 5 && left < 120);
+            assert_int_equal(s.lost_segments, which == 2 ? 2 : 1);
+            assert_int_equal(s.damaged_blocks, 0);
+            assert_int_equal(s.last_id, 120);
+            if (which == 0) {                          /* nothing is missing in what follows */
+                fill(&t, 121);
+                assert_int_equal(count_readable(&t, &s), left + 1);
+                assert_int_equal(s.lost_segments, 0);
+            }
+            tale_done(&t);
+        }
+}
+
+static void segments_that_everybody_has_passed_are_missed_by_nobody(void **state)
+{
+    (void)state;
+    for (int stop = 0; stop < 2; stop++) {
+        struct tale              t;
+        struct journal          *j;
+        struct journal_consumer *c;
+        struct journal_stats     s;
+        tale_init(&t, 35);
+        for (int round = 0; round < 40; round++) {
+            assert_ok(journal_open(&t.o, &j, &fault), &fault);
+            journal_stats(j, &s);
+            assert_int_equal(s.lost_segments + s.damaged_blocks, 0);
+            assert_ok(journal_consumer_open(j, "main", JOURNAL_FROM_START, &c, &fault), &fault);
+            for (int i = 0; i < 7; i++) {
+                while (send(&t, j) == ERR_BUSY)
+                    (void)sched_yield();
+                wait_for(&t, t.sent);
+                assert_ok(journal_commit(c, t.last_acknowledged, &fault), &fault);
+            }
+            if (stop)
+                disk_kill_at(t.disk, round % 4 + 1);
+            journal_consumer_close(c);
+            journal_close(j);
+            disk_crash(t.disk, round % 2);
+        }
+        tale_done(&t);
+    }
+}
+
+/* As if it had been left for another one, and nothing had come since. */
+static void seal_the_last(struct tale *t)
+{
+    const char    *path;
+    int64_t        used, size;
+    struct block   b;
+    struct segment s = { .used = SEGMENT_PAGE };
+    char          *bytes = last_used(t, &used, &path);
+    (void)disk_bytes(t->disk, path, &size);
+    assert_true(journal_segment_page_read(bytes, &s));
+    for (int64_t at = SEGMENT_PAGE; at + BLOCK_HEAD <= size && journal_block_head_read(bytes + at, &b) && b.stamp == s.stamp; at = s.used)
+        journal_segment_note(&s, &b, at);
+    assert_int_equal(s.last, t->last_acknowledged);
+    journal_segment_seal_write(bytes + SEGMENT_SEAL_AT, &s);
+}
+
+static void the_last_segment_with_records_may_go_too_and_no_kill_makes_it_a_loss(void **state)
+{
+    (void)state;
+    for (long at = 1; at < 60; at++)
+        for (int power = 0; power < 2; power++) {
+            struct tale              t;
+            struct journal          *j;
+            struct journal_consumer *c;
+            struct journal_stats     s;
+            tale_init(&t, 38);
+            fill(&t, 30);
+            assert_ok(journal_open(&t.o, &j, &fault), &fault);
+            assert_ok(journal_consumer_open(j, "main", JOURNAL_FROM_START, &c, &fault), &fault);
+            assert_ok(journal_commit(c, 30, &fault), &fault);
+            journal_consumer_close(c);
+            journal_close(j);
+            seal_the_last(&t);
+            t.o.segment_bytes = 2 << 20;             /* those there are do not fit any more: they are removed */
+            t.o.size_max = 8 << 20;
+            disk_kill_at(t.disk, at);
+            if (journal_open(&t.o, &j, &fault) == OK) {
+                do
+                    journal_stats(j, &s);
+                while (s.segments_free < 2 && !disk_dead(t.disk));
+                journal_close(j);
+            }
+            disk_crash(t.disk, power);
+            assert_int_equal(count_readable(&t, &s), 0);
+            assert_int_equal(s.lost_segments + s.damaged_blocks, 0);
+            assert_true(s.last_id >= 30);
+            tale_done(&t);
+        }
+}
+
+/* ---- names ---- */
+
+static void a_foreign_file_with_the_highest_number_has_nothing_written_over(void **state)
+{
+    (void)state;
+    struct tale          t;
+    struct journal_stats s;
+    tale_init(&t, 36);
+    t.o.size_max = 20 << 20;
+    fill(&t, 40);
+    const char *const foreign[] = { "/j/ffffffff.seg", "/j/00000000.seg", "/j/00000005.seg" };
+    for (size_t i = 0; i < 3; i++) {
+        int fd = t.files.open(t.files.ctx, foreign[i], 0100 | 2, 0600);
+        assert_true(journal_files_write_all(&t.files, fd, "foreign", 7, 0));
+        (void)t.files.close(t.files.ctx, fd);
+    }
+    fill(&t, 140);
+    assert_int_equal(count_readable(&t, &s), 140);
+    for (size_t i = 0; i < 3; i++) {
+        int64_t size;
+        assert_memory_equal(disk_bytes(t.disk, foreign[i], &size), "foreign", 7);
+        assert_int_equal(size, 7);
+    }
+    tale_done(&t);
+}
+
+/* ---- few files may be open ---- */
+
+static int hold_files(struct tale *t, int fd[257], int left)
+{
+    int n = 0;
+    while ((fd[n] = t->files.open(t->files.ctx, "/j/lock", 2, 0)) >= 0)
+        n++;
+    for (; left > 0; left--)
+        (void)t->files.close(t->files.ctx, fd[--n]);
+    return n;
+}
+
+static void more_segments_than_files_may_be_open_are_read_and_too_few_files_are_no_damage(void **state)
+{
+    (void)state;
+    struct tale          t;
+    struct journal_stats s;
+    struct journal      *j;
+    int                  fd[257], n;
+    tale_init(&t, 37);
+    t.o.size_max = 20 << 20;
+    fill(&t, 250);
+    assert_non_null(disk_path(t.disk, ".seg", 8));
+    for (int left = 0; left < 8; left++) {
+        n = hold_files(&t, fd, left);
+        if (left < 4) {                               /* lock, meta, and a segment or a cursor; the fourth is the next segment */
+            enum err e = journal_open(&t.o, &j, &fault);
+            if (e == OK)
+                journal_close(j);
+            assert_true(left == 3 || e == ERR_IO || e == ERR_LIMIT);
+            assert_true(e == OK || strstr(fault.text, strerror(EMFILE)));
+        } else if (left > 5) {                        /* its cursor, and the segment that a consumer reads */
+            assert_int_equal(count_readable(&t, &s), 250);
+            assert_int_equal(s.damaged_blocks + s.lost_segments + s.cut_bytes, 0);
+        }
+        while (n > 0)
+            (void)t.files.close(t.files.ctx, fd[--n]);
+    }
+    assert_null(disk_path(t.disk, ".bad", 0));
+    assert_int_equal(count_readable(&t, &s), 250);
+    fill(&t, 280);
+    assert_int_equal(count_readable(&t, &s), 280);
+    tale_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -593,6 +955,15 @@ int main(void)
         cmocka_unit_test(a_file_that_is_no_segment_does_not_keep_it_from_opening),
         cmocka_unit_test(a_cursor_that_cannot_be_read_begins_with_the_oldest),
         cmocka_unit_test(a_torn_slot_leaves_the_cursor_where_it_was_before),
+        cmocka_unit_test(what_was_durable_at_the_end_and_is_destroyed_is_told_counted_once_and_put_aside),
+        cmocka_unit_test(what_was_durable_is_known_from_a_cursor_too_after_a_kill),
+        cmocka_unit_test(what_was_durable_before_a_good_block_of_the_same_sync_is_damage),
+        cmocka_unit_test(a_segment_whose_first_block_is_destroyed_is_not_taken_for_an_empty_one),
+        cmocka_unit_test(a_segment_that_is_gone_is_counted_wherever_it_was),
+        cmocka_unit_test(segments_that_everybody_has_passed_are_missed_by_nobody),
+        cmocka_unit_test(the_last_segment_with_records_may_go_too_and_no_kill_makes_it_a_loss),
+        cmocka_unit_test(more_segments_than_files_may_be_open_are_read_and_too_few_files_are_no_damage),
+        cmocka_unit_test(a_foreign_file_with_the_highest_number_has_nothing_written_over),
     };
     log_setup(LOG_LOGFMT, (enum log_level)(LOG_ERROR + 1), NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

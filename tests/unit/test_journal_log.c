@@ -3,8 +3,11 @@
 
 #include "base/log.h"
 #include "journal/journal.h"
+#include "journal/segment.h"
 #include "journal_disk.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -484,6 +487,51 @@ static void who_waits_is_woken_by_a_record_by_a_call_and_by_the_time(void **stat
     world_free(w);
 }
 
+static int64_t lag_of(struct world *w, int i)
+{
+    struct journal_progress p[JOURNAL_CONSUMERS_MAX];
+    size_t                  n = journal_progress(w->j, p, JOURNAL_CONSUMERS_MAX);
+    for (size_t k = 0; k < n; k++)
+        if (strcmp(p[k].name, names[i]) == 0)
+            return p[k].lag_us;
+    return -1;
+}
+
+static void lag_is_the_age_of_the_record_that_waits_longest_wherever_it_is(void **state)
+{
+    (void)state;
+    for (int pack = 0; pack < 2; pack++) {
+        struct world *w = world_new(113);
+        w->o.pack = pack ? -5 : 0;
+        w->o.size_max = 40 << 20;
+        w->o.commit_delay_us = 0;
+        assert_ok(journal_adjust(w->j, &w->o, &fault), &fault);
+        for (int i = 0; i < 1500; i++) {
+            w->time.wall_us += 1000 * US_PER_S;        /* small ones: many blocks between two marks; and some that fill segments */
+            while (!append(w, i % 20 ? 5 : 50000))
+                settle(w);
+            settle(w);
+        }
+        for (int again = 0; again < 2; again++) {      /* as it was written, and as the next start finds it: sealed ones have no marks then */
+            int64_t now = w->time.wall_us + 7;
+            w->time.wall_us = now;
+            for (uint64_t id = again ? 2 : 0; id < w->last; id += 97) {
+                assert_ok(journal_seek(w->c[1], id + 1, true, &fault), &fault);
+                for (int asked = 0; asked < 3; asked++)
+                    assert_int_equal(lag_of(w, 1), now - w->when[id]);
+            }
+            assert_ok(journal_seek(w->c[1], w->last, true, &fault), &fault);
+            assert_int_equal(lag_of(w, 1), now - w->when[w->last - 1]);
+            assert_ok(journal_seek(w->c[1], w->last + 1, true, &fault), &fault);
+            assert_int_equal(lag_of(w, 1), 0);
+            assert_int_equal(lag_of(w, 0), now - w->when[0]);
+            close_all(w);
+            open_all(w);
+        }
+        world_free(w);
+    }
+}
+
 /* ---- from outside, on the machine's own files ---- */
 
 static void a_view_sees_what_the_writer_does_without_disturbing_it(void **state)
@@ -590,6 +638,159 @@ static void a_consumer_is_sent_back_from_outside_and_nothing_it_asked_for_is_use
     assert_int_equal(system(command), 0);
 }
 
+static void no_file_is_renamed_over_another_one(void **state)
+{
+    (void)state;
+    const struct journal_files *f = &journal_files_real;
+    char                        folder[] = "/tmp/test-journal-XXXXXX", one[60], two[60], command[60], in[4] = "";
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(one, sizeof one, "%s/one", folder);
+    (void)snprintf(two, sizeof two, "%s/two", folder);
+    for (int i = 0; i < 2; i++) {
+        int fd = f->open(f->ctx, i ? two : one, O_RDWR | O_CREAT, 0600);
+        assert_true(fd >= 0 && journal_files_write_all(f, fd, i ? "two" : "one", 3, 0));
+        (void)f->close(f->ctx, fd);
+    }
+    assert_int_equal(f->rename(f->ctx, one, two), -1);
+    assert_int_equal(errno, EEXIST);
+    int fd = f->open(f->ctx, two, O_RDONLY, 0);
+    assert_int_equal(journal_files_read_all(f, fd, in, 3, 0), 3);
+    assert_string_equal(in, "two");
+    (void)f->close(f->ctx, fd);
+    assert_int_equal(f->unlink(f->ctx, two), 0);
+    assert_int_equal(f->rename(f->ctx, one, two), 0);
+    (void)snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
+static size_t view_of(const char *folder, struct journal_stats *s, uint64_t *damaged)
+{
+    struct journal_view    *v;
+    struct journal_segment list[16];
+    assert_ok(journal_view_open(folder, &v, &fault), &fault);
+    size_t n = journal_view_segments(v, list, 16);
+    journal_view_stats(v, s);
+    journal_view_close(v);
+    *damaged = 0;
+    for (size_t i = 0; i < n; i++)
+        *damaged += list[i].damaged;
+    return n;
+}
+
+static void a_view_tells_of_what_was_durable_at_the_end_and_is_destroyed_or_gone(void **state)
+{
+    (void)state;
+    char                   folder[] = "/tmp/test-journal-XXXXXX", command[200];
+    char                  *body = calloc(1, 300000);
+    uint64_t               damaged;
+    struct journal        *j;
+    struct journal_stats   s;
+    struct record          r = { .kind = RECORD_ROWS, .form = FORM_JSON, .events = 1, .body = { body, 300000 } };
+    assert_non_null(mkdtemp(folder));
+    struct journal_options o = journal_options_default(folder);
+    o.segment_bytes = 1 << 20;
+    o.size_max = 16 << 20;
+    o.commit_delay_us = o.reserve_bytes = 0;
+    o.pack = 0;
+    memset(body, 'x', 300000);
+    assert_ok(journal_open(&o, &j, &fault), &fault);
+    for (int i = 0; i < 5; i++)
+        assert_ok(journal_append_wait(j, &r, NULL, &fault), &fault);
+    (void)view_of(folder, &s, &damaged);                     /* while it is written */
+    assert_int_equal(damaged + s.lost_segments + s.cut_bytes, 0);
+    journal_close(j);
+    (void)view_of(folder, &s, &damaged);
+    assert_int_equal(damaged + s.lost_segments + s.cut_bytes, 0);
+    assert_int_equal(s.last_id, 5);
+    /* Two records are in the second segment; a byte of the last one. */
+    (void)snprintf(command, sizeof command, "printf y | dd of=%s/00000002.seg bs=1 seek=400000 conv=notrunc 2>/dev/null", folder);
+    assert_int_equal(system(command), 0);
+    (void)view_of(folder, &s, &damaged);
+    assert_int_equal(damaged, 1);
+    assert_int_equal(s.lost_segments + s.cut_bytes, 0);
+    (void)snprintf(command, sizeof command, "rm %s/00000002.seg", folder);
+    assert_int_equal(system(command), 0);
+    (void)view_of(folder, &s, &damaged);
+    assert_int_equal(damaged, 0);
+    assert_int_equal(s.lost_segments, 1);
+    free(body);
+    (void)snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
+/* What a version wrote that knew no identity, no end in meta and nothing of what is synced together. */
+static void make_older(struct world *w)
+{
+    for (int i = 0; i < 2; i++)
+        memset(disk_bytes(w->disk, "/var/j/meta", NULL) + i * 512 + 128, 0, 384);
+    for (int k = 0; disk_path(w->disk, ".cursor", k); k++)
+        for (int i = 0; i < 2; i++) {
+            int64_t size;
+            char   *bytes = disk_bytes(w->disk, disk_path(w->disk, ".cursor", k), &size);
+            if (size >= (i + 1) * 512)
+                memset(bytes + i * 512 + 128, 0, 384);
+        }
+    for (int k = 0; disk_path(w->disk, ".seg", k); k++) {
+        int64_t        size;
+        struct block   b;
+        struct segment s;
+        char          *bytes = disk_bytes(w->disk, disk_path(w->disk, ".seg", k), &size);
+        assert_true(journal_segment_page_read(bytes, &s));
+        s.identity = 0;
+        char seal[3584];
+        memcpy(seal, bytes + 512, sizeof seal);
+        journal_segment_page_write(bytes, &s, 1);
+        memcpy(bytes + 512, seal, sizeof seal);
+        for (int64_t at = 4096; at + BLOCK_HEAD <= size; at += 512)
+            if (journal_block_head_read(bytes + at, &b) && b.stamp == s.stamp) {
+                b.since = 0;
+                journal_block_head_write(bytes + at, &b);
+            }
+    }
+}
+
+static void a_journal_of_an_older_version_is_gone_on_with_and_gets_its_identity(void **state)
+{
+    (void)state;
+    struct world        *w = world_new(112);
+    struct journal_stats s;
+    w->o.pack = 0;
+    assert_ok(journal_adjust(w->j, &w->o, &fault), &fault);
+    for (int i = 0; i < 40; i++)
+        while (!append(w, 50000))
+            settle(w);
+    settle(w);
+    read_some(w, 0, 20);
+    assert_ok(journal_commit(w->c[0], 20, &fault), &fault);
+    w->committed[0] = 20;
+    close_all(w);
+    make_older(w);
+    open_all(w);
+    journal_stats(w->j, &s);
+    uint64_t identity = s.identity;
+    assert_true(identity != 0 && s.last_id == 40);
+    assert_int_equal(s.damaged_blocks + s.cut_bytes + s.lost_segments, 0);
+    for (int i = 0; i < 10; i++)
+        while (!append(w, 50000))
+            settle(w);
+    settle(w);
+    for (int i = 0; i < CONSUMERS; i++) {
+        read_some(w, i, MOST);
+        assert_int_equal(w->next[i], 51);
+    }
+    close_all(w);
+    open_all(w);
+    journal_stats(w->j, &s);
+    assert_int_equal(s.identity, identity);
+    close_all(w);
+    memset(disk_bytes(w->disk, "/var/j/meta", NULL), 0xee, 1024);      /* the pages know it as well */
+    open_all(w);
+    journal_stats(w->j, &s);
+    assert_int_equal(s.identity, identity);
+    assert_int_equal(s.damaged_blocks + s.cut_bytes + s.lost_segments, 0);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -605,8 +806,12 @@ int main(void)
         cmocka_unit_test(options_that_cannot_be_are_refused),
         cmocka_unit_test(what_is_over_the_size_after_it_was_lowered_is_removed_when_it_is_passed),
         cmocka_unit_test(who_waits_is_woken_by_a_record_by_a_call_and_by_the_time),
+        cmocka_unit_test(lag_is_the_age_of_the_record_that_waits_longest_wherever_it_is),
         cmocka_unit_test(a_view_sees_what_the_writer_does_without_disturbing_it),
         cmocka_unit_test(a_consumer_is_sent_back_from_outside_and_nothing_it_asked_for_is_used_again),
+        cmocka_unit_test(no_file_is_renamed_over_another_one),
+        cmocka_unit_test(a_view_tells_of_what_was_durable_at_the_end_and_is_destroyed_or_gone),
+        cmocka_unit_test(a_journal_of_an_older_version_is_gone_on_with_and_gets_its_identity),
     };
     log_setup(LOG_LOGFMT, (enum log_level)(LOG_ERROR + 1), NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
