@@ -639,7 +639,8 @@ static void after_an_upgrade_minutes_go_on_and_no_counter_counts_its_whole_value
         for (int k = 0; k < n; k++) {
             bool queue = !strcmp(rows[k].metric, "queue"), requests = !strcmp(rows[k].metric, "requests");
             assert_int_equal(rows[k].row.count, queue || requests ? 2 : 1);
-            assert_float_equal(rows[k].row.sum, queue ? 16 : requests ? 50 + 2 : 2, 1e-9);
+            double sum = queue ? 16 : requests ? 50 + 2 : 2;
+            assert_float_equal(rows[k].row.sum, sum, 1e-9);
         }
     }
     /* Nothing of what was taken over stays for ever. */
