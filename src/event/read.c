@@ -99,16 +99,19 @@ enum err event_check(enum record_kind kind, enum record_form form, struct slice 
 
 /* ---- is it too much? ---- */
 
-/* What a byte becomes at most. An attribute is two of them and then 48; a label of remote write 2.0 is one. Columns of Arrow without values have no bytes at all. */
-enum { LOGS_PER_BYTE = 24, ANY_PER_BYTE = 64 };
+/*
+ * What a byte becomes at most, beside the event itself: an attribute of logs or a label of a series has at least two of them, and then 48; a link of a span
+ * also two, and then 72.  Columns of Arrow without values have no bytes at all.
+ */
+enum { PLAIN_PER_BYTE = 24, ANY_PER_BYTE = 40, EVENT_BYTES = sizeof(struct event) + 64 };
 
 static bool pass(void *ctx, const struct event *e) { return true; }
 
 static bool surely_fits(const struct record *r)
 {
-    bool   logs = (r->kind == RECORD_OTLP_LOGS && r->form == FORM_PROTOBUF) || r->kind == RECORD_LINES;
-    size_t events = (size_t)r->events * (sizeof(struct event) + r->labels.n * sizeof(struct attr));
-    return r->kind != RECORD_ARROW && events <= EVENT_DECODED_MAX && r->body.n * (logs ? LOGS_PER_BYTE : ANY_PER_BYTE) <= EVENT_DECODED_MAX - events;
+    bool   plain = (r->kind == RECORD_OTLP_LOGS && r->form == FORM_PROTOBUF) || r->kind == RECORD_LINES || r->kind == RECORD_REMOTE_WRITE;
+    size_t events = (size_t)r->events * (EVENT_BYTES + r->labels.n * sizeof(struct attr));
+    return r->kind != RECORD_ARROW && events <= EVENT_DECODED_MAX && r->body.n * (plain ? PLAIN_PER_BYTE : ANY_PER_BYTE) <= EVENT_DECODED_MAX - events;
 }
 
 enum err event_fits(const struct record *r, struct fault *fault)
