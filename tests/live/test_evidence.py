@@ -62,9 +62,6 @@ def test_the_evidence_of_a_deploy_leads_to_the_raw_data_though_it_was_killed_in_
     # told again: the same event, and nothing is added
     status, again = tell(site, **deploy)
     assert status == 200 and not again["data"]["created"] and again["data"]["event_id"] == event["event_id"]
-    undated = {"event_id": "run-4712", "kind": "deploy", "service": "pay", "title": "pay 1.43"}
-    first, again = tell(site, **undated)[1], tell(site, **undated)[1]
-    assert again["data"]["detected_at"] == first["data"]["detected_at"] and not again["data"]["created"]
     assert site.json("/event/" + event["event_id"]) == event
     assert tell(site, **{**deploy, "title": "pay 1.43"})[0] == 409
     status, wrong = tell(site, **{**deploy, "kind": "party"})
@@ -97,6 +94,9 @@ def test_a_case_is_an_event_and_leads_to_its_evidence(site):
     posted = site.cli("event", "post", "shop", "shop 7", "what is new in it", "--id", "run-1", "--label", "version=7").stdout.split()[0]
     assert "already" in site.cli("event", "post", "shop", "shop 7", "what is new in it", "--id", "run-1", "--label", "version=7").stdout
     assert site.json(f"/event/{posted}")["summary"] == "what is new in it"
+    undated = {"event_id": "run-2", "kind": "deploy", "service": "shop", "title": "shop 8"}
+    first, again = tell(site, **undated)[1], tell(site, **undated)[1]
+    assert again["data"]["detected_at"] == first["data"]["detected_at"] and not again["data"]["created"], "it is told when it was told first"
     assert site.cli("event", "post", "shop", "x", "--label", "novalue", check=False).returncode == 2
 
 
