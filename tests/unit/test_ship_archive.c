@@ -115,16 +115,24 @@ static int set_up(void **state)
     return 0;
 }
 
+static char *answers[REQUESTS_MAX];
+static int   answered;
+
+/* Once its thread has ended: it reads them. */
+static void forget_answers(void)
+{
+    while (answered)
+        free(answers[--answered]);
+}
+
 static int tear_down(void **state)
 {
     (void)state;
     server_end();
+    forget_answers();
     world_end(&w);
     return 0;
 }
-
-static char *answers[REQUESTS_MAX];
-static int   answered;
 
 static void answer(const char *body)
 {
@@ -132,12 +140,6 @@ static void answer(const char *body)
     assert_true(asprintf(&all, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body) > 0);
     answers[answered] = all;
     server.answer[answered++] = all;
-}
-
-static void forget_answers(void)
-{
-    while (answered)
-        free(answers[--answered]);
 }
 
 #define LIST(inside) "<?xml version=\"1.0\"?><ListBucketResult>" inside "</ListBucketResult>"
@@ -182,7 +184,6 @@ static void objects_are_listed_to_the_last_page_and_read_in_the_order_in_which_t
     assert_non_null(strstr(server.head[1], "GET /lake/?continuation-token=a%2Fb%26c%3D&list-type=2&max-keys=500&prefix=raw%2Flogs%2F2023%2F HTTP"));
     assert_non_null(strstr(server.head[2], "GET /lake/raw/logs/2023/s.000000000001-0.000000000002-0.1700000001000000.jsonl HTTP"));
     assert_non_null(strstr(server.head[4], "prefix=raw%2Fmetrics%2F2023%2F HTTP"));
-    forget_answers();
 }
 
 static void who_has_enough_is_given_no_more(void **state)
@@ -194,7 +195,6 @@ static void who_has_enough_is_given_no_more(void **state)
     assert_ok(read_it(&t), &fault);
     assert_string_equal(t.ids, "1-0 ");
     assert_int_equal(server.n, 2);
-    forget_answers();
 }
 
 static void a_store_that_cannot_be_read_is_told_of_and_nothing_is_made_up(void **state)
@@ -215,6 +215,7 @@ static void a_store_that_cannot_be_read_is_told_of_and_nothing_is_made_up(void *
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct taken t = { .most = 0 };
         server_end();
+        forget_answers();
         server_begin();
         (void)snprintf(url, sizeof url, "http://127.0.0.1:%d/", server.port);
         answer(LIST(KEY("s.000000000001-0.000000000002-0.1700000001000000.jsonl")));
@@ -225,7 +226,6 @@ static void a_store_that_cannot_be_read_is_told_of_and_nothing_is_made_up(void *
         if (e != rows[i].e || !strstr(fault.text, rows[i].says))
             fail_msg("row %zu: %s: %s", i, err_name(e), e == OK ? "" : fault.text);
         assert_string_equal(t.ids, "");
-        forget_answers();
     }
 }
 
