@@ -332,7 +332,7 @@ void batcher_trouble(struct batcher *b, const char *format, ...)
     int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     (void)pthread_mutex_lock(&b->lock);
-    memcpy(b->counts.last_error, text, sizeof text);
+    (void)text_copy(b->counts.last_error, sizeof b->counts.last_error, text);
     bool news = n > 0 && is_news(b, XXH3_64bits(text, strlen(text)) | 1);
     (void)pthread_mutex_unlock(&b->lock);
     if (news)

@@ -159,12 +159,13 @@ static void search_lost(struct follow *f, int64_t now_us)
         struct follow_rule *r = rule_named(f, s->rule);
         if (s->taken || !r)
             continue;
-        if (!s->missed_us && followed_elsewhere(s->path, s->dev, s->ino, path, sizeof path) && !excluded(r, path)) {
-            add(f, followed_open(f, r, path, false, now_us));      /* takes it, if it can be opened */
-        } else if (!s->missed_us)
-            log_info("a file that was followed is gone; if something was added to it meanwhile, that was not read", F("path", (const char *)s->path), F("offset", s->offset));
-        if (!s->taken && !s->missed_us)
+        if (!s->missed_us) {
             s->missed_us = now_us ? now_us : 1;
+            if (followed_elsewhere(s->path, s->dev, s->ino, path, sizeof path) && !excluded(r, path))
+                add(f, followed_open(f, r, path, false, now_us));      /* takes it, if it can be opened */
+            else
+                log_info("a file that was followed is gone; if something was added to it meanwhile, that was not read", F("path", (const char *)s->path), F("offset", s->offset));
+        }
         s->taken = s->taken || ++missed > MISSED_MAX || now_us - s->missed_us > MISSED_KEEP_US;
         f->dirty |= s->taken;
     }

@@ -1,4 +1,5 @@
 /* tests/unit/digester_site.c - a journal with mock minutes in a folder of its own, and what the digest made of it. */
+#include "digest_number.h"
 #include "digester_site.h"
 
 #include "event/encode.h"
@@ -200,20 +201,7 @@ char *tables(int which)
     return text_take(&out);
 }
 
-int64_t number(int which, const char *sql)
-{
-    char          path[128];
-    sqlite3      *db;
-    sqlite3_stmt *s;
-    (void)snprintf(path, sizeof path, "%s/digest.db", site_store[which]);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-    int64_t n = sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    sqlite3_close(db);
-    return n;
-}
+int64_t number(int which, const char *sql) { return digest_number(site_store[which], sql); }
 
 enum err ask(struct digester *d, const char *job, const char *tenant, int64_t from_us, int64_t to_us, struct fault *fault)
 {

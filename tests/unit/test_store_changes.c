@@ -1,4 +1,5 @@
 /* What changed in digest.db: each window that was written, cleared or merged has a mark behind all that were seen, and what only grew old has none. */
+#include "digest_number.h"
 #include "unit.h"
 
 #include "base/clock.h"
@@ -242,20 +243,7 @@ static const char guests[] =
     "INSERT INTO evidence_link (event_id, dim, ref_oo) SELECT event_id, 'log', o.id FROM event_envelope, oo_locator o WHERE o.bucket = 'theirs' AND kind = 'deploy';"
     "INSERT INTO evidence_link (event_id, dim, ref_pg) SELECT event_id, 'kb', '{\"table\":\"kb_chunk\"}' FROM event_envelope WHERE kind = 'deploy';";
 
-static int64_t counted(const char *sql)
-{
-    char          path[128];
-    sqlite3      *db;
-    sqlite3_stmt *st;
-    (void)snprintf(path, sizeof path, "%s/digest.db", folder);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-    int64_t n = sqlite3_column_int64(st, 0);
-    sqlite3_finalize(st);
-    sqlite3_close(db);
-    return n;
-}
+static int64_t counted(const char *sql) { return digest_number(folder, sql); }
 
 static void others_put_rows_there_with_the_columns_of_the_data_model_alone(void **state)
 {

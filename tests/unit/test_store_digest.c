@@ -1,4 +1,5 @@
 /* The store of the digest: a window is there as a whole or not at all, again is the same, and what is old goes by itself. */
+#include "digest_number.h"
 #include "unit.h"
 
 #include "base/clock.h"
@@ -42,20 +43,7 @@ static struct digest_store *a_store(void)
     return s;
 }
 
-static int64_t number(const char *sql)
-{
-    char          path[128];
-    sqlite3      *db;
-    sqlite3_stmt *st;
-    (void)snprintf(path, sizeof path, "%s/digest.db", folder);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-    int64_t n = sqlite3_column_int64(st, 0);
-    sqlite3_finalize(st);
-    sqlite3_close(db);
-    return n;
-}
+static int64_t number(const char *sql) { return digest_number(folder, sql); }
 
 static int64_t cart, tenant;
 
