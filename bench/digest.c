@@ -206,7 +206,7 @@ static void from_journal(const char *folder, struct lines *l, int records)
     for (int i = 0; i < 16; i++)
         (void)snprintf(text + 2 * i, 3, "%02x", id[i]);
     int64_t t0 = clock_mono_us(&clock_real);
-    must(look_open(store, path, &look, &fault), &fault);
+    must(look_open(&(struct look_at){ .store = store, .journal_folder = path }, &look, &fault), &fault);
     must(look_trace(look, "", text, NULL, &out, &fault), &fault);
     int64_t t1 = clock_mono_us(&clock_real);
     json_decref(out);

@@ -60,7 +60,7 @@ static json_t *ask_files(struct cli *c, const struct shared_question *q, const s
     fprintf(c->err, "homeostat: %s; this is read from the files in %s\n", nobody->text, store);
     enum err e = since_of(c->o.since, now_us, &question.since_us, &fault);
     if (e == OK)
-        e = look_answer(store, journal, &question, NULL, &out, &fault);
+        e = look_answer(&(struct look_at){ .store = store, .journal_folder = journal }, &question, NULL, &out, &fault);
     *code = e == OK ? CLI_DONE : cli_complain(c, &fault);
     return e == OK ? out : NULL;
 }

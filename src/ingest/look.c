@@ -17,14 +17,14 @@ enum { TRACE_BYTES = 16 };
 
 struct looker { struct digest_reader *reader; struct journal_view *journal; };
 
-enum err look_open(const char *store, const char *journal, struct looker **out, struct fault *fault)
+enum err look_open(const struct look_at *at, struct looker **out, struct fault *fault)
 {
     struct looker *l = calloc(1, sizeof *l);
     if (!l)
         return fail(fault, ERR_LIMIT, "no memory to look");
-    enum err e = digest_reader_open(store, &l->reader, fault);
+    enum err e = digest_reader_open(at->store, &l->reader, fault);
     if (e == OK)
-        e = journal_view_open(journal, &l->journal, fault);
+        e = at->journal ? journal_view_inside(at->journal, &l->journal, fault) : journal_view_open(at->journal_folder, &l->journal, fault);
     if (e != OK) {
         look_close(l);
         return e;
@@ -307,7 +307,7 @@ static const struct { const char *what; answerer *answer; } questions[] = {
     { "trace", trace }, { "services", services }, { "downstreams", downstreams }, { "metrics", metrics }, { "patterns", patterns }, { "jobs", jobs }, { "tables", tables }, { "events", events }, { "event", event },
 };
 
-enum err look_answer(const char *store, const char *journal, const struct ingest_question *q, const struct look_open *open, json_t **out, struct fault *fault)
+enum err look_answer(const struct look_at *at, const struct ingest_question *q, const struct look_open *open, json_t **out, struct fault *fault)
 {
     answerer     *answer = NULL;
     struct asking a = { .q = q, .open = open, .tenant = q->tenant ? q->tenant : "", .id = q->id ? q->id : "", .service = q->service ? q->service : "", .metric = q->metric ? q->metric : "" };
@@ -316,7 +316,7 @@ enum err look_answer(const char *store, const char *journal, const struct ingest
             answer = questions[i].answer;
     if (!answer)
         return fail(fault, ERR_INPUT, "there is no question '%.40s'", q->what);
-    enum err e = look_open(store, journal, &a.l, fault);
+    enum err e = look_open(at, &a.l, fault);
     if (e != OK)
         return e;
     if (q->until_us)

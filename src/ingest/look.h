@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "ingest/ingest.h"
+#include "journal/journal.h"
 #include "store/digest_read.h"
 
 #include <jansson.h>
@@ -17,9 +18,11 @@
 
 enum { LOOK_RECORDS_MAX = 1000, LOOK_EVENTS_MAX = 10000, LOOK_UNREAD_MAX = 64 };
 
+/* store: the folder of digest.db. journal: the one that is open here; NULL: it is looked at from outside, in journal_folder. All are only read. */
+struct look_at { const char *store, *journal_folder; struct journal *journal; };
+
 struct looker;
-/* store: where digest.db is; journal: its folder. Both are only read. */
-MUST_CHECK enum err look_open(const char *store, const char *journal, struct looker **l, struct fault *fault);
+MUST_CHECK enum err look_open(const struct look_at *at, struct looker **l, struct fault *fault);
 void                look_close(struct looker *l);
 struct digest_reader *look_reader(struct looker *l);      /* for everything that needs no journal: store/digest_read.h */
 
@@ -37,6 +40,6 @@ MUST_CHECK enum err look_trace_hash(const char *id, uint64_t *hash, struct fault
 MUST_CHECK enum err look_trace(struct looker *l, const char *tenant, const char *id, const struct look_open *open, json_t **out, struct fault *fault);
 
 /* Any question out of the files, with or without a daemon. open: see above; NULL for what is no trace. ERR_INPUT: there is no such question. */
-MUST_CHECK enum err look_answer(const char *store, const char *journal, const struct ingest_question *q, const struct look_open *open, json_t **out, struct fault *fault);
+MUST_CHECK enum err look_answer(const struct look_at *at, const struct ingest_question *q, const struct look_open *open, json_t **out, struct fault *fault);
 
 #endif

@@ -157,7 +157,7 @@ enum err ingest_look(struct ingest *in, const struct ingest_question *q, json_t 
     struct look_open *open = NULL;
     enum err          e = strcmp(q->what, "trace") == 0 ? ask_digest(in, q->id, &open, fault) : OK;
     if (e == OK)
-        e = look_answer(in->store_folder, in->journal_folder, q, open, out, fault);
+        e = look_answer(&(struct look_at){ .store = in->store_folder, .journal = in->journal }, q, open, out, fault);
     free(open);
     return e;
 }

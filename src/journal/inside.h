@@ -68,6 +68,7 @@ struct cursor {
 struct reader {
     struct journal *j;
     uint64_t        next;                       /* the first id that is wanted */
+    bool            ahead;                      /* it is not the one behind what was read */
     struct group   *pin;                        /* the block in memory, or ... */
     struct segment_scan scan;                   /* ... the file of the segment of this generation */
     uint64_t        generation;

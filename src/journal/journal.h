@@ -128,7 +128,7 @@ struct journal_progress {
 };
 size_t journal_progress(struct journal *j, struct journal_progress *list, size_t max);
 
-/* ---- looking from outside: homeostat journal, also while a daemon writes ---- */
+/* ---- looking: homeostat journal, also while a daemon writes; and for a question that the writing process is asked ---- */
 
 /* journal_forget without a journal that is open; ERR_BUSY while another process writes. */
 MUST_CHECK enum err journal_view_forget(const char *folder, const char *name, struct fault *fault);
@@ -141,6 +141,8 @@ MUST_CHECK enum err journal_view_seek(const char *folder, const char *name, int6
 
 struct journal_view;
 MUST_CHECK enum err journal_view_open(const char *folder, struct journal_view **v, struct fault *fault);
+/* Of a journal that is open here, for journal_view_read() alone: nothing is read anew to begin, and no cursor holds what it reads. Close it before j. */
+MUST_CHECK enum err journal_view_inside(struct journal *j, struct journal_view **v, struct fault *fault);
 void                journal_view_close(struct journal_view *v);
 void                journal_view_stats(struct journal_view *v, struct journal_stats *s);    /* of them: ids, lost_segments, cut_bytes */
 struct journal_segment { char file[64]; uint64_t generation, first_id, last_id, blocks, damaged; int64_t bytes_used, bytes, first_us, last_us; bool free; };

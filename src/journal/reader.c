@@ -2,7 +2,8 @@
  * journal/reader.c - from an id to the records behind it.
  *
  * Whoever keeps up reads the groups that the writer has just made durable, out of memory.  The others read a block at a time,
- * check it once, unpack it once; records are slices into it.  What cannot be read is put aside and skipped.
+ * check it once, unpack it once; records are slices into it.  Blocks before the one that is looked for are passed by their
+ * headers alone.  What cannot be read is put aside and skipped.
  */
 #include "journal/inside.h"
 
@@ -52,6 +53,11 @@ void journal_reader_done(struct reader *r)
 
 void journal_reader_seek(struct reader *r, uint64_t next)
 {
+    if (next >= r->next) {            /* the block at hand may hold it, or the file that is open */
+        r->ahead = r->ahead || next > r->next;
+        r->next = next;
+        return;
+    }
     let_go(r);
     close_file(r);
     r->next = next ? next : 1;
@@ -98,8 +104,13 @@ static enum err open_file(struct reader *r, const struct segment *s, int64_t at,
 {
     char     name[SEGMENT_NAME], path[PATH_MAX];
     enum err e;
-    if (r->generation == s->generation && r->number == s->number)
+    if (r->generation == s->generation && r->number == s->number) {
+        if (r->ahead) {
+            r->scan.at = at > r->scan.at ? at : r->scan.at;
+            r->scan.payloads = r->ahead = false;
+        }
         return OK;
+    }
     close_file(r);
     journal_segment_name(s->number, name);
     if ((e = journal_path(r->j, name, path, sizeof path, fault)) != OK)
@@ -113,7 +124,7 @@ static enum err open_file(struct reader *r, const struct segment *s, int64_t at,
     r->number = s->number;
     r->scan.stamp = s->stamp;
     r->scan.at = at;
-    r->scan.past_errors = false;
+    r->scan.payloads = r->scan.past_errors = r->ahead = false;
     return OK;
 }
 
@@ -151,6 +162,11 @@ static enum err from_segment(struct reader *r, const struct segment *s, int64_t 
         case FOUND_BLOCK:
             if (journal_block_last(&b) < r->next)
                 break;
+            if (!r->scan.payloads) {                 /* now all of it, to be checked */
+                r->scan.payloads = true;
+                r->scan.at = at;
+                break;
+            }
             r->errors = 0;
             if (unpack(r, &b))
                 return OK;

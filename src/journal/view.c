@@ -1,8 +1,9 @@
 /*
- * journal/view.c - looking at a journal from outside, also while another process writes it.
+ * journal/view.c - looking at a journal from outside, also while another process writes it, or without a name from inside.
  *
- * A view is a journal that takes no lock, starts no thread and writes nothing.  It reads the folder when it is opened, and again
- * when it is asked for what it does not have.  Forgetting and seeking take the lock and write one cursor, without a keeper.
+ * From outside, a view is a journal that takes no lock, starts no thread and writes nothing.  It reads the folder when it is opened, and
+ * again when it is asked for what it does not have.  Forgetting and seeking take the lock and write one cursor, without a keeper.
+ * From inside it is one more reader, which knows at once what the writer knows, and holds nothing but the block that it reads.
  */
 #include "journal/inside.h"
 
@@ -17,7 +18,7 @@
 struct journal_view {
     struct journal *j;
     struct reader   reader;
-    bool            reading;
+    bool            reading, inside;
 };
 
 static void nothing(void *to, const char *name)
@@ -48,13 +49,25 @@ enum err journal_view_open(const char *folder, struct journal_view **out, struct
     return e;
 }
 
+enum err journal_view_inside(struct journal *j, struct journal_view **out, struct fault *fault)
+{
+    struct journal_view *v = calloc(1, sizeof *v);
+    if (!v)
+        return fail(fault, ERR_LIMIT, "no memory to look at the journal in %.300s", j->folder);
+    v->j = j;
+    v->inside = true;
+    *out = v;
+    return OK;
+}
+
 void journal_view_close(struct journal_view *v)
 {
     if (!v)
         return;
     if (v->reading)
         journal_reader_done(&v->reader);
-    journal_delete(v->j);
+    if (!v->inside)
+        journal_delete(v->j);
     free(v);
 }
 
@@ -153,17 +166,18 @@ size_t journal_view_progress(struct journal_view *v, struct journal_progress *li
 
 enum err journal_view_read(struct journal_view *v, uint64_t from, struct record *r, struct fault *fault)
 {
-    if (v->reading && v->reader.next != from)
+    if (v->reading)
         journal_reader_seek(&v->reader, from);
-    if (!v->reading)
+    else
         journal_reader_init(&v->reader, v->j, from);
     v->reading = true;
     enum err e = journal_reader_next(&v->reader, r, fault);
-    if (e != ERR_MISSING)
+    if (e != ERR_MISSING || v->inside)
         return e;
     /* Perhaps the writer is further now; segments that were used again are told by their stamps. */
-    journal_reader_seek(&v->reader, from);
     if ((e = journal_recover_look(v->j, fault)) != OK)
         return e;
+    journal_reader_done(&v->reader);
+    journal_reader_init(&v->reader, v->j, from);
     return journal_reader_next(&v->reader, r, fault);
 }

@@ -181,7 +181,7 @@ static void a_trace_is_found_with_its_spans_and_what_a_service_calls_too(void **
     wall = BEGIN + 30 * MINUTE;
     whole(0, j, 0);
     first_trace(j, JOURNAL_FROM_START, id);
-    assert_ok(look_open(site_store[0], site_journal, &l, &fault), &fault);
+    assert_ok(look_open(&(struct look_at){ .store = site_store[0], .journal_folder = site_journal }, &l, &fault), &fault);
     assert_ok(look_trace(l, "", id, NULL, &out, &fault), &fault);
     assert_int_equal(json_array_size(json_object_get(out, "spans")), 2);
     json_decref(out);
@@ -208,7 +208,7 @@ static size_t spans_found(const char *id, const struct look_open *open)
     struct fault   fault = { 0 };
     struct looker *l;
     json_t        *out = NULL;
-    assert_ok(look_open(site_store[0], site_journal, &l, &fault), &fault);
+    assert_ok(look_open(&(struct look_at){ .store = site_store[0], .journal_folder = site_journal }, &l, &fault), &fault);
     size_t n = look_trace(l, "", id, open, &out, &fault) == OK ? json_array_size(json_object_get(out, "spans")) : 0;
     json_decref(out);
     look_close(l);
@@ -228,7 +228,7 @@ static void an_answer_about_a_trace_is_cut_when_the_digest_was_too_busy_to_be_as
     whole(0, j, 0);
     for (int busy = 0; busy < 2; busy++) {
         open.busy = busy;
-        assert_ok(look_open(site_store[0], site_journal, &l, &fault), &fault);
+        assert_ok(look_open(&(struct look_at){ .store = site_store[0], .journal_folder = site_journal }, &l, &fault), &fault);
         assert_ok(look_trace(l, "", id, &open, &out, &fault), &fault);
         assert_int_equal(json_is_true(json_object_get(out, "cut")), busy);
         json_decref(out);

@@ -105,7 +105,7 @@ static enum err asked(const char *what, const char *id, const char *service, con
     struct fault           f = { 0 };
     struct ingest_question q = { .what = what, .id = id, .service = service, .metric = metric, .tenant = tenant, .since_us = NOW, .until_us = NOW + 600 * US_PER_S, .limit = 10 };
     *out = NULL;
-    return look_answer(folder, journal_folder, &q, NULL, out, &f);
+    return look_answer(&(struct look_at){ .store = folder, .journal_folder = journal_folder }, &q, NULL, out, &f);
 }
 
 /* ---- the promises ---- */

@@ -27,6 +27,7 @@ struct world {
     struct journal_options   o;
     struct journal          *j;
     struct journal_consumer *c[CONSUMERS];
+    struct journal_view     *view;            /* from inside */
     struct rand              r;
     char                    *noise;
 
@@ -44,10 +45,12 @@ static void open_all(struct world *w)
         assert_ok(journal_consumer_open(w->j, names[i], JOURNAL_FROM_START, &w->c[i], &fault), &fault);
         w->next[i] = w->committed[i] + 1;
     }
+    assert_ok(journal_view_inside(w->j, &w->view, &fault), &fault);
 }
 
 static void close_all(struct world *w)
 {
+    journal_view_close(w->view);
     for (int i = 0; i < CONSUMERS; i++)
         journal_consumer_close(w->c[i]);
     journal_close(w->j);
@@ -125,13 +128,38 @@ static void is_record(struct world *w, const struct record *r, uint64_t id)
         assert_memory_equal(r->body.s, w->noise + (id - 1) % 50, n);
 }
 
+/* Up to here everybody has committed: it may be gone. */
+static uint64_t held_from(const struct world *w)
+{
+    uint64_t held = UINT64_MAX;
+    for (int k = 0; k < CONSUMERS; k++)
+        held = w->committed[k] < held ? w->committed[k] : held;
+    return held;
+}
+
+/* Any of them, forward and back: what is not committed by somebody must be there. */
+static void look_at_some(struct world *w, int64_t n)
+{
+    struct record r;
+    uint64_t      held = held_from(w);
+    for (; n > 0; n--) {
+        uint64_t id = (uint64_t)rand_int(&w->r, 1, (int64_t)w->last + 1);
+        enum err e = journal_view_read(w->view, id, &r, &fault);
+        if (e == ERR_MISSING) {
+            assert_true(id > w->last || w->last <= held);
+            continue;
+        }
+        assert_ok(e, &fault);
+        assert_true(r.id == id || (r.id > id && r.id <= held + 1));
+        is_record(w, &r, r.id);
+    }
+}
+
 /* Reads what comes next; what is not committed by somebody must be there. */
 static void read_some(struct world *w, int i, int64_t n)
 {
     struct record r;
-    uint64_t      held = UINT64_MAX;
-    for (int k = 0; k < CONSUMERS; k++)
-        held = w->committed[k] < held ? w->committed[k] : held;
+    uint64_t      held = held_from(w);
     for (; n > 0; n--) {
         enum err e = journal_read(w->c[i], &r, &fault);
         if (e == ERR_MISSING) {
@@ -149,7 +177,7 @@ static void one_deed(struct world *w)
 {
     int i = (int)rand_int(&w->r, 0, CONSUMERS - 1);
     w->time.wall_us += rand_int(&w->r, 0, 300);
-    switch (rand_int(&w->r, 0, 19)) {
+    switch (rand_int(&w->r, 0, 21)) {
     case 0: case 1: case 2: case 3: case 4: case 5: case 6: case 7:
         for (int64_t n = rand_int(&w->r, 1, 12); n > 0 && w->last < MOST; n--)
             (void)append(w, (size_t)(rand_int(&w->r, 0, 3) ? rand_int(&w->r, 0, 600) : rand_int(&w->r, 0, BODY_MOST - 100)));
@@ -190,6 +218,10 @@ static void one_deed(struct world *w)
             assert_ok(journal_commit(w->c[k], w->last, &fault), &fault);
             w->committed[k] = w->last;
         }
+        break;
+    case 20: case 21:
+        settle(w);
+        look_at_some(w, rand_int(&w->r, 1, 40));
         break;
     }
 }
@@ -532,6 +564,50 @@ static void lag_is_the_age_of_the_record_that_waits_longest_wherever_it_is(void 
     }
 }
 
+/* ---- from inside, without a name ---- */
+
+static struct journal_files counted_files;
+static atomic_long          bytes_read;
+
+static ssize_t counted_pread(void *ctx, int fd, void *to, size_t n, off_t at)
+{
+    ssize_t got = counted_files.pread(ctx, fd, to, n, at);
+    atomic_fetch_add(&bytes_read, got);
+    return got;
+}
+
+static void a_record_is_found_without_reading_what_lies_before_it_also_after_a_start(void **state)
+{
+    (void)state;
+    struct world *w = world_new(109);
+    struct record r;
+    close_all(w);
+    disk_crash(w->disk, false);
+    counted_files = w->files;
+    w->files.pread = counted_pread;
+    w->o.segment_bytes = 8 << 20;
+    w->o.size_max = 64 << 20;
+    w->o.pack = 0;
+    w->o.folder = "/var/large";
+    open_all(w);
+    while (w->last < 400) {
+        assert_true(append(w, 50000));
+        settle(w);                                       /* a block each */
+    }
+    for (int start = 0; start < 2; start++) {
+        static const uint64_t ids[] = { 100, 120, 121, 350, 20 };
+        for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+            atomic_store(&bytes_read, 0);
+            assert_ok(journal_view_read(w->view, ids[i], &r, &fault), &fault);
+            is_record(w, &r, ids[i]);
+            assert_in_range(atomic_load(&bytes_read), 0, start ? 1200000 : 300000);      /* headers of one segment, or of a few blocks near it, and one block */
+        }
+        close_all(w);
+        open_all(w);
+    }
+    world_free(w);
+}
+
 /* ---- from outside, on the machine's own files ---- */
 
 static void a_view_sees_what_the_writer_does_without_disturbing_it(void **state)
@@ -807,6 +883,7 @@ int main(void)
         cmocka_unit_test(what_is_over_the_size_after_it_was_lowered_is_removed_when_it_is_passed),
         cmocka_unit_test(who_waits_is_woken_by_a_record_by_a_call_and_by_the_time),
         cmocka_unit_test(lag_is_the_age_of_the_record_that_waits_longest_wherever_it_is),
+        cmocka_unit_test(a_record_is_found_without_reading_what_lies_before_it_also_after_a_start),
         cmocka_unit_test(a_view_sees_what_the_writer_does_without_disturbing_it),
         cmocka_unit_test(a_consumer_is_sent_back_from_outside_and_nothing_it_asked_for_is_used_again),
         cmocka_unit_test(no_file_is_renamed_over_another_one),

@@ -102,8 +102,14 @@ static void *asking(void *ctx)
     struct member          *m = ctx;
     struct journal_stats    s;
     struct journal_progress p[JOURNAL_CONSUMERS_MAX];
+    struct journal_view    *view;
+    struct record           r;
     struct fault            fault;
-    uint64_t                id, last = 0;
+    uint64_t                id, last = 0, asked = 0;
+    if (journal_view_inside(m->w->j, &view, &fault) != OK) {
+        atomic_store(&m->w->wrong, true);
+        return NULL;
+    }
     while (atomic_load(&m->w->senders_left) > 0) {
         journal_stats(m->w->j, &s);
         if (s.last_id < last || s.damaged_blocks)
@@ -113,8 +119,13 @@ static void *asking(void *ctx)
         (void)journal_has_room(m->w->j, 100);
         if (journal_find(m->w->j, s.oldest_us, &id, &fault) != OK)
             atomic_store(&m->w->wrong, true);
+        asked = asked * 7919 % (last + 1) + 1;               /* any of them: there, or its place is used again */
+        enum err e = journal_view_read(view, asked, &r, &fault);
+        if (e != ERR_MISSING && (e != OK || r.id < asked || r.body.n != BODY))
+            atomic_store(&m->w->wrong, true);
         (void)sched_yield();
     }
+    journal_view_close(view);
     return NULL;
 }
 
