@@ -174,7 +174,7 @@ static void check(const void *instance, struct conf_checker *c)
             conf_refuse(c, "formerly", "Name what it was called before.", "%s is what it is called now", s->name);
         else if (conf_instance(conf_whole(c), &sinks_section, s->formerly.item[i]))
             conf_refuse(c, "formerly", "Take that sink away, or this name.", "%s is another sink in the same configuration", s->formerly.item[i]);
-    relabel_check_sets(&s->relabel, "relabel", c);
+    relabel_check_sets(&s->relabel, RELABEL_OVER_EVENTS, "relabel", c);
     if (s->retry_most_us < s->retry_first_us)
         conf_refuse(c, "retry.most", "Make it at least retry.first.", "the longest pause is shorter than the first");
     if (*s->password.path && !*s->user && listed(k->settings, "user", &(bool){ false }))

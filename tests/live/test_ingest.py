@@ -235,6 +235,23 @@ def test_rules_in_front_of_a_sink_drop_and_mask_and_what_they_drop_is_counted(ma
     assert b"but this" in out and b"not this" not in out and b"hunter2" not in out
 
 
+def test_lines_that_are_json_go_on_as_what_they_say_and_others_as_they_are(make_site):
+    site = make_site({"sensors": {"enabled": False}})
+    settings, folder = lake(site, types=["logs"], relabel=["jsonify"], match=["service.name=shop"])
+    settings["relabel"] = [{"set": "jsonify", "source_labels": ["body"], "action": "parse_json", "target_label": "structured"}]
+    site.write(settings)
+    site.start()
+    records = [{"timeUnixNano": str(time.time_ns()), "body": {"stringValue": t}} for t in ('{"order": 17, "items": [{"sku": "a-1", "price": 2.5}], "paid": true}', "plain words")]
+    assert post(site, "/v1/logs", {"resourceLogs": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}, "scopeLogs": [{"logRecords": records}]}]}) == (200, {})
+    site.until(lambda: site.caught_up("lake"), "everything was sent on")
+    assert site.sink("lake")["unparsed"] == 1
+    assert site.stop() == 0
+    lines = [json.loads(line) for line in texts(folder).splitlines()]
+    read, plain = (next(line for line in lines if word in json.dumps(line)) for word in ("order", "plain words"))
+    assert "structured" not in json.dumps(plain)
+    assert read["attributes"]["structured"] == {"order": 17, "items": [{"sku": "a-1", "price": 2.5}], "paid": True}
+
+
 def test_what_no_sink_takes_is_a_dead_letter_until_one_does(make_site):
     site = make_site({"sensors": {"enabled": False}, "ingest": {"unrouted": "dead_letter"}})
     settings, folder = lake(site, types=["logs"], match=["service.name=shop"])
