@@ -133,7 +133,7 @@ export function readFlow(data: unknown, at: number): Flow {
       minutes: num(sensors["minutes"]), error: str(sensors["last_error"]) },
     probes: probes && { count: num(probes["probes"]), failures: num(probes["failures"]) },
     scrape: scrape && readScrape(scrape), inputs: inputs && readInputs(inputs),
-    others: Object.entries(o).filter(([name, x]) => !PARTS.includes(name) && maybe(x)).map(([name, x]) =>
+    others: Object.entries(o).filter(([name, x]) => !PARTS.includes(name) && name !== "reload" && maybe(x)).map(([name, x]) =>
         ({ name, values: leaves({ ...record(x), reload_trouble: null }), error: str(record(x)["last_error"]) })),
     reloads: Object.entries(o).flatMap(([part, x]) => {
       const t = maybe(record(x)["reload_trouble"]);
