@@ -248,6 +248,28 @@ static void tls_is_spoken_where_it_is_asked_for(void **state)
     assert_int_equal(house_count("known"), 1);
 }
 
+/* Appliances and TLS libraries with a cache of sessions come back with the one they had. */
+static void who_shows_a_certificate_may_resume_his_session(void **state)
+{
+    char certificate[128], key[128], command[1000];
+    (void)snprintf(certificate, sizeof certificate, "%s/c.pem", h.folder);
+    (void)snprintf(key, sizeof key, "%s/k.pem", h.folder);
+    (void)snprintf(command, sizeof command,
+                   "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1 -keyout %s -out %s 2>/dev/null && chmod 0600 %s", key, certificate, key);
+    assert_int_equal(system(command), 0);
+    (void)snprintf(command, sizeof command, "syslog: { own: { address: '127.0.0.1:0', transport: tls, tls_certificate: '%s', tls_key: '%s', tls_client_ca: '%s' } }\n", certificate, key, certificate);
+    house_start(command);
+    for (int again = 0; again < 2; again++) {      /* of 1.2, whose ticket comes before the first byte of data */
+        (void)snprintf(command, sizeof command, "printf '<13>Oct 11 22:14:15 web1 app: time %d\n' | openssl s_client -tls1_2 -quiet -no_ign_eof -cert %s -key %s -sess_%s %s/session -connect 127.0.0.1:%d >/dev/null 2>&1",
+                       again, certificate, key, again ? "in" : "out", h.folder, inputs_port(h.inputs, "own"));
+        assert_int_equal(system(command), 0);
+    }
+    house_until(2);
+    house_stop();
+    assert_int_equal(house_count("time 0"), 1);
+    assert_int_equal(house_count("time 1"), 1);
+}
+
 int main(void)
 {
 #define HOUSE(t) cmocka_unit_test_setup_teardown(t, house_open, house_close)
@@ -261,6 +283,7 @@ int main(void)
         HOUSE(what_came_before_a_stop_is_kept),
         HOUSE(without_room_connections_wait_and_lost_datagrams_are_counted),
         HOUSE(tls_is_spoken_where_it_is_asked_for),
+        HOUSE(who_shows_a_certificate_may_resume_his_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
