@@ -53,6 +53,11 @@ static void a_message_becomes_a_log(void **state)
     assert_true(slice_is(attrs_text(&l->origin, "host.name"), "10.0.0.1"));
     assert_int_equal(l->log.time_ns, around.now_us * 1000);
     assert_false(syslog_map(slice_of("\n"), &around, slice_of(""), l));
+    static const char *const broken_clocks[] = { "<13>1 9999-12-31T23:59:59Z web1 app - - - x", "<13>1 2600-01-01T00:00:00Z web1 app - - - x", "<13>1 0001-01-01T00:00:00Z web1 app - - - x" };
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(syslog_map(slice_of(broken_clocks[i]), &around, slice_of(""), l));
+        assert_int_equal(l->log.time_ns, around.now_us * 1000);
+    }
     syslog_log_done(l);
     free(l);
 }
