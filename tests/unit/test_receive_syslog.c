@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -136,6 +137,38 @@ static void a_connection_whose_framing_is_lost_is_closed_and_counted(void **stat
     house_until(1);
     assert_int_equal(stats().of[INPUT_SYSLOG].refused, 1);
     assert_true(*stats().of[INPUT_SYSLOG].last_error);
+    (void)close(fd);
+}
+
+/* The other end of a connection of ours; -1: it is not there. */
+static int other_end(int fd)
+{
+    struct sockaddr_in mine, peer;
+    socklen_t          n = sizeof mine;
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&mine, &n), 0);
+    for (int i = 3; i < 1024; i++) {
+        n = sizeof peer;
+        if (getpeername(i, (struct sockaddr *)&peer, &n) == 0 && peer.sin_family == AF_INET && peer.sin_port == mine.sin_port)
+            return i;
+    }
+    return -1;
+}
+
+/* With the system's two hours a rack that lost its power a few times would take all places there are. */
+static void a_sender_that_vanished_is_noticed_within_minutes(void **state)
+{
+    int       idle = 0, every = 0, times = 0;
+    socklen_t n = sizeof idle;
+    house_start("syslog: { " TCP " }\n");
+    int fd = connect_to("tcp", SOCK_STREAM);
+    say(fd, "<13>one\n");
+    house_until(1);
+    int other = other_end(fd);
+    assert_true(other >= 0);
+    (void)getsockopt(other, IPPROTO_TCP, TCP_KEEPIDLE, &idle, &n);
+    (void)getsockopt(other, IPPROTO_TCP, TCP_KEEPINTVL, &every, &n);
+    (void)getsockopt(other, IPPROTO_TCP, TCP_KEEPCNT, &times, &n);
+    assert_in_range(idle + every * times, 30, 300);
     (void)close(fd);
 }
 
@@ -284,6 +317,7 @@ int main(void)
         HOUSE(a_message_without_a_text_is_kept_and_only_what_says_nothing_is_passed_over),
         HOUSE(a_connection_says_by_its_first_bytes_how_it_is_framed),
         HOUSE(a_connection_whose_framing_is_lost_is_closed_and_counted),
+        HOUSE(a_sender_that_vanished_is_noticed_within_minutes),
         HOUSE(a_reload_keeps_sockets_and_connections_that_stay),
         HOUSE(what_came_before_a_stop_is_kept),
         HOUSE(without_room_connections_wait_and_lost_datagrams_are_counted),
