@@ -131,6 +131,17 @@ static void json_is_answered_in_json(void **state)
     assert_int_equal(d.kept[0].form, FORM_JSON);
 }
 
+static void a_request_for_another_path_is_answered_with_a_warning(void **state)
+{
+    const char *body = "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"x\"}]}]}]}";
+    char        head[256];
+    (void)snprintf(head, sizeof head, "POST /v1/logs HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", strlen(body));
+    send_body(head, body, strlen(body));
+    assert_non_null(strstr(said, "200 OK"));
+    assert_non_null(strstr(said, "{\"partialSuccess\":{\"errorMessage\":\"nothing in this request is known here"));
+    assert_int_equal(d.kept_n, 0);
+}
+
 static void packed_bodies_are_kept_unpacked(void **state)
 {
     struct libdeflate_compressor *z = libdeflate_alloc_compressor(6);
@@ -510,6 +521,7 @@ int main(void)
         HTTP1(a_pipelined_request_waits_until_the_one_before_is_durable),
         HTTP1(who_waits_for_100_continue_gets_it_and_only_when_the_body_is_wanted),
         HTTP1(json_is_answered_in_json),
+        HTTP1(a_request_for_another_path_is_answered_with_a_warning),
         HTTP1(packed_bodies_are_kept_unpacked),
         HTTP1(what_cannot_be_decoded_is_400_and_nothing_else_is),
         HTTP1(an_empty_request_is_a_success_without_a_record),
