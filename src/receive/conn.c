@@ -142,7 +142,7 @@ void conn_flush(struct conn *c)
     if (stuck && !c->stuck)
         c->since_us = c->loop->host.now_us;
     c->stuck = stuck;
-    if (!stuck && (session_over(c->session) || (c->eof && session_idle(c->session)))) {
+    if (!stuck && (session_over(c->session) || (c->eof && !session_under_way(c->session)))) {
         if (!session_lingers(c->session) || c->eof) {
             conn_close(c);
             return;

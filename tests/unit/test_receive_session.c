@@ -107,6 +107,18 @@ static void a_pipelined_request_waits_until_the_one_before_is_durable(void **sta
     assert_true(session_wants_input(s));
 }
 
+static void a_client_of_http_1_0_is_told_that_the_connection_stays(void **state)
+{
+    send_text("GET /health HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    assert_non_null(strstr(said, "connection: keep-alive\r\n"));
+    assert_false(session_over(s));
+    send_text("GET /health HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_null(strstr(strstr(said, "keep-alive") + 1, "connection:"));
+    send_text("GET /health HTTP/1.0\r\n\r\n");
+    assert_non_null(strstr(said, "connection: close\r\n"));
+    assert_true(session_over(s));
+}
+
 static void who_waits_for_100_continue_gets_it_and_only_when_the_body_is_wanted(void **state)
 {
     send_text(LOGS_1 "Content-Length: 20\r\nExpect: 100-continue\r\n\r\n");
@@ -519,6 +531,7 @@ int main(void)
         HTTP1(what_did_not_become_durable_is_answered_so_that_it_comes_again),
         HTTP1(pipelined_requests_are_answered_in_their_order),
         HTTP1(a_pipelined_request_waits_until_the_one_before_is_durable),
+        HTTP1(a_client_of_http_1_0_is_told_that_the_connection_stays),
         HTTP1(who_waits_for_100_continue_gets_it_and_only_when_the_body_is_wanted),
         HTTP1(json_is_answered_in_json),
         HTTP1(a_request_for_another_path_is_answered_with_a_warning),
