@@ -341,7 +341,10 @@ void conn_accept(struct loop *l, struct listener *from)
     for (int i = 0; i < LOOP_ACCEPTS; i++) {
         int fd = accept4(from->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
-            l->accept_paused |= errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+            bool no_file = errno == EMFILE || errno == ENFILE;
+            if (no_file && evict(l))
+                continue;
+            l->accept_paused |= no_file || errno == ENOBUFS || errno == ENOMEM;
             return;
         }
         if (!take_in(l, from, fd))

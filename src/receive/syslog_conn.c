@@ -130,23 +130,28 @@ static void conn_add(struct syslog_in *s, struct syslog_place *p, int fd, const 
 
 void syslog_accept(struct syslog_in *s, struct syslog_place *p)
 {
-    while (s->conns_n < SYSLOG_CONNS_MAX) {
+    bool no_file = false;
+    while (s->conns_n < s->conns_max) {
         struct sockaddr_storage a;
         socklen_t               n = sizeof a;
         char                    peer[SYSLOG_PEER_SIZE];
         int                     fd = accept4(p->fd, (struct sockaddr *)&a, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
             continue;
+        no_file = fd < 0 && errno != EAGAIN && errno != EWOULDBLOCK;
         if (fd < 0)
             break;
         peer_text(&a, n, peer, sizeof peer);
         conn_add(s, p, fd, peer);
     }
-    p->deaf = s->conns_n >= SYSLOG_CONNS_MAX;
+    p->deaf = no_file || s->conns_n >= s->conns_max;
     if (p->deaf) {
         struct epoll_event e = { .events = 0, .data.ptr = p };
         (void)epoll_ctl(s->epoll, EPOLL_CTL_MOD, p->fd, &e);
-        batcher_trouble(&s->batcher, "there are %d connections: others wait", SYSLOG_CONNS_MAX);
+        if (no_file)
+            batcher_trouble(&s->batcher, "there is no file for one more connection: others wait");
+        else
+            batcher_trouble(&s->batcher, "there are %zu connections: others wait", s->conns_n);
     }
 }
 
