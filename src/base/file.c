@@ -5,9 +5,11 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -120,4 +122,17 @@ enum err file_make_dirs(const char *path, mode_t mode, struct fault *fault)
         if (c == '\0')
             return OK;
     }
+}
+
+size_t file_limit(size_t wanted)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0)
+        return 1024;
+    rlim_t now = l.rlim_cur;
+    if (now < wanted) {
+        l.rlim_cur = l.rlim_max < wanted ? l.rlim_max : (rlim_t)wanted;
+        now = setrlimit(RLIMIT_NOFILE, &l) == 0 ? l.rlim_cur : now;
+    }
+    return now > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)now;
 }

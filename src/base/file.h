@@ -18,4 +18,7 @@ MUST_CHECK enum err file_write(const char *path, const char *data, size_t size, 
 /* mkdir -p with the mode for what is made. */
 MUST_CHECK enum err file_make_dirs(const char *path, mode_t mode, struct fault *fault);
 
+/* How many files the process may have open: as many as wanted when its hard limit lets it allow itself so many, and then it has. */
+size_t file_limit(size_t wanted);
+
 #endif

@@ -130,7 +130,7 @@ struct event {
 };
 
 /* What was not as the specification wants it, in a record that was read all the same. */
-struct event_report { uint32_t events /* without the rejected */, rejected, too_deep, bad_text; char why[160]; /* of the first that was rejected */ };
+struct event_report { uint32_t events /* without the rejected */, rejected, too_deep, bad_text; char why[160]; /* of the first that was rejected; without any: a warning */ };
 
 /* Return false to stop early (event_read then answers OK). */
 typedef bool event_take(void *ctx, const struct event *e);

@@ -258,6 +258,8 @@ enum err otlp_check_body(enum otlp_signal signal, enum record_form form, struct 
     }
     tell(report, &count);
     report->events = count.items;
+    if (e == OK && form == FORM_JSON && count.items + count.rejected == 0 && otlp_json_is_strange(signal, body))
+        (void)snprintf(report->why, sizeof report->why, "nothing in this request is known here, so nothing was taken: is it for another path?");
     return e;
 }
 

@@ -151,7 +151,7 @@ void answer_http_init(struct answer_http *h, const struct answer *a, const struc
     if (h->status == 401)
         field(h, "www-authenticate", "Bearer");
     if (h->status == 415 && a->why == REFUSED_FORM)
-        field(h, "accept-encoding", "%s", route && route->shape == ROUTE_REMOTE ? "snappy" : "gzip, zstd, deflate");
+        field(h, "accept-encoding", "%s", route && route->shape == ROUTE_REMOTE ? "snappy" : "gzip, zstd, deflate, snappy");
 }
 
 void answer_http_done(struct answer_http *h) { text_done(&h->body); }

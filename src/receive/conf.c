@@ -15,7 +15,7 @@ static const struct conf_knob receive_knobs[] = {
     { "budget",          KNOB_SIZE(struct receive_conf, budget),         "64MiB",  "1MiB..16GiB",     CONF_LIVE,
       "Memory for requests that are being received or wait to be durable. Beyond it nothing more is read: senders wait." },
     { "connections_max", KNOB_INT(struct receive_conf, connections_max), "1024",   "8..65536",        CONF_LIVE,
-      "Connections at the same time. One more sends the longest idle one away; with none idle the new one waits." },
+      "Connections at the same time, of which five eighths of the files that may be open (LimitNOFILE) are the most. One more sends the longest idle one away; with none idle the new one waits." },
     { "streams_max",     KNOB_INT(struct receive_conf, streams_max),     "128",    "1..4096",         CONF_LIVE,
       "Requests under way at the same time on one HTTP/2 connection." },
     { "head_max",        KNOB_SIZE(struct receive_conf, head_max),       "16KiB",  "1KiB..1MiB",      CONF_LIVE,

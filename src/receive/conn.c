@@ -142,7 +142,7 @@ void conn_flush(struct conn *c)
     if (stuck && !c->stuck)
         c->since_us = c->loop->host.now_us;
     c->stuck = stuck;
-    if (!stuck && (session_over(c->session) || (c->eof && session_idle(c->session)))) {
+    if (!stuck && (session_over(c->session) || (c->eof && !session_under_way(c->session)))) {
         if (!session_lingers(c->session) || c->eof) {
             conn_close(c);
             return;
@@ -341,7 +341,10 @@ void conn_accept(struct loop *l, struct listener *from)
     for (int i = 0; i < LOOP_ACCEPTS; i++) {
         int fd = accept4(from->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
-            l->accept_paused |= errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+            bool no_file = errno == EMFILE || errno == ENFILE;
+            if (no_file && evict(l))
+                continue;
+            l->accept_paused |= no_file || errno == ENOBUFS || errno == ENOMEM;
             return;
         }
         if (!take_in(l, from, fd))

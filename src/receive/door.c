@@ -53,6 +53,8 @@ enum err door_tls_new(const char *certificate, const struct conf_secret *secret,
         return e;
     }
     (void)SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
+    /* Where client certificates are asked for, OpenSSL ends the handshake of a client that resumes its session unless this is set. */
+    (void)SSL_CTX_set_session_id_context(c, (const unsigned char *)"homeostat", 9);
     (void)SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
     (void)SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(c, 1);

@@ -11,7 +11,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-enum { SEARCH_LEAST_US = 200 * 1000, SAVE_US = 1000 * 1000, BLIND_US = 1000 * 1000, UNNAMED_US = 1000 * 1000, ASLEEP_US = 60 * 1000 * 1000, SAVE_MAX = 64 * 1024 * 1024 };
+enum { SEARCH_LEAST_US = 200 * 1000, SAVE_US = 1000 * 1000, BLIND_US = 1000 * 1000, UNNAMED_US = 1000 * 1000, ASLEEP_US = 60 * 1000 * 1000, TURN_US = 10 * 1000, SAVE_MAX = 64 * 1024 * 1024 };
 
 /* ---- from settings to rules ---- */
 
@@ -141,6 +141,7 @@ enum err follow_new(const struct conf *conf, struct journal *j, const char *fold
     text_init(&f->scratch, 4 * FOLLOW_CHUNK);
     f->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     f->blind = f->inotify < 0;
+    f->open_max = file_limit(FOLLOW_FILES_MAX) / 8;
     bool fine = (f->chunk = malloc(FOLLOW_CHUNK)) && (f->rules = calloc(n ? n : 1, sizeof *f->rules)) &&
                 (size_t)snprintf(f->store_path, sizeof f->store_path, "%s/files", folder) < sizeof f->store_path;
     for (; fine && f->rules_n < n; f->rules_n++)
@@ -182,9 +183,18 @@ static int64_t after(int64_t due_us, int64_t now_us) { return due_us > now_us ? 
 
 static bool in_full(const struct followed *x) { return x->size == x->now.at && x->now.durable == x->now.at; }
 
+/* May it be closed? Who is deleted while he sleeps is not found again; so when many want to be open it is any that was read just now, else one that is long quiet. */
+static bool may_sleep(const struct follow *f, const struct followed *x, int64_t now_us)
+{
+    if (x->fd < 0 || !x->named)
+        return false;
+    return f->crowded || (!f->blind && in_full(x) && now_us - x->grown_us >= (f->open_n > FOLLOW_OPEN_MAX ? UNNAMED_US : ASLEEP_US));
+}
+
 static int64_t read_all(struct follow *f, int64_t now_us)
 {
     int64_t wait = -1;
+    bool    crowded = false;
     for (struct followed *x = f->files; x; x = x->next) {
         bool    groups = x->rule->has_start || x->rule->lines.indented;
         int64_t quiet_us = x->grown_us + x->rule->group_us;
@@ -192,19 +202,25 @@ static int64_t read_all(struct follow *f, int64_t now_us)
         if (x->look && !x->ended) {
             if (!batcher_room(&f->batcher))
                 return least(wait, BATCH_RETRY_US);
+            if (x->fd < 0 && f->open_n >= f->open_max) {
+                crowded = f->crowded = true;
+                wait = least(wait, TURN_US);
+                continue;
+            }
             followed_read(f, x, now_us);
         }
         if (x->look && !x->ended)
             wait = 0;
         else if (groups && x->size > x->now.at && now_us < quiet_us)
             wait = least(wait, after(quiet_us, now_us));
-        else if (x->fd >= 0 && x->named && !f->blind && in_full(x) && now_us - x->grown_us >= (f->open_n > FOLLOW_OPEN_MAX ? UNNAMED_US : ASLEEP_US))
+        else if (may_sleep(f, x, now_us))
             followed_sleep(f, x);
         if (!x->named && !x->ended) {
             x->look = true;
             wait = least(wait, UNNAMED_US);
         }
     }
+    f->crowded = crowded;
     return wait;
 }
 

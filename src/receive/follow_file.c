@@ -258,6 +258,7 @@ bool followed_wake(struct follow *f, struct followed *x)
     char        elsewhere[PATH_MAX];
     struct stat st;
     const char *path = x->path;
+    errno = 0;
     if (stat(path, &st) != 0 || st.st_dev != x->dev || st.st_ino != x->ino) {
         if (!followed_elsewhere(path, x->dev, x->ino, elsewhere, sizeof elsewhere))
             return false;
@@ -268,8 +269,10 @@ bool followed_wake(struct follow *f, struct followed *x)
         f->open_n++;
         return true;
     }
-    if (x->fd >= 0)
+    if (x->fd >= 0) {
         (void)close(x->fd);
+        errno = ENOENT;
+    }
     x->fd = -1;
     return false;
 }
@@ -404,7 +407,8 @@ void followed_read(struct follow *f, struct followed *x, int64_t now_us)
     struct stat st;
     x->look = false;
     if (x->fd < 0 && !followed_wake(f, x)) {
-        x->ended = !x->named;
+        x->look = errno == EMFILE || errno == ENFILE || errno == ENOMEM;      /* it is there, and its turn comes */
+        x->ended = !x->named && !x->look;
         return;
     }
     if (fstat(x->fd, &st) != 0)

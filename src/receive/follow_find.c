@@ -41,6 +41,8 @@ static void add(struct follow *f, struct followed *x)
     f->files = x;
     f->files_n++;
     f->open_n++;
+    if (f->open_n > f->open_max)
+        followed_sleep(f, x);      /* it is known by now, and read when its turn comes */
     (void)pthread_mutex_unlock(&f->lock);
 }
 

@@ -53,6 +53,8 @@ struct follow {
     pthread_mutex_t     lock;                     /* over what follow_status reads: the list, and lives, while they change */
     struct followed    *files;
     size_t              files_n, open_n;
+    size_t              open_max;                 /* an eighth of the files that the process may have open; beyond it they take turns */
+    bool                crowded;                  /* one had to wait for its turn */
     struct follow_store old;                      /* what was stored and is not met yet, or belongs to rules that are not there now */
     int                 inotify;
     bool                blind;                    /* the kernel does not tell of everything: look more often */

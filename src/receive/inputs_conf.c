@@ -48,7 +48,7 @@ static const struct conf_knob syslog_knobs[] = {
     { "address",         KNOB_ADDRESS(struct syslog_conf, address),         NULL,    NULL,           CONF_LIVE,
       "Where to listen; port 0 takes any free one. Usual: 514 for udp and tcp, 6514 for tls." },
     { "transport",       KNOB_CHOICE(struct syslog_conf, transport),        NULL,    "udp|tcp|tls",  CONF_LIVE,
-      "udp: a message a datagram. tcp, tls: counted octets or lines, told apart by the first bytes of a connection. Over udp a sender cannot be made to wait." },
+      "udp: a message a datagram. tcp, tls: counted octets or lines, told apart by the first bytes of a connection; among counted messages lines may stand. Over udp a sender cannot be made to wait." },
     { "tenant",          KNOB_TEXT(struct syslog_conf, tenant),             "",      "0..63",        CONF_LIVE,
       "Whose everything is that comes in here. Unset: the installation's own.", tenant_check },
     { "message_max",     KNOB_SIZE(struct syslog_conf, message_max),        "64KiB", "480B..256KiB", CONF_LIVE,

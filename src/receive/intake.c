@@ -116,7 +116,7 @@ static bool events_read(struct intake *in, struct session_host *h, struct exchan
     enum err e = in->check(&x->record, &report, &fault);
     if (e != OK)
         return faulty(h, x, e, &fault);
-    answer_accepted(&x->answer, report.events, report.rejected, report.rejected ? report.why : "");
+    answer_accepted(&x->answer, report.events, report.rejected, report.why);
     return report.events + report.rejected > 0;
 }
 

@@ -83,7 +83,7 @@ void journald_map(const struct journald_entry *e, int64_t observed_us, struct jo
     l->attrs_n = l->origin_n = 0;
     l->cut = false;
     (void)snprintf(l->uid, sizeof l->uid, "%016" PRIx64 "%016" PRIx64, (uint64_t)uid.high64, (uint64_t)uid.low64);
-    l->log = (struct log_event){ .time_ns = (source_us > 0 ? source_us : e->realtime_us) * 1000, .observed_ns = observed_us * 1000, .severity = syslog_severity_number(severity),
+    l->log = (struct log_event){ .time_ns = (source_us > 0 && source_us < INT64_MAX / 1000 ? source_us : e->realtime_us) * 1000, .observed_ns = observed_us * 1000, .severity = syslog_severity_number(severity),
                                  .severity_text = slice_of(syslog_severity_name(severity)), .body = { .kind = VALUE_TEXT, .as.text = utf8(e, JOURNALD_MESSAGE, l) } };
     put_text(l, e, "systemd.unit", JOURNALD_UNIT);
     put_text(l, e, "syslog.identifier", JOURNALD_IDENTIFIER);

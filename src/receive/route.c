@@ -150,6 +150,7 @@ static enum packing packing_of(struct slice v)
 {
     static const struct { const char *word; enum packing packing; } known[] = {
         { "identity", PACKED_NOT }, { "gzip", PACKED_GZIP }, { "zstd", PACKED_ZSTD }, { "snappy", PACKED_SNAPPY }, { "deflate", PACKED_DEFLATE }, { "x-gzip", PACKED_GZIP },
+        { "x-snappy-framed", PACKED_SNAPPY },
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (word_is(v, known[i].word))

@@ -3,6 +3,7 @@
 
 #include "receive/loop.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -14,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 1024, FILES_WANTED = 8192 };
 
 /* Of a listener that is there; fd: its sockets, which are the threads' own and are closed by them. */
 struct place { char name[CONF_NAME_MAX + 1], host[256]; int wanted, port, fd[RECEIVE_THREADS_MAX]; };
@@ -193,7 +194,7 @@ static enum err listeners_apply(struct receive_server *s, const struct conf *con
     for (size_t i = 0; e == OK && i < count; i++)
         e = plan_add(s, p, l, count, &l[i], fault);
     if (e == OK)
-        plan_apply(s, p, conf_of(conf, &receive_section));
+        plan_apply(s, p, &s->common.conf);
     else if (p)
         plan_drop(p, s->loops_n);
     free(p);
@@ -201,6 +202,22 @@ static enum err listeners_apply(struct receive_server *s, const struct conf *con
 }
 
 /* ---- the server ---- */
+
+/*
+ * Connections have five eighths of the files that may be open, those of syslog an eighth.  Without the rest the journal could not begin a segment and
+ * the web could not answer: a thousand idle senders would stop everything.
+ */
+static void limits_take(struct receive_server *s, const struct receive_conf *c)
+{
+    size_t  wanted = (size_t)c->connections_max / 5 * 8 + 8, files = file_limit(wanted > FILES_WANTED ? wanted : FILES_WANTED);
+    int64_t most = (int64_t)(files / 8 * 5);
+    s->common.conf = *c;
+    if (c->connections_max <= most)
+        return;
+    s->common.conf.connections_max = most;
+    log_warn("fewer connections are taken than receive.connections_max says, since more files may not be open; raise LimitNOFILE of the unit, or ulimit -n",
+             F("connections", most), F("open_files", (int64_t)files));
+}
 
 enum err receive_server_start(const struct conf *conf, struct journal *journal, const struct receive_hooks *hooks, struct receive_server **server, struct fault *fault)
 {
@@ -211,10 +228,12 @@ enum err receive_server_start(const struct conf *conf, struct journal *journal, 
     if (!s)
         return fail(fault, ERR_LIMIT, "out of memory for the network side");
     (void)pthread_mutex_init(&s->lock, NULL);
-    s->common = (struct loop_common){ .journal = journal, .hooks = *hooks, .clock = hooks->clock ? hooks->clock : &clock_real, .conf = *c };
+    s->common = (struct loop_common){ .journal = journal, .hooks = *hooks, .clock = hooks->clock ? hooks->clock : &clock_real };
     if (!s->common.hooks.check)
         s->common.hooks.check = event_check_record;
     (void)conf_instances(conf, &receive_listeners_section, &listeners);
+    if (listeners)
+        limits_take(s, c);
     enum err e = OK;
     for (int64_t t = 0; e == OK && listeners && t < c->threads; t++)
         if ((e = loop_start(&s->common, &s->loop[t], fault)) == OK)
@@ -247,7 +266,7 @@ enum err receive_server_reload(struct receive_server *s, const struct conf *conf
     (void)conf_instances(conf, &receive_listeners_section, &listeners);
     if (s->loops_n == 0 && listeners == 0)
         return OK;
-    s->common.conf = *c;
+    limits_take(s, c);
     while (s->loops_n < (size_t)c->threads && s->places_n == 0) {      /* the first listeners come now */
         enum err e = loop_start(&s->common, &s->loop[s->loops_n], fault);
         if (e != OK)

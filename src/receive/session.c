@@ -136,9 +136,9 @@ static const char *form_wrong(const struct head *h, bool http2)
 
 static bool grpc_form_right(struct exchange *x, const struct head *h)
 {
-    if (h->message_packing == PACKED_NOT || h->message_packing == PACKED_GZIP || h->message_packing == PACKED_DEFLATE || h->message_packing == PACKED_ZSTD)
+    if (h->message_packing != PACKED_UNKNOWN)
         return true;
-    answer_refused(&x->answer, REFUSED_FORM, "messages can be packed with gzip, deflate, zstd or not at all");
+    answer_refused(&x->answer, REFUSED_FORM, "messages can be packed with gzip, deflate, zstd, snappy or not at all");
     return false;
 }
 

@@ -30,7 +30,7 @@ static void answer_write(struct session *s, const struct answer *a, const struct
         n += snprintf(text + n, sizeof text - (size_t)n, "%s: %s\r\n", h.field[i].name, h.field[i].value);
     if (h.status != 204)
         n += snprintf(text + n, sizeof text - (size_t)n, "content-length: %zu\r\n", h.body.used);
-    n += snprintf(text + n, sizeof text - (size_t)n, "%s\r\n", s->keep_alive ? "" : "connection: close\r\n");
+    n += snprintf(text + n, sizeof text - (size_t)n, "%s\r\n", !s->keep_alive ? "connection: close\r\n" : s->tells_keep ? "connection: keep-alive\r\n" : "");
     session_out(s, text, (size_t)n);
     if (!no_body && h.status != 204)
         session_out(s, h.body.s, h.body.used);
@@ -86,6 +86,7 @@ static void head_complete(struct session *s, bool more)
     bool refused;
     s->head.length = s->http1.length;
     s->keep_alive = s->http1.keep_alive;
+    s->tells_keep = s->keep_alive && s->http1.version < 11;
     struct exchange *x = session_begin(s, &s->head, 0, &refused);
     if (!x) {
         struct answer a = { 0 };

@@ -12,7 +12,7 @@ enum { STREAM_WINDOW = 2 * 1024 * 1024, CONNECTION_WINDOW = 8 * 1024 * 1024, FRA
 #define NV_SAME(name, value)  NV(name, value, sizeof(value) - 1, NGHTTP2_NV_FLAG_NO_COPY_VALUE)
 #define NV_TEXT(name, value)  NV(name, value, strlen(value), 0)
 
-static const char accepted_packings[] = "identity,gzip,deflate,zstd";
+static const char accepted_packings[] = "identity,gzip,deflate,zstd,snappy";
 
 /* ---- windows ---- */
 

@@ -26,7 +26,7 @@ struct session {
     /* HTTP/1.1 */
     struct http1               http1;
     struct exchange           *current;
-    bool                       keep_alive;
+    bool                       keep_alive, tells_keep /* to a client of HTTP/1.0, which expects the end otherwise */;
     /* HTTP/2 */
     nghttp2_session           *http2;
     size_t                     head_n, withheld;

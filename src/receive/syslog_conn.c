@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -86,10 +87,19 @@ static void arm(struct syslog_in *s, struct syslog_conn *c, int op)
     (void)epoll_ctl(s->epoll, op, c->fd, &e);
 }
 
+/* A sender that lost its power says nothing any more: after two minutes its place is free. Who is there and silent stays. */
+static void keepalive(int fd)
+{
+    static const struct { int level, option, value; } wanted[] = {
+        { SOL_SOCKET, SO_KEEPALIVE, 1 }, { IPPROTO_TCP, TCP_KEEPIDLE, 60 }, { IPPROTO_TCP, TCP_KEEPINTVL, 15 }, { IPPROTO_TCP, TCP_KEEPCNT, 4 },
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        (void)setsockopt(fd, wanted[i].level, wanted[i].option, &wanted[i].value, sizeof wanted[i].value);
+}
+
 static void conn_add(struct syslog_in *s, struct syslog_place *p, int fd, const char *peer)
 {
     struct syslog_conn *c = calloc(1, sizeof *c);
-    int                 on = 1;
     if (c && p->tls && (!(c->tls = SSL_new(p->tls)) || SSL_set_fd(c->tls, fd) != 1)) {
         SSL_free(c->tls);
         free(c);
@@ -100,7 +110,7 @@ static void conn_add(struct syslog_in *s, struct syslog_place *p, int fd, const 
         atomic_fetch_add(&s->refused, 1);
         return;
     }
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    keepalive(fd);
     if (c->tls)
         SSL_set_accept_state(c->tls);
     c->place = p;
@@ -120,23 +130,28 @@ static void conn_add(struct syslog_in *s, struct syslog_place *p, int fd, const 
 
 void syslog_accept(struct syslog_in *s, struct syslog_place *p)
 {
-    while (s->conns_n < SYSLOG_CONNS_MAX) {
+    bool no_file = false;
+    while (s->conns_n < s->conns_max) {
         struct sockaddr_storage a;
         socklen_t               n = sizeof a;
         char                    peer[SYSLOG_PEER_SIZE];
         int                     fd = accept4(p->fd, (struct sockaddr *)&a, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
             continue;
+        no_file = fd < 0 && errno != EAGAIN && errno != EWOULDBLOCK;
         if (fd < 0)
             break;
         peer_text(&a, n, peer, sizeof peer);
         conn_add(s, p, fd, peer);
     }
-    p->deaf = s->conns_n >= SYSLOG_CONNS_MAX;
+    p->deaf = no_file || s->conns_n >= s->conns_max;
     if (p->deaf) {
         struct epoll_event e = { .events = 0, .data.ptr = p };
         (void)epoll_ctl(s->epoll, EPOLL_CTL_MOD, p->fd, &e);
-        batcher_trouble(&s->batcher, "there are %d connections: others wait", SYSLOG_CONNS_MAX);
+        if (no_file)
+            batcher_trouble(&s->batcher, "there is no file for one more connection: others wait");
+        else
+            batcher_trouble(&s->batcher, "there are %zu connections: others wait", s->conns_n);
     }
 }
 

@@ -1,6 +1,7 @@
 /* receive/syslog_in.c - the life of the thread and its turns. See syslog_in.h. */
 #include "receive/syslog_inside.h"
 
+#include "base/file.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS = 64, REST_MS = 2, REST_LINES = 32, STOP_US = 5 * 1000 * 1000, DROPS_US = 1000 * 1000, OFFSET_US = 60 * 1000 * 1000, DRAIN_ROUNDS = 64 };
+enum { EVENTS = 64, REST_MS = 2, REST_LINES = 32, STOP_US = 5 * 1000 * 1000, DROPS_US = 1000 * 1000, DEAF_US = 100 * 1000, OFFSET_US = 60 * 1000 * 1000, DRAIN_ROUNDS = 64 };
 
 /* ---- places ---- */
 
@@ -141,6 +142,7 @@ static void read_all(struct syslog_in *s)
 
 static void tick(struct syslog_in *s)
 {
+    s->deaf = false;
     if (s->now_us - s->drops_us >= DROPS_US) {
         s->drops_us = s->now_us;
         s->drops_due = false;
@@ -154,10 +156,13 @@ static void tick(struct syslog_in *s)
             syslog_conn_close(s, c, false);
         }
     }
-    if (s->conns_n < SYSLOG_CONNS_MAX)
-        for (struct syslog_place *p = s->places; p; p = p->next)
-            if (p->deaf)
-                listen_to(s, p, EPOLL_CTL_MOD);
+    bool again = s->now_us - s->heard_us >= DEAF_US;      /* not in every turn: it may be files that are missing */
+    s->heard_us = again ? s->now_us : s->heard_us;
+    for (struct syslog_place *p = s->places; p; p = p->next) {
+        if (p->deaf && again && s->conns_n < s->conns_max)
+            listen_to(s, p, EPOLL_CTL_MOD);
+        s->deaf |= p->deaf;
+    }
 }
 
 static void wait_for(struct syslog_in *s, int ms, bool only_wake)
@@ -211,6 +216,8 @@ static void *run(void *ctx)
         s->drops_due |= s->turn_lines || !room;
         if ((s->shaking_n || s->drops_due) && (wait < 0 || wait > DROPS_US))
             wait = DROPS_US;
+        if (s->deaf && (wait < 0 || wait > DEAF_US))
+            wait = DEAF_US;
         wait_for(s, wait < 0 ? -1 : (int)((wait + 999) / 1000), !room);
     }
     finish(s);
@@ -226,6 +233,12 @@ static void nudge(struct syslog_in *s)
     (void)n;
 }
 
+static void conns_bound(struct syslog_in *s)
+{
+    size_t most = file_limit((size_t)SYSLOG_CONNS_MAX * 8) / 8;
+    atomic_store(&s->conns_max, most < SYSLOG_CONNS_MAX ? most : SYSLOG_CONNS_MAX);
+}
+
 enum err syslog_in_start(const struct conf *conf, struct journal *j, const struct clock *clock, struct syslog_in **out, struct fault *fault)
 {
     size_t n;
@@ -237,6 +250,7 @@ enum err syslog_in_start(const struct conf *conf, struct journal *j, const struc
     if (!s)
         return fail(fault, ERR_LIMIT, "no memory to listen for syslog");
     s->clock = clock;
+    conns_bound(s);
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     s->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     (void)pthread_mutex_init(&s->lock, NULL);
@@ -267,6 +281,7 @@ enum err syslog_in_reload(struct syslog_in *s, const struct conf *conf, struct f
     enum err             e = syslog_places_new(conf, s->places, &change, fault);      /* only we change the list, through the thread */
     if (e != OK)
         return e;
+    conns_bound(s);
     (void)pthread_mutex_lock(&s->lock);
     s->change = change;
     s->delay_us = ((const struct inputs_conf *)conf_of(conf, &inputs_section))->delay_us;

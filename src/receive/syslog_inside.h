@@ -30,7 +30,7 @@ struct syslog_place {
     size_t                message_max;
     struct ssl_ctx_st    *tls;
     uint32_t              drops;            /* as the kernel counted for this socket */
-    bool                  deaf;             /* too many connections: not accepting */
+    bool                  deaf;             /* too many connections, or no file for one more: not accepting */
     struct lane           lane;
 };
 
@@ -64,7 +64,9 @@ struct syslog_in {
     struct syslog_place *places, *retired;
     struct syslog_conn  *conns;
     size_t               conns_n, shaking_n, more_n;
-    int64_t              now_us, wall_us, drops_us, offset_at_us;
+    atomic_size_t        conns_max;         /* SYSLOG_CONNS_MAX, or what open files allow (server.c has the shares) */
+    int64_t              now_us, wall_us, drops_us, offset_at_us, heard_us;
+    bool                 deaf;              /* some place is */
     int32_t              utc_offset_s;
     size_t               turn_lines;
     struct datagrams    *datagrams;         /* NULL until there is a UDP listener */

@@ -59,6 +59,12 @@ static void put_origin(struct syslog_log *l, const char *key, struct slice value
         l->origin_item[l->origin.count++] = (struct attr){ slice_of(key), { .kind = VALUE_TEXT, .as.text = value } };
 }
 
+/* What nanoseconds cannot hold (before 1678, after 2262) is a broken clock: then it is the time of reception. */
+static int64_t when_ns(int64_t said_us, int64_t now_us)
+{
+    return (said_us && said_us > INT64_MIN / 1000 && said_us < INT64_MAX / 1000 ? said_us : now_us) * 1000;
+}
+
 bool syslog_map(struct slice in, const struct syslog_around *around, struct slice peer, struct syslog_log *l)
 {
     struct syslog_message *m = &l->message;
@@ -67,7 +73,7 @@ bool syslog_map(struct slice in, const struct syslog_around *around, struct slic
         return false;      /* a message without a text says who, when and how bad it is */
     l->attrs = (struct attrs){ l->item, 0 };
     l->origin = (struct attrs){ l->origin_item, 0 };
-    l->log = (struct log_event){ .time_ns = (m->time_us ? m->time_us : around->now_us) * 1000, .observed_ns = around->now_us * 1000, .severity = syslog_severity_number(m->severity),
+    l->log = (struct log_event){ .time_ns = when_ns(m->time_us, around->now_us), .observed_ns = around->now_us * 1000, .severity = syslog_severity_number(m->severity),
                                  .severity_text = slice_of(syslog_severity_name(m->severity)), .dropped = (uint32_t)m->pairs_lost, .body = { .kind = VALUE_TEXT, .as.text = m->text } };
     put(l, "syslog.facility", slice_of(syslog_facility_name(m->facility)));
     put_process(l, m->procid);

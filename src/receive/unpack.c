@@ -121,12 +121,13 @@ static enum err unzstd(struct unpacker *u, struct slice in, size_t max, struct b
 static enum err unsnappy(struct slice in, size_t max, struct buffer_stock *stock, struct buffer *out, struct fault *fault)
 {
     size_t   size;
-    enum err e = snappy_block_size(in, max, &size, fault);
+    bool     framed = snappy_is_framed(in);
+    enum err e = (framed ? snappy_frames_size : snappy_block_size)(in, max, &size, fault);
     if (e != OK)
         return e;
     if (!buffer_need(stock, out, size ? size : 1))
         return no_memory(fault);
-    e = snappy_block_read(in, out->s, size, fault);
+    e = (framed ? snappy_frames_read : snappy_block_read)(in, out->s, size, fault);
     out->n = e == OK ? size : 0;
     return e;
 }

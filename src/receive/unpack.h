@@ -1,5 +1,5 @@
 /*
- * receive/unpack.h - a transport's compression taken off, with a bound on what comes out: gzip, deflate, zstd, snappy's block format.
+ * receive/unpack.h - a transport's compression taken off, with a bound on what comes out: gzip, deflate, zstd, snappy as a block or in frames.
  * The bound holds while unpacking, so that a small body cannot become a large one first.  Not for sharing between threads.
  */
 #ifndef RECEIVE_UNPACK_H

@@ -90,10 +90,13 @@ struct otlp_count { uint32_t items, rejected, too_deep, bad_text; const char *wh
 MUST_CHECK enum err otlp_check(enum otlp_signal signal, struct slice body, struct otlp_count *count, struct fault *fault);
 
 /*
- * The same request in protobuf, added to out (bounded by its maximum: ERR_LIMIT).  Unknown keys are left out, null is absent, 64-bit numbers may be
+ * The same request in protobuf, added to out (bounded by its maximum: ERR_LIMIT).  Keys are in camelCase, or as in the .proto files (snake_case); unknown ones are left out, null is absent, 64-bit numbers may be
  * texts or numbers, enums numbers or names.  ERR_INPUT: not JSON, or a value of the wrong type, with its place.
  */
 MUST_CHECK enum err otlp_from_json(enum otlp_signal signal, struct slice body, struct text *out, struct fault *fault);
+
+/* Something is in the request, and nothing of it is known: traces on the path of logs, say. It must be well-formed. */
+bool otlp_json_is_strange(enum otlp_signal signal, struct slice body);
 
 /* 16 or 8 bytes that are not all zero. */
 bool otlp_id_valid(struct slice id, size_t bytes);

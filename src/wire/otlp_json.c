@@ -206,10 +206,28 @@ static enum err many(struct translation *t, uint32_t number, const struct otlp_f
     return OK;
 }
 
+/* resource_logs for resourceLogs: so do programs write it that keep the names of the .proto files, and no unknown key looks like that. */
+static bool is_snake(struct slice key, const char *name)
+{
+    size_t i = 0;
+    for (; *name; name++) {
+        bool upper = *name >= 'A' && *name <= 'Z';
+        if (upper && (i == key.n || key.s[i++] != '_'))
+            return false;
+        if (i == key.n || key.s[i++] != (upper ? *name | 0x20 : *name))
+            return false;
+    }
+    return i == key.n;
+}
+
 static uint32_t find(const struct otlp_message *d, const struct pull *p)
 {
     for (uint32_t i = 1; i <= d->last; i++)
         if (d->field[i].type && pull_text_is(p, d->field[i].name))
+            return i;
+    bool snake = p->text.n && memchr(p->text.s, '_', p->text.n);
+    for (uint32_t i = 1; snake && i <= d->last; i++)
+        if (d->field[i].type && is_snake(p->text, d->field[i].name))
             return i;
     return 0;
 }
@@ -247,4 +265,22 @@ enum err otlp_from_json(enum otlp_signal signal, struct slice body, struct text 
     if (out->cut)
         return fail(fault, ERR_LIMIT, "an OTLP request in JSON of %zu bytes is larger than %zu bytes in protobuf", body.n, out->max);
     return pull_next(&t.pull) == PULL_END ? OK : pull_fail(&t.pull, fault);
+}
+
+bool otlp_json_is_strange(enum otlp_signal signal, struct slice body)
+{
+    struct pull p;
+    bool        any = false;
+    pull_init(&p, body);
+    if (pull_next(&p) != PULL_OBJECT)
+        return false;
+    while (pull_next(&p) == PULL_KEY) {
+        if (find(otlp_request(signal), &p))
+            return false;
+        any = true;
+        (void)pull_next(&p);
+        if (!pull_skip(&p))
+            return false;
+    }
+    return any;
 }

@@ -9,6 +9,7 @@
 #include "wire/protobuf.h"
 #include "wire/remote_inside.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define BROKEN(fault, what) fail(fault, ERR_INPUT, "remote write: malformed %s", what)
@@ -64,7 +65,7 @@ static bool sample_read(struct slice s, struct remote_sample *sample)
     return more == 0;
 }
 
-/* Pairs of references to symbols, added to what is there. */
+/* Pairs of references to symbols, added to what is there. *pieces counts all of them, label[] holds as many as there is room for. */
 static enum err refs_read(const struct remote *r, const struct pb_field *f, struct remote_label *label, size_t *pieces, struct fault *fault)
 {
     struct pb m = f->type == PB_LEN ? pb_of(f->bytes) : (struct pb){ NULL, NULL };
@@ -78,13 +79,9 @@ static enum err refs_read(const struct remote *r, const struct pb_field *f, stru
         one = false;
         if (n >= r->symbols_n)
             return fail(fault, ERR_INPUT, "remote write: reference to symbol %llu, but there are %zu", (unsigned long long)n, r->symbols_n);
-        if (*pieces / 2 >= REMOTE_LABELS_MAX)
-            return fail(fault, ERR_LIMIT, "remote write: a series has more than %d labels", REMOTE_LABELS_MAX);
-        struct slice text = r->symbols[n];
-        if (*pieces % 2)
-            label[*pieces / 2].value = text;
-        else
-            label[*pieces / 2].name = text;
+        struct remote_label *to = *pieces / 2 < REMOTE_LABELS_MAX ? &label[*pieces / 2] : NULL;
+        if (to)
+            *(*pieces % 2 ? &to->value : &to->name) = r->symbols[n];
         ++*pieces;
     }
     return OK;
@@ -96,6 +93,7 @@ static enum err exemplar_read(struct remote *r, struct slice s, struct remote_ex
     struct pb_field f;
     int             more;
     size_t          pieces = 0;
+    struct remote_label beyond;
     *x = (struct remote_exemplar){ .labels.item = r->exemplar };
     while ((more = pb_next(&m, &f)) > 0) {
         if (f.number == 1 && r->version == REMOTE_V2) {
@@ -103,9 +101,7 @@ static enum err exemplar_read(struct remote *r, struct slice s, struct remote_ex
             if (e != OK)
                 return e;
         } else if (f.number == 1 && f.type == PB_LEN) {
-            if (pieces / 2 >= REMOTE_LABELS_MAX)
-                return fail(fault, ERR_LIMIT, "remote write: an exemplar has more than %d labels", REMOTE_LABELS_MAX);
-            if (!label_read(f.bytes, &r->exemplar[pieces / 2]))
+            if (!label_read(f.bytes, pieces / 2 < REMOTE_LABELS_MAX ? &r->exemplar[pieces / 2] : &beyond))
                 return BROKEN(fault, "label of an exemplar");
             pieces += 2;
         } else if (f.number == 2 && f.type == PB_I64)
@@ -117,6 +113,8 @@ static enum err exemplar_read(struct remote *r, struct slice s, struct remote_ex
         return BROKEN(fault, "exemplar");
     if (pieces % 2)
         return fail(fault, ERR_INPUT, "remote write: an odd number of references to symbols");
+    if (pieces / 2 > REMOTE_LABELS_MAX)
+        return fail(fault, ERR_LIMIT, "remote write: an exemplar has more than %d labels", REMOTE_LABELS_MAX);
     x->labels.count = pieces / 2;
     return OK;
 }
@@ -245,6 +243,7 @@ static enum err series_read(struct remote *r, struct slice body, struct remote_s
     size_t          pieces = 0;
     enum err        e;
     const char     *labels_from = NULL, *labels_to = NULL;
+    struct remote_label beyond;
     s->of = r;
     s->samples_n = s->histograms_n = s->exemplars_n = 0;
     s->samples = s->histograms = s->exemplars = (struct slice){ NULL, 0 };
@@ -259,9 +258,7 @@ static enum err series_read(struct remote *r, struct slice body, struct remote_s
         } else if (f.type != PB_LEN)
             continue;
         else if (f.number == 1) {
-            if (pieces / 2 >= REMOTE_LABELS_MAX)
-                return fail(fault, ERR_LIMIT, "remote write: a series has more than %d labels", REMOTE_LABELS_MAX);
-            if (!label_read(f.bytes, &r->label[pieces / 2]))
+            if (!label_read(f.bytes, pieces / 2 < REMOTE_LABELS_MAX ? &r->label[pieces / 2] : &beyond))
                 return BROKEN(fault, "label");
             pieces += 2;
             labels_from = labels_from ? labels_from : f.bytes.s;
@@ -290,8 +287,10 @@ static enum err series_read(struct remote *r, struct slice body, struct remote_s
         return BROKEN(fault, "series");
     if (pieces % 2)
         return fail(fault, ERR_INPUT, "remote write: an odd number of references to symbols");
-    s->labels = (struct remote_labels){ r->label, pieces / 2 };
+    s->labels = (struct remote_labels){ r->label, pieces / 2 < REMOTE_LABELS_MAX ? pieces / 2 : REMOTE_LABELS_MAX };
     labels_judge(s, !v2 && (!labels_from || all_ascii(labels_from, labels_to)));
+    if (pieces / 2 > REMOTE_LABELS_MAX)
+        s->flaw = REMOTE_MANY_LABELS;
     return OK;
 }
 
@@ -354,7 +353,9 @@ bool remote_metadata_next(struct remote *r, struct remote_metadata *m)
 const char *remote_flaw_text(enum remote_flaw flaw)
 {
     static const char *const texts[] = { [REMOTE_FINE] = "nothing is wrong", [REMOTE_NO_NAME] = "there is no label __name__",
-                                         [REMOTE_EMPTY_NAME] = "the name of a label is empty", [REMOTE_DUPLICATE] = "the name of a label occurs twice" };
+                                         [REMOTE_EMPTY_NAME] = "the name of a label is empty", [REMOTE_DUPLICATE] = "the name of a label occurs twice",
+                                         [REMOTE_MANY_LABELS] = "there are more than 256 labels" };
+    static_assert(REMOTE_LABELS_MAX == 256, "the text says how many");
     return texts[flaw];
 }
 

@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 enum {
-    REMOTE_LABELS_MAX  = 256,            /* of a series or an exemplar; more: ERR_LIMIT */
+    REMOTE_LABELS_MAX  = 256,            /* of a series: one with more has a flaw; of an exemplar: more are ERR_LIMIT */
     REMOTE_BUCKETS_MAX = 64 * 1024,      /* of a native histogram with the empty ones between its spans; more: the histogram is rejected */
     REMOTE_SYMBOLS_MAX = 4 * 1024 * 1024
 };
@@ -55,11 +55,11 @@ struct remote_histogram {
 };
 
 /* Of a series: what is wrong with its labels. Such a series is left out and counted. */
-enum remote_flaw { REMOTE_FINE, REMOTE_NO_NAME, REMOTE_EMPTY_NAME, REMOTE_DUPLICATE };
+enum remote_flaw { REMOTE_FINE, REMOTE_NO_NAME, REMOTE_EMPTY_NAME, REMOTE_DUPLICATE, REMOTE_MANY_LABELS };
 
 struct remote;
 struct remote_series {
-    struct remote_labels   labels;       /* as sent; sorted when `sorted` */
+    struct remote_labels   labels;       /* as sent, the first REMOTE_LABELS_MAX of them; sorted when `sorted` */
     struct slice           name;         /* value of __name__ */
     bool                   sorted;
     enum remote_flaw       flaw;
@@ -81,7 +81,7 @@ struct remote {
 
 /* Symbols of 2.0 and the numbers of histograms lie in the arena. ERR_INPUT: malformed, symbols[0] is not "". ERR_LIMIT: the arena is full. */
 MUST_CHECK enum err remote_open(struct remote *r, enum remote_version version, struct slice body, struct arena *arena, struct fault *fault);
-/* false: no more, or *e is not OK. ERR_INPUT: malformed, a reference beyond the symbols, an odd number of them. ERR_LIMIT: too many labels. */
+/* false: no more, or *e is not OK. ERR_INPUT: malformed, a reference beyond the symbols, an odd number of them. ERR_LIMIT: an exemplar with too many labels. */
 bool remote_next(struct remote *r, struct remote_series *s, enum err *e, struct fault *fault);
 bool remote_sample_next(struct remote_series *s, struct remote_sample *sample);
 /* A histogram that contradicts itself is passed over and counted in *rejected (which may be NULL). */

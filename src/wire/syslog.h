@@ -52,12 +52,15 @@ const char *syslog_facility_name(int facility);      /* "kern" ... "local7"; "" 
 
 enum syslog_framing { SYSLOG_UNDECIDED, SYSLOG_LINES, SYSLOG_OCTETS };
 
-/* One per connection, zeroed. The first message decides: digits, a space and '<' are counted octets, all else ends in LF (or NUL). */
+/*
+ * One per connection, zeroed. The first message decides: digits, a space and '<' are counted octets, all else ends in LF (or NUL).  Among counted ones a
+ * message may come that is not counted, as relays send it that pass on what they got: it begins with '<'.  Not the other way round: a line may begin with digits.
+ */
 struct syslog_frames {
     enum syslog_framing framing;
     size_t              max;                 /* of a message; 0: 64 KiB. What is longer is cut there, and the rest passed over */
     size_t              skip;                /* OCTETS: still to be passed over */
-    bool                skipping;            /* LINES: until the next end of a line */
+    bool                skipping;            /* of a line: until its end */
     uint64_t            cut;                 /* how many were cut */
 };
 

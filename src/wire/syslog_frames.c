@@ -28,17 +28,21 @@ static const char *line_end(struct slice in)
     return nul ? nul : lf;
 }
 
+/* Behind the end of a line that was cut. */
+static struct slice rest_skip(struct syslog_frames *f, struct slice in, size_t *used)
+{
+    if (!f->skipping)
+        return in;
+    const char *stop = in.n ? line_end(in) : NULL;
+    size_t      gone = stop ? (size_t)(stop - in.s) + 1 : in.n;
+    f->skipping = !stop;
+    *used += gone;
+    return (struct slice){ in.s + gone, in.n - gone };
+}
+
 static bool next_line(struct syslog_frames *f, struct slice in, size_t max, bool end, struct slice *message, size_t *used)
 {
-    if (f->skipping) {
-        const char *stop = in.n ? line_end(in) : NULL;
-        size_t      gone = stop ? (size_t)(stop - in.s) + 1 : in.n;
-        f->skipping = !stop;
-        *used += gone;
-        in = (struct slice){ in.s + gone, in.n - gone };
-        if (f->skipping)
-            return false;
-    }
+    in = rest_skip(f, in, used);
     if (!in.n)
         return false;
     struct slice look = { in.s, in.n > max + 1 ? max + 1 : in.n };
@@ -61,6 +65,7 @@ static bool next_line(struct syslog_frames *f, struct slice in, size_t max, bool
 
 static bool next_counted(struct syslog_frames *f, struct slice in, size_t max, bool end, struct slice *message, size_t *used, enum err *e, struct fault *fault)
 {
+    in = rest_skip(f, in, used);
     size_t gone = f->skip < in.n ? f->skip : in.n, at = gone;
     f->skip -= gone;
     if (!f->skip)
@@ -70,6 +75,8 @@ static bool next_counted(struct syslog_frames *f, struct slice in, size_t max, b
     in = (struct slice){ in.s + at, in.n - at };
     if (f->skip || !in.n)
         return false;
+    if (in.s[0] == '<')
+        return next_line(f, in, max, end, message, used);
     size_t digits = 0, length = 0;
     while (digits < in.n && digits <= SYSLOG_OCTETS_MAX && is_digit(in.s[digits]))
         length = length * 10 + (size_t)(in.s[digits++] - '0');

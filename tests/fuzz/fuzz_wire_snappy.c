@@ -1,4 +1,4 @@
-/* tests/fuzz/fuzz_wire_snappy.c - any bytes as a snappy block: no more memory than was said; and any bytes survive being packed. */
+/* tests/fuzz/fuzz_wire_snappy.c - any bytes as a snappy block and as frames: no more memory than was said; and any bytes survive being packed. */
 #include "wire/snappy.h"
 
 #include <stdint.h>
@@ -25,6 +25,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         char *to = malloc(n ? n : 1);
         must(to);
         e = snappy_block_read(in, to, n, &fault);
+        must(e == OK || (e == ERR_INPUT && *fault.text));
+        free(to);
+    }
+    e = snappy_frames_size(in, LIMIT, &n, &fault);
+    must(e == OK ? n <= LIMIT && n / 22 <= size : e == ERR_INPUT || e == ERR_LIMIT);
+    if (e == OK) {
+        char *to = malloc(n ? n : 1);
+        must(to);
+        e = snappy_frames_read(in, to, n, &fault);
         must(e == OK || (e == ERR_INPUT && *fault.text));
         free(to);
     }

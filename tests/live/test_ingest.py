@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import random
+import resource
 import shutil
 import socket
 import sqlite3
@@ -14,6 +15,8 @@ import time
 import pytest
 
 from cluster import free_port
+
+LOGS = '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"x"}}]}]}]}'
 
 
 def sender(program, port, *more):
@@ -317,6 +320,23 @@ def test_what_no_sink_takes_is_a_dead_letter_until_one_does(make_site):
 def post(site, path, body, **headers):
     status, answer = site.ask("POST", path, json.dumps(body), {"Content-Type": "application/json", **headers}, port=site.ports["http"])
     return status, json.loads(answer) if answer else {}
+
+
+def test_idle_senders_do_not_take_the_files_that_everything_else_needs(make_site):
+    site = make_site({"syslog": {"tcp": {"address": f"127.0.0.1:{free_port()}", "transport": "tcp"}}})
+    site.start()
+    resource.prlimit(site.process.pid, resource.RLIMIT_NOFILE, (256, 256))      # below receive.connections_max, as with ulimit -n 1024 and more than a thousand senders
+    site.reload()
+    site.until(lambda: "fewer connections are taken" in site.tail(), "it is told")
+    idle = [socket.create_connection(("127.0.0.1", port)) for port in [site.ports["otlp"]] * 300 + [int(site.settings["syslog"]["tcp"]["address"].split(":")[1])] * 100]
+    assert site.ask("GET", "/livez")[0] == 200
+    assert site.ask("POST", "/v1/logs", LOGS, {"Content-Type": "application/json"}, port=site.ports["otlp"])[0] == 200
+    used_s = site.cpu_s()
+    time.sleep(1)
+    assert site.cpu_s() - used_s < 0.5, "who waits for a file does not turn"
+    for one in idle:
+        one.close()
+    assert site.stop() == 0
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")

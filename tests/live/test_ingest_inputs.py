@@ -3,6 +3,7 @@ import glob
 import gzip
 import os
 import re
+import resource
 import subprocess
 import threading
 import time
@@ -131,3 +132,30 @@ def test_what_is_in_the_journal_of_systemd_arrives_once(make_site):
     assert site.stop() == 0
     uids = re.findall(r'"log.record.uid": ?"([^"]+)"', texts(site))
     assert len(uids) == len(set(uids)) == lines
+
+
+def test_more_files_than_may_be_open_are_all_read_and_leave_the_others_theirs(make_site):
+    site = make_site({"inputs": {"delay": "20ms"}})
+    site.start()
+    resource.prlimit(site.process.pid, resource.RLIMIT_NOFILE, (256, 256))
+    logs = os.path.join(site.folder, "logs")
+    os.makedirs(logs)
+    paths = [os.path.join(logs, f"{i}.log") for i in range(400)]
+    said = []
+
+    def write(round_):
+        for i, path in enumerate(paths):
+            said.append(f"file {i} round {round_} end")
+            with open(path, "a", encoding="utf-8") as f:
+                f.write(said[-1] + "\n")
+    write(1)
+    site.write({"files": {"many": {"paths": [f"{logs}/*.log"], "poll": "1s"}}})
+    site.reload()
+    site.until(lambda: site.status()["inputs"]["files"]["lines"] == len(said), "all of them are read")
+    write(2)
+    site.until(lambda: site.status()["inputs"]["files"]["lines"] == len(said), "and read on")
+    assert len(os.listdir(f"/proc/{site.process.pid}/fd")) < 192
+    site.until(lambda: site.status()["inputs"]["files"]["waiting_bytes"] == 0 and site.caught_up("lake"), "everything was sent on")
+    assert site.stop() == 0
+    found = texts(site)
+    assert [s for s in said if found.count(s) != 1] == []

@@ -426,6 +426,17 @@ static void stopping_finishes_what_was_begun(void **state)
     assert_int_equal(kept(), 1);
 }
 
+static void a_sender_that_hangs_up_within_a_head_does_not_keep_his_connection(void **state)
+{
+    char said[64];
+    assert_ok(start("receive:\n  head_timeout: 10min\nlisteners:\n    main: { address: \"127.0.0.1:0\" }\n"), &f.fault);
+    int fd = connect_to("main");
+    assert_int_equal(send(fd, "POST /v1/logs HTTP/1.1\r\nHo", 26, 0), 26);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    read_all(fd, said, sizeof said);
+    assert_string_equal(said, "");
+}
+
 static void the_longest_idle_goes_when_one_too_many_comes(void **state)
 {
     char said[2048];
@@ -794,6 +805,7 @@ int main(void)
         T(an_address_that_somebody_else_has_is_refused_with_several_threads_too),
         T(a_listener_that_can_be_reached_needs_tls_and_tokens_or_a_word),
         T(stopping_finishes_what_was_begun),
+        T(a_sender_that_hangs_up_within_a_head_does_not_keep_his_connection),
         T(the_longest_idle_goes_when_one_too_many_comes),
         T(a_refused_sender_can_read_why_before_the_connection_ends),
         T(no_answer_goes_out_before_the_disk_has_said_yes),

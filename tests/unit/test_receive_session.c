@@ -2,6 +2,9 @@
 #include "receive_double.h"
 #include "unit.h"
 
+#include "base/crc32c.h"
+#include "wire/snappy.h"
+
 #include <libdeflate.h>
 #include <stdlib.h>
 #include <zstd.h>
@@ -107,6 +110,18 @@ static void a_pipelined_request_waits_until_the_one_before_is_durable(void **sta
     assert_true(session_wants_input(s));
 }
 
+static void a_client_of_http_1_0_is_told_that_the_connection_stays(void **state)
+{
+    send_text("GET /health HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    assert_non_null(strstr(said, "connection: keep-alive\r\n"));
+    assert_false(session_over(s));
+    send_text("GET /health HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_null(strstr(strstr(said, "keep-alive") + 1, "connection:"));
+    send_text("GET /health HTTP/1.0\r\n\r\n");
+    assert_non_null(strstr(said, "connection: close\r\n"));
+    assert_true(session_over(s));
+}
+
 static void who_waits_for_100_continue_gets_it_and_only_when_the_body_is_wanted(void **state)
 {
     send_text(LOGS_1 "Content-Length: 20\r\nExpect: 100-continue\r\n\r\n");
@@ -131,6 +146,29 @@ static void json_is_answered_in_json(void **state)
     assert_int_equal(d.kept[0].form, FORM_JSON);
 }
 
+static void a_request_for_another_path_is_answered_with_a_warning(void **state)
+{
+    const char *body = "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"x\"}]}]}]}";
+    char        head[256];
+    (void)snprintf(head, sizeof head, "POST /v1/logs HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", strlen(body));
+    send_body(head, body, strlen(body));
+    assert_non_null(strstr(said, "200 OK"));
+    assert_non_null(strstr(said, "{\"partialSuccess\":{\"errorMessage\":\"nothing in this request is known here"));
+    assert_int_equal(d.kept_n, 0);
+}
+
+/* The mark, and one_log in a frame that is not packed. */
+static size_t snappy_framed(char *to)
+{
+    uint32_t sum = crc32c(0, one_log, 20);
+    sum = (sum >> 15 | sum << 17) + 0xa282ead8;
+    memcpy(to, "\xff\x06\0\0sNaPpY\x01\x18\0\0", 14);
+    for (int i = 0; i < 4; i++)
+        to[14 + i] = (char)(sum >> 8 * i);
+    memcpy(to + 18, one_log, 20);
+    return 38;
+}
+
 static void packed_bodies_are_kept_unpacked(void **state)
 {
     struct libdeflate_compressor *z = libdeflate_alloc_compressor(6);
@@ -146,8 +184,15 @@ static void packed_bodies_are_kept_unpacked(void **state)
     (void)snprintf(head, sizeof head, LOGS_1 "Content-Encoding: deflate\r\nContent-Length: %zu\r\n\r\n", n);
     send_body(head, packed, n);
     libdeflate_free_compressor(z);
-    assert_int_equal(d.kept_n, 3);
-    for (size_t i = 0; i < 3; i++) {
+    for (int framed = 0; framed < 2; framed++) {      /* as the Collector sends it: a block by now, frames before 0.122 and as x-snappy-framed */
+        struct fault fault;
+        assert_ok(framed ? OK : snappy_block_write((struct slice){ one_log, 20 }, packed, sizeof packed, &n, &fault), &fault);
+        n = framed ? snappy_framed(packed) : n;
+        (void)snprintf(head, sizeof head, LOGS_1 "Content-Encoding: %s\r\nContent-Length: %zu\r\n\r\n", framed ? "x-snappy-framed" : "snappy", n);
+        send_body(head, packed, n);
+    }
+    assert_int_equal(d.kept_n, 5);
+    for (size_t i = 0; i < 5; i++) {
         assert_int_equal(d.kept[i].body_n, 20);
         assert_memory_equal(d.kept[i].body, one_log, 20);
     }
@@ -439,9 +484,9 @@ static const char *grpc_of(const char *path, const char *const *fields, const ch
 
 static void what_is_wrong_with_a_grpc_call_has_its_code(void **state)
 {
-    static const char *const snappy_field[] = { "grpc-encoding", "snappy", NULL };
+    static const char *const br_field[] = { "grpc-encoding", "br", NULL };
     assert_string_equal(grpc_of("/no.Such/Method", NULL, "\0\0\0\0\0", 5), "12");
-    assert_string_equal(grpc_of(GRPC_LOGS, snappy_field, "\0\0\0\0\0", 5), "12");
+    assert_string_equal(grpc_of(GRPC_LOGS, br_field, "\0\0\0\0\0", 5), "12");
     assert_string_equal(grpc_of(GRPC_LOGS, NULL, "\1\0\0\0\0", 5), "13");
     assert_string_equal(grpc_of(GRPC_LOGS, NULL, "\0\0\0\0", 4), "3");
     assert_string_equal(grpc_of(GRPC_LOGS, NULL, "\0\0\0\0\0\0\0\0\0\0", 10), "3");      /* two messages */
@@ -452,6 +497,19 @@ static void what_is_wrong_with_a_grpc_call_has_its_code(void **state)
     client_talk(&c);
     assert_string_equal(c.of[i].status, "415");
     assert_int_equal(d.kept_n, 0);
+}
+
+static void messages_of_grpc_may_be_packed_with_snappy(void **state)
+{
+    static const char *const field[] = { "grpc-encoding", "snappy", NULL };
+    char                     packed[64];
+    size_t                   n = snappy_framed(packed), all;
+    char                    *body = grpc_frame(packed, n, true, &all);
+    d.at_once = true;
+    assert_string_equal(grpc_of(GRPC_LOGS, field, body, all), "0");
+    free(body);
+    assert_int_equal(d.kept_n, 1);
+    assert_memory_equal(d.kept[0].body, one_log, 20);
 }
 
 static void otlp_over_http_works_on_http_2_as_well(void **state)
@@ -508,8 +566,10 @@ int main(void)
         HTTP1(what_did_not_become_durable_is_answered_so_that_it_comes_again),
         HTTP1(pipelined_requests_are_answered_in_their_order),
         HTTP1(a_pipelined_request_waits_until_the_one_before_is_durable),
+        HTTP1(a_client_of_http_1_0_is_told_that_the_connection_stays),
         HTTP1(who_waits_for_100_continue_gets_it_and_only_when_the_body_is_wanted),
         HTTP1(json_is_answered_in_json),
+        HTTP1(a_request_for_another_path_is_answered_with_a_warning),
         HTTP1(packed_bodies_are_kept_unpacked),
         HTTP1(what_cannot_be_decoded_is_400_and_nothing_else_is),
         HTTP1(an_empty_request_is_a_success_without_a_record),
@@ -526,6 +586,7 @@ int main(void)
         HTTP2(a_grpc_call_that_cannot_be_made_durable_is_14_with_retry_info),
         HTTP2(messages_of_grpc_may_be_packed_and_come_in_many_pieces),
         HTTP2(what_is_wrong_with_a_grpc_call_has_its_code),
+        HTTP2(messages_of_grpc_may_be_packed_with_snappy),
         HTTP2(otlp_over_http_works_on_http_2_as_well),
         HTTP2(a_peer_that_leaves_does_not_take_its_request_along),
         HTTP2(stopping_lets_what_is_under_way_finish),

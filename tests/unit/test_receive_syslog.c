@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -53,6 +54,11 @@ static void a_message_becomes_a_log(void **state)
     assert_true(slice_is(attrs_text(&l->origin, "host.name"), "10.0.0.1"));
     assert_int_equal(l->log.time_ns, around.now_us * 1000);
     assert_false(syslog_map(slice_of("\n"), &around, slice_of(""), l));
+    static const char *const broken_clocks[] = { "<13>1 9999-12-31T23:59:59Z web1 app - - - x", "<13>1 2600-01-01T00:00:00Z web1 app - - - x", "<13>1 0001-01-01T00:00:00Z web1 app - - - x" };
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(syslog_map(slice_of(broken_clocks[i]), &around, slice_of(""), l));
+        assert_int_equal(l->log.time_ns, around.now_us * 1000);
+    }
     syslog_log_done(l);
     free(l);
 }
@@ -131,6 +137,38 @@ static void a_connection_whose_framing_is_lost_is_closed_and_counted(void **stat
     house_until(1);
     assert_int_equal(stats().of[INPUT_SYSLOG].refused, 1);
     assert_true(*stats().of[INPUT_SYSLOG].last_error);
+    (void)close(fd);
+}
+
+/* The other end of a connection of ours; -1: it is not there. */
+static int other_end(int fd)
+{
+    struct sockaddr_in mine, peer;
+    socklen_t          n = sizeof mine;
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&mine, &n), 0);
+    for (int i = 3; i < 1024; i++) {
+        n = sizeof peer;
+        if (getpeername(i, (struct sockaddr *)&peer, &n) == 0 && peer.sin_family == AF_INET && peer.sin_port == mine.sin_port)
+            return i;
+    }
+    return -1;
+}
+
+/* With the system's two hours a rack that lost its power a few times would take all places there are. */
+static void a_sender_that_vanished_is_noticed_within_minutes(void **state)
+{
+    int       idle = 0, every = 0, times = 0;
+    socklen_t n = sizeof idle;
+    house_start("syslog: { " TCP " }\n");
+    int fd = connect_to("tcp", SOCK_STREAM);
+    say(fd, "<13>one\n");
+    house_until(1);
+    int other = other_end(fd);
+    assert_true(other >= 0);
+    (void)getsockopt(other, IPPROTO_TCP, TCP_KEEPIDLE, &idle, &n);
+    (void)getsockopt(other, IPPROTO_TCP, TCP_KEEPINTVL, &every, &n);
+    (void)getsockopt(other, IPPROTO_TCP, TCP_KEEPCNT, &times, &n);
+    assert_in_range(idle + every * times, 30, 300);
     (void)close(fd);
 }
 
@@ -248,6 +286,28 @@ static void tls_is_spoken_where_it_is_asked_for(void **state)
     assert_int_equal(house_count("known"), 1);
 }
 
+/* Appliances and TLS libraries with a cache of sessions come back with the one they had. */
+static void who_shows_a_certificate_may_resume_his_session(void **state)
+{
+    char certificate[128], key[128], command[1000];
+    (void)snprintf(certificate, sizeof certificate, "%s/c.pem", h.folder);
+    (void)snprintf(key, sizeof key, "%s/k.pem", h.folder);
+    (void)snprintf(command, sizeof command,
+                   "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1 -keyout %s -out %s 2>/dev/null && chmod 0600 %s", key, certificate, key);
+    assert_int_equal(system(command), 0);
+    (void)snprintf(command, sizeof command, "syslog: { own: { address: '127.0.0.1:0', transport: tls, tls_certificate: '%s', tls_key: '%s', tls_client_ca: '%s' } }\n", certificate, key, certificate);
+    house_start(command);
+    for (int again = 0; again < 2; again++) {      /* of 1.2, whose ticket comes before the first byte of data */
+        (void)snprintf(command, sizeof command, "printf '<13>Oct 11 22:14:15 web1 app: time %d\n' | openssl s_client -tls1_2 -quiet -no_ign_eof -cert %s -key %s -sess_%s %s/session -connect 127.0.0.1:%d >/dev/null 2>&1",
+                       again, certificate, key, again ? "in" : "out", h.folder, inputs_port(h.inputs, "own"));
+        assert_int_equal(system(command), 0);
+    }
+    house_until(2);
+    house_stop();
+    assert_int_equal(house_count("time 0"), 1);
+    assert_int_equal(house_count("time 1"), 1);
+}
+
 int main(void)
 {
 #define HOUSE(t) cmocka_unit_test_setup_teardown(t, house_open, house_close)
@@ -257,10 +317,12 @@ int main(void)
         HOUSE(a_message_without_a_text_is_kept_and_only_what_says_nothing_is_passed_over),
         HOUSE(a_connection_says_by_its_first_bytes_how_it_is_framed),
         HOUSE(a_connection_whose_framing_is_lost_is_closed_and_counted),
+        HOUSE(a_sender_that_vanished_is_noticed_within_minutes),
         HOUSE(a_reload_keeps_sockets_and_connections_that_stay),
         HOUSE(what_came_before_a_stop_is_kept),
         HOUSE(without_room_connections_wait_and_lost_datagrams_are_counted),
         HOUSE(tls_is_spoken_where_it_is_asked_for),
+        HOUSE(who_shows_a_certificate_may_resume_his_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,31 @@ static void json_becomes_the_bytes_written_by_hand(void **state)
     assert_true(b->count.items == 7 && b->count.rejected == 0);
 }
 
+/* Who prints messages with the names of the .proto files would else be told that all is well, and nothing would be kept. */
+static void json_in_snake_case_is_the_same_request(void **state)
+{
+    struct bench *b = *state;
+    const char   *snake = "{\"resource_logs\":[{\"scope_logs\":[{\"log_records\":[{\"time_unix_nano\":\"7\",\"severity_text\":\"warn\",\"trace_id\":\"5b8efff798038103d269b633813fc60c\","
+                          "\"time_unix_\":1,\"_time_unix_nano\":1,\"timeunix_nano\":1,\"body\":{\"string_value\":\"x\"}}]}]}]}";
+    const char   *camel = "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"7\",\"severityText\":\"warn\",\"traceId\":\"5b8efff798038103d269b633813fc60c\","
+                          "\"body\":{\"stringValue\":\"x\"}}]}]}]}";
+    struct text   other CLEANUP(text_done);
+    text_init(&other, 4096);
+    assert_ok(otlp_from_json(OTLP_LOGS, slice_of(snake), &b->out, &b->fault), &b->fault);
+    assert_ok(otlp_from_json(OTLP_LOGS, slice_of(camel), &other, &b->fault), &b->fault);
+    assert_int_equal(b->out.used, other.used);
+    assert_memory_equal(b->out.s, other.s, other.used);
+}
+
+static void a_request_of_which_nothing_is_known_is_strange_and_an_empty_one_is_not(void **state)
+{
+    (void)state;
+    assert_true(otlp_json_is_strange(OTLP_METRICS, slice_of("{\"resourceLogs\":[{\"scopeLogs\":[]}]}")));
+    assert_false(otlp_json_is_strange(OTLP_LOGS, slice_of("{\"other\":{\"a\":[1]},\"resourceLogs\":[]}")));
+    assert_false(otlp_json_is_strange(OTLP_LOGS, slice_of("{\"resource_logs\":[]}")));
+    assert_false(otlp_json_is_strange(OTLP_LOGS, slice_of("{}")));
+}
+
 /* Cut anywhere, the length of the outermost message is longer than what is left, but for its very beginning. */
 static void a_request_that_was_cut_off_is_malformed(void **state)
 {
@@ -276,6 +301,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(requests_written_by_hand_are_counted),
         TEST(json_becomes_the_bytes_written_by_hand),
+        TEST(json_in_snake_case_is_the_same_request),
+        TEST(a_request_of_which_nothing_is_known_is_strange_and_an_empty_one_is_not),
         TEST(a_request_that_was_cut_off_is_malformed),
         TEST(what_is_malformed_inside_is_found_and_named),
         TEST(unknown_fields_and_fields_of_another_type_are_skipped),

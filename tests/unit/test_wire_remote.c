@@ -6,6 +6,7 @@
 #include "wire/remote.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* __name__=up, job=a; 1.5 at 1000 ms; then another series with a stale marker at -1 ms. */
 #define UP "0a (0a 08 '__name__' 12 02 'up')"
@@ -197,20 +198,53 @@ static void a_histogram_without_buckets_is_one(void **state)
     assert_true(c.histograms == 3 && c.rejected == 0);
 }
 
-static void too_many_labels_are_a_limit(void **state)
+/* Of one series; those beside it are somebody else's. */
+static void a_series_of_too_many_labels_is_left_out_and_the_others_are_not(void **state)
 {
     (void)state;
-    struct hex           h = { 0 };
+    static char          s[3000];
+    size_t               n = 3;
     struct remote_counts c;
     struct fault         fault;
     struct arena         a;
-    for (int i = 0; i < REMOTE_LABELS_MAX + 1; i++) {
-        memcpy(h.s + 3 + h.n, "\x0a\x02\x0a\x00", 4);
-        h.n += 4;
+    for (int i = 0; i < REMOTE_LABELS_MAX + 1; i++, n += 8) {
+        char label[9];
+        (void)snprintf(label, sizeof label, "\x0a\x06\x0a\x04n%03d", i);
+        memcpy(s + n, label, 8);
     }
-    memcpy(h.s, "\x0a\x84\x08", 3);
+    memcpy(s + n, "\x12\x00", 2);      /* one sample */
+    n += 2;
+    memcpy(s, (char[]){ 0x0a, (char)((n - 3) % 128 | 128), (char)((n - 3) / 128) }, 3);
+    memcpy(s + n, "\x0a\x12\x0a\x0e\x0a\x08__name__\x12\x02up\x12\x00", 20);
+    n += 20;
     arena_init(&a, 1000);
-    assert_int_equal(remote_check(REMOTE_V1, (struct slice){ h.s, h.n + 3 }, &a, &c, &fault), ERR_LIMIT);
+    assert_ok(remote_check(REMOTE_V1, (struct slice){ s, n }, &a, &c, &fault), &fault);
+    assert_true(c.series == 1 && c.samples == 1 && c.rejected == 1);
+    assert_non_null(strstr(c.why, "more than 256 labels"));
+    arena_done(&a);
+}
+
+/* The same in 2.0: pairs of references. */
+static void references_of_too_many_labels_are_a_flaw_of_their_series(void **state)
+{
+    (void)state;
+    char                 s[1000];
+    size_t               n = 0;
+    struct remote_counts c;
+    struct fault         fault;
+    struct arena         a;
+    memcpy(s, "\x22\x00\x22\x01x\x2a\x89\x04\x0a\x84\x04", 11);      /* symbols "" and "x"; a series of 521 bytes, 516 of them references: 258 labels */
+    n = 11;
+    memset(s + n, 1, 516);
+    n += 516;
+    memcpy(s + n, "\x12\x00", 2);
+    n += 2;
+    s[6] = (char)((n - 8) % 128 | 128);
+    s[7] = (char)((n - 8) / 128);
+    arena_init(&a, 1000);
+    assert_ok(remote_check(REMOTE_V2, (struct slice){ s, n }, &a, &c, &fault), &fault);
+    assert_true(c.series == 0 && c.rejected == 1);
+    assert_non_null(strstr(c.why, "more than 256 labels"));
     arena_done(&a);
 }
 
@@ -290,7 +324,8 @@ int main(void)
         cmocka_unit_test(a_native_histogram_gets_a_count_for_each_bucket),
         cmocka_unit_test(a_histogram_that_contradicts_itself_is_counted_and_left_out),
         cmocka_unit_test(a_histogram_without_buckets_is_one),
-        cmocka_unit_test(too_many_labels_are_a_limit),
+        cmocka_unit_test(a_series_of_too_many_labels_is_left_out_and_the_others_are_not),
+        cmocka_unit_test(references_of_too_many_labels_are_a_flaw_of_their_series),
         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(a_writer_that_is_full_says_so_and_gives_nothing_out),
     };
