@@ -396,7 +396,7 @@ void calls_take(struct calls *c, struct places *p, const struct event *e, uint32
         return;
     int64_t        latest_us = e->received_us + c->o.ahead_us;
     struct waiting t = { .record = e->record, .at_us = window_time(s, latest_us), .arrived_us = e->received_us, .place = place, .peer = NO_PEER,
-                         .ms = s->end_ns > s->start_ns ? (float)(((double)s->end_ns - (double)s->start_ns) / 1e6) : 0, .half = client ? HALF_CLIENT : HALF_SERVER, .error = s->status == SPAN_ERROR };
+                         .ms = s->end_ns > s->start_ns ? (float)((double)(s->end_ns - s->start_ns) / 1e6) : 0, .half = client ? HALF_CLIENT : HALF_SERVER, .error = s->status == SPAN_ERROR };
     t.untimely = t.at_us > latest_us || !calls_window_of(c, bucket_of(t.at_us));
     if (!t.untimely && t.at_us > c->newest_us)
         c->newest_us = t.at_us;

@@ -896,6 +896,23 @@ static void clients_without_an_id_are_counted_at_once(void **state)
     end(&w);
 }
 
+static void a_call_of_a_microsecond_is_as_long_as_its_clocks_say_in_this_century(void **state)
+{
+    (void)state;
+    struct world w = a_world(0);
+    double       today_s = 1800000000;
+    struct event client = a_span(w.web, SPAN_CLIENT, 1, 1, 9, today_s, 0), server = a_span(w.cart, SPAN_SERVER, 1, 2, 1, today_s, 0);
+    client.as.span.start_ns = INT64_C(1800000000000000123);
+    client.as.span.end_ns = client.as.span.start_ns + 1500;         /* a double knows times of today to a quarter of a microsecond */
+    take(&w, client);
+    take(&w, server);
+    emit(&w, today_s + 300);
+    const struct got *g = edge("urn:svc:web", "urn:svc:cart");
+    assert_non_null(g);
+    assert_true(g->row.p95_ms > 0.00148 && g->row.p95_ms < 0.00152);
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -934,6 +951,7 @@ int main(void)
         cmocka_unit_test(a_producer_above_that_comes_last_is_found_though_a_link_names_another),
         cmocka_unit_test(a_call_that_lasts_longer_than_a_window_is_of_the_window_in_which_it_ends),
         cmocka_unit_test(clients_without_an_id_are_counted_at_once),
+        cmocka_unit_test(a_call_of_a_microsecond_is_as_long_as_its_clocks_say_in_this_century),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
