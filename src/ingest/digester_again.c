@@ -26,7 +26,8 @@
 #define PIECE_US  (INT64_C(900) * US_PER_S)
 #define SHORT_US  FIVE_US                        /* one that was left */
 #define LOOK_US   (INT64_C(3600) * US_PER_S)
-#define BEFORE_US (INT64_C(600) * US_PER_S)      /* counters need a point before the first minute; senders' clocks differ */
+/* Counters need a point before the first minute, and one that came within idle_us of metrics.h before the window that was closed last is known; senders' clocks differ. */
+#define BEFORE_US (INT64_C(1200) * US_PER_S)
 #define AFTER_US  (INT64_C(3600) * US_PER_S)     /* what came late */
 #define FIVE_US   (INT64_C(300) * US_PER_S)
 enum { LEFT_MAX = 2, LOOK_EVENTS = 4096 };
@@ -50,7 +51,7 @@ static bool take(void *ctx, const struct event *e)
     struct again *a = ctx;
     int64_t       us = feed_time_us(e);
     bool within = us >= a->from_us && us < a->to_us;
-    if (!slice_is(e->tenant, a->tenant) || (!within && e->type != EVENT_SPAN))
+    if ((!within && e->type != EVENT_SPAN) || !places_tenant_is(a->feed->places, e->tenant, a->tenant))
         return true;
     if (a->archive && !again_is_new(&a->seen, e))
         return !a->seen.full;
