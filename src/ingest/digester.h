@@ -91,8 +91,8 @@ void                digester_stats(struct digester *d, struct digester_stats *s)
 
 /*
  * Any thread. Where a trace (digest/locate.h) lies of which digest.db may know nothing yet: the records of windows that are open, and the last
- * record that was read at all (0: unknown). What is in neither is in digest.db for whoever opens it afterwards. Returns how many, at most max.
- * *busy: the digest was writing for so long that nobody could look.
+ * record that was read at all (UINT64_MAX: unknown). What is in neither is in digest.db for whoever opens it afterwards. Returns how many, at most max.
+ * *busy: nobody could look, since the digest was writing for so long, or has failed and holds nothing: then windows that are open are missing.
  */
 size_t              digester_open_trace(struct digester *d, uint64_t hash, uint64_t *record, size_t max, uint64_t *read, bool *busy);
 
