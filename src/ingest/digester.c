@@ -34,6 +34,7 @@ static void note_counts(struct digester *d)
     struct digester_stats *s = &d->stats;
     s->lost = locate_lost(d->feed->locate);
     s->pointers_late = locate_late(d->feed->locate);
+    s->pointers_early = locate_early(d->feed->locate);
     s->places_refused = places_refused(d->feed->places);
     metrics_stats(d->feed->metrics, &s->metrics);
     calls_stats(d->feed->calls, &s->calls);

@@ -50,7 +50,7 @@ struct digester_stats {
     bool     behind;                         /* there was a backlog when it looked last */
     bool     waiting;                        /* something failed; it is tried again later */
     uint64_t lost;                           /* pointers into the journal and traces that did not fit */
-    uint64_t pointers_late;                  /* events too old for a pointer, since it was read from digest.db */
+    uint64_t pointers_late, pointers_early;  /* events too old for a pointer, or too far ahead, since it was read from digest.db */
     uint64_t places_refused;
     struct metrics_stats metrics;
     struct calls_stats   calls;
