@@ -247,7 +247,8 @@ static void send(struct journal *j, const char *tenant, struct event *e, size_t 
         list[i] = &e[i];
     text_init(&body, 1 << 16);
     assert_ok(event_encode(list, count, &body, &fault), &fault);
-    struct record r = { .kind = e->type == EVENT_SPAN ? RECORD_OTLP_TRACES : RECORD_OTLP_METRICS, .form = FORM_PROTOBUF, .events = (uint32_t)count, .tenant = slice_of(tenant), .source = SLICE("otlp"), .body = { body.s, body.used } };
+    const enum record_kind kinds[] = { [EVENT_LOG] = RECORD_OTLP_LOGS, [EVENT_POINT] = RECORD_OTLP_METRICS, [EVENT_SPAN] = RECORD_OTLP_TRACES };
+    struct record r = { .kind = kinds[e->type], .form = FORM_PROTOBUF, .events = (uint32_t)count, .tenant = slice_of(tenant), .source = SLICE("otlp"), .body = { body.s, body.used } };
     assert_ok(journal_append_wait(j, &r, NULL, &fault), &fault);
     text_done(&body);
 }
@@ -368,6 +369,43 @@ static void tenants_without_room_keep_their_rows_when_those_of_other_are_made_ag
     journal_close(j);
 }
 
+/* Patterns that had no room are learned anew when their lines are read again. */
+static void lines_of_a_window_that_is_still_open_are_counted_once_when_it_is_made_again(void **state)
+{
+    static const char *const lines[] = { "door opened", "door shut, red", "lamp: on", "lamp (off) now", "pump = dry", "[fan] hot", "fuse -> blown", "rain; wet", "key|lost", "bell!" };
+    enum { LINES = sizeof lines / sizeof *lines };
+    struct fault            fault = { 0 };
+    struct journal         *j = the_journal();
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    struct event            e[LINES];
+    const struct resource  *cart = a_resource("service.name", "cart");
+    o.feed.logs.patterns.patterns_max = 3;
+    for (int i = 0; i < LINES; i++)
+        e[i] = a_log(cart, (double)BEGIN / 1e6 + i, 9, lines[i]);
+    wall = BEGIN + 20 * US_PER_S;
+    send(j, "shop", e, LINES);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    wall = BEGIN + 8 * MINUTE;                           /* written, and open for what is late */
+    turns(d, 100);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), LINES);
+    run_sql(0, "DELETE FROM log_pattern_5m");
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 5 * MINUTE, &fault), &fault);
+    turns(d, 100);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), LINES);
+    send(j, "shop", e, 1);                               /* late */
+    wall += MINUTE;
+    turns(d, 100);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), LINES + 1);
+    wall += 30 * MINUTE;
+    turns(d, 100);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 5 * MINUTE, &fault), &fault);      /* not open any more */
+    turns(d, 100);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), LINES + 1);
+    digester_close(d);
+    journal_close(j);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, site_make, site_remove)
 
 int main(void)
@@ -382,6 +420,7 @@ int main(void)
         TEST(a_window_that_is_asked_for_before_it_is_over_is_made_when_it_is),
         TEST(counters_that_come_seldom_keep_their_rates_when_their_windows_are_made_again),
         TEST(tenants_without_room_keep_their_rows_when_those_of_other_are_made_again),
+        TEST(lines_of_a_window_that_is_still_open_are_counted_once_when_it_is_made_again),
         TEST(of_windows_that_are_not_over_only_some_can_wait_and_they_keep_nobody_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
