@@ -5,6 +5,7 @@
 #include "digest_double.h"
 
 #include <malloc.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -913,6 +914,33 @@ static void a_call_of_a_microsecond_is_as_long_as_its_clocks_say_in_this_century
     end(&w);
 }
 
+static void a_call_without_a_begin_or_an_end_is_counted_and_has_no_duration(void **state)
+{
+    (void)state;
+    struct fault f = { 0 };
+    struct world w = a_world(0), v = a_world(0);
+    struct pack  bytes;
+    for (int i = 1; i <= 4; i++) {
+        struct event e = a_span(w.cart, SPAN_SERVER, i, 1, 0, 1800000010, 20);
+        e.as.span.start_ns = i == 1 ? 0 : e.as.span.start_ns;       /* else it would last for half a century */
+        e.as.span.end_ns = i == 2 ? 0 : i == 3 ? e.as.span.start_ns - 5 : e.as.span.end_ns;
+        take(&w, e);
+        emit(&w, 1800000300);
+        assert_int_equal(edge("urn:external", "urn:svc:cart")->row.count, i);
+        if (i < 4)
+            assert_true(isnan(edge("urn:external", "urn:svc:cart")->row.p95_ms) && isnan(edge("urn:external", "urn:svc:cart")->row.p50_ms));
+        if (i == 3) {                                        /* such a row can be stored and read back */
+            pack_init(&bytes, 1 << 20);
+            calls_save(w.c, &bytes);
+            assert_ok(calls_load(v.c, pack_bytes(&bytes), &f), &f);
+            pack_done(&bytes);
+        }
+    }
+    assert_true(fabs(edge("urn:external", "urn:svc:cart")->row.p95_ms - 20) < 0.2);
+    end(&w);
+    end(&v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -952,6 +980,7 @@ int main(void)
         cmocka_unit_test(a_call_that_lasts_longer_than_a_window_is_of_the_window_in_which_it_ends),
         cmocka_unit_test(clients_without_an_id_are_counted_at_once),
         cmocka_unit_test(a_call_of_a_microsecond_is_as_long_as_its_clocks_say_in_this_century),
+        cmocka_unit_test(a_call_without_a_begin_or_an_end_is_counted_and_has_no_duration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
