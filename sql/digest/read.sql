@@ -37,7 +37,7 @@ made(until) AS (
                              AND tenant_id = (SELECT tenant_id FROM dim_resource WHERE resource_id = ?1)), 0)),
                (?4 - 1) / 300000000 * 300000000 + 300000000)
     FROM newest n)
-SELECT d.resource_id, d.urn, sum(c.calls), sum(c.errors), sum(c.p50_ms * c.calls) / sum(c.calls), max(c.p95_ms), max(c.bucket), max(c.sample_record),
+SELECT d.resource_id, d.urn, sum(c.calls), sum(c.errors), sum(c.p50_ms * c.calls) / sum(CASE WHEN c.p50_ms IS NOT NULL THEN c.calls END), max(c.p95_ms), max(c.bucket), max(c.sample_record),
        sum(c.calls) * 1000000.0 / ((SELECT until FROM made) - min(c.bucket))
 FROM service_call_5m c JOIN dim_resource d ON d.resource_id = c.dst_resource_id
 WHERE c.src_resource_id = ?1 AND c.bucket > ?2 - 300000000 AND c.bucket < ?4 GROUP BY d.resource_id

@@ -40,11 +40,12 @@ ON CONFLICT (bucket, tenant_id, src_resource_id, dst_resource_id) DO UPDATE SET 
     sample_record = excluded.sample_record, sample_ref = excluded.sample_ref;
 
 -- name: digest_pattern_put
--- An empty text: it was forgotten meanwhile, and what is known stays; so does a severity when the lines said none.
+-- An empty text: it was forgotten meanwhile, and what is known stays; so does a severity that is as grave or graver, since its lines are still counted.
 INSERT INTO log_pattern (fingerprint_id, tenant_id, pattern, sample_message, severity, first_seen, last_seen, attrs_schema)
 VALUES (?1, ?2, CASE ?3 WHEN '' THEN '<forgotten>' ELSE ?3 END, ?4, ?5, ?6, ?7, CASE ?8 WHEN '' THEN '{}' ELSE ?8 END)
 ON CONFLICT (fingerprint_id) DO UPDATE SET pattern = CASE ?3 WHEN '' THEN pattern ELSE ?3 END,
-    sample_message = CASE ?3 WHEN '' THEN sample_message ELSE ?4 END, severity = coalesce(?5, severity),
+    sample_message = CASE ?3 WHEN '' THEN sample_message ELSE ?4 END,
+    severity = CASE WHEN severity IS NULL OR instr('TRACE DEBUG INFO WARN ERROR FATAL', ?5) > instr('TRACE DEBUG INFO WARN ERROR FATAL', severity) THEN ?5 ELSE severity END,
     first_seen = coalesce(min(nullif(first_seen, 0), ?6), ?6), last_seen = max(last_seen, ?7),
     attrs_schema = CASE ?8 WHEN '' THEN attrs_schema ELSE ?8 END;
 
@@ -54,6 +55,13 @@ INSERT INTO log_pattern_5m (bucket, tenant_id, resource_id, fingerprint_id, coun
 SELECT bucket, tenant_id, resource_id, ?2, count_total, count_error, sample_ref FROM log_pattern_5m WHERE fingerprint_id = ?1
 ON CONFLICT (bucket, tenant_id, resource_id, fingerprint_id) DO UPDATE SET count_total = count_total + excluded.count_total,
     count_error = count_error + excluded.count_error;
+
+-- name: digest_pattern_join_words
+-- And so do the times when it was seen, and the gravest of its lines.
+UPDATE log_pattern SET first_seen = coalesce(min(nullif(log_pattern.first_seen, 0), nullif(g.first_seen, 0)), log_pattern.first_seen, g.first_seen), last_seen = max(log_pattern.last_seen, g.last_seen),
+    severity = CASE WHEN log_pattern.severity IS NULL OR instr('TRACE DEBUG INFO WARN ERROR FATAL', g.severity) > instr('TRACE DEBUG INFO WARN ERROR FATAL', log_pattern.severity)
+                    THEN g.severity ELSE log_pattern.severity END
+FROM log_pattern g WHERE g.fingerprint_id = ?1 AND log_pattern.fingerprint_id = ?2;
 
 -- name: digest_pattern_rows_gone
 DELETE FROM log_pattern_5m WHERE fingerprint_id = ?1;

@@ -9,6 +9,7 @@
 
 #include "digest/calls_inside.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -387,6 +388,12 @@ static int64_t window_time(const struct span_event *s, int64_t latest_us)
     return end > start && end - start > CALLS_WINDOW_US && end <= latest_us ? end : start;
 }
 
+/* NAN: it does not say when it began or ended, or its clock went back; it is a call all the same. */
+static float duration_ms(const struct span_event *s)
+{
+    return s->start_ns > 0 && s->end_ns >= s->start_ns ? (float)((double)(s->end_ns - s->start_ns) / 1e6) : (float)NAN;
+}
+
 void calls_take(struct calls *c, struct places *p, const struct event *e, uint32_t place)
 {
     const struct span_event *s = &e->as.span;
@@ -396,7 +403,7 @@ void calls_take(struct calls *c, struct places *p, const struct event *e, uint32
         return;
     int64_t        latest_us = e->received_us + c->o.ahead_us;
     struct waiting t = { .record = e->record, .at_us = window_time(s, latest_us), .arrived_us = e->received_us, .place = place, .peer = NO_PEER,
-                         .ms = s->end_ns > s->start_ns ? (float)(((double)s->end_ns - (double)s->start_ns) / 1e6) : 0, .half = client ? HALF_CLIENT : HALF_SERVER, .error = s->status == SPAN_ERROR };
+                         .ms = duration_ms(s), .half = client ? HALF_CLIENT : HALF_SERVER, .error = s->status == SPAN_ERROR };
     t.untimely = t.at_us > latest_us || !calls_window_of(c, bucket_of(t.at_us));
     if (!t.untimely && t.at_us > c->newest_us)
         c->newest_us = t.at_us;

@@ -15,6 +15,8 @@
  * it is sent only then.  That depends on nothing but the span, so it is the same whenever it is read.  A server may say any time: it is left
  * out as late or early only when no client came, and has room of its own (aside_max) meanwhile.
  *
+ * How long a call took is known when its span says when it began and ended: percentiles are of those that do (NAN: none does).
+ *
  * Spans that wait for their other half have a bound (pending_max); beyond it the oldest is decided early and counted in hurried: a match may be
  * lost.  So is the newest when hundreds wait for the same other half.  Clients that were answered take no room among them: they are kept
  * for more consumers of the same message, answered_max of them, and the one answered first goes.  Who served a span is known for match_us,
@@ -43,7 +45,7 @@ struct calls_row {
     int64_t  bucket_us, seconds;                /* seconds: those of the five minutes that have passed */
     uint32_t src, dst;
     uint64_t count, errors, record;             /* record: one that holds such a call */
-    double   rps, err_rate, p50_ms, p95_ms;
+    double   rps, err_rate, p50_ms, p95_ms;     /* the last two NAN: of no call is known how long it took */
 };
 typedef bool calls_window(void *ctx, int64_t bucket_us);                    /* comes before its rows: they replace all there were */
 typedef bool calls_take_row(void *ctx, const struct calls_row *row);

@@ -246,17 +246,20 @@ static void exponential(const struct series_state *s, const struct point_event *
     side(out, &p->positive, p->scale, pos, 1);
 }
 
-/* Can its counts be compared with those before? An exponential one may become coarser, and no finer. */
+/* Can its counts be compared with those before? An exponential one may become coarser, and no finer; one without any bucket so far has no scale yet. */
 static bool same_buckets(const struct series_state *s, const struct point_event *p)
 {
     if (p->kind == POINT_EXPONENTIAL)
-        return s->scale >= p->scale && s->scale - p->scale < 31;
+        return !s->prev_n || (s->scale >= p->scale && s->scale - p->scale < 31);
     return p->counts_n == s->prev_n && bounds_of(p) == s->bounds;
 }
 
+/* It says that it began after the last point. */
+static bool began_anew(const struct series_state *s, const struct point_event *p) { return p->start_ns > s->last_ns && s->start_ns; }
+
 static bool went_down(const struct series_state *s, const struct point_event *p)
 {
-    bool less = p->count < s->count || (p->start_ns > s->last_ns && s->start_ns), each = p->kind == POINT_HISTOGRAM && same_buckets(s, p);
+    bool less = p->count < s->count || began_anew(s, p), each = p->kind == POINT_HISTOGRAM && same_buckets(s, p);
     for (size_t i = 0; each && !less && i < p->counts_n; i++)
         less = p->counts[i] < s->prev[i];
     return less;
@@ -302,7 +305,7 @@ static void histogram(struct series_state *s, const struct point_event *p, struc
 
 static void summary(struct series_state *s, const struct point_event *p, struct increase *out)
 {
-    bool first = !s->last_ns, reset = !first && (p->count < s->count || p->sum < s->last);
+    bool first = !s->last_ns, reset = !first && (p->count < s->count || p->sum < s->last || began_anew(s, p));
     if (!first || fresh_start(s, p)) {
         double below = 0;
         out->kind = INCREASE_BUCKETS;

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 enum { RECENT = 1024 };              /* traces whose last entry is remembered, so that a span does not add one more */
+#define LOCATE_FAR_US (6 * LOCATE_AHEAD_US)      /* earlier versions pointed to times as far away as an event said */
 
 struct trace_entry { uint64_t hash, record; };
 
@@ -19,7 +20,7 @@ struct locate {
     struct trace_entry *entry;
     uint32_t            entries, entries_room;
     struct trace_entry  recent[RECENT];
-    uint64_t            lost, late;       /* late: since the start */
+    uint64_t            lost, late, early;       /* the last two: since the start */
     int64_t             lookback_us, floor_us;
 };
 
@@ -100,6 +101,10 @@ void locate_take(struct locate *l, const struct event *e, uint32_t place, int64_
 {
     if (trace_id.n)
         take_trace(l, trace_id, e->record);
+    if (time_us - e->received_us > LOCATE_AHEAD_US) {
+        l->early++;
+        return;
+    }
     int64_t         bucket = bucket_of(time_us);
     struct located *c = l->last < l->cells ? &l->cell[l->last] : NULL;
     if (!c || c->bucket_us != bucket || c->place != place || c->type != e->type) {
@@ -124,7 +129,7 @@ void locate_take(struct locate *l, const struct event *e, uint32_t place, int64_
     l->dirty[l->last] = true;
 }
 
-bool locate_full(const struct locate *l) { return l->entries >= LOCATE_TRACES_MAX / 4 * 3 || l->cells >= LOCATE_CELLS_MAX / 4 * 3; }
+bool locate_full(const struct locate *l) { return l->entries >= LOCATE_TRACES_MAX / 4 * 3; }
 
 static int by_hash(const void *a, const void *b)
 {
@@ -193,6 +198,7 @@ bool locate_emit(struct locate *l, locate_row *row, locate_block *block, void *c
 void locate_settle(struct locate *l, int64_t upper_us, bool traces)
 {
     uint32_t kept = 0;
+    int64_t  most = upper_us == INT64_MIN ? INT64_MAX : upper_us + LOCATE_FAR_US;
     if (traces) {
         l->entries = 0;
         memset(l->recent, 0, sizeof l->recent);
@@ -201,7 +207,7 @@ void locate_settle(struct locate *l, int64_t upper_us, bool traces)
         l->floor_us = upper_us - l->lookback_us - LOCATE_WINDOW_US;
     map_clear(&l->by_key);
     for (uint32_t i = 0; i < l->cells; i++)
-        if (l->cell[i].bucket_us >= l->floor_us) {
+        if (l->cell[i].bucket_us >= l->floor_us && l->cell[i].bucket_us <= most) {
             l->cell[kept] = l->cell[i];
             l->dirty[kept] = false;
             (void)map_put(&l->by_key, key_of(&l->cell[kept]), kept);     /* it held as many before */
@@ -213,6 +219,7 @@ void locate_settle(struct locate *l, int64_t upper_us, bool traces)
 
 uint64_t locate_lost(const struct locate *l) { return l->lost; }
 uint64_t locate_late(const struct locate *l) { return l->late; }
+uint64_t locate_early(const struct locate *l) { return l->early; }
 
 void locate_save(const struct locate *l, struct pack *out)
 {

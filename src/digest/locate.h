@@ -4,6 +4,9 @@
  * A trace id becomes a 64-bit hash: its first byte is the shard, the next four bytes stand in the block.  A block holds what came
  * between two emissions, sorted, per shard: to find a trace one reads the blocks of one shard.  Another trace with the same
  * 40 bits may come along; whoever looks compares the id itself.
+ *
+ * An event whose time lies further ahead of when it was received than LOCATE_AHEAD_US has no pointer, as it has no window: its clock is wrong, and
+ * pointers of years to come would stay until there is room for no others. Its trace is found all the same.
  */
 #ifndef DIGEST_LOCATE_H
 #define DIGEST_LOCATE_H
@@ -17,6 +20,7 @@
 
 enum { LOCATE_SHARDS = 256, LOCATE_TRACES_MAX = 1 << 20, LOCATE_ENTRY_BYTES = 8, LOCATE_CELLS_MAX = 200000 };
 #define LOCATE_WINDOW_US (300 * INT64_C(1000000))
+#define LOCATE_AHEAD_US  (600 * INT64_C(1000000))
 
 struct located { int64_t bucket_us; uint32_t place; enum event_type type; uint64_t first, last, events; };
 typedef bool locate_row(void *ctx, const struct located *row);
@@ -27,12 +31,13 @@ struct locate;
 MUST_CHECK enum err locate_new(int64_t lookback_us, struct locate **l, struct fault *fault);
 void                locate_free(struct locate *l);
 void                locate_take(struct locate *l, const struct event *e, uint32_t place, int64_t time_us, struct slice trace_id);
-bool                locate_full(const struct locate *l);      /* settle soon: what does not fit is counted in lost */
+bool                locate_full(const struct locate *l);      /* settle traces soon: what does not fit is counted in lost. Pointers go with their time only, and are no reason to wait */
 /* block NULL: traces go on waiting, and locate_settle is told so. upper INT64_MIN: nothing becomes too old. */
 bool                locate_emit(struct locate *l, locate_row *row, locate_block *block, void *ctx);
 void                locate_settle(struct locate *l, int64_t upper_us, bool traces);
 uint64_t            locate_lost(const struct locate *l);      /* what found no room */
 uint64_t            locate_late(const struct locate *l);      /* events of five minutes that are settled: they have no pointer. No bound of ours */
+uint64_t            locate_early(const struct locate *l);     /* those too far ahead */
 void                locate_save(const struct locate *l, struct pack *out);
 MUST_CHECK enum err locate_load(struct locate *l, struct slice bytes, struct fault *fault);
 

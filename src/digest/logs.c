@@ -274,15 +274,20 @@ static bool emit_pattern(struct logs *l, const struct logs_emit *to, const struc
     return to->pattern(to->ctx, &(struct logs_pattern){ t->tenant, p ? p : &own, t->severity, schema });
 }
 
-static bool emit_patterns(struct logs *l, int64_t upper_us, const struct logs_emit *to)
+/* Which windows are given out: those that begin from there on and before that, if they changed or if all are wanted. */
+struct chosen { int64_t from_us, to_us; bool all; };
+
+static bool is_chosen(const struct chosen *c, const struct log_window *w) { return (w->dirty || c->all) && w->bucket_us >= c->from_us && w->bucket_us < c->to_us; }
+
+static bool emit_patterns(struct logs *l, const struct chosen *which, const struct logs_emit *to)
 {
     struct telling t = { 0 };
     bool           fine = true;
     for (uint32_t i = 0; i < l->windows && fine; i++) {
         const struct log_window *w = l->window[i];
         int64_t                  end = w->bucket_us + LOGS_WINDOW_US;
-        for (uint32_t k = 0; w->dirty && w->bucket_us < upper_us && k < w->cells && fine; k++)
-            fine = !w->cell[k].count || tell(&t, &w->cell[k], w->bucket_us, end < upper_us ? end : upper_us);
+        for (uint32_t k = 0; is_chosen(which, w) && k < w->cells && fine; k++)
+            fine = !w->cell[k].count || tell(&t, &w->cell[k], w->bucket_us, end < which->to_us ? end : which->to_us);
     }
     for (uint32_t i = 0; i < t.n && fine; i++)
         fine = emit_pattern(l, to, &t.item[i]);
@@ -291,15 +296,12 @@ static bool emit_patterns(struct logs *l, int64_t upper_us, const struct logs_em
     return fine;
 }
 
-bool logs_emit(struct logs *l, int64_t upper_us, const struct logs_emit *to)
+static bool emit_windows(struct logs *l, const struct chosen *which, const struct logs_emit *to)
 {
-    bool fine = true;
-    for (uint32_t i = 0; i < l->merges && fine; i++)
-        fine = to->merged(to->ctx, &l->merge[i]);
-    fine = fine && emit_patterns(l, upper_us, to);
+    bool fine = emit_patterns(l, which, to);
     for (uint32_t i = 0; i < l->windows && fine; i++) {
         const struct log_window *w = l->window[i];
-        if (!w->dirty || w->bucket_us >= upper_us)
+        if (!is_chosen(which, w))
             continue;
         for (uint32_t k = 0; k < w->cells && fine; k++) {
             const struct log_cell *c = &w->cell[k];
@@ -309,6 +311,18 @@ bool logs_emit(struct logs *l, int64_t upper_us, const struct logs_emit *to)
     }
     return fine;
 }
+
+bool logs_emit(struct logs *l, int64_t upper_us, const struct logs_emit *to)
+{
+    bool fine = true;
+    for (uint32_t i = 0; i < l->merges && fine; i++)
+        fine = to->merged(to->ctx, &l->merge[i]);
+    return fine && emit_windows(l, &(struct chosen){ INT64_MIN, upper_us, false }, to);
+}
+
+int64_t logs_open_us(const struct logs *l) { return l->floor_us; }
+
+bool logs_emit_open(struct logs *l, int64_t from_us, int64_t to_us, const struct logs_emit *to) { return emit_windows(l, &(struct chosen){ from_us, to_us, true }, to); }
 
 void logs_settle(struct logs *l, int64_t upper_us)
 {

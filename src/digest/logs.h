@@ -43,6 +43,13 @@ MUST_CHECK enum err logs_new_beside(struct logs *main, struct logs **l, struct f
 void                logs_free(struct logs *l);
 void                logs_take(struct logs *l, const struct places *p, const struct event *e, uint32_t place, struct arena *a);
 bool                logs_emit(struct logs *l, int64_t upper_us, const struct logs_emit *to);
+/*
+ * Windows that begin from here on are open. Who makes one of them again takes what is here instead: a line that is read again may find another pattern
+ * than it had, and when this window changes it is given out as it was counted first, beside what was made of it meanwhile.
+ */
+int64_t             logs_open_us(const struct logs *l);
+/* Those of them that begin within this time, changed or not; without the merges, which logs_emit() tells. */
+bool                logs_emit_open(struct logs *l, int64_t from_us, int64_t to_us, const struct logs_emit *to);
 void                logs_settle(struct logs *l, int64_t upper_us);
 /* Every window goes, and whichever comes next may be an older one; patterns stay. For a clock that was put back. */
 void                logs_put_back(struct logs *l);

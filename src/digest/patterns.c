@@ -19,6 +19,14 @@ static size_t power_above(size_t n, size_t least, size_t most)
     return p;
 }
 
+static size_t tables_for(size_t patterns_max) { return power_above(patterns_max, 64, 1u << 20); }
+static size_t cache_for(size_t patterns_max) { return power_above(2 * patterns_max, CACHE_MIN, CACHE_MAX); }
+
+size_t patterns_least_bytes(size_t patterns_max)
+{
+    return sizeof(struct patterns) + tables_for(patterns_max) * 3 * sizeof(struct entry *) + patterns_max * sizeof(struct slot) + cache_for(patterns_max) * sizeof(struct cached);
+}
+
 enum err patterns_new(const struct patterns_options *o, struct patterns **made, struct fault *fault)
 {
     *made = NULL;
@@ -27,7 +35,7 @@ enum err patterns_new(const struct patterns_options *o, struct patterns **made, 
     struct patterns *p = calloc(1, sizeof *p);
     if (!p)
         return fail(fault, ERR_LIMIT, "patterns: out of memory");
-    size_t table = power_above(o->patterns_max, 64, 1u << 20), cache = power_above(2 * o->patterns_max, CACHE_MIN, CACHE_MAX);
+    size_t table = tables_for(o->patterns_max), cache = cache_for(o->patterns_max);
     p->options = *o;
     p->table_mask = table - 1;
     p->cache_mask = cache - 1;
@@ -40,7 +48,7 @@ enum err patterns_new(const struct patterns_options *o, struct patterns **made, 
     char *text = malloc(sizeof "<other>");
     p->free_slot = NO_SLOT;
     p->next_id = 1;
-    p->bytes = sizeof *p + table * 3 * sizeof *p->by_id + o->patterns_max * sizeof *p->slot + cache * sizeof *p->cache;
+    p->bytes = patterns_least_bytes(o->patterns_max);
     if (!p->by_id || !p->by_skeleton || !p->by_first || !p->slot || !p->cache || !p->other || !text) {
         free(text);
         patterns_free(p);

@@ -40,6 +40,8 @@ struct pattern {
 };
 
 struct patterns;
+/* What bytes_max has to be for so many of them, before there is any. */
+size_t                 patterns_least_bytes(size_t patterns_max);
 MUST_CHECK enum err patterns_new(const struct patterns_options *o, struct patterns **p, struct fault *fault);
 void                   patterns_free(struct patterns *p);
 /* Never NULL: what does not fit into memory, or is not text, falls under pattern 0, "<other>". Valid until the next take. */

@@ -214,6 +214,8 @@ void places_free(struct places *p)
     free(p);
 }
 
+static const char other_tenant[] = "other";
+
 static uint32_t tenant_of(struct places *p, struct slice tenant)
 {
     uint64_t  h = XXH3_64bits(tenant.s ? tenant.s : "", tenant.n);
@@ -221,8 +223,9 @@ static uint32_t tenant_of(struct places *p, struct slice tenant)
     if (there)
         return *there;
     if (p->tenants >= PLACES_TENANTS_MAX) {
+        p->refused++;
         if (p->tenants == PLACES_TENANTS_MAX)
-            p->tenant[p->tenants++] = strdup("other");
+            p->tenant[p->tenants++] = strdup(other_tenant);
         return PLACES_TENANTS_MAX;
     }
     char *s = malloc(tenant.n + 1);
@@ -235,6 +238,13 @@ static uint32_t tenant_of(struct places *p, struct slice tenant)
     s[tenant.n] = 0;
     p->tenant[p->tenants] = s;
     return p->tenants++;
+}
+
+bool places_tenant_is(const struct places *p, struct slice tenant, const char *code)
+{
+    if (slice_is(tenant, code))
+        return true;
+    return p->tenants > PLACES_TENANTS_MAX && strcmp(code, other_tenant) == 0 && !map_at(&p->by_tenant, XXH3_64bits(tenant.s ? tenant.s : "", tenant.n));
 }
 
 void places_know_own(struct places *p)
@@ -374,12 +384,13 @@ enum err places_load(struct places *p, struct slice bytes, struct fault *fault)
 {
     struct unpack u = unpack_of(bytes);
     bool          fine = unpack_u(&u) == 1;
-    p->refused = unpack_u(&u);
+    uint64_t      refused = unpack_u(&u);
     size_t tenants = unpack_count(&u, 1);
     for (size_t i = 0; i < tenants && fine && !u.bad; i++) {
         struct slice t = unpack_s(&u);
         fine = i < PLACES_TENANTS_MAX ? tenant_of(p, t) == i : i == PLACES_TENANTS_MAX && tenant_of(p, SLICE("\1any")) == i;
     }
+    p->refused = refused;                                /* those who are known already are refused by nobody */
     size_t count = unpack_count(&u, 7);
     if (count > p->max) {                                /* the bound was lowered meanwhile */
         struct place *list = count < UINT32_MAX / 2 ? calloc(count, sizeof *list) : NULL;

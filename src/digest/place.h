@@ -42,6 +42,8 @@ const struct place *places_get(const struct places *p, uint32_t number);
 uint32_t            places_count(const struct places *p);
 uint32_t            places_tenants(const struct places *p);
 const char         *places_tenant(const struct places *p, uint32_t number);
+/* Whether what this tenant sends is counted under that code: under its own, or under "other", where no room was left for one of its own. */
+bool                places_tenant_is(const struct places *p, struct slice tenant, const char *code);
 uint64_t            places_refused(const struct places *p);             /* events that came under "other" */
 
 void                places_save(const struct places *p, struct pack *out);

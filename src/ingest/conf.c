@@ -1,9 +1,12 @@
 /* ingest/conf.c - the tables behind ingest, ingest.journal and ingest.digest. */
 #include "ingest/conf.h"
 
+#include "digest/patterns.h"
+
 #include <stdio.h>
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
+enum { PATTERNS_ROOM = 256 * 1024 };
 
 static const struct conf_knob ingest_knobs[] = {
     { "enabled", KNOB_BOOL(struct ingest_conf, enabled), "no", NULL, CONF_RESTART,
@@ -43,8 +46,8 @@ const struct conf_section ingest_journal_section = { .path = "ingest.journal", .
 
 static const struct conf_knob digest_knobs[] = {
     { "enabled",        KNOB_BOOL(struct ingest_digest_conf, enabled),        "yes",    NULL,             CONF_RESTART, "Make minutes of metrics, calls between services and patterns of log lines out of what comes in." },
-    { "patterns_max",   KNOB_INT(struct ingest_digest_conf, patterns_max),    "20000",  "100..1000000",   CONF_RESTART, "How many patterns of log lines are kept; the one not seen for longest goes." },
-    { "patterns_memory", KNOB_SIZE(struct ingest_digest_conf, patterns_bytes), "32MiB", "1MiB..4GiB",     CONF_RESTART, "And how much memory they may take." },
+    { "patterns_max",   KNOB_INT(struct ingest_digest_conf, patterns_max),    "20000",  "100..1000000",   CONF_RESTART, "How many patterns of log lines are kept of each tenant; the one not seen for longest goes." },
+    { "patterns_memory", KNOB_SIZE(struct ingest_digest_conf, patterns_bytes), "32MiB", "1MiB..4GiB",     CONF_RESTART, "And how much memory those of one tenant may take." },
     { "ignore_fields",  KNOB_LIST(struct ingest_digest_conf, ignore_fields),  "",       "0..64",          CONF_RESTART, "Keys such as msg or sql: what stands in a line as key=value or \"key\": value is no part of its pattern, whatever it looks like. What comes from then on gets new patterns." },
     { "series_max",     KNOB_INT(struct ingest_digest_conf, series_max),      "200000", "100..10000000",  CONF_RESTART, "How many series all tenants together may have that came within 15 minutes; the rest becomes one series called other, which is counted." },
     { "tenant_series_max", KNOB_INT(struct ingest_digest_conf, tenant_series_max), "100000", "100..10000000", CONF_RESTART, "And one tenant of them." },
@@ -53,8 +56,17 @@ static const struct conf_knob digest_knobs[] = {
     { "archive",        KNOB_TEXT(struct ingest_digest_conf, archive),        "",       "0..31",          CONF_LIVE,    "A sink of kind object or files that takes everything, as JSON: where a back-fill reads what the journal does not hold any more. Unset: nowhere." },
     { "initial_lookback", KNOB_TIME(struct ingest_digest_conf, initial_us),   "15min",  "1min..7d",         CONF_RESTART, "Where nothing was made yet, the first window of oo-agg begins so long before what is due. When the notes of what was made were deleted, so much is made again. Also written tenants.initial_lookback.oo-agg.", NULL, "tenants.initial_lookback.oo-agg" },
 };
+/* Without this much there would be no pattern at all, and no line would be counted. */
+static void check_digest(const void *instance, struct conf_checker *c)
+{
+    const struct ingest_digest_conf *d = instance;
+    size_t                           least = patterns_least_bytes((size_t)d->patterns_max) + PATTERNS_ROOM;
+    if ((size_t)d->patterns_bytes < least)
+        conf_refuse(c, "patterns_memory", "raise it, or lower ingest.digest.patterns_max", "%lld patterns need %zu MiB before there is one of them", (long long)d->patterns_max, (least >> 20) + 1);
+}
+
 const struct conf_section ingest_digest_section = { .path = "ingest.digest", .knobs = digest_knobs, .count = COUNT(digest_knobs),
-    .size = sizeof(struct ingest_digest_conf),
+    .size = sizeof(struct ingest_digest_conf), .check = check_digest,
     .why = "The small tables that diagnosis needs, made from everything that comes in, each window exactly once." };
 
 char *ingest_journal_folder(const struct conf *c, const char *store_folder, char *out, size_t size)

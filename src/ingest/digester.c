@@ -34,6 +34,7 @@ static void note_counts(struct digester *d)
     struct digester_stats *s = &d->stats;
     s->lost = locate_lost(d->feed->locate);
     s->pointers_late = locate_late(d->feed->locate);
+    s->pointers_early = locate_early(d->feed->locate);
     s->places_refused = places_refused(d->feed->places);
     metrics_stats(d->feed->metrics, &s->metrics);
     calls_stats(d->feed->calls, &s->calls);
@@ -464,13 +465,20 @@ size_t digester_open_trace(struct digester *d, uint64_t hash, uint64_t *record, 
 {
     /* It is held while a window is committed, and a slow disk may take seconds for that. */
     int64_t until = clock_wall_us(&clock_real) + TRACE_WAIT_US;
-    *read = 0;
+    *read = UINT64_MAX;
     *busy = pthread_mutex_timedlock(&d->open, &(struct timespec){ (time_t)(until / US_PER_S), (long)(until % US_PER_S * 1000) }) != 0;
     if (*busy)
         return 0;
     size_t found = d->feed ? locate_find_open(d->feed->locate, hash, record, max) : 0;
-    *read = d->feed ? d->read : 0;
+    bool   failed = !d->feed;
+    *busy = failed;
+    *read = d->read;
     pthread_mutex_unlock(&d->open);
+    if (failed) {                            /* it was dropped with what was not stored: digest.db is what counts */
+        pthread_mutex_lock(&d->lock);
+        *read = d->stats.cursor;
+        pthread_mutex_unlock(&d->lock);
+    }
     return found;
 }
 

@@ -50,7 +50,7 @@ struct digester_stats {
     bool     behind;                         /* there was a backlog when it looked last */
     bool     waiting;                        /* something failed; it is tried again later */
     uint64_t lost;                           /* pointers into the journal and traces that did not fit */
-    uint64_t pointers_late;                  /* events too old for a pointer, since it was read from digest.db */
+    uint64_t pointers_late, pointers_early;  /* events too old for a pointer, or too far ahead, since it was read from digest.db */
     uint64_t places_refused;
     struct metrics_stats metrics;
     struct calls_stats   calls;
@@ -91,8 +91,8 @@ void                digester_stats(struct digester *d, struct digester_stats *s)
 
 /*
  * Any thread. Where a trace (digest/locate.h) lies of which digest.db may know nothing yet: the records of windows that are open, and the last
- * record that was read at all (0: unknown). What is in neither is in digest.db for whoever opens it afterwards. Returns how many, at most max.
- * *busy: the digest was writing for so long that nobody could look.
+ * record that was read at all (UINT64_MAX: unknown). What is in neither is in digest.db for whoever opens it afterwards. Returns how many, at most max.
+ * *busy: nobody could look, since the digest was writing for so long, or has failed and holds nothing: then windows that are open are missing.
  */
 size_t              digester_open_trace(struct digester *d, uint64_t hash, uint64_t *record, size_t max, uint64_t *read, bool *busy);
 

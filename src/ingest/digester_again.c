@@ -26,7 +26,8 @@
 #define PIECE_US  (INT64_C(900) * US_PER_S)
 #define SHORT_US  FIVE_US                        /* one that was left */
 #define LOOK_US   (INT64_C(3600) * US_PER_S)
-#define BEFORE_US (INT64_C(600) * US_PER_S)      /* counters need a point before the first minute; senders' clocks differ */
+/* Counters need a point before the first minute, and one that came within idle_us of metrics.h before the window that was closed last is known; senders' clocks differ. */
+#define BEFORE_US (INT64_C(1200) * US_PER_S)
 #define AFTER_US  (INT64_C(3600) * US_PER_S)     /* what came late */
 #define FIVE_US   (INT64_C(300) * US_PER_S)
 enum { LEFT_MAX = 2, LOOK_EVENTS = 4096 };
@@ -50,7 +51,7 @@ static bool take(void *ctx, const struct event *e)
     struct again *a = ctx;
     int64_t       us = feed_time_us(e);
     bool within = us >= a->from_us && us < a->to_us;
-    if (!slice_is(e->tenant, a->tenant) || (!within && e->type != EVENT_SPAN))
+    if ((!within && e->type != EVENT_SPAN) || !places_tenant_is(a->feed->places, e->tenant, a->tenant))
         return true;
     if (a->archive && !again_is_new(&a->seen, e))
         return !a->seen.full;
@@ -204,10 +205,12 @@ static const char *impossible(struct digester *d, const struct digest_asked *q, 
 static struct feed_range range_of(struct digester *d, const struct window *w, int64_t from)
 {
     int64_t           last_5m = window_floor(d->upper_us, FIVE_US), most = d->left ? SHORT_US : PIECE_US, to = window_floor(from, most) + most;
-    struct feed_range range = { from, to < w->to_us ? to : w->to_us, window_floor(from, FIVE_US), 0 };
+    struct feed_range range = { from, to < w->to_us ? to : w->to_us, window_floor(from, FIVE_US), 0, 0 };
     range.to_5m = window_floor(range.to_us + FIVE_US - 1, FIVE_US);
     if (range.to_5m > last_5m)
         range.to_5m = last_5m > range.from_5m ? last_5m : range.from_5m;
+    int64_t open = logs_open_us(d->feed->logs);          /* INT64_MIN: it never wrote a window */
+    range.logs_to_5m = open == INT64_MIN || range.to_5m < open ? range.to_5m : open;
     return range;
 }
 
@@ -221,6 +224,10 @@ static enum err write_piece(struct digester *d, struct again *a, const struct di
         e = feed_emit(a->feed, d->store, a->to_us, d->now_us, false, range, fault);
     for (uint32_t i = 0; e == OK && i < places_tenants(a->feed->places); i++)
         come->rows += a->feed->rows[i];
+    if (e == OK && range->logs_to_5m < range->to_5m)
+        e = feed_emit_lines(d->feed, d->store, range->logs_to_5m > range->from_5m ? range->logs_to_5m : range->from_5m, range->to_5m, d->now_us, fault);
+    for (uint32_t i = 0; e == OK && range->logs_to_5m < range->to_5m && i < places_tenants(d->feed->places); i++)
+        come->rows += d->feed->tenant_id[i] == q->tenant_id ? d->feed->rows[i] : 0;
     come->at_us = range->to_us;
     struct digest_run run = { .job = q->job, .status = "success", .tenant_id = q->tenant_id, .from_us = q->from_us, .to_us = q->to_us, .rows = come->rows };
     bool        last = come->at_us >= w->to_us;

@@ -197,7 +197,7 @@ static bool log_pattern(void *ctx, const struct logs_pattern *p)
 static bool log_row(void *ctx, const struct logs_row *l)
 {
     struct writing *w = ctx;
-    if (w->only && !within(l->bucket_us, w->only->from_5m, w->only->to_5m))
+    if (w->only && !within(l->bucket_us, w->only->from_5m, w->only->logs_to_5m))
         return true;
     struct digest_log row = { l->bucket_us, tenant_id(w, counted(w, l->place)), resource_id(w, l->place), l->pattern, (int64_t)l->count, (int64_t)l->errors };
     if (w->e == OK)
@@ -236,6 +236,15 @@ enum err feed_emit(struct feed *f, struct digest_store *s, int64_t upper_us, int
         w.e = fail(fault, ERR_LIMIT, "no memory to write what the digest made");
     for (uint32_t i = 0; i < places_tenants(f->places); i++)
         (void)tenant_id(&w, i);
+    return w.e;
+}
+
+enum err feed_emit_lines(struct feed *f, struct digest_store *s, int64_t from_5m, int64_t to_5m, int64_t now_us, struct fault *fault)
+{
+    struct writing w = { f, s, fault, OK, now_us, NULL };
+    memset(f->rows, 0, sizeof f->rows);
+    if (!logs_emit_open(f->logs, from_5m, to_5m, &(struct logs_emit){ log_merged, log_pattern, log_row, &w }) && w.e == OK)
+        w.e = fail(fault, ERR_LIMIT, "no memory to write what the digest made");
     return w.e;
 }
 

@@ -46,9 +46,11 @@ void                feed_take(struct feed *f, const struct event *e);
 /* The time of an event as windows see it. */
 int64_t             feed_time_us(const struct event *e);
 
-struct feed_range { int64_t from_us, to_us, from_5m, to_5m; };     /* only these windows are written; and no pointers into the journal */
+struct feed_range { int64_t from_us, to_us, from_5m, to_5m, logs_to_5m /* of lines only so far */; };     /* only these windows are written; and no pointers into the journal */
 /* traces: write where traces lie, too. only: NULL for whatever changed. */
 MUST_CHECK enum err feed_emit(struct feed *f, struct digest_store *s, int64_t upper_us, int64_t now_us, bool traces, const struct feed_range *only, struct fault *fault);
+/* Lines of the windows that begin within this time and are open, changed or not. They stay open. */
+MUST_CHECK enum err feed_emit_lines(struct feed *f, struct digest_store *s, int64_t from_5m, int64_t to_5m, int64_t now_us, struct fault *fault);
 void                feed_settle(struct feed *f, int64_t upper_us, int64_t now_us, bool traces);
 /*
  * The clock was put back: what is open goes (it must have been written), and nothing older than the floor is taken any more, so that no row is

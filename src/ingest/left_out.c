@@ -37,7 +37,8 @@ const struct left_out left_out[] = {
     { "traces",  "no_memory",         memory, AT(calls.no_memory) },
     { "all",     "places",            "there are too many tenants or services: are their names made up of numbers?", AT(places_refused) },
     { "all",     "pointers_late",     NULL, AT(pointers_late) },
-    { "all",     "pointers",          "too many traces or services between two windows: they cannot be looked up in the journal", AT(lost) },
+    { "all",     "pointers_early",    NULL, AT(pointers_early) },
+    { "all",     "pointers",          "too many traces between two windows, or services in five minutes: they cannot be looked up in the journal", AT(lost) },
 };
 const size_t left_out_count = sizeof left_out / sizeof left_out[0];
 static_assert(sizeof left_out / sizeof left_out[0] <= LEFT_OUT_ROWS_MAX, "a bit for each row");

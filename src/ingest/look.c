@@ -144,7 +144,7 @@ static bool one(void *ctx, const struct event *e)
         const struct span_event *s = &e->as.span;
         json_array_append_new(t->spans, json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:I, s:f, s:s, s:o, s:o, s:I}", "service", name.name, "urn", name.urn, "name", text_of(s->name), "kind",
                               kinds[s->kind], "span_id", hex_of(s->span_id), "parent_id", hex_of(s->parent_id), "start", time_of(s->start_ns), "start_ns", (json_int_t)s->start_ns, "ms",
-                              ((double)s->end_ns - (double)s->start_ns) / 1e6, "status", states[s->status], "message", text_of(s->status_message), "attributes", attrs_json(t, &e->attrs), "record",
+                              (double)(s->end_ns - s->start_ns) / 1e6, "status", states[s->status], "message", text_of(s->status_message), "attributes", attrs_json(t, &e->attrs), "record",
                               (json_int_t)e->record));
     } else {
         const struct log_event *g = &e->as.log;
@@ -193,7 +193,7 @@ static void read_events(struct trace_look *t, const struct record *r, json_t *re
         json_array_append_new(records, json_integer((json_int_t)r->id));
 }
 
-/* The records that the digest has not read yet. When it is far behind, they are too many, and the answer is cut. */
+/* The records that the digest had not read when it was asked, but for those that were found in digest.db since then. When it is far behind, they are too many, and the answer is cut. */
 static enum err read_unread(struct looker *l, struct trace_look *t, uint64_t after, json_t *records, struct fault *fault)
 {
     struct record r;
@@ -202,7 +202,8 @@ static enum err read_unread(struct looker *l, struct trace_look *t, uint64_t aft
         if (e != OK)
             return e == ERR_MISSING ? OK : e;
         after = r.id;
-        read_events(t, &r, records);
+        if (!bsearch(&r.id, t->record, t->records, sizeof *t->record, by_number))
+            read_events(t, &r, records);
     }
     t->cut = true;
     return OK;
@@ -249,7 +250,7 @@ enum err look_trace(struct looker *l, const char *tenant, const char *id, const 
     enum err e = digest_read_trace(l->reader, locate_shard(t->hash), block, t, fault);
     if (e == OK)
         e = read_records(l, t, records, &gone, fault);
-    if (e == OK && open && open->read)
+    if (e == OK && open && open->read != UINT64_MAX)
         e = read_unread(l, t, open->read, records, fault);
     if (e == OK && json_array_size(records) == 0) {
         e = fail(fault, ERR_MISSING, gone ? "trace %s was there, but the journal no longer holds it" : "there is no trace %s", id);

@@ -27,7 +27,7 @@ void                look_close(struct looker *l);
 struct digest_reader *look_reader(struct looker *l);      /* for everything that needs no journal: store/digest_read.h */
 
 /* What a digest that runs knows of a trace beyond digest.db (digester_open_trace): asked for before look_open(), so that nothing falls between the two. */
-struct look_open { uint64_t record[LOOK_RECORDS_MAX]; size_t records; uint64_t read; bool busy; };
+struct look_open { uint64_t record[LOOK_RECORDS_MAX]; size_t records; uint64_t read /* UINT64_MAX: unknown */; bool busy; };
 
 /* ERR_INPUT: not the id of a trace. */
 MUST_CHECK enum err look_trace_hash(const char *id, uint64_t *hash, struct fault *fault);

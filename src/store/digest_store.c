@@ -218,6 +218,8 @@ enum err digest_pattern_merge(struct digest_store *s, int64_t tenant_id, uint64_
     if (e == OK)
         e = db_run(s->db, sql_digest_pattern_join, fault, "II", from, digest_fingerprint(tenant_id, into));
     if (e == OK)
+        e = db_run(s->db, sql_digest_pattern_join_words, fault, "II", from, digest_fingerprint(tenant_id, into));
+    if (e == OK)
         e = db_run(s->db, sql_digest_pattern_rows_gone, fault, "I", from);
     return e == OK ? db_run(s->db, sql_digest_pattern_gone, fault, "I", from) : e;
 }

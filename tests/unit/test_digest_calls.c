@@ -5,6 +5,7 @@
 #include "digest_double.h"
 
 #include <malloc.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -896,6 +897,50 @@ static void clients_without_an_id_are_counted_at_once(void **state)
     end(&w);
 }
 
+static void a_call_of_a_microsecond_is_as_long_as_its_clocks_say_in_this_century(void **state)
+{
+    (void)state;
+    struct world w = a_world(0);
+    double       today_s = 1800000000;
+    struct event client = a_span(w.web, SPAN_CLIENT, 1, 1, 9, today_s, 0), server = a_span(w.cart, SPAN_SERVER, 1, 2, 1, today_s, 0);
+    client.as.span.start_ns = INT64_C(1800000000000000123);
+    client.as.span.end_ns = client.as.span.start_ns + 1500;         /* a double knows times of today to a quarter of a microsecond */
+    take(&w, client);
+    take(&w, server);
+    emit(&w, today_s + 300);
+    const struct got *g = edge("urn:svc:web", "urn:svc:cart");
+    assert_non_null(g);
+    assert_true(g->row.p95_ms > 0.00148 && g->row.p95_ms < 0.00152);
+    end(&w);
+}
+
+static void a_call_without_a_begin_or_an_end_is_counted_and_has_no_duration(void **state)
+{
+    (void)state;
+    struct fault f = { 0 };
+    struct world w = a_world(0), v = a_world(0);
+    struct pack  bytes;
+    for (int i = 1; i <= 4; i++) {
+        struct event e = a_span(w.cart, SPAN_SERVER, i, 1, 0, 1800000010, 20);
+        e.as.span.start_ns = i == 1 ? 0 : e.as.span.start_ns;       /* else it would last for half a century */
+        e.as.span.end_ns = i == 2 ? 0 : i == 3 ? e.as.span.start_ns - 5 : e.as.span.end_ns;
+        take(&w, e);
+        emit(&w, 1800000300);
+        assert_int_equal(edge("urn:external", "urn:svc:cart")->row.count, i);
+        if (i < 4)
+            assert_true(isnan(edge("urn:external", "urn:svc:cart")->row.p95_ms) && isnan(edge("urn:external", "urn:svc:cart")->row.p50_ms));
+        if (i == 3) {                                        /* such a row can be stored and read back */
+            pack_init(&bytes, 1 << 20);
+            calls_save(w.c, &bytes);
+            assert_ok(calls_load(v.c, pack_bytes(&bytes), &f), &f);
+            pack_done(&bytes);
+        }
+    }
+    assert_true(fabs(edge("urn:external", "urn:svc:cart")->row.p95_ms - 20) < 0.2);
+    end(&w);
+    end(&v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -934,6 +979,8 @@ int main(void)
         cmocka_unit_test(a_producer_above_that_comes_last_is_found_though_a_link_names_another),
         cmocka_unit_test(a_call_that_lasts_longer_than_a_window_is_of_the_window_in_which_it_ends),
         cmocka_unit_test(clients_without_an_id_are_counted_at_once),
+        cmocka_unit_test(a_call_of_a_microsecond_is_as_long_as_its_clocks_say_in_this_century),
+        cmocka_unit_test(a_call_without_a_begin_or_an_end_is_counted_and_has_no_duration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -318,6 +318,59 @@ static void a_trace_leads_to_its_records_and_a_place_to_its_range(void **state)
     locate_free(l);
 }
 
+static void an_event_of_a_clock_that_is_far_ahead_has_no_pointer_and_its_trace_is_found(void **state)
+{
+    (void)state;
+    struct fault           f = { 0 };
+    struct locate         *l;
+    const struct resource *cart = a_resource("service.name", "cart");
+    uint64_t               found[2];
+    assert_ok(locate_new(AT(600), &l, &f), &f);
+    for (int i = 0; i < 50; i++) {                           /* a year of five minutes would be a hundred thousand pointers */
+        struct event e = a_span(cart, SPAN_CLIENT, 7, 1, 0, 1300 + 300 * i, 1);
+        e.record = 5;
+        e.received_us = AT(700);
+        locate_take(l, &e, 3, AT(1300.5 + 300 * i), e.as.span.trace_id);
+    }
+    struct event in_time = a_span(cart, SPAN_CLIENT, 8, 1, 0, 1300, 1);
+    in_time.received_us = AT(700);
+    locate_take(l, &in_time, 3, AT(1300), in_time.as.span.trace_id);
+    cells = 0;
+    assert_true(locate_emit(l, cell, NULL, NULL));
+    assert_int_equal(cells, 1);                              /* as far ahead as a window may be */
+    assert_int_equal(locate_early(l), 50);
+    assert_int_equal(locate_lost(l), 0);
+    assert_int_equal(locate_find_open(l, locate_hash(a_span(cart, SPAN_CLIENT, 7, 1, 0, 0, 1).as.span.trace_id), found, 2), 1);
+    locate_free(l);
+}
+
+static bool count_cell(void *ctx, const struct located *c) { (void)c; ++*(int *)ctx; return true; }
+
+/* Once they were: then a digest with too many of them waited for ever for room that only time makes. */
+static void pointers_without_room_are_counted_and_nobody_waits_for_them(void **state)
+{
+    (void)state;
+    struct fault           f = { 0 };
+    struct locate         *l;
+    const struct resource *cart = a_resource("service.name", "cart");
+    struct event           e = a_span(cart, SPAN_CLIENT, 7, 1, 0, 700, 1);
+    int                    many = 0;
+    e.received_us = AT(700);
+    assert_ok(locate_new(AT(600), &l, &f), &f);
+    for (uint32_t place = 0; place < LOCATE_CELLS_MAX + 9; place++)
+        locate_take(l, &e, place, AT(700), (struct slice){ 0 });
+    assert_false(locate_full(l));
+    assert_int_equal(locate_lost(l), 9);
+    assert_true(locate_emit(l, count_cell, NULL, &many));
+    assert_int_equal(many, LOCATE_CELLS_MAX);
+    locate_settle(l, AT(1860), true);                        /* now they are too old */
+    locate_take(l, &e, 1, AT(1250), (struct slice){ 0 });
+    many = 0;
+    assert_true(locate_emit(l, count_cell, NULL, &many));
+    assert_int_equal(many, 1);
+    locate_free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +385,8 @@ int main(void)
         cmocka_unit_test(late_lines_change_their_window_and_older_ones_are_counted),
         cmocka_unit_test(what_is_open_survives_as_bytes_with_what_was_learned),
         cmocka_unit_test(a_trace_leads_to_its_records_and_a_place_to_its_range),
+        cmocka_unit_test(an_event_of_a_clock_that_is_far_ahead_has_no_pointer_and_its_trace_is_found),
+        cmocka_unit_test(pointers_without_room_are_counted_and_nobody_waits_for_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -920,6 +920,60 @@ static void bounds_are_remembered_across_a_restart(void **state)
     end(&v);
 }
 
+/* One that only counts zeros, or nothing, has no buckets and hence no scale; restarted or not. */
+static void an_exponential_histogram_without_buckets_is_followed_by_one_of_any_scale(void **state)
+{
+    (void)state;
+    static const uint64_t ten[] = { 0, 10 };
+    for (int restarted = 0; restarted < 2; restarted++) {
+        struct fault f = { 0 };
+        struct world w = a_world(NULL), v = a_world(NULL);
+        struct pack  bytes;
+        struct event e = a_point(w.cart, "duration", POINT_EXPONENTIAL, 1021, 0);
+        e.as.point.temporality = TEMPORALITY_CUMULATIVE;
+        e.as.point.scale = restarted ? 1 : 0;
+        e.as.point.count = e.as.point.zero_count = 3, e.as.point.sum = 0;
+        pack_init(&bytes, 1 << 20);
+        take(&w, e);
+        metrics_save(w.m, &bytes);
+        assert_ok(metrics_load(v.m, pack_bytes(&bytes), &f), &f);
+        e.as.point.time_ns = NS(1050);
+        e.as.point.scale = 1, e.as.point.positive = (struct side){ 1, ten, 2 };
+        e.as.point.count = 13, e.as.point.sum = 24;
+        take(restarted ? &v : &w, e);
+        emit(restarted ? &v : &w, 1080);
+        assert_int_equal(rows[0].row.count, 10);
+        assert_float_equal(rows[0].row.max, pow(2, 1.5), 1e-9);
+        assert_float_equal(rows[0].row.p95, pow(2, 1.25), 0.03);
+        pack_done(&bytes);
+        end(&w);
+        end(&v);
+    }
+}
+
+static struct event a_summary(struct event e, uint64_t count, double sum)
+{
+    e.as.point.kind = POINT_SUMMARY;
+    e.as.point.count = count, e.as.point.sum = sum;
+    return e;
+}
+
+static void a_summary_that_says_a_later_start_begins_at_zero(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    take(&w, a_summary(a_counter(w.cart, "rpc", 10, 1021, 0), 100, 500));
+    take(&w, a_summary(a_counter(w.cart, "rpc", 1030, 1050, 0), 120, 720));      /* more than before, since it began */
+    emit(&w, 1080);
+    assert_int_equal(n, 1);
+    assert_int_equal(rows[0].row.count, 120);
+    assert_float_equal(rows[0].row.avg, 6, 1e-9);
+    struct metrics_stats s;
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.resets, 1);
+    end(&w);
+}
+
 static void lists_and_maps_as_labels_are_their_json(void **state)
 {
     (void)state;
@@ -992,6 +1046,8 @@ int main(void)
         cmocka_unit_test(a_finer_scale_counts_nothing_twice),
         cmocka_unit_test(zeros_that_became_fewer_are_not_counted_again),
         cmocka_unit_test(bounds_are_remembered_across_a_restart),
+        cmocka_unit_test(an_exponential_histogram_without_buckets_is_followed_by_one_of_any_scale),
+        cmocka_unit_test(a_summary_that_says_a_later_start_begins_at_zero),
         cmocka_unit_test(lists_and_maps_as_labels_are_their_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

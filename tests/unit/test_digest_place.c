@@ -4,6 +4,7 @@
 #include "digest/place.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,6 +124,36 @@ static void a_url_that_is_none_names_nobody(void **state)
     }
 }
 
+static void tenants_without_room_are_counted_and_are_called_other(void **state)
+{
+    struct fault     f = { 0 };
+    struct places   *p, *again;
+    struct attr      name = { SLICE("service.name"), { .kind = VALUE_TEXT, .as.text = SLICE("cart") } };
+    struct resource  r = { .attrs = { &name, 1 } };
+    struct pack      bytes;
+    r.id = attrs_id(&r.attrs);
+    assert_ok(places_new(1000, &p, &f), &f);
+    assert_ok(places_new(1000, &again, &f), &f);
+    for (uint64_t i = 0; i < PLACES_TENANTS_MAX + 3; i++) {
+        char         code[16];
+        struct event e = { .record = i + 1, .resource = &r, .source = SLICE("otlp") };
+        e.tenant = (struct slice){ code, (size_t)snprintf(code, sizeof code, "t%d", (int)i) };
+        (void)places_of(p, &e);
+        assert_true(places_tenant_is(p, e.tenant, i < PLACES_TENANTS_MAX ? code : "other"));
+        assert_int_equal(places_refused(p), i < PLACES_TENANTS_MAX ? 0 : i - PLACES_TENANTS_MAX + 1);
+    }
+    assert_false(places_tenant_is(p, SLICE("t7"), "other"));
+    assert_false(places_tenant_is(p, SLICE("t7"), "t8"));
+    pack_init(&bytes, 1 << 20);
+    places_save(p, &bytes);
+    assert_ok(places_load(again, pack_bytes(&bytes), &f), &f);
+    assert_int_equal(places_refused(again), 3);              /* loading refuses nobody */
+    assert_true(places_tenant_is(again, SLICE("t257"), "other"));
+    pack_done(&bytes);
+    places_free(p);
+    places_free(again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +163,7 @@ int main(void)
         cmocka_unit_test(a_password_in_a_url_is_kept_nowhere),
         cmocka_unit_test(a_url_that_is_none_names_nobody),
         cmocka_unit_test(who_does_not_name_itself_is_told_apart_by_its_source),
+        cmocka_unit_test(tenants_without_room_are_counted_and_are_called_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -251,10 +251,11 @@ static void a_trace_is_found_at_once_while_its_window_is_open_and_before_the_dig
     uint64_t                record = first_trace(j, 1, id);
     assert_ok(look_trace_hash(id, &hash, &fault), &fault);
     assert_ok(digester_open(&o, &d, &fault), &fault);
-    /* Nothing was read yet: the records that nobody knows are looked through. A digest at record 0 has read nothing, and says so. */
+    /* Nothing was read yet: the records that nobody knows are looked through. */
     open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read, &open.busy);
     assert_int_equal(open.records, 0);
-    assert_int_equal(spans_found(id, &open), 0);
+    assert_int_equal(open.read, 0);
+    assert_int_equal(spans_found(id, &open), 2);
     open.read = record - 1;
     assert_int_equal(spans_found(id, &open), 2);
     /* Read, and its window open: only the digest knows. */
@@ -270,6 +271,30 @@ static void a_trace_is_found_at_once_while_its_window_is_open_and_before_the_dig
     assert_int_equal(spans_found(id, &open), 2);
     open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read, &open.busy);
     assert_int_equal(open.records, 0);
+    assert_int_equal(spans_found(id, &open), 2);
+    open.read = record - 1;                              /* as it was when the digest was asked, and then it wrote the window */
+    assert_int_equal(spans_found(id, &open), 2);
+    digester_close(d);
+    journal_close(j);
+}
+
+static void a_trace_is_found_while_the_digest_fails_and_the_answer_says_that_there_may_be_more(void **state)
+{
+    struct fault            fault = { 0 };
+    struct journal         *j = a_journal(1, small);
+    struct digester        *d;
+    struct digester_options o = options(0, j, 0);
+    static struct look_open open;
+    uint64_t                hash;
+    char                    id[40];
+    bool                    idle;
+    (void)first_trace(j, 1, id);
+    assert_ok(look_trace_hash(id, &hash, &fault), &fault);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    run_sql(0, "CREATE TRIGGER no BEFORE INSERT ON digest_state BEGIN SELECT raise(ABORT, 'no room'); END");
+    assert_int_not_equal(digester_step(d, &idle, &fault), OK);
+    open.records = digester_open_trace(d, hash, open.record, LOOK_RECORDS_MAX, &open.read, &open.busy);
+    assert_true(open.busy);
     assert_int_equal(spans_found(id, &open), 2);
     digester_close(d);
     journal_close(j);
@@ -548,6 +573,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_window_that_is_asked_for_again_is_written_over_by_the_same, site_make, site_remove),
         cmocka_unit_test_setup_teardown(an_answer_about_a_trace_is_cut_when_the_digest_was_too_busy_to_be_asked, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_trace_is_found_at_once_while_its_window_is_open_and_before_the_digest_has_read_it, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(a_trace_is_found_while_the_digest_fails_and_the_answer_says_that_there_may_be_more, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_trace_is_found_with_its_spans_and_what_a_service_calls_too, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_mock_minute_is_in_the_tables_at_once, site_make, site_remove),
         cmocka_unit_test_setup_teardown(mock_minutes_go_through_a_journal_and_every_event_is_in_the_tables, site_make, site_remove),

@@ -237,7 +237,7 @@ static void of_windows_that_are_not_over_only_some_can_wait_and_they_keep_nobody
 
 /* ---- calls ---- */
 
-static void send_spans(struct journal *j, struct event *e, size_t count)
+static void send(struct journal *j, const char *tenant, struct event *e, size_t count)
 {
     const struct event *list[16];
     struct fault        fault = { 0 };
@@ -247,10 +247,13 @@ static void send_spans(struct journal *j, struct event *e, size_t count)
         list[i] = &e[i];
     text_init(&body, 1 << 16);
     assert_ok(event_encode(list, count, &body, &fault), &fault);
-    struct record r = { .kind = RECORD_OTLP_TRACES, .form = FORM_PROTOBUF, .events = (uint32_t)count, .tenant = SLICE("shop"), .source = SLICE("otlp"), .body = { body.s, body.used } };
+    const enum record_kind kinds[] = { [EVENT_LOG] = RECORD_OTLP_LOGS, [EVENT_POINT] = RECORD_OTLP_METRICS, [EVENT_SPAN] = RECORD_OTLP_TRACES };
+    struct record r = { .kind = kinds[e->type], .form = FORM_PROTOBUF, .events = (uint32_t)count, .tenant = slice_of(tenant), .source = SLICE("otlp"), .body = { body.s, body.used } };
     assert_ok(journal_append_wait(j, &r, NULL, &fault), &fault);
     text_done(&body);
 }
+
+static void send_spans(struct journal *j, struct event *e, size_t count) { send(j, "shop", e, count); }
 
 /* A minute of calls that their own times place elsewhere: a server whose clock is hours off, calls of a quarter of an hour, parents that come later. */
 static void calls_of_a_minute(struct journal *j, int minute)
@@ -313,6 +316,96 @@ static void calls_are_counted_once_and_the_same_again_whatever_their_clocks_say(
     journal_close(j);
 }
 
+/* ---- series, tenants ---- */
+
+static void make_again(struct journal *j, const char *tenant, int minutes)
+{
+    struct fault            fault = { 0 };
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    struct digester_stats   s;
+    char                   *before = tables(0);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    turns(d, 10);
+    for (int at = 0; at < minutes; at += 5)              /* each by itself, so that each begins in the middle of what came */
+        assert_ok(ask(d, "oo-agg", tenant, BEGIN + at * MINUTE, BEGIN + (at + 5) * MINUTE, &fault), &fault);
+    turns(d, 1000);
+    digester_stats(d, &s);
+    assert_int_equal(s.asked_done, minutes / 5);
+    digester_close(d);
+    made_as_before(before);
+}
+
+static void counters_that_come_seldom_keep_their_rates_when_their_windows_are_made_again(void **state)
+{
+    struct journal *j = the_journal();
+    for (int m = 0; m < 85; m += 14) {                   /* a series is known for a quarter of an hour */
+        struct event e = a_counter(a_resource("service.name", "cart"), "orders", 1000, (double)(BEGIN + m * MINUTE) / 1e6 + 1, 60 * m);
+        wall = BEGIN + m * MINUTE + 2 * US_PER_S;
+        send(j, "shop", &e, 1);
+    }
+    wall = BEGIN + 120 * MINUTE;
+    whole(0, j, 0);
+    assert_int_equal(number(0, "SELECT count(*) FROM metric_1m WHERE avg_val BETWEEN 0.99 AND 1.01"), 6);
+    make_again(j, "shop", 85);
+    journal_close(j);
+}
+
+static void tenants_without_room_keep_their_rows_when_those_of_other_are_made_again(void **state)
+{
+    struct journal *j = the_journal();
+    for (int t = 0; t < PLACES_TENANTS_MAX + 4; t++) {   /* one tenant is the installation's own */
+        char         code[16];
+        struct event e = a_point(a_resource("service.name", "cart"), "queue", POINT_GAUGE, (double)(BEGIN + MINUTE) / 1e6, 1);
+        (void)snprintf(code, sizeof code, "t%d", t);
+        wall = BEGIN + MINUTE + US_PER_S;
+        send(j, code, &e, 1);
+    }
+    wall = BEGIN + 60 * MINUTE;
+    whole(0, j, 0);
+    assert_int_equal(number(0, "SELECT samples FROM metric_1m JOIN dim_tenant USING (tenant_id) WHERE code = 'other'"), 4 + number(0, "SELECT count(*) FROM dim_tenant WHERE code = ''"));
+    make_again(j, "other", 5);
+    make_again(j, "t7", 5);
+    journal_close(j);
+}
+
+/* Patterns that had no room are learned anew when their lines are read again. */
+static void lines_of_a_window_that_is_still_open_are_counted_once_when_it_is_made_again(void **state)
+{
+    static const char *const lines[] = { "door opened", "door shut, red", "lamp: on", "lamp (off) now", "pump = dry", "[fan] hot", "fuse -> blown", "rain; wet", "key|lost", "bell!" };
+    enum { LINES = sizeof lines / sizeof *lines };
+    struct fault            fault = { 0 };
+    struct journal         *j = the_journal();
+    struct digester_options o = options(0, j, 0);
+    struct digester        *d;
+    struct event            e[LINES];
+    const struct resource  *cart = a_resource("service.name", "cart");
+    o.feed.logs.patterns.patterns_max = 3;
+    for (int i = 0; i < LINES; i++)
+        e[i] = a_log(cart, (double)BEGIN / 1e6 + i, 9, lines[i]);
+    wall = BEGIN + 20 * US_PER_S;
+    send(j, "shop", e, LINES);
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    wall = BEGIN + 8 * MINUTE;                           /* written, and open for what is late */
+    turns(d, 100);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), LINES);
+    run_sql(0, "DELETE FROM log_pattern_5m");
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 5 * MINUTE, &fault), &fault);
+    turns(d, 100);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), LINES);
+    send(j, "shop", e, 1);                               /* late */
+    wall += MINUTE;
+    turns(d, 100);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), LINES + 1);
+    wall += 30 * MINUTE;
+    turns(d, 100);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 5 * MINUTE, &fault), &fault);      /* not open any more */
+    turns(d, 100);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), LINES + 1);
+    digester_close(d);
+    journal_close(j);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, site_make, site_remove)
 
 int main(void)
@@ -325,6 +418,9 @@ int main(void)
         TEST(calls_are_counted_once_and_the_same_again_whatever_their_clocks_say),
         TEST(a_window_that_is_done_can_be_asked_for_again_and_is_made_from_its_beginning),
         TEST(a_window_that_is_asked_for_before_it_is_over_is_made_when_it_is),
+        TEST(counters_that_come_seldom_keep_their_rates_when_their_windows_are_made_again),
+        TEST(tenants_without_room_keep_their_rows_when_those_of_other_are_made_again),
+        TEST(lines_of_a_window_that_is_still_open_are_counted_once_when_it_is_made_again),
         TEST(of_windows_that_are_not_over_only_some_can_wait_and_they_keep_nobody_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -301,18 +301,18 @@ static void what_an_older_journal_held_is_not_written_over_from_a_newer_one(void
     struct digester_stats   s;
     wall = BEGIN + 30 * MINUTE;
     whole(0, j, 0);
-    o.journal = j = another_journal(j, BEGIN + 60 * MINUTE, 20);
+    o.journal = j = another_journal(j, BEGIN + 60 * MINUTE, 30);
     wall = BEGIN + 120 * MINUTE;
     whole(0, j, 0);
     assert_ok(digester_open(&o, &d, &fault), &fault);
     assert_ok(ask(d, "oo-agg", "shop", BEGIN, BEGIN + 10 * MINUTE, &fault), &fault);
-    assert_ok(ask(d, "oo-agg", "shop", BEGIN + 75 * MINUTE, BEGIN + 80 * MINUTE, &fault), &fault);
+    assert_ok(ask(d, "oo-agg", "shop", BEGIN + 85 * MINUTE, BEGIN + 90 * MINUTE, &fault), &fault);
     turns(d, 1000);
     digester_stats(d, &s);
     assert_int_equal(s.asked_refused, 1);
     assert_int_equal(s.asked_done, 1);
     digester_close(d);
-    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), 30 * 400);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), 40 * 400);
     journal_close(j);
 }
 
@@ -549,7 +549,7 @@ static void nobody_who_looks_for_a_trace_waits_for_a_slow_disk(void **state)
     assert_int_equal(pthread_mutex_lock(&d->open), 0);   /* as while a window is committed */
     assert_int_equal(digester_open_trace(d, 1, record, 4, &read, &busy), 0);
     assert_true(busy);
-    assert_int_equal(read, 0);
+    assert_true(read == UINT64_MAX);
     assert_int_equal(pthread_mutex_unlock(&d->open), 0);
     (void)digester_open_trace(d, 1, record, 4, &read, &busy);
     assert_false(busy);

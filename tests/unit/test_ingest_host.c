@@ -1,6 +1,7 @@
 /* ingest: the parts under one roof - who asks waits for no reload, the newest configuration wins, and the page of metrics can be read. */
 #include "unit.h"
 
+#include "digest/patterns.h"
 #include "event/encode.h"
 #include "event/event.h"
 #include "ingest/conf.h"
@@ -423,9 +424,36 @@ static void the_values_of_keys_that_are_set_are_no_part_of_patterns(void **state
     text_done(&page);
 }
 
+static void so_little_memory_that_no_pattern_would_fit_is_refused(void **state)
+{
+    (void)state;
+    static const struct { const char *digest; bool fits; } rows[] = {
+        { "{}", true }, { "{ patterns_max: 1000000 }", false }, { "{ patterns_max: 1000000, patterns_memory: 64MiB }", true }, { "{ patterns_memory: 1MiB }", false }, { "{ patterns_max: 1000, patterns_memory: 1MiB }", true },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct fault fault = { 0 };
+        struct conf *c = NULL;
+        char         text[160];
+        int          n = snprintf(text, sizeof text, "ingest:\n  digest: %s\n", rows[i].digest);
+        assert_int_equal(conf_load_text("test", text, (size_t)n, sections, SECTIONS, &c, NULL, &fault) == OK, rows[i].fits);
+        if (rows[i].fits) {
+            const struct ingest_digest_conf *d = conf_of(c, &ingest_digest_section);
+            struct patterns_options          o = patterns_options_default();
+            struct patterns                 *made;
+            o.patterns_max = (size_t)d->patterns_max;
+            o.bytes_max = (size_t)d->patterns_bytes;
+            assert_ok(patterns_new(&o, &made, &fault), &fault);
+            assert_int_not_equal(patterns_take(made, SLICE("a line"), 1)->id, 0);
+            patterns_free(made);
+        }
+        conf_free(c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(so_little_memory_that_no_pattern_would_fit_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(who_asks_and_who_reloads_waits_for_no_sink_that_will_not_let_go, begin, end),
         cmocka_unit_test_setup_teardown(series_beyond_a_setting_are_told_by_its_name, begin, end),
         cmocka_unit_test_setup_teardown(the_values_of_keys_that_are_set_are_no_part_of_patterns, begin, end),

@@ -58,7 +58,7 @@ static void what_senders_do_is_counted_and_not_told(void **state)
     struct left_out_watch        w = { 0 };
     memset(&s, 0, sizeof s);
     assert_int_equal(left_out_look(&w, &s, HOUR), 0);
-    s.logs.late = s.metrics.early = s.calls.nameless = s.metrics.unusable = s.pointers_late = 5;
+    s.logs.late = s.metrics.early = s.calls.nameless = s.metrics.unusable = s.pointers_late = s.pointers_early = 5;
     assert_int_equal(left_out_look(&w, &s, HOUR), 0);
     assert_int_equal(w.grew_us[row_of("logs", "late")], HOUR);
     assert_int_equal(left_out_of(&left_out[row_of("traces", "nameless")], &s), 5);

@@ -158,6 +158,26 @@ static void a_window_asked_for_waits_once_until_it_is_done(void **state)
     digest_store_close(s);
 }
 
+static void a_pattern_stays_as_grave_as_the_gravest_line_that_is_counted(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct digest_store *s = a_store();
+    const char *const    said[] = { "INFO", "ERROR", "WARN", NULL, "DEBUG" }, *const known[] = { "INFO", "ERROR", "ERROR", "ERROR", "ERROR" };
+    char                 ask[120];
+    for (int i = 0; i < 5; i++) {                            /* window by window */
+        assert_ok(digest_pattern_put(s, &(struct digest_pattern){ tenant, 8, "took <*>", "took 4", said[i], NOW + i, NOW + i, NULL }, &f), &f);
+        (void)snprintf(ask, sizeof ask, "SELECT severity = '%s' FROM log_pattern WHERE pattern = 'took <*>'", known[i]);
+        assert_int_equal(number(ask), 1);
+    }
+    assert_ok(digest_pattern_put(s, &(struct digest_pattern){ tenant, 9, "took long", "took long", "FATAL", NOW - 7, NOW + 70, NULL }, &f), &f);
+    assert_ok(digest_pattern_merge(s, tenant, 9, 8, &f), &f);
+    assert_int_equal(number("SELECT count(*) FROM log_pattern WHERE pattern = 'took <*>' AND severity = 'FATAL'"), 1);
+    assert_true(number("SELECT first_seen FROM log_pattern WHERE pattern = 'took <*>'") == NOW - 7);
+    assert_true(number("SELECT last_seen FROM log_pattern WHERE pattern = 'took <*>'") == NOW + 70);
+    digest_store_close(s);
+}
+
 static void what_is_not_known_of_a_pattern_any_more_stays_as_it_was(void **state)
 {
     (void)state;
@@ -763,6 +783,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_window_written_again_is_written_over, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_was_not_committed_never_was, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_pattern_that_joins_an_older_one_takes_its_counts_along, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_pattern_stays_as_grave_as_the_gravest_line_that_is_counted, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_window_asked_for_waits_once_until_it_is_done, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_is_not_known_of_a_pattern_any_more_stays_as_it_was, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_pattern_goes_only_after_its_last_row, make_folder, remove_folder),
