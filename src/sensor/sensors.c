@@ -18,7 +18,7 @@ struct place {
     int64_t              due_us;
     enum sensed          is;
     bool                 asked;
-    uint64_t             failures;
+    uint64_t             failures, left_out;
     char                 why[160];
 };
 
@@ -40,6 +40,7 @@ struct sensors {
 
 static const struct series_kind up_kind      = { "homeostat_sensor_up", "sensor", SERIES_GAUGE, "1: the sensor gave values at its last turn; 0: it failed. Absent: this host has no such thing." };
 static const struct series_kind failed_kind  = { "homeostat_sensor_failures_total", "sensor", SERIES_COUNTER, "Turns in which the sensor failed." };
+static const struct series_kind left_kind    = { "homeostat_sensor_left_out", "sensor", SERIES_GAUGE, "Things (filesystems, interfaces, processors) that the sensor did not tell of at its last turn, because there are too many. Absent: none." };
 static const struct series_kind ticks_kind   = { "homeostat_sensor_ticks_total", "", SERIES_COUNTER, "Readings taken." };
 static const struct series_kind cpu_kind     = { "homeostat_sensor_cpu_seconds_total", "", SERIES_COUNTER, "Processor time that the readings took." };
 static const struct series_kind samples_kind = { "homeostat_sensor_samples_total", "", SERIES_COUNTER, "Samples handed on." };
@@ -173,14 +174,25 @@ static void say_failed(struct sensors *s, const struct place *p)
     say(&s->turn, text);
 }
 
+static void say_left_out(struct sensors *s, const struct place *p)
+{
+    char text[200];
+    snprintf(text, sizeof text, "the sensor %s leaves out %llu: there are more than it has room for", p->row->name, (unsigned long long)s->turn.left_out);
+    say(&s->turn, text);
+}
+
 static void ask(struct sensors *s, size_t i)
 {
-    struct place *p = &s->place[i];
-    s->turn.why[0]  = 0;
+    struct place *p  = &s->place[i];
+    s->turn.why[0]   = 0;
+    s->turn.left_out = 0;
     series_begin(&s->table, i);
     p->is    = p->row->read(&s->turn, p->state);
     p->asked = true;
     series_end(&s->table, i);
+    if (s->turn.left_out && !p->left_out)           /* once, when it begins */
+        say_left_out(s, p);
+    p->left_out = s->turn.left_out;
     if (p->is == FAILED) {
         p->failures++;
         if (strcmp(p->why, s->turn.why) != 0)       /* once for each reason, not at each turn */
@@ -201,6 +213,8 @@ static void tell_own(struct sensors *s)
             continue;
         put_1(&s->turn, &up_kind, slice_of(p->row->name), p->is != FAILED);
         put_1(&s->turn, &failed_kind, slice_of(p->row->name), (double)p->failures);
+        if (p->left_out)
+            put_1(&s->turn, &left_kind, slice_of(p->row->name), (double)p->left_out);
     }
     put(&s->turn, &ticks_kind, (double)s->counts.ticks);
     put(&s->turn, &cpu_kind, s->cpu_s);
