@@ -17,7 +17,7 @@ struct place {
     void                *state;
     int64_t              due_us;
     enum sensed          is;
-    bool                 asked;
+    bool                 asked, refused;        /* refused: at its last turn some of its series had no room */
     uint64_t             failures, left_out;
     char                 why[160];
 };
@@ -113,7 +113,7 @@ enum err sensors_new(const struct sensors_conf *conf, const struct sensors_group
     s->conf    = *conf;
     s->options = *options;
     text_init(&s->body, BODY_MAX);
-    series_init(&s->table, SENSOR_SERIES_MAX);
+    series_init(&s->table, SENSOR_SERIES_MAX, SENSOR_SERIES_EACH);
     enum err e = text_copy(s->root, sizeof s->root, options->root ? options->root : "") ? own_texts(s, fault) : fail(fault, ERR_INPUT, "the root %s is too long", options->root);
     if (e == OK && (e = rules_of(&conf->listen_allowed, &s->listen_allowed, fault)) == OK)
         e = rules_of(&conf->peers_allowed, &s->peers_allowed, fault);
@@ -181,9 +181,18 @@ static void say_left_out(struct sensors *s, const struct place *p)
     say(&s->turn, text);
 }
 
+static void say_refused(struct sensors *s, const struct place *p)
+{
+    char text[240];
+    snprintf(text, sizeof text, "the sensor %s has more series than the %d there is room for, or %d of all sensors; leave some out, by sensors.off or an exclude", p->row->name, SENSOR_SERIES_EACH,
+             SENSOR_SERIES_MAX);
+    say(&s->turn, text);
+}
+
 static void ask(struct sensors *s, size_t i)
 {
-    struct place *p  = &s->place[i];
+    struct place *p       = &s->place[i];
+    uint64_t      refused = s->table.refused;
     s->turn.why[0]   = 0;
     s->turn.left_out = 0;
     series_begin(&s->table, i);
@@ -193,6 +202,9 @@ static void ask(struct sensors *s, size_t i)
     if (s->turn.left_out && !p->left_out)           /* once, when it begins */
         say_left_out(s, p);
     p->left_out = s->turn.left_out;
+    if (s->table.refused > refused && !p->refused)
+        say_refused(s, p);
+    p->refused = s->table.refused > refused;
     if (p->is == FAILED) {
         p->failures++;
         if (strcmp(p->why, s->turn.why) != 0)       /* once for each reason, not at each turn */

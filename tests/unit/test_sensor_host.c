@@ -285,6 +285,29 @@ static void what_is_beyond_a_bound_is_not_told_and_counted(void **state)
     end(&w);
 }
 
+/* One that has very many series leaves room for the others, and for what is said of it. */
+static void a_sensor_with_too_many_series_takes_no_room_from_the_others(void **state)
+{
+    enum { INTERFACES = 1500 };
+    struct world w;
+    static char  text[INTERFACES * 80];
+    size_t       n = 0;
+    for (int i = 0; i < INTERFACES; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "  veth%d:%d 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n", i, i);
+    put_file("/proc/net/dev", text);
+    begin(&w, DEFAULTS);
+    text_done(&w.text);
+    text_init(&w.text, 8 << 20);
+    tick(&w);
+    assert_says(&w, "node_network_receive_bytes_total{device=\"veth9\"} 9");
+    assert_says(&w, "node_sockstat_TCP_tw 1");
+    assert_says(&w, "homeostat_sensor_up{sensor=\"netdev\"} 1");
+    const char *refused = strstr(w.text.s, "\nhomeostat_sensor_series_refused_total ");
+    assert_non_null(refused);
+    assert_true(strtol(strchr(refused, ' '), NULL, 10) > 1000);
+    end(&w);
+}
+
 /* ---- what is handed on ---- */
 
 static uint64_t varint(const unsigned char **p)
@@ -559,6 +582,7 @@ int main(void)
         TEST(counters_do_not_go_back_when_the_kernels_idle_time_does),
         TEST(a_sensor_that_is_off_tells_nothing_and_one_that_fails_is_asked_again),
         TEST(what_is_beyond_a_bound_is_not_told_and_counted),
+        TEST(a_sensor_with_too_many_series_takes_no_room_from_the_others),
         TEST(a_reading_is_a_record_of_remote_write),
         TEST(a_series_that_ends_is_marked_stale_once),
         TEST(new_settings_end_the_series_that_they_do_not_have_and_no_other),
