@@ -20,9 +20,11 @@ struct regex {
 /* What PCRE2 has by itself is too little for groups that repeat over a few kilobytes. The heap takes the stack's place where there is no machine code. */
 enum { STACK_LEAST = 32 * 1024, STACK_MOST = 1024 * 1024, HEAP_KIB_MAX = 8 * 1024 };
 
+#define ANCHORED (PCRE2_ANCHORED | PCRE2_ENDANCHORED)
+
 static pcre2_code *compile(const char *pattern, uint32_t more, int *code, PCRE2_SIZE *at)
 {
-    pcre2_code *c = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL | PCRE2_NEVER_BACKSLASH_C | more, code, at, NULL);
+    pcre2_code *c = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, ANCHORED | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C | more, code, at, NULL);
     if (c)
         (void)pcre2_jit_compile(c, PCRE2_JIT_COMPLETE);        /* without it matching is slower, not different */
     return c;

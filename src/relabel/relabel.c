@@ -1,8 +1,8 @@
 /* relabel/relabel.c - the rules, in order, over whatever has labels; and the plain kind of labels. */
 #include "relabel/hash.h"
 #include "relabel/inside.h"
+#include "relabel/letters.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,16 +87,13 @@ static bool join(struct turn *t, const struct relabel_rule *rule, struct slice *
     return true;
 }
 
-static void write_case(struct turn *t, struct slice name, struct slice joined, int (*to)(int))
+static void write_case(struct turn *t, struct slice name, struct slice joined, bool upper)
 {
-    char *s = arena_alloc(t->a, joined.n + 1);
-    if (!s) {
+    struct slice changed;
+    if (letters_case(joined, upper, t->a, &changed))
+        put(t, name, changed);
+    else
         t->cut = true;
-        return;
-    }
-    for (size_t i = 0; i < joined.n; i++)
-        s[i] = (char)to((unsigned char)joined.s[i]);
-    put(t, name, (struct slice){ s, joined.n });
 }
 
 /* otherwise: what is taken for true where the expression gives up, so that the rule changes nothing; then it was not applied. */
@@ -169,8 +166,8 @@ static bool apply_one(struct turn *t, struct compiled *c)
     case RELABEL_DROP:      return !matches(t, c, joined, false);
     case RELABEL_KEEPEQUAL: return slice_same(joined, t->of->get(t->self, target, t->a));
     case RELABEL_DROPEQUAL: return !slice_same(joined, t->of->get(t->self, target, t->a));
-    case RELABEL_LOWERCASE: write_case(t, target, joined, tolower); break;
-    case RELABEL_UPPERCASE: write_case(t, target, joined, toupper); break;
+    case RELABEL_LOWERCASE: write_case(t, target, joined, false); break;
+    case RELABEL_UPPERCASE: write_case(t, target, joined, true); break;
     case RELABEL_HASHMOD: {
         char *s = arena_printf(t->a, "%llu", (unsigned long long)(relabel_hash(joined) % (uint64_t)rule->modulus));
         if (s)

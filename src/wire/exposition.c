@@ -407,7 +407,8 @@ static enum err sample(struct exposition *x, const char *p, const char *end, str
         value = token(&p, end);
     }
     if (!exposition_number(value, &s->value))
-        return WRONG(x, fault, "the value of %.*s is not a number", (int)(s->name.n < 100 ? s->name.n : 100), s->name.s);
+        return WRONG(x, fault, "the value of %.*s is not a number%s", (int)(s->name.n < 100 ? s->name.n : 100), s->name.s,
+                     value.n && value.s[value.n - 1] == '\r' ? ": its lines end in CR LF, and must end in LF alone" : "");
     if (!strict(x))
         p = skip_blanks(p, end);
     else if (p < end && !(p = gap(x, p, end)))

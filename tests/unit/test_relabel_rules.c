@@ -172,6 +172,15 @@ static void cases_change_and_empty_values_remove(void **state)
     assert_int_equal(n, 2);
 }
 
+static void letters_of_all_scripts_change_their_case(void **state)
+{
+    assert_ok(load("relabel:\n- { set: s, source_labels: [a], target_label: low, action: lowercase }\n- { set: s, source_labels: [a], target_label: up, action: uppercase }\n"), &fault);
+    give("a", "Zażółć ÄÖß Ωμ ⱥɐ 🐢\xff" "Q");
+    assert_true(apply());
+    is("low", "zażółć äöß ωμ ⱥɐ 🐢\xff" "q");
+    is("up", "ZAŻÓŁĆ ÄÖß ΩΜ ȺⱯ 🐢\xff" "Q");
+}
+
 static void only_rules_of_the_named_sets_apply_and_an_unknown_set_is_a_mistake(void **state)
 {
     (void)state;
@@ -354,7 +363,7 @@ int main(void)
         T(tables_are_in_order), T(replacing_writes_what_the_groups_matched), T(a_number_with_letters_behind_it_is_the_name_of_no_group),
         T(an_expression_has_to_match_the_whole),
         T(keeping_drops_what_does_not_match_and_a_missing_label_is_empty), T(comparing_two_labels_keeps_or_drops), T(shards_agree_with_those_of_prometheus),
-        T(names_are_mapped_dropped_and_kept_by_expression), T(a_label_that_would_have_no_name_is_none), T(cases_change_and_empty_values_remove),
+        T(names_are_mapped_dropped_and_kept_by_expression), T(a_label_that_would_have_no_name_is_none), T(cases_change_and_empty_values_remove), T(letters_of_all_scripts_change_their_case),
         T(only_rules_of_the_named_sets_apply_and_an_unknown_set_is_a_mistake), T(mistakes_in_rules_are_told_with_their_place),
         T(an_expression_that_would_take_for_ever_matches_nothing), T(an_expression_goes_by_characters_and_over_what_is_no_utf8_by_bytes),
         T(a_long_text_is_no_reason_to_give_up), T(a_rule_whose_expression_gives_up_changes_nothing_and_says_so), T(of_labels_that_get_one_name_the_last_by_the_alphabet_stays),

@@ -188,6 +188,8 @@ static void text_is_as_strict_as_prometheus(void **state)
             fail_msg("taken: %s", wrong[i]);
     assert_int_equal(check(EXPOSITION_TEXT, "a 1\n\nb x\n", &fault), ERR_INPUT);
     assert_string_equal(fault.text, "line 3 of the exposition: the value of b is not a number");
+    assert_int_equal(check(EXPOSITION_TEXT, "a 1\r\n", &fault), ERR_INPUT);
+    assert_non_null(strstr(fault.text, "end in CR LF"));
 }
 
 static void numbers_are_those_of_go(void **state)
