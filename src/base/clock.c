@@ -40,13 +40,20 @@ char *clock_format(int64_t wall_us, char *out, size_t size)
     return out;
 }
 
+static int days_of(int year, int month)
+{
+    static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    return days[month - 1] + (month == 2 && ((year % 4 == 0 && year % 100 != 0) || year % 400 == 0));
+}
+
 int64_t clock_parse(const char *text)
 {
     struct tm t = { 0 };
     int       used = 0;
     if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour, &t.tm_min, &t.tm_sec, &used) != 6 || used == 0)
         return -1;
-    if (t.tm_mon < 1 || t.tm_mon > 12 || t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour > 23 || t.tm_min > 59 || t.tm_sec > 60)
+    if (t.tm_year < 0 || t.tm_mon < 1 || t.tm_mon > 12 || t.tm_mday < 1 || t.tm_mday > days_of(t.tm_year, t.tm_mon) || t.tm_hour < 0 || t.tm_hour > 23 || t.tm_min < 0 || t.tm_min > 59 ||
+        t.tm_sec < 0 || t.tm_sec > 60)
         return -1;
     t.tm_year -= 1900;
     t.tm_mon -= 1;
@@ -60,7 +67,8 @@ int64_t clock_parse(const char *text)
     int64_t offset_s = 0;
     if (*p == '+' || *p == '-') {
         int h = 0, m = 0, n = 0;
-        if (sscanf(p + 1, "%2d:%2d%n", &h, &m, &n) != 2 || p[1 + n] != '\0')
+        /* +05:30, and as date(1) has it by default, +0530 */
+        if ((sscanf(p + 1, "%2d:%2d%n", &h, &m, &n) != 2 && sscanf(p + 1, "%2d%2d%n", &h, &m, &n) != 2) || p[1 + n] != '\0' || h < 0 || h > 23 || m < 0 || m > 59)
             return -1;
         offset_s = (h * 3600 + m * 60) * (*p == '-' ? -1 : 1);
     } else if (strcmp(p, "Z") != 0 && strcmp(p, "z") != 0) {

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NEAR_MINUTES = 3 };      /* a minute that ended longer before what was asked for is not of that time */
+
 /* "-" for what is unknown; 1.2k, 3.4M, ... by `step`. */
 static const char *amount(double v, double step, char out[16])
 {
@@ -268,6 +270,29 @@ static enum err replay(struct cli *c, struct history_reader *h, int64_t now_us, 
     return e;
 }
 
+static bool keep_first(void *ctx, const struct history_minute *m)
+{
+    *(int64_t *)ctx = m->at_us;
+    return false;
+}
+
+/* There is nothing so old: what is the oldest? */
+static void hint_oldest(struct history_reader *r, struct fault *fault)
+{
+    int64_t oldest_us = -1;
+    char    at[32];
+    if (history_each(r, 0, INT64_MAX, keep_first, &oldest_us, NULL, NULL) == OK && oldest_us >= 0)
+        fail_hint(fault, "The oldest minute that is there is of %s.", clock_format(oldest_us, at, sizeof at));
+}
+
+/* Who asks what is now must not take what was yesterday for it. */
+static void say_how_old(struct cli *c, const struct history_minute *m, int64_t asked_us)
+{
+    int64_t minutes = (asked_us - m->at_us) / (60 * US_PER_S);
+    if (minutes >= NEAR_MINUTES)
+        fprintf(c->err, "homeostat: there is no minute nearer to that time; this one ended %lld h %lld min before it\n", (long long)minutes / 60, (long long)minutes % 60);
+}
+
 int cmd_top(struct cli *c)
 {
     char                   folder[WHERE_FOLDER_SIZE];
@@ -276,7 +301,7 @@ int cmd_top(struct cli *c)
     struct history_minute *m     = malloc(sizeof *m);
     bool                   many  = *c->o.since || *c->o.to || c->o.every_us;
     /* not the newest of all: a clock that was ahead has left its minutes */
-    int64_t                now_us = clock_wall_us(&clock_real) + 60 * US_PER_S, at;
+    int64_t                clock_us = clock_wall_us(&clock_real), now_us = clock_us + 60 * US_PER_S, at;
     enum err               e = m ? moment("at", c->o.at, now_us, &at, &fault) : fail(&fault, ERR_LIMIT, "out of memory");
     if (e == OK && many && *c->o.at)
         e = fail(&fault, ERR_INPUT, "--at shows one minute, --since, --to and --every show many");
@@ -286,8 +311,11 @@ int cmd_top(struct cli *c)
         fail_hint(&fault, "--folder says where the history is: the folder history in store.folder.");
     if (e == OK && many)
         e = replay(c, r, now_us, &fault);
-    else if (e == OK && (e = history_at(r, at, m, &fault)) == OK)
+    else if (e == OK && (e = history_at(r, at, m, &fault)) == OK) {
+        say_how_old(c, m, at < now_us ? at : clock_us);
         put_minute(c, m);
+    } else if (e == ERR_MISSING && r)
+        hint_oldest(r, &fault);
     history_close_read(r);
     free(m);
     return e == OK ? CLI_DONE : cli_complain(c, &fault);

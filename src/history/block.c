@@ -268,6 +268,8 @@ bool block_is(const uint8_t *bytes, size_t size, struct block *b)
            get_u32(bytes + 32) == crc32c(crc32c(0, bytes, 32), b->payload, b->packed);
 }
 
+bool block_is_foreign(const uint8_t *bytes, size_t size) { return size >= BLOCK_HEADER && get_u32(bytes) == MAGIC && (get_u32(bytes + 4) & 0xff) != VERSION; }
+
 enum err block_read(const struct block *b, const struct history_minute *before, struct history_minute *m, struct fault *fault)
 {
     if (!b->key && !before)

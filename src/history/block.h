@@ -22,6 +22,9 @@ MUST_CHECK enum err block_write(struct history_minute *m, const struct history_m
 /* Is there a whole block at the beginning of these bytes, with the right sum? */
 bool block_is(const uint8_t *bytes, size_t size, struct block *b);
 
+/* Does a block of another version, which we cannot read, begin here? */
+bool block_is_foreign(const uint8_t *bytes, size_t size);
+
 /* The minute of a block; before is the one in front of it, NULL for a key block. ERR_INPUT when the payload makes no sense. */
 MUST_CHECK enum err block_read(const struct block *b, const struct history_minute *before, struct history_minute *m, struct fault *fault);
 

@@ -60,6 +60,9 @@ static int64_t whole_end(const uint8_t *bytes, size_t size, struct block *last)
     return (int64_t)end;
 }
 
+/* What lies behind the last whole block is cut off when it can be the beginning of one that a crash has torn, and nothing else: a newer version's minutes stay. */
+static bool is_of_others(const uint8_t *behind, size_t size) { return size > BLOCK_HEADER + BLOCK_MAX || block_is_foreign(behind, size); }
+
 /* Go on in the newest file, behind its last whole block. One that cannot be gone on with stays as it is, and the next minute begins another. */
 static enum err go_on(struct history *h, struct fault *fault)
 {
@@ -77,7 +80,10 @@ static enum err go_on(struct history *h, struct fault *fault)
         return OK;
     struct block last = { .at_us = newest.from_us - 1, .sequence = 0 };
     h->end            = whole_end((const uint8_t *)data, size, &last);
+    bool others       = is_of_others((const uint8_t *)data + h->end, size - (size_t)h->end);
     free(data);
+    if (others)
+        return OK;
     h->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     if (h->fd >= 0 && (int64_t)size > h->end && ftruncate(h->fd, h->end) != 0) {
         close(h->fd);

@@ -8,12 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Twice the same: over characters, as Go has it, and over bytes, for a text that is no UTF-8. */
 struct regex {
-    pcre2_code          *code;
+    pcre2_code          *code, *bytes;
     pcre2_match_data    *match;
     pcre2_match_context *bounds;
+    pcre2_jit_stack     *stack;
     uint64_t             given_up;
 };
+
+/* What PCRE2 has by itself is too little for groups that repeat over a few kilobytes. The heap takes the stack's place where there is no machine code. */
+enum { STACK_LEAST = 32 * 1024, STACK_MOST = 1024 * 1024, HEAP_KIB_MAX = 8 * 1024 };
+
+#define ANCHORED (PCRE2_ANCHORED | PCRE2_ENDANCHORED)
+
+static pcre2_code *compile(const char *pattern, uint32_t more, int *code, PCRE2_SIZE *at)
+{
+    pcre2_code *c = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, ANCHORED | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C | more, code, at, NULL);
+    if (c)
+        (void)pcre2_jit_compile(c, PCRE2_JIT_COMPLETE);        /* without it matching is slower, not different */
+    return c;
+}
 
 enum err regex_new(const char *pattern, struct regex **out, struct fault *fault)
 {
@@ -22,22 +37,23 @@ enum err regex_new(const char *pattern, struct regex **out, struct fault *fault)
     struct regex *r = calloc(1, sizeof *r);
     if (!r)
         return fail(fault, ERR_LIMIT, "no memory for an expression");
-    r->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL | PCRE2_NEVER_BACKSLASH_C, &code, &at, NULL);
+    r->code = compile(pattern, PCRE2_UTF, &code, &at);
     if (!r->code) {
         PCRE2_UCHAR why[160];
         (void)pcre2_get_error_message(code, why, sizeof why);
         free(r);
         return fail(fault, ERR_INPUT, "the expression is wrong at character %zu: %s", at + 1, (const char *)why);
     }
-    (void)pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE);      /* without it matching is slower, not different */
+    r->bytes = compile(pattern, 0, &code, &at);                 /* NULL: it asks for characters that no byte is */
     r->match = pcre2_match_data_create_from_pattern(r->code, NULL);
     r->bounds = pcre2_match_context_create(NULL);
-    if (!r->match || !r->bounds) {
+    r->stack = pcre2_jit_stack_create(STACK_LEAST, STACK_MOST, NULL);
+    if (!r->match || !r->bounds || !r->stack) {
         regex_free(r);
         return fail(fault, ERR_LIMIT, "no memory for an expression");
     }
-    (void)pcre2_set_match_limit(r->bounds, REGEX_STEPS_MAX);
-    (void)pcre2_set_heap_limit(r->bounds, 1024);
+    pcre2_jit_stack_assign(r->bounds, NULL, r->stack);
+    (void)pcre2_set_heap_limit(r->bounds, HEAP_KIB_MAX);
     *out = r;
     return OK;
 }
@@ -48,13 +64,22 @@ void regex_free(struct regex *r)
         return;
     pcre2_match_context_free(r->bounds);
     pcre2_match_data_free(r->match);
+    pcre2_jit_stack_free(r->stack);
     pcre2_code_free(r->code);
+    pcre2_code_free(r->bytes);
     free(r);
 }
 
+static bool is_utf_error(int found) { return found <= PCRE2_ERROR_UTF8_ERR1 && found >= PCRE2_ERROR_UTF8_ERR21; }
+
 bool regex_matches(struct regex *r, struct slice text)
 {
-    int found = pcre2_match(r->code, (PCRE2_SPTR)(text.n ? text.s : ""), text.n, 0, 0, r->match, r->bounds);
+    PCRE2_SPTR s = (PCRE2_SPTR)(text.n ? text.s : "");
+    uint64_t   steps = REGEX_STEPS_MAX + REGEX_STEPS_BYTE * (uint64_t)text.n;
+    (void)pcre2_set_match_limit(r->bounds, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
+    int        found = pcre2_match(r->code, s, text.n, 0, 0, r->match, r->bounds);
+    if (is_utf_error(found))
+        found = r->bytes ? pcre2_match(r->bytes, s, text.n, 0, 0, r->match, r->bounds) : PCRE2_ERROR_NOMATCH;
     if (found < 0 && found != PCRE2_ERROR_NOMATCH)
         r->given_up++;
     return found > 0;

@@ -1,7 +1,8 @@
 /*
  * relabel/regex.h - an expression that has to match the whole of a text, with a bound on the work it may take.
  *
- * A match that would take longer than the bound counts as none, and is counted.  Belongs to one thread at a time.
+ * It goes by characters; by bytes only over a text that is no UTF-8.  A match that would take longer than the bound counts as none, and is counted.
+ * Belongs to one thread at a time.
  */
 #ifndef RELABEL_REGEX_H
 #define RELABEL_REGEX_H
@@ -13,7 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { REGEX_STEPS_MAX = 100000 };
+/* So many, and so many more for each byte of the text: who looks for a word in a long line from its end has a step for each. */
+enum { REGEX_STEPS_MAX = 100000, REGEX_STEPS_BYTE = 32 };
 
 struct regex;
 MUST_CHECK enum err regex_new(const char *pattern, struct regex **r, struct fault *fault);     /* ERR_INPUT with the place */

@@ -1,8 +1,8 @@
 /* relabel/relabel.c - the rules, in order, over whatever has labels; and the plain kind of labels. */
 #include "relabel/hash.h"
 #include "relabel/inside.h"
+#include "relabel/letters.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,22 +87,30 @@ static bool join(struct turn *t, const struct relabel_rule *rule, struct slice *
     return true;
 }
 
-static void write_case(struct turn *t, struct slice name, struct slice joined, int (*to)(int))
+static void write_case(struct turn *t, struct slice name, struct slice joined, bool upper)
 {
-    char *s = arena_alloc(t->a, joined.n + 1);
-    if (!s) {
+    struct slice changed;
+    if (letters_case(joined, upper, t->a, &changed))
+        put(t, name, changed);
+    else
         t->cut = true;
-        return;
-    }
-    for (size_t i = 0; i < joined.n; i++)
-        s[i] = (char)to((unsigned char)joined.s[i]);
-    put(t, name, (struct slice){ s, joined.n });
+}
+
+/* otherwise: what is taken for true where the expression gives up, so that the rule changes nothing; then it was not applied. */
+static bool matches(struct turn *t, struct compiled *c, struct slice text, bool otherwise)
+{
+    uint64_t before = regex_given_up(c->regex);
+    bool     is = regex_matches(c->regex, text);
+    if (regex_given_up(c->regex) == before)
+        return is;
+    t->cut = true;
+    return otherwise;
 }
 
 static void write_replacement(struct turn *t, struct compiled *c, struct slice joined)
 {
     struct slice name, value;
-    if (!regex_matches(c->regex, joined))
+    if (!matches(t, c, joined, false))
         return;
     if (!regex_expand(c->regex, joined, c->rule->target_label, t->a, &name) || !regex_expand(c->regex, joined, c->rule->replacement, t->a, &value))
         t->cut = true;
@@ -122,9 +130,12 @@ static void parse_json(struct turn *t, struct compiled *c, struct slice text)
     t->unparsed = t->unparsed || e == ERR_INPUT;
 }
 
+static int by_name(const void *a, const void *b) { return slice_order(((const struct label *)a)->name, ((const struct label *)b)->name); }
+
 /* Names that match are renamed, dropped, or the only ones that stay. Looked at first, changed then: changing moves them about. */
 static void over_names(struct turn *t, struct compiled *c)
 {
+    bool          keeps = c->rule->action == RELABEL_LABELKEEP;
     size_t        n = t->of->count(t->self), found = 0;
     struct label *all = n ? arena_alloc(t->a, n * sizeof *all) : NULL;
     if (n && !all) {
@@ -133,9 +144,11 @@ static void over_names(struct turn *t, struct compiled *c)
     }
     for (size_t i = 0; i < n; i++) {
         struct label l = t->of->at(t->self, i, t->a);
-        if (regex_matches(c->regex, l.name) != (c->rule->action == RELABEL_LABELKEEP))
+        if (matches(t, c, l.name, keeps) != keeps)
             all[found++] = l;
     }
+    if (found)                               /* of two that get one name the last by the alphabet stays, as with Prometheus */
+        qsort(all, found, sizeof *all, by_name);
     for (size_t i = 0; i < found; i++) {
         struct slice name;
         if (c->rule->action != RELABEL_LABELMAP)
@@ -161,12 +174,12 @@ static bool apply_one(struct turn *t, struct compiled *c)
         return true;
     }
     switch ((enum relabel_action)rule->action) {
-    case RELABEL_KEEP:      return regex_matches(c->regex, joined);
-    case RELABEL_DROP:      return !regex_matches(c->regex, joined);
+    case RELABEL_KEEP:      return matches(t, c, joined, true);
+    case RELABEL_DROP:      return !matches(t, c, joined, false);
     case RELABEL_KEEPEQUAL: return slice_same(joined, t->of->get(t->self, target, t->a));
     case RELABEL_DROPEQUAL: return !slice_same(joined, t->of->get(t->self, target, t->a));
-    case RELABEL_LOWERCASE: write_case(t, target, joined, tolower); break;
-    case RELABEL_UPPERCASE: write_case(t, target, joined, toupper); break;
+    case RELABEL_LOWERCASE: write_case(t, target, joined, false); break;
+    case RELABEL_UPPERCASE: write_case(t, target, joined, true); break;
     case RELABEL_HASHMOD: {
         char *s = arena_printf(t->a, "%llu", (unsigned long long)(relabel_hash(joined) % (uint64_t)rule->modulus));
         if (s)

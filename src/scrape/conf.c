@@ -76,7 +76,7 @@ static const struct conf_knob scrape_knobs[] = {
     { "tls.insecure_skip_verify", KNOB_BOOL(struct scrape_job, tls_skip), "no",       NULL,             CONF_LIVE, "Do not look at the target's certificate: anyone in between can read and change what comes." },
     { "tenant",           KNOB_TEXT(struct scrape_job, tenant),           "",         "0..63",          CONF_LIVE, "Whose everything is that comes from here. Unset: the installation's own.", check_tenant },
     { "body_max",         KNOB_SIZE(struct scrape_job, body_max),         "16MiB",    "1KiB..64MiB",    CONF_LIVE, "The largest answer, unpacked. Beyond any of these limits the whole scrape fails, which `up` shows." },
-    { "samples_max",      KNOB_INT(struct scrape_job, samples_max),       "100000",   "1..2000000",     CONF_LIVE, "The most samples in one answer, before rules." },
+    { "samples_max",      KNOB_INT(struct scrape_job, samples_max),       "100000",   "1..2000000",     CONF_LIVE, "The most samples in one answer that rules leave; for rules to drop there may be sixteen times as many." },
     { "labels_max",       KNOB_INT(struct scrape_job, labels_max),        "64",       "1..200",         CONF_LIVE, "The most labels of a series, as the target writes it." },
     { "label_name_max",   KNOB_SIZE(struct scrape_job, name_max),         "512B",     "8B..64KiB",      CONF_LIVE, "The longest name of a label or metric." },
     { "label_value_max",  KNOB_SIZE(struct scrape_job, value_max),        "4KiB",     "8B..1MiB",       CONF_LIVE, "The longest value of a label." },

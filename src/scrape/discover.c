@@ -4,6 +4,7 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ enum { FILE_MEMORY = 64 * 1024 * 1024 };
 struct file {
     char                *path;
     struct stat          was;
-    bool                 there, read_once;
+    bool                 there, read_once, unread;      /* unread: it could not be, and may be the next time although it is the same */
     struct arena         memory;             /* what it told last */
     struct target_group *group; size_t groups;
     char                 trouble[400];
@@ -60,11 +61,21 @@ void discover_free(struct discover *d)
 
 static bool same(const struct stat *a, const struct stat *b)
 {
-    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* True: what it tells is other than before. */
-static bool file_read_again(struct file *f, struct fault *fault)
+/* Something new is wrong with it. */
+static bool in_trouble(struct file *f, const struct fault *fault)
+{
+    bool news = strcmp(f->trouble, fault->text) != 0;
+    (void)snprintf(f->trouble, sizeof f->trouble, "%s", fault->text);
+    return news;
+}
+
+enum reading { READ_NEWS, READ_TROUBLE, READ_NOTHING_NEW };
+
+static enum reading file_read_again(struct file *f, struct fault *fault)
 {
     struct arena         fresh;
     struct target_group *group = NULL;
@@ -72,20 +83,21 @@ static bool file_read_again(struct file *f, struct fault *fault)
     char                *data = NULL;
     arena_init(&fresh, FILE_MEMORY);
     enum err e = file_read(f->path, DISCOVER_FILE_BYTES, &data, &size, fault);
+    f->unread  = e != OK && e != ERR_LIMIT;
     if (e == OK)
         e = targets_parse(f->path, data, size, &group, &groups, &fresh, fault);
     free(data);
     if (e != OK) {
-        (void)snprintf(f->trouble, sizeof f->trouble, "%s", fault->text);
+        bool news = in_trouble(f, fault) || !f->unread;
         arena_done(&fresh);
-        return false;
+        return news ? READ_TROUBLE : READ_NOTHING_NEW;
     }
     arena_done(&f->memory);
     f->memory = fresh;
     f->group = group;
     f->groups = groups;
     *f->trouble = '\0';
-    return true;
+    return READ_NEWS;
 }
 
 static struct file *file_of(struct discover *d, const char *path)
@@ -141,15 +153,33 @@ static void look_at(struct looking *l, const char *job, const char *path)
     f->there = true;
     if (stat(path, &now) != 0)
         memset(&now, 0, sizeof now);
-    if (f->read_once && same(&now, &f->was))
+    if (f->read_once && !f->unread && same(&now, &f->was))
         return;
     f->was = now;
     l->changed |= !f->read_once;
     f->read_once = true;
-    if (file_read_again(f, &fault))
-        l->changed = true;
-    else if (l->troubled)
+    enum reading is = file_read_again(f, &fault);
+    l->changed |= is == READ_NEWS;
+    if (is == READ_TROUBLE && l->troubled)
         l->troubled(l->ctx, &fault);
+}
+
+/* For glob(): a folder that is not there names nothing; one that cannot be read may. */
+static int cannot_list(const char *folder, int error) { return error != ENOENT && error != ENOTDIR; }
+
+/* A glob that could not be looked at names what it named before. */
+static void look_again_later(struct looking *l, const char *job, const char *glob_text)
+{
+    for (size_t i = 0; i < l->d->files; i++) {
+        struct file *f = &l->d->file[i];
+        struct fault fault = { 0 };
+        if (fnmatch(glob_text, f->path, FNM_PATHNAME | FNM_PERIOD) != 0 || !name_it(l->d, job, i))
+            continue;
+        (void)fail(&fault, ERR_IO, "%s: its folder cannot be listed", f->path);
+        if (!f->there && in_trouble(f, &fault) && l->troubled)
+            l->troubled(l->ctx, &fault);
+        f->there = f->unread = true;
+    }
 }
 
 /* Those that no glob names any more. Numbers of the others change, and so the names are made anew at each look. */
@@ -181,9 +211,11 @@ bool discover_look(struct discover *d, const struct scrape_job *jobs, size_t n, 
     for (size_t j = 0; j < n; j++)
         for (size_t g = 0; g < jobs[j].files.count; g++) {
             glob_t found = { 0 };
-            if (glob(jobs[j].files.item[g], 0, NULL, &found) == 0)
-                for (size_t i = 0; i < found.gl_pathc; i++)
-                    look_at(&l, jobs[j].name, found.gl_pathv[i]);
+            int    is = glob(jobs[j].files.item[g], 0, cannot_list, &found);
+            for (size_t i = 0; is == 0 && i < found.gl_pathc; i++)
+                look_at(&l, jobs[j].name, found.gl_pathv[i]);
+            if (is != 0 && is != GLOB_NOMATCH)
+                look_again_later(&l, jobs[j].name, jobs[j].files.item[g]);
             globfree(&found);
         }
     forget_gone(&l);

@@ -1,8 +1,8 @@
 /*
  * scrape/discover.h - files that name targets, read again when they changed.
  *
- * A file is looked at by time, inode and size.  One that cannot be read keeps the targets it told last, and says so; one that is gone takes its
- * targets with it.  Belongs to one thread.
+ * A file is looked at by times, inode and size.  One that cannot be read, or whose folder cannot be listed, keeps the targets it told last, says so, and is
+ * tried again at each look; one that is gone takes its targets with it.  Belongs to one thread.
  */
 #ifndef SCRAPE_DISCOVER_H
 #define SCRAPE_DISCOVER_H

@@ -196,7 +196,8 @@ static bool prepare(struct place *p, const struct fetch_ask *ask)
         SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https") && SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_PROXY, "") && SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
         SET(CURLOPT_FOLLOWLOCATION, guarded ? 0L : 1L) && SET(CURLOPT_MAXREDIRS, (long)FETCH_REDIRECTS_MAX) && SET(CURLOPT_TIMEOUT_MS, ms ? ms : 1L) &&
         SET(CURLOPT_CONNECTTIMEOUT_MS, ms ? ms : 1L) && SET(CURLOPT_ERRORBUFFER, p->said) && SET(CURLOPT_USERAGENT, "homeostat") && SET(CURLOPT_WRITEFUNCTION, on_body) &&
-        SET(CURLOPT_WRITEDATA, p) && SET(CURLOPT_PRIVATE, p) && SET(CURLOPT_TCP_KEEPALIVE, 1L) && SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+        SET(CURLOPT_WRITEDATA, p) && SET(CURLOPT_PRIVATE, p) && SET(CURLOPT_TCP_KEEPALIVE, 1L) && SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+        SET(CURLOPT_QUICK_EXIT, 1L);         /* a look-up that outlasts its request is left to its thread; to wait for it would hold up all the others */
     if (fine && *j->token.path)
         fine = SET(CURLOPT_XOAUTH2_BEARER, j->token.value) && SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
     if (fine && *j->user)

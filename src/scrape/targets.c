@@ -204,7 +204,7 @@ static enum err finish(struct draft *d, const struct scrape_job *job, struct tar
 {
     *why = NULL;
     if (d->full)
-        *why = "it has too many labels";
+        *why = "it has too many labels, or an expression of its rules takes too long";
     else if (!time_of(d, "__scrape_interval__", &t->interval_us) || !time_of(d, "__scrape_timeout__", &t->timeout_us) || t->timeout_us > t->interval_us)
         *why = "rules gave it an interval or a timeout that makes no sense";
     if (*why || !(t->url = url_of(d, job, &t->has_query, why, a)))

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { TURN_MEMORY = 256 * 1024 * 1024, LABELS_MAX = REMOTE_LABELS_MAX };
+/* SAMPLES_BEFORE: so many times the samples that may be kept may be there for rules to drop; what they dropped is remembered, too. */
+enum { TURN_MEMORY = 256 * 1024 * 1024, LABELS_MAX = REMOTE_LABELS_MAX, SAMPLES_BEFORE = 16 };
 
 void turn_init(struct turn *t)
 {
@@ -152,7 +153,8 @@ static enum err mark(struct turn *t, const struct turn_ask *ask, struct series_s
         t->rewritten = true;
         return OK;
     }
-    t->kept++;
+    if (++t->kept > (uint64_t)ask->job->samples_max)
+        return fail(fault, ERR_LIMIT, "more than samples_max, %lld, after rules", (long long)ask->job->samples_max);
     t->added += !o->alive;
     o->seen = set->turn;
     o->timed = own_time(ask, s);
@@ -263,7 +265,7 @@ static enum err each(struct turn *t, const struct turn_ask *ask, struct series_s
 static enum err take(struct turn *t, const struct turn_ask *ask, struct series_set *set, enum exposition_form form, struct slice body, struct fault *fault)
 {
     const struct scrape_job *j = ask->job;
-    struct exposition_limits limits = { (size_t)j->samples_max, (size_t)j->labels_max, (size_t)j->name_max, (size_t)j->value_max };
+    struct exposition_limits limits = { (size_t)j->samples_max * (ask->rules ? SAMPLES_BEFORE : 1), (size_t)j->labels_max, (size_t)j->name_max, (size_t)j->value_max };
     uint64_t                 samples;
     enum err                 e = exposition_check(form, body, &limits, &t->arena, &samples, fault);
     if (e != OK)

@@ -56,6 +56,8 @@ static enum sensed stat_read(struct turn *u, void *state)
             struct slice cpu = { word.s + 3, word.n - 3 };
             if (slice_number(cpu) >= 0 && slice_number(cpu) < STAT_CPUS_MAX)
                 cpu_line(u, st, cpu, &s, tick_s);
+            else
+                u->left_out++;
             continue;
         }
         for (size_t i = 0; i < COUNT(rows); i++)

@@ -21,7 +21,7 @@ static const struct series_kind ffree_kind = { "node_filesystem_files_free", OF_
 static const struct series_kind ro_kind    = { "node_filesystem_readonly", OF_MOUNT, "Filesystem read-only status." };
 static const struct series_kind error_kind = { "node_filesystem_device_error", OF_MOUNT, "Whether an error occurred while getting statistics for the given device." };
 
-enum { MOUNTS_MAX = 512, MOUNT_PATH = 1024, FAR_MAX = 64 };
+enum { MOUNTS_MAX = 1024, MOUNT_PATH = 1024, FAR_MAX = 64 };
 
 /* Points into the text that was read. */
 struct mount { struct slice device, type, point; unsigned major, minor; bool read_only; };
@@ -117,8 +117,12 @@ static void choose(struct turn *u, struct mount_state *st, struct slice text)
             continue;
         if (is_far(m.type) && fars < FAR_MAX)
             far[fars++] = m.point;
-        else if (!is_far(m.type) && st->count < MOUNTS_MAX && is_wanted(u, st, &m))
-            st->mount[st->count++] = m;
+        else if (!is_far(m.type) && is_wanted(u, st, &m)) {
+            if (st->count < MOUNTS_MAX)
+                st->mount[st->count++] = m;
+            else
+                u->left_out++;
+        }
     }
     for (size_t i = 0; i < st->count; i++) {
         bool hidden = false;

@@ -33,6 +33,7 @@ struct turn {
     char                      *buffer;
     size_t                     room;
     char                       why[160];    /* of FAILED */
+    uint64_t                   left_out;    /* what there is beyond a bound of the sensor, in this turn: counted, since it is not told */
     diag_asker                *diag;        /* NULL: connections cannot be asked for */
     void                      *diag_whom;
     void                     (*say)(void *ctx, const char *text);       /* may be NULL */

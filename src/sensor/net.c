@@ -273,10 +273,12 @@ static void sock_done(void *state)
 
 static const struct series_kind arp_kind = { "node_arp_entries", "device", SERIES_GAUGE, "ARP entries by device" };
 
+enum { ARP_DEVICES_MAX = 512 };
+
 static enum sensed arp_read(struct turn *u, void *state)
 {
-    struct slice text, line, device[DEVICES_MAX];
-    double       entries[DEVICES_MAX];
+    struct slice text, line, device[ARP_DEVICES_MAX];
+    double       entries[ARP_DEVICES_MAX];
     size_t       count = 0;
     enum sensed  is    = kept_read(u, state, "/proc/net/arp", &text);
     if (is != SENSED)
@@ -291,7 +293,8 @@ static enum sensed arp_read(struct turn *u, void *state)
         size_t       at   = 0;
         while (at < count && !slice_same(device[at], name))
             at++;
-        if (!name.n || at == DEVICES_MAX)
+        u->left_out += name.n && at == ARP_DEVICES_MAX;
+        if (!name.n || at == ARP_DEVICES_MAX)
             continue;
         if (at == count) {
             device[count]    = name;

@@ -30,7 +30,7 @@ static const struct series_kind up_kind      = { "node_network_up", "device", SE
 static const struct series_kind info_kind    = { "node_network_info", "address broadcast device duplex ifalias operstate", SERIES_GAUGE,
     "Non-numeric data from /sys/class/net/<iface>, value is always 1." };
 
-enum { INTERFACES_MAX = 128 };
+enum { INTERFACES_MAX = 1024 };
 
 static enum sensed attribute(struct turn *u, const char *device, const char *file, struct slice *text)
 {
@@ -80,11 +80,16 @@ static enum sensed class_read(struct turn *u, void *state)
     DIR *folder = opendir(path);
     if (!folder)
         return HERE_NOT;
-    for (struct dirent *e; (e = readdir(folder)) && count < INTERFACES_MAX;)
-        if (*e->d_name != '.' && strlen(e->d_name) < 64) {
-            one_interface(u, e->d_name, filter_keeps(&st->out, u->conf->interfaces_exclude, slice_of(e->d_name)));
-            count++;
+    for (struct dirent *e; (e = readdir(folder));) {
+        if (*e->d_name == '.' || strlen(e->d_name) >= 64)
+            continue;
+        if (count == INTERFACES_MAX) {
+            u->left_out++;
+            continue;
         }
+        one_interface(u, e->d_name, filter_keeps(&st->out, u->conf->interfaces_exclude, slice_of(e->d_name)));
+        count++;
+    }
     closedir(folder);
     return count ? SENSED : HERE_NOT;
 }

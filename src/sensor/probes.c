@@ -120,7 +120,7 @@ enum err probes_new(const struct probe_conf *conf, size_t count, const struct se
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&p->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    series_init(&p->table, SERIES_BOUND);
+    series_init(&p->table, SERIES_BOUND, SERIES_BOUND);
     text_init(&p->body, BODY_MAX);
     p->options     = *options;
     int64_t now_us = clock_mono_us(options->clock);

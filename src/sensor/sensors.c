@@ -17,8 +17,8 @@ struct place {
     void                *state;
     int64_t              due_us;
     enum sensed          is;
-    bool                 asked;
-    uint64_t             failures;
+    bool                 asked, refused;        /* refused: at its last turn some of its series had no room */
+    uint64_t             failures, left_out;
     char                 why[160];
 };
 
@@ -40,6 +40,7 @@ struct sensors {
 
 static const struct series_kind up_kind      = { "homeostat_sensor_up", "sensor", SERIES_GAUGE, "1: the sensor gave values at its last turn; 0: it failed. Absent: this host has no such thing." };
 static const struct series_kind failed_kind  = { "homeostat_sensor_failures_total", "sensor", SERIES_COUNTER, "Turns in which the sensor failed." };
+static const struct series_kind left_kind    = { "homeostat_sensor_left_out", "sensor", SERIES_GAUGE, "Things (filesystems, interfaces, processors) that the sensor did not tell of at its last turn, because there are too many. Absent: none." };
 static const struct series_kind ticks_kind   = { "homeostat_sensor_ticks_total", "", SERIES_COUNTER, "Readings taken." };
 static const struct series_kind cpu_kind     = { "homeostat_sensor_cpu_seconds_total", "", SERIES_COUNTER, "Processor time that the readings took." };
 static const struct series_kind samples_kind = { "homeostat_sensor_samples_total", "", SERIES_COUNTER, "Samples handed on." };
@@ -112,7 +113,7 @@ enum err sensors_new(const struct sensors_conf *conf, const struct sensors_group
     s->conf    = *conf;
     s->options = *options;
     text_init(&s->body, BODY_MAX);
-    series_init(&s->table, SENSOR_SERIES_MAX);
+    series_init(&s->table, SENSOR_SERIES_MAX, SENSOR_SERIES_EACH);
     enum err e = text_copy(s->root, sizeof s->root, options->root ? options->root : "") ? own_texts(s, fault) : fail(fault, ERR_INPUT, "the root %s is too long", options->root);
     if (e == OK && (e = rules_of(&conf->listen_allowed, &s->listen_allowed, fault)) == OK)
         e = rules_of(&conf->peers_allowed, &s->peers_allowed, fault);
@@ -173,14 +174,37 @@ static void say_failed(struct sensors *s, const struct place *p)
     say(&s->turn, text);
 }
 
+static void say_left_out(struct sensors *s, const struct place *p)
+{
+    char text[200];
+    snprintf(text, sizeof text, "the sensor %s leaves out %llu: there are more than it has room for", p->row->name, (unsigned long long)s->turn.left_out);
+    say(&s->turn, text);
+}
+
+static void say_refused(struct sensors *s, const struct place *p)
+{
+    char text[240];
+    snprintf(text, sizeof text, "the sensor %s has more series than the %d there is room for, or %d of all sensors; leave some out, by sensors.off or an exclude", p->row->name, SENSOR_SERIES_EACH,
+             SENSOR_SERIES_MAX);
+    say(&s->turn, text);
+}
+
 static void ask(struct sensors *s, size_t i)
 {
-    struct place *p = &s->place[i];
-    s->turn.why[0]  = 0;
+    struct place *p       = &s->place[i];
+    uint64_t      refused = s->table.refused;
+    s->turn.why[0]   = 0;
+    s->turn.left_out = 0;
     series_begin(&s->table, i);
     p->is    = p->row->read(&s->turn, p->state);
     p->asked = true;
     series_end(&s->table, i);
+    if (s->turn.left_out && !p->left_out)           /* once, when it begins */
+        say_left_out(s, p);
+    p->left_out = s->turn.left_out;
+    if (s->table.refused > refused && !p->refused)
+        say_refused(s, p);
+    p->refused = s->table.refused > refused;
     if (p->is == FAILED) {
         p->failures++;
         if (strcmp(p->why, s->turn.why) != 0)       /* once for each reason, not at each turn */
@@ -201,6 +225,8 @@ static void tell_own(struct sensors *s)
             continue;
         put_1(&s->turn, &up_kind, slice_of(p->row->name), p->is != FAILED);
         put_1(&s->turn, &failed_kind, slice_of(p->row->name), (double)p->failures);
+        if (p->left_out)
+            put_1(&s->turn, &left_kind, slice_of(p->row->name), (double)p->left_out);
     }
     put(&s->turn, &ticks_kind, (double)s->counts.ticks);
     put(&s->turn, &cpu_kind, s->cpu_s);

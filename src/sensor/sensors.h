@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SENSOR_SERIES_MAX = 20000 };     /* beyond it series are refused and counted in homeostat_sensor_series_refused_total */
+enum { SENSOR_SERIES_MAX = 40000, SENSOR_SERIES_EACH = 13000 };     /* of all, and of one sensor; beyond them series are refused, counted in homeostat_sensor_series_refused_total and said */
 
 struct sensors;
 

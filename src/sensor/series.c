@@ -10,7 +10,7 @@
 enum { SAMPLE_SIZE = 16, NAME_MAX_ = 256 };      /* tag value tag time: 1 + 8 + 1 + 6 bytes */
 #define STALE UINT64_C(0x7ff0000000000002)      /* the NaN by which remote write says that a series has ended */
 
-void series_init(struct series_table *t, size_t bound) { *t = (struct series_table){ .bound = bound }; }
+void series_init(struct series_table *t, size_t bound, size_t each) { *t = (struct series_table){ .bound = bound, .each = each }; }
 
 static void one_done(struct series *s) { free(s->key); }
 
@@ -178,7 +178,7 @@ void series_begin(struct series_table *t, size_t owner)
 static struct series *add(struct series_table *t, const struct series_kind *kind, struct slice word, const struct slice *values)
 {
     struct series_list *l = t->now;
-    if (t->count >= t->bound)
+    if (l->count >= t->each || (t->count >= t->bound && l != &t->list[SERIES_OWNERS_MAX - 1]))
         return NULL;
     if (l->count == l->room) {
         size_t         room = l->room ? 2 * l->room : 16;

@@ -47,12 +47,13 @@ struct series_list { struct series *item; size_t count, room, cursor; uint32_t t
 
 struct series_table {
     struct series_list list[SERIES_OWNERS_MAX];
-    size_t             count, bound;
+    size_t             count, bound, each;      /* of all; of one owner, so that one that has very many does not take the room of the others */
     uint64_t           refused;
     struct series_list *now;        /* between begin and end */
 };
 
-void series_init(struct series_table *t, size_t bound);
+/* The last owner, SERIES_OWNERS_MAX - 1, is bounded by `each` alone: what is said of what was refused must not be refused. */
+void series_init(struct series_table *t, size_t bound, size_t each);
 void series_done(struct series_table *t);
 
 void series_begin(struct series_table *t, size_t owner);

@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <xxhash.h>
 
 /* What a byte may be in: names of metrics begin with START or ':', labels do not have ':'. */
 enum { START = 1, INSIDE = 2, COLON = 4 };
@@ -230,74 +229,37 @@ const char *exposition_type_name(enum exposition_type type)
     return "unknown";
 }
 
-/* How the samples of a family may end. CREATED is not a series of its own. */
+/* How the samples of a family may end, besides not at all. CREATED is not a series of its own, and of OpenMetrics alone. */
 enum suffix { SUFFIX_NONE, SUFFIX_TOTAL, SUFFIX_CREATED, SUFFIX_BUCKET, SUFFIX_SUM, SUFFIX_COUNT, SUFFIX_GSUM, SUFFIX_GCOUNT, SUFFIX_INFO, SUFFIX_COUNT_OF };
 static const char *const suffix_text[SUFFIX_COUNT_OF] = { "", "_total", "_created", "_bucket", "_sum", "_count", "_gsum", "_gcount", "_info" };
 #define BIT(s) (1u << SUFFIX_##s)
-static const unsigned suffixes_strict[] = {
-    [EXPOSITION_UNKNOWN] = BIT(NONE), [EXPOSITION_COUNTER] = BIT(TOTAL) | BIT(CREATED), [EXPOSITION_GAUGE] = BIT(NONE),
-    [EXPOSITION_HISTOGRAM] = BIT(BUCKET) | BIT(SUM) | BIT(COUNT) | BIT(CREATED), [EXPOSITION_GAUGE_HISTOGRAM] = BIT(BUCKET) | BIT(GSUM) | BIT(GCOUNT),
-    [EXPOSITION_SUMMARY] = BIT(NONE) | BIT(SUM) | BIT(COUNT) | BIT(CREATED), [EXPOSITION_INFO] = BIT(INFO), [EXPOSITION_STATESET] = BIT(NONE),
-};
-static const unsigned suffixes_lax[] = {
-    [EXPOSITION_UNKNOWN] = BIT(NONE), [EXPOSITION_COUNTER] = BIT(NONE) | BIT(TOTAL), [EXPOSITION_GAUGE] = BIT(NONE),
-    [EXPOSITION_HISTOGRAM] = BIT(BUCKET) | BIT(SUM) | BIT(COUNT) | BIT(NONE), [EXPOSITION_GAUGE_HISTOGRAM] = BIT(BUCKET) | BIT(GSUM) | BIT(GCOUNT) | BIT(NONE),
-    [EXPOSITION_SUMMARY] = BIT(NONE) | BIT(SUM) | BIT(COUNT), [EXPOSITION_INFO] = BIT(INFO) | BIT(NONE), [EXPOSITION_STATESET] = BIT(NONE),
+static const unsigned suffixes[] = {
+    [EXPOSITION_UNKNOWN] = 0, [EXPOSITION_COUNTER] = BIT(TOTAL) | BIT(CREATED), [EXPOSITION_GAUGE] = 0, [EXPOSITION_HISTOGRAM] = BIT(BUCKET) | BIT(SUM) | BIT(COUNT) | BIT(CREATED),
+    [EXPOSITION_GAUGE_HISTOGRAM] = BIT(BUCKET) | BIT(GSUM) | BIT(GCOUNT), [EXPOSITION_SUMMARY] = BIT(SUM) | BIT(COUNT) | BIT(CREATED), [EXPOSITION_INFO] = BIT(INFO),
+    [EXPOSITION_STATESET] = 0,
 };
 
-/* Which suffix the name has beyond the family's; -1: it is none that the family may have. *bare: the name is the family's own and must not be. */
-static int suffix_of(const struct exposition *x, struct slice name, bool *bare)
+/* Which suffix the name has beyond the family's; -1: it is none that the family may have. */
+static int suffix_of(const struct exposition *x, struct slice name)
 {
     struct slice family = x->family.name;
-    *bare = false;
     if (!x->in_family || name.n < family.n || memcmp(name.s, family.s, family.n) != 0)
         return -1;
-    unsigned     may  = (strict(x) ? suffixes_strict : suffixes_lax)[x->family.type];
+    unsigned     may  = suffixes[x->family.type] & ~(strict(x) ? 0 : BIT(CREATED));
     struct slice rest = { name.s + family.n, name.n - family.n };
-    if (!rest.n) {
-        *bare = !(may & BIT(NONE));
-        return may & BIT(NONE) ? SUFFIX_NONE : -1;
-    }
+    if (!rest.n)
+        return SUFFIX_NONE;
     for (int i = SUFFIX_TOTAL; i < SUFFIX_COUNT_OF; i++)
         if ((may & (1u << i)) && slice_is(rest, suffix_text[i]))
             return i;
     return -1;
 }
 
-/* OpenMetrics: a family comes once. ERR_INPUT: it came before; ERR_LIMIT: there is no room. */
-static enum err first_time(struct exposition *x, struct slice name, struct fault *fault)
-{
-    if (x->seen_n * 2 >= x->seen_room) {
-        size_t    room  = x->seen_room ? x->seen_room * 2 : 256;
-        uint64_t *bigger = x->seen_n < EXPOSITION_FAMILIES_MAX ? arena_alloc(x->arena, room * sizeof *bigger) : NULL;
-        if (!bigger)
-            return wrong(x, fault, ERR_LIMIT, "too many families");
-        for (size_t i = 0; i < x->seen_room; i++)
-            if (x->seen[i]) {
-                size_t k = x->seen[i] & (room - 1);
-                while (bigger[k])
-                    k = (k + 1) & (room - 1);
-                bigger[k] = x->seen[i];
-            }
-        x->seen = bigger;
-        x->seen_room = room;
-    }
-    uint64_t hash = XXH3_64bits(name.s, name.n) | 1;
-    size_t   k    = hash & (x->seen_room - 1);
-    for (; x->seen[k]; k = (k + 1) & (x->seen_room - 1))
-        if (x->seen[k] == hash)
-            return WRONG(x, fault, "family %.*s came before: its lines must stand together", (int)(name.n < 100 ? name.n : 100), name.s);
-    x->seen[k] = hash;
-    x->seen_n++;
-    return OK;
-}
-
-static enum err begin_family(struct exposition *x, struct slice name, struct fault *fault)
+static void begin_family(struct exposition *x, struct slice name)
 {
     x->family    = (struct exposition_family){ .name = name };
     x->in_family = true;
     x->told      = 0;
-    return strict(x) ? first_time(x, name, fault) : OK;
 }
 
 /* "# TYPE name word", "# HELP name text", "# UNIT name unit"; p stands behind '#'. */
@@ -330,11 +292,8 @@ static enum err descriptor(struct exposition *x, const char *p, const char *end,
         name = bare_name(&q, end, COLON);
     if (!name.n || (q < end && *q != ' ' && *q != '\t'))
         return WRONG(x, fault, "# %.*s without the name of a metric", (int)word.n, word.s);
-    if (!x->in_family || !slice_same(name, x->family.name)) {
-        if ((e = begin_family(x, name, fault)) != OK)
-            return e;
-    } else if (strict(x) && (x->told & (told | TOLD_SAMPLES)))
-        return WRONG(x, fault, "# %.*s of %.*s comes twice, or after its samples", (int)word.n, word.s, (int)(name.n < 100 ? name.n : 100), name.s);
+    if (!x->in_family || !slice_same(name, x->family.name) || (strict(x) && (x->told & (told | TOLD_SAMPLES))))
+        begin_family(x, name);
     x->told |= told;
 
     struct slice rest;
@@ -401,32 +360,21 @@ static enum err exemplar(struct exposition *x, const char **at, const char *end,
     return OK;
 }
 
-/* The family the sample is of; what it may carry depends on it. */
-static enum err place(struct exposition *x, struct exposition_sample *s, struct fault *fault)
+/* The family the sample is of. */
+static void place(struct exposition *x, struct exposition_sample *s)
 {
-    bool bare;
-    int  suffix = suffix_of(x, s->name, &bare);
-    s->created  = suffix == SUFFIX_CREATED;
-    if (strict(x)) {
-        enum err e;
-        if (bare)
-            return WRONG(x, fault, "a sample of a %s must not have the bare name of its family", exposition_type_name(x->family.type));
-        if (suffix < 0) {
-            if ((e = begin_family(x, s->name, fault)) != OK)
-                return e;
-            suffix = SUFFIX_NONE;
-        }
-        if (s->has_exemplar && suffix != SUFFIX_TOTAL && suffix != SUFFIX_BUCKET)
-            return WRONG(x, fault, "only counters and buckets have exemplars");
+    int suffix = suffix_of(x, s->name);
+    s->created = suffix == SUFFIX_CREATED;
+    s->family  = &x->family;
+    if (suffix >= 0)
         x->told |= TOLD_SAMPLES;
-        s->family = &x->family;
-    } else if (suffix >= 0)
-        s->family = &x->family;
-    else {
+    else if (strict(x)) {
+        begin_family(x, s->name);
+        x->told |= TOLD_SAMPLES;
+    } else {
         x->none   = (struct exposition_family){ .name = s->name };
         s->family = &x->none;
     }
-    return OK;
 }
 
 static enum err sample(struct exposition *x, const char *p, const char *end, struct exposition_sample *s, struct fault *fault)
@@ -459,7 +407,8 @@ static enum err sample(struct exposition *x, const char *p, const char *end, str
         value = token(&p, end);
     }
     if (!exposition_number(value, &s->value))
-        return WRONG(x, fault, "the value of %.*s is not a number", (int)(s->name.n < 100 ? s->name.n : 100), s->name.s);
+        return WRONG(x, fault, "the value of %.*s is not a number%s", (int)(s->name.n < 100 ? s->name.n : 100), s->name.s,
+                     value.n && value.s[value.n - 1] == '\r' ? ": its lines end in CR LF, and must end in LF alone" : "");
     if (!strict(x))
         p = skip_blanks(p, end);
     else if (p < end && !(p = gap(x, p, end)))
@@ -479,7 +428,8 @@ static enum err sample(struct exposition *x, const char *p, const char *end, str
         return e;
     if (p != end)
         return WRONG(x, fault, "something comes after the sample");
-    return place(x, s, fault);
+    place(x, s);
+    return OK;
 }
 
 /* ---- the whole ---- */
@@ -495,8 +445,6 @@ enum err exposition_open(struct exposition *x, enum exposition_form form, struct
     x->in_family = false;
     x->told      = 0;
     x->arena     = arena;
-    x->seen      = NULL;
-    x->seen_n    = x->seen_room = 0;
     if (form != EXPOSITION_OPENMETRICS)
         return OK;
     const char *end = x->end;

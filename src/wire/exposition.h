@@ -5,8 +5,9 @@
  *     e = exposition_open(&x, EXPOSITION_TEXT, body, NULL, &arena, fault);
  *     while (e == OK && exposition_next(&x, &sample, &e, fault)) ...
  *
- * The body is complete.  Texts point into it, or into the arena where something was escaped.  OpenMetrics is read strictly, and not at all
- * without its "# EOF": half an answer is no answer.  0.0.4 is read as Prometheus reads it; a line that cannot be read fails the whole scrape,
+ * The body is complete.  Texts point into it, or into the arena where something was escaped.  The lines of OpenMetrics are read strictly, and not at all
+ * without its "# EOF": half an answer is no answer.  How its families hang together is taken as Prometheus takes it, since exporters that everybody has
+ * (kube-state-metrics) name counters and infos as 0.0.4 does.  0.0.4 is read as Prometheus reads it; a line that cannot be read fails the whole scrape,
  * with its number.  What is in one answer twice, and staleness, are the scraper's to see: sample.series names the series by its bytes.
  */
 #ifndef WIRE_EXPOSITION_H
@@ -22,7 +23,6 @@
 
 enum {
     EXPOSITION_LABELS_MAX = 256,
-    EXPOSITION_FAMILIES_MAX = 256 * 1024,    /* of OpenMetrics, which must not come twice */
     EXPOSITION_EXEMPLAR_MAX = 128            /* characters in the names and values of an exemplar's labels */
 };
 
@@ -69,7 +69,6 @@ struct exposition {
     unsigned                 told;               /* OpenMetrics: of this family TYPE, HELP, UNIT came, samples came */
     struct exposition_family family, none;
     struct arena            *arena;
-    uint64_t                *seen; size_t seen_n, seen_room;
     struct exposition_label  label[EXPOSITION_LABELS_MAX], exemplar[EXPOSITION_LABELS_MAX];
 };
 

@@ -59,7 +59,7 @@ static void labels(const uint8_t *data, size_t size)
     struct series_table             t;
     struct text                     out;
     struct slice                    all = { (const char *)data, size }, half[2] = { { all.s, size / 2 }, { all.s + size / 2, size - size / 2 } };
-    series_init(&t, 100);
+    series_init(&t, 100, 100);
     text_init(&out, 1 << 20);
     for (int turn = 0; turn < 3; turn++) {
         series_begin(&t, 0);

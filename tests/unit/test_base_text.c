@@ -40,7 +40,12 @@ static void a_time_reads_back_as_it_was_written(void **state)
     assert_int_equal(clock_parse(s), INT64_C(1767225599123000));
     assert_int_equal(clock_parse("2026-01-01T01:59:59.123+02:00"), INT64_C(1767225599123000));
     assert_int_equal(clock_parse("yesterday"), -1);
-    assert_int_equal(clock_parse("2026-13-01T00:00:00Z"), -1);
+    assert_int_equal(clock_parse("2026-01-01T01:59:59.123+0200"), INT64_C(1767225599123000));
+    assert_int_equal(clock_parse("2028-02-29T00:00:00Z"), INT64_C(1835395200000000));
+    static const char *const none[] = { "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-04-31T00:00:00Z", "2026-01-01T-1:00:00Z", "2026-01-01T00:00:00+2", "2026-01-01T00:00:00+2400",
+        "2026-01-01T00:00:00+02000", "2026-01-01T00:00:00+-1:00" };
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+        assert_int_equal(clock_parse(none[i]), -1);
 }
 
 static void the_same_seed_gives_the_same_story(void **state)

@@ -178,6 +178,27 @@ static void a_time_without_minutes_and_one_that_is_none_are_said(void **state)
     said_done(&s);
 }
 
+static void a_minute_that_is_not_of_the_time_that_was_asked_for_says_so(void **state)
+{
+    char        at[40];
+    struct said s = top(clock_format(began + 30 * MINUTE + MINUTE / 2, at, sizeof at), "", "", 0, false);
+    assert_non_null(strstr(s.out, "load     30.00"));
+    assert_string_equal(s.err, "");
+    said_done(&s);
+    s = top(clock_format(began + 64 * MINUTE, at, sizeof at), "", "", 0, false);
+    assert_non_null(strstr(s.out, "load     59.00"));
+    assert_non_null(strstr(s.err, "this one ended 0 h 5 min before it"));
+    said_done(&s);
+    s = top("", "", "", 0, false);               /* what is newest is an hour old at least */
+    assert_non_null(strstr(s.err, "this one ended"));
+    said_done(&s);
+    s = top(clock_format(began - MINUTE, at, sizeof at), "", "", 0, false);
+    assert_int_equal(s.code, CLI_FAILED);
+    assert_non_null(strstr(s.err, "The oldest minute that is there is of"));
+    assert_non_null(strstr(s.err, clock_format(began, at, sizeof at)));
+    said_done(&s);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -188,6 +209,7 @@ int main(void)
         TEST(as_json_each_line_is_a_whole_minute),
         TEST(minutes_of_a_clock_that_was_ahead_are_not_the_newest),
         TEST(a_time_without_minutes_and_one_that_is_none_are_said),
+        TEST(a_minute_that_is_not_of_the_time_that_was_asked_for_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -366,6 +366,30 @@ static void a_newest_file_that_cannot_be_read_keeps_nothing_from_being_written(v
     assert_int_equal(found_at(19), 19);
 }
 
+static void minutes_of_another_version_are_left_where_they_are(void **state)
+{
+    struct fault    fault = { 0 };
+    struct history *h = opened((struct history_bounds){ 0 });
+    char            path[128], *bytes, *now;
+    size_t          size, still;
+    append(h, 0, 5);
+    history_close(h);
+    assert_ok(file_read(only_file(path, sizeof path), 1 << 20, &bytes, &size, &fault), &fault);
+    for (char *at = bytes; (at = memmem(at, size - (size_t)(at - bytes), "HMIN", 4)); at += 4)
+        at[4] = 2;
+    put_bytes(path, bytes, size);
+    h = opened((struct history_bounds){ 0 });
+    append(h, 15, 20);
+    history_close(h);
+    assert_ok(file_read(path, 1 << 20, &now, &still, &fault), &fault);
+    assert_int_equal(still, size);
+    assert_memory_equal(now, bytes, size);
+    assert_int_equal(found_at(19), 19);
+    assert_int_equal(found_at(3), -1);
+    free(bytes);
+    free(now);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, wipe)
@@ -376,6 +400,7 @@ int main(void)
         TEST(the_bound_in_bytes_holds_and_the_newest_minutes_stay),
         TEST(days_beyond_the_bound_go),
         TEST(a_month_costs_less_than_two_hundred_megabytes),
+        TEST(minutes_of_another_version_are_left_where_they_are),
         TEST(a_clock_that_was_ahead_ends_neither_the_history_nor_what_is_read_of_it),
         TEST(a_jump_of_the_clock_costs_two_files_for_each_day_that_it_lasts_and_not_all),
         TEST(a_newest_file_that_cannot_be_read_keeps_nothing_from_being_written),

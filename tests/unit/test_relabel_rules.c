@@ -173,6 +173,15 @@ static void cases_change_and_empty_values_remove(void **state)
     assert_int_equal(n, 2);
 }
 
+static void letters_of_all_scripts_change_their_case(void **state)
+{
+    assert_ok(load("relabel:\n- { set: s, source_labels: [a], target_label: low, action: lowercase }\n- { set: s, source_labels: [a], target_label: up, action: uppercase }\n"), &fault);
+    give("a", "Zażółć ÄÖß Ωμ ⱥɐ 🐢\xff" "Q");
+    assert_true(apply());
+    is("low", "zażółć äöß ωμ ⱥɐ 🐢\xff" "q");
+    is("up", "ZAŻÓŁĆ ÄÖß ΩΜ ȺⱯ 🐢\xff" "Q");
+}
+
 static void only_rules_of_the_named_sets_apply_and_an_unknown_set_is_a_mistake(void **state)
 {
     (void)state;
@@ -213,6 +222,88 @@ static void an_expression_that_would_take_for_ever_matches_nothing(void **state)
     assert_ok(regex_new("(a+)+b", &r, &fault), &fault);
     assert_false(regex_matches(r, SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac")));
     regex_free(r);
+}
+
+static void an_expression_goes_by_characters_and_over_what_is_no_utf8_by_bytes(void **state)
+{
+    assert_ok(load("relabel:\n- { set: s, source_labels: [who], regex: '(.)(.).*', target_label: second, replacement: '$2' }\n"
+                   "- { set: s, source_labels: [who], regex: '.{6}', target_label: six, replacement: 'yes' }\n"
+                   "- { set: s, source_labels: [who], regex: '(?i)äö [^x]{3}', target_label: any_case, replacement: 'yes' }\n"
+                   "- { set: s, source_labels: [who], regex: '\\pL+ .*', target_label: letters, replacement: 'yes' }\n"
+                   "- { set: s, source_labels: [who], regex: '\\w+.*', target_label: ascii_word, replacement: 'yes' }\n"), &fault);
+    give("who", "ÄÖ ünï");
+    assert_true(apply());
+    is("second", "Ö");
+    is("six", "yes");
+    is("any_case", "yes");
+    is("letters", "yes");
+    is("ascii_word", "");
+    n = 0;
+    give("who", "a\xff" "bcde");
+    assert_true(apply());
+    is("second", "\xff");
+    is("six", "yes");
+}
+
+/* What masks a secret must find it in a line of any length. */
+static void a_long_text_is_no_reason_to_give_up(void **state)
+{
+    static char line[2 * 1024 * 1024];
+    assert_ok(load("relabel:\n- { set: s, source_labels: [line], regex: '(.*)password=\\S+(.*)', target_label: line, replacement: '${1}password=?' }\n"
+                   "- { set: s, source_labels: [line], regex: '([^ ]* )*password=.*', target_label: words, replacement: 'yes' }\n"), &fault);
+    memset(line, 'a', sizeof line - 1);
+    memcpy(line, "x password=hunter2 ", 19);
+    for (size_t i = 30; i < 100 * 1024; i += 7)
+        line[i] = ' ';
+    arena_done(&arena);
+    arena_init(&arena, 16 << 20);
+    give("line", line);
+    assert_true(apply());
+    is("line", "x password=?");
+    line[100 * 1024] = '\0';
+    n = 0;
+    give("line", line);
+    assert_true(apply());
+    is("words", "yes");
+}
+
+/* No b and no c is at its end, and there are very many ways to see that. */
+#define FOR_EVER "'(a|aa)+[bc]'"
+static const char hard[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaad";
+
+static void a_rule_whose_expression_gives_up_changes_nothing_and_says_so(void **state)
+{
+    static const char *const rules[] = {
+        "relabel:\n- { set: s, source_labels: [x], action: keep, regex: " FOR_EVER " }\n",
+        "relabel:\n- { set: s, source_labels: [x], action: drop, regex: " FOR_EVER " }\n",
+        "relabel:\n- { set: s, source_labels: [x], target_label: y, replacement: z, regex: " FOR_EVER " }\n",
+        "relabel:\n- { set: s, action: labelkeep, regex: " FOR_EVER "}\n",
+        "relabel:\n- { set: s, action: labeldrop, regex: " FOR_EVER "}\n",
+        "relabel:\n- { set: s, action: labelmap, regex: " FOR_EVER ", replacement: y }\n",
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        bool cut = false;
+        assert_ok(load(rules[i]), &fault);
+        n = 0;
+        give(i < 3 ? "x" : hard, hard);
+        assert_true(relabel_labels(set, labels, &n, 16, &arena, &cut));
+        assert_true(cut);
+        assert_int_equal(n, 1);
+        relabel_free(set);
+        conf_free(conf);
+        set = NULL;
+        conf = NULL;
+    }
+}
+
+static void of_labels_that_get_one_name_the_last_by_the_alphabet_stays(void **state)
+{
+    assert_ok(load("relabel:\n- { set: s, action: labelmap, regex: 'm_.*', replacement: one }\n"), &fault);
+    give("m_c", "c");
+    give("m_a", "a");
+    give("m_b", "b");
+    assert_true(apply());
+    is("one", "c");
 }
 
 static void labels_stay_as_they_are_when_there_is_no_room(void **state)
@@ -365,9 +456,11 @@ int main(void)
         T(tables_are_in_order), T(replacing_writes_what_the_groups_matched), T(a_number_with_letters_behind_it_is_the_name_of_no_group),
         T(an_expression_has_to_match_the_whole),
         T(keeping_drops_what_does_not_match_and_a_missing_label_is_empty), T(comparing_two_labels_keeps_or_drops), T(shards_agree_with_those_of_prometheus),
-        T(names_are_mapped_dropped_and_kept_by_expression), T(a_label_that_would_have_no_name_is_none), T(cases_change_and_empty_values_remove),
+        T(names_are_mapped_dropped_and_kept_by_expression), T(a_label_that_would_have_no_name_is_none), T(cases_change_and_empty_values_remove), T(letters_of_all_scripts_change_their_case),
         T(only_rules_of_the_named_sets_apply_and_an_unknown_set_is_a_mistake), T(mistakes_in_rules_are_told_with_their_place),
-        T(an_expression_that_would_take_for_ever_matches_nothing), T(labels_stay_as_they_are_when_there_is_no_room),
+        T(an_expression_that_would_take_for_ever_matches_nothing), T(an_expression_goes_by_characters_and_over_what_is_no_utf8_by_bytes),
+        T(a_long_text_is_no_reason_to_give_up), T(a_rule_whose_expression_gives_up_changes_nothing_and_says_so), T(of_labels_that_get_one_name_the_last_by_the_alphabet_stays),
+        T(labels_stay_as_they_are_when_there_is_no_room),
         T(an_event_is_seen_by_names_and_changed_in_copies), T(events_are_dropped_by_what_they_are),
         T(a_body_of_json_becomes_a_value_of_its_own), T(without_a_target_the_members_of_an_object_become_attributes_and_go_before_those_of_that_name),
         T(what_is_no_json_or_too_much_of_it_stays_as_it_was_and_is_told), T(only_what_the_expression_matches_is_read_as_json),

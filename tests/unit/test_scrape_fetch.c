@@ -11,7 +11,9 @@
 #include "wire/remote.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <libdeflate.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -108,6 +110,32 @@ static void server_end(struct server *s)
     (void)pthread_join(s->thread, NULL);
     (void)close(s->fd);
     (void)pthread_mutex_destroy(&s->lock);
+}
+
+/* ---- a name server that does not answer: whoever asks for this name waits until he is let go ---- */
+
+static struct { pthread_mutex_t lock; pthread_cond_t changed; bool begun, let_go, ended; } silent = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false, false };
+
+/* In the place of the library's, also for libcurl. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found)
+{
+    if (!name || strcmp(name, "silent.invalid") != 0) {
+        int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+        *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+        return real(name, service, hints, found);
+    }
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 60;                      /* so that who waits for this fails, instead of waiting for ever */
+    (void)pthread_mutex_lock(&silent.lock);
+    silent.begun = true;
+    (void)pthread_cond_broadcast(&silent.changed);
+    while (!silent.let_go && pthread_cond_timedwait(&silent.changed, &silent.lock, &until) == 0)
+        ;
+    silent.ended = true;
+    (void)pthread_cond_broadcast(&silent.changed);
+    (void)pthread_mutex_unlock(&silent.lock);
+    return EAI_AGAIN;
 }
 
 /* ---- the world ---- */
@@ -270,6 +298,28 @@ static void who_does_not_answer_in_time_does_not_answer(void **state)
     assert_false(done.fine);
     assert_non_null(strstr(done.why, "within 50 ms"));
     release();
+}
+
+static void a_name_server_that_does_not_answer_holds_up_nobody_else(void **state)
+{
+    struct fetch_ask ask = { .url = "http://silent.invalid/metrics", .job = job, .timeout_us = 50 * US_PER_MS, .ctx = &ask };
+    assert_ok(fetch_start(fetches, &ask, &fault), &fault);
+    while (!fetch_next(fetches, &done))
+        fetch_wait(fetches, US_PER_S);
+    assert_false(done.fine);
+    release();
+    says("a 1\n");
+    fetch();
+    assert_true(done.fine);
+    release();
+    (void)pthread_mutex_lock(&silent.lock);
+    assert_true(silent.begun);
+    assert_false(silent.ended);
+    silent.let_go = true;
+    (void)pthread_cond_broadcast(&silent.changed);
+    while (!silent.ended)
+        (void)pthread_cond_wait(&silent.changed, &silent.lock);
+    (void)pthread_mutex_unlock(&silent.lock);
 }
 
 static void an_answer_that_breaks_off_is_none(void **state)
@@ -553,6 +603,7 @@ int main(void)
         TEST(gzip_is_taken_off_whole_or_not_at_all),
         TEST(an_answer_beyond_body_max_is_given_up_packed_or_not),
         TEST(who_does_not_answer_in_time_does_not_answer),
+        TEST(a_name_server_that_does_not_answer_holds_up_nobody_else),
         TEST(an_answer_that_breaks_off_is_none),
         TEST(credentials_go_where_they_belong),
         TEST(credentials_do_not_follow_to_elsewhere),

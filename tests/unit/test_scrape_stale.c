@@ -154,6 +154,24 @@ static void limits_fail_the_whole_scrape(void **state)
     assert_int_equal(series_set_count(set), 0);
 }
 
+static void what_rules_drop_does_not_count_as_a_sample_too_many(void **state)
+{
+    char   many[1024];
+    size_t n = 0;
+    load("relabel:\n  - { set: m, source_labels: [__name__], regex: \"go_.*\", action: drop }\n"
+         "scrape: { j: { targets: [\"h:1\"], samples_max: 2, metric_relabel: [m] } }\n");
+    take("go_a 1\na 1\ngo_b 1\nb 1\ngo_c 1\n");
+    assert_int_equal(turn.kept, 2);
+    assert_int_equal(take_form("go_a 1\na 1\ngo_b 1\nb 1\nc 1\n", EXPOSITION_TEXT), ERR_LIMIT);
+    assert_non_null(strstr(fault.text, "after rules"));
+    assert_string_equal(lines_of(&turn.report), "a stale 3000\nb stale 3000\n");
+    for (int i = 0; i < 33; i++)                 /* what may be dropped has a bound, too */
+        n += (size_t)snprintf(many + n, sizeof many - n, "go_%d 1\n", i);
+    assert_int_equal(take_form(many, EXPOSITION_TEXT), ERR_LIMIT);
+    *strrchr(many, 'g') = '\0';
+    take(many);
+}
+
 static void of_a_series_that_is_there_twice_the_first_counts(void **state)
 {
     take("a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 2\nb 3\na{x=\"1\",y=\"2\"} 4\n");
@@ -284,6 +302,7 @@ int main(void)
         TEST(a_target_that_is_removed_ends_what_is_said_of_it_too),
         TEST(an_answer_that_breaks_off_counts_for_nothing),
         TEST(limits_fail_the_whole_scrape),
+        TEST(what_rules_drop_does_not_count_as_a_sample_too_many),
         TEST(of_a_series_that_is_there_twice_the_first_counts),
         TEST(rules_drop_and_rename_series),
         TEST(times_of_the_target_are_kept_or_not_as_it_is_set),

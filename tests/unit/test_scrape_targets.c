@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct fault            fault;
@@ -308,6 +309,42 @@ static void files_are_read_again_when_they_change_and_broken_ones_keep_what_they
     discover_free(d);
 }
 
+static void what_cannot_be_read_for_a_while_keeps_what_it_told_and_is_read_again(void **state)
+{
+    enum { NOBODY = 65534 };
+    char text[200], path[128];
+    bool root = geteuid() == 0;
+    if (root) {                                  /* who may read everything would see nothing of this */
+        assert_int_equal(chown(folder, NOBODY, NOBODY), 0);
+        assert_int_equal(seteuid(NOBODY), 0);
+    }
+    (void)snprintf(text, sizeof text, "scrape: { a: { files: [\"%s/*.json\", \"%s/none/*.json\"] } }", folder, folder);
+    assert_ok(load(text), &fault);
+    struct discover *d = discover_new();
+    complaints = 0;
+    write_file("a.json", "[{\"targets\": [\"h:1\", \"h:2\"]}]");
+    (void)snprintf(path, sizeof path, "%s/a.json", folder);
+    assert_true(discover_look(d, jobs, 1, complain, NULL));
+    assert_int_equal(complaints, 0);
+    const char *const kept_out[] = { path, folder };
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(chmod(kept_out[i], 0), 0);
+        for (int look = 0; look < 3; look++) {
+            (void)discover_look(d, jobs, 1, complain, NULL);
+            assert_int_equal(told(d), 2);
+            assert_int_equal(discover_broken(d), 1);
+        }
+        assert_int_equal(complaints, i + 1);     /* said once */
+        assert_int_equal(chmod(kept_out[i], 0700), 0);
+        (void)discover_look(d, jobs, 1, complain, NULL);
+        assert_int_equal(told(d), 2);
+        assert_int_equal(discover_broken(d), 0);
+    }
+    discover_free(d);
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -326,6 +363,7 @@ int main(void)
         TEST(scrapes_are_spread_over_the_interval_and_stay_at_their_place),
         TEST(the_same_target_has_the_same_number_after_a_reload),
         TEST(files_are_read_again_when_they_change_and_broken_ones_keep_what_they_told),
+        TEST(what_cannot_be_read_for_a_while_keeps_what_it_told_and_is_read_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,6 +146,24 @@ static void room_is_told_of_what_the_table_speaks_of_and_of_nothing_else(void **
     end(&w);
 }
 
+static void more_mounts_than_there_is_room_for_are_counted(void **state)
+{
+    enum { MANY = 1030 };
+    static struct made made[MANY];
+    static char        point[MANY][32];
+    struct world       w;
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(point[i], sizeof point[i], "/pods/%zu", i);
+        made[i] = (struct made){ point[i], "ext4", "/dev/vdb", false };
+    }
+    put_mounts(made, MANY);
+    begin(&w);
+    tick(&w);
+    assert_true(value(&w, "node_filesystem_size_bytes{", "/pods/1023") > 0 && value(&w, "node_filesystem_size_bytes{", "/pods/1024") == -1);
+    assert_non_null(strstr(w.text.s, "\nhomeostat_sensor_left_out{sensor=\"filesystem\"} 6\n"));
+    end(&w);
+}
+
 static void what_lies_on_another_machine_or_below_it_is_not_asked(void **state)
 {
     (void)state;
@@ -219,6 +237,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, wipe)
     const struct CMUnitTest tests[] = {
         TEST(room_is_told_of_what_the_table_speaks_of_and_of_nothing_else),
+        TEST(more_mounts_than_there_is_room_for_are_counted),
         TEST(what_lies_on_another_machine_or_below_it_is_not_asked),
         TEST(one_that_hangs_holds_up_nobody_and_is_asked_again_when_it_is_back),
         TEST(who_stops_waits_for_none_that_hangs),

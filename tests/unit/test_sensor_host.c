@@ -264,6 +264,50 @@ static void a_sensor_that_is_off_tells_nothing_and_one_that_fails_is_asked_again
     end(&w);
 }
 
+static void what_is_beyond_a_bound_is_not_told_and_counted(void **state)
+{
+    struct world w;
+    char         text[64 * 1024];
+    size_t       n = (size_t)snprintf(text, sizeof text, "IP address HW type Flags HW address Mask Device\n");
+    for (int i = 0; i < 600; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "10.0.0.1 0x1 0x2 02:00:00:00:00:01 * veth%d\n", i);
+    put_file("/proc/net/arp", text);
+    put_file("/proc/stat", "cpu  1 1 1 1 1 1 1 1 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\ncpu1024 1 1 1 1 1 1 1 1 0 0\n");
+    begin(&w, DEFAULTS);
+    tick(&w);
+    assert_says(&w, "homeostat_sensor_left_out{sensor=\"arp\"} 88");
+    assert_says(&w, "node_arp_entries{device=\"veth511\"} 1");
+    assert_says(&w, "homeostat_sensor_left_out{sensor=\"stat\"} 1");
+    assert_null(strstr(w.text.s, "homeostat_sensor_left_out{sensor=\"netdev\"}"));
+    put_file("/proc/stat", stat_text);
+    tick(&w);
+    assert_null(strstr(w.text.s, "homeostat_sensor_left_out{sensor=\"stat\"}"));
+    end(&w);
+}
+
+/* One that has very many series leaves room for the others, and for what is said of it. */
+static void a_sensor_with_too_many_series_takes_no_room_from_the_others(void **state)
+{
+    enum { INTERFACES = 1500 };
+    struct world w;
+    static char  text[INTERFACES * 80];
+    size_t       n = 0;
+    for (int i = 0; i < INTERFACES; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "  veth%d:%d 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n", i, i);
+    put_file("/proc/net/dev", text);
+    begin(&w, DEFAULTS);
+    text_done(&w.text);
+    text_init(&w.text, 8 << 20);
+    tick(&w);
+    assert_says(&w, "node_network_receive_bytes_total{device=\"veth9\"} 9");
+    assert_says(&w, "node_sockstat_TCP_tw 1");
+    assert_says(&w, "homeostat_sensor_up{sensor=\"netdev\"} 1");
+    const char *refused = strstr(w.text.s, "\nhomeostat_sensor_series_refused_total ");
+    assert_non_null(refused);
+    assert_true(strtol(strchr(refused, ' '), NULL, 10) > 1000);
+    end(&w);
+}
+
 /* ---- what is handed on ---- */
 
 static uint64_t varint(const unsigned char **p)
@@ -537,6 +581,8 @@ int main(void)
         TEST(disks_and_interfaces_that_are_one_tell_how_many_of_them_work),
         TEST(counters_do_not_go_back_when_the_kernels_idle_time_does),
         TEST(a_sensor_that_is_off_tells_nothing_and_one_that_fails_is_asked_again),
+        TEST(what_is_beyond_a_bound_is_not_told_and_counted),
+        TEST(a_sensor_with_too_many_series_takes_no_room_from_the_others),
         TEST(a_reading_is_a_record_of_remote_write),
         TEST(a_series_that_ends_is_marked_stale_once),
         TEST(new_settings_end_the_series_that_they_do_not_have_and_no_other),

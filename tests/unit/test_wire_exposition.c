@@ -133,17 +133,39 @@ static void openmetrics_without_its_end_is_refused_before_anything_is_given_out(
     end(&w);
 }
 
-static void openmetrics_is_strict(void **state)
+/* What exporters that everybody has write, and Prometheus takes: names as in 0.0.4, families twice, exemplars anywhere. */
+static void families_of_openmetrics_may_hang_together_as_in_text(void **state)
+{
+    struct world w;
+    assert_ok(begin(&w, EXPOSITION_OPENMETRICS,
+        "# HELP kube_restarts_total Restarts.\n# TYPE kube_restarts_total counter\nkube_restarts_total{pod=\"a\"} 3\n"
+        "# TYPE gotk_resource_info info\ngotk_resource_info{name=\"x\"} 1\n# TYPE kube_pod_created gauge\nkube_pod_created 1.5e9\n"
+        "# HELP started Requests\n# TYPE started gauge\nstarted 4 # {trace_id=\"x\"} 4\n# HELP started Rate\n# TYPE started counter\nstarted_total 5\n"
+        "b 1\nkube_restarts_total{pod=\"b\"} 4\n# EOF"), &w.fault);
+    struct exposition_sample s = next(&w);
+    assert_true(slice_is(s.name, "kube_restarts_total") && s.family->type == EXPOSITION_COUNTER && slice_is(s.family->help, "Restarts.") && !s.created);
+    s = next(&w);
+    assert_true(slice_is(s.name, "gotk_resource_info") && s.family->type == EXPOSITION_INFO);
+    s = next(&w);
+    assert_true(slice_is(s.name, "kube_pod_created") && s.family->type == EXPOSITION_GAUGE && !s.created);
+    s = next(&w);
+    assert_true(slice_is(s.name, "started") && s.family->type == EXPOSITION_GAUGE && s.has_exemplar && slice_is(s.family->help, "Requests"));
+    s = next(&w);
+    assert_true(slice_is(s.name, "started_total") && s.family->type == EXPOSITION_COUNTER && slice_is(s.family->help, "Rate"));
+    assert_true(slice_is(next(&w).name, "b"));
+    s = next(&w);
+    assert_true(slice_is(s.name, "kube_restarts_total") && s.value == 4);
+    end(&w);
+}
+
+static void lines_of_openmetrics_are_read_strictly(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
         "\n# EOF", "a  1\n# EOF", "a 1 \n# EOF", " a 1\n# EOF", "a\t1\n# EOF", "a 1 1  # {} 1\n# EOF", "# a comment\n# EOF", "#TYPE a gauge\n# EOF",
         "a{b=\"c\",} 1\n# EOF", "a{b = \"c\"} 1\n# EOF", "a 1\n# EOF\n# EOF", "# TYPE a  gauge\n# EOF", "# TYPE a untyped\n# EOF", "# TYPE a gauge \n# EOF",
-        "# TYPE a gauge\n# TYPE a gauge\n# EOF", "# HELP a\n# EOF", "a 1\n# TYPE a gauge\n# EOF",
-        "# TYPE a counter\na 1\n# EOF", "# TYPE a histogram\na 1\n# EOF", "# TYPE a info\na 1\n# EOF",
-        "# TYPE a counter\na_total 1\n# TYPE b counter\nb_total 1\n# TYPE a counter\n# EOF", "a 1\nb 1\na{x=\"y\"} 1\n# EOF",
-        "# UNIT a_seconds minutes\n# EOF", "# UNIT seconds seconds\n# EOF",
-        "# TYPE a gauge\na 1 # {} 1\n# EOF", "# TYPE a counter\na_total 1 # {}\n# EOF", "# TYPE a counter\na_total 1 # {} x\n# EOF", "# TYPE a counter\na_total 1 #{} 1\n# EOF",
+        "# HELP a\n# EOF", "# UNIT a_seconds minutes\n# EOF", "# UNIT seconds seconds\n# EOF",
+        "# TYPE a counter\na_total 1 # {}\n# EOF", "# TYPE a counter\na_total 1 # {} x\n# EOF", "# TYPE a counter\na_total 1 #{} 1\n# EOF",
         "a 1 NaN\n# EOF", "a 1 1 1\n# EOF", "a_total\n# EOF",
     };
     struct fault fault;
@@ -166,6 +188,8 @@ static void text_is_as_strict_as_prometheus(void **state)
             fail_msg("taken: %s", wrong[i]);
     assert_int_equal(check(EXPOSITION_TEXT, "a 1\n\nb x\n", &fault), ERR_INPUT);
     assert_string_equal(fault.text, "line 3 of the exposition: the value of b is not a number");
+    assert_int_equal(check(EXPOSITION_TEXT, "a 1\r\n", &fault), ERR_INPUT);
+    assert_non_null(strstr(fault.text, "end in CR LF"));
 }
 
 static void numbers_are_those_of_go(void **state)
@@ -236,7 +260,8 @@ int main(void)
         cmocka_unit_test(names_in_quotes_may_be_any_utf8),
         cmocka_unit_test(openmetrics_has_units_exemplars_and_created),
         cmocka_unit_test(openmetrics_without_its_end_is_refused_before_anything_is_given_out),
-        cmocka_unit_test(openmetrics_is_strict),
+        cmocka_unit_test(lines_of_openmetrics_are_read_strictly),
+        cmocka_unit_test(families_of_openmetrics_may_hang_together_as_in_text),
         cmocka_unit_test(text_is_as_strict_as_prometheus),
         cmocka_unit_test(numbers_are_those_of_go),
         cmocka_unit_test(limits_are_named_when_they_bite),
