@@ -8,10 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { STACK_LEAST = 32 * 1024, STACK_MOST = 1024 * 1024, HEAP_KBYTES = 16 * 1024 };
+
 struct regex {
     pcre2_code          *code;
     pcre2_match_data    *match;
     pcre2_match_context *bounds;
+    pcre2_jit_stack     *stack;               /* of its own: the 32 KiB that it has without are too little for a line of some thousand characters */
     uint64_t             given_up;
 };
 
@@ -32,12 +35,13 @@ enum err regex_new(const char *pattern, struct regex **out, struct fault *fault)
     (void)pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE);      /* without it matching is slower, not different */
     r->match = pcre2_match_data_create_from_pattern(r->code, NULL);
     r->bounds = pcre2_match_context_create(NULL);
-    if (!r->match || !r->bounds) {
+    r->stack = pcre2_jit_stack_create(STACK_LEAST, STACK_MOST, NULL);
+    if (!r->match || !r->bounds || !r->stack) {
         regex_free(r);
         return fail(fault, ERR_LIMIT, "no memory for an expression");
     }
-    (void)pcre2_set_match_limit(r->bounds, REGEX_STEPS_MAX);
-    (void)pcre2_set_heap_limit(r->bounds, 1024);
+    pcre2_jit_stack_assign(r->bounds, NULL, r->stack);
+    (void)pcre2_set_heap_limit(r->bounds, HEAP_KBYTES);
     *out = r;
     return OK;
 }
@@ -46,14 +50,21 @@ void regex_free(struct regex *r)
 {
     if (!r)
         return;
+    pcre2_jit_stack_free(r->stack);
     pcre2_match_context_free(r->bounds);
     pcre2_match_data_free(r->match);
     pcre2_code_free(r->code);
     free(r);
 }
 
+static uint32_t steps_for(size_t n)
+{
+    return n > REGEX_STEPS_MOST / REGEX_STEPS_PER_BYTE ? REGEX_STEPS_MOST : n < REGEX_STEPS_LEAST / REGEX_STEPS_PER_BYTE ? REGEX_STEPS_LEAST : (uint32_t)(n * REGEX_STEPS_PER_BYTE);
+}
+
 bool regex_matches(struct regex *r, struct slice text)
 {
+    (void)pcre2_set_match_limit(r->bounds, steps_for(text.n));
     int found = pcre2_match(r->code, (PCRE2_SPTR)(text.n ? text.s : ""), text.n, 0, 0, r->match, r->bounds);
     if (found < 0 && found != PCRE2_ERROR_NOMATCH)
         r->given_up++;

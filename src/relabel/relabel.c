@@ -61,6 +61,15 @@ static void put(struct turn *t, struct slice name, struct slice value)
         t->cut = true;
 }
 
+/* A rule that found out nothing must not let pass what it should drop or mask, nor drop what it should keep: the event does not go as it is. */
+static bool matches(struct turn *t, struct regex *r, struct slice text)
+{
+    uint64_t before = regex_given_up(r);
+    bool     found = regex_matches(r, text);
+    t->cut |= regex_given_up(r) != before;
+    return found;
+}
+
 static bool join(struct turn *t, const struct relabel_rule *rule, struct slice *out)
 {
     size_t between = strlen(rule->separator), n = 0;
@@ -102,7 +111,7 @@ static void write_case(struct turn *t, struct slice name, struct slice joined, i
 static void write_replacement(struct turn *t, struct compiled *c, struct slice joined)
 {
     struct slice name, value;
-    if (!regex_matches(c->regex, joined))
+    if (!matches(t, c->regex, joined))
         return;
     if (!regex_expand(c->regex, joined, c->rule->target_label, t->a, &name) || !regex_expand(c->regex, joined, c->rule->replacement, t->a, &value))
         t->cut = true;
@@ -121,7 +130,7 @@ static void over_names(struct turn *t, struct compiled *c)
     }
     for (size_t i = 0; i < n; i++) {
         struct label l = t->of->at(t->self, i, t->a);
-        if (regex_matches(c->regex, l.name) != (c->rule->action == RELABEL_LABELKEEP))
+        if (matches(t, c->regex, l.name) != (c->rule->action == RELABEL_LABELKEEP))
             all[found++] = l;
     }
     for (size_t i = 0; i < found; i++) {
@@ -149,8 +158,8 @@ static bool apply_one(struct turn *t, struct compiled *c)
         return true;
     }
     switch ((enum relabel_action)rule->action) {
-    case RELABEL_KEEP:      return regex_matches(c->regex, joined);
-    case RELABEL_DROP:      return !regex_matches(c->regex, joined);
+    case RELABEL_KEEP:      return matches(t, c->regex, joined);
+    case RELABEL_DROP:      return !matches(t, c->regex, joined);
     case RELABEL_KEEPEQUAL: return slice_same(joined, t->of->get(t->self, target, t->a));
     case RELABEL_DROPEQUAL: return !slice_same(joined, t->of->get(t->self, target, t->a));
     case RELABEL_LOWERCASE: write_case(t, target, joined, tolower); break;

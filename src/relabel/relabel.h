@@ -34,7 +34,7 @@ void                relabel_free(struct relabel *r);
 
 /*
  * False: dropped.  labels has room for max and *n are there; new texts lie in the arena.  A label whose value becomes empty goes.  When the arena or the
- * array is full the labels stay as they were at that rule, and *cut says so (may be NULL).
+ * array is full, or an expression would take too much work (regex.h), a rule could not do its part, and *cut says so (may be NULL).
  */
 bool                relabel_labels(struct relabel *r, struct label *labels, size_t *n, size_t max, struct arena *a, bool *cut);
 /* The same for an event; changed parts are copies in the arena. The resource's id is another one when its attributes changed. */

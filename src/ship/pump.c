@@ -246,7 +246,7 @@ static struct pump_next send_step(struct pump *p)
     if (p->at == p->end) {
         if (!p->load.event[p->at]) {
             p->end = p->at + 1;
-            return bury(p, LETTER_EVENT, 1, "the record cannot be read");
+            return bury(p, LETTER_EVENT, 1, p->load.entry[p->at].why ? p->load.entry[p->at].why : "the record cannot be read");
         }
         choose(p);
     }

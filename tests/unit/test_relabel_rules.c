@@ -4,6 +4,7 @@
 #include "relabel/regex.h"
 #include "relabel/relabel.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -207,8 +208,52 @@ static void an_expression_that_would_take_for_ever_matches_nothing(void **state)
     struct regex *r;
     (void)state;
     assert_ok(regex_new("(a+)+b", &r, &fault), &fault);
-    assert_false(regex_matches(r, SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac")));
+    assert_false(regex_matches(r, SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaacb")));
+    assert_int_equal(regex_given_up(r), 1);
     regex_free(r);
+}
+
+/* Else it would pass what it should drop or mask, and drop what it should keep. */
+static void a_rule_whose_expression_gives_up_says_so_instead_of_guessing(void **state)
+{
+    static const char *const rules[] = {
+        "relabel:\n- { set: s, source_labels: [a], regex: '(a+)+b', action: drop }\n", "relabel:\n- { set: s, source_labels: [a], regex: '(a+)+b', action: keep }\n",
+        "relabel:\n- { set: s, source_labels: [a], regex: '(a+)+b', target_label: a, replacement: masked }\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        bool cut = false;
+        assert_ok(load(rules[i]), &fault);
+        give("a", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaacb");
+        (void)relabel_labels(set, labels, &n, 16, &arena, &cut);
+        assert_true(cut);
+        end(NULL);
+        begin(NULL);
+    }
+    bool cut = false;
+    assert_ok(load("relabel:\n- { set: s, regex: '(a+)+b', action: labeldrop }\n"), &fault);
+    give("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaacb", "1");
+    (void)relabel_labels(set, labels, &n, 16, &arena, &cut);
+    assert_true(cut);
+}
+
+static void long_lines_are_searched_to_their_end(void **state)
+{
+    static const char *const patterns[] = { ".*password=.*", "(.|\\n)*password=(.|\\n)*", "(?:[^\"\\\\]|\\\\.)*password=.*", "(\\w+ )*password=.*" };
+    static char line[1 << 21];
+    (void)state;
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++)
+        for (size_t size = 1000; size <= (i ? 20000 : 2000000); size *= i ? 20 : 2000) {
+            struct regex *r;
+            size_t        used = 0;
+            while (used < size)
+                used += (size_t)snprintf(line + used, sizeof line - used, "word ");
+            used += (size_t)snprintf(line + used, sizeof line - used, "password=hunter2");
+            assert_ok(regex_new(patterns[i], &r, &fault), &fault);
+            assert_true(regex_matches(r, (struct slice){ line, used }));
+            assert_int_equal(regex_given_up(r), 0);
+            regex_free(r);
+        }
 }
 
 static void labels_stay_as_they_are_when_there_is_no_room(void **state)
@@ -274,7 +319,8 @@ int main(void)
         T(keeping_drops_what_does_not_match_and_a_missing_label_is_empty), T(comparing_two_labels_keeps_or_drops), T(shards_agree_with_those_of_prometheus),
         T(names_are_mapped_dropped_and_kept_by_expression), T(a_label_that_would_have_no_name_is_none), T(cases_change_and_empty_values_remove),
         T(only_rules_of_the_named_sets_apply_and_an_unknown_set_is_a_mistake), T(mistakes_in_rules_are_told_with_their_place),
-        T(an_expression_that_would_take_for_ever_matches_nothing), T(labels_stay_as_they_are_when_there_is_no_room),
+        T(an_expression_that_would_take_for_ever_matches_nothing), T(a_rule_whose_expression_gives_up_says_so_instead_of_guessing),
+        T(long_lines_are_searched_to_their_end), T(labels_stay_as_they_are_when_there_is_no_room),
         T(an_event_is_seen_by_names_and_changed_in_copies), T(events_are_dropped_by_what_they_are),
     };
     return cmocka_run_group_tests_name("relabel rules", tests, NULL, NULL);
