@@ -189,6 +189,20 @@ static bool no_answer(struct http_client *c, struct http_reply *r, CURLcode code
     return false;
 }
 
+/* Nobody was asked to pack an answer, but some do: what cannot be unpacked within the bound stays as it is. */
+static void unpack(struct text *body)
+{
+    struct libdeflate_decompressor *z = body->used > 2 && memcmp(body->s, "\x1f\x8b", 2) == 0 ? libdeflate_alloc_decompressor() : NULL;
+    char                           *out = z ? malloc(REPLY_USUAL) : NULL;
+    size_t                          n = 0;
+    if (out && libdeflate_gzip_decompress(z, body->s, body->used, out, REPLY_USUAL, &n) == LIBDEFLATE_SUCCESS) {
+        text_clear(body);
+        text_add_n(body, out, n);
+    }
+    free(out);
+    libdeflate_free_decompressor(z);
+}
+
 bool http_client_ask(struct http_client *c, const struct http_ask *ask, struct http_reply *r)
 {
     struct curl_slist *list = NULL;
@@ -212,6 +226,8 @@ bool http_client_ask(struct http_client *c, const struct http_ask *ask, struct h
     (void)curl_easy_getinfo(c->curl, CURLINFO_CONTENT_TYPE, &type);
     (void)curl_easy_getinfo(c->curl, CURLINFO_RETRY_AFTER, &after);
     text_add(&c->type, type ? type : "");
+    if (!ask->whole)
+        unpack(&c->body);
     r->retry_after_us = (after < RETRY_AFTER_MOST_S ? after : RETRY_AFTER_MOST_S) * US_PER_S;
     r->type = (struct slice){ c->type.s, c->type.used };
     r->body = (struct slice){ c->body.s, c->body.used };
@@ -221,12 +237,22 @@ bool http_client_ask(struct http_client *c, const struct http_ask *ask, struct h
 
 /* ---- what it means ---- */
 
-/* The first line of an answer, as far as it can be printed. */
+/* The first line of an answer, as far as it can be printed; of a page of HTML, such as proxies answer with, its words. */
 static void quote(struct slice body, char *out, size_t size)
 {
+    bool   page = body.n && body.s[0] == '<', tag = false;
     size_t n = 0;
-    for (size_t i = 0; i < body.n && n + 1 < size && body.s[i] != '\n'; i++)
-        out[n++] = (char)((unsigned char)body.s[i] < 0x20 || body.s[i] == 0x7f ? ' ' : body.s[i]);
+    for (size_t i = 0; i < body.n && n + 1 < size && (page || body.s[i] != '\n'); i++) {
+        char c = (unsigned char)body.s[i] < 0x20 || body.s[i] == 0x7f ? ' ' : body.s[i];
+        bool mark = page && (tag || c == '<');
+        tag = mark && c != '>';
+        if (mark)
+            c = ' ';
+        if (!page || c != ' ' || (n && out[n - 1] != ' '))
+            out[n++] = c;
+    }
+    while (page && n && out[n - 1] == ' ')
+        n--;
     out[n] = '\0';
 }
 
@@ -234,25 +260,30 @@ static void quote(struct slice body, char *out, size_t size)
 static const char *what_to_look_at(long status)
 {
     switch (status) {
+    case 301: case 302: case 303: case 307: case 308: return " (redirects are not followed; is the address right?)";
     case 401: case 403: case 407:                     return " (are token, user and password right?)";
     case 404: case 405: case 410: case 415: case 421: return " (are address and kind right?)";
     default:                                          return "";
     }
 }
 
-/* Words of servers that got plain http where they speak TLS. They say 400, but it is not the events' fault. */
-static bool wants_https(struct slice body)
+/* Words of servers that got plain http where they speak TLS, or no certificate where they want one. They say 400, but it is not the events' fault. */
+static bool wants_other_tls(struct slice body)
 {
-    static const char *const words[] = { "HTTP request to an HTTPS server", "HTTP request was sent to HTTPS port", "speaking plain HTTP to an SSL-enabled server" };
+    static const char *const words[] = { "HTTP request to an HTTPS server", "HTTP request was sent to HTTPS port", "speaking plain HTTP to an SSL-enabled server",
+                                         "No required SSL certificate was sent", "The SSL certificate error" };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (body.n && memmem(body.s, body.n, words[i], strlen(words[i])))
             return true;
     return false;
 }
 
+/* What is behind the door speaks gRPC and has a limit of its own: Loki, Mimir and others say 500 then, however often they are asked. */
+static bool is_too_large(const struct http_reply *r) { return r->status == 413 || (r->status >= 500 && r->body.n && memmem(r->body.s, r->body.n, "message larger than max", 23)); }
+
 enum sent http_verdict(const struct http_reply *r, struct sent_answer *a)
 {
-    char said[160];
+    char said[150];
     if (r->status >= 200 && r->status < 300)
         return SENT_ALL;
     quote(r->body, said, sizeof said);
@@ -262,9 +293,10 @@ enum sent http_verdict(const struct http_reply *r, struct sent_answer *a)
         (void)snprintf(a->why, sizeof a->why, "answered %ld%s%s%s", r->status, what_to_look_at(r->status), *said ? ": " : "", said);
     a->retry_after_us = r->retry_after_us;
     a->timed_out = r->status == 504 || (r->status == 0 && r->timed_out && r->asked);
+    if (is_too_large(r))
+        return SENT_TOO_LARGE;
     switch (r->status) {
-    case 413: return SENT_TOO_LARGE;
-    case 400: return wants_https(r->body) ? SENT_LATER : SENT_REFUSED;
+    case 400: return wants_other_tls(r->body) ? SENT_LATER : SENT_REFUSED;
     case 422: return SENT_REFUSED;
     default:  return SENT_LATER;
     }

@@ -88,7 +88,7 @@ static void each_status_means_one_thing_to_a_batch(void **state)
     static const struct { long status; enum sent sent; } rows[] = {
         { 200, SENT_ALL }, { 204, SENT_ALL }, { 299, SENT_ALL }, { 301, SENT_LATER }, { 307, SENT_LATER }, { 400, SENT_REFUSED }, { 401, SENT_LATER }, { 403, SENT_LATER },
         { 404, SENT_LATER }, { 405, SENT_LATER }, { 407, SENT_LATER }, { 408, SENT_LATER }, { 402, SENT_LATER }, { 409, SENT_LATER }, { 410, SENT_LATER }, { 413, SENT_TOO_LARGE }, { 415, SENT_LATER },
-        { 421, SENT_LATER }, { 422, SENT_REFUSED },
+        { 421, SENT_LATER }, { 422, SENT_REFUSED }, { 302, SENT_LATER }, { 308, SENT_LATER },
         { 425, SENT_LATER }, { 429, SENT_LATER }, { 500, SENT_LATER }, { 501, SENT_LATER }, { 502, SENT_LATER }, { 503, SENT_LATER }, { 504, SENT_LATER }, { 0, SENT_LATER }, { 100, SENT_LATER },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -104,7 +104,8 @@ static void a_server_that_wants_https_is_waited_for_and_a_wrong_address_is_told_
     (void)state;
     static const struct { long status; const char *body, *told; } rows[] = {
         { 400, "Client sent an HTTP request to an HTTPS server.\n", "HTTPS server" }, { 400, "<center>The plain HTTP request was sent to HTTPS port</center>", "HTTPS port" },
-        { 404, "404 page not found", "are address and kind right?" }, { 415, "", "are address and kind right?" }, { 401, "", "are token, user and password right?" },
+        { 400, "<html>\r\n<head><title>400 No required SSL certificate was sent</title></head>", "answered 400: 400 No required SSL certificate was sent" },
+        { 404, "404 page not found", "are address and kind right?" }, { 308, "<a href=\"/there\">Moved</a>.\n", "redirects are not followed; is the address right?): Moved ." }, { 415, "", "are address and kind right?" }, { 401, "", "are token, user and password right?" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct sent_answer a = { 0 };
@@ -189,6 +190,59 @@ static void a_partial_success_is_a_count_with_a_reason(void **state)
     assert_non_null(strstr(answered.why, "wrong"));
 }
 
+static void a_partial_success_is_read_as_json_too(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "{\"partialSuccess\":{\"rejectedLogRecords\":\"3\",\"errorMessage\":\"wrong\"}}", "{\"partial_success\":{\"error_message\":\"wrong\",\"rejected_log_records\":3}}" };
+    static char answers[2][512];
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    for (int i = 0; i < 2; i++)
+        (void)snprintf(answers[i], sizeof answers[i], "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s", i ? "text/plain" : "application/json; charset=utf-8",
+                       strlen(bodies[i]), bodies[i]);
+    for (int i = 0; i < 2; i++) {
+        server.answer[i] = answers[i];
+        assert_int_equal(send_once(&sink_otlp, &b), SENT_ALL);
+        assert_int_equal(answered.refused, 3);
+        assert_string_equal(answered.why, "partial success: wrong");
+    }
+}
+
+static void an_answer_that_is_packed_is_unpacked_though_nobody_asked_for_it(void **state)
+{
+    (void)state;
+    static char answer[4096];
+    size_t      n;
+    char        words[400], *packed;
+    memset(words, 'w', sizeof words);
+    packed = http_gzip((struct slice){ words, sizeof words }, &n);
+    int head = snprintf(answer, sizeof answer, "HTTP/1.1 429 Later\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", n);
+    memcpy(answer + head, packed, n);
+    free(packed);
+    server.answer[0] = answer;
+    server.answer_size[0] = (size_t)head + n;
+    struct http_client *c;
+    struct http_reply   r;
+    assert_ok(http_client_open(&w.conf, &c, &fault), &fault);
+    assert_true(http_client_ask(c, &(struct http_ask){ .path = "/x" }, &r));
+    assert_int_equal(r.body.n, sizeof words);
+    assert_memory_equal(r.body.s, words, sizeof words);
+    assert_int_equal(r.body.s[r.body.n], 0);
+    http_client_close(c);
+}
+
+/* Loki's and Mimir's doors say 500 when what is behind them finds a request too large; it would be so for ever. */
+static void a_limit_of_grpc_behind_the_door_is_a_batch_that_is_too_large(void **state)
+{
+    (void)state;
+    struct sent_answer a = { 0 };
+    assert_int_equal(http_verdict(&(struct http_reply){ .status = 500, .body = SLICE("rpc error: code = ResourceExhausted desc = grpc: received message larger than max (6152654 vs. 4194304)\n") }, &a),
+                     SENT_TOO_LARGE);
+    assert_non_null(strstr(a.why, "larger than max"));
+    assert_int_equal(http_verdict(&(struct http_reply){ .status = 500, .body = SLICE("rpc error: code = ResourceExhausted desc = too many outstanding requests\n") }, &a), SENT_LATER);
+}
+
 static void a_bad_request_is_refused_with_what_was_said(void **state)
 {
     (void)state;
@@ -238,7 +292,7 @@ static void a_redirect_is_not_followed(void **state)
     (void)append_lines(&w, 0, 9);
     struct batch b = all_of_it();
     assert_int_equal(send_once(&sink_otlp, &b), SENT_LATER);
-    assert_string_equal(answered.why, "answered 307");
+    assert_string_equal(answered.why, "answered 307 (redirects are not followed; is the address right?)");
     assert_true(head_has(0, "\r\nAuthorization: Bearer s3cret"));
 }
 
@@ -451,6 +505,9 @@ int main(void)
         T(logs_metrics_and_their_order_arrive_by_otlp),
         T(what_one_type_got_through_is_not_sent_again_when_another_has_to_wait),
         T(a_partial_success_is_a_count_with_a_reason),
+        T(a_partial_success_is_read_as_json_too),
+        T(an_answer_that_is_packed_is_unpacked_though_nobody_asked_for_it),
+        T(a_limit_of_grpc_behind_the_door_is_a_batch_that_is_too_large),
         T(a_bad_request_is_refused_with_what_was_said),
         T(nobody_there_and_no_answer_and_half_an_answer_are_tried_again),
         T(a_send_that_hangs_can_be_cut_short),
