@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "conf/conf.h"
+#include "ship/json.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -15,7 +16,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { REPLY_USUAL = 64 * 1024, URL_ROOM = 4096, GZIP_LEVEL = 1, RETRY_AFTER_MOST_S = 3600 };
+enum { REPLY_USUAL = 64 * 1024, URL_ROOM = 4096, GZIP_LEVEL = 1, RETRY_AFTER_MOST_S = 3600, SECRET_LEAST = 4, BASIC_MAX = 128 * 1024 };
 
 struct http_client {
     const struct sink_conf *conf;
@@ -203,6 +204,31 @@ static void unpack(struct text *body)
     libdeflate_free_decompressor(z);
 }
 
+static void hide_one(struct text *body, const char *secret, size_t n)
+{
+    for (char *at = body->s, *found; n >= SECRET_LEAST && body->used && (found = memmem(at, body->used - (size_t)(at - body->s), secret, n)); at = found + n)
+        memset(found, '*', n);
+}
+
+/* Some answer with what they were asked, for debugging; that is quoted in logs, letters and what a sink says of itself. */
+static void hide_secrets(struct http_client *c)
+{
+    const struct sink_conf *s = c->conf;
+    struct text             pair CLEANUP(text_done), basic CLEANUP(text_done);
+    text_init(&pair, BASIC_MAX);
+    text_init(&basic, 2 * BASIC_MAX);
+    if (*s->token.path)
+        hide_one(&c->body, s->token.value, strlen(s->token.value));
+    if (*s->password.path) {
+        hide_one(&c->body, s->password.value, strlen(s->password.value));
+        text_printf(&pair, "%s:%s", s->user, s->password.value);
+        ship_json_base64(&basic, (struct slice){ pair.s, pair.used });
+        hide_one(&c->body, basic.s, basic.used);
+        explicit_bzero(pair.s, pair.used);
+        explicit_bzero(basic.s, basic.used);
+    }
+}
+
 bool http_client_ask(struct http_client *c, const struct http_ask *ask, struct http_reply *r)
 {
     struct curl_slist *list = NULL;
@@ -228,6 +254,8 @@ bool http_client_ask(struct http_client *c, const struct http_ask *ask, struct h
     text_add(&c->type, type ? type : "");
     if (!ask->whole)
         unpack(&c->body);
+    if (r->status < 200 || r->status >= 300)
+        hide_secrets(c);
     r->retry_after_us = (after < RETRY_AFTER_MOST_S ? after : RETRY_AFTER_MOST_S) * US_PER_S;
     r->type = (struct slice){ c->type.s, c->type.used };
     r->body = (struct slice){ c->body.s, c->body.used };
@@ -336,13 +364,14 @@ bool http_host_is_here(const char *host)
 void http_conf_check(const struct sink_conf *s, struct conf_checker *c)
 {
     CURLU *u = curl_url();
-    char  *scheme = NULL, *host = NULL, *user = NULL, *password = NULL, *query = NULL;
+    char  *scheme = NULL, *host = NULL, *user = NULL, *password = NULL, *query = NULL, *fragment = NULL;
     bool   readable = u && curl_url_set(u, CURLUPART_URL, s->url, 0) == CURLUE_OK && curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
         curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK && (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0);
     if (u) {
         (void)curl_url_get(u, CURLUPART_USER, &user, 0);
         (void)curl_url_get(u, CURLUPART_PASSWORD, &password, 0);
         (void)curl_url_get(u, CURLUPART_QUERY, &query, 0);
+        (void)curl_url_get(u, CURLUPART_FRAGMENT, &fragment, 0);
     }
     if (*s->url && !readable)
         conf_refuse(c, "url", "Write https://host:port/path.", "not an address of http or https");
@@ -350,6 +379,8 @@ void http_conf_check(const struct sink_conf *s, struct conf_checker *c)
         conf_refuse(c, "url", "Take the part before @ out; use user and password.", "an address is printed and logged, so it carries no credentials");
     else if (query)
         conf_refuse(c, "url", "Take the part from ? on out.", "the address must not have a query");
+    else if (fragment)
+        conf_refuse(c, "url", "Take the part from # on out.", "what stands behind # is sent to nobody, and neither is what a sink adds to the address");
     else if (readable && strcasecmp(scheme, "http") == 0 && !http_host_is_here(host) && (*s->token.path || *s->password.path))
         conf_refuse(c, "url", "Use https.", "credentials would go over the network readable by anyone");
     curl_free(scheme);
@@ -357,5 +388,6 @@ void http_conf_check(const struct sink_conf *s, struct conf_checker *c)
     curl_free(user);
     curl_free(password);
     curl_free(query);
+    curl_free(fragment);
     curl_url_cleanup(u);
 }

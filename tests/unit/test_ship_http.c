@@ -311,6 +311,23 @@ static void user_and_password_and_further_headers_go_along(void **state)
     assert_null(strstr(answered.why, "pass"));
 }
 
+static void a_side_that_repeats_what_it_was_asked_puts_no_secret_into_the_reason(void **state)
+{
+    (void)state;
+    server.answer[0] = "HTTP/1.1 400 Bad\r\nContent-Length: 51\r\n\r\nyou said s3cret and Authorization: Bearer s3cret, no";
+    server.answer[1] = "HTTP/1.1 403 Bad\r\nContent-Length: 45\r\n\r\nyou said pass and Basic bWU6cGFzcw==, so no!!";
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    w.conf.token = (struct conf_secret){ "/x", "s3cret", 6 };
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_REFUSED);
+    assert_string_equal(answered.why, "answered 400: you said ****** and Authorization: Bearer ******, n");
+    w.conf.token = (struct conf_secret){ "", "", 0 };
+    w.conf.user = "me";
+    w.conf.password = (struct conf_secret){ "/x", "pass", 4 };
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_LATER);
+    assert_non_null(strstr(answered.why, "you said **** and Basic ************, so no"));
+}
+
 static void an_answer_is_kept_up_to_its_bound(void **state)
 {
     (void)state;
@@ -491,6 +508,26 @@ static void a_delta_is_refused_before_it_is_sent(void **state)
     assert_true(sink_remote_write.holds(&e));
 }
 
+/* Prometheus would take it, and nothing that is older than an hour before it any more. */
+static void a_point_of_the_future_is_refused_before_it_is_sent(void **state)
+{
+    (void)state;
+    (void)append_point(&w, "requests", 7);
+    struct batch b = all_of_it();
+    struct event e = *b.event[0];
+    const struct event *one = &e;
+    b.event = &one;
+    e.received_us = clock_wall_us(&clock_real);
+    e.as.point.time_ns = (e.received_us + 599 * US_PER_S) * 1000;
+    assert_int_equal(send_once(&sink_remote_write, &b), SENT_ALL);
+    e.as.point.time_ns = (e.received_us + 660 * US_PER_S) * 1000;
+    assert_int_equal(send_once(&sink_remote_write, &b), SENT_REFUSED);
+    assert_non_null(strstr(answered.why, "ten minutes ahead"));
+    e.as.point.time_ns = INT64_MAX;
+    assert_int_equal(send_once(&sink_remote_write, &b), SENT_REFUSED);
+    assert_int_equal(server.n, 1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -513,11 +550,13 @@ int main(void)
         T(a_send_that_hangs_can_be_cut_short),
         T(a_redirect_is_not_followed),
         T(user_and_password_and_further_headers_go_along),
+        T(a_side_that_repeats_what_it_was_asked_puts_no_secret_into_the_reason),
         T(an_answer_is_kept_up_to_its_bound),
         T(lines_go_to_loki_in_few_streams_with_metadata),
         T(points_arrive_by_remote_write),
         T(samples_that_are_out_of_order_are_refused_and_trouble_is_waited_out),
         T(a_delta_is_refused_before_it_is_sent),
+        T(a_point_of_the_future_is_refused_before_it_is_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
