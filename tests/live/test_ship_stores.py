@@ -136,6 +136,28 @@ def test_what_postgres_refuses_is_a_dead_letter_with_its_reason_and_the_rest_arr
     assert site.stop() == 0
 
 
+def test_letters_of_a_sink_that_was_renamed_are_counted_and_sent_under_either_name(server, make_site):
+    site = make_site(postgres(server, "renamed"))
+    site.start()
+    post(site, "/v1/logs", logs(log("one")))
+    site.until(lambda: site.caught_up("pg"), "it is there")
+    server.psql("ALTER TABLE renamed.logs_events ADD CONSTRAINT venom CHECK (message NOT LIKE '%poison%')")
+    post(site, "/v1/logs", logs(log("poison 1"), log("poison 2")))
+    site.until(lambda: site.caught_up("pg"), "they are letters")
+    assert json.loads(site.cli("deadletter", "ls", "-o", "json").stdout)[0]["why"].startswith("new row for relation"), "what the server said stands in front"
+    assert site.stop() == 0
+    server.psql("ALTER TABLE renamed.logs_events DROP CONSTRAINT venom")
+    site.settings["sinks"] = {"tables": {**site.settings["sinks"]["pg"], "formerly": ["pg"]}}
+    site.write()
+    refused = site.cli("deadletter", "replay", "nobody", check=False)
+    assert refused.returncode != 0 and "is called nobody, or was" in refused.stderr and "formerly: [nobody]" in refused.stderr
+    assert "2 dead letters of tables will be sent again" in site.cli("deadletter", "replay", "pg").stdout
+    site.start()
+    site.until(lambda: server.value("SELECT count(*) FROM renamed.logs_events") == 3, "they were sent again")
+    site.until(lambda: {x["state"] for x in json.loads(site.cli("deadletter", "ls", "-o", "json").stdout)} == {"sent again"}, "and that is told of them")
+    assert site.stop() == 0
+
+
 def test_days_are_partitions_made_ahead_and_dropped_and_far_ones_lie_with_the_rest(server, make_site):
     site = make_site(postgres(server, "days", keep="3d"))
     site.start()
