@@ -14,6 +14,8 @@ struct labels_of {
     bool         (*set)(void *self, struct slice name, struct slice value, struct arena *a);   /* "" removes; false: no room */
     size_t       (*count)(void *self);
     struct label (*at)(void *self, size_t i, struct arena *a);
+    /* labeldrop, where labels lie in several places: takes out what goes; false: no room. NULL: they lie in one, and count and at do. */
+    bool         (*sweep)(void *self, bool (*goes)(void *ctx, struct slice name), void *ctx, struct arena *a);
 };
 
 /* All rules; false: dropped. */

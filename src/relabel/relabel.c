@@ -144,11 +144,24 @@ static void over_names(struct turn *t, struct compiled *c)
     }
 }
 
+struct sweeping { struct turn *turn; struct regex *regex; };
+
+static bool goes(void *ctx, struct slice name)
+{
+    const struct sweeping *s = ctx;
+    return matches(s->turn, s->regex, name);
+}
+
 /* False: dropped. */
 static bool apply_one(struct turn *t, struct compiled *c)
 {
     const struct relabel_rule *rule = c->rule;
     struct slice               joined, target = slice_of(rule->target_label);
+    if (rule->action == RELABEL_LABELDROP && t->of->sweep) {
+        if (!t->of->sweep(t->self, goes, &(struct sweeping){ t, c->regex }, t->a))
+            t->cut = true;
+        return true;
+    }
     if (rule->action == RELABEL_LABELMAP || rule->action == RELABEL_LABELDROP || rule->action == RELABEL_LABELKEEP) {
         over_names(t, c);
         return true;

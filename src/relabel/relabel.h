@@ -8,7 +8,8 @@
  * Over an event a name of a label means: __name__ the name of the metric, span or log event; __type__ log, metric or span; __tenant__ and
  * __source__ where it came from; severity, severity_text and body of a log (body only when it is text); kind and status of a
  * span; resource.KEY an attribute of the resource; anything else an attribute of the event.  __type__, kind and status can be looked at, not
- * written; body, __name__, severity_text, resource.KEY and attributes can be written.  labelmap, labeldrop and labelkeep go over attributes alone.
+ * written; body, __name__, severity_text, resource.KEY and attributes can be written.  labelmap and labelkeep go over attributes
+ * alone; labeldrop over attributes, those of the resource as resource.KEY, and those of scope, span events, links and exemplars.
  */
 #ifndef RELABEL_RELABEL_H
 #define RELABEL_RELABEL_H

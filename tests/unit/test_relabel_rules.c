@@ -299,6 +299,39 @@ static void an_event_is_seen_by_names_and_changed_in_copies(void **state)
     assert_int_equal(res.attrs.count, 1);
 }
 
+static void what_labeldrop_takes_out_goes_wherever_it_stands(void **state)
+{
+    static const struct attr      at[] = { { { "token", 5 }, { .kind = VALUE_TEXT, .as.text = { "x", 1 } } }, { { "code", 4 }, { .kind = VALUE_INT, .as.integer = 7 } } };
+    static const struct attr      of[] = { { { "service.name", 12 }, { .kind = VALUE_TEXT, .as.text = { "shop", 4 } } }, { { "db.password", 11 }, { .kind = VALUE_TEXT, .as.text = { "x", 1 } } } };
+    static const struct resource  res = { .attrs = { of, 2 }, .id = 1 };
+    static const struct scope     scope = { .name = { "lib", 3 }, .attrs = { at, 2 } };
+    static const struct span_note notes[] = { { .name = { "a", 1 } }, { .name = { "b", 1 }, .attrs = { at, 2 } }, { .name = { "c", 1 }, .attrs = { at, 2 } } };
+    static const struct span_link links[] = { { .attrs = { at, 2 } } };
+    static const struct exemplar  exemplars[] = { { .value = 3, .attrs = { at, 2 } } };
+    bool cut;
+    (void)state;
+    assert_ok(load("relabel:\n- { set: s, regex: '.*(password|secret|token).*', action: labeldrop }\n"), &fault);
+    struct event e = { .type = EVENT_SPAN, .resource = &res, .scope = &scope, .attrs = { at, 2 }, .as.span = { .notes = notes, .notes_n = 3, .links = links, .links_n = 1 } };
+    assert_true(relabel_event(set, &e, &arena, &cut) && !cut);
+    assert_int_equal(e.attrs.count, 1);
+    assert_int_equal(e.resource->attrs.count, 1);
+    assert_true(e.resource->id != 1 && slice_is(attrs_text(&e.resource->attrs, "service.name"), "shop"));
+    assert_true(e.scope->attrs.count == 1 && slice_is(e.scope->name, "lib"));
+    for (int i = 0; i < 3; i++)
+        assert_true(e.as.span.notes[i].attrs.count == (i ? 1 : 0) && slice_is(e.as.span.notes[i].name, notes[i].name.s));
+    assert_int_equal(e.as.span.links[0].attrs.count, 1);
+    struct event p = { .type = EVENT_POINT, .resource = &res, .scope = &scope, .as.point = { .exemplars = exemplars, .exemplars_n = 1 } };
+    assert_true(relabel_event(set, &p, &arena, &cut) && !cut);
+    assert_true(p.as.point.exemplars[0].attrs.count == 1 && attrs_find(&p.as.point.exemplars[0].attrs, "code"));
+    assert_true(notes[1].attrs.count == 2 && res.attrs.count == 2 && scope.attrs.count == 2);      /* what others read is as it was */
+    struct event q = { .type = EVENT_SPAN, .resource = &res, .scope = &scope, .attrs = { at, 2 } };
+    struct arena small;
+    arena_init(&small, 64);
+    (void)relabel_event(set, &q, &small, &cut);
+    assert_true(cut);
+    arena_done(&small);
+}
+
 static void events_are_dropped_by_what_they_are(void **state)
 {
     static const struct resource none;
@@ -321,7 +354,7 @@ int main(void)
         T(only_rules_of_the_named_sets_apply_and_an_unknown_set_is_a_mistake), T(mistakes_in_rules_are_told_with_their_place),
         T(an_expression_that_would_take_for_ever_matches_nothing), T(a_rule_whose_expression_gives_up_says_so_instead_of_guessing),
         T(long_lines_are_searched_to_their_end), T(labels_stay_as_they_are_when_there_is_no_room),
-        T(an_event_is_seen_by_names_and_changed_in_copies), T(events_are_dropped_by_what_they_are),
+        T(an_event_is_seen_by_names_and_changed_in_copies), T(what_labeldrop_takes_out_goes_wherever_it_stands), T(events_are_dropped_by_what_they_are),
     };
     return cmocka_run_group_tests_name("relabel rules", tests, NULL, NULL);
 }

@@ -98,6 +98,9 @@ static void what_is_no_condition_is_refused_with_what_would_be_one(void **state)
     assert_int_equal(route_condition_check("a~(", &fault), ERR_INPUT);
     assert_int_equal(route_condition_check("a!x", &fault), ERR_INPUT);
     assert_ok(route_condition_check("a=b=c", &fault), &fault);
+    assert_int_equal(route_condition_check("a~(.*)x\\1", &fault), ERR_INPUT);      /* a value of a kilobyte would end the process */
+    assert_non_null(strstr(fault.text, "refers back"));
+    assert_ok(route_condition_check("a~b\\\\1", &fault), &fault);
 }
 
 /* ---- settings ---- */
