@@ -409,6 +409,24 @@ def test_a_column_that_somebody_dropped_is_added_again(make_site, server):
     assert site.stop() == 0
 
 
+def test_an_index_of_others_that_lets_only_one_row_through_makes_a_dead_letter_of_the_second(make_site, server):
+    """A conflict with our own key is an event that came again; one with another key is an event that would be lost in silence."""
+    site = make_site(postgres(server, "narrow"))
+    site.start()
+    post(site, "/v1/logs", logs(log("one")))
+    site.until(lambda: site.caught_up("pg"), "it is there")
+    server.psql("CREATE UNIQUE INDEX narrow ON narrow.logs_events (time, app)")
+    now = time.time_ns()
+    post(site, "/v1/logs", logs(log("two", at=now), log("three", at=now)))
+    site.until(lambda: site.caught_up("pg"), "both were dealt with")
+    assert server.value("SELECT count(*) FROM narrow.logs_events") == 2 and site.sink("pg")["dead"] == 1
+    assert "duplicate key value violates unique constraint" in site.cli("deadletter", "ls", "pg", "-o", "json").stdout
+    server.psql("DROP INDEX narrow.narrow")
+    site.cli("deadletter", "replay", "pg")
+    site.until(lambda: server.value("SELECT count(*) FROM narrow.logs_events") == 3, "it is there after all")
+    assert site.stop() == 0
+
+
 # -- Prometheus ------------------------------------------------------------------------------------------------------------------
 
 
