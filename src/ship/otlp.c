@@ -98,15 +98,16 @@ static uint64_t rejected_json(struct slice body, struct slice *message)
     return n;
 }
 
-static void note_partial(struct otlp *o, const struct http_reply *r, size_t sent)
+/* How many of those that were sent the other side has not kept. */
+static uint64_t note_partial(struct otlp *o, const struct http_reply *r, size_t sent)
 {
     struct slice message;
-    bool     json = strncmp(r->type.n ? r->type.s : "", "application/json", 16) == 0 || (r->body.n && *r->body.s == '{');      /* a blank in front could be protobuf's */
-    uint64_t n = (json ? rejected_json : rejected)(r->body, &message);
+    bool         json = strncmp(r->type.n ? r->type.s : "", "application/json", 16) == 0 || (r->body.n && *r->body.s == '{');      /* a blank in front could be protobuf's */
+    uint64_t     n = (json ? rejected_json : rejected)(r->body, &message);
     if (!n)
-        return;
-    o->refused += n < sent ? n : sent;
+        return 0;
     (void)snprintf(o->why, sizeof o->why, "partial success: %.*s", (int)(message.n < 200 ? message.n : 200), message.n ? message.s : "");
+    return n < sent ? n : sent;
 }
 
 static enum sent ask(struct otlp *o, enum event_type t, struct sent_answer *a, struct http_reply *r)
@@ -142,7 +143,12 @@ static enum sent send_type(struct otlp *o, const struct batch *b, enum event_typ
     enum sent sent = ask(o, t, a, &r);
     if (sent != SENT_ALL)
         return sent;
-    note_partial(o, &r, n);
+    uint64_t lost = note_partial(o, &r, n);
+    if (lost == n) {                            /* none was kept, so it is known which: they become letters with all that is in them */
+        (void)snprintf(a->why, sizeof a->why, "%s", o->why);
+        return SENT_REFUSED;
+    }
+    o->refused += lost;
     parts_taken(&o->parts, b, t);
     return SENT_ALL;
 }

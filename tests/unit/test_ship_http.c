@@ -190,6 +190,21 @@ static void a_partial_success_is_a_count_with_a_reason(void **state)
     assert_non_null(strstr(answered.why, "wrong"));
 }
 
+/* What is refused by number only is lost but for that; where all is refused nothing need be. */
+static void a_partial_success_that_kept_nothing_is_a_refusal_of_the_events(void **state)
+{
+    (void)state;
+    server.answer[0] = "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 11\r\n\r\n\x0a\x09\x08\x0a\x12\x05wrong";
+    server.answer[1] = server.answer[0];
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_REFUSED);
+    assert_string_equal(answered.why, "partial success: wrong");
+    b.count = 1;
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_REFUSED);
+    assert_int_equal(answered.refused, 0);
+}
+
 static void a_partial_success_is_read_as_json_too(void **state)
 {
     (void)state;
@@ -542,6 +557,7 @@ int main(void)
         T(logs_metrics_and_their_order_arrive_by_otlp),
         T(what_one_type_got_through_is_not_sent_again_when_another_has_to_wait),
         T(a_partial_success_is_a_count_with_a_reason),
+        T(a_partial_success_that_kept_nothing_is_a_refusal_of_the_events),
         T(a_partial_success_is_read_as_json_too),
         T(an_answer_that_is_packed_is_unpacked_though_nobody_asked_for_it),
         T(a_limit_of_grpc_behind_the_door_is_a_batch_that_is_too_large),
