@@ -64,17 +64,17 @@ COPY pg_temp.homeostat_stage_logs (time, record_id, event_index, resource_id, te
 -- name: postgres_insert_metrics
 INSERT INTO metrics_events (time, record_id, event_index, resource_id, tenant, app, host, name, value, kind, unit, trace_id, level, detail, labels)
 SELECT time, record_id, event_index, resource_id, tenant, app, host, name, value, kind, unit, trace_id, level, detail, labels FROM pg_temp.homeostat_stage_metrics
-ON CONFLICT DO NOTHING;
+ON CONFLICT (time, record_id, event_index, resource_id) DO NOTHING;
 
 -- name: postgres_insert_traces
 INSERT INTO trace_events (time, record_id, event_index, resource_id, tenant, app, host, trace_id, span_id, parent_id, name, kind, status, status_message, duration_ns, detail, labels)
 SELECT time, record_id, event_index, resource_id, tenant, app, host, trace_id, span_id, parent_id, name, kind, status, status_message, duration_ns, detail, labels FROM pg_temp.homeostat_stage_traces
-ON CONFLICT DO NOTHING;
+ON CONFLICT (time, record_id, event_index, resource_id) DO NOTHING;
 
 -- name: postgres_insert_logs
 INSERT INTO logs_events (time, record_id, event_index, resource_id, tenant, app, host, trace_id, span_id, level, severity, message, labels)
 SELECT time, record_id, event_index, resource_id, tenant, app, host, trace_id, span_id, level, severity, message, labels FROM pg_temp.homeostat_stage_logs
-ON CONFLICT DO NOTHING;
+ON CONFLICT (time, record_id, event_index, resource_id) DO NOTHING;
 
 -- name: postgres_begin
 BEGIN;

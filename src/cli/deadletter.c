@@ -2,16 +2,19 @@
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "cli/sections.h"
 #include "cli/where.h"
 #include "event/event.h"
+#include "ship/conf.h"
 #include "ship/dead.h"
 #include "ship/json.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { SHOW_MEMORY_MAX = 1024 * 1024 * 1024, SHOW_TEXT_MAX = 256 * 1024 * 1024 };
+enum { SHOW_MEMORY_MAX = 1024 * 1024 * 1024, SHOW_TEXT_MAX = 256 * 1024 * 1024, FORMER_MAX = 4 };
 
 static const struct print_column columns[] = {
     { "ID", "id", PRINT_TEXT, 0 }, { "WHEN", "when", PRINT_TIME, 0 }, { "SINK", "sink", PRINT_TEXT, 0 }, { "EVENTS", "events", PRINT_TEXT, 0 }, { "KIND", "kind", PRINT_TEXT, 0 },
@@ -146,28 +149,80 @@ int cmd_deadletter_show(struct cli *c)
 
 /* ---- what the daemon shall do ---- */
 
+/* Who sends the letters of `word`: the sink of that name, or the one that was called so formerly. Without a configuration nobody can know. */
+struct sender { char name[CONF_NAME_MAX + 1]; struct { char name[CONF_NAME_MAX + 1]; } letters_of[FORMER_MAX + 1]; size_t n; };
+
+static void be_sender(struct sender *s, const char *name, const struct conf_list *formerly)
+{
+    (void)text_copy(s->name, sizeof s->name, name);
+    (void)text_copy(s->letters_of[s->n++].name, sizeof s->name, name);
+    for (size_t i = 0; formerly && i < formerly->count && s->n <= FORMER_MAX; i++)
+        (void)text_copy(s->letters_of[s->n++].name, sizeof s->name, formerly->item[i]);
+}
+
+static enum err sender_of(const struct cli_options *o, const char *word, struct sender *s, struct fault *fault)
+{
+    struct conf *conf = NULL;
+    size_t       n = 0;
+    *s = (struct sender){ 0 };
+    if (*o->folder || strcmp(word, SHIP_UNROUTED) == 0 || access(where_config(o), F_OK) != 0) {
+        be_sender(s, word, NULL);
+        return OK;
+    }
+    enum err e = conf_load(where_config(o), program_sections, program_sections_count, &conf, NULL, fault);
+    if (e != OK)
+        return e;
+    const struct sink_conf *sink = conf_instances(conf, &sinks_section, &n);
+    for (size_t i = 0; i < n && !s->n; i++) {
+        bool its = strcmp(sink[i].name, word) == 0;
+        for (size_t k = 0; k < sink[i].formerly.count; k++)
+            its |= strcmp(sink[i].formerly.item[k], word) == 0;
+        if (its)
+            be_sender(s, sink[i].name, &sink[i].formerly);
+    }
+    conf_free(conf);
+    if (s->n)
+        return OK;
+    e = fail(fault, ERR_INPUT, "no sink in %.300s is called %.60s, or was", where_config(o), word);
+    fail_hint(fault, "its letters are kept: put the sink back, or let another one have them by `formerly: [%.60s]`", word);
+    return e;
+}
+
+static bool is_one_of(const struct sender *s, const char *name)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->letters_of[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 int cmd_deadletter_replay(struct cli *c)
 {
+    struct sender      by;
     struct dead_view  *v;
     struct fault       fault = { 0 };
     struct dead_letter l CLEANUP(dead_letter_done) = { 0 };
     struct dead_replay r = { 0, 0 };
     json_int_t         letters = 0;
-    const char        *sink = c->o.word[0];
     if (view_open(c, &v, &fault) != OK)
         return cli_complain(c, &fault);
-    enum err e = dead_view_replay_read(v, sink, &r, &fault);
+    enum err e = sender_of(&c->o, c->o.word[0], &by, &fault);
+    for (size_t i = 0; e == OK && i < by.n; i++) {        /* its former names: when it has not run yet under its new one */
+        struct dead_replay one;
+        if ((e = dead_view_replay_read(v, by.letters_of[i].name, &one, &fault)) == OK && one.done > r.done)
+            r = one;
+    }
     for (uint64_t from = r.done + 1; e == OK && (e = dead_view_next(v, from, &l, &fault)) == OK; from = l.id + 1)
-        letters += l.known && strcmp(l.sink, sink) == 0;
+        letters += l.known && is_one_of(&by, l.sink);
     e = e == ERR_MISSING ? OK : e;
     if (e == OK)
-        e = dead_view_want_replay(v, sink, &r, &fault);
+        e = dead_view_want_replay(v, by.name, &r, &fault);
     dead_view_close(v);
     if (e != OK)
         return cli_complain(c, &fault);
-    json_t *said = json_pack("{s:s, s:I, s:I}", "sink", sink, "letters", letters, "until", (json_int_t)r.until);
+    json_t *said = json_pack("{s:s, s:I, s:I}", "sink", by.name, "letters", letters, "until", (json_int_t)r.until);
     if (!cli_put_json(c, said))
-        fprintf(c->out, "%lld dead letter%s of %s will be sent again\n", (long long)letters, letters == 1 ? "" : "s", sink);
+        fprintf(c->out, "%lld dead letter%s of %s will be sent again\n", (long long)letters, letters == 1 ? "" : "s", by.name);
     json_decref(said);
     return CLI_DONE;
 }

@@ -26,7 +26,7 @@ static const struct conf_knob relabel_knobs[] = {
     { "modulus",       KNOB_INT(struct relabel_rule, modulus),        "0",    "0..",    CONF_LIVE, "For hashmod." },
     { "action",        KNOB_CHOICE(struct relabel_rule, action),      "replace",
       "replace|keep|drop|keepequal|dropequal|hashmod|labelmap|labeldrop|labelkeep|lowercase|uppercase|parse_json", CONF_LIVE,
-      "What to do when the expression matches (keep: when it does not, drop)." },
+      "What to do when the expression matches (keep: when it does not, drop). Over events labeldrop goes over attributes, those of the resource as resource.KEY, of scope, span events, links and exemplars; labelmap and labelkeep over the event's own." },
 };
 
 static void check_rule(const void *instance, struct conf_checker *c)

@@ -179,9 +179,104 @@ static struct label event_at(void *self, size_t i, struct arena *a)
     return (struct label){ at->key, value_text(&at->value, a) };
 }
 
+/* ---- labeldrop: a secret is one wherever it stands ---- */
+
+struct sweep { bool (*goes)(void *ctx, struct slice name); void *ctx; struct arena *a; bool full; };
+
+/* prefix: what the names of these attributes are called by rules, in front. True: some went, and the list is another one. */
+static bool sweep_attrs(struct sweep *s, struct attrs *all, const char *prefix)
+{
+    struct attr *copy = NULL;
+    size_t       n = 0;
+    for (size_t i = 0; i < all->count && !s->full; i++) {
+        struct slice name = all->item[i].key;
+        const char  *longer = *prefix ? arena_printf(s->a, "%s%.*s", prefix, (int)name.n, name.n ? name.s : "") : "";
+        s->full = s->full || !longer;
+        bool goes = longer && s->goes(s->ctx, *prefix ? slice_of(longer) : name);
+        if (goes && !copy) {
+            copy = arena_alloc(s->a, all->count * sizeof *copy);
+            s->full = s->full || !copy;
+            n = i;
+            if (copy && n)
+                memcpy(copy, all->item, n * sizeof *copy);
+        }
+        if (!goes && copy)
+            copy[n++] = all->item[i];
+    }
+    if (!copy || s->full)
+        return false;
+    *all = (struct attrs){ copy, n };
+    return true;
+}
+
+static void sweep_resource(struct sweep *s, struct event *e)
+{
+    struct attrs     left = e->resource->attrs;
+    struct resource *copy = sweep_attrs(s, &left, "resource.") ? arena_alloc(s->a, sizeof *copy) : NULL;
+    if (left.item == e->resource->attrs.item)
+        return;
+    if (!copy) {
+        s->full = true;
+        return;
+    }
+    *copy = *e->resource;
+    copy->attrs = left;
+    copy->id = attrs_id(&left);
+    e->resource = copy;
+}
+
+static void sweep_scope(struct sweep *s, struct event *e)
+{
+    struct attrs  left = e->scope->attrs;
+    struct scope *copy = sweep_attrs(s, &left, "") ? arena_alloc(s->a, sizeof *copy) : NULL;
+    if (left.item == e->scope->attrs.item)
+        return;
+    if (!copy) {
+        s->full = true;
+        return;
+    }
+    *copy = *e->scope;
+    copy->attrs = left;
+    e->scope = copy;
+}
+
+/* Things of that size, each with attributes at that place in it: the list itself, or a copy without what goes. */
+static const void *sweep_list(struct sweep *s, const void *list, size_t count, size_t size, size_t at)
+{
+    char *copy = NULL;
+    for (size_t i = 0; i < count && !s->full; i++) {
+        struct attrs left;
+        memcpy(&left, (const char *)list + i * size + at, sizeof left);
+        if (!sweep_attrs(s, &left, ""))
+            continue;
+        if (!copy && (copy = arena_alloc(s->a, count * size)))
+            memcpy(copy, list, count * size);
+        s->full = s->full || !copy;
+        if (copy)
+            memcpy(copy + i * size + at, &left, sizeof left);
+    }
+    return copy ? copy : list;
+}
+
+static bool event_sweep(void *self, bool (*goes)(void *ctx, struct slice name), void *ctx, struct arena *a)
+{
+    struct event *e = self;
+    struct sweep  s = { goes, ctx, a, false };
+    (void)sweep_attrs(&s, &e->attrs, "");
+    sweep_resource(&s, e);
+    sweep_scope(&s, e);
+    if (e->type == EVENT_SPAN) {
+        e->as.span.notes = sweep_list(&s, e->as.span.notes, e->as.span.notes_n, sizeof *e->as.span.notes, offsetof(struct span_note, attrs));
+        e->as.span.links = sweep_list(&s, e->as.span.links, e->as.span.links_n, sizeof *e->as.span.links, offsetof(struct span_link, attrs));
+    } else if (e->type == EVENT_POINT) {
+        e->as.point.exemplars = sweep_list(&s, e->as.point.exemplars, e->as.point.exemplars_n, sizeof *e->as.point.exemplars, offsetof(struct exemplar, attrs));
+    }
+    return !s.full;
+}
+
 bool relabel_event(struct relabel *r, struct event *e, struct arena *a, struct relabel_report *report)
 {
-    static const struct labels_of of = { event_get, event_set, event_count, event_at, event_put };
+    static const struct labels_of of = { event_get, event_set, event_count, event_at, event_put, event_sweep };
     struct relabel_report         unheard;
     return relabel_apply(r, &of, e, a, report ? report : &unheard);
 }

@@ -15,6 +15,8 @@ struct labels_of {
     size_t       (*count)(void *self);
     struct label (*at)(void *self, size_t i, struct arena *a);
     enum err     (*put)(void *self, struct slice name, const struct value *v, struct arena *a);   /* NULL: there are only texts. ERR_INPUT: not such a value; ERR_LIMIT: no room */
+    /* labeldrop, where labels lie in several places: takes out what goes; false: no room. NULL: they lie in one, and count and at do. */
+    bool         (*sweep)(void *self, bool (*goes)(void *ctx, struct slice name), void *ctx, struct arena *a);
 };
 
 /* All rules; false: dropped. */

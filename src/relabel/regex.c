@@ -75,8 +75,8 @@ static bool is_utf_error(int found) { return found <= PCRE2_ERROR_UTF8_ERR1 && f
 bool regex_matches(struct regex *r, struct slice text)
 {
     PCRE2_SPTR s = (PCRE2_SPTR)(text.n ? text.s : "");
-    uint64_t   steps = REGEX_STEPS_MAX + REGEX_STEPS_BYTE * (uint64_t)text.n;
-    (void)pcre2_set_match_limit(r->bounds, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
+    uint64_t   steps = REGEX_STEPS_LEAST + REGEX_STEPS_BYTE * (uint64_t)text.n;
+    (void)pcre2_set_match_limit(r->bounds, steps < REGEX_STEPS_MOST ? (uint32_t)steps : REGEX_STEPS_MOST);
     int        found = pcre2_match(r->code, s, text.n, 0, 0, r->match, r->bounds);
     if (is_utf_error(found))
         found = r->bytes ? pcre2_match(r->bytes, s, text.n, 0, 0, r->match, r->bounds) : PCRE2_ERROR_NOMATCH;

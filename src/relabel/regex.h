@@ -1,8 +1,8 @@
 /*
  * relabel/regex.h - an expression that has to match the whole of a text, with a bound on the work it may take.
  *
- * It goes by characters; by bytes only over a text that is no UTF-8.  A match that would take longer than the bound counts as none, and is counted.
- * Belongs to one thread at a time.
+ * It goes by characters; by bytes only over a text that is no UTF-8.  The bound grows with the text, up to a last one.  A match that would
+ * take more is neither found nor not found: regex_given_up() grows, and who asked must not go on as if it had an answer.  Belongs to one thread at a time.
  */
 #ifndef RELABEL_REGEX_H
 #define RELABEL_REGEX_H
@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 /* So many, and so many more for each byte of the text: who looks for a word in a long line from its end has a step for each. */
-enum { REGEX_STEPS_MAX = 100000, REGEX_STEPS_BYTE = 32 };
+enum { REGEX_STEPS_LEAST = 100000, REGEX_STEPS_BYTE = 32, REGEX_STEPS_MOST = 50000000 };
 
 struct regex;
 MUST_CHECK enum err regex_new(const char *pattern, struct regex **r, struct fault *fault);     /* ERR_INPUT with the place */

@@ -96,7 +96,7 @@ static void write_case(struct turn *t, struct slice name, struct slice joined, b
         t->cut = true;
 }
 
-/* otherwise: what is taken for true where the expression gives up, so that the rule changes nothing; then it was not applied. */
+/* A rule that found out nothing must not let pass what it should drop or mask, nor drop what it should keep. otherwise: what is taken for true then, so that it changes nothing. */
 static bool matches(struct turn *t, struct compiled *c, struct slice text, bool otherwise)
 {
     uint64_t before = regex_given_up(c->regex);
@@ -121,7 +121,7 @@ static void write_replacement(struct turn *t, struct compiled *c, struct slice j
 static void parse_json(struct turn *t, struct compiled *c, struct slice text)
 {
     struct value v;
-    if (!t->of->put || text.n == 0 || !regex_matches(c->regex, text))
+    if (!t->of->put || text.n == 0 || !matches(t, c, text, false))
         return;
     enum err e = text.n <= RELABEL_JSON_MAX ? value_from_json(text, t->a, &v) : ERR_INPUT;
     if (e == OK)
@@ -160,11 +160,24 @@ static void over_names(struct turn *t, struct compiled *c)
     }
 }
 
+struct sweeping { struct turn *turn; struct compiled *rule; };
+
+static bool goes(void *ctx, struct slice name)
+{
+    const struct sweeping *s = ctx;
+    return matches(s->turn, s->rule, name, false);
+}
+
 /* False: dropped. */
 static bool apply_one(struct turn *t, struct compiled *c)
 {
     const struct relabel_rule *rule = c->rule;
     struct slice               joined, target = slice_of(rule->target_label);
+    if (rule->action == RELABEL_LABELDROP && t->of->sweep) {
+        if (!t->of->sweep(t->self, goes, &(struct sweeping){ t, c }, t->a))
+            t->cut = true;
+        return true;
+    }
     if (rule->action == RELABEL_LABELMAP || rule->action == RELABEL_LABELDROP || rule->action == RELABEL_LABELKEEP) {
         over_names(t, c);
         return true;
@@ -241,7 +254,7 @@ static struct label plain_at(void *self, size_t i, struct arena *a) { return ((s
 
 bool relabel_labels(struct relabel *r, struct label *labels, size_t *n, size_t max, struct arena *a, bool *cut)
 {
-    static const struct labels_of of = { plain_get, plain_set, plain_count, plain_at, NULL };
+    static const struct labels_of of = { plain_get, plain_set, plain_count, plain_at, NULL, NULL };
     struct plain                  p = { labels, n, max };
     struct relabel_report         report;
     bool                          stays = relabel_apply(r, &of, &p, a, &report);

@@ -8,7 +8,8 @@
  * Over an event a name of a label means: __name__ the name of the metric, span or log event; __type__ log, metric or span; __tenant__ and
  * __source__ where it came from; severity, severity_text and body of a log (body only when it is text); kind and status of a
  * span; resource.KEY an attribute of the resource; anything else an attribute of the event.  __type__, kind and status can be looked at, not
- * written; body, __name__, severity_text, resource.KEY and attributes can be written.  labelmap, labeldrop and labelkeep go over attributes alone.
+ * written; body, __name__, severity_text, resource.KEY and attributes can be written.  labelmap and labelkeep go over attributes
+ * alone; labeldrop over attributes, those of the resource as resource.KEY, and those of scope, span events, links and exemplars.
  * parse_json writes what it read as a value, with its numbers and what lies within: into body, resource.KEY or an attribute; without a target the members of
  * an object become attributes.  What is no JSON, or too large, stays as it was.
  */
@@ -36,7 +37,7 @@ void                relabel_free(struct relabel *r);
 
 /*
  * False: dropped.  labels has room for max and *n are there; new texts lie in the arena.  A label whose value becomes empty goes.  When the arena or the
- * array is full, or an expression gives up, the labels stay as they were at that rule, and *cut says so (may be NULL).
+ * array is full, or an expression would take too much work (regex.h), the labels stay as they were at that rule, and *cut says so (may be NULL).
  */
 bool                relabel_labels(struct relabel *r, struct label *labels, size_t *n, size_t max, struct arena *a, bool *cut);
 

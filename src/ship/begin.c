@@ -143,6 +143,24 @@ enum err begin_seen_letters(struct dead *d, const struct sink_conf *conf, uint64
     return collect(d, conf, done, true, s, fault);
 }
 
+enum err begin_replay_read(struct dead *d, const struct sink_conf *conf, struct dead_replay *r, struct fault *fault)
+{
+    struct dead_replay old;
+    enum err           e = dead_replay_read(d, conf->name, r, fault);
+    for (size_t i = 0; e == OK && i < conf->formerly.count; i++)
+        if ((e = dead_replay_read(d, conf->formerly.item[i], &old, fault)) == OK && old.until > r->until)
+            r->until = old.until;
+    return e;
+}
+
+enum err begin_replay_done(struct dead *d, const struct sink_conf *conf, uint64_t id, struct fault *fault)
+{
+    enum err e = dead_replay_done(d, conf->name, id, fault);
+    for (size_t i = 0; e == OK && i < conf->formerly.count; i++)
+        e = dead_replay_done(d, conf->formerly.item[i], id, fault);
+    return e;
+}
+
 bool begin_was_seen(const struct sieve *s, uint64_t letter)
 {
     return s->seen_n && bsearch(&(struct seen){ .at = { letter, 0 } }, s->seen, s->seen_n, sizeof *s->seen, by_place);

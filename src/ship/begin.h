@@ -5,6 +5,7 @@
 #ifndef SHIP_BEGIN_H
 #define SHIP_BEGIN_H
 
+#include "ship/dead.h"
 #include "ship/load.h"
 
 /* "sink:<name>"; out has JOURNAL_NAME_MAX + 1 bytes. ERR_INPUT: too long. */
@@ -21,6 +22,9 @@ bool                begin_is_ours(const struct sink_conf *conf, const char *sink
 MUST_CHECK enum err begin_seen_events(struct dead *d, const struct sink_conf *conf, uint64_t committed, struct sieve *s, struct fault *fault);
 /* Letters behind `done` that were refused again, into s->seen: { letter, 0 }. */
 MUST_CHECK enum err begin_seen_letters(struct dead *d, const struct sink_conf *conf, uint64_t done, struct sieve *s, struct fault *fault);
+/* Which letters are to be sent again, asked for under any of its names; and how far that was done, noted under all of them, since letters keep the name of their time. */
+MUST_CHECK enum err begin_replay_read(struct dead *d, const struct sink_conf *conf, struct dead_replay *r, struct fault *fault);
+MUST_CHECK enum err begin_replay_done(struct dead *d, const struct sink_conf *conf, uint64_t id, struct fault *fault);
 bool                begin_was_seen(const struct sieve *s, uint64_t letter);
 
 #endif

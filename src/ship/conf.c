@@ -49,7 +49,7 @@ static enum err check_header(const char *value, struct fault *fault)
             n = 0;
     if (n == 0 || value[n] != ':')
         return fail(fault, ERR_INPUT, "%.60s is not `Name: value`", value);
-    if ((n == 13 && strncasecmp(value, "authorization", 13) == 0) || (n == 6 && strncasecmp(value, "cookie", 6) == 0)) {
+    if ((n == 13 && strncasecmp(value, "authorization", 13) == 0) || (n == 19 && strncasecmp(value, "proxy-authorization", 19) == 0) || (n == 6 && strncasecmp(value, "cookie", 6) == 0)) {
         enum err e = fail(fault, ERR_INPUT, "a secret does not belong into a configuration that is printed");
         fail_hint(fault, "use token, or user and password: they name files");
         return e;
@@ -179,6 +179,11 @@ static void check(const void *instance, struct conf_checker *c)
         conf_refuse(c, "retry.most", "Make it at least retry.first.", "the longest pause is shorter than the first");
     if (*s->password.path && !*s->user && listed(k->settings, "user", &(bool){ false }))
         conf_refuse(c, "password", "Set user.", "a password without a user");
+    for (const char *p = *s->token.path ? s->token.value : ""; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f) {
+            conf_refuse(c, "token", "Leave the token alone in its file.", "a token with a control character or a second line in it");
+            break;
+        }
     if (*s->token.path && *s->password.path)
         conf_refuse(c, "token", "Keep one of them.", "both a token and a password are set");
     if (!*s->tls_certificate != !*s->tls_key.path)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "conf/conf.h"
+#include "ship/json.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -15,7 +16,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { REPLY_USUAL = 64 * 1024, URL_ROOM = 4096, GZIP_LEVEL = 1, RETRY_AFTER_MOST_S = 3600 };
+enum { REPLY_USUAL = 64 * 1024, URL_ROOM = 4096, GZIP_LEVEL = 1, RETRY_AFTER_MOST_S = 3600, SECRET_LEAST = 4, BASIC_MAX = 128 * 1024 };
 
 struct http_client {
     const struct sink_conf *conf;
@@ -189,6 +190,45 @@ static bool no_answer(struct http_client *c, struct http_reply *r, CURLcode code
     return false;
 }
 
+/* Nobody was asked to pack an answer, but some do: what cannot be unpacked within the bound stays as it is. */
+static void unpack(struct text *body)
+{
+    struct libdeflate_decompressor *z = body->used > 2 && memcmp(body->s, "\x1f\x8b", 2) == 0 ? libdeflate_alloc_decompressor() : NULL;
+    char                           *out = z ? malloc(REPLY_USUAL) : NULL;
+    size_t                          n = 0;
+    if (out && libdeflate_gzip_decompress(z, body->s, body->used, out, REPLY_USUAL, &n) == LIBDEFLATE_SUCCESS) {
+        text_clear(body);
+        text_add_n(body, out, n);
+    }
+    free(out);
+    libdeflate_free_decompressor(z);
+}
+
+static void hide_one(struct text *body, const char *secret, size_t n)
+{
+    for (char *at = body->s, *found; n >= SECRET_LEAST && body->used && (found = memmem(at, body->used - (size_t)(at - body->s), secret, n)); at = found + n)
+        memset(found, '*', n);
+}
+
+/* Some answer with what they were asked, for debugging; that is quoted in logs, letters and what a sink says of itself. */
+static void hide_secrets(struct http_client *c)
+{
+    const struct sink_conf *s = c->conf;
+    struct text             pair CLEANUP(text_done), basic CLEANUP(text_done);
+    text_init(&pair, BASIC_MAX);
+    text_init(&basic, 2 * BASIC_MAX);
+    if (*s->token.path)
+        hide_one(&c->body, s->token.value, strlen(s->token.value));
+    if (*s->password.path) {
+        hide_one(&c->body, s->password.value, strlen(s->password.value));
+        text_printf(&pair, "%s:%s", s->user, s->password.value);
+        ship_json_base64(&basic, (struct slice){ pair.s, pair.used });
+        hide_one(&c->body, basic.s, basic.used);
+        explicit_bzero(pair.s, pair.used);
+        explicit_bzero(basic.s, basic.used);
+    }
+}
+
 bool http_client_ask(struct http_client *c, const struct http_ask *ask, struct http_reply *r)
 {
     struct curl_slist *list = NULL;
@@ -212,6 +252,10 @@ bool http_client_ask(struct http_client *c, const struct http_ask *ask, struct h
     (void)curl_easy_getinfo(c->curl, CURLINFO_CONTENT_TYPE, &type);
     (void)curl_easy_getinfo(c->curl, CURLINFO_RETRY_AFTER, &after);
     text_add(&c->type, type ? type : "");
+    if (!ask->whole)
+        unpack(&c->body);
+    if (r->status < 200 || r->status >= 300)
+        hide_secrets(c);
     r->retry_after_us = (after < RETRY_AFTER_MOST_S ? after : RETRY_AFTER_MOST_S) * US_PER_S;
     r->type = (struct slice){ c->type.s, c->type.used };
     r->body = (struct slice){ c->body.s, c->body.used };
@@ -221,12 +265,22 @@ bool http_client_ask(struct http_client *c, const struct http_ask *ask, struct h
 
 /* ---- what it means ---- */
 
-/* The first line of an answer, as far as it can be printed. */
+/* The first line of an answer, as far as it can be printed; of a page of HTML, such as proxies answer with, its words. */
 static void quote(struct slice body, char *out, size_t size)
 {
+    bool   page = body.n && body.s[0] == '<', tag = false;
     size_t n = 0;
-    for (size_t i = 0; i < body.n && n + 1 < size && body.s[i] != '\n'; i++)
-        out[n++] = (char)((unsigned char)body.s[i] < 0x20 || body.s[i] == 0x7f ? ' ' : body.s[i]);
+    for (size_t i = 0; i < body.n && n + 1 < size && (page || body.s[i] != '\n'); i++) {
+        char c = (unsigned char)body.s[i] < 0x20 || body.s[i] == 0x7f ? ' ' : body.s[i];
+        bool mark = page && (tag || c == '<');
+        tag = mark && c != '>';
+        if (mark)
+            c = ' ';
+        if (!page || c != ' ' || (n && out[n - 1] != ' '))
+            out[n++] = c;
+    }
+    while (page && n && out[n - 1] == ' ')
+        n--;
     out[n] = '\0';
 }
 
@@ -234,25 +288,30 @@ static void quote(struct slice body, char *out, size_t size)
 static const char *what_to_look_at(long status)
 {
     switch (status) {
+    case 301: case 302: case 303: case 307: case 308: return " (redirects are not followed; is the address right?)";
     case 401: case 403: case 407:                     return " (are token, user and password right?)";
     case 404: case 405: case 410: case 415: case 421: return " (are address and kind right?)";
     default:                                          return "";
     }
 }
 
-/* Words of servers that got plain http where they speak TLS. They say 400, but it is not the events' fault. */
-static bool wants_https(struct slice body)
+/* Words of servers that got plain http where they speak TLS, or no certificate where they want one. They say 400, but it is not the events' fault. */
+static bool wants_other_tls(struct slice body)
 {
-    static const char *const words[] = { "HTTP request to an HTTPS server", "HTTP request was sent to HTTPS port", "speaking plain HTTP to an SSL-enabled server" };
+    static const char *const words[] = { "HTTP request to an HTTPS server", "HTTP request was sent to HTTPS port", "speaking plain HTTP to an SSL-enabled server",
+                                         "No required SSL certificate was sent", "The SSL certificate error" };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (body.n && memmem(body.s, body.n, words[i], strlen(words[i])))
             return true;
     return false;
 }
 
+/* What is behind the door speaks gRPC and has a limit of its own: Loki, Mimir and others say 500 then, however often they are asked. */
+static bool is_too_large(const struct http_reply *r) { return r->status == 413 || (r->status >= 500 && r->body.n && memmem(r->body.s, r->body.n, "message larger than max", 23)); }
+
 enum sent http_verdict(const struct http_reply *r, struct sent_answer *a)
 {
-    char said[160];
+    char said[150];
     if (r->status >= 200 && r->status < 300)
         return SENT_ALL;
     quote(r->body, said, sizeof said);
@@ -262,9 +321,10 @@ enum sent http_verdict(const struct http_reply *r, struct sent_answer *a)
         (void)snprintf(a->why, sizeof a->why, "answered %ld%s%s%s", r->status, what_to_look_at(r->status), *said ? ": " : "", said);
     a->retry_after_us = r->retry_after_us;
     a->timed_out = r->status == 504 || (r->status == 0 && r->timed_out && r->asked);
+    if (is_too_large(r))
+        return SENT_TOO_LARGE;
     switch (r->status) {
-    case 413: return SENT_TOO_LARGE;
-    case 400: return wants_https(r->body) ? SENT_LATER : SENT_REFUSED;
+    case 400: return wants_other_tls(r->body) ? SENT_LATER : SENT_REFUSED;
     case 422: return SENT_REFUSED;
     default:  return SENT_LATER;
     }
@@ -304,13 +364,14 @@ bool http_host_is_here(const char *host)
 void http_conf_check(const struct sink_conf *s, struct conf_checker *c)
 {
     CURLU *u = curl_url();
-    char  *scheme = NULL, *host = NULL, *user = NULL, *password = NULL, *query = NULL;
+    char  *scheme = NULL, *host = NULL, *user = NULL, *password = NULL, *query = NULL, *fragment = NULL;
     bool   readable = u && curl_url_set(u, CURLUPART_URL, s->url, 0) == CURLUE_OK && curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
         curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK && (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0);
     if (u) {
         (void)curl_url_get(u, CURLUPART_USER, &user, 0);
         (void)curl_url_get(u, CURLUPART_PASSWORD, &password, 0);
         (void)curl_url_get(u, CURLUPART_QUERY, &query, 0);
+        (void)curl_url_get(u, CURLUPART_FRAGMENT, &fragment, 0);
     }
     if (*s->url && !readable)
         conf_refuse(c, "url", "Write https://host:port/path.", "not an address of http or https");
@@ -318,6 +379,8 @@ void http_conf_check(const struct sink_conf *s, struct conf_checker *c)
         conf_refuse(c, "url", "Take the part before @ out; use user and password.", "an address is printed and logged, so it carries no credentials");
     else if (query)
         conf_refuse(c, "url", "Take the part from ? on out.", "the address must not have a query");
+    else if (fragment)
+        conf_refuse(c, "url", "Take the part from # on out.", "what stands behind # is sent to nobody, and neither is what a sink adds to the address");
     else if (readable && strcasecmp(scheme, "http") == 0 && !http_host_is_here(host) && (*s->token.path || *s->password.path))
         conf_refuse(c, "url", "Use https.", "credentials would go over the network readable by anyone");
     curl_free(scheme);
@@ -325,5 +388,6 @@ void http_conf_check(const struct sink_conf *s, struct conf_checker *c)
     curl_free(user);
     curl_free(password);
     curl_free(query);
+    curl_free(fragment);
     curl_url_cleanup(u);
 }

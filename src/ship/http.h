@@ -31,7 +31,7 @@ struct http_ask {
     const char        *type, *encoding;      /* Content-Type, Content-Encoding; NULL: none */
     const char *const *headers;              /* more "Name: value"; ends with NULL; NULL: none */
     struct slice       body;
-    size_t             reply_max;            /* bytes kept of the answer; 0: 64 KiB; at most HTTP_REPLY_MAX. The rest is read and thrown away */
+    size_t             reply_max;            /* bytes kept of the answer; 0: 64 KiB; at most HTTP_REPLY_MAX. The rest is read and thrown away. What came packed with gzip is unpacked, up to 64 KiB */
     bool               no_credentials;       /* the caller signs by itself */
     struct text       *whole;                /* where the body of a 2xx goes instead of the reply, up to its maximum; NULL: into the reply */
 };
@@ -58,8 +58,8 @@ void                http_client_cancel(struct http_client *c);
 /*
  * What an answer means to a batch, with the reason put into a:
  *     2xx                                            SENT_ALL
- *     413                                            SENT_TOO_LARGE
- *     400, 422                                       SENT_REFUSED, but for the 400 of a server that wants https
+ *     413, and 5xx of gRPC's "message larger than max"   SENT_TOO_LARGE
+ *     400, 422                                       SENT_REFUSED, but for the 400 of a server that wants https, or a certificate
  *     everything else, and no answer                 SENT_LATER: a wrong address, protocol or password must not throw data away
  */
 enum sent           http_verdict(const struct http_reply *reply, struct sent_answer *a);

@@ -35,7 +35,7 @@ void ship_json_hex(struct text *out, struct slice bytes)
     }
 }
 
-static void base64(struct text *out, struct slice b)
+void ship_json_base64(struct text *out, struct slice b)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < b.n; i += 3) {
@@ -81,7 +81,7 @@ static void put_value(struct text *out, const struct value *v, bool kept)
     case VALUE_REAL:  (kept ? real_kept : real)(out, v->as.real); break;
     case VALUE_BYTES:
         text_add(out, "\"");
-        base64(out, v->as.text);
+        ship_json_base64(out, v->as.text);
         text_add(out, "\"");
         break;
     case VALUE_LIST:

@@ -21,5 +21,6 @@ void ship_json_attrs(struct text *out, const struct attrs *a);
 /* "2026-01-31T23:59:59.000000001Z", without quotes. */
 void ship_json_time(struct text *out, int64_t ns);
 void ship_json_hex(struct text *out, struct slice bytes);
+void ship_json_base64(struct text *out, struct slice bytes);
 
 #endif

@@ -229,7 +229,7 @@ static enum sent verdict(struct kafka *k, struct sent_answer *a)
     if (atomic_load(&k->cancelled))
         (void)snprintf(a->why, sizeof a->why, "cut short: the sink is stopping");
     else
-        (void)snprintf(a->why, sizeof a->why, "Kafka: %.100s%s%.110s", k->bad ? rd_kafka_err2str(k->bad) : "not delivered in time", *k->said ? "; " : "", k->said);
+        (void)snprintf(a->why, sizeof a->why, "Kafka: %.100s%s%.110s", k->bad && k->bad != RD_KAFKA_RESP_ERR__PURGE_QUEUE && k->bad != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ? rd_kafka_err2str(k->bad) : "not delivered in time", *k->said ? "; " : "", k->said);
     if (k->under_way || (!k->too_large && !k->refused))
         drop_producer(k);                         /* it remembers for minutes what a topic or a broker once answered, and after some errors for ever */
     return atomic_load(&k->cancelled) ? SENT_LATER : k->too_large ? SENT_TOO_LARGE : k->refused ? SENT_REFUSED : SENT_LATER;

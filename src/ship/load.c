@@ -87,6 +87,7 @@ struct sifting {
     uint32_t             bytes;           /* of one event, about */
     struct load_counts   counts;
     bool                 full;
+    const char          *why;             /* full for good: what is wrong; NULL: no memory */
 };
 
 static bool seen(const struct sieve *s, struct place p, int64_t received_us)
@@ -117,7 +118,7 @@ static bool add(struct sifting *f, const struct event *e)
         return false;
     }
     f->l->event[f->l->count] = e;
-    f->l->entry[f->l->count++] = (struct entry){ f->record, f->bytes, f->of };
+    f->l->entry[f->l->count++] = (struct entry){ f->record, f->bytes, f->of, e ? NULL : f->why };
     return true;
 }
 
@@ -150,6 +151,7 @@ static bool take(void *ctx, const struct event *given)
     if (!sifted && f->s->rule) {
         enum ship_ruled ruled = f->s->rule(f->s->rule_ctx, e, &f->l->arena);
         if (ruled == RULED_NOT) {
+            f->why = "a rule in front of the sink could not do its part on an event of this record: its expression takes too much work, or what it writes too much memory";
             f->full = true;
             return false;
         }

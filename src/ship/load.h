@@ -49,7 +49,7 @@ struct sieve {
     size_t              seen_n;
 };
 
-struct entry { const struct record *record; uint32_t bytes; uint64_t of; };      /* of: the dead letter it came from, or 0 */
+struct entry { const struct record *record; uint32_t bytes; uint64_t of; const char *why; };      /* of: the dead letter it came from, or 0; why: without an event, what is wrong with the record */
 
 struct load {
     struct arena         arena;

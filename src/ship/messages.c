@@ -113,10 +113,10 @@ void messages_id(const struct messages *m, size_t i, char out[MESSAGE_ID_MAX])
 {
     const struct event *f = m->list[i].first, *l = m->list[i].last;
     if (m->json)
-        (void)snprintf(out, MESSAGE_ID_MAX, "%016" PRIx64 "-%" PRIu64 "-%" PRIu32, f->resource->id, f->record, f->index);
+        (void)snprintf(out, MESSAGE_ID_MAX, "%016" PRIx64 "-%" PRIx64 "-%" PRIu64 "-%" PRIu32, f->resource->id, (uint64_t)f->received_us, f->record, f->index);
     else
-        (void)snprintf(out, MESSAGE_ID_MAX, "%016" PRIx64 "-%" PRIu64 "-%" PRIu32 "-%" PRIu64 "-%" PRIu32 "-%zu-%d", f->resource->id, f->record, f->index, l->record, l->index, m->list[i].events,
-                       (int)f->type);
+        (void)snprintf(out, MESSAGE_ID_MAX, "%016" PRIx64 "-%" PRIx64 "-%" PRIu64 "-%" PRIu32 "-%" PRIu64 "-%" PRIu32 "-%zu-%d", f->resource->id, (uint64_t)f->received_us, f->record, f->index,
+                       l->record, l->index, m->list[i].events, (int)f->type);
 }
 
 void messages_taken(struct messages *m, const struct batch *b, size_t i)

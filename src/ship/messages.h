@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "ship/sink.h"
 
-enum { MESSAGE_ID_MAX = 96 };
+enum { MESSAGE_ID_MAX = 128 };
 
 struct message {
     enum event_type     type;
@@ -39,7 +39,10 @@ void messages_done(struct messages *m);
 /* format: enum sink_format; anything but OTLP is JSON. ERR_LIMIT: too large; ERR_BUSY: no memory. */
 MUST_CHECK enum err messages_make(struct messages *m, const struct batch *b, int format, struct fault *fault);
 struct slice        messages_body(const struct messages *m, size_t i);
-/* The event's record and number, and its resource, since two Homeostats may number alike; of a request the first and the last. */
+/*
+ * The event's record and number, its resource, and when it was received, since two Homeostats number alike, and so does a journal that began anew: a queue
+ * that leaves out what comes twice would take one for the other. Of a request the first and the last.
+ */
 void                messages_id(const struct messages *m, size_t i, char out[MESSAGE_ID_MAX]);
 void                messages_taken(struct messages *m, const struct batch *b, size_t i);
 

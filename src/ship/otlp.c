@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "event/encode.h"
+#include "wire/json_pull.h"
 #include "wire/protobuf.h"
 
 #include <stdio.h>
@@ -73,16 +74,40 @@ static uint64_t rejected(struct slice body, struct slice *message)
     return n;
 }
 
-static void note_partial(struct otlp *o, const struct http_reply *r, size_t sent)
+/* The same as JSON, which some answer whatever they were sent: {"partialSuccess":{"rejectedSpans":"3","errorMessage":"..."}}. The message keeps its escapes. */
+static uint64_t rejected_json(struct slice body, struct slice *message)
+{
+    static const char *const counts[] = { "rejectedLogRecords", "rejectedDataPoints", "rejectedSpans", "rejected_log_records", "rejected_data_points", "rejected_spans" };
+    struct pull p;
+    uint64_t    n = 0;
+    bool        is_count = false, is_message = false;
+    *message = (struct slice){ 0 };
+    pull_init(&p, body);
+    for (enum pull_token t = pull_next(&p); t != PULL_BAD && t != PULL_END; t = pull_next(&p)) {
+        if (t == PULL_KEY) {
+            is_count = false;
+            for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+                is_count |= pull_text_is(&p, counts[i]);
+            is_message = pull_text_is(&p, "errorMessage") || pull_text_is(&p, "error_message");
+        } else if (is_count && (t == PULL_NUMBER || t == PULL_TEXT)) {
+            (void)number_u64(p.text, &n);
+        } else if (is_message && t == PULL_TEXT) {
+            *message = p.text;
+        }
+    }
+    return n;
+}
+
+/* How many of those that were sent the other side has not kept. */
+static uint64_t note_partial(struct otlp *o, const struct http_reply *r, size_t sent)
 {
     struct slice message;
-    if (strncmp(r->type.n ? r->type.s : "", "application/json", 16) == 0)
-        return;
-    uint64_t n = rejected(r->body, &message);
+    bool         json = strncmp(r->type.n ? r->type.s : "", "application/json", 16) == 0 || (r->body.n && *r->body.s == '{');      /* a blank in front could be protobuf's */
+    uint64_t     n = (json ? rejected_json : rejected)(r->body, &message);
     if (!n)
-        return;
-    o->refused += n < sent ? n : sent;
+        return 0;
     (void)snprintf(o->why, sizeof o->why, "partial success: %.*s", (int)(message.n < 200 ? message.n : 200), message.n ? message.s : "");
+    return n < sent ? n : sent;
 }
 
 static enum sent ask(struct otlp *o, enum event_type t, struct sent_answer *a, struct http_reply *r)
@@ -118,7 +143,12 @@ static enum sent send_type(struct otlp *o, const struct batch *b, enum event_typ
     enum sent sent = ask(o, t, a, &r);
     if (sent != SENT_ALL)
         return sent;
-    note_partial(o, &r, n);
+    uint64_t lost = note_partial(o, &r, n);
+    if (lost == n) {                            /* none was kept, so it is known which: they become letters with all that is in them */
+        (void)snprintf(a->why, sizeof a->why, "%s", o->why);
+        return SENT_REFUSED;
+    }
+    o->refused += lost;
     parts_taken(&o->parts, b, t);
     return SENT_ALL;
 }

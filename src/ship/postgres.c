@@ -44,6 +44,7 @@ struct postgres {
     unsigned                staged;              /* types whose temporary table is there, in this session */
     int64_t                 care_at_us;          /* mono */
     bool                    care_failed;
+    bool                    doubt;               /* the tables are not as they were when they were looked at */
     char                    noticed[160];        /* the last warning of the server, or what is in the way of the tables, that was told */
 };
 
@@ -114,7 +115,7 @@ static enum err migrate_locked(struct postgres *p, int64_t deadline_us, struct f
     enum err    e = run(p, sql_postgres_lock, 1, most, deadline_us, fault);
     if (e == OK)
         e = version_there(p, &version, deadline_us, fault);
-    if (e != OK || version >= VERSION)
+    if (e != OK || (version >= VERSION && !p->doubt))
         return e;
     e = run(p, sql_postgres_migrations_table, 0, NULL, deadline_us, fault);
     for (size_t i = 0; e == OK && i < ship_migration_statement_count; i++)
@@ -139,11 +140,16 @@ static enum err migrate(struct postgres *p, int64_t deadline_us, struct fault *f
     int      version = 0;
     char     state[6];
     enum err e = version_there(p, &version, deadline_us, fault);
-    if (e != OK || version >= VERSION)
+    if (e != OK || (version >= VERSION && !p->doubt))
         return e;
     deadline_us = clock_mono_us(&clock_real) + MIGRATE_MS * US_PER_MS;
     e = run(p, sql_postgres_begin, 0, NULL, deadline_us, fault);
-    return e == OK ? in_transaction(p, migrate_locked(p, deadline_us, fault), state, deadline_us, fault) : e;
+    if (e == OK)
+        e = in_transaction(p, migrate_locked(p, deadline_us, fault), state, deadline_us, fault);
+    if (e == ERR_DENIED && version >= VERSION && p->link)      /* a role that may only insert looks at nothing; what is wrong the next statement says */
+        e = OK;
+    p->doubt = p->doubt && e != OK;
+    return e;
 }
 
 static enum err set_policies(struct postgres *p, int64_t deadline_us, struct fault *fault)
@@ -295,6 +301,36 @@ static bool is_of_the_data(const char *state)
     return strncmp(state, "22", 2) == 0 || strncmp(state, "23", 2) == 0 || strncmp(state, "54", 2) == 0;
 }
 
+/* States that mean that a table is not as our statements know it: then it is looked at again, and gets what it lacks, or is refused by what is in the way. */
+static bool is_of_the_table(const char *state)
+{
+    static const char *const states[] = { "08P01", "22P03", "22P04", "42703", "42804", "42P01", "42P10" };      /* the first three: by COPY, when a column has another type */
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
+        if (strcmp(state, states[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Something is missing in a row. When it is a column that the sink does not know the table is to blame, and no row would be taken. */
+static bool lacks_a_column(struct postgres *p, const char *state, int64_t deadline_us, struct fault *fault)
+{
+    struct fault why = { 0 };
+    if (strcmp(state, "23502") != 0)
+        return false;
+    p->doubt = true;
+    if (migrate_telling(p, deadline_us, &why) == OK)
+        return false;
+    *fault = why;
+    return true;
+}
+
+/* What the server said, without the statement in front of it. */
+static const char *said(const char *text)
+{
+    const char *end = strncmp(text, "cannot run \"", 12) == 0 ? strstr(text + 12, "\": ") : NULL;
+    return end ? end + 3 : text;
+}
+
 static enum sent postgres_send(void *self, const struct batch *b, struct sent_answer *a)
 {
     struct postgres *p = self;
@@ -309,10 +345,11 @@ static enum sent postgres_send(void *self, const struct batch *b, struct sent_an
         e = put_batch(p, b, deadline_us, &fault, state);
     if (e == OK)
         return SENT_ALL;
-    bool      alive = p->link && pg_link_alive(p->link);
-    enum sent sent = alive && is_of_the_data(state) ? SENT_REFUSED : e == ERR_LIMIT && p->rows.out.cut ? SENT_TOO_LARGE : SENT_LATER;
+    bool      alive = p->link && pg_link_alive(p->link), of_the_table = is_of_the_table(state);
+    p->doubt = p->doubt || of_the_table;
+    enum sent sent = alive && is_of_the_data(state) && !of_the_table && !lacks_a_column(p, state, deadline_us, &fault) ? SENT_REFUSED : e == ERR_LIMIT && p->rows.out.cut ? SENT_TOO_LARGE : SENT_LATER;
     a->timed_out = sent == SENT_LATER && p->link && e == ERR_TIMEOUT;
-    (void)snprintf(a->why, sizeof a->why, "%.230s", atomic_load(&p->cancelled) ? "cut short: the sink is stopping" : fault.text);
+    (void)snprintf(a->why, sizeof a->why, "%.230s", atomic_load(&p->cancelled) ? "cut short: the sink is stopping" : said(fault.text));
     if (sent == SENT_LATER)
         hang_up(p);                              /* a new session looks again at what is there: somebody may have taken it away */
     return sent;

@@ -246,7 +246,7 @@ static struct pump_next send_step(struct pump *p)
     if (p->at == p->end) {
         if (!p->load.event[p->at]) {
             p->end = p->at + 1;
-            return bury(p, LETTER_EVENT, 1, "the record cannot be read");
+            return bury(p, LETTER_EVENT, 1, p->load.entry[p->at].why ? p->load.entry[p->at].why : "the record cannot be read");
         }
         choose(p);
     }
@@ -306,7 +306,7 @@ static void be_idle(struct pump *p)
 static struct pump_next end_load(struct pump *p)
 {
     struct fault why = { 0 };
-    enum err     e = p->replaying ? dead_replay_done(p->o.dead, p->conf->name, p->load.last, &why) : commit(p, p->load.last, &why);
+    enum err     e = p->replaying ? begin_replay_done(p->o.dead, p->conf, p->load.last, &why) : commit(p, p->load.last, &why);
     if (e != OK)
         return not_now(p, why.text, 0);
     if (p->replaying)
@@ -381,7 +381,7 @@ static bool look_for_replay(struct pump *p)
     p->looked_us = mono(p);
     if (p->replay.done < p->replay.until)
         return true;
-    if (dead_replay_read(p->o.dead, p->conf->name, &r, &why) != OK || r.done >= r.until)
+    if (begin_replay_read(p->o.dead, p->conf, &r, &why) != OK || r.done >= r.until)
         return false;
     if (begin_seen_letters(p->o.dead, p->conf, r.done, &p->replay_sieve, &why) != OK) {
         log_fault(LOG_WARN, "dead letters cannot be sent again", &why);
@@ -546,7 +546,7 @@ void pump_close(struct pump *p, struct place *resume)
     if (p->replaying) {                       /* the letters come again as far as they were not noted */
         const struct entry *x = p->at < p->load.count ? &p->load.entry[p->at] : NULL;
         uint64_t            letter = x ? x->of - 1 : p->load.last;
-        if (letter > p->replay.done && dead_replay_done(p->o.dead, p->conf->name, letter, &why) != OK)
+        if (letter > p->replay.done && begin_replay_done(p->o.dead, p->conf, letter, &why) != OK)
             log_fault(LOG_WARN, "how far dead letters were sent again could not be noted", &why);
     } else if (p->load.count && p->at < p->load.count) {
         const struct event *e = p->load.event[p->at];

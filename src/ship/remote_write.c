@@ -5,11 +5,14 @@
  * are refused with 400, by Thanos with 409, and some of them by Prometheus up to 2.4x with 500, told by its words: such a batch is halved until they are
  * found. Points of delta temporality have no place in Prometheus and are left out before they are sent.
  *
+ * A sample from the future is not sent: Prometheus up to 2.4x takes it, and then refuses everything that is more than an hour older, for as long as its head lives.
+ *
  * An answer that got lost leaves open what was taken. What is refused as out of order or a duplicate afterwards, alone, was taken then.
  */
 #include "ship/http.h"
 #include "ship/kinds.h"
 
+#include "base/clock.h"
 #include "event/flatten.h"
 #include "wire/remote.h"
 #include "wire/snappy.h"
@@ -19,6 +22,7 @@
 #include <string.h>
 
 enum { REQUEST_MAX = 256 * 1024 * 1024, FLAT_MAX = 64 * 1024 * 1024, RESET_AT = 1024 * 1024 };
+#define AHEAD_MOST_US (600 * US_PER_S)         /* as newer versions of Prometheus have it */
 
 struct remote_sink {
     const struct sink_conf *conf;
@@ -73,14 +77,25 @@ static bool take(void *ctx, const struct flatten_sample *s)
     return true;
 }
 
+/* Of the two clocks the later one: a dead letter may have been of the future when it came, and be of today when it is sent again. */
+static bool is_ahead(const struct event *e, int64_t now_us)
+{
+    return e->as.point.time_ns / 1000 > (e->received_us > now_us ? e->received_us : now_us) + AHEAD_MOST_US;
+}
+
 /* SENT_ALL: it is composed. */
 static enum sent compose(struct remote_sink *r, const struct batch *b, struct sent_answer *a)
 {
     struct taking t = { .w = &r->writer };
     struct fault  fault = { 0 };
+    int64_t       now_us = clock_wall_us(&clock_real);
     remote_write_reset(&r->writer);
     arena_reset(&r->arena);
     for (size_t i = 0; i < b->count; i++) {
+        if (is_ahead(b->event[i], now_us)) {
+            (void)snprintf(a->why, sizeof a->why, "its time is more than ten minutes ahead of when it was received: look at the clocks of who sent it, and of this machine");
+            return SENT_REFUSED;
+        }
         if (r->arena.used > RESET_AT)
             arena_reset(&r->arena);
         enum err e = flatten_point(b->event[i], NULL, &r->arena, take, &t, &fault);

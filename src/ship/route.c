@@ -34,9 +34,23 @@ static enum field field_of(const char *key)
     return FIELD_ATTRIBUTE;
 }
 
+/* \\1 means what a group has matched. The C library looks for that without a bound, and ends the process where a value is long. */
+static bool refers_back(const char *s)
+{
+    for (const char *p = strchr(s, '\\'); p && p[1]; p = strchr(p + 2, '\\'))
+        if (p[1] >= '1' && p[1] <= '9')
+            return true;
+    return false;
+}
+
 static enum err compile(struct condition *c, struct fault *fault)
 {
     size_t n = strlen(c->value) + 5;
+    if (refers_back(c->value)) {
+        enum err e = fail(fault, ERR_INPUT, "%.80s refers back to a group", c->value);
+        fail_hint(fault, "conditions do not know that; a rule of the section relabel does (keep, drop)");
+        return e;
+    }
     char  *whole = malloc(n), why[120];
     if (!whole)
         return fail(fault, ERR_LIMIT, "no memory for a condition");

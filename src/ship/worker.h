@@ -37,7 +37,7 @@ enum ship_ruled {
     RULED_OUT,                                /* it is dropped on purpose, and counted */
     RULED_IN,
     RULED_UNPARSED,                           /* in, although a rule could not read what it should have; counted */
-    RULED_NOT                                 /* the arena was too small for it: it must not go as it is */
+    RULED_NOT                                 /* a rule could not do its part: the arena was too small, or an expression gave up. It must not go as it is */
 };
 typedef enum ship_ruled ship_rule(void *ctx, struct event *e, struct arena *a);
 

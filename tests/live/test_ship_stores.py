@@ -136,6 +136,28 @@ def test_what_postgres_refuses_is_a_dead_letter_with_its_reason_and_the_rest_arr
     assert site.stop() == 0
 
 
+def test_letters_of_a_sink_that_was_renamed_are_counted_and_sent_under_either_name(server, make_site):
+    site = make_site(postgres(server, "renamed"))
+    site.start()
+    post(site, "/v1/logs", logs(log("one")))
+    site.until(lambda: site.caught_up("pg"), "it is there")
+    server.psql("ALTER TABLE renamed.logs_events ADD CONSTRAINT venom CHECK (message NOT LIKE '%poison%')")
+    post(site, "/v1/logs", logs(log("poison 1"), log("poison 2")))
+    site.until(lambda: site.caught_up("pg"), "they are letters")
+    assert json.loads(site.cli("deadletter", "ls", "-o", "json").stdout)[0]["why"].startswith("new row for relation"), "what the server said stands in front"
+    assert site.stop() == 0
+    server.psql("ALTER TABLE renamed.logs_events DROP CONSTRAINT venom")
+    site.settings["sinks"] = {"tables": {**site.settings["sinks"]["pg"], "formerly": ["pg"]}}
+    site.write()
+    refused = site.cli("deadletter", "replay", "nobody", check=False)
+    assert refused.returncode != 0 and "is called nobody, or was" in refused.stderr and "formerly: [nobody]" in refused.stderr
+    assert "2 dead letters of tables will be sent again" in site.cli("deadletter", "replay", "pg").stdout
+    site.start()
+    site.until(lambda: server.value("SELECT count(*) FROM renamed.logs_events") == 3, "they were sent again")
+    site.until(lambda: {x["state"] for x in json.loads(site.cli("deadletter", "ls", "-o", "json").stdout)} == {"sent again"}, "and that is told of them")
+    assert site.stop() == 0
+
+
 def test_days_are_partitions_made_ahead_and_dropped_and_far_ones_lie_with_the_rest(server, make_site):
     site = make_site(postgres(server, "days", keep="3d"))
     site.start()
@@ -349,6 +371,62 @@ def test_a_table_that_cannot_be_used_is_refused_with_what_is_in_the_way_and_work
     assert site.stop() == 0
 
 
+@pytest.mark.parametrize("changed, said, mended", [
+    ("ALTER TABLE changed.logs_events ADD COLUMN must text NOT NULL DEFAULT ''; ALTER TABLE changed.logs_events ALTER COLUMN must DROP DEFAULT", "column must of table logs_events must not be NULL, and the sink does not know it",
+     "ALTER TABLE changed.logs_events ALTER COLUMN must SET DEFAULT ''"),
+    ("ALTER TABLE changed.logs_events ALTER COLUMN severity TYPE int", "column severity of table logs_events is of type integer, and the sink needs smallint", "ALTER TABLE changed.logs_events ALTER COLUMN severity TYPE smallint"),
+])
+def test_a_table_that_is_changed_while_the_sink_works_makes_no_dead_letters(make_site, server, changed, said, mended):
+    """In the session that is open, and in the next one: whose fault it is the table says when it is looked at again."""
+    server.psql("DROP SCHEMA IF EXISTS changed CASCADE")
+    site = make_site(postgres(server, "changed"))
+    site.start()
+    post(site, "/v1/logs", logs(log("one")))
+    site.until(lambda: site.caught_up("pg"), "it is there")
+    server.psql(changed)
+    post(site, "/v1/logs", logs(*(log(f"two {i}") for i in range(20))))
+    if "must" in changed:
+        site.until(lambda: said in site.sink("pg")["last_error"], "it says what is in the way")
+    assert site.stop() == 0
+    site.start()
+    post(site, "/v1/logs", logs(log("three")))
+    site.until(lambda: said in site.sink("pg")["last_error"], "it says what is in the way")
+    server.psql(mended)
+    site.until(lambda: site.caught_up("pg"), "all of it is there")
+    assert server.value("SELECT count(*) FROM changed.logs_events") == 22 and site.sink("pg")["dead"] == 0
+    assert site.stop() == 0
+
+
+def test_a_column_that_somebody_dropped_is_added_again(make_site, server):
+    site = make_site(postgres(server, "dropped"))
+    site.start()
+    post(site, "/v1/logs", logs(log("one")))
+    site.until(lambda: site.caught_up("pg"), "it is there")
+    server.psql("ALTER TABLE dropped.logs_events DROP COLUMN span_id")
+    post(site, "/v1/logs", logs(log("two")))
+    site.until(lambda: site.caught_up("pg"), "all of it is there")
+    assert server.value("SELECT count(*) FROM dropped.logs_events WHERE span_id IS NULL") == 2 and site.sink("pg")["dead"] == 0
+    assert site.stop() == 0
+
+
+def test_an_index_of_others_that_lets_only_one_row_through_makes_a_dead_letter_of_the_second(make_site, server):
+    """A conflict with our own key is an event that came again; one with another key is an event that would be lost in silence."""
+    site = make_site(postgres(server, "narrow"))
+    site.start()
+    post(site, "/v1/logs", logs(log("one")))
+    site.until(lambda: site.caught_up("pg"), "it is there")
+    server.psql("CREATE UNIQUE INDEX narrow ON narrow.logs_events (time, app)")
+    now = time.time_ns()
+    post(site, "/v1/logs", logs(log("two", at=now), log("three", at=now)))
+    site.until(lambda: site.caught_up("pg"), "both were dealt with")
+    assert server.value("SELECT count(*) FROM narrow.logs_events") == 2 and site.sink("pg")["dead"] == 1
+    assert "duplicate key value violates unique constraint" in site.cli("deadletter", "ls", "pg", "-o", "json").stdout
+    server.psql("DROP INDEX narrow.narrow")
+    site.cli("deadletter", "replay", "pg")
+    site.until(lambda: server.value("SELECT count(*) FROM narrow.logs_events") == 3, "it is there after all")
+    assert site.stop() == 0
+
+
 # -- Prometheus ------------------------------------------------------------------------------------------------------------------
 
 
@@ -427,6 +505,21 @@ def test_jetstream_has_each_event_once_though_it_stops_and_the_daemon_is_killed(
         got.append(json.loads(base64.b64decode(message["data"]))["body"])
     assert sorted(got, key=lambda x: int(x.split()[1])) == [f"line {i}" for i in range(want)]
     assert site.stop() == 0
+
+
+def test_jetstream_does_not_take_one_homeostat_for_another_that_counts_alike(nats, make_site):
+    """Two that begin at the same time, or one whose journal began anew, number their records from 1, and services without a host are the same resource."""
+    made = nats.ask("$JS.API.STREAM.CREATE.EVENTS", {"name": "EVENTS", "subjects": ["obs.>"], "storage": "file", "num_replicas": 1, "duplicate_window": 120 * 10**9})
+    assert "error" not in made, made
+    sink = {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "stream": "EVENTS", "types": ["logs"], "match": ["service.name=shop"]}
+    for who in range(2):
+        site = make_site({"sensors": {"enabled": False}, "sinks": {"q": sink}})
+        site.start()
+        for k in range(5):
+            post(site, "/v1/logs", logs(log(f"line {k} of {who}")))
+        site.until(lambda: site.caught_up("q"), "everything was sent on")
+        assert site.stop() == 0
+    assert nats.ask("$JS.API.STREAM.INFO.EVENTS", None)["state"]["messages"] == 10
 
 
 def test_a_stream_that_is_not_there_is_waited_for_with_its_name(nats, make_site):

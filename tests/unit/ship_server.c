@@ -52,7 +52,8 @@ static bool serve_one(int c)
             continue;
         return false;
     }
-    return strcmp(say, "hang up") != 0 && write(c, say, strlen(say)) == (ssize_t)strlen(say) && i + 1 < REQUESTS_MAX;
+    size_t n = server.answer_size[i] ? server.answer_size[i] : strlen(say);
+    return strcmp(say, "hang up") != 0 && write(c, say, n) == (ssize_t)n && i + 1 < REQUESTS_MAX;
 }
 
 static void *serve(void *ctx)

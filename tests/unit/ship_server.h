@@ -15,6 +15,7 @@ struct ship_server {
     atomic_int  n, connections;
     atomic_bool stop;
     const char *answer[REQUESTS_MAX];          /* whole; NULL: 200 and nothing; "silence": none until the end; "hang up" */
+    size_t      answer_size[REQUESTS_MAX];     /* 0: as long as its text */
     char       *head[REQUESTS_MAX], *body[REQUESTS_MAX];
     size_t      size[REQUESTS_MAX];
 };

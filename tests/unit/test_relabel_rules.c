@@ -220,7 +220,8 @@ static void an_expression_that_would_take_for_ever_matches_nothing(void **state)
     struct regex *r;
     (void)state;
     assert_ok(regex_new("(a+)+b", &r, &fault), &fault);
-    assert_false(regex_matches(r, SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac")));
+    assert_false(regex_matches(r, SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaacb")));
+    assert_int_equal(regex_given_up(r), 1);
     regex_free(r);
 }
 
@@ -306,6 +307,25 @@ static void of_labels_that_get_one_name_the_last_by_the_alphabet_stays(void **st
     is("one", "c");
 }
 
+static void long_lines_are_searched_to_their_end(void **state)
+{
+    static const char *const patterns[] = { ".*password=.*", "(.|\\n)*password=(.|\\n)*", "(?:[^\"\\\\]|\\\\.)*password=.*", "(\\w+ )*password=.*" };
+    static char line[1 << 21];
+    (void)state;
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++)
+        for (size_t size = 1000; size <= (i ? 20000 : 2000000); size *= i ? 20 : 2000) {
+            struct regex *r;
+            size_t        used = 0;
+            while (used < size)
+                used += (size_t)snprintf(line + used, sizeof line - used, "word ");
+            used += (size_t)snprintf(line + used, sizeof line - used, "password=hunter2");
+            assert_ok(regex_new(patterns[i], &r, &fault), &fault);
+            assert_true(regex_matches(r, (struct slice){ line, used }));
+            assert_int_equal(regex_given_up(r), 0);
+            regex_free(r);
+        }
+}
+
 static void labels_stay_as_they_are_when_there_is_no_room(void **state)
 {
     bool cut = false;
@@ -347,6 +367,39 @@ static void an_event_is_seen_by_names_and_changed_in_copies(void **state)
     assert_true(slice_is(attrs_text(&e.resource->attrs, "service.namespace"), "of-shop"));
     assert_true(e.resource->id != 1 && e.resource != &res);
     assert_int_equal(res.attrs.count, 1);
+}
+
+static void what_labeldrop_takes_out_goes_wherever_it_stands(void **state)
+{
+    static const struct attr      at[] = { { { "token", 5 }, { .kind = VALUE_TEXT, .as.text = { "x", 1 } } }, { { "code", 4 }, { .kind = VALUE_INT, .as.integer = 7 } } };
+    static const struct attr      of[] = { { { "service.name", 12 }, { .kind = VALUE_TEXT, .as.text = { "shop", 4 } } }, { { "db.password", 11 }, { .kind = VALUE_TEXT, .as.text = { "x", 1 } } } };
+    static const struct resource  res = { .attrs = { of, 2 }, .id = 1 };
+    static const struct scope     scope = { .name = { "lib", 3 }, .attrs = { at, 2 } };
+    static const struct span_note notes[] = { { .name = { "a", 1 } }, { .name = { "b", 1 }, .attrs = { at, 2 } }, { .name = { "c", 1 }, .attrs = { at, 2 } } };
+    static const struct span_link links[] = { { .attrs = { at, 2 } } };
+    static const struct exemplar  exemplars[] = { { .value = 3, .attrs = { at, 2 } } };
+    struct relabel_report report;
+    (void)state;
+    assert_ok(load("relabel:\n- { set: s, regex: '.*(password|secret|token).*', action: labeldrop }\n"), &fault);
+    struct event e = { .type = EVENT_SPAN, .resource = &res, .scope = &scope, .attrs = { at, 2 }, .as.span = { .notes = notes, .notes_n = 3, .links = links, .links_n = 1 } };
+    assert_true(relabel_event(set, &e, &arena, &report) && !report.cut);
+    assert_int_equal(e.attrs.count, 1);
+    assert_int_equal(e.resource->attrs.count, 1);
+    assert_true(e.resource->id != 1 && slice_is(attrs_text(&e.resource->attrs, "service.name"), "shop"));
+    assert_true(e.scope->attrs.count == 1 && slice_is(e.scope->name, "lib"));
+    for (int i = 0; i < 3; i++)
+        assert_true(e.as.span.notes[i].attrs.count == (i ? 1 : 0) && slice_is(e.as.span.notes[i].name, notes[i].name.s));
+    assert_int_equal(e.as.span.links[0].attrs.count, 1);
+    struct event p = { .type = EVENT_POINT, .resource = &res, .scope = &scope, .as.point = { .exemplars = exemplars, .exemplars_n = 1 } };
+    assert_true(relabel_event(set, &p, &arena, &report) && !report.cut);
+    assert_true(p.as.point.exemplars[0].attrs.count == 1 && attrs_find(&p.as.point.exemplars[0].attrs, "code"));
+    assert_true(notes[1].attrs.count == 2 && res.attrs.count == 2 && scope.attrs.count == 2);      /* what others read is as it was */
+    struct event q = { .type = EVENT_SPAN, .resource = &res, .scope = &scope, .attrs = { at, 2 } };
+    struct arena small;
+    arena_init(&small, 64);
+    (void)relabel_event(set, &q, &small, &report);
+    assert_true(report.cut);
+    arena_done(&small);
 }
 
 static void events_are_dropped_by_what_they_are(void **state)
@@ -464,6 +517,7 @@ int main(void)
         T(an_event_is_seen_by_names_and_changed_in_copies), T(events_are_dropped_by_what_they_are),
         T(a_body_of_json_becomes_a_value_of_its_own), T(without_a_target_the_members_of_an_object_become_attributes_and_go_before_those_of_that_name),
         T(what_is_no_json_or_too_much_of_it_stays_as_it_was_and_is_told), T(only_what_the_expression_matches_is_read_as_json),
+        T(long_lines_are_searched_to_their_end), T(what_labeldrop_takes_out_goes_wherever_it_stands),
     };
     return cmocka_run_group_tests_name("relabel rules", tests, NULL, NULL);
 }

@@ -181,6 +181,25 @@ static void letters_of_a_former_name_are_sent_again_by_the_new_one(void **state)
     assert_ok(dead_want_replay(w.dead, "t", &r, &fault), &fault);
     look(p);
     assert_int_equal(w.told.n, 3);
+    assert_ok(dead_replay_read(w.dead, "s", &r, &fault), &fault);      /* and it is told of the letters as they are called */
+    assert_int_equal(r.done, 3);
+    pump_close(p, NULL);
+}
+
+static void what_is_asked_for_under_a_former_name_is_sent_by_the_new_one(void **state)
+{
+    (void)state;
+    static const char *const before[] = { "s" };
+    pump_close(with_three_letters(), NULL);
+    w.told.poisons = 0;
+    w.conf.name = "t";
+    w.conf.formerly = (struct conf_list){ before, 1 };
+    struct pump *p = pump_begin(&w, NULL);
+    (void)want();
+    look(p);
+    assert_int_equal(w.told.n, 3);
+    look(p);
+    assert_int_equal(w.told.n, 3);
     pump_close(p, NULL);
 }
 
@@ -278,7 +297,7 @@ int main(void)
         T(a_replay_goes_on_after_a_crash_and_writes_no_letter_twice),
         T(letters_are_sent_again_while_new_events_come),
         T(another_sinks_letters_are_left_alone),
-        T(letters_of_a_former_name_are_sent_again_by_the_new_one),
+        T(letters_of_a_former_name_are_sent_again_by_the_new_one), T(what_is_asked_for_under_a_former_name_is_sent_by_the_new_one),
         T(a_whole_record_is_sent_again_when_it_can_be_read),
         T(what_is_forgotten_is_not_shown_and_not_sent),
         T(a_name_that_is_no_name_of_a_sink_reaches_no_file),

@@ -88,7 +88,7 @@ static void each_status_means_one_thing_to_a_batch(void **state)
     static const struct { long status; enum sent sent; } rows[] = {
         { 200, SENT_ALL }, { 204, SENT_ALL }, { 299, SENT_ALL }, { 301, SENT_LATER }, { 307, SENT_LATER }, { 400, SENT_REFUSED }, { 401, SENT_LATER }, { 403, SENT_LATER },
         { 404, SENT_LATER }, { 405, SENT_LATER }, { 407, SENT_LATER }, { 408, SENT_LATER }, { 402, SENT_LATER }, { 409, SENT_LATER }, { 410, SENT_LATER }, { 413, SENT_TOO_LARGE }, { 415, SENT_LATER },
-        { 421, SENT_LATER }, { 422, SENT_REFUSED },
+        { 421, SENT_LATER }, { 422, SENT_REFUSED }, { 302, SENT_LATER }, { 308, SENT_LATER },
         { 425, SENT_LATER }, { 429, SENT_LATER }, { 500, SENT_LATER }, { 501, SENT_LATER }, { 502, SENT_LATER }, { 503, SENT_LATER }, { 504, SENT_LATER }, { 0, SENT_LATER }, { 100, SENT_LATER },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -104,7 +104,8 @@ static void a_server_that_wants_https_is_waited_for_and_a_wrong_address_is_told_
     (void)state;
     static const struct { long status; const char *body, *told; } rows[] = {
         { 400, "Client sent an HTTP request to an HTTPS server.\n", "HTTPS server" }, { 400, "<center>The plain HTTP request was sent to HTTPS port</center>", "HTTPS port" },
-        { 404, "404 page not found", "are address and kind right?" }, { 415, "", "are address and kind right?" }, { 401, "", "are token, user and password right?" },
+        { 400, "<html>\r\n<head><title>400 No required SSL certificate was sent</title></head>", "answered 400: 400 No required SSL certificate was sent" },
+        { 404, "404 page not found", "are address and kind right?" }, { 308, "<a href=\"/there\">Moved</a>.\n", "redirects are not followed; is the address right?): Moved ." }, { 415, "", "are address and kind right?" }, { 401, "", "are token, user and password right?" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct sent_answer a = { 0 };
@@ -189,6 +190,74 @@ static void a_partial_success_is_a_count_with_a_reason(void **state)
     assert_non_null(strstr(answered.why, "wrong"));
 }
 
+/* What is refused by number only is lost but for that; where all is refused nothing need be. */
+static void a_partial_success_that_kept_nothing_is_a_refusal_of_the_events(void **state)
+{
+    (void)state;
+    server.answer[0] = "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 11\r\n\r\n\x0a\x09\x08\x0a\x12\x05wrong";
+    server.answer[1] = server.answer[0];
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_REFUSED);
+    assert_string_equal(answered.why, "partial success: wrong");
+    b.count = 1;
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_REFUSED);
+    assert_int_equal(answered.refused, 0);
+}
+
+static void a_partial_success_is_read_as_json_too(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "{\"partialSuccess\":{\"rejectedLogRecords\":\"3\",\"errorMessage\":\"wrong\"}}", "{\"partial_success\":{\"error_message\":\"wrong\",\"rejected_log_records\":3}}" };
+    static char answers[2][512];
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    for (int i = 0; i < 2; i++)
+        (void)snprintf(answers[i], sizeof answers[i], "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s", i ? "text/plain" : "application/json; charset=utf-8",
+                       strlen(bodies[i]), bodies[i]);
+    for (int i = 0; i < 2; i++) {
+        server.answer[i] = answers[i];
+        assert_int_equal(send_once(&sink_otlp, &b), SENT_ALL);
+        assert_int_equal(answered.refused, 3);
+        assert_string_equal(answered.why, "partial success: wrong");
+    }
+}
+
+static void an_answer_that_is_packed_is_unpacked_though_nobody_asked_for_it(void **state)
+{
+    (void)state;
+    static char answer[4096];
+    size_t      n;
+    char        words[400], *packed;
+    memset(words, 'w', sizeof words);
+    packed = http_gzip((struct slice){ words, sizeof words }, &n);
+    int head = snprintf(answer, sizeof answer, "HTTP/1.1 429 Later\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", n);
+    memcpy(answer + head, packed, n);
+    free(packed);
+    server.answer[0] = answer;
+    server.answer_size[0] = (size_t)head + n;
+    struct http_client *c;
+    struct http_reply   r;
+    assert_ok(http_client_open(&w.conf, &c, &fault), &fault);
+    assert_true(http_client_ask(c, &(struct http_ask){ .path = "/x" }, &r));
+    assert_int_equal(r.body.n, sizeof words);
+    assert_memory_equal(r.body.s, words, sizeof words);
+    assert_int_equal(r.body.s[r.body.n], 0);
+    http_client_close(c);
+}
+
+/* Loki's and Mimir's doors say 500 when what is behind them finds a request too large; it would be so for ever. */
+static void a_limit_of_grpc_behind_the_door_is_a_batch_that_is_too_large(void **state)
+{
+    (void)state;
+    struct sent_answer a = { 0 };
+    assert_int_equal(http_verdict(&(struct http_reply){ .status = 500, .body = SLICE("rpc error: code = ResourceExhausted desc = grpc: received message larger than max (6152654 vs. 4194304)\n") }, &a),
+                     SENT_TOO_LARGE);
+    assert_non_null(strstr(a.why, "larger than max"));
+    assert_int_equal(http_verdict(&(struct http_reply){ .status = 500, .body = SLICE("rpc error: code = ResourceExhausted desc = too many outstanding requests\n") }, &a), SENT_LATER);
+}
+
 static void a_bad_request_is_refused_with_what_was_said(void **state)
 {
     (void)state;
@@ -238,7 +307,7 @@ static void a_redirect_is_not_followed(void **state)
     (void)append_lines(&w, 0, 9);
     struct batch b = all_of_it();
     assert_int_equal(send_once(&sink_otlp, &b), SENT_LATER);
-    assert_string_equal(answered.why, "answered 307");
+    assert_string_equal(answered.why, "answered 307 (redirects are not followed; is the address right?)");
     assert_true(head_has(0, "\r\nAuthorization: Bearer s3cret"));
 }
 
@@ -255,6 +324,23 @@ static void user_and_password_and_further_headers_go_along(void **state)
     assert_true(head_has(0, "\r\nAuthorization: Basic bWU6cGFzcw=="));
     assert_true(head_has(0, "\r\nX-Scope-OrgID: shop"));
     assert_null(strstr(answered.why, "pass"));
+}
+
+static void a_side_that_repeats_what_it_was_asked_puts_no_secret_into_the_reason(void **state)
+{
+    (void)state;
+    server.answer[0] = "HTTP/1.1 400 Bad\r\nContent-Length: 51\r\n\r\nyou said s3cret and Authorization: Bearer s3cret, no";
+    server.answer[1] = "HTTP/1.1 403 Bad\r\nContent-Length: 45\r\n\r\nyou said pass and Basic bWU6cGFzcw==, so no!!";
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    w.conf.token = (struct conf_secret){ "/x", "s3cret", 6 };
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_REFUSED);
+    assert_string_equal(answered.why, "answered 400: you said ****** and Authorization: Bearer ******, n");
+    w.conf.token = (struct conf_secret){ "", "", 0 };
+    w.conf.user = "me";
+    w.conf.password = (struct conf_secret){ "/x", "pass", 4 };
+    assert_int_equal(send_once(&sink_otlp, &b), SENT_LATER);
+    assert_non_null(strstr(answered.why, "you said **** and Basic ************, so no"));
 }
 
 static void an_answer_is_kept_up_to_its_bound(void **state)
@@ -437,6 +523,26 @@ static void a_delta_is_refused_before_it_is_sent(void **state)
     assert_true(sink_remote_write.holds(&e));
 }
 
+/* Prometheus would take it, and nothing that is older than an hour before it any more. */
+static void a_point_of_the_future_is_refused_before_it_is_sent(void **state)
+{
+    (void)state;
+    (void)append_point(&w, "requests", 7);
+    struct batch b = all_of_it();
+    struct event e = *b.event[0];
+    const struct event *one = &e;
+    b.event = &one;
+    e.received_us = clock_wall_us(&clock_real);
+    e.as.point.time_ns = (e.received_us + 599 * US_PER_S) * 1000;
+    assert_int_equal(send_once(&sink_remote_write, &b), SENT_ALL);
+    e.as.point.time_ns = (e.received_us + 660 * US_PER_S) * 1000;
+    assert_int_equal(send_once(&sink_remote_write, &b), SENT_REFUSED);
+    assert_non_null(strstr(answered.why, "ten minutes ahead"));
+    e.as.point.time_ns = INT64_MAX;
+    assert_int_equal(send_once(&sink_remote_write, &b), SENT_REFUSED);
+    assert_int_equal(server.n, 1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -451,16 +557,22 @@ int main(void)
         T(logs_metrics_and_their_order_arrive_by_otlp),
         T(what_one_type_got_through_is_not_sent_again_when_another_has_to_wait),
         T(a_partial_success_is_a_count_with_a_reason),
+        T(a_partial_success_that_kept_nothing_is_a_refusal_of_the_events),
+        T(a_partial_success_is_read_as_json_too),
+        T(an_answer_that_is_packed_is_unpacked_though_nobody_asked_for_it),
+        T(a_limit_of_grpc_behind_the_door_is_a_batch_that_is_too_large),
         T(a_bad_request_is_refused_with_what_was_said),
         T(nobody_there_and_no_answer_and_half_an_answer_are_tried_again),
         T(a_send_that_hangs_can_be_cut_short),
         T(a_redirect_is_not_followed),
         T(user_and_password_and_further_headers_go_along),
+        T(a_side_that_repeats_what_it_was_asked_puts_no_secret_into_the_reason),
         T(an_answer_is_kept_up_to_its_bound),
         T(lines_go_to_loki_in_few_streams_with_metadata),
         T(points_arrive_by_remote_write),
         T(samples_that_are_out_of_order_are_refused_and_trouble_is_waited_out),
         T(a_delta_is_refused_before_it_is_sent),
+        T(a_point_of_the_future_is_refused_before_it_is_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

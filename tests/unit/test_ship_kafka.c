@@ -162,7 +162,7 @@ static void each_event_is_a_message_in_order_with_an_id_that_stays(void **state)
     sink_kafka.close(self);
     assert_each_once(50);
     char want[64];
-    (void)snprintf(want, sizeof want, "%016llx-1-49", (unsigned long long)b.event[49]->resource->id);
+    (void)snprintf(want, sizeof want, "%016llx-%llx-1-49", (unsigned long long)b.event[49]->resource->id, (unsigned long long)b.event[49]->received_us);
     assert_string_equal(taken.id[49], want);
     want[16] = '\0';
     assert_string_equal(taken.key[49], want);           /* no trace: the resource */

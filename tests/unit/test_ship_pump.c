@@ -285,6 +285,9 @@ static void what_a_rule_finds_no_room_for_is_not_sent_as_it_was_and_meets_the_ru
     assert_numbers(&w, 0, 9);
     assert_int_equal(stats(p).undecodable, 1);
     assert_int_equal(stats(p).dead, 10);
+    struct dead_letter l CLEANUP(dead_letter_done) = { 0 };
+    assert_ok(dead_next(w.dead, 0, &l, &fault), &fault);
+    assert_non_null(strstr(l.why, "a rule in front of the sink could not do its part"));
     pump_close(p, NULL);
     p = begin_with(drop_small_and_rename);
     w.told.n = 0;

@@ -100,6 +100,9 @@ static void what_is_no_condition_is_refused_with_what_would_be_one(void **state)
     assert_int_equal(route_condition_check("a~(", &fault), ERR_INPUT);
     assert_int_equal(route_condition_check("a!x", &fault), ERR_INPUT);
     assert_ok(route_condition_check("a=b=c", &fault), &fault);
+    assert_int_equal(route_condition_check("a~(.*)x\\1", &fault), ERR_INPUT);      /* a value of a kilobyte would end the process */
+    assert_non_null(strstr(fault.text, "refers back"));
+    assert_ok(route_condition_check("a~b\\\\1", &fault), &fault);
 }
 
 /* ---- settings ---- */
@@ -208,6 +211,8 @@ static void addresses_and_headers_do_not_carry_secrets(void **state)
     must_say("sinks:\n  a:\n    kind: otlp\n    url: http://me:s3cret@127.0.0.1:4318\n", "carries no credentials");
     must_say("sinks:\n  a:\n    kind: otlp\n    url: ftp://127.0.0.1\n", "http or https");
     must_say("sinks:\n  a:\n    kind: otlp\n    url: http://127.0.0.1:1\n    headers: [\"Authorization: Bearer x\"]\n", "a secret does not belong");
+    must_say("sinks:\n  a:\n    kind: otlp\n    url: http://127.0.0.1:1\n    headers: [\"proxy-authorization: Basic x\"]\n", "a secret does not belong");
+    must_say("sinks:\n  a:\n    kind: otlp\n    url: http://127.0.0.1:1/x#s3cret\n", "sent to nobody");
     must_say("sinks:\n  a:\n    kind: otlp\n    url: http://127.0.0.1:1\n    headers: [\"X Y: z\"]\n", "Name: value");
     (void)snprintf(yaml, sizeof yaml, "sinks:\n  a:\n    kind: otlp\n    url: http://far.example:4318\n    token: %s\n", token);
     must_say(yaml, "readable by anyone");
@@ -218,6 +223,10 @@ static void addresses_and_headers_do_not_carry_secrets(void **state)
         fail_msg("%s", said.s);
     conf_print(conf, &said);
     assert_null(strstr(said.s, "s3cret"));
+    FILE *f = fopen(token, "w");
+    assert_non_null(f);
+    assert_true(fputs("s3cret\nX-Evil: 1\n", f) >= 0 && fclose(f) == 0);
+    must_say(yaml, "a second line");
     (void)unlink(token);
 }
 
