@@ -465,7 +465,9 @@ bool calls_emit(struct calls *c, struct places *p, int64_t upper_us, calls_windo
         if (!w->dirty || w->bucket_us >= upper_us)
             continue;
         struct call_window *over = calloc(1, sizeof *over);
+        uint64_t            capped = c->stats.capped;
         fine = over && overlay(c, p, w, over) && window(ctx, w->bucket_us);
+        c->stats.capped = capped;                        /* who waits is counted once, when it is decided what it was */
         for (uint32_t k = 0; k < w->edges && fine; k++)
             if (!map_at(&over->by_key, (uint64_t)w->edge[k].src << 32 | w->edge[k].dst))
                 fine = row_out(c, w, &w->edge[k], upper_us, row, ctx);

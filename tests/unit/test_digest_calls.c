@@ -941,6 +941,34 @@ static void a_call_without_a_begin_or_an_end_is_counted_and_has_no_duration(void
     end(&v);
 }
 
+static void a_call_without_room_is_counted_once_however_often_its_window_is_given_out(void **state)
+{
+    (void)state;
+    static const char *const peers[] = { "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5" };
+    struct fault         f = { 0 };
+    struct calls_options o = calls_options_default();
+    struct world         w = a_world(0);
+    struct calls_stats   s;
+    calls_free(w.c);
+    o.edges_max = 2;
+    assert_ok(calls_new(&o, &w.c, &f), &f);
+    for (int i = 0; i < 5; i++) {
+        struct event e = a_span(w.web, SPAN_CLIENT, i + 1, 1, 0, 610, 5);
+        e.received_us = AT(611);
+        e.attrs = an_attr("server.address", peers[i]);
+        take(&w, e);
+    }
+    for (int upper = 660; upper <= 900; upper += 60) {
+        emit(&w, upper);
+        assert_int_equal(n, 2);
+        calls_settle(w.c, w.p, AT(upper), AT(upper + 120));
+    }
+    calls_settle(w.c, w.p, AT(1140), AT(1260));
+    calls_stats(w.c, &s);
+    assert_int_equal(s.capped, 3);
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -980,6 +1008,7 @@ int main(void)
         cmocka_unit_test(a_call_that_lasts_longer_than_a_window_is_of_the_window_in_which_it_ends),
         cmocka_unit_test(clients_without_an_id_are_counted_at_once),
         cmocka_unit_test(a_call_of_a_microsecond_is_as_long_as_its_clocks_say_in_this_century),
+        cmocka_unit_test(a_call_without_room_is_counted_once_however_often_its_window_is_given_out),
         cmocka_unit_test(a_call_without_a_begin_or_an_end_is_counted_and_has_no_duration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
