@@ -108,6 +108,16 @@ static bool iso_time(const char **at, const char *end, const int32_t *local_offs
     return true;
 }
 
+/* " UTC" or " GMT", as network devices add it; other zones say nothing certain, and may be the name of a host. */
+static bool zone_utc(const char **at, const char *end)
+{
+    const char *p = *at;
+    if (end - p < 4 || (memcmp(p, " UTC", 4) != 0 && memcmp(p, " GMT", 4) != 0) || (end - p > 4 && p[4] != ' ' && p[4] != ':'))
+        return false;
+    *at = p + 4;
+    return true;
+}
+
 /* "Oct 11 22:14:15", "Oct  1 ...", and with a year before or after the day's time. Without one it is the year that comes nearest to now. */
 static bool month_time(const char **at, const char *end, const struct syslog_around *around, int64_t *time_us)
 {
@@ -140,7 +150,7 @@ static bool month_time(const char **at, const char *end, const struct syslog_aro
         year = other;
         p = behind;
     }
-    int64_t zone = (int64_t)around->utc_offset_s * 1000000, best = 0, nearest = INT64_MAX;
+    int64_t zone = zone_utc(&p, end) ? 0 : (int64_t)around->utc_offset_s * 1000000, best = 0, nearest = INT64_MAX;
     if (year) {
         if (!day_exists(year, month, day))
             return false;

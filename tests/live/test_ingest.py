@@ -323,7 +323,7 @@ def post(site, path, body, **headers):
 
 
 def test_idle_senders_do_not_take_the_files_that_everything_else_needs(make_site):
-    site = make_site({"syslog": {"tcp": {"address": f"127.0.0.1:{free_port()}", "transport": "tcp"}}})
+    site = make_site({"sensors": {"enabled": False}, "syslog": {"tcp": {"address": f"127.0.0.1:{free_port()}", "transport": "tcp"}}})
     site.start()
     resource.prlimit(site.process.pid, resource.RLIMIT_NOFILE, (256, 256))      # below receive.connections_max, as with ulimit -n 1024 and more than a thousand senders
     site.reload()

@@ -94,6 +94,16 @@ static void rfc_3164_is_read_as_it_is_seen(void **state)
     READ(&m, "Oct 11 2024 22:14:15.25 fe80::1 app: no PRI, and a year");
     assert_true(m.severity == -1 && m.time_us == INT64_C(1728681255250000));
     SAYS(m.host, "fe80::1");
+    READ(&m, "<13>Jan  2 00:00:00 UTC web1 app: the zone is said");
+    assert_int_equal(m.time_us, around.now_us);
+    SAYS(m.host, "web1");
+    SAYS(m.app, "app");
+    READ(&m, "<189>Jan  2 2026 00:00:00 GMT: %SYS-5-CONFIG_I: Configured");
+    assert_int_equal(m.time_us, around.now_us);
+    SAYS(m.app, "%SYS-5-CONFIG_I");
+    READ(&m, "<13>Jan  2 01:00:00 UTCHOST app: this is none");
+    assert_int_equal(m.time_us, around.now_us);
+    SAYS(m.host, "UTCHOST");
     READ(&m, "<13>2026-01-01T10:00:00.5+02:00 host app: high precision");
     assert_int_equal(m.time_us, INT64_C(1767254400500000));
     SAYS(m.app, "app");
