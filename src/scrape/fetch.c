@@ -322,6 +322,8 @@ static void judge(struct fetches *f, struct place *p, struct fetch_done *d)
         (void)snprintf(d->why, sizeof d->why, "the headers and trailers of the answer are larger than %d bytes", FETCH_HEAD_MAX);
     else if (p->no_memory)
         (void)snprintf(d->why, sizeof d->why, "no memory for the answer");
+    else if (p->code == CURLE_OUT_OF_MEMORY)         /* so libcurl calls what it has no room for by its own bounds, too */
+        (void)snprintf(d->why, sizeof d->why, "a line of its head is longer than is taken, or there is no memory for the answer");
     else if (p->code == CURLE_OPERATION_TIMEDOUT)
         (void)snprintf(d->why, sizeof d->why, "no whole answer within %lld ms", (long long)(p->timeout_us / 1000));
     else if (p->code != CURLE_OK)

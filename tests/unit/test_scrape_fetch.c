@@ -306,6 +306,12 @@ static void headers_and_trailers_have_a_bound(void **state)
         assert_non_null(strstr(done.why, "headers and trailers"));
         release();
     }
+    (void)pthread_mutex_lock(&server.lock);
+    server.n = (size_t)snprintf(server.answer, sizeof server.answer, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX: %0120000d\r\n\r\na 1\n", 7);
+    (void)pthread_mutex_unlock(&server.lock);
+    fetch();
+    assert_non_null(strstr(done.why, "a line of its head"));
+    release();
     says("a 1\n");
     fetch();
     assert_true(done.fine);
