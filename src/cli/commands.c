@@ -87,7 +87,7 @@ const struct cli_command cli_commands[] = {
 
     { "token new",      "",             0, 0, HERE "name role file expires ", cmd_token_new, "Make a token for the API; it is told once.", "" },
     { "whoami",         "",             0, 0, ASK, cmd_whoami, "Whose token this is and what it may do.", "GET:/whoami" },
-    { "reload",         "",             0, 0, ASK "key ", cmd_reload, "Read the configuration again.", "reload" },
+    { "reload",         "",             0, 0, ASK "key ", cmd_reload, "Read the configuration again, and wait until all have taken it.", "reload" },
     { "metrics",        "",             0, 0, ASK, cmd_metrics, "Print Homeostat's own metrics (Prometheus text).", "GET:/metrics" },
     { "api",            "METHOD PATH [BODY]", 2, 3, ASK "key if-version ", cmd_api, "Send any request; BODY is JSON, @FILE, or - for standard input.",
       "GET:/openapi.json GET:/openapi.yaml GET:/ GET:/assets/{id}" },

@@ -279,18 +279,6 @@ int cmd_budget(struct cli *c)
 
 /* ---- Homeostat itself ---- */
 
-int cmd_reload(struct cli *c)
-{
-    int     code;
-    json_t *data = client_once(c, &(struct client_request){ .method = "POST", .path = "/reload", .what = "reading the configuration again" }, &code);
-    if (!data)
-        return code;
-    if (!cli_put_json(c, data))
-        fprintf(c->out, "the configuration was read again; policy %.12s\n", print_text(data, "policy_version"));
-    json_decref(data);
-    return CLI_DONE;
-}
-
 /* Its own text where it is known; a file that was edited since is not what is in force. */
 int cmd_policy_show(struct cli *c)
 {

@@ -165,5 +165,10 @@ struct slice        attrs_text(const struct attrs *a, const char *key);
 const struct value *event_find(const struct event *e, const char *key);
 /* Any value as text: numbers as JSON writes them, lists and maps as JSON. TEXT is returned as it lies; else it is made in the arena. */
 struct slice        value_text(const struct value *v, struct arena *a);
+/*
+ * A text that is JSON, as the value it stands for: whole numbers INT where they fit, else REAL; null is NONE; deeper than EVENT_DEPTH_MAX is NONE. Texts without
+ * escapes lie in `text`, everything else in the arena.  ERR_INPUT: it is not JSON. ERR_LIMIT: the arena is full. No fault is filled.
+ */
+MUST_CHECK enum err value_from_json(struct slice text, struct arena *a, struct value *v);
 
 #endif

@@ -41,6 +41,11 @@ struct event *reading_event(struct reading *r, enum event_type type, const struc
 bool reading_give(struct reading *r, struct event *e, struct fault *fault);
 /* ERR_LIMIT, with a text that says so. */
 enum err reading_full(const struct reading *r, struct fault *fault);
+/* JSON that was found to be well-formed. The value whose first token was read; deeper than values may be they become VALUE_NONE. false: the arena is full. */
+struct pull;
+bool reading_json(struct reading *r, struct pull *p, struct value *out);
+/* The last KEY or TEXT, without escapes. */
+bool reading_json_text(struct reading *r, const struct pull *p, struct slice *out);
 /* Counts an event that is left out; the first one's reason is kept. */
 PRINTF(2, 3) void report_reject(struct event_report *report, const char *format, ...);
 /* Counts a text that is not UTF-8. */

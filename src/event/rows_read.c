@@ -30,64 +30,13 @@ static bool text_of(struct reading *r, const struct row_cell *c, struct slice *o
     return to != NULL;
 }
 
-/* The value whose first token was read; deeper than values may be they become VALUE_NONE. false: the arena is full. */
-static bool value_of(struct reading *r, struct pull *p, int depth, struct value *out)
-{
-    struct row_cell c = row_cell(p);
-    struct pull ahead = *p;
-    size_t      count = 0;
-    int64_t     n;
-    double      d;
-    *out = (struct value){ .kind = VALUE_NONE };
-    if (depth >= EVENT_DEPTH_MAX && (c.token == PULL_OBJECT || c.token == PULL_ARRAY))
-        return pull_skip(p);
-    switch (c.token) {
-    case PULL_TEXT: out->kind = VALUE_TEXT; return text_of(r, &c, &out->as.text);
-    case PULL_TRUE:
-    case PULL_FALSE: *out = (struct value){ .kind = VALUE_BOOL, .as.boolean = c.token == PULL_TRUE }; return true;
-    case PULL_NUMBER:
-        if (number_i64(c.text, &n))
-            *out = (struct value){ .kind = VALUE_INT, .as.integer = n };
-        else if (number_double(c.text, false, &d))
-            *out = (struct value){ .kind = VALUE_REAL, .as.real = d };
-        return true;
-    case PULL_ARRAY: {
-        while (pull_next(&ahead) != PULL_ARRAY_END && pull_skip(&ahead))
-            count++;
-        struct value *item = reading_alloc(r, count * sizeof *item);
-        *out = (struct value){ .kind = VALUE_LIST, .as.list = { item, count } };
-        while (item && pull_next(p) != PULL_ARRAY_END)
-            if (!value_of(r, p, depth + 1, item++))
-                return false;
-        return item != NULL;
-    }
-    case PULL_OBJECT: {
-        while (pull_next(&ahead) == PULL_KEY) {
-            (void)pull_next(&ahead);
-            (void)pull_skip(&ahead);
-            count++;
-        }
-        struct attr *item = reading_alloc(r, count * sizeof *item);
-        *out = (struct value){ .kind = VALUE_MAP, .as.map = { item, count } };
-        while (item && pull_next(p) == PULL_KEY) {
-            struct row_cell key = { PULL_TEXT, p->escaped, p->text };
-            (void)pull_next(p);
-            if (!text_of(r, &key, &item->key) || !value_of(r, p, depth + 1, &item->value))
-                return false;
-            item++;
-        }
-        return item != NULL;
-    }
-    default: return true;
-    }
-}
-
 /* The key of p and the value behind it. */
 static bool attr_of(struct reading *r, struct pull *p, struct attr *out)
 {
-    struct row_cell key = { PULL_TEXT, p->escaped, p->text };
+    if (!reading_json_text(r, p, &out->key))
+        return false;
     (void)pull_next(p);
-    return text_of(r, &key, &out->key) && value_of(r, p, 0, &out->value);
+    return reading_json(r, p, &out->value);
 }
 
 /* Labels and other keys; extra: how many more there will be room for behind them. */

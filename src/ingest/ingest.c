@@ -49,6 +49,7 @@ static void *take_reloads(void *arg)
     while (!in->ending) {
         const struct conf *conf = in->wanted;
         in->wanted = NULL;
+        in->taking = conf != NULL;
         if (!conf) {
             (void)pthread_cond_wait(&in->changed, &in->turn);
             continue;
@@ -152,12 +153,23 @@ void *ingest_part_of(struct ingest *in, const char *name)
     return NULL;
 }
 
+/* A newer configuration is there that not every part was told of. */
+static bool is_pending(struct ingest *in)
+{
+    (void)pthread_mutex_lock(&in->turn);
+    bool pending = in->wanted || in->taking;
+    (void)pthread_mutex_unlock(&in->turn);
+    return pending;
+}
+
 json_t *ingest_status(struct ingest *in)
 {
-    json_t *out = json_object();
+    json_t *out = json_pack("{s:{s:b}}", "reload", "pending", (int)is_pending(in));      /* asked before the parts: what they say is at least as new */
     (void)pthread_rwlock_rdlock(&in->lock);
     for (size_t i = 0; i < in->started; i++) {
         json_t *one = in->part[i] && ingest_parts[i]->status ? ingest_parts[i]->status(in, in->part[i]) : NULL;
+        if (!one && in->trouble[i].code != OK)
+            one = json_object();                 /* nothing of it runs, because of that */
         if (one && in->trouble[i].code != OK)
             json_object_set_new(one, "reload_trouble", json_pack("{s:s, s:s}", "text", in->trouble[i].text, "hint", in->trouble[i].hint));
         if (one)

@@ -32,6 +32,7 @@ struct ingest {
     pthread_cond_t      changed;
     const struct conf  *wanted;               /* to be taken; NULL: none. A newer one takes its place */
     bool                ending, reloads;
+    bool                taking;               /* the parts are being told of a newer one */
     pthread_t           reloader;
 };
 

@@ -27,8 +27,9 @@ struct shipping {
 
 static enum ship_ruled apply_rules(void *ctx, struct event *e, struct arena *a)
 {
-    bool cut = false, stays = relabel_event(ctx, e, a, &cut);
-    return cut ? RULED_NOT : stays ? RULED_IN : RULED_OUT;
+    struct relabel_report report;
+    bool                  stays = relabel_event(ctx, e, a, &report);
+    return report.cut ? RULED_NOT : !stays ? RULED_OUT : report.unparsed ? RULED_UNPARSED : RULED_IN;
 }
 
 /* What the rules of these sets are, as a number: another one starts the sink's worker anew, from its cursor. */
@@ -219,9 +220,9 @@ static json_t *ship_status(struct ingest *in, void *self)
     json_t           *sinks = json_array();
     dead_stats(s->dead, &d);
     for (size_t i = 0; i < n; i++) {
-        json_t *one = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b, s:b, s:s}", "name", st[i].name, "kind", st[i].kind, "sent", (json_int_t)st[i].sent,
+        json_t *one = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:b, s:b, s:s}", "name", st[i].name, "kind", st[i].kind, "sent", (json_int_t)st[i].sent,
                                 "batches", (json_int_t)st[i].batches, "retries", (json_int_t)st[i].retries, "dead", (json_int_t)st[i].dead, "skipped", (json_int_t)st[i].skipped,
-                                "dropped", (json_int_t)st[i].dropped, "replayed", (json_int_t)st[i].replayed, "expired", (json_int_t)st[i].expired, "behind", (json_int_t)st[i].behind, "lag_seconds", (double)st[i].lag_us / 1e6,
+                                "dropped", (json_int_t)st[i].dropped, "unparsed", (json_int_t)st[i].unparsed, "replayed", (json_int_t)st[i].replayed, "expired", (json_int_t)st[i].expired, "behind", (json_int_t)st[i].behind, "lag_seconds", (double)st[i].lag_us / 1e6,
                                 "paused", st[i].paused, "running", st[i].running, "stuck", st[i].stuck, "last_error", st[i].last_error);
         json_object_set_new(one, "last_error_at", time_or_null(st[i].last_error_us));
         json_object_set_new(one, "progress_at", time_or_null(st[i].progress_us));
@@ -260,6 +261,7 @@ static void ship_metrics(struct ingest *in, void *self, struct gauge *g)
     EACH("homeostat_sink_skipped_total", "Events that are not for this sink.", skipped, gauge_counter);
     EACH("homeostat_sink_unfit_total", "Events among the skipped that its kind cannot hold, such as points of delta temporality by remote write.", unfit, gauge_counter);
     EACH("homeostat_sink_dropped_total", "Events dropped by a rule.", dropped, gauge_counter);
+    EACH("homeostat_sink_unparsed_total", "Events that a rule with parse_json could not read; they are sent as they are.", unparsed, gauge_counter);
     EACH("homeostat_sink_rejected_total", "Events in records that were read, but not as their specification wants them: nobody gets them.", rejected, gauge_counter);
     EACH("homeostat_sink_undecodable_records_total", "Records that cannot be read; they lie among the dead letters.", undecodable, gauge_counter);
     EACH("homeostat_sink_replayed_total", "Events of dead letters that were sent after all.", replayed, gauge_counter);

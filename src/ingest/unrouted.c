@@ -31,12 +31,12 @@ static enum ship_ruled judge(void *ctx, struct event *e, struct arena *a)
 {
     const struct unrouted *u = ctx;
     for (size_t i = 0; i < u->takers; i++) {
-        const struct taker *t = &u->taker[i];
-        struct event        copy = *e;
-        bool                cut = false;
+        const struct taker   *t = &u->taker[i];
+        struct event          copy = *e;
+        struct relabel_report report = { 0 };
         if (!(t->types & 1u << e->type) || (t->holds && !t->holds(e)))
             continue;
-        if ((t->rules && !relabel_event(t->rules, &copy, a, &cut)) || cut || route_takes(t->route, &copy, a))     /* what was cut is among the letters of the sink */
+        if ((t->rules && !relabel_event(t->rules, &copy, a, &report)) || report.cut || route_takes(t->route, &copy, a))     /* what was cut is among the letters of the sink */
             return RULED_OUT;
     }
     return RULED_IN;

@@ -5,7 +5,7 @@
  *       - { set: quiet, source_labels: [severity_text], regex: "DEBUG|TRACE", action: drop }
  *       - { set: quiet, regex: "password|token", action: labeldrop }
  *
- * The names, defaults and meanings are Prometheus' (relabel_config).  Rules of a set apply in the order of the list.
+ * The names, defaults and meanings are Prometheus' (relabel_config); parse_json is ours, for events alone.  Rules of a set apply in the order of the list.
  */
 #ifndef RELABEL_CONF_H
 #define RELABEL_CONF_H
@@ -17,7 +17,8 @@
 #define RELABEL_ACTION_MAP(X)                                                                        \
     X(REPLACE, "replace") X(KEEP, "keep") X(DROP, "drop") X(KEEPEQUAL, "keepequal")                  \
     X(DROPEQUAL, "dropequal") X(HASHMOD, "hashmod") X(LABELMAP, "labelmap")                          \
-    X(LABELDROP, "labeldrop") X(LABELKEEP, "labelkeep") X(LOWERCASE, "lowercase") X(UPPERCASE, "uppercase")
+    X(LABELDROP, "labeldrop") X(LABELKEEP, "labelkeep") X(LOWERCASE, "lowercase") X(UPPERCASE, "uppercase") \
+    X(PARSE_JSON, "parse_json")
 
 enum relabel_action {
 #define X(name, word) RELABEL_##name,
@@ -35,8 +36,9 @@ struct relabel_rule {
 };
 
 struct conf_checker;
-/* In the check of a section that names sets: refuses those that no rule belongs to. knob is the path of the list in that section. */
-void relabel_check_sets(const struct conf_list *sets, const char *knob, struct conf_checker *c);
+/* In the check of a section that names sets: refuses those that no rule belongs to, and rules that `over` has no use for. knob is the path of the list in that section. */
+enum relabel_over { RELABEL_OVER_LABELS, RELABEL_OVER_EVENTS };
+void relabel_check_sets(const struct conf_list *sets, enum relabel_over over, const char *knob, struct conf_checker *c);
 
 extern const struct conf_section relabel_section;      /* CONF_ITEMS of struct relabel_rule */
 

@@ -68,6 +68,26 @@ static struct slice event_get(void *self, struct slice name, struct arena *a)
     }
 }
 
+/* A copy with these values set or added. False: no room. */
+static bool attrs_put(struct attrs *all, const struct attr *more, size_t count, struct arena *a)
+{
+    struct attr *copy = arena_alloc(a, (all->count + count) * sizeof *copy + 1);
+    size_t       n = 0;
+    if (!copy)
+        return false;
+    for (size_t i = 0; i < all->count; i++) {
+        bool again = false;
+        for (size_t k = 0; k < count && !again; k++)
+            again = slice_same(all->item[i].key, more[k].key);
+        if (!again)
+            copy[n++] = all->item[i];
+    }
+    if (count)
+        memcpy(copy + n, more, count * sizeof *copy);
+    *all = (struct attrs){ copy, n + count };
+    return true;
+}
+
 /* A copy with one value set, added, or (empty) taken out. False: no room. */
 static bool attr_set(struct attrs *all, struct slice name, struct slice value, struct arena *a)
 {
@@ -92,17 +112,23 @@ static bool attr_set(struct attrs *all, struct slice name, struct slice value, s
     return true;
 }
 
-static bool resource_set(struct event *e, struct slice name, struct slice value, struct arena *a)
+/* With other attributes it is another one. */
+static bool resource_take(struct event *e, struct attrs attrs, struct arena *a)
 {
     struct resource *copy = arena_alloc(a, sizeof *copy);
     if (!copy)
         return false;
     *copy = *e->resource;
-    if (!attr_set(&copy->attrs, name, value, a))
-        return false;
-    copy->id = attrs_id(&copy->attrs);
+    copy->attrs = attrs;
+    copy->id = attrs_id(&attrs);
     e->resource = copy;
     return true;
+}
+
+static bool resource_set(struct event *e, struct slice name, struct slice value, struct arena *a)
+{
+    struct attrs attrs = e->resource->attrs;
+    return attr_set(&attrs, name, value, a) && resource_take(e, attrs, a);
 }
 
 static bool event_set(void *self, struct slice name, struct slice value, struct arena *a)
@@ -118,6 +144,34 @@ static bool event_set(void *self, struct slice name, struct slice value, struct 
     }
 }
 
+bool relabel_takes_values(const char *target)
+{
+    return strncmp(target, "__", 2) != 0 && strcmp(target, "severity") != 0 && strcmp(target, "severity_text") != 0;
+}
+
+static bool put_one(struct event *e, struct slice name, const struct value *v, struct arena *a)
+{
+    struct attrs      of_resource = e->resource->attrs;
+    const enum place  place = place_of(e, &name);
+    const struct attr one = { name, *v };
+    switch (place) {
+    case PLACE_BODY:      e->as.log.body = *v; return true;
+    case PLACE_RESOURCE:  return attrs_put(&of_resource, &one, 1, a) && resource_take(e, of_resource, a);
+    case PLACE_ATTRIBUTE: return attrs_put(&e->attrs, &one, 1, a);
+    default:              return true;
+    }
+}
+
+static enum err event_put(void *self, struct slice name, const struct value *v, struct arena *a)
+{
+    struct event *e = self;
+    if (name.n)
+        return put_one(e, name, v, a) ? OK : ERR_LIMIT;
+    if (v->kind != VALUE_MAP || v->as.map.count > RELABEL_MEMBERS_MAX)
+        return ERR_INPUT;
+    return attrs_put(&e->attrs, v->as.map.item, v->as.map.count, a) ? OK : ERR_LIMIT;
+}
+
 static size_t       event_count(void *self) { return ((struct event *)self)->attrs.count; }
 static struct label event_at(void *self, size_t i, struct arena *a)
 {
@@ -125,8 +179,9 @@ static struct label event_at(void *self, size_t i, struct arena *a)
     return (struct label){ at->key, value_text(&at->value, a) };
 }
 
-bool relabel_event(struct relabel *r, struct event *e, struct arena *a, bool *cut)
+bool relabel_event(struct relabel *r, struct event *e, struct arena *a, struct relabel_report *report)
 {
-    static const struct labels_of of = { event_get, event_set, event_count, event_at };
-    return relabel_apply(r, &of, e, a, cut);
+    static const struct labels_of of = { event_get, event_set, event_count, event_at, event_put };
+    struct relabel_report         unheard;
+    return relabel_apply(r, &of, e, a, report ? report : &unheard);
 }

@@ -14,9 +14,10 @@ struct labels_of {
     bool         (*set)(void *self, struct slice name, struct slice value, struct arena *a);   /* "" removes; false: no room */
     size_t       (*count)(void *self);
     struct label (*at)(void *self, size_t i, struct arena *a);
+    enum err     (*put)(void *self, struct slice name, const struct value *v, struct arena *a);   /* NULL: there are only texts. ERR_INPUT: not such a value; ERR_LIMIT: no room */
 };
 
 /* All rules; false: dropped. */
-bool relabel_apply(struct relabel *r, const struct labels_of *of, void *self, struct arena *a, bool *cut);
+bool relabel_apply(struct relabel *r, const struct labels_of *of, void *self, struct arena *a, struct relabel_report *report);
 
 #endif

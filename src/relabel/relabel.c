@@ -53,7 +53,7 @@ void relabel_free(struct relabel *r)
 
 /* ---- one rule ---- */
 
-struct turn { const struct labels_of *of; void *self; struct arena *a; bool cut; };
+struct turn { const struct labels_of *of; void *self; struct arena *a; bool cut, unparsed; };
 
 static void put(struct turn *t, struct slice name, struct slice value)
 {
@@ -120,6 +120,18 @@ static void write_replacement(struct turn *t, struct compiled *c, struct slice j
 
 static int by_name(const void *a, const void *b) { return slice_order(((const struct label *)a)->name, ((const struct label *)b)->name); }
 
+static void parse_json(struct turn *t, struct compiled *c, struct slice text)
+{
+    struct value v;
+    if (!t->of->put || text.n == 0 || !matches(t, c, text, false))
+        return;
+    enum err e = text.n <= RELABEL_JSON_MAX ? value_from_json(text, t->a, &v) : ERR_INPUT;
+    if (e == OK)
+        e = t->of->put(t->self, slice_of(c->rule->target_label), &v, t->a);
+    t->cut = t->cut || e == ERR_LIMIT;
+    t->unparsed = t->unparsed || e == ERR_INPUT;
+}
+
 /* Names that match are renamed, dropped, or the only ones that stay. Looked at first, changed then: changing moves them about. */
 static void over_names(struct turn *t, struct compiled *c)
 {
@@ -176,19 +188,19 @@ static bool apply_one(struct turn *t, struct compiled *c)
             t->cut = true;
         break;
     }
+    case RELABEL_PARSE_JSON: parse_json(t, c, joined); break;
     default: write_replacement(t, c, joined); break;
     }
     return true;
 }
 
-bool relabel_apply(struct relabel *r, const struct labels_of *of, void *self, struct arena *a, bool *cut)
+bool relabel_apply(struct relabel *r, const struct labels_of *of, void *self, struct arena *a, struct relabel_report *report)
 {
     struct turn t = { .of = of, .self = self, .a = a };
     bool        stays = true;
     for (size_t i = 0; r && i < r->count && stays; i++)
         stays = apply_one(&t, &r->item[i]);
-    if (cut)
-        *cut = t.cut;
+    *report = (struct relabel_report){ .cut = t.cut, .unparsed = t.unparsed };
     return stays;
 }
 
@@ -229,7 +241,11 @@ static struct label plain_at(void *self, size_t i, struct arena *a) { return ((s
 
 bool relabel_labels(struct relabel *r, struct label *labels, size_t *n, size_t max, struct arena *a, bool *cut)
 {
-    static const struct labels_of of = { plain_get, plain_set, plain_count, plain_at };
+    static const struct labels_of of = { plain_get, plain_set, plain_count, plain_at, NULL };
     struct plain                  p = { labels, n, max };
-    return relabel_apply(r, &of, &p, a, cut);
+    struct relabel_report         report;
+    bool                          stays = relabel_apply(r, &of, &p, a, &report);
+    if (cut)
+        *cut = report.cut;
+    return stays;
 }

@@ -9,6 +9,8 @@
  * __source__ where it came from; severity, severity_text and body of a log (body only when it is text); kind and status of a
  * span; resource.KEY an attribute of the resource; anything else an attribute of the event.  __type__, kind and status can be looked at, not
  * written; body, __name__, severity_text, resource.KEY and attributes can be written.  labelmap, labeldrop and labelkeep go over attributes alone.
+ * parse_json writes what it read as a value, with its numbers and what lies within: into body, resource.KEY or an attribute; without a target the members of
+ * an object become attributes.  What is no JSON, or too large, stays as it was.
  */
 #ifndef RELABEL_RELABEL_H
 #define RELABEL_RELABEL_H
@@ -22,7 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { RELABEL_LABELS_MAX = 512 };
+enum { RELABEL_LABELS_MAX = 512, RELABEL_JSON_MAX = 256 * 1024 /* bytes of a text */, RELABEL_MEMBERS_MAX = 512 /* of an object that become attributes */ };
 
 struct label { struct slice name, value; };
 
@@ -37,7 +39,13 @@ void                relabel_free(struct relabel *r);
  * array is full, or an expression gives up, the labels stay as they were at that rule, and *cut says so (may be NULL).
  */
 bool                relabel_labels(struct relabel *r, struct label *labels, size_t *n, size_t max, struct arena *a, bool *cut);
-/* The same for an event; changed parts are copies in the arena. The resource's id is another one when its attributes changed. */
-bool                relabel_event(struct relabel *r, struct event *e, struct arena *a, bool *cut);
+
+/* cut: there was no room for what some rule writes, or an expression gave up: it is as it was at that rule. unparsed: parse_json met what it cannot read. */
+struct relabel_report { bool cut, unparsed; };
+/* The same for an event; changed parts are copies in the arena. The resource's id is another one when its attributes changed. report may be NULL. */
+bool                relabel_event(struct relabel *r, struct event *e, struct arena *a, struct relabel_report *report);
+
+/* Whether parse_json may write there. "": the members become attributes. */
+bool                relabel_takes_values(const char *target_label);
 
 #endif

@@ -95,8 +95,8 @@ static void job_check(const void *instance, struct conf_checker *c)
         conf_refuse(c, "timeout", "Make it shorter than the interval.", "a scrape that may take as long as its interval");
     if (j->targets.count == 0 && j->files.count == 0)
         conf_refuse(c, "targets", "Set targets or files.", "a job without anybody to ask");
-    relabel_check_sets(&j->relabel, "relabel", c);
-    relabel_check_sets(&j->metric_relabel, "metric_relabel", c);
+    relabel_check_sets(&j->relabel, RELABEL_OVER_LABELS, "relabel", c);
+    relabel_check_sets(&j->metric_relabel, RELABEL_OVER_LABELS, "metric_relabel", c);
     if (!*j->tls_certificate != !*j->tls_key.path)
         conf_refuse(c, *j->tls_certificate ? "tls.certificate" : "tls.key", "Set both, or neither.", "certificate and key belong together");
     if (!*j->user != !*j->password.path)

@@ -82,7 +82,7 @@ static const struct conf_knob sink_knobs[] = {
     { "kind",           KNOB_TEXT(S, kind),              NULL,    "1..31",          CONF_LIVE, "What it is: files, otlp, ...; each kind lists the settings it knows.", check_kind },
     { "formerly",       KNOB_LIST(S, formerly),          "",      "0..4",           CONF_LIVE, "Names it had before. It goes on where they stopped, so that a renamed sink neither loses nor repeats.", check_name },
     { "types",          KNOB_LIST(S, types),             "",      "0..3",           CONF_LIVE, "logs, metrics, traces; unset: all that the kind can hold.", check_type },
-    { "match",          KNOB_LIST(S, match),             "",      "0..32",          CONF_LIVE, "Conditions that must all hold: key=value, key!=value, key~regex, key!~regex. The key is tenant, source, type, name, severity or an attribute.", route_condition_check },
+    { "match",          KNOB_LIST(S, match),             "",      "0..32",          CONF_LIVE, "Conditions that must all hold: key=value, key!=value, key~regex, key!~regex. The key is tenant, source, type, name, severity, an attribute, or resource.KEY.", route_condition_check },
     { "relabel",        KNOB_LIST(S, relabel),           "",      "0..32",          CONF_LIVE, "Sets of rules of the section relabel, in this order: they drop or change events before the sink gets them." },
     { "batch.events",   KNOB_INT(S, batch_events),       "5000",  "1..100000",      CONF_LIVE, "How many events are sent at once at most." },
     { "batch.bytes",    KNOB_SIZE(S, batch_bytes),       "4MiB",  "1KiB..64MiB",    CONF_LIVE, "And how many bytes, about, before they are packed." },
@@ -174,7 +174,7 @@ static void check(const void *instance, struct conf_checker *c)
             conf_refuse(c, "formerly", "Name what it was called before.", "%s is what it is called now", s->name);
         else if (conf_instance(conf_whole(c), &sinks_section, s->formerly.item[i]))
             conf_refuse(c, "formerly", "Take that sink away, or this name.", "%s is another sink in the same configuration", s->formerly.item[i]);
-    relabel_check_sets(&s->relabel, "relabel", c);
+    relabel_check_sets(&s->relabel, RELABEL_OVER_EVENTS, "relabel", c);
     if (s->retry_most_us < s->retry_first_us)
         conf_refuse(c, "retry.most", "Make it at least retry.first.", "the longest pause is shorter than the first");
     if (*s->password.path && !*s->user && listed(k->settings, "user", &(bool){ false }))

@@ -157,6 +157,7 @@ static bool take(void *ctx, const struct event *given)
             f->counts.dropped++;
             return true;
         }
+        f->counts.unparsed += ruled == RULED_UNPARSED;
     }
     if (!sifted && !route_takes(f->s->route, e, &f->l->arena)) {
         f->counts.skipped++;
@@ -228,6 +229,7 @@ enum err load_add(struct load *l, const struct record *r, const struct sieve *s,
     counts->skipped += f.counts.skipped;
     counts->unfit += f.counts.unfit;
     counts->dropped += f.counts.dropped;
+    counts->unparsed += f.counts.unparsed;
     counts->undecodable += f.counts.undecodable;
     counts->rejected += report.rejected;
     return e == OK || e == ERR_INPUT || e == ERR_MISSING ? OK : fail(fault, e, "%.300s", why.text);

@@ -65,7 +65,7 @@ void load_init(struct load *l);
 void load_done(struct load *l);
 void load_reset(struct load *l);
 
-struct load_counts { uint64_t unfit /* among the skipped: what the kind cannot hold */, skipped, dropped, rejected, undecodable; };
+struct load_counts { uint64_t unfit /* among the skipped: what the kind cannot hold */, skipped, dropped, unparsed, rejected, undecodable; };
 
 /*
  * Copies and decodes.  at NULL: a record of the journal.  Else it is a dead letter, `of`, whose content stood at that place (index LOAD_WHOLE: it is a

@@ -328,6 +328,7 @@ static void note(struct pump *p, const struct load_counts *c)
     p->s.unfit += c->unfit;
     p->s.skipped += c->skipped + (p->o.kind->rest ? c->dropped : 0);     /* its rule is no choice to drop */
     p->s.dropped += p->o.kind->rest ? 0 : c->dropped;
+    p->s.unparsed += c->unparsed;
     p->s.rejected += c->rejected;
     p->s.undecodable += c->undecodable;
 }

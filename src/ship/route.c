@@ -131,6 +131,8 @@ static struct slice value_of(const struct condition *c, const struct event *e, s
     case FIELD_ATTRIBUTE: break;
     }
     const struct value *v = event_find(e, c->key);
+    if (!v && strncmp(c->key, "resource.", 9) == 0)
+        v = attrs_find(&e->resource->attrs, c->key + 9);
     return !v ? (struct slice){ 0 } : v->kind == VALUE_TEXT ? v->as.text : value_text(v, a);
 }
 

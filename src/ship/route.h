@@ -4,7 +4,8 @@
  *     key=value    key!=value    key~regex    key!~regex
  *
  * The key is tenant, source, type (logs, metrics, traces), name (of a metric, a span, a log's event), severity (of a log, as a
- * number), or else an attribute: of the event, its scope or its resource, the first that has it.  What is missing is the empty text.
+ * number), or else an attribute: of the event, its scope or its resource, the first that has it; resource.KEY, as rules write it, of the resource
+ * alone.  What is missing is the empty text.
  * A regular expression is POSIX extended and must match all of the value.
  *
  * Threads: a route is read only once it is made.

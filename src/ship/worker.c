@@ -205,6 +205,7 @@ static void add_counts(struct ship_stats *to, const struct ship_stats *more)
     to->skipped += more->skipped;
     to->unfit += more->unfit;
     to->dropped += more->dropped;
+    to->unparsed += more->unparsed;
     to->rejected += more->rejected;
     to->undecodable += more->undecodable;
     to->replayed += more->replayed;

@@ -36,6 +36,7 @@
 enum ship_ruled {
     RULED_OUT,                                /* it is dropped on purpose, and counted */
     RULED_IN,
+    RULED_UNPARSED,                           /* in, although a rule could not read what it should have; counted */
     RULED_NOT                                 /* the arena was too small for it: it must not go as it is */
 };
 typedef enum ship_ruled ship_rule(void *ctx, struct event *e, struct arena *a);
@@ -66,6 +67,7 @@ struct ship_stats {
     uint64_t skipped;                         /* of a type that it does not take, or a condition does not hold */
     uint64_t unfit;                           /* among the skipped: what its kind cannot hold */
     uint64_t dropped;                         /* by a rule, on purpose */
+    uint64_t unparsed;                        /* a rule could not read what it should have; sent as they were */
     uint64_t rejected;                        /* in a record that was read, but not as their specification wants them: nobody gets them */
     uint64_t undecodable;                     /* records */
     uint64_t replayed;                        /* events of dead letters that were sent after all */

@@ -1,6 +1,6 @@
 /*
  * fuzz_relabel - a rule's expression, replacement and target with any bytes, over labels with any bytes. The input is lines: action number, expression,
- * replacement, target, source label, then name and value by turns.
+ * replacement, target, source label, then name and value by turns. The last line is the body of a log besides, to be read as JSON.
  */
 #include "relabel/relabel.h"
 
@@ -16,6 +16,33 @@ static void must(bool truth)
 {
     if (!truth)
         abort();
+}
+
+/* Any bytes as the body of a log: they become a value, or stay. */
+static void parse(const char *body, const char *target)
+{
+    static const char *const     sources[] = { "body", NULL }, *const names[] = { "s", NULL };
+    static const struct resource none;
+    static const struct scope    alone;
+    const struct relabel_rule    rule = { .set = "s", .source_labels = { sources, 1 }, .separator = "", .regex = "(.*)", .target_label = target, .replacement = "", .action = RELABEL_PARSE_JSON };
+    const struct conf_list       set = { names, 1 };
+    struct event                 e = { .type = EVENT_LOG, .resource = &none, .scope = &alone }, was;
+    struct relabel_report        report;
+    struct relabel              *r = NULL;
+    struct fault                 fault = { 0 };
+    struct arena                 a;
+    must(relabel_new(&rule, 1, &set, &r, &fault) == OK);
+    e.as.log.body = (struct value){ .kind = VALUE_TEXT, .as.text = slice_of(body) };
+    was = e;
+    arena_init(&a, 256 * 1024);
+    must(relabel_event(r, &e, &a, &report));
+    must(!(report.cut && report.unparsed));
+    if (report.unparsed)
+        must(memcmp(&e, &was, sizeof e) == 0);
+    for (size_t i = 0; i < e.attrs.count; i++)
+        (void)value_text(&e.attrs.item[i].value, &a);
+    arena_done(&a);
+    relabel_free(r);
 }
 
 static void apply(char *const *line, size_t lines)
@@ -73,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         line[lines++] = strsep(&at, "\n");
     if (lines >= 5)
         apply(line, lines);
+    parse(line[lines - 1], lines % 2 ? "" : "to");
     free(text);
     return 0;
 }

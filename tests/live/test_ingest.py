@@ -102,6 +102,30 @@ def test_reloads_under_load_lose_and_repeat_nothing(program, make_site):
     assert found["missing"] == 0 and found["twice"] == 0 and found["damaged"] == 0
 
 
+def test_a_reload_by_command_ends_when_all_have_taken_it_and_says_who_did_not(make_site):
+    site = make_site()
+    with socket.socket() as silent, socket.socket() as taken:         # one takes a request and never answers, the other has the address
+        for one in (silent, taken):
+            one.bind(("127.0.0.1", 0))
+            one.listen()
+        far = {"kind": "loki", "url": f"http://127.0.0.1:{silent.getsockname()[1]}", "types": ["logs"]}
+        site.write({"sinks": {"far": far}})
+        site.start()
+        before = len(site.status()["receive"]["listeners"])
+        assert post(site, "/write/logs", [{"message": "hello"}])[0] in (200, 204)
+        held = [silent.accept()]
+        site.write({"sinks": {"far": {**far, "batch": {"events": 77}}}, "listeners": {"more": {"address": f"127.0.0.1:{taken.getsockname()[1]}"}}})
+        done = site.cli("reload", check=False)
+        assert done.returncode == 1 and "receive goes on with what it had" in done.stderr, done.stderr
+        site.until(lambda: site.sink("far")["running"], "the sink has begun anew")
+        held.append(silent.accept())                                   # its request is under way, so that ending it takes a while
+        site.write({"sinks": {"far": {**far, "batch": {"events": 78}}}, "listeners": {"more": {"address": f"127.0.0.1:{free_port()}"}}})
+        done = site.cli("reload")
+        assert len(site.status()["receive"]["listeners"]) == before + 1      # at once
+        assert "read again" in done.stdout and not done.stderr
+        assert site.stop() == 0
+
+
 def test_a_sink_that_was_renamed_goes_on_where_it_was(program, make_site):
     site = make_site()
     settings, folder = lake(site)
@@ -233,6 +257,23 @@ def test_rules_in_front_of_a_sink_drop_and_mask_and_what_they_drop_is_counted(ma
     assert site.stop() == 0
     out = texts(folder)
     assert b"but this" in out and b"not this" not in out and b"hunter2" not in out
+
+
+def test_lines_that_are_json_go_on_as_what_they_say_and_others_as_they_are(make_site):
+    site = make_site({"sensors": {"enabled": False}})
+    settings, folder = lake(site, types=["logs"], relabel=["jsonify"], match=["service.name=shop"])
+    settings["relabel"] = [{"set": "jsonify", "source_labels": ["body"], "action": "parse_json", "target_label": "structured"}]
+    site.write(settings)
+    site.start()
+    records = [{"timeUnixNano": str(time.time_ns()), "body": {"stringValue": t}} for t in ('{"order": 17, "items": [{"sku": "a-1", "price": 2.5}], "paid": true}', "plain words")]
+    assert post(site, "/v1/logs", {"resourceLogs": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}, "scopeLogs": [{"logRecords": records}]}]}) == (200, {})
+    site.until(lambda: site.caught_up("lake"), "everything was sent on")
+    assert site.sink("lake")["unparsed"] == 1
+    assert site.stop() == 0
+    lines = [json.loads(line) for line in texts(folder).splitlines()]
+    read, plain = (next(line for line in lines if word in json.dumps(line)) for word in ("order", "plain words"))
+    assert "structured" not in json.dumps(plain)
+    assert read["attributes"]["structured"] == {"order": 17, "items": [{"sku": "a-1", "price": 2.5}], "paid": True}
 
 
 def test_what_no_sink_takes_is_a_dead_letter_until_one_does(make_site):

@@ -4,6 +4,7 @@
 #include "relabel/regex.h"
 #include "relabel/relabel.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,6 +203,9 @@ static void mistakes_in_rules_are_told_with_their_place(void **state)
         "relabel:\n- { set: s, action: hashmod, target_label: x }\n",
         "relabel:\n- { set: s, action: labeldrop, source_labels: [a], regex: x }\n",
         "relabel:\n- { set: s, action: explode }\n",
+        "relabel:\n- { set: s, action: parse_json }\n",
+        "relabel:\n- { set: s, action: parse_json, source_labels: [a, b] }\n",
+        "relabel:\n- { set: s, action: parse_json, source_labels: [body], target_label: __name__ }\n",
         "relabel:\n- { target_label: x }\n",
     };
     (void)state;
@@ -328,15 +332,15 @@ static void an_event_is_seen_by_names_and_changed_in_copies(void **state)
     static const struct attr     of[] = { { { "service.name", 12 }, { .kind = VALUE_TEXT, .as.text = { "shop", 4 } } } };
     static const struct resource res = { .attrs = { of, 1 }, .id = 1 };
     struct event e = a_log(at, 2, &res);
-    bool         cut;
+    struct relabel_report report;
     (void)state;
     assert_ok(load("relabel:\n"
                    "- { set: s, regex: password, action: labeldrop }\n"
                    "- { set: s, source_labels: [__type__, __tenant__, severity, code], target_label: seen }\n"
                    "- { set: s, source_labels: [body], regex: 'user (\\w+) (.*)', target_label: body, replacement: 'user *** $2' }\n"
                    "- { set: s, source_labels: [resource.service.name], target_label: resource.service.namespace, replacement: 'of-$1' }\n"), &fault);
-    assert_true(relabel_event(set, &e, &arena, &cut));
-    assert_false(cut);
+    assert_true(relabel_event(set, &e, &arena, &report));
+    assert_false(report.cut || report.unparsed);
     assert_null(attrs_find(&e.attrs, "password"));
     assert_true(slice_is(attrs_text(&e.attrs, "seen"), "log;acme;9;7"));
     assert_true(slice_is(e.as.log.body.as.text, "user *** logged in"));
@@ -356,6 +360,95 @@ static void events_are_dropped_by_what_they_are(void **state)
     assert_true(relabel_event(set, &e, &arena, NULL));
 }
 
+static struct event a_log_saying(const char *body)
+{
+    static const struct attr     at[] = { { { "level", 5 }, { .kind = VALUE_TEXT, .as.text = { "old", 3 } } }, { { "code", 4 }, { .kind = VALUE_INT, .as.integer = 7 } } };
+    static const struct resource none;
+    struct event e = a_log(at, 2, &none);
+    e.as.log.body.as.text = slice_of(body);
+    return e;
+}
+
+static void a_body_of_json_becomes_a_value_of_its_own(void **state)
+{
+    static const char *const targets[] = { "structured", "resource.structured", "body" };
+    const char *const        body = "{\"user\": \"al\\u0069ce\", \"ms\": 12.5, \"n\": 9007199254740993, \"ok\": true, \"in\": {\"a\": [1, null]}}\n";
+    char                     rules[200];
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct event          e = a_log_saying(body);
+        struct relabel_report report;
+        (void)snprintf(rules, sizeof rules, "relabel:\n- { set: s, source_labels: [body], action: parse_json, target_label: %s }\n", targets[i]);
+        assert_ok(load(rules), &fault);
+        assert_true(relabel_event(set, &e, &arena, &report));
+        assert_false(report.cut || report.unparsed);
+        const struct value *v = i == 0 ? attrs_find(&e.attrs, "structured") : i == 1 ? attrs_find(&e.resource->attrs, "structured") : &e.as.log.body;
+        assert_true(v && v->kind == VALUE_MAP && v->as.map.count == 5);
+        assert_true(slice_is(attrs_text(&v->as.map, "user"), "alice"));
+        assert_true(attrs_find(&v->as.map, "n")->as.integer == INT64_C(9007199254740993) && attrs_find(&v->as.map, "ms")->as.real == 12.5);
+        assert_true(attrs_find(&v->as.map, "ok")->kind == VALUE_BOOL && attrs_find(&v->as.map, "in")->as.map.item[0].value.as.list.count == 2);
+        assert_true((e.resource->id != 0) == (i == 1));
+        assert_int_equal(e.attrs.count, i == 0 ? 3 : 2);
+        end(NULL);
+        begin(NULL);
+    }
+}
+
+static void without_a_target_the_members_of_an_object_become_attributes_and_go_before_those_of_that_name(void **state)
+{
+    struct event          e = a_log_saying("{\"level\": \"warn\", \"took\": 3}");
+    struct relabel_report report;
+    (void)state;
+    assert_ok(load("relabel:\n- { set: s, source_labels: [body], action: parse_json }\n- { set: s, source_labels: [level], regex: warn, target_label: severity_text, replacement: WARN }\n"), &fault);
+    assert_true(relabel_event(set, &e, &arena, &report));
+    assert_false(report.cut || report.unparsed);
+    assert_int_equal(e.attrs.count, 3);
+    assert_true(slice_is(attrs_text(&e.attrs, "level"), "warn") && attrs_find(&e.attrs, "took")->as.integer == 3 && attrs_find(&e.attrs, "code")->as.integer == 7);
+    assert_true(slice_is(e.as.log.severity_text, "WARN"));
+}
+
+static void what_is_no_json_or_too_much_of_it_stays_as_it_was_and_is_told(void **state)
+{
+    static const char *const bodies[] = { "user alice logged in", "{\"a\": 1} and more", "{\"a\": ", "[1, 2]", "12", NULL /* too many members */, NULL /* too long */ };
+    static char              many[20 * (RELABEL_MEMBERS_MAX + 1)], large[RELABEL_JSON_MAX + 10];
+    char                    *at = many;
+    (void)state;
+    for (int i = 0; i <= RELABEL_MEMBERS_MAX; i++)
+        at += sprintf(at, "%c\"k%d\": %d", i ? ',' : '{', i, i);
+    memcpy(at, "}", 2);
+    memset(large, ' ', sizeof large - 1);
+    memcpy(large, "{\"a\":1}", 7);
+    assert_ok(load("relabel:\n- { set: s, source_labels: [body], action: parse_json }\n"), &fault);
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        const char           *body = bodies[i] ? bodies[i] : i == 5 ? many : large;
+        struct event          e = a_log_saying(body), was = e;
+        struct relabel_report report;
+        assert_true(relabel_event(set, &e, &arena, &report));
+        assert_true(report.unparsed && !report.cut);
+        assert_memory_equal(&e, &was, sizeof e);
+    }
+    struct event          e = a_log_saying("{\"a\": [1, 2, 3]}");
+    struct relabel_report report;
+    struct arena          small;
+    arena_init(&small, 40);
+    assert_true(relabel_event(set, &e, &small, &report));
+    assert_true(report.cut && !report.unparsed);
+    arena_done(&small);
+}
+
+static void only_what_the_expression_matches_is_read_as_json(void **state)
+{
+    struct event          e = a_log_saying("plain words");
+    struct relabel_report report;
+    (void)state;
+    assert_ok(load("relabel:\n- { set: s, source_labels: [body], regex: '\\s*\\{.*', action: parse_json, target_label: j }\n"), &fault);
+    assert_true(relabel_event(set, &e, &arena, &report));
+    assert_false(report.unparsed);
+    e = a_log_saying(" {}");
+    assert_true(relabel_event(set, &e, &arena, &report));
+    assert_true(!report.unparsed && attrs_find(&e.attrs, "j")->kind == VALUE_MAP);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 int main(void)
 {
@@ -369,6 +462,8 @@ int main(void)
         T(a_long_text_is_no_reason_to_give_up), T(a_rule_whose_expression_gives_up_changes_nothing_and_says_so), T(of_labels_that_get_one_name_the_last_by_the_alphabet_stays),
         T(labels_stay_as_they_are_when_there_is_no_room),
         T(an_event_is_seen_by_names_and_changed_in_copies), T(events_are_dropped_by_what_they_are),
+        T(a_body_of_json_becomes_a_value_of_its_own), T(without_a_target_the_members_of_an_object_become_attributes_and_go_before_those_of_that_name),
+        T(what_is_no_json_or_too_much_of_it_stays_as_it_was_and_is_told), T(only_what_the_expression_matches_is_read_as_json),
     };
     return cmocka_run_group_tests_name("relabel rules", tests, NULL, NULL);
 }

@@ -558,6 +558,9 @@ static void a_reload_keeps_what_is_known_of_targets_that_stay(void **state)
     static const char nosuch[] = "scrape: { j: { targets: [\"h:1\"], metric_relabel: [nosuch] } }";
     assert_int_equal(conf_load_text("/tmp/t.yaml", nosuch, strlen(nosuch), sections, 3, &bad, NULL, &fault), ERR_INPUT);
     assert_non_null(strstr(fault.text, "scrape.j.metric_relabel: no rule of the section relabel belongs to the set nosuch"));
+    static const char events[] = "relabel: [{ set: e, source_labels: [body], action: parse_json }]\nscrape: { j: { targets: [\"h:1\"], relabel: [e] } }";
+    assert_int_equal(conf_load_text("/tmp/t.yaml", events, strlen(events), sections, 3, &bad, NULL, &fault), ERR_INPUT);
+    assert_non_null(strstr(fault.text, "the set e has a rule with parse_json, which is for events and not for labels"));
     /* the new rule takes `a` away: it ends, and b does not begin again */
     load(&next, "relabel: [{ set: m, source_labels: [__name__], regex: a, action: drop }]\n"
                 "scrape: { j: { targets: [\"127.0.0.1:%d\"], interval: 100ms, metric_relabel: [m] } }", server.port);

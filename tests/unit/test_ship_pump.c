@@ -250,6 +250,8 @@ static void a_rule_may_drop_and_change_and_what_it_drops_is_counted(void **state
     pump_close(p, NULL);
 }
 
+static enum ship_ruled cannot_read_odd_ones(void *ctx, struct event *e, struct arena *a) { return number_of(e) % 2 ? RULED_UNPARSED : RULED_IN; }
+
 static struct pump *begin_with(ship_rule *rule)
 {
     void        *self = NULL;
@@ -258,6 +260,17 @@ static struct pump *begin_with(ship_rule *rule)
     struct pump_options o = { .journal = w.journal, .dead = w.dead, .clock = &w.clock, .conf = &w.conf, .kind = &kind_told, .self = self, .rule = rule };
     assert_ok(pump_open(&o, &p, &fault), &fault);
     return p;
+}
+
+static void what_a_rule_could_not_read_goes_on_and_is_counted(void **state)
+{
+    (void)state;
+    struct pump *p = begin_with(cannot_read_odd_ones);
+    (void)append_lines(&w, 0, 4);
+    (void)drive(&w, p, 100);
+    assert_numbers(&w, 0, 4);
+    assert_int_equal(stats(p).unparsed, 2);
+    pump_close(p, NULL);
 }
 
 static enum ship_ruled no_room_for_12(void *ctx, struct event *e, struct arena *a) { return number_of(e) == 12 ? RULED_NOT : RULED_IN; }
@@ -596,6 +609,7 @@ int main(void)
         T(a_record_that_cannot_be_read_is_a_dead_letter_as_it_came_and_holds_up_nobody),
         T(what_is_not_for_the_sink_is_passed_by_and_counted),
         T(a_rule_may_drop_and_change_and_what_it_drops_is_counted),
+        T(what_a_rule_could_not_read_goes_on_and_is_counted),
         T(what_a_rule_finds_no_room_for_is_not_sent_as_it_was_and_meets_the_rules_when_it_is_replayed),
         T(what_the_other_side_says_is_told_as_text_whatever_it_is),
         T(a_rate_spares_the_other_side),

@@ -55,6 +55,8 @@ static void a_condition_is_about_the_event_its_resource_or_where_it_came_from(vo
     assert_true(takes_one("service.name=shop"));
     assert_false(takes_one("service.name=sho"));
     assert_true(takes_one("service.name!=bank"));
+    assert_true(takes_one("resource.service.name=shop"));
+    assert_false(takes_one("resource.path=/a/b"));          /* of the event, not of its resource */
     assert_true(takes_one("tenant=eu-1"));
     assert_true(takes_one("source=otlp"));
     assert_true(takes_one("type=logs"));

@@ -7,8 +7,8 @@ import { flag, Json, list, maybe, num, record, str, time } from "./wire";
 
 export interface Consumer { name: string; open: boolean | null; behind: Known; lag: Known }
 export interface Journal {
-  folder: string | null; bytes: Known; segments: Known; records: Known; refused: Known; dropped: Known; damaged: Known; syncP99: Known;
-  full: boolean | null; whyFull: string | null; oldest: Known; consumers: Consumer[];
+  folder: string | null; bytes: Known; segments: Known; records: Known; refused: Known; dropped: Known; damaged: Known; lost: Known;
+  syncP99: Known; full: boolean | null; whyFull: string | null; oldest: Known; consumers: Consumer[];
 }
 export interface Sink {
   name: string; kind: string | null; sent: Known; retries: Known; dead: Known; skipped: Known; dropped: Known; replayed: Known; behind: Known; lag: Known;
@@ -45,8 +45,8 @@ export const PARTS: readonly string[] = ["journal", "ship", "digest", "receive",
 function readJournal(o: Json): Journal {
   return {
     folder: str(o["folder"]), bytes: num(o["bytes"]), segments: num(o["segments"]), records: num(o["records"]), refused: num(o["refused"]),
-    dropped: num(o["dropped_events"]), damaged: num(o["damaged_blocks"]), syncP99: num(o["sync_p99_seconds"]), full: flag(o["full"]),
-    whyFull: str(o["why_full"]), oldest: time(o["oldest_at"]), consumers: list(o["consumers"]).map((x) => {
+    dropped: num(o["dropped_events"]), damaged: num(o["damaged_blocks"]), lost: num(o["lost_segments"]), syncP99: num(o["sync_p99_seconds"]),
+    full: flag(o["full"]), whyFull: str(o["why_full"]), oldest: time(o["oldest_at"]), consumers: list(o["consumers"]).map((x) => {
       const c = record(x);
       return { name: str(c["name"]) ?? "?", open: flag(c["open"]), behind: num(c["behind"]), lag: num(c["lag_seconds"]) };
     }),
@@ -133,7 +133,7 @@ export function readFlow(data: unknown, at: number): Flow {
       minutes: num(sensors["minutes"]), error: str(sensors["last_error"]) },
     probes: probes && { count: num(probes["probes"]), failures: num(probes["failures"]) },
     scrape: scrape && readScrape(scrape), inputs: inputs && readInputs(inputs),
-    others: Object.entries(o).filter(([name, x]) => !PARTS.includes(name) && maybe(x)).map(([name, x]) =>
+    others: Object.entries(o).filter(([name, x]) => !PARTS.includes(name) && name !== "reload" && maybe(x)).map(([name, x]) =>
         ({ name, values: leaves({ ...record(x), reload_trouble: null }), error: str(record(x)["last_error"]) })),
     reloads: Object.entries(o).flatMap(([part, x]) => {
       const t = maybe(record(x)["reload_trouble"]);
@@ -193,6 +193,9 @@ function ofJournal(j: Journal, was: Journal | null, out: Trouble[]): void {
     hint: "With when_full: block nothing is thrown away and who sends has to wait." });
   if (j.damaged) out.push({ key: "damaged", bad: true, what: `${many(j.damaged, "block")} of the journal could not be read.`,
     text: "They were put aside and skipped; the records in them did not reach their consumers.", hint: "`homeostat journal verify` reads every block. Look at the disk." });
+  if (j.lost) out.push({ key: "lost", bad: true, what: `${many(j.lost, "file")} of the journal ${j.lost === 1 ? "is" : "are"} gone.`,
+    text: "Somebody removed them, or the file system lost them; the records in them did not reach their consumers.",
+    hint: "The log says which records are missing. Look at the disk, and at who cleans up in that folder." });
   if (j.refused && !j.full) out.push({ key: "refused", bad: grew(j.refused, was?.refused), what: `The journal had no room ${many(j.refused, "time")}.`,
     text: "Who sent was told to come again. Nothing that was acknowledged is lost.", hint: null });
   if (j.syncP99 !== null && j.syncP99 > SYNC_SLOW_S) out.push({ key: "sync", bad: false, what: "The journal's disk is slow.",

@@ -138,6 +138,8 @@ is(story.arms.map((a) => [a.arm, (a.from % 60000) / 1000, ((a.to ?? 0) % 60000) 
   is(words(told(0, {}, sink({ stuck: true, last_error: "refused", behind: 3 }), sink({ name: "b", paused: true }))), [[true, "The sink loki is stuck."], [false, "The sink b is paused by its settings."]], "what is bad comes first");
   is(words(told(0, { full: true, why_full: "size_max" })), [[true, "The journal is full."]], "a full journal");
   is(words(told(0, { dropped_events: 5 })), [[true, "5 events of the journal were thrown away unread."]], "events that were thrown away");
+  is(words(told(0, { lost_segments: 1 })), [[true, "1 file of the journal is gone."]], "a file of the journal that is gone");
+  is(words(told(0, { lost_segments: 3, damaged_blocks: 2 })), [[true, "2 blocks of the journal could not be read."], [true, "3 files of the journal are gone."]], "damage and loss");
   is(words(told(0, { consumers: [{ name: "sink:old", open: false, behind: 7, lag_seconds: 1 }] })), [[false, "Nobody reads for sink:old."]], "a consumer that is gone holds the journal");
   is(words(readFlow({ scrape: { reload_trouble: { text: "no", hint: "" } }, digest: { waiting: true, last_error: "disk full" } }, 0)),
     [[true, "The digest does not get on."], [true, "The part scrape did not take the last reload."]], "also of parts that the page does not know");
