@@ -98,7 +98,7 @@ static void get_text(struct buffer *b, char out[HISTORY_NAME])
 {
     uint64_t n = get_varint(b);
     memset(out, 0, HISTORY_NAME);
-    if (b->bad || n >= HISTORY_NAME || (uint64_t)(b->end - b->p) < n) {
+    if (b->bad || n >= HISTORY_NAME || (uint64_t)(b->end - b->p) < n || memchr(b->p, 0, n)) {      /* nobody writes a NUL into a name */
         b->bad = true;
         return;
     }

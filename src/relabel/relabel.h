@@ -41,7 +41,7 @@ void                relabel_free(struct relabel *r);
  */
 bool                relabel_labels(struct relabel *r, struct label *labels, size_t *n, size_t max, struct arena *a, bool *cut);
 
-/* cut: there was no room for what some rule writes. unparsed: parse_json met what it cannot read. */
+/* cut: there was no room for what some rule writes, or an expression gave up: it is as it was at that rule. unparsed: parse_json met what it cannot read. */
 struct relabel_report { bool cut, unparsed; };
 /* The same for an event; changed parts are copies in the arena. The resource's id is another one when its attributes changed. report may be NULL. */
 bool                relabel_event(struct relabel *r, struct event *e, struct arena *a, struct relabel_report *report);

@@ -28,7 +28,8 @@ struct place {
     int64_t            timeout_us, body_max;
     char              *data; size_t n, room;         /* as received */
     char              *plain; size_t plain_room;     /* unpacked */
-    bool               too_large, no_memory;
+    size_t             head;                         /* bytes of headers and trailers */
+    bool               too_large, head_too_large, no_memory;
     CURLcode           code;
     char               said[CURL_ERROR_SIZE];
 };
@@ -145,6 +146,14 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
     return 0;
 }
 
+static size_t on_head(char *line, size_t size, size_t n, void *ctx)
+{
+    struct place *p = ctx;
+    p->head += size * n;
+    p->head_too_large = p->head > FETCH_HEAD_MAX;
+    return p->head_too_large ? 0 : size * n;
+}
+
 static bool secret(const struct scrape_job *j) { return *j->token.path || *j->password.path; }
 
 /* 127.0.0.0/8, ::1, localhost. The host of an address that targets.c has made. */
@@ -196,7 +205,7 @@ static bool prepare(struct place *p, const struct fetch_ask *ask)
         SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https") && SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_PROXY, "") && SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
         SET(CURLOPT_FOLLOWLOCATION, guarded ? 0L : 1L) && SET(CURLOPT_MAXREDIRS, (long)FETCH_REDIRECTS_MAX) && SET(CURLOPT_TIMEOUT_MS, ms ? ms : 1L) &&
         SET(CURLOPT_CONNECTTIMEOUT_MS, ms ? ms : 1L) && SET(CURLOPT_ERRORBUFFER, p->said) && SET(CURLOPT_USERAGENT, "homeostat") && SET(CURLOPT_WRITEFUNCTION, on_body) &&
-        SET(CURLOPT_WRITEDATA, p) && SET(CURLOPT_PRIVATE, p) && SET(CURLOPT_TCP_KEEPALIVE, 1L) && SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+        SET(CURLOPT_WRITEDATA, p) && SET(CURLOPT_HEADERFUNCTION, on_head) && SET(CURLOPT_HEADERDATA, p) && SET(CURLOPT_PRIVATE, p) && SET(CURLOPT_TCP_KEEPALIVE, 1L) && SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
         SET(CURLOPT_QUICK_EXIT, 1L);         /* a look-up that outlasts its request is left to its thread; to wait for it would hold up all the others */
     if (fine && *j->token.path)
         fine = SET(CURLOPT_XOAUTH2_BEARER, j->token.value) && SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
@@ -227,7 +236,8 @@ enum err fetch_start(struct fetches *f, const struct fetch_ask *ask, struct faul
     p->ctx = ask->ctx;
     p->timeout_us = ask->timeout_us;
     p->body_max = ask->job->body_max;
-    p->too_large = p->no_memory = false;
+    p->head = 0;
+    p->too_large = p->head_too_large = p->no_memory = false;
     *p->said = '\0';
     if (!prepare(p, ask) || curl_multi_add_handle(f->multi, p->curl) != CURLM_OK) {
         place_clear(p);
@@ -308,8 +318,12 @@ static void judge(struct fetches *f, struct place *p, struct fetch_done *d)
     d->type = slice_of(type);
     if (p->too_large)
         (void)snprintf(d->why, sizeof d->why, "the answer is larger than body_max, %lld bytes", (long long)p->body_max);
+    else if (p->head_too_large)
+        (void)snprintf(d->why, sizeof d->why, "the headers and trailers of the answer are larger than %d bytes", FETCH_HEAD_MAX);
     else if (p->no_memory)
         (void)snprintf(d->why, sizeof d->why, "no memory for the answer");
+    else if (p->code == CURLE_OUT_OF_MEMORY)         /* so libcurl calls what it has no room for by its own bounds, too */
+        (void)snprintf(d->why, sizeof d->why, "a line of its head is longer than is taken, or there is no memory for the answer");
     else if (p->code == CURLE_OPERATION_TIMEDOUT)
         (void)snprintf(d->why, sizeof d->why, "no whole answer within %lld ms", (long long)(p->timeout_us / 1000));
     else if (p->code != CURLE_OK)

@@ -17,7 +17,7 @@
 
 #include <stdint.h>
 
-enum { FETCH_REDIRECTS_MAX = 5 };
+enum { FETCH_REDIRECTS_MAX = 5, FETCH_HEAD_MAX = 64 * 1024 /* bytes of headers and trailers, which libcurl keeps */ };
 
 struct fetches;
 struct fetch_ask { const char *url; const struct scrape_job *job; int64_t timeout_us; void *ctx; };

@@ -106,7 +106,7 @@ bool probe_icmp_prohibits(int origin, int type, int code)
 }
 
 /* What a question's callbacks share. */
-struct asking { const atomic_bool *cancel; int64_t body; bool too_large, prohibited; };
+struct asking { const atomic_bool *cancel; int64_t body, head; bool too_large, prohibited; };
 
 /* The kernel keeps the ICMP messages of a socket when it is asked to; they are read before it is closed. */
 static int prepare(void *ctx, curl_socket_t fd, curlsocktype purpose)
@@ -148,6 +148,15 @@ static size_t drop(char *bytes, size_t size, size_t n, void *ctx)
     (void)bytes;
     a->body     += (int64_t)(size * n);
     a->too_large = a->body > PROBE_BODY_MAX;
+    return a->too_large ? 0 : size * n;
+}
+
+static size_t see_head(char *bytes, size_t size, size_t n, void *ctx)
+{
+    struct asking *a = ctx;
+    (void)bytes;
+    a->head     += (int64_t)(size * n);
+    a->too_large = a->head > PROBE_HEAD_MAX;
     return a->too_large ? 0 : size * n;
 }
 
@@ -224,6 +233,8 @@ static void set_up(CURL *c, const struct probe_question *q, const char *url, lon
     curl_easy_setopt(c, CURLOPT_USERAGENT, "homeostat-probe");
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, drop);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, a);
+    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, see_head);
+    curl_easy_setopt(c, CURLOPT_HEADERDATA, a);
     curl_easy_setopt(c, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)PROBE_BODY_MAX);
     curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, progress);

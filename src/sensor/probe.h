@@ -37,6 +37,7 @@ const char *probe_class_name(enum probe_class c);
 
 enum { PROBE_THREADS_MAX = 4, PROBE_HISTORY = 60, PROBE_HISTORY_LEAST = 10 };
 #define PROBE_BODY_MAX (INT64_C(64) * 1024 * 1024)
+#define PROBE_HEAD_MAX (INT64_C(64) * 1024)          /* headers and trailers, which libcurl keeps */
 
 /* Phases are NAN when they were not reached or there is none. */
 struct probe_result { enum probe_class class; double total_s, dns_s, connect_s, tls_s, first_byte_s; long status; };

@@ -36,7 +36,7 @@ static struct server {
     atomic_bool     stop;
     atomic_int      asked;
     pthread_mutex_t lock;
-    char            answer[64 * 1024]; size_t n;     /* whole; n 0: silence until the other side goes */
+    char            answer[128 * 1024]; size_t n;     /* whole; n 0: silence until the other side goes */
     char            head[4096];                      /* of the last request */
 } server, other;
 
@@ -70,7 +70,7 @@ static void one_request(struct server *s, int c)
     (void)pthread_mutex_unlock(&s->lock);
     atomic_fetch_add(&s->asked, 1);
     if (n)
-        (void)!write(c, out, n);
+        (void)!send(c, out, n, MSG_NOSIGNAL);
     else
         while (read(c, in, sizeof in) > 0)
             continue;
@@ -287,6 +287,32 @@ static void an_answer_beyond_body_max_is_given_up_packed_or_not(void **state)
     assert_non_null(strstr(done.why, "body_max"));
     release();
     answers(&server, "200 OK\r\nContent-Encoding: gzip", packed, gzip(body, 20 * 1024, packed, sizeof packed));
+    fetch();
+    assert_true(done.fine);
+    release();
+}
+
+static void headers_and_trailers_have_a_bound(void **state)
+{
+    for (int behind = 0; behind < 2; behind++) {
+        (void)pthread_mutex_lock(&server.lock);
+        server.n = (size_t)snprintf(server.answer, sizeof server.answer, "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n%s", behind ? "\r\n4\r\na 1\n\r\n0\r\n" : "");
+        for (int i = 0; i < 100; i++)
+            server.n += (size_t)snprintf(server.answer + server.n, sizeof server.answer - server.n, "X-%d: %01000d\r\n", i, 7);
+        server.n += (size_t)snprintf(server.answer + server.n, sizeof server.answer - server.n, "\r\n%s", behind ? "" : "4\r\na 1\n\r\n0\r\n\r\n");
+        (void)pthread_mutex_unlock(&server.lock);
+        fetch();
+        assert_false(done.fine);
+        assert_non_null(strstr(done.why, "headers and trailers"));
+        release();
+    }
+    (void)pthread_mutex_lock(&server.lock);
+    server.n = (size_t)snprintf(server.answer, sizeof server.answer, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX: %0120000d\r\n\r\na 1\n", 7);
+    (void)pthread_mutex_unlock(&server.lock);
+    fetch();
+    assert_non_null(strstr(done.why, "a line of its head"));
+    release();
+    says("a 1\n");
     fetch();
     assert_true(done.fine);
     release();
@@ -602,6 +628,7 @@ int main(void)
         TEST(a_request_says_what_it_can_read_and_how_long_it_waits),
         TEST(gzip_is_taken_off_whole_or_not_at_all),
         TEST(an_answer_beyond_body_max_is_given_up_packed_or_not),
+        TEST(headers_and_trailers_have_a_bound),
         TEST(who_does_not_answer_in_time_does_not_answer),
         TEST(a_name_server_that_does_not_answer_holds_up_nobody_else),
         TEST(an_answer_that_breaks_off_is_none),

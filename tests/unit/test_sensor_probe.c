@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum manner { ANSWERS, ANSWERS_503, SAYS_NOTHING, RESETS, NEVER_ENDS };
+enum manner { ANSWERS, ANSWERS_503, SAYS_NOTHING, RESETS, NEVER_ENDS, TRAILS };
 
 struct server { int fd, port; enum manner manner; pthread_t thread; atomic_bool ending; int held[64]; int holds; };
 
@@ -35,6 +35,12 @@ static void serve_one(struct server *s, int fd)
         for (int i = 0; i < 1000 && send(fd, much, sizeof much, MSG_NOSIGNAL) > 0; i++)
             much[0] = 'x';
         memcpy(much, "HTTP", 4);
+    } else if (s->manner == TRAILS) {
+        static const char head[] = "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n", line[] = "X-Trailer: which is one of many\r\n";
+        ssize_t n = send(fd, head, sizeof head - 1, MSG_NOSIGNAL);
+        for (int i = 0; i < 10000 && n > 0; i++)
+            n = send(fd, line, sizeof line - 1, MSG_NOSIGNAL);
+        n = send(fd, "\r\n", 2, MSG_NOSIGNAL);
     } else {
         const char *text = s->manner == ANSWERS ? "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
                                                 : "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -136,6 +142,9 @@ static void each_way_to_fail_has_its_class(void **state)
     assert_int_equal(ask(PROBE_HTTP, "http://", s.port, 500000).class, PROBE_CLASS_NO_ANSWER);
     end(&s);
     begin(&s, NEVER_ENDS);
+    assert_int_equal(ask(PROBE_HTTP, "http://", s.port, SECONDS(60)).class, PROBE_CLASS_TOO_LARGE);
+    end(&s);
+    begin(&s, TRAILS);
     assert_int_equal(ask(PROBE_HTTP, "http://", s.port, SECONDS(60)).class, PROBE_CLASS_TOO_LARGE);
     end(&s);
 }
