@@ -96,6 +96,8 @@ MUST_CHECK enum err pg_link_run(struct pg_link *l, const char *sql, int64_t dead
 MUST_CHECK enum err pg_link_copy(struct pg_link *l, const char *sql, const char *data, size_t n, int64_t deadline_us, struct fault *fault);
 /* Which SQLSTATE the last statement failed with; "" when no server said one, or it did not fail. */
 const char         *pg_link_state(const struct pg_link *l);
+/* Whether the server named a table with it, and neither a column nor a constraint of it: as when no partition takes a row. */
+bool                pg_link_of_table(const struct pg_link *l);
 
 void pg_result_clear(PGresult **r);                             /* for CLEANUP() */
 

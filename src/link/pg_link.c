@@ -23,6 +23,7 @@ struct pg_link {
     PGconn *conn;
     bool    broken;
     char    state[6];              /* SQLSTATE of the last statement that failed; "" when no server said one */
+    bool    of_table;              /* and whether a table was named, but no column and no constraint of it */
     bool  (*give_up)(void *ctx);   /* NULL: only the deadline ends a statement */
     void   *give_up_ctx;
 };
@@ -123,6 +124,7 @@ bool    pg_link_alive(const struct pg_link *l) { return l && !l->broken && PQsta
 void    pg_link_watch(struct pg_link *l, bool (*give_up)(void *ctx), void *ctx) { l->give_up = give_up, l->give_up_ctx = ctx; }
 PGconn *pg_link_conn(struct pg_link *l) { return l->conn; }
 const char *pg_link_state(const struct pg_link *l) { return l->state; }
+bool    pg_link_of_table(const struct pg_link *l) { return l->of_table; }
 int     pg_link_version(const struct pg_link *l) { return PQserverVersion(l->conn); }
 
 /* ---- giving up on a statement ---- */
@@ -217,6 +219,7 @@ static enum err conclude(struct pg_link *l, int how, PGresult *last, const char 
     if (how == LOST || (s != PGRES_TUPLES_OK && s != PGRES_COMMAND_OK && s != PGRES_EMPTY_QUERY)) {
         const char *state = last ? PQresultErrorField(last, PG_DIAG_SQLSTATE) : NULL;
         (void)snprintf(l->state, sizeof l->state, "%s", state ? state : "");
+        l->of_table = last && PQresultErrorField(last, PG_DIAG_TABLE_NAME) && !PQresultErrorField(last, PG_DIAG_COLUMN_NAME) && !PQresultErrorField(last, PG_DIAG_CONSTRAINT_NAME);
         l->broken = how == LOST || PQstatus(l->conn) != CONNECTION_OK;
         enum err e = pg_fault_result(l->conn, last, what, fault);
         PQclear(last);

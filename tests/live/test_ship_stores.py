@@ -427,6 +427,22 @@ def test_an_index_of_others_that_lets_only_one_row_through_makes_a_dead_letter_o
     assert site.stop() == 0
 
 
+def test_a_day_whose_partition_somebody_has_yet_to_make_is_waited_for_and_one_far_off_is_a_dead_letter(make_site, server):
+    server.psql("CREATE SCHEMA theirs; SET search_path = theirs; "
+                "CREATE TABLE logs_events (time timestamptz NOT NULL, app text, host text, trace_id text, message text, labels jsonb) PARTITION BY RANGE (time); "
+                "CREATE TABLE logs_1999 PARTITION OF logs_events FOR VALUES FROM ('1999-01-01') TO ('2000-01-01')")
+    site = make_site(postgres(server, "theirs"))
+    site.start()
+    post(site, "/v1/logs", logs(log("of long ago", at=10**18)))
+    post(site, "/v1/logs", logs(*(log(f"today {i}") for i in range(20))))
+    site.until(lambda: "no partition of relation" in site.sink("pg")["last_error"] and site.sink("pg")["retries"] > 1, "it waits")
+    assert site.sink("pg")["dead"] == 1
+    server.psql("CREATE TABLE theirs.logs_now PARTITION OF theirs.logs_events FOR VALUES FROM (now() - interval '3 days') TO (now() + interval '3 days')")
+    site.until(lambda: site.caught_up("pg"), "all of today is there")
+    assert server.value("SELECT count(*) FROM theirs.logs_events") == 20 and site.sink("pg")["dead"] == 1
+    assert site.stop() == 0
+
+
 # -- Prometheus ------------------------------------------------------------------------------------------------------------------
 
 

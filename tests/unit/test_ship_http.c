@@ -240,11 +240,10 @@ static void an_answer_that_is_packed_is_unpacked_though_nobody_asked_for_it(void
     struct http_client *c;
     struct http_reply   r;
     assert_ok(http_client_open(&w.conf, &c, &fault), &fault);
-    assert_true(http_client_ask(c, &(struct http_ask){ .path = "/x" }, &r));
-    assert_int_equal(r.body.n, sizeof words);
-    assert_memory_equal(r.body.s, words, sizeof words);
-    assert_int_equal(r.body.s[r.body.n], 0);
-    http_client_close(c);
+    bool answered_it = http_client_ask(c, &(struct http_ask){ .path = "/x" }, &r);
+    bool same = answered_it && r.body.n == sizeof words && memcmp(r.body.s, words, sizeof words) == 0 && r.body.s[r.body.n] == '\0';
+    http_client_close(c);                                        /* first, or the server waits for it for ever when the test fails */
+    assert_true(same);
 }
 
 /* Loki's and Mimir's doors say 500 when what is behind them finds a request too large; it would be so for ever. */
