@@ -46,8 +46,20 @@ static void check_rule(const void *instance, struct conf_checker *c)
         conf_refuse(c, "target_label", "an attribute, resource.KEY or body; without one the members become attributes", "%s holds no value of JSON", r->target_label);
 }
 
+/* Over events these can be looked at alone; as labels of a target they are names like others. */
+static bool writes_what_stays(const struct relabel_rule *r)
+{
+    static const char *const fixed[] = { "__type__", "__tenant__", "__source__" };
+    bool writes = r->action == RELABEL_REPLACE || r->action == RELABEL_HASHMOD || r->action == RELABEL_LOWERCASE || r->action == RELABEL_UPPERCASE, stays = false;
+    for (size_t i = 0; writes && i < COUNT(fixed); i++)
+        stays |= strcmp(r->target_label, fixed[i]) == 0;
+    return stays;
+}
+
 static void check_over(const struct relabel_rule *r, enum relabel_over over, const char *knob, struct conf_checker *c)
 {
+    if (over == RELABEL_OVER_EVENTS && writes_what_stays(r))
+        conf_refuse(c, knob, "Write an attribute, resource.KEY, body, severity_text or __name__.", "the set %s has a rule that writes %s, which no rule changes for an event", r->set, r->target_label);
     if (over == RELABEL_OVER_LABELS && r->action == RELABEL_PARSE_JSON)
         conf_refuse(c, knob, "put it into a set for sinks", "the set %s has a rule with parse_json, which is for events and not for labels", r->set);
 }

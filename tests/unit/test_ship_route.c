@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "conf/conf.h"
+#include "relabel/conf.h"
 #include "ship/conf.h"
 #include "ship/kinds.h"
 #include "ship/route.h"
@@ -107,7 +108,7 @@ static void what_is_no_condition_is_refused_with_what_would_be_one(void **state)
 
 /* ---- settings ---- */
 
-static const struct conf_section *const sections[] = { &sinks_section };
+static const struct conf_section *const sections[] = { &sinks_section, &relabel_section };
 static struct conf *conf;
 
 static int tear_down(void **state)
@@ -124,7 +125,7 @@ static bool load(const char *yaml, struct text *said)
     conf_complaints_init(&all);
     conf_free(conf);
     conf = NULL;
-    enum err e = conf_load_text("t.yaml", yaml, strlen(yaml), sections, 1, &conf, &all, &fault);
+    enum err e = conf_load_text("t.yaml", yaml, strlen(yaml), sections, 2, &conf, &all, &fault);
     conf_complaints_text(&all, said);
     conf_complaints_done(&all);
     return e == OK;
@@ -189,6 +190,16 @@ static void a_sensible_sink_is_accepted_and_what_is_not_set_is_sensible(void **s
     arena_done(&a);
 }
 
+static void a_rule_that_writes_what_no_rule_changes_is_refused_in_front_of_a_sink(void **state)
+{
+    (void)state;
+    must_say("relabel:\n- { set: s, target_label: __tenant__, replacement: acme }\nsinks:\n  a: { kind: files, folder: /tmp/x, relabel: [s] }\n", "the set s has a rule that writes __tenant__");
+    struct text said CLEANUP(text_done);
+    text_init(&said, 65536);
+    if (!load("relabel:\n- { set: s, source_labels: [__tenant__], regex: acme, action: keep }\nsinks:\n  a: { kind: files, folder: /tmp/x, relabel: [s] }\n", &said))
+        fail_msg("%s", said.s);
+}
+
 static void what_a_kind_does_not_know_or_cannot_do_without_is_refused(void **state)
 {
     (void)state;
@@ -245,6 +256,7 @@ int main(void)
         T(every_kind_names_settings_that_there_are),
         T(a_sensible_sink_is_accepted_and_what_is_not_set_is_sensible),
         T(what_a_kind_does_not_know_or_cannot_do_without_is_refused),
+        T(a_rule_that_writes_what_no_rule_changes_is_refused_in_front_of_a_sink),
         T(addresses_and_headers_do_not_carry_secrets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
