@@ -23,8 +23,9 @@ COMMIT;
 ROLLBACK;
 
 -- name: detail_lock
--- Tables of others may be large: what is added to them may take its time.
-SELECT set_config('statement_timeout', $1, true), pg_advisory_xact_lock(hashtextextended('homeostat migration ' || current_schema(), 0));
+-- Tables of others may be large: what is added to them may take its time. Waiting for them may not: everybody else waits behind us, and after a second (deadlock_timeout) it might be
+-- somebody else's statement that is ended for a deadlock. Who comes too early comes again.
+SELECT set_config('statement_timeout', $1, true), pg_advisory_xact_lock(hashtextextended('homeostat migration ' || current_schema(), 0)), set_config('lock_timeout', '500ms', true);
 
 -- name: detail_migrations_table
 CREATE TABLE IF NOT EXISTS homeostat_detail_migrations (version int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());

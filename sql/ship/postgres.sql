@@ -13,8 +13,9 @@ SELECT set_config('homeostat.schema', $1, false), set_config('client_encoding', 
 SELECT set_config('search_path', quote_ident($1), false);
 
 -- name: postgres_lock
--- Tables of others may be large: what is added to them may take its time.
-SELECT set_config('statement_timeout', $1, true), pg_advisory_xact_lock(hashtextextended('homeostat migration ' || current_schema(), 0));
+-- Tables of others may be large: what is added to them may take its time. Waiting for them may not: everybody else waits behind us, and after a second (deadlock_timeout) it might be
+-- somebody else's statement that is ended for a deadlock. Who comes too early comes again.
+SELECT set_config('statement_timeout', $1, true), pg_advisory_xact_lock(hashtextextended('homeostat migration ' || current_schema(), 0)), set_config('lock_timeout', '500ms', true);
 
 -- name: postgres_migrations_table
 CREATE TABLE IF NOT EXISTS homeostat_migrations (version int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());

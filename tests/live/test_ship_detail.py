@@ -533,6 +533,27 @@ def test_a_table_that_cannot_be_used_is_refused_with_what_is_in_the_way_and_work
     assert site.stop() == 0
 
 
+def test_while_somebody_reads_a_table_that_shall_be_changed_others_go_on_reading_it(server, make_site):
+    server.psql("CREATE SCHEMA busy; SET search_path = busy; " + data_model.TABLES)
+    site = make_site(alone(server, "busy"))
+    folder = prepared(site, 3)
+    reader = server.connect()
+    try:
+        with reader.cursor() as c:
+            reader.autocommit = False
+            c.execute("LOCK TABLE busy.dim_resource, busy.metric_1m, busy.service_call_5m, busy.log_pattern, busy.log_pattern_5m, busy.oo_locator, busy.evidence_link IN ACCESS SHARE MODE")
+        site.start()
+        waits = "SELECT relation::regclass::text FROM pg_locks JOIN pg_class c ON c.oid = relation WHERE NOT granted AND mode = 'AccessExclusiveLock' AND relnamespace = 'busy'::regnamespace"
+        found = []
+        site.until(lambda: found.extend(server.psql(waits)) or found, "it waits for a table", 60, 0.02)
+        server.psql(f"SET statement_timeout = '5s'; SELECT count(*) FROM {found[0][0]}")          # behind the one who waits
+    finally:
+        reader.close()
+    site.until(lambda: copied(site), "everything was copied")
+    assert same(server, "busy", folder) == []
+    assert site.stop() == 0
+
+
 def test_the_table_of_another_role_is_refused_by_its_name(server, make_site):
     server.psql("CREATE SCHEMA owned; SET search_path = owned; " + data_model.TABLES + "CREATE ROLE guest LOGIN; GRANT ALL ON SCHEMA owned TO guest; GRANT ALL ON ALL TABLES IN SCHEMA owned TO guest")
     settings = alone(server, "owned")
