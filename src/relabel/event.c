@@ -211,18 +211,9 @@ static bool sweep_attrs(struct sweep *s, struct attrs *all, const char *prefix)
 
 static void sweep_resource(struct sweep *s, struct event *e)
 {
-    struct attrs     left = e->resource->attrs;
-    struct resource *copy = sweep_attrs(s, &left, "resource.") ? arena_alloc(s->a, sizeof *copy) : NULL;
-    if (left.item == e->resource->attrs.item)
-        return;
-    if (!copy) {
-        s->full = true;
-        return;
-    }
-    *copy = *e->resource;
-    copy->attrs = left;
-    copy->id = attrs_id(&left);
-    e->resource = copy;
+    struct attrs left = e->resource->attrs;
+    if (sweep_attrs(s, &left, "resource."))
+        s->full = !resource_take(e, left, s->a);
 }
 
 static void sweep_scope(struct sweep *s, struct event *e)
@@ -231,10 +222,9 @@ static void sweep_scope(struct sweep *s, struct event *e)
     struct scope *copy = sweep_attrs(s, &left, "") ? arena_alloc(s->a, sizeof *copy) : NULL;
     if (left.item == e->scope->attrs.item)
         return;
-    if (!copy) {
-        s->full = true;
+    s->full = !copy;
+    if (!copy)
         return;
-    }
     *copy = *e->scope;
     copy->attrs = left;
     e->scope = copy;
