@@ -81,21 +81,23 @@ static void direction(const struct walk *w, double *d)
 
 static void remember(struct walk *w, const double *x, const double *g)
 {
-    int          at = w->pairs ? (w->newest + 1) % HISTORY : 0;
-    struct pair *p = &w->pair[at];
-    double       ss = 0, yy = 0;
-    p->sy = 0;
+    double sy = 0, ss = 0, yy = 0;
+    for (int i = 0; i < w->n; i++) {
+        double s = x[i] - w->x[i], y = g[i] - w->g[i];
+        sy += s * y;
+        ss += s * s;
+        yy += y * y;
+    }
+    if (!(sy > 1e-10 * sqrt(ss * yy)))
+        return;                              /* not convex here: such a pair would turn the direction uphill, and take the place of one that is in use */
+    w->newest = w->pairs ? (w->newest + 1) % HISTORY : 0;
+    w->pairs += w->pairs < HISTORY;
+    struct pair *p = &w->pair[w->newest];
+    p->sy = sy;
     for (int i = 0; i < w->n; i++) {
         p->s[i] = x[i] - w->x[i];
         p->y[i] = g[i] - w->g[i];
-        p->sy += p->s[i] * p->y[i];
-        ss += p->s[i] * p->s[i];
-        yy += p->y[i] * p->y[i];
     }
-    if (!(p->sy > 1e-10 * sqrt(ss * yy)))
-        return;                              /* not convex here: such a pair would turn the direction uphill */
-    w->newest = at;
-    w->pairs += w->pairs < HISTORY;
 }
 
 static void go_to(struct walk *w, const double *x, const double *g, double value)
