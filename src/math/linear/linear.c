@@ -44,8 +44,8 @@ enum err math_chol(double *a, int n, int ld, double *diagonal, double *jitter, s
     while (n > 0 && LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', n, a, ld) != 0) {
         added = added > 0 ? 10 * added : MATH_JITTER_MIN * mean;
         restore(a, n, ld, diagonal, added);
-        if (!(added <= MATH_JITTER_MAX * mean * 1.5))
-            return fail(fault, ERR_LIMIT, "a matrix of %d points is not positive definite, even with %.1g added to its diagonal", n, added);
+        if (!(added > 0 && added <= MATH_JITTER_MAX * mean * 1.5))      /* 0: a share of nothing, which helps no more the next time */
+            return fail(fault, ERR_LIMIT, "a matrix of %d points is not positive definite, even with %.1g added to its diagonal", n, fmax(MATH_JITTER_MAX * mean, 0));
     }
     if (jitter)
         *jitter = added;
