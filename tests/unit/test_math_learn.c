@@ -47,6 +47,18 @@ static void functions_of_our_own_are_those_of_the_library(void **state)
     assert_true(out[0] == 0 && isinf(out[1]) && isnan(out[2]) && out[4] == 200);
 }
 
+static void a_choice_among_what_is_unknown_is_unknown(void **state)
+{
+    (void)state;
+    real rows[] = { -R(INFINITY), 0, 0, -R(INFINITY), -R(INFINITY), -R(INFINITY), R(NAN), -R(INFINITY), -R(INFINITY), R(NAN), R(NAN), R(NAN), 1, R(NAN), 2 };
+    kernel_softmax(rows, 5, 3, 3);
+    assert_true(rows[0] == 0 && rows[1] == R(0.5) && rows[2] == R(0.5));
+    for (int i = 3; i < 6; i++)
+        assert_true(rows[i] == 0);       /* where nothing may be chosen, nothing is */
+    for (int i = 6; i < 15; i++)
+        assert_true(isnan(rows[i]));
+}
+
 static void orthogonal_means_orthogonal(void **state)
 {
     (void)state;
@@ -288,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_library_of_linear_algebra_has_no_threads_of_its_own),
         cmocka_unit_test(functions_of_our_own_are_those_of_the_library),
+        cmocka_unit_test(a_choice_among_what_is_unknown_is_unknown),
         cmocka_unit_test(orthogonal_means_orthogonal),
         cmocka_unit_test(clipping_scales_the_whole_gradient),
         cmocka_unit_test(adam_finds_the_bottom_of_a_bowl),

@@ -217,7 +217,7 @@ void kernel_softmax(real *x, int rows, int cols, int stride)
     for (int r = 0; r < rows; r++, x += stride) {
         real most = -R(INFINITY), sum = 0;
         for (int c = 0; c < cols; c++)
-            most = x[c] > most ? x[c] : most;
+            most = x[c] > most || x[c] != x[c] ? x[c] : most;      /* NAN stays: what is unknown is not nothing */
         if (most == -R(INFINITY)) {
             memset(x, 0, (size_t)cols * sizeof *x);
             continue;

@@ -31,7 +31,7 @@ void   kernel_scale(real a, real *y, size_t n);                         /* y *= 
 double kernel_sum_squares(const real *x, size_t n);
 void   kernel_rows_fill(const real *row, real *y, int rows, int cols);       /* every row of y becomes row */
 void   kernel_columns_add(const real *x, real *row, int rows, int cols);     /* row += sum of the rows of x */
-void   kernel_softmax(real *x, int rows, int cols, int stride);              /* in place; -INFINITY is never chosen; a row of nothing else becomes zeros */
+void   kernel_softmax(real *x, int rows, int cols, int stride);              /* in place; -INFINITY is never chosen; a row of nothing else becomes zeros; one with a NAN becomes NAN */
 
 /* One layer norm and the way back (Ba, Kiros, Hinton 2016): mean and 1 / sqrt(biased variance + eps) of each row are left in saved[2 rows]. */
 void kernel_layernorm(const real *x, const real *gain, const real *bias, real eps, real *y, real *saved, int rows, int cols);
