@@ -39,7 +39,7 @@ static struct pole pole(void)
 #define OPTION(of, name, kind) { #name, kind, offsetof(struct of, options.name) }
 static const struct learn_option lake_table[] = {
     { "steps", LEARN_INT, offsetof(struct lake, steps) }, { "seeds", LEARN_INT, offsetof(struct lake, seeds) }, { "seed", LEARN_INT, offsetof(struct lake, first) },
-    OPTION(lake, gamma, LEARN_REAL), OPTION(lake, rate_power, LEARN_REAL), OPTION(lake, first, LEARN_REAL),
+    OPTION(lake, gamma, LEARN_REAL), OPTION(lake, rate, LEARN_REAL), OPTION(lake, rate_power, LEARN_REAL), OPTION(lake, first, LEARN_REAL),
     OPTION(lake, explore_first, LEARN_REAL), OPTION(lake, explore_last, LEARN_REAL),
 };
 static const struct learn_option pole_table[] = {

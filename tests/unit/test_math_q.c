@@ -72,6 +72,29 @@ static void only_a_real_end_has_no_future(void **state)
     assert_int_equal(math_q_init(&q, &o, &fault), ERR_INPUT);
 }
 
+static void a_rate_that_does_not_fall_keeps_on_following(void **state)
+{
+    (void)state;
+    struct fault          fault;
+    struct math_q         q;
+    struct math_q_options o = { .states = 2, .actions = 2, .gamma = 0.9, .rate = 0.1 };
+    assert_ok(math_q_init(&q, &o, &fault), &fault);
+    math_q_learn(&q, 1, 0, 10, true, 0);
+    assert_near(q.value[2], 1, 1e-12);
+    math_q_learn(&q, 0, 0, 1, false, 1);
+    assert_near(q.value[0], 0.1 * (1 + 0.9 * 1), 1e-12);
+    for (int i = 0; i < 1000; i++)
+        math_q_learn(&q, 1, 0, 10, true, 0);
+    assert_near(q.value[2], 10, 1e-9);
+    for (int i = 0; i < 30; i++)
+        math_q_learn(&q, 1, 0, -10, true, 0);      /* the world changed; a mean over all visits would still be above 9 */
+    assert_true(q.value[2] < -9);
+    math_q_done(&q);
+    o.rate = 2;
+    assert_int_equal(math_q_init(&q, &o, &fault), ERR_INPUT);
+    assert_non_null(strstr(fault.text, "rate 2"));
+}
+
 /* A corridor of three places, one-hot; action 1 goes on, 0 stays; 1 at the end. */
 struct corridor { int at, steps; };
 
@@ -219,6 +242,7 @@ int main(void)
         cmocka_unit_test(a_slippery_lake_is_worth_what_it_is_worth),
         cmocka_unit_test(the_same_seed_fills_the_same_table),
         cmocka_unit_test(only_a_real_end_has_no_future),
+        cmocka_unit_test(a_rate_that_does_not_fall_keeps_on_following),
         cmocka_unit_test(a_network_learns_what_a_corridor_is_worth),
         cmocka_unit_test(rewards_of_several_steps_are_summed_up_until_the_story_ends),
         cmocka_unit_test(the_same_seed_makes_the_same_network),

@@ -16,8 +16,8 @@ enum err math_q_init(struct math_q *q, const struct math_q_options *o, struct fa
     *q = (struct math_q){ .o = *o };
     if (o->states < 1 || o->actions < 1 || (double)o->states * o->actions > MATH_Q_CELLS_MAX)
         return fail(fault, ERR_INPUT, "a table of %d states and %d actions; 1 to %d cells are possible", o->states, o->actions, MATH_Q_CELLS_MAX);
-    if (!(o->gamma >= 0 && o->gamma <= 1 && o->rate_power >= 0 && o->rate_power <= 1 && isfinite(o->first)))
-        return fail(fault, ERR_INPUT, "Q-learning with gamma %g, rate power %g, first value %g", o->gamma, o->rate_power, o->first);
+    if (!(o->gamma >= 0 && o->gamma <= 1 && o->rate >= 0 && o->rate <= 1 && o->rate_power >= 0 && o->rate_power <= 1 && isfinite(o->first)))
+        return fail(fault, ERR_INPUT, "Q-learning with gamma %g, rate %g, rate power %g (each in 0..1), first value %g", o->gamma, o->rate, o->rate_power, o->first);
     size_t cells = (size_t)o->states * (size_t)o->actions;
     q->value = calloc(cells, sizeof *q->value);
     q->visits = calloc(cells, sizeof *q->visits);
@@ -54,9 +54,9 @@ int math_q_explore(const struct math_q *q, int state, double share, struct rand 
 void math_q_learn(struct math_q *q, int state, int action, double reward, bool terminated, int followed)
 {
     size_t at = cell(q, state, action);
-    double future = terminated ? 0 : q->value[cell(q, followed, math_q_best(q, followed))];
+    double future = terminated ? 0 : q->value[cell(q, followed, math_q_best(q, followed))], rate = q->o.rate > 0 ? q->o.rate : 1;
     q->visits[at] += 1;
-    q->value[at] += (reward + q->o.gamma * future - q->value[at]) / pow(q->visits[at], q->o.rate_power);
+    q->value[at] += rate * (reward + q->o.gamma * future - q->value[at]) / pow(q->visits[at], q->o.rate_power);
 }
 
 void math_q_choose(void *q, const double *observations, int rows, double *actions)

@@ -2,9 +2,10 @@
  * math/learn/q.h - Q-learning on a table (Watkins & Dayan 1992), for worlds with few states and few actions.
  *
  * What an action is worth is learned from single steps; the rate of each cell
- * falls with its visits, visits ^ -rate_power, so that it settles (Even-Dar &
- * Mansour 2003: powers above 0.5; near 1 first guesses are forgotten slowly
- * when gamma is).
+ * falls with its visits, rate visits ^ -rate_power, so that it settles
+ * (Even-Dar & Mansour 2003: powers above 0.5; near 1 first guesses are
+ * forgotten slowly when gamma is).  In a world that changes it must not fall:
+ * rate 0.1 with rate_power 0 keeps on following.
  */
 #ifndef MATH_Q_H
 #define MATH_Q_H
@@ -18,7 +19,8 @@ enum { MATH_Q_CELLS_MAX = 1 << 24 };
 
 struct math_q_options {
     int    states, actions;
-    double gamma, rate_power;
+    double gamma;
+    double rate, rate_power;               /* of the first visit, 0: 1; and how it falls, 0..1, 0: not at all */
     double first;                          /* what every cell begins with; high: curious */
     double explore_first, explore_last;    /* share of random actions, falling linearly during training */
 };
