@@ -334,6 +334,45 @@ static void a_step_with_a_missing_number_is_forgotten_and_cuts_the_story(void **
     math_ppo_free(p);
 }
 
+static void a_number_that_no_network_can_hold_is_missing(void **state)
+{
+    (void)state;
+    struct fault            fault;
+    struct math_ppo_options o = small(1, 1);
+    struct math_array       arrays[MATH_PPO_ARRAYS];
+    o.worlds = 1;
+    o.horizon = o.batch = 4;
+    for (int scaled = 0; scaled < 2; scaled++) {
+        o.scale_observations = o.scale_rewards = scaled;
+        struct math_ppo    *p = learner(&o);
+        struct math_outcome known = { 1, false, false }, absurd = { 1e200, false, false };
+        double              seen = 1e39, action;
+        assert_int_equal(math_ppo_act(p, &seen, &action, &fault), ERR_INPUT);
+        while (!math_ppo_full(p)) {
+            seen = 0.5 * p->m.t;
+            assert_ok(math_ppo_act(p, &seen, &action, &fault), &fault);
+            assert_ok(math_ppo_tell(p, &known, &seen, &fault), &fault);
+            if (math_ppo_full(p))
+                break;
+            assert_ok(math_ppo_act(p, &seen, &action, &fault), &fault);
+            assert_int_equal(math_ppo_tell(p, &absurd, &seen, &fault), ERR_INPUT);
+            assert_ok(math_ppo_act(p, &seen, &action, &fault), &fault);
+            assert_int_equal(math_ppo_tell(p, &known, &(double){ -1e200 }, &fault), ERR_INPUT);
+        }
+        struct math_ppo_report r;
+        assert_ok(math_ppo_learn(p, 0, &r, &fault), &fault);
+        assert_true(r.skipped == 0 && isfinite(r.value_loss) && isfinite(p->returns.ss));
+        int            n = math_ppo_arrays(p, arrays);
+        size_t         size = math_pack_size(arrays, n);
+        unsigned char *bytes = malloc(size);
+        assert_non_null(bytes);
+        math_pack(arrays, n, bytes);
+        assert_ok(math_unpack(arrays, n, bytes, size, &fault), &fault);      /* it would refuse a scale that is infinite */
+        free(bytes);
+        math_ppo_free(p);
+    }
+}
+
 static void options_that_make_no_sense_are_refused_by_name(void **state)
 {
     (void)state;
@@ -459,6 +498,7 @@ int main(void)
         cmocka_unit_test(the_same_seed_gives_the_same_bits),
         cmocka_unit_test(what_is_sent_is_clipped_and_what_is_remembered_is_not),
         cmocka_unit_test(a_step_with_a_missing_number_is_forgotten_and_cuts_the_story),
+        cmocka_unit_test(a_number_that_no_network_can_hold_is_missing),
         cmocka_unit_test(options_that_make_no_sense_are_refused_by_name),
         cmocka_unit_test(a_policy_that_moved_far_enough_is_left_alone),
         cmocka_unit_test(what_was_learned_can_be_saved_and_given_to_another),

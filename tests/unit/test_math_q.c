@@ -232,6 +232,8 @@ static void a_network_refuses_what_is_missing_or_makes_no_sense(void **state)
     o = small();
     assert_ok(math_dqn_new(&o, &d, &fault), &fault);
     assert_int_equal(math_dqn_tell(d, seen, 0, &missing, seen, 0, &fault), ERR_INPUT);
+    missing.reward = 1e300;        /* a number, but none that a network can hold */
+    assert_int_equal(math_dqn_tell(d, seen, 0, &missing, seen, 0, &fault), ERR_INPUT);
     assert_int_equal(math_dqn_train(d, &gym_cartpole, 1, 10, &fault), ERR_INPUT);
     math_dqn_free(d);
 }

@@ -274,14 +274,14 @@ enum err math_dqn_tell(struct math_dqn *d, const double *observation, int action
                        struct fault *fault)
 {
     size_t wide = (size_t)d->o.observation;
-    bool   known = isfinite(outcome->reward);
+    bool   known = math_world_known(outcome->reward);
     assert(action >= 0 && action < d->o.actions);
     for (size_t i = 0; i < wide; i++)
-        known = known && isfinite(observation[i]) && isfinite(followed[i]);
+        known = known && math_world_known(observation[i]) && math_world_known(followed[i]);
     if (!known && d->told > 0)
         d->ended[(size_t)((d->told - 1) % d->o.memory)] = true;
     if (!known)
-        return fail(fault, ERR_INPUT, "what came of an action is not a finite number");
+        return fail(fault, ERR_INPUT, "what came of an action is not a number, or beyond %g", MATH_WORLD_MOST);
     size_t row = (size_t)(d->told++ % d->o.memory);
     memcpy(d->seen + row * wide, observation, wide * sizeof *observation);
     memcpy(d->followed + row * wide, followed, wide * sizeof *followed);

@@ -48,7 +48,7 @@ MUST_CHECK enum err math_dqn_new(const struct math_dqn_options *o, struct math_d
 void math_dqn_free(struct math_dqn *dqn);
 
 int  math_dqn_act(struct math_dqn *dqn, const double *observation, double explore);
-/* One world's steps in their order. ERR_INPUT when something is not finite: nothing is remembered then, the story counts as cut off before, and one can go on. */
+/* One world's steps in their order. ERR_INPUT when something is not math_world_known(): nothing is remembered then, the story counts as cut off before, and one can go on. */
 MUST_CHECK enum err math_dqn_tell(struct math_dqn *dqn, const double *observation, int action, const struct math_outcome *outcome, const double *followed, double progress,
                                   struct fault *fault);
 

@@ -203,10 +203,10 @@ static int draw(const real *logp, int n, struct rand *chance)
     return n - 1;
 }
 
-static bool finite_all(const double *x, size_t n)
+static bool known_all(const double *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (!isfinite(x[i]))
+        if (!math_world_known(x[i]))
             return false;
     return true;
 }
@@ -216,8 +216,8 @@ enum err math_ppo_act(struct math_ppo *p, const double *observations, double *ac
     struct ppo_memory *m = &p->m;
     int                worlds = p->o.worlds, wide = p->o.observation, act = p->o.action;
     assert(!m->acted && m->t < p->o.horizon);
-    if (!finite_all(observations, (size_t)worlds * (size_t)wide))
-        return fail(fault, ERR_INPUT, "something that is seen is not a finite number");
+    if (!known_all(observations, (size_t)worlds * (size_t)wide))
+        return fail(fault, ERR_INPUT, "something that is seen is not a number, or beyond %g", MATH_WORLD_MOST);
     size_t row = (size_t)m->t * (size_t)worlds;
     real  *seen = m->seen + row * (size_t)wide;
     if (p->o.scale_observations)
@@ -264,17 +264,17 @@ static enum err forget_step(struct math_ppo *p, struct fault *fault)
         cut_off(p, now - worlds + w, m->seen + (now + w) * (size_t)p->o.observation);
     }
     m->acted = false;
-    return fail(fault, ERR_INPUT, "what came of an action is not a finite number");
+    return fail(fault, ERR_INPUT, "what came of an action is not a number, or beyond %g", MATH_WORLD_MOST);
 }
 
 enum err math_ppo_tell(struct math_ppo *p, const struct math_outcome *outcomes, const double *followed, struct fault *fault)
 {
     struct ppo_memory *m = &p->m;
     int                worlds = p->o.worlds, wide = p->o.observation;
-    bool               known = finite_all(followed, (size_t)worlds * (size_t)wide);
+    bool               known = known_all(followed, (size_t)worlds * (size_t)wide);
     assert(m->acted);
     for (int w = 0; w < worlds; w++)
-        known = known && isfinite(outcomes[w].reward);
+        known = known && math_world_known(outcomes[w].reward);
     if (!known)
         return forget_step(p, fault);
     for (int w = 0; w < worlds; w++) {

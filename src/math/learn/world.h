@@ -12,11 +12,16 @@
 #include "base/err.h"
 #include "base/rand.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 /* terminated: the story ended by itself, there is no future. truncated: it was only cut off, and what follows would have had a value. */
 struct math_outcome { double reward; bool terminated, truncated; };
+
+/* What learners take: so far within single precision that a network's sums stay within it too. All else is missing: NAN, infinite, or absurd. */
+#define MATH_WORLD_MOST 1e30
+static inline bool math_world_known(double x) { return fabs(x) <= MATH_WORLD_MOST; }
 
 struct math_world_kind {
     const char *name;
