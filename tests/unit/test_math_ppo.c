@@ -334,6 +334,36 @@ static void a_step_with_a_missing_number_is_forgotten_and_cuts_the_story(void **
     math_ppo_free(p);
 }
 
+static void a_sight_that_is_missing_cuts_the_story_where_it_was_last_known(void **state)
+{
+    (void)state;
+    struct fault            fault;
+    struct math_ppo_options o = small(1, 1);
+    o.worlds = 2;
+    o.horizon = o.batch = 3;
+    o.scale_observations = false;
+    struct math_ppo    *p = learner(&o);
+    struct math_outcome going_on[2] = { { 1, false, false }, { 1, false, false } }, one_ends[2] = { { 1, false, false }, { 1, true, false } };
+    double              first[2] = { 0.125, 0.25 }, then[2] = { 0.5, 0.75 }, gap[2] = { (double)NAN, 0 }, far[2] = { -3, 3 }, actions[2];
+    assert_int_equal(math_ppo_act(p, gap, actions, &fault), ERR_INPUT);      /* nothing is remembered yet, so nothing is cut */
+    assert_ok(math_ppo_act(p, first, actions, &fault), &fault);
+    assert_ok(math_ppo_tell(p, one_ends, then, &fault), &fault);
+    assert_int_equal(math_ppo_act(p, gap, actions, &fault), ERR_INPUT);
+    assert_int_equal(math_ppo_act(p, gap, actions, &fault), ERR_INPUT);
+    assert_int_equal(p->m.cuts, 1);
+    assert_true(p->m.ended[0] && !p->m.terminated[0] && p->m.cut[0] == 0 && p->m.cut_seen[0] == R(0.5));
+    assert_true(p->m.terminated[1] && p->m.cut[1] == -1);
+    while (!math_ppo_full(p)) {
+        assert_ok(math_ppo_act(p, far, actions, &fault), &fault);
+        assert_ok(math_ppo_tell(p, going_on, far, &fault), &fault);
+    }
+    double                 value = math_ppo_value(p, then);
+    struct math_ppo_report r;
+    assert_ok(math_ppo_learn(p, 0, &r, &fault), &fault);
+    assert_near((double)p->m.next[0], value, 1e-5);      /* the value of what was seen then, not of what came after the gap */
+    math_ppo_free(p);
+}
+
 static void a_number_that_no_network_can_hold_is_missing(void **state)
 {
     (void)state;
@@ -498,6 +528,7 @@ int main(void)
         cmocka_unit_test(the_same_seed_gives_the_same_bits),
         cmocka_unit_test(what_is_sent_is_clipped_and_what_is_remembered_is_not),
         cmocka_unit_test(a_step_with_a_missing_number_is_forgotten_and_cuts_the_story),
+        cmocka_unit_test(a_sight_that_is_missing_cuts_the_story_where_it_was_last_known),
         cmocka_unit_test(a_number_that_no_network_can_hold_is_missing),
         cmocka_unit_test(options_that_make_no_sense_are_refused_by_name),
         cmocka_unit_test(a_policy_that_moved_far_enough_is_left_alone),

@@ -82,6 +82,7 @@ static bool memory_new(struct ppo_memory *m, const struct math_ppo_options *o)
         if (!(*columns[i] = calloc(rows, sizeof(real))))
             return false;
     m->seen = calloc(rows * wide, sizeof(real));
+    m->led = calloc((size_t)o->worlds * wide, sizeof(double));
     m->action = calloc(rows * act, sizeof(real));
     m->choice = calloc(rows, sizeof(int));
     m->terminated = calloc(rows, sizeof(bool));
@@ -89,12 +90,12 @@ static bool memory_new(struct ppo_memory *m, const struct math_ppo_options *o)
     m->cut = calloc(rows, sizeof(int));
     m->cut_seen = calloc(rows * wide, sizeof(real));
     m->order = calloc(rows, sizeof(int));
-    return m->seen && m->action && m->choice && m->terminated && m->ended && m->cut && m->cut_seen && m->order;
+    return m->seen && m->led && m->action && m->choice && m->terminated && m->ended && m->cut && m->cut_seen && m->order;
 }
 
 static void memory_free(struct ppo_memory *m)
 {
-    void *all[] = { m->reward, m->value, m->next, m->logp, m->advantage, m->target, m->seen, m->action, m->choice, m->terminated, m->ended, m->cut, m->cut_seen, m->order };
+    void *all[] = { m->reward, m->value, m->next, m->logp, m->advantage, m->target, m->seen, m->led, m->action, m->choice, m->terminated, m->ended, m->cut, m->cut_seen, m->order };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }
@@ -211,13 +212,40 @@ static bool known_all(const double *x, size_t n)
     return true;
 }
 
+/* The story of a world ends, unfinished, with this row; `seen` is what it led to. */
+static void cut_off(struct math_ppo *p, size_t row, const real *seen)
+{
+    struct ppo_memory *m = &p->m;
+    size_t             wide = (size_t)p->o.observation;
+    m->cut[row] = m->cuts;
+    memcpy(m->cut_seen + (size_t)m->cuts++ * wide, seen, wide * sizeof *seen);
+}
+
+/* What comes next is not known: whatever is remembered later does not follow from what was remembered last. */
+static void cut_all_off(struct math_ppo *p)
+{
+    struct ppo_memory *m = &p->m;
+    size_t             worlds = (size_t)p->o.worlds;
+    for (size_t w = 0; w < worlds; w++) {
+        p->sums[w] = 0;
+        if (m->t == 0 || m->ended[((size_t)m->t - 1) * worlds + w])
+            continue;
+        size_t last = ((size_t)m->t - 1) * worlds + w;
+        m->ended[last] = true;
+        scale(p, m->led + w * (size_t)p->o.observation, 1, p->scaled);
+        cut_off(p, last, p->scaled);
+    }
+}
+
 enum err math_ppo_act(struct math_ppo *p, const double *observations, double *actions, struct fault *fault)
 {
     struct ppo_memory *m = &p->m;
     int                worlds = p->o.worlds, wide = p->o.observation, act = p->o.action;
     assert(!m->acted && m->t < p->o.horizon);
-    if (!known_all(observations, (size_t)worlds * (size_t)wide))
+    if (!known_all(observations, (size_t)worlds * (size_t)wide)) {
+        cut_all_off(p);
         return fail(fault, ERR_INPUT, "something that is seen is not a number, or beyond %g", MATH_WORLD_MOST);
+    }
     size_t row = (size_t)m->t * (size_t)worlds;
     real  *seen = m->seen + row * (size_t)wide;
     if (p->o.scale_observations)
@@ -243,27 +271,10 @@ enum err math_ppo_act(struct math_ppo *p, const double *observations, double *ac
     return OK;
 }
 
-/* The story of a world ends, unfinished, with this row; `seen` is what it led to. */
-static void cut_off(struct math_ppo *p, size_t row, const real *seen)
-{
-    struct ppo_memory *m = &p->m;
-    size_t             wide = (size_t)p->o.observation;
-    m->cut[row] = m->cuts;
-    memcpy(m->cut_seen + (size_t)m->cuts++ * wide, seen, wide * sizeof *seen);
-}
-
 static enum err forget_step(struct math_ppo *p, struct fault *fault)
 {
-    struct ppo_memory *m = &p->m;
-    size_t             worlds = (size_t)p->o.worlds, now = (size_t)m->t * worlds;
-    for (size_t w = 0; w < worlds; w++) {
-        p->sums[w] = 0;
-        if (m->t == 0 || m->ended[now - worlds + w])
-            continue;
-        m->ended[now - worlds + w] = true;
-        cut_off(p, now - worlds + w, m->seen + (now + w) * (size_t)p->o.observation);
-    }
-    m->acted = false;
+    cut_all_off(p);
+    p->m.acted = false;
     return fail(fault, ERR_INPUT, "what came of an action is not a number, or beyond %g", MATH_WORLD_MOST);
 }
 
@@ -289,6 +300,7 @@ enum err math_ppo_tell(struct math_ppo *p, const struct math_outcome *outcomes, 
             cut_off(p, row, p->scaled);
         }
     }
+    memcpy(m->led, followed, (size_t)worlds * (size_t)wide * sizeof *followed);
     m->t++;
     m->acted = false;
     return OK;

@@ -60,7 +60,10 @@ struct math_ppo;
 MUST_CHECK enum err math_ppo_new(const struct math_ppo_options *o, struct math_ppo **ppo, struct fault *fault);   /* ERR_INPUT when options make no sense */
 void math_ppo_free(struct math_ppo *ppo);
 
-/* observations [worlds, observation]; actions [worlds, action], clipped (or [worlds], whole numbers, when discrete). ERR_INPUT when something that is seen is not math_world_known(). */
+/*
+ * observations [worlds, observation]; actions [worlds, action], clipped (or [worlds], whole numbers, when discrete).  ERR_INPUT when
+ * something that is seen is not math_world_known(): what was before counts as cut off there, and one can go on acting.
+ */
 MUST_CHECK enum err math_ppo_act(struct math_ppo *ppo, const double *observations, double *actions, struct fault *fault);
 /*
  * What came of it, for each world in the same order; followed [worlds, observation] is what was seen after the step and before any

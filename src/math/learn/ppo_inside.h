@@ -11,6 +11,7 @@ struct ppo_memory {
     int   t, rows;              /* whole steps remembered; rows there is room for */
     bool  acted;                /* actions were given and their outcome is not known yet */
     real *seen;                 /* [rows, observation], scaled */
+    double *led;                /* [worlds, observation] what the last step led to, as it was told */
     real *action;               /* [rows, action], not clipped */
     int  *choice;               /* [rows] when discrete */
     real *reward, *value, *next, *logp, *advantage, *target;   /* [rows] */
