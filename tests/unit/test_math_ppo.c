@@ -403,6 +403,26 @@ static void a_number_that_no_network_can_hold_is_missing(void **state)
     }
 }
 
+static void the_usual_learner_is_the_catalogues(void **state)
+{
+    (void)state;
+    const struct { const char *name; int rows, cols; } actor[] = {
+        { "actor.0.weight", 128, 20 }, { "actor.0.bias", 1, 128 }, { "actor.1.weight", 128, 128 }, { "actor.1.bias", 1, 128 },
+        { "actor.head.weight", 30, 128 }, { "actor.head.bias", 1, 30 }, { "actor.spread.weight", 30, 128 }, { "actor.spread.bias", 1, 30 },
+    };
+    struct math_ppo_options o = math_ppo_usual(20, 30);
+    assert_true(o.worlds * o.horizon == 10000 && o.batch == 64 && o.epochs == 10 && o.clip == 0.2 && o.rate == 3e-4 && o.gamma == 0.95 && o.value_weight == 0.5 && o.gradient_most == 0.5);
+    struct math_ppo          *p = learner(&o);
+    const struct math_params *a = math_ppo_actor(p), *c = math_ppo_critic(p);
+    assert_int_equal(a->count, sizeof actor / sizeof *actor);
+    for (int i = 0; i < a->count; i++) {
+        assert_string_equal(a->tensors[i].name, actor[i].name);
+        assert_true(a->tensors[i].rows == actor[i].rows && a->tensors[i].cols == actor[i].cols);
+    }
+    assert_int_equal(c->size, 128 * 20 + 128 + 128 * 128 + 128 + 128 + 1);
+    math_ppo_free(p);
+}
+
 static void options_that_make_no_sense_are_refused_by_name(void **state)
 {
     (void)state;
@@ -530,6 +550,7 @@ int main(void)
         cmocka_unit_test(a_step_with_a_missing_number_is_forgotten_and_cuts_the_story),
         cmocka_unit_test(a_sight_that_is_missing_cuts_the_story_where_it_was_last_known),
         cmocka_unit_test(a_number_that_no_network_can_hold_is_missing),
+        cmocka_unit_test(the_usual_learner_is_the_catalogues),
         cmocka_unit_test(options_that_make_no_sense_are_refused_by_name),
         cmocka_unit_test(a_policy_that_moved_far_enough_is_left_alone),
         cmocka_unit_test(what_was_learned_can_be_saved_and_given_to_another),

@@ -15,7 +15,7 @@ struct math_ppo_options math_ppo_usual(int observation, int action)
 {
     return (struct math_ppo_options){
         .observation = observation, .action = action, .width = { 128, 128 }, .activation = MATH_RELU, .spread_seen = true, .spread_first = 0.5,
-        .worlds = 1, .horizon = 2048, .batch = 64, .epochs = 10, .gamma = 0.95, .lambda = 0.95, .clip = 0.2, .rate = 3e-4, .rate_last = 3e-4,
+        .worlds = 1, .horizon = 10000, .batch = 64, .epochs = 10, .gamma = 0.95, .lambda = 0.95, .clip = 0.2, .rate = 3e-4, .rate_last = 3e-4,
         .value_weight = 0.5, .entropy_weight = 0, .gradient_most = 0.5, .kl_most = 0, .scale_observations = true, .scale_rewards = true, .seed = 1,
     };
 }

@@ -52,7 +52,7 @@ struct math_ppo_options {
     uint64_t seed;
 };
 
-/* 20 -> 128 -> 128 -> 30 and the like: clip 0.2, batch 64, 10 epochs, Adam 3e-4, one world, a memory of 2048. */
+/* 20 -> 128 -> 128 -> 30 and the like: clip 0.2, batch 64, 10 epochs, Adam 3e-4, one world, a memory of 10 000. */
 struct math_ppo_options math_ppo_usual(int observation, int action);
 enum { MATH_PPO_MEMORY_MAX = 10000000, MATH_PPO_WIDTH_MAX = 4096 };
 
