@@ -460,6 +460,29 @@ static void a_policy_that_moved_far_enough_is_left_alone(void **state)
     math_ppo_free(p);
 }
 
+static void who_cannot_learn_anything_says_so(void **state)
+{
+    (void)state;
+    struct fault            fault;
+    struct math_ppo_options o = small(3, 1);
+    struct math_ppo        *p = learner(&o);
+    struct math_ppo_report  r;
+    double                  seen[24] = { 0 }, actions[8];
+    fill(p, &gym_pendulum, 8);
+    for (int i = 0; i < 3 * 16; i++)
+        math_params_value(&p->actor, 0)[i] = R(NAN);
+    real before = p->critic.value[0];
+    assert_int_equal(math_ppo_learn(p, 0, &r, &fault), ERR_UNKNOWN);
+    assert_non_null(strstr(fault.text, "none of 16 gradients"));
+    assert_true(r.steps == 0 && r.skipped == 16 && p->critic.value[0] == before);
+    assert_false(math_ppo_full(p));
+    assert_int_equal(math_ppo_act(p, seen, actions, &fault), ERR_UNKNOWN);
+    for (int i = 0; i < 3 * 16; i++)
+        math_params_value(&p->actor, 0)[i] = R(0.1);
+    assert_ok(math_ppo_act(p, seen, actions, &fault), &fault);      /* nothing is stuck */
+    math_ppo_free(p);
+}
+
 static void what_was_learned_can_be_saved_and_given_to_another(void **state)
 {
     (void)state;
@@ -553,6 +576,7 @@ int main(void)
         cmocka_unit_test(the_usual_learner_is_the_catalogues),
         cmocka_unit_test(options_that_make_no_sense_are_refused_by_name),
         cmocka_unit_test(a_policy_that_moved_far_enough_is_left_alone),
+        cmocka_unit_test(who_cannot_learn_anything_says_so),
         cmocka_unit_test(what_was_learned_can_be_saved_and_given_to_another),
         cmocka_unit_test(scales_are_those_of_all_rows_together),
         cmocka_unit_test(rewards_keep_their_sign_and_zero),

@@ -212,6 +212,14 @@ static bool known_all(const double *x, size_t n)
     return true;
 }
 
+static bool is_finite(const struct math_node *n)
+{
+    for (size_t i = 0; n && i < math_node_size(n); i++)
+        if (!isfinite((double)n->x[i]))
+            return false;
+    return true;
+}
+
 /* The story of a world ends, unfinished, with this row; `seen` is what it led to. */
 static void cut_off(struct math_ppo *p, size_t row, const real *seen)
 {
@@ -254,6 +262,10 @@ enum err math_ppo_act(struct math_ppo *p, const double *observations, double *ac
     math_tape_reset(&p->tape, false);
     struct ppo_policy y = ppo_policy_on(p, math_node_input(&p->tape, seen, worlds, wide));
     assert(!p->tape.full);
+    if (!is_finite(y.mean) || !is_finite(y.spread) || !is_finite(y.logits)) {
+        cut_all_off(p);
+        return fail(fault, ERR_UNKNOWN, "the policy has no answer: the numbers of its network lead beyond all bounds");
+    }
     for (int w = 0; w < worlds; w++) {
         if (p->o.discrete) {
             m->choice[row + (size_t)w] = draw(y.logits->x + (size_t)w * (size_t)act, act, &p->chance);

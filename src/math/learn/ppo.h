@@ -62,7 +62,8 @@ void math_ppo_free(struct math_ppo *ppo);
 
 /*
  * observations [worlds, observation]; actions [worlds, action], clipped (or [worlds], whole numbers, when discrete).  ERR_INPUT when
- * something that is seen is not math_world_known(): what was before counts as cut off there, and one can go on acting.
+ * something that is seen is not math_world_known(): what was before counts as cut off there, and one can go on acting.  ERR_UNKNOWN
+ * when the policy has no finite answer: a network that was loaded or averaged is no good.
  */
 MUST_CHECK enum err math_ppo_act(struct math_ppo *ppo, const double *observations, double *actions, struct fault *fault);
 /*
@@ -82,6 +83,7 @@ struct math_ppo_report {
     double first_error;             /* |ratio - 1| at most in the first minibatch: 0, or something is wrong */
     double explained;               /* 1 - var(return - value) / var(return), before learning */
 };
+/* What is remembered is forgotten afterwards. ERR_UNKNOWN: not one minibatch had a finite gradient, so the networks are as they were, and no good. */
 MUST_CHECK enum err math_ppo_learn(struct math_ppo *ppo, double progress, struct math_ppo_report *report, struct fault *fault);
 
 /* The mean (or likeliest) action for rows of observations, which are finite; changes nothing. Fits math_choose_fn with ctx = ppo. */

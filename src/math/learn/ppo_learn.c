@@ -212,6 +212,8 @@ enum err math_ppo_learn(struct math_ppo *p, double progress, struct math_ppo_rep
     m->t = m->cuts = 0;
     if (report)
         *report = r;
+    if (r.steps == 0)
+        return fail(fault, ERR_UNKNOWN, "nothing was learned: none of %d gradients was a finite number", r.skipped);
     return OK;
 }
 
