@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import threading
@@ -370,6 +371,17 @@ def test_a_schedule_shapes_the_arrivals_of_an_open_loop(tmp_path, records):
     assert 60 < parts["low"] < 125 and 290 < parts["up"] < 430 and parts["none"] < 15     # 90, 360 and what was late
     summary = found[-1]
     assert summary["mode"] == "open" and summary["arrivals"] == summary["transactions"] + summary["errors"] + summary["dropped"] + summary["unfinished"] + summary["queued"]
+
+
+def test_clients_of_an_open_loop_do_not_burn_the_processor_when_nothing_more_will_arrive(tmp_path, records):
+    path = tmp_path / "evening.yaml"
+    path.write_text("tpcc: {clients: 4, rate: 20}\nphases:\n  - {name: day, duration: 1s, tpcc: 100%}\n  - {name: night, duration: 6s}\n")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    found, done = records("--schedule", str(path))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0 and found[-1]["transactions"] > 0, done.stderr
+    # Four clients that look for work again and again would take six seconds of at least one processor.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3
 
 
 def test_a_schedule_that_is_cut_short_says_so(tmp_path, background):
