@@ -8,11 +8,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define OID_INT4 23
 #define OID_TEXT 25
+#define CANCEL_WAIT_S 1                         /* a server that answers does so in a moment */
 #define POLL_MAX_US (INT64_C(600) * US_PER_S)   /* a query may take weeks, which are too many milliseconds for an int */
 
 static const struct { const char *name, *text; } statements[STATEMENTS] = {
@@ -197,6 +200,13 @@ void load_batch_put_sql(struct load_session *s, const char *sql)
     s->used = 0;
 }
 
+/* The wait for an answer ended without one. */
+static enum load_outcome given_up(struct load_session *s, enum load_outcome o)
+{
+    s->unanswered = true;
+    return o;
+}
+
 enum load_outcome load_batch_run(struct load_session *s, struct fault *fault)
 {
     int64_t deadline_us = clock_mono_us(&clock_real) + s->timeout_us;
@@ -204,12 +214,12 @@ enum load_outcome load_batch_run(struct load_session *s, struct fault *fault)
         return broken(s, fault);
     enum load_outcome o = flush(s, deadline_us, fault), worst = LOAD_DONE;
     if (o != LOAD_DONE)
-        return o;
+        return given_up(s, o);
     for (int place = 0, nothing = 0;;) {
         PGresult *r;
         o = next_result(s, deadline_us, &r, fault);
         if (o != LOAD_DONE)
-            return o;
+            return given_up(s, o);
         if (!r) {   /* the end of one statement's results; twice in a row there is no more to come, not even the sync */
             if (++nothing > 1 || PQstatus(s->conn) == CONNECTION_BAD)
                 return broken(s, fault);
@@ -257,13 +267,31 @@ const PGresult *load_result(const struct load_session *s, int place)
     return s->results[place];
 }
 
-void load_session_cancel(struct load_session *s)
+static void *send_cancel(void *ctx)
 {
     char      why[256];
-    PGcancel *c = s->conn ? PQgetCancel(s->conn) : NULL;
-    if (c)
-        (void)PQcancel(c, why, sizeof why);   /* when it fails, closing the connection does the same, later */
+    PGcancel *c = ctx;
+    (void)PQcancel(c, why, sizeof why);   /* when it fails, closing the connection does the same, later */
     PQfreeCancel(c);
+    return NULL;
+}
+
+/* PQcancel waits for the server to hang up, for ever when the server stands still; so it gets a thread, which may be left behind. */
+static void cancel(struct load_session *s)
+{
+    pthread_t       thread;
+    struct timespec until;
+    PGcancel       *c = PQgetCancel(s->conn);   /* NULL: the connection is gone already */
+    if (!c)
+        return;
+    if (pthread_create(&thread, NULL, send_cancel, c) != 0) {
+        PQfreeCancel(c);
+        return;
+    }
+    (void)clock_gettime(CLOCK_REALTIME, &until);   /* the clock that pthread_timedjoin_np goes by */
+    until.tv_sec += CANCEL_WAIT_S;
+    if (pthread_timedjoin_np(thread, NULL, &until) != 0)
+        (void)pthread_detach(thread);
 }
 
 bool load_session_in_transaction(const struct load_session *s) { return PQtransactionStatus(s->conn) != PQTRANS_IDLE; }
@@ -339,6 +367,9 @@ enum load_outcome load_session_open(struct load_session *s, struct fault *fault)
 void load_session_close(struct load_session *s)
 {
     forget_results(s);
+    if (s->conn && s->unanswered)
+        cancel(s);
+    s->unanswered = false;
     PQfinish(s->conn);
     s->conn = NULL;
 }

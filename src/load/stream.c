@@ -69,7 +69,6 @@ static void run_query(struct load_stream *s, struct load_result *r)
         load_recorder_done(&w->recorder, class, r->ended_us - r->begun_us);
         load_worker_succeeded(w);
     } else if (o == LOAD_STOPPED) {
-        load_session_cancel(&w->session);   /* closing alone would leave the server at it */
         load_recorder_count(&w->recorder, LOAD_UNFINISHED);
         load_worker_drop(w);
     } else {

@@ -348,6 +348,24 @@ def test_a_server_that_stops_answering_does_not_hold_the_driver(loaded, backgrou
         time.sleep(0.1)
 
 
+def test_a_transaction_that_is_given_up_leaves_no_backend_behind_that_waits_for_its_lock(loaded, background):
+    run = background("--clients", "3", "--duration", "0", "--timeout", "1", "--seed", "17")
+    run.wait_for("measure")
+    wait_until(lambda: run.latency()["transactions"] > 0)
+    holder = loaded.connect()
+    try:
+        with holder.cursor() as cursor:
+            cursor.execute("BEGIN; LOCK TABLE district IN ACCESS EXCLUSIVE MODE")
+            # New connections wait for the lock, too: preparing a statement looks at its tables.
+            wait_until(lambda: run.latency()["failed_connects"] >= 6, timeout_s=60)
+            run.process.send_signal(signal.SIGINT)
+            run.finish()
+            wait_until(lambda: loaded.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'homeostat-load'") == 0)
+            cursor.execute("ROLLBACK")
+    finally:
+        holder.close()
+
+
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_without_an_end_and_the_summary_comes(background, which):
     run = background("--clients", "2", "--duration", "0", "--seed", "10")
