@@ -194,6 +194,13 @@ def test_answers_agree_however_the_server_plans(loaded, records, settings):
             loaded.psql(f"ALTER DATABASE postgres RESET {name}")
 
 
+def test_answers_agree_however_the_session_would_write_them(records):
+    before, _ = records("--bench", "tpch")
+    after, done = records("--bench", "tpch", "--expect", before[-1]["digest"], env={"PGDATESTYLE": "German", "PGOPTIONS": "-c extra_float_digits=-3 -c intervalstyle=iso_8601"})
+    assert answers(after) == answers(before)
+    assert done.returncode == 0, done.stderr
+
+
 def test_answers_differ_when_the_data_do(driver, make_postgres):
     pg = make_postgres()
     assert driver("load", "--bench", "tpch", "--dsn", pg.dsn, "--scale", "0.002", "--seed", "2").returncode == 0
