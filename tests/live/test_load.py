@@ -141,6 +141,20 @@ def test_a_second_load_is_refused_unless_forced_and_tables_of_others_are_never_d
     assert pg.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", database="shop") == 1
 
 
+def test_a_table_of_somebody_else_that_lies_before_ours_in_the_search_path_is_neither_dropped_nor_written(driver, make_postgres):
+    pg = make_postgres()
+    assert driver("load", "--dsn", pg.dsn, "--warehouses", "1").returncode == 0
+    pg.psql("CREATE SCHEMA shop; CREATE TABLE shop.orders (LIKE public.orders); INSERT INTO shop.orders SELECT * FROM public.orders WHERE o_id = 1")
+    path = {"PGOPTIONS": "-c search_path=shop,public"}
+    load = driver("load", "--dsn", pg.dsn, "--warehouses", "1", "--force", env=path)
+    assert load.returncode == 1 and "were not made by homeostat-load" in load.stderr
+    run = driver("run", "--dsn", pg.dsn, "--duration", "1", env=path)
+    assert run.returncode == 1 and "were not loaded by homeostat-load" in run.stderr
+    assert pg.psql("SELECT count(*), max(o_id) FROM shop.orders") == [(10, 1)]
+    assert pg.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 9
+    assert driver("run", "--dsn", pg.dsn, "--duration", "1").returncode == 0
+
+
 def test_a_load_that_did_not_finish_is_noticed_and_can_be_started_again(driver, spawn, make_postgres):
     pg = make_postgres()
     process = spawn([driver.path, "load", "--dsn", pg.dsn, "--warehouses", "3"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
