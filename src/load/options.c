@@ -143,6 +143,16 @@ static unsigned kind_of_run(const struct load_options *o)
     return load_options_want(o, LOAD_BENCH_TPCC) ? TPCC : load_options_test(o) == LOAD_TEST_LOOP ? TPCH_LOOP : TPCH_TEST;
 }
 
+/* Said before a test that may take hours; an empty one, from a script that found none, would be as if nothing was expected. */
+static enum err check_digest(const char *digest, struct fault *fault)
+{
+    if (strlen(digest) == 16 && strspn(digest, "0123456789abcdefABCDEF") == 16)
+        return OK;
+    enum err code = fail(fault, ERR_INPUT, "--expect \"%.40s\" is no digest", digest);
+    fail_hint(fault, "16 of 0-9 and a-f, as a test of the same seed printed them when all its queries were answered");
+    return code;
+}
+
 enum err load_options_agree(const struct load_options *o, struct fault *fault)
 {
     unsigned kind = kind_of_run(o);
@@ -153,7 +163,8 @@ enum err load_options_agree(const struct load_options *o, struct fault *fault)
         return fail(fault, ERR_INPUT, "--think-time is for the closed loop; in the open loop --rate says when transactions arrive");
     if (o->streams > 1 && load_options_test(o) == LOAD_TEST_POWER)
         return fail(fault, ERR_INPUT, "the power test is one stream; --test throughput runs %lld at a time", (long long)o->streams);
-    return load_schema_name_check(o->schema, fault);
+    enum err code = load_options_given(o, "expect") ? check_digest(o->expect, fault) : OK;
+    return code == OK ? load_schema_name_check(o->schema, fault) : code;
 }
 
 void load_options_help(const struct load_command *command, FILE *out)
