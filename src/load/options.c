@@ -17,7 +17,7 @@ static const struct option rows[] = {
     { "bench",         NULL, OPTION_CHOICE,     AT(bench),           0, 0,     "tpcc|tpch|mixed", "tpcc", "transactions, queries, or both at once in one database" },
     { "dsn",           NULL, OPTION_TEXT,       AT(dsn),             0, 0,     "DSN",  "",   "the database: \"host=... dbname=...\", a URI or a name; what it leaves out comes from PGHOST, PGSERVICE, ..." },
     { "warehouses",    NULL, OPTION_WHOLE,      AT(warehouses),      1, 100000, "N",   NULL, "how many warehouses (about 100 MB each); run: use only the first N" },
-    { "threads",       NULL, OPTION_WHOLE,      AT(threads),         1, 256,   "N",    NULL, "connections that load side by side (default: two for each processor, at most one for each warehouse)" },
+    { "threads",       NULL, OPTION_WHOLE,      AT(threads),         1, 256,   "N",    NULL, "connections that load side by side (default: two for each processor, at most 32 and one for each warehouse)" },
     { "seed",          NULL, OPTION_WHOLE,      AT(seed),            1, 9e15,  "N",    NULL, "the same seed draws the same data or transactions (default: a new one, which is printed)" },
     { "foreign-keys",  NULL, OPTION_FLAG,       AT(foreign_keys),    0, 0,     NULL,   NULL, "declare the foreign keys as well" },
     { "force",         NULL, OPTION_FLAG,       AT(force),           0, 0,     NULL,   NULL, "drop the tables of an earlier load first; tables of others are never dropped" },

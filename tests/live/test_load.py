@@ -505,6 +505,15 @@ def test_what_cannot_work_is_refused_with_a_reason(loaded, driver):
         assert "hunter2" not in done.stderr + done.stdout
 
 
+def test_a_load_for_which_the_server_has_no_room_says_what_opens_fewer_connections(driver, make_postgres):
+    pg = make_postgres(settings={"max_connections": 5, "superuser_reserved_connections": 0})
+    held = [pg.connect() for _ in range(4)]
+    done = driver("load", "--dsn", pg.dsn, "--warehouses", "1")
+    for connection in held:
+        connection.close()
+    assert done.returncode == 1 and "too many clients" in done.stderr and "--threads" in done.stderr
+
+
 def test_tables_that_are_half_there_are_named(driver, make_postgres):
     pg = make_postgres()
     assert driver("load", "--dsn", pg.dsn, "--warehouses", "1").returncode == 0
