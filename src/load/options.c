@@ -29,7 +29,7 @@ static const struct option rows[] = {
     { "think-time",    NULL, OPTION_MAYBE_REAL, AT(think),           0, 100,   "FACTOR", NULL, "closed loop: keying and thinking times of the specification, or that many times them" },
     { "isolation",     NULL, OPTION_CHOICE,     AT(isolation),       0, 0,     "read-committed|repeatable-read|serializable", "read-committed", "transaction isolation" },
     { "draw",          NULL, OPTION_CHOICE,     AT(draw),            0, 0,     "nurand|uniform", "nurand", "which customers and items TPC-C's clients ask for: some far more often, as the specification says, or all alike" },
-    { "timeout",       NULL, OPTION_TIME,       AT(timeout_us),      0.1 * S, 3600 * S, "TIME", "60", "a round trip to the server that takes longer is an error and costs the connection" },
+    { "timeout",       NULL, OPTION_TIME,       AT(timeout_us),      0.1 * S, 3600 * S, "TIME", "60", "a round trip to the server that takes longer is an error and costs the connection; a test of TPC-H ends when the server was away for ten times as long" },
     { "lifetime",      NULL, OPTION_TIME,       AT(lifetime_us),     0, 31e6 * S,  "TIME", "0",  "replace connections this old between transactions, as pools do (new connections see new planner settings); 0 keeps them" },
     { "grace",         NULL, OPTION_TIME,       AT(grace_us),        0, 3600 * S,  "TIME", "10", "how long transactions that are under way at the end may take" },
     { "report-every",  NULL, OPTION_TIME,       AT(report_every_us), 0.1 * S, 3600 * S, "TIME", "1", "time between two lines" },

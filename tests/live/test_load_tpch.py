@@ -257,6 +257,21 @@ def test_a_server_that_restarts_costs_a_query_and_not_the_test(loaded, backgroun
     assert summary["failed"] == 1 and summary["geometric_mean_s"] is None
 
 
+def test_a_test_whose_server_does_not_come_back_ends_by_itself(loaded, background):
+    holder = loaded.connect()
+    with holder.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE tpch.part IN ACCESS EXCLUSIVE MODE")
+        run = background("--bench", "tpch", "--timeout", "1")
+        wait_until(lambda: loaded.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") > 0)
+        loaded.stop("immediate")
+    try:
+        found, err = run.finish()
+    finally:
+        loaded.start()
+    assert run.process.returncode == 1 and "not every query was answered" in err
+    assert [r["outcome"] for r in found[:-1]] == ["failed"] and not found[-1]["complete"] and not found[-1]["interrupted"]
+
+
 def test_the_end_of_a_run_stops_the_query_on_the_server_too(loaded, spawn, driver):
     holder = loaded.connect()
     with holder.cursor() as cursor:
