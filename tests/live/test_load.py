@@ -172,6 +172,17 @@ def test_a_load_that_did_not_finish_is_noticed_and_can_be_started_again(driver, 
     assert driver("run", "--dsn", pg.dsn, "--duration", "1").returncode == 0
 
 
+def test_sums_of_payments_have_room_for_years(driver, make_postgres):
+    pg = make_postgres()
+    assert driver("load", "--dsn", pg.dsn, "--warehouses", "1").returncode == 0
+    # A thousand transactions a second pay a million a second.
+    pg.psql("UPDATE district SET d_ytd = 1e6 * 86400 * 3650; UPDATE warehouse SET w_ytd = 1e7 * 86400 * 3650")
+    done = driver("run", "--dsn", pg.dsn, "--duration", "2", "--json")
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == 0 and summary["errors"] == 0 and summary["per_transaction"]["payment"]["transactions"] > 0
+    assert driver("check", "--dsn", pg.dsn).returncode == 0
+
+
 # -- run -------------------------------------------------------------------------------------------------------------------
 
 
