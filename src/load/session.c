@@ -7,10 +7,13 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define OID_INT4 23
@@ -306,18 +309,43 @@ bool load_session_is_lost(struct load_session *s)
     return false;
 }
 
+/* connect_timeout, however it was set; 0: none, or the user says with tcp_user_timeout how long a host may be silent. */
+static unsigned host_limit_ms(PGconn *conn)
+{
+    long              limit_s = 0, silence_ms = 0;
+    PQconninfoOption *options = PQconninfo(conn);
+    for (PQconninfoOption *o = options; o && o->keyword; o++)
+        if (o->val && strcmp(o->keyword, "connect_timeout") == 0)
+            limit_s = strtol(o->val, NULL, 10);
+        else if (o->val && strcmp(o->keyword, "tcp_user_timeout") == 0)
+            silence_ms = strtol(o->val, NULL, 10);
+    PQconninfoFree(options);
+    return limit_s <= 0 || silence_ms > 0 ? 0 : 1000u * (unsigned)(limit_s < 3600 ? limit_s : 3600);
+}
+
+/*
+ * Libpq keeps its connect_timeout only while it waits itself.  We wait, so the kernel has to say that a host is not there; else a host that is
+ * switched off has all the time of the attempt, and those that the DSN names behind it are never asked.  A socket of another kind refuses, rightly.
+ */
+static void limit_silence(int fd, unsigned ms) { (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms); }
+
 static enum load_outcome connect_within(struct load_session *s, int64_t deadline_us, struct fault *fault)
 {
     s->conn = PQconnectStartParams((const char *const *)s->target->keywords, (const char *const *)s->target->values, 0);
     if (!s->conn || PQstatus(s->conn) == CONNECTION_BAD)
         return broken(s, fault);
+    unsigned limit_ms = host_limit_ms(s->conn);
     for (PostgresPollingStatusType want = PGRES_POLLING_WRITING; want != PGRES_POLLING_OK; want = PQconnectPoll(s->conn)) {
         if (want == PGRES_POLLING_FAILED)
             return broken(s, fault);
+        if (limit_ms)   /* each host has a socket of its own */
+            limit_silence(PQsocket(s->conn), limit_ms);
         enum load_outcome o = wait_for(s, want == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_us, fault);
         if (o != LOAD_DONE)
             return o;
     }
+    if (limit_ms)
+        limit_silence(PQsocket(s->conn), 0);   /* from here on --timeout says how long an answer may take */
     return LOAD_DONE;
 }
 

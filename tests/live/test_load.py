@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -389,6 +390,23 @@ def test_a_transaction_that_is_given_up_leaves_no_backend_behind_that_waits_for_
             cursor.execute("ROLLBACK")
     finally:
         holder.close()
+
+
+def test_a_host_that_is_switched_off_does_not_keep_the_clients_from_the_next_one(loaded, driver):
+    # A queue that is full drops whoever knocks, as a host does that is not there.
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        knocking = [socket.socket() for _ in range(4)]
+        for one in knocking:
+            one.setblocking(False)
+            one.connect_ex(silent.getsockname())
+        dsn = f"host=127.0.0.1,{loaded.host} port={silent.getsockname()[1]},{loaded.port} user={loaded.user} dbname={loaded.database} connect_timeout=2"
+        done = driver("run", "--dsn", dsn, "--clients", "2", "--duration", "2", "--json")
+        for one in knocking:
+            one.close()
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["transactions"] > 0
 
 
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
