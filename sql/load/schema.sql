@@ -94,3 +94,9 @@ DO $$ BEGIN EXECUTE format('COMMENT ON TABLE customer IS %L', current_setting('h
 
 -- name: load_server_limits
 SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int, pg_is_in_recovery();
+
+-- What takes hours here must not be ended by limits that a role or a database has for its clients (pg_dump does the same). Who waits
+-- for a lock still does so no longer than lock_timeout says.
+-- name: load_no_limits
+SELECT set_config(name, '0', false) FROM pg_settings
+WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout');

@@ -52,7 +52,7 @@ static void *worker(void *ctx)
     struct load_jobs *j = ctx;
     struct fault      fault = { 0 };
     PGconn           *conn = NULL;
-    enum err          code = load_target_open(j->target, &conn, &fault);
+    enum err          code = load_target_open_patiently(j->target, &conn, &fault);
     if (code != OK && !fault.hint[0])   /* one is open already */
         fail_hint(&fault, "the server may have no room for as many connections: --threads opens fewer");
     if (code == OK && j->schema)

@@ -505,6 +505,19 @@ def test_a_check_under_load_sees_one_moment(loaded, driver, background):
     run.finish()
 
 
+def test_a_check_takes_as_long_as_it_takes_whatever_limit_the_role_has(loaded, driver, spawn):
+    holder = loaded.connect()
+    with holder.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE warehouse IN ACCESS EXCLUSIVE MODE")
+        check = spawn([driver.path, "check", "--dsn", loaded.dsn], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PGOPTIONS": "-c statement_timeout=2s"})
+        wait_until(lambda: loaded.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'homeostat-load' AND wait_event_type = 'Lock'") == 1)
+        time.sleep(3)
+        cursor.execute("ROLLBACK")
+    holder.close()
+    _, err = check.communicate(timeout=60)
+    assert check.returncode == 0, err
+
+
 # -- what is refused -------------------------------------------------------------------------------------------------------
 
 
