@@ -115,4 +115,5 @@ COPY lineitem (l_orderkey, l_partkey, l_suppkey, l_linenumber, l_quantity, l_ext
                l_commitdate, l_receiptdate, l_shipinstruct, l_shipmode, l_comment) FROM STDIN;
 
 -- name: load_tpch_session
-SELECT set_config('search_path', quote_ident($1), false), set_config('statement_timeout', $2, false);
+-- Dates are compared letter by letter, so all sessions write them in one way.
+SELECT set_config('search_path', quote_ident($1), false), set_config('statement_timeout', $2, false), set_config('DateStyle', 'ISO', false);

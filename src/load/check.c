@@ -123,7 +123,7 @@ static int check_database(const struct load_options *o)
     PGconn            *conn = NULL;
     enum err           code = load_target_parse(o->dsn, &target, &fault);
     if (code == OK) {
-        code = load_target_open(&target, &conn, &fault);
+        code = load_target_open_patiently(&target, &conn, &fault);
         if (code == OK)
             code = look_at_database(o, conn, &found, &fault);
         PQfinish(conn);

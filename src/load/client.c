@@ -6,7 +6,8 @@
 
 #include <math.h>
 
-#define ATTEMPTS_MAX 10   /* of one transaction, when the server asks to repeat it */
+#define ATTEMPTS_MAX 10                      /* of one transaction, when the server asks to repeat it */
+#define IDLE_STEP_US (50 * US_PER_MS)        /* how long a client looks away when nothing more will arrive; the end of the run wakes it */
 
 /* Clause 5.2.5.7: keying time, and the mean of the negative exponential thinking time, in seconds. */
 static const struct { double keying_s, thinking_s; } think_times[LOAD_KINDS] = {
@@ -62,6 +63,8 @@ static bool await_arrival(struct load_client *c, int64_t *arrival_us)
     pthread_mutex_lock(&run->pace_lock);
     bool there = load_pace_take(&run->pace, now(), arrival_us, &booked);
     pthread_mutex_unlock(&run->pace_lock);
+    if (!there)   /* as through a schedule's last phase without TPC-C, which may take hours */
+        load_worker_sleep_until(&c->worker, now() + IDLE_STEP_US);
     if (!there || !booked)
         return there;
     while (*arrival_us > now() && !load_worker_is_stopping(&c->worker))

@@ -91,14 +91,14 @@ double load_histogram_percentile_us(const struct load_histogram *h, double q)
     uint64_t wanted = (uint64_t)ceil(q * (double)h->count), seen = 0;
     if (wanted < 1)
         wanted = 1;
-    for (size_t i = 0; i < LOAD_HISTOGRAM_BUCKETS; i++) {
+    for (size_t i = 0; i < LOAD_HISTOGRAM_BUCKETS - 1; i++) {
         seen += h->counts[i];
         if (seen >= wanted) {
             double upper = (double)load_histogram_upper(i);
             return upper < (double)h->max_us ? upper : (double)h->max_us;
         }
     }
-    return (double)h->max_us;
+    return (double)h->max_us;   /* the last bucket is open: its values are no more than this, and may be far more than an hour */
 }
 
 double load_histogram_mean_us(const struct load_histogram *h)

@@ -37,7 +37,7 @@ void load_histogram_merge(struct load_histogram *into, const struct load_histogr
 /* into becomes what was added since older was read from the same histogram. */
 void load_histogram_since(struct load_histogram *into, const struct load_histogram *older);
 
-/* The value that a share q (0..1) of all values do not exceed, at most 0.8 % too high. NAN when there are none. */
+/* The value that a share q (0..1) of all values do not exceed, at most 0.8 % too high; beyond an hour it is the largest of all. NAN when there are none. */
 double load_histogram_percentile_us(const struct load_histogram *h, double q);
 double load_histogram_mean_us(const struct load_histogram *h);
 

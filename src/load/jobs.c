@@ -9,6 +9,7 @@
 
 #define QUIET_US          (2 * US_PER_S)   /* what is over sooner needs no progress */
 #define PROGRESS_EVERY_US (2 * US_PER_S)
+#define THREADS_UNASKED   32               /* unless more are asked for: a server has room for 100 connections by default, and others want some */
 
 void load_jobs_init(struct load_jobs *j, const struct load_target *target, const char *schema, void *ctx)
 {
@@ -51,7 +52,9 @@ static void *worker(void *ctx)
     struct load_jobs *j = ctx;
     struct fault      fault = { 0 };
     PGconn           *conn = NULL;
-    enum err          code = load_target_open(j->target, &conn, &fault);
+    enum err          code = load_target_open_patiently(j->target, &conn, &fault);
+    if (code != OK && !fault.hint[0])   /* one is open already */
+        fail_hint(&fault, "the server may have no room for as many connections: --threads opens fewer");
     if (code == OK && j->schema)
         code = load_ask(conn, sql_load_tpch_set_path, 1, &j->schema, NULL, &fault);
     while (code == OK) {
@@ -130,9 +133,10 @@ enum err load_jobs_run(struct load_jobs *j, load_job *job, int count, int thread
 int load_jobs_threads(const struct load_options *o, int64_t pieces)
 {
     int64_t n = o->threads;
-    if (n == 0)
+    if (n == 0) {
         n = 2 * sysconf(_SC_NPROCESSORS_ONLN);
-    if (n > pieces && o->threads == 0)
-        n = pieces;
+        n = n < THREADS_UNASKED ? n : THREADS_UNASKED;
+        n = n < pieces ? n : pieces;
+    }
     return (int)(n < 1 ? 1 : n < LOAD_THREADS_MAX ? n : LOAD_THREADS_MAX);
 }

@@ -46,7 +46,7 @@ MUST_CHECK enum err load_jobs_run(struct load_jobs *j, load_job *job, int count,
 /* A line on standard error now, unless everything so far took a moment only. */
 void load_jobs_show(struct load_jobs *j, const char *phase, double share);
 
-/* How many threads: as asked for, else two for each processor, but no more than there are pieces. */
+/* How many threads: as asked for, else two for each processor, but no more than there are pieces, and no more than 32. */
 int load_jobs_threads(const struct load_options *o, int64_t pieces);
 
 /* One COPY statement and the rows that `write` makes for it. */

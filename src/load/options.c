@@ -17,7 +17,7 @@ static const struct option rows[] = {
     { "bench",         NULL, OPTION_CHOICE,     AT(bench),           0, 0,     "tpcc|tpch|mixed", "tpcc", "transactions, queries, or both at once in one database" },
     { "dsn",           NULL, OPTION_TEXT,       AT(dsn),             0, 0,     "DSN",  "",   "the database: \"host=... dbname=...\", a URI or a name; what it leaves out comes from PGHOST, PGSERVICE, ..." },
     { "warehouses",    NULL, OPTION_WHOLE,      AT(warehouses),      1, 100000, "N",   NULL, "how many warehouses (about 100 MB each); run: use only the first N" },
-    { "threads",       NULL, OPTION_WHOLE,      AT(threads),         1, 256,   "N",    NULL, "connections that load side by side (default: two for each processor, at most one for each warehouse)" },
+    { "threads",       NULL, OPTION_WHOLE,      AT(threads),         1, 256,   "N",    NULL, "connections that load side by side (default: two for each processor, at most 32 and one for each warehouse)" },
     { "seed",          NULL, OPTION_WHOLE,      AT(seed),            1, 9e15,  "N",    NULL, "the same seed draws the same data or transactions (default: a new one, which is printed)" },
     { "foreign-keys",  NULL, OPTION_FLAG,       AT(foreign_keys),    0, 0,     NULL,   NULL, "declare the foreign keys as well" },
     { "force",         NULL, OPTION_FLAG,       AT(force),           0, 0,     NULL,   NULL, "drop the tables of an earlier load first; tables of others are never dropped" },
@@ -29,7 +29,7 @@ static const struct option rows[] = {
     { "think-time",    NULL, OPTION_MAYBE_REAL, AT(think),           0, 100,   "FACTOR", NULL, "closed loop: keying and thinking times of the specification, or that many times them" },
     { "isolation",     NULL, OPTION_CHOICE,     AT(isolation),       0, 0,     "read-committed|repeatable-read|serializable", "read-committed", "transaction isolation" },
     { "draw",          NULL, OPTION_CHOICE,     AT(draw),            0, 0,     "nurand|uniform", "nurand", "which customers and items TPC-C's clients ask for: some far more often, as the specification says, or all alike" },
-    { "timeout",       NULL, OPTION_TIME,       AT(timeout_us),      0.1 * S, 3600 * S, "TIME", "60", "a round trip to the server that takes longer is an error and costs the connection" },
+    { "timeout",       NULL, OPTION_TIME,       AT(timeout_us),      0.1 * S, 3600 * S, "TIME", "60", "a round trip to the server that takes longer is an error and costs the connection; a test of TPC-H ends when the server was away for ten times as long" },
     { "lifetime",      NULL, OPTION_TIME,       AT(lifetime_us),     0, 31e6 * S,  "TIME", "0",  "replace connections this old between transactions, as pools do (new connections see new planner settings); 0 keeps them" },
     { "grace",         NULL, OPTION_TIME,       AT(grace_us),        0, 3600 * S,  "TIME", "10", "how long transactions that are under way at the end may take" },
     { "report-every",  NULL, OPTION_TIME,       AT(report_every_us), 0.1 * S, 3600 * S, "TIME", "1", "time between two lines" },
@@ -143,6 +143,16 @@ static unsigned kind_of_run(const struct load_options *o)
     return load_options_want(o, LOAD_BENCH_TPCC) ? TPCC : load_options_test(o) == LOAD_TEST_LOOP ? TPCH_LOOP : TPCH_TEST;
 }
 
+/* Said before a test that may take hours; an empty one, from a script that found none, would be as if nothing was expected. */
+static enum err check_digest(const char *digest, struct fault *fault)
+{
+    if (strlen(digest) == 16 && strspn(digest, "0123456789abcdefABCDEF") == 16)
+        return OK;
+    enum err code = fail(fault, ERR_INPUT, "--expect \"%.40s\" is no digest", digest);
+    fail_hint(fault, "16 of 0-9 and a-f, as a test of the same seed printed them when all its queries were answered");
+    return code;
+}
+
 enum err load_options_agree(const struct load_options *o, struct fault *fault)
 {
     unsigned kind = kind_of_run(o);
@@ -153,7 +163,8 @@ enum err load_options_agree(const struct load_options *o, struct fault *fault)
         return fail(fault, ERR_INPUT, "--think-time is for the closed loop; in the open loop --rate says when transactions arrive");
     if (o->streams > 1 && load_options_test(o) == LOAD_TEST_POWER)
         return fail(fault, ERR_INPUT, "the power test is one stream; --test throughput runs %lld at a time", (long long)o->streams);
-    return load_schema_name_check(o->schema, fault);
+    enum err code = load_options_given(o, "expect") ? check_digest(o->expect, fault) : OK;
+    return code == OK ? load_schema_name_check(o->schema, fault) : code;
 }
 
 void load_options_help(const struct load_command *command, FILE *out)

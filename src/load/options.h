@@ -18,7 +18,7 @@ enum load_test  { LOAD_TEST_LOOP, LOAD_TEST_POWER, LOAD_TEST_THROUGHPUT };
 struct load_options {
     const char *dsn;                /* "" means libpq's environment */
     int64_t     warehouses;         /* 0: what the database has (run) */
-    int64_t     threads;            /* 0: two for each processor, at most one for each warehouse */
+    int64_t     threads;            /* 0: two for each processor, at most 32 and one for each warehouse */
     int64_t     seed;               /* 0: a new one, which is printed */
     bool        foreign_keys, force;
     int64_t     clients;

@@ -8,7 +8,8 @@
  * full is dropped and counted.
  *
  * The rate may vary: arrivals are drawn at the full rate, and each is kept with the
- * chance that `share` has at its time (thinning; Lewis and Shedler, 1979).
+ * chance that `share` has at its time (thinning; Lewis and Shedler, 1979).  A time in
+ * which none is kept is passed over at once.
  *
  * Pure: time is passed in and must not go back.  Not for several threads without a lock.
  */
@@ -22,10 +23,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* 0 to 1. *until_us comes in as 0; where the share is 0, it may become a moment until which that surely stays so. */
+typedef double load_pace_share(const void *ctx, int64_t us, int64_t *until_us);
+
 struct load_pace {
     struct rand rand;
     double      mean_gap_us;
-    double    (*share)(const void *ctx, int64_t us);   /* 0 to 1; NULL: always 1 */
+    load_pace_share *share;        /* NULL: always 1 */
     const void *ctx;
     double      next_us;           /* the next arrival; a double, so that roundings do not add up */
     int64_t     end_us;            /* no arrivals from here on; INT64_MAX: for ever */
@@ -36,7 +40,7 @@ struct load_pace {
 
 MUST_CHECK enum err load_pace_init(struct load_pace *p, double per_second, size_t bound, uint64_t seed, int64_t start_us, struct fault *fault);
 /* The same with a rate that varies: per_second times share(ctx, time). There are no arrivals from end_us on; when share stays 0, it must not be INT64_MAX. */
-MUST_CHECK enum err load_pace_init_varying(struct load_pace *p, double per_second, double (*share)(const void *ctx, int64_t us), const void *ctx, int64_t end_us,
+MUST_CHECK enum err load_pace_init_varying(struct load_pace *p, double per_second, load_pace_share *share, const void *ctx, int64_t end_us,
                                            size_t bound, uint64_t seed, int64_t start_us, struct fault *fault);
 void load_pace_done(struct load_pace *p);
 

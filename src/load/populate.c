@@ -54,7 +54,7 @@ static enum err populate(const struct load_options *o, struct load_jobs *j, cons
     for (size_t i = 0; i < sizeof copies / sizeof copies[0]; i++)
         rows += (double)o->warehouses * (double)load_rows_expected(copies[i].table);
 
-    enum err code = load_target_open(j->target, &conn, fault);
+    enum err code = load_target_open_patiently(j->target, &conn, fault);
     if (code == OK) {
         load_target_label(conn, label, sizeof label);
         code = load_schema_create(conn, &load_layout_tpcc, o->force, fault);

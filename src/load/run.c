@@ -161,10 +161,12 @@ static enum err start_workers(struct load_run *run, int *started, struct fault *
 }
 
 /* How much of the full rate arrives at a moment. */
-static double rate_share(const void *ctx, int64_t mono_us)
+static double rate_share(const void *ctx, int64_t mono_us, int64_t *until_us)
 {
     const struct load_run *run = ctx;
-    return load_schedule_at(run->schedule, mono_us - run->started_us).tpcc;
+    int64_t                us = mono_us - run->started_us;
+    *until_us = run->started_us + load_schedule_rests_until(run->schedule, us);
+    return load_schedule_at(run->schedule, us).tpcc;
 }
 
 static enum err make_pace(struct load_run *run, struct fault *fault)

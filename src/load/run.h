@@ -30,6 +30,7 @@ struct load_worker {
     struct load_session  session;
     int                  failures_in_row;
     int64_t              replace_us;                /* mono; when the connection is old enough to be replaced */
+    int64_t              patience_us;               /* for how long at a time it tries to connect; INT64_MAX: as long as the run lasts */
     struct load_recorder recorder;
 };
 

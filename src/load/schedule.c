@@ -207,6 +207,16 @@ struct load_share load_schedule_at(const struct load_schedule *s, int64_t us)
     return x;
 }
 
+int64_t load_schedule_rests_until(const struct load_schedule *s, int64_t us)
+{
+    struct load_moment m = load_schedule_moment(s, us);
+    if (m.place < 0)
+        return us;
+    const struct load_spell *p = &s->spell[m.place];
+    bool                     leaving = m.since_us < p->ramp_us && before(s, m).tpcc > 0;
+    return p->share.tpcc > 0 || leaving ? us : load_schedule_next(s, us);
+}
+
 struct load_share load_schedule_most(const struct load_schedule *s)
 {
     struct load_share most = s->constant;

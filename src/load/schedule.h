@@ -70,6 +70,9 @@ struct load_moment load_schedule_moment(const struct load_schedule *s, int64_t u
 int64_t load_schedule_next(const struct load_schedule *s, int64_t us);   /* when the next phase begins, or the end; INT64_MAX: never */
 int64_t load_schedule_end(const struct load_schedule *s);                /* INT64_MAX: never */
 
+/* Until when TPC-C rests, from a moment at which it has no share and gets none within its phase: that phase's end. Else the moment itself. */
+int64_t load_schedule_rests_until(const struct load_schedule *s, int64_t us);
+
 /* The most that any phase asks for, to know what a run needs. */
 struct load_share load_schedule_most(const struct load_schedule *s);
 

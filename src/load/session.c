@@ -7,12 +7,18 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
 
 #define OID_INT4 23
 #define OID_TEXT 25
+#define CANCEL_WAIT_S 1                         /* a server that answers does so in a moment */
 #define POLL_MAX_US (INT64_C(600) * US_PER_S)   /* a query may take weeks, which are too many milliseconds for an int */
 
 static const struct { const char *name, *text; } statements[STATEMENTS] = {
@@ -197,6 +203,13 @@ void load_batch_put_sql(struct load_session *s, const char *sql)
     s->used = 0;
 }
 
+/* The wait for an answer ended without one. */
+static enum load_outcome given_up(struct load_session *s, enum load_outcome o)
+{
+    s->unanswered = true;
+    return o;
+}
+
 enum load_outcome load_batch_run(struct load_session *s, struct fault *fault)
 {
     int64_t deadline_us = clock_mono_us(&clock_real) + s->timeout_us;
@@ -204,12 +217,12 @@ enum load_outcome load_batch_run(struct load_session *s, struct fault *fault)
         return broken(s, fault);
     enum load_outcome o = flush(s, deadline_us, fault), worst = LOAD_DONE;
     if (o != LOAD_DONE)
-        return o;
+        return given_up(s, o);
     for (int place = 0, nothing = 0;;) {
         PGresult *r;
         o = next_result(s, deadline_us, &r, fault);
         if (o != LOAD_DONE)
-            return o;
+            return given_up(s, o);
         if (!r) {   /* the end of one statement's results; twice in a row there is no more to come, not even the sync */
             if (++nothing > 1 || PQstatus(s->conn) == CONNECTION_BAD)
                 return broken(s, fault);
@@ -257,13 +270,31 @@ const PGresult *load_result(const struct load_session *s, int place)
     return s->results[place];
 }
 
-void load_session_cancel(struct load_session *s)
+static void *send_cancel(void *ctx)
 {
     char      why[256];
-    PGcancel *c = s->conn ? PQgetCancel(s->conn) : NULL;
-    if (c)
-        (void)PQcancel(c, why, sizeof why);   /* when it fails, closing the connection does the same, later */
+    PGcancel *c = ctx;
+    (void)PQcancel(c, why, sizeof why);   /* when it fails, closing the connection does the same, later */
     PQfreeCancel(c);
+    return NULL;
+}
+
+/* PQcancel waits for the server to hang up, for ever when the server stands still; so it gets a thread, which may be left behind. */
+static void cancel(struct load_session *s)
+{
+    pthread_t       thread;
+    struct timespec until;
+    PGcancel       *c = PQgetCancel(s->conn);   /* NULL: the connection is gone already */
+    if (!c)
+        return;
+    if (pthread_create(&thread, NULL, send_cancel, c) != 0) {
+        PQfreeCancel(c);
+        return;
+    }
+    (void)clock_gettime(CLOCK_REALTIME, &until);   /* the clock that pthread_timedjoin_np goes by */
+    until.tv_sec += CANCEL_WAIT_S;
+    if (pthread_timedjoin_np(thread, NULL, &until) != 0)
+        (void)pthread_detach(thread);
 }
 
 bool load_session_in_transaction(const struct load_session *s) { return PQtransactionStatus(s->conn) != PQTRANS_IDLE; }
@@ -278,18 +309,43 @@ bool load_session_is_lost(struct load_session *s)
     return false;
 }
 
+/* connect_timeout, however it was set; 0: none, or the user says with tcp_user_timeout how long a host may be silent. */
+static unsigned host_limit_ms(PGconn *conn)
+{
+    long              limit_s = 0, silence_ms = 0;
+    PQconninfoOption *options = PQconninfo(conn);
+    for (PQconninfoOption *o = options; o && o->keyword; o++)
+        if (o->val && strcmp(o->keyword, "connect_timeout") == 0)
+            limit_s = strtol(o->val, NULL, 10);
+        else if (o->val && strcmp(o->keyword, "tcp_user_timeout") == 0)
+            silence_ms = strtol(o->val, NULL, 10);
+    PQconninfoFree(options);
+    return limit_s <= 0 || silence_ms > 0 ? 0 : 1000u * (unsigned)(limit_s < 3600 ? limit_s : 3600);
+}
+
+/*
+ * Libpq keeps its connect_timeout only while it waits itself.  We wait, so the kernel has to say that a host is not there; else a host that is
+ * switched off has all the time of the attempt, and those that the DSN names behind it are never asked.  A socket of another kind refuses, rightly.
+ */
+static void limit_silence(int fd, unsigned ms) { (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms); }
+
 static enum load_outcome connect_within(struct load_session *s, int64_t deadline_us, struct fault *fault)
 {
     s->conn = PQconnectStartParams((const char *const *)s->target->keywords, (const char *const *)s->target->values, 0);
     if (!s->conn || PQstatus(s->conn) == CONNECTION_BAD)
         return broken(s, fault);
+    unsigned limit_ms = host_limit_ms(s->conn);
     for (PostgresPollingStatusType want = PGRES_POLLING_WRITING; want != PGRES_POLLING_OK; want = PQconnectPoll(s->conn)) {
         if (want == PGRES_POLLING_FAILED)
             return broken(s, fault);
+        if (limit_ms)   /* each host has a socket of its own */
+            limit_silence(PQsocket(s->conn), limit_ms);
         enum load_outcome o = wait_for(s, want == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_us, fault);
         if (o != LOAD_DONE)
             return o;
     }
+    if (limit_ms)
+        limit_silence(PQsocket(s->conn), 0);   /* from here on --timeout says how long an answer may take */
     return LOAD_DONE;
 }
 
@@ -339,6 +395,9 @@ enum load_outcome load_session_open(struct load_session *s, struct fault *fault)
 void load_session_close(struct load_session *s)
 {
     forget_results(s);
+    if (s->conn && s->unanswered)
+        cancel(s);
+    s->unanswered = false;
     PQfinish(s->conn);
     s->conn = NULL;
 }

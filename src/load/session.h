@@ -74,6 +74,7 @@ struct load_session {
     int64_t                   query_timeout_us;   /* TPC-H: the server gives a query up; 0: never */
     PGconn                   *conn;         /* NULL when there is none */
 
+    bool      unanswered;                   /* a batch was given up, and the server may still be at it */
     char      sqlstate[6];                  /* of the statement that failed last; "" when no statement did */
     PGresult *results[LOAD_BATCH_MAX];
     int       sent;
@@ -87,13 +88,14 @@ struct load_session {
 
 /* Connect, prepare everything, be ready. LOAD_DONE, LOAD_BROKEN (with the fault) or LOAD_STOPPED. */
 enum load_outcome load_session_open(struct load_session *s, struct fault *fault);
-void              load_session_close(struct load_session *s);   /* fine when closed already */
+/*
+ * Fine when closed already.  What the server is still at it is asked to stop first, for a second at most: a backend that waits for a lock does
+ * not see that its client has gone, keeps its place among max_connections, and does in the end what it was told.
+ */
+void              load_session_close(struct load_session *s);
 
 /* Whether a transaction block is open or failed on the server and wants a ROLLBACK. */
 bool load_session_in_transaction(const struct load_session *s);
-
-/* Ask the server to stop what it is doing; for a session that is about to be closed in the middle of a query. */
-void load_session_cancel(struct load_session *s);
 
 /* Whether the server has closed the connection while it was idle. */
 bool load_session_is_lost(struct load_session *s);

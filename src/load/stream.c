@@ -11,6 +11,7 @@
 #define ATTEMPTS_MAX   10                    /* of one query, when the server asks to repeat it */
 #define PATIENCE_US    (30 * US_PER_S)       /* how long behind the server's own time limit its answer may come */
 #define NO_LIMIT_US    (INT64_C(30) * 24 * 3600 * US_PER_S)
+#define PATIENT_TIMES  10                    /* a test, which has no end in time, tries to connect for so many times --timeout */
 #define TIMED_OUT      "57014"               /* SQLSTATE of a query that was cancelled, by statement_timeout or by hand */
 
 static int64_t now(void) { return clock_mono_us(&clock_real); }
@@ -69,7 +70,6 @@ static void run_query(struct load_stream *s, struct load_result *r)
         load_recorder_done(&w->recorder, class, r->ended_us - r->begun_us);
         load_worker_succeeded(w);
     } else if (o == LOAD_STOPPED) {
-        load_session_cancel(&w->session);   /* closing alone would leave the server at it */
         load_recorder_count(&w->recorder, LOAD_UNFINISHED);
         load_worker_drop(w);
     } else {
@@ -120,6 +120,8 @@ enum err load_stream_init(struct load_stream *s, struct load_run *run, int numbe
     enum err code = load_worker_init(&s->worker, run, number, LOAD_CLASS_QUERY_1, LOAD_QUERIES, fault);
     s->worker.session.schema = run->options->schema;
     s->worker.session.query_timeout_us = run->options->query_timeout_us;
+    if (results)
+        s->worker.patience_us = PATIENT_TIMES * run->options->timeout_us;
     load_query_order(run->seed, s->first + number, s->order);
     for (int64_t i = 0; results && i < run->options->rounds * LOAD_QUERIES; i++)
         draw(s, i, &results[i]);

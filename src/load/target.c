@@ -1,6 +1,8 @@
 /* load/target.c - parsing of DSNs with libpq's own parser, and blocking questions. */
 #include "load/target.h"
 
+#include "load/sql.h"
+
 #include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -96,6 +98,18 @@ enum err load_target_open(const struct load_target *t, PGconn **conn, struct fau
     (void)fail_in(fault, "cannot connect");
     PQfinish(*conn);
     *conn = NULL;
+    return code;
+}
+
+enum err load_target_open_patiently(const struct load_target *t, PGconn **conn, struct fault *fault)
+{
+    enum err code = load_target_open(t, conn, fault);
+    if (code == OK)
+        code = load_ask(*conn, sql_load_no_limits, 0, NULL, NULL, fault);
+    if (code != OK) {
+        PQfinish(*conn);
+        *conn = NULL;
+    }
     return code;
 }
 

@@ -25,6 +25,8 @@ void load_target_done(struct load_target *t);
 
 /* A blocking connection for the work before and beside the load. The caller closes it with PQfinish. */
 MUST_CHECK enum err load_target_open(const struct load_target *t, PGconn **conn, struct fault *fault);
+/* The same for work that takes as long as it takes: without the limits on time that the role or the database has for its clients. */
+MUST_CHECK enum err load_target_open_patiently(const struct load_target *t, PGconn **conn, struct fault *fault);
 
 /* "host:port/database" of an open connection; nothing secret in it. */
 void load_target_label(const PGconn *conn, char *out, size_t size);

@@ -74,7 +74,7 @@ static enum err populate(const struct load_options *o, struct load_jobs *j, cons
     for (int i = 0; i < TPCH_TABLES; i++)
         rows += (double)load_tpch_rows_expected(t, (enum load_tpch_table)i);
 
-    enum err code = load_target_open(j->target, &conn, fault);
+    enum err code = load_target_open_patiently(j->target, &conn, fault);
     if (code == OK) {
         load_target_label(conn, label, sizeof label);
         code = load_schema_enter(conn, o->schema, true, fault);

@@ -79,7 +79,8 @@ bool load_worker_connect(struct load_worker *w)
 {
     if (w->session.conn && now() >= w->replace_us)
         load_worker_drop(w);
-    for (int failures = 0; !w->session.conn && load_worker_goes_on(w) && !try_to_connect(w); failures++)
+    int64_t begun_us = now();
+    for (int failures = 0; !w->session.conn && load_worker_goes_on(w) && now() - begun_us < w->patience_us && !try_to_connect(w); failures++)
         pause_after_failure(w, CONNECT_PAUSE_US, failures);
     return w->session.conn != NULL;
 }
@@ -140,7 +141,7 @@ bool load_worker_rest(struct load_worker *w, int64_t begun_us)
 
 enum err load_worker_init(struct load_worker *w, struct load_run *run, int number, int first, int classes, struct fault *fault)
 {
-    *w = (struct load_worker){ .run = run, .number = number, .is_client = first == 0 };
+    *w = (struct load_worker){ .run = run, .number = number, .is_client = first == 0, .patience_us = INT64_MAX };
     w->session = (struct load_session){ .target = &run->target, .isolation = run->isolation, .stop_fd = run->give_up_fd, .timeout_us = run->options->timeout_us };
     rand_seed(&w->rand, run->seed + (uint64_t)(number + first) * UINT64_C(0x9e3779b97f4a7c15));
     return load_recorder_init(&w->recorder, first, classes, fault);

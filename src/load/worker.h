@@ -22,7 +22,7 @@ bool load_worker_goes_on(const struct load_worker *w);   /* an open loop works i
 /* Sleep; the end of the run wakes. */
 void load_worker_sleep_until(const struct load_worker *w, int64_t until_us);
 
-/* Be connected, or try until the run stops. Replaces a connection that is old enough. False: there is none. */
+/* Be connected, or try until the run stops or patience ends. Replaces a connection that is old enough. False: there is none. */
 bool load_worker_connect(struct load_worker *w);
 void load_worker_drop(struct load_worker *w);
 /* A connection that was idle may have been closed meanwhile; a pool would notice, so do we. */

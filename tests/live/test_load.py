@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -141,6 +142,20 @@ def test_a_second_load_is_refused_unless_forced_and_tables_of_others_are_never_d
     assert pg.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", database="shop") == 1
 
 
+def test_a_table_of_somebody_else_that_lies_before_ours_in_the_search_path_is_neither_dropped_nor_written(driver, make_postgres):
+    pg = make_postgres()
+    assert driver("load", "--dsn", pg.dsn, "--warehouses", "1").returncode == 0
+    pg.psql("CREATE SCHEMA shop; CREATE TABLE shop.orders (LIKE public.orders); INSERT INTO shop.orders SELECT * FROM public.orders WHERE o_id = 1")
+    path = {"PGOPTIONS": "-c search_path=shop,public"}
+    load = driver("load", "--dsn", pg.dsn, "--warehouses", "1", "--force", env=path)
+    assert load.returncode == 1 and "were not made by homeostat-load" in load.stderr
+    run = driver("run", "--dsn", pg.dsn, "--duration", "1", env=path)
+    assert run.returncode == 1 and "were not loaded by homeostat-load" in run.stderr
+    assert pg.psql("SELECT count(*), max(o_id) FROM shop.orders") == [(10, 1)]
+    assert pg.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 9
+    assert driver("run", "--dsn", pg.dsn, "--duration", "1").returncode == 0
+
+
 def test_a_load_that_did_not_finish_is_noticed_and_can_be_started_again(driver, spawn, make_postgres):
     pg = make_postgres()
     process = spawn([driver.path, "load", "--dsn", pg.dsn, "--warehouses", "3"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -156,6 +171,17 @@ def test_a_load_that_did_not_finish_is_noticed_and_can_be_started_again(driver, 
     time.sleep(0.5)
     assert driver("load", "--dsn", pg.dsn, "--warehouses", "1", "--force").returncode == 0
     assert driver("run", "--dsn", pg.dsn, "--duration", "1").returncode == 0
+
+
+def test_sums_of_payments_have_room_for_years(driver, make_postgres):
+    pg = make_postgres()
+    assert driver("load", "--dsn", pg.dsn, "--warehouses", "1").returncode == 0
+    # A thousand transactions a second pay a million a second.
+    pg.psql("UPDATE district SET d_ytd = 1e6 * 86400 * 3650; UPDATE warehouse SET w_ytd = 1e7 * 86400 * 3650")
+    done = driver("run", "--dsn", pg.dsn, "--duration", "2", "--json")
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == 0 and summary["errors"] == 0 and summary["per_transaction"]["payment"]["transactions"] > 0
+    assert driver("check", "--dsn", pg.dsn).returncode == 0
 
 
 # -- run -------------------------------------------------------------------------------------------------------------------
@@ -348,6 +374,41 @@ def test_a_server_that_stops_answering_does_not_hold_the_driver(loaded, backgrou
         time.sleep(0.1)
 
 
+def test_a_transaction_that_is_given_up_leaves_no_backend_behind_that_waits_for_its_lock(loaded, background):
+    run = background("--clients", "3", "--duration", "0", "--timeout", "1", "--seed", "17")
+    run.wait_for("measure")
+    wait_until(lambda: run.latency()["transactions"] > 0)
+    holder = loaded.connect()
+    try:
+        with holder.cursor() as cursor:
+            cursor.execute("BEGIN; LOCK TABLE district IN ACCESS EXCLUSIVE MODE")
+            # New connections wait for the lock, too: preparing a statement looks at its tables.
+            wait_until(lambda: run.latency()["failed_connects"] >= 6, timeout_s=60)
+            run.process.send_signal(signal.SIGINT)
+            run.finish()
+            wait_until(lambda: loaded.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'homeostat-load'") == 0)
+            cursor.execute("ROLLBACK")
+    finally:
+        holder.close()
+
+
+def test_a_host_that_is_switched_off_does_not_keep_the_clients_from_the_next_one(loaded, driver):
+    # A queue that is full drops whoever knocks, as a host does that is not there.
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        knocking = [socket.socket() for _ in range(4)]
+        for one in knocking:
+            one.setblocking(False)
+            one.connect_ex(silent.getsockname())
+        dsn = f"host=127.0.0.1,{loaded.host} port={silent.getsockname()[1]},{loaded.port} user={loaded.user} dbname={loaded.database} connect_timeout=2"
+        done = driver("run", "--dsn", dsn, "--clients", "2", "--duration", "2", "--json")
+        for one in knocking:
+            one.close()
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["transactions"] > 0
+
+
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_without_an_end_and_the_summary_comes(background, which):
     run = background("--clients", "2", "--duration", "0", "--seed", "10")
@@ -444,6 +505,19 @@ def test_a_check_under_load_sees_one_moment(loaded, driver, background):
     run.finish()
 
 
+def test_a_check_takes_as_long_as_it_takes_whatever_limit_the_role_has(loaded, driver, spawn):
+    holder = loaded.connect()
+    with holder.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE warehouse IN ACCESS EXCLUSIVE MODE")
+        check = spawn([driver.path, "check", "--dsn", loaded.dsn], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PGOPTIONS": "-c statement_timeout=2s"})
+        wait_until(lambda: loaded.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'homeostat-load' AND wait_event_type = 'Lock'") == 1)
+        time.sleep(3)
+        cursor.execute("ROLLBACK")
+    holder.close()
+    _, err = check.communicate(timeout=60)
+    assert check.returncode == 0, err
+
+
 # -- what is refused -------------------------------------------------------------------------------------------------------
 
 
@@ -471,6 +545,15 @@ def test_what_cannot_work_is_refused_with_a_reason(loaded, driver):
         done = driver(*argv)
         assert done.returncode == status and says in done.stderr, (argv, done.stderr)
         assert "hunter2" not in done.stderr + done.stdout
+
+
+def test_a_load_for_which_the_server_has_no_room_says_what_opens_fewer_connections(driver, make_postgres):
+    pg = make_postgres(settings={"max_connections": 5, "superuser_reserved_connections": 0})
+    held = [pg.connect() for _ in range(4)]
+    done = driver("load", "--dsn", pg.dsn, "--warehouses", "1")
+    for connection in held:
+        connection.close()
+    assert done.returncode == 1 and "too many clients" in done.stderr and "--threads" in done.stderr
 
 
 def test_tables_that_are_half_there_are_named(driver, make_postgres):

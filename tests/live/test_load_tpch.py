@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import threading
@@ -193,6 +194,13 @@ def test_answers_agree_however_the_server_plans(loaded, records, settings):
             loaded.psql(f"ALTER DATABASE postgres RESET {name}")
 
 
+def test_answers_agree_however_the_session_would_write_them(records):
+    before, _ = records("--bench", "tpch")
+    after, done = records("--bench", "tpch", "--expect", before[-1]["digest"], env={"PGDATESTYLE": "German", "PGOPTIONS": "-c extra_float_digits=-3 -c intervalstyle=iso_8601"})
+    assert answers(after) == answers(before)
+    assert done.returncode == 0, done.stderr
+
+
 def test_answers_differ_when_the_data_do(driver, make_postgres):
     pg = make_postgres()
     assert driver("load", "--bench", "tpch", "--dsn", pg.dsn, "--scale", "0.002", "--seed", "2").returncode == 0
@@ -249,6 +257,21 @@ def test_a_server_that_restarts_costs_a_query_and_not_the_test(loaded, backgroun
     assert summary["failed"] == 1 and summary["geometric_mean_s"] is None
 
 
+def test_a_test_whose_server_does_not_come_back_ends_by_itself(loaded, background):
+    holder = loaded.connect()
+    with holder.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE tpch.part IN ACCESS EXCLUSIVE MODE")
+        run = background("--bench", "tpch", "--timeout", "1")
+        wait_until(lambda: loaded.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") > 0)
+        loaded.stop("immediate")
+    try:
+        found, err = run.finish()
+    finally:
+        loaded.start()
+    assert run.process.returncode == 1 and "not every query was answered" in err
+    assert [r["outcome"] for r in found[:-1]] == ["failed"] and not found[-1]["complete"] and not found[-1]["interrupted"]
+
+
 def test_the_end_of_a_run_stops_the_query_on_the_server_too(loaded, spawn, driver):
     holder = loaded.connect()
     with holder.cursor() as cursor:
@@ -262,6 +285,22 @@ def test_the_end_of_a_run_stops_the_query_on_the_server_too(loaded, spawn, drive
     holder.close()
     found = [json.loads(line) for line in out.splitlines()]
     assert [r["outcome"] for r in found[:-1]] == ["unfinished"] and found[-1]["interrupted"] and found[-1]["digest"] is None
+
+
+def test_a_server_that_stands_still_does_not_hold_the_end_of_a_run(loaded, background):
+    run = background("--bench", "tpch", "--test", "loop", "--duration", "0", "--grace", "0")
+    wait_until(lambda: run.latency()["queries"] > 0)
+    stopped = [pid for pid, in loaded.psql("SELECT pid FROM pg_stat_activity WHERE application_name = 'homeostat-load'")] + [loaded.pid()]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        run.process.send_signal(signal.SIGINT)
+        found, _ = run.finish(timeout_s=60)
+    finally:
+        for pid in reversed(stopped):
+            os.kill(pid, signal.SIGCONT)
+    assert found[-1]["type"] == "summary" and found[-1]["interrupted"]
+    wait_until(lambda: loaded.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'homeostat-load'") == 0)
 
 
 def test_queries_may_be_asked_of_a_standby(loaded, driver):
@@ -370,6 +409,17 @@ def test_a_schedule_shapes_the_arrivals_of_an_open_loop(tmp_path, records):
     assert 60 < parts["low"] < 125 and 290 < parts["up"] < 430 and parts["none"] < 15     # 90, 360 and what was late
     summary = found[-1]
     assert summary["mode"] == "open" and summary["arrivals"] == summary["transactions"] + summary["errors"] + summary["dropped"] + summary["unfinished"] + summary["queued"]
+
+
+def test_clients_of_an_open_loop_do_not_burn_the_processor_when_nothing_more_will_arrive(tmp_path, records):
+    path = tmp_path / "evening.yaml"
+    path.write_text("tpcc: {clients: 4, rate: 20}\nphases:\n  - {name: day, duration: 1s, tpcc: 100%}\n  - {name: night, duration: 6s}\n")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    found, done = records("--schedule", str(path))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0 and found[-1]["transactions"] > 0, done.stderr
+    # Four clients that look for work again and again would take six seconds of at least one processor.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3
 
 
 def test_a_schedule_that_is_cut_short_says_so(tmp_path, background):

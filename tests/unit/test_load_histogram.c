@@ -41,6 +41,24 @@ static void what_takes_longer_than_an_hour_counts_in_the_last_bucket(void **stat
     assert_int_equal(load_histogram_index(-5), 0);
 }
 
+static void a_percentile_beyond_an_hour_is_not_told_as_an_hour(void **state)
+{
+    (void)state;
+    static struct load_histogram h, older;
+    const int64_t                hour_us = LOAD_HISTOGRAM_MAX_US;
+    load_histogram_clear(&h);
+    for (int i = 0; i < 90; i++)
+        load_histogram_add(&h, 1000000);
+    older = h;
+    for (int i = 1; i <= 10; i++)
+        load_histogram_add(&h, 2 * hour_us + i);
+    assert_true(load_histogram_percentile_us(&h, 0.5) < 1010000);
+    assert_true(load_histogram_percentile_us(&h, 0.9) < 1010000);
+    assert_true(load_histogram_percentile_us(&h, 0.95) == (double)(2 * hour_us + 10));
+    load_histogram_since(&h, &older);
+    assert_true(load_histogram_percentile_us(&h, 0.5) == (double)(2 * hour_us + 10));
+}
+
 static int by_value(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -150,6 +168,7 @@ int main(void)
         cmocka_unit_test(every_bucket_holds_what_its_upper_end_says),
         cmocka_unit_test(a_value_is_at_most_one_percent_below_its_bucket),
         cmocka_unit_test(what_takes_longer_than_an_hour_counts_in_the_last_bucket),
+        cmocka_unit_test(a_percentile_beyond_an_hour_is_not_told_as_an_hour),
         cmocka_unit_test(percentiles_are_those_of_the_sorted_values),
         cmocka_unit_test(an_empty_histogram_knows_nothing),
         cmocka_unit_test(merging_two_is_as_if_one_had_seen_it_all),

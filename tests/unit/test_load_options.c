@@ -153,6 +153,7 @@ static void options_that_would_be_ignored_are_refused(void **state)
     (void)state;
     static const char *const good[] = {
         "", "--rate 5", "--think-time", "--bench tpch", "--bench tpch --rounds 3", "--bench tpch --test throughput --streams 4", "--bench tpch --test loop --streams 3 --duration 5",
+        "--bench tpch --expect 5949821b5f0ae986",
         "--bench mixed --clients 4 --streams 2 --tpch-share 30", "--schedule x.yaml --warehouses 2 --query-timeout 5",
     };
     static const struct { const char *words, *says; } bad[] = {
@@ -163,6 +164,8 @@ static void options_that_would_be_ignored_are_refused(void **state)
         { "--schedule x.yaml --bench tpch", "schedule" },       { "--query-timeout 5", "--timeout" },
         { "--bench tpch --schema Big", "no name for a schema" }, { "--bench tpch --schema pg_x", "no name for a schema" },
         { "--bench tpch --tpch-share 30", "full speed" },
+        { "--bench tpch --expect null", "no digest" },          { "--bench tpch --expect=", "no digest" },
+        { "--bench tpch --expect 5949821b5f0ae98", "no digest" }, { "--bench tpch --expect 0x5949821b5f0ae9", "no digest" },
     };
     struct fault fault;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)

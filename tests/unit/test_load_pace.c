@@ -117,9 +117,9 @@ static void a_booked_arrival_whose_time_does_not_come_never_happened(void **stat
 }
 
 /* All of it in every other second. */
-static double on_and_off(const void *ctx, int64_t us)
+static double on_and_off(const void *ctx, int64_t us, int64_t *until_us)
 {
-    (void)ctx;
+    (void)ctx, (void)until_us;
     return us / US_PER_S % 2 == 0 ? 1 : 0.25;
 }
 
@@ -140,6 +140,45 @@ static void a_rate_may_vary_and_each_moment_gets_its_share(void **state)
     assert_in_range(full, 49000, 51000);
     assert_in_range(quarter, 12000, 13000);
     load_pace_done(&p);
+}
+
+#define DAY_US (24 * 3600 * US_PER_S)
+
+struct nights { int asked; };
+
+/* A quarter of the second half of each day; the first half rests. */
+static double by_day_only(const void *ctx, int64_t us, int64_t *until_us)
+{
+    struct nights *n = (struct nights *)(uintptr_t)ctx;
+    n->asked++;
+    if (us % DAY_US >= DAY_US / 2)
+        return 0.25;
+    *until_us = us - us % DAY_US + DAY_US / 2;
+    return 0;
+}
+
+static void a_time_without_arrivals_is_passed_over_and_changes_nothing_behind_it(void **state)
+{
+    (void)state;
+    struct load_pace p;
+    struct fault     fault = { 0 };
+    struct nights    seen = { 0 };
+    enum { N = 2000 };
+    double sum = 0, squares = 0;
+    for (int i = 0; i < N; i++) {   /* each from midnight: how long after noon is the first arrival? */
+        int64_t arrival;
+        bool    booked;
+        assert_ok(load_pace_init_varying(&p, 1000, by_day_only, &seen, INT64_MAX, 10, (uint64_t)i + 1, 0, &fault), &fault);
+        assert_true(load_pace_take(&p, 0, &arrival, &booked));
+        assert_true(booked && arrival >= DAY_US / 2);
+        sum += (double)(arrival - DAY_US / 2);
+        squares += (double)(arrival - DAY_US / 2) * (double)(arrival - DAY_US / 2);
+        load_pace_done(&p);
+    }
+    double mean = sum / N, sd = sqrt(squares / N - mean * mean);
+    assert_true(fabs(mean - 4000) < 450);      /* 250 arrivals a second, five standard errors; memoryless, so the deviation is the mean */
+    assert_true(fabs(sd / mean - 1) < 0.2);
+    assert_true(seen.asked < 100 * N);         /* and not 43 million draws for each night */
 }
 
 static void no_share_means_no_arrivals_and_ends(void **state)
@@ -164,6 +203,7 @@ int main(void)
         cmocka_unit_test(nothing_arrives_after_the_end_but_the_queue_is_worked_off),
         cmocka_unit_test(a_booked_arrival_whose_time_does_not_come_never_happened),
         cmocka_unit_test(a_rate_may_vary_and_each_moment_gets_its_share),
+        cmocka_unit_test(a_time_without_arrivals_is_passed_over_and_changes_nothing_behind_it),
         cmocka_unit_test(no_share_means_no_arrivals_and_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

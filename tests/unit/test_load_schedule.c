@@ -129,6 +129,21 @@ static void a_wave_is_highest_at_its_peak_and_lowest_half_a_period_later(void **
     }
 }
 
+static void a_phase_without_tpc_c_is_known_to_rest_until_its_end(void **state)
+{
+    (void)state;
+    const struct load_schedule *s = read_good(phases);
+    assert_int_equal(load_schedule_rests_until(s, 5 * S), 5 * S);
+    assert_int_equal(load_schedule_rests_until(s, 12 * S), 12 * S);   /* the ramp still comes down */
+    assert_int_equal(load_schedule_rests_until(s, 14 * S), 30 * S);
+    assert_int_equal(load_schedule_rests_until(s, 30 * S), 30 * S);
+    assert_int_equal(load_schedule_rests_until(s, 60 * S), 70 * S);
+    assert_int_equal(load_schedule_rests_until(s, 80 * S), 80 * S);   /* over */
+    s = read_good("phases:\n  - {duration: 10s, ramp: 5s, tpch: 10%}\n  - {duration: 10s, ramp: 5s, tpcc: 10%}\n");
+    assert_int_equal(load_schedule_rests_until(s, 1), 10 * S);        /* down to nothing from nothing */
+    assert_int_equal(load_schedule_rests_until(s, 11 * S), 11 * S);
+}
+
 static void one_load_for_ever_has_no_phases(void **state)
 {
     (void)state;
@@ -198,6 +213,7 @@ int main(void)
         cmocka_unit_test(boundaries_are_known_before_they_come),
         cmocka_unit_test(a_ramp_is_a_straight_line_from_what_was_before),
         cmocka_unit_test(a_wave_is_highest_at_its_peak_and_lowest_half_a_period_later),
+        cmocka_unit_test(a_phase_without_tpc_c_is_known_to_rest_until_its_end),
         cmocka_unit_test(one_load_for_ever_has_no_phases),
         cmocka_unit_test(a_share_of_workers_is_some_at_work_and_one_in_part),
         cmocka_unit_test(each_mistake_is_told_with_its_line_and_column),

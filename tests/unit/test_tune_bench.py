@@ -26,7 +26,7 @@ import tune_run  # noqa: E402
 import tune_site  # noqa: E402
 from rig import limits, measure  # noqa: E402
 from rig.cluster import end_processes  # noqa: E402
-from rig.report import geometric  # noqa: E402
+from rig.report import geometric, print_report  # noqa: E402
 
 
 class FakeLive:
@@ -584,6 +584,34 @@ class Telling(Folder):
         run.put(options=tune_run.lasting(argparse.Namespace(**run.state["options"])))
         done = subprocess.run([sys.executable, "-B", os.path.join(BENCH, "tune_oltp.py"), "--folder", self.folder], capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stdout.splitlines()[-1][:15]), (0, "tune-oltp 2.50 "), done.stderr)
+
+
+class Demo(Folder):
+    """What the demo reports at its end."""
+
+    def report(self, *rounds):
+        of = [{name: {"tps": tps, "p99_ms": p99} for name, (tps, p99) in zip(("default", "final"), r)} for r in rounds]
+        with mock.patch("builtins.print"):
+            print_report({"profile": "x", "rounds": of, "recovery_s": {"default": 1.0, "final": 2.0}}, self.folder)
+        with open(os.path.join(self.folder, "report.txt"), encoding="ascii") as text, open(os.path.join(self.folder, "report.json"), encoding="ascii") as facts:
+            return text.read(), json.load(facts)
+
+    def test_ratios_are_those_of_the_rounds(self):
+        text, facts = self.report(((100, 50), (200, 25)), ((100, 40), (400, 80)))
+        self.assertAlmostEqual(facts["tps_ratio"], math.sqrt(8))
+        self.assertAlmostEqual(facts["p99_ratio"], 1)
+        self.assertIn("throughput x2.83, p99 x1.00, crash recovery 1.0 s -> 2.0 s", text)
+
+    def test_a_round_without_an_answer_has_no_p99_and_the_report_comes_all_the_same(self):
+        for silent in (((100, 50), (200, None)), ((100, None), (200, 25)), ((100, None), (200, None))):
+            with self.subTest(silent):
+                text, facts = self.report(((100, 50), (200, 25)), silent)
+                self.assertIsNone(facts["p99_ratio"])
+                self.assertIn("p99 unknown", text)
+                self.assertNotIn(" 0 ms", text)
+                self.assertAlmostEqual(facts["tps_ratio"], 2)
+        text, facts = self.report(((0, None), (200, 25)))
+        self.assertTrue(math.isnan(facts["tps_ratio"]))
 
 
 class Options(Folder):

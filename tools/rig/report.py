@@ -9,6 +9,15 @@ def geometric(values):
     return math.nan if not values else math.exp(sum(map(math.log, values)) / len(values)) if all(values) else 0.0
 
 
+def ratio(after, before):
+    """NAN where one of them is not known, and beside a default that did nothing."""
+    return after / before if before and after is not None else math.nan
+
+
+def shown(ms):
+    return "-" if ms is None else f"{ms:.0f}"
+
+
 def print_report(result, folder):
     lines = ["", "Report", f"  profile: {result['profile']}", ""]
     lines.append("  Every change, with its verdict:")
@@ -16,8 +25,8 @@ def print_report(result, folder):
         verdict = o.get("verdict") or {}
         title = (o.get("proposal") or {}).get("title") or o["planner"]
         effect = o.get("effect")
-        shown = f"{100 * (math.exp(effect) - 1):+.0f} % [{100 * (math.exp(o['lo']) - 1):+.0f}, {100 * (math.exp(o['hi']) - 1):+.0f}]" if isinstance(effect, (int, float)) and isinstance(o.get("lo"), (int, float)) and abs(o["lo"]) < 50 else "-"
-        lines.append(f"    {'kept    ' if o['kept'] else 'put back'}  {o['result']:<10} {shown:<22} {title}")
+        change = f"{100 * (math.exp(effect) - 1):+.0f} % [{100 * (math.exp(o['lo']) - 1):+.0f}, {100 * (math.exp(o['hi']) - 1):+.0f}]" if isinstance(effect, (int, float)) and isinstance(o.get("lo"), (int, float)) and abs(o["lo"]) < 50 else "-"
+        lines.append(f"    {'kept    ' if o['kept'] else 'put back'}  {o['result']:<10} {change:<22} {title}")
         if verdict.get("why"):
             lines.append(f"              {verdict['why']}")
     if not result.get("kept"):
@@ -30,11 +39,12 @@ def print_report(result, folder):
         lines += ["", "  Default against final, interleaved, one CHECKPOINT inside each window:", "    round   default TPS   final TPS   ratio   default p99   final p99 (open loop, same rate)"]
         for i, r in enumerate(rounds):
             d, f = r["default"], r["final"]
-            lines.append(f"    {i + 1:>5}   {d['tps']:>11.1f}   {f['tps']:>9.1f}   {f['tps'] / d['tps']:>5.2f}   {d['p99_ms'] or 0:>8.0f} ms   {f['p99_ms'] or 0:>6.0f} ms")
-        result["tps_ratio"] = geometric([r["final"]["tps"] / r["default"]["tps"] for r in rounds])
-        known = [r["final"]["p99_ms"] / r["default"]["p99_ms"] for r in rounds if r["final"]["p99_ms"] and r["default"]["p99_ms"]]
-        result["p99_ratio"] = geometric(known) if known else None
-        lines.append(f"    throughput x{result['tps_ratio']:.2f}, p99 x{result['p99_ratio']:.2f}, crash recovery {result['recovery_s']['default']:.1f} s -> {result['recovery_s']['final']:.1f} s")
+            lines.append(f"    {i + 1:>5}   {d['tps']:>11.1f}   {f['tps']:>9.1f}   {ratio(f['tps'], d['tps']):>5.2f}   {shown(d['p99_ms']):>8} ms   {shown(f['p99_ms']):>6} ms")
+        result["tps_ratio"] = geometric([ratio(r["final"]["tps"], r["default"]["tps"]) for r in rounds])
+        # A round in which nothing was answered has no p99, least of all a good one: then there is none of all rounds.
+        p99 = geometric([ratio(r["final"]["p99_ms"], r["default"]["p99_ms"]) for r in rounds])
+        result["p99_ratio"] = None if math.isnan(p99) else p99
+        lines.append(f"    throughput x{result['tps_ratio']:.2f}, p99 {'unknown' if math.isnan(p99) else f'x{p99:.2f}'}, crash recovery {result['recovery_s']['default']:.1f} s -> {result['recovery_s']['final']:.1f} s")
     text = "\n".join(lines)
     print(text, flush=True)
     with open(os.path.join(folder, "report.txt"), "w") as f:
