@@ -19,7 +19,7 @@ struct explain_knob { enum knob_id id; double from, to; };
 struct explain_case {
     int                 knobs;           /* parameters among the changes */
     struct explain_knob knob[EXPLAIN_CHANGES_MAX];
-    int                 actions[2];      /* CHANGE_INDEX, CHANGE_STATISTICS, or 0 */
+    int                 actions[CHANGE_ACTIONS];      /* CHANGE_INDEX, CHANGE_STATISTICS, CHANGE_INDEX_DROP, each in its place, or 0 */
     enum verify_class   method;
     bool                by_throughput;   /* the verdict was about transactions per second */
     int                 rows;

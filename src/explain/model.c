@@ -113,6 +113,9 @@ const struct cause_entry cause_entries[] = {
     { CHANGE_INDEX, CAUSE_BLOCKS_READ, -1, "a scan becomes a look-up" },
     { CHANGE_INDEX, CAUSE_CPU, -1, "a scan becomes a look-up" },
     { CHANGE_INDEX, CAUSE_WAL, +1, "each write keeps the index, too" },
+    { CHANGE_INDEX_DROP, CAUSE_WAL, -1, "writes keep one index less" },
+    { CHANGE_INDEX_DROP, CAUSE_BLOCKS_READ, 0, "its pages leave the cache to others; what it answered is scanned" },
+    { CHANGE_INDEX_DROP, CAUSE_CPU, 0, "writes keep one index less" },
     { CHANGE_STATISTICS, CAUSE_BLOCKS_READ, 0, PLANS },
     { CHANGE_STATISTICS, CAUSE_CPU, 0, PLANS },
 };

@@ -99,8 +99,8 @@ static void take_step(const json_t *step, struct explanation *e, struct explain_
     }
     if (strcmp(action, "postgres.index") == 0) {
         bool drop = strcmp(explain_text_of(params, "do"), "drop") == 0;
-        c->actions[0] = CHANGE_INDEX;
-        (void)snprintf(what, sizeof what, "index %s on %s%s", explain_text_of(params, "name"), explain_text_of(params, "table"), drop ? ", dropped" : "");
+        c->actions[drop ? 2 : 0] = drop ? CHANGE_INDEX_DROP : CHANGE_INDEX;
+        (void)snprintf(what, sizeof what, "%sindex %s on %s", drop ? "drop of " : "", explain_text_of(params, "name"), explain_text_of(params, "table"));
     } else if (strcmp(action, "postgres.analyze") == 0) {
         c->actions[1] = CHANGE_STATISTICS;
         (void)snprintf(what, sizeof what, "statistics of %s refreshed", explain_text_of(params, "table"));
@@ -142,12 +142,18 @@ static void take_changes(const json_t *file, struct explanation *e, struct expla
     json_decref(all);
 }
 
+/* What a change is to the model: a parameter, or one of the actions as take_step() names them. */
+static int change_named(const char *what)
+{
+    const struct knob *k = knob_find(what);
+    return k ? (int)k->id : strncmp(what, "index ", 6) == 0 ? CHANGE_INDEX : strncmp(what, "drop of index ", 14) == 0 ? CHANGE_INDEX_DROP : strncmp(what, "statistics ", 11) == 0 ? CHANGE_STATISTICS : 0;
+}
+
 /* Through what the model says a change acts: the first sentence that it has for it. */
 static void tell_entries(struct explanation *e)
 {
     for (int i = 0; i < e->changes; i++) {
-        const struct knob *k = knob_find(e->change[i].what);
-        int change = k ? (int)k->id : strncmp(e->change[i].what, "index ", 6) == 0 ? CHANGE_INDEX : strncmp(e->change[i].what, "statistics ", 11) == 0 ? CHANGE_STATISTICS : 0;
+        int change = change_named(e->change[i].what);
         struct text all;
         text_init(&all, EXPLAIN_LINE - 1);
         for (int j = 0; j < cause_entry_count && change != 0; j++)

@@ -199,7 +199,9 @@ static void lay_columns(struct way *w)
 /* Up (+1) or down (-1) did the change of this entry go? 0: neither, or not known. */
 static int direction(const struct explain_case *c, int change, bool *made)
 {
-    *made = change < 0 && (c->actions[0] == change || c->actions[1] == change);
+    *made = false;
+    for (int i = 0; i < CHANGE_ACTIONS && change < 0; i++)
+        *made = *made || c->actions[i] == change;
     for (int i = 0; i < c->knobs; i++)
         if ((int)c->knob[i].id == change) {
             *made = true;

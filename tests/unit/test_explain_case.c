@@ -352,6 +352,35 @@ static void a_bundle_is_not_explained_by_one_of_its_parts(void **state)
     explanation_free(e);
 }
 
+/* The same windows, in which writes log less: what a dropped index does, and the opposite of what a new one does. */
+static void a_dropped_index_is_not_explained_as_one_that_was_built(void **state)
+{
+    for (int drop = 0; drop < 2; drop++) {
+        struct explain_world w = usual;
+        struct explanation *e = NULL;
+        struct fault fault;
+        json_t *file, *minutes;
+        w.knob = KNOB_WAL_COMPRESSION;
+        w.from = "off";
+        w.to = "lz4";
+        explain_world_make(&w, &file, &minutes);
+        json_t *plan = json_array_get(json_object_get(file, "plans"), 0);
+        (void)json_object_set_new(plan, "proposal", json_object());
+        (void)json_object_set_new(plan, "plan", json_pack("{s:[{s:s,s:{s:s,s:s,s:s}}]}", "steps", "action", "postgres.index", "params", "do", drop ? "drop" : "create", "table", "orders", "name", "orders_by_day"));
+        assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+        const struct explain_station *wal = station(e, CAUSE_WAL);
+        assert_int_equal(e->changes, 1);
+        assert_string_equal(e->change[0].what, drop ? "drop of index orders_by_day on orders" : "index orders_by_day on orders");
+        assert_true(wal && wal->moved && wal->change.hi < 0);
+        assert_int_equal(e->shown, drop);
+        assert_true(!drop || (wal->on_path == 1 && wal->expected == -1));
+        assert_int_equal(strstr(e->change[0].acts, "look-up") == NULL, drop);
+        assert_int_equal(strstr(e->change[0].acts, "one index less") != NULL, drop);
+        json_decref(file);
+        explanation_free(e);
+    }
+}
+
 static void the_model_of_all_trials_finds_what_matters(void **state)
 {
     struct explain_world w = usual;
@@ -578,6 +607,7 @@ int main(void)
         cmocka_unit_test(nothing_known_of_the_inside_is_said_and_no_path_is_claimed),
         cmocka_unit_test(an_honest_effect_stands_against_refuters),
         cmocka_unit_test(a_bundle_is_not_explained_by_one_of_its_parts),
+        cmocka_unit_test(a_dropped_index_is_not_explained_as_one_that_was_built),
         cmocka_unit_test(the_model_of_all_trials_finds_what_matters),
         cmocka_unit_test(what_was_changed_once_and_kept_matters),
         cmocka_unit_test(what_was_kept_twice_is_told_from_where_it_began),
