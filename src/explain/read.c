@@ -61,6 +61,22 @@ int explain_read_knobs(const json_t *changes, struct explain_knob *knob, int max
     return n;
 }
 
+int explain_direction(const struct explain_case *c, int change, bool *made)
+{
+    *made = false;
+    for (int i = 0; i < CHANGE_ACTIONS && change < 0; i++)
+        *made = *made || c->actions[i] == change;
+    for (int i = 0; i < c->knobs; i++)
+        if ((int)c->knob[i].id == change) {
+            const struct knob *k = knob_at(c->knob[i].id);
+            double             from = c->knob[i].from, to = c->knob[i].to;
+            bool               among = k->choice[0].name && from > 0 && to > 0;      /* the first choice is "off"; the others are in no order */
+            *made = true;
+            return among || knob_special_of(k, from) || knob_special_of(k, to) ? 0 : (to > from) - (to < from);
+        }
+    return *made;
+}
+
 static void add_change(struct explanation *e, const char *what, const char *from, const char *to)
 {
     struct explain_change *c = NULL;
@@ -149,16 +165,17 @@ static int change_named(const char *what)
     return k ? (int)k->id : strncmp(what, "index ", 6) == 0 ? CHANGE_INDEX : strncmp(what, "drop of index ", 14) == 0 ? CHANGE_INDEX_DROP : strncmp(what, "statistics ", 11) == 0 ? CHANGE_STATISTICS : 0;
 }
 
-/* Through what the model says a change acts: the first sentence that it has for it. */
-static void tell_entries(struct explanation *e)
+/* Through what the model says a change acts. Its sentences are about more of the parameter: of less they say the reverse. */
+static void tell_entries(const struct explain_case *c, struct explanation *e)
 {
     for (int i = 0; i < e->changes; i++) {
-        int change = change_named(e->change[i].what);
+        bool made;
+        int  change = change_named(e->change[i].what), way = explain_direction(c, change, &made);
         struct text all;
         text_init(&all, EXPLAIN_LINE - 1);
         for (int j = 0; j < cause_entry_count && change != 0; j++)
             if (cause_entries[j].change == change && !strstr(all.s, cause_entries[j].why))
-                text_printf(&all, "%s%s", all.used ? "; " : "", cause_entries[j].why);
+                text_printf(&all, "%s%s%s", all.used ? "; " : "", way < 0 && cause_entries[j].sign != 0 ? "the reverse of: " : "", cause_entries[j].why);
         (void)text_copy(e->change[i].acts, sizeof e->change[i].acts, all.s);
         text_done(&all);
     }
@@ -347,7 +364,7 @@ void explain_read(const struct explain_source *s, struct explanation *e, struct 
     (void)figure_label(explain_text_of(one, "status"), e->state, sizeof e->state);
     e->in_force = force_of(s->file);
     take_changes(s->file, e, c);
-    tell_entries(e);
+    tell_entries(c, e);
     take_verdict(s->file, e, c);
     take_rows(s, e, c);
     e->randomised = is_switchback(c->method) && !e->from_minutes;

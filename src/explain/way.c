@@ -196,22 +196,6 @@ static void lay_columns(struct way *w)
 
 /* ---- the model to a graph ---- */
 
-/* Up (+1) or down (-1) did the change of this entry go? 0: neither, or not known. */
-static int direction(const struct explain_case *c, int change, bool *made)
-{
-    *made = false;
-    for (int i = 0; i < CHANGE_ACTIONS && change < 0; i++)
-        *made = *made || c->actions[i] == change;
-    for (int i = 0; i < c->knobs; i++)
-        if ((int)c->knob[i].id == change) {
-            *made = true;
-            const struct knob *k = knob_at(c->knob[i].id);
-            bool special = knob_special_of(k, c->knob[i].from) || knob_special_of(k, c->knob[i].to);
-            return special ? 0 : c->knob[i].to > c->knob[i].from ? 1 : -1;
-        }
-    return *made;
-}
-
 /* One more way from a to b: signs that differ leave it open. */
 static void join(struct way *w, int a, int b, int sign)
 {
@@ -224,7 +208,7 @@ static void lay_model(struct way *w)
 {
     for (int i = 0; i < cause_entry_count; i++) {
         bool made;
-        int  way = direction(w->c, cause_entries[i].change, &made);
+        int  way = explain_direction(w->c, cause_entries[i].change, &made);
         if (made)
             join(w, WAY_CHANGE, (int)cause_entries[i].to, way * cause_entries[i].sign);
     }

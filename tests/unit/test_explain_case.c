@@ -381,6 +381,34 @@ static void a_dropped_index_is_not_explained_as_one_that_was_built(void **state)
     }
 }
 
+/* What the model says of more of a parameter is not said of less; what is neither more nor less has no side. */
+static void a_parameter_that_went_down_is_told_the_other_way_round(void **state)
+{
+    enum { NOT_ASKED = 9 };                   /* the made-up data go the way of more, so that another path may be told */
+    static const struct { enum knob_id knob; const char *from, *to, *said; int expected; } cases[] = {
+        { KNOB_AUTOVACUUM_VACUUM_SCALE_FACTOR, "0.05", "0.2", "dead rows are cleaned away later", 1 },
+        { KNOB_AUTOVACUUM_VACUUM_SCALE_FACTOR, "0.2", "0.05", "the reverse of: dead rows are cleaned away later", -1 },
+        { KNOB_SHARED_BUFFERS, "640MB", "128MB", "the reverse of: more of the data stays in the server's own cache; the reverse of: fewer changed pages are evicted by sessions; changed pages stay in the cache "
+          "until a checkpoint, or leave it before", NOT_ASKED },
+        { KNOB_RANDOM_PAGE_COST, "4", "1.1", "the planner chooses other plans (sequential scans or indexes)", 0 },
+        { KNOB_WAL_COMPRESSION, "off", "pglz", "full page images are compressed; compressing costs CPU", -1 },
+        { KNOB_WAL_COMPRESSION, "pglz", "lz4", "full page images are compressed; compressing costs CPU", 0 },
+        { KNOB_WAL_COMPRESSION, "lz4", "off", "the reverse of: full page images are compressed; the reverse of: compressing costs CPU", NOT_ASKED },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct explain_world w = usual;
+        w.knob = cases[i].knob;
+        w.from = cases[i].from;
+        w.to = cases[i].to;
+        w.unseen = cases[i].knob == KNOB_WAL_COMPRESSION ? cause_bit(CAUSE_CPU) : 0;      /* of its two ways, the one by the log */
+        struct explanation *e = explained(&w, NULL);
+        assert_string_equal(e->change[0].acts, cases[i].said);
+        if (cases[i].expected != NOT_ASKED)
+            assert_int_equal(e->station[0].expected, cases[i].expected);
+        explanation_free(e);
+    }
+}
+
 static void the_model_of_all_trials_finds_what_matters(void **state)
 {
     struct explain_world w = usual;
@@ -608,6 +636,7 @@ int main(void)
         cmocka_unit_test(an_honest_effect_stands_against_refuters),
         cmocka_unit_test(a_bundle_is_not_explained_by_one_of_its_parts),
         cmocka_unit_test(a_dropped_index_is_not_explained_as_one_that_was_built),
+        cmocka_unit_test(a_parameter_that_went_down_is_told_the_other_way_round),
         cmocka_unit_test(the_model_of_all_trials_finds_what_matters),
         cmocka_unit_test(what_was_changed_once_and_kept_matters),
         cmocka_unit_test(what_was_kept_twice_is_told_from_where_it_began),
