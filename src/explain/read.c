@@ -7,6 +7,7 @@
 #include "explain/inside.h"
 
 #include "base/clock.h"
+#include "model/verdict.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -201,8 +202,9 @@ static void take_verdict(const json_t *file, struct explanation *e, struct expla
     e->at_us = (int64_t)json_integer_value(json_object_get(v, "wall_us"));
     if (e->at_us < 0 || e->at_us > LATEST_US)
         e->at_us = 0;
-    int kind = (int)json_integer_value(json_object_get(json_object_get(json_object_get(run, "trial"), "mix"), "kind"));
-    (void)text_copy(e->response, sizeof e->response, kind >= 1 && kind <= 3 ? responses[kind] : "");
+    bool some = verdict_of_some(explain_text_of(v, "why"));
+    int  kind = some ? 1 : (int)json_integer_value(json_object_get(json_object_get(json_object_get(run, "trial"), "mix"), "kind"));
+    (void)text_copy(e->response, sizeof e->response, some ? "time per call of the statements it was made for" : kind >= 1 && kind <= 3 ? responses[kind] : "");
     c->by_throughput = kind == 2;
     e->of_time = kind == 1 || kind == 3;
     if (!verify_class_parse(e->method, &c->method))

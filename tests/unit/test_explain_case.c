@@ -4,6 +4,7 @@
 #include "explain_world.h"
 
 #include "base/rand.h"
+#include "model/verdict.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -556,6 +557,31 @@ static void the_lead_tells_the_change_of_what_was_measured(void **state)
     }
 }
 
+/* An index is proven on the statements that it was built for: their gain is told as theirs, and adds nothing to what the database has gained. */
+static void what_was_measured_on_some_statements_is_not_told_of_all(void **state)
+{
+    struct explain_world w = usual;
+    struct explanation  *e = NULL;
+    struct fault         fault;
+    json_t *file, *minutes;
+    explain_world_make(&w, &file, &minutes);
+    json_t *verdict = json_pack("{s:s,s:f,s:f,s:f,s:s}", "outcome", "better", "effect", 0.6931, "lo", 0.5108, "hi", 0.9163, "why", VERDICT_OF_SOME "50 % less time per call.");
+    json_t *outcomes = json_pack("[{s:s,s:s,s:b,s:f,s:{s:[{s:s,s:s,s:s}]}},{s:s,s:s,s:b,s:f,s:{s:s},s:O}]", "case_id", "later", "result", "better", "kept", 1, "effect", 0.1,
+                                 "proposal", "changes", "name", "work_mem", "from", "4MB", "to", "8MB", "case_id", "case-1", "result", "better", "kept", 1, "effect", 0.6931,
+                                 "proposal", "upkeep", "orders_by_day", "verdict", verdict);
+    (void)json_object_set_new(json_object_get(file, "outcome"), "verdict", verdict);
+    assert_ok(explain_case(&(struct explain_source){ file, outcomes, NULL }, &e, &fault), &fault);
+    char *lead = told(e, explanation_lead);
+    assert_non_null(strstr(lead, "With it time per call of the statements it was made for became 50.0 % less, which is better; the change lies between -60.0 % and -40.0 %."));
+    assert_int_equal(e->tries, 2);
+    assert_true(isnan(e->tried[0].level) && fabs(e->tried[0].best) < 1e-12 && fabs(e->tried[0].effect - 0.6931) < 1e-12);
+    assert_true(fabs(e->tried[1].level - 0.1) < 1e-12 && fabs(e->tried[1].best - 0.1) < 1e-12);
+    free(lead);
+    explanation_free(e);
+    json_decref(outcomes);
+    json_decref(file);
+}
+
 /* A case as its row has it, and an outcome where there is one. */
 static void what_is_in_force_is_only_said_where_it_is_proven(void **state)
 {
@@ -644,6 +670,7 @@ int main(void)
         cmocka_unit_test(what_is_in_force_is_only_said_where_it_is_proven),
         cmocka_unit_test(a_station_goes_where_its_change_goes_whatever_load_did_to_the_means),
         cmocka_unit_test(the_lead_tells_the_change_of_what_was_measured),
+        cmocka_unit_test(what_was_measured_on_some_statements_is_not_told_of_all),
         cmocka_unit_test(the_span_reaches_around_the_actions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
