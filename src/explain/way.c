@@ -157,24 +157,37 @@ static void add_station(struct way *w, int node, const struct explain_row *const
     way_unknown(&s->change, STANDING_TOO_FEW, "");
 }
 
+/*
+ * A window is compared when everything that counts as seen is known of it.  Where the order was drawn by lot both windows of a block
+ * are, or neither: half of one would cost all the others their partners.
+ */
+static int keep_whole(const struct way *w, const struct explain_row **row, int all)
+{
+    bool gone[EXPLAIN_ROWS_MAX] = { 0 };
+    int  n = 0;
+    for (int i = 0; i < all; i++)
+        for (int v = 0; v < CAUSE_NODES; v++)
+            gone[i] = gone[i] || ((w->observed & cause_bit(v)) && !isfinite(value_of(row[i], v)));
+    for (int i = 0; i < all && w->e->randomised; i++)
+        for (int k = 0; k < all && gone[i]; k++)
+            gone[k] = gone[k] || row[k]->block == row[i]->block;
+    for (int i = 0; i < all; i++)
+        if (!gone[i])
+            row[n++] = row[i];
+    return n;
+}
+
 /* Columns of everything that the change may act on and that was seen. */
 static void lay_columns(struct way *w)
 {
     const struct explain_row **row = calloc(EXPLAIN_ROWS_MAX, sizeof *row);
     if (!row)
         return;
-    int n = choose(w, row), all = n;
+    int n = choose(w, row);
     for (int v = 0; v < CAUSE_NODES; v++)
         if ((w->reached & cause_bit(v)) && seen_in(row, n, v) >= seen_share * n && n > 0)
             w->observed |= cause_bit(v);
-    n = 0;
-    for (int i = 0; i < all; i++) {
-        bool whole = true;
-        for (int v = 0; v < CAUSE_NODES && whole; v++)
-            whole = !(w->observed & cause_bit(v)) || isfinite(value_of(row[i], v));
-        if (whole)
-            row[n++] = row[i];
-    }
+    n = keep_whole(w, row, n);
     for (int v = 0; v < CAUSE_NODES; v++) {
         for (int i = 0; i < n && (w->observed & cause_bit(v)); i++)
             w->column[v][i] = value_of(row[i], v);

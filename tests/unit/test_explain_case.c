@@ -312,6 +312,28 @@ static void what_was_not_measured_is_stepped_over(void **state)
     explanation_free(e);
 }
 
+/* One window of twenty pairs without a reading: its pair is left out, the others stay pairs. */
+static void a_reading_that_is_missing_costs_one_pair_and_not_all(void **state)
+{
+    struct explain_world w = usual;
+    struct explanation  *e = NULL;
+    struct fault         fault;
+    json_t *file, *minutes;
+    w.pairs = 20;
+    explain_world_make(&w, &file, &minutes);
+    json_t *values = json_object_get(json_object_get(json_object_get(json_object_get(file, "run"), "trial"), "mechanisms"), "obs");
+    for (size_t m = 0; m < MECHANISMS; m++)
+        if (metric_mechanism[m] == METRIC_CACHE_HIT)
+            (void)json_array_set_new(json_array_get(values, 7), m, json_null());
+    assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+    assert_true(e->randomised && e->paired && e->shown);
+    assert_int_equal(e->windows_with, 19);
+    assert_int_equal(e->windows_without, 19);
+    assert_string_equal(e->station[0].name, "cache hit ratio");
+    json_decref(file);
+    explanation_free(e);
+}
+
 static void nothing_known_of_the_inside_is_said_and_no_path_is_claimed(void **state)
 {
     struct explain_world w = usual;
@@ -658,6 +680,7 @@ int main(void)
         cmocka_unit_test(minutes_stand_in_for_windows_that_were_not_kept),
         cmocka_unit_test(too_few_windows_are_said_to_be_too_few),
         cmocka_unit_test(what_was_not_measured_is_stepped_over),
+        cmocka_unit_test(a_reading_that_is_missing_costs_one_pair_and_not_all),
         cmocka_unit_test(nothing_known_of_the_inside_is_said_and_no_path_is_claimed),
         cmocka_unit_test(an_honest_effect_stands_against_refuters),
         cmocka_unit_test(a_bundle_is_not_explained_by_one_of_its_parts),
