@@ -30,6 +30,14 @@ void way_settle(struct explain_figure *f, enum explain_standing standing, double
     (void)text_copy(f->why, sizeof f->why, why);
 }
 
+void way_failed(struct explain_figure *f, const struct fault *fault)
+{
+    if (strstr(fault->text, "combination of other columns"))        /* math/cause/lsq.h */
+        way_unknown(f, STANDING_NOT_IDENTIFIED, "it went together with load, or with another station, in all windows, so that they cannot be told apart");
+    else
+        way_unknown(f, STANDING_TOO_FEW, *fault->text ? fault->text : "too few windows");
+}
+
 /* ---- windows to columns ---- */
 
 static int mechanism_of(enum metric m)
@@ -300,6 +308,8 @@ static void lay_graphs(struct way *w)
     must(math_dag_init(&w->assumed, n, NULL));
     must(math_dag_init(&w->honest, n + hidden + 1 + !w->e->randomised, NULL));
     draw_arrows(w, &w->assumed, w->children[WAY_CHANGE]);
+    if (w->loaded && !w->e->randomised)                             /* it may differ between before and after: then it is held still on each step, the first one, too */
+        must(math_dag_edge(&w->assumed, w->node[WAY_LOAD], 0, NULL));
     draw_arrows(w, &w->honest, w->children[WAY_CHANGE]);
     int at = n;
     for (int v = 0; v < CAUSE_NODES; v++)
@@ -358,7 +368,7 @@ void way_effect(struct way *w, int from, int to, struct explain_figure *f)
         told = estimate(w, &w->assumed, from, to, &c, &fault);
     }
     if (!told)
-        way_unknown(f, STANDING_TOO_FEW, fault.text);
+        way_failed(f, &fault);
     else if (c.effect.standing != MATH_KNOWN)
         way_unknown(f, STANDING_NOT_IDENTIFIED, c.effect.why);
     else {
@@ -466,6 +476,8 @@ static void tell_path(struct way *w, const struct math_path *p, enum cause_node 
         return;
     if (first->change.standing == STANDING_TOO_FEW)
         (void)snprintf(w->e->way, sizeof w->e->way, "There are too few windows to tell through what it acted; the model expects this way.");
+    else if (first->change.standing == STANDING_NOT_IDENTIFIED)
+        (void)snprintf(w->e->way, sizeof w->e->way, "What the change did cannot be told from what load did in the same windows; the model expects this way.");
     else if (!last->moved)
         (void)snprintf(w->e->way, sizeof w->e->way, "No effect on %s can be told from chance, so there is no way to be shown; the model expects this one.", last->name);
     else if (length < 2)

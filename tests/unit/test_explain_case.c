@@ -312,6 +312,39 @@ static void what_was_not_measured_is_stepped_over(void **state)
     explanation_free(e);
 }
 
+/* Sixteen clients before and thirty-two after: what they did and what the parameter did is the same column, however many windows there are. */
+static void load_that_changed_with_the_parameter_is_not_called_too_few_windows(void **state)
+{
+    struct explain_world w = usual;
+    struct explanation  *e = NULL;
+    struct fault         fault;
+    json_t *file, *minutes;
+    size_t  i;
+    json_t *values;
+    w.design = WORLD_RESTART;
+    explain_world_make(&w, &file, &minutes);
+    json_array_foreach(json_object_get(json_object_get(json_object_get(json_object_get(file, "run"), "trial"), "mechanisms"), "obs"), i, values)
+        for (size_t m = 0; m < MECHANISMS; m++)
+            if (metric_mechanism[m] == METRIC_CONNECTIONS)
+                (void)json_array_set_new(values, m, json_real(32));
+    assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+    assert_false(e->shown);
+    assert_true(e->path > 1);
+    for (int k = 0; k < e->stations; k++) {
+        assert_int_equal(e->station[k].change.standing, STANDING_NOT_IDENTIFIED);
+        assert_non_null(strstr(e->station[k].change.why, "went together with load"));
+    }
+    assert_int_equal(e->unit[0].figure.standing, STANDING_NOT_IDENTIFIED);
+    assert_int_equal(e->through.standing, STANDING_NOT_IDENTIFIED);
+    assert_int_equal(e->direct.standing, STANDING_NOT_IDENTIFIED);
+    char *way = told(e, explanation_way);
+    assert_non_null(strstr(way, "cannot be told from what load did"));
+    assert_null(strstr(way, "too few windows"));
+    free(way);
+    json_decref(file);
+    explanation_free(e);
+}
+
 /* One window of twenty pairs without a reading: its pair is left out, the others stay pairs. */
 static void a_reading_that_is_missing_costs_one_pair_and_not_all(void **state)
 {
@@ -680,6 +713,7 @@ int main(void)
         cmocka_unit_test(minutes_stand_in_for_windows_that_were_not_kept),
         cmocka_unit_test(too_few_windows_are_said_to_be_too_few),
         cmocka_unit_test(what_was_not_measured_is_stepped_over),
+        cmocka_unit_test(load_that_changed_with_the_parameter_is_not_called_too_few_windows),
         cmocka_unit_test(a_reading_that_is_missing_costs_one_pair_and_not_all),
         cmocka_unit_test(nothing_known_of_the_inside_is_said_and_no_path_is_claimed),
         cmocka_unit_test(an_honest_effect_stands_against_refuters),
