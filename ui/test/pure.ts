@@ -65,6 +65,10 @@ const why = readWhy({ case_id: "c", stations: [{ name: "x", on_path: 1, moved: t
 is([why.stations[0]?.before, why.stations[0]?.change.estimate, why.stations[0]?.unit], [null, null, ""], "what the engine does not know stays unknown");
 is([why.sure, why.points.length, why.importance[0]?.weight, why.missing, why.units], ["high", 1, 0.5, null, []], "an explanation is read as far as it goes");
 is(readWhy({}).stations, [], "an empty explanation is one");
+const tried = readWhy({ tries: [{ case_id: "a", title: "x", result: "refused", kept: false, this: false, effect: null }, { case_id: "b", kept: true, this: true, effect: 0.1 }],
+  tries_left_out: 3 });
+is([tried.tries[0]?.effect, tried.tries[0]?.kept, tried.tries[1]?.mine, tried.tries[1]?.title, tried.triesLeftOut, readWhy({}).tries], [null, false, true, "", 3, []],
+  "what else was tried is read as far as it goes");
 
 // convergence
 const outcome = (effectLog: number | null, kept: boolean | null, at: number): Outcome =>
