@@ -139,6 +139,31 @@ static void groups_that_cannot_be_compared_have_no_number(void **state)
     assert_string_equal(math_standing_name(MATH_NO_OVERLAP), "no overlap");
 }
 
+/* Eight rows of four hundred are of a kind that is always treated: so many are unsupported, not all, and without them there is an answer. */
+static void a_few_rows_that_are_always_treated_are_counted_and_can_be_left_out(void **state)
+{
+    struct bench *b = *state;
+    struct math_study s = tell(b, 400, 0, false), rest = { 392, 1, y + 8, t + 8, (const double *const[]){ c[0] + 8 } };
+    double treated = 8;
+    for (int i = 0; i < 400; i++)
+        c[1][i] = i < 8;
+    for (int i = 0; i < 8; i++)
+        t[i] = 1;
+    for (int i = 8; i < 400; i++)
+        treated += t[i];
+    for (int m = MATH_BY_MATCHING; m < MATH_METHODS; m++) {
+        struct math_effect e = effect(b, &s, (struct math_effect_conf){ .method = (enum math_method)m });
+        assert_int_equal(e.standing, MATH_NO_OVERLAP);
+        assert_near(e.unsupported, 8.0 / 400, 1e-12);
+        assert_non_null(strstr(e.why, "Of some rows (2.0 % of those asked about)"));
+        e = effect(b, &s, (struct math_effect_conf){ .method = (enum math_method)m, .estimand = MATH_ATT });
+        assert_near(e.unsupported, 8 / treated, 1e-12);
+        assert_int_equal(effect(b, &rest, (struct math_effect_conf){ .method = (enum math_method)m }).standing, MATH_KNOWN);
+    }
+    struct math_effect line = effect(b, &s, (struct math_effect_conf){ .method = MATH_BY_REGRESSION });
+    assert_int_equal(line.treated, (int)treated);
+}
+
 static void many_unlike_controls_do_not_hinder_the_question_about_the_treated(void **state)
 {
     struct bench *b = *state;
@@ -369,6 +394,7 @@ int main(void)
         with_bench(the_treated_and_all_are_different_questions),
         with_bench(one_right_model_of_two_is_enough),
         with_bench(groups_that_cannot_be_compared_have_no_number),
+        with_bench(a_few_rows_that_are_always_treated_are_counted_and_can_be_left_out),
         with_bench(many_unlike_controls_do_not_hinder_the_question_about_the_treated),
         with_bench(matching_shares_ties_and_ignores_the_order_of_rows),
         with_bench(matching_without_covariates_is_the_difference_of_means),

@@ -64,6 +64,9 @@ static enum err by_regression(const struct math_study *s, const struct math_effe
 {
     const double *x[MATH_COLUMNS_MAX];
     struct math_ols o;
+    int ones;
+    if (math_binary_check(s->treat, s->n, &ones, NULL) == OK)
+        e->treated = ones;
     x[0] = s->treat;
     for (int j = 0; j < s->k; j++)
         x[1 + j] = s->x[j];
@@ -252,6 +255,24 @@ static enum err by_weights(const struct math_study *s, const struct math_effect_
     return OK;
 }
 
+/* There is no propensity to fit where covariates tell the arm without error, of all rows or of some. */
+static void separated(const struct math_study *s, const double *eta, enum math_estimand estimand, struct math_effect *e)
+{
+    double least = INFINITY, most = -INFINITY;    /* of the treated, of the others */
+    char   why[sizeof e->why];
+    for (int i = 0; i < s->n; i++)
+        if (s->treat[i] > 0.5)
+            least = fmin(least, eta[i]);
+        else
+            most = fmax(most, eta[i]);
+    e->unsupported = least > most ? 1 : unsupported(s, eta, estimand);
+    if (least > most)
+        snprintf(why, sizeof why, "The covariates tell treated from untreated rows without error: nobody is like anybody in the other arm.");
+    else
+        snprintf(why, sizeof why, "Of some rows (%.1f %% of those asked about) the covariates alone tell the arm: nobody in the other one is like them. Leave them out.", 100 * e->unsupported);
+    math_effect_unknown(e, MATH_NO_OVERLAP, why);
+}
+
 static enum err by_propensity(const struct math_study *s, const struct math_effect_conf *conf, double alpha, struct arena *scratch, struct math_effect *e, struct fault *fault)
 {
     struct math_logit l;
@@ -261,8 +282,7 @@ static enum err by_propensity(const struct math_study *s, const struct math_effe
     if (err)
         return err;
     if (l.separated) {
-        e->unsupported = 1;
-        math_effect_unknown(e, MATH_NO_OVERLAP, "The covariates tell treated from untreated rows without error: nobody is like anybody in the other arm.");
+        separated(s, l.eta, conf->estimand, e);
         return OK;
     }
     err = count_rows(s, l.eta, conf->estimand, scratch, &c, fault);
