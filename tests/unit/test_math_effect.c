@@ -215,6 +215,21 @@ static void matching_without_covariates_is_the_difference_of_means(void **state)
     assert_near(effect(b, &s, (struct math_effect_conf){ .method = MATH_BY_REGRESSION }).estimate, plain.estimate, 1e-10);
 }
 
+static void outcomes_too_large_to_be_squared_are_refused_and_not_told_as_nan(void **state)
+{
+    struct bench *b = *state;
+    for (int m = 0; m < MATH_METHODS; m++) {
+        struct math_study s = tell(b, 200, 0, false);
+        struct math_effect_conf conf = { .method = (enum math_method)m };
+        struct math_effect e;
+        for (int i = 0; i < 200; i++)
+            y[i] *= 1e200;
+        assert_int_equal(math_effect(&s, &conf, &b->arena, &e, &b->fault), ERR_INPUT);
+        assert_non_null(strstr(b->fault.text, "too large"));
+        assert_true(isnan(e.estimate) && e.standing != MATH_KNOWN);
+    }
+}
+
 static void bad_input_is_refused_with_its_reason(void **state)
 {
     struct bench *b = *state;
@@ -398,6 +413,7 @@ int main(void)
         with_bench(many_unlike_controls_do_not_hinder_the_question_about_the_treated),
         with_bench(matching_shares_ties_and_ignores_the_order_of_rows),
         with_bench(matching_without_covariates_is_the_difference_of_means),
+        with_bench(outcomes_too_large_to_be_squared_are_refused_and_not_told_as_nan),
         with_bench(bad_input_is_refused_with_its_reason),
         with_bench(intervals_hold_the_truth_about_as_often_as_they_say),
         with_bench(the_graph_decides_what_is_adjusted_for),

@@ -296,6 +296,15 @@ static enum err by_propensity(const struct math_study *s, const struct math_effe
     return err;
 }
 
+/* Squares beyond what a number holds: no estimate, however finite the outcomes are. */
+static enum err told_or_not(struct math_effect *e, enum err err, struct fault *fault)
+{
+    if (err || e->standing != MATH_KNOWN || (isfinite(e->estimate) && isfinite(e->se)))
+        return err;
+    math_effect_unknown(e, MATH_NOT_IDENTIFIED, "Not estimated.");
+    return fail(fault, ERR_INPUT, "the outcome is too large for its spread to be told");
+}
+
 enum err math_effect(const struct math_study *s, const struct math_effect_conf *conf, struct arena *scratch, struct math_effect *e, struct fault *fault)
 {
     double alpha = conf->alpha > 0 ? conf->alpha : 0.05;
@@ -311,9 +320,9 @@ enum err math_effect(const struct math_study *s, const struct math_effect_conf *
     if (err)
         return err;
     if (conf->method == MATH_BY_REGRESSION)
-        return by_regression(s, conf, alpha, scratch, e, fault);
+        return told_or_not(e, by_regression(s, conf, alpha, scratch, e, fault), fault);
     err = math_binary_check(s->treat, s->n, &e->treated, fault);
     if (err)
         return err;
-    return conf->method == MATH_BY_DIFFERENCE ? by_difference(s, alpha, e, fault) : by_propensity(s, conf, alpha, scratch, e, fault);
+    return told_or_not(e, conf->method == MATH_BY_DIFFERENCE ? by_difference(s, alpha, e, fault) : by_propensity(s, conf, alpha, scratch, e, fault), fault);
 }
