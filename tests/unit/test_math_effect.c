@@ -329,6 +329,34 @@ static void the_graph_decides_what_is_adjusted_for(void **state)
     assert_near(cause.effect.estimate, 0, 0);
 }
 
+/* w acts on the outcome alone: holding it still makes the estimate sharper, and is left where the data do not bear it. */
+static void what_is_held_still_for_precision_alone_does_not_stand_in_the_way(void **state)
+{
+    struct bench *b = *state;
+    static double x[40], out[40], w[40];
+    struct math_data data = { 40, { x, out, w } };
+    struct math_effect_conf conf = { .method = MATH_BY_REGRESSION };
+    struct math_cause cause;
+    struct math_dag g = graph(b, 3, "01 21", 0);
+    for (int i = 0; i < 40; i++) {
+        x[i] = rand_normal(&b->rand);
+        w[i] = rand_normal(&b->rand);
+        out[i] = 2 * x[i] + w[i] + 0.1 * rand_normal(&b->rand);
+    }
+    assert_ok(math_cause(&g, &data, 0, 1, &conf, &b->arena, &cause, &b->fault), &b->fault);
+    assert_int_equal(cause.adjusted, 1 << 2);
+    assert_true(cause.effect.se < 0.1);
+    for (int i = 0; i < 40; i++)
+        w[i] = 7;
+    assert_ok(math_cause(&g, &data, 0, 1, &conf, &b->arena, &cause, &b->fault), &b->fault);
+    assert_int_equal(cause.adjusted, 0);
+    assert_int_equal(cause.effect.standing, MATH_KNOWN);
+    assert_near(cause.effect.estimate, 2, 5 * cause.effect.se);
+    out[3] = (double)NAN;                                      /* what is wrong with the data is still said */
+    assert_int_equal(math_cause(&g, &data, 0, 1, &conf, &b->arena, &cause, &b->fault), ERR_INPUT);
+    assert_non_null(strstr(b->fault.text, "not a finite number"));
+}
+
 static void a_binary_treatment_keeps_the_method_asked_for_and_lack_of_overlap_goes_through(void **state)
 {
     struct bench *b = *state;
@@ -417,6 +445,7 @@ int main(void)
         with_bench(bad_input_is_refused_with_its_reason),
         with_bench(intervals_hold_the_truth_about_as_often_as_they_say),
         with_bench(the_graph_decides_what_is_adjusted_for),
+        with_bench(what_is_held_still_for_precision_alone_does_not_stand_in_the_way),
         with_bench(a_binary_treatment_keeps_the_method_asked_for_and_lack_of_overlap_goes_through),
         with_bench(the_published_numbers_of_the_job_training_study_come_out),    /* the last one, and only where the data are */
     };
