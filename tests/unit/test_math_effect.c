@@ -164,6 +164,33 @@ static void a_few_rows_that_are_always_treated_are_counted_and_can_be_left_out(v
     assert_int_equal(line.treated, (int)treated);
 }
 
+/* A fifth of the rows is of a kind that is never treated. What the treatment does to those who get it does not depend on them. */
+static void rows_that_are_never_treated_do_not_hinder_the_question_about_the_treated(void **state)
+{
+    struct bench *b = *state;
+    struct math_study s = tell(b, ROWS, 0.5, false);
+    int others = 0;
+    for (int i = 0; i < ROWS; i++) {
+        c[1][i] = i % 5 == 0;
+        t[i] = c[1][i] < 0.5 && t[i] > 0.5;
+        y[i] = 2 * t[i] + 3 * c[0][i] - 7 * c[1][i] + rand_normal(&b->rand);
+        others += c[1][i] < 0.5;
+    }
+    for (int m = MATH_BY_MATCHING; m < MATH_METHODS; m++) {
+        struct math_effect e = effect(b, &s, (struct math_effect_conf){ .method = (enum math_method)m });
+        assert_int_equal(e.standing, MATH_NO_OVERLAP);
+        assert_int_equal(e.n, ROWS);
+        e = effect(b, &s, (struct math_effect_conf){ .method = (enum math_method)m, .estimand = MATH_ATT });
+        assert_int_equal(e.standing, MATH_KNOWN);
+        assert_int_equal(e.n, others);
+        assert_near(e.estimate, 2, 4 * e.se);
+        assert_true(e.se < 0.3 && e.unsupported < 0.05);
+    }
+    for (int i = 0; i < ROWS; i++)            /* never, or always: then there is nobody to compare with */
+        t[i] = c[1][i] < 0.5;
+    assert_int_equal(effect(b, &s, (struct math_effect_conf){ .method = MATH_BY_WEIGHTING, .estimand = MATH_ATT }).standing, MATH_NO_OVERLAP);
+}
+
 static void many_unlike_controls_do_not_hinder_the_question_about_the_treated(void **state)
 {
     struct bench *b = *state;
@@ -438,6 +465,7 @@ int main(void)
         with_bench(one_right_model_of_two_is_enough),
         with_bench(groups_that_cannot_be_compared_have_no_number),
         with_bench(a_few_rows_that_are_always_treated_are_counted_and_can_be_left_out),
+        with_bench(rows_that_are_never_treated_do_not_hinder_the_question_about_the_treated),
         with_bench(many_unlike_controls_do_not_hinder_the_question_about_the_treated),
         with_bench(matching_shares_ties_and_ignores_the_order_of_rows),
         with_bench(matching_without_covariates_is_the_difference_of_means),

@@ -11,6 +11,7 @@
 #include <string.h>
 
 static const double caliper = 0.2;    /* of the sd of the linear propensity: how far outside the other arm's range still counts as inside (Austin 2011) */
+static const double never = 20;       /* on the scale of the linear propensity below the least of a treated row, where there is no fit: odds of 1 to 500 million */
 static const double rare = 0.05;      /* probability of the other arm below which a row beyond its range is not there by chance */
 
 static const char *const method_names[MATH_METHODS] = {
@@ -273,6 +274,63 @@ static void separated(const struct math_study *s, const double *eta, enum math_e
     math_effect_unknown(e, MATH_NO_OVERLAP, why);
 }
 
+/* The rows of the treated, and of the others all that might have been one of them, in `row`; returns how many. */
+static int ever_treated(const struct math_study *s, const double *eta, int *row)
+{
+    double least = INFINITY;
+    int    n = 0;
+    for (int i = 0; i < s->n; i++)
+        least = s->treat[i] > 0.5 ? fmin(least, eta[i]) : least;
+    for (int i = 0; i < s->n; i++)
+        if (s->treat[i] > 0.5 || eta[i] > least - never)
+            row[n++] = i;
+    return n;
+}
+
+/* Column v of those rows; false when it is the same in all of them. */
+static bool take_rows(const double *v, const int *row, int n, double *to)
+{
+    bool varies = false;
+    for (int i = 0; i < n; i++) {
+        to[i] = v[row[i]];
+        varies = varies || to[i] < to[0] || to[i] > to[0];
+    }
+    return varies;
+}
+
+static enum err by_propensity(const struct math_study *s, const struct math_effect_conf *conf, double alpha, struct arena *scratch, struct math_effect *e, struct fault *fault);
+
+/*
+ * The question about the treated needs nobody who is never treated: such rows have weight 0 and match nobody, and without them the
+ * others have a propensity.  *e is left as it is when that does not help.
+ */
+static enum err among_ever_treated(const struct math_study *s, const struct math_effect_conf *conf, double alpha, const double *eta, struct arena *scratch, struct math_effect *e, struct fault *fault)
+{
+    const double *x[MATH_COLUMNS_MAX];
+    struct math_effect again = *e;
+    int    *row = arena_alloc(scratch, (size_t)s->n * sizeof *row), n = row ? ever_treated(s, eta, row) : 0, k = 0;
+    double *copy = row ? math_doubles(scratch, (size_t)n * (size_t)(s->k + 2), fault) : NULL;
+    if (!row || !copy)
+        return fail(fault, ERR_LIMIT, "%d rows do not fit into the memory set aside", s->n);
+    if (n == s->n)
+        return OK;
+    (void)take_rows(s->y, row, n, copy);
+    (void)take_rows(s->treat, row, n, copy + n);
+    for (int j = 0; j < s->k; j++) {
+        x[k] = copy + (size_t)(2 + k) * (size_t)n;
+        k += take_rows(s->x[j], row, n, copy + (size_t)(2 + k) * (size_t)n);
+    }
+    struct math_study some = { n, k, copy, copy + n, x };
+    again.n = n;
+    int      ones;
+    enum err err = math_binary_check(some.treat, n, &ones, fault);
+    if (!err)
+        err = by_propensity(&some, conf, alpha, scratch, &again, fault);
+    if (!err && again.standing != MATH_NOT_IDENTIFIED)
+        *e = again;
+    return err == ERR_INPUT ? OK : err;
+}
+
 static enum err by_propensity(const struct math_study *s, const struct math_effect_conf *conf, double alpha, struct arena *scratch, struct math_effect *e, struct fault *fault)
 {
     struct math_logit l;
@@ -283,7 +341,7 @@ static enum err by_propensity(const struct math_study *s, const struct math_effe
         return err;
     if (l.separated) {
         separated(s, l.eta, conf->estimand, e);
-        return OK;
+        return conf->estimand == MATH_ATT ? among_ever_treated(s, conf, alpha, l.eta, scratch, e, fault) : OK;
     }
     err = count_rows(s, l.eta, conf->estimand, scratch, &c, fault);
     if (err || !overlaps(s, conf, l.eta, &c, e))
