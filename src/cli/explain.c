@@ -108,6 +108,12 @@ static void put_actions(struct cli *c, const json_t *file)
     fprintf(c->out, "  what is in force %s\n", json_is_true(print_member(file, "case.in_force_is_proven")) ? "was read back" : "has NOT been proven");
 }
 
+/* Not kept means put back only where somebody has looked. */
+static bool was_read_back(const json_t *file)
+{
+    return strcmp(print_text(file, "outcome.result"), "unknown") != 0 && !json_is_false(print_member(file, "case.in_force_is_proven"));
+}
+
 static void put_outcome(struct cli *c, const json_t *file)
 {
     const json_t *outcome = json_object_get(file, "outcome"), *verdict = print_member(file, "run.verdict");
@@ -119,7 +125,7 @@ static void put_outcome(struct cli *c, const json_t *file)
     }
     if (json_is_object(outcome)) {
         line(c, outcome, "result", "  ", "");
-        fprintf(c->out, ", %s", json_is_true(json_object_get(outcome, "kept")) ? "kept" : "not kept");
+        fprintf(c->out, ", %s", json_is_true(json_object_get(outcome, "kept")) ? "kept" : was_read_back(file) ? "not kept" : "what is in force is not known");
         if (json_is_number(json_object_get(outcome, "degraded_s")))
             fprintf(c->out, "; %s s worse than before while finding out", print_value(json_object_get(outcome, "degraded_s"), PRINT_TEXT, text, sizeof text));
         fputc('\n', c->out);

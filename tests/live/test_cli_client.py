@@ -323,6 +323,14 @@ def test_a_case_is_told_with_what_tried_to_refute_it_and_what_else_was_tried(dou
     assert told.index("What tried to refute it") < told.index("How sure") < told.index("What was tried with this target") < told.index("Which parameters matter here")
 
 
+@pytest.mark.parametrize("result, proven, said", [("worse", True, "worse, not kept"), ("unknown", True, "what is in force is not known"), ("worse", False, "what is in force is not known")])
+def test_not_kept_is_only_said_where_it_was_read_back(double, cli, result, proven, said):
+    double.says("GET", "/case/%s/file" % CASE, {"case": {"id": CASE, "title": "t", "target": "main", "status": "CLOSED", "in_force_is_proven": proven}, "outcome": {"result": result, "kept": False}})
+    double.says("GET", "/case/%s/explanation" % CASE, {"case_id": CASE, "lead": "l", "units": [], "tries": [], "refuters": [], "sure": {"level": "none", "points": []}})
+    told = cli("explain", CASE).stdout
+    assert said in told and ("not kept" in told) == (said == "worse, not kept")
+
+
 def test_a_missing_token_is_explained_when_it_is_asked_for(double, cli, tmp_path):
     double.says("GET", "/whoami", (401, problem("unauthenticated", "Who are you?", 401), {}))
     done = cli("whoami", token_file="", env={"HOMEOSTAT_CONFIG": ""})

@@ -98,6 +98,10 @@ export function readOutcome(x: unknown): Outcome {
 
 // ---- cases ----
 
+/** What was not kept was put back, unless nobody has read back what is in force. */
+const keptOf = (kept: boolean | null, result: unknown, proven: boolean | null): boolean | null =>
+  (kept === false && (result === "unknown" || proven === false) ? null : kept);
+
 export function readCase(x: unknown): Case {
   const o = record(x), r = maybe(o["outcome"]) ?? maybe(o["verdict"]) ?? o;
   return {
@@ -105,8 +109,8 @@ export function readCase(x: unknown): Case {
       target: raw(o["target"]), version: num(o["version"]), openedBy: str(pick(o, "opened_by", "actor")),
     created: time(pick(o, "created_at", "created_us")), updated: time(pick(o, "updated_at", "updated_us")),
       deadline: time(pick(o, "deadline_at", "deadline_us")), phase: str(o["phase"]), step: num(o["step"]), steps: num(o["steps"]),
-    proven: flag(o["in_force_is_proven"]), planHash: str(o["plan_hash"]), outcome: str(pick(r, "outcome", "result")), kept: flag(r["kept"]),
-      effect: num(r["effect"]), lo: num(r["lo"]), hi: num(r["hi"]), why: str(r["why"]),
+    proven: flag(o["in_force_is_proven"]), planHash: str(o["plan_hash"]), outcome: str(pick(r, "outcome", "result")),
+      kept: keptOf(flag(r["kept"]), r["result"], flag(o["in_force_is_proven"])), effect: num(r["effect"]), lo: num(r["lo"]), hi: num(r["hi"]), why: str(r["why"]),
   };
 }
 

@@ -70,6 +70,10 @@ const tried = readWhy({ tries: [{ case_id: "a", title: "x", result: "refused", k
 is([tried.tries[0]?.effect, tried.tries[0]?.kept, tried.tries[1]?.mine, tried.tries[1]?.title, tried.triesLeftOut, readWhy({}).tries], [null, false, true, "", 3, []],
   "what else was tried is read as far as it goes");
 
+// in force
+const ended = (result: string, proven: boolean) => readCase({ id: "1", status: "CLOSED", in_force_is_proven: proven, outcome: { result, kept: false } }).kept;
+is([ended("worse", true), ended("unknown", true), ended("worse", false)], [false, null, null], "what nobody has read back is not said to be put back");
+
 // convergence
 const outcome = (effectLog: number | null, kept: boolean | null, at: number): Outcome =>
   ({ caseId: null, title: "", time: at, outcome: null, kept, effect: effectLog, lo: null, hi: null, changes: [], why: null });
