@@ -108,6 +108,12 @@ static void put_actions(struct cli *c, const json_t *file)
     fprintf(c->out, "  what is in force %s\n", json_is_true(print_member(file, "case.in_force_is_proven")) ? "was read back" : "has NOT been proven");
 }
 
+/* Not kept means put back only where somebody has looked. */
+static bool was_read_back(const json_t *file)
+{
+    return strcmp(print_text(file, "outcome.result"), "unknown") != 0 && !json_is_false(print_member(file, "case.in_force_is_proven"));
+}
+
 static void put_outcome(struct cli *c, const json_t *file)
 {
     const json_t *outcome = json_object_get(file, "outcome"), *verdict = print_member(file, "run.verdict");
@@ -119,7 +125,7 @@ static void put_outcome(struct cli *c, const json_t *file)
     }
     if (json_is_object(outcome)) {
         line(c, outcome, "result", "  ", "");
-        fprintf(c->out, ", %s", json_is_true(json_object_get(outcome, "kept")) ? "kept" : "not kept");
+        fprintf(c->out, ", %s", json_is_true(json_object_get(outcome, "kept")) ? "kept" : was_read_back(file) ? "not kept" : "what is in force is not known");
         if (json_is_number(json_object_get(outcome, "degraded_s")))
             fprintf(c->out, "; %s s worse than before while finding out", print_value(json_object_get(outcome, "degraded_s"), PRINT_TEXT, text, sizeof text));
         fputc('\n', c->out);
@@ -150,6 +156,68 @@ static void put_moves(struct cli *c, const json_t *file)
 
 /* ---- why ---- */
 
+enum { TRIES_TOLD = 10 };
+
+static void put_refuters(struct cli *c, const json_t *why)
+{
+    size_t  i;
+    json_t *r;
+    if (json_array_size(json_object_get(why, "refuters")) == 0)
+        return;
+    heading(c, "What tried to refute it");
+    json_array_foreach(json_object_get(why, "refuters"), i, r) {
+        const json_t *refuted = json_object_get(r, "refuted");
+        line(c, r, "name", "  ", ": ");
+        fputs(json_is_true(refuted) ? "it refuted it" : json_is_false(refuted) ? "the effect stood" : "could not be made", c->out);
+        if (!json_is_boolean(refuted))
+            line(c, r, "why", ", ", "");
+        fputc('\n', c->out);
+    }
+}
+
+static void put_try(struct cli *c, const json_t *t)
+{
+    char when[40], effect[40], lo[40], hi[40];
+    fprintf(c->out, "  %s ", print_value(json_object_get(t, "time"), PRINT_TIME, when, sizeof when));
+    line(c, t, "title", "", ": ");
+    line(c, t, "result", "", "");
+    fputs(json_is_true(json_object_get(t, "kept")) ? ", kept" : "", c->out);
+    if (json_is_number(json_object_get(t, "effect")))
+        fprintf(c->out, ", %s (%s to %s)", print_value(json_object_get(t, "effect"), PRINT_GAIN, effect, sizeof effect), print_value(json_object_get(t, "lo"), PRINT_GAIN, lo, sizeof lo),
+                print_value(json_object_get(t, "hi"), PRINT_GAIN, hi, sizeof hi));
+    fputs(json_is_true(json_object_get(t, "this")) ? "  <- this one\n" : "\n", c->out);
+}
+
+/* The newest, oldest of them first; effects as speed: more is better. */
+static void put_tries(struct cli *c, const json_t *why)
+{
+    const json_t *tries = json_object_get(why, "tries");
+    size_t        n = json_array_size(tries);
+    long long     all = (long long)n + json_integer_value(json_object_get(why, "tries_left_out"));
+    if (n == 0)
+        return;
+    heading(c, "What was tried with this target");
+    if (all > TRIES_TOLD)
+        fprintf(c->out, "  the newest %d of %lld\n", (int)TRIES_TOLD, all);
+    for (size_t i = n > TRIES_TOLD ? n - TRIES_TOLD : 0; i < n; i++)
+        put_try(c, json_array_get(tries, i));
+}
+
+static void put_importance(struct cli *c, const json_t *why)
+{
+    const json_t *model = json_object_get(why, "model");
+    size_t        i;
+    json_t       *k;
+    char          share[40];
+    if (json_array_size(json_object_get(model, "importance")) == 0)
+        return;
+    heading(c, "Which parameters matter here");
+    json_array_foreach(json_object_get(model, "importance"), i, k) {
+        line(c, k, "knob", "  ", " ");
+        fprintf(c->out, "%s\n", print_value(json_object_get(k, "weight"), PRINT_SHARE, share, sizeof share));
+    }
+}
+
 static void put_why(struct cli *c, const json_t *why)
 {
     size_t  i;
@@ -170,10 +238,13 @@ static void put_why(struct cli *c, const json_t *why)
         fputs(")\n", c->out);
     }
     line(c, why, "missing", "  this explanation lacks: ", "\n");
+    put_refuters(c, why);
     heading(c, "How sure");
     line(c, why, "sure.level", "  ", "\n");
     json_array_foreach(print_member(why, "sure.points"), i, p)
         line(c, p, "text", json_is_true(json_object_get(p, "good")) ? "  + " : "  - ", "\n");
+    put_tries(c, why);
+    put_importance(c, why);
 }
 
 static int put_story(struct cli *c, const json_t *why)

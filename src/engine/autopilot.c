@@ -75,6 +75,12 @@ static enum err tell_outcome(struct planner *planner, const struct proposal *p, 
 /* A case that was given up because the load became another one: nobody said no to it. */
 static bool was_overtaken(const struct stored_outcome *o) { return strcmp(o->result, OVERTAKEN) == 0; }
 
+/* What a kept change adds to the sum of gains: nothing where only the statements it was made for were measured. */
+static double gain_of(const struct stored_outcome *o)
+{
+    return isfinite(o->effect) && !verdict_of_some(json_string_value(json_object_get(o->verdict, "why"))) ? o->effect : 0;
+}
+
 static void tell_again(void *ctx, const struct stored_outcome *o)
 {
     struct etarget *t = ctx;
@@ -84,7 +90,7 @@ static void tell_again(void *ctx, const struct stored_outcome *o)
         return;
     if (o->kept) {
         t->kept++;
-        t->best_effect += isfinite(o->effect) ? o->effect : 0;
+        t->best_effect += gain_of(o);
     }
     prove_count(t, o);
     if (proposal_parse(o->proposal, &p, &ignored) == OK)
@@ -445,7 +451,7 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
         prove_forget(t);
         if (o.kept) {
             t->kept++;
-            t->best_effect += isfinite(o.effect) ? o.effect : 0;
+            t->best_effect += gain_of(&o);
             memcpy(t->history, t->freshly, (size_t)t->fresh * sizeof t->history[0]);
             t->histories = t->fresh;
         }

@@ -30,7 +30,8 @@ static bool residuals_of(struct way *w, int from, int to, struct math_ols *o)
     if (w->loaded)
         x[k++] = w->column[WAY_LOAD];
     arena_reset(&w->scratch);
-    return math_ols(w->column[to], x, k, w->rows, MATH_ERRORS_CLASSIC, &w->scratch, o, &ignored) == OK;
+    return math_ols(w->column[to], x, k, w->rows, MATH_ERRORS_CLASSIC, &w->scratch, o, &ignored) == OK
+        || (w->loaded && math_ols(w->column[to], x, k - 1, w->rows, MATH_ERRORS_CLASSIC, &w->scratch, o, &ignored) == OK);     /* load went with the others: they hold it */
 }
 
 double way_dependence_in(const struct way *w, const double *residual)

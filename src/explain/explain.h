@@ -73,7 +73,7 @@ struct explain_try {
     int64_t at_us;
     bool    kept, this_one, related;     /* related: it was about the same parameters */
     double  effect, lo, hi;              /* log ratios, + is better */
-    double  level, best;                 /* against the configuration before the first of them: of this one, and the best that was kept so far */
+    double  level, best;                 /* against the configuration before the first of them: of this one (NAN: not measured on all of the load), and the best that was kept so far */
 };
 
 struct explain_weight { char knob[64]; double weight; };

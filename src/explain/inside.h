@@ -19,7 +19,7 @@ struct explain_knob { enum knob_id id; double from, to; };
 struct explain_case {
     int                 knobs;           /* parameters among the changes */
     struct explain_knob knob[EXPLAIN_CHANGES_MAX];
-    int                 actions[2];      /* CHANGE_INDEX, CHANGE_STATISTICS, or 0 */
+    int                 actions[CHANGE_ACTIONS];      /* CHANGE_INDEX, CHANGE_STATISTICS, CHANGE_INDEX_DROP, each in its place, or 0 */
     enum verify_class   method;
     bool                by_throughput;   /* the verdict was about transactions per second */
     int                 rows;
@@ -30,6 +30,8 @@ struct explain_case {
 void explain_read(const struct explain_source *s, struct explanation *e, struct explain_case *c);
 /* "from" -> "to" of a proposal's or a step's list of settings; those that are no known parameters are left out. Returns how many. */
 int  explain_read_knobs(const json_t *changes, struct explain_knob *knob, int max);
+/* Up (+1) or down (-1) did the change of an entry of the model go? 0: neither, or not known. *made: it is one of the case's changes. */
+int  explain_direction(const struct explain_case *c, int change, bool *made);
 const char *explain_text_of(const json_t *o, const char *name);     /* "" when it is none */
 double      explain_real_of(const json_t *o, const char *name);     /* NAN when it is none */
 

@@ -37,8 +37,8 @@ struct cause_arrow { enum cause_node from, to; int sign; const char *why; };
 extern const struct cause_arrow cause_arrows[];
 extern const int                cause_arrow_count;
 
-/* Raising the parameter moves the node up (+1), down (-1) or either way (0). Indexes and statistics are changes, too. */
-enum { CHANGE_INDEX = -1, CHANGE_STATISTICS = -2 };
+/* Raising the parameter moves the node up (+1), down (-1) or either way (0); why is told of raising it, or holds for both (0). Indexes, built or dropped, and statistics are changes, too. */
+enum { CHANGE_INDEX = -1, CHANGE_STATISTICS = -2, CHANGE_INDEX_DROP = -3, CHANGE_ACTIONS = 3 /* how many of them */ };
 struct cause_entry { int change /* enum knob_id, or one of the above */; enum cause_node to; int sign; const char *why; };
 extern const struct cause_entry cause_entries[];
 extern const int                cause_entry_count;

@@ -7,6 +7,7 @@
 #include "explain/inside.h"
 
 #include "base/clock.h"
+#include "model/verdict.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -61,6 +62,22 @@ int explain_read_knobs(const json_t *changes, struct explain_knob *knob, int max
     return n;
 }
 
+int explain_direction(const struct explain_case *c, int change, bool *made)
+{
+    *made = false;
+    for (int i = 0; i < CHANGE_ACTIONS && change < 0; i++)
+        *made = *made || c->actions[i] == change;
+    for (int i = 0; i < c->knobs; i++)
+        if ((int)c->knob[i].id == change) {
+            const struct knob *k = knob_at(c->knob[i].id);
+            double             from = c->knob[i].from, to = c->knob[i].to;
+            bool               among = k->choice[0].name && from > 0 && to > 0;      /* the first choice is "off"; the others are in no order */
+            *made = true;
+            return among || knob_special_of(k, from) || knob_special_of(k, to) ? 0 : (to > from) - (to < from);
+        }
+    return *made;
+}
+
 static void add_change(struct explanation *e, const char *what, const char *from, const char *to)
 {
     struct explain_change *c = NULL;
@@ -99,8 +116,8 @@ static void take_step(const json_t *step, struct explanation *e, struct explain_
     }
     if (strcmp(action, "postgres.index") == 0) {
         bool drop = strcmp(explain_text_of(params, "do"), "drop") == 0;
-        c->actions[0] = CHANGE_INDEX;
-        (void)snprintf(what, sizeof what, "index %s on %s%s", explain_text_of(params, "name"), explain_text_of(params, "table"), drop ? ", dropped" : "");
+        c->actions[drop ? 2 : 0] = drop ? CHANGE_INDEX_DROP : CHANGE_INDEX;
+        (void)snprintf(what, sizeof what, "%sindex %s on %s", drop ? "drop of " : "", explain_text_of(params, "name"), explain_text_of(params, "table"));
     } else if (strcmp(action, "postgres.analyze") == 0) {
         c->actions[1] = CHANGE_STATISTICS;
         (void)snprintf(what, sizeof what, "statistics of %s refreshed", explain_text_of(params, "table"));
@@ -142,17 +159,24 @@ static void take_changes(const json_t *file, struct explanation *e, struct expla
     json_decref(all);
 }
 
-/* Through what the model says a change acts: the first sentence that it has for it. */
-static void tell_entries(struct explanation *e)
+/* What a change is to the model: a parameter, or one of the actions as take_step() names them. */
+static int change_named(const char *what)
+{
+    const struct knob *k = knob_find(what);
+    return k ? (int)k->id : strncmp(what, "index ", 6) == 0 ? CHANGE_INDEX : strncmp(what, "drop of index ", 14) == 0 ? CHANGE_INDEX_DROP : strncmp(what, "statistics ", 11) == 0 ? CHANGE_STATISTICS : 0;
+}
+
+/* Through what the model says a change acts. Its sentences are about more of the parameter: of less they say the reverse. */
+static void tell_entries(const struct explain_case *c, struct explanation *e)
 {
     for (int i = 0; i < e->changes; i++) {
-        const struct knob *k = knob_find(e->change[i].what);
-        int change = k ? (int)k->id : strncmp(e->change[i].what, "index ", 6) == 0 ? CHANGE_INDEX : strncmp(e->change[i].what, "statistics ", 11) == 0 ? CHANGE_STATISTICS : 0;
+        bool made;
+        int  change = change_named(e->change[i].what), way = explain_direction(c, change, &made);
         struct text all;
         text_init(&all, EXPLAIN_LINE - 1);
         for (int j = 0; j < cause_entry_count && change != 0; j++)
             if (cause_entries[j].change == change && !strstr(all.s, cause_entries[j].why))
-                text_printf(&all, "%s%s", all.used ? "; " : "", cause_entries[j].why);
+                text_printf(&all, "%s%s%s", all.used ? "; " : "", way < 0 && cause_entries[j].sign != 0 ? "the reverse of: " : "", cause_entries[j].why);
         (void)text_copy(e->change[i].acts, sizeof e->change[i].acts, all.s);
         text_done(&all);
     }
@@ -178,8 +202,9 @@ static void take_verdict(const json_t *file, struct explanation *e, struct expla
     e->at_us = (int64_t)json_integer_value(json_object_get(v, "wall_us"));
     if (e->at_us < 0 || e->at_us > LATEST_US)
         e->at_us = 0;
-    int kind = (int)json_integer_value(json_object_get(json_object_get(json_object_get(run, "trial"), "mix"), "kind"));
-    (void)text_copy(e->response, sizeof e->response, kind >= 1 && kind <= 3 ? responses[kind] : "");
+    bool some = verdict_of_some(explain_text_of(v, "why"));
+    int  kind = some ? 1 : (int)json_integer_value(json_object_get(json_object_get(json_object_get(run, "trial"), "mix"), "kind"));
+    (void)text_copy(e->response, sizeof e->response, some ? "time per call of the statements it was made for" : kind >= 1 && kind <= 3 ? responses[kind] : "");
     c->by_throughput = kind == 2;
     e->of_time = kind == 1 || kind == 3;
     if (!verify_class_parse(e->method, &c->method))
@@ -341,7 +366,7 @@ void explain_read(const struct explain_source *s, struct explanation *e, struct 
     (void)figure_label(explain_text_of(one, "status"), e->state, sizeof e->state);
     e->in_force = force_of(s->file);
     take_changes(s->file, e, c);
-    tell_entries(e);
+    tell_entries(c, e);
     take_verdict(s->file, e, c);
     take_rows(s, e, c);
     e->randomised = is_switchback(c->method) && !e->from_minutes;

@@ -20,21 +20,21 @@ static const double instrument_t_min = 3;      /* a change that hardly moves the
 /* ---- one step ---- */
 
 /* The regression of a node on the change, load held still: estimate, and what each row adds to its error. */
-static bool regress(struct way *w, int node, struct math_ols *o)
+static bool regress(struct way *w, int node, struct math_ols *o, struct fault *fault)
 {
     const double *x[] = { w->column[WAY_CHANGE], w->column[WAY_LOAD] };
-    struct fault  ignored;
-    return math_ols(w->column[node], x, w->loaded ? 2 : 1, w->rows, MATH_ERRORS_HC3, &w->scratch, o, &ignored) == OK
-        || math_ols(w->column[node], x, w->loaded ? 2 : 1, w->rows, MATH_ERRORS_HC1, &w->scratch, o, &ignored) == OK;
+    return math_ols(w->column[node], x, w->loaded ? 2 : 1, w->rows, MATH_ERRORS_HC3, &w->scratch, o, fault) == OK
+        || math_ols(w->column[node], x, w->loaded ? 2 : 1, w->rows, MATH_ERRORS_HC1, &w->scratch, o, fault) == OK;
 }
 
 static void ratio(struct way *w, int station, int outcome, enum explain_standing standing, const char *why, struct explain_figure *f)
 {
     struct math_ols m, y;
+    struct fault    fault = { 0 };
     arena_reset(&w->scratch);
     double *left = arena_alloc(&w->scratch, (size_t)w->rows * sizeof *left);
-    if (!left || !regress(w, station, &m) || !regress(w, outcome, &y)) {
-        way_unknown(f, STANDING_TOO_FEW, "too few windows for this step");
+    if (!left || !regress(w, station, &m, &fault) || !regress(w, outcome, &y, &fault)) {
+        way_failed(f, &fault);
         return;
     }
     if (fabs(m.beta[1]) < instrument_t_min * m.se[1] * (w->e->randomised ? 1 : sqrt(way_dependence_in(w, m.residual)))) {
@@ -185,7 +185,7 @@ static void tell_through(struct way *w, const enum cause_node *path, int length)
         p.node[i + 1] = w->node[path[i]];
     arena_reset(&w->scratch);
     if (w->rows < WAY_ROWS_MIN || math_cause_path(&w->assumed, &d, &p, &conf, &w->scratch, &along, &standing, &broken, &fault) != OK) {
-        way_unknown(&w->e->through, STANDING_TOO_FEW, *fault.text ? fault.text : "too few windows");
+        way_failed(&w->e->through, &fault);
     } else if (standing != MATH_KNOWN) {
         way_unknown(&w->e->through, STANDING_NOT_IDENTIFIED, "");
         (void)snprintf(w->e->through.why, sizeof w->e->through.why, "the step to %s cannot be told from the others", cause_info[path[broken < length ? broken : length - 1]].name);
@@ -210,7 +210,7 @@ static void tell_share(struct way *w, const enum cause_node *path, int length)
     arena_reset(&w->scratch);
     w->e->share = (double)NAN;
     if (at < 0 || w->rows < WAY_ROWS_MIN || math_mediation(&chain, &conf, &w->scratch, &m, &fault) != OK) {
-        way_unknown(&w->e->direct, STANDING_TOO_FEW, *fault.text ? fault.text : "too few windows");
+        way_failed(&w->e->direct, &fault);
         return;
     }
     way_settle(&w->e->direct, STANDING_ASSUMED, m.direct.estimate, m.direct.lo, m.direct.hi, m.direct.p, "if no load that nobody measured acts on both");

@@ -102,7 +102,7 @@ void svg_convergence(const struct explanation *e, bool alone, struct text *out)
         return;
     for (int i = 0; i < e->tries; i++) {
         include(&y, 100 * expm1(e->tried[i].best));
-        include(&y, fmax(100 * expm1(e->tried[i].level), -100));
+        include(&y, 100 * expm1(e->tried[i].level));                /* unknown where nothing was measured: then it takes no room */
     }
     open_svg(out, HEIGHT, "Convergence: the best configuration so far after each trial, and what each trial reached", alone);
     draw_levels(out, &y, LEFT, WIDTH - RIGHT, "%");
@@ -202,7 +202,8 @@ void svg_slice(const struct explain_slice *s, bool alone, struct text *out)
     int each = s->category ? 1 : (s->n - 1) / 4;
     for (int i = 0; i < s->n; i += each > 0 ? each : 1)
         put_text(out, place(&x, s->x[i]), HEIGHT - BOTTOM + 16, "tick middle", s->label[i]);
-    if (isfinite(s->in_force) && (!s->log || s->in_force > 0)) {
+    /* A special value (-1: automatic) has no place among the others; the ends are rounded to six digits. */
+    if (s->in_force >= x.lo - 1e-5 * fabs(x.lo) && s->in_force <= x.hi + 1e-5 * fabs(x.hi)) {
         put_line(out, place(&x, s->in_force), TOP, place(&x, s->in_force), HEIGHT - BOTTOM, "in-force");
         put_text(out, place(&x, s->in_force) - 4, TOP + 10, "tick end", "in force");
     }

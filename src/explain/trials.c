@@ -2,12 +2,13 @@
  * explain/trials.c - what else was tried with the same target, the level that each reached, and what a model of all of it has learned.
  *
  * Levels are sums of proven effects since the first case: what was kept raises the level in force, everything is measured against
- * what was in force when it was tried.
+ * what was in force when it was tried.  What was measured on some statements alone, as an index is, is no level of the database.
  */
 #include "explain/inside.h"
 
 #include "base/clock.h"
 #include "math/search/bo.h"
+#include "model/verdict.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -63,16 +64,17 @@ static void follow(struct league *l, const json_t *o, struct explain_try *t, str
     memcpy(p->value, l->now, sizeof p->value);
     for (int i = 0; i < n; i++)
         p->value[k[i].id] = k[i].to;
+    double gain = verdict_of_some(explain_text_of(json_object_get(o, "verdict"), "why")) ? (double)NAN : t->effect;
     t->related = is_related(l->c, k, n);
     t->this_one = strcmp(t->case_id, l->e->case_id) == 0;
-    t->level = l->level + t->effect;
+    t->level = l->level + gain;
     p->failed = strcmp(t->result, "failed") == 0;
-    p->told = n > 0 && (p->failed || isfinite(t->effect));
-    p->y = isfinite(t->effect) ? t->level : l->level;
+    p->told = n > 0 && (p->failed || isfinite(gain));
+    p->y = isfinite(gain) ? t->level : l->level;
     p->sd = isfinite(t->hi - t->lo) && t->hi > t->lo ? fmin((t->hi - t->lo) / (2 * two_sided_95), 1) : effect_sd;
     if (t->kept) {
         memcpy(l->now, p->value, sizeof l->now);
-        l->level += isfinite(t->effect) ? t->effect : 0;
+        l->level += isfinite(gain) ? gain : 0;
         l->best = fmax(l->best, l->level);
     }
     t->best = l->best;

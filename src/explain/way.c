@@ -30,6 +30,14 @@ void way_settle(struct explain_figure *f, enum explain_standing standing, double
     (void)text_copy(f->why, sizeof f->why, why);
 }
 
+void way_failed(struct explain_figure *f, const struct fault *fault)
+{
+    if (strstr(fault->text, "combination of other columns"))        /* math/cause/lsq.h */
+        way_unknown(f, STANDING_NOT_IDENTIFIED, "it went together with load, or with another station, in all windows, so that they cannot be told apart");
+    else
+        way_unknown(f, STANDING_TOO_FEW, *fault->text ? fault->text : "too few windows");
+}
+
 /* ---- windows to columns ---- */
 
 static int mechanism_of(enum metric m)
@@ -157,24 +165,37 @@ static void add_station(struct way *w, int node, const struct explain_row *const
     way_unknown(&s->change, STANDING_TOO_FEW, "");
 }
 
+/*
+ * A window is compared when everything that counts as seen is known of it.  Where the order was drawn by lot both windows of a block
+ * are, or neither: half of one would cost all the others their partners.
+ */
+static int keep_whole(const struct way *w, const struct explain_row **row, int all)
+{
+    bool gone[EXPLAIN_ROWS_MAX] = { 0 };
+    int  n = 0;
+    for (int i = 0; i < all; i++)
+        for (int v = 0; v < CAUSE_NODES; v++)
+            gone[i] = gone[i] || ((w->observed & cause_bit(v)) && !isfinite(value_of(row[i], v)));
+    for (int i = 0; i < all && w->e->randomised; i++)
+        for (int k = 0; k < all && gone[i]; k++)
+            gone[k] = gone[k] || row[k]->block == row[i]->block;
+    for (int i = 0; i < all; i++)
+        if (!gone[i])
+            row[n++] = row[i];
+    return n;
+}
+
 /* Columns of everything that the change may act on and that was seen. */
 static void lay_columns(struct way *w)
 {
     const struct explain_row **row = calloc(EXPLAIN_ROWS_MAX, sizeof *row);
     if (!row)
         return;
-    int n = choose(w, row), all = n;
+    int n = choose(w, row);
     for (int v = 0; v < CAUSE_NODES; v++)
         if ((w->reached & cause_bit(v)) && seen_in(row, n, v) >= seen_share * n && n > 0)
             w->observed |= cause_bit(v);
-    n = 0;
-    for (int i = 0; i < all; i++) {
-        bool whole = true;
-        for (int v = 0; v < CAUSE_NODES && whole; v++)
-            whole = !(w->observed & cause_bit(v)) || isfinite(value_of(row[i], v));
-        if (whole)
-            row[n++] = row[i];
-    }
+    n = keep_whole(w, row, n);
     for (int v = 0; v < CAUSE_NODES; v++) {
         for (int i = 0; i < n && (w->observed & cause_bit(v)); i++)
             w->column[v][i] = value_of(row[i], v);
@@ -196,20 +217,6 @@ static void lay_columns(struct way *w)
 
 /* ---- the model to a graph ---- */
 
-/* Up (+1) or down (-1) did the change of this entry go? 0: neither, or not known. */
-static int direction(const struct explain_case *c, int change, bool *made)
-{
-    *made = change < 0 && (c->actions[0] == change || c->actions[1] == change);
-    for (int i = 0; i < c->knobs; i++)
-        if ((int)c->knob[i].id == change) {
-            *made = true;
-            const struct knob *k = knob_at(c->knob[i].id);
-            bool special = knob_special_of(k, c->knob[i].from) || knob_special_of(k, c->knob[i].to);
-            return special ? 0 : c->knob[i].to > c->knob[i].from ? 1 : -1;
-        }
-    return *made;
-}
-
 /* One more way from a to b: signs that differ leave it open. */
 static void join(struct way *w, int a, int b, int sign)
 {
@@ -222,7 +229,7 @@ static void lay_model(struct way *w)
 {
     for (int i = 0; i < cause_entry_count; i++) {
         bool made;
-        int  way = direction(w->c, cause_entries[i].change, &made);
+        int  way = explain_direction(w->c, cause_entries[i].change, &made);
         if (made)
             join(w, WAY_CHANGE, (int)cause_entries[i].to, way * cause_entries[i].sign);
     }
@@ -301,6 +308,8 @@ static void lay_graphs(struct way *w)
     must(math_dag_init(&w->assumed, n, NULL));
     must(math_dag_init(&w->honest, n + hidden + 1 + !w->e->randomised, NULL));
     draw_arrows(w, &w->assumed, w->children[WAY_CHANGE]);
+    if (w->loaded && !w->e->randomised)                             /* it may differ between before and after: then it is held still on each step, the first one, too */
+        must(math_dag_edge(&w->assumed, w->node[WAY_LOAD], 0, NULL));
     draw_arrows(w, &w->honest, w->children[WAY_CHANGE]);
     int at = n;
     for (int v = 0; v < CAUSE_NODES; v++)
@@ -359,7 +368,7 @@ void way_effect(struct way *w, int from, int to, struct explain_figure *f)
         told = estimate(w, &w->assumed, from, to, &c, &fault);
     }
     if (!told)
-        way_unknown(f, STANDING_TOO_FEW, fault.text);
+        way_failed(f, &fault);
     else if (c.effect.standing != MATH_KNOWN)
         way_unknown(f, STANDING_NOT_IDENTIFIED, c.effect.why);
     else {
@@ -467,6 +476,8 @@ static void tell_path(struct way *w, const struct math_path *p, enum cause_node 
         return;
     if (first->change.standing == STANDING_TOO_FEW)
         (void)snprintf(w->e->way, sizeof w->e->way, "There are too few windows to tell through what it acted; the model expects this way.");
+    else if (first->change.standing == STANDING_NOT_IDENTIFIED)
+        (void)snprintf(w->e->way, sizeof w->e->way, "What the change did cannot be told from what load did in the same windows; the model expects this way.");
     else if (!last->moved)
         (void)snprintf(w->e->way, sizeof w->e->way, "No effect on %s can be told from chance, so there is no way to be shown; the model expects this one.", last->name);
     else if (length < 2)

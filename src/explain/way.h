@@ -23,8 +23,8 @@ struct way {
     enum cause_node outcome;
 
     /*
-     * honest: with what may act unseen.  assumed: as if nothing did.  sparse: assumed, and the change acts on nothing directly that did
-     * not move.  Node 0 is the change.
+     * honest: with what may act unseen.  assumed: as if nothing did; load that was measured may go along with a change that was not drawn
+     * by lot.  sparse: nothing unseen either, and the change acts on nothing directly that did not move.  Node 0 is the change.
      */
     struct math_dag honest, assumed, sparse;
     int             node[WAY_NODES];               /* of the graphs; -1: not in them */
@@ -35,6 +35,8 @@ struct way {
 void way_effect(struct way *w, int from, int to, struct explain_figure *f);
 void way_unknown(struct explain_figure *f, enum explain_standing standing, const char *why);
 void way_settle(struct explain_figure *f, enum explain_standing standing, double estimate, double lo, double hi, double p, const char *why);
+/* A regression could not be made: too few windows (fault may be empty), or what it was to tell apart went together in all of them. */
+void way_failed(struct explain_figure *f, const struct fault *fault);
 
 /*
  * dependence.c: how many windows tell as much as one that forgot its neighbours would, of the effect of `from` on `to`, or in these

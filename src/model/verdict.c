@@ -1,4 +1,4 @@
-/* model/verdict.c - names. */
+/* model/verdict.c - names, and whom a sentence is about. */
 #include "model/verdict.h"
 
 #include <string.h>
@@ -31,3 +31,5 @@ const char *outcome_name(enum outcome o)
     static const char *const names[] = { "better", "worse", "undecided", "equivalent" };
     return (unsigned)o < 4 ? names[o] : "?";
 }
+
+bool verdict_of_some(const char *why) { return why && strncmp(why, VERDICT_OF_SOME, sizeof VERDICT_OF_SOME - 1) == 0; }

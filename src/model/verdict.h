@@ -67,4 +67,11 @@ struct verdict {
     char                why[320];       /* one sentence for a person */
 };
 
+/*
+ * Does this sentence speak of the statements alone that a change was made for, as of an index?  Then the effect is theirs: nobody has
+ * measured what it is to the database as a whole, and it is no part of a sum of such effects.
+ */
+#define VERDICT_OF_SOME "Of the statements it was made for: "
+bool verdict_of_some(const char *why);     /* NULL: false */
+
 #endif

@@ -233,16 +233,17 @@ static bool errors_explode(struct trial *t, const struct sample *s, double secon
     return t->fails_b >= ERRORS_MIN && t->fails_b > 2 * p0 * t->tries_b && math_binomial_log_e(t->fails_b, t->tries_b, p0) >= errors_log_e;
 }
 
+/* A window without a rate says nothing of what is usual; it does not make all of it unknown. */
 static bool stalled(struct trial *t, const struct sample *s, double seconds)
 {
     double usual = 0, n = 0;
-    for (int i = t->pasts > REF_WINDOWS ? t->pasts - REF_WINDOWS : 0; i < t->pasts; i++, n++)
-        usual += t->past[i].tps;
-    for (int i = 0; i < t->obses; i++)
-        if (t->obs[i].arm == ARM_INCUMBENT) {
-            usual += t->obs[i].tps;
+    for (int i = t->pasts > REF_WINDOWS ? t->pasts - REF_WINDOWS : 0; i < t->pasts + t->obses; i++) {
+        const struct trial_obs *o = i < t->pasts ? &t->past[i] : &t->obs[i - t->pasts];
+        if (o->arm == ARM_INCUMBENT && !isnan(o->tps)) {
+            usual += o->tps;
             n++;
         }
+    }
     t->stalled_s = s->v[METRIC_TPS] <= 0 && n > 0 && usual / n >= stall_tps_min ? t->stalled_s + seconds : 0;
     return t->stalled_s >= stall_s;
 }

@@ -61,7 +61,7 @@ static void say(struct text *out, const struct trial *t, enum outcome outcome)
     bool proven = t->proven > 0;
 
     if (t->conf.only && kind == RESPONSE_QUERIES)
-        text_add(out, "Of the statements it was made for: ");
+        text_add(out, VERDICT_OF_SOME);
     if (t->reason[0]) {
         text_add(out, t->reason);
     } else if (outcome == OUTCOME_WORSE && g->fails > 0) {

@@ -260,7 +260,10 @@ class World:
                           {"cause": "+1 % of cache hit ratio", "effect": "throughput", "unit": "/s", "how": "regression", "figure": none}],
                 "refuters": [{"name": "a change that was none, in its place", "refuted": False, "why": "", "mean": 0.1, "expected": 0, "p": 0.8}, {"name": "only a part of the windows", "refuted": None, "why": "too few windows", "mean": None, "expected": None, "p": None}],
                 "sure": {"level": "high", "points": [{"good": True, "text": "Both configurations were in force in turn, in an order drawn by lot."}, {"good": False, "text": "<img src=x onerror=alert(1)>"}]},
-                "model": {"results": 6, "importance": [{"knob": knob[0], "weight": 0.7}, {"knob": "random_page_cost", "weight": 0.3}], "slices": [], "why": ""}}
+                "model": {"results": 6, "importance": [{"knob": knob[0], "weight": 0.7}, {"knob": "random_page_cost", "weight": 0.3}], "slices": [], "why": ""},
+                "tries": [{"case_id": "elsewhere", "title": "<b>worse</b>", "result": "worse", "kept": False, "this": False, "related": False, "time": iso(c["created"]), "effect": -0.1, "lo": -0.2, "hi": -0.02, "level": None, "best": 0},
+                          {"case_id": c["id"], "title": c["title"], "result": "better", "kept": True, "this": True, "related": True, "time": iso(c["created"]), "effect": 0.2, "lo": 0.1, "hi": 0.3, "level": 0.2, "best": 0.2}],
+                "tries_left_out": 3}
 
     def actions(self, c, lost):
         at, rows = c["created"] + 4, []

@@ -115,6 +115,9 @@ def test_a_case_tells_why_with_its_path_units_and_refuters(page):
     for words in ("sure: high", "cache hit ratio", "throughput", "+6.60", "5.90", "+1 GB of shared_buffers", "not identified", "stood", "could not be made", "an order drawn by lot"):
         assert words in text, words
     assert "<img src=x" in text                                    # a text that looks like markup stays one
+    whole = page.js("return document.querySelector('.panel-why').textContent")      # with what is folded away
+    for words in ("What else was tried", "The newest 2 of 5.", "<b>worse</b>: worse", "(this one): better, kept"):
+        assert words in whole, words
     assert page.js("return document.querySelectorAll('.panel-why img').length") == 0
     assert not re.search(r"\b(NaN|undefined|null)\b", text)
     page.js("window.saved = null; HTMLAnchorElement.prototype.click = function () { window.saved = [this.download, this.href.slice(0, 5)]; }; document.querySelector('#report-html').click()")

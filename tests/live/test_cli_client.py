@@ -302,6 +302,35 @@ def test_a_report_is_passed_on_as_it_came_and_written_whole(double, cli, tmp_pat
     assert cli("explain", CASE, "--format", "pdf").returncode == 2
 
 
+def test_a_case_is_told_with_what_tried_to_refute_it_and_what_else_was_tried(double, cli):
+    double.says("GET", "/case/%s/file" % CASE, {"case": {"id": CASE, "title": "a larger cache", "target": "main", "status": "CLOSED"}})
+    tries = [{"case_id": f"case-{i}", "title": f"try {i}\x1b[31m", "result": "undecided", "kept": False, "this": False, "time": "2026-01-01T00:00:00Z", "effect": None, "lo": None, "hi": None}
+             for i in range(11)]
+    tries.append({"case_id": CASE, "title": "a larger cache", "result": "better", "kept": True, "this": True, "time": "2026-01-02T00:00:00Z", "effect": 0.1823, "lo": 0.0953, "hi": 0.2624})
+    double.says("GET", "/case/%s/explanation" % CASE, {
+        "case_id": CASE, "lead": "It became faster.", "way": "", "units": [], "missing": "", "tries": tries, "tries_left_out": 3,
+        "refuters": [{"name": "a change that was none", "refuted": False, "why": ""}, {"name": "a part of the windows", "refuted": True, "why": ""},
+                     {"name": "what clients ask for", "refuted": None, "why": "too few windows"}],
+        "sure": {"level": "fair", "points": []}, "model": {"importance": [{"knob": "shared_buffers", "weight": 0.9}]}})
+    done = cli("explain", CASE)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout
+    assert "a change that was none: the effect stood" in told and "a part of the windows: it refuted it" in told
+    assert "what clients ask for: could not be made, too few windows" in told
+    assert "the newest 10 of 15" in told and "try 1?" not in told and "try 2?" in told and "\x1b" not in told
+    assert "a larger cache: better, kept, +20.0 % (+10.0 % to +30.0 %)  <- this one" in told
+    assert "shared_buffers 90.0 %" in told
+    assert told.index("What tried to refute it") < told.index("How sure") < told.index("What was tried with this target") < told.index("Which parameters matter here")
+
+
+@pytest.mark.parametrize("result, proven, said", [("worse", True, "worse, not kept"), ("unknown", True, "what is in force is not known"), ("worse", False, "what is in force is not known")])
+def test_not_kept_is_only_said_where_it_was_read_back(double, cli, result, proven, said):
+    double.says("GET", "/case/%s/file" % CASE, {"case": {"id": CASE, "title": "t", "target": "main", "status": "CLOSED", "in_force_is_proven": proven}, "outcome": {"result": result, "kept": False}})
+    double.says("GET", "/case/%s/explanation" % CASE, {"case_id": CASE, "lead": "l", "units": [], "tries": [], "refuters": [], "sure": {"level": "none", "points": []}})
+    told = cli("explain", CASE).stdout
+    assert said in told and ("not kept" in told) == (said == "worse, not kept")
+
+
 def test_a_missing_token_is_explained_when_it_is_asked_for(double, cli, tmp_path):
     double.says("GET", "/whoami", (401, problem("unauthenticated", "Who are you?", 401), {}))
     done = cli("whoami", token_file="", env={"HOMEOSTAT_CONFIG": ""})

@@ -4,6 +4,7 @@
 #include "explain_world.h"
 
 #include "base/rand.h"
+#include "model/verdict.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -311,6 +312,61 @@ static void what_was_not_measured_is_stepped_over(void **state)
     explanation_free(e);
 }
 
+/* Sixteen clients before and thirty-two after: what they did and what the parameter did is the same column, however many windows there are. */
+static void load_that_changed_with_the_parameter_is_not_called_too_few_windows(void **state)
+{
+    struct explain_world w = usual;
+    struct explanation  *e = NULL;
+    struct fault         fault;
+    json_t *file, *minutes;
+    size_t  i;
+    json_t *values;
+    w.design = WORLD_RESTART;
+    explain_world_make(&w, &file, &minutes);
+    json_array_foreach(json_object_get(json_object_get(json_object_get(json_object_get(file, "run"), "trial"), "mechanisms"), "obs"), i, values)
+        for (size_t m = 0; m < MECHANISMS; m++)
+            if (metric_mechanism[m] == METRIC_CONNECTIONS)
+                (void)json_array_set_new(values, m, json_real(32));
+    assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+    assert_false(e->shown);
+    assert_true(e->path > 1);
+    for (int k = 0; k < e->stations; k++) {
+        assert_int_equal(e->station[k].change.standing, STANDING_NOT_IDENTIFIED);
+        assert_non_null(strstr(e->station[k].change.why, "went together with load"));
+    }
+    assert_int_equal(e->unit[0].figure.standing, STANDING_NOT_IDENTIFIED);
+    assert_int_equal(e->through.standing, STANDING_NOT_IDENTIFIED);
+    assert_int_equal(e->direct.standing, STANDING_NOT_IDENTIFIED);
+    char *way = told(e, explanation_way);
+    assert_non_null(strstr(way, "cannot be told from what load did"));
+    assert_null(strstr(way, "too few windows"));
+    free(way);
+    json_decref(file);
+    explanation_free(e);
+}
+
+/* One window of twenty pairs without a reading: its pair is left out, the others stay pairs. */
+static void a_reading_that_is_missing_costs_one_pair_and_not_all(void **state)
+{
+    struct explain_world w = usual;
+    struct explanation  *e = NULL;
+    struct fault         fault;
+    json_t *file, *minutes;
+    w.pairs = 20;
+    explain_world_make(&w, &file, &minutes);
+    json_t *values = json_object_get(json_object_get(json_object_get(json_object_get(file, "run"), "trial"), "mechanisms"), "obs");
+    for (size_t m = 0; m < MECHANISMS; m++)
+        if (metric_mechanism[m] == METRIC_CACHE_HIT)
+            (void)json_array_set_new(json_array_get(values, 7), m, json_null());
+    assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+    assert_true(e->randomised && e->paired && e->shown);
+    assert_int_equal(e->windows_with, 19);
+    assert_int_equal(e->windows_without, 19);
+    assert_string_equal(e->station[0].name, "cache hit ratio");
+    json_decref(file);
+    explanation_free(e);
+}
+
 static void nothing_known_of_the_inside_is_said_and_no_path_is_claimed(void **state)
 {
     struct explain_world w = usual;
@@ -350,6 +406,63 @@ static void a_bundle_is_not_explained_by_one_of_its_parts(void **state)
     assert_true(said);
     json_decref(file);
     explanation_free(e);
+}
+
+/* The same windows, in which writes log less: what a dropped index does, and the opposite of what a new one does. */
+static void a_dropped_index_is_not_explained_as_one_that_was_built(void **state)
+{
+    for (int drop = 0; drop < 2; drop++) {
+        struct explain_world w = usual;
+        struct explanation *e = NULL;
+        struct fault fault;
+        json_t *file, *minutes;
+        w.knob = KNOB_WAL_COMPRESSION;
+        w.from = "off";
+        w.to = "lz4";
+        explain_world_make(&w, &file, &minutes);
+        json_t *plan = json_array_get(json_object_get(file, "plans"), 0);
+        (void)json_object_set_new(plan, "proposal", json_object());
+        (void)json_object_set_new(plan, "plan", json_pack("{s:[{s:s,s:{s:s,s:s,s:s}}]}", "steps", "action", "postgres.index", "params", "do", drop ? "drop" : "create", "table", "orders", "name", "orders_by_day"));
+        assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+        const struct explain_station *wal = station(e, CAUSE_WAL);
+        assert_int_equal(e->changes, 1);
+        assert_string_equal(e->change[0].what, drop ? "drop of index orders_by_day on orders" : "index orders_by_day on orders");
+        assert_true(wal && wal->moved && wal->change.hi < 0);
+        assert_int_equal(e->shown, drop);
+        assert_true(!drop || (wal->on_path == 1 && wal->expected == -1));
+        assert_int_equal(strstr(e->change[0].acts, "look-up") == NULL, drop);
+        assert_int_equal(strstr(e->change[0].acts, "one index less") != NULL, drop);
+        json_decref(file);
+        explanation_free(e);
+    }
+}
+
+/* What the model says of more of a parameter is not said of less; what is neither more nor less has no side. */
+static void a_parameter_that_went_down_is_told_the_other_way_round(void **state)
+{
+    enum { NOT_ASKED = 9 };                   /* the made-up data go the way of more, so that another path may be told */
+    static const struct { enum knob_id knob; const char *from, *to, *said; int expected; } cases[] = {
+        { KNOB_AUTOVACUUM_VACUUM_SCALE_FACTOR, "0.05", "0.2", "dead rows are cleaned away later", 1 },
+        { KNOB_AUTOVACUUM_VACUUM_SCALE_FACTOR, "0.2", "0.05", "the reverse of: dead rows are cleaned away later", -1 },
+        { KNOB_SHARED_BUFFERS, "640MB", "128MB", "the reverse of: more of the data stays in the server's own cache; the reverse of: fewer changed pages are evicted by sessions; changed pages stay in the cache "
+          "until a checkpoint, or leave it before", NOT_ASKED },
+        { KNOB_RANDOM_PAGE_COST, "4", "1.1", "the planner chooses other plans (sequential scans or indexes)", 0 },
+        { KNOB_WAL_COMPRESSION, "off", "pglz", "full page images are compressed; compressing costs CPU", -1 },
+        { KNOB_WAL_COMPRESSION, "pglz", "lz4", "full page images are compressed; compressing costs CPU", 0 },
+        { KNOB_WAL_COMPRESSION, "lz4", "off", "the reverse of: full page images are compressed; the reverse of: compressing costs CPU", NOT_ASKED },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct explain_world w = usual;
+        w.knob = cases[i].knob;
+        w.from = cases[i].from;
+        w.to = cases[i].to;
+        w.unseen = cases[i].knob == KNOB_WAL_COMPRESSION ? cause_bit(CAUSE_CPU) : 0;      /* of its two ways, the one by the log */
+        struct explanation *e = explained(&w, NULL);
+        assert_string_equal(e->change[0].acts, cases[i].said);
+        if (cases[i].expected != NOT_ASKED)
+            assert_int_equal(e->station[0].expected, cases[i].expected);
+        explanation_free(e);
+    }
 }
 
 static void the_model_of_all_trials_finds_what_matters(void **state)
@@ -499,6 +612,31 @@ static void the_lead_tells_the_change_of_what_was_measured(void **state)
     }
 }
 
+/* An index is proven on the statements that it was built for: their gain is told as theirs, and adds nothing to what the database has gained. */
+static void what_was_measured_on_some_statements_is_not_told_of_all(void **state)
+{
+    struct explain_world w = usual;
+    struct explanation  *e = NULL;
+    struct fault         fault;
+    json_t *file, *minutes;
+    explain_world_make(&w, &file, &minutes);
+    json_t *verdict = json_pack("{s:s,s:f,s:f,s:f,s:s}", "outcome", "better", "effect", 0.6931, "lo", 0.5108, "hi", 0.9163, "why", VERDICT_OF_SOME "50 % less time per call.");
+    json_t *outcomes = json_pack("[{s:s,s:s,s:b,s:f,s:{s:[{s:s,s:s,s:s}]}},{s:s,s:s,s:b,s:f,s:{s:s},s:O}]", "case_id", "later", "result", "better", "kept", 1, "effect", 0.1,
+                                 "proposal", "changes", "name", "work_mem", "from", "4MB", "to", "8MB", "case_id", "case-1", "result", "better", "kept", 1, "effect", 0.6931,
+                                 "proposal", "upkeep", "orders_by_day", "verdict", verdict);
+    (void)json_object_set_new(json_object_get(file, "outcome"), "verdict", verdict);
+    assert_ok(explain_case(&(struct explain_source){ file, outcomes, NULL }, &e, &fault), &fault);
+    char *lead = told(e, explanation_lead);
+    assert_non_null(strstr(lead, "With it time per call of the statements it was made for became 50.0 % less, which is better; the change lies between -60.0 % and -40.0 %."));
+    assert_int_equal(e->tries, 2);
+    assert_true(isnan(e->tried[0].level) && fabs(e->tried[0].best) < 1e-12 && fabs(e->tried[0].effect - 0.6931) < 1e-12);
+    assert_true(fabs(e->tried[1].level - 0.1) < 1e-12 && fabs(e->tried[1].best - 0.1) < 1e-12);
+    free(lead);
+    explanation_free(e);
+    json_decref(outcomes);
+    json_decref(file);
+}
+
 /* A case as its row has it, and an outcome where there is one. */
 static void what_is_in_force_is_only_said_where_it_is_proven(void **state)
 {
@@ -575,9 +713,13 @@ int main(void)
         cmocka_unit_test(minutes_stand_in_for_windows_that_were_not_kept),
         cmocka_unit_test(too_few_windows_are_said_to_be_too_few),
         cmocka_unit_test(what_was_not_measured_is_stepped_over),
+        cmocka_unit_test(load_that_changed_with_the_parameter_is_not_called_too_few_windows),
+        cmocka_unit_test(a_reading_that_is_missing_costs_one_pair_and_not_all),
         cmocka_unit_test(nothing_known_of_the_inside_is_said_and_no_path_is_claimed),
         cmocka_unit_test(an_honest_effect_stands_against_refuters),
         cmocka_unit_test(a_bundle_is_not_explained_by_one_of_its_parts),
+        cmocka_unit_test(a_dropped_index_is_not_explained_as_one_that_was_built),
+        cmocka_unit_test(a_parameter_that_went_down_is_told_the_other_way_round),
         cmocka_unit_test(the_model_of_all_trials_finds_what_matters),
         cmocka_unit_test(what_was_changed_once_and_kept_matters),
         cmocka_unit_test(what_was_kept_twice_is_told_from_where_it_began),
@@ -585,6 +727,7 @@ int main(void)
         cmocka_unit_test(what_is_in_force_is_only_said_where_it_is_proven),
         cmocka_unit_test(a_station_goes_where_its_change_goes_whatever_load_did_to_the_means),
         cmocka_unit_test(the_lead_tells_the_change_of_what_was_measured),
+        cmocka_unit_test(what_was_measured_on_some_statements_is_not_told_of_all),
         cmocka_unit_test(the_span_reaches_around_the_actions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

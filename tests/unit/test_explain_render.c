@@ -110,6 +110,24 @@ static void what_is_wide_is_scrolled_and_has_a_name(void **state)
     explanation_free(e);
 }
 
+/* A result without an effect (statistics were refreshed, a plan was refused), and a value that is none of the ordinary ones. */
+static void what_has_no_place_in_a_picture_is_not_drawn_at_its_edge(void **state)
+{
+    struct explanation *e = by_hand();
+    char *html = written(e, explanation_html);
+    assert_null(strstr(html, "-100 %"));
+    assert_non_null(strstr(html, "class=\"in-force\""));
+    free(html);
+    e->tried[0].effect = e->tried[0].lo = e->tried[0].hi = e->tried[0].level = NAN;
+    e->slice[0].in_force = -1;
+    html = written(e, explanation_html);
+    assert_null(strstr(html, "-100 %"));
+    assert_null(strstr(html, "class=\"in-force\""));
+    assert_non_null(strstr(html, "unknown (unknown to unknown)"));
+    free(html);
+    explanation_free(e);
+}
+
 static void an_empty_explanation_says_what_it_lacks(void **state)
 {
     struct explanation *e = NULL;
@@ -359,6 +377,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(renderings_are_what_was_agreed),
         cmocka_unit_test(what_is_wide_is_scrolled_and_has_a_name),
+        cmocka_unit_test(what_has_no_place_in_a_picture_is_not_drawn_at_its_edge),
         cmocka_unit_test(an_empty_explanation_says_what_it_lacks),
         cmocka_unit_test(hostile_names_stay_text),
         cmocka_unit_test(the_largest_case_fits),

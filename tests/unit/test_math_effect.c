@@ -139,6 +139,58 @@ static void groups_that_cannot_be_compared_have_no_number(void **state)
     assert_string_equal(math_standing_name(MATH_NO_OVERLAP), "no overlap");
 }
 
+/* Eight rows of four hundred are of a kind that is always treated: so many are unsupported, not all, and without them there is an answer. */
+static void a_few_rows_that_are_always_treated_are_counted_and_can_be_left_out(void **state)
+{
+    struct bench *b = *state;
+    struct math_study s = tell(b, 400, 0, false), rest = { 392, 1, y + 8, t + 8, (const double *const[]){ c[0] + 8 } };
+    double treated = 8;
+    for (int i = 0; i < 400; i++)
+        c[1][i] = i < 8;
+    for (int i = 0; i < 8; i++)
+        t[i] = 1;
+    for (int i = 8; i < 400; i++)
+        treated += t[i];
+    for (int m = MATH_BY_MATCHING; m < MATH_METHODS; m++) {
+        struct math_effect e = effect(b, &s, (struct math_effect_conf){ .method = (enum math_method)m });
+        assert_int_equal(e.standing, MATH_NO_OVERLAP);
+        assert_near(e.unsupported, 8.0 / 400, 1e-12);
+        assert_non_null(strstr(e.why, "Of some rows (2.0 % of those asked about)"));
+        e = effect(b, &s, (struct math_effect_conf){ .method = (enum math_method)m, .estimand = MATH_ATT });
+        assert_near(e.unsupported, 8 / treated, 1e-12);
+        assert_int_equal(effect(b, &rest, (struct math_effect_conf){ .method = (enum math_method)m }).standing, MATH_KNOWN);
+    }
+    struct math_effect line = effect(b, &s, (struct math_effect_conf){ .method = MATH_BY_REGRESSION });
+    assert_int_equal(line.treated, (int)treated);
+}
+
+/* A fifth of the rows is of a kind that is never treated. What the treatment does to those who get it does not depend on them. */
+static void rows_that_are_never_treated_do_not_hinder_the_question_about_the_treated(void **state)
+{
+    struct bench *b = *state;
+    struct math_study s = tell(b, ROWS, 0.5, false);
+    int others = 0;
+    for (int i = 0; i < ROWS; i++) {
+        c[1][i] = i % 5 == 0;
+        t[i] = c[1][i] < 0.5 && t[i] > 0.5;
+        y[i] = 2 * t[i] + 3 * c[0][i] - 7 * c[1][i] + rand_normal(&b->rand);
+        others += c[1][i] < 0.5;
+    }
+    for (int m = MATH_BY_MATCHING; m < MATH_METHODS; m++) {
+        struct math_effect e = effect(b, &s, (struct math_effect_conf){ .method = (enum math_method)m });
+        assert_int_equal(e.standing, MATH_NO_OVERLAP);
+        assert_int_equal(e.n, ROWS);
+        e = effect(b, &s, (struct math_effect_conf){ .method = (enum math_method)m, .estimand = MATH_ATT });
+        assert_int_equal(e.standing, MATH_KNOWN);
+        assert_int_equal(e.n, others);
+        assert_near(e.estimate, 2, 4 * e.se);
+        assert_true(e.se < 0.3 && e.unsupported < 0.05);
+    }
+    for (int i = 0; i < ROWS; i++)            /* never, or always: then there is nobody to compare with */
+        t[i] = c[1][i] < 0.5;
+    assert_int_equal(effect(b, &s, (struct math_effect_conf){ .method = MATH_BY_WEIGHTING, .estimand = MATH_ATT }).standing, MATH_NO_OVERLAP);
+}
+
 static void many_unlike_controls_do_not_hinder_the_question_about_the_treated(void **state)
 {
     struct bench *b = *state;
@@ -188,6 +240,21 @@ static void matching_without_covariates_is_the_difference_of_means(void **state)
     assert_near(weighted.se, plain.se, 0.02 * plain.se);
     assert_near(effect(b, &s, (struct math_effect_conf){ .method = MATH_BY_DOUBLY }).estimate, plain.estimate, 1e-10);
     assert_near(effect(b, &s, (struct math_effect_conf){ .method = MATH_BY_REGRESSION }).estimate, plain.estimate, 1e-10);
+}
+
+static void outcomes_too_large_to_be_squared_are_refused_and_not_told_as_nan(void **state)
+{
+    struct bench *b = *state;
+    for (int m = 0; m < MATH_METHODS; m++) {
+        struct math_study s = tell(b, 200, 0, false);
+        struct math_effect_conf conf = { .method = (enum math_method)m };
+        struct math_effect e;
+        for (int i = 0; i < 200; i++)
+            y[i] *= 1e200;
+        assert_int_equal(math_effect(&s, &conf, &b->arena, &e, &b->fault), ERR_INPUT);
+        assert_non_null(strstr(b->fault.text, "too large"));
+        assert_true(isnan(e.estimate) && e.standing != MATH_KNOWN);
+    }
 }
 
 static void bad_input_is_refused_with_its_reason(void **state)
@@ -289,6 +356,34 @@ static void the_graph_decides_what_is_adjusted_for(void **state)
     assert_near(cause.effect.estimate, 0, 0);
 }
 
+/* w acts on the outcome alone: holding it still makes the estimate sharper, and is left where the data do not bear it. */
+static void what_is_held_still_for_precision_alone_does_not_stand_in_the_way(void **state)
+{
+    struct bench *b = *state;
+    static double x[40], out[40], w[40];
+    struct math_data data = { 40, { x, out, w } };
+    struct math_effect_conf conf = { .method = MATH_BY_REGRESSION };
+    struct math_cause cause;
+    struct math_dag g = graph(b, 3, "01 21", 0);
+    for (int i = 0; i < 40; i++) {
+        x[i] = rand_normal(&b->rand);
+        w[i] = rand_normal(&b->rand);
+        out[i] = 2 * x[i] + w[i] + 0.1 * rand_normal(&b->rand);
+    }
+    assert_ok(math_cause(&g, &data, 0, 1, &conf, &b->arena, &cause, &b->fault), &b->fault);
+    assert_int_equal(cause.adjusted, 1 << 2);
+    assert_true(cause.effect.se < 0.1);
+    for (int i = 0; i < 40; i++)
+        w[i] = 7;
+    assert_ok(math_cause(&g, &data, 0, 1, &conf, &b->arena, &cause, &b->fault), &b->fault);
+    assert_int_equal(cause.adjusted, 0);
+    assert_int_equal(cause.effect.standing, MATH_KNOWN);
+    assert_near(cause.effect.estimate, 2, 5 * cause.effect.se);
+    out[3] = (double)NAN;                                      /* what is wrong with the data is still said */
+    assert_int_equal(math_cause(&g, &data, 0, 1, &conf, &b->arena, &cause, &b->fault), ERR_INPUT);
+    assert_non_null(strstr(b->fault.text, "not a finite number"));
+}
+
 static void a_binary_treatment_keeps_the_method_asked_for_and_lack_of_overlap_goes_through(void **state)
 {
     struct bench *b = *state;
@@ -369,12 +464,16 @@ int main(void)
         with_bench(the_treated_and_all_are_different_questions),
         with_bench(one_right_model_of_two_is_enough),
         with_bench(groups_that_cannot_be_compared_have_no_number),
+        with_bench(a_few_rows_that_are_always_treated_are_counted_and_can_be_left_out),
+        with_bench(rows_that_are_never_treated_do_not_hinder_the_question_about_the_treated),
         with_bench(many_unlike_controls_do_not_hinder_the_question_about_the_treated),
         with_bench(matching_shares_ties_and_ignores_the_order_of_rows),
         with_bench(matching_without_covariates_is_the_difference_of_means),
+        with_bench(outcomes_too_large_to_be_squared_are_refused_and_not_told_as_nan),
         with_bench(bad_input_is_refused_with_its_reason),
         with_bench(intervals_hold_the_truth_about_as_often_as_they_say),
         with_bench(the_graph_decides_what_is_adjusted_for),
+        with_bench(what_is_held_still_for_precision_alone_does_not_stand_in_the_way),
         with_bench(a_binary_treatment_keeps_the_method_asked_for_and_lack_of_overlap_goes_through),
         with_bench(the_published_numbers_of_the_job_training_study_come_out),    /* the last one, and only where the data are */
     };

@@ -245,6 +245,28 @@ static void an_honest_estimate_survives_and_a_careless_one_falls(void **state)
     assert_string_equal(math_refuter_name(MATH_SUBSET), "subset of the rows");
 }
 
+/* Of twenty draws no rank is rarer than one in ten: they can refute all the same. */
+static void few_draws_can_refute_too(void **state)
+{
+    struct bench *b = *state;
+    static struct story s;
+    struct math_effect_conf conf = { .method = MATH_BY_REGRESSION };
+    struct math_estimator how = math_effect_estimator(&conf);
+    struct math_refute_conf push = { .draws = 20, .rand = &b->rand };
+    struct math_refutation r;
+    tell_story(b, &s, false);
+    assert_ok(math_refute_placebo(&s.careless, s.adjust, 1, &how, &push, &b->arena, &r, &b->fault), &b->fault);
+    assert_true(r.refuted && r.p < 0.01 && r.draws == 20);
+    assert_ok(math_refute_common_cause(&s.careless, s.c, &how, &push, &b->arena, &r, &b->fault), &b->fault);
+    assert_true(r.refuted && r.p < 0.01);
+    assert_ok(math_refute_subset(&s.honest, &how, &push, &b->arena, &r, &b->fault), &b->fault);
+    assert_true(r.standing == MATH_KNOWN && !r.refuted && r.p > 0.05 && r.p <= 1);
+    conf.method = MATH_BY_DIFFERENCE;                                  /* adjusts for nothing: one more column changes nothing at all */
+    tell_story(b, &s, true);
+    assert_ok(math_refute_common_cause(&s.honest, NULL, &how, &push, &b->arena, &r, &b->fault), &b->fault);
+    assert_true(!r.refuted && r.p > 0.99);
+}
+
 static void a_mere_shuffle_takes_every_effect_away(void **state)
 {
     struct bench *b = *state;
@@ -296,6 +318,7 @@ int main(void)
         with_bench(what_cannot_be_mediated_is_refused),
         with_bench(the_same_seed_gives_the_same_bootstrap),
         with_bench(an_honest_estimate_survives_and_a_careless_one_falls),
+        with_bench(few_draws_can_refute_too),
         with_bench(a_mere_shuffle_takes_every_effect_away),
         with_bench(where_there_is_no_estimate_there_is_nothing_to_refute),
     };

@@ -155,6 +155,9 @@ static void bad_input_is_refused_with_its_reason(void **state)
         x[1][i] = 0.1;
     assert_refused(math_ols(y, columns, 2, 6, MATH_ERRORS_HC1, a, &o, f), f, "column 2 is the same in all rows");
     for (int i = 0; i < 6; i++)
+        x[1][i] = 1e200 * (i + 1);
+    assert_refused(math_ols(y, columns, 2, 6, MATH_ERRORS_HC1, a, &o, f), f, "column 2 is too large to be squared");
+    for (int i = 0; i < 6; i++)
         x[1][i] = i == 2;
     assert_refused(math_ols(y, columns, 2, 6, MATH_ERRORS_HC3, a, &o, f), f, "row 3 alone determines a coefficient");
     assert_int_equal(math_ols(y, columns, 2, 6, MATH_ERRORS_HC1, a, &o, f), OK);

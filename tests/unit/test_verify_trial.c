@@ -501,6 +501,36 @@ static void a_burst_of_errors_while_clients_come_back_is_forgiven(void **state)
     trial_free(t);
 }
 
+/* Nothing is committed any more, and of the latest untouched window nobody knows what was. */
+static void a_stall_is_seen_though_one_window_of_the_history_has_no_rate(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(1.4));
+    struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+    struct trial *t;
+    struct fault fault;
+    struct sample s;
+    struct verdict v;
+    bool finished = false;
+    c.saturating = false;
+    world_init(&world, &w);
+    world_history(&world, c.window_us, history, 15);
+    history[14].v[METRIC_TPS] = (double)NAN;
+    assert_ok(trial_new(&c, history, 15, &t, &fault), &fault);
+    trial_begin(t, world.mono_us);
+    for (int i = 0; i < 15 && !finished; i++) {
+        world_second(&world, &s);
+        s.v[METRIC_TPS] = s.v[METRIC_ROLLBACKS] = s.v[METRIC_ERRORS] = 0;
+        s.v[METRIC_LATENCY_MEAN] = (double)NAN;
+        finished = trial_feed(t, &s) == TRIAL_FINISHED;
+    }
+    assert_true(finished);
+    trial_verdict(t, &v);
+    assert_int_equal(v.outcome, OUTCOME_WORSE);
+    assert_non_null(strstr(v.why, "No transaction was committed"));
+    trial_free(t);
+}
+
 static void the_same_seed_tells_the_same_story(void **state)
 {
     (void)state;
@@ -856,6 +886,7 @@ int main(void)
         cmocka_unit_test(a_wish_that_nobody_fulfils_ends_the_trial),
         cmocka_unit_test(a_target_that_becomes_a_standby_is_let_alone),
         cmocka_unit_test(a_burst_of_errors_while_clients_come_back_is_forgiven),
+        cmocka_unit_test(a_stall_is_seen_though_one_window_of_the_history_has_no_rate),
         cmocka_unit_test(the_same_seed_tells_the_same_story),
         cmocka_unit_test(finished_windows_survive_a_restart_of_the_engine),
         cmocka_unit_test(a_damaged_save_is_refused),

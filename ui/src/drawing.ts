@@ -41,12 +41,15 @@ const text = (cls: string, x: number, y: number, anchor: string, words: string) 
 
 export interface Attempt { outcome: Outcome; before: number; after: number }   // log ratio to where tuning began
 
+/** How a verdict begins that is about some statements alone, as of an index: what that is to the whole database nobody has measured. */
+const OF_SOME = "Of the statements it was made for: ";
+
 /** Oldest first; what was kept multiplies up, everything else leaves the best where it was. */
 export function attempts(outcomes: Outcome[]): Attempt[] {
   let best = 0;
   return outcomes.slice().sort((a, b) => (a.time ?? 0) - (b.time ?? 0)).map((outcome) => {
     const before = best;
-    if (outcome.kept && outcome.effect !== null) best += outcome.effect;
+    if (outcome.kept && outcome.effect !== null && !outcome.why?.startsWith(OF_SOME)) best += outcome.effect;
     return { outcome, before, after: best };
   });
 }

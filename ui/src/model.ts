@@ -93,6 +93,8 @@ export interface Why {
   caseId: string; lead: string | null; way: string | null; shown: boolean; missing: string | null; sure: string | null; stations: Station[];
   units: { cause: string; effect: string; unit: string; figure: Figure }[]; refuters: { name: string; refuted: boolean | null; why: string | null }[];
   points: { good: boolean; text: string }[]; importance: { knob: string; weight: Known }[]; modelWhy: string | null;
+  tries: { caseId: string | null; title: string; result: string | null; kept: boolean; mine: boolean; effect: Known; lo: Known; hi: Known }[];
+  triesLeftOut: number;   // oldest first; so many older ones are not among them
 }
 
 export interface Whoami { name: string | null; roles: string[] | null }

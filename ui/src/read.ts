@@ -98,6 +98,10 @@ export function readOutcome(x: unknown): Outcome {
 
 // ---- cases ----
 
+/** What was not kept was put back, unless nobody has read back what is in force. */
+const keptOf = (kept: boolean | null, result: unknown, proven: boolean | null): boolean | null =>
+  (kept === false && (result === "unknown" || proven === false) ? null : kept);
+
 export function readCase(x: unknown): Case {
   const o = record(x), r = maybe(o["outcome"]) ?? maybe(o["verdict"]) ?? o;
   return {
@@ -105,8 +109,8 @@ export function readCase(x: unknown): Case {
       target: raw(o["target"]), version: num(o["version"]), openedBy: str(pick(o, "opened_by", "actor")),
     created: time(pick(o, "created_at", "created_us")), updated: time(pick(o, "updated_at", "updated_us")),
       deadline: time(pick(o, "deadline_at", "deadline_us")), phase: str(o["phase"]), step: num(o["step"]), steps: num(o["steps"]),
-    proven: flag(o["in_force_is_proven"]), planHash: str(o["plan_hash"]), outcome: str(pick(r, "outcome", "result")), kept: flag(r["kept"]),
-      effect: num(r["effect"]), lo: num(r["lo"]), hi: num(r["hi"]), why: str(r["why"]),
+    proven: flag(o["in_force_is_proven"]), planHash: str(o["plan_hash"]), outcome: str(pick(r, "outcome", "result")),
+      kept: keptOf(flag(r["kept"]), r["result"], flag(o["in_force_is_proven"])), effect: num(r["effect"]), lo: num(r["lo"]), hi: num(r["hi"]), why: str(r["why"]),
   };
 }
 
@@ -231,6 +235,9 @@ export function readWhy(o: Json): Why {
     points: list(sure["points"]).map((x) => { const r = record(x); return { good: flag(r["good"]) === true, text: str(r["text"]) ?? "" }; }),
     importance: list(model["importance"]).map((x) => { const r = record(x); return { knob: str(r["knob"]) ?? "?", weight: num(r["weight"]) }; }),
     modelWhy: str(model["why"]),
+    tries: list(o["tries"]).map((x) => { const r = record(x); return { caseId: str(r["case_id"]), title: str(r["title"]) ?? "", result: str(r["result"]),
+          kept: flag(r["kept"]) === true, mine: flag(r["this"]) === true, effect: num(r["effect"]), lo: num(r["lo"]), hi: num(r["hi"]) }; }),
+    triesLeftOut: num(o["tries_left_out"]) ?? 0,
   };
 }
 

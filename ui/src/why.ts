@@ -7,7 +7,10 @@ import { Child, h, VNode } from "./dom";
 import { Known, number } from "./format";
 import { icon } from "./icons";
 import type { CaseFile, Figure, Station, Why } from "./model";
-import { empty, problemBox, section, sentence, unknown } from "./parts";
+import { effectCell, empty, problemBox, section, sentence, unknown } from "./parts";
+import { href } from "./route";
+
+const TRIES_TOLD = 10;
 
 export function whySection(d: CaseFile): VNode | null {
   const w = app.why;
@@ -22,7 +25,7 @@ export function whySection(d: CaseFile): VNode | null {
     e.missing ? h("p", { class: "hint" }, `This explanation lacks: ${e.missing}.`) : null,
     path.length ? [h("h3", null, e.shown ? "The path" : "The path the model expects"), h("ol", { class: "path" }, path.map(station))] : null,
     beside.length ? h("details", null, h("summary", null, "What else was measured"), h("ul", { class: "path" }, beside.map(station))) : null,
-    units(e), refuters(e), points(e), importance(e), reports(e));
+    units(e), refuters(e), points(e), tries(e), importance(e), reports(e));
 }
 
 const amount = (v: Known, unit: string): Child => (v === null ? unknown() : `${number(v)}${unit && !unit.startsWith("/") ? "\u202f" : ""}${unit}`);
@@ -57,6 +60,16 @@ function points(e: Why): VNode {
   return h("div", { key: "points" }, h("h3", null, "How sure is that"), h("ul", { class: "units" }, e.points.map((p, i) =>
       h("li", { key: i }, h("span", { class: p.good ? "holds" : "fails" }, icon(p.good ? "ok" : "cross"), p.good ? "for" : "against"), " ",
         sentence(p.text)))));
+}
+
+/** The newest first. Effects are told as speed: more is better. */
+function tries(e: Why): VNode | null {
+  if (!e.tries.length) return null;
+  const newest = e.tries.slice(-TRIES_TOLD).reverse(), all = e.tries.length + e.triesLeftOut;
+  return h("details", { key: "tries" }, h("summary", null, "What else was tried"), all > newest.length
+      ? h("p", { class: "hint" }, `The newest ${newest.length} of ${all}.`) : null, h("ul", { class: "units" }, newest.map((t, i) =>
+      h("li", { key: i }, t.mine || t.caseId === null ? h("b", null, t.title || "(no title)") : h("a", { href: href("case", t.caseId) }, t.title || "(no title)"), t.mine ? " (this one)" : null,
+        ": ", t.result ?? unknown(), t.kept ? ", kept " : " ", effectCell(t.effect, t.lo, t.hi)))));
 }
 
 function importance(e: Why): VNode | null {

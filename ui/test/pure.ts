@@ -65,6 +65,14 @@ const why = readWhy({ case_id: "c", stations: [{ name: "x", on_path: 1, moved: t
 is([why.stations[0]?.before, why.stations[0]?.change.estimate, why.stations[0]?.unit], [null, null, ""], "what the engine does not know stays unknown");
 is([why.sure, why.points.length, why.importance[0]?.weight, why.missing, why.units], ["high", 1, 0.5, null, []], "an explanation is read as far as it goes");
 is(readWhy({}).stations, [], "an empty explanation is one");
+const tried = readWhy({ tries: [{ case_id: "a", title: "x", result: "refused", kept: false, this: false, effect: null }, { case_id: "b", kept: true, this: true, effect: 0.1 }],
+  tries_left_out: 3 });
+is([tried.tries[0]?.effect, tried.tries[0]?.kept, tried.tries[1]?.mine, tried.tries[1]?.title, tried.triesLeftOut, readWhy({}).tries], [null, false, true, "", 3, []],
+  "what else was tried is read as far as it goes");
+
+// in force
+const ended = (result: string, proven: boolean) => readCase({ id: "1", status: "CLOSED", in_force_is_proven: proven, outcome: { result, kept: false } }).kept;
+is([ended("worse", true), ended("unknown", true), ended("worse", false)], [false, null, null], "what nobody has read back is not said to be put back");
 
 // convergence
 const outcome = (effectLog: number | null, kept: boolean | null, at: number): Outcome =>
@@ -72,6 +80,8 @@ const outcome = (effectLog: number | null, kept: boolean | null, at: number): Ou
 is(attempts([outcome(0.2, true, 3), outcome(-0.1, false, 2), outcome(0.1, true, 1)]).map((a) => a.after.toFixed(2)), ["0.10", "0.10", "0.30"],
   "only what was kept raises the best, oldest first");
 is(attempts([outcome(0.2, null, 1)])[0]?.after, 0, "what may have been kept is not counted as won");
+is(attempts([{ ...outcome(0.7, true, 1), why: "Of the statements it was made for: 50 % less time per call." }, outcome(0.1, true, 2)]).map((a) => a.after.toFixed(2)), ["0.00", "0.10"],
+  "what an index does to its own statements is no gain of the whole database");
 
 // events
 function feed(...chunks: string[]): FeedEvent[] {

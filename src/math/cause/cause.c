@@ -25,20 +25,29 @@ static enum err data_check(const struct math_dag *g, const struct math_data *dat
     return data->n >= 2 ? OK : fail(fault, ERR_INPUT, "%d rows are too few", data->n);
 }
 
-static enum err through_back_door(const struct math_data *data, int x, int y, const struct math_effect_conf *conf, struct arena *scratch, struct math_cause *c, struct fault *fault)
+static enum err adjusted_for(uint64_t nodes, const struct math_data *data, int x, int y, const struct math_effect_conf *conf, struct arena *scratch, struct math_cause *c, struct fault *fault)
 {
     const double *covariates[MATH_NODES_MAX];
     struct math_effect_conf how = *conf;
     int ones;
-    c->adjusted = c->identity.efficient;
     if (how.method != MATH_BY_REGRESSION && math_binary_check(data->column[x], data->n, &ones, NULL))
         how.method = MATH_BY_REGRESSION;
-    if (how.method == MATH_BY_DIFFERENCE && c->adjusted)
+    if (how.method == MATH_BY_DIFFERENCE && nodes)
         how.method = MATH_BY_REGRESSION;       /* a difference of means adjusts for nothing */
     c->method = how.method;
-    int k = columns_of(data, c->adjusted, covariates);
+    c->adjusted = nodes;
+    int k = columns_of(data, nodes, covariates);
     struct math_study s = { data->n, k, data->column[y], data->column[x], covariates };
     return math_effect(&s, &how, scratch, &c->effect, fault);
+}
+
+/* What is held still for precision alone must not stand in the way: a constant, a combination of others, more columns than rows bear. */
+static enum err through_back_door(const struct math_data *data, int x, int y, const struct math_effect_conf *conf, struct arena *scratch, struct math_cause *c, struct fault *fault)
+{
+    uint64_t best = c->identity.efficient, least = c->identity.adjust;
+    enum err e = adjusted_for(best, data, x, y, conf, scratch, c, fault);
+    bool     in_vain = e == ERR_INPUT || (!e && c->effect.standing != MATH_KNOWN);
+    return in_vain && least != best ? adjusted_for(least, data, x, y, conf, scratch, c, fault) : e;
 }
 
 static enum err through_front_door(const struct math_data *data, int x, int y, const struct math_effect_conf *conf, struct arena *scratch, struct math_cause *c, struct fault *fault)

@@ -24,7 +24,7 @@ struct math_cause {
     double               robustness;    /* math/cause/power.h: how much a hidden common cause would have to explain; NAN for anything but a regression */
 };
 
-/* Uses the efficient set where the graph offers one. */
+/* Adjusts for the efficient set where the graph offers one, for the minimal one where the data do not bear the efficient one. */
 MUST_CHECK enum err math_cause(const struct math_dag *g, const struct math_data *data, int x, int y, const struct math_effect_conf *conf,
                                struct arena *scratch, struct math_cause *c, struct fault *fault);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 static const double caliper = 0.2;    /* of the sd of the linear propensity: how far outside the other arm's range still counts as inside (Austin 2011) */
+static const double never = 20;       /* on the scale of the linear propensity below the least of a treated row, where there is no fit: odds of 1 to 500 million */
 static const double rare = 0.05;      /* probability of the other arm below which a row beyond its range is not there by chance */
 
 static const char *const method_names[MATH_METHODS] = {
@@ -64,6 +65,9 @@ static enum err by_regression(const struct math_study *s, const struct math_effe
 {
     const double *x[MATH_COLUMNS_MAX];
     struct math_ols o;
+    int ones;
+    if (math_binary_check(s->treat, s->n, &ones, NULL) == OK)
+        e->treated = ones;
     x[0] = s->treat;
     for (int j = 0; j < s->k; j++)
         x[1 + j] = s->x[j];
@@ -252,6 +256,81 @@ static enum err by_weights(const struct math_study *s, const struct math_effect_
     return OK;
 }
 
+/* There is no propensity to fit where covariates tell the arm without error, of all rows or of some. */
+static void separated(const struct math_study *s, const double *eta, enum math_estimand estimand, struct math_effect *e)
+{
+    double least = INFINITY, most = -INFINITY;    /* of the treated, of the others */
+    char   why[sizeof e->why];
+    for (int i = 0; i < s->n; i++)
+        if (s->treat[i] > 0.5)
+            least = fmin(least, eta[i]);
+        else
+            most = fmax(most, eta[i]);
+    e->unsupported = least > most ? 1 : unsupported(s, eta, estimand);
+    if (least > most)
+        snprintf(why, sizeof why, "The covariates tell treated from untreated rows without error: nobody is like anybody in the other arm.");
+    else
+        snprintf(why, sizeof why, "Of some rows (%.1f %% of those asked about) the covariates alone tell the arm: nobody in the other one is like them. Leave them out.", 100 * e->unsupported);
+    math_effect_unknown(e, MATH_NO_OVERLAP, why);
+}
+
+/* The rows of the treated, and of the others all that might have been one of them, in `row`; returns how many. */
+static int ever_treated(const struct math_study *s, const double *eta, int *row)
+{
+    double least = INFINITY;
+    int    n = 0;
+    for (int i = 0; i < s->n; i++)
+        least = s->treat[i] > 0.5 ? fmin(least, eta[i]) : least;
+    for (int i = 0; i < s->n; i++)
+        if (s->treat[i] > 0.5 || eta[i] > least - never)
+            row[n++] = i;
+    return n;
+}
+
+/* Column v of those rows; false when it is the same in all of them. */
+static bool take_rows(const double *v, const int *row, int n, double *to)
+{
+    bool varies = false;
+    for (int i = 0; i < n; i++) {
+        to[i] = v[row[i]];
+        varies = varies || to[i] < to[0] || to[i] > to[0];
+    }
+    return varies;
+}
+
+static enum err by_propensity(const struct math_study *s, const struct math_effect_conf *conf, double alpha, struct arena *scratch, struct math_effect *e, struct fault *fault);
+
+/*
+ * The question about the treated needs nobody who is never treated: such rows have weight 0 and match nobody, and without them the
+ * others have a propensity.  *e is left as it is when that does not help.
+ */
+static enum err among_ever_treated(const struct math_study *s, const struct math_effect_conf *conf, double alpha, const double *eta, struct arena *scratch, struct math_effect *e, struct fault *fault)
+{
+    const double *x[MATH_COLUMNS_MAX];
+    struct math_effect again = *e;
+    int    *row = arena_alloc(scratch, (size_t)s->n * sizeof *row), n = row ? ever_treated(s, eta, row) : 0, k = 0;
+    double *copy = row ? math_doubles(scratch, (size_t)n * (size_t)(s->k + 2), fault) : NULL;
+    if (!row || !copy)
+        return fail(fault, ERR_LIMIT, "%d rows do not fit into the memory set aside", s->n);
+    if (n == s->n)
+        return OK;
+    (void)take_rows(s->y, row, n, copy);
+    (void)take_rows(s->treat, row, n, copy + n);
+    for (int j = 0; j < s->k; j++) {
+        x[k] = copy + (size_t)(2 + k) * (size_t)n;
+        k += take_rows(s->x[j], row, n, copy + (size_t)(2 + k) * (size_t)n);
+    }
+    struct math_study some = { n, k, copy, copy + n, x };
+    again.n = n;
+    int      ones;
+    enum err err = math_binary_check(some.treat, n, &ones, fault);
+    if (!err)
+        err = by_propensity(&some, conf, alpha, scratch, &again, fault);
+    if (!err && again.standing != MATH_NOT_IDENTIFIED)
+        *e = again;
+    return err == ERR_INPUT ? OK : err;
+}
+
 static enum err by_propensity(const struct math_study *s, const struct math_effect_conf *conf, double alpha, struct arena *scratch, struct math_effect *e, struct fault *fault)
 {
     struct math_logit l;
@@ -261,9 +340,8 @@ static enum err by_propensity(const struct math_study *s, const struct math_effe
     if (err)
         return err;
     if (l.separated) {
-        e->unsupported = 1;
-        math_effect_unknown(e, MATH_NO_OVERLAP, "The covariates tell treated from untreated rows without error: nobody is like anybody in the other arm.");
-        return OK;
+        separated(s, l.eta, conf->estimand, e);
+        return conf->estimand == MATH_ATT ? among_ever_treated(s, conf, alpha, l.eta, scratch, e, fault) : OK;
     }
     err = count_rows(s, l.eta, conf->estimand, scratch, &c, fault);
     if (err || !overlaps(s, conf, l.eta, &c, e))
@@ -274,6 +352,15 @@ static enum err by_propensity(const struct math_study *s, const struct math_effe
     if (!err)
         math_effect_settle(e, estimate, se, s->n - (s->k + 1), alpha);
     return err;
+}
+
+/* Squares beyond what a number holds: no estimate, however finite the outcomes are. */
+static enum err told_or_not(struct math_effect *e, enum err err, struct fault *fault)
+{
+    if (err || e->standing != MATH_KNOWN || (isfinite(e->estimate) && isfinite(e->se)))
+        return err;
+    math_effect_unknown(e, MATH_NOT_IDENTIFIED, "Not estimated.");
+    return fail(fault, ERR_INPUT, "the outcome is too large for its spread to be told");
 }
 
 enum err math_effect(const struct math_study *s, const struct math_effect_conf *conf, struct arena *scratch, struct math_effect *e, struct fault *fault)
@@ -291,9 +378,9 @@ enum err math_effect(const struct math_study *s, const struct math_effect_conf *
     if (err)
         return err;
     if (conf->method == MATH_BY_REGRESSION)
-        return by_regression(s, conf, alpha, scratch, e, fault);
+        return told_or_not(e, by_regression(s, conf, alpha, scratch, e, fault), fault);
     err = math_binary_check(s->treat, s->n, &e->treated, fault);
     if (err)
         return err;
-    return conf->method == MATH_BY_DIFFERENCE ? by_difference(s, alpha, e, fault) : by_propensity(s, conf, alpha, scratch, e, fault);
+    return told_or_not(e, conf->method == MATH_BY_DIFFERENCE ? by_difference(s, alpha, e, fault) : by_propensity(s, conf, alpha, scratch, e, fault), fault);
 }

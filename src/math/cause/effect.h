@@ -53,7 +53,7 @@ struct math_effect_conf {
 struct math_effect {
     enum math_standing standing;
     double estimate, se, df, lo, hi, p;  /* NAN unless the standing is MATH_KNOWN */
-    int    n, treated;                   /* treated: -1 for a treatment that is not 0 or 1 */
+    int    n, treated;                   /* n: without rows that are never treated where they had to be left out (the treated ones were asked about); treated: -1 for a treatment that is not 0 or 1 */
     double unsupported;                  /* NAN where no propensity was fitted */
     double ess;                          /* effective number of rows in the thinner weighted arm (Kish); NAN where there are no weights */
     char   why[160];                     /* a sentence when the standing is not MATH_KNOWN */

@@ -15,7 +15,7 @@
 
 struct math_logit {
     int     n, p;          /* coefficient 0 is the intercept */
-    bool    separated;     /* then nothing below is of use */
+    bool    separated;     /* then nothing below is of use, but for eta: rows whose arm the columns tell have run far off to their side */
     int     rounds;
     double  deviance;
     double *beta, *se;     /* p */

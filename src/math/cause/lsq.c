@@ -83,10 +83,10 @@ static enum err take_column(struct math_lsq *f, int c, const double *x, struct f
         length += q[i] * q[i];
     }
     length = sqrt(length);
+    if (!isfinite(length) || !isfinite(raw))
+        return fail(fault, ERR_INPUT, "column %d is too large to be squared", c + 1);
     if (!(length > constant_below * sqrt(raw)))
         return fail(fault, ERR_INPUT, "column %d is the same in all rows", c + 1);
-    if (!isfinite(length))
-        return fail(fault, ERR_INPUT, "column %d is too large to be squared", c + 1);
     for (int i = 0; i < f->n; i++)
         q[i] /= length;
     f->centre[c + 1] = mean;

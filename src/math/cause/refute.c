@@ -98,6 +98,8 @@ static void judge(struct attempt *a, double expected)
         above += a->value[i] >= expected - slack;
     }
     r->p = fmin(1, 2.0 * (1 + (below < above ? below : above)) / (a->known + 1));
+    if (2.0 / (a->known + 1) >= a->alpha)    /* no rank among so few could ever refute */
+        r->p = fabs(expected - r->mean) <= slack ? 1 : math_p_value(expected - r->mean, r->sd * sqrt(1 + 1.0 / a->known), a->known - 1);
     r->refuted = r->p < a->alpha;
     r->standing = MATH_KNOWN;
 }

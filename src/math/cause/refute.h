@@ -49,7 +49,7 @@ struct math_refutation {
     double original;                 /* the effect that was tested */
     double mean, sd;                 /* of the effects after the change */
     double expected;                 /* what their mean should be */
-    double p;                        /* NAN unless known */
+    double p;                        /* NAN unless known; from the rank among the draws, and from a t distribution where they are too few for a rank below alpha */
     bool   refuted;
     int    draws, failed;
     char   why[160];
