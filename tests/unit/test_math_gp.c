@@ -78,6 +78,19 @@ static void a_singular_matrix_is_helped_and_an_impossible_one_refused(void **sta
     assert_int_equal(math_chol(nan, 2, 2, diagonal, &jitter, &fault), ERR_INPUT);
 }
 
+/* Jitter is a share of the diagonal: where that is nothing, there is no end to trying. */
+static void a_matrix_of_zeros_is_refused_at_once(void **state)
+{
+    (void)state;
+    struct fault fault;
+    double zeros[4] = { 0 }, diagonal[2], jitter = 0;
+    assert_int_equal(math_chol(zeros, 2, 2, diagonal, &jitter, &fault), ERR_LIMIT);
+    double beside[4] = { 0, 1, 1, 0 };
+    assert_int_equal(math_chol(beside, 2, 2, diagonal, &jitter, &fault), ERR_LIMIT);
+    double below[1] = { -1 };
+    assert_int_equal(math_chol(below, 1, 1, diagonal, &jitter, &fault), ERR_LIMIT);
+}
+
 /* ---- minimising ---- */
 
 static double rosenbrock(const double *x, double *g, void *context)
@@ -472,6 +485,7 @@ int main(void)
         cmocka_unit_test(a_matrix_is_factored_solved_and_inverted),
         cmocka_unit_test(a_row_is_appended_as_if_it_had_always_been_there),
         cmocka_unit_test(a_singular_matrix_is_helped_and_an_impossible_one_refused),
+        cmocka_unit_test(a_matrix_of_zeros_is_refused_at_once),
         cmocka_unit_test(a_valley_is_followed_to_its_end_or_to_the_wall),
         cmocka_unit_test(where_there_is_no_value_the_step_is_shorter),
         cmocka_unit_test(the_kernel_gives_the_tables_values),

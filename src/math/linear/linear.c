@@ -44,7 +44,7 @@ enum err math_chol(double *a, int n, int ld, double *diagonal, double *jitter, s
     while (n > 0 && LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', n, a, ld) != 0) {
         added = added > 0 ? 10 * added : MATH_JITTER_MIN * mean;
         restore(a, n, ld, diagonal, added);
-        if (!(added <= MATH_JITTER_MAX * mean * 1.5))
+        if (!(added > 0) || added > MATH_JITTER_MAX * mean * 1.5)      /* nothing times anything stays nothing: a diagonal of zeros has no help */
             return fail(fault, ERR_LIMIT, "a matrix of %d points is not positive definite, even with %.1g added to its diagonal", n, added);
     }
     if (jitter)
