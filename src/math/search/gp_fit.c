@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum { THETA_MAX = 2 * MATH_GP_SCALES_MAX + 2, FOLLOWED = 2, DRAWN = 3, STARTS_MAX = 4 + DRAWN };
+_Static_assert((int)THETA_MAX <= (int)MATH_MINIMISE_MAX, "every length scale and every bend can be searched");
 
 struct math_gp_prior math_gp_prior_usual(int scales)
 {
