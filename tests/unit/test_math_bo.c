@@ -349,6 +349,28 @@ static void what_was_learnt_in_one_context_helps_in_the_next(void **state)
     math_bo_free(b);
 }
 
+static void what_leans_on_what_is_given_is_legal_in_every_context(void **state)
+{
+    (void)state;
+    struct math_space s = box(2);
+    struct fault      fault;
+    double            x[2], context[2] = { 0, (double)NAN };
+    s.param[0].context = true;                                       /* memory, and what may be half of it */
+    s.param[1].below = 1;
+    s.param[1].below_factor = 0.5;
+    struct math_bo *b = make(&s, NULL, 5);
+    for (int n = 0; n < 20; n++) {
+        context[0] = n % 2 ? 0.2 : 0.9;
+        assert_ok(math_bo_ask(b, context, x, NULL, &fault), &fault);
+        assert_true(x[0] == context[0] && x[1] <= 0.5 * x[0] + 1e-12);
+        tell(b, x, -fabs(x[1] - 0.4));
+    }
+    context[0] = 0.1;                                                /* what was best elsewhere is too much here */
+    assert_ok(math_bo_best(b, context, x, NULL, &fault), &fault);
+    assert_true(x[0] == context[0] && x[1] <= 0.05 + 1e-12);
+    math_bo_free(b);
+}
+
 static void many_knobs_of_which_few_matter_are_moved_by_a_few(void **state)
 {
     (void)state;
@@ -430,6 +452,7 @@ int main(void)
         cmocka_unit_test(knobs_of_every_kind_are_asked_legally_and_never_twice),
         cmocka_unit_test(a_small_space_ends),
         cmocka_unit_test(what_was_learnt_in_one_context_helps_in_the_next),
+        cmocka_unit_test(what_leans_on_what_is_given_is_legal_in_every_context),
         cmocka_unit_test(many_knobs_of_which_few_matter_are_moved_by_a_few),
         cmocka_unit_test(what_matters_is_told_apart_from_what_does_not),
         cmocka_unit_test(nonsense_is_refused_and_nothing_is_taken_in),

@@ -107,6 +107,33 @@ static void what_is_not_legal_is_moved_to_the_nearest(void **state)
     assert_int_equal(math_space_encode(&s, x, u, &fault), ERR_INPUT);
 }
 
+static void what_leans_on_what_is_given_goes_with_it_and_not_with_the_cube(void **state)
+{
+    (void)state;
+    struct math_space s = { .params = 3 };
+    struct fault      fault;
+    double            x[3], legal[3], given[3] = { 100, (double)NAN, (double)NAN };
+    s.param[0] = (struct math_param){ .kind = MATH_PARAM_REAL, .lo = 10, .hi = 1000, .context = true };
+    s.param[1] = (struct math_param){ .kind = MATH_PARAM_REAL, .lo = 1, .hi = 1000, .below = 1, .below_factor = 0.5 };
+    s.param[2] = (struct math_param){ .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .when = 1, .when_lo = 500, .when_hi = 5000, .idle = 0 };
+    assert_ok(math_space_init(&s, &fault), &fault);
+    assert_true(math_space_leans(&s));
+    math_space_decode_given(&s, (const double[]){ 1, 1, 1 }, given, x);      /* the cube would have 1000, 500 and 1 */
+    assert_true(x[0] == 100 && x[1] == 50 && x[2] == 0);
+    given[0] = 4000;                                                          /* beyond what was expected, and as it is */
+    math_space_decode_given(&s, (const double[]){ 0, 1, 1 }, given, x);
+    assert_true(x[0] == 4000 && x[1] == 1000 && x[2] == 1);
+    math_space_decode_given(&s, (const double[]){ 1, 1, 1 }, NULL, x);
+    assert_true(x[0] == 1000 && x[1] == 500 && x[2] == 1);
+    double moved[3] = { 4000, 3000, 0.5 };
+    assert_ok(math_space_snap(&s, moved, legal, &fault), &fault);
+    assert_true(legal[0] == 4000 && legal[1] == 1000 && legal[2] == 0.5);
+    assert_int_equal(math_space_check_given(&s, NULL, &fault), ERR_INPUT);
+    assert_ok(math_space_check_given(&s, given, &fault), &fault);
+    given[0] = (double)NAN;
+    assert_int_equal(math_space_check_given(&s, given, &fault), ERR_INPUT);
+}
+
 static void features_are_near_where_configurations_are_alike(void **state)
 {
     (void)state;
@@ -222,6 +249,7 @@ int main(void)
         cmocka_unit_test(every_point_of_the_cube_is_legal_and_finds_back),
         cmocka_unit_test(a_uniform_draw_meets_special_values_and_each_level_fairly),
         cmocka_unit_test(what_is_not_legal_is_moved_to_the_nearest),
+        cmocka_unit_test(what_leans_on_what_is_given_goes_with_it_and_not_with_the_cube),
         cmocka_unit_test(features_are_near_where_configurations_are_alike),
         cmocka_unit_test(what_does_not_count_makes_no_difference),
         cmocka_unit_test(slopes_are_those_of_the_differences_or_zero),

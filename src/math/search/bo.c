@@ -112,10 +112,7 @@ void bo_configure(const struct math_bo *b, const double *cube, const double *con
         math_projection_up(&b->projection, cube, large);
         u = large;
     }
-    math_space_decode(&b->space, u, x);
-    for (int i = 0; i < b->space.params && context; i++)
-        if (b->space.param[i].context)
-            x[i] = context[i];
+    math_space_decode_given(&b->space, u, context, x);
 }
 
 void bo_to_cube(const struct math_bo *b, const double *x, double *cube)

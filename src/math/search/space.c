@@ -118,6 +118,30 @@ static bool ordinary(const struct math_space *s, const double *x, int i)
     return math_space_active(s, x, i) && math_space_special(&s->param[i], x[i]) < 0;
 }
 
+enum err math_space_check_given(const struct math_space *s, const double *context, struct fault *fault)
+{
+    for (int i = 0; i < s->params; i++) {
+        const struct math_param *p = &s->param[i];
+        if (!p->context)
+            continue;
+        if (!context)
+            return fail(fault, ERR_INPUT, "some parameters are given with each question, and this one came without");
+        if (!isfinite(context[i]))
+            return fail(fault, ERR_INPUT, "parameter %d, which is given, is not a finite number", i);
+        if (p->kind == MATH_PARAM_CATEGORY && !(context[i] >= 0 && context[i] < p->choices && context[i] == floor(context[i])))
+            return fail(fault, ERR_INPUT, "parameter %d, which is given, has no choice %g", i, context[i]);
+    }
+    return OK;
+}
+
+bool math_space_leans(const struct math_space *s)
+{
+    bool leans = false;
+    for (int i = 0; i < s->params; i++)
+        leans = leans || (s->param[i].context && s->leaned_on[i]);
+    return leans;
+}
+
 bool math_space_active(const struct math_space *s, const double *x, int i)
 {
     const struct math_param *p = &s->param[i];
@@ -182,12 +206,16 @@ static double unspread(const struct math_param *p, double lo, double hi, double 
     return clip(log(v / from) / log((hi + half) / from), 0, 1);
 }
 
-void math_space_decode(const struct math_space *s, const double *u, double *x)
+void math_space_decode(const struct math_space *s, const double *u, double *x) { math_space_decode_given(s, u, NULL, x); }
+
+void math_space_decode_given(const struct math_space *s, const double *u, const double *context, double *x)
 {
     for (int i = 0; i < s->params; i++) {
         const struct math_param *p = &s->param[i];
         double                   t = clip(u[i], 0, 1), share = math_space_edge(p), lo, hi;
-        if (!math_space_active(s, x, i)) {
+        if (p->context && context) {
+            x[i] = context[i];
+        } else if (!math_space_active(s, x, i)) {
             x[i] = p->idle;
         } else if (p->kind == MATH_PARAM_CATEGORY) {
             x[i] = fmin(floor(t * p->choices), p->choices - 1);
@@ -235,7 +263,7 @@ enum err math_space_snap(const struct math_space *s, const double *x, double *le
         double                   share = math_space_edge(p), lo, hi;
         if (!math_space_active(s, out, i)) {
             out[i] = p->idle;
-        } else if (p->kind == MATH_PARAM_CATEGORY || math_space_special(p, x[i]) >= 0) {
+        } else if (p->context || p->kind == MATH_PARAM_CATEGORY || math_space_special(p, x[i]) >= 0) {
             out[i] = x[i];
         } else {
             range_of(s, out, i, &lo, &hi);
