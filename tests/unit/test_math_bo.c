@@ -207,6 +207,53 @@ static void limits_are_kept_and_unknown_ones_are_not_taken_for_kept_readings(voi
         fail_msg("%d broken limits", broken);
 }
 
+/* Errors counted, or what is beyond an allowance: such a limit reads 0 wherever it is kept, and never less. */
+static void a_limit_that_reads_nothing_is_kept(void **state)
+{
+    (void)state;
+    struct math_space    s = box(2);
+    struct fault         fault;
+    struct math_bo_guess guess;
+    double               x[2];
+    struct math_bo      *b = make(&s, &(struct math_bo_settings){ .limits = 2 }, 6);
+    for (int n = 0; n < 40; n++) {
+        assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
+        double over = x[0] + x[1] - 0.9;
+        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = hill(x), .limit = { fmax(over, 0), 0 } }, &fault), &fault);
+    }
+    assert_ok(math_bo_best(b, NULL, x, &guess, &fault), &fault);
+    assert_true(x[0] + x[1] <= 0.9 && hill(x) > -0.1);                   /* the best within is -0.0267 */
+    assert_true(guess.works > 0.5);
+    math_bo_free(b);
+}
+
+/* Seventy times nothing, and then five: between two fits the model must not see that as five of an unknown unit. */
+static void a_limit_that_was_always_the_same_and_then_is_not_is_taken_in(void **state)
+{
+    (void)state;
+    struct math_space     s = box(2);
+    struct fault          fault;
+    struct rand           r;
+    struct math_bo_guess  guess;
+    struct math_bo_reason why;
+    double                x[2];
+    struct math_bo       *b = make(&s, &(struct math_bo_settings){ .limits = 1, .one_chapter = true }, 3);
+    rand_seed(&r, 3);
+    for (int n = 0; n <= 70; n++) {
+        x[0] = n == 70 ? 1 : 0.9 * rand_unit(&r);
+        x[1] = n == 70 ? 1 : 0.9 * rand_unit(&r);
+        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = hill(x), .limit = { n == 70 ? 5 : 0 } }, &fault), &fault);
+    }
+    assert_ok(math_bo_best(b, NULL, x, &guess, &fault), &fault);
+    assert_true(hill(x) > -0.1 && guess.works > 0.5);
+    assert_ok(math_bo_ask(b, NULL, x, &why, &fault), &fault);
+    assert_true(isfinite(why.score));
+    x[0] = x[1] = 1;
+    assert_ok(math_bo_guess(b, x, 1, &guess, &fault), &fault);
+    assert_true(guess.works < 0.5);
+    math_bo_free(b);
+}
+
 /* Not known is not kept: the region must not lie around such a reading, where all that may be asked for is elsewhere. */
 static void a_region_is_not_laid_around_an_unknown_limit(void **state)
 {
@@ -447,6 +494,8 @@ int main(void)
         cmocka_unit_test(when_everything_failed_it_looks_elsewhere),
         cmocka_unit_test(it_keeps_away_from_where_trials_fail),
         cmocka_unit_test(limits_are_kept_and_unknown_ones_are_not_taken_for_kept_readings),
+        cmocka_unit_test(a_limit_that_reads_nothing_is_kept),
+        cmocka_unit_test(a_limit_that_was_always_the_same_and_then_is_not_is_taken_in),
         cmocka_unit_test(a_region_is_not_laid_around_an_unknown_limit),
         cmocka_unit_test(a_lucky_reading_is_not_what_is_recommended),
         cmocka_unit_test(knobs_of_every_kind_are_asked_legally_and_never_twice),

@@ -255,18 +255,38 @@ static enum err make_room(struct math_bo *b, struct fault *fault)
     return OK;
 }
 
-/* The first of its kind: a failure, a result, a reading of a limit. A model without it cannot be extended by it. */
+/* What a trial says of a limit, or of the result when k < 0; NAN: nothing. */
+static double reading(const struct bo_told *t, int trial, int k)
+{
+    return t->failed[trial] ? (double)NAN : k < 0 ? t->y[trial] : t->limit[trial * MATH_BO_LIMITS_MAX + k];
+}
+
+/* The first reading from trial `from` on, or the first that is another than all before: until then nothing was known of the scale. */
+static bool is_first(const struct bo_told *t, int from, int trial, int k)
+{
+    double now = reading(t, trial, k), before = (double)NAN;
+    if (isnan(now))
+        return false;
+    for (int i = from; i < trial; i++) {
+        double v = reading(t, i, k);
+        if (isnan(v))
+            continue;
+        if (v == now || (!isnan(before) && v != before))
+            return false;
+        before = v;
+    }
+    return true;
+}
+
+/* The first of its kind: a failure, a result, a reading of a limit, or the first that differs. A model without it cannot be extended by it. */
 static bool is_news(const struct math_bo *b, int trial)
 {
     const struct bo_told *t = &b->told;
-    bool                  first = true;
-    for (int i = t->failed[trial] ? 0 : b->chapter; i < trial && first; i++)
-        first = t->failed[i] != t->failed[trial];
-    for (int k = 0; k < b->set.limits && !first && !t->failed[trial]; k++) {
-        first = !isnan(t->limit[trial * MATH_BO_LIMITS_MAX + k]);
-        for (int i = 0; i < trial && first; i++)
-            first = t->failed[i] || isnan(t->limit[i * MATH_BO_LIMITS_MAX + k]);
-    }
+    bool                  first = t->failed[trial];
+    for (int i = 0; i < trial && first; i++)
+        first = !t->failed[i];
+    for (int k = -1; k < b->set.limits && !first; k++)
+        first = is_first(t, k < 0 ? b->chapter : 0, trial, k);
     return first;
 }
 
