@@ -230,6 +230,9 @@ static void nonsense_is_refused_with_the_number_of_the_parameter(void **state)
         { .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .special_share = 1.5, .specials = 1 },
         { .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .below = 2 },
         { .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .when = 3 },
+        { .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .below = 1, .below_factor = (double)NAN },
+        { .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .above = 1, .above_plus = -(double)INFINITY },
+        { .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .when = 1, .when_lo = 1 },
         { .kind = MATH_PARAM_CATEGORY, .choices = 2, .when = 1, .idle = 2 },
         { .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .when = 1, .context = true },
     };

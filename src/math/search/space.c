@@ -78,6 +78,10 @@ static enum err check_param(struct math_space *s, int i, struct fault *fault)
         e = check_lean(s, i, p->when, "depends on", fault);
     if (e == OK && ((p->below && s->param[p->below - 1].kind == MATH_PARAM_CATEGORY) || (p->above && s->param[p->above - 1].kind == MATH_PARAM_CATEGORY)))
         e = fail(fault, ERR_INPUT, "parameter %d is bounded by a category", i);
+    if (e == OK && ((p->below && !(isfinite(p->below_factor) && isfinite(p->below_plus))) || (p->above && !(isfinite(p->above_factor) && isfinite(p->above_plus)))))
+        e = fail(fault, ERR_INPUT, "parameter %d is bounded by what is not a finite number", i);
+    if (e == OK && p->when && !(p->when_lo <= p->when_hi))
+        e = fail(fault, ERR_INPUT, "parameter %d counts while another one is within %g and %g, which is never", i, p->when_lo, p->when_hi);
     if (e == OK && p->when && (!isfinite(p->idle) || (p->kind == MATH_PARAM_CATEGORY && !(p->idle >= 0 && p->idle < p->choices && p->idle == floor(p->idle)))))
         e = fail(fault, ERR_INPUT, "parameter %d has no good idle value", i);
     if (e == OK && p->context && (p->below || p->above || p->when))
