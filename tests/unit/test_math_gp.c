@@ -457,6 +457,30 @@ static void one_point_or_none_or_all_alike_are_no_trouble(void **state)
     math_gp_free(gp);
 }
 
+/* A plateau of time-outs, and beyond it, found late, where results differ: more of the same must not hide the little that is known. */
+static void what_is_better_than_a_plateau_is_learned_from_however_late_it_comes(void **state)
+{
+    (void)state;
+    enum { FLAT = 140, BETTER = 20, N = FLAT + BETTER };
+    struct fault         fault;
+    struct rand          r;
+    struct math_gp      *gp = make(1, NULL);
+    struct math_gp_prior prior = math_gp_prior_usual(1);
+    double               x[N], y[N] = { 0 }, at = 0.905, mean, variance, scratch[N];
+    for (int i = 0; i < FLAT; i++)
+        x[i] = 0.8 * i / FLAT;
+    for (int i = 0; i < BETTER; i++) {
+        x[FLAT + i] = 0.8 + 0.2 * (i + 0.5) / BETTER;
+        y[FLAT + i] = 1.5 + sin(60 * (x[FLAT + i] - 0.8));
+    }
+    rand_seed(&r, 4);
+    assert_ok(math_gp_learn(gp, N, x, y, NULL, &prior, 50, &r, &fault), &fault);
+    assert_true(gp->hyper.scale[0] < 0.3);
+    math_gp_predict(gp, 1, &at, &mean, &variance, scratch);
+    assert_near(mean, 1.5 + sin(60 * (at - 0.8)), 0.3);
+    math_gp_free(gp);
+}
+
 static void what_is_not_a_number_is_refused(void **state)
 {
     (void)state;
@@ -500,6 +524,7 @@ int main(void)
         cmocka_unit_test(a_fit_finds_what_matters_and_how_noisy_it_is),
         cmocka_unit_test(known_noise_is_not_counted_as_fitted_noise),
         cmocka_unit_test(one_point_or_none_or_all_alike_are_no_trouble),
+        cmocka_unit_test(what_is_better_than_a_plateau_is_learned_from_however_late_it_comes),
         cmocka_unit_test(what_is_not_a_number_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
