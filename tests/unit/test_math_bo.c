@@ -473,6 +473,12 @@ static void nonsense_is_refused_and_nothing_is_taken_in(void **state)
     assert_int_equal(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = 1, .noise_sd = -1 }, &fault), ERR_INPUT);
     assert_int_equal(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = 1, .limit = { (double)INFINITY } }, &fault), ERR_INPUT);
     assert_int_equal(math_bo_trials(b), 0);
+    struct math_bo *few = make(&s, &(struct math_bo_settings){ .project = 1 }, 1);
+    double          hope = 0;
+    assert_int_equal(math_bo_hope(few, NULL, 1, nan, &hope, &fault), ERR_INPUT);
+    assert_ok(math_bo_hope(few, NULL, 1, x, &hope, &fault), &fault);
+    assert_true(isinf(hope) && hope < 0);
+    math_bo_free(few);
     assert_int_equal(math_bo_best(b, NULL, x, NULL, &fault), ERR_MISSING);
     given.param[0].context = true;
     assert_int_equal(math_bo_new(&given, NULL, 1, &none, &fault), ERR_INPUT);

@@ -101,7 +101,7 @@ MUST_CHECK enum err math_bo_guess(struct math_bo *b, const double *x, double z, 
 
 /*
  * How much the model of the whole space hopes of each of x[count][params]: ln of the expected improvement, in standard deviations
- * of the results, with the probability that it works, as asking has it; -INFINITY before the first result.  Context is in x.
+ * of the results, with the probability that it works, as asking has it; -INFINITY before the first result.  Context is in x.  ERR_INPUT for what is no number.
  */
 MUST_CHECK enum err math_bo_hope(struct math_bo *b, const double *context, int count, const double *x, double *hope, struct fault *fault);
 

@@ -422,9 +422,12 @@ enum err math_bo_hope(struct math_bo *b, const double *context, int count, const
 {
     size_t         rows = (size_t)(count > 0 ? count : 1);
     double        *features = calloc(rows * (size_t)b->features, sizeof *features), *columns = calloc(rows * (size_t)b->columns, sizeof *columns);
+    double         u[MATH_SPACE_MAX];
     struct anchors a = { 0 };
     int            best = -1;
     enum err       e = features && columns ? take_stock(b, &context, &a, &best, fault) : fail(fault, ERR_LIMIT, "no memory for %d places", count);
+    for (int i = 0; i < count && e == OK; i++)
+        e = math_space_encode(&b->space, x + (size_t)i * (size_t)b->space.params, u, fault);
     for (int i = 0; i < count && e == OK; i++) {
         bo_see(b, x + (size_t)i * (size_t)b->space.params, features + (size_t)i * (size_t)b->features, columns + (size_t)i * (size_t)b->columns);
         hope[i] = -INFINITY;
