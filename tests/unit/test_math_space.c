@@ -217,6 +217,43 @@ static void slopes_are_those_of_the_differences_or_zero(void **state)
     assert_near(math_space_size(&small), 27, 0);
 }
 
+/* One to sixty-four by ratios: the first value has a seventh of the edge, the last a two-hundredth. */
+static void every_level_has_its_place_also_on_a_scale_of_ratios(void **state)
+{
+    (void)state;
+    static const struct math_param each[] = {
+        { .kind = MATH_PARAM_INTEGER, .lo = 1, .hi = 64, .log = true },
+        { .kind = MATH_PARAM_INTEGER, .lo = 1, .hi = 40, .log = true, .specials = 2, .special = { -1, 0 } },
+        { .kind = MATH_PARAM_REAL, .lo = 0.5, .hi = 20.2, .step = 0.5, .log = true },
+        { .kind = MATH_PARAM_INTEGER, .lo = 3, .hi = 9, .specials = 1, .special = { 0 } },
+        { .kind = MATH_PARAM_CATEGORY, .choices = 5 },
+        { .kind = MATH_PARAM_INTEGER, .lo = 8, .hi = 8, .log = true, .specials = 1, .special = { 0 } },
+    };
+    struct fault fault;
+    struct rand  r;
+    rand_seed(&r, 6);
+    for (size_t k = 0; k < sizeof each / sizeof each[0]; k++) {
+        struct math_space s = { .params = 1, .param = { each[k] } };
+        double            step = each[k].step > 0 ? each[k].step : 1, u, x;
+        assert_ok(math_space_init(&s, &fault), &fault);
+        int levels = math_space_levels(&s, 0);
+        assert_true(levels > 0);
+        for (int level = 0; level < levels; level++) {
+            u = math_space_at_level(&s, 0, level);
+            math_space_decode(&s, &u, &x);
+            assert_near(x, level < each[k].specials ? each[k].special[level] : each[k].lo + (level - each[k].specials) * step, 1e-9);
+            assert_int_equal(math_space_level_of(&s, 0, u), level);
+        }
+        for (int n = 0; n < 500; n++) {
+            double here = rand_unit(&r), there, y;
+            math_space_decode(&s, &here, &x);
+            there = math_space_at_level(&s, 0, math_space_level_of(&s, 0, here));
+            math_space_decode(&s, &there, &y);
+            assert_near(x, y, 1e-9);
+        }
+    }
+}
+
 static void nonsense_is_refused_with_the_number_of_the_parameter(void **state)
 {
     (void)state;
@@ -256,6 +293,7 @@ int main(void)
         cmocka_unit_test(features_are_near_where_configurations_are_alike),
         cmocka_unit_test(what_does_not_count_makes_no_difference),
         cmocka_unit_test(slopes_are_those_of_the_differences_or_zero),
+        cmocka_unit_test(every_level_has_its_place_also_on_a_scale_of_ratios),
         cmocka_unit_test(nonsense_is_refused_with_the_number_of_the_parameter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -340,6 +340,33 @@ int math_space_levels(const struct math_space *s, int i)
     return levels <= MATH_LEVELS_MAX ? (int)levels : 0;
 }
 
+/* The largest ordinary value that is a whole number of steps from the least. */
+static double top_of(const struct math_param *p) { return p->lo + floor((p->hi - p->lo) / step_of(p) + 1e-9) * step_of(p); }
+
+double math_space_at_level(const struct math_space *s, int i, int k)
+{
+    const struct math_param *p = &s->param[i];
+    double                   edge = math_space_edge(p);
+    int                      own = k - p->specials;
+    if (own < 0)
+        return edge * (k + 0.5) / p->specials;
+    if (p->kind != MATH_PARAM_CATEGORY && p->log && p->hi > p->lo)      /* levels of ratios are not equally wide */
+        return fmin(edge + (1 - edge) * unspread(p, p->lo, top_of(p), p->lo + own * step_of(p)), 1);
+    return edge + (1 - edge) * (own + 0.5) / (math_space_levels(s, i) - p->specials);
+}
+
+int math_space_level_of(const struct math_space *s, int i, double u)
+{
+    const struct math_param *p = &s->param[i];
+    double                   edge = math_space_edge(p), t = (u - edge) / (1 - edge);
+    int                      levels = math_space_levels(s, i);
+    if (u < edge)
+        return (int)clip(floor(u / edge * p->specials), 0, p->specials - 1);
+    if (p->kind != MATH_PARAM_CATEGORY && p->log && p->hi > p->lo)
+        return (int)clip(p->specials + round((spread(p, p->lo, top_of(p), clip(t, 0, 1)) - p->lo) / step_of(p)), p->specials, levels - 1);
+    return (int)clip(p->specials + floor(t * (levels - p->specials)), p->specials, levels - 1);
+}
+
 double math_space_size(const struct math_space *s)
 {
     double size = 1;

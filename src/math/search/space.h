@@ -83,6 +83,9 @@ int    math_space_special(const struct math_param *p, double value);            
 /* How many values it can take in its full range, specials included; 0: uncountably many, or more than MATH_LEVELS_MAX. */
 enum { MATH_LEVELS_MAX = 64 };
 int    math_space_levels(const struct math_space *s, int param);
+/* Of a parameter that has levels: the middle of the k-th in its full range as a coordinate, specials first; and which one u is. */
+double math_space_at_level(const struct math_space *s, int param, int k);
+int    math_space_level_of(const struct math_space *s, int param, double u);
 /* How many configurations there are; INFINITY when uncountable. */
 double math_space_size(const struct math_space *s);
 /*
