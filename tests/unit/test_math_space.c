@@ -181,6 +181,19 @@ static void what_does_not_count_makes_no_difference(void **state)
     assert_false(math_space_same(&s, x, y));
 }
 
+/* Ten decades: a billionth of the range is more than all of the first decade. */
+static void what_differs_at_the_low_end_of_many_decades_is_not_the_same(void **state)
+{
+    (void)state;
+    struct math_space s = { .params = 1, .param = { { .kind = MATH_PARAM_REAL, .lo = 1e-8, .hi = 100, .log = true, .specials = 1, .special = { 0 } } } };
+    struct fault      fault;
+    assert_ok(math_space_init(&s, &fault), &fault);
+    assert_false(math_space_same(&s, (const double[]){ 1e-8 }, (const double[]){ 3e-8 }));
+    assert_false(math_space_same(&s, (const double[]){ 1e-8 }, (const double[]){ 0 }));
+    assert_true(math_space_same(&s, (const double[]){ 3e-8 }, (const double[]){ 3e-8 * (1 + 1e-12) }));
+    assert_false(math_space_same(&s, (const double[]){ 50 }, (const double[]){ 50.001 }));
+}
+
 static void slopes_are_those_of_the_differences_or_zero(void **state)
 {
     (void)state;
@@ -292,6 +305,7 @@ int main(void)
         cmocka_unit_test(what_leans_on_what_is_given_goes_with_it_and_not_with_the_cube),
         cmocka_unit_test(features_are_near_where_configurations_are_alike),
         cmocka_unit_test(what_does_not_count_makes_no_difference),
+        cmocka_unit_test(what_differs_at_the_low_end_of_many_decades_is_not_the_same),
         cmocka_unit_test(slopes_are_those_of_the_differences_or_zero),
         cmocka_unit_test(every_level_has_its_place_also_on_a_scale_of_ratios),
         cmocka_unit_test(nonsense_is_refused_with_the_number_of_the_parameter),

@@ -392,14 +392,25 @@ double math_space_slope(const struct math_space *s, const double *u, const doubl
     return 1 / (1 - share);
 }
 
+/* Values of one parameter, equal but for rounding on its own scale; a special value is like nothing else. */
+static bool alike(const struct math_param *p, double x, double y)
+{
+    if (x == y)
+        return true;
+    if (p->kind != MATH_PARAM_REAL || math_space_special(p, x) >= 0 || math_space_special(p, y) >= 0)
+        return false;
+    if (p->log && x > 0 && y > 0)
+        return fabs(log(x / y)) < 1e-9 * log(p->hi / p->lo);
+    return fabs(x - y) < 1e-9 * (p->hi - p->lo);
+}
+
 bool math_space_same(const struct math_space *s, const double *x, const double *y)
 {
     for (int i = 0; i < s->params; i++) {
         bool active = math_space_active(s, x, i);
         if (active != math_space_active(s, y, i))
             return false;
-        double range = s->param[i].hi - s->param[i].lo;
-        if (active && x[i] != y[i] && !(s->param[i].kind == MATH_PARAM_REAL && fabs(x[i] - y[i]) < 1e-9 * range))
+        if (active && !alike(&s->param[i], x[i], y[i]))
             return false;
     }
     return true;
