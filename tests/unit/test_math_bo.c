@@ -254,6 +254,26 @@ static void a_limit_that_was_always_the_same_and_then_is_not_is_taken_in(void **
     math_bo_free(b);
 }
 
+static void the_only_one_that_kept_a_rough_limit_is_the_best_however_narrowly(void **state)
+{
+    (void)state;
+    struct math_space s = box(1);
+    struct fault      fault;
+    double            x[1];
+    struct math_bo   *b = make(&s, &(struct math_bo_settings){ .limits = 1 }, 2);
+    for (int n = 0; n < 20; n++) {
+        x[0] = n / 20.0;
+        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = x[0], .limit = { n == 10 ? -1e-6 : n % 3 ? 5 : 40 } }, &fault), &fault);
+    }
+    assert_ok(math_bo_best(b, NULL, x, NULL, &fault), &fault);
+    assert_near(x[0], 0.5, 0);
+    x[0] = 0.52;
+    assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = 9, .limit = { (double)NAN } }, &fault), &fault);
+    assert_ok(math_bo_best(b, NULL, x, NULL, &fault), &fault);
+    assert_near(x[0], 0.5, 0);                                           /* not known is not kept */
+    math_bo_free(b);
+}
+
 /* Not known is not kept: the region must not lie around such a reading, where all that may be asked for is elsewhere. */
 static void a_region_is_not_laid_around_an_unknown_limit(void **state)
 {
@@ -502,6 +522,7 @@ int main(void)
         cmocka_unit_test(limits_are_kept_and_unknown_ones_are_not_taken_for_kept_readings),
         cmocka_unit_test(a_limit_that_reads_nothing_is_kept),
         cmocka_unit_test(a_limit_that_was_always_the_same_and_then_is_not_is_taken_in),
+        cmocka_unit_test(the_only_one_that_kept_a_rough_limit_is_the_best_however_narrowly),
         cmocka_unit_test(a_region_is_not_laid_around_an_unknown_limit),
         cmocka_unit_test(a_lucky_reading_is_not_what_is_recommended),
         cmocka_unit_test(knobs_of_every_kind_are_asked_legally_and_never_twice),

@@ -197,7 +197,7 @@ bool bo_kept(const struct math_bo *b, int trial)
 }
 
 /* A region is not laid around what may have broken a limit unseen: there might be nothing in it that may be asked. */
-static bool surely_kept(const struct math_bo *b, int trial)
+bool bo_surely_kept(const struct math_bo *b, int trial)
 {
     bool known = true;
     for (int k = 0; k < b->set.limits; k++)
@@ -214,7 +214,7 @@ static void move_region(struct math_bo *b, int trial, enum math_bo_phase phase)
 {
     bool   inside = b->centre >= 0 && apart(b, trial, b->centre) <= b->region.length;
     double gain = -INFINITY;
-    if (surely_kept(b, trial))
+    if (bo_surely_kept(b, trial))
         gain = b->centre < 0 ? INFINITY : (b->told.y[trial] - b->told.y[b->centre]) / spread(b);
     if (gain > 0)
         b->centre = trial;

@@ -302,6 +302,11 @@ enum err bo_model_incumbent(struct bo_model *m, const struct math_bo *b, int cou
         if (bo_kept(b, trial[i]) && (b->set.limits == 0 || works[i] > log(0.5)) && (*best < 0 || mean[i] > mean[*best]))
             *best = i;
     }
+    /* Just within a limit that is rough, the model doubts the reading itself: better the one that it doubts least than to say there was none. */
+    bool none = *best < 0;
+    for (int i = 0; i < count && e == OK && m->results > 0 && none && b->set.limits > 0; i++)
+        if (bo_surely_kept(b, trial[i]) && (*best < 0 || works[i] > works[*best]))
+            *best = i;
     if (*best >= 0) {
         m->has_incumbent = true;
         m->incumbent = mean[*best];

@@ -80,6 +80,8 @@ int  bo_times_tried(const struct math_bo *b, const double *x);
 void bo_to_cube(const struct math_bo *b, const double *x, double *cube);
 /* It worked, and no limit is known to be broken. */
 bool bo_kept(const struct math_bo *b, int trial);
+/* The same, and all limits are known. */
+bool bo_surely_kept(const struct math_bo *b, int trial);
 /* Whose turn it is when n trials were told. */
 enum math_bo_phase bo_phase(const struct math_bo *b, int n);
 
