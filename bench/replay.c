@@ -2,12 +2,13 @@
  * bench/replay.c - a league of tuners without a database: measured trials of configurations, a forest fitted to them as the
  * stand-in for the server, and each tuner asked 200 times.     usage: replay FILE... [--trials 200] [--seeds 10] [--first 1] [--only NAME] [-v]
  *
- * A file has a line of names, then rows: index, parameters, and the result: `tps` (more is better) or `lat` (less is better); row
- * 0 is the default configuration, which every tuner is told first.  Columns of words are choices, whole numbers whole; a range
- * over three decades or more is searched by ratios.  The forest's cross-validated R2 is printed.  A rank is that of the best found after all
- * trials, 1 being the best of a file and seed, shared by equals; regret is how much of the way from the default to the best
- * configuration known to anybody is still missing.
+ * What a file looks like is said in bench/replay_file.h; the default configuration is what every tuner is told first.  The
+ * forest's cross-validated R2 is printed.  A rank is that of the best found after all trials, 1 being the best of a file and seed,
+ * shared by equals; regret is how much of the way from the default to the best configuration known to anybody is still missing,
+ * none where nothing is better than the default.  A tuner that has tried everything there is stays with its best.
  */
+#include "replay_file.h"
+
 #include "base/err.h"
 #include "base/rand.h"
 #include "math/search/bo.h"
@@ -21,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_MAX = MATH_FOREST_POINTS_MAX, COLUMNS_MAX = 40, LINE_MAX_BYTES = 8192, TRIALS_MAX = 1000, SEEDS_MAX = 50, FOLDS = 5, WORDS = 32, FILES_MAX = 16, EARLY = 50, DECADES = 1000 };
+enum { TRIALS_MAX = 1000, SEEDS_MAX = 50, FOLDS = 5, FILES_MAX = 64, EARLY = 50 };
 
 static int  trials = 200, seeds = 10, first_seed = 1;
 static bool verbose;
@@ -32,114 +33,27 @@ static void must(enum err e, const struct fault *fault) { if (e != OK) die(fault
 /* ---- the data ---- */
 
 struct data {
-    char              name[64];
-    int               columns, rows;
-    double           *x, *y;                     /* [rows][columns] as models see it, larger y is better */
-    double            first[COLUMNS_MAX];        /* the default, as values */
-    struct math_space space;
+    struct replay_file  file;
     struct math_forest *world;
-    double            r2, top;                   /* top: the best the stand-in gives anywhere we know of */
+    double              r2, top;                   /* r2 NAN: there is nothing to explain; top: the best the stand-in gives anywhere we know of */
 };
-
-static int split(char *line, char **field, int most)
-{
-    int n = 0;
-    line[strcspn(line, "\r\n")] = '\0';
-    for (char *at = line; at && n < most; n++) {
-        field[n] = at;
-        at = strchr(at, ',');
-        if (at)
-            *at++ = '\0';
-    }
-    return n;
-}
-
-static int word_number(char words[WORDS][40], int *count, const char *word)
-{
-    for (int i = 0; i < *count; i++)
-        if (strcmp(words[i], word) == 0)
-            return i;
-    if (*count == WORDS)
-        die("a column with too many different words");
-    (void)snprintf(words[*count], sizeof words[0], "%s", word);
-    return (*count)++;
-}
-
-static void read_file(const char *path, struct data *d)
-{
-    char  line[LINE_MAX_BYTES], *field[COLUMNS_MAX + 2], *end;
-    static char words[COLUMNS_MAX][WORDS][40];
-    int   count[COLUMNS_MAX] = { 0 };
-    FILE *f = fopen(path, "r");
-    const char *base = strrchr(path, '/');
-    memset(words, 0, sizeof words);
-    *d = (struct data){ 0 };
-    (void)snprintf(d->name, sizeof d->name, "%.*s", (int)strcspn(base ? base + 1 : path, "."), base ? base + 1 : path);
-    if (!f || !fgets(line, sizeof line, f))
-        die("a file that cannot be read");
-    int fields = split(line, field, COLUMNS_MAX + 2);
-    d->columns = fields - 2;
-    if (d->columns < 1 || d->columns > COLUMNS_MAX)
-        die("a file without parameters, or with too many");
-    bool less = strcmp(field[fields - 1], "lat") == 0;
-    d->x = calloc((size_t)ROWS_MAX * (size_t)d->columns, sizeof *d->x);
-    d->y = calloc(ROWS_MAX, sizeof *d->y);
-    if (!d->x || !d->y)
-        die("no memory");
-    while (d->rows < ROWS_MAX && fgets(line, sizeof line, f)) {
-        if (split(line, field, COLUMNS_MAX + 2) != fields)
-            continue;
-        for (int j = 0; j < d->columns; j++) {
-            double v = strtod(field[j + 1], &end);
-            d->x[d->rows * d->columns + j] = *end || end == field[j + 1] ? word_number(words[j], &count[j], field[j + 1]) : v;
-        }
-        double y = strtod(field[fields - 1], &end);
-        d->y[d->rows++] = less ? -log(y) : log(y);
-    }
-    (void)fclose(f);
-    memcpy(d->first, d->x, (size_t)d->columns * sizeof *d->first);
-    d->space.params = d->columns;
-    for (int j = 0; j < d->columns; j++) {
-        struct math_param *p = &d->space.param[j];
-        double             lo = INFINITY, hi = -INFINITY, least_positive = INFINITY;
-        bool               whole = true;
-        for (int i = 0; i < d->rows; i++) {
-            double v = d->x[i * d->columns + j];
-            lo = fmin(lo, v);
-            hi = fmax(hi, v);
-            whole = whole && v == floor(v);
-            least_positive = v > 0 ? fmin(least_positive, v) : least_positive;
-        }
-        if (count[j] > 0) {
-            *p = (struct math_param){ .kind = MATH_PARAM_CATEGORY, .choices = count[j] };
-            continue;
-        }
-        *p = (struct math_param){ .kind = whole && hi < 1e15 ? MATH_PARAM_INTEGER : MATH_PARAM_REAL, .lo = lo, .hi = hi, .log = lo > 0 && hi / lo >= DECADES };
-        if (lo == 0 && whole && hi >= DECADES) {
-            p->lo = least_positive;
-            p->log = true;
-            p->specials = 1;        /* special[0] is 0 */
-        }
-    }
-    struct fault fault;
-    must(math_space_init(&d->space, &fault), &fault);
-}
 
 /* ---- the stand-in ---- */
 
 static void fit(const struct data *d, const int *rows, int n, struct math_forest **forest, uint64_t seed)
 {
-    double      *x = calloc((size_t)n * (size_t)d->columns, sizeof *x), *y = calloc((size_t)n, sizeof *y);
+    size_t       columns = (size_t)d->file.columns;
+    double      *x = calloc((size_t)n * columns, sizeof *x), *y = calloc((size_t)n, sizeof *y);
     struct rand  r;
     struct fault fault;
     if (!x || !y)
         die("no memory");
     for (int i = 0; i < n; i++) {
-        math_space_columns(&d->space, d->x + (size_t)rows[i] * (size_t)d->columns, x + (size_t)i * (size_t)d->columns);
-        y[i] = d->y[rows[i]];
+        math_space_columns(&d->file.space, d->file.x + (size_t)rows[i] * columns, x + (size_t)i * columns);
+        y[i] = d->file.y[rows[i]];
     }
     rand_seed(&r, seed);
-    must(math_forest_new(d->columns, d->space.choices_of, forest, &fault), &fault);
+    must(math_forest_new(d->file.columns, d->file.space.choices_of, forest, &fault), &fault);
     must(math_forest_fit(*forest, n, x, y, &(struct math_forest_options){ .trees = 50, .leaf_min = 2 }, &r, &fault), &fault);
     free(x);
     free(y);
@@ -147,46 +61,48 @@ static void fit(const struct data *d, const int *rows, int n, struct math_forest
 
 static double guess(const struct data *d, const struct math_forest *forest, const double *x)
 {
-    double columns[COLUMNS_MAX], mean, variance;
-    math_space_columns(&d->space, x, columns);
+    double columns[MATH_SPACE_MAX], mean, variance;
+    math_space_columns(&d->file.space, x, columns);
     math_forest_predict(forest, 1, columns, &mean, &variance);
     return mean;
 }
 
 static void stand_in(struct data *d)
 {
-    int        *order = calloc((size_t)d->rows, sizeof *order), *in = calloc((size_t)d->rows, sizeof *in);
+    const struct replay_file *f = &d->file;
+    int         rows = f->rows, folds = rows < FOLDS ? rows : FOLDS;
+    int        *order = calloc((size_t)rows, sizeof *order), *in = calloc((size_t)rows, sizeof *in);
     struct rand r;
-    double      mean = math_mean(d->y, d->rows), off = 0, all = 0;
+    double      mean = math_mean(f->y, rows), off = 0, all = 0;
     if (!order || !in)
         die("no memory");
     rand_seed(&r, 20);
-    for (int i = 0; i < d->rows; i++)
+    for (int i = 0; i < rows; i++)
         order[i] = i;
-    for (int i = d->rows - 1; i > 0; i--) {
+    for (int i = rows - 1; i > 0; i--) {
         int k = (int)rand_int(&r, 0, i), o = order[i];
         order[i] = order[k];
         order[k] = o;
     }
-    for (int fold = 0; fold < FOLDS; fold++) {
+    for (int fold = 0; fold < folds && rows > 1; fold++) {
         struct math_forest *forest;
         int                 n = 0;
-        for (int i = 0; i < d->rows; i++)
-            if (i % FOLDS != fold)
+        for (int i = 0; i < rows; i++)
+            if (i % folds != fold)
                 in[n++] = order[i];
         fit(d, in, n, &forest, 21);
-        for (int i = fold; i < d->rows; i += FOLDS) {
-            double y = d->y[order[i]], g = guess(d, forest, d->x + (size_t)order[i] * (size_t)d->columns);
+        for (int i = fold; i < rows; i += folds) {
+            double y = f->y[order[i]], g = guess(d, forest, f->x + (size_t)order[i] * (size_t)f->columns);
             off += (y - g) * (y - g);
             all += (y - mean) * (y - mean);
         }
         math_forest_free(forest);
     }
-    d->r2 = 1 - off / all;
-    fit(d, order, d->rows, &d->world, 22);
+    d->r2 = all > 0 ? 1 - off / all : (double)NAN;
+    fit(d, order, rows, &d->world, 22);
     d->top = -INFINITY;
-    for (int i = 0; i < d->rows; i++)
-        d->top = fmax(d->top, guess(d, d->world, d->x + (size_t)i * (size_t)d->columns));
+    for (int i = 0; i < rows; i++)
+        d->top = fmax(d->top, guess(d, d->world, f->x + (size_t)i * (size_t)f->columns));
     free(order);
     free(in);
 }
@@ -204,15 +120,22 @@ static double try_it(struct round *o, const double *x)
     return y;
 }
 
+/* What is left of the trials when nothing is left to try. */
+static void stay(struct round *o)
+{
+    for (; o->n <= trials; o->n++)
+        o->best[o->n] = o->best[o->n - 1];
+}
+
 static void play_random(struct round *o, uint64_t seed)
 {
     struct rand r;
     double      u[MATH_SPACE_MAX], x[MATH_SPACE_MAX];
     rand_seed(&r, seed);
     while (o->n <= trials) {
-        for (int j = 0; j < o->d->columns; j++)
+        for (int j = 0; j < o->d->file.columns; j++)
             u[j] = rand_unit(&r);
-        math_space_decode(&o->d->space, u, x);
+        math_space_decode(&o->d->file.space, u, x);
         (void)try_it(o, x);
     }
 }
@@ -222,15 +145,19 @@ static void play_bo(struct round *o, uint64_t seed, const struct math_bo_setting
     struct math_bo *b;
     struct fault    fault;
     double          x[MATH_SPACE_MAX], y = o->best[0];
-    must(math_bo_new(&o->d->space, set, seed, &b, &fault), &fault);
-    memcpy(x, o->d->first, (size_t)o->d->columns * sizeof *x);
+    must(math_bo_new(&o->d->file.space, set, seed, &b, &fault), &fault);
+    memcpy(x, o->d->file.first, (size_t)o->d->file.columns * sizeof *x);
     for (;;) {
         must(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = y }, &fault), &fault);
         if (o->n > trials)
             break;
-        must(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
+        enum err e = math_bo_ask(b, NULL, x, NULL, &fault);
+        if (e == ERR_MISSING)
+            break;
+        must(e, &fault);
         y = try_it(o, x);
     }
+    stay(o);
     math_bo_free(b);
 }
 
@@ -241,8 +168,8 @@ static void play_trego(struct round *o, uint64_t seed)  { play_bo(o, seed, &(str
 /* Proximal policy optimisation as CDBTune and QTune use an actor and a critic: sees where it is and how that went, moves anywhere. */
 static void play_ppo(struct round *o, uint64_t seed)
 {
-    int    dims = o->d->columns;
-    double seen[COLUMNS_MAX + 2] = { 0 }, next[COLUMNS_MAX + 2], action[COLUMNS_MAX], u[MATH_SPACE_MAX], x[MATH_SPACE_MAX], before = o->best[0];
+    int    dims = o->d->file.columns;
+    double seen[MATH_SPACE_MAX + 2] = { 0 }, next[MATH_SPACE_MAX + 2], action[MATH_SPACE_MAX], u[MATH_SPACE_MAX], x[MATH_SPACE_MAX], before = o->best[0];
     struct math_ppo_options set = math_ppo_usual(dims + 1, dims);
     struct math_ppo        *ppo;
     struct fault            fault;
@@ -252,7 +179,7 @@ static void play_ppo(struct round *o, uint64_t seed)
     set.rate = 1e-3;
     set.seed = seed;
     must(math_ppo_new(&set, &ppo, &fault), &fault);
-    must(math_space_encode(&o->d->space, o->d->first, u, &fault), &fault);
+    must(math_space_encode(&o->d->file.space, o->d->file.first, u, &fault), &fault);
     for (int j = 0; j < dims; j++)
         seen[j] = 2 * u[j] - 1;
     while (o->n <= trials) {
@@ -261,7 +188,7 @@ static void play_ppo(struct round *o, uint64_t seed)
             u[j] = 0.5 * (action[j] + 1);
             next[j] = action[j];
         }
-        math_space_decode(&o->d->space, u, x);
+        math_space_decode(&o->d->file.space, u, x);
         double y = try_it(o, x);
         next[dims] = y - o->best[0];
         struct math_outcome outcome = { .reward = (y - o->best[0]) + (y - before), .truncated = o->n % 20 == 0 };
@@ -282,20 +209,24 @@ static void play_portfolio(struct round *o, uint64_t seed, const struct math_por
     struct fault                 fault;
     double                       x[MATH_SPACE_MAX], y = o->best[0];
     int                          asked[MATH_SEARCH_COUNT] = { 0 }, won[MATH_SEARCH_COUNT] = { 0 };
-    must(math_portfolio_new(&o->d->space, set, seed, &p, &fault), &fault);
-    memcpy(x, o->d->first, (size_t)o->d->columns * sizeof *x);
+    must(math_portfolio_new(&o->d->file.space, set, seed, &p, &fault), &fault);
+    memcpy(x, o->d->file.first, (size_t)o->d->file.columns * sizeof *x);
     for (;;) {
         must(math_portfolio_tell(p, &(struct math_bo_trial){ .x = x, .y = y }, why.who, &fault), &fault);
         if (o->n > trials)
             break;
-        must(math_portfolio_ask(p, NULL, x, &why, &fault), &fault);
+        enum err e = math_portfolio_ask(p, NULL, x, &why, &fault);
+        if (e == ERR_MISSING)
+            break;
+        must(e, &fault);
         double before = o->best[o->n - 1];
         y = try_it(o, x);
         asked[why.who]++;
         won[why.who] += y > before;
     }
+    stay(o);
     if (verbose) {
-        printf("  %s seed %d:", o->d->name, (int)seed);
+        printf("  %s seed %d:", o->d->file.name, (int)seed);
         for (int i = 0; i < MATH_SEARCH_COUNT; i++)
             printf(" %s %d (%d better)", math_search_name((enum math_search)i), asked[i], won[i]);
         printf("\n");
@@ -335,6 +266,9 @@ static double rank_of(int t, int s)
     return rank;
 }
 
+/* How much of the way from the default to the best known is missing; none where there is no way. */
+static double regret_of(const struct data *d, double start, double best) { return d->top > start ? (d->top - best) / (d->top - start) : 0; }
+
 int main(int argc, char **argv)
 {
     const char *file[FILES_MAX], *only = NULL;
@@ -351,22 +285,25 @@ int main(int argc, char **argv)
             only = argv[++i];
         else if (strcmp(argv[i], "-v") == 0)
             verbose = true;
-        else if (files < FILES_MAX)
+        else if (argv[i][0] != '-' && files < FILES_MAX)
             file[files++] = argv[i];
+        else
+            trials = 0;
     }
     if (files < 1 || trials < EARLY || trials > TRIALS_MAX - 1 || seeds < 1 || seeds > SEEDS_MAX)
-        die("usage: replay FILE... [--trials 200] [--seeds 10] [--first 1] [--only TUNER] [-v]");
+        die("usage: replay FILE... [--trials 50..999] [--seeds 1..50] [--first 1] [--only TUNER] [-v]; at most 64 files");
     for (int k = 0; k < files; k++) {
         static struct data d;
-        read_file(file[k], &d);
+        struct fault       fault;
+        must(replay_file_read(file[k], &d.file, &fault), &fault);
         stand_in(&d);
-        printf("%s: %d rows, %d parameters, the stand-in's cross-validated R2 is %.3f\n", d.name, d.rows, d.columns, d.r2);
-        double start = guess(&d, d.world, d.first);
+        printf("%s: %d rows, %d parameters, the stand-in's cross-validated R2 is %.3f%s\n", d.file.name, d.file.rows, d.file.columns, d.r2, d.file.said);
+        double start = guess(&d, d.world, d.file.first);
         for (int t = 0; t < TUNERS; t++)
             for (int s = 0; s < seeds && (!only || strcmp(only, tuners[t].name) == 0); s++) {
                 struct round *o = &rounds[t][s];
                 *o = (struct round){ .d = &d };
-                (void)try_it(o, d.first);
+                (void)try_it(o, d.file.first);
                 tuners[t].play(o, (uint64_t)(first_seed + s));
                 d.top = fmax(d.top, o->best[trials]);
             }
@@ -374,8 +311,8 @@ int main(int argc, char **argv)
             double ranks = 0, at_early = 0, at_end = 0;
             for (int s = 0; s < seeds; s++) {
                 ranks += rank_of(t, s) / seeds;
-                at_early += (d.top - rounds[t][s].best[EARLY]) / (d.top - start) / seeds;
-                at_end += (d.top - rounds[t][s].best[trials]) / (d.top - start) / seeds;
+                at_early += regret_of(&d, start, rounds[t][s].best[EARLY]) / seeds;
+                at_end += regret_of(&d, start, rounds[t][s].best[trials]) / seeds;
             }
             rank[t] += ranks / files;
             early[t] += at_early / files;
@@ -386,13 +323,12 @@ int main(int argc, char **argv)
         }
         fflush(stdout);
         math_forest_free(d.world);
-        free(d.x);
-        free(d.y);
+        replay_file_free(&d.file);
     }
     bool first = true;
     for (int t = 1; t < TUNERS; t++)
         first = first && (tuners[t].shown_only || rank[0] < rank[t]);
-    double ratio = early[0] / early[2];
+    double ratio = early[2] > 0 ? early[0] / early[2] : early[0] > 0 ? (double)INFINITY : 0;
     bool   ok = first && ratio <= 0.5 && trials == 200 && seeds >= 10 && !only;
     printf("replay %.2f mean-rank (bar first: random %.2f, gp-ei %.2f, forest-ei %.2f, ppo %.2f; regret at %d trials %.2f of gp-ei's, <= 0.50; %d files, %d seeds) %s\n",
            rank[0], rank[1], rank[2], rank[3], rank[4], EARLY, ratio, files, seeds, ok ? "ok" : "short");

@@ -207,6 +207,73 @@ static void limits_are_kept_and_unknown_ones_are_not_taken_for_kept_readings(voi
         fail_msg("%d broken limits", broken);
 }
 
+/* Errors counted, or what is beyond an allowance: such a limit reads 0 wherever it is kept, and never less. */
+static void a_limit_that_reads_nothing_is_kept(void **state)
+{
+    (void)state;
+    struct math_space    s = box(2);
+    struct fault         fault;
+    struct math_bo_guess guess;
+    double               x[2];
+    struct math_bo      *b = make(&s, &(struct math_bo_settings){ .limits = 2 }, 6);
+    for (int n = 0; n < 40; n++) {
+        assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
+        double over = x[0] + x[1] - 0.9;
+        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = hill(x), .limit = { fmax(over, 0), 0 } }, &fault), &fault);
+    }
+    assert_ok(math_bo_best(b, NULL, x, &guess, &fault), &fault);
+    assert_true(x[0] + x[1] <= 0.9 && hill(x) > -0.15);                  /* the best within is -0.0267 */
+    assert_true(guess.works > 0.5);
+    math_bo_free(b);
+}
+
+/* Seventy times nothing, and then five: between two fits the model must not see that as five of an unknown unit. */
+static void a_limit_that_was_always_the_same_and_then_is_not_is_taken_in(void **state)
+{
+    (void)state;
+    struct math_space     s = box(2);
+    struct fault          fault;
+    struct rand           r;
+    struct math_bo_guess  guess;
+    struct math_bo_reason why;
+    double                x[2];
+    struct math_bo       *b = make(&s, &(struct math_bo_settings){ .limits = 1, .one_chapter = true }, 3);
+    rand_seed(&r, 3);
+    for (int n = 0; n <= 70; n++) {
+        x[0] = n == 70 ? 1 : 0.9 * rand_unit(&r);
+        x[1] = n == 70 ? 1 : 0.9 * rand_unit(&r);
+        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = hill(x), .limit = { n == 70 ? 5 : 0 } }, &fault), &fault);
+    }
+    assert_ok(math_bo_best(b, NULL, x, &guess, &fault), &fault);
+    assert_true(hill(x) > -0.1 && guess.works > 0.5);
+    assert_ok(math_bo_ask(b, NULL, x, &why, &fault), &fault);
+    assert_true(isfinite(why.score));
+    x[0] = x[1] = 1;
+    assert_ok(math_bo_guess(b, x, 1, &guess, &fault), &fault);
+    assert_true(guess.works < 0.5);
+    math_bo_free(b);
+}
+
+static void the_only_one_that_kept_a_rough_limit_is_the_best_however_narrowly(void **state)
+{
+    (void)state;
+    struct math_space s = box(1);
+    struct fault      fault;
+    double            x[1];
+    struct math_bo   *b = make(&s, &(struct math_bo_settings){ .limits = 1 }, 2);
+    for (int n = 0; n < 20; n++) {
+        x[0] = n / 20.0;
+        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = x[0], .limit = { n == 10 ? -1e-6 : n % 3 ? 5 : 40 } }, &fault), &fault);
+    }
+    assert_ok(math_bo_best(b, NULL, x, NULL, &fault), &fault);
+    assert_near(x[0], 0.5, 0);
+    x[0] = 0.52;
+    assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = 9, .limit = { (double)NAN } }, &fault), &fault);
+    assert_ok(math_bo_best(b, NULL, x, NULL, &fault), &fault);
+    assert_near(x[0], 0.5, 0);                                           /* not known is not kept */
+    math_bo_free(b);
+}
+
 /* Not known is not kept: the region must not lie around such a reading, where all that may be asked for is elsewhere. */
 static void a_region_is_not_laid_around_an_unknown_limit(void **state)
 {
@@ -349,6 +416,28 @@ static void what_was_learnt_in_one_context_helps_in_the_next(void **state)
     math_bo_free(b);
 }
 
+static void what_leans_on_what_is_given_is_legal_in_every_context(void **state)
+{
+    (void)state;
+    struct math_space s = box(2);
+    struct fault      fault;
+    double            x[2], context[2] = { 0, (double)NAN };
+    s.param[0].context = true;                                       /* memory, and what may be half of it */
+    s.param[1].below = 1;
+    s.param[1].below_factor = 0.5;
+    struct math_bo *b = make(&s, NULL, 5);
+    for (int n = 0; n < 20; n++) {
+        context[0] = n % 2 ? 0.2 : 0.9;
+        assert_ok(math_bo_ask(b, context, x, NULL, &fault), &fault);
+        assert_true(x[0] == context[0] && x[1] <= 0.5 * x[0] + 1e-12);
+        tell(b, x, -fabs(x[1] - 0.4));
+    }
+    context[0] = 0.1;                                                /* what was best elsewhere is too much here */
+    assert_ok(math_bo_best(b, context, x, NULL, &fault), &fault);
+    assert_true(x[0] == context[0] && x[1] <= 0.05 + 1e-12);
+    math_bo_free(b);
+}
+
 static void many_knobs_of_which_few_matter_are_moved_by_a_few(void **state)
 {
     (void)state;
@@ -404,6 +493,12 @@ static void nonsense_is_refused_and_nothing_is_taken_in(void **state)
     assert_int_equal(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = 1, .noise_sd = -1 }, &fault), ERR_INPUT);
     assert_int_equal(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = 1, .limit = { (double)INFINITY } }, &fault), ERR_INPUT);
     assert_int_equal(math_bo_trials(b), 0);
+    struct math_bo *few = make(&s, &(struct math_bo_settings){ .project = 1 }, 1);
+    double          hope = 0;
+    assert_int_equal(math_bo_hope(few, NULL, 1, nan, &hope, &fault), ERR_INPUT);
+    assert_ok(math_bo_hope(few, NULL, 1, x, &hope, &fault), &fault);
+    assert_true(isinf(hope) && hope < 0);
+    math_bo_free(few);
     assert_int_equal(math_bo_best(b, NULL, x, NULL, &fault), ERR_MISSING);
     given.param[0].context = true;
     assert_int_equal(math_bo_new(&given, NULL, 1, &none, &fault), ERR_INPUT);
@@ -425,11 +520,15 @@ int main(void)
         cmocka_unit_test(when_everything_failed_it_looks_elsewhere),
         cmocka_unit_test(it_keeps_away_from_where_trials_fail),
         cmocka_unit_test(limits_are_kept_and_unknown_ones_are_not_taken_for_kept_readings),
+        cmocka_unit_test(a_limit_that_reads_nothing_is_kept),
+        cmocka_unit_test(a_limit_that_was_always_the_same_and_then_is_not_is_taken_in),
+        cmocka_unit_test(the_only_one_that_kept_a_rough_limit_is_the_best_however_narrowly),
         cmocka_unit_test(a_region_is_not_laid_around_an_unknown_limit),
         cmocka_unit_test(a_lucky_reading_is_not_what_is_recommended),
         cmocka_unit_test(knobs_of_every_kind_are_asked_legally_and_never_twice),
         cmocka_unit_test(a_small_space_ends),
         cmocka_unit_test(what_was_learnt_in_one_context_helps_in_the_next),
+        cmocka_unit_test(what_leans_on_what_is_given_is_legal_in_every_context),
         cmocka_unit_test(many_knobs_of_which_few_matter_are_moved_by_a_few),
         cmocka_unit_test(what_matters_is_told_apart_from_what_does_not),
         cmocka_unit_test(nonsense_is_refused_and_nothing_is_taken_in),

@@ -81,6 +81,19 @@ static void a_singular_matrix_is_helped_and_an_impossible_one_refused(void **sta
     assert_int_equal(math_chol(nan, 2, 2, diagonal, &jitter, &fault), ERR_INPUT);
 }
 
+/* Jitter is a share of the diagonal: where that is nothing, there is no end to trying. */
+static void a_matrix_of_zeros_is_refused_at_once(void **state)
+{
+    (void)state;
+    struct fault fault;
+    double zeros[4] = { 0 }, diagonal[2], jitter = 0;
+    assert_int_equal(math_chol(zeros, 2, 2, diagonal, &jitter, &fault), ERR_LIMIT);
+    double beside[4] = { 0, 1, 1, 0 };
+    assert_int_equal(math_chol(beside, 2, 2, diagonal, &jitter, &fault), ERR_LIMIT);
+    double below[1] = { -1 };
+    assert_int_equal(math_chol(below, 1, 1, diagonal, &jitter, &fault), ERR_LIMIT);
+}
+
 /* ---- minimising ---- */
 
 static double rosenbrock(const double *x, double *g, void *context)
@@ -470,6 +483,30 @@ static void one_point_or_none_or_all_alike_are_no_trouble(void **state)
     math_gp_free(gp);
 }
 
+/* A plateau of time-outs, and beyond it, found late, where results differ: more of the same must not hide the little that is known. */
+static void what_is_better_than_a_plateau_is_learned_from_however_late_it_comes(void **state)
+{
+    (void)state;
+    enum { FLAT = 140, BETTER = 20, N = FLAT + BETTER };
+    struct fault         fault;
+    struct rand          r;
+    struct math_gp      *gp = make(1, NULL);
+    struct math_gp_prior prior = math_gp_prior_usual(1);
+    double               x[N], y[N] = { 0 }, at = 0.93, mean, variance, scratch[N];
+    for (int i = 0; i < FLAT; i++)
+        x[i] = 0.8 * i / FLAT;
+    for (int i = 0; i < BETTER; i++) {
+        x[FLAT + i] = 0.8 + 0.2 * (i + 0.5) / BETTER;
+        y[FLAT + i] = 1 + sin(60 * (x[FLAT + i] - 0.8) - 1.5);
+    }
+    rand_seed(&r, 4);
+    assert_ok(math_gp_learn(gp, N, x, y, NULL, &prior, 50, &r, &fault), &fault);
+    assert_true(gp->hyper.scale[0] < 0.3);
+    math_gp_predict(gp, 1, &at, &mean, &variance, scratch);
+    assert_near(mean, 1 + sin(60 * (at - 0.8) - 1.5), 0.3);
+    math_gp_free(gp);
+}
+
 static void what_is_not_a_number_is_refused(void **state)
 {
     (void)state;
@@ -498,6 +535,7 @@ int main(void)
         cmocka_unit_test(a_matrix_is_factored_solved_and_inverted),
         cmocka_unit_test(a_row_is_appended_as_if_it_had_always_been_there),
         cmocka_unit_test(a_singular_matrix_is_helped_and_an_impossible_one_refused),
+        cmocka_unit_test(a_matrix_of_zeros_is_refused_at_once),
         cmocka_unit_test(a_valley_is_followed_to_its_end_or_to_the_wall),
         cmocka_unit_test(a_step_that_tells_nothing_of_the_curvature_does_not_displace_one_that_does),
         cmocka_unit_test(where_there_is_no_value_the_step_is_shorter),
@@ -513,6 +551,7 @@ int main(void)
         cmocka_unit_test(a_fit_finds_what_matters_and_how_noisy_it_is),
         cmocka_unit_test(known_noise_is_not_counted_as_fitted_noise),
         cmocka_unit_test(one_point_or_none_or_all_alike_are_no_trouble),
+        cmocka_unit_test(what_is_better_than_a_plateau_is_learned_from_however_late_it_comes),
         cmocka_unit_test(what_is_not_a_number_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -231,6 +231,52 @@ static void when_everything_was_tried_it_says_so(void **state)
     math_portfolio_free(p);
 }
 
+static void what_leans_on_what_is_given_is_legal_whoever_asks(void **state)
+{
+    (void)state;
+    struct math_space      s = mixed();
+    struct math_portfolio *p;
+    struct fault           fault;
+    double                 x[4], context[4] = { 0 };
+    s.param[0] = s.param[3];
+    s.param[3] = (struct math_param){ .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .below = 1, .below_factor = 0.5 };
+    assert_ok(math_portfolio_new(&s, &(struct math_portfolio_settings){ .starts = 4 }, 1, &p, &fault), &fault);
+    assert_int_equal(math_portfolio_ask(p, NULL, x, NULL, &fault), ERR_INPUT);      /* from the first question on */
+    for (int n = 0; n < 16; n++) {
+        struct math_portfolio_reason why;
+        context[0] = n % 2 ? 0.3 : 1;
+        assert_ok(math_portfolio_ask(p, context, x, &why, &fault), &fault);
+        assert_true(x[0] == context[0] && x[3] <= 0.5 * x[0] + 1e-12);
+        assert_ok(math_portfolio_tell(p, &(struct math_bo_trial){ .x = x, .y = -fabs(x[3] - 0.4) }, why.who, &fault), &fault);
+    }
+    math_portfolio_free(p);
+}
+
+/* Every second one has a special value, and so two length scales; a scale that is doubted has a bend beside it. */
+static void two_hundred_parameters_are_searched_like_two(void **state)
+{
+    (void)state;
+    enum { MANY = 200, ASKED = 8 };
+    struct math_space s = { .params = MANY };
+    struct fault      fault;
+    double            x[MANY];
+    for (int i = 0; i < MANY; i++)
+        s.param[i] = (struct math_param){ .kind = MATH_PARAM_REAL, .lo = 1, .hi = 100, .specials = i % 2, .special = { -1 } };
+    struct math_portfolio *p;
+    assert_ok(math_portfolio_new(&s, &(struct math_portfolio_settings){ .starts = 4 }, 1, &p, &fault), &fault);
+    for (int n = 0; n < ASKED; n++) {
+        struct math_portfolio_reason why;
+        assert_ok(math_portfolio_ask(p, NULL, x, &why, &fault), &fault);
+        for (int i = 0; i < MANY; i++)
+            assert_true((x[i] >= 1 && x[i] <= 100) || (i % 2 && x[i] == -1));
+        assert_ok(math_portfolio_tell(p, &(struct math_bo_trial){ .x = x, .y = -fabs(x[0] - 40) - fabs(x[199]) }, why.who, &fault), &fault);
+    }
+    math_portfolio_free(p);
+    s.params = MATH_SPACE_MAX + 1;
+    assert_int_equal(math_portfolio_new(&s, NULL, 1, &p, &fault), ERR_INPUT);
+    assert_null(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +289,8 @@ int main(void)
         cmocka_unit_test(the_same_story_asks_the_same_and_asking_changes_nothing),
         cmocka_unit_test(what_others_found_is_learned_from_and_failures_too),
         cmocka_unit_test(when_everything_was_tried_it_says_so),
+        cmocka_unit_test(what_leans_on_what_is_given_is_legal_whoever_asks),
+        cmocka_unit_test(two_hundred_parameters_are_searched_like_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -156,7 +156,32 @@ static void when_nothing_new_is_safe_the_best_one_is_asked_again(void **state)
     tell(s, in_force, 0);
     assert_ok(math_safe_ask(s, x, &why, &fault), &fault);
     assert_true(why.again && why.safe == 0);
+    assert_near(why.mean, why.reference, 1e-12);      /* said of the one that is asked */
+    assert_true(why.lower < why.mean && why.mean < why.upper);
     assert_memory_equal(x, in_force, sizeof x);
+    math_safe_free(s);
+}
+
+/* A switch has two levels, half the cube apart: a step of less leads nowhere. */
+static void a_switch_is_within_a_step(void **state)
+{
+    (void)state;
+    struct math_space         space = square();
+    struct math_safe_settings careless = { .margin = 5 };
+    struct math_safe         *s;
+    struct fault              fault;
+    double                    x[2], start[2] = { 0.3, 0 };
+    int                       on = 0;
+    space.param[1] = (struct math_param){ .kind = MATH_PARAM_INTEGER, .lo = 0, .hi = 1 };
+    assert_ok(math_safe_new(&space, &careless, 1, &s, &fault), &fault);
+    tell(s, start, 0);
+    for (int i = 0; i < 8; i++) {
+        assert_ok(math_safe_ask(s, x, NULL, &fault), &fault);
+        assert_true(x[1] == 0 || x[1] == 1);
+        on += x[1] == 1;
+        tell(s, x, 0.1 * x[1]);
+    }
+    assert_true(on > 0);
     math_safe_free(s);
 }
 
@@ -189,6 +214,7 @@ int main(void)
         cmocka_unit_test(the_known_ground_grows_from_its_edge),
         cmocka_unit_test(what_failed_is_kept_away_from),
         cmocka_unit_test(when_nothing_new_is_safe_the_best_one_is_asked_again),
+        cmocka_unit_test(a_switch_is_within_a_step),
         cmocka_unit_test(the_same_story_asks_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,33 @@ static void what_is_not_legal_is_moved_to_the_nearest(void **state)
     assert_int_equal(math_space_encode(&s, x, u, &fault), ERR_INPUT);
 }
 
+static void what_leans_on_what_is_given_goes_with_it_and_not_with_the_cube(void **state)
+{
+    (void)state;
+    struct math_space s = { .params = 3 };
+    struct fault      fault;
+    double            x[3], legal[3], given[3] = { 100, (double)NAN, (double)NAN };
+    s.param[0] = (struct math_param){ .kind = MATH_PARAM_REAL, .lo = 10, .hi = 1000, .context = true };
+    s.param[1] = (struct math_param){ .kind = MATH_PARAM_REAL, .lo = 1, .hi = 1000, .below = 1, .below_factor = 0.5 };
+    s.param[2] = (struct math_param){ .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .when = 1, .when_lo = 500, .when_hi = 5000, .idle = 0 };
+    assert_ok(math_space_init(&s, &fault), &fault);
+    assert_true(math_space_leans(&s));
+    math_space_decode_given(&s, (const double[]){ 1, 1, 1 }, given, x);      /* the cube would have 1000, 500 and 1 */
+    assert_true(x[0] == 100 && x[1] == 50 && x[2] == 0);
+    given[0] = 4000;                                                          /* beyond what was expected, and as it is */
+    math_space_decode_given(&s, (const double[]){ 0, 1, 1 }, given, x);
+    assert_true(x[0] == 4000 && x[1] == 1000 && x[2] == 1);
+    math_space_decode_given(&s, (const double[]){ 1, 1, 1 }, NULL, x);
+    assert_true(x[0] == 1000 && x[1] == 500 && x[2] == 1);
+    double moved[3] = { 4000, 3000, 0.5 };
+    assert_ok(math_space_snap(&s, moved, legal, &fault), &fault);
+    assert_true(legal[0] == 4000 && legal[1] == 1000 && legal[2] == 0.5);
+    assert_int_equal(math_space_check_given(&s, NULL, &fault), ERR_INPUT);
+    assert_ok(math_space_check_given(&s, given, &fault), &fault);
+    given[0] = (double)NAN;
+    assert_int_equal(math_space_check_given(&s, given, &fault), ERR_INPUT);
+}
+
 static void features_are_near_where_configurations_are_alike(void **state)
 {
     (void)state;
@@ -154,6 +181,19 @@ static void what_does_not_count_makes_no_difference(void **state)
     assert_false(math_space_same(&s, x, y));
 }
 
+/* Ten decades: a billionth of the range is more than all of the first decade. */
+static void what_differs_at_the_low_end_of_many_decades_is_not_the_same(void **state)
+{
+    (void)state;
+    struct math_space s = { .params = 1, .param = { { .kind = MATH_PARAM_REAL, .lo = 1e-8, .hi = 100, .log = true, .specials = 1, .special = { 0 } } } };
+    struct fault      fault;
+    assert_ok(math_space_init(&s, &fault), &fault);
+    assert_false(math_space_same(&s, (const double[]){ 1e-8 }, (const double[]){ 3e-8 }));
+    assert_false(math_space_same(&s, (const double[]){ 1e-8 }, (const double[]){ 0 }));
+    assert_true(math_space_same(&s, (const double[]){ 3e-8 }, (const double[]){ 3e-8 * (1 + 1e-12) }));
+    assert_false(math_space_same(&s, (const double[]){ 50 }, (const double[]){ 50.001 }));
+}
+
 static void slopes_are_those_of_the_differences_or_zero(void **state)
 {
     (void)state;
@@ -190,6 +230,43 @@ static void slopes_are_those_of_the_differences_or_zero(void **state)
     assert_near(math_space_size(&small), 27, 0);
 }
 
+/* One to sixty-four by ratios: the first value has a seventh of the edge, the last a two-hundredth. */
+static void every_level_has_its_place_also_on_a_scale_of_ratios(void **state)
+{
+    (void)state;
+    static const struct math_param each[] = {
+        { .kind = MATH_PARAM_INTEGER, .lo = 1, .hi = 64, .log = true },
+        { .kind = MATH_PARAM_INTEGER, .lo = 1, .hi = 40, .log = true, .specials = 2, .special = { -1, 0 } },
+        { .kind = MATH_PARAM_REAL, .lo = 0.5, .hi = 20.2, .step = 0.5, .log = true },
+        { .kind = MATH_PARAM_INTEGER, .lo = 3, .hi = 9, .specials = 1, .special = { 0 } },
+        { .kind = MATH_PARAM_CATEGORY, .choices = 5 },
+        { .kind = MATH_PARAM_INTEGER, .lo = 8, .hi = 8, .log = true, .specials = 1, .special = { 0 } },
+    };
+    struct fault fault;
+    struct rand  r;
+    rand_seed(&r, 6);
+    for (size_t k = 0; k < sizeof each / sizeof each[0]; k++) {
+        struct math_space s = { .params = 1, .param = { each[k] } };
+        double            step = each[k].step > 0 ? each[k].step : 1, u, x;
+        assert_ok(math_space_init(&s, &fault), &fault);
+        int levels = math_space_levels(&s, 0);
+        assert_true(levels > 0);
+        for (int level = 0; level < levels; level++) {
+            u = math_space_at_level(&s, 0, level);
+            math_space_decode(&s, &u, &x);
+            assert_near(x, level < each[k].specials ? each[k].special[level] : each[k].lo + (level - each[k].specials) * step, 1e-9);
+            assert_int_equal(math_space_level_of(&s, 0, u), level);
+        }
+        for (int n = 0; n < 500; n++) {
+            double here = rand_unit(&r), there, y;
+            math_space_decode(&s, &here, &x);
+            there = math_space_at_level(&s, 0, math_space_level_of(&s, 0, here));
+            math_space_decode(&s, &there, &y);
+            assert_near(x, y, 1e-9);
+        }
+    }
+}
+
 static void nonsense_is_refused_with_the_number_of_the_parameter(void **state)
 {
     (void)state;
@@ -203,6 +280,9 @@ static void nonsense_is_refused_with_the_number_of_the_parameter(void **state)
         { .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .special_share = 1.5, .specials = 1 },
         { .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .below = 2 },
         { .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .when = 3 },
+        { .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .below = 1, .below_factor = (double)NAN },
+        { .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .above = 1, .above_plus = -(double)INFINITY },
+        { .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .when = 1, .when_lo = 1 },
         { .kind = MATH_PARAM_CATEGORY, .choices = 2, .when = 1, .idle = 2 },
         { .kind = MATH_PARAM_REAL, .lo = 0, .hi = 1, .when = 1, .context = true },
     };
@@ -222,9 +302,12 @@ int main(void)
         cmocka_unit_test(every_point_of_the_cube_is_legal_and_finds_back),
         cmocka_unit_test(a_uniform_draw_meets_special_values_and_each_level_fairly),
         cmocka_unit_test(what_is_not_legal_is_moved_to_the_nearest),
+        cmocka_unit_test(what_leans_on_what_is_given_goes_with_it_and_not_with_the_cube),
         cmocka_unit_test(features_are_near_where_configurations_are_alike),
         cmocka_unit_test(what_does_not_count_makes_no_difference),
+        cmocka_unit_test(what_differs_at_the_low_end_of_many_decades_is_not_the_same),
         cmocka_unit_test(slopes_are_those_of_the_differences_or_zero),
+        cmocka_unit_test(every_level_has_its_place_also_on_a_scale_of_ratios),
         cmocka_unit_test(nonsense_is_refused_with_the_number_of_the_parameter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,9 @@
-"""bench/tune_*.py, bench/phase.py: a run goes on where it was broken off, rounds are interleaved, and what is told is what the journals hold.
+"""bench/run takes other data; bench/tune_*.py, bench/phase.py: a run goes on where it was broken off, rounds are interleaved, and what is told is what the journals hold.
 No server is started."""
 import argparse
 import csv
+import importlib.machinery
+import importlib.util
 import json
 import math
 import os
@@ -634,6 +636,43 @@ class Options(Folder):
             self.assertEqual(done.returncode, 2)
             self.assertIn(says, done.stderr)
         self.assertEqual(os.listdir(self.folder), [])
+
+
+class OtherData(Folder):
+    """bench/run, which has no name that Python would import."""
+
+    def setUp(self):
+        super().setUp()
+        loader = importlib.machinery.SourceFileLoader("bench_run", os.path.join(BENCH, "run"))
+        self.run_ = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_run", loader))
+        with mock.patch.object(sys, "dont_write_bytecode", True):
+            loader.exec_module(self.run_)
+        for name in ("a.csv", "b.csv", "c.txt"):
+            with open(os.path.join(self.folder, name), "w", encoding="utf-8") as f:
+                f.write("index,a,tps\n0,1,1\n")
+
+    def replayed(self, *options):
+        b = mock.Mock(options=options)
+        b.run.return_value = (0, "replay 1.00 mean-rank (bar first) ok\n")
+        with mock.patch.object(self.run_, "built", lambda name: name):
+            self.run_.replay(b)
+        return [os.path.basename(path) for path in b.run.call_args.args[1:]]
+
+    def test_files_and_folders_of_trials_go_with_the_replay(self):
+        file = os.path.join(self.folder, "a.csv")
+        self.assertTrue(self.run_.is_other_data(["replay", file]))
+        self.assertTrue(self.run_.is_other_data(["replay", file, self.folder]))
+        self.assertFalse(self.run_.is_other_data(["replay", os.path.join(self.folder, "missing.csv")]))
+        self.assertFalse(self.run_.is_other_data(["replay", "safety"]))
+        self.assertFalse(self.run_.is_other_data(["replay"]))
+        self.assertFalse(self.run_.is_other_data(["patterns", file]))
+        self.assertTrue(self.run_.is_other_data(["patterns", self.folder]))
+        self.assertEqual(self.replayed(file), ["a.csv"])
+        self.assertEqual(self.replayed(self.folder), ["a.csv", "b.csv"])
+
+    def test_what_a_program_said_last_is_told_when_it_has_no_result(self):
+        with self.assertRaisesRegex(self.run_.Short, "exit status 2: replay: f.csv has no row"):
+            self.run_.last_word("replay", "f.csv: something\nreplay: f.csv has no row\n\n", 2)
 
 
 if __name__ == "__main__":

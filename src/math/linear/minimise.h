@@ -1,5 +1,5 @@
 /*
- * math/linear/minimise.h - a smooth function of a few dozen variables within a box, brought down along its gradient.
+ * math/linear/minimise.h - a smooth function of a few dozen variables, or some hundreds, within a box, brought down along its gradient.
  *
  * Limited-memory BFGS (Nocedal & Wright, Numerical Optimization, 2nd ed., algorithm 7.4) on the variables that are not held by
  * their bounds, with a projected line search (Armijo, quadratic interpolation).  It finds a local minimum; where the function
@@ -8,7 +8,7 @@
 #ifndef MATH_MINIMISE_H
 #define MATH_MINIMISE_H
 
-enum { MATH_MINIMISE_MAX = 256 };   /* variables */
+enum { MATH_MINIMISE_MAX = 1040 };   /* variables */
 
 /* The value at x[n], and the gradient into gradient[n]. NAN or INFINITY: x is no good, look nearer. */
 typedef double math_slope_fn(const double *x, double *gradient, void *context);

@@ -112,10 +112,7 @@ void bo_configure(const struct math_bo *b, const double *cube, const double *con
         math_projection_up(&b->projection, cube, large);
         u = large;
     }
-    math_space_decode(&b->space, u, x);
-    for (int i = 0; i < b->space.params && context; i++)
-        if (b->space.param[i].context)
-            x[i] = context[i];
+    math_space_decode_given(&b->space, u, context, x);
 }
 
 void bo_to_cube(const struct math_bo *b, const double *x, double *cube)
@@ -200,7 +197,7 @@ bool bo_kept(const struct math_bo *b, int trial)
 }
 
 /* A region is not laid around what may have broken a limit unseen: there might be nothing in it that may be asked. */
-static bool surely_kept(const struct math_bo *b, int trial)
+bool bo_surely_kept(const struct math_bo *b, int trial)
 {
     bool known = true;
     for (int k = 0; k < b->set.limits; k++)
@@ -217,7 +214,7 @@ static void move_region(struct math_bo *b, int trial, enum math_bo_phase phase)
 {
     bool   inside = b->centre >= 0 && apart(b, trial, b->centre) <= b->region.length;
     double gain = -INFINITY;
-    if (surely_kept(b, trial))
+    if (bo_surely_kept(b, trial))
         gain = b->centre < 0 ? INFINITY : (b->told.y[trial] - b->told.y[b->centre]) / spread(b);
     if (gain > 0)
         b->centre = trial;
@@ -258,18 +255,38 @@ static enum err make_room(struct math_bo *b, struct fault *fault)
     return OK;
 }
 
-/* The first of its kind: a failure, a result, a reading of a limit. A model without it cannot be extended by it. */
+/* What a trial says of a limit, or of the result when k < 0; NAN: nothing. */
+static double reading(const struct bo_told *t, int trial, int k)
+{
+    return t->failed[trial] ? (double)NAN : k < 0 ? t->y[trial] : t->limit[trial * MATH_BO_LIMITS_MAX + k];
+}
+
+/* The first reading from trial `from` on, or the first that is another than all before: until then nothing was known of the scale. */
+static bool is_first(const struct bo_told *t, int from, int trial, int k)
+{
+    double now = reading(t, trial, k), before = (double)NAN;
+    if (isnan(now))
+        return false;
+    for (int i = from; i < trial; i++) {
+        double v = reading(t, i, k);
+        if (isnan(v))
+            continue;
+        if (v == now || (!isnan(before) && v != before))
+            return false;
+        before = v;
+    }
+    return true;
+}
+
+/* The first of its kind: a failure, a result, a reading of a limit, or the first that differs. A model without it cannot be extended by it. */
 static bool is_news(const struct math_bo *b, int trial)
 {
     const struct bo_told *t = &b->told;
-    bool                  first = true;
-    for (int i = t->failed[trial] ? 0 : b->chapter; i < trial && first; i++)
-        first = t->failed[i] != t->failed[trial];
-    for (int k = 0; k < b->set.limits && !first && !t->failed[trial]; k++) {
-        first = !isnan(t->limit[trial * MATH_BO_LIMITS_MAX + k]);
-        for (int i = 0; i < trial && first; i++)
-            first = t->failed[i] || isnan(t->limit[i * MATH_BO_LIMITS_MAX + k]);
-    }
+    bool                  first = t->failed[trial];
+    for (int i = 0; i < trial && first; i++)
+        first = !t->failed[i];
+    for (int k = -1; k < b->set.limits && !first; k++)
+        first = is_first(t, k < 0 ? b->chapter : 0, trial, k);
     return first;
 }
 

@@ -17,7 +17,7 @@
  * - Noise: known per trial (noise_sd) and fitted besides; the incumbent is a posterior mean, not the luckiest reading.
  * - Failures: a trial that failed has no result, but a model of what works learns from it, and keeps away: what probably fails is
  *   not asked for, however much it promises.
- * - Limits: other results that must stay <= 0, each with a model of its own.
+ * - Limits: other results that must stay <= 0, each with a model of its own. Exactly 0 is kept, by nobody knows how much.
  * - Context: parameters of the space that are given with each question.
  */
 #ifndef MATH_BO_H
@@ -96,16 +96,16 @@ MUST_CHECK enum err math_bo_ask(struct math_bo *b, const double *context, double
 /* The best tried configuration by posterior mean (in this context), among those that worked and kept the limits. ERR_MISSING: there is none. */
 MUST_CHECK enum err math_bo_best(struct math_bo *b, const double *context, double *x, struct math_bo_guess *guess, struct fault *fault);
 
-/* What the model of the whole space thinks of x; z for lo and hi. ERR_MISSING before the first result. */
+/* What the model of the whole space thinks of x; z for lo and hi. ERR_MISSING before anything was told; y is NAN before the first result. */
 MUST_CHECK enum err math_bo_guess(struct math_bo *b, const double *x, double z, struct math_bo_guess *guess, struct fault *fault);
 
 /*
  * How much the model of the whole space hopes of each of x[count][params]: ln of the expected improvement, in standard deviations
- * of the results, with the probability that it works, as asking has it; -INFINITY before the first result.  Context is in x.
+ * of the results, with the probability that it works, as asking has it; -INFINITY before the first result.  Context is in x.  ERR_INPUT for what is no number.
  */
 MUST_CHECK enum err math_bo_hope(struct math_bo *b, const double *context, int count, const double *x, double *hope, struct fault *fault);
 
-/* Which parameters matter: shares of the explained variance by a forest over all results, weight[params], sum 1. ERR_MISSING below 4 results. */
+/* Which parameters matter: shares of the explained variance by a forest over all results, weight[params], sum 1, or all 0 where results do not differ. ERR_MISSING below 4 results. */
 MUST_CHECK enum err math_bo_importance(struct math_bo *b, double *weight, struct fault *fault);
 
 int math_bo_trials(const struct math_bo *b);

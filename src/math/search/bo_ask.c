@@ -85,6 +85,16 @@ static void anchors_free(struct anchors *a)
     free(a->x);
     free(a->features);
     free(a->columns);
+    *a = (struct anchors){ 0 };      /* whoever asked for them frees them, too, when there were none */
+}
+
+/* A configuration as it would be in this context: moved to what is legal there, where ranges lean on what is given. */
+static enum err in_context(const struct math_bo *b, const double *context, double *x, struct fault *fault)
+{
+    for (int k = 0; k < b->space.params && context; k++)
+        if (b->space.param[k].context)
+            x[k] = context[k];
+    return context && math_space_leans(&b->space) ? math_space_snap(&b->space, x, x, fault) : OK;
 }
 
 /* Of these trials (NULL: all) those with a result that are not before `from`. */
@@ -103,9 +113,11 @@ static enum err anchors_new(const struct math_bo *b, const double *context, cons
         if (b->told.failed[at] || at < from)
             continue;
         memcpy(x, b->told.x + (size_t)at * params, params * sizeof *x);
-        for (int k = 0; k < b->space.params && context; k++)
-            if (b->space.param[k].context)
-                x[k] = context[k];
+        enum err e = in_context(b, context, x, fault);
+        if (e != OK) {
+            anchors_free(a);
+            return e;
+        }
         bo_see(b, x, a->features + (size_t)a->n * (size_t)b->features, a->columns + (size_t)a->n * (size_t)b->columns);
         a->trial[a->n++] = at;
     }
@@ -113,22 +125,6 @@ static enum err anchors_new(const struct math_bo *b, const double *context, cons
 }
 
 /* ---- asking ---- */
-
-static enum err check_context(const struct math_bo *b, const double *context, struct fault *fault)
-{
-    if (b->contextual && !context)
-        return fail(fault, ERR_INPUT, "some parameters are given with each question, and this one came without");
-    for (int i = 0; i < b->space.params && b->contextual; i++) {
-        const struct math_param *p = &b->space.param[i];
-        if (!p->context)
-            continue;
-        if (!isfinite(context[i]))
-            return fail(fault, ERR_INPUT, "parameter %d, which is given, is not a finite number", i);
-        if (p->kind == MATH_PARAM_CATEGORY && !(context[i] >= 0 && context[i] < p->choices && context[i] == floor(context[i])))
-            return fail(fault, ERR_INPUT, "parameter %d, which is given, has no choice %g", i, context[i]);
-    }
-    return OK;
-}
 
 /* The next point that fills the space and was not tried; how even it is does not depend on what was told unasked. */
 static enum err ask_start(const struct math_bo *b, const double *context, double *x, struct fault *fault)
@@ -339,7 +335,7 @@ static enum err guess_at(const struct math_bo *b, struct bo_model *m, const doub
 /* Before something is asked: what is believed now, what it is compared with, and the best of that; -1: nothing worked yet. Only a contextual search keeps its context. */
 static enum err take_stock(struct math_bo *b, const double **context, struct anchors *a, int *best, struct fault *fault)
 {
-    enum err e = check_context(b, *context, fault);
+    enum err e = math_space_check_given(&b->space, *context, fault);
     *context = b->contextual ? *context : NULL;
     if (e == OK && b->told.n > 0)
         e = believe(b, fault);
@@ -391,7 +387,7 @@ enum err math_bo_best(struct math_bo *b, const double *context, double *x, struc
     struct anchors   a = { 0 };
     struct bo_model *m = NULL;
     int              best = -1;
-    enum err         e = check_context(b, context, fault);
+    enum err         e = math_space_check_given(&b->space, context, fault);
     context = b->contextual ? context : NULL;
     if (e == OK)
         e = recall(b, &m, fault);
@@ -426,9 +422,12 @@ enum err math_bo_hope(struct math_bo *b, const double *context, int count, const
 {
     size_t         rows = (size_t)(count > 0 ? count : 1);
     double        *features = calloc(rows * (size_t)b->features, sizeof *features), *columns = calloc(rows * (size_t)b->columns, sizeof *columns);
+    double         u[MATH_SPACE_MAX];
     struct anchors a = { 0 };
     int            best = -1;
     enum err       e = features && columns ? take_stock(b, &context, &a, &best, fault) : fail(fault, ERR_LIMIT, "no memory for %d places", count);
+    for (int i = 0; i < count && e == OK; i++)
+        e = math_space_encode(&b->space, x + (size_t)i * (size_t)b->space.params, u, fault);
     for (int i = 0; i < count && e == OK; i++) {
         bo_see(b, x + (size_t)i * (size_t)b->space.params, features + (size_t)i * (size_t)b->features, columns + (size_t)i * (size_t)b->columns);
         hope[i] = -INFINITY;

@@ -12,6 +12,7 @@
 #define WORKS_MIN 0.8        /* beside a cliff and beside a limit: half the broken ones of 0.5, and no worse an optimum found */
 #define BEND_SD 4.0          /* a bend of 4 stretches one end by 55 against the other */
 #define WORKS_STEEP 100.0    /* a tenth of the probability missing weighs e^13 of EI */
+#define KEPT_BY     0.5      /* a limit that reads exactly 0 is kept, nobody knows by how much: as if by so many standard deviations */
 
 /* ---- memory ---- */
 
@@ -170,7 +171,12 @@ static enum err build_works(struct bo_model *m, const struct math_bo *b, const i
 
 static double limit_of(const struct math_bo *b, int trial, int k) { return b->told.limit[trial * MATH_BO_LIMITS_MAX + k]; }
 
-/* A limit is scaled, not centred: 0 stays the border. */
+/*
+ * A limit is scaled, not centred: 0 stays the border.  What reads exactly 0 (errors counted, what is beyond an allowance) does not
+ * lie on the border: to a model that took it there, it would be as likely broken as kept, wherever it was tried.
+ */
+static double scaled_limit(const struct bo_model *m, int k, double reading) { return reading == 0 ? -KEPT_BY : reading / m->limit_scale[k]; }
+
 static enum err build_limit(struct bo_model *m, const struct math_bo *b, int k, const int *trial, int trials, int evaluations, struct rand *r,
                             struct table *t, struct fault *fault)
 {
@@ -182,9 +188,9 @@ static enum err build_limit(struct bo_model *m, const struct math_bo *b, int k, 
     if (t->n == 0)
         return OK;
     double sd = t->n > 1 ? math_sd(t->y, t->n) : 0;
-    m->limit_scale[k] = sd > 0 ? sd : fmax(fabs(t->y[0]), 1e-300);
+    m->limit_scale[k] = sd > 0 ? sd : t->y[0] != 0 ? fabs(t->y[0]) : 1;
     for (int i = 0; i < t->n; i++)
-        t->y[i] /= m->limit_scale[k];
+        t->y[i] = scaled_limit(m, k, t->y[i]);
     return fit(m->limit[k], t->n, t->features, t->y, NULL, false, NULL, evaluations / 2, r, fault);
 }
 
@@ -225,7 +231,7 @@ enum err bo_model_extend(struct bo_model *m, const struct math_bo *b, int trial,
         e = math_gp_add(m->objective, features, math_warp_apply(&m->warp, y), known_variance(m, y, b->told.noise_sd[trial]), fault);
     for (int k = 0; k < b->set.limits && e == OK && !failed; k++)
         if (m->limit_scale[k] > 0 && isfinite(limit_of(b, trial, k)))
-            e = math_gp_add(m->limit[k], features, limit_of(b, trial, k) / m->limit_scale[k], 0, fault);
+            e = math_gp_add(m->limit[k], features, scaled_limit(m, k, limit_of(b, trial, k)), 0, fault);
     return e;
 }
 
@@ -296,6 +302,11 @@ enum err bo_model_incumbent(struct bo_model *m, const struct math_bo *b, int cou
         if (bo_kept(b, trial[i]) && (b->set.limits == 0 || works[i] > log(0.5)) && (*best < 0 || mean[i] > mean[*best]))
             *best = i;
     }
+    /* Just within a limit that is rough, the model doubts the reading itself: better the one that it doubts least than to say there was none. */
+    bool none = *best < 0;
+    for (int i = 0; i < count && e == OK && m->results > 0 && none && b->set.limits > 0; i++)
+        if (bo_surely_kept(b, trial[i]) && (*best < 0 || works[i] > works[*best]))
+            *best = i;
     if (*best >= 0) {
         m->has_incumbent = true;
         m->incumbent = mean[*best];

@@ -16,6 +16,10 @@
 
 #include <stddef.h>
 
+/* What a space can have, models can take: of scales a number has two, its own and that of its special values. */
+_Static_assert(2 * (int)MATH_SPACE_MAX <= (int)MATH_GP_SCALES_MAX && (int)MATH_SPACE_MAX <= (int)MATH_PROJECT_MAX && (int)MATH_SPACE_MAX <= (int)MATH_FOREST_COLUMNS_MAX &&
+               sizeof((struct math_space *)0)->scale_of / sizeof(int) <= MATH_GP_FEATURES_MAX, "a space of the largest kind has its models");
+
 /* What was told, as columns; room trials. */
 struct bo_told {
     int     n, room;
@@ -76,6 +80,8 @@ int  bo_times_tried(const struct math_bo *b, const double *x);
 void bo_to_cube(const struct math_bo *b, const double *x, double *cube);
 /* It worked, and no limit is known to be broken. */
 bool bo_kept(const struct math_bo *b, int trial);
+/* The same, and all limits are known. */
+bool bo_surely_kept(const struct math_bo *b, int trial);
 /* Whose turn it is when n trials were told. */
 enum math_bo_phase bo_phase(const struct math_bo *b, int n);
 

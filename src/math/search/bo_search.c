@@ -90,25 +90,6 @@ static double special_edge(const struct math_bo *b, int d)
 
 static double clip(double v, double lo, double hi) { return v < lo ? lo : v > hi ? hi : v; }
 
-/* The k-th level of a stepping coordinate (specials first), and which one u is. */
-static double at_level(const struct math_bo *b, int d, int levels, int k)
-{
-    int    specials = b->space.param[d].specials;
-    double edge = special_edge(b, d);
-    if (k < specials)
-        return edge * (k + 0.5) / specials;
-    return edge + (1 - edge) * (k - specials + 0.5) / (levels - specials);
-}
-
-static int level_of(const struct math_bo *b, int d, int levels, double u)
-{
-    int    specials = b->space.param[d].specials;
-    double edge = special_edge(b, d);
-    if (u < edge)
-        return (int)clip(floor(u / edge * specials), 0, specials - 1);
-    return (int)clip(specials + floor((u - edge) / (1 - edge) * (levels - specials)), specials, levels - 1);
-}
-
 /* ---- looking around ---- */
 
 /* Where the scale may be another one: half of the places spread evenly over what the model takes it for, a quarter drawn to the ends. */
@@ -144,8 +125,8 @@ static double nudge(const struct math_bo *b, const struct bo_hunt *h, int d, dou
     int levels = levels_of(b, d);
     if (levels > 0) {
         bool near = b->space.choices_of[d] == 0 && rand_unit(h->r) < 0.7;
-        int  k = near ? level_of(b, d, levels, u) + (rand_unit(h->r) < 0.5 ? -1 : 1) : (int)rand_int(h->r, 0, levels - 1);
-        return at_level(b, d, levels, (int)clip(k, 0, levels - 1));
+        int  k = near ? math_space_level_of(&b->space, d, u) + (rand_unit(h->r) < 0.5 ? -1 : 1) : (int)rand_int(h->r, 0, levels - 1);
+        return math_space_at_level(&b->space, d, (int)clip(k, 0, levels - 1));
     }
     if (special_edge(b, d) > 0 && rand_unit(h->r) < 0.2)
         return rand_unit(h->r);                                     /* in or out of the special values */
@@ -231,13 +212,13 @@ static bool list_changes_of(struct places *p, const struct bo_hunt *h, double *u
 {
     static const double   move[] = { -0.3, -0.1, -0.03, -0.01, 0.01, 0.03, 0.1, 0.3 };
     const struct math_bo *b = p->b;
-    int                   levels = levels_of(b, d), now = levels > 0 ? level_of(b, d, levels, u[d]) : 0;
+    int                   levels = levels_of(b, d), now = levels > 0 ? math_space_level_of(&b->space, d, u[d]) : 0;
     int                   specials = b->projected ? 0 : b->space.param[d].specials;
     double                edge = special_edge(b, d), was = u[d];
     bool                  room = true;
     for (int k = 0; k < levels && room; k++)                        /* each level, or where there are many the near ones */
         if (k != now && (levels <= 8 || b->space.choices_of[d] > 0 || k < specials || abs(k - now) <= 2)) {
-            u[d] = at_level(b, d, levels, k);
+            u[d] = math_space_at_level(&b->space, d, k);
             room = add(p, u, h->context);
         }
     if (levels == 0) {
@@ -364,7 +345,7 @@ static void enumerate(const struct math_bo *b, double number, double *u)
         u[d] = 0.5;
         if (!bo_is_free(b, d) || levels < 1)
             continue;
-        u[d] = at_level(b, d, levels, (int)fmod(number, levels));
+        u[d] = math_space_at_level(&b->space, d, (int)fmod(number, levels));
         number = floor(number / levels);
     }
 }

@@ -27,7 +27,7 @@
 
 #include <stdbool.h>
 
-enum { MATH_GP_POINTS_MAX = 2048, MATH_GP_FEATURES_MAX = 512, MATH_GP_SCALES_MAX = 160 };
+enum { MATH_GP_POINTS_MAX = 2048, MATH_GP_FEATURES_MAX = 1280, MATH_GP_SCALES_MAX = 512 };      /* any space of math/search/space.h fits */
 
 /* noise and signal are variances; the features of a length scale are seen as math_bend(x, bend) (math/search/bend.h) */
 struct math_gp_hyper { double scale[MATH_GP_SCALES_MAX], bend[MATH_GP_SCALES_MAX], noise, signal; };

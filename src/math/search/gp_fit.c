@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum { THETA_MAX = 2 * MATH_GP_SCALES_MAX + 2, FOLLOWED = 2, DRAWN = 3, STARTS_MAX = 4 + DRAWN };
+_Static_assert((int)THETA_MAX <= (int)MATH_MINIMISE_MAX, "every length scale and every bend can be searched");
 
 struct math_gp_prior math_gp_prior_usual(int scales)
 {
@@ -243,7 +244,10 @@ enum err math_gp_fit(struct math_gp *gp, const struct math_gp_prior *prior, int 
 
 /* ---- a part of the data ---- */
 
-/* The better half of them, and the rest evenly. */
+/*
+ * The better half of them, and the rest evenly.  Where many are as good as one another (time-outs, a plateau) only what is better
+ * than those is sure of its place: the first hundred of them alone would say that nothing ever differs.
+ */
 static enum err choose(struct math_gp *few, int n, const double *x, const double *y, const double *known, struct fault *fault)
 {
     size_t   p = (size_t)few->features;
@@ -253,10 +257,13 @@ static enum err choose(struct math_gp *few, int n, const double *x, const double
     double *some = sorted + n, *sy = some + MATH_GP_FIT_POINTS * p, *sk = sy + MATH_GP_FIT_POINTS;
     memcpy(sorted, y, (size_t)n * sizeof *y);
     math_sort(sorted, n);
-    double bar = sorted[n - MATH_GP_FIT_POINTS / 2];
-    int    k = 0, rest = 0, want = MATH_GP_FIT_POINTS / 2, others = n - want;
+    double bar = sorted[n - MATH_GP_FIT_POINTS / 2 - 1];
+    int    k = 0, rest = 0, others = n;
+    for (int i = 0; i < n; i++)
+        others -= y[i] > bar;
+    int want = MATH_GP_FIT_POINTS - (n - others);
     for (int i = 0; i < n && k < MATH_GP_FIT_POINTS; i++) {
-        bool good = y[i] >= bar, take = good || (rest + 1) * want / others > rest * want / others;
+        bool good = y[i] > bar, take = good || (rest + 1) * want / others > rest * want / others;
         rest += !good;
         if (!take)
             continue;

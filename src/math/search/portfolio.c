@@ -149,13 +149,6 @@ static bool tried(const struct math_portfolio *p, const double *x)
     return false;
 }
 
-static void give_context(const struct math_portfolio *p, const double *context, double *x)
-{
-    for (int i = 0; i < p->space.params && context; i++)
-        if (p->space.param[i].context)
-            x[i] = context[i];
-}
-
 struct ranked { double y; int trial; };
 
 /* Best first; of equal ones the later first. */
@@ -201,8 +194,7 @@ static enum err climb(const struct math_portfolio *p, const double *context, int
     for (int i = 0; i < want + TRIES && e == OK && n > 0 && *got < want; i++) {
         double *child = x + (size_t)*got * params;
         math_climb(&p->space, n, cube, &r, u);
-        math_space_decode(&p->space, u, child);
-        give_context(p, context, child);
+        math_space_decode_given(&p->space, u, context, child);
         *got += !tried(p, child);
     }
     free(cube);
@@ -227,8 +219,7 @@ static enum err ask_probe(struct math_portfolio *p, const double *context, doubl
     for (int i = 0; i < TRIES && e == OK && n > 0 && !*found; i++) {
         memcpy(u, cube, (size_t)p->space.params * sizeof *u);
         u[own[(p->n / PROBE_TURNS + i / 8) % count]] = rand_unit(&r);      /* eight draws, then the next coordinate */
-        math_space_decode(&p->space, u, x);
-        give_context(p, context, x);
+        math_space_decode_given(&p->space, u, context, x);
         *found = !tried(p, x);
     }
     free(cube);
@@ -271,8 +262,7 @@ static enum err ask_spread(struct math_portfolio *p, const double *context, doub
             u[k] = rand_unit(&r);
         if (i < TRIES)                       /* after that, whatever is left */
             vary_start(p, &vary, u);
-        math_space_decode(&p->space, u, x);
-        give_context(p, context, x);
+        math_space_decode_given(&p->space, u, context, x);
         *found = !tried(p, x);
     }
     return e;
@@ -342,12 +332,14 @@ enum err math_portfolio_ask(struct math_portfolio *p, const double *context, dou
     bool        may[MATH_SEARCH_COUNT], found = false;
     struct rand r;
     bool        starting = p->n < p->set.starts || isinf(p->best);
+    enum err    e = math_space_check_given(&p->space, context, fault);
+    if (e != OK)
+        return e;
     for (int i = 0; i < MATH_SEARCH_COUNT; i++)
         may[i] = starting ? i == MATH_SEARCH_SPREAD : i != MATH_SEARCH_SPREAD && !p->set.without[i];
     seed_for(p, FOR_SHARES, &r);
     math_credit_shares(&p->credit, may, SHARE_DRAWS, &r, reason.share);
     seed_for(p, FOR_CHOICE, &r);
-    enum err e = OK;
     if (!starting && p->n % PROBE_TURNS == 0 && !p->set.without[MATH_SEARCH_CLIMB]) {
         reason.who = MATH_SEARCH_CLIMB;
         e = ask_probe(p, context, x, &found, fault);

@@ -182,6 +182,13 @@ static int good_trials(const struct math_safe *s, double reference, double *scra
     return n;
 }
 
+/* The largest move of a coordinate: a step, and where there are few levels what leads to the next one. */
+static double step_of(const struct math_safe *s, int d)
+{
+    int levels = math_space_levels(&s->space, d);
+    return levels > 1 ? fmax(s->set.step, 1.0 / levels) : s->set.step;
+}
+
 /* Near the anchor: one to three coordinates moved by at most a step; choices and special values by whatever they are. */
 static void move_a_little(const struct math_safe *s, const double *anchor, struct rand *r, double *u)
 {
@@ -194,7 +201,7 @@ static void move_a_little(const struct math_safe *s, const double *anchor, struc
         if (s->space.param[d].kind == MATH_PARAM_CATEGORY)
             u[d] = rand_unit(r);
         else
-            u[d] = fmin(fmax(anchor[d] + s->set.step * (2 * rand_unit(r) - 1), 0), 1);
+            u[d] = fmin(fmax(anchor[d] + step_of(s, d) * (2 * rand_unit(r) - 1), 0), 1);
     }
 }
 
@@ -226,11 +233,15 @@ enum err math_safe_ask(struct math_safe *s, double *x, struct math_safe_reason *
     look(s, s->features, scratch, &reason.reference, &sd);
     int good = good_trials(s, reason.reference, scratch, order);
     memcpy(x, s->x + (size_t)order[0].trial * (size_t)s->space.params, (size_t)s->space.params * sizeof *x);
+    look(s, s->features + (size_t)order[0].trial * (size_t)s->space.features, scratch, &reason.mean, &sd);
+    reason.lower = reason.mean - s->set.beta * sd;
+    reason.upper = reason.mean + s->set.kappa * sd;
     for (int i = 0; i < PLACES; i++) {
         double u[MATH_SPACE_MAX], place[MATH_SPACE_MAX], mean;
         int    at = i % 2 ? (int)rand_int(&r, 0, good - 1) : (int)rand_int(&r, 0, good < ANCHORS ? good - 1 : ANCHORS - 1);
-        move_a_little(s, s->cube + (size_t)order[at].trial * (size_t)s->space.params, &r, u);
-        math_space_decode(&s->space, u, place);
+        size_t row = (size_t)order[at].trial * (size_t)s->space.params;
+        move_a_little(s, s->cube + row, &r, u);
+        math_space_decode_given(&s->space, u, s->x + row, place);
         math_space_features(&s->space, place, features);
         look(s, features, scratch, &mean, &sd);
         reason.looked++;

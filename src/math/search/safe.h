@@ -23,7 +23,7 @@ struct math_safe_settings {
     double margin;      /* so much below the reference is still no harm, in units of y; 0: 0.05 */
     double beta;        /* of the lower bound, in standard deviations; 0: 2.5 */
     double kappa;       /* of the upper bound; 0: 2 */
-    double step;        /* largest move of a coordinate of the cube from a good trial; 0: 0.15 */
+    double step;        /* largest move of a coordinate of the cube from a good trial; 0: 0.15. Where there are few levels, what leads to the next */
     double spread;      /* standard deviation of y over the whole space, as believed beforehand; 0: 0.3 */
 };
 

@@ -78,6 +78,10 @@ static enum err check_param(struct math_space *s, int i, struct fault *fault)
         e = check_lean(s, i, p->when, "depends on", fault);
     if (e == OK && ((p->below && s->param[p->below - 1].kind == MATH_PARAM_CATEGORY) || (p->above && s->param[p->above - 1].kind == MATH_PARAM_CATEGORY)))
         e = fail(fault, ERR_INPUT, "parameter %d is bounded by a category", i);
+    if (e == OK && ((p->below && !(isfinite(p->below_factor) && isfinite(p->below_plus))) || (p->above && !(isfinite(p->above_factor) && isfinite(p->above_plus)))))
+        e = fail(fault, ERR_INPUT, "parameter %d is bounded by what is not a finite number", i);
+    if (e == OK && p->when && !(p->when_lo <= p->when_hi))
+        e = fail(fault, ERR_INPUT, "parameter %d counts while another one is within %g and %g, which is never", i, p->when_lo, p->when_hi);
     if (e == OK && p->when && (!isfinite(p->idle) || (p->kind == MATH_PARAM_CATEGORY && !(p->idle >= 0 && p->idle < p->choices && p->idle == floor(p->idle)))))
         e = fail(fault, ERR_INPUT, "parameter %d has no good idle value", i);
     if (e == OK && p->context && (p->below || p->above || p->when))
@@ -116,6 +120,30 @@ enum err math_space_init(struct math_space *s, struct fault *fault)
 static bool ordinary(const struct math_space *s, const double *x, int i)
 {
     return math_space_active(s, x, i) && math_space_special(&s->param[i], x[i]) < 0;
+}
+
+enum err math_space_check_given(const struct math_space *s, const double *context, struct fault *fault)
+{
+    for (int i = 0; i < s->params; i++) {
+        const struct math_param *p = &s->param[i];
+        if (!p->context)
+            continue;
+        if (!context)
+            return fail(fault, ERR_INPUT, "some parameters are given with each question, and this one came without");
+        if (!isfinite(context[i]))
+            return fail(fault, ERR_INPUT, "parameter %d, which is given, is not a finite number", i);
+        if (p->kind == MATH_PARAM_CATEGORY && !(context[i] >= 0 && context[i] < p->choices && context[i] == floor(context[i])))
+            return fail(fault, ERR_INPUT, "parameter %d, which is given, has no choice %g", i, context[i]);
+    }
+    return OK;
+}
+
+bool math_space_leans(const struct math_space *s)
+{
+    bool leans = false;
+    for (int i = 0; i < s->params; i++)
+        leans = leans || (s->param[i].context && s->leaned_on[i]);
+    return leans;
 }
 
 bool math_space_active(const struct math_space *s, const double *x, int i)
@@ -182,12 +210,16 @@ static double unspread(const struct math_param *p, double lo, double hi, double 
     return clip(log(v / from) / log((hi + half) / from), 0, 1);
 }
 
-void math_space_decode(const struct math_space *s, const double *u, double *x)
+void math_space_decode(const struct math_space *s, const double *u, double *x) { math_space_decode_given(s, u, NULL, x); }
+
+void math_space_decode_given(const struct math_space *s, const double *u, const double *context, double *x)
 {
     for (int i = 0; i < s->params; i++) {
         const struct math_param *p = &s->param[i];
         double                   t = clip(u[i], 0, 1), share = math_space_edge(p), lo, hi;
-        if (!math_space_active(s, x, i)) {
+        if (p->context && context) {
+            x[i] = context[i];
+        } else if (!math_space_active(s, x, i)) {
             x[i] = p->idle;
         } else if (p->kind == MATH_PARAM_CATEGORY) {
             x[i] = fmin(floor(t * p->choices), p->choices - 1);
@@ -235,7 +267,7 @@ enum err math_space_snap(const struct math_space *s, const double *x, double *le
         double                   share = math_space_edge(p), lo, hi;
         if (!math_space_active(s, out, i)) {
             out[i] = p->idle;
-        } else if (p->kind == MATH_PARAM_CATEGORY || math_space_special(p, x[i]) >= 0) {
+        } else if (p->context || p->kind == MATH_PARAM_CATEGORY || math_space_special(p, x[i]) >= 0) {
             out[i] = x[i];
         } else {
             range_of(s, out, i, &lo, &hi);
@@ -308,6 +340,33 @@ int math_space_levels(const struct math_space *s, int i)
     return levels <= MATH_LEVELS_MAX ? (int)levels : 0;
 }
 
+/* The largest ordinary value that is a whole number of steps from the least. */
+static double top_of(const struct math_param *p) { return p->lo + floor((p->hi - p->lo) / step_of(p) + 1e-9) * step_of(p); }
+
+double math_space_at_level(const struct math_space *s, int i, int k)
+{
+    const struct math_param *p = &s->param[i];
+    double                   edge = math_space_edge(p);
+    int                      own = k - p->specials;
+    if (own < 0)
+        return edge * (k + 0.5) / p->specials;
+    if (p->kind != MATH_PARAM_CATEGORY && p->log && p->hi > p->lo)      /* levels of ratios are not equally wide */
+        return fmin(edge + (1 - edge) * unspread(p, p->lo, top_of(p), p->lo + own * step_of(p)), 1);
+    return edge + (1 - edge) * (own + 0.5) / (math_space_levels(s, i) - p->specials);
+}
+
+int math_space_level_of(const struct math_space *s, int i, double u)
+{
+    const struct math_param *p = &s->param[i];
+    double                   edge = math_space_edge(p), t = (u - edge) / (1 - edge);
+    int                      levels = math_space_levels(s, i);
+    if (u < edge)
+        return (int)clip(floor(u / edge * p->specials), 0, p->specials - 1);
+    if (p->kind != MATH_PARAM_CATEGORY && p->log && p->hi > p->lo)
+        return (int)clip(p->specials + round((spread(p, p->lo, top_of(p), clip(t, 0, 1)) - p->lo) / step_of(p)), p->specials, levels - 1);
+    return (int)clip(p->specials + floor(t * (levels - p->specials)), p->specials, levels - 1);
+}
+
 double math_space_size(const struct math_space *s)
 {
     double size = 1;
@@ -333,14 +392,25 @@ double math_space_slope(const struct math_space *s, const double *u, const doubl
     return 1 / (1 - share);
 }
 
+/* Values of one parameter, equal but for rounding on its own scale; a special value is like nothing else. */
+static bool alike(const struct math_param *p, double x, double y)
+{
+    if (x == y)
+        return true;
+    if (p->kind != MATH_PARAM_REAL || math_space_special(p, x) >= 0 || math_space_special(p, y) >= 0)
+        return false;
+    if (p->log && x > 0 && y > 0)
+        return fabs(log(x / y)) < 1e-9 * log(p->hi / p->lo);
+    return fabs(x - y) < 1e-9 * (p->hi - p->lo);
+}
+
 bool math_space_same(const struct math_space *s, const double *x, const double *y)
 {
     for (int i = 0; i < s->params; i++) {
         bool active = math_space_active(s, x, i);
         if (active != math_space_active(s, y, i))
             return false;
-        double range = s->param[i].hi - s->param[i].lo;
-        if (active && x[i] != y[i] && !(s->param[i].kind == MATH_PARAM_REAL && fabs(x[i] - y[i]) < 1e-9 * range))
+        if (active && !alike(&s->param[i], x[i], y[i]))
             return false;
     }
     return true;

@@ -13,6 +13,7 @@
  *   cube is stretched over what is allowed, so that every u is legal.
  * - when: the parameter counts only while another one is within [when_lo, when_hi]; otherwise it is `idle` and models ignore it.
  * - context: not ours to choose, given with each question (the workload's features); models see it, searches leave it alone.
+ *   Others may lean on it: their ranges are those that go with what is given.
  *
  * A parameter may lean only on ones with a smaller number.  Numbers of others are given as 1 + index, so that 0 is none.
  */
@@ -23,7 +24,7 @@
 
 #include <stdbool.h>
 
-enum { MATH_SPACE_MAX = 160, MATH_SPECIALS_MAX = 2, MATH_CHOICES_MAX = 64 };
+enum { MATH_SPACE_MAX = 256, MATH_SPECIALS_MAX = 2, MATH_CHOICES_MAX = 64 };
 #define MATH_SPECIAL_SHARE 0.2
 
 enum math_param_kind { MATH_PARAM_REAL, MATH_PARAM_INTEGER, MATH_PARAM_CATEGORY };
@@ -64,19 +65,27 @@ double math_space_edge(const struct math_param *p);
 double math_space_bend(const struct math_param *p, double u, double by);
 
 void math_space_decode(const struct math_space *s, const double *u, double *x);       /* any u is legal; outside [0, 1] it is clipped */
+/* The same where some are given: of context[params] those that are context are taken as they are, and what leans on them follows. NULL: none are. */
+void math_space_decode_given(const struct math_space *s, const double *u, const double *context, double *x);
 /* Any finite x, legal or not (what is in force may be outside); ERR_INPUT for NAN and for a choice that is none. u is in the middle of its step. */
 MUST_CHECK enum err math_space_encode(const struct math_space *s, const double *x, double *u, struct fault *fault);
-/* The legal configuration nearest to x. */
+/* The legal configuration nearest to x; what is context stays as it is. */
 MUST_CHECK enum err math_space_snap(const struct math_space *s, const double *x, double *legal, struct fault *fault);
 
 void math_space_features(const struct math_space *s, const double *x, double *features);
 void math_space_columns(const struct math_space *s, const double *x, double *columns);
 
+/* ERR_INPUT: something is context and context[params] is NULL, or has no value or no such choice for it. */
+MUST_CHECK enum err math_space_check_given(const struct math_space *s, const double *context, struct fault *fault);
+bool   math_space_leans(const struct math_space *s);                                  /* does anything lean on what is given? */
 bool   math_space_active(const struct math_space *s, const double *x, int param);
 int    math_space_special(const struct math_param *p, double value);                  /* which special value; -1: an ordinary one */
 /* How many values it can take in its full range, specials included; 0: uncountably many, or more than MATH_LEVELS_MAX. */
 enum { MATH_LEVELS_MAX = 64 };
 int    math_space_levels(const struct math_space *s, int param);
+/* Of a parameter that has levels: the middle of the k-th in its full range as a coordinate, specials first; and which one u is. */
+double math_space_at_level(const struct math_space *s, int param, int k);
+int    math_space_level_of(const struct math_space *s, int param, double u);
 /* How many configurations there are; INFINITY when uncountable. */
 double math_space_size(const struct math_space *s);
 /*
