@@ -22,7 +22,8 @@ enum { USES_MAX = 12, USE_COLUMNS_MAX = 12, USE_NEEDS_MAX = 64 };
 struct table_use {
     int    table;
     char   alias[INDEX_NAME_SIZE];
-    int    equals, equal[USE_COLUMNS_MAX];       /* col = something known beforehand */
+    int    equals, equal[USE_COLUMNS_MAX];       /* col = something known beforehand, col = ANY (...), col IS NULL */
+    int    singles, single[USE_COLUMNS_MAX];     /* those of them that are equal to one value: not to any of a list, and not NULL */
     int    ranges, range[USE_COLUMNS_MAX];       /* col < something */
     int    joins, join[USE_COLUMNS_MAX];         /* col = a column of another table */
     int    orders, order[USE_COLUMNS_MAX];       /* rows are wanted in this order */

@@ -35,20 +35,22 @@ int index_covering(const struct survey *s, int table, const int *key, const bool
     return -1;
 }
 
-/* A unique index on some of the columns that are compared already finds one row: nothing finds it faster. */
-static bool found_by_unique(const struct survey *s, const struct table_use *u)
+static bool among(const int *list, int n, int column)
+{
+    for (int i = 0; i < n; i++)
+        if (list[i] == column)
+            return true;
+    return false;
+}
+
+/* A unique index on some of these columns, each of them equal to one value, already finds one row: nothing finds it faster. */
+static bool found_by_unique(const struct survey *s, int table, const int *column, int n)
 {
     for (int i = 0; i < s->indexes; i++) {
         const struct survey_index *x = &s->index[i];
-        bool all = x->table == u->table && x->valid && !x->special && x->unique;
-        for (int k = 0; all && k < x->keys; k++) {
-            bool compared = false;
-            for (int e = 0; e < u->equals; e++)
-                compared = compared || u->equal[e] == x->key[k];
-            for (int e = 0; e < u->joins; e++)
-                compared = compared || u->join[e] == x->key[k];
-            all = compared;
-        }
+        bool all = x->table == table && x->valid && !x->special && x->unique;
+        for (int k = 0; all && k < x->keys; k++)
+            all = among(column, n, x->key[k]);
         if (all)
             return true;
     }
@@ -158,14 +160,6 @@ static int sort_equal(const struct survey *s, int table, const int *from, int n,
     return kept < enough ? kept : enough;
 }
 
-static bool among(const int *list, int n, int column)
-{
-    for (int i = 0; i < n; i++)
-        if (list[i] == column)
-            return true;
-    return false;
-}
-
 static bool is_hot(const struct survey *s, int query) { return s->query[query].total_ms >= share_hot * s->load_ms; }
 
 /* Everything a hot statement needs of the table, when that is little, so that the table itself need not be read. */
@@ -222,27 +216,34 @@ static void draw_equal_and_more(struct drawing *d, int query, const struct table
         offer_both(d, query, u, key, descending, keys, equal);
 }
 
+/* The table as the inner side of a join: its rows looked up by what the other side has, and by what is known besides. */
+static void draw_join(struct drawing *d, int query, const struct table_use *u)
+{
+    int  known[2 * USE_COLUMNS_MAX], both[USE_COLUMNS_MAX], key[USE_COLUMNS_MAX], n = u->joins;
+    bool descending[USE_COLUMNS_MAX] = { false };
+    memcpy(known, u->join, (size_t)u->joins * sizeof *known);
+    memcpy(known + u->joins, u->single, (size_t)u->singles * sizeof *known);
+    if (u->joins == 0 || found_by_unique(d->s, u->table, known, u->joins + u->singles))
+        return;
+    memcpy(both, u->join, (size_t)n * sizeof *both);
+    int equal = sort_equal(d->s, u->table, both, n, key);
+    offer_both(d, query, u, key, descending, equal, equal);
+    for (int i = 0; i < u->equals; i++)
+        if (!among(both, n, u->equal[i]) && n < USE_COLUMNS_MAX)
+            both[n++] = u->equal[i];
+    if (n > u->joins)
+        draw_equal_and_more(d, query, u, both, n);
+}
+
+/* What a table is filtered by counts also where it is joined by its key: the join may begin with it. */
 static void draw_use(struct drawing *d, int query, const struct table_use *u)
 {
-    if (!worth_a_look(d->s, u->table) || d->s->table[u->table].kind == 'p' || found_by_unique(d->s, u))
+    if (!worth_a_look(d->s, u->table) || d->s->table[u->table].kind == 'p' || found_by_unique(d->s, u->table, u->single, u->singles))
         return;
     if (!d->s->has_hypopg && !u->scans_whole)
         return;   /* it is found by an index already, and nobody could say whether another would find it faster */
     draw_equal_and_more(d, query, u, u->equal, u->equals);
-    if (u->joins) {
-        int both[2 * USE_COLUMNS_MAX], n = 0;
-        for (int i = 0; i < u->joins; i++)
-            both[n++] = u->join[i];
-        int key[2 * USE_COLUMNS_MAX];
-        bool descending[2 * USE_COLUMNS_MAX] = { false };
-        int equal = sort_equal(d->s, u->table, both, n, key);
-        offer_both(d, query, u, key, descending, equal, equal);
-        for (int i = 0; i < u->equals; i++)
-            if (!among(both, n, u->equal[i]) && n < USE_COLUMNS_MAX)
-                both[n++] = u->equal[i];
-        if (n > u->joins)
-            draw_equal_and_more(d, query, u, both, n);
-    }
+    draw_join(d, query, u);
 }
 
 /* ---- merging ---- */

@@ -172,7 +172,9 @@ static void note_columns(struct reader *r, struct piece p, const struct table_us
 
 /* ---- conditions ---- */
 
-static void take_sides(struct reader *r, struct piece left, struct piece right, bool equality)
+enum comparison { RANGE, EQUAL, EQUAL_TO_ONE };
+
+static void take_sides(struct reader *r, struct piece left, struct piece right, enum comparison how)
 {
     int               column, other;
     bool              mine = false;
@@ -183,23 +185,25 @@ static void take_sides(struct reader *r, struct piece left, struct piece right, 
     note_columns(r, right, u, &mine);
     if (mine)
         return;   /* two columns of one table: no index finds that */
-    if (!equality)
+    if (how == RANGE)
         add(u->range, &u->ranges, USE_COLUMNS_MAX, column);
     else if (v)
         add(u->join, &u->joins, USE_COLUMNS_MAX, column);
     else
         add(u->equal, &u->equals, USE_COLUMNS_MAX, column);
+    if (how == EQUAL_TO_ONE && !v)
+        add(u->single, &u->singles, USE_COLUMNS_MAX, column);
 }
 
 static void take_clause(struct reader *r, struct piece p)
 {
-    static const struct { const char *text; bool equality; } operators[] = {
-        { " = ANY ", true }, { " = ", true }, { " <= ", false }, { " >= ", false }, { " < ", false }, { " > ", false },
+    static const struct { const char *text; enum comparison how; } operators[] = {
+        { " = ANY ", EQUAL }, { " = ", EQUAL_TO_ONE }, { " <= ", RANGE }, { " >= ", RANGE }, { " < ", RANGE }, { " > ", RANGE },
     };
     p = strip(p);
     size_t null = find_outside(p, " IS NULL");
     if (null < p.n && null + strlen(" IS NULL") == p.n) {
-        take_sides(r, (struct piece){ p.s, null }, (struct piece){ "", 0 }, true);
+        take_sides(r, (struct piece){ p.s, null }, (struct piece){ "", 0 }, EQUAL);
         return;
     }
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
@@ -207,8 +211,8 @@ static void take_clause(struct reader *r, struct piece p)
         if (at == p.n)
             continue;
         struct piece left = { p.s, at }, right = { p.s + at + len, p.n - at - len };
-        take_sides(r, left, right, operators[i].equality);
-        take_sides(r, right, left, operators[i].equality);
+        take_sides(r, left, right, operators[i].how);
+        take_sides(r, right, left, operators[i].how);
         return;
     }
 }

@@ -148,6 +148,37 @@ static void join_columns_are_tried_like_equality(void **state)
         assert_int_equal(list[i].table, 0);   /* nothing for a table of a page */
 }
 
+static void a_table_that_is_joined_by_its_key_gets_an_index_for_what_it_is_filtered_by(void **state)
+{
+    (void)state;
+    fresh();
+    ask("{'Node Type':'Hash Join','Hash Cond':'(s.a = o.id)','Total Cost':30000,'Plans':[{'Node Type':'Seq Scan','Schema':'public','Relation Name':'small','Alias':'s'},"
+        "{'Node Type':'Hash','Plans':[" SCAN("o", "'Output':['o.id','o.note'],'Filter':'(o.customer = $1)'") "]}]}", 50000, NULL);
+    int n = draw();
+    assert_int_equal(n, 1);
+    assert_string_equal(columns_of(&list[0]), "customer");   /* by its key a row is found already */
+}
+
+static void a_unique_index_does_not_find_what_is_null_or_any_of_a_list(void **state)
+{
+    (void)state;
+    static const char *const conditions[] = { "'Filter':'((o.customer IS NULL) AND (o.placed = $1))'", "'Filter':'((o.customer = ANY ($2)) AND (o.placed = $1))'" };
+    for (int i = 0; i < 3; i++) {
+        char plan[400];
+        fresh();
+        index_[1] = (struct survey_index){ .table = 0, .name = "x", .definition = "", .method = "btree", .unique = true, .valid = true, .keys = 1, .key = { CUSTOMER } };
+        s.indexes = 2;
+        (void)snprintf(plan, sizeof plan, "{'Node Type':'Seq Scan','Schema':'public','Relation Name':'orders','Alias':'o','Total Cost':20000,%s}",
+                       i < 2 ? conditions[i] : "'Filter':'((o.customer = $2) AND (o.placed = $1))'");
+        ask(plan, 50000, NULL);
+        int n = draw();
+        if (i < 2)
+            assert_true(drawn(n, "placed"));
+        else
+            assert_int_equal(n, 0);
+    }
+}
+
 static void what_is_there_already_is_not_drawn(void **state)
 {
     (void)state;
@@ -328,6 +359,8 @@ int main(void)
         cmocka_unit_test(conditions_that_no_index_serves_are_passed_over),
         cmocka_unit_test(equality_comes_first_then_a_range_or_the_order_wanted),
         cmocka_unit_test(join_columns_are_tried_like_equality),
+        cmocka_unit_test(a_table_that_is_joined_by_its_key_gets_an_index_for_what_it_is_filtered_by),
+        cmocka_unit_test(a_unique_index_does_not_find_what_is_null_or_any_of_a_list),
         cmocka_unit_test(what_is_there_already_is_not_drawn),
         cmocka_unit_test(unselective_columns_unsortable_ones_and_partitioned_tables_get_no_index),
         cmocka_unit_test(a_candidate_that_is_a_prefix_becomes_part_of_the_longer_one),
