@@ -32,7 +32,8 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, pg_has_role(c.relowner, 'USAGE'),
 SELECT t.n - 1, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod),
        EXISTS (SELECT FROM pg_opclass o JOIN pg_am am ON am.oid = o.opcmethod AND am.amname = 'btree'
                 WHERE o.opcdefault AND (o.opcintype = coalesce(nullif(ty.typbasetype, 0), ty.oid) OR ty.typtype = 'e' OR (ty.typcategory = 'S' AND o.opcintype = 'text'::regtype))),
-       p.n_distinct, p.correlation, p.null_frac, coalesce(p.avg_width, CASE WHEN a.attlen > 0 THEN a.attlen END, 32), p.attname IS NOT NULL
+       p.n_distinct, p.correlation, p.null_frac, coalesce(p.avg_width, CASE WHEN a.attlen > 0 THEN a.attlen END, 32), p.attname IS NOT NULL,
+       coalesce(nullif(ty.typbasetype, 0), ty.oid) IN ('text'::regtype, 'varchar'::regtype)
   FROM unnest($2::oid[]) WITH ORDINALITY t(oid, n)
   JOIN pg_class c ON c.oid = t.oid
   JOIN pg_namespace ns ON ns.oid = c.relnamespace

@@ -102,19 +102,25 @@ static struct table_use *use_of(struct reader *r, const char *alias)
     return NULL;
 }
 
-/* "alias.column" and nothing else, perhaps cast between the kinds of text, which an index does not mind. */
+static bool piece_is(struct piece p, const char *text) { return p.n == strlen(text) && memcmp(p.s, text, p.n) == 0; }
+
+/* What text of any length becomes is what stands in its index; a number or an identifier said as text does not stand in any. */
+static bool cast_is_harmless(struct piece type, const struct survey_column *c)
+{
+    if (c->varying)
+        return piece_is(type, "text") || piece_is(type, "character varying");
+    bool padded = strcmp(c->type, "bpchar") == 0 || strcmp(c->type, "character") == 0 || strncmp(c->type, "character(", 10) == 0;
+    return padded && (piece_is(type, "bpchar") || piece_is(type, "character"));
+}
+
+/* "alias.column" and nothing else, perhaps cast in a way that an index does not mind. */
 static struct table_use *column_of(struct reader *r, struct piece p, int *column)
 {
-    static const char *const harmless[] = { "text", "character varying", "character", "bpchar" };
     p = strip(p);
-    size_t cast = find_outside(p, "::");
+    size_t       cast = find_outside(p, "::");
+    struct piece type = { NULL, 0 };
     if (cast < p.n) {
-        struct piece type = { p.s + cast + 2, p.n - cast - 2 };
-        bool         fine = false;
-        for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
-            fine = fine || (type.n == strlen(harmless[i]) && memcmp(type.s, harmless[i], type.n) == 0);
-        if (!fine)
-            return NULL;
+        type = (struct piece){ p.s + cast + 2, p.n - cast - 2 };
         p = strip((struct piece){ p.s, cast });
     }
     char alias[INDEX_NAME_SIZE], name[INDEX_NAME_SIZE];
@@ -124,6 +130,8 @@ static struct table_use *column_of(struct reader *r, struct piece p, int *column
     rest = take_name((struct piece){ rest.s + 1, rest.n - 1 }, name, sizeof name);
     struct table_use *u = rest.n == 0 ? use_of(r, alias) : NULL;
     *column = u ? survey_column_named(r->s, u->table, name) : -1;
+    if (*column >= 0 && type.s && !cast_is_harmless(type, survey_column_of(r->s, u->table, *column)))
+        return NULL;
     return *column >= 0 ? u : NULL;
 }
 

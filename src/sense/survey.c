@@ -172,7 +172,7 @@ static enum err look_columns(struct surveyor *v, struct survey *s, const char *o
     for (int i = 0; i < s->columns; i++) {
         struct survey_table *t = &s->table[whole(r, i, 0)];
         s->column[i] = (struct survey_column){ .name = keep(s, r, i, 2), .type = keep(s, r, i, 3), .sortable = yes(r, i, 4), .n_distinct = number(r, i, 5), .correlation = number(r, i, 6),
-                                               .null_frac = number(r, i, 7), .width = number(r, i, 8), .analyzed = yes(r, i, 9), .counted = (double)NAN };
+                                               .null_frac = number(r, i, 7), .width = number(r, i, 8), .analyzed = yes(r, i, 9), .varying = yes(r, i, 10), .counted = (double)NAN };
         if (t->columns++ == 0)
             t->first_column = i;
         if (!s->column[i].name || !s->column[i].type)

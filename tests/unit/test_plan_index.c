@@ -25,6 +25,8 @@ static void fresh(void)
     };
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
         column[i] = (struct survey_column){ .name = columns[i].name, .type = "integer", .sortable = true, .analyzed = true, .n_distinct = columns[i].distinct, .width = columns[i].width };
+    column[STATE].type = "character varying(8)";
+    column[STATE].varying = true;
     table[0] = (struct survey_table){ .schema = "public", .name = "orders", .kind = 'r', .ours = true, .rows = 1e6, .bytes = 1e8, .all_visible = 0.95, .first_column = 0, .columns = 5 };
     table[1] = (struct survey_table){ .schema = "public", .name = "small", .kind = 'r', .ours = true, .rows = 100, .bytes = 8192, .first_column = 5, .columns = 1 };
     index_[0] = (struct survey_index){ .table = 0, .name = "orders_pkey", .definition = "", .method = "btree", .unique = true, .constraint = true, .valid = true, .keys = 1, .key = { ID } };
@@ -104,7 +106,7 @@ static void conditions_that_no_index_serves_are_passed_over(void **state)
     (void)state;
     static const char *const useless[] = {
         "'Filter':'((o.customer = 1) OR (o.state = 2))'", "'Filter':'(lower(o.note) = $1)'", "'Filter':'(o.customer = o.state)'", "'Filter':'(NOT (o.customer = 1))'",
-        "'Filter':'((o.customer)::numeric = $1)'", "'Filter':'(o.customer <> 5)'", "'Filter':'(o.note ~~ ^%o.customer = 1%^::text)'", "'Filter':'(o.unknown = 1)'", "'Filter':'(((('",
+        "'Filter':'((o.customer)::numeric = $1)'", "'Filter':'((o.id)::text = $1)'", "'Filter':'((o.state)::bpchar = $1)'", "'Filter':'((o.id)::character varying = $1)'", "'Filter':'(o.customer <> 5)'", "'Filter':'(o.note ~~ ^%o.customer = 1%^::text)'", "'Filter':'(o.unknown = 1)'", "'Filter':'(((('",
         "'Filter':'(o.note = ^it^^s (AND^::text) OR (o.id = 1)'", "'Filter':''",
     };
     for (size_t i = 0; i < sizeof useless / sizeof useless[0]; i++) {
@@ -116,6 +118,27 @@ static void conditions_that_no_index_serves_are_passed_over(void **state)
         assert_int_equal(index_read(&s, &s.query[q], uses), 1);
         if (uses[0].equals || uses[0].ranges || uses[0].joins)
             fail_msg("%s was taken for something", useless[i]);
+    }
+}
+
+static void a_cast_between_kinds_of_text_is_looked_through_and_no_other(void **state)
+{
+    (void)state;
+    static const struct { const char *type; bool varying; const char *cast; int equals; } casts[] = {
+        { "text", true, "character varying", 1 }, { "character varying", true, "text", 1 }, { "short_name", true, "text", 1 }, { "character(8)", false, "bpchar", 1 }, { "bpchar", false, "bpchar", 1 },
+        { "character(8)", false, "text", 0 }, { "text", true, "bpchar", 0 }, { "uuid", false, "text", 0 }, { "citext", false, "text", 0 }, { "integer", false, "bpchar", 0 },
+    };
+    for (size_t i = 0; i < sizeof casts / sizeof casts[0]; i++) {
+        char             plan[300];
+        struct table_use uses[USES_MAX];
+        fresh();
+        column[NOTE].type = casts[i].type;
+        column[NOTE].varying = casts[i].varying;
+        (void)snprintf(plan, sizeof plan, "{'Node Type':'Seq Scan','Schema':'public','Relation Name':'orders','Alias':'o','Total Cost':1,'Filter':'((o.note)::%s = $1)'}", casts[i].cast);
+        int q = ask(plan, 1, NULL);
+        assert_int_equal(index_read(&s, &s.query[q], uses), 1);
+        if (uses[0].equals != casts[i].equals)
+            fail_msg("%s as %s", casts[i].type, casts[i].cast);
     }
 }
 
@@ -357,6 +380,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_compared_ordered_joined_and_needed_is_read_from_a_plan),
         cmocka_unit_test(conditions_that_no_index_serves_are_passed_over),
+        cmocka_unit_test(a_cast_between_kinds_of_text_is_looked_through_and_no_other),
         cmocka_unit_test(equality_comes_first_then_a_range_or_the_order_wanted),
         cmocka_unit_test(join_columns_are_tried_like_equality),
         cmocka_unit_test(a_table_that_is_joined_by_its_key_gets_an_index_for_what_it_is_filtered_by),
