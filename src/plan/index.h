@@ -31,6 +31,7 @@ struct table_use {
     int    needs, need[USE_NEEDS_MAX];           /* every column that is looked at */
     bool   needs_all;                            /* more than can be told */
     bool   scans_whole;                          /* a sequential scan: what an index would replace */
+    bool   guessed;                              /* there is a range, a list, or a condition that is not understood: without its values the server can only guess how many rows it leaves */
     double rows;                                 /* that the scan is expected to give */
 };
 
@@ -43,7 +44,7 @@ int index_score(const struct survey *s, struct index_candidate *list, int n);
 
 /*
  * The heaviest statement whose plan is wrong about its rows by a factor of ten or more while it compares several columns of
- * one table for equality: candidates for extended statistics.  Returns how many.
+ * one table for equality, and nothing else: candidates for extended statistics.  Returns how many.
  */
 struct misjudged { int query, table, columns, column[4]; double expected, actual; };
 int index_misjudged(const struct survey *s, struct misjudged *list, int max);

@@ -314,7 +314,7 @@ int index_misjudged(const struct survey *s, struct misjudged *list, int max)
         struct table_use           uses[USES_MAX];
         int    many = index_read(s, query, uses);
         double expected = json_number_value(json_object_get(query->plan, "Plan Rows")), actual = query->rows / query->calls;
-        if (many != 1 || uses[0].equals < 2 || !rows_are_told(query->plan) || query->calls < 10)
+        if (many != 1 || uses[0].equals < 2 || uses[0].guessed || !rows_are_told(query->plan) || query->calls < 10)
             continue;
         if (fmax(actual, 1) < 10 * fmax(expected, 1) && fmax(expected, 1) < 10 * fmax(actual, 1))
             continue;

@@ -92,7 +92,7 @@ static struct piece take_name(struct piece p, char *out, size_t size)
 
 /* ---- columns ---- */
 
-struct reader { const struct survey *s; struct table_use *use; int n; };
+struct reader { const struct survey *s; struct table_use *use; int n; bool more; };
 
 static struct table_use *use_of(struct reader *r, const char *alias)
 {
@@ -180,19 +180,20 @@ static void note_columns(struct reader *r, struct piece p, const struct table_us
 
 /* ---- conditions ---- */
 
-enum comparison { RANGE, EQUAL, EQUAL_TO_ONE };
+enum comparison { RANGE, IS_NULL, EQUAL_TO_ANY, EQUAL_TO_ONE };
 
-static void take_sides(struct reader *r, struct piece left, struct piece right, enum comparison how)
+/* Whether it was understood. */
+static bool take_sides(struct reader *r, struct piece left, struct piece right, enum comparison how)
 {
     int               column, other;
     bool              mine = false;
     struct table_use *u = column_of(r, left, &column);
     if (!u)
-        return;
+        return false;
     struct table_use *v = column_of(r, right, &other);
     note_columns(r, right, u, &mine);
     if (mine)
-        return;   /* two columns of one table: no index finds that */
+        return false;   /* two columns of one table: no index finds that */
     if (how == RANGE)
         add(u->range, &u->ranges, USE_COLUMNS_MAX, column);
     else if (v)
@@ -201,17 +202,19 @@ static void take_sides(struct reader *r, struct piece left, struct piece right, 
         add(u->equal, &u->equals, USE_COLUMNS_MAX, column);
     if (how == EQUAL_TO_ONE && !v)
         add(u->single, &u->singles, USE_COLUMNS_MAX, column);
+    u->guessed = u->guessed || how == RANGE || how == EQUAL_TO_ANY;
+    return true;
 }
 
 static void take_clause(struct reader *r, struct piece p)
 {
     static const struct { const char *text; enum comparison how; } operators[] = {
-        { " = ANY ", EQUAL }, { " = ", EQUAL_TO_ONE }, { " <= ", RANGE }, { " >= ", RANGE }, { " < ", RANGE }, { " > ", RANGE },
+        { " = ANY ", EQUAL_TO_ANY }, { " = ", EQUAL_TO_ONE }, { " <= ", RANGE }, { " >= ", RANGE }, { " < ", RANGE }, { " > ", RANGE },
     };
     p = strip(p);
     size_t null = find_outside(p, " IS NULL");
     if (null < p.n && null + strlen(" IS NULL") == p.n) {
-        take_sides(r, (struct piece){ p.s, null }, (struct piece){ "", 0 }, EQUAL);
+        r->more |= !take_sides(r, (struct piece){ p.s, null }, (struct piece){ "", 0 }, IS_NULL);
         return;
     }
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
@@ -219,17 +222,20 @@ static void take_clause(struct reader *r, struct piece p)
         if (at == p.n)
             continue;
         struct piece left = { p.s, at }, right = { p.s + at + len, p.n - at - len };
-        take_sides(r, left, right, operators[i].how);
-        take_sides(r, right, left, operators[i].how);
+        bool one = take_sides(r, left, right, operators[i].how), other = take_sides(r, right, left, operators[i].how);
+        r->more |= !one && !other;
         return;
     }
+    r->more = true;
 }
 
 static void take_condition(struct reader *r, struct piece p)
 {
     p = strip(p);
-    if (find_outside(p, " OR ") < p.n || (p.n > 4 && memcmp(p.s, "NOT ", 4) == 0))
+    if (find_outside(p, " OR ") < p.n || (p.n > 4 && memcmp(p.s, "NOT ", 4) == 0)) {
+        r->more = true;
         return;
+    }
     size_t at = find_outside(p, " AND ");
     if (at == p.n) {
         take_clause(r, p);
@@ -308,10 +314,12 @@ static void read_node(struct reader *r, const json_t *node)
 
 int index_read(const struct survey *s, const struct survey_query *q, struct table_use uses[USES_MAX])
 {
-    struct reader r = { s, uses, 0 };
+    struct reader r = { s, uses, 0, false };
     if (!q->plan)
         return 0;
     find_tables(&r, q->plan);
     read_node(&r, q->plan);
+    for (int i = 0; i < r.n; i++)
+        uses[i].guessed = uses[i].guessed || r.more;
     return r.n;
 }

@@ -359,6 +359,24 @@ static void estimates_far_off_on_several_columns_are_told(void **state)
     assert_int_equal(index_misjudged(&s, wrong, 4), 0);
 }
 
+static void an_estimate_that_is_a_guess_about_a_range_or_a_list_says_nothing_of_columns_that_depend(void **state)
+{
+    (void)state;
+    static const char *const more[] = {
+        "(o.placed > $3)", "(o.id = ANY ($3))", "(o.note ~~ $3)", "(o.note <> $3)", "(lower(o.note) = $3)", "((o.id = $3) OR (o.id = $4))", "(NOT (o.id = $3))", "(o.placed IS NULL)", "(o.placed = $3)",
+    };
+    for (int i = 0; i < 9; i++) {
+        char             plan[400];
+        struct misjudged wrong[4];
+        fresh();
+        (void)snprintf(plan, sizeof plan, "{'Node Type':'Seq Scan','Schema':'public','Relation Name':'orders','Alias':'o','Plan Rows':20,'Total Cost':1,'Filter':'((o.customer = $1) AND (o.state = $2) AND %s)'}", more[i]);
+        int q = ask(plan, 50000, NULL);
+        s.query[q].rows = 1000 * 1000;
+        if (index_misjudged(&s, wrong, 4) != (i < 7 ? 0 : 1))
+            fail_msg("%s", more[i]);
+    }
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -394,6 +412,7 @@ int main(void)
         cmocka_unit_test(without_hypothetical_indexes_a_candidate_says_that_nobody_has_judged_it),
         cmocka_unit_test(what_an_index_finds_already_is_looked_at_again_only_where_that_can_be_judged),
         cmocka_unit_test(estimates_far_off_on_several_columns_are_told),
+        cmocka_unit_test(an_estimate_that_is_a_guess_about_a_range_or_a_list_says_nothing_of_columns_that_depend),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
