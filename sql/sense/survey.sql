@@ -47,7 +47,8 @@ SELECT t.n - 1, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod),
  LIMIT $1::int;
 
 -- name: survey_indexes
--- keys as column names in their order (NULL: an expression), then the included ones.
+-- keys as column names in their order (NULL: an expression), then the included ones. The last column: whether a key is kept by another operator
+-- class or another collation than its column has, so that it serves other conditions than a plain one.
 SELECT t.n - 1, c.oid, c.relname, i.indisunique OR i.indisprimary, con.oid IS NOT NULL OR i.indisreplident OR i.indisclustered,
        i.indisvalid AND i.indisready AND i.indislive, am.amname, i.indnkeyatts,
        (SELECT json_agg(a.attname ORDER BY k.n) FROM unnest(i.indkey) WITH ORDINALITY k(attnum, n)
@@ -55,6 +56,7 @@ SELECT t.n - 1, c.oid, c.relname, i.indisunique OR i.indisprimary, con.oid IS NO
        array_to_string(i.indoption, ' '), pg_get_expr(i.indpred, i.indrelid), pg_get_indexdef(c.oid), s.idx_scan, pg_relation_size(c.oid),
        EXISTS (SELECT FROM pg_stat_progress_create_index b WHERE b.index_relid = c.oid OR b.relid = i.indrelid),
        EXISTS (SELECT FROM unnest(i.indclass) WITH ORDINALITY oc(oid, n) JOIN pg_opclass o ON o.oid = oc.oid WHERE NOT o.opcdefault)
+       OR EXISTS (SELECT FROM unnest(i.indcollation) WITH ORDINALITY ic(coll, n) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[ic.n - 1] WHERE a.attcollation <> ic.coll)
   FROM unnest($2::oid[]) WITH ORDINALITY t(oid, n)
   JOIN pg_index i ON i.indrelid = t.oid
   JOIN pg_class c ON c.oid = i.indexrelid

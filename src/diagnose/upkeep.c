@@ -98,7 +98,8 @@ static bool begins_with(const struct survey_index *a, const struct survey_index 
     return same;
 }
 
-static bool is_plain(const struct survey_index *x) { return !x->special || x->condition; }
+/* Partial ones can be compared by their conditions; for the rest of what is special nobody here knows what it serves. */
+static bool is_plain(const struct survey_index *x) { return !x->own_order && (!x->special || x->condition); }
 
 static void double_indexes(struct findings *f)
 {

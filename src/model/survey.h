@@ -48,6 +48,7 @@ struct survey_index {
     int         table;
     const char *name, *definition;
     bool        unique, constraint, valid, special;   /* special: partial, on expressions, not a B-tree, or in an order of its own */
+    bool        own_order;                /* an operator class, a collation or a place of nulls that the columns alone would not give it */
     bool        building;                 /* somebody is at it right now */
     int         keys, includes;
     int         key[SURVEY_KEYS_MAX];     /* columns of the table; keys first, then the included ones; -1: an expression */

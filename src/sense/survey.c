@@ -195,8 +195,9 @@ static void take_keys(const struct survey *s, struct survey_index *x, const char
         x->special |= x->key[i] < 0;
         long option = (int)i < x->keys && options ? strtol(options, (char **)(uintptr_t)&options, 10) : 0;
         x->descending[i] = (option & 1) != 0;
-        x->special |= option == 1 || option == 2;   /* nulls where the order alone would not put them */
+        x->own_order |= option == 1 || option == 2;   /* nulls where the order alone would not put them */
     }
+    x->special |= x->own_order;
     x->includes = (int)n - x->keys;
     json_decref(list);
 }
@@ -218,7 +219,7 @@ static enum err look_indexes(struct surveyor *v, struct survey *s, const char *o
         struct survey_index *x = &s->index[i];
         *x = (struct survey_index){ .table = (int)whole(r, i, 0), .oid = whole(r, i, 1), .name = keep(s, r, i, 2), .unique = yes(r, i, 3), .constraint = yes(r, i, 4), .valid = yes(r, i, 5),
                                     .method = keep(s, r, i, 6), .keys = (int)whole(r, i, 7), .condition = keep(s, r, i, 10), .definition = keep(s, r, i, 11), .scans = number(r, i, 12),
-                                    .bytes = number(r, i, 13), .building = yes(r, i, 14), .special = yes(r, i, 15) };
+                                    .bytes = number(r, i, 13), .building = yes(r, i, 14), .own_order = yes(r, i, 15) };
         if (!x->name || !x->method || !x->definition)
             return no_memory(fault);
         x->special |= x->condition != NULL || strcmp(x->method, "btree") != 0;

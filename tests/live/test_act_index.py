@@ -240,6 +240,14 @@ def test_an_index_on_the_same_columns_under_another_name_is_enough(actor):
     assert actor.probe(index_step("orders", ["customer", "placed"]))["ok"]
 
 
+def test_an_index_on_the_same_column_in_another_collation_or_class_is_not_the_same(actor):
+    actor.pg.psql("CREATE TABLE people AS SELECT 'name ' || g AS name FROM generate_series(1, 5000) g; ANALYZE people")
+    actor.pg.psql('CREATE INDEX c_name ON people (name COLLATE "C"); CREATE INDEX pattern_name ON people (name text_pattern_ops)')
+    assert actor.probe(index_step("people", ["name"]))["ok"]
+    actor.pg.psql("CREATE INDEX plain_name ON people (name)")
+    assert "plain_name" in refused(actor, index_step("people", ["name"]))["text"]
+
+
 def test_a_name_that_does_not_belong_to_the_columns_is_refused(actor):
     step = index_step("orders", ["customer"])
     step["params"]["columns"] = ["state"]

@@ -117,6 +117,22 @@ def test_hypothetical_indexes_judge_what_a_candidate_saves(shop, watching):
         shop.psql("DROP EXTENSION hypopg")
 
 
+def test_an_index_in_another_collation_is_no_double_and_stands_in_for_no_other(shop, watching):
+    shop.psql('CREATE TABLE people AS SELECT g AS id, md5(g::text) AS name FROM generate_series(1, 40000) g; VACUUM ANALYZE people')
+    shop.psql('CREATE INDEX people_c ON people (name COLLATE "C")')
+    try:
+        for i in range(50):
+            shop.psql("SELECT id FROM people WHERE name = %s", (str(i),))
+        r = report(watching)
+        assert any(columns == ["name"] for columns, _ in suggested(r, "people")), json.dumps(r["indexes"], indent=1)
+        shop.psql("CREATE INDEX people_plain ON people (name); CREATE INDEX people_pattern ON people (name text_pattern_ops)")
+        r = report(watching)
+        assert not any(subject.startswith("public.people") for n in (202, 203) for subject in told(r, n)), r["findings"]
+        assert not suggested(r, "people")
+    finally:
+        shop.psql("DROP TABLE people")
+
+
 def test_the_look_changes_nothing_and_leaves_no_session_behind(shop, watching):
     def state():
         return shop.psql("SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1")

@@ -93,6 +93,25 @@ static void of_twins_one_is_told_and_never_the_one_that_guards_uniqueness(void *
     look(202, 0);
 }
 
+static void an_index_in_an_order_of_its_own_has_no_twin_even_where_both_are_partial(void **state)
+{
+    (void)state;
+    fresh();
+    for (int i = 0; i < 2; i++) {
+        struct survey_index *x = add(i ? "pattern" : "plain", 1, 0, 0);
+        x->condition = "(b > 1)";
+        x->special = true;
+    }
+    look(202, 1);
+    index_[1].own_order = true;   /* text_pattern_ops, another collation, nulls elsewhere: it serves other conditions */
+    look(202, 0);
+    look(203, 0);
+    index_[1].condition = NULL;
+    index_[0].condition = NULL;
+    index_[0].special = false;
+    look(202, 0);
+}
+
 static void an_index_that_another_begins_with_is_redundant(void **state)
 {
     (void)state;
@@ -188,6 +207,7 @@ int main(void)
         cmocka_unit_test(an_invalid_index_is_told_unless_somebody_is_building_it),
         cmocka_unit_test(a_leftover_of_ours_comes_with_the_definition_a_case_needs),
         cmocka_unit_test(of_twins_one_is_told_and_never_the_one_that_guards_uniqueness),
+        cmocka_unit_test(an_index_in_an_order_of_its_own_has_no_twin_even_where_both_are_partial),
         cmocka_unit_test(an_index_that_another_begins_with_is_redundant),
         cmocka_unit_test(an_unused_index_is_told_only_when_the_counters_are_old_enough),
         cmocka_unit_test(missing_and_stale_statistics_are_told_and_come_with_an_analyze),
