@@ -9,7 +9,7 @@ SELECT current_database(), current_user, current_setting('server_version_num')::
                                            (SELECT least(b.stats_reset, w.stats_reset) FROM pg_stat_bgwriter AS b, pg_stat_wal AS w), pg_postmaster_start_time())) AS stats_s,
        (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements') AS statements,
        (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg') AS hypopg,
-       (SELECT count(*) FROM pg_stat_replication) AS standbys;
+       greatest((SELECT count(*) FROM pg_stat_replication), (SELECT count(*) FROM pg_replication_slots AS l WHERE l.slot_type = 'physical')) AS standbys;
 
 -- name: survey_tables
 SELECT c.oid, n.nspname, c.relname, c.relkind, pg_has_role(c.relowner, 'USAGE'),
@@ -47,8 +47,9 @@ SELECT t.n - 1, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod),
  LIMIT $1::int;
 
 -- name: survey_indexes
--- keys as column names in their order (NULL: an expression), then the included ones. The last column: whether a key is kept by another operator
--- class or another collation than its column has, so that it serves other conditions than a plain one.
+-- keys as column names in their order (NULL: an expression), then the included ones. The last columns: whether a key is kept by another operator
+-- class or another collation than its column has, so that it serves other conditions than a plain one; whether it is a part of a partitioned
+-- index, and goes only with that; the foreign key whose columns it begins with, in whatever order; what was written on it.
 SELECT t.n - 1, c.oid, c.relname, i.indisunique OR i.indisprimary, con.oid IS NOT NULL OR i.indisreplident OR i.indisclustered,
        i.indisvalid AND i.indisready AND i.indislive, am.amname, i.indnkeyatts,
        (SELECT json_agg(a.attname ORDER BY k.n) FROM unnest(i.indkey) WITH ORDINALITY k(attnum, n)
@@ -56,7 +57,13 @@ SELECT t.n - 1, c.oid, c.relname, i.indisunique OR i.indisprimary, con.oid IS NO
        array_to_string(i.indoption, ' '), pg_get_expr(i.indpred, i.indrelid), pg_get_indexdef(c.oid), s.idx_scan, pg_relation_size(c.oid),
        EXISTS (SELECT FROM pg_stat_progress_create_index b WHERE b.index_relid = c.oid OR b.relid = i.indrelid),
        EXISTS (SELECT FROM unnest(i.indclass) WITH ORDINALITY oc(oid, n) JOIN pg_opclass o ON o.oid = oc.oid WHERE NOT o.opcdefault)
-       OR EXISTS (SELECT FROM unnest(i.indcollation) WITH ORDINALITY ic(coll, n) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[ic.n - 1] WHERE a.attcollation <> ic.coll)
+       OR EXISTS (SELECT FROM unnest(i.indcollation) WITH ORDINALITY ic(coll, n) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[ic.n - 1] WHERE a.attcollation <> ic.coll),
+       EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid),
+       (SELECT f.conname FROM pg_constraint f
+         WHERE f.contype = 'f' AND f.conrelid = i.indrelid AND i.indpred IS NULL AND cardinality(f.conkey) <= i.indnkeyatts
+           AND (i.indkey::smallint[])[0:cardinality(f.conkey) - 1] @> f.conkey
+         ORDER BY f.conname LIMIT 1),
+       obj_description(c.oid, 'pg_class')
   FROM unnest($2::oid[]) WITH ORDINALITY t(oid, n)
   JOIN pg_index i ON i.indrelid = t.oid
   JOIN pg_class c ON c.oid = i.indexrelid

@@ -106,7 +106,7 @@ static void double_indexes(struct findings *f)
     for (int i = 0; i < f->s->indexes; i++)
         for (int j = 0; j < f->s->indexes; j++) {
             const struct survey_index *a = &f->s->index[i], *b = &f->s->index[j];
-            if (i == j || !a->valid || !b->valid || !is_plain(a) || !is_plain(b) || a->unique || a->constraint || a->includes || strcmp(a->method, "btree") != 0 || !begins_with(a, b))
+            if (i == j || !a->valid || !b->valid || !is_plain(a) || !is_plain(b) || a->unique || a->constraint || a->attached || a->includes || strcmp(a->method, "btree") != 0 || !begins_with(a, b))
                 continue;
             bool same = a->keys == b->keys && b->includes == 0;
             if (same && !b->unique && !b->constraint && i < j)
@@ -119,6 +119,15 @@ static void double_indexes(struct findings *f)
         }
 }
 
+static bool is_idle(const struct survey *s, const struct survey_index *x)
+{
+    if (!x->valid || x->unique || x->constraint || x->attached || s->table[x->table].kind == 'p')
+        return false;
+    bool young = x->built_us > 0 && (double)(s->taken_us - x->built_us) < idle_s * 1e6;   /* what it was built for comes once a night, perhaps */
+    return x->scans == 0 && !young && (x->bytes >= bytes_min || index_name_is_ours(x->name));
+}
+
+/* When an index was built, the server does not say. And what it is for need not be a statement: it may spare a foreign key a whole table. */
 static void idle_indexes(struct findings *f)
 {
     const struct survey *s = f->s;
@@ -126,13 +135,17 @@ static void idle_indexes(struct findings *f)
         return;
     for (int i = 0; i < s->indexes; i++) {
         const struct survey_index *x = &s->index[i];
-        if (!x->valid || x->unique || x->constraint || x->scans > 0 || isnan(x->scans) || (x->bytes < bytes_min && !index_name_is_ours(x->name)) || s->table[x->table].kind == 'p')
+        char key[200] = "";
+        if (!is_idle(s, x))
             continue;
+        if (x->foreign_key)
+            write(key, sizeof key, "; it begins with the columns of foreign key %.64s: without an index each row deleted where they point to reads all of this table", x->foreign_key);
         struct finding *w = begin(f, 204, "unused index", schema_of(s, x), x->name, x->bytes);
-        write(w->text, sizeof w->text, "not used on this server for %.0f days (%.1f MB)%s", s->stats_s / 86400, x->bytes / MB,
-              s->standbys ? "; standbys follow this server, and each counts its own uses: look there too" : "");
+        write(w->text, sizeof w->text, "not used on this server for %.0f days, or since it was built (%.1f MB)%s%s", s->stats_s / 86400, x->bytes / MB,
+              s->standbys ? "; standbys follow this server, and each counts its own uses: look there too" : "", key);
         advise_drop(s, x, w);
-        offer_drop(s, x, w);
+        if (s->standbys == 0 && !x->foreign_key)
+            offer_drop(s, x, w);
     }
 }
 

@@ -2,8 +2,9 @@
  * diagnose/upkeep.h - what a careful look at a database complains about: indexes that are broken, double or idle, and
  * statistics that mislead the planner of queries.  Pure; one table, numbered like the symptoms (diagnose/symptom.h).
  *
- * A finding is told, never acted on: nothing here is dropped by itself, since an index that is idle on this server may carry
- * the load of a standby.  Only refreshing statistics comes with a step that a case could carry out.
+ * A finding is told.  Steps that a case could carry out come only with refreshing statistics, and with dropping an index that
+ * we have built ourselves: a leftover, or one that has been idle, for a day at least, on a server without standbys - they count
+ * their own uses - and that no foreign key needs.
  */
 #ifndef DIAGNOSE_UPKEEP_H
 #define DIAGNOSE_UPKEEP_H

@@ -50,6 +50,9 @@ struct survey_index {
     bool        unique, constraint, valid, special;   /* special: partial, on expressions, not a B-tree, or in an order of its own */
     bool        own_order;                /* an operator class, a collation or a place of nulls that the columns alone would not give it */
     bool        building;                 /* somebody is at it right now */
+    bool        attached;                 /* a part of a partitioned index: it goes with that, and not alone */
+    const char *foreign_key;              /* of its table, whose columns it begins with; NULL: none */
+    int64_t     built_us;                 /* wall; of ours, as we wrote on them; 0: not known */
     int         keys, includes;
     int         key[SURVEY_KEYS_MAX];     /* columns of the table; keys first, then the included ones; -1: an expression */
     bool        descending[SURVEY_KEYS_MAX];

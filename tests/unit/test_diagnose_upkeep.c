@@ -143,6 +143,54 @@ static void an_unused_index_is_told_only_when_the_counters_are_old_enough(void *
     look(204, 0);
 }
 
+static struct survey_index *add_ours(void)
+{
+    static struct index_def d;
+    d = (struct index_def){ .schema = "public", .table = "orders", .columns = 1, .column = { { "a", false } } };
+    index_name_make(&d);
+    struct survey_index *x = add(d.name, 1, 0, 0);
+    x->scans = 0;
+    return x;
+}
+
+static void an_idle_index_of_ours_is_offered_to_be_dropped_only_where_nothing_else_may_need_it(void **state)
+{
+    (void)state;
+    fresh();
+    struct survey_index *x = add_ours();
+    assert_true(look(204, 1)->drop);
+    s.standbys = 1;
+    assert_false(look(204, 1)->drop);
+    s.standbys = 0;
+    x->foreign_key = "orders_customer_fkey";
+    assert_false(look(204, 1)->drop);
+    assert_non_null(strstr(look(204, 1)->text, "orders_customer_fkey"));
+}
+
+static void an_index_of_ours_that_was_built_today_is_not_called_unused(void **state)
+{
+    (void)state;
+    fresh();
+    struct survey_index *x = add_ours();
+    s.taken_us = INT64_C(1800000000) * 1000000;
+    x->built_us = s.taken_us - INT64_C(86399) * 1000000;
+    look(204, 0);
+    x->built_us -= 2 * 1000000;
+    look(204, 1);
+}
+
+static void a_part_of_a_partitioned_index_is_never_told_alone(void **state)
+{
+    (void)state;
+    fresh();
+    add("part", 1, 0, 0)->attached = true;
+    index_[0].scans = 0;
+    look(204, 0);
+    add("whole", 1, 0, 0);
+    index_[1].unique = true;
+    look(202, 0);
+}
+
 static void missing_and_stale_statistics_are_told_and_come_with_an_analyze(void **state)
 {
     (void)state;
@@ -210,6 +258,9 @@ int main(void)
         cmocka_unit_test(an_index_in_an_order_of_its_own_has_no_twin_even_where_both_are_partial),
         cmocka_unit_test(an_index_that_another_begins_with_is_redundant),
         cmocka_unit_test(an_unused_index_is_told_only_when_the_counters_are_old_enough),
+        cmocka_unit_test(an_idle_index_of_ours_is_offered_to_be_dropped_only_where_nothing_else_may_need_it),
+        cmocka_unit_test(an_index_of_ours_that_was_built_today_is_not_called_unused),
+        cmocka_unit_test(a_part_of_a_partitioned_index_is_never_told_alone),
         cmocka_unit_test(missing_and_stale_statistics_are_told_and_come_with_an_analyze),
         cmocka_unit_test(values_that_were_counted_are_compared_with_what_statistics_know),
         cmocka_unit_test(what_is_unknown_complains_of_nothing),
