@@ -11,6 +11,21 @@ SELECT current_database(), current_user, current_setting('server_version_num')::
        (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg') AS hypopg,
        greatest((SELECT count(*) FROM pg_stat_replication), (SELECT count(*) FROM pg_replication_slots AS l WHERE l.slot_type = 'physical')) AS standbys;
 
+-- name: survey_path
+-- Statements name tables as their sessions found them, and with which path is not known. Ours comes first, then the extensions that are asked,
+-- public, and each schema none of whose tables has a namesake in another one: so no name means another table than it meant.
+SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''),
+         (SELECT string_agg(DISTINCT quote_ident(n.nspname), ', ') FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname IN ('pg_stat_statements', 'hypopg')),
+         'public',
+         (SELECT string_agg(quote_ident(alone.nspname), ', ' ORDER BY alone.nspname)
+            FROM (SELECT named.nspname, max(named.namesakes) AS most
+                    FROM (SELECT n.nspname, count(*) OVER (PARTITION BY c.relname) AS namesakes
+                            FROM pg_class c
+                            JOIN pg_namespace n ON n.oid = c.relnamespace
+                           WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND NOT starts_with(n.nspname, 'pg_')) named
+                   GROUP BY named.nspname) alone
+           WHERE alone.most = 1 AND alone.nspname <> 'public')), false);
+
 -- name: survey_tables
 SELECT c.oid, n.nspname, c.relname, c.relkind, pg_has_role(c.relowner, 'USAGE'),
        c.reltuples, s.n_live_tup, CASE WHEN c.relkind = 'p' THEN 0 ELSE pg_table_size(c.oid) END,

@@ -134,9 +134,12 @@ static json_t *limits_json(const struct survey *s)
         json_array_append_new(list, json_string("hypopg is not installed in this database, so index candidates could not be judged: they are suggestions to look at (CREATE EXTENSION hypopg)"));
     if (s->has_statements && s->queries == 0)
         json_array_append_new(list, json_string("no statement of this database has been counted yet"));
-    if (blind)
-        json_array_append_new(list, json_sprintf("%d of the %d heaviest statements could not be planned by the role %s; see statements[].why_no_plan "
-                                                 "(SELECT on the tables is needed: GRANT pg_read_all_data TO %s)", blind, s->queries, s->role, s->role));
+    if (s->denied)
+        json_array_append_new(list, json_sprintf("%d of the %d heaviest statements could not be planned by the role %s, which may not read their tables (GRANT pg_read_all_data TO %s)",
+                                                 s->denied, s->queries, s->role, s->role));
+    if (blind > s->denied)
+        json_array_append_new(list, json_sprintf("%d of the %d heaviest statements could not be planned; see statements[].why_no_plan (what does not exist there may stand in a schema which is "
+                                                 "not in the search_path of the role %s: ALTER ROLE %s SET search_path)", blind - s->denied, s->queries, s->role, s->role));
     if (s->stats_s < 86400)
         json_array_append_new(list, json_sprintf("the statistics of tables are %.1f hours old: unused indexes are told after a day", s->stats_s / 3600));
     if (s->cut)

@@ -79,6 +79,7 @@ struct survey {
     bool                  has_statements, has_hypopg;
     bool                  cut;            /* there was more than the bounds allow */
     int                   standbys;
+    int                   denied;         /* statements that have no plan because our role may not read their tables */
     int                   tables, columns, indexes, queries;
     struct survey_table  *table;
     struct survey_column *column;

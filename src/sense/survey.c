@@ -106,13 +106,7 @@ static enum err look_database(struct surveyor *v, struct survey *s, struct fault
     s->has_statements = pg_cell(r, 0, 4) != NULL;
     s->has_hypopg = pg_cell(r, 0, 5) != NULL;
     s->standbys = (int)whole(r, 0, 6);
-    if (!s->database || !s->role)
-        return no_memory(fault);
-    /* The statements' own schemas come first: their texts name tables as their sessions found them. */
-    char path[400];
-    (void)snprintf(path, sizeof path, "SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), '%.100s', '%.100s'), false)",
-                   s->has_statements ? pg_cell(r, 0, 4) : "public", s->has_hypopg ? pg_cell(r, 0, 5) : "public");
-    return run(v, path, fault);
+    return s->database && s->role ? run(v, sql_survey_path, fault) : no_memory(fault);
 }
 
 static double per_second(const struct survey *s, double count) { return count / fmax(s->stats_s, 1); }
@@ -337,7 +331,7 @@ static enum err look_statements(struct surveyor *v, struct survey *s, struct fau
         if (explain(v, q->text, &q->plan, &why) == OK)
             q->cost = json_number_value(json_object_get(q->plan, "Total Cost"));
         else
-            q->why_not = arena_text(&s->arena, why.text);
+            q->why_not = arena_text(&s->arena, why.text), s->denied += why.code == ERR_DENIED;
         if (!pg_link_alive(v->link))
             return fail(fault, why.code, "%s", why.text);
     }

@@ -133,6 +133,20 @@ def test_an_index_in_another_collation_is_no_double_and_stands_in_for_no_other(s
         shop.psql("DROP TABLE people")
 
 
+def test_statements_of_sessions_with_another_path_are_planned_where_their_names_mean_one_table_only(shop, watching):
+    shop.psql('CREATE SCHEMA "The Farm"; CREATE SCHEMA a; CREATE SCHEMA b; CREATE TABLE a.twin (n int); CREATE TABLE b.twin (n int)')
+    shop.psql('CREATE TABLE "The Farm".parcel AS SELECT g AS id FROM generate_series(1, 100) g')
+    try:
+        shop.psql('SET search_path = "The Farm"; SELECT count(*) FROM parcel, pg_sleep(1)')
+        shop.psql("SET search_path = b; SELECT count(*) FROM twin, pg_sleep(1)")
+        r = report(watching)
+        why = {name: q["why_no_plan"] for q in r["statements"] for name in ("parcel", "twin") if f"FROM {name}," in q["text"]}
+        assert why["parcel"] == "" and "twin" in why["twin"], r["statements"]
+        assert any("search_path" in limit for limit in r["limits"]), r["limits"]
+    finally:
+        shop.psql('DROP SCHEMA "The Farm", a, b CASCADE')
+
+
 def test_the_look_changes_nothing_and_leaves_no_session_behind(shop, watching):
     def state():
         return shop.psql("SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1")
