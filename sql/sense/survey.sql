@@ -9,7 +9,8 @@ SELECT current_database(), current_user, current_setting('server_version_num')::
                                            (SELECT least(b.stats_reset, w.stats_reset) FROM pg_stat_bgwriter AS b, pg_stat_wal AS w), pg_postmaster_start_time())) AS stats_s,
        (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements') AS statements,
        (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg') AS hypopg,
-       greatest((SELECT count(*) FROM pg_stat_replication), (SELECT count(*) FROM pg_replication_slots AS l WHERE l.slot_type = 'physical')) AS standbys;
+       greatest((SELECT count(*) FROM pg_stat_replication), (SELECT count(*) FROM pg_replication_slots AS l WHERE l.slot_type = 'physical')) AS standbys,
+       pg_has_role('pg_read_all_stats', 'USAGE') AS all_stats;
 
 -- name: survey_path
 -- Statements name tables as their sessions found them, and with which path is not known. Ours comes first, then the extensions that are asked,
@@ -98,13 +99,14 @@ SELECT format('WITH RECURSIVE hop AS (
                SELECT count(v) FROM (SELECT v FROM hop LIMIT %4$s) few', $1::text, $2::text, $3::text, $4::int);
 
 -- name: survey_statements
--- The heaviest of this database, our own left out; the sum of all in the first column.
+-- The heaviest of this database, our own left out; the sum of all in the first column. Comments may stand before a statement: what generates
+-- them from names ("-- name: GetUser :one") and what marks them for tracing puts one there.
 SELECT sum(s.total_exec_time) OVER (), s.queryid, s.query, s.calls, s.total_exec_time, s.rows,
        (SELECT extract(epoch FROM now() - i.stats_reset) FROM pg_stat_statements_info i)
   FROM (SELECT q.queryid, min(q.query) AS query, sum(q.calls) AS calls, sum(q.total_exec_time + q.total_plan_time) AS total_exec_time, sum(q.rows) AS rows
           FROM pg_stat_statements q
          WHERE q.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND q.toplevel AND q.queryid IS NOT NULL
-           AND q.query ~* '^\s*(/\*.*?\*/\s*)*(select|with|insert|update|delete|merge|values|table|\()' AND q.query !~ 'pg_catalog|pg_stat_|pg_settings|pg_advisory'
+           AND q.query ~* '^\s*((/\*.*?\*/|--[^\n]*\n)\s*)*(select|with|insert|update|delete|merge|values|table|\()' AND q.query !~ 'pg_catalog|pg_stat_|pg_settings|pg_advisory'
          GROUP BY q.queryid) s
  ORDER BY s.total_exec_time DESC, s.queryid
  LIMIT $1::int;

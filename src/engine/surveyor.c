@@ -129,11 +129,15 @@ static json_t *limits_json(const struct survey *s)
     for (int i = 0; i < s->queries; i++)
         blind += s->query[i].why_not != NULL;
     if (!s->has_statements)
-        json_array_append_new(list, json_string("pg_stat_statements does not answer in this database, so nothing is known of its statements and no index can be drawn from them"));
-    else if (!s->has_hypopg)
+        json_array_append_new(list, json_sprintf("pg_stat_statements %s in this database, so nothing is known of its statements and no index can be drawn from them (%s)",
+                                                 s->why_no_statements ? "does not answer" : "is not there",
+                                                 s->why_no_statements ? s->why_no_statements : "shared_preload_libraries, then CREATE EXTENSION pg_stat_statements"));
+    if (s->has_statements && !s->sees_all)
+        json_array_append_new(list, json_sprintf("the role %s sees its own statements only, not those of others (GRANT pg_monitor TO %s)", s->role, s->role));
+    if (s->has_statements && !s->has_hypopg)
         json_array_append_new(list, json_string("hypopg is not installed in this database, so index candidates could not be judged: they are suggestions to look at (CREATE EXTENSION hypopg)"));
     if (s->has_statements && s->queries == 0)
-        json_array_append_new(list, json_string("no statement of this database has been counted yet"));
+        json_array_append_new(list, json_string("no statement of this database that reads or writes a table has been counted yet"));
     if (s->denied)
         json_array_append_new(list, json_sprintf("%d of the %d heaviest statements could not be planned by the role %s, which may not read their tables (GRANT pg_read_all_data TO %s)",
                                                  s->denied, s->queries, s->role, s->role));

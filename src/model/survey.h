@@ -77,6 +77,8 @@ struct survey {
     double                stats_s, statements_s;   /* how long the statistics of tables and of statements have been counting; NAN */
     double                load_ms;        /* time of all statements since then; NAN */
     bool                  has_statements, has_hypopg;
+    bool                  sees_all;       /* the statements of everybody, not only its own */
+    const char           *why_no_statements;   /* they did not answer; NULL: they did, or the extension is not there */
     bool                  cut;            /* there was more than the bounds allow */
     int                   standbys;
     int                   denied;         /* statements that have no plan because our role may not read their tables */

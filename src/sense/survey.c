@@ -106,6 +106,7 @@ static enum err look_database(struct surveyor *v, struct survey *s, struct fault
     s->has_statements = pg_cell(r, 0, 4) != NULL;
     s->has_hypopg = pg_cell(r, 0, 5) != NULL;
     s->standbys = (int)whole(r, 0, 6);
+    s->sees_all = yes(r, 0, 7);
     return s->database && s->role ? run(v, sql_survey_path, fault) : no_memory(fault);
 }
 
@@ -355,6 +356,7 @@ enum err surveyor_look(struct surveyor *v, struct survey *s, struct fault *fault
     struct fault why = { 0 };
     if (e == OK && s->has_statements && look_statements(v, s, &why) != OK) {
         s->has_statements = false;   /* not preloaded, or not ours to read: told in the report, and no reason to tell nothing else */
+        s->why_no_statements = arena_printf(&s->arena, "%s%s", why.text, why.code == ERR_MISSING ? "; what came with a server before 14 needs ALTER EXTENSION pg_stat_statements UPDATE" : "");
         if (!pg_link_alive(v->link))
             e = fail(fault, why.code, "%s", why.text);
     }

@@ -147,6 +147,23 @@ def test_statements_of_sessions_with_another_path_are_planned_where_their_names_
         shop.psql('DROP SCHEMA "The Farm", a, b CASCADE')
 
 
+def test_statements_with_a_comment_before_them_are_looked_at(shop, watching):
+    shop.psql("-- name: CountCustomers :one\n/* traced='1' */ SELECT count(*) FROM customer, pg_sleep(1)")
+    r = report(watching)
+    assert [q for q in r["statements"] if "FROM customer, pg_sleep" in q["text"] and q["why_no_plan"] == ""], r["statements"]
+
+
+def test_an_extension_that_an_upgrade_left_old_is_told_with_what_mends_it(shop, make_homeostat):
+    dsn = shop.create_database("elder")
+    shop.psql("CREATE EXTENSION pg_stat_statements VERSION '1.8'", database="elder")
+    h = make_homeostat(shop, mode="watch", target={"dsn": dsn}, restart=False).start()
+    h.wait_facts()
+    r = report(h)
+    h.stop()
+    assert r["error"] is None and any("ALTER EXTENSION pg_stat_statements UPDATE" in limit for limit in r["limits"]), r
+    shop.psql("DROP DATABASE elder WITH (FORCE)")
+
+
 def test_the_look_changes_nothing_and_leaves_no_session_behind(shop, watching):
     def state():
         return shop.psql("SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1")
