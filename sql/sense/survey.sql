@@ -28,8 +28,12 @@ SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_
            WHERE alone.most = 1 AND alone.nspname <> 'public')), false);
 
 -- name: survey_tables
+-- What somebody holds exclusively, or waits to, is not asked for its size, which would wait for him: one such table must not end the whole look.
+WITH held AS MATERIALIZED (SELECT l.relation FROM pg_locks l
+                            WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 SELECT c.oid, n.nspname, c.relname, c.relkind, pg_has_role(c.relowner, 'USAGE'),
-       c.reltuples, s.n_live_tup, CASE WHEN c.relkind = 'p' THEN 0 ELSE pg_table_size(c.oid) END,
+       c.reltuples, s.n_live_tup,
+       CASE WHEN c.relkind = 'p' THEN 0 WHEN c.oid IN (SELECT relation FROM held) THEN c.relpages * current_setting('block_size')::float8 ELSE pg_table_size(c.oid) END,
        CASE WHEN c.relpages > 0 THEN c.relallvisible::float8 / c.relpages END,
        s.n_tup_ins, s.n_tup_upd, s.n_tup_hot_upd, s.n_tup_del, s.seq_scan, s.seq_tup_read, s.n_mod_since_analyze,
        (extract(epoch FROM greatest(s.last_analyze, s.last_autoanalyze)) * 1000000)::bigint,
@@ -37,7 +41,8 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, pg_has_role(c.relowner, 'USAGE'),
             THEN coalesce((SELECT o.option_value::float8 FROM pg_options_to_table(c.reloptions) o WHERE o.option_name = 'autovacuum_analyze_threshold'),
                           current_setting('autovacuum_analyze_threshold')::float8)
                + greatest(c.reltuples, 0) * coalesce((SELECT o.option_value::float8 FROM pg_options_to_table(c.reloptions) o WHERE o.option_name = 'autovacuum_analyze_scale_factor'),
-                          current_setting('autovacuum_analyze_scale_factor')::float8) END
+                          current_setting('autovacuum_analyze_scale_factor')::float8) END,
+       c.oid IN (SELECT relation FROM held)
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
@@ -66,6 +71,9 @@ SELECT t.n - 1, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod),
 -- keys as column names in their order (NULL: an expression), then the included ones. The last columns: whether a key is kept by another operator
 -- class or another collation than its column has, so that it serves other conditions than a plain one; whether it is a part of a partitioned
 -- index, and goes only with that; the foreign key whose columns it begins with, in whatever order; what was written on it.
+-- Of tables and indexes that somebody holds exclusively nothing is asked, as with tables.
+WITH held AS MATERIALIZED (SELECT l.relation FROM pg_locks l
+                            WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 SELECT t.n - 1, c.oid, c.relname, i.indisunique OR i.indisprimary, con.oid IS NOT NULL OR i.indisreplident OR i.indisclustered,
        i.indisvalid AND i.indisready AND i.indislive, am.amname, i.indnkeyatts,
        (SELECT json_agg(a.attname ORDER BY k.n) FROM unnest(i.indkey) WITH ORDINALITY k(attnum, n)
@@ -86,6 +94,7 @@ SELECT t.n - 1, c.oid, c.relname, i.indisunique OR i.indisprimary, con.oid IS NO
   JOIN pg_am am ON am.oid = c.relam
   LEFT JOIN pg_stat_all_indexes s ON s.indexrelid = c.oid
   LEFT JOIN LATERAL (SELECT oid FROM pg_constraint WHERE conindid = c.oid AND contype IN ('p', 'u', 'x') LIMIT 1) con ON true
+ WHERE i.indrelid NOT IN (SELECT relation FROM held) AND i.indexrelid NOT IN (SELECT relation FROM held)
  ORDER BY t.n, c.oid
  LIMIT $1::int;
 

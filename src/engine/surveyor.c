@@ -125,9 +125,11 @@ static json_t *statements_json(const struct survey *s)
 static json_t *limits_json(const struct survey *s)
 {
     json_t *list = json_array();
-    int     blind = 0;
+    int     blind = 0, held = 0;
     for (int i = 0; i < s->queries; i++)
         blind += s->query[i].why_not != NULL;
+    for (int i = 0; i < s->tables; i++)
+        held += s->table[i].held;
     if (!s->has_statements)
         json_array_append_new(list, json_sprintf("pg_stat_statements %s in this database, so nothing is known of its statements and no index can be drawn from them (%s)",
                                                  s->why_no_statements ? "does not answer" : "is not there",
@@ -144,6 +146,8 @@ static json_t *limits_json(const struct survey *s)
     if (blind > s->denied)
         json_array_append_new(list, json_sprintf("%d of the %d heaviest statements could not be planned; see statements[].why_no_plan (what does not exist there may stand in a schema which is "
                                                  "not in the search_path of the role %s: ALTER ROLE %s SET search_path)", blind - s->denied, s->queries, s->role, s->role));
+    if (held)
+        json_array_append_new(list, json_sprintf("somebody held %d of the %d tables exclusively, so their indexes were not looked at: look again when that is over", held, s->tables));
     if (s->stats_s < 86400)
         json_array_append_new(list, json_sprintf("the statistics of tables are %.1f hours old: unused indexes are told after a day", s->stats_s / 3600));
     if (s->cut)

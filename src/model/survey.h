@@ -40,6 +40,7 @@ struct survey_table {
     double      modified;                 /* rows since the last ANALYZE */
     double      analyze_at;               /* modified rows at which autovacuum would come; NAN: it is switched off here */
     int64_t     analyzed_us;              /* wall; 0: never, as far as the statistics know */
+    bool        held;                     /* somebody holds it exclusively: its indexes were not looked at */
     int         first_column, columns;
 };
 

@@ -131,7 +131,7 @@ static enum err look_tables(struct surveyor *v, struct survey *s, struct fault *
                                     .live_rows = number(r, i, 6), .bytes = number(r, i, 7), .all_visible = number(r, i, 8), .inserts = per_second(s, number(r, i, 9)),
                                     .updates = per_second(s, number(r, i, 10)), .hot_updates = per_second(s, number(r, i, 11)), .deletes = per_second(s, number(r, i, 12)),
                                     .seq_scans = per_second(s, number(r, i, 13)), .seq_rows = per_second(s, number(r, i, 14)), .modified = number(r, i, 15), .analyzed_us = whole(r, i, 16),
-                                    .analyze_at = number(r, i, 17) };
+                                    .analyze_at = number(r, i, 17), .held = yes(r, i, 18) };
         if (t->rows < 0)
             t->rows = (double)NAN;
         if (!t->schema || !t->name)

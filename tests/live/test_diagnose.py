@@ -164,6 +164,20 @@ def test_an_extension_that_an_upgrade_left_old_is_told_with_what_mends_it(shop, 
     shop.psql("DROP DATABASE elder WITH (FORCE)")
 
 
+def test_a_table_that_somebody_holds_exclusively_does_not_end_the_look(shop, watching):
+    holder = shop.connect()
+    holder.autocommit = False
+    try:
+        with holder.cursor() as cursor:
+            cursor.execute("LOCK TABLE stale IN ACCESS EXCLUSIVE MODE; REINDEX INDEX orders_state_placed")
+        r = report(watching)
+    finally:
+        holder.rollback()
+        holder.close()
+    assert r["error"] is None and any("exclusively" in limit for limit in r["limits"]), r
+    assert "public.orders_state_again" in told(r, 202)
+
+
 def test_the_look_changes_nothing_and_leaves_no_session_behind(shop, watching):
     def state():
         return shop.psql("SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1")
