@@ -1,6 +1,9 @@
 -- A careful look at one database, asked for now and then on a connection of its own: tables, columns, indexes, statements.
 -- $1 is the most rows that are wanted.
 
+-- name: survey_backend
+SELECT pg_backend_pid();
+
 -- name: survey_database
 -- Counters outlive a restart and end with a crash, and since 15 a database that was never reset does not say when they began. Those of the
 -- whole server do: they are kept and lost together with them.

@@ -59,6 +59,18 @@ static enum err run(struct surveyor *v, const char *sql, struct fault *fault) { 
 
 /* ---- the session ---- */
 
+/* A borrowed session is not ours to set: the next one to borrow it would find it read-only. */
+static enum err check_own_session(struct surveyor *v, struct fault *fault)
+{
+    PGresult *r CLEANUP(pg_result_clear) = NULL;
+    enum err  e = ask(v, sql_survey_backend, 0, NULL, &r, fault);
+    if (e != OK || whole(r, 0, 0) == PQbackendPID(pg_link_conn(v->link)))
+        return e;
+    e = fail(fault, ERR_STATE, "a connection pooler answers, not the server itself");
+    fail_hint(fault, "let dsn name PostgreSQL directly: settings of a borrowed session would stay with whoever borrows it next");
+    return e;
+}
+
 enum err surveyor_open(const struct pg_link_conf *conf, int64_t deadline_us, struct surveyor **v, struct fault *fault)
 {
     struct pg_link_conf own = *conf;
@@ -70,6 +82,8 @@ enum err surveyor_open(const struct pg_link_conf *conf, int64_t deadline_us, str
         return fail(fault, ERR_LIMIT, "no memory for a survey");
     (*v)->deadline_us = deadline_us;
     enum err e = pg_link_open(&own, deadline_us, &(*v)->link, fault);
+    if (e == OK)
+        e = check_own_session(*v, fault);
     if (e == OK)
         e = run(*v, "SET default_transaction_read_only = on", fault);
     if (e == OK)

@@ -2,6 +2,8 @@
 import glob
 import json
 import os
+import socket
+import struct
 import subprocess
 import threading
 import time
@@ -176,6 +178,49 @@ def test_a_table_that_somebody_holds_exclusively_does_not_end_the_look(shop, wat
         holder.close()
     assert r["error"] is None and any("exclusively" in limit for limit in r["limits"]), r
     assert "public.orders_state_again" in told(r, 202)
+
+
+class Pooler:
+    """Passes everything on, and gives out sessions under another number than the server's, as poolers do."""
+
+    def __init__(self, port):
+        self.upstream, self.listener = port, socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.upstream))
+            threading.Thread(target=self.pass_on, args=(client, server, False), daemon=True).start()
+            threading.Thread(target=self.pass_on, args=(server, client, True), daemon=True).start()
+
+    @staticmethod
+    def pass_on(source, to, renumber):
+        key = b"K\0\0\0\x0c"       # BackendKeyData
+        try:
+            while data := source.recv(65536):
+                if renumber and key in data:
+                    at, renumber = data.index(key) + len(key), False
+                    data = data[:at] + struct.pack("!i", struct.unpack("!i", data[at:at + 4])[0] ^ 1) + data[at + 4:]
+                to.sendall(data)
+        except OSError:
+            pass
+        source.close()
+        to.close()
+
+
+def test_a_session_that_a_pooler_lends_is_not_made_read_only_for_whoever_has_it_next(shop, make_homeostat):
+    pooler = Pooler(shop.port)
+    h = make_homeostat(shop, mode="watch", target={"dsn": shop.dsn.replace(f"port={shop.port}", f"port={pooler.port}")}, restart=False).start()
+    h.wait_facts()
+    r = report(h)
+    h.stop()
+    pooler.listener.close()
+    assert "pooler" in r["error"] and "dsn" in r["hint"], r
 
 
 def test_the_look_changes_nothing_and_leaves_no_session_behind(shop, watching):
