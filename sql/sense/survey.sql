@@ -103,11 +103,11 @@ SELECT t.n - 1, c.oid, c.relname, i.indisunique OR i.indisprimary, con.oid IS NO
 
 -- name: survey_hop
 -- $1 column, $2 schema, $3 table, $4 most: the statement that counts different values by going from each to the next larger one, as many
--- descents of an index as there are values.
+-- descents of an index as there are values. Tables that inherit from it have statistics and indexes of their own.
 SELECT format('WITH RECURSIVE hop AS (
-                 (SELECT %1$I AS v FROM %2$I.%3$I WHERE %1$I IS NOT NULL ORDER BY %1$I LIMIT 1)
+                 (SELECT %1$I AS v FROM ONLY %2$I.%3$I WHERE %1$I IS NOT NULL ORDER BY %1$I LIMIT 1)
                  UNION ALL
-                 SELECT (SELECT %1$I FROM %2$I.%3$I WHERE %1$I > hop.v ORDER BY %1$I LIMIT 1) FROM hop WHERE hop.v IS NOT NULL)
+                 SELECT (SELECT %1$I FROM ONLY %2$I.%3$I WHERE %1$I > hop.v ORDER BY %1$I LIMIT 1) FROM hop WHERE hop.v IS NOT NULL)
                SELECT count(v) FROM (SELECT v FROM hop LIMIT %4$s) few', $1::text, $2::text, $3::text, $4::int);
 
 -- name: survey_statements

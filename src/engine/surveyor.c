@@ -122,7 +122,7 @@ static json_t *statements_json(const struct survey *s)
 }
 
 /* What the look could not see, so that nobody takes silence for health. */
-static json_t *limits_json(const struct survey *s)
+static json_t *limits_json(const struct survey *s, int drawn)
 {
     json_t *list = json_array();
     int     blind = 0, held = 0;
@@ -146,6 +146,8 @@ static json_t *limits_json(const struct survey *s)
     if (blind > s->denied)
         json_array_append_new(list, json_sprintf("%d of the %d heaviest statements could not be planned; see statements[].why_no_plan (what does not exist there may stand in a schema which is "
                                                  "not in the search_path of the role %s: ALTER ROLE %s SET search_path)", blind - s->denied, s->queries, s->role, s->role));
+    if (drawn == CANDIDATES_MAX)
+        json_array_append_new(list, json_sprintf("there were more than %d index candidates: those of the heaviest statements were weighed", CANDIDATES_MAX));
     if (held)
         json_array_append_new(list, json_sprintf("somebody held %d of the %d tables exclusively, so their indexes were not looked at: look again when that is over", held, s->tables));
     if (s->stats_s < 86400)
@@ -178,7 +180,7 @@ static json_t *findings_json(const struct survey *s, const char *target)
 
 static bool has_to_quit(void *ctx) { return atomic_load(&((struct surveying *)ctx)->quit) != 0; }
 
-static enum err look(struct surveying *g, const struct act_target *t, struct survey *s, struct index_candidate *list, int *n, struct fault *fault)
+static enum err look(struct surveying *g, const struct act_target *t, struct survey *s, struct index_candidate *list, int *drawn, int *n, struct fault *fault)
 {
     struct surveyor *v = NULL;
     enum err         e = surveyor_open(&t->link, clock_mono_us(&clock_real) + LOOK_MAX_S * US_PER_S, &v, fault);
@@ -187,7 +189,7 @@ static enum err look(struct surveying *g, const struct act_target *t, struct sur
     if (e == OK)
         e = surveyor_look(v, s, fault);
     if (e == OK) {
-        *n = index_draw(s, list);
+        *n = *drawn = index_draw(s, list);
         e = surveyor_judge(v, s, list, *n, fault);
     }
     if (e == OK)
@@ -203,7 +205,7 @@ static json_t *make_report(struct surveying *g, int index)
     struct index_candidate  *list = calloc(CANDIDATES_MAX, sizeof *list);
     struct fault             fault = { 0 };
     char                     when[32];
-    int                      n = 0;
+    int                      n = 0, drawn = 0;
     json_t *report = json_pack("{s:s,s:s}", "target", t->name, "taken_at", clock_format(clock_wall_us(&clock_real), when, sizeof when));
     if (!s || !list) {
         free(s);
@@ -212,13 +214,13 @@ static json_t *make_report(struct surveying *g, int index)
         return report;
     }
     survey_init(s);
-    if (look(g, t, s, list, &n, &fault) == OK) {
+    if (look(g, t, s, list, &drawn, &n, &fault) == OK) {
         json_t *indexes = json_array();
         for (int i = 0; i < n; i++)
             json_array_append_new(indexes, candidate_json(s, &list[i], t->name));
         json_t *more = json_pack("{s:s,s:s,s:i,s:o,s:o,s:i,s:i,s:b,s:o,s:o,s:o,s:o,s:n}", "database", s->database, "role", s->role,
                                  "server_version", s->server_version, "statistics_age_s", number(s->stats_s), "statements_age_s", number(s->statements_s), "tables", s->tables, "indexes_seen", s->indexes, "hypothetical_indexes", s->has_hypopg, "limits",
-                                 limits_json(s), "findings", findings_json(s, t->name), "indexes", indexes, "statements", statements_json(s), "error");
+                                 limits_json(s, drawn), "findings", findings_json(s, t->name), "indexes", indexes, "statements", statements_json(s), "error");
         json_object_update(report, more);
         json_decref(more);
     } else {

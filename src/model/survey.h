@@ -101,7 +101,7 @@ double survey_distinct(const struct survey *s, int table, int column);
 
 /* ---- what is drawn from it ---- */
 
-enum { CANDIDATES_MAX = 64, CANDIDATE_QUERIES_MAX = 16, CANDIDATE_WHY_SIZE = 400 };
+enum { CANDIDATES_MAX = 128, CANDIDATES_OF_QUERY_MAX = 16 /* one of many tables must not take the room of all others */, CANDIDATE_QUERIES_MAX = 16, CANDIDATE_WHY_SIZE = 400 };
 
 struct candidate_query { int query; double cost_before, cost_after; };   /* after: NAN until judged */
 

@@ -38,7 +38,7 @@ struct table_use {
 /* The uses in a query's plan; the deepest first. */
 int index_read(const struct survey *s, const struct survey_query *q, struct table_use uses[USES_MAX]);
 
-/* At most CANDIDATES_MAX; returns how many. */
+/* At most CANDIDATES_MAX, and CANDIDATES_OF_QUERY_MAX new ones for each statement; returns how many. */
 int index_draw(const struct survey *s, struct index_candidate *list);
 int index_score(const struct survey *s, struct index_candidate *list, int n);
 

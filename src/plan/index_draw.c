@@ -59,7 +59,7 @@ static bool found_by_unique(const struct survey *s, int table, const int *column
 
 /* ---- drawing ---- */
 
-struct drawing { const struct survey *s; struct index_candidate *list; int n; };
+struct drawing { const struct survey *s; struct index_candidate *list; int n, most; };   /* most: as many as there may be after this statement */
 
 static bool worth_a_look(const struct survey *s, int table)
 {
@@ -129,7 +129,7 @@ static void offer(struct drawing *d, int query, int table, const int *key, const
             note_query(s, &d->list[i], query);
             return;
         }
-    if (d->n == CANDIDATES_MAX)
+    if (d->n == d->most)
         return;
     struct index_candidate *c = &d->list[d->n++];
     *c = (struct index_candidate){ .table = table, .keys = keys, .includes = includes, .equal = equal, .benefit_ms = (double)NAN, .overhead_ms = (double)NAN };
@@ -282,10 +282,11 @@ static void merge(struct drawing *d)
 
 int index_draw(const struct survey *s, struct index_candidate *list)
 {
-    struct drawing d = { s, list, 0 };
+    struct drawing d = { s, list, 0, 0 };
     for (int q = 0; q < s->queries; q++) {
         struct table_use uses[USES_MAX];
         int              n = index_read(s, &s->query[q], uses);
+        d.most = d.n + CANDIDATES_OF_QUERY_MAX < CANDIDATES_MAX ? d.n + CANDIDATES_OF_QUERY_MAX : CANDIDATES_MAX;
         for (int i = 0; i < n; i++)
             draw_use(&d, q, &uses[i]);
     }
@@ -412,7 +413,8 @@ static void weigh(const struct survey *s, struct index_candidate *c)
     if (c->judged)
         used += snprintf(c->why + used, sizeof c->why - (size_t)used, ", of which it would save %.3g (by cost, with a hypothetical index)", c->benefit_ms);
     else
-        used += snprintf(c->why + used, sizeof c->why - (size_t)used, "; not judged, because hypopg is not installed here: how much of that it saves is not known");
+        used += snprintf(c->why + used, sizeof c->why - (size_t)used, "; not judged, because %s: how much of that it saves is not known",
+                         s->has_hypopg ? "hypopg took no such index" : "hypopg is not installed here");
     (void)snprintf(c->why + used, sizeof c->why - (size_t)used, "; writes would cost %.3g ms a second more%s; about %.1f MB", c->overhead_ms,
                    lost > 0 ? ", since updates that were HOT would not be any more" : "", c->bytes / 1048576);
 }

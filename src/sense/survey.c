@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATEMENT_MS = 5000, LOCK_MS = 300, PARAMETERS_MAX = 200, COUNT_ROWS_MIN = 10000, COUNT_VALUES_MAX = 2000, COUNT_COLUMNS_MAX = 20 };
+enum { STATEMENT_MS = 5000, LOCK_MS = 300, PARAMETERS_MAX = 200, COUNT_ROWS_MIN = 10000, COUNT_VALUES_MAX = 2000, COUNT_COLUMNS_MAX = 20, PLAN_TEXT_MAX = 512 * 1024 };
 
 struct surveyor {
     struct pg_link *link;
@@ -303,6 +303,8 @@ static enum err explain_prepared(struct surveyor *v, json_t **plan, struct fault
     e = ask(v, sql.s, 0, NULL, &x, fault);
     if (e != OK)
         return e;
+    if (pg_cell(x, 0, 0) && strlen(pg_cell(x, 0, 0)) > PLAN_TEXT_MAX)   /* thousands of partitions, most likely */
+        return fail(fault, ERR_LIMIT, "its plan is longer than %d bytes", PLAN_TEXT_MAX);
     json_t *all = pg_cell(x, 0, 0) ? json_loads(pg_cell(x, 0, 0), 0, NULL) : NULL;
     *plan = json_incref(json_object_get(json_array_get(all, 0), "Plan"));
     json_decref(all);

@@ -328,7 +328,10 @@ static void without_hypothetical_indexes_a_candidate_says_that_nobody_has_judged
     ask(SCAN("o", "'Output':['o.note'],'Filter':'(o.customer = $1)'"), 50000, NULL);
     int n = index_score(&s, list, draw());
     assert_int_equal(n, 1);
-    assert_true(isnan(list[0].benefit_ms) && !list[0].judged && strstr(list[0].why, "not judged"));
+    assert_true(isnan(list[0].benefit_ms) && !list[0].judged && strstr(list[0].why, "not judged") && strstr(list[0].why, "not installed"));
+    s.has_hypopg = true;
+    assert_int_equal(index_score(&s, list, draw()), 1);
+    assert_non_null(strstr(list[0].why, "hypopg took no such index"));
     n = draw();
     judge_all(n, 20000);   /* judged, and it saves nothing */
     assert_int_equal(index_score(&s, list, n), 0);
@@ -342,6 +345,33 @@ static void what_an_index_finds_already_is_looked_at_again_only_where_that_can_b
     assert_int_equal(draw(), 0);
     s.has_hypopg = true;
     assert_true(drawn(draw(), "customer placed"));
+}
+
+static void a_statement_over_many_tables_leaves_room_for_the_candidates_of_others(void **state)
+{
+    (void)state;
+    static struct survey_column wide[100];
+    static char                 names[100][16];
+    char                        plan[16000] = "{'Node Type':'Append','Total Cost':1,'Plans':[";
+    fresh();
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(names[i], sizeof names[i], "c%d", i);
+        wide[i] = (struct survey_column){ .name = names[i], .type = "integer", .sortable = true, .analyzed = true, .n_distinct = -1, .width = 4 };
+    }
+    s.column = wide;
+    s.columns = table[0].columns = 100;
+    s.indexes = 0;
+    for (int i = 0; i < 12; i++) {   /* for each table one candidate for the equality, and one more for each of two ranges */
+        size_t used = strlen(plan);
+        (void)snprintf(plan + used, sizeof plan - used, "%s{'Node Type':'Seq Scan','Schema':'public','Relation Name':'orders','Alias':'o%d','Filter':'((o%d.c%d = 1) AND (o%d.c%d > 1) AND (o%d.c%d > 1))'}",
+                       i ? "," : "", i, i, i, i, 20 + i, i, 40 + i);
+    }
+    (void)strcat(plan, "]}");
+    ask(plan, 50000, NULL);
+    ask(SCAN("o", "'Filter':'(o.c99 = $1)'"), 50000, NULL);
+    int n = draw();
+    assert_int_equal(n, CANDIDATES_OF_QUERY_MAX + 1);
+    assert_true(drawn(n, "c99"));
 }
 
 static void estimates_far_off_on_several_columns_are_told(void **state)
@@ -411,6 +441,7 @@ int main(void)
         cmocka_unit_test(updates_that_would_not_be_hot_any_more_are_counted),
         cmocka_unit_test(without_hypothetical_indexes_a_candidate_says_that_nobody_has_judged_it),
         cmocka_unit_test(what_an_index_finds_already_is_looked_at_again_only_where_that_can_be_judged),
+        cmocka_unit_test(a_statement_over_many_tables_leaves_room_for_the_candidates_of_others),
         cmocka_unit_test(estimates_far_off_on_several_columns_are_told),
         cmocka_unit_test(an_estimate_that_is_a_guess_about_a_range_or_a_list_says_nothing_of_columns_that_depend),
     };
