@@ -211,12 +211,24 @@ static void distinct_values(struct findings *f)
             struct text     name CLEANUP(text_done);
             text_init(&name, 200);
             sql_identifier(&name, c->name);
-            write(w->text, sizeof w->text, "statistics know %.0f different values of %.100s, %s %.0f were counted", c->n_distinct, c->name, c->counted_all ? "but" : "but more than", c->counted);
+            write(w->text, sizeof w->text, "statistics know %.0f different values of %s, %s %.0f were counted", c->n_distinct, c->name, c->counted_all ? "but" : "but more than", c->counted);
             char table[300];
             quoted(t->schema, t->name, table, sizeof table);
-            write(w->advice, sizeof w->advice, "ANALYZE %.140s; if that does not mend it: ALTER TABLE %.140s ALTER COLUMN %.60s SET STATISTICS 1000", table, table, name.s);
+            write(w->advice, sizeof w->advice, "ANALYZE %s; if that does not mend it: ALTER TABLE %s ALTER COLUMN %s SET STATISTICS 1000", table, table, name.s);
             w->refresh = false;   /* another ANALYZE of the same kind need not see it better: a person decides */
         }
+}
+
+/* Before 16 they must have a name; the one that an index on these columns would have is short enough, and no other columns have it. */
+static void statistics_name(const struct survey *s, const struct correlation *c, char *out, size_t size)
+{
+    struct index_def d = { .columns = c->columns };
+    (void)text_copy(d.schema, sizeof d.schema, s->table[c->table].schema);
+    (void)text_copy(d.table, sizeof d.table, s->table[c->table].name);
+    for (int i = 0; i < c->columns; i++)
+        (void)text_copy(d.column[i].name, sizeof d.column[i].name, survey_column_of(s, c->table, c->column[i])->name);
+    index_name_make(&d);
+    quoted(d.schema, d.name, out, size);
 }
 
 void diagnose_correlation(const struct survey *s, const struct correlation *c, struct finding *f)
@@ -224,18 +236,18 @@ void diagnose_correlation(const struct survey *s, const struct correlation *c, s
     struct findings one = { s, f, 0, 1 };
     const struct survey_table *t = &s->table[c->table];
     struct finding *w = begin(&one, 208, "correlated columns", t->schema, t->name, s->query[c->query].total_ms);
-    char            name[300], columns[300] = "";
+    char            name[300], own[300];
     struct text     list CLEANUP(text_done);
-    text_init(&list, 290);
+    text_init(&list, 600);
     for (int i = 0; i < c->columns; i++) {
         text_add(&list, i ? ", " : "");
         sql_identifier(&list, survey_column_of(s, c->table, c->column[i])->name);
     }
-    (void)text_copy(columns, sizeof columns, list.s);
     quoted(t->schema, t->name, name, sizeof name);
-    write(w->text, sizeof w->text, "statement %lld compares %.120s for equality; its plan expects %.3g rows, it gets %.3g: the columns may depend on each other", (long long)s->query[c->query].id,
-          columns, c->expected, c->actual);
-    write(w->advice, sizeof w->advice, "CREATE STATISTICS (dependencies, ndistinct, mcv) ON %.200s FROM %.100s; ANALYZE %.60s", columns, name, strlen(name) < 60 ? name : "it");
+    write(w->text, sizeof w->text, "statement %lld compares %s for equality; its plan expects %.3g rows, it gets %.3g: the columns may depend on each other", (long long)s->query[c->query].id,
+          list.s, c->expected, c->actual);
+    statistics_name(s, c, own, sizeof own);
+    write(w->advice, sizeof w->advice, "CREATE STATISTICS %s (dependencies, ndistinct, mcv) ON %s FROM %s; ANALYZE %s", own, list.s, name, name);
 }
 
 /* ---- all of it ---- */

@@ -63,7 +63,7 @@ static json_t *index_plan(const struct survey *s, const struct index_candidate *
     struct index_step step = { .def = c->def, .bytes = c->bytes, .table_bytes = s->table[c->table].bytes, .lock_timeout_s = INDEX_LOCK_DEFAULT_S };
     double timeout = BUILD_TIMEOUT_MIN_S + (c->bytes + s->table[c->table].bytes) / build_bytes_per_s;
     char   title[PLAN_TITLE_SIZE];
-    (void)snprintf(title, sizeof title, "an index on %.60s.%.60s", c->def.schema, c->def.table);
+    (void)snprintf(title, sizeof title, "an index on %s.%s", c->def.schema, c->def.table);
     json_t *plan = plan_of_step(title, index_step_json(&step, target, (int)fmin(timeout, BUILD_TIMEOUT_MAX_S)), c->bytes <= switchback_bytes_max ? "planner" : "slow");
     json_t *queries = json_array();
     for (int i = 0; i < c->queries; i++)

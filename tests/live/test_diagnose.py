@@ -81,7 +81,7 @@ def suggested(r, table):
     return [(x["columns"], x["include"]) for x in r["indexes"] if x["table"] == table]
 
 
-def test_the_look_tells_double_and_redundant_indexes_and_what_ails_the_statistics(watching):
+def test_the_look_tells_double_and_redundant_indexes_and_what_ails_the_statistics(shop, watching):
     r = report(watching)
     assert r["error"] is None, r
     assert set(told(r, 202)) == {"public.orders_state_again"} and told(r, 202)["public.orders_state_again"]["advice"] == 'DROP INDEX CONCURRENTLY "public"."orders_state_again"'
@@ -89,6 +89,8 @@ def test_the_look_tells_double_and_redundant_indexes_and_what_ails_the_statistic
     assert "public.stale" in told(r, 206) and "public.never" in told(r, 205)
     assert told(r, 206)["public.stale"]["plan"]["steps"][0]["action"] == "postgres.analyze"
     assert "public.twins" in told(r, 208), r["findings"]
+    with shop.connect() as trying, trying.cursor() as cursor:
+        cursor.execute("BEGIN; " + told(r, 208)["public.twins"]["advice"] + "; ROLLBACK")      # it is SQL, also before 16
     assert set(told(r, 209)) == {"public.liars"} and "10 different values" in told(r, 209)["public.liars"]["text"]
     assert any("only database postgres" in limit for limit in r["limits"])
 

@@ -230,6 +230,49 @@ static void values_that_were_counted_are_compared_with_what_statistics_know(void
     look(209, 1);
 }
 
+static void names_as_long_and_as_odd_as_postgresql_takes_them_are_said_whole(void **state)
+{
+    (void)state;
+    static char long_table[64], long_column[3][64];
+    fresh();
+    for (int i = 0; i < 63; i++)
+        long_table[i] = "\xc3\xa4\""[i % 3];   /* an umlaut and a quote, again and again */
+    for (int k = 0; k < 3; k++) {
+        memcpy(long_column[k], long_table, sizeof long_table);
+        long_column[k][60] = long_column[k][61] = 'x';
+        long_column[k][62] = (char)('a' + k);
+        column[k].name = long_column[k];
+    }
+    table[0].schema = table[0].name = long_table;
+    struct finding f;
+    diagnose_correlation(&s, &(struct correlation){ .query = 0, .table = 0, .columns = 3, .column = { 0, 1, 2 }, .expected = 1, .actual = 100 }, &f);
+    struct text t CLEANUP(text_done);
+    text_init(&t, FINDING_ADVICE_SIZE);
+    struct index_def d = { .columns = 3 };
+    memcpy(d.schema, long_table, sizeof long_table);
+    memcpy(d.table, long_table, sizeof long_table);
+    for (int k = 0; k < 3; k++)
+        memcpy(d.column[k].name, long_column[k], sizeof long_column[k]);
+    index_name_make(&d);
+    text_add(&t, "CREATE STATISTICS ");   /* with a name: 14 and 15 want one */
+    sql_identifier(&t, long_table);
+    text_printf(&t, ".\"%s\" (dependencies, ndistinct, mcv) ON ", d.name);
+    for (int k = 0; k < 3; k++) {
+        text_add(&t, k ? ", " : "");
+        sql_identifier(&t, long_column[k]);
+    }
+    for (int i = 0; i < 2; i++) {
+        text_add(&t, i ? "; ANALYZE " : " FROM ");
+        sql_identifier(&t, long_table);
+        text_add(&t, ".");
+        sql_identifier(&t, long_table);
+    }
+    assert_string_equal(f.advice, t.s);
+    assert_non_null(strstr(f.text, "depend on each other"));
+    column[1].counted = 51;
+    assert_non_null(strstr(look(209, 1)->advice, " SET STATISTICS 1000"));
+}
+
 static void what_is_unknown_complains_of_nothing(void **state)
 {
     (void)state;
@@ -263,6 +306,7 @@ int main(void)
         cmocka_unit_test(a_part_of_a_partitioned_index_is_never_told_alone),
         cmocka_unit_test(missing_and_stale_statistics_are_told_and_come_with_an_analyze),
         cmocka_unit_test(values_that_were_counted_are_compared_with_what_statistics_know),
+        cmocka_unit_test(names_as_long_and_as_odd_as_postgresql_takes_them_are_said_whole),
         cmocka_unit_test(what_is_unknown_complains_of_nothing),
         cmocka_unit_test(more_findings_than_there_is_room_for_are_cut_off),
     };
