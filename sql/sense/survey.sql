@@ -32,10 +32,11 @@ SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_
 
 -- name: survey_tables
 -- What somebody holds exclusively, or waits to, is not asked for its size, which would wait for him: one such table must not end the whole look.
+-- Rows of a partitioned table are those of its partitions, as far as these are known.
 WITH held AS MATERIALIZED (SELECT l.relation FROM pg_locks l
                             WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 SELECT c.oid, n.nspname, c.relname, c.relkind, pg_has_role(c.relowner, 'USAGE'),
-       c.reltuples, s.n_live_tup,
+       c.reltuples, CASE WHEN c.relkind = 'p' THEN (SELECT sum(greatest(part.reltuples, 0)::float8) FROM pg_inherits h JOIN pg_class part ON part.oid = h.inhrelid WHERE h.inhparent = c.oid) ELSE s.n_live_tup END,
        CASE WHEN c.relkind = 'p' THEN 0 WHEN c.oid IN (SELECT relation FROM held) THEN c.relpages * current_setting('block_size')::float8 ELSE pg_table_size(c.oid) END,
        CASE WHEN c.relpages > 0 THEN c.relallvisible::float8 / c.relpages END,
        s.n_tup_ins, s.n_tup_upd, s.n_tup_hot_upd, s.n_tup_del, s.seq_scan, s.seq_tup_read, s.n_mod_since_analyze,

@@ -45,7 +45,7 @@ static void advise_drop(const struct survey *s, const struct survey_index *x, st
 {
     char name[300];
     quoted(schema_of(s, x), x->name, name, sizeof name);
-    write(f->advice, sizeof f->advice, "DROP INDEX CONCURRENTLY %s", name);
+    write(f->advice, sizeof f->advice, s->table[x->table].kind == 'p' ? "DROP INDEX %s" : "DROP INDEX CONCURRENTLY %s", name);   /* of partitioned ones none can be dropped concurrently */
 }
 
 /* Built by us, as its name says, and of these very columns: then it is ours to drop, through a case. */
@@ -180,11 +180,14 @@ static void statistics(struct findings *f)
     for (int i = 0; i < f->s->tables; i++) {
         const struct survey_table *t = &f->s->table[i];
         double rows = rows_there(t);
-        if (t->kind == 'p' || (rows < rows_min && !(t->bytes >= bytes_min)))
+        if (rows < rows_min && !(t->bytes >= bytes_min))
             continue;
         if (!any_analyzed(f->s, t) && (isnan(t->rows) || t->analyzed_us == 0)) {
             struct finding *w = stale(f, 205, "no statistics", t, rows);
-            write(w->text, sizeof w->text, "never analysed, as far as our role can see (about %.0f rows): plans are made from guesses", rows);
+            write(w->text, sizeof w->text, "never analysed, as far as our role can see (about %.0f rows): plans are made from guesses%s", rows,
+                  t->kind == 'p' ? "; autovacuum comes to its partitions, never to the whole" : "");
+        } else if (t->kind == 'p') {
+            continue;   /* what is modified is counted in its partitions, and they have findings of their own */
         } else if (isnan(t->analyze_at) && t->modified > 0.1 * rows) {
             struct finding *w = stale(f, 206, "stale statistics", t, t->modified);
             write(w->text, sizeof w->text, "%.0f of %.0f rows were modified since the last ANALYZE, and autovacuum is switched off for it", t->modified, rows);

@@ -151,6 +151,23 @@ def test_statements_of_sessions_with_another_path_are_planned_where_their_names_
         shop.psql('DROP SCHEMA "The Farm", a, b CASCADE')
 
 
+def test_a_partitioned_table_is_analysed_as_a_whole_because_autovacuum_never_does(shop, make_homeostat):
+    shop.psql("CREATE TABLE logged (day int, n int) PARTITION BY LIST (day); CREATE TABLE logged_1 PARTITION OF logged FOR VALUES IN (1); CREATE TABLE logged_2 PARTITION OF logged FOR VALUES IN (2)")
+    shop.psql("CREATE INDEX logged_n ON logged (n); CREATE INDEX logged_n_again ON logged (n)")
+    shop.psql("INSERT INTO logged SELECT g % 2 + 1, g FROM generate_series(1, 4000) g; ANALYZE logged_1; ANALYZE logged_2")
+    h = make_homeostat(shop, mode="auto", policy="changes: { per_hour: 1000, cool_down: 0s }\nrisk: { auto_max: 0.9 }\n", tune={"settle": "1h"}, restart=False).start()
+    h.wait_facts()
+    r = report(h)
+    assert "partitions" in told(r, 205)["public.logged"]["text"] and not [f for f in r["findings"] if f["subject"].startswith("public.logged_1_n")], r["findings"]
+    assert told(r, 202)["public.logged_n_again"]["advice"] == 'DROP INDEX "public"."logged_n_again"'
+    case = h.propose(told(r, 205)["public.logged"]["plan"])
+    h.call("POST", f"/case/{case}/approve", {}, who="anna")
+    assert h.wait_ended(case)["status"] == "CLOSED", "\n".join(h.story(case))
+    assert shop.value("SELECT count(*) FROM pg_stats WHERE tablename = 'logged' AND inherited") == 2
+    h.stop()
+    shop.psql("DROP TABLE logged")
+
+
 def test_statements_with_a_comment_before_them_are_looked_at(shop, watching):
     shop.psql("-- name: CountCustomers :one\n/* traced='1' */ SELECT count(*) FROM customer, pg_sleep(1)")
     r = report(watching)

@@ -215,6 +215,24 @@ static void missing_and_stale_statistics_are_told_and_come_with_an_analyze(void 
     assert_false(look(207, 1)->refresh);
 }
 
+static void a_partitioned_table_that_was_never_analysed_is_told_because_nothing_else_does_it(void **state)
+{
+    (void)state;
+    fresh();
+    table[0].kind = 'p';
+    table[0].bytes = 0;
+    table[0].rows = (double)NAN;   /* of the whole nothing is known: the partitions' rows are */
+    table[0].modified = table[0].analyze_at = (double)NAN;
+    for (int i = 0; i < 3; i++)
+        column[i].analyzed = false;
+    const struct finding *f = look(205, 1);
+    assert_true(f->refresh && strstr(f->text, "partitions"));
+    for (int i = 0; i < 3; i++)
+        column[i].analyzed = true;
+    table[0].rows = 100;
+    assert_int_equal(diagnose_upkeep(&s, list, FINDINGS_MAX), 0);
+}
+
 static void values_that_were_counted_are_compared_with_what_statistics_know(void **state)
 {
     (void)state;
@@ -305,6 +323,7 @@ int main(void)
         cmocka_unit_test(an_index_of_ours_that_was_built_today_is_not_called_unused),
         cmocka_unit_test(a_part_of_a_partitioned_index_is_never_told_alone),
         cmocka_unit_test(missing_and_stale_statistics_are_told_and_come_with_an_analyze),
+        cmocka_unit_test(a_partitioned_table_that_was_never_analysed_is_told_because_nothing_else_does_it),
         cmocka_unit_test(values_that_were_counted_are_compared_with_what_statistics_know),
         cmocka_unit_test(names_as_long_and_as_odd_as_postgresql_takes_them_are_said_whole),
         cmocka_unit_test(what_is_unknown_complains_of_nothing),
