@@ -67,11 +67,15 @@ SELECT c.relname
  LIMIT 1;
 
 -- name: act_builds
--- Index builds under way on this server, ours excepted: one at a time is enough.
-SELECT p.pid, p.datname, coalesce(p.relid::regclass::text, '?')
+-- Index builds under way on this server, ours excepted: one at a time is enough. A table of another database has no name here.
+SELECT p.pid, p.datname, coalesce(CASE WHEN p.datname = current_database() THEN p.relid::regclass::text ELSE p.relid::text END, '?')
   FROM pg_stat_progress_create_index p
  WHERE p.pid <> pg_backend_pid()
  LIMIT 1;
+
+-- name: act_patient
+-- From 17 on a bound on transactions ends the session, and a build is one long transaction: ours has a bound of its own.
+SELECT set_config(s.name, '0', false) FROM pg_settings s WHERE s.name = 'transaction_timeout';
 
 -- name: act_oldest
 -- Who holds the oldest snapshot or transaction in this database: what a concurrent build waits for.

@@ -133,6 +133,23 @@ def test_a_build_that_waits_too_long_for_a_writer_leaves_nothing_and_names_the_w
     assert indexes(actor.pg) == {}
 
 
+def test_a_bound_on_transactions_does_not_end_a_build(actor):
+    if int(actor.pg.value("SHOW server_version_num")) < 170000:
+        pytest.skip("transaction_timeout came with 17")
+    step = index_step("orders", ["customer"])
+    snapshot = actor.snapshot(step)
+    writer = Writer(actor.pg)
+    actor.pg.psql("ALTER ROLE postgres SET transaction_timeout = '1s'")
+    try:
+        running = actor.start("act", step, snapshot)
+        until(lambda: indexes(actor.pg) == {step["params"]["name"]: False})
+        time.sleep(2)
+        writer.close()
+        assert actor.finish(running)["outcome"] == "done"
+    finally:
+        actor.pg.psql("ALTER ROLE postgres RESET transaction_timeout")
+
+
 def test_a_build_whose_hand_is_killed_is_ended_by_the_server_recovered_and_cleared_away(actor):
     step = index_step("orders", ["customer"])
     snapshot = actor.snapshot(step)
