@@ -3,7 +3,8 @@
  *
  * The report of the careful look (surveyor.c) has the plans; here one is chosen: statistics first, since everything else is
  * judged by them, then what an earlier build of ours left behind or nobody uses any more, then the index that would save
- * most.  An index is tried once; only what hypothetical indexes have judged is tried at all.
+ * most.  An index is tried once; only what hypothetical indexes have judged is tried at all.  What waited and was given up before
+ * it began has not been tried.
  */
 #include "base/log.h"
 #include "base/text.h"
@@ -33,6 +34,8 @@ struct tried { const char *what; bool found; };
 static void is_it(void *ctx, const struct stored_outcome *o)
 {
     struct tried *t = ctx;
+    if (outcome_was_overtaken(o))
+        return;   /* it has waited for a window, and was made for another load then, or gave way to a person's case */
     const char   *what = json_string_value(json_object_get(o->proposal, "upkeep"));
     t->found = t->found || (what && strcmp(what, t->what) == 0);
 }
