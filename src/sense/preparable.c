@@ -69,12 +69,16 @@ static size_t type_before_constant(const char *s)
     return 0;
 }
 
-struct rewriting { struct text *out; bool gone[GONE_MAX]; long highest; bool any_gone; };
+/* From 18 on only the first constant of a list is there, and this comment after it. */
+static const char rest_of_list[] = "/*, ... */";
+
+struct rewriting { struct text *out; bool gone[GONE_MAX]; long highest, last; bool any_gone; };
 
 static void note_parameter(struct rewriting *r, const char *p, bool gone)
 {
     long n = strtol(p + 1, NULL, 10);
     r->highest = n > r->highest ? n : r->highest;
+    r->last = n;
     if (gone && n > 0 && n < GONE_MAX)
         r->gone[n] = r->any_gone = true;
 }
@@ -127,6 +131,11 @@ static void rewrite(struct rewriting *r, const char *s)
 {
     while (*s) {
         size_t n = skip(s), len;
+        if (r->last && strncmp(s, rest_of_list, n) == 0 && n == sizeof rest_of_list - 1) {
+            text_printf(r->out, ", $%ld", r->last);   /* a list of one would be planned as an equality */
+            s += n;
+            continue;
+        }
         if (n == 0 && is_word(*s)) {
             s += word(r, s);
             continue;

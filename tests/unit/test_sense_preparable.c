@@ -55,6 +55,14 @@ static void a_field_that_became_a_parameter_is_named_again_and_the_parameter_dec
     assert_string_equal(said("SELECT extract(year from d)"), "PREPARE q AS SELECT extract(year from d)");
 }
 
+static void a_list_of_which_one_constant_is_told_remains_a_list(void **state)
+{
+    (void)state;
+    assert_string_equal(said("SELECT a FROM t WHERE b = $1 AND c IN ($2 /*, ... */) AND d = ANY (ARRAY[$3 /*, ... */])"),
+                        "PREPARE q AS SELECT a FROM t WHERE b = $1 AND c IN ($2 , $2) AND d = ANY (ARRAY[$3 , $3])");
+    assert_string_equal(said("/*, ... */ SELECT $1 /*, */"), "PREPARE q AS /*, ... */ SELECT $1 /*, */");
+}
+
 static void what_does_not_fit_is_said_to_be_cut(void **state)
 {
     (void)state;
@@ -71,6 +79,7 @@ int main(void)
         cmocka_unit_test(a_type_in_front_of_a_constant_becomes_a_cast),
         cmocka_unit_test(what_stood_in_select_and_in_group_by_is_the_same_again),
         cmocka_unit_test(a_field_that_became_a_parameter_is_named_again_and_the_parameter_declared),
+        cmocka_unit_test(a_list_of_which_one_constant_is_told_remains_a_list),
         cmocka_unit_test(what_does_not_fit_is_said_to_be_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
