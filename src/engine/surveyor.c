@@ -125,11 +125,13 @@ static json_t *statements_json(const struct survey *s)
 static json_t *limits_json(const struct survey *s, int drawn)
 {
     json_t *list = json_array();
-    int     blind = 0, held = 0;
+    int     blind = 0, held = 0, partitioned = 0;
     for (int i = 0; i < s->queries; i++)
         blind += s->query[i].why_not != NULL;
-    for (int i = 0; i < s->tables; i++)
+    for (int i = 0; i < s->tables; i++) {
         held += s->table[i].held;
+        partitioned += s->table[i].kind == 'p';
+    }
     if (!s->has_statements)
         json_array_append_new(list, json_sprintf("pg_stat_statements %s in this database, so nothing is known of its statements and no index can be drawn from them (%s)",
                                                  s->why_no_statements ? "does not answer" : "is not there",
@@ -148,6 +150,8 @@ static json_t *limits_json(const struct survey *s, int drawn)
                                                  "not in the search_path of the role %s: ALTER ROLE %s SET search_path)", blind - s->denied, s->queries, s->role, s->role));
     if (drawn == CANDIDATES_MAX)
         json_array_append_new(list, json_sprintf("there were more than %d index candidates: those of the heaviest statements were weighed", CANDIDATES_MAX));
+    if (partitioned)
+        json_array_append_new(list, json_sprintf("%d tables are partitioned: indexes are suggested for single partitions at most, because over all of them none can be built beside running work", partitioned));
     if (held)
         json_array_append_new(list, json_sprintf("somebody held %d of the %d tables exclusively, so their indexes were not looked at: look again when that is over", held, s->tables));
     if (s->stats_s < 86400)
