@@ -13,7 +13,7 @@ SELECT current_database(), current_user, current_setting('server_version_num')::
        (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements') AS statements,
        (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg') AS hypopg,
        greatest((SELECT count(*) FROM pg_stat_replication), (SELECT count(*) FROM pg_replication_slots AS l WHERE l.slot_type = 'physical')) AS standbys,
-       pg_has_role('pg_read_all_stats', 'USAGE') AS all_stats;
+       pg_has_role('pg_read_all_stats', 'USAGE') AS all_stats, current_setting('is_superuser') = 'on' AS superuser;
 
 -- name: survey_path
 -- Statements name tables as their sessions found them, and with which path is not known. Ours comes first, then the extensions that are asked,

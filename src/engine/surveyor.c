@@ -140,6 +140,9 @@ static json_t *limits_json(const struct survey *s, int drawn)
         json_array_append_new(list, json_sprintf("the role %s sees its own statements only, not those of others (GRANT pg_monitor TO %s)", s->role, s->role));
     if (s->has_statements && !s->has_hypopg)
         json_array_append_new(list, json_string("hypopg is not installed in this database, so index candidates could not be judged: they are suggestions to look at (CREATE EXTENSION hypopg)"));
+    if (s->has_statements && s->superuser)
+        json_array_append_new(list, json_sprintf("the role %s is a superuser: planning a statement evaluates functions that whoever owns them declared immutable, with its rights "
+                                                 "(a role with pg_monitor and pg_read_all_data sees as much, and owners of tables build indexes)", s->role));
     if (s->has_statements && s->queries == 0)
         json_array_append_new(list, json_string("no statement of this database that reads or writes a table has been counted yet"));
     if (s->denied)

@@ -79,6 +79,7 @@ struct survey {
     double                load_ms;        /* time of all statements since then; NAN */
     bool                  has_statements, has_hypopg;
     bool                  sees_all;       /* the statements of everybody, not only its own */
+    bool                  superuser;      /* our role: what others declared immutable is evaluated with its rights */
     const char           *why_no_statements;   /* they did not answer; NULL: they did, or the extension is not there */
     bool                  cut;            /* there was more than the bounds allow */
     int                   standbys;

@@ -121,6 +121,7 @@ static enum err look_database(struct surveyor *v, struct survey *s, struct fault
     s->has_hypopg = pg_cell(r, 0, 5) != NULL;
     s->standbys = (int)whole(r, 0, 6);
     s->sees_all = yes(r, 0, 7);
+    s->superuser = yes(r, 0, 8);
     return s->database && s->role ? run(v, sql_survey_path, fault) : no_memory(fault);
 }
 

@@ -262,7 +262,8 @@ def test_an_invalid_index_is_told_and_a_role_that_may_not_read_is_told_what_it_l
     h = make_homeostat(shop, mode="watch", target={"dsn": shop.dsn.replace("user=postgres", "user=looker")}, restart=False).start()
     h.wait_facts()
     r = report(h)
-    assert r["error"] is None and any("pg_read_all_data" in limit for limit in r["limits"]), r
+    assert r["error"] is None and any("GRANT pg_read_all_data" in limit for limit in r["limits"]), r
+    assert not any("superuser" in limit for limit in r["limits"]) and any("superuser" in limit for limit in report(watching)["limits"])
     assert all(not x["may_build"] for x in r["indexes"])
     assert not any("plan" in f for f in r["findings"])
 
