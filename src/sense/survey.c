@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATEMENT_MS = 5000, LOCK_MS = 300, PARAMETERS_MAX = 200, COUNT_ROWS_MIN = 10000, COUNT_VALUES_MAX = 2000, COUNT_COLUMNS_MAX = 20, PLAN_TEXT_MAX = 512 * 1024 };
+enum { STATEMENT_MS = 5000 /* for what concerns one statement or one column */, CATALOGUE_MS = 30000 /* a hundred thousand tables take their time */, LOCK_MS = 300, PARAMETERS_MAX = 200, COUNT_ROWS_MIN = 10000, COUNT_VALUES_MAX = 2000, COUNT_COLUMNS_MAX = 20, PLAN_TEXT_MAX = 512 * 1024 };
 
 struct surveyor {
     struct pg_link *link;
@@ -74,7 +74,7 @@ static enum err check_own_session(struct surveyor *v, struct fault *fault)
 enum err surveyor_open(const struct pg_link_conf *conf, int64_t deadline_us, struct surveyor **v, struct fault *fault)
 {
     struct pg_link_conf own = *conf;
-    own.statement_timeout_ms = STATEMENT_MS;
+    own.statement_timeout_ms = CATALOGUE_MS;
     own.lock_timeout_ms = LOCK_MS;
     own.keepalives = true;
     *v = calloc(1, sizeof **v);
@@ -93,6 +93,13 @@ enum err surveyor_open(const struct pg_link_conf *conf, int64_t deadline_us, str
         *v = NULL;
     }
     return e;
+}
+
+static enum err allow(struct surveyor *v, int ms, struct fault *fault)
+{
+    char sql[64];
+    (void)snprintf(sql, sizeof sql, "SET statement_timeout = %d", ms);
+    return run(v, sql, fault);
 }
 
 void surveyor_watch(struct surveyor *v, bool (*give_up)(void *ctx), void *ctx) { pg_link_watch(v->link, give_up, ctx); }
@@ -335,7 +342,11 @@ static enum err look_statements(struct surveyor *v, struct survey *s, struct fau
     PGresult *r CLEANUP(pg_result_clear) = NULL;
     char      most[16];
     (void)snprintf(most, sizeof most, "%d", SURVEY_QUERIES_MAX);
-    enum err e = ask(v, sql_survey_statements, 1, (const char *[]){ most }, &r, fault);
+    enum err e = allow(v, CATALOGUE_MS, fault);
+    if (e == OK)
+        e = ask(v, sql_survey_statements, 1, (const char *[]){ most }, &r, fault);
+    if (e == OK)
+        e = allow(v, STATEMENT_MS, fault);
     if (e != OK)
         return e;
     for (int i = 0; i < PQntuples(r) && s->queries < SURVEY_QUERIES_MAX; i++) {
@@ -368,6 +379,8 @@ enum err surveyor_look(struct surveyor *v, struct survey *s, struct fault *fault
     if (e == OK)
         e = look_indexes(v, s, oids, fault);
     free(oids);
+    if (e == OK)
+        e = allow(v, STATEMENT_MS, fault);
     if (e == OK)
         look_distinct(v, s);
     struct fault why = { 0 };
