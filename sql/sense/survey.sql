@@ -113,8 +113,9 @@ SELECT format('WITH RECURSIVE hop AS (
 
 -- name: survey_statements
 -- The heaviest of this database, our own left out; the sum of all in the first column. Comments may stand before a statement: what generates
--- them from names ("-- name: GetUser :one") and what marks them for tracing puts one there.
-SELECT sum(s.total_exec_time) OVER (), s.queryid, s.query, s.calls, s.total_exec_time, s.rows,
+-- them from names ("-- name: GetUser :one") and what marks them for tracing puts one there. Texts may have megabytes, and what is longer than
+-- the survey plans (SURVEY_TEXT_MAX) remains longer.
+SELECT sum(s.total_exec_time) OVER (), s.queryid, left(s.query, 8400), s.calls, s.total_exec_time, s.rows,
        (SELECT extract(epoch FROM now() - i.stats_reset) FROM pg_stat_statements_info i)
   FROM (SELECT q.queryid, min(q.query) AS query, sum(q.calls) AS calls, sum(q.total_exec_time + q.total_plan_time) AS total_exec_time, sum(q.rows) AS rows
           FROM pg_stat_statements q

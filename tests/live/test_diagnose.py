@@ -175,6 +175,12 @@ def test_statements_with_a_comment_before_them_are_looked_at(shop, watching):
     assert [q for q in r["statements"] if "FROM customer, pg_sleep" in q["text"] and q["why_no_plan"] == ""], r["statements"]
 
 
+def test_a_statement_with_a_text_without_end_is_told_in_brief_and_not_planned(shop, watching):
+    shop.psql("SELECT count(*) FROM pg_sleep(1), customer WHERE " + " AND ".join(f"id <> {i}" for i in range(2000)))
+    q = [q for q in report(watching)["statements"] if "FROM pg_sleep($1), customer" in q["text"]]
+    assert len(q) == 1 and len(q[0]["text"]) <= 303 and "longer than" in q[0]["why_no_plan"], q
+
+
 def test_an_extension_that_an_upgrade_left_old_is_told_with_what_mends_it(shop, make_homeostat):
     dsn = shop.create_database("elder")
     shop.psql("CREATE EXTENSION pg_stat_statements VERSION '1.8'", database="elder")
