@@ -235,8 +235,12 @@ class Pooler:
                 to.sendall(data)
         except OSError:
             pass
-        source.close()
-        to.close()
+        for end in (source, to):
+            try:
+                end.shutdown(socket.SHUT_RDWR)      # the other thread waits at it
+            except OSError:
+                pass
+            end.close()
 
 
 def test_a_session_that_a_pooler_lends_is_not_made_read_only_for_whoever_has_it_next(shop, make_homeostat):
