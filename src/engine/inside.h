@@ -152,6 +152,7 @@ struct etarget {
     bool                  ours;             /* the last change of the configuration was the end of a case of ours */
     int64_t               upkeep_again_us, analyze_again_us;   /* mono */
     bool                  upkeep_waits;     /* for a look, or for history to compare with */
+    int64_t               upkeep_patient_until_us;   /* mono; for history no longer than that; 0: it does not wait for any */
     int64_t               plan_again_us;    /* mono; the plan at hand waits for history: when to make it anew */
     bool                  overtaken;        /* the case that is being given up was made for another load: nobody refused it */
     char                  gave_way[ID_SIZE];   /* the case that was given up because another one acts on the target: nobody refused that either */

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { AGAIN_S = 60, ANALYZE_PAUSE_S = 3600, BENEFIT_TIMES_OVERHEAD = 2 };
+enum { AGAIN_S = 60, ANALYZE_PAUSE_S = 3600, BENEFIT_TIMES_OVERHEAD = 2, PATIENT_WINDOWS = 2 * HISTORY_MAX };
 
 static const struct cause     by_upkeep = { .actor = "engine", .reason = "" };
 static const struct principal upkeep = { "engine", ROLE_OPERATOR };
@@ -134,7 +134,22 @@ static bool enough_history(struct engine *e, struct etarget *t, const json_t *pl
 {
     enum verify_class class;
     const char       *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
-    return !method || !verify_class_parse(method, &class) || t->histories >= prove_history_needed(e, t, class);
+    if (!method || !verify_class_parse(method, &class))
+        return true;
+    int needed = prove_history_needed(e, t, class);
+    return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);   /* more is never kept */
+}
+
+/* Nothing else is begun meanwhile: it would move what this has to be compared with. Where the load changes more often than that, it gives way. */
+static void wait_for_history(struct engine *e, struct etarget *t, int64_t now, bool *opened)
+{
+    if (t->upkeep_patient_until_us == 0)
+        t->upkeep_patient_until_us = now + PATIENT_WINDOWS * e->d.tune->window_us;
+    bool patient = now < t->upkeep_patient_until_us;
+    t->upkeep_again_us = now + (patient ? US_PER_S : e->d.tune->reevaluate_us);
+    *opened = t->upkeep_waits = patient;
+    if (!patient)
+        t->upkeep_patient_until_us = 0;
 }
 
 enum err upkeep_tick(struct engine *e, struct etarget *t, bool *opened, struct fault *fault)
@@ -158,9 +173,9 @@ enum err upkeep_tick(struct engine *e, struct etarget *t, bool *opened, struct f
         plan = choose_index(e, t, report);
     enum err err = OK;
     if (plan && !enough_history(e, t, plan)) {
-        t->upkeep_again_us = now + US_PER_S;
-        *opened = t->upkeep_waits = true;   /* not yet, but nothing else is begun meanwhile: it would move what this has to be compared with */
+        wait_for_history(e, t, now, opened);
     } else if (plan) {
+        t->upkeep_patient_until_us = 0;
         json_t *own = json_deep_copy(plan);
         if (is_action(own, "postgres.analyze"))
             t->analyze_again_us = now + ANALYZE_PAUSE_S * US_PER_S;
