@@ -75,6 +75,7 @@ SELECT t.n - 1, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod),
 -- keys as column names in their order (NULL: an expression), then the included ones. The last columns: whether a key is kept by another operator
 -- class or another collation than its column has, so that it serves other conditions than a plain one; whether it is a part of a partitioned
 -- index, and goes only with that; the foreign key whose columns it begins with, in whatever order; what was written on it.
+-- What a partitioned index is used for, and how large it is, is so in its parts.
 -- Of tables and indexes that somebody holds exclusively nothing is asked, as with tables.
 WITH held AS MATERIALIZED (SELECT l.relation FROM pg_locks l
                             WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
@@ -82,7 +83,7 @@ SELECT t.n - 1, c.oid, c.relname, i.indisunique OR i.indisprimary, con.oid IS NO
        i.indisvalid AND i.indisready AND i.indislive, am.amname, i.indnkeyatts,
        (SELECT json_agg(a.attname ORDER BY k.n) FROM unnest(i.indkey) WITH ORDINALITY k(attnum, n)
           LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0),
-       array_to_string(i.indoption, ' '), pg_get_expr(i.indpred, i.indrelid), pg_get_indexdef(c.oid), s.idx_scan, pg_relation_size(c.oid),
+       array_to_string(i.indoption, ' '), pg_get_expr(i.indpred, i.indrelid), pg_get_indexdef(c.oid), coalesce(parts.scans, s.idx_scan), coalesce(parts.bytes, pg_relation_size(c.oid)),
        EXISTS (SELECT FROM pg_stat_progress_create_index b WHERE b.index_relid = c.oid OR b.relid = i.indrelid),
        EXISTS (SELECT FROM unnest(i.indclass) WITH ORDINALITY oc(oid, n) JOIN pg_opclass o ON o.oid = oc.oid WHERE NOT o.opcdefault)
        OR EXISTS (SELECT FROM unnest(i.indcollation) WITH ORDINALITY ic(coll, n) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[ic.n - 1] WHERE a.attcollation <> ic.coll),
@@ -98,6 +99,12 @@ SELECT t.n - 1, c.oid, c.relname, i.indisunique OR i.indisprimary, con.oid IS NO
   JOIN pg_am am ON am.oid = c.relam
   LEFT JOIN pg_stat_all_indexes s ON s.indexrelid = c.oid
   LEFT JOIN LATERAL (SELECT oid FROM pg_constraint WHERE conindid = c.oid AND contype IN ('p', 'u', 'x') LIMIT 1) con ON true
+  LEFT JOIN LATERAL (WITH RECURSIVE part(oid) AS (SELECT h.inhrelid FROM pg_inherits h WHERE h.inhparent = c.oid
+                                                  UNION ALL
+                                                  SELECT h.inhrelid FROM part JOIN pg_inherits h ON h.inhparent = part.oid)
+                     SELECT sum(pg_stat_get_numscans(l.oid)) AS scans, sum(l.relpages) * current_setting('block_size')::float8 AS bytes
+                       FROM part JOIN pg_class l ON l.oid = part.oid
+                      WHERE l.relkind = 'i') parts ON c.relkind = 'I'
  WHERE i.indrelid NOT IN (SELECT relation FROM held) AND i.indexrelid NOT IN (SELECT relation FROM held)
  ORDER BY t.n, c.oid
  LIMIT $1::int;

@@ -45,7 +45,7 @@ static void advise_drop(const struct survey *s, const struct survey_index *x, st
 {
     char name[300];
     quoted(schema_of(s, x), x->name, name, sizeof name);
-    write(f->advice, sizeof f->advice, s->table[x->table].kind == 'p' ? "DROP INDEX %s" : "DROP INDEX CONCURRENTLY %s", name);   /* of partitioned ones none can be dropped concurrently */
+    write(f->advice, sizeof f->advice, s->table[x->table].kind == 'p' ? "DROP INDEX %s (which locks the table and its partitions for a moment: set lock_timeout)" : "DROP INDEX CONCURRENTLY %s", name);
 }
 
 /* Built by us, as its name says, and of these very columns: then it is ours to drop, through a case. */
@@ -121,10 +121,18 @@ static void double_indexes(struct findings *f)
 
 static bool is_idle(const struct survey *s, const struct survey_index *x)
 {
-    if (!x->valid || x->unique || x->constraint || x->attached || s->table[x->table].kind == 'p')
+    if (!x->valid || x->unique || x->constraint || x->attached)
         return false;
     bool young = x->built_us > 0 && (double)(s->taken_us - x->built_us) < idle_s * 1e6;   /* what it was built for comes once a night, perhaps */
     return x->scans == 0 && !young && (x->bytes >= bytes_min || index_name_is_ours(x->name));
+}
+
+static bool on_expression(const struct survey_index *x)
+{
+    for (int k = 0; k < x->keys; k++)
+        if (x->key[k] < 0)
+            return true;
+    return false;
 }
 
 /* When an index was built, the server does not say. And what it is for need not be a statement: it may spare a foreign key a whole table. */
@@ -142,7 +150,8 @@ static void idle_indexes(struct findings *f)
             write(key, sizeof key, "; it begins with the columns of foreign key %.64s: without an index each row deleted where they point to reads all of this table", x->foreign_key);
         struct finding *w = begin(f, 204, "unused index", schema_of(s, x), x->name, x->bytes);
         write(w->text, sizeof w->text, "not used on this server for %.0f days, or since it was built (%.1f MB)%s%s", s->stats_s / 86400, x->bytes / MB,
-              s->standbys ? "; standbys follow this server, and each counts its own uses: look there too" : "", key);
+              s->standbys ? "; standbys follow this server, and each counts its own uses: look there too" : "",
+              on_expression(x) ? "; it is on an expression, of which plans may use the statistics without using the index" : key);
         advise_drop(s, x, w);
         if (s->standbys == 0 && !x->foreign_key)
             offer_drop(s, x, w);

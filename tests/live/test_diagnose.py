@@ -160,7 +160,7 @@ def test_a_partitioned_table_is_analysed_as_a_whole_because_autovacuum_never_doe
     r = report(h)
     assert "partitions" in told(r, 205)["public.logged"]["text"] and not [f for f in r["findings"] if f["subject"].startswith("public.logged_1_n")], r["findings"]
     assert any("partitioned" in limit for limit in r["limits"]), r["limits"]
-    assert told(r, 202)["public.logged_n_again"]["advice"] == 'DROP INDEX "public"."logged_n_again"'
+    assert told(r, 202)["public.logged_n_again"]["advice"].startswith('DROP INDEX "public"."logged_n_again"')
     case = h.propose(told(r, 205)["public.logged"]["plan"])
     h.call("POST", f"/case/{case}/approve", {}, who="anna")
     assert h.wait_ended(case)["status"] == "CLOSED", "\n".join(h.story(case))

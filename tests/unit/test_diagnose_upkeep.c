@@ -191,6 +191,21 @@ static void a_part_of_a_partitioned_index_is_never_told_alone(void **state)
     look(202, 0);
 }
 
+static void an_index_over_all_partitions_and_one_on_an_expression_are_told_with_what_dropping_them_means(void **state)
+{
+    (void)state;
+    fresh();
+    table[0].kind = 'p';
+    add("whole", 1, 0, 0)->scans = 0;
+    const char *advice = look(204, 1)->advice;
+    assert_true(strstr(advice, "DROP INDEX \"public\".\"whole\"") == advice && strstr(advice, "lock_timeout"));
+    fresh();
+    struct survey_index *x = add("lower", 1, -1, 0);
+    x->special = true;
+    x->scans = 0;
+    assert_non_null(strstr(look(204, 1)->text, "expression"));
+}
+
 static void missing_and_stale_statistics_are_told_and_come_with_an_analyze(void **state)
 {
     (void)state;
@@ -322,6 +337,7 @@ int main(void)
         cmocka_unit_test(an_idle_index_of_ours_is_offered_to_be_dropped_only_where_nothing_else_may_need_it),
         cmocka_unit_test(an_index_of_ours_that_was_built_today_is_not_called_unused),
         cmocka_unit_test(a_part_of_a_partitioned_index_is_never_told_alone),
+        cmocka_unit_test(an_index_over_all_partitions_and_one_on_an_expression_are_told_with_what_dropping_them_means),
         cmocka_unit_test(missing_and_stale_statistics_are_told_and_come_with_an_analyze),
         cmocka_unit_test(a_partitioned_table_that_was_never_analysed_is_told_because_nothing_else_does_it),
         cmocka_unit_test(values_that_were_counted_are_compared_with_what_statistics_know),
