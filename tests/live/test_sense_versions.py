@@ -86,6 +86,15 @@ def test_the_statements_run_against_views_of_that_shape(postgres, version):
         cursor.execute(f"DROP SCHEMA {schema} CASCADE")
 
 
+def test_a_session_that_a_pooler_lends_is_left_as_it_is(postgres):
+    with postgres.connect() as c, c.cursor() as cursor:
+        cursor.execute("PREPARE asked AS " + statements()["sense_session"].rstrip(";"))
+        for told, is_set in ((c.get_backend_pid() + 1, "off"), (c.get_backend_pid(), "on")):
+            cursor.execute(f"EXECUTE asked ({told})")
+            cursor.execute("SHOW default_transaction_read_only")
+            assert cursor.fetchone() == (is_set,)
+
+
 def test_the_age_of_the_counters_outlives_a_restart_and_begins_anew_with_a_crash(fresh_postgres):
     pg, sql = fresh_postgres, statements()["survey_database"].rstrip(";")
 
