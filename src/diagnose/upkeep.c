@@ -10,7 +10,9 @@
 #define MB 1048576.0
 static const double idle_s = 86400, rows_min = 1000, bytes_min = 1 * MB;
 
-struct findings { const struct survey *s; struct finding *list; int n, max; };
+enum { FIRST_KIND = 201, KINDS = 9 };   /* of numbers */
+
+struct findings { const struct survey *s; struct finding *list; int n, max, of_kind[KINDS], left_out; };
 
 PRINTF(3, 4) static void write(char *out, size_t size, const char *format, ...)
 {
@@ -23,7 +25,11 @@ PRINTF(3, 4) static void write(char *out, size_t size, const char *format, ...)
 static struct finding *begin(struct findings *f, int number, const char *kind, const char *schema, const char *name, double weight)
 {
     static struct finding spare;   /* what does not fit is written and forgotten */
-    struct finding *x = f->n < f->max ? &f->list[f->n++] : &spare;
+    int            *of_kind = &f->of_kind[number - FIRST_KIND];
+    bool            room = f->n < f->max && *of_kind < FINDINGS_OF_KIND_MAX;
+    struct finding *x = room ? &f->list[f->n++] : &spare;
+    *of_kind += room;
+    f->left_out += !room;
     *x = (struct finding){ .number = number, .kind = kind, .weight = isnan(weight) ? 0 : weight };
     write(x->subject, sizeof x->subject, "%.70s.%.70s", schema, name);
     return x;
@@ -245,7 +251,7 @@ static void statistics_name(const struct survey *s, const struct correlation *c,
 
 void diagnose_correlation(const struct survey *s, const struct correlation *c, struct finding *f)
 {
-    struct findings one = { s, f, 0, 1 };
+    struct findings one = { .s = s, .list = f, .max = 1 };
     const struct survey_table *t = &s->table[c->table];
     struct finding *w = begin(&one, 208, "correlated columns", t->schema, t->name, s->query[c->query].total_ms);
     char            name[300], own[300];
@@ -272,14 +278,16 @@ static int by_number_and_weight(const void *a, const void *b)
     return x->weight < y->weight ? 1 : x->weight > y->weight ? -1 : strcmp(x->subject, y->subject);
 }
 
-int diagnose_upkeep(const struct survey *s, struct finding *list, int max)
+int diagnose_upkeep(const struct survey *s, struct finding *list, int max, int *left_out)
 {
-    struct findings f = { s, list, 0, max };
+    struct findings f = { .s = s, .list = list, .max = max };
     invalid_indexes(&f);
     double_indexes(&f);
     idle_indexes(&f);
     statistics(&f);
     distinct_values(&f);
     qsort(list, (size_t)f.n, sizeof *list, by_number_and_weight);
+    if (left_out)
+        *left_out = f.left_out;
     return f.n;
 }

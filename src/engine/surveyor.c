@@ -122,7 +122,7 @@ static json_t *statements_json(const struct survey *s)
 }
 
 /* What the look could not see, so that nobody takes silence for health. */
-static json_t *limits_json(const struct survey *s, int drawn)
+static json_t *limits_json(const struct survey *s, int drawn, int left_out)
 {
     json_t *list = json_array();
     int     blind = 0, held = 0, partitioned = 0;
@@ -153,6 +153,8 @@ static json_t *limits_json(const struct survey *s, int drawn)
                                                  "not in the search_path of the role %s: ALTER ROLE %s SET search_path)", blind - s->denied, s->queries, s->role, s->role));
     if (drawn == CANDIDATES_MAX)
         json_array_append_new(list, json_sprintf("there were more than %d index candidates: those of the heaviest statements were weighed", CANDIDATES_MAX));
+    if (left_out)
+        json_array_append_new(list, json_sprintf("%d more findings are not told: of each kind there are the %d on the largest tables", left_out, FINDINGS_OF_KIND_MAX));
     if (partitioned)
         json_array_append_new(list, json_sprintf("%d tables are partitioned: indexes are suggested for single partitions at most, because over all of them none can be built beside running work", partitioned));
     if (held)
@@ -165,12 +167,12 @@ static json_t *limits_json(const struct survey *s, int drawn)
     return list;
 }
 
-static json_t *findings_json(const struct survey *s, const char *target)
+static json_t *findings_json(const struct survey *s, const char *target, int *left_out)
 {
     struct finding  *list = calloc(FINDINGS_MAX, sizeof *list);
     struct misjudged wrong[MISJUDGED_MAX];
     json_t          *all = json_array();
-    int              n = list ? diagnose_upkeep(s, list, FINDINGS_MAX) : 0, m = index_misjudged(s, wrong, MISJUDGED_MAX);
+    int              n = list ? diagnose_upkeep(s, list, FINDINGS_MAX, left_out) : 0, m = index_misjudged(s, wrong, MISJUDGED_MAX);
     for (int i = 0; i < n; i++)
         json_array_append_new(all, finding_json(&list[i], target));
     for (int i = 0; i < m && list; i++) {
@@ -212,7 +214,7 @@ static json_t *make_report(struct surveying *g, int index)
     struct index_candidate  *list = calloc(CANDIDATES_MAX, sizeof *list);
     struct fault             fault = { 0 };
     char                     when[32];
-    int                      n = 0, drawn = 0;
+    int                      n = 0, drawn = 0, left_out = 0;
     json_t *report = json_pack("{s:s,s:s}", "target", t->name, "taken_at", clock_format(clock_wall_us(&clock_real), when, sizeof when));
     if (!s || !list) {
         free(s);
@@ -222,12 +224,12 @@ static json_t *make_report(struct surveying *g, int index)
     }
     survey_init(s);
     if (look(g, t, s, list, &drawn, &n, &fault) == OK) {
-        json_t *indexes = json_array();
+        json_t *indexes = json_array(), *findings = findings_json(s, t->name, &left_out);
         for (int i = 0; i < n; i++)
             json_array_append_new(indexes, candidate_json(s, &list[i], t->name));
         json_t *more = json_pack("{s:s,s:s,s:i,s:o,s:o,s:i,s:i,s:b,s:o,s:o,s:o,s:o,s:n}", "database", s->database, "role", s->role,
                                  "server_version", s->server_version, "statistics_age_s", number(s->stats_s), "statements_age_s", number(s->statements_s), "tables", s->tables, "indexes_seen", s->indexes, "hypothetical_indexes", s->has_hypopg, "limits",
-                                 limits_json(s, drawn), "findings", findings_json(s, t->name), "indexes", indexes, "statements", statements_json(s), "error");
+                                 limits_json(s, drawn, left_out), "findings", findings, "indexes", indexes, "statements", statements_json(s), "error");
         json_object_update(report, more);
         json_decref(more);
     } else {

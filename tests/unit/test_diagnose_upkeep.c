@@ -30,7 +30,7 @@ static struct survey_index *add(const char *name, int keys, int a, int b)
 
 static const struct finding *look(int number, int expected)
 {
-    int found = 0, n = diagnose_upkeep(&s, list, FINDINGS_MAX);
+    int found = 0, n = diagnose_upkeep(&s, list, FINDINGS_MAX, NULL);
     const struct finding *first = NULL;
     for (int i = 0; i < n; i++)
         if (list[i].number == number && found++ == 0)
@@ -45,7 +45,7 @@ static void a_healthy_table_complains_of_nothing(void **state)
     fresh();
     add("one", 1, 0, 0);
     add("other", 1, 1, 0);
-    assert_int_equal(diagnose_upkeep(&s, list, FINDINGS_MAX), 0);
+    assert_int_equal(diagnose_upkeep(&s, list, FINDINGS_MAX, NULL), 0);
 }
 
 static void an_invalid_index_is_told_unless_somebody_is_building_it(void **state)
@@ -245,7 +245,7 @@ static void a_partitioned_table_that_was_never_analysed_is_told_because_nothing_
     for (int i = 0; i < 3; i++)
         column[i].analyzed = true;
     table[0].rows = 100;
-    assert_int_equal(diagnose_upkeep(&s, list, FINDINGS_MAX), 0);
+    assert_int_equal(diagnose_upkeep(&s, list, FINDINGS_MAX, NULL), 0);
 }
 
 static void values_that_were_counted_are_compared_with_what_statistics_know(void **state)
@@ -312,7 +312,7 @@ static void what_is_unknown_complains_of_nothing(void **state)
     fresh();
     table[0].rows = table[0].live_rows = table[0].modified = (double)NAN;
     table[0].bytes = 100;
-    assert_int_equal(diagnose_upkeep(&s, list, FINDINGS_MAX), 0);
+    assert_int_equal(diagnose_upkeep(&s, list, FINDINGS_MAX, NULL), 0);
 }
 
 static void more_findings_than_there_is_room_for_are_cut_off(void **state)
@@ -321,7 +321,23 @@ static void more_findings_than_there_is_room_for_are_cut_off(void **state)
     fresh();
     for (int i = 0; i < 6; i++)
         add("broken", 1, 0, 0)->valid = false;
-    assert_int_equal(diagnose_upkeep(&s, list, 4), 4);
+    assert_int_equal(diagnose_upkeep(&s, list, 4, NULL), 4);
+}
+
+static void many_of_one_kind_leave_room_for_the_others_and_are_counted(void **state)
+{
+    (void)state;
+    static struct survey_index many[FINDINGS_OF_KIND_MAX + 5];
+    int left_out = 0;
+    fresh();
+    for (int i = 0; i < FINDINGS_OF_KIND_MAX + 5; i++)
+        many[i] = (struct survey_index){ .table = 0, .name = "broken", .definition = "", .method = "btree", .keys = 1 };
+    s.index = many;
+    s.indexes = FINDINGS_OF_KIND_MAX + 5;
+    table[0].modified = 30000;
+    assert_int_equal(diagnose_upkeep(&s, list, FINDINGS_MAX, &left_out), FINDINGS_OF_KIND_MAX + 1);
+    assert_int_equal(left_out, 5);
+    assert_int_equal(list[FINDINGS_OF_KIND_MAX].number, 206);
 }
 
 int main(void)
@@ -344,6 +360,7 @@ int main(void)
         cmocka_unit_test(names_as_long_and_as_odd_as_postgresql_takes_them_are_said_whole),
         cmocka_unit_test(what_is_unknown_complains_of_nothing),
         cmocka_unit_test(more_findings_than_there_is_room_for_are_cut_off),
+        cmocka_unit_test(many_of_one_kind_leave_room_for_the_others_and_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
