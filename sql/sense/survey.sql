@@ -6,10 +6,10 @@ SELECT pg_backend_pid();
 
 -- name: survey_database
 -- Counters outlive a restart and end with a crash, and since 15 a database that was never reset does not say when they began. Those of the
--- whole server do: they are kept and lost together with them.
+-- whole server do: they are kept and lost together with them, and nobody resets all of them.
 SELECT current_database(), current_user, current_setting('server_version_num')::int,
        extract(epoch FROM now() - coalesce((SELECT d.stats_reset FROM pg_stat_database AS d WHERE d.datname = current_database()),
-                                           (SELECT least(b.stats_reset, w.stats_reset) FROM pg_stat_bgwriter AS b, pg_stat_wal AS w), pg_postmaster_start_time())) AS stats_s,
+                                           (SELECT least(b.stats_reset, w.stats_reset, z.stats_reset) FROM pg_stat_bgwriter AS b, pg_stat_wal AS w, pg_stat_archiver AS z), pg_postmaster_start_time())) AS stats_s,
        (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements') AS statements,
        (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg') AS hypopg,
        greatest((SELECT count(*) FROM pg_stat_replication), (SELECT count(*) FROM pg_replication_slots AS l WHERE l.slot_type = 'physical')) AS standbys,

@@ -1,4 +1,5 @@
 """postgres.index and postgres.analyze against a real server: built beside running work, read back, and never a leftover of ours."""
+import re
 import subprocess
 import threading
 import time
@@ -62,7 +63,8 @@ def test_an_index_is_built_read_back_and_its_undo_leaves_nothing(actor):
     assert indexes(actor.pg) == {step["params"]["name"]: True}
     definition = actor.pg.value("SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'orders'::regclass")
     assert definition.endswith("(customer, placed DESC) INCLUDE (state)")
-    assert "Homeostat" in actor.pg.value("SELECT obj_description(indexrelid) FROM pg_index WHERE indrelid = 'orders'::regclass")
+    comment = actor.pg.value("SELECT obj_description(indexrelid) FROM pg_index WHERE indrelid = 'orders'::regclass")
+    assert re.fullmatch(r"built by Homeostat at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z, action test-action", comment), comment     # as the survey reads it
     assert actor.recover(step, snapshot)["outcome"] == "done"
     assert actor.act(step, snapshot)["outcome"] == "done"      # once more does no harm
     undone = actor.undo(step, snapshot)
