@@ -123,7 +123,8 @@ SELECT format('WITH RECURSIVE hop AS (
 -- them from names ("-- name: GetUser :one") and what marks them for tracing puts one there. Texts may have megabytes, and what is longer than
 -- the survey plans (SURVEY_TEXT_MAX) remains longer.
 SELECT sum(s.total_exec_time) OVER (), s.queryid, left(s.query, 8400), s.calls, s.total_exec_time, s.rows,
-       (SELECT extract(epoch FROM now() - i.stats_reset) FROM pg_stat_statements_info i)
+       (SELECT extract(epoch FROM now() - i.stats_reset) FROM pg_stat_statements_info i),
+       (SELECT count(*) FROM pg_stat_statements(false) inner_one WHERE inner_one.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND NOT inner_one.toplevel)
   FROM (SELECT q.queryid, min(q.query) AS query, sum(q.calls) AS calls, sum(q.total_exec_time + q.total_plan_time) AS total_exec_time, sum(q.rows) AS rows
           FROM pg_stat_statements q
          WHERE q.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND q.toplevel AND q.queryid IS NOT NULL

@@ -83,6 +83,7 @@ struct survey {
     const char           *why_no_statements;   /* they did not answer; NULL: they did, or the extension is not there */
     bool                  cut;            /* there was more than the bounds allow */
     int                   standbys;
+    int                   nested;         /* statements inside of functions, which are not looked at */
     int                   denied;         /* statements that have no plan because our role may not read their tables */
     int                   tables, columns, indexes, queries;
     struct survey_table  *table;

@@ -355,6 +355,7 @@ static enum err look_statements(struct surveyor *v, struct survey *s, struct fau
         *q = (struct survey_query){ .id = whole(r, i, 1), .text = keep(s, r, i, 2), .calls = number(r, i, 3), .total_ms = number(r, i, 4), .rows = number(r, i, 5), .cost = (double)NAN };
         s->load_ms = number(r, i, 0);
         s->statements_s = number(r, i, 6);
+        s->nested = (int)whole(r, i, 7);
         if (!q->text) {
             s->queries--;   /* one without a text is none */
             return no_memory(fault);

@@ -175,6 +175,15 @@ def test_statements_with_a_comment_before_them_are_looked_at(shop, watching):
     assert [q for q in r["statements"] if "FROM customer, pg_sleep" in q["text"] and q["why_no_plan"] == ""], r["statements"]
 
 
+def test_statements_that_functions_run_are_said_to_be_left_out(shop, watching):
+    shop.psql("CREATE FUNCTION customers() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT count(*) FROM customer); END $$")
+    try:
+        shop.psql("SET pg_stat_statements.track = 'all'; SELECT customers()")
+        assert any("that functions run" in limit for limit in report(watching)["limits"])
+    finally:
+        shop.psql("DROP FUNCTION customers()")
+
+
 def test_a_statement_with_a_text_without_end_is_told_in_brief_and_not_planned(shop, watching):
     shop.psql("SELECT count(*) FROM pg_sleep(1), customer WHERE " + " AND ".join(f"id <> {i}" for i in range(2000)))
     q = [q for q in report(watching)["statements"] if "FROM pg_sleep($1), customer" in q["text"]]
