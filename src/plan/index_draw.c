@@ -64,7 +64,7 @@ struct drawing { const struct survey *s; struct index_candidate *list; int n, mo
 static bool worth_a_look(const struct survey *s, int table)
 {
     const struct survey_table *t = &s->table[table];
-    return t->rows >= rows_min && t->bytes >= table_bytes_min;
+    return t->rows >= rows_min && t->bytes >= table_bytes_min && !t->held;   /* held: nobody knows what indexes it has */
 }
 
 /* The share of the rows that equality on these columns leaves, as if they were independent; NAN when nothing is known. */

@@ -233,6 +233,10 @@ static void unselective_columns_unsortable_ones_and_partitioned_tables_get_no_in
     table[0].kind = 'p';
     ask(SCAN("o", "'Filter':'(o.customer = $1)'"), 50000, NULL);
     assert_int_equal(draw(), 0);
+    table[0].kind = 'r';
+    assert_int_equal(draw(), 1);
+    table[0].held = true;   /* its indexes were not looked at */
+    assert_int_equal(draw(), 0);
 }
 
 static void judge_all(int n, double cost)
