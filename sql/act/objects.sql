@@ -48,7 +48,7 @@ SELECT c.oid, i.indexrelid IS NOT NULL AS is_index, i.indisvalid AND i.indisread
  LIMIT 1;
 
 -- name: act_index_like
--- $1 schema, $2 table, $3 key columns as act_index shows them, $4 included: a plain usable index that is just the same.
+-- $1 schema, $2 table, $3 key columns as act_index shows them, $4 included: a plain usable index that is just the same, also in its collations.
 SELECT c.relname
   FROM pg_index i
   JOIN pg_class c ON c.oid = i.indexrelid
@@ -56,6 +56,8 @@ SELECT c.relname
   JOIN pg_namespace n ON n.oid = t.relnamespace AND n.nspname = $1
   JOIN pg_am am ON am.oid = c.relam AND am.amname = 'btree'
  WHERE i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+   AND NOT EXISTS (SELECT FROM unnest(i.indclass) k(opclass) JOIN pg_opclass o ON o.oid = k.opclass WHERE NOT o.opcdefault)
+   AND NOT EXISTS (SELECT FROM unnest(i.indcollation) WITH ORDINALITY k(coll, n) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n - 1] WHERE a.attcollation <> k.coll)
    AND (SELECT array_agg(a.attname::text || CASE i.indoption[k.n - 1] WHEN 3 THEN ' desc' WHEN 0 THEN '' ELSE ' other order' END ORDER BY k.n)
           FROM unnest(i.indkey) WITH ORDINALITY k(attnum, n) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
          WHERE k.n <= i.indnkeyatts) = $3::text[]
@@ -65,11 +67,15 @@ SELECT c.relname
  LIMIT 1;
 
 -- name: act_builds
--- Index builds under way on this server, ours excepted: one at a time is enough.
-SELECT p.pid, p.datname, coalesce(p.relid::regclass::text, '?')
+-- Index builds under way on this server, ours excepted: one at a time is enough. A table of another database has no name here.
+SELECT p.pid, p.datname, coalesce(CASE WHEN p.datname = current_database() THEN p.relid::regclass::text ELSE p.relid::text END, '?')
   FROM pg_stat_progress_create_index p
  WHERE p.pid <> pg_backend_pid()
  LIMIT 1;
+
+-- name: act_patient
+-- From 17 on a bound on transactions ends the session, and a build is one long transaction: ours has a bound of its own.
+SELECT set_config(s.name, '0', false) FROM pg_settings s WHERE s.name = 'transaction_timeout';
 
 -- name: act_oldest
 -- Who holds the oldest snapshot or transaction in this database: what a concurrent build waits for.

@@ -10,7 +10,9 @@
 #define MB 1048576.0
 static const double idle_s = 86400, rows_min = 1000, bytes_min = 1 * MB;
 
-struct findings { const struct survey *s; struct finding *list; int n, max; };
+enum { FIRST_KIND = 201, KINDS = 9 };   /* of numbers */
+
+struct findings { const struct survey *s; struct finding *list; int n, max, of_kind[KINDS], left_out; };
 
 PRINTF(3, 4) static void write(char *out, size_t size, const char *format, ...)
 {
@@ -23,7 +25,11 @@ PRINTF(3, 4) static void write(char *out, size_t size, const char *format, ...)
 static struct finding *begin(struct findings *f, int number, const char *kind, const char *schema, const char *name, double weight)
 {
     static struct finding spare;   /* what does not fit is written and forgotten */
-    struct finding *x = f->n < f->max ? &f->list[f->n++] : &spare;
+    int            *of_kind = &f->of_kind[number - FIRST_KIND];
+    bool            room = f->n < f->max && *of_kind < FINDINGS_OF_KIND_MAX;
+    struct finding *x = room ? &f->list[f->n++] : &spare;
+    *of_kind += room;
+    f->left_out += !room;
     *x = (struct finding){ .number = number, .kind = kind, .weight = isnan(weight) ? 0 : weight };
     write(x->subject, sizeof x->subject, "%.70s.%.70s", schema, name);
     return x;
@@ -45,7 +51,7 @@ static void advise_drop(const struct survey *s, const struct survey_index *x, st
 {
     char name[300];
     quoted(schema_of(s, x), x->name, name, sizeof name);
-    write(f->advice, sizeof f->advice, "DROP INDEX CONCURRENTLY %s", name);
+    write(f->advice, sizeof f->advice, s->table[x->table].kind == 'p' ? "DROP INDEX %s (which locks the table and its partitions for a moment: set lock_timeout)" : "DROP INDEX CONCURRENTLY %s", name);
 }
 
 /* Built by us, as its name says, and of these very columns: then it is ours to drop, through a case. */
@@ -98,14 +104,15 @@ static bool begins_with(const struct survey_index *a, const struct survey_index 
     return same;
 }
 
-static bool is_plain(const struct survey_index *x) { return !x->special || x->condition; }
+/* Partial ones can be compared by their conditions; for the rest of what is special nobody here knows what it serves. */
+static bool is_plain(const struct survey_index *x) { return !x->own_order && (!x->special || x->condition); }
 
 static void double_indexes(struct findings *f)
 {
     for (int i = 0; i < f->s->indexes; i++)
         for (int j = 0; j < f->s->indexes; j++) {
             const struct survey_index *a = &f->s->index[i], *b = &f->s->index[j];
-            if (i == j || !a->valid || !b->valid || !is_plain(a) || !is_plain(b) || a->unique || a->constraint || a->includes || strcmp(a->method, "btree") != 0 || !begins_with(a, b))
+            if (i == j || !a->valid || !b->valid || !is_plain(a) || !is_plain(b) || a->unique || a->constraint || a->attached || a->includes || strcmp(a->method, "btree") != 0 || !begins_with(a, b))
                 continue;
             bool same = a->keys == b->keys && b->includes == 0;
             if (same && !b->unique && !b->constraint && i < j)
@@ -118,6 +125,23 @@ static void double_indexes(struct findings *f)
         }
 }
 
+static bool is_idle(const struct survey *s, const struct survey_index *x)
+{
+    if (!x->valid || x->unique || x->constraint || x->attached)
+        return false;
+    bool young = x->built_us > 0 && (double)(s->taken_us - x->built_us) < idle_s * 1e6;   /* what it was built for comes once a night, perhaps */
+    return x->scans == 0 && !young && (x->bytes >= bytes_min || index_name_is_ours(x->name));
+}
+
+static bool on_expression(const struct survey_index *x)
+{
+    for (int k = 0; k < x->keys; k++)
+        if (x->key[k] < 0)
+            return true;
+    return false;
+}
+
+/* When an index was built, the server does not say. And what it is for need not be a statement: it may spare a foreign key a whole table. */
 static void idle_indexes(struct findings *f)
 {
     const struct survey *s = f->s;
@@ -125,13 +149,18 @@ static void idle_indexes(struct findings *f)
         return;
     for (int i = 0; i < s->indexes; i++) {
         const struct survey_index *x = &s->index[i];
-        if (!x->valid || x->unique || x->constraint || x->scans > 0 || isnan(x->scans) || (x->bytes < bytes_min && !index_name_is_ours(x->name)) || s->table[x->table].kind == 'p')
+        char key[200] = "";
+        if (!is_idle(s, x))
             continue;
+        if (x->foreign_key)
+            write(key, sizeof key, "; it begins with the columns of foreign key %.64s: without an index each row deleted where they point to reads all of this table", x->foreign_key);
         struct finding *w = begin(f, 204, "unused index", schema_of(s, x), x->name, x->bytes);
-        write(w->text, sizeof w->text, "not used on this server for %.0f days (%.1f MB)%s", s->stats_s / 86400, x->bytes / MB,
-              s->standbys ? "; standbys follow this server, and each counts its own uses: look there too" : "");
+        write(w->text, sizeof w->text, "not used on this server for %.0f days, or since it was built (%.1f MB)%s%s", s->stats_s / 86400, x->bytes / MB,
+              s->standbys ? "; standbys follow this server, and each counts its own uses: look there too" : "",
+              on_expression(x) ? "; it is on an expression, of which plans may use the statistics without using the index" : key);
         advise_drop(s, x, w);
-        offer_drop(s, x, w);
+        if (s->standbys == 0 && !x->foreign_key)
+            offer_drop(s, x, w);
     }
 }
 
@@ -166,11 +195,14 @@ static void statistics(struct findings *f)
     for (int i = 0; i < f->s->tables; i++) {
         const struct survey_table *t = &f->s->table[i];
         double rows = rows_there(t);
-        if (t->kind == 'p' || (rows < rows_min && !(t->bytes >= bytes_min)))
+        if (rows < rows_min && !(t->bytes >= bytes_min))
             continue;
         if (!any_analyzed(f->s, t) && (isnan(t->rows) || t->analyzed_us == 0)) {
             struct finding *w = stale(f, 205, "no statistics", t, rows);
-            write(w->text, sizeof w->text, "never analysed, as far as our role can see (about %.0f rows): plans are made from guesses", rows);
+            write(w->text, sizeof w->text, "never analysed, as far as our role can see (about %.0f rows): plans are made from guesses%s", rows,
+                  t->kind == 'p' ? "; autovacuum comes to its partitions, never to the whole" : "");
+        } else if (t->kind == 'p') {
+            continue;   /* what is modified is counted in its partitions, and they have findings of their own */
         } else if (isnan(t->analyze_at) && t->modified > 0.1 * rows) {
             struct finding *w = stale(f, 206, "stale statistics", t, t->modified);
             write(w->text, sizeof w->text, "%.0f of %.0f rows were modified since the last ANALYZE, and autovacuum is switched off for it", t->modified, rows);
@@ -197,31 +229,43 @@ static void distinct_values(struct findings *f)
             struct text     name CLEANUP(text_done);
             text_init(&name, 200);
             sql_identifier(&name, c->name);
-            write(w->text, sizeof w->text, "statistics know %.0f different values of %.100s, %s %.0f were counted", c->n_distinct, c->name, c->counted_all ? "but" : "but more than", c->counted);
+            write(w->text, sizeof w->text, "statistics know %.0f different values of %s, %s %.0f were counted", c->n_distinct, c->name, c->counted_all ? "but" : "but more than", c->counted);
             char table[300];
             quoted(t->schema, t->name, table, sizeof table);
-            write(w->advice, sizeof w->advice, "ANALYZE %.140s; if that does not mend it: ALTER TABLE %.140s ALTER COLUMN %.60s SET STATISTICS 1000", table, table, name.s);
+            write(w->advice, sizeof w->advice, "ANALYZE %s; if that does not mend it: ALTER TABLE %s ALTER COLUMN %s SET STATISTICS 1000", table, table, name.s);
             w->refresh = false;   /* another ANALYZE of the same kind need not see it better: a person decides */
         }
 }
 
+/* Before 16 they must have a name; the one that an index on these columns would have is short enough, and no other columns have it. */
+static void statistics_name(const struct survey *s, const struct correlation *c, char *out, size_t size)
+{
+    struct index_def d = { .columns = c->columns };
+    (void)text_copy(d.schema, sizeof d.schema, s->table[c->table].schema);
+    (void)text_copy(d.table, sizeof d.table, s->table[c->table].name);
+    for (int i = 0; i < c->columns; i++)
+        (void)text_copy(d.column[i].name, sizeof d.column[i].name, survey_column_of(s, c->table, c->column[i])->name);
+    index_name_make(&d);
+    quoted(d.schema, d.name, out, size);
+}
+
 void diagnose_correlation(const struct survey *s, const struct correlation *c, struct finding *f)
 {
-    struct findings one = { s, f, 0, 1 };
+    struct findings one = { .s = s, .list = f, .max = 1 };
     const struct survey_table *t = &s->table[c->table];
     struct finding *w = begin(&one, 208, "correlated columns", t->schema, t->name, s->query[c->query].total_ms);
-    char            name[300], columns[300] = "";
+    char            name[300], own[300];
     struct text     list CLEANUP(text_done);
-    text_init(&list, 290);
+    text_init(&list, 600);
     for (int i = 0; i < c->columns; i++) {
         text_add(&list, i ? ", " : "");
         sql_identifier(&list, survey_column_of(s, c->table, c->column[i])->name);
     }
-    (void)text_copy(columns, sizeof columns, list.s);
     quoted(t->schema, t->name, name, sizeof name);
-    write(w->text, sizeof w->text, "statement %lld compares %.120s for equality; its plan expects %.3g rows, it gets %.3g: the columns may depend on each other", (long long)s->query[c->query].id,
-          columns, c->expected, c->actual);
-    write(w->advice, sizeof w->advice, "CREATE STATISTICS (dependencies, ndistinct, mcv) ON %.200s FROM %.100s; ANALYZE %.60s", columns, name, strlen(name) < 60 ? name : "it");
+    write(w->text, sizeof w->text, "statement %lld compares %s for equality; its plan expects %.3g rows, it gets %.3g: the columns may depend on each other", (long long)s->query[c->query].id,
+          list.s, c->expected, c->actual);
+    statistics_name(s, c, own, sizeof own);
+    write(w->advice, sizeof w->advice, "CREATE STATISTICS %s (dependencies, ndistinct, mcv) ON %s FROM %s; ANALYZE %s", own, list.s, name, name);
 }
 
 /* ---- all of it ---- */
@@ -234,14 +278,16 @@ static int by_number_and_weight(const void *a, const void *b)
     return x->weight < y->weight ? 1 : x->weight > y->weight ? -1 : strcmp(x->subject, y->subject);
 }
 
-int diagnose_upkeep(const struct survey *s, struct finding *list, int max)
+int diagnose_upkeep(const struct survey *s, struct finding *list, int max, int *left_out)
 {
-    struct findings f = { s, list, 0, max };
+    struct findings f = { .s = s, .list = list, .max = max };
     invalid_indexes(&f);
     double_indexes(&f);
     idle_indexes(&f);
     statistics(&f);
     distinct_values(&f);
     qsort(list, (size_t)f.n, sizeof *list, by_number_and_weight);
+    if (left_out)
+        *left_out = f.left_out;
     return f.n;
 }

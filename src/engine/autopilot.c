@@ -72,8 +72,7 @@ static enum err tell_outcome(struct planner *planner, const struct proposal *p, 
     return planner_tell_measured(planner, p, told_from(o->result), o->effect, outcome_sd(o), fault);
 }
 
-/* A case that was given up because the load became another one: nobody said no to it. */
-static bool was_overtaken(const struct stored_outcome *o) { return strcmp(o->result, OVERTAKEN) == 0; }
+bool outcome_was_overtaken(const struct stored_outcome *o) { return strcmp(o->result, OVERTAKEN) == 0; }
 
 /* What a kept change adds to the sum of gains: nothing where only the statements it was made for were measured. */
 static double gain_of(const struct stored_outcome *o)
@@ -86,7 +85,7 @@ static void tell_again(void *ctx, const struct stored_outcome *o)
     struct etarget *t = ctx;
     struct proposal p;
     struct fault    ignored;
-    if (was_overtaken(o))
+    if (outcome_was_overtaken(o))
         return;
     if (o->kept) {
         t->kept++;
@@ -378,6 +377,8 @@ enum err engine_take_target(struct engine *e, const struct casefile *c, struct f
     if (t->case_id[0] && store_case_get(e->store, t->case_id, &other, NULL, fault) == OK && other.driver == DRIVER_ENGINE && !case_holds_target(&other) && other.state != CASE_PARKED) {
         struct cause why = { .actor = "engine", .reason = "another case acts on the target" };
         err = engine_event(e, other.id, ON_CANCEL, &why, fault);
+        if (err == OK)
+            (void)text_copy(t->gave_way, sizeof t->gave_way, other.id);
     }
     (void)text_copy(t->case_id, sizeof t->case_id, c->id);
     return err;
@@ -426,11 +427,13 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
     struct fault          ignored;
     bool planned = c->plan_id[0] && store_plan_get(e->store, c->plan_id, &plan, &ignored) == OK;
     describe(e, c, &o, &run);
-    if (t && t->overtaken && strcmp(t->case_id, c->id) == 0) {
+    bool overtaken = t && t->overtaken && strcmp(t->case_id, c->id) == 0, gave_way = t && strcmp(t->gave_way, c->id) == 0;
+    if (overtaken)
         t->overtaken = false;
-        if (c->plans_tried == 0)
-            o.result = OVERTAKEN;
-    }
+    if (gave_way)
+        t->gave_way[0] = '\0';
+    if ((overtaken || gave_way) && c->plans_tried == 0)
+        o.result = OVERTAKEN;
     if (planned) {
         o.planner = plan.planner;
         o.proposal = plan.proposal;
@@ -440,7 +443,7 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
     if (err == OK && t && planned)
         prove_count(t, &o);
     struct proposal p;
-    if (err == OK && t && planned && !was_overtaken(&o) && proposal_parse(plan.proposal, &p, &ignored) == OK) {
+    if (err == OK && t && planned && !outcome_was_overtaken(&o) && proposal_parse(plan.proposal, &p, &ignored) == OK) {
         tell(e, t, &p, &o);
         err = knowing_learn(e, t, &p, told_from(o.result), &o, fault);
     }

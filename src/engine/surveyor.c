@@ -63,7 +63,7 @@ static json_t *index_plan(const struct survey *s, const struct index_candidate *
     struct index_step step = { .def = c->def, .bytes = c->bytes, .table_bytes = s->table[c->table].bytes, .lock_timeout_s = INDEX_LOCK_DEFAULT_S };
     double timeout = BUILD_TIMEOUT_MIN_S + (c->bytes + s->table[c->table].bytes) / build_bytes_per_s;
     char   title[PLAN_TITLE_SIZE];
-    (void)snprintf(title, sizeof title, "an index on %.60s.%.60s", c->def.schema, c->def.table);
+    (void)snprintf(title, sizeof title, "an index on %s.%s", c->def.schema, c->def.table);
     json_t *plan = plan_of_step(title, index_step_json(&step, target, (int)fmin(timeout, BUILD_TIMEOUT_MAX_S)), c->bytes <= switchback_bytes_max ? "planner" : "slow");
     json_t *queries = json_array();
     for (int i = 0; i < c->queries; i++)
@@ -122,21 +122,45 @@ static json_t *statements_json(const struct survey *s)
 }
 
 /* What the look could not see, so that nobody takes silence for health. */
-static json_t *limits_json(const struct survey *s)
+static json_t *limits_json(const struct survey *s, int drawn, int left_out)
 {
     json_t *list = json_array();
-    int     blind = 0;
+    int     blind = 0, held = 0, partitioned = 0;
     for (int i = 0; i < s->queries; i++)
         blind += s->query[i].why_not != NULL;
+    for (int i = 0; i < s->tables; i++) {
+        held += s->table[i].held;
+        partitioned += s->table[i].kind == 'p';
+    }
     if (!s->has_statements)
-        json_array_append_new(list, json_string("pg_stat_statements does not answer in this database, so nothing is known of its statements and no index can be drawn from them"));
-    else if (!s->has_hypopg)
+        json_array_append_new(list, json_sprintf("pg_stat_statements %s in this database, so nothing is known of its statements and no index can be drawn from them (%s)",
+                                                 s->why_no_statements ? "does not answer" : "is not there",
+                                                 s->why_no_statements ? s->why_no_statements : "shared_preload_libraries, then CREATE EXTENSION pg_stat_statements"));
+    if (s->has_statements && !s->sees_all)
+        json_array_append_new(list, json_sprintf("the role %s sees its own statements only, not those of others (GRANT pg_monitor TO %s)", s->role, s->role));
+    if (s->has_statements && !s->has_hypopg)
         json_array_append_new(list, json_string("hypopg is not installed in this database, so index candidates could not be judged: they are suggestions to look at (CREATE EXTENSION hypopg)"));
+    if (s->has_statements && s->superuser)
+        json_array_append_new(list, json_sprintf("the role %s is a superuser: planning a statement evaluates functions that whoever owns them declared immutable, with its rights "
+                                                 "(a role with pg_monitor and pg_read_all_data sees as much, and owners of tables build indexes)", s->role));
     if (s->has_statements && s->queries == 0)
-        json_array_append_new(list, json_string("no statement of this database has been counted yet"));
-    if (blind)
-        json_array_append_new(list, json_sprintf("%d of the %d heaviest statements could not be planned by the role %s; see statements[].why_no_plan "
-                                                 "(SELECT on the tables is needed: GRANT pg_read_all_data TO %s)", blind, s->queries, s->role, s->role));
+        json_array_append_new(list, json_string("no statement of this database that reads or writes a table has been counted yet"));
+    if (s->nested)
+        json_array_append_new(list, json_sprintf("%d statements that functions run were not looked at: what they take is in the statements that call them", s->nested));
+    if (s->denied)
+        json_array_append_new(list, json_sprintf("%d of the %d heaviest statements could not be planned by the role %s, which may not read their tables (GRANT pg_read_all_data TO %s)",
+                                                 s->denied, s->queries, s->role, s->role));
+    if (blind > s->denied)
+        json_array_append_new(list, json_sprintf("%d of the %d heaviest statements could not be planned; see statements[].why_no_plan (what does not exist there may stand in a schema which is "
+                                                 "not in the search_path of the role %s: ALTER ROLE %s SET search_path)", blind - s->denied, s->queries, s->role, s->role));
+    if (drawn == CANDIDATES_MAX)
+        json_array_append_new(list, json_sprintf("there were more than %d index candidates: those of the heaviest statements were weighed", CANDIDATES_MAX));
+    if (left_out)
+        json_array_append_new(list, json_sprintf("%d more findings are not told: of each kind there are the %d on the largest tables", left_out, FINDINGS_OF_KIND_MAX));
+    if (partitioned)
+        json_array_append_new(list, json_sprintf("%d tables are partitioned: indexes are suggested for single partitions at most, because over all of them none can be built beside running work", partitioned));
+    if (held)
+        json_array_append_new(list, json_sprintf("somebody held %d of the %d tables exclusively, so their indexes were not looked at: look again when that is over", held, s->tables));
     if (s->stats_s < 86400)
         json_array_append_new(list, json_sprintf("the statistics of tables are %.1f hours old: unused indexes are told after a day", s->stats_s / 3600));
     if (s->cut)
@@ -145,12 +169,12 @@ static json_t *limits_json(const struct survey *s)
     return list;
 }
 
-static json_t *findings_json(const struct survey *s, const char *target)
+static json_t *findings_json(const struct survey *s, const char *target, int *left_out)
 {
     struct finding  *list = calloc(FINDINGS_MAX, sizeof *list);
     struct misjudged wrong[MISJUDGED_MAX];
     json_t          *all = json_array();
-    int              n = list ? diagnose_upkeep(s, list, FINDINGS_MAX) : 0, m = index_misjudged(s, wrong, MISJUDGED_MAX);
+    int              n = list ? diagnose_upkeep(s, list, FINDINGS_MAX, left_out) : 0, m = index_misjudged(s, wrong, MISJUDGED_MAX);
     for (int i = 0; i < n; i++)
         json_array_append_new(all, finding_json(&list[i], target));
     for (int i = 0; i < m && list; i++) {
@@ -167,7 +191,7 @@ static json_t *findings_json(const struct survey *s, const char *target)
 
 static bool has_to_quit(void *ctx) { return atomic_load(&((struct surveying *)ctx)->quit) != 0; }
 
-static enum err look(struct surveying *g, const struct act_target *t, struct survey *s, struct index_candidate *list, int *n, struct fault *fault)
+static enum err look(struct surveying *g, const struct act_target *t, struct survey *s, struct index_candidate *list, int *drawn, int *n, struct fault *fault)
 {
     struct surveyor *v = NULL;
     enum err         e = surveyor_open(&t->link, clock_mono_us(&clock_real) + LOOK_MAX_S * US_PER_S, &v, fault);
@@ -176,7 +200,7 @@ static enum err look(struct surveying *g, const struct act_target *t, struct sur
     if (e == OK)
         e = surveyor_look(v, s, fault);
     if (e == OK) {
-        *n = index_draw(s, list);
+        *n = *drawn = index_draw(s, list);
         e = surveyor_judge(v, s, list, *n, fault);
     }
     if (e == OK)
@@ -192,7 +216,7 @@ static json_t *make_report(struct surveying *g, int index)
     struct index_candidate  *list = calloc(CANDIDATES_MAX, sizeof *list);
     struct fault             fault = { 0 };
     char                     when[32];
-    int                      n = 0;
+    int                      n = 0, drawn = 0, left_out = 0;
     json_t *report = json_pack("{s:s,s:s}", "target", t->name, "taken_at", clock_format(clock_wall_us(&clock_real), when, sizeof when));
     if (!s || !list) {
         free(s);
@@ -201,13 +225,13 @@ static json_t *make_report(struct surveying *g, int index)
         return report;
     }
     survey_init(s);
-    if (look(g, t, s, list, &n, &fault) == OK) {
-        json_t *indexes = json_array();
+    if (look(g, t, s, list, &drawn, &n, &fault) == OK) {
+        json_t *indexes = json_array(), *findings = findings_json(s, t->name, &left_out);
         for (int i = 0; i < n; i++)
             json_array_append_new(indexes, candidate_json(s, &list[i], t->name));
         json_t *more = json_pack("{s:s,s:s,s:i,s:o,s:o,s:i,s:i,s:b,s:o,s:o,s:o,s:o,s:n}", "database", s->database, "role", s->role,
                                  "server_version", s->server_version, "statistics_age_s", number(s->stats_s), "statements_age_s", number(s->statements_s), "tables", s->tables, "indexes_seen", s->indexes, "hypothetical_indexes", s->has_hypopg, "limits",
-                                 limits_json(s), "findings", findings_json(s, t->name), "indexes", indexes, "statements", statements_json(s), "error");
+                                 limits_json(s, drawn, left_out), "findings", findings, "indexes", indexes, "statements", statements_json(s), "error");
         json_object_update(report, more);
         json_decref(more);
     } else {

@@ -3,7 +3,8 @@
  *
  * The report of the careful look (surveyor.c) has the plans; here one is chosen: statistics first, since everything else is
  * judged by them, then what an earlier build of ours left behind or nobody uses any more, then the index that would save
- * most.  An index is tried once; only what hypothetical indexes have judged is tried at all.
+ * most.  An index is tried once; only what hypothetical indexes have judged is tried at all.  What waited and was given up before
+ * it began has not been tried.
  */
 #include "base/log.h"
 #include "base/text.h"
@@ -13,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { AGAIN_S = 60, ANALYZE_PAUSE_S = 3600, BENEFIT_TIMES_OVERHEAD = 2 };
+enum { AGAIN_S = 60, ANALYZE_PAUSE_S = 3600, BENEFIT_TIMES_OVERHEAD = 2, PATIENT_WINDOWS = 2 * HISTORY_MAX };
 
 static const struct cause     by_upkeep = { .actor = "engine", .reason = "" };
 static const struct principal upkeep = { "engine", ROLE_OPERATOR };
@@ -33,6 +34,8 @@ struct tried { const char *what; bool found; };
 static void is_it(void *ctx, const struct stored_outcome *o)
 {
     struct tried *t = ctx;
+    if (outcome_was_overtaken(o))
+        return;   /* it has waited for a window, and was made for another load then, or gave way to a person's case */
     const char   *what = json_string_value(json_object_get(o->proposal, "upkeep"));
     t->found = t->found || (what && strcmp(what, t->what) == 0);
 }
@@ -131,7 +134,22 @@ static bool enough_history(struct engine *e, struct etarget *t, const json_t *pl
 {
     enum verify_class class;
     const char       *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
-    return !method || !verify_class_parse(method, &class) || t->histories >= prove_history_needed(e, t, class);
+    if (!method || !verify_class_parse(method, &class))
+        return true;
+    int needed = prove_history_needed(e, t, class);
+    return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);   /* more is never kept */
+}
+
+/* Nothing else is begun meanwhile: it would move what this has to be compared with. Where the load changes more often than that, it gives way. */
+static void wait_for_history(struct engine *e, struct etarget *t, int64_t now, bool *opened)
+{
+    if (t->upkeep_patient_until_us == 0)
+        t->upkeep_patient_until_us = now + PATIENT_WINDOWS * e->d.tune->window_us;
+    bool patient = now < t->upkeep_patient_until_us;
+    t->upkeep_again_us = now + (patient ? US_PER_S : e->d.tune->reevaluate_us);
+    *opened = t->upkeep_waits = patient;
+    if (!patient)
+        t->upkeep_patient_until_us = 0;
 }
 
 enum err upkeep_tick(struct engine *e, struct etarget *t, bool *opened, struct fault *fault)
@@ -155,9 +173,9 @@ enum err upkeep_tick(struct engine *e, struct etarget *t, bool *opened, struct f
         plan = choose_index(e, t, report);
     enum err err = OK;
     if (plan && !enough_history(e, t, plan)) {
-        t->upkeep_again_us = now + US_PER_S;
-        *opened = t->upkeep_waits = true;   /* not yet, but nothing else is begun meanwhile: it would move what this has to be compared with */
+        wait_for_history(e, t, now, opened);
     } else if (plan) {
+        t->upkeep_patient_until_us = 0;
         json_t *own = json_deep_copy(plan);
         if (is_action(own, "postgres.analyze"))
             t->analyze_again_us = now + ANALYZE_PAUSE_S * US_PER_S;

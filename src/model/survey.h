@@ -20,6 +20,7 @@ enum { SURVEY_TABLES_MAX = 2000, SURVEY_COLUMNS_MAX = 40000, SURVEY_INDEXES_MAX 
 struct survey_column {
     const char *name, *type;
     bool        sortable;                 /* a B-tree can be built on it */
+    bool        varying;                  /* text or character varying, or a domain over one: an index does not tell them apart */
     bool        analyzed;
     double      n_distinct;               /* as pg_stats has it: below 0 a share of the rows; NAN unknown */
     double      correlation, null_frac, width;
@@ -39,6 +40,7 @@ struct survey_table {
     double      modified;                 /* rows since the last ANALYZE */
     double      analyze_at;               /* modified rows at which autovacuum would come; NAN: it is switched off here */
     int64_t     analyzed_us;              /* wall; 0: never, as far as the statistics know */
+    bool        held;                     /* somebody holds it exclusively: its indexes were not looked at */
     int         first_column, columns;
 };
 
@@ -47,7 +49,11 @@ struct survey_index {
     int         table;
     const char *name, *definition;
     bool        unique, constraint, valid, special;   /* special: partial, on expressions, not a B-tree, or in an order of its own */
+    bool        own_order;                /* an operator class, a collation or a place of nulls that the columns alone would not give it */
     bool        building;                 /* somebody is at it right now */
+    bool        attached;                 /* a part of a partitioned index: it goes with that, and not alone */
+    const char *foreign_key;              /* of its table, whose columns it begins with; NULL: none */
+    int64_t     built_us;                 /* wall; of ours, as we wrote on them; 0: not known */
     int         keys, includes;
     int         key[SURVEY_KEYS_MAX];     /* columns of the table; keys first, then the included ones; -1: an expression */
     bool        descending[SURVEY_KEYS_MAX];
@@ -72,8 +78,13 @@ struct survey {
     double                stats_s, statements_s;   /* how long the statistics of tables and of statements have been counting; NAN */
     double                load_ms;        /* time of all statements since then; NAN */
     bool                  has_statements, has_hypopg;
+    bool                  sees_all;       /* the statements of everybody, not only its own */
+    bool                  superuser;      /* our role: what others declared immutable is evaluated with its rights */
+    const char           *why_no_statements;   /* they did not answer; NULL: they did, or the extension is not there */
     bool                  cut;            /* there was more than the bounds allow */
     int                   standbys;
+    int                   nested;         /* statements inside of functions, which are not looked at */
+    int                   denied;         /* statements that have no plan because our role may not read their tables */
     int                   tables, columns, indexes, queries;
     struct survey_table  *table;
     struct survey_column *column;
@@ -92,7 +103,7 @@ double survey_distinct(const struct survey *s, int table, int column);
 
 /* ---- what is drawn from it ---- */
 
-enum { CANDIDATES_MAX = 64, CANDIDATE_QUERIES_MAX = 16, CANDIDATE_WHY_SIZE = 400 };
+enum { CANDIDATES_MAX = 128, CANDIDATES_OF_QUERY_MAX = 16 /* one of many tables must not take the room of all others */, CANDIDATE_QUERIES_MAX = 16, CANDIDATE_WHY_SIZE = 400 };
 
 struct candidate_query { int query; double cost_before, cost_after; };   /* after: NAN until judged */
 

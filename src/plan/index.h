@@ -22,7 +22,8 @@ enum { USES_MAX = 12, USE_COLUMNS_MAX = 12, USE_NEEDS_MAX = 64 };
 struct table_use {
     int    table;
     char   alias[INDEX_NAME_SIZE];
-    int    equals, equal[USE_COLUMNS_MAX];       /* col = something known beforehand */
+    int    equals, equal[USE_COLUMNS_MAX];       /* col = something known beforehand, col = ANY (...), col IS NULL */
+    int    singles, single[USE_COLUMNS_MAX];     /* those of them that are equal to one value: not to any of a list, and not NULL */
     int    ranges, range[USE_COLUMNS_MAX];       /* col < something */
     int    joins, join[USE_COLUMNS_MAX];         /* col = a column of another table */
     int    orders, order[USE_COLUMNS_MAX];       /* rows are wanted in this order */
@@ -30,19 +31,20 @@ struct table_use {
     int    needs, need[USE_NEEDS_MAX];           /* every column that is looked at */
     bool   needs_all;                            /* more than can be told */
     bool   scans_whole;                          /* a sequential scan: what an index would replace */
+    bool   guessed;                              /* there is a range, a list, or a condition that is not understood: without its values the server can only guess how many rows it leaves */
     double rows;                                 /* that the scan is expected to give */
 };
 
 /* The uses in a query's plan; the deepest first. */
 int index_read(const struct survey *s, const struct survey_query *q, struct table_use uses[USES_MAX]);
 
-/* At most CANDIDATES_MAX; returns how many. */
+/* At most CANDIDATES_MAX, and CANDIDATES_OF_QUERY_MAX new ones for each statement; returns how many. */
 int index_draw(const struct survey *s, struct index_candidate *list);
 int index_score(const struct survey *s, struct index_candidate *list, int n);
 
 /*
  * The heaviest statement whose plan is wrong about its rows by a factor of ten or more while it compares several columns of
- * one table for equality: candidates for extended statistics.  Returns how many.
+ * one table for equality, and nothing else: candidates for extended statistics.  Returns how many.
  */
 struct misjudged { int query, table, columns, column[4]; double expected, actual; };
 int index_misjudged(const struct survey *s, struct misjudged *list, int max);

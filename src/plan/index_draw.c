@@ -35,20 +35,22 @@ int index_covering(const struct survey *s, int table, const int *key, const bool
     return -1;
 }
 
-/* A unique index on some of the columns that are compared already finds one row: nothing finds it faster. */
-static bool found_by_unique(const struct survey *s, const struct table_use *u)
+static bool among(const int *list, int n, int column)
+{
+    for (int i = 0; i < n; i++)
+        if (list[i] == column)
+            return true;
+    return false;
+}
+
+/* A unique index on some of these columns, each of them equal to one value, already finds one row: nothing finds it faster. */
+static bool found_by_unique(const struct survey *s, int table, const int *column, int n)
 {
     for (int i = 0; i < s->indexes; i++) {
         const struct survey_index *x = &s->index[i];
-        bool all = x->table == u->table && x->valid && !x->special && x->unique;
-        for (int k = 0; all && k < x->keys; k++) {
-            bool compared = false;
-            for (int e = 0; e < u->equals; e++)
-                compared = compared || u->equal[e] == x->key[k];
-            for (int e = 0; e < u->joins; e++)
-                compared = compared || u->join[e] == x->key[k];
-            all = compared;
-        }
+        bool all = x->table == table && x->valid && !x->special && x->unique;
+        for (int k = 0; all && k < x->keys; k++)
+            all = among(column, n, x->key[k]);
         if (all)
             return true;
     }
@@ -57,12 +59,12 @@ static bool found_by_unique(const struct survey *s, const struct table_use *u)
 
 /* ---- drawing ---- */
 
-struct drawing { const struct survey *s; struct index_candidate *list; int n; };
+struct drawing { const struct survey *s; struct index_candidate *list; int n, most; };   /* most: as many as there may be after this statement */
 
 static bool worth_a_look(const struct survey *s, int table)
 {
     const struct survey_table *t = &s->table[table];
-    return t->rows >= rows_min && t->bytes >= table_bytes_min;
+    return t->rows >= rows_min && t->bytes >= table_bytes_min && !t->held;   /* held: nobody knows what indexes it has */
 }
 
 /* The share of the rows that equality on these columns leaves, as if they were independent; NAN when nothing is known. */
@@ -127,7 +129,7 @@ static void offer(struct drawing *d, int query, int table, const int *key, const
             note_query(s, &d->list[i], query);
             return;
         }
-    if (d->n == CANDIDATES_MAX)
+    if (d->n == d->most)
         return;
     struct index_candidate *c = &d->list[d->n++];
     *c = (struct index_candidate){ .table = table, .keys = keys, .includes = includes, .equal = equal, .benefit_ms = (double)NAN, .overhead_ms = (double)NAN };
@@ -156,14 +158,6 @@ static int sort_equal(const struct survey *s, int table, const int *from, int n,
     while (enough < kept && enough < KEYS_MAX - 1 && share_left(s, table, key, enough) * s->table[table].rows > 10)
         enough++;
     return kept < enough ? kept : enough;
-}
-
-static bool among(const int *list, int n, int column)
-{
-    for (int i = 0; i < n; i++)
-        if (list[i] == column)
-            return true;
-    return false;
 }
 
 static bool is_hot(const struct survey *s, int query) { return s->query[query].total_ms >= share_hot * s->load_ms; }
@@ -222,27 +216,34 @@ static void draw_equal_and_more(struct drawing *d, int query, const struct table
         offer_both(d, query, u, key, descending, keys, equal);
 }
 
+/* The table as the inner side of a join: its rows looked up by what the other side has, and by what is known besides. */
+static void draw_join(struct drawing *d, int query, const struct table_use *u)
+{
+    int  known[2 * USE_COLUMNS_MAX], both[USE_COLUMNS_MAX], key[USE_COLUMNS_MAX], n = u->joins;
+    bool descending[USE_COLUMNS_MAX] = { false };
+    memcpy(known, u->join, (size_t)u->joins * sizeof *known);
+    memcpy(known + u->joins, u->single, (size_t)u->singles * sizeof *known);
+    if (u->joins == 0 || found_by_unique(d->s, u->table, known, u->joins + u->singles))
+        return;
+    memcpy(both, u->join, (size_t)n * sizeof *both);
+    int equal = sort_equal(d->s, u->table, both, n, key);
+    offer_both(d, query, u, key, descending, equal, equal);
+    for (int i = 0; i < u->equals; i++)
+        if (!among(both, n, u->equal[i]) && n < USE_COLUMNS_MAX)
+            both[n++] = u->equal[i];
+    if (n > u->joins)
+        draw_equal_and_more(d, query, u, both, n);
+}
+
+/* What a table is filtered by counts also where it is joined by its key: the join may begin with it. */
 static void draw_use(struct drawing *d, int query, const struct table_use *u)
 {
-    if (!worth_a_look(d->s, u->table) || d->s->table[u->table].kind == 'p' || found_by_unique(d->s, u))
+    if (!worth_a_look(d->s, u->table) || d->s->table[u->table].kind == 'p' || found_by_unique(d->s, u->table, u->single, u->singles))
         return;
     if (!d->s->has_hypopg && !u->scans_whole)
         return;   /* it is found by an index already, and nobody could say whether another would find it faster */
     draw_equal_and_more(d, query, u, u->equal, u->equals);
-    if (u->joins) {
-        int both[2 * USE_COLUMNS_MAX], n = 0;
-        for (int i = 0; i < u->joins; i++)
-            both[n++] = u->join[i];
-        int key[2 * USE_COLUMNS_MAX];
-        bool descending[2 * USE_COLUMNS_MAX] = { false };
-        int equal = sort_equal(d->s, u->table, both, n, key);
-        offer_both(d, query, u, key, descending, equal, equal);
-        for (int i = 0; i < u->equals; i++)
-            if (!among(both, n, u->equal[i]) && n < USE_COLUMNS_MAX)
-                both[n++] = u->equal[i];
-        if (n > u->joins)
-            draw_equal_and_more(d, query, u, both, n);
-    }
+    draw_join(d, query, u);
 }
 
 /* ---- merging ---- */
@@ -281,10 +282,11 @@ static void merge(struct drawing *d)
 
 int index_draw(const struct survey *s, struct index_candidate *list)
 {
-    struct drawing d = { s, list, 0 };
+    struct drawing d = { s, list, 0, 0 };
     for (int q = 0; q < s->queries; q++) {
         struct table_use uses[USES_MAX];
         int              n = index_read(s, &s->query[q], uses);
+        d.most = d.n + CANDIDATES_OF_QUERY_MAX < CANDIDATES_MAX ? d.n + CANDIDATES_OF_QUERY_MAX : CANDIDATES_MAX;
         for (int i = 0; i < n; i++)
             draw_use(&d, q, &uses[i]);
     }
@@ -313,7 +315,7 @@ int index_misjudged(const struct survey *s, struct misjudged *list, int max)
         struct table_use           uses[USES_MAX];
         int    many = index_read(s, query, uses);
         double expected = json_number_value(json_object_get(query->plan, "Plan Rows")), actual = query->rows / query->calls;
-        if (many != 1 || uses[0].equals < 2 || !rows_are_told(query->plan) || query->calls < 10)
+        if (many != 1 || uses[0].equals < 2 || uses[0].guessed || !rows_are_told(query->plan) || query->calls < 10)
             continue;
         if (fmax(actual, 1) < 10 * fmax(expected, 1) && fmax(expected, 1) < 10 * fmax(actual, 1))
             continue;
@@ -411,7 +413,8 @@ static void weigh(const struct survey *s, struct index_candidate *c)
     if (c->judged)
         used += snprintf(c->why + used, sizeof c->why - (size_t)used, ", of which it would save %.3g (by cost, with a hypothetical index)", c->benefit_ms);
     else
-        used += snprintf(c->why + used, sizeof c->why - (size_t)used, "; not judged, because hypopg is not installed here: how much of that it saves is not known");
+        used += snprintf(c->why + used, sizeof c->why - (size_t)used, "; not judged, because %s: how much of that it saves is not known",
+                         s->has_hypopg ? "hypopg took no such index" : "hypopg is not installed here");
     (void)snprintf(c->why + used, sizeof c->why - (size_t)used, "; writes would cost %.3g ms a second more%s; about %.1f MB", c->overhead_ms,
                    lost > 0 ? ", since updates that were HOT would not be any more" : "", c->bytes / 1048576);
 }

@@ -92,7 +92,7 @@ static struct piece take_name(struct piece p, char *out, size_t size)
 
 /* ---- columns ---- */
 
-struct reader { const struct survey *s; struct table_use *use; int n; };
+struct reader { const struct survey *s; struct table_use *use; int n; bool more; };
 
 static struct table_use *use_of(struct reader *r, const char *alias)
 {
@@ -102,19 +102,25 @@ static struct table_use *use_of(struct reader *r, const char *alias)
     return NULL;
 }
 
-/* "alias.column" and nothing else, perhaps cast between the kinds of text, which an index does not mind. */
+static bool piece_is(struct piece p, const char *text) { return p.n == strlen(text) && memcmp(p.s, text, p.n) == 0; }
+
+/* What text of any length becomes is what stands in its index; a number or an identifier said as text does not stand in any. */
+static bool cast_is_harmless(struct piece type, const struct survey_column *c)
+{
+    if (c->varying)
+        return piece_is(type, "text") || piece_is(type, "character varying");
+    bool padded = strcmp(c->type, "bpchar") == 0 || strcmp(c->type, "character") == 0 || strncmp(c->type, "character(", 10) == 0;
+    return padded && (piece_is(type, "bpchar") || piece_is(type, "character"));
+}
+
+/* "alias.column" and nothing else, perhaps cast in a way that an index does not mind. */
 static struct table_use *column_of(struct reader *r, struct piece p, int *column)
 {
-    static const char *const harmless[] = { "text", "character varying", "character", "bpchar" };
     p = strip(p);
-    size_t cast = find_outside(p, "::");
+    size_t       cast = find_outside(p, "::");
+    struct piece type = { NULL, 0 };
     if (cast < p.n) {
-        struct piece type = { p.s + cast + 2, p.n - cast - 2 };
-        bool         fine = false;
-        for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
-            fine = fine || (type.n == strlen(harmless[i]) && memcmp(type.s, harmless[i], type.n) == 0);
-        if (!fine)
-            return NULL;
+        type = (struct piece){ p.s + cast + 2, p.n - cast - 2 };
         p = strip((struct piece){ p.s, cast });
     }
     char alias[INDEX_NAME_SIZE], name[INDEX_NAME_SIZE];
@@ -124,6 +130,8 @@ static struct table_use *column_of(struct reader *r, struct piece p, int *column
     rest = take_name((struct piece){ rest.s + 1, rest.n - 1 }, name, sizeof name);
     struct table_use *u = rest.n == 0 ? use_of(r, alias) : NULL;
     *column = u ? survey_column_named(r->s, u->table, name) : -1;
+    if (*column >= 0 && type.s && !cast_is_harmless(type, survey_column_of(r->s, u->table, *column)))
+        return NULL;
     return *column >= 0 ? u : NULL;
 }
 
@@ -172,34 +180,41 @@ static void note_columns(struct reader *r, struct piece p, const struct table_us
 
 /* ---- conditions ---- */
 
-static void take_sides(struct reader *r, struct piece left, struct piece right, bool equality)
+enum comparison { RANGE, IS_NULL, EQUAL_TO_ANY, EQUAL_TO_ONE };
+
+/* Whether it was understood. */
+static bool take_sides(struct reader *r, struct piece left, struct piece right, enum comparison how)
 {
     int               column, other;
     bool              mine = false;
     struct table_use *u = column_of(r, left, &column);
     if (!u)
-        return;
+        return false;
     struct table_use *v = column_of(r, right, &other);
     note_columns(r, right, u, &mine);
     if (mine)
-        return;   /* two columns of one table: no index finds that */
-    if (!equality)
+        return false;   /* two columns of one table: no index finds that */
+    if (how == RANGE)
         add(u->range, &u->ranges, USE_COLUMNS_MAX, column);
     else if (v)
         add(u->join, &u->joins, USE_COLUMNS_MAX, column);
     else
         add(u->equal, &u->equals, USE_COLUMNS_MAX, column);
+    if (how == EQUAL_TO_ONE && !v)
+        add(u->single, &u->singles, USE_COLUMNS_MAX, column);
+    u->guessed = u->guessed || how == RANGE || how == EQUAL_TO_ANY;
+    return true;
 }
 
 static void take_clause(struct reader *r, struct piece p)
 {
-    static const struct { const char *text; bool equality; } operators[] = {
-        { " = ANY ", true }, { " = ", true }, { " <= ", false }, { " >= ", false }, { " < ", false }, { " > ", false },
+    static const struct { const char *text; enum comparison how; } operators[] = {
+        { " = ANY ", EQUAL_TO_ANY }, { " = ", EQUAL_TO_ONE }, { " <= ", RANGE }, { " >= ", RANGE }, { " < ", RANGE }, { " > ", RANGE },
     };
     p = strip(p);
     size_t null = find_outside(p, " IS NULL");
     if (null < p.n && null + strlen(" IS NULL") == p.n) {
-        take_sides(r, (struct piece){ p.s, null }, (struct piece){ "", 0 }, true);
+        r->more |= !take_sides(r, (struct piece){ p.s, null }, (struct piece){ "", 0 }, IS_NULL);
         return;
     }
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
@@ -207,17 +222,20 @@ static void take_clause(struct reader *r, struct piece p)
         if (at == p.n)
             continue;
         struct piece left = { p.s, at }, right = { p.s + at + len, p.n - at - len };
-        take_sides(r, left, right, operators[i].equality);
-        take_sides(r, right, left, operators[i].equality);
+        bool one = take_sides(r, left, right, operators[i].how), other = take_sides(r, right, left, operators[i].how);
+        r->more |= !one && !other;
         return;
     }
+    r->more = true;
 }
 
 static void take_condition(struct reader *r, struct piece p)
 {
     p = strip(p);
-    if (find_outside(p, " OR ") < p.n || (p.n > 4 && memcmp(p.s, "NOT ", 4) == 0))
+    if (find_outside(p, " OR ") < p.n || (p.n > 4 && memcmp(p.s, "NOT ", 4) == 0)) {
+        r->more = true;
         return;
+    }
     size_t at = find_outside(p, " AND ");
     if (at == p.n) {
         take_clause(r, p);
@@ -296,10 +314,12 @@ static void read_node(struct reader *r, const json_t *node)
 
 int index_read(const struct survey *s, const struct survey_query *q, struct table_use uses[USES_MAX])
 {
-    struct reader r = { s, uses, 0 };
+    struct reader r = { s, uses, 0, false };
     if (!q->plan)
         return 0;
     find_tables(&r, q->plan);
     read_node(&r, q->plan);
+    for (int i = 0; i < r.n; i++)
+        uses[i].guessed = uses[i].guessed || r.more;
     return r.n;
 }

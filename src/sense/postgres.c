@@ -239,15 +239,16 @@ static bool statements_are_due(struct sense_pg *pg, int64_t wall_us)
 
 static void begin_turn(struct sense_pg *pg)
 {
-    char followed[IDS_TEXT], own[IDS_TEXT];
-    const char *const values[2] = { followed, own };
+    char followed[IDS_TEXT], own[IDS_TEXT], backend[16];
+    const char *const values[2] = { followed, own }, *const session[1] = { backend };
     struct line_item items[QUESTION_COUNT + 1];
     pg->asked = 0;
     pg->got = 0;
     pg->got_activity = false;
     reading_begin(&pg->reading);
     if (pg->session_due) {
-        items[0] = (struct line_item){ .name = "sense_session", .sql = sql_sense_session };
+        (void)snprintf(backend, sizeof backend, "%d", PQbackendPID(line_conn(pg->quick)));
+        items[0] = (struct line_item){ .name = "sense_session", .sql = sql_sense_session, .n = 1, .values = session };
         pg->asked_q[pg->asked++] = QUESTION_COUNT;
         pg->session_due = false;
     }

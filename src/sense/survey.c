@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATEMENT_MS = 5000, LOCK_MS = 300, PARAMETERS_MAX = 200, COUNT_ROWS_MIN = 10000, COUNT_VALUES_MAX = 2000, COUNT_COLUMNS_MAX = 20 };
+enum { STATEMENT_MS = 5000 /* for what concerns one statement or one column */, CATALOGUE_MS = 30000 /* a hundred thousand tables take their time */, LOCK_MS = 300, PARAMETERS_MAX = 200, COUNT_ROWS_MIN = 10000, COUNT_VALUES_MAX = 2000, COUNT_COLUMNS_MAX = 20, PLAN_TEXT_MAX = 512 * 1024 };
 
 struct surveyor {
     struct pg_link *link;
@@ -59,10 +59,22 @@ static enum err run(struct surveyor *v, const char *sql, struct fault *fault) { 
 
 /* ---- the session ---- */
 
+/* A borrowed session is not ours to set: the next one to borrow it would find it read-only. */
+static enum err check_own_session(struct surveyor *v, struct fault *fault)
+{
+    PGresult *r CLEANUP(pg_result_clear) = NULL;
+    enum err  e = ask(v, sql_survey_backend, 0, NULL, &r, fault);
+    if (e != OK || whole(r, 0, 0) == PQbackendPID(pg_link_conn(v->link)))
+        return e;
+    e = fail(fault, ERR_STATE, "a connection pooler answers, not the server itself");
+    fail_hint(fault, "let dsn name PostgreSQL directly: settings of a borrowed session would stay with whoever borrows it next");
+    return e;
+}
+
 enum err surveyor_open(const struct pg_link_conf *conf, int64_t deadline_us, struct surveyor **v, struct fault *fault)
 {
     struct pg_link_conf own = *conf;
-    own.statement_timeout_ms = STATEMENT_MS;
+    own.statement_timeout_ms = CATALOGUE_MS;
     own.lock_timeout_ms = LOCK_MS;
     own.keepalives = true;
     *v = calloc(1, sizeof **v);
@@ -70,6 +82,8 @@ enum err surveyor_open(const struct pg_link_conf *conf, int64_t deadline_us, str
         return fail(fault, ERR_LIMIT, "no memory for a survey");
     (*v)->deadline_us = deadline_us;
     enum err e = pg_link_open(&own, deadline_us, &(*v)->link, fault);
+    if (e == OK)
+        e = check_own_session(*v, fault);
     if (e == OK)
         e = run(*v, "SET default_transaction_read_only = on", fault);
     if (e == OK)
@@ -79,6 +93,13 @@ enum err surveyor_open(const struct pg_link_conf *conf, int64_t deadline_us, str
         *v = NULL;
     }
     return e;
+}
+
+static enum err allow(struct surveyor *v, int ms, struct fault *fault)
+{
+    char sql[64];
+    (void)snprintf(sql, sizeof sql, "SET statement_timeout = %d", ms);
+    return run(v, sql, fault);
 }
 
 void surveyor_watch(struct surveyor *v, bool (*give_up)(void *ctx), void *ctx) { pg_link_watch(v->link, give_up, ctx); }
@@ -106,13 +127,9 @@ static enum err look_database(struct surveyor *v, struct survey *s, struct fault
     s->has_statements = pg_cell(r, 0, 4) != NULL;
     s->has_hypopg = pg_cell(r, 0, 5) != NULL;
     s->standbys = (int)whole(r, 0, 6);
-    if (!s->database || !s->role)
-        return no_memory(fault);
-    /* The statements' own schemas come first: their texts name tables as their sessions found them. */
-    char path[400];
-    (void)snprintf(path, sizeof path, "SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), '%.100s', '%.100s'), false)",
-                   s->has_statements ? pg_cell(r, 0, 4) : "public", s->has_hypopg ? pg_cell(r, 0, 5) : "public");
-    return run(v, path, fault);
+    s->sees_all = yes(r, 0, 7);
+    s->superuser = yes(r, 0, 8);
+    return s->database && s->role ? run(v, sql_survey_path, fault) : no_memory(fault);
 }
 
 static double per_second(const struct survey *s, double count) { return count / fmax(s->stats_s, 1); }
@@ -136,7 +153,7 @@ static enum err look_tables(struct surveyor *v, struct survey *s, struct fault *
                                     .live_rows = number(r, i, 6), .bytes = number(r, i, 7), .all_visible = number(r, i, 8), .inserts = per_second(s, number(r, i, 9)),
                                     .updates = per_second(s, number(r, i, 10)), .hot_updates = per_second(s, number(r, i, 11)), .deletes = per_second(s, number(r, i, 12)),
                                     .seq_scans = per_second(s, number(r, i, 13)), .seq_rows = per_second(s, number(r, i, 14)), .modified = number(r, i, 15), .analyzed_us = whole(r, i, 16),
-                                    .analyze_at = number(r, i, 17) };
+                                    .analyze_at = number(r, i, 17), .held = yes(r, i, 18) };
         if (t->rows < 0)
             t->rows = (double)NAN;
         if (!t->schema || !t->name)
@@ -172,7 +189,7 @@ static enum err look_columns(struct surveyor *v, struct survey *s, const char *o
     for (int i = 0; i < s->columns; i++) {
         struct survey_table *t = &s->table[whole(r, i, 0)];
         s->column[i] = (struct survey_column){ .name = keep(s, r, i, 2), .type = keep(s, r, i, 3), .sortable = yes(r, i, 4), .n_distinct = number(r, i, 5), .correlation = number(r, i, 6),
-                                               .null_frac = number(r, i, 7), .width = number(r, i, 8), .analyzed = yes(r, i, 9), .counted = (double)NAN };
+                                               .null_frac = number(r, i, 7), .width = number(r, i, 8), .analyzed = yes(r, i, 9), .varying = yes(r, i, 10), .counted = (double)NAN };
         if (t->columns++ == 0)
             t->first_column = i;
         if (!s->column[i].name || !s->column[i].type)
@@ -195,10 +212,24 @@ static void take_keys(const struct survey *s, struct survey_index *x, const char
         x->special |= x->key[i] < 0;
         long option = (int)i < x->keys && options ? strtol(options, (char **)(uintptr_t)&options, 10) : 0;
         x->descending[i] = (option & 1) != 0;
-        x->special |= option == 1 || option == 2;   /* nulls where the order alone would not put them */
+        x->own_order |= option == 1 || option == 2;   /* nulls where the order alone would not put them */
     }
+    x->special |= x->own_order;
     x->includes = (int)n - x->keys;
     json_decref(list);
+}
+
+/* "built by Homeostat at 2026-01-31T23:59:59.123Z, ...", as act/pg_index.c writes it. */
+static int64_t built_at(const char *comment)
+{
+    static const char before[] = "built by Homeostat at ";
+    char              when[32];
+    if (!comment || strncmp(comment, before, sizeof before - 1) != 0)
+        return 0;
+    comment += sizeof before - 1;
+    (void)snprintf(when, sizeof when, "%.*s", (int)strcspn(comment, ","), comment);
+    int64_t at = clock_parse(when);
+    return at > 0 ? at : 0;
 }
 
 static enum err look_indexes(struct surveyor *v, struct survey *s, const char *oids, struct fault *fault)
@@ -218,7 +249,8 @@ static enum err look_indexes(struct surveyor *v, struct survey *s, const char *o
         struct survey_index *x = &s->index[i];
         *x = (struct survey_index){ .table = (int)whole(r, i, 0), .oid = whole(r, i, 1), .name = keep(s, r, i, 2), .unique = yes(r, i, 3), .constraint = yes(r, i, 4), .valid = yes(r, i, 5),
                                     .method = keep(s, r, i, 6), .keys = (int)whole(r, i, 7), .condition = keep(s, r, i, 10), .definition = keep(s, r, i, 11), .scans = number(r, i, 12),
-                                    .bytes = number(r, i, 13), .building = yes(r, i, 14), .special = yes(r, i, 15) };
+                                    .bytes = number(r, i, 13), .building = yes(r, i, 14), .own_order = yes(r, i, 15), .attached = yes(r, i, 16), .foreign_key = keep(s, r, i, 17),
+                                    .built_us = built_at(pg_cell(r, i, 18)) };
         if (!x->name || !x->method || !x->definition)
             return no_memory(fault);
         x->special |= x->condition != NULL || strcmp(x->method, "btree") != 0;
@@ -279,6 +311,8 @@ static enum err explain_prepared(struct surveyor *v, json_t **plan, struct fault
     e = ask(v, sql.s, 0, NULL, &x, fault);
     if (e != OK)
         return e;
+    if (pg_cell(x, 0, 0) && strlen(pg_cell(x, 0, 0)) > PLAN_TEXT_MAX)   /* thousands of partitions, most likely */
+        return fail(fault, ERR_LIMIT, "its plan is longer than %d bytes", PLAN_TEXT_MAX);
     json_t *all = pg_cell(x, 0, 0) ? json_loads(pg_cell(x, 0, 0), 0, NULL) : NULL;
     *plan = json_incref(json_object_get(json_array_get(all, 0), "Plan"));
     json_decref(all);
@@ -308,7 +342,11 @@ static enum err look_statements(struct surveyor *v, struct survey *s, struct fau
     PGresult *r CLEANUP(pg_result_clear) = NULL;
     char      most[16];
     (void)snprintf(most, sizeof most, "%d", SURVEY_QUERIES_MAX);
-    enum err e = ask(v, sql_survey_statements, 1, (const char *[]){ most }, &r, fault);
+    enum err e = allow(v, CATALOGUE_MS, fault);
+    if (e == OK)
+        e = ask(v, sql_survey_statements, 1, (const char *[]){ most }, &r, fault);
+    if (e == OK)
+        e = allow(v, STATEMENT_MS, fault);
     if (e != OK)
         return e;
     for (int i = 0; i < PQntuples(r) && s->queries < SURVEY_QUERIES_MAX; i++) {
@@ -317,12 +355,15 @@ static enum err look_statements(struct surveyor *v, struct survey *s, struct fau
         *q = (struct survey_query){ .id = whole(r, i, 1), .text = keep(s, r, i, 2), .calls = number(r, i, 3), .total_ms = number(r, i, 4), .rows = number(r, i, 5), .cost = (double)NAN };
         s->load_ms = number(r, i, 0);
         s->statements_s = number(r, i, 6);
-        if (!q->text)
+        s->nested = (int)whole(r, i, 7);
+        if (!q->text) {
+            s->queries--;   /* one without a text is none */
             return no_memory(fault);
+        }
         if (explain(v, q->text, &q->plan, &why) == OK)
             q->cost = json_number_value(json_object_get(q->plan, "Total Cost"));
         else
-            q->why_not = arena_text(&s->arena, why.text);
+            q->why_not = arena_text(&s->arena, why.text), s->denied += why.code == ERR_DENIED;
         if (!pg_link_alive(v->link))
             return fail(fault, why.code, "%s", why.text);
     }
@@ -342,10 +383,13 @@ enum err surveyor_look(struct surveyor *v, struct survey *s, struct fault *fault
         e = look_indexes(v, s, oids, fault);
     free(oids);
     if (e == OK)
+        e = allow(v, STATEMENT_MS, fault);
+    if (e == OK)
         look_distinct(v, s);
     struct fault why = { 0 };
     if (e == OK && s->has_statements && look_statements(v, s, &why) != OK) {
         s->has_statements = false;   /* not preloaded, or not ours to read: told in the report, and no reason to tell nothing else */
+        s->why_no_statements = arena_printf(&s->arena, "%s%s", why.text, why.code == ERR_MISSING ? "; what came with a server before 14 needs ALTER EXTENSION pg_stat_statements UPDATE" : "");
         if (!pg_link_alive(v->link))
             e = fail(fault, why.code, "%s", why.text);
     }

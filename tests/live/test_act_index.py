@@ -1,4 +1,5 @@
 """postgres.index and postgres.analyze against a real server: built beside running work, read back, and never a leftover of ours."""
+import re
 import subprocess
 import threading
 import time
@@ -62,7 +63,8 @@ def test_an_index_is_built_read_back_and_its_undo_leaves_nothing(actor):
     assert indexes(actor.pg) == {step["params"]["name"]: True}
     definition = actor.pg.value("SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'orders'::regclass")
     assert definition.endswith("(customer, placed DESC) INCLUDE (state)")
-    assert "Homeostat" in actor.pg.value("SELECT obj_description(indexrelid) FROM pg_index WHERE indrelid = 'orders'::regclass")
+    comment = actor.pg.value("SELECT obj_description(indexrelid) FROM pg_index WHERE indrelid = 'orders'::regclass")
+    assert re.fullmatch(r"built by Homeostat at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z, action test-action", comment), comment     # as the survey reads it
     assert actor.recover(step, snapshot)["outcome"] == "done"
     assert actor.act(step, snapshot)["outcome"] == "done"      # once more does no harm
     undone = actor.undo(step, snapshot)
@@ -131,6 +133,23 @@ def test_a_build_that_waits_too_long_for_a_writer_leaves_nothing_and_names_the_w
     assert (report["outcome"], report["code"]) == ("untouched", "BUSY"), report
     assert "idle in transaction" in report["hint"]
     assert indexes(actor.pg) == {}
+
+
+def test_a_bound_on_transactions_does_not_end_a_build(actor):
+    if int(actor.pg.value("SHOW server_version_num")) < 170000:
+        pytest.skip("transaction_timeout came with 17")
+    step = index_step("orders", ["customer"])
+    snapshot = actor.snapshot(step)
+    writer = Writer(actor.pg)
+    actor.pg.psql("ALTER ROLE postgres SET transaction_timeout = '1s'")
+    try:
+        running = actor.start("act", step, snapshot)
+        until(lambda: indexes(actor.pg) == {step["params"]["name"]: False})
+        time.sleep(2)
+        writer.close()
+        assert actor.finish(running)["outcome"] == "done"
+    finally:
+        actor.pg.psql("ALTER ROLE postgres RESET transaction_timeout")
 
 
 def test_a_build_whose_hand_is_killed_is_ended_by_the_server_recovered_and_cleared_away(actor):
@@ -238,6 +257,14 @@ def test_an_index_on_the_same_columns_under_another_name_is_enough(actor):
     actor.pg.psql("CREATE INDEX theirs ON orders (customer, placed DESC)")
     assert "theirs" in refused(actor, index_step("orders", ["customer", "placed desc"]))["text"]
     assert actor.probe(index_step("orders", ["customer", "placed"]))["ok"]
+
+
+def test_an_index_on_the_same_column_in_another_collation_or_class_is_not_the_same(actor):
+    actor.pg.psql("CREATE TABLE people AS SELECT 'name ' || g AS name FROM generate_series(1, 5000) g; ANALYZE people")
+    actor.pg.psql('CREATE INDEX c_name ON people (name COLLATE "C"); CREATE INDEX pattern_name ON people (name text_pattern_ops)')
+    assert actor.probe(index_step("people", ["name"]))["ok"]
+    actor.pg.psql("CREATE INDEX plain_name ON people (name)")
+    assert "plain_name" in refused(actor, index_step("people", ["name"]))["text"]
 
 
 def test_a_name_that_does_not_belong_to_the_columns_is_refused(actor):

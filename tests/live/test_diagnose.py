@@ -2,6 +2,8 @@
 import glob
 import json
 import os
+import socket
+import struct
 import subprocess
 import threading
 import time
@@ -79,7 +81,7 @@ def suggested(r, table):
     return [(x["columns"], x["include"]) for x in r["indexes"] if x["table"] == table]
 
 
-def test_the_look_tells_double_and_redundant_indexes_and_what_ails_the_statistics(watching):
+def test_the_look_tells_double_and_redundant_indexes_and_what_ails_the_statistics(shop, watching):
     r = report(watching)
     assert r["error"] is None, r
     assert set(told(r, 202)) == {"public.orders_state_again"} and told(r, 202)["public.orders_state_again"]["advice"] == 'DROP INDEX CONCURRENTLY "public"."orders_state_again"'
@@ -87,6 +89,8 @@ def test_the_look_tells_double_and_redundant_indexes_and_what_ails_the_statistic
     assert "public.stale" in told(r, 206) and "public.never" in told(r, 205)
     assert told(r, 206)["public.stale"]["plan"]["steps"][0]["action"] == "postgres.analyze"
     assert "public.twins" in told(r, 208), r["findings"]
+    with shop.connect() as trying, trying.cursor() as cursor:
+        cursor.execute("BEGIN; " + told(r, 208)["public.twins"]["advice"] + "; ROLLBACK")      # it is SQL, also before 16
     assert set(told(r, 209)) == {"public.liars"} and "10 different values" in told(r, 209)["public.liars"]["text"]
     assert any("only database postgres" in limit for limit in r["limits"])
 
@@ -117,6 +121,147 @@ def test_hypothetical_indexes_judge_what_a_candidate_saves(shop, watching):
         shop.psql("DROP EXTENSION hypopg")
 
 
+def test_an_index_in_another_collation_is_no_double_and_stands_in_for_no_other(shop, watching):
+    shop.psql('CREATE TABLE people AS SELECT g AS id, md5(g::text) AS name FROM generate_series(1, 40000) g; VACUUM ANALYZE people')
+    shop.psql('CREATE INDEX people_c ON people (name COLLATE "C")')
+    try:
+        for i in range(50):
+            shop.psql("SELECT id FROM people WHERE name = %s", (str(i),))
+        r = report(watching)
+        assert any(columns == ["name"] for columns, _ in suggested(r, "people")), json.dumps(r["indexes"], indent=1)
+        shop.psql("CREATE INDEX people_plain ON people (name); CREATE INDEX people_pattern ON people (name text_pattern_ops)")
+        r = report(watching)
+        assert not any(subject.startswith("public.people") for n in (202, 203) for subject in told(r, n)), r["findings"]
+        assert not suggested(r, "people")
+    finally:
+        shop.psql("DROP TABLE people")
+
+
+def test_statements_of_sessions_with_another_path_are_planned_where_their_names_mean_one_table_only(shop, watching):
+    shop.psql('CREATE SCHEMA "The Farm"; CREATE SCHEMA a; CREATE SCHEMA b; CREATE TABLE a.twin (n int); CREATE TABLE b.twin (n int)')
+    shop.psql('CREATE TABLE "The Farm".parcel AS SELECT g AS id FROM generate_series(1, 100) g')
+    try:
+        shop.psql('SET search_path = "The Farm"; SELECT count(*) FROM parcel, pg_sleep(1)')
+        shop.psql("SET search_path = b; SELECT count(*) FROM twin, pg_sleep(1)")
+        r = report(watching)
+        why = {name: q["why_no_plan"] for q in r["statements"] for name in ("parcel", "twin") if f"FROM {name}," in q["text"]}
+        assert why["parcel"] == "" and "twin" in why["twin"], r["statements"]
+        assert any("search_path" in limit for limit in r["limits"]), r["limits"]
+    finally:
+        shop.psql('DROP SCHEMA "The Farm", a, b CASCADE')
+
+
+def test_a_partitioned_table_is_analysed_as_a_whole_because_autovacuum_never_does(shop, make_homeostat):
+    shop.psql("CREATE TABLE logged (day int, n int) PARTITION BY LIST (day); CREATE TABLE logged_1 PARTITION OF logged FOR VALUES IN (1); CREATE TABLE logged_2 PARTITION OF logged FOR VALUES IN (2)")
+    shop.psql("CREATE INDEX logged_n ON logged (n); CREATE INDEX logged_n_again ON logged (n)")
+    shop.psql("INSERT INTO logged SELECT g % 2 + 1, g FROM generate_series(1, 4000) g; ANALYZE logged_1; ANALYZE logged_2")
+    h = make_homeostat(shop, mode="auto", policy="changes: { per_hour: 1000, cool_down: 0s }\nrisk: { auto_max: 0.9 }\n", tune={"settle": "1h"}, restart=False).start()
+    h.wait_facts()
+    r = report(h)
+    assert "partitions" in told(r, 205)["public.logged"]["text"] and not [f for f in r["findings"] if f["subject"].startswith("public.logged_1_n")], r["findings"]
+    assert any("partitioned" in limit for limit in r["limits"]), r["limits"]
+    assert told(r, 202)["public.logged_n_again"]["advice"].startswith('DROP INDEX "public"."logged_n_again"')
+    case = h.propose(told(r, 205)["public.logged"]["plan"])
+    h.call("POST", f"/case/{case}/approve", {}, who="anna")
+    assert h.wait_ended(case)["status"] == "CLOSED", "\n".join(h.story(case))
+    assert shop.value("SELECT count(*) FROM pg_stats WHERE tablename = 'logged' AND inherited") == 2
+    h.stop()
+    shop.psql("DROP TABLE logged")
+
+
+def test_statements_with_a_comment_before_them_are_looked_at(shop, watching):
+    shop.psql("-- name: CountCustomers :one\n/* traced='1' */ SELECT count(*) FROM customer, pg_sleep(1)")
+    r = report(watching)
+    assert [q for q in r["statements"] if "FROM customer, pg_sleep" in q["text"] and q["why_no_plan"] == ""], r["statements"]
+
+
+def test_statements_that_functions_run_are_said_to_be_left_out(shop, watching):
+    shop.psql("CREATE FUNCTION customers() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT count(*) FROM customer); END $$")
+    try:
+        shop.psql("SET pg_stat_statements.track = 'all'; SELECT customers()")
+        assert any("that functions run" in limit for limit in report(watching)["limits"])
+    finally:
+        shop.psql("DROP FUNCTION customers()")
+
+
+def test_a_statement_with_a_text_without_end_is_told_in_brief_and_not_planned(shop, watching):
+    shop.psql("SELECT count(*) FROM pg_sleep(1), customer WHERE " + " AND ".join(f"id <> {i}" for i in range(2000)))
+    q = [q for q in report(watching)["statements"] if "FROM pg_sleep($1), customer" in q["text"]]
+    assert len(q) == 1 and len(q[0]["text"]) <= 303 and "longer than" in q[0]["why_no_plan"], q
+
+
+def test_an_extension_that_an_upgrade_left_old_is_told_with_what_mends_it(shop, make_homeostat):
+    dsn = shop.create_database("elder")
+    shop.psql("CREATE EXTENSION pg_stat_statements VERSION '1.8'", database="elder")
+    h = make_homeostat(shop, mode="watch", target={"dsn": dsn}, restart=False).start()
+    h.wait_facts()
+    r = report(h)
+    h.stop()
+    assert r["error"] is None and any("ALTER EXTENSION pg_stat_statements UPDATE" in limit for limit in r["limits"]), r
+    shop.psql("DROP DATABASE elder WITH (FORCE)")
+
+
+def test_a_table_that_somebody_holds_exclusively_does_not_end_the_look(shop, watching):
+    holder = shop.connect()
+    holder.autocommit = False
+    try:
+        with holder.cursor() as cursor:
+            cursor.execute("LOCK TABLE stale IN ACCESS EXCLUSIVE MODE; REINDEX INDEX orders_state_placed")
+        r = report(watching)
+    finally:
+        holder.rollback()
+        holder.close()
+    assert r["error"] is None and any("exclusively" in limit for limit in r["limits"]), r
+    assert "public.orders_state_again" in told(r, 202)
+
+
+class Pooler:
+    """Passes everything on, and gives out sessions under another number than the server's, as poolers do."""
+
+    def __init__(self, port):
+        self.upstream, self.listener = port, socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.upstream))
+            threading.Thread(target=self.pass_on, args=(client, server, False), daemon=True).start()
+            threading.Thread(target=self.pass_on, args=(server, client, True), daemon=True).start()
+
+    @staticmethod
+    def pass_on(source, to, renumber):
+        key = b"K\0\0\0\x0c"       # BackendKeyData
+        try:
+            while data := source.recv(65536):
+                if renumber and key in data:
+                    at, renumber = data.index(key) + len(key), False
+                    data = data[:at] + struct.pack("!i", struct.unpack("!i", data[at:at + 4])[0] ^ 1) + data[at + 4:]
+                to.sendall(data)
+        except OSError:
+            pass
+        for end in (source, to):
+            try:
+                end.shutdown(socket.SHUT_RDWR)      # the other thread waits at it
+            except OSError:
+                pass
+            end.close()
+
+
+def test_a_session_that_a_pooler_lends_is_not_made_read_only_for_whoever_has_it_next(shop, make_homeostat):
+    pooler = Pooler(shop.port)
+    h = make_homeostat(shop, mode="watch", target={"dsn": shop.dsn.replace(f"port={shop.port}", f"port={pooler.port}")}, restart=False).start()
+    h.wait_facts()
+    r = report(h)
+    h.stop()
+    pooler.listener.close()
+    assert "pooler" in r["error"] and "dsn" in r["hint"], r
+
+
 def test_the_look_changes_nothing_and_leaves_no_session_behind(shop, watching):
     def state():
         return shop.psql("SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1")
@@ -136,7 +281,8 @@ def test_an_invalid_index_is_told_and_a_role_that_may_not_read_is_told_what_it_l
     h = make_homeostat(shop, mode="watch", target={"dsn": shop.dsn.replace("user=postgres", "user=looker")}, restart=False).start()
     h.wait_facts()
     r = report(h)
-    assert r["error"] is None and any("pg_read_all_data" in limit for limit in r["limits"]), r
+    assert r["error"] is None and any("GRANT pg_read_all_data" in limit for limit in r["limits"]), r
+    assert not any("superuser" in limit for limit in r["limits"]) and any("superuser" in limit for limit in report(watching)["limits"])
     assert all(not x["may_build"] for x in r["indexes"])
     assert not any("plan" in f for f in r["findings"])
 

@@ -2,8 +2,11 @@
 import json
 import os
 import re
+import signal
 import subprocess
+import time
 
+import psycopg2
 import pytest
 
 from conftest import BUILD, ROOT
@@ -81,6 +84,40 @@ def test_the_statements_run_against_views_of_that_shape(postgres, version):
                 for recorded in answers_with(name):
                     assert got == recorded, name
         cursor.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+def test_a_session_that_a_pooler_lends_is_left_as_it_is(postgres):
+    with postgres.connect() as c, c.cursor() as cursor:
+        cursor.execute("PREPARE asked AS " + statements()["sense_session"].rstrip(";"))
+        for told, is_set in ((c.get_backend_pid() + 1, "off"), (c.get_backend_pid(), "on")):
+            cursor.execute(f"EXECUTE asked ({told})")
+            cursor.execute("SHOW default_transaction_read_only")
+            assert cursor.fetchone() == (is_set,)
+
+
+def test_the_age_of_the_counters_outlives_a_restart_and_begins_anew_with_a_crash(fresh_postgres):
+    pg, sql = fresh_postgres, statements()["survey_database"].rstrip(";")
+
+    def older_than(moment):
+        return pg.value(f"SELECT now() - stats_s * interval '1 second' < {moment} FROM ({sql}) AS s")
+    pg.stop()
+    pg.start()
+    assert older_than("pg_postmaster_start_time()")
+    before = pg.value("SELECT clock_timestamp()")
+    witness, victim = pg.connect(), pg.connect()
+    os.kill(victim.get_backend_pid(), signal.SIGKILL)    # the server goes on, its counters do not
+    with pytest.raises(psycopg2.Error), witness.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(60)")            # every session ends with the one that died
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            pg.value("SELECT 1")
+            break
+        except psycopg2.Error:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert pg.value("SELECT pg_postmaster_start_time() < %s", (before,))
+    assert not older_than(f"'{before}'::timestamptz")
 
 
 def recordings():

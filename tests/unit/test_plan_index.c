@@ -25,6 +25,8 @@ static void fresh(void)
     };
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
         column[i] = (struct survey_column){ .name = columns[i].name, .type = "integer", .sortable = true, .analyzed = true, .n_distinct = columns[i].distinct, .width = columns[i].width };
+    column[STATE].type = "character varying(8)";
+    column[STATE].varying = true;
     table[0] = (struct survey_table){ .schema = "public", .name = "orders", .kind = 'r', .ours = true, .rows = 1e6, .bytes = 1e8, .all_visible = 0.95, .first_column = 0, .columns = 5 };
     table[1] = (struct survey_table){ .schema = "public", .name = "small", .kind = 'r', .ours = true, .rows = 100, .bytes = 8192, .first_column = 5, .columns = 1 };
     index_[0] = (struct survey_index){ .table = 0, .name = "orders_pkey", .definition = "", .method = "btree", .unique = true, .constraint = true, .valid = true, .keys = 1, .key = { ID } };
@@ -104,7 +106,7 @@ static void conditions_that_no_index_serves_are_passed_over(void **state)
     (void)state;
     static const char *const useless[] = {
         "'Filter':'((o.customer = 1) OR (o.state = 2))'", "'Filter':'(lower(o.note) = $1)'", "'Filter':'(o.customer = o.state)'", "'Filter':'(NOT (o.customer = 1))'",
-        "'Filter':'((o.customer)::numeric = $1)'", "'Filter':'(o.customer <> 5)'", "'Filter':'(o.note ~~ ^%o.customer = 1%^::text)'", "'Filter':'(o.unknown = 1)'", "'Filter':'(((('",
+        "'Filter':'((o.customer)::numeric = $1)'", "'Filter':'((o.id)::text = $1)'", "'Filter':'((o.state)::bpchar = $1)'", "'Filter':'((o.id)::character varying = $1)'", "'Filter':'(o.customer <> 5)'", "'Filter':'(o.note ~~ ^%o.customer = 1%^::text)'", "'Filter':'(o.unknown = 1)'", "'Filter':'(((('",
         "'Filter':'(o.note = ^it^^s (AND^::text) OR (o.id = 1)'", "'Filter':''",
     };
     for (size_t i = 0; i < sizeof useless / sizeof useless[0]; i++) {
@@ -116,6 +118,27 @@ static void conditions_that_no_index_serves_are_passed_over(void **state)
         assert_int_equal(index_read(&s, &s.query[q], uses), 1);
         if (uses[0].equals || uses[0].ranges || uses[0].joins)
             fail_msg("%s was taken for something", useless[i]);
+    }
+}
+
+static void a_cast_between_kinds_of_text_is_looked_through_and_no_other(void **state)
+{
+    (void)state;
+    static const struct { const char *type; bool varying; const char *cast; int equals; } casts[] = {
+        { "text", true, "character varying", 1 }, { "character varying", true, "text", 1 }, { "short_name", true, "text", 1 }, { "character(8)", false, "bpchar", 1 }, { "bpchar", false, "bpchar", 1 },
+        { "character(8)", false, "text", 0 }, { "text", true, "bpchar", 0 }, { "uuid", false, "text", 0 }, { "citext", false, "text", 0 }, { "integer", false, "bpchar", 0 },
+    };
+    for (size_t i = 0; i < sizeof casts / sizeof casts[0]; i++) {
+        char             plan[300];
+        struct table_use uses[USES_MAX];
+        fresh();
+        column[NOTE].type = casts[i].type;
+        column[NOTE].varying = casts[i].varying;
+        (void)snprintf(plan, sizeof plan, "{'Node Type':'Seq Scan','Schema':'public','Relation Name':'orders','Alias':'o','Total Cost':1,'Filter':'((o.note)::%s = $1)'}", casts[i].cast);
+        int q = ask(plan, 1, NULL);
+        assert_int_equal(index_read(&s, &s.query[q], uses), 1);
+        if (uses[0].equals != casts[i].equals)
+            fail_msg("%s as %s", casts[i].type, casts[i].cast);
     }
 }
 
@@ -148,6 +171,37 @@ static void join_columns_are_tried_like_equality(void **state)
         assert_int_equal(list[i].table, 0);   /* nothing for a table of a page */
 }
 
+static void a_table_that_is_joined_by_its_key_gets_an_index_for_what_it_is_filtered_by(void **state)
+{
+    (void)state;
+    fresh();
+    ask("{'Node Type':'Hash Join','Hash Cond':'(s.a = o.id)','Total Cost':30000,'Plans':[{'Node Type':'Seq Scan','Schema':'public','Relation Name':'small','Alias':'s'},"
+        "{'Node Type':'Hash','Plans':[" SCAN("o", "'Output':['o.id','o.note'],'Filter':'(o.customer = $1)'") "]}]}", 50000, NULL);
+    int n = draw();
+    assert_int_equal(n, 1);
+    assert_string_equal(columns_of(&list[0]), "customer");   /* by its key a row is found already */
+}
+
+static void a_unique_index_does_not_find_what_is_null_or_any_of_a_list(void **state)
+{
+    (void)state;
+    static const char *const conditions[] = { "'Filter':'((o.customer IS NULL) AND (o.placed = $1))'", "'Filter':'((o.customer = ANY ($2)) AND (o.placed = $1))'" };
+    for (int i = 0; i < 3; i++) {
+        char plan[400];
+        fresh();
+        index_[1] = (struct survey_index){ .table = 0, .name = "x", .definition = "", .method = "btree", .unique = true, .valid = true, .keys = 1, .key = { CUSTOMER } };
+        s.indexes = 2;
+        (void)snprintf(plan, sizeof plan, "{'Node Type':'Seq Scan','Schema':'public','Relation Name':'orders','Alias':'o','Total Cost':20000,%s}",
+                       i < 2 ? conditions[i] : "'Filter':'((o.customer = $2) AND (o.placed = $1))'");
+        ask(plan, 50000, NULL);
+        int n = draw();
+        if (i < 2)
+            assert_true(drawn(n, "placed"));
+        else
+            assert_int_equal(n, 0);
+    }
+}
+
 static void what_is_there_already_is_not_drawn(void **state)
 {
     (void)state;
@@ -178,6 +232,10 @@ static void unselective_columns_unsortable_ones_and_partitioned_tables_get_no_in
     fresh();
     table[0].kind = 'p';
     ask(SCAN("o", "'Filter':'(o.customer = $1)'"), 50000, NULL);
+    assert_int_equal(draw(), 0);
+    table[0].kind = 'r';
+    assert_int_equal(draw(), 1);
+    table[0].held = true;   /* its indexes were not looked at */
     assert_int_equal(draw(), 0);
 }
 
@@ -274,7 +332,10 @@ static void without_hypothetical_indexes_a_candidate_says_that_nobody_has_judged
     ask(SCAN("o", "'Output':['o.note'],'Filter':'(o.customer = $1)'"), 50000, NULL);
     int n = index_score(&s, list, draw());
     assert_int_equal(n, 1);
-    assert_true(isnan(list[0].benefit_ms) && !list[0].judged && strstr(list[0].why, "not judged"));
+    assert_true(isnan(list[0].benefit_ms) && !list[0].judged && strstr(list[0].why, "not judged") && strstr(list[0].why, "not installed"));
+    s.has_hypopg = true;
+    assert_int_equal(index_score(&s, list, draw()), 1);
+    assert_non_null(strstr(list[0].why, "hypopg took no such index"));
     n = draw();
     judge_all(n, 20000);   /* judged, and it saves nothing */
     assert_int_equal(index_score(&s, list, n), 0);
@@ -290,6 +351,33 @@ static void what_an_index_finds_already_is_looked_at_again_only_where_that_can_b
     assert_true(drawn(draw(), "customer placed"));
 }
 
+static void a_statement_over_many_tables_leaves_room_for_the_candidates_of_others(void **state)
+{
+    (void)state;
+    static struct survey_column wide[100];
+    static char                 names[100][16];
+    char                        plan[16000] = "{'Node Type':'Append','Total Cost':1,'Plans':[";
+    fresh();
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(names[i], sizeof names[i], "c%d", i);
+        wide[i] = (struct survey_column){ .name = names[i], .type = "integer", .sortable = true, .analyzed = true, .n_distinct = -1, .width = 4 };
+    }
+    s.column = wide;
+    s.columns = table[0].columns = 100;
+    s.indexes = 0;
+    for (int i = 0; i < 12; i++) {   /* for each table one candidate for the equality, and one more for each of two ranges */
+        size_t used = strlen(plan);
+        (void)snprintf(plan + used, sizeof plan - used, "%s{'Node Type':'Seq Scan','Schema':'public','Relation Name':'orders','Alias':'o%d','Filter':'((o%d.c%d = 1) AND (o%d.c%d > 1) AND (o%d.c%d > 1))'}",
+                       i ? "," : "", i, i, i, i, 20 + i, i, 40 + i);
+    }
+    (void)strcat(plan, "]}");
+    ask(plan, 50000, NULL);
+    ask(SCAN("o", "'Filter':'(o.c99 = $1)'"), 50000, NULL);
+    int n = draw();
+    assert_int_equal(n, CANDIDATES_OF_QUERY_MAX + 1);
+    assert_true(drawn(n, "c99"));
+}
+
 static void estimates_far_off_on_several_columns_are_told(void **state)
 {
     (void)state;
@@ -303,6 +391,24 @@ static void estimates_far_off_on_several_columns_are_told(void **state)
     assert_true(wrong[0].columns == 2 && wrong[0].actual > 199);
     s.query[q].calls = 3;   /* too few to tell */
     assert_int_equal(index_misjudged(&s, wrong, 4), 0);
+}
+
+static void an_estimate_that_is_a_guess_about_a_range_or_a_list_says_nothing_of_columns_that_depend(void **state)
+{
+    (void)state;
+    static const char *const more[] = {
+        "(o.placed > $3)", "(o.id = ANY ($3))", "(o.note ~~ $3)", "(o.note <> $3)", "(lower(o.note) = $3)", "((o.id = $3) OR (o.id = $4))", "(NOT (o.id = $3))", "(o.placed IS NULL)", "(o.placed = $3)",
+    };
+    for (int i = 0; i < 9; i++) {
+        char             plan[400];
+        struct misjudged wrong[4];
+        fresh();
+        (void)snprintf(plan, sizeof plan, "{'Node Type':'Seq Scan','Schema':'public','Relation Name':'orders','Alias':'o','Plan Rows':20,'Total Cost':1,'Filter':'((o.customer = $1) AND (o.state = $2) AND %s)'}", more[i]);
+        int q = ask(plan, 50000, NULL);
+        s.query[q].rows = 1000 * 1000;
+        if (index_misjudged(&s, wrong, 4) != (i < 7 ? 0 : 1))
+            fail_msg("%s", more[i]);
+    }
 }
 
 static int setup(void **state)
@@ -326,8 +432,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_compared_ordered_joined_and_needed_is_read_from_a_plan),
         cmocka_unit_test(conditions_that_no_index_serves_are_passed_over),
+        cmocka_unit_test(a_cast_between_kinds_of_text_is_looked_through_and_no_other),
         cmocka_unit_test(equality_comes_first_then_a_range_or_the_order_wanted),
         cmocka_unit_test(join_columns_are_tried_like_equality),
+        cmocka_unit_test(a_table_that_is_joined_by_its_key_gets_an_index_for_what_it_is_filtered_by),
+        cmocka_unit_test(a_unique_index_does_not_find_what_is_null_or_any_of_a_list),
         cmocka_unit_test(what_is_there_already_is_not_drawn),
         cmocka_unit_test(unselective_columns_unsortable_ones_and_partitioned_tables_get_no_index),
         cmocka_unit_test(a_candidate_that_is_a_prefix_becomes_part_of_the_longer_one),
@@ -336,7 +445,9 @@ int main(void)
         cmocka_unit_test(updates_that_would_not_be_hot_any_more_are_counted),
         cmocka_unit_test(without_hypothetical_indexes_a_candidate_says_that_nobody_has_judged_it),
         cmocka_unit_test(what_an_index_finds_already_is_looked_at_again_only_where_that_can_be_judged),
+        cmocka_unit_test(a_statement_over_many_tables_leaves_room_for_the_candidates_of_others),
         cmocka_unit_test(estimates_far_off_on_several_columns_are_told),
+        cmocka_unit_test(an_estimate_that_is_a_guess_about_a_range_or_a_list_says_nothing_of_columns_that_depend),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
