@@ -52,7 +52,10 @@ enum err autopilot_equip(struct etarget *t, struct fault *fault)
     return OK;
 }
 
-#define OVERTAKEN "overtaken"
+/* How a plan can end that says nothing of it: what it was made for is gone, nobody answered in time, everything was stopped. */
+#define OVERTAKEN  "overtaken"
+#define UNANSWERED "unanswered"
+#define STOPPED    "stopped"
 
 static enum told told_from(const char *result)
 {
@@ -72,15 +75,18 @@ static enum err tell_outcome(struct planner *planner, const struct proposal *p, 
     return planner_tell_measured(planner, p, told_from(o->result), o->effect, outcome_sd(o), fault);
 }
 
-/* A case that was given up because the load became another one: nobody said no to it. */
-static bool was_overtaken(const struct stored_outcome *o) { return strcmp(o->result, OVERTAKEN) == 0; }
+/* Nobody said no to it, and nothing was found out: it may be asked again. */
+bool outcome_teaches_nothing(const struct stored_outcome *o)
+{
+    return strcmp(o->result, OVERTAKEN) == 0 || strcmp(o->result, UNANSWERED) == 0 || strcmp(o->result, STOPPED) == 0;
+}
 
 static void tell_again(void *ctx, const struct stored_outcome *o)
 {
     struct etarget *t = ctx;
     struct proposal p;
     struct fault    ignored;
-    if (was_overtaken(o))
+    if (outcome_teaches_nothing(o))
         return;
     if (o->kept) {
         t->kept++;
@@ -345,12 +351,8 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
 
 enum err autopilot_overtake(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault)
 {
-    struct etarget *t = engine_target(e, c->target);
-    struct cause    why = { .actor = "autopilot", .reason = reason };
-    enum err        err = engine_event(e, c->id, ON_CANCEL, &why, fault);
-    if (err == OK && t && strcmp(t->case_id, c->id) == 0)
-        t->overtaken = true;
-    return err;
+    struct cause why = { .actor = "autopilot", .reason = reason };
+    return engine_event(e, c->id, ON_CANCEL, &why, fault);
 }
 
 enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault)
@@ -379,10 +381,36 @@ enum err engine_take_target(struct engine *e, const struct casefile *c, struct f
 
 /* ---- learning ---- */
 
+/*
+ * Why a plan ended that has no verdict, as its timeline tells: who first asked for it to be given up or put back.  A deadline at the
+ * gate is no refusal, the stop switch and a load that changed say nothing of the plan, and what was not decided in time is undecided;
+ * what is left over are refusals, and plans that failed.
+ */
+static const char *ended_without_verdict(struct engine *e, const struct casefile *c)
+{
+    static const struct { const char *event, *actor; bool at_gate, acting; const char *result; } rows[] = {
+        { "deadline", NULL,          true,  false, UNANSWERED },
+        { "deadline", NULL,          false, true,  "undecided" },
+        { "cancel",   "autopilot",   true,  true,  OVERTAKEN },
+        { "cancel",   "engine",      true,  true,  OVERTAKEN },
+        { "cancel",   "stop switch", false, true,  STOPPED },
+        { "cancel",   NULL,          true,  true,  "refused" },
+    };
+    const char             *otherwise = c->plans_tried == 0 ? "refused" : c->in_force_is_proven ? "failed" : "unknown";
+    struct stored_giving_up g;
+    struct fault            ignored;
+    if (!c->in_force_is_proven || store_case_given_up(e->store, c->id, &g, &ignored) != OK)
+        return otherwise;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(rows[i].event, g.event) == 0 && (!rows[i].actor || strcmp(rows[i].actor, g.actor) == 0) && (g.from == CASE_WAIT_GATE ? rows[i].at_gate : rows[i].acting))
+            return rows[i].result;
+    return otherwise;
+}
+
 static void describe(struct engine *e, const struct casefile *c, struct stored_outcome *o, struct stored_run *run)
 {
     struct fault ignored;
-    o->result = c->plans_tried == 0 ? "refused" : c->in_force_is_proven ? "failed" : "unknown";
+    o->result = ended_without_verdict(e, c);
     o->effect = o->lo = o->hi = NAN;
     if (store_run_get(e->store, c->id, run, &ignored) != OK || !json_is_object(run->verdict))
         return;
@@ -420,11 +448,6 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
     struct fault          ignored;
     bool planned = c->plan_id[0] && store_plan_get(e->store, c->plan_id, &plan, &ignored) == OK;
     describe(e, c, &o, &run);
-    if (t && t->overtaken && strcmp(t->case_id, c->id) == 0) {
-        t->overtaken = false;
-        if (c->plans_tried == 0)
-            o.result = OVERTAKEN;
-    }
     if (planned) {
         o.planner = plan.planner;
         o.proposal = plan.proposal;
@@ -434,7 +457,7 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
     if (err == OK && t && planned)
         prove_count(t, &o);
     struct proposal p;
-    if (err == OK && t && planned && !was_overtaken(&o) && proposal_parse(plan.proposal, &p, &ignored) == OK) {
+    if (err == OK && t && planned && !outcome_teaches_nothing(&o) && proposal_parse(plan.proposal, &p, &ignored) == OK) {
         tell(e, t, &p, &o);
         err = knowing_learn(e, t, &p, told_from(o.result), &o, fault);
     }

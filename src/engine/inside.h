@@ -153,7 +153,6 @@ struct etarget {
     int64_t               upkeep_again_us, analyze_again_us;   /* mono */
     bool                  upkeep_waits;     /* for a look, or for history to compare with */
     int64_t               plan_again_us;    /* mono; the plan at hand waits for history: when to make it anew */
-    bool                  overtaken;        /* the case that is being given up was made for another load: nobody refused it */
     int64_t               gate_again_us;    /* mono; when the gate is asked again; 0: not by the clock */
     int64_t               steady_us;        /* mono; no window opens before: washing out, warming up */
     struct window         freshly[HISTORY_MAX];   /* of the candidate while it is verified: tomorrow's history if it is kept */
@@ -365,6 +364,7 @@ MUST_CHECK enum err autopilot_plan(struct engine *e, struct casefile *c, struct 
 /* The next proposal for a target, composed to a plan; ERR_MISSING: nothing left to try. The caller owns both. */
 MUST_CHECK enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, json_t **proposal, char *planner, size_t size, struct fault *fault);
 MUST_CHECK enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fault);
+bool   outcome_teaches_nothing(const struct stored_outcome *o);   /* nobody refused it and nothing was found out: it may be asked again */
 double outcome_sd(const struct stored_outcome *o);   /* of its effect, log units: the interval holds at any time, so it is wider than two of them on either side, about 2.8 */
 MUST_CHECK enum err autopilot_rest(struct engine *e, struct etarget *t, int64_t us, const char *why, struct fault *fault);   /* no case is opened for so long */
 const struct stored_stop *engine_stopped(struct engine *e, const char *target);   /* NULL: not stopped */

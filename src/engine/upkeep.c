@@ -34,7 +34,7 @@ static void is_it(void *ctx, const struct stored_outcome *o)
 {
     struct tried *t = ctx;
     const char   *what = json_string_value(json_object_get(o->proposal, "upkeep"));
-    t->found = t->found || (what && strcmp(what, t->what) == 0);
+    t->found = t->found || (what && strcmp(what, t->what) == 0 && !outcome_teaches_nothing(o));
 }
 
 static bool was_tried(struct engine *e, const struct etarget *t, const char *what)

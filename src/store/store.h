@@ -57,6 +57,10 @@ struct timeline_row {
 };
 MUST_CHECK enum err store_timeline_add(struct store *s, const struct timeline_row *row, struct fault *fault);
 
+struct stored_giving_up { char event[24], actor[CASE_NAME_SIZE]; enum case_state from; };
+/* What first asked for the case's current plan to be given up or put back, whose word that was, and where the plan stood. ERR_MISSING: nothing did. */
+MUST_CHECK enum err store_case_given_up(struct store *s, const char *case_id, struct stored_giving_up *out, struct fault *fault);
+
 /* ---- outbox and idempotency ---- */
 
 MUST_CHECK enum err store_outbox_add(struct store *s, const char *topic, const char *key, const json_t *payload, int64_t now_us, struct fault *fault);

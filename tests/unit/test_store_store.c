@@ -124,6 +124,34 @@ static void a_version_has_one_timeline_row_only(void **state)
     store_close(s);
 }
 
+static void who_asked_first_for_the_current_plan_to_be_given_up_is_found(void **state)
+{
+    (void)state;
+    struct fault             f = { 0 };
+    struct store            *s = NULL;
+    struct casefile          c = a_case();
+    struct stored_giving_up  g;
+    static const struct { const char *event, *actor; enum case_state from; } rows[] = {
+        { "plan_ready", "anna", CASE_PLANNING }, { "gate_rejected", "otto", CASE_WAIT_GATE }, { "resume", "anna", CASE_PARKED }, { "plan_ready", "anna", CASE_PLANNING },
+        { "gate_approved", "otto", CASE_WAIT_GATE }, { "cancel", "anna", CASE_EXECUTING }, { "deadline", "clock", CASE_EXECUTING }, { "deadline", "clock", CASE_PARKED },
+    };
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &c, &alice, &f), &f);
+    for (int i = 0; i < 8; i++) {
+        struct timeline_row row = { .case_id = c.id, .event = rows[i].event, .actor = rows[i].actor, .from = rows[i].from, .to = rows[i].from, .version = i + 1, .moved = true };
+        assert_ok(store_timeline_add(s, &row, &f), &f);
+        if (i == 4)
+            assert_int_equal(store_case_given_up(s, c.id, &g, &f), ERR_MISSING);   /* the refusal was of the plan before */
+    }
+    assert_ok(store_case_given_up(s, c.id, &g, &f), &f);
+    assert_string_equal(g.event, "cancel");
+    assert_string_equal(g.actor, "anna");
+    assert_int_equal(g.from, CASE_EXECUTING);
+    assert_ok(store_commit(s, &f), &f);
+    store_close(s);
+}
+
 static void a_database_of_a_newer_version_is_refused_and_left_alone(void **state)
 {
     (void)state;
@@ -303,6 +331,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_turn_that_is_rolled_back_leaves_nothing, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(one_bad_request_does_not_take_the_others_with_it, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_version_has_one_timeline_row_only, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(who_asked_first_for_the_current_plan_to_be_given_up_is_found, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused_and_left_alone, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_store_has_one_engine_at_a_time, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_a_trial_taught_is_kept_once_and_only_shared_while_its_tenant_does, make_folder, remove_folder),

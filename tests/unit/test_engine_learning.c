@@ -1,0 +1,209 @@
+/* What the engine remembers of plans that ended without a verdict: only who refused, refused; and only what failed, failed. */
+#include "unit.h"
+
+#include "engine/inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char            folder[64];
+static struct engine  *engine;
+static struct fault    fault;
+static struct casefile c;
+static char            result[32];
+
+static int setup(void **state)
+{
+    (void)state;
+    static const char *const text = "targets: {shop: {dsn: service=shop}}\n";
+    strcpy(folder, "/tmp/homeostat-learning-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    engine = calloc(1, sizeof *engine);
+    engine->clock = &clock_real;
+    engine->targets = 1;
+    engine->target = calloc(1, sizeof *engine->target);
+    assert_ok(conf_load_text("t.yaml", text, strlen(text), daemon_sections, daemon_sections_count, &engine->conf, NULL, &fault), &fault);
+    engine->d = daemon_conf_of(engine->conf);
+    engine->target[0].conf = &engine->d.target[0];
+    policy_default(&engine->policy);
+    assert_ok(store_open(folder, &engine->store, &fault), &fault);
+    assert_ok(store_begin(engine->store, &fault), &fault);
+    engine->in_turn = true;
+    assert_ok(autopilot_remember(engine, &fault), &fault);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char command[128];
+    assert_ok(store_commit(engine->store, &fault), &fault);
+    knowing_stop(engine);
+    planner_free(engine->target[0].planner);
+    store_close(engine->store);
+    conf_free(engine->conf);
+    free(engine->target);
+    free(engine);
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static void moved(const char *event, const char *actor, enum case_state from, enum case_state to)
+{
+    struct timeline_row row = { .case_id = c.id, .event = event, .actor = actor, .version = ++c.version, .at_us = 1, .from = from, .to = to, .moved = true };
+    assert_ok(store_timeline_add(engine->store, &row, &fault), &fault);
+}
+
+/* A case with a plan of the planner's that has come to the gate, or further. */
+static void a_plan(bool approved)
+{
+    static const struct principal opener = { "engine", ROLE_OPERATOR };
+    struct proposal    p = { .planner = "joint/costs", .title = "random_page_cost 4 -> 1.1", .verify = VERIFY_PLANNER, .changes = 1, .change = { { KNOB_RANDOM_PAGE_COST, 4, 1.1 } } };
+    struct stored_plan plan = { .plan = json_object(), .proposal = proposal_json(&p), .planner = "joint/costs", .case_version = 1 };
+    c = (struct casefile){ .state = CASE_CLOSED, .version = 1, .driver = DRIVER_ENGINE, .in_force_is_proven = true, .plans_tried = approved, .created_us = 1, .updated_us = 1 };
+    id_new(clock_wall_us(&clock_real), c.id);
+    id_new(clock_wall_us(&clock_real), plan.id);
+    strcpy(c.target, "shop");
+    strcpy(c.plan_id, plan.id);
+    assert_ok(store_case_insert(engine->store, &c, &opener, &fault), &fault);
+    assert_ok(store_plan_add(engine->store, c.id, &plan, 1, &fault), &fault);
+    stored_plan_done(&plan);
+    moved("plan_ready", "engine", CASE_PLANNING, CASE_WAIT_GATE);
+    if (approved)
+        moved("gate_approved", "engine", CASE_WAIT_GATE, CASE_EXECUTING);
+}
+
+static void take(void *ctx, const struct stored_outcome *o)
+{
+    (void)ctx;
+    (void)snprintf(result, sizeof result, "%s", o->result);
+}
+
+/* What is remembered of it, and what the planner was told; the same after a restart. */
+static struct planner_stats learned(const char *expected)
+{
+    struct planner_stats now, later;
+    assert_ok(autopilot_learn(engine, &c, &fault), &fault);
+    assert_ok(store_outcomes(engine->store, "shop", take, NULL, &fault), &fault);
+    assert_string_equal(result, expected);
+    planner_stats_of(engine->target[0].planner, &engine->policy.bounds, &now);
+    assert_ok(autopilot_remember(engine, &fault), &fault);
+    planner_stats_of(engine->target[0].planner, &engine->policy.bounds, &later);
+    assert_int_equal(later.told, now.told);
+    return now;
+}
+
+static void a_plan_that_nobody_answered_in_time_was_not_refused(void **state)
+{
+    (void)state;
+    a_plan(false);
+    moved("deadline", "clock", CASE_WAIT_GATE, CASE_PARKED);
+    moved("give_up", "engine", CASE_PARKED, CASE_CLOSED);
+    assert_int_equal(learned("unanswered").told, 0);
+}
+
+static void a_plan_that_was_refused_at_the_gate_is(void **state)
+{
+    (void)state;
+    a_plan(false);
+    moved("gate_rejected", "anna", CASE_WAIT_GATE, CASE_PARKED);
+    assert_int_equal(learned("refused").by[TOLD_REFUSED], 1);
+    a_plan(false);
+    moved("cancel", "anna", CASE_WAIT_GATE, CASE_PARKED);
+    assert_int_equal(learned("refused").by[TOLD_REFUSED], 2);
+}
+
+static void a_plan_for_which_the_history_was_lost_before_it_began_did_not_fail(void **state)
+{
+    (void)state;
+    a_plan(true);
+    moved("cancel", "autopilot", CASE_EXECUTING, CASE_PARKED);
+    moved("give_up", "engine", CASE_PARKED, CASE_CLOSED);
+    assert_int_equal(learned("overtaken").told, 0);
+}
+
+static void a_plan_that_gave_way_to_another_case_was_not_refused(void **state)
+{
+    (void)state;
+    a_plan(false);
+    moved("cancel", "engine", CASE_WAIT_GATE, CASE_PARKED);
+    assert_int_equal(learned("overtaken").told, 0);
+}
+
+static void what_the_stop_switch_put_back_neither_failed_nor_harmed(void **state)
+{
+    (void)state;
+    a_plan(true);
+    c.phase = RUN_UNDONE;
+    moved("exec_done", "engine", CASE_EXECUTING, CASE_VERIFYING);
+    moved("cancel", "stop switch", CASE_VERIFYING, CASE_VERIFYING);
+    moved("verify_failed", "act", CASE_VERIFYING, CASE_PARKED);
+    struct planner_stats s = learned("stopped");
+    assert_int_equal(s.told, 0);
+    assert_int_equal(s.unsafe, 0);
+    assert_int_equal(engine->count.unsafe_steps, 0);
+}
+
+static void what_was_not_decided_in_time_is_undecided(void **state)
+{
+    (void)state;
+    a_plan(true);
+    c.phase = RUN_UNDONE;
+    moved("exec_done", "engine", CASE_EXECUTING, CASE_VERIFYING);
+    moved("deadline", "clock", CASE_VERIFYING, CASE_VERIFYING);
+    moved("verify_failed", "act", CASE_VERIFYING, CASE_PARKED);
+    assert_int_equal(learned("undecided").by[TOLD_UNDECIDED], 1);
+}
+
+static void what_a_guard_put_back_failed_whatever_came_afterwards(void **state)
+{
+    (void)state;
+    a_plan(true);
+    c.phase = RUN_UNDONE;
+    moved("put_back", "guard", CASE_EXECUTING, CASE_EXECUTING);
+    moved("cancel", "stop switch", CASE_EXECUTING, CASE_EXECUTING);
+    moved("exec_failed", "act", CASE_EXECUTING, CASE_PARKED);
+    assert_int_equal(learned("failed").by[TOLD_FAILED], 1);
+    assert_int_equal(engine->count.unsafe_steps, 1);
+}
+
+static void what_a_person_cancelled_while_it_was_tried_was_refused(void **state)
+{
+    (void)state;
+    a_plan(true);
+    c.phase = RUN_UNDONE;
+    moved("exec_done", "engine", CASE_EXECUTING, CASE_VERIFYING);
+    moved("cancel", "anna", CASE_VERIFYING, CASE_VERIFYING);
+    moved("verify_failed", "act", CASE_VERIFYING, CASE_PARKED);
+    assert_int_equal(learned("refused").by[TOLD_REFUSED], 1);
+}
+
+static void what_cannot_be_told_to_be_in_force_failed_whoever_cancelled_it(void **state)
+{
+    (void)state;
+    a_plan(true);
+    c.phase = RUN_UNKNOWN;
+    c.in_force_is_proven = false;
+    moved("cancel", "stop switch", CASE_EXECUTING, CASE_EXECUTING);
+    moved("outcome_unknown", "act", CASE_EXECUTING, CASE_PARKED);
+    assert_int_equal(learned("unknown").by[TOLD_FAILED], 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+        TEST(a_plan_that_nobody_answered_in_time_was_not_refused),
+        TEST(a_plan_that_was_refused_at_the_gate_is),
+        TEST(a_plan_for_which_the_history_was_lost_before_it_began_did_not_fail),
+        TEST(a_plan_that_gave_way_to_another_case_was_not_refused),
+        TEST(what_the_stop_switch_put_back_neither_failed_nor_harmed),
+        TEST(what_was_not_decided_in_time_is_undecided),
+        TEST(what_a_guard_put_back_failed_whatever_came_afterwards),
+        TEST(what_a_person_cancelled_while_it_was_tried_was_refused),
+        TEST(what_cannot_be_told_to_be_in_force_failed_whoever_cancelled_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
