@@ -270,13 +270,26 @@ enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, st
     return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
 }
 
+/* A plan whose window opens later than a case may wait at the gate would only keep everything else waiting meanwhile. */
+static bool restart_is_near(const struct engine *e, const struct etarget *t)
+{
+    int64_t now = clock_wall_us(e->clock), opens, closes;
+    if (e->policy.set.restart == RESTART_ALLOWED && t->conf->restart == DAEMON_RESTART_ALLOWED)
+        return true;
+    for (int i = 0; i < e->policy.windows; i++)
+        if (week_window_open(&e->policy.window[i], now, &opens, &closes) || opens - now < case_timing_default.stay_us[CASE_WAIT_GATE])
+            return true;
+    return false;
+}
+
 enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, json_t **proposal, char *planner, size_t size, struct fault *fault)
 {
     struct proposal p;
     if (!t->facts)
         return fail(fault, ERR_UNKNOWN, "nothing is known of %s yet", t->conf->name);
     struct bounds bounds = e->policy.bounds;
-    bounds.restart_allowed = bounds.restart_allowed && e->policy.set.restart != RESTART_NEVER && t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command != NULL;
+    bounds.restart_allowed = bounds.restart_allowed && e->policy.set.restart != RESTART_NEVER && t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command != NULL &&
+                             restart_is_near(e, t);
     struct planner_view view = { .facts = t->facts, .window = t->history, .windows = t->histories, .bounds = &bounds };
     knowing_show(e, t, &view);
     practising_show(e, t, &view);

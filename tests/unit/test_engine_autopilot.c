@@ -1,5 +1,7 @@
-/* What the engine remembers of plans that ended without a verdict: only who refused, refused; and only what failed, failed. */
+/* What the engine proposes by itself, and what it remembers of plans that ended without a verdict: only who refused, refused; and only what failed, failed. */
 #include "unit.h"
+
+#include "facts.h"
 
 #include "engine/inside.h"
 
@@ -14,11 +16,13 @@ static struct fault    fault;
 static struct casefile c;
 static char            result[32];
 
+static struct target_facts facts;
+
 static int setup(void **state)
 {
     (void)state;
-    static const char *const text = "targets: {shop: {dsn: service=shop}}\n";
-    strcpy(folder, "/tmp/homeostat-learning-XXXXXX");
+    static const char *const text = "targets: {shop: {dsn: service=shop, restart: window, restart_command: [/bin/true]}}\n";
+    strcpy(folder, "/tmp/homeostat-pilot-XXXXXX");
     assert_non_null(mkdtemp(folder));
     engine = calloc(1, sizeof *engine);
     engine->clock = &clock_real;
@@ -42,6 +46,7 @@ static int teardown(void **state)
     assert_ok(store_commit(engine->store, &fault), &fault);
     knowing_stop(engine);
     planner_free(engine->target[0].planner);
+    free(engine->target[0].made);
     store_close(engine->store);
     conf_free(engine->conf);
     free(engine->target);
@@ -191,6 +196,54 @@ static void what_cannot_be_told_to_be_in_force_failed_whoever_cancelled_it(void 
     assert_int_equal(learned("unknown").by[TOLD_FAILED], 1);
 }
 
+/* ---- proposing ---- */
+
+/* A small machine whose limit counts the page cache, and a larger database: what has most to win here takes a restart. */
+static struct etarget *a_target(void)
+{
+    struct etarget *t = &engine->target[0];
+    facts_pg15(&facts, 1 * FACTS_GIB, 2);
+    facts.limit_counts_cache = true;
+    t->facts = &facts;
+    window_clear(&t->history[0]);
+    t->history[0].whole = true;
+    t->history[0].v[METRIC_TPS] = 130;
+    t->history[0].v[METRIC_CACHE_HIT] = 0.93;
+    t->history[0].v[METRIC_BLOCKS_READ] = 2000;
+    t->history[0].v[METRIC_WAL_BYTES] = 2e6;
+    t->histories = 1;
+    assert_ok(autopilot_equip(t, &fault), &fault);
+    engine->policy.bounds.restart_allowed = true;
+    engine->policy.set.restart = RESTART_ALLOWED;
+    return t;
+}
+
+static bool wants_a_restart(struct etarget *t)
+{
+    json_t *plan = NULL, *proposal = NULL;
+    char    planner[32];
+    assert_ok(autopilot_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault), &fault);
+    bool restarts = json_is_true(json_object_get(json_object_get(plan, "rollback"), "restart"));
+    assert_int_equal(restarts, json_is_true(json_object_get(proposal, "needs_restart")));
+    json_decref(plan);
+    json_decref(proposal);
+    return restarts;
+}
+
+static void a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    int             today = (int)((clock_wall_us(&clock_real) / (INT64_C(86400) * US_PER_S) + 3) % 7);   /* 0: Monday */
+    assert_false(wants_a_restart(t));                      /* the target wants windows, and there are none */
+    engine->policy.windows = 1;
+    engine->policy.window[0] = (struct week_window){ .days = 1u << ((today + 3) % 7), .from_min = 0, .to_min = 120 };
+    assert_false(wants_a_restart(t));
+    engine->policy.windows = 2;
+    engine->policy.window[1] = (struct week_window){ .days = 0x7f, .from_min = 0, .to_min = 1440 };
+    assert_true(wants_a_restart(t));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +257,7 @@ int main(void)
         TEST(what_a_guard_put_back_failed_whatever_came_afterwards),
         TEST(what_a_person_cancelled_while_it_was_tried_was_refused),
         TEST(what_cannot_be_told_to_be_in_force_failed_whoever_cancelled_it),
+        TEST(a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
