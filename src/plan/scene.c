@@ -33,6 +33,27 @@ bool scene_another(const struct scene *s, int i, int j)
     return far_apart(a, b, SCENE_ANOTHER, SCENE_COMPARED_MIN, &comparable);
 }
 
+bool scene_is_settable(const struct scene *s, const struct knob *k)
+{
+    static const char *const stronger[] = { "command line", "override", "user", "database", "database user", "client", "session" };
+    const struct setting *now = target_setting(s->view->facts, k->name);
+    if (!now || !s->view->bounds->knob[k->id].allowed || !knob_applies(k, s->view->facts) || isnan(s->now.value[k->id]) || now->pending_restart)
+        return false;
+    for (size_t i = 0; i < sizeof stronger / sizeof stronger[0]; i++)
+        if (strcmp(now->source, stronger[i]) == 0 && !(k->id == KNOB_WAL_BUFFERS && strcmp(stronger[i], "override") == 0))      /* that one the server computes */
+            return false;
+    return true;
+}
+
+/* A restart would put in force what somebody else has changed and left for later. */
+static bool somebody_waits(const struct target_facts *f)
+{
+    for (int i = 0; i < f->settings; i++)
+        if (f->setting[i].pending_restart)
+            return true;
+    return false;
+}
+
 void scene_init(struct scene *s, const struct planner_view *view, const struct planner_told *told, int n, uint64_t seed)
 {
     *s = (struct scene){ .view = view, .told = told, .tolds = n, .seed = seed };
@@ -58,7 +79,7 @@ void scene_init(struct scene *s, const struct planner_view *view, const struct p
     for (int m = 0; m < METRIC_COUNT; m++)
         s->seen[m] = count[m] ? s->seen[m] / count[m] : (double)NAN;
     /* A restart that could not be undone while the server is down is none that we propose. */
-    s->restarts = view->bounds->restart_allowed && view->facts->local && view->facts->file_access;
+    s->restarts = view->bounds->restart_allowed && view->facts->local && view->facts->file_access && !somebody_waits(view->facts);
     s->oltp = s->seen[METRIC_TPS] > 20 && !(s->seen[METRIC_LATENCY_MEAN] > 200);
 }
 
@@ -86,8 +107,8 @@ void scene_wish_within_reach(const struct scene *s, struct proposal *p, enum kno
     struct knob k = *knob_at(id);
     double      at = s->now.value[id];
     k.rule = knob_rule_on(knob_at(id), s->view->facts);
-    if (isnan(at) || isnan(to))
-        return;
+    if (isnan(at) || isnan(to) || !scene_is_settable(s, knob_at(id)) || (knob_needs_restart(knob_at(id), s->view->facts) && !s->restarts))
+        return;      /* what the rest of a proposal counts on must be had */
     for (int i = 0; i < SCENE_REACH && !knob_equal(&k, at, to); i++)
         at = compose_step(&k, at, to, s->view->bounds->step_ratio);
     scene_wish(p, id, at);
@@ -264,7 +285,7 @@ static double cut_down(const struct scene *s, enum knob_id id, double to)
     const struct knob_limit    *limit = &s->view->bounds->knob[id];
     double lo, hi, now = s->now.value[id];
 
-    if (!limit->allowed || !knob_applies(k, f) || isnan(now) || isnan(to) || (knob_needs_restart(k, f) && !s->restarts))
+    if (!scene_is_settable(s, k) || isnan(to) || (knob_needs_restart(k, f) && !s->restarts))
         return (double)NAN;
     double wish = to;
     if (!k->choice[0].name && !knob_special_of(k, to)) {

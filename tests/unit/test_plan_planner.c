@@ -426,6 +426,64 @@ static void whatever_is_proposed_anywhere_can_be_composed_and_passes_the_gate(vo
     assert_true(made > 1000);
 }
 
+static struct setting *shown(const char *name)
+{
+    for (int i = 0; i < facts.settings; i++)
+        if (strcmp(facts.setting[i].name, name) == 0)
+            return &facts.setting[i];
+    return NULL;
+}
+
+static void what_something_stronger_than_a_file_decides_is_left_out_and_the_rest_is_proposed(void **state)
+{
+    (void)state;
+    static const char *const sources[] = { "command line", "database", "user", "client" };
+    for (int i = 0; i < 4; i++) {
+        strcpy(shown("shared_buffers")->source, sources[i]);
+        struct proposal p = ask();
+        assert_null(change_of(&p, KNOB_SHARED_BUFFERS));
+        strcpy(shown("shared_buffers")->source, "configuration file");
+        p = ask();
+        assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));
+    }
+    strcpy(shown("max_wal_size")->source, "command line");
+    for (int i = 0; i < 10; i++) {
+        struct proposal p = ask();
+        assert_null(change_of(&p, KNOB_MAX_WAL_SIZE));
+        if (i == 0)
+            assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));      /* the rest of the large step */
+        tell(&p, TOLD_EQUIVALENT, 0);
+    }
+}
+
+static void a_change_of_somebody_elses_that_waits_for_a_restart_is_not_put_in_force_by_ours(void **state)
+{
+    (void)state;
+    shown("max_connections")->pending_restart = true;
+    assert_false(ask().needs_restart);
+    shown("max_connections")->pending_restart = false;
+    assert_true(ask().needs_restart);
+    shown("work_mem")->pending_restart = true;      /* not that a server would say so */
+    assert_false(ask().needs_restart);
+}
+
+/* Room for a larger cache is made by taking less for autovacuum: where that may not be touched, the cache stays smaller. */
+static void what_may_not_be_changed_makes_no_room_for_what_may(void **state)
+{
+    (void)state;
+    struct footprint  is;
+    struct knob_state after;
+    bounds.knob[KNOB_AUTOVACUUM_WORK_MEM].allowed = false;
+    struct proposal p = ask();
+    assert_true(p.needs_restart);
+    assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));
+    knob_state_of(&after, &facts);
+    for (int i = 0; i < p.changes; i++)
+        after.value[p.change[i].knob] = p.change[i].to;
+    footprint_of(&after, &facts, &bounds, &is);
+    assert_true(is.total <= is.bound);
+}
+
 static void a_standby_and_another_owner_are_left_alone(void **state)
 {
     (void)state;
@@ -462,6 +520,9 @@ int main(void)
         EITHER_WAY(the_planner_keeps_to_the_memory_bound_by_itself),
         EITHER_WAY(the_gate_has_nothing_against_what_the_planner_composes),
         EITHER_WAY(whatever_is_proposed_anywhere_can_be_composed_and_passes_the_gate),
+        EITHER_WAY(what_something_stronger_than_a_file_decides_is_left_out_and_the_rest_is_proposed),
+        EITHER_WAY(a_change_of_somebody_elses_that_waits_for_a_restart_is_not_put_in_force_by_ours),
+        EITHER_WAY(what_may_not_be_changed_makes_no_room_for_what_may),
         EITHER_WAY(a_standby_and_another_owner_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
