@@ -206,25 +206,64 @@ static const char *lacks(const struct etarget *t, char *text, size_t size)
     const struct target_facts *f = t->facts;
     if (t->mode < MODE_APPROVE || f->superuser || (f->may_alter_system && f->may_reload))
         return NULL;
-    if (!f->may_alter_system)
+    if (!f->may_alter_system && f->server_version < 150000)
+        (void)snprintf(text, size, "the role %.60s may not ALTER SYSTEM; before PostgreSQL 15 that takes a superuser", f->role);
+    else if (!f->may_alter_system)
         (void)snprintf(text, size, "the role %.60s may not ALTER SYSTEM; GRANT ALTER SYSTEM ON PARAMETER work_mem, ... TO %.60s", f->role, f->role);
     else
         (void)snprintf(text, size, "the role %.60s may not reload; GRANT EXECUTE ON FUNCTION pg_reload_conf() TO %.60s", f->role, f->role);
     return text;
 }
 
+/* No rest is longer than the longest that is ordered: it was ordered by a clock that has been set back since. */
+bool autopilot_rests(const struct engine *e, const struct etarget *t)
+{
+    const struct daemon_tune *tune = e->d.tune;
+    int64_t left = t->idle_until_us - clock_wall_us(e->clock), longest = tune->settle_us;
+    longest = tune->cool_down_us > longest ? tune->cool_down_us : longest;
+    longest = tune->reevaluate_us > longest ? tune->reevaluate_us : longest;
+    return left > 0 && left <= longest;
+}
+
+/* Statements a second, or transactions where those are not counted; ours, autovacuum's and a monitor's among them. */
+#define IDLE_ASKED  0.1
+#define IDLE_ACTIVE 0.1
+enum { IDLE_WINDOWS = 3 };
+
+/*
+ * Does nobody work with it?  A trial would have nothing to measure by and end undecided, whatever was tried: so a night would use up
+ * the proposals, and what may be spent on proofs.  What is not known speaks against it.
+ */
+static bool is_idle(const struct etarget *t)
+{
+    if (t->histories < IDLE_WINDOWS)
+        return false;
+    for (int i = t->histories - IDLE_WINDOWS; i < t->histories; i++) {
+        const struct window *w = &t->history[i];
+        double               asked = isnan(w->v[METRIC_CALLS]) ? w->v[METRIC_TPS] : w->v[METRIC_CALLS];
+        if (!(asked < IDLE_ASKED && w->v[METRIC_CONNECTIONS_ACTIVE] < IDLE_ACTIVE))
+            return false;
+    }
+    return true;
+}
+
+/* Whoever only suggests measures nothing: the machine speaks without a load, too. */
+static bool cannot_measure(const struct etarget *t) { return t->mode >= MODE_APPROVE && is_idle(t); }
+
 static bool may_open(struct engine *e, struct etarget *t)
 {
     char text[sizeof t->idle_why];
     if (t->case_id[0] || t->mode < MODE_SUGGEST || !t->facts || t->facts->in_recovery || !t->seen || t->last.v[METRIC_UP] != 1)
         return false;
-    if (engine_stopped(e, t->conf->name) || clock_wall_us(e->clock) < t->idle_until_us || t->facts->owner != OWNER_NONE || t->conf->owner != DAEMON_OWNER_NONE)
+    if (engine_stopped(e, t->conf->name) || autopilot_rests(e, t) || t->facts->owner != OWNER_NONE || t->conf->owner != DAEMON_OWNER_NONE)
         return false;
     const char *why = lacks(t, text, sizeof text);
-    if (why && strcmp(why, t->idle_why) != 0) {
+    if (why && strcmp(why, t->idle_why) != 0)
         log_warn("no case is opened", F("target", t->conf->name), F("why", why));
+    if (!why && cannot_measure(t))
+        why = "nobody works with it, so nothing could be measured";
+    if (why && strcmp(why, t->idle_why) != 0)
         (void)text_copy(t->idle_why, sizeof t->idle_why, why);
-    }
     return why == NULL;
 }
 
@@ -247,7 +286,7 @@ enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, st
     if (!t)
         return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
     bool restart = t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command;
-    if (t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE))
+    if (t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE) || cannot_measure(t))
         return OK;
     struct symptom list[SYMPTOMS_MAX];
     int      n = diagnose_symptoms(t->history, t->histories, t->facts, list, SYMPTOMS_MAX);

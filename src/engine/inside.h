@@ -366,6 +366,7 @@ MUST_CHECK enum err autopilot_propose(struct engine *e, struct etarget *t, json_
 MUST_CHECK enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fault);
 bool   outcome_teaches_nothing(const struct stored_outcome *o);   /* nobody refused it and nothing was found out: it may be asked again */
 double outcome_sd(const struct stored_outcome *o);   /* of its effect, log units: the interval holds at any time, so it is wider than two of them on either side, about 2.8 */
+bool            autopilot_rests(const struct engine *e, const struct etarget *t);   /* no case is opened now */
 MUST_CHECK enum err autopilot_rest(struct engine *e, struct etarget *t, int64_t us, const char *why, struct fault *fault);   /* no case is opened for so long */
 const struct stored_stop *engine_stopped(struct engine *e, const char *target);   /* NULL: not stopped */
 

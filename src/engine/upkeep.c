@@ -23,7 +23,7 @@ static bool may_begin(struct engine *e, struct etarget *t)
     const struct policy_values *v = &e->policy.set;
     bool allowed = v->index_build == BUILD_AUTO || v->index_drop == BUILD_AUTO || v->analyze == BUILD_AUTO;
     return allowed && !t->case_id[0] && t->mode >= MODE_SUGGEST && t->facts && !t->facts->in_recovery && t->seen && t->last.v[METRIC_UP] == 1 && !engine_stopped(e, t->conf->name) &&
-           clock_wall_us(e->clock) >= t->idle_until_us;
+           !autopilot_rests(e, t);
 }
 
 /* ---- what was tried ---- */

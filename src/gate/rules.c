@@ -288,6 +288,8 @@ static bool no_privilege(const struct gate_look *l, struct gate_says *s)
     if (!l->postgres || !f || f->superuser || !l->moves || (l->q->mode == MODE_SUGGEST && !l->q->at_execution))
         return false;
     const char *role = *f->role ? f->role : "(our role)";
+    if (!f->may_alter_system && f->server_version < 150000)
+        return say(s, "our role (%.60s) may not ALTER SYSTEM: before PostgreSQL 15 that takes a superuser", role);
     if (!f->may_alter_system)
         return say(s, "our role may not ALTER SYSTEM: GRANT ALTER SYSTEM ON PARAMETER %s TO %.60s", knob_at(l->move[0].knob)->name, role);
     return !f->may_reload && say(s, "our role may not reload: GRANT EXECUTE ON FUNCTION pg_reload_conf() TO %.60s", role);

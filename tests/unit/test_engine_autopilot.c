@@ -244,6 +244,42 @@ static void a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up
     assert_true(wants_a_restart(t));
 }
 
+static void where_nobody_works_nothing_is_tried(void **state)
+{
+    (void)state;
+    static const struct principal opener = { "engine", ROLE_OPERATOR };
+    struct etarget *t = a_target();
+    bool            ready = true;
+    t->mode = MODE_AUTO;
+    t->history[0].v[METRIC_CALLS] = 1.0 / 60;              /* a monitor, or we */
+    t->history[0].v[METRIC_CONNECTIONS_ACTIVE] = 0.01;
+    for (int i = 1; i < HISTORY_MAX; i++)
+        t->history[i] = t->history[0];
+    t->histories = HISTORY_MAX;
+    c = (struct casefile){ .state = CASE_ANALYZING, .version = 1, .driver = DRIVER_ENGINE, .in_force_is_proven = true, .created_us = 1, .updated_us = 1, .deadline_us = 5 };
+    id_new(clock_wall_us(&clock_real), c.id);
+    strcpy(c.target, "shop");
+    assert_ok(store_case_insert(engine->store, &c, &opener, &fault), &fault);
+    assert_ok(autopilot_analyse(engine, &c, &ready, &fault), &fault);
+    assert_false(ready);
+    t->history[HISTORY_MAX - 1].v[METRIC_CONNECTIONS_ACTIVE] = 1;      /* one long report is a load */
+    assert_ok(autopilot_analyse(engine, &c, &ready, &fault), &fault);
+    assert_true(ready);
+}
+
+static void a_rest_is_not_longer_because_the_clock_was_set_back(void **state)
+{
+    (void)state;
+    struct etarget *t = &engine->target[0];
+    int64_t         now = clock_wall_us(&clock_real);
+    t->idle_until_us = now + 600 * US_PER_S;
+    assert_true(autopilot_rests(engine, t));
+    t->idle_until_us = now - US_PER_S;
+    assert_false(autopilot_rests(engine, t));
+    t->idle_until_us = now + INT64_C(400) * 86400 * US_PER_S;
+    assert_false(autopilot_rests(engine, t));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +294,8 @@ int main(void)
         TEST(what_a_person_cancelled_while_it_was_tried_was_refused),
         TEST(what_cannot_be_told_to_be_in_force_failed_whoever_cancelled_it),
         TEST(a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up),
+        TEST(where_nobody_works_nothing_is_tried),
+        TEST(a_rest_is_not_longer_because_the_clock_was_set_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
