@@ -467,6 +467,21 @@ static void a_change_of_somebody_elses_that_waits_for_a_restart_is_not_put_in_fo
     assert_false(ask().needs_restart);
 }
 
+static void what_is_said_of_the_cache_is_what_is_proposed(void **state)
+{
+    (void)state;
+    char said[80];
+    facts.memory_bytes = facts.memory_machine_bytes = 256 * FACTS_GIB;
+    facts.database_bytes = 2000 * FACTS_GIB;
+    facts.disk_free_bytes = 4000 * FACTS_GIB;
+    struct proposal p = ask();
+    const struct proposed_change *b = change_of(&p, KNOB_SHARED_BUFFERS);
+    assert_non_null(b);
+    assert_float_equal(b->to * 8192, 32 * FACTS_GIB, 0);      /* as much as the catalogue has, far from the share that was wished for */
+    (void)snprintf(said, sizeof said, "shared_buffers becomes %.0f %% of the %.0f MB", 100 * b->to * 8192 / facts.memory_bytes, facts.memory_bytes / 1048576);
+    assert_non_null(strstr(p.why, said));
+}
+
 /* Room for a larger cache is made by taking less for autovacuum: where that may not be touched, the cache stays smaller. */
 static void what_may_not_be_changed_makes_no_room_for_what_may(void **state)
 {
@@ -522,6 +537,7 @@ int main(void)
         EITHER_WAY(whatever_is_proposed_anywhere_can_be_composed_and_passes_the_gate),
         EITHER_WAY(what_something_stronger_than_a_file_decides_is_left_out_and_the_rest_is_proposed),
         EITHER_WAY(a_change_of_somebody_elses_that_waits_for_a_restart_is_not_put_in_force_by_ours),
+        EITHER_WAY(what_is_said_of_the_cache_is_what_is_proposed),
         EITHER_WAY(what_may_not_be_changed_makes_no_room_for_what_may),
         EITHER_WAY(a_standby_and_another_owner_are_left_alone),
     };
