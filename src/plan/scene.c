@@ -102,16 +102,25 @@ void scene_wish(struct proposal *p, enum knob_id id, double to)
         *c = (struct proposed_change){ .knob = id, .to = to };
 }
 
-void scene_wish_within_reach(const struct scene *s, struct proposal *p, enum knob_id id, double to)
+/* Where SCENE_REACH steps towards `to` lead; NAN: it cannot be had. */
+static double within_reach(const struct scene *s, enum knob_id id, double to)
 {
     struct knob k = *knob_at(id);
     double      at = s->now.value[id];
     k.rule = knob_rule_on(knob_at(id), s->view->facts);
     if (isnan(at) || isnan(to) || !scene_is_settable(s, knob_at(id)) || (knob_needs_restart(knob_at(id), s->view->facts) && !s->restarts))
-        return;      /* what the rest of a proposal counts on must be had */
+        return (double)NAN;
     for (int i = 0; i < SCENE_REACH && !knob_equal(&k, at, to); i++)
         at = compose_step(&k, at, to, s->view->bounds->step_ratio);
-    scene_wish(p, id, at);
+    return at;
+}
+
+/* What cannot be had is no wish: the rest of a proposal would count on it. */
+void scene_wish_within_reach(const struct scene *s, struct proposal *p, enum knob_id id, double to)
+{
+    double at = within_reach(s, id, to);
+    if (!isnan(at))
+        scene_wish(p, id, at);
 }
 
 void scene_name(struct proposal *p, const char *proposer)
@@ -324,22 +333,22 @@ static void drop(struct proposal *p, enum knob_id id)
     p->changes = kept;
 }
 
-/* Half of the cache size is a hint's rule: raise the hint along, or else stay below it. */
+/* Half of the cache size is a hint's rule: raise the hint along as far as one case may, and stay below it. */
 static void keep_half_of_cache(const struct scene *s, struct proposal *p)
 {
     struct knob_state after = scene_after(s, p);
     if (!knob_dependency_broken(&knob_dependency[1], &s->now, &after, s->view->facts, s->view->bounds))
         return;
-    double need = 2 * after.value[KNOB_SHARED_BUFFERS], can = cut_down(s, KNOB_EFFECTIVE_CACHE_SIZE, need);
-    if (!isnan(can) && can >= need) {
-        scene_wish(p, KNOB_EFFECTIVE_CACHE_SIZE, can);
+    double need = 2 * after.value[KNOB_SHARED_BUFFERS], can = cut_down(s, KNOB_EFFECTIVE_CACHE_SIZE, within_reach(s, KNOB_EFFECTIVE_CACHE_SIZE, need));
+    double cache = fmax(after.value[KNOB_EFFECTIVE_CACHE_SIZE], can);      /* of a number and NAN the number */
+    double less = can >= need ? after.value[KNOB_SHARED_BUFFERS] : cut_down(s, KNOB_SHARED_BUFFERS, floor(cache / 2));
+    if (isnan(less) || 2 * less > cache) {
+        drop(p, KNOB_SHARED_BUFFERS);
         return;
     }
-    double less = cut_down(s, KNOB_SHARED_BUFFERS, floor(after.value[KNOB_EFFECTIVE_CACHE_SIZE] / 2));
-    if (isnan(less) || 2 * less > after.value[KNOB_EFFECTIVE_CACHE_SIZE])
-        drop(p, KNOB_SHARED_BUFFERS);
-    else
-        scene_wish(p, KNOB_SHARED_BUFFERS, less);
+    scene_wish(p, KNOB_SHARED_BUFFERS, less);
+    if (2 * less > after.value[KNOB_EFFECTIVE_CACHE_SIZE])
+        scene_wish(p, KNOB_EFFECTIVE_CACHE_SIZE, cache);
 }
 
 static bool is_safe(const struct scene *s, const struct proposal *p)

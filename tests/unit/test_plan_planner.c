@@ -474,12 +474,29 @@ static void what_is_said_of_the_cache_is_what_is_proposed(void **state)
     facts.memory_bytes = facts.memory_machine_bytes = 256 * FACTS_GIB;
     facts.database_bytes = 2000 * FACTS_GIB;
     facts.disk_free_bytes = 4000 * FACTS_GIB;
+    facts_set(&facts, "effective_cache_size", "12582912", NULL);      /* 96 GB */
     struct proposal p = ask();
     const struct proposed_change *b = change_of(&p, KNOB_SHARED_BUFFERS);
     assert_non_null(b);
     assert_float_equal(b->to * 8192, 32 * FACTS_GIB, 0);      /* as much as the catalogue has, far from the share that was wished for */
     (void)snprintf(said, sizeof said, "shared_buffers becomes %.0f %% of the %.0f MB", 100 * b->to * 8192 / facts.memory_bytes, facts.memory_bytes / 1048576);
     assert_non_null(strstr(p.why, said));
+}
+
+static void the_hint_that_a_large_cache_needs_is_raised_no_further_than_one_case_may(void **state)
+{
+    (void)state;
+    struct compose_how how = { .target = "main", .step_ratio = 0.2, .bounds = &bounds, .watch_s = 300, .timeout_s = 60, .restart_timeout_s = 240 };
+    json_t            *plan;
+    facts.memory_bytes = facts.memory_machine_bytes = 256 * FACTS_GIB;
+    facts.database_bytes = 2000 * FACTS_GIB;
+    facts.disk_free_bytes = 4000 * FACTS_GIB;
+    struct proposal p = ask();
+    double buffers = change_of(&p, KNOB_SHARED_BUFFERS)->to, cache = change_of(&p, KNOB_EFFECTIVE_CACHE_SIZE)->to;
+    assert_true(buffers * 8192 > 16 * FACTS_GIB && 2 * buffers <= cache);
+    assert_ok(compose_plan(&p, &facts, &how, &plan, &fault), &fault);
+    assert_true(json_array_size(json_object_get(plan, "steps")) <= 13);      /* twelve, and what moves after the restart */
+    json_decref(plan);
 }
 
 /* Room for a larger cache is made by taking less for autovacuum: where that may not be touched, the cache stays smaller. */
@@ -538,6 +555,7 @@ int main(void)
         EITHER_WAY(what_something_stronger_than_a_file_decides_is_left_out_and_the_rest_is_proposed),
         EITHER_WAY(a_change_of_somebody_elses_that_waits_for_a_restart_is_not_put_in_force_by_ours),
         EITHER_WAY(what_is_said_of_the_cache_is_what_is_proposed),
+        EITHER_WAY(the_hint_that_a_large_cache_needs_is_raised_no_further_than_one_case_may),
         EITHER_WAY(what_may_not_be_changed_makes_no_room_for_what_may),
         EITHER_WAY(a_standby_and_another_owner_are_left_alone),
     };
