@@ -321,6 +321,35 @@ static bool restart_is_near(const struct engine *e, const struct etarget *t)
     return false;
 }
 
+static bool class_of(const json_t *plan, enum verify_class *class)
+{
+    const char *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
+    return method && verify_class_parse(method, class);
+}
+
+/* Windows between before and after, where they cannot be had in turns. */
+static int gap_of(const struct engine *e, const json_t *plan, enum verify_class class)
+{
+    int64_t seconds = 20;
+    size_t  i;
+    json_t *step;
+    json_array_foreach(json_object_get(plan, "steps"), i, step)
+        seconds += json_integer_value(json_object_get(step, "watch_s")) + 2;
+    return class == VERIFY_RESTART || class == VERIFY_SLOW ? (int)(seconds * US_PER_S / e->d.tune->window_us) : 0;
+}
+
+/* Whoever changes something must be able to find out whether it helped, or a restart is paid for twice and nothing is learned. */
+static enum err check_provable(struct engine *e, struct etarget *t, const json_t *plan, struct fault *fault)
+{
+    enum verify_class class;
+    if (t->mode < MODE_APPROVE || !class_of(plan, &class) || class == VERIFY_NONE || prove_can_compare(e, t, class, gap_of(e, plan, class)))
+        return OK;
+    (void)fail(fault, ERR_INPUT, "no verdict could come of \"%.160s\": its steps take %d windows, and the %d that are kept of the time before do not say how far this database moves by itself over so long",
+               json_string_value(json_object_get(plan, "title")), gap_of(e, plan, class), HISTORY_MAX);
+    fail_hint(fault, "a shorter tune.watch, a longer tune.window or a smaller tune.windows_min");
+    return ERR_INPUT;
+}
+
 enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, json_t **proposal, char *planner, size_t size, struct fault *fault)
 {
     struct proposal p;
@@ -339,6 +368,10 @@ enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, j
     struct compose_how how = { .target = t->conf->name, .step_ratio = e->policy.bounds.step_ratio, .bounds = &e->policy.bounds, .watch_s = (int)(e->d.tune->watch_us / US_PER_S),
                                .timeout_s = 60, .restart_timeout_s = (int)(t->conf->restart_timeout_us / US_PER_S) + 120 };
     err = compose_plan(&p, t->facts, &how, plan, fault);
+    if (err == OK && (err = check_provable(e, t, *plan, fault)) != OK) {
+        json_decref(*plan);
+        *plan = NULL;
+    }
     if (err == ERR_INPUT || err == ERR_STATE) {   /* what cannot be composed must not be proposed for ever */
         struct fault ignored;
         (void)!planner_tell(t->planner, &p, TOLD_REFUSED, (double)NAN, &ignored);
@@ -354,16 +387,9 @@ enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, j
 bool autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan)
 {
     enum verify_class class;
-    const char *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
-    if (!method || !verify_class_parse(method, &class))
+    if (!class_of(plan, &class))
         return true;
-    int64_t seconds = 0;
-    size_t  i;
-    json_t *step;
-    json_array_foreach(json_object_get(plan, "steps"), i, step)
-        seconds += json_integer_value(json_object_get(step, "watch_s")) + 2;
-    int gap = class == VERIFY_RESTART || class == VERIFY_SLOW ? (int)((seconds + 20) * US_PER_S / e->d.tune->window_us) : 0;
-    int needed = prove_history_needed(e, t, class) + gap;
+    int needed = prove_history_needed(e, t, class) + gap_of(e, plan, class);
     return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);
 }
 

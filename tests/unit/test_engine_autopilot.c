@@ -244,6 +244,33 @@ static void a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up
     assert_true(wants_a_restart(t));
 }
 
+static void a_change_of_which_no_verdict_could_come_is_not_made(void **state)
+{
+    (void)state;
+    static struct daemon_tune slow;
+    struct etarget *t = a_target();
+    json_t         *plan = NULL, *proposal = NULL;
+    char            planner[32];
+    enum err        err = ERR_INPUT;
+    slow = *engine->d.tune;
+    engine->policy.windows = 1;
+    engine->policy.window[0] = (struct week_window){ .days = 0x7f, .from_min = 0, .to_min = 1440 };
+    t->mode = MODE_AUTO;
+    assert_true(wants_a_restart(t));
+    slow.watch_us = 1200 * US_PER_S;                       /* after each of a dozen steps, where a window has a minute */
+    engine->d.tune = &slow;
+    assert_int_equal(autopilot_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault), ERR_INPUT);
+    assert_null(plan);
+    assert_non_null(strstr(fault.text, "no verdict"));
+    assert_non_null(strstr(fault.hint, "tune.watch"));
+    for (int i = 0; i < 12 && err == ERR_INPUT; i++)       /* the other large ones take as long */
+        err = autopilot_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault);
+    assert_ok(err, &fault);
+    assert_false(json_is_true(json_object_get(proposal, "needs_restart")));
+    json_decref(plan);
+    json_decref(proposal);
+}
+
 static void where_nobody_works_nothing_is_tried(void **state)
 {
     (void)state;
@@ -294,6 +321,7 @@ int main(void)
         TEST(what_a_person_cancelled_while_it_was_tried_was_refused),
         TEST(what_cannot_be_told_to_be_in_force_failed_whoever_cancelled_it),
         TEST(a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up),
+        TEST(a_change_of_which_no_verdict_could_come_is_not_made),
         TEST(where_nobody_works_nothing_is_tried),
         TEST(a_rest_is_not_longer_because_the_clock_was_set_back),
     };
