@@ -110,7 +110,7 @@ static double within_reach(const struct scene *s, enum knob_id id, double to)
     k.rule = knob_rule_on(knob_at(id), s->view->facts);
     if (isnan(at) || isnan(to) || !scene_is_settable(s, knob_at(id)) || (knob_needs_restart(knob_at(id), s->view->facts) && !s->restarts))
         return (double)NAN;
-    for (int i = 0; i < SCENE_REACH && !knob_equal(&k, at, to); i++)
+    for (int i = 0; i < SCENE_REACH && i < s->view->bounds->steps_max && !knob_equal(&k, at, to); i++)
         at = compose_step(&k, at, to, s->view->bounds->step_ratio);
     return at;
 }
@@ -400,17 +400,28 @@ static int by_knob(const void *a, const void *b)
     return (int)((const struct proposed_change *)a)->knob - (int)((const struct proposed_change *)b)->knob;
 }
 
+/* What matters most stays. */
+static bool cut_to_policy(const struct scene *s, struct proposal *p)
+{
+    bool cut = p->changes > s->view->bounds->changes_max;
+    qsort(p->change, (size_t)p->changes, sizeof p->change[0], by_knob);
+    if (cut)
+        p->changes = s->view->bounds->changes_max;
+    return cut;
+}
+
 bool scene_finish(const struct scene *s, struct proposal *p)
 {
     cut_all(s, p);
+    bool cut = cut_to_policy(s, p);
     keep_half_of_cache(s, p);
+    cut = cut_to_policy(s, p) || cut;
     if (p->changes == 0 || !is_safe(s, p))
         return false;
     p->has_workload = true;
     p->workload = s->workload;
     p->needs_restart = false;
     p->verify = VERIFY_NONE;
-    qsort(p->change, (size_t)p->changes, sizeof p->change[0], by_knob);
     for (int i = 0; i < p->changes; i++) {
         const struct knob *k = knob_at(p->change[i].knob);
         p->change[i].from = s->now.value[k->id];
@@ -420,5 +431,7 @@ bool scene_finish(const struct scene *s, struct proposal *p)
         p->verify = c > p->verify ? c : p->verify;
     }
     write_title(s, p);
+    if (cut)
+        scene_why(p, "Policy lets one plan change %d parameter%s, so what matters less is left for later.", s->view->bounds->changes_max, s->view->bounds->changes_max == 1 ? "" : "s");
     return !scene_spent(s, p);
 }

@@ -42,7 +42,7 @@ static void wish_checkpoints(const struct scene *s, struct proposal *p)
     if (want > s->now.value[KNOB_MAX_WAL_SIZE])
         scene_wish_within_reach(s, p, KNOB_MAX_WAL_SIZE, want);
     if (s->now.value[KNOB_CHECKPOINT_COMPLETION_TARGET] < 0.9)
-        scene_wish(p, KNOB_CHECKPOINT_COMPLETION_TARGET, 0.9);
+        scene_wish_within_reach(s, p, KNOB_CHECKPOINT_COMPLETION_TARGET, 0.9);
     wish_compression(s, p);
 }
 

@@ -499,6 +499,27 @@ static void the_hint_that_a_large_cache_needs_is_raised_no_further_than_one_case
     json_decref(plan);
 }
 
+static void a_plan_has_no_more_parameters_and_steps_than_policy_allows(void **state)
+{
+    (void)state;
+    struct compose_how how = { .target = "main", .step_ratio = 0.2, .bounds = &bounds, .watch_s = 300, .timeout_s = 60, .restart_timeout_s = 240 };
+    bounds.changes_max = 3;
+    bounds.steps_max = 5;
+    for (int i = 0; i < 8; i++) {
+        json_t         *plan;
+        struct proposal p = ask();
+        assert_in_range(p.changes, 1, 3);
+        if (i == 0) {
+            assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));      /* what matters most */
+            assert_non_null(strstr(p.why, "change 3 parameters"));
+        }
+        assert_ok(compose_plan(&p, &facts, &how, &plan, &fault), &fault);
+        assert_in_range(json_array_size(json_object_get(plan, "steps")), 1, 5);
+        json_decref(plan);
+        tell(&p, i % 2 ? TOLD_EQUIVALENT : TOLD_WORSE, i % 2 ? 0 : -0.1);
+    }
+}
+
 /* Room for a larger cache is made by taking less for autovacuum: where that may not be touched, the cache stays smaller. */
 static void what_may_not_be_changed_makes_no_room_for_what_may(void **state)
 {
@@ -556,6 +577,7 @@ int main(void)
         EITHER_WAY(a_change_of_somebody_elses_that_waits_for_a_restart_is_not_put_in_force_by_ours),
         EITHER_WAY(what_is_said_of_the_cache_is_what_is_proposed),
         EITHER_WAY(the_hint_that_a_large_cache_needs_is_raised_no_further_than_one_case_may),
+        EITHER_WAY(a_plan_has_no_more_parameters_and_steps_than_policy_allows),
         EITHER_WAY(what_may_not_be_changed_makes_no_room_for_what_may),
         EITHER_WAY(a_standby_and_another_owner_are_left_alone),
     };
