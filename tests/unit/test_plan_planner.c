@@ -281,6 +281,7 @@ static void of_very_many_outcomes_the_oldest_are_forgotten_and_failures_last(voi
     }
     planner_stats_of(planner, &bounds, &stats);
     assert_int_equal(stats.told, TOLD_MAX);
+    assert_int_equal(stats.ever, TOLD_MAX + 22);
     assert_int_equal(stats.by[TOLD_FAILED], 1);
     assert_int_equal(stats.by[TOLD_WORSE], 0);
 }
