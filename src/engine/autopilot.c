@@ -225,30 +225,12 @@ bool autopilot_rests(const struct engine *e, const struct etarget *t)
     return left > 0 && left <= longest;
 }
 
-/* Statements a second, or transactions where those are not counted; ours, autovacuum's and a monitor's among them. */
-#define IDLE_ASKED  0.1
-#define IDLE_ACTIVE 0.1
-enum { IDLE_WINDOWS = 3 };
-
 /*
- * Does nobody work with it?  A trial would have nothing to measure by and end undecided, whatever was tried: so a night would use up
- * the proposals, and what may be spent on proofs.  What is not known speaks against it.
+ * Where nobody works a trial would have nothing to measure by and end undecided, whatever was tried: a night would use up the
+ * proposals, and what may be spent on proofs.  Whoever only suggests measures nothing: then the machine speaks without a load.
  */
-static bool is_idle(const struct etarget *t)
-{
-    if (t->histories < IDLE_WINDOWS)
-        return false;
-    for (int i = t->histories - IDLE_WINDOWS; i < t->histories; i++) {
-        const struct window *w = &t->history[i];
-        double               asked = isnan(w->v[METRIC_CALLS]) ? w->v[METRIC_TPS] : w->v[METRIC_CALLS];
-        if (!(asked < IDLE_ASKED && w->v[METRIC_CONNECTIONS_ACTIVE] < IDLE_ACTIVE))
-            return false;
-    }
-    return true;
-}
-
-/* Whoever only suggests measures nothing: the machine speaks without a load, too. */
-static bool cannot_measure(const struct etarget *t) { return t->mode >= MODE_APPROVE && is_idle(t); }
+static bool cannot_measure(const struct etarget *t) { return t->idles >= IDLE_WINDOWS && t->mode >= MODE_APPROVE; }
+static bool need_not_measure(const struct etarget *t) { return t->idles >= IDLE_WINDOWS && t->mode < MODE_APPROVE; }
 
 static bool may_open(struct engine *e, struct etarget *t)
 {
@@ -286,7 +268,7 @@ enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, st
     if (!t)
         return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
     bool restart = t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command;
-    if (t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE) || cannot_measure(t))
+    if (cannot_measure(t) || (!need_not_measure(t) && t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE)))
         return OK;
     struct symptom list[SYMPTOMS_MAX];
     int      n = diagnose_symptoms(t->history, t->histories, t->facts, list, SYMPTOMS_MAX);
@@ -413,7 +395,7 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     if (err != OK)
         return err;
     t->plan_again_us = clock_mono_us(e->clock) + e->d.tune->window_us / 2;
-    if (autopilot_enough_history(e, t, plan)) {
+    if (need_not_measure(t) || autopilot_enough_history(e, t, plan)) {
         t->plan_again_us = 0;
         err = engine_set_plan(e, c, plan, planner, proposal, fault);
         struct case_input    in = { .kind = INPUT_EVENT, .event = ON_PLAN_READY };

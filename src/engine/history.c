@@ -169,6 +169,28 @@ static void watch_load(struct engine *e, struct etarget *t, const struct sample 
     t->loading_open = true;
 }
 
+/* ---- the windows ---- */
+
+/* Statements a second, or transactions where those are not counted; ours, autovacuum's and a monitor's among them. */
+#define IDLE_ASKED  0.1
+#define IDLE_ACTIVE 0.1
+
+/* What is not known speaks against it. */
+static bool nobody_worked(const struct window *w)
+{
+    double asked = isnan(w->v[METRIC_CALLS]) ? w->v[METRIC_TPS] : w->v[METRIC_CALLS];
+    return asked < IDLE_ASKED && w->v[METRIC_CONNECTIONS_ACTIVE] < IDLE_ACTIVE;
+}
+
+/* No load is no other load, and nothing to compare with: after a quiet night the evening's windows are still the latest ones. */
+static void keep(struct etarget *t, bool fresh, const struct window *w)
+{
+    bool idle = nobody_worked(w);
+    t->idles = !idle ? 0 : t->idles < IDLE_WINDOWS ? t->idles + 1 : IDLE_WINDOWS;
+    if (!idle)
+        push(fresh ? t->freshly : t->history, fresh ? &t->fresh : &t->histories, w);
+}
+
 /* ---- a sample ---- */
 
 void history_sample(struct engine *e, struct etarget *t, const struct sample *s)
@@ -195,7 +217,7 @@ void history_sample(struct engine *e, struct etarget *t, const struct sample *s)
     struct window w;
     window_close(&t->rolling, &w);
     if (w.whole)
-        push(what == COLLECT_FRESH ? t->freshly : t->history, what == COLLECT_FRESH ? &t->fresh : &t->histories, &w);
+        keep(t, what == COLLECT_FRESH, &w);
     window_open(&t->rolling, s, t->conf->sample_interval_us);
     ask_checkpoint(e, t, &c);
 }

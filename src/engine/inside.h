@@ -56,6 +56,7 @@ enum {
     PENDING_MAX      = 256,    /* requests that wait for work to end */
     ORDERS_MAX       = 512,    /* given in one turn */
     HISTORY_MAX      = 64,     /* rolling windows per target */
+    IDLE_WINDOWS     = 3,      /* without work, before it counts as nobody's */
     LIVE_SECONDS     = 3600,
     SUBSCRIBERS_MAX  = 64,
     STOPS_MAX        = 65,
@@ -148,6 +149,7 @@ struct etarget {
     bool                  rolling_open;
     struct window         history[HISTORY_MAX];   /* of the configuration in force, untouched; oldest first */
     int                   histories;
+    int                   idles;            /* windows in a row in which nobody worked, IDLE_WINDOWS at most */
     bool                  checkpoint_asked;
     bool                  ours;             /* the last change of the configuration was the end of a case of ours */
     int64_t               upkeep_again_us, analyze_again_us;   /* mono */

@@ -271,25 +271,64 @@ static void a_change_of_which_no_verdict_could_come_is_not_made(void **state)
     json_decref(proposal);
 }
 
-static void where_nobody_works_nothing_is_tried(void **state)
+/* A window of a second each, and so many statements in it. */
+static void work(struct etarget *t, int windows, double calls)
+{
+    static struct daemon_tune quick;
+    static int64_t            clock_us = INT64_C(1000000000);
+    quick = *engine->d.tune;
+    quick.window_us = US_PER_S;
+    quick.warm_up_us = 0;
+    engine->d.tune = &quick;
+    for (int i = 0; i < windows; i++) {
+        struct sample s;
+        sample_clear(&s);
+        clock_us += US_PER_S;
+        s.mono_us = s.wall_us = clock_us;
+        s.v[METRIC_UP] = 1;
+        s.v[METRIC_TPS] = s.v[METRIC_CALLS] = calls;
+        s.v[METRIC_CONNECTIONS_ACTIVE] = calls / 10;
+        history_sample(engine, t, &s);
+    }
+}
+
+static void where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_work(void **state)
 {
     (void)state;
     static const struct principal opener = { "engine", ROLE_OPERATOR };
     struct etarget *t = a_target();
     bool            ready = true;
     t->mode = MODE_AUTO;
-    t->history[0].v[METRIC_CALLS] = 1.0 / 60;              /* a monitor, or we */
-    t->history[0].v[METRIC_CONNECTIONS_ACTIVE] = 0.01;
-    for (int i = 1; i < HISTORY_MAX; i++)
-        t->history[i] = t->history[0];
-    t->histories = HISTORY_MAX;
+    t->histories = 0;
+    work(t, 31, 130);                                      /* the first sample only opens a window */
+    assert_int_equal(t->histories, 30);
+    work(t, 100, 1.0 / 60);                                /* a monitor, or we */
+    assert_int_equal(t->histories, 30);
     c = (struct casefile){ .state = CASE_ANALYZING, .version = 1, .driver = DRIVER_ENGINE, .in_force_is_proven = true, .created_us = 1, .updated_us = 1, .deadline_us = 5 };
     id_new(clock_wall_us(&clock_real), c.id);
     strcpy(c.target, "shop");
     assert_ok(store_case_insert(engine->store, &c, &opener, &fault), &fault);
     assert_ok(autopilot_analyse(engine, &c, &ready, &fault), &fault);
     assert_false(ready);
-    t->history[HISTORY_MAX - 1].v[METRIC_CONNECTIONS_ACTIVE] = 1;      /* one long report is a load */
+    work(t, 1, 130);
+    assert_int_equal(t->histories, 31);
+    assert_ok(autopilot_analyse(engine, &c, &ready, &fault), &fault);
+    assert_true(ready);
+}
+
+static void a_suggestion_needs_no_load(void **state)
+{
+    (void)state;
+    static const struct principal opener = { "engine", ROLE_OPERATOR };
+    struct etarget *t = a_target();
+    bool            ready = false;
+    t->mode = MODE_SUGGEST;
+    t->histories = 0;
+    work(t, 5, 0);
+    c = (struct casefile){ .state = CASE_ANALYZING, .version = 1, .driver = DRIVER_ENGINE, .in_force_is_proven = true, .created_us = 1, .updated_us = 1, .deadline_us = 5 };
+    id_new(clock_wall_us(&clock_real), c.id);
+    strcpy(c.target, "shop");
+    assert_ok(store_case_insert(engine->store, &c, &opener, &fault), &fault);
     assert_ok(autopilot_analyse(engine, &c, &ready, &fault), &fault);
     assert_true(ready);
 }
@@ -322,7 +361,8 @@ int main(void)
         TEST(what_cannot_be_told_to_be_in_force_failed_whoever_cancelled_it),
         TEST(a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up),
         TEST(a_change_of_which_no_verdict_could_come_is_not_made),
-        TEST(where_nobody_works_nothing_is_tried),
+        TEST(where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_work),
+        TEST(a_suggestion_needs_no_load),
         TEST(a_rest_is_not_longer_because_the_clock_was_set_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
