@@ -74,6 +74,7 @@ static void ask_checkpoint(struct engine *e, struct etarget *t, const struct cas
     *j = (struct job){ .kind = JOB_CHECKPOINT, .target = (int)(t - e->target) };
     (void)text_copy(j->case_id, sizeof j->case_id, c->id);
     t->checkpoint_asked = worker_send(&t->worker, j, &ignored) == OK;
+    t->own_checkpoints += t->checkpoint_asked;
 }
 
 /* ---- the load ---- */
@@ -182,10 +183,22 @@ static bool nobody_worked(const struct window *w)
     return asked < IDLE_ASKED && w->v[METRIC_CONNECTIONS_ACTIVE] < IDLE_ACTIVE;
 }
 
+/* A CHECKPOINT that we asked for is counted as requested, and would be taken for a log that fills too fast. */
+static void leave_ours_out(struct etarget *t, struct window *w)
+{
+    double seconds = (double)(w->to_us - w->from_us) / 1e6, counted = w->v[METRIC_CHECKPOINTS_REQ] * seconds;
+    int    ours = counted >= t->own_checkpoints ? t->own_checkpoints : counted > 0 ? (int)(counted + 0.5) : 0;
+    if (ours == 0)
+        return;
+    t->own_checkpoints -= ours;
+    w->v[METRIC_CHECKPOINTS_REQ] = fmax(counted - ours, 0) / seconds;
+}
+
 /* No load is no other load, and nothing to compare with: after a quiet night the evening's windows are still the latest ones. */
-static void keep(struct etarget *t, bool fresh, const struct window *w)
+static void keep(struct etarget *t, bool fresh, struct window *w)
 {
     bool idle = nobody_worked(w);
+    leave_ours_out(t, w);
     t->idles = !idle ? 0 : t->idles < IDLE_WINDOWS ? t->idles + 1 : IDLE_WINDOWS;
     if (!idle)
         push(fresh ? t->freshly : t->history, fresh ? &t->fresh : &t->histories, w);
@@ -206,6 +219,7 @@ void history_sample(struct engine *e, struct etarget *t, const struct sample *s)
         return;
     }
     if (!t->rolling_open) {
+        t->own_checkpoints = 0;
         window_open(&t->rolling, s, t->conf->sample_interval_us);
         t->rolling_open = true;
         ask_checkpoint(e, t, &c);

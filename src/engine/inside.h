@@ -151,6 +151,7 @@ struct etarget {
     int                   histories;
     int                   idles;            /* windows in a row in which nobody worked, IDLE_WINDOWS at most */
     bool                  checkpoint_asked;
+    int                   own_checkpoints;  /* asked for since windows are kept, and not seen in one yet */
     bool                  ours;             /* the last change of the configuration was the end of a case of ours */
     int64_t               upkeep_again_us, analyze_again_us;   /* mono */
     bool                  upkeep_waits;     /* for a look, or for history to compare with */

@@ -159,8 +159,10 @@ static void send_checkpoint(struct engine *e, struct etarget *t)
         return;
     *j = (struct job){ .kind = JOB_CHECKPOINT, .target = (int)(t - e->target) };
     (void)text_copy(j->case_id, sizeof j->case_id, t->case_id);
-    if (worker_send(&t->worker, j, &ignored) == OK)
+    if (worker_send(&t->worker, j, &ignored) == OK) {
         t->trial_waits = true;
+        t->own_checkpoints++;
+    }
 }
 
 /* Once somebody has asked to put back there is nothing left to find out. */

@@ -271,6 +271,8 @@ static void a_change_of_which_no_verdict_could_come_is_not_made(void **state)
     json_decref(proposal);
 }
 
+static double requested;       /* checkpoints a second */
+
 /* A window of a second each, and so many statements in it. */
 static void work(struct etarget *t, int windows, double calls)
 {
@@ -288,6 +290,7 @@ static void work(struct etarget *t, int windows, double calls)
         s.v[METRIC_UP] = 1;
         s.v[METRIC_TPS] = s.v[METRIC_CALLS] = calls;
         s.v[METRIC_CONNECTIONS_ACTIVE] = calls / 10;
+        s.v[METRIC_CHECKPOINTS_REQ] = requested;
         history_sample(engine, t, &s);
     }
 }
@@ -314,6 +317,23 @@ static void where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_wo
     assert_int_equal(t->histories, 31);
     assert_ok(autopilot_analyse(engine, &c, &ready, &fault), &fault);
     assert_true(ready);
+}
+
+static void a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->histories = 0;
+    requested = 0;
+    work(t, 2, 130);
+    t->own_checkpoints = 1;
+    requested = 1;
+    work(t, 2, 130);
+    requested = 0;
+    assert_int_equal(t->histories, 3);
+    assert_float_equal(t->history[1].v[METRIC_CHECKPOINTS_REQ], 0, 1e-9);
+    assert_float_equal(t->history[2].v[METRIC_CHECKPOINTS_REQ], 1, 1e-9);
+    assert_int_equal(t->own_checkpoints, 0);
 }
 
 static void a_suggestion_needs_no_load(void **state)
@@ -362,6 +382,7 @@ int main(void)
         TEST(a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up),
         TEST(a_change_of_which_no_verdict_could_come_is_not_made),
         TEST(where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_work),
+        TEST(a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast),
         TEST(a_suggestion_needs_no_load),
         TEST(a_rest_is_not_longer_because_the_clock_was_set_back),
     };
