@@ -231,6 +231,14 @@ bool autopilot_rests(const struct engine *e, const struct etarget *t)
  */
 static bool cannot_measure(const struct etarget *t) { return t->idles >= IDLE_WINDOWS && t->mode >= MODE_APPROVE; }
 static bool need_not_measure(const struct etarget *t) { return t->idles >= IDLE_WINDOWS && t->mode < MODE_APPROVE; }
+#define NOBODY_WORKS "nobody works with it, so nothing could be measured"
+
+/* What we opened ourselves gives way to what can be done in quiet hours: indexes and statistics. */
+static enum err give_way(struct engine *e, const struct casefile *c, struct fault *fault)
+{
+    struct cause why = { .actor = "autopilot", .reason = NOBODY_WORKS };
+    return strcmp(c->opened_by, autopilot.name) == 0 ? engine_event(e, c->id, ON_CANCEL, &why, fault) : OK;
+}
 
 static bool may_open(struct engine *e, struct etarget *t)
 {
@@ -243,7 +251,7 @@ static bool may_open(struct engine *e, struct etarget *t)
     if (why && strcmp(why, t->idle_why) != 0)
         log_warn("no case is opened", F("target", t->conf->name), F("why", why));
     if (!why && cannot_measure(t))
-        why = "nobody works with it, so nothing could be measured";
+        why = NOBODY_WORKS;
     if (why && strcmp(why, t->idle_why) != 0)
         (void)text_copy(t->idle_why, sizeof t->idle_why, why);
     return why == NULL;
@@ -268,7 +276,9 @@ enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, st
     if (!t)
         return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
     bool restart = t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command;
-    if (cannot_measure(t) || (!need_not_measure(t) && t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE)))
+    if (cannot_measure(t))
+        return give_way(e, c, fault);
+    if (!need_not_measure(t) && t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE))
         return OK;
     struct symptom list[SYMPTOMS_MAX];
     int      n = diagnose_symptoms(t->history, t->histories, t->facts, list, SYMPTOMS_MAX);
@@ -382,6 +392,8 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     char    planner[32] = "";
     if (!t)
         return OK;
+    if (cannot_measure(t))
+        return give_way(e, c, fault);
     enum err err = autopilot_propose(e, t, &plan, &proposal, planner, sizeof planner, fault);
     if (err == ERR_MISSING || err == ERR_UNKNOWN || err == ERR_STATE || err == ERR_INPUT) {
         struct cause why = { .actor = "planner", .reason = fault->text };
