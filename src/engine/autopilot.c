@@ -204,9 +204,13 @@ enum err autopilot_rest(struct engine *e, struct etarget *t, int64_t us, const c
 static const char *lacks(const struct etarget *t, char *text, size_t size)
 {
     const struct target_facts *f = t->facts;
-    if (t->mode < MODE_APPROVE || f->superuser || (f->may_alter_system && f->may_reload))
+    const struct setting      *takes_it = target_setting(f, "allow_alter_system");      /* from 17 on */
+    bool                       closed = takes_it && strcmp(takes_it->value, "off") == 0;
+    if (t->mode < MODE_APPROVE || (!closed && (f->superuser || (f->may_alter_system && f->may_reload))))
         return NULL;
-    if (!f->may_alter_system && f->server_version < 150000)
+    if (closed)
+        (void)snprintf(text, size, "the server takes no ALTER SYSTEM (allow_alter_system = off): whoever manages its configuration can be told what to change with mode: suggest");
+    else if (!f->may_alter_system && f->server_version < 150000)
         (void)snprintf(text, size, "the role %.60s may not ALTER SYSTEM; before PostgreSQL 15 that takes a superuser", f->role);
     else if (!f->may_alter_system)
         (void)snprintf(text, size, "the role %.60s may not ALTER SYSTEM; GRANT ALTER SYSTEM ON PARAMETER work_mem, ... TO %.60s", f->role, f->role);

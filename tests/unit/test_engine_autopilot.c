@@ -356,6 +356,23 @@ static void a_suggestion_needs_no_load(void **state)
     assert_true(analysed());
 }
 
+static void a_server_that_takes_no_alter_system_is_left_to_those_who_manage_it(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    t->seen = true;
+    t->last.v[METRIC_UP] = 1;
+    facts_set(&facts, "allow_alter_system", "off", "");
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_string_equal(t->case_id, "");
+    assert_non_null(strstr(t->idle_why, "allow_alter_system"));
+    facts_set(&facts, "allow_alter_system", "on", NULL);
+    engine->pilot_again_us = 0;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_string_not_equal(t->case_id, "");
+}
+
 static void a_rest_is_not_longer_because_the_clock_was_set_back(void **state)
 {
     (void)state;
@@ -387,6 +404,7 @@ int main(void)
         TEST(where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_work),
         TEST(a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast),
         TEST(a_suggestion_needs_no_load),
+        TEST(a_server_that_takes_no_alter_system_is_left_to_those_who_manage_it),
         TEST(a_rest_is_not_longer_because_the_clock_was_set_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
