@@ -551,13 +551,14 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
         t->fresh = 0;
         t->ours = true;
         t->rolling_open = false;
-        bool acted = c->plans_tried > 0;
+        bool acted = c->plans_tried > 0 && c->phase != RUN_IDLE;
         if (acted && !o.kept)
             t->steady_us = clock_mono_us(e->clock) + e->d.tune->warm_up_us;
         watcher_refresh_facts(e, (int)(t - e->target));
         engine_report_forget(e, t->conf->name);
+        const char *why = o.kept ? "settling after a change" : acted ? "cooling down after putting back" : "settling after a plan that was not carried out";
         if (c->driver == DRIVER_ENGINE && planned)
-            err = autopilot_rest(e, t, acted && !o.kept ? e->d.tune->cool_down_us : e->d.tune->settle_us, o.kept ? "settling after a change" : "cooling down after putting back", fault);
+            err = autopilot_rest(e, t, acted && !o.kept ? e->d.tune->cool_down_us : e->d.tune->settle_us, why, fault);
     }
     stored_plan_done(&plan);
     stored_run_done(&run);

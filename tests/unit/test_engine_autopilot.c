@@ -126,7 +126,11 @@ static void a_plan_for_which_the_history_was_lost_before_it_began_did_not_fail(v
     a_plan(true);
     moved("cancel", "autopilot", CASE_EXECUTING, CASE_PARKED);
     moved("give_up", "engine", CASE_PARKED, CASE_CLOSED);
+    strcpy(engine->target[0].case_id, c.id);
     assert_int_equal(learned("overtaken").told, 0);
+    assert_string_equal(engine->target[0].case_id, "");
+    assert_non_null(strstr(engine->target[0].idle_why, "not carried out"));
+    assert_true(engine->target[0].idle_until_us <= clock_wall_us(&clock_real) + engine->d.tune->settle_us);
 }
 
 static void a_plan_that_gave_way_to_another_case_was_not_refused(void **state)
