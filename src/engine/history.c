@@ -79,6 +79,17 @@ static void ask_checkpoint(struct engine *e, struct etarget *t, const struct cas
 
 /* ---- the load ---- */
 
+/* Statements a second, or transactions where those are not counted; ours, autovacuum's and a monitor's among them. */
+#define IDLE_ASKED  0.1
+#define IDLE_ACTIVE 0.1
+
+/* What is not known speaks against it. */
+static bool nobody_worked(const struct window *w)
+{
+    double asked = isnan(w->v[METRIC_CALLS]) ? w->v[METRIC_TPS] : w->v[METRIC_CALLS];
+    return asked < IDLE_ASKED && w->v[METRIC_CONNECTIONS_ACTIVE] < IDLE_ACTIVE;
+}
+
 static void push_load(struct etarget *t, const struct window *w, int configuration)
 {
     if (t->loads == SHIFT_WINDOWS_MAX) {
@@ -163,7 +174,7 @@ static void watch_load(struct engine *e, struct etarget *t, const struct sample 
         t->configuration += reloaded || t->loading.restarted;
         t->loading.reloaded = false;
         window_close(&t->loading, &w);
-        if (w.whole)
+        if (w.whole && !nobody_worked(&w))      /* no load is no other load: a quiet night must not end what the evening has taught */
             note_load(e, t, &w, reloaded ? 0 : t->configuration);
     }
     window_open(&t->loading, s, t->conf->sample_interval_us);
@@ -171,17 +182,6 @@ static void watch_load(struct engine *e, struct etarget *t, const struct sample 
 }
 
 /* ---- the windows ---- */
-
-/* Statements a second, or transactions where those are not counted; ours, autovacuum's and a monitor's among them. */
-#define IDLE_ASKED  0.1
-#define IDLE_ACTIVE 0.1
-
-/* What is not known speaks against it. */
-static bool nobody_worked(const struct window *w)
-{
-    double asked = isnan(w->v[METRIC_CALLS]) ? w->v[METRIC_TPS] : w->v[METRIC_CALLS];
-    return asked < IDLE_ASKED && w->v[METRIC_CONNECTIONS_ACTIVE] < IDLE_ACTIVE;
-}
 
 /* A CHECKPOINT that we asked for is counted as requested, and would be taken for a log that fills too fast. */
 static void leave_ours_out(struct etarget *t, struct window *w)
@@ -194,7 +194,7 @@ static void leave_ours_out(struct etarget *t, struct window *w)
     w->v[METRIC_CHECKPOINTS_REQ] = fmax(counted - ours, 0) / seconds;
 }
 
-/* No load is no other load, and nothing to compare with: after a quiet night the evening's windows are still the latest ones. */
+/* Without work there is nothing to compare with: after a quiet night the evening's windows are still the latest ones. */
 static void keep(struct etarget *t, bool fresh, struct window *w)
 {
     bool idle = nobody_worked(w);

@@ -324,6 +324,7 @@ static void where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_wo
     assert_int_equal(t->histories, 30);
     work(t, 100, 1.0 / 60);                                /* a monitor, or we */
     assert_int_equal(t->histories, 30);
+    assert_int_equal(t->loads, 30);
     assert_false(analysed());
     assert_int_equal(c.state, CASE_PARKED);                /* nor does it keep the target from others */
     work(t, 1, 130);
