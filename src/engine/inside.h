@@ -383,8 +383,11 @@ void knowing_stop(struct engine *e);
 MUST_CHECK enum err knowing_mark_again(struct engine *e, struct fault *fault);   /* in a turn; what cannot be written now is written when the store can be */
 MUST_CHECK enum err knowing_mark(struct engine *e, struct fault *fault);       /* which records may be handed out, after the configuration changed */
 void knowing_show(struct engine *e, const struct etarget *t, struct planner_view *view);   /* until the next record comes */
-/* Into the store; and, once that is sure to hold, to the planners. */
-MUST_CHECK enum err knowing_put(struct engine *e, struct knowledge *record, bool *added, struct fault *fault);
+/*
+ * Into the store; and, once that is sure to hold, to the planners.  as_told: the JSON that a record of elsewhere came as, which may have
+ * members that only a later version knows, and whose digest its id is; NULL: it is ours.
+ */
+MUST_CHECK enum err knowing_put(struct engine *e, struct knowledge *record, const json_t *as_told, bool *added, struct fault *fault);
 MUST_CHECK enum err knowing_take(struct engine *e, const struct knowledge *record, struct fault *fault);
 MUST_CHECK enum err knowing_learn(struct engine *e, struct etarget *t, const struct proposal *p, enum told told, const struct stored_outcome *o, struct fault *fault);
 

@@ -172,9 +172,9 @@ void knowing_show(struct engine *e, const struct etarget *t, struct planner_view
 
 /* ---- from a trial ---- */
 
-enum err knowing_put(struct engine *e, struct knowledge *record, bool *added, struct fault *fault)
+enum err knowing_put(struct engine *e, struct knowledge *record, const json_t *as_told, bool *added, struct fault *fault)
 {
-    json_t *json = knowledge_json(record);
+    json_t *json = as_told ? json_incref((json_t *)as_told) : knowledge_json(record);
     if (!json)
         return fail(fault, ERR_LIMIT, "no memory for a record of knowledge");
     struct stored_knowledge s = { .id = record->id, .source = record->source, .tenant = record->tenant, .database = record->database, .result = told_name(record->told),
@@ -207,7 +207,7 @@ enum err knowing_learn(struct engine *e, struct etarget *t, const struct proposa
         log_debug("nothing is told to other databases", F("target", t->conf->name), F("why", (const char *)why.text));
         return OK;
     }
-    enum err err = knowing_put(e, &record, &added, fault);
+    enum err err = knowing_put(e, &record, NULL, &added, fault);
     if (err == OK && added)
         err = store_knowledge_forget(e->store, e->knowing.source, KNOWLEDGE_MAX, fault);
     return err == OK && added ? knowing_take(e, &record, fault) : err;
