@@ -427,6 +427,30 @@ static void whatever_is_proposed_anywhere_can_be_composed_and_passes_the_gate(vo
     assert_true(made > 1000);
 }
 
+static void no_symptom_takes_back_what_somebody_has_set_further_than_we_would(void **state)
+{
+    (void)state;
+    static const struct { const char *planner; enum knob_id knob; } up[] = { { "forced", KNOB_MAX_WAL_SIZE }, { "wal-buffers", KNOB_WAL_BUFFERS }, { "dead-rows", KNOB_AUTOVACUUM_VACUUM_COST_LIMIT } };
+    facts_set(&facts, "max_wal_size", "16384", NULL);      /* more than crash recovery may take here */
+    facts_set(&facts, "wal_buffers", "16384", NULL);
+    facts_set(&facts, "autovacuum_vacuum_cost_limit", "2000", NULL);
+    window.v[METRIC_CHECKPOINTS_REQ] = 0.02;
+    window.v[METRIC_CHECKPOINTS_TIMED] = 0;
+    window.v[METRIC_WAL_BUFFERS_FULL] = 5;
+    window.v[METRIC_DEAD_TUPLES] = 1e6;
+    for (int i = 0; i < 25; i++) {
+        struct proposal     p;
+        struct planner_view v = view();
+        if (planner_ask(planner, &v, &p, &fault) != OK)
+            return;
+        const char *who = strchr(p.planner, '/');
+        for (int k = 0; k < 3; k++)
+            if (who && strcmp(who + 1, up[k].planner) == 0 && change_of(&p, up[k].knob))
+                assert_true(change_of(&p, up[k].knob)->to > change_of(&p, up[k].knob)->from);
+        tell(&p, TOLD_EQUIVALENT, 0);
+    }
+}
+
 static struct setting *shown(const char *name)
 {
     for (int i = 0; i < facts.settings; i++)
@@ -574,6 +598,7 @@ int main(void)
         EITHER_WAY(the_planner_keeps_to_the_memory_bound_by_itself),
         EITHER_WAY(the_gate_has_nothing_against_what_the_planner_composes),
         EITHER_WAY(whatever_is_proposed_anywhere_can_be_composed_and_passes_the_gate),
+        EITHER_WAY(no_symptom_takes_back_what_somebody_has_set_further_than_we_would),
         EITHER_WAY(what_something_stronger_than_a_file_decides_is_left_out_and_the_rest_is_proposed),
         EITHER_WAY(a_change_of_somebody_elses_that_waits_for_a_restart_is_not_put_in_force_by_ours),
         EITHER_WAY(what_is_said_of_the_cache_is_what_is_proposed),
