@@ -389,6 +389,16 @@ bool autopilot_enough_history(struct engine *e, struct etarget *t, const json_t 
     return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);
 }
 
+/* Where nobody has worked for hours, before and after would lie hours apart when the plan has been carried out. */
+bool autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan)
+{
+    enum verify_class class;
+    if (!class_of(plan, &class) || class == VERIFY_NONE || t->histories == 0)
+        return true;
+    int64_t windows = (clock_mono_us(e->clock) - t->history[t->histories - 1].to_us) / e->d.tune->window_us;
+    return prove_can_compare(e, t, class, gap_of(e, plan, class) + (windows < 0 ? 0 : windows < 10000 ? (int)windows : 10000));
+}
+
 enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *fault)
 {
     struct etarget *t = engine_target(e, c->target);

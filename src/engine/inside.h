@@ -358,6 +358,7 @@ MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
 MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
 MUST_CHECK enum err autopilot_remember(struct engine *e, struct fault *fault);      /* what outcomes taught, anew: after a turn was lost memory may know what the store does not */
 bool                autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan);
+bool                autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan);
 MUST_CHECK enum err autopilot_overtake(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault);   /* give it up; nobody said no to it */
 MUST_CHECK enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault);      /* what was planned for the old load and is not begun is given up */
 MUST_CHECK enum err autopilot_equip(struct etarget *t, struct fault *fault);   /* t->act anew from t->conf */

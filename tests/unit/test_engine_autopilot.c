@@ -333,6 +333,21 @@ static void where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_wo
     assert_int_equal(c.state, CASE_PLANNING);
 }
 
+static void what_was_hours_ago_is_nothing_to_compare_a_restart_with(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    json_t *restart = json_pack("{s:{s:s},s:[]}", "verify", "method", "restart", "steps"), *reload = json_pack("{s:{s:s},s:[]}", "verify", "method", "immediate", "steps");
+    int64_t now = clock_mono_us(&clock_real), window = engine->d.tune->window_us;
+    t->history[0].to_us = now - window;
+    assert_true(autopilot_near_enough(engine, t, restart));
+    t->history[0].to_us = now - 300 * window;              /* a restart in a night's window, and the last work was in the evening */
+    assert_false(autopilot_near_enough(engine, t, restart));
+    assert_true(autopilot_near_enough(engine, t, reload));
+    json_decref(restart);
+    json_decref(reload);
+}
+
 static void a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast(void **state)
 {
     (void)state;
@@ -407,6 +422,7 @@ int main(void)
         TEST(a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up),
         TEST(a_change_of_which_no_verdict_could_come_is_not_made),
         TEST(where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_work),
+        TEST(what_was_hours_ago_is_nothing_to_compare_a_restart_with),
         TEST(a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast),
         TEST(a_suggestion_needs_no_load),
         TEST(a_server_that_takes_no_alter_system_is_left_to_those_who_manage_it),
