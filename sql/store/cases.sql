@@ -97,6 +97,9 @@ WHERE case_id = ?1 AND action = ?2 AND outcome IS NULL;
 -- name: action_get
 SELECT kind, step, outcome, snapshot FROM exec_step WHERE case_id = ?1 AND action = ?2;
 
+-- name: action_last
+SELECT outcome FROM exec_step WHERE case_id = ?1 AND outcome IS NOT NULL ORDER BY action DESC LIMIT 1;
+
 -- name: action_snapshot
 SELECT snapshot FROM exec_step WHERE case_id = ?1 AND step = ?2 AND snapshot IS NOT NULL ORDER BY action DESC LIMIT 1;
 

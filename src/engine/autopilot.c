@@ -56,11 +56,14 @@ enum err autopilot_equip(struct etarget *t, struct fault *fault)
 #define OVERTAKEN  "overtaken"
 #define UNANSWERED "unanswered"
 #define STOPPED    "stopped"
+/* A look before the act could not be taken, or found somebody else at work: nothing was touched, and later it may be otherwise. */
+#define HINDERED   "hindered"
 
 static enum told told_from(const char *result)
 {
     static const struct { const char *text; enum told told; } map[] = {
         { "better", TOLD_BETTER }, { "worse", TOLD_WORSE }, { "undecided", TOLD_UNDECIDED }, { "equivalent", TOLD_EQUIVALENT }, { "refused", TOLD_REFUSED },
+        { HINDERED, TOLD_UNDECIDED },
     };
     for (size_t i = 0; i < sizeof map / sizeof map[0]; i++)
         if (strcmp(map[i].text, result) == 0)
@@ -467,6 +470,14 @@ enum err engine_take_target(struct engine *e, const struct casefile *c, struct f
 
 /* ---- learning ---- */
 
+static bool was_hindered(struct engine *e, const struct casefile *c)
+{
+    char         last[32];
+    struct fault ignored;
+    return c->plans_tried > 0 && c->phase == RUN_IDLE && store_action_last(e->store, c->id, last, sizeof last, &ignored) == OK &&
+           (strcmp(last, ACTION_UNSEEN) == 0 || strcmp(last, ACTION_IN_THE_WAY) == 0);
+}
+
 /*
  * Why a plan ended that has no verdict, as its timeline tells: who first asked for it to be given up or put back.  A deadline at the
  * gate is no refusal, the stop switch and a load that changed say nothing of the plan, and what was not decided in time is undecided;
@@ -490,7 +501,7 @@ static const char *ended_without_verdict(struct engine *e, const struct casefile
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (strcmp(rows[i].event, g.event) == 0 && (!rows[i].actor || strcmp(rows[i].actor, g.actor) == 0) && (g.from == CASE_WAIT_GATE ? rows[i].at_gate : rows[i].acting))
             return rows[i].result;
-    return otherwise;
+    return was_hindered(e, c) ? HINDERED : otherwise;
 }
 
 static void describe(struct engine *e, const struct casefile *c, struct stored_outcome *o, struct stored_run *run)

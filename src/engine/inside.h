@@ -86,6 +86,10 @@ void note_free(struct note *n);
 
 /* ---- what is sent to an act worker, and comes back ---- */
 
+/* Outcomes of a look before the act that say nothing of what was to be done: nobody answered, or somebody else is at work. */
+#define ACTION_UNSEEN     "not looked at"
+#define ACTION_IN_THE_WAY "in the way"
+
 enum job_kind { JOB_ACTION, JOB_DRY_RUN, JOB_CHECKPOINT, JOB_LOOK };
 
 struct job {

@@ -98,6 +98,8 @@ MUST_CHECK enum err store_approvals(struct store *s, const char *case_id, struct
 MUST_CHECK enum err store_action_begin(struct store *s, const char *case_id, int64_t action, const char *kind, int step, const json_t *snapshot, int64_t now_us, struct fault *fault);
 struct action_end { const char *outcome; const json_t *witness, *snapshot; const char *output, *fault; };
 MUST_CHECK enum err store_action_end(struct store *s, const char *case_id, int64_t action, const struct action_end *end, int64_t now_us, struct fault *fault);
+/* Of the last action that ended; empty: none has. */
+MUST_CHECK enum err store_action_last(struct store *s, const char *case_id, char *outcome, size_t size, struct fault *fault);
 /* The newest snapshot of a step; NULL in *snapshot when there is none. The caller decrefs. */
 MUST_CHECK enum err store_action_snapshot(struct store *s, const char *case_id, int step, json_t **snapshot, struct fault *fault);
 

@@ -178,6 +178,29 @@ static void what_a_guard_put_back_failed_whatever_came_afterwards(void **state)
     assert_int_equal(engine->count.unsafe_steps, 1);
 }
 
+static void looked(const char *outcome)
+{
+    assert_ok(store_action_begin(engine->store, c.id, 1, "prepare", 0, NULL, 1, &fault), &fault);
+    assert_ok(store_action_end(engine->store, c.id, 1, &(struct action_end){ .outcome = outcome }, 2, &fault), &fault);
+    moved("exec_failed", "act", CASE_EXECUTING, CASE_PARKED);
+}
+
+static void what_somebody_else_was_in_the_way_of_did_not_fail_and_is_tried_again_when_all_else_is_done(void **state)
+{
+    (void)state;
+    a_plan(true);
+    looked(ACTION_IN_THE_WAY);
+    struct planner_stats s = learned("hindered");
+    assert_int_equal(s.by[TOLD_UNDECIDED], 1);
+    assert_int_equal(s.unsafe, 0);
+    a_plan(true);
+    looked(ACTION_UNSEEN);
+    assert_int_equal(learned("hindered").by[TOLD_UNDECIDED], 2);
+    a_plan(true);
+    looked("refused");                                     /* a value that the server does not take */
+    assert_int_equal(learned("failed").by[TOLD_FAILED], 1);
+}
+
 static void what_a_person_cancelled_while_it_was_tried_was_refused(void **state)
 {
     (void)state;
@@ -417,6 +440,7 @@ int main(void)
         TEST(what_the_stop_switch_put_back_neither_failed_nor_harmed),
         TEST(what_was_not_decided_in_time_is_undecided),
         TEST(what_a_guard_put_back_failed_whatever_came_afterwards),
+        TEST(what_somebody_else_was_in_the_way_of_did_not_fail_and_is_tried_again_when_all_else_is_done),
         TEST(what_a_person_cancelled_while_it_was_tried_was_refused),
         TEST(what_cannot_be_told_to_be_in_force_failed_whoever_cancelled_it),
         TEST(a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up),

@@ -22,7 +22,8 @@ export function stateBadge(state: string | null): VNode {
 const OUTCOMES: { [o: string]: { icon: IconName; word: string; untouched?: boolean } } = {
   better: { icon: "ok", word: "better" }, worse: { icon: "undone", word: "worse" }, undecided: { icon: "undone", word: "undecided" },
     equivalent: { icon: "equal", word: "no difference" }, refused: { icon: "cross", word: "refused", untouched: true },
-    unanswered: { icon: "wait", word: "nobody answered", untouched: true }, overtaken: { icon: "undone", word: "overtaken", untouched: true },
+    hindered: { icon: "cross", word: "hindered", untouched: true }, unanswered: { icon: "wait", word: "nobody answered", untouched: true },
+    overtaken: { icon: "undone", word: "overtaken", untouched: true },
 };
 
 export function outcomeBadge(outcome: string | null, kept: boolean | null): VNode | null {
