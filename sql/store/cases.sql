@@ -184,4 +184,7 @@ UPDATE knowledge SET shared = ?2 WHERE tenant = ?1 AND shared <> ?2;
 UPDATE knowledge SET shared = 0 WHERE shared <> 0;
 
 -- name: knowledge_forget
-DELETE FROM knowledge WHERE rowid IN (SELECT rowid FROM knowledge ORDER BY source = ?1 DESC, rowid LIMIT max((SELECT count(*) FROM knowledge) - ?2, 0));
+-- Own ones beyond half of the room, then those of others, then own ones, of each the oldest first.
+DELETE FROM knowledge WHERE rowid IN (
+    SELECT k.id_of_row FROM (SELECT rowid AS id_of_row, source = ?1 AS own, row_number() OVER (PARTITION BY source = ?1 ORDER BY rowid DESC) AS place FROM knowledge) AS k
+    ORDER BY (k.own AND k.place > ?2 / 2) DESC, k.own, k.id_of_row LIMIT max((SELECT count(*) FROM knowledge) - ?2, 0));

@@ -28,11 +28,19 @@ static enum err make_room(struct knowing *k, struct fault *fault)
     return OK;
 }
 
-/* Of our own the oldest goes when there is no more room for all, as in the store; of others only when there is nothing of ours. */
-static void forget_one(struct knowing *k)
+static bool is_ours(const struct knowing *k, const struct knowledge *of) { return strcmp(of->source, k->source) == 0; }
+
+/*
+ * As in the store: half of the room is for our own, so that no file from elsewhere can push out all that was learned here; whose
+ * there are too many, of those the oldest goes.
+ */
+static void forget_one(struct knowing *k, const struct knowledge *coming)
 {
-    int i = 0;
-    while (i < k->n && strcmp(k->record[i].of.source, k->source) != 0)
+    int own = is_ours(k, coming), i = 0;
+    for (int j = 0; j < k->n; j++)
+        own += is_ours(k, &k->record[j].of);
+    bool ours = own > KNOWLEDGE_MAX / 2;
+    while (i < k->n && is_ours(k, &k->record[i].of) != ours)
         i++;
     i = i == k->n ? 0 : i;
     memmove(k->record + i, k->record + i + 1, (size_t)(--k->n - i) * sizeof *k->record);
@@ -44,7 +52,7 @@ static enum err append(struct knowing *k, const struct knowledge *of, bool share
     if (err != OK)
         return err;
     if (k->n == KNOWLEDGE_MAX)
-        forget_one(k);
+        forget_one(k, of);
     k->record[k->n++] = (struct known_record){ *of, shared };
     return OK;
 }

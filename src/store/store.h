@@ -160,7 +160,7 @@ MUST_CHECK enum err store_knowledge_count(struct store *s, int *count, struct fa
 /* Whether a tenant's records may be exported and used for others. */
 MUST_CHECK enum err store_knowledge_share(struct store *s, const char *tenant, bool shared, struct fault *fault);
 MUST_CHECK enum err store_knowledge_share_none(struct store *s, struct fault *fault);
-/* More than keep: those of the source `own` go first, the oldest of them first, then the oldest of the others. */
+/* More than keep: first those of the source `own` that are more than half of it go, then those of the others, then the rest; of each the oldest first. */
 MUST_CHECK enum err store_knowledge_forget(struct store *s, const char *own, int keep, struct fault *fault);
 
 /* An observation worth keeping, with what it points to. */

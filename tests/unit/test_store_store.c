@@ -294,6 +294,31 @@ static void what_a_trial_taught_is_kept_once_and_only_shared_while_its_tenant_do
     telemetry_close(t);
 }
 
+static void what_comes_from_elsewhere_pushes_out_no_more_than_half_of_what_was_learned_here(void **state)
+{
+    (void)state;
+    struct fault  f = { 0 };
+    struct store *s = NULL;
+    assert_ok(store_open(folder, &s, &f), &f);
+    static const char *const ids[] = { "a1", "b1", "a2", "b2", "b3", "a3" };      /* b: of elsewhere */
+    for (int i = 0; i < 6; i++)
+        assert_true(add_knowledge(s, ids[i], "one", i, &f));
+    assert_ok(store_knowledge_forget(s, "s", 4, &f), &f);
+    heard[0] = '\0';
+    assert_ok(store_knowledge(s, hear, NULL, &f), &f);
+    assert_string_equal(heard, "a2 b2 b3 a3 ");
+    for (int i = 0; i < 4; i++) {
+        char id[8];
+        (void)snprintf(id, sizeof id, "b%d", 4 + i);
+        assert_true(add_knowledge(s, id, "two", 6 + i, &f));
+    }
+    assert_ok(store_knowledge_forget(s, "s", 4, &f), &f);
+    heard[0] = '\0';
+    assert_ok(store_knowledge(s, hear, NULL, &f), &f);
+    assert_string_equal(heard, "a2 a3 b6 b7 ");
+    store_close(s);
+}
+
 /* As it was before there was knowledge: the first migration only. */
 static void an_older_store_is_brought_up_to_date_and_keeps_what_it_has(void **state)
 {
@@ -335,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused_and_left_alone, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_store_has_one_engine_at_a_time, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_a_trial_taught_is_kept_once_and_only_shared_while_its_tenant_does, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_comes_from_elsewhere_pushes_out_no_more_than_half_of_what_was_learned_here, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(an_older_store_is_brought_up_to_date_and_keeps_what_it_has, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_minute_that_came_in_two_parts_is_one_row_over_both, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(messages_wait_in_order_until_they_are_marked, make_folder, remove_folder),
