@@ -340,8 +340,12 @@ static void keep_half_of_cache(const struct scene *s, struct proposal *p)
     if (!knob_dependency_broken(&knob_dependency[1], &s->now, &after, s->view->facts, s->view->bounds))
         return;
     double need = 2 * after.value[KNOB_SHARED_BUFFERS], can = cut_down(s, KNOB_EFFECTIVE_CACHE_SIZE, within_reach(s, KNOB_EFFECTIVE_CACHE_SIZE, need));
+    if (can >= need) {
+        scene_wish(p, KNOB_EFFECTIVE_CACHE_SIZE, can);
+        return;
+    }
     double cache = fmax(after.value[KNOB_EFFECTIVE_CACHE_SIZE], can);      /* of a number and NAN the number */
-    double less = can >= need ? after.value[KNOB_SHARED_BUFFERS] : cut_down(s, KNOB_SHARED_BUFFERS, floor(cache / 2));
+    double less = cut_down(s, KNOB_SHARED_BUFFERS, floor(cache / 2));
     if (isnan(less) || 2 * less > cache) {
         drop(p, KNOB_SHARED_BUFFERS);
         return;
