@@ -37,7 +37,10 @@ bool scene_is_settable(const struct scene *s, const struct knob *k)
 {
     static const char *const stronger[] = { "command line", "override", "user", "database", "database user", "client", "session" };
     const struct setting *now = target_setting(s->view->facts, k->name);
-    if (!now || !s->view->bounds->knob[k->id].allowed || !knob_applies(k, s->view->facts) || isnan(s->now.value[k->id]) || now->pending_restart)
+    const struct target_facts *f = s->view->facts;
+    if (!now || !s->view->bounds->knob[k->id].allowed || !knob_applies(k, f) || isnan(s->now.value[k->id]) || now->pending_restart)
+        return false;
+    if (now->denied && f->may_alter_system && !f->superuser)      /* whose role may alter nothing at all suggests to others */
         return false;
     for (size_t i = 0; i < sizeof stronger / sizeof stronger[0]; i++)
         if (strcmp(now->source, stronger[i]) == 0 && !(k->id == KNOB_WAL_BUFFERS && strcmp(stronger[i], "override") == 0))      /* that one the server computes */

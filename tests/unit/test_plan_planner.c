@@ -481,6 +481,19 @@ static void what_something_stronger_than_a_file_decides_is_left_out_and_the_rest
     }
 }
 
+static void what_our_role_was_not_granted_is_left_out_and_who_may_alter_nothing_suggests_to_others(void **state)
+{
+    (void)state;
+    facts.superuser = false;
+    shown("max_wal_size")->denied = true;
+    struct proposal p = ask();
+    assert_null(change_of(&p, KNOB_MAX_WAL_SIZE));
+    assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));
+    facts.may_alter_system = false;
+    p = ask();
+    assert_non_null(change_of(&p, KNOB_MAX_WAL_SIZE));
+}
+
 static void a_change_of_somebody_elses_that_waits_for_a_restart_is_not_put_in_force_by_ours(void **state)
 {
     (void)state;
@@ -600,6 +613,7 @@ int main(void)
         EITHER_WAY(whatever_is_proposed_anywhere_can_be_composed_and_passes_the_gate),
         EITHER_WAY(no_symptom_takes_back_what_somebody_has_set_further_than_we_would),
         EITHER_WAY(what_something_stronger_than_a_file_decides_is_left_out_and_the_rest_is_proposed),
+        EITHER_WAY(what_our_role_was_not_granted_is_left_out_and_who_may_alter_nothing_suggests_to_others),
         EITHER_WAY(a_change_of_somebody_elses_that_waits_for_a_restart_is_not_put_in_force_by_ours),
         EITHER_WAY(what_is_said_of_the_cache_is_what_is_proposed),
         EITHER_WAY(the_hint_that_a_large_cache_needs_is_raised_no_further_than_one_case_may),
