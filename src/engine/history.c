@@ -79,15 +79,17 @@ static void ask_checkpoint(struct engine *e, struct etarget *t, const struct cas
 
 /* ---- the load ---- */
 
-/* Statements a second, or transactions where those are not counted; ours, autovacuum's and a monitor's among them. */
-#define IDLE_ASKED  0.1
-#define IDLE_ACTIVE 0.1
+/* Statements a second, and transactions: ours, autovacuum's and a monitor's are among them; and sessions at work. */
+#define IDLE_CALLS        0.1
+#define IDLE_TRANSACTIONS 1.0
+#define IDLE_ACTIVE       0.1
 
-/* What is not known speaks against it. */
+/* Where statements are not counted transactions must be as few; what is not known speaks against it. */
 static bool nobody_worked(const struct window *w)
 {
-    double asked = isnan(w->v[METRIC_CALLS]) ? w->v[METRIC_TPS] : w->v[METRIC_CALLS];
-    return asked < IDLE_ASKED && w->v[METRIC_CONNECTIONS_ACTIVE] < IDLE_ACTIVE;
+    double calls = w->v[METRIC_CALLS], tps = w->v[METRIC_TPS];
+    bool   few = isnan(calls) ? tps < IDLE_CALLS : calls < IDLE_CALLS && !(tps >= IDLE_TRANSACTIONS);
+    return few && w->v[METRIC_CONNECTIONS_ACTIVE] < IDLE_ACTIVE;
 }
 
 static void push_load(struct etarget *t, const struct window *w, int configuration)
