@@ -50,6 +50,12 @@ SELECT s.system_identifier AS system_identifier, c.timeline_id AS timeline FROM 
 SELECT p.name, p.setting, p.unit, p.boot_val, p.context, p.source, p.sourcefile, p.pending_restart, p.min_val, p.max_val
 FROM pg_settings AS p ORDER BY p.name LIKE '%.%', p.name;
 
+-- name: sense_facts_settings_15
+-- Which of them our role may ALTER SYSTEM, too.
+SELECT p.name, p.setting, p.unit, p.boot_val, p.context, p.source, p.sourcefile, p.pending_restart, p.min_val, p.max_val,
+       has_parameter_privilege(p.name, 'ALTER SYSTEM') AS may_alter
+FROM pg_settings AS p ORDER BY p.name LIKE '%.%', p.name;
+
 -- name: sense_facts_overrides
 SELECT split_part(c.pair, '=', 1) AS name, substr(c.pair, position('=' IN c.pair) + 1) AS value,
        coalesce(r.rolname, '') AS role, coalesce(d.datname, '') AS database

@@ -35,6 +35,14 @@ SELECT id FROM ops_case WHERE status = 'CLOSED' AND plan_id <> '' AND NOT EXISTS
 INSERT INTO case_timeline (case_id, version, event, from_status, to_status, rule, run_rule, moved, actor, reason, correlation_id, meta, created_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13);
 
+-- name: case_given_up
+-- The first that asked for the current plan to be given up or put back, and where the plan stood then.
+SELECT event, from_status, actor FROM case_timeline
+WHERE case_id = ?1 AND moved = 1 AND from_status IN ('WAIT_GATE', 'EXECUTING', 'VERIFYING')
+  AND event IN ('cancel', 'deadline', 'gate_rejected', 'put_back', 'partial', 'refused', 'exec_failed', 'verify_failed')
+  AND id > coalesce((SELECT max(id) FROM case_timeline WHERE case_id = ?1 AND event = 'plan_ready' AND moved = 1), 0)
+ORDER BY id LIMIT 1;
+
 -- name: outbox_add
 INSERT INTO outbox (topic, key, payload, created_at) VALUES (?1, ?2, ?3, ?4);
 
@@ -88,6 +96,9 @@ WHERE case_id = ?1 AND action = ?2 AND outcome IS NULL;
 
 -- name: action_get
 SELECT kind, step, outcome, snapshot FROM exec_step WHERE case_id = ?1 AND action = ?2;
+
+-- name: action_last
+SELECT outcome FROM exec_step WHERE case_id = ?1 AND outcome IS NOT NULL ORDER BY action DESC LIMIT 1;
 
 -- name: action_snapshot
 SELECT snapshot FROM exec_step WHERE case_id = ?1 AND step = ?2 AND snapshot IS NOT NULL ORDER BY action DESC LIMIT 1;
@@ -173,4 +184,7 @@ UPDATE knowledge SET shared = ?2 WHERE tenant = ?1 AND shared <> ?2;
 UPDATE knowledge SET shared = 0 WHERE shared <> 0;
 
 -- name: knowledge_forget
-DELETE FROM knowledge WHERE rowid IN (SELECT rowid FROM knowledge ORDER BY source = ?1 DESC, rowid LIMIT max((SELECT count(*) FROM knowledge) - ?2, 0));
+-- Own ones beyond half of the room, then those of others, then own ones, of each the oldest first.
+DELETE FROM knowledge WHERE rowid IN (
+    SELECT k.id_of_row FROM (SELECT rowid AS id_of_row, source = ?1 AS own, row_number() OVER (PARTITION BY source = ?1 ORDER BY rowid DESC) AS place FROM knowledge) AS k
+    ORDER BY (k.own AND k.place > ?2 / 2) DESC, k.own, k.id_of_row LIMIT max((SELECT count(*) FROM knowledge) - ?2, 0));

@@ -254,7 +254,7 @@ struct daemon_knowledge daemon_knowledge_of(const struct daemon_conf *d, const c
 static const struct conf_knob tune_knobs[] = {
     { "window",               KNOB_TIME(struct daemon_tune, window_us),       "60s",    "1s..1h",      CONF_LIVE,
       "Length of one measurement. Short windows answer sooner and see less; load that swings by the minute needs longer ones." },
-    { "windows_min",          KNOB_INT(struct daemon_tune, windows_min),      "6",      "2..1000",     CONF_LIVE,
+    { "windows_min",          KNOB_INT(struct daemon_tune, windows_min),      "6",      "2..256",      CONF_LIVE,
       "No verdict on fewer windows than this." },
     { "windows_max",          KNOB_INT(struct daemon_tune, windows_max),      "40",     "2..10000",    CONF_LIVE,
       "Undecided after this many windows means: put back." },

@@ -52,12 +52,18 @@ enum err autopilot_equip(struct etarget *t, struct fault *fault)
     return OK;
 }
 
-#define OVERTAKEN "overtaken"
+/* How a plan can end that says nothing of it: what it was made for is gone, nobody answered in time, everything was stopped. */
+#define OVERTAKEN  "overtaken"
+#define UNANSWERED "unanswered"
+#define STOPPED    "stopped"
+/* A look before the act could not be taken, or found somebody else at work: nothing was touched, and later it may be otherwise. */
+#define HINDERED   "hindered"
 
 static enum told told_from(const char *result)
 {
     static const struct { const char *text; enum told told; } map[] = {
         { "better", TOLD_BETTER }, { "worse", TOLD_WORSE }, { "undecided", TOLD_UNDECIDED }, { "equivalent", TOLD_EQUIVALENT }, { "refused", TOLD_REFUSED },
+        { HINDERED, TOLD_UNDECIDED },
     };
     for (size_t i = 0; i < sizeof map / sizeof map[0]; i++)
         if (strcmp(map[i].text, result) == 0)
@@ -72,7 +78,11 @@ static enum err tell_outcome(struct planner *planner, const struct proposal *p, 
     return planner_tell_measured(planner, p, told_from(o->result), o->effect, outcome_sd(o), fault);
 }
 
-bool outcome_was_overtaken(const struct stored_outcome *o) { return strcmp(o->result, OVERTAKEN) == 0; }
+/* Nobody said no to it, and nothing was found out: it may be asked again. */
+bool outcome_teaches_nothing(const struct stored_outcome *o)
+{
+    return strcmp(o->result, OVERTAKEN) == 0 || strcmp(o->result, UNANSWERED) == 0 || strcmp(o->result, STOPPED) == 0;
+}
 
 /* What a kept change adds to the sum of gains: nothing where only the statements it was made for were measured. */
 static double gain_of(const struct stored_outcome *o)
@@ -85,7 +95,7 @@ static void tell_again(void *ctx, const struct stored_outcome *o)
     struct etarget *t = ctx;
     struct proposal p;
     struct fault    ignored;
-    if (outcome_was_overtaken(o))
+    if (outcome_teaches_nothing(o))
         return;
     if (o->kept) {
         t->kept++;
@@ -203,13 +213,44 @@ enum err autopilot_rest(struct engine *e, struct etarget *t, int64_t us, const c
 static const char *lacks(const struct etarget *t, char *text, size_t size)
 {
     const struct target_facts *f = t->facts;
-    if (t->mode < MODE_APPROVE || f->superuser || (f->may_alter_system && f->may_reload))
+    const struct setting      *takes_it = target_setting(f, "allow_alter_system");      /* from 17 on */
+    bool                       closed = takes_it && strcmp(takes_it->value, "off") == 0;
+    if (t->mode < MODE_APPROVE || (!closed && (f->superuser || (f->may_alter_system && f->may_reload))))
         return NULL;
-    if (!f->may_alter_system)
+    if (closed)
+        (void)snprintf(text, size, "the server takes no ALTER SYSTEM (allow_alter_system = off): whoever manages its configuration can be told what to change with mode: suggest");
+    else if (!f->may_alter_system && f->server_version < 150000)
+        (void)snprintf(text, size, "the role %.60s may not ALTER SYSTEM; before PostgreSQL 15 that takes a superuser", f->role);
+    else if (!f->may_alter_system)
         (void)snprintf(text, size, "the role %.60s may not ALTER SYSTEM; GRANT ALTER SYSTEM ON PARAMETER work_mem, ... TO %.60s", f->role, f->role);
     else
         (void)snprintf(text, size, "the role %.60s may not reload; GRANT EXECUTE ON FUNCTION pg_reload_conf() TO %.60s", f->role, f->role);
     return text;
+}
+
+/* No rest is longer than the longest that is ordered: it was ordered by a clock that has been set back since. */
+bool autopilot_rests(const struct engine *e, const struct etarget *t)
+{
+    const struct daemon_tune *tune = e->d.tune;
+    int64_t left = t->idle_until_us - clock_wall_us(e->clock), longest = tune->settle_us;
+    longest = tune->cool_down_us > longest ? tune->cool_down_us : longest;
+    longest = tune->reevaluate_us > longest ? tune->reevaluate_us : longest;
+    return left > 0 && left <= longest;
+}
+
+/*
+ * Where nobody works a trial would have nothing to measure by and end undecided, whatever was tried: a night would use up the
+ * proposals, and what may be spent on proofs.  Whoever only suggests measures nothing: then the machine speaks without a load.
+ */
+static bool cannot_measure(const struct etarget *t) { return t->idles >= IDLE_WINDOWS && t->mode >= MODE_APPROVE; }
+static bool need_not_measure(const struct etarget *t) { return t->idles >= IDLE_WINDOWS && t->mode < MODE_APPROVE; }
+#define NOBODY_WORKS "nobody works with it, so nothing could be measured"
+
+/* What we opened ourselves gives way to what can be done in quiet hours: indexes and statistics. */
+static enum err give_way(struct engine *e, const struct casefile *c, struct fault *fault)
+{
+    struct cause why = { .actor = "autopilot", .reason = NOBODY_WORKS };
+    return strcmp(c->opened_by, autopilot.name) == 0 ? engine_event(e, c->id, ON_CANCEL, &why, fault) : OK;
 }
 
 static bool may_open(struct engine *e, struct etarget *t)
@@ -217,13 +258,15 @@ static bool may_open(struct engine *e, struct etarget *t)
     char text[sizeof t->idle_why];
     if (t->case_id[0] || t->mode < MODE_SUGGEST || !t->facts || t->facts->in_recovery || !t->seen || t->last.v[METRIC_UP] != 1)
         return false;
-    if (engine_stopped(e, t->conf->name) || clock_wall_us(e->clock) < t->idle_until_us || t->facts->owner != OWNER_NONE || t->conf->owner != DAEMON_OWNER_NONE)
+    if (engine_stopped(e, t->conf->name) || autopilot_rests(e, t) || t->facts->owner != OWNER_NONE || t->conf->owner != DAEMON_OWNER_NONE)
         return false;
     const char *why = lacks(t, text, sizeof text);
-    if (why && strcmp(why, t->idle_why) != 0) {
+    if (why && strcmp(why, t->idle_why) != 0)
         log_warn("no case is opened", F("target", t->conf->name), F("why", why));
+    if (!why && cannot_measure(t))
+        why = NOBODY_WORKS;
+    if (why && strcmp(why, t->idle_why) != 0)
         (void)text_copy(t->idle_why, sizeof t->idle_why, why);
-    }
     return why == NULL;
 }
 
@@ -246,7 +289,9 @@ enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, st
     if (!t)
         return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
     bool restart = t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command;
-    if (t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE))
+    if (cannot_measure(t))
+        return give_way(e, c, fault);
+    if (!need_not_measure(t) && t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE))
         return OK;
     struct symptom list[SYMPTOMS_MAX];
     int      n = diagnose_symptoms(t->history, t->histories, t->facts, list, SYMPTOMS_MAX);
@@ -269,13 +314,55 @@ enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, st
     return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
 }
 
+/* A plan whose window opens later than a case may wait at the gate would only keep everything else waiting meanwhile. */
+static bool restart_is_near(const struct engine *e, const struct etarget *t)
+{
+    int64_t now = clock_wall_us(e->clock), opens, closes;
+    if (e->policy.set.restart == RESTART_ALLOWED && t->conf->restart == DAEMON_RESTART_ALLOWED)
+        return true;
+    for (int i = 0; i < e->policy.windows; i++)
+        if (week_window_open(&e->policy.window[i], now, &opens, &closes) || opens - now < case_timing_default.stay_us[CASE_WAIT_GATE])
+            return true;
+    return false;
+}
+
+static bool class_of(const json_t *plan, enum verify_class *class)
+{
+    const char *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
+    return method && verify_class_parse(method, class);
+}
+
+/* Windows between before and after, where they cannot be had in turns. */
+static int gap_of(const struct engine *e, const json_t *plan, enum verify_class class)
+{
+    int64_t seconds = 20;
+    size_t  i;
+    json_t *step;
+    json_array_foreach(json_object_get(plan, "steps"), i, step)
+        seconds += json_integer_value(json_object_get(step, "watch_s")) + 2;
+    return class == VERIFY_RESTART || class == VERIFY_SLOW ? (int)(seconds * US_PER_S / e->d.tune->window_us) : 0;
+}
+
+/* Whoever changes something must be able to find out whether it helped, or a restart is paid for twice and nothing is learned. */
+static enum err check_provable(struct engine *e, struct etarget *t, const json_t *plan, struct fault *fault)
+{
+    enum verify_class class;
+    if (t->mode < MODE_APPROVE || !class_of(plan, &class) || class == VERIFY_NONE || prove_can_compare(e, t, class, gap_of(e, plan, class)))
+        return OK;
+    (void)fail(fault, ERR_INPUT, "no verdict could come of \"%.160s\": its steps take %d windows, and the %d that are kept of the time before do not say how far this database moves by itself over so long",
+               json_string_value(json_object_get(plan, "title")), gap_of(e, plan, class), HISTORY_MAX);
+    fail_hint(fault, "a shorter tune.watch, a longer tune.window or a smaller tune.windows_min");
+    return ERR_INPUT;
+}
+
 enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, json_t **proposal, char *planner, size_t size, struct fault *fault)
 {
     struct proposal p;
     if (!t->facts)
         return fail(fault, ERR_UNKNOWN, "nothing is known of %s yet", t->conf->name);
     struct bounds bounds = e->policy.bounds;
-    bounds.restart_allowed = bounds.restart_allowed && e->policy.set.restart != RESTART_NEVER && t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command != NULL;
+    bounds.restart_allowed = bounds.restart_allowed && e->policy.set.restart != RESTART_NEVER && t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command != NULL &&
+                             restart_is_near(e, t);
     struct planner_view view = { .facts = t->facts, .window = t->history, .windows = t->histories, .bounds = &bounds };
     knowing_show(e, t, &view);
     practising_show(e, t, &view);
@@ -286,6 +373,10 @@ enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, j
     struct compose_how how = { .target = t->conf->name, .step_ratio = e->policy.bounds.step_ratio, .bounds = &e->policy.bounds, .watch_s = (int)(e->d.tune->watch_us / US_PER_S),
                                .timeout_s = 60, .restart_timeout_s = (int)(t->conf->restart_timeout_us / US_PER_S) + 120 };
     err = compose_plan(&p, t->facts, &how, plan, fault);
+    if (err == OK && (err = check_provable(e, t, *plan, fault)) != OK) {
+        json_decref(*plan);
+        *plan = NULL;
+    }
     if (err == ERR_INPUT || err == ERR_STATE) {   /* what cannot be composed must not be proposed for ever */
         struct fault ignored;
         (void)!planner_tell(t->planner, &p, TOLD_REFUSED, (double)NAN, &ignored);
@@ -301,17 +392,20 @@ enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, j
 bool autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan)
 {
     enum verify_class class;
-    const char *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
-    if (!method || !verify_class_parse(method, &class))
+    if (!class_of(plan, &class))
         return true;
-    int64_t seconds = 0;
-    size_t  i;
-    json_t *step;
-    json_array_foreach(json_object_get(plan, "steps"), i, step)
-        seconds += json_integer_value(json_object_get(step, "watch_s")) + 2;
-    int gap = class == VERIFY_RESTART || class == VERIFY_SLOW ? (int)((seconds + 20) * US_PER_S / e->d.tune->window_us) : 0;
-    int needed = prove_history_needed(e, t, class) + gap;
+    int needed = prove_history_needed(e, t, class) + gap_of(e, plan, class);
     return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);
+}
+
+/* Where nobody has worked for hours, before and after would lie hours apart when the plan has been carried out. */
+bool autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan)
+{
+    enum verify_class class;
+    if (!class_of(plan, &class) || class == VERIFY_NONE || t->histories == 0)
+        return true;
+    int64_t windows = (clock_mono_us(e->clock) - t->history[t->histories - 1].to_us) / e->d.tune->window_us;
+    return prove_can_compare(e, t, class, gap_of(e, plan, class) + (windows < 0 ? 0 : windows < 10000 ? (int)windows : 10000));
 }
 
 enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *fault)
@@ -321,6 +415,8 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     char    planner[32] = "";
     if (!t)
         return OK;
+    if (cannot_measure(t))
+        return give_way(e, c, fault);
     enum err err = autopilot_propose(e, t, &plan, &proposal, planner, sizeof planner, fault);
     if (err == ERR_MISSING || err == ERR_UNKNOWN || err == ERR_STATE || err == ERR_INPUT) {
         struct cause why = { .actor = "planner", .reason = fault->text };
@@ -334,7 +430,7 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     if (err != OK)
         return err;
     t->plan_again_us = clock_mono_us(e->clock) + e->d.tune->window_us / 2;
-    if (autopilot_enough_history(e, t, plan)) {
+    if (need_not_measure(t) || autopilot_enough_history(e, t, plan)) {
         t->plan_again_us = 0;
         err = engine_set_plan(e, c, plan, planner, proposal, fault);
         struct case_input    in = { .kind = INPUT_EVENT, .event = ON_PLAN_READY };
@@ -350,12 +446,8 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
 
 enum err autopilot_overtake(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault)
 {
-    struct etarget *t = engine_target(e, c->target);
-    struct cause    why = { .actor = "autopilot", .reason = reason };
-    enum err        err = engine_event(e, c->id, ON_CANCEL, &why, fault);
-    if (err == OK && t && strcmp(t->case_id, c->id) == 0)
-        t->overtaken = true;
-    return err;
+    struct cause why = { .actor = "autopilot", .reason = reason };
+    return engine_event(e, c->id, ON_CANCEL, &why, fault);
 }
 
 enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault)
@@ -377,8 +469,6 @@ enum err engine_take_target(struct engine *e, const struct casefile *c, struct f
     if (t->case_id[0] && store_case_get(e->store, t->case_id, &other, NULL, fault) == OK && other.driver == DRIVER_ENGINE && !case_holds_target(&other) && other.state != CASE_PARKED) {
         struct cause why = { .actor = "engine", .reason = "another case acts on the target" };
         err = engine_event(e, other.id, ON_CANCEL, &why, fault);
-        if (err == OK)
-            (void)text_copy(t->gave_way, sizeof t->gave_way, other.id);
     }
     (void)text_copy(t->case_id, sizeof t->case_id, c->id);
     return err;
@@ -386,10 +476,44 @@ enum err engine_take_target(struct engine *e, const struct casefile *c, struct f
 
 /* ---- learning ---- */
 
+static bool was_hindered(struct engine *e, const struct casefile *c)
+{
+    char         last[32];
+    struct fault ignored;
+    return c->plans_tried > 0 && c->phase == RUN_IDLE && store_action_last(e->store, c->id, last, sizeof last, &ignored) == OK &&
+           (strcmp(last, ACTION_UNSEEN) == 0 || strcmp(last, ACTION_IN_THE_WAY) == 0);
+}
+
+/*
+ * Why a plan ended that has no verdict, as its timeline tells: who first asked for it to be given up or put back.  A deadline at the
+ * gate is no refusal, the stop switch and a load that changed say nothing of the plan, and what was not decided in time is undecided;
+ * what is left over are refusals, and plans that failed.
+ */
+static const char *ended_without_verdict(struct engine *e, const struct casefile *c)
+{
+    static const struct { const char *event, *actor; bool at_gate, acting; const char *result; } rows[] = {
+        { "deadline", NULL,          true,  false, UNANSWERED },
+        { "deadline", NULL,          false, true,  "undecided" },
+        { "cancel",   "autopilot",   true,  true,  OVERTAKEN },
+        { "cancel",   "engine",      true,  true,  OVERTAKEN },
+        { "cancel",   "stop switch", false, true,  STOPPED },
+        { "cancel",   NULL,          true,  true,  "refused" },
+    };
+    const char             *otherwise = c->plans_tried == 0 ? "refused" : c->in_force_is_proven ? "failed" : "unknown";
+    struct stored_giving_up g;
+    struct fault            ignored;
+    if (!c->in_force_is_proven || store_case_given_up(e->store, c->id, &g, &ignored) != OK)
+        return otherwise;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(rows[i].event, g.event) == 0 && (!rows[i].actor || strcmp(rows[i].actor, g.actor) == 0) && (g.from == CASE_WAIT_GATE ? rows[i].at_gate : rows[i].acting))
+            return rows[i].result;
+    return was_hindered(e, c) ? HINDERED : otherwise;
+}
+
 static void describe(struct engine *e, const struct casefile *c, struct stored_outcome *o, struct stored_run *run)
 {
     struct fault ignored;
-    o->result = c->plans_tried == 0 ? "refused" : c->in_force_is_proven ? "failed" : "unknown";
+    o->result = ended_without_verdict(e, c);
     o->effect = o->lo = o->hi = NAN;
     if (store_run_get(e->store, c->id, run, &ignored) != OK || !json_is_object(run->verdict))
         return;
@@ -427,13 +551,6 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
     struct fault          ignored;
     bool planned = c->plan_id[0] && store_plan_get(e->store, c->plan_id, &plan, &ignored) == OK;
     describe(e, c, &o, &run);
-    bool overtaken = t && t->overtaken && strcmp(t->case_id, c->id) == 0, gave_way = t && strcmp(t->gave_way, c->id) == 0;
-    if (overtaken)
-        t->overtaken = false;
-    if (gave_way)
-        t->gave_way[0] = '\0';
-    if ((overtaken || gave_way) && c->plans_tried == 0)
-        o.result = OVERTAKEN;
     if (planned) {
         o.planner = plan.planner;
         o.proposal = plan.proposal;
@@ -443,7 +560,7 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
     if (err == OK && t && planned)
         prove_count(t, &o);
     struct proposal p;
-    if (err == OK && t && planned && !outcome_was_overtaken(&o) && proposal_parse(plan.proposal, &p, &ignored) == OK) {
+    if (err == OK && t && planned && !outcome_teaches_nothing(&o) && proposal_parse(plan.proposal, &p, &ignored) == OK) {
         tell(e, t, &p, &o);
         err = knowing_learn(e, t, &p, told_from(o.result), &o, fault);
     }
@@ -461,13 +578,14 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
         t->fresh = 0;
         t->ours = true;
         t->rolling_open = false;
-        bool acted = c->plans_tried > 0;
+        bool acted = c->plans_tried > 0 && c->phase != RUN_IDLE;
         if (acted && !o.kept)
             t->steady_us = clock_mono_us(e->clock) + e->d.tune->warm_up_us;
         watcher_refresh_facts(e, (int)(t - e->target));
         engine_report_forget(e, t->conf->name);
+        const char *why = o.kept ? "settling after a change" : acted ? "cooling down after putting back" : "settling after a plan that was not carried out";
         if (c->driver == DRIVER_ENGINE && planned)
-            err = autopilot_rest(e, t, acted && !o.kept ? e->d.tune->cool_down_us : e->d.tune->settle_us, o.kept ? "settling after a change" : "cooling down after putting back", fault);
+            err = autopilot_rest(e, t, acted && !o.kept ? e->d.tune->cool_down_us : e->d.tune->settle_us, why, fault);
     }
     stored_plan_done(&plan);
     stored_run_done(&run);

@@ -12,12 +12,14 @@ static bool parse_all(const json_t *list, struct knowledge *record, struct answe
     char         text[480];
     size_t       i;
     json_t      *json;
-    json_array_foreach(list, i, json)
-        if (knowledge_parse(json, &record[i], &why) != OK) {
+    json_array_foreach(list, i, json) {
+        enum err e = json_dumpb(json, NULL, 0, JSON_COMPACT) > KNOWLEDGE_LINE_MAX ? fail(&why, ERR_INPUT, "a record has at most %d bytes", KNOWLEDGE_LINE_MAX) : knowledge_parse(json, &record[i], &why);
+        if (e != OK) {
             (void)snprintf(text, sizeof text, "/records/%zu: %s", i, why.text);
             command_problem(a, PROBLEM_INVALID, text, "nothing was taken in");
             return false;
         }
+    }
     return true;
 }
 
@@ -37,7 +39,7 @@ enum err command_knowledge_import(struct engine *e, struct engine_request *r, st
     if (parse_all(list, record, a)) {
         for (size_t i = 0; i < n && err == OK && a->status == 0; i++) {
             bool added = false;
-            err = knowing_put(e, &record[i], &added, fault);
+            err = knowing_put(e, &record[i], json_array_get(list, i), &added, fault);
             if (err == OK && added)
                 record[fresh++] = record[i];
         }

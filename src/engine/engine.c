@@ -222,8 +222,10 @@ static void handle(struct engine *e, struct note *n)
         break;
     case NOTE_CHECKPOINT: {
         struct etarget *t = &e->target[n->target];
-        if (n->as.job->answer != RUN_ON_DONE)
+        if (n->as.job->answer != RUN_ON_DONE) {
             log_fault(LOG_WARN, "a CHECKPOINT for a measurement failed", &n->as.job->fault);
+            t->own_checkpoints -= t->own_checkpoints > 0;
+        }
         t->checkpoint_asked = false;
         if (t->trial && t->trial_waits) {
             t->trial_waits = false;

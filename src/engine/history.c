@@ -74,9 +74,23 @@ static void ask_checkpoint(struct engine *e, struct etarget *t, const struct cas
     *j = (struct job){ .kind = JOB_CHECKPOINT, .target = (int)(t - e->target) };
     (void)text_copy(j->case_id, sizeof j->case_id, c->id);
     t->checkpoint_asked = worker_send(&t->worker, j, &ignored) == OK;
+    t->own_checkpoints += t->checkpoint_asked;
 }
 
 /* ---- the load ---- */
+
+/* Statements a second, and transactions: ours, autovacuum's and a monitor's are among them; and sessions at work. */
+#define IDLE_CALLS        0.1
+#define IDLE_TRANSACTIONS 1.0
+#define IDLE_ACTIVE       0.1
+
+/* Where statements are not counted transactions must be as few; what is not known speaks against it. */
+static bool nobody_worked(const struct window *w)
+{
+    double calls = w->v[METRIC_CALLS], tps = w->v[METRIC_TPS];
+    bool   few = isnan(calls) ? tps < IDLE_CALLS : calls < IDLE_CALLS && !(tps >= IDLE_TRANSACTIONS);
+    return few && w->v[METRIC_CONNECTIONS_ACTIVE] < IDLE_ACTIVE;
+}
 
 static void push_load(struct etarget *t, const struct window *w, int configuration)
 {
@@ -162,11 +176,34 @@ static void watch_load(struct engine *e, struct etarget *t, const struct sample 
         t->configuration += reloaded || t->loading.restarted;
         t->loading.reloaded = false;
         window_close(&t->loading, &w);
-        if (w.whole)
+        if (w.whole && !nobody_worked(&w))      /* no load is no other load: a quiet night must not end what the evening has taught */
             note_load(e, t, &w, reloaded ? 0 : t->configuration);
     }
     window_open(&t->loading, s, t->conf->sample_interval_us);
     t->loading_open = true;
+}
+
+/* ---- the windows ---- */
+
+/* A CHECKPOINT that we asked for is counted as requested, and would be taken for a log that fills too fast. */
+static void leave_ours_out(struct etarget *t, struct window *w)
+{
+    double seconds = (double)(w->to_us - w->from_us) / 1e6, counted = w->v[METRIC_CHECKPOINTS_REQ] * seconds;
+    int    ours = counted >= t->own_checkpoints ? t->own_checkpoints : counted > 0 ? (int)(counted + 0.5) : 0;
+    if (ours == 0)
+        return;
+    t->own_checkpoints -= ours;
+    w->v[METRIC_CHECKPOINTS_REQ] = fmax(counted - ours, 0) / seconds;
+}
+
+/* Without work there is nothing to compare with: after a quiet night the evening's windows are still the latest ones. */
+static void keep(struct etarget *t, bool fresh, struct window *w)
+{
+    bool idle = nobody_worked(w);
+    leave_ours_out(t, w);
+    t->idles = !idle ? 0 : t->idles < IDLE_WINDOWS ? t->idles + 1 : IDLE_WINDOWS;
+    if (!idle)
+        push(fresh ? t->freshly : t->history, fresh ? &t->fresh : &t->histories, w);
 }
 
 /* ---- a sample ---- */
@@ -184,6 +221,7 @@ void history_sample(struct engine *e, struct etarget *t, const struct sample *s)
         return;
     }
     if (!t->rolling_open) {
+        t->own_checkpoints = 0;
         window_open(&t->rolling, s, t->conf->sample_interval_us);
         t->rolling_open = true;
         ask_checkpoint(e, t, &c);
@@ -195,7 +233,7 @@ void history_sample(struct engine *e, struct etarget *t, const struct sample *s)
     struct window w;
     window_close(&t->rolling, &w);
     if (w.whole)
-        push(what == COLLECT_FRESH ? t->freshly : t->history, what == COLLECT_FRESH ? &t->fresh : &t->histories, &w);
+        keep(t, what == COLLECT_FRESH, &w);
     window_open(&t->rolling, s, t->conf->sample_interval_us);
     ask_checkpoint(e, t, &c);
 }

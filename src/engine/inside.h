@@ -56,6 +56,7 @@ enum {
     PENDING_MAX      = 256,    /* requests that wait for work to end */
     ORDERS_MAX       = 512,    /* given in one turn */
     HISTORY_MAX      = 64,     /* rolling windows per target */
+    IDLE_WINDOWS     = 3,      /* without work, before it counts as nobody's */
     LIVE_SECONDS     = 3600,
     SUBSCRIBERS_MAX  = 64,
     STOPS_MAX        = 65,
@@ -84,6 +85,10 @@ struct note {
 void note_free(struct note *n);
 
 /* ---- what is sent to an act worker, and comes back ---- */
+
+/* Outcomes of a look before the act that say nothing of what was to be done: nobody answered, or somebody else is at work. */
+#define ACTION_UNSEEN     "not looked at"
+#define ACTION_IN_THE_WAY "in the way"
 
 enum job_kind { JOB_ACTION, JOB_DRY_RUN, JOB_CHECKPOINT, JOB_LOOK };
 
@@ -148,14 +153,14 @@ struct etarget {
     bool                  rolling_open;
     struct window         history[HISTORY_MAX];   /* of the configuration in force, untouched; oldest first */
     int                   histories;
+    int                   idles;            /* windows in a row in which nobody worked, IDLE_WINDOWS at most */
     bool                  checkpoint_asked;
+    int                   own_checkpoints;  /* asked for since windows are kept, and not seen in one yet */
     bool                  ours;             /* the last change of the configuration was the end of a case of ours */
     int64_t               upkeep_again_us, analyze_again_us;   /* mono */
     bool                  upkeep_waits;     /* for a look, or for history to compare with */
     int64_t               upkeep_patient_until_us;   /* mono; for history no longer than that; 0: it does not wait for any */
     int64_t               plan_again_us;    /* mono; the plan at hand waits for history: when to make it anew */
-    bool                  overtaken;        /* the case that is being given up was made for another load: nobody refused it */
-    char                  gave_way[ID_SIZE];   /* the case that was given up because another one acts on the target: nobody refused that either */
     int64_t               gate_again_us;    /* mono; when the gate is asked again; 0: not by the clock */
     int64_t               steady_us;        /* mono; no window opens before: washing out, warming up */
     struct window         freshly[HISTORY_MAX];   /* of the candidate while it is verified: tomorrow's history if it is kept */
@@ -350,6 +355,7 @@ void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c
 void prove_forget(struct etarget *t);
 void prove_count(struct etarget *t, const struct stored_outcome *o);    /* each outcome once, in order: what later verdicts may spend */
 int  prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method);
+bool prove_can_compare(struct engine *e, struct etarget *t, enum verify_class method, int gap);   /* false: a plan that takes so many windows will never have a verdict */
 MUST_CHECK enum err prove_now(struct engine *e, struct casefile *c, bool *settled, struct fault *fault);   /* methods that need no waiting */
 MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
 
@@ -357,6 +363,7 @@ MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
 MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
 MUST_CHECK enum err autopilot_remember(struct engine *e, struct fault *fault);      /* what outcomes taught, anew: after a turn was lost memory may know what the store does not */
 bool                autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan);
+bool                autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan);
 MUST_CHECK enum err autopilot_overtake(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault);   /* give it up; nobody said no to it */
 MUST_CHECK enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault);      /* what was planned for the old load and is not begun is given up */
 MUST_CHECK enum err autopilot_equip(struct etarget *t, struct fault *fault);   /* t->act anew from t->conf */
@@ -367,8 +374,9 @@ MUST_CHECK enum err autopilot_plan(struct engine *e, struct casefile *c, struct 
 /* The next proposal for a target, composed to a plan; ERR_MISSING: nothing left to try. The caller owns both. */
 MUST_CHECK enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, json_t **proposal, char *planner, size_t size, struct fault *fault);
 MUST_CHECK enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fault);
-bool   outcome_was_overtaken(const struct stored_outcome *o);   /* given up because the load became another one, or another case acts: nobody said no to it */
+bool   outcome_teaches_nothing(const struct stored_outcome *o);   /* nobody refused it and nothing was found out: it may be asked again */
 double outcome_sd(const struct stored_outcome *o);   /* of its effect, log units: the interval holds at any time, so it is wider than two of them on either side, about 2.8 */
+bool            autopilot_rests(const struct engine *e, const struct etarget *t);   /* no case is opened now */
 MUST_CHECK enum err autopilot_rest(struct engine *e, struct etarget *t, int64_t us, const char *why, struct fault *fault);   /* no case is opened for so long */
 const struct stored_stop *engine_stopped(struct engine *e, const char *target);   /* NULL: not stopped */
 
@@ -381,8 +389,11 @@ void knowing_stop(struct engine *e);
 MUST_CHECK enum err knowing_mark_again(struct engine *e, struct fault *fault);   /* in a turn; what cannot be written now is written when the store can be */
 MUST_CHECK enum err knowing_mark(struct engine *e, struct fault *fault);       /* which records may be handed out, after the configuration changed */
 void knowing_show(struct engine *e, const struct etarget *t, struct planner_view *view);   /* until the next record comes */
-/* Into the store; and, once that is sure to hold, to the planners. */
-MUST_CHECK enum err knowing_put(struct engine *e, struct knowledge *record, bool *added, struct fault *fault);
+/*
+ * Into the store; and, once that is sure to hold, to the planners.  as_told: the JSON that a record of elsewhere came as, which may have
+ * members that only a later version knows, and whose digest its id is; NULL: it is ours.
+ */
+MUST_CHECK enum err knowing_put(struct engine *e, struct knowledge *record, const json_t *as_told, bool *added, struct fault *fault);
 MUST_CHECK enum err knowing_take(struct engine *e, const struct knowledge *record, struct fault *fault);
 MUST_CHECK enum err knowing_learn(struct engine *e, struct etarget *t, const struct proposal *p, enum told told, const struct stored_outcome *o, struct fault *fault);
 

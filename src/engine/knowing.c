@@ -28,11 +28,19 @@ static enum err make_room(struct knowing *k, struct fault *fault)
     return OK;
 }
 
-/* Of our own the oldest goes when there is no more room for all, as in the store; of others only when there is nothing of ours. */
-static void forget_one(struct knowing *k)
+static bool is_ours(const struct knowing *k, const struct knowledge *of) { return strcmp(of->source, k->source) == 0; }
+
+/*
+ * As in the store: half of the room is for our own, so that no file from elsewhere can push out all that was learned here; whose
+ * there are too many, of those the oldest goes.
+ */
+static void forget_one(struct knowing *k, const struct knowledge *coming)
 {
-    int i = 0;
-    while (i < k->n && strcmp(k->record[i].of.source, k->source) != 0)
+    int own = is_ours(k, coming), i = 0;
+    for (int j = 0; j < k->n; j++)
+        own += is_ours(k, &k->record[j].of);
+    bool ours = own > KNOWLEDGE_MAX / 2;
+    while (i < k->n && is_ours(k, &k->record[i].of) != ours)
         i++;
     i = i == k->n ? 0 : i;
     memmove(k->record + i, k->record + i + 1, (size_t)(--k->n - i) * sizeof *k->record);
@@ -44,7 +52,7 @@ static enum err append(struct knowing *k, const struct knowledge *of, bool share
     if (err != OK)
         return err;
     if (k->n == KNOWLEDGE_MAX)
-        forget_one(k);
+        forget_one(k, of);
     k->record[k->n++] = (struct known_record){ *of, shared };
     return OK;
 }
@@ -172,9 +180,9 @@ void knowing_show(struct engine *e, const struct etarget *t, struct planner_view
 
 /* ---- from a trial ---- */
 
-enum err knowing_put(struct engine *e, struct knowledge *record, bool *added, struct fault *fault)
+enum err knowing_put(struct engine *e, struct knowledge *record, const json_t *as_told, bool *added, struct fault *fault)
 {
-    json_t *json = knowledge_json(record);
+    json_t *json = as_told ? json_incref((json_t *)as_told) : knowledge_json(record);
     if (!json)
         return fail(fault, ERR_LIMIT, "no memory for a record of knowledge");
     struct stored_knowledge s = { .id = record->id, .source = record->source, .tenant = record->tenant, .database = record->database, .result = told_name(record->told),
@@ -207,7 +215,7 @@ enum err knowing_learn(struct engine *e, struct etarget *t, const struct proposa
         log_debug("nothing is told to other databases", F("target", t->conf->name), F("why", (const char *)why.text));
         return OK;
     }
-    enum err err = knowing_put(e, &record, &added, fault);
+    enum err err = knowing_put(e, &record, NULL, &added, fault);
     if (err == OK && added)
         err = store_knowledge_forget(e->store, e->knowing.source, KNOWLEDGE_MAX, fault);
     return err == OK && added ? knowing_take(e, &record, fault) : err;

@@ -111,9 +111,9 @@ void practising_learn(struct engine *e, struct etarget *t, const struct planner_
     if (!e->practising.base || !daemon_knowledge_of(&e->d, t->conf->tenant).share)
         return;
     planner_stats_of(t->planner, view->bounds, &stats);
-    if (stats.told == t->practised)
+    if (stats.ever == t->practised)
         return;
-    enum err err = practise(e, t, view, stats.told, &why);
+    enum err err = practise(e, t, view, stats.ever, &why);
     if (err == OK)
         err = federate(e, &why);
     if (err != OK && err != ERR_MISSING)

@@ -159,8 +159,10 @@ static void send_checkpoint(struct engine *e, struct etarget *t)
         return;
     *j = (struct job){ .kind = JOB_CHECKPOINT, .target = (int)(t - e->target) };
     (void)text_copy(j->case_id, sizeof j->case_id, t->case_id);
-    if (worker_send(&t->worker, j, &ignored) == OK)
+    if (worker_send(&t->worker, j, &ignored) == OK) {
         t->trial_waits = true;
+        t->own_checkpoints++;
+    }
 }
 
 /* Once somebody has asked to put back there is nothing left to find out. */
@@ -248,7 +250,13 @@ int prove_history_needed(struct engine *e, struct etarget *t, enum verify_class 
 {
     struct trial_conf conf = trial_conf_for(e, t, method);
     int               needed = trial_history_needed(&conf);
-    return needed < 3 ? 3 : needed;
+    return needed < 3 ? 3 : needed < HISTORY_MAX ? needed : HISTORY_MAX;      /* more is not kept */
+}
+
+bool prove_can_compare(struct engine *e, struct etarget *t, enum verify_class method, int gap)
+{
+    struct trial_conf conf = trial_conf_for(e, t, method);
+    return trial_can_compare(&conf, gap, HISTORY_MAX);
 }
 
 /* "queries": ["-123", ...]: what the change was made for, and what the verdict is about. */

@@ -48,7 +48,7 @@ static enum err stage_gate(struct engine *e, struct casefile *c, enum case_order
     return err == OK ? send_dry_run(e, c, fault) : err;
 }
 
-/* What the planner planned, it planned with enough history; while it waited at the gate that may have begun anew. */
+/* What the planner planned, it planned with enough history; while it waited at the gate that may have begun anew, or come to lie far back. */
 static enum err can_be_compared(struct engine *e, const struct casefile *c, bool *yes, struct fault *fault)
 {
     struct etarget    *t = engine_target(e, c->target);
@@ -59,7 +59,7 @@ static enum err can_be_compared(struct engine *e, const struct casefile *c, bool
     if (err != OK)
         return err;
     if (json_object_get(plan.proposal, "changes"))
-        *yes = autopilot_enough_history(e, t, plan.plan);
+        *yes = autopilot_enough_history(e, t, plan.plan) && autopilot_near_enough(e, t, plan.plan);
     stored_plan_done(&plan);
     return OK;
 }
@@ -78,8 +78,10 @@ static enum err stage_begin(struct engine *e, struct casefile *c, enum case_orde
     }
     bool comparable = true;
     err = can_be_compared(e, c, &comparable, fault);
-    if (err != OK || !comparable)
-        return err != OK ? err : autopilot_overtake(e, c, "too little is left of the history that this was to be compared with: load or configuration have changed since it was planned", fault);
+    if (err == OK && !comparable)
+        return autopilot_overtake(e, c, "what this was to be compared with is too little now, or too long ago: load or configuration have changed since it was planned, or nobody works with it", fault);
+    if (err != OK)
+        return err;
     err = engine_take_target(e, c, fault);
     return err == OK ? engine_run(e, c->id, RUN_ON_BEGIN, 0, 0, &by_engine, fault) : err;
 }

@@ -24,7 +24,7 @@ static bool may_begin(struct engine *e, struct etarget *t)
     const struct policy_values *v = &e->policy.set;
     bool allowed = v->index_build == BUILD_AUTO || v->index_drop == BUILD_AUTO || v->analyze == BUILD_AUTO;
     return allowed && !t->case_id[0] && t->mode >= MODE_SUGGEST && t->facts && !t->facts->in_recovery && t->seen && t->last.v[METRIC_UP] == 1 && !engine_stopped(e, t->conf->name) &&
-           clock_wall_us(e->clock) >= t->idle_until_us;
+           !autopilot_rests(e, t);
 }
 
 /* ---- what was tried ---- */
@@ -34,10 +34,8 @@ struct tried { const char *what; bool found; };
 static void is_it(void *ctx, const struct stored_outcome *o)
 {
     struct tried *t = ctx;
-    if (outcome_was_overtaken(o))
-        return;   /* it has waited for a window, and was made for another load then, or gave way to a person's case */
     const char   *what = json_string_value(json_object_get(o->proposal, "upkeep"));
-    t->found = t->found || (what && strcmp(what, t->what) == 0);
+    t->found = t->found || (what && strcmp(what, t->what) == 0 && !outcome_teaches_nothing(o));
 }
 
 static bool was_tried(struct engine *e, const struct etarget *t, const char *what)

@@ -80,7 +80,7 @@ static void refuse(struct job *j, enum err code)
 {
     /* No answer is not a refusal: it could not be looked at. */
     j->answer = code == ERR_IO || code == ERR_TIMEOUT || code == ERR_BUSY || code == ERR_UNKNOWN ? RUN_ON_LOST : RUN_ON_REFUSED;
-    j->outcome = j->answer == RUN_ON_LOST ? "not looked at" : "refused";
+    j->outcome = j->answer == RUN_ON_LOST ? ACTION_UNSEEN : code == ERR_CONFLICT ? ACTION_IN_THE_WAY : "refused";
 }
 
 enum { UNITS_MAX = PLAN_STEPS_MAX };

@@ -261,6 +261,8 @@ static void make_bounds(struct policy *p)
     const struct policy_values *v = &p->set;
     struct bounds *b = &p->bounds;
     b->step_ratio = v->step_ratio;
+    b->steps_max = (int)v->steps_max;
+    b->changes_max = (int)v->settings_max;
     b->memory_fraction = v->memory_fraction;
     b->sessions_factor = v->sessions_factor;
     b->nodes_per_session = v->nodes_per_session;

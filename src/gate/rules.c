@@ -288,6 +288,8 @@ static bool no_privilege(const struct gate_look *l, struct gate_says *s)
     if (!l->postgres || !f || f->superuser || !l->moves || (l->q->mode == MODE_SUGGEST && !l->q->at_execution))
         return false;
     const char *role = *f->role ? f->role : "(our role)";
+    if (!f->may_alter_system && f->server_version < 150000)
+        return say(s, "our role (%.60s) may not ALTER SYSTEM: before PostgreSQL 15 that takes a superuser", role);
     if (!f->may_alter_system)
         return say(s, "our role may not ALTER SYSTEM: GRANT ALTER SYSTEM ON PARAMETER %s TO %.60s", knob_at(l->move[0].knob)->name, role);
     return !f->may_reload && say(s, "our role may not reload: GRANT EXECUTE ON FUNCTION pg_reload_conf() TO %.60s", role);
@@ -337,6 +339,18 @@ static bool outside_window(const struct gate_look *l, struct gate_says *s)
         return false;
     return soonest == INT64_MAX ? say(s, "a restart needs a window, and policy has none") && wait_until(s, 0)
                                 : say(s, "a restart needs a window; the next one opens %s", clock_format(soonest, when, sizeof when)) && wait_until(s, soonest);
+}
+
+/* The steps before the restart run inside its window, too: a plan that is longer than every window would wait for ever. */
+static bool window_too_short(const struct gate_look *l, struct gate_says *s)
+{
+    int64_t longest = 0, needed = l->begins_restart_us - l->q->now_us + 60 * US_PER_S;
+    for (int i = 0; i < l->policy->windows; i++) {
+        int64_t length = week_window_length_us(&l->policy->window[i]);
+        longest = length > longest ? length : longest;
+    }
+    return l->restarts && restart_rule(l) == RESTART_WINDOW && l->policy->windows > 0 && longest < needed &&
+           say(s, "the restart comes %.0f minutes after the plan begins, and no window of policy is open for longer than %.0f", (double)needed / 60e6, (double)longest / 60e6);
 }
 
 static bool build_outside_window(const struct gate_look *l, struct gate_says *s)
@@ -636,6 +650,7 @@ const struct gate_rule gate_rules[] = {
     { 411, GATE_WAIT,    build_outside_window, "an index build begins within indexes.windows, where there are any" },
     { 412, GATE_WAIT,    build_too_busy,    "an index build begins while the processors are less busy than indexes.cpu_max" },
     { 413, GATE_ASK,     build_unseen,      "where free disk or load are not known, a person decides about a build" },
+    { 414, GATE_REJECT,  window_too_short,  "a plan with a restart fits into a window, where policy says so" },
 
     { 501, GATE_REJECT,  memory_unknown,    "memory that is not known bounds nothing" },
     { 502, GATE_REJECT,  memory_exceeded,   "memory that the server may need at worst stays below memory.fraction, after every step" },

@@ -108,6 +108,8 @@ char *week_window_format(const struct week_window *w, char *out, size_t size)
     return out;
 }
 
+int64_t week_window_length_us(const struct week_window *w) { return (w->to_min - w->from_min + (w->to_min <= w->from_min ? 1440 : 0)) * MINUTE_US; }
+
 /* The window that begins on the local day that holds `wall_us` plus `ahead` days; false when it is not one of its days. */
 static bool on_day(const struct week_window *w, int64_t wall_us, int ahead, int64_t *opens, int64_t *closes)
 {
@@ -115,7 +117,7 @@ static bool on_day(const struct week_window *w, int64_t wall_us, int ahead, int6
     int64_t day = local / DAY_US - (local % DAY_US < 0) + ahead;
     int64_t weekday = ((day + 3) % 7 + 7) % 7;   /* 1970-01-01 was a Thursday */
     *opens = day * DAY_US + (w->from_min - w->offset_min) * MINUTE_US;
-    *closes = *opens + (w->to_min - w->from_min + (w->to_min <= w->from_min ? 1440 : 0)) * MINUTE_US;
+    *closes = *opens + week_window_length_us(w);
     return (w->days >> weekday & 1u) != 0;
 }
 

@@ -22,6 +22,7 @@ struct week_window {
 };
 
 MUST_CHECK enum err week_window_parse(const char *text, struct week_window *w, struct fault *fault);
+int64_t week_window_length_us(const struct week_window *w);   /* from its opening to its closing */
 char *week_window_format(const struct week_window *w, char *out, size_t size);   /* needs 64 bytes */
 
 /* Is the moment inside? *opens_us: when it opens (next, or did), *closes_us: when that one closes. */

@@ -10,6 +10,8 @@ void bounds_default(struct bounds *b)
 {
     *b = (struct bounds){
         .step_ratio = 0.20,
+        .steps_max = 64,
+        .changes_max = 24,
         .memory_fraction = 0.90,
         .sessions_factor = 2,
         .nodes_per_session = 1,

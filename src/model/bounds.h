@@ -21,6 +21,7 @@ struct knob_limit {
 
 struct bounds {
     double step_ratio;              /* largest share of the current value one step may change: 0.20 */
+    int    steps_max, changes_max;  /* of one plan: its steps, and the parameters that they change */
     double memory_fraction;         /* of min(machine, cgroup) that the server may need at worst */
     double sessions_factor;         /* expected sessions = this x highest number observed, at most max_connections */
     double nodes_per_session;       /* sort and hash nodes that use work_mem at the same time */

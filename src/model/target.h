@@ -26,6 +26,7 @@ struct setting {
     char source[24];                     /* "default", "configuration file", "command line", ... */
     char source_file[256];               /* empty when not visible */
     bool pending_restart;
+    bool denied;                         /* our role may not ALTER SYSTEM it; before 15, and where it is not known, false */
     char min[32], max[32];
 };
 

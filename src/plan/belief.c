@@ -25,7 +25,7 @@ static bool has_range(const struct scene *s, const struct knob *k, double *lo, d
     const struct knob_limit   *limit = &s->view->bounds->knob[k->id];
     const struct target_facts *f = s->view->facts;
     *lo = *hi = (double)NAN;
-    if (!(k->flags & KNOB_TUNED) || !limit->allowed || !knob_applies(k, f) || isnan(s->now.value[k->id]) || k->verify == VERIFY_SLOW)
+    if (!(k->flags & KNOB_TUNED) || !scene_is_settable(s, k) || k->verify == VERIFY_SLOW)
         return false;
     if (k->choice[0].name)
         return true;

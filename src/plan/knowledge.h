@@ -34,7 +34,7 @@
 
 enum {
     KNOWLEDGE_VERSION = 1,
-    KNOWLEDGE_MAX     = 5000,         /* records that are kept and planned with; the oldest own ones go first */
+    KNOWLEDGE_MAX     = 5000,         /* records that are kept and planned with, half of them own ones; the oldest go first */
     KNOWLEDGE_ID_SIZE = 33,           /* 32 hex digits and the NUL: a record, a source, a tenant, a database */
     KNOWLEDGE_FEATURES_MIN = 4,       /* of the load: a likeness of fewer is none */
     KNOWLEDGE_DIGITS  = 9,            /* of a number in a digest and in a file */

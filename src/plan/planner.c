@@ -143,7 +143,7 @@ bool planner_was_unsafe(const struct proposal *p, enum told told, double effect,
 
 void planner_stats_of(const struct planner *p, const struct bounds *b, struct planner_stats *out)
 {
-    *out = (struct planner_stats){ .told = p->tolds, .worst = (double)NAN };
+    *out = (struct planner_stats){ .told = p->tolds, .ever = p->tolds + p->forgotten, .worst = (double)NAN };
     for (int i = 0; i < p->tolds; i++) {
         const struct planner_told *t = &p->told[i];
         out->by[t->told]++;

@@ -105,6 +105,7 @@ struct planner_arm { const char *name; int told; double mean, share; };   /* mea
  */
 struct planner_stats {
     int                told, by[TOLD_COUNT], restarts, unsafe;      /* of those that are remembered */
+    int                ever;               /* told, those that are forgotten included */
     double             worst;              /* smallest effect, log ratio; NAN: none was measured */
     int                arms;               /* 0: this kind has none */
     struct planner_arm arm[PLANNER_ARMS_MAX];

@@ -33,6 +33,30 @@ bool scene_another(const struct scene *s, int i, int j)
     return far_apart(a, b, SCENE_ANOTHER, SCENE_COMPARED_MIN, &comparable);
 }
 
+bool scene_is_settable(const struct scene *s, const struct knob *k)
+{
+    static const char *const stronger[] = { "command line", "override", "user", "database", "database user", "client", "session" };
+    const struct setting *now = target_setting(s->view->facts, k->name);
+    const struct target_facts *f = s->view->facts;
+    if (!now || !s->view->bounds->knob[k->id].allowed || !knob_applies(k, f) || isnan(s->now.value[k->id]) || now->pending_restart)
+        return false;
+    if (now->denied && f->may_alter_system && !f->superuser)      /* whose role may alter nothing at all suggests to others */
+        return false;
+    for (size_t i = 0; i < sizeof stronger / sizeof stronger[0]; i++)
+        if (strcmp(now->source, stronger[i]) == 0 && !(k->id == KNOB_WAL_BUFFERS && strcmp(stronger[i], "override") == 0))      /* that one the server computes */
+            return false;
+    return true;
+}
+
+/* A restart would put in force what somebody else has changed and left for later. */
+static bool somebody_waits(const struct target_facts *f)
+{
+    for (int i = 0; i < f->settings; i++)
+        if (f->setting[i].pending_restart)
+            return true;
+    return false;
+}
+
 void scene_init(struct scene *s, const struct planner_view *view, const struct planner_told *told, int n, uint64_t seed)
 {
     *s = (struct scene){ .view = view, .told = told, .tolds = n, .seed = seed };
@@ -58,7 +82,7 @@ void scene_init(struct scene *s, const struct planner_view *view, const struct p
     for (int m = 0; m < METRIC_COUNT; m++)
         s->seen[m] = count[m] ? s->seen[m] / count[m] : (double)NAN;
     /* A restart that could not be undone while the server is down is none that we propose. */
-    s->restarts = view->bounds->restart_allowed && view->facts->local && view->facts->file_access;
+    s->restarts = view->bounds->restart_allowed && view->facts->local && view->facts->file_access && !somebody_waits(view->facts);
     s->oltp = s->seen[METRIC_TPS] > 20 && !(s->seen[METRIC_LATENCY_MEAN] > 200);
 }
 
@@ -81,16 +105,25 @@ void scene_wish(struct proposal *p, enum knob_id id, double to)
         *c = (struct proposed_change){ .knob = id, .to = to };
 }
 
-void scene_wish_within_reach(const struct scene *s, struct proposal *p, enum knob_id id, double to)
+/* Where SCENE_REACH steps towards `to` lead; NAN: it cannot be had. */
+static double within_reach(const struct scene *s, enum knob_id id, double to)
 {
     struct knob k = *knob_at(id);
     double      at = s->now.value[id];
     k.rule = knob_rule_on(knob_at(id), s->view->facts);
-    if (isnan(at) || isnan(to))
-        return;
-    for (int i = 0; i < SCENE_REACH && !knob_equal(&k, at, to); i++)
+    if (isnan(at) || isnan(to) || !scene_is_settable(s, knob_at(id)) || (knob_needs_restart(knob_at(id), s->view->facts) && !s->restarts))
+        return (double)NAN;
+    for (int i = 0; i < SCENE_REACH && i < s->view->bounds->steps_max && !knob_equal(&k, at, to); i++)
         at = compose_step(&k, at, to, s->view->bounds->step_ratio);
-    scene_wish(p, id, at);
+    return at;
+}
+
+/* What cannot be had is no wish: the rest of a proposal would count on it. */
+void scene_wish_within_reach(const struct scene *s, struct proposal *p, enum knob_id id, double to)
+{
+    double at = within_reach(s, id, to);
+    if (!isnan(at))
+        scene_wish(p, id, at);
 }
 
 void scene_name(struct proposal *p, const char *proposer)
@@ -264,7 +297,7 @@ static double cut_down(const struct scene *s, enum knob_id id, double to)
     const struct knob_limit    *limit = &s->view->bounds->knob[id];
     double lo, hi, now = s->now.value[id];
 
-    if (!limit->allowed || !knob_applies(k, f) || isnan(now) || isnan(to) || (knob_needs_restart(k, f) && !s->restarts))
+    if (!scene_is_settable(s, k) || isnan(to) || (knob_needs_restart(k, f) && !s->restarts))
         return (double)NAN;
     double wish = to;
     if (!k->choice[0].name && !knob_special_of(k, to)) {
@@ -303,22 +336,26 @@ static void drop(struct proposal *p, enum knob_id id)
     p->changes = kept;
 }
 
-/* Half of the cache size is a hint's rule: raise the hint along, or else stay below it. */
+/* Half of the cache size is a hint's rule: raise the hint along as far as one case may, and stay below it. */
 static void keep_half_of_cache(const struct scene *s, struct proposal *p)
 {
     struct knob_state after = scene_after(s, p);
     if (!knob_dependency_broken(&knob_dependency[1], &s->now, &after, s->view->facts, s->view->bounds))
         return;
-    double need = 2 * after.value[KNOB_SHARED_BUFFERS], can = cut_down(s, KNOB_EFFECTIVE_CACHE_SIZE, need);
-    if (!isnan(can) && can >= need) {
+    double need = 2 * after.value[KNOB_SHARED_BUFFERS], can = cut_down(s, KNOB_EFFECTIVE_CACHE_SIZE, within_reach(s, KNOB_EFFECTIVE_CACHE_SIZE, need));
+    if (can >= need) {
         scene_wish(p, KNOB_EFFECTIVE_CACHE_SIZE, can);
         return;
     }
-    double less = cut_down(s, KNOB_SHARED_BUFFERS, floor(after.value[KNOB_EFFECTIVE_CACHE_SIZE] / 2));
-    if (isnan(less) || 2 * less > after.value[KNOB_EFFECTIVE_CACHE_SIZE])
+    double cache = fmax(after.value[KNOB_EFFECTIVE_CACHE_SIZE], can);      /* of a number and NAN the number */
+    double less = cut_down(s, KNOB_SHARED_BUFFERS, floor(cache / 2));
+    if (isnan(less) || 2 * less > cache) {
         drop(p, KNOB_SHARED_BUFFERS);
-    else
-        scene_wish(p, KNOB_SHARED_BUFFERS, less);
+        return;
+    }
+    scene_wish(p, KNOB_SHARED_BUFFERS, less);
+    if (2 * less > after.value[KNOB_EFFECTIVE_CACHE_SIZE])
+        scene_wish(p, KNOB_EFFECTIVE_CACHE_SIZE, cache);
 }
 
 static bool is_safe(const struct scene *s, const struct proposal *p)
@@ -370,17 +407,28 @@ static int by_knob(const void *a, const void *b)
     return (int)((const struct proposed_change *)a)->knob - (int)((const struct proposed_change *)b)->knob;
 }
 
+/* What matters most stays. */
+static bool cut_to_policy(const struct scene *s, struct proposal *p)
+{
+    bool cut = p->changes > s->view->bounds->changes_max;
+    qsort(p->change, (size_t)p->changes, sizeof p->change[0], by_knob);
+    if (cut)
+        p->changes = s->view->bounds->changes_max;
+    return cut;
+}
+
 bool scene_finish(const struct scene *s, struct proposal *p)
 {
     cut_all(s, p);
+    bool cut = cut_to_policy(s, p);
     keep_half_of_cache(s, p);
+    cut = cut_to_policy(s, p) || cut;
     if (p->changes == 0 || !is_safe(s, p))
         return false;
     p->has_workload = true;
     p->workload = s->workload;
     p->needs_restart = false;
     p->verify = VERIFY_NONE;
-    qsort(p->change, (size_t)p->changes, sizeof p->change[0], by_knob);
     for (int i = 0; i < p->changes; i++) {
         const struct knob *k = knob_at(p->change[i].knob);
         p->change[i].from = s->now.value[k->id];
@@ -390,5 +438,7 @@ bool scene_finish(const struct scene *s, struct proposal *p)
         p->verify = c > p->verify ? c : p->verify;
     }
     write_title(s, p);
+    if (cut)
+        scene_why(p, "Policy lets one plan change %d parameter%s, so what matters less is left for later.", s->view->bounds->changes_max, s->view->bounds->changes_max == 1 ? "" : "s");
     return !scene_spent(s, p);
 }

@@ -44,6 +44,12 @@ bool scene_another(const struct scene *s, int i, int j);
 
 void scene_init(struct scene *s, const struct planner_view *view, const struct planner_told *told, int n, uint64_t seed);
 
+/*
+ * Can a file change it here at all?  Not what policy or the version rules out, what the command line, a role or a database decides, what
+ * our role was not granted, nor what somebody else's change waits for: whoever carries a plan out would refuse all of it for that.
+ */
+bool scene_is_settable(const struct scene *s, const struct knob *k);
+
 /* A wish; a later one for the same knob replaces the earlier. */
 void scene_wish(struct proposal *p, enum knob_id id, double to);
 /* As far towards `to` as SCENE_REACH steps lead; knobs that restart or jump get there at once. */

@@ -65,6 +65,14 @@ bool symptom_is(const char *name)
     return false;
 }
 
+/* Which way the remedy leads: 1 up, -1 down, 0 either. */
+static int way_of(const struct symptom *y)
+{
+    if (y->factor > 0)
+        return y->factor > 1 ? 1 : -1;
+    return y->knob == KNOB_WAL_BUFFERS || y->knob == KNOB_AUTOVACUUM_VACUUM_COST_LIMIT ? 1 : 0;
+}
+
 int draft_symptoms(void) { return (int)(sizeof symptoms / sizeof symptoms[0]); }
 
 bool draft_symptom(const struct scene *s, int variant, struct proposal *p)
@@ -78,6 +86,8 @@ bool draft_symptom(const struct scene *s, int variant, struct proposal *p)
         return false;   /* "off" and "automatic" have no double */
     if (y->knob == KNOB_MAX_WAL_SIZE)
         to = scene_max_wal_size(s, to);
+    if (!knob_special_of(knob_at(y->knob), now) && (to - now) * way_of(y) < 0)
+        return false;   /* somebody has gone further that way than we would: no reason to turn round */
     scene_wish_within_reach(s, p, y->knob, to);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"

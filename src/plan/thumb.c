@@ -42,7 +42,7 @@ static void wish_checkpoints(const struct scene *s, struct proposal *p)
     if (want > s->now.value[KNOB_MAX_WAL_SIZE])
         scene_wish_within_reach(s, p, KNOB_MAX_WAL_SIZE, want);
     if (s->now.value[KNOB_CHECKPOINT_COMPLETION_TARGET] < 0.9)
-        scene_wish(p, KNOB_CHECKPOINT_COMPLETION_TARGET, 0.9);
+        scene_wish_within_reach(s, p, KNOB_CHECKPOINT_COMPLETION_TARGET, 0.9);
     wish_compression(s, p);
 }
 
@@ -105,12 +105,16 @@ static bool wish_shared_buffers(const struct scene *s, struct proposal *p, doubl
     return true;
 }
 
-static void explain_buffers(const struct scene *s, struct proposal *p)
+/* Told of what is left when machine, policy and the hint's rule have cut the wish down; without the cache there is no such proposal. */
+static bool finish_buffers(const struct scene *s, struct proposal *p)
 {
     const struct target_facts *f = s->view->facts;
     double to = 0;
+    bool   found = scene_finish(s, p);
     for (int i = 0; i < p->changes; i++)
         to = p->change[i].knob == KNOB_SHARED_BUFFERS ? p->change[i].to : to;
+    if (!found || !(to > 0))
+        return false;
     scene_why(p, "shared_buffers becomes %.0f %% of the %.0f MB that the server may use.", 100 * to * 8192 / f->memory_bytes, f->memory_bytes / MIB);
     if (!isnan(f->database_bytes))
         scene_why(p, "The database has %.0f MB.", f->database_bytes / MIB);
@@ -118,6 +122,7 @@ static void explain_buffers(const struct scene *s, struct proposal *p)
         scene_why(p, "%.1f %% of block reads are found in shared_buffers now.", 100 * s->seen[METRIC_CACHE_HIT]);
     if (s->seen[METRIC_BLOCKS_READ] > 0)
         scene_why(p, "%.0f blocks a second come from outside.", s->seen[METRIC_BLOCKS_READ]);
+    return true;
 }
 
 /* The large first step, for the case that has the most to win. Variants go down the ladder when the top did not hold. */
@@ -135,9 +140,8 @@ bool draft_big_step(const struct scene *s, int variant, struct proposal *p)
     wish_background_writer(s, p);
     wish_costs(s, p);
     scene_why(p, "The memory limit counts the page cache too, so a page that lies in both caches costs twice; shared_buffers takes what is free of danger.");
-    explain_buffers(s, p);
     scene_why(p, "A restart costs a warm-up, so everything that belongs to it comes along: wider checkpoints against full page images, whose pages do not stand before the log, an earlier background writer, page costs of flash.");
-    return scene_finish(s, p);
+    return finish_buffers(s, p);
 }
 
 bool draft_thumb(const struct scene *s, int variant, struct proposal *p)
@@ -155,8 +159,7 @@ bool draft_thumb(const struct scene *s, int variant, struct proposal *p)
     wish_checkpoints(s, p);
     wish_costs(s, p);
     scene_why(p, "The rule of thumb for this machine.");
-    explain_buffers(s, p);
-    return scene_finish(s, p);
+    return finish_buffers(s, p);
 }
 
 /* One rung up, as long as the one below was proven better. */
@@ -172,8 +175,7 @@ bool draft_climb(const struct scene *s, int variant, struct proposal *p)
     if (!wish_shared_buffers(s, p, rung[variant]))
         return false;
     scene_why(p, "The next rung of the ladder: %.0f %% of memory held, %.0f %% may hold more.", 100 * now, 100 * rung[variant]);
-    explain_buffers(s, p);
-    return scene_finish(s, p);
+    return finish_buffers(s, p);
 }
 
 bool draft_checkpoints(const struct scene *s, int variant, struct proposal *p)
@@ -204,7 +206,8 @@ bool draft_costs(const struct scene *s, int variant, struct proposal *p)
 {
     (void)variant;
     wish_costs(s, p);
-    scene_why(p, "The costs the planner believes in are those of a spinning disk; this one has no seek to pay%s.",
+    scene_why(p, "The costs the planner believes in are those of a spinning disk; %s%s.",
+              s->view->facts->rotational ? "this is one, and they stay" : s->view->facts->host_readable ? "this one has no seek to pay" : "what this one is cannot be seen from here, and few pay for seeks any more",
               s->oltp ? ", and short transactions pay for compiled expressions without using them" : "");
     return scene_finish(s, p);
 }

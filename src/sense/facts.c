@@ -19,6 +19,7 @@ static const struct { enum fact_question q; int since; const char *name, *sql; }
     { FACT_SERVER,    150000, "sense_facts_server_15", sql_sense_facts_server_15 },
     { FACT_CONTROL,   140000, "sense_facts_control",   sql_sense_facts_control },
     { FACT_SETTINGS,  140000, "sense_facts_settings",  sql_sense_facts_settings },
+    { FACT_SETTINGS,  150000, "sense_facts_settings",  sql_sense_facts_settings_15 },   /* the same, and a column more */
     { FACT_OVERRIDES, 140000, "sense_facts_overrides", sql_sense_facts_overrides },
     { FACT_OWNER,     140000, "sense_facts_owner",     sql_sense_facts_owner },
     { FACT_SIZES,     140000, "sense_sizes",           sql_sense_sizes },
@@ -95,7 +96,7 @@ static bool take_settings(const PGresult *a, struct target_facts *f)
         T("sourcefile", source_file), T("min_val", min), T("max_val", max),
 #undef T
     };
-    int n = PQntuples(a), column[9], pending = PQfnumber(a, "pending_restart");
+    int n = PQntuples(a), column[9], pending = PQfnumber(a, "pending_restart"), may = PQfnumber(a, "may_alter");
     for (int i = 0; i < 9; i++)
         column[i] = PQfnumber(a, texts_of[i].column);
     if (column[0] < 0 || column[1] < 0 || pending < 0 || n == 0)
@@ -103,7 +104,7 @@ static bool take_settings(const PGresult *a, struct target_facts *f)
     f->settings = n < SETTINGS_MAX ? n : SETTINGS_MAX;
     for (int row = 0; row < f->settings; row++) {
         struct setting *s = &f->setting[row];
-        *s = (struct setting){ .pending_restart = PQgetvalue(a, row, pending)[0] == 't' };
+        *s = (struct setting){ .pending_restart = PQgetvalue(a, row, pending)[0] == 't', .denied = may >= 0 && PQgetvalue(a, row, may)[0] == 'f' };
         for (int i = 0; i < 9; i++)
             if (column[i] >= 0 && !PQgetisnull(a, row, column[i]))
                 (void)text_copy((char *)s + texts_of[i].at, texts_of[i].size, PQgetvalue(a, row, column[i]));

@@ -83,6 +83,16 @@ enum err store_action_end(struct store *s, const char *case_id, int64_t action, 
     return db_run(s->db, sql_action_end, fault, "tItjttIj", case_id, action, end->outcome, end->witness, end->output, end->fault, now_us, end->snapshot);
 }
 
+enum err store_action_last(struct store *s, const char *case_id, char *outcome, size_t size, struct fault *fault)
+{
+    struct db_rows r;
+    enum err       e = db_ask(s->db, sql_action_last, &r, fault, "t", case_id);
+    if (e != OK)
+        return e;
+    (void)text_copy(outcome, size, db_next(&r) ? db_text(&r, 0) : "");
+    return db_end(s->db, &r, fault);
+}
+
 enum err store_action_snapshot(struct store *s, const char *case_id, int step, json_t **snapshot, struct fault *fault)
 {
     struct db_rows r;

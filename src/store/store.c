@@ -222,6 +222,22 @@ enum err store_timeline_add(struct store *s, const struct timeline_row *row, str
     return e;
 }
 
+enum err store_case_given_up(struct store *s, const char *case_id, struct stored_giving_up *out, struct fault *fault)
+{
+    struct db_rows r;
+    enum err       e = db_ask(s->db, sql_case_given_up, &r, fault, "t", case_id);
+    if (e != OK)
+        return e;
+    *out = (struct stored_giving_up){ .from = CASE_NEW };
+    bool found = db_next(&r) && case_state_parse(db_text(&r, 1), &out->from);
+    if (found) {
+        (void)text_copy(out->event, sizeof out->event, db_text(&r, 0));
+        (void)text_copy(out->actor, sizeof out->actor, db_text(&r, 2));
+    }
+    e = db_end(s->db, &r, fault);
+    return e == OK && !found ? fail(fault, ERR_MISSING, "nothing asked for the plan of case %.40s to be given up", case_id) : e;
+}
+
 /* ---- outbox and idempotency ---- */
 
 enum err store_outbox_add(struct store *s, const char *topic, const char *key, const json_t *payload, int64_t now_us, struct fault *fault)

@@ -57,6 +57,10 @@ struct timeline_row {
 };
 MUST_CHECK enum err store_timeline_add(struct store *s, const struct timeline_row *row, struct fault *fault);
 
+struct stored_giving_up { char event[24], actor[CASE_NAME_SIZE]; enum case_state from; };
+/* What first asked for the case's current plan to be given up or put back, whose word that was, and where the plan stood. ERR_MISSING: nothing did. */
+MUST_CHECK enum err store_case_given_up(struct store *s, const char *case_id, struct stored_giving_up *out, struct fault *fault);
+
 /* ---- outbox and idempotency ---- */
 
 MUST_CHECK enum err store_outbox_add(struct store *s, const char *topic, const char *key, const json_t *payload, int64_t now_us, struct fault *fault);
@@ -94,6 +98,8 @@ MUST_CHECK enum err store_approvals(struct store *s, const char *case_id, struct
 MUST_CHECK enum err store_action_begin(struct store *s, const char *case_id, int64_t action, const char *kind, int step, const json_t *snapshot, int64_t now_us, struct fault *fault);
 struct action_end { const char *outcome; const json_t *witness, *snapshot; const char *output, *fault; };
 MUST_CHECK enum err store_action_end(struct store *s, const char *case_id, int64_t action, const struct action_end *end, int64_t now_us, struct fault *fault);
+/* Of the last action that ended; empty: none has. */
+MUST_CHECK enum err store_action_last(struct store *s, const char *case_id, char *outcome, size_t size, struct fault *fault);
 /* The newest snapshot of a step; NULL in *snapshot when there is none. The caller decrefs. */
 MUST_CHECK enum err store_action_snapshot(struct store *s, const char *case_id, int step, json_t **snapshot, struct fault *fault);
 
@@ -154,7 +160,7 @@ MUST_CHECK enum err store_knowledge_count(struct store *s, int *count, struct fa
 /* Whether a tenant's records may be exported and used for others. */
 MUST_CHECK enum err store_knowledge_share(struct store *s, const char *tenant, bool shared, struct fault *fault);
 MUST_CHECK enum err store_knowledge_share_none(struct store *s, struct fault *fault);
-/* More than keep: those of the source `own` go first, the oldest of them first, then the oldest of the others. */
+/* More than keep: first those of the source `own` that are more than half of it go, then those of the others, then the rest; of each the oldest first. */
 MUST_CHECK enum err store_knowledge_forget(struct store *s, const char *own, int keep, struct fault *fault);
 
 /* An observation worth keeping, with what it points to. */

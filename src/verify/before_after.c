@@ -34,10 +34,15 @@ static int pairs_in(int n, struct before_after_shape shape)
     return 3 * apart < 2 * wanted ? 0 : n - apart;
 }
 
+bool before_after_possible(int windows, struct before_after_shape shape)
+{
+    return shape.before >= 1 && shape.after >= 1 && shape.after <= MATH_FORECAST_AHEAD_MAX && pairs_in(windows, shape) >= PLACEBOS_LEAST;
+}
+
 struct placebo before_after_placebo(const double *past, int n, struct before_after_shape shape, double level)
 {
     struct placebo p = { .known = false, .expected = (double)NAN, .margin = (double)INFINITY };
-    if (shape.before < 1 || shape.after < 1 || shape.after > MATH_FORECAST_AHEAD_MAX || pairs_in(n, shape) < PLACEBOS_LEAST)
+    if (!before_after_possible(n, shape))
         return p;
     struct math_forecast f = math_forecast_mean(past, n, shape.gap, shape.after, level);
     double delta[PLACEBOS_MAX] = { 0 };

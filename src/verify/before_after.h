@@ -37,6 +37,9 @@ struct placebo before_after_placebo(const double *past, int n, struct before_aft
 /* Windows of history that let this shape be judged without stretching. */
 int before_after_needed(struct before_after_shape shape);
 
+/* Can so many windows of history say anything of this shape, stretched or not? */
+bool before_after_possible(int windows, struct before_after_shape shape);
+
 /* Effect of after[shape.after] against what past[n] lets expect, the placebo margin around it. */
 struct estimate before_after_estimate(const double *past, int n, const double *after, struct before_after_shape shape, double level);
 

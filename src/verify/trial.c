@@ -55,6 +55,12 @@ int trial_history_needed(const struct trial_conf *c)
     return switchback_method(c->method) ? 0 : before_after_needed((struct before_after_shape){ c->windows_min, gap_expected(c), c->windows_min });
 }
 
+bool trial_can_compare(const struct trial_conf *c, int gap, int history)
+{
+    struct before_after_shape shape = { c->windows_min, gap_expected(c) - 1 + gap, c->windows_min };
+    return switchback_method(c->method) || (history >= trial_history_needed(c) && before_after_possible(history, shape));
+}
+
 static void ask_of(const struct window *w, struct trial_obs *o)
 {
     struct workload load;

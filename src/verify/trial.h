@@ -77,6 +77,8 @@ struct trial;                     /* plain data, no pointers; size known to the 
 
 /* Windows of whole history, not older than the last change, without which the verdict would be undecided. 0 for a switchback. */
 int trial_history_needed(const struct trial_conf *conf);
+/* Could a change that takes `gap` windows to be carried out ever be judged, where so many windows of history are kept? */
+bool trial_can_compare(const struct trial_conf *conf, int gap, int history);
 
 /*
  * history: windows of the untouched incumbent, oldest first, made by verify/window.h, as long as window_us; those that are not

@@ -170,6 +170,7 @@ def test_the_stop_switch_puts_back_what_is_being_verified_and_outlives_a_kill_an
     h.call("POST", "/stop", {"why": "Black Friday", "expires_s": 3600}, who="olga")
     assert_ends_proven(h, server, case)
     assert "Black Friday" in h.reasons(case) and "refused" not in h.reasons(case), "\n".join(h.story(case))
+    assert h.outcome(case)["result"] == "stopped"
     h.until(lambda: h.metric("homeostat_stopped") == 1, "the metric says so")
     h.kill()
     h.start()
@@ -367,13 +368,25 @@ def test_a_clock_that_jumps_ahead_runs_into_deadlines_and_they_put_back(server, 
     assert_ends_proven(h, server, case)
     assert "undecided for too long" in h.reasons(case)
     # And it works on in its new time, as soon as it has looked at the server anew: facts of 40 days ago count for nothing.
-    h.outcome(case)
+    assert h.outcome(case)["result"] == "undecided"
 
     def works():
         after = h.propose(plan("bgwriter_lru_maxpages", "100", "150", method="readback"))
         return h.wait_proven(after)["phase"] == "done" or "minutes old" not in h.reasons(after)
     h.until(works, "facts of the new time", pause_s=1)
     assert entries(server) == {"bgwriter_lru_maxpages": "150"}
+    clock.jump(0)
+
+
+def test_a_plan_that_nobody_answers_within_a_day_was_not_refused(server, make_homeostat, clock):
+    clock.jump(0)
+    h = make_homeostat(server, mode="approve", tune=SLOW)
+    h.start(**clock.env)
+    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
+    h.wait_state(case, "WAIT_GATE")
+    clock.jump(2 * 86400)
+    assert h.outcome(case)["result"] == "unanswered", "\n".join(h.story(case))
+    assert h.file(case)["actions"] == [] and entries(server) == {}
     clock.jump(0)
 
 

@@ -142,6 +142,7 @@ static void settings_that_do_not_go_together_are_refused(void **state)
     must_say("targets: {a: {dsn: service=x, restart: window}}\n", "targets.a.restart: restarts are allowed, and nobody knows how to do one");
     must_say("targets: {a: {dsn: service=x, owner: patroni, mode: auto}}\n", "targets.a.mode: a server that is managed elsewhere is not changed from here");
     must_say("tune: {windows_min: 50}\n", "tune.windows_min: windows_min is 50 and windows_max 40");
+    must_say("tune: {windows_min: 300, windows_max: 400}\n", "windows_min");      /* more than a trial keeps of each configuration */
     must_say("targets: {a: {dsn: service=x, load_endpoint: localhost:80}}\n", "this is no URL");
     must_say("targets: {a: {dsn: service=x, load_endpoint: 'http://u:p@h/'}}\n", "must not stand in a URL");
 }

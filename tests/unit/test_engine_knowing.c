@@ -217,6 +217,37 @@ static void what_others_have_learned_is_taken_in_once(void **state)
     assert_int_equal(engine->knowing.n, 2);
 }
 
+/* A record of a version that knows more: its id is the digest of all of it. */
+static json_t *of_a_later_version(char id[KNOWLEDGE_ID_SIZE])
+{
+    char    digest[DIGEST_SIZE];
+    json_t *json = foreign(1);
+    json_object_set_new(json, "storage", json_string("of a kind that nobody knows yet"));
+    json_object_del(json, "id");
+    char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(KNOWLEDGE_DIGITS));
+    digest_hex(text, strlen(text), digest);
+    free(text);
+    (void)snprintf(id, KNOWLEDGE_ID_SIZE, "%.*s", KNOWLEDGE_ID_SIZE - 1, digest);
+    json_object_set_new(json, "id", json_string(id));
+    return json;
+}
+
+static void what_a_later_version_told_is_the_same_record_wherever_it_goes(void **state)
+{
+    (void)state;
+    int  added;
+    char id[KNOWLEDGE_ID_SIZE];
+    assert_int_equal(import(json_pack("[o]", of_a_later_version(id)), &added), 200);
+    assert_int_equal(added, 1);
+    assert_string_equal(engine->knowing.record[0].of.id, id);
+    stop();
+    start(conf_text);
+    assert_int_equal(engine->knowing.n, 1);
+    assert_string_equal(engine->knowing.record[0].of.id, id);
+    assert_int_equal(import(json_pack("[o]", of_a_later_version(id)), &added), 200);
+    assert_int_equal(added, 0);
+}
+
 static void count_shared(void *ctx, const json_t *json, bool shared) { (void)json; *(int *)ctx += shared; }
 static int handed_out(void)
 {
@@ -279,6 +310,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_ended_without_a_verdict_teaches_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(it_is_all_there_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(what_others_have_learned_is_taken_in_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_later_version_told_is_the_same_record_wherever_it_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(with_sharing_off_for_all_nothing_is_handed_out_and_what_came_in_is_still_used, setup, teardown),
         cmocka_unit_test_setup_teardown(one_bad_record_keeps_all_of_them_out, setup, teardown),
         cmocka_unit_test_setup_teardown(an_own_export_that_comes_back_is_still_kept_to_its_tenant, setup, teardown),

@@ -61,6 +61,7 @@ static void use_plan(const char *steps)
 #define SIZES                   ",'bytes':100000000,'table_bytes':1000000000"
 #define BUILD                   INDEX("create", "homeostat_t_a_8de0d0fa", "a", SIZES)
 #define ANALYZE                 "{'action':'postgres.analyze','params':{'target':'main','schema':'public','table':'t'},'timeout_s':60,'retry':0}"
+#define WATCHED_FOR_AN_HOUR     "{'action':'postgres.set','params':{'target':'main','settings':[{'name':'work_mem','from':'4MB','to':'4800kB'}]},'timeout_s':60,'retry':0,'watch_s':3600}"
 #define GOOD                    SET("work_mem", "4MB", "4800kB")
 
 static void judge(void) { gate_judge(&policy, &q, &v); }
@@ -255,6 +256,8 @@ static const struct example {
     { 412, GATE_WAIT,   BUILD, busy, BUILD, hardly_busy },
     { 413, GATE_ASK,    BUILD, load_unknown, ANALYZE, load_unknown },
     { 413, GATE_ASK,    BUILD, disk_unknown, BUILD, no_op },
+    { 414, GATE_REJECT, WATCHED_FOR_AN_HOUR "," RESTART("wal_buffers", "-1", "16MB"), window_now, RESTART("wal_buffers", "-1", "16MB"), window_now },
+    { 414, GATE_REJECT, WATCHED_FOR_AN_HOUR "," RESTART("wal_buffers", "-1", "16MB"), window_now, WATCHED_FOR_AN_HOUR "," RESTART("wal_buffers", "-1", "16MB"), window_later },
 
     { 501, GATE_REJECT, GOOD, memory_unknown, SET("jit", "on", "off"), memory_unknown },
     { 501, GATE_REJECT, GOOD, buffers_hidden, SET("jit", "on", "off"), buffers_hidden },

@@ -162,9 +162,11 @@ static void a_window_opens_and_closes_when_the_calendar_says(void **state)
     assert_true(week_window_open(&w, at("2026-01-04T05:59:59Z"), &opens, &closes));    /* Sunday morning belongs to Saturday night */
     assert_false(week_window_open(&w, at("2026-01-04T22:30:00Z"), &opens, &closes));
     assert_int_equal(opens, at("2026-01-10T22:00:00Z"));
+    assert_int_equal(week_window_length_us(&w), INT64_C(8) * 3600 * US_PER_S);
 
     assert_ok(week_window_parse("daily 00:00-24:00", &w, &fault), &fault);
     assert_true(week_window_open(&w, at("2026-01-04T23:59:59Z"), &opens, &closes));
+    assert_int_equal(week_window_length_us(&w), INT64_C(24) * 3600 * US_PER_S);
     assert_ok(week_window_parse("sun-mon 23:00-23:30 -08:00", &w, &fault), &fault);
     assert_true(week_window_open(&w, at("2026-01-06T07:15:00Z"), &opens, &closes));    /* Monday night there */
     assert_true(week_window_meets(&w, at("2026-01-06T06:00:00Z"), at("2026-01-06T07:00:00Z"), &closes));

@@ -281,6 +281,7 @@ static void of_very_many_outcomes_the_oldest_are_forgotten_and_failures_last(voi
     }
     planner_stats_of(planner, &bounds, &stats);
     assert_int_equal(stats.told, TOLD_MAX);
+    assert_int_equal(stats.ever, TOLD_MAX + 22);
     assert_int_equal(stats.by[TOLD_FAILED], 1);
     assert_int_equal(stats.by[TOLD_WORSE], 0);
 }
@@ -426,6 +427,154 @@ static void whatever_is_proposed_anywhere_can_be_composed_and_passes_the_gate(vo
     assert_true(made > 1000);
 }
 
+static void no_symptom_takes_back_what_somebody_has_set_further_than_we_would(void **state)
+{
+    (void)state;
+    static const struct { const char *planner; enum knob_id knob; } up[] = { { "forced", KNOB_MAX_WAL_SIZE }, { "wal-buffers", KNOB_WAL_BUFFERS }, { "dead-rows", KNOB_AUTOVACUUM_VACUUM_COST_LIMIT } };
+    facts_set(&facts, "max_wal_size", "16384", NULL);      /* more than crash recovery may take here */
+    facts_set(&facts, "wal_buffers", "16384", NULL);
+    facts_set(&facts, "autovacuum_vacuum_cost_limit", "2000", NULL);
+    window.v[METRIC_CHECKPOINTS_REQ] = 0.02;
+    window.v[METRIC_CHECKPOINTS_TIMED] = 0;
+    window.v[METRIC_WAL_BUFFERS_FULL] = 5;
+    window.v[METRIC_DEAD_TUPLES] = 1e6;
+    for (int i = 0; i < 25; i++) {
+        struct proposal     p;
+        struct planner_view v = view();
+        if (planner_ask(planner, &v, &p, &fault) != OK)
+            return;
+        const char *who = strchr(p.planner, '/');
+        for (int k = 0; k < 3; k++)
+            if (who && strcmp(who + 1, up[k].planner) == 0 && change_of(&p, up[k].knob))
+                assert_true(change_of(&p, up[k].knob)->to > change_of(&p, up[k].knob)->from);
+        tell(&p, TOLD_EQUIVALENT, 0);
+    }
+}
+
+static struct setting *shown(const char *name)
+{
+    for (int i = 0; i < facts.settings; i++)
+        if (strcmp(facts.setting[i].name, name) == 0)
+            return &facts.setting[i];
+    return NULL;
+}
+
+static void what_something_stronger_than_a_file_decides_is_left_out_and_the_rest_is_proposed(void **state)
+{
+    (void)state;
+    static const char *const sources[] = { "command line", "database", "user", "client" };
+    for (int i = 0; i < 4; i++) {
+        strcpy(shown("shared_buffers")->source, sources[i]);
+        struct proposal p = ask();
+        assert_null(change_of(&p, KNOB_SHARED_BUFFERS));
+        strcpy(shown("shared_buffers")->source, "configuration file");
+        p = ask();
+        assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));
+    }
+    strcpy(shown("max_wal_size")->source, "command line");
+    for (int i = 0; i < 10; i++) {
+        struct proposal p = ask();
+        assert_null(change_of(&p, KNOB_MAX_WAL_SIZE));
+        if (i == 0)
+            assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));      /* the rest of the large step */
+        tell(&p, TOLD_EQUIVALENT, 0);
+    }
+}
+
+static void what_our_role_was_not_granted_is_left_out_and_who_may_alter_nothing_suggests_to_others(void **state)
+{
+    (void)state;
+    facts.superuser = false;
+    shown("max_wal_size")->denied = true;
+    struct proposal p = ask();
+    assert_null(change_of(&p, KNOB_MAX_WAL_SIZE));
+    assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));
+    facts.may_alter_system = false;
+    p = ask();
+    assert_non_null(change_of(&p, KNOB_MAX_WAL_SIZE));
+}
+
+static void a_change_of_somebody_elses_that_waits_for_a_restart_is_not_put_in_force_by_ours(void **state)
+{
+    (void)state;
+    shown("max_connections")->pending_restart = true;
+    assert_false(ask().needs_restart);
+    shown("max_connections")->pending_restart = false;
+    assert_true(ask().needs_restart);
+    shown("work_mem")->pending_restart = true;      /* not that a server would say so */
+    assert_false(ask().needs_restart);
+}
+
+static void what_is_said_of_the_cache_is_what_is_proposed(void **state)
+{
+    (void)state;
+    char said[80];
+    facts.memory_bytes = facts.memory_machine_bytes = 256 * FACTS_GIB;
+    facts.database_bytes = 2000 * FACTS_GIB;
+    facts.disk_free_bytes = 4000 * FACTS_GIB;
+    facts_set(&facts, "effective_cache_size", "12582912", NULL);      /* 96 GB */
+    struct proposal p = ask();
+    const struct proposed_change *b = change_of(&p, KNOB_SHARED_BUFFERS);
+    assert_non_null(b);
+    assert_float_equal(b->to * 8192, 32 * FACTS_GIB, 0);      /* as much as the catalogue has, far from the share that was wished for */
+    (void)snprintf(said, sizeof said, "shared_buffers becomes %.0f %% of the %.0f MB", 100 * b->to * 8192 / facts.memory_bytes, facts.memory_bytes / 1048576);
+    assert_non_null(strstr(p.why, said));
+}
+
+static void the_hint_that_a_large_cache_needs_is_raised_no_further_than_one_case_may(void **state)
+{
+    (void)state;
+    struct compose_how how = { .target = "main", .step_ratio = 0.2, .bounds = &bounds, .watch_s = 300, .timeout_s = 60, .restart_timeout_s = 240 };
+    json_t            *plan;
+    facts.memory_bytes = facts.memory_machine_bytes = 256 * FACTS_GIB;
+    facts.database_bytes = 2000 * FACTS_GIB;
+    facts.disk_free_bytes = 4000 * FACTS_GIB;
+    struct proposal p = ask();
+    double buffers = change_of(&p, KNOB_SHARED_BUFFERS)->to, cache = change_of(&p, KNOB_EFFECTIVE_CACHE_SIZE)->to;
+    assert_true(buffers * 8192 > 16 * FACTS_GIB && 2 * buffers <= cache);
+    assert_ok(compose_plan(&p, &facts, &how, &plan, &fault), &fault);
+    assert_true(json_array_size(json_object_get(plan, "steps")) <= 13);      /* twelve, and what moves after the restart */
+    json_decref(plan);
+}
+
+static void a_plan_has_no_more_parameters_and_steps_than_policy_allows(void **state)
+{
+    (void)state;
+    struct compose_how how = { .target = "main", .step_ratio = 0.2, .bounds = &bounds, .watch_s = 300, .timeout_s = 60, .restart_timeout_s = 240 };
+    bounds.changes_max = 3;
+    bounds.steps_max = 5;
+    for (int i = 0; i < 8; i++) {
+        json_t         *plan;
+        struct proposal p = ask();
+        assert_in_range(p.changes, 1, 3);
+        if (i == 0) {
+            assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));      /* what matters most */
+            assert_non_null(strstr(p.why, "change 3 parameters"));
+        }
+        assert_ok(compose_plan(&p, &facts, &how, &plan, &fault), &fault);
+        assert_in_range(json_array_size(json_object_get(plan, "steps")), 1, 5);
+        json_decref(plan);
+        tell(&p, i % 2 ? TOLD_EQUIVALENT : TOLD_WORSE, i % 2 ? 0 : -0.1);
+    }
+}
+
+/* Room for a larger cache is made by taking less for autovacuum: where that may not be touched, the cache stays smaller. */
+static void what_may_not_be_changed_makes_no_room_for_what_may(void **state)
+{
+    (void)state;
+    struct footprint  is;
+    struct knob_state after;
+    bounds.knob[KNOB_AUTOVACUUM_WORK_MEM].allowed = false;
+    struct proposal p = ask();
+    assert_true(p.needs_restart);
+    assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));
+    knob_state_of(&after, &facts);
+    for (int i = 0; i < p.changes; i++)
+        after.value[p.change[i].knob] = p.change[i].to;
+    footprint_of(&after, &facts, &bounds, &is);
+    assert_true(is.total <= is.bound);
+}
+
 static void a_standby_and_another_owner_are_left_alone(void **state)
 {
     (void)state;
@@ -462,6 +611,14 @@ int main(void)
         EITHER_WAY(the_planner_keeps_to_the_memory_bound_by_itself),
         EITHER_WAY(the_gate_has_nothing_against_what_the_planner_composes),
         EITHER_WAY(whatever_is_proposed_anywhere_can_be_composed_and_passes_the_gate),
+        EITHER_WAY(no_symptom_takes_back_what_somebody_has_set_further_than_we_would),
+        EITHER_WAY(what_something_stronger_than_a_file_decides_is_left_out_and_the_rest_is_proposed),
+        EITHER_WAY(what_our_role_was_not_granted_is_left_out_and_who_may_alter_nothing_suggests_to_others),
+        EITHER_WAY(a_change_of_somebody_elses_that_waits_for_a_restart_is_not_put_in_force_by_ours),
+        EITHER_WAY(what_is_said_of_the_cache_is_what_is_proposed),
+        EITHER_WAY(the_hint_that_a_large_cache_needs_is_raised_no_further_than_one_case_may),
+        EITHER_WAY(a_plan_has_no_more_parameters_and_steps_than_policy_allows),
+        EITHER_WAY(what_may_not_be_changed_makes_no_room_for_what_may),
         EITHER_WAY(a_standby_and_another_owner_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

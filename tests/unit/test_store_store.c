@@ -124,6 +124,34 @@ static void a_version_has_one_timeline_row_only(void **state)
     store_close(s);
 }
 
+static void who_asked_first_for_the_current_plan_to_be_given_up_is_found(void **state)
+{
+    (void)state;
+    struct fault             f = { 0 };
+    struct store            *s = NULL;
+    struct casefile          c = a_case();
+    struct stored_giving_up  g;
+    static const struct { const char *event, *actor; enum case_state from; } rows[] = {
+        { "plan_ready", "anna", CASE_PLANNING }, { "gate_rejected", "otto", CASE_WAIT_GATE }, { "resume", "anna", CASE_PARKED }, { "plan_ready", "anna", CASE_PLANNING },
+        { "gate_approved", "otto", CASE_WAIT_GATE }, { "cancel", "anna", CASE_EXECUTING }, { "deadline", "clock", CASE_EXECUTING }, { "deadline", "clock", CASE_PARKED },
+    };
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &c, &alice, &f), &f);
+    for (int i = 0; i < 8; i++) {
+        struct timeline_row row = { .case_id = c.id, .event = rows[i].event, .actor = rows[i].actor, .from = rows[i].from, .to = rows[i].from, .version = i + 1, .moved = true };
+        assert_ok(store_timeline_add(s, &row, &f), &f);
+        if (i == 4)
+            assert_int_equal(store_case_given_up(s, c.id, &g, &f), ERR_MISSING);   /* the refusal was of the plan before */
+    }
+    assert_ok(store_case_given_up(s, c.id, &g, &f), &f);
+    assert_string_equal(g.event, "cancel");
+    assert_string_equal(g.actor, "anna");
+    assert_int_equal(g.from, CASE_EXECUTING);
+    assert_ok(store_commit(s, &f), &f);
+    store_close(s);
+}
+
 static void a_database_of_a_newer_version_is_refused_and_left_alone(void **state)
 {
     (void)state;
@@ -266,6 +294,31 @@ static void what_a_trial_taught_is_kept_once_and_only_shared_while_its_tenant_do
     telemetry_close(t);
 }
 
+static void what_comes_from_elsewhere_pushes_out_no_more_than_half_of_what_was_learned_here(void **state)
+{
+    (void)state;
+    struct fault  f = { 0 };
+    struct store *s = NULL;
+    assert_ok(store_open(folder, &s, &f), &f);
+    static const char *const ids[] = { "a1", "b1", "a2", "b2", "b3", "a3" };      /* b: of elsewhere */
+    for (int i = 0; i < 6; i++)
+        assert_true(add_knowledge(s, ids[i], "one", i, &f));
+    assert_ok(store_knowledge_forget(s, "s", 4, &f), &f);
+    heard[0] = '\0';
+    assert_ok(store_knowledge(s, hear, NULL, &f), &f);
+    assert_string_equal(heard, "a2 b2 b3 a3 ");
+    for (int i = 0; i < 4; i++) {
+        char id[8];
+        (void)snprintf(id, sizeof id, "b%d", 4 + i);
+        assert_true(add_knowledge(s, id, "two", 6 + i, &f));
+    }
+    assert_ok(store_knowledge_forget(s, "s", 4, &f), &f);
+    heard[0] = '\0';
+    assert_ok(store_knowledge(s, hear, NULL, &f), &f);
+    assert_string_equal(heard, "a2 a3 b6 b7 ");
+    store_close(s);
+}
+
 /* As it was before there was knowledge: the first migration only. */
 static void an_older_store_is_brought_up_to_date_and_keeps_what_it_has(void **state)
 {
@@ -303,9 +356,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_turn_that_is_rolled_back_leaves_nothing, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(one_bad_request_does_not_take_the_others_with_it, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_version_has_one_timeline_row_only, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(who_asked_first_for_the_current_plan_to_be_given_up_is_found, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused_and_left_alone, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_store_has_one_engine_at_a_time, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_a_trial_taught_is_kept_once_and_only_shared_while_its_tenant_does, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_comes_from_elsewhere_pushes_out_no_more_than_half_of_what_was_learned_here, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(an_older_store_is_brought_up_to_date_and_keeps_what_it_has, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_minute_that_came_in_two_parts_is_one_row_over_both, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(messages_wait_in_order_until_they_are_marked, make_folder, remove_folder),

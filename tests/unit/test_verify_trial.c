@@ -415,8 +415,13 @@ static void too_little_history_ends_a_restart_before_it_costs_anything(void **st
     assert_int_equal(a.ended_us - a.begun_us, 1000000);
     v = told(&w, &c, needed, &a);
     assert_true(v.windows_b > 0);
+    assert_true(trial_can_compare(&c, 0, needed));
+    assert_false(trial_can_compare(&c, 0, needed - 1));
+    assert_true(trial_can_compare(&c, 20, 64));
+    assert_false(trial_can_compare(&c, 120, 64));      /* carried out so slowly that hardly two windows of history lie so far apart */
     c = conf_of(VERIFY_IMMEDIATE);
     assert_int_equal(trial_history_needed(&c), 0);
+    assert_true(trial_can_compare(&c, 120, 0));
 }
 
 static void nothing_to_measure_with_is_undecided(void **state)

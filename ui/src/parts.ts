@@ -19,16 +19,18 @@ export function stateBadge(state: string | null): VNode {
 }
 
 /** What became of it, in words that say what is in force now. */
-const OUTCOMES: { [o: string]: { icon: IconName; word: string } } = {
+const OUTCOMES: { [o: string]: { icon: IconName; word: string; untouched?: boolean } } = {
   better: { icon: "ok", word: "better" }, worse: { icon: "undone", word: "worse" }, undecided: { icon: "undone", word: "undecided" },
-    equivalent: { icon: "equal", word: "no difference" },
+    equivalent: { icon: "equal", word: "no difference" }, refused: { icon: "cross", word: "refused", untouched: true },
+    hindered: { icon: "cross", word: "hindered", untouched: true }, unanswered: { icon: "wait", word: "nobody answered", untouched: true },
+    overtaken: { icon: "undone", word: "overtaken", untouched: true },
 };
 
 export function outcomeBadge(outcome: string | null, kept: boolean | null): VNode | null {
   if (outcome === null) return null;
   const o = OUTCOMES[outcome];
   return h("span", { class: `outcome outcome-${outcome}` }, icon(o?.icon ?? "question"),
-    `${o?.word ?? outcome}${kept === null ? "" : kept ? ", kept" : ", put back"}`);
+    `${o?.word ?? outcome}${kept === null || o?.untouched ? "" : kept ? ", kept" : ", put back"}`);
 }
 
 /** "work_mem 4MB → 8MB"; where it came from is left out when nobody tells. */

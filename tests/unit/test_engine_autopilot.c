@@ -1,0 +1,456 @@
+/* What the engine proposes by itself, and what it remembers of plans that ended without a verdict: only who refused, refused; and only what failed, failed. */
+#include "unit.h"
+
+#include "facts.h"
+
+#include "engine/inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char            folder[64];
+static struct engine  *engine;
+static struct fault    fault;
+static struct casefile c;
+static char            result[32];
+
+static struct target_facts facts;
+
+static int setup(void **state)
+{
+    (void)state;
+    static const char *const text = "targets: {shop: {dsn: service=shop, restart: window, restart_command: [/bin/true]}}\n";
+    strcpy(folder, "/tmp/homeostat-pilot-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    engine = calloc(1, sizeof *engine);
+    engine->clock = &clock_real;
+    engine->targets = 1;
+    engine->target = calloc(1, sizeof *engine->target);
+    assert_ok(conf_load_text("t.yaml", text, strlen(text), daemon_sections, daemon_sections_count, &engine->conf, NULL, &fault), &fault);
+    engine->d = daemon_conf_of(engine->conf);
+    engine->target[0].conf = &engine->d.target[0];
+    policy_default(&engine->policy);
+    assert_ok(store_open(folder, &engine->store, &fault), &fault);
+    assert_ok(store_begin(engine->store, &fault), &fault);
+    engine->in_turn = true;
+    assert_ok(autopilot_remember(engine, &fault), &fault);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char command[128];
+    assert_ok(store_commit(engine->store, &fault), &fault);
+    knowing_stop(engine);
+    planner_free(engine->target[0].planner);
+    free(engine->target[0].made);
+    store_close(engine->store);
+    conf_free(engine->conf);
+    free(engine->target);
+    free(engine);
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static void moved(const char *event, const char *actor, enum case_state from, enum case_state to)
+{
+    struct timeline_row row = { .case_id = c.id, .event = event, .actor = actor, .version = ++c.version, .at_us = 1, .from = from, .to = to, .moved = true };
+    assert_ok(store_timeline_add(engine->store, &row, &fault), &fault);
+}
+
+/* A case with a plan of the planner's that has come to the gate, or further. */
+static void a_plan(bool approved)
+{
+    static const struct principal opener = { "engine", ROLE_OPERATOR };
+    struct proposal    p = { .planner = "joint/costs", .title = "random_page_cost 4 -> 1.1", .verify = VERIFY_PLANNER, .changes = 1, .change = { { KNOB_RANDOM_PAGE_COST, 4, 1.1 } } };
+    struct stored_plan plan = { .plan = json_object(), .proposal = proposal_json(&p), .planner = "joint/costs", .case_version = 1 };
+    c = (struct casefile){ .state = CASE_CLOSED, .version = 1, .driver = DRIVER_ENGINE, .in_force_is_proven = true, .plans_tried = approved, .created_us = 1, .updated_us = 1 };
+    id_new(clock_wall_us(&clock_real), c.id);
+    id_new(clock_wall_us(&clock_real), plan.id);
+    strcpy(c.target, "shop");
+    strcpy(c.plan_id, plan.id);
+    assert_ok(store_case_insert(engine->store, &c, &opener, &fault), &fault);
+    assert_ok(store_plan_add(engine->store, c.id, &plan, 1, &fault), &fault);
+    stored_plan_done(&plan);
+    moved("plan_ready", "engine", CASE_PLANNING, CASE_WAIT_GATE);
+    if (approved)
+        moved("gate_approved", "engine", CASE_WAIT_GATE, CASE_EXECUTING);
+}
+
+static void take(void *ctx, const struct stored_outcome *o)
+{
+    (void)ctx;
+    (void)snprintf(result, sizeof result, "%s", o->result);
+}
+
+/* What is remembered of it, and what the planner was told; the same after a restart. */
+static struct planner_stats learned(const char *expected)
+{
+    struct planner_stats now, later;
+    assert_ok(autopilot_learn(engine, &c, &fault), &fault);
+    assert_ok(store_outcomes(engine->store, "shop", take, NULL, &fault), &fault);
+    assert_string_equal(result, expected);
+    planner_stats_of(engine->target[0].planner, &engine->policy.bounds, &now);
+    assert_ok(autopilot_remember(engine, &fault), &fault);
+    planner_stats_of(engine->target[0].planner, &engine->policy.bounds, &later);
+    assert_int_equal(later.told, now.told);
+    return now;
+}
+
+static void a_plan_that_nobody_answered_in_time_was_not_refused(void **state)
+{
+    (void)state;
+    a_plan(false);
+    moved("deadline", "clock", CASE_WAIT_GATE, CASE_PARKED);
+    moved("give_up", "engine", CASE_PARKED, CASE_CLOSED);
+    assert_int_equal(learned("unanswered").told, 0);
+}
+
+static void a_plan_that_was_refused_at_the_gate_is(void **state)
+{
+    (void)state;
+    a_plan(false);
+    moved("gate_rejected", "anna", CASE_WAIT_GATE, CASE_PARKED);
+    assert_int_equal(learned("refused").by[TOLD_REFUSED], 1);
+    a_plan(false);
+    moved("cancel", "anna", CASE_WAIT_GATE, CASE_PARKED);
+    assert_int_equal(learned("refused").by[TOLD_REFUSED], 2);
+}
+
+static void a_plan_for_which_the_history_was_lost_before_it_began_did_not_fail(void **state)
+{
+    (void)state;
+    a_plan(true);
+    moved("cancel", "autopilot", CASE_EXECUTING, CASE_PARKED);
+    moved("give_up", "engine", CASE_PARKED, CASE_CLOSED);
+    strcpy(engine->target[0].case_id, c.id);
+    assert_int_equal(learned("overtaken").told, 0);
+    assert_string_equal(engine->target[0].case_id, "");
+    assert_non_null(strstr(engine->target[0].idle_why, "not carried out"));
+    assert_true(engine->target[0].idle_until_us <= clock_wall_us(&clock_real) + engine->d.tune->settle_us);
+}
+
+static void a_plan_that_gave_way_to_another_case_was_not_refused(void **state)
+{
+    (void)state;
+    a_plan(false);
+    moved("cancel", "engine", CASE_WAIT_GATE, CASE_PARKED);
+    assert_int_equal(learned("overtaken").told, 0);
+}
+
+static void what_the_stop_switch_put_back_neither_failed_nor_harmed(void **state)
+{
+    (void)state;
+    a_plan(true);
+    c.phase = RUN_UNDONE;
+    moved("exec_done", "engine", CASE_EXECUTING, CASE_VERIFYING);
+    moved("cancel", "stop switch", CASE_VERIFYING, CASE_VERIFYING);
+    moved("verify_failed", "act", CASE_VERIFYING, CASE_PARKED);
+    struct planner_stats s = learned("stopped");
+    assert_int_equal(s.told, 0);
+    assert_int_equal(s.unsafe, 0);
+    assert_int_equal(engine->count.unsafe_steps, 0);
+}
+
+static void what_was_not_decided_in_time_is_undecided(void **state)
+{
+    (void)state;
+    a_plan(true);
+    c.phase = RUN_UNDONE;
+    moved("exec_done", "engine", CASE_EXECUTING, CASE_VERIFYING);
+    moved("deadline", "clock", CASE_VERIFYING, CASE_VERIFYING);
+    moved("verify_failed", "act", CASE_VERIFYING, CASE_PARKED);
+    assert_int_equal(learned("undecided").by[TOLD_UNDECIDED], 1);
+}
+
+static void what_a_guard_put_back_failed_whatever_came_afterwards(void **state)
+{
+    (void)state;
+    a_plan(true);
+    c.phase = RUN_UNDONE;
+    moved("put_back", "guard", CASE_EXECUTING, CASE_EXECUTING);
+    moved("cancel", "stop switch", CASE_EXECUTING, CASE_EXECUTING);
+    moved("exec_failed", "act", CASE_EXECUTING, CASE_PARKED);
+    assert_int_equal(learned("failed").by[TOLD_FAILED], 1);
+    assert_int_equal(engine->count.unsafe_steps, 1);
+}
+
+static void looked(const char *outcome)
+{
+    assert_ok(store_action_begin(engine->store, c.id, 1, "prepare", 0, NULL, 1, &fault), &fault);
+    assert_ok(store_action_end(engine->store, c.id, 1, &(struct action_end){ .outcome = outcome }, 2, &fault), &fault);
+    moved("exec_failed", "act", CASE_EXECUTING, CASE_PARKED);
+}
+
+static void what_somebody_else_was_in_the_way_of_did_not_fail_and_is_tried_again_when_all_else_is_done(void **state)
+{
+    (void)state;
+    a_plan(true);
+    looked(ACTION_IN_THE_WAY);
+    struct planner_stats s = learned("hindered");
+    assert_int_equal(s.by[TOLD_UNDECIDED], 1);
+    assert_int_equal(s.unsafe, 0);
+    a_plan(true);
+    looked(ACTION_UNSEEN);
+    assert_int_equal(learned("hindered").by[TOLD_UNDECIDED], 2);
+    a_plan(true);
+    looked("refused");                                     /* a value that the server does not take */
+    assert_int_equal(learned("failed").by[TOLD_FAILED], 1);
+}
+
+static void what_a_person_cancelled_while_it_was_tried_was_refused(void **state)
+{
+    (void)state;
+    a_plan(true);
+    c.phase = RUN_UNDONE;
+    moved("exec_done", "engine", CASE_EXECUTING, CASE_VERIFYING);
+    moved("cancel", "anna", CASE_VERIFYING, CASE_VERIFYING);
+    moved("verify_failed", "act", CASE_VERIFYING, CASE_PARKED);
+    assert_int_equal(learned("refused").by[TOLD_REFUSED], 1);
+}
+
+static void what_cannot_be_told_to_be_in_force_failed_whoever_cancelled_it(void **state)
+{
+    (void)state;
+    a_plan(true);
+    c.phase = RUN_UNKNOWN;
+    c.in_force_is_proven = false;
+    moved("cancel", "stop switch", CASE_EXECUTING, CASE_EXECUTING);
+    moved("outcome_unknown", "act", CASE_EXECUTING, CASE_PARKED);
+    assert_int_equal(learned("unknown").by[TOLD_FAILED], 1);
+}
+
+/* ---- proposing ---- */
+
+/* A small machine whose limit counts the page cache, and a larger database: what has most to win here takes a restart. */
+static struct etarget *a_target(void)
+{
+    struct etarget *t = &engine->target[0];
+    facts_pg15(&facts, 1 * FACTS_GIB, 2);
+    facts.limit_counts_cache = true;
+    t->facts = &facts;
+    window_clear(&t->history[0]);
+    t->history[0].whole = true;
+    t->history[0].v[METRIC_TPS] = 130;
+    t->history[0].v[METRIC_CACHE_HIT] = 0.93;
+    t->history[0].v[METRIC_BLOCKS_READ] = 2000;
+    t->history[0].v[METRIC_WAL_BYTES] = 2e6;
+    t->histories = 1;
+    assert_ok(autopilot_equip(t, &fault), &fault);
+    engine->policy.bounds.restart_allowed = true;
+    engine->policy.set.restart = RESTART_ALLOWED;
+    return t;
+}
+
+static bool wants_a_restart(struct etarget *t)
+{
+    json_t *plan = NULL, *proposal = NULL;
+    char    planner[32];
+    assert_ok(autopilot_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault), &fault);
+    bool restarts = json_is_true(json_object_get(json_object_get(plan, "rollback"), "restart"));
+    assert_int_equal(restarts, json_is_true(json_object_get(proposal, "needs_restart")));
+    json_decref(plan);
+    json_decref(proposal);
+    return restarts;
+}
+
+static void a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    int             today = (int)((clock_wall_us(&clock_real) / (INT64_C(86400) * US_PER_S) + 3) % 7);   /* 0: Monday */
+    assert_false(wants_a_restart(t));                      /* the target wants windows, and there are none */
+    engine->policy.windows = 1;
+    engine->policy.window[0] = (struct week_window){ .days = 1u << ((today + 3) % 7), .from_min = 0, .to_min = 120 };
+    assert_false(wants_a_restart(t));
+    engine->policy.windows = 2;
+    engine->policy.window[1] = (struct week_window){ .days = 0x7f, .from_min = 0, .to_min = 1440 };
+    assert_true(wants_a_restart(t));
+}
+
+static void a_change_of_which_no_verdict_could_come_is_not_made(void **state)
+{
+    (void)state;
+    static struct daemon_tune slow;
+    struct etarget *t = a_target();
+    json_t         *plan = NULL, *proposal = NULL;
+    char            planner[32];
+    enum err        err = ERR_INPUT;
+    slow = *engine->d.tune;
+    engine->policy.windows = 1;
+    engine->policy.window[0] = (struct week_window){ .days = 0x7f, .from_min = 0, .to_min = 1440 };
+    t->mode = MODE_AUTO;
+    assert_true(wants_a_restart(t));
+    slow.watch_us = 1200 * US_PER_S;                       /* after each of a dozen steps, where a window has a minute */
+    engine->d.tune = &slow;
+    assert_int_equal(autopilot_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault), ERR_INPUT);
+    assert_null(plan);
+    assert_non_null(strstr(fault.text, "no verdict"));
+    assert_non_null(strstr(fault.hint, "tune.watch"));
+    for (int i = 0; i < 12 && err == ERR_INPUT; i++)       /* the other large ones take as long */
+        err = autopilot_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault);
+    assert_ok(err, &fault);
+    assert_false(json_is_true(json_object_get(proposal, "needs_restart")));
+    json_decref(plan);
+    json_decref(proposal);
+}
+
+static double requested;       /* checkpoints a second */
+
+/* A window of a second each, and so many statements in it. */
+static void work(struct etarget *t, int windows, double calls)
+{
+    static struct daemon_tune quick;
+    static int64_t            clock_us = INT64_C(1000000000);
+    quick = *engine->d.tune;
+    quick.window_us = US_PER_S;
+    quick.warm_up_us = 0;
+    engine->d.tune = &quick;
+    for (int i = 0; i < windows; i++) {
+        struct sample s;
+        sample_clear(&s);
+        clock_us += US_PER_S;
+        s.mono_us = s.wall_us = clock_us;
+        s.v[METRIC_UP] = 1;
+        s.v[METRIC_TPS] = s.v[METRIC_CALLS] = calls;
+        s.v[METRIC_CONNECTIONS_ACTIVE] = calls / 10;
+        s.v[METRIC_CHECKPOINTS_REQ] = requested;
+        history_sample(engine, t, &s);
+    }
+}
+
+/* A case of the engine's own that looks at its target: is it done with that? */
+static bool analysed(void)
+{
+    static const struct principal opener = { "engine", ROLE_OPERATOR };
+    bool ready = false;
+    c = (struct casefile){ .state = CASE_ANALYZING, .version = 1, .driver = DRIVER_ENGINE, .in_force_is_proven = true, .created_us = 1, .updated_us = 1, .deadline_us = 5 };
+    id_new(clock_wall_us(&clock_real), c.id);
+    strcpy(c.target, "shop");
+    strcpy(c.opened_by, opener.name);
+    assert_ok(store_case_insert(engine->store, &c, &opener, &fault), &fault);
+    assert_ok(autopilot_analyse(engine, &c, &ready, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    return ready;
+}
+
+static void where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_work(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    t->histories = 0;
+    work(t, 31, 130);                                      /* the first sample only opens a window */
+    assert_int_equal(t->histories, 30);
+    work(t, 100, 1.0 / 60);                                /* a monitor, or we */
+    assert_int_equal(t->histories, 30);
+    assert_int_equal(t->loads, 30);
+    assert_false(analysed());
+    assert_int_equal(c.state, CASE_PARKED);                /* nor does it keep the target from others */
+    work(t, 1, 130);
+    assert_int_equal(t->histories, 31);
+    assert_true(analysed());
+    assert_int_equal(c.state, CASE_PLANNING);
+}
+
+static void what_was_hours_ago_is_nothing_to_compare_a_restart_with(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    json_t *restart = json_pack("{s:{s:s},s:[]}", "verify", "method", "restart", "steps"), *reload = json_pack("{s:{s:s},s:[]}", "verify", "method", "immediate", "steps");
+    int64_t now = clock_mono_us(&clock_real), window = engine->d.tune->window_us;
+    t->history[0].to_us = now - window;
+    assert_true(autopilot_near_enough(engine, t, restart));
+    t->history[0].to_us = now - 300 * window;              /* a restart in a night's window, and the last work was in the evening */
+    assert_false(autopilot_near_enough(engine, t, restart));
+    assert_true(autopilot_near_enough(engine, t, reload));
+    json_decref(restart);
+    json_decref(reload);
+}
+
+static void a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->histories = 0;
+    requested = 0;
+    work(t, 2, 130);
+    t->own_checkpoints = 1;
+    requested = 1;
+    work(t, 2, 130);
+    requested = 0;
+    assert_int_equal(t->histories, 3);
+    assert_float_equal(t->history[1].v[METRIC_CHECKPOINTS_REQ], 0, 1e-9);
+    assert_float_equal(t->history[2].v[METRIC_CHECKPOINTS_REQ], 1, 1e-9);
+    assert_int_equal(t->own_checkpoints, 0);
+}
+
+static void a_suggestion_needs_no_load(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_SUGGEST;
+    t->histories = 0;
+    requested = 0;
+    work(t, 5, 0);
+    assert_true(analysed());
+}
+
+static void a_server_that_takes_no_alter_system_is_left_to_those_who_manage_it(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    t->seen = true;
+    t->last.v[METRIC_UP] = 1;
+    facts_set(&facts, "allow_alter_system", "off", "");
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_string_equal(t->case_id, "");
+    assert_non_null(strstr(t->idle_why, "allow_alter_system"));
+    facts_set(&facts, "allow_alter_system", "on", NULL);
+    engine->pilot_again_us = 0;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_string_not_equal(t->case_id, "");
+}
+
+static void a_rest_is_not_longer_because_the_clock_was_set_back(void **state)
+{
+    (void)state;
+    struct etarget *t = &engine->target[0];
+    int64_t         now = clock_wall_us(&clock_real);
+    t->idle_until_us = now + 600 * US_PER_S;
+    assert_true(autopilot_rests(engine, t));
+    t->idle_until_us = now - US_PER_S;
+    assert_false(autopilot_rests(engine, t));
+    t->idle_until_us = now + INT64_C(400) * 86400 * US_PER_S;
+    assert_false(autopilot_rests(engine, t));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+        TEST(a_plan_that_nobody_answered_in_time_was_not_refused),
+        TEST(a_plan_that_was_refused_at_the_gate_is),
+        TEST(a_plan_for_which_the_history_was_lost_before_it_began_did_not_fail),
+        TEST(a_plan_that_gave_way_to_another_case_was_not_refused),
+        TEST(what_the_stop_switch_put_back_neither_failed_nor_harmed),
+        TEST(what_was_not_decided_in_time_is_undecided),
+        TEST(what_a_guard_put_back_failed_whatever_came_afterwards),
+        TEST(what_somebody_else_was_in_the_way_of_did_not_fail_and_is_tried_again_when_all_else_is_done),
+        TEST(what_a_person_cancelled_while_it_was_tried_was_refused),
+        TEST(what_cannot_be_told_to_be_in_force_failed_whoever_cancelled_it),
+        TEST(a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up),
+        TEST(a_change_of_which_no_verdict_could_come_is_not_made),
+        TEST(where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_work),
+        TEST(what_was_hours_ago_is_nothing_to_compare_a_restart_with),
+        TEST(a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast),
+        TEST(a_suggestion_needs_no_load),
+        TEST(a_server_that_takes_no_alter_system_is_left_to_those_who_manage_it),
+        TEST(a_rest_is_not_longer_because_the_clock_was_set_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
