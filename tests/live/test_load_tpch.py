@@ -422,6 +422,19 @@ def test_clients_of_an_open_loop_do_not_burn_the_processor_when_nothing_more_wil
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3
 
 
+def test_a_long_night_without_arrivals_holds_nobody_up(tmp_path, background):
+    path = tmp_path / "night.yaml"
+    path.write_text("tpcc: {clients: 2, rate: 10000}\nphases:\n  - {name: day, duration: 100ms, tpcc: 100%}\n  - {name: night, duration: 365d}\n")
+    run = background("--schedule", str(path), "--grace", "0")
+    # Whoever drew the arrivals of the night, to keep none of them, would hold the lock of all that is asked here for an hour.
+    wait_until(lambda: run.latency().get("schedule", {}).get("phase") == "night" and run.latency()["transactions"] > 0)
+    run.process.send_signal(signal.SIGINT)
+    found, err = run.finish()
+    summary = found[-1]
+    assert summary["type"] == "summary" and summary["interrupted"], err
+    assert summary["arrivals"] == summary["transactions"] + summary["errors"] + summary["dropped"] + summary["unfinished"] + summary["queued"]
+
+
 def test_a_schedule_that_is_cut_short_says_so(tmp_path, background):
     path = tmp_path / "long.yaml"
     path.write_text("repeat: off\nphases: [{name: day, duration: 1h, tpcc: 100%, wave: {period: 1min}}]\n")
