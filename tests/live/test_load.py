@@ -518,6 +518,18 @@ def test_a_check_takes_as_long_as_it_takes_whatever_limit_the_role_has(loaded, d
     assert check.returncode == 0, err
 
 
+def test_a_load_takes_as_long_as_it_takes_whatever_limits_the_role_has(driver, make_postgres):
+    pg = make_postgres()
+    # One key of each benchmark is made slowly: longer than a statement may take, and than the connection that waits for it may be idle.
+    pg.psql("""CREATE FUNCTION dawdle() RETURNS event_trigger LANGUAGE plpgsql AS $$
+        BEGIN IF current_query() ~ 'ALTER TABLE (warehouse|region) ' THEN PERFORM pg_sleep(4); END IF; END $$;
+        CREATE EVENT TRIGGER dawdle ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION dawdle()""")
+    limits = pg.psql("SELECT name FROM pg_settings WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout')")
+    done = driver("load", "--bench", "mixed", "--dsn", pg.dsn, "--warehouses", "1", "--scale", "0.001", env={"PGOPTIONS": " ".join(f"-c {name}=2s" for name, in limits)})
+    assert done.returncode == 0, done.stderr
+    assert driver("check", "--bench", "mixed", "--dsn", pg.dsn).returncode == 0
+
+
 # -- what is refused -------------------------------------------------------------------------------------------------------
 
 
