@@ -5,7 +5,6 @@
 #include "load/sql.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #define QUIET_US          (2 * US_PER_S)   /* what is over sooner needs no progress */
 #define PROGRESS_EVERY_US (2 * US_PER_S)
@@ -130,11 +129,11 @@ enum err load_jobs_run(struct load_jobs *j, load_job *job, int count, int thread
     return j->failed;
 }
 
-int load_jobs_threads(const struct load_options *o, int64_t pieces)
+int load_jobs_threads(int64_t asked, int64_t pieces, int64_t processors)
 {
-    int64_t n = o->threads;
+    int64_t n = asked;
     if (n == 0) {
-        n = 2 * sysconf(_SC_NPROCESSORS_ONLN);
+        n = 2 * processors;
         n = n < THREADS_UNASKED ? n : THREADS_UNASKED;
         n = n < pieces ? n : pieces;
     }

@@ -13,7 +13,6 @@
 #ifndef LOAD_JOBS_H
 #define LOAD_JOBS_H
 
-#include "load/options.h"
 #include "load/sink.h"
 #include "load/target.h"
 
@@ -46,8 +45,8 @@ MUST_CHECK enum err load_jobs_run(struct load_jobs *j, load_job *job, int count,
 /* A line on standard error now, unless everything so far took a moment only. */
 void load_jobs_show(struct load_jobs *j, const char *phase, double share);
 
-/* How many threads: as asked for, else two for each processor, but no more than there are pieces, and no more than 32. */
-int load_jobs_threads(const struct load_options *o, int64_t pieces);
+/* How many threads: as asked for, else (0) two for each processor, but no more than there are pieces, and no more than 32. */
+int load_jobs_threads(int64_t asked, int64_t pieces, int64_t processors);
 
 /* One COPY statement and the rows that `write` makes for it. */
 typedef enum err load_rows_writer(void *ctx, struct load_sink *sink, struct fault *fault);

@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct { enum load_table table; const char *sql; } copies[] = {
     { LOAD_WAREHOUSE, sql_load_copy_warehouse }, { LOAD_DISTRICT, sql_load_copy_district }, { LOAD_CUSTOMER, sql_load_copy_customer },
@@ -49,7 +50,7 @@ static enum err populate(const struct load_options *o, struct load_jobs *j, cons
 {
     PGconn *conn = NULL;
     char    label[200] = "";
-    int     threads = load_jobs_threads(o, o->warehouses);
+    int     threads = load_jobs_threads(o->threads, o->warehouses, sysconf(_SC_NPROCESSORS_ONLN));
     double  rows = (double)load_rows_expected(LOAD_ITEM);
     for (size_t i = 0; i < sizeof copies / sizeof copies[0]; i++)
         rows += (double)o->warehouses * (double)load_rows_expected(copies[i].table);

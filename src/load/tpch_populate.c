@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CHUNK_UNITS INT64_C(50000)      /* of orders: 50,000 rows, or 200,000 of lineitem (25 MB) */
 
@@ -70,7 +71,7 @@ static enum err populate(const struct load_options *o, struct load_jobs *j, cons
     PGconn                   *conn = NULL;
     char                      label[200] = "";
     double                    rows = 0;
-    int                       chunks = count_chunks(t), threads = load_jobs_threads(o, chunks);
+    int                       chunks = count_chunks(t), threads = load_jobs_threads(o->threads, chunks, sysconf(_SC_NPROCESSORS_ONLN));
     for (int i = 0; i < TPCH_TABLES; i++)
         rows += (double)load_tpch_rows_expected(t, (enum load_tpch_table)i);
 
