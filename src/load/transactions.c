@@ -319,6 +319,14 @@ static enum load_outcome stock_level(struct load_session *s, const struct load_t
     return o;
 }
 
+/* That something is missing is found while rows are locked, and a client may rest for hours before its next transaction. */
+static enum load_outcome let_go(struct load_session *s, enum load_outcome o)
+{
+    struct fault      later = { 0 };   /* what failed first is told */
+    enum load_outcome undone = o == LOAD_FAILED && load_session_in_transaction(s) ? roll_back(s, &later) : LOAD_DONE;
+    return undone == LOAD_DONE ? o : undone;
+}
+
 enum load_outcome load_transaction_run(struct load_session *s, const struct load_transaction *t, struct load_effects *effects, struct fault *fault)
 {
     static enum load_outcome (*const kinds[LOAD_KINDS])(struct load_session *, const struct load_transaction *, struct load_effects *, struct fault *) = {
@@ -331,5 +339,5 @@ enum load_outcome load_transaction_run(struct load_session *s, const struct load
         if (o != LOAD_DONE)
             return o;
     }
-    return kinds[t->kind](s, t, effects, fault);
+    return let_go(s, kinds[t->kind](s, t, effects, fault));
 }

@@ -392,6 +392,22 @@ def test_a_transaction_that_is_given_up_leaves_no_backend_behind_that_waits_for_
         holder.close()
 
 
+def test_a_client_that_rests_behind_a_failed_transaction_holds_no_locks(driver, make_postgres, spawn, tmp_path):
+    pg = make_postgres()
+    assert driver("load", "--dsn", pg.dsn, "--warehouses", "1").returncode == 0
+    pg.psql("DELETE FROM item; DELETE FROM customer")   # so that every New-Order and every Payment finds something missing
+    path = tmp_path / "day.yaml"
+    path.write_text("tpcc: {clients: 16}\nphases:\n  - {name: day, duration: 1s, tpcc: 100%}\n  - {name: night, duration: 1h}\n")
+    run = spawn([driver.path, "run", "--dsn", pg.dsn, "--schedule", str(path), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    seconds = (json.loads(line) for line in run.stdout)
+    night = next(s for s in seconds if s["type"] == "second" and s["schedule"]["phase"] == "night")
+    assert night["connected"] == 16
+    wait_until(lambda: pg.psql("SELECT state, count(*) FROM pg_stat_activity WHERE application_name = 'homeostat-load' GROUP BY 1") == [("idle", 16)])
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode in (0, 1) and "is not in the database" in err
+
+
 def test_a_host_that_is_switched_off_does_not_keep_the_clients_from_the_next_one(loaded, driver):
     # A queue that is full drops whoever knocks, as a host does that is not there.
     with socket.socket() as silent:
