@@ -18,6 +18,10 @@ def shown(ms):
     return "-" if ms is None else f"{ms:.0f}"
 
 
+def times(x):
+    return "unknown" if math.isnan(x) else f"x{x:.2f}"
+
+
 def print_report(result, folder):
     lines = ["", "Report", f"  profile: {result['profile']}", ""]
     lines.append("  Every change, with its verdict:")
@@ -40,11 +44,11 @@ def print_report(result, folder):
         for i, r in enumerate(rounds):
             d, f = r["default"], r["final"]
             lines.append(f"    {i + 1:>5}   {d['tps']:>11.1f}   {f['tps']:>9.1f}   {ratio(f['tps'], d['tps']):>5.2f}   {shown(d['p99_ms']):>8} ms   {shown(f['p99_ms']):>6} ms")
-        result["tps_ratio"] = geometric([ratio(r["final"]["tps"], r["default"]["tps"]) for r in rounds])
+        tps = geometric([ratio(r["final"]["tps"], r["default"]["tps"]) for r in rounds])
         # A round in which nothing was answered has no p99, least of all a good one: then there is none of all rounds.
         p99 = geometric([ratio(r["final"]["p99_ms"], r["default"]["p99_ms"]) for r in rounds])
-        result["p99_ratio"] = None if math.isnan(p99) else p99
-        lines.append(f"    throughput x{result['tps_ratio']:.2f}, p99 {'unknown' if math.isnan(p99) else f'x{p99:.2f}'}, crash recovery {result['recovery_s']['default']:.1f} s -> {result['recovery_s']['final']:.1f} s")
+        result["tps_ratio"], result["p99_ratio"] = (None if math.isnan(x) else x for x in (tps, p99))   # JSON knows no NaN
+        lines.append(f"    throughput {times(tps)}, p99 {times(p99)}, crash recovery {result['recovery_s']['default']:.1f} s -> {result['recovery_s']['final']:.1f} s")
     text = "\n".join(lines)
     print(text, flush=True)
     with open(os.path.join(folder, "report.txt"), "w") as f:
