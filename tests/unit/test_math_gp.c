@@ -74,6 +74,7 @@ static void a_singular_matrix_is_helped_and_an_impossible_one_refused(void **sta
     assert_near(b[0] + b[1] + b[2], 2, 1e-3);
     double bad[4] = { 1, 3, 3, 1 };
     assert_int_equal(math_chol(bad, 2, 2, diagonal, &jitter, &fault), ERR_LIMIT);
+    assert_non_null(strstr(fault.text, "even with 0.0001 added"));      /* what was tried, and no more */
     double nothing[4] = { 0 }, hardly[4] = { 1e-315, 3e-315, 3e-315, 1e-315 };
     assert_int_equal(math_chol(nothing, 2, 2, diagonal, &jitter, &fault), ERR_LIMIT);
     assert_int_equal(math_chol(hardly, 2, 2, diagonal, &jitter, &fault), ERR_LIMIT);
