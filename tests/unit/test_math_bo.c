@@ -336,6 +336,26 @@ static void the_only_one_that_kept_a_rough_limit_is_the_best_however_narrowly(vo
     math_bo_free(b);
 }
 
+static void of_several_that_are_doubted_the_least_doubted_is_the_best(void **state)
+{
+    (void)state;
+    struct math_space    s = box(1);
+    struct fault         fault;
+    struct math_bo_guess one, other;
+    double               x[1];
+    struct math_bo      *b = make(&s, &(struct math_bo_settings){ .limits = 1 }, 2);
+    for (int n = 0; n < 20; n++) {
+        x[0] = n / 20.0;
+        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = x[0], .limit = { n == 5 || n == 14 ? -1e-6 : n > 10 ? 40 : n % 3 ? 5 : 40 } }, &fault), &fault);
+    }
+    assert_ok(math_bo_guess(b, &(double){ 0.25 }, 1, &one, &fault), &fault);
+    assert_ok(math_bo_guess(b, &(double){ 0.7 }, 1, &other, &fault), &fault);
+    assert_true(one.works < 0.5 && other.works < one.works);
+    assert_ok(math_bo_best(b, NULL, x, NULL, &fault), &fault);
+    assert_near(x[0], 0.25, 0);                                          /* though less than the other in what is searched for */
+    math_bo_free(b);
+}
+
 /* Not known is not kept: the region must not lie around such a reading, where all that may be asked for is elsewhere. */
 static void a_region_is_not_laid_around_an_unknown_limit(void **state)
 {
@@ -607,6 +627,7 @@ int main(void)
         cmocka_unit_test(a_limit_that_was_always_the_same_and_then_is_not_is_taken_in),
         cmocka_unit_test(results_that_were_always_the_same_and_then_are_not_are_taken_in),
         cmocka_unit_test(the_only_one_that_kept_a_rough_limit_is_the_best_however_narrowly),
+        cmocka_unit_test(of_several_that_are_doubted_the_least_doubted_is_the_best),
         cmocka_unit_test(a_region_is_not_laid_around_an_unknown_limit),
         cmocka_unit_test(a_lucky_reading_is_not_what_is_recommended),
         cmocka_unit_test(knobs_of_every_kind_are_asked_legally_and_never_twice),
