@@ -201,16 +201,21 @@ static bool study(const struct sheet *s, struct column *c, struct replay_file *f
     return few;
 }
 
-/* The values of a row; false: one is missing. */
-static bool take(const struct sheet *s, int row, struct column *column, int columns, double *x)
+/* The numbers of a row; false: a value is missing. */
+static bool numbers_of(const struct sheet *s, int row, const struct column *column, int columns, double *x)
 {
+    bool all = true;
     for (int j = 0; j < columns; j++)
-        if (look(cell_at(s, row, column[j].from), &x[j]) == MISSING)
-            return false;
+        all = look(cell_at(s, row, column[j].from), &x[j]) != MISSING && all;
+    return all;
+}
+
+/* And its words, which thereby are choices. */
+static void words_of(const struct sheet *s, int row, struct column *column, int columns, double *x)
+{
     for (int j = 0; j < columns; j++)
         if (column[j].words)
             x[j] = choice_of(&column[j], cell_at(s, row, column[j].from));
-    return true;
 }
 
 static void take_rows(const struct sheet *s, struct column *column, bool less, struct replay_file *f)
@@ -219,19 +224,17 @@ static void take_rows(const struct sheet *s, struct column *column, bool less, s
     bool has_default = false;
     for (int i = 0; i < s->rows; i++) {
         double *x = f->x + (size_t)f->rows * (size_t)f->columns, y, number;
-        if (!take(s, i, column, f->columns, x)) {
-            lacking++;
-            continue;
-        }
-        if (!has_default && look(cell_at(s, i, 0), &number) == NUMBER && number == 0) {
+        bool    complete = numbers_of(s, i, column, f->columns, x), measured = look(cell_at(s, i, s->fields - 1), &y) == NUMBER && y > 0;
+        bool    is_default = complete && !has_default && look(cell_at(s, i, 0), &number) == NUMBER && number == 0;
+        lacking += !complete;
+        unmeasured += complete && !measured;
+        if (is_default || (complete && measured))
+            words_of(s, i, column, f->columns, x);
+        if (is_default)
             memcpy(f->first, x, (size_t)f->columns * sizeof *x);
-            has_default = true;
-        }
-        if (look(cell_at(s, i, s->fields - 1), &y) != NUMBER || !(y > 0)) {
-            unmeasured++;
-            continue;
-        }
-        f->y[f->rows++] = less ? -log(y) : log(y);
+        has_default = has_default || is_default;
+        if (complete && measured)
+            f->y[f->rows++] = less ? -log(y) : log(y);
     }
     if (!has_default && f->rows > 0) {
         memcpy(f->first, f->x, (size_t)f->columns * sizeof *f->first);

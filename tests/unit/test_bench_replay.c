@@ -86,7 +86,7 @@ static void what_is_missing_leaves_a_row_out_and_is_told(void **state)
                         "\n"
                         "9,10,nulls_first,,120\n", &f, &fault), &fault);
     assert_true(f.columns == 2 && f.rows == 2);
-    assert_true(f.space.param[1].kind == MATH_PARAM_CATEGORY && f.space.param[1].choices == 3 && f.space.param[0].hi == 10);
+    assert_true(f.space.param[1].kind == MATH_PARAM_CATEGORY && f.space.param[1].choices == 2 && f.space.param[0].hi == 10);
     assert_non_null(strstr(f.said, "rare left out"));
     assert_non_null(strstr(f.said, "1 of another length, 3 that lack a value, 4 without a result"));
     for (int i = 0; i < f.rows; i++)
@@ -99,7 +99,7 @@ static void a_column_of_words_and_numbers_is_one_of_words(void **state)
     (void)state;
     struct replay_file f;
     struct fault       fault;
-    assert_ok(read_text(",cores,modes,tps\n0,auto,\"STRICT,ANSI \"\"x\"\"\",10\n1,0,plain,11\n2,8,plain,12\n3,auto,\"\",13\n4,0,plain,14\n", &f, &fault), &fault);
+    assert_ok(read_text(",cores,modes,tps\n0,auto,\"STRICT \"\"x\"\",ANSI\",10\n1,0,plain,11\n2,8,plain,12\n3,auto,\"\",13\n4,0,plain,14\n", &f, &fault), &fault);
     assert_true(f.rows == 4 && f.space.param[0].kind == MATH_PARAM_CATEGORY && f.space.param[0].choices == 3 && f.space.param[1].choices == 2);
     assert_true(f.x[0] == 0 && f.x[2] == 1 && f.x[4] == 2 && f.x[6] == 1);
     replay_file_free(&f);
@@ -116,6 +116,58 @@ static void the_default_is_the_row_with_the_number_0_wherever_it_stands(void **s
     assert_ok(read_text(",a,tps\n7,100,10\n3,200,20\n", &f, &fault), &fault);
     assert_true(f.first[0] == 100);
     assert_non_null(strstr(f.said, "no row 0"));
+    replay_file_free(&f);
+    assert_ok(read_text(",a,tps\n0,100,10\n0,200,20\n", &f, &fault), &fault);
+    assert_true(f.first[0] == 100);
+    replay_file_free(&f);
+    assert_ok(read_text(",a,tps\n1,0,10\n2,4096,20\n3,1048576,5\n0,512,\n", &f, &fault), &fault);
+    assert_true(f.first[0] == 512 && f.space.param[0].lo == 512 && f.space.param[0].special[0] == 0);      /* it can be asked for again */
+    replay_file_free(&f);
+    assert_ok(read_text(",mode,tps\n1,a,10\n0,b,\n", &f, &fault), &fault);
+    assert_true(f.first[0] == 1 && f.space.param[0].choices == 2);
+    replay_file_free(&f);
+}
+
+/* So many rows whose words all differ. */
+static void of_words(int rows, char *text, size_t size)
+{
+    size_t at = (size_t)snprintf(text, size, ",word,a,tps\n");
+    for (int row = 0; row < rows; row++)
+        at += (size_t)snprintf(text + at, size - at, "%d,w%d,%d,1\n", row, row, row);
+    assert_true(at < size);
+}
+
+static void a_column_of_more_words_than_can_be_chosen_is_left_out_and_so_are_rows_beyond_what_is_learned_from(void **state)
+{
+    (void)state;
+    static char        text[1 << 21];
+    struct replay_file f;
+    struct fault       fault;
+    of_words(MATH_CHOICES_MAX, text, sizeof text);
+    assert_ok(read_text(text, &f, &fault), &fault);
+    assert_true(f.columns == 2 && f.space.param[0].choices == MATH_CHOICES_MAX);
+    assert_string_equal(f.said, "");
+    replay_file_free(&f);
+    of_words(MATH_CHOICES_MAX + 1, text, sizeof text);
+    assert_ok(read_text(text, &f, &fault), &fault);
+    assert_true(f.columns == 1 && f.rows == MATH_CHOICES_MAX + 1 && f.space.param[0].hi == MATH_CHOICES_MAX);
+    assert_non_null(strstr(f.said, "word left out"));
+    replay_file_free(&f);
+    of_words(REPLAY_ROWS_MAX + 3, text, sizeof text);
+    assert_ok(read_text(text, &f, &fault), &fault);
+    assert_true(f.rows == REPLAY_ROWS_MAX && f.space.param[0].hi == REPLAY_ROWS_MAX - 1);
+    assert_non_null(strstr(f.said, "3 beyond"));
+    replay_file_free(&f);
+}
+
+/* Nothing was measured with it, so nobody knows what it would be worth. */
+static void a_word_of_a_row_that_is_left_out_is_no_choice(void **state)
+{
+    (void)state;
+    struct replay_file f;
+    struct fault       fault;
+    assert_ok(read_text(",mode,a,tps\n0,gone,,10\n1,x,1,11\n2,unmeasured,3,\n3,y,2,12\n", &f, &fault), &fault);
+    assert_true(f.rows == 2 && f.space.param[0].choices == 2 && f.x[0] == 0 && f.x[2] == 1);
     replay_file_free(&f);
 }
 
@@ -186,6 +238,8 @@ int main(void)
         cmocka_unit_test(what_is_missing_leaves_a_row_out_and_is_told),
         cmocka_unit_test(a_column_of_words_and_numbers_is_one_of_words),
         cmocka_unit_test(the_default_is_the_row_with_the_number_0_wherever_it_stands),
+        cmocka_unit_test(a_column_of_more_words_than_can_be_chosen_is_left_out_and_so_are_rows_beyond_what_is_learned_from),
+        cmocka_unit_test(a_word_of_a_row_that_is_left_out_is_no_choice),
         cmocka_unit_test(one_row_and_constant_columns_are_a_file),
         cmocka_unit_test(two_hundred_columns_are_all_read_and_too_many_are_refused),
         cmocka_unit_test(what_is_no_such_file_is_refused_with_its_name),

@@ -227,30 +227,92 @@ static void a_limit_that_reads_nothing_is_kept(void **state)
     math_bo_free(b);
 }
 
-/* Seventy times nothing, and then five: between two fits the model must not see that as five of an unknown unit. */
+/* Between two fits, too, when only one of many is new to the model: where this limit was told as kept, on the right, it is. */
+static void what_reads_nothing_is_kept_also_between_two_fits(void **state)
+{
+    (void)state;
+    enum { FITTED = 312, THEN = 7 };
+    struct math_space    s = box(1);
+    struct fault         fault;
+    struct rand          r;
+    struct math_bo_guess guess;
+    double               x[1] = { 0.95 };
+    struct math_bo      *b = make(&s, &(struct math_bo_settings){ .limits = 1, .one_chapter = true }, 3);
+    rand_seed(&r, 3);
+    for (int n = 0; n < FITTED + THEN; n++) {
+        double u = n < FITTED ? 0.5 * rand_unit(&r) : 0.9 + 0.1 * rand_unit(&r), over = n < FITTED ? fmax(sin(20 * u), 0) : 0;
+        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = &u, .y = u, .limit = { over } }, &fault), &fault);
+    }
+    assert_ok(math_bo_guess(b, x, 1, &guess, &fault), &fault);
+    assert_true(guess.works > 0.8);
+    math_bo_free(b);
+}
+
+/* Differences of counts read less than 0, too: what is kept by one is no more doubtful than what is kept by nothing. */
+static void nothing_is_not_better_kept_than_less_than_nothing(void **state)
+{
+    (void)state;
+    struct math_space    s = box(1);
+    struct fault         fault;
+    struct math_bo_guess below, at;
+    struct math_bo      *b = make(&s, &(struct math_bo_settings){ .limits = 1 }, 3);
+    for (int n = 0; n < 20; n++) {
+        double x = n / 20.0;
+        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = &x, .y = x, .limit = { n < 8 ? -1 : n < 14 ? 0 : 40 } }, &fault), &fault);
+    }
+    assert_ok(math_bo_guess(b, &(double){ 0.2 }, 1, &below, &fault), &fault);
+    assert_ok(math_bo_guess(b, &(double){ 0.45 }, 1, &at, &fault), &fault);
+    assert_true(below.works > 0.8 && at.works <= below.works + 0.05);
+    math_bo_free(b);
+}
+
+/* Seventy times the same, and then something else: between two fits the model must not see that in units of what never varied. */
 static void a_limit_that_was_always_the_same_and_then_is_not_is_taken_in(void **state)
 {
     (void)state;
+    static const double   reads[2][2] = { { 0, 5 }, { -1, 5000 } };
     struct math_space     s = box(2);
     struct fault          fault;
     struct rand           r;
     struct math_bo_guess  guess;
     struct math_bo_reason why;
     double                x[2];
-    struct math_bo       *b = make(&s, &(struct math_bo_settings){ .limits = 1, .one_chapter = true }, 3);
+    for (int k = 0; k < 2; k++) {
+        struct math_bo *b = make(&s, &(struct math_bo_settings){ .limits = 1, .one_chapter = true }, 3);
+        rand_seed(&r, 3);
+        for (int n = 0; n <= 70; n++) {
+            x[0] = n == 70 ? 1 : 0.9 * rand_unit(&r);
+            x[1] = n == 70 ? 1 : 0.9 * rand_unit(&r);
+            assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = hill(x), .limit = { reads[k][n == 70] } }, &fault), &fault);
+        }
+        assert_ok(math_bo_best(b, NULL, x, &guess, &fault), &fault);
+        assert_true(hill(x) > -0.1 && guess.works > 0.5);
+        assert_ok(math_bo_ask(b, NULL, x, &why, &fault), &fault);
+        assert_true(isfinite(why.score));
+        x[0] = x[1] = 1;
+        assert_ok(math_bo_guess(b, x, 1, &guess, &fault), &fault);
+        assert_true(guess.works < 0.5);
+        math_bo_free(b);
+    }
+}
+
+static void results_that_were_always_the_same_and_then_are_not_are_taken_in(void **state)
+{
+    (void)state;
+    struct math_space    s = box(2);
+    struct fault         fault;
+    struct rand          r;
+    struct math_bo_guess guess;
+    struct math_bo      *b = make(&s, &(struct math_bo_settings){ .one_chapter = true }, 3);
     rand_seed(&r, 3);
     for (int n = 0; n <= 70; n++) {
-        x[0] = n == 70 ? 1 : 0.9 * rand_unit(&r);
-        x[1] = n == 70 ? 1 : 0.9 * rand_unit(&r);
-        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = hill(x), .limit = { n == 70 ? 5 : 0 } }, &fault), &fault);
+        double x[2] = { n == 70 ? 1 : 0.9 * rand_unit(&r), n == 70 ? 1 : 0.9 * rand_unit(&r) };
+        tell(b, x, n == 70 ? 1e9 : 0);
     }
-    assert_ok(math_bo_best(b, NULL, x, &guess, &fault), &fault);
-    assert_true(hill(x) > -0.1 && guess.works > 0.5);
-    assert_ok(math_bo_ask(b, NULL, x, &why, &fault), &fault);
-    assert_true(isfinite(why.score));
-    x[0] = x[1] = 1;
-    assert_ok(math_bo_guess(b, x, 1, &guess, &fault), &fault);
-    assert_true(guess.works < 0.5);
+    assert_ok(math_bo_guess(b, (const double[]){ 1, 1 }, 2, &guess, &fault), &fault);
+    assert_near(guess.y, 1e9, 1e7);
+    assert_ok(math_bo_guess(b, (const double[]){ 0.3, 0.3 }, 2, &guess, &fault), &fault);
+    assert_true(guess.lo <= 0 && guess.hi >= 0 && fabs(guess.y) < 1e7);
     math_bo_free(b);
 }
 
@@ -271,6 +333,26 @@ static void the_only_one_that_kept_a_rough_limit_is_the_best_however_narrowly(vo
     assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = 9, .limit = { (double)NAN } }, &fault), &fault);
     assert_ok(math_bo_best(b, NULL, x, NULL, &fault), &fault);
     assert_near(x[0], 0.5, 0);                                           /* not known is not kept */
+    math_bo_free(b);
+}
+
+static void of_several_that_are_doubted_the_least_doubted_is_the_best(void **state)
+{
+    (void)state;
+    struct math_space    s = box(1);
+    struct fault         fault;
+    struct math_bo_guess one, other;
+    double               x[1];
+    struct math_bo      *b = make(&s, &(struct math_bo_settings){ .limits = 1 }, 2);
+    for (int n = 0; n < 20; n++) {
+        x[0] = n / 20.0;
+        assert_ok(math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = x[0], .limit = { n == 5 || n == 14 ? -1e-6 : n > 10 ? 40 : n % 3 ? 5 : 40 } }, &fault), &fault);
+    }
+    assert_ok(math_bo_guess(b, &(double){ 0.25 }, 1, &one, &fault), &fault);
+    assert_ok(math_bo_guess(b, &(double){ 0.7 }, 1, &other, &fault), &fault);
+    assert_true(one.works < 0.5 && other.works < one.works);
+    assert_ok(math_bo_best(b, NULL, x, NULL, &fault), &fault);
+    assert_near(x[0], 0.25, 0);                                          /* though less than the other in what is searched for */
     math_bo_free(b);
 }
 
@@ -382,6 +464,25 @@ static void a_small_space_ends(void **state)
     for (int n = 0; n < 32; n++) {
         assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
         tell(b, x, x[0] - x[1]);
+    }
+    assert_int_equal(math_bo_ask(b, NULL, x, NULL, &fault), ERR_MISSING);
+    math_bo_free(b);
+}
+
+/* On a scale of ratios the first value has most of the edge and the last ones hardly any: chance alone does not meet them all. */
+static void a_small_space_of_ratios_ends_with_its_last_value(void **state)
+{
+    (void)state;
+    struct math_space s = { .params = 1, .param = { { .kind = MATH_PARAM_INTEGER, .lo = 1, .hi = 60, .log = true, .specials = 1, .special = { 0 }, .special_share = 0.99 } } };
+    struct fault      fault;
+    double            x[1];
+    bool              seen[61] = { false };
+    struct math_bo   *b = make(&s, &(struct math_bo_settings){ .random_share = 1 }, 4);
+    for (int n = 0; n < 61; n++) {
+        assert_ok(math_bo_ask(b, NULL, x, NULL, &fault), &fault);
+        assert_false(seen[(int)x[0]]);
+        seen[(int)x[0]] = true;
+        tell(b, x, x[0]);
     }
     assert_int_equal(math_bo_ask(b, NULL, x, NULL, &fault), ERR_MISSING);
     math_bo_free(b);
@@ -521,12 +622,17 @@ int main(void)
         cmocka_unit_test(it_keeps_away_from_where_trials_fail),
         cmocka_unit_test(limits_are_kept_and_unknown_ones_are_not_taken_for_kept_readings),
         cmocka_unit_test(a_limit_that_reads_nothing_is_kept),
+        cmocka_unit_test(what_reads_nothing_is_kept_also_between_two_fits),
+        cmocka_unit_test(nothing_is_not_better_kept_than_less_than_nothing),
         cmocka_unit_test(a_limit_that_was_always_the_same_and_then_is_not_is_taken_in),
+        cmocka_unit_test(results_that_were_always_the_same_and_then_are_not_are_taken_in),
         cmocka_unit_test(the_only_one_that_kept_a_rough_limit_is_the_best_however_narrowly),
+        cmocka_unit_test(of_several_that_are_doubted_the_least_doubted_is_the_best),
         cmocka_unit_test(a_region_is_not_laid_around_an_unknown_limit),
         cmocka_unit_test(a_lucky_reading_is_not_what_is_recommended),
         cmocka_unit_test(knobs_of_every_kind_are_asked_legally_and_never_twice),
         cmocka_unit_test(a_small_space_ends),
+        cmocka_unit_test(a_small_space_of_ratios_ends_with_its_last_value),
         cmocka_unit_test(what_was_learnt_in_one_context_helps_in_the_next),
         cmocka_unit_test(what_leans_on_what_is_given_is_legal_in_every_context),
         cmocka_unit_test(many_knobs_of_which_few_matter_are_moved_by_a_few),

@@ -353,6 +353,12 @@ static void a_sight_that_is_missing_cuts_the_story_where_it_was_last_known(void 
     assert_int_equal(p->m.cuts, 1);
     assert_true(p->m.ended[0] && !p->m.terminated[0] && p->m.cut[0] == 0 && p->m.cut_seen[0] == R(0.5));
     assert_true(p->m.terminated[1] && p->m.cut[1] == -1);
+    assert_ok(math_ppo_act(p, first, actions, &fault), &fault);
+    assert_ok(math_ppo_tell(p, going_on, far, &fault), &fault);
+    assert_true(p->sums[0] != 0 && p->sums[1] != 0);
+    assert_int_equal(math_ppo_act(p, gap, actions, &fault), ERR_INPUT);      /* each world by itself, and what it had earned is done with */
+    assert_true(p->m.cuts == 3 && p->m.cut_seen[p->m.cut[2]] == R(-3) && p->m.cut_seen[p->m.cut[3]] == R(3));
+    assert_true(p->sums[0] == 0 && p->sums[1] == 0);
     while (!math_ppo_full(p)) {
         assert_ok(math_ppo_act(p, far, actions, &fault), &fault);
         assert_ok(math_ppo_tell(p, going_on, far, &fault), &fault);
@@ -483,6 +489,46 @@ static void who_cannot_learn_anything_says_so(void **state)
     math_ppo_free(p);
 }
 
+static struct math_tensor *tensor_of(struct math_params *set, const char *name)
+{
+    for (int i = 0; i < set->count; i++)
+        if (strcmp(set->tensors[i].name, name) == 0)
+            return &set->tensors[i];
+    fail_msg("no tensor %s", name);
+    return NULL;
+}
+
+/* What a policy says of an action has up to three parts, and each is looked at; then the story goes on as after a gap. */
+static void a_policy_that_has_no_answer_is_not_acted_on_and_cuts_the_story(void **state)
+{
+    (void)state;
+    static const struct { const char *broken; bool discrete; } each[] = { { "actor.head.weight", false }, { "actor.spread.weight", false }, { "actor.head.weight", true } };
+    for (size_t k = 0; k < sizeof each / sizeof each[0]; k++) {
+        struct fault            fault;
+        struct math_ppo_options o = small(1, 2);
+        o.worlds = 1;
+        o.horizon = o.batch = 2;
+        o.discrete = each[k].discrete;
+        o.scale_observations = false;
+        struct math_ppo          *p = learner(&o);
+        const struct math_tensor *t = tensor_of(&p->actor, each[k].broken);
+        struct math_outcome       going_on = { 1, false, false };
+        struct math_ppo_report    r;
+        double                    seen = 0.25, then = 0.75, actions[2];
+        real                      was = p->actor.value[t->at];
+        assert_ok(math_ppo_act(p, &seen, actions, &fault), &fault);
+        assert_ok(math_ppo_tell(p, &going_on, &then, &fault), &fault);
+        p->actor.value[t->at] = R(NAN);
+        assert_int_equal(math_ppo_act(p, &then, actions, &fault), ERR_UNKNOWN);
+        assert_true(!p->m.acted && p->m.t == 1 && p->m.ended[0] && p->m.cut[0] == 0 && p->m.cut_seen[0] == R(0.75));
+        p->actor.value[t->at] = was;
+        assert_ok(math_ppo_act(p, &seen, actions, &fault), &fault);
+        assert_ok(math_ppo_tell(p, &going_on, &then, &fault), &fault);
+        assert_ok(math_ppo_learn(p, 0, &r, &fault), &fault);
+        math_ppo_free(p);
+    }
+}
+
 static void what_was_learned_can_be_saved_and_given_to_another(void **state)
 {
     (void)state;
@@ -577,6 +623,7 @@ int main(void)
         cmocka_unit_test(options_that_make_no_sense_are_refused_by_name),
         cmocka_unit_test(a_policy_that_moved_far_enough_is_left_alone),
         cmocka_unit_test(who_cannot_learn_anything_says_so),
+        cmocka_unit_test(a_policy_that_has_no_answer_is_not_acted_on_and_cuts_the_story),
         cmocka_unit_test(what_was_learned_can_be_saved_and_given_to_another),
         cmocka_unit_test(scales_are_those_of_all_rows_together),
         cmocka_unit_test(rewards_keep_their_sign_and_zero),

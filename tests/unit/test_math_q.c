@@ -218,6 +218,43 @@ static void the_same_seed_makes_the_same_network(void **state)
     math_dqn_free(b);
 }
 
+/* Six hundred steps in the corridor; each seventh is the last one before a gap: a step that is told with nonsense, or one that is said to be cut off. */
+static void tell_with_gaps(struct math_dqn *d, bool said, const double *seen_then, double reward_then, const double *followed_then)
+{
+    struct fault fault;
+    for (int i = 0; i < 600; i++) {
+        double              seen[3] = { i % 3 == 0, i % 3 == 1, i % 3 == 2 }, followed[3] = { i % 3 == 2, i % 3 == 0, i % 3 == 1 };
+        bool                gap = i % 7 == 6;
+        struct math_outcome outcome = { i % 3 == 2, false, gap && said }, then = { reward_then, false, false };
+        assert_ok(math_dqn_tell(d, seen, i % 2, &outcome, followed, 0, &fault), &fault);
+        if (gap && !said)
+            assert_int_equal(math_dqn_tell(d, seen_then, 0, &then, followed_then, 0, &fault), ERR_INPUT);
+    }
+}
+
+static void what_no_network_can_hold_is_a_gap_in_the_story(void **state)
+{
+    (void)state;
+    static const double known[3] = { 1, 0, 0 }, absurd[3] = { 0, 1e39, 0 }, places[] = { 1, 0, 0, 0, 1, 0, 0, 0, 1 };
+    static const struct { const double *seen; double reward; const double *followed; } each[] = { { absurd, 0, known }, { known, -1e39, known }, { known, 0, absurd } };
+    struct fault            fault;
+    struct math_dqn        *d;
+    struct math_dqn_options o = small();
+    double                  cut_off[6], values[6];
+    o.ahead = 3;
+    assert_ok(math_dqn_new(&o, &d, &fault), &fault);
+    tell_with_gaps(d, true, NULL, 0, NULL);
+    math_dqn_values(d, places, 3, cut_off);
+    math_dqn_free(d);
+    for (size_t k = 0; k < sizeof each / sizeof each[0]; k++) {
+        assert_ok(math_dqn_new(&o, &d, &fault), &fault);
+        tell_with_gaps(d, false, each[k].seen, each[k].reward, each[k].followed);
+        math_dqn_values(d, places, 3, values);
+        assert_memory_equal(values, cut_off, sizeof values);
+        math_dqn_free(d);
+    }
+}
+
 static void a_network_refuses_what_is_missing_or_makes_no_sense(void **state)
 {
     (void)state;
@@ -231,8 +268,6 @@ static void a_network_refuses_what_is_missing_or_makes_no_sense(void **state)
     assert_non_null(strstr(fault.text, "batch"));
     o = small();
     assert_ok(math_dqn_new(&o, &d, &fault), &fault);
-    assert_int_equal(math_dqn_tell(d, seen, 0, &missing, seen, 0, &fault), ERR_INPUT);
-    missing.reward = 1e300;        /* a number, but none that a network can hold */
     assert_int_equal(math_dqn_tell(d, seen, 0, &missing, seen, 0, &fault), ERR_INPUT);
     assert_int_equal(math_dqn_train(d, &gym_cartpole, 1, 10, &fault), ERR_INPUT);
     math_dqn_free(d);
@@ -248,6 +283,7 @@ int main(void)
         cmocka_unit_test(a_network_learns_what_a_corridor_is_worth),
         cmocka_unit_test(rewards_of_several_steps_are_summed_up_until_the_story_ends),
         cmocka_unit_test(the_same_seed_makes_the_same_network),
+        cmocka_unit_test(what_no_network_can_hold_is_a_gap_in_the_story),
         cmocka_unit_test(a_network_refuses_what_is_missing_or_makes_no_sense),
     };
     return cmocka_run_group_tests_name("math_q", tests, NULL, NULL);

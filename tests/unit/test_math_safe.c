@@ -185,6 +185,28 @@ static void a_switch_is_within_a_step(void **state)
     math_safe_free(s);
 }
 
+/* What is given may be beyond what was expected; a question has it as the trial had it that it starts from, and what leans on it follows. */
+static void what_is_given_stays_as_it_was_told(void **state)
+{
+    (void)state;
+    struct math_space         space = square();
+    struct math_safe_settings careless = { .margin = 5 };
+    struct math_safe         *s;
+    struct fault              fault;
+    double                    x[2], start[2] = { 3, 0.2 };
+    space.param[0].context = true;
+    space.param[1] = (struct math_param){ .kind = MATH_PARAM_REAL, .lo = 0, .hi = 5, .below = 1, .below_factor = 0.5 };
+    assert_ok(math_safe_new(&space, &careless, 1, &s, &fault), &fault);
+    tell(s, start, 0);
+    for (int i = 0; i < 12; i++) {
+        assert_ok(math_safe_ask(s, x, NULL, &fault), &fault);
+        assert_true(x[0] == 3 && x[1] <= 0.5 * x[0] + 1e-12);
+        tell(s, x, x[1]);
+    }
+    assert_true(x[1] > 0.5);      /* more than the largest that was expected to be given would allow */
+    math_safe_free(s);
+}
+
 static void the_same_story_asks_the_same(void **state)
 {
     (void)state;
@@ -215,6 +237,7 @@ int main(void)
         cmocka_unit_test(what_failed_is_kept_away_from),
         cmocka_unit_test(when_nothing_new_is_safe_the_best_one_is_asked_again),
         cmocka_unit_test(a_switch_is_within_a_step),
+        cmocka_unit_test(what_is_given_stays_as_it_was_told),
         cmocka_unit_test(the_same_story_asks_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,6 +132,11 @@ static void what_leans_on_what_is_given_goes_with_it_and_not_with_the_cube(void 
     assert_ok(math_space_check_given(&s, given, &fault), &fault);
     given[0] = (double)NAN;
     assert_int_equal(math_space_check_given(&s, given, &fault), ERR_INPUT);
+    s.param[0] = (struct math_param){ .kind = MATH_PARAM_CATEGORY, .choices = 3, .context = true };
+    static const double none[] = { -1, 3, 0.5 };
+    for (size_t k = 0; k < sizeof none / sizeof none[0]; k++)
+        assert_int_equal(math_space_check_given(&s, (const double[]){ none[k], 0, 0 }, &fault), ERR_INPUT);
+    assert_ok(math_space_check_given(&s, (const double[]){ 2, 0, 0 }, &fault), &fault);
 }
 
 static void features_are_near_where_configurations_are_alike(void **state)
@@ -192,6 +197,9 @@ static void what_differs_at_the_low_end_of_many_decades_is_not_the_same(void **s
     assert_false(math_space_same(&s, (const double[]){ 1e-8 }, (const double[]){ 0 }));
     assert_true(math_space_same(&s, (const double[]){ 3e-8 }, (const double[]){ 3e-8 * (1 + 1e-12) }));
     assert_false(math_space_same(&s, (const double[]){ 50 }, (const double[]){ 50.001 }));
+    s.param[0] = (struct math_param){ .kind = MATH_PARAM_INTEGER, .lo = 0, .hi = 1e12 };
+    assert_ok(math_space_init(&s, &fault), &fault);
+    assert_false(math_space_same(&s, (const double[]){ 7 }, (const double[]){ 8 }));      /* whole numbers are never nearly the same */
 }
 
 static void slopes_are_those_of_the_differences_or_zero(void **state)

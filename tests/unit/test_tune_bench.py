@@ -664,7 +664,12 @@ class OtherData(Folder):
         self.assertTrue(self.run_.is_other_data(["replay", file]))
         self.assertTrue(self.run_.is_other_data(["replay", file, self.folder]))
         self.assertFalse(self.run_.is_other_data(["replay", os.path.join(self.folder, "missing.csv")]))
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        os.rename("b.csv", "safety")      # a name of a measurement is that
+        self.assertTrue(self.run_.is_other_data(["replay", "a.csv"]))
         self.assertFalse(self.run_.is_other_data(["replay", "safety"]))
+        os.rename("safety", "b.csv")
         self.assertFalse(self.run_.is_other_data(["replay"]))
         self.assertFalse(self.run_.is_other_data(["patterns", file]))
         self.assertTrue(self.run_.is_other_data(["patterns", self.folder]))

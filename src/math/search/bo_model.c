@@ -173,9 +173,14 @@ static double limit_of(const struct math_bo *b, int trial, int k) { return b->to
 
 /*
  * A limit is scaled, not centred: 0 stays the border.  What reads exactly 0 (errors counted, what is beyond an allowance) does not
- * lie on the border: to a model that took it there, it would be as likely broken as kept, wherever it was tried.
+ * lie on the border: to a model that took it there, it would be as likely broken as kept, wherever it was tried.  What
+ * reads less than that (differences of counts) is kept no worse.
  */
-static double scaled_limit(const struct bo_model *m, int k, double reading) { return reading == 0 ? -KEPT_BY : reading / m->limit_scale[k]; }
+static double scaled_limit(const struct bo_model *m, int k, double reading)
+{
+    double scaled = reading / m->limit_scale[k];
+    return reading == 0 || (reading < 0 && m->limit_steps[k]) ? fmin(scaled, -KEPT_BY) : scaled;
+}
 
 static enum err build_limit(struct bo_model *m, const struct math_bo *b, int k, const int *trial, int trials, int evaluations, struct rand *r,
                             struct table *t, struct fault *fault)
@@ -189,6 +194,9 @@ static enum err build_limit(struct bo_model *m, const struct math_bo *b, int k, 
         return OK;
     double sd = t->n > 1 ? math_sd(t->y, t->n) : 0;
     m->limit_scale[k] = sd > 0 ? sd : t->y[0] != 0 ? fabs(t->y[0]) : 1;
+    m->limit_steps[k] = false;
+    for (int i = 0; i < t->n; i++)
+        m->limit_steps[k] = m->limit_steps[k] || t->y[i] == 0;
     for (int i = 0; i < t->n; i++)
         t->y[i] = scaled_limit(m, k, t->y[i]);
     return fit(m->limit[k], t->n, t->features, t->y, NULL, false, NULL, evaluations / 2, r, fault);

@@ -40,6 +40,7 @@ struct bo_model {
     struct math_gp     *works;               /* of +1 and -1; used when something failed */
     struct math_gp     *limit[MATH_BO_LIMITS_MAX];
     double              limit_scale[MATH_BO_LIMITS_MAX];   /* 0: nothing known yet */
+    bool                limit_steps[MATH_BO_LIMITS_MAX];   /* exactly 0 was read */
     bool                failures;
     bool                has_incumbent;
     double              incumbent, floor;    /* warped; floor: the lowest posterior mean */
