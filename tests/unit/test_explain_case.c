@@ -312,22 +312,30 @@ static void what_was_not_measured_is_stepped_over(void **state)
     explanation_free(e);
 }
 
-/* Sixteen clients before and thirty-two after: what they did and what the parameter did is the same column, however many windows there are. */
+/* Sixteen clients in windows without the change and thirty-two in those with it; `jitter` more in every third. */
+static struct explanation *explained_with_clients(struct explain_world *w, double jitter)
+{
+    struct explanation *e = NULL;
+    struct fault        fault;
+    json_t *file, *minutes, *values;
+    size_t  i;
+    explain_world_make(w, &file, &minutes);
+    const json_t *trial = json_object_get(json_object_get(file, "run"), "trial"), *obs = json_object_get(trial, "obs");
+    json_array_foreach(json_object_get(json_object_get(trial, "mechanisms"), "obs"), i, values)
+        for (size_t m = 0; m < MECHANISMS; m++)
+            if (metric_mechanism[m] == METRIC_CONNECTIONS)
+                (void)json_array_set_new(values, m, json_real((json_integer_value(json_object_get(json_array_get(obs, i), "arm")) ? 32 : 16) + (i % 3 == 0 ? jitter : 0)));
+    assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+    json_decref(file);
+    return e;
+}
+
+/* What load did and what the parameter did is the same column, however many windows there are. */
 static void load_that_changed_with_the_parameter_is_not_called_too_few_windows(void **state)
 {
     struct explain_world w = usual;
-    struct explanation  *e = NULL;
-    struct fault         fault;
-    json_t *file, *minutes;
-    size_t  i;
-    json_t *values;
     w.design = WORLD_RESTART;
-    explain_world_make(&w, &file, &minutes);
-    json_array_foreach(json_object_get(json_object_get(json_object_get(json_object_get(file, "run"), "trial"), "mechanisms"), "obs"), i, values)
-        for (size_t m = 0; m < MECHANISMS; m++)
-            if (metric_mechanism[m] == METRIC_CONNECTIONS)
-                (void)json_array_set_new(values, m, json_real(32));
-    assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+    struct explanation *e = explained_with_clients(&w, 0);
     assert_false(e->shown);
     assert_true(e->path > 1);
     for (int k = 0; k < e->stations; k++) {
@@ -341,6 +349,66 @@ static void load_that_changed_with_the_parameter_is_not_called_too_few_windows(v
     assert_non_null(strstr(way, "cannot be told from what load did"));
     assert_null(strstr(way, "too few windows"));
     free(way);
+    explanation_free(e);
+}
+
+/* Where the order was drawn by lot, load that goes with the change is its doing: the effects are told, and what divides one by the other is not. */
+static void clients_that_come_with_each_window_of_the_change_leave_its_effects_known(void **state)
+{
+    struct explain_world w = usual;
+    struct explanation  *e = explained_with_clients(&w, 0);
+    int                  divided = 0;
+    assert_true(e->randomised && e->shown);
+    for (int k = 0; k < e->path; k++)
+        assert_int_equal(e->station[k].change.standing, STANDING_KNOWN);
+    for (int i = 0; i < e->units; i++)
+        if (strstr(e->unit[i].how, "divided by the other")) {
+            divided++;
+            assert_int_equal(e->unit[i].figure.standing, STANDING_NOT_IDENTIFIED);
+            assert_non_null(strstr(e->unit[i].figure.why, "went together with load"));
+        }
+    assert_true(divided >= 3);
+    explanation_free(e);
+}
+
+/* Load that went along with the change hardly differs from load that all but did: the windows resemble their neighbours as much. */
+static void intervals_are_not_narrower_because_load_went_with_the_change(void **state)
+{
+    struct explain_world w = usual;
+    int                  compared = 0;
+    w.design = WORLD_RESTART;
+    w.load = 0.02;
+    struct explanation *e = explained_with_clients(&w, 0), *almost = explained_with_clients(&w, 0.01);
+    assert_int_equal(e->units, almost->units);
+    for (int i = 0; i < e->units; i++)
+        if (e->unit[i].figure.standing == STANDING_ASSUMED && almost->unit[i].figure.standing == STANDING_ASSUMED) {
+            double wide = e->unit[i].figure.hi - e->unit[i].figure.lo, as_wide = almost->unit[i].figure.hi - almost->unit[i].figure.lo;
+            assert_true(wide > 0.9 * as_wide && wide < 1.1 * as_wide);
+            compared++;
+        }
+    assert_true(compared >= 5);
+    explanation_free(e);
+    explanation_free(almost);
+}
+
+/* Before and after have no pairs: a window without a reading is left out, and no other. */
+static void a_reading_that_is_missing_costs_one_window_where_there_are_no_pairs(void **state)
+{
+    struct explain_world w = usual;
+    struct explanation  *e = NULL;
+    struct fault         fault;
+    json_t *file, *minutes;
+    w.design = WORLD_RESTART;
+    explain_world_make(&w, &file, &minutes);
+    json_t *values = json_object_get(json_object_get(json_object_get(json_object_get(file, "run"), "trial"), "mechanisms"), "obs");
+    for (size_t m = 0; m < MECHANISMS; m++)
+        if (metric_mechanism[m] == METRIC_CACHE_HIT)
+            (void)json_array_set_new(json_array_get(values, 7), m, json_null());
+    assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+    assert_true(!e->paired && e->station[0].moved);
+    assert_int_equal(e->windows_with, 11);
+    assert_int_equal(e->windows_without, 36);
+    assert_string_equal(e->station[0].name, "cache hit ratio");
     json_decref(file);
     explanation_free(e);
 }
@@ -714,6 +782,9 @@ int main(void)
         cmocka_unit_test(too_few_windows_are_said_to_be_too_few),
         cmocka_unit_test(what_was_not_measured_is_stepped_over),
         cmocka_unit_test(load_that_changed_with_the_parameter_is_not_called_too_few_windows),
+        cmocka_unit_test(clients_that_come_with_each_window_of_the_change_leave_its_effects_known),
+        cmocka_unit_test(intervals_are_not_narrower_because_load_went_with_the_change),
+        cmocka_unit_test(a_reading_that_is_missing_costs_one_window_where_there_are_no_pairs),
         cmocka_unit_test(a_reading_that_is_missing_costs_one_pair_and_not_all),
         cmocka_unit_test(nothing_known_of_the_inside_is_said_and_no_path_is_claimed),
         cmocka_unit_test(an_honest_effect_stands_against_refuters),
