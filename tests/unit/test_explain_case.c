@@ -689,9 +689,9 @@ static void what_was_measured_on_some_statements_is_not_told_of_all(void **state
     json_t *file, *minutes;
     explain_world_make(&w, &file, &minutes);
     json_t *verdict = json_pack("{s:s,s:f,s:f,s:f,s:s}", "outcome", "better", "effect", 0.6931, "lo", 0.5108, "hi", 0.9163, "why", VERDICT_OF_SOME "50 % less time per call.");
-    json_t *outcomes = json_pack("[{s:s,s:s,s:b,s:f,s:{s:[{s:s,s:s,s:s}]}},{s:s,s:s,s:b,s:f,s:{s:s},s:O}]", "case_id", "later", "result", "better", "kept", 1, "effect", 0.1,
+    json_t *outcomes = json_pack("[{s:s,s:s,s:b,s:f,s:{s:[{s:s,s:s,s:s}]}},{s:s,s:s,s:b,s:f,s:{s:s,s:[{s:s,s:s,s:s}]},s:O}]", "case_id", "later", "result", "better", "kept", 1, "effect", 0.1,
                                  "proposal", "changes", "name", "work_mem", "from", "4MB", "to", "8MB", "case_id", "case-1", "result", "better", "kept", 1, "effect", 0.6931,
-                                 "proposal", "upkeep", "orders_by_day", "verdict", verdict);
+                                 "proposal", "upkeep", "orders_by_day", "changes", "name", "work_mem", "from", "8MB", "to", "16MB", "verdict", verdict);
     (void)json_object_set_new(json_object_get(file, "outcome"), "verdict", verdict);
     assert_ok(explain_case(&(struct explain_source){ file, outcomes, NULL }, &e, &fault), &fault);
     char *lead = told(e, explanation_lead);
@@ -699,6 +699,7 @@ static void what_was_measured_on_some_statements_is_not_told_of_all(void **state
     assert_int_equal(e->tries, 2);
     assert_true(isnan(e->tried[0].level) && fabs(e->tried[0].best) < 1e-12 && fabs(e->tried[0].effect - 0.6931) < 1e-12);
     assert_true(fabs(e->tried[1].level - 0.1) < 1e-12 && fabs(e->tried[1].best - 0.1) < 1e-12);
+    assert_int_equal(e->results, 1);            /* a parameter that was changed along with it was not measured on all of the load either */
     free(lead);
     explanation_free(e);
     json_decref(outcomes);
