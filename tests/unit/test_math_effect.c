@@ -170,6 +170,8 @@ static void rows_that_are_never_treated_do_not_hinder_the_question_about_the_tre
     struct bench *b = *state;
     struct math_study s = tell(b, ROWS, 0.5, false);
     int others = 0;
+    c[0][6] = -9;                             /* seldom treated is not never: this one counts */
+    t[6] = 0;
     for (int i = 0; i < ROWS; i++) {
         c[1][i] = i % 5 == 0;
         t[i] = c[1][i] < 0.5 && t[i] > 0.5;
@@ -189,6 +191,26 @@ static void rows_that_are_never_treated_do_not_hinder_the_question_about_the_tre
     for (int i = 0; i < ROWS; i++)            /* never, or always: then there is nobody to compare with */
         t[i] = c[1][i] < 0.5;
     assert_int_equal(effect(b, &s, (struct math_effect_conf){ .method = MATH_BY_WEIGHTING, .estimand = MATH_ATT }).standing, MATH_NO_OVERLAP);
+}
+
+/* Three kinds told by two columns, and the one that both leave out is never treated: of the other two one column tells all. */
+static void the_kind_that_others_are_told_apart_from_may_be_the_one_never_treated(void **state)
+{
+    struct bench *b = *state;
+    struct math_study s = { ROWS, 2, y, t, (const double *const[]){ c[0], c[1] } };
+    for (int i = 0; i < ROWS; i++) {
+        c[0][i] = i % 3 == 0;
+        c[1][i] = i % 3 == 1;
+        t[i] = i % 3 != 2 && rand_unit(&b->rand) < (i % 3 ? 0.3 : 0.7);
+        y[i] = 2 * t[i] + 3 * c[0][i] - 7 * c[1][i] + rand_normal(&b->rand);
+    }
+    for (int m = MATH_BY_MATCHING; m < MATH_METHODS; m++) {
+        struct math_effect e = effect(b, &s, (struct math_effect_conf){ .method = (enum math_method)m, .estimand = MATH_ATT });
+        assert_int_equal(e.standing, MATH_KNOWN);
+        assert_int_equal(e.n, ROWS - ROWS / 3);
+        assert_near(e.estimate, 2, 4 * e.se);
+        assert_true(e.se < 0.3 && e.treated < e.n);
+    }
 }
 
 static void many_unlike_controls_do_not_hinder_the_question_about_the_treated(void **state)
@@ -489,6 +511,7 @@ int main(void)
         with_bench(groups_that_cannot_be_compared_have_no_number),
         with_bench(a_few_rows_that_are_always_treated_are_counted_and_can_be_left_out),
         with_bench(rows_that_are_never_treated_do_not_hinder_the_question_about_the_treated),
+        with_bench(the_kind_that_others_are_told_apart_from_may_be_the_one_never_treated),
         with_bench(many_unlike_controls_do_not_hinder_the_question_about_the_treated),
         with_bench(matching_shares_ties_and_ignores_the_order_of_rows),
         with_bench(matching_without_covariates_is_the_difference_of_means),
