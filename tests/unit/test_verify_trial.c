@@ -6,6 +6,7 @@
 #include "verify/trial_state.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { HISTORY = 90 };
@@ -242,6 +243,18 @@ static void a_verdict_says_when_it_is_about_some_statements_alone(void **state)
             fail_msg("row %zu: %s: %s", i, outcome_name(v.outcome), v.why);
     }
     assert_false(verdict_of_some(NULL));
+}
+
+/* The dashboard sums up gains, too, and goes by the same words. */
+static void the_dashboard_knows_a_verdict_on_some_statements_by_the_same_words(void **state)
+{
+    (void)state;
+    static char text[100000];
+    FILE *f = fopen(DASHBOARD_SUMS, "r");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    assert_non_null(strstr(text, "OF_SOME = \"" VERDICT_OF_SOME "\""));
 }
 
 static void a_checkpoint_trial_wipes_the_slate_and_pays_the_bill(void **state)
@@ -890,6 +903,7 @@ int main(void)
         cmocka_unit_test(no_driver_at_all_is_said_and_does_not_block),
         cmocka_unit_test(harm_of_other_kinds_is_refused_too),
         cmocka_unit_test(a_verdict_says_when_it_is_about_some_statements_alone),
+        cmocka_unit_test(the_dashboard_knows_a_verdict_on_some_statements_by_the_same_words),
         cmocka_unit_test(a_checkpoint_trial_wipes_the_slate_and_pays_the_bill),
         cmocka_unit_test(cost_that_is_postponed_past_the_window_is_not_gain),
         cmocka_unit_test(a_restarted_server_runs_a_checkpoint_before_it_is_believed),
