@@ -86,21 +86,21 @@ function readChanges(x: unknown): Change[] {
           : raw(pick(o, "to", "value")) }; });
 }
 
+/** What was not kept was put back, unless nobody has read back what is in force. */
+const keptOf = (kept: boolean | null, result: unknown, proven: boolean | null): boolean | null =>
+  (kept === false && (result === "unknown" || proven === false) ? null : kept);
+
 export function readOutcome(x: unknown): Outcome {
   const o = { ...record(record(x)["verdict"]), ...record(x) }, proposal = record(o["proposal"]);
   return {
     caseId: str(pick(o, "case_id", "case")), title: str(pick(o, "title") ?? proposal["title"]) ?? "", time: time(pick(o, "created_at", "time", "wall_us")),
-      outcome: str(pick(o, "outcome", "result")), kept: flag(o["kept"]),
+      outcome: str(pick(o, "outcome", "result")), kept: keptOf(flag(o["kept"]), pick(o, "result", "outcome"), null),
     effect: num(o["effect"]), lo: num(o["lo"]), hi: num(o["hi"]), changes: readChanges(pick(o, "settings", "changes") ?? pick(proposal, "changes",
         "settings")), why: str(o["why"]),
   };
 }
 
 // ---- cases ----
-
-/** What was not kept was put back, unless nobody has read back what is in force. */
-const keptOf = (kept: boolean | null, result: unknown, proven: boolean | null): boolean | null =>
-  (kept === false && (result === "unknown" || proven === false) ? null : kept);
 
 export function readCase(x: unknown): Case {
   const o = record(x), r = maybe(o["outcome"]) ?? maybe(o["verdict"]) ?? o;

@@ -7,6 +7,7 @@ import { FeedEvent, FeedParser } from "../src/feed";
 import { eventsIn, rate, readFlow, sinkState, troubles } from "../src/flow";
 import { duration, effect, integer, number, plain, setting } from "../src/format";
 import type { Outcome } from "../src/model";
+import { wasPutBack } from "../src/parts";
 import { readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, readWhy } from "../src/read";
 import { href, readRoute } from "../src/route";
 import { readDownstreams, readMetrics, readMinutes, readService, readTrace, severityWord, shortName, tenantOf, waterfall, worstFirst } from "../src/looked";
@@ -73,6 +74,8 @@ is([tried.tries[0]?.effect, tried.tries[0]?.kept, tried.tries[1]?.mine, tried.tr
 // in force
 const ended = (result: string, proven: boolean) => readCase({ id: "1", status: "CLOSED", in_force_is_proven: proven, outcome: { result, kept: false } }).kept;
 is([ended("worse", true), ended("unknown", true), ended("worse", false)], [false, null, null], "what nobody has read back is not said to be put back");
+is(["worse", "unknown", "refused", "better"].map((result) => readOutcome({ result, kept: result === "better" })).map((o) => wasPutBack(o.outcome, o.kept)), [true, false, false, false],
+  "among the attempts, too, only what was carried out and is known to be gone was put back");
 
 // convergence
 const outcome = (effectLog: number | null, kept: boolean | null, at: number): Outcome =>
