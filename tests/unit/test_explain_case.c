@@ -514,6 +514,7 @@ static void a_parameter_that_went_down_is_told_the_other_way_round(void **state)
         { KNOB_AUTOVACUUM_VACUUM_SCALE_FACTOR, "0.2", "0.05", "the reverse of: dead rows are cleaned away later", -1 },
         { KNOB_SHARED_BUFFERS, "640MB", "128MB", "the reverse of: more of the data stays in the server's own cache; the reverse of: fewer changed pages are evicted by sessions; changed pages stay in the cache "
           "until a checkpoint, or leave it before", NOT_ASKED },
+        { KNOB_WAL_BUFFERS, "64MB", "-1", "one way or the other: more log waits in memory before somebody must write it", 0 },
         { KNOB_RANDOM_PAGE_COST, "4", "1.1", "the planner chooses other plans (sequential scans or indexes)", 0 },
         { KNOB_WAL_COMPRESSION, "off", "pglz", "full page images are compressed; compressing costs CPU", -1 },
         { KNOB_WAL_COMPRESSION, "pglz", "lz4", "full page images are compressed; compressing costs CPU", 0 },
