@@ -110,6 +110,14 @@ static void what_is_wide_is_scrolled_and_has_a_name(void **state)
     explanation_free(e);
 }
 
+static int dots(const char *html)
+{
+    int n = 0;
+    while ((html = strstr(html, "<circle")))
+        html++, n++;
+    return n;
+}
+
 /* A result without an effect (statistics were refreshed, a plan was refused), and a value that is none of the ordinary ones. */
 static void what_has_no_place_in_a_picture_is_not_drawn_at_its_edge(void **state)
 {
@@ -117,12 +125,14 @@ static void what_has_no_place_in_a_picture_is_not_drawn_at_its_edge(void **state
     char *html = written(e, explanation_html);
     assert_null(strstr(html, "-100 %"));
     assert_non_null(strstr(html, "class=\"in-force\""));
+    int drawn = dots(html);
     free(html);
     e->tried[0].effect = e->tried[0].lo = e->tried[0].hi = e->tried[0].level = NAN;
     e->slice[0].in_force = -1;
     html = written(e, explanation_html);
     assert_null(strstr(html, "-100 %"));
     assert_null(strstr(html, "class=\"in-force\""));
+    assert_int_equal(dots(html), drawn - 1);
     assert_non_null(strstr(html, "unknown (unknown to unknown)"));
     free(html);
     explanation_free(e);

@@ -406,7 +406,30 @@ static void what_is_held_still_for_precision_alone_does_not_stand_in_the_way(voi
     assert_non_null(strstr(b->fault.text, "not a finite number"));
 }
 
-/* z acts on x and, over w, on the outcome. The efficient set, w, tells the arm; the minimal one, z, is a constant: that is no reason to tell nothing. */
+/* w acts on the outcome alone, and happens to tell the arm: there is nobody to compare with among its like, and nobody has to be of its like. */
+static void what_is_held_still_for_precision_alone_need_not_overlap(void **state)
+{
+    struct bench *b = *state;
+    static double x[60], out[60], w[60];
+    struct math_data data = { 60, { x, out, w } };
+    struct math_effect_conf conf = { .method = MATH_BY_WEIGHTING };
+    struct math_cause cause;
+    struct math_dag g = graph(b, 3, "01 21", 0);
+    for (int i = 0; i < 60; i++) {
+        x[i] = i % 2;
+        w[i] = x[i] + 0.1 * rand_unit(&b->rand);
+        out[i] = 2 * x[i] + rand_normal(&b->rand);
+    }
+    assert_ok(math_cause(&g, &data, 0, 1, &conf, &b->arena, &cause, &b->fault), &b->fault);
+    assert_int_equal(cause.adjusted, 0);
+    assert_int_equal(cause.effect.standing, MATH_KNOWN);
+    assert_near(cause.effect.estimate, 2, 5 * cause.effect.se);
+}
+
+/*
+ * z acts on x and, over w, on the outcome. The efficient set, w, tells the arm; the minimal one, z, is a constant, or tells the arm of
+ * some: that is no reason to tell nothing, or of something else.
+ */
 static void where_neither_set_helps_the_reason_of_the_efficient_one_is_told(void **state)
 {
     struct bench *b = *state;
@@ -415,18 +438,20 @@ static void where_neither_set_helps_the_reason_of_the_efficient_one_is_told(void
     struct math_effect_conf conf = { .method = MATH_BY_WEIGHTING };
     struct math_cause cause;
     struct math_dag g = graph(b, 4, "01 20 23 31", 0);
-    for (int i = 0; i < 60; i++) {
-        x[i] = i % 2;
-        w[i] = x[i] + 0.1 * rand_unit(&b->rand);
-        z[i] = 7;
-        out[i] = w[i] + rand_normal(&b->rand);
+    for (int of_some = 0; of_some < 2; of_some++) {
+        for (int i = 0; i < 60; i++) {
+            x[i] = i % 2;
+            w[i] = x[i] + 0.1 * rand_unit(&b->rand);
+            z[i] = of_some ? i < 16 && i % 2 : 7;
+            out[i] = w[i] + rand_normal(&b->rand);
+        }
+        assert_ok(math_cause(&g, &data, 0, 1, &conf, &b->arena, &cause, &b->fault), &b->fault);
+        assert_int_equal(cause.identity.efficient, 1 << 3);
+        assert_int_equal(cause.identity.adjust, 1 << 2);
+        assert_int_equal(cause.adjusted, 1 << 3);
+        assert_int_equal(cause.effect.standing, MATH_NO_OVERLAP);
+        assert_non_null(strstr(cause.effect.why, "without error"));
     }
-    assert_ok(math_cause(&g, &data, 0, 1, &conf, &b->arena, &cause, &b->fault), &b->fault);
-    assert_int_equal(cause.identity.efficient, 1 << 3);
-    assert_int_equal(cause.identity.adjust, 1 << 2);
-    assert_int_equal(cause.adjusted, 1 << 3);
-    assert_int_equal(cause.effect.standing, MATH_NO_OVERLAP);
-    assert_non_null(strstr(cause.effect.why, "without error"));
 }
 
 static void a_binary_treatment_keeps_the_method_asked_for_and_lack_of_overlap_goes_through(void **state)
@@ -520,6 +545,7 @@ int main(void)
         with_bench(intervals_hold_the_truth_about_as_often_as_they_say),
         with_bench(the_graph_decides_what_is_adjusted_for),
         with_bench(what_is_held_still_for_precision_alone_does_not_stand_in_the_way),
+        with_bench(what_is_held_still_for_precision_alone_need_not_overlap),
         with_bench(where_neither_set_helps_the_reason_of_the_efficient_one_is_told),
         with_bench(a_binary_treatment_keeps_the_method_asked_for_and_lack_of_overlap_goes_through),
         with_bench(the_published_numbers_of_the_job_training_study_come_out),    /* the last one, and only where the data are */
