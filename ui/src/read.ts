@@ -236,7 +236,8 @@ export function readWhy(o: Json): Why {
     importance: list(model["importance"]).map((x) => { const r = record(x); return { knob: str(r["knob"]) ?? "?", weight: num(r["weight"]) }; }),
     modelWhy: str(model["why"]),
     tries: list(o["tries"]).map((x) => { const r = record(x); return { caseId: str(r["case_id"]), title: str(r["title"]) ?? "", result: str(r["result"]),
-          kept: flag(r["kept"]) === true, mine: flag(r["this"]) === true, effect: num(r["effect"]), lo: num(r["lo"]), hi: num(r["hi"]) }; }),
+          kept: flag(r["kept"]) === true, mine: flag(r["this"]) === true, effect: num(r["effect"]), lo: num(r["lo"]), hi: num(r["hi"]),
+          ofSome: num(r["effect"]) !== null && r["level"] === null }; }),
     triesLeftOut: num(o["tries_left_out"]) ?? 0,
   };
 }

@@ -68,6 +68,8 @@ is([why.sure, why.points.length, why.importance[0]?.weight, why.missing, why.uni
 is(readWhy({}).stations, [], "an empty explanation is one");
 const tried = readWhy({ tries: [{ case_id: "a", title: "x", result: "refused", kept: false, this: false, effect: null }, { case_id: "b", kept: true, this: true, effect: 0.1 }],
   tries_left_out: 3 });
+is(readWhy({ tries: [{ effect: 0.7, level: null }, { effect: 0.7, level: 0.7 }, { effect: null, level: null }, { effect: 0.7 }] }).tries.map((t) => t.ofSome), [true, false, false, false],
+  "an effect without a level is that of some statements");
 is([tried.tries[0]?.effect, tried.tries[0]?.kept, tried.tries[1]?.mine, tried.tries[1]?.title, tried.triesLeftOut, readWhy({}).tries], [null, false, true, "", 3, []],
   "what else was tried is read as far as it goes");
 
