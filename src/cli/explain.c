@@ -183,8 +183,8 @@ static void put_try(struct cli *c, const json_t *t)
     line(c, t, "result", "", "");
     fputs(json_is_true(json_object_get(t, "kept")) ? ", kept" : "", c->out);
     if (json_is_number(json_object_get(t, "effect")))
-        fprintf(c->out, ", %s (%s to %s)", print_value(json_object_get(t, "effect"), PRINT_GAIN, effect, sizeof effect), print_value(json_object_get(t, "lo"), PRINT_GAIN, lo, sizeof lo),
-                print_value(json_object_get(t, "hi"), PRINT_GAIN, hi, sizeof hi));
+        fprintf(c->out, ", %s (%s to %s)%s", print_value(json_object_get(t, "effect"), PRINT_GAIN, effect, sizeof effect), print_value(json_object_get(t, "lo"), PRINT_GAIN, lo, sizeof lo),
+                print_value(json_object_get(t, "hi"), PRINT_GAIN, hi, sizeof hi), json_is_null(json_object_get(t, "level")) ? " of the statements it was made for" : "");
     fputs(json_is_true(json_object_get(t, "this")) ? "  <- this one\n" : "\n", c->out);
 }
 

@@ -43,6 +43,9 @@ char *figure_with_unit(double x, const char *unit, char *out, size_t size)
     return out;
 }
 
+/* An effect without a level was not measured on all of the load. */
+const char *figure_scope(const struct explain_try *t) { return isfinite(t->effect) && !isfinite(t->level) ? " of the statements it was made for" : ""; }
+
 void figure_interval(const struct explain_figure *f, const char *unit, struct text *out)
 {
     char a[40], b[40], c[40];

@@ -193,7 +193,7 @@ static void put_try(const struct explain_try *t, int number, struct text *out)
     add(out, t->title);
     text_printf(out, "%s</td><td>", t->this_one ? " <small>this one</small>" : t->related ? " <small>the same parameters</small>" : "");
     add(out, t->result);
-    text_printf(out, "%s</td><td>%s (%s to %s)</td>", t->kept ? ", kept" : "", figure_percent(t->effect, a, sizeof a), figure_percent(t->lo, b, sizeof b), figure_percent(t->hi, c, sizeof c));
+    text_printf(out, "%s</td><td>%s (%s to %s)%s</td>", t->kept ? ", kept" : "", figure_percent(t->effect, a, sizeof a), figure_percent(t->lo, b, sizeof b), figure_percent(t->hi, c, sizeof c), figure_scope(t));
     text_printf(out, "<td class=\"num\">%s</td></tr>\n", figure_percent(t->best, a, sizeof a));
 }
 

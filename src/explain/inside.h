@@ -57,6 +57,7 @@ void sure_explain(struct explanation *e);
 char *figure_number(double x, char *out, size_t size);                        /* three digits that count; "unknown" */
 char *figure_signed(double x, char *out, size_t size);
 char *figure_percent(double log_ratio, char *out, size_t size);               /* "+12.3 %" */
+const char *figure_scope(const struct explain_try *t);          /* whose effect it is: "", or " of the statements it was made for" */
 char *figure_share(double ratio, char *out, size_t size);                     /* "+12.3 %" of a plain ratio - 1 */
 char *figure_label(const char *from, char *out, size_t size);                 /* a copy without control characters and half characters */
 enum escape { ESCAPE_PLAIN, ESCAPE_MARKDOWN, ESCAPE_HTML };

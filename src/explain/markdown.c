@@ -204,8 +204,8 @@ static void put_tries(const struct explanation *e, struct text *out)
         add(out, t->title);
         text_add(out, " | ");
         add(out, t->result);
-        text_printf(out, "%s | %s (%s to %s) | %s |\n", t->kept ? ", kept" : "", figure_percent(t->effect, a, sizeof a), figure_percent(t->lo, b, sizeof b),
-                    figure_percent(t->hi, c, sizeof c), figure_percent(t->best, d, sizeof d));
+        text_printf(out, "%s | %s (%s to %s)%s | %s |\n", t->kept ? ", kept" : "", figure_percent(t->effect, a, sizeof a), figure_percent(t->lo, b, sizeof b),
+                    figure_percent(t->hi, c, sizeof c), figure_scope(t), figure_percent(t->best, d, sizeof d));
     }
     text_add(out, "\n");
 }

@@ -166,7 +166,14 @@ static int change_named(const char *what)
     return k ? (int)k->id : strncmp(what, "index ", 6) == 0 ? CHANGE_INDEX : strncmp(what, "drop of index ", 14) == 0 ? CHANGE_INDEX_DROP : strncmp(what, "statistics ", 11) == 0 ? CHANGE_STATISTICS : 0;
 }
 
-/* Through what the model says a change acts. Its sentences are about more of the parameter: of less they say the reverse. */
+/* Sentences of the model are about more of the parameter. Among choices beyond "off" there is neither more nor less, and they hold for all of them. */
+static const char *turned(int change, int way, int sign)
+{
+    bool ordered = change > 0 && !knob_at((enum knob_id)change)->choice[0].name;
+    return sign == 0 ? "" : way < 0 ? "the reverse of: " : way == 0 && ordered ? "one way or the other: " : "";
+}
+
+/* Through what the model says a change acts: of less it says the reverse, and where nobody knows whether it became more or less, as of -1 for automatic, it does not say which. */
 static void tell_entries(const struct explain_case *c, struct explanation *e)
 {
     for (int i = 0; i < e->changes; i++) {
@@ -176,7 +183,7 @@ static void tell_entries(const struct explain_case *c, struct explanation *e)
         text_init(&all, EXPLAIN_LINE - 1);
         for (int j = 0; j < cause_entry_count && change != 0; j++)
             if (cause_entries[j].change == change && !strstr(all.s, cause_entries[j].why))
-                text_printf(&all, "%s%s%s", all.used ? "; " : "", way < 0 && cause_entries[j].sign != 0 ? "the reverse of: " : "", cause_entries[j].why);
+                text_printf(&all, "%s%s%s", all.used ? "; " : "", turned(change, way, cause_entries[j].sign), cause_entries[j].why);
         (void)text_copy(e->change[i].acts, sizeof e->change[i].acts, all.s);
         text_done(&all);
     }

@@ -306,6 +306,7 @@ def test_a_case_is_told_with_what_tried_to_refute_it_and_what_else_was_tried(dou
     double.says("GET", "/case/%s/file" % CASE, {"case": {"id": CASE, "title": "a larger cache", "target": "main", "status": "CLOSED"}})
     tries = [{"case_id": f"case-{i}", "title": f"try {i}\x1b[31m", "result": "undecided", "kept": False, "this": False, "time": "2026-01-01T00:00:00Z", "effect": None, "lo": None, "hi": None}
              for i in range(11)]
+    tries[10].update({"effect": 0.6931, "lo": 0.5, "hi": 0.9, "level": None})
     tries.append({"case_id": CASE, "title": "a larger cache", "result": "better", "kept": True, "this": True, "time": "2026-01-02T00:00:00Z", "effect": 0.1823, "lo": 0.0953, "hi": 0.2624})
     double.says("GET", "/case/%s/explanation" % CASE, {
         "case_id": CASE, "lead": "It became faster.", "way": "", "units": [], "missing": "", "tries": tries, "tries_left_out": 3,
@@ -319,6 +320,7 @@ def test_a_case_is_told_with_what_tried_to_refute_it_and_what_else_was_tried(dou
     assert "what clients ask for: could not be made, too few windows" in told
     assert "the newest 10 of 15" in told and "try 1?" not in told and "try 2?" in told and "\x1b" not in told
     assert "a larger cache: better, kept, +20.0 % (+10.0 % to +30.0 %)  <- this one" in told
+    assert "undecided, +100.0 % (+64.9 % to +146.0 %) of the statements it was made for\n" in told and told.count("it was made for") == 1
     assert "shared_buffers 90.0 %" in told
     assert told.index("What tried to refute it") < told.index("How sure") < told.index("What was tried with this target") < told.index("Which parameters matter here")
 

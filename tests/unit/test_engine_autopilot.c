@@ -5,6 +5,7 @@
 
 #include "engine/inside.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,6 +222,37 @@ static void what_cannot_be_told_to_be_in_force_failed_whoever_cancelled_it(void 
     moved("cancel", "stop switch", CASE_EXECUTING, CASE_EXECUTING);
     moved("outcome_unknown", "act", CASE_EXECUTING, CASE_PARKED);
     assert_int_equal(learned("unknown").by[TOLD_FAILED], 1);
+}
+
+/* Kept, and measured as its verdict says; twice as fast. */
+static void a_kept_gain(const char *why)
+{
+    a_plan(true);
+    c.phase = RUN_DONE;
+    c.candidate_in_force = true;
+    json_t *units = json_array(), *verdict = json_pack("{s:s,s:f,s:f,s:f,s:f,s:s}", "outcome", "better", "effect", 0.6931, "lo", 0.5, "hi", 0.9, "alpha", 0.05, "why", why);
+    assert_ok(store_run_put(engine->store, c.id, units, "", &fault), &fault);
+    assert_ok(store_run_verdict(engine->store, c.id, verdict, &fault), &fault);
+    strcpy(engine->target[0].case_id, c.id);
+    json_decref(units);
+    json_decref(verdict);
+}
+
+/* Both where it was learned and after a restart, when all of it is summed again. */
+static void what_an_index_does_to_its_own_statements_is_no_gain_of_the_database(void **state)
+{
+    (void)state;
+    struct etarget *t = &engine->target[0];
+    for (int kept = 1; kept <= 3; kept++) {
+        double best = kept >= 2 ? 0.6931 : 0;
+        a_kept_gain(kept == 2 ? "50 % less time per call." : VERDICT_OF_SOME "50 % less time per call.");
+        assert_ok(autopilot_learn(engine, &c, &fault), &fault);
+        assert_int_equal(t->kept, kept);
+        assert_true(fabs(t->best_effect - best) < 1e-12);
+        assert_ok(autopilot_remember(engine, &fault), &fault);
+        assert_int_equal(t->kept, kept);
+        assert_true(fabs(t->best_effect - best) < 1e-12);
+    }
 }
 
 /* ---- proposing ---- */
@@ -443,6 +475,7 @@ int main(void)
         TEST(what_somebody_else_was_in_the_way_of_did_not_fail_and_is_tried_again_when_all_else_is_done),
         TEST(what_a_person_cancelled_while_it_was_tried_was_refused),
         TEST(what_cannot_be_told_to_be_in_force_failed_whoever_cancelled_it),
+        TEST(what_an_index_does_to_its_own_statements_is_no_gain_of_the_database),
         TEST(a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up),
         TEST(a_change_of_which_no_verdict_could_come_is_not_made),
         TEST(where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_work),

@@ -312,22 +312,30 @@ static void what_was_not_measured_is_stepped_over(void **state)
     explanation_free(e);
 }
 
-/* Sixteen clients before and thirty-two after: what they did and what the parameter did is the same column, however many windows there are. */
+/* Sixteen clients in windows without the change and thirty-two in those with it; `jitter` more in every third. */
+static struct explanation *explained_with_clients(struct explain_world *w, double jitter)
+{
+    struct explanation *e = NULL;
+    struct fault        fault;
+    json_t *file, *minutes, *values;
+    size_t  i;
+    explain_world_make(w, &file, &minutes);
+    const json_t *trial = json_object_get(json_object_get(file, "run"), "trial"), *obs = json_object_get(trial, "obs");
+    json_array_foreach(json_object_get(json_object_get(trial, "mechanisms"), "obs"), i, values)
+        for (size_t m = 0; m < MECHANISMS; m++)
+            if (metric_mechanism[m] == METRIC_CONNECTIONS)
+                (void)json_array_set_new(values, m, json_real((json_integer_value(json_object_get(json_array_get(obs, i), "arm")) ? 32 : 16) + (i % 3 == 0 ? jitter : 0)));
+    assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+    json_decref(file);
+    return e;
+}
+
+/* What load did and what the parameter did is the same column, however many windows there are. */
 static void load_that_changed_with_the_parameter_is_not_called_too_few_windows(void **state)
 {
     struct explain_world w = usual;
-    struct explanation  *e = NULL;
-    struct fault         fault;
-    json_t *file, *minutes;
-    size_t  i;
-    json_t *values;
     w.design = WORLD_RESTART;
-    explain_world_make(&w, &file, &minutes);
-    json_array_foreach(json_object_get(json_object_get(json_object_get(json_object_get(file, "run"), "trial"), "mechanisms"), "obs"), i, values)
-        for (size_t m = 0; m < MECHANISMS; m++)
-            if (metric_mechanism[m] == METRIC_CONNECTIONS)
-                (void)json_array_set_new(values, m, json_real(32));
-    assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+    struct explanation *e = explained_with_clients(&w, 0);
     assert_false(e->shown);
     assert_true(e->path > 1);
     for (int k = 0; k < e->stations; k++) {
@@ -341,6 +349,66 @@ static void load_that_changed_with_the_parameter_is_not_called_too_few_windows(v
     assert_non_null(strstr(way, "cannot be told from what load did"));
     assert_null(strstr(way, "too few windows"));
     free(way);
+    explanation_free(e);
+}
+
+/* Where the order was drawn by lot, load that goes with the change is its doing: the effects are told, and what divides one by the other is not. */
+static void clients_that_come_with_each_window_of_the_change_leave_its_effects_known(void **state)
+{
+    struct explain_world w = usual;
+    struct explanation  *e = explained_with_clients(&w, 0);
+    int                  divided = 0;
+    assert_true(e->randomised && e->shown);
+    for (int k = 0; k < e->path; k++)
+        assert_int_equal(e->station[k].change.standing, STANDING_KNOWN);
+    for (int i = 0; i < e->units; i++)
+        if (strstr(e->unit[i].how, "divided by the other")) {
+            divided++;
+            assert_int_equal(e->unit[i].figure.standing, STANDING_NOT_IDENTIFIED);
+            assert_non_null(strstr(e->unit[i].figure.why, "went together with load"));
+        }
+    assert_true(divided >= 3);
+    explanation_free(e);
+}
+
+/* Load that went along with the change hardly differs from load that all but did: the windows resemble their neighbours as much. */
+static void intervals_are_not_narrower_because_load_went_with_the_change(void **state)
+{
+    struct explain_world w = usual;
+    int                  compared = 0;
+    w.design = WORLD_RESTART;
+    w.load = 0.02;
+    struct explanation *e = explained_with_clients(&w, 0), *almost = explained_with_clients(&w, 0.01);
+    assert_int_equal(e->units, almost->units);
+    for (int i = 0; i < e->units; i++)
+        if (e->unit[i].figure.standing == STANDING_ASSUMED && almost->unit[i].figure.standing == STANDING_ASSUMED) {
+            double wide = e->unit[i].figure.hi - e->unit[i].figure.lo, as_wide = almost->unit[i].figure.hi - almost->unit[i].figure.lo;
+            assert_true(wide > 0.9 * as_wide && wide < 1.1 * as_wide);
+            compared++;
+        }
+    assert_true(compared >= 5);
+    explanation_free(e);
+    explanation_free(almost);
+}
+
+/* Before and after have no pairs: a window without a reading is left out, and no other. */
+static void a_reading_that_is_missing_costs_one_window_where_there_are_no_pairs(void **state)
+{
+    struct explain_world w = usual;
+    struct explanation  *e = NULL;
+    struct fault         fault;
+    json_t *file, *minutes;
+    w.design = WORLD_RESTART;
+    explain_world_make(&w, &file, &minutes);
+    json_t *values = json_object_get(json_object_get(json_object_get(json_object_get(file, "run"), "trial"), "mechanisms"), "obs");
+    for (size_t m = 0; m < MECHANISMS; m++)
+        if (metric_mechanism[m] == METRIC_CACHE_HIT)
+            (void)json_array_set_new(json_array_get(values, 7), m, json_null());
+    assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+    assert_true(!e->paired && e->station[0].moved);
+    assert_int_equal(e->windows_with, 11);
+    assert_int_equal(e->windows_without, 36);
+    assert_string_equal(e->station[0].name, "cache hit ratio");
     json_decref(file);
     explanation_free(e);
 }
@@ -446,6 +514,7 @@ static void a_parameter_that_went_down_is_told_the_other_way_round(void **state)
         { KNOB_AUTOVACUUM_VACUUM_SCALE_FACTOR, "0.2", "0.05", "the reverse of: dead rows are cleaned away later", -1 },
         { KNOB_SHARED_BUFFERS, "640MB", "128MB", "the reverse of: more of the data stays in the server's own cache; the reverse of: fewer changed pages are evicted by sessions; changed pages stay in the cache "
           "until a checkpoint, or leave it before", NOT_ASKED },
+        { KNOB_WAL_BUFFERS, "64MB", "-1", "one way or the other: more log waits in memory before somebody must write it", 0 },
         { KNOB_RANDOM_PAGE_COST, "4", "1.1", "the planner chooses other plans (sequential scans or indexes)", 0 },
         { KNOB_WAL_COMPRESSION, "off", "pglz", "full page images are compressed; compressing costs CPU", -1 },
         { KNOB_WAL_COMPRESSION, "pglz", "lz4", "full page images are compressed; compressing costs CPU", 0 },
@@ -621,9 +690,9 @@ static void what_was_measured_on_some_statements_is_not_told_of_all(void **state
     json_t *file, *minutes;
     explain_world_make(&w, &file, &minutes);
     json_t *verdict = json_pack("{s:s,s:f,s:f,s:f,s:s}", "outcome", "better", "effect", 0.6931, "lo", 0.5108, "hi", 0.9163, "why", VERDICT_OF_SOME "50 % less time per call.");
-    json_t *outcomes = json_pack("[{s:s,s:s,s:b,s:f,s:{s:[{s:s,s:s,s:s}]}},{s:s,s:s,s:b,s:f,s:{s:s},s:O}]", "case_id", "later", "result", "better", "kept", 1, "effect", 0.1,
+    json_t *outcomes = json_pack("[{s:s,s:s,s:b,s:f,s:{s:[{s:s,s:s,s:s}]}},{s:s,s:s,s:b,s:f,s:{s:s,s:[{s:s,s:s,s:s}]},s:O}]", "case_id", "later", "result", "better", "kept", 1, "effect", 0.1,
                                  "proposal", "changes", "name", "work_mem", "from", "4MB", "to", "8MB", "case_id", "case-1", "result", "better", "kept", 1, "effect", 0.6931,
-                                 "proposal", "upkeep", "orders_by_day", "verdict", verdict);
+                                 "proposal", "upkeep", "orders_by_day", "changes", "name", "work_mem", "from", "8MB", "to", "16MB", "verdict", verdict);
     (void)json_object_set_new(json_object_get(file, "outcome"), "verdict", verdict);
     assert_ok(explain_case(&(struct explain_source){ file, outcomes, NULL }, &e, &fault), &fault);
     char *lead = told(e, explanation_lead);
@@ -631,6 +700,7 @@ static void what_was_measured_on_some_statements_is_not_told_of_all(void **state
     assert_int_equal(e->tries, 2);
     assert_true(isnan(e->tried[0].level) && fabs(e->tried[0].best) < 1e-12 && fabs(e->tried[0].effect - 0.6931) < 1e-12);
     assert_true(fabs(e->tried[1].level - 0.1) < 1e-12 && fabs(e->tried[1].best - 0.1) < 1e-12);
+    assert_int_equal(e->results, 1);            /* a parameter that was changed along with it was not measured on all of the load either */
     free(lead);
     explanation_free(e);
     json_decref(outcomes);
@@ -714,6 +784,9 @@ int main(void)
         cmocka_unit_test(too_few_windows_are_said_to_be_too_few),
         cmocka_unit_test(what_was_not_measured_is_stepped_over),
         cmocka_unit_test(load_that_changed_with_the_parameter_is_not_called_too_few_windows),
+        cmocka_unit_test(clients_that_come_with_each_window_of_the_change_leave_its_effects_known),
+        cmocka_unit_test(intervals_are_not_narrower_because_load_went_with_the_change),
+        cmocka_unit_test(a_reading_that_is_missing_costs_one_window_where_there_are_no_pairs),
         cmocka_unit_test(a_reading_that_is_missing_costs_one_pair_and_not_all),
         cmocka_unit_test(nothing_known_of_the_inside_is_said_and_no_path_is_claimed),
         cmocka_unit_test(an_honest_effect_stands_against_refuters),

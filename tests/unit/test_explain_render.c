@@ -110,6 +110,31 @@ static void what_is_wide_is_scrolled_and_has_a_name(void **state)
     explanation_free(e);
 }
 
+static int dots(const char *html)
+{
+    int n = 0;
+    while ((html = strstr(html, "<circle")))
+        html++, n++;
+    return n;
+}
+
+/* What an index did to its own statements stands beside what others did to the whole load. */
+static void an_effect_on_some_statements_is_told_as_theirs(void **state)
+{
+    void (*const writers[])(const struct explanation *, struct text *) = { explanation_html, explanation_markdown };
+    for (int some = 0; some < 2; some++)
+        for (int i = 0; i < 2; i++) {
+            struct explanation *e = by_hand();
+            if (some)
+                e->tried[0].level = NAN;
+            char *page = written(e, writers[i]);
+            assert_int_equal(strstr(page, "+1.0 % (-2.0 % to +4.1 %) of the statements it was made for") != NULL, some);
+            assert_int_equal(strstr(page, "of the statements it was made for") != NULL, some);
+            free(page);
+            explanation_free(e);
+        }
+}
+
 /* A result without an effect (statistics were refreshed, a plan was refused), and a value that is none of the ordinary ones. */
 static void what_has_no_place_in_a_picture_is_not_drawn_at_its_edge(void **state)
 {
@@ -117,13 +142,15 @@ static void what_has_no_place_in_a_picture_is_not_drawn_at_its_edge(void **state
     char *html = written(e, explanation_html);
     assert_null(strstr(html, "-100 %"));
     assert_non_null(strstr(html, "class=\"in-force\""));
+    int drawn = dots(html);
     free(html);
     e->tried[0].effect = e->tried[0].lo = e->tried[0].hi = e->tried[0].level = NAN;
     e->slice[0].in_force = -1;
     html = written(e, explanation_html);
     assert_null(strstr(html, "-100 %"));
     assert_null(strstr(html, "class=\"in-force\""));
-    assert_non_null(strstr(html, "unknown (unknown to unknown)"));
+    assert_int_equal(dots(html), drawn - 1);
+    assert_non_null(strstr(html, "unknown (unknown to unknown)</td>"));
     free(html);
     explanation_free(e);
 }
@@ -377,6 +404,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(renderings_are_what_was_agreed),
         cmocka_unit_test(what_is_wide_is_scrolled_and_has_a_name),
+        cmocka_unit_test(an_effect_on_some_statements_is_told_as_theirs),
         cmocka_unit_test(what_has_no_place_in_a_picture_is_not_drawn_at_its_edge),
         cmocka_unit_test(an_empty_explanation_says_what_it_lacks),
         cmocka_unit_test(hostile_names_stay_text),

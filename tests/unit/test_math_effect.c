@@ -170,6 +170,8 @@ static void rows_that_are_never_treated_do_not_hinder_the_question_about_the_tre
     struct bench *b = *state;
     struct math_study s = tell(b, ROWS, 0.5, false);
     int others = 0;
+    c[0][6] = -9;                             /* seldom treated is not never: this one counts */
+    t[6] = 0;
     for (int i = 0; i < ROWS; i++) {
         c[1][i] = i % 5 == 0;
         t[i] = c[1][i] < 0.5 && t[i] > 0.5;
@@ -189,6 +191,26 @@ static void rows_that_are_never_treated_do_not_hinder_the_question_about_the_tre
     for (int i = 0; i < ROWS; i++)            /* never, or always: then there is nobody to compare with */
         t[i] = c[1][i] < 0.5;
     assert_int_equal(effect(b, &s, (struct math_effect_conf){ .method = MATH_BY_WEIGHTING, .estimand = MATH_ATT }).standing, MATH_NO_OVERLAP);
+}
+
+/* Three kinds told by two columns, and the one that both leave out is never treated: of the other two one column tells all. */
+static void the_kind_that_others_are_told_apart_from_may_be_the_one_never_treated(void **state)
+{
+    struct bench *b = *state;
+    struct math_study s = { ROWS, 2, y, t, (const double *const[]){ c[0], c[1] } };
+    for (int i = 0; i < ROWS; i++) {
+        c[0][i] = i % 3 == 0;
+        c[1][i] = i % 3 == 1;
+        t[i] = i % 3 != 2 && rand_unit(&b->rand) < (i % 3 ? 0.3 : 0.7);
+        y[i] = 2 * t[i] + 3 * c[0][i] - 7 * c[1][i] + rand_normal(&b->rand);
+    }
+    for (int m = MATH_BY_MATCHING; m < MATH_METHODS; m++) {
+        struct math_effect e = effect(b, &s, (struct math_effect_conf){ .method = (enum math_method)m, .estimand = MATH_ATT });
+        assert_int_equal(e.standing, MATH_KNOWN);
+        assert_int_equal(e.n, ROWS - ROWS / 3);
+        assert_near(e.estimate, 2, 4 * e.se);
+        assert_true(e.se < 0.3 && e.treated < e.n);
+    }
 }
 
 static void many_unlike_controls_do_not_hinder_the_question_about_the_treated(void **state)
@@ -384,6 +406,54 @@ static void what_is_held_still_for_precision_alone_does_not_stand_in_the_way(voi
     assert_non_null(strstr(b->fault.text, "not a finite number"));
 }
 
+/* w acts on the outcome alone, and happens to tell the arm: there is nobody to compare with among its like, and nobody has to be of its like. */
+static void what_is_held_still_for_precision_alone_need_not_overlap(void **state)
+{
+    struct bench *b = *state;
+    static double x[60], out[60], w[60];
+    struct math_data data = { 60, { x, out, w } };
+    struct math_effect_conf conf = { .method = MATH_BY_WEIGHTING };
+    struct math_cause cause;
+    struct math_dag g = graph(b, 3, "01 21", 0);
+    for (int i = 0; i < 60; i++) {
+        x[i] = i % 2;
+        w[i] = x[i] + 0.1 * rand_unit(&b->rand);
+        out[i] = 2 * x[i] + rand_normal(&b->rand);
+    }
+    assert_ok(math_cause(&g, &data, 0, 1, &conf, &b->arena, &cause, &b->fault), &b->fault);
+    assert_int_equal(cause.adjusted, 0);
+    assert_int_equal(cause.effect.standing, MATH_KNOWN);
+    assert_near(cause.effect.estimate, 2, 5 * cause.effect.se);
+}
+
+/*
+ * z acts on x and, over w, on the outcome. The efficient set, w, tells the arm; the minimal one, z, is a constant, or tells the arm of
+ * some: that is no reason to tell nothing, or of something else.
+ */
+static void where_neither_set_helps_the_reason_of_the_efficient_one_is_told(void **state)
+{
+    struct bench *b = *state;
+    static double x[60], out[60], z[60], w[60];
+    struct math_data data = { 60, { x, out, z, w } };
+    struct math_effect_conf conf = { .method = MATH_BY_WEIGHTING };
+    struct math_cause cause;
+    struct math_dag g = graph(b, 4, "01 20 23 31", 0);
+    for (int of_some = 0; of_some < 2; of_some++) {
+        for (int i = 0; i < 60; i++) {
+            x[i] = i % 2;
+            w[i] = x[i] + 0.1 * rand_unit(&b->rand);
+            z[i] = of_some ? i < 16 && i % 2 : 7;
+            out[i] = w[i] + rand_normal(&b->rand);
+        }
+        assert_ok(math_cause(&g, &data, 0, 1, &conf, &b->arena, &cause, &b->fault), &b->fault);
+        assert_int_equal(cause.identity.efficient, 1 << 3);
+        assert_int_equal(cause.identity.adjust, 1 << 2);
+        assert_int_equal(cause.adjusted, 1 << 3);
+        assert_int_equal(cause.effect.standing, MATH_NO_OVERLAP);
+        assert_non_null(strstr(cause.effect.why, "without error"));
+    }
+}
+
 static void a_binary_treatment_keeps_the_method_asked_for_and_lack_of_overlap_goes_through(void **state)
 {
     struct bench *b = *state;
@@ -466,6 +536,7 @@ int main(void)
         with_bench(groups_that_cannot_be_compared_have_no_number),
         with_bench(a_few_rows_that_are_always_treated_are_counted_and_can_be_left_out),
         with_bench(rows_that_are_never_treated_do_not_hinder_the_question_about_the_treated),
+        with_bench(the_kind_that_others_are_told_apart_from_may_be_the_one_never_treated),
         with_bench(many_unlike_controls_do_not_hinder_the_question_about_the_treated),
         with_bench(matching_shares_ties_and_ignores_the_order_of_rows),
         with_bench(matching_without_covariates_is_the_difference_of_means),
@@ -474,6 +545,8 @@ int main(void)
         with_bench(intervals_hold_the_truth_about_as_often_as_they_say),
         with_bench(the_graph_decides_what_is_adjusted_for),
         with_bench(what_is_held_still_for_precision_alone_does_not_stand_in_the_way),
+        with_bench(what_is_held_still_for_precision_alone_need_not_overlap),
+        with_bench(where_neither_set_helps_the_reason_of_the_efficient_one_is_told),
         with_bench(a_binary_treatment_keeps_the_method_asked_for_and_lack_of_overlap_goes_through),
         with_bench(the_published_numbers_of_the_job_training_study_come_out),    /* the last one, and only where the data are */
     };

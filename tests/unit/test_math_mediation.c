@@ -257,6 +257,13 @@ static void few_draws_can_refute_too(void **state)
     tell_story(b, &s, false);
     assert_ok(math_refute_placebo(&s.careless, s.adjust, 1, &how, &push, &b->arena, &r, &b->fault), &b->fault);
     assert_true(r.refuted && r.p < 0.01 && r.draws == 20);
+    push.draws = 39;                                                   /* the rarest rank is one in twenty, and no rarer */
+    assert_ok(math_refute_placebo(&s.careless, s.adjust, 1, &how, &push, &b->arena, &r, &b->fault), &b->fault);
+    assert_true(r.refuted && r.p < 0.01);
+    push.draws = 40;
+    assert_ok(math_refute_placebo(&s.careless, s.adjust, 1, &how, &push, &b->arena, &r, &b->fault), &b->fault);
+    assert_true(r.refuted && fabs(r.p - 2.0 / 41) < 1e-12);            /* enough for a rank */
+    push.draws = 20;
     assert_ok(math_refute_common_cause(&s.careless, s.c, &how, &push, &b->arena, &r, &b->fault), &b->fault);
     assert_true(r.refuted && r.p < 0.01);
     assert_ok(math_refute_subset(&s.honest, &how, &push, &b->arena, &r, &b->fault), &b->fault);
@@ -265,6 +272,29 @@ static void few_draws_can_refute_too(void **state)
     tell_story(b, &s, true);
     assert_ok(math_refute_common_cause(&s.honest, NULL, &how, &push, &b->arena, &r, &b->fault), &b->fault);
     assert_true(!r.refuted && r.p > 0.99);
+}
+
+/* An honest estimate is refuted about as seldom as alpha says, or more seldom, however few the draws. */
+static void few_draws_seldom_refute_an_honest_effect(void **state)
+{
+    struct bench *b = *state;
+    static struct story s;
+    struct math_effect_conf conf = { .method = MATH_BY_REGRESSION };
+    struct math_estimator how = math_effect_estimator(&conf);
+    struct math_refute_conf push = { .draws = 20, .rand = &b->rand };
+    struct math_refutation r;
+    int refuted[3] = { 0 };
+    for (int i = 0; i < 100; i++) {
+        tell_story(b, &s, true);
+        assert_ok(math_refute_placebo(&s.honest, s.adjust, 1, &how, &push, &b->arena, &r, &b->fault), &b->fault);
+        refuted[0] += r.refuted;
+        assert_ok(math_refute_common_cause(&s.honest, NULL, &how, &push, &b->arena, &r, &b->fault), &b->fault);
+        refuted[1] += r.refuted;
+        assert_ok(math_refute_subset(&s.honest, &how, &push, &b->arena, &r, &b->fault), &b->fault);
+        refuted[2] += r.refuted;
+    }
+    print_message("of 100 honest effects refuted: %d %d %d\n", refuted[0], refuted[1], refuted[2]);
+    assert_true(refuted[0] <= 3 && refuted[1] <= 3 && refuted[2] <= 3);
 }
 
 static void a_mere_shuffle_takes_every_effect_away(void **state)
@@ -319,6 +349,7 @@ int main(void)
         with_bench(the_same_seed_gives_the_same_bootstrap),
         with_bench(an_honest_estimate_survives_and_a_careless_one_falls),
         with_bench(few_draws_can_refute_too),
+        with_bench(few_draws_seldom_refute_an_honest_effect),
         with_bench(a_mere_shuffle_takes_every_effect_away),
         with_bench(where_there_is_no_estimate_there_is_nothing_to_refute),
     };

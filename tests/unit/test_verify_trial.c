@@ -6,6 +6,7 @@
 #include "verify/trial_state.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { HISTORY = 90 };
@@ -222,6 +223,38 @@ static void harm_of_other_kinds_is_refused_too(void **state)
             fail_msg("not \"%s\": %s", says[kind], v.why);
         assert_true(v.windows_b <= 1);
     }
+}
+
+/* Who sums up gains has to know whose they are. */
+static void a_verdict_says_when_it_is_about_some_statements_alone(void **state)
+{
+    (void)state;
+    static const struct { int64_t only; double factor; enum outcome outcome; bool some; } rows[] = {
+        { 101, 1.4, OUTCOME_BETTER, true }, { 101, 0.5, OUTCOME_WORSE, true }, { 0, 1.4, OUTCOME_BETTER, false }, { 4711, 1.4, OUTCOME_BETTER, false },    /* nobody has seen it: all are asked */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world_answers a = { 0 };
+        struct world_conf w = calm(log(rows[i].factor));
+        struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+        c.only = rows[i].only != 0;
+        c.only_id[0] = rows[i].only;
+        struct verdict v = told(&w, &c, 15, &a);
+        if (v.outcome != rows[i].outcome || verdict_of_some(v.why) != rows[i].some)
+            fail_msg("row %zu: %s: %s", i, outcome_name(v.outcome), v.why);
+    }
+    assert_false(verdict_of_some(NULL));
+}
+
+/* The dashboard sums up gains, too, and goes by the same words. */
+static void the_dashboard_knows_a_verdict_on_some_statements_by_the_same_words(void **state)
+{
+    (void)state;
+    static char text[100000];
+    FILE *f = fopen(DASHBOARD_SUMS, "r");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    assert_non_null(strstr(text, "OF_SOME = \"" VERDICT_OF_SOME "\""));
 }
 
 static void a_checkpoint_trial_wipes_the_slate_and_pays_the_bill(void **state)
@@ -869,6 +902,8 @@ int main(void)
         cmocka_unit_test(a_collapse_is_seen_during_the_wash_out),
         cmocka_unit_test(no_driver_at_all_is_said_and_does_not_block),
         cmocka_unit_test(harm_of_other_kinds_is_refused_too),
+        cmocka_unit_test(a_verdict_says_when_it_is_about_some_statements_alone),
+        cmocka_unit_test(the_dashboard_knows_a_verdict_on_some_statements_by_the_same_words),
         cmocka_unit_test(a_checkpoint_trial_wipes_the_slate_and_pays_the_bill),
         cmocka_unit_test(cost_that_is_postponed_past_the_window_is_not_gain),
         cmocka_unit_test(a_restarted_server_runs_a_checkpoint_before_it_is_believed),

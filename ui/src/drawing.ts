@@ -39,7 +39,7 @@ const text = (cls: string, x: number, y: number, anchor: string, words: string) 
 
 // ---- convergence ----
 
-export interface Attempt { outcome: Outcome; before: number; after: number }   // log ratio to where tuning began
+export interface Attempt { outcome: Outcome; before: number; after: number; level: number | null }   // log ratios to where tuning began; level: what it reached itself, where that was measured
 
 /** How a verdict begins that is about some statements alone, as of an index: what that is to the whole database nobody has measured. */
 const OF_SOME = "Of the statements it was made for: ";
@@ -48,9 +48,9 @@ const OF_SOME = "Of the statements it was made for: ";
 export function attempts(outcomes: Outcome[]): Attempt[] {
   let best = 0;
   return outcomes.slice().sort((a, b) => (a.time ?? 0) - (b.time ?? 0)).map((outcome) => {
-    const before = best;
-    if (outcome.kept && outcome.effect !== null && !outcome.why?.startsWith(OF_SOME)) best += outcome.effect;
-    return { outcome, before, after: best };
+    const before = best, gain = outcome.why?.startsWith(OF_SOME) ? null : outcome.effect;
+    if (outcome.kept && gain !== null) best += gain;
+    return { outcome, before, after: best, level: gain === null ? null : before + gain };
   });
 }
 
@@ -63,7 +63,7 @@ export class Converge extends Drawing<ConvergeProps> {
   protected paint(p: ConvergeProps) {
     const list = p.by === "time" ? p.attempts.filter((a) => a.outcome.time !== null) : p.attempts, parts: SVGElement[] = [];
     const left = 52, right = this.width - 12, top = 12, bottom = this.height - 34;
-    const all = [0, ...list.flatMap((a) => [a.after, ...(a.outcome.effect === null ? [] : [a.before + a.outcome.effect])])].map(percent);
+    const all = [0, ...list.flatMap((a) => [a.after, ...(a.level === null ? [] : [a.level])])].map(percent);
     const pad = Math.max(4, (Math.max(...all) - Math.min(...all)) * 0.14), lo = Math.min(...all) - pad, hi = Math.max(...all) + pad;
     const y = (pct: number) => bottom - ((Math.min(hi, Math.max(lo, pct)) - lo) / (hi - lo)) * (bottom - top);
     const t0 = list[0]?.outcome.time ?? 0, begin = p.by === "time" ? t0 - Math.max(1000, (p.now - t0) * 0.05) : 0, end = p.by === "time" ? p.now
@@ -94,11 +94,11 @@ export class Converge extends Drawing<ConvergeProps> {
   private point(a: Attempt, x: number, y: (pct: number) => number, i: number): SVGElement {
     const o = a.outcome, kind = o.kept ? "kept" : o.outcome === "worse" ? "worse" : o.effect === null ? "unknown" : "undone";
     const g = svg("g", { class: `attempt attempt-${kind}` });
-    const at = y(percent(a.before + (o.effect ?? 0)));
-    if (o.lo !== null && o.hi !== null) g.append(svg("line", { x1: x, x2: x, y1: y(percent(a.before + o.lo)), y2: y(percent(a.before + o.hi)) }));
+    const at = y(percent(a.level ?? a.before));
+    if (a.level !== null && o.lo !== null && o.hi !== null) g.append(svg("line", { x1: x, x2: x, y1: y(percent(a.before + o.lo)), y2: y(percent(a.before + o.hi)) }));
     g.append(kind === "worse" ? svg("path", { d: `M${x - 4},${at - 4}l8,8m0,-8l-8,8` }) : kind === "unknown" ? text("tick", x, at + 4, "middle", "?")
         : svg("circle", { cx: x, cy: at, r: 4 }));
-    g.append(svg("title", {}, `${i + 1}. ${o.title}: ${o.outcome ?? "unknown"}, ${effect(o.effect)} [${effect(o.lo)} … ${effect(o.hi)}]${o.time ? `, ${moment(o.time)}` : ""}`));
+    g.append(svg("title", {}, `${i + 1}. ${o.title}: ${o.outcome ?? "unknown"}, ${effect(o.effect)} [${effect(o.lo)} … ${effect(o.hi)}]${a.level === null && o.effect !== null ? " of the statements it was made for" : ""}${o.time ? `, ${moment(o.time)}` : ""}`));
     return g;
   }
 }

@@ -9,7 +9,7 @@ import { ago, duration, effect, Known, quantity, UNKNOWN } from "./format";
 import { icon } from "./icons";
 import { FIGURES, Metric } from "./metrics";
 import type { Case, Target } from "./model";
-import { changeItem, choice, effectCell, empty, outcomeBadge, plural, prose, section, sentence, stateBadge, unknown, value, when } from "./parts";
+import { changeItem, choice, effectCell, empty, outcomeBadge, plural, prose, section, sentence, stateBadge, unknown, value, wasPutBack, when } from "./parts";
 import { href } from "./route";
 
 const OLD_MS = 6000;   // a reading older than this is no longer "now"
@@ -153,10 +153,11 @@ function legend(names: [string, string][], t: Target, unit: string): VNode {
 
 function convergence(t: Target): VNode {
   const known = app.outcomes.get(t.name), list = attempts(known ?? []), last = list[list.length - 1], kept = list.filter((a) => a.outcome.kept).length;
+  const back = list.filter((a) => wasPutBack(a.outcome.outcome, a.outcome.kept)).length, rest = list.length - kept - back;
   return section("converge", "Best proven so far", choice("Axis", [["trial", "by attempt"], ["time", "by time"]] as ["trial" | "time", string][],
       app.convergeBy, (v) => { app.convergeBy = v; changed(); }),
     last ? h("p", { class: "lead" }, h("b", { class: "big" }, effect(last.after)),
-      ` against where it began · ${plural(list.length, "attempt")}, ${kept} kept, ${list.length - kept} put back`) : null,
+      ` against where it began · ${plural(list.length, "attempt")}, ${kept} kept, ${back} put back${rest ? `, ${rest} not carried out or with an outcome unknown` : ""}`) : null,
     last ? widget<ConvergeProps>("converge", Converge, { attempts: list, by: app.convergeBy, now: app.now })
       : empty(known ? "Nothing has been tried on this target yet." : "Outcomes are unknown."),
     last ? h("p", { class: "key" }, h("span", { class: "mark-key" }, h("i", { class: "pt pt-kept" }), "proven better, kept"),

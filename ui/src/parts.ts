@@ -26,11 +26,14 @@ const OUTCOMES: { [o: string]: { icon: IconName; word: string; untouched?: boole
     overtaken: { icon: "undone", word: "overtaken", untouched: true },
 };
 
+/** Something was changed, and nobody wanted it to stay. */
+export const wasPutBack = (outcome: string | null, kept: boolean | null): boolean => kept === false && !OUTCOMES[outcome ?? ""]?.untouched;
+
 export function outcomeBadge(outcome: string | null, kept: boolean | null): VNode | null {
   if (outcome === null) return null;
   const o = OUTCOMES[outcome];
   return h("span", { class: `outcome outcome-${outcome}` }, icon(o?.icon ?? "question"),
-    `${o?.word ?? outcome}${kept === null || o?.untouched ? "" : kept ? ", kept" : ", put back"}`);
+    `${o?.word ?? outcome}${kept && !o?.untouched ? ", kept" : wasPutBack(outcome, kept) ? ", put back" : ""}`);
 }
 
 /** "work_mem 4MB → 8MB"; where it came from is left out when nobody tells. */

@@ -86,21 +86,21 @@ function readChanges(x: unknown): Change[] {
           : raw(pick(o, "to", "value")) }; });
 }
 
+/** What was not kept was put back, unless nobody has read back what is in force. */
+const keptOf = (kept: boolean | null, result: unknown, proven: boolean | null): boolean | null =>
+  (kept === false && (result === "unknown" || proven === false) ? null : kept);
+
 export function readOutcome(x: unknown): Outcome {
   const o = { ...record(record(x)["verdict"]), ...record(x) }, proposal = record(o["proposal"]);
   return {
     caseId: str(pick(o, "case_id", "case")), title: str(pick(o, "title") ?? proposal["title"]) ?? "", time: time(pick(o, "created_at", "time", "wall_us")),
-      outcome: str(pick(o, "outcome", "result")), kept: flag(o["kept"]),
+      outcome: str(pick(o, "outcome", "result")), kept: keptOf(flag(o["kept"]), pick(o, "result", "outcome"), null),
     effect: num(o["effect"]), lo: num(o["lo"]), hi: num(o["hi"]), changes: readChanges(pick(o, "settings", "changes") ?? pick(proposal, "changes",
         "settings")), why: str(o["why"]),
   };
 }
 
 // ---- cases ----
-
-/** What was not kept was put back, unless nobody has read back what is in force. */
-const keptOf = (kept: boolean | null, result: unknown, proven: boolean | null): boolean | null =>
-  (kept === false && (result === "unknown" || proven === false) ? null : kept);
 
 export function readCase(x: unknown): Case {
   const o = record(x), r = maybe(o["outcome"]) ?? maybe(o["verdict"]) ?? o;
@@ -236,7 +236,8 @@ export function readWhy(o: Json): Why {
     importance: list(model["importance"]).map((x) => { const r = record(x); return { knob: str(r["knob"]) ?? "?", weight: num(r["weight"]) }; }),
     modelWhy: str(model["why"]),
     tries: list(o["tries"]).map((x) => { const r = record(x); return { caseId: str(r["case_id"]), title: str(r["title"]) ?? "", result: str(r["result"]),
-          kept: flag(r["kept"]) === true, mine: flag(r["this"]) === true, effect: num(r["effect"]), lo: num(r["lo"]), hi: num(r["hi"]) }; }),
+          kept: flag(r["kept"]) === true, mine: flag(r["this"]) === true, effect: num(r["effect"]), lo: num(r["lo"]), hi: num(r["hi"]),
+          ofSome: num(r["effect"]) !== null && r["level"] === null }; }),
     triesLeftOut: num(o["tries_left_out"]) ?? 0,
   };
 }

@@ -69,7 +69,7 @@ function tries(e: Why): VNode | null {
   return h("details", { key: "tries" }, h("summary", null, "What else was tried"), all > newest.length
       ? h("p", { class: "hint" }, `The newest ${newest.length} of ${all}.`) : null, h("ul", { class: "units" }, newest.map((t, i) =>
       h("li", { key: i }, t.mine || t.caseId === null ? h("b", null, t.title || "(no title)") : h("a", { href: href("case", t.caseId) }, t.title || "(no title)"), t.mine ? " (this one)" : null,
-        ": ", t.result ?? unknown(), t.kept ? ", kept " : " ", effectCell(t.effect, t.lo, t.hi)))));
+        ": ", t.result ?? unknown(), t.kept ? ", kept " : " ", effectCell(t.effect, t.lo, t.hi), t.ofSome ? " of the statements it was made for" : null))));
 }
 
 function importance(e: Why): VNode | null {

@@ -7,6 +7,7 @@ import { FeedEvent, FeedParser } from "../src/feed";
 import { eventsIn, rate, readFlow, sinkState, troubles } from "../src/flow";
 import { duration, effect, integer, number, plain, setting } from "../src/format";
 import type { Outcome } from "../src/model";
+import { wasPutBack } from "../src/parts";
 import { readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, readWhy } from "../src/read";
 import { href, readRoute } from "../src/route";
 import { readDownstreams, readMetrics, readMinutes, readService, readTrace, severityWord, shortName, tenantOf, waterfall, worstFirst } from "../src/looked";
@@ -67,12 +68,16 @@ is([why.sure, why.points.length, why.importance[0]?.weight, why.missing, why.uni
 is(readWhy({}).stations, [], "an empty explanation is one");
 const tried = readWhy({ tries: [{ case_id: "a", title: "x", result: "refused", kept: false, this: false, effect: null }, { case_id: "b", kept: true, this: true, effect: 0.1 }],
   tries_left_out: 3 });
+is(readWhy({ tries: [{ effect: 0.7, level: null }, { effect: 0.7, level: 0.7 }, { effect: null, level: null }, { effect: 0.7 }] }).tries.map((t) => t.ofSome), [true, false, false, false],
+  "an effect without a level is that of some statements");
 is([tried.tries[0]?.effect, tried.tries[0]?.kept, tried.tries[1]?.mine, tried.tries[1]?.title, tried.triesLeftOut, readWhy({}).tries], [null, false, true, "", 3, []],
   "what else was tried is read as far as it goes");
 
 // in force
 const ended = (result: string, proven: boolean) => readCase({ id: "1", status: "CLOSED", in_force_is_proven: proven, outcome: { result, kept: false } }).kept;
 is([ended("worse", true), ended("unknown", true), ended("worse", false)], [false, null, null], "what nobody has read back is not said to be put back");
+is(["worse", "unknown", "refused", "better"].map((result) => readOutcome({ result, kept: result === "better" })).map((o) => wasPutBack(o.outcome, o.kept)), [true, false, false, false],
+  "among the attempts, too, only what was carried out and is known to be gone was put back");
 
 // convergence
 const outcome = (effectLog: number | null, kept: boolean | null, at: number): Outcome =>
@@ -80,8 +85,9 @@ const outcome = (effectLog: number | null, kept: boolean | null, at: number): Ou
 is(attempts([outcome(0.2, true, 3), outcome(-0.1, false, 2), outcome(0.1, true, 1)]).map((a) => a.after.toFixed(2)), ["0.10", "0.10", "0.30"],
   "only what was kept raises the best, oldest first");
 is(attempts([outcome(0.2, null, 1)])[0]?.after, 0, "what may have been kept is not counted as won");
-is(attempts([{ ...outcome(0.7, true, 1), why: "Of the statements it was made for: 50 % less time per call." }, outcome(0.1, true, 2)]).map((a) => a.after.toFixed(2)), ["0.00", "0.10"],
-  "what an index does to its own statements is no gain of the whole database");
+const some = attempts([{ ...outcome(0.7, true, 1), why: "Of the statements it was made for: 50 % less time per call." }, outcome(0.1, true, 2), outcome(null, false, 3)]);
+is(some.map((a) => a.after.toFixed(2)), ["0.00", "0.10", "0.10"], "what an index does to its own statements is no gain of the whole database");
+is(some.map((a) => a.level), [null, 0.1, null], "what was not measured on all of the load has no place among the levels");
 
 // events
 function feed(...chunks: string[]): FeedEvent[] {

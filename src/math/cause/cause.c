@@ -41,13 +41,21 @@ static enum err adjusted_for(uint64_t nodes, const struct math_data *data, int x
     return math_effect(&s, &how, scratch, &c->effect, fault);
 }
 
-/* What is held still for precision alone must not stand in the way: a constant, a combination of others, more columns than rows bear. */
+/*
+ * What is held still for precision alone must not stand in the way: a constant, a combination of others, more columns than rows bear.
+ * Where the minimal set does not help, it is the efficient one of which the reason is told.
+ */
 static enum err through_back_door(const struct math_data *data, int x, int y, const struct math_effect_conf *conf, struct arena *scratch, struct math_cause *c, struct fault *fault)
 {
+    struct math_cause second = *c;
+    struct fault      ignored;
     uint64_t best = c->identity.efficient, least = c->identity.adjust;
     enum err e = adjusted_for(best, data, x, y, conf, scratch, c, fault);
     bool     in_vain = e == ERR_INPUT || (!e && c->effect.standing != MATH_KNOWN);
-    return in_vain && least != best ? adjusted_for(least, data, x, y, conf, scratch, c, fault) : e;
+    if (!in_vain || least == best || adjusted_for(least, data, x, y, conf, scratch, &second, &ignored) || (!e && second.effect.standing != MATH_KNOWN))
+        return e;
+    *c = second;
+    return OK;
 }
 
 static enum err through_front_door(const struct math_data *data, int x, int y, const struct math_effect_conf *conf, struct arena *scratch, struct math_cause *c, struct fault *fault)

@@ -287,46 +287,57 @@ static int ever_treated(const struct math_study *s, const double *eta, int *row)
     return n;
 }
 
-/* Column v of those rows; false when it is the same in all of them. */
-static bool take_rows(const double *v, const int *row, int n, double *to)
+static void take_rows(const double *v, const int *row, int n, double *to)
 {
-    bool varies = false;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         to[i] = v[row[i]];
-        varies = varies || to[i] < to[0] || to[i] > to[0];
+}
+
+/*
+ * The covariates in those rows.  What says nothing there is left out: a column that is the same in all of them, or told by the others,
+ * as the kinds that are left are when the one they were told apart from is gone.
+ */
+static enum err take_columns(struct math_study *some, const struct math_study *s, const int *row, const double **x, double *copy, struct arena *scratch, struct fault *fault)
+{
+    struct math_lsq f;
+    struct arena turn CLEANUP(arena_done);
+    arena_init(&turn, scratch->bound);
+    for (int j = 0; j < s->k; j++) {
+        x[some->k] = copy + (size_t)some->k * (size_t)some->n;
+        take_rows(s->x[j], row, some->n, copy + (size_t)some->k * (size_t)some->n);
+        arena_reset(&turn);
+        enum err err = math_lsq_factor(x, some->k + 1, some->n, NULL, &turn, &f, fault);
+        if (err && err != ERR_INPUT)
+            return err;
+        some->k += !err;
     }
-    return varies;
+    return OK;
 }
 
 static enum err by_propensity(const struct math_study *s, const struct math_effect_conf *conf, double alpha, struct arena *scratch, struct math_effect *e, struct fault *fault);
 
 /*
  * The question about the treated needs nobody who is never treated: such rows have weight 0 and match nobody, and without them the
- * others have a propensity.  *e is left as it is when that does not help.
+ * others have a propensity.  *e is left as it is where there are no such rows, or only treated ones beside them.
  */
 static enum err among_ever_treated(const struct math_study *s, const struct math_effect_conf *conf, double alpha, const double *eta, struct arena *scratch, struct math_effect *e, struct fault *fault)
 {
     const double *x[MATH_COLUMNS_MAX];
     struct math_effect again = *e;
-    int    *row = arena_alloc(scratch, (size_t)s->n * sizeof *row), n = row ? ever_treated(s, eta, row) : 0, k = 0;
+    int    *row = arena_alloc(scratch, (size_t)s->n * sizeof *row), n = row ? ever_treated(s, eta, row) : 0;
     double *copy = row ? math_doubles(scratch, (size_t)n * (size_t)(s->k + 2), fault) : NULL;
     if (!row || !copy)
         return fail(fault, ERR_LIMIT, "%d rows do not fit into the memory set aside", s->n);
     if (n == s->n)
         return OK;
-    (void)take_rows(s->y, row, n, copy);
-    (void)take_rows(s->treat, row, n, copy + n);
-    for (int j = 0; j < s->k; j++) {
-        x[k] = copy + (size_t)(2 + k) * (size_t)n;
-        k += take_rows(s->x[j], row, n, copy + (size_t)(2 + k) * (size_t)n);
-    }
-    struct math_study some = { n, k, copy, copy + n, x };
+    struct math_study some = { n, 0, copy, copy + n, x };
+    take_rows(s->y, row, n, copy);
+    take_rows(s->treat, row, n, copy + n);
+    enum err err = take_columns(&some, s, row, x, copy + 2 * (size_t)n, scratch, fault);
     again.n = n;
-    int      ones;
-    enum err err = math_binary_check(some.treat, n, &ones, fault);
     if (!err)
         err = by_propensity(&some, conf, alpha, scratch, &again, fault);
-    if (!err && again.standing != MATH_NOT_IDENTIFIED)
+    if (!err)
         *e = again;
     return err == ERR_INPUT ? OK : err;
 }
