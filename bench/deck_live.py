@@ -29,7 +29,7 @@ import threading
 import time
 import urllib.request
 
-from lab import ROOT, Violation, end_well, program
+from lab import ROOT, Violation, end_well, program, rest_until_us
 from cluster import Cluster
 from homeostat import Homeostat, Load, plan, step
 
@@ -291,7 +291,7 @@ class Empty:
             house.stop()
             with sqlite3.connect(os.path.join(house.store, "cases.db")) as db:
                 db.execute("INSERT INTO target_state (target, mode, idle_until, peak_sessions, updated_at) VALUES ('pg', '', ?, 0, 0) "
-                           "ON CONFLICT (target) DO UPDATE SET idle_until = excluded.idle_until", (4102444800 * 1000000,))
+                           "ON CONFLICT (target) DO UPDATE SET idle_until = excluded.idle_until", (rest_until_us(),))
                 for table in ("case_timeline", "outbox", "event_envelope", "ops_case"):
                     db.execute(f"DELETE FROM {table}")
             db.close()
