@@ -242,8 +242,8 @@ bool autopilot_rests(const struct engine *e, const struct etarget *t)
  * Where nobody works a trial would have nothing to measure by and end undecided, whatever was tried: a night would use up the
  * proposals, and what may be spent on proofs.  Whoever only suggests measures nothing: then the machine speaks without a load.
  */
-static bool cannot_measure(const struct etarget *t) { return t->idles >= IDLE_WINDOWS && t->mode >= MODE_APPROVE; }
-static bool need_not_measure(const struct etarget *t) { return t->idles >= IDLE_WINDOWS && t->mode < MODE_APPROVE; }
+static bool cannot_measure(const struct etarget *t) { return t->asleep && t->mode >= MODE_APPROVE; }
+static bool need_not_measure(const struct etarget *t) { return t->asleep && t->mode < MODE_APPROVE; }
 #define NOBODY_WORKS "nobody works with it, so nothing could be measured"
 
 /* What we opened ourselves gives way to what can be done in quiet hours: indexes and statistics. */
@@ -315,15 +315,18 @@ enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, st
 }
 
 /* A plan whose window opens later than a case may wait at the gate would only keep everything else waiting meanwhile. */
-static bool restart_is_near(const struct engine *e, const struct etarget *t)
+bool autopilot_window_is_near(const struct engine *e, const struct week_window *list, int n)
 {
     int64_t now = clock_wall_us(e->clock), opens, closes;
-    if (e->policy.set.restart == RESTART_ALLOWED && t->conf->restart == DAEMON_RESTART_ALLOWED)
-        return true;
-    for (int i = 0; i < e->policy.windows; i++)
-        if (week_window_open(&e->policy.window[i], now, &opens, &closes) || opens - now < case_timing_default.stay_us[CASE_WAIT_GATE])
+    for (int i = 0; i < n; i++)
+        if (week_window_open(&list[i], now, &opens, &closes) || opens - now < case_timing_default.stay_us[CASE_WAIT_GATE])
             return true;
     return false;
+}
+
+static bool restart_is_near(const struct engine *e, const struct etarget *t)
+{
+    return (e->policy.set.restart == RESTART_ALLOWED && t->conf->restart == DAEMON_RESTART_ALLOWED) || autopilot_window_is_near(e, e->policy.window, e->policy.windows);
 }
 
 static bool class_of(const json_t *plan, enum verify_class *class)
@@ -586,6 +589,8 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
         const char *why = o.kept ? "settling after a change" : acted ? "cooling down after putting back" : "settling after a plan that was not carried out";
         if (c->driver == DRIVER_ENGINE && planned)
             err = autopilot_rest(e, t, acted && !o.kept ? e->d.tune->cool_down_us : e->d.tune->settle_us, why, fault);
+        if (strcmp(o.result, UNANSWERED) == 0 && json_object_get(o.proposal, "upkeep"))
+            upkeep_waits_for_others(e, t);
     }
     stored_plan_done(&plan);
     stored_run_done(&run);

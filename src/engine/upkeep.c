@@ -83,7 +83,7 @@ static json_t *choose_index(struct engine *e, struct etarget *t, const json_t *r
 {
     size_t  i;
     json_t *x;
-    if (e->policy.set.index_build != BUILD_AUTO)
+    if (e->policy.set.index_build != BUILD_AUTO || (e->policy.index_windows > 0 && !autopilot_window_is_near(e, e->policy.index_window, e->policy.index_windows)))
         return NULL;
     json_array_foreach(json_object_get(report, "indexes"), i, x) {
         double benefit = json_number_value(json_object_get(x, "benefit_ms")), overhead = json_number_value(json_object_get(x, "overhead_ms"));
@@ -136,6 +136,12 @@ static bool enough_history(struct engine *e, struct etarget *t, const json_t *pl
         return true;
     int needed = prove_history_needed(e, t, class);
     return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);   /* more is never kept */
+}
+
+/* Nobody answered for a day: it is asked again, and not before the tuner has had its turn. */
+void upkeep_waits_for_others(struct engine *e, struct etarget *t)
+{
+    t->upkeep_again_us = clock_mono_us(e->clock) + e->d.tune->settle_us + AGAIN_S * US_PER_S;
 }
 
 /* Nothing else is begun meanwhile: it would move what this has to be compared with. Where the load changes more often than that, it gives way. */
