@@ -495,12 +495,13 @@ static bool was_hindered(struct engine *e, const struct casefile *c)
 static const char *ended_without_verdict(struct engine *e, const struct casefile *c)
 {
     static const struct { const char *event, *actor; bool at_gate, acting; const char *result; } rows[] = {
-        { "deadline", NULL,          true,  false, UNANSWERED },
-        { "deadline", NULL,          false, true,  "undecided" },
-        { "cancel",   "autopilot",   true,  true,  OVERTAKEN },
-        { "cancel",   "engine",      true,  true,  OVERTAKEN },
-        { "cancel",   "stop switch", false, true,  STOPPED },
-        { "cancel",   NULL,          true,  true,  "refused" },
+        { "deadline",      NULL,          true,  false, UNANSWERED },
+        { "deadline",      NULL,          false, true,  "undecided" },
+        { "gate_rejected", "autopilot",   true,  false, OVERTAKEN },
+        { "cancel",        "autopilot",   true,  true,  OVERTAKEN },
+        { "cancel",        "engine",      true,  true,  OVERTAKEN },
+        { "cancel",        "stop switch", false, true,  STOPPED },
+        { "cancel",        NULL,          true,  true,  "refused" },
     };
     const char             *otherwise = c->plans_tried == 0 ? "refused" : c->in_force_is_proven ? "failed" : "unknown";
     struct stored_giving_up g;
@@ -611,14 +612,20 @@ static enum err put_back_stopped(struct engine *e, const struct casefile *c, str
     return engine_event(e, c->id, ON_CANCEL, &why, fault);
 }
 
-/* The gate is asked without a word; it is only told, and written down, when its answer moves the case. */
+/*
+ * The gate is asked without a word; it is only told, and written down, when its answer moves the case.  What it had nothing against
+ * but the hour, and refuses now, has been overtaken: facts grew old, a value was changed, a disk filled up.
+ */
 static enum err ask_again(struct engine *e, struct casefile *c, struct fault *fault)
 {
+    static const struct cause again = { .actor = "autopilot", .reason = "" };
     struct gate_verdict v;
     enum err            err = engine_judge(e, c, false, &v, fault);
-    if (err == OK && (v.answer == GATE_APPROVE || v.answer == GATE_REJECT))
+    if (err == OK && v.answer == GATE_APPROVE)
         engine_order(e, c, ORDER_GATE);
-    return err;
+    if (err == OK && v.answer == GATE_REJECT)
+        err = turn_begin(e, fault);
+    return err == OK && v.answer == GATE_REJECT ? engine_ask_gate(e, c, &again, &v, fault) : err;
 }
 
 static bool is_ordered(const struct engine *e, const char *case_id)

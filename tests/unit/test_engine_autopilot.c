@@ -486,8 +486,8 @@ static void a_suggestion_needs_no_load(void **state)
 
 /* ---- right before it begins ---- */
 
-/* A plan with a restart, approved at the gate, whose history ended so many windows ago; and then it begins, or does not. */
-static void begins(struct etarget *t, int windows_ago)
+/* A case with a plan that restarts, whose history ended so many windows ago. */
+static void planned(struct etarget *t, enum case_state state, int windows_ago)
 {
     static const struct principal opener = { "engine", ROLE_OPERATOR };
     struct stored_plan plan = { .case_version = 1 };
@@ -503,7 +503,7 @@ static void begins(struct etarget *t, int windows_ago)
         t->history[i].to_us = (t->history[i].from_us = last - (HISTORY_MAX - i) * window) + window;
     assert_ok(autopilot_propose(engine, t, &plan.plan, &plan.proposal, plan.planner, sizeof plan.planner, &fault), &fault);
     assert_true(json_is_true(json_object_get(plan.proposal, "needs_restart")));
-    c = (struct casefile){ .state = CASE_EXECUTING, .version = 2, .driver = DRIVER_ENGINE, .in_force_is_proven = true, .plans_tried = 1, .created_us = 1, .updated_us = 1, .deadline_us = 5,
+    c = (struct casefile){ .state = state, .version = 2, .driver = DRIVER_ENGINE, .in_force_is_proven = true, .plans_tried = state == CASE_EXECUTING, .created_us = 1, .updated_us = 1, .deadline_us = 5,
                            .steps = (int)json_array_size(json_object_get(plan.plan, "steps")) };
     id_new(clock_wall_us(&clock_real), c.id);
     id_new(clock_wall_us(&clock_real), plan.id);
@@ -513,6 +513,12 @@ static void begins(struct etarget *t, int windows_ago)
     assert_ok(store_case_insert(engine->store, &c, &opener, &fault), &fault);
     assert_ok(store_plan_add(engine->store, c.id, &plan, 1, &fault), &fault);
     stored_plan_done(&plan);
+}
+
+/* It was approved at the gate, and begins, or does not. */
+static void begins(struct etarget *t, int windows_ago)
+{
+    planned(t, CASE_EXECUTING, windows_ago);
     engine->orders_count = 0;
     engine_order(engine, &c, ORDER_BEGIN);
     stages_run(engine);
@@ -547,6 +553,32 @@ static void what_the_gate_would_have_wait_right_before_it_begins_was_not_refused
     begins(t, 0);
     assert_int_equal(c.state, CASE_PARKED);
     assert_int_equal(learned("refused").by[TOLD_REFUSED], 1);
+}
+
+static void asked_again(struct etarget *t)
+{
+    t->gate_again_us = 1;
+    engine->pilot_again_us = 0;
+    engine->orders_count = 0;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+}
+
+static void what_the_gate_refuses_after_it_had_it_wait_was_overtaken(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    planned(t, CASE_WAIT_GATE, 0);
+    engine->stops[0] = (struct stored_stop){ .why = "Black Friday" };
+    engine->stops_count = 1;
+    asked_again(t);
+    assert_int_equal(c.state, CASE_WAIT_GATE);
+    assert_int_equal(engine->orders_count, 0);
+    facts.read_wall_us -= INT64_C(7200) * US_PER_S;        /* nobody could look at it for two hours */
+    asked_again(t);
+    assert_int_equal(c.state, CASE_PARKED);
+    assert_int_equal(learned("overtaken").told, 0);
 }
 
 static void an_index_that_nobody_answers_for_a_day_lets_the_tuner_have_its_turn(void **state)
@@ -621,6 +653,7 @@ int main(void)
         TEST(a_suggestion_needs_no_load),
         TEST(a_restart_begins_while_what_it_is_compared_with_is_fresh),
         TEST(what_the_gate_would_have_wait_right_before_it_begins_was_not_refused),
+        TEST(what_the_gate_refuses_after_it_had_it_wait_was_overtaken),
         TEST(an_index_that_nobody_answers_for_a_day_lets_the_tuner_have_its_turn),
         TEST(a_server_that_takes_no_alter_system_is_left_to_those_who_manage_it),
         TEST(a_rest_is_not_longer_because_the_clock_was_set_back),
