@@ -428,6 +428,7 @@ void surveying_stop(struct engine *e);
 void engine_report_forget(struct engine *e, const char *target);   /* it is out of date */
 
 /* upkeep.c: opens a case on an index or on statistics where there is reason to; opened: nothing else is to be begun. */
+json_t *upkeep_choose(struct engine *e, struct etarget *t, const json_t *report);   /* the plan of the report that is worth a case now, borrowed; NULL: none */
 void upkeep_waits_for_others(struct engine *e, struct etarget *t);
 MUST_CHECK enum err upkeep_tick(struct engine *e, struct etarget *t, bool *opened, struct fault *fault);
 

@@ -94,6 +94,12 @@ static json_t *choose_index(struct engine *e, struct etarget *t, const json_t *r
     return NULL;
 }
 
+json_t *upkeep_choose(struct engine *e, struct etarget *t, const json_t *report)
+{
+    json_t *plan = choose_finding(e, t, report, clock_mono_us(e->clock));
+    return plan ? plan : choose_index(e, t, report);
+}
+
 /* ---- opening ---- */
 
 static enum err feed(struct engine *e, struct casefile *c, enum case_event on, struct fault *fault)
@@ -172,9 +178,7 @@ enum err upkeep_tick(struct engine *e, struct etarget *t, bool *opened, struct f
     t->upkeep_waits = false;
     t->upkeep_again_us = now + AGAIN_S * US_PER_S;
     *opened = false;
-    json_t *plan = choose_finding(e, t, report, now);
-    if (!plan)
-        plan = choose_index(e, t, report);
+    json_t *plan = upkeep_choose(e, t, report);
     enum err err = OK;
     if (plan && !enough_history(e, t, plan)) {
         wait_for_history(e, t, now, opened);

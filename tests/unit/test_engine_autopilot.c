@@ -494,8 +494,9 @@ static void planned(struct etarget *t, enum case_state state, int windows_ago)
     int64_t            window = engine->d.tune->window_us, last = clock_mono_us(&clock_real) - windows_ago * window;
     facts.read_wall_us = clock_wall_us(&clock_real);
     engine->policy.set.risk_auto_max = 1;
-    engine->policy.windows = 1;
+    engine->policy.windows = 2;                            /* one of them is open for hours, whenever this is */
     engine->policy.window[0] = (struct week_window){ .days = 0x7f, .from_min = 0, .to_min = 1440 };
+    engine->policy.window[1] = (struct week_window){ .days = 0x7f, .from_min = 720, .to_min = 720 };
     t->histories = HISTORY_MAX;
     for (int i = 1; i < HISTORY_MAX; i++)
         t->history[i] = t->history[0];
@@ -581,10 +582,10 @@ static void what_the_gate_refuses_after_it_had_it_wait_was_overtaken(void **stat
     assert_int_equal(learned("overtaken").told, 0);
 }
 
-static void an_index_that_nobody_answers_for_a_day_lets_the_tuner_have_its_turn(void **state)
+/* ---- indexes ---- */
+
+static void an_index(struct etarget *t)
 {
-    (void)state;
-    struct etarget    *t = a_target();
     struct stored_plan plan = { .plan = json_object(), .proposal = json_pack("{s:s}", "upkeep", "homeostat_t_a"), .planner = "index", .case_version = 1 };
     a_case(CASE_CLOSED);
     id_new(clock_wall_us(&clock_real), plan.id);
@@ -593,6 +594,54 @@ static void an_index_that_nobody_answers_for_a_day_lets_the_tuner_have_its_turn(
     assert_ok(store_plan_add(engine->store, c.id, &plan, 1, &fault), &fault);
     stored_plan_done(&plan);
     moved("plan_ready", "engine", CASE_PLANNING, CASE_WAIT_GATE);
+}
+
+static bool is_worth_a_case(struct etarget *t)
+{
+    json_t *report = json_pack("{s:[],s:[{s:s,s:b,s:b,s:f,s:f,s:{}}]}", "findings", "indexes", "name", "homeostat_t_a", "judged", 1, "may_build", 1, "benefit_ms", 900.0, "overhead_ms", 1.0, "plan");
+    assert_non_null(report);
+    bool chosen = upkeep_choose(engine, t, report) != NULL;
+    json_decref(report);
+    return chosen;
+}
+
+static void an_index_is_tried_once_and_what_nobody_decided_was_no_trial(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    assert_false(is_worth_a_case(t));                      /* policy has not said so */
+    engine->policy.set.index_build = BUILD_AUTO;
+    assert_true(is_worth_a_case(t));
+    an_index(t);
+    c.plans_tried = 1;
+    c.phase = RUN_UNDONE;
+    moved("cancel", "stop switch", CASE_EXECUTING, CASE_EXECUTING);
+    (void)learned("stopped");
+    assert_true(is_worth_a_case(t));
+    an_index(t);
+    moved("gate_rejected", "anna", CASE_WAIT_GATE, CASE_PARKED);
+    (void)learned("refused");
+    assert_false(is_worth_a_case(t));
+}
+
+static void an_index_whose_window_is_far_is_not_asked_for_yet(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    int             today = (int)((clock_wall_us(&clock_real) / (INT64_C(86400) * US_PER_S) + 3) % 7);
+    engine->policy.set.index_build = BUILD_AUTO;
+    engine->policy.index_windows = 1;
+    engine->policy.index_window[0] = (struct week_window){ .days = 1u << ((today + 3) % 7), .from_min = 0, .to_min = 120 };
+    assert_false(is_worth_a_case(t));
+    engine->policy.index_window[0].days |= 1u << today | 1u << ((today + 1) % 7);
+    assert_true(is_worth_a_case(t));
+}
+
+static void an_index_that_nobody_answers_for_a_day_lets_the_tuner_have_its_turn(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    an_index(t);
     moved("deadline", "clock", CASE_WAIT_GATE, CASE_PARKED);
     (void)learned("unanswered");
     assert_true(t->upkeep_again_us > clock_mono_us(&clock_real) + engine->d.tune->settle_us);
@@ -654,6 +703,8 @@ int main(void)
         TEST(a_restart_begins_while_what_it_is_compared_with_is_fresh),
         TEST(what_the_gate_would_have_wait_right_before_it_begins_was_not_refused),
         TEST(what_the_gate_refuses_after_it_had_it_wait_was_overtaken),
+        TEST(an_index_is_tried_once_and_what_nobody_decided_was_no_trial),
+        TEST(an_index_whose_window_is_far_is_not_asked_for_yet),
         TEST(an_index_that_nobody_answers_for_a_day_lets_the_tuner_have_its_turn),
         TEST(a_server_that_takes_no_alter_system_is_left_to_those_who_manage_it),
         TEST(a_rest_is_not_longer_because_the_clock_was_set_back),
