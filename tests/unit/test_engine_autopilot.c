@@ -470,6 +470,28 @@ static void a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fa
     assert_int_equal(t->own_checkpoints, 0);
 }
 
+static void each_checkpoint_that_we_ask_for_is_counted(void **state)
+{
+    (void)state;
+    static struct daemon_tune with;
+    struct etarget *t = a_target();
+    struct job     *j;
+    with = *engine->d.tune;
+    with.checkpoint_in_window = true;
+    engine->d.tune = &with;
+    t->mode = MODE_AUTO;
+    a_case(CASE_ANALYZING);
+    strcpy(t->case_id, c.id);
+    assert_ok(queue_init(&t->worker.jobs, 4, NULL, NULL, &fault), &fault);
+    requested = 0;
+    work(t, 1, 130);
+    assert_int_equal(t->own_checkpoints, 1);
+    while ((j = queue_take(&t->worker.jobs)))
+        job_free(j);
+    queue_close(&t->worker.jobs);
+    queue_done(&t->worker.jobs);
+}
+
 static void a_suggestion_needs_no_load(void **state)
 {
     (void)state;
@@ -699,6 +721,7 @@ int main(void)
         TEST(the_analysis_ends_when_there_is_as_much_history_as_is_kept),
         TEST(what_was_hours_ago_is_nothing_to_compare_a_restart_with),
         TEST(a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast),
+        TEST(each_checkpoint_that_we_ask_for_is_counted),
         TEST(a_suggestion_needs_no_load),
         TEST(a_restart_begins_while_what_it_is_compared_with_is_fresh),
         TEST(what_the_gate_would_have_wait_right_before_it_begins_was_not_refused),
