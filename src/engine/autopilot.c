@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RESTARTS_PAUSE_US (INT64_C(7) * 86400 * US_PER_S)
+
 static const struct cause by_autopilot = { .actor = "engine", .reason = "" };
 static const struct principal autopilot = { "engine", ROLE_OPERATOR };
 
@@ -365,7 +367,7 @@ enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, j
         return fail(fault, ERR_UNKNOWN, "nothing is known of %s yet", t->conf->name);
     struct bounds bounds = e->policy.bounds;
     bounds.restart_allowed = bounds.restart_allowed && e->policy.set.restart != RESTART_NEVER && t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command != NULL &&
-                             restart_is_near(e, t);
+                             restart_is_near(e, t) && clock_mono_us(e->clock) >= t->restarts_again_us;
     struct planner_view view = { .facts = t->facts, .window = t->history, .windows = t->histories, .bounds = &bounds };
     knowing_show(e, t, &view);
     practising_show(e, t, &view);
@@ -399,6 +401,16 @@ bool autopilot_enough_history(struct engine *e, struct etarget *t, const json_t 
         return true;
     int needed = prove_history_needed(e, t, class) + gap_of(e, plan, class);
     return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);
+}
+
+/*
+ * Its window opens, or whoever approves comes, when nobody works, and tomorrow it will be the same: were it planned again at once, it
+ * would wait all day and keep everything else waiting.  What needs no restart has its turn first.
+ */
+void autopilot_came_too_late(struct engine *e, struct etarget *t)
+{
+    t->restarts_again_us = clock_mono_us(e->clock) + RESTARTS_PAUSE_US;
+    log_info("no restart is proposed for a week: the last one was to begin when nobody worked", F("target", t->conf->name));
 }
 
 /* Where nobody has worked for hours, before and after would lie hours apart when the plan has been carried out. */

@@ -162,6 +162,7 @@ struct etarget {
     bool                  upkeep_waits;     /* for a look, or for history to compare with */
     int64_t               upkeep_patient_until_us;   /* mono; for history no longer than that; 0: it does not wait for any */
     int64_t               plan_again_us;    /* mono; the plan at hand waits for history: when to make it anew */
+    int64_t               restarts_again_us;   /* mono; none is proposed before */
     int64_t               gate_again_us;    /* mono; when the gate is asked again; 0: not by the clock */
     int64_t               steady_us;        /* mono; no window opens before: washing out, warming up */
     struct window         freshly[HISTORY_MAX];   /* of the candidate while it is verified: tomorrow's history if it is kept */
@@ -366,6 +367,7 @@ MUST_CHECK enum err autopilot_remember(struct engine *e, struct fault *fault);  
 bool                autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan);
 bool                autopilot_window_is_near(const struct engine *e, const struct week_window *list, int n);      /* one is open, or opens while a case may wait at the gate */
 bool                autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan);
+void                autopilot_came_too_late(struct engine *e, struct etarget *t);      /* no restart is proposed for a week */
 MUST_CHECK enum err autopilot_overtake(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault);   /* give it up; nobody said no to it */
 MUST_CHECK enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault);      /* what was planned for the old load and is not begun is given up */
 MUST_CHECK enum err autopilot_equip(struct etarget *t, struct fault *fault);   /* t->act anew from t->conf */

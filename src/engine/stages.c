@@ -58,8 +58,12 @@ static enum err can_be_compared(struct engine *e, const struct casefile *c, bool
     enum err err = store_plan_get(e->store, c->plan_id, &plan, fault);
     if (err != OK)
         return err;
-    if (json_object_get(plan.proposal, "changes"))
-        *yes = autopilot_enough_history(e, t, plan.plan) && autopilot_near_enough(e, t, plan.plan);
+    if (json_object_get(plan.proposal, "changes")) {
+        bool near = autopilot_near_enough(e, t, plan.plan);
+        *yes = near && autopilot_enough_history(e, t, plan.plan);
+        if (!near)
+            autopilot_came_too_late(e, t);
+    }
     stored_plan_done(&plan);
     return OK;
 }

@@ -559,6 +559,9 @@ static void a_restart_begins_while_what_it_is_compared_with_is_fresh(void **stat
     begins(t, 300);
     assert_int_equal(c.state, CASE_PARKED);
     assert_int_equal(learned("overtaken").told, 0);
+    assert_false(wants_a_restart(t));                      /* tomorrow would be the same: the rest has its turn */
+    t->restarts_again_us = 0;
+    assert_true(wants_a_restart(t));
 }
 
 static void what_the_gate_would_have_wait_right_before_it_begins_was_not_refused(void **state)
