@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RESTARTS_PAUSE_US (INT64_C(7) * 86400 * US_PER_S)
+
 static const struct cause by_autopilot = { .actor = "engine", .reason = "" };
 static const struct principal autopilot = { "engine", ROLE_OPERATOR };
 
@@ -242,8 +244,8 @@ bool autopilot_rests(const struct engine *e, const struct etarget *t)
  * Where nobody works a trial would have nothing to measure by and end undecided, whatever was tried: a night would use up the
  * proposals, and what may be spent on proofs.  Whoever only suggests measures nothing: then the machine speaks without a load.
  */
-static bool cannot_measure(const struct etarget *t) { return t->idles >= IDLE_WINDOWS && t->mode >= MODE_APPROVE; }
-static bool need_not_measure(const struct etarget *t) { return t->idles >= IDLE_WINDOWS && t->mode < MODE_APPROVE; }
+static bool cannot_measure(const struct etarget *t) { return t->asleep && t->mode >= MODE_APPROVE; }
+static bool need_not_measure(const struct etarget *t) { return t->asleep && t->mode < MODE_APPROVE; }
 #define NOBODY_WORKS "nobody works with it, so nothing could be measured"
 
 /* What we opened ourselves gives way to what can be done in quiet hours: indexes and statistics. */
@@ -315,15 +317,18 @@ enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, st
 }
 
 /* A plan whose window opens later than a case may wait at the gate would only keep everything else waiting meanwhile. */
-static bool restart_is_near(const struct engine *e, const struct etarget *t)
+bool autopilot_window_is_near(const struct engine *e, const struct week_window *list, int n)
 {
     int64_t now = clock_wall_us(e->clock), opens, closes;
-    if (e->policy.set.restart == RESTART_ALLOWED && t->conf->restart == DAEMON_RESTART_ALLOWED)
-        return true;
-    for (int i = 0; i < e->policy.windows; i++)
-        if (week_window_open(&e->policy.window[i], now, &opens, &closes) || opens - now < case_timing_default.stay_us[CASE_WAIT_GATE])
+    for (int i = 0; i < n; i++)
+        if (week_window_open(&list[i], now, &opens, &closes) || opens - now < case_timing_default.stay_us[CASE_WAIT_GATE])
             return true;
     return false;
+}
+
+static bool restart_is_near(const struct engine *e, const struct etarget *t)
+{
+    return (e->policy.set.restart == RESTART_ALLOWED && t->conf->restart == DAEMON_RESTART_ALLOWED) || autopilot_window_is_near(e, e->policy.window, e->policy.windows);
 }
 
 static bool class_of(const json_t *plan, enum verify_class *class)
@@ -362,7 +367,7 @@ enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, j
         return fail(fault, ERR_UNKNOWN, "nothing is known of %s yet", t->conf->name);
     struct bounds bounds = e->policy.bounds;
     bounds.restart_allowed = bounds.restart_allowed && e->policy.set.restart != RESTART_NEVER && t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command != NULL &&
-                             restart_is_near(e, t);
+                             restart_is_near(e, t) && clock_mono_us(e->clock) >= t->restarts_again_us;
     struct planner_view view = { .facts = t->facts, .window = t->history, .windows = t->histories, .bounds = &bounds };
     knowing_show(e, t, &view);
     practising_show(e, t, &view);
@@ -396,6 +401,16 @@ bool autopilot_enough_history(struct engine *e, struct etarget *t, const json_t 
         return true;
     int needed = prove_history_needed(e, t, class) + gap_of(e, plan, class);
     return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);
+}
+
+/*
+ * Its window opens, or whoever approves comes, when nobody works, and tomorrow it will be the same: were it planned again at once, it
+ * would wait all day and keep everything else waiting.  What needs no restart has its turn first.
+ */
+void autopilot_came_too_late(struct engine *e, struct etarget *t)
+{
+    t->restarts_again_us = clock_mono_us(e->clock) + RESTARTS_PAUSE_US;
+    log_info("no restart is proposed for a week: the last one was to begin when nobody worked", F("target", t->conf->name));
 }
 
 /* Where nobody has worked for hours, before and after would lie hours apart when the plan has been carried out. */
@@ -492,12 +507,13 @@ static bool was_hindered(struct engine *e, const struct casefile *c)
 static const char *ended_without_verdict(struct engine *e, const struct casefile *c)
 {
     static const struct { const char *event, *actor; bool at_gate, acting; const char *result; } rows[] = {
-        { "deadline", NULL,          true,  false, UNANSWERED },
-        { "deadline", NULL,          false, true,  "undecided" },
-        { "cancel",   "autopilot",   true,  true,  OVERTAKEN },
-        { "cancel",   "engine",      true,  true,  OVERTAKEN },
-        { "cancel",   "stop switch", false, true,  STOPPED },
-        { "cancel",   NULL,          true,  true,  "refused" },
+        { "deadline",      NULL,          true,  false, UNANSWERED },
+        { "deadline",      NULL,          false, true,  "undecided" },
+        { "gate_rejected", "autopilot",   true,  false, OVERTAKEN },
+        { "cancel",        "autopilot",   true,  true,  OVERTAKEN },
+        { "cancel",        "engine",      true,  true,  OVERTAKEN },
+        { "cancel",        "stop switch", false, true,  STOPPED },
+        { "cancel",        NULL,          true,  true,  "refused" },
     };
     const char             *otherwise = c->plans_tried == 0 ? "refused" : c->in_force_is_proven ? "failed" : "unknown";
     struct stored_giving_up g;
@@ -586,6 +602,8 @@ enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fau
         const char *why = o.kept ? "settling after a change" : acted ? "cooling down after putting back" : "settling after a plan that was not carried out";
         if (c->driver == DRIVER_ENGINE && planned)
             err = autopilot_rest(e, t, acted && !o.kept ? e->d.tune->cool_down_us : e->d.tune->settle_us, why, fault);
+        if (strcmp(o.result, UNANSWERED) == 0 && json_object_get(o.proposal, "upkeep"))
+            upkeep_waits_for_others(e, t);
     }
     stored_plan_done(&plan);
     stored_run_done(&run);
@@ -606,14 +624,20 @@ static enum err put_back_stopped(struct engine *e, const struct casefile *c, str
     return engine_event(e, c->id, ON_CANCEL, &why, fault);
 }
 
-/* The gate is asked without a word; it is only told, and written down, when its answer moves the case. */
+/*
+ * The gate is asked without a word; it is only told, and written down, when its answer moves the case.  What it had nothing against
+ * but the hour, and refuses now, has been overtaken: facts grew old, a value was changed, a disk filled up.
+ */
 static enum err ask_again(struct engine *e, struct casefile *c, struct fault *fault)
 {
+    static const struct cause again = { .actor = "autopilot", .reason = "" };
     struct gate_verdict v;
     enum err            err = engine_judge(e, c, false, &v, fault);
-    if (err == OK && (v.answer == GATE_APPROVE || v.answer == GATE_REJECT))
+    if (err == OK && v.answer == GATE_APPROVE)
         engine_order(e, c, ORDER_GATE);
-    return err;
+    if (err == OK && v.answer == GATE_REJECT)
+        err = turn_begin(e, fault);
+    return err == OK && v.answer == GATE_REJECT ? engine_ask_gate(e, c, &again, &v, fault) : err;
 }
 
 static bool is_ordered(const struct engine *e, const char *case_id)

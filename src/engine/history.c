@@ -196,12 +196,19 @@ static void leave_ours_out(struct etarget *t, struct window *w)
     w->v[METRIC_CHECKPOINTS_REQ] = fmax(counted - ours, 0) / seconds;
 }
 
+/* One busy window in a quiet night, a job by the hour, wakes nobody: as many must be busy as were idle, or a case would be opened and given up with each. */
+static void count_idle(struct etarget *t, bool idle)
+{
+    t->idles += idle ? t->idles < IDLE_WINDOWS : -(t->idles > 0);
+    t->asleep = t->idles == IDLE_WINDOWS || (t->asleep && t->idles > 0);
+}
+
 /* Without work there is nothing to compare with: after a quiet night the evening's windows are still the latest ones. */
 static void keep(struct etarget *t, bool fresh, struct window *w)
 {
     bool idle = nobody_worked(w);
     leave_ours_out(t, w);
-    t->idles = !idle ? 0 : t->idles < IDLE_WINDOWS ? t->idles + 1 : IDLE_WINDOWS;
+    count_idle(t, idle);
     if (!idle)
         push(fresh ? t->freshly : t->history, fresh ? &t->fresh : &t->histories, w);
 }

@@ -153,7 +153,8 @@ struct etarget {
     bool                  rolling_open;
     struct window         history[HISTORY_MAX];   /* of the configuration in force, untouched; oldest first */
     int                   histories;
-    int                   idles;            /* windows in a row in which nobody worked, IDLE_WINDOWS at most */
+    int                   idles;            /* windows in which nobody worked, less those in which somebody did since: 0 to IDLE_WINDOWS */
+    bool                  asleep;           /* nobody works with it */
     bool                  checkpoint_asked;
     int                   own_checkpoints;  /* asked for since windows are kept, and not seen in one yet */
     bool                  ours;             /* the last change of the configuration was the end of a case of ours */
@@ -161,6 +162,7 @@ struct etarget {
     bool                  upkeep_waits;     /* for a look, or for history to compare with */
     int64_t               upkeep_patient_until_us;   /* mono; for history no longer than that; 0: it does not wait for any */
     int64_t               plan_again_us;    /* mono; the plan at hand waits for history: when to make it anew */
+    int64_t               restarts_again_us;   /* mono; none is proposed before */
     int64_t               gate_again_us;    /* mono; when the gate is asked again; 0: not by the clock */
     int64_t               steady_us;        /* mono; no window opens before: washing out, warming up */
     struct window         freshly[HISTORY_MAX];   /* of the candidate while it is verified: tomorrow's history if it is kept */
@@ -363,7 +365,9 @@ MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
 MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
 MUST_CHECK enum err autopilot_remember(struct engine *e, struct fault *fault);      /* what outcomes taught, anew: after a turn was lost memory may know what the store does not */
 bool                autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan);
+bool                autopilot_window_is_near(const struct engine *e, const struct week_window *list, int n);      /* one is open, or opens while a case may wait at the gate */
 bool                autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan);
+void                autopilot_came_too_late(struct engine *e, struct etarget *t);      /* no restart is proposed for a week */
 MUST_CHECK enum err autopilot_overtake(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault);   /* give it up; nobody said no to it */
 MUST_CHECK enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault);      /* what was planned for the old load and is not begun is given up */
 MUST_CHECK enum err autopilot_equip(struct etarget *t, struct fault *fault);   /* t->act anew from t->conf */
@@ -426,6 +430,8 @@ void surveying_stop(struct engine *e);
 void engine_report_forget(struct engine *e, const char *target);   /* it is out of date */
 
 /* upkeep.c: opens a case on an index or on statistics where there is reason to; opened: nothing else is to be begun. */
+json_t *upkeep_choose(struct engine *e, struct etarget *t, const json_t *report);   /* the plan of the report that is worth a case now, borrowed; NULL: none */
+void upkeep_waits_for_others(struct engine *e, struct etarget *t);
 MUST_CHECK enum err upkeep_tick(struct engine *e, struct etarget *t, bool *opened, struct fault *fault);
 
 #endif

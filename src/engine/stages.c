@@ -58,8 +58,12 @@ static enum err can_be_compared(struct engine *e, const struct casefile *c, bool
     enum err err = store_plan_get(e->store, c->plan_id, &plan, fault);
     if (err != OK)
         return err;
-    if (json_object_get(plan.proposal, "changes"))
-        *yes = autopilot_enough_history(e, t, plan.plan) && autopilot_near_enough(e, t, plan.plan);
+    if (json_object_get(plan.proposal, "changes")) {
+        bool near = autopilot_near_enough(e, t, plan.plan);
+        *yes = near && autopilot_enough_history(e, t, plan.plan);
+        if (!near)
+            autopilot_came_too_late(e, t);
+    }
     stored_plan_done(&plan);
     return OK;
 }
@@ -72,10 +76,12 @@ static enum err stage_begin(struct engine *e, struct casefile *c, enum case_orde
     enum err err = engine_judge(e, c, true, &v, fault);
     if (err != OK)
         return err;
-    if (v.answer != GATE_APPROVE) {
+    if (v.answer == GATE_REJECT) {
         struct cause why = { .actor = "gate", .reason = v.why };
         return engine_event(e, c->id, ON_CANCEL, &why, fault);
     }
+    if (v.answer != GATE_APPROVE)      /* a window that has closed, a switch that was set: nobody said no to the plan */
+        return autopilot_overtake(e, c, v.why, fault);
     bool comparable = true;
     err = can_be_compared(e, c, &comparable, fault);
     if (err == OK && !comparable)

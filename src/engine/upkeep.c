@@ -83,7 +83,7 @@ static json_t *choose_index(struct engine *e, struct etarget *t, const json_t *r
 {
     size_t  i;
     json_t *x;
-    if (e->policy.set.index_build != BUILD_AUTO)
+    if (e->policy.set.index_build != BUILD_AUTO || (e->policy.index_windows > 0 && !autopilot_window_is_near(e, e->policy.index_window, e->policy.index_windows)))
         return NULL;
     json_array_foreach(json_object_get(report, "indexes"), i, x) {
         double benefit = json_number_value(json_object_get(x, "benefit_ms")), overhead = json_number_value(json_object_get(x, "overhead_ms"));
@@ -92,6 +92,12 @@ static json_t *choose_index(struct engine *e, struct etarget *t, const json_t *r
             return json_object_get(x, "plan");
     }
     return NULL;
+}
+
+json_t *upkeep_choose(struct engine *e, struct etarget *t, const json_t *report)
+{
+    json_t *plan = choose_finding(e, t, report, clock_mono_us(e->clock));
+    return plan ? plan : choose_index(e, t, report);
 }
 
 /* ---- opening ---- */
@@ -138,6 +144,12 @@ static bool enough_history(struct engine *e, struct etarget *t, const json_t *pl
     return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);   /* more is never kept */
 }
 
+/* Nobody answered for a day: it is asked again, and not before the tuner has had its turn. */
+void upkeep_waits_for_others(struct engine *e, struct etarget *t)
+{
+    t->upkeep_again_us = clock_mono_us(e->clock) + e->d.tune->settle_us + AGAIN_S * US_PER_S;
+}
+
 /* Nothing else is begun meanwhile: it would move what this has to be compared with. Where the load changes more often than that, it gives way. */
 static void wait_for_history(struct engine *e, struct etarget *t, int64_t now, bool *opened)
 {
@@ -166,9 +178,7 @@ enum err upkeep_tick(struct engine *e, struct etarget *t, bool *opened, struct f
     t->upkeep_waits = false;
     t->upkeep_again_us = now + AGAIN_S * US_PER_S;
     *opened = false;
-    json_t *plan = choose_finding(e, t, report, now);
-    if (!plan)
-        plan = choose_index(e, t, report);
+    json_t *plan = upkeep_choose(e, t, report);
     enum err err = OK;
     if (plan && !enough_history(e, t, plan)) {
         wait_for_history(e, t, now, opened);

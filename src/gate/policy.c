@@ -143,7 +143,8 @@ static enum err check_weekly(const char *text, struct fault *fault) { return *te
 
 static const struct conf_knob window_rows[] = {
     { "windows", KNOB_LIST(struct window_list, windows), "", "0..16", CONF_LIVE,
-      "When `when` is window: the pieces of the week in which a restart may begin and end.", check_window },
+      "When `when` is window: the pieces of the week in which a restart may begin and end. What it brings is compared with the time right before it, so the tuner makes none "
+      "where nobody has worked for hours.", check_window },
 };
 static const struct conf_knob index_window_rows[] = {
     { "windows", KNOB_LIST(struct window_list, windows), "", "0..16", CONF_LIVE,

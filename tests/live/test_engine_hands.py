@@ -97,6 +97,7 @@ def test_an_edit_that_waits_to_be_loaded_is_not_put_in_force_by_us(server, make_
     ended = h.wait_state(case, "PARKED", "CLOSED")
     assert ended["in_force_is_proven"] and "somebody else is at work: work_mem" in h.reasons(case), "\n".join(h.story(case))
     assert server.value("SHOW work_mem") == "4MB" and entries(server) == {"work_mem": "64kB"}
+    assert h.outcome(case)["result"] == "hindered"      # it has not failed, and is not told as if it had
 
 
 def test_an_edit_between_two_steps_parks_the_case_until_the_old_value_is_seen_again(server, make_homeostat):

@@ -301,6 +301,9 @@ static void a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up
     engine->policy.windows = 2;
     engine->policy.window[1] = (struct week_window){ .days = 0x7f, .from_min = 0, .to_min = 1440 };
     assert_true(wants_a_restart(t));
+    int minute = (int)(clock_wall_us(&clock_real) / (60 * US_PER_S) % 1440);
+    engine->policy.window[1] = (struct week_window){ .days = 0x7f, .from_min = (minute + 600) % 1440, .to_min = (minute + 720) % 1440 };
+    assert_true(wants_a_restart(t));                       /* in ten hours */
 }
 
 static void a_change_of_which_no_verdict_could_come_is_not_made(void **state)
@@ -332,8 +335,8 @@ static void a_change_of_which_no_verdict_could_come_is_not_made(void **state)
 
 static double requested;       /* checkpoints a second */
 
-/* A window of a second each, and so many statements in it. */
-static void work(struct etarget *t, int windows, double calls)
+/* Windows of a second each, and so many statements, transactions and sessions at work in it. */
+static void worked(struct etarget *t, int windows, double calls, double transactions, double active)
 {
     static struct daemon_tune quick;
     static int64_t            clock_us = INT64_C(1000000000);
@@ -347,23 +350,32 @@ static void work(struct etarget *t, int windows, double calls)
         clock_us += US_PER_S;
         s.mono_us = s.wall_us = clock_us;
         s.v[METRIC_UP] = 1;
-        s.v[METRIC_TPS] = s.v[METRIC_CALLS] = calls;
-        s.v[METRIC_CONNECTIONS_ACTIVE] = calls / 10;
+        s.v[METRIC_CALLS] = calls;
+        s.v[METRIC_TPS] = transactions;
+        s.v[METRIC_CONNECTIONS_ACTIVE] = active;
         s.v[METRIC_CHECKPOINTS_REQ] = requested;
         history_sample(engine, t, &s);
     }
 }
 
-/* A case of the engine's own that looks at its target: is it done with that? */
-static bool analysed(void)
+static void work(struct etarget *t, int windows, double calls) { worked(t, windows, calls, calls, calls / 10); }
+
+/* A case of the engine's own. */
+static void a_case(enum case_state state)
 {
     static const struct principal opener = { "engine", ROLE_OPERATOR };
-    bool ready = false;
-    c = (struct casefile){ .state = CASE_ANALYZING, .version = 1, .driver = DRIVER_ENGINE, .in_force_is_proven = true, .created_us = 1, .updated_us = 1, .deadline_us = 5 };
+    c = (struct casefile){ .state = state, .version = 1, .driver = DRIVER_ENGINE, .in_force_is_proven = true, .created_us = 1, .updated_us = 1, .deadline_us = 5 };
     id_new(clock_wall_us(&clock_real), c.id);
     strcpy(c.target, "shop");
     strcpy(c.opened_by, opener.name);
     assert_ok(store_case_insert(engine->store, &c, &opener, &fault), &fault);
+}
+
+/* It looks at its target: is it done with that? */
+static bool analysed(void)
+{
+    bool ready = false;
+    a_case(CASE_ANALYZING);
     assert_ok(autopilot_analyse(engine, &c, &ready, &fault), &fault);
     assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
     return ready;
@@ -382,10 +394,80 @@ static void where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_wo
     assert_int_equal(t->loads, 30);
     assert_false(analysed());
     assert_int_equal(c.state, CASE_PARKED);                /* nor does it keep the target from others */
+    a_case(CASE_PLANNING);
+    assert_ok(autopilot_plan(engine, &c, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_int_equal(c.state, CASE_PARKED);
     work(t, 1, 130);
     assert_int_equal(t->histories, 31);
+    assert_false(analysed());                              /* somebody's report in the night */
+    work(t, 2, 130);
     assert_true(analysed());
     assert_int_equal(c.state, CASE_PLANNING);
+}
+
+static bool opens_a_case(struct etarget *t)
+{
+    t->seen = true;
+    t->last.v[METRIC_UP] = 1;
+    engine->pilot_again_us = 0;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    bool opened = t->case_id[0] != '\0';
+    t->case_id[0] = '\0';
+    return opened;
+}
+
+static void no_case_is_opened_while_nobody_works_nor_for_a_job_by_the_hour(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    work(t, 4, 0);
+    assert_false(opens_a_case(t));
+    assert_non_null(strstr(t->idle_why, "nobody works"));
+    for (int i = 0; i < 5; i++) {
+        work(t, 1, 130);
+        assert_false(opens_a_case(t));
+        work(t, 4, 0);
+        assert_false(opens_a_case(t));
+    }
+    work(t, 3, 130);
+    assert_true(opens_a_case(t));
+    work(t, 2, 0);                                         /* a pause is no night */
+    assert_true(opens_a_case(t));
+}
+
+static void who_counts_no_statements_has_transactions_or_sessions_that_show_work(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->histories = 0;
+    worked(t, 5, 0, 5, 0);                                 /* statements are counted of another database only */
+    assert_int_equal(t->histories, 4);
+    worked(t, 4, (double)NAN, 5, 0);
+    assert_int_equal(t->histories, 8);
+    worked(t, 4, 0, 0, 1);                                 /* one statement that takes hours */
+    assert_int_equal(t->histories, 12);
+    worked(t, 4, 0, 0, (double)NAN);                       /* what is not known speaks for work */
+    assert_int_equal(t->histories, 16);
+    worked(t, 4, (double)NAN, 0, 0);
+    assert_int_equal(t->histories, 16);
+}
+
+static void the_analysis_ends_when_there_is_as_much_history_as_is_kept(void **state)
+{
+    (void)state;
+    static struct daemon_tune many;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    requested = 0;
+    work(t, HISTORY_MAX + 2, 130);
+    assert_int_equal(t->histories, HISTORY_MAX);
+    many = *engine->d.tune;
+    many.windows_min = 100;
+    many.windows_max = 200;
+    engine->d.tune = &many;
+    assert_true(analysed());
 }
 
 static void what_was_hours_ago_is_nothing_to_compare_a_restart_with(void **state)
@@ -420,6 +502,28 @@ static void a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fa
     assert_int_equal(t->own_checkpoints, 0);
 }
 
+static void each_checkpoint_that_we_ask_for_is_counted(void **state)
+{
+    (void)state;
+    static struct daemon_tune with;
+    struct etarget *t = a_target();
+    struct job     *j;
+    with = *engine->d.tune;
+    with.checkpoint_in_window = true;
+    engine->d.tune = &with;
+    t->mode = MODE_AUTO;
+    a_case(CASE_ANALYZING);
+    strcpy(t->case_id, c.id);
+    assert_ok(queue_init(&t->worker.jobs, 4, NULL, NULL, &fault), &fault);
+    requested = 0;
+    work(t, 1, 130);
+    assert_int_equal(t->own_checkpoints, 1);
+    while ((j = queue_take(&t->worker.jobs)))
+        job_free(j);
+    queue_close(&t->worker.jobs);
+    queue_done(&t->worker.jobs);
+}
+
 static void a_suggestion_needs_no_load(void **state)
 {
     (void)state;
@@ -429,6 +533,175 @@ static void a_suggestion_needs_no_load(void **state)
     requested = 0;
     work(t, 5, 0);
     assert_true(analysed());
+    assert_ok(autopilot_plan(engine, &c, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_int_equal(c.state, CASE_WAIT_GATE);
+}
+
+/* ---- right before it begins ---- */
+
+/* A case with a plan that restarts, whose history ended so many windows ago. */
+static void planned(struct etarget *t, enum case_state state, int windows_ago)
+{
+    static const struct principal opener = { "engine", ROLE_OPERATOR };
+    struct stored_plan plan = { .case_version = 1 };
+    int64_t            window = engine->d.tune->window_us, last = clock_mono_us(&clock_real) - windows_ago * window;
+    facts.read_wall_us = clock_wall_us(&clock_real);
+    engine->policy.set.risk_auto_max = 1;
+    engine->policy.windows = 2;                            /* one of them is open for hours, whenever this is */
+    engine->policy.window[0] = (struct week_window){ .days = 0x7f, .from_min = 0, .to_min = 1440 };
+    engine->policy.window[1] = (struct week_window){ .days = 0x7f, .from_min = 720, .to_min = 720 };
+    t->histories = HISTORY_MAX;
+    for (int i = 1; i < HISTORY_MAX; i++)
+        t->history[i] = t->history[0];
+    for (int i = 0; i < HISTORY_MAX; i++)
+        t->history[i].to_us = (t->history[i].from_us = last - (HISTORY_MAX - i) * window) + window;
+    assert_ok(autopilot_propose(engine, t, &plan.plan, &plan.proposal, plan.planner, sizeof plan.planner, &fault), &fault);
+    assert_true(json_is_true(json_object_get(plan.proposal, "needs_restart")));
+    c = (struct casefile){ .state = state, .version = 2, .driver = DRIVER_ENGINE, .in_force_is_proven = true, .plans_tried = state == CASE_EXECUTING, .created_us = 1, .updated_us = 1, .deadline_us = 5,
+                           .steps = (int)json_array_size(json_object_get(plan.plan, "steps")) };
+    id_new(clock_wall_us(&clock_real), c.id);
+    id_new(clock_wall_us(&clock_real), plan.id);
+    strcpy(c.target, "shop");
+    strcpy(c.plan_id, plan.id);
+    strcpy(t->case_id, c.id);
+    assert_ok(store_case_insert(engine->store, &c, &opener, &fault), &fault);
+    assert_ok(store_plan_add(engine->store, c.id, &plan, 1, &fault), &fault);
+    stored_plan_done(&plan);
+}
+
+/* It was approved at the gate, and begins, or does not. */
+static void begins(struct etarget *t, int windows_ago)
+{
+    planned(t, CASE_EXECUTING, windows_ago);
+    engine->orders_count = 0;
+    engine_order(engine, &c, ORDER_BEGIN);
+    stages_run(engine);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+}
+
+static void a_restart_begins_while_what_it_is_compared_with_is_fresh(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    begins(t, 0);
+    assert_int_equal(c.state, CASE_EXECUTING);
+    assert_int_equal(c.phase, RUN_PREPARING);
+    begins(t, 300);
+    assert_int_equal(c.state, CASE_PARKED);
+    assert_int_equal(learned("overtaken").told, 0);
+    assert_false(wants_a_restart(t));                      /* tomorrow would be the same: the rest has its turn */
+    t->restarts_again_us = 0;
+    assert_true(wants_a_restart(t));
+}
+
+static void what_the_gate_would_have_wait_right_before_it_begins_was_not_refused(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    engine->stops[0] = (struct stored_stop){ .why = "Black Friday" };
+    engine->stops_count = 1;
+    begins(t, 0);
+    assert_int_equal(c.state, CASE_PARKED);
+    assert_int_equal(learned("overtaken").told, 0);
+    engine->stops_count = 0;
+    t->mode = MODE_WATCH;
+    begins(t, 0);
+    assert_int_equal(c.state, CASE_PARKED);
+    assert_int_equal(learned("refused").by[TOLD_REFUSED], 1);
+}
+
+static void asked_again(struct etarget *t)
+{
+    t->gate_again_us = 1;
+    engine->pilot_again_us = 0;
+    engine->orders_count = 0;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+}
+
+static void what_the_gate_refuses_after_it_had_it_wait_was_overtaken(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    planned(t, CASE_WAIT_GATE, 0);
+    engine->stops[0] = (struct stored_stop){ .why = "Black Friday" };
+    engine->stops_count = 1;
+    asked_again(t);
+    assert_int_equal(c.state, CASE_WAIT_GATE);
+    assert_int_equal(engine->orders_count, 0);
+    facts.read_wall_us -= INT64_C(7200) * US_PER_S;        /* nobody could look at it for two hours */
+    asked_again(t);
+    assert_int_equal(c.state, CASE_PARKED);
+    assert_int_equal(learned("overtaken").told, 0);
+}
+
+/* ---- indexes ---- */
+
+static void an_index(struct etarget *t)
+{
+    struct stored_plan plan = { .plan = json_object(), .proposal = json_pack("{s:s}", "upkeep", "homeostat_t_a"), .planner = "index", .case_version = 1 };
+    a_case(CASE_CLOSED);
+    id_new(clock_wall_us(&clock_real), plan.id);
+    strcpy(c.plan_id, plan.id);
+    strcpy(t->case_id, c.id);
+    assert_ok(store_plan_add(engine->store, c.id, &plan, 1, &fault), &fault);
+    stored_plan_done(&plan);
+    moved("plan_ready", "engine", CASE_PLANNING, CASE_WAIT_GATE);
+}
+
+static bool is_worth_a_case(struct etarget *t)
+{
+    json_t *report = json_pack("{s:[],s:[{s:s,s:b,s:b,s:f,s:f,s:{}}]}", "findings", "indexes", "name", "homeostat_t_a", "judged", 1, "may_build", 1, "benefit_ms", 900.0, "overhead_ms", 1.0, "plan");
+    assert_non_null(report);
+    bool chosen = upkeep_choose(engine, t, report) != NULL;
+    json_decref(report);
+    return chosen;
+}
+
+static void an_index_is_tried_once_and_what_nobody_decided_was_no_trial(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    assert_false(is_worth_a_case(t));                      /* policy has not said so */
+    engine->policy.set.index_build = BUILD_AUTO;
+    assert_true(is_worth_a_case(t));
+    an_index(t);
+    c.plans_tried = 1;
+    c.phase = RUN_UNDONE;
+    moved("cancel", "stop switch", CASE_EXECUTING, CASE_EXECUTING);
+    (void)learned("stopped");
+    assert_true(is_worth_a_case(t));
+    an_index(t);
+    moved("gate_rejected", "anna", CASE_WAIT_GATE, CASE_PARKED);
+    (void)learned("refused");
+    assert_false(is_worth_a_case(t));
+}
+
+static void an_index_whose_window_is_far_is_not_asked_for_yet(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    int             today = (int)((clock_wall_us(&clock_real) / (INT64_C(86400) * US_PER_S) + 3) % 7);
+    engine->policy.set.index_build = BUILD_AUTO;
+    engine->policy.index_windows = 1;
+    engine->policy.index_window[0] = (struct week_window){ .days = 1u << ((today + 3) % 7), .from_min = 0, .to_min = 120 };
+    assert_false(is_worth_a_case(t));
+    engine->policy.index_window[0].days |= 1u << today | 1u << ((today + 1) % 7);
+    assert_true(is_worth_a_case(t));
+}
+
+static void an_index_that_nobody_answers_for_a_day_lets_the_tuner_have_its_turn(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    an_index(t);
+    moved("deadline", "clock", CASE_WAIT_GATE, CASE_PARKED);
+    (void)learned("unanswered");
+    assert_true(t->upkeep_again_us > clock_mono_us(&clock_real) + engine->d.tune->settle_us);
 }
 
 static void a_server_that_takes_no_alter_system_is_left_to_those_who_manage_it(void **state)
@@ -479,9 +752,19 @@ int main(void)
         TEST(a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up),
         TEST(a_change_of_which_no_verdict_could_come_is_not_made),
         TEST(where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_work),
+        TEST(no_case_is_opened_while_nobody_works_nor_for_a_job_by_the_hour),
+        TEST(who_counts_no_statements_has_transactions_or_sessions_that_show_work),
+        TEST(the_analysis_ends_when_there_is_as_much_history_as_is_kept),
         TEST(what_was_hours_ago_is_nothing_to_compare_a_restart_with),
         TEST(a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast),
+        TEST(each_checkpoint_that_we_ask_for_is_counted),
         TEST(a_suggestion_needs_no_load),
+        TEST(a_restart_begins_while_what_it_is_compared_with_is_fresh),
+        TEST(what_the_gate_would_have_wait_right_before_it_begins_was_not_refused),
+        TEST(what_the_gate_refuses_after_it_had_it_wait_was_overtaken),
+        TEST(an_index_is_tried_once_and_what_nobody_decided_was_no_trial),
+        TEST(an_index_whose_window_is_far_is_not_asked_for_yet),
+        TEST(an_index_that_nobody_answers_for_a_day_lets_the_tuner_have_its_turn),
         TEST(a_server_that_takes_no_alter_system_is_left_to_those_who_manage_it),
         TEST(a_rest_is_not_longer_because_the_clock_was_set_back),
     };

@@ -218,11 +218,11 @@ static void what_others_have_learned_is_taken_in_once(void **state)
 }
 
 /* A record of a version that knows more: its id is the digest of all of it. */
-static json_t *of_a_later_version(char id[KNOWLEDGE_ID_SIZE])
+static json_t *of_a_later_version(const char *storage, char id[KNOWLEDGE_ID_SIZE])
 {
     char    digest[DIGEST_SIZE];
     json_t *json = foreign(1);
-    json_object_set_new(json, "storage", json_string("of a kind that nobody knows yet"));
+    json_object_set_new(json, "storage", json_string(storage));
     json_object_del(json, "id");
     char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(KNOWLEDGE_DIGITS));
     digest_hex(text, strlen(text), digest);
@@ -237,15 +237,45 @@ static void what_a_later_version_told_is_the_same_record_wherever_it_goes(void *
     (void)state;
     int  added;
     char id[KNOWLEDGE_ID_SIZE];
-    assert_int_equal(import(json_pack("[o]", of_a_later_version(id)), &added), 200);
+    assert_int_equal(import(json_pack("[o]", of_a_later_version("of a kind that nobody knows yet", id)), &added), 200);
     assert_int_equal(added, 1);
     assert_string_equal(engine->knowing.record[0].of.id, id);
     stop();
     start(conf_text);
     assert_int_equal(engine->knowing.n, 1);
     assert_string_equal(engine->knowing.record[0].of.id, id);
-    assert_int_equal(import(json_pack("[o]", of_a_later_version(id)), &added), 200);
+    assert_int_equal(import(json_pack("[o]", of_a_later_version("of a kind that nobody knows yet", id)), &added), 200);
     assert_int_equal(added, 0);
+}
+
+static void a_record_is_no_longer_than_a_line_of_a_file_may_be(void **state)
+{
+    (void)state;
+    int  added;
+    char id[KNOWLEDGE_ID_SIZE], *much = calloc(1, KNOWLEDGE_LINE_MAX + 1);
+    memset(much, 'x', KNOWLEDGE_LINE_MAX);
+    assert_int_equal(import(json_pack("[o]", of_a_later_version(much, id)), &added), 422);
+    assert_int_equal(engine->knowing.n, 0);
+    free(much);
+}
+
+static void what_comes_from_elsewhere_pushes_out_no_more_than_half_of_what_was_learned_here(void **state)
+{
+    (void)state;
+    learn(SHOP, "better", 0.3);
+    struct knowledge own = engine->knowing.record[0].of, other = own;
+    strcpy(other.source, "00000000000000000000000000000001");
+    for (int i = 0; i < KNOWLEDGE_MAX + 10; i++)
+        assert_ok(knowing_take(engine, &other, &fault), &fault);
+    assert_int_equal(engine->knowing.n, KNOWLEDGE_MAX);
+    assert_string_equal(engine->knowing.record[0].of.source, own.source);
+    for (int i = 0; i < KNOWLEDGE_MAX; i++)
+        assert_ok(knowing_take(engine, &own, &fault), &fault);
+    int ours = 0;
+    for (int i = 0; i < engine->knowing.n; i++)
+        ours += strcmp(engine->knowing.record[i].of.source, own.source) == 0;
+    assert_int_equal(engine->knowing.n, KNOWLEDGE_MAX);
+    assert_int_equal(ours, KNOWLEDGE_MAX / 2);
 }
 
 static void count_shared(void *ctx, const json_t *json, bool shared) { (void)json; *(int *)ctx += shared; }
@@ -311,6 +341,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_is_all_there_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(what_others_have_learned_is_taken_in_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_later_version_told_is_the_same_record_wherever_it_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_record_is_no_longer_than_a_line_of_a_file_may_be, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_comes_from_elsewhere_pushes_out_no_more_than_half_of_what_was_learned_here, setup, teardown),
         cmocka_unit_test_setup_teardown(with_sharing_off_for_all_nothing_is_handed_out_and_what_came_in_is_still_used, setup, teardown),
         cmocka_unit_test_setup_teardown(one_bad_record_keeps_all_of_them_out, setup, teardown),
         cmocka_unit_test_setup_teardown(an_own_export_that_comes_back_is_still_kept_to_its_tenant, setup, teardown),

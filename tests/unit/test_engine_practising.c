@@ -104,6 +104,18 @@ static void the_base_moves_by_what_a_tenant_that_shares_has_learned(void **state
     assert_true(first_number() == once);
 }
 
+static void practising_goes_on_when_there_is_more_than_the_planner_remembers(void **state)
+{
+    (void)state;
+    for (int told = 0; told < TOLD_MAX; told += 50)
+        tell(SHOP, 50);
+    double rounds = engine->practising.edition.rounds;
+    tell(SHOP, 1);
+    assert_near(engine->practising.edition.rounds, rounds + 1, 0);
+    tell(SHOP, 0);
+    assert_near(engine->practising.edition.rounds, rounds + 1, 0);
+}
+
 static void a_tenant_that_does_not_share_adds_nothing_and_still_begins_with_the_base(void **state)
 {
     (void)state;
@@ -152,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_base_moves_by_what_a_tenant_that_shares_has_learned, setup, teardown),
+        cmocka_unit_test_setup_teardown(practising_goes_on_when_there_is_more_than_the_planner_remembers, setup, teardown),
         cmocka_unit_test_setup_teardown(a_tenant_that_does_not_share_adds_nothing_and_still_begins_with_the_base, setup, teardown),
         cmocka_unit_test_setup_teardown(the_base_is_there_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_base_begins_anew, setup, teardown),

@@ -257,6 +257,7 @@ static const struct example {
     { 413, GATE_ASK,    BUILD, load_unknown, ANALYZE, load_unknown },
     { 413, GATE_ASK,    BUILD, disk_unknown, BUILD, no_op },
     { 414, GATE_REJECT, WATCHED_FOR_AN_HOUR "," RESTART("wal_buffers", "-1", "16MB"), window_now, RESTART("wal_buffers", "-1", "16MB"), window_now },
+    { 414, GATE_REJECT, WATCHED_FOR_AN_HOUR "," RESTART("wal_buffers", "-1", "16MB"), window_now, RESTART("wal_buffers", "-1", "16MB") "," WATCHED_FOR_AN_HOUR, window_now },
     { 414, GATE_REJECT, WATCHED_FOR_AN_HOUR "," RESTART("wal_buffers", "-1", "16MB"), window_now, WATCHED_FOR_AN_HOUR "," RESTART("wal_buffers", "-1", "16MB"), window_later },
 
     { 501, GATE_REJECT, GOOD, memory_unknown, SET("jit", "on", "off"), memory_unknown },
@@ -314,6 +315,22 @@ static void each_rule_stops_its_bad_example_and_lets_the_good_one_pass(void **st
         if (spoke(e->rule))
             fail_msg("example %zu: rule %d stopped what is good: %s", i, e->rule, v.reason[0].text);
     }
+}
+
+static void before_15_nobody_is_told_to_grant_what_cannot_be_granted(void **state)
+{
+    (void)state;
+    fresh();
+    plain_role();
+    use_plan(GOOD);
+    judge();
+    assert_int_equal(v.rule, 406);
+    assert_non_null(strstr(v.why, "GRANT ALTER SYSTEM"));
+    facts.server_version = 140011;
+    judge();
+    assert_int_equal(v.rule, 406);
+    assert_null(strstr(v.why, "GRANT"));
+    assert_non_null(strstr(v.why, "superuser"));
 }
 
 static void every_rule_has_an_example(void **state)
@@ -638,6 +655,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_rule_stops_its_bad_example_and_lets_the_good_one_pass),
+        cmocka_unit_test(before_15_nobody_is_told_to_grant_what_cannot_be_granted),
         cmocka_unit_test(every_rule_has_an_example),
         cmocka_unit_test(the_demonstration_with_echo_passes_the_built_in_policy),
         cmocka_unit_test(the_sternest_answer_decides_and_all_reasons_are_told),

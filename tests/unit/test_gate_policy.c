@@ -36,7 +36,7 @@ static void the_built_in_policy_is_cautious(void **state)
 }
 
 static const char full[] =
-    "steps: { ratio: 10%, max: 32, watch_min: 5s }\n"
+    "steps: { ratio: 10%, max: 32, settings_max: 3, watch_min: 5s }\n"
     "memory: { fraction: 80%, session: 8MiB }\n"
     "restart: { when: window, per_day: 2, windows: [\"mon-fri 02:00-04:00 +01:00\", \"sat,sun 22:00-06:00\"] }\n"
     "risk: { auto_max: 0.5, max: 0.8 }\n"
@@ -55,6 +55,8 @@ static void a_policy_says_what_it_says(void **state)
     (void)state;
     assert_ok(parse(full), &fault);
     assert_true(policy.bounds.step_ratio == 0.10);
+    assert_int_equal(policy.bounds.steps_max, 32);
+    assert_int_equal(policy.bounds.changes_max, 3);
     assert_int_equal(policy.set.restart, RESTART_WINDOW);
     assert_true(policy.bounds.restart_allowed);
     assert_int_equal(policy.windows, 2);

@@ -558,6 +558,55 @@ static void a_plan_has_no_more_parameters_and_steps_than_policy_allows(void **st
     }
 }
 
+static void where_one_plan_may_change_one_parameter_that_one_stands_by_itself(void **state)
+{
+    (void)state;
+    struct compose_how   how = { .target = "main", .step_ratio = 0.2, .bounds = &bounds, .watch_s = 300, .timeout_s = 60, .restart_timeout_s = 240 };
+    struct proposal      p;
+    struct planner_view  v = view();
+    int                  asked = 0;
+    facts.memory_bytes = facts.memory_machine_bytes = 256 * FACTS_GIB;
+    facts.database_bytes = 2000 * FACTS_GIB;
+    facts.disk_free_bytes = 4000 * FACTS_GIB;
+    bounds.changes_max = 1;
+    for (; asked < 6 && planner_ask(planner, &v, &p, &fault) == OK; asked++) {
+        json_t           *plan;
+        struct knob_state now, after;
+        assert_int_equal(p.changes, 1);
+        knob_state_of(&now, &facts);
+        after = now;
+        after.value[p.change[0].knob] = p.change[0].to;
+        assert_false(knob_dependency_broken(&knob_dependency[1], &now, &after, &facts, &bounds));      /* the hint that a larger cache would need */
+        assert_ok(compose_plan(&p, &facts, &how, &plan, &fault), &fault);
+        json_decref(plan);
+        tell(&p, TOLD_EQUIVALENT, 0);
+    }
+    assert_true(asked > 2);
+}
+
+static void what_is_said_of_a_disk_is_what_is_known_of_it(void **state)
+{
+    (void)state;
+    static const char *const said[] = { "cannot be seen from here", "no seek to pay" };
+    for (int seen = 0; seen < 2; seen++) {
+        bool told = false;
+        facts.host_readable = seen;
+        for (int i = 0; i < 12; i++) {
+            struct planner_view v = view();
+            struct proposal     p;
+            if (planner_ask(planner, &v, &p, &fault) != OK)
+                break;
+            const char *who = strchr(p.planner, '/');
+            told = told || (who && strcmp(who, "/costs") == 0 && strstr(p.why, said[seen]));
+            assert_null(strstr(p.why, said[!seen]));
+            tell(&p, TOLD_EQUIVALENT, 0);
+        }
+        assert_true(told);
+        planner_free(planner);
+        assert_ok(planner_new(kind, 7, &planner, &fault), &fault);
+    }
+}
+
 /* Room for a larger cache is made by taking less for autovacuum: where that may not be touched, the cache stays smaller. */
 static void what_may_not_be_changed_makes_no_room_for_what_may(void **state)
 {
@@ -565,6 +614,7 @@ static void what_may_not_be_changed_makes_no_room_for_what_may(void **state)
     struct footprint  is;
     struct knob_state after;
     bounds.knob[KNOB_AUTOVACUUM_WORK_MEM].allowed = false;
+    facts.peak_sessions = 20;                             /* so that memory is short */
     struct proposal p = ask();
     assert_true(p.needs_restart);
     assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));
@@ -618,6 +668,8 @@ int main(void)
         EITHER_WAY(what_is_said_of_the_cache_is_what_is_proposed),
         EITHER_WAY(the_hint_that_a_large_cache_needs_is_raised_no_further_than_one_case_may),
         EITHER_WAY(a_plan_has_no_more_parameters_and_steps_than_policy_allows),
+        EITHER_WAY(where_one_plan_may_change_one_parameter_that_one_stands_by_itself),
+        IN_ORDER(what_is_said_of_a_disk_is_what_is_known_of_it),
         EITHER_WAY(what_may_not_be_changed_makes_no_room_for_what_may),
         EITHER_WAY(a_standby_and_another_owner_are_left_alone),
     };

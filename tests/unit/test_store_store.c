@@ -141,6 +141,13 @@ static void who_asked_first_for_the_current_plan_to_be_given_up_is_found(void **
     for (int i = 0; i < 8; i++) {
         struct timeline_row row = { .case_id = c.id, .event = rows[i].event, .actor = rows[i].actor, .from = rows[i].from, .to = rows[i].from, .version = i + 1, .moved = true };
         assert_ok(store_timeline_add(s, &row, &f), &f);
+        if (i == 3) {                                      /* a word that moved nothing */
+            row.event = "cancel";
+            row.from = row.to = CASE_WAIT_GATE;
+            row.version = 0;
+            row.moved = false;
+            assert_ok(store_timeline_add(s, &row, &f), &f);
+        }
         if (i == 4)
             assert_int_equal(store_case_given_up(s, c.id, &g, &f), ERR_MISSING);   /* the refusal was of the plan before */
     }
