@@ -16,11 +16,16 @@ SELECT current_database(), current_user, current_setting('server_version_num')::
        pg_has_role('pg_read_all_stats', 'USAGE') AS all_stats, current_setting('is_superuser') = 'on' AS superuser;
 
 -- name: survey_path
--- Statements name tables as their sessions found them, and with which path is not known. Ours comes first, then the extensions that are asked,
--- public, and each schema none of whose tables has a namesake in another one: so no name means another table than it meant.
+-- While the look asks for itself: the path of our role, then the extensions that are asked.
 SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''),
          (SELECT string_agg(DISTINCT quote_ident(n.nspname), ', ') FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname IN ('pg_stat_statements', 'hypopg')),
-         'public',
+         'public'), false);
+
+-- name: survey_path_of_all
+-- While statements are planned. They name tables as their sessions found them, and with which path is not known: what was in the path is followed
+-- by each schema none of whose tables has a namesake in another one, so that no name means another table than it meant. Nothing of ours is asked
+-- with it that calls functions: one in such a schema that fits its arguments better than the server's own would be called instead, with our rights.
+SELECT set_config('search_path', concat_ws(', ', current_setting('search_path'),
          (SELECT string_agg(quote_ident(alone.nspname), ', ' ORDER BY alone.nspname)
             FROM (SELECT named.nspname, max(named.namesakes) AS most
                     FROM (SELECT n.nspname, count(*) OVER (PARTITION BY c.relname) AS namesakes
@@ -134,7 +139,7 @@ SELECT sum(s.total_exec_time) OVER (), s.queryid, left(s.query, 8400), s.calls, 
  LIMIT $1::int;
 
 -- name: survey_parameters
-SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'homeostat_survey';
+SELECT pg_catalog.cardinality(parameter_types) FROM pg_catalog.pg_prepared_statements WHERE name = 'homeostat_survey';
 
 -- name: survey_hypothetical
 SELECT indexrelid FROM hypopg_create_index($1);

@@ -346,6 +346,8 @@ static enum err look_statements(struct surveyor *v, struct survey *s, struct fau
     if (e == OK)
         e = ask(v, sql_survey_statements, 1, (const char *[]){ most }, &r, fault);
     if (e == OK)
+        e = run(v, sql_survey_path_of_all, fault);
+    if (e == OK)
         e = allow(v, STATEMENT_MS, fault);
     if (e != OK)
         return e;

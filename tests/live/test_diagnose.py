@@ -152,6 +152,19 @@ def test_statements_of_sessions_with_another_path_are_planned_where_their_names_
         shop.psql('DROP SCHEMA "The Farm", a, b CASCADE')
 
 
+def test_functions_in_schemas_where_names_are_looked_for_are_not_called_by_the_look(shop, watching):
+    shop.psql("CREATE SCHEMA trap; CREATE TABLE trap.bait AS SELECT g AS id FROM generate_series(1, 100) g")
+    for function in ("array_to_string(int2vector, text) RETURNS text", "cardinality(regtype[]) RETURNS int"):      # what the server has takes any array: these fit better
+        shop.psql(f"CREATE FUNCTION trap.{function} LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$")
+    try:
+        shop.psql("SET search_path = trap; SELECT count(*) FROM bait, pg_sleep(1)")
+        r = report(watching)
+        assert r["error"] is None and "trapped" not in json.dumps(r), r
+        assert [q["why_no_plan"] for q in r["statements"] if "FROM bait," in q["text"]] == [""], r["statements"]
+    finally:
+        shop.psql("DROP SCHEMA trap CASCADE")
+
+
 def test_a_partitioned_table_is_analysed_as_a_whole_because_autovacuum_never_does(shop, make_homeostat):
     shop.psql("CREATE TABLE logged (day int, n int) PARTITION BY LIST (day); CREATE TABLE logged_1 PARTITION OF logged FOR VALUES IN (1); CREATE TABLE logged_2 PARTITION OF logged FOR VALUES IN (2)")
     shop.psql("CREATE INDEX logged_n ON logged (n); CREATE INDEX logged_n_again ON logged (n)")
