@@ -117,7 +117,7 @@ SELECT t.n - 1, c.oid, c.relname, i.indisunique OR i.indisprimary, con.oid IS NO
 -- name: survey_hop
 -- $1 column, $2 schema, $3 table, $4 most: the statement that counts different values by going from each to the next larger one, as many
 -- descents of an index as there are values. Tables that inherit from it have statistics and indexes of their own.
-SELECT format('WITH RECURSIVE hop AS (
+SELECT pg_catalog.format('WITH RECURSIVE hop AS (
                  (SELECT %1$I AS v FROM ONLY %2$I.%3$I WHERE %1$I IS NOT NULL ORDER BY %1$I LIMIT 1)
                  UNION ALL
                  SELECT (SELECT %1$I FROM ONLY %2$I.%3$I WHERE %1$I > hop.v ORDER BY %1$I LIMIT 1) FROM hop WHERE hop.v IS NOT NULL)
@@ -133,7 +133,7 @@ SELECT sum(s.total_exec_time) OVER (), s.queryid, left(s.query, 8400), s.calls, 
   FROM (SELECT q.queryid, min(q.query) AS query, sum(q.calls) AS calls, sum(q.total_exec_time + q.total_plan_time) AS total_exec_time, sum(q.rows) AS rows
           FROM pg_stat_statements q
          WHERE q.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND q.toplevel AND q.queryid IS NOT NULL
-           AND q.query ~* '^\s*((/\*.*?\*/|--[^\n]*\n)\s*)*(select|with|insert|update|delete|merge|values|table|\()' AND q.query !~ 'pg_catalog|pg_stat_|pg_settings|pg_advisory'
+           AND q.query ~* '^\s*((/\*.*?\*/|--[^\n]*\n)\s*)*(select|with|insert|update|delete|merge|values|table|\()' AND q.query !~ 'pg_catalog|pg_stat|pg_settings|pg_advisory|pg_control_|pg_extension|pg_db_role_setting|pg_backend_pid|hypopg|RECURSIVE hop AS'
          GROUP BY q.queryid) s
  ORDER BY s.total_exec_time DESC, s.queryid
  LIMIT $1::int;
