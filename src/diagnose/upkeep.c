@@ -159,7 +159,7 @@ static void idle_indexes(struct findings *f)
               s->standbys ? "; standbys follow this server, and each counts its own uses: look there too" : "",
               on_expression(x) ? "; it is on an expression, of which plans may use the statistics without using the index" : key);
         advise_drop(s, x, w);
-        if (s->standbys == 0 && !x->foreign_key)
+        if (s->standbys == 0 && !x->foreign_key && x->built_us > 0)   /* how old it is is known */
             offer_drop(s, x, w);
     }
 }

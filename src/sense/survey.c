@@ -219,19 +219,6 @@ static void take_keys(const struct survey *s, struct survey_index *x, const char
     json_decref(list);
 }
 
-/* "built by Homeostat at 2026-01-31T23:59:59.123Z, ...", as act/pg_index.c writes it. */
-static int64_t built_at(const char *comment)
-{
-    static const char before[] = "built by Homeostat at ";
-    char              when[32];
-    if (!comment || strncmp(comment, before, sizeof before - 1) != 0)
-        return 0;
-    comment += sizeof before - 1;
-    (void)snprintf(when, sizeof when, "%.*s", (int)strcspn(comment, ","), comment);
-    int64_t at = clock_parse(when);
-    return at > 0 ? at : 0;
-}
-
 static enum err look_indexes(struct surveyor *v, struct survey *s, const char *oids, struct fault *fault)
 {
     PGresult *r CLEANUP(pg_result_clear) = NULL;
@@ -250,7 +237,7 @@ static enum err look_indexes(struct surveyor *v, struct survey *s, const char *o
         *x = (struct survey_index){ .table = (int)whole(r, i, 0), .oid = whole(r, i, 1), .name = keep(s, r, i, 2), .unique = yes(r, i, 3), .constraint = yes(r, i, 4), .valid = yes(r, i, 5),
                                     .method = keep(s, r, i, 6), .keys = (int)whole(r, i, 7), .condition = keep(s, r, i, 10), .definition = keep(s, r, i, 11), .scans = number(r, i, 12),
                                     .bytes = number(r, i, 13), .building = yes(r, i, 14), .own_order = yes(r, i, 15), .attached = yes(r, i, 16), .foreign_key = keep(s, r, i, 17),
-                                    .built_us = built_at(pg_cell(r, i, 18)) };
+                                    .built_us = index_comment_time(pg_cell(r, i, 18)) };
         if (!x->name || !x->method || !x->definition)
             return no_memory(fault);
         x->special |= x->condition != NULL || strcmp(x->method, "btree") != 0;

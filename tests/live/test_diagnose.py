@@ -364,6 +364,9 @@ def test_an_invalid_index_is_told_and_a_role_that_may_not_read_is_told_what_it_l
     assert not any("superuser" in limit for limit in r["limits"]) and any("superuser" in limit for limit in report(watching)["limits"])
     assert all(not x["may_build"] for x in r["indexes"])
     assert not any("plan" in f for f in r["findings"])
+    assert not any("its own statements only" in limit for limit in r["limits"])
+    shop.psql("REVOKE pg_monitor FROM looker")
+    assert any("its own statements only" in limit and "GRANT pg_monitor TO looker" in limit for limit in report(h)["limits"])
 
 
 def test_the_command_tells_it_to_people_and_to_programs(watching, program):
