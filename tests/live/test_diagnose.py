@@ -140,6 +140,18 @@ def test_an_index_in_another_collation_is_no_double_and_stands_in_for_no_other(s
         shop.psql("DROP TABLE people")
 
 
+def test_a_column_of_bounded_text_gets_an_index_and_a_number_that_is_read_as_text_none(shop, watching):
+    shop.psql("CREATE TABLE parcels AS SELECT g AS id, md5(g::text)::varchar(40) AS name, 'x' AS note FROM generate_series(1, 40000) g")
+    shop.psql("VACUUM ANALYZE parcels")
+    try:
+        for i in range(50):
+            shop.psql("SELECT note FROM parcels WHERE name = %s", (str(i),))
+            shop.psql("SELECT note FROM parcels WHERE id::text = %s", (str(i),))
+        assert [columns for columns, _ in suggested(report(watching), "parcels")] == [["name"]]
+    finally:
+        shop.psql("DROP TABLE parcels")
+
+
 def test_statements_of_sessions_with_another_path_are_planned_where_their_names_mean_one_table_only(shop, watching):
     shop.psql('CREATE SCHEMA "The Farm"; CREATE SCHEMA a; CREATE SCHEMA b; CREATE TABLE a.twin (n int); CREATE TABLE b.twin (n int)')
     shop.psql('CREATE TABLE "The Farm".parcel AS SELECT g AS id FROM generate_series(1, 100) g')
