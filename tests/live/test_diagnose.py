@@ -232,6 +232,16 @@ def test_texts_of_megabytes_do_not_end_the_look_nor_the_program(make_homeostat):
         h.stop()
 
 
+def test_a_plan_of_half_a_megabyte_is_not_kept(shop, watching):
+    shop.psql("CREATE TABLE wide AS SELECT " + ", ".join(f"{i} AS column_{i}_{'x' * 40}" for i in range(50)))
+    try:
+        shop.psql("SELECT * FROM pg_sleep(1) " + " ".join(f"CROSS JOIN wide a{i}" for i in range(25)))      # each join shows every column it passes on
+        q = [q for q in report(watching)["statements"] if "CROSS JOIN wide" in q["text"]]
+        assert len(q) == 1 and "plan is longer" in q[0]["why_no_plan"], q
+    finally:
+        shop.psql("DROP TABLE wide")
+
+
 def test_an_extension_that_an_upgrade_left_old_is_told_with_what_mends_it(shop, make_homeostat):
     dsn = shop.create_database("elder")
     shop.psql("CREATE EXTENSION pg_stat_statements VERSION '1.8'", database="elder")
