@@ -300,7 +300,7 @@ static enum err explain_prepared(struct surveyor *v, json_t **plan, struct fault
         return e;
     if (pg_cell(x, 0, 0) && strlen(pg_cell(x, 0, 0)) > PLAN_TEXT_MAX)   /* thousands of partitions, most likely */
         return fail(fault, ERR_LIMIT, "its plan is longer than %d bytes", PLAN_TEXT_MAX);
-    json_t *all = pg_cell(x, 0, 0) ? json_loads(pg_cell(x, 0, 0), 0, NULL) : NULL;
+    json_t *all = pg_cell(x, 0, 0) ? json_loads(pg_cell(x, 0, 0), JSON_DECODE_INT_AS_REAL, NULL) : NULL;   /* rows of a join can be more than an integer holds */
     *plan = json_incref(json_object_get(json_array_get(all, 0), "Plan"));
     json_decref(all);
     return *plan ? OK : fail(fault, ERR_STATE, "its plan cannot be read");

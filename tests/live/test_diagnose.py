@@ -232,6 +232,16 @@ def test_texts_of_megabytes_do_not_end_the_look_nor_the_program(make_homeostat):
         h.stop()
 
 
+def test_a_plan_of_more_rows_than_an_integer_holds_is_read(shop, watching):
+    shop.psql("CREATE TABLE single AS SELECT 1 AS id")      # never analysed: taken for two thousand rows
+    try:
+        shop.psql("SELECT count(*) OVER () FROM pg_sleep(1) " + " ".join(f"CROSS JOIN single a{i}" for i in range(7)))
+        q = [q for q in report(watching)["statements"] if "CROSS JOIN single" in q["text"]]
+        assert len(q) == 1 and q[0]["why_no_plan"] == "", q
+    finally:
+        shop.psql("DROP TABLE single")
+
+
 def test_a_plan_of_half_a_megabyte_is_not_kept(shop, watching):
     shop.psql("CREATE TABLE wide AS SELECT " + ", ".join(f"{i} AS column_{i}_{'x' * 40}" for i in range(50)))
     try:
