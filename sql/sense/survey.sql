@@ -16,11 +16,16 @@ SELECT current_database(), current_user, current_setting('server_version_num')::
        pg_has_role('pg_read_all_stats', 'USAGE') AS all_stats, current_setting('is_superuser') = 'on' AS superuser;
 
 -- name: survey_path
--- Statements name tables as their sessions found them, and with which path is not known. Ours comes first, then the extensions that are asked,
--- public, and each schema none of whose tables has a namesake in another one: so no name means another table than it meant.
+-- While the look asks for itself: the path of our role, then the extensions that are asked.
 SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''),
          (SELECT string_agg(DISTINCT quote_ident(n.nspname), ', ') FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname IN ('pg_stat_statements', 'hypopg')),
-         'public',
+         'public'), false);
+
+-- name: survey_path_of_all
+-- While statements are planned. They name tables as their sessions found them, and with which path is not known: what was in the path is followed
+-- by each schema none of whose tables has a namesake in another one, so that no name means another table than it meant. Nothing of ours is asked
+-- with it that calls functions: one in such a schema that fits its arguments better than the server's own would be called instead, with our rights.
+SELECT set_config('search_path', concat_ws(', ', current_setting('search_path'),
          (SELECT string_agg(quote_ident(alone.nspname), ', ' ORDER BY alone.nspname)
             FROM (SELECT named.nspname, max(named.namesakes) AS most
                     FROM (SELECT n.nspname, count(*) OVER (PARTITION BY c.relname) AS namesakes
@@ -112,7 +117,7 @@ SELECT t.n - 1, c.oid, c.relname, i.indisunique OR i.indisprimary, con.oid IS NO
 -- name: survey_hop
 -- $1 column, $2 schema, $3 table, $4 most: the statement that counts different values by going from each to the next larger one, as many
 -- descents of an index as there are values. Tables that inherit from it have statistics and indexes of their own.
-SELECT format('WITH RECURSIVE hop AS (
+SELECT pg_catalog.format('WITH RECURSIVE hop AS (
                  (SELECT %1$I AS v FROM ONLY %2$I.%3$I WHERE %1$I IS NOT NULL ORDER BY %1$I LIMIT 1)
                  UNION ALL
                  SELECT (SELECT %1$I FROM ONLY %2$I.%3$I WHERE %1$I > hop.v ORDER BY %1$I LIMIT 1) FROM hop WHERE hop.v IS NOT NULL)
@@ -128,13 +133,13 @@ SELECT sum(s.total_exec_time) OVER (), s.queryid, left(s.query, 8400), s.calls, 
   FROM (SELECT q.queryid, min(q.query) AS query, sum(q.calls) AS calls, sum(q.total_exec_time + q.total_plan_time) AS total_exec_time, sum(q.rows) AS rows
           FROM pg_stat_statements q
          WHERE q.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND q.toplevel AND q.queryid IS NOT NULL
-           AND q.query ~* '^\s*((/\*.*?\*/|--[^\n]*\n)\s*)*(select|with|insert|update|delete|merge|values|table|\()' AND q.query !~ 'pg_catalog|pg_stat_|pg_settings|pg_advisory'
+           AND q.query ~* '^\s*((/\*.*?\*/|--[^\n]*\n)\s*)*(select|with|insert|update|delete|merge|values|table|\()' AND q.query !~ 'pg_catalog|pg_stat|pg_settings|pg_advisory|pg_control_|pg_extension|pg_db_role_setting|pg_backend_pid|hypopg|RECURSIVE hop AS'
          GROUP BY q.queryid) s
  ORDER BY s.total_exec_time DESC, s.queryid
  LIMIT $1::int;
 
 -- name: survey_parameters
-SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'homeostat_survey';
+SELECT pg_catalog.cardinality(parameter_types) FROM pg_catalog.pg_prepared_statements WHERE name = 'homeostat_survey';
 
 -- name: survey_hypothetical
 SELECT indexrelid FROM hypopg_create_index($1);

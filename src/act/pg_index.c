@@ -265,10 +265,10 @@ static enum err create(struct index_work *x, struct fault *fault)
     sql_identifier(&comment, x->step.def.schema);
     text_add(&comment, ".");
     sql_identifier(&comment, x->step.def.name);
-    char when[32];   /* the survey reads it: an index has to be some time old before it can be called unused */
-    text_printf(&comment, " IS 'built by Homeostat at %s, action %.60s'", clock_format(clock_wall_us(&clock_real), when, sizeof when),
-                x->w.c->action_id && !strpbrk(x->w.c->action_id, "'\\") ? x->w.c->action_id : "unknown");
-    struct fault why = { 0 };   /* for people; the name is what counts */
+    char said[INDEX_COMMENT_SIZE];   /* the survey reads it: an index has to be some time old before it can be called unused */
+    index_comment_write(clock_wall_us(&clock_real), x->w.c->action_id, said);
+    text_printf(&comment, " IS '%s'", said);
+    struct fault why = { 0 };   /* what says nothing is not dropped by itself */
     if (object_run(&x->w, comment.s, &why) != OK)
         pg_work_note(&x->w, "no comment on the index: %.200s", why.text);
     return OK;

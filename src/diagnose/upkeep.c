@@ -12,7 +12,7 @@ static const double idle_s = 86400, rows_min = 1000, bytes_min = 1 * MB;
 
 enum { FIRST_KIND = 201, KINDS = 9 };   /* of numbers */
 
-struct findings { const struct survey *s; struct finding *list; int n, max, of_kind[KINDS], left_out; };
+struct findings { const struct survey *s; struct finding *list; int n, max, of_kind[KINDS], left_out; bool first; };   /* first: it is the turn of what a case could mend */
 
 PRINTF(3, 4) static void write(char *out, size_t size, const char *format, ...)
 {
@@ -79,7 +79,7 @@ static void invalid_indexes(struct findings *f)
 {
     for (int i = 0; i < f->s->indexes; i++) {
         const struct survey_index *x = &f->s->index[i];
-        if (x->valid || f->s->table[x->table].kind == 'p')
+        if (x->valid || f->s->table[x->table].kind == 'p' || index_name_is_ours(x->name) != f->first)
             continue;
         struct finding *w = begin(f, 201, "invalid index", schema_of(f->s, x), x->name, x->bytes);
         if (x->building) {
@@ -150,7 +150,7 @@ static void idle_indexes(struct findings *f)
     for (int i = 0; i < s->indexes; i++) {
         const struct survey_index *x = &s->index[i];
         char key[200] = "";
-        if (!is_idle(s, x))
+        if (!is_idle(s, x) || index_name_is_ours(x->name) != f->first)
             continue;
         if (x->foreign_key)
             write(key, sizeof key, "; it begins with the columns of foreign key %.64s: without an index each row deleted where they point to reads all of this table", x->foreign_key);
@@ -159,7 +159,7 @@ static void idle_indexes(struct findings *f)
               s->standbys ? "; standbys follow this server, and each counts its own uses: look there too" : "",
               on_expression(x) ? "; it is on an expression, of which plans may use the statistics without using the index" : key);
         advise_drop(s, x, w);
-        if (s->standbys == 0 && !x->foreign_key)
+        if (s->standbys == 0 && !x->foreign_key && x->built_us > 0)   /* how old it is is known */
             offer_drop(s, x, w);
     }
 }
@@ -195,7 +195,7 @@ static void statistics(struct findings *f)
     for (int i = 0; i < f->s->tables; i++) {
         const struct survey_table *t = &f->s->table[i];
         double rows = rows_there(t);
-        if (rows < rows_min && !(t->bytes >= bytes_min))
+        if (t->ours != f->first || (rows < rows_min && !(t->bytes >= bytes_min)))
             continue;
         if (!any_analyzed(f->s, t) && (isnan(t->rows) || t->analyzed_us == 0)) {
             struct finding *w = stale(f, 205, "no statistics", t, rows);
@@ -281,10 +281,13 @@ static int by_number_and_weight(const void *a, const void *b)
 int diagnose_upkeep(const struct survey *s, struct finding *list, int max, int *left_out)
 {
     struct findings f = { .s = s, .list = list, .max = max };
-    invalid_indexes(&f);
+    for (int turn = 0; turn < 2; turn++) {   /* what strangers left lying about must not take the room of what is ours to mend */
+        f.first = turn == 0;
+        invalid_indexes(&f);
+        idle_indexes(&f);
+        statistics(&f);
+    }
     double_indexes(&f);
-    idle_indexes(&f);
-    statistics(&f);
     distinct_values(&f);
     qsort(list, (size_t)f.n, sizeof *list, by_number_and_weight);
     if (left_out)

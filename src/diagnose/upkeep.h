@@ -3,8 +3,8 @@
  * statistics that mislead the planner of queries.  Pure; one table, numbered like the symptoms (diagnose/symptom.h).
  *
  * A finding is told.  Steps that a case could carry out come only with refreshing statistics, and with dropping an index that
- * we have built ourselves: a leftover, or one that has been idle, for a day at least, on a server without standbys - they count
- * their own uses - and that no foreign key needs.
+ * we have built ourselves: a leftover, or one that says when it was built and has been idle since, for a day at least, on a
+ * server without standbys - they count their own uses - and that no foreign key needs.
  */
 #ifndef DIAGNOSE_UPKEEP_H
 #define DIAGNOSE_UPKEEP_H

@@ -146,7 +146,7 @@ static json_t *limits_json(const struct survey *s, int drawn, int left_out)
     if (s->has_statements && s->queries == 0)
         json_array_append_new(list, json_string("no statement of this database that reads or writes a table has been counted yet"));
     if (s->nested)
-        json_array_append_new(list, json_sprintf("%d statements that functions run were not looked at: what they take is in the statements that call them", s->nested));
+        json_array_append_new(list, json_sprintf("%d statements inside of others, most of them such that functions run, were not looked at: what they take is in the statements that call them", s->nested));
     if (s->denied)
         json_array_append_new(list, json_sprintf("%d of the %d heaviest statements could not be planned by the role %s, which may not read their tables (GRANT pg_read_all_data TO %s)",
                                                  s->denied, s->queries, s->role, s->role));
@@ -156,7 +156,7 @@ static json_t *limits_json(const struct survey *s, int drawn, int left_out)
     if (drawn == CANDIDATES_MAX)
         json_array_append_new(list, json_sprintf("there were more than %d index candidates: those of the heaviest statements were weighed", CANDIDATES_MAX));
     if (left_out)
-        json_array_append_new(list, json_sprintf("%d more findings are not told: of each kind there are the %d on the largest tables", left_out, FINDINGS_OF_KIND_MAX));
+        json_array_append_new(list, json_sprintf("%d more findings are not told: of each kind there are %d, first those that a case could mend, then those on the largest tables", left_out, FINDINGS_OF_KIND_MAX));
     if (partitioned)
         json_array_append_new(list, json_sprintf("%d tables are partitioned: indexes are suggested for single partitions at most, because over all of them none can be built beside running work", partitioned));
     if (held)

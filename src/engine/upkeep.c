@@ -138,10 +138,7 @@ static bool enough_history(struct engine *e, struct etarget *t, const json_t *pl
 {
     enum verify_class class;
     const char       *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
-    if (!method || !verify_class_parse(method, &class))
-        return true;
-    int needed = prove_history_needed(e, t, class);
-    return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);   /* more is never kept */
+    return !method || !verify_class_parse(method, &class) || t->histories >= prove_history_needed(e, t, class);
 }
 
 /* Nobody answered for a day: it is asked again, and not before the tuner has had its turn. */
@@ -180,10 +177,12 @@ enum err upkeep_tick(struct engine *e, struct etarget *t, bool *opened, struct f
     *opened = false;
     json_t *plan = upkeep_choose(e, t, report);
     enum err err = OK;
-    if (plan && !enough_history(e, t, plan)) {
+    bool waits = plan && !enough_history(e, t, plan);
+    if (waits)
         wait_for_history(e, t, now, opened);
-    } else if (plan) {
-        t->upkeep_patient_until_us = 0;
+    else
+        t->upkeep_patient_until_us = 0;   /* whatever waits next has patience of its own */
+    if (plan && !waits) {
         json_t *own = json_deep_copy(plan);
         if (is_action(own, "postgres.analyze"))
             t->analyze_again_us = now + ANALYZE_PAUSE_S * US_PER_S;

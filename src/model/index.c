@@ -1,6 +1,7 @@
 /* model/index.c - see index.h. */
 #include "model/index.h"
 
+#include "base/clock.h"
 #include "base/id.h"
 
 #include <ctype.h>
@@ -70,6 +71,25 @@ bool index_name_is_ours(const char *name)
     size_t n = strlen(name);
     return strncmp(name, PREFIX, strlen(PREFIX)) == 0 && n > strlen(PREFIX) + DIGITS + 1 && name[n - DIGITS - 1] == '_' &&
            strspn(name + n - DIGITS, "0123456789abcdef") == DIGITS;
+}
+
+static const char comment_begins[] = "built by Homeostat at ";
+
+void index_comment_write(int64_t built_us, const char *action, char out[INDEX_COMMENT_SIZE])
+{
+    char when[32];
+    (void)snprintf(out, INDEX_COMMENT_SIZE, "%s%s, action %.60s", comment_begins, clock_format(built_us, when, sizeof when), action && !strpbrk(action, "'\\") ? action : "unknown");
+}
+
+int64_t index_comment_time(const char *comment)
+{
+    char when[32];
+    if (!comment || strncmp(comment, comment_begins, sizeof comment_begins - 1) != 0)
+        return 0;
+    comment += sizeof comment_begins - 1;
+    (void)snprintf(when, sizeof when, "%.*s", (int)strcspn(comment, ","), comment);
+    int64_t at = clock_parse(when);
+    return at > 0 ? at : 0;
 }
 
 bool index_def_same(const struct index_def *a, const struct index_def *b)

@@ -18,8 +18,9 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
-enum { INDEX_NAME_SIZE = 64 /* PostgreSQL's own bound */, INDEX_COLUMNS_MAX = 8, INDEX_INCLUDE_MAX = 8, INDEX_LOCK_DEFAULT_S = 60, INDEX_LOCK_MAX_S = 3600 };
+enum { INDEX_NAME_SIZE = 64 /* PostgreSQL's own bound */, INDEX_COLUMNS_MAX = 8, INDEX_INCLUDE_MAX = 8, INDEX_LOCK_DEFAULT_S = 60, INDEX_LOCK_MAX_S = 3600, INDEX_COMMENT_SIZE = 160 };
 
 struct index_column { char name[INDEX_NAME_SIZE]; bool descending; };
 
@@ -49,6 +50,9 @@ void index_name_make(struct index_def *d);
 bool index_name_fits(const struct index_def *d);
 /* Looks like one of ours; what it is on has to be looked at. */
 bool index_name_is_ours(const char *name);
+/* What is written on an index of ours: "built by Homeostat at 2026-01-31T23:59:59.123Z, action 7". When an index was built, the server does not say. */
+void    index_comment_write(int64_t built_us, const char *action, char out[INDEX_COMMENT_SIZE]);
+int64_t index_comment_time(const char *comment);   /* 0: it does not say */
 /* The same columns in the same order, whatever the name. */
 bool index_def_same(const struct index_def *a, const struct index_def *b);
 

@@ -219,19 +219,6 @@ static void take_keys(const struct survey *s, struct survey_index *x, const char
     json_decref(list);
 }
 
-/* "built by Homeostat at 2026-01-31T23:59:59.123Z, ...", as act/pg_index.c writes it. */
-static int64_t built_at(const char *comment)
-{
-    static const char before[] = "built by Homeostat at ";
-    char              when[32];
-    if (!comment || strncmp(comment, before, sizeof before - 1) != 0)
-        return 0;
-    comment += sizeof before - 1;
-    (void)snprintf(when, sizeof when, "%.*s", (int)strcspn(comment, ","), comment);
-    int64_t at = clock_parse(when);
-    return at > 0 ? at : 0;
-}
-
 static enum err look_indexes(struct surveyor *v, struct survey *s, const char *oids, struct fault *fault)
 {
     PGresult *r CLEANUP(pg_result_clear) = NULL;
@@ -250,7 +237,7 @@ static enum err look_indexes(struct surveyor *v, struct survey *s, const char *o
         *x = (struct survey_index){ .table = (int)whole(r, i, 0), .oid = whole(r, i, 1), .name = keep(s, r, i, 2), .unique = yes(r, i, 3), .constraint = yes(r, i, 4), .valid = yes(r, i, 5),
                                     .method = keep(s, r, i, 6), .keys = (int)whole(r, i, 7), .condition = keep(s, r, i, 10), .definition = keep(s, r, i, 11), .scans = number(r, i, 12),
                                     .bytes = number(r, i, 13), .building = yes(r, i, 14), .own_order = yes(r, i, 15), .attached = yes(r, i, 16), .foreign_key = keep(s, r, i, 17),
-                                    .built_us = built_at(pg_cell(r, i, 18)) };
+                                    .built_us = index_comment_time(pg_cell(r, i, 18)) };
         if (!x->name || !x->method || !x->definition)
             return no_memory(fault);
         x->special |= x->condition != NULL || strcmp(x->method, "btree") != 0;
@@ -313,7 +300,7 @@ static enum err explain_prepared(struct surveyor *v, json_t **plan, struct fault
         return e;
     if (pg_cell(x, 0, 0) && strlen(pg_cell(x, 0, 0)) > PLAN_TEXT_MAX)   /* thousands of partitions, most likely */
         return fail(fault, ERR_LIMIT, "its plan is longer than %d bytes", PLAN_TEXT_MAX);
-    json_t *all = pg_cell(x, 0, 0) ? json_loads(pg_cell(x, 0, 0), 0, NULL) : NULL;
+    json_t *all = pg_cell(x, 0, 0) ? json_loads(pg_cell(x, 0, 0), JSON_DECODE_INT_AS_REAL, NULL) : NULL;   /* rows of a join can be more than an integer holds */
     *plan = json_incref(json_object_get(json_array_get(all, 0), "Plan"));
     json_decref(all);
     return *plan ? OK : fail(fault, ERR_STATE, "its plan cannot be read");
@@ -345,6 +332,8 @@ static enum err look_statements(struct surveyor *v, struct survey *s, struct fau
     enum err e = allow(v, CATALOGUE_MS, fault);
     if (e == OK)
         e = ask(v, sql_survey_statements, 1, (const char *[]){ most }, &r, fault);
+    if (e == OK)
+        e = run(v, sql_survey_path_of_all, fault);
     if (e == OK)
         e = allow(v, STATEMENT_MS, fault);
     if (e != OK)

@@ -313,6 +313,24 @@ def test_another_build_on_the_server_is_waited_for(actor):
     assert actor.probe(index_step("orders", ["customer"]))["ok"]
 
 
+def test_a_build_in_another_database_is_not_said_to_be_of_a_table_of_this_one(actor):
+    actor.pg.psql(f"CREATE DATABASE twin TEMPLATE {actor.pg.database}", database="template1")      # its tables have the same numbers
+    writer, other = actor.pg.connect(database="twin"), actor.pg.connect(database="twin")
+    writer.autocommit = False
+    writer.cursor().execute("UPDATE orders SET state = 1 WHERE id = 1")
+    thread = threading.Thread(target=lambda: other.cursor().execute("CREATE INDEX CONCURRENTLY there ON orders (state)"))
+    thread.start()
+    try:
+        until(lambda: actor.pg.value("SELECT count(*) FROM pg_stat_progress_create_index") == 1)
+        answer = refused(actor, index_step("orders", ["customer"]))
+        assert answer["code"] == "BUSY" and re.search(r"database twin, table \d+\)", answer["text"]), answer
+    finally:
+        writer.close()
+        thread.join()
+        other.close()
+        actor.pg.psql("DROP DATABASE twin WITH (FORCE)")
+
+
 # ---- statistics ----------------------------------------------------------------------------------------------------------
 
 

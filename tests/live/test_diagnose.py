@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -11,6 +12,7 @@ import time
 import pytest
 from act_client import index_step
 from cluster import Cluster, pg_bin
+from conftest import ROOT
 from homeostat import POLICY, Homeostat, Refused
 
 AUTO = "indexes: { build: auto, drop: auto, analyze: auto, cpu_max: 100% }\n"
@@ -138,6 +140,18 @@ def test_an_index_in_another_collation_is_no_double_and_stands_in_for_no_other(s
         shop.psql("DROP TABLE people")
 
 
+def test_a_column_of_bounded_text_gets_an_index_and_a_number_that_is_read_as_text_none(shop, watching):
+    shop.psql("CREATE TABLE parcels AS SELECT g AS id, md5(g::text)::varchar(40) AS name, 'x' AS note FROM generate_series(1, 40000) g")
+    shop.psql("VACUUM ANALYZE parcels")
+    try:
+        for i in range(50):
+            shop.psql("SELECT note FROM parcels WHERE name = %s", (str(i),))
+            shop.psql("SELECT note FROM parcels WHERE id::text = %s", (str(i),))
+        assert [columns for columns, _ in suggested(report(watching), "parcels")] == [["name"]]
+    finally:
+        shop.psql("DROP TABLE parcels")
+
+
 def test_statements_of_sessions_with_another_path_are_planned_where_their_names_mean_one_table_only(shop, watching):
     shop.psql('CREATE SCHEMA "The Farm"; CREATE SCHEMA a; CREATE SCHEMA b; CREATE TABLE a.twin (n int); CREATE TABLE b.twin (n int)')
     shop.psql('CREATE TABLE "The Farm".parcel AS SELECT g AS id FROM generate_series(1, 100) g')
@@ -150,6 +164,19 @@ def test_statements_of_sessions_with_another_path_are_planned_where_their_names_
         assert any("search_path" in limit for limit in r["limits"]), r["limits"]
     finally:
         shop.psql('DROP SCHEMA "The Farm", a, b CASCADE')
+
+
+def test_functions_in_schemas_where_names_are_looked_for_are_not_called_by_the_look(shop, watching):
+    shop.psql("CREATE SCHEMA trap; CREATE TABLE trap.bait AS SELECT g AS id FROM generate_series(1, 100) g")
+    for function in ("array_to_string(int2vector, text) RETURNS text", "cardinality(regtype[]) RETURNS int"):      # what the server has takes any array: these fit better
+        shop.psql(f"CREATE FUNCTION trap.{function} LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$")
+    try:
+        shop.psql("SET search_path = trap; SELECT count(*) FROM bait, pg_sleep(1)")
+        r = report(watching)
+        assert r["error"] is None and "trapped" not in json.dumps(r), r
+        assert [q["why_no_plan"] for q in r["statements"] if "FROM bait," in q["text"]] == [""], r["statements"]
+    finally:
+        shop.psql("DROP SCHEMA trap CASCADE")
 
 
 def test_a_partitioned_table_is_analysed_as_a_whole_because_autovacuum_never_does(shop, make_homeostat):
@@ -189,6 +216,40 @@ def test_a_statement_with_a_text_without_end_is_told_in_brief_and_not_planned(sh
     shop.psql("SELECT count(*) FROM pg_sleep(1), customer WHERE " + " AND ".join(f"id <> {i}" for i in range(2000)))
     q = [q for q in report(watching)["statements"] if "FROM pg_sleep($1), customer" in q["text"]]
     assert len(q) == 1 and len(q[0]["text"]) <= 303 and "longer than" in q[0]["why_no_plan"], q
+
+
+def test_texts_of_megabytes_do_not_end_the_look_nor_the_program(make_homeostat):
+    long = "x" * 8_000_000
+    with Cluster(settings={"shared_preload_libraries": "pg_stat_statements"}) as pg:
+        pg.psql("CREATE EXTENSION pg_stat_statements; CREATE TABLE customer (id int)")
+        for columns in range(1, 11):       # so many different statements, which are more together than a look has room for
+            pg.psql(f"SELECT {', '.join(['id'] * columns)} FROM customer WHERE id = 1 /* {long} */")
+        h = make_homeostat(pg, mode="watch", restart=False).start()
+        h.wait_facts()
+        r = report(h)
+        assert r["error"] is None and len([q for q in r["statements"] if "longer than" in q["why_no_plan"]]) == 10, r["statements"]
+        assert report(h)["error"] is None       # it is there, and looks again
+        h.stop()
+
+
+def test_a_plan_of_more_rows_than_an_integer_holds_is_read(shop, watching):
+    shop.psql("CREATE TABLE single AS SELECT 1 AS id")      # never analysed: taken for two thousand rows
+    try:
+        shop.psql("SELECT count(*) OVER () FROM pg_sleep(1) " + " ".join(f"CROSS JOIN single a{i}" for i in range(7)))
+        q = [q for q in report(watching)["statements"] if "CROSS JOIN single" in q["text"]]
+        assert len(q) == 1 and q[0]["why_no_plan"] == "", q
+    finally:
+        shop.psql("DROP TABLE single")
+
+
+def test_a_plan_of_half_a_megabyte_is_not_kept(shop, watching):
+    shop.psql("CREATE TABLE wide AS SELECT " + ", ".join(f"{i} AS column_{i}_{'x' * 40}" for i in range(50)))
+    try:
+        shop.psql("SELECT * FROM pg_sleep(1) " + " ".join(f"CROSS JOIN wide a{i}" for i in range(25)))      # each join shows every column it passes on
+        q = [q for q in report(watching)["statements"] if "CROSS JOIN wide" in q["text"]]
+        assert len(q) == 1 and "plan is longer" in q[0]["why_no_plan"], q
+    finally:
+        shop.psql("DROP TABLE wide")
 
 
 def test_an_extension_that_an_upgrade_left_old_is_told_with_what_mends_it(shop, make_homeostat):
@@ -263,6 +324,55 @@ def test_a_session_that_a_pooler_lends_is_not_made_read_only_for_whoever_has_it_
     assert "pooler" in r["error"] and "dsn" in r["hint"], r
 
 
+def asked(name, *values):
+    """What one of the look's questions answers, by column."""
+    with open(os.path.join(ROOT, "sql", "sense", "survey.sql"), encoding="utf-8") as f:
+        parts = re.split(r"^-- name: (\w+)$", f.read(), flags=re.M)
+    sql = dict(zip(parts[1::2], parts[2::2]))[name].strip().rstrip(";")
+    return f"PREPARE asked AS {sql}", "EXECUTE asked (" + ", ".join(values) + ")"
+
+
+def test_of_indexes_the_look_asks_what_they_are_needed_for_besides_and_what_their_parts_are_used_for(shop):
+    shop.psql("CREATE TABLE owner (a int, b int, PRIMARY KEY (a, b)); CREATE TABLE owned (x int, a int, b int, CONSTRAINT belongs FOREIGN KEY (a, b) REFERENCES owner)")
+    shop.psql("CREATE INDEX owned_ba ON owned (b, a); CREATE INDEX owned_bax ON owned (b, a, x); CREATE INDEX owned_a ON owned (a); CREATE INDEX owned_xab ON owned (x, a, b)")
+    shop.psql("CREATE INDEX owned_part ON owned (a, b) WHERE x = 1; COMMENT ON INDEX owned_a IS 'so it was said'")
+    shop.psql("CREATE TABLE cut (n int) PARTITION BY LIST (n); CREATE TABLE cut_1 PARTITION OF cut FOR VALUES IN (1) PARTITION BY LIST (n); CREATE TABLE cut_1_1 PARTITION OF cut_1 FOR VALUES IN (1)")
+    shop.psql("INSERT INTO cut SELECT 1 FROM generate_series(1, 5000); CREATE INDEX cut_n ON cut (n); ANALYZE cut")
+    try:
+        shop.psql("SET enable_seqscan = off; SELECT count(*) FROM cut WHERE n = 1")
+        prepare, execute = asked("survey_indexes", "100", "ARRAY['owned'::regclass, 'cut'::regclass, 'cut_1_1'::regclass]::oid[]")
+
+        def rows():
+            c = shop.connect()
+            with c.cursor() as cursor:
+                cursor.execute(prepare)
+                cursor.execute(execute)
+                found = {row[2]: row for row in cursor.fetchall()}
+            c.close()
+            return found
+        seen = rows()
+        assert {name: seen[name][17] for name in seen if name.startswith("owned")} == {"owned_ba": "belongs", "owned_bax": "belongs", "owned_a": None, "owned_xab": None, "owned_part": None}
+        assert seen["owned_a"][18] == "so it was said" and not seen["owned_a"][16]
+        part = next(name for name in seen if name.startswith("cut_1_1"))
+        assert seen[part][16] and not seen["cut_n"][16]
+        deadline = time.monotonic() + 30
+        while rows()["cut_n"][12] != 1:        # counted in the part of a part
+            assert time.monotonic() < deadline, rows()["cut_n"]
+            time.sleep(0.2)
+        assert seen["cut_n"][13] >= 8192
+    finally:
+        shop.psql("DROP TABLE owned, owner, cut")
+
+
+def test_different_values_are_counted_in_the_table_itself_as_its_statistics_are(shop, watching):
+    shop.psql("CREATE TABLE parent AS SELECT g % 10 AS v FROM generate_series(1, 20000) g; CREATE INDEX parent_v ON parent (v); CREATE TABLE child () INHERITS (parent)")
+    shop.psql("INSERT INTO child SELECT g FROM generate_series(1, 2000) g; CREATE INDEX child_v ON child (v); ANALYZE parent; ANALYZE child")
+    try:
+        assert "public.parent" not in told(report(watching), 209)
+    finally:
+        shop.psql("DROP TABLE parent CASCADE")
+
+
 def test_the_look_changes_nothing_and_leaves_no_session_behind(shop, watching):
     def state():
         return shop.psql("SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1")
@@ -286,6 +396,9 @@ def test_an_invalid_index_is_told_and_a_role_that_may_not_read_is_told_what_it_l
     assert not any("superuser" in limit for limit in r["limits"]) and any("superuser" in limit for limit in report(watching)["limits"])
     assert all(not x["may_build"] for x in r["indexes"])
     assert not any("plan" in f for f in r["findings"])
+    assert not any("its own statements only" in limit for limit in r["limits"])
+    shop.psql("REVOKE pg_monitor FROM looker")
+    assert any("its own statements only" in limit and "GRANT pg_monitor TO looker" in limit for limit in report(h)["limits"])
 
 
 def test_the_command_tells_it_to_people_and_to_programs(watching, program):

@@ -14,7 +14,7 @@ static struct finding       list[FINDINGS_MAX];
 
 static void fresh(void)
 {
-    s = (struct survey){ .table = table, .column = column, .index = index_, .tables = 1, .columns = 3, .stats_s = 10 * 86400.0, .load_ms = (double)NAN, .statements_s = (double)NAN };
+    s = (struct survey){ .table = table, .column = column, .index = index_, .tables = 1, .columns = 3, .taken_us = INT64_C(1800000000) * 1000000, .stats_s = 10 * 86400.0, .load_ms = (double)NAN, .statements_s = (double)NAN };
     table[0] = (struct survey_table){ .schema = "public", .name = "orders", .kind = 'r', .ours = true, .rows = 1e5, .live_rows = 1e5, .bytes = 1e7, .modified = 10, .analyze_at = 10050,
                                       .analyzed_us = 1, .columns = 3 };
     for (int i = 0; i < 3; i++)
@@ -150,6 +150,7 @@ static struct survey_index *add_ours(void)
     index_name_make(&d);
     struct survey_index *x = add(d.name, 1, 0, 0);
     x->scans = 0;
+    x->built_us = 1;
     return x;
 }
 
@@ -165,6 +166,9 @@ static void an_idle_index_of_ours_is_offered_to_be_dropped_only_where_nothing_el
     x->foreign_key = "orders_customer_fkey";
     assert_false(look(204, 1)->drop);
     assert_non_null(strstr(look(204, 1)->text, "orders_customer_fkey"));
+    x->foreign_key = NULL;
+    x->built_us = 0;   /* whoever built it was killed before that was said on it: it may be minutes old */
+    assert_false(look(204, 1)->drop);
 }
 
 static void an_index_of_ours_that_was_built_today_is_not_called_unused(void **state)
@@ -172,7 +176,6 @@ static void an_index_of_ours_that_was_built_today_is_not_called_unused(void **st
     (void)state;
     fresh();
     struct survey_index *x = add_ours();
-    s.taken_us = INT64_C(1800000000) * 1000000;
     x->built_us = s.taken_us - INT64_C(86399) * 1000000;
     look(204, 0);
     x->built_us -= 2 * 1000000;
@@ -245,6 +248,7 @@ static void a_partitioned_table_that_was_never_analysed_is_told_because_nothing_
     for (int i = 0; i < 3; i++)
         column[i].analyzed = true;
     table[0].rows = 100;
+    table[0].modified = 30000;   /* of these its partitions tell */
     assert_int_equal(diagnose_upkeep(&s, list, FINDINGS_MAX, NULL), 0);
 }
 
@@ -301,9 +305,24 @@ static void names_as_long_and_as_odd_as_postgresql_takes_them_are_said_whole(voi
         sql_identifier(&t, long_table);
     }
     assert_string_equal(f.advice, t.s);
+    for (int k = 0; k < 3; k++) {   /* of the statement told, too: names are not cut within a character */
+        text_clear(&t);
+        sql_identifier(&t, long_column[k]);
+        assert_non_null(strstr(f.text, t.s));
+    }
     assert_non_null(strstr(f.text, "depend on each other"));
     column[1].counted = 51;
-    assert_non_null(strstr(look(209, 1)->advice, " SET STATISTICS 1000"));
+    const struct finding *w = look(209, 1);
+    assert_non_null(strstr(w->text, long_column[1]));
+    text_clear(&t);
+    text_add(&t, "ALTER TABLE ");
+    sql_identifier(&t, long_table);
+    text_add(&t, ".");
+    sql_identifier(&t, long_table);
+    text_add(&t, " ALTER COLUMN ");
+    sql_identifier(&t, long_column[1]);
+    text_add(&t, " SET STATISTICS 1000");
+    assert_non_null(strstr(w->advice, t.s));
 }
 
 static void what_is_unknown_complains_of_nothing(void **state)
@@ -340,6 +359,38 @@ static void many_of_one_kind_leave_room_for_the_others_and_are_counted(void **st
     assert_int_equal(list[FINDINGS_OF_KIND_MAX].number, 206);
 }
 
+static void what_a_case_could_mend_is_told_before_any_number_of_what_none_could(void **state)
+{
+    (void)state;
+    static struct survey_index many[FINDINGS_OF_KIND_MAX + 1];
+    static struct survey_table tables[FINDINGS_OF_KIND_MAX + 1];
+    fresh();
+    struct survey_index *ours = add_ours();
+    for (int i = 0; i <= FINDINGS_OF_KIND_MAX; i++) {   /* ours comes last, as what lies on the smallest table does */
+        many[i] = *ours;
+        tables[i] = table[0];
+        tables[i].modified = 30000;
+        tables[i].ours = i == FINDINGS_OF_KIND_MAX;
+        many[i].table = i;
+        many[i].name = tables[i].ours ? ours->name : "stranger";
+    }
+    s.index = many;
+    s.table = tables;
+    s.indexes = s.tables = FINDINGS_OF_KIND_MAX + 1;
+    for (int invalid = 0; invalid < 2; invalid++) {
+        int drops = 0, refreshes = 0, n = diagnose_upkeep(&s, list, FINDINGS_MAX, NULL);
+        assert_int_equal(n, 2 * FINDINGS_OF_KIND_MAX);
+        for (int i = 0; i < n; i++) {
+            drops += list[i].drop;
+            refreshes += list[i].refresh;
+        }
+        assert_int_equal(drops, 1);
+        assert_int_equal(refreshes, 1);
+        for (int i = 0; i <= FINDINGS_OF_KIND_MAX; i++)
+            many[i].valid = false;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +412,7 @@ int main(void)
         cmocka_unit_test(what_is_unknown_complains_of_nothing),
         cmocka_unit_test(more_findings_than_there_is_room_for_are_cut_off),
         cmocka_unit_test(many_of_one_kind_leave_room_for_the_others_and_are_counted),
+        cmocka_unit_test(what_a_case_could_mend_is_told_before_any_number_of_what_none_could),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

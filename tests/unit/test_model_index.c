@@ -87,6 +87,21 @@ static void what_a_step_must_not_be_is_refused_with_its_member(void **state)
     }
 }
 
+static void when_an_index_was_built_is_read_back_from_what_is_written_on_it(void **state)
+{
+    (void)state;
+    char          said[INDEX_COMMENT_SIZE];
+    const int64_t when = INT64_C(1769903999123000);
+    index_comment_write(when, "7", said);
+    assert_string_equal(said, "built by Homeostat at 2026-01-31T23:59:59.123Z, action 7");
+    assert_true(index_comment_time(said) == when);
+    index_comment_write(when, "it's", said);   /* it goes into quotes */
+    assert_true(index_comment_time(said) == when && !strchr(said, '\''));
+    static const char *const others[] = { "built by Homeostat, action 7", "built by Homeostat at noon, action 7", "built by Homeostat at ", "for the nightly job", "", NULL };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_true(index_comment_time(others[i]) == 0);
+}
+
 static void the_size_of_an_index_is_estimated_and_unknown_stays_unknown(void **state)
 {
     (void)state;
@@ -103,6 +118,7 @@ int main(void)
         cmocka_unit_test(long_and_odd_names_still_fit_what_postgresql_takes),
         cmocka_unit_test(a_step_survives_the_way_to_json_and_back),
         cmocka_unit_test(what_a_step_must_not_be_is_refused_with_its_member),
+        cmocka_unit_test(when_an_index_was_built_is_read_back_from_what_is_written_on_it),
         cmocka_unit_test(the_size_of_an_index_is_estimated_and_unknown_stays_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

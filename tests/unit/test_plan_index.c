@@ -182,6 +182,25 @@ static void a_table_that_is_joined_by_its_key_gets_an_index_for_what_it_is_filte
     assert_string_equal(columns_of(&list[0]), "customer");   /* by its key a row is found already */
 }
 
+static void what_a_join_finds_by_a_unique_index_is_not_drawn_again_with_more_columns(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {   /* by the key of the table; by a unique index that a constant completes */
+        fresh();
+        index_[1] = (struct survey_index){ .table = 0, .name = "x", .definition = "", .method = "btree", .unique = true, .valid = true, .keys = 2, .key = { CUSTOMER, STATE } };
+        s.indexes = 1 + i;
+        s.has_hypopg = true;
+        char plan[500];
+        (void)snprintf(plan, sizeof plan, "{'Node Type':'Hash Join','Hash Cond':'(s.a = o.%s)','Total Cost':30000,'Plans':[{'Node Type':'Seq Scan','Schema':'public','Relation Name':'small','Alias':'s'},"
+                       "{'Node Type':'Hash','Plans':[" SCAN("o", "'Output':['o.note'],'Filter':'((o.%s = $1) AND (o.placed > $2))'") "]}]}", i ? "customer" : "id", i ? "state" : "customer");
+        ask(plan, 50000, NULL);
+        int n = draw();
+        assert_true(n > 0);
+        for (int k = 0; k < n; k++)
+            assert_int_not_equal(list[k].key[0], i ? CUSTOMER : ID);
+    }
+}
+
 static void a_unique_index_does_not_find_what_is_null_or_any_of_a_list(void **state)
 {
     (void)state;
@@ -436,6 +455,7 @@ int main(void)
         cmocka_unit_test(equality_comes_first_then_a_range_or_the_order_wanted),
         cmocka_unit_test(join_columns_are_tried_like_equality),
         cmocka_unit_test(a_table_that_is_joined_by_its_key_gets_an_index_for_what_it_is_filtered_by),
+        cmocka_unit_test(what_a_join_finds_by_a_unique_index_is_not_drawn_again_with_more_columns),
         cmocka_unit_test(a_unique_index_does_not_find_what_is_null_or_any_of_a_list),
         cmocka_unit_test(what_is_there_already_is_not_drawn),
         cmocka_unit_test(unselective_columns_unsortable_ones_and_partitioned_tables_get_no_index),
