@@ -8,6 +8,7 @@ Started as root it runs as the user postgres, in a folder which that user can re
 folder and what `settings` says is as initdb leaves it, so that tests of knobs meet the defaults.
 """
 import atexit
+import contextlib
 import ctypes
 import glob
 import os
@@ -160,6 +161,23 @@ class Cluster:
             except OSError:
                 pass
         return found
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """The whole server stopped by SIGSTOP while the block runs: the postmaster first, so that it starts nothing meanwhile."""
+        postmaster, stopped = self.pid(), []
+        try:
+            os.kill(postmaster, signal.SIGSTOP)
+            stopped.append(postmaster)
+            for pid in self.children(postmaster):
+                with contextlib.suppress(ProcessLookupError):      # it came to its end by itself just now
+                    os.kill(pid, signal.SIGSTOP)
+                    stopped.append(pid)
+            yield
+        finally:
+            for pid in reversed(stopped):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     # -- talking to it -----------------------------------------------------------------------------------------------
 

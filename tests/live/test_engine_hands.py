@@ -152,17 +152,11 @@ def test_a_server_that_freezes_is_neither_success_nor_failure_and_is_waited_for(
     h.start()
     case = h.propose(plan("bgwriter_lru_maxpages", "100", "150", method="readback", watch_s=3))
     h.wait(case, lambda c: c["phase"] == "watching")
-    frozen = [server.pid(), *server.children(server.pid())]
-    for pid in frozen:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with server.frozen():
         h.until(lambda: h.seen()["up"] is None and "frozen" in (h.seen()["trouble"] or ""), "it is unknown whether it is up")
         time.sleep(4)      # longer than the watch: no data is not success
         assert h.case(case)["phase"] == "watching"
         assert h.metric('homeostat_target_up{target="pg"}') is None
-    finally:
-        for pid in frozen:
-            os.kill(pid, signal.SIGCONT)
     assert h.wait_proven(case)["phase"] == "done"
     assert entries(server) == {"bgwriter_lru_maxpages": "150"}
 

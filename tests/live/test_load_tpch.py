@@ -290,15 +290,9 @@ def test_the_end_of_a_run_stops_the_query_on_the_server_too(loaded, spawn, drive
 def test_a_server_that_stands_still_does_not_hold_the_end_of_a_run(loaded, background):
     run = background("--bench", "tpch", "--test", "loop", "--duration", "0", "--grace", "0")
     wait_until(lambda: run.latency()["queries"] > 0)
-    stopped = [pid for pid, in loaded.psql("SELECT pid FROM pg_stat_activity WHERE application_name = 'homeostat-load'")] + [loaded.pid()]
-    for pid in stopped:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with loaded.frozen():
         run.process.send_signal(signal.SIGINT)
         found, _ = run.finish(timeout_s=60)
-    finally:
-        for pid in reversed(stopped):
-            os.kill(pid, signal.SIGCONT)
     assert found[-1]["type"] == "summary" and found[-1]["interrupted"]
     wait_until(lambda: loaded.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'homeostat-load'") == 0)
 
