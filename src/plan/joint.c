@@ -99,47 +99,56 @@ static double left_to_win(const struct scene *s)
     return left;
 }
 
-static enum err ask(const struct planner_told *told, int n, uint64_t seed, bool ppo, const struct planner_view *view, struct proposal *out, struct fault *fault)
+static enum err ask_all(struct scene *s, bool ppo, struct proposal *out, struct fault *fault)
 {
     static const uint64_t golden = UINT64_C(0x9e3779b97f4a7c15);
-    enum err e = proposers_may(view, fault);
-    if (e != OK)
-        return e;
-    struct scene    s;
     struct proposal rule[ARM_COUNT];
     bool            may[ARM_COUNT], ready[ARM_COUNT] = { false }, news = false;
-    scene_init(&s, view, told, n, seed);
-    if (ask_arm(&s, ARM_NONE, true, out))
+    if (ask_arm(s, ARM_NONE, true, out))
         return OK;
     for (int a = 0; a < ARM_COUNT; a++) {
         may[a] = ppo || a != ARM_PPO;
-        ready[a] = is_rule(a) && ask_arm(&s, (enum arm)a, false, &rule[a]);
+        ready[a] = is_rule(a) && ask_arm(s, (enum arm)a, false, &rule[a]);
         news = news || ready[a];
     }
-    double left = news ? (double)NAN : left_to_win(&s);
-    if (left < view->bounds->gain_min) {
+    double left = news ? (double)NAN : left_to_win(s);
+    if (left < s->view->bounds->gain_min) {
         *out = (struct proposal){ 0 };
-        (void)fail(fault, ERR_MISSING, "nothing is left to win here: at most %+.1f %% with 95 %% confidence is believed to be left in any one parameter after %d trials", 100 * left, scene_told_here(&s));
+        (void)fail(fault, ERR_MISSING, "nothing is left to win here: at most %+.1f %% with 95 %% confidence is believed to be left in any one parameter after %d trials", 100 * left, scene_told_here(s));
         fail_hint(fault, "when the load changes it is looked at again");
         return ERR_MISSING;
     }
-    struct math_credit c = credit_of(told, n);
+    struct math_credit c = credit_of(s->told, s->tolds);
     struct rand        r;
-    rand_seed(&r, seed ^ ((uint64_t)n * golden));
-    s.second_try = true;
+    rand_seed(&r, s->seed ^ ((uint64_t)s->tolds * golden));
+    s->second_try = true;
     for (int a; (a = math_credit_choose(&c, may, &r)) >= 0; may[a] = false) {
         if (ready[a])
             *out = rule[a];
-        if (ready[a] || ask_arm(&s, (enum arm)a, false, out))
+        if (ready[a] || ask_arm(s, (enum arm)a, false, out))
             return OK;
     }
     *out = (struct proposal){ 0 };
-    (void)proposers_exhausted(&s, fault);
+    (void)proposers_exhausted(s, fault);
     if (!isnan(left)) {
         size_t used = strlen(fault->text);
         (void)snprintf(fault->text + used, sizeof fault->text - used, "; at most %+.1f %% with 95 %% confidence is believed to be left in any one parameter", 100 * left);
     }
     return ERR_MISSING;
+}
+
+static enum err ask(const struct planner_told *told, int n, uint64_t seed, bool ppo, const struct planner_view *view, struct proposal *out, struct fault *fault)
+{
+    struct scene s;
+    enum err     e = proposers_may(view, fault);
+    if (e != OK)
+        return e;
+    scene_init(&s, view, told, n, seed);
+    e = warm_open(&s, fault);
+    if (e == OK)
+        e = ask_all(&s, ppo, out, fault);
+    warm_close(&s);
+    return e;
 }
 
 static enum err joint_ask(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view, struct proposal *out, struct fault *fault)

@@ -13,20 +13,29 @@ static bool ask_pass(const struct scene *s, bool late, struct proposal *out)
     return false;
 }
 
-static enum err ladder_ask(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view, struct proposal *out, struct fault *fault)
+static enum err ask_passes(struct scene *s, struct proposal *out, struct fault *fault)
 {
-    enum err e = proposers_may(view, fault);
-    if (e != OK)
-        return e;
-    struct scene s;
-    scene_init(&s, view, told, n, seed);
-    if (ask_pass(&s, false, out))
+    if (ask_pass(s, false, out))
         return OK;
-    s.second_try = true;
-    if (ask_pass(&s, false, out) || ask_pass(&s, true, out))
+    s->second_try = true;
+    if (ask_pass(s, false, out) || ask_pass(s, true, out))
         return OK;
     *out = (struct proposal){ 0 };
-    return proposers_exhausted(&s, fault);
+    return proposers_exhausted(s, fault);
+}
+
+static enum err ladder_ask(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view, struct proposal *out, struct fault *fault)
+{
+    struct scene s;
+    enum err     e = proposers_may(view, fault);
+    if (e != OK)
+        return e;
+    scene_init(&s, view, told, n, seed);
+    e = warm_open(&s, fault);
+    if (e == OK)
+        e = ask_passes(&s, out, fault);
+    warm_close(&s);
+    return e;
 }
 
 const struct planner_kind planner_ladder = { "ladder", "rule of thumb, ladders, symptoms, then models of all that was tried, then a seeded search around what is in force", ladder_ask, NULL };

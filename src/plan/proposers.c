@@ -57,7 +57,7 @@ bool proposer_ask(const struct proposer *r, const char *kind, const struct scene
     for (int v = 0; v < variants; v++) {
         *p = (struct proposal){ 0 };
         (void)snprintf(p->planner, sizeof p->planner, "%s/%s", kind, r->name);
-        if (r->draft(s, v, p))
+        if (r->draft(s, v, p) && !warm_warns(s, p))
             return true;
     }
     return false;
@@ -76,6 +76,6 @@ enum err proposers_may(const struct planner_view *view, struct fault *fault)
 enum err proposers_exhausted(const struct scene *s, struct fault *fault)
 {
     (void)fail(fault, ERR_MISSING, "nothing is left to try: %d proposals were judged, the last %d without a gain", scene_told_here(s), scene_told_since_better(s));
-    fail_hint(fault, "%s", s->restarts ? "a changed load or more memory would bring new candidates" : "parameters that need a restart were not considered: policy forbids it, no window opens soon or one did when nobody worked, somebody else's change waits for one, or it could not be undone while the server is down");
+    fail_hint(fault, "%s%s", s->taught ? "what other databases like this one have told to be surely a loss was not proposed; " : "", s->restarts ? "a changed load or more memory would bring new candidates" : "parameters that need a restart were not considered: policy forbids it, no window opens soon or one did when nobody worked, somebody else's change waits for one, or it could not be undone while the server is down");
     return ERR_MISSING;
 }

@@ -37,6 +37,8 @@ struct scene {
     bool                       restarts;              /* may be proposed */
     bool                       oltp;                  /* many short transactions */
     bool                       second_try;            /* what was undecided once may be tried again */
+    struct transfer           *others;                /* what databases like this one have told; NULL: nothing, or nobody asked (warm_open()) */
+    struct lessons            *taught;                /* what they and this one say of each parameter by itself; NULL: nothing */
 };
 
 /* Were told[i] and told[j] made under different workloads? tolds: the one that is seen now. */
@@ -126,6 +128,14 @@ bool draft_forest(const struct scene *s, int variant, struct proposal *p);
 bool draft_local(const struct scene *s, int variant, struct proposal *p);
 bool draft_ppo(const struct scene *s, int variant, struct proposal *p);
 bool draft_restart(const struct scene *s, int variant, struct proposal *p);
+/*
+ * What other databases have told, once for all proposers of one question; whoever opens closes. ERR_LIMIT: no memory.
+ * Warned: by what is known of each parameter by itself a proposal is surely (95 %) a loss.
+ */
+MUST_CHECK enum err warm_open(struct scene *s, struct fault *fault);
+void                warm_close(struct scene *s);
+bool                warm_warns(const struct scene *s, const struct proposal *p);
+
 int  draft_symptoms(void);
 bool symptom_is(const char *name);
 

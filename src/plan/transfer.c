@@ -9,14 +9,16 @@
 #define LIKENESS   0.35       /* distance at which a database counts for 0.6 */
 #define NEIGHBOUR  1.0        /* the same between configurations: in all, so many knobs changed by a factor of e, or switched */
 #define PRIOR      0.30       /* weight of "makes no difference" */
-#define FAILED     -0.7       /* a configuration that did not work counts as half as fast */
 #define NOTED_SD   0.05       /* standard deviation at which a reading counts half */
+#define OTHERS_SD  0.03       /* by which the same change does something else on a database just like this one */
 
 struct point { struct knob_state state; double gain, weight; int database; };
 
 struct transfer {
     int                   points, databases;
     struct transfer_donor donor[TRANSFER_DATABASES_MAX];
+    int                   lessons;
+    struct lesson         lesson[LESSONS_MAX];
     struct point          point[];
 };
 
@@ -133,6 +135,23 @@ static void set_change(struct transfer_donor *d, enum knob_id id, double from, d
     d->change[i].to = to;
 }
 
+/* What one trial says of its changes, the less the less its database is like this one. */
+static void add_lesson(struct transfer *t, const struct knowledge *k, const struct knowledge_machine *here)
+{
+    struct lesson *l = &t->lesson[t->lessons];
+    bool           failed = k->told == TOLD_FAILED;
+    double         sd = failed ? LESSON_FAILED_SD : hypot(isnan(k->sd) ? NOTED_SD : k->sd, OTHERS_SD);
+    if (t->lessons >= LESSONS_MAX)
+        return;
+    *l = (struct lesson){ .effect = failed ? LESSON_FAILED : k->effect, .sd = sd / sqrt(bell(t->donor[t->databases].distance, LIKENESS)) };
+    for (int c = 0; c < k->changes; c++) {
+        struct proposed_change change = { k->change[c].to.knob, knowledge_value_on(&k->change[c].from, here), knowledge_value_on(&k->change[c].to, here) };
+        if (!isnan(change.from) && !isnan(change.to))
+            l->change[l->changes++] = change;
+    }
+    t->lessons += l->changes > 0;
+}
+
 /*
  * Level 0 is where the database began.  What was kept lifts the level; what was not kept is a reading beside it.  Only what was
  * changed by a trial that was kept is worth repeating: the rest of its configuration proved nothing.
@@ -153,7 +172,8 @@ static void tell_story(struct transfer *t, const struct story *s, const struct t
         if (k->told == TOLD_REFUSED || (isnan(k->effect) && !failed))
             continue;
         knowledge_state(k, true, f, &state);
-        add_point(t, &state, failed ? level + FAILED : level + k->effect, failed ? 1 : trust_in(k));
+        add_point(t, &state, failed ? level + LESSON_FAILED : level + k->effect, failed ? 1 : trust_in(k));
+        add_lesson(t, k, &here);
         if (!k->kept || failed)
             continue;
         level += k->effect;
@@ -220,3 +240,9 @@ void transfer_guess(const struct transfer *t, const struct knob_state *state, st
 
 int                          transfer_donors(const struct transfer *t) { return t ? t->databases : 0; }
 const struct transfer_donor *transfer_donor_at(const struct transfer *t, int i) { return &t->donor[i]; }
+
+const struct lesson *transfer_lessons(const struct transfer *t, int *n)
+{
+    *n = t->lessons;
+    return t->lesson;
+}

@@ -13,6 +13,7 @@
 #define PLAN_TRANSFER_H
 
 #include "plan/knowledge.h"
+#include "plan/lesson.h"
 #include "plan/planner.h"
 
 enum { TRANSFER_DATABASES_MAX = 32, TRANSFER_TRIALS_MAX = 1000 };   /* the nearest ones count */
@@ -46,5 +47,8 @@ struct transfer_donor {
 };
 int                          transfer_donors(const struct transfer *t);
 const struct transfer_donor *transfer_donor_at(const struct transfer *t, int i);
+
+/* Their trials as lessons for this machine, the nearest database's first, as many as LESSONS_MAX. */
+const struct lesson *transfer_lessons(const struct transfer *t, int *n);
 
 #endif

@@ -1,20 +1,32 @@
 /*
- * plan/warm.c - a warm start: the configuration that databases like this one have proven, brought to this machine.
+ * plan/warm.c - a warm start: what databases like this one have proven, brought to this machine.
+ *
+ * Either the configuration at which one of them has arrived, or what all of them (and this one) say of each parameter by itself, put
+ * together: nobody has tried that one as a whole, but it has the best of each.  What promises more comes first.
  *
  * It stands before the large first step of the ladder.  That step follows from the machine alone; a configuration that was
  * proven better under this kind of load, on this kind of machine, is the better reason, and mostly contains what the step would have tried
  * without its detours.  Where nobody alike has told anything there is no such proposal, and the ladder begins as it always does.
+ *
+ * The same lessons warn: what they say is surely a loss is proposed by nobody, the rules of thumb included.
  */
 #include "plan/scene.h"
 #include "plan/transfer.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
-enum { WARM_GIVES_UP_AFTER = 2, WARM_RESTARTS_MAX = 3 };
+enum { WARM_GIVES_UP_AFTER = 2, WARM_RESTARTS_MAX = 3, OWN_LESSONS_MAX = 120 };
+#define DOUBT         0.7       /* of what lessons promise, so many standard deviations are not believed: 0 borrows what harms, 1 hardly anything */
+#define WORTH_A_WISH  0.005     /* log ratio, of one parameter */
+#define ONE_SIDED_95  1.645
+#define OWN_SD        0.05      /* of an effect here when its error is not known */
 #define WORTH_A_TRIAL 0.03      /* expected, log ratio, over what is in force */
 #define EVIDENCE_MIN  0.15      /* of transfer_guess.weight: one trial on a database at twice the likeness's distance */
 
-struct warm { struct proposal proposal; struct transfer_guess guess; double gain; const struct transfer_donor *donor; };
+/* donor NULL: put together from lessons; then sd is that of the gain. */
+struct warm { struct proposal proposal; struct transfer_guess guess; double gain, sd; const struct transfer_donor *donor; };
 
 /*
  * Values grow with the machine, the defaults that a server begins with do not: what was raised on a large machine can come out below
@@ -52,11 +64,22 @@ static bool borrow(const struct transfer *t, const struct scene *s, const struct
         after.value[w->proposal.change[i].knob] = w->proposal.change[i].to;
     transfer_guess(t, &after, &w->guess);
     w->gain = w->guess.gain - base;
+    if (s->taught) {
+        double told, sd;
+        lessons_effect(s->taught, w->proposal.change, w->proposal.changes, &told, &sd);
+        w->gain = fmin(w->gain, told);
+    }
     return w->gain >= WORTH_A_TRIAL && w->guess.weight >= EVIDENCE_MIN;
 }
 
 static void tell_why(const struct scene *s, const struct warm *w, struct proposal *p)
 {
+    if (!w->donor) {
+        int n = transfer_donors(s->others);
+        scene_why(p, "What %d database%s like this one %s told, in several changes at once and one by one, says of each parameter by itself how much it does; together %+.0f %% is expected here, between %+.0f and %+.0f %%.",
+                  n, n == 1 ? "" : "s", n == 1 ? "has" : "have", 100 * expm1(w->gain), 100 * expm1(w->gain - ONE_SIDED_95 * w->sd), 100 * expm1(w->gain + ONE_SIDED_95 * w->sd));
+        return;
+    }
     int n = w->guess.databases > 1 ? w->guess.databases : 1;
     scene_why(p, "%d database%s like this one %s tried something like it; the one it comes from lies %.2f away, where 1 is another kind of load or machine.", n, n == 1 ? "" : "s",
               n == 1 ? "has" : "have", w->donor->distance);
@@ -67,37 +90,138 @@ static void tell_why(const struct scene *s, const struct warm *w, struct proposa
                   s->restarts ? "" : " without a restart");
 }
 
+/* What this database has told itself. */
+static int own_lessons(const struct scene *s, struct lesson *out)
+{
+    int n = 0;
+    for (int i = s->tolds - 1; i >= 0 && n < OWN_LESSONS_MAX; i--) {
+        const struct planner_told *t = &s->told[i];
+        bool                       failed = t->told == TOLD_FAILED;
+        if (s->elsewhere[i] || t->told == TOLD_REFUSED || t->proposal.changes == 0 || (!failed && isnan(t->effect)))
+            continue;
+        out[n] = (struct lesson){ .changes = t->proposal.changes, .effect = failed ? LESSON_FAILED : t->effect, .sd = failed ? LESSON_FAILED_SD : t->sd > 0 ? fmax(t->sd, 0.01) : OWN_SD };
+        memcpy(out[n++].change, t->proposal.change, sizeof t->proposal.change);
+    }
+    return n;
+}
+
+enum err warm_open(struct scene *s, struct fault *fault)
+{
+    s->others = NULL;
+    s->taught = NULL;
+    enum err e = transfer_new(s->view, &s->others, fault);
+    if (e != OK || !s->others)
+        return e;
+    int                  theirs, own;
+    const struct lesson *others = transfer_lessons(s->others, &theirs);
+    struct lesson       *lesson = calloc((size_t)theirs + OWN_LESSONS_MAX, sizeof *lesson);
+    if (!lesson)
+        e = fail(fault, ERR_LIMIT, "no memory for %d trials of other databases", theirs);
+    if (e == OK && theirs > 0) {
+        own = own_lessons(s, lesson);
+        memcpy(lesson + own, others, (size_t)theirs * sizeof *lesson);
+        e = lessons_new(lesson, own + theirs, &s->taught, fault);
+    }
+    free(lesson);
+    if (e != OK)
+        warm_close(s);
+    return e;
+}
+
+void warm_close(struct scene *s)
+{
+    lessons_free(s->taught);
+    transfer_free(s->others);
+    s->taught = NULL;
+    s->others = NULL;
+}
+
+bool warm_warns(const struct scene *s, const struct proposal *p)
+{
+    double mean, sd;
+    if (!s->taught)
+        return false;
+    lessons_effect(s->taught, p->change, p->changes, &mean, &sd);
+    return mean + ONE_SIDED_95 * sd < 0;
+}
+
+struct wish { enum knob_id knob; struct lessons_best best; };
+
+static int by_worth(const void *a, const void *b)
+{
+    double p = ((const struct wish *)a)->best.worth, q = ((const struct wish *)b)->best.worth;
+    return (p < q) - (p > q);
+}
+
+/* The wishes as one proposal; where machine, policy or what was tried stand against all of them together, one after the other, as long as it goes. */
+static bool finish_wishes(const struct scene *s, const struct wish *wish, int n, struct proposal *p)
+{
+    const struct proposal blank = *p;
+    struct proposal       wished = blank, more;
+    for (int i = 0; i < n; i++)
+        scene_wish_within_reach(s, p, wish[i].knob, wish[i].best.to);
+    if (scene_finish(s, p))
+        return true;
+    *p = blank;
+    for (int i = 0; i < n; i++) {
+        struct proposal before = wished;
+        scene_wish_within_reach(s, &wished, wish[i].knob, wish[i].best.to);
+        more = wished;
+        if (scene_finish(s, &more))
+            *p = more;
+        else
+            wished = before;
+    }
+    return p->changes > 0;
+}
+
+/* What all of them say of each parameter by itself, put together. */
+static bool put_together(const struct scene *s, struct warm *w)
+{
+    struct wish wish[KNOB_COUNT];
+    int         n = 0;
+    for (int id = 1; id < KNOB_COUNT && s->taught; id++)
+        if (!isnan(s->now.value[id]) && lessons_best(s->taught, (enum knob_id)id, s->now.value[id], DOUBT, WORTH_A_WISH, &wish[n].best))
+            wish[n++].knob = (enum knob_id)id;
+    qsort(wish, (size_t)n, sizeof *wish, by_worth);
+    if (!finish_wishes(s, wish, n, &w->proposal) || (w->proposal.needs_restart && scene_restarts_since_better(s) >= WARM_RESTARTS_MAX))
+        return false;
+    lessons_effect(s->taught, w->proposal.change, w->proposal.changes, &w->gain, &w->sd);
+    return w->gain - DOUBT * w->sd >= WORTH_A_TRIAL;
+}
+
+static void put_in(struct warm *better, int n, const struct warm *w)
+{
+    int at = n;
+    for (; at > 0 && better[at - 1].gain < w->gain; at--)
+        better[at] = better[at - 1];
+    better[at] = *w;
+}
+
 /* All that may be borrowed, the most promising first. */
-static int rank(const struct transfer *t, const struct scene *s, const struct proposal *blank, struct warm better[TRANSFER_DATABASES_MAX])
+static int rank(const struct scene *s, const struct proposal *blank, struct warm better[TRANSFER_DATABASES_MAX + 1])
 {
     struct transfer_guess now;
+    struct warm           w = { .proposal = *blank };
     int                   n = 0;
-    transfer_guess(t, &s->now, &now);
+    if (put_together(s, &w))
+        better[n++] = w;
+    transfer_guess(s->others, &s->now, &now);
     double base = fmax(now.gain, proven_here(s));      /* what others say of this configuration is less than what it has shown here */
-    for (int i = 0; i < transfer_donors(t); i++) {
-        struct warm w = { .proposal = *blank };
-        if (!borrow(t, s, transfer_donor_at(t, i), base, &w))
-            continue;
-        int at = n++;
-        for (; at > 0 && better[at - 1].gain < w.gain; at--)
-            better[at] = better[at - 1];
-        better[at] = w;
+    for (int i = 0; i < transfer_donors(s->others); i++) {
+        w = (struct warm){ .proposal = *blank };
+        if (borrow(s->others, s, transfer_donor_at(s->others, i), base, &w))
+            put_in(better, n++, &w);
     }
     return n;
 }
 
 bool draft_transfer(const struct scene *s, int variant, struct proposal *p)
 {
-    struct warm      better[TRANSFER_DATABASES_MAX];
-    struct transfer *t;
-    struct fault     ignored;
-    if (scene_told_of_since_better(s, p->planner) >= WARM_GIVES_UP_AFTER || transfer_new(s->view, &t, &ignored) != OK)
+    struct warm better[TRANSFER_DATABASES_MAX + 1];
+    if (!s->others || scene_told_of_since_better(s, p->planner) >= WARM_GIVES_UP_AFTER || variant >= rank(s, p, better))
         return false;
-    bool found = variant < rank(t, s, p, better);
-    if (found) {
-        *p = better[variant].proposal;
-        tell_why(s, &better[variant], p);
-    }
-    transfer_free(t);
-    return found;
+    *p = better[variant].proposal;
+    tell_why(s, &better[variant], p);
+    return true;
 }

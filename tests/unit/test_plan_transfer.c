@@ -171,9 +171,16 @@ static void without_a_restart_another_configuration_is_judged(void **state)
     told_by('a', &window, &good, TOLD_BETTER, 0.6);
     bounds.restart_allowed = false;
     struct proposal p = ask();
-    assert_string_not_equal(p.planner, "joint/transfer");     /* without shared_buffers nobody has tried it */
-    struct proposal reload = { .planner = "joint/costs", .changes = 2, .change = { { KNOB_MAX_WAL_SIZE, 1024, 3072 }, { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
-    told_by('b', &window, &reload, TOLD_BETTER, 0.25);
+    assert_string_equal(p.planner, "joint/transfer");         /* all of them did it together: each of them probably did some of it */
+    assert_null(change_of(&p, KNOB_SHARED_BUFFERS));
+    assert_false(p.needs_restart);
+    assert_null(strstr(p.why, "+82 %"));
+    struct proposal rest = { .planner = "joint/costs", .changes = 3, .change = { good.change[1], good.change[2], good.change[3] } };
+    told_by('b', &window, &rest, TOLD_UNDECIDED, 0.0);
+    told_by('c', &window, &rest, TOLD_UNDECIDED, 0.01);
+    assert_string_not_equal(ask().planner, "joint/transfer");      /* now it is known that shared_buffers did it */
+    struct proposal reload = { .planner = "joint/costs", .changes = 2, .change = { { KNOB_MAX_WAL_SIZE, 1024, 6144 }, { KNOB_RANDOM_PAGE_COST, 4, 1.9 } } };
+    told_by('d', &window, &reload, TOLD_BETTER, 0.25);
     p = ask();
     assert_string_equal(p.planner, "joint/transfer");
     assert_false(p.needs_restart);
@@ -193,7 +200,7 @@ static void what_did_not_help_twice_is_not_borrowed_a_third_time(void **state)
     for (int i = 0; i < 6; i++) {
         struct proposal p = ask();
         borrowed += strcmp(p.planner, "joint/transfer") == 0;
-        assert_ok(planner_tell(planner, &p, TOLD_WORSE, -0.2, &fault), &fault);
+        assert_ok(planner_tell_measured(planner, &p, TOLD_UNDECIDED, -0.01, 0.4, &fault), &fault);      /* which says little against them */
     }
     assert_int_equal(borrowed, 2);
 }
@@ -268,6 +275,66 @@ static void a_configuration_that_failed_there_is_kept_away_from(void **state)
     transfer_free(t);
 }
 
+static void the_best_of_each_database_is_put_together(void **state)
+{
+    (void)state;
+    struct proposal costs = { .planner = "joint/costs", .changes = 1, .change = { { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
+    struct proposal log = { .planner = "joint/checkpoints", .changes = 1, .change = { { KNOB_MAX_WAL_SIZE, 1024, 3072 } } };
+    told_by('a', &window, &costs, TOLD_BETTER, 0.2);
+    told_by('b', &window, &log, TOLD_BETTER, 0.25);
+    struct proposal p = ask();
+    assert_string_equal(p.planner, "joint/transfer");
+    assert_non_null(change_of(&p, KNOB_RANDOM_PAGE_COST));
+    assert_non_null(change_of(&p, KNOB_MAX_WAL_SIZE));
+    assert_non_null(strstr(p.why, "2 databases like this one"));
+}
+
+/* The log may grow no further than recovery and disk allow; what else was proven is not lost for it. */
+static void what_may_not_be_had_here_takes_nothing_else_with_it(void **state)
+{
+    (void)state;
+    struct proposal costs = { .planner = "joint/costs", .changes = 1, .change = { { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
+    struct proposal log = { .planner = "joint/checkpoints", .changes = 1, .change = { { KNOB_MAX_WAL_SIZE, 1024, 65536 } } };
+    told_by('a', &window, &costs, TOLD_BETTER, 0.2);
+    struct proposal jit = { .planner = "joint/costs", .changes = 1, .change = { { KNOB_JIT, 1, 0 } } };
+    told_by('b', &window, &log, TOLD_BETTER, 0.4);
+    told_by('c', &window, &jit, TOLD_BETTER, 0.2);
+    struct proposal p = ask();
+    assert_string_equal(p.planner, "joint/transfer");
+    assert_non_null(change_of(&p, KNOB_RANDOM_PAGE_COST));
+    assert_non_null(change_of(&p, KNOB_JIT));
+    assert_null(change_of(&p, KNOB_MAX_WAL_SIZE));
+}
+
+/* Of three parameters that were changed together, what the third does is known from those who changed it alone. */
+static void what_came_along_and_harmed_is_left_out(void **state)
+{
+    (void)state;
+    struct proposal all = { .planner = "joint/thumb", .changes = 3, .change = { { KNOB_RANDOM_PAGE_COST, 4, 1.3 }, { KNOB_MAX_WAL_SIZE, 1024, 3072 }, { KNOB_BGWRITER_LRU_MAXPAGES, 100, 800 } } };
+    struct proposal alone = { .planner = "joint/background-writer", .changes = 1, .change = { { KNOB_BGWRITER_LRU_MAXPAGES, 100, 800 } } };
+    told_by('a', &window, &all, TOLD_BETTER, 0.3);
+    for (char d = 'b'; d < 'e'; d++)
+        told_by(d, &window, &alone, TOLD_WORSE, -0.15);
+    struct proposal p = ask();
+    assert_string_equal(p.planner, "joint/transfer");
+    assert_non_null(change_of(&p, KNOB_RANDOM_PAGE_COST));
+    assert_null(change_of(&p, KNOB_BGWRITER_LRU_MAXPAGES));
+}
+
+static void what_was_surely_worse_elsewhere_is_proposed_by_no_rule_until_it_is_known_to_be_better_here(void **state)
+{
+    (void)state;
+    there = facts;
+    struct proposal step = ask(), p;
+    assert_string_equal(step.planner, "joint/big-step");
+    for (char d = 'a'; d < 'e'; d++)
+        told_by(d, &window, &step, TOLD_WORSE, -0.4);
+    p = ask();
+    assert_string_not_equal(p.title, step.title);
+    assert_ok(planner_tell_measured(planner, &step, TOLD_UNDECIDED, 0.5, 0.01, &fault), &fault);      /* tried all the same */
+    assert_string_equal(ask().title, step.title);
+}
+
 static void machines_are_alike_by_memory_cores_and_disk(void **state)
 {
     (void)state;
@@ -297,6 +364,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_configuration_that_failed_there_is_kept_away_from, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_raised_there_is_not_lowered_here, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_proven_here_is_not_left_for_less, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_best_of_each_database_is_put_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_may_not_be_had_here_takes_nothing_else_with_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_came_along_and_harmed_is_left_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_surely_worse_elsewhere_is_proposed_by_no_rule_until_it_is_known_to_be_better_here, setup, teardown),
         cmocka_unit_test_setup_teardown(machines_are_alike_by_memory_cores_and_disk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
