@@ -229,7 +229,7 @@ int main(int argc, char **argv)
 {
     static double       ratio[TENANTS_MAX], spent[2][TENANTS_MAX], scratch[TENANTS_MAX];
     static struct story warm, strange;
-    int                 reached = 0, harmed = 0, worse[3] = { 0 }, asked[3] = { 0 };
+    int                 reached = 0, harmed = 0, helped = 0, worse[3] = { 0 }, asked[3] = { 0 };
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--tenants") == 0 && i + 1 < argc)
             tenants = atoi(argv[++i]);
@@ -266,6 +266,7 @@ int main(int argc, char **argv)
         ratio[i] = spent[0][i] > 0 ? spent[1][i] / spent[0][i] : 1;
         reached += spent[1][i] <= trials;
         harmed += strange.gained[trials] < cold[i].gained[trials] - 0.05;
+        helped += strange.gained[trials] > cold[i].gained[trials] + 0.05;
         worse[0] += cold[i].worse, worse[1] += warm.worse, worse[2] += strange.worse;
         asked[0] += cold[i].asked, asked[1] += warm.asked, asked[2] += strange.asked;
         printf("tenant %d, %-7s: x%.2f in %.0f trials cold, %.0f warm (x%.2f in the end, %d borrowed); among strangers x%.2f, %d borrowed\n", first_seed + i, kind_names[tenant[i].kind],
@@ -275,8 +276,8 @@ int main(int argc, char **argv)
     double median = math_median(ratio, tenants, scratch), before = math_median(spent[0], tenants, scratch), after = math_median(spent[1], tenants, scratch);
     bool   ok = median <= 0.25 && tenants >= 10 && 10 * harmed <= tenants;
     printf("warm %.3f of-the-trials (bar <= 0.250, simulated; median of %.0f trials cold and %.0f warm to %.0f %% of the cold gain; %d of %d tenants got there warm; "
-           "trials over 5 %% worse: %.1f %% cold, %.1f %% warm; among strangers %d harmed of <= a tenth, %.1f %%) %s\n",
-           median, before, after, 100 * LEVEL, reached, tenants, 100.0 * worse[0] / fmax(asked[0], 1), 100.0 * worse[1] / fmax(asked[1], 1), harmed,
+           "trials over 5 %% worse: %.1f %% cold, %.1f %% warm; among strangers %d harmed of <= a tenth and %d helped, %.1f %%) %s\n",
+           median, before, after, 100 * LEVEL, reached, tenants, 100.0 * worse[0] / fmax(asked[0], 1), 100.0 * worse[1] / fmax(asked[1], 1), harmed, helped,
            100.0 * worse[2] / fmax(asked[2], 1), ok ? "ok" : "short");
     return ok ? 0 : 1;
 }
