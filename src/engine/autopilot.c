@@ -2,7 +2,7 @@
  * engine/autopilot.c - what the engine does without being asked.
  *
  * It opens a case when there is something to try and nothing speaks against it,
- * measures before it plans, and remembers what became of it.
+ * measures before it plans, and ends what nobody else would end.
  */
 #include "base/log.h"
 #include "base/text.h"
@@ -54,83 +54,6 @@ enum err autopilot_equip(struct etarget *t, struct fault *fault)
     return OK;
 }
 
-/* How a plan can end that says nothing of it: what it was made for is gone, nobody answered in time, everything was stopped. */
-#define OVERTAKEN  "overtaken"
-#define UNANSWERED "unanswered"
-#define STOPPED    "stopped"
-/* A look before the act could not be taken, or found somebody else at work: nothing was touched, and later it may be otherwise. */
-#define HINDERED   "hindered"
-
-static enum told told_from(const char *result)
-{
-    static const struct { const char *text; enum told told; } map[] = {
-        { "better", TOLD_BETTER }, { "worse", TOLD_WORSE }, { "undecided", TOLD_UNDECIDED }, { "equivalent", TOLD_EQUIVALENT }, { "refused", TOLD_REFUSED },
-        { HINDERED, TOLD_UNDECIDED },
-    };
-    for (size_t i = 0; i < sizeof map / sizeof map[0]; i++)
-        if (strcmp(map[i].text, result) == 0)
-            return map[i].told;
-    return TOLD_FAILED;
-}
-
-double outcome_sd(const struct stored_outcome *o) { return (o->hi - o->lo) / (2 * 2.8); }
-
-static enum err tell_outcome(struct planner *planner, const struct proposal *p, const struct stored_outcome *o, struct fault *fault)
-{
-    return planner_tell_measured(planner, p, told_from(o->result), o->effect, outcome_sd(o), fault);
-}
-
-/* Nobody said no to it, and nothing was found out: it may be asked again. */
-bool outcome_teaches_nothing(const struct stored_outcome *o)
-{
-    return strcmp(o->result, OVERTAKEN) == 0 || strcmp(o->result, UNANSWERED) == 0 || strcmp(o->result, STOPPED) == 0;
-}
-
-/* What a kept change adds to the sum of gains: nothing where only the statements it was made for were measured. */
-static double gain_of(const struct stored_outcome *o)
-{
-    return isfinite(o->effect) && !verdict_of_some(json_string_value(json_object_get(o->verdict, "why"))) ? o->effect : 0;
-}
-
-static void tell_again(void *ctx, const struct stored_outcome *o)
-{
-    struct etarget *t = ctx;
-    struct proposal p;
-    struct fault    ignored;
-    if (outcome_teaches_nothing(o))
-        return;
-    if (o->kept) {
-        t->kept++;
-        t->best_effect += gain_of(o);
-    }
-    prove_count(t, o);
-    if (proposal_parse(o->proposal, &p, &ignored) == OK)
-        (void)!tell_outcome(t->planner, &p, o, &ignored);
-}
-
-/* All that outcomes taught, from the store and nothing else. */
-static enum err remember(struct engine *e, struct etarget *t, struct fault *fault)
-{
-    struct planner *planner;
-    enum err        err = planner_new(daemon_planner_name(e->d.tune->planner), (uint64_t)e->d.tune->seed, &planner, fault);
-    if (err != OK)
-        return err;
-    planner_free(t->planner);
-    t->planner = planner;
-    t->decisions = t->founds = t->kept = 0;
-    t->best_effect = 0;
-    return store_outcomes(e->store, t->conf->name, tell_again, t, fault);
-}
-
-enum err autopilot_remember(struct engine *e, struct fault *fault)
-{
-    knowing_stop(e);
-    enum err err = knowing_start(e, fault);
-    for (int i = 0; i < e->targets && err == OK; i++)
-        err = remember(e, &e->target[i], fault);
-    return err;
-}
-
 enum err autopilot_start(struct engine *e, struct fault *fault)
 {
     e->targets = (int)e->d.targets;
@@ -161,7 +84,7 @@ enum err autopilot_start(struct engine *e, struct fault *fault)
         if (t->mode != (enum target_mode)t->conf->mode)
             log_warn("the mode that a person set stands over the configuration's", F("target", t->conf->name), F("mode", target_mode_name(t->mode)),
                      F("configuration", target_mode_name((enum target_mode)t->conf->mode)));
-        err = remember(e, t, fault);
+        err = outcomes_recall(e, t, fault);
     }
     return err;
 }
@@ -486,127 +409,6 @@ enum err engine_take_target(struct engine *e, const struct casefile *c, struct f
         err = engine_event(e, other.id, ON_CANCEL, &why, fault);
     }
     (void)text_copy(t->case_id, sizeof t->case_id, c->id);
-    return err;
-}
-
-/* ---- learning ---- */
-
-static bool was_hindered(struct engine *e, const struct casefile *c)
-{
-    char         last[32];
-    struct fault ignored;
-    return c->plans_tried > 0 && c->phase == RUN_IDLE && store_action_last(e->store, c->id, last, sizeof last, &ignored) == OK &&
-           (strcmp(last, ACTION_UNSEEN) == 0 || strcmp(last, ACTION_IN_THE_WAY) == 0);
-}
-
-/*
- * Why a plan ended that has no verdict, as its timeline tells: who first asked for it to be given up or put back.  A deadline at the
- * gate is no refusal, the stop switch and a load that changed say nothing of the plan, and what was not decided in time is undecided;
- * what is left over are refusals, and plans that failed.
- */
-static const char *ended_without_verdict(struct engine *e, const struct casefile *c)
-{
-    static const struct { const char *event, *actor; bool at_gate, acting; const char *result; } rows[] = {
-        { "deadline",      NULL,          true,  false, UNANSWERED },
-        { "deadline",      NULL,          false, true,  "undecided" },
-        { "gate_rejected", "autopilot",   true,  false, OVERTAKEN },
-        { "cancel",        "autopilot",   true,  true,  OVERTAKEN },
-        { "cancel",        "engine",      true,  true,  OVERTAKEN },
-        { "cancel",        "stop switch", false, true,  STOPPED },
-        { "cancel",        NULL,          true,  true,  "refused" },
-    };
-    const char             *otherwise = c->plans_tried == 0 ? "refused" : c->in_force_is_proven ? "failed" : "unknown";
-    struct stored_giving_up g;
-    struct fault            ignored;
-    if (!c->in_force_is_proven || store_case_given_up(e->store, c->id, &g, &ignored) != OK)
-        return otherwise;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (strcmp(rows[i].event, g.event) == 0 && (!rows[i].actor || strcmp(rows[i].actor, g.actor) == 0) && (g.from == CASE_WAIT_GATE ? rows[i].at_gate : rows[i].acting))
-            return rows[i].result;
-    return was_hindered(e, c) ? HINDERED : otherwise;
-}
-
-static void describe(struct engine *e, const struct casefile *c, struct stored_outcome *o, struct stored_run *run)
-{
-    struct fault ignored;
-    o->result = ended_without_verdict(e, c);
-    o->effect = o->lo = o->hi = NAN;
-    if (store_run_get(e->store, c->id, run, &ignored) != OK || !json_is_object(run->verdict))
-        return;
-    const json_t *v = o->verdict = run->verdict;
-    const char   *outcome = json_string_value(json_object_get(v, "outcome"));
-    json_t       *effect = json_object_get(v, "effect"), *lo = json_object_get(v, "lo"), *hi = json_object_get(v, "hi");
-    if (outcome && c->plans_tried > 0)
-        o->result = outcome;
-    if (json_is_number(effect))
-        o->effect = json_number_value(effect);
-    if (json_is_number(lo))
-        o->lo = json_number_value(lo);
-    if (json_is_number(hi))
-        o->hi = json_number_value(hi);
-    o->alpha = json_number_value(json_object_get(v, "alpha"));
-    o->degraded_s = json_number_value(json_object_get(v, "degraded_s"));
-}
-
-/* Kept is what the run ended in, not what somebody hoped: the candidate is in force, read back. */
-static bool was_kept(const struct casefile *c) { return c->phase == RUN_DONE && c->candidate_in_force && c->in_force_is_proven; }
-
-static void tell(struct engine *e, struct etarget *t, const struct proposal *p, const struct stored_outcome *o)
-{
-    struct fault ignored;
-    (void)!tell_outcome(t->planner, p, o, &ignored);
-    e->count.unsafe_steps += planner_was_unsafe(p, told_from(o->result), o->effect, &e->policy.bounds);
-}
-
-enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fault)
-{
-    struct etarget       *t = engine_target(e, c->target);
-    struct stored_plan    plan = { 0 };
-    struct stored_run     run = { 0 };
-    struct stored_outcome o = { .case_id = c->id, .target = c->target, .planner = "person", .kept = was_kept(c) };
-    struct fault          ignored;
-    bool planned = c->plan_id[0] && store_plan_get(e->store, c->plan_id, &plan, &ignored) == OK;
-    describe(e, c, &o, &run);
-    if (planned) {
-        o.planner = plan.planner;
-        o.proposal = plan.proposal;
-        o.workload = json_object_get(plan.proposal, "workload");
-    }
-    enum err err = planned ? store_outcome_add(e->store, &o, clock_wall_us(e->clock), fault) : OK;
-    if (err == OK && t && planned)
-        prove_count(t, &o);
-    struct proposal p;
-    if (err == OK && t && planned && !outcome_teaches_nothing(&o) && proposal_parse(plan.proposal, &p, &ignored) == OK) {
-        tell(e, t, &p, &o);
-        err = knowing_learn(e, t, &p, told_from(o.result), &o, fault);
-    }
-    if (err == OK && planned)
-        log_info("outcome", F("case", (const char *)c->id), F("target", (const char *)c->target), F("result", o.result), F("kept", o.kept), F("effect", o.effect), F("planner", o.planner));
-    if (err == OK && t && strcmp(t->case_id, c->id) == 0) {
-        t->case_id[0] = '\0';
-        prove_forget(t);
-        if (o.kept) {
-            t->kept++;
-            t->best_effect += gain_of(&o);
-            memcpy(t->history, t->freshly, (size_t)t->fresh * sizeof t->history[0]);
-            t->histories = t->fresh;
-        }
-        t->fresh = 0;
-        t->ours = true;
-        t->rolling_open = false;
-        bool acted = c->plans_tried > 0 && c->phase != RUN_IDLE;
-        if (acted && !o.kept)
-            t->steady_us = clock_mono_us(e->clock) + e->d.tune->warm_up_us;
-        watcher_refresh_facts(e, (int)(t - e->target));
-        engine_report_forget(e, t->conf->name);
-        const char *why = o.kept ? "settling after a change" : acted ? "cooling down after putting back" : "settling after a plan that was not carried out";
-        if (c->driver == DRIVER_ENGINE && planned)
-            err = autopilot_rest(e, t, acted && !o.kept ? e->d.tune->cool_down_us : e->d.tune->settle_us, why, fault);
-        if (strcmp(o.result, UNANSWERED) == 0 && json_object_get(o.proposal, "upkeep"))
-            upkeep_waits_for_others(e, t);
-    }
-    stored_plan_done(&plan);
-    stored_run_done(&run);
     return err;
 }
 

@@ -156,7 +156,7 @@ static void try_store_again(struct engine *e)
     e->degraded[0] = '\0';
     log_info("the store can be written again; going on");
     struct fault again = { 0 };
-    if (autopilot_remember(e, &again) != OK || stages_recover(e, &again) != OK)
+    if (outcomes_recall_all(e, &again) != OK || stages_recover(e, &again) != OK)
         turn_fail(e, &again);
 }
 

@@ -10,7 +10,8 @@
  *   worker.c     the threads that touch the world
  *   units.c      a plan's steps, merged to what is put back and toggled as one
  *   proving.c    trials, watch windows and hard guards
- *   autopilot.c  opens cases by itself, and learns from them
+ *   autopilot.c  opens cases by itself
+ *   outcome.c    what became of a plan, and what is learned from it
  *   history.c    keeps the rolling history, as long as configuration and load stay the same
  *   knowing.c    what trials taught: told to other databases, and brought to the planner
  *   practising.c a policy that practises for each target, and the base that they share
@@ -363,7 +364,6 @@ MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
 
 /* autopilot.c */
 MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
-MUST_CHECK enum err autopilot_remember(struct engine *e, struct fault *fault);      /* what outcomes taught, anew: after a turn was lost memory may know what the store does not */
 bool                autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan);
 bool                autopilot_window_is_near(const struct engine *e, const struct week_window *list, int n);      /* one is open, or opens while a case may wait at the gate */
 bool                autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan);
@@ -377,12 +377,16 @@ MUST_CHECK enum err autopilot_analyse(struct engine *e, struct casefile *c, bool
 MUST_CHECK enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *fault);
 /* The next proposal for a target, composed to a plan; ERR_MISSING: nothing left to try. The caller owns both. */
 MUST_CHECK enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, json_t **proposal, char *planner, size_t size, struct fault *fault);
-MUST_CHECK enum err autopilot_learn(struct engine *e, struct casefile *c, struct fault *fault);
-bool   outcome_teaches_nothing(const struct stored_outcome *o);   /* nobody refused it and nothing was found out: it may be asked again */
-double outcome_sd(const struct stored_outcome *o);   /* of its effect, log units: the interval holds at any time, so it is wider than two of them on either side, about 2.8 */
 bool            autopilot_rests(const struct engine *e, const struct etarget *t);   /* no case is opened now */
 MUST_CHECK enum err autopilot_rest(struct engine *e, struct etarget *t, int64_t us, const char *why, struct fault *fault);   /* no case is opened for so long */
 const struct stored_stop *engine_stopped(struct engine *e, const char *target);   /* NULL: not stopped */
+
+/* outcome.c */
+MUST_CHECK enum err outcome_learn(struct engine *e, struct casefile *c, struct fault *fault);          /* in a turn, once, when the case is over; its target is free again */
+MUST_CHECK enum err outcomes_recall(struct engine *e, struct etarget *t, struct fault *fault);        /* all that outcomes taught, from the store and nothing else */
+MUST_CHECK enum err outcomes_recall_all(struct engine *e, struct fault *fault);   /* of every target, and of others: after a turn was lost memory may know what the store does not */
+bool   outcome_teaches_nothing(const struct stored_outcome *o);   /* nobody refused it and nothing was found out: it may be asked again */
+double outcome_sd(const struct stored_outcome *o);   /* of its effect, log units: the interval holds at any time, so it is wider than two of them on either side, about 2.8 */
 
 /* history.c */
 void history_sample(struct engine *e, struct etarget *t, const struct sample *s);

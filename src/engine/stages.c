@@ -136,7 +136,7 @@ static enum err stage_call(struct engine *e, struct casefile *c, enum case_order
 static enum err stage_learn(struct engine *e, struct casefile *c, enum case_order order, struct fault *fault)
 {
     (void)order;
-    return autopilot_learn(e, c, fault);
+    return outcome_learn(e, c, fault);
 }
 
 static struct worker *worker_of(struct engine *e, int target) { return target >= 0 ? &e->target[target].worker : &e->loose; }

@@ -36,7 +36,7 @@ static int setup(void **state)
     assert_ok(store_open(folder, &engine->store, &fault), &fault);
     assert_ok(store_begin(engine->store, &fault), &fault);
     engine->in_turn = true;
-    assert_ok(autopilot_remember(engine, &fault), &fault);
+    assert_ok(outcomes_recall_all(engine, &fault), &fault);
     return 0;
 }
 
@@ -91,11 +91,11 @@ static void take(void *ctx, const struct stored_outcome *o)
 static struct planner_stats learned(const char *expected)
 {
     struct planner_stats now, later;
-    assert_ok(autopilot_learn(engine, &c, &fault), &fault);
+    assert_ok(outcome_learn(engine, &c, &fault), &fault);
     assert_ok(store_outcomes(engine->store, "shop", take, NULL, &fault), &fault);
     assert_string_equal(result, expected);
     planner_stats_of(engine->target[0].planner, &engine->policy.bounds, &now);
-    assert_ok(autopilot_remember(engine, &fault), &fault);
+    assert_ok(outcomes_recall_all(engine, &fault), &fault);
     planner_stats_of(engine->target[0].planner, &engine->policy.bounds, &later);
     assert_int_equal(later.told, now.told);
     return now;
@@ -246,10 +246,10 @@ static void what_an_index_does_to_its_own_statements_is_no_gain_of_the_database(
     for (int kept = 1; kept <= 3; kept++) {
         double best = kept >= 2 ? 0.6931 : 0;
         a_kept_gain(kept == 2 ? "50 % less time per call." : VERDICT_OF_SOME "50 % less time per call.");
-        assert_ok(autopilot_learn(engine, &c, &fault), &fault);
+        assert_ok(outcome_learn(engine, &c, &fault), &fault);
         assert_int_equal(t->kept, kept);
         assert_true(fabs(t->best_effect - best) < 1e-12);
-        assert_ok(autopilot_remember(engine, &fault), &fault);
+        assert_ok(outcomes_recall_all(engine, &fault), &fault);
         assert_int_equal(t->kept, kept);
         assert_true(fabs(t->best_effect - best) < 1e-12);
     }
