@@ -1,17 +1,14 @@
 /* What the engine proposes by itself, and what it remembers of plans that ended without a verdict: only who refused, refused; and only what failed, failed. */
 #include "unit.h"
 
+#include "engine_alone.h"
 #include "facts.h"
-
-#include "engine/inside.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static char            folder[64];
+static struct engine_alone alone;
 static struct engine  *engine;
 static struct fault    fault;
 static struct casefile c;
@@ -22,20 +19,7 @@ static struct target_facts facts;
 static int setup(void **state)
 {
     (void)state;
-    static const char *const text = "targets: {shop: {dsn: service=shop, restart: window, restart_command: [/bin/true]}}\n";
-    strcpy(folder, "/tmp/homeostat-pilot-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    engine = calloc(1, sizeof *engine);
-    engine->clock = &clock_real;
-    engine->targets = 1;
-    engine->target = calloc(1, sizeof *engine->target);
-    assert_ok(conf_load_text("t.yaml", text, strlen(text), daemon_sections, daemon_sections_count, &engine->conf, NULL, &fault), &fault);
-    engine->d = daemon_conf_of(engine->conf);
-    engine->target[0].conf = &engine->d.target[0];
-    policy_default(&engine->policy);
-    assert_ok(store_open(folder, &engine->store, &fault), &fault);
-    assert_ok(store_begin(engine->store, &fault), &fault);
-    engine->in_turn = true;
+    engine = engine_alone_begin(&alone, &clock_real, "targets: {shop: {dsn: service=shop, restart: window, restart_command: [/bin/true]}}\n", &fault);
     assert_ok(outcomes_recall_all(engine, &fault), &fault);
     return 0;
 }
@@ -43,17 +27,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    char command[128];
-    assert_ok(store_commit(engine->store, &fault), &fault);
-    knowing_stop(engine);
-    planner_free(engine->target[0].planner);
-    free(engine->target[0].made);
-    store_close(engine->store);
-    conf_free(engine->conf);
-    free(engine->target);
-    free(engine);
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    return engine_alone_end(&alone, &fault);
 }
 
 static void moved(const char *event, const char *actor, enum case_state from, enum case_state to)

@@ -1,13 +1,11 @@
 /* Indexes by the engine itself: what is tried, what was tried already, and how long one waits for a history to be compared with. */
 #include "unit.h"
 
-#include "engine/inside.h"
+#include "engine_alone.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static char                folder[64];
+static struct engine_alone alone;
 static struct clock_manual manual;
 static struct clock        a_clock;
 static struct engine      *engine;
@@ -31,27 +29,15 @@ void __wrap_engine_report_forget(struct engine *e, const char *target) { }
 static int setup(void **state)
 {
     (void)state;
-    static const char *const text = "targets: {shop: {dsn: service=shop, restart: window, restart_command: [/bin/true]}}\ntune: {window: 60s, reevaluate: 600s}\n";
-    strcpy(folder, "/tmp/homeostat-upkeep-XXXXXX");
-    assert_non_null(mkdtemp(folder));
     manual = (struct clock_manual){ .wall_us = INT64_C(1700000000000000), .mono_us = INT64_C(1000000000) };
     a_clock = clock_manual_of(&manual);
-    engine = calloc(1, sizeof *engine);
-    engine->clock = &a_clock;
-    engine->targets = 1;
-    engine->target = calloc(1, sizeof *engine->target);
-    assert_ok(conf_load_text("t.yaml", text, strlen(text), daemon_sections, daemon_sections_count, &engine->conf, NULL, &fault), &fault);
-    engine->d = daemon_conf_of(engine->conf);
-    policy_default(&engine->policy);
+    engine = engine_alone_begin(&alone, &a_clock, "targets: {shop: {dsn: service=shop, restart: window, restart_command: [/bin/true]}}\ntune: {window: 60s, reevaluate: 600s}\n", &fault);
     engine->policy.set.index_build = BUILD_AUTO;
     t = &engine->target[0];
-    t->conf = &engine->d.target[0];
     t->mode = MODE_AUTO;
     t->facts = &facts;
     t->seen = true;
     t->last.v[METRIC_UP] = 1;
-    assert_ok(store_open(folder, &engine->store, &fault), &fault);
-    assert_ok(store_begin(engine->store, &fault), &fault);
     report = json_pack("{s:[],s:[{s:s,s:b,s:b,s:f,s:f,s:{s:s,s:[{s:s,s:{s:s,s:s}}],s:{s:s}}}]}", "findings", "indexes", "name", "homeostat_x", "judged", 1, "may_build", 1,
                        "benefit_ms", 10.0, "overhead_ms", 1.0, "plan", "title", "an index", "steps", "action", "postgres.index", "params", "do", "create", "name", "homeostat_x",
                        "verify", "method", "planner");
@@ -62,15 +48,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    char command[128];
-    assert_ok(store_commit(engine->store, &fault), &fault);
     json_decref(report);
-    store_close(engine->store);
-    conf_free(engine->conf);
-    free(engine->target);
-    free(engine);
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    return engine_alone_end(&alone, &fault);
 }
 
 /* Whether something waits, or is begun, so long after the last question. */
