@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define RESTARTS_PAUSE_US (INT64_C(7) * 86400 * US_PER_S)
+#define PROVABLE_MOST      0.6931471805599453      /* log(2): what a restart must be able to prove, at the least */
 
 static const struct cause by_autopilot = { .actor = "engine", .reason = "" };
 static const struct principal autopilot = { "engine", ROLE_OPERATOR };
@@ -346,6 +347,24 @@ bool autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *pl
     return prove_can_compare(e, t, class, gap_of(e, plan, class) + (windows < 0 ? 0 : windows < 10000 ? (int)windows : 10000));
 }
 
+/*
+ * A restart is dear, and paid for in vain when its gain cannot be told from how this database moves by itself: as long as not even a
+ * doubling could, and more history is kept than there is yet, it waits for more.
+ */
+static bool worth_a_restart(struct engine *e, struct etarget *t, const json_t *plan)
+{
+    enum verify_class class;
+    if (!class_of(plan, &class) || class != VERIFY_RESTART || t->histories >= HISTORY_MAX)
+        return true;
+    double least = prove_least(e, t, class, gap_of(e, plan, class));
+    if (least <= PROVABLE_MOST)
+        return true;
+    if (!t->too_noisy)
+        log_info("a restart waits for more history: less than this could not be proven yet", F("target", t->conf->name), F("factor", exp(least)), F("windows", t->histories), F("windows_most", HISTORY_MAX));
+    t->too_noisy = true;
+    return false;
+}
+
 enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *fault)
 {
     struct etarget *t = engine_target(e, c->target);
@@ -368,8 +387,9 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     if (err != OK)
         return err;
     t->plan_again_us = clock_mono_us(e->clock) + e->d.tune->window_us / 2;
-    if (need_not_measure(t) || autopilot_enough_history(e, t, plan)) {
+    if (need_not_measure(t) || (autopilot_enough_history(e, t, plan) && worth_a_restart(e, t, plan))) {
         t->plan_again_us = 0;
+        t->too_noisy = false;
         err = engine_set_plan(e, c, plan, planner, proposal, fault);
         struct case_input    in = { .kind = INPUT_EVENT, .event = ON_PLAN_READY };
         struct case_decision d;

@@ -163,6 +163,7 @@ struct etarget {
     bool                  upkeep_waits;     /* for a look, or for history to compare with */
     int64_t               upkeep_patient_until_us;   /* mono; for history no longer than that; 0: it does not wait for any */
     int64_t               plan_again_us;    /* mono; the plan at hand waits for history: when to make it anew */
+    bool                  too_noisy;        /* a restart waits for more of it, because nothing could be proven yet: it was said */
     int64_t               restarts_again_us;   /* mono; none is proposed before */
     int64_t               gate_again_us;    /* mono; when the gate is asked again; 0: not by the clock */
     int64_t               steady_us;        /* mono; no window opens before: washing out, warming up */
@@ -189,8 +190,9 @@ struct etarget {
     int64_t               watch_grace_us;   /* mono; latency is not judged before */
     int64_t               watch_last_us;    /* mono; the watch is given up, and put back, when nothing is known until then */
     double                guard_latency_ms, guard_errors;   /* of the incumbent; NAN: unknown */
-    double                recent_latency[10];
-    int                   recents, unknown_s;
+    double                guard_lull_ms;           /* of the ten seconds that are the worst in one of its windows in ten; NAN: unknown */
+    struct lull           recent;                  /* latency while a step is watched */
+    int                   unknown_s;
     int                   decisions, found[FOUND_MAX], founds;   /* verdicts that spent alpha; which of them (from 1) were better, the latest ones */
     double                best_effect;      /* sum of kept effects, log */
     int                   kept;
@@ -359,6 +361,7 @@ void prove_forget(struct etarget *t);
 void prove_count(struct etarget *t, const struct stored_outcome *o);    /* each outcome once, in order: what later verdicts may spend */
 int  prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method);
 bool prove_can_compare(struct engine *e, struct etarget *t, enum verify_class method, int gap);   /* false: a plan that takes so many windows will never have a verdict */
+double prove_least(struct engine *e, struct etarget *t, enum verify_class method, int gap);      /* the smallest gain that could be proven now: log ratio, INFINITY: none */
 MUST_CHECK enum err prove_now(struct engine *e, struct casefile *c, bool *settled, struct fault *fault);   /* methods that need no waiting */
 MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/inside.h"
+#include "math/stats/describe.h"
 #include "math/stats/multiple.h"
 
 #include <math.h>
@@ -14,8 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* While a step is watched: the mean latency of the last ten seconds may not exceed twice the incumbent's. */
+/* While a step is watched: the mean latency of the last ten seconds may exceed twice the incumbent's only where that has such lulls itself, in one window of ten. */
 #define GUARD_LATENCY_RATIO 2.0
+#define GUARD_LULL_RATIO    1.5
+#define GUARD_USUAL_LULLS   0.9
 enum { GUARD_UNKNOWN_MAX_S = 30, WATCH_PATIENCE = 3, SLO_WINDOW_S = 60 };
 
 static enum err guarded(struct engine *e, enum err err, const struct fault *fault)
@@ -47,16 +50,22 @@ void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, 
     t->watch_until_us = now + (int64_t)watch_s * US_PER_S;
     t->watch_grace_us = cold ? now + e->d.tune->warm_up_us : now;
     t->watch_last_us = now + (int64_t)watch_s * WATCH_PATIENCE * US_PER_S + 60 * US_PER_S;
-    t->recents = t->unknown_s = 0;
-    t->guard_latency_ms = t->guard_errors = NAN;
-    double latency = 0, errors = 0;
-    int    n = 0, m = 0;
+    t->unknown_s = 0;
+    lull_clear(&t->recent);
+    t->guard_latency_ms = t->guard_errors = t->guard_lull_ms = NAN;
+    double latency = 0, errors = 0, lull[HISTORY_MAX];
+    int    n = 0, m = 0, lulls = 0;
     for (int i = 0; i < t->histories; i++) {
         if (isfinite(t->history[i].v[METRIC_LATENCY_MEAN]))
             latency += t->history[i].v[METRIC_LATENCY_MEAN], n++;
         if (isfinite(t->history[i].v[METRIC_ERRORS]))
             errors += t->history[i].v[METRIC_ERRORS], m++;
+        if (isfinite(t->history[i].lull_ms))
+            lull[lulls++] = t->history[i].lull_ms;
     }
+    math_sort(lull, lulls);
+    if (lulls)
+        t->guard_lull_ms = math_quantile_sorted(lull, lulls, GUARD_USUAL_LULLS);
     if (n)
         t->guard_latency_ms = latency / n;
     if (m)
@@ -76,18 +85,15 @@ static const char *tripped(struct etarget *t, const struct sample *s, char *text
     t->unknown_s = isnan(latency) && isnan(s->v[METRIC_TPS]) ? t->unknown_s + 1 : 0;
     if (!warm || isnan(t->guard_latency_ms) || isnan(latency))
         return NULL;
-    memmove(t->recent_latency, t->recent_latency + 1, sizeof t->recent_latency - sizeof t->recent_latency[0]);
-    t->recent_latency[9] = latency;
-    if (++t->recents < 10)
-        return NULL;
-    double sum = 0;
-    for (int i = 0; i < 10; i++)
-        sum += t->recent_latency[i];
-    if (sum / 10 > GUARD_LATENCY_RATIO * t->guard_latency_ms) {
-        (void)snprintf(text, size, "guard: latency %.3g ms over ten seconds, more than %.1f times the incumbent's %.3g ms", sum / 10, GUARD_LATENCY_RATIO, t->guard_latency_ms);
+    double load = s->v[METRIC_TPS];
+    if (load != 0)
+        lull_add(&t->recent, latency, isnan(load) ? 1 : load);
+    double ten = lull_mean(&t->recent, LULL_SECONDS), most = fmax(GUARD_LATENCY_RATIO * t->guard_latency_ms, GUARD_LULL_RATIO * t->guard_lull_ms);
+    if (ten > most) {
+        (void)snprintf(text, size, "guard: latency %.3g ms over ten seconds, more than %.1f times the incumbent's %.3g ms, and more than its own lulls", ten, GUARD_LATENCY_RATIO, t->guard_latency_ms);
         return text;
     }
-    if (isfinite(t->guard_errors) && isfinite(errors) && isfinite(s->v[METRIC_TPS]) && errors > 10 * t->guard_errors + 1 + 0.05 * s->v[METRIC_TPS]) {
+    if (t->recent.n >= LULL_SECONDS && isfinite(t->guard_errors) && isfinite(errors) && isfinite(s->v[METRIC_TPS]) && errors > 10 * t->guard_errors + 1 + 0.05 * s->v[METRIC_TPS]) {
         (void)snprintf(text, size, "guard: %.3g errors per second, the incumbent had %.3g", errors, t->guard_errors);
         return text;
     }
@@ -257,6 +263,12 @@ bool prove_can_compare(struct engine *e, struct etarget *t, enum verify_class me
 {
     struct trial_conf conf = trial_conf_for(e, t, method);
     return trial_can_compare(&conf, gap, HISTORY_MAX);
+}
+
+double prove_least(struct engine *e, struct etarget *t, enum verify_class method, int gap)
+{
+    struct trial_conf conf = trial_conf_for(e, t, method);
+    return trial_least_provable(&conf, t->history, t->histories, gap);
 }
 
 /* "queries": ["-123", ...]: what the change was made for, and what the verdict is about. */

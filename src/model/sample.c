@@ -36,7 +36,7 @@ void sample_clear(struct sample *s)
 
 void window_clear(struct window *w)
 {
-    *w = (struct window){ .queries = -1, .checkpoints = -1 };
+    *w = (struct window){ .queries = -1, .checkpoints = -1, .lull_tps = NAN, .lull_ms = NAN };
     for (int i = 0; i < METRIC_COUNT; i++)
         w->v[i] = w->max[i] = NAN;
 }

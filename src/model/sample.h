@@ -127,6 +127,7 @@ struct window {
     bool    whole;                           /* no restart, no statistics reset, at most 10 % of samples missing */
     double  v[METRIC_COUNT];                 /* means; percentiles are true ones over the window where a driver reports them */
     double  max[METRIC_COUNT];
+    double  lull_tps, lull_ms;               /* the worst ten seconds in a row: least throughput, most latency (mean over transactions); NAN: unknown */
     int     checkpoints;                     /* finished inside the window; -1: unknown */
     int     queries;                         /* -1: unknown */
     struct query_count query[QUERIES_MAX];   /* differences over the window */

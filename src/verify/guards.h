@@ -26,6 +26,7 @@ struct trial_obs {
     double  seconds;
     double  response;       /* verify/response.h */
     double  level;          /* what the watch compares */
+    double  lull;           /* the same of the worst ten seconds; NAN: unknown */
     double  tps, p99;
     double  fails, tries;   /* errors, and transactions tried, in the window */
     double  cpu, memory;    /* ratios: of the cores, of the limit (highest) */

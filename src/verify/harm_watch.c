@@ -8,10 +8,13 @@
 
 const double harm_watch_tenth = -0.10536051565782628;
 static const double half_log = -0.6931471805599453;
+static const double usual_lulls = 0.1;         /* one window in ten has a lull like that */
+static const double lull_beyond = -0.40546510810816444;      /* log(2/3) below it is none of those */
 static const double doubt = 3;                 /* standard errors */
 static const double ref_sd_min = 0.05;         /* no database repeats itself more closely than this */
 static const double dependence_usual = 4;      /* (1 + .6) / (1 - .6): what seconds of a database usually show */
 static const double cv_min = 0.2;              /* of seconds: a stall is steady in itself, but not the usual state */
+static const double lull_tps_min = 0.1;        /* ten seconds with one commit */
 static const double level_floor = -7;          /* log ratio of a second without any commit */
 
 enum { SECONDS_MIN = 5, DEPENDENCE_SECONDS_MIN = 12, COLLAPSE_SECONDS = 5, REF_WINDOWS = 5 };
@@ -24,20 +27,32 @@ double harm_watch_level(enum harm_watch_kind kind, const struct window *w)
     return kind == HARM_WATCH_TPS ? log(x) : -log(x);
 }
 
-void harm_watch_refer(struct harm_watch *w, const double *levels, int n)
+double harm_watch_lull(enum harm_watch_kind kind, const struct window *w)
+{
+    double x = kind == HARM_WATCH_TPS ? w->lull_tps : w->lull_ms;
+    if (kind == HARM_WATCH_NOTHING || isnan(x))
+        return (double)NAN;
+    return kind == HARM_WATCH_TPS ? log(fmax(x, lull_tps_min)) : -log(x);
+}
+
+void harm_watch_refer(struct harm_watch *w, const double *levels, const double *lulls, int n)
 {
     double known[256], scratch[256];
     if (n > 256) {
         levels += n - 256;
+        lulls += n - 256;
         n = 256;
     }
+    int lows = math_known(lulls, n, known);
+    math_sort(known, lows);
+    w->ref_lull = lows ? math_quantile_sorted(known, lows, usual_lulls) : (double)NAN;      /* not the worst of all: one odd hour must not blind the watch */
     int k = math_known(levels, n, known), use = k < REF_WINDOWS ? k : REF_WINDOWS;
     w->ref = math_median(known + k - use, use, scratch);
     double sd = k >= 3 ? math_sd(known, k) : 3 * ref_sd_min;
     w->ref_sd = sd > ref_sd_min ? sd : ref_sd_min;
 }
 
-void harm_watch_begin_arm(struct harm_watch *w) { w->recent_n = 0; }
+void harm_watch_begin_arm(struct harm_watch *w) { lull_clear(&w->recent); }
 
 void harm_watch_begin_window(struct harm_watch *w) { w->n = w->weight = w->sum = w->squares = w->lagged = w->last = 0; }
 
@@ -49,9 +64,7 @@ void harm_watch_add(struct harm_watch *w, const struct sample *s)
         weight = tps;
     if (w->kind == HARM_WATCH_NOTHING || isnan(x) || !(weight > 0))
         return;
-    w->recent[w->recent_n % HARM_WATCH_RECENT] = x;
-    w->recent_weight[w->recent_n % HARM_WATCH_RECENT] = weight;
-    w->recent_n++;
+    lull_add(&w->recent, x, weight);
     w->n += 1;
     w->weight += weight;
     w->sum += weight * x;
@@ -71,14 +84,8 @@ double harm_watch_effect(const struct harm_watch *w) { return w->n > 0 && !isnan
 
 double harm_watch_recent(const struct harm_watch *w, int k)
 {
-    if (k > HARM_WATCH_RECENT || w->recent_n < k || k < 1 || isnan(w->ref))
-        return (double)NAN;
-    double sum = 0, weight = 0;
-    for (int i = w->recent_n - k; i < w->recent_n; i++) {
-        sum += w->recent[i % HARM_WATCH_RECENT] * w->recent_weight[i % HARM_WATCH_RECENT];
-        weight += w->recent_weight[i % HARM_WATCH_RECENT];
-    }
-    return effect_of(w, sum / weight);
+    double mean = lull_mean(&w->recent, k);
+    return isnan(mean) || isnan(w->ref) ? (double)NAN : effect_of(w, mean);
 }
 
 bool harm_watch_fires(const struct harm_watch *w)
@@ -100,10 +107,11 @@ bool harm_watch_fires(const struct harm_watch *w)
 
 bool harm_watch_collapse(const struct harm_watch *w)
 {
-    if (!(harm_watch_recent(w, HARM_WATCH_RECENT) < half_log))
+    double bar = fmin(half_log, w->ref_lull - w->ref + lull_beyond);      /* of a number and NAN the number */
+    if (!(harm_watch_recent(w, LULL_SECONDS) < bar))
         return false;
-    for (int i = w->recent_n - COLLAPSE_SECONDS; i < w->recent_n; i++)
-        if (effect_of(w, w->recent[i % HARM_WATCH_RECENT]) >= half_log)
+    for (int back = 0; back < COLLAPSE_SECONDS; back++)
+        if (effect_of(w, lull_second(&w->recent, back)) >= bar)
             return false;
     return true;
 }

@@ -77,7 +77,7 @@ static struct trial_obs reduce(const struct trial *t, const struct window *w, in
     double used = w->max[METRIC_MEMORY_USED], limit = w->v[METRIC_MEMORY_LIMIT];
     struct trial_obs o = {
         .arm = arm, .block = block, .from_us = w->from_us, .to_us = w->to_us, .seconds = seconds,
-        .response = response_of(&t->mix, w), .level = harm_watch_level(t->watch.kind, w),
+        .response = response_of(&t->mix, w), .level = harm_watch_level(t->watch.kind, w), .lull = harm_watch_lull(t->watch.kind, w),
         .tps = w->v[METRIC_TPS], .p99 = w->v[METRIC_LATENCY_P99],
         .fails = w->v[METRIC_ERRORS] * seconds, .tries = tries * seconds,
         .cpu = w->v[METRIC_CPU], .memory = limit > 0 ? used / limit : (double)NAN,
@@ -155,6 +155,25 @@ enum err trial_new(const struct trial_conf *conf, const struct window *history, 
 void trial_free(struct trial *t) { free(t); }
 
 enum trial_arm trial_arm(const struct trial *t) { return (enum trial_arm)t->arm; }
+
+double trial_least_provable(const struct trial_conf *c, const struct window *history, int n, int gap)
+{
+    struct trial *t;
+    double        x[PAST_MAX], least = (double)INFINITY;
+    if (switchback_method(c->method))
+        return 0;
+    if (trial_new(c, history, n, &t, NULL) != OK)
+        return least;
+    for (int i = 0; i < t->pasts; i++)
+        x[i] = t->past[i].response;
+    int apart = gap_expected(c) - 1 + gap;
+    for (int last = 0; last < 2; last++) {
+        int windows = last ? t->conf.windows_max : t->conf.windows_min, before = windows < t->pasts ? windows : t->pasts;
+        least = fmin(least, before_after_placebo(x, t->pasts, (struct before_after_shape){ before, apart, windows }, trial_placebo_level(c, last == 0)).margin);
+    }
+    trial_free(t);
+    return least;
+}
 
 /* ---- moving ---- */
 

@@ -79,6 +79,8 @@ struct trial;                     /* plain data, no pointers; size known to the 
 int trial_history_needed(const struct trial_conf *conf);
 /* Could a change that takes `gap` windows to be carried out ever be judged, where so many windows of history are kept? */
 bool trial_can_compare(const struct trial_conf *conf, int gap, int history);
+/* The smallest gain, as a log ratio, that a change of that kind could prove against this history: 0 for a switchback, INFINITY: none. */
+double trial_least_provable(const struct trial_conf *conf, const struct window *history, int n, int gap);
 
 /*
  * history: windows of the untouched incumbent, oldest first, made by verify/window.h, as long as window_us; those that are not

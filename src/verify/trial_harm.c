@@ -28,21 +28,20 @@ enum { ERRORS_MIN = 10, REF_WINDOWS = 5, NEIGHBOURS_MIN = 4, FLIP_CALLS_MIN = 20
 /* What the candidate's seconds and errors are compared with: the incumbent's own windows of the trial, else the past. */
 void trial_refer(struct trial *t)
 {
-    double level[PAST_MAX + OBS_MAX], fails = 0, tries = 0;
+    double level[PAST_MAX + OBS_MAX] = { 0 }, lull[PAST_MAX + OBS_MAX] = { 0 }, fails = 0, tries = 0;
     int n = 0;
-    for (int i = 0; i < t->pasts; i++)
-        level[n++] = t->past[i].level;
-    for (int i = 0; i < t->obses; i++)
-        if (t->obs[i].arm == ARM_INCUMBENT)
-            level[n++] = t->obs[i].level;
-    harm_watch_refer(&t->watch, level, n);
     for (int i = 0; i < t->pasts + t->obses; i++) {
         const struct trial_obs *o = i < t->pasts ? &t->past[i] : &t->obs[i - t->pasts];
-        if (o->arm == ARM_INCUMBENT && !isnan(o->fails) && o->tries > 0) {
+        if (o->arm != ARM_INCUMBENT)
+            continue;
+        level[n] = o->level;
+        lull[n++] = o->lull;
+        if (!isnan(o->fails) && o->tries > 0) {
             fails += o->fails;
             tries += o->tries;
         }
     }
+    harm_watch_refer(&t->watch, level, lull, n);
     t->fail_rate_a = tries > 0 ? fails / tries : (double)NAN;
 }
 
@@ -251,7 +250,7 @@ static bool stalled(struct trial *t, const struct sample *s, double seconds)
 static void count_degraded(struct trial *t, double seconds)
 {
     enum { SMOOTH_S = 5 };
-    double r = harm_watch_recent(&t->watch, t->watch.recent_n < SMOOTH_S ? t->watch.recent_n : SMOOTH_S);
+    double r = harm_watch_recent(&t->watch, t->watch.recent.n < SMOOTH_S ? t->watch.recent.n : SMOOTH_S);
     if (t->down_since_us != 0 || r < harm_watch_tenth)
         t->degraded_s += seconds;
 }
@@ -299,7 +298,7 @@ void trial_watch_second(struct trial *t, const struct sample *s, double seconds)
     else if (looking && !t->checkpoint_seen && tail_explodes(t, s))
         return;
     else if (looking && enough && harm_watch_collapse(&t->watch))
-        trial_finish(t, OUTCOME_WORSE, "The load collapsed to %.0f %% of its usual level with the new configuration.", 100 * exp(harm_watch_recent(&t->watch, HARM_WATCH_RECENT)));
+        trial_finish(t, OUTCOME_WORSE, "The load collapsed to %.0f %% of its usual level with the new configuration.", 100 * exp(harm_watch_recent(&t->watch, LULL_SECONDS)));
     else if (looking && enough && t->phase == PHASE_WINDOW && harm_watch_fires(&t->watch))
         trial_finish(t, OUTCOME_WORSE, "After %.0f s of a window with the new configuration it was clearly more than 10 %% worse (by %.0f %%).",
                (double)(s->mono_us - t->run.from_us) / 1e6, 100 * (1 - exp(harm_watch_effect(&t->watch))));

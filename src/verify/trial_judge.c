@@ -28,6 +28,13 @@ int trial_arms(const struct trial *t, struct trial_obs *a, int *na, struct trial
     return nb;
 }
 
+/* The 99th percentile of placebos, or beyond where less of alpha is to be spent. Two looks share it; drift lets the second one add little. */
+double trial_placebo_level(const struct trial_conf *c, bool first)
+{
+    double level = c->alpha / 2 < 0.01 ? c->alpha / 2 : 0.01;
+    return c->windows_min == c->windows_max ? level : first ? first_look_share * level : (1 - first_look_share) * level;
+}
+
 static struct estimate estimate_now(const struct trial *t, const struct trial_obs *a, int na, const struct trial_obs *b, int nb)
 {
     double x[PAST_MAX], y[TRIAL_WINDOWS_MAX];
@@ -40,11 +47,8 @@ static struct estimate estimate_now(const struct trial *t, const struct trial_ob
         x[i] = t->past[i].response;
     for (int i = 0; i < nb; i++)
         y[i] = b[i].response;
-    /* The 99th percentile of placebos, or beyond where less of alpha is to be spent. Two looks share it; drift lets the second one add little. */
-    double level = t->conf.alpha / 2 < 0.01 ? t->conf.alpha / 2 : 0.01;
-    bool first = t->looks <= 1, only = t->conf.windows_min == t->conf.windows_max;
     struct before_after_shape shape = { na, t->gap > 0 ? t->gap : 0, nb };
-    return before_after_estimate(x, t->pasts, y, shape, only ? level : first ? first_look_share * level : (1 - first_look_share) * level);
+    return before_after_estimate(x, t->pasts, y, shape, trial_placebo_level(&t->conf, t->looks <= 1));
 }
 
 /* May this count of windows be looked at? Every block of a switchback; twice in a before/after. */

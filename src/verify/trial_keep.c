@@ -126,6 +126,21 @@ static json_t *mechanism_names(void)
     return names;
 }
 
+/* The worst ten seconds of each window: a list beside the windows, which earlier versions did not keep. */
+static json_t *lulls_save(const struct trial_obs *o, int n)
+{
+    json_t *all = json_array();
+    for (int i = 0; i < n; i++)
+        json_array_append_new(all, keep_real(o[i].lull));
+    return all;
+}
+
+static void lulls_load(const json_t *all, struct trial_obs *o, int n)
+{
+    for (int i = 0; i < n; i++)
+        o[i].lull = keep_real_of(json_array_get(all, (size_t)i));
+}
+
 /* No verdict depends on them: what is missing is unknown, and the trial goes on. */
 static void mechanisms_load(const json_t *saved, const char *part, struct trial_obs *o, int n)
 {
@@ -157,6 +172,7 @@ json_t *trial_save(const struct trial *t)
     keep_save_array(o, "obs_asked", asked_fields, t->obs, sizeof t->obs[0], t->obses);
     json_object_set_new(o, "mechanisms", json_pack("{s:o,s:o,s:o}", "names", mechanism_names(), "past", mechanisms_save(t->past, t->pasts),
                                                    "obs", mechanisms_save(t->obs, t->obses)));
+    json_object_set_new(o, "lulls", json_pack("{s:o,s:o}", "past", lulls_save(t->past, t->pasts), "obs", lulls_save(t->obs, t->obses)));
     for (int i = 0; i < t->mix.n; i++)
         json_array_append_new(tale, json_pack("[o,o]", keep_save(arm_fields, &t->tale[i].arm[0]), keep_save(arm_fields, &t->tale[i].arm[1])));
     json_object_set_new(o, "tale", tale);
@@ -198,6 +214,8 @@ static enum err load_parts(struct trial *t, const json_t *o, struct fault *fault
     if (!e) {
         mechanisms_load(json_object_get(o, "mechanisms"), "past", t->past, t->pasts);
         mechanisms_load(json_object_get(o, "mechanisms"), "obs", t->obs, t->obses);
+        lulls_load(json_object_get(json_object_get(o, "lulls"), "past"), t->past, t->pasts);
+        lulls_load(json_object_get(json_object_get(o, "lulls"), "obs"), t->obs, t->obses);
     }
     for (int i = 0; !e && i < t->mix.n; i++)
         for (size_t arm = 0; !e && arm < 2; arm++)
@@ -236,6 +254,8 @@ enum err trial_load(const json_t *saved, struct trial **out, struct fault *fault
         return e;
     }
     t->conf.seed = strtoull(seed, NULL, 10);
+    lull_clear(&t->watch.recent);
+    trial_refer(t);
     /* The running window is gone: wash out again, or warm up again when there was none yet. */
     t->toggled_since_window = true;
     if (t->phase == PHASE_WINDOW || t->phase == PHASE_SLATE)

@@ -92,6 +92,7 @@ enum trial_load trial_load_of(struct trial *t, const struct trial_obs *o);
 /* The arms' windows as arrays: blocks with both, in order, for a switchback; the last of the past, and all of ours, otherwise. Returns the number in b. */
 int  trial_arms(const struct trial *t, struct trial_obs *a, int *na, struct trial_obs *b);
 void trial_judge(struct trial *t);                  /* a look, when one is due; may finish the trial */
+double trial_placebo_level(const struct trial_conf *c, bool first);   /* of alpha, what a before/after may spend at its first look, at its last */
 
 /* ---- trial_words.c ---- */
 void trial_speak(struct trial *t, enum outcome outcome);   /* compose t->verdict from the latest estimate and guards */

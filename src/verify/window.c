@@ -57,6 +57,8 @@ void window_open(struct window_run *r, const struct sample *border, int64_t peri
     r->period_us = period_us > 0 ? period_us : 1000000;
     r->first.queries = r->last.queries = -1;
     r->first.checkpoints_done = r->last.checkpoints_done = -1;
+    lull_clear(&r->tps);
+    lull_clear(&r->latency);
     watch_identity(r, border);
     marks_from(&r->first, border, true);
 }
@@ -86,6 +88,10 @@ void window_add(struct window_run *r, const struct sample *s)
         r->weight += load;
         r->weighted_latency += load * latency;
     }
+    if (!isnan(load))
+        lull_add(&r->tps, load, 1);
+    if (!isnan(latency) && load > 0)
+        lull_add(&r->latency, latency, load);
 }
 
 static const struct query_count *find(const struct window_marks *m, int64_t id)
@@ -159,6 +165,8 @@ void window_close(const struct window_run *r, struct window *w)
         }
     if (r->weight > 0)
         w->v[METRIC_LATENCY_MEAN] = r->weighted_latency / r->weight;
+    w->lull_tps = r->tps.least;
+    w->lull_ms = r->latency.most;
     close_percentiles(r, w);
     if (r->first.checkpoints_done >= 0 && r->last.checkpoints_done >= r->first.checkpoints_done)
         w->checkpoints = (int)(r->last.checkpoints_done - r->first.checkpoints_done);
@@ -188,6 +196,7 @@ json_t *window_save(const struct window *w)
         json_array_append_new(q, keep_save(query_fields, &w->query[i]));
     json_object_set_new(o, "v", v);
     json_object_set_new(o, "query", q);
+    json_object_set_new(o, "lull", json_pack("[o,o]", keep_real(w->lull_tps), keep_real(w->lull_ms)));
     return o;
 }
 
@@ -197,6 +206,8 @@ enum err window_load(const json_t *saved, struct window *w, struct fault *fault)
     enum err e = keep_load(window_fields, w, saved, fault);
     if (e)
         return e;
+    w->lull_tps = keep_real_of(json_array_get(json_object_get(saved, "lull"), 0));      /* earlier versions did not keep it: unknown */
+    w->lull_ms = keep_real_of(json_array_get(json_object_get(saved, "lull"), 1));
     const char *name;
     json_t *pair, *v = json_object_get(saved, "v"), *q = json_object_get(saved, "query");
     json_object_foreach(v, name, pair) {

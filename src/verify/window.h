@@ -18,6 +18,7 @@
 
 #include "base/err.h"
 #include "model/sample.h"
+#include "verify/lull.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -38,6 +39,7 @@ struct window_run {
     int64_t postmaster_start_us, stats_reset_us, conf_load_us;
     double  n[METRIC_COUNT], sum[METRIC_COUNT], max[METRIC_COUNT];
     double  weight, weighted_latency;
+    struct lull tps, latency;                      /* LULL_SECONDS samples, which are seconds where samples are */
     struct window_marks first, last;
 };
 

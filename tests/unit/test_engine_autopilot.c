@@ -587,6 +587,56 @@ static void what_the_gate_would_have_wait_right_before_it_begins_was_not_refused
     assert_int_equal(learned("refused").by[TOLD_REFUSED], 1);
 }
 
+/* So many windows of a load that saturates the server, with a throughput between these two. */
+static void measured(struct etarget *t, int windows, double least, double most)
+{
+    int64_t     window = engine->d.tune->window_us, now = clock_mono_us(&clock_real);
+    struct rand r;
+    rand_seed(&r, 3);
+    t->histories = windows;
+    for (int i = 0; i < windows; i++) {
+        t->history[i] = t->history[0];
+        t->history[i].to_us = (t->history[i].from_us = now - (windows - i) * window) + window;
+        t->history[i].v[METRIC_TPS] = least * pow(most / least, rand_unit(&r));
+    }
+}
+
+static enum case_state plans(struct etarget *t)
+{
+    t->plan_again_us = 0;
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_ok(autopilot_plan(engine, &c, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    return c.state;
+}
+
+static void a_restart_waits_for_history_until_a_doubling_could_be_proven(void **state)
+{
+    (void)state;
+    static struct daemon_target saturated;
+    struct etarget             *t = a_target();
+    static struct daemon_tune   brief;
+    enum { ENOUGH = HISTORY_MAX - 4 };
+    brief = *engine->d.tune;
+    brief.watch_us = 2 * US_PER_S;
+    engine->d.tune = &brief;
+    saturated = *t->conf;
+    saturated.load_saturates = true;
+    t->conf = &saturated;
+    t->mode = MODE_AUTO;
+    planned(t, CASE_PLANNING, 0);
+    measured(t, ENOUGH, 20, 800);
+    assert_int_equal(plans(t), CASE_PLANNING);
+    assert_true(t->too_noisy && t->plan_again_us > 0);
+    measured(t, HISTORY_MAX, 20, 800);
+    assert_int_equal(plans(t), CASE_WAIT_GATE);            /* more is not kept: then the trial has to show it */
+    planned(t, CASE_PLANNING, 0);
+    measured(t, ENOUGH, 95, 105);
+    assert_int_equal(plans(t), CASE_WAIT_GATE);
+    assert_false(t->too_noisy);
+    t->conf = &engine->d.target[0];
+}
+
 static void asked_again(struct etarget *t)
 {
     t->gate_again_us = 1;
@@ -734,6 +784,7 @@ int main(void)
         TEST(each_checkpoint_that_we_ask_for_is_counted),
         TEST(a_suggestion_needs_no_load),
         TEST(a_restart_begins_while_what_it_is_compared_with_is_fresh),
+        TEST(a_restart_waits_for_history_until_a_doubling_could_be_proven),
         TEST(what_the_gate_would_have_wait_right_before_it_begins_was_not_refused),
         TEST(what_the_gate_refuses_after_it_had_it_wait_was_overtaken),
         TEST(an_index_is_tried_once_and_what_nobody_decided_was_no_trial),

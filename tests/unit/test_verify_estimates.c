@@ -523,8 +523,8 @@ static void what_blocks_is_named_even_when_the_list_is_full(void **state)
 static struct harm_watch watching(void)
 {
     struct harm_watch w = { .kind = HARM_WATCH_TPS };
-    double levels[5] = { log(100), log(104), log(96), log(101), log(99) };
-    harm_watch_refer(&w, levels, 5);
+    double levels[5] = { log(100), log(104), log(96), log(101), log(99) }, lulls[5] = { NAN, NAN, NAN, NAN, NAN };
+    harm_watch_refer(&w, levels, lulls, 5);
     harm_watch_begin_arm(&w);
     harm_watch_begin_window(&w);
     return w;
@@ -563,9 +563,40 @@ static void clear_harm_is_seen_in_seconds_and_doubtful_harm_is_not(void **state)
     assert_false(harm_watch_fires(&w) || harm_watch_collapse(&w));
 }
 
+/* Windows of 100, where each third one, or one alone, has ten seconds of 20 in it. */
+static struct harm_watch watching_a_database_that_stalls(bool often)
+{
+    struct harm_watch w = { .kind = HARM_WATCH_TPS };
+    double            levels[30], lulls[30];
+    for (int i = 0; i < 30; i++) {
+        levels[i] = log(100 + i % 5);
+        lulls[i] = log((often ? i % 3 == 0 : i == 20) ? 20 : 90);
+    }
+    harm_watch_refer(&w, levels, lulls, 30);
+    harm_watch_begin_arm(&w);
+    harm_watch_begin_window(&w);
+    return w;
+}
+
+static void a_lull_like_those_that_the_database_has_by_itself_is_no_collapse(void **state)
+{
+    (void)state;
+    struct harm_watch w = watching_a_database_that_stalls(true);
+    feed(&w, 400, 20);
+    feed(&w, 20, 12);
+    assert_false(harm_watch_collapse(&w));
+    feed(&w, 5, 12);
+    assert_true(harm_watch_collapse(&w));
+    w = watching_a_database_that_stalls(false);      /* one odd hour does not blind the watch */
+    feed(&w, 400, 20);
+    feed(&w, 20, 12);
+    assert_true(harm_watch_collapse(&w));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lull_like_those_that_the_database_has_by_itself_is_no_collapse),
         cmocka_unit_test(nothing_is_seldom_called_better),
         cmocka_unit_test(differences_that_wander_together_are_batched_and_prove_little),
         cmocka_unit_test(a_planted_effect_is_found_in_time),

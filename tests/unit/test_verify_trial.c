@@ -66,6 +66,23 @@ static struct verdict run(enum verify_class method, const struct world_conf *wc)
     return told(wc, &tc, method == VERIFY_RESTART || method == VERIFY_SLOW ? HISTORY : 15, &a);
 }
 
+static enum trial_wish feed(struct trial *t, int n)
+{
+    enum trial_wish wish = TRIAL_OBSERVE;
+    struct sample s;
+    for (int i = 0; i < n && wish != TRIAL_FINISHED; i++) {
+        world_second(&world, &s);
+        wish = trial_feed(t, &s);
+        if (wish == TRIAL_GO_CANDIDATE || wish == TRIAL_GO_INCUMBENT) {
+            world_change(&world, wish == TRIAL_GO_CANDIDATE, false);
+            trial_toggled(t, wish == TRIAL_GO_CANDIDATE ? ARM_CANDIDATE : ARM_INCUMBENT, world.mono_us);
+        } else if (wish == TRIAL_CHECKPOINT) {
+            trial_checkpointed(t, world.mono_us);
+        }
+    }
+    return wish;
+}
+
 static const enum verify_class methods[] = { VERIFY_IMMEDIATE, VERIFY_PLANNER, VERIFY_CHECKPOINT, VERIFY_RESTART, VERIFY_SLOW };
 
 static void help_is_recognised_by_every_method(void **state)
@@ -195,6 +212,58 @@ static void a_collapse_is_seen_during_the_wash_out(void **state)
     assert_int_equal(v.outcome, OUTCOME_WORSE);
     assert_non_null(strstr(v.why, "collapsed"));
     assert_true(v.degraded_s < 30);
+}
+
+/* Ten seconds of a third, amid a gain: no database that never falls so low does that, and one that does so by itself does it now. */
+static void a_lull_that_the_database_has_by_itself_ends_no_trial(void **state)
+{
+    (void)state;
+    for (int usual = 0; usual < 2; usual++) {
+        struct world_conf w = calm(log(1.5));
+        w.has_driver = false;                              /* which would tell of the tail */
+        struct trial_conf c = conf_of(VERIFY_RESTART);
+        struct trial     *t = prepared(&w, &c, HISTORY), *back;
+        struct fault      fault;
+        struct verdict    v;
+        trial_free(t);
+        for (int i = 0; i < HISTORY; i++)
+            history[i].lull_tps = (usual && i % 4 == 0 ? 0.3 : 0.95) * history[i].v[METRIC_TPS];
+        for (int i = 0; i < HISTORY - 6; i++)              /* its windows lie far apart, too, or one bad one would be enough */
+            history[i].v[METRIC_TPS] *= i % 2 ? 0.5 : 1.5;
+        assert_ok(trial_new(&c, history, HISTORY, &t, &fault), &fault);
+        json_t *j = trial_save(t);                         /* a restart of ours forgets nothing of it */
+        assert_ok(trial_load(j, &back, &fault), &fault);
+        json_decref(j);
+        trial_free(t);
+        world_change(&world, true, false);
+        trial_begin(back, world.mono_us);
+        assert_int_equal(feed(back, 70), TRIAL_OBSERVE);
+        world.conf.effect = log(0.33);
+        enum trial_wish wish = feed(back, 11);
+        world.conf.effect = log(1.5);
+        trial_verdict(back, &v);
+        assert_int_equal(wish == TRIAL_FINISHED, !usual);
+        assert_int_equal(strstr(v.why, "collapsed") != NULL, !usual);
+        trial_free(back);
+    }
+}
+
+static void the_least_that_could_be_proven_falls_with_more_history_and_rises_with_its_noise(void **state)
+{
+    (void)state;
+    struct world_conf quiet = calm(0), wild = world_usual(7);
+    struct trial_conf c = conf_of(VERIFY_RESTART), to_and_fro = conf_of(VERIFY_IMMEDIATE);
+    wild.ar_sd = 0.8;
+    trial_free(prepared(&quiet, &c, HISTORY));
+    double all = trial_least_provable(&c, history, HISTORY, 0), few = trial_least_provable(&c, history, 24, 0);
+    assert_true(all > 0 && all < 0.2 && few > all);
+    assert_true(isinf(trial_least_provable(&c, history, 3, 0)));
+    assert_true(trial_least_provable(&to_and_fro, history, 3, 0) <= 0);
+    c.alpha = 0.005;
+    assert_true(trial_least_provable(&c, history, HISTORY, 0) > all);
+    c.alpha = 0.05;
+    trial_free(prepared(&wild, &c, HISTORY));
+    assert_true(trial_least_provable(&c, history, HISTORY, 0) > 2 * all);
 }
 
 static void no_driver_at_all_is_said_and_does_not_block(void **state)
@@ -717,22 +786,6 @@ static void a_switchback_goes_on_under_the_new_load_and_does_not_take_it_for_a_g
 }
 
 /* Feeds n samples, doing what is wished at once. */
-static enum trial_wish feed(struct trial *t, int n)
-{
-    enum trial_wish wish = TRIAL_OBSERVE;
-    struct sample s;
-    for (int i = 0; i < n && wish != TRIAL_FINISHED; i++) {
-        world_second(&world, &s);
-        wish = trial_feed(t, &s);
-        if (wish == TRIAL_GO_CANDIDATE || wish == TRIAL_GO_INCUMBENT) {
-            world_change(&world, wish == TRIAL_GO_CANDIDATE, false);
-            trial_toggled(t, wish == TRIAL_GO_CANDIDATE ? ARM_CANDIDATE : ARM_INCUMBENT, world.mono_us);
-        } else if (wish == TRIAL_CHECKPOINT) {
-            trial_checkpointed(t, world.mono_us);
-        }
-    }
-    return wish;
-}
 
 /* Saved by a version that knew nothing of what clients ask. */
 static void a_trial_of_the_first_format_goes_on(void **state)
@@ -826,9 +879,9 @@ static void a_damaged_save_is_refused(void **state)
     json_object_foreach(whole, name, member) {
         json_t *j = json_deep_copy(whole);
         json_object_del(j, name);
-        bool needed = strcmp(name, "mechanisms") != 0;   /* the verdict asks for all but these */
+        bool needed = strcmp(name, "mechanisms") != 0 && strcmp(name, "lulls") != 0;   /* the verdict asks for all but these */
         assert_int_equal(trial_load(j, &back, &fault), needed ? ERR_INPUT : OK);
-        assert_true(needed ? !back : isnan(back->past[0].mechanism[0]));
+        assert_true(needed ? !back : isnan(strcmp(name, "lulls") == 0 ? back->past[0].lull : back->past[0].mechanism[0]));
         trial_free(back);
         json_object_set_new(j, name, json_string("nonsense"));
         assert_true(strcmp(name, "reason") == 0 || strcmp(name, "checkpoints_past") == 0 || trial_load(j, &back, &fault) == ERR_INPUT || !back
@@ -900,6 +953,8 @@ int main(void)
         cmocka_unit_test(a_tail_that_the_candidate_hides_never_counts_as_kept),
         cmocka_unit_test(a_broken_guard_outweighs_any_gain),
         cmocka_unit_test(a_collapse_is_seen_during_the_wash_out),
+        cmocka_unit_test(a_lull_that_the_database_has_by_itself_ends_no_trial),
+        cmocka_unit_test(the_least_that_could_be_proven_falls_with_more_history_and_rises_with_its_noise),
         cmocka_unit_test(no_driver_at_all_is_said_and_does_not_block),
         cmocka_unit_test(harm_of_other_kinds_is_refused_too),
         cmocka_unit_test(a_verdict_says_when_it_is_about_some_statements_alone),

@@ -66,6 +66,44 @@ static void the_border_lends_its_counters_but_not_its_rates(void **state)
     assert_int_equal(w.to_us - w.from_us, 10000000);
 }
 
+/* 40 seconds: from the 15th to the 26th nearly nothing, and what there is takes long. */
+static struct window stalling(int seconds)
+{
+    struct window_run r;
+    struct sample     s = second(0);
+    window_open(&r, &s, 0);
+    for (int i = 1; i <= seconds; i++) {
+        bool lull = i >= 15 && i < 27;
+        s = second(i);
+        s.v[METRIC_TPS] = lull ? 10 : 100;
+        s.v[METRIC_LATENCY_MEAN] = lull ? 80 : 5;
+        window_add(&r, &s);
+    }
+    return closed(&r);
+}
+
+static void the_worst_ten_seconds_of_a_window_are_kept_with_it(void **state)
+{
+    (void)state;
+    struct window w = stalling(40), back;
+    struct fault  fault;
+    assert_near(w.lull_tps, 10, 1e-9);
+    assert_near(w.lull_ms, 80, 1e-9);
+    json_t *j = window_save(&w);
+    assert_ok(window_load(j, &back, &fault), &fault);
+    assert_near(back.lull_tps, 10, 1e-9);
+    assert_near(back.lull_ms, 80, 1e-9);
+    json_object_del(j, "lull");                        /* as earlier versions wrote it */
+    assert_ok(window_load(j, &back, &fault), &fault);
+    assert_true(isnan(back.lull_tps) && isnan(back.lull_ms));
+    json_decref(j);
+    w = stalling(9);
+    assert_true(isnan(w.lull_tps) && isnan(w.lull_ms));
+    w = stalling(19);                                  /* five of the ten; the mean latency is one over transactions */
+    assert_near(w.lull_tps, 55, 1e-9);
+    assert_near(w.lull_ms, (5 * 10 * 80 + 5 * 100 * 5) / 550.0, 1e-9);
+}
+
 static void a_window_with_holes_is_not_whole(void **state)
 {
     (void)state;
@@ -307,6 +345,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_border_lends_its_counters_but_not_its_rates),
+        cmocka_unit_test(the_worst_ten_seconds_of_a_window_are_kept_with_it),
         cmocka_unit_test(a_window_with_holes_is_not_whole),
         cmocka_unit_test(seconds_in_which_the_server_was_down_are_holes),
         cmocka_unit_test(a_restart_a_reset_and_a_reload_each_spoil_a_window),
