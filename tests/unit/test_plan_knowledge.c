@@ -152,6 +152,15 @@ static void a_record_that_was_changed_or_makes_no_sense_is_refused(void **state)
             fail_msg("%s = %s was taken", wrong[i][0], wrong[i][1]);
 }
 
+/* No trial makes such a record: some hundred of them, each with one parameter in all its places, would keep the planner busy for a minute. */
+static void a_record_that_changes_a_parameter_twice_is_refused(void **state)
+{
+    (void)state;
+    json_t *changes = json_loads("[{\"name\":\"jit\",\"from\":\"on\",\"to\":\"off\"},{\"name\":\"work_mem\",\"from\":\"4MB\",\"to\":\"8MB\"},{\"name\":\"JIT\",\"from\":\"off\",\"to\":\"on\"}]", 0, NULL);
+    assert_int_equal(parse_with("changes", changes), ERR_INPUT);
+    assert_non_null(strstr(fault.text, "jit twice"));
+}
+
 /* ---- files ---- */
 
 static int  bad_lines[8], bad_count;
@@ -213,6 +222,7 @@ int main(void)
         cmocka_unit_test_setup(names_become_digests_that_need_the_secret, setup),
         cmocka_unit_test_setup(what_is_not_tuned_or_not_known_is_not_told, setup),
         cmocka_unit_test_setup(a_record_that_was_changed_or_makes_no_sense_is_refused, setup),
+        cmocka_unit_test_setup(a_record_that_changes_a_parameter_twice_is_refused, setup),
         cmocka_unit_test_setup(a_file_tells_its_bad_lines_by_number_and_gives_nothing_then, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
