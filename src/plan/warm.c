@@ -30,12 +30,15 @@ struct warm { struct proposal proposal; struct transfer_guess guess; double gain
 
 /*
  * Values grow with the machine, the defaults that a server begins with do not: what was raised on a large machine can come out below
- * what is in force on a small one.  What the donor proved is the direction.
+ * what is in force on a small one.  What the donor proved is the direction; who went there and back, or by less than can be seen at this
+ * size, proved none.
  */
 static bool other_way(const struct scene *s, const struct proposed_change *c)
 {
     const struct knob *k = knob_at(c->knob);
     double             now = s->now.value[c->knob];
+    if (knob_equal(k, c->from, c->to))
+        return true;
     if (k->choice[0].name || isnan(now) || isnan(c->from) || knob_special_of(k, c->from) || knob_special_of(k, c->to) || knob_special_of(k, now))
         return false;
     return (c->to - c->from) * (c->to - now) < 0;

@@ -70,6 +70,16 @@ static void a_special_value_is_no_share(void **state)
     assert_float_equal(knowledge_value_on(&v, &m), 64, 0);
 }
 
+static void a_part_of_one_is_not_none(void **state)
+{
+    (void)state;
+    struct knowledge_machine large = { 64 * FACTS_GIB, 16, KNOWLEDGE_DISK_FLASH, false }, small = { 1 * FACTS_GIB, 1, KNOWLEDGE_DISK_FLASH, false };
+    struct knowledge_value   v = knowledge_value_of(KNOB_MAX_PARALLEL_WORKERS_PER_GATHER, 2, &large);
+    assert_float_equal(knowledge_value_on(&v, &small), 1, 0);                    /* an eighth of a worker; 0 would turn parallel queries off */
+    v = knowledge_value_of(KNOB_MAX_PARALLEL_WORKERS_PER_GATHER, 0, &large);
+    assert_float_equal(knowledge_value_on(&v, &small), 0, 0);                    /* off is off everywhere */
+}
+
 static void a_record_reads_back_and_speaks_of_nobody(void **state)
 {
     (void)state;
@@ -218,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(memory_is_told_as_a_share_and_becomes_as_large_a_share_elsewhere, setup),
         cmocka_unit_test_setup(a_special_value_is_no_share, setup),
+        cmocka_unit_test_setup(a_part_of_one_is_not_none, setup),
         cmocka_unit_test_setup(a_record_reads_back_and_speaks_of_nobody, setup),
         cmocka_unit_test_setup(names_become_digests_that_need_the_secret, setup),
         cmocka_unit_test_setup(what_is_not_tuned_or_not_known_is_not_told, setup),

@@ -3,6 +3,7 @@
 
 #include "facts.h"
 
+#include "plan/scene.h"
 #include "plan/transfer.h"
 
 #include <stdlib.h>
@@ -240,6 +241,28 @@ static void what_was_raised_there_is_not_lowered_here(void **state)
     assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));
 }
 
+/* From 2 workers to 4 on 16 cores is from a fourth of one to a half on 2: not none, and no direction either. */
+static void what_was_raised_by_less_than_can_be_seen_here_is_left_as_it_is(void **state)
+{
+    (void)state;
+    struct scene    s;
+    struct proposal p = { .planner = "joint/transfer" }, more = { .planner = "joint/search", .changes = 3, .change = {
+        { KNOB_RANDOM_PAGE_COST, 4, 1.3 }, { KNOB_MAX_WAL_SIZE, 1024, 3072 }, { KNOB_MAX_PARALLEL_WORKERS_PER_GATHER, 2, 4 } } };
+    facts_pg15(&facts, 4 * FACTS_GIB, 2);
+    facts_pg15(&there, 4 * FACTS_GIB, 16);
+    facts.limit_counts_cache = there.limit_counts_cache = true;
+    facts.database_bytes = there.database_bytes = 5.2 * FACTS_GIB;
+    told_by('a', &window, &more, TOLD_BETTER, 0.6);
+    struct planner_view v = view();
+    scene_init(&s, &v, NULL, 0, 7);
+    assert_ok(warm_open(&s, &fault), &fault);
+    assert_true(draft_transfer(&s, 1, &p));              /* 0 is what was put together, 1 the donor's configuration */
+    warm_close(&s);
+    assert_non_null(strstr(p.why, "the one it comes from"));
+    assert_non_null(change_of(&p, KNOB_RANDOM_PAGE_COST));
+    assert_null(change_of(&p, KNOB_MAX_PARALLEL_WORKERS_PER_GATHER));
+}
+
 static void what_is_proven_here_is_not_left_for_less(void **state)
 {
     (void)state;
@@ -363,6 +386,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_borrowed_and_held_is_not_asked_for_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_configuration_that_failed_there_is_kept_away_from, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_raised_there_is_not_lowered_here, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_raised_by_less_than_can_be_seen_here_is_left_as_it_is, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_proven_here_is_not_left_for_less, setup, teardown),
         cmocka_unit_test_setup_teardown(the_best_of_each_database_is_put_together, setup, teardown),
         cmocka_unit_test_setup_teardown(what_may_not_be_had_here_takes_nothing_else_with_it, setup, teardown),
