@@ -48,7 +48,7 @@ struct transfer_donor {
 int                          transfer_donors(const struct transfer *t);
 const struct transfer_donor *transfer_donor_at(const struct transfer *t, int i);
 
-/* Their trials as lessons for this machine, the nearest database's first, as many as LESSONS_MAX. */
+/* Their trials as lessons for this machine, the nearest database's first, as many as LESSONS_MAX; none that was made under another kind of load. */
 const struct lesson *transfer_lessons(const struct transfer *t, int *n);
 
 #endif

@@ -358,6 +358,32 @@ static void what_was_surely_worse_elsewhere_is_proposed_by_no_rule_until_it_is_k
     assert_string_equal(ask().title, step.title);
 }
 
+/* On average this database is like the one here; what it told when it was another one is not. */
+static void what_was_told_under_another_load_is_no_lesson(void **state)
+{
+    (void)state;
+    struct window        other;
+    struct transfer     *t;
+    struct proposal      costs = { .planner = "joint/costs", .changes = 1, .change = { { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
+    struct proposal      jit = { .planner = "joint/costs", .changes = 1, .change = { { KNOB_JIT, 1, 0 } } };
+    int                  n;
+    reports(&other);
+    there = facts;
+    for (int i = 0; i < 4; i++)
+        told_by('a', &window, &costs, TOLD_BETTER, 0.2);
+    told_by('a', &other, &jit, TOLD_WORSE, -0.4);
+    struct planner_view v = view();
+    assert_ok(transfer_new(&v, &t, &fault), &fault);
+    assert_int_equal(transfer_donors(t), 1);
+    const struct lesson *lesson = transfer_lessons(t, &n);
+    assert_int_equal(n, 4);
+    for (int i = 0; i < n; i++) {
+        assert_int_equal(lesson[i].change[0].knob, KNOB_RANDOM_PAGE_COST);
+        assert_float_equal(lesson[i].sd, hypot(0.03, 0.03), 1e-4);           /* as near as they were, not as the database is on average */
+    }
+    transfer_free(t);
+}
+
 static void machines_are_alike_by_memory_cores_and_disk(void **state)
 {
     (void)state;
@@ -392,6 +418,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_may_not_be_had_here_takes_nothing_else_with_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_along_and_harmed_is_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_surely_worse_elsewhere_is_proposed_by_no_rule_until_it_is_known_to_be_better_here, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_told_under_another_load_is_no_lesson, setup, teardown),
         cmocka_unit_test_setup_teardown(machines_are_alike_by_memory_cores_and_disk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
