@@ -358,6 +358,31 @@ static void what_was_surely_worse_elsewhere_is_proposed_by_no_rule_until_it_is_k
     assert_string_equal(ask().title, step.title);
 }
 
+/* Were the first draw that is warned of the last, there would be nothing left to try: the next question draws the same. */
+static void a_search_goes_round_what_others_warn_of(void **state)
+{
+    (void)state;
+    static const struct proposed_change up[] = { { KNOB_MAX_WAL_SIZE, 1024, 1229 }, { KNOB_CHECKPOINT_TIMEOUT, 300, 360 }, { KNOB_BGWRITER_DELAY, 200, 240 }, { KNOB_BGWRITER_LRU_MAXPAGES, 100, 120 },
+                                                 { KNOB_BGWRITER_LRU_MULTIPLIER, 2, 2.4 }, { KNOB_RANDOM_PAGE_COST, 4, 4.8 } };
+    there = facts;
+    for (size_t i = 0; i < sizeof up / sizeof up[0]; i++)
+        for (char d = 'a'; d < 'e'; d++) {
+            struct proposal alone = { .planner = "joint/search", .changes = 1, .change = { up[i] } };
+            told_by(d, &window, &alone, TOLD_WORSE, -0.4);
+        }
+    struct planner_view v = view();
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct scene    s;
+        struct proposal p = { .planner = "joint/search" }, step = { .changes = 1, .change = { up[seed % 6] } };
+        scene_init(&s, &v, NULL, 0, seed);
+        assert_ok(warm_open(&s, &fault), &fault);
+        assert_true(warm_warns(&s, &step));
+        assert_true(draft_search(&s, 0, &p));
+        assert_false(warm_warns(&s, &p));
+        warm_close(&s);
+    }
+}
+
 /* On average this database is like the one here; what it told when it was another one is not. */
 static void what_was_told_under_another_load_is_no_lesson(void **state)
 {
@@ -418,6 +443,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_may_not_be_had_here_takes_nothing_else_with_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_along_and_harmed_is_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_surely_worse_elsewhere_is_proposed_by_no_rule_until_it_is_known_to_be_better_here, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_search_goes_round_what_others_warn_of, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_told_under_another_load_is_no_lesson, setup, teardown),
         cmocka_unit_test_setup_teardown(machines_are_alike_by_memory_cores_and_disk, setup, teardown),
     };
