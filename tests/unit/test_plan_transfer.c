@@ -358,6 +358,37 @@ static void what_was_surely_worse_elsewhere_is_proposed_by_no_rule_until_it_is_k
     assert_string_equal(ask().title, step.title);
 }
 
+static void what_was_held_back_is_told_with_the_way_to_have_it_tried(void **state)
+{
+    (void)state;
+    const struct proposer *first = proposers;
+    struct scene           s;
+    struct proposal        p;
+    there = facts;
+    struct proposal step = ask();
+    assert_string_equal(step.planner, "joint/big-step");
+    while (strcmp(first->name, "big-step") != 0)
+        first++;
+    struct planner_view v = view();
+    scene_init(&s, &v, NULL, 0, 7);
+    assert_true(proposer_ask(first, "joint", &s, &p));
+    assert_string_equal(s.withheld, "");
+    assert_int_equal(proposers_exhausted(&s, &fault), ERR_MISSING);
+    assert_null(strstr(fault.text, "loss"));
+    for (char d = 'a'; d < 'e'; d++)
+        told_by(d, &window, &step, TOLD_WORSE, -0.4);
+    v = view();
+    scene_init(&s, &v, NULL, 0, 7);
+    assert_ok(warm_open(&s, &fault), &fault);
+    (void)proposer_ask(first, "joint", &s, &p);
+    assert_string_equal(s.withheld, step.title);
+    assert_int_equal(proposers_exhausted(&s, &fault), ERR_MISSING);
+    warm_close(&s);
+    assert_non_null(strstr(fault.text, "\"shared_buffers "));
+    assert_non_null(strstr(fault.text, "found it a loss"));
+    assert_non_null(strstr(fault.hint, "knowledge.use: false"));
+}
+
 /* Were the first draw that is warned of the last, there would be nothing left to try: the next question draws the same. */
 static void a_search_goes_round_what_others_warn_of(void **state)
 {
@@ -443,6 +474,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_may_not_be_had_here_takes_nothing_else_with_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_along_and_harmed_is_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_surely_worse_elsewhere_is_proposed_by_no_rule_until_it_is_known_to_be_better_here, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_held_back_is_told_with_the_way_to_have_it_tried, setup, teardown),
         cmocka_unit_test_setup_teardown(a_search_goes_round_what_others_warn_of, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_told_under_another_load_is_no_lesson, setup, teardown),
         cmocka_unit_test_setup_teardown(machines_are_alike_by_memory_cores_and_disk, setup, teardown),
