@@ -10,7 +10,6 @@
 #define NEIGHBOUR  1.0        /* the same between configurations: in all, so many knobs changed by a factor of e, or switched */
 #define PRIOR      0.30       /* weight of "makes no difference" */
 #define NOTED_SD   0.05       /* standard deviation at which a reading counts half */
-#define OTHERS_SD  0.03       /* by which the same change does something else on a database just like this one */
 
 struct point { struct knob_state state; double gain, weight; int database; };
 
@@ -149,7 +148,7 @@ static void add_lesson(struct transfer *t, const struct knowledge *k, const stru
 {
     struct lesson *l = &t->lesson[t->lessons];
     bool           failed = k->told == TOLD_FAILED;
-    double         sd = failed ? LESSON_FAILED_SD : hypot(isnan(k->sd) ? NOTED_SD : k->sd, OTHERS_SD);
+    double         sd = failed ? LESSON_FAILED_SD : hypot(isnan(k->sd) ? NOTED_SD : k->sd, TRANSFER_OTHERS_SD);
     double         then = distance_of_record(k, load, here), distance = isnan(then) ? t->donor[t->databases].distance : then;
     if (t->lessons >= LESSONS_MAX || distance > TRANSFER_FAR)
         return;

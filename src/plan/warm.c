@@ -139,13 +139,14 @@ void warm_close(struct scene *s)
     s->others = NULL;
 }
 
+/* However many have told the same, and however surely their mean is known by that: this is one more database, which differs as any of them. */
 bool warm_warns(const struct scene *s, const struct proposal *p)
 {
     double mean, sd;
     if (!s->taught)
         return false;
     lessons_effect(s->taught, p->change, p->changes, &mean, &sd);
-    return mean + ONE_SIDED_95 * sd < 0;
+    return mean + ONE_SIDED_95 * hypot(sd, TRANSFER_OTHERS_SD) < 0;
 }
 
 struct wish { enum knob_id knob; struct lessons_best best; };
