@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARM_GIVES_UP_AFTER = 2, WARM_RESTARTS_MAX = 3, OWN_LESSONS_MAX = 120 };
+enum { WARM_GIVES_UP_AFTER = 2, OWN_LESSONS_MAX = 120 };
 #define DOUBT         0.7       /* of what lessons promise, so many standard deviations are not believed: 0 borrows what harms, 1 hardly anything */
 #define WORTH_A_WISH  0.005     /* log ratio, of one parameter */
 #define ONE_SIDED_95  1.645
@@ -44,6 +44,9 @@ static bool other_way(const struct scene *s, const struct proposed_change *c)
     return (c->to - c->from) * (c->to - now) < 0;
 }
 
+/* After restarts in vain what needs none may still be had. */
+static bool may_be_had(const struct scene *s, enum knob_id id) { return scene_may_restart(s) || !knob_needs_restart(knob_at(id), s->view->facts); }
+
 /* What trials here have proven under this load, log ratio. */
 static double proven_here(const struct scene *s)
 {
@@ -57,11 +60,11 @@ static double proven_here(const struct scene *s)
 static bool borrow(const struct transfer *t, const struct scene *s, const struct transfer_donor *d, double base, struct warm *w)
 {
     for (int i = 0; i < d->changes; i++)
-        if (!other_way(s, &d->change[i]))
+        if (may_be_had(s, d->change[i].knob) && !other_way(s, &d->change[i]))
             scene_wish_within_reach(s, &w->proposal, d->change[i].knob, d->change[i].to);
     struct knob_state after = s->now;
     w->donor = d;
-    if (!scene_finish(s, &w->proposal) || (w->proposal.needs_restart && scene_restarts_since_better(s) >= WARM_RESTARTS_MAX))
+    if (!scene_finish(s, &w->proposal))
         return false;
     for (int i = 0; i < w->proposal.changes; i++)
         after.value[w->proposal.change[i].knob] = w->proposal.change[i].to;
@@ -90,7 +93,7 @@ static void tell_why(const struct scene *s, const struct warm *w, struct proposa
               100 * (exp(w->donor->gain) - 1), 100 * (exp(w->gain) - 1));
     if (p->changes < w->donor->changes)
         scene_why(p, "Of its %d parameters %d are changed: the others are so already, or may not be had here%s.", w->donor->changes, p->changes,
-                  s->restarts ? "" : " without a restart");
+                  scene_may_restart(s) ? "" : " without a restart");
 }
 
 /* What this database has told itself. */
@@ -185,10 +188,10 @@ static bool put_together(const struct scene *s, struct warm *w)
     struct wish wish[KNOB_COUNT];
     int         n = 0;
     for (int id = 1; id < KNOB_COUNT && s->taught; id++)
-        if (!isnan(s->now.value[id]) && lessons_best(s->taught, (enum knob_id)id, s->now.value[id], DOUBT, WORTH_A_WISH, &wish[n].best))
+        if (!isnan(s->now.value[id]) && may_be_had(s, (enum knob_id)id) && lessons_best(s->taught, (enum knob_id)id, s->now.value[id], DOUBT, WORTH_A_WISH, &wish[n].best))
             wish[n++].knob = (enum knob_id)id;
     qsort(wish, (size_t)n, sizeof *wish, by_worth);
-    if (!finish_wishes(s, wish, n, &w->proposal) || (w->proposal.needs_restart && scene_restarts_since_better(s) >= WARM_RESTARTS_MAX))
+    if (!finish_wishes(s, wish, n, &w->proposal))
         return false;
     lessons_effect(s->taught, w->proposal.change, w->proposal.changes, &w->gain, &w->sd);
     return w->gain - DOUBT * w->sd >= WORTH_A_TRIAL;

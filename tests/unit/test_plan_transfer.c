@@ -187,6 +187,20 @@ static void without_a_restart_another_configuration_is_judged(void **state)
     assert_false(p.needs_restart);
 }
 
+static void after_three_restarts_in_vain_what_needs_none_is_borrowed(void **state)
+{
+    (void)state;
+    struct proposal good = good_one(), large = { .planner = "joint/big-step", .changes = 1, .change = { { KNOB_SHARED_BUFFERS, 16384, 65536 } }, .needs_restart = true };
+    for (int i = 0; i < 3; i++)
+        assert_ok(planner_tell(planner, &large, TOLD_UNDECIDED, (double)NAN, &fault), &fault);
+    told_by('a', &window, &good, TOLD_BETTER, 0.6);
+    struct proposal p = ask();
+    assert_string_equal(p.planner, "joint/transfer");
+    assert_false(p.needs_restart);
+    assert_null(change_of(&p, KNOB_SHARED_BUFFERS));
+    assert_non_null(change_of(&p, KNOB_RANDOM_PAGE_COST));
+}
+
 static void what_did_not_help_twice_is_not_borrowed_a_third_time(void **state)
 {
     (void)state;
@@ -488,6 +502,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_comes_from_strangers_nor_when_this_load_is_not_known, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_worse_elsewhere_speaks_against_it, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_restart_another_configuration_is_judged, setup, teardown),
+        cmocka_unit_test_setup_teardown(after_three_restarts_in_vain_what_needs_none_is_borrowed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_did_not_help_twice_is_not_borrowed_a_third_time, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_borrowed_and_held_is_not_asked_for_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_configuration_that_failed_there_is_kept_away_from, setup, teardown),
