@@ -16,6 +16,15 @@ struct lessons {
     struct lesson  lesson[];
 };
 
+bool lesson_failed(enum told told, double effect) { return told == TOLD_FAILED || (told == TOLD_WORSE && isnan(effect)); }
+
+double lesson_reading(enum told told, double effect)
+{
+    if (told == TOLD_REFUSED)
+        return (double)NAN;
+    return lesson_failed(told, effect) ? LESSON_FAILED : told == TOLD_WORSE && effect >= 0 ? LESSON_WORSE : effect;
+}
+
 /* How alike two values of a parameter are: 1 the same, 0 nothing in common. */
 static double alike(const struct knob *k, double a, double b)
 {

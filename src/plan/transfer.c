@@ -147,12 +147,12 @@ static void set_change(struct transfer_donor *d, enum knob_id id, double from, d
 static void add_lesson(struct transfer *t, const struct knowledge *k, const struct workload *load, const struct knowledge_machine *here)
 {
     struct lesson *l = &t->lesson[t->lessons];
-    bool           failed = k->told == TOLD_FAILED;
+    bool           failed = lesson_failed(k->told, k->effect);
     double         sd = failed ? LESSON_FAILED_SD : hypot(isnan(k->sd) ? NOTED_SD : k->sd, TRANSFER_OTHERS_SD);
     double         then = distance_of_record(k, load, here), distance = isnan(then) ? t->donor[t->databases].distance : then;
     if (t->lessons >= LESSONS_MAX || distance > TRANSFER_FAR)
         return;
-    *l = (struct lesson){ .effect = failed ? LESSON_FAILED : k->effect, .sd = sd / sqrt(bell(distance, LIKENESS)) };
+    *l = (struct lesson){ .effect = lesson_reading(k->told, k->effect), .sd = sd / sqrt(bell(distance, LIKENESS)) };
     for (int c = 0; c < k->changes; c++) {
         struct proposed_change change = { k->change[c].to.knob, knowledge_value_on(&k->change[c].from, here), knowledge_value_on(&k->change[c].to, here) };
         if (!isnan(change.from) && !isnan(change.to))
@@ -177,11 +177,12 @@ static void tell_story(struct transfer *t, const struct story *s, const struct w
     add_point(t, &state, 0, 1);
     for (int i = 0; i < s->records; i++) {
         const struct knowledge *k = s->record[i];
-        bool                    failed = k->told == TOLD_FAILED;
-        if (k->told == TOLD_REFUSED || (isnan(k->effect) && !failed))
+        bool                    failed = lesson_failed(k->told, k->effect);
+        double                  effect = lesson_reading(k->told, k->effect);
+        if (isnan(effect))
             continue;
         knowledge_state(k, true, f, &state);
-        add_point(t, &state, failed ? level + LESSON_FAILED : level + k->effect, failed ? 1 : trust_in(k));
+        add_point(t, &state, level + effect, failed ? 1 : trust_in(k));
         add_lesson(t, k, load, &here);
         if (!k->kept || failed)
             continue;

@@ -102,10 +102,11 @@ static int own_lessons(const struct scene *s, struct lesson *out)
     int n = 0;
     for (int i = s->tolds - 1; i >= 0 && n < OWN_LESSONS_MAX; i--) {
         const struct planner_told *t = &s->told[i];
-        bool                       failed = t->told == TOLD_FAILED;
-        if (s->elsewhere[i] || t->told == TOLD_REFUSED || t->proposal.changes == 0 || (!failed && isnan(t->effect)))
+        bool                       failed = lesson_failed(t->told, t->effect);
+        double                     effect = lesson_reading(t->told, t->effect);
+        if (s->elsewhere[i] || t->proposal.changes == 0 || isnan(effect))
             continue;
-        out[n] = (struct lesson){ .changes = t->proposal.changes, .effect = failed ? LESSON_FAILED : t->effect, .sd = failed ? LESSON_FAILED_SD : t->sd > 0 ? fmax(t->sd, 0.01) : OWN_SD };
+        out[n] = (struct lesson){ .changes = t->proposal.changes, .effect = effect, .sd = failed ? LESSON_FAILED_SD : t->sd > 0 ? fmax(t->sd, 0.01) : OWN_SD };
         memcpy(out[n++].change, t->proposal.change, sizeof t->proposal.change);
     }
     return n;

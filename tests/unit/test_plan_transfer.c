@@ -372,6 +372,32 @@ static void what_was_surely_worse_elsewhere_is_proposed_by_no_rule_until_it_is_k
     assert_string_equal(ask().title, step.title);
 }
 
+/* A server that stopped answering, a load that collapsed: it is put back at once, as worse and without an effect. */
+static void what_was_put_back_before_it_was_measured_is_warned_of(void **state)
+{
+    (void)state;
+    struct scene    s;
+    struct proposal alone = { .planner = "joint/background-writer", .changes = 1, .change = { { KNOB_BGWRITER_LRU_MAXPAGES, 100, 800 } } };
+    there = facts;
+    for (char d = 'a'; d < 'd'; d++)
+        told_by(d, &window, &alone, TOLD_WORSE, (double)NAN);
+    struct planner_view v = view();
+    scene_init(&s, &v, NULL, 0, 7);
+    assert_ok(warm_open(&s, &fault), &fault);
+    assert_true(warm_warns(&s, &alone));
+    warm_close(&s);
+}
+
+static void what_was_faster_and_broke_a_guard_is_not_borrowed(void **state)
+{
+    (void)state;
+    struct proposal costs = { .planner = "joint/costs", .changes = 1, .change = { { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
+    there = facts;
+    for (char d = 'a'; d < 'd'; d++)
+        told_by(d, &window, &costs, TOLD_WORSE, 0.15);
+    assert_string_not_equal(ask().planner, "joint/transfer");
+}
+
 static bool warned_by_thirty(const struct proposal *p, double effect)
 {
     struct scene s;
@@ -513,6 +539,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_may_not_be_had_here_takes_nothing_else_with_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_along_and_harmed_is_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_surely_worse_elsewhere_is_proposed_by_no_rule_until_it_is_known_to_be_better_here, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_put_back_before_it_was_measured_is_warned_of, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_faster_and_broke_a_guard_is_not_borrowed, setup, teardown),
         cmocka_unit_test_setup_teardown(however_many_lost_a_little_it_is_not_sure_that_this_one_would, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_held_back_is_told_with_the_way_to_have_it_tried, setup, teardown),
         cmocka_unit_test_setup_teardown(a_search_goes_round_what_others_warn_of, setup, teardown),
