@@ -158,8 +158,8 @@ static void a_record_that_was_changed_or_makes_no_sense_is_refused(void **state)
         { "changes", "[{\"name\":\"work_mem\",\"from\":\"4MB\",\"to\":{\"of_memory\":-1}}]" }, { "id", "\"x\"" }, { "planner", "7" }, { "kept", "null" }, { "server", "1" },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-        if (parse_with(wrong[i][0], json_loads(wrong[i][1], JSON_DECODE_ANY, NULL)) != ERR_INPUT)
-            fail_msg("%s = %s was taken", wrong[i][0], wrong[i][1]);
+        if (parse_with(wrong[i][0], json_loads(wrong[i][1], JSON_DECODE_ANY, NULL)) != ERR_INPUT || strstr(fault.text, "digest"))      /* who makes it up makes the digest, too */
+            fail_msg("%s = %s was taken, but for its digest", wrong[i][0], wrong[i][1]);
 }
 
 /* No trial makes such a record: some hundred of them, each with one parameter in all its places, would keep the planner busy for a minute. */
