@@ -38,10 +38,10 @@ double transfer_machine_distance(const struct knowledge_machine *a, const struct
 
 static double bell(double distance, double width) { return exp(-0.5 * distance * distance / (width * width)); }
 
-/* How far apart two values of a knob are; 1 for anything that cannot be told by degrees. */
+/* How far apart two values of a knob are; 1 for anything that cannot be told by degrees, such as a value that cannot be had here. */
 static double apart(const struct knob *k, double a, double b)
 {
-    if (isnan(a) || isnan(b) || knob_equal(k, a, b))
+    if ((isnan(a) && isnan(b)) || knob_equal(k, a, b))
         return 0;
     bool by_degrees = !k->choice[0].name && !knob_special_of(k, a) && !knob_special_of(k, b) && a > 0 && b > 0;
     return by_degrees ? fmin(fabs(log(a / b)), 2) : 1;
@@ -155,8 +155,9 @@ static void add_lesson(struct transfer *t, const struct knowledge *k, const stru
     *l = (struct lesson){ .effect = lesson_reading(k->told, k->effect), .sd = sd / sqrt(bell(distance, LIKENESS)) };
     for (int c = 0; c < k->changes; c++) {
         struct proposed_change change = { k->change[c].to.knob, knowledge_value_on(&k->change[c].from, here), knowledge_value_on(&k->change[c].to, here) };
-        if (!isnan(change.from) && !isnan(change.to))
-            l->change[l->changes++] = change;
+        if (isnan(change.from) || isnan(change.to))
+            return;      /* a share of memory that is not known: what it did must not be taken for what the others did */
+        l->change[l->changes++] = change;
     }
     t->lessons += l->changes > 0;
 }

@@ -504,6 +504,32 @@ static void what_was_told_under_another_load_is_no_lesson(void **state)
     transfer_free(t);
 }
 
+/* Where memory is not known, nobody knows what a share of it would be: what was done by that is not put down to what came along. */
+static void what_cannot_be_brought_to_this_machine_is_no_lesson_for_what_came_along(void **state)
+{
+    (void)state;
+    struct proposal      good = good_one(), costs = { .planner = "joint/costs", .changes = 1, .change = { { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
+    struct transfer     *t;
+    struct transfer_guess whole, part;
+    struct knob_state    after;
+    int                  n;
+    told_by('a', &window, &good, TOLD_BETTER, 0.6);
+    told_by('b', &window, &costs, TOLD_UNDECIDED, 0.01);
+    facts.memory_bytes = (double)NAN;
+    struct planner_view v = view();
+    assert_ok(transfer_new(&v, &t, &fault), &fault);
+    const struct lesson *lesson = transfer_lessons(t, &n);
+    assert_int_equal(n, 1);
+    assert_int_equal(lesson[0].changes, 1);
+    assert_float_equal(lesson[0].effect, 0.01, 1e-6);
+    knowledge_state(&record[0], true, &facts, &after);
+    transfer_guess(t, &after, &whole);
+    after.value[KNOB_SHARED_BUFFERS] = 16384;                               /* what is in force here, as far as anybody can tell not the same */
+    transfer_guess(t, &after, &part);
+    assert_true(part.gain < whole.gain);
+    transfer_free(t);
+}
+
 static void machines_are_alike_by_memory_cores_and_disk(void **state)
 {
     (void)state;
@@ -545,6 +571,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_held_back_is_told_with_the_way_to_have_it_tried, setup, teardown),
         cmocka_unit_test_setup_teardown(a_search_goes_round_what_others_warn_of, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_told_under_another_load_is_no_lesson, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_brought_to_this_machine_is_no_lesson_for_what_came_along, setup, teardown),
         cmocka_unit_test_setup_teardown(machines_are_alike_by_memory_cores_and_disk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
