@@ -161,17 +161,21 @@ static int by_worth(const void *a, const void *b)
     return (p < q) - (p > q);
 }
 
-/* The wishes as one proposal; where machine, policy or what was tried stand against all of them together, one after the other, as long as it goes. */
+/*
+ * The wishes, worth most first, as one proposal of as many as policy lets one plan change (left to itself it keeps those that stand first in the
+ * catalogue); where machine, policy or what was tried stand against all of them together, one after the other, as long as it goes.
+ */
 static bool finish_wishes(const struct scene *s, const struct wish *wish, int n, struct proposal *p)
 {
     const struct proposal blank = *p;
     struct proposal       wished = blank, more;
-    for (int i = 0; i < n; i++)
+    int                   most = s->view->bounds->changes_max;
+    for (int i = 0; i < n && p->changes < most; i++)
         scene_wish_within_reach(s, p, wish[i].knob, wish[i].best.to);
     if (scene_finish(s, p))
         return true;
     *p = blank;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n && wished.changes < most; i++) {
         struct proposal before = wished;
         scene_wish_within_reach(s, &wished, wish[i].knob, wish[i].best.to);
         more = wished;

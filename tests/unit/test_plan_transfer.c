@@ -326,6 +326,23 @@ static void the_best_of_each_database_is_put_together(void **state)
     assert_non_null(strstr(p.why, "2 databases like this one"));
 }
 
+/* The log stands before the costs in the catalogue, and does less. */
+static void where_policy_lets_one_plan_change_one_parameter_it_is_the_one_worth_most(void **state)
+{
+    (void)state;
+    struct proposal costs = { .planner = "joint/costs", .changes = 1, .change = { { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
+    struct proposal log = { .planner = "joint/checkpoints", .changes = 1, .change = { { KNOB_MAX_WAL_SIZE, 1024, 3072 } } };
+    bounds.changes_max = 1;
+    for (char d = 'a'; d < 'd'; d++)
+        told_by(d, &window, &log, TOLD_BETTER, 0.06);
+    told_by('d', &window, &costs, TOLD_BETTER, 0.25);
+    struct proposal p = ask();
+    assert_string_equal(p.planner, "joint/transfer");
+    assert_non_null(strstr(p.why, "of each parameter by itself"));
+    assert_int_equal(p.changes, 1);
+    assert_non_null(change_of(&p, KNOB_RANDOM_PAGE_COST));
+}
+
 /* The log may grow no further than recovery and disk allow; what else was proven is not lost for it. */
 static void what_may_not_be_had_here_takes_nothing_else_with_it(void **state)
 {
@@ -562,6 +579,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_raised_by_less_than_can_be_seen_here_is_left_as_it_is, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_proven_here_is_not_left_for_less, setup, teardown),
         cmocka_unit_test_setup_teardown(the_best_of_each_database_is_put_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(where_policy_lets_one_plan_change_one_parameter_it_is_the_one_worth_most, setup, teardown),
         cmocka_unit_test_setup_teardown(what_may_not_be_had_here_takes_nothing_else_with_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_along_and_harmed_is_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_surely_worse_elsewhere_is_proposed_by_no_rule_until_it_is_known_to_be_better_here, setup, teardown),
