@@ -21,7 +21,7 @@ static int    seeds = 20, cases = 45;
 static double steep = 2;
 static bool   restarts;
 
-static bool by_arm(const struct scene *s, enum arm arm, struct proposal *p)
+static bool by_arm(struct scene *s, enum arm arm, struct proposal *p)
 {
     for (int i = 0; i < PROPOSERS; i++)
         if (proposers[i].joint && proposers[i].arm == arm && proposer_ask(&proposers[i], "joint", s, p))

@@ -95,6 +95,8 @@ static enum err parse_number(const struct knob *k, const char *text, double *val
         if (u[1].name)
             v = rint(v * base / u[1].size) * (u[1].size / base);
     }
+    if (!isfinite(v))      /* of so many days there are too many milliseconds */
+        return bad_number(k, text, fault);
     if (k->type == KNOB_TYPE_INT) {
         v = rint(v);
         if (v > INT_MAX || v < INT_MIN)

@@ -4,6 +4,7 @@
 #include "base/rand.h"
 #include "math/search/gp.h"
 #include "math/stats/special.h"
+#include "plan/lesson.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -154,7 +155,7 @@ static enum err teach(const struct scene *s, const struct story *story, struct b
     enum err e = teach_one(b, &(struct math_bo_trial){ .x = b->now, .y = 0, .noise_sd = EFFECT_SD / 2 }, MATH_SEARCH_OTHER, fault);
     for (int i = 0; i < story->n && e == OK; i++) {
         const struct story_trial *t = &story->trial[i];
-        bool                      failed = t->told->told == TOLD_FAILED;
+        bool                      failed = lesson_failed(t->told->told, t->told->effect);
         if (t->told->told == TOLD_REFUSED || (!failed && isnan(t->y)))
             continue;
         belief_point(b, &t->tried, x);

@@ -70,7 +70,7 @@ static void arms_of(const struct planner_told *told, int n, uint64_t seed, bool 
 }
 
 /* The first proposer of this arm (or, before all, of the opening) that has something to say. */
-static bool ask_arm(const struct scene *s, enum arm a, bool opening, struct proposal *out)
+static bool ask_arm(struct scene *s, enum arm a, bool opening, struct proposal *out)
 {
     for (int i = 0; i < PROPOSERS; i++) {
         const struct proposer *r = &proposers[i];
@@ -116,6 +116,7 @@ static enum err ask_all(struct scene *s, bool ppo, struct proposal *out, struct 
         *out = (struct proposal){ 0 };
         (void)fail(fault, ERR_MISSING, "nothing is left to win here: at most %+.1f %% with 95 %% confidence is believed to be left in any one parameter after %d trials", 100 * left, scene_told_here(s));
         fail_hint(fault, "when the load changes it is looked at again");
+        proposers_tell_withheld(s, fault);
         return ERR_MISSING;
     }
     struct math_credit c = credit_of(s->told, s->tolds);

@@ -59,7 +59,10 @@ double knowledge_value_on(const struct knowledge_value *v, const struct knowledg
 {
     const struct knob *k = knob_at(v->knob);
     double             base_units = v->value * one(v->scale, k, m);
-    return isnan(base_units) ? base_units : knob_round(k, base_units);
+    if (isnan(base_units))
+        return base_units;
+    bool share_of_a_count = v->scale != KNOWLEDGE_PLAIN && k->type == KNOB_TYPE_INT;      /* a part of one is not none, which mostly means off */
+    return share_of_a_count ? fmax(knob_round(k, base_units), 1) : knob_round(k, base_units);
 }
 
 /* ---- records ---- */

@@ -165,6 +165,9 @@ static enum err read_changes(const json_t *json, struct knowledge *k, struct fau
         struct knowledge_change *to = &k->change[k->changes++];
         if (!knob || read_value(knob, json_object_get(c, "from"), &to->from, fault) != OK || read_value(knob, json_object_get(c, "to"), &to->to, fault) != OK)
             return ERR_INPUT;
+        for (int before = 0; before < k->changes - 1; before++)
+            if (k->change[before].to.knob == knob->id)
+                return fail(fault, ERR_INPUT, "the changes name %s twice", knob->name);
     }
     return OK;
 }

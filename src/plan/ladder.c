@@ -5,7 +5,7 @@
  */
 #include "plan/scene.h"
 
-static bool ask_pass(const struct scene *s, bool late, struct proposal *out)
+static bool ask_pass(struct scene *s, bool late, struct proposal *out)
 {
     for (int i = 0; i < PROPOSERS; i++)
         if (proposers[i].ladder && proposers[i].late == late && proposer_ask(&proposers[i], "ladder", s, out))

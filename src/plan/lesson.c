@@ -16,13 +16,26 @@ struct lessons {
     struct lesson  lesson[];
 };
 
-/* How alike two values of a parameter are: 1 the same, 0 nothing in common. */
+bool lesson_failed(enum told told, double effect) { return told == TOLD_FAILED || (told == TOLD_WORSE && isnan(effect)); }
+
+double lesson_reading(enum told told, double effect)
+{
+    if (told == TOLD_REFUSED)
+        return (double)NAN;
+    return lesson_failed(told, effect) ? LESSON_FAILED : told == TOLD_WORSE && effect >= 0 ? LESSON_WORSE : effect;
+}
+
+/*
+ * How alike two values of a parameter are: 1 the same, 0 nothing in common.  Nowhere is it enough that two are nearly the same: then a could
+ * be b, and b be c, and a not c, and with such values from a file no Gaussian process has these covariances.
+ */
 static double alike(const struct knob *k, double a, double b)
 {
-    if (knob_equal(k, a, b))
-        return 1;
-    if (k->choice[0].name || knob_special_of(k, a) || knob_special_of(k, b) || a <= 0 || b <= 0)
-        return 0;
+    const struct knob_special *p = knob_special_of(k, a), *q = knob_special_of(k, b);
+    if (p || q)
+        return p == q;
+    if (k->choice[0].name || a <= 0 || b <= 0)
+        return fabs(a - b) <= 0;
     double far = log(a / b) / WIDTH;
     return exp(-0.5 * far * far);
 }

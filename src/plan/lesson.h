@@ -15,6 +15,12 @@
 enum { LESSONS_MAX = 320 };
 #define LESSON_FAILED    -0.7      /* what did not work counts as half as fast */
 #define LESSON_FAILED_SD  0.3       /* nobody knows by how much, nor which change did it */
+#define LESSON_WORSE     -0.05     /* what broke a guard (slow outliers, errors, one statement) though it was faster on average counts as so large a loss */
+
+/* Did it not work, or was it put back as worse before anything was measured: the server was gone, the load had collapsed? */
+bool   lesson_failed(enum told told, double effect);
+/* The effect of which a trial that ended so tells, log ratio; NAN: of none. */
+double lesson_reading(enum told told, double effect);
 
 struct lesson {
     int                    changes;

@@ -6,6 +6,7 @@
  */
 #include "plan/scene.h"
 
+#include "base/text.h"
 #include "math/search/portfolio.h"
 
 #include <stdio.h>
@@ -51,14 +52,18 @@ enum arm proposer_arm_of(const char *planner)
     return symptom_is(slash + 1) ? ARM_SYMPTOM : ARM_NONE;
 }
 
-bool proposer_ask(const struct proposer *r, const char *kind, const struct scene *s, struct proposal *p)
+bool proposer_ask(const struct proposer *r, const char *kind, struct scene *s, struct proposal *p)
 {
     int variants = r->variants ? r->variants : draft_symptoms();
     for (int v = 0; v < variants; v++) {
         *p = (struct proposal){ 0 };
         (void)snprintf(p->planner, sizeof p->planner, "%s/%s", kind, r->name);
-        if (r->draft(s, v, p) && !warm_warns(s, p))
+        if (!r->draft(s, v, p))
+            continue;
+        if (!warm_warns(s, p))
             return true;
+        if (!s->withheld[0])
+            (void)text_copy(s->withheld, sizeof s->withheld, p->title);
     }
     return false;
 }
@@ -76,6 +81,16 @@ enum err proposers_may(const struct planner_view *view, struct fault *fault)
 enum err proposers_exhausted(const struct scene *s, struct fault *fault)
 {
     (void)fail(fault, ERR_MISSING, "nothing is left to try: %d proposals were judged, the last %d without a gain", scene_told_here(s), scene_told_since_better(s));
-    fail_hint(fault, "%s%s", s->taught ? "what other databases like this one have told to be surely a loss was not proposed; " : "", s->restarts ? "a changed load or more memory would bring new candidates" : "parameters that need a restart were not considered: policy forbids it, no window opens soon or one did when nobody worked, somebody else's change waits for one, or it could not be undone while the server is down");
+    fail_hint(fault, "%s", s->restarts ? "a changed load or more memory would bring new candidates" : "parameters that need a restart were not considered: policy forbids it, no window opens soon or one did when nobody worked, somebody else's change waits for one, or it could not be undone while the server is down");
+    proposers_tell_withheld(s, fault);
     return ERR_MISSING;
+}
+
+void proposers_tell_withheld(const struct scene *s, struct fault *fault)
+{
+    if (!s->withheld[0] || !fault)
+        return;
+    size_t used = strlen(fault->text);
+    (void)snprintf(fault->text + used, sizeof fault->text - used, "; \"%.60s\" was held back, as databases like this one found it a loss", s->withheld);
+    fail_hint(fault, "with knowledge.use: false, for all or for its tenant, it is tried all the same");
 }

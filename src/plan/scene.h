@@ -39,6 +39,7 @@ struct scene {
     bool                       second_try;            /* what was undecided once may be tried again */
     struct transfer           *others;                /* what databases like this one have told; NULL: nothing, or nobody asked (warm_open()) */
     struct lessons            *taught;                /* what they and this one say of each parameter by itself; NULL: nothing */
+    char                       withheld[PROPOSAL_TITLE_SIZE];   /* the first proposal of this question that they warned of; empty: none */
 };
 
 /* Were told[i] and told[j] made under different workloads? tolds: the one that is seen now. */
@@ -105,12 +106,14 @@ struct proposer {
 enum { PROPOSERS = 16 };
 extern const struct proposer proposers[PROPOSERS];
 
-/* The first variant that has something to say. kind: "ladder" or "joint". */
-bool proposer_ask(const struct proposer *r, const char *kind, const struct scene *s, struct proposal *p);
+/* The first variant that has something to say that nobody warns of; who is warned of is noted in the scene. kind: "ladder" or "joint". */
+bool proposer_ask(const struct proposer *r, const char *kind, struct scene *s, struct proposal *p);
 /* Is there anything to plan for at all? */
 MUST_CHECK enum err proposers_may(const struct planner_view *view, struct fault *fault);
 /* ERR_MISSING, in words. */
 enum err proposers_exhausted(const struct scene *s, struct fault *fault);
+/* Whoever is told that there is nothing more is told, too, what was held back for what others have told, and how to have it tried all the same. */
+void     proposers_tell_withheld(const struct scene *s, struct fault *fault);
 
 bool draft_recall(const struct scene *s, int variant, struct proposal *p);
 bool draft_transfer(const struct scene *s, int variant, struct proposal *p);

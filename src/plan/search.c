@@ -103,7 +103,7 @@ bool draft_search(const struct scene *s, int variant, struct proposal *p)
     (void)variant;
     if (scene_told_of_since_better(s, p->planner) >= SEARCH_GIVES_UP_AFTER)
         return false;
-    if (follow_success(s, p))
+    if (follow_success(s, p) && !warm_warns(s, p))
         return true;
     struct rand r;
     rand_seed(&r, s->seed ^ ((uint64_t)s->tolds * UINT64_C(0x9e3779b97f4a7c15)));
@@ -116,7 +116,7 @@ bool draft_search(const struct scene *s, int variant, struct proposal *p)
         if (rand_unit(&r) < 0.25)
             wish_move(s, p, &r);
         scene_why(p, "No reading points anywhere any more; this is a small step around the best configuration so far.");
-        if (scene_finish(s, p))
+        if (scene_finish(s, p) && !warm_warns(s, p))      /* nobody is told of what was held back, so the same seed would draw it for ever */
             return true;
     }
     return false;

@@ -10,7 +10,6 @@
 #define NEIGHBOUR  1.0        /* the same between configurations: in all, so many knobs changed by a factor of e, or switched */
 #define PRIOR      0.30       /* weight of "makes no difference" */
 #define NOTED_SD   0.05       /* standard deviation at which a reading counts half */
-#define OTHERS_SD  0.03       /* by which the same change does something else on a database just like this one */
 
 struct point { struct knob_state state; double gain, weight; int database; };
 
@@ -39,10 +38,10 @@ double transfer_machine_distance(const struct knowledge_machine *a, const struct
 
 static double bell(double distance, double width) { return exp(-0.5 * distance * distance / (width * width)); }
 
-/* How far apart two values of a knob are; 1 for anything that cannot be told by degrees. */
+/* How far apart two values of a knob are; 1 for anything that cannot be told by degrees, such as a value that cannot be had here. */
 static double apart(const struct knob *k, double a, double b)
 {
-    if (isnan(a) || isnan(b) || knob_equal(k, a, b))
+    if ((isnan(a) && isnan(b)) || knob_equal(k, a, b))
         return 0;
     bool by_degrees = !k->choice[0].name && !knob_special_of(k, a) && !knob_special_of(k, b) && a > 0 && b > 0;
     return by_degrees ? fmin(fabs(log(a / b)), 2) : 1;
@@ -80,17 +79,23 @@ static int by_distance(const void *a, const void *b)
     return (p->distance > q->distance) - (p->distance < q->distance);
 }
 
+/* Of one record; NAN: it cannot be compared. */
+static double distance_of_record(const struct knowledge *k, const struct workload *load, const struct knowledge_machine *machine)
+{
+    int    compared;
+    double l = workload_distance(load, &k->workload, &compared), m = transfer_machine_distance(machine, &k->machine);
+    return compared < KNOWLEDGE_FEATURES_MIN ? (double)NAN : sqrt(l * l + m * m);
+}
+
 /* A load changes: a database is as near as its records were on average. NAN: it cannot be compared. */
 static double distance_of(const struct story *s, const struct workload *load, const struct knowledge_machine *machine)
 {
     double sum = 0;
-    int    n = 0, compared;
+    int    n = 0;
     for (int i = 0; i < s->records; i++) {
-        double l = workload_distance(load, &s->record[i]->workload, &compared), m = transfer_machine_distance(machine, &s->record[i]->machine);
-        if (isnan(l) || compared < KNOWLEDGE_FEATURES_MIN)
-            continue;
-        sum += sqrt(l * l + m * m);
-        n++;
+        double d = distance_of_record(s->record[i], load, machine);
+        sum += isnan(d) ? 0 : d;
+        n += !isnan(d);
     }
     return n ? sum / n : (double)NAN;
 }
@@ -135,19 +140,24 @@ static void set_change(struct transfer_donor *d, enum knob_id id, double from, d
     d->change[i].to = to;
 }
 
-/* What one trial says of its changes, the less the less its database is like this one. */
-static void add_lesson(struct transfer *t, const struct knowledge *k, const struct knowledge_machine *here)
+/*
+ * What one trial says of its changes, the less the less that was asked of its database then is like what is asked of this one: a database
+ * with orders by day and reports by night is near to either on average, and what it told by night says nothing of the day.
+ */
+static void add_lesson(struct transfer *t, const struct knowledge *k, const struct workload *load, const struct knowledge_machine *here)
 {
     struct lesson *l = &t->lesson[t->lessons];
-    bool           failed = k->told == TOLD_FAILED;
-    double         sd = failed ? LESSON_FAILED_SD : hypot(isnan(k->sd) ? NOTED_SD : k->sd, OTHERS_SD);
-    if (t->lessons >= LESSONS_MAX)
+    bool           failed = lesson_failed(k->told, k->effect);
+    double         sd = failed ? LESSON_FAILED_SD : hypot(isnan(k->sd) ? NOTED_SD : k->sd, TRANSFER_OTHERS_SD);
+    double         then = distance_of_record(k, load, here), distance = isnan(then) ? t->donor[t->databases].distance : then;
+    if (t->lessons >= LESSONS_MAX || distance > TRANSFER_FAR)
         return;
-    *l = (struct lesson){ .effect = failed ? LESSON_FAILED : k->effect, .sd = sd / sqrt(bell(t->donor[t->databases].distance, LIKENESS)) };
+    *l = (struct lesson){ .effect = lesson_reading(k->told, k->effect), .sd = sd / sqrt(bell(distance, LIKENESS)) };
     for (int c = 0; c < k->changes; c++) {
         struct proposed_change change = { k->change[c].to.knob, knowledge_value_on(&k->change[c].from, here), knowledge_value_on(&k->change[c].to, here) };
-        if (!isnan(change.from) && !isnan(change.to))
-            l->change[l->changes++] = change;
+        if (isnan(change.from) || isnan(change.to))
+            return;      /* a share of memory that is not known: what it did must not be taken for what the others did */
+        l->change[l->changes++] = change;
     }
     t->lessons += l->changes > 0;
 }
@@ -156,7 +166,7 @@ static void add_lesson(struct transfer *t, const struct knowledge *k, const stru
  * Level 0 is where the database began.  What was kept lifts the level; what was not kept is a reading beside it.  Only what was
  * changed by a trial that was kept is worth repeating: the rest of its configuration proved nothing.
  */
-static void tell_story(struct transfer *t, const struct story *s, const struct target_facts *f)
+static void tell_story(struct transfer *t, const struct story *s, const struct workload *load, const struct target_facts *f)
 {
     struct transfer_donor    *d = &t->donor[t->databases];
     struct knowledge_machine  here;
@@ -168,12 +178,13 @@ static void tell_story(struct transfer *t, const struct story *s, const struct t
     add_point(t, &state, 0, 1);
     for (int i = 0; i < s->records; i++) {
         const struct knowledge *k = s->record[i];
-        bool                    failed = k->told == TOLD_FAILED;
-        if (k->told == TOLD_REFUSED || (isnan(k->effect) && !failed))
+        bool                    failed = lesson_failed(k->told, k->effect);
+        double                  effect = lesson_reading(k->told, k->effect);
+        if (isnan(effect))
             continue;
         knowledge_state(k, true, f, &state);
-        add_point(t, &state, failed ? level + LESSON_FAILED : level + k->effect, failed ? 1 : trust_in(k));
-        add_lesson(t, k, &here);
+        add_point(t, &state, level + effect, failed ? 1 : trust_in(k));
+        add_lesson(t, k, load, &here);
         if (!k->kept || failed)
             continue;
         level += k->effect;
@@ -206,7 +217,7 @@ enum err transfer_new(const struct planner_view *view, struct transfer **out, st
         qsort(record, n, sizeof *record, by_story);
         int stories = find_stories(record, view->knowns, &load, &here, story);
         for (int i = 0; i < stories; i++)
-            tell_story(t, &story[i], view->facts);
+            tell_story(t, &story[i], &load, view->facts);
     }
     free(record);
     free(story);

@@ -18,6 +18,7 @@
 
 enum { TRANSFER_DATABASES_MAX = 32, TRANSFER_TRIALS_MAX = 1000 };   /* the nearest ones count */
 #define TRANSFER_FAR 0.9                 /* distance at which a database is not like this one any more; 1 is another kind of load */
+#define TRANSFER_OTHERS_SD 0.03          /* standard deviation by which the same change does something else on a database just like this one */
 
 /* How unlike two machines are, on the scale of workload_distance(). */
 double transfer_machine_distance(const struct knowledge_machine *a, const struct knowledge_machine *b);
@@ -48,7 +49,7 @@ struct transfer_donor {
 int                          transfer_donors(const struct transfer *t);
 const struct transfer_donor *transfer_donor_at(const struct transfer *t, int i);
 
-/* Their trials as lessons for this machine, the nearest database's first, as many as LESSONS_MAX. */
+/* Their trials as lessons for this machine, the nearest database's first, as many as LESSONS_MAX; none that was made under another kind of load. */
 const struct lesson *transfer_lessons(const struct transfer *t, int *n);
 
 #endif

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARM_GIVES_UP_AFTER = 2, WARM_RESTARTS_MAX = 3, OWN_LESSONS_MAX = 120 };
+enum { WARM_GIVES_UP_AFTER = 2, OWN_LESSONS_MAX = 120 };
 #define DOUBT         0.7       /* of what lessons promise, so many standard deviations are not believed: 0 borrows what harms, 1 hardly anything */
 #define WORTH_A_WISH  0.005     /* log ratio, of one parameter */
 #define ONE_SIDED_95  1.645
@@ -30,16 +30,22 @@ struct warm { struct proposal proposal; struct transfer_guess guess; double gain
 
 /*
  * Values grow with the machine, the defaults that a server begins with do not: what was raised on a large machine can come out below
- * what is in force on a small one.  What the donor proved is the direction.
+ * what is in force on a small one.  What the donor proved is the direction; who went there and back, or by less than can be seen at this
+ * size, proved none.
  */
 static bool other_way(const struct scene *s, const struct proposed_change *c)
 {
     const struct knob *k = knob_at(c->knob);
     double             now = s->now.value[c->knob];
+    if (knob_equal(k, c->from, c->to))
+        return true;
     if (k->choice[0].name || isnan(now) || isnan(c->from) || knob_special_of(k, c->from) || knob_special_of(k, c->to) || knob_special_of(k, now))
         return false;
     return (c->to - c->from) * (c->to - now) < 0;
 }
+
+/* After restarts in vain what needs none may still be had. */
+static bool may_be_had(const struct scene *s, enum knob_id id) { return scene_may_restart(s) || !knob_needs_restart(knob_at(id), s->view->facts); }
 
 /* What trials here have proven under this load, log ratio. */
 static double proven_here(const struct scene *s)
@@ -54,11 +60,11 @@ static double proven_here(const struct scene *s)
 static bool borrow(const struct transfer *t, const struct scene *s, const struct transfer_donor *d, double base, struct warm *w)
 {
     for (int i = 0; i < d->changes; i++)
-        if (!other_way(s, &d->change[i]))
+        if (may_be_had(s, d->change[i].knob) && !other_way(s, &d->change[i]))
             scene_wish_within_reach(s, &w->proposal, d->change[i].knob, d->change[i].to);
     struct knob_state after = s->now;
     w->donor = d;
-    if (!scene_finish(s, &w->proposal) || (w->proposal.needs_restart && scene_restarts_since_better(s) >= WARM_RESTARTS_MAX))
+    if (!scene_finish(s, &w->proposal))
         return false;
     for (int i = 0; i < w->proposal.changes; i++)
         after.value[w->proposal.change[i].knob] = w->proposal.change[i].to;
@@ -87,7 +93,7 @@ static void tell_why(const struct scene *s, const struct warm *w, struct proposa
               100 * (exp(w->donor->gain) - 1), 100 * (exp(w->gain) - 1));
     if (p->changes < w->donor->changes)
         scene_why(p, "Of its %d parameters %d are changed: the others are so already, or may not be had here%s.", w->donor->changes, p->changes,
-                  s->restarts ? "" : " without a restart");
+                  scene_may_restart(s) ? "" : " without a restart");
 }
 
 /* What this database has told itself. */
@@ -96,10 +102,11 @@ static int own_lessons(const struct scene *s, struct lesson *out)
     int n = 0;
     for (int i = s->tolds - 1; i >= 0 && n < OWN_LESSONS_MAX; i--) {
         const struct planner_told *t = &s->told[i];
-        bool                       failed = t->told == TOLD_FAILED;
-        if (s->elsewhere[i] || t->told == TOLD_REFUSED || t->proposal.changes == 0 || (!failed && isnan(t->effect)))
+        bool                       failed = lesson_failed(t->told, t->effect);
+        double                     effect = lesson_reading(t->told, t->effect);
+        if (s->elsewhere[i] || t->proposal.changes == 0 || isnan(effect))
             continue;
-        out[n] = (struct lesson){ .changes = t->proposal.changes, .effect = failed ? LESSON_FAILED : t->effect, .sd = failed ? LESSON_FAILED_SD : t->sd > 0 ? fmax(t->sd, 0.01) : OWN_SD };
+        out[n] = (struct lesson){ .changes = t->proposal.changes, .effect = effect, .sd = failed ? LESSON_FAILED_SD : t->sd > 0 ? fmax(t->sd, 0.01) : OWN_SD };
         memcpy(out[n++].change, t->proposal.change, sizeof t->proposal.change);
     }
     return n;
@@ -136,13 +143,14 @@ void warm_close(struct scene *s)
     s->others = NULL;
 }
 
+/* However many have told the same, and however surely their mean is known by that: this is one more database, which differs as any of them. */
 bool warm_warns(const struct scene *s, const struct proposal *p)
 {
     double mean, sd;
     if (!s->taught)
         return false;
     lessons_effect(s->taught, p->change, p->changes, &mean, &sd);
-    return mean + ONE_SIDED_95 * sd < 0;
+    return mean + ONE_SIDED_95 * hypot(sd, TRANSFER_OTHERS_SD) < 0;
 }
 
 struct wish { enum knob_id knob; struct lessons_best best; };
@@ -153,17 +161,21 @@ static int by_worth(const void *a, const void *b)
     return (p < q) - (p > q);
 }
 
-/* The wishes as one proposal; where machine, policy or what was tried stand against all of them together, one after the other, as long as it goes. */
+/*
+ * The wishes, worth most first, as one proposal of as many as policy lets one plan change (left to itself it keeps those that stand first in the
+ * catalogue); where machine, policy or what was tried stand against all of them together, one after the other, as long as it goes.
+ */
 static bool finish_wishes(const struct scene *s, const struct wish *wish, int n, struct proposal *p)
 {
     const struct proposal blank = *p;
     struct proposal       wished = blank, more;
-    for (int i = 0; i < n; i++)
+    int                   most = s->view->bounds->changes_max;
+    for (int i = 0; i < n && p->changes < most; i++)
         scene_wish_within_reach(s, p, wish[i].knob, wish[i].best.to);
     if (scene_finish(s, p))
         return true;
     *p = blank;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n && wished.changes < most; i++) {
         struct proposal before = wished;
         scene_wish_within_reach(s, &wished, wish[i].knob, wish[i].best.to);
         more = wished;
@@ -181,10 +193,10 @@ static bool put_together(const struct scene *s, struct warm *w)
     struct wish wish[KNOB_COUNT];
     int         n = 0;
     for (int id = 1; id < KNOB_COUNT && s->taught; id++)
-        if (!isnan(s->now.value[id]) && lessons_best(s->taught, (enum knob_id)id, s->now.value[id], DOUBT, WORTH_A_WISH, &wish[n].best))
+        if (!isnan(s->now.value[id]) && may_be_had(s, (enum knob_id)id) && lessons_best(s->taught, (enum knob_id)id, s->now.value[id], DOUBT, WORTH_A_WISH, &wish[n].best))
             wish[n++].knob = (enum knob_id)id;
     qsort(wish, (size_t)n, sizeof *wish, by_worth);
-    if (!finish_wishes(s, wish, n, &w->proposal) || (w->proposal.needs_restart && scene_restarts_since_better(s) >= WARM_RESTARTS_MAX))
+    if (!finish_wishes(s, wish, n, &w->proposal))
         return false;
     lessons_effect(s->taught, w->proposal.change, w->proposal.changes, &w->gain, &w->sd);
     return w->gain - DOUBT * w->sd >= WORTH_A_TRIAL;

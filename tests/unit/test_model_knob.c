@@ -76,6 +76,7 @@ static void values_are_read_as_the_server_reads_them(void **state)
     refused(KNOB_MAX_WAL_SIZE, "28000000TB");
     refused(KNOB_MAX_CONNECTIONS, "100kB");
     refused(KNOB_RANDOM_PAGE_COST, "inf");
+    refused(KNOB_AUTOVACUUM_VACUUM_COST_DELAY, "1e308d");
     refused(KNOB_JIT, "o");
     refused(KNOB_SYNCHRONOUS_COMMIT, "t");
     refused(KNOB_WAL_COMPRESSION, "banana");

@@ -108,6 +108,39 @@ static void the_best_value_is_the_one_of_which_most_is_expected_for_sure(void **
     lessons_free(l);
 }
 
+static void what_was_worse_is_a_loss_whatever_was_measured_of_it(void **state)
+{
+    (void)state;
+    assert_float_equal(lesson_reading(TOLD_BETTER, 0.2), 0.2, 1e-6);
+    assert_float_equal(lesson_reading(TOLD_UNDECIDED, -0.1), -0.1, 1e-6);
+    assert_float_equal(lesson_reading(TOLD_WORSE, -0.3), -0.3, 1e-6);
+    assert_float_equal(lesson_reading(TOLD_WORSE, -0.02), -0.02, 1e-6);
+    assert_float_equal(lesson_reading(TOLD_WORSE, 0.04), LESSON_WORSE, 1e-6);                /* faster on average, and a guard was broken */
+    assert_float_equal(lesson_reading(TOLD_WORSE, (double)NAN), LESSON_FAILED, 1e-6);        /* put back before it could be measured */
+    assert_float_equal(lesson_reading(TOLD_FAILED, 0.1), LESSON_FAILED, 1e-6);
+    assert_true(lesson_failed(TOLD_WORSE, (double)NAN) && lesson_failed(TOLD_FAILED, 0.1) && !lesson_failed(TOLD_WORSE, -0.3) && !lesson_failed(TOLD_UNDECIDED, (double)NAN));
+    assert_true(isnan(lesson_reading(TOLD_UNDECIDED, (double)NAN)) && isnan(lesson_reading(TOLD_REFUSED, 0.1)));
+}
+
+/* An error here would end every question to the planner, for one record of a file. */
+static void whatever_values_a_file_brings_there_is_an_answer(void **state)
+{
+    (void)state;
+    struct lesson known[6];
+    for (int i = 0; i < 2; i++) {
+        enum knob_id id = i ? KNOB_RANDOM_PAGE_COST : KNOB_AUTOVACUUM_VACUUM_COST_DELAY;
+        double       a = i ? -1 : 0, b = i ? -1.0000009 : 9e-13, c = i ? -1.0000018 : 1.8e-12;      /* a is nearly b, and b nearly c */
+        known[3 * i] = one(id, a, b, 0.1, 0.03);
+        known[3 * i + 1] = one(id, b, c, 0.1, 0.03);
+        known[3 * i + 2] = one(id, a, c, 0.1, 0.03);
+    }
+    double mean, sd;
+    effect_of(known, 6, known[0].change[0], &mean, &sd);
+    assert_true(isfinite(mean) && sd >= 0);
+    effect_of(known, 6, known[5].change[0], &mean, &sd);
+    assert_true(isfinite(mean) && sd >= 0);
+}
+
 static void what_is_no_measurement_is_refused_with_its_number(void **state)
 {
     (void)state;
@@ -130,6 +163,8 @@ int main(void)
         cmocka_unit_test(what_a_special_value_does_says_nothing_of_the_others),
         cmocka_unit_test(the_more_say_the_same_the_surer_it_is_however_many_there_are),
         cmocka_unit_test(the_best_value_is_the_one_of_which_most_is_expected_for_sure),
+        cmocka_unit_test(what_was_worse_is_a_loss_whatever_was_measured_of_it),
+        cmocka_unit_test(whatever_values_a_file_brings_there_is_an_answer),
         cmocka_unit_test(what_is_no_measurement_is_refused_with_its_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -226,6 +226,22 @@ static void while_the_load_stays_the_same_models_see_nothing_but_parameters(void
     story_done(&story);
 }
 
+/* A load that collapses is put back at once, as worse and without an effect: models that did not hear of it would go there again. */
+static void what_was_put_back_before_it_was_measured_is_a_failure_to_models(void **state)
+{
+    (void)state;
+    struct planner_told told[2] = { told_of_one(LOAD_OLTP, KNOB_WORK_MEM, 4096, 8192, TOLD_WORSE, (double)NAN), told_of_one(LOAD_OLTP, KNOB_JIT, 1, 0, TOLD_UNDECIDED, (double)NAN) };
+    struct belief b;
+    struct story  story;
+    struct scene  s = scene_under(LOAD_OLTP, told, 2);
+    assert_ok(story_of(&s, &story, &fault), &fault);
+    assert_ok(belief_of(&s, &story, &(struct belief_how){ 0 }, &b, &fault), &fault);
+    assert_int_equal(b.known, 1);                           /* of the second nothing is known */
+    assert_int_equal(b.results, 1);                         /* what is in force: a failure has no result */
+    belief_done(&b);
+    story_done(&story);
+}
+
 /* Without asking for a restart models still see what an earlier one changed. */
 static void what_needs_a_restart_is_given_and_not_asked_for_when_none_may_be(void **state)
 {
@@ -258,6 +274,7 @@ int main(void)
         TEST(levels_under_another_load_do_not_chain_and_come_back_with_it),
         TEST(models_know_under_which_load_something_was_good),
         TEST(while_the_load_stays_the_same_models_see_nothing_but_parameters),
+        TEST(what_was_put_back_before_it_was_measured_is_a_failure_to_models),
         TEST(what_needs_a_restart_is_given_and_not_asked_for_when_none_may_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

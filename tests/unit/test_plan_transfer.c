@@ -3,6 +3,7 @@
 
 #include "facts.h"
 
+#include "plan/scene.h"
 #include "plan/transfer.h"
 
 #include <stdlib.h>
@@ -186,6 +187,20 @@ static void without_a_restart_another_configuration_is_judged(void **state)
     assert_false(p.needs_restart);
 }
 
+static void after_three_restarts_in_vain_what_needs_none_is_borrowed(void **state)
+{
+    (void)state;
+    struct proposal good = good_one(), large = { .planner = "joint/big-step", .changes = 1, .change = { { KNOB_SHARED_BUFFERS, 16384, 65536 } }, .needs_restart = true };
+    for (int i = 0; i < 3; i++)
+        assert_ok(planner_tell(planner, &large, TOLD_UNDECIDED, (double)NAN, &fault), &fault);
+    told_by('a', &window, &good, TOLD_BETTER, 0.6);
+    struct proposal p = ask();
+    assert_string_equal(p.planner, "joint/transfer");
+    assert_false(p.needs_restart);
+    assert_null(change_of(&p, KNOB_SHARED_BUFFERS));
+    assert_non_null(change_of(&p, KNOB_RANDOM_PAGE_COST));
+}
+
 static void what_did_not_help_twice_is_not_borrowed_a_third_time(void **state)
 {
     (void)state;
@@ -240,6 +255,28 @@ static void what_was_raised_there_is_not_lowered_here(void **state)
     assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));
 }
 
+/* From 2 workers to 4 on 16 cores is from a fourth of one to a half on 2: not none, and no direction either. */
+static void what_was_raised_by_less_than_can_be_seen_here_is_left_as_it_is(void **state)
+{
+    (void)state;
+    struct scene    s;
+    struct proposal p = { .planner = "joint/transfer" }, more = { .planner = "joint/search", .changes = 3, .change = {
+        { KNOB_RANDOM_PAGE_COST, 4, 1.3 }, { KNOB_MAX_WAL_SIZE, 1024, 3072 }, { KNOB_MAX_PARALLEL_WORKERS_PER_GATHER, 2, 4 } } };
+    facts_pg15(&facts, 4 * FACTS_GIB, 2);
+    facts_pg15(&there, 4 * FACTS_GIB, 16);
+    facts.limit_counts_cache = there.limit_counts_cache = true;
+    facts.database_bytes = there.database_bytes = 5.2 * FACTS_GIB;
+    told_by('a', &window, &more, TOLD_BETTER, 0.6);
+    struct planner_view v = view();
+    scene_init(&s, &v, NULL, 0, 7);
+    assert_ok(warm_open(&s, &fault), &fault);
+    assert_true(draft_transfer(&s, 1, &p));              /* 0 is what was put together, 1 the donor's configuration */
+    warm_close(&s);
+    assert_non_null(strstr(p.why, "the one it comes from"));
+    assert_non_null(change_of(&p, KNOB_RANDOM_PAGE_COST));
+    assert_null(change_of(&p, KNOB_MAX_PARALLEL_WORKERS_PER_GATHER));
+}
+
 static void what_is_proven_here_is_not_left_for_less(void **state)
 {
     (void)state;
@@ -289,6 +326,23 @@ static void the_best_of_each_database_is_put_together(void **state)
     assert_non_null(strstr(p.why, "2 databases like this one"));
 }
 
+/* The log stands before the costs in the catalogue, and does less. */
+static void where_policy_lets_one_plan_change_one_parameter_it_is_the_one_worth_most(void **state)
+{
+    (void)state;
+    struct proposal costs = { .planner = "joint/costs", .changes = 1, .change = { { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
+    struct proposal log = { .planner = "joint/checkpoints", .changes = 1, .change = { { KNOB_MAX_WAL_SIZE, 1024, 3072 } } };
+    bounds.changes_max = 1;
+    for (char d = 'a'; d < 'd'; d++)
+        told_by(d, &window, &log, TOLD_BETTER, 0.06);
+    told_by('d', &window, &costs, TOLD_BETTER, 0.25);
+    struct proposal p = ask();
+    assert_string_equal(p.planner, "joint/transfer");
+    assert_non_null(strstr(p.why, "of each parameter by itself"));
+    assert_int_equal(p.changes, 1);
+    assert_non_null(change_of(&p, KNOB_RANDOM_PAGE_COST));
+}
+
 /* The log may grow no further than recovery and disk allow; what else was proven is not lost for it. */
 static void what_may_not_be_had_here_takes_nothing_else_with_it(void **state)
 {
@@ -335,6 +389,164 @@ static void what_was_surely_worse_elsewhere_is_proposed_by_no_rule_until_it_is_k
     assert_string_equal(ask().title, step.title);
 }
 
+/* A server that stopped answering, a load that collapsed: it is put back at once, as worse and without an effect. */
+static void what_was_put_back_before_it_was_measured_is_warned_of(void **state)
+{
+    (void)state;
+    struct scene    s;
+    struct proposal alone = { .planner = "joint/background-writer", .changes = 1, .change = { { KNOB_BGWRITER_LRU_MAXPAGES, 100, 800 } } };
+    there = facts;
+    for (char d = 'a'; d < 'd'; d++)
+        told_by(d, &window, &alone, TOLD_WORSE, (double)NAN);
+    struct planner_view v = view();
+    scene_init(&s, &v, NULL, 0, 7);
+    assert_ok(warm_open(&s, &fault), &fault);
+    assert_true(warm_warns(&s, &alone));
+    warm_close(&s);
+}
+
+static void what_was_faster_and_broke_a_guard_is_not_borrowed(void **state)
+{
+    (void)state;
+    struct proposal costs = { .planner = "joint/costs", .changes = 1, .change = { { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
+    there = facts;
+    for (char d = 'a'; d < 'd'; d++)
+        told_by(d, &window, &costs, TOLD_WORSE, 0.15);
+    assert_string_not_equal(ask().planner, "joint/transfer");
+}
+
+static bool warned_by_thirty(const struct proposal *p, double effect)
+{
+    struct scene s;
+    records = 0;
+    for (int i = 0; i < 30; i++)
+        told_by((char)('0' + i), &window, p, TOLD_UNDECIDED, effect);
+    struct planner_view v = view();
+    scene_init(&s, &v, NULL, 0, 7);
+    assert_ok(warm_open(&s, &fault), &fault);
+    bool warned = warm_warns(&s, p);
+    warm_close(&s);
+    return warned;
+}
+
+/* Two per cent are less than by what databases just like each other differ; of ten that cannot be said. */
+static void however_many_lost_a_little_it_is_not_sure_that_this_one_would(void **state)
+{
+    (void)state;
+    struct proposal alone = { .planner = "joint/background-writer", .changes = 1, .change = { { KNOB_BGWRITER_LRU_MAXPAGES, 100, 800 } } };
+    there = facts;
+    assert_false(warned_by_thirty(&alone, -0.02));
+    assert_true(warned_by_thirty(&alone, -0.1));
+}
+
+static void what_was_held_back_is_told_with_the_way_to_have_it_tried(void **state)
+{
+    (void)state;
+    const struct proposer *first = proposers;
+    struct scene           s;
+    struct proposal        p;
+    there = facts;
+    struct proposal step = ask();
+    assert_string_equal(step.planner, "joint/big-step");
+    while (strcmp(first->name, "big-step") != 0)
+        first++;
+    struct planner_view v = view();
+    scene_init(&s, &v, NULL, 0, 7);
+    assert_true(proposer_ask(first, "joint", &s, &p));
+    assert_string_equal(s.withheld, "");
+    assert_int_equal(proposers_exhausted(&s, &fault), ERR_MISSING);
+    assert_null(strstr(fault.text, "loss"));
+    for (char d = 'a'; d < 'e'; d++)
+        told_by(d, &window, &step, TOLD_WORSE, -0.4);
+    v = view();
+    scene_init(&s, &v, NULL, 0, 7);
+    assert_ok(warm_open(&s, &fault), &fault);
+    (void)proposer_ask(first, "joint", &s, &p);
+    assert_string_equal(s.withheld, step.title);
+    assert_int_equal(proposers_exhausted(&s, &fault), ERR_MISSING);
+    warm_close(&s);
+    assert_non_null(strstr(fault.text, "\"shared_buffers "));
+    assert_non_null(strstr(fault.text, "found it a loss"));
+    assert_non_null(strstr(fault.hint, "knowledge.use: false"));
+}
+
+/* Were the first draw that is warned of the last, there would be nothing left to try: the next question draws the same. */
+static void a_search_goes_round_what_others_warn_of(void **state)
+{
+    (void)state;
+    static const struct proposed_change up[] = { { KNOB_MAX_WAL_SIZE, 1024, 1229 }, { KNOB_CHECKPOINT_TIMEOUT, 300, 360 }, { KNOB_BGWRITER_DELAY, 200, 240 }, { KNOB_BGWRITER_LRU_MAXPAGES, 100, 120 },
+                                                 { KNOB_BGWRITER_LRU_MULTIPLIER, 2, 2.4 }, { KNOB_RANDOM_PAGE_COST, 4, 4.8 } };
+    there = facts;
+    for (size_t i = 0; i < sizeof up / sizeof up[0]; i++)
+        for (char d = 'a'; d < 'e'; d++) {
+            struct proposal alone = { .planner = "joint/search", .changes = 1, .change = { up[i] } };
+            told_by(d, &window, &alone, TOLD_WORSE, -0.4);
+        }
+    struct planner_view v = view();
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct scene    s;
+        struct proposal p = { .planner = "joint/search" }, step = { .changes = 1, .change = { up[seed % 6] } };
+        scene_init(&s, &v, NULL, 0, seed);
+        assert_ok(warm_open(&s, &fault), &fault);
+        assert_true(warm_warns(&s, &step));
+        assert_true(draft_search(&s, 0, &p));
+        assert_false(warm_warns(&s, &p));
+        warm_close(&s);
+    }
+}
+
+/* On average this database is like the one here; what it told when it was another one is not. */
+static void what_was_told_under_another_load_is_no_lesson(void **state)
+{
+    (void)state;
+    struct window        other;
+    struct transfer     *t;
+    struct proposal      costs = { .planner = "joint/costs", .changes = 1, .change = { { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
+    struct proposal      jit = { .planner = "joint/costs", .changes = 1, .change = { { KNOB_JIT, 1, 0 } } };
+    int                  n;
+    reports(&other);
+    there = facts;
+    for (int i = 0; i < 4; i++)
+        told_by('a', &window, &costs, TOLD_BETTER, 0.2);
+    told_by('a', &other, &jit, TOLD_WORSE, -0.4);
+    struct planner_view v = view();
+    assert_ok(transfer_new(&v, &t, &fault), &fault);
+    assert_int_equal(transfer_donors(t), 1);
+    const struct lesson *lesson = transfer_lessons(t, &n);
+    assert_int_equal(n, 4);
+    for (int i = 0; i < n; i++) {
+        assert_int_equal(lesson[i].change[0].knob, KNOB_RANDOM_PAGE_COST);
+        assert_float_equal(lesson[i].sd, hypot(0.03, 0.03), 1e-4);           /* as near as they were, not as the database is on average */
+    }
+    transfer_free(t);
+}
+
+/* Where memory is not known, nobody knows what a share of it would be: what was done by that is not put down to what came along. */
+static void what_cannot_be_brought_to_this_machine_is_no_lesson_for_what_came_along(void **state)
+{
+    (void)state;
+    struct proposal      good = good_one(), costs = { .planner = "joint/costs", .changes = 1, .change = { { KNOB_RANDOM_PAGE_COST, 4, 1.3 } } };
+    struct transfer     *t;
+    struct transfer_guess whole, part;
+    struct knob_state    after;
+    int                  n;
+    told_by('a', &window, &good, TOLD_BETTER, 0.6);
+    told_by('b', &window, &costs, TOLD_UNDECIDED, 0.01);
+    facts.memory_bytes = (double)NAN;
+    struct planner_view v = view();
+    assert_ok(transfer_new(&v, &t, &fault), &fault);
+    const struct lesson *lesson = transfer_lessons(t, &n);
+    assert_int_equal(n, 1);
+    assert_int_equal(lesson[0].changes, 1);
+    assert_float_equal(lesson[0].effect, 0.01, 1e-6);
+    knowledge_state(&record[0], true, &facts, &after);
+    transfer_guess(t, &after, &whole);
+    after.value[KNOB_SHARED_BUFFERS] = 16384;                               /* what is in force here, as far as anybody can tell not the same */
+    transfer_guess(t, &after, &part);
+    assert_true(part.gain < whole.gain);
+    transfer_free(t);
+}
+
 static void machines_are_alike_by_memory_cores_and_disk(void **state)
 {
     (void)state;
@@ -359,15 +571,25 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_comes_from_strangers_nor_when_this_load_is_not_known, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_worse_elsewhere_speaks_against_it, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_restart_another_configuration_is_judged, setup, teardown),
+        cmocka_unit_test_setup_teardown(after_three_restarts_in_vain_what_needs_none_is_borrowed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_did_not_help_twice_is_not_borrowed_a_third_time, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_borrowed_and_held_is_not_asked_for_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_configuration_that_failed_there_is_kept_away_from, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_raised_there_is_not_lowered_here, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_raised_by_less_than_can_be_seen_here_is_left_as_it_is, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_proven_here_is_not_left_for_less, setup, teardown),
         cmocka_unit_test_setup_teardown(the_best_of_each_database_is_put_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(where_policy_lets_one_plan_change_one_parameter_it_is_the_one_worth_most, setup, teardown),
         cmocka_unit_test_setup_teardown(what_may_not_be_had_here_takes_nothing_else_with_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_along_and_harmed_is_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_surely_worse_elsewhere_is_proposed_by_no_rule_until_it_is_known_to_be_better_here, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_put_back_before_it_was_measured_is_warned_of, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_faster_and_broke_a_guard_is_not_borrowed, setup, teardown),
+        cmocka_unit_test_setup_teardown(however_many_lost_a_little_it_is_not_sure_that_this_one_would, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_held_back_is_told_with_the_way_to_have_it_tried, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_search_goes_round_what_others_warn_of, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_told_under_another_load_is_no_lesson, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_brought_to_this_machine_is_no_lesson_for_what_came_along, setup, teardown),
         cmocka_unit_test_setup_teardown(machines_are_alike_by_memory_cores_and_disk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
