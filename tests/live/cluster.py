@@ -42,9 +42,21 @@ def pg_bin():
 
 
 def free_port():
+    """Free now: it may be somebody else's before it is listened on. See hold_port()."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def hold_port():
+    """A socket whose port of 127.0.0.1 is given to nobody else while it is open, also while its server is down.
+
+    It does not listen, so a server that names the port and sets SO_REUSEADDR, as they all do, can; who connects meanwhile is refused.
+    """
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 0))
+    return s
 
 
 def alive(pid):
@@ -78,7 +90,8 @@ class Cluster:
     _template = None   # one initdb for all clusters of a run; copying it is ten times faster
 
     def __init__(self, settings=None, start=True, initdb=()):
-        self.host, self.port, self.user, self.database = "127.0.0.1", free_port(), "postgres", "postgres"
+        self.held = hold_port()
+        self.host, self.port, self.user, self.database = "127.0.0.1", self.held.getsockname()[1], "postgres", "postgres"
         self.bin = pg_bin()
         self.owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         self.folder = self._make_folder("homeostat-pg-")
@@ -275,6 +288,7 @@ class Cluster:
                 self.stop("immediate")
         except ClusterError:
             self.kill()
+        self.held.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self):

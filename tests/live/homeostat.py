@@ -18,7 +18,7 @@ import time
 import urllib.parse
 import uuid
 
-from cluster import alive, free_port
+from cluster import alive, hold_port
 
 LIMIT_S = 90          # generous: it is only reached when something is wrong, and the machine may be busy with other things
 
@@ -52,7 +52,8 @@ class Homeostat:
     """folder, store, port, process, log; start/stop/kill, and what the API answers."""
 
     def __init__(self, program, cluster, mode="auto", policy=POLICY, tune=None, target=None, endpoint=None, name="pg", restart=True):
-        self.program, self.cluster, self.name, self.port = program, cluster, name, free_port()
+        self.held = hold_port()      # also from one life to the next
+        self.program, self.cluster, self.name, self.port = program, cluster, name, self.held.getsockname()[1]
         self.folder = tempfile.mkdtemp(prefix="homeostat-live-", dir="/var/tmp")
         self.store = os.path.join(self.folder, "store")
         self.log = os.path.join(self.folder, "log")
@@ -142,6 +143,7 @@ class Homeostat:
     def close(self):
         if self.process and self.process.poll() is None:
             self.kill()
+        self.held.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def tail(self, lines=40):

@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import pytest
+from cluster import hold_port
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -16,10 +17,10 @@ class Running:
     """homeostat run with one target, and the command line aimed at it by its configuration."""
 
     def __init__(self, program, spawn, folder, pg, extra=""):
-        self.path, self.folder, self.spawn = program("homeostat"), folder, spawn
+        self.path, self.folder, self.spawn, self.held = program("homeostat"), folder, spawn, hold_port()
         self.conf = str(folder / "h.yaml")
         with open(self.conf, "w", encoding="utf-8") as f:
-            f.write(f"store:\n  folder: data\nweb:\n  listen: 127.0.0.1:{free_port()}\nrunbooks:\n  folder: {ROOT}/runbooks\n"
+            f.write(f"store:\n  folder: data\nweb:\n  listen: 127.0.0.1:{self.held.getsockname()[1]}\nrunbooks:\n  folder: {ROOT}/runbooks\n"
                     f"targets:\n  main:\n    dsn: {pg.dsn}\n    mode: watch\n{extra}")
         self.start()
 
@@ -43,16 +44,11 @@ class Running:
         return json.loads(done.stdout)
 
 
-def free_port():
-    import socket
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 @pytest.fixture
 def homeostat(program, spawn, tmp_path, postgres):
-    return Running(program, spawn, tmp_path, postgres)
+    running = Running(program, spawn, tmp_path, postgres)
+    yield running
+    running.held.close()
 
 
 def opened(homeostat, title="by hand", *more):
