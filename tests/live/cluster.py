@@ -59,13 +59,29 @@ def hold_port():
     return s
 
 
-def alive(pid):
-    """Whether a process is there and not merely waiting to be reaped."""
+def state(pid):
+    """R, S, D, T, Z as ps shows it; None when there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+            return f.read().rsplit(")", 1)[1].split()[0]
     except OSError:
-        return False
+        return None
+
+
+def alive(pid):
+    """Whether a process is there and not merely waiting to be reaped."""
+    return state(pid) not in (None, "Z")
+
+
+def stand_still(pid):
+    """SIGSTOP, and until it stands still (or has gone): what it is in the middle of, a fork perhaps, comes to its end first."""
+    with contextlib.suppress(ProcessLookupError):      # it came to its end by itself just now
+        os.kill(pid, signal.SIGSTOP)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while state(pid) not in (None, "Z", "T"):
+            if time.monotonic() > deadline:
+                raise ClusterError(f"process {pid} does not stop")
+            time.sleep(0.005)
 
 
 def gone(pid):
@@ -144,10 +160,10 @@ class Cluster:
         pid = self.pid()
         if pid is None:
             return
-        children = self.children(pid)
-        os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 30
-        while not gone(pid) or any(alive(p) for p in children):
+        with self.frozen(pid) as processes, contextlib.suppress(ProcessLookupError):      # so that it starts none that would be missed here
+            os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not gone(pid) or any(alive(p) for p in processes):
             if time.monotonic() > deadline:
                 raise ClusterError("the server's processes did not go after the kill")
             time.sleep(0.02)
@@ -176,17 +192,20 @@ class Cluster:
         return found
 
     @contextlib.contextmanager
-    def frozen(self):
-        """The whole server stopped by SIGSTOP while the block runs: the postmaster first, so that it starts nothing meanwhile."""
-        postmaster, stopped = self.pid(), []
+    def frozen(self, postmaster=None):
+        """The whole server stopped by SIGSTOP while the block runs, which is given the process ids, the postmaster's first.
+
+        The postmaster is stopped first, so that it starts nothing meanwhile; then its children, until no more are found, since the
+        kernel may leave some out of the list while others come to their end.
+        """
+        stopped = [postmaster or self.pid()]
         try:
-            os.kill(postmaster, signal.SIGSTOP)
-            stopped.append(postmaster)
-            for pid in self.children(postmaster):
-                with contextlib.suppress(ProcessLookupError):      # it came to its end by itself just now
-                    os.kill(pid, signal.SIGSTOP)
-                    stopped.append(pid)
-            yield
+            stand_still(stopped[0])
+            while new := [pid for pid in self.children(stopped[0]) if pid not in stopped]:
+                stopped += new
+                for pid in new:
+                    stand_still(pid)
+            yield stopped
         finally:
             for pid in reversed(stopped):
                 with contextlib.suppress(ProcessLookupError):
