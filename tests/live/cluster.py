@@ -152,8 +152,14 @@ class Cluster:
         self.stop(mode, timeout_s)
         self.start(timeout_s)
 
-    def reload(self):
+    def reload(self, timeout_s=START_TIMEOUT_S):
+        """And until it was taken up: sessions that begin from now on have what the files say. Files with an error in them are never taken up."""
+        loaded, deadline = self.value("SELECT pg_conf_load_time()"), time.monotonic() + timeout_s
         self.run("pg_ctl", "-D", self.data, "reload")
+        while self.value("SELECT pg_conf_load_time()") == loaded:
+            if time.monotonic() > deadline:
+                raise ClusterError(f"the server did not take up its configuration\n{self.log_tail()}")
+            time.sleep(0.02)
 
     def kill(self):
         """SIGKILL to the postmaster, as the out-of-memory killer does it. Its children notice and go."""

@@ -29,7 +29,6 @@ def test_a_set_is_in_force_for_new_sessions_and_its_undo_leaves_the_file_as_it_w
     pg.psql("ALTER SYSTEM SET work_mem = '5MB'")
     pg.psql("ALTER SYSTEM SET autovacuum_naptime = '50s'")   # somebody's own; must survive
     pg.reload()
-    time.sleep(0.3)
     before = actor.auto_conf()
     step = actor.set(work_mem=("5MB", "8MB"), max_wal_size=("1GB", "1228MB"), random_page_cost=("4", 1.1), jit=("on", False))
     snapshot = actor.snapshot(step)
@@ -52,7 +51,6 @@ def test_a_set_is_in_force_for_new_sessions_and_its_undo_leaves_the_file_as_it_w
 def test_a_reset_takes_the_entry_out_and_its_undo_brings_it_back(actor):
     actor.pg.psql("ALTER SYSTEM SET work_mem = '5MB'")
     actor.pg.reload()
-    time.sleep(0.3)
     step = actor.set(work_mem=("5MB", None))
     snapshot = actor.snapshot(step)
     assert actor.act(step, snapshot)["outcome"] == "done"
@@ -67,7 +65,6 @@ def test_values_with_quotes_backslashes_and_lists_survive_the_way_there_and_back
     pg.psql("ALTER SYSTEM SET log_line_prefix = %s", (odd,))
     pg.psql("ALTER SYSTEM SET session_preload_libraries = 'auto_explain', 'pg_stat_statements'")
     pg.reload()
-    time.sleep(0.3)
     step = actor.set(log_line_prefix="'\\'", session_preload_libraries="auto_explain", application_name="x\\y'z", search_path='"$user", public, pg_temp')
     step["params"]["settings"] = [s for s in step["params"]["settings"] if s["name"] != "application_name"]
     snapshot = actor.snapshot(step)
@@ -308,7 +305,6 @@ def test_connections_that_fail_say_what_is_wrong_and_never_the_password(actor, t
         f.seek(0)
         f.write("host all locked 127.0.0.1/32 scram-sha-256\nhost all barred 127.0.0.1/32 reject\n" + rest)
     pg.reload()
-    time.sleep(0.3)
     as_locked = dsn.replace("user=postgres", "user=locked")
     passfile = tmp_path / "pass"
     passfile.write_text("*:*:*:locked:wrong\n")
@@ -333,7 +329,6 @@ def test_a_change_between_probe_and_act_is_noticed_and_never_overwritten(actor):
     report = actor.act(step, snapshot)
     assert (report["outcome"], report["code"]) == ("untouched", "CONFLICT") and "max_wal_size" in report["text"], report
     pg.reload()
-    time.sleep(0.3)
     report = actor.act(step, snapshot)
     assert (report["outcome"], report["code"]) == ("untouched", "CONFLICT"), report
     assert actor.auto_conf() == {"max_wal_size": "3GB"}
@@ -360,7 +355,6 @@ def test_an_edit_that_nobody_has_loaded_yet_keeps_us_from_reloading_it_for_them(
     assert (report["outcome"], report["code"]) == ("untouched", "CONFLICT"), report
     assert pg.value("SHOW random_page_cost") == "4"
     pg.reload()
-    time.sleep(0.3)
     assert actor.probe(step)["ok"]
     pg.configure(max_connections="120")
     assert actor.probe(step)["ok"]   # a reload does not touch that one
@@ -608,7 +602,6 @@ def test_every_value_on_the_road_of_a_plan_is_ours_to_put_back(actor):
     snapshot = actor.snapshot(unit)
     pg.psql("ALTER SYSTEM SET work_mem = '6MB'")
     pg.reload()
-    time.sleep(0.3)
     assert actor.recover(unit, snapshot)["outcome"] == "partial"
     written = actor.call("write_undo", unit, snapshot, case="case-1")
     assert subprocess.run(["sh", written["path"]], capture_output=True, check=False).returncode == 0
@@ -663,7 +656,6 @@ def undo_script(actor, tmp_path):
     pg = actor.pg
     pg.psql("ALTER SYSTEM SET log_line_prefix = %s", (r"it's \ %m ",))
     pg.reload()
-    time.sleep(0.3)
     actor.target["passfile"] = "/nowhere/pass"
     steps = [actor.set(work_mem="8MB", log_line_prefix="%p "), actor.set(random_page_cost="1.1")]
     snapshots = []

@@ -38,7 +38,6 @@ def roles(postgres):
     with open(hba, "w", encoding="utf-8") as f:
         f.write("host all carla 127.0.0.1/32 scram-sha-256\n" + trusting)
     postgres.reload()
-    time.sleep(0.3)
     return postgres
 
 

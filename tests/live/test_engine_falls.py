@@ -15,7 +15,7 @@ def server(postgres):
     if not postgres.running():
         postgres.start()
     postgres.psql("ALTER SYSTEM RESET ALL")
-    postgres.psql("SELECT pg_reload_conf()")
+    postgres.reload()
     if postgres.value("SELECT count(*) FROM pg_settings WHERE pending_restart"):
         postgres.restart()
     return postgres

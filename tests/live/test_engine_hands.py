@@ -17,7 +17,7 @@ def server(postgres):
     if not postgres.running():
         postgres.start()
     postgres.psql("ALTER SYSTEM RESET ALL")
-    postgres.psql("SELECT pg_reload_conf()")
+    postgres.reload()
     return postgres
 
 
@@ -32,7 +32,7 @@ def entries(cluster):
 
 def alter(cluster, name, value):
     cluster.psql(f"ALTER SYSTEM SET {name} = '{value}'")
-    cluster.psql("SELECT pg_reload_conf()")
+    cluster.reload()
 
 
 def verifying(h, case):
@@ -111,7 +111,7 @@ def test_an_edit_between_two_steps_parks_the_case_until_the_old_value_is_seen_ag
     assert entries(server) == {"bgwriter_lru_maxpages": "77"}
     # Whoever edited takes it back: the case sees it by itself, and lets the target go.
     server.psql("ALTER SYSTEM RESET bgwriter_lru_maxpages")
-    server.psql("SELECT pg_reload_conf()")
+    server.reload()
     h.wait_proven(case)
 
 

@@ -25,7 +25,7 @@ def untouched(loaded):
 def forget(cluster):
     """What a test kept is taken back, for the next one."""
     cluster.psql("ALTER SYSTEM RESET ALL")
-    cluster.psql("SELECT pg_reload_conf()")
+    cluster.reload()
 
 
 # -- how far it goes -------------------------------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ def test_in_auto_mode_a_helpful_change_is_proven_kept_and_read_back(loaded, load
 def test_a_harmful_change_is_put_back_exactly(loaded, load, make_homeostat):
     loaded.psql("ALTER SYSTEM SET commit_delay = '313'")
     loaded.psql("ALTER SYSTEM SET work_mem = '5MB'")      # an entry of somebody else, which stays
-    loaded.psql("SELECT pg_reload_conf()")
+    loaded.reload()
     before = auto_conf(loaded)
     h = make_homeostat(loaded, mode="auto", endpoint=load.url)
     h.start()
@@ -149,7 +149,7 @@ def test_a_harmful_change_is_put_back_exactly(loaded, load, make_homeostat):
 
 def test_a_change_that_makes_latency_explode_is_put_back_while_it_is_being_carried_out(loaded, load, make_homeostat):
     loaded.psql("ALTER SYSTEM SET commit_delay = '100'")
-    loaded.psql("SELECT pg_reload_conf()")
+    loaded.reload()
     before = auto_conf(loaded)
     h = make_homeostat(loaded, mode="auto", endpoint=load.url)
     h.start()
