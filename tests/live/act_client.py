@@ -17,7 +17,7 @@ TOOL = os.path.join(os.path.abspath(os.environ.get("HOMEOSTAT_BUILD", os.path.jo
 LIMIT_S = 90          # generous: it is only reached when something is wrong, and the machine may be busy with other things
 
 
-def until(done, what, limit_s=LIMIT_S):
+def until(done, what="what was waited for", limit_s=LIMIT_S):
     """What done() answered, as soon as it is true."""
     deadline = time.monotonic() + limit_s
     while True:
