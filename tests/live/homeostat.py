@@ -256,15 +256,26 @@ class Homeostat:
 
     # -- what persons do -----------------------------------------------------------------------------------------------
 
-    def propose(self, plan, who="olga", driver="engine", title="a person's plan"):
-        """A case with this plan at the gate. driver="engine": what the gate lets through is carried out."""
+    def propose(self, plan, who="olga", driver="engine", title="a person's plan", dies=False):
+        """A case with this plan at the gate. driver="engine": what the gate lets through is carried out. dies: it may die of that before it has answered."""
         self.wait_facts()
         case = self.call("POST", "/case/create", {"title": title, "target": self.name, "driver": driver}, who=who)["id"]
-        self.call("POST", "/plan/generate", {"case_id": case, "plan": plan}, who=who)
+        try:
+            self.call("POST", "/plan/generate", {"case_id": case, "plan": plan}, who=who)
+        except (OSError, http.client.HTTPException):
+            if not dies:
+                raise
         return case
 
     def event(self, case, event, who="root", **more):
         return self.call("PATCH", f"/case/{case}/transition", {"event": event, **more}, who=who)
+
+    def cancel(self, case):
+        """What is under way is put back, unless the case has come to its end by itself meanwhile."""
+        try:
+            self.event(case, "cancel")
+        except Refused as e:
+            assert e.status == 409 and e.body.get("state") in ("PARKED", "CLOSED"), e
 
     def set_mode(self, mode):
         return self.call("PUT", f"/target/{self.name}/mode", {"mode": mode})
