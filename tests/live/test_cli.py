@@ -27,7 +27,7 @@ class Running:
     def start(self):
         self.log = open(self.folder / "run.log", "a", encoding="utf-8")
         self.process = self.spawn([self.path, "run", "--config", self.conf], stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 90
         while self.run("status").returncode != 0:
             assert self.process.poll() is None, (self.folder / "run.log").read_text()
             assert time.monotonic() < deadline, self.run("status").stderr
@@ -117,7 +117,7 @@ def test_a_stop_stops_and_says_why(homeostat):
 
 
 def test_what_is_watched_can_be_looked_at(homeostat, postgres):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while homeostat.json("target", "show", "main").get("up") is not True:
         assert time.monotonic() < deadline
         time.sleep(0.3)
@@ -134,7 +134,7 @@ def test_a_mode_is_changed_and_survives_a_restart(homeostat):
     assert homeostat.run("target", "mode", "main", "suggest", "-m", "let us see").returncode == 0
     assert homeostat.run("target", "mode", "main", "sideways").returncode == 1
     homeostat.process.terminate()
-    assert homeostat.process.wait(30) == 0
+    assert homeostat.process.wait(60) == 0
     homeostat.start()
     assert homeostat.json("target", "show", "main")["mode"] == "suggest"
 
@@ -150,7 +150,7 @@ def test_a_token_is_told_once_and_its_role_holds(homeostat, tmp_path):
     with open(homeostat.conf, "w", encoding="utf-8") as f:
         f.write(conf.replace("web:\n", f"web:\n  tokens: {tokens}\n"))
     homeostat.process.terminate()
-    homeostat.process.wait(30)
+    homeostat.process.wait(60)
     mine = tmp_path / "mine"
     mine.write_text(token)
     mine.chmod(0o600)
@@ -158,7 +158,7 @@ def test_a_token_is_told_once_and_its_role_holds(homeostat, tmp_path):
     assert refused.returncode == 1
     log = open(tmp_path / "run2.log", "w", encoding="utf-8")
     homeostat.process = homeostat.spawn([homeostat.path, "run", "--config", homeostat.conf], stdout=log, stderr=log)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while homeostat.run("whoami", "--token-file", str(mine)).returncode != 0:
         assert time.monotonic() < deadline
         time.sleep(0.2)
