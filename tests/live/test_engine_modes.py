@@ -117,6 +117,7 @@ def test_in_auto_mode_a_helpful_change_is_proven_kept_and_read_back(loaded, load
     h.start()
     case = h.propose(plan("commit_delay", *FASTER, watch_s=1))
     assert h.wait_ended(case)["status"] == "CLOSED"
+    h.rest()
     outcome, file = h.outcome(case), h.file(case)
     assert outcome["result"] == "better" and outcome["kept"] and outcome["effect"] > 0.2, "\n".join(h.story(case))
     assert outcome["lo"] > 0 and 0 < outcome["alpha"] < 0.05
@@ -140,6 +141,7 @@ def test_a_harmful_change_is_put_back_exactly(loaded, load, make_homeostat):
     h.until(lambda: h.seen()["history_windows"] >= 3, "history to compare with")
     case = h.propose(plan("commit_delay", "313", "469", "703", "1053", "1579", "2368", "3552", "5328", "7992", "10000"))
     h.wait_ended(case)
+    h.rest()
     outcome = h.outcome(case)
     assert not outcome["kept"] and outcome["result"] in ("worse", "undecided"), "\n".join(h.story(case))
     assert sorted(auto_conf(loaded).splitlines()) == sorted(before.splitlines())
@@ -158,6 +160,7 @@ def test_a_change_that_makes_latency_explode_is_put_back_while_it_is_being_carri
     proposal["steps"][-1]["watch_s"] = 60
     case = h.propose(proposal)
     h.wait_ended(case)
+    h.rest()
     assert "guard: latency" in h.reasons(case) and not any("VERIFYING" in s for s in h.story(case)), "\n".join(h.story(case))
     assert auto_conf(loaded) == before and loaded.value("SHOW commit_delay") == "100"
     assert not h.outcome(case)["kept"]
@@ -169,6 +172,7 @@ def test_a_change_that_changes_nothing_is_not_kept(loaded, load, untouched, make
     h.start()
     case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
     h.wait_ended(case)
+    h.rest()
     outcome = h.outcome(case)
     assert not outcome["kept"] and outcome["result"] in ("undecided", "equivalent", "worse"), "\n".join(h.story(case))
 
