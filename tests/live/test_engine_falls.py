@@ -417,7 +417,7 @@ def test_a_clock_that_is_set_back_makes_nothing_stuck_and_nothing_doubled(server
     assert_ends_proven(h, server, case, kept_is_fine=True)
     story = h.timeline(case)
     assert [t["version"] for t in story if t["moved"]] == sorted(t["version"] for t in story if t["moved"])
-    assert h.seen()["latest"]["up"] == 1
+    h.until(lambda: h.seen()["latest"].get("up") == 1, "the server is seen")
 
 
 # -- what grows ------------------------------------------------------------------------------------------------------------
