@@ -12,6 +12,7 @@ import time
 import pytest
 
 from act_client import Actor, until
+from cluster import stand_still
 
 
 @pytest.fixture
@@ -524,7 +525,7 @@ def test_a_set_is_put_back_by_file_while_the_server_is_down_and_said_to_be_unpro
 def test_a_frozen_server_does_not_hold_us_beyond_the_deadline(actor):
     step = actor.set(work_mem="8MB")
     pid = actor.pg.pid()
-    os.kill(pid, signal.SIGSTOP)
+    stand_still(pid)
     try:
         began = time.monotonic()
         answer = actor.probe(step, deadline_s=3)
