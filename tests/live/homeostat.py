@@ -61,7 +61,7 @@ class Homeostat:
         self.tokens = {who: f"hst_{who}_" + "x" * 40 for who in ROLES}
         self.tune = {**TUNE, **(tune or {})}
         self.target = {"dsn": cluster.dsn, "mode": mode, "data_directory": cluster.data, "bin_directory": cluster.bin, "load_saturates": True,
-                       "restart_timeout": "60s", "connect_timeout": "2s"}
+                       "restart_timeout": "60s"}
         if restart:
             self.target.update(restart="allowed", restart_command=self.restart_command())
         if endpoint:
