@@ -21,7 +21,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path.insert(0, os.path.join(ROOT, "tests", "live"))
-from cluster import Cluster, free_port  # noqa: E402,F401
+from cluster import Cluster, free_port, hold_port  # noqa: E402,F401
 
 START_TIMEOUT_S = 30
 RETRY_S = 0.03
@@ -349,7 +349,8 @@ class Arena:
 
     def __init__(self, name="arena", postgres=False, mode="auto", tune=None, settings=None, binary=None, target=None, tokens=None):
         self.folder = tempfile.mkdtemp(prefix=f"homeostat-{name}-", dir="/var/tmp")
-        self.port = free_port()
+        self.held = hold_port()      # through all the lives that are lived here
+        self.port = self.held.getsockname()[1]
         self.store = os.path.join(self.folder, "store")
         self.pg = None
         self.keep = False
@@ -436,6 +437,7 @@ class Arena:
             self.daemon.kill()
         if self.pg:
             self.pg.close()
+        self.held.close()
         if not self.keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -89,6 +89,10 @@ static int on_idle(void *ctx, curl_off_t a, curl_off_t b, curl_off_t d, curl_off
 {
     struct listening *l = ctx;
     int64_t           now_us = clock_mono_us(&clock_real);
+    long              status = 0;
+    (void)curl_easy_getinfo(l->client->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status == 0)
+        l->heard_us = now_us;   /* nobody has answered yet: that is not the silence after the last event */
     if (l->idle_us > 0 && now_us - l->heard_us >= l->idle_us)
         l->ended = true;
     l->silent = now_us - l->bytes_us >= silent_us;

@@ -8,9 +8,24 @@ import hashlib
 import json
 import os
 import subprocess
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOOL = os.path.join(os.path.abspath(os.environ.get("HOMEOSTAT_BUILD", os.path.join(ROOT, "build"))), "tests", "live", "act_tool")
+
+
+LIMIT_S = 90          # generous: it is only reached when something is wrong, and the machine may be busy with other things
+
+
+def until(done, what="what was waited for", limit_s=LIMIT_S):
+    """What done() answered, as soon as it is true."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        found = done()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not within {limit_s} s: {what}"
+        time.sleep(0.05)
 
 
 def settings(changes):
@@ -31,8 +46,8 @@ class Actor:
         self.pg, self.state = pg, str(folder)
         self.target = None
         if pg is not None:
-            restart = pg.as_owner([os.path.join(pg.bin, "pg_ctl"), "-D", pg.data, "-l", pg.log, "-w", "-t", "15", "restart"])
-            start = pg.as_owner([os.path.join(pg.bin, "pg_ctl"), "-D", pg.data, "-l", pg.log, "-w", "-t", "15", "start"])
+            restart = pg.as_owner([os.path.join(pg.bin, "pg_ctl"), "-D", pg.data, "-l", pg.log, "-w", "-t", "60", "restart"])
+            start = pg.as_owner([os.path.join(pg.bin, "pg_ctl"), "-D", pg.data, "-l", pg.log, "-w", "-t", "60", "start"])
             self.target = {"name": "main", "dsn": pg.dsn, "restart_command": restart, "start_command": start, **target}
 
     @staticmethod
@@ -50,7 +65,7 @@ class Actor:
     def request(self, call, steps, snapshots=(), **more):
         steps = steps if isinstance(steps, list) else [steps]
         snapshots = list(snapshots) if isinstance(snapshots, (list, tuple)) else [snapshots]
-        asked = {"call": call, "state": self.state, "steps": steps, "snapshots": snapshots, "action_id": "test-action", "deadline_s": 60, **more}
+        asked = {"call": call, "state": self.state, "steps": steps, "snapshots": snapshots, "action_id": "test-action", "deadline_s": 150, **more}
         if self.target:
             asked["target"] = {**self.target, **more.pop("target", {})}
         return json.dumps(asked)
@@ -65,7 +80,7 @@ class Actor:
         return p
 
     @staticmethod
-    def finish(p, timeout=180):
+    def finish(p, timeout=300):
         out, err = p.communicate(timeout=timeout)
         if p.returncode != 0:
             raise RuntimeError(f"act_tool ended with {p.returncode}: {err}")

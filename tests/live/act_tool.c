@@ -116,7 +116,7 @@ int main(void)
     const char   *restart[ARGV_MAX + 1], *start[ARGV_MAX + 1];
     struct act_target target = {
         .name = text_of(t, "name"), .data_directory = text_of(t, "data_directory"), .bin_directory = text_of(t, "bin_directory"),
-        .link = { .dsn = text_of(t, "dsn"), .passfile = text_of(t, "passfile"), .connect_timeout_ms = 5000, .keepalives = true },
+        .link = { .dsn = text_of(t, "dsn"), .passfile = text_of(t, "passfile"), .connect_timeout_ms = 30000, .keepalives = true },
         .restart_command = vector_of(t, "restart_command", restart), .start_command = vector_of(t, "start_command", start),
         .restart_timeout_ms = (int)json_integer_value(json_object_get(t, "restart_timeout_ms")),
         .restart_allowed = !json_is_false(json_object_get(t, "restart_allowed")), .trial_start = !json_is_false(json_object_get(t, "trial_start")),

@@ -42,18 +42,46 @@ def pg_bin():
 
 
 def free_port():
+    """Free now: it may be somebody else's before it is listened on. See hold_port()."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
 
 
-def alive(pid):
-    """Whether a process is there and not merely waiting to be reaped."""
+def hold_port():
+    """A socket whose port of 127.0.0.1 is given to nobody else while it is open, also while its server is down.
+
+    It does not listen, so a server that names the port and sets SO_REUSEADDR, as they all do, can; who connects meanwhile is refused.
+    """
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 0))
+    return s
+
+
+def state(pid):
+    """R, S, D, T, Z as ps shows it; None when there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+            return f.read().rsplit(")", 1)[1].split()[0]
     except OSError:
-        return False
+        return None
+
+
+def alive(pid):
+    """Whether a process is there and not merely waiting to be reaped."""
+    return state(pid) not in (None, "Z")
+
+
+def stand_still(pid):
+    """SIGSTOP, and until it stands still (or has gone): what it is in the middle of, a fork perhaps, comes to its end first."""
+    with contextlib.suppress(ProcessLookupError):      # it came to its end by itself just now
+        os.kill(pid, signal.SIGSTOP)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while state(pid) not in (None, "Z", "T"):
+            if time.monotonic() > deadline:
+                raise ClusterError(f"process {pid} does not stop")
+            time.sleep(0.005)
 
 
 def gone(pid):
@@ -78,7 +106,8 @@ class Cluster:
     _template = None   # one initdb for all clusters of a run; copying it is ten times faster
 
     def __init__(self, settings=None, start=True, initdb=()):
-        self.host, self.port, self.user, self.database = "127.0.0.1", free_port(), "postgres", "postgres"
+        self.held = hold_port()
+        self.host, self.port, self.user, self.database = "127.0.0.1", self.held.getsockname()[1], "postgres", "postgres"
         self.bin = pg_bin()
         self.owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         self.folder = self._make_folder("homeostat-pg-")
@@ -123,18 +152,24 @@ class Cluster:
         self.stop(mode, timeout_s)
         self.start(timeout_s)
 
-    def reload(self):
+    def reload(self, timeout_s=START_TIMEOUT_S):
+        """And until it was taken up: sessions that begin from now on have what the files say. Files with an error in them are never taken up."""
+        loaded, deadline = self.value("SELECT pg_conf_load_time()"), time.monotonic() + timeout_s
         self.run("pg_ctl", "-D", self.data, "reload")
+        while self.value("SELECT pg_conf_load_time()") == loaded:
+            if time.monotonic() > deadline:
+                raise ClusterError(f"the server did not take up its configuration\n{self.log_tail()}")
+            time.sleep(0.02)
 
     def kill(self):
         """SIGKILL to the postmaster, as the out-of-memory killer does it. Its children notice and go."""
         pid = self.pid()
         if pid is None:
             return
-        children = self.children(pid)
-        os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 30
-        while not gone(pid) or any(alive(p) for p in children):
+        with self.frozen(pid) as processes, contextlib.suppress(ProcessLookupError):      # so that it starts none that would be missed here
+            os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not gone(pid) or any(alive(p) for p in processes):
             if time.monotonic() > deadline:
                 raise ClusterError("the server's processes did not go after the kill")
             time.sleep(0.02)
@@ -163,17 +198,20 @@ class Cluster:
         return found
 
     @contextlib.contextmanager
-    def frozen(self):
-        """The whole server stopped by SIGSTOP while the block runs: the postmaster first, so that it starts nothing meanwhile."""
-        postmaster, stopped = self.pid(), []
+    def frozen(self, postmaster=None):
+        """The whole server stopped by SIGSTOP while the block runs, which is given the process ids, the postmaster's first.
+
+        The postmaster is stopped first, so that it starts nothing meanwhile; then its children, until no more are found, since the
+        kernel may leave some out of the list while others come to their end.
+        """
+        stopped = [postmaster or self.pid()]
         try:
-            os.kill(postmaster, signal.SIGSTOP)
-            stopped.append(postmaster)
-            for pid in self.children(postmaster):
-                with contextlib.suppress(ProcessLookupError):      # it came to its end by itself just now
-                    os.kill(pid, signal.SIGSTOP)
-                    stopped.append(pid)
-            yield
+            stand_still(stopped[0])
+            while new := [pid for pid in self.children(stopped[0]) if pid not in stopped]:
+                stopped += new
+                for pid in new:
+                    stand_still(pid)
+            yield stopped
         finally:
             for pid in reversed(stopped):
                 with contextlib.suppress(ProcessLookupError):
@@ -275,6 +313,7 @@ class Cluster:
                 self.stop("immediate")
         except ClusterError:
             self.kill()
+        self.held.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self):

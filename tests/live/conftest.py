@@ -132,7 +132,7 @@ def loaded(program):
     """A server with one warehouse of TPC-C in it, on which commit_delay is felt: each commit waits for as long as it says."""
     with Cluster(settings={"commit_siblings": 0, "commit_delay": 10000}) as cluster:
         subprocess.run([program("homeostat-load"), "load", "--dsn", cluster.dsn, "--warehouses", "1", "--seed", "11"], check=True, capture_output=True,
-                       stdin=subprocess.DEVNULL, timeout=120)
+                       stdin=subprocess.DEVNULL, timeout=600)
         yield cluster
 
 

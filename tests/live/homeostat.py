@@ -18,7 +18,7 @@ import time
 import urllib.parse
 import uuid
 
-from cluster import alive, free_port
+from cluster import alive, hold_port
 
 LIMIT_S = 90          # generous: it is only reached when something is wrong, and the machine may be busy with other things
 
@@ -52,7 +52,8 @@ class Homeostat:
     """folder, store, port, process, log; start/stop/kill, and what the API answers."""
 
     def __init__(self, program, cluster, mode="auto", policy=POLICY, tune=None, target=None, endpoint=None, name="pg", restart=True):
-        self.program, self.cluster, self.name, self.port = program, cluster, name, free_port()
+        self.held = hold_port()      # also from one life to the next
+        self.program, self.cluster, self.name, self.port = program, cluster, name, self.held.getsockname()[1]
         self.folder = tempfile.mkdtemp(prefix="homeostat-live-", dir="/var/tmp")
         self.store = os.path.join(self.folder, "store")
         self.log = os.path.join(self.folder, "log")
@@ -60,7 +61,7 @@ class Homeostat:
         self.tokens = {who: f"hst_{who}_" + "x" * 40 for who in ROLES}
         self.tune = {**TUNE, **(tune or {})}
         self.target = {"dsn": cluster.dsn, "mode": mode, "data_directory": cluster.data, "bin_directory": cluster.bin, "load_saturates": True,
-                       "restart_timeout": "30s", "connect_timeout": "2s"}
+                       "restart_timeout": "60s"}
         if restart:
             self.target.update(restart="allowed", restart_command=self.restart_command())
         if endpoint:
@@ -126,7 +127,7 @@ class Homeostat:
             self.process.kill()
         self.process.wait()
 
-    def stop(self, limit_s=30):
+    def stop(self, limit_s=60):
         """SIGTERM; its exit code. It must end within the limit."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -142,6 +143,7 @@ class Homeostat:
     def close(self):
         if self.process and self.process.poll() is None:
             self.kill()
+        self.held.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def tail(self, lines=40):
@@ -254,15 +256,31 @@ class Homeostat:
 
     # -- what persons do -----------------------------------------------------------------------------------------------
 
-    def propose(self, plan, who="olga", driver="engine", title="a person's plan"):
-        """A case with this plan at the gate. driver="engine": what the gate lets through is carried out."""
+    def propose(self, plan, who="olga", driver="engine", title="a person's plan", dies=False):
+        """A case with this plan at the gate. driver="engine": what the gate lets through is carried out. dies: it may die of that before it has answered."""
         self.wait_facts()
         case = self.call("POST", "/case/create", {"title": title, "target": self.name, "driver": driver}, who=who)["id"]
-        self.call("POST", "/plan/generate", {"case_id": case, "plan": plan}, who=who)
+        try:
+            self.call("POST", "/plan/generate", {"case_id": case, "plan": plan}, who=who)
+        except (OSError, http.client.HTTPException):
+            if not dies:
+                raise
         return case
 
     def event(self, case, event, who="root", **more):
         return self.call("PATCH", f"/case/{case}/transition", {"event": event, **more}, who=who)
+
+    def cancel(self, case):
+        """What is under way is put back, unless the case has come to its end by itself meanwhile."""
+        try:
+            self.event(case, "cancel")
+        except Refused as e:
+            assert e.status == 409 and e.body.get("state") in ("PARKED", "CLOSED"), e
+
+    def rest(self):
+        """It begins nothing any more, and what was under way is put back: what is in force stays as it is."""
+        self.call("POST", "/stop", {"why": "the test looks", "expires_s": 3600})
+        self.until(lambda: not [c for c in self.cases() if c["status"] in ("EXECUTING", "VERIFYING")], "nothing is under way")
 
     def set_mode(self, mode):
         return self.call("PUT", f"/target/{self.name}/mode", {"mode": mode})

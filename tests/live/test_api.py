@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import re
 import socket
 import sqlite3
 import sys
@@ -69,7 +70,7 @@ class House:
         assert a.status == 200 and a.data["status"] == "EXECUTING", a
         return case
 
-    def execute(self, case, step, prefer="wait=20"):
+    def execute(self, case, step, prefer="wait=60"):
         return self.ask("POST", "/adapter/exec", exec_body(case, step), headers={"Prefer": prefer})
 
     def wait(self, case, done, limit_s=60):
@@ -124,10 +125,15 @@ def test_the_six_calls_of_the_walk_through_end_with_the_case_closed(house):
     assert planned.status == 200 and planned.data["status"] == "WAIT_GATE", planned
     judged = call("POST", "/gate/eval", f'{{"case_id":"{case}"}}')
     assert judged.status == 200 and judged.data["status"] == "EXECUTING", judged
-    done = call("POST", "/adapter/exec", f'{{"case_id":"{case}","adapter":"script","script":"echo ok"}}')
-    assert done.status == 200 and done.data["status"] == "VERIFYING", done
-    verified = call("POST", "/verify/run", f'{{"case_id":"{case}"}}')
-    assert verified.status == 200 and verified.data["status"] == "CLOSED", verified
+
+    def waited_for(path, body, state):
+        began = time.monotonic()
+        a = call("POST", path, body)
+        if a.status == 202 and time.monotonic() - began > 9:      # by default an answer waits for ten seconds
+            return house.wait(case, lambda c: c["status"] == state)
+        assert a.status == 200 and a.data["status"] == state, a
+    waited_for("/adapter/exec", f'{{"case_id":"{case}","adapter":"script","script":"echo ok"}}', "VERIFYING")
+    waited_for("/verify/run", f'{{"case_id":"{case}"}}', "CLOSED")
     states = [t["to"] for t in house.timeline(case) if t["moved"] and t["from"] != t["to"] or t["event"] == "created"]
     assert states == ["NEW", "ANALYZING", "PLANNING", "WAIT_GATE", "EXECUTING", "VERIFYING", "CLOSED"]
     assert any(t["actor"] == "analyst@svc" for t in house.timeline(case))
@@ -277,7 +283,7 @@ def test_a_step_that_takes_too_long_is_ended_in_time_and_the_case_is_parked(hous
     began = time.monotonic()
     house.execute(case, step)
     c = house.wait(case, lambda c: c["status"] == "PARKED")
-    assert time.monotonic() - began < 20 and c["in_force_is_proven"]
+    assert time.monotonic() - began < 50 and c["in_force_is_proven"]
     assert house.arena.effects() == {}
     assert any("too long" in t["reason"] for t in house.timeline(case))
 
@@ -297,7 +303,7 @@ def test_what_does_not_verify_is_put_back(house):
     step = ledger_step(house.arena, "a")
     case = house.approved([step], {"method": "output", "expect": "this is never printed"})
     house.execute(case, step)
-    a = house.ask("POST", "/verify/run", {"case_id": case}, headers={"Prefer": "wait=20"})
+    a = house.ask("POST", "/verify/run", {"case_id": case}, headers={"Prefer": "wait=60"})
     assert a.status == 200 and a.data["status"] == "PARKED", a
     assert list(house.arena.effects().values()) == [[1, 1]]
     assert "verify_failed" in [t["event"] for t in house.timeline(case)]
@@ -310,9 +316,9 @@ def test_a_result_that_was_lost_without_a_witness_is_never_repeated_and_a_person
     case = house.approved([step])
     with pytest.raises((OSError, http.client.HTTPException)):
         house.execute(case, step)
-    assert house.arena.daemon.wait_end(20) == -9
+    assert house.arena.daemon.wait_end(60) == -9
     house.start()
-    c = house.wait(case, lambda c: c["status"] == "PARKED", 20)
+    c = house.wait(case, lambda c: c["status"] == "PARKED")
     assert c["phase"] == "unknown" and not c["in_force_is_proven"]
     assert sum(do for do, _ in house.arena.effects().values()) == 1
     assert house.event(case, "give_up").status == 422
@@ -327,9 +333,9 @@ def test_a_result_that_was_lost_without_a_witness_is_never_repeated_and_a_person
 def test_the_stop_switch_holds_survives_a_kill_and_ends_when_it_says(house, step):
     case = house.at_gate([step])
     # It can be told from the answer that no time was left to the next life.
-    a = house.ask("POST", "/stop", {"why": "black friday", "expires_s": 5})
+    asked = time.monotonic()
+    a = house.ask("POST", "/stop", {"why": "black friday", "expires_s": 20})
     assert a.status == 200, a
-    said = time.monotonic()
     assert house.ask("POST", "/gate/eval", {"case_id": case}).data["status"] in ("WAIT_GATE", "PARKED")
     house.arena.daemon.kill()
     house.start()
@@ -339,7 +345,11 @@ def test_the_stop_switch_holds_survives_a_kill_and_ends_when_it_says(house, step
     a = house.ask("POST", "/gate/eval", {"case_id": held})
     assert a.data["status"] in ("WAIT_GATE", "PARKED") and "black friday" in json.dumps(a.data["verdict"]), a
     assert house.arena.effects() == {}
-    time.sleep(max(0, said + 5.5 - time.monotonic()))
+    deadline = asked + 110
+    while house.ask("GET", "/stop").data:
+        assert time.monotonic() < deadline, house.arena.daemon.log_tail()
+        time.sleep(0.1)
+    assert time.monotonic() - asked > 19.5
     free = house.approved([step])
     assert house.execute(free, step).data["status"] == "VERIFYING"
 
@@ -375,16 +385,17 @@ def test_a_full_disk_is_said_nothing_is_lost_and_work_goes_on_when_there_is_room
         assert a.status == 503 and "retry-after" in a.headers, a
     assert house.execute(case, step).status == 503
     assert house.look(case) == before
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while house.ask("GET", "/readyz").status != 503:
         assert time.monotonic() < deadline
+        time.sleep(0.05)
     assert house.ask("GET", "/livez").status == 200
     assert house.arena.effects() == {}
     os.unlink(full)
     a = house.clients["olga"].ask("POST", "/case/create", {"title": "no room"}, "no room")
     assert a.status == 201 and not a.replayed
     assert sum(c["title"] == "no room" for c in house.ask("GET", "/case").data) == 1
-    a = house.clients["olga"].ask("POST", "/adapter/exec", exec_body(case, step), "after")
+    a = house.clients["olga"].ask("POST", "/adapter/exec", exec_body(case, step), "after", headers={"Prefer": "wait=60"})
     assert a.data["status"] == "VERIFYING", a
     assert list(house.arena.effects().values()) == [[1, 0]]
     assert house.arena.daemon.stop() == 0
@@ -394,13 +405,14 @@ def test_a_disk_that_fills_up_under_an_action_does_not_lose_its_result(house):
     full = os.path.join(house.arena.folder, "full")
     house.arena.daemon.kill()
     house.start(HOMEOSTAT_STORE_FAIL="full:1", HOMEOSTAT_STORE_FAIL_WHILE=full)
-    step = ledger_step(house.arena, "a", sleep_s=1)
+    step = {**ledger_step(house.arena, "a", sleep_s=12), "timeout_s": 60}      # it is still at it when the disk is full
     case = house.approved([step])
     assert house.execute(case, step, "respond-async").status == 202
     house.wait(case, lambda c: c["phase"] == "doing")
     open(full, "w", encoding="ascii").close()
-    deadline = time.monotonic() + 20
-    while not house.arena.effects() and time.monotonic() < deadline:
+    deadline = time.monotonic() + 90
+    while not house.arena.effects():
+        assert time.monotonic() < deadline, house.arena.daemon.log_tail()
         time.sleep(0.05)
     time.sleep(1)
     os.unlink(full)
@@ -419,7 +431,7 @@ def test_an_fsync_that_fails_ends_the_program_and_the_next_start_goes_on_from_wh
         assert a.status == 503, a
     except (OSError, http.client.HTTPException):
         pass
-    assert house.arena.daemon.wait_end(20) == 1, house.arena.daemon.log_tail()
+    assert house.arena.daemon.wait_end(60) == 1, house.arena.daemon.log_tail()
     house.start()
     assert house.look(case)["status"] == "EXECUTING"
     a = house.ask("POST", "/case/create", {"title": "perhaps"}, key="perhaps")
@@ -435,7 +447,7 @@ def test_a_store_of_a_newer_homeostat_is_refused_with_a_clear_word_and_left_alon
         version = db.execute("PRAGMA user_version").fetchone()[0]
         db.execute(f"PRAGMA user_version = {version + 1000}")
     house.arena.daemon.start()
-    assert house.arena.daemon.wait_end(20) not in (0, None)
+    assert house.arena.daemon.wait_end(60) not in (0, None)
     assert "newer" in house.arena.daemon.log_tail(3)
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA user_version").fetchone()[0] == version + 1000
@@ -445,7 +457,7 @@ def test_a_store_of_a_newer_homeostat_is_refused_with_a_clear_word_and_left_alon
 
 
 def test_a_second_homeostat_on_the_same_store_is_refused_and_the_first_is_not_disturbed(house):
-    step = ledger_step(house.arena, "a", sleep_s=4)
+    step = {**ledger_step(house.arena, "a", sleep_s=15), "timeout_s": 60}      # it lasts longer than the second one lives
     case = house.approved([step])
     assert house.execute(case, step, "respond-async").status == 202
     house.wait(case, lambda c: c["phase"] == "doing")
@@ -457,7 +469,7 @@ def test_a_second_homeostat_on_the_same_store_is_refused_and_the_first_is_not_di
     second = Daemon(house.arena.folder, config, port, program("homeostat"))
     second.log = os.path.join(house.arena.folder, "second.log")
     second.start()
-    assert second.wait_end(20) not in (0, None)
+    assert second.wait_end(60) not in (0, None)
     assert "another Homeostat" in second.log_tail()
     assert house.look(case)["version"] == version
     house.wait(case, lambda c: c["status"] == "VERIFYING")
@@ -467,6 +479,18 @@ def test_a_second_homeostat_on_the_same_store_is_refused_and_the_first_is_not_di
 # -- many at once ----------------------------------------------------------------------------------------------------------
 
 
+def whole_answer(s):
+    """Head and body, in however many pieces they come."""
+    said = b""
+    while True:
+        head, found, body = said.partition(b"\r\n\r\n")
+        if found and len(body) >= int(re.search(rb"(?i)content-length: *(\d+)", head).group(1)):
+            return said
+        piece = s.recv(4096)
+        assert piece, said
+        said += piece
+
+
 def test_hundreds_of_clients_that_speak_at_the_same_moment_are_all_answered(house):
     clients = [socket.create_connection(("127.0.0.1", house.arena.daemon.port), timeout=60) for _ in range(500)]
     try:
@@ -474,12 +498,8 @@ def test_hundreds_of_clients_that_speak_at_the_same_moment_are_all_answered(hous
             for s in clients:
                 s.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
             for s in clients:
-                said = b""
-                while b'{"data"' not in said:
-                    piece = s.recv(4096)
-                    assert piece, said
-                    said += piece
-                assert said.startswith(b"HTTP/1.1 200")
+                said = whole_answer(s)
+                assert said.startswith(b"HTTP/1.1 200") and b'{"data"' in said
     finally:
         for s in clients:
             s.close()

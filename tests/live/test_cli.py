@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import pytest
+from cluster import hold_port
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -16,17 +17,17 @@ class Running:
     """homeostat run with one target, and the command line aimed at it by its configuration."""
 
     def __init__(self, program, spawn, folder, pg, extra=""):
-        self.path, self.folder, self.spawn = program("homeostat"), folder, spawn
+        self.path, self.folder, self.spawn, self.held = program("homeostat"), folder, spawn, hold_port()
         self.conf = str(folder / "h.yaml")
         with open(self.conf, "w", encoding="utf-8") as f:
-            f.write(f"store:\n  folder: data\nweb:\n  listen: 127.0.0.1:{free_port()}\nrunbooks:\n  folder: {ROOT}/runbooks\n"
+            f.write(f"store:\n  folder: data\nweb:\n  listen: 127.0.0.1:{self.held.getsockname()[1]}\nrunbooks:\n  folder: {ROOT}/runbooks\n"
                     f"targets:\n  main:\n    dsn: {pg.dsn}\n    mode: watch\n{extra}")
         self.start()
 
     def start(self):
         self.log = open(self.folder / "run.log", "a", encoding="utf-8")
         self.process = self.spawn([self.path, "run", "--config", self.conf], stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 90
         while self.run("status").returncode != 0:
             assert self.process.poll() is None, (self.folder / "run.log").read_text()
             assert time.monotonic() < deadline, self.run("status").stderr
@@ -43,16 +44,11 @@ class Running:
         return json.loads(done.stdout)
 
 
-def free_port():
-    import socket
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 @pytest.fixture
 def homeostat(program, spawn, tmp_path, postgres):
-    return Running(program, spawn, tmp_path, postgres)
+    running = Running(program, spawn, tmp_path, postgres)
+    yield running
+    running.held.close()
 
 
 def opened(homeostat, title="by hand", *more):
@@ -121,7 +117,7 @@ def test_a_stop_stops_and_says_why(homeostat):
 
 
 def test_what_is_watched_can_be_looked_at(homeostat, postgres):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while homeostat.json("target", "show", "main").get("up") is not True:
         assert time.monotonic() < deadline
         time.sleep(0.3)
@@ -138,7 +134,7 @@ def test_a_mode_is_changed_and_survives_a_restart(homeostat):
     assert homeostat.run("target", "mode", "main", "suggest", "-m", "let us see").returncode == 0
     assert homeostat.run("target", "mode", "main", "sideways").returncode == 1
     homeostat.process.terminate()
-    assert homeostat.process.wait(30) == 0
+    assert homeostat.process.wait(60) == 0
     homeostat.start()
     assert homeostat.json("target", "show", "main")["mode"] == "suggest"
 
@@ -154,7 +150,7 @@ def test_a_token_is_told_once_and_its_role_holds(homeostat, tmp_path):
     with open(homeostat.conf, "w", encoding="utf-8") as f:
         f.write(conf.replace("web:\n", f"web:\n  tokens: {tokens}\n"))
     homeostat.process.terminate()
-    homeostat.process.wait(30)
+    homeostat.process.wait(60)
     mine = tmp_path / "mine"
     mine.write_text(token)
     mine.chmod(0o600)
@@ -162,7 +158,7 @@ def test_a_token_is_told_once_and_its_role_holds(homeostat, tmp_path):
     assert refused.returncode == 1
     log = open(tmp_path / "run2.log", "w", encoding="utf-8")
     homeostat.process = homeostat.spawn([homeostat.path, "run", "--config", homeostat.conf], stdout=log, stderr=log)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while homeostat.run("whoami", "--token-file", str(mine)).returncode != 0:
         assert time.monotonic() < deadline
         time.sleep(0.2)

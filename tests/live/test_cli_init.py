@@ -38,7 +38,6 @@ def roles(postgres):
     with open(hba, "w", encoding="utf-8") as f:
         f.write("host all carla 127.0.0.1/32 scram-sha-256\n" + trusting)
     postgres.reload()
-    time.sleep(0.3)
     return postgres
 
 
@@ -71,7 +70,7 @@ def test_it_writes_a_watch_only_configuration_that_checks_and_runs(roles, homeos
     else:
         pytest.fail("it did not see the database: " + "".join(seen))
     daemon.terminate()
-    assert daemon.wait(15) == 0
+    assert daemon.wait(60) == 0
 
 
 def test_it_says_which_privileges_are_missing_and_the_grant_that_it_names_works(roles, homeostat, tmp_path):
@@ -165,9 +164,9 @@ def test_something_that_is_no_postgres_is_refused(homeostat, tmp_path):
 def test_a_server_that_says_nothing_is_given_up_with_progress_on_the_way(homeostat, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         began = time.monotonic()
-        done = homeostat("init", "--dsn", f"host=127.0.0.1 port={listener.getsockname()[1]} user=x dbname=y connect_timeout=4", "--out", str(tmp_path / "q.yaml"))
-    assert done.returncode == 1 and time.monotonic() - began < 30
-    assert "looking at the database (2 s)" in done.stderr
+        done = homeostat("init", "--dsn", f"host=127.0.0.1 port={listener.getsockname()[1]} user=x dbname=y connect_timeout=15", "--out", str(tmp_path / "q.yaml"))
+    assert done.returncode == 1 and time.monotonic() - began < 50
+    assert re.search(r"looking at the database \(\d+ s\)", done.stderr), done.stderr
 
 
 def test_a_file_that_is_there_is_not_written_over(roles, homeostat, tmp_path):

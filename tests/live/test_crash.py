@@ -14,7 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 def test_killed_at_every_numbered_point_and_at_random_it_loses_doubles_and_turns_round_nothing_and_nothing_is_stuck(spawn):
     bench = spawn([sys.executable, os.path.join(ROOT, "bench", "crash.py"), "--kills", "40", "--passes", "1", "--layers", "1", "--arenas", "2", "--flows", "4"],
                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT)
-    text, _ = bench.communicate(timeout=600)
+    text, _ = bench.communicate(timeout=1200)
     assert bench.returncode == 0, text
     assert re.search(r'"kills": 40\b', text) and re.search(r'"points": (2[3-9]|[3-9]\d)\b', text), text
 

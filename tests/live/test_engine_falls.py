@@ -1,4 +1,6 @@
 """The engine falls and gets up: kill -9, SIGTERM, a full disk, clocks that jump, configuration files that cannot be read."""
+import contextlib
+import http.client
 import os
 import subprocess
 import time
@@ -7,6 +9,8 @@ import pytest
 from homeostat import Refused, plan
 
 SLOW = {"window": "60s"}      # a trial that is not over before the test is
+TRIAL = {"window": "4s", "windows_max": 3}      # one that comes to its end, and not within ten seconds
+GONE = (OSError, http.client.HTTPException)     # whoever should have answered died
 
 
 @pytest.fixture
@@ -15,7 +19,7 @@ def server(postgres):
     if not postgres.running():
         postgres.start()
     postgres.psql("ALTER SYSTEM RESET ALL")
-    postgres.psql("SELECT pg_reload_conf()")
+    postgres.reload()
     if postgres.value("SELECT count(*) FROM pg_settings WHERE pending_restart"):
         postgres.restart()
     return postgres
@@ -58,7 +62,8 @@ def test_killed_while_a_step_is_watched_the_undo_works_by_hand_and_the_next_star
     assert entries(server) == {"bgwriter_lru_maxpages": "150"}
     assert os.access(h.undo_script(case), os.X_OK)
     assert "put back and reloaded" in undo_by_hand(h, case)
-    assert entries(server) == {} and server.value("SHOW bgwriter_lru_maxpages") == "100"
+    assert entries(server) == {}
+    h.until(lambda: server.value("SHOW bgwriter_lru_maxpages") == "100", "what the script reloaded was taken up")
     assert "as it was before" in undo_by_hand(h, case)      # twice does no harm
     h.start()
     h.event(case, "cancel")
@@ -66,10 +71,10 @@ def test_killed_while_a_step_is_watched_the_undo_works_by_hand_and_the_next_star
 
 
 def test_killed_while_verifying_it_goes_on_where_it_was_and_ends(server, make_homeostat):
-    h = make_homeostat(server, mode="auto")
+    h = make_homeostat(server, mode="auto", tune=TRIAL)
     h.start()
     case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
-    h.until(lambda: h.file(case)["run"] and h.file(case)["run"]["trial"], "the trial is saved")
+    h.until(lambda: (h.file(case)["run"] or {}).get("trial"), "the trial is saved")
     h.kill()
     h.start()
     assert h.case(case)["status"] in ("VERIFYING", "PARKED", "CLOSED")
@@ -82,20 +87,28 @@ def test_killed_while_verifying_it_goes_on_where_it_was_and_ends(server, make_ho
 def test_killed_at_any_point_of_a_change_or_of_its_undo_it_ends_proven(server, make_homeostat, point):
     h = make_homeostat(server, mode="auto", tune=SLOW)
     h.start(HOMEOSTAT_CRASH_AT=point)
-    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
+    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"), dies=True)
+
+    def may_be_cancelled():
+        try:
+            return h.case(case)["status"] == "VERIFYING"
+        except GONE:
+            return not h.running()      # a switch back was the second pass already
     if point.endswith(":2"):
-        h.until(lambda: not h.running() or h.case(case)["status"] == "VERIFYING", "it is to be put back")
+        h.until(may_be_cancelled, "it is to be put back")
         try:
             h.event(case, "cancel")
-        except (OSError, Refused):
-            assert not h.running() or h.case(case)["status"] != "EXECUTING"
+        except GONE:
+            pass                        # it died of it, which is seen below
+        except Refused as e:
+            assert e.body.get("state") != "EXECUTING", e
     assert h.ended() == -9
     if int(point.split(":")[0]) >= 16:
         assert os.access(h.undo_script(case), os.X_OK)      # before the first effect
     h.start()
     h.wait(case, lambda c: c["phase"] in ("done", "undone", "idle"))
     if h.case(case)["status"] == "VERIFYING":
-        h.event(case, "cancel")
+        h.cancel(case)
     assert_ends_proven(h, server, case)
     actions = h.file(case)["actions"]
     assert all(a["outcome"] for a in actions if a["action"] == max(b["action"] for b in actions))
@@ -105,7 +118,7 @@ def test_killed_at_any_point_of_a_change_or_of_its_undo_it_ends_proven(server, m
 def test_a_server_that_went_down_together_with_us_is_found_with_its_old_or_its_new_configuration(server, make_homeostat):
     h = make_homeostat(server, mode="auto")
     h.start(HOMEOSTAT_CRASH_AT="18:1")
-    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
+    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"), dies=True)
     assert h.ended() == -9
     server.kill()
     h.start()
@@ -113,7 +126,7 @@ def test_a_server_that_went_down_together_with_us_is_found_with_its_old_or_its_n
     server.start()
     h.wait(case, lambda c: c["phase"] in ("done", "undone", "watching", "to_incumbent", "to_candidate"))
     if h.case(case)["status"] in ("EXECUTING", "VERIFYING"):
-        h.event(case, "cancel")
+        h.cancel(case)
     assert_ends_proven(h, server, case)
 
 
@@ -133,7 +146,7 @@ def test_told_to_end_in_the_middle_of_a_case_it_ends_at_once_and_the_next_start_
     h.start()
     case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
     verifying(h, case)
-    assert h.stop(limit_s=15) == 0
+    assert h.stop(limit_s=45) == 0      # at once: the window would last longer
     assert "homeostat ends" in h.log_text()
     h.start()
     verifying(h, case)
@@ -143,18 +156,17 @@ def test_told_to_end_in_the_middle_of_a_case_it_ends_at_once_and_the_next_start_
 
 def test_told_to_end_while_an_action_hangs_it_ends_within_a_bounded_time_and_the_next_start_recovers(server, make_homeostat, tmp_path):
     script = tmp_path / "restart"
-    script.write_text(f"#!/bin/sh\necho $$ >{tmp_path}/pid\nexec sleep 90\n")      # never restarts anything
+    script.write_text(f"#!/bin/sh\necho $$ >{tmp_path}/pid\nexec sleep 600\n")      # never restarts anything
     script.chmod(0o755)
     h = make_homeostat(server, mode="auto", target={"restart_command": [str(script)], "restart_timeout": "120s", "trial_start": False})
     h.start()
     case = h.propose(plan("shared_buffers", "128MB", "160MB", method="restart", restart=True, timeout_s=300))
     pid = h.until(lambda: os.path.exists(tmp_path / "pid") and (tmp_path / "pid").read_text().strip(), "the restart hangs")
-    began = time.monotonic()
-    assert h.stop(limit_s=40) == 0
-    assert time.monotonic() - began < 40
+    assert h.stop(limit_s=80) == 0
     h.start()
     h.event(case, "cancel")
-    os.kill(int(pid), 9)      # what hung has ended at last; until then the fence was its
+    with contextlib.suppress(ProcessLookupError):      # its own limit of two minutes came first
+        os.kill(int(pid), 9)      # what hung has ended at last; until then the fence was its
     ended = h.wait_proven(case)
     assert ended and entries(server) == {} and server.value("SHOW shared_buffers") == "128MB"
 
@@ -208,7 +220,7 @@ def test_the_stop_switch_puts_back_what_a_person_drives(server, make_homeostat):
 
 def test_a_full_disk_stops_the_engine_says_so_and_everything_goes_on_when_there_is_room(server, make_homeostat, tmp_path):
     full = tmp_path / "full"
-    h = make_homeostat(server, mode="auto", tune={"windows_max": 4})
+    h = make_homeostat(server, mode="auto", tune=TRIAL)
     h.start(HOMEOSTAT_STORE_FAIL="full:1", HOMEOSTAT_STORE_FAIL_WHILE=str(full))
     case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
     h.wait_state(case, "VERIFYING")
@@ -219,12 +231,15 @@ def test_a_full_disk_stops_the_engine_says_so_and_everything_goes_on_when_there_
     with pytest.raises(Refused) as refused:
         h.event(case, "cancel")
     assert refused.value.status == 503 and "nothing was changed" in str(refused.value.body)
-    loads = server.value("SELECT pg_conf_load_time()")
-    time.sleep(6)      # three windows' worth of toggles that it must not do
-    assert server.value("SELECT pg_conf_load_time()") == loads
+
+    def toggled():
+        loads = server.value("SELECT pg_conf_load_time()")
+        time.sleep(12)      # three windows' worth of toggles that it must not do
+        return server.value("SELECT pg_conf_load_time()") != loads
+    assert not (toggled() and toggled())      # one may have been under way
     assert h.case(case)["status"] == "VERIFYING"
     full.unlink()
-    h.until(h.ready, "it is ready again", limit_s=30)
+    h.until(h.ready, "it is ready again")
     assert_ends_proven(h, server, case, kept_is_fine=True)
     assert h.metric("homeostat_degraded") == 0
     versions = [t["version"] for t in h.timeline(case) if t["moved"]]
@@ -239,14 +254,14 @@ def test_a_failed_fsync_ends_the_engine_and_the_next_start_goes_by_what_is_on_di
     case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
     verifying(h, case)
     broken.touch()
-    with pytest.raises((Refused, OSError)):
+    with pytest.raises((Refused, *GONE)):
         h.event(case, "cancel")
     assert h.ended() == 1 and "fsync failed" in h.log_text()
     broken.unlink()
     h.start()
     h.wait(case, lambda c: c["phase"] in ("done", "undone"))
     if h.case(case)["status"] == "VERIFYING":      # the request was lost: nobody was told that it was done
-        h.event(case, "cancel")
+        h.cancel(case)
     assert_ends_proven(h, server, case)
 
 
@@ -293,6 +308,7 @@ def test_a_reload_takes_up_commands_tells_what_waits_for_a_restart_and_respects_
     h.wait_proven(case)
     assert server.value("SHOW autovacuum_max_workers") == "4", "\n".join(h.story(case))
     h.set_mode("watch")
+    h.until(lambda: h.seen()["mode"] == "watch", "the mode was taken up")
     h.hangup()
     h.until(lambda: h.log_text().count("configuration reloaded") == 2, "reloaded again")
     time.sleep(1.5)      # what is seen is a second old at most
@@ -401,7 +417,7 @@ def test_a_clock_that_is_set_back_makes_nothing_stuck_and_nothing_doubled(server
     assert_ends_proven(h, server, case, kept_is_fine=True)
     story = h.timeline(case)
     assert [t["version"] for t in story if t["moved"]] == sorted(t["version"] for t in story if t["moved"])
-    assert h.seen()["latest"]["up"] == 1
+    h.until(lambda: h.seen()["latest"].get("up") == 1, "the server is seen")
 
 
 # -- what grows ------------------------------------------------------------------------------------------------------------
@@ -427,6 +443,6 @@ def test_twenty_cases_leave_no_descriptor_open_and_little_memory_taken(server, m
     for _ in range(10):
         one("100", "150")
         one("150", "100")
-    h.until(lambda: h.descriptors() <= descriptors + 2, f"no more than {descriptors} descriptors", limit_s=20)
+    h.until(lambda: h.descriptors() <= descriptors + 2, f"no more than {descriptors} descriptors")
     assert h.rss_mb() < memory + 10
     assert len([c for c in h.cases() if c["opened_by"] != "engine" and c["status"] == "CLOSED"]) >= 20

@@ -6,7 +6,8 @@ import time
 
 import psycopg2
 import pytest
-from homeostat import plan
+from cluster import stand_still
+from homeostat import Refused, plan
 
 SLOW = {"window": "60s"}      # a trial that is not over before the test is
 
@@ -17,7 +18,7 @@ def server(postgres):
     if not postgres.running():
         postgres.start()
     postgres.psql("ALTER SYSTEM RESET ALL")
-    postgres.psql("SELECT pg_reload_conf()")
+    postgres.reload()
     return postgres
 
 
@@ -32,7 +33,7 @@ def entries(cluster):
 
 def alter(cluster, name, value):
     cluster.psql(f"ALTER SYSTEM SET {name} = '{value}'")
-    cluster.psql("SELECT pg_reload_conf()")
+    cluster.reload()
 
 
 def verifying(h, case):
@@ -51,8 +52,8 @@ def test_an_edit_between_planning_and_execution_is_noticed_and_stays(server, mak
     h.until(lambda: server.value("SHOW bgwriter_lru_maxpages") == "77", "the other edit is in force")
     try:
         h.call("POST", f"/case/{case}/approve", {}, who="anna")
-    except Exception as e:      # the gate may already know
-        assert "bgwriter_lru_maxpages" in str(e)
+    except Refused as e:      # the gate may already know, and the case may be over
+        assert "bgwriter_lru_maxpages" in str(e) or h.case(case)["status"] in ("PARKED", "CLOSED"), e
     ended = h.wait_state(case, "PARKED", "CLOSED")
     assert ended["in_force_is_proven"]
     assert "bgwriter_lru_maxpages" in h.reasons(case) and not any(a["kind"] == "do" for a in h.file(case)["actions"]), "\n".join(h.story(case))
@@ -103,7 +104,7 @@ def test_an_edit_that_waits_to_be_loaded_is_not_put_in_force_by_us(server, make_
 def test_an_edit_between_two_steps_parks_the_case_until_the_old_value_is_seen_again(server, make_homeostat):
     h = make_homeostat(server, mode="auto")
     h.start()
-    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150", "200", watch_s=2))
+    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150", "200", watch_s=12))
     h.wait(case, lambda c: c["phase"] == "watching")
     alter(server, "bgwriter_lru_maxpages", "77")
     ended = h.wait_state(case, "PARKED")
@@ -111,7 +112,7 @@ def test_an_edit_between_two_steps_parks_the_case_until_the_old_value_is_seen_ag
     assert entries(server) == {"bgwriter_lru_maxpages": "77"}
     # Whoever edited takes it back: the case sees it by itself, and lets the target go.
     server.psql("ALTER SYSTEM RESET bgwriter_lru_maxpages")
-    server.psql("SELECT pg_reload_conf()")
+    server.reload()
     h.wait_proven(case)
 
 
@@ -135,13 +136,13 @@ def test_a_server_that_stops_for_a_while_during_verification_gets_its_old_config
     case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
     verifying(h, case)
     server.stop("fast")
-    h.until(lambda: h.seen()["up"] is False, "it is seen to be down")
-    assert h.metric('homeostat_target_up{target="pg"}') == 0 and "refused" in h.seen()["trouble"]
+    h.until(lambda: h.seen()["up"] is False and "refused" in (h.seen()["trouble"] or ""), "it is seen to be down")
+    h.until(lambda: h.metric('homeostat_target_up{target="pg"}') == 0, "the metric says so")
     h.until(lambda: entries(server) == {}, "the entry is put back by file, without a server")
     server.start()
     h.wait(case, lambda c: c["phase"] in ("done", "undone"))
     if h.case(case)["status"] == "VERIFYING":      # a switch to the old values met the outage: the trial may go on
-        h.event(case, "cancel")
+        h.cancel(case)
     h.wait_proven(case)
     assert entries(server) == {} and server.value("SHOW bgwriter_lru_maxpages") == "100"
     h.until(lambda: h.seen()["up"] is True and h.seen()["trouble"] is None, "it is back")
@@ -150,11 +151,11 @@ def test_a_server_that_stops_for_a_while_during_verification_gets_its_old_config
 def test_a_server_that_freezes_is_neither_success_nor_failure_and_is_waited_for(server, make_homeostat):
     h = make_homeostat(server, mode="auto")
     h.start()
-    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150", method="readback", watch_s=3))
+    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150", method="readback", watch_s=12))
     h.wait(case, lambda c: c["phase"] == "watching")
     with server.frozen():
         h.until(lambda: h.seen()["up"] is None and "frozen" in (h.seen()["trouble"] or ""), "it is unknown whether it is up")
-        time.sleep(4)      # longer than the watch: no data is not success
+        time.sleep(14)      # longer than the watch: no data is not success
         assert h.case(case)["phase"] == "watching"
         assert h.metric('homeostat_target_up{target="pg"}') is None
     assert h.wait_proven(case)["phase"] == "done"
@@ -199,7 +200,7 @@ def test_a_server_that_has_become_a_standby_is_not_written_to(make_postgres, mak
     case = h.propose(plan("bgwriter_lru_maxpages", "100", "150"))
     verifying(h, case)
     h.until(lambda: entries(server) == {"bgwriter_lru_maxpages": "150"}, "the candidate is in force")
-    h.process.send_signal(signal.SIGSTOP)      # it happens so fast that nobody sees the server down
+    stand_still(h.process.pid)      # it happens so fast that nobody sees the server down
     server.stop("fast")
     make_standby(server)
     server.start()
@@ -246,9 +247,9 @@ def test_wrong_addresses_and_names_are_told_clearly_and_the_engine_lives_on(serv
         h = make_homeostat(server, mode="auto", target={"dsn": dsn})
         h.start()
         h.wait_log("event=down")
-        assert says in h.log_text().replace('\\"', '"'), (what, h.tail())
-        trouble = h.until(lambda: h.seen()["trouble"], what)
-        assert says in trouble and h.seen()["facts"] is None and h.cases() == []
+        h.until(lambda: says in h.log_text().replace('\\"', '"'), what)      # a name may not be looked up in time at first
+        h.until(lambda: says in (h.seen()["trouble"] or ""), what)
+        assert h.seen()["facts"] is None and h.cases() == []
         assert h.raw("GET", "/livez")[0] == 200 and h.ready()
         assert h.stop() == 0
 
@@ -287,7 +288,8 @@ def test_a_role_that_may_only_monitor_watches_but_changes_nothing_in_auto_mode(s
     assert "gate rule 406: our role may not ALTER SYSTEM: GRANT ALTER SYSTEM ON PARAMETER bgwriter_lru_maxpages TO mona" in h.reasons(case)
     h.wait_log("GRANT ALTER SYSTEM ON PARAMETER")      # what would help is told
     assert "GRANT" in h.seen()["idle_why"]
-    assert h.seen()["up"] is True and entries(server) == {}
+    h.until(lambda: h.seen()["up"] is True, "the server is seen")
+    assert entries(server) == {}
     assert [c for c in h.cases() if c["opened_by"] == "engine"] == []
 
 

@@ -595,7 +595,6 @@ def test_a_password_comes_from_the_password_file(driver, make_postgres, tmp_path
     with open(hba, "w", encoding="utf-8") as f:
         f.write("host all carla 127.0.0.1/32 scram-sha-256\n" + trusting)
     pg.reload()
-    time.sleep(0.3)
     dsn = pg.dsn.replace("user=postgres", "user=carla")
     refused = driver("load", "--dsn", dsn, "--warehouses", "1", env={"PGPASSFILE": "/nonexistent"})
     assert refused.returncode == 1 and "wants a password" in refused.stderr
