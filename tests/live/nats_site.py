@@ -7,12 +7,12 @@ import subprocess
 import tempfile
 import time
 
-from cluster import free_port
+from ingest_site import own_port
 
 
 class Nats:
     def __init__(self):
-        self.port, self.folder = free_port(), tempfile.mkdtemp(prefix="homeostat-nats-", dir="/var/tmp")
+        self.port, self.folder = own_port(), tempfile.mkdtemp(prefix="homeostat-nats-", dir="/var/tmp")
         self.process = None
         self.start()
 

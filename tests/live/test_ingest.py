@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from cluster import free_port
+from ingest_site import own_port
 
 LOGS = '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"x"}}]}]}]}'
 
@@ -94,7 +94,7 @@ def test_reloads_under_load_lose_and_repeat_nothing(program, make_site):
     for k in range(5):
         time.sleep(0.8)
         site.write({"sinks": {"lake": {"batch": {"events": 500 + 100 * k}}}, "ingest": {"journal": {"commit_delay": f"{k + 1}ms"}},
-                    "listeners": {f"more{k}": {"address": f"127.0.0.1:{free_port()}"}}})
+                    "listeners": {f"more{k}": {"address": f"127.0.0.1:{own_port()}"}}})
         site.reload()
     sent = said(child)
     site.until(lambda: site.caught_up("lake"), "everything was sent on")
@@ -122,7 +122,7 @@ def test_a_reload_by_command_ends_when_all_have_taken_it_and_says_who_did_not(ma
         assert done.returncode == 1 and "receive goes on with what it had" in done.stderr, done.stderr
         site.until(lambda: site.sink("far")["running"], "the sink has begun anew")
         held.append(silent.accept())                                   # its request is under way, so that ending it takes a while
-        site.write({"sinks": {"far": {**far, "batch": {"events": 78}}}, "listeners": {"more": {"address": f"127.0.0.1:{free_port()}"}}})
+        site.write({"sinks": {"far": {**far, "batch": {"events": 78}}}, "listeners": {"more": {"address": f"127.0.0.1:{own_port()}"}}})
         done = site.cli("reload")
         assert len(site.status()["receive"]["listeners"]) == before + 1      # at once
         assert "read again" in done.stdout and not done.stderr
@@ -323,7 +323,7 @@ def post(site, path, body, **headers):
 
 
 def test_idle_senders_do_not_take_the_files_that_everything_else_needs(make_site):
-    site = make_site({"sensors": {"enabled": False}, "syslog": {"tcp": {"address": f"127.0.0.1:{free_port()}", "transport": "tcp"}}})
+    site = make_site({"sensors": {"enabled": False}, "syslog": {"tcp": {"address": f"127.0.0.1:{own_port()}", "transport": "tcp"}}})
     site.start()
     resource.prlimit(site.process.pid, resource.RLIMIT_NOFILE, (256, 256))      # below receive.connections_max, as with ulimit -n 1024 and more than a thousand senders
     site.reload()

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from cluster import free_port
+from ingest_site import own_port
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def texts(site):
 
 
 def test_what_logger_says_over_udp_and_tcp_arrives(make_site):
-    ports = {"udp": free_port(), "tcp": free_port()}
+    ports = {"udp": own_port(), "tcp": own_port()}
     site = make_site({"inputs": {"delay": "20ms"}, "syslog": {name: {"address": f"127.0.0.1:{port}", "transport": name} for name, port in ports.items()}})
     site.start()
     said = []

@@ -7,8 +7,7 @@ import subprocess
 
 import pytest
 
-from cluster import free_port
-from ingest_site import Site
+from ingest_site import Site, own_port
 
 EXPORTER = "prometheus-node-exporter"
 STALE = (0x7ff0000000000002).to_bytes(8, "little")
@@ -43,7 +42,7 @@ def target(site):
 
 
 def test_an_exporter_named_by_a_file_is_scraped_and_its_end_is_marked(program, exporter):
-    port = free_port()
+    port = own_port()
     child = exporter(port)
     with Site(program("homeostat"), listeners={}) as site:
         targets = os.path.join(site.folder, "node.json")

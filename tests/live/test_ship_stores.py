@@ -10,7 +10,8 @@ import time
 import pytest
 
 import data_model
-from cluster import Cluster, free_port
+from cluster import Cluster
+from ingest_site import own_port
 from nats_site import Nats
 
 
@@ -449,7 +450,7 @@ def test_a_day_whose_partition_somebody_has_yet_to_make_is_waited_for_and_one_fa
 @pytest.mark.skipif(not shutil.which("prometheus"), reason="Prometheus is not installed")
 def test_samples_that_prometheus_finds_too_old_are_dead_letters_and_deltas_are_left_out(make_site, tmp_path):
     """With a window for samples out of order, Prometheus up to 2.4x answers 500 to what is older still."""
-    port = free_port()
+    port = own_port()
     (tmp_path / "p.yml").write_text("storage: {tsdb: {out_of_order_time_window: 10m}}\n")
     with open(tmp_path / "log", "wb") as out:
         process = subprocess.Popen(["prometheus", f"--config.file={tmp_path}/p.yml", f"--storage.tsdb.path={tmp_path}/data", f"--web.listen-address=127.0.0.1:{port}",
