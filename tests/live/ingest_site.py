@@ -161,7 +161,10 @@ class Site:
         return found
 
     def sink(self, name):
-        return next(s for s in self.status()["ship"]["sinks"] if s["name"] == name)
+        """It is in no list for as long as a reload, or a replay, exchanges its worker."""
+        found = []
+        self.until(lambda: found.extend(s for s in self.status()["ship"]["sinks"] if s["name"] == name) or found, f"sink {name} is there")
+        return found[0]
 
     def caught_up(self, sink=None):
         """Everything durable was dealt with: by one sink, or by every consumer."""
