@@ -98,7 +98,7 @@ def test_reloads_under_load_lose_and_repeat_nothing(program, make_site):
         site.reload()
     sent = said(child)
     site.until(lambda: site.caught_up("lake"), "everything was sent on")
-    assert len(site.status()["receive"]["listeners"]) == 2 + 5
+    site.until(lambda: len(site.status()["receive"]["listeners"]) == 2 + 5, "the last reload was taken")
     assert site.stop() == 0
     found = seen(program, folder, acked)
     assert sent["connections_lost"] == 0 and sent["resent"] == 0
