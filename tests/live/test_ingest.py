@@ -420,7 +420,7 @@ def test_rows_come_in_as_one_object_a_list_or_lines_and_go_out_whole(make_site):
 
 def registry(site):
     """table_registry of digest.db: what was registered, by its name."""
-    db = sqlite3.connect(f"file:{site.folder}/store/digest.db?mode=ro", uri=True, timeout=30)
+    db = sqlite3.connect(f"file:{site.folder}/store/digest.db?mode=ro", uri=True, timeout=60)
     try:
         return {name: (json.loads(schema), created) for name, schema, created in db.execute("SELECT table_name, schema, created_at FROM table_registry")}
     finally:

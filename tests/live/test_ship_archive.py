@@ -66,7 +66,7 @@ def digested(site):
 
 
 def rows(site, what=TABLES):
-    db = sqlite3.connect(f"file:{site.folder}/store/digest.db?mode=ro", uri=True)
+    db = sqlite3.connect(f"file:{site.folder}/store/digest.db?mode=ro", uri=True, timeout=60)
     try:
         return {t: sorted(db.execute(f"SELECT * FROM {t}").fetchall(), key=repr) for t in what}
     finally:
@@ -92,7 +92,7 @@ def test_a_window_that_only_the_object_store_still_holds_is_made_again_as_it_was
     before = rows(site)
     assert {r for r in ("sold", "wait_sum") if any(r in str(row) for row in before["metric_1m"])} and len(before["service_call_5m"]) >= 1
     shutil.rmtree(f"{site.folder}/store/journal")
-    db = sqlite3.connect(f"{site.folder}/store/digest.db")
+    db = sqlite3.connect(f"{site.folder}/store/digest.db", timeout=60)
     db.executescript("UPDATE metric_1m SET sum_val = 99, samples = 1; DELETE FROM log_pattern_5m; UPDATE service_call_5m SET calls = 1")
     db.close()
     spoiled = rows(site)

@@ -60,7 +60,7 @@ def rows(answer):
 
 
 def digest(folder, query):
-    db = sqlite3.connect(f"file:{folder}/digest.db?mode=ro", uri=True)
+    db = sqlite3.connect(f"file:{folder}/digest.db?mode=ro", uri=True, timeout=60)
     try:
         return db.execute(query).fetchall()
     finally:
@@ -134,7 +134,7 @@ def test_evidence_that_comes_before_its_windows_names_the_patterns_by_the_ids_th
     site = make_site(alone(server, "ahead", batch={"events": 1}))                 # one change, one transaction
     folder = prepared(site, 3)
     tool(folder, "event", "an event", HOUR_AGO)
-    db = sqlite3.connect(f"{folder}/digest.db")                                   # its windows and patterns change once more
+    db = sqlite3.connect(f"{folder}/digest.db", timeout=60)                                   # its windows and patterns change once more
     db.execute("UPDATE change_state SET seq = seq + 1")
     db.execute("UPDATE changed SET seq = (SELECT seq FROM change_state) WHERE kind IN (4, 5)")
     db.commit()
@@ -164,7 +164,7 @@ def test_what_changes_afterwards_is_changed_there_and_what_goes_is_gone(server, 
     tool(folder, "event", "an event", HOUR_AGO)
     site.until(lambda: server.value("SELECT count(*) FROM changes.evidence_link") == 3, "its evidence is there")
     server.psql("INSERT INTO changes.evidence_link (event_id, dim, note) SELECT event_id, 'kb', 'of a person' FROM changes.event_envelope")
-    db = sqlite3.connect(f"{folder}/digest.db")
+    db = sqlite3.connect(f"{folder}/digest.db", timeout=60)
     db.execute("DELETE FROM evidence_link WHERE dim = 'metric'")
     db.execute("UPDATE evidence_link SET note = 'other words' WHERE dim = 'trace'")
     db.commit()
@@ -313,7 +313,7 @@ def test_an_id_that_a_power_cut_took_back_and_that_names_another_thing_now_is_no
     site.start()
     site.until(lambda: copied(site), "everything was copied")
     assert site.stop() == 0
-    db = sqlite3.connect(f"{folder}/digest.db")
+    db = sqlite3.connect(f"{folder}/digest.db", timeout=60)
     db.execute("UPDATE dim_resource SET urn = 'urn:svc:other', name = 'other' WHERE resource_id = (SELECT resource_id FROM metric_1m ORDER BY resource_id, metric LIMIT 1)")
     db.commit()
     db.close()
