@@ -490,7 +490,7 @@ def nats():
 
 
 def test_jetstream_has_each_event_once_though_it_stops_and_the_daemon_is_killed(nats, make_site):
-    made = nats.ask("$JS.API.STREAM.CREATE.EVENTS", {"name": "EVENTS", "subjects": ["obs.>"], "storage": "file", "num_replicas": 1, "duplicate_window": 120 * 10**9})
+    made = nats.ask("$JS.API.STREAM.CREATE.EVENTS", {"name": "EVENTS", "subjects": ["obs.>"], "storage": "file", "num_replicas": 1, "duplicate_window": 3600 * 10**9})
     assert "error" not in made, made
     sink = {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "stream": "EVENTS", "types": ["logs"], "batch": {"events": 30, "delay": "20ms"},
             "retry": {"first": "50ms", "most": "200ms"}, "timeout": "3s"}
@@ -526,7 +526,7 @@ def test_jetstream_has_each_event_once_though_it_stops_and_the_daemon_is_killed(
 
 def test_jetstream_does_not_take_one_homeostat_for_another_that_counts_alike(nats, make_site):
     """Two that begin at the same time, or one whose journal began anew, number their records from 1, and services without a host are the same resource."""
-    made = nats.ask("$JS.API.STREAM.CREATE.EVENTS", {"name": "EVENTS", "subjects": ["obs.>"], "storage": "file", "num_replicas": 1, "duplicate_window": 120 * 10**9})
+    made = nats.ask("$JS.API.STREAM.CREATE.EVENTS", {"name": "EVENTS", "subjects": ["obs.>"], "storage": "file", "num_replicas": 1, "duplicate_window": 3600 * 10**9})
     assert "error" not in made, made
     sink = {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "stream": "EVENTS", "types": ["logs"], "match": ["service.name=shop"]}
     for who in range(2):
