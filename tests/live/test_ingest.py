@@ -325,7 +325,7 @@ def test_what_no_sink_takes_is_a_dead_letter_until_one_does(make_site):
     looked = lambda: site.caught_up("unrouted") and site.caught_up("lake")
     site.until(looked, "everything was looked at")
     site.until(lambda: site.status()["digest"]["events"] == 3, "it was digested")
-    assert site.metrics()["homeostat_events_unrouted_total"] == 2 and site.status()["ship"]["unrouted"] == 2
+    site.until(lambda: site.metrics()["homeostat_events_unrouted_total"] == 2 and site.status()["ship"]["unrouted"] == 2, "they are counted")     # a moment after they were passed
     letters = json.loads(site.cli("deadletter", "ls", "unrouted", "-o", "json").stdout)
     assert [x["why"] for x in letters] == ["unrouted"] * 2
     site.write({"sinks": {"lake": {"match": ["service.name~shop|pay"]}}})
