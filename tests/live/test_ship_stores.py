@@ -185,7 +185,7 @@ def test_days_are_partitions_made_ahead_and_dropped_and_far_ones_lie_with_the_re
     server.psql("SET search_path = days; SELECT homeostat_make_day('logs_events', %s::date)", (time.strftime("%Y-%m-%d", time.gmtime((now + 30 * day) // 10**9)),))
     assert server.psql(f"SELECT message FROM days.{name(now + 30 * day)}") == [("far off",)]
     # old days go, and old rows of the rest
-    server.psql("SET search_path = days; SELECT homeostat_make_day('logs_events', (now() - interval '20 days')::date)")
+    server.psql("SET search_path = days; SELECT homeostat_make_day('logs_events', %s::date)", (time.strftime("%Y-%m-%d", time.gmtime((now - 20 * day) // 10**9)),))
     assert name(now - 20 * day) in children()
     assert site.stop() == 0
     site.start()
@@ -228,7 +228,7 @@ def test_a_clock_of_ours_that_runs_years_ahead_drops_nothing_that_the_server_wou
     post(site, "/v1/logs", logs(log("today", at=now), log("yesterday", at=now - day), log("far off", at=now + 30 * day)))
     site.until(lambda: site.caught_up("pg"), "everything was sent on")
     assert site.stop() == 0
-    server.psql("SET search_path = ahead; SELECT homeostat_make_day('logs_events', (now() - interval '20 days')::date)")
+    server.psql("SET search_path = ahead; SELECT homeostat_make_day('logs_events', %s::date)", (time.strftime("%Y-%m-%d", time.gmtime(now // 10**9 - 20 * 86400)),))
     for ours in (time.time() + 10 * 365 * 86400, time.time() - 3 * 86400):
         server.psql("SET search_path = ahead; " + statement("postgres_drop_before"), ("logs_events", str(ours), str(3 * 86400)))
         assert server.value("SELECT count(*) FROM ahead.logs_events") == 3
