@@ -247,7 +247,7 @@ def test_a_frozen_server_is_unknown_and_the_loop_goes_on(make_postgres, watch):
         frozen = [w.sample(lambda s: s["mono_us"] > began_us) for _ in range(8)]
         between = sorted(b["mono_us"] - a["mono_us"] for a, b in zip(frozen, frozen[1:]))
         assert 0.5e6 < between[3] < 1.5e6    # one a second, whatever happens: most of them, since who samples may stand still, too
-        for s in frozen:
+        for s in frozen[1:]:                 # what it had answered before may be read afterwards
             assert s["up"] is None and all_unknown(s)
         timed_out = lambda o: o.get("state") == "down" and o["code"] == "TIMEOUT"
         assert any(map(timed_out, w.seen)) or w.until(timed_out)
