@@ -53,7 +53,10 @@ def postgres(pg, schema, **more):
 
 
 def took_care(server, site, schema):
-    """The sink has made its partitions ahead, trace_events' of the day after tomorrow last. It does so about a second after its start, with locks that statements of others may be ended for, as of a deadlock."""
+    """Until the sink has made its partitions ahead, trace_events' of the day after tomorrow last.
+
+    It does so about a second after its start, with locks for which a statement of somebody else may be ended, because of a deadlock.
+    """
     made = "SELECT count(*) >= 3 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = to_regclass(%s) AND c.relname ~ '_[0-9]{8}$'"
     site.until(lambda: server.value(made, (f"{schema}.trace_events",)), "partitions were made ahead")
 
@@ -283,7 +286,7 @@ def test_timescale_without_policies_or_with_packed_chunks_is_filled_all_the_same
     site.until(lambda: {("dropped of logs_events",), ("dropped of trace_events",)} <= set(server.psql("SELECT what FROM ts.said", database=database)), "old chunks were dropped")
     assert not server.psql("SELECT 1 FROM ts.said WHERE what ~ 'metrics_events'", database=database)
     said = server.psql("SELECT count(*) FROM ts.said WHERE what = 'policy for logs_events'", database=database)
-    assert said == [(0 if apache else 2,)]
+    assert said == [(0,)] if apache else said[0][0] in (2, 4, 6, 8)      # each session says both anew
     assert ("no retention policy for logs_events" in site.tail(200)) == apache
     assert site.stop() == 0
 
