@@ -7,7 +7,7 @@
  * that whoever reads the output can tell what is missing, what came twice, and whether a text is as it was sent.  The number of a
  * request that was acknowledged is appended to --acked (8 bytes, little end first), after the acknowledgement.  Lost connections are opened again
  * and their requests repeated; so are requests answered with a status that gRPC clients may repeat.  Any other status ends the program with 1.
- * The last line is one JSON object.
+ * After a SIGTERM no new request is begun; it ends when those that were begun are acknowledged. The last line is one JSON object.
  */
 #include "otlp_lines.h"
 #include "put.h"
@@ -68,6 +68,13 @@ static int64_t           *latency, latencies;
 static FILE              *acked_file;
 static int64_t            began_ns, stop_ns;
 static bool               failed;
+static volatile sig_atomic_t told_to_end;
+
+static void on_term(int number)
+{
+    (void)number;
+    told_to_end = 1;
+}
 
 static int64_t now_ns(void)
 {
@@ -358,7 +365,7 @@ static void feed(struct connection *c, int64_t now)
 {
     for (int i = 0; i < o.in_flight && c->session; i++) {
         struct request *r = &c->request[i];
-        if (!r->used && now < stop_ns) {
+        if (!r->used && now < stop_ns && !told_to_end) {
             int64_t due = o.rate > 0 ? began_ns + (int64_t)((double)next_number * o.batch / o.rate * 1e9) : now;
             if (due > now)
                 return;
@@ -407,6 +414,7 @@ int main(int argc, char **argv)
     if (o.connections < 1 || o.connections > CONNECTIONS_MAX || o.in_flight < 1 || o.in_flight > IN_FLIGHT_MAX || o.batch < 1 || o.size > 600)
         die("an option is out of range");
     (void)signal(SIGPIPE, SIG_IGN);          /* whoever is killed leaves connections that are written to once more */
+    (void)signal(SIGTERM, on_term);
     latency = malloc(LATENCIES_MAX * sizeof *latency);
     if (o.acked && !(acked_file = fopen(o.acked, "ab")))
         die("cannot open %s", o.acked);
@@ -417,7 +425,7 @@ int main(int argc, char **argv)
     int64_t give_up_ns = stop_ns + 120 * NS_PER_S;
     for (int k = 0; k < o.connections; k++)
         connections[k].fd = -1;
-    while (!failed && now_ns() < give_up_ns && (now_ns() < stop_ns || something_waits())) {
+    while (!failed && now_ns() < give_up_ns && ((now_ns() < stop_ns && !told_to_end) || something_waits())) {
         struct pollfd p[CONNECTIONS_MAX];
         int64_t       now = now_ns();
         for (int k = 0; k < o.connections; k++) {

@@ -43,7 +43,7 @@ def driver():
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     d = webdriver.Chrome(service=Service(tool), options=options)
-    d.set_script_timeout(20)
+    d.set_script_timeout(120)
     yield d
     d.quit()
     shutil.rmtree(profile, ignore_errors=True)
@@ -79,13 +79,15 @@ class Page:
         self.d.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}, {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"}]})
 
     def go(self, route):
-        self.d.execute_script("location.hash = arguments[0]", route)
+        self.d.execute_async_script("""const done = arguments[1], was = location.hash;
+            location.hash = arguments[0];
+            if (location.hash === was) done(); else addEventListener('hashchange', () => done(), { once: true });      // after the page's own, which draws""", route)
         self.until("return !document.querySelector('#main')?.innerText.includes('Asking the engine') && document.querySelector('#main h1') !== null")
 
     def js(self, script, *args):
         return self.d.execute_script(script, *args)
 
-    def until(self, script, *args, seconds=10):
+    def until(self, script, *args, seconds=60):
         end = time.monotonic() + seconds
         while True:
             value = self.d.execute_script(script, *args)
@@ -98,7 +100,7 @@ class Page:
     def text(self, selector="body"):
         return self.d.execute_script("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
 
-    def until_text(self, words, selector="body", seconds=10):
+    def until_text(self, words, selector="body", seconds=60):
         return self.until("return (document.querySelector(arguments[0])?.innerText ?? '').includes(arguments[1])", selector, words, seconds=seconds)
 
     def click(self, selector):
@@ -110,6 +112,17 @@ class Page:
         from selenium.webdriver.common.action_chains import ActionChains
         for key in keys:
             ActionChains(self.d).send_keys(key).perform()
+
+    def keys_until(self, *keys, script):
+        """Again, as a person would: what belongs together has to come within a second or two."""
+        end = time.monotonic() + 120
+        while True:
+            self.keys(*keys)
+            try:
+                return self.until(script, seconds=10)
+            except AssertionError:
+                if time.monotonic() > end:
+                    raise
 
     def focused(self):
         return self.d.execute_script("const e = document.activeElement; return `${e.tagName.toLowerCase()} ${e.id ? '#' + e.id : ''} ${(e.getAttribute('aria-label') ?? e.innerText ?? '').trim()}`")

@@ -39,10 +39,11 @@ def test_rates_come_from_two_answers_and_are_unknown_before(page):
     stub = page.open("normal,flowing", route="#/telemetry")
     page.until_text("Everything flows", "#main")
     first = page.js("return document.querySelector('.flow-figures dd').innerText")
-    assert "unknown" in first
-    page.until("return /[1-9]/.test(document.querySelector('.flow-figures dd').innerText) && !document.querySelector('.flow-figures dd').innerText.includes('unknown')", seconds=15)
+    assert "unknown" in first or len(asked(stub, "/ingest")) > 1      # a test that stood still may come after the second answer
+    page.until("return /[1-9]/.test(document.querySelector('.flow-figures dd').innerText) && !document.querySelector('.flow-figures dd').innerText.includes('unknown')")
     assert len(asked(stub, "/ingest")) >= 2, "it is asked again while it is on the screen"
     page.go("#/cases")
+    time.sleep(1)       # one may have been on its way
     before = len(asked(stub, "/ingest"))
     time.sleep(6)
     assert len(asked(stub, "/ingest")) == before, "and not while another page is"
@@ -218,7 +219,7 @@ def test_nothing_sticks_out(page, width):
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_all_text_is_readable(page, dark):
-    page.open("normal,stuck", dark=dark)
+    page.open("normal,stuck", dark=dark, still=True)      # no colour on its way to another
     for route in ROUTES:
         page.go(route)
         page.until("return !document.querySelector('#main').innerText.includes('Asking')")

@@ -33,6 +33,17 @@ def yaml_of(value, indent=0):
     return "\n".join(out)
 
 
+_given = set()
+
+
+def own_port():
+    """A free port that nobody else was given in this run: who gets it listens there only later, and again after each start."""
+    while (port := free_port()) in _given:
+        pass
+    _given.add(port)
+    return port
+
+
 def merged(a, b):
     out = dict(a)
     for k, v in (b or {}).items():
@@ -47,8 +58,8 @@ class Site:
         self.program = program
         self.folder = folder or tempfile.mkdtemp(prefix="homeostat-ingest-", dir="/var/tmp")
         self.owns = folder is None
-        self.web = free_port()
-        self.ports = {name: free_port() for name in (listeners or {"otlp": None, "http": None})}
+        self.web = own_port()
+        self.ports = {name: own_port() for name in (listeners or {"otlp": None, "http": None})}
         self.config = os.path.join(self.folder, "homeostat.yaml")
         self.log = os.path.join(self.folder, "log")
         self.process, self.lives = None, 0
@@ -150,7 +161,10 @@ class Site:
         return found
 
     def sink(self, name):
-        return next(s for s in self.status()["ship"]["sinks"] if s["name"] == name)
+        """It is in no list for as long as a reload, or a replay, exchanges its worker."""
+        found = []
+        self.until(lambda: found.extend(s for s in self.status()["ship"]["sinks"] if s["name"] == name) or found, f"sink {name} is there")
+        return found[0]
 
     def caught_up(self, sink=None):
         """Everything durable was dealt with: by one sink, or by every consumer."""

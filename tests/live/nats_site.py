@@ -7,12 +7,12 @@ import subprocess
 import tempfile
 import time
 
-from cluster import free_port
+from ingest_site import own_port
 
 
 class Nats:
     def __init__(self):
-        self.port, self.folder = free_port(), tempfile.mkdtemp(prefix="homeostat-nats-", dir="/var/tmp")
+        self.port, self.folder = own_port(), tempfile.mkdtemp(prefix="homeostat-nats-", dir="/var/tmp")
         self.process = None
         self.start()
 
@@ -50,7 +50,7 @@ class Talk:
     """One connection: subscribe, then take messages; or ask and get the answer."""
 
     def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), 20)
+        self.socket = socket.create_connection(("127.0.0.1", port), 120)
         self.file = self.socket.makefile("rb")
         assert self.file.readline().startswith(b"INFO ")
         self.say(b'CONNECT {"verbose":false,"headers":true,"protocol":1}\r\nPING\r\n')

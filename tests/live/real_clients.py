@@ -47,13 +47,13 @@ def export(way, packing):
     logging.getLogger().addHandler(heard)
     resource = Resource.create({"service.name": f"{way}-{packing}"})
     if way == "grpc":
-        named = {"compression": {"none": grpc.Compression.NoCompression, "gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}[packing], "insecure": True, "endpoint": f"http://127.0.0.1:{PORT}"}
+        named = {"compression": {"none": grpc.Compression.NoCompression, "gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}[packing], "insecure": True, "endpoint": f"http://127.0.0.1:{PORT}", "timeout": 60}
         logs, spans, metrics = grpc_logs.OTLPLogExporter(**named), grpc_traces.OTLPSpanExporter(**named), grpc_metrics.OTLPMetricExporter(**named)
     else:
         kind = {"none": Compression.NoCompression, "gzip": Compression.Gzip, "deflate": Compression.Deflate}[packing]
-        logs = http_logs.OTLPLogExporter(endpoint=f"http://127.0.0.1:{PORT}/v1/logs", compression=kind)
-        spans = http_traces.OTLPSpanExporter(endpoint=f"http://127.0.0.1:{PORT}/v1/traces", compression=kind)
-        metrics = http_metrics.OTLPMetricExporter(endpoint=f"http://127.0.0.1:{PORT}/v1/metrics", compression=kind)
+        logs = http_logs.OTLPLogExporter(endpoint=f"http://127.0.0.1:{PORT}/v1/logs", compression=kind, timeout=60)
+        spans = http_traces.OTLPSpanExporter(endpoint=f"http://127.0.0.1:{PORT}/v1/traces", compression=kind, timeout=60)
+        metrics = http_metrics.OTLPMetricExporter(endpoint=f"http://127.0.0.1:{PORT}/v1/metrics", compression=kind, timeout=60)
     tracer = TracerProvider(resource=resource)
     tracer.add_span_processor(SimpleSpanProcessor(spans))
     with tracer.get_tracer("t").start_as_current_span(f"span by {way} {packing}"):
@@ -64,7 +64,7 @@ def export(way, packing):
     meter = MeterProvider([PeriodicExportingMetricReader(metrics, export_interval_millis=3600000)], resource=resource)
     meter.get_meter("t").create_counter("things", unit="1").add(5, {"way": way})
     meter.get_meter("t").create_histogram("sizes").record(7)
-    good = [tracer.force_flush(), provider.force_flush(), meter.force_flush()]
+    good = [tracer.force_flush(), provider.force_flush(), meter.force_flush(60000)]
     for one in (tracer, provider, meter):
         one.shutdown()
     logging.getLogger().removeHandler(heard)

@@ -105,7 +105,7 @@ static int check_privileges(const struct pg_link_conf *conf)
     struct fault fault = { 0 };
     struct text out CLEANUP(text_done);
     text_init(&out, 65536);
-    if (privileges_check(conf, clock_mono_us(&clock_real) + 5 * US_PER_S, &p, NULL, &fault) != OK) {
+    if (privileges_check(conf, clock_mono_us(&clock_real) + 60 * US_PER_S, &p, NULL, &fault) != OK) {
         print_line(json_pack("{s:s,s:s,s:s}", "fault", fault.text, "hint", fault.hint, "code", err_name(fault.code)));
         return 1;
     }

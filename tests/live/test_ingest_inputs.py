@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from cluster import free_port
+from ingest_site import own_port
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def texts(site):
 
 
 def test_what_logger_says_over_udp_and_tcp_arrives(make_site):
-    ports = {"udp": free_port(), "tcp": free_port()}
+    ports = {"udp": own_port(), "tcp": own_port()}
     site = make_site({"inputs": {"delay": "20ms"}, "syslog": {name: {"address": f"127.0.0.1:{port}", "transport": name} for name, port in ports.items()}})
     site.start()
     said = []
@@ -107,7 +107,7 @@ def test_a_restart_in_order_repeats_nothing(make_site):
         with open(log, "a", encoding="utf-8") as f:
             f.writelines(f"life {life} line {n:04d} end\n" for n in range(500))
         site.start()
-        site.until(lambda: site.status()["inputs"]["files"]["follows"]["files"][0]["durable"] == os.path.getsize(log), "it was read")
+        site.until(lambda: [f["durable"] for f in site.status()["inputs"]["files"]["follows"]["files"]] == [os.path.getsize(log)], "it was read")      # none at first
         assert site.stop() == 0
     site.start()
     site.until(lambda: site.caught_up("lake"), "everything was sent on")

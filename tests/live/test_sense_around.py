@@ -1,4 +1,5 @@
 """What is around the server: the load driver's endpoint, the cgroup it is locked into, and how little a watcher may be allowed to see."""
+import contextlib
 import http.server
 import json
 import os
@@ -64,7 +65,7 @@ def driver():
 
 def test_true_latencies_come_from_the_driver(postgres, watch, driver):  # noqa: F811
     w = watch(postgres.dsn, load=driver.url)
-    s = w.sample(lambda s: s["latency_p99"] is not None)
+    s = w.sample(lambda s: s["latency_p99"] is not None and s["tps"] is not None)
     assert s["latency_estimated"] == 0 and s["latency_known"] and s["offered"] == 100
     assert s["latency_p50"] == pytest.approx(2, rel=0.1) and s["latency_p99"] == pytest.approx(50, rel=0.1)
     assert s["latency_mean"] == pytest.approx(0.95 * 2 + 0.05 * 50, rel=0.25)
@@ -76,8 +77,8 @@ def test_true_latencies_come_from_the_driver(postgres, watch, driver):  # noqa: 
 
     driver.how = "frozen"
     w.until(lambda o: o.get("state") == "lacks" and driver.url in o["text"])
-    s = w.sample(lambda s: not s["latency_known"])
-    assert all_unknown(s, LATENCIES + ["errors", "latency_estimated"]) and s["tps"] is not None
+    s = w.sample(lambda s: not s["latency_known"] and s["tps"] is not None)
+    assert all_unknown(s, LATENCIES + ["errors", "latency_estimated"])
 
     driver.how = "nonsense"
     assert all_unknown(w.samples(2)[1], LATENCIES)
@@ -128,8 +129,9 @@ def test_limits_of_the_servers_cgroup_are_found_and_followed(make_postgres, watc
     put(memory + "/memory.limit_in_bytes", str(512 * 1024 * 1024))
     put(cpu + "/cpu.cfs_quota_us", "50000")
     for pid in [pg.pid(), *pg.children(pg.pid())]:
-        put(memory + "/cgroup.procs", str(pid))
-        put(cpu + "/cgroup.procs", str(pid))
+        with contextlib.suppress(ProcessLookupError):      # it came to its end by itself just now
+            put(memory + "/cgroup.procs", str(pid))
+            put(cpu + "/cgroup.procs", str(pid))
     w = watch(pg.dsn, facts=1)
     f = w.facts()
     assert f["memory_bytes"] == 512 * 1024 * 1024 < f["memory_machine_bytes"]
@@ -144,15 +146,19 @@ def test_limits_of_the_servers_cgroup_are_found_and_followed(make_postgres, watc
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
 def test_an_unprivileged_watcher_proves_what_it_can_and_says_the_rest_is_unknown(postgres):
-    argv = [os.path.join(BUILD, "tests", "live", "sense_tool"), "--dsn", postgres.dsn, "--seconds", "4"]
+    argv = [os.path.join(BUILD, "tests", "live", "sense_tool"), "--dsn", postgres.dsn]
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         os.chmod(folder, 0o755)
         copy = os.path.join(folder, "sense_tool")
         subprocess.run(["install", "-m", "755", argv[0], copy], check=True)
-        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", copy, *argv[1:]], capture_output=True, text=True, check=False, cwd="/")
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+        lines = []
+        for seconds in ("4", "40"):      # the second one where too little came in the first, because something stood still
+            done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", copy, *argv[1:], "--seconds", seconds], capture_output=True, text=True, check=False, cwd="/")
+            lines += [json.loads(line) for line in done.stdout.splitlines()]
+            if any("facts" in o for o in lines) and any("sample" in o and o["sample"]["cpu"] is not None for o in lines):
+                break
     f = next(o["facts"] for o in lines if "facts" in o)
     assert f["local"] and f["cpus"] > 0 and f["memory_bytes"] > 0
     assert not f["file_access"] and f["disk_free_bytes"] is None and f["wal_disk_free_bytes"] is None
-    s = [o["sample"] for o in lines if "sample" in o][-1]
-    assert s["cpu"] is not None and s["io_busy"] is None
+    s = [o["sample"] for o in lines if "sample" in o and o["sample"]["cpu"] is not None][-1]
+    assert s["io_busy"] is None

@@ -9,6 +9,7 @@ import time
 import psycopg2
 import pytest
 
+from again import in_one_of
 from conftest import BUILD, ROOT
 from fake_postgres import FakePostgres
 
@@ -151,6 +152,7 @@ def watch(server, seconds=6, **options):
 
 
 @pytest.mark.parametrize("path", recordings())
+@in_one_of(3)
 def test_a_recorded_version_becomes_the_right_numbers(path):
     if not os.path.exists(TOOL):
         pytest.skip(f"{TOOL} is not built")
@@ -190,6 +192,7 @@ def test_a_recorded_version_becomes_the_right_numbers(path):
     assert facts["slots"] == 2 and facts["system_identifier"] == "7330000000000000001"
 
 
+@in_one_of(3)
 def test_a_statement_that_is_refused_costs_only_its_own_metrics():
     with open(os.path.join(RECORDINGS, "postgres_17.json"), encoding="utf-8") as f:
         recording = json.load(f)
@@ -203,6 +206,7 @@ def test_a_statement_that_is_refused_costs_only_its_own_metrics():
     assert sum("pg_stat_wal" in text for text in told) == 1 and sum("pg_control_checkpoint" in text for text in told) == 1
 
 
+@in_one_of(3)
 def test_a_version_that_is_too_old_is_refused_by_name():
     with FakePostgres(recording={"server_version": "12.20", "columns": {}, "answers": {}}) as server:
         lines = watch(server, seconds=3)

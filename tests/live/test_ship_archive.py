@@ -59,8 +59,14 @@ def a_minute_of_five_that_are_over():
     return (time.time() - 190) // 300 * 300 - 62
 
 
+def digested(site):
+    """A window was closed after everything that came was read: only then the digest lets go of records."""
+    journal = site.status()["journal"]
+    return any(c["name"] == "digest" and c["committed"] >= journal["last_id"] for c in journal["consumers"])
+
+
 def rows(site, what=TABLES):
-    db = sqlite3.connect(f"file:{site.folder}/store/digest.db?mode=ro", uri=True)
+    db = sqlite3.connect(f"file:{site.folder}/store/digest.db?mode=ro", uri=True, timeout=60)
     try:
         return {t: sorted(db.execute(f"SELECT * FROM {t}").fetchall(), key=repr) for t in what}
     finally:
@@ -78,14 +84,15 @@ def test_a_window_that_only_the_object_store_still_holds_is_made_again_as_it_was
     site.start()
     at = a_minute_of_five_that_are_over()
     send(site, at)
-    site.until(lambda: len(site.json("/job")["runs"]) and site.caught_up("lake") and len(rows(site)["log_pattern_5m"]) and rows(site)["metric_1m"] and rows(site)["service_call_5m"], "windows were made", 200, 1)
+    site.until(lambda: site.caught_up("lake") and digested(site), "windows were made of all of it", 300, 1)
+    assert site.json("/job")["runs"] and all(rows(site, ("log_pattern_5m", "metric_1m", "service_call_5m")).values())
     assert site.stop() == 0
     names = [k for k in store.objects if re.fullmatch(r"raw/(logs|metrics|traces)/yyyy=\d{4}/hh=\d{4}-\d\d-\d\dT\d\d/mm=\d\d/lake\.\d{12}-\d+\.\d{12}-\d+\.\d+\.jsonl\.gz", k)]
     assert names and len(names) == len(store.objects) and store.refused == 0
     before = rows(site)
     assert {r for r in ("sold", "wait_sum") if any(r in str(row) for row in before["metric_1m"])} and len(before["service_call_5m"]) >= 1
     shutil.rmtree(f"{site.folder}/store/journal")
-    db = sqlite3.connect(f"{site.folder}/store/digest.db")
+    db = sqlite3.connect(f"{site.folder}/store/digest.db", timeout=60)
     db.executescript("UPDATE metric_1m SET sum_val = 99, samples = 1; DELETE FROM log_pattern_5m; UPDATE service_call_5m SET calls = 1")
     db.close()
     spoiled = rows(site)

@@ -10,7 +10,8 @@ import time
 import pytest
 
 import data_model
-from cluster import Cluster, free_port
+from cluster import Cluster
+from ingest_site import own_port
 from nats_site import Nats
 
 
@@ -49,6 +50,15 @@ def post(site, path, body, limit_s=60):
 
 def postgres(pg, schema, **more):
     return {"sinks": {"pg": {"kind": "postgres", "dsn": pg.dsn, "schema": schema, "batch": {"events": 50, "delay": "50ms"}, "retry": {"first": "50ms", "most": "200ms"}, "timeout": "5s", **more}}}
+
+
+def took_care(server, site, schema):
+    """Until the sink has made its partitions ahead, trace_events' of the day after tomorrow last.
+
+    It does so about a second after its start, with locks for which a statement of somebody else may be ended, because of a deadlock.
+    """
+    made = "SELECT count(*) >= 3 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = to_regclass(%s) AND c.relname ~ '_[0-9]{8}$'"
+    site.until(lambda: server.value(made, (f"{schema}.trace_events",)), "partitions were made ahead")
 
 
 def test_events_are_in_postgres_once_though_it_stops_and_the_daemon_is_killed(make_site):
@@ -178,7 +188,7 @@ def test_days_are_partitions_made_ahead_and_dropped_and_far_ones_lie_with_the_re
     server.psql("SET search_path = days; SELECT homeostat_make_day('logs_events', %s::date)", (time.strftime("%Y-%m-%d", time.gmtime((now + 30 * day) // 10**9)),))
     assert server.psql(f"SELECT message FROM days.{name(now + 30 * day)}") == [("far off",)]
     # old days go, and old rows of the rest
-    server.psql("SET search_path = days; SELECT homeostat_make_day('logs_events', (now() - interval '20 days')::date)")
+    server.psql("SET search_path = days; SELECT homeostat_make_day('logs_events', %s::date)", (time.strftime("%Y-%m-%d", time.gmtime((now - 20 * day) // 10**9)),))
     assert name(now - 20 * day) in children()
     assert site.stop() == 0
     site.start()
@@ -189,10 +199,11 @@ def test_days_are_partitions_made_ahead_and_dropped_and_far_ones_lie_with_the_re
 
 
 def test_tables_that_were_dropped_are_waited_for_and_nothing_is_lost(server, make_site):
-    site = make_site(postgres(server, "gone"))
+    site = make_site({**postgres(server, "gone"), "sensors": {"enabled": False}})
     site.start()
     post(site, "/v1/logs", logs(log("one")))
     site.until(lambda: site.caught_up("pg"), "the first is there")
+    took_care(server, site, "gone")
     server.psql("DROP SCHEMA gone CASCADE")
     post(site, "/v1/logs", logs(log("two")))
     site.until(lambda: site.caught_up("pg"), "the second is there")
@@ -220,7 +231,7 @@ def test_a_clock_of_ours_that_runs_years_ahead_drops_nothing_that_the_server_wou
     post(site, "/v1/logs", logs(log("today", at=now), log("yesterday", at=now - day), log("far off", at=now + 30 * day)))
     site.until(lambda: site.caught_up("pg"), "everything was sent on")
     assert site.stop() == 0
-    server.psql("SET search_path = ahead; SELECT homeostat_make_day('logs_events', (now() - interval '20 days')::date)")
+    server.psql("SET search_path = ahead; SELECT homeostat_make_day('logs_events', %s::date)", (time.strftime("%Y-%m-%d", time.gmtime(now // 10**9 - 20 * 86400)),))
     for ours in (time.time() + 10 * 365 * 86400, time.time() - 3 * 86400):
         server.psql("SET search_path = ahead; " + statement("postgres_drop_before"), ("logs_events", str(ours), str(3 * 86400)))
         assert server.value("SELECT count(*) FROM ahead.logs_events") == 3
@@ -275,7 +286,7 @@ def test_timescale_without_policies_or_with_packed_chunks_is_filled_all_the_same
     site.until(lambda: {("dropped of logs_events",), ("dropped of trace_events",)} <= set(server.psql("SELECT what FROM ts.said", database=database)), "old chunks were dropped")
     assert not server.psql("SELECT 1 FROM ts.said WHERE what ~ 'metrics_events'", database=database)
     said = server.psql("SELECT count(*) FROM ts.said WHERE what = 'policy for logs_events'", database=database)
-    assert said == [(0 if apache else 2,)]
+    assert said == [(0,)] if apache else said[0][0] in (2, 4, 6, 8)      # each session says both anew
     assert ("no retention policy for logs_events" in site.tail(200)) == apache
     assert site.stop() == 0
 
@@ -363,8 +374,8 @@ def test_a_table_that_cannot_be_used_is_refused_with_what_is_in_the_way_and_work
     site = make_site(postgres(server, "shapeless"))
     site.start()
     post(site, "/v1/logs", logs(log("one")))
-    site.until(lambda: site.sink("pg")["last_error"], "it says that it cannot")
-    assert said in site.sink("pg")["last_error"] and "give the sink another `schema`" in site.tail(200)
+    site.until(lambda: said in site.sink("pg")["last_error"], "it says that it cannot")
+    assert "give the sink another `schema`" in site.tail(200)
     server.psql("SET search_path = shapeless; " + mended)
     site.until(lambda: site.caught_up("pg"), "it is there")
     assert server.psql("SELECT message FROM shapeless.logs_events") == [("one",)] and site.sink("pg")["dead"] == 0
@@ -411,10 +422,11 @@ def test_a_column_that_somebody_dropped_is_added_again(make_site, server):
 
 def test_an_index_of_others_that_lets_only_one_row_through_makes_a_dead_letter_of_the_second(make_site, server):
     """A conflict with our own key is an event that came again; one with another key is an event that would be lost in silence."""
-    site = make_site(postgres(server, "narrow"))
+    site = make_site({**postgres(server, "narrow"), "sensors": {"enabled": False}})
     site.start()
     post(site, "/v1/logs", logs(log("one")))
     site.until(lambda: site.caught_up("pg"), "it is there")
+    took_care(server, site, "narrow")
     server.psql("CREATE UNIQUE INDEX narrow ON narrow.logs_events (time, app)")
     now = time.time_ns()
     post(site, "/v1/logs", logs(log("two", at=now), log("three", at=now)))
@@ -449,7 +461,7 @@ def test_a_day_whose_partition_somebody_has_yet_to_make_is_waited_for_and_one_fa
 @pytest.mark.skipif(not shutil.which("prometheus"), reason="Prometheus is not installed")
 def test_samples_that_prometheus_finds_too_old_are_dead_letters_and_deltas_are_left_out(make_site, tmp_path):
     """With a window for samples out of order, Prometheus up to 2.4x answers 500 to what is older still."""
-    port = free_port()
+    port = own_port()
     (tmp_path / "p.yml").write_text("storage: {tsdb: {out_of_order_time_window: 10m}}\n")
     with open(tmp_path / "log", "wb") as out:
         process = subprocess.Popen(["prometheus", f"--config.file={tmp_path}/p.yml", f"--storage.tsdb.path={tmp_path}/data", f"--web.listen-address=127.0.0.1:{port}",
@@ -467,7 +479,7 @@ def test_samples_that_prometheus_finds_too_old_are_dead_letters_and_deltas_are_l
         points(30, 7200, 20)
         site.until(lambda: site.caught_up("prom"), "everything was dealt with")
         points(*range(40, 0, -1), name="requests", aggregationTemporality=1, isMonotonic=True)
-        site.until(lambda: site.caught_up("prom"), "deltas were left out")
+        site.until(lambda: site.caught_up("prom") and site.sink("prom")["skipped"] == 40, "deltas were left out")     # counted a moment after they were passed
         sink = site.sink("prom")
         assert sink["dead"] == 1 and sink["sent"] == 3 and sink["skipped"] == 40, sink
         assert "too old sample" in site.cli("deadletter", "ls", "prom", "-o", "json").stdout
@@ -489,7 +501,7 @@ def nats():
 
 
 def test_jetstream_has_each_event_once_though_it_stops_and_the_daemon_is_killed(nats, make_site):
-    made = nats.ask("$JS.API.STREAM.CREATE.EVENTS", {"name": "EVENTS", "subjects": ["obs.>"], "storage": "file", "num_replicas": 1, "duplicate_window": 120 * 10**9})
+    made = nats.ask("$JS.API.STREAM.CREATE.EVENTS", {"name": "EVENTS", "subjects": ["obs.>"], "storage": "file", "num_replicas": 1, "duplicate_window": 3600 * 10**9})
     assert "error" not in made, made
     sink = {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "stream": "EVENTS", "types": ["logs"], "batch": {"events": 30, "delay": "20ms"},
             "retry": {"first": "50ms", "most": "200ms"}, "timeout": "3s"}
@@ -525,7 +537,7 @@ def test_jetstream_has_each_event_once_though_it_stops_and_the_daemon_is_killed(
 
 def test_jetstream_does_not_take_one_homeostat_for_another_that_counts_alike(nats, make_site):
     """Two that begin at the same time, or one whose journal began anew, number their records from 1, and services without a host are the same resource."""
-    made = nats.ask("$JS.API.STREAM.CREATE.EVENTS", {"name": "EVENTS", "subjects": ["obs.>"], "storage": "file", "num_replicas": 1, "duplicate_window": 120 * 10**9})
+    made = nats.ask("$JS.API.STREAM.CREATE.EVENTS", {"name": "EVENTS", "subjects": ["obs.>"], "storage": "file", "num_replicas": 1, "duplicate_window": 3600 * 10**9})
     assert "error" not in made, made
     sink = {"kind": "nats", "url": f"nats://127.0.0.1:{nats.port}", "subject": "obs", "stream": "EVENTS", "types": ["logs"], "match": ["service.name=shop"]}
     for who in range(2):
