@@ -79,9 +79,10 @@ class Page:
         self.d.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}, {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"}]})
 
     def go(self, route):
+        # Heard after the page itself has, which draws then.
         self.d.execute_async_script("""const done = arguments[1], was = location.hash;
             location.hash = arguments[0];
-            if (location.hash === was) done(); else addEventListener('hashchange', () => done(), { once: true });      // after the page's own, which draws""", route)
+            if (location.hash === was) done(); else addEventListener('hashchange', () => done(), { once: true });""", route)
         self.until("return !document.querySelector('#main')?.innerText.includes('Asking the engine') && document.querySelector('#main h1') !== null")
 
     def js(self, script, *args):

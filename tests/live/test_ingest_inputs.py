@@ -79,6 +79,7 @@ def test_a_rotated_log_under_kills_loses_nothing(make_site):
     try:
         for _ in range(5):
             site.start()
+            site.until(lambda: site.status()["inputs"]["files"]["lines"] > 0, "it reads")
             time.sleep(1)
             site.kill()
     finally:

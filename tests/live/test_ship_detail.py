@@ -353,6 +353,7 @@ def test_rows_that_went_by_age_before_they_were_copied_are_told_of_loudly(server
     tool(folder, "forget", HOUR_AGO + 3 * MINUTE + 180 * 86400 * 10**6)
     tool(folder, "metric", HOUR_AGO + 200 * MINUTE, 1)
     site.until(lambda: server.value("SELECT count(*) FROM early.metric_1m") == rows_there + 1, "it goes on")
+    site.until(lambda: site.sink("tables")["behind"] == 0, "and has noted it")
     assert site.sink("tables")["expired"] == 0
     assert site.stop() == 0
 
