@@ -375,7 +375,7 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     if (cannot_measure(t))
         return give_way(e, c, fault);
     enum err err = autopilot_propose(e, t, &plan, &proposal, planner, sizeof planner, fault);
-    if (err == ERR_MISSING || err == ERR_UNKNOWN || err == ERR_STATE || err == ERR_INPUT) {
+    if (err == ERR_MISSING || err == ERR_UNKNOWN || err == ERR_STATE || err == ERR_INPUT || err == ERR_LIMIT) {      /* no model, no memory for one: other targets go on */
         struct cause why = { .actor = "planner", .reason = fault->text };
         int64_t      wait = err == ERR_MISSING ? e->d.tune->reevaluate_us : e->d.tune->settle_us;
         char         text[400];

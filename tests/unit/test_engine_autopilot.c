@@ -637,6 +637,30 @@ static void a_restart_waits_for_history_until_a_doubling_could_be_proven(void **
     t->conf = &engine->d.target[0];
 }
 
+static bool no_model;
+
+enum err __wrap_planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *f);
+enum err __real_planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *f);
+
+enum err __wrap_planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *f)
+{
+    return no_model ? fail(f, ERR_LIMIT, "not positive definite, whatever is added") : __real_planner_ask(p, view, out, f);
+}
+
+static void a_planner_that_finds_no_model_leaves_its_target_alone_and_stops_nothing_else(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    planned(t, CASE_PLANNING, 0);
+    no_model = true;
+    assert_int_equal(plans(t), CASE_PARKED);               /* and not a turn that fails, as when nothing can be stored */
+    no_model = false;
+    assert_true(autopilot_rests(engine, t));
+    assert_non_null(strstr(t->idle_why, "not positive definite"));
+    assert_false(engine->degraded[0]);
+}
+
 static void asked_again(struct etarget *t)
 {
     t->gate_again_us = 1;
@@ -785,6 +809,7 @@ int main(void)
         TEST(a_suggestion_needs_no_load),
         TEST(a_restart_begins_while_what_it_is_compared_with_is_fresh),
         TEST(a_restart_waits_for_history_until_a_doubling_could_be_proven),
+        TEST(a_planner_that_finds_no_model_leaves_its_target_alone_and_stops_nothing_else),
         TEST(what_the_gate_would_have_wait_right_before_it_begins_was_not_refused),
         TEST(what_the_gate_refuses_after_it_had_it_wait_was_overtaken),
         TEST(an_index_is_tried_once_and_what_nobody_decided_was_no_trial),
