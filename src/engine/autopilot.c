@@ -354,7 +354,7 @@ bool autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *pl
 static bool worth_a_restart(struct engine *e, struct etarget *t, const json_t *plan)
 {
     enum verify_class class;
-    if (!class_of(plan, &class) || class != VERIFY_RESTART || t->histories >= HISTORY_MAX)
+    if (t->mode < MODE_APPROVE || !class_of(plan, &class) || class != VERIFY_RESTART || t->histories >= HISTORY_MAX)      /* a suggestion restarts nothing */
         return true;
     double least = prove_least(e, t, class, gap_of(e, plan, class));
     if (least <= PROVABLE_MOST)

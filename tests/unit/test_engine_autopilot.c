@@ -630,6 +630,11 @@ static void a_restart_waits_for_history_until_a_doubling_could_be_proven(void **
     assert_true(t->too_noisy && t->plan_again_us > 0);
     measured(t, HISTORY_MAX, 20, 800);
     assert_int_equal(plans(t), CASE_WAIT_GATE);            /* more is not kept: then the trial has to show it */
+    t->mode = MODE_SUGGEST;
+    planned(t, CASE_PLANNING, 0);
+    measured(t, ENOUGH, 20, 800);
+    assert_int_equal(plans(t), CASE_WAIT_GATE);            /* a suggestion restarts nothing */
+    t->mode = MODE_AUTO;
     planned(t, CASE_PLANNING, 0);
     measured(t, ENOUGH, 95, 105);
     assert_int_equal(plans(t), CASE_WAIT_GATE);
