@@ -405,7 +405,7 @@ def test_a_client_that_rests_behind_a_failed_transaction_holds_no_locks(driver, 
     wait_until(lambda: pg.psql("SELECT state, count(*) FROM pg_stat_activity WHERE application_name = 'homeostat-load' GROUP BY 1") == [("idle", 16)])
     run.send_signal(signal.SIGINT)
     _, err = run.communicate(timeout=60)
-    assert run.returncode in (0, 1) and "is not in the database" in err
+    assert run.returncode in (0, 1) and ("is not in the database" in err or "no customer called" in err)      # whichever was missed last
 
 
 def test_a_host_that_is_switched_off_does_not_keep_the_clients_from_the_next_one(loaded, driver):
