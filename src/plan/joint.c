@@ -138,28 +138,17 @@ static enum err ask_all(struct scene *s, bool ppo, struct proposal *out, struct 
     return ERR_MISSING;
 }
 
-static enum err ask(const struct planner_told *told, int n, uint64_t seed, bool ppo, const struct planner_view *view, struct proposal *out, struct fault *fault)
-{
-    struct scene s;
-    enum err     e = proposers_may(view, fault);
-    if (e != OK)
-        return e;
-    scene_init(&s, view, told, n, seed);
-    e = warm_open(&s, fault);
-    if (e == OK)
-        e = ask_all(&s, ppo, out, fault);
-    warm_close(&s);
-    return e;
-}
+static enum err ask_without_ppo(struct scene *s, struct proposal *out, struct fault *fault) { return ask_all(s, false, out, fault); }
+static enum err ask_with_ppo(struct scene *s, struct proposal *out, struct fault *fault)    { return ask_all(s, true, out, fault); }
 
 static enum err joint_ask(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view, struct proposal *out, struct fault *fault)
 {
-    return ask(told, n, seed, false, view, out, fault);
+    return proposers_answer(told, n, seed, view, ask_without_ppo, out, fault);
 }
 
 static enum err joint_ppo_ask(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view, struct proposal *out, struct fault *fault)
 {
-    return ask(told, n, seed, true, view, out, fault);
+    return proposers_answer(told, n, seed, view, ask_with_ppo, out, fault);
 }
 
 static void joint_arms(const struct planner_told *told, int n, uint64_t seed, struct planner_arm *arm, int *arms)     { arms_of(told, n, seed, false, arm, arms); }

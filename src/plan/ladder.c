@@ -26,16 +26,7 @@ static enum err ask_passes(struct scene *s, struct proposal *out, struct fault *
 
 static enum err ladder_ask(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view, struct proposal *out, struct fault *fault)
 {
-    struct scene s;
-    enum err     e = proposers_may(view, fault);
-    if (e != OK)
-        return e;
-    scene_init(&s, view, told, n, seed);
-    e = warm_open(&s, fault);
-    if (e == OK)
-        e = ask_passes(&s, out, fault);
-    warm_close(&s);
-    return e;
+    return proposers_answer(told, n, seed, view, ask_passes, out, fault);
 }
 
 const struct planner_kind planner_ladder = { "ladder", "rule of thumb, ladders, symptoms, then models of all that was tried, then a seeded search around what is in force", ladder_ask, NULL };

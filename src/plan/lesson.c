@@ -130,14 +130,28 @@ static void look_at(const struct lessons *l, struct proposed_change change, doub
         *best = (struct lessons_best){ change.to, worth };
 }
 
+/* Most lessons go from and to the same few values. */
+static int put_value(double *value, int n, double v)
+{
+    for (int i = 0; i < n; i++)
+        if (value[i] <= v && value[i] >= v)
+            return n;
+    value[n] = v;
+    return n + 1;
+}
+
 bool lessons_best(const struct lessons *l, enum knob_id id, double now, double doubt, double least, struct lessons_best *best)
 {
-    *best = (struct lessons_best){ now, least };
+    double value[LESSONS_MAX * PROPOSAL_CHANGES_MAX * 2];
+    int    n = 0;
     for (int i = 0; i < l->n; i++)
         for (int c = 0; c < l->lesson[i].changes; c++)
             if (l->lesson[i].change[c].knob == id) {
-                look_at(l, (struct proposed_change){ id, now, l->lesson[i].change[c].to }, doubt, best);
-                look_at(l, (struct proposed_change){ id, now, l->lesson[i].change[c].from }, doubt, best);
+                n = put_value(value, n, l->lesson[i].change[c].to);
+                n = put_value(value, n, l->lesson[i].change[c].from);
             }
+    *best = (struct lessons_best){ now, least };
+    for (int i = 0; i < n; i++)
+        look_at(l, (struct proposed_change){ id, now, value[i] }, doubt, best);
     return best->worth > least;
 }

@@ -15,7 +15,7 @@
 const struct proposer proposers[PROPOSERS] = {
     /* name               credit       n  opening late   ladder joint */
     { "recall",            ARM_NONE,    1, true,  false, true,  true,  draft_recall },
-    { "transfer",          ARM_NONE,    3, true,  false, true,  true,  draft_transfer },
+    { "transfer",          ARM_NONE,    1, true,  false, true,  true,  draft_transfer },
     { "big-step",          ARM_THUMB,   3, true,  false, true,  true,  draft_big_step },
     { "thumb",             ARM_THUMB,   1, true,  false, true,  true,  draft_thumb },
     { "climb",             ARM_THUMB,   4, false, false, true,  true,  draft_climb },
@@ -76,6 +76,20 @@ enum err proposers_may(const struct planner_view *view, struct fault *fault)
     if (f->in_recovery || f->owner != OWNER_NONE)
         return fail(fault, ERR_STATE, "nothing is proposed for %s", f->in_recovery ? "a standby" : "a server whose configuration somebody else manages");
     return OK;
+}
+
+enum err proposers_answer(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view, proposers_ask *ask, struct proposal *out, struct fault *fault)
+{
+    struct scene s;
+    enum err     e = proposers_may(view, fault);
+    if (e != OK)
+        return e;
+    scene_init(&s, view, told, n, seed);
+    e = warm_open(&s, fault);
+    if (e == OK)
+        e = ask(&s, out, fault);
+    warm_close(&s);
+    return e;
 }
 
 enum err proposers_exhausted(const struct scene *s, struct fault *fault)

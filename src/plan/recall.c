@@ -15,7 +15,7 @@ bool draft_recall(const struct scene *s, int variant, struct proposal *p)
         return false;
     const struct knob_state *best = story_after(&story, at);
     for (int id = 1; id < KNOB_COUNT; id++)      /* where loads alternate, restarts in vain must not */
-        if ((scene_may_restart(s) || !knob_needs_restart(knob_at((enum knob_id)id), s->view->facts)) && !knob_equal(knob_at((enum knob_id)id), best->value[id], s->now.value[id]))
+        if (scene_may_change(s, (enum knob_id)id) && !knob_equal(knob_at((enum knob_id)id), best->value[id], s->now.value[id]))
             scene_wish_within_reach(s, p, (enum knob_id)id, best->value[id]);
     story_done(&story);
     scene_why(p, "The load is another one now, and nearest to one that is known (%.2f from it, %.2f from the last); this was the best configuration there.",

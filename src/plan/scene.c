@@ -277,6 +277,8 @@ bool scene_may_restart(const struct scene *s)
     return s->restarts && scene_restarts_since_better(s) < 3;
 }
 
+bool scene_may_change(const struct scene *s, enum knob_id id) { return scene_may_restart(s) || !knob_needs_restart(knob_at(id), s->view->facts); }
+
 /* What the server could not start with it cannot start with under any load. */
 bool scene_failed_with(const struct scene *s, enum knob_id id, double to)
 {

@@ -83,6 +83,8 @@ int  scene_restarts_since_better(const struct scene *s);
 int  scene_told_of_since_better(const struct scene *s, const char *planner);
 /* Restarts that led nowhere three times in a row are enough. */
 bool scene_may_restart(const struct scene *s);
+/* What needs none may still be had. */
+bool scene_may_change(const struct scene *s, enum knob_id id);
 bool scene_failed_with(const struct scene *s, enum knob_id id, double to);
 
 static inline double scene_mb(double mb, enum knob_id id) { return mb * 1048576.0 / knob_unit_bytes(knob_at(id)); }
@@ -110,6 +112,9 @@ extern const struct proposer proposers[PROPOSERS];
 bool proposer_ask(const struct proposer *r, const char *kind, struct scene *s, struct proposal *p);
 /* Is there anything to plan for at all? */
 MUST_CHECK enum err proposers_may(const struct planner_view *view, struct fault *fault);
+/* One question to a planner: the scene with what other databases have told, as long as ask() looks at it. */
+typedef enum err proposers_ask(struct scene *s, struct proposal *out, struct fault *fault);
+MUST_CHECK enum err proposers_answer(const struct planner_told *told, int n, uint64_t seed, const struct planner_view *view, proposers_ask *ask, struct proposal *out, struct fault *fault);
 /* ERR_MISSING, in words. */
 enum err proposers_exhausted(const struct scene *s, struct fault *fault);
 /* Whoever is told that there is nothing more is told, too, what was held back for what others have told, and how to have it tried all the same. */

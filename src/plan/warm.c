@@ -44,9 +44,6 @@ static bool other_way(const struct scene *s, const struct proposed_change *c)
     return (c->to - c->from) * (c->to - now) < 0;
 }
 
-/* After restarts in vain what needs none may still be had. */
-static bool may_be_had(const struct scene *s, enum knob_id id) { return scene_may_restart(s) || !knob_needs_restart(knob_at(id), s->view->facts); }
-
 /* What trials here have proven under this load, log ratio. */
 static double proven_here(const struct scene *s)
 {
@@ -60,14 +57,12 @@ static double proven_here(const struct scene *s)
 static bool borrow(const struct transfer *t, const struct scene *s, const struct transfer_donor *d, double base, struct warm *w)
 {
     for (int i = 0; i < d->changes; i++)
-        if (may_be_had(s, d->change[i].knob) && !other_way(s, &d->change[i]))
+        if (scene_may_change(s, d->change[i].knob) && !other_way(s, &d->change[i]))
             scene_wish_within_reach(s, &w->proposal, d->change[i].knob, d->change[i].to);
-    struct knob_state after = s->now;
     w->donor = d;
     if (!scene_finish(s, &w->proposal))
         return false;
-    for (int i = 0; i < w->proposal.changes; i++)
-        after.value[w->proposal.change[i].knob] = w->proposal.change[i].to;
+    struct knob_state after = scene_after(s, &w->proposal);
     transfer_guess(t, &after, &w->guess);
     w->gain = w->guess.gain - base;
     if (s->taught) {
@@ -193,7 +188,7 @@ static bool put_together(const struct scene *s, struct warm *w)
     struct wish wish[KNOB_COUNT];
     int         n = 0;
     for (int id = 1; id < KNOB_COUNT && s->taught; id++)
-        if (!isnan(s->now.value[id]) && may_be_had(s, (enum knob_id)id) && lessons_best(s->taught, (enum knob_id)id, s->now.value[id], DOUBT, WORTH_A_WISH, &wish[n].best))
+        if (!isnan(s->now.value[id]) && scene_may_change(s, (enum knob_id)id) && lessons_best(s->taught, (enum knob_id)id, s->now.value[id], DOUBT, WORTH_A_WISH, &wish[n].best))
             wish[n++].knob = (enum knob_id)id;
     qsort(wish, (size_t)n, sizeof *wish, by_worth);
     if (!finish_wishes(s, wish, n, &w->proposal))
@@ -210,7 +205,7 @@ static void put_in(struct warm *better, int n, const struct warm *w)
     better[at] = *w;
 }
 
-/* All that may be borrowed, the most promising first. */
+/* All that may be borrowed, the most promising first; all of it is a gain by the lessons, so none of it is warned of, and who asks needs no more than the first. */
 static int rank(const struct scene *s, const struct proposal *blank, struct warm better[TRANSFER_DATABASES_MAX + 1])
 {
     struct transfer_guess now;

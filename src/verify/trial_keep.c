@@ -254,7 +254,6 @@ enum err trial_load(const json_t *saved, struct trial **out, struct fault *fault
         return e;
     }
     t->conf.seed = strtoull(seed, NULL, 10);
-    lull_clear(&t->watch.recent);
     trial_refer(t);
     /* The running window is gone: wash out again, or warm up again when there was none yet. */
     t->toggled_since_window = true;

@@ -66,6 +66,16 @@ static struct verdict run(enum verify_class method, const struct world_conf *wc)
     return told(wc, &tc, method == VERIFY_RESTART || method == VERIFY_SLOW ? HISTORY : 15, &a);
 }
 
+static void do_as_wished(struct trial *t, enum trial_wish wish)
+{
+    if (wish == TRIAL_GO_CANDIDATE || wish == TRIAL_GO_INCUMBENT) {
+        world_change(&world, wish == TRIAL_GO_CANDIDATE, false);
+        trial_toggled(t, wish == TRIAL_GO_CANDIDATE ? ARM_CANDIDATE : ARM_INCUMBENT, world.mono_us);
+    } else if (wish == TRIAL_CHECKPOINT) {
+        trial_checkpointed(t, world.mono_us);
+    }
+}
+
 static enum trial_wish feed(struct trial *t, int n)
 {
     enum trial_wish wish = TRIAL_OBSERVE;
@@ -73,12 +83,7 @@ static enum trial_wish feed(struct trial *t, int n)
     for (int i = 0; i < n && wish != TRIAL_FINISHED; i++) {
         world_second(&world, &s);
         wish = trial_feed(t, &s);
-        if (wish == TRIAL_GO_CANDIDATE || wish == TRIAL_GO_INCUMBENT) {
-            world_change(&world, wish == TRIAL_GO_CANDIDATE, false);
-            trial_toggled(t, wish == TRIAL_GO_CANDIDATE ? ARM_CANDIDATE : ARM_INCUMBENT, world.mono_us);
-        } else if (wish == TRIAL_CHECKPOINT) {
-            trial_checkpointed(t, world.mono_us);
-        }
+        do_as_wished(t, wish);
     }
     return wish;
 }
@@ -696,12 +701,7 @@ static struct verdict when_the_load_turns_for(struct trial_conf c, struct world_
         s.v[METRIC_TPS] *= turned ? turn.faster : 1;
         ask(&s, turned ? 1 : 30, turned ? 0 : 12);
         wish = trial_feed(t, &s);
-        if (wish == TRIAL_GO_CANDIDATE || wish == TRIAL_GO_INCUMBENT) {
-            world_change(&world, wish == TRIAL_GO_CANDIDATE, false);
-            trial_toggled(t, wish == TRIAL_GO_CANDIDATE ? ARM_CANDIDATE : ARM_INCUMBENT, world.mono_us);
-        } else if (wish == TRIAL_CHECKPOINT) {
-            trial_checkpointed(t, world.mono_us);
-        }
+        do_as_wished(t, wish);
     } while (wish != TRIAL_FINISHED && ++second < 10 * 86400);
     assert_int_equal(wish, TRIAL_FINISHED);
     trial_verdict(t, &v);
