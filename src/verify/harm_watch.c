@@ -52,7 +52,11 @@ void harm_watch_refer(struct harm_watch *w, const double *levels, const double *
     w->ref_sd = sd > ref_sd_min ? sd : ref_sd_min;
 }
 
-void harm_watch_begin_arm(struct harm_watch *w) { lull_clear(&w->recent); }
+void harm_watch_begin_arm(struct harm_watch *w)
+{
+    lull_clear(&w->recent);
+    w->all_weight = w->all_sum = 0;
+}
 
 void harm_watch_begin_window(struct harm_watch *w) { w->n = w->weight = w->sum = w->squares = w->lagged = w->last = 0; }
 
@@ -65,6 +69,8 @@ void harm_watch_add(struct harm_watch *w, const struct sample *s)
     if (w->kind == HARM_WATCH_NOTHING || isnan(x) || !(weight > 0))
         return;
     lull_add(&w->recent, x, weight);
+    w->all_weight += weight;
+    w->all_sum += weight * x;
     w->n += 1;
     w->weight += weight;
     w->sum += weight * x;
@@ -81,6 +87,8 @@ static double effect_of(const struct harm_watch *w, double mean)
 }
 
 double harm_watch_effect(const struct harm_watch *w) { return w->n > 0 && !isnan(w->ref) ? effect_of(w, w->sum / w->weight) : (double)NAN; }
+
+double harm_watch_all(const struct harm_watch *w) { return w->all_weight > 0 && !isnan(w->ref) ? effect_of(w, w->all_sum / w->all_weight) : (double)NAN; }
 
 double harm_watch_recent(const struct harm_watch *w, int k)
 {

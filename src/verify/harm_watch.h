@@ -24,6 +24,7 @@ struct harm_watch {
     double n, weight, sum, squares, lagged, last;   /* the running window's seconds */
     double ref_lull;                            /* log level of the ten seconds that are the worst in one of its windows in ten; NAN: unknown */
     struct lull recent;                         /* seconds since the candidate came into force */
+    double all_weight, all_sum;                 /* all of them */
 };
 
 extern const double harm_watch_tenth;             /* log(0.9): the tenth */
@@ -44,6 +45,8 @@ void harm_watch_add(struct harm_watch *w, const struct sample *s);    /* one sec
 /* Log ratio to the incumbent over the running window, over the last k seconds; NAN: unknown. */
 double harm_watch_effect(const struct harm_watch *w);
 double harm_watch_recent(const struct harm_watch *w, int k);
+/* The same over all seconds since the candidate came into force: above 0 it has done more than the incumbent would have. */
+double harm_watch_all(const struct harm_watch *w);
 
 /* More than a tenth worse beyond doubt (three standard errors), in the running window. */
 bool harm_watch_fires(const struct harm_watch *w);

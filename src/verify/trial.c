@@ -1,6 +1,7 @@
 /* verify/trial.c - the proof as a state machine: one sample in, one wish out. */
 #include "verify/trial.h"
 
+#include "math/stats/describe.h"
 #include "model/workload.h"
 #include "verify/before_after.h"
 #include "verify/trial_state.h"
@@ -16,6 +17,7 @@ static const int64_t unanswered_us = INT64_C(15) * 60 * 1000000;   /* a wish nob
 static const int64_t warmup_extra_us = INT64_C(120) * 1000000;
 static const int64_t warm_batch_us = 5000000;
 static const double  warm_rise_max = 0.05;       /* log ratio over the stretch looked at: a level */
+static const double  warm_fall_sds = 2;          /* of the incumbent's windows: a fall */
 
 enum { WARM_POINTS = 6, REPEATS_MIN = 4 };
 
@@ -388,6 +390,25 @@ static void close_window(struct trial *t)
 
 /* ---- sample by sample ---- */
 
+/*
+ * A server that was just started has nothing to write yet, and may run far ahead until what it made dirty has to go to the disk: neither that
+ * nor the lull in which it pays for it is its level.  So who has done more than the incumbent, on the whole, is given the time
+ * to come down from it; who has not, is judged.  Cycle against cycle where windows hold a checkpoint each, for within one the level always falls.
+ */
+static bool comes_down(const struct trial *t)
+{
+    bool cycles = checkpoint_in_each_window(t);
+    int  batches = cycles ? (int)((t->conf.window_us + warm_batch_us - 1) / warm_batch_us) : WARM_POINTS / 2;
+    batches = batches > WARM_BATCHES_MAX / 2 ? WARM_BATCHES_MAX / 2 : batches;
+    if (!(harm_watch_all(&t->watch) > 0))
+        return false;
+    if (t->warms < 2 * batches)
+        return cycles;
+    const double *latest = t->warm + t->warms - batches;
+    double        was = fmax(math_mean(latest - batches, batches), t->watch.ref);      /* at the bottom of the lull it falls no further */
+    return was - math_mean(latest, batches) > warm_fall_sds * t->watch.ref_sd;
+}
+
 /* Five-second means of the level; true when the warm-up is over. */
 static bool warmed_up(struct trial *t, const struct sample *s)
 {
@@ -410,7 +431,7 @@ static bool warmed_up(struct trial *t, const struct sample *s)
     if (waited < t->conf.warmup_us)
         return false;
     int points = t->warms < WARM_POINTS ? t->warms : WARM_POINTS;
-    return waited >= t->conf.warmup_max_us || before_after_settled(t->warm + t->warms - points, points, warm_rise_max);
+    return waited >= t->conf.warmup_max_us || (before_after_settled(t->warm + t->warms - points, points, warm_rise_max) && !comes_down(t));
 }
 
 /*

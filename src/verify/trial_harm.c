@@ -16,6 +16,7 @@ static const double  errors_floor = 0.001;       /* one in a thousand is never a
 static const double  errors_unknown = 0.05;      /* assumed bound when the incumbent's errors are not known */
 static const double  errors_log_e = 9.21;        /* log(10 000): beyond doubt */
 static const double  stall_tps_min = 5, stall_s = 10;
+static const double  patience_s = 20;            /* with harm, where taking it back is a restart and the candidate is ahead on the whole */
 static const double  spread_unknown = 0.15;      /* of neighbouring windows, while too few have been seen */
 static const double  clear_spreads = 2.5;        /* a drop of so many spreads is no chance */
 static const double  checkpoint_excuse = -0.1625189294977749;   /* log(0.85): what a checkpoint of its own may cost the first window */
@@ -270,6 +271,16 @@ static bool tail_explodes(struct trial *t, const struct sample *s)
     return n >= TAIL_COUNT_MIN && tail_is_bad(t, latency_quantile_ms(then, now, 0.99), seconds, tail_early);
 }
 
+/*
+ * Taking back what a restart brought is another restart, with its pause and its cold cache: for a lull of one that has done more on the
+ * whole than the incumbent would have, that is not worth it before the lull has lasted.
+ */
+static bool lasts(struct trial *t, bool harm, double seconds)
+{
+    t->harm_s = harm ? t->harm_s + seconds : 0;
+    return harm && (t->conf.method != VERIFY_RESTART || !(harm_watch_all(&t->watch) > 0) || t->harm_s >= patience_s);
+}
+
 /* Ends the trial when the candidate does obvious harm. */
 void trial_watch_second(struct trial *t, const struct sample *s, double seconds)
 {
@@ -285,6 +296,7 @@ void trial_watch_second(struct trial *t, const struct sample *s, double seconds)
     bool warming = t->phase == PHASE_WARMUP, looking = !warming && !t->pausing && t->phase != PHASE_SLATE;
     /* A checkpoint burdens the part of a window it runs in: with one, only most of the window is worth a judgement. */
     bool enough = !t->checkpoint_seen || s->mono_us - t->run.from_us >= t->conf.window_us / 2;
+    bool collapse = harm_watch_collapse(&t->watch);
     if (down)
         trial_finish(t, OUTCOME_WORSE, "The server stopped answering with the new configuration in force.");
     else if (twice)
@@ -297,9 +309,11 @@ void trial_watch_second(struct trial *t, const struct sample *s, double seconds)
     /* A few transactions stuck behind a CHECKPOINT are the p99 of half a window and not of a whole one: that is judged at its end. */
     else if (looking && !t->checkpoint_seen && tail_explodes(t, s))
         return;
-    else if (looking && enough && harm_watch_collapse(&t->watch))
+    else if (!lasts(t, looking && enough && (collapse || (t->phase == PHASE_WINDOW && harm_watch_fires(&t->watch))), seconds))
+        return;
+    else if (collapse)
         trial_finish(t, OUTCOME_WORSE, "The load collapsed to %.0f %% of its usual level with the new configuration.", 100 * exp(harm_watch_recent(&t->watch, LULL_SECONDS)));
-    else if (looking && enough && t->phase == PHASE_WINDOW && harm_watch_fires(&t->watch))
+    else
         trial_finish(t, OUTCOME_WORSE, "After %.0f s of a window with the new configuration it was clearly more than 10 %% worse (by %.0f %%).",
                (double)(s->mono_us - t->run.from_us) / 1e6, 100 * (1 - exp(harm_watch_effect(&t->watch))));
 }

@@ -56,7 +56,7 @@ struct trial {
     int64_t  postmaster_start_us;
     double   fails_b, tries_b, fail_rate_a;   /* second by second; the incumbent's share of errors, NAN unknown */
     double   degraded_s;
-    double   stalled_s;
+    double   stalled_s, harm_s;               /* without a commit; of clear harm: up to now */
     int64_t  warm_from_us;                    /* the running batch of the warm-up */
     int64_t  warm_checkpoint_us;              /* when the warm-up's latest CHECKPOINT was asked for; 0: none */
     double   warm_sum, warm_n, warm[WARM_BATCHES_MAX];

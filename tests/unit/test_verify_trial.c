@@ -219,7 +219,7 @@ static void a_collapse_is_seen_during_the_wash_out(void **state)
     assert_true(v.degraded_s < 30);
 }
 
-/* Ten seconds of a third, amid a gain: no database that never falls so low does that, and one that does so by itself does it now. */
+/* Half a minute of a third, amid a gain: no database that never falls so low does that, and one that does so by itself does it now. Ten seconds are worth no second restart. */
 static void a_lull_that_the_database_has_by_itself_ends_no_trial(void **state)
 {
     (void)state;
@@ -244,9 +244,10 @@ static void a_lull_that_the_database_has_by_itself_ends_no_trial(void **state)
         trial_begin(back, world.mono_us);
         assert_int_equal(feed(back, 70), TRIAL_OBSERVE);
         world.conf.effect = log(0.33);
-        enum trial_wish wish = feed(back, 11);
+        enum trial_wish soon = feed(back, 11), wish = feed(back, 20);
         world.conf.effect = log(1.5);
         trial_verdict(back, &v);
+        assert_int_equal(soon, TRIAL_OBSERVE);
         assert_int_equal(wish == TRIAL_FINISHED, !usual);
         assert_int_equal(strstr(v.why, "collapsed") != NULL, !usual);
         trial_free(back);
@@ -450,6 +451,59 @@ static void a_slow_warm_up_is_waited_for(void **state)
         trial_feed(t, &s);
     } while (t->phase == PHASE_WARMUP);
     assert_in_range(world.mono_us - begun, 60000000, 160000000);
+    trial_free(t);
+}
+
+/* Seconds until the warm-up is over; seconds [lull, lull_ends) of it are a tenth of what the candidate is worth. */
+static int warm_up_s(struct trial *t, int lull, int lull_ends, double effect)
+{
+    struct sample s;
+    int           passed = 0;
+    world_change(&world, true, true);
+    trial_begin(t, world.mono_us);
+    for (; t->phase == PHASE_WARMUP && passed < 1000; passed++) {
+        world.conf.effect = passed >= lull && passed < lull_ends ? log(0.1) : effect;
+        world_second(&world, &s);
+        do_as_wished(t, trial_feed(t, &s));
+    }
+    world.conf.effect = effect;
+    return passed;
+}
+
+static void a_burst_after_a_restart_is_waited_out_and_the_lull_that_pays_for_it_as_well(void **state)
+{
+    (void)state;
+    struct trial_conf c = conf_of(VERIFY_RESTART);
+    struct world_conf w = calm(log(1.4));
+    struct verdict    v;
+    w.warm_depth = -1.5;
+    w.warm_s = 30;
+    struct trial *t = prepared(&w, &c, HISTORY);
+    assert_in_range(warm_up_s(t, 0, 0, w.effect), 60, 160);
+    trial_free(t);
+    w.warm_depth = -2.5;
+    t = prepared(&w, &c, HISTORY);
+    assert_in_range(warm_up_s(t, 40, 90, w.effect), 91, 161);
+    assert_int_equal(feed(t, 1000), TRIAL_FINISHED);
+    trial_verdict(t, &v);
+    assert_int_equal(v.outcome, OUTCOME_BETTER);
+    trial_free(t);
+}
+
+static void who_bursts_and_then_is_worse_is_given_no_longer_than_it_was_ahead(void **state)
+{
+    (void)state;
+    struct trial_conf c = conf_of(VERIFY_RESTART);
+    struct world_conf w = calm(log(0.4));
+    struct verdict    v;
+    w.warm_depth = -1.6;
+    w.warm_s = 15;
+    struct trial *t = prepared(&w, &c, HISTORY);
+    assert_in_range(warm_up_s(t, 0, 0, w.effect), 40, 80);
+    assert_int_equal(feed(t, 60), TRIAL_FINISHED);
+    trial_verdict(t, &v);
+    assert_int_equal(v.outcome, OUTCOME_WORSE);
+    assert_int_equal(v.windows_b, 0);
     trial_free(t);
 }
 
@@ -965,6 +1019,8 @@ int main(void)
         cmocka_unit_test(a_warm_up_has_checkpoints_at_the_pace_of_the_windows),
         cmocka_unit_test(a_comparison_of_before_and_after_is_looked_at_twice_at_most),
         cmocka_unit_test(a_slow_warm_up_is_waited_for),
+        cmocka_unit_test(a_burst_after_a_restart_is_waited_out_and_the_lull_that_pays_for_it_as_well),
+        cmocka_unit_test(who_bursts_and_then_is_worse_is_given_no_longer_than_it_was_ahead),
         cmocka_unit_test(what_happens_in_the_wash_out_counts_for_nobody),
         cmocka_unit_test(the_order_of_the_arms_is_drawn_and_every_block_has_both),
         cmocka_unit_test(a_load_that_turns_into_a_faster_one_after_a_restart_is_no_gain),
