@@ -1,6 +1,8 @@
 /* plan/story.c */
 #include "plan/story.h"
 
+#include "plan/lesson.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -38,6 +40,9 @@ static double level_known(const struct scene *s, const struct story *story, int 
     return (double)NAN;
 }
 
+/* What broke a guard is no gain, however much faster it was on average; of what was not measured there is no result. */
+static double effect_of(const struct planner_told *t) { return isnan(t->effect) ? (double)NAN : lesson_reading(t->told, t->effect); }
+
 enum err story_of(const struct scene *s, struct story *story, struct fault *fault)
 {
     struct knob_state      state = s->now;
@@ -58,7 +63,7 @@ enum err story_of(const struct scene *s, struct story *story, struct fault *faul
             for (int c = 0; c < t->proposal.changes; c++)
                 state.value[t->proposal.change[c].knob] = t->proposal.change[c].from;
         }
-        story->trial[i] = (struct story_trial){ .told = t, .before = state, .tried = state, .level = level, .y = level + t->effect };
+        story->trial[i] = (struct story_trial){ .told = t, .before = state, .tried = state, .level = level, .y = level + effect_of(t) };
         for (int c = 0; c < t->proposal.changes; c++)
             story->trial[i].tried.value[t->proposal.change[c].knob] = t->proposal.change[c].to;
     }

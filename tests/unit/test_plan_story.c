@@ -140,6 +140,21 @@ static void levels_follow_what_was_kept_back_to_the_beginning(void **state)
     story_done(&story);
 }
 
+static void what_broke_a_guard_is_no_gain_however_much_faster_it_was(void **state)
+{
+    (void)state;
+    struct planner_told told[3] = { told_of_one(LOAD_OLTP, KNOB_WORK_MEM, 4096, 8192, TOLD_WORSE, 0.4),
+                                    told_of_one(LOAD_OLTP, KNOB_WORK_MEM, 4096, 16384, TOLD_WORSE, (double)NAN),
+                                    told_of_one(LOAD_OLTP, KNOB_WORK_MEM, 4096, 2048, TOLD_UNDECIDED, 0.2) };
+    struct story story;
+    struct scene s = scene_under(LOAD_OLTP, told, 3);
+    assert_ok(story_of(&s, &story, &fault), &fault);
+    assert_true(story.trial[0].y < 0 && story.trial[0].y > -0.2);
+    assert_true(isnan(story.trial[1].y));                   /* it failed: models count that by itself */
+    assert_near(story.trial[2].y, 0.2, 1e-12);
+    story_done(&story);
+}
+
 /* Two loads that want the opposite, and back: what is in force again has the level it had. */
 static void levels_under_another_load_do_not_chain_and_come_back_with_it(void **state)
 {
@@ -271,6 +286,7 @@ int main(void)
         TEST(what_was_worse_under_another_load_may_be_tried_under_this_one),
         TEST(other_plans_after_a_success_are_no_other_load),
         TEST(levels_follow_what_was_kept_back_to_the_beginning),
+        TEST(what_broke_a_guard_is_no_gain_however_much_faster_it_was),
         TEST(levels_under_another_load_do_not_chain_and_come_back_with_it),
         TEST(models_know_under_which_load_something_was_good),
         TEST(while_the_load_stays_the_same_models_see_nothing_but_parameters),
