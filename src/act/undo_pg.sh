@@ -30,6 +30,20 @@ judge() {
     return 1
 }
 
+# reload: loaded=1 when a new session shows that the server has read its files since; it is given ten seconds for it.
+reload() {
+    loaded=0
+    before=$(ask 'SELECT pg_conf_load_time()')
+    ask 'SELECT pg_reload_conf()' >/dev/null || { say 'could not reload'; bad=1; return; }
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        after=$(ask 'SELECT pg_conf_load_time()')
+        [ -n "$after" ] && [ "$after" != "$before" ] && { loaded=1; return; }
+        sleep 0.5
+    done
+    say 'the server was told to reload, but has not read its files for ten seconds; look into its log'
+    bad=1
+}
+
 by_sql() {
     while [ $# -ge 6 ]; do
         is=$(ask "SELECT 'yes' FROM pg_file_settings WHERE lower(name) = '$1' AND sourcefile LIKE '%/postgresql.auto.conf' LIMIT 1")
@@ -39,13 +53,12 @@ by_sql() {
         fi
         shift 6
     done
-    ask 'SELECT pg_reload_conf()' >/dev/null || { say 'could not reload'; bad=1; }
-    sleep 1
+    reload
     problems=$(ask "SELECT sourcefile || ' line ' || sourceline || ': ' || error FROM pg_file_settings WHERE error IS NOT NULL AND lower(coalesce(name, '')) NOT IN (SELECT lower(name) FROM pg_settings WHERE pending_restart)")
     [ -n "$problems" ] && { say "the configuration files have errors: $problems"; bad=1; }
     if [ -n "$(ask 'SELECT name FROM pg_settings WHERE pending_restart LIMIT 1')" ]; then
         say "put back, but only a restart brings it into force. To restart: $start_hint"
-    else
+    elif [ "$loaded" = 1 ]; then
         say 'put back and reloaded'
     fi
 }
