@@ -280,12 +280,13 @@ SELECT homeostat_detail_policies('metric_1m', 'resource_id, metric', 'bucket, la
     homeostat_detail_policies('log_pattern_5m', '', '', make_interval(secs => $3::float8), NULL);
 
 -- name: detail_care_ahead
-SELECT homeostat_detail_range('metric_1m', 7, now() + d), homeostat_detail_range('service_call_5m', 30, now() + d), homeostat_detail_range('log_pattern_5m', 30, now() + d)
+-- As above: who waits for the rest, or for a table that a range is dropped from, makes all readers wait.
+SELECT set_config('lock_timeout', '500ms', true), homeostat_detail_range('metric_1m', 7, now() + d), homeostat_detail_range('service_call_5m', 30, now() + d), homeostat_detail_range('log_pattern_5m', 30, now() + d)
 FROM unnest(ARRAY[interval '0', interval '2 days']) AS d;
 
 -- name: detail_care_drop
 -- The last parameter of each is the time by our clock: what goes is old by both, so one that is far ahead takes nothing with it.
-SELECT homeostat_detail_drop('metric_1m', 7, least(now(), to_timestamp($4::float8)) - make_interval(secs => $1::float8)), homeostat_detail_drop('service_call_5m', 30, least(now(), to_timestamp($4::float8)) - make_interval(secs => $2::float8)),
+SELECT set_config('lock_timeout', '500ms', true), homeostat_detail_drop('metric_1m', 7, least(now(), to_timestamp($4::float8)) - make_interval(secs => $1::float8)), homeostat_detail_drop('service_call_5m', 30, least(now(), to_timestamp($4::float8)) - make_interval(secs => $2::float8)),
     homeostat_detail_drop('log_pattern_5m', 30, least(now(), to_timestamp($4::float8)) - make_interval(secs => $3::float8));
 
 -- name: detail_care_locators

@@ -34,8 +34,8 @@ BEGIN
 END $f$;
 
 -- name: detail_0001_ranges
-CREATE OR REPLACE FUNCTION homeostat_detail_ranges(parent text, stage text, days int, keep interval) RETURNS void LANGUAGE plpgsql AS $f$
--- For all rows of a stage; what is too old to be kept, or of days to come, stays with the rest.
+CREATE OR REPLACE FUNCTION homeostat_detail_ranges(parent text, stage text, days int, keep interval) RETURNS void LANGUAGE plpgsql SET lock_timeout = '500ms' AS $f$
+-- For all rows of a stage; what is too old to be kept, or of days to come, stays with the rest. So does all while somebody reads the rest for long: the range is made when they are done.
 DECLARE
     at timestamptz;
 BEGIN
@@ -44,6 +44,8 @@ BEGIN
             PERFORM homeostat_detail_range(parent, days, at);
         END IF;
     END LOOP;
+EXCEPTION WHEN lock_not_available THEN
+    RAISE WARNING 'a partition of % cannot be made now, so its rows stay with the rest: %', parent, SQLERRM;
 END $f$;
 
 -- name: detail_0001_drop

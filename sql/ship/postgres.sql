@@ -35,11 +35,12 @@ INSERT INTO homeostat_migrations (version) VALUES ($1::int) ON CONFLICT DO NOTHI
 SELECT homeostat_policies($1, make_interval(secs => nullif($2::float8, 0)), make_interval(secs => nullif($3::float8, 0)));
 
 -- name: postgres_make_day
-SELECT homeostat_make_day($1, $2::date);
+-- As above: who waits for the rest, or for a table that a day is dropped from, makes all readers wait.
+SELECT set_config('lock_timeout', '500ms', true), homeostat_make_day($1, $2::date);
 
 -- name: postgres_drop_before
 -- $2: what our clock says is too old, $3: seconds that are kept. The server's clock has a say, so that one of ours which runs far ahead drops nothing.
-SELECT homeostat_drop_before($1, least(to_timestamp($2::float8), now() - make_interval(secs => $3::float8)));
+SELECT set_config('lock_timeout', '500ms', true), homeostat_drop_before($1, least(to_timestamp($2::float8), now() - make_interval(secs => $3::float8)));
 
 -- name: postgres_stage_metrics
 CREATE TEMPORARY TABLE homeostat_stage_metrics ON COMMIT DELETE ROWS AS SELECT time, record_id, event_index, resource_id, tenant, app, host, name, value, kind, unit, trace_id, level, detail, labels

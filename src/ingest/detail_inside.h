@@ -14,6 +14,7 @@ struct detail_pg {
     const struct sink_conf *conf;
     struct pg_link         *link;            /* NULL: not connected */
     atomic_bool             cancelled;
+    struct pg_warned        warned;
     bool                    migrates;        /* what is done to tables of others may take longer than timeout */
     bool                    mapped;          /* in this session: tenants and things are known by the ids that digest.db has for them now */
     char                    origin[256], origin_id[16];

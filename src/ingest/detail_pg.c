@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SESSION_LOCK_MS = 10000, MIGRATE_MS = 600000, VERSION = 2, DAY_S = 86400, ROW_MAX = 16 * 1024 * 1024 };
+enum { SESSION_LOCK_MS = 10000, MIGRATE_MS = 600000, VERSION = 3, DAY_S = 86400, ROW_MAX = 16 * 1024 * 1024 };
 #define CONNECT_MOST_US (5 * US_PER_S)            /* connecting cannot be cut short */
 
 /* ---- statements ---- */
@@ -154,7 +154,7 @@ enum err detail_connect(struct detail_pg *p, struct fault *fault)
     int64_t             most_us = p->conf->timeout_us < CONNECT_MOST_US ? p->conf->timeout_us : CONNECT_MOST_US;
     struct pg_link_conf c = { .dsn = p->conf->dsn, .passfile = *p->conf->password.path ? p->conf->password.path : NULL, .application_name = "homeostat detail",
         .connect_timeout_ms = (int)(most_us / US_PER_MS), .statement_timeout_ms = (int)(p->conf->timeout_us / US_PER_MS), .lock_timeout_ms = SESSION_LOCK_MS, .keepalives = true,
-        .give_up = give_up, .give_up_ctx = p };
+        .give_up = give_up, .give_up_ctx = p, .warned = &p->warned };
     enum err e = pg_link_open(&c, deadline_of(p), &p->link, fault);
     if (e != OK)
         return e;
@@ -217,6 +217,7 @@ enum err detail_pg_new(const struct sink_conf *conf, struct detail_pg **out, str
     if (!p)
         return fail(fault, ERR_LIMIT, "no memory for sink %s", conf->name);
     p->conf = conf;
+    p->warned.who = conf->name;
     if (*conf->origin)
         (void)text_copy(p->origin, sizeof p->origin, conf->origin);
     else if (gethostname(p->origin, sizeof p->origin - 1) != 0 || !*p->origin)

@@ -40,6 +40,9 @@
 
 enum { PG_VERSION_LEAST = 140000, PG_PARAMS_MAX = 64, PG_QUERY_PARAMS_MAX = 16 };
 
+/* Warnings of the server, each logged that is not the one before; across sessions, therefore the caller's. */
+struct pg_warned { const char *who; char last[160]; };
+
 /* Borrowed texts; NULL or 0 means: leave it to libpq and the server. */
 struct pg_link_conf {
     const char *dsn;                 /* "host=... dbname=..." or a postgresql:// URI; a password in it is refused */
@@ -51,6 +54,7 @@ struct pg_link_conf {
     bool        keepalives;          /* notice within about 25 s that the other side has gone */
     bool      (*give_up)(void *ctx); /* NULL, or as pg_link_watch() has it: from the first moment of connecting on */
     void       *give_up_ctx;
+    struct pg_warned *warned;        /* must outlive the link; NULL: warnings are not told (libpq would print them) */
 };
 
 /* ---- conninfo ---- */

@@ -7,6 +7,8 @@
 #include "link/pg.h"
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -81,6 +83,17 @@ static enum err connect_within(const struct pg_link *l, int64_t deadline_us, str
     return pg_fault_connect(c, fault);
 }
 
+/* Whatever is below a warning is not told either. */
+static void on_notice(void *ctx, const PGresult *r)
+{
+    struct pg_warned *w = ctx;
+    const char       *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED), *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+    if (!w || !severity || !text || strcmp(severity, "WARNING") != 0 || strncmp(w->last, text, sizeof w->last - 1) == 0)
+        return;
+    (void)text_copy(w->last, sizeof w->last, text);
+    log_warn("PostgreSQL warns", F("who", w->who), F("warning", text));
+}
+
 enum err pg_link_open(const struct pg_link_conf *conf, int64_t deadline_us, struct pg_link **link, struct fault *fault)
 {
     *link = NULL;
@@ -101,6 +114,7 @@ enum err pg_link_open(const struct pg_link_conf *conf, int64_t deadline_us, stru
         PQfinish(c);
         return fail(fault, ERR_LIMIT, "no memory for a connection");
     }
+    (void)PQsetNoticeReceiver(c, on_notice, conf->warned);
     *l = (struct pg_link){ .conn = c, .give_up = conf->give_up, .give_up_ctx = conf->give_up_ctx };
     e = connect_within(l, deadline_us, fault);
     if (e == OK && PQsetnonblocking(c, 1) != 0)

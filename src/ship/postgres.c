@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "link/pg.h"
 #include "ship/conf.h"
 #include "ship/postgres_layout.h"
@@ -46,7 +47,8 @@ struct postgres {
     bool                    care_failed;
     bool                    of_table;            /* the transaction that failed last did so by a table as a whole: pg_link_of_table() */
     bool                    doubt;               /* the tables are not as they were when they were looked at */
-    char                    noticed[160];        /* the last warning of the server, or what is in the way of the tables, that was told */
+    struct pg_warned        warned;              /* also of what is in the way of the tables */
+    int64_t                 days_at_us;          /* mono: not before are days made again for a batch, as somebody reads the rest */
 };
 
 static int64_t deadline_of(const struct postgres *p) { return clock_mono_us(&clock_real) + p->conf->timeout_us; }
@@ -165,24 +167,13 @@ static enum err set_policies(struct postgres *p, int64_t deadline_us, struct fau
     return e;
 }
 
-/* Warnings of the server are told once; libpq would print them, and everything below them, each time. */
-static void on_notice(void *ctx, const PGresult *r)
-{
-    struct postgres *p = ctx;
-    const char      *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED), *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-    if (!severity || !text || strcmp(severity, "WARNING") != 0 || strncmp(p->noticed, text, sizeof p->noticed - 1) == 0)
-        return;
-    (void)snprintf(p->noticed, sizeof p->noticed, "%s", text);
-    log_warn("PostgreSQL warns a sink", F("sink", p->conf->name), F("warning", text));
-}
-
 /* What is in the way of the tables, and what to do about it: in the log once, for what is said of a batch has no room for both. */
 static enum err migrate_telling(struct postgres *p, int64_t deadline_us, struct fault *fault)
 {
     enum err e = migrate(p, deadline_us, fault);
-    if (e == OK || !*fault->hint || strncmp(p->noticed, fault->text, sizeof p->noticed - 1) == 0)
+    if (e == OK || !*fault->hint || strncmp(p->warned.last, fault->text, sizeof p->warned.last - 1) == 0)
         return e;
-    (void)snprintf(p->noticed, sizeof p->noticed, "%.159s", fault->text);
+    (void)text_copy(p->warned.last, sizeof p->warned.last, fault->text);
     log_fault(LOG_WARN, "the tables of a sink cannot be made", fault);
     return e;
 }
@@ -194,11 +185,10 @@ static enum err connect_to(struct postgres *p, int64_t deadline_us, struct fault
     hang_up(p);
     struct pg_link_conf c = { .dsn = p->conf->dsn, .passfile = *p->conf->password.path ? p->conf->password.path : NULL, .application_name = "homeostat ship",
         .connect_timeout_ms = (int)(p->conf->timeout_us / 1000), .statement_timeout_ms = (int)(p->conf->timeout_us / 1000), .lock_timeout_ms = SESSION_LOCK_MS, .keepalives = true,
-        .give_up = give_up, .give_up_ctx = p };
+        .give_up = give_up, .give_up_ctx = p, .warned = &p->warned };
     enum err e = pg_link_open(&c, deadline_us, &p->link, fault);
     if (e != OK)
         return e;
-    (void)PQsetNoticeReceiver(pg_link_conn(p->link), on_notice, p);
     e = enter_schema(p, deadline_us, fault);
     if (e == OK)
         e = migrate_telling(p, deadline_us, fault);
@@ -245,15 +235,27 @@ static bool deserves(const struct postgres *p, const struct event *e)
     return day >= now - back && day <= now + DAYS_AHEAD;
 }
 
+/* Somebody reads the rest, or the table, for long: the rows go to the rest, and from there into their day when it is made. */
+static enum err put_off(struct postgres *p, const struct fault *fault)
+{
+    log_fault(LOG_WARN, "a partition cannot be made now, so its rows go to the rest; it is tried again in a minute", fault);
+    p->days_at_us = clock_mono_us(&clock_real) + CARE_AGAIN_S * US_PER_S;
+    return OK;
+}
+
 static enum err make_days(struct postgres *p, const struct batch *b, int64_t deadline_us, struct fault *fault)
 {
     int made = 0;
+    if (clock_mono_us(&clock_real) < p->days_at_us)
+        return OK;
     for (size_t i = 0; i < b->count; i++) {
         const struct event *x = b->event[i];
         int64_t             day = pg_row_day(x);
         if ((i && b->event[i - 1]->type == x->type && pg_row_day(b->event[i - 1]) == day) || is_known(p, x->type, day) || !deserves(p, x) || made == DAYS_MADE_MAX)
             continue;
         enum err e = make_day(p, x->type, day, deadline_us, fault);
+        if (e == ERR_BUSY)
+            return put_off(p, fault);
         if (e != OK)
             return e;
         made++;
@@ -413,6 +415,7 @@ static enum err postgres_open(const struct sink_conf *conf, void **self, struct 
     if (!p)
         return fail(fault, ERR_LIMIT, "no memory for a sink");
     p->conf = conf;
+    p->warned.who = conf->name;
     pg_rows_init(&p->rows, ROWS_MAX);
     *self = p;
     return OK;

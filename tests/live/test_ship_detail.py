@@ -571,6 +571,30 @@ def test_while_somebody_reads_a_table_that_shall_be_changed_others_go_on_reading
     assert site.stop() == 0
 
 
+def test_while_somebody_reads_the_rest_rows_of_a_new_range_lie_there_and_move_when_the_reader_is_done(server, make_site):
+    site = make_site(alone(server, "read"))
+    folder = prepared(site, 3)
+    site.start()
+    site.until(lambda: copied(site), "everything was copied")
+    day = 86400 * 10**6
+    at = HOUR_AGO - 60 * day
+    child = "metric_1m_" + time.strftime("%Y%m%d", time.gmtime(at // day // 7 * 7 * 86400))
+    reader = server.connect()
+    try:
+        reader.autocommit = False
+        with reader.cursor() as c:
+            c.execute("LOCK TABLE read.metric_1m_rest IN ACCESS SHARE MODE")
+        tool(folder, "metric", at, 1.5)
+        site.until(lambda: server.psql("SELECT avg_val FROM ONLY read.metric_1m_rest WHERE metric = 'written.over'") == [(1.5,)], "it lies with the rest")
+        site.until(lambda: "a partition of metric_1m cannot be made now" in site.tail(500), "that is told")
+    finally:
+        reader.close()
+    tool(folder, "metric", at, 2.5)
+    site.until(lambda: server.psql("SELECT to_regclass(%s)", (f"read.{child}",)) != [(None,)] and server.psql(f"SELECT avg_val FROM read.{child} WHERE metric = 'written.over'") == [(2.5,)], "it moved")
+    assert server.psql("SELECT 1 FROM ONLY read.metric_1m_rest") == []
+    assert site.stop() == 0
+
+
 def test_the_table_of_another_role_is_refused_by_its_name(server, make_site):
     server.psql("CREATE SCHEMA owned; SET search_path = owned; " + data_model.TABLES + "CREATE ROLE guest LOGIN; GRANT ALL ON SCHEMA owned TO guest; GRANT ALL ON ALL TABLES IN SCHEMA owned TO guest")
     settings = alone(server, "owned")

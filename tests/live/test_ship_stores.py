@@ -198,6 +198,34 @@ def test_days_are_partitions_made_ahead_and_dropped_and_far_ones_lie_with_the_re
     assert site.stop() == 0
 
 
+def test_while_somebody_reads_the_rest_rows_of_a_new_day_lie_there_and_move_when_the_reader_is_done(server, make_site):
+    site = make_site({**postgres(server, "read"), "sensors": {"enabled": False}})
+    site.start()
+    post(site, "/v1/logs", logs(log("one")))
+    site.until(lambda: site.caught_up("pg"), "the first is there")
+    took_care(server, site, "read")
+    at = time.time_ns() - 5 * 86400 * 10**9
+    day = time.strftime("logs_events_%Y%m%d", time.gmtime(at // 10**9))
+    reader = server.connect()
+    try:
+        reader.autocommit = False
+        with reader.cursor() as c:
+            c.execute("LOCK TABLE read.logs_events_rest IN ACCESS SHARE MODE")
+        for text in ("two", "three"):
+            post(site, "/v1/logs", logs(log(text, at=at)))
+            site.until(lambda: site.caught_up("pg"), "what came is there")
+        assert server.psql("SELECT message FROM ONLY read.logs_events_rest ORDER BY 1") == [("three",), ("two",)]
+        assert site.sink("pg")["dead"] == 0 and "its rows go to the rest" in site.tail(500)
+    finally:
+        reader.close()
+    assert site.stop() == 0
+    site.start()
+    post(site, "/v1/logs", logs(log("four", at=at)))
+    site.until(lambda: site.caught_up("pg"), "what came last is there")
+    assert server.psql(f"SELECT message FROM read.{day} ORDER BY 1") == [("four",), ("three",), ("two",)]
+    assert site.stop() == 0
+
+
 def test_tables_that_were_dropped_are_waited_for_and_nothing_is_lost(server, make_site):
     site = make_site({**postgres(server, "gone"), "sensors": {"enabled": False}})
     site.start()
