@@ -212,6 +212,7 @@ static void put_importance(struct cli *c, const json_t *why)
     if (json_array_size(json_object_get(model, "importance")) == 0)
         return;
     heading(c, "Which parameters matter here");
+    line(c, model, "doubt", "  ", "\n");
     json_array_foreach(json_object_get(model, "importance"), i, k) {
         line(c, k, "knob", "  ", " ");
         fprintf(c->out, "%s\n", print_value(json_object_get(k, "weight"), PRINT_SHARE, share, sizeof share));

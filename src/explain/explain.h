@@ -73,7 +73,8 @@ struct explain_try {
     int64_t at_us;
     bool    kept, this_one, related;     /* related: it was about the same parameters */
     double  effect, lo, hi;              /* log ratios, + is better */
-    double  level, best;                 /* against the configuration before the first of them: of this one (NAN: not measured on all of the load), and the best that was kept so far */
+    int     chapter;                     /* levels can be compared within one: with another load the next one begins, or one that knows what is in force goes on */
+    double  level, best;                 /* against the configuration before the first of its chapter: of this one (NAN: not measured on all of the load), and the best that was kept so far */
 };
 
 struct explain_weight { char knob[64]; double weight; };
@@ -130,12 +131,14 @@ struct explanation {
     /* everything that was tried with the target, oldest first */
     int     tries, tries_before;         /* tries_before: older ones that are left out */
     struct explain_try *tried;           /* [tries], owned */
-    int     results;                     /* of them that a model could learn from */
+    int     chapters;                    /* that they fall into, by their load */
+    int     results;                     /* of this case's chapter that a model could learn from */
     int     weights;
     struct explain_weight weight[EXPLAIN_WEIGHTS_MAX];
     int     slices;
     struct explain_slice slice[EXPLAIN_SLICES_MAX];
     char    model_why[EXPLAIN_LINE];     /* why there is no model, when there is none */
+    char    model_doubt[EXPLAIN_LINE];   /* what there is to say against it; may be empty */
 
     /* how sure */
     const char *sure;                    /* "high", "fair", "low", "none" */

@@ -94,6 +94,32 @@ static void draw_levels(struct text *out, struct axis *a, double left, double ri
 
 /* ---- convergence ---- */
 
+/* The best before trial i: of its chapter, 0 where that begins. */
+static double best_before(const struct explanation *e, int i)
+{
+    for (int j = i - 1; j >= 0; j--)
+        if (e->tried[j].chapter == e->tried[i].chapter)
+            return e->tried[j].best;
+    return 0;
+}
+
+/* Under another load the line begins anew: what was won before is no height to start from. */
+static void draw_best(const struct explanation *e, const struct axis *x, const struct axis *y, struct text *out)
+{
+    text_add(out, "<path class=\"best\" d=\"");
+    for (int i = 0; i < e->tries; i++) {
+        if (i == 0 || e->tried[i].chapter != e->tried[i - 1].chapter)
+            text_printf(out, "M%.1f %.1f", place(x, i), place(y, 100 * expm1(best_before(e, i))));
+        text_printf(out, "H%.1fV%.1f", place(x, i + 1), place(y, 100 * expm1(e->tried[i].best)));
+    }
+    text_add(out, "\"/>");
+    for (int i = 1; i < e->tries; i++)
+        if (e->tried[i].chapter != e->tried[i - 1].chapter) {
+            put_line(out, place(x, i), TOP, place(x, i), HEIGHT - BOTTOM, "grid");
+            put_text(out, place(x, i) + 4, TOP + 10, "tick", "another load");
+        }
+}
+
 void svg_convergence(const struct explanation *e, bool alone, struct text *out)
 {
     struct axis x = { 0, e->tries, LEFT, WIDTH - RIGHT, false }, y = { 0, 0, HEIGHT - BOTTOM, TOP, false };
@@ -106,10 +132,7 @@ void svg_convergence(const struct explanation *e, bool alone, struct text *out)
     }
     open_svg(out, HEIGHT, "Convergence: the best configuration so far after each trial, and what each trial reached", alone);
     draw_levels(out, &y, LEFT, WIDTH - RIGHT, "%");
-    text_printf(out, "<path class=\"best\" d=\"M%.1f %.1f", place(&x, 0), place(&y, 0));
-    for (int i = 0; i < e->tries; i++)
-        text_printf(out, "H%.1fV%.1f", place(&x, i + 1), place(&y, 100 * expm1(e->tried[i].best)));
-    text_add(out, "\"/>");
+    draw_best(e, &x, &y, out);
     for (int i = 0; i < e->tries; i++) {
         const struct explain_try *t = &e->tried[i];
         if (isfinite(t->level))

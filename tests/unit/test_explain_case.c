@@ -612,6 +612,88 @@ static void what_was_kept_twice_is_told_from_where_it_began(void **state)
     json_decref(outcomes);
 }
 
+/* load: oldest first, 'a' and 'b' are two of them, ' ' is one that nobody wrote down. */
+static struct explanation *explained_under(const struct made_try *made, const char *load)
+{
+    struct explain_world w = usual;
+    int     n = (int)strlen(load);
+    json_t *outcomes = made_outcomes(made, n);
+    for (int i = 0; i < n; i++)
+        if (load[i] != ' ')
+            (void)json_object_set_new(json_array_get(outcomes, (size_t)(n - 1 - i)), "workload", load[i] == 'a'
+                ? json_pack("{s:f,s:f,s:f,s:f,s:f,s:f}", "writes", 0.5, "scans", 0.05, "reads", 20.0, "rows", 1.0, "statements", 30.0, "written", 20.0)
+                : json_pack("{s:f,s:f,s:f,s:f,s:f,s:f}", "writes", 0.0, "scans", 0.95, "reads", 1e6, "rows", 10.0, "statements", 1.0, "written", 0.0));
+    struct explanation *e = explained(&w, outcomes);
+    json_decref(outcomes);
+    return e;
+}
+
+/* Better for short transactions, then put back as better for reports: what is in force is what it began with, and nothing has been won for either. */
+static void what_was_won_under_one_load_is_not_added_to_what_was_won_under_another(void **state)
+{
+    static const struct made_try made[] = { { "random_page_cost", "4", "1.1", 0.4, true }, { "random_page_cost", "1.1", "4", 0.5, true }, { "work_mem", "4MB", "8MB", 0.01, false },
+        { "work_mem", "4MB", "16MB", 0.02, false } };
+    struct explanation *e = explained_under(made, "aba ");
+    assert_int_equal(e->chapters, 2);
+    assert_int_equal(e->tried[0].chapter, 0);
+    assert_int_equal(e->tried[1].chapter, 1);
+    assert_true(fabs(e->tried[1].level - 0.5) < 1e-12 && fabs(e->tried[1].best - 0.5) < 1e-12);
+    assert_int_equal(e->tried[2].chapter, 0);                      /* what is in force is known under it: it began with that */
+    assert_true(fabs(e->tried[2].level - 0.01) < 1e-12 && fabs(e->tried[2].best - 0.4) < 1e-12);
+    assert_int_equal(e->tried[3].chapter, 0);                      /* where nothing is known of the load it is what it was */
+    assert_int_equal(e->results, 3);
+    assert_non_null(strstr(e->model_why, "under one load; there are 3"));
+    char *html = told(e, explanation_html), *markdown = told(e, explanation_markdown);
+    assert_non_null(strstr(html, ">another load</text>"));
+    assert_non_null(strstr(html, "(the load is another one) "));
+    assert_non_null(strstr(markdown, "what was won under one load says nothing of another"));
+    free(html);
+    free(markdown);
+    explanation_free(e);
+    e = explained_under(made, "aaaa");
+    assert_int_equal(e->chapters, 1);
+    assert_true(fabs(e->tried[3].best - 0.9) < 1e-12);
+    markdown = told(e, explanation_markdown);
+    assert_null(strstr(markdown, "another load"));
+    free(markdown);
+    explanation_free(e);
+}
+
+static void a_load_that_comes_back_goes_on_from_what_is_known_under_it(void **state)
+{
+    static const struct made_try back[] = { { "random_page_cost", "4", "1.1", 0.4, true }, { "work_mem", "4MB", "64MB", 0.3, true }, { "work_mem", "64MB", "4MB", -0.1, false } };
+    static const struct made_try on[] = { { "random_page_cost", "4", "1.1", 0.4, true }, { "work_mem", "4MB", "64MB", 0.3, true }, { "random_page_cost", "1.1", "2", 0.05, true } };
+    struct explanation *e = explained_under(back, "aba");           /* what is tried was known to be +0.4: so what is in force is +0.5 */
+    assert_int_equal(e->tried[2].chapter, 0);
+    assert_true(fabs(e->tried[2].level - 0.4) < 1e-12 && fabs(e->tried[2].best - 0.5) < 1e-12);
+    explanation_free(e);
+    e = explained_under(on, "aba");                                 /* nobody knows what either is worth under this load */
+    assert_int_equal(e->chapters, 3);
+    assert_int_equal(e->tried[2].chapter, 2);
+    assert_true(fabs(e->tried[2].best - 0.05) < 1e-12);
+    explanation_free(e);
+}
+
+static void a_ranking_of_what_may_be_chance_says_so(void **state)
+{
+    static const struct made_try nothing[] = { { "shared_buffers", "128MB", "614MB", 0.003, false }, { "work_mem", "4MB", "8MB", 0.002, false }, { "work_mem", "4MB", "16MB", -0.003, false },
+        { "work_mem", "4MB", "6MB", 0.001, false }, { "shared_buffers", "128MB", "256MB", -0.001, false } };
+    static const struct made_try something[] = { { "shared_buffers", "128MB", "614MB", 0.53, true }, { "work_mem", "4MB", "8MB", 0.002, false }, { "work_mem", "4MB", "16MB", -0.003, false },
+        { "work_mem", "4MB", "6MB", 0.001, false }, { "work_mem", "4MB", "12MB", -0.001, false } };
+    struct explanation *e = explained_under(nothing, "     ");
+    char *html = told(e, explanation_html), *markdown = told(e, explanation_markdown);
+    assert_non_null(strstr(e->model_doubt, "is not shown"));
+    assert_non_null(strstr(html, e->model_doubt));
+    assert_non_null(strstr(markdown, e->model_doubt));
+    free(html);
+    free(markdown);
+    explanation_free(e);
+    e = explained_under(something, "     ");
+    assert_true(e->weights >= 1);
+    assert_string_equal(e->model_doubt, "");
+    explanation_free(e);
+}
+
 static void the_same_case_is_explained_the_same_way_each_time(void **state)
 {
     struct explain_world w = usual, again = usual;
@@ -796,6 +878,9 @@ int main(void)
         cmocka_unit_test(the_model_of_all_trials_finds_what_matters),
         cmocka_unit_test(what_was_changed_once_and_kept_matters),
         cmocka_unit_test(what_was_kept_twice_is_told_from_where_it_began),
+        cmocka_unit_test(what_was_won_under_one_load_is_not_added_to_what_was_won_under_another),
+        cmocka_unit_test(a_load_that_comes_back_goes_on_from_what_is_known_under_it),
+        cmocka_unit_test(a_ranking_of_what_may_be_chance_says_so),
         cmocka_unit_test(the_same_case_is_explained_the_same_way_each_time),
         cmocka_unit_test(what_is_in_force_is_only_said_where_it_is_proven),
         cmocka_unit_test(a_station_goes_where_its_change_goes_whatever_load_did_to_the_means),

@@ -92,7 +92,7 @@ export interface Station { name: string; unit: string; onPath: number; moved: bo
 export interface Why {
   caseId: string; lead: string | null; way: string | null; shown: boolean; missing: string | null; sure: string | null; stations: Station[];
   units: { cause: string; effect: string; unit: string; figure: Figure }[]; refuters: { name: string; refuted: boolean | null; why: string | null }[];
-  points: { good: boolean; text: string }[]; importance: { knob: string; weight: Known }[]; modelWhy: string | null;
+  points: { good: boolean; text: string }[]; importance: { knob: string; weight: Known }[]; modelWhy: string | null; modelDoubt: string | null;
   tries: { caseId: string | null; title: string; result: string | null; kept: boolean; mine: boolean; effect: Known; lo: Known; hi: Known; ofSome: boolean }[];   // ofSome: the effect is that of the statements it was made for
   triesLeftOut: number;   // oldest first; so many older ones are not among them
 }
