@@ -156,6 +156,12 @@ bool explain_span(const json_t *file, int64_t *from_us, int64_t *to_us);
 MUST_CHECK enum err explain_case(const struct explain_source *source, struct explanation **out, struct fault *fault);
 void                explanation_free(struct explanation *e);
 
+/*
+ * To each of all outcomes of a target, newest first as the store has them: "chapter", "level" and "best" as in struct explain_try, and
+ * "before", the level of what was in force when it was tried.
+ */
+MUST_CHECK enum err explain_levels(json_t *outcomes, struct fault *fault);
+
 /* What somebody who reads it would miss. */
 enum explain_missing { MISSING_CHANGE = 1, MISSING_EFFECT = 2, MISSING_INTERVAL = 4, MISSING_PATH = 8 };
 unsigned explanation_missing(const struct explanation *e);

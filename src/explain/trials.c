@@ -381,27 +381,54 @@ static void learn(struct league *l)
     free(f);
 }
 
-/* outcomes: newest first, as the store has them. */
-enum err trials_explain(const json_t *outcomes, const struct explain_case *c, struct explanation *e, struct fault *fault)
+/* outcomes: newest first, as the store has them; of them the newest n are followed. */
+static enum err follow_all(struct league *l, const json_t *outcomes, size_t n, struct fault *fault)
 {
-    size_t all = json_array_size(outcomes), n = all < EXPLAIN_TRIES_MAX ? all : EXPLAIN_TRIES_MAX;
-    struct league l = { .c = c, .e = e };
+    struct explanation *e = l->e;
     e->tried = calloc(n + 1, sizeof *e->tried);
-    l.point = calloc(n + 1, sizeof *l.point);
-    if (!e->tried || !l.point) {
-        free(l.point);
+    l->point = calloc(n + 1, sizeof *l->point);
+    if (!e->tried || !l->point)
         return fail(fault, ERR_LIMIT, "no memory for %zu trials", n);
-    }
     for (int id = 0; id < KNOB_COUNT; id++)
-        l.start[id] = l.now[id] = (double)NAN;
+        l->start[id] = l->now[id] = (double)NAN;
     e->tries = (int)n;
-    e->tries_before = (int)(all - n);
+    e->tries_before = (int)(json_array_size(outcomes) - n);
     for (int i = 0; i < e->tries; i++) {
         const json_t *o = json_array_get(outcomes, n - 1 - (size_t)i);
         read_try(o, &e->tried[i]);
-        follow(&l, o, i);
+        follow(l, o, i);
     }
-    learn(&l);
-    free(l.point);
     return OK;
+}
+
+enum err trials_explain(const json_t *outcomes, const struct explain_case *c, struct explanation *e, struct fault *fault)
+{
+    size_t        all = json_array_size(outcomes);
+    struct league l = { .c = c, .e = e };
+    enum err      err = follow_all(&l, outcomes, all < EXPLAIN_TRIES_MAX ? all : EXPLAIN_TRIES_MAX, fault);
+    if (err == OK)
+        learn(&l);
+    free(l.point);
+    return err;
+}
+
+static void put(json_t *o, const char *name, double x) { (void)json_object_set_new(o, name, isfinite(x) ? json_real(x) : json_null()); }
+
+enum err explain_levels(json_t *outcomes, struct fault *fault)
+{
+    struct explain_case *nothing = calloc(1, sizeof *nothing);
+    struct explanation  *e = calloc(1, sizeof *e);
+    struct league        l = { .c = nothing, .e = e };
+    enum err             err = nothing && e ? follow_all(&l, outcomes, json_array_size(outcomes), fault) : fail(fault, ERR_LIMIT, "no memory to follow outcomes");
+    for (int i = 0; err == OK && i < e->tries; i++) {
+        json_t *o = json_array_get(outcomes, (size_t)(e->tries - 1 - i));
+        (void)json_object_set_new(o, "chapter", json_integer(e->tried[i].chapter));
+        put(o, "before", l.point[i].level);
+        put(o, "level", e->tried[i].level);
+        put(o, "best", e->tried[i].best);
+    }
+    free(l.point);
+    free(nothing);
+    explanation_free(e);
+    return err;
 }

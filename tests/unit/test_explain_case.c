@@ -613,9 +613,8 @@ static void what_was_kept_twice_is_told_from_where_it_began(void **state)
 }
 
 /* load: oldest first, 'a' and 'b' are two of them, ' ' is one that nobody wrote down. */
-static struct explanation *explained_under(const struct made_try *made, const char *load)
+static json_t *outcomes_under(const struct made_try *made, const char *load)
 {
-    struct explain_world w = usual;
     int     n = (int)strlen(load);
     json_t *outcomes = made_outcomes(made, n);
     for (int i = 0; i < n; i++)
@@ -623,7 +622,14 @@ static struct explanation *explained_under(const struct made_try *made, const ch
             (void)json_object_set_new(json_array_get(outcomes, (size_t)(n - 1 - i)), "workload", load[i] == 'a'
                 ? json_pack("{s:f,s:f,s:f,s:f,s:f,s:f}", "writes", 0.5, "scans", 0.05, "reads", 20.0, "rows", 1.0, "statements", 30.0, "written", 20.0)
                 : json_pack("{s:f,s:f,s:f,s:f,s:f,s:f}", "writes", 0.0, "scans", 0.95, "reads", 1e6, "rows", 10.0, "statements", 1.0, "written", 0.0));
-    struct explanation *e = explained(&w, outcomes);
+    return outcomes;
+}
+
+static struct explanation *explained_under(const struct made_try *made, const char *load)
+{
+    struct explain_world w = usual;
+    json_t              *outcomes = outcomes_under(made, load);
+    struct explanation  *e = explained(&w, outcomes);
     json_decref(outcomes);
     return e;
 }
@@ -672,6 +678,27 @@ static void a_load_that_comes_back_goes_on_from_what_is_known_under_it(void **st
     assert_int_equal(e->tried[2].chapter, 2);
     assert_true(fabs(e->tried[2].best - 0.05) < 1e-12);
     explanation_free(e);
+}
+
+/* What the dashboard draws its curve from: the same numbers, beside each outcome. */
+static void each_outcome_is_told_its_level_under_its_load(void **state)
+{
+    static const struct made_try made[] = { { "random_page_cost", "4", "1.1", 0.4, true }, { "random_page_cost", "1.1", "4", 0.5, true }, { "work_mem", "4MB", "8MB", 0.01, false } };
+    static const struct { int chapter; double before, level, best; } expected[] = { { 0, 0, 0.4, 0.4 }, { 1, 0, 0.5, 0.5 }, { 0, 0, 0.01, 0.4 } };
+    struct fault fault;
+    json_t *outcomes = outcomes_under(made, "aba"), *none = json_array();
+    (void)json_object_set_new(json_array_get(outcomes, 0), "verdict", json_pack("{s:s}", "why", VERDICT_OF_SOME "50 % less time per call."));
+    assert_ok(explain_levels(outcomes, &fault), &fault);
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *o = json_array_get(outcomes, 2 - i), *level = json_object_get(o, "level");
+        assert_int_equal(json_integer_value(json_object_get(o, "chapter")), expected[i].chapter);
+        assert_true(fabs(json_number_value(json_object_get(o, "before")) - expected[i].before) < 1e-12);
+        assert_true(fabs(json_number_value(json_object_get(o, "best")) - expected[i].best) < 1e-12);
+        assert_true(i == 2 ? json_is_null(level) : fabs(json_number_value(level) - expected[i].level) < 1e-12);
+    }
+    assert_ok(explain_levels(none, &fault), &fault);
+    json_decref(outcomes);
+    json_decref(none);
 }
 
 static void a_ranking_of_what_may_be_chance_says_so(void **state)
@@ -880,6 +907,7 @@ int main(void)
         cmocka_unit_test(what_was_kept_twice_is_told_from_where_it_began),
         cmocka_unit_test(what_was_won_under_one_load_is_not_added_to_what_was_won_under_another),
         cmocka_unit_test(a_load_that_comes_back_goes_on_from_what_is_known_under_it),
+        cmocka_unit_test(each_outcome_is_told_its_level_under_its_load),
         cmocka_unit_test(a_ranking_of_what_may_be_chance_says_so),
         cmocka_unit_test(the_same_case_is_explained_the_same_way_each_time),
         cmocka_unit_test(what_is_in_force_is_only_said_where_it_is_proven),

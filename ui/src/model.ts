@@ -34,6 +34,7 @@ export interface Change { name: string; from: string | null; to: string | null }
 export interface Outcome {
   caseId: string | null; title: string; time: Known; outcome: string | null; kept: boolean | null;
   effect: Known; lo: Known; hi: Known; changes: Change[]; why: string | null;
+  chapter: Known; before: Known; best: Known;   // log ratios against the configuration before the first under this load, which a chapter is about
 }
 
 export interface Case {

@@ -96,7 +96,7 @@ export function readOutcome(x: unknown): Outcome {
     caseId: str(pick(o, "case_id", "case")), title: str(pick(o, "title") ?? proposal["title"]) ?? "", time: time(pick(o, "created_at", "time", "wall_us")),
       outcome: str(pick(o, "outcome", "result")), kept: keptOf(flag(o["kept"]), pick(o, "result", "outcome"), null),
     effect: num(o["effect"]), lo: num(o["lo"]), hi: num(o["hi"]), changes: readChanges(pick(o, "settings", "changes") ?? pick(proposal, "changes",
-        "settings")), why: str(o["why"]),
+        "settings")), why: str(o["why"]), chapter: num(o["chapter"]), before: num(o["before"]), best: num(o["best"]),
   };
 }
 
