@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Bytes of text that fit into the boxes of a path, in its two sizes: a picture is no wider for a long name, which the tables have whole. */
+enum { NAME_FITS = 64, VALUE_FITS = 76 };
 enum { WIDTH = 640, HEIGHT = 240, LEFT = 64, RIGHT = 16, TOP = 14, BOTTOM = 36, TICKS_MAX = 12, BOX = 58, GAP = 26, BAR = 22, GROUP = 34, NAME = 150 };
 
 /* ---- paper ---- */
@@ -172,18 +174,18 @@ static void draw_station(struct text *out, const struct explain_station *s, doub
 
 void svg_path(const struct explanation *e, bool alone, struct text *out)
 {
-    char line[EXPLAIN_LABEL + 140];
+    char line[EXPLAIN_LABEL + 140], name[NAME_FITS], value[VALUE_FITS];
     if (e->path == 0 || e->changes == 0)
         return;
     const struct explain_change *c = &e->change[0];
     open_svg(out, 2 * TOP + BOX + e->path * (BOX + GAP), "The path from the change to its effect", alone);
     put_box(out, LEFT, TOP, WIDTH - 2 * LEFT, BOX, "box cause");
-    put_text(out, LEFT + 12, TOP + 23, "name", c->what);
+    put_text(out, LEFT + 12, TOP + 23, "name", figure_label(c->what, name, sizeof name));
     if (e->changes > 1)
         (void)snprintf(line, sizeof line, "%s%s%s and %d more", c->from, *c->to ? " \xe2\x86\x92 " : "", c->to, e->changes - 1);
     else
         (void)snprintf(line, sizeof line, "%s%s%s", c->from, *c->to ? " \xe2\x86\x92 " : "", c->to);
-    put_text(out, LEFT + 12, TOP + 44, "value", line);
+    put_text(out, LEFT + 12, TOP + 44, "value", figure_label(line, value, sizeof value));
     for (int i = 0; i < e->path; i++) {
         double y = TOP + BOX + i * (BOX + GAP);
         draw_arrow(out, y);

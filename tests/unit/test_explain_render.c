@@ -155,6 +155,24 @@ static void what_has_no_place_in_a_picture_is_not_drawn_at_its_edge(void **state
     explanation_free(e);
 }
 
+/* An index may have a name of 63 bytes and its table another: the table of changes has them whole, the box of the picture holds what fits. */
+static void a_long_name_does_not_run_out_of_its_box(void **state)
+{
+    static const char name[] = "index homeostat_orders_customer_id_delivered_at_status_0123abcd on public.orders_of_last_year";
+    struct explanation *e = by_hand();
+    (void)text_copy(e->change[0].what, sizeof e->change[0].what, name);
+    memset(e->change[0].from, 'f', sizeof e->change[0].from - 1);
+    memset(e->change[0].to, 't', sizeof e->change[0].to - 1);
+    char       *html = written(e, explanation_html);
+    const char *box = strstr(html, "box cause"), *begin = strstr(box ? box : html, "class=\"name\">"), *end = strstr(begin, "</text>"), *value = strstr(end, "class=\"value\">"),
+               *value_end = strstr(value, "</text>");
+    assert_non_null(strstr(html, name));
+    assert_true(end - begin < 80 && strncmp(end - 3, "...", 3) == 0);
+    assert_true(value_end - value < 95 && strncmp(value_end - 3, "...", 3) == 0);
+    free(html);
+    explanation_free(e);
+}
+
 static void an_empty_explanation_says_what_it_lacks(void **state)
 {
     struct explanation *e = NULL;
@@ -406,6 +424,7 @@ int main(void)
         cmocka_unit_test(what_is_wide_is_scrolled_and_has_a_name),
         cmocka_unit_test(an_effect_on_some_statements_is_told_as_theirs),
         cmocka_unit_test(what_has_no_place_in_a_picture_is_not_drawn_at_its_edge),
+        cmocka_unit_test(a_long_name_does_not_run_out_of_its_box),
         cmocka_unit_test(an_empty_explanation_says_what_it_lacks),
         cmocka_unit_test(hostile_names_stay_text),
         cmocka_unit_test(the_largest_case_fits),
