@@ -105,6 +105,7 @@ struct explanation {
 
     /* the effect, as the verdict has it: a log ratio of the response, + is better */
     double  effect, lo, hi, alpha, degraded_s;
+    bool    proven;                      /* better, within the error that was allowed: by the interval, or by the signs of the pairs, or at an earlier look */
     char    response[EXPLAIN_LABEL];     /* what that is: "time per call"; empty: not known, told as speed */
     bool    of_time;                     /* less of it is better */
 

@@ -206,6 +206,7 @@ static void take_verdict(const json_t *file, struct explanation *e, struct expla
     e->hi = explain_real_of(v, "hi");
     e->alpha = explain_real_of(v, "alpha");
     e->degraded_s = explain_real_of(v, "degraded_s");
+    e->proven = strcmp(explain_text_of(v, "outcome"), "better") == 0 && e->effect > 0;
     e->at_us = (int64_t)json_integer_value(json_object_get(v, "wall_us"));
     if (e->at_us < 0 || e->at_us > LATEST_US)
         e->at_us = 0;

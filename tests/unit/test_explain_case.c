@@ -790,6 +790,38 @@ static void the_lead_tells_the_change_of_what_was_measured(void **state)
     }
 }
 
+/* A verdict may stand on the signs of the pairs, or on an earlier look; and a guard may speak against what was faster. The lead must not say otherwise than the verdict. */
+static void the_lead_does_not_contradict_the_verdict(void **state)
+{
+    static const struct { const char *outcome, *why; double effect, lo, hi; bool kept; const char *said, *unsaid, *sure; } cases[] = {
+        { "better", "The signs of the pairs alone prove it.", 0.2231, -0.0305, 0.3567, true, "transactions per second became 25.0 % more, which is better and was proven, though the last interval of the "
+          "change, from -3.0 % to +42.9 %, holds zero.", "told from chance", "It was proven better" },
+        { "worse", "Guard p99 broken: 2.00 times the incumbent's.", 0.1823, 0.0953, 0.2624, false, "which is better; the change lies between +10.0 % and +30.0 %. It was not kept all the same: Guard p99 broken",
+          "told from chance", "does not hold zero" },
+        { "undecided", "Neither.", 0.0119, -0.0305, 0.0583, false, "no change of transactions per second can be told from chance", "all the same", "holds zero: " },
+        { "better", "All guards hold.", 0.1823, 0.0953, 0.2624, true, ": kept. With it transactions per second became 20.0 % more, which is better; the change", "all the same", "does not hold zero" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct explain_world w = usual;
+        struct explanation  *e = NULL;
+        struct fault         fault;
+        json_t *file, *minutes;
+        explain_world_make(&w, &file, &minutes);
+        (void)json_object_set_new(json_object_get(json_object_get(file, "run"), "trial"), "mix", json_pack("{s:i}", "kind", 2));
+        (void)json_object_set_new(file, "outcome", json_pack("{s:s,s:b,s:{s:s,s:s,s:f,s:f,s:f}}", "result", cases[i].outcome, "kept", (int)cases[i].kept, "verdict", "outcome", cases[i].outcome,
+                                                             "why", cases[i].why, "effect", cases[i].effect, "lo", cases[i].lo, "hi", cases[i].hi));
+        assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+        char *lead = told(e, explanation_lead);
+        if (!strstr(lead, cases[i].said) || strstr(lead, cases[i].unsaid))
+            fail_msg("said: %s", lead);
+        assert_true(e->points > 0 && strstr(e->point[0].text, cases[i].sure));
+        free(lead);
+        explanation_free(e);
+        json_decref(file);
+        json_decref(minutes);
+    }
+}
+
 /* An index is proven on the statements that it was built for: their gain is told as theirs, and adds nothing to what the database has gained. */
 static void what_was_measured_on_some_statements_is_not_told_of_all(void **state)
 {
@@ -913,6 +945,7 @@ int main(void)
         cmocka_unit_test(what_is_in_force_is_only_said_where_it_is_proven),
         cmocka_unit_test(a_station_goes_where_its_change_goes_whatever_load_did_to_the_means),
         cmocka_unit_test(the_lead_tells_the_change_of_what_was_measured),
+        cmocka_unit_test(the_lead_does_not_contradict_the_verdict),
         cmocka_unit_test(what_was_measured_on_some_statements_is_not_told_of_all),
         cmocka_unit_test(the_span_reaches_around_the_actions),
     };
