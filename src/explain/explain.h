@@ -84,7 +84,7 @@ struct explain_slice  { char knob[64]; bool category, log; int n; double x[EXPLA
 enum explain_period { PERIOD_BEFORE, PERIOD_WITHOUT, PERIOD_WITH, PERIOD_AFTER, PERIODS };
 const char *explain_period_name(enum explain_period p);
 struct explain_group  { int n, dots; double lo, q1, median, q3, hi, dot[EXPLAIN_DOTS_MAX]; };
-struct explain_spread { char name[EXPLAIN_LABEL], unit[24]; struct explain_group group[PERIODS]; };
+struct explain_spread { char name[EXPLAIN_LABEL], unit[24]; bool put_back /* after is without it */; struct explain_group group[PERIODS]; };
 
 /* Whether the change is in force. Kept and not kept are what the outcome says; without one it is how far the run has got. */
 enum explain_force {

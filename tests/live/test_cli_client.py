@@ -325,6 +325,13 @@ def test_a_case_is_told_with_what_tried_to_refute_it_and_what_else_was_tried(dou
     assert told.index("What tried to refute it") < told.index("How sure") < told.index("What was tried with this target") < told.index("Which parameters matter here")
 
 
+def test_what_was_refused_is_not_said_to_have_been_tried(double, cli):
+    double.says("GET", "/case/%s/file" % CASE, {"case": {"id": CASE, "title": "t", "target": "main", "status": "CLOSED", "phase": "idle", "in_force_is_proven": True}, "outcome": {"result": "refused", "kept": False}})
+    double.says("GET", "/case/%s/explanation" % CASE, {"case_id": CASE, "lead": "l", "units": [], "tries": [], "refuters": [], "sure": {"level": "none", "points": []}})
+    told = cli("explain", CASE).stdout
+    assert "refused, not done" in told and "not kept" not in told
+
+
 def test_where_no_database_is_configured_a_look_at_it_says_so(double, cli):
     double.says("GET", "/target", [])
     done = cli("diagnose", "postgres")

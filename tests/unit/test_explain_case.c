@@ -854,6 +854,8 @@ static void what_is_in_force_is_only_said_where_it_is_proven(void **state)
     static const struct { const char *status, *phase, *plan; int proven; const char *verdict, *result; int kept; const char *said; } cases[] = {
         { "CLOSED", "done", "p1", 1, "better", "better", 1, ": kept. " },
         { "CLOSED", "undone", "p1", 1, "worse", "worse", 0, ": not kept. " },
+        { "CLOSED", "idle", "p1", 1, NULL, "refused", 0, ": not done. " },
+        { "CLOSED", "idle", "p1", 0, NULL, "unknown", 0, ": what is in force is not known. " },
         { "CLOSED", "unknown", "p1", 0, "worse", "unknown", 0, ": what is in force is not known. " },
         { "PARKED", "unknown", "p1", 0, "worse", NULL, 0, ": what is in force is not known. " },      /* the undo was lost */
         { "PARKED", "unknown", "p1", 0, NULL, NULL, 0, ": what is in force is not known. " },         /* lost while executing */

@@ -155,6 +155,21 @@ static void what_has_no_place_in_a_picture_is_not_drawn_at_its_edge(void **state
     explanation_free(e);
 }
 
+/* What was put back is not in force afterwards, and is not drawn as if it were. */
+static void windows_after_a_change_that_was_put_back_look_like_those_without_it(void **state)
+{
+    for (int back = 0; back < 2; back++) {
+        struct explanation *e = by_hand();
+        e->spread[0].put_back = back;
+        e->spread[0].group[PERIOD_AFTER] = e->spread[0].group[PERIOD_WITHOUT];
+        char *html = written(e, explanation_html);
+        const char *after = strstr(html, back ? ">after, put back (12)</text>" : ">after (12)</text>"), *box = strstr(after, "class=\"box");
+        assert_int_equal(strncmp(box, "class=\"box moved\"", 17) != 0, back);
+        free(html);
+        explanation_free(e);
+    }
+}
+
 /* An index may have a name of 63 bytes and its table another: the table of changes has them whole, the box of the picture holds what fits. */
 static void a_long_name_does_not_run_out_of_its_box(void **state)
 {
@@ -424,6 +439,7 @@ int main(void)
         cmocka_unit_test(what_is_wide_is_scrolled_and_has_a_name),
         cmocka_unit_test(an_effect_on_some_statements_is_told_as_theirs),
         cmocka_unit_test(what_has_no_place_in_a_picture_is_not_drawn_at_its_edge),
+        cmocka_unit_test(windows_after_a_change_that_was_put_back_look_like_those_without_it),
         cmocka_unit_test(a_long_name_does_not_run_out_of_its_box),
         cmocka_unit_test(an_empty_explanation_says_what_it_lacks),
         cmocka_unit_test(hostile_names_stay_text),
