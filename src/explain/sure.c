@@ -140,7 +140,8 @@ void explanation_lead(const struct explanation *e, struct text *out)
         text_printf(out, ": %s. ", force_words(e->in_force));
     }
     if (!isfinite(e->effect)) {
-        text_add(out, "Its effect was not measured.");
+        bool yet = e->in_force == FORCE_PLANNED || e->in_force == FORCE_UNDER_WAY || e->in_force == FORCE_ON_TRIAL;
+        text_add(out, yet ? "Its effect has not been measured yet." : "Its effect was not measured.");
         return;
     }
     tell_effect(e, out);
