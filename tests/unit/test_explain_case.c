@@ -904,6 +904,9 @@ static void the_span_reaches_around_the_actions(void **state)
     int64_t from, to;
     explain_world_make(&w, &file, &minutes);
     assert_true(explain_span(file, &from, &to));
+    assert_true(to - from == INT64_C(320) * 60 * 1000000);      /* the verdict came 80 minutes after the change */
+    (void)json_object_set_new(json_object_get(json_object_get(file, "outcome"), "verdict"), "wall_us", json_integer(1));
+    assert_true(explain_span(file, &from, &to));
     assert_true(to - from == INT64_C(240) * 60 * 1000000);
     assert_false(explain_span(nothing, &from, &to));
     json_decref(file);
