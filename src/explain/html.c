@@ -242,6 +242,8 @@ static void put_facts(const struct explanation *e, struct text *out)
     add(out, e->state);
     if (e->at_us > 0)
         text_printf(out, ", verdict of %s", clock_format(e->at_us, when, sizeof when));
+    if (e->degraded_s > 0)
+        text_printf(out, "; %s s worse than before while finding out", figure_number(e->degraded_s, when, sizeof when));
     text_add(out, "</p>\n");
 }
 

@@ -155,6 +155,22 @@ static void what_has_no_place_in_a_picture_is_not_drawn_at_its_edge(void **state
     explanation_free(e);
 }
 
+/* What finding out has cost belongs to what there is to tell; nothing is said of nothing, and of what is not known. */
+static void seconds_that_were_worse_while_finding_out_are_told(void **state)
+{
+    static const struct { double degraded_s; const char *said; } cases[] = { { 42, "; 42.0 s worse than before while finding out" }, { 0, NULL }, { NAN, NULL } };
+    void (*const writers[])(const struct explanation *, struct text *) = { explanation_html, explanation_markdown };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int k = 0; k < 2; k++) {
+            struct explanation *e = by_hand();
+            e->degraded_s = cases[i].degraded_s;
+            char *page = written(e, writers[k]);
+            assert_true(cases[i].said ? strstr(page, cases[i].said) != NULL : !strstr(page, "while finding out"));
+            free(page);
+            explanation_free(e);
+        }
+}
+
 /* What was put back is not in force afterwards, and is not drawn as if it were. */
 static void windows_after_a_change_that_was_put_back_look_like_those_without_it(void **state)
 {
@@ -439,6 +455,7 @@ int main(void)
         cmocka_unit_test(what_is_wide_is_scrolled_and_has_a_name),
         cmocka_unit_test(an_effect_on_some_statements_is_told_as_theirs),
         cmocka_unit_test(what_has_no_place_in_a_picture_is_not_drawn_at_its_edge),
+        cmocka_unit_test(seconds_that_were_worse_while_finding_out_are_told),
         cmocka_unit_test(windows_after_a_change_that_was_put_back_look_like_those_without_it),
         cmocka_unit_test(a_long_name_does_not_run_out_of_its_box),
         cmocka_unit_test(an_empty_explanation_says_what_it_lacks),
