@@ -110,6 +110,12 @@ int cmd_diagnose(struct cli *c)
     size_t  i;
     json_t *name, *reports = json_array(), *names = targets_meant(c, &code);
     c->o.retry_us = c->o.retry_us > PATIENCE_US ? c->o.retry_us : PATIENCE_US;
+    if (names && json_array_size(names) == 0) {
+        struct fault fault;
+        (void)fail(&fault, ERR_MISSING, "no database is configured that could be looked at");
+        fail_hint(&fault, "homeostat init --dsn ... writes a watch-only configuration for one of yours");
+        code = cli_complain(c, &fault);
+    }
     json_array_foreach(names, i, name) {
         char path[CLIENT_PATH_MAX] = "/target/";
         if (!client_encode(path, sizeof path, json_string_value(name)) || strlen(path) + 10 > sizeof path) {

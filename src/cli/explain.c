@@ -125,7 +125,8 @@ static void put_outcome(struct cli *c, const json_t *file)
     }
     if (json_is_object(outcome)) {
         line(c, outcome, "result", "  ", "");
-        fprintf(c->out, ", %s", json_is_true(json_object_get(outcome, "kept")) ? "kept" : was_read_back(file) ? "not kept" : "what is in force is not known");
+        bool done = strcmp(print_text(file, "case.phase"), "idle") != 0;      /* what was refused, or not answered in time, never came to be tried */
+        fprintf(c->out, ", %s", json_is_true(json_object_get(outcome, "kept")) ? "kept" : !was_read_back(file) ? "what is in force is not known" : done ? "not kept" : "not done");
         if (json_is_number(json_object_get(outcome, "degraded_s")))
             fprintf(c->out, "; %s s worse than before while finding out", print_value(json_object_get(outcome, "degraded_s"), PRINT_TEXT, text, sizeof text));
         fputc('\n', c->out);
@@ -212,6 +213,7 @@ static void put_importance(struct cli *c, const json_t *why)
     if (json_array_size(json_object_get(model, "importance")) == 0)
         return;
     heading(c, "Which parameters matter here");
+    line(c, model, "doubt", "  ", "\n");
     json_array_foreach(json_object_get(model, "importance"), i, k) {
         line(c, k, "knob", "  ", " ");
         fprintf(c->out, "%s\n", print_value(json_object_get(k, "weight"), PRINT_SHARE, share, sizeof share));

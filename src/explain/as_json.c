@@ -77,6 +77,7 @@ static json_t *tries(const struct explanation *e)
         const struct explain_try *t = &e->tried[i];
         json_t *o = json_pack("{s:s,s:s,s:s,s:b,s:b,s:b,s:o}", "case_id", t->case_id, "title", t->title, "result", t->result, "kept", (int)t->kept, "this", (int)t->this_one,
                               "related", (int)t->related, "time", moment(t->at_us));
+        (void)json_object_set_new(o, "chapter", json_integer(t->chapter));
         put(o, "effect", t->effect);
         put(o, "lo", t->lo);
         put(o, "hi", t->hi);
@@ -105,7 +106,7 @@ static json_t *model(const struct explanation *e)
         }
         (void)json_array_append_new(slices, json_pack("{s:s,s:o,s:o}", "knob", s->knob, "in_force", real(s->in_force), "points", points));
     }
-    return json_pack("{s:i,s:o,s:o,s:s}", "results", e->results, "importance", weights, "slices", slices, "why", e->model_why);
+    return json_pack("{s:i,s:o,s:o,s:s,s:s}", "results", e->results, "importance", weights, "slices", slices, "why", e->model_why, "doubt", e->model_doubt);
 }
 
 static json_t *sure(const struct explanation *e)

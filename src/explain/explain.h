@@ -73,7 +73,8 @@ struct explain_try {
     int64_t at_us;
     bool    kept, this_one, related;     /* related: it was about the same parameters */
     double  effect, lo, hi;              /* log ratios, + is better */
-    double  level, best;                 /* against the configuration before the first of them: of this one (NAN: not measured on all of the load), and the best that was kept so far */
+    int     chapter;                     /* levels can be compared within one: with another load the next one begins, or one that knows what is in force goes on */
+    double  level, best;                 /* against the configuration before the first of its chapter: of this one (NAN: not measured on all of the load), and the best that was kept so far */
 };
 
 struct explain_weight { char knob[64]; double weight; };
@@ -83,7 +84,7 @@ struct explain_slice  { char knob[64]; bool category, log; int n; double x[EXPLA
 enum explain_period { PERIOD_BEFORE, PERIOD_WITHOUT, PERIOD_WITH, PERIOD_AFTER, PERIODS };
 const char *explain_period_name(enum explain_period p);
 struct explain_group  { int n, dots; double lo, q1, median, q3, hi, dot[EXPLAIN_DOTS_MAX]; };
-struct explain_spread { char name[EXPLAIN_LABEL], unit[24]; struct explain_group group[PERIODS]; };
+struct explain_spread { char name[EXPLAIN_LABEL], unit[24]; bool put_back /* after is without it */; struct explain_group group[PERIODS]; };
 
 /* Whether the change is in force. Kept and not kept are what the outcome says; without one it is how far the run has got. */
 enum explain_force {
@@ -104,6 +105,7 @@ struct explanation {
 
     /* the effect, as the verdict has it: a log ratio of the response, + is better */
     double  effect, lo, hi, alpha, degraded_s;
+    bool    proven;                      /* better, within the error that was allowed: by the interval, or by the signs of the pairs, or at an earlier look */
     char    response[EXPLAIN_LABEL];     /* what that is: "time per call"; empty: not known, told as speed */
     bool    of_time;                     /* less of it is better */
 
@@ -130,12 +132,14 @@ struct explanation {
     /* everything that was tried with the target, oldest first */
     int     tries, tries_before;         /* tries_before: older ones that are left out */
     struct explain_try *tried;           /* [tries], owned */
-    int     results;                     /* of them that a model could learn from */
+    int     chapters;                    /* that they fall into, by their load */
+    int     results;                     /* of this case's chapter that a model could learn from */
     int     weights;
     struct explain_weight weight[EXPLAIN_WEIGHTS_MAX];
     int     slices;
     struct explain_slice slice[EXPLAIN_SLICES_MAX];
     char    model_why[EXPLAIN_LINE];     /* why there is no model, when there is none */
+    char    model_doubt[EXPLAIN_LINE];   /* what there is to say against it; may be empty */
 
     /* how sure */
     const char *sure;                    /* "high", "fair", "low", "none" */
@@ -152,6 +156,12 @@ bool explain_span(const json_t *file, int64_t *from_us, int64_t *to_us);
 /* ERR_INPUT: that is no file of a case. Nothing less is refused: what is missing is said to be missing. */
 MUST_CHECK enum err explain_case(const struct explain_source *source, struct explanation **out, struct fault *fault);
 void                explanation_free(struct explanation *e);
+
+/*
+ * To each of all outcomes of a target, newest first as the store has them: "chapter", "level" and "best" as in struct explain_try, and
+ * "before", the level of what was in force when it was tried.
+ */
+MUST_CHECK enum err explain_levels(json_t *outcomes, struct fault *fault);
 
 /* What somebody who reads it would miss. */
 enum explain_missing { MISSING_CHANGE = 1, MISSING_EFFECT = 2, MISSING_INTERVAL = 4, MISSING_PATH = 8 };

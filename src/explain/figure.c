@@ -46,6 +46,17 @@ char *figure_with_unit(double x, const char *unit, char *out, size_t size)
 /* An effect without a level was not measured on all of the load. */
 const char *figure_scope(const struct explain_try *t) { return isfinite(t->effect) && !isfinite(t->level) ? " of the statements it was made for" : ""; }
 
+const char *figure_load(const struct explanation *e, int i)
+{
+    return i > 0 && e->tried[i].chapter != e->tried[i - 1].chapter ? "(the load is another one) " : "";
+}
+
+const char *figure_chapters(const struct explanation *e)
+{
+    return e->chapters < 2 ? "" : "The load was not the same all the time, and what was won under one load says nothing of another: the best so far begins anew with each, against the "
+                                  "configuration that was in force then, and goes on where a load came back to a configuration that was known under it.";
+}
+
 void figure_interval(const struct explain_figure *f, const char *unit, struct text *out)
 {
     char a[40], b[40], c[40];

@@ -1,6 +1,6 @@
 /*
  * explain/force.c - is the change in force? Only the outcome of a case says that it was kept or not; before there is one, the run
- * says how far it has got, and what was not read back is not known.
+ * says how far it has got, and what was not read back is not known. A plan that was refused is no change that was not kept.
  */
 #include "explain/inside.h"
 
@@ -48,8 +48,11 @@ enum explain_force force_of(const json_t *file)
     enum case_state state;
     if (json_is_true(kept))
         return FORCE_KEPT;
+    bool unknown = strcmp(explain_text_of(outcome, "result"), "unknown") == 0 || json_is_false(json_object_get(one, "in_force_is_proven"));
+    if (json_is_false(kept) && !unknown && is_phase(one, RUN_IDLE))
+        return FORCE_NOT_DONE;                                      /* refused, overtaken, not answered: it never came to be tried */
     if (json_is_false(kept))
-        return strcmp(explain_text_of(outcome, "result"), "unknown") == 0 || json_is_false(json_object_get(one, "in_force_is_proven")) ? FORCE_UNKNOWN : FORCE_NOT_KEPT;
+        return unknown ? FORCE_UNKNOWN : FORCE_NOT_KEPT;
     if (!case_state_parse(explain_text_of(one, "status"), &state))
         return FORCE_UNKNOWN;
     return state == CASE_EXECUTING || state == CASE_VERIFYING ? force_while_acting(one, state, decided) : force_at_rest(one, state);

@@ -186,10 +186,11 @@ static void put_sure(const struct explanation *e, struct text *out)
     paragraph(out, "why", "<b>The verdict said:</b> ", e->why);
 }
 
-static void put_try(const struct explain_try *t, int number, struct text *out)
+static void put_try(const struct explanation *e, int i, struct text *out)
 {
+    const struct explain_try *t = &e->tried[i];
     char a[40], b[40], c[40];
-    text_printf(out, "<tr%s><td class=\"num\">%d</td><td>", t->this_one ? " class=\"on-path\"" : "", number);
+    text_printf(out, "<tr%s><td class=\"num\">%d</td><td>%s", t->this_one ? " class=\"on-path\"" : "", i + 1, figure_load(e, i));
     add(out, t->title);
     text_printf(out, "%s</td><td>", t->this_one ? " <small>this one</small>" : t->related ? " <small>the same parameters</small>" : "");
     add(out, t->result);
@@ -210,9 +211,10 @@ static void put_tries(const struct explanation *e, struct text *out)
     text_add(out, "<p class=\"dim\">Effects are told as speed, more is better: half the time is +100 %.</p>\n");
     if (first + e->tries_before > 0)
         text_printf(out, "<p class=\"dim\">The newest of %d; %d older ones are left out.</p>\n", e->tries + e->tries_before, first + e->tries_before);
+    paragraph(out, "dim", "", figure_chapters(e));
     begin_table(out, "What else was tried", heads, 5);
     for (int i = first; i < e->tries; i++)
-        put_try(&e->tried[i], i + 1, out);
+        put_try(e, i, out);
     end_table(out);
 }
 
@@ -220,11 +222,13 @@ static void put_model(const struct explanation *e, struct text *out)
 {
     text_add(out, "<h2>What matters here</h2>\n");
     paragraph(out, "dim", "", e->model_why);
+    paragraph(out, "lacks", "", e->model_doubt);
     svg_weights(e, false, out);
     for (int i = 0; i < e->slices; i++)
         svg_slice(&e->slice[i], false, out);
     if (e->slices > 0)
-        text_printf(out, "<p class=\"dim\">The line is what a Gaussian process believes after %d results, the band its 95 %% interval; gains are against the configuration before the first trial.</p>\n", e->results);
+        text_printf(out, "<p class=\"dim\">The line is what a Gaussian process believes after %d results, the band its 95 %% interval; gains are against the configuration before the first trial%s.</p>\n", e->results,
+                    e->chapters > 1 ? " under the load of this case" : "");
 }
 
 static void put_facts(const struct explanation *e, struct text *out)
@@ -238,6 +242,8 @@ static void put_facts(const struct explanation *e, struct text *out)
     add(out, e->state);
     if (e->at_us > 0)
         text_printf(out, ", verdict of %s", clock_format(e->at_us, when, sizeof when));
+    if (e->degraded_s > 0)
+        text_printf(out, "; %s s worse than before while finding out", figure_number(e->degraded_s, when, sizeof when));
     text_add(out, "</p>\n");
 }
 

@@ -57,6 +57,10 @@ void sure_explain(struct explanation *e);
 char *figure_number(double x, char *out, size_t size);                        /* three digits that count; "unknown" */
 char *figure_signed(double x, char *out, size_t size);
 char *figure_percent(double log_ratio, char *out, size_t size);               /* "+12.3 %" */
+/* Under another load than the one tried before it: "(the load is another one) ", else "". */
+const char *figure_load(const struct explanation *e, int i);
+/* What there is to say of levels where the load was not the same all the time; "" where it was. */
+const char *figure_chapters(const struct explanation *e);
 const char *figure_scope(const struct explain_try *t);          /* whose effect it is: "", or " of the statements it was made for" */
 char *figure_share(double ratio, char *out, size_t size);                     /* "+12.3 %" of a plain ratio - 1 */
 char *figure_label(const char *from, char *out, size_t size);                 /* a copy without control characters and half characters */

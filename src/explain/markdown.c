@@ -197,10 +197,11 @@ static void put_tries(const struct explanation *e, struct text *out)
     text_add(out, "Effects are told as speed, more is better: half the time is +100 %.\n\n");
     if (first + e->tries_before > 0)
         text_printf(out, "The newest of %d; %d older ones are left out.\n\n", e->tries + e->tries_before, first + e->tries_before);
+    paragraph(out, figure_chapters(e));
     text_add(out, "| | What | Result | Effect (interval) | Best so far |\n| ---: | --- | --- | --- | ---: |\n");
     for (int i = first; i < e->tries; i++) {
         const struct explain_try *t = &e->tried[i];
-        text_printf(out, "| %d | %s", i + 1, t->this_one ? "**this one:** " : t->related ? "(the same parameters) " : "");
+        text_printf(out, "| %d | %s%s", i + 1, figure_load(e, i), t->this_one ? "**this one:** " : t->related ? "(the same parameters) " : "");
         add(out, t->title);
         text_add(out, " | ");
         add(out, t->result);
@@ -214,6 +215,7 @@ static void put_model(const struct explanation *e, struct text *out)
 {
     text_add(out, "## What matters here\n\n");
     paragraph(out, e->model_why);
+    paragraph(out, e->model_doubt);
     picture_of(out, "Importance", svg_weights, e);
     for (int i = 0; i < e->weights; i++)
         text_printf(out, "%d. `%s` %.0f %%\n", i + 1, e->weight[i].knob, 100 * e->weight[i].weight);
@@ -253,6 +255,8 @@ void explanation_markdown(const struct explanation *e, struct text *out)
     add(out, e->state);
     if (e->at_us > 0)
         text_printf(out, ", verdict of %s", clock_format(e->at_us, when, sizeof when));
+    if (e->degraded_s > 0)
+        text_printf(out, "; %s s worse than before while finding out", figure_number(e->degraded_s, when, sizeof when));
     text_add(out, ".\n\n");
     put_changes(e, out);
     text_add(out, "## Through what\n\n");

@@ -191,12 +191,23 @@ static void tell_entries(const struct explain_case *c, struct explanation *e)
 
 /* ---- what came of it ---- */
 
+/* The verdict of a case, from its outcome, or from the run while there is none. */
+static const json_t *verdict_in(const json_t *file)
+{
+    const json_t *v = json_object_get(json_object_get(file, "outcome"), "verdict");
+    return json_is_string(json_object_get(v, "outcome")) ? v : json_object_get(json_object_get(file, "run"), "verdict");
+}
+
+static int64_t decided_at(const json_t *verdict)
+{
+    int64_t us = (int64_t)json_integer_value(json_object_get(verdict, "wall_us"));
+    return us < 0 || us > LATEST_US ? 0 : us;
+}
+
 static void take_verdict(const json_t *file, struct explanation *e, struct explain_case *c)
 {
     static const char *const responses[] = { "", "time per call of the usual statements", "transactions per second", "mean latency of transactions" };
-    const json_t *run = json_object_get(file, "run"), *outcome = json_object_get(file, "outcome"), *v = json_object_get(outcome, "verdict");
-    if (!json_is_string(json_object_get(v, "outcome")))
-        v = json_object_get(run, "verdict");
+    const json_t *run = json_object_get(file, "run"), *outcome = json_object_get(file, "outcome"), *v = verdict_in(file);
     (void)figure_label(explain_text_of(v, "method"), e->method, sizeof e->method);
     (void)figure_label(*explain_text_of(outcome, "result") ? explain_text_of(outcome, "result") : explain_text_of(v, "outcome"), e->outcome, sizeof e->outcome);
     (void)figure_label(explain_text_of(v, "why"), e->why, sizeof e->why);
@@ -206,9 +217,8 @@ static void take_verdict(const json_t *file, struct explanation *e, struct expla
     e->hi = explain_real_of(v, "hi");
     e->alpha = explain_real_of(v, "alpha");
     e->degraded_s = explain_real_of(v, "degraded_s");
-    e->at_us = (int64_t)json_integer_value(json_object_get(v, "wall_us"));
-    if (e->at_us < 0 || e->at_us > LATEST_US)
-        e->at_us = 0;
+    e->proven = strcmp(explain_text_of(v, "outcome"), "better") == 0 && e->effect > 0;
+    e->at_us = decided_at(v);
     bool some = verdict_of_some(explain_text_of(v, "why"));
     int  kind = some ? 1 : (int)json_integer_value(json_object_get(json_object_get(json_object_get(run, "trial"), "mix"), "kind"));
     (void)text_copy(e->response, sizeof e->response, some ? "time per call of the statements it was made for" : kind >= 1 && kind <= 3 ? responses[kind] : "");
@@ -265,14 +275,16 @@ static void take_switches(const json_t *file, struct in_force *f)
     }
 }
 
+/* Afterwards begins with the verdict: where nothing is switched back and forth that is hours, or days, behind the last action. */
 bool explain_span(const json_t *file, int64_t *from_us, int64_t *to_us)
 {
     struct in_force f;
     take_switches(file, &f);
     if (f.switches == 0)
         return false;
+    int64_t last = f.at_us[f.switches - 1], decided = decided_at(verdict_in(file));
     *from_us = f.at_us[0] - MINUTES_BEFORE * MINUTE_US;
-    *to_us = f.at_us[f.switches - 1] + MINUTES_AFTER * MINUTE_US;
+    *to_us = (last > decided ? last : decided) + MINUTES_AFTER * MINUTE_US;
     return true;
 }
 

@@ -35,6 +35,11 @@ static int judge_effect(struct explanation *e)
                   change_of(e, from_end(e), a, sizeof a), change_of(e, to_end(e), b, sizeof b));
         return 2;
     }
+    if (e->proven && isfinite(e->lo) && isfinite(e->hi)) {
+        add_point(e, true, "It was proven better, however often one looked, by the signs of the pairs or at an earlier look; the last interval, from %s to %s, holds zero all the same.",
+                  change_of(e, from_end(e), a, sizeof a), change_of(e, to_end(e), b, sizeof b));
+        return 2;
+    }
     if (isfinite(e->lo) && isfinite(e->hi))
         add_point(e, false, "The interval of the effect holds zero: %s may have changed by anything between %s and %s.", response_of(e),
                   change_of(e, from_end(e), a, sizeof a), change_of(e, to_end(e), b, sizeof b));
@@ -110,10 +115,20 @@ static void tell_effect(const struct explanation *e, struct text *out)
     const char *way = *size == '-' ? "less" : "more", *worth = e->effect >= 0 ? "better" : "worse";
     if (is_decided(e))
         text_printf(out, "%s %s became %s %s, which is %s; the change lies between %s and %s.", with, response_of(e), size + 1, way, worth, from, to);
+    else if (e->proven && isfinite(e->lo) && isfinite(e->hi))
+        text_printf(out, "%s %s became %s %s, which is better and was proven, though the last interval of the change, from %s to %s, holds zero.", with, response_of(e), size + 1, way, from, to);
     else if (isfinite(e->lo) && isfinite(e->hi))
         text_printf(out, "%s no change of %s can be told from chance; it lies between %s and %s.", with, response_of(e), from, to);
     else
         text_printf(out, "%s %s was measured %s %s; there is no interval, so that may be chance.", with, response_of(e), size + 1, way);
+}
+
+/* What was better and is gone all the same has its reason in the verdict: a guard, or that it was too little to matter. */
+static void tell_refusal(const struct explanation *e, struct text *out)
+{
+    bool gone = e->in_force == FORCE_NOT_KEPT || e->in_force == FORCE_PUTTING_BACK || e->in_force == FORCE_PUT_BACK;
+    if (gone && e->lo > 0 && isfinite(e->hi) && *e->why)
+        text_printf(out, " It was not kept all the same: %s", e->why);
 }
 
 void explanation_lead(const struct explanation *e, struct text *out)
@@ -125,10 +140,12 @@ void explanation_lead(const struct explanation *e, struct text *out)
         text_printf(out, ": %s. ", force_words(e->in_force));
     }
     if (!isfinite(e->effect)) {
-        text_add(out, "Its effect was not measured.");
+        bool yet = e->in_force == FORCE_PLANNED || e->in_force == FORCE_UNDER_WAY || e->in_force == FORCE_ON_TRIAL;
+        text_add(out, yet ? "Its effect has not been measured yet." : "Its effect was not measured.");
         return;
     }
     tell_effect(e, out);
+    tell_refusal(e, out);
 }
 
 static const char *verb_of(const struct explain_station *s)

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Bytes of text that fit into the boxes of a path, in its two sizes: a picture is no wider for a long name, which the tables have whole. */
+enum { NAME_FITS = 64, VALUE_FITS = 76 };
 enum { WIDTH = 640, HEIGHT = 240, LEFT = 64, RIGHT = 16, TOP = 14, BOTTOM = 36, TICKS_MAX = 12, BOX = 58, GAP = 26, BAR = 22, GROUP = 34, NAME = 150 };
 
 /* ---- paper ---- */
@@ -94,6 +96,32 @@ static void draw_levels(struct text *out, struct axis *a, double left, double ri
 
 /* ---- convergence ---- */
 
+/* The best before trial i: of its chapter, 0 where that begins. */
+static double best_before(const struct explanation *e, int i)
+{
+    for (int j = i - 1; j >= 0; j--)
+        if (e->tried[j].chapter == e->tried[i].chapter)
+            return e->tried[j].best;
+    return 0;
+}
+
+/* Under another load the line begins anew: what was won before is no height to start from. */
+static void draw_best(const struct explanation *e, const struct axis *x, const struct axis *y, struct text *out)
+{
+    text_add(out, "<path class=\"best\" d=\"");
+    for (int i = 0; i < e->tries; i++) {
+        if (i == 0 || e->tried[i].chapter != e->tried[i - 1].chapter)
+            text_printf(out, "M%.1f %.1f", place(x, i), place(y, 100 * expm1(best_before(e, i))));
+        text_printf(out, "H%.1fV%.1f", place(x, i + 1), place(y, 100 * expm1(e->tried[i].best)));
+    }
+    text_add(out, "\"/>");
+    for (int i = 1; i < e->tries; i++)
+        if (e->tried[i].chapter != e->tried[i - 1].chapter) {
+            put_line(out, place(x, i), TOP, place(x, i), HEIGHT - BOTTOM, "grid");
+            put_text(out, place(x, i) + 4, TOP + 10, "tick", "another load");
+        }
+}
+
 void svg_convergence(const struct explanation *e, bool alone, struct text *out)
 {
     struct axis x = { 0, e->tries, LEFT, WIDTH - RIGHT, false }, y = { 0, 0, HEIGHT - BOTTOM, TOP, false };
@@ -106,10 +134,7 @@ void svg_convergence(const struct explanation *e, bool alone, struct text *out)
     }
     open_svg(out, HEIGHT, "Convergence: the best configuration so far after each trial, and what each trial reached", alone);
     draw_levels(out, &y, LEFT, WIDTH - RIGHT, "%");
-    text_printf(out, "<path class=\"best\" d=\"M%.1f %.1f", place(&x, 0), place(&y, 0));
-    for (int i = 0; i < e->tries; i++)
-        text_printf(out, "H%.1fV%.1f", place(&x, i + 1), place(&y, 100 * expm1(e->tried[i].best)));
-    text_add(out, "\"/>");
+    draw_best(e, &x, &y, out);
     for (int i = 0; i < e->tries; i++) {
         const struct explain_try *t = &e->tried[i];
         if (isfinite(t->level))
@@ -149,18 +174,18 @@ static void draw_station(struct text *out, const struct explain_station *s, doub
 
 void svg_path(const struct explanation *e, bool alone, struct text *out)
 {
-    char line[EXPLAIN_LABEL + 140];
+    char line[EXPLAIN_LABEL + 140], name[NAME_FITS], value[VALUE_FITS];
     if (e->path == 0 || e->changes == 0)
         return;
     const struct explain_change *c = &e->change[0];
     open_svg(out, 2 * TOP + BOX + e->path * (BOX + GAP), "The path from the change to its effect", alone);
     put_box(out, LEFT, TOP, WIDTH - 2 * LEFT, BOX, "box cause");
-    put_text(out, LEFT + 12, TOP + 23, "name", c->what);
+    put_text(out, LEFT + 12, TOP + 23, "name", figure_label(c->what, name, sizeof name));
     if (e->changes > 1)
         (void)snprintf(line, sizeof line, "%s%s%s and %d more", c->from, *c->to ? " \xe2\x86\x92 " : "", c->to, e->changes - 1);
     else
         (void)snprintf(line, sizeof line, "%s%s%s", c->from, *c->to ? " \xe2\x86\x92 " : "", c->to);
-    put_text(out, LEFT + 12, TOP + 44, "value", line);
+    put_text(out, LEFT + 12, TOP + 44, "value", figure_label(line, value, sizeof value));
     for (int i = 0; i < e->path; i++) {
         double y = TOP + BOX + i * (BOX + GAP);
         draw_arrow(out, y);
@@ -238,10 +263,11 @@ void svg_spread(const struct explain_spread *s, bool alone, struct text *out)
         double y = TOP + (at + 0.5) * GROUP;
         if (g->n == 0)
             continue;
-        (void)snprintf(line, sizeof line, "%s (%d)", explain_period_name((enum explain_period)p), g->n);
+        bool with = p == PERIOD_WITH || (p == PERIOD_AFTER && !s->put_back);
+        (void)snprintf(line, sizeof line, "%s%s (%d)", explain_period_name((enum explain_period)p), p == PERIOD_AFTER && s->put_back ? ", put back" : "", g->n);
         put_text(out, NAME - 10, y + 4, "tick end", line);
         put_line(out, place(&x, g->lo), y, place(&x, g->hi), y, "whisker");
-        put_box(out, place(&x, g->q1), y - 8, place(&x, g->q3) - place(&x, g->q1), 16, p == PERIOD_WITH || p == PERIOD_AFTER ? "box moved" : "box");
+        put_box(out, place(&x, g->q1), y - 8, place(&x, g->q3) - place(&x, g->q1), 16, with ? "box moved" : "box");
         for (int i = 0; i < g->dots; i++)
             put_dot(out, place(&x, g->dot[i]), y + 11, 1.6, "grain");
         put_line(out, place(&x, g->median), y - 9, place(&x, g->median), y + 9, "median");

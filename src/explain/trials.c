@@ -3,12 +3,17 @@
  *
  * Levels are sums of proven effects since the first case: what was kept raises the level in force, everything is measured against
  * what was in force when it was tried.  What was measured on some statements alone, as an index is, is no level of the database.
+ *
+ * What was won under one load says nothing of another, under which the same two configurations may stand the other way round: so with
+ * another load a chapter begins, whose level 0 is what is in force then.  A load that comes back goes on with its chapter where that knows
+ * what is in force now, or what is tried now.  The model learns from the chapter of the case that is explained.
  */
 #include "explain/inside.h"
 
 #include "base/clock.h"
 #include "math/search/bo.h"
 #include "model/verdict.h"
+#include "model/workload.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,9 +22,16 @@
 
 enum { RESULTS_MIN = 4, START_TOLD = 3, MODEL_SEED = 7 };
 static const double effect_sd = 0.05;           /* of a result without an interval, in log units */
-static const double two_sided_95 = 1.959964;
+static const double interval_sds = 2.8;         /* half an interval that holds however often one looks, in standard deviations, as planners take it (engine/outcome.c) */
+static const double two_sided_95 = 1.959964, one_sided_95 = 1.644854;
 
-struct trial_point { bool told, failed; double y, sd, value[KNOB_COUNT]; };
+struct trial_point {
+    bool            told, failed, loaded;       /* loaded: something is known of the load */
+    int             configuration;              /* in force when it was tried, by number */
+    double          y, sd, level;               /* level: of what was in force, in its chapter */
+    double          before[KNOB_COUNT], value[KNOB_COUNT];     /* in force, and tried; NAN: as at the start, as far as anybody knows */
+    struct workload load;
+};
 
 struct league {
     const struct explain_case *c;
@@ -27,7 +39,10 @@ struct league {
     struct trial_point *point;                  /* [tries], parallel to e->tried */
     double              start[KNOB_COUNT];      /* the configuration before the first trial, as far as it is known; NAN */
     double              now[KNOB_COUNT];        /* the one in force, likewise */
-    double              level, best;
+    double              level, best;            /* in the chapter that is under way */
+    int                 chapter, configuration; /* which that is; how often something was kept */
+    int                 told;                   /* the chapter that the model learns from */
+    double              origin[KNOB_COUNT];     /* the configuration before the first trial of that one */
 };
 
 static void read_try(const json_t *o, struct explain_try *t)
@@ -51,29 +66,118 @@ static bool is_related(const struct explain_case *c, const struct explain_knob *
     return false;
 }
 
-/* Oldest first. Where a proposal says that a parameter was something else before than we believed, it is right: others change things, too. */
-static void follow(struct league *l, const json_t *o, struct explain_try *t, struct trial_point *p)
+/* ---- chapters ---- */
+
+/* Where nothing was written down of the load it is what it was. */
+static void read_load(struct league *l, const json_t *o, int i)
 {
+    struct trial_point *p = &l->point[i];
+    struct fault        ignored;
+    workload_clear(&p->load);
+    p->configuration = l->configuration;
+    p->loaded = workload_parse(json_object_get(o, "workload"), &p->load, &ignored) == OK && workload_known(&p->load) > 0;
+    if (!p->loaded && i > 0) {
+        p->load = l->point[i - 1].load;
+        p->loaded = l->point[i - 1].loaded;
+    }
+}
+
+static bool same_load(const struct league *l, int i, int j)
+{
+    const struct trial_point *a = &l->point[i], *b = &l->point[j];
+    return a->loaded && b->loaded && !workload_another(&a->load, &b->load, a->configuration == b->configuration);
+}
+
+static bool same_values(const struct league *l, const double *a, const double *b)
+{
+    for (int id = 1; id < KNOB_COUNT; id++) {
+        double x = isnan(a[id]) ? l->start[id] : a[id], y = isnan(b[id]) ? l->start[id] : b[id];
+        if (isnan(x) != isnan(y) || (!isnan(x) && !knob_equal(knob_at((enum knob_id)id), x, y)))
+            return false;
+    }
+    return true;
+}
+
+/* The newest trial before i, under its load, that knows the level of this configuration; -1: none does. */
+static int known_since(const struct league *l, int i, const double *values, double *level)
+{
+    for (int j = i - 1; j >= 0; j--) {
+        const struct trial_point *p = &l->point[j];
+        double                    tried = l->e->tried[j].level;
+        if (!same_load(l, j, i))
+            continue;
+        *level = isfinite(tried) && same_values(l, p->value, values) ? tried : same_values(l, p->before, values) ? p->level : (double)NAN;
+        if (isfinite(*level))
+            return j;
+    }
+    return -1;
+}
+
+/* Is trial i under the load of the chapter that is under way? The newest trial under that load says so; where nobody knows the load, it is. */
+static bool goes_on(const struct league *l, int i)
+{
+    if (i == 0 || !l->point[i].loaded || !l->point[i - 1].loaded || same_load(l, i - 1, i))
+        return i > 0;
+    for (int j = i - 1; j >= 0; j--)
+        if (same_load(l, j, i))
+            return l->e->tried[j].chapter == l->chapter;
+    return false;
+}
+
+static void turn_page(struct league *l, int i, double gain)
+{
+    const struct trial_point *p = &l->point[i];
+    double                    level = 0;
+    if (goes_on(l, i))
+        return;
+    int since = known_since(l, i, p->before, &level);
+    if (since < 0 && isfinite(gain) && (since = known_since(l, i, p->value, &level)) >= 0)
+        level -= gain;                                              /* what is tried is known: then it says what is in force */
+    if (since < 0) {
+        l->chapter = l->e->chapters++;
+        l->level = l->best = 0;
+        return;
+    }
+    l->chapter = l->e->tried[since].chapter;
+    l->level = level;
+    for (int j = i - 1; j >= 0; j--)
+        if (l->e->tried[j].chapter == l->chapter) {
+            l->best = fmax(l->e->tried[j].best, level);
+            return;
+        }
+}
+
+/* Oldest first. Where a proposal says that a parameter was something else before than we believed, it is right: others change things, too. */
+static void follow(struct league *l, const json_t *o, int i)
+{
+    struct explain_try *t = &l->e->tried[i];
+    struct trial_point *p = &l->point[i];
     struct explain_knob k[EXPLAIN_CHANGES_MAX];
     int n = explain_read_knobs(json_object_get(json_object_get(o, "proposal"), "changes"), k, EXPLAIN_CHANGES_MAX);
-    for (int i = 0; i < n; i++) {
-        l->now[k[i].id] = k[i].from;
-        if (isnan(l->start[k[i].id]))
-            l->start[k[i].id] = k[i].from;
+    for (int j = 0; j < n; j++) {
+        l->now[k[j].id] = k[j].from;
+        if (isnan(l->start[k[j].id]))
+            l->start[k[j].id] = k[j].from;
     }
+    memcpy(p->before, l->now, sizeof p->before);
     memcpy(p->value, l->now, sizeof p->value);
-    for (int i = 0; i < n; i++)
-        p->value[k[i].id] = k[i].to;
+    for (int j = 0; j < n; j++)
+        p->value[k[j].id] = k[j].to;
     double gain = verdict_of_some(explain_text_of(json_object_get(o, "verdict"), "why")) ? (double)NAN : t->effect;
+    read_load(l, o, i);
+    turn_page(l, i, gain);
+    t->chapter = l->chapter;
     t->related = is_related(l->c, k, n);
     t->this_one = strcmp(t->case_id, l->e->case_id) == 0;
+    p->level = l->level;
     t->level = l->level + gain;
     p->failed = strcmp(t->result, "failed") == 0;
     p->told = n > 0 && (p->failed || isfinite(gain));
     p->y = isfinite(gain) ? t->level : l->level;
-    p->sd = isfinite(t->hi - t->lo) && t->hi > t->lo ? fmin((t->hi - t->lo) / (2 * two_sided_95), 1) : effect_sd;
+    p->sd = isfinite(t->hi - t->lo) && t->hi > t->lo ? fmin((t->hi - t->lo) / (2 * interval_sds), 1) : effect_sd;
     if (t->kept) {
         memcpy(l->now, p->value, sizeof l->now);
+        l->configuration++;
         l->level += isfinite(gain) ? gain : 0;
         l->best = fmax(l->best, l->level);
     }
@@ -83,6 +187,43 @@ static void follow(struct league *l, const json_t *o, struct explain_try *t, str
 /* ---- a model of all of it ---- */
 
 struct field { int knobs; enum knob_id id[MATH_SPACE_MAX]; struct math_space space; };
+
+static bool is_told(const struct league *l, int i) { return l->point[i].told && l->e->tried[i].chapter == l->told; }
+
+/* The chapter of this case; of one that has no outcome yet, or none among the newest, the last. */
+static void choose_chapter(struct league *l)
+{
+    int first = -1;
+    l->told = l->chapter;
+    for (int i = 0; i < l->e->tries; i++)
+        if (l->e->tried[i].this_one)
+            l->told = l->e->tried[i].chapter;
+    for (int i = 0; i < l->e->tries; i++) {
+        first = first < 0 && l->e->tried[i].chapter == l->told ? i : first;
+        l->e->results += is_told(l, i);
+    }
+    for (int id = 0; id < KNOB_COUNT; id++)
+        l->origin[id] = first < 0 || isnan(l->point[first].before[id]) ? l->start[id] : l->point[first].before[id];
+}
+
+/* Could it all be the errors of the results? Chi square of the levels around their mean, its 95 % quantile as of Wilson and Hilferty (1931). */
+static bool may_be_chance(const struct league *l)
+{
+    double weight = 4 / (effect_sd * effect_sd), sum = 0, squares = 0;          /* the start, whose level is 0 */
+    int    n = 1;
+    for (int i = 0; i < l->e->tries; i++) {
+        const struct trial_point *p = &l->point[i];
+        if (!is_told(l, i) || p->failed)
+            continue;
+        double w = 1 / (p->sd * p->sd);
+        weight += w;
+        sum += w * p->y;
+        squares += w * p->y * p->y;
+        n++;
+    }
+    double freedom = n - 1, part = 2 / (9 * fmax(freedom, 1));
+    return n > 1 && squares - sum * sum / weight <= freedom * pow(1 - part + one_sided_95 * sqrt(part), 3);
+}
 
 static void widen(struct math_param *p, double v, bool *any)
 {
@@ -97,7 +238,7 @@ static void widen(struct math_param *p, double v, bool *any)
  */
 static bool param_of(const struct league *l, const struct knob *k, struct math_param *p)
 {
-    double first = l->start[k->id];
+    double first = l->origin[k->id];
     bool   any = false, differs = false;
     *p = (struct math_param){ .kind = k->type == KNOB_TYPE_REAL ? MATH_PARAM_REAL : MATH_PARAM_INTEGER };
     for (int i = 0; i < KNOB_SPECIALS_MAX && k->special[i].means; i++)
@@ -105,10 +246,11 @@ static bool param_of(const struct league *l, const struct knob *k, struct math_p
     if (isnan(first))
         return false;                                               /* never changed */
     for (int i = -1; i <= l->e->tries; i++) {
-        double v = i < 0 ? first : i < l->e->tries ? l->point[i].value[k->id] : l->now[k->id];
-        if (isnan(v))
+        bool   tried = i >= 0 && i < l->e->tries;
+        double v = i < 0 ? first : tried ? l->point[i].value[k->id] : l->now[k->id];
+        if (isnan(v) || (tried && l->e->tried[i].chapter != l->told))
             continue;
-        differs = differs || v != first;
+        differs = differs || ((tried || l->told == l->chapter) && v != first);      /* what is in force since another load came was not seen under this one */
         if (!knob_special_of(k, v))
             widen(p, v, &any);
     }
@@ -141,17 +283,17 @@ static void lay_field(const struct league *l, struct field *f)
  */
 static enum err teach(const struct league *l, const struct field *f, struct math_bo *b, struct fault *fault)
 {
-    double   x[MATH_SPACE_MAX], start[MATH_SPACE_MAX];
+    double   x[MATH_SPACE_MAX];
     enum err e = OK;
     for (int j = 0; j < f->knobs; j++)
-        x[j] = start[j] = l->start[f->id[j]];
+        x[j] = l->origin[f->id[j]];
     for (int i = 0; i < START_TOLD && e == OK; i++)
         e = math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = 0, .noise_sd = effect_sd / 2 * sqrt(START_TOLD) }, fault);
     for (int i = 0; i < l->e->tries && e == OK; i++) {
         const struct trial_point *p = &l->point[i];
         for (int j = 0; j < f->knobs; j++)
-            x[j] = isnan(p->value[f->id[j]]) ? start[j] : p->value[f->id[j]];
-        if (p->told)
+            x[j] = isnan(p->value[f->id[j]]) ? l->start[f->id[j]] : p->value[f->id[j]];
+        if (is_told(l, i))
             e = math_bo_tell(b, &(struct math_bo_trial){ .x = x, .y = p->y, .noise_sd = p->sd, .failed = p->failed }, fault);
     }
     return e;
@@ -207,9 +349,11 @@ static void learn(struct league *l)
     double              weight[MATH_SPACE_MAX];
     if (!f)
         return;
+    choose_chapter(l);
     lay_field(l, f);
     if (e->results < RESULTS_MIN || f->knobs == 0) {
-        (void)snprintf(e->model_why, sizeof e->model_why, "A model needs %d results with different values of parameters; there are %d.", RESULTS_MIN, e->results);
+        (void)snprintf(e->model_why, sizeof e->model_why, "A model needs %d results with different values of parameters%s; there are %d.", RESULTS_MIN,
+                       e->chapters > 1 ? " that can be compared, under one load" : "", e->results);
         free(f);
         return;
     }
@@ -222,6 +366,8 @@ static void learn(struct league *l)
         err = math_bo_importance(b, weight, &fault);
     if (err == OK)
         add_weights(f, weight, e);
+    if (err == OK && may_be_chance(l))
+        (void)snprintf(e->model_doubt, sizeof e->model_doubt, "The results differ by no more than their errors do: which of these parameters matters, if any of them does, is not shown.");
     for (int i = 0; i < e->weights && e->slices < EXPLAIN_SLICES_MAX && err == OK; i++)
         for (int j = 0; j < f->knobs; j++)
             if (strcmp(knob_at(f->id[j])->name, e->weight[i].knob) == 0 && e->weight[i].weight > 0.02) {
@@ -235,28 +381,54 @@ static void learn(struct league *l)
     free(f);
 }
 
-/* outcomes: newest first, as the store has them. */
-enum err trials_explain(const json_t *outcomes, const struct explain_case *c, struct explanation *e, struct fault *fault)
+/* outcomes: newest first, as the store has them; of them the newest n are followed. */
+static enum err follow_all(struct league *l, const json_t *outcomes, size_t n, struct fault *fault)
 {
-    size_t all = json_array_size(outcomes), n = all < EXPLAIN_TRIES_MAX ? all : EXPLAIN_TRIES_MAX;
-    struct league l = { .c = c, .e = e };
+    struct explanation *e = l->e;
     e->tried = calloc(n + 1, sizeof *e->tried);
-    l.point = calloc(n + 1, sizeof *l.point);
-    if (!e->tried || !l.point) {
-        free(l.point);
+    l->point = calloc(n + 1, sizeof *l->point);
+    if (!e->tried || !l->point)
         return fail(fault, ERR_LIMIT, "no memory for %zu trials", n);
-    }
     for (int id = 0; id < KNOB_COUNT; id++)
-        l.start[id] = l.now[id] = (double)NAN;
+        l->start[id] = l->now[id] = (double)NAN;
     e->tries = (int)n;
-    e->tries_before = (int)(all - n);
+    e->tries_before = (int)(json_array_size(outcomes) - n);
     for (int i = 0; i < e->tries; i++) {
         const json_t *o = json_array_get(outcomes, n - 1 - (size_t)i);
         read_try(o, &e->tried[i]);
-        follow(&l, o, &e->tried[i], &l.point[i]);
-        e->results += l.point[i].told;
+        follow(l, o, i);
     }
-    learn(&l);
-    free(l.point);
     return OK;
+}
+
+enum err trials_explain(const json_t *outcomes, const struct explain_case *c, struct explanation *e, struct fault *fault)
+{
+    size_t        all = json_array_size(outcomes);
+    struct league l = { .c = c, .e = e };
+    enum err      err = follow_all(&l, outcomes, all < EXPLAIN_TRIES_MAX ? all : EXPLAIN_TRIES_MAX, fault);
+    if (err == OK)
+        learn(&l);
+    free(l.point);
+    return err;
+}
+
+static void put(json_t *o, const char *name, double x) { (void)json_object_set_new(o, name, isfinite(x) ? json_real(x) : json_null()); }
+
+enum err explain_levels(json_t *outcomes, struct fault *fault)
+{
+    struct explain_case *nothing = calloc(1, sizeof *nothing);
+    struct explanation  *e = calloc(1, sizeof *e);
+    struct league        l = { .c = nothing, .e = e };
+    enum err             err = nothing && e ? follow_all(&l, outcomes, json_array_size(outcomes), fault) : fail(fault, ERR_LIMIT, "no memory to follow outcomes");
+    for (int i = 0; err == OK && i < e->tries; i++) {
+        json_t *o = json_array_get(outcomes, (size_t)(e->tries - 1 - i));
+        (void)json_object_set_new(o, "chapter", json_integer(e->tried[i].chapter));
+        put(o, "before", l.point[i].level);
+        put(o, "level", e->tried[i].level);
+        put(o, "best", e->tried[i].best);
+    }
+    free(l.point);
+    free(nothing);
+    explanation_free(e);
+    return err;
 }

@@ -568,7 +568,7 @@ static void add_spread(const struct explain_case *c, struct explanation *e, int 
 {
     struct explain_spread *s = &e->spread[e->spreads];
     int                    groups = 0;
-    *s = (struct explain_spread){ 0 };
+    *s = (struct explain_spread){ .put_back = !e->kept };
     (void)text_copy(s->name, sizeof s->name, cause_info[node].name);
     (void)text_copy(s->unit, sizeof s->unit, cause_info[node].unit);
     for (int p = 0; p < PERIODS; p++) {

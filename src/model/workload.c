@@ -151,6 +151,28 @@ double workload_distance(const struct workload *a, const struct workload *b, int
     return n > 0 ? sqrt(sum / weight) : (double)NAN;
 }
 
+static bool far_apart(const struct workload *a, const struct workload *b, double another, int compared_min, bool *comparable)
+{
+    int    compared;
+    double d = workload_distance(a, b, &compared);
+    *comparable = compared >= compared_min;
+    return *comparable && d > another;
+}
+
+bool workload_another(const struct workload *a, const struct workload *b, bool same_configuration)
+{
+    struct workload asked_a, asked_b;
+    bool            comparable = false;
+    if (!same_configuration) {
+        workload_asked(a, &asked_a);
+        workload_asked(b, &asked_b);
+        bool another = far_apart(&asked_a, &asked_b, WORKLOAD_ASKED_ANOTHER, WORKLOAD_ASKED_MIN, &comparable);
+        if (comparable)
+            return another;
+    }
+    return far_apart(a, b, WORKLOAD_ANOTHER, WORKLOAD_COMPARED_MIN, &comparable);
+}
+
 enum workload_feature workload_differs_most(const struct workload *a, const struct workload *b)
 {
     enum workload_feature most = WORKLOAD_COUNT;

@@ -85,6 +85,16 @@ double workload_coordinate(enum workload_feature f, double value);
  * many these are.  NAN when there is none; features of weight 0 do not count.
  */
 double workload_distance(const struct workload *a, const struct workload *b, int *compared);
+/*
+ * From this distance on it is another workload, when at least so many features could be compared.  Under another configuration
+ * other plans are made and other files written: then only what clients ask is compared (workload_asked()), where three features
+ * swing wider than fourteen.
+ */
+#define WORKLOAD_ANOTHER 0.5
+#define WORKLOAD_ASKED_ANOTHER 0.8
+enum { WORKLOAD_COMPARED_MIN = 4 };
+/* Is it another one?  Not where too little of them can be compared. */
+bool workload_another(const struct workload *a, const struct workload *b, bool same_configuration);
 /* The feature that contributes most to the distance; WORKLOAD_COUNT when nothing differs or can be compared. */
 enum workload_feature workload_differs_most(const struct workload *a, const struct workload *b);
 

@@ -10,27 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool far_apart(const struct workload *a, const struct workload *b, double another, int compared_min, bool *comparable)
-{
-    int    compared;
-    double d = workload_distance(a, b, &compared);
-    *comparable = compared >= compared_min;
-    return *comparable && d > another;
-}
-
 bool scene_another(const struct scene *s, int i, int j)
 {
     const struct workload *a = i < s->tolds ? &s->told[i].workload : &s->workload, *b = j < s->tolds ? &s->told[j].workload : &s->workload;
-    struct workload        asked_a, asked_b;
-    bool                   comparable = false, another;
-    if (s->configuration[i] != s->configuration[j]) {
-        workload_asked(a, &asked_a);
-        workload_asked(b, &asked_b);
-        another = far_apart(&asked_a, &asked_b, SCENE_ASKED_ANOTHER, WORKLOAD_ASKED_MIN, &comparable);
-        if (comparable)
-            return another;
-    }
-    return far_apart(a, b, SCENE_ANOTHER, SCENE_COMPARED_MIN, &comparable);
+    return workload_another(a, b, s->configuration[i] == s->configuration[j]);
 }
 
 bool scene_is_settable(const struct scene *s, const struct knob *k)

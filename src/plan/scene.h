@@ -14,15 +14,6 @@
 
 enum { SCENE_REACH = 12 };   /* steps a reloadable knob may need: the most that one case should take */
 
-/*
- * From this distance on it is another workload, when at least so many features could be compared.  Under another configuration
- * other plans are made and other files written: then only what clients ask is compared (workload_asked()), where three features
- * swing wider than fourteen.
- */
-#define SCENE_ANOTHER 0.5
-#define SCENE_ASKED_ANOTHER 0.8
-enum { SCENE_COMPARED_MIN = 4 };
-
 struct scene {
     const struct planner_view *view;
     const struct planner_told *told;

@@ -2,7 +2,6 @@
 #include "plan/shift.h"
 
 #include "math/stats/describe.h"
-#include "plan/scene.h"
 
 #include <math.h>
 
@@ -74,13 +73,13 @@ void shift_find(const struct shift_window *w, int n, struct shift *out)
         workload_asked(&w[i].load, &asked);
         look(&under_any, &asked, i, WORKLOAD_ASKED_MIN);
         if (now > 0 && w[i].configuration == now)
-            look(&under_this, &w[i].load, i, SCENE_COMPARED_MIN);
+            look(&under_this, &w[i].load, i, WORKLOAD_COMPARED_MIN);
     }
     struct shift asked;
-    find(&under_this, SCENE_ANOTHER, out);
+    find(&under_this, WORKLOAD_ANOTHER, out);
     if (under_any.n == under_this.n)
         return;                          /* there was one configuration: everything has been compared */
-    find(&under_any, SCENE_ASKED_ANOTHER, &asked);
+    find(&under_any, WORKLOAD_ASKED_ANOTHER, &asked);
     double chance = (out->false_alarm < 1 ? out->false_alarm : 0) + (asked.false_alarm < 1 ? asked.false_alarm : 0);
     if (!out->changed && (asked.changed || out->false_alarm >= 1))
         *out = asked;

@@ -2,7 +2,7 @@
  * plan/shift.h - is this still the same load? A pure function of the workloads of recent windows.
  *
  * The last SHIFT_FRESH windows are another load when each of them lies further from the middle of the earlier ones than all of
- * these but a sixteenth, further than their spread explains, and further than SCENE_ANOTHER, which tells loads apart at all.
+ * these but a sixteenth, further than their spread explains, and further than WORKLOAD_ANOTHER, which tells loads apart at all.
  *
  * The first of the three bounds false alarms whatever the noise: of m earlier windows and 2 fresh ones that are exchangeable
  * (nothing changed), the fresh ones are among the k + 2 furthest with probability C(k + 2, 2) / C(m + 2, 2) at most.  The third

@@ -4,12 +4,13 @@
 #include "web/inside.h"
 
 #include "conf/knob.h"
+#include "explain/explain.h"
 #include "model/casefile.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIST_DEFAULT = 100, LIST_MAX = 500 };
+enum { LIST_DEFAULT = 100, LIST_MAX = 500, OUTCOMES_FOLLOWED = 1000 };
 
 /* ---- parameters ---- */
 
@@ -215,6 +216,22 @@ enum MHD_Result look_knowledge(struct exchange *x)
     return answer_page(x, r, code, out, limit, &fault);
 }
 
+/* What each has reached follows from those before it, more of which are read than are wanted. */
+static enum err read_followed(struct store_reader *r, const char *target, int limit, json_t **out, struct fault *fault)
+{
+    enum err code = read_outcomes(r, target, OUTCOMES_FOLLOWED, out, fault);
+    if (code != OK)
+        return code;
+    code = explain_levels(*out, fault);
+    while (code == OK && json_array_size(*out) > (size_t)limit)
+        (void)json_array_remove(*out, json_array_size(*out) - 1);
+    if (code != OK) {
+        json_decref(*out);
+        *out = NULL;
+    }
+    return code;
+}
+
 enum MHD_Result look_outcomes(struct exchange *x)
 {
     enum MHD_Result answered = MHD_NO;
@@ -226,7 +243,7 @@ enum MHD_Result look_outcomes(struct exchange *x)
     struct store_reader *r = web_reader_take(x->web, &fault);
     if (!r)
         return answer_fault(x, &fault);
-    enum err code = read_outcomes(r, x->id, limit, &out, &fault);
+    enum err code = read_followed(r, x->id, limit, &out, &fault);
     return answer_read(x, r, code, out, &fault);
 }
 

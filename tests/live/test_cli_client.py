@@ -312,7 +312,7 @@ def test_a_case_is_told_with_what_tried_to_refute_it_and_what_else_was_tried(dou
         "case_id": CASE, "lead": "It became faster.", "way": "", "units": [], "missing": "", "tries": tries, "tries_left_out": 3,
         "refuters": [{"name": "a change that was none", "refuted": False, "why": ""}, {"name": "a part of the windows", "refuted": True, "why": ""},
                      {"name": "what clients ask for", "refuted": None, "why": "too few windows"}],
-        "sure": {"level": "fair", "points": []}, "model": {"importance": [{"knob": "shared_buffers", "weight": 0.9}]}})
+        "sure": {"level": "fair", "points": []}, "model": {"importance": [{"knob": "shared_buffers", "weight": 0.9}], "doubt": "It may be chance."}})
     done = cli("explain", CASE)
     assert done.returncode == 0, done.stderr
     told = done.stdout
@@ -321,8 +321,22 @@ def test_a_case_is_told_with_what_tried_to_refute_it_and_what_else_was_tried(dou
     assert "the newest 10 of 15" in told and "try 1?" not in told and "try 2?" in told and "\x1b" not in told
     assert "a larger cache: better, kept, +20.0 % (+10.0 % to +30.0 %)  <- this one" in told
     assert "undecided, +100.0 % (+64.9 % to +146.0 %) of the statements it was made for\n" in told and told.count("it was made for") == 1
-    assert "shared_buffers 90.0 %" in told
+    assert "Which parameters matter here\n  It may be chance.\n  shared_buffers 90.0 %" in told
     assert told.index("What tried to refute it") < told.index("How sure") < told.index("What was tried with this target") < told.index("Which parameters matter here")
+
+
+def test_what_was_refused_is_not_said_to_have_been_tried(double, cli):
+    double.says("GET", "/case/%s/file" % CASE, {"case": {"id": CASE, "title": "t", "target": "main", "status": "CLOSED", "phase": "idle", "in_force_is_proven": True}, "outcome": {"result": "refused", "kept": False}})
+    double.says("GET", "/case/%s/explanation" % CASE, {"case_id": CASE, "lead": "l", "units": [], "tries": [], "refuters": [], "sure": {"level": "none", "points": []}})
+    told = cli("explain", CASE).stdout
+    assert "refused, not done" in told and "not kept" not in told
+
+
+def test_where_no_database_is_configured_a_look_at_it_says_so(double, cli):
+    double.says("GET", "/target", [])
+    done = cli("diagnose", "postgres")
+    assert done.returncode == 1 and done.stdout == ""
+    assert "no database is configured" in done.stderr and "homeostat init --dsn" in done.stderr
 
 
 @pytest.mark.parametrize("result, proven, said", [("worse", True, "worse, not kept"), ("unknown", True, "what is in force is not known"), ("worse", False, "what is in force is not known")])

@@ -612,6 +612,115 @@ static void what_was_kept_twice_is_told_from_where_it_began(void **state)
     json_decref(outcomes);
 }
 
+/* load: oldest first, 'a' and 'b' are two of them, ' ' is one that nobody wrote down. */
+static json_t *outcomes_under(const struct made_try *made, const char *load)
+{
+    int     n = (int)strlen(load);
+    json_t *outcomes = made_outcomes(made, n);
+    for (int i = 0; i < n; i++)
+        if (load[i] != ' ')
+            (void)json_object_set_new(json_array_get(outcomes, (size_t)(n - 1 - i)), "workload", load[i] == 'a'
+                ? json_pack("{s:f,s:f,s:f,s:f,s:f,s:f}", "writes", 0.5, "scans", 0.05, "reads", 20.0, "rows", 1.0, "statements", 30.0, "written", 20.0)
+                : json_pack("{s:f,s:f,s:f,s:f,s:f,s:f}", "writes", 0.0, "scans", 0.95, "reads", 1e6, "rows", 10.0, "statements", 1.0, "written", 0.0));
+    return outcomes;
+}
+
+static struct explanation *explained_under(const struct made_try *made, const char *load)
+{
+    struct explain_world w = usual;
+    json_t              *outcomes = outcomes_under(made, load);
+    struct explanation  *e = explained(&w, outcomes);
+    json_decref(outcomes);
+    return e;
+}
+
+/* Better for short transactions, then put back as better for reports: what is in force is what it began with, and nothing has been won for either. */
+static void what_was_won_under_one_load_is_not_added_to_what_was_won_under_another(void **state)
+{
+    static const struct made_try made[] = { { "random_page_cost", "4", "1.1", 0.4, true }, { "random_page_cost", "1.1", "4", 0.5, true }, { "work_mem", "4MB", "8MB", 0.01, false },
+        { "work_mem", "4MB", "16MB", 0.02, false } };
+    struct explanation *e = explained_under(made, "aba ");
+    assert_int_equal(e->chapters, 2);
+    assert_int_equal(e->tried[0].chapter, 0);
+    assert_int_equal(e->tried[1].chapter, 1);
+    assert_true(fabs(e->tried[1].level - 0.5) < 1e-12 && fabs(e->tried[1].best - 0.5) < 1e-12);
+    assert_int_equal(e->tried[2].chapter, 0);                      /* what is in force is known under it: it began with that */
+    assert_true(fabs(e->tried[2].level - 0.01) < 1e-12 && fabs(e->tried[2].best - 0.4) < 1e-12);
+    assert_int_equal(e->tried[3].chapter, 0);                      /* where nothing is known of the load it is what it was */
+    assert_int_equal(e->results, 3);
+    assert_non_null(strstr(e->model_why, "under one load; there are 3"));
+    char *html = told(e, explanation_html), *markdown = told(e, explanation_markdown);
+    assert_non_null(strstr(html, ">another load</text>"));
+    assert_non_null(strstr(html, "(the load is another one) "));
+    assert_non_null(strstr(markdown, "what was won under one load says nothing of another"));
+    free(html);
+    free(markdown);
+    explanation_free(e);
+    e = explained_under(made, "aaaa");
+    assert_int_equal(e->chapters, 1);
+    assert_true(fabs(e->tried[3].best - 0.9) < 1e-12);
+    markdown = told(e, explanation_markdown);
+    assert_null(strstr(markdown, "another load"));
+    free(markdown);
+    explanation_free(e);
+}
+
+static void a_load_that_comes_back_goes_on_from_what_is_known_under_it(void **state)
+{
+    static const struct made_try back[] = { { "random_page_cost", "4", "1.1", 0.4, true }, { "work_mem", "4MB", "64MB", 0.3, true }, { "work_mem", "64MB", "4MB", -0.1, false } };
+    static const struct made_try on[] = { { "random_page_cost", "4", "1.1", 0.4, true }, { "work_mem", "4MB", "64MB", 0.3, true }, { "random_page_cost", "1.1", "2", 0.05, true } };
+    struct explanation *e = explained_under(back, "aba");           /* what is tried was known to be +0.4: so what is in force is +0.5 */
+    assert_int_equal(e->tried[2].chapter, 0);
+    assert_true(fabs(e->tried[2].level - 0.4) < 1e-12 && fabs(e->tried[2].best - 0.5) < 1e-12);
+    explanation_free(e);
+    e = explained_under(on, "aba");                                 /* nobody knows what either is worth under this load */
+    assert_int_equal(e->chapters, 3);
+    assert_int_equal(e->tried[2].chapter, 2);
+    assert_true(fabs(e->tried[2].best - 0.05) < 1e-12);
+    explanation_free(e);
+}
+
+/* What the dashboard draws its curve from: the same numbers, beside each outcome. */
+static void each_outcome_is_told_its_level_under_its_load(void **state)
+{
+    static const struct made_try made[] = { { "random_page_cost", "4", "1.1", 0.4, true }, { "random_page_cost", "1.1", "4", 0.5, true }, { "work_mem", "4MB", "8MB", 0.01, false } };
+    static const struct { int chapter; double before, level, best; } expected[] = { { 0, 0, 0.4, 0.4 }, { 1, 0, 0.5, 0.5 }, { 0, 0, 0.01, 0.4 } };
+    struct fault fault;
+    json_t *outcomes = outcomes_under(made, "aba"), *none = json_array();
+    (void)json_object_set_new(json_array_get(outcomes, 0), "verdict", json_pack("{s:s}", "why", VERDICT_OF_SOME "50 % less time per call."));
+    assert_ok(explain_levels(outcomes, &fault), &fault);
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *o = json_array_get(outcomes, 2 - i), *level = json_object_get(o, "level");
+        assert_int_equal(json_integer_value(json_object_get(o, "chapter")), expected[i].chapter);
+        assert_true(fabs(json_number_value(json_object_get(o, "before")) - expected[i].before) < 1e-12);
+        assert_true(fabs(json_number_value(json_object_get(o, "best")) - expected[i].best) < 1e-12);
+        assert_true(i == 2 ? json_is_null(level) : fabs(json_number_value(level) - expected[i].level) < 1e-12);
+    }
+    assert_ok(explain_levels(none, &fault), &fault);
+    json_decref(outcomes);
+    json_decref(none);
+}
+
+static void a_ranking_of_what_may_be_chance_says_so(void **state)
+{
+    static const struct made_try nothing[] = { { "shared_buffers", "128MB", "614MB", 0.003, false }, { "work_mem", "4MB", "8MB", 0.002, false }, { "work_mem", "4MB", "16MB", -0.003, false },
+        { "work_mem", "4MB", "6MB", 0.001, false }, { "shared_buffers", "128MB", "256MB", -0.001, false } };
+    static const struct made_try something[] = { { "shared_buffers", "128MB", "614MB", 0.53, true }, { "work_mem", "4MB", "8MB", 0.002, false }, { "work_mem", "4MB", "16MB", -0.003, false },
+        { "work_mem", "4MB", "6MB", 0.001, false }, { "work_mem", "4MB", "12MB", -0.001, false } };
+    struct explanation *e = explained_under(nothing, "     ");
+    char *html = told(e, explanation_html), *markdown = told(e, explanation_markdown);
+    assert_non_null(strstr(e->model_doubt, "is not shown"));
+    assert_non_null(strstr(html, e->model_doubt));
+    assert_non_null(strstr(markdown, e->model_doubt));
+    free(html);
+    free(markdown);
+    explanation_free(e);
+    e = explained_under(something, "     ");
+    assert_true(e->weights >= 1);
+    assert_string_equal(e->model_doubt, "");
+    explanation_free(e);
+}
+
 static void the_same_case_is_explained_the_same_way_each_time(void **state)
 {
     struct explain_world w = usual, again = usual;
@@ -681,6 +790,38 @@ static void the_lead_tells_the_change_of_what_was_measured(void **state)
     }
 }
 
+/* A verdict may stand on the signs of the pairs, or on an earlier look; and a guard may speak against what was faster. The lead must not say otherwise than the verdict. */
+static void the_lead_does_not_contradict_the_verdict(void **state)
+{
+    static const struct { const char *outcome, *why; double effect, lo, hi; bool kept; const char *said, *unsaid, *sure; } cases[] = {
+        { "better", "The signs of the pairs alone prove it.", 0.2231, -0.0305, 0.3567, true, "transactions per second became 25.0 % more, which is better and was proven, though the last interval of the "
+          "change, from -3.0 % to +42.9 %, holds zero.", "told from chance", "It was proven better" },
+        { "worse", "Guard p99 broken: 2.00 times the incumbent's.", 0.1823, 0.0953, 0.2624, false, "which is better; the change lies between +10.0 % and +30.0 %. It was not kept all the same: Guard p99 broken",
+          "told from chance", "does not hold zero" },
+        { "undecided", "Neither.", 0.0119, -0.0305, 0.0583, false, "no change of transactions per second can be told from chance", "all the same", "holds zero: " },
+        { "better", "All guards hold.", 0.1823, 0.0953, 0.2624, true, ": kept. With it transactions per second became 20.0 % more, which is better; the change", "all the same", "does not hold zero" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct explain_world w = usual;
+        struct explanation  *e = NULL;
+        struct fault         fault;
+        json_t *file, *minutes;
+        explain_world_make(&w, &file, &minutes);
+        (void)json_object_set_new(json_object_get(json_object_get(file, "run"), "trial"), "mix", json_pack("{s:i}", "kind", 2));
+        (void)json_object_set_new(file, "outcome", json_pack("{s:s,s:b,s:{s:s,s:s,s:f,s:f,s:f}}", "result", cases[i].outcome, "kept", (int)cases[i].kept, "verdict", "outcome", cases[i].outcome,
+                                                             "why", cases[i].why, "effect", cases[i].effect, "lo", cases[i].lo, "hi", cases[i].hi));
+        assert_ok(explain_case(&(struct explain_source){ file, NULL, NULL }, &e, &fault), &fault);
+        char *lead = told(e, explanation_lead);
+        if (!strstr(lead, cases[i].said) || strstr(lead, cases[i].unsaid))
+            fail_msg("said: %s", lead);
+        assert_true(e->points > 0 && strstr(e->point[0].text, cases[i].sure));
+        free(lead);
+        explanation_free(e);
+        json_decref(file);
+        json_decref(minutes);
+    }
+}
+
 /* An index is proven on the statements that it was built for: their gain is told as theirs, and adds nothing to what the database has gained. */
 static void what_was_measured_on_some_statements_is_not_told_of_all(void **state)
 {
@@ -713,6 +854,8 @@ static void what_is_in_force_is_only_said_where_it_is_proven(void **state)
     static const struct { const char *status, *phase, *plan; int proven; const char *verdict, *result; int kept; const char *said; } cases[] = {
         { "CLOSED", "done", "p1", 1, "better", "better", 1, ": kept. " },
         { "CLOSED", "undone", "p1", 1, "worse", "worse", 0, ": not kept. " },
+        { "CLOSED", "idle", "p1", 1, NULL, "refused", 0, ": not done. " },
+        { "CLOSED", "idle", "p1", 0, NULL, "unknown", 0, ": what is in force is not known. " },
         { "CLOSED", "unknown", "p1", 0, "worse", "unknown", 0, ": what is in force is not known. " },
         { "PARKED", "unknown", "p1", 0, "worse", NULL, 0, ": what is in force is not known. " },      /* the undo was lost */
         { "PARKED", "unknown", "p1", 0, NULL, NULL, 0, ": what is in force is not known. " },         /* lost while executing */
@@ -747,6 +890,7 @@ static void what_is_in_force_is_only_said_where_it_is_proven(void **state)
         char *lead = told(e, explanation_lead);
         if (!strstr(lead, cases[i].said))
             fail_msg("%s, %s: %s", cases[i].status, cases[i].phase, lead);
+        assert_int_equal(strstr(lead, "has not been measured yet") != NULL, strstr(": planned. : under way. : on trial. ", cases[i].said) != NULL);      /* it may be, still */
         free(lead);
         explanation_free(e);
         json_decref(file);
@@ -759,6 +903,9 @@ static void the_span_reaches_around_the_actions(void **state)
     json_t *file, *minutes, *nothing = json_pack("{s:{s:s}}", "case", "id", "x");
     int64_t from, to;
     explain_world_make(&w, &file, &minutes);
+    assert_true(explain_span(file, &from, &to));
+    assert_true(to - from == INT64_C(320) * 60 * 1000000);      /* the verdict came 80 minutes after the change */
+    (void)json_object_set_new(json_object_get(json_object_get(file, "outcome"), "verdict"), "wall_us", json_integer(1));
     assert_true(explain_span(file, &from, &to));
     assert_true(to - from == INT64_C(240) * 60 * 1000000);
     assert_false(explain_span(nothing, &from, &to));
@@ -796,10 +943,15 @@ int main(void)
         cmocka_unit_test(the_model_of_all_trials_finds_what_matters),
         cmocka_unit_test(what_was_changed_once_and_kept_matters),
         cmocka_unit_test(what_was_kept_twice_is_told_from_where_it_began),
+        cmocka_unit_test(what_was_won_under_one_load_is_not_added_to_what_was_won_under_another),
+        cmocka_unit_test(a_load_that_comes_back_goes_on_from_what_is_known_under_it),
+        cmocka_unit_test(each_outcome_is_told_its_level_under_its_load),
+        cmocka_unit_test(a_ranking_of_what_may_be_chance_says_so),
         cmocka_unit_test(the_same_case_is_explained_the_same_way_each_time),
         cmocka_unit_test(what_is_in_force_is_only_said_where_it_is_proven),
         cmocka_unit_test(a_station_goes_where_its_change_goes_whatever_load_did_to_the_means),
         cmocka_unit_test(the_lead_tells_the_change_of_what_was_measured),
+        cmocka_unit_test(the_lead_does_not_contradict_the_verdict),
         cmocka_unit_test(what_was_measured_on_some_statements_is_not_told_of_all),
         cmocka_unit_test(the_span_reaches_around_the_actions),
     };

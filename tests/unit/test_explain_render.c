@@ -155,6 +155,55 @@ static void what_has_no_place_in_a_picture_is_not_drawn_at_its_edge(void **state
     explanation_free(e);
 }
 
+/* What finding out has cost belongs to what there is to tell; nothing is said of nothing, and of what is not known. */
+static void seconds_that_were_worse_while_finding_out_are_told(void **state)
+{
+    static const struct { double degraded_s; const char *said; } cases[] = { { 42, "; 42.0 s worse than before while finding out" }, { 0, NULL }, { NAN, NULL } };
+    void (*const writers[])(const struct explanation *, struct text *) = { explanation_html, explanation_markdown };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int k = 0; k < 2; k++) {
+            struct explanation *e = by_hand();
+            e->degraded_s = cases[i].degraded_s;
+            char *page = written(e, writers[k]);
+            assert_true(cases[i].said ? strstr(page, cases[i].said) != NULL : !strstr(page, "while finding out"));
+            free(page);
+            explanation_free(e);
+        }
+}
+
+/* What was put back is not in force afterwards, and is not drawn as if it were. */
+static void windows_after_a_change_that_was_put_back_look_like_those_without_it(void **state)
+{
+    for (int back = 0; back < 2; back++) {
+        struct explanation *e = by_hand();
+        e->spread[0].put_back = back;
+        e->spread[0].group[PERIOD_AFTER] = e->spread[0].group[PERIOD_WITHOUT];
+        char *html = written(e, explanation_html);
+        const char *after = strstr(html, back ? ">after, put back (12)</text>" : ">after (12)</text>"), *box = strstr(after, "class=\"box");
+        assert_int_equal(strncmp(box, "class=\"box moved\"", 17) != 0, back);
+        free(html);
+        explanation_free(e);
+    }
+}
+
+/* An index may have a name of 63 bytes and its table another: the table of changes has them whole, the box of the picture holds what fits. */
+static void a_long_name_does_not_run_out_of_its_box(void **state)
+{
+    static const char name[] = "index homeostat_orders_customer_id_delivered_at_status_0123abcd on public.orders_of_last_year";
+    struct explanation *e = by_hand();
+    (void)text_copy(e->change[0].what, sizeof e->change[0].what, name);
+    memset(e->change[0].from, 'f', sizeof e->change[0].from - 1);
+    memset(e->change[0].to, 't', sizeof e->change[0].to - 1);
+    char       *html = written(e, explanation_html);
+    const char *box = strstr(html, "box cause"), *begin = strstr(box ? box : html, "class=\"name\">"), *end = strstr(begin, "</text>"), *value = strstr(end, "class=\"value\">"),
+               *value_end = strstr(value, "</text>");
+    assert_non_null(strstr(html, name));
+    assert_true(end - begin < 80 && strncmp(end - 3, "...", 3) == 0);
+    assert_true(value_end - value < 95 && strncmp(value_end - 3, "...", 3) == 0);
+    free(html);
+    explanation_free(e);
+}
+
 static void an_empty_explanation_says_what_it_lacks(void **state)
 {
     struct explanation *e = NULL;
@@ -406,6 +455,9 @@ int main(void)
         cmocka_unit_test(what_is_wide_is_scrolled_and_has_a_name),
         cmocka_unit_test(an_effect_on_some_statements_is_told_as_theirs),
         cmocka_unit_test(what_has_no_place_in_a_picture_is_not_drawn_at_its_edge),
+        cmocka_unit_test(seconds_that_were_worse_while_finding_out_are_told),
+        cmocka_unit_test(windows_after_a_change_that_was_put_back_look_like_those_without_it),
+        cmocka_unit_test(a_long_name_does_not_run_out_of_its_box),
         cmocka_unit_test(an_empty_explanation_says_what_it_lacks),
         cmocka_unit_test(hostile_names_stay_text),
         cmocka_unit_test(the_largest_case_fits),

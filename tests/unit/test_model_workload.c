@@ -123,6 +123,8 @@ static void reports_are_another_workload_and_a_faster_server_is_not(void **state
     facts_change(&facts, KNOB_SHARED_BUFFERS, 78000);
     workload_of(&faster, &tuned, 1, &facts);
     assert_true(workload_distance(&a, &faster, NULL) < 0.25);
+    assert_true(workload_another(&a, &b, true) && workload_another(&a, &b, false));
+    assert_false(workload_another(&a, &faster, true) || workload_another(&a, &faster, false));
     assert_true(workload_differs_most(&a, &b) < WORKLOAD_COUNT);
     assert_true(workload_differs_most(&a, &a) == WORKLOAD_COUNT);
 }
@@ -136,6 +138,7 @@ static void unknown_features_are_left_out_of_the_distance_and_nothing_in_common_
     workload_clear(&b);
     assert_true(isnan(workload_distance(&a, &b, &compared)));
     assert_int_equal(compared, 0);
+    assert_false(workload_another(&a, &b, true) || workload_another(&a, &b, false));      /* what cannot be compared is no other one */
     a.v[WORKLOAD_SCANS] = 0.2;
     b.v[WORKLOAD_WRITES] = 1;
     assert_true(isnan(workload_distance(&a, &b, NULL)));

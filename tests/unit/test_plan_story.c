@@ -110,7 +110,7 @@ static void other_plans_after_a_success_are_no_other_load(void **state)
     after.v[WORKLOAD_SCANS] = 0;
     after.v[WORKLOAD_TEMP] = 0;
     s.workload = after;
-    assert_true(workload_distance(&after, &told[0].workload, NULL) > SCENE_ANOTHER);
+    assert_true(workload_distance(&after, &told[0].workload, NULL) > WORKLOAD_ANOTHER);
     assert_false(scene_another(&s, 0, 2));
     assert_false(scene_another(&s, 1, 2));
     told[1].told = TOLD_UNDECIDED;                   /* nothing was kept: then it is the load that differs */

@@ -101,8 +101,11 @@ export async function series(target: string, metrics: string[], since: number): 
   return { time: at.filter((t): t is number => t !== null), v };
 }
 
+/** The newest of them: so many are told at most. */
+export const OUTCOMES_MAX = 500;
+
 export async function outcomes(target: string): Promise<Outcome[]> {
-  return rowsOf(await ask(`/target/${id(target)}/outcomes`), "outcomes").map(readOutcome);
+  return rowsOf(await ask(`/target/${id(target)}/outcomes`, { query: { limit: OUTCOMES_MAX } }), "outcomes").map(readOutcome);
 }
 
 export async function cases(filter: { state?: string; target?: string; limit?: number; cursor?: string | null }): Promise<{ cases: Case[];

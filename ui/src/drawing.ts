@@ -39,18 +39,19 @@ const text = (cls: string, x: number, y: number, anchor: string, words: string) 
 
 // ---- convergence ----
 
-export interface Attempt { outcome: Outcome; before: number; after: number; level: number | null }   // log ratios to where tuning began; level: what it reached itself, where that was measured
+/** Log ratios to where tuning began under this load, which a chapter is about; level: what it reached itself, where that was measured. */
+export interface Attempt { outcome: Outcome; chapter: number; before: number; after: number; level: number | null }
 
 /** How a verdict begins that is about some statements alone, as of an index: what that is to the whole database nobody has measured. */
 const OF_SOME = "Of the statements it was made for: ";
 
-/** Oldest first; what was kept multiplies up, everything else leaves the best where it was. */
+/** Oldest first; what was kept multiplies up, everything else leaves the best where it was. The engine has followed the load, too: what it says goes first. */
 export function attempts(outcomes: Outcome[]): Attempt[] {
   let best = 0;
   return outcomes.slice().sort((a, b) => (a.time ?? 0) - (b.time ?? 0)).map((outcome) => {
-    const before = best, gain = outcome.why?.startsWith(OF_SOME) ? null : outcome.effect;
-    if (outcome.kept && gain !== null) best += gain;
-    return { outcome, before, after: best, level: gain === null ? null : before + gain };
+    const before = outcome.before ?? best, gain = outcome.why?.startsWith(OF_SOME) ? null : outcome.effect;
+    best = outcome.best ?? best + (outcome.kept && gain !== null ? gain : 0);
+    return { outcome, chapter: outcome.chapter ?? 0, before, after: best, level: gain === null ? null : before + gain };
   });
 }
 
@@ -84,11 +85,11 @@ export class Converge extends Drawing<ConvergeProps> {
     parts.push(text("tick", (left + right) / 2, this.height - 3, "middle", p.by === "time" ? "time of the verdict" : "number of the attempt"));
 
     let step = `M${left},${y(0)}`;
-    list.forEach((a, i) => { step += `H${x(place(a, i))}V${y(percent(a.after))}`; });
+    list.forEach((a, i) => { step += i > 0 && a.chapter !== list[i - 1]?.chapter ? `M${x(place(a, i))},${y(percent(a.after))}` : `H${x(place(a, i))}V${y(percent(a.after))}`; });
     parts.push(svg("path", { class: "best", d: `${step}H${right}` }));
     list.forEach((a, i) => parts.push(this.point(a, x(place(a, i)), y, i)));
     const last = list[list.length - 1];
-    return { parts, label: last ? `${list.length} attempts, ${list.filter((a) => a.outcome.kept).length} kept; best proven so far ${effect(last.after)} against the start` : "no attempts yet" };
+    return { parts, label: last ? `${list.length} attempts, ${list.filter((a) => a.outcome.kept).length} kept; best proven so far ${effect(last.after)} against the start${list.some((a) => a.chapter !== last.chapter) ? " under the load of the last one" : ""}` : "no attempts yet" };
   }
 
   private point(a: Attempt, x: number, y: (pct: number) => number, i: number): SVGElement {

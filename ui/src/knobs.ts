@@ -1,6 +1,7 @@
 // What the target runs with: value in force, default, what waits for a restart,
 // and which case put it there.
 
+import { OUTCOMES_MAX } from "./api";
 import { app, changed, targetNamed } from "./app";
 import { Child, h, VNode } from "./dom";
 import { setting as format } from "./format";
@@ -46,11 +47,12 @@ export function knobs(): Child[] {
 function table(t: Target, rows: Setting[], from: Map<string, Outcome>): VNode {
   return h("table", { class: "grid stack knobs", key: "table" }, h("caption", { class: "sr" }, `Parameters of ${t.name}`),
     h("thead", null, h("tr", null, ["Name", "In force", "Default", "Takes effect", "Changed by"].map((c) => h("th", { scope: "col", key: c }, c)))),
-    h("tbody", null, rows.map((s) => row(s, from.get(s.name) ?? null))));
+    h("tbody", null, rows.map((s) => row(s, from.get(s.name) ?? null, (app.outcomes.get(t.name) ?? []).length < OUTCOMES_MAX))));
 }
 
-function row(s: Setting, by: Outcome | null): VNode {
-  const waits = s.pendingRestart === true;
+/** all: no older case is left out of those that were looked at. */
+function row(s: Setting, by: Outcome | null, all: boolean): VNode {
+  const waits = s.pendingRestart === true, nobody = all ? "not by a case" : "not by a recent case";
   return h("tr", { key: s.name, class: differs(s) ? "differs" : null },
     h("th", { scope: "row" }, s.why ? h("details", null, h("summary", null, h("code", null, s.name)), h("p", { class: "dim" }, s.why))
         : h("code", null, s.name)),
@@ -62,7 +64,7 @@ function row(s: Setting, by: Outcome | null): VNode {
     h("td", { "data-label": "Takes effect", class: "dim" }, orUnknown(s.context && (CONTEXTS[s.context] ?? s.context))),
     h("td", { "data-label": "Changed by", class: by || differs(s) ? "wide" : "blank" }, by?.caseId ? h("a", { href: href("case", by.caseId) },
         by.title || "a case") : h("span", { class: "dim" }, !differs(s) ? "\u2013" : s.source === "default" || s.source === "override"
-          ? "computed by the server" : s.source ? `not by a case (${s.source})` : "not by a case")));
+          ? "computed by the server" : s.source ? `${nobody} (${s.source})` : nobody)));
 }
 
 const raw = (v: string | null, unit: string | null) => (v === null ? "" : `${v}${unit ? ` × ${unit}` : ""} as pg_settings shows it`);

@@ -34,6 +34,7 @@ export interface Change { name: string; from: string | null; to: string | null }
 export interface Outcome {
   caseId: string | null; title: string; time: Known; outcome: string | null; kept: boolean | null;
   effect: Known; lo: Known; hi: Known; changes: Change[]; why: string | null;
+  chapter: Known; before: Known; best: Known;   // log ratios against the configuration before the first under this load, which a chapter is about
 }
 
 export interface Case {
@@ -92,7 +93,7 @@ export interface Station { name: string; unit: string; onPath: number; moved: bo
 export interface Why {
   caseId: string; lead: string | null; way: string | null; shown: boolean; missing: string | null; sure: string | null; stations: Station[];
   units: { cause: string; effect: string; unit: string; figure: Figure }[]; refuters: { name: string; refuted: boolean | null; why: string | null }[];
-  points: { good: boolean; text: string }[]; importance: { knob: string; weight: Known }[]; modelWhy: string | null;
+  points: { good: boolean; text: string }[]; importance: { knob: string; weight: Known }[]; modelWhy: string | null; modelDoubt: string | null;
   tries: { caseId: string | null; title: string; result: string | null; kept: boolean; mine: boolean; effect: Known; lo: Known; hi: Known; ofSome: boolean }[];   // ofSome: the effect is that of the statements it was made for
   triesLeftOut: number;   // oldest first; so many older ones are not among them
 }

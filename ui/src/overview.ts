@@ -1,6 +1,7 @@
 // One target at a glance: what it is, what is happening to it, how it does now,
 // how it did while things were changed, and what tuning has won so far.
 
+import { OUTCOMES_MAX } from "./api";
 import { about, app, asksSomebody, changed, latest, RANGES, setRange, targetNamed } from "./app";
 import { TimeChart, ChartProps, MARKS, Line } from "./chart";
 import { Converge, ConvergeProps, attempts } from "./drawing";
@@ -157,7 +158,7 @@ function convergence(t: Target): VNode {
   return section("converge", "Best proven so far", choice("Axis", [["trial", "by attempt"], ["time", "by time"]] as ["trial" | "time", string][],
       app.convergeBy, (v) => { app.convergeBy = v; changed(); }),
     last ? h("p", { class: "lead" }, h("b", { class: "big" }, effect(last.after)),
-      ` against where it began · ${plural(list.length, "attempt")}, ${kept} kept, ${back} put back${rest ? `, ${rest} not carried out or with an outcome unknown` : ""}`) : null,
+      ` against where ${(known ?? []).length >= OUTCOMES_MAX ? "the newest of them" : "it"} began${list.some((a) => a.chapter !== last.chapter) ? " under the load of the last one" : ""} · ${plural(list.length, "attempt")}, ${kept} kept, ${back} put back${rest ? `, ${rest} not carried out or with an outcome unknown` : ""}`) : null,
     last ? widget<ConvergeProps>("converge", Converge, { attempts: list, by: app.convergeBy, now: app.now })
       : empty(known ? "Nothing has been tried on this target yet." : "Outcomes are unknown."),
     last ? h("p", { class: "key" }, h("span", { class: "mark-key" }, h("i", { class: "pt pt-kept" }), "proven better, kept"),

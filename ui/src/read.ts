@@ -96,7 +96,7 @@ export function readOutcome(x: unknown): Outcome {
     caseId: str(pick(o, "case_id", "case")), title: str(pick(o, "title") ?? proposal["title"]) ?? "", time: time(pick(o, "created_at", "time", "wall_us")),
       outcome: str(pick(o, "outcome", "result")), kept: keptOf(flag(o["kept"]), pick(o, "result", "outcome"), null),
     effect: num(o["effect"]), lo: num(o["lo"]), hi: num(o["hi"]), changes: readChanges(pick(o, "settings", "changes") ?? pick(proposal, "changes",
-        "settings")), why: str(o["why"]),
+        "settings")), why: str(o["why"]), chapter: num(o["chapter"]), before: num(o["before"]), best: num(o["best"]),
   };
 }
 
@@ -234,7 +234,7 @@ export function readWhy(o: Json): Why {
     refuters: list(o["refuters"]).map((x) => { const r = record(x); return { name: str(r["name"]) ?? "?", refuted: flag(r["refuted"]), why: str(r["why"]) }; }),
     points: list(sure["points"]).map((x) => { const r = record(x); return { good: flag(r["good"]) === true, text: str(r["text"]) ?? "" }; }),
     importance: list(model["importance"]).map((x) => { const r = record(x); return { knob: str(r["knob"]) ?? "?", weight: num(r["weight"]) }; }),
-    modelWhy: str(model["why"]),
+    modelWhy: str(model["why"]), modelDoubt: str(model["doubt"]),
     tries: list(o["tries"]).map((x) => { const r = record(x); return { caseId: str(r["case_id"]), title: str(r["title"]) ?? "", result: str(r["result"]),
           kept: flag(r["kept"]) === true, mine: flag(r["this"]) === true, effect: num(r["effect"]), lo: num(r["lo"]), hi: num(r["hi"]),
           ofSome: num(r["effect"]) !== null && r["level"] === null }; }),

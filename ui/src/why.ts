@@ -74,7 +74,7 @@ function tries(e: Why): VNode | null {
 
 function importance(e: Why): VNode | null {
   if (!e.importance.length) return e.modelWhy ? h("p", { class: "dim", key: "model" }, e.modelWhy) : null;
-  return h("details", { key: "model" }, h("summary", null, "Which parameters matter here"),
+  return h("details", { key: "model" }, h("summary", null, "Which parameters matter here"), e.modelDoubt ? h("p", { class: "hint" }, e.modelDoubt) : null,
     h("table", { class: "grid parts" }, h("caption", { class: "sr" }, "Importance of parameters, by a model of all trials"), h("tbody", null,
         e.importance.map((k) => h("tr", { key: k.knob }, h("th", { scope: "row" }, h("code", null, k.knob)),
           h("td", { class: "num" }, k.weight === null ? unknown() : `${Math.round(100 * k.weight)}\u202f%`), h("td", { class: "bar-cell" },

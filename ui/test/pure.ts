@@ -81,9 +81,12 @@ is(["worse", "unknown", "refused", "better"].map((result) => readOutcome({ resul
 
 // convergence
 const outcome = (effectLog: number | null, kept: boolean | null, at: number): Outcome =>
-  ({ caseId: null, title: "", time: at, outcome: null, kept, effect: effectLog, lo: null, hi: null, changes: [], why: null });
+  ({ caseId: null, title: "", time: at, outcome: null, kept, effect: effectLog, lo: null, hi: null, changes: [], why: null, chapter: null, before: null, best: null });
 is(attempts([outcome(0.2, true, 3), outcome(-0.1, false, 2), outcome(0.1, true, 1)]).map((a) => a.after.toFixed(2)), ["0.10", "0.10", "0.30"],
   "only what was kept raises the best, oldest first");
+is(attempts([outcome(0.4, true, 1), { ...outcome(0.5, true, 2), chapter: 1, before: 0, best: 0.5 }, { ...outcome(0.1, false, 3), chapter: 0, before: 0.2, best: 0.4 }])
+  .map((a) => [a.chapter, a.before, a.after.toFixed(2), a.level?.toFixed(2)]), [[0, 0, "0.40", "0.40"], [1, 0, "0.50", "0.50"], [0, 0.2, "0.40", "0.30"]],
+  "what was won under one load is not added to what was won under another");
 is(attempts([outcome(0.2, null, 1)])[0]?.after, 0, "what may have been kept is not counted as won");
 const some = attempts([{ ...outcome(0.7, true, 1), why: "Of the statements it was made for: 50 % less time per call." }, outcome(0.1, true, 2), outcome(null, false, 3)]);
 is(some.map((a) => a.after.toFixed(2)), ["0.00", "0.10", "0.10"], "what an index does to its own statements is no gain of the whole database");
