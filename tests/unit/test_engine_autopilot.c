@@ -307,7 +307,8 @@ static void a_change_of_which_no_verdict_could_come_is_not_made(void **state)
     json_decref(proposal);
 }
 
-static double requested;       /* checkpoints a second */
+static double  requested;      /* checkpoints a second */
+static int64_t loaded_us;      /* when the configuration is said to have been loaded; 0: unknown */
 
 /* Windows of a second each, and so many statements, transactions and sessions at work in it. */
 static void worked(struct etarget *t, int windows, double calls, double transactions, double active)
@@ -323,6 +324,7 @@ static void worked(struct etarget *t, int windows, double calls, double transact
         sample_clear(&s);
         clock_us += US_PER_S;
         s.mono_us = s.wall_us = clock_us;
+        s.conf_load_us = loaded_us;
         s.v[METRIC_UP] = 1;
         s.v[METRIC_CALLS] = calls;
         s.v[METRIC_TPS] = transactions;
@@ -457,6 +459,25 @@ static void what_was_hours_ago_is_nothing_to_compare_a_restart_with(void **state
     assert_true(autopilot_near_enough(engine, t, reload));
     json_decref(restart);
     json_decref(reload);
+}
+
+/* Each session of the server keeps for itself when it loaded the configuration, some milliseconds apart. */
+static void a_connection_that_was_made_anew_is_no_reload_and_the_history_goes_on(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->histories = 0;
+    requested = 0;
+    loaded_us = INT64_C(900) * US_PER_S;
+    work(t, 11, 130);
+    assert_int_equal(t->histories, 10);
+    loaded_us -= 7000;
+    work(t, 2, 130);
+    assert_int_equal(t->histories, 12);
+    loaded_us += 60 * US_PER_S;
+    work(t, 2, 130);
+    assert_int_equal(t->histories, 1);
+    loaded_us = 0;
 }
 
 static void a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast(void **state)
@@ -809,6 +830,7 @@ int main(void)
         TEST(who_counts_no_statements_has_transactions_or_sessions_that_show_work),
         TEST(the_analysis_ends_when_there_is_as_much_history_as_is_kept),
         TEST(what_was_hours_ago_is_nothing_to_compare_a_restart_with),
+        TEST(a_connection_that_was_made_anew_is_no_reload_and_the_history_goes_on),
         TEST(a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast),
         TEST(each_checkpoint_that_we_ask_for_is_counted),
         TEST(a_suggestion_needs_no_load),
