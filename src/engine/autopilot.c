@@ -276,7 +276,15 @@ static int gap_of(const struct engine *e, const json_t *plan, enum verify_class 
 static enum err check_provable(struct engine *e, struct etarget *t, const json_t *plan, struct fault *fault)
 {
     enum verify_class class;
-    if (t->mode < MODE_APPROVE || !class_of(plan, &class) || class == VERIFY_NONE || prove_can_compare(e, t, class, gap_of(e, plan, class)))
+    if (t->mode < MODE_APPROVE || !class_of(plan, &class) || class == VERIFY_NONE)
+        return OK;
+    if (class == VERIFY_CHECKPOINT && !t->facts->may_checkpoint) {
+        (void)fail(fault, ERR_INPUT, "no verdict could come of \"%.160s\": the role %.60s may not CHECKPOINT, and cost that is put off would look like gain",
+                   json_string_value(json_object_get(plan, "title")), t->facts->role);
+        fail_hint(fault, "GRANT pg_checkpoint TO %.60s", t->facts->role);
+        return ERR_INPUT;
+    }
+    if (prove_can_compare(e, t, class, gap_of(e, plan, class)))
         return OK;
     (void)fail(fault, ERR_INPUT, "no verdict could come of \"%.160s\": its steps take %d windows, and the %d that are kept of the time before do not say how far this database moves by itself over so long",
                json_string_value(json_object_get(plan, "title")), gap_of(e, plan, class), HISTORY_MAX);
@@ -291,7 +299,7 @@ enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, j
         return fail(fault, ERR_UNKNOWN, "nothing is known of %s yet", t->conf->name);
     struct bounds bounds = e->policy.bounds;
     bounds.restart_allowed = bounds.restart_allowed && e->policy.set.restart != RESTART_NEVER && t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command != NULL &&
-                             restart_is_near(e, t) && clock_mono_us(e->clock) >= t->restarts_again_us;
+                             restart_is_near(e, t) && clock_mono_us(e->clock) >= t->restarts_again_us && (t->mode < MODE_APPROVE || t->facts->may_checkpoint);
     struct planner_view view = { .facts = t->facts, .window = t->history, .windows = t->histories, .bounds = &bounds };
     knowing_show(e, t, &view);
     practising_show(e, t, &view);

@@ -17,7 +17,7 @@ static const int64_t warmup_extra_us = INT64_C(120) * 1000000;
 static const int64_t warm_batch_us = 5000000;
 static const double  warm_rise_max = 0.05;       /* log ratio over the stretch looked at: a level */
 
-enum { WARM_POINTS = 6, REPEATS_MIN = 4 };
+enum { WARM_POINTS = 6, REPEATS_MIN = 4, CHECKPOINT_TRIES = 3 };
 
 /* ---- being born ---- */
 
@@ -281,8 +281,17 @@ void trial_toggled(struct trial *t, enum trial_arm now_in_force, int64_t mono_us
 void trial_checkpointed(struct trial *t, int64_t mono_us)
 {
     t->checkpoint_due = t->checkpoint_wanted = t->pausing = false;
+    t->checkpoints_failed = 0;
     if (t->phase == PHASE_SLATE)
         t->since_us = mono_us;
+}
+
+/* A window that was to pay its bill and did not is not believed: cost would be put off, and called a gain. */
+void trial_checkpoint_failed(struct trial *t, const char *why)
+{
+    t->pausing = false;
+    if (t->phase != PHASE_NEW && t->phase != PHASE_CLOSING && t->phase != PHASE_FINISHED && ++t->checkpoints_failed >= CHECKPOINT_TRIES)
+        trial_finish(t, OUTCOME_UNDECIDED, "A CHECKPOINT, without which cost that is put off would look like gain, could not be had: %.160s.", why);
 }
 
 /* ---- opening and closing windows ---- */

@@ -10,7 +10,7 @@
  *     trial_begin(t, now);                       the candidate has been put in force and read back
  *     each second:  wish = trial_feed(t, &sample);
  *         TRIAL_GO_INCUMBENT / TRIAL_GO_CANDIDATE: toggle, read back, then trial_toggled()
- *         TRIAL_CHECKPOINT:                        run CHECKPOINT, then trial_checkpointed()
+ *         TRIAL_CHECKPOINT:                        run CHECKPOINT, then trial_checkpointed(), or trial_checkpoint_failed()
  *         TRIAL_FINISHED:                          trial_verdict(t) holds the answer
  *
  * A wish is repeated with each sample until it has been answered; one that stays unanswered for a quarter of an hour ends
@@ -94,6 +94,7 @@ void            trial_begin(struct trial *t, int64_t mono_us);       /* the cand
 enum trial_wish trial_feed(struct trial *t, const struct sample *s);
 void            trial_toggled(struct trial *t, enum trial_arm now_in_force, int64_t mono_us);
 void            trial_checkpointed(struct trial *t, int64_t mono_us);
+void            trial_checkpoint_failed(struct trial *t, const char *why);   /* it is wished for again; the third failure in a row ends the trial undecided */
 void            trial_verdict(const struct trial *t, struct verdict *v);
 enum trial_arm  trial_arm(const struct trial *t);                    /* which arm it believes to be in force */
 double          trial_progress(const struct trial *t);               /* 0..1, a guess */

@@ -47,6 +47,7 @@ struct trial {
     int      proven;                          /* windows after which the gain was proven; 0: not yet. Guards may take longer */
     bool     checkpoint_due, checkpoint_wanted;   /* due: wished for, not answered yet; wanted: the window may not close without it */
     bool     checkpoint_seen;                 /* some checkpoint ran in this window */
+    int      checkpoints_failed;              /* in a row, of those wished for */
     bool     pausing;                         /* a CHECKPOINT is under way: the watch looks away */
     bool     toggled_since_window;
     double   checkpoints_past;                /* per second with the incumbent; NAN: unknown */

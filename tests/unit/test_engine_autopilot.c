@@ -307,6 +307,32 @@ static void a_change_of_which_no_verdict_could_come_is_not_made(void **state)
     json_decref(proposal);
 }
 
+/* Cost that is put off is only seen with a CHECKPOINT, which from 15 on is granted by itself. */
+static void a_role_that_may_not_checkpoint_is_given_nothing_to_prove_that_takes_one(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    engine->policy.windows = 1;
+    engine->policy.window[0] = (struct week_window){ .days = 0x7f, .from_min = 0, .to_min = 1440 };
+    facts.may_checkpoint = false;
+    t->mode = MODE_SUGGEST;
+    assert_true(wants_a_restart(t));                       /* whoever only suggests proves nothing */
+    t->mode = MODE_AUTO;
+    for (int i = 0; i < 12; i++) {
+        json_t *plan = NULL, *proposal = NULL;
+        char    planner[32];
+        if (autopilot_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault) == OK) {
+            const char *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
+            assert_string_not_equal(method, "checkpoint");
+            assert_string_not_equal(method, "restart");
+        }
+        json_decref(plan);
+        json_decref(proposal);
+    }
+    facts.may_checkpoint = true;
+    assert_true(wants_a_restart(t));
+}
+
 static double  requested;      /* checkpoints a second */
 static int64_t loaded_us;      /* when the configuration is said to have been loaded; 0: unknown */
 
@@ -825,6 +851,7 @@ int main(void)
         TEST(what_an_index_does_to_its_own_statements_is_no_gain_of_the_database),
         TEST(a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up),
         TEST(a_change_of_which_no_verdict_could_come_is_not_made),
+        TEST(a_role_that_may_not_checkpoint_is_given_nothing_to_prove_that_takes_one),
         TEST(where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_work),
         TEST(no_case_is_opened_while_nobody_works_nor_for_a_job_by_the_hour),
         TEST(who_counts_no_statements_has_transactions_or_sessions_that_show_work),

@@ -357,6 +357,45 @@ static void cost_that_is_postponed_past_the_window_is_not_gain(void **state)
     }
 }
 
+/* The first so many of those that it asks for cannot be done. Returns how many it asked for. */
+static int without_checkpoints(enum verify_class method, int failures, struct verdict *v)
+{
+    struct world_conf w = calm(log(1.5));
+    struct trial_conf c = conf_of(method);
+    struct trial     *t = prepared(&w, &c, HISTORY);
+    enum trial_wish   wish = TRIAL_OBSERVE;
+    struct sample     s;
+    int               asked = 0;
+    world_change(&world, true, method == VERIFY_RESTART);
+    trial_begin(t, world.mono_us);
+    for (int i = 0; i < 20000 && wish != TRIAL_FINISHED; i++) {
+        world_second(&world, &s);
+        wish = trial_feed(t, &s);
+        if (wish == TRIAL_CHECKPOINT && ++asked <= failures)
+            trial_checkpoint_failed(t, "permission denied");
+        else
+            do_as_wished(t, wish);
+    }
+    assert_int_equal(wish, TRIAL_FINISHED);
+    trial_verdict(t, v);
+    trial_free(t);
+    return asked;
+}
+
+static void without_the_checkpoints_that_it_asks_for_a_trial_proves_nothing(void **state)
+{
+    (void)state;
+    static const enum verify_class with_checkpoints[] = { VERIFY_CHECKPOINT, VERIFY_RESTART };
+    for (size_t i = 0; i < 2; i++) {
+        struct verdict v;
+        assert_int_equal(without_checkpoints(with_checkpoints[i], 1000, &v), 3);
+        assert_int_equal(v.outcome, OUTCOME_UNDECIDED);
+        assert_non_null(strstr(v.why, "could not be had: permission denied."));
+        assert_true(without_checkpoints(with_checkpoints[i], 2, &v) > 2);      /* what fails now and then is asked for again */
+        assert_int_equal(v.outcome, OUTCOME_BETTER);
+    }
+}
+
 static void a_restarted_server_runs_a_checkpoint_before_it_is_believed(void **state)
 {
     (void)state;
@@ -961,6 +1000,7 @@ int main(void)
         cmocka_unit_test(the_dashboard_knows_a_verdict_on_some_statements_by_the_same_words),
         cmocka_unit_test(a_checkpoint_trial_wipes_the_slate_and_pays_the_bill),
         cmocka_unit_test(cost_that_is_postponed_past_the_window_is_not_gain),
+        cmocka_unit_test(without_the_checkpoints_that_it_asks_for_a_trial_proves_nothing),
         cmocka_unit_test(a_restarted_server_runs_a_checkpoint_before_it_is_believed),
         cmocka_unit_test(a_warm_up_has_checkpoints_at_the_pace_of_the_windows),
         cmocka_unit_test(a_comparison_of_before_and_after_is_looked_at_twice_at_most),
