@@ -135,15 +135,20 @@ enum err autopilot_rest(struct engine *e, struct etarget *t, int64_t us, const c
     return err == OK ? store_target_put(e->store, t->conf->name, &stored, clock_wall_us(e->clock), fault) : err;
 }
 
+#define NOTHING_TELLS "nothing tells how well clients are answered, so nothing could be proven: it takes pg_stat_statements in this database, a driver that reports (load_endpoint), or load_saturates: true where the load always asks for more"
+
 /* What a person would have to do before a case makes sense; NULL: nothing. Said once, and shown as long as it is so. */
-static const char *lacks(const struct etarget *t, char *text, size_t size)
+static const char *lacks(struct engine *e, struct etarget *t, char *text, size_t size)
 {
     const struct target_facts *f = t->facts;
     const struct setting      *takes_it = target_setting(f, "allow_alter_system");      /* from 17 on */
     bool                       closed = takes_it && strcmp(takes_it->value, "off") == 0;
-    if (t->mode < MODE_APPROVE || (!closed && (f->superuser || (f->may_alter_system && f->may_reload))))
+    bool                       may = !closed && (f->superuser || (f->may_alter_system && f->may_reload));
+    if (t->mode < MODE_APPROVE || (may && prove_can_measure(e, t)))
         return NULL;
-    if (closed)
+    if (may)
+        (void)text_copy(text, size, NOTHING_TELLS);
+    else if (closed)
         (void)snprintf(text, size, "the server takes no ALTER SYSTEM (allow_alter_system = off): whoever manages its configuration can be told what to change with mode: suggest");
     else if (!f->may_alter_system && f->server_version < 150000)
         (void)snprintf(text, size, "the role %.60s may not ALTER SYSTEM; before PostgreSQL 15 that takes a superuser", f->role);
@@ -172,11 +177,13 @@ static bool cannot_measure(const struct etarget *t) { return t->asleep && t->mod
 static bool need_not_measure(const struct etarget *t) { return t->asleep && t->mode < MODE_APPROVE; }
 #define NOBODY_WORKS "nobody works with it, so nothing could be measured"
 
+static bool is_own(const struct casefile *c) { return strcmp(c->opened_by, autopilot.name) == 0; }
+
 /* What we opened ourselves gives way to what can be done in quiet hours: indexes and statistics. */
-static enum err give_way(struct engine *e, const struct casefile *c, struct fault *fault)
+static enum err give_way(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault)
 {
-    struct cause why = { .actor = "autopilot", .reason = NOBODY_WORKS };
-    return strcmp(c->opened_by, autopilot.name) == 0 ? engine_event(e, c->id, ON_CANCEL, &why, fault) : OK;
+    struct cause why = { .actor = "autopilot", .reason = reason };
+    return is_own(c) ? engine_event(e, c->id, ON_CANCEL, &why, fault) : OK;
 }
 
 static bool may_open(struct engine *e, struct etarget *t)
@@ -186,7 +193,7 @@ static bool may_open(struct engine *e, struct etarget *t)
         return false;
     if (engine_stopped(e, t->conf->name) || autopilot_rests(e, t) || t->facts->owner != OWNER_NONE || t->conf->owner != DAEMON_OWNER_NONE)
         return false;
-    const char *why = lacks(t, text, sizeof text);
+    const char *why = lacks(e, t, text, sizeof text);
     if (why && strcmp(why, t->idle_why) != 0)
         log_warn("no case is opened", F("target", t->conf->name), F("why", why));
     if (!why && cannot_measure(t))
@@ -216,9 +223,11 @@ enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, st
         return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
     bool restart = t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command;
     if (cannot_measure(t))
-        return give_way(e, c, fault);
+        return give_way(e, c, NOBODY_WORKS, fault);
     if (!need_not_measure(t) && t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE))
         return OK;
+    if (t->mode >= MODE_APPROVE && is_own(c) && !prove_can_measure(e, t))
+        return give_way(e, c, NOTHING_TELLS, fault);
     struct symptom list[SYMPTOMS_MAX];
     int      n = diagnose_symptoms(t->history, t->histories, t->facts, list, SYMPTOMS_MAX);
     enum err err = OK;
@@ -381,7 +390,7 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     if (!t)
         return OK;
     if (cannot_measure(t))
-        return give_way(e, c, fault);
+        return give_way(e, c, NOBODY_WORKS, fault);
     enum err err = autopilot_propose(e, t, &plan, &proposal, planner, sizeof planner, fault);
     if (err == ERR_MISSING || err == ERR_UNKNOWN || err == ERR_STATE || err == ERR_INPUT || err == ERR_LIMIT) {      /* no model, no memory for one: other targets go on */
         struct cause why = { .actor = "planner", .reason = fault->text };

@@ -361,6 +361,7 @@ void prove_forget(struct etarget *t);
 void prove_count(struct etarget *t, const struct stored_outcome *o);    /* each outcome once, in order: what later verdicts may spend */
 int  prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method);
 bool prove_can_compare(struct engine *e, struct etarget *t, enum verify_class method, int gap);   /* false: a plan that takes so many windows will never have a verdict */
+bool prove_can_measure(struct engine *e, struct etarget *t);             /* false: what is known of the time before does not tell how well clients are answered */
 double prove_least(struct engine *e, struct etarget *t, enum verify_class method, int gap);      /* the smallest gain that could be proven now: log ratio, INFINITY: none */
 MUST_CHECK enum err prove_now(struct engine *e, struct casefile *c, bool *settled, struct fault *fault);   /* methods that need no waiting */
 MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);

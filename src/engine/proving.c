@@ -265,6 +265,12 @@ bool prove_can_compare(struct engine *e, struct etarget *t, enum verify_class me
     return trial_can_compare(&conf, gap, HISTORY_MAX);
 }
 
+bool prove_can_measure(struct engine *e, struct etarget *t)
+{
+    struct trial_conf conf = trial_conf_for(e, t, VERIFY_IMMEDIATE);
+    return t->histories == 0 || trial_can_measure(&conf, t->history, t->histories);
+}
+
 double prove_least(struct engine *e, struct etarget *t, enum verify_class method, int gap)
 {
     struct trial_conf conf = trial_conf_for(e, t, method);

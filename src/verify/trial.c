@@ -61,6 +61,13 @@ bool trial_can_compare(const struct trial_conf *c, int gap, int history)
     return switchback_method(c->method) || (history >= trial_history_needed(c) && before_after_possible(history, shape));
 }
 
+bool trial_can_measure(const struct trial_conf *c, const struct window *history, int n)
+{
+    struct response_mix mix;
+    response_learn(&mix, c->response, c->saturating, c->open_loop, history, n);
+    return mix.kind != RESPONSE_NONE;
+}
+
 static void ask_of(const struct window *w, struct trial_obs *o)
 {
     struct workload load;

@@ -79,6 +79,8 @@ struct trial;                     /* plain data, no pointers; size known to the 
 int trial_history_needed(const struct trial_conf *conf);
 /* Could a change that takes `gap` windows to be carried out ever be judged, where so many windows of history are kept? */
 bool trial_can_compare(const struct trial_conf *conf, int gap, int history);
+/* Do these windows tell how well clients are answered? Without that whatever is tried ends undecided. */
+bool trial_can_measure(const struct trial_conf *conf, const struct window *history, int n);
 /* The smallest gain, as a log ratio, that a change of that kind could prove against this history: 0 for a switchback, INFINITY: none. */
 double trial_least_provable(const struct trial_conf *conf, const struct window *history, int n, int gap);
 

@@ -19,7 +19,7 @@ static struct target_facts facts;
 static int setup(void **state)
 {
     (void)state;
-    engine = engine_alone_begin(&alone, &clock_real, "targets: {shop: {dsn: service=shop, restart: window, restart_command: [/bin/true]}}\n", &fault);
+    engine = engine_alone_begin(&alone, &clock_real, "targets: {shop: {dsn: service=shop, load_saturates: true, restart: window, restart_command: [/bin/true]}}\n", &fault);
     assert_ok(outcomes_recall_all(engine, &fault), &fault);
     return 0;
 }
@@ -238,6 +238,7 @@ static struct etarget *a_target(void)
     facts_pg15(&facts, 1 * FACTS_GIB, 2);
     facts.limit_counts_cache = true;
     t->facts = &facts;
+    sample_clear(&t->last);
     window_clear(&t->history[0]);
     t->history[0].whole = true;
     t->history[0].v[METRIC_TPS] = 130;
@@ -437,6 +438,32 @@ static void no_case_is_opened_while_nobody_works_nor_for_a_job_by_the_hour(void 
     assert_true(opens_a_case(t));
     work(t, 2, 0);                                         /* a pause is no night */
     assert_true(opens_a_case(t));
+}
+
+static void where_nothing_tells_how_well_clients_are_answered_nothing_is_tried_and_it_is_said_what_would(void **state)
+{
+    (void)state;
+    static struct daemon_target paced;
+    struct etarget *t = a_target();
+    paced = *t->conf;
+    paced.load_saturates = false;
+    t->conf = &paced;
+    t->mode = MODE_AUTO;
+    t->histories = 0;
+    requested = 0;
+    assert_true(opens_a_case(t));                          /* nothing is known yet */
+    work(t, 40, 130);
+    assert_false(analysed());
+    assert_int_equal(c.state, CASE_PARKED);
+    assert_false(opens_a_case(t));
+    assert_non_null(strstr(t->idle_why, "pg_stat_statements"));
+    for (int i = 0; i < t->histories; i++) {
+        t->history[i].queries = 1;
+        t->history[i].query[0] = (struct query_count){ .id = 1, .calls = 7800, .total_ms = 9000, .rows = 7800 };
+    }
+    assert_true(opens_a_case(t));
+    assert_true(analysed());
+    t->conf = &engine->d.target[0];
 }
 
 static void who_counts_no_statements_has_transactions_or_sessions_that_show_work(void **state)
@@ -854,6 +881,7 @@ int main(void)
         TEST(a_role_that_may_not_checkpoint_is_given_nothing_to_prove_that_takes_one),
         TEST(where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_work),
         TEST(no_case_is_opened_while_nobody_works_nor_for_a_job_by_the_hour),
+        TEST(where_nothing_tells_how_well_clients_are_answered_nothing_is_tried_and_it_is_said_what_would),
         TEST(who_counts_no_statements_has_transactions_or_sessions_that_show_work),
         TEST(the_analysis_ends_when_there_is_as_much_history_as_is_kept),
         TEST(what_was_hours_ago_is_nothing_to_compare_a_restart_with),
