@@ -344,15 +344,17 @@ bool autopilot_enough_history(struct engine *e, struct etarget *t, const json_t 
     return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);
 }
 
+static void no_restarts(struct engine *e, struct etarget *t, const char *why)
+{
+    t->restarts_again_us = clock_mono_us(e->clock) + RESTARTS_PAUSE_US;
+    log_info("no restart is proposed for a week", F("target", t->conf->name), F("why", why));
+}
+
 /*
  * Its window opens, or whoever approves comes, when nobody works, and tomorrow it will be the same: were it planned again at once, it
  * would wait all day and keep everything else waiting.  What needs no restart has its turn first.
  */
-void autopilot_came_too_late(struct engine *e, struct etarget *t)
-{
-    t->restarts_again_us = clock_mono_us(e->clock) + RESTARTS_PAUSE_US;
-    log_info("no restart is proposed for a week: the last one was to begin when nobody worked", F("target", t->conf->name));
-}
+void autopilot_came_too_late(struct engine *e, struct etarget *t) { no_restarts(e, t, "the last one was to begin when nobody worked"); }
 
 /* Where nobody has worked for hours, before and after would lie hours apart when the plan has been carried out. */
 bool autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan)
@@ -366,17 +368,21 @@ bool autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *pl
 
 /*
  * A restart is dear, and paid for in vain when its gain cannot be told from how this database moves by itself: as long as not even a
- * doubling could, and more history is kept than there is yet, it waits for more.
+ * doubling could, and more history is kept than there is yet, it waits for more.  Where all that is kept lets nothing be proven, be it
+ * large or small, there is no restart: what needs none has its turn.
  */
-static bool worth_a_restart(struct engine *e, struct etarget *t, const json_t *plan)
+bool autopilot_worth_a_restart(struct engine *e, struct etarget *t, const json_t *plan)
 {
     enum verify_class class;
-    if (t->mode < MODE_APPROVE || !class_of(plan, &class) || class != VERIFY_RESTART || t->histories >= HISTORY_MAX)      /* a suggestion restarts nothing */
+    if (t->mode < MODE_APPROVE || !class_of(plan, &class) || class != VERIFY_RESTART)      /* a suggestion restarts nothing */
         return true;
     double least = prove_least(e, t, class, gap_of(e, plan, class));
-    if (least <= PROVABLE_MOST)
+    bool   all = t->histories >= HISTORY_MAX;
+    if (least <= PROVABLE_MOST || (all && isfinite(least)))
         return true;
-    if (!t->too_noisy)
+    if (all)
+        no_restarts(e, t, "nothing could be proven of one: too few windows of the history tell how well clients were answered");
+    else if (!t->too_noisy)
         log_info("a restart waits for more history: less than this could not be proven yet", F("target", t->conf->name), F("factor", exp(least)), F("windows", t->histories), F("windows_most", HISTORY_MAX));
     t->too_noisy = true;
     return false;
@@ -404,7 +410,7 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     if (err != OK)
         return err;
     t->plan_again_us = clock_mono_us(e->clock) + e->d.tune->window_us / 2;
-    if (need_not_measure(t) || (autopilot_enough_history(e, t, plan) && worth_a_restart(e, t, plan))) {
+    if (need_not_measure(t) || (autopilot_enough_history(e, t, plan) && autopilot_worth_a_restart(e, t, plan))) {
         t->plan_again_us = 0;
         t->too_noisy = false;
         err = engine_set_plan(e, c, plan, planner, proposal, fault);

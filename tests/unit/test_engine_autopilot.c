@@ -716,6 +716,54 @@ static void a_restart_waits_for_history_until_a_doubling_could_be_proven(void **
     t->conf = &engine->d.target[0];
 }
 
+/* While it waited at the gate somebody reloaded, and there is less history now, of another kind. */
+static void begins_with(struct etarget *t, int windows, double least, double most)
+{
+    planned(t, CASE_EXECUTING, 0);
+    measured(t, windows, least, most);
+    engine->orders_count = 0;
+    engine_order(engine, &c, ORDER_BEGIN);
+    stages_run(engine);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+}
+
+static void a_restart_that_waited_at_the_gate_begins_only_if_a_doubling_could_still_be_proven(void **state)
+{
+    (void)state;
+    static struct daemon_tune brief;
+    struct etarget           *t = a_target();
+    brief = *engine->d.tune;
+    brief.watch_us = 2 * US_PER_S;
+    engine->d.tune = &brief;
+    t->mode = MODE_AUTO;
+    begins_with(t, HISTORY_MAX - 4, 95, 105);
+    assert_int_equal(c.state, CASE_EXECUTING);
+    assert_int_equal(c.phase, RUN_PREPARING);
+    begins_with(t, HISTORY_MAX - 4, 20, 800);
+    assert_int_equal(c.state, CASE_PARKED);
+    assert_int_equal(learned("overtaken").told, 0);
+}
+
+static void where_no_history_will_ever_prove_a_restart_there_is_none_and_the_rest_has_its_turn(void **state)
+{
+    (void)state;
+    static struct daemon_tune brief;
+    struct etarget           *t = a_target();
+    brief = *engine->d.tune;
+    brief.watch_us = 2 * US_PER_S;
+    engine->d.tune = &brief;
+    t->mode = MODE_AUTO;
+    planned(t, CASE_PLANNING, 0);
+    measured(t, HISTORY_MAX, 95, 105);
+    for (int i = 8; i < HISTORY_MAX; i++)
+        t->history[i].v[METRIC_TPS] = (double)NAN;         /* statistics that are off, or hidden, most of the time */
+    assert_int_equal(plans(t), CASE_PLANNING);
+    measured(t, HISTORY_MAX, 95, 105);
+    assert_false(wants_a_restart(t));
+    t->restarts_again_us = 0;
+    assert_true(wants_a_restart(t));
+}
+
 static bool no_model;
 
 enum err __wrap_planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *f);
@@ -891,6 +939,8 @@ int main(void)
         TEST(a_suggestion_needs_no_load),
         TEST(a_restart_begins_while_what_it_is_compared_with_is_fresh),
         TEST(a_restart_waits_for_history_until_a_doubling_could_be_proven),
+        TEST(a_restart_that_waited_at_the_gate_begins_only_if_a_doubling_could_still_be_proven),
+        TEST(where_no_history_will_ever_prove_a_restart_there_is_none_and_the_rest_has_its_turn),
         TEST(a_planner_that_finds_no_model_leaves_its_target_alone_and_stops_nothing_else),
         TEST(what_the_gate_would_have_wait_right_before_it_begins_was_not_refused),
         TEST(what_the_gate_refuses_after_it_had_it_wait_was_overtaken),
