@@ -431,6 +431,28 @@ enum err autopilot_overtake(struct engine *e, const struct casefile *c, const ch
     return engine_event(e, c->id, ON_CANCEL, &why, fault);
 }
 
+/*
+ * A plan of several steps takes its time.  When the load has become another one meanwhile, or we were ended and know nothing of the time
+ * before any more, nothing can come of it but "undecided": whoever went on would restart the server, and then once more to take it back.
+ */
+bool autopilot_still_comparable(struct engine *e, struct etarget *t, const struct casefile *c)
+{
+    struct stored_plan plan;
+    struct fault       ignored;
+    enum verify_class  class;
+    if (c->driver != DRIVER_ENGINE || store_plan_get(e->store, c->plan_id, &plan, &ignored) != OK)
+        return true;
+    bool planned = json_object_get(plan.proposal, "changes") && class_of(plan.plan, &class) && (class == VERIFY_RESTART || class == VERIFY_SLOW);
+    bool yes = !planned || t->histories >= prove_history_needed(e, t, class);
+    stored_plan_done(&plan);
+    return yes;
+}
+
+enum err autopilot_lost_its_past(struct engine *e, const struct casefile *c, struct fault *fault)
+{
+    return autopilot_overtake(e, c, "what this was to be compared with is gone: the load has become another one, or homeostat was ended, while it was carried out", fault);
+}
+
 enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault)
 {
     struct casefile c;

@@ -110,7 +110,12 @@ static void watch_sample(struct engine *e, struct etarget *t, const struct sampl
         why = "nothing was known of the target for too long";
     if (!why && (!over || blind))
         return;   /* no data is not success: the window is held open until something is known again */
+    struct casefile c;
     t->watch_until_us = 0;
+    if (!why && store_case_get(e->store, t->case_id, &c, NULL, &fault) == OK && !autopilot_still_comparable(e, t, &c)) {
+        (void)guarded(e, autopilot_lost_its_past(e, &c, &fault), &fault);
+        return;
+    }
     struct cause cause = { .actor = why ? "guard" : "engine", .reason = why ? why : "" };
     if (why)
         log_warn("putting back", F("target", t->conf->name), F("case", (const char *)t->case_id), F("why", why));

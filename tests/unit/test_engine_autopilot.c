@@ -764,6 +764,62 @@ static void where_no_history_will_ever_prove_a_restart_there_is_none_and_the_res
     assert_true(wants_a_restart(t));
 }
 
+/* Its first step was done, and is to be watched. */
+static void watches(struct etarget *t)
+{
+    planned(t, CASE_EXECUTING, 0);
+    c.phase = RUN_WATCHING;
+    c.step = 1;
+    c.version++;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    engine->orders_count = 0;
+    engine_order(engine, &c, ORDER_WATCH);
+}
+
+
+static enum run_phase phase_after_orders(void)
+{
+    stages_run(engine);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    return c.phase;
+}
+
+static enum run_phase phase_after_the_watch(struct etarget *t)
+{
+    struct sample s;
+    sample_clear(&s);
+    s.mono_us = t->watch_until_us;
+    s.v[METRIC_UP] = 1;
+    s.v[METRIC_TPS] = 130;
+    prove_sample(engine, t, &s);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    return c.phase;
+}
+
+static void a_restart_under_way_is_put_back_when_what_it_was_to_be_compared_with_is_gone(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    watches(t);
+    assert_int_equal(phase_after_orders(), RUN_WATCHING);
+    assert_int_equal(phase_after_the_watch(t), RUN_PROBING);
+    watches(t);
+    assert_int_equal(phase_after_orders(), RUN_WATCHING);
+    t->histories = 2;                                      /* the load has become another one while it was watched */
+    assert_int_equal(phase_after_the_watch(t), RUN_UNDOING);
+    assert_true(c.put_back);
+    prove_forget(t);
+    watches(t);
+    t->histories = 0;                                      /* we were ended, and begin again */
+    assert_int_equal(phase_after_orders(), RUN_UNDOING);
+    assert_int_equal(t->watch_until_us, 0);
+    c.phase = RUN_UNDONE;
+    c.in_force_is_proven = true;
+    moved("exec_failed", "act", CASE_EXECUTING, CASE_PARKED);
+    assert_int_equal(learned("overtaken").told, 0);
+}
+
 static bool no_model;
 
 enum err __wrap_planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *f);
@@ -941,6 +997,7 @@ int main(void)
         TEST(a_restart_waits_for_history_until_a_doubling_could_be_proven),
         TEST(a_restart_that_waited_at_the_gate_begins_only_if_a_doubling_could_still_be_proven),
         TEST(where_no_history_will_ever_prove_a_restart_there_is_none_and_the_rest_has_its_turn),
+        TEST(a_restart_under_way_is_put_back_when_what_it_was_to_be_compared_with_is_gone),
         TEST(a_planner_that_finds_no_model_leaves_its_target_alone_and_stops_nothing_else),
         TEST(what_the_gate_would_have_wait_right_before_it_begins_was_not_refused),
         TEST(what_the_gate_refuses_after_it_had_it_wait_was_overtaken),
