@@ -191,7 +191,9 @@ struct etarget {
     int64_t               watch_last_us;    /* mono; the watch is given up, and put back, when nothing is known until then */
     double                guard_latency_ms, guard_errors;   /* of the incumbent; NAN: unknown */
     double                guard_lull_ms;           /* of the ten seconds that are the worst in one of its windows in ten; NAN: unknown */
-    struct lull           recent;                  /* latency while a step is watched */
+    double                guard_errors_most;       /* a second's errors that one of its windows in ten exceeds; NAN: unknown */
+    bool                  guard_stalls;            /* it commits as a rule, and does not stand still for ten seconds by itself */
+    struct lull           recent, erring, going;   /* latency, errors and commits while a step is watched */
     int                   unknown_s;
     int                   decisions, found[FOUND_MAX], founds;   /* verdicts that spent alpha; which of them (from 1) were better, the latest ones */
     double                best_effect;      /* sum of kept effects, log */

@@ -15,10 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* While a step is watched: the mean latency of the last ten seconds may exceed twice the incumbent's only where that has such lulls itself, in one window of ten. */
+/*
+ * While a step is watched: the mean latency of the last ten seconds may exceed twice the incumbent's only where that has such lulls itself,
+ * in one window of ten.  Errors come in bursts, and are judged over ten seconds as well, whether anything is answered besides or not.
+ */
 #define GUARD_LATENCY_RATIO 2.0
 #define GUARD_LULL_RATIO    1.5
 #define GUARD_USUAL_LULLS   0.9
+#define GUARD_TPS_MIN       5.0
 enum { GUARD_UNKNOWN_MAX_S = 30, WATCH_PATIENCE = 3, SLO_WINDOW_S = 60 };
 
 static enum err guarded(struct engine *e, enum err err, const struct fault *fault)
@@ -44,6 +48,34 @@ void prove_forget(struct etarget *t)
 
 /* ---- the watch window after a step ---- */
 
+/* The incumbent's mean over its windows; NAN: unknown. */
+static double usual(const struct etarget *t, enum metric m)
+{
+    double sum = 0;
+    int    n = 0;
+    for (int i = 0; i < t->histories; i++)
+        if (isfinite(t->history[i].v[m]))
+            sum += t->history[i].v[m], n++;
+    return n ? sum / n : (double)NAN;
+}
+
+typedef double window_figure(const struct window *w);
+static double slowest_ten(const struct window *w)  { return w->lull_ms; }
+static double worst_second(const struct window *w) { return w->max[METRIC_ERRORS]; }
+static double stillest_ten(const struct window *w) { return -w->lull_tps; }
+
+/* What one of the incumbent's windows in ten exceeds; NAN: unknown. */
+static double in_one_of_ten(const struct etarget *t, window_figure *figure)
+{
+    double x[HISTORY_MAX];
+    int    n = 0;
+    for (int i = 0; i < t->histories; i++)
+        if (isfinite(figure(&t->history[i])))
+            x[n++] = figure(&t->history[i]);
+    math_sort(x, n);
+    return n ? math_quantile_sorted(x, n, GUARD_USUAL_LULLS) : (double)NAN;
+}
+
 void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, int watch_s, bool cold)
 {
     int64_t now = clock_mono_us(e->clock);
@@ -52,52 +84,56 @@ void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, 
     t->watch_last_us = now + (int64_t)watch_s * WATCH_PATIENCE * US_PER_S + 60 * US_PER_S;
     t->unknown_s = 0;
     lull_clear(&t->recent);
-    t->guard_latency_ms = t->guard_errors = t->guard_lull_ms = NAN;
-    double latency = 0, errors = 0, lull[HISTORY_MAX];
-    int    n = 0, m = 0, lulls = 0;
-    for (int i = 0; i < t->histories; i++) {
-        if (isfinite(t->history[i].v[METRIC_LATENCY_MEAN]))
-            latency += t->history[i].v[METRIC_LATENCY_MEAN], n++;
-        if (isfinite(t->history[i].v[METRIC_ERRORS]))
-            errors += t->history[i].v[METRIC_ERRORS], m++;
-        if (isfinite(t->history[i].lull_ms))
-            lull[lulls++] = t->history[i].lull_ms;
-    }
-    math_sort(lull, lulls);
-    if (lulls)
-        t->guard_lull_ms = math_quantile_sorted(lull, lulls, GUARD_USUAL_LULLS);
-    if (n)
-        t->guard_latency_ms = latency / n;
-    if (m)
-        t->guard_errors = errors / m;
+    lull_clear(&t->erring);
+    lull_clear(&t->going);
+    t->guard_latency_ms = usual(t, METRIC_LATENCY_MEAN);
+    t->guard_errors = usual(t, METRIC_ERRORS);
+    t->guard_lull_ms = in_one_of_ten(t, slowest_ten);
+    t->guard_errors_most = in_one_of_ten(t, worst_second);
+    t->guard_stalls = usual(t, METRIC_TPS) >= GUARD_TPS_MIN && !(in_one_of_ten(t, stillest_ten) >= 0);
     (void)c;
+}
+
+static bool too_slow(const struct etarget *t, char *text, size_t size)
+{
+    double ten = lull_mean(&t->recent, LULL_SECONDS), most = fmax(GUARD_LATENCY_RATIO * t->guard_latency_ms, GUARD_LULL_RATIO * t->guard_lull_ms);
+    (void)snprintf(text, size, "guard: latency %.3g ms over ten seconds, more than %.1f times the incumbent's %.3g ms, and more than its own lulls", ten, GUARD_LATENCY_RATIO, t->guard_latency_ms);
+    return !isnan(t->guard_latency_ms) && ten > most;
+}
+
+static bool too_many_errors(const struct etarget *t, char *text, size_t size)
+{
+    double ten = lull_mean(&t->erring, LULL_SECONDS), load = lull_mean(&t->going, LULL_SECONDS);
+    (void)snprintf(text, size, "guard: %.3g errors per second over ten seconds, the incumbent had %.3g", ten, t->guard_errors);
+    return ten > fmax(10 * t->guard_errors + 1 + 0.05 * load, GUARD_LULL_RATIO * t->guard_errors_most) && !isnan(load);
+}
+
+/* Sessions are at work, and nothing comes of it. Where none is, clients only ask nothing. */
+static bool stands_still(const struct etarget *t, const struct sample *s, char *text, size_t size)
+{
+    (void)snprintf(text, size, "guard: no transaction was committed for ten seconds");
+    return t->guard_stalls && lull_mean(&t->going, LULL_SECONDS) <= 0 && !(s->v[METRIC_CONNECTIONS_ACTIVE] <= 0);
 }
 
 /* Why the watched step is to be put back, or NULL. */
 static const char *tripped(struct etarget *t, const struct sample *s, char *text, size_t size)
 {
-    double latency = s->v[METRIC_LATENCY_MEAN], errors = s->v[METRIC_ERRORS];
+    double latency = s->v[METRIC_LATENCY_MEAN], errors = s->v[METRIC_ERRORS], load = s->v[METRIC_TPS];
     bool   warm = s->mono_us >= t->watch_grace_us;
     if (s->v[METRIC_UP] == 0 && warm) {
         (void)snprintf(text, size, "guard: the server is down");
         return text;
     }
-    t->unknown_s = isnan(latency) && isnan(s->v[METRIC_TPS]) ? t->unknown_s + 1 : 0;
-    if (!warm || isnan(t->guard_latency_ms) || isnan(latency))
+    t->unknown_s = isnan(latency) && isnan(load) ? t->unknown_s + 1 : 0;
+    if (!warm)
         return NULL;
-    double load = s->v[METRIC_TPS];
-    if (load != 0)
+    if (!isnan(latency) && load != 0)
         lull_add(&t->recent, latency, isnan(load) ? 1 : load);
-    double ten = lull_mean(&t->recent, LULL_SECONDS), most = fmax(GUARD_LATENCY_RATIO * t->guard_latency_ms, GUARD_LULL_RATIO * t->guard_lull_ms);
-    if (ten > most) {
-        (void)snprintf(text, size, "guard: latency %.3g ms over ten seconds, more than %.1f times the incumbent's %.3g ms, and more than its own lulls", ten, GUARD_LATENCY_RATIO, t->guard_latency_ms);
-        return text;
-    }
-    if (t->recent.n >= LULL_SECONDS && isfinite(t->guard_errors) && isfinite(errors) && isfinite(s->v[METRIC_TPS]) && errors > 10 * t->guard_errors + 1 + 0.05 * s->v[METRIC_TPS]) {
-        (void)snprintf(text, size, "guard: %.3g errors per second, the incumbent had %.3g", errors, t->guard_errors);
-        return text;
-    }
-    return NULL;
+    if (!isnan(errors))
+        lull_add(&t->erring, errors, 1);
+    if (!isnan(load))
+        lull_add(&t->going, load, 1);
+    return too_slow(t, text, size) || too_many_errors(t, text, size) || stands_still(t, s, text, size) ? text : NULL;
 }
 
 static void watch_sample(struct engine *e, struct etarget *t, const struct sample *s)

@@ -776,7 +776,6 @@ static void watches(struct etarget *t)
     engine_order(engine, &c, ORDER_WATCH);
 }
 
-
 static enum run_phase phase_after_orders(void)
 {
     stages_run(engine);
