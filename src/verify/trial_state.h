@@ -56,6 +56,7 @@ struct trial {
     int      restarts_b;                      /* unasked-for restarts with the candidate in force */
     int64_t  postmaster_start_us;
     double   fails_b, tries_b, fail_rate_a;   /* second by second; the incumbent's share of errors, NAN unknown */
+    double   fails_together;                  /* how many of the incumbent's errors come at a time, by the spread between its windows; 1: each by itself */
     double   degraded_s;
     double   stalled_s;
     int64_t  warm_from_us;                    /* the running batch of the warm-up */

@@ -652,6 +652,46 @@ static void a_burst_of_errors_while_clients_come_back_is_forgiven(void **state)
     trial_free(t);
 }
 
+/* Four fifths of a second's transactions fail, in one second: no database whose errors come one by one does that. */
+static void a_burst_of_errors_that_the_database_has_by_itself_ends_no_trial(void **state)
+{
+    (void)state;
+    for (int usual = 0; usual < 2; usual++) {
+        struct world_conf w = calm(log(1.4));
+        struct trial_conf c = conf_of(VERIFY_SLOW);
+        struct trial     *t;
+        struct fault      fault;
+        struct sample     s;
+        struct verdict    v;
+        enum trial_wish   wish = TRIAL_OBSERVE;
+        double            burst = 0.8 * w.tps;
+        world_init(&world, &w);
+        world_history(&world, c.window_us, history, HISTORY);
+        for (int i = 0; usual && i < HISTORY; i += 4)
+            history[i].v[METRIC_ERRORS] += burst / ((double)c.window_us / 1e6);
+        assert_ok(trial_new(&c, history, HISTORY, &t, &fault), &fault);
+        world_change(&world, true, false);
+        trial_begin(t, world.mono_us);
+        for (int i = 1; i <= 30 && wish != TRIAL_FINISHED; i++) {
+            world_second(&world, &s);
+            s.v[METRIC_ERRORS] = i == 12 ? burst : s.v[METRIC_ERRORS];
+            wish = trial_feed(t, &s);
+        }
+        assert_int_equal(wish == TRIAL_FINISHED, !usual);
+        for (int i = 0; i < 60 && wish != TRIAL_FINISHED; i++) {      /* every other one, again and again, is no burst */
+            world_second(&world, &s);
+            s.v[METRIC_ERRORS] = 0.5 * w.tps;
+            wish = trial_feed(t, &s);
+            do_as_wished(t, wish);
+        }
+        assert_int_equal(wish, TRIAL_FINISHED);
+        trial_verdict(t, &v);
+        assert_int_equal(v.outcome, OUTCOME_WORSE);
+        assert_non_null(strstr(v.why, "Errors"));
+        trial_free(t);
+    }
+}
+
 /* Nothing is committed any more, and of the latest untouched window nobody knows what was. */
 static void a_stall_is_seen_though_one_window_of_the_history_has_no_rate(void **state)
 {
@@ -1021,6 +1061,7 @@ int main(void)
         cmocka_unit_test(a_wish_that_nobody_fulfils_ends_the_trial),
         cmocka_unit_test(a_target_that_becomes_a_standby_is_let_alone),
         cmocka_unit_test(a_burst_of_errors_while_clients_come_back_is_forgiven),
+        cmocka_unit_test(a_burst_of_errors_that_the_database_has_by_itself_ends_no_trial),
         cmocka_unit_test(a_stall_is_seen_though_one_window_of_the_history_has_no_rate),
         cmocka_unit_test(the_same_seed_tells_the_same_story),
         cmocka_unit_test(finished_windows_survive_a_restart_of_the_engine),
