@@ -250,7 +250,10 @@ static bool errors_explode(struct trial *t, const struct sample *s, double secon
     return t->fails_b >= ERRORS_MIN && t->fails_b > 2 * p0 * t->tries_b && math_binomial_log_e(t->fails_b / k, t->tries_b / k, p0) >= errors_log_e;
 }
 
-/* A window without a rate says nothing of what is usual; it does not make all of it unknown. */
+/*
+ * A window without a rate says nothing of what is usual; it does not make all of it unknown.  What a database does by itself is granted
+ * for three times as long.  Where no session is at work nobody waits: clients ask nothing, unless a restart has kept them out.
+ */
 static bool stalled(struct trial *t, const struct sample *s, double seconds)
 {
     double usual = 0, n = 0;
@@ -261,8 +264,9 @@ static bool stalled(struct trial *t, const struct sample *s, double seconds)
             n++;
         }
     }
-    t->stalled_s = s->v[METRIC_TPS] <= 0 && n > 0 && usual / n >= stall_tps_min ? t->stalled_s + seconds : 0;
-    return t->stalled_s >= stall_s;
+    bool nobody_waits = t->conf.method != VERIFY_RESTART && s->v[METRIC_CONNECTIONS_ACTIVE] <= 0;
+    t->stalled_s = s->v[METRIC_TPS] <= 0 && n > 0 && usual / n >= stall_tps_min && !nobody_waits ? t->stalled_s + seconds : 0;
+    return t->stalled_s >= (harm_watch_stands_still(&t->watch) ? 3 : 1) * stall_s;
 }
 
 static void count_degraded(struct trial *t, double seconds)

@@ -722,6 +722,57 @@ static void a_stall_is_seen_though_one_window_of_the_history_has_no_rate(void **
     trial_free(t);
 }
 
+/* So many seconds without a commit, with so many sessions at work: what ends the trial? */
+static bool ends_with_a_stall(const struct trial_conf *c, int windows, int seconds, double active)
+{
+    struct trial  *t;
+    struct fault   fault;
+    struct sample  s;
+    struct verdict v;
+    bool           finished = false;
+    assert_ok(trial_new(c, history, windows, &t, &fault), &fault);
+    trial_begin(t, world.mono_us);
+    for (int i = 0; i < seconds && !finished; i++) {
+        world_second(&world, &s);
+        s.v[METRIC_TPS] = s.v[METRIC_ROLLBACKS] = s.v[METRIC_ERRORS] = 0;
+        s.v[METRIC_LATENCY_MEAN] = (double)NAN;
+        s.v[METRIC_CONNECTIONS_ACTIVE] = active;
+        finished = trial_feed(t, &s) == TRIAL_FINISHED;
+    }
+    trial_verdict(t, &v);
+    bool stall = finished && v.outcome == OUTCOME_WORSE && strstr(v.why, "No transaction was committed");
+    assert_int_equal(stall, finished);
+    trial_free(t);
+    return stall;
+}
+
+static void where_no_session_is_at_work_clients_only_ask_nothing(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(1.4));
+    struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+    c.saturating = false;
+    world_init(&world, &w);
+    world_history(&world, c.window_us, history, 15);
+    assert_true(ends_with_a_stall(&c, 15, 15, 3));
+    assert_true(ends_with_a_stall(&c, 15, 15, (double)NAN));
+    assert_false(ends_with_a_stall(&c, 15, 15, 0));
+}
+
+static void a_database_that_stands_still_by_itself_may_do_so_for_a_while(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(1.4));
+    struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+    c.washout_us = 120000000;
+    world_init(&world, &w);
+    world_history(&world, c.window_us, history, 15);
+    for (int i = 0; i < 15; i += 4)
+        history[i].lull_tps = 0;
+    assert_false(ends_with_a_stall(&c, 15, 20, 3));
+    assert_true(ends_with_a_stall(&c, 15, 35, 3));
+}
+
 static void the_same_seed_tells_the_same_story(void **state)
 {
     (void)state;
@@ -1063,6 +1114,8 @@ int main(void)
         cmocka_unit_test(a_burst_of_errors_while_clients_come_back_is_forgiven),
         cmocka_unit_test(a_burst_of_errors_that_the_database_has_by_itself_ends_no_trial),
         cmocka_unit_test(a_stall_is_seen_though_one_window_of_the_history_has_no_rate),
+        cmocka_unit_test(where_no_session_is_at_work_clients_only_ask_nothing),
+        cmocka_unit_test(a_database_that_stands_still_by_itself_may_do_so_for_a_while),
         cmocka_unit_test(the_same_seed_tells_the_same_story),
         cmocka_unit_test(finished_windows_survive_a_restart_of_the_engine),
         cmocka_unit_test(a_damaged_save_is_refused),
