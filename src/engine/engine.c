@@ -206,6 +206,7 @@ static void handle(struct engine *e, struct note *n)
     case NOTE_SAMPLE: handle_sample(e, n); break;
     case NOTE_FACTS: {
         struct etarget *t = &e->target[n->target];
+        prove_facts(t, n->as.facts);
         free(t->facts);
         t->facts = n->as.facts;
         n->as.facts = NULL;

@@ -185,6 +185,7 @@ struct etarget {
     json_t               *trial_saved;      /* as last written, to see a change */
     bool                  trial_waits;      /* a toggle or checkpoint is under way */
     int64_t               trial_began_us;   /* mono */
+    int64_t               trial_wall_us;    /* the same; what facts that were read later show is the candidate */
     atomic_int            stopped;          /* what the worker's thread may know of the stop switch */
     int64_t               watch_until_us;   /* mono; 0: no watch window is open */
     int64_t               watch_grace_us;   /* mono; latency is not judged before */
@@ -359,6 +360,7 @@ MUST_CHECK enum err prove_begin(struct engine *e, struct casefile *c, struct fau
 void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, int watch_s, bool cold);
 void prove_sample(struct engine *e, struct etarget *t, const struct sample *s);
 void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c);
+void prove_facts(struct etarget *t, const struct target_facts *fresh);      /* before they take the place of t->facts */
 void prove_forget(struct etarget *t);
 void prove_count(struct etarget *t, const struct stored_outcome *o);    /* each outcome once, in order: what later verdicts may spend */
 int  prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method);

@@ -257,6 +257,18 @@ void prove_sample(struct engine *e, struct etarget *t, const struct sample *s)
     }
 }
 
+/* Before and after tell of the plan only while nothing else is changed; what takes turns meets alike what others do. */
+void prove_facts(struct etarget *t, const struct target_facts *fresh)
+{
+    char why[SETTING_NAME_SIZE + 120];
+    bool compares = t->trial && trial_compares_with_past(t->trial) && t->facts && t->facts->read_wall_us > t->trial_wall_us;
+    const struct setting *other = compares ? target_changed(t->facts, fresh) : NULL;
+    if (!other)
+        return;
+    (void)snprintf(why, sizeof why, "%s was changed by somebody else while this was tried, so nothing can be said about the change.", other->name);
+    trial_give_up(t->trial, why);
+}
+
 void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c)
 {
     t->trial_waits = false;
@@ -404,6 +416,8 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
     int64_t now = clock_mono_us(e->clock);
     t->steady_us = now + (class == VERIFY_RESTART ? e->d.tune->warm_up_us : e->d.tune->wash_out_us);
     t->trial_began_us = now;
+    t->trial_wall_us = clock_wall_us(e->clock);
+    watcher_refresh_facts(e, (int)(t - e->target));
     if (!loaded)
         trial_begin(t->trial, now);
     if (loaded || !c->candidate_in_force)   /* it does not know what was read back while nobody was there */

@@ -162,6 +162,7 @@ enum err trial_new(const struct trial_conf *conf, const struct window *history, 
 void trial_free(struct trial *t) { free(t); }
 
 enum trial_arm trial_arm(const struct trial *t) { return (enum trial_arm)t->arm; }
+bool trial_compares_with_past(const struct trial *t) { return !trial_is_switchback(t); }
 
 double trial_least_provable(const struct trial_conf *c, const struct window *history, int n, int gap)
 {
@@ -285,6 +286,12 @@ void trial_toggled(struct trial *t, enum trial_arm now_in_force, int64_t mono_us
         enter(t, t->obses > 0 ? PHASE_SETTLE : PHASE_WARMUP, mono_us);
 }
 
+void trial_give_up(struct trial *t, const char *why)
+{
+    if (t->phase != PHASE_NEW && t->phase != PHASE_CLOSING && t->phase != PHASE_FINISHED)
+        trial_finish(t, OUTCOME_UNDECIDED, "%s", why);
+}
+
 void trial_checkpointed(struct trial *t, int64_t mono_us)
 {
     t->checkpoint_due = t->checkpoint_wanted = t->pausing = false;
@@ -296,9 +303,12 @@ void trial_checkpointed(struct trial *t, int64_t mono_us)
 /* A window that was to pay its bill and did not is not believed: cost would be put off, and called a gain. */
 void trial_checkpoint_failed(struct trial *t, const char *why)
 {
+    char text[sizeof t->reason];
     t->pausing = false;
-    if (t->phase != PHASE_NEW && t->phase != PHASE_CLOSING && t->phase != PHASE_FINISHED && ++t->checkpoints_failed >= CHECKPOINT_TRIES)
-        trial_finish(t, OUTCOME_UNDECIDED, "A CHECKPOINT, without which cost that is put off would look like gain, could not be had: %.160s.", why);
+    if (++t->checkpoints_failed < CHECKPOINT_TRIES)
+        return;
+    (void)snprintf(text, sizeof text, "A CHECKPOINT, without which cost that is put off would look like gain, could not be had: %.160s.", why);
+    trial_give_up(t, text);
 }
 
 /* ---- opening and closing windows ---- */

@@ -97,8 +97,10 @@ enum trial_wish trial_feed(struct trial *t, const struct sample *s);
 void            trial_toggled(struct trial *t, enum trial_arm now_in_force, int64_t mono_us);
 void            trial_checkpointed(struct trial *t, int64_t mono_us);
 void            trial_checkpoint_failed(struct trial *t, const char *why);   /* it is wished for again; the third failure in a row ends the trial undecided */
+void            trial_give_up(struct trial *t, const char *why);      /* undecided: something that the trial cannot see stands against any verdict */
 void            trial_verdict(const struct trial *t, struct verdict *v);
 enum trial_arm  trial_arm(const struct trial *t);                    /* which arm it believes to be in force */
+bool            trial_compares_with_past(const struct trial *t);     /* false: both arms take turns, and meet alike what happens meanwhile */
 double          trial_progress(const struct trial *t);               /* 0..1, a guess */
 
 /*

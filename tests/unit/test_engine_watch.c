@@ -1,7 +1,8 @@
-/* While a step is watched: what puts it back at once, and what this database does by itself does not. */
+/* While a step is watched, what puts it back at once, and what this database does by itself does not; and while it is tried, what others change. */
 #include "unit.h"
 
 #include "engine_alone.h"
+#include "facts.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,7 +12,7 @@ static struct engine  *engine;
 static struct fault    fault;
 static struct casefile c;
 
-enum { WATCH_S = 60, WINDOWS = 20 };
+enum { WATCH_S = 60, WINDOWS = 30 };
 
 static int setup(void **state)
 {
@@ -43,6 +44,7 @@ static struct etarget *a_target(void)
         w->v[METRIC_LATENCY_MEAN] = usual.latency;
         w->v[METRIC_ERRORS] = usual.errors;
         w->max[METRIC_ERRORS] = 1;
+        w->to_us = (w->from_us = 1 + i * 60 * US_PER_S) + 60 * US_PER_S;
         w->lull_tps = 90;
         w->lull_ms = 12;
     }
@@ -149,6 +151,72 @@ static void without_any_history_only_a_server_that_is_gone_is_harm(void **state)
     assert_false(is_put_back(t, 10, 22, (struct second){ 0, 900, 100, 5 }));
 }
 
+/* ---- a trial under way ---- */
+
+/* What is said of a trial in which a parameter was changed, between facts of which the earlier ones were read at this time; it began at 10. */
+static void tried(struct etarget *t, enum verify_class method, int64_t read_us, bool changed, struct verdict *v)
+{
+    static struct target_facts then, now;
+    struct trial_conf conf = {
+        .method = method, .window_us = 60 * US_PER_S, .windows_min = 5, .windows_max = 10, .alpha = 0.05, .margin = 0.01, .p99_ratio_max = 1.25, .query_ratio_max = 1.5,
+        .errors_ratio_max = 1.5, .cpu_max = 0.95, .memory_ratio_max = 0.9, .saturating = true, .response = RESPONSE_TPS,
+    };
+    facts_pg15(&then, 8 * FACTS_GIB, 4);
+    then.read_wall_us = read_us;
+    now = then;
+    now.read_wall_us = 100;
+    if (changed)
+        facts_set(&now, "work_mem", "8192", NULL);
+    t->facts = &then;
+    t->trial_wall_us = 10;
+    assert_ok(trial_new(&conf, t->history, t->histories, &t->trial, &fault), &fault);
+    trial_begin(t->trial, t->history[WINDOWS - 1].to_us + US_PER_S);
+    prove_facts(t, &now);
+    trial_verdict(t->trial, v);
+    prove_forget(t);
+    t->facts = NULL;
+}
+
+static void what_somebody_else_changes_amid_a_comparison_with_the_past_is_not_told_as_its_effect(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    struct verdict  v;
+    tried(t, VERIFY_RESTART, 20, true, &v);
+    assert_int_equal(v.outcome, OUTCOME_UNDECIDED);
+    assert_non_null(strstr(v.why, "work_mem was changed by somebody else"));
+    tried(t, VERIFY_RESTART, 20, false, &v);
+    assert_non_null(strstr(v.why, "Not finished"));
+    tried(t, VERIFY_RESTART, 5, true, &v);                 /* it may have been the plan itself */
+    assert_non_null(strstr(v.why, "Not finished"));
+    tried(t, VERIFY_IMMEDIATE, 20, true, &v);              /* both arms meet it */
+    assert_non_null(strstr(v.why, "Not finished"));
+}
+
+static void what_our_session_has_for_itself_and_what_the_server_tells_of_itself_are_no_changes(void **state)
+{
+    (void)state;
+    static struct target_facts then, now;
+    facts_pg15(&then, 8 * FACTS_GIB, 4);
+    facts_set(&then, "statement_timeout", "0", NULL);
+    facts_set(&then, "in_hot_standby", "off", NULL);
+    now = then;
+    assert_null(target_changed(&then, &now));
+    facts_set(&now, "new.parameter", "1", NULL);           /* an extension was loaded */
+    for (int i = 0; i < now.settings; i++) {
+        struct setting *s = &now.setting[i];
+        if (strcmp(s->name, "statement_timeout") == 0)
+            strcpy(s->source, "session");
+        if (strcmp(s->name, "in_hot_standby") == 0)
+            strcpy(s->context, "internal");
+    }
+    facts_set(&now, "statement_timeout", "5000", NULL);
+    facts_set(&now, "in_hot_standby", "on", NULL);
+    assert_null(target_changed(&then, &now));
+    facts_set(&now, "work_mem", "8192", NULL);
+    assert_string_equal(target_changed(&then, &now)->name, "work_mem");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +228,8 @@ int main(void)
         TEST(errors_in_the_place_of_all_answers_are_harm),
         TEST(where_sessions_are_at_work_and_nothing_comes_of_it_it_is_put_back),
         TEST(without_any_history_only_a_server_that_is_gone_is_harm),
+        TEST(what_somebody_else_changes_amid_a_comparison_with_the_past_is_not_told_as_its_effect),
+        TEST(what_our_session_has_for_itself_and_what_the_server_tells_of_itself_are_no_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
