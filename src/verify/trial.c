@@ -368,6 +368,18 @@ static void repeat(struct trial *t, const char *why)
         next_window(t, t->last_us);
 }
 
+/* Somebody else has restarted the server: its caches are cold, and what follows would be told as harm. */
+static void after_a_restart(struct trial *t)
+{
+    t->toggled_since_window = true;
+    if (trial_is_switchback(t) || t->phase != PHASE_SETTLE)
+        return;
+    t->warms = 0;
+    t->warm_from_us = t->warm_checkpoint_us = 0;
+    t->warm_sum = t->warm_n = 0;
+    enter(t, PHASE_WARMUP, t->last_us);
+}
+
 static const char *why_not_whole(const struct window_run *r)
 {
     return r->restarted ? "the server was restarted in it" : r->reset ? "the statistics were reset in it"
@@ -380,6 +392,8 @@ static void close_window(struct trial *t)
     const struct window *w = &t->window;
     if (!w->whole) {
         repeat(t, why_not_whole(&t->run));
+        if (t->run.restarted)
+            after_a_restart(t);
         return;
     }
     if (t->mix.kind == RESPONSE_NONE && t->arm == ARM_INCUMBENT) {
@@ -478,6 +492,10 @@ static enum trial_wish in_window(struct trial *t, const struct sample *s)
 {
     note_checkpoint(t, s);
     window_add(&t->run, s);
+    if (t->run.restarted) {
+        close_window(t);
+        return TRIAL_OBSERVE;
+    }
     bool long_enough = s->mono_us - t->run.from_us >= t->conf.window_us;
     if (long_enough && t->checkpoint_wanted && t->conf.method == VERIFY_CHECKPOINT)
         t->checkpoint_due = true;

@@ -27,7 +27,8 @@
  *                        levelled off; CHECKPOINTs at least as often as the incumbent had them, one at least
  *   slow                 before/after with longer windows, no restart, no CHECKPOINT of our own
  * In all of them: the candidate's seconds are watched (verify/harm_watch.h), guards need non-inferiority (verify/guards.h), a
- * window that is not whole is repeated a bounded number of times, a server that goes down under the candidate ends it.
+ * window that is not whole is repeated a bounded number of times, after another warm-up or wash-out where somebody restarted the
+ * server in it, a server that goes down under the candidate ends it.
  */
 #ifndef VERIFY_TRIAL_H
 #define VERIFY_TRIAL_H

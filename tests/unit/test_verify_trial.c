@@ -492,6 +492,31 @@ static void a_slow_warm_up_is_waited_for(void **state)
     trial_free(t);
 }
 
+static void a_restart_by_somebody_else_is_followed_by_another_warm_up(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(1.4));
+    struct trial_conf c = conf_of(VERIFY_RESTART);
+    struct trial     *t = prepared(&w, &c, HISTORY);
+    struct verdict    v;
+    world_change(&world, true, true);
+    trial_begin(t, world.mono_us);
+    for (int i = 0; i < 600 && t->phase != PHASE_WINDOW; i++)
+        (void)feed(t, 1);
+    assert_int_equal(t->phase, PHASE_WINDOW);
+    (void)feed(t, 3);
+    world.conf.warm_depth = 1.5;                           /* cold for half a minute: a collapse, were it taken for the candidate's doing */
+    world.conf.warm_s = 10;
+    world_change(&world, true, true);
+    (void)feed(t, 2);
+    assert_int_equal(t->phase, PHASE_WARMUP);
+    assert_int_equal(t->repeats, 1);
+    assert_int_equal(feed(t, 20000), TRIAL_FINISHED);
+    trial_verdict(t, &v);
+    assert_int_equal(v.outcome, OUTCOME_BETTER);
+    trial_free(t);
+}
+
 static void what_happens_in_the_wash_out_counts_for_nobody(void **state)
 {
     (void)state;
@@ -1096,6 +1121,7 @@ int main(void)
         cmocka_unit_test(a_warm_up_has_checkpoints_at_the_pace_of_the_windows),
         cmocka_unit_test(a_comparison_of_before_and_after_is_looked_at_twice_at_most),
         cmocka_unit_test(a_slow_warm_up_is_waited_for),
+        cmocka_unit_test(a_restart_by_somebody_else_is_followed_by_another_warm_up),
         cmocka_unit_test(what_happens_in_the_wash_out_counts_for_nobody),
         cmocka_unit_test(the_order_of_the_arms_is_drawn_and_every_block_has_both),
         cmocka_unit_test(a_load_that_turns_into_a_faster_one_after_a_restart_is_no_gain),
