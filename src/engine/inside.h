@@ -195,6 +195,7 @@ struct etarget {
     double                guard_errors_most;       /* a second's errors that one of its windows in ten exceeds; NAN: unknown */
     bool                  guard_stalls;            /* it commits as a rule, and does not stand still for ten seconds by itself */
     struct lull           recent, erring, going;   /* latency, errors and commits while a step is watched */
+    int64_t               still_since_us;          /* mono; sessions have been at work, and nothing was committed; 0: something was */
     int                   unknown_s;
     int                   decisions, found[FOUND_MAX], founds;   /* verdicts that spent alpha; which of them (from 1) were better, the latest ones */
     double                best_effect;      /* sum of kept effects, log */

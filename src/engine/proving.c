@@ -23,7 +23,7 @@
 #define GUARD_LULL_RATIO    1.5
 #define GUARD_USUAL_LULLS   0.9
 #define GUARD_TPS_MIN       5.0
-enum { GUARD_UNKNOWN_MAX_S = 30, WATCH_PATIENCE = 3, SLO_WINDOW_S = 60 };
+enum { GUARD_STILL_S = 10, WATCH_PATIENCE = 3, SLO_WINDOW_S = 60 };
 
 static enum err guarded(struct engine *e, enum err err, const struct fault *fault)
 {
@@ -83,6 +83,7 @@ void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, 
     t->watch_grace_us = cold ? now + e->d.tune->warm_up_us : now;
     t->watch_last_us = now + (int64_t)watch_s * WATCH_PATIENCE * US_PER_S + 60 * US_PER_S;
     t->unknown_s = 0;
+    t->still_since_us = 0;
     lull_clear(&t->recent);
     lull_clear(&t->erring);
     lull_clear(&t->going);
@@ -109,10 +110,12 @@ static bool too_many_errors(const struct etarget *t, char *text, size_t size)
 }
 
 /* Sessions are at work, and nothing comes of it. Where none is, clients only ask nothing. */
-static bool stands_still(const struct etarget *t, const struct sample *s, char *text, size_t size)
+static bool stands_still(struct etarget *t, const struct sample *s, char *text, size_t size)
 {
-    (void)snprintf(text, size, "guard: no transaction was committed for ten seconds");
-    return t->guard_stalls && lull_mean(&t->going, LULL_SECONDS) <= 0 && !(s->v[METRIC_CONNECTIONS_ACTIVE] <= 0);
+    bool still = s->v[METRIC_TPS] <= 0 && !(s->v[METRIC_CONNECTIONS_ACTIVE] <= 0);
+    t->still_since_us = !still ? 0 : t->still_since_us ? t->still_since_us : s->mono_us;
+    (void)snprintf(text, size, "guard: no transaction was committed for %d s", GUARD_STILL_S);
+    return still && t->guard_stalls && s->mono_us - t->still_since_us >= GUARD_STILL_S * US_PER_S;
 }
 
 /* Why the watched step is to be put back, or NULL. */
