@@ -58,6 +58,7 @@ enum {
     ORDERS_MAX       = 512,    /* given in one turn */
     HISTORY_MAX      = 64,     /* rolling windows per target */
     IDLE_WINDOWS     = 3,      /* without work, before it counts as nobody's */
+    WARM_POINTS      = 6,      /* of five seconds each: how long a level must hold to be one */
     LIVE_SECONDS     = 3600,
     SUBSCRIBERS_MAX  = 64,
     STOPS_MAX        = 65,
@@ -188,7 +189,9 @@ struct etarget {
     int64_t               trial_wall_us;    /* the same; what facts that were read later show is the candidate */
     atomic_int            stopped;          /* what the worker's thread may know of the stop switch */
     int64_t               watch_until_us;   /* mono; 0: no watch window is open */
-    int64_t               watch_grace_us;   /* mono; latency is not judged before */
+    int64_t               watch_grace_us;   /* mono; nothing is judged before */
+    int64_t               watch_cold_us;    /* mono; until then a latency that goes on falling is not called slow; 0: it fell, and stays */
+    struct { double x[WARM_POINTS], sum, n; int64_t from_us; int points; } warming;   /* log levels of five seconds each, the latest ones */
     int64_t               watch_last_us;    /* mono; the watch is given up, and put back, when nothing is known until then */
     double                guard_latency_ms, guard_errors;   /* of the incumbent; NAN: unknown */
     double                guard_lull_ms;           /* of the ten seconds that are the worst in one of its windows in ten; NAN: unknown */

@@ -9,6 +9,7 @@
 #include "engine/inside.h"
 #include "math/stats/describe.h"
 #include "math/stats/multiple.h"
+#include "verify/before_after.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -23,6 +24,8 @@
 #define GUARD_LULL_RATIO    1.5
 #define GUARD_USUAL_LULLS   0.9
 #define GUARD_TPS_MIN       5.0
+#define WARM_POINT_US       (5 * US_PER_S)
+#define WARM_RISE_MAX       0.05      /* log ratio over all points: a level */
 enum { GUARD_STILL_S = 10, WATCH_PATIENCE = 3, SLO_WINDOW_S = 60 };
 
 static enum err guarded(struct engine *e, enum err err, const struct fault *fault)
@@ -81,6 +84,8 @@ void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, 
     int64_t now = clock_mono_us(e->clock);
     t->watch_until_us = now + (int64_t)watch_s * US_PER_S;
     t->watch_grace_us = cold ? now + e->d.tune->warm_up_us : now;
+    t->watch_cold_us = cold ? now + (int64_t)fmax(4 * (double)e->d.tune->warm_up_us, (double)(e->d.tune->warm_up_us + 120 * US_PER_S)) : 0;
+    memset(&t->warming, 0, sizeof t->warming);
     t->watch_last_us = now + (int64_t)watch_s * WATCH_PATIENCE * US_PER_S + 60 * US_PER_S;
     t->unknown_s = 0;
     t->still_since_us = 0;
@@ -93,6 +98,31 @@ void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, 
     t->guard_errors_most = in_one_of_ten(t, worst_second);
     t->guard_stalls = usual(t, METRIC_TPS) >= GUARD_TPS_MIN && !(in_one_of_ten(t, stillest_ten) >= 0);
     (void)c;
+}
+
+/* Caches that fill again may take longer than warm_up: as long as calls get faster by themselves it is not told whether they are slow. */
+static bool still_warming(struct etarget *t, const struct sample *s)
+{
+    double latency = s->v[METRIC_LATENCY_MEAN];
+    if (s->mono_us >= t->watch_cold_us)
+        return false;
+    if (t->warming.from_us == 0)
+        t->warming.from_us = s->mono_us;
+    if (latency > 0) {
+        t->warming.sum -= log(latency);
+        t->warming.n += 1;
+    }
+    if (s->mono_us - t->warming.from_us >= WARM_POINT_US) {
+        if (t->warming.points == WARM_POINTS)
+            memmove(t->warming.x, t->warming.x + 1, (size_t)--t->warming.points * sizeof t->warming.x[0]);
+        if (t->warming.n > 0)
+            t->warming.x[t->warming.points++] = t->warming.sum / t->warming.n;
+        t->warming.sum = t->warming.n = 0;
+        t->warming.from_us = s->mono_us;
+    }
+    if (s->mono_us >= t->watch_grace_us && before_after_settled(t->warming.x, t->warming.points, WARM_RISE_MAX))
+        t->watch_cold_us = 0;
+    return t->watch_cold_us != 0;
 }
 
 static bool too_slow(const struct etarget *t, char *text, size_t size)
@@ -122,7 +152,7 @@ static bool stands_still(struct etarget *t, const struct sample *s, char *text, 
 static const char *tripped(struct etarget *t, const struct sample *s, char *text, size_t size)
 {
     double latency = s->v[METRIC_LATENCY_MEAN], errors = s->v[METRIC_ERRORS], load = s->v[METRIC_TPS];
-    bool   warm = s->mono_us >= t->watch_grace_us;
+    bool   warm = s->mono_us >= t->watch_grace_us, warming = still_warming(t, s);
     if (s->v[METRIC_UP] == 0 && warm) {
         (void)snprintf(text, size, "guard: the server is down");
         return text;
@@ -130,7 +160,7 @@ static const char *tripped(struct etarget *t, const struct sample *s, char *text
     t->unknown_s = isnan(latency) && isnan(load) ? t->unknown_s + 1 : 0;
     if (!warm)
         return NULL;
-    if (!isnan(latency) && load != 0)
+    if (!warming && !isnan(latency) && load != 0)
         lull_add(&t->recent, latency, isnan(load) ? 1 : load);
     if (!isnan(errors))
         lull_add(&t->erring, errors, 1);

@@ -143,6 +143,37 @@ static void where_sessions_are_at_work_and_nothing_comes_of_it_it_is_put_back(vo
     assert_false(is_put_back(t, 10, 22, (struct second){ 0, (double)NAN, 0, 5 }));      /* as it does by itself */
 }
 
+/* After a restart: so many milliseconds at first, and so many when caches have filled, which takes half a minute. */
+static bool is_put_back_cold(struct etarget *t, double first, double last)
+{
+    static struct daemon_tune brief;
+    struct sample s;
+    brief = *engine->d.tune;
+    brief.warm_up_us = 10 * US_PER_S;
+    engine->d.tune = &brief;
+    begin(t);
+    prove_watch(engine, t, &c, WATCH_S, true);
+    int64_t begun_us = t->watch_until_us - WATCH_S * US_PER_S;
+    for (int i = 1; i < WATCH_S; i++) {
+        sample_clear(&s);
+        s.mono_us = begun_us + i * US_PER_S;
+        s.v[METRIC_UP] = 1;
+        s.v[METRIC_TPS] = usual.tps;
+        s.v[METRIC_LATENCY_MEAN] = last + (first - last) * exp(-i / 15.0);
+        prove_sample(engine, t, &s);
+    }
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    prove_forget(t);
+    return c.put_back;
+}
+
+static void caches_that_still_fill_after_a_restart_are_waited_for_and_a_level_that_stays_is_judged(void **state)
+{
+    (void)state;
+    assert_false(is_put_back_cold(a_target(), 100, 10));
+    assert_true(is_put_back_cold(a_target(), 25, 25));
+}
+
 static void without_any_history_only_a_server_that_is_gone_is_harm(void **state)
 {
     (void)state;
@@ -227,6 +258,7 @@ int main(void)
         TEST(bursts_of_errors_that_a_database_has_by_itself_put_nothing_back),
         TEST(errors_in_the_place_of_all_answers_are_harm),
         TEST(where_sessions_are_at_work_and_nothing_comes_of_it_it_is_put_back),
+        TEST(caches_that_still_fill_after_a_restart_are_waited_for_and_a_level_that_stays_is_judged),
         TEST(without_any_history_only_a_server_that_is_gone_is_harm),
         TEST(what_somebody_else_changes_amid_a_comparison_with_the_past_is_not_told_as_its_effect),
         TEST(what_our_session_has_for_itself_and_what_the_server_tells_of_itself_are_no_changes),
