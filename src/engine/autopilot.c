@@ -388,6 +388,24 @@ bool autopilot_worth_a_restart(struct engine *e, struct etarget *t, const json_t
     return false;
 }
 
+/*
+ * Where somebody reloads every half hour, or the load is another one as often, there will never be as much history as a restart needs;
+ * the planner would propose it for ever, and what needs less would never have its turn.
+ */
+static void wait_for_history(struct engine *e, struct etarget *t, const json_t *plan, const json_t *proposal)
+{
+    enum verify_class class;
+    struct proposal   p;
+    struct fault      ignored;
+    if (++t->plan_waits <= PLAN_WAITS_MAX)
+        return;
+    t->plan_waits = 0;
+    if (class_of(plan, &class) && class == VERIFY_RESTART)
+        no_restarts(e, t, "there is never enough history for one: the configuration is reloaded, or the load changes, too often");
+    else if (proposal_parse(proposal, &p, &ignored) == OK)
+        (void)!planner_tell(t->planner, &p, TOLD_REFUSED, (double)NAN, &ignored);
+}
+
 enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *fault)
 {
     struct etarget *t = engine_target(e, c->target);
@@ -412,6 +430,7 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     t->plan_again_us = clock_mono_us(e->clock) + e->d.tune->window_us / 2;
     if (need_not_measure(t) || (autopilot_enough_history(e, t, plan) && autopilot_worth_a_restart(e, t, plan))) {
         t->plan_again_us = 0;
+        t->plan_waits = 0;
         t->too_noisy = false;
         err = engine_set_plan(e, c, plan, planner, proposal, fault);
         struct case_input    in = { .kind = INPUT_EVENT, .event = ON_PLAN_READY };
@@ -419,6 +438,8 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
         enum case_answer     said;
         if (err == OK)
             err = engine_feed(e, c, &in, &by_autopilot, &said, &d, fault);
+    } else {
+        wait_for_history(e, t, plan, proposal);
     }
     json_decref(plan);
     json_decref(proposal);

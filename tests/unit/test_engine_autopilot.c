@@ -744,6 +744,25 @@ static void a_restart_that_waited_at_the_gate_begins_only_if_a_doubling_could_st
     assert_int_equal(learned("overtaken").told, 0);
 }
 
+/* Somebody reloads every few minutes. */
+static void a_restart_that_never_has_its_history_gives_way_to_what_needs_less(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    planned(t, CASE_PLANNING, 0);
+    measured(t, 5, 95, 105);
+    assert_int_equal(plans(t), CASE_PLANNING);
+    assert_int_equal(t->plan_waits, 1);
+    assert_true(wants_a_restart(t));
+    t->plan_waits = PLAN_WAITS_MAX;
+    assert_int_equal(plans(t), CASE_PLANNING);
+    assert_false(wants_a_restart(t));
+    assert_int_equal(t->plan_waits, 0);
+    measured(t, HISTORY_MAX, 95, 105);
+    assert_int_equal(plans(t), CASE_WAIT_GATE);
+}
+
 static void where_no_history_will_ever_prove_a_restart_there_is_none_and_the_rest_has_its_turn(void **state)
 {
     (void)state;
@@ -995,6 +1014,7 @@ int main(void)
         TEST(a_restart_begins_while_what_it_is_compared_with_is_fresh),
         TEST(a_restart_waits_for_history_until_a_doubling_could_be_proven),
         TEST(a_restart_that_waited_at_the_gate_begins_only_if_a_doubling_could_still_be_proven),
+        TEST(a_restart_that_never_has_its_history_gives_way_to_what_needs_less),
         TEST(where_no_history_will_ever_prove_a_restart_there_is_none_and_the_rest_has_its_turn),
         TEST(a_restart_under_way_is_put_back_when_what_it_was_to_be_compared_with_is_gone),
         TEST(a_planner_that_finds_no_model_leaves_its_target_alone_and_stops_nothing_else),
