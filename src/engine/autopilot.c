@@ -460,7 +460,7 @@ bool autopilot_still_comparable(struct engine *e, struct etarget *t, const struc
 {
     struct stored_plan plan;
     struct fault       ignored;
-    enum verify_class  class;
+    enum verify_class  class = VERIFY_NONE;
     if (c->driver != DRIVER_ENGINE || store_plan_get(e->store, c->plan_id, &plan, &ignored) != OK)
         return true;
     bool planned = json_object_get(plan.proposal, "changes") && class_of(plan.plan, &class) && (class == VERIFY_RESTART || class == VERIFY_SLOW);
