@@ -25,7 +25,7 @@
  *                        ends, so that no window hands its dirty buffers to the next arm: postponed cost is not gain
  *   restart              before/after with placebo margins (verify/before_after.h); the window opens when the warm-up has
  *                        levelled off; CHECKPOINTs at least as often as the incumbent had them, one at least
- *   slow                 before/after with longer windows, no restart, no CHECKPOINT of our own
+ *   slow                 before/after, no restart, no CHECKPOINT of our own
  * In all of them: the candidate's seconds are watched (verify/harm_watch.h), guards need non-inferiority (verify/guards.h), a
  * window that is not whole is repeated a bounded number of times, after another warm-up or wash-out where somebody restarted the
  * server in it, a server that goes down under the candidate ends it.
