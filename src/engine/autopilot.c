@@ -135,7 +135,8 @@ enum err autopilot_rest(struct engine *e, struct etarget *t, int64_t us, const c
     return err == OK ? store_target_put(e->store, t->conf->name, &stored, clock_wall_us(e->clock), fault) : err;
 }
 
-#define NOTHING_TELLS "nothing tells how well clients are answered, so nothing could be proven: it takes pg_stat_statements in this database, a driver that reports (load_endpoint), or load_saturates: true where the load always asks for more"
+#define NOTHING_TELLS "nothing tells how well clients are answered, so nothing could be proven: it takes pg_stat_statements in this database, " \
+                      "a driver that reports (load_endpoint), or load_saturates: true where the load always asks for more"
 
 /* What a person would have to do before a case makes sense; NULL: nothing. Said once, and shown as long as it is so. */
 static const char *lacks(struct engine *e, struct etarget *t, char *text, size_t size)
