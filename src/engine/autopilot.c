@@ -135,15 +135,21 @@ enum err autopilot_rest(struct engine *e, struct etarget *t, int64_t us, const c
     return err == OK ? store_target_put(e->store, t->conf->name, &stored, clock_wall_us(e->clock), fault) : err;
 }
 
+#define NOTHING_TELLS "nothing tells how well clients are answered, so nothing could be proven: it takes pg_stat_statements in this database, " \
+                      "a driver that reports (load_endpoint), or load_saturates: true where the load always asks for more"
+
 /* What a person would have to do before a case makes sense; NULL: nothing. Said once, and shown as long as it is so. */
-static const char *lacks(const struct etarget *t, char *text, size_t size)
+static const char *lacks(struct engine *e, struct etarget *t, char *text, size_t size)
 {
     const struct target_facts *f = t->facts;
     const struct setting      *takes_it = target_setting(f, "allow_alter_system");      /* from 17 on */
     bool                       closed = takes_it && strcmp(takes_it->value, "off") == 0;
-    if (t->mode < MODE_APPROVE || (!closed && (f->superuser || (f->may_alter_system && f->may_reload))))
+    bool                       may = !closed && (f->superuser || (f->may_alter_system && f->may_reload));
+    if (t->mode < MODE_APPROVE || (may && prove_can_measure(e, t)))
         return NULL;
-    if (closed)
+    if (may)
+        (void)text_copy(text, size, NOTHING_TELLS);
+    else if (closed)
         (void)snprintf(text, size, "the server takes no ALTER SYSTEM (allow_alter_system = off): whoever manages its configuration can be told what to change with mode: suggest");
     else if (!f->may_alter_system && f->server_version < 150000)
         (void)snprintf(text, size, "the role %.60s may not ALTER SYSTEM; before PostgreSQL 15 that takes a superuser", f->role);
@@ -172,11 +178,13 @@ static bool cannot_measure(const struct etarget *t) { return t->asleep && t->mod
 static bool need_not_measure(const struct etarget *t) { return t->asleep && t->mode < MODE_APPROVE; }
 #define NOBODY_WORKS "nobody works with it, so nothing could be measured"
 
+static bool is_own(const struct casefile *c) { return strcmp(c->opened_by, autopilot.name) == 0; }
+
 /* What we opened ourselves gives way to what can be done in quiet hours: indexes and statistics. */
-static enum err give_way(struct engine *e, const struct casefile *c, struct fault *fault)
+static enum err give_way(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault)
 {
-    struct cause why = { .actor = "autopilot", .reason = NOBODY_WORKS };
-    return strcmp(c->opened_by, autopilot.name) == 0 ? engine_event(e, c->id, ON_CANCEL, &why, fault) : OK;
+    struct cause why = { .actor = "autopilot", .reason = reason };
+    return is_own(c) ? engine_event(e, c->id, ON_CANCEL, &why, fault) : OK;
 }
 
 static bool may_open(struct engine *e, struct etarget *t)
@@ -186,7 +194,7 @@ static bool may_open(struct engine *e, struct etarget *t)
         return false;
     if (engine_stopped(e, t->conf->name) || autopilot_rests(e, t) || t->facts->owner != OWNER_NONE || t->conf->owner != DAEMON_OWNER_NONE)
         return false;
-    const char *why = lacks(t, text, sizeof text);
+    const char *why = lacks(e, t, text, sizeof text);
     if (why && strcmp(why, t->idle_why) != 0)
         log_warn("no case is opened", F("target", t->conf->name), F("why", why));
     if (!why && cannot_measure(t))
@@ -216,9 +224,11 @@ enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, st
         return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
     bool restart = t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command;
     if (cannot_measure(t))
-        return give_way(e, c, fault);
+        return give_way(e, c, NOBODY_WORKS, fault);
     if (!need_not_measure(t) && t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE))
         return OK;
+    if (t->mode >= MODE_APPROVE && is_own(c) && !prove_can_measure(e, t))
+        return give_way(e, c, NOTHING_TELLS, fault);
     struct symptom list[SYMPTOMS_MAX];
     int      n = diagnose_symptoms(t->history, t->histories, t->facts, list, SYMPTOMS_MAX);
     enum err err = OK;
@@ -276,7 +286,15 @@ static int gap_of(const struct engine *e, const json_t *plan, enum verify_class 
 static enum err check_provable(struct engine *e, struct etarget *t, const json_t *plan, struct fault *fault)
 {
     enum verify_class class;
-    if (t->mode < MODE_APPROVE || !class_of(plan, &class) || class == VERIFY_NONE || prove_can_compare(e, t, class, gap_of(e, plan, class)))
+    if (t->mode < MODE_APPROVE || !class_of(plan, &class) || class == VERIFY_NONE)
+        return OK;
+    if (class == VERIFY_CHECKPOINT && !t->facts->may_checkpoint) {
+        (void)fail(fault, ERR_INPUT, "no verdict could come of \"%.160s\": the role %.60s may not CHECKPOINT, and cost that is put off would look like gain",
+                   json_string_value(json_object_get(plan, "title")), t->facts->role);
+        fail_hint(fault, "GRANT pg_checkpoint TO %.60s", t->facts->role);
+        return ERR_INPUT;
+    }
+    if (prove_can_compare(e, t, class, gap_of(e, plan, class)))
         return OK;
     (void)fail(fault, ERR_INPUT, "no verdict could come of \"%.160s\": its steps take %d windows, and the %d that are kept of the time before do not say how far this database moves by itself over so long",
                json_string_value(json_object_get(plan, "title")), gap_of(e, plan, class), HISTORY_MAX);
@@ -291,7 +309,7 @@ enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, j
         return fail(fault, ERR_UNKNOWN, "nothing is known of %s yet", t->conf->name);
     struct bounds bounds = e->policy.bounds;
     bounds.restart_allowed = bounds.restart_allowed && e->policy.set.restart != RESTART_NEVER && t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command != NULL &&
-                             restart_is_near(e, t) && clock_mono_us(e->clock) >= t->restarts_again_us;
+                             restart_is_near(e, t) && clock_mono_us(e->clock) >= t->restarts_again_us && (t->mode < MODE_APPROVE || t->facts->may_checkpoint);
     struct planner_view view = { .facts = t->facts, .window = t->history, .windows = t->histories, .bounds = &bounds };
     knowing_show(e, t, &view);
     practising_show(e, t, &view);
@@ -327,15 +345,17 @@ bool autopilot_enough_history(struct engine *e, struct etarget *t, const json_t 
     return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);
 }
 
+static void no_restarts(struct engine *e, struct etarget *t, const char *why)
+{
+    t->restarts_again_us = clock_mono_us(e->clock) + RESTARTS_PAUSE_US;
+    log_info("no restart is proposed for a week", F("target", t->conf->name), F("why", why));
+}
+
 /*
  * Its window opens, or whoever approves comes, when nobody works, and tomorrow it will be the same: were it planned again at once, it
  * would wait all day and keep everything else waiting.  What needs no restart has its turn first.
  */
-void autopilot_came_too_late(struct engine *e, struct etarget *t)
-{
-    t->restarts_again_us = clock_mono_us(e->clock) + RESTARTS_PAUSE_US;
-    log_info("no restart is proposed for a week: the last one was to begin when nobody worked", F("target", t->conf->name));
-}
+void autopilot_came_too_late(struct engine *e, struct etarget *t) { no_restarts(e, t, "the last one was to begin when nobody worked"); }
 
 /* Where nobody has worked for hours, before and after would lie hours apart when the plan has been carried out. */
 bool autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan)
@@ -349,20 +369,42 @@ bool autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *pl
 
 /*
  * A restart is dear, and paid for in vain when its gain cannot be told from how this database moves by itself: as long as not even a
- * doubling could, and more history is kept than there is yet, it waits for more.
+ * doubling could, and more history is kept than there is yet, it waits for more.  Where all that is kept lets nothing be proven, be it
+ * large or small, there is no restart: what needs none has its turn.
  */
-static bool worth_a_restart(struct engine *e, struct etarget *t, const json_t *plan)
+bool autopilot_worth_a_restart(struct engine *e, struct etarget *t, const json_t *plan)
 {
     enum verify_class class;
-    if (t->mode < MODE_APPROVE || !class_of(plan, &class) || class != VERIFY_RESTART || t->histories >= HISTORY_MAX)      /* a suggestion restarts nothing */
+    if (t->mode < MODE_APPROVE || !class_of(plan, &class) || class != VERIFY_RESTART)      /* a suggestion restarts nothing */
         return true;
     double least = prove_least(e, t, class, gap_of(e, plan, class));
-    if (least <= PROVABLE_MOST)
+    bool   all = t->histories >= HISTORY_MAX;
+    if (least <= PROVABLE_MOST || (all && isfinite(least)))
         return true;
-    if (!t->too_noisy)
+    if (all)
+        no_restarts(e, t, "nothing could be proven of one: too few windows of the history tell how well clients were answered");
+    else if (!t->too_noisy)
         log_info("a restart waits for more history: less than this could not be proven yet", F("target", t->conf->name), F("factor", exp(least)), F("windows", t->histories), F("windows_most", HISTORY_MAX));
     t->too_noisy = true;
     return false;
+}
+
+/*
+ * Where somebody reloads every half hour, or the load is another one as often, there will never be as much history as a restart needs;
+ * the planner would propose it for ever, and what needs less would never have its turn.
+ */
+static void wait_for_history(struct engine *e, struct etarget *t, const json_t *plan, const json_t *proposal)
+{
+    enum verify_class class;
+    struct proposal   p;
+    struct fault      ignored;
+    if (++t->plan_waits <= PLAN_WAITS_MAX)
+        return;
+    t->plan_waits = 0;
+    if (class_of(plan, &class) && class == VERIFY_RESTART)
+        no_restarts(e, t, "there is never enough history for one: the configuration is reloaded, or the load changes, too often");
+    else if (proposal_parse(proposal, &p, &ignored) == OK)
+        (void)!planner_tell(t->planner, &p, TOLD_REFUSED, (double)NAN, &ignored);
 }
 
 enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *fault)
@@ -373,7 +415,7 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     if (!t)
         return OK;
     if (cannot_measure(t))
-        return give_way(e, c, fault);
+        return give_way(e, c, NOBODY_WORKS, fault);
     enum err err = autopilot_propose(e, t, &plan, &proposal, planner, sizeof planner, fault);
     if (err == ERR_MISSING || err == ERR_UNKNOWN || err == ERR_STATE || err == ERR_INPUT || err == ERR_LIMIT) {      /* no model, no memory for one: other targets go on */
         struct cause why = { .actor = "planner", .reason = fault->text };
@@ -387,8 +429,9 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     if (err != OK)
         return err;
     t->plan_again_us = clock_mono_us(e->clock) + e->d.tune->window_us / 2;
-    if (need_not_measure(t) || (autopilot_enough_history(e, t, plan) && worth_a_restart(e, t, plan))) {
+    if (need_not_measure(t) || (autopilot_enough_history(e, t, plan) && autopilot_worth_a_restart(e, t, plan))) {
         t->plan_again_us = 0;
+        t->plan_waits = 0;
         t->too_noisy = false;
         err = engine_set_plan(e, c, plan, planner, proposal, fault);
         struct case_input    in = { .kind = INPUT_EVENT, .event = ON_PLAN_READY };
@@ -396,6 +439,8 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
         enum case_answer     said;
         if (err == OK)
             err = engine_feed(e, c, &in, &by_autopilot, &said, &d, fault);
+    } else {
+        wait_for_history(e, t, plan, proposal);
     }
     json_decref(plan);
     json_decref(proposal);
@@ -406,6 +451,28 @@ enum err autopilot_overtake(struct engine *e, const struct casefile *c, const ch
 {
     struct cause why = { .actor = "autopilot", .reason = reason };
     return engine_event(e, c->id, ON_CANCEL, &why, fault);
+}
+
+/*
+ * A plan of several steps takes its time.  When the load has become another one meanwhile, or we were ended and know nothing of the time
+ * before any more, nothing can come of it but "undecided": whoever went on would restart the server, and then once more to take it back.
+ */
+bool autopilot_still_comparable(struct engine *e, struct etarget *t, const struct casefile *c)
+{
+    struct stored_plan plan;
+    struct fault       ignored;
+    enum verify_class  class = VERIFY_NONE;
+    if (c->driver != DRIVER_ENGINE || store_plan_get(e->store, c->plan_id, &plan, &ignored) != OK)
+        return true;
+    bool planned = json_object_get(plan.proposal, "changes") && class_of(plan.plan, &class) && (class == VERIFY_RESTART || class == VERIFY_SLOW);
+    bool yes = !planned || t->histories >= prove_history_needed(e, t, class);
+    stored_plan_done(&plan);
+    return yes;
+}
+
+enum err autopilot_lost_its_past(struct engine *e, const struct casefile *c, struct fault *fault)
+{
+    return autopilot_overtake(e, c, "what this was to be compared with is gone: the load has become another one, or homeostat was ended, while it was carried out", fault);
 }
 
 enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault)

@@ -206,6 +206,7 @@ static void handle(struct engine *e, struct note *n)
     case NOTE_SAMPLE: handle_sample(e, n); break;
     case NOTE_FACTS: {
         struct etarget *t = &e->target[n->target];
+        prove_facts(t, n->as.facts);
         free(t->facts);
         t->facts = n->as.facts;
         n->as.facts = NULL;
@@ -222,14 +223,18 @@ static void handle(struct engine *e, struct note *n)
         break;
     case NOTE_CHECKPOINT: {
         struct etarget *t = &e->target[n->target];
-        if (n->as.job->answer != RUN_ON_DONE) {
+        bool            done = n->as.job->answer == RUN_ON_DONE;
+        if (!done) {
             log_fault(LOG_WARN, "a CHECKPOINT for a measurement failed", &n->as.job->fault);
             t->own_checkpoints -= t->own_checkpoints > 0;
         }
         t->checkpoint_asked = false;
         if (t->trial && t->trial_waits) {
             t->trial_waits = false;
-            trial_checkpointed(t->trial, clock_mono_us(e->clock));
+            if (done)
+                trial_checkpointed(t->trial, clock_mono_us(e->clock));
+            else
+                trial_checkpoint_failed(t->trial, n->as.job->fault.text);
         }
         break;
     }

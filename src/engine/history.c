@@ -48,7 +48,7 @@ static void forget_history(struct etarget *t, const char *why)
 static void note_changes(struct engine *e, struct etarget *t, const struct sample *s, enum collecting what)
 {
     bool restarted = s->postmaster_start_us && t->postmaster_us && s->postmaster_start_us != t->postmaster_us;
-    bool reloaded = s->conf_load_us && t->config_us && s->conf_load_us != t->config_us;
+    bool reloaded = window_reloaded(t->config_us, s->conf_load_us);      /* a session of ours that had to connect anew says it a little otherwise */
     if ((restarted || reloaded) && what == COLLECT_HISTORY && !t->ours) {
         forget_history(t, restarted ? "the server was restarted" : "somebody reloaded the configuration");
         if (restarted)

@@ -58,6 +58,8 @@ enum {
     ORDERS_MAX       = 512,    /* given in one turn */
     HISTORY_MAX      = 64,     /* rolling windows per target */
     IDLE_WINDOWS     = 3,      /* without work, before it counts as nobody's */
+    PLAN_WAITS_MAX   = 4 * HISTORY_MAX,   /* looks at a plan that waits for history, two for each window */
+    WARM_POINTS      = 6,      /* of five seconds each: how long a level must hold to be one */
     LIVE_SECONDS     = 3600,
     SUBSCRIBERS_MAX  = 64,
     STOPS_MAX        = 65,
@@ -164,6 +166,7 @@ struct etarget {
     int64_t               upkeep_patient_until_us;   /* mono; for history no longer than that; 0: it does not wait for any */
     int64_t               plan_again_us;    /* mono; the plan at hand waits for history: when to make it anew */
     bool                  too_noisy;        /* a restart waits for more of it, because nothing could be proven yet: it was said */
+    int                   plan_waits;       /* how often one was found to wait for history since the last that did not */
     int64_t               restarts_again_us;   /* mono; none is proposed before */
     int64_t               gate_again_us;    /* mono; when the gate is asked again; 0: not by the clock */
     int64_t               steady_us;        /* mono; no window opens before: washing out, warming up */
@@ -185,13 +188,19 @@ struct etarget {
     json_t               *trial_saved;      /* as last written, to see a change */
     bool                  trial_waits;      /* a toggle or checkpoint is under way */
     int64_t               trial_began_us;   /* mono */
+    int64_t               trial_wall_us;    /* the same; what facts that were read later show is the candidate */
     atomic_int            stopped;          /* what the worker's thread may know of the stop switch */
     int64_t               watch_until_us;   /* mono; 0: no watch window is open */
-    int64_t               watch_grace_us;   /* mono; latency is not judged before */
+    int64_t               watch_grace_us;   /* mono; nothing is judged before */
+    int64_t               watch_cold_us;    /* mono; until then a latency that goes on falling is not called slow; 0: it fell, and stays */
+    struct { double x[WARM_POINTS], sum, n; int64_t from_us; int points; } warming;   /* log levels of five seconds each, the latest ones */
     int64_t               watch_last_us;    /* mono; the watch is given up, and put back, when nothing is known until then */
     double                guard_latency_ms, guard_errors;   /* of the incumbent; NAN: unknown */
     double                guard_lull_ms;           /* of the ten seconds that are the worst in one of its windows in ten; NAN: unknown */
-    struct lull           recent;                  /* latency while a step is watched */
+    double                guard_errors_most;       /* a second's errors that one of its windows in ten exceeds; NAN: unknown */
+    bool                  guard_stalls;            /* it commits as a rule, and does not stand still for ten seconds by itself */
+    struct lull           recent, erring, going;   /* latency, errors and commits while a step is watched */
+    int64_t               still_since_us;          /* mono; sessions have been at work, and nothing was committed; 0: something was */
     int                   unknown_s;
     int                   decisions, found[FOUND_MAX], founds;   /* verdicts that spent alpha; which of them (from 1) were better, the latest ones */
     double                best_effect;      /* sum of kept effects, log */
@@ -357,10 +366,12 @@ MUST_CHECK enum err prove_begin(struct engine *e, struct casefile *c, struct fau
 void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, int watch_s, bool cold);
 void prove_sample(struct engine *e, struct etarget *t, const struct sample *s);
 void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c);
+void prove_facts(struct etarget *t, const struct target_facts *fresh);      /* before they take the place of t->facts */
 void prove_forget(struct etarget *t);
 void prove_count(struct etarget *t, const struct stored_outcome *o);    /* each outcome once, in order: what later verdicts may spend */
 int  prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method);
 bool prove_can_compare(struct engine *e, struct etarget *t, enum verify_class method, int gap);   /* false: a plan that takes so many windows will never have a verdict */
+bool prove_can_measure(struct engine *e, struct etarget *t);             /* false: what is known of the time before does not tell how well clients are answered */
 double prove_least(struct engine *e, struct etarget *t, enum verify_class method, int gap);      /* the smallest gain that could be proven now: log ratio, INFINITY: none */
 MUST_CHECK enum err prove_now(struct engine *e, struct casefile *c, bool *settled, struct fault *fault);   /* methods that need no waiting */
 MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
@@ -370,6 +381,9 @@ MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
 bool                autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan);
 bool                autopilot_window_is_near(const struct engine *e, const struct week_window *list, int n);      /* one is open, or opens while a case may wait at the gate */
 bool                autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan);
+bool                autopilot_worth_a_restart(struct engine *e, struct etarget *t, const json_t *plan);      /* false: its gain could not be told from noise */
+bool                autopilot_still_comparable(struct engine *e, struct etarget *t, const struct casefile *c);      /* false: what the plan under way was to be compared with is gone */
+MUST_CHECK enum err autopilot_lost_its_past(struct engine *e, const struct casefile *c, struct fault *fault);      /* so it is put back */
 void                autopilot_came_too_late(struct engine *e, struct etarget *t);      /* no restart is proposed for a week */
 MUST_CHECK enum err autopilot_overtake(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault);   /* give it up; nobody said no to it */
 MUST_CHECK enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault);      /* what was planned for the old load and is not begun is given up */

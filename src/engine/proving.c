@@ -9,17 +9,24 @@
 #include "engine/inside.h"
 #include "math/stats/describe.h"
 #include "math/stats/multiple.h"
+#include "verify/before_after.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* While a step is watched: the mean latency of the last ten seconds may exceed twice the incumbent's only where that has such lulls itself, in one window of ten. */
+/*
+ * While a step is watched: the mean latency of the last ten seconds may exceed twice the incumbent's only where that has such lulls itself,
+ * in one window of ten.  Errors come in bursts, and are judged over ten seconds as well, whether anything is answered besides or not.
+ */
 #define GUARD_LATENCY_RATIO 2.0
 #define GUARD_LULL_RATIO    1.5
 #define GUARD_USUAL_LULLS   0.9
-enum { GUARD_UNKNOWN_MAX_S = 30, WATCH_PATIENCE = 3, SLO_WINDOW_S = 60 };
+#define GUARD_TPS_MIN       5.0
+#define WARM_POINT_US       (5 * US_PER_S)
+#define WARM_RISE_MAX       0.05      /* log ratio over all points: a level */
+enum { GUARD_STILL_S = 10, WATCH_PATIENCE = 3, SLO_WINDOW_S = 60 };
 
 static enum err guarded(struct engine *e, enum err err, const struct fault *fault)
 {
@@ -44,60 +51,122 @@ void prove_forget(struct etarget *t)
 
 /* ---- the watch window after a step ---- */
 
+/* The incumbent's mean over its windows; NAN: unknown. */
+static double usual(const struct etarget *t, enum metric m)
+{
+    double sum = 0;
+    int    n = 0;
+    for (int i = 0; i < t->histories; i++)
+        if (isfinite(t->history[i].v[m]))
+            sum += t->history[i].v[m], n++;
+    return n ? sum / n : (double)NAN;
+}
+
+typedef double window_figure(const struct window *w);
+static double slowest_ten(const struct window *w)  { return w->lull_ms; }
+static double worst_second(const struct window *w) { return w->max[METRIC_ERRORS]; }
+static double stillest_ten(const struct window *w) { return -w->lull_tps; }
+
+/* What one of the incumbent's windows in ten exceeds; NAN: unknown. */
+static double in_one_of_ten(const struct etarget *t, window_figure *figure)
+{
+    double x[HISTORY_MAX];
+    int    n = 0;
+    for (int i = 0; i < t->histories; i++)
+        if (isfinite(figure(&t->history[i])))
+            x[n++] = figure(&t->history[i]);
+    math_sort(x, n);
+    return n ? math_quantile_sorted(x, n, GUARD_USUAL_LULLS) : (double)NAN;
+}
+
 void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, int watch_s, bool cold)
 {
     int64_t now = clock_mono_us(e->clock);
     t->watch_until_us = now + (int64_t)watch_s * US_PER_S;
     t->watch_grace_us = cold ? now + e->d.tune->warm_up_us : now;
+    t->watch_cold_us = cold ? now + (int64_t)fmax(4 * (double)e->d.tune->warm_up_us, (double)(e->d.tune->warm_up_us + 120 * US_PER_S)) : 0;
+    memset(&t->warming, 0, sizeof t->warming);
     t->watch_last_us = now + (int64_t)watch_s * WATCH_PATIENCE * US_PER_S + 60 * US_PER_S;
     t->unknown_s = 0;
+    t->still_since_us = 0;
     lull_clear(&t->recent);
-    t->guard_latency_ms = t->guard_errors = t->guard_lull_ms = NAN;
-    double latency = 0, errors = 0, lull[HISTORY_MAX];
-    int    n = 0, m = 0, lulls = 0;
-    for (int i = 0; i < t->histories; i++) {
-        if (isfinite(t->history[i].v[METRIC_LATENCY_MEAN]))
-            latency += t->history[i].v[METRIC_LATENCY_MEAN], n++;
-        if (isfinite(t->history[i].v[METRIC_ERRORS]))
-            errors += t->history[i].v[METRIC_ERRORS], m++;
-        if (isfinite(t->history[i].lull_ms))
-            lull[lulls++] = t->history[i].lull_ms;
-    }
-    math_sort(lull, lulls);
-    if (lulls)
-        t->guard_lull_ms = math_quantile_sorted(lull, lulls, GUARD_USUAL_LULLS);
-    if (n)
-        t->guard_latency_ms = latency / n;
-    if (m)
-        t->guard_errors = errors / m;
+    lull_clear(&t->erring);
+    lull_clear(&t->going);
+    t->guard_latency_ms = usual(t, METRIC_LATENCY_MEAN);
+    t->guard_errors = usual(t, METRIC_ERRORS);
+    t->guard_lull_ms = in_one_of_ten(t, slowest_ten);
+    t->guard_errors_most = in_one_of_ten(t, worst_second);
+    t->guard_stalls = usual(t, METRIC_TPS) >= GUARD_TPS_MIN && !(in_one_of_ten(t, stillest_ten) >= 0);
     (void)c;
+}
+
+/* Caches that fill again may take longer than warm_up: as long as calls get faster by themselves it is not told whether they are slow. */
+static bool still_warming(struct etarget *t, const struct sample *s)
+{
+    double latency = s->v[METRIC_LATENCY_MEAN];
+    if (s->mono_us >= t->watch_cold_us)
+        return false;
+    if (t->warming.from_us == 0)
+        t->warming.from_us = s->mono_us;
+    if (latency > 0) {
+        t->warming.sum -= log(latency);
+        t->warming.n += 1;
+    }
+    if (s->mono_us - t->warming.from_us >= WARM_POINT_US) {
+        if (t->warming.points == WARM_POINTS)
+            memmove(t->warming.x, t->warming.x + 1, (size_t)--t->warming.points * sizeof t->warming.x[0]);
+        if (t->warming.n > 0)
+            t->warming.x[t->warming.points++] = t->warming.sum / t->warming.n;
+        t->warming.sum = t->warming.n = 0;
+        t->warming.from_us = s->mono_us;
+    }
+    if (s->mono_us >= t->watch_grace_us && before_after_settled(t->warming.x, t->warming.points, WARM_RISE_MAX))
+        t->watch_cold_us = 0;
+    return t->watch_cold_us != 0;
+}
+
+static bool too_slow(const struct etarget *t, char *text, size_t size)
+{
+    double ten = lull_mean(&t->recent, LULL_SECONDS), most = fmax(GUARD_LATENCY_RATIO * t->guard_latency_ms, GUARD_LULL_RATIO * t->guard_lull_ms);
+    (void)snprintf(text, size, "guard: latency %.3g ms over ten seconds, more than %.1f times the incumbent's %.3g ms, and more than its own lulls", ten, GUARD_LATENCY_RATIO, t->guard_latency_ms);
+    return !isnan(t->guard_latency_ms) && ten > most;
+}
+
+static bool too_many_errors(const struct etarget *t, char *text, size_t size)
+{
+    double ten = lull_mean(&t->erring, LULL_SECONDS), load = lull_mean(&t->going, LULL_SECONDS);
+    (void)snprintf(text, size, "guard: %.3g errors per second over ten seconds, the incumbent had %.3g", ten, t->guard_errors);
+    return ten > fmax(10 * t->guard_errors + 1 + 0.05 * load, GUARD_LULL_RATIO * t->guard_errors_most) && !isnan(load);
+}
+
+/* Sessions are at work, and nothing comes of it. Where none is, clients only ask nothing. */
+static bool stands_still(struct etarget *t, const struct sample *s, char *text, size_t size)
+{
+    bool still = s->v[METRIC_TPS] <= 0 && !(s->v[METRIC_CONNECTIONS_ACTIVE] <= 0);
+    t->still_since_us = !still ? 0 : t->still_since_us ? t->still_since_us : s->mono_us;
+    (void)snprintf(text, size, "guard: no transaction was committed for %d s", GUARD_STILL_S);
+    return still && t->guard_stalls && s->mono_us - t->still_since_us >= GUARD_STILL_S * US_PER_S;
 }
 
 /* Why the watched step is to be put back, or NULL. */
 static const char *tripped(struct etarget *t, const struct sample *s, char *text, size_t size)
 {
-    double latency = s->v[METRIC_LATENCY_MEAN], errors = s->v[METRIC_ERRORS];
-    bool   warm = s->mono_us >= t->watch_grace_us;
+    double latency = s->v[METRIC_LATENCY_MEAN], errors = s->v[METRIC_ERRORS], load = s->v[METRIC_TPS];
+    bool   warm = s->mono_us >= t->watch_grace_us, warming = still_warming(t, s);
     if (s->v[METRIC_UP] == 0 && warm) {
         (void)snprintf(text, size, "guard: the server is down");
         return text;
     }
-    t->unknown_s = isnan(latency) && isnan(s->v[METRIC_TPS]) ? t->unknown_s + 1 : 0;
-    if (!warm || isnan(t->guard_latency_ms) || isnan(latency))
+    t->unknown_s = isnan(latency) && isnan(load) ? t->unknown_s + 1 : 0;
+    if (!warm)
         return NULL;
-    double load = s->v[METRIC_TPS];
-    if (load != 0)
+    if (!warming && !isnan(latency) && load != 0)
         lull_add(&t->recent, latency, isnan(load) ? 1 : load);
-    double ten = lull_mean(&t->recent, LULL_SECONDS), most = fmax(GUARD_LATENCY_RATIO * t->guard_latency_ms, GUARD_LULL_RATIO * t->guard_lull_ms);
-    if (ten > most) {
-        (void)snprintf(text, size, "guard: latency %.3g ms over ten seconds, more than %.1f times the incumbent's %.3g ms, and more than its own lulls", ten, GUARD_LATENCY_RATIO, t->guard_latency_ms);
-        return text;
-    }
-    if (t->recent.n >= LULL_SECONDS && isfinite(t->guard_errors) && isfinite(errors) && isfinite(s->v[METRIC_TPS]) && errors > 10 * t->guard_errors + 1 + 0.05 * s->v[METRIC_TPS]) {
-        (void)snprintf(text, size, "guard: %.3g errors per second, the incumbent had %.3g", errors, t->guard_errors);
-        return text;
-    }
-    return NULL;
+    if (!isnan(errors))
+        lull_add(&t->erring, errors, 1);
+    if (!isnan(load))
+        lull_add(&t->going, load, 1);
+    return too_slow(t, text, size) || too_many_errors(t, text, size) || stands_still(t, s, text, size) ? text : NULL;
 }
 
 static void watch_sample(struct engine *e, struct etarget *t, const struct sample *s)
@@ -110,7 +179,12 @@ static void watch_sample(struct engine *e, struct etarget *t, const struct sampl
         why = "nothing was known of the target for too long";
     if (!why && (!over || blind))
         return;   /* no data is not success: the window is held open until something is known again */
+    struct casefile c;
     t->watch_until_us = 0;
+    if (!why && store_case_get(e->store, t->case_id, &c, NULL, &fault) == OK && !autopilot_still_comparable(e, t, &c)) {
+        (void)guarded(e, autopilot_lost_its_past(e, &c, &fault), &fault);
+        return;
+    }
     struct cause cause = { .actor = why ? "guard" : "engine", .reason = why ? why : "" };
     if (why)
         log_warn("putting back", F("target", t->conf->name), F("case", (const char *)t->case_id), F("why", why));
@@ -216,6 +290,18 @@ void prove_sample(struct engine *e, struct etarget *t, const struct sample *s)
     }
 }
 
+/* Before and after tell of the plan only while nothing else is changed; what takes turns meets alike what others do. */
+void prove_facts(struct etarget *t, const struct target_facts *fresh)
+{
+    char why[SETTING_NAME_SIZE + 120];
+    bool compares = t->trial && trial_compares_with_past(t->trial) && t->facts && t->facts->read_wall_us > t->trial_wall_us;
+    const struct setting *other = compares ? target_changed(t->facts, fresh) : NULL;
+    if (!other)
+        return;
+    (void)snprintf(why, sizeof why, "%s was changed by somebody else while this was tried, so nothing can be said about the change.", other->name);
+    trial_give_up(t->trial, why);
+}
+
 void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c)
 {
     t->trial_waits = false;
@@ -263,6 +349,12 @@ bool prove_can_compare(struct engine *e, struct etarget *t, enum verify_class me
 {
     struct trial_conf conf = trial_conf_for(e, t, method);
     return trial_can_compare(&conf, gap, HISTORY_MAX);
+}
+
+bool prove_can_measure(struct engine *e, struct etarget *t)
+{
+    struct trial_conf conf = trial_conf_for(e, t, VERIFY_IMMEDIATE);
+    return t->histories == 0 || trial_can_measure(&conf, t->history, t->histories);
 }
 
 double prove_least(struct engine *e, struct etarget *t, enum verify_class method, int gap)
@@ -357,6 +449,8 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
     int64_t now = clock_mono_us(e->clock);
     t->steady_us = now + (class == VERIFY_RESTART ? e->d.tune->warm_up_us : e->d.tune->wash_out_us);
     t->trial_began_us = now;
+    t->trial_wall_us = clock_wall_us(e->clock);
+    watcher_refresh_facts(e, (int)(t - e->target));
     if (!loaded)
         trial_begin(t->trial, now);
     if (loaded || !c->candidate_in_force)   /* it does not know what was read back while nobody was there */

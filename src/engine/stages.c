@@ -60,7 +60,7 @@ static enum err can_be_compared(struct engine *e, const struct casefile *c, bool
         return err;
     if (json_object_get(plan.proposal, "changes")) {
         bool near = autopilot_near_enough(e, t, plan.plan);
-        *yes = near && autopilot_enough_history(e, t, plan.plan);
+        *yes = near && autopilot_enough_history(e, t, plan.plan) && autopilot_worth_a_restart(e, t, plan.plan);
         if (!near)
             autopilot_came_too_late(e, t);
     }
@@ -113,6 +113,8 @@ static enum err stage_watch(struct engine *e, struct casefile *c, enum case_orde
     stored_plan_done(&stored);
     if (err != OK)
         return err;
+    if (t && !autopilot_still_comparable(e, t, c))
+        return autopilot_lost_its_past(e, c, fault);
     if (watch_s == 0 || !t)
         return engine_run(e, c->id, RUN_ON_WATCHED, 0, 0, &by_engine, fault);
     prove_watch(e, t, c, watch_s, cold);

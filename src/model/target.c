@@ -22,3 +22,16 @@ const struct setting *target_setting(const struct target_facts *f, const char *n
             return &f->setting[i];
     return NULL;
 }
+
+const struct setting *target_changed(const struct target_facts *then, const struct target_facts *now)
+{
+    for (int i = 0; i < now->settings; i++) {
+        const struct setting *s = &now->setting[i], *was;
+        if (strcmp(s->context, "internal") == 0 || strcmp(s->source, "client") == 0 || strcmp(s->source, "session") == 0)
+            continue;
+        was = target_setting(then, s->name);
+        if (was && strcmp(was->value, s->value) != 0)
+            return s;
+    }
+    return NULL;
+}

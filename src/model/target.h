@@ -85,4 +85,7 @@ struct target_facts {
 
 const struct setting *target_setting(const struct target_facts *f, const char *name);   /* NULL: not there */
 
+/* The first parameter that was shown both times and is not what it was; NULL: none. What only our session has, or the server tells of itself, does not count. */
+const struct setting *target_changed(const struct target_facts *then, const struct target_facts *now);
+
 #endif

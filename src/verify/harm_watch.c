@@ -81,7 +81,7 @@ void harm_watch_add(struct harm_watch *w, const struct sample *s)
 
 static double effect_of(const struct harm_watch *w, double mean)
 {
-    double level = w->kind == HARM_WATCH_TPS ? log(mean) : -log(mean);
+    double level = w->kind == HARM_WATCH_TPS ? log(fmax(mean, lull_tps_min)) : -log(mean);      /* as its own lulls are told */
     double effect = level - w->ref;
     return effect < level_floor ? level_floor : effect;
 }
@@ -94,6 +94,13 @@ double harm_watch_recent(const struct harm_watch *w, int k)
 {
     double mean = lull_mean(&w->recent, k);
     return isnan(mean) || isnan(w->ref) ? (double)NAN : effect_of(w, mean);
+}
+
+/* What the running window would show had it one of the incumbent's own lulls in it: the first seconds may be nothing else. NAN: unknown. */
+static double with_own_lull(const struct harm_watch *w)
+{
+    double share = fmin(w->n, LULL_SECONDS) / w->n, sign = w->kind == HARM_WATCH_TPS ? 1 : -1;
+    return sign * log(share * exp(sign * w->ref_lull) + (1 - share) * exp(sign * w->ref)) - w->ref;
 }
 
 bool harm_watch_fires(const struct harm_watch *w)
@@ -110,8 +117,10 @@ bool harm_watch_fires(const struct harm_watch *w)
     }
     double cv2 = mean > 0 ? var / (mean * mean) : 0;
     double own = (cv2 > cv_min * cv_min ? cv2 : cv_min * cv_min) * dependence / w->n;
-    return effect + doubt * sqrt(own + w->ref_sd * w->ref_sd) < harm_watch_tenth;
+    return effect + doubt * sqrt(own + w->ref_sd * w->ref_sd) < fmin(harm_watch_tenth, with_own_lull(w));      /* of a number and NAN the number */
 }
+
+bool harm_watch_stands_still(const struct harm_watch *w) { return w->kind == HARM_WATCH_TPS && w->ref_lull <= log(lull_tps_min) + 1e-9; }
 
 bool harm_watch_collapse(const struct harm_watch *w)
 {

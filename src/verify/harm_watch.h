@@ -48,8 +48,10 @@ double harm_watch_recent(const struct harm_watch *w, int k);
 /* The same over all seconds since the candidate came into force: above 0 it has done more than the incumbent would have. */
 double harm_watch_all(const struct harm_watch *w);
 
-/* More than a tenth worse beyond doubt (three standard errors), in the running window. */
+/* More than a tenth worse beyond doubt (three standard errors), in the running window, and more than one of its own lulls would make it. */
 bool harm_watch_fires(const struct harm_watch *w);
+/* Does the incumbent commit nothing for ten seconds by itself, in one window of ten? */
+bool harm_watch_stands_still(const struct harm_watch *w);
 /* For ten seconds, and in each of the last five, below half of the incumbent, and a third below what it falls to by itself. */
 bool harm_watch_collapse(const struct harm_watch *w);
 

@@ -19,7 +19,7 @@ static const int64_t warm_batch_us = 5000000;
 static const double  warm_rise_max = 0.05;       /* log ratio over the stretch looked at: a level */
 static const double  warm_fall_sds = 2;          /* of the incumbent's windows: a fall */
 
-enum { WARM_POINTS = 6, REPEATS_MIN = 4 };
+enum { WARM_POINTS = 6, REPEATS_MIN = 4, CHECKPOINT_TRIES = 3 };
 
 /* ---- being born ---- */
 
@@ -61,6 +61,13 @@ bool trial_can_compare(const struct trial_conf *c, int gap, int history)
 {
     struct before_after_shape shape = { c->windows_min, gap_expected(c) - 1 + gap, c->windows_min };
     return switchback_method(c->method) || (history >= trial_history_needed(c) && before_after_possible(history, shape));
+}
+
+bool trial_can_measure(const struct trial_conf *c, const struct window *history, int n)
+{
+    struct response_mix mix;
+    response_learn(&mix, c->response, c->saturating, c->open_loop, history, n);
+    return mix.kind != RESPONSE_NONE;
 }
 
 static void ask_of(const struct window *w, struct trial_obs *o)
@@ -157,6 +164,7 @@ enum err trial_new(const struct trial_conf *conf, const struct window *history, 
 void trial_free(struct trial *t) { free(t); }
 
 enum trial_arm trial_arm(const struct trial *t) { return (enum trial_arm)t->arm; }
+bool trial_compares_with_past(const struct trial *t) { return !trial_is_switchback(t); }
 
 double trial_least_provable(const struct trial_conf *c, const struct window *history, int n, int gap)
 {
@@ -280,11 +288,29 @@ void trial_toggled(struct trial *t, enum trial_arm now_in_force, int64_t mono_us
         enter(t, t->obses > 0 ? PHASE_SETTLE : PHASE_WARMUP, mono_us);
 }
 
+void trial_give_up(struct trial *t, const char *why)
+{
+    if (t->phase != PHASE_NEW && t->phase != PHASE_CLOSING && t->phase != PHASE_FINISHED)
+        trial_finish(t, OUTCOME_UNDECIDED, "%s", why);
+}
+
 void trial_checkpointed(struct trial *t, int64_t mono_us)
 {
     t->checkpoint_due = t->checkpoint_wanted = t->pausing = false;
+    t->checkpoints_failed = 0;
     if (t->phase == PHASE_SLATE)
         t->since_us = mono_us;
+}
+
+/* A window that was to pay its bill and did not is not believed: cost would be put off, and called a gain. */
+void trial_checkpoint_failed(struct trial *t, const char *why)
+{
+    char text[sizeof t->reason];
+    t->pausing = false;
+    if (++t->checkpoints_failed < CHECKPOINT_TRIES)
+        return;
+    (void)snprintf(text, sizeof text, "A CHECKPOINT, without which cost that is put off would look like gain, could not be had: %.160s.", why);
+    trial_give_up(t, text);
 }
 
 /* ---- opening and closing windows ---- */
@@ -344,6 +370,18 @@ static void repeat(struct trial *t, const char *why)
         next_window(t, t->last_us);
 }
 
+/* Somebody else has restarted the server: its caches are cold, and what follows would be told as harm. */
+static void after_a_restart(struct trial *t)
+{
+    t->toggled_since_window = true;
+    if (trial_is_switchback(t) || t->phase != PHASE_SETTLE)
+        return;
+    t->warms = 0;
+    t->warm_from_us = t->warm_checkpoint_us = 0;
+    t->warm_sum = t->warm_n = 0;
+    enter(t, PHASE_WARMUP, t->last_us);
+}
+
 static const char *why_not_whole(const struct window_run *r)
 {
     return r->restarted ? "the server was restarted in it" : r->reset ? "the statistics were reset in it"
@@ -356,6 +394,8 @@ static void close_window(struct trial *t)
     const struct window *w = &t->window;
     if (!w->whole) {
         repeat(t, why_not_whole(&t->run));
+        if (t->run.restarted)
+            after_a_restart(t);
         return;
     }
     if (t->mix.kind == RESPONSE_NONE && t->arm == ARM_INCUMBENT) {
@@ -473,6 +513,10 @@ static enum trial_wish in_window(struct trial *t, const struct sample *s)
 {
     note_checkpoint(t, s);
     window_add(&t->run, s);
+    if (t->run.restarted) {
+        close_window(t);
+        return TRIAL_OBSERVE;
+    }
     bool long_enough = s->mono_us - t->run.from_us >= t->conf.window_us;
     if (long_enough && t->checkpoint_wanted && t->conf.method == VERIFY_CHECKPOINT)
         t->checkpoint_due = true;

@@ -10,7 +10,7 @@
  *     trial_begin(t, now);                       the candidate has been put in force and read back
  *     each second:  wish = trial_feed(t, &sample);
  *         TRIAL_GO_INCUMBENT / TRIAL_GO_CANDIDATE: toggle, read back, then trial_toggled()
- *         TRIAL_CHECKPOINT:                        run CHECKPOINT, then trial_checkpointed()
+ *         TRIAL_CHECKPOINT:                        run CHECKPOINT, then trial_checkpointed(), or trial_checkpoint_failed()
  *         TRIAL_FINISHED:                          trial_verdict(t) holds the answer
  *
  * A wish is repeated with each sample until it has been answered; one that stays unanswered for a quarter of an hour ends
@@ -25,9 +25,10 @@
  *                        ends, so that no window hands its dirty buffers to the next arm: postponed cost is not gain
  *   restart              before/after with placebo margins (verify/before_after.h); the window opens when the warm-up has
  *                        levelled off; CHECKPOINTs at least as often as the incumbent had them, one at least
- *   slow                 before/after with longer windows, no restart, no CHECKPOINT of our own
+ *   slow                 before/after, no restart, no CHECKPOINT of our own
  * In all of them: the candidate's seconds are watched (verify/harm_watch.h), guards need non-inferiority (verify/guards.h), a
- * window that is not whole is repeated a bounded number of times, a server that goes down under the candidate ends it.
+ * window that is not whole is repeated a bounded number of times, after another warm-up or wash-out where somebody restarted the
+ * server in it, a server that goes down under the candidate ends it.
  */
 #ifndef VERIFY_TRIAL_H
 #define VERIFY_TRIAL_H
@@ -79,6 +80,8 @@ struct trial;                     /* plain data, no pointers; size known to the 
 int trial_history_needed(const struct trial_conf *conf);
 /* Could a change that takes `gap` windows to be carried out ever be judged, where so many windows of history are kept? */
 bool trial_can_compare(const struct trial_conf *conf, int gap, int history);
+/* Do these windows tell how well clients are answered? Without that whatever is tried ends undecided. */
+bool trial_can_measure(const struct trial_conf *conf, const struct window *history, int n);
 /* The smallest gain, as a log ratio, that a change of that kind could prove against this history: 0 for a switchback, INFINITY: none. */
 double trial_least_provable(const struct trial_conf *conf, const struct window *history, int n, int gap);
 
@@ -94,8 +97,11 @@ void            trial_begin(struct trial *t, int64_t mono_us);       /* the cand
 enum trial_wish trial_feed(struct trial *t, const struct sample *s);
 void            trial_toggled(struct trial *t, enum trial_arm now_in_force, int64_t mono_us);
 void            trial_checkpointed(struct trial *t, int64_t mono_us);
+void            trial_checkpoint_failed(struct trial *t, const char *why);   /* it is wished for again; the third failure in a row ends the trial undecided */
+void            trial_give_up(struct trial *t, const char *why);      /* undecided: something that the trial cannot see stands against any verdict */
 void            trial_verdict(const struct trial *t, struct verdict *v);
 enum trial_arm  trial_arm(const struct trial *t);                    /* which arm it believes to be in force */
+bool            trial_compares_with_past(const struct trial *t);     /* false: both arms take turns, and meet alike what happens meanwhile */
 double          trial_progress(const struct trial *t);               /* 0..1, a guess */
 
 /*

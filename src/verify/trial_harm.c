@@ -26,6 +26,33 @@ static const double  flip_beyond = 2, flip_share_min = 0.05;     /* one query in
 
 enum { ERRORS_MIN = 10, REF_WINDOWS = 5, NEIGHBOURS_MIN = 4, FLIP_CALLS_MIN = 20, TAIL_SECONDS_MIN = 10, TAIL_COUNT_MIN = 1000 };
 
+/* The incumbent's windows, newest first: those of the trial, then the past. NULL when there are no more. */
+static const struct trial_obs *incumbent_back(const struct trial *t, int *at)
+{
+    for (int i = (*at)++; ; i = (*at)++) {
+        if (i >= t->obses + t->pasts)
+            return NULL;
+        const struct trial_obs *o = i < t->obses ? &t->obs[t->obses - 1 - i] : &t->past[t->pasts - 1 - (i - t->obses)];
+        if (o->arm == ARM_INCUMBENT)
+            return o;
+    }
+}
+
+/* How many errors come at a time: how far its windows lie from its own rate, beside what errors would that come each by itself. */
+static double fails_together(const struct trial *t, double rate)
+{
+    const struct trial_obs *o;
+    double sum = 0;
+    int n = 0, at = 0;
+    while (rate > 0 && (o = incumbent_back(t, &at)))
+        if (!isnan(o->fails) && o->tries > 0) {
+            double expected = rate * o->tries;
+            sum += (o->fails - expected) * (o->fails - expected) / expected;
+            n++;
+        }
+    return n > 2 && sum > n - 1 ? sum / (n - 1) : 1;
+}
+
 /* What the candidate's seconds and errors are compared with: the incumbent's own windows of the trial, else the past. */
 void trial_refer(struct trial *t)
 {
@@ -44,21 +71,10 @@ void trial_refer(struct trial *t)
     }
     harm_watch_refer(&t->watch, level, lull, n);
     t->fail_rate_a = tries > 0 ? fails / tries : (double)NAN;
+    t->fails_together = fails_together(t, t->fail_rate_a);
 }
 
 /* ---- one bad window is enough ---- */
-
-/* The incumbent's windows, newest first: those of the trial, then the past. NULL when there are no more. */
-static const struct trial_obs *incumbent_back(const struct trial *t, int *at)
-{
-    for (int i = (*at)++; ; i = (*at)++) {
-        if (i >= t->obses + t->pasts)
-            return NULL;
-        const struct trial_obs *o = i < t->obses ? &t->obs[t->obses - 1 - i] : &t->past[t->pasts - 1 - (i - t->obses)];
-        if (o->arm == ARM_INCUMBENT)
-            return o;
-    }
-}
 
 static bool same_burden(const struct trial_obs *a, const struct trial_obs *b) { return (a->checkpoints > 0) == (b->checkpoints > 0); }
 
@@ -230,10 +246,15 @@ static bool errors_explode(struct trial *t, const struct sample *s, double secon
     t->tries_b += (tries > s->v[METRIC_ERRORS] ? tries : s->v[METRIC_ERRORS]) * seconds;
     double p0 = isnan(t->fail_rate_a) ? errors_unknown : t->fail_rate_a * t->conf.errors_ratio_max;
     p0 = p0 < errors_floor ? errors_floor : p0 > 0.5 ? 0.5 : p0;
-    return t->fails_b >= ERRORS_MIN && t->fails_b > 2 * p0 * t->tries_b && math_binomial_log_e(t->fails_b, t->tries_b, p0) >= errors_log_e;
+    /* Errors that come in bursts are as many independent ones as there are bursts. */
+    double k = t->fails_together;
+    return t->fails_b >= ERRORS_MIN && t->fails_b > 2 * p0 * t->tries_b && math_binomial_log_e(t->fails_b / k, t->tries_b / k, p0) >= errors_log_e;
 }
 
-/* A window without a rate says nothing of what is usual; it does not make all of it unknown. */
+/*
+ * A window without a rate says nothing of what is usual; it does not make all of it unknown.  What a database does by itself is granted
+ * for three times as long.  Where no session is at work nobody waits: clients ask nothing, unless a restart has kept them out.
+ */
 static bool stalled(struct trial *t, const struct sample *s, double seconds)
 {
     double usual = 0, n = 0;
@@ -244,8 +265,9 @@ static bool stalled(struct trial *t, const struct sample *s, double seconds)
             n++;
         }
     }
-    t->stalled_s = s->v[METRIC_TPS] <= 0 && n > 0 && usual / n >= stall_tps_min ? t->stalled_s + seconds : 0;
-    return t->stalled_s >= stall_s;
+    bool nobody_waits = t->conf.method != VERIFY_RESTART && s->v[METRIC_CONNECTIONS_ACTIVE] <= 0;
+    t->stalled_s = s->v[METRIC_TPS] <= 0 && n > 0 && usual / n >= stall_tps_min && !nobody_waits ? t->stalled_s + seconds : 0;
+    return t->stalled_s >= (harm_watch_stands_still(&t->watch) ? 3 : 1) * stall_s;
 }
 
 static void count_degraded(struct trial *t, double seconds)

@@ -47,6 +47,7 @@ struct trial {
     int      proven;                          /* windows after which the gain was proven; 0: not yet. Guards may take longer */
     bool     checkpoint_due, checkpoint_wanted;   /* due: wished for, not answered yet; wanted: the window may not close without it */
     bool     checkpoint_seen;                 /* some checkpoint ran in this window */
+    int      checkpoints_failed;              /* in a row, of those wished for */
     bool     pausing;                         /* a CHECKPOINT is under way: the watch looks away */
     bool     toggled_since_window;
     double   checkpoints_past;                /* per second with the incumbent; NAN: unknown */
@@ -55,6 +56,7 @@ struct trial {
     int      restarts_b;                      /* unasked-for restarts with the candidate in force */
     int64_t  postmaster_start_us;
     double   fails_b, tries_b, fail_rate_a;   /* second by second; the incumbent's share of errors, NAN unknown */
+    double   fails_together;                  /* how many of the incumbent's errors come at a time, by the spread between its windows; 1: each by itself */
     double   degraded_s;
     double   stalled_s, harm_s;               /* without a commit; of clear harm: up to now */
     int64_t  warm_from_us;                    /* the running batch of the warm-up */

@@ -20,6 +20,11 @@ bool sample_was_read(const struct sample *s)
     return false;
 }
 
+bool window_reloaded(int64_t then_us, int64_t now_us)
+{
+    return then_us != 0 && now_us != 0 && (now_us - then_us > reload_tolerance_us || then_us - now_us > reload_tolerance_us);
+}
+
 static void marks_from(struct window_marks *m, const struct sample *s, bool fill_only)
 {
     if (s->latency.known && !(fill_only && m->latency.known))

@@ -48,6 +48,9 @@ void window_open(struct window_run *r, const struct sample *border, int64_t peri
 void window_add(struct window_run *r, const struct sample *s);
 void window_close(const struct window_run *r, struct window *w);
 
+/* Was the configuration loaded between two times at which it is said to have been loaded last? 0: unknown, which says nothing. */
+bool window_reloaded(int64_t then_us, int64_t now_us);
+
 /* A sample counts as read when the server answered: it is not down, and at least one of its main figures is known. */
 bool sample_was_read(const struct sample *s);
 

@@ -58,7 +58,7 @@ UNUSED static void facts_pg15(struct target_facts *f, double memory, int cpus)
         { "full_page_writes", "on", "" }, { "synchronous_commit", "on", "" },
     };
     memset(f, 0, sizeof *f);
-    *f = (struct target_facts){ .name = "main", .server_version = 150018, .local = true, .superuser = true, .may_alter_system = true, .may_reload = true,
+    *f = (struct target_facts){ .name = "main", .server_version = 150018, .local = true, .superuser = true, .may_alter_system = true, .may_reload = true, .may_checkpoint = true,
         .file_access = true, .cpus = cpus, .memory_bytes = memory, .memory_machine_bytes = memory, .disk_free_bytes = 50 * FACTS_GIB,
         .database_bytes = 1.3 * FACTS_GIB, .peak_sessions = 10, .wal_disk_free_bytes = (double)NAN, .slots_retained_bytes = (double)NAN };
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)

@@ -19,7 +19,7 @@ static struct target_facts facts;
 static int setup(void **state)
 {
     (void)state;
-    engine = engine_alone_begin(&alone, &clock_real, "targets: {shop: {dsn: service=shop, restart: window, restart_command: [/bin/true]}}\n", &fault);
+    engine = engine_alone_begin(&alone, &clock_real, "targets: {shop: {dsn: service=shop, load_saturates: true, restart: window, restart_command: [/bin/true]}}\n", &fault);
     assert_ok(outcomes_recall_all(engine, &fault), &fault);
     return 0;
 }
@@ -238,6 +238,7 @@ static struct etarget *a_target(void)
     facts_pg15(&facts, 1 * FACTS_GIB, 2);
     facts.limit_counts_cache = true;
     t->facts = &facts;
+    sample_clear(&t->last);
     window_clear(&t->history[0]);
     t->history[0].whole = true;
     t->history[0].v[METRIC_TPS] = 130;
@@ -307,7 +308,34 @@ static void a_change_of_which_no_verdict_could_come_is_not_made(void **state)
     json_decref(proposal);
 }
 
-static double requested;       /* checkpoints a second */
+/* Cost that is put off is only seen with a CHECKPOINT, which from 15 on is granted by itself. */
+static void a_role_that_may_not_checkpoint_is_given_nothing_to_prove_that_takes_one(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    engine->policy.windows = 1;
+    engine->policy.window[0] = (struct week_window){ .days = 0x7f, .from_min = 0, .to_min = 1440 };
+    facts.may_checkpoint = false;
+    t->mode = MODE_SUGGEST;
+    assert_true(wants_a_restart(t));                       /* whoever only suggests proves nothing */
+    t->mode = MODE_AUTO;
+    for (int i = 0; i < 12; i++) {
+        json_t *plan = NULL, *proposal = NULL;
+        char    planner[32];
+        if (autopilot_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault) == OK) {
+            const char *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
+            assert_string_not_equal(method, "checkpoint");
+            assert_string_not_equal(method, "restart");
+        }
+        json_decref(plan);
+        json_decref(proposal);
+    }
+    facts.may_checkpoint = true;
+    assert_true(wants_a_restart(t));
+}
+
+static double  requested;      /* checkpoints a second */
+static int64_t loaded_us;      /* when the configuration is said to have been loaded; 0: unknown */
 
 /* Windows of a second each, and so many statements, transactions and sessions at work in it. */
 static void worked(struct etarget *t, int windows, double calls, double transactions, double active)
@@ -323,6 +351,7 @@ static void worked(struct etarget *t, int windows, double calls, double transact
         sample_clear(&s);
         clock_us += US_PER_S;
         s.mono_us = s.wall_us = clock_us;
+        s.conf_load_us = loaded_us;
         s.v[METRIC_UP] = 1;
         s.v[METRIC_CALLS] = calls;
         s.v[METRIC_TPS] = transactions;
@@ -411,6 +440,32 @@ static void no_case_is_opened_while_nobody_works_nor_for_a_job_by_the_hour(void 
     assert_true(opens_a_case(t));
 }
 
+static void where_nothing_tells_how_well_clients_are_answered_nothing_is_tried_and_it_is_said_what_would(void **state)
+{
+    (void)state;
+    static struct daemon_target paced;
+    struct etarget *t = a_target();
+    paced = *t->conf;
+    paced.load_saturates = false;
+    t->conf = &paced;
+    t->mode = MODE_AUTO;
+    t->histories = 0;
+    requested = 0;
+    assert_true(opens_a_case(t));                          /* nothing is known yet */
+    work(t, 40, 130);
+    assert_false(analysed());
+    assert_int_equal(c.state, CASE_PARKED);
+    assert_false(opens_a_case(t));
+    assert_non_null(strstr(t->idle_why, "pg_stat_statements"));
+    for (int i = 0; i < t->histories; i++) {
+        t->history[i].queries = 1;
+        t->history[i].query[0] = (struct query_count){ .id = 1, .calls = 7800, .total_ms = 9000, .rows = 7800 };
+    }
+    assert_true(opens_a_case(t));
+    assert_true(analysed());
+    t->conf = &engine->d.target[0];
+}
+
 static void who_counts_no_statements_has_transactions_or_sessions_that_show_work(void **state)
 {
     (void)state;
@@ -457,6 +512,25 @@ static void what_was_hours_ago_is_nothing_to_compare_a_restart_with(void **state
     assert_true(autopilot_near_enough(engine, t, reload));
     json_decref(restart);
     json_decref(reload);
+}
+
+/* Each session of the server keeps for itself when it loaded the configuration, some milliseconds apart. */
+static void a_connection_that_was_made_anew_is_no_reload_and_the_history_goes_on(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->histories = 0;
+    requested = 0;
+    loaded_us = INT64_C(900) * US_PER_S;
+    work(t, 11, 130);
+    assert_int_equal(t->histories, 10);
+    loaded_us -= 7000;
+    work(t, 2, 130);
+    assert_int_equal(t->histories, 12);
+    loaded_us += 60 * US_PER_S;
+    work(t, 2, 130);
+    assert_int_equal(t->histories, 1);
+    loaded_us = 0;
 }
 
 static void a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast(void **state)
@@ -642,6 +716,128 @@ static void a_restart_waits_for_history_until_a_doubling_could_be_proven(void **
     t->conf = &engine->d.target[0];
 }
 
+/* While it waited at the gate somebody reloaded, and there is less history now, of another kind. */
+static void begins_with(struct etarget *t, int windows, double least, double most)
+{
+    planned(t, CASE_EXECUTING, 0);
+    measured(t, windows, least, most);
+    engine->orders_count = 0;
+    engine_order(engine, &c, ORDER_BEGIN);
+    stages_run(engine);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+}
+
+static void a_restart_that_waited_at_the_gate_begins_only_if_a_doubling_could_still_be_proven(void **state)
+{
+    (void)state;
+    static struct daemon_tune brief;
+    struct etarget           *t = a_target();
+    brief = *engine->d.tune;
+    brief.watch_us = 2 * US_PER_S;
+    engine->d.tune = &brief;
+    t->mode = MODE_AUTO;
+    begins_with(t, HISTORY_MAX - 4, 95, 105);
+    assert_int_equal(c.state, CASE_EXECUTING);
+    assert_int_equal(c.phase, RUN_PREPARING);
+    begins_with(t, HISTORY_MAX - 4, 20, 800);
+    assert_int_equal(c.state, CASE_PARKED);
+    assert_int_equal(learned("overtaken").told, 0);
+}
+
+/* Somebody reloads every few minutes. */
+static void a_restart_that_never_has_its_history_gives_way_to_what_needs_less(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    planned(t, CASE_PLANNING, 0);
+    measured(t, 5, 95, 105);
+    assert_int_equal(plans(t), CASE_PLANNING);
+    assert_int_equal(t->plan_waits, 1);
+    assert_true(wants_a_restart(t));
+    t->plan_waits = PLAN_WAITS_MAX;
+    assert_int_equal(plans(t), CASE_PLANNING);
+    assert_false(wants_a_restart(t));
+    assert_int_equal(t->plan_waits, 0);
+    measured(t, HISTORY_MAX, 95, 105);
+    assert_int_equal(plans(t), CASE_WAIT_GATE);
+}
+
+static void where_no_history_will_ever_prove_a_restart_there_is_none_and_the_rest_has_its_turn(void **state)
+{
+    (void)state;
+    static struct daemon_tune brief;
+    struct etarget           *t = a_target();
+    brief = *engine->d.tune;
+    brief.watch_us = 2 * US_PER_S;
+    engine->d.tune = &brief;
+    t->mode = MODE_AUTO;
+    planned(t, CASE_PLANNING, 0);
+    measured(t, HISTORY_MAX, 95, 105);
+    for (int i = 8; i < HISTORY_MAX; i++)
+        t->history[i].v[METRIC_TPS] = (double)NAN;         /* statistics that are off, or hidden, most of the time */
+    assert_int_equal(plans(t), CASE_PLANNING);
+    measured(t, HISTORY_MAX, 95, 105);
+    assert_false(wants_a_restart(t));
+    t->restarts_again_us = 0;
+    assert_true(wants_a_restart(t));
+}
+
+/* Its first step was done, and is to be watched. */
+static void watches(struct etarget *t)
+{
+    planned(t, CASE_EXECUTING, 0);
+    c.phase = RUN_WATCHING;
+    c.step = 1;
+    c.version++;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    engine->orders_count = 0;
+    engine_order(engine, &c, ORDER_WATCH);
+}
+
+static enum run_phase phase_after_orders(void)
+{
+    stages_run(engine);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    return c.phase;
+}
+
+static enum run_phase phase_after_the_watch(struct etarget *t)
+{
+    struct sample s;
+    sample_clear(&s);
+    s.mono_us = t->watch_until_us;
+    s.v[METRIC_UP] = 1;
+    s.v[METRIC_TPS] = 130;
+    prove_sample(engine, t, &s);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    return c.phase;
+}
+
+static void a_restart_under_way_is_put_back_when_what_it_was_to_be_compared_with_is_gone(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    watches(t);
+    assert_int_equal(phase_after_orders(), RUN_WATCHING);
+    assert_int_equal(phase_after_the_watch(t), RUN_PROBING);
+    watches(t);
+    assert_int_equal(phase_after_orders(), RUN_WATCHING);
+    t->histories = 2;                                      /* the load has become another one while it was watched */
+    assert_int_equal(phase_after_the_watch(t), RUN_UNDOING);
+    assert_true(c.put_back);
+    prove_forget(t);
+    watches(t);
+    t->histories = 0;                                      /* we were ended, and begin again */
+    assert_int_equal(phase_after_orders(), RUN_UNDOING);
+    assert_int_equal(t->watch_until_us, 0);
+    c.phase = RUN_UNDONE;
+    c.in_force_is_proven = true;
+    moved("exec_failed", "act", CASE_EXECUTING, CASE_PARKED);
+    assert_int_equal(learned("overtaken").told, 0);
+}
+
 static bool no_model;
 
 enum err __wrap_planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *f);
@@ -804,16 +1000,23 @@ int main(void)
         TEST(what_an_index_does_to_its_own_statements_is_no_gain_of_the_database),
         TEST(a_restart_is_proposed_when_its_window_opens_before_the_gate_gives_up),
         TEST(a_change_of_which_no_verdict_could_come_is_not_made),
+        TEST(a_role_that_may_not_checkpoint_is_given_nothing_to_prove_that_takes_one),
         TEST(where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_work),
         TEST(no_case_is_opened_while_nobody_works_nor_for_a_job_by_the_hour),
+        TEST(where_nothing_tells_how_well_clients_are_answered_nothing_is_tried_and_it_is_said_what_would),
         TEST(who_counts_no_statements_has_transactions_or_sessions_that_show_work),
         TEST(the_analysis_ends_when_there_is_as_much_history_as_is_kept),
         TEST(what_was_hours_ago_is_nothing_to_compare_a_restart_with),
+        TEST(a_connection_that_was_made_anew_is_no_reload_and_the_history_goes_on),
         TEST(a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast),
         TEST(each_checkpoint_that_we_ask_for_is_counted),
         TEST(a_suggestion_needs_no_load),
         TEST(a_restart_begins_while_what_it_is_compared_with_is_fresh),
         TEST(a_restart_waits_for_history_until_a_doubling_could_be_proven),
+        TEST(a_restart_that_waited_at_the_gate_begins_only_if_a_doubling_could_still_be_proven),
+        TEST(a_restart_that_never_has_its_history_gives_way_to_what_needs_less),
+        TEST(where_no_history_will_ever_prove_a_restart_there_is_none_and_the_rest_has_its_turn),
+        TEST(a_restart_under_way_is_put_back_when_what_it_was_to_be_compared_with_is_gone),
         TEST(a_planner_that_finds_no_model_leaves_its_target_alone_and_stops_nothing_else),
         TEST(what_the_gate_would_have_wait_right_before_it_begins_was_not_refused),
         TEST(what_the_gate_refuses_after_it_had_it_wait_was_overtaken),

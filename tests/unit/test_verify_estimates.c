@@ -593,9 +593,51 @@ static void a_lull_like_those_that_the_database_has_by_itself_is_no_collapse(voi
     assert_true(harm_watch_collapse(&w));
 }
 
+/* A window that opens as a lull begins shows nothing else at first. */
+static void a_window_that_begins_with_a_lull_of_its_own_is_not_given_up(void **state)
+{
+    (void)state;
+    struct harm_watch w = watching_a_database_that_stalls(true);
+    feed(&w, 20, 6);
+    assert_false(harm_watch_fires(&w));
+    feed(&w, 20, 4);
+    assert_false(harm_watch_fires(&w));
+    feed(&w, 20, 15);                                /* ten seconds, and not half a minute */
+    assert_true(harm_watch_fires(&w));
+    w = watching_a_database_that_stalls(false);
+    feed(&w, 20, 6);
+    assert_true(harm_watch_fires(&w));
+}
+
+/* Twenty transactions a second, and none at all for ten seconds in each third window, or in none. */
+static void a_standstill_like_those_that_the_database_has_by_itself_is_no_collapse(void **state)
+{
+    (void)state;
+    for (int often = 0; often < 2; often++) {
+        struct harm_watch w = { .kind = HARM_WATCH_TPS };
+        struct window     still;
+        double            levels[30], lulls[30];
+        window_clear(&still);
+        for (int i = 0; i < 30; i++) {
+            levels[i] = log(20 + i % 5);
+            still.lull_tps = often && i % 3 == 0 ? 0 : 18;
+            lulls[i] = harm_watch_lull(w.kind, &still);
+        }
+        harm_watch_refer(&w, levels, lulls, 30);
+        harm_watch_begin_arm(&w);
+        harm_watch_begin_window(&w);
+        assert_int_equal(harm_watch_stands_still(&w), often);
+        feed(&w, 22, 20);
+        feed(&w, 0, 12);
+        assert_int_equal(harm_watch_collapse(&w), !often);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_window_that_begins_with_a_lull_of_its_own_is_not_given_up),
+        cmocka_unit_test(a_standstill_like_those_that_the_database_has_by_itself_is_no_collapse),
         cmocka_unit_test(a_lull_like_those_that_the_database_has_by_itself_is_no_collapse),
         cmocka_unit_test(nothing_is_seldom_called_better),
         cmocka_unit_test(differences_that_wander_together_are_batched_and_prove_little),

@@ -358,6 +358,45 @@ static void cost_that_is_postponed_past_the_window_is_not_gain(void **state)
     }
 }
 
+/* The first so many of those that it asks for cannot be done. Returns how many it asked for. */
+static int without_checkpoints(enum verify_class method, int failures, struct verdict *v)
+{
+    struct world_conf w = calm(log(1.5));
+    struct trial_conf c = conf_of(method);
+    struct trial     *t = prepared(&w, &c, HISTORY);
+    enum trial_wish   wish = TRIAL_OBSERVE;
+    struct sample     s;
+    int               asked = 0;
+    world_change(&world, true, method == VERIFY_RESTART);
+    trial_begin(t, world.mono_us);
+    for (int i = 0; i < 20000 && wish != TRIAL_FINISHED; i++) {
+        world_second(&world, &s);
+        wish = trial_feed(t, &s);
+        if (wish == TRIAL_CHECKPOINT && ++asked <= failures)
+            trial_checkpoint_failed(t, "permission denied");
+        else
+            do_as_wished(t, wish);
+    }
+    assert_int_equal(wish, TRIAL_FINISHED);
+    trial_verdict(t, v);
+    trial_free(t);
+    return asked;
+}
+
+static void without_the_checkpoints_that_it_asks_for_a_trial_proves_nothing(void **state)
+{
+    (void)state;
+    static const enum verify_class with_checkpoints[] = { VERIFY_CHECKPOINT, VERIFY_RESTART };
+    for (size_t i = 0; i < 2; i++) {
+        struct verdict v;
+        assert_int_equal(without_checkpoints(with_checkpoints[i], 1000, &v), 3);
+        assert_int_equal(v.outcome, OUTCOME_UNDECIDED);
+        assert_non_null(strstr(v.why, "could not be had: permission denied."));
+        assert_true(without_checkpoints(with_checkpoints[i], 2, &v) > 2);      /* what fails now and then is asked for again */
+        assert_int_equal(v.outcome, OUTCOME_BETTER);
+    }
+}
+
 static void a_restarted_server_runs_a_checkpoint_before_it_is_believed(void **state)
 {
     (void)state;
@@ -504,6 +543,31 @@ static void who_bursts_and_then_is_worse_is_given_no_longer_than_it_was_ahead(vo
     trial_verdict(t, &v);
     assert_int_equal(v.outcome, OUTCOME_WORSE);
     assert_int_equal(v.windows_b, 0);
+    trial_free(t);
+}
+
+static void a_restart_by_somebody_else_is_followed_by_another_warm_up(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(1.4));
+    struct trial_conf c = conf_of(VERIFY_RESTART);
+    struct trial     *t = prepared(&w, &c, HISTORY);
+    struct verdict    v;
+    world_change(&world, true, true);
+    trial_begin(t, world.mono_us);
+    for (int i = 0; i < 600 && t->phase != PHASE_WINDOW; i++)
+        (void)feed(t, 1);
+    assert_int_equal(t->phase, PHASE_WINDOW);
+    (void)feed(t, 3);
+    world.conf.warm_depth = 1.5;                           /* cold for half a minute: a collapse, were it taken for the candidate's doing */
+    world.conf.warm_s = 10;
+    world_change(&world, true, true);
+    (void)feed(t, 2);
+    assert_int_equal(t->phase, PHASE_WARMUP);
+    assert_int_equal(t->repeats, 1);
+    assert_int_equal(feed(t, 20000), TRIAL_FINISHED);
+    trial_verdict(t, &v);
+    assert_int_equal(v.outcome, OUTCOME_BETTER);
     trial_free(t);
 }
 
@@ -667,6 +731,46 @@ static void a_burst_of_errors_while_clients_come_back_is_forgiven(void **state)
     trial_free(t);
 }
 
+/* Four fifths of a second's transactions fail, in one second: no database whose errors come one by one does that. */
+static void a_burst_of_errors_that_the_database_has_by_itself_ends_no_trial(void **state)
+{
+    (void)state;
+    for (int usual = 0; usual < 2; usual++) {
+        struct world_conf w = calm(log(1.4));
+        struct trial_conf c = conf_of(VERIFY_SLOW);
+        struct trial     *t;
+        struct fault      fault;
+        struct sample     s;
+        struct verdict    v;
+        enum trial_wish   wish = TRIAL_OBSERVE;
+        double            burst = 0.8 * w.tps;
+        world_init(&world, &w);
+        world_history(&world, c.window_us, history, HISTORY);
+        for (int i = 0; usual && i < HISTORY; i += 4)
+            history[i].v[METRIC_ERRORS] += burst / ((double)c.window_us / 1e6);
+        assert_ok(trial_new(&c, history, HISTORY, &t, &fault), &fault);
+        world_change(&world, true, false);
+        trial_begin(t, world.mono_us);
+        for (int i = 1; i <= 30 && wish != TRIAL_FINISHED; i++) {
+            world_second(&world, &s);
+            s.v[METRIC_ERRORS] = i == 12 ? burst : s.v[METRIC_ERRORS];
+            wish = trial_feed(t, &s);
+        }
+        assert_int_equal(wish == TRIAL_FINISHED, !usual);
+        for (int i = 0; i < 60 && wish != TRIAL_FINISHED; i++) {      /* every other one, again and again, is no burst */
+            world_second(&world, &s);
+            s.v[METRIC_ERRORS] = 0.5 * w.tps;
+            wish = trial_feed(t, &s);
+            do_as_wished(t, wish);
+        }
+        assert_int_equal(wish, TRIAL_FINISHED);
+        trial_verdict(t, &v);
+        assert_int_equal(v.outcome, OUTCOME_WORSE);
+        assert_non_null(strstr(v.why, "Errors"));
+        trial_free(t);
+    }
+}
+
 /* Nothing is committed any more, and of the latest untouched window nobody knows what was. */
 static void a_stall_is_seen_though_one_window_of_the_history_has_no_rate(void **state)
 {
@@ -695,6 +799,57 @@ static void a_stall_is_seen_though_one_window_of_the_history_has_no_rate(void **
     assert_int_equal(v.outcome, OUTCOME_WORSE);
     assert_non_null(strstr(v.why, "No transaction was committed"));
     trial_free(t);
+}
+
+/* So many seconds without a commit, with so many sessions at work: what ends the trial? */
+static bool ends_with_a_stall(const struct trial_conf *c, int windows, int seconds, double active)
+{
+    struct trial  *t;
+    struct fault   fault;
+    struct sample  s;
+    struct verdict v;
+    bool           finished = false;
+    assert_ok(trial_new(c, history, windows, &t, &fault), &fault);
+    trial_begin(t, world.mono_us);
+    for (int i = 0; i < seconds && !finished; i++) {
+        world_second(&world, &s);
+        s.v[METRIC_TPS] = s.v[METRIC_ROLLBACKS] = s.v[METRIC_ERRORS] = 0;
+        s.v[METRIC_LATENCY_MEAN] = (double)NAN;
+        s.v[METRIC_CONNECTIONS_ACTIVE] = active;
+        finished = trial_feed(t, &s) == TRIAL_FINISHED;
+    }
+    trial_verdict(t, &v);
+    bool stall = finished && v.outcome == OUTCOME_WORSE && strstr(v.why, "No transaction was committed");
+    assert_int_equal(stall, finished);
+    trial_free(t);
+    return stall;
+}
+
+static void where_no_session_is_at_work_clients_only_ask_nothing(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(1.4));
+    struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+    c.saturating = false;
+    world_init(&world, &w);
+    world_history(&world, c.window_us, history, 15);
+    assert_true(ends_with_a_stall(&c, 15, 15, 3));
+    assert_true(ends_with_a_stall(&c, 15, 15, (double)NAN));
+    assert_false(ends_with_a_stall(&c, 15, 15, 0));
+}
+
+static void a_database_that_stands_still_by_itself_may_do_so_for_a_while(void **state)
+{
+    (void)state;
+    struct world_conf w = calm(log(1.4));
+    struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+    c.washout_us = 120000000;
+    world_init(&world, &w);
+    world_history(&world, c.window_us, history, 15);
+    for (int i = 0; i < 15; i += 4)
+        history[i].lull_tps = 0;
+    assert_false(ends_with_a_stall(&c, 15, 20, 3));
+    assert_true(ends_with_a_stall(&c, 15, 35, 3));
 }
 
 static void the_same_seed_tells_the_same_story(void **state)
@@ -1015,12 +1170,14 @@ int main(void)
         cmocka_unit_test(the_dashboard_knows_a_verdict_on_some_statements_by_the_same_words),
         cmocka_unit_test(a_checkpoint_trial_wipes_the_slate_and_pays_the_bill),
         cmocka_unit_test(cost_that_is_postponed_past_the_window_is_not_gain),
+        cmocka_unit_test(without_the_checkpoints_that_it_asks_for_a_trial_proves_nothing),
         cmocka_unit_test(a_restarted_server_runs_a_checkpoint_before_it_is_believed),
         cmocka_unit_test(a_warm_up_has_checkpoints_at_the_pace_of_the_windows),
         cmocka_unit_test(a_comparison_of_before_and_after_is_looked_at_twice_at_most),
         cmocka_unit_test(a_slow_warm_up_is_waited_for),
         cmocka_unit_test(a_burst_after_a_restart_is_waited_out_and_the_lull_that_pays_for_it_as_well),
         cmocka_unit_test(who_bursts_and_then_is_worse_is_given_no_longer_than_it_was_ahead),
+        cmocka_unit_test(a_restart_by_somebody_else_is_followed_by_another_warm_up),
         cmocka_unit_test(what_happens_in_the_wash_out_counts_for_nobody),
         cmocka_unit_test(the_order_of_the_arms_is_drawn_and_every_block_has_both),
         cmocka_unit_test(a_load_that_turns_into_a_faster_one_after_a_restart_is_no_gain),
@@ -1037,7 +1194,10 @@ int main(void)
         cmocka_unit_test(a_wish_that_nobody_fulfils_ends_the_trial),
         cmocka_unit_test(a_target_that_becomes_a_standby_is_let_alone),
         cmocka_unit_test(a_burst_of_errors_while_clients_come_back_is_forgiven),
+        cmocka_unit_test(a_burst_of_errors_that_the_database_has_by_itself_ends_no_trial),
         cmocka_unit_test(a_stall_is_seen_though_one_window_of_the_history_has_no_rate),
+        cmocka_unit_test(where_no_session_is_at_work_clients_only_ask_nothing),
+        cmocka_unit_test(a_database_that_stands_still_by_itself_may_do_so_for_a_while),
         cmocka_unit_test(the_same_seed_tells_the_same_story),
         cmocka_unit_test(finished_windows_survive_a_restart_of_the_engine),
         cmocka_unit_test(a_damaged_save_is_refused),
