@@ -311,7 +311,7 @@ class FakeLoad:
 
 class Listening(Folder):
     def listen(self, fails):
-        load, cluster, told = FakeLoad(fails), FakeCluster(self.folder), [{"verdict": "better", "kept": True, "proposal": "a"}]
+        load, cluster, told = FakeLoad(fails), FakeCluster(self.folder), [{"verdict": "better", "kept": True, "proposal": "a", "changes": [], "in_force": {"shared_buffers": "614MB"}}]
         with open(cluster.auto_conf_path(), "w", encoding="ascii") as f:
             f.write("shared_buffers = '614MB'\n")
         live = argparse.Namespace(load=load, site=argparse.Namespace(cluster=cluster), poll=lambda: (told.pop() if told else None, False))
@@ -526,7 +526,8 @@ class Telling(Folder):
         best, worse = {"shared_buffers": "614MB"}, {"shared_buffers": "400MB"}
         readings = [{"at": 10.0 * i, "phase": "first", "in_force": best, "tps": 200} for i in range(5)] + [{"at": 100, "phase": "between", "in_force": worse, "tps": 1}]
         readings += [{"at": 220 + 20 * i, "phase": "again", "in_force": conf, "tps": tps} for i, (conf, tps) in enumerate(zip(conf_again, tps_again))]
-        trials = [{"trial": 1, "at": 5, "phase": "first", "kept": True, "verdict": "better", "proposal": "a"}, {"trial": 2, "at": 250, "phase": "again", "kept": False, "verdict": "worse", "proposal": None}]
+        trials = [{"trial": 1, "at": 5, "phase": "first", "kept": True, "verdict": "better", "proposal": "a", "changes": [{"name": "shared_buffers", "from": "128MB", "to": "614MB"}], "in_force": best},
+                  {"trial": 2, "at": 250, "phase": "again", "kept": False, "verdict": "worse", "proposal": None, "changes": [], "in_force": worse}]
         return {"switches": [100.0, 200.0], "trials": trials, "readings": readings, "announced": announced}, best, worse
 
     def test_a_change_is_announced_within_the_windows_that_follow_the_switch(self):
@@ -563,6 +564,23 @@ class Telling(Folder):
         self.assertEqual(again([worse] * 3, [195] * 3), (0, "another configuration, as good"))
         self.assertIsNone(again([worse] * 3, [180] * 3))
         self.assertIsNone(again([], []))
+
+    def test_a_setting_that_went_back_to_its_default_is_the_same_configuration_as_one_that_was_never_changed(self):
+        s, best, _ = self.story([], [], [])
+        for value, back in (("4MB", (0, "the same configuration")), ("8MB", None)):
+            with self.subTest(value):
+                reading = {"at": 220, "phase": "again", "in_force": {**best, "work_mem": value}, "tps": 10}
+                between = {**s["trials"][1], "at": 150, "phase": "between", "kept": True, "changes": [{"name": "work_mem", "from": "4MB", "to": "64MB"}], "in_force": {**best, "work_mem": "64MB"}}
+                self.assertEqual(phase.trials_until_best([s["trials"][0], between, s["trials"][1]], [*s["readings"], reading]), back)
+
+    def test_the_best_of_the_first_phase_is_what_its_last_trial_left_when_nothing_rested_long_enough_to_be_read(self):
+        s, best, worse = self.story([], [], [])
+        better = {**best, "jit": "off"}
+        last = {**s["trials"][0], "at": 90, "changes": [{"name": "jit", "from": "on", "to": "off"}], "in_force": better}
+        trials = [s["trials"][0], last, {**s["trials"][1], "in_force": better}]
+        self.assertEqual(phase.trials_until_best(trials, s["readings"]), (1, "the same configuration"))
+        kept = [{"at": 260 + 20 * i, "phase": "again", "in_force": best, "tps": 300} for i in range(3)]
+        self.assertIsNone(phase.trials_until_best([s["trials"][0], last, s["trials"][1]], [*s["readings"], *kept]))      # how good the best was is not known, so nothing is as good
 
     def phase(self, announced=(130.0, 250.0), window=40, conf_again="614MB", again_at=220, trials=(), kept=True, limited=True):
         """trials: when more of the last phase ended."""
