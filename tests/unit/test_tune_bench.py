@@ -8,9 +8,11 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from unittest import mock
@@ -27,7 +29,7 @@ import tune_report  # noqa: E402
 import tune_run  # noqa: E402
 import tune_site  # noqa: E402
 from rig import limits, measure  # noqa: E402
-from rig.cluster import end_processes  # noqa: E402
+from rig.cluster import Load, end_processes  # noqa: E402
 from rig.report import geometric, print_report  # noqa: E402
 
 
@@ -330,6 +332,18 @@ class Listening(Folder):
                     self.assertEqual(len(story["trials"]), 1)
                     self.assertGreaterEqual(len(story["readings"]), len(whole["readings"]) - 1)
                     self.assertEqual({r["tps"] for r in story["readings"]}, {100.0})
+
+    def test_an_answer_that_breaks_off_in_the_middle_is_one_that_did_not_come(self):
+        def answer(server):
+            with server.accept()[0] as client:
+                client.recv(4096)
+                client.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"transactions": 1')
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            helper = threading.Thread(target=answer, args=(server,))
+            helper.start()
+            with self.assertRaisesRegex(OSError, "broke off"):
+                Load(None, f"http://127.0.0.1:{server.getsockname()[1]}", "").counters()
+            helper.join()
 
     def test_a_load_that_ends_before_its_schedule_is_no_story(self):
         with mock.patch.object(FakeLoad, "poll", lambda load: 1), self.assertRaisesRegex(OSError, "before its schedule"):

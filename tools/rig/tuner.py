@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 
-from rig.cluster import free_port
+from rig.cluster import ask, free_port
 
 TARGET = "demo"
 CONFIG = """# Written by the demo: windows of tens of seconds, so that half an hour is enough to see something.
@@ -82,7 +82,7 @@ class Tuner:
     def call(self, method, path, body=None):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method, data=json.dumps(body).encode() if body is not None else None,
                                          headers={"Authorization": "Bearer " + self.token(), "Content-Type": "application/json", "Idempotency-Key": f"demo-{time.time_ns()}"})
-        return json.load(urllib.request.urlopen(request, timeout=30))
+        return ask(request, 30)
 
     def get(self, path):
         return self.call("GET", path)
