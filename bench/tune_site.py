@@ -17,6 +17,8 @@ LOOK_S = 3
 LIFETIME_S = 20             # of TPC-C's connections, so that every window meets new planner settings
 WARM_CACHE_S = 60           # a cold start is nobody's incumbent
 RESTORE_S = 30              # stopping, copying, starting: what is reckoned with
+# How a case ends that was no trial: its plan was never in force, or was taken back because a part of the run had ended.
+NO_TRIAL = ("refused", "overtaken", "unanswered", "hindered", "stopped")
 HISTORY_WINDOWS = {"allowed": 24, "never": 3}     # what Homeostat watches before it proposes: a restart is judged against placebos of the past
 # What a gain must not be bought with.
 DURABILITY = ("fsync", "synchronous_commit", "full_page_writes", "wal_level", "wal_sync_method", "synchronous_standby_names", "archive_mode", "autovacuum",
@@ -218,7 +220,7 @@ class Live:
         if self.load.process.poll() is not None:
             raise OSError(f"the load has ended; see {self.load.log}")
         cases = self.tuner.look(say)
-        ended = [c for c in cases if c["outcome"] and c["outcome"]["result"] != "refused" and c["id"] not in self.seen]
+        ended = [c for c in cases if c["outcome"] and c["outcome"]["result"] not in NO_TRIAL and c["id"] not in self.seen]
         acts = any(c["status"] in ("EXECUTING", "VERIFYING") for c in cases)
         try:
             self.follow(cases)

@@ -250,12 +250,18 @@ class OneCampaign(Folder):
                 "proposal": {"title": "shared_buffers", "changes": []}, "verdict": {"why": "because"}}
 
     def test_a_trial_is_a_line_with_what_became_of_it_and_the_restarts_that_the_servers_log_tells(self):
-        self.live.tuner.all = [self.outcome("a", "refused"), self.outcome("b")]
+        self.live.tuner.all = [self.outcome("b")]
         self.site.cluster.started = 3
         row, acts = self.live.poll()
         self.assertEqual((row["case"], row["verdict"], row["kept"], row["restarts"], row["degraded_s"], row["tps"], acts), ("b", "better", True, 2, 0, None, False))
         self.assertEqual(row["in_force"], {"shared_buffers": "614MB"})
         self.assertEqual(self.live.poll(), (None, False))
+
+    def test_what_was_never_in_force_is_no_trial_and_neither_is_what_the_end_of_a_part_took_back(self):
+        self.live.tuner.all = [self.outcome(result, result) for result in ("refused", "overtaken", "unanswered", "hindered", "stopped")]
+        self.assertEqual(self.live.poll(), (None, False))
+        self.live.tuner.all += [self.outcome(result, result) for result in ("worse", "undecided", "failed", "better")]
+        self.assertEqual([self.live.poll()[0]["verdict"] for _ in range(4)], ["worse", "undecided", "failed", "better"])
 
     def test_what_ended_while_nobody_looked_is_told_by_the_next_part_once_and_in_order(self):
         self.run_.journal("trials").append({"case": "a"})
