@@ -182,6 +182,7 @@ class Live:
         time.sleep(WARM_CACHE_S)
         self.tuner = Tuner(site.homeostat, ROOT, cluster, self.load.endpoint, self.run.path, restart=self.arm, store=f"store-{self.arm}", window_s=self.window_s, windows=self.windows)
         self.tuner.start()
+        self.tuner.take_over(say)
         self.starts, self.since = cluster.starts(), time.monotonic()
         self.seen = {row["case"] for row in self.journal.rows}
 
@@ -235,7 +236,7 @@ class Live:
             if found:
                 return found
             if budget.left() <= 0:
-                raise OverBudget(f"{self.arm}: the budget ended within a trial, which the next part ends")
+                raise OverBudget(f"{self.arm}: the budget ended within a trial, which is put back")
             time.sleep(LOOK_S)
 
     def row(self, case):

@@ -31,6 +31,7 @@ import tune_site  # noqa: E402
 from rig import limits, measure  # noqa: E402
 from rig.cluster import Load, end_processes  # noqa: E402
 from rig.report import geometric, print_report  # noqa: E402
+from rig.tuner import Tuner  # noqa: E402
 
 
 class FakeLive:
@@ -288,6 +289,35 @@ class OneCampaign(Folder):
         self.run_.put(in_data=None)
         self.set_conf("the data of another campaign")
         self.assertEqual(self.life().conf_so_far(), "shared_buffers = '614MB'\n")
+
+
+class TakingOver(unittest.TestCase):
+    """A Homeostat that finds what an earlier life left in its memory."""
+
+    def asked(self, *statuses, stops=()):
+        """What it is asked for, but for what it is only asked about; statuses of its one case, look by look."""
+        tuner, left, stops, asked = object.__new__(Tuner), list(statuses), list(stops), []
+
+        def call(method, path, body=None):
+            if method == "GET":
+                return {"data": [{"status": left.pop(0) if len(left) > 1 else left[0]}] if path.startswith("/case") else stops}
+            asked.append(f"{method} {path}")
+            stops[:] = [body["why"]] if body else []
+            return {"data": {}}
+        tuner.call = call
+        with mock.patch.object(time, "sleep"):
+            tuner.take_over(lambda text: None)
+        self.assertEqual((stops, left[0] in ("EXECUTING", "VERIFYING")), ([], False))
+        return asked
+
+    def test_a_trial_that_was_under_way_is_put_back_before_anything_is_tried(self):
+        self.assertEqual(self.asked("VERIFYING", "VERIFYING", "VERIFYING", "PARKED"), ["POST /stop", "DELETE /stop"])
+
+    def test_a_campaign_whose_end_was_broken_off_does_not_stay_stopped(self):
+        self.assertEqual(self.asked("CLOSED", stops=["the run has ended"]), ["DELETE /stop"])
+
+    def test_who_begins_is_asked_for_nothing(self):
+        self.assertEqual(self.asked("CLOSED"), [])
 
 
 class FakeLoad:

@@ -144,12 +144,37 @@ class Tuner:
             time.sleep(2)
             self.look(say)
 
+    def acts(self):
+        return any(c["status"] in ("EXECUTING", "VERIFYING") for c in self.cases())
+
+    def put_back(self, why):
+        """Stop acting, and wait until nothing is under way."""
+        self.call("POST", "/stop", {"why": why, "expires_s": 86400})
+        until = time.monotonic() + 300
+        while time.monotonic() < until and self.acts():
+            time.sleep(1)
+
+    def take_over(self, say):
+        """What an earlier life left: a trial that was under way is put back, for what it had measured is of data that are gone; and nothing stays stopped."""
+        self.wait_ready()
+        if self.acts():
+            say("a trial was under way when the last part ended: it is put back")
+            self.put_back("the part of the run ended that this was tried in")
+        if self.get("/stop")["data"]:
+            self.call("DELETE", "/stop")
+
+    def wait_ready(self):
+        """Until it has looked at what was under way when it last ended; no longer than a minute."""
+        for _ in range(60):
+            try:
+                self.get("/readyz")
+                return
+            except (OSError, ValueError):
+                time.sleep(1)
+
     def finish(self, say, file="cases.json"):
         """Stop acting, wait until nothing is under way, and tell what was kept; everything about every case goes into the file."""
-        self.call("POST", "/stop", {"why": "the run has ended", "expires_s": 86400})
-        until = time.monotonic() + 300
-        while time.monotonic() < until and any(c["status"] in ("EXECUTING", "VERIFYING") for c in self.cases()):
-            time.sleep(1)
+        self.put_back("the run has ended")
         outcomes = self.outcomes()
         with open(os.path.join(self.folder, file), "w") as f:
             json.dump({"outcomes": outcomes, "cases": [self.file(c["id"]) for c in self.cases()]}, f, indent=1)
