@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from lab import ROOT, program
-from tune_run import OverBudget, say
+from tune_run import OverBudget, duration, say
 from rig.cluster import Cluster, end_processes      # tune_run has put it within reach
 from rig.limits import Limits
 from rig.measure import Stretch, settle
@@ -20,6 +20,7 @@ RESTORE_S = 30              # stopping, copying, starting: what is reckoned with
 # How a case ends that was no trial: its plan was never in force, or was taken back because a part of the run had ended.
 NO_TRIAL = ("refused", "overtaken", "unanswered", "hindered", "stopped")
 HISTORY_WINDOWS = {"allowed": 24, "never": 3}     # what Homeostat watches before it proposes: a restart is judged against placebos of the past
+HISTORY_MOST = 64           # windows are kept, and watched where less would prove nothing
 # What a gain must not be bought with.
 DURABILITY = ("fsync", "synchronous_commit", "full_page_writes", "wal_level", "wal_sync_method", "synchronous_standby_names", "archive_mode", "autovacuum",
               "zero_damaged_pages", "ignore_checksum_failure", "data_checksums")
@@ -161,6 +162,7 @@ class Live:
         self.site, self.run, self.arm, self.what, self.window_s, self.windows, self.trial_s = site, site.run, arm, what, window_s, windows, trial_s
         self.journal = journal
         self.opening_s = RESTORE_S + WARM_CACHE_S + HISTORY_WINDOWS[arm] * window_s
+        self.patience_s = (HISTORY_MOST + 4 * windows) * window_s + 3600      # no trial takes so long, with all that comes before it
         self.conf_name = f"{arm}.conf"
         self.load = self.tuner = self.stretch = None
         self.followed = ""      # the case whose stretch is under way
@@ -231,10 +233,13 @@ class Live:
             return None, acts
 
     def next(self, budget):
+        began = time.monotonic()
         while True:
             found, _ = self.poll()
             if found:
                 return found
+            if time.monotonic() - began > self.patience_s:
+                raise OSError(f"{self.arm}: no trial has ended for {duration(self.patience_s)}; what Homeostat waits for stands in {self.run.file('homeostat.log')}")
             if budget.left() <= 0:
                 raise OverBudget(f"{self.arm}: the budget ended within a trial, which is put back")
             time.sleep(LOOK_S)

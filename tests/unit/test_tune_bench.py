@@ -157,6 +157,20 @@ class Trials(Folder):
         arms.campaign("allowed", tune_run.Budget())
         self.assertEqual((run.read("allowed.conf"), arms.ended("allowed"), run.state["in_data"]), ("jit = 'off'\n", True, None))
 
+    def test_a_campaign_whose_server_has_gone_goes_on_from_what_its_last_trial_left_and_not_from_what_was_being_tried(self):
+        for remembered, conf in ((True, "jit = 'on'\n"), (False, "jit = 'off'\n")):
+            with self.subTest(remembered), tempfile.TemporaryDirectory() as self.folder:
+                run = tune_run.Run(self.folder, {})
+                arms = object.__new__(tune_olap.Olap)
+                arms.run, arms.o, arms.live = run, argparse.Namespace(trials=2, per_round=1), lambda arm: FakeLive()
+                arms.site = argparse.Namespace(cluster=argparse.Namespace(folder=self.folder))
+                if remembered:
+                    os.mkdir(os.path.join(self.folder, "store-allowed"))
+                run.journal("trials-allowed").append({"in_force": {"jit": "off"}})
+                run.write("allowed.conf", "jit = 'on'\n")
+                arms.campaign("allowed", tune_run.Budget())
+                self.assertEqual((run.read("allowed.conf"), len(run.journal("trials-allowed").rows)), (conf, 2))
+
     def test_a_killed_run_loses_only_the_trial_that_was_under_way(self):
         code = f"""if True:
             import sys, time
@@ -275,6 +289,12 @@ class OneCampaign(Folder):
         self.assertEqual(self.live.poll(), (None, False))
         self.live.tuner.why, self.live.tuner.idle_s = "nothing is left to try", 600
         self.assertEqual(self.live.poll(), ("nothing is left to try", False))
+
+    def test_a_homeostat_that_tries_nothing_any_more_is_not_waited_for_for_ever(self):
+        now = [0.0]
+        with mock.patch.object(tune_site, "time", argparse.Namespace(monotonic=lambda: now[0], time=time.time, sleep=lambda s: now.__setitem__(0, now[0] + s))):
+            with self.assertRaisesRegex(OSError, "no trial has ended for 1 h 58 min"):
+                self.live.next(tune_run.Budget())
 
     def test_who_does_not_answer_is_asked_again(self):
         self.live.tuner.all, self.live.tuner.down = [self.outcome("a")], True
