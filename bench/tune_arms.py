@@ -5,7 +5,7 @@ import os
 
 from tune_run import Stage, say
 from rig.cluster import Cluster     # tune_run has put it within reach
-from tune_site import RESTORE_S, Live, Site, expected_s, run_trials, told
+from tune_site import DURABILITY, RESTORE_S, Live, Site, expected_s, run_trials, told
 
 # ---- comparing ------------------------------------------------------------------------------------------------------
 
@@ -60,6 +60,11 @@ def touched(rows):
     """What of durability differs from the default in any measurement: ["tuned: fsync on -> off", ...]"""
     default = next((row["durability"] for row in rows if row["name"] == "default"), {})
     return sorted({f"{row['name']}: {k} {default.get(k)} -> {v}" for row in rows for k, v in row["durability"].items() if v != default.get(k)})
+
+
+def reached_for(arm, rows):
+    """What of durability was changed in a trial, kept or not: ["trial 3 of allowed: fsync", ...]"""
+    return [f"trial {row['trial']} of {arm}: {c['name']}" for row in rows for c in row["changes"] if c["name"] in DURABILITY]
 
 
 def settings(conf):
@@ -147,7 +152,7 @@ class Arms:
     def account(self):
         """What every report of campaigns tells: (facts for report.json, words for the last line)."""
         rows = {arm: self.trials(arm).rows for arm in self.arms}
-        facts = {"where": self.run.state["where"], "built": self.run.state["built"], "limited": self.run.state["limited"], "touched": touched(self.rounds.rows), "settings": {n: settings(c) for n, c in self.confs().items()},
+        facts = {"where": self.run.state["where"], "built": self.run.state["built"], "limited": self.run.state["limited"], "touched": touched(self.rounds.rows) + [t for arm, r in rows.items() for t in reached_for(arm, r)], "settings": {n: settings(c) for n, c in self.confs().items()},
                  "trials": {arm: len(r) for arm, r in rows.items()}, "degraded_s": {arm: sum(t["degraded_s"] for t in r) for arm, r in rows.items()},
                  "restarts": {arm: sum(t["restarts"] for t in r) for arm, r in rows.items()}, "ended": {arm: self.run.state["ended-" + arm] or "all trials done" for arm in self.arms}}
         words = ["; ".join(f"{arm}: {facts['trials'][arm]} trials, degraded {facts['degraded_s'][arm]:.0f} s, {facts['restarts'][arm]} restarts" for arm in self.arms),

@@ -494,19 +494,20 @@ class Telling(Folder):
         run.put(where=["cloud-disk"], limited=True, built={"homeostat": ["a1"], "homeostat-load": ["b2"]}, thumb="shared_buffers = '256MB'\n", **{"ended-allowed": "", "ended-never": ""})
         return run
 
-    def trials(self, run, arm, n, kept_at=1, effect=0.7):
+    def trials(self, run, arm, n, kept_at=1, effect=0.7, changes="shared_buffers"):
         for i in range(1, n + 1):
             run.journal("trials-" + arm).append({"trial": i, "arm": arm, "case": f"{arm}{i}", "planner": "p", "proposal": "shared_buffers 128MB -> 614MB & <more>", "verdict": "better" if i == kept_at else "worse",
-                                                 "kept": i == kept_at, "effect": effect if i == kept_at else -0.1, "lo": 0, "hi": 1, "tps": 100.0, "p99_ms": 10.0, "degraded_s": 2.0, "restarts": 1,
+                                                 "kept": i == kept_at, "changes": [{"name": changes, "from": "off", "to": "on"}], "effect": effect if i == kept_at else -0.1, "lo": 0, "hi": 1, "tps": 100.0, "p99_ms": 10.0, "degraded_s": 2.0, "restarts": 1,
                                                  "seconds": 400.0, "in_force": {"shared_buffers": "614MB"} if i >= kept_at else {}})
 
-    def oltp(self, tuned_tps=250, fsync="on", kept_at=1, early_tps=None, arm="both", trials=45, reload_tps=(99, 99, 99), reload_conf="", tuned_p99=160.0, recovery_s=30.0, errors=None, limited=True):
+    def oltp(self, tuned_tps=250, fsync="on", kept_at=1, early_tps=None, arm="both", trials=45, reload_tps=(99, 99, 99), reload_conf="", tuned_p99=160.0, recovery_s=30.0, errors=None, limited=True, rounds=3, warehouses=12,
+             changes="jit"):
         """Each of the words moves one bar's figure and no other's; reload_tps is of each round."""
-        o = argparse.Namespace(arm=arm, trials=trials, per_round=15, rounds=3, warehouses=12, clients=8, draw="uniform", window=30, windows=10, profile="cloud-disk")
+        o = argparse.Namespace(arm=arm, trials=trials, per_round=15, rounds=rounds, warehouses=warehouses, clients=8, draw="uniform", window=30, windows=10, profile="cloud-disk")
         run = self.write(vars(o))
         run.put(limited=limited)
         self.trials(run, "allowed", trials, kept_at)
-        self.trials(run, "never", trials, kept_at=99)
+        self.trials(run, "never", trials, kept_at=99, changes=changes)
         run.write("allowed.conf", "shared_buffers = '614MB'\n")
         run.write("never.conf", reload_conf)
         tps = {"default": 100, "thumb": 110, "tuned": tuned_tps, "reload": 0, "hand": 216, **({"early": early_tps} if early_tps else {})}
@@ -541,11 +542,21 @@ class Telling(Folder):
         for wrong, within in (({"tuned_tps": 199}, {"tuned_tps": 201}), ({"tuned_p99": 201.0}, {"tuned_p99": 199.0}), ({"recovery_s": 90.1}, {"recovery_s": 89.9}), ({"fsync": "off"}, {"fsync": "on"}),
                               ({"kept_at": 40, "early_tps": 238}, {"kept_at": 40, "early_tps": 240}), ({"limited": False}, {"limited": True}), ({"trials": 44}, {"trials": 46}), ({"arm": "allowed"}, {"arm": "both"}),
                               ({"reload_tps": (99, 101, 103), "reload_conf": kept}, {"reload_tps": (101, 102, 103), "reload_conf": kept}),
-                              ({"errors": {"tuned": 1}}, {"errors": {"tuned": 1, "default": 1}}), ({"errors": {"reload": 1}}, {"errors": {"reload": 1, "default": 1, "thumb": 2}})):
+                              ({"errors": {"tuned": 1}}, {"errors": {"tuned": 1, "default": 1}}), ({"rounds": 2}, {"rounds": 3}), ({"warehouses": 11}, {"warehouses": 13}), ({"changes": "fsync"}, {"changes": "jit"}), ({"errors": {"reload": 1}}, {"errors": {"reload": 1, "default": 1, "thumb": 2}})):
             for options, good in ((wrong, False), (within, True)):
                 with self.subTest(options), tempfile.TemporaryDirectory() as self.folder:
                     line, ok = self.oltp(**options).report()
                     self.assertEqual((ok, line.rsplit(" ", 1)[1]), (good, "ok" if good else "short"), line)
+
+    def test_what_is_not_known_is_null_in_the_report_which_had_no_json_to_read_otherwise(self):
+        oltp = self.oltp()
+        for row in oltp.rounds.rows:
+            row.update(tps=0.0 if row["name"] == "default" else row["tps"])
+        oltp.report()
+        with open(os.path.join(self.folder, "report.json"), encoding="ascii") as f:
+            report = json.load(f, parse_constant=self.fail)
+        self.assertIsNone(report["configurations"]["tuned"]["tps_ratio"])
+        self.assertEqual(report["configurations"]["tuned"]["recovery_s"], 30.0)
 
     def test_an_arm_that_did_nothing_in_a_round_is_short_and_so_is_a_default_that_did_nothing(self):
         for name, value in (("tuned", "0.00"), ("reload", "2.50"), ("early", "2.50"), ("default", "nan")):
