@@ -187,10 +187,13 @@ class Live:
         self.tuner.take_over(say)
         self.starts, self.since = cluster.starts(), time.monotonic()
         self.seen = {row["case"] for row in self.journal.rows}
+        self.proven = cluster.settings_in(cluster.auto_conf())
 
     def conclude(self):
         """The campaign is over: what is under way is put back, and only what was proven stays."""
         self.tuner.finish(say, f"cases-{self.arm}.json")
+        if self.tuner.acts():
+            raise OSError(f"{self.arm}: what was under way at the end is not put back yet; see {self.run.file('homeostat.log')}")
 
     def end(self):
         """Homeostat, load and server stop, and what is in force is kept for the next round."""
@@ -227,7 +230,7 @@ class Live:
         acts = any(c["status"] in ("EXECUTING", "VERIFYING") for c in cases)
         try:
             self.follow(cases)
-            return self.row(ended[-1]["id"]) if ended else self.resting() or None, acts
+            return self.row(ended[-1]["id"], acts) if ended else self.resting() or None, acts
         except (OSError, ValueError, KeyError) as e:
             say(f"homeostat does not answer: {e}")
             return None, acts
@@ -244,16 +247,18 @@ class Live:
                 raise OverBudget(f"{self.arm}: the budget ended within a trial, which is put back")
             time.sleep(LOOK_S)
 
-    def row(self, case):
-        """What became of a trial, in a line."""
+    def row(self, case, acts=False):
+        """What became of a trial, in a line. acts: the next one is being tried already, so what is in force is not what this one left."""
         outcome = next(o for o in self.tuner.outcomes() if o["case_id"] == case)
         proposal, verdict = outcome.get("proposal") or {}, outcome.get("verdict") or {}
         watched = self.stretch.end() if self.stretch and self.followed == case else {"tps": None, "p99_ms": None, "cpu": None}
         starts, now = self.site.cluster.starts(), time.monotonic()
+        kept = {c["name"]: c["to"] for c in proposal.get("changes", [])} if outcome["kept"] else {}
+        self.proven = {**self.proven, **kept} if acts else self.site.cluster.settings_in(self.site.cluster.auto_conf())
         row = {"arm": self.arm, "case": case, "planner": outcome["planner"], "proposal": proposal.get("title"), "changes": proposal.get("changes", []), "verdict": outcome["result"],
                "kept": outcome["kept"], "effect": outcome["effect"], "lo": outcome["lo"], "hi": outcome["hi"], "why": verdict.get("why"),
                "tps": watched["tps"], "p99_ms": watched["p99_ms"], "cpu": watched["cpu"], "degraded_s": outcome["degraded_s"] or 0, "restarts": starts - self.starts,
-               "seconds": round(now - self.since, 1), "in_force": self.site.cluster.settings_in(self.site.cluster.auto_conf())}
+               "seconds": round(now - self.since, 1), "in_force": self.proven}
         self.starts, self.since, self.stretch = starts, now, None
         self.seen.add(case)
         return row

@@ -1,6 +1,7 @@
 """bench/run takes other data; bench/tune_*.py, bench/phase.py: a run goes on where it was broken off, rounds are interleaved, and what is told is what the journals hold.
 No server is started."""
 import argparse
+import contextlib
 import csv
 import importlib.machinery
 import importlib.util
@@ -252,7 +253,8 @@ class OneCampaign(Folder):
     def life(self):
         live = tune_site.Live(self.site, "allowed", (), 40, 6, 480, self.run_.journal("trials"))
         live.tuner, live.starts, live.since, live.seen = FakeTuner(), self.site.cluster.starts(), time.monotonic(), {r["case"] for r in self.run_.journal("trials").rows}
-        live.load = argparse.Namespace(process=argparse.Namespace(poll=lambda: None), log="")
+        live.load = argparse.Namespace(process=argparse.Namespace(poll=lambda: None), log="", counters=lambda: {"transactions": 0, "errors": 0, "buckets": []})
+        live.proven = {}
         self.set_conf("shared_buffers = '614MB'\n")
         return live
 
@@ -283,6 +285,22 @@ class OneCampaign(Folder):
         live = self.life()
         live.tuner.all = [self.outcome("a"), self.outcome("b"), self.outcome("c")]
         self.assertEqual([live.poll()[0]["case"], live.poll()[0]["case"], live.poll()[0]], ["b", "c", None])
+
+    def test_what_a_trial_left_is_not_what_the_next_one_tries_already(self):
+        self.live.proven = {"shared_buffers": "614MB"}
+        self.set_conf("shared_buffers = '614MB'\njit = 'off'\nwal_compression = 'zstd'\n")
+        self.live.tuner.all = [self.outcome("a", "worse"), self.outcome("b")]
+        for o, name, to in zip(self.live.tuner.all, ("work_mem", "jit"), ("64MB", "off")):
+            o["proposal"]["changes"] = [{"name": name, "from": "", "to": to}]
+        looked = self.live.tuner.look
+        self.live.tuner.look = lambda say: [{"id": "c", "status": "EXECUTING", "outcome": None}, *looked(say)]
+        self.assertEqual([self.live.poll()[0]["in_force"] for _ in range(2)], [{"shared_buffers": "614MB"}, {"shared_buffers": "614MB", "jit": "off"}])
+
+    def test_a_campaign_does_not_end_while_something_is_still_to_be_put_back(self):
+        for acts in (False, True):
+            self.live.tuner.finish, self.live.tuner.acts = lambda say, file: [], lambda acts=acts: acts
+            with self.subTest(acts), self.assertRaisesRegex(OSError, "not put back yet") if acts else contextlib.nullcontext():
+                self.live.conclude()
 
     def test_a_pause_between_cases_is_no_end_and_a_long_rest_is(self):
         self.live.tuner.why, self.live.tuner.idle_s = "settling", 10
