@@ -91,8 +91,8 @@ def plain(rows):
 def trials_until_best(rows, readings):
     """Trials of the last phase until it was as good as the first one's best. (trials, how) or None: it was not.
 
-    rows: trials, readings: throughput while nothing was tried; both with at, phase and in_force, oldest first.  What is in force when
-    a trial has ended is known by its row; where the next one follows at once there is no reading of it.
+    rows: trials, by the phase in which they began; readings: throughput while nothing was tried; both with at, phase and in_force,
+    oldest first.  What is in force when a trial has ended is known by its row; where the next one follows at once there is no reading of it.
     """
     own = plain(rows)
     rests = sorted([(t["at"], t["phase"], own(t["in_force"]), None) for t in rows] + [(r["at"], r["phase"], own(r["in_force"]), r["tps"]) for r in readings], key=lambda rest: rest[0])
@@ -157,6 +157,7 @@ class Phase:
     def listen(self, live):
         """Follows load and Homeostat until the schedule is over, or everything that is asked is answered."""
         phase, noticed, rows, readings, reading, quiet_since, in_force = FIRST, [], [], [], None, time.time() + WARM_CACHE_S, None
+        began = {}      # case: phase; what a switch breaks off is no trial of the phase in which it is put back
         while True:
             time.sleep(LOOK_S)
             tps = None
@@ -164,8 +165,10 @@ class Phase:
                 now, counters = time.time(), live.load.counters()
                 found, acts = live.poll()
                 if isinstance(found, dict):     # it is told once, so nothing that may fail stands between
-                    rows.append({**found, "trial": len(rows) + 1, "at": now, "phase": phase})
-                    say(f"trial {len(rows)}, phase {phase}: {found['verdict']}, {'kept' if found['kept'] else 'put back'}")
+                    rows.append({**found, "trial": len(rows) + 1, "at": now, "phase": began.get(found["case"], phase)})
+                    say(f"trial {len(rows)}, phase {rows[-1]['phase']}: {found['verdict']}, {'kept' if found['kept'] else 'put back'}")
+                if acts:
+                    began.setdefault(live.followed, phase)
                 conf = live.site.cluster.settings_in(live.site.cluster.auto_conf())
                 if counters["schedule"]["phase"] not in (phase, None):
                     phase = counters["schedule"]["phase"]

@@ -386,11 +386,13 @@ class FakeLoad:
 
 
 class Listening(Folder):
-    def listen(self, fails):
-        load, cluster, told = FakeLoad(fails), FakeCluster(self.folder), [{"verdict": "better", "kept": True, "proposal": "a", "changes": [], "in_force": {"shared_buffers": "614MB"}}]
+    def listen(self, fails, ends=0):
+        """ends: when the one trial ends, which acts for a minute before."""
+        load, cluster, told = FakeLoad(fails), FakeCluster(self.folder), [{"case": "a", "verdict": "better", "kept": True, "proposal": "a", "changes": [], "in_force": {"shared_buffers": "614MB"}}]
         with open(cluster.auto_conf_path(), "w", encoding="ascii") as f:
             f.write("shared_buffers = '614MB'\n")
-        live = argparse.Namespace(load=load, site=argparse.Namespace(cluster=cluster), poll=lambda: (told.pop() if told else None, False))
+        live = argparse.Namespace(load=load, site=argparse.Namespace(cluster=cluster), followed="a",
+                                  poll=lambda: (told.pop() if told and load.now >= ends else None, ends - 60 <= load.now < ends))
         story = object.__new__(phase.Phase)
         story.o = argparse.Namespace(window=10)
         with mock.patch.object(phase, "time", load), mock.patch.object(measure, "time", load):
@@ -406,6 +408,11 @@ class Listening(Folder):
                     self.assertEqual(len(story["trials"]), 1)
                     self.assertGreaterEqual(len(story["readings"]), len(whole["readings"]) - 1)
                     self.assertEqual({r["tps"] for r in story["readings"]}, {100.0})
+
+    def test_a_trial_belongs_to_the_phase_in_which_it_began(self):
+        for ends, began in ((200, phase.FIRST), (350, phase.FIRST), (370, phase.BETWEEN), (650, phase.BETWEEN), (670, phase.AGAIN)):
+            with self.subTest(ends):
+                self.assertEqual([t["phase"] for t in self.listen({}, ends)[0]["trials"]], [began])
 
     def test_an_answer_that_breaks_off_in_the_middle_is_one_that_did_not_come(self):
         def answer(server):
