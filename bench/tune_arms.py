@@ -152,7 +152,9 @@ class Arms:
     def account(self):
         """What every report of campaigns tells: (facts for report.json, words for the last line)."""
         rows = {arm: self.trials(arm).rows for arm in self.arms}
-        facts = {"where": self.run.state["where"], "built": self.run.state["built"], "limited": self.run.state["limited"], "touched": touched(self.rounds.rows) + [t for arm, r in rows.items() for t in reached_for(arm, r)], "settings": {n: settings(c) for n, c in self.confs().items()},
+        reached = [text for arm, r in rows.items() for text in reached_for(arm, r)]
+        facts = {"where": self.run.state["where"], "built": self.run.state["built"], "limited": self.run.state["limited"], "touched": touched(self.rounds.rows) + reached,
+                 "settings": {n: settings(c) for n, c in self.confs().items()},
                  "trials": {arm: len(r) for arm, r in rows.items()}, "degraded_s": {arm: sum(t["degraded_s"] for t in r) for arm, r in rows.items()},
                  "restarts": {arm: sum(t["restarts"] for t in r) for arm, r in rows.items()}, "ended": {arm: self.run.state["ended-" + arm] or "all trials done" for arm in self.arms}}
         words = ["; ".join(f"{arm}: {facts['trials'][arm]} trials, degraded {facts['degraded_s'][arm]:.0f} s, {facts['restarts'][arm]} restarts" for arm in self.arms),
