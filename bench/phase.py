@@ -80,25 +80,42 @@ def windows_until(switches, announced, window_s):
     return [min((math.ceil((at - begin) / window_s) for at in found), default=math.inf) for begin, found in zip(switches, after_each(switches, announced))]
 
 
+def plain(rows):
+    """conf -> what of it is not the default: who goes back to one leaves a line for it, and has the same configuration as who never left it."""
+    default = {}
+    for change in (c for row in rows for c in row["changes"]):
+        default.setdefault(change["name"], change["from"])      # nothing had been set before the first trial
+    return lambda conf: {name: value for name, value in conf.items() if value != default.get(name)}
+
+
 def trials_until_best(rows, readings):
     """Trials of the last phase until it was as good as the first one's best. (trials, how) or None: it was not.
 
-    rows: trials, readings: throughput while nothing was tried; both with at, phase and in_force, oldest first.
+    rows: trials, by the phase in which they began; readings: throughput while nothing was tried; both with at, phase and in_force,
+    oldest first.  What is in force when a trial has ended is known by its row; where the next one follows at once there is no reading of it.
     """
-    known = [r for r in readings if r["phase"] == FIRST]
+    own = plain(rows)
+    rests = sorted([(t["at"], t["phase"], own(t["in_force"]), None) for t in rows] + [(r["at"], r["phase"], own(r["in_force"]), r["tps"]) for r in readings], key=lambda rest: rest[0])
+    known = [(conf, tps) for _, phase, conf, tps in rests if phase == FIRST]
     if not known:
         return None
-    best = known[-1]["in_force"]
-    tps = statistics.median(r["tps"] for r in known if r["in_force"] == best)
+    best = known[-1][0]
+    seen = [tps for conf, tps in known if conf == best and tps is not None]
+    enough = AS_GOOD * statistics.median(seen) if seen else math.inf
     series = []
-    for r in (r for r in readings if r["phase"] == AGAIN):
-        series = [*series, r] if series and series[-1]["in_force"] == r["in_force"] else [r]
-        trials = sum(t["phase"] == AGAIN and t["at"] <= series[0]["at"] for t in rows)
-        if r["in_force"] == best:
-            return trials, "the same configuration"
-        if len(series) >= READINGS_MIN and statistics.median(s["tps"] for s in series) >= AS_GOOD * tps:
-            return trials, "another configuration, as good"
+    for at, conf, tps in ((at, conf, tps) for at, phase, conf, tps in rests if phase == AGAIN):
+        if conf == best:
+            return trials_by(rows, at), "the same configuration"
+        if tps is None:
+            continue
+        series = [*series, (at, conf, tps)] if series and series[-1][1] == conf else [(at, conf, tps)]
+        if len(series) >= READINGS_MIN and statistics.median(tps for _, _, tps in series) >= enough:
+            return trials_by(rows, series[0][0]), "another configuration, as good"
     return None
+
+
+def trials_by(rows, at):
+    return sum(t["phase"] == AGAIN and t["at"] <= at for t in rows)
 
 
 class Phase:
@@ -140,6 +157,7 @@ class Phase:
     def listen(self, live):
         """Follows load and Homeostat until the schedule is over, or everything that is asked is answered."""
         phase, noticed, rows, readings, reading, quiet_since, in_force = FIRST, [], [], [], None, time.time() + WARM_CACHE_S, None
+        began = {}      # case: phase; what a switch breaks off is no trial of the phase in which it is put back
         while True:
             time.sleep(LOOK_S)
             tps = None
@@ -147,8 +165,10 @@ class Phase:
                 now, counters = time.time(), live.load.counters()
                 found, acts = live.poll()
                 if isinstance(found, dict):     # it is told once, so nothing that may fail stands between
-                    rows.append({**found, "trial": len(rows) + 1, "at": now, "phase": phase})
-                    say(f"trial {len(rows)}, phase {phase}: {found['verdict']}, {'kept' if found['kept'] else 'put back'}")
+                    rows.append({**found, "trial": len(rows) + 1, "at": now, "phase": began.get(found["case"], phase)})
+                    say(f"trial {len(rows)}, phase {rows[-1]['phase']}: {found['verdict']}, {'kept' if found['kept'] else 'put back'}")
+                if acts:
+                    began.setdefault(live.followed, phase)
                 conf = live.site.cluster.settings_in(live.site.cluster.auto_conf())
                 if counters["schedule"]["phase"] not in (phase, None):
                     phase = counters["schedule"]["phase"]

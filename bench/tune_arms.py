@@ -1,10 +1,11 @@
 """Campaigns whose outcomes are compared: the stages that tune_oltp.py and tune_olap.py have in common, and the arithmetic of rounds."""
 import json
 import math
+import os
 
 from tune_run import Stage, say
 from rig.cluster import Cluster     # tune_run has put it within reach
-from tune_site import RESTORE_S, Live, Site, expected_s, run_trials, told
+from tune_site import DURABILITY, RESTORE_S, Live, Site, expected_s, run_trials, told
 
 # ---- comparing ------------------------------------------------------------------------------------------------------
 
@@ -59,6 +60,11 @@ def touched(rows):
     """What of durability differs from the default in any measurement: ["tuned: fsync on -> off", ...]"""
     default = next((row["durability"] for row in rows if row["name"] == "default"), {})
     return sorted({f"{row['name']}: {k} {default.get(k)} -> {v}" for row in rows for k, v in row["durability"].items() if v != default.get(k)})
+
+
+def reached_for(arm, rows):
+    """What of durability was changed in a trial, kept or not: ["trial 3 of allowed: fsync", ...]"""
+    return [f"trial {row['trial']} of {arm}: {c['name']}" for row in rows for c in row["changes"] if c["name"] in DURABILITY]
 
 
 def settings(conf):
@@ -119,12 +125,17 @@ class Arms:
 
     def campaign(self, arm, budget):
         rows = self.trials(arm).rows
-        if len(rows) >= self.o.trials:      # killed between the last trial and the campaign's end
-            self.run.write(arm + ".conf", lines_of(rows[-1]["in_force"]))
+        # Killed between the last trial and the campaign's end; or the server's folder has gone, and with it the memory of what was being tried: only what was proven goes on.
+        if len(rows) >= self.o.trials or not self.remembers(arm):
+            self.run.write(arm + ".conf", lines_of(rows[-1]["in_force"] if rows else {}))
+            self.run.put(in_data=None)
         why = run_trials(self.trials(arm), self.o.trials, self.live(arm), self.o.per_round, budget)
         self.run.put(in_data=None, **{"ended-" + arm: why})
         if why:
             say(f"{arm}: ended by itself after {len(rows)} trials: {why}")
+
+    def remembers(self, arm):
+        return os.path.isdir(os.path.join(self.site.cluster.folder, "store-" + arm))
 
     def confs(self):
         """{name: lines of the configuration}. Where a campaign kept nothing, the default is measured twice, and shows what noise does."""
@@ -141,7 +152,9 @@ class Arms:
     def account(self):
         """What every report of campaigns tells: (facts for report.json, words for the last line)."""
         rows = {arm: self.trials(arm).rows for arm in self.arms}
-        facts = {"where": self.run.state["where"], "built": self.run.state["built"], "limited": self.run.state["limited"], "touched": touched(self.rounds.rows), "settings": {n: settings(c) for n, c in self.confs().items()},
+        reached = [text for arm, r in rows.items() for text in reached_for(arm, r)]
+        facts = {"where": self.run.state["where"], "built": self.run.state["built"], "limited": self.run.state["limited"], "touched": touched(self.rounds.rows) + reached,
+                 "settings": {n: settings(c) for n, c in self.confs().items()},
                  "trials": {arm: len(r) for arm, r in rows.items()}, "degraded_s": {arm: sum(t["degraded_s"] for t in r) for arm, r in rows.items()},
                  "restarts": {arm: sum(t["restarts"] for t in r) for arm, r in rows.items()}, "ended": {arm: self.run.state["ended-" + arm] or "all trials done" for arm in self.arms}}
         words = ["; ".join(f"{arm}: {facts['trials'][arm]} trials, degraded {facts['degraded_s'][arm]:.0f} s, {facts['restarts'][arm]} restarts" for arm in self.arms),

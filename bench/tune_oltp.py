@@ -26,6 +26,7 @@ from rig.measure import CLOSED_S, CRASH_S, OPEN_S, WARM_S, measure_round, recove
 from rig.report import geometric
 
 TRIALS, EARLY = 45, 30      # by the early one nearly everything should be won
+ROUNDS, WAREHOUSES = 3, 12  # what the bars are for
 # What a person arrived at on this profile; the bars come from what it was worth there and then, so it is measured beside the rest.
 BY_HAND = {"shared_buffers": "614MB", "max_wal_size": "4GB", "wal_compression": "lz4", "checkpoint_timeout": "5min", "bgwriter_lru_maxpages": "1000", "bgwriter_delay": "10ms",
            "random_page_cost": "1.1", "effective_io_concurrency": "200", "jit": "off"}
@@ -91,7 +92,7 @@ class Oltp(Arms):
 
     def judge(self, of, facts):
         """(value, words, ok)"""
-        value, words, ok = math.nan, [], facts["limited"] and not facts["touched"] and self.whole(TRIALS) and len(self.arms) == 2
+        value, words, ok = math.nan, [], facts["limited"] and not facts["touched"] and self.whole(TRIALS) and len(self.arms) == 2 and self.o.rounds >= ROUNDS and self.o.warehouses >= WAREHOUSES
         if "tuned" in of:
             tuned, share, most = of["tuned"], self.share_early(of), of["default"]["recovery_s"] + 60
             value = tuned["tps_ratio"]
@@ -106,7 +107,8 @@ class Oltp(Arms):
         for name in (self.ARM_NAMES[arm] for arm in self.arms):
             words.append(f"{name}: {of[name]['errors']} errors of <= {of['default']['errors']}")
             ok = ok and of[name]["errors"] <= of["default"]["errors"]
-        return value, [*words, f"rule of thumb x{of['thumb']['tps_ratio']:.2f}", f"by hand x{of['hand']['tps_ratio']:.2f} and p99 x{of['hand']['closed_p99_ms_ratio']:.2f}"], ok
+        return value, [*words, f"rule of thumb x{of['thumb']['tps_ratio']:.2f}", f"by hand x{of['hand']['tps_ratio']:.2f} and p99 x{of['hand']['closed_p99_ms_ratio']:.2f}",
+                       f"{self.o.rounds} rounds of {ROUNDS}, {self.o.warehouses} warehouses of {WAREHOUSES}"], ok
 
     def report(self):
         of = self.summary()
@@ -130,8 +132,8 @@ def main():
     p.add_argument("--arm", choices=("both", "allowed", "never"), default="both", help="restarts: which campaign; one alone is never ok")
     p.add_argument("--trials", type=at_least_one, default=TRIALS, help=f"of each campaign; it may end earlier by itself ({TRIALS}; fewer are never ok)")
     p.add_argument("--per-round", type=at_least_one, default=15, help="trials until the data are taken from the copy again (15)")
-    p.add_argument("--rounds", type=at_least_one, default=3, help="of measuring all configurations in turn (3)")
-    p.add_argument("--warehouses", type=at_least_one, default=12)
+    p.add_argument("--rounds", type=at_least_one, default=ROUNDS, help=f"of measuring all configurations in turn ({ROUNDS}; fewer are never ok)")
+    p.add_argument("--warehouses", type=at_least_one, default=WAREHOUSES, help=f"{WAREHOUSES}; fewer are never ok")
     p.add_argument("--clients", type=at_least_one, default=8)
     p.add_argument("--draw", choices=("uniform", "nurand"), default="uniform", help="of customers and items: all alike, as under the load that the bars were measured with, or as TPC-C says (uniform)")
     p.add_argument("--window", type=at_least_one, default=30, help="seconds of one of Homeostat's windows (30)")

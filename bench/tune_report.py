@@ -20,10 +20,19 @@ def table(head, rows):
     return "\n".join("  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, widths))) for r in [head, *rows])
 
 
+def known(x):
+    """The same without NaN and infinity, which JSON does not have: null."""
+    if isinstance(x, dict):
+        return {k: known(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [known(v) for v in x]
+    return None if isinstance(x, float) and not math.isfinite(x) else x
+
+
 def write_report(run, text, facts):
     print(text, flush=True)
     run.write("report.txt", text + "\n")
-    run.write("report.json", json.dumps(facts, indent=1))
+    run.write("report.json", json.dumps(known(facts), indent=1))
 
 
 def gains(rows):

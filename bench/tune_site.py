@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from lab import ROOT, program
-from tune_run import OverBudget, say
+from tune_run import OverBudget, duration, say
 from rig.cluster import Cluster, end_processes      # tune_run has put it within reach
 from rig.limits import Limits
 from rig.measure import Stretch, settle
@@ -17,7 +17,10 @@ LOOK_S = 3
 LIFETIME_S = 20             # of TPC-C's connections, so that every window meets new planner settings
 WARM_CACHE_S = 60           # a cold start is nobody's incumbent
 RESTORE_S = 30              # stopping, copying, starting: what is reckoned with
+# How a case ends that was no trial: its plan was never in force, or was taken back because a part of the run had ended.
+NO_TRIAL = ("refused", "overtaken", "unanswered", "hindered", "stopped")
 HISTORY_WINDOWS = {"allowed": 24, "never": 3}     # what Homeostat watches before it proposes: a restart is judged against placebos of the past
+HISTORY_MOST = 64           # windows are kept, and watched where less would prove nothing
 # What a gain must not be bought with.
 DURABILITY = ("fsync", "synchronous_commit", "full_page_writes", "wal_level", "wal_sync_method", "synchronous_standby_names", "archive_mode", "autovacuum",
               "zero_damaged_pages", "ignore_checksum_failure", "data_checksums")
@@ -159,6 +162,7 @@ class Live:
         self.site, self.run, self.arm, self.what, self.window_s, self.windows, self.trial_s = site, site.run, arm, what, window_s, windows, trial_s
         self.journal = journal
         self.opening_s = RESTORE_S + WARM_CACHE_S + HISTORY_WINDOWS[arm] * window_s
+        self.patience_s = (HISTORY_MOST + 4 * windows) * window_s + 3600      # no trial takes so long, with all that comes before it
         self.conf_name = f"{arm}.conf"
         self.load = self.tuner = self.stretch = None
         self.followed = ""      # the case whose stretch is under way
@@ -180,12 +184,16 @@ class Live:
         time.sleep(WARM_CACHE_S)
         self.tuner = Tuner(site.homeostat, ROOT, cluster, self.load.endpoint, self.run.path, restart=self.arm, store=f"store-{self.arm}", window_s=self.window_s, windows=self.windows)
         self.tuner.start()
+        self.tuner.take_over(say)
         self.starts, self.since = cluster.starts(), time.monotonic()
         self.seen = {row["case"] for row in self.journal.rows}
+        self.proven = cluster.settings_in(cluster.auto_conf())
 
     def conclude(self):
         """The campaign is over: what is under way is put back, and only what was proven stays."""
         self.tuner.finish(say, f"cases-{self.arm}.json")
+        if self.tuner.acts():
+            raise OSError(f"{self.arm}: what was under way at the end is not put back yet; see {self.run.file('homeostat.log')}")
 
     def end(self):
         """Homeostat, load and server stop, and what is in force is kept for the next round."""
@@ -218,34 +226,39 @@ class Live:
         if self.load.process.poll() is not None:
             raise OSError(f"the load has ended; see {self.load.log}")
         cases = self.tuner.look(say)
-        ended = [c for c in cases if c["outcome"] and c["outcome"]["result"] != "refused" and c["id"] not in self.seen]
+        ended = [c for c in cases if c["outcome"] and c["outcome"]["result"] not in NO_TRIAL and c["id"] not in self.seen]
         acts = any(c["status"] in ("EXECUTING", "VERIFYING") for c in cases)
         try:
             self.follow(cases)
-            return self.row(ended[-1]["id"]) if ended else self.resting() or None, acts
+            return self.row(ended[-1]["id"], acts) if ended else self.resting() or None, acts
         except (OSError, ValueError, KeyError) as e:
             say(f"homeostat does not answer: {e}")
             return None, acts
 
     def next(self, budget):
+        began = time.monotonic()
         while True:
             found, _ = self.poll()
             if found:
                 return found
+            if time.monotonic() - began > self.patience_s:
+                raise OSError(f"{self.arm}: no trial has ended for {duration(self.patience_s)}; what Homeostat waits for stands in {self.run.file('homeostat.log')}")
             if budget.left() <= 0:
-                raise OverBudget(f"{self.arm}: the budget ended within a trial, which the next part ends")
+                raise OverBudget(f"{self.arm}: the budget ended within a trial, which is put back")
             time.sleep(LOOK_S)
 
-    def row(self, case):
-        """What became of a trial, in a line."""
+    def row(self, case, acts=False):
+        """What became of a trial, in a line. acts: the next one is being tried already, so what is in force is not what this one left."""
         outcome = next(o for o in self.tuner.outcomes() if o["case_id"] == case)
         proposal, verdict = outcome.get("proposal") or {}, outcome.get("verdict") or {}
         watched = self.stretch.end() if self.stretch and self.followed == case else {"tps": None, "p99_ms": None, "cpu": None}
         starts, now = self.site.cluster.starts(), time.monotonic()
+        kept = {c["name"]: c["to"] for c in proposal.get("changes", [])} if outcome["kept"] else {}
+        self.proven = {**self.proven, **kept} if acts else self.site.cluster.settings_in(self.site.cluster.auto_conf())
         row = {"arm": self.arm, "case": case, "planner": outcome["planner"], "proposal": proposal.get("title"), "changes": proposal.get("changes", []), "verdict": outcome["result"],
                "kept": outcome["kept"], "effect": outcome["effect"], "lo": outcome["lo"], "hi": outcome["hi"], "why": verdict.get("why"),
                "tps": watched["tps"], "p99_ms": watched["p99_ms"], "cpu": watched["cpu"], "degraded_s": outcome["degraded_s"] or 0, "restarts": starts - self.starts,
-               "seconds": round(now - self.since, 1), "in_force": self.site.cluster.settings_in(self.site.cluster.auto_conf())}
+               "seconds": round(now - self.since, 1), "in_force": self.proven}
         self.starts, self.since, self.stretch = starts, now, None
         self.seen.add(case)
         return row

@@ -1,6 +1,7 @@
 """bench/run takes other data; bench/tune_*.py, bench/phase.py: a run goes on where it was broken off, rounds are interleaved, and what is told is what the journals hold.
 No server is started."""
 import argparse
+import contextlib
 import csv
 import importlib.machinery
 import importlib.util
@@ -8,9 +9,11 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from unittest import mock
@@ -27,8 +30,9 @@ import tune_report  # noqa: E402
 import tune_run  # noqa: E402
 import tune_site  # noqa: E402
 from rig import limits, measure  # noqa: E402
-from rig.cluster import end_processes  # noqa: E402
+from rig.cluster import Load, end_processes  # noqa: E402
 from rig.report import geometric, print_report  # noqa: E402
+from rig.tuner import Tuner  # noqa: E402
 
 
 class FakeLive:
@@ -154,6 +158,20 @@ class Trials(Folder):
         arms.campaign("allowed", tune_run.Budget())
         self.assertEqual((run.read("allowed.conf"), arms.ended("allowed"), run.state["in_data"]), ("jit = 'off'\n", True, None))
 
+    def test_a_campaign_whose_server_has_gone_goes_on_from_what_its_last_trial_left_and_not_from_what_was_being_tried(self):
+        for remembered, conf in ((True, "jit = 'on'\n"), (False, "jit = 'off'\n")):
+            with self.subTest(remembered), tempfile.TemporaryDirectory() as self.folder:
+                run = tune_run.Run(self.folder, {})
+                arms = object.__new__(tune_olap.Olap)
+                arms.run, arms.o, arms.live = run, argparse.Namespace(trials=2, per_round=1), lambda arm: FakeLive()
+                arms.site = argparse.Namespace(cluster=argparse.Namespace(folder=self.folder))
+                if remembered:
+                    os.mkdir(os.path.join(self.folder, "store-allowed"))
+                run.journal("trials-allowed").append({"in_force": {"jit": "off"}})
+                run.write("allowed.conf", "jit = 'on'\n")
+                arms.campaign("allowed", tune_run.Budget())
+                self.assertEqual((run.read("allowed.conf"), len(run.journal("trials-allowed").rows)), (conf, 2))
+
     def test_a_killed_run_loses_only_the_trial_that_was_under_way(self):
         code = f"""if True:
             import sys, time
@@ -235,7 +253,8 @@ class OneCampaign(Folder):
     def life(self):
         live = tune_site.Live(self.site, "allowed", (), 40, 6, 480, self.run_.journal("trials"))
         live.tuner, live.starts, live.since, live.seen = FakeTuner(), self.site.cluster.starts(), time.monotonic(), {r["case"] for r in self.run_.journal("trials").rows}
-        live.load = argparse.Namespace(process=argparse.Namespace(poll=lambda: None), log="")
+        live.load = argparse.Namespace(process=argparse.Namespace(poll=lambda: None), log="", counters=lambda: {"transactions": 0, "errors": 0, "buckets": []})
+        live.proven = {}
         self.set_conf("shared_buffers = '614MB'\n")
         return live
 
@@ -248,12 +267,18 @@ class OneCampaign(Folder):
                 "proposal": {"title": "shared_buffers", "changes": []}, "verdict": {"why": "because"}}
 
     def test_a_trial_is_a_line_with_what_became_of_it_and_the_restarts_that_the_servers_log_tells(self):
-        self.live.tuner.all = [self.outcome("a", "refused"), self.outcome("b")]
+        self.live.tuner.all = [self.outcome("b")]
         self.site.cluster.started = 3
         row, acts = self.live.poll()
         self.assertEqual((row["case"], row["verdict"], row["kept"], row["restarts"], row["degraded_s"], row["tps"], acts), ("b", "better", True, 2, 0, None, False))
         self.assertEqual(row["in_force"], {"shared_buffers": "614MB"})
         self.assertEqual(self.live.poll(), (None, False))
+
+    def test_what_was_never_in_force_is_no_trial_and_neither_is_what_the_end_of_a_part_took_back(self):
+        self.live.tuner.all = [self.outcome(result, result) for result in ("refused", "overtaken", "unanswered", "hindered", "stopped")]
+        self.assertEqual(self.live.poll(), (None, False))
+        self.live.tuner.all += [self.outcome(result, result) for result in ("worse", "undecided", "failed", "better")]
+        self.assertEqual([self.live.poll()[0]["verdict"] for _ in range(4)], ["worse", "undecided", "failed", "better"])
 
     def test_what_ended_while_nobody_looked_is_told_by_the_next_part_once_and_in_order(self):
         self.run_.journal("trials").append({"case": "a"})
@@ -261,11 +286,33 @@ class OneCampaign(Folder):
         live.tuner.all = [self.outcome("a"), self.outcome("b"), self.outcome("c")]
         self.assertEqual([live.poll()[0]["case"], live.poll()[0]["case"], live.poll()[0]], ["b", "c", None])
 
+    def test_what_a_trial_left_is_not_what_the_next_one_tries_already(self):
+        self.live.proven = {"shared_buffers": "614MB"}
+        self.set_conf("shared_buffers = '614MB'\njit = 'off'\nwal_compression = 'zstd'\n")
+        self.live.tuner.all = [self.outcome("a", "worse"), self.outcome("b")]
+        for o, name, to in zip(self.live.tuner.all, ("work_mem", "jit"), ("64MB", "off")):
+            o["proposal"]["changes"] = [{"name": name, "from": "", "to": to}]
+        looked = self.live.tuner.look
+        self.live.tuner.look = lambda say: [{"id": "c", "status": "EXECUTING", "outcome": None}, *looked(say)]
+        self.assertEqual([self.live.poll()[0]["in_force"] for _ in range(2)], [{"shared_buffers": "614MB"}, {"shared_buffers": "614MB", "jit": "off"}])
+
+    def test_a_campaign_does_not_end_while_something_is_still_to_be_put_back(self):
+        for acts in (False, True):
+            self.live.tuner.finish, self.live.tuner.acts = lambda say, file: [], lambda acts=acts: acts
+            with self.subTest(acts), self.assertRaisesRegex(OSError, "not put back yet") if acts else contextlib.nullcontext():
+                self.live.conclude()
+
     def test_a_pause_between_cases_is_no_end_and_a_long_rest_is(self):
         self.live.tuner.why, self.live.tuner.idle_s = "settling", 10
         self.assertEqual(self.live.poll(), (None, False))
         self.live.tuner.why, self.live.tuner.idle_s = "nothing is left to try", 600
         self.assertEqual(self.live.poll(), ("nothing is left to try", False))
+
+    def test_a_homeostat_that_tries_nothing_any_more_is_not_waited_for_for_ever(self):
+        now = [0.0]
+        with mock.patch.object(tune_site, "time", argparse.Namespace(monotonic=lambda: now[0], time=time.time, sleep=lambda s: now.__setitem__(0, now[0] + s))):
+            with self.assertRaisesRegex(OSError, "no trial has ended for 1 h 58 min"):
+                self.live.next(tune_run.Budget())
 
     def test_who_does_not_answer_is_asked_again(self):
         self.live.tuner.all, self.live.tuner.down = [self.outcome("a")], True
@@ -280,6 +327,35 @@ class OneCampaign(Folder):
         self.run_.put(in_data=None)
         self.set_conf("the data of another campaign")
         self.assertEqual(self.life().conf_so_far(), "shared_buffers = '614MB'\n")
+
+
+class TakingOver(unittest.TestCase):
+    """A Homeostat that finds what an earlier life left in its memory."""
+
+    def asked(self, *statuses, stops=()):
+        """What it is asked for, but for what it is only asked about; statuses of its one case, look by look."""
+        tuner, left, stops, asked = object.__new__(Tuner), list(statuses), list(stops), []
+
+        def call(method, path, body=None):
+            if method == "GET":
+                return {"data": [{"status": left.pop(0) if len(left) > 1 else left[0]}] if path.startswith("/case") else stops}
+            asked.append(f"{method} {path}")
+            stops[:] = [body["why"]] if body else []
+            return {"data": {}}
+        tuner.call = call
+        with mock.patch.object(time, "sleep"):
+            tuner.take_over(lambda text: None)
+        self.assertEqual((stops, left[0] in ("EXECUTING", "VERIFYING")), ([], False))
+        return asked
+
+    def test_a_trial_that_was_under_way_is_put_back_before_anything_is_tried(self):
+        self.assertEqual(self.asked("VERIFYING", "VERIFYING", "VERIFYING", "PARKED"), ["POST /stop", "DELETE /stop"])
+
+    def test_a_campaign_whose_end_was_broken_off_does_not_stay_stopped(self):
+        self.assertEqual(self.asked("CLOSED", stops=["the run has ended"]), ["DELETE /stop"])
+
+    def test_who_begins_is_asked_for_nothing(self):
+        self.assertEqual(self.asked("CLOSED"), [])
 
 
 class FakeLoad:
@@ -310,11 +386,13 @@ class FakeLoad:
 
 
 class Listening(Folder):
-    def listen(self, fails):
-        load, cluster, told = FakeLoad(fails), FakeCluster(self.folder), [{"verdict": "better", "kept": True, "proposal": "a"}]
+    def listen(self, fails, ends=0):
+        """ends: when the one trial ends, which acts for a minute before."""
+        load, cluster, told = FakeLoad(fails), FakeCluster(self.folder), [{"case": "a", "verdict": "better", "kept": True, "proposal": "a", "changes": [], "in_force": {"shared_buffers": "614MB"}}]
         with open(cluster.auto_conf_path(), "w", encoding="ascii") as f:
             f.write("shared_buffers = '614MB'\n")
-        live = argparse.Namespace(load=load, site=argparse.Namespace(cluster=cluster), poll=lambda: (told.pop() if told else None, False))
+        live = argparse.Namespace(load=load, site=argparse.Namespace(cluster=cluster), followed="a",
+                                  poll=lambda: (told.pop() if told and load.now >= ends else None, ends - 60 <= load.now < ends))
         story = object.__new__(phase.Phase)
         story.o = argparse.Namespace(window=10)
         with mock.patch.object(phase, "time", load), mock.patch.object(measure, "time", load):
@@ -330,6 +408,23 @@ class Listening(Folder):
                     self.assertEqual(len(story["trials"]), 1)
                     self.assertGreaterEqual(len(story["readings"]), len(whole["readings"]) - 1)
                     self.assertEqual({r["tps"] for r in story["readings"]}, {100.0})
+
+    def test_a_trial_belongs_to_the_phase_in_which_it_began(self):
+        for ends, began in ((200, phase.FIRST), (350, phase.FIRST), (370, phase.BETWEEN), (650, phase.BETWEEN), (670, phase.AGAIN)):
+            with self.subTest(ends):
+                self.assertEqual([t["phase"] for t in self.listen({}, ends)[0]["trials"]], [began])
+
+    def test_an_answer_that_breaks_off_in_the_middle_is_one_that_did_not_come(self):
+        def answer(server):
+            with server.accept()[0] as client:
+                client.recv(4096)
+                client.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"transactions": 1')
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            helper = threading.Thread(target=answer, args=(server,))
+            helper.start()
+            with self.assertRaisesRegex(OSError, "broke off"):
+                Load(None, f"http://127.0.0.1:{server.getsockname()[1]}", "").counters()
+            helper.join()
 
     def test_a_load_that_ends_before_its_schedule_is_no_story(self):
         with mock.patch.object(FakeLoad, "poll", lambda load: 1), self.assertRaisesRegex(OSError, "before its schedule"):
@@ -424,19 +519,20 @@ class Telling(Folder):
         run.put(where=["cloud-disk"], limited=True, built={"homeostat": ["a1"], "homeostat-load": ["b2"]}, thumb="shared_buffers = '256MB'\n", **{"ended-allowed": "", "ended-never": ""})
         return run
 
-    def trials(self, run, arm, n, kept_at=1, effect=0.7):
+    def trials(self, run, arm, n, kept_at=1, effect=0.7, changes="shared_buffers"):
         for i in range(1, n + 1):
             run.journal("trials-" + arm).append({"trial": i, "arm": arm, "case": f"{arm}{i}", "planner": "p", "proposal": "shared_buffers 128MB -> 614MB & <more>", "verdict": "better" if i == kept_at else "worse",
-                                                 "kept": i == kept_at, "effect": effect if i == kept_at else -0.1, "lo": 0, "hi": 1, "tps": 100.0, "p99_ms": 10.0, "degraded_s": 2.0, "restarts": 1,
+                                                 "kept": i == kept_at, "changes": [{"name": changes, "from": "off", "to": "on"}], "effect": effect if i == kept_at else -0.1, "lo": 0, "hi": 1, "tps": 100.0, "p99_ms": 10.0, "degraded_s": 2.0, "restarts": 1,
                                                  "seconds": 400.0, "in_force": {"shared_buffers": "614MB"} if i >= kept_at else {}})
 
-    def oltp(self, tuned_tps=250, fsync="on", kept_at=1, early_tps=None, arm="both", trials=45, reload_tps=(99, 99, 99), reload_conf="", tuned_p99=160.0, recovery_s=30.0, errors=None, limited=True):
+    def oltp(self, tuned_tps=250, fsync="on", kept_at=1, early_tps=None, arm="both", trials=45, reload_tps=(99, 99, 99), reload_conf="", tuned_p99=160.0, recovery_s=30.0, errors=None, limited=True, rounds=3, warehouses=12,
+             changes="jit"):
         """Each of the words moves one bar's figure and no other's; reload_tps is of each round."""
-        o = argparse.Namespace(arm=arm, trials=trials, per_round=15, rounds=3, warehouses=12, clients=8, draw="uniform", window=30, windows=10, profile="cloud-disk")
+        o = argparse.Namespace(arm=arm, trials=trials, per_round=15, rounds=rounds, warehouses=warehouses, clients=8, draw="uniform", window=30, windows=10, profile="cloud-disk")
         run = self.write(vars(o))
         run.put(limited=limited)
         self.trials(run, "allowed", trials, kept_at)
-        self.trials(run, "never", trials, kept_at=99)
+        self.trials(run, "never", trials, kept_at=99, changes=changes)
         run.write("allowed.conf", "shared_buffers = '614MB'\n")
         run.write("never.conf", reload_conf)
         tps = {"default": 100, "thumb": 110, "tuned": tuned_tps, "reload": 0, "hand": 216, **({"early": early_tps} if early_tps else {})}
@@ -471,11 +567,21 @@ class Telling(Folder):
         for wrong, within in (({"tuned_tps": 199}, {"tuned_tps": 201}), ({"tuned_p99": 201.0}, {"tuned_p99": 199.0}), ({"recovery_s": 90.1}, {"recovery_s": 89.9}), ({"fsync": "off"}, {"fsync": "on"}),
                               ({"kept_at": 40, "early_tps": 238}, {"kept_at": 40, "early_tps": 240}), ({"limited": False}, {"limited": True}), ({"trials": 44}, {"trials": 46}), ({"arm": "allowed"}, {"arm": "both"}),
                               ({"reload_tps": (99, 101, 103), "reload_conf": kept}, {"reload_tps": (101, 102, 103), "reload_conf": kept}),
-                              ({"errors": {"tuned": 1}}, {"errors": {"tuned": 1, "default": 1}}), ({"errors": {"reload": 1}}, {"errors": {"reload": 1, "default": 1, "thumb": 2}})):
+                              ({"errors": {"tuned": 1}}, {"errors": {"tuned": 1, "default": 1}}), ({"rounds": 2}, {"rounds": 3}), ({"warehouses": 11}, {"warehouses": 13}), ({"changes": "fsync"}, {"changes": "jit"}), ({"errors": {"reload": 1}}, {"errors": {"reload": 1, "default": 1, "thumb": 2}})):
             for options, good in ((wrong, False), (within, True)):
                 with self.subTest(options), tempfile.TemporaryDirectory() as self.folder:
                     line, ok = self.oltp(**options).report()
                     self.assertEqual((ok, line.rsplit(" ", 1)[1]), (good, "ok" if good else "short"), line)
+
+    def test_what_is_not_known_is_null_in_the_report_which_had_no_json_to_read_otherwise(self):
+        oltp = self.oltp()
+        for row in oltp.rounds.rows:
+            row.update(tps=0.0 if row["name"] == "default" else row["tps"])
+        oltp.report()
+        with open(os.path.join(self.folder, "report.json"), encoding="ascii") as f:
+            report = json.load(f, parse_constant=self.fail)
+        self.assertIsNone(report["configurations"]["tuned"]["tps_ratio"])
+        self.assertEqual(report["configurations"]["tuned"]["recovery_s"], 30.0)
 
     def test_an_arm_that_did_nothing_in_a_round_is_short_and_so_is_a_default_that_did_nothing(self):
         for name, value in (("tuned", "0.00"), ("reload", "2.50"), ("early", "2.50"), ("default", "nan")):
@@ -526,7 +632,8 @@ class Telling(Folder):
         best, worse = {"shared_buffers": "614MB"}, {"shared_buffers": "400MB"}
         readings = [{"at": 10.0 * i, "phase": "first", "in_force": best, "tps": 200} for i in range(5)] + [{"at": 100, "phase": "between", "in_force": worse, "tps": 1}]
         readings += [{"at": 220 + 20 * i, "phase": "again", "in_force": conf, "tps": tps} for i, (conf, tps) in enumerate(zip(conf_again, tps_again))]
-        trials = [{"trial": 1, "at": 5, "phase": "first", "kept": True, "verdict": "better", "proposal": "a"}, {"trial": 2, "at": 250, "phase": "again", "kept": False, "verdict": "worse", "proposal": None}]
+        trials = [{"trial": 1, "at": 5, "phase": "first", "kept": True, "verdict": "better", "proposal": "a", "changes": [{"name": "shared_buffers", "from": "128MB", "to": "614MB"}], "in_force": best},
+                  {"trial": 2, "at": 250, "phase": "again", "kept": False, "verdict": "worse", "proposal": None, "changes": [], "in_force": worse}]
         return {"switches": [100.0, 200.0], "trials": trials, "readings": readings, "announced": announced}, best, worse
 
     def test_a_change_is_announced_within_the_windows_that_follow_the_switch(self):
@@ -563,6 +670,23 @@ class Telling(Folder):
         self.assertEqual(again([worse] * 3, [195] * 3), (0, "another configuration, as good"))
         self.assertIsNone(again([worse] * 3, [180] * 3))
         self.assertIsNone(again([], []))
+
+    def test_a_setting_that_went_back_to_its_default_is_the_same_configuration_as_one_that_was_never_changed(self):
+        s, best, _ = self.story([], [], [])
+        for value, back in (("4MB", (0, "the same configuration")), ("8MB", None)):
+            with self.subTest(value):
+                reading = {"at": 220, "phase": "again", "in_force": {**best, "work_mem": value}, "tps": 10}
+                between = {**s["trials"][1], "at": 150, "phase": "between", "kept": True, "changes": [{"name": "work_mem", "from": "4MB", "to": "64MB"}], "in_force": {**best, "work_mem": "64MB"}}
+                self.assertEqual(phase.trials_until_best([s["trials"][0], between, s["trials"][1]], [*s["readings"], reading]), back)
+
+    def test_the_best_of_the_first_phase_is_what_its_last_trial_left_when_nothing_rested_long_enough_to_be_read(self):
+        s, best, worse = self.story([], [], [])
+        better = {**best, "jit": "off"}
+        last = {**s["trials"][0], "at": 90, "changes": [{"name": "jit", "from": "on", "to": "off"}], "in_force": better}
+        trials = [s["trials"][0], last, {**s["trials"][1], "in_force": better}]
+        self.assertEqual(phase.trials_until_best(trials, s["readings"]), (1, "the same configuration"))
+        kept = [{"at": 260 + 20 * i, "phase": "again", "in_force": best, "tps": 300} for i in range(3)]
+        self.assertIsNone(phase.trials_until_best([s["trials"][0], last, s["trials"][1]], [*s["readings"], *kept]))      # how good the best was is not known, so nothing is as good
 
     def phase(self, announced=(130.0, 250.0), window=40, conf_again="614MB", again_at=220, trials=(), kept=True, limited=True):
         """trials: when more of the last phase ended."""

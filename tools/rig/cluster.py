@@ -4,6 +4,7 @@ Its folder may outlive the program that made it (adopt), so that a long measurem
 its data (keep_copy) lets every round begin from the same pages.
 """
 import glob
+import http.client
 import json
 import os
 import pwd
@@ -26,12 +27,21 @@ def free_port():
         return s.getsockname()[1]
 
 
+def ask(request, timeout_s):
+    """What was answered, out of JSON. Whatever happens to the connection is an OSError, also when it breaks off amid the answer."""
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            return json.load(answer)
+    except http.client.HTTPException as e:
+        raise OSError(f"the answer broke off: {e!r}") from e
+
+
 class Load:
     def __init__(self, process, endpoint, log):
         self.process, self.endpoint, self.log = process, endpoint, log
 
     def counters(self):
-        return json.load(urllib.request.urlopen(self.endpoint + "/latency", timeout=5))
+        return ask(self.endpoint + "/latency", 5)
 
     def stop(self):
         if self.process.poll() is None:

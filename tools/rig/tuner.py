@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 
-from rig.cluster import free_port
+from rig.cluster import ask, free_port
 
 TARGET = "demo"
 CONFIG = """# Written by the demo: windows of tens of seconds, so that half an hour is enough to see something.
@@ -82,7 +82,7 @@ class Tuner:
     def call(self, method, path, body=None):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method, data=json.dumps(body).encode() if body is not None else None,
                                          headers={"Authorization": "Bearer " + self.token(), "Content-Type": "application/json", "Idempotency-Key": f"demo-{time.time_ns()}"})
-        return json.load(urllib.request.urlopen(request, timeout=30))
+        return ask(request, 30)
 
     def get(self, path):
         return self.call("GET", path)
@@ -144,12 +144,37 @@ class Tuner:
             time.sleep(2)
             self.look(say)
 
+    def acts(self):
+        return any(c["status"] in ("EXECUTING", "VERIFYING") for c in self.cases())
+
+    def put_back(self, why):
+        """Stop acting, and wait until nothing is under way."""
+        self.call("POST", "/stop", {"why": why, "expires_s": 86400})
+        until = time.monotonic() + 300
+        while time.monotonic() < until and self.acts():
+            time.sleep(1)
+
+    def take_over(self, say):
+        """What an earlier life left: a trial that was under way is put back, for what it had measured is of data that are gone; and nothing stays stopped."""
+        self.wait_ready()
+        if self.acts():
+            say("a trial was under way when the last part ended: it is put back")
+            self.put_back("the part of the run ended that this was tried in")
+        if self.get("/stop")["data"]:
+            self.call("DELETE", "/stop")
+
+    def wait_ready(self):
+        """Until it has looked at what was under way when it last ended; no longer than a minute."""
+        for _ in range(60):
+            try:
+                self.get("/readyz")
+                return
+            except (OSError, ValueError):
+                time.sleep(1)
+
     def finish(self, say, file="cases.json"):
         """Stop acting, wait until nothing is under way, and tell what was kept; everything about every case goes into the file."""
-        self.call("POST", "/stop", {"why": "the run has ended", "expires_s": 86400})
-        until = time.monotonic() + 300
-        while time.monotonic() < until and any(c["status"] in ("EXECUTING", "VERIFYING") for c in self.cases()):
-            time.sleep(1)
+        self.put_back("the run has ended")
         outcomes = self.outcomes()
         with open(os.path.join(self.folder, file), "w") as f:
             json.dump({"outcomes": outcomes, "cases": [self.file(c["id"]) for c in self.cases()]}, f, indent=1)
