@@ -17,6 +17,7 @@
 
 #define RESTARTS_PAUSE_US (INT64_C(7) * 86400 * US_PER_S)
 #define PROVABLE_MOST      0.6931471805599453      /* log(2): what a restart must be able to prove, at the least */
+#define PROVABLE_STILL     (1.5 * PROVABLE_MOST)   /* when it was planned with that, and the next windows were noisier */
 
 static const struct cause by_autopilot = { .actor = "engine", .reason = "" };
 static const struct principal autopilot = { "engine", ROLE_OPERATOR };
@@ -372,14 +373,14 @@ bool autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *pl
  * doubling could, and more history is kept than there is yet, it waits for more.  Where all that is kept lets nothing be proven, be it
  * large or small, there is no restart: what needs none has its turn.
  */
-bool autopilot_worth_a_restart(struct engine *e, struct etarget *t, const json_t *plan)
+bool autopilot_worth_a_restart(struct engine *e, struct etarget *t, const json_t *plan, bool planned)
 {
     enum verify_class class;
     if (t->mode < MODE_APPROVE || !class_of(plan, &class) || class != VERIFY_RESTART)      /* a suggestion restarts nothing */
         return true;
     double least = prove_least(e, t, class, gap_of(e, plan, class));
     bool   all = t->histories >= HISTORY_MAX;
-    if (least <= PROVABLE_MOST || (all && isfinite(least)))
+    if (least <= (planned ? PROVABLE_STILL : PROVABLE_MOST) || (all && isfinite(least)))
         return true;
     if (all)
         no_restarts(e, t, "nothing could be proven of one: too few windows of the history tell how well clients were answered");
@@ -429,7 +430,7 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     if (err != OK)
         return err;
     t->plan_again_us = clock_mono_us(e->clock) + e->d.tune->window_us / 2;
-    if (need_not_measure(t) || (autopilot_enough_history(e, t, plan) && autopilot_worth_a_restart(e, t, plan))) {
+    if (need_not_measure(t) || (autopilot_enough_history(e, t, plan) && autopilot_worth_a_restart(e, t, plan, false))) {
         t->plan_again_us = 0;
         t->plan_waits = 0;
         t->too_noisy = false;

@@ -381,7 +381,7 @@ MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
 bool                autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan);
 bool                autopilot_window_is_near(const struct engine *e, const struct week_window *list, int n);      /* one is open, or opens while a case may wait at the gate */
 bool                autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan);
-bool                autopilot_worth_a_restart(struct engine *e, struct etarget *t, const json_t *plan);      /* false: its gain could not be told from noise */
+bool                autopilot_worth_a_restart(struct engine *e, struct etarget *t, const json_t *plan, bool planned);      /* false: its gain could not be told from noise; planned: it could when this was planned */
 bool                autopilot_still_comparable(struct engine *e, struct etarget *t, const struct casefile *c);      /* false: what the plan under way was to be compared with is gone */
 MUST_CHECK enum err autopilot_lost_its_past(struct engine *e, const struct casefile *c, struct fault *fault);      /* so it is put back */
 void                autopilot_came_too_late(struct engine *e, struct etarget *t);      /* no restart is proposed for a week */

@@ -60,7 +60,7 @@ static enum err can_be_compared(struct engine *e, const struct casefile *c, bool
         return err;
     if (json_object_get(plan.proposal, "changes")) {
         bool near = autopilot_near_enough(e, t, plan.plan);
-        *yes = near && autopilot_enough_history(e, t, plan.plan) && autopilot_worth_a_restart(e, t, plan.plan);
+        *yes = near && autopilot_enough_history(e, t, plan.plan) && autopilot_worth_a_restart(e, t, plan.plan, true);
         if (!near)
             autopilot_came_too_late(e, t);
     }
