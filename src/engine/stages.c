@@ -164,6 +164,8 @@ static struct job *job_for(struct engine *e, const struct casefile *c, enum job_
         }
         if (store_action_snapshot(e->store, c->id, c->step, &j->snapshot, fault) != OK)
             log_fault(LOG_WARN, "the snapshot of a step cannot be read", fault);
+        if (store_action_begun(e->store, c->id, &j->begun, fault) != OK)
+            log_fault(LOG_WARN, "how far a plan has come cannot be read", fault);
     } else {
         (void)fail(fault, ERR_LIMIT, "no memory for a job");
     }
