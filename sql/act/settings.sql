@@ -38,8 +38,13 @@ SELECT DISTINCT f.sourcefile
  WHERE (pg_stat_file(f.sourcefile, true)).modification > date_trunc('second', pg_conf_load_time());
 
 -- name: act_pending
--- Changes that wait for a restart.
-SELECT lower(name) FROM pg_settings WHERE pending_restart ORDER BY name;
+-- Changes that a restart would put in force. The flag alone tells too much: it is on for good where the command line wins over a
+-- file that says otherwise, and it stays on when a change leaves the files again before any restart.
+SELECT lower(s.name)
+  FROM pg_settings s
+ WHERE s.pending_restart AND s.source <> 'command line'
+   AND (s.source = 'configuration file' OR EXISTS (SELECT FROM pg_file_settings f WHERE lower(f.name) = lower(s.name)))
+ ORDER BY s.name;
 
 -- name: act_overrides
 -- ALTER ROLE ... SET and ALTER DATABASE ... SET of these parameters; ours: they bind this very session.

@@ -116,6 +116,7 @@ MUST_CHECK enum err pg_reload(struct pg_work *w, int64_t deadline_us, struct fau
 bool                pg_entry_is(const struct pg_change *ch, enum pg_side side);
 bool                pg_entry_is_ours(const struct pg_change *ch);   /* a value that the plan has set, at its end or on its way */
 bool                pg_value_is(const struct pg_change *ch, enum pg_side side);
+bool                pg_is_pending(const struct pg_change *ch);      /* a restart would put another value in force */
 /* pg_read_settings by a session that begins now: it has what the postmaster has. The acting one is asked when there is no room. */
 MUST_CHECK enum err pg_read_fresh(struct pg_work *w, int64_t deadline_us, struct fault *fault);
 /* Poll in that way until all changes are in force on that side; restarts still needed are counted, not waited for. */

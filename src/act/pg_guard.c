@@ -151,6 +151,11 @@ static enum err check_context(const struct pg_work *w, const struct pg_change *c
 
 static enum err check_value(const struct pg_change *ch, struct fault *fault)
 {
+    if (ch->to && !*ch->to && pg_name_is_list(ch->name)) {
+        enum err e = fail(fault, ERR_INPUT, "%s: ALTER SYSTEM cannot write an empty list", ch->name);
+        fail_hint(fault, "\"to\": null takes the entry out of postgresql.auto.conf; what another file says of it counts then");
+        return e;
+    }
     if (!ch->to || (strcmp(ch->now.vartype, "integer") != 0 && strcmp(ch->now.vartype, "real") != 0))
         return OK;
     if (isnan(pg_value_number(ch->now.vartype, ch->now.unit, ch->to))) {
@@ -163,7 +168,7 @@ static enum err check_value(const struct pg_change *ch, struct fault *fault)
 
 static enum err check_unchanged(const struct pg_change *ch, struct fault *fault)
 {
-    if (ch->now.pending) {
+    if (pg_is_pending(ch)) {
         enum err e = fail(fault, ERR_CONFLICT, "%s has been changed by somebody else and waits for a restart", ch->name);
         fail_hint(fault, "let that change be finished or taken back first");
         return e;

@@ -183,6 +183,48 @@ def test_a_restart_command_that_does_nothing_is_not_believed(actor):
     assert actor.pg.value("SELECT count(*) FROM pg_settings WHERE pending_restart") == 0
 
 
+def test_a_restart_that_did_not_happen_leaves_nothing_behind_of_a_parameter_that_no_file_names(actor):
+    """The server goes on calling such a parameter pending, after it has left the files again."""
+    actor.target.update(restart_command=["/bin/false"], trial_start=False)
+    step = actor.restart(wal_buffers="32MB", max_worker_processes="12")
+    report = actor.act(step, actor.snapshot(step))
+    assert report["outcome"] == "untouched", report
+    assert report["output"].count("$ /bin/false") == 1      # there is nothing that a restart would put back
+    assert not actor.auto_conf()
+    assert actor.undo(step, actor.snapshot(step))["outcome"] == "done"
+    assert actor.probe(actor.restart(shared_buffers="160MB"))["ok"]
+
+
+def test_a_parameter_that_takes_a_restart_can_leave_the_files(actor):
+    pg = actor.pg
+    pg.psql("ALTER SYSTEM SET wal_buffers = '32MB'")
+    pg.restart()
+    actor.target["trial_start"] = False
+    step = actor.restart(wal_buffers=("32MB", None))
+    snapshot = actor.snapshot(step)
+    done = actor.act(step, snapshot)
+    assert done["outcome"] == "done" and not actor.auto_conf(), done
+    assert pg.value("SHOW wal_buffers") != "32MB"
+    assert actor.undo(step, snapshot)["outcome"] == "done"
+    assert pg.value("SHOW wal_buffers") == "32MB"
+
+    pg.psql("ALTER SYSTEM RESET wal_buffers")               # somebody else, for the next restart
+    pg.reload()
+    assert actor.probe(actor.set(work_mem="8MB"))["ok"]     # which is no error in a file
+    refused(actor.probe(actor.restart(shared_buffers="160MB")), "CONFLICT", "wal_buffers", "waits for a restart")
+
+
+def test_what_the_command_line_decides_keeps_nobody_from_a_restart(fresh_postgres, tmp_path):
+    pg = fresh_postgres
+    pg.configure(max_worker_processes="9")
+    pg.stop()
+    pg.run("pg_ctl", "-D", pg.data, "-l", pg.log, "-w", "-o", "-c max_worker_processes=11", "start")
+    pg.reload()
+    actor = Actor(pg, tmp_path)
+    assert actor.probe(actor.restart(shared_buffers="160MB"))["ok"]
+    refused(actor.probe(actor.restart(max_worker_processes="12")), "STATE", "command line")
+
+
 def test_a_restart_command_that_hangs_is_stopped_and_what_it_began_is_taken_back(actor):
     actor.target["restart_command"] = ["/bin/sleep", "600"]
     actor.target["restart_timeout_ms"] = 1500
@@ -208,6 +250,7 @@ def test_what_cannot_be_changed_this_way_is_refused_with_the_reason(actor):
     refused(actor.probe(actor.set(block_size="8192")), "INPUT", "block_size")
     refused(actor.probe(actor.set(work_mem="8 potatoes")), "INPUT", "8 potatoes")
     refused(actor.probe(actor.set(work_mem=("16MB", "8MB"))), "CONFLICT", "16MB")
+    refused(actor.probe(actor.set(session_preload_libraries="")), "INPUT", "empty list", "null")
     refused(actor.probe({**actor.set(), "params": {"target": "main", "settings": [{"name": "x'; drop", "to": "1"}]}}), "INPUT", "name")
     refused(actor.probe({**actor.set(), "params": {"target": "other", "settings": [{"name": "work_mem", "to": "8MB"}]}}), "INPUT", "other")
 
