@@ -144,7 +144,8 @@ MUST_CHECK enum err pg_trial_start(struct pg_work *w, struct fault *fault);
 
 /* ---- pg_restart.c ---- */
 MUST_CHECK enum err pg_checkpoint(struct pg_work *w, int64_t deadline_us, struct fault *fault);
-/* Run the command, wait until it accepts connections and has a new start time. ERR_IO: the server is down now. */
+void                pg_checkpoint_before_restart(struct pg_work *w, int64_t deadline_us);   /* as far as half of the time allows */
+/* Run the command, wait until it accepts connections and has a new start time. ERR_IO: the server is down now; ERR_TIMEOUT: perhaps not begun. */
 MUST_CHECK enum err pg_restart(struct pg_work *w, bool only_start, int64_t deadline_us, struct fault *fault);
 MUST_CHECK enum err pg_wait_up(struct pg_work *w, int64_t deadline_us, struct fault *fault);
 /* Did we, or a predecessor of ours, begin a restart that has not been seen to its end? Then starting the server is owed. */

@@ -147,9 +147,7 @@ static enum err back_by_sql(struct pg_work *w, int64_t deadline_us, struct fault
         (void)!pg_reload(w, deadline_us, &reload_fault);
         e = settle(w, &all, &restart_needed, deadline_us, fault);
         if (e == OK && restart_needed && w->restart) {
-            struct fault why = { 0 };
-            if (pg_checkpoint(w, deadline_us, &why) != OK)
-                pg_work_note(w, "no checkpoint before the restart, so it may take longer: %.200s", why.text);
+            pg_checkpoint_before_restart(w, deadline_us);
             e = pg_restart(w, false, deadline_us, fault);
             if (e == OK)
                 e = settle(w, &all, &restart_needed, deadline_us, fault);

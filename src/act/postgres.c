@@ -348,9 +348,8 @@ static enum err effect(struct pg_work *w, struct fault *fault)
     enum err e = write_all(w, SIDE_NEW, fault);
     if (e == OK && w->restart) {
         e = pg_wait_in_force(w, SIDE_NEW, true, w->c->deadline_us, fault);   /* all of it taken, as far as possible without a restart */
-        struct fault why = { 0 };
-        if (e == OK && pg_checkpoint(w, w->c->deadline_us, &why) != OK)
-            pg_work_note(w, "no checkpoint before the restart, so it may take longer: %.200s", why.text);
+        if (e == OK)
+            pg_checkpoint_before_restart(w, w->c->deadline_us);
         if (e == OK)
             e = pg_restart(w, false, w->c->deadline_us, fault);
     }

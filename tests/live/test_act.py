@@ -235,6 +235,16 @@ def test_a_restart_command_that_hangs_is_stopped_and_what_it_began_is_taken_back
     assert time.monotonic() - began < 100      # by default it would be 120 s
 
 
+def test_a_restart_for_which_no_time_is_left_is_not_begun(actor):
+    actor.target["trial_start"] = False
+    started = actor.pg.value("SELECT pg_postmaster_start_time()")
+    step = actor.restart(shared_buffers="160MB")
+    report = actor.act(step, actor.snapshot(step), deadline_s=8)
+    assert (report["outcome"], report["code"]) == ("untouched", "TIMEOUT"), report
+    assert "pg_ctl" not in report["output"] and not actor.auto_conf()
+    assert actor.pg.value("SELECT pg_postmaster_start_time()") == started
+
+
 # ---- refusals ----------------------------------------------------------------------------------------------------------
 
 
