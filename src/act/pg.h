@@ -85,6 +85,7 @@ struct pg_work {
     struct pg_server          server;       /* as last read */
     struct pg_server          then;         /* as in the snapshot */
     struct pg_local           local;
+    bool                      was_local;    /* the snapshot was taken with its files proven to be here */
     int                       starts;       /* how often we have tried to start a server that was down */
     int                       changes;
     struct pg_change          change[PG_CHANGES_MAX];
@@ -150,6 +151,7 @@ MUST_CHECK enum err pg_restart(struct pg_work *w, bool only_start, int64_t deadl
 MUST_CHECK enum err pg_wait_up(struct pg_work *w, int64_t deadline_us, struct fault *fault);
 /* Did we, or a predecessor of ours, begin a restart that has not been seen to its end? Then starting the server is owed. */
 bool                pg_start_is_owed(const struct pg_work *w);
+void                pg_start_was_seen(const struct pg_work *w);    /* it runs, whoever started it: nothing is owed any more */
 
 /* ---- pg_undo.c ---- */
 /* Bring everything back to OLD by whatever means are left. Sets the outcome as undo() would report it. */

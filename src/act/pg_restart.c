@@ -79,7 +79,7 @@ static enum err owe_start(const struct pg_work *w, struct fault *fault)
     return owed_path(w, path, sizeof path) ? file_write(path, action, strlen(action), 0600, fault) : fail(fault, ERR_LIMIT, "path too long");
 }
 
-static void start_was_seen(const struct pg_work *w)
+void pg_start_was_seen(const struct pg_work *w)
 {
     char path[PATH_MAX];
     if (owed_path(w, path, sizeof path))
@@ -152,7 +152,7 @@ enum err pg_restart(struct pg_work *w, bool only_start, int64_t deadline_us, str
     struct fault up_fault = { 0 };
     enum err     up = pg_wait_up(w, deadline_us, &up_fault);
     if (up == OK)
-        start_was_seen(w);
+        pg_start_was_seen(w);
     if (up == OK && (only_start || w->server.start_us != started_us))
         return OK;   /* a new server answers; if the command had something to complain about, that stands in the output */
     if (up == OK) {

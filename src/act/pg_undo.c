@@ -136,6 +136,8 @@ static enum err back_by_sql(struct pg_work *w, int64_t deadline_us, struct fault
     struct fault reload_fault = { 0 };
     enum err e = pg_guard_same_server(w, fault);
     if (e == OK)
+        pg_start_was_seen(w);
+    if (e == OK)
         e = pg_read_settings(w, w->link, deadline_us, fault);
     CRASH_POINT(CRASH_BEFORE_EFFECT);
     if (e == OK)

@@ -121,6 +121,7 @@ static enum err take_snapshot(struct pg_work *w, const json_t *snapshot, int fir
     }
     w->server.start_us = w->then.start_us;
     w->server.version = w->then.version;
+    w->was_local = json_is_object(json_object_get(snapshot, "auto_conf"));
     return OK;
 }
 
@@ -312,6 +313,8 @@ static enum err ready(struct pg_work *w, struct fault *fault)
     if (e == OK)
         e = pg_guard_same_server(w, fault);
     if (e == OK)
+        pg_start_was_seen(w);   /* of an earlier action, after which a person started it */
+    if (e == OK)
         e = pg_check_files(w, pg_soon(w, LOOK_S), fault);
     if (e == OK)
         e = pg_read_settings(w, w->link, pg_soon(w, LOOK_S), fault);
@@ -419,6 +422,8 @@ static void recover(const struct act_context *c, const struct plan_step *step, c
         bool down = e != OK && pg_local_prove_down(&w, &ignored) == OK;
         if (e == OK)
             e = pg_guard_same_server(&w, &report->fault);
+        if (e == OK)
+            pg_start_was_seen(&w);
         if (e == OK)
             e = pg_read_fresh(&w, pg_soon(&w, LOOK_S), &report->fault);
         if (e == OK)

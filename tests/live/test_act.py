@@ -575,6 +575,20 @@ def test_a_set_is_put_back_by_file_while_the_server_is_down_and_said_to_be_unpro
     assert actor.recover(step, snapshot)["outcome"] == "untouched"
 
 
+def test_files_that_were_never_proven_to_be_the_servers_are_not_taken_for_them_when_it_is_down(actor):
+    """A stopped standby on our machine has the identifier and often the path of a primary that runs elsewhere."""
+    step = actor.set(work_mem="8MB")
+    snapshot = actor.snapshot(step)
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    elsewhere = {**snapshot, "auto_conf": None}
+    actor.pg.stop()
+    report = actor.undo(step, elsewhere, deadline_s=5)
+    assert report["outcome"] == "unknown" and "by file" not in report["output"], report
+    assert actor.auto_conf() == {"work_mem": "8MB"}
+    actor.pg.start()
+    assert actor.undo(step, elsewhere)["outcome"] == "done"
+
+
 def test_a_frozen_server_does_not_hold_us_beyond_the_deadline(actor):
     step = actor.set(work_mem="8MB")
     pid = actor.pg.pid()
@@ -622,6 +636,25 @@ def test_a_server_that_we_left_down_is_brought_back_by_hand_with_the_undo_script
     assert os.stat(os.path.join(actor.pg.data, "postgresql.auto.conf")).st_uid == os.stat(actor.pg.data).st_uid
     actor.pg.start()
     assert actor.pg.value("SHOW shared_buffers") == "130MB"
+    assert actor.recover(step, snapshot)["outcome"] == "untouched"
+    assert not os.path.exists(os.path.join(actor.state, "main.restarting"))    # nobody owes a start any more
+
+
+def test_the_undo_script_does_not_signal_a_process_that_only_has_the_number_of_the_dead_server(actor, dead_server):
+    step, snapshot = dead_server
+    written = actor.call("write_undo", step, snapshot, case="case-1")
+    pid_file = os.path.join(actor.pg.data, "postmaster.pid")
+    other = subprocess.Popen(["sleep", "600"])
+    try:
+        with open(pid_file, "w", encoding="utf-8") as f:
+            f.write(f"{other.pid}\n")
+        done = subprocess.run(["sh", written["path"]], capture_output=True, text=True, check=False)
+        assert done.returncode == 0 and "server is down. To start it" in done.stderr, done.stderr
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+        os.unlink(pid_file)
 
 
 def test_a_server_that_somebody_has_stopped_is_not_started_by_an_undo(actor):
