@@ -46,6 +46,21 @@ SELECT lower(s.name)
    AND (s.source = 'configuration file' OR EXISTS (SELECT FROM pg_file_settings f WHERE lower(f.name) = lower(s.name)))
  ORDER BY s.name;
 
+-- name: act_kept
+-- What a server keeps over a restart and does not start without room for: the parameter, the least value that holds it, what it is.
+SELECT 'max_prepared_transactions', count(*)::text, count(*) || ' prepared transactions' FROM pg_prepared_xacts
+UNION ALL
+SELECT 'max_replication_slots', count(*)::text, count(*) || ' replication slots' FROM pg_replication_slots WHERE NOT temporary
+UNION ALL
+SELECT CASE WHEN current_setting('server_version_num')::int < 180000 THEN 'max_replication_slots' ELSE 'max_active_replication_origins' END,
+       count(*)::text, count(*) || ' replication origins'
+  FROM pg_replication_origin
+UNION ALL
+SELECT 'wal_level', CASE WHEN bool_or(slot_type = 'logical') THEN 'logical' ELSE 'replica' END, count(*) || ' replication slots'
+  FROM pg_replication_slots
+ WHERE NOT temporary
+HAVING count(*) > 0;
+
 -- name: act_overrides
 -- ALTER ROLE ... SET and ALTER DATABASE ... SET of these parameters; ours: they bind this very session.
 SELECT coalesce(d.datname, ''), coalesce(r.rolname, ''), lower(split_part(c.pair, '=', 1)), substr(c.pair, strpos(c.pair, '=') + 1),

@@ -181,6 +181,9 @@ static enum err check_unchanged(const struct pg_change *ch, struct fault *fault)
     return OK;
 }
 
+/* What is meant to be in force, going by the files. */
+static const char *goal_of(const struct pg_change *ch) { return ch->to ? ch->to : ch->now.elsewhere ? ch->now.elsewhere : ch->now.boot; }
+
 /* Raised on the primary first, these keep a standby from replaying, or from starting at all. */
 static bool standbys_first(const char *name)
 {
@@ -195,11 +198,39 @@ static enum err check_standbys(const struct pg_work *w, const struct pg_change *
 {
     if (w->server.standbys + w->server.physical_slots == 0 || w->c->target->standbys_ready || !standbys_first(ch->name))
         return OK;
-    const char *to = ch->to ? ch->to : ch->now.boot;
+    const char *to = goal_of(ch);
     if (to && !(pg_value_number(ch->now.vartype, ch->now.unit, to) > pg_value_number(ch->now.vartype, ch->now.unit, ch->now.value)))
         return OK;   /* lowering goes to the primary first: that is us */
     enum err e = fail(fault, ERR_DENIED, "%s may be raised here only after it was raised on the standbys (%d connected, %d physical slots)", ch->name, w->server.standbys, w->server.physical_slots);
     fail_hint(fault, "raise it on every standby and restart those; then set standbys_ready for this target");
+    return e;
+}
+
+static double level_of(const struct pg_change *ch, const char *value)
+{
+    static const char *const levels[] = { "minimal", "replica", "logical" };
+    if (strcmp(ch->name, "wal_level") != 0)
+        return pg_value_number(ch->now.vartype, ch->now.unit, value);
+    for (int i = 0; i < 3; i++)
+        if (pg_value_same(ch->name, "enum", "", value, levels[i]))
+            return i;
+    return (double)NAN;
+}
+
+/* Slots and prepared transactions outlive a restart, and a server without room for them does not start. A throwaway one has none. */
+static enum err check_kept(struct pg_work *w, struct fault *fault)
+{
+    PGresult *r CLEANUP(pg_result_clear) = NULL;
+    enum err  e = w->restart && w->changes > 0 ? pg_link_query(w->link, sql_act_kept, 0, NULL, pg_soon(w, LOOK_S), &r, fault) : OK;
+    for (int row = 0; e == OK && r && row < PQntuples(r); row++)
+        for (int i = 0; e == OK && i < w->changes; i++) {
+            const struct pg_change *ch = &w->change[i];
+            const char *name = pg_cell(r, row, 0), *least = pg_cell(r, row, 1), *what = pg_cell(r, row, 2), *goal = goal_of(ch);
+            if (!name || strcmp(ch->name, name) != 0 || !goal || !(level_of(ch, goal) < level_of(ch, least)))
+                continue;
+            e = fail(fault, ERR_STATE, "the server would not start with %s = %.60s: it has %s, and they outlive a restart", ch->name, goal, what);
+            fail_hint(fault, "%s takes at least %s as long as they are there", ch->name, least);
+        }
     return e;
 }
 
@@ -254,7 +285,9 @@ enum err pg_guard_changes(struct pg_work *w, struct fault *fault)
         if (e != OK)
             return e;
     }
-    enum err e = check_overrides(w, fault);   /* before the sources: it knows which role and database it is */
+    enum err e = check_kept(w, fault);
+    if (e == OK)
+        e = check_overrides(w, fault);   /* before the sources: it knows which role and database it is */
     for (int i = 0; e == OK && i < w->changes; i++)
         e = check_source(&w->change[i], fault);
     return e == OK ? check_may_alter(w, fault) : e;

@@ -282,6 +282,21 @@ def test_a_standby_is_refused(make_postgres, tmp_path):
     assert on_primary.probe(Actor.restart(max_connections="150"))["ok"]
 
 
+def test_less_room_than_what_outlives_a_restart_takes_is_refused(actor):
+    pg = actor.pg
+    pg.configure(max_prepared_transactions="3", wal_level="logical")
+    pg.restart()
+    assert actor.probe(actor.restart(max_prepared_transactions="0", max_replication_slots="1", wal_level="replica"))["ok"]
+    for name in ("one", "two"):     # slots first: one that is made waits for the transactions before it
+        pg.psql(f"SELECT pg_create_logical_replication_slot('{name}', 'pgoutput')")
+    for name in ("one", "two"):
+        pg.psql(f"BEGIN; CREATE TABLE {name} (); PREPARE TRANSACTION '{name}'")
+    refused(actor.probe(actor.restart(max_prepared_transactions="1")), "STATE", "2 prepared transactions")
+    refused(actor.probe(actor.restart(max_replication_slots="1")), "STATE", "2 replication slots")
+    refused(actor.probe(actor.restart(wal_level="replica")), "STATE", "2 replication slots", "logical")
+    assert actor.probe(actor.restart(max_prepared_transactions="2", max_replication_slots="2"))["ok"]
+
+
 @pytest.mark.parametrize("sign", ["role", "folder", "include"])
 def test_a_server_that_somebody_else_manages_is_refused(actor, sign):
     pg = actor.pg
