@@ -46,6 +46,12 @@ SELECT lower(s.name)
    AND (s.source = 'configuration file' OR EXISTS (SELECT FROM pg_file_settings f WHERE lower(f.name) = lower(s.name)))
  ORDER BY s.name;
 
+-- name: act_huge_pages
+-- Does the server insist on huge pages, how many does it have (from 15 on), and are they of the system's own size?
+SELECT (SELECT setting = 'on' FROM pg_settings WHERE name = 'huge_pages'),
+       (SELECT setting FROM pg_settings WHERE name = 'shared_memory_size_in_huge_pages'),
+       (SELECT setting = '0' FROM pg_settings WHERE name = 'huge_page_size');
+
 -- name: act_kept
 -- What a server keeps over a restart and does not start without room for: the parameter, the least value that holds it, what it is.
 SELECT 'max_prepared_transactions', count(*)::text, count(*) || ' prepared transactions' FROM pg_prepared_xacts

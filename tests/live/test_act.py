@@ -6,12 +6,13 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
-from act_client import Actor, until
+from act_client import ROOT, Actor, until
 from cluster import stand_still
 
 
@@ -181,6 +182,34 @@ def test_a_restart_command_that_does_nothing_is_not_believed(actor):
     assert report["outcome"] == "untouched" and "not restarted" in report["text"], report
     assert not actor.auto_conf()
     assert actor.pg.value("SELECT count(*) FROM pg_settings WHERE pending_restart") == 0
+
+
+FAKE_POSTGRES = """#!{python}
+import os, signal, sys
+if "-C" in sys.argv:
+    print({need})
+    sys.exit(0)
+signal.signal(signal.SIGINT, lambda *ignored: sys.exit(0))
+with open(os.path.join(sys.argv[2], "postmaster.pid"), "w") as f:
+    f.write("\\n" * 7 + "ready\\n")
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("held,need,code", [("", 10**9, 0), ("1000000000", 10**9, 0), ("1", 10**9, 1)])
+def test_a_trial_counts_the_huge_pages_that_the_real_server_gives_back(tmp_path, held, need, code):
+    programs, folder = tmp_path / "bin", tmp_path / "trial"
+    programs.mkdir()
+    folder.mkdir()
+    (folder / "trial.conf").write_text("huge_pages = off\n")
+    (programs / "initdb").write_text('#!/bin/sh\nmkdir "$2"\n')
+    (programs / "postgres").write_text(FAKE_POSTGRES.format(python=sys.executable, need=need))
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    done = subprocess.run(["sh", os.path.join(ROOT, "src", "act", "trial.sh"), folder, programs, "16", "600", held], capture_output=True, text=True, check=False)
+    assert done.returncode == code and ("huge pages" in done.stdout) == (code == 1), (done.stdout, done.stderr)
+    assert not folder.exists()
 
 
 def test_a_restart_that_did_not_happen_leaves_nothing_behind_of_a_parameter_that_no_file_names(actor):
