@@ -48,11 +48,11 @@ bool scene_is_settable(const struct scene *s, const struct knob *k)
     return true;
 }
 
-/* A restart would put in force what somebody else has changed and left for later. */
+/* A restart would put in force what somebody else has changed and left for later. What the command line decides says so for good, and stays. */
 static bool somebody_waits(const struct target_facts *f)
 {
     for (int i = 0; i < f->settings; i++)
-        if (f->setting[i].pending_restart)
+        if (f->setting[i].pending_restart && strcmp(f->setting[i].source, "command line") != 0)
             return true;
     return false;
 }
