@@ -202,7 +202,7 @@ static enum err check_standbys(const struct pg_work *w, const struct pg_change *
     if (to && !(pg_value_number(ch->now.vartype, ch->now.unit, to) > pg_value_number(ch->now.vartype, ch->now.unit, ch->now.value)))
         return OK;   /* lowering goes to the primary first: that is us */
     enum err e = fail(fault, ERR_DENIED, "%s may be raised here only after it was raised on the standbys (%d connected, %d physical slots)", ch->name, w->server.standbys, w->server.physical_slots);
-    fail_hint(fault, "raise it on every standby and restart those; then set standbys_ready for this target");
+    fail_hint(fault, "raise it on every standby and restart those, then raise it here by hand; drop the slots of standbys that are gone for good");
     return e;
 }
 

@@ -326,13 +326,15 @@ def test_less_room_than_what_outlives_a_restart_takes_is_refused(actor):
     assert actor.probe(actor.restart(max_prepared_transactions="2", max_replication_slots="2"))["ok"]
 
 
-@pytest.mark.parametrize("sign", ["role", "folder", "include"])
+@pytest.mark.parametrize("sign", ["role", "folder", "include", "parameter"])
 def test_a_server_that_somebody_else_manages_is_refused(actor, sign):
     pg = actor.pg
     if sign == "role":
         pg.psql("CREATE ROLE rds_superuser")
     elif sign == "folder":
         open(os.path.join(pg.data, "patroni.dynamic.json"), "w", encoding="utf-8").close()
+    elif sign == "parameter":
+        pg.configure(**{"cnpg.config_sha256": "0"})
     else:
         with open(os.path.join(pg.data, "postgresql.base.conf"), "w", encoding="utf-8") as f:
             f.write("work_mem = 4MB\n")
