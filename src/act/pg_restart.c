@@ -134,7 +134,7 @@ enum err pg_restart(struct pg_work *w, bool only_start, int64_t deadline_us, str
     w->link = NULL;
     int64_t started_us = w->server.start_us;
     e = owe_start(w, fault);
-    if (e != OK)
+    if (e != OK && !only_start)   /* our own disk may be full; a server that is down is not left so for that */
         return e;
     struct process_result r;
     struct fault          why = { 0 };

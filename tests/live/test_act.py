@@ -674,6 +674,16 @@ def test_a_server_that_we_left_down_is_brought_back_by_recovery_and_undo(actor, 
     assert not os.path.exists(os.path.join(actor.state, "main.restarting"))
 
 
+def test_a_server_that_we_left_down_is_brought_back_when_our_own_folder_takes_nothing_any_more(actor, dead_server):
+    step, snapshot = dead_server
+    owed = os.path.join(actor.state, "main.restarting")
+    os.unlink(owed)
+    os.mkdir(owed)                                   # no file can be put in its place, as on a full disk
+    report = actor.undo(step, snapshot)
+    assert report["outcome"] == "done", report
+    assert actor.auto_conf() == {"shared_buffers": "130MB"} and actor.pg.value("SHOW shared_buffers") == "130MB"
+
+
 def test_a_server_that_we_left_down_is_brought_back_by_hand_with_the_undo_script(actor, dead_server):
     step, snapshot = dead_server
     written = actor.call("write_undo", step, snapshot, case="case-1")
