@@ -164,7 +164,7 @@ enum err pg_trial_start(struct pg_work *w, struct fault *fault)
     }
     struct text conf CLEANUP(text_done);
     text_init(&conf, TRIAL_CONF_MAX);
-    char     held[24];
+    char     held[24] = "";
     enum err e = make_conf(w, &conf, fault);
     if (e == OK)
         e = huge_pages_held(w, held, sizeof held, fault);

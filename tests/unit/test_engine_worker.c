@@ -146,12 +146,50 @@ static void the_undo_of_a_program_that_was_never_begun_is_not_run(void **state)
     json_decref(plan);
 }
 
+/* ---- what is counted of an answer ---- */
+
+/* How many restarts are counted for the target, after a step that was to restart it was answered so. */
+static int restarts_after(enum case_order order, enum run_input answer, int64_t began_us, int64_t runs_since_us)
+{
+    static const struct principal anna = { "anna", ROLE_OPERATOR };
+    int64_t         now = clock_wall_us(&clock_real), oldest, newest;
+    struct casefile c = { .state = CASE_EXECUTING, .version = 1, .driver = DRIVER_PERSON, .phase = RUN_DOING, .steps = 1, .actions = 5, .action = 5, .created_us = now, .updated_us = now,
+                          .deadline_us = now + 600 * US_PER_S };
+    struct job j = { .kind = JOB_ACTION, .order = order, .phase = RUN_DOING, .action = 5, .target = 0, .answer = answer, .outcome = "answered" };
+    int        count = -1;
+    id_new(now, c.id);
+    strcpy(c.target, "shop");
+    strcpy(c.title, "a restart");
+    strcpy(j.case_id, c.id);
+    j.plan = json_pack("{s:[{s:s,s:i}]}", "steps", "action", "postgres.restart", "retry", 0);
+    j.snapshot = json_pack("{s:{s:I}}", "server", "postmaster_start_us", (json_int_t)began_us);
+    j.witness = json_pack("{s:{s:I}}", "server", "postmaster_start_us", (json_int_t)runs_since_us);
+    assert_ok(store_case_insert(engine->store, &c, &anna, &fault), &fault);
+    assert_ok(stage_result(engine, &j, &fault), &fault);
+    assert_ok(store_change_count(engine->store, "shop", "restart", 0, &count, &oldest, &newest, &fault), &fault);
+    json_decref(j.plan);
+    json_decref(j.snapshot);
+    json_decref(j.witness);
+    return count;
+}
+
+static void a_restart_counts_also_when_the_step_failed_or_its_result_was_found_later(void **state)
+{
+    (void)state;
+    assert_int_equal(restarts_after(ORDER_DO, RUN_ON_DONE, 1000, 2000), 1);
+    assert_int_equal(restarts_after(ORDER_DO, RUN_ON_UNTOUCHED, 1000, 3000), 2);      /* restarted, and put back by another restart */
+    assert_int_equal(restarts_after(ORDER_DO, RUN_ON_UNTOUCHED, 1000, 1000), 2);      /* refused before anything was done */
+    assert_int_equal(restarts_after(ORDER_DO, RUN_ON_LOST, 1000, 2000), 2);           /* not known yet */
+    assert_int_equal(restarts_after(ORDER_RECOVER, RUN_ON_DONE, 1000, 2000), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_plan_of_which_one_step_is_in_force_is_neither_the_old_configuration_nor_the_new_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_step_that_leaves_nothing_to_undo_does_not_hide_what_the_others_are, setup, teardown),
         cmocka_unit_test_setup_teardown(the_undo_of_a_program_that_was_never_begun_is_not_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_restart_counts_also_when_the_step_failed_or_its_result_was_found_later, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
