@@ -325,7 +325,10 @@ static bool is_one_of_ours(const struct pg_work *w, const char *name)
     return false;
 }
 
-/* Text can be written in more ways than we know of; it counts only in a file that was written since the last load. */
+/*
+ * Text can be written in more ways than we know of, and of TCP (tcp_keepalives_idle, ...) the server shows what is true of this
+ * very connection: 0 on a socket, the system's own number for 0.  These count only in a file that was written since the last load.
+ */
 static bool unloaded(const struct pg_work *w, const PGresult *r, int row, const PGresult *written)
 {
     enum { NAME, SETTING, FILE = 4, VALUE = 7, VARTYPE, UNIT, CONTEXT, SOURCE };
@@ -339,7 +342,7 @@ static bool unloaded(const struct pg_work *w, const PGresult *r, int row, const 
         return false;   /* a reload leaves those alone */
     if (pg_value_same(name, type, pg_cell(r, row, UNIT), setting, value) || pg_value_computed(name, setting))
         return false;
-    bool certain = strcmp(type, "integer") == 0 || strcmp(type, "real") == 0 || strcmp(type, "bool") == 0;
+    bool certain = (strcmp(type, "integer") == 0 || strcmp(type, "real") == 0 || strcmp(type, "bool") == 0) && strncmp(name, "tcp_", 4) != 0;
     return certain || listed(written, pg_cell(r, row, FILE));
 }
 

@@ -466,6 +466,17 @@ def test_an_edit_that_nobody_has_loaded_yet_keeps_us_from_reloading_it_for_them(
     refused(actor.probe(actor.restart(shared_buffers="160MB")), "CONFLICT", "max_connections")
 
 
+@pytest.mark.parametrize("way", ["TCP", "socket"])
+def test_what_the_server_shows_of_this_connection_only_is_not_taken_for_an_edit(actor, way):
+    pg = actor.pg
+    pg.configure(tcp_keepalives_idle="60", tcp_keepalives_interval="0")      # over a socket the server shows 0 for both, over TCP for none
+    pg.reload()
+    if way == "socket":
+        actor.target["dsn"] = f"host={pg.folder} port={pg.port} user={pg.user} dbname={pg.database}"
+    answer = actor.probe(actor.set(work_mem="8MB"))
+    assert answer["ok"], answer
+
+
 def test_a_broken_line_is_refused_before_and_put_back_after(actor):
     pg = actor.pg
     step = actor.set(work_mem="8MB")
