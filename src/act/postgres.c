@@ -346,13 +346,23 @@ static enum err write_all(struct pg_work *w, enum pg_side side, struct fault *fa
     return e == OK && w->changes > 0 ? pg_check_files(w, w->c->deadline_us, fault) : e;
 }
 
+/* It may take minutes, in which somebody may press the stop switch: then the server is not restarted any more. */
+static enum err before_restart(struct pg_work *w, struct fault *fault)
+{
+    const struct act_context *c = w->c;
+    pg_link_watch(w->link, c->cancelled, c->cancelled_ctx);
+    pg_checkpoint_before_restart(w, c->deadline_us);
+    pg_link_watch(w->link, NULL, NULL);
+    return c->cancelled && c->cancelled(c->cancelled_ctx) ? fail(fault, ERR_STATE, "stopped before the restart") : OK;
+}
+
 static enum err effect(struct pg_work *w, struct fault *fault)
 {
     enum err e = write_all(w, SIDE_NEW, fault);
     if (e == OK && w->restart) {
         e = pg_wait_in_force(w, SIDE_NEW, true, w->c->deadline_us, fault);   /* all of it taken, as far as possible without a restart */
         if (e == OK)
-            pg_checkpoint_before_restart(w, w->c->deadline_us);
+            e = before_restart(w, fault);
         if (e == OK)
             e = pg_restart(w, false, w->c->deadline_us, fault);
     }
@@ -501,8 +511,10 @@ enum err act_pg_checkpoint(const struct act_context *c, struct fault *fault)
     enum err e = c->target ? OK : fail(fault, ERR_INPUT, "a checkpoint needs a target");
     if (e == OK)
         e = pg_connect(&w, pg_soon(&w, LOOK_S), fault);
-    if (e == OK)
+    if (e == OK) {
+        pg_link_watch(w.link, c->cancelled, c->cancelled_ctx);
         e = pg_checkpoint(&w, c->deadline_us, fault);
+    }
     pg_work_done(&w);
     return e;
 }

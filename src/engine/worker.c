@@ -238,11 +238,16 @@ static void dry_run(struct engine *e, struct job *j, const struct plan *plan)
     j->output = text_take(&out);
 }
 
-static void work(struct engine *e, struct job *j)
+static bool is_waited_for(void *ctx) { return queue_length(ctx) > 0; }
+
+static void work(struct worker *w, struct job *j)
 {
-    struct plan plan;
+    struct engine *e = w->engine;
+    struct plan    plan;
     if (j->kind == JOB_CHECKPOINT) {
         struct act_context c = context_for(e, j, 0, 600);
+        c.cancelled = is_waited_for;   /* a guard that has tripped is not kept waiting for a measurement's sake */
+        c.cancelled_ctx = &w->jobs;
         j->answer = act_pg_checkpoint(&c, &j->fault) == OK ? RUN_ON_DONE : RUN_ON_LOST;
         return;
     }
@@ -293,7 +298,7 @@ static void *worker_main(void *arg)
         static const enum note_kind kinds[] = { [JOB_ACTION] = NOTE_RESULT, [JOB_DRY_RUN] = NOTE_DRY_RUN, [JOB_CHECKPOINT] = NOTE_CHECKPOINT, [JOB_LOOK] = NOTE_LOOK };
         enum note_kind kind = kinds[j->kind];
         int64_t        began_us = clock_mono_us(&clock_real);
-        work(w->engine, j);
+        work(w, j);
         j->took_us = clock_mono_us(&clock_real) - began_us;
         CRASH_POINT(CRASH_BEFORE_RESULT);
         struct note *n = calloc(1, sizeof *n);

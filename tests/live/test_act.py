@@ -961,3 +961,42 @@ def test_the_stop_switch_keeps_an_effect_from_beginning_but_not_an_undo(actor, s
     step = scripts.script(argv=["/usr/bin/touch", str(tmp_path / "flag")])
     assert scripts.act(step, scripts.snapshot(step), cancelled=True)["outcome"] == "untouched"
     assert not (tmp_path / "flag").exists()
+
+
+@contextlib.contextmanager
+def checkpoints_that_do_not_end(pg):
+    pid = pg.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
+    stand_still(pid)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def is_checkpointing(pg):
+    return pg.value("SELECT count(*) FROM pg_stat_activity WHERE query = 'CHECKPOINT' AND state = 'active'") > 0
+
+
+def test_a_stop_while_the_checkpoint_before_a_restart_takes_long_keeps_the_server_from_being_restarted(actor, tmp_path):
+    pg, stop = actor.pg, tmp_path / "stop"
+    actor.target["trial_start"] = False
+    started = pg.value("SELECT pg_postmaster_start_time()")
+    step = actor.restart(shared_buffers="160MB")
+    snapshot = actor.snapshot(step)
+    with checkpoints_that_do_not_end(pg):
+        running = actor.start("act", step, snapshot, cancelled=str(stop), deadline_s=3600)
+        until(lambda: is_checkpointing(pg) or running.poll() is not None, "it asks for a checkpoint")
+        stop.touch()
+        report = actor.finish(running)
+    assert report["outcome"] == "untouched" and "stopped before the restart" in report["text"], report
+    assert not actor.auto_conf() and pg.value("SELECT pg_postmaster_start_time()") == started
+
+
+def test_a_checkpoint_for_a_measurement_is_given_up_when_something_else_is_to_be_done(actor, tmp_path):
+    pg, other = actor.pg, tmp_path / "other"
+    with checkpoints_that_do_not_end(pg):
+        running = actor.start("checkpoint", actor.set(work_mem="8MB"), cancelled=str(other), deadline_s=3600)
+        until(lambda: is_checkpointing(pg) or running.poll() is not None, "it asks for a checkpoint")
+        other.touch()
+        answer = actor.finish(running)
+    assert not answer["ok"] and answer["code"] == "TIMEOUT", answer
