@@ -379,6 +379,11 @@ void stage_look(struct engine *e, struct casefile *c)
 {
     struct fault fault = { 0 };
     struct job  *j = job_for(e, c, JOB_LOOK, ORDER_NONE, &fault);
+    /* A look at a server that is gone takes minutes. Others in the line behind it would tell nothing more, and hold up what comes. */
+    if (j && atomic_load(&worker_of(e, j->target)->busy) > 0) {
+        job_free(j);
+        return;
+    }
     if (j && j->units) {
         if (worker_send(worker_of(e, j->target), j, &fault) != OK)
             log_fault(LOG_WARN, "a parked case could not be looked at", &fault);

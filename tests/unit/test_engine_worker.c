@@ -3,6 +3,7 @@
 
 #include "engine_alone.h"
 
+#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -146,6 +147,37 @@ static void the_undo_of_a_program_that_was_never_begun_is_not_run(void **state)
     json_decref(plan);
 }
 
+static void a_parked_case_is_looked_at_when_nothing_else_is_done_and_once_at_a_time(void **state)
+{
+    (void)state;
+    static const struct principal anna = { "anna", ROLE_OPERATOR };
+    int64_t            now = clock_wall_us(&clock_real);
+    json_t            *json = plan_of(touch("one", NULL), touch("two", NULL)), *units = prepared(json);
+    struct stored_plan plan = { .plan = json, .planner = "person", .case_version = 1 };
+    struct casefile    c = { .state = CASE_PARKED, .version = 1, .driver = DRIVER_ENGINE, .phase = RUN_UNKNOWN, .steps = 2, .created_us = now, .updated_us = now, .deadline_us = now + US_PER_S };
+    id_new(now, c.id);
+    id_new(now, plan.id);
+    strcpy(c.plan_id, plan.id);
+    assert_ok(store_case_insert(engine->store, &c, &anna, &fault), &fault);
+    assert_ok(store_plan_add(engine->store, c.id, &plan, now, &fault), &fault);
+    assert_ok(store_run_put(engine->store, c.id, units, "undo.sh", &fault), &fault);
+    json_decref(units);
+    stored_plan_done(&plan);
+
+    while (atomic_load(&engine->loose.busy) > 0)           /* its answer comes a little before its end */
+        (void)sched_yield();
+    atomic_store(&engine->loose.busy, 1);                  /* another look, which takes its time */
+    stage_look(engine, &c);
+    atomic_store(&engine->loose.busy, 0);
+    stage_look(engine, &c);
+    struct note *n = queue_wait(&engine->notes, -1);
+    assert_int_equal(n->kind, NOTE_LOOK);
+    assert_int_equal(n->as.job->answer, RUN_ON_UNTOUCHED);
+    note_free(n);
+    assert_true(worker_stop(&engine->loose, clock_mono_us(&clock_real) + 60 * US_PER_S));
+    assert_int_equal(queue_length(&engine->notes), 0);
+}
+
 /* ---- what is counted of an answer ---- */
 
 /* How many restarts are counted for the target, after a step that was to restart it was answered so. */
@@ -189,6 +221,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_plan_of_which_one_step_is_in_force_is_neither_the_old_configuration_nor_the_new_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_step_that_leaves_nothing_to_undo_does_not_hide_what_the_others_are, setup, teardown),
         cmocka_unit_test_setup_teardown(the_undo_of_a_program_that_was_never_begun_is_not_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_parked_case_is_looked_at_when_nothing_else_is_done_and_once_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restart_counts_also_when_the_step_failed_or_its_result_was_found_later, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
