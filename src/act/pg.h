@@ -90,6 +90,7 @@ struct pg_work {
     int                       changes;
     struct pg_change          change[PG_CHANGES_MAX];
     bool                      own_session_only;    /* the last read-back could not open a session of its own */
+    bool                      reloaded;            /* the last reload that was asked for has been taken up */
     json_t                   *notes, *overrides;   /* owned; go into snapshot and witness */
     struct text              *output;       /* borrowed; what was run. NULL: nobody wants to know */
 };
@@ -118,6 +119,7 @@ bool                pg_entry_is(const struct pg_change *ch, enum pg_side side);
 bool                pg_entry_is_ours(const struct pg_change *ch);   /* a value that the plan has set, at its end or on its way */
 bool                pg_value_is(const struct pg_change *ch, enum pg_side side);
 bool                pg_is_pending(const struct pg_change *ch);      /* a restart would put another value in force */
+bool                pg_is_overridden(const struct pg_change *ch);   /* ALTER ROLE or ALTER DATABASE ... SET decides in our session, not the files */
 /* pg_read_settings by a session that begins now: it has what the postmaster has. The acting one is asked when there is no room. */
 MUST_CHECK enum err pg_read_fresh(struct pg_work *w, int64_t deadline_us, struct fault *fault);
 /* Poll in that way until all changes are in force on that side; restarts still needed are counted, not waited for. */

@@ -117,6 +117,7 @@ static enum err check_source(const struct pg_change *ch, struct fault *fault)
     static const struct { const char *source, *text, *hint; } rows[] = {
         { "command line", "is set on the server's command line, which wins over every file", "take -c %s=... out of the start command (postmaster.opts, service unit)" },
         { "override", "is fixed by the server itself", "%s cannot be changed" },
+        { "global", "is set by ALTER ROLE ALL, which wins over every file", "ALTER ROLE ALL RESET %s" },
         { "user", "is set by ALTER ROLE for this session's own role, so nothing could be read back", "ALTER ROLE ... RESET %s, or connect as another role" },
         { "database", "is set by ALTER DATABASE for this database, which wins over every file", "ALTER DATABASE ... RESET %s" },
         { "database user", "is set by ALTER ROLE ... IN DATABASE, which wins over every file", "ALTER ROLE ... IN DATABASE ... RESET %s" },
@@ -243,15 +244,16 @@ static enum err check_overrides(struct pg_work *w, struct fault *fault)
     w->overrides = json_array();
     for (int i = 0; e == OK && i < PQntuples(r); i++) {
         const char *db = pg_cell(r, i, 0), *role = pg_cell(r, i, 1), *name = pg_cell(r, i, 2), *value = pg_cell(r, i, 3);
+        const char *who = *role || *db ? role : "ALL";
         bool        ours = pg_cell(r, i, 4) && *pg_cell(r, i, 4) == 't';
         json_array_append_new(w->overrides, json_pack("{s:s, s:s, s:s, s:s}", "database", db, "role", role, "name", name, "value", value ? value : ""));
-        pg_work_note(w, "%s is overridden to %.60s for %s%.60s%s%s%.60s: there this change has no effect", name, value ? value : "", *role ? "role " : "", role, *role && *db ? " in " : "",
+        pg_work_note(w, "%s is overridden to %.60s for %s%.60s%s%s%.60s: there this change has no effect", name, value ? value : "", *who ? "role " : "", who, *role && *db ? " in " : "",
                      *db ? "database " : "", db);
         if (!ours)
             continue;
         e = fail(fault, ERR_STATE, "%s is overridden to %.80s by ALTER %s%.60s%s%.60s, which wins over postgresql.auto.conf", name, value ? value : "",
-                 *role ? "ROLE " : "DATABASE ", *role ? role : db, *role && *db ? " IN DATABASE " : "", *role ? db : "");
-        fail_hint(fault, "ALTER %s%.60s RESET %s, or leave this parameter out", *role ? "ROLE " : "DATABASE ", *role ? role : db, name);
+                 *who ? "ROLE " : "DATABASE ", *who ? who : db, *role && *db ? " IN DATABASE " : "", *role ? db : "");
+        fail_hint(fault, "ALTER %s%.60s RESET %s, or leave this parameter out", *who ? "ROLE " : "DATABASE ", *who ? who : db, name);
     }
     return e;
 }

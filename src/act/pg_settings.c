@@ -255,6 +255,15 @@ bool pg_value_is(const struct pg_change *ch, enum pg_side side)
     return same(ch, ch->now.value, want) || pg_value_computed(ch->name, want);
 }
 
+bool pg_is_overridden(const struct pg_change *ch)
+{
+    static const char *const stronger[] = { "global", "database", "user", "database user" };
+    for (size_t i = 0; i < sizeof stronger / sizeof *stronger; i++)
+        if (strcmp(or_empty(ch->now.source), stronger[i]) == 0)
+            return true;
+    return false;
+}
+
 /* ---- writing ---- */
 
 enum err pg_write_entry(struct pg_work *w, const struct pg_change *ch, enum pg_side side, int64_t deadline_us, struct fault *fault)
@@ -275,6 +284,7 @@ enum err pg_write_entry(struct pg_work *w, const struct pg_change *ch, enum pg_s
 enum err pg_reload(struct pg_work *w, int64_t deadline_us, struct fault *fault)
 {
     PGresult *before CLEANUP(pg_result_clear) = NULL;
+    w->reloaded = false;
     enum err  e = pg_link_query(w->link, sql_act_times, 0, NULL, deadline_us, &before, fault);
     if (e == OK)
         e = pg_link_run(w->link, sql_act_reload, deadline_us, fault);
@@ -286,7 +296,8 @@ enum err pg_reload(struct pg_work *w, int64_t deadline_us, struct fault *fault)
     for (int polls = 1; now_us() < until_us; polls++) {
         PGresult *r CLEANUP(pg_result_clear) = NULL;
         e = pg_link_query(w->link, sql_act_times, 0, NULL, until_us, &r, fault);
-        if (e == OK && whole(r, 0, 0) > loaded_us)
+        w->reloaded = e == OK && whole(r, 0, 0) > loaded_us;
+        if (w->reloaded)
             return OK;
         if (e == OK && polls % RELOAD_DOUBT_POLLS == 0)   /* with an error in a file it would never come */
             e = pg_check_files(w, deadline_us, fault);

@@ -35,7 +35,7 @@ bool scene_another(const struct scene *s, int i, int j)
 
 bool scene_is_settable(const struct scene *s, const struct knob *k)
 {
-    static const char *const stronger[] = { "command line", "override", "user", "database", "database user", "client", "session" };
+    static const char *const stronger[] = { "command line", "override", "global", "user", "database", "database user", "client", "session" };
     const struct setting *now = target_setting(s->view->facts, k->name);
     const struct target_facts *f = s->view->facts;
     if (!now || !s->view->bounds->knob[k->id].allowed || !knob_applies(k, f) || isnan(s->now.value[k->id]) || now->pending_restart)

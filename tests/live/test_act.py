@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+import psycopg2
 import pytest
 
 from act_client import ROOT, Actor, until
@@ -377,6 +378,27 @@ def test_overrides_that_bind_us_are_refused_and_others_are_reported(actor):
     pg.psql("ALTER DATABASE postgres RESET work_mem")
     pg.psql("ALTER ROLE postgres SET work_mem = '3MB'")
     refused(actor.probe(actor.set(work_mem="8MB")), "STATE", "ALTER ROLE postgres")
+    pg.psql("ALTER ROLE postgres RESET work_mem")
+    pg.psql("ALTER ROLE ALL SET work_mem = '3MB'")
+    refused(actor.probe(actor.set(work_mem="8MB")), "STATE", "ALTER ROLE ALL", "ALTER ROLE ALL RESET work_mem")
+
+
+@pytest.mark.parametrize("whose", ["DATABASE", "ROLE"])
+def test_an_override_that_somebody_made_meanwhile_does_not_keep_an_undo_from_being_done(actor, whose):
+    pg = actor.pg
+    pg.psql("CREATE DATABASE other")
+    pg.psql("CREATE ROLE app LOGIN")
+    step = actor.set(work_mem="8MB")
+    snapshot = actor.snapshot(step)
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    pg.psql(f"ALTER {whose} postgres SET work_mem = '3MB'")
+    report = actor.undo(step, snapshot)
+    assert report["outcome"] == "done", report
+    assert any("work_mem" in n and "ALTER" in n for n in report["witness"]["notes"])
+    assert not actor.auto_conf() and pg.value("SHOW work_mem") == "3MB"
+    with contextlib.closing(psycopg2.connect(host=pg.host, port=pg.port, user="app", dbname="other")) as c, c.cursor() as cursor:
+        cursor.execute("SHOW work_mem")
+        assert cursor.fetchone() == ("4MB",)
 
 
 def test_the_command_line_wins_over_files_so_it_is_refused(fresh_postgres, tmp_path):
