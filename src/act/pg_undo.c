@@ -215,8 +215,9 @@ static enum err back_while_down(struct pg_work *w, int64_t deadline_us, struct f
     if (e != OK)
         return e;
     CRASH_POINT(CRASH_MID_EFFECT);
-    bool may = w->restart && w->c->target->restart_allowed && w->starts < STARTS_MAX;
-    bool ours_to_start = may && (pg_start_is_owed(w) || !pg_local_stopped_properly(&w->local));
+    /* A start that we owe is no restart: that those are forbidden since does not leave the server down. */
+    bool may = w->restart && w->starts < STARTS_MAX;
+    bool ours_to_start = may && (pg_start_is_owed(w) || (w->c->target->restart_allowed && !pg_local_stopped_properly(&w->local)));
     w->starts += ours_to_start;
     e = ours_to_start ? pg_restart(w, true, deadline_us, fault) : pg_wait_up(w, deadline_us, fault);
     if (e != OK) {

@@ -707,6 +707,13 @@ def test_a_server_that_we_left_down_is_brought_back_by_recovery_and_undo(actor, 
     assert not os.path.exists(os.path.join(actor.state, "main.restarting"))
 
 
+def test_a_server_that_we_left_down_is_brought_back_also_when_restarts_are_forbidden_meanwhile(actor, dead_server):
+    step, snapshot = dead_server
+    report = actor.undo(step, snapshot, target={"restart_allowed": False})
+    assert report["outcome"] == "done", report
+    assert actor.auto_conf() == {"shared_buffers": "130MB"} and actor.pg.value("SHOW shared_buffers") == "130MB"
+
+
 def test_a_server_that_we_left_down_is_brought_back_when_our_own_folder_takes_nothing_any_more(actor, dead_server):
     step, snapshot = dead_server
     owed = os.path.join(actor.state, "main.restarting")
