@@ -78,9 +78,14 @@ SELECT p.pid, p.datname, coalesce(CASE WHEN p.datname = current_database() THEN 
 SELECT set_config(s.name, '0', false) FROM pg_settings s WHERE s.name = 'transaction_timeout';
 
 -- name: act_oldest
--- Who holds the oldest snapshot or transaction in this database: what a concurrent build waits for.
-SELECT pid, coalesce(usename, '?'), coalesce(application_name, ''), coalesce(state, '?'), round(extract(epoch FROM clock_timestamp() - xact_start))
-  FROM pg_stat_activity
- WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND backend_type = 'client backend'
- ORDER BY xact_start
+-- Who holds the oldest snapshot or transaction in this database: what a concurrent build waits for. A prepared one has no process.
+SELECT o.what, o.who, o.application, o.state, round(extract(epoch FROM clock_timestamp() - o.since))
+  FROM (SELECT 'process ' || pid, coalesce(usename::text, '?'), coalesce(application_name, ''), coalesce(state, '?'), xact_start
+          FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND backend_type = 'client backend'
+         UNION ALL
+        SELECT 'prepared transaction ' || gid, owner::text, '', 'prepared', prepared
+          FROM pg_prepared_xacts
+         WHERE database = current_database()) o(what, who, application, state, since)
+ ORDER BY o.since
  LIMIT 1;

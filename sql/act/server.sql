@@ -36,9 +36,9 @@ SELECT 'cloud', 'there is a role ' || rolname
  WHERE rolname IN ('rds_superuser', 'rdsadmin', 'cloudsqlsuperuser', 'cloudsqladmin', 'azure_pg_admin', 'azuresu', 'alloydbsuperuser',
                    'alloydbadmin', 'neon_superuser', 'supabase_admin', 'doadmin', 'avnadmin')
 UNION ALL
-SELECT CASE WHEN name LIKE 'cnpg.%' THEN 'other' ELSE 'cloud' END, 'there is a parameter ' || name
+SELECT 'cloud', 'there is a parameter ' || name
   FROM pg_settings
- WHERE name LIKE ANY (ARRAY['rds.%', 'cloudsql.%', 'azure.%', 'alloydb.%', 'neon.%', 'cnpg.%'])
+ WHERE name LIKE ANY (ARRAY['rds.%', 'cloudsql.%', 'azure.%', 'alloydb.%', 'neon.%'])
 UNION ALL
 SELECT 'patroni', 'a session is called "' || application_name || '"'
   FROM pg_stat_activity
@@ -49,11 +49,13 @@ SELECT 'patroni', 'primary_conninfo names Patroni'
  WHERE name = 'primary_conninfo' AND setting ILIKE '%patroni%';
 
 -- name: act_owners_files
--- The same from the files that make up the configuration; for those who may read pg_file_settings.
+-- The same from the files that make up the configuration; for those who may read pg_file_settings. A parameter that belongs to no
+-- library (as those of CloudNativePG) is seen nowhere else.
 SELECT DISTINCT CASE WHEN sourcefile LIKE '%/postgresql.base.conf' OR sourcefile ILIKE '%patroni%' THEN 'patroni' ELSE 'other' END,
        'its configuration is in ' || sourcefile
   FROM pg_file_settings
- WHERE sourcefile LIKE ANY (ARRAY['%/postgresql.base.conf', '%/postgresql-auto-failover.conf', '%/stolon%.conf']) OR sourcefile ILIKE '%patroni%';
+ WHERE sourcefile LIKE ANY (ARRAY['%/postgresql.base.conf', '%/postgresql-auto-failover.conf', '%/stolon%.conf']) OR sourcefile ILIKE '%patroni%'
+    OR lower(name) LIKE 'cnpg.%';
 
 -- name: act_owners_folder
 SELECT 'patroni', 'patroni.dynamic.json lies in the data directory'

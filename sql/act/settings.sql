@@ -38,8 +38,34 @@ SELECT DISTINCT f.sourcefile
  WHERE (pg_stat_file(f.sourcefile, true)).modification > date_trunc('second', pg_conf_load_time());
 
 -- name: act_pending
--- Changes that wait for a restart.
-SELECT lower(name) FROM pg_settings WHERE pending_restart ORDER BY name;
+-- Changes that a restart would put in force. The flag alone tells too much: it is on for good where the command line wins over a
+-- file that says otherwise, and it stays on when a change leaves the files again before any restart.
+SELECT lower(s.name)
+  FROM pg_settings s
+ WHERE s.pending_restart AND s.source <> 'command line'
+   AND (s.source = 'configuration file' OR EXISTS (SELECT FROM pg_file_settings f WHERE lower(f.name) = lower(s.name)))
+ ORDER BY s.name;
+
+-- name: act_huge_pages
+-- Does the server insist on huge pages, how many does it have (from 15 on), and are they of the system's own size?
+SELECT (SELECT setting = 'on' FROM pg_settings WHERE name = 'huge_pages'),
+       (SELECT setting FROM pg_settings WHERE name = 'shared_memory_size_in_huge_pages'),
+       (SELECT setting = '0' FROM pg_settings WHERE name = 'huge_page_size');
+
+-- name: act_kept
+-- What a server keeps over a restart and does not start without room for: the parameter, the least value that holds it, what it is.
+SELECT 'max_prepared_transactions', count(*)::text, count(*) || ' prepared transactions' FROM pg_prepared_xacts
+UNION ALL
+SELECT 'max_replication_slots', count(*)::text, count(*) || ' replication slots' FROM pg_replication_slots WHERE NOT temporary
+UNION ALL
+SELECT CASE WHEN current_setting('server_version_num')::int < 180000 THEN 'max_replication_slots' ELSE 'max_active_replication_origins' END,
+       count(*)::text, count(*) || ' replication origins'
+  FROM pg_replication_origin
+UNION ALL
+SELECT 'wal_level', CASE WHEN bool_or(slot_type = 'logical') THEN 'logical' ELSE 'replica' END, count(*) || ' replication slots'
+  FROM pg_replication_slots
+ WHERE NOT temporary
+HAVING count(*) > 0;
 
 -- name: act_overrides
 -- ALTER ROLE ... SET and ALTER DATABASE ... SET of these parameters; ours: they bind this very session.

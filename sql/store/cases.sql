@@ -103,6 +103,11 @@ SELECT outcome FROM exec_step WHERE case_id = ?1 AND outcome IS NOT NULL ORDER B
 -- name: action_snapshot
 SELECT snapshot FROM exec_step WHERE case_id = ?1 AND step = ?2 AND snapshot IS NOT NULL ORDER BY action DESC LIMIT 1;
 
+-- name: action_begun
+-- Of the plan at hand, that is since everything was looked at for the last time; a case may have tried others before.
+SELECT coalesce(max(step) + 1, 0) FROM exec_step
+WHERE case_id = ?1 AND kind = 'do' AND action > (SELECT max(action) FROM exec_step WHERE case_id = ?1 AND kind = 'prepare');
+
 -- name: action_output
 SELECT output FROM exec_step WHERE case_id = ?1 AND kind = 'do' AND output IS NOT NULL ORDER BY action DESC LIMIT 1;
 

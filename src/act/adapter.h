@@ -103,7 +103,7 @@ MUST_CHECK enum err act_undo_script_write(const struct act_context *c, const cha
  */
 void act_pg_toggle(const struct act_context *c, const struct act_done_step *steps, int n, bool candidate, struct act_report *report);
 
-/* CHECKPOINT, for windows that must carry their own cost. Changes no setting, so it needs no fence. */
+/* CHECKPOINT, for windows that must carry their own cost. Changes no setting, so it needs no fence. Given up (ERR_TIMEOUT) when `cancelled` says so; the server goes on with it. */
 MUST_CHECK enum err act_pg_checkpoint(const struct act_context *c, struct fault *fault);
 
 #endif

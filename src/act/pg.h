@@ -85,10 +85,12 @@ struct pg_work {
     struct pg_server          server;       /* as last read */
     struct pg_server          then;         /* as in the snapshot */
     struct pg_local           local;
+    bool                      was_local;    /* the snapshot was taken with its files proven to be here */
     int                       starts;       /* how often we have tried to start a server that was down */
     int                       changes;
     struct pg_change          change[PG_CHANGES_MAX];
     bool                      own_session_only;    /* the last read-back could not open a session of its own */
+    bool                      reloaded;            /* the last reload that was asked for has been taken up */
     json_t                   *notes, *overrides;   /* owned; go into snapshot and witness */
     struct text              *output;       /* borrowed; what was run. NULL: nobody wants to know */
 };
@@ -116,6 +118,8 @@ MUST_CHECK enum err pg_reload(struct pg_work *w, int64_t deadline_us, struct fau
 bool                pg_entry_is(const struct pg_change *ch, enum pg_side side);
 bool                pg_entry_is_ours(const struct pg_change *ch);   /* a value that the plan has set, at its end or on its way */
 bool                pg_value_is(const struct pg_change *ch, enum pg_side side);
+bool                pg_is_pending(const struct pg_change *ch);      /* a restart would put another value in force */
+bool                pg_is_overridden(const struct pg_change *ch);   /* ALTER ROLE or ALTER DATABASE ... SET decides in our session, not the files */
 /* pg_read_settings by a session that begins now: it has what the postmaster has. The acting one is asked when there is no room. */
 MUST_CHECK enum err pg_read_fresh(struct pg_work *w, int64_t deadline_us, struct fault *fault);
 /* Poll in that way until all changes are in force on that side; restarts still needed are counted, not waited for. */
@@ -143,11 +147,13 @@ MUST_CHECK enum err pg_trial_start(struct pg_work *w, struct fault *fault);
 
 /* ---- pg_restart.c ---- */
 MUST_CHECK enum err pg_checkpoint(struct pg_work *w, int64_t deadline_us, struct fault *fault);
-/* Run the command, wait until it accepts connections and has a new start time. ERR_IO: the server is down now. */
+void                pg_checkpoint_before_restart(struct pg_work *w, int64_t deadline_us);   /* as far as half of the time allows */
+/* Run the command, wait until it accepts connections and has a new start time. ERR_IO: the server is down now; ERR_TIMEOUT: perhaps not begun. */
 MUST_CHECK enum err pg_restart(struct pg_work *w, bool only_start, int64_t deadline_us, struct fault *fault);
 MUST_CHECK enum err pg_wait_up(struct pg_work *w, int64_t deadline_us, struct fault *fault);
 /* Did we, or a predecessor of ours, begin a restart that has not been seen to its end? Then starting the server is owed. */
 bool                pg_start_is_owed(const struct pg_work *w);
+void                pg_start_was_seen(const struct pg_work *w);    /* it runs, whoever started it: nothing is owed any more */
 
 /* ---- pg_undo.c ---- */
 /* Bring everything back to OLD by whatever means are left. Sets the outcome as undo() would report it. */

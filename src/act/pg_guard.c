@@ -117,6 +117,7 @@ static enum err check_source(const struct pg_change *ch, struct fault *fault)
     static const struct { const char *source, *text, *hint; } rows[] = {
         { "command line", "is set on the server's command line, which wins over every file", "take -c %s=... out of the start command (postmaster.opts, service unit)" },
         { "override", "is fixed by the server itself", "%s cannot be changed" },
+        { "global", "is set by ALTER ROLE ALL, which wins over every file", "ALTER ROLE ALL RESET %s" },
         { "user", "is set by ALTER ROLE for this session's own role, so nothing could be read back", "ALTER ROLE ... RESET %s, or connect as another role" },
         { "database", "is set by ALTER DATABASE for this database, which wins over every file", "ALTER DATABASE ... RESET %s" },
         { "database user", "is set by ALTER ROLE ... IN DATABASE, which wins over every file", "ALTER ROLE ... IN DATABASE ... RESET %s" },
@@ -151,6 +152,11 @@ static enum err check_context(const struct pg_work *w, const struct pg_change *c
 
 static enum err check_value(const struct pg_change *ch, struct fault *fault)
 {
+    if (ch->to && !*ch->to && pg_name_is_list(ch->name)) {
+        enum err e = fail(fault, ERR_INPUT, "%s: ALTER SYSTEM cannot write an empty list", ch->name);
+        fail_hint(fault, "\"to\": null takes the entry out of postgresql.auto.conf; what another file says of it counts then");
+        return e;
+    }
     if (!ch->to || (strcmp(ch->now.vartype, "integer") != 0 && strcmp(ch->now.vartype, "real") != 0))
         return OK;
     if (isnan(pg_value_number(ch->now.vartype, ch->now.unit, ch->to))) {
@@ -163,7 +169,7 @@ static enum err check_value(const struct pg_change *ch, struct fault *fault)
 
 static enum err check_unchanged(const struct pg_change *ch, struct fault *fault)
 {
-    if (ch->now.pending) {
+    if (pg_is_pending(ch)) {
         enum err e = fail(fault, ERR_CONFLICT, "%s has been changed by somebody else and waits for a restart", ch->name);
         fail_hint(fault, "let that change be finished or taken back first");
         return e;
@@ -175,6 +181,9 @@ static enum err check_unchanged(const struct pg_change *ch, struct fault *fault)
     }
     return OK;
 }
+
+/* What is meant to be in force, going by the files. */
+static const char *goal_of(const struct pg_change *ch) { return ch->to ? ch->to : ch->now.elsewhere ? ch->now.elsewhere : ch->now.boot; }
 
 /* Raised on the primary first, these keep a standby from replaying, or from starting at all. */
 static bool standbys_first(const char *name)
@@ -190,11 +199,39 @@ static enum err check_standbys(const struct pg_work *w, const struct pg_change *
 {
     if (w->server.standbys + w->server.physical_slots == 0 || w->c->target->standbys_ready || !standbys_first(ch->name))
         return OK;
-    const char *to = ch->to ? ch->to : ch->now.boot;
+    const char *to = goal_of(ch);
     if (to && !(pg_value_number(ch->now.vartype, ch->now.unit, to) > pg_value_number(ch->now.vartype, ch->now.unit, ch->now.value)))
         return OK;   /* lowering goes to the primary first: that is us */
     enum err e = fail(fault, ERR_DENIED, "%s may be raised here only after it was raised on the standbys (%d connected, %d physical slots)", ch->name, w->server.standbys, w->server.physical_slots);
-    fail_hint(fault, "raise it on every standby and restart those; then set standbys_ready for this target");
+    fail_hint(fault, "raise it on every standby and restart those, then raise it here by hand; drop the slots of standbys that are gone for good");
+    return e;
+}
+
+static double level_of(const struct pg_change *ch, const char *value)
+{
+    static const char *const levels[] = { "minimal", "replica", "logical" };
+    if (strcmp(ch->name, "wal_level") != 0)
+        return pg_value_number(ch->now.vartype, ch->now.unit, value);
+    for (int i = 0; i < 3; i++)
+        if (pg_value_same(ch->name, "enum", "", value, levels[i]))
+            return i;
+    return (double)NAN;
+}
+
+/* Slots and prepared transactions outlive a restart, and a server without room for them does not start. A throwaway one has none. */
+static enum err check_kept(struct pg_work *w, struct fault *fault)
+{
+    PGresult *r CLEANUP(pg_result_clear) = NULL;
+    enum err  e = w->restart && w->changes > 0 ? pg_link_query(w->link, sql_act_kept, 0, NULL, pg_soon(w, LOOK_S), &r, fault) : OK;
+    for (int row = 0; e == OK && r && row < PQntuples(r); row++)
+        for (int i = 0; e == OK && i < w->changes; i++) {
+            const struct pg_change *ch = &w->change[i];
+            const char *name = pg_cell(r, row, 0), *least = pg_cell(r, row, 1), *what = pg_cell(r, row, 2), *goal = goal_of(ch);
+            if (!name || strcmp(ch->name, name) != 0 || !goal || !(level_of(ch, goal) < level_of(ch, least)))
+                continue;
+            e = fail(fault, ERR_STATE, "the server would not start with %s = %.60s: it has %s, and they outlive a restart", ch->name, goal, what);
+            fail_hint(fault, "%s takes at least %s as long as they are there", ch->name, least);
+        }
     return e;
 }
 
@@ -207,15 +244,16 @@ static enum err check_overrides(struct pg_work *w, struct fault *fault)
     w->overrides = json_array();
     for (int i = 0; e == OK && i < PQntuples(r); i++) {
         const char *db = pg_cell(r, i, 0), *role = pg_cell(r, i, 1), *name = pg_cell(r, i, 2), *value = pg_cell(r, i, 3);
+        const char *who = *role || *db ? role : "ALL";
         bool        ours = pg_cell(r, i, 4) && *pg_cell(r, i, 4) == 't';
         json_array_append_new(w->overrides, json_pack("{s:s, s:s, s:s, s:s}", "database", db, "role", role, "name", name, "value", value ? value : ""));
-        pg_work_note(w, "%s is overridden to %.60s for %s%.60s%s%s%.60s: there this change has no effect", name, value ? value : "", *role ? "role " : "", role, *role && *db ? " in " : "",
+        pg_work_note(w, "%s is overridden to %.60s for %s%.60s%s%s%.60s: there this change has no effect", name, value ? value : "", *who ? "role " : "", who, *role && *db ? " in " : "",
                      *db ? "database " : "", db);
         if (!ours)
             continue;
         e = fail(fault, ERR_STATE, "%s is overridden to %.80s by ALTER %s%.60s%s%.60s, which wins over postgresql.auto.conf", name, value ? value : "",
-                 *role ? "ROLE " : "DATABASE ", *role ? role : db, *role && *db ? " IN DATABASE " : "", *role ? db : "");
-        fail_hint(fault, "ALTER %s%.60s RESET %s, or leave this parameter out", *role ? "ROLE " : "DATABASE ", *role ? role : db, name);
+                 *who ? "ROLE " : "DATABASE ", *who ? who : db, *role && *db ? " IN DATABASE " : "", *role ? db : "");
+        fail_hint(fault, "ALTER %s%.60s RESET %s, or leave this parameter out", *who ? "ROLE " : "DATABASE ", *who ? who : db, name);
     }
     return e;
 }
@@ -249,7 +287,9 @@ enum err pg_guard_changes(struct pg_work *w, struct fault *fault)
         if (e != OK)
             return e;
     }
-    enum err e = check_overrides(w, fault);   /* before the sources: it knows which role and database it is */
+    enum err e = check_kept(w, fault);
+    if (e == OK)
+        e = check_overrides(w, fault);   /* before the sources: it knows which role and database it is */
     for (int i = 0; e == OK && i < w->changes; i++)
         e = check_source(&w->change[i], fault);
     return e == OK ? check_may_alter(w, fault) : e;
@@ -287,7 +327,10 @@ static bool is_one_of_ours(const struct pg_work *w, const char *name)
     return false;
 }
 
-/* Text can be written in more ways than we know of; it counts only in a file that was written since the last load. */
+/*
+ * Text can be written in more ways than we know of, and of TCP (tcp_keepalives_idle, ...) the server shows what is true of this
+ * very connection: 0 on a socket, the system's own number for 0.  These count only in a file that was written since the last load.
+ */
 static bool unloaded(const struct pg_work *w, const PGresult *r, int row, const PGresult *written)
 {
     enum { NAME, SETTING, FILE = 4, VALUE = 7, VARTYPE, UNIT, CONTEXT, SOURCE };
@@ -301,7 +344,7 @@ static bool unloaded(const struct pg_work *w, const PGresult *r, int row, const 
         return false;   /* a reload leaves those alone */
     if (pg_value_same(name, type, pg_cell(r, row, UNIT), setting, value) || pg_value_computed(name, setting))
         return false;
-    bool certain = strcmp(type, "integer") == 0 || strcmp(type, "real") == 0 || strcmp(type, "bool") == 0;
+    bool certain = (strcmp(type, "integer") == 0 || strcmp(type, "real") == 0 || strcmp(type, "bool") == 0) && strncmp(name, "tcp_", 4) != 0;
     return certain || listed(written, pg_cell(r, row, FILE));
 }
 

@@ -231,7 +231,7 @@ static void blame(struct index_work *x, struct fault *fault)
     PGresult    *r CLEANUP(pg_result_clear) = NULL;
     struct fault ignored = { 0 };
     if (fault->code == ERR_BUSY && pg_link_alive(x->w.link) && pg_link_query(x->w.link, sql_act_oldest, 0, NULL, pg_soon(&x->w, OBJECT_LOOK_S), &r, &ignored) == OK && PQntuples(r) > 0)
-        fail_hint(fault, "it waits for older transactions: process %s of %s (%s), %s, has been in one for %s s", pg_cell(r, 0, 0), pg_cell(r, 0, 1), pg_cell(r, 0, 2), pg_cell(r, 0, 3), pg_cell(r, 0, 4));
+        fail_hint(fault, "it waits for older transactions: %s of %s (%s), %s, has been in one for %s s", pg_cell(r, 0, 0), pg_cell(r, 0, 1), pg_cell(r, 0, 2), pg_cell(r, 0, 3), pg_cell(r, 0, 4));
 }
 
 static enum err drop(struct index_work *x, int lock_s, struct fault *fault)

@@ -3,7 +3,8 @@
  *
  * A path that the server names may exist on this machine and belong to another server, so three things must agree before
  * a file is touched: the system identifier in global/pg_control, the process and start time in postmaster.pid, and that
- * we can really create a file there.
+ * we can really create a file there.  Of a server that is down the second cannot be seen any more; it must have been seen
+ * when the snapshot was taken.
  */
 #include "act/pg.h"
 
@@ -112,6 +113,7 @@ static enum err check_writable(struct pg_local *l, struct fault *fault)
     if (geteuid() != 0 && geteuid() != l->uid)
         return fail(fault, ERR_DENIED, "%s belongs to another user, so it could not be put back as it was", l->auto_conf);
     (void)snprintf(path, sizeof path, "%s/homeostat.probe.%ld", l->data_directory, (long)getpid());
+    (void)unlink(path);   /* of a predecessor of our number, killed just here: in a container we all have the same */
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail(fault, ERR_DENIED, "cannot write in %s: %s", l->data_directory, strerror(errno));
@@ -197,7 +199,8 @@ enum err pg_local_prove(struct pg_work *w, struct fault *fault)
 enum err pg_local_prove_down(struct pg_work *w, struct fault *fault)
 {
     struct pg_local *l = &w->local;
-    enum err e = place(w, w->then.data_directory, fault);
+    /* A copy (a standby that is stopped, a base backup) has the same identifier and often the same path, and nothing runs on it. */
+    enum err e = w->was_local ? place(w, w->then.data_directory, fault) : fail(fault, ERR_DENIED, "it was never seen that the server's files are on this machine");
     if (e == OK)
         e = check_identity(l, w->then.system_identifier, fault);
     if (e == OK)

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ATTEMPT_S = 2, NAP_MS = 100, DOWN_FOR_CERTAIN_MS = 2000 };
+enum { ATTEMPT_S = 2, NAP_MS = 100, DOWN_FOR_CERTAIN_MS = 2000, RESTART_LEAST_MS = 10000 };
 
 static int64_t now_us(void) { return clock_mono_us(&clock_real); }
 
@@ -22,6 +22,15 @@ enum err pg_checkpoint(struct pg_work *w, int64_t deadline_us, struct fault *fau
     if (w->output)
         text_add(w->output, "CHECKPOINT;\n");
     return pg_link_run(w->link, "CHECKPOINT", deadline_us, fault);
+}
+
+/* It makes the restart shorter, and may take minutes itself: half of the time is for the restart. */
+void pg_checkpoint_before_restart(struct pg_work *w, int64_t deadline_us)
+{
+    struct fault why = { 0 };
+    int64_t      now = now_us();
+    if (pg_checkpoint(w, now + (deadline_us - now) / 2, &why) != OK)
+        pg_work_note(w, "no checkpoint before the restart, so it may take longer: %.200s", why.text);
 }
 
 /*
@@ -70,7 +79,7 @@ static enum err owe_start(const struct pg_work *w, struct fault *fault)
     return owed_path(w, path, sizeof path) ? file_write(path, action, strlen(action), 0600, fault) : fail(fault, ERR_LIMIT, "path too long");
 }
 
-static void start_was_seen(const struct pg_work *w)
+void pg_start_was_seen(const struct pg_work *w)
 {
     char path[PATH_MAX];
     if (owed_path(w, path, sizeof path))
@@ -79,12 +88,25 @@ static void start_was_seen(const struct pg_work *w)
 
 /* ---- the command ---- */
 
+static int limit_ms_of(const struct act_target *t) { return t->restart_timeout_ms > 0 ? t->restart_timeout_ms : PG_RESTART_DEFAULT_MS; }
+
+/* A command that is ended as soon as it has begun may have stopped the server by then, and starts it no more. */
+static enum err check_time(const struct act_target *t, int64_t deadline_us, struct fault *fault)
+{
+    int64_t least_ms = limit_ms_of(t) < RESTART_LEAST_MS ? limit_ms_of(t) : RESTART_LEAST_MS;
+    if (deadline_us - now_us() >= least_ms * US_PER_MS)
+        return OK;
+    enum err e = fail(fault, ERR_TIMEOUT, "no time is left to restart %s, so that was not begun", t->name);
+    fail_hint(fault, "give the step a longer timeout_s; what came before the restart took most of it");
+    return e;
+}
+
 static enum err run_command(struct pg_work *w, const char *const *argv, int64_t deadline_us, struct process_result *r, struct fault *fault)
 {
     char        action[64 + 24];
     (void)snprintf(action, sizeof action, "HOMEOSTAT_ACTION_ID=%.60s", w->c->action_id ? w->c->action_id : "");
     const char *const env[] = { "PATH=" PROCESS_PATH, "LANG=C.UTF-8", action, NULL };
-    int     limit_ms = w->c->target->restart_timeout_ms > 0 ? w->c->target->restart_timeout_ms : PG_RESTART_DEFAULT_MS;
+    int     limit_ms = limit_ms_of(w->c->target);
     int64_t left_us = deadline_us - now_us(), timeout_us = limit_ms * US_PER_MS < left_us ? limit_ms * US_PER_MS : left_us;
     struct process_order order = { .argv = argv, .env = env, .lock_fd = w->fence.fd, .timeout_us = timeout_us, .effect = true };
     enum err e = process_run(&order, r, fault);
@@ -104,12 +126,15 @@ enum err pg_restart(struct pg_work *w, bool only_start, int64_t deadline_us, str
     const char *const       *argv = only_start && t->start_command ? t->start_command : t->restart_command;
     if (!argv || !argv[0])
         return fail(fault, ERR_STATE, "no restart command is configured for %s", t->name);
+    enum err e = only_start ? OK : check_time(t, deadline_us, fault);   /* a server that is down is started in any case */
+    if (e != OK)
+        return e;
     /* Our own session would keep a smart shutdown waiting; the file lock stays held. */
     pg_link_close(w->link);
     w->link = NULL;
     int64_t started_us = w->server.start_us;
-    enum err e = owe_start(w, fault);
-    if (e != OK)
+    e = owe_start(w, fault);
+    if (e != OK && !only_start)   /* our own disk may be full; a server that is down is not left so for that */
         return e;
     struct process_result r;
     struct fault          why = { 0 };
@@ -127,7 +152,7 @@ enum err pg_restart(struct pg_work *w, bool only_start, int64_t deadline_us, str
     struct fault up_fault = { 0 };
     enum err     up = pg_wait_up(w, deadline_us, &up_fault);
     if (up == OK)
-        start_was_seen(w);
+        pg_start_was_seen(w);
     if (up == OK && (only_start || w->server.start_us != started_us))
         return OK;   /* a new server answers; if the command had something to complain about, that stands in the output */
     if (up == OK) {

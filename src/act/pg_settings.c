@@ -119,6 +119,16 @@ static void take_entry(struct pg_work *w, struct pg_change *ch, const PGresult *
     }
 }
 
+/*
+ * Of a parameter that takes a restart and has left the files the server says so in a row that names neither a file nor the
+ * parameter.  That is no error in a file: everything else is taken up, and a restart finds nothing wrong.
+ */
+static bool has_left_the_files(const PGresult *r, int row)
+{
+    const char *error = pg_cell(r, row, F_ERROR);
+    return error && !pg_cell(r, row, F_NAME) && !pg_cell(r, row, F_FILE) && strstr(error, "cannot be changed without restarting the server");
+}
+
 /* A syntax error in postgresql.conf ends the server's reading before it comes to postgresql.auto.conf, so look there ourselves. */
 static enum err entries_from_file(struct pg_work *w, struct pg_link *link, int64_t deadline_us, struct fault *fault)
 {
@@ -162,7 +172,7 @@ enum err pg_read_settings(struct pg_work *w, struct pg_link *link, int64_t deadl
     bool broken = false;
     for (int row = 0; row < PQntuples(files); row++) {
         struct pg_change *ch = change_of(w, pg_cell(files, row, F_NAME));
-        broken = broken || (!pg_cell(files, row, F_NAME) && pg_cell(files, row, F_ERROR));
+        broken = broken || (!pg_cell(files, row, F_NAME) && pg_cell(files, row, F_ERROR) && !has_left_the_files(files, row));
         if (ch)
             take_entry(w, ch, files, row);
     }
@@ -179,7 +189,7 @@ enum err pg_check_files(struct pg_work *w, int64_t deadline_us, struct fault *fa
         const char *error = pg_cell(r, i, F_ERROR), *context = pg_cell(r, i, F_CONTEXT), *name = pg_cell(r, i, F_NAME);
         /* "could not be applied" is also what it says of a good value that waits for a restart. */
         bool waits = context && strcmp(context, "postmaster") == 0 && yes(r, i, F_PENDING);
-        if (!error || waits)
+        if (!error || waits || has_left_the_files(r, i))
             continue;
         e = fail(fault, ERR_STATE, "%s, line %s: %s%s%s", pg_cell(r, i, F_FILE) ? pg_cell(r, i, F_FILE) : "the configuration",
                  pg_cell(r, i, F_LINE) ? pg_cell(r, i, F_LINE) : "?", name ? name : "", name ? ": " : "", error);
@@ -199,9 +209,13 @@ static bool same(const struct pg_change *ch, const char *a, const char *b)
     return pg_value_same(ch->name, ch->now.vartype ? ch->now.vartype : "string", or_empty(ch->now.unit), a, b);
 }
 
-static bool entry_is(const struct pg_change *ch, const char *want)
+/* An empty list is written by taking the entry out (see pg_alter_text), so it is as good as none. */
+static const char *none_if_empty(const struct pg_change *ch, const char *entry) { return entry && !*entry && pg_name_is_list(ch->name) ? NULL : entry; }
+
+static bool entry_is(const struct pg_change *ch, const char *side)
 {
-    return want && ch->now.entry ? strcmp(want, ch->now.entry) == 0 || same(ch, want, ch->now.entry) : want == ch->now.entry;
+    const char *want = none_if_empty(ch, side), *is = none_if_empty(ch, ch->now.entry);
+    return want && is ? strcmp(want, is) == 0 || same(ch, want, is) : want == is;
 }
 
 bool pg_entry_is(const struct pg_change *ch, enum pg_side side) { return entry_is(ch, side_entry(ch, side)); }
@@ -220,9 +234,20 @@ static const char *effective(const struct pg_change *ch, const char *entry)
     return entry ? entry : ch->now.elsewhere ? ch->now.elsewhere : or_empty(ch->now.boot);
 }
 
+/*
+ * The server's flag tells too much: it stays on when a change leaves the files again before any restart, and it is on for good
+ * where the command line wins over a file that says otherwise.
+ */
+bool pg_is_pending(const struct pg_change *ch)
+{
+    const char *source = or_empty(ch->now.source);
+    bool        in_files = ch->now.entry || ch->now.elsewhere || strcmp(source, "configuration file") == 0;
+    return ch->now.pending && in_files && strcmp(source, "command line") != 0;
+}
+
 bool pg_value_is(const struct pg_change *ch, enum pg_side side)
 {
-    if (!ch->now.value || ch->now.pending)
+    if (!ch->now.value || pg_is_pending(ch))
         return false;
     if (side == SIDE_OLD && ch->old_value && same(ch, ch->now.value, ch->old_value))
         return true;
@@ -230,16 +255,22 @@ bool pg_value_is(const struct pg_change *ch, enum pg_side side)
     return same(ch, ch->now.value, want) || pg_value_computed(ch->name, want);
 }
 
+bool pg_is_overridden(const struct pg_change *ch)
+{
+    static const char *const stronger[] = { "global", "database", "user", "database user" };
+    for (size_t i = 0; i < sizeof stronger / sizeof *stronger; i++)
+        if (strcmp(or_empty(ch->now.source), stronger[i]) == 0)
+            return true;
+    return false;
+}
+
 /* ---- writing ---- */
 
 enum err pg_write_entry(struct pg_work *w, const struct pg_change *ch, enum pg_side side, int64_t deadline_us, struct fault *fault)
 {
     const char *value = side_entry(ch, side);
-    if (value && !*value && pg_name_is_list(ch->name)) {
-        /* ALTER SYSTEM would write '""' here, a list with one nameless element, and the server would not start. */
+    if (value && !none_if_empty(ch, value))
         pg_work_note(w, "%s: an empty list cannot be written by ALTER SYSTEM; the entry was taken out instead", ch->name);
-        value = NULL;
-    }
     struct text sql CLEANUP(text_done);
     text_init(&sql, 2 * PG_VALUE_MAX + 256);
     pg_alter_text(&sql, ch->name, value);
@@ -253,6 +284,7 @@ enum err pg_write_entry(struct pg_work *w, const struct pg_change *ch, enum pg_s
 enum err pg_reload(struct pg_work *w, int64_t deadline_us, struct fault *fault)
 {
     PGresult *before CLEANUP(pg_result_clear) = NULL;
+    w->reloaded = false;
     enum err  e = pg_link_query(w->link, sql_act_times, 0, NULL, deadline_us, &before, fault);
     if (e == OK)
         e = pg_link_run(w->link, sql_act_reload, deadline_us, fault);
@@ -264,7 +296,8 @@ enum err pg_reload(struct pg_work *w, int64_t deadline_us, struct fault *fault)
     for (int polls = 1; now_us() < until_us; polls++) {
         PGresult *r CLEANUP(pg_result_clear) = NULL;
         e = pg_link_query(w->link, sql_act_times, 0, NULL, until_us, &r, fault);
-        if (e == OK && whole(r, 0, 0) > loaded_us)
+        w->reloaded = e == OK && whole(r, 0, 0) > loaded_us;
+        if (w->reloaded)
             return OK;
         if (e == OK && polls % RELOAD_DOUBT_POLLS == 0)   /* with an error in a file it would never come */
             e = pg_check_files(w, deadline_us, fault);
@@ -285,7 +318,7 @@ static enum err not_in_force(const struct pg_change *ch, enum pg_side side, stru
         return e;
     }
     enum err e = fail(fault, ERR_STATE, "%s: %.80s is in force where %.80s was expected (source: %s%s)", ch->name, or_empty(ch->now.value), effective(ch, want),
-                      or_empty(ch->now.source), ch->now.pending ? "; waiting for a restart" : "");
+                      or_empty(ch->now.source), pg_is_pending(ch) ? "; waiting for a restart" : "");
     return e;
 }
 
@@ -310,7 +343,7 @@ enum err pg_wait_in_force(struct pg_work *w, enum pg_side side, bool pending_is_
         const struct pg_change *off = NULL;
         for (int i = 0; e == OK && !off && i < w->changes; i++) {
             const struct pg_change *ch = &w->change[i];
-            if (!pg_entry_is(ch, side) || !(pg_value_is(ch, side) || (pending_is_fine && ch->now.pending)))
+            if (!pg_entry_is(ch, side) || !(pg_value_is(ch, side) || (pending_is_fine && pg_is_pending(ch))))
                 off = ch;
         }
         if (e == OK && !off)

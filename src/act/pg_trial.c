@@ -78,6 +78,29 @@ static enum err make_conf(struct pg_work *w, struct text *conf, struct fault *fa
     return conf->cut ? fail(fault, ERR_LIMIT, "the server's configuration is larger than %d bytes", TRIAL_CONF_MAX) : OK;
 }
 
+/* ---- huge pages ---- */
+
+/*
+ * A server that insists on huge pages (huge_pages = on) holds them while a throwaway one would ask for as many again, and a pool
+ * has seldom twice of what is needed.  So the throwaway does without, and it is counted whether they would be enough, as far as
+ * the server says how many it has: from 15 on, and of the system's own size.  held: "" when there is nothing to count.
+ */
+static enum err huge_pages_held(struct pg_work *w, char *held, size_t size, struct fault *fault)
+{
+    PGresult *r CLEANUP(pg_result_clear) = NULL;
+    const struct pg_change *ours = change_of(w, "huge_pages");
+    held[0] = '\0';
+    enum err    e = pg_link_query(w->link, sql_act_huge_pages, 0, NULL, pg_soon(w, 20), &r, fault);
+    const char *insists = pg_cell(r, 0, 0), *pages = pg_cell(r, 0, 1), *own_size = pg_cell(r, 0, 2);
+    if (e != OK || !insists || *insists != 't' || !own_size || *own_size != 't' || !pages || strtoll(pages, NULL, 10) <= 0)
+        return e;
+    if (!ours || (ours->to && pg_value_same("huge_pages", "enum", "", ours->to, "on")))
+        (void)snprintf(held, size, "%lld", strtoll(pages, NULL, 10));
+    return OK;
+}
+
+/* ---- what came of it ---- */
+
 /* What stands behind the first FATAL or PANIC, and the reason given with it. */
 static void first_fatal(const char *output, char *out, size_t size)
 {
@@ -98,7 +121,10 @@ static enum err judge(struct pg_work *w, const struct process_result *r, struct 
         return OK;
     case 1:
         (void)fail(fault, ERR_STATE, "a server would not start with these values: %s", why);
-        fail_hint(fault, "tried in a throwaway instance on this machine; the real server was not touched");
+        if (strstr(r->output.s, "could not map anonymous shared memory"))
+            fail_hint(fault, "the throwaway server has to fit beside the real one, which keeps its memory meanwhile; trial_start: false goes without a trial");
+        else
+            fail_hint(fault, "tried in a throwaway instance on this machine; the real server was not touched");
         return ERR_STATE;
     case 2:
         (void)fail(fault, ERR_STATE, "a throwaway server with these values was not ready within %d s", TRIAL_READY_S);
@@ -110,12 +136,12 @@ static enum err judge(struct pg_work *w, const struct process_result *r, struct 
     }
 }
 
-static enum err run_trial(struct pg_work *w, const char *folder, struct fault *fault)
+static enum err run_trial(struct pg_work *w, const char *folder, const char *held, struct fault *fault)
 {
     char segment[16], tenths[16], script_name[] = "trial";
     (void)snprintf(segment, sizeof segment, "%d", w->server.wal_segment_mb > 0 ? w->server.wal_segment_mb : 16);
     (void)snprintf(tenths, sizeof tenths, "%d", TRIAL_READY_S * 10);
-    const char *argv[] = { "/bin/sh", "-c", (const char *)act_files[0].data, script_name, folder, w->local.bin, segment, tenths, NULL };
+    const char *argv[] = { "/bin/sh", "-c", (const char *)act_files[0].data, script_name, folder, w->local.bin, segment, tenths, held, NULL };
     const char *env[] = { "PATH=" PROCESS_PATH, "LANG=C", "LC_ALL=C", NULL };
     int64_t     left_us = w->c->deadline_us - clock_mono_us(&clock_real), limit_us = TRIAL_LIMIT_S * US_PER_S;
     struct process_order order = { .argv = argv, .env = env, .lock_fd = w->fence.fd, .timeout_us = limit_us < left_us ? limit_us : left_us, .end_leftovers = true,
@@ -138,9 +164,14 @@ enum err pg_trial_start(struct pg_work *w, struct fault *fault)
     }
     struct text conf CLEANUP(text_done);
     text_init(&conf, TRIAL_CONF_MAX);
+    char     held[24] = "";
     enum err e = make_conf(w, &conf, fault);
+    if (e == OK)
+        e = huge_pages_held(w, held, sizeof held, fault);
     if (e != OK)
         return e;
+    if (*held)
+        text_add(&conf, "huge_pages = off\n");
     /* Not in our own folder: the server's user cannot reach that, and a socket's path must be short. */
     char folder[] = "/var/tmp/homeostat-trial-XXXXXX", path[sizeof folder + 16];
     if (!mkdtemp(folder)) {
@@ -152,7 +183,7 @@ enum err pg_trial_start(struct pg_work *w, struct fault *fault)
     if (e == OK && geteuid() == 0 && (chown(path, w->local.uid, w->local.gid) != 0 || chown(folder, w->local.uid, w->local.gid) != 0))
         e = fail(fault, ERR_IO, "cannot give %s to the server's user: %s", folder, strerror(errno));
     if (e == OK)
-        e = run_trial(w, folder, fault);
+        e = run_trial(w, folder, held, fault);
     (void)unlink(path);      /* the script has removed everything, unless it never ran */
     (void)rmdir(folder);
     return e;

@@ -98,7 +98,11 @@ static enum err write_back(struct pg_work *w, int64_t deadline_us, int *wrote, s
     return OK;
 }
 
-/* All but the foreign ones: entry and value old? restart_needed: the entry is, the value needs a restart. */
+/*
+ * All but the foreign ones: entry and value old? restart_needed: the entry is, the value needs a restart.  Where somebody has
+ * overridden the value for our role or database since (a look before the act refuses that), a file that was taken up is all
+ * there is to put back; every other session has the old value.
+ */
 static bool all_back(const struct pg_work *w, bool *restart_needed)
 {
     bool all = true;
@@ -107,7 +111,7 @@ static bool all_back(const struct pg_work *w, bool *restart_needed)
         const struct pg_change *ch = &w->change[i];
         if (foreign(ch))
             continue;
-        bool entry = pg_entry_is(ch, SIDE_OLD), value = pg_value_is(ch, SIDE_OLD);
+        bool entry = pg_entry_is(ch, SIDE_OLD), value = pg_value_is(ch, SIDE_OLD) || (w->reloaded && pg_is_overridden(ch));
         all = all && entry && value;
         *restart_needed = *restart_needed || (entry && !value && ch->needs_restart);
     }
@@ -134,7 +138,10 @@ static enum err back_by_sql(struct pg_work *w, int64_t deadline_us, struct fault
     int      wrote = 0;
     bool     all = false, restart_needed = false;
     struct fault reload_fault = { 0 };
+    w->reloaded = false;   /* what counts is one that comes after the old entries */
     enum err e = pg_guard_same_server(w, fault);
+    if (e == OK)
+        pg_start_was_seen(w);
     if (e == OK)
         e = pg_read_settings(w, w->link, deadline_us, fault);
     CRASH_POINT(CRASH_BEFORE_EFFECT);
@@ -147,9 +154,7 @@ static enum err back_by_sql(struct pg_work *w, int64_t deadline_us, struct fault
         (void)!pg_reload(w, deadline_us, &reload_fault);
         e = settle(w, &all, &restart_needed, deadline_us, fault);
         if (e == OK && restart_needed && w->restart) {
-            struct fault why = { 0 };
-            if (pg_checkpoint(w, deadline_us, &why) != OK)
-                pg_work_note(w, "no checkpoint before the restart, so it may take longer: %.200s", why.text);
+            pg_checkpoint_before_restart(w, deadline_us);
             e = pg_restart(w, false, deadline_us, fault);
             if (e == OK)
                 e = settle(w, &all, &restart_needed, deadline_us, fault);
@@ -158,6 +163,9 @@ static enum err back_by_sql(struct pg_work *w, int64_t deadline_us, struct fault
         all = true;
     }
     CRASH_POINT(CRASH_AFTER_EFFECT);
+    for (int i = 0; e == OK && all && i < w->changes; i++)
+        if (pg_is_overridden(&w->change[i]))
+            pg_work_note(w, "%s is back in the files; in our own session ALTER ROLE or ALTER DATABASE ... SET decides since", w->change[i].name);
     if (e == OK && !all) {
         e = reload_fault.code ? reload_fault.code : fail(fault, ERR_STATE, "the old values are back in postgresql.auto.conf, but not in force%s",
                                                          restart_needed ? ": that takes a restart" : "");
@@ -207,8 +215,9 @@ static enum err back_while_down(struct pg_work *w, int64_t deadline_us, struct f
     if (e != OK)
         return e;
     CRASH_POINT(CRASH_MID_EFFECT);
-    bool may = w->restart && w->c->target->restart_allowed && w->starts < STARTS_MAX;
-    bool ours_to_start = may && (pg_start_is_owed(w) || !pg_local_stopped_properly(&w->local));
+    /* A start that we owe is no restart: that those are forbidden since does not leave the server down. */
+    bool may = w->restart && w->starts < STARTS_MAX;
+    bool ours_to_start = may && (pg_start_is_owed(w) || (w->c->target->restart_allowed && !pg_local_stopped_properly(&w->local)));
     w->starts += ours_to_start;
     e = ours_to_start ? pg_restart(w, true, deadline_us, fault) : pg_wait_up(w, deadline_us, fault);
     if (e != OK) {

@@ -198,7 +198,7 @@ bool pg_value_computed(const char *name, const char *value)
 {
     static const struct { const char *name, *value; } rows[] = {
         { "wal_buffers", "-1" }, { "commit_timestamp_buffers", "0" }, { "subtransaction_buffers", "0" }, { "transaction_buffers", "0" },
-        { "autovacuum_worker_slots", "-1" }, { "max_stack_depth", "" },
+        { "autovacuum_worker_slots", "-1" }, { "io_max_concurrency", "-1" }, { "max_stack_depth", "" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (strcasecmp(rows[i].name, name) == 0 && (!value || strcmp(rows[i].value, value) == 0))
@@ -231,12 +231,15 @@ static void sql_name(struct text *out, const char *name)
 
 void pg_alter_text(struct text *out, const char *name, const char *value)
 {
+    /* ALTER SYSTEM would write '""', a list with one nameless element, and the server would not start with that. */
+    if (value && !*value && pg_name_is_list(name))
+        value = NULL;
     text_add(out, value ? "ALTER SYSTEM SET " : "ALTER SYSTEM RESET ");
     sql_name(out, name);
     if (!value)
         return;
     text_add(out, " = ");
-    if (!pg_name_is_list(name) || !*value) {
+    if (!pg_name_is_list(name)) {
         sql_literal(out, value, strlen(value));
         return;
     }

@@ -29,7 +29,7 @@ bool pg_value_computed(const char *name, const char *value);
 /* A number in the parameter's base unit; NAN when the text is not one (or carries a unit that does not fit). */
 double pg_value_number(const char *vartype, const char *unit, const char *value);
 
-/* ALTER SYSTEM SET name = 'value', or RESET for NULL; no semicolon. The name must be valid. */
+/* ALTER SYSTEM SET name = 'value', or RESET for NULL and for an empty list; no semicolon. The name must be valid. */
 void pg_alter_text(struct text *out, const char *name, const char *value);
 
 /* 'a word' for a POSIX shell, whatever is in it. */

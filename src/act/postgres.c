@@ -121,6 +121,7 @@ static enum err take_snapshot(struct pg_work *w, const json_t *snapshot, int fir
     }
     w->server.start_us = w->then.start_us;
     w->server.version = w->then.version;
+    w->was_local = json_is_object(json_object_get(snapshot, "auto_conf"));
     return OK;
 }
 
@@ -312,6 +313,8 @@ static enum err ready(struct pg_work *w, struct fault *fault)
     if (e == OK)
         e = pg_guard_same_server(w, fault);
     if (e == OK)
+        pg_start_was_seen(w);   /* of an earlier action, after which a person started it */
+    if (e == OK)
         e = pg_check_files(w, pg_soon(w, LOOK_S), fault);
     if (e == OK)
         e = pg_read_settings(w, w->link, pg_soon(w, LOOK_S), fault);
@@ -343,14 +346,23 @@ static enum err write_all(struct pg_work *w, enum pg_side side, struct fault *fa
     return e == OK && w->changes > 0 ? pg_check_files(w, w->c->deadline_us, fault) : e;
 }
 
+/* It may take minutes, in which somebody may press the stop switch: then the server is not restarted any more. */
+static enum err before_restart(struct pg_work *w, struct fault *fault)
+{
+    const struct act_context *c = w->c;
+    pg_link_watch(w->link, c->cancelled, c->cancelled_ctx);
+    pg_checkpoint_before_restart(w, c->deadline_us);
+    pg_link_watch(w->link, NULL, NULL);
+    return c->cancelled && c->cancelled(c->cancelled_ctx) ? fail(fault, ERR_STATE, "stopped before the restart") : OK;
+}
+
 static enum err effect(struct pg_work *w, struct fault *fault)
 {
     enum err e = write_all(w, SIDE_NEW, fault);
     if (e == OK && w->restart) {
         e = pg_wait_in_force(w, SIDE_NEW, true, w->c->deadline_us, fault);   /* all of it taken, as far as possible without a restart */
-        struct fault why = { 0 };
-        if (e == OK && pg_checkpoint(w, w->c->deadline_us, &why) != OK)
-            pg_work_note(w, "no checkpoint before the restart, so it may take longer: %.200s", why.text);
+        if (e == OK)
+            e = before_restart(w, fault);
         if (e == OK)
             e = pg_restart(w, false, w->c->deadline_us, fault);
     }
@@ -420,6 +432,8 @@ static void recover(const struct act_context *c, const struct plan_step *step, c
         bool down = e != OK && pg_local_prove_down(&w, &ignored) == OK;
         if (e == OK)
             e = pg_guard_same_server(&w, &report->fault);
+        if (e == OK)
+            pg_start_was_seen(&w);
         if (e == OK)
             e = pg_read_fresh(&w, pg_soon(&w, LOOK_S), &report->fault);
         if (e == OK)
@@ -497,8 +511,10 @@ enum err act_pg_checkpoint(const struct act_context *c, struct fault *fault)
     enum err e = c->target ? OK : fail(fault, ERR_INPUT, "a checkpoint needs a target");
     if (e == OK)
         e = pg_connect(&w, pg_soon(&w, LOOK_S), fault);
-    if (e == OK)
+    if (e == OK) {
+        pg_link_watch(w.link, c->cancelled, c->cancelled_ctx);
         e = pg_checkpoint(&w, c->deadline_us, fault);
+    }
     pg_work_done(&w);
     return e;
 }

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 /* Fixed places of our descriptors; everything above is closed, so that no listening socket or database lives on in us. */
-enum { FD_REPORT = 3, FD_LOCK = 4, FD_OUTPUT = 5, FD_FIRST_CLOSED = 6, TICK_MS = 10 };
+enum { FD_REPORT = 3, FD_LOCK = 4, FD_OUTPUT = 5, FD_FIRST_CLOSED = 6, TICK_MS = 10, DRAIN_READS = 64 };
 
 static int64_t mono_us(void)
 {
@@ -72,10 +72,11 @@ _Noreturn static void become_program(const struct keeper *k, int output, int tro
     _exit(127);
 }
 
+/* What is there, or the first of it: whoever writes faster than we read would never let us look at the clock. */
 static void drain(int fd, struct keeper *k, size_t *used, bool *cut)
 {
     char spill[4096];
-    for (;;) {
+    for (int i = 0; i < DRAIN_READS; i++) {
         size_t  room = sizeof k->output - *used;
         ssize_t n = read(fd, room ? k->output + *used : spill, room ? room : sizeof spill);
         if (n <= 0)

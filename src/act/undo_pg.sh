@@ -108,12 +108,19 @@ by_file() {
     done
 }
 
+# runs PID: is that a server? A crash leaves its number behind, and after a boot that may be anybody's.
+runs() {
+    [ -n "$1" ] && kill -0 "$1" 2>/dev/null || return 1
+    case $(cat "/proc/$1/comm" 2>/dev/null || ps -o comm= -p "$1" 2>/dev/null) in *postgres* | *postmaster*) return 0 ;; esac
+    return 1
+}
+
 if ask 'SELECT 1' >/dev/null; then
     by_sql "$@"
 elif [ -n "$auto_conf" ] && [ -w "$auto_conf" ]; then
     pid=$(sed -n 1p "${auto_conf%/*}/postmaster.pid" 2>/dev/null)
     by_file "$@"
-    if [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; then
+    if runs "$pid"; then
         kill -HUP "$pid" && say "a server runs (process $pid) but did not let us in; it was told to reload"
         [ "$needs_restart" = yes ] && say "some values need a restart: $start_hint"
     else

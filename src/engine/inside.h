@@ -103,6 +103,7 @@ struct job {
     enum run_phase  phase;                  /* ORDER_RECOVER: what was lost */
     int             target;                 /* index; -1: none */
     int             step;
+    int             begun;                  /* so many steps of the plan were begun, whatever came of them; 0: nobody knows */
     int             pause_ms;               /* before it begins */
     json_t         *plan;                   /* a deep copy of its own */
     json_t         *units;                  /* [{"step":..., "snapshot":...}]; NULL before PREPARE */

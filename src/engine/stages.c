@@ -166,6 +166,8 @@ static struct job *job_for(struct engine *e, const struct casefile *c, enum job_
         }
         if (store_action_snapshot(e->store, c->id, c->step, &j->snapshot, fault) != OK)
             log_fault(LOG_WARN, "the snapshot of a step cannot be read", fault);
+        if (store_action_begun(e->store, c->id, &j->begun, fault) != OK)
+            log_fault(LOG_WARN, "how far a plan has come cannot be read", fault);
     } else {
         (void)fail(fault, ERR_LIMIT, "no memory for a job");
     }
@@ -284,20 +286,29 @@ void stages_run(struct engine *e)
 
 /* ---- results ---- */
 
+static json_int_t started_at(const json_t *seen) { return json_integer_value(json_object_get(json_object_get(seen, "server"), "postmaster_start_us")); }
+
+/* Every connection was interrupted, whatever came of the step: one that failed and was put back counts as much as one that was done. */
+static bool was_restarted(const struct job *j)
+{
+    json_t     *step = json_array_get(json_object_get(j->plan, "steps"), (size_t)j->step);
+    const char *action = json_string_value(json_object_get(step, "action"));
+    bool        another = started_at(j->witness) != 0 && started_at(j->witness) != started_at(j->snapshot);
+    return action && strcmp(action, "postgres.restart") == 0 && (j->answer == RUN_ON_DONE || another);
+}
+
 static enum err count_change(struct engine *e, const struct casefile *c, const struct job *j, struct fault *fault)
 {
     int64_t now = clock_wall_us(e->clock);
     const char *target = j->target >= 0 ? e->target[j->target].conf->name : c->target;
     enum err err = OK;
-    if (j->order == ORDER_DO && j->answer == RUN_ON_DONE) {
-        if (j->step == 0)
-            err = store_change_add(e->store, target, c->id, "change", now, fault);
-        json_t *step = json_array_get(json_object_get(j->plan, "steps"), (size_t)j->step);
-        const char *action = json_string_value(json_object_get(step, "action"));
-        if (err == OK && action && strcmp(action, "postgres.restart") == 0)
-            err = store_change_add(e->store, target, c->id, "restart", now, fault);
-    }
-    if (j->order == ORDER_UNDO && j->answer == RUN_ON_DONE)
+    /* A result that was lost is counted when a look has found it. */
+    bool ended = (j->order == ORDER_DO || (j->order == ORDER_RECOVER && j->phase == RUN_DOING)) && j->answer != RUN_ON_LOST;
+    if (ended && j->answer == RUN_ON_DONE && j->step == 0)
+        err = store_change_add(e->store, target, c->id, "change", now, fault);
+    if (err == OK && ended && was_restarted(j))
+        err = store_change_add(e->store, target, c->id, "restart", now, fault);
+    if (err == OK && j->order == ORDER_UNDO && j->answer == RUN_ON_DONE)
         err = store_change_add(e->store, target, c->id, "rollback", now, fault);
     return err;
 }
@@ -370,6 +381,11 @@ void stage_look(struct engine *e, struct casefile *c)
 {
     struct fault fault = { 0 };
     struct job  *j = job_for(e, c, JOB_LOOK, ORDER_NONE, &fault);
+    /* A look at a server that is gone takes minutes. Others in the line behind it would tell nothing more, and hold up what comes. */
+    if (j && atomic_load(&worker_of(e, j->target)->busy) > 0) {
+        job_free(j);
+        return;
+    }
     if (j && j->units) {
         if (worker_send(worker_of(e, j->target), j, &fault) != OK)
             log_fault(LOG_WARN, "a parked case could not be looked at", &fault);

@@ -153,26 +153,56 @@ static void one_step(struct engine *e, struct job *j, const struct plan *plan, b
 
 enum unit_work { UNIT_APPLY, UNIT_UNDO, UNIT_LOOK };
 
+/* The unit's step and its adapter; NULL for one of which no step was ever begun: a program's undo would act on what nobody has done. */
+static const struct act_adapter *adapter_of(const struct job *j, json_t *unit, struct plan_step *step)
+{
+    if ((j->begun > 0 && first_of(unit) >= j->begun) || !step_from(json_object_get(unit, "step"), step))
+        return NULL;
+    return act_adapter_for(step->action);
+}
+
+/* Is there one that leaves something to put back? Then only those tell which configuration is in force. */
+static bool some_can_tell(const struct job *j)
+{
+    size_t  i;
+    json_t *u;
+    json_array_foreach(j->units, i, u) {
+        struct plan_step          step = { 0 };
+        const struct act_adapter *a = adapter_of(j, u, &step);
+        if (a && a->undo_script)
+            return true;
+    }
+    return false;
+}
+
 /* Undoing goes backwards. */
 static void all_units(struct engine *e, struct job *j, enum unit_work work)
 {
     size_t n = json_array_size(j->units);
+    bool   choosy = work == UNIT_LOOK && some_can_tell(j), seen[ACT_UNKNOWN + 1] = { false };
     j->answer = RUN_ON_DONE;
     j->outcome = "done";
     for (size_t i = 0; i < n; i++) {
-        json_t          *u = json_array_get(j->units, work == UNIT_UNDO ? n - 1 - i : i);
-        struct plan_step step;
-        if (step_from(json_object_get(u, "step"), &step)) {
-            const struct act_adapter *a = act_adapter_for(step.action);
-            struct act_context        c = context_for(e, j, first_of(u), step.timeout_s + 60);
-            struct act_report         r;
+        json_t                   *u = json_array_get(j->units, work == UNIT_UNDO ? n - 1 - i : i);
+        struct plan_step          step = { 0 };
+        const struct act_adapter *a = adapter_of(j, u, &step);
+        if (a && (!choosy || a->undo_script)) {
+            struct act_context c = context_for(e, j, first_of(u), step.timeout_s + 60);
+            struct act_report  r;
             act_report_init(&r);
             (work == UNIT_APPLY ? a->act : work == UNIT_UNDO ? a->undo : a->recover)(&c, &step, json_object_get(u, "snapshot"), &r);
+            seen[r.outcome] = true;
             take_report(j, &r);
             act_report_done(&r);
         }
         if (j->answer == RUN_ON_LOST && work != UNIT_UNDO)
             break;
+    }
+    /* The worst of "done" and "untouched" is neither: one unit's new values beside another's old ones are no configuration that anybody knows. */
+    if (work == UNIT_LOOK && j->answer == RUN_ON_UNTOUCHED && seen[ACT_DONE]) {
+        j->answer = RUN_ON_PARTIAL;
+        j->outcome = act_outcome_name(ACT_PARTIAL);
+        (void)fail(&j->fault, ERR_STATE, "some steps of the plan are in force, and some are not");
     }
 }
 
@@ -208,11 +238,16 @@ static void dry_run(struct engine *e, struct job *j, const struct plan *plan)
     j->output = text_take(&out);
 }
 
-static void work(struct engine *e, struct job *j)
+static bool is_waited_for(void *ctx) { return queue_length(ctx) > 0; }
+
+static void work(struct worker *w, struct job *j)
 {
-    struct plan plan;
+    struct engine *e = w->engine;
+    struct plan    plan;
     if (j->kind == JOB_CHECKPOINT) {
         struct act_context c = context_for(e, j, 0, 600);
+        c.cancelled = is_waited_for;   /* a guard that has tripped is not kept waiting for a measurement's sake */
+        c.cancelled_ctx = &w->jobs;
         j->answer = act_pg_checkpoint(&c, &j->fault) == OK ? RUN_ON_DONE : RUN_ON_LOST;
         return;
     }
@@ -263,7 +298,7 @@ static void *worker_main(void *arg)
         static const enum note_kind kinds[] = { [JOB_ACTION] = NOTE_RESULT, [JOB_DRY_RUN] = NOTE_DRY_RUN, [JOB_CHECKPOINT] = NOTE_CHECKPOINT, [JOB_LOOK] = NOTE_LOOK };
         enum note_kind kind = kinds[j->kind];
         int64_t        began_us = clock_mono_us(&clock_real);
-        work(w->engine, j);
+        work(w, j);
         j->took_us = clock_mono_us(&clock_real) - began_us;
         CRASH_POINT(CRASH_BEFORE_RESULT);
         struct note *n = calloc(1, sizeof *n);

@@ -157,7 +157,9 @@ static void hint_privilege(PGconn *c, const char *message, struct fault *fault)
 {
     const char *user = c && PQuser(c) ? PQuser(c) : "the role";
     char        kind[32] = "", name[96] = "";
-    if (sscanf(message, "permission denied to set parameter \"%95[^\"]\"", name) == 1)
+    if (strncmp(message, "could not ", 10) == 0)   /* a file, not a role: errors of the system carry the same state */
+        fail_hint(fault, "the server itself was not allowed to do that: look at the owner, the mode and the mount of the file, and at SELinux or AppArmor");
+    else if (sscanf(message, "permission denied to set parameter \"%95[^\"]\"", name) == 1)
         fail_hint(fault, "GRANT ALTER SYSTEM ON PARAMETER %s TO %s (PostgreSQL 15 and later), or connect as a superuser", name, user);
     else if (strstr(message, "pg_checkpoint") || strstr(message, "CHECKPOINT"))
         fail_hint(fault, "GRANT pg_checkpoint TO %s (PostgreSQL 15 and later), or connect as a superuser", user);

@@ -18,7 +18,7 @@ bool scene_another(const struct scene *s, int i, int j)
 
 bool scene_is_settable(const struct scene *s, const struct knob *k)
 {
-    static const char *const stronger[] = { "command line", "override", "user", "database", "database user", "client", "session" };
+    static const char *const stronger[] = { "command line", "override", "global", "user", "database", "database user", "client", "session" };
     const struct setting *now = target_setting(s->view->facts, k->name);
     const struct target_facts *f = s->view->facts;
     if (!now || !s->view->bounds->knob[k->id].allowed || !knob_applies(k, f) || isnan(s->now.value[k->id]) || now->pending_restart)
@@ -31,11 +31,11 @@ bool scene_is_settable(const struct scene *s, const struct knob *k)
     return true;
 }
 
-/* A restart would put in force what somebody else has changed and left for later. */
+/* A restart would put in force what somebody else has changed and left for later. What the command line decides says so for good, and stays. */
 static bool somebody_waits(const struct target_facts *f)
 {
     for (int i = 0; i < f->settings; i++)
-        if (f->setting[i].pending_restart)
+        if (f->setting[i].pending_restart && strcmp(f->setting[i].source, "command line") != 0)
             return true;
     return false;
 }

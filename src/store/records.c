@@ -105,6 +105,18 @@ enum err store_action_snapshot(struct store *s, const char *case_id, int step, j
     return db_end(s->db, &r, fault);
 }
 
+enum err store_action_begun(struct store *s, const char *case_id, int *steps, struct fault *fault)
+{
+    struct db_rows r;
+    enum err       e = db_ask(s->db, sql_action_begun, &r, fault, "t", case_id);
+    *steps = 0;
+    if (e != OK)
+        return e;
+    if (db_next(&r))
+        *steps = (int)db_int(&r, 0);
+    return db_end(s->db, &r, fault);
+}
+
 enum err store_action_output(struct store *s, const char *case_id, char **output, struct fault *fault)
 {
     struct db_rows r;

@@ -102,6 +102,8 @@ MUST_CHECK enum err store_action_end(struct store *s, const char *case_id, int64
 MUST_CHECK enum err store_action_last(struct store *s, const char *case_id, char *outcome, size_t size, struct fault *fault);
 /* The newest snapshot of a step; NULL in *snapshot when there is none. The caller decrefs. */
 MUST_CHECK enum err store_action_snapshot(struct store *s, const char *case_id, int step, json_t **snapshot, struct fault *fault);
+/* How many steps of the plan at hand were begun, counted from its first. */
+MUST_CHECK enum err store_action_begun(struct store *s, const char *case_id, int *steps, struct fault *fault);
 
 /* What the newest finished step printed; NULL in *output when nothing. The caller frees. */
 MUST_CHECK enum err store_action_output(struct store *s, const char *case_id, char **output, struct fault *fault);

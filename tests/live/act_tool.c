@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ARGV_MAX = 32 };
 
@@ -50,7 +51,12 @@ static json_t *report_json(struct act_report *r)
     return out;
 }
 
-static bool cancelled(void *ctx) { return json_is_true((const json_t *)ctx); }
+/* true, or the path of a file that is there. */
+static bool cancelled(void *ctx)
+{
+    const json_t *said = ctx;
+    return json_is_true(said) || (json_is_string(said) && access(json_string_value(said), F_OK) == 0);
+}
 
 static enum err run_sql(const struct act_context *c, const char *sql, struct fault *fault)
 {

@@ -6,12 +6,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 
+import psycopg2
 import pytest
 
-from act_client import Actor, until
+from act_client import ROOT, Actor, until
 from cluster import stand_still
 
 
@@ -183,6 +185,76 @@ def test_a_restart_command_that_does_nothing_is_not_believed(actor):
     assert actor.pg.value("SELECT count(*) FROM pg_settings WHERE pending_restart") == 0
 
 
+FAKE_POSTGRES = """#!{python}
+import os, signal, sys
+if "-C" in sys.argv:
+    print({need})
+    sys.exit(0)
+signal.signal(signal.SIGINT, lambda *ignored: sys.exit(0))
+with open(os.path.join(sys.argv[2], "postmaster.pid"), "w") as f:
+    f.write("\\n" * 7 + "ready\\n")
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("held,need,code", [("", 10**9, 0), ("1000000000", 10**9, 0), ("1", 10**9, 1)])
+def test_a_trial_counts_the_huge_pages_that_the_real_server_gives_back(tmp_path, held, need, code):
+    programs, folder = tmp_path / "bin", tmp_path / "trial"
+    programs.mkdir()
+    folder.mkdir()
+    (folder / "trial.conf").write_text("huge_pages = off\n")
+    (programs / "initdb").write_text('#!/bin/sh\nmkdir "$2"\n')
+    (programs / "postgres").write_text(FAKE_POSTGRES.format(python=sys.executable, need=need))
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    done = subprocess.run(["sh", os.path.join(ROOT, "src", "act", "trial.sh"), folder, programs, "16", "600", held], capture_output=True, text=True, check=False)
+    assert done.returncode == code and ("huge pages" in done.stdout) == (code == 1), (done.stdout, done.stderr)
+    assert not folder.exists()
+
+
+def test_a_restart_that_did_not_happen_leaves_nothing_behind_of_a_parameter_that_no_file_names(actor):
+    """The server goes on calling such a parameter pending, after it has left the files again."""
+    actor.target.update(restart_command=["/bin/false"], trial_start=False)
+    step = actor.restart(wal_buffers="32MB", max_worker_processes="12")
+    report = actor.act(step, actor.snapshot(step))
+    assert report["outcome"] == "untouched", report
+    assert report["output"].count("$ /bin/false") == 1      # there is nothing that a restart would put back
+    assert not actor.auto_conf()
+    assert actor.undo(step, actor.snapshot(step))["outcome"] == "done"
+    assert actor.probe(actor.restart(shared_buffers="160MB"))["ok"]
+
+
+def test_a_parameter_that_takes_a_restart_can_leave_the_files(actor):
+    pg = actor.pg
+    pg.psql("ALTER SYSTEM SET wal_buffers = '32MB'")
+    pg.restart()
+    actor.target["trial_start"] = False
+    step = actor.restart(wal_buffers=("32MB", None))
+    snapshot = actor.snapshot(step)
+    done = actor.act(step, snapshot)
+    assert done["outcome"] == "done" and not actor.auto_conf(), done
+    assert pg.value("SHOW wal_buffers") != "32MB"
+    assert actor.undo(step, snapshot)["outcome"] == "done"
+    assert pg.value("SHOW wal_buffers") == "32MB"
+
+    pg.psql("ALTER SYSTEM RESET wal_buffers")               # somebody else, for the next restart
+    pg.reload()
+    assert actor.probe(actor.set(work_mem="8MB"))["ok"]     # which is no error in a file
+    refused(actor.probe(actor.restart(shared_buffers="160MB")), "CONFLICT", "wal_buffers", "waits for a restart")
+
+
+def test_what_the_command_line_decides_keeps_nobody_from_a_restart(fresh_postgres, tmp_path):
+    pg = fresh_postgres
+    pg.configure(max_worker_processes="9")
+    pg.stop()
+    pg.run("pg_ctl", "-D", pg.data, "-l", pg.log, "-w", "-o", "-c max_worker_processes=11", "start")
+    pg.reload()
+    actor = Actor(pg, tmp_path)
+    assert actor.probe(actor.restart(shared_buffers="160MB"))["ok"]
+    refused(actor.probe(actor.restart(max_worker_processes="12")), "STATE", "command line")
+
+
 def test_a_restart_command_that_hangs_is_stopped_and_what_it_began_is_taken_back(actor):
     actor.target["restart_command"] = ["/bin/sleep", "600"]
     actor.target["restart_timeout_ms"] = 1500
@@ -191,6 +263,16 @@ def test_a_restart_command_that_hangs_is_stopped_and_what_it_began_is_taken_back
     report = actor.act(step, actor.snapshot(step))
     assert report["outcome"] == "untouched" and "took too long" in report["text"], report
     assert time.monotonic() - began < 100      # by default it would be 120 s
+
+
+def test_a_restart_for_which_no_time_is_left_is_not_begun(actor):
+    actor.target["trial_start"] = False
+    started = actor.pg.value("SELECT pg_postmaster_start_time()")
+    step = actor.restart(shared_buffers="160MB")
+    report = actor.act(step, actor.snapshot(step), deadline_s=8)
+    assert (report["outcome"], report["code"]) == ("untouched", "TIMEOUT"), report
+    assert "pg_ctl" not in report["output"] and not actor.auto_conf()
+    assert actor.pg.value("SELECT pg_postmaster_start_time()") == started
 
 
 # ---- refusals ----------------------------------------------------------------------------------------------------------
@@ -208,6 +290,7 @@ def test_what_cannot_be_changed_this_way_is_refused_with_the_reason(actor):
     refused(actor.probe(actor.set(block_size="8192")), "INPUT", "block_size")
     refused(actor.probe(actor.set(work_mem="8 potatoes")), "INPUT", "8 potatoes")
     refused(actor.probe(actor.set(work_mem=("16MB", "8MB"))), "CONFLICT", "16MB")
+    refused(actor.probe(actor.set(session_preload_libraries="")), "INPUT", "empty list", "null")
     refused(actor.probe({**actor.set(), "params": {"target": "main", "settings": [{"name": "x'; drop", "to": "1"}]}}), "INPUT", "name")
     refused(actor.probe({**actor.set(), "params": {"target": "other", "settings": [{"name": "work_mem", "to": "8MB"}]}}), "INPUT", "other")
 
@@ -229,13 +312,30 @@ def test_a_standby_is_refused(make_postgres, tmp_path):
     assert on_primary.probe(Actor.restart(max_connections="150"))["ok"]
 
 
-@pytest.mark.parametrize("sign", ["role", "folder", "include"])
+def test_less_room_than_what_outlives_a_restart_takes_is_refused(actor):
+    pg = actor.pg
+    pg.configure(max_prepared_transactions="3", wal_level="logical")
+    pg.restart()
+    assert actor.probe(actor.restart(max_prepared_transactions="0", max_replication_slots="1", wal_level="replica"))["ok"]
+    for name in ("one", "two"):     # slots first: one that is made waits for the transactions before it
+        pg.psql(f"SELECT pg_create_logical_replication_slot('{name}', 'pgoutput')")
+    for name in ("one", "two"):
+        pg.psql(f"BEGIN; CREATE TABLE {name} (); PREPARE TRANSACTION '{name}'")
+    refused(actor.probe(actor.restart(max_prepared_transactions="1")), "STATE", "2 prepared transactions")
+    refused(actor.probe(actor.restart(max_replication_slots="1")), "STATE", "2 replication slots")
+    refused(actor.probe(actor.restart(wal_level="replica")), "STATE", "2 replication slots", "logical")
+    assert actor.probe(actor.restart(max_prepared_transactions="2", max_replication_slots="2"))["ok"]
+
+
+@pytest.mark.parametrize("sign", ["role", "folder", "include", "parameter"])
 def test_a_server_that_somebody_else_manages_is_refused(actor, sign):
     pg = actor.pg
     if sign == "role":
         pg.psql("CREATE ROLE rds_superuser")
     elif sign == "folder":
         open(os.path.join(pg.data, "patroni.dynamic.json"), "w", encoding="utf-8").close()
+    elif sign == "parameter":
+        pg.configure(**{"cnpg.config_sha256": "0"})
     else:
         with open(os.path.join(pg.data, "postgresql.base.conf"), "w", encoding="utf-8") as f:
             f.write("work_mem = 4MB\n")
@@ -278,6 +378,27 @@ def test_overrides_that_bind_us_are_refused_and_others_are_reported(actor):
     pg.psql("ALTER DATABASE postgres RESET work_mem")
     pg.psql("ALTER ROLE postgres SET work_mem = '3MB'")
     refused(actor.probe(actor.set(work_mem="8MB")), "STATE", "ALTER ROLE postgres")
+    pg.psql("ALTER ROLE postgres RESET work_mem")
+    pg.psql("ALTER ROLE ALL SET work_mem = '3MB'")
+    refused(actor.probe(actor.set(work_mem="8MB")), "STATE", "ALTER ROLE ALL", "ALTER ROLE ALL RESET work_mem")
+
+
+@pytest.mark.parametrize("whose", ["DATABASE", "ROLE"])
+def test_an_override_that_somebody_made_meanwhile_does_not_keep_an_undo_from_being_done(actor, whose):
+    pg = actor.pg
+    pg.psql("CREATE DATABASE other")
+    pg.psql("CREATE ROLE app LOGIN")
+    step = actor.set(work_mem="8MB")
+    snapshot = actor.snapshot(step)
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    pg.psql(f"ALTER {whose} postgres SET work_mem = '3MB'")
+    report = actor.undo(step, snapshot)
+    assert report["outcome"] == "done", report
+    assert any("work_mem" in n and "ALTER" in n for n in report["witness"]["notes"])
+    assert not actor.auto_conf() and pg.value("SHOW work_mem") == "3MB"
+    with contextlib.closing(psycopg2.connect(host=pg.host, port=pg.port, user="app", dbname="other")) as c, c.cursor() as cursor:
+        cursor.execute("SHOW work_mem")
+        assert cursor.fetchone() == ("4MB",)
 
 
 def test_the_command_line_wins_over_files_so_it_is_refused(fresh_postgres, tmp_path):
@@ -365,6 +486,17 @@ def test_an_edit_that_nobody_has_loaded_yet_keeps_us_from_reloading_it_for_them(
     pg.configure(max_connections="120")
     assert actor.probe(step)["ok"]   # a reload does not touch that one
     refused(actor.probe(actor.restart(shared_buffers="160MB")), "CONFLICT", "max_connections")
+
+
+@pytest.mark.parametrize("way", ["TCP", "socket"])
+def test_what_the_server_shows_of_this_connection_only_is_not_taken_for_an_edit(actor, way):
+    pg = actor.pg
+    pg.configure(tcp_keepalives_idle="60", tcp_keepalives_interval="0")      # over a socket the server shows 0 for both, over TCP for none
+    pg.reload()
+    if way == "socket":
+        actor.target["dsn"] = f"host={pg.folder} port={pg.port} user={pg.user} dbname={pg.database}"
+    answer = actor.probe(actor.set(work_mem="8MB"))
+    assert answer["ok"], answer
 
 
 def test_a_broken_line_is_refused_before_and_put_back_after(actor):
@@ -522,6 +654,20 @@ def test_a_set_is_put_back_by_file_while_the_server_is_down_and_said_to_be_unpro
     assert actor.recover(step, snapshot)["outcome"] == "untouched"
 
 
+def test_files_that_were_never_proven_to_be_the_servers_are_not_taken_for_them_when_it_is_down(actor):
+    """A stopped standby on our machine has the identifier and often the path of a primary that runs elsewhere."""
+    step = actor.set(work_mem="8MB")
+    snapshot = actor.snapshot(step)
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    elsewhere = {**snapshot, "auto_conf": None}
+    actor.pg.stop()
+    report = actor.undo(step, elsewhere, deadline_s=5)
+    assert report["outcome"] == "unknown" and "by file" not in report["output"], report
+    assert actor.auto_conf() == {"work_mem": "8MB"}
+    actor.pg.start()
+    assert actor.undo(step, elsewhere)["outcome"] == "done"
+
+
 def test_a_frozen_server_does_not_hold_us_beyond_the_deadline(actor):
     step = actor.set(work_mem="8MB")
     pid = actor.pg.pid()
@@ -561,6 +707,23 @@ def test_a_server_that_we_left_down_is_brought_back_by_recovery_and_undo(actor, 
     assert not os.path.exists(os.path.join(actor.state, "main.restarting"))
 
 
+def test_a_server_that_we_left_down_is_brought_back_also_when_restarts_are_forbidden_meanwhile(actor, dead_server):
+    step, snapshot = dead_server
+    report = actor.undo(step, snapshot, target={"restart_allowed": False})
+    assert report["outcome"] == "done", report
+    assert actor.auto_conf() == {"shared_buffers": "130MB"} and actor.pg.value("SHOW shared_buffers") == "130MB"
+
+
+def test_a_server_that_we_left_down_is_brought_back_when_our_own_folder_takes_nothing_any_more(actor, dead_server):
+    step, snapshot = dead_server
+    owed = os.path.join(actor.state, "main.restarting")
+    os.unlink(owed)
+    os.mkdir(owed)                                   # no file can be put in its place, as on a full disk
+    report = actor.undo(step, snapshot)
+    assert report["outcome"] == "done", report
+    assert actor.auto_conf() == {"shared_buffers": "130MB"} and actor.pg.value("SHOW shared_buffers") == "130MB"
+
+
 def test_a_server_that_we_left_down_is_brought_back_by_hand_with_the_undo_script(actor, dead_server):
     step, snapshot = dead_server
     written = actor.call("write_undo", step, snapshot, case="case-1")
@@ -569,6 +732,25 @@ def test_a_server_that_we_left_down_is_brought_back_by_hand_with_the_undo_script
     assert os.stat(os.path.join(actor.pg.data, "postgresql.auto.conf")).st_uid == os.stat(actor.pg.data).st_uid
     actor.pg.start()
     assert actor.pg.value("SHOW shared_buffers") == "130MB"
+    assert actor.recover(step, snapshot)["outcome"] == "untouched"
+    assert not os.path.exists(os.path.join(actor.state, "main.restarting"))    # nobody owes a start any more
+
+
+def test_the_undo_script_does_not_signal_a_process_that_only_has_the_number_of_the_dead_server(actor, dead_server):
+    step, snapshot = dead_server
+    written = actor.call("write_undo", step, snapshot, case="case-1")
+    pid_file = os.path.join(actor.pg.data, "postmaster.pid")
+    other = subprocess.Popen(["sleep", "600"])
+    try:
+        with open(pid_file, "w", encoding="utf-8") as f:
+            f.write(f"{other.pid}\n")
+        done = subprocess.run(["sh", written["path"]], capture_output=True, text=True, check=False)
+        assert done.returncode == 0 and "server is down. To start it" in done.stderr, done.stderr
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+        os.unlink(pid_file)
 
 
 def test_a_server_that_somebody_has_stopped_is_not_started_by_an_undo(actor):
@@ -808,3 +990,42 @@ def test_the_stop_switch_keeps_an_effect_from_beginning_but_not_an_undo(actor, s
     step = scripts.script(argv=["/usr/bin/touch", str(tmp_path / "flag")])
     assert scripts.act(step, scripts.snapshot(step), cancelled=True)["outcome"] == "untouched"
     assert not (tmp_path / "flag").exists()
+
+
+@contextlib.contextmanager
+def checkpoints_that_do_not_end(pg):
+    pid = pg.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
+    stand_still(pid)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def is_checkpointing(pg):
+    return pg.value("SELECT count(*) FROM pg_stat_activity WHERE query = 'CHECKPOINT' AND state = 'active'") > 0
+
+
+def test_a_stop_while_the_checkpoint_before_a_restart_takes_long_keeps_the_server_from_being_restarted(actor, tmp_path):
+    pg, stop = actor.pg, tmp_path / "stop"
+    actor.target["trial_start"] = False
+    started = pg.value("SELECT pg_postmaster_start_time()")
+    step = actor.restart(shared_buffers="160MB")
+    snapshot = actor.snapshot(step)
+    with checkpoints_that_do_not_end(pg):
+        running = actor.start("act", step, snapshot, cancelled=str(stop), deadline_s=3600)
+        until(lambda: is_checkpointing(pg) or running.poll() is not None, "it asks for a checkpoint")
+        stop.touch()
+        report = actor.finish(running)
+    assert report["outcome"] == "untouched" and "stopped before the restart" in report["text"], report
+    assert not actor.auto_conf() and pg.value("SELECT pg_postmaster_start_time()") == started
+
+
+def test_a_checkpoint_for_a_measurement_is_given_up_when_something_else_is_to_be_done(actor, tmp_path):
+    pg, other = actor.pg, tmp_path / "other"
+    with checkpoints_that_do_not_end(pg):
+        running = actor.start("checkpoint", actor.set(work_mem="8MB"), cancelled=str(other), deadline_s=3600)
+        until(lambda: is_checkpointing(pg) or running.poll() is not None, "it asks for a checkpoint")
+        other.touch()
+        answer = actor.finish(running)
+    assert not answer["ok"] and answer["code"] == "TIMEOUT", answer

@@ -132,6 +132,24 @@ def test_a_build_that_waits_too_long_for_a_writer_leaves_nothing_and_names_the_w
     assert indexes(actor.pg) == {}
 
 
+def test_a_build_that_waits_for_a_prepared_transaction_names_that_and_nobody_else(fresh_postgres, tmp_path):
+    pg = fresh_postgres
+    pg.configure(max_prepared_transactions="2")
+    pg.restart()
+    pg.psql("CREATE TABLE orders WITH (autovacuum_enabled = off) AS SELECT g AS id, g % 100 AS customer FROM generate_series(1, 20000) g")
+    pg.psql("ANALYZE orders")
+    actor, step = Actor(pg, tmp_path), index_step("orders", ["customer"], lock_timeout_s=1)
+    snapshot = actor.snapshot(step)
+    pg.psql("BEGIN; UPDATE orders SET customer = 1 WHERE id = 1; PREPARE TRANSACTION 'left over'")
+    running = actor.start("act", step, snapshot)
+    until(lambda: clearing_has_begun(pg) or running.poll() is not None, "the build was given up")
+    pg.psql("ROLLBACK PREPARED 'left over'")
+    report = actor.finish(running)
+    assert (report["outcome"], report["code"]) == ("untouched", "BUSY"), report
+    assert "prepared transaction left over" in report["hint"]
+    assert indexes(pg) == {}
+
+
 def test_a_bound_on_transactions_does_not_end_a_build(actor):
     if int(actor.pg.value("SHOW server_version_num")) < 170000:
         pytest.skip("transaction_timeout came with 17")

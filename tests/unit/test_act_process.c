@@ -104,6 +104,16 @@ static void output_is_bounded_and_made_readable(void **state)
     process_result_done(&r);
 }
 
+static void a_program_that_never_stops_printing_is_ended_in_time(void **state)
+{
+    struct process_result r;
+    struct fault          fault = { 0 };
+    assert_ok(run((const char *const[]){ "yes", NULL }, NULL, 300, &r, &fault), &fault);
+    assert_true(r.timed_out);
+    assert_true(r.output.cut);
+    process_result_done(&r);
+}
+
 static void a_daemon_that_keeps_its_output_open_does_not_hold_us(void **state)
 {
     struct process_result r;
@@ -160,6 +170,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_started_says_why),
         cmocka_unit_test(a_program_that_takes_too_long_is_ended_with_its_children),
         cmocka_unit_test(output_is_bounded_and_made_readable),
+        cmocka_unit_test(a_program_that_never_stops_printing_is_ended_in_time),
         cmocka_unit_test(a_daemon_that_keeps_its_output_open_does_not_hold_us),
         cmocka_unit_test(nothing_of_ours_is_inherited_but_the_lock_lives_with_the_program),
     };

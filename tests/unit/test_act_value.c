@@ -63,6 +63,8 @@ static void values_cannot_break_out_of_their_quotes(void **state)
     assert_string_equal(alter(&t, "DateStyle", "ISO"), "ALTER SYSTEM SET \"DateStyle\" = 'ISO'");
     assert_string_equal(alter(&t, "auto_explain.Log", "1"), "ALTER SYSTEM SET auto_explain.\"Log\" = '1'");
     assert_string_equal(alter(&t, "shared_preload_libraries", "a, b,\"c d\""), "ALTER SYSTEM SET shared_preload_libraries = 'a', 'b', 'c d'");
+    assert_string_equal(alter(&t, "search_path", ""), "ALTER SYSTEM RESET search_path");   /* SET would write a list of one nameless element */
+    assert_string_equal(alter(&t, "log_line_prefix", ""), "ALTER SYSTEM SET log_line_prefix = ''");
     static const char *const bad[] = { "", "1x", "x y", "x;", "x\"", "x.", ".x", "x..y", "x-y", "x'" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(pg_name_valid(bad[i]));

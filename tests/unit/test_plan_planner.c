@@ -501,6 +501,9 @@ static void a_change_of_somebody_elses_that_waits_for_a_restart_is_not_put_in_fo
     assert_false(ask().needs_restart);
     shown("max_connections")->pending_restart = false;
     assert_true(ask().needs_restart);
+    shown("max_connections")->pending_restart = true;
+    strcpy(shown("max_connections")->source, "command line");      /* which wins again after a restart */
+    assert_true(ask().needs_restart);
     shown("work_mem")->pending_restart = true;      /* not that a server would say so */
     assert_false(ask().needs_restart);
 }

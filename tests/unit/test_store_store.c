@@ -159,6 +159,30 @@ static void who_asked_first_for_the_current_plan_to_be_given_up_is_found(void **
     store_close(s);
 }
 
+static void only_steps_of_the_plan_at_hand_count_as_begun(void **state)
+{
+    (void)state;
+    struct fault    f = { 0 };
+    struct store   *s = NULL;
+    struct casefile c = a_case();
+    static const struct { const char *kind; int step, begun; } rows[] = {
+        { "prepare", 0, 0 }, { "probe", 0, 0 }, { "do", 0, 1 }, { "do", 1, 2 }, { "recover", 1, 2 }, { "undo", 2, 2 }, { "prepare", 0, 0 }, { "probe", 0, 0 }, { "do", 0, 1 }, { "undo", 0, 1 },
+    };
+    int begun = -1;
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &c, &alice, &f), &f);
+    assert_ok(store_action_begun(s, c.id, &begun, &f), &f);
+    assert_int_equal(begun, 0);
+    for (int i = 0; i < 10; i++) {
+        assert_ok(store_action_begin(s, c.id, i + 1, rows[i].kind, rows[i].step, NULL, 1, &f), &f);
+        assert_ok(store_action_begun(s, c.id, &begun, &f), &f);
+        assert_int_equal(begun, rows[i].begun);
+    }
+    assert_ok(store_commit(s, &f), &f);
+    store_close(s);
+}
+
 static void a_database_of_a_newer_version_is_refused_and_left_alone(void **state)
 {
     (void)state;
@@ -364,6 +388,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_bad_request_does_not_take_the_others_with_it, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_version_has_one_timeline_row_only, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(who_asked_first_for_the_current_plan_to_be_given_up_is_found, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(only_steps_of_the_plan_at_hand_count_as_begun, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused_and_left_alone, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_store_has_one_engine_at_a_time, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_a_trial_taught_is_kept_once_and_only_shared_while_its_tenant_does, make_folder, remove_folder),
