@@ -619,13 +619,18 @@ static void planned(struct etarget *t, enum case_state state, int windows_ago)
 }
 
 /* It was approved at the gate, and begins, or does not. */
-static void begins(struct etarget *t, int windows_ago)
+static void ordered_to_begin(void)
 {
-    planned(t, CASE_EXECUTING, windows_ago);
     engine->orders_count = 0;
     engine_order(engine, &c, ORDER_BEGIN);
     stages_run(engine);
     assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+}
+
+static void begins(struct etarget *t, int windows_ago)
+{
+    planned(t, CASE_EXECUTING, windows_ago);
+    ordered_to_begin();
 }
 
 static void a_restart_begins_while_what_it_is_compared_with_is_fresh(void **state)
@@ -721,10 +726,7 @@ static void begins_with(struct etarget *t, int windows, double least, double mos
 {
     planned(t, CASE_EXECUTING, 0);
     measured(t, windows, least, most);
-    engine->orders_count = 0;
-    engine_order(engine, &c, ORDER_BEGIN);
-    stages_run(engine);
-    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    ordered_to_begin();
 }
 
 static void a_restart_that_waited_at_the_gate_begins_only_if_a_doubling_could_still_be_proven(void **state)
