@@ -1,7 +1,6 @@
 """Campaigns whose outcomes are compared: the stages that tune_oltp.py and tune_olap.py have in common, and the arithmetic of rounds."""
 import json
 import math
-import os
 
 from tune_run import Stage, say
 from rig.cluster import Cluster     # tune_run has put it within reach
@@ -124,18 +123,15 @@ class Arms:
         return Live(self.site, arm, self.load, self.o.window, self.o.windows, self.trial_s[arm], self.trials(arm))
 
     def campaign(self, arm, budget):
-        rows = self.trials(arm).rows
-        # Killed between the last trial and the campaign's end; or the server's folder has gone, and with it the memory of what was being tried: only what was proven goes on.
-        if len(rows) >= self.o.trials or not self.remembers(arm):
+        rows, live = self.trials(arm).rows, self.live(arm)
+        # Killed between the last trial and the campaign's end; or the server's folder has gone, and with it what was being tried: only what was proven goes on.
+        if len(rows) >= self.o.trials or not live.remember():
             self.run.write(arm + ".conf", lines_of(rows[-1]["in_force"] if rows else {}))
             self.run.put(in_data=None)
-        why = run_trials(self.trials(arm), self.o.trials, self.live(arm), self.o.per_round, budget)
+        why = run_trials(self.trials(arm), self.o.trials, live, self.o.per_round, budget)
         self.run.put(in_data=None, **{"ended-" + arm: why})
         if why:
             say(f"{arm}: ended by itself after {len(rows)} trials: {why}")
-
-    def remembers(self, arm):
-        return os.path.isdir(os.path.join(self.site.cluster.folder, "store-" + arm))
 
     def confs(self):
         """{name: lines of the configuration}. Where a campaign kept nothing, the default is measured twice, and shows what noise does."""

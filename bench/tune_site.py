@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from lab import ROOT, program
+import tune_memory
 from tune_run import OverBudget, duration, say
 from rig.cluster import Cluster, end_processes      # tune_run has put it within reach
 from rig.limits import Limits
@@ -164,6 +165,7 @@ class Live:
         self.opening_s = RESTORE_S + WARM_CACHE_S + HISTORY_WINDOWS[arm] * window_s
         self.patience_s = (HISTORY_MOST + 4 * windows) * window_s + 3600      # no trial takes so long, with all that comes before it
         self.conf_name = f"{arm}.conf"
+        self.store, self.memory = f"store-{arm}", self.run.file(f"memory-{arm}.db")
         self.load = self.tuner = self.stretch = None
         self.followed = ""      # the case whose stretch is under way
 
@@ -172,6 +174,18 @@ class Live:
         if self.run.state.get("in_data") == self.arm and os.path.exists(self.site.cluster.auto_conf_path()):
             self.run.write(self.conf_name, self.site.cluster.auto_conf())
         return self.run.read(self.conf_name)
+
+    def store_path(self):
+        return os.path.join(self.site.cluster.folder, self.store)
+
+    def remember(self):
+        """What was learned is at hand: in the server's folder, or else as it was kept when a part ended. Is the folder the one in which the last part worked?"""
+        if os.path.isdir(self.store_path()):
+            return True
+        cluster = self.site.cluster
+        if tune_memory.bring(self.memory, self.store_path(), cluster.uid, cluster.gid):
+            say(f"{self.arm}: the server's folder has gone; what was learned goes on")
+        return False
 
     def begin(self):
         site, cluster = self.site, self.site.cluster
@@ -182,7 +196,7 @@ class Live:
         self.load = cluster.start_load(site.driver, *self.what)
         say(f"{self.arm}: the load runs; the caches settle")
         time.sleep(WARM_CACHE_S)
-        self.tuner = Tuner(site.homeostat, ROOT, cluster, self.load.endpoint, self.run.path, restart=self.arm, store=f"store-{self.arm}", window_s=self.window_s, windows=self.windows)
+        self.tuner = Tuner(site.homeostat, ROOT, cluster, self.load.endpoint, self.run.path, restart=self.arm, store=self.store, window_s=self.window_s, windows=self.windows)
         self.tuner.start()
         self.tuner.take_over(say)
         self.starts, self.since = cluster.starts(), time.monotonic()
@@ -196,9 +210,11 @@ class Live:
             raise OSError(f"{self.arm}: what was under way at the end is not put back yet; see {self.run.file('homeostat.log')}")
 
     def end(self):
-        """Homeostat, load and server stop, and what is in force is kept for the next round."""
+        """What was being tried is put back; Homeostat, load and server stop; what is in force and what was learned is kept for the next round."""
         if self.tuner:
+            self.tuner.rest(say)
             self.tuner.stop()
+            tune_memory.keep(self.store_path(), self.memory)
         if self.load:
             self.load.stop()
         self.site.cluster.stop()

@@ -10,6 +10,7 @@ import math
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,9 @@ class FakeLive:
 
     def __init__(self, breaks_at=None, ends_at=None):
         self.breaks_at, self.ends_at, self.begun, self.concluded, self.ended, self.trials = breaks_at, ends_at, 0, 0, 0, 0
+
+    def remember(self):
+        return True
 
     def begin(self):
         self.begun += 1
@@ -151,7 +155,7 @@ class Trials(Folder):
     def test_a_campaign_killed_after_its_last_trial_ends_with_what_was_then_in_force(self):
         run = tune_run.Run(self.folder, {})
         arms = object.__new__(tune_olap.Olap)
-        arms.run, arms.o, arms.live = run, argparse.Namespace(trials=1, per_round=1), lambda arm: None
+        arms.run, arms.o, arms.live = run, argparse.Namespace(trials=1, per_round=1), lambda arm: FakeLive()
         run.journal("trials-allowed").append({"in_force": {"jit": "off"}})
         run.put(in_data="allowed")
         self.assertFalse(arms.ended("allowed"))
@@ -163,10 +167,8 @@ class Trials(Folder):
             with self.subTest(remembered), tempfile.TemporaryDirectory() as self.folder:
                 run = tune_run.Run(self.folder, {})
                 arms = object.__new__(tune_olap.Olap)
-                arms.run, arms.o, arms.live = run, argparse.Namespace(trials=2, per_round=1), lambda arm: FakeLive()
-                arms.site = argparse.Namespace(cluster=argparse.Namespace(folder=self.folder))
-                if remembered:
-                    os.mkdir(os.path.join(self.folder, "store-allowed"))
+                live = FakeLive()
+                arms.run, arms.o, arms.live, live.remember = run, argparse.Namespace(trials=2, per_round=1), lambda arm: live, lambda: remembered
                 run.journal("trials-allowed").append({"in_force": {"jit": "off"}})
                 run.write("allowed.conf", "jit = 'on'\n")
                 arms.campaign("allowed", tune_run.Budget())
@@ -208,7 +210,13 @@ class Trials(Folder):
 
 class FakeTuner:
     def __init__(self):
-        self.all, self.idle_s, self.why, self.down = [], 0, "", False
+        self.all, self.idle_s, self.why, self.down, self.did = [], 0, "", False, []
+
+    def rest(self, say):
+        self.did.append("put back")
+
+    def stop(self):
+        self.did.append("stop")
 
     def look(self, say):
         return [{"id": o["case_id"], "status": "CLOSED", "outcome": o} for o in reversed(self.all)]
@@ -224,6 +232,8 @@ class FakeTuner:
 
 
 class FakeCluster:
+    uid, gid = os.getuid(), os.getgid()
+
     def __init__(self, folder):
         self.folder, self.started = folder, 1
 
@@ -296,6 +306,42 @@ class OneCampaign(Folder):
         self.live.tuner.look = lambda say: [{"id": "c", "status": "EXECUTING", "outcome": None}, *looked(say)]
         self.assertEqual([self.live.poll()[0]["in_force"] for _ in range(2)], [{"shared_buffers": "614MB"}, {"shared_buffers": "614MB", "jit": "off"}])
 
+    def learn(self, folder, what):
+        os.makedirs(os.path.join(folder, "store-allowed"), exist_ok=True)
+        with contextlib.closing(sqlite3.connect(os.path.join(folder, "store-allowed", "cases.db"))) as db, db:
+            db.execute("create table if not exists learned (what)")
+            db.execute("insert into learned values (?)", (what,))
+
+    def learned(self, folder):
+        with contextlib.closing(sqlite3.connect(os.path.join(folder, "store-allowed", "cases.db"))) as db:
+            return [row[0] for row in db.execute("select what from learned")]
+
+    def test_a_part_that_ends_puts_back_what_it_tried_before_homeostat_stops(self):
+        tuner, self.live.load.stop = self.live.tuner, lambda: tuner.did.append("load stops")
+        self.live.end()
+        self.assertEqual(tuner.did, ["put back", "stop", "load stops"])
+
+    def test_what_was_learned_goes_on_where_the_servers_folder_is_gone_and_is_not_taken_for_newer_than_the_folders(self):
+        self.live.load.stop = lambda: None
+        for what in ("a", "b"):
+            self.learn(self.folder, what)
+            self.live.tuner = FakeTuner()
+            self.live.end()
+        self.learn(self.folder, "c")
+        self.assertTrue(self.life().remember())
+        self.assertEqual(self.learned(self.folder), ["a", "b", "c"])
+        self.site.cluster.folder = os.path.join(self.folder, "another")
+        os.mkdir(self.site.cluster.folder)
+        self.assertFalse(self.life().remember())
+        self.assertEqual(self.learned(self.site.cluster.folder), ["a", "b"])
+        self.assertEqual(os.stat(os.path.join(self.site.cluster.folder, "store-allowed")).st_mode & 0o777, 0o700)
+
+    def test_a_campaign_that_learned_nothing_begins_with_no_store_of_its_own(self):
+        self.live.load.stop = lambda: None
+        self.live.end()
+        self.assertFalse(self.life().remember())
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "store-allowed")))
+
     def test_a_campaign_does_not_end_while_something_is_still_to_be_put_back(self):
         for acts in (False, True):
             self.live.tuner.finish, self.live.tuner.acts = lambda say, file: [], lambda acts=acts: acts
@@ -330,9 +376,9 @@ class OneCampaign(Folder):
 
 
 class TakingOver(unittest.TestCase):
-    """A Homeostat that finds what an earlier life left in its memory."""
+    """A Homeostat that finds what an earlier life left in its memory, and one that is about to rest."""
 
-    def asked(self, *statuses, stops=()):
+    def asked(self, *statuses, stops=(), to="take_over"):
         """What it is asked for, but for what it is only asked about; statuses of its one case, look by look."""
         tuner, left, stops, asked = object.__new__(Tuner), list(statuses), list(stops), []
 
@@ -344,8 +390,10 @@ class TakingOver(unittest.TestCase):
             return {"data": {}}
         tuner.call = call
         with mock.patch.object(time, "sleep"):
-            tuner.take_over(lambda text: None)
-        self.assertEqual((stops, left[0] in ("EXECUTING", "VERIFYING")), ([], False))
+            getattr(tuner, to)(lambda text: None)
+        self.assertNotIn(left[0], ("EXECUTING", "VERIFYING"))
+        if to == "take_over":
+            self.assertEqual(stops, [])
         return asked
 
     def test_a_trial_that_was_under_way_is_put_back_before_anything_is_tried(self):
@@ -356,6 +404,16 @@ class TakingOver(unittest.TestCase):
 
     def test_who_begins_is_asked_for_nothing(self):
         self.assertEqual(self.asked("CLOSED"), [])
+
+    def test_who_is_about_to_rest_puts_back_what_is_under_way_and_stays_stopped_then(self):
+        self.assertEqual(self.asked("VERIFYING", "VERIFYING", "PARKED", to="rest"), ["POST /stop"])
+        self.assertEqual(self.asked("CLOSED", to="rest"), [])
+
+    def test_who_does_not_answer_before_it_rests_is_let_go(self):
+        tuner, said = object.__new__(Tuner), []
+        with mock.patch.object(Tuner, "call", side_effect=ConnectionRefusedError("nobody listens")):
+            tuner.rest(said.append)
+        self.assertIn("put back when the run goes on", said[0])
 
 
 class FakeLoad:

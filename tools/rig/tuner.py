@@ -154,6 +154,15 @@ class Tuner:
         while time.monotonic() < until and self.acts():
             time.sleep(1)
 
+    def rest(self, say):
+        """Before it stops for a while: a trial that is under way is put back as long as the server that it changed is there. Who does not answer is stopped all the same."""
+        try:
+            if self.acts():
+                say("a trial is under way: it is put back")
+                self.put_back("the part of the run ends that this was tried in")
+        except (OSError, ValueError) as e:
+            say(f"homeostat does not answer: {e}; what is under way is put back when the run goes on")
+
     def take_over(self, say):
         """What an earlier life left: a trial that was under way is put back, for what it had measured is of data that are gone; and nothing stays stopped."""
         self.wait_ready()
