@@ -104,7 +104,7 @@ static json_t *model(const struct explanation *e)
             put(p, "hi", s->hi[j]);
             (void)json_array_append_new(points, p);
         }
-        (void)json_array_append_new(slices, json_pack("{s:s,s:o,s:o}", "knob", s->knob, "in_force", real(s->in_force), "points", points));
+        (void)json_array_append_new(slices, json_pack("{s:s,s:b,s:b,s:o,s:o}", "knob", s->knob, "category", (int)s->category, "log", (int)s->log, "in_force", real(s->in_force), "points", points));
     }
     return json_pack("{s:i,s:o,s:o,s:s,s:s}", "results", e->results, "importance", weights, "slices", slices, "why", e->model_why, "doubt", e->model_doubt);
 }
@@ -125,10 +125,10 @@ static json_t *spreads(const struct explanation *e)
         for (int p = 0; p < PERIODS; p++) {
             const struct explain_group *g = &e->spread[i].group[p];
             if (g->n > 0)
-                (void)json_array_append_new(groups, json_pack("{s:s,s:i,s:[f,f,f,f,f]}", "period", explain_period_name((enum explain_period)p), "windows", g->n,
-                                                              "quantiles", g->lo, g->q1, g->median, g->q3, g->hi));
+                (void)json_array_append_new(groups, json_pack("{s:s,s:b,s:i,s:[f,f,f,f,f]}", "period", explain_period_name((enum explain_period)p), "changed", (int)spread_changed(&e->spread[i], p),
+                                                              "windows", g->n, "quantiles", g->lo, g->q1, g->median, g->q3, g->hi));
         }
-        (void)json_array_append_new(all, json_pack("{s:s,s:s,s:o}", "name", e->spread[i].name, "unit", e->spread[i].unit, "groups", groups));
+        (void)json_array_append_new(all, json_pack("{s:s,s:s,s:b,s:o}", "name", e->spread[i].name, "unit", e->spread[i].unit, "put_back", (int)e->spread[i].put_back, "groups", groups));
     }
     return all;
 }

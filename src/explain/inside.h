@@ -82,6 +82,8 @@ void svg_convergence(const struct explanation *e, bool alone, struct text *out);
 void svg_path(const struct explanation *e, bool alone, struct text *out);
 void svg_slice(const struct explain_slice *s, bool alone, struct text *out);
 void svg_spread(const struct explain_spread *s, bool alone, struct text *out);
+/* Was what is explained in force in this period? */
+bool spread_changed(const struct explain_spread *s, int period);
 void svg_weights(const struct explanation *e, bool alone, struct text *out);
 
 #endif

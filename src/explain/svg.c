@@ -238,6 +238,8 @@ void svg_slice(const struct explain_slice *s, bool alone, struct text *out)
 
 /* ---- distributions ---- */
 
+bool spread_changed(const struct explain_spread *s, int period) { return period == PERIOD_WITH || (period == PERIOD_AFTER && !s->put_back); }
+
 void svg_spread(const struct explain_spread *s, bool alone, struct text *out)
 {
     struct axis x = { INFINITY, -INFINITY, NAME, WIDTH - RIGHT - 24, false };
@@ -263,11 +265,10 @@ void svg_spread(const struct explain_spread *s, bool alone, struct text *out)
         double y = TOP + (at + 0.5) * GROUP;
         if (g->n == 0)
             continue;
-        bool with = p == PERIOD_WITH || (p == PERIOD_AFTER && !s->put_back);
         (void)snprintf(line, sizeof line, "%s%s (%d)", explain_period_name((enum explain_period)p), p == PERIOD_AFTER && s->put_back ? ", put back" : "", g->n);
         put_text(out, NAME - 10, y + 4, "tick end", line);
         put_line(out, place(&x, g->lo), y, place(&x, g->hi), y, "whisker");
-        put_box(out, place(&x, g->q1), y - 8, place(&x, g->q3) - place(&x, g->q1), 16, with ? "box moved" : "box");
+        put_box(out, place(&x, g->q1), y - 8, place(&x, g->q3) - place(&x, g->q1), 16, spread_changed(s, p) ? "box moved" : "box");
         for (int i = 0; i < g->dots; i++)
             put_dot(out, place(&x, g->dot[i]), y + 11, 1.6, "grain");
         put_line(out, place(&x, g->median), y - 9, place(&x, g->median), y + 9, "median");

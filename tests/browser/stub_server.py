@@ -260,7 +260,12 @@ class World:
                           {"cause": "+1 % of cache hit ratio", "effect": "throughput", "unit": "/s", "how": "regression", "figure": none}],
                 "refuters": [{"name": "a change that was none, in its place", "refuted": False, "why": "", "mean": 0.1, "expected": 0, "p": 0.8}, {"name": "only a part of the windows", "refuted": None, "why": "too few windows", "mean": None, "expected": None, "p": None}],
                 "sure": {"level": "high", "points": [{"good": True, "text": "Both configurations were in force in turn, in an order drawn by lot."}, {"good": False, "text": "<img src=x onerror=alert(1)>"}]},
-                "model": {"results": 6, "importance": [{"knob": knob[0], "weight": 0.7}, {"knob": "random_page_cost", "weight": 0.3}], "slices": [], "why": ""},
+                "model": {"results": 6, "importance": [{"knob": knob[0], "weight": 0.7}, {"knob": "random_page_cost", "weight": 0.3}], "why": "", "slices": [
+                    {"knob": knob[0], "category": False, "log": True, "in_force": 2048, "points": [{"value": "%d MB" % (128 << i), "x": 128 << i, "gain": 5 * i, "lo": 4 * i - 3, "hi": 6 * i + 3} for i in range(6)]},
+                    {"knob": "wal_compression", "category": True, "log": False, "in_force": 0, "points": [{"value": name, "x": i, "gain": 3 * i, "lo": -2, "hi": None if i == 2 else 9} for i, name in enumerate(("off", "lz4", "<b>"))]}]},
+                "spreads": [{"name": "throughput", "unit": "/s", "put_back": False, "groups": [
+                    {"period": "before", "changed": False, "windows": 12, "quantiles": [780, 800, 812, 830, 850]}, {"period": "after", "changed": True, "windows": 9, "quantiles": [960, 990, 1010, 1030, 1044]}]},
+                            {"name": "<i>latency", "unit": "ms", "put_back": True, "groups": [{"period": "after", "changed": False, "windows": None, "quantiles": [1, 2, None]}]}],
                 "tries": [{"case_id": "elsewhere", "title": "<b>worse</b>", "result": "worse", "kept": False, "this": False, "related": False, "time": iso(c["created"]), "effect": -0.1, "lo": -0.2, "hi": -0.02, "level": None, "best": 0},
                           {"case_id": c["id"], "title": c["title"], "result": "better", "kept": True, "this": True, "related": True, "time": iso(c["created"]), "effect": 0.2, "lo": 0.1, "hi": 0.3, "level": 0.2, "best": 0.2}],
                 "tries_left_out": 3}

@@ -122,6 +122,21 @@ def test_a_case_tells_why_with_its_path_units_and_refuters(page):
     assert name == "explanation-%s.html" % KEPT and scheme == "blob:"
 
 
+def test_an_explanation_draws_how_its_windows_lay_and_what_the_model_believes(page):
+    page.open(route="#/case/" + KEPT)
+    page.until_text("Its windows, before and after", ".panel-why")
+    page.js("document.querySelectorAll('.panel-why details').forEach(d => { d.open = true })")
+    page.until("return document.querySelectorAll('.panel-why figure svg[aria-label]').length == 4")
+    told = page.js("return [...document.querySelectorAll('.panel-why figure svg')].map(e => e.getAttribute('aria-label'))")
+    assert "throughput: before (12), median 812/s, from 780/s to 850/s; after (9), median 1\u202f010/s" in told[0]
+    assert told[1] == "<i>latency: unknown"
+    assert "the most at 4096 MB: +25.0 %" in told[2] and "from ±0.0 % at 128 MB" in told[2]
+    assert "at off to +3.0 % at lz4" in told[3]      # a value whose belief is not known whole is left out
+    assert page.js("return [document.querySelectorAll('.panel-why .box-plot').length, document.querySelectorAll('.panel-why .box-plot.changed').length]") == [2, 1]
+    assert page.js("return document.querySelectorAll('.panel-why figure svg .in-force').length") == 2
+    assert page.js("return document.querySelectorAll('.panel-why figure i, .panel-why figure b').length") == 0
+
+
 def test_the_convergence_curve_multiplies_what_was_kept(page):
     page.open()
     page.until_text("6 attempts, 4 kept, 2 put back", ".panel-converge")

@@ -171,6 +171,21 @@ static void seconds_that_were_worse_while_finding_out_are_told(void **state)
         }
 }
 
+/* Whoever draws a slice has to know whether its values have an order, and how they are spread. */
+static void a_slice_for_programs_says_what_kind_of_scale_it_has(void **state)
+{
+    for (int kind = 0; kind < 4; kind++) {
+        struct explanation *e = by_hand();
+        e->slice[0].category = kind & 1;
+        e->slice[0].log = kind & 2;
+        json_t *json = explanation_json(e), *slice = json_array_get(json_object_get(json_object_get(json, "model"), "slices"), 0);
+        assert_int_equal(json_is_true(json_object_get(slice, "category")), kind & 1);
+        assert_int_equal(json_is_true(json_object_get(slice, "log")), kind >> 1);
+        json_decref(json);
+        explanation_free(e);
+    }
+}
+
 /* What was put back is not in force afterwards, and is not drawn as if it were. */
 static void windows_after_a_change_that_was_put_back_look_like_those_without_it(void **state)
 {
@@ -181,6 +196,11 @@ static void windows_after_a_change_that_was_put_back_look_like_those_without_it(
         char *html = written(e, explanation_html);
         const char *after = strstr(html, back ? ">after, put back (12)</text>" : ">after (12)</text>"), *box = strstr(after, "class=\"box");
         assert_int_equal(strncmp(box, "class=\"box moved\"", 17) != 0, back);
+        json_t *json = explanation_json(e), *spread = json_array_get(json_object_get(json, "spreads"), 0), *groups = json_object_get(spread, "groups");
+        assert_int_equal(json_is_true(json_object_get(spread, "put_back")), back);
+        for (size_t g = 0; g < 3; g++)
+            assert_int_equal(json_is_true(json_object_get(json_array_get(groups, g), "changed")), g == 1 || (g == 2 && !back));
+        json_decref(json);
         free(html);
         explanation_free(e);
     }
@@ -456,6 +476,7 @@ int main(void)
         cmocka_unit_test(an_effect_on_some_statements_is_told_as_theirs),
         cmocka_unit_test(what_has_no_place_in_a_picture_is_not_drawn_at_its_edge),
         cmocka_unit_test(seconds_that_were_worse_while_finding_out_are_told),
+        cmocka_unit_test(a_slice_for_programs_says_what_kind_of_scale_it_has),
         cmocka_unit_test(windows_after_a_change_that_was_put_back_look_like_those_without_it),
         cmocka_unit_test(a_long_name_does_not_run_out_of_its_box),
         cmocka_unit_test(an_empty_explanation_says_what_it_lacks),

@@ -7,7 +7,7 @@ import type { Outcome } from "./model";
 import { timeTicks, valueTicks } from "./scale";
 
 /** An SVG as wide as its place, drawn anew when that changes. */
-abstract class Drawing<P> implements Widget<P> {
+export abstract class Drawing<P> implements Widget<P> {
   readonly el: HTMLElement = document.createElement("div");
   protected readonly svg = svg("svg", { class: "plot", role: "img" });
   protected props: P | null = null;
@@ -35,7 +35,7 @@ abstract class Drawing<P> implements Widget<P> {
   }
 }
 
-const text = (cls: string, x: number, y: number, anchor: string, words: string) => svg("text", { class: cls, x, y, "text-anchor": anchor }, words);
+export const text = (cls: string, x: number, y: number, anchor: string, words: string) => svg("text", { class: cls, x, y, "text-anchor": anchor }, words);
 
 // ---- convergence ----
 

@@ -90,10 +90,16 @@ export interface CaseFile {
 /** Why a change helped or not, as the engine explains it. */
 export interface Figure { standing: string | null; why: string | null; estimate: Known; lo: Known; hi: Known }
 export interface Station { name: string; unit: string; onPath: number; moved: boolean; before: Known; after: Known; change: Figure }
+/** What the model of all trials believes of one parameter, everything else as it is in force: gains in percent. */
+export interface SlicePoint { value: string; x: Known; gain: Known; lo: Known; hi: Known }
+export interface Slice { knob: string; category: boolean; log: boolean; inForce: Known; points: SlicePoint[] }
+/** How a measure lay in the windows of each period: smallest, quartiles, largest. */
+export interface Group { period: string; windows: Known; quantiles: Known[]; changed: boolean }      // changed: the candidate was in force then
+export interface Spread { name: string; unit: string; groups: Group[] }
 export interface Why {
   caseId: string; lead: string | null; way: string | null; shown: boolean; missing: string | null; sure: string | null; stations: Station[];
   units: { cause: string; effect: string; unit: string; figure: Figure }[]; refuters: { name: string; refuted: boolean | null; why: string | null }[];
-  points: { good: boolean; text: string }[]; importance: { knob: string; weight: Known }[]; modelWhy: string | null; modelDoubt: string | null;
+  points: { good: boolean; text: string }[]; importance: { knob: string; weight: Known }[]; slices: Slice[]; spreads: Spread[]; modelWhy: string | null; modelDoubt: string | null;
   tries: { caseId: string | null; title: string; result: string | null; kept: boolean; mine: boolean; effect: Known; lo: Known; hi: Known; ofSome: boolean }[];   // ofSome: the effect is that of the statements it was made for
   triesLeftOut: number;   // oldest first; so many older ones are not among them
 }

@@ -4,7 +4,7 @@
 
 import type { Known } from "./format";
 import type { Action, Approval, Arm, ArmSpan, Case, CaseFile, Change, Evidence, Facts, Figure, Gate, News, Outcome, Plan, PlanStep,
-  Setting, Stop, Target, TimelineRow, Tuning, Verdict, Why } from "./model";
+  Setting, Slice, Spread, Stop, Target, TimelineRow, Tuning, Verdict, Why } from "./model";
 import { flag, Json, list, maybe, num, pick, raw, record, str, time } from "./wire";
 
 export const rowsOf = (o: Json, name: string): unknown[] => (Array.isArray(o["data"]) ? o["data"] : list(record(o["data"])[name]));
@@ -222,6 +222,20 @@ function readFigure(x: unknown): Figure {
   return { standing: str(o["standing"]), why: str(o["why"]), estimate: num(o["estimate"]), lo: num(o["lo"]), hi: num(o["hi"]) };
 }
 
+function readSlice(x: unknown): Slice {
+  const o = record(x);
+  return { knob: str(o["knob"]) ?? "?", category: flag(o["category"]) === true, log: flag(o["log"]) === true, inForce: num(o["in_force"]),
+    points: list(o["points"]).map((y) => { const p = record(y); return { value: str(p["value"]) ?? "?", x: num(p["x"]), gain: num(p["gain"]), lo: num(p["lo"]),
+          hi: num(p["hi"]) }; }) };
+}
+
+function readSpread(x: unknown): Spread {
+  const o = record(x), back = flag(o["put_back"]) === true;
+  return { name: str(o["name"]) ?? "?", unit: str(o["unit"]) ?? "", groups: list(o["groups"]).map((y) => { const g = record(y), period = str(g["period"]) ?? "?";
+      return { period: period === "after" && back ? "after, put back" : period, windows: num(g["windows"]), quantiles: list(g["quantiles"]).map(num),
+        changed: flag(g["changed"]) === true }; }) };
+}
+
 export function readWhy(o: Json): Why {
   const sure = record(o["sure"]), model = record(o["model"]);
   return {
@@ -234,6 +248,7 @@ export function readWhy(o: Json): Why {
     refuters: list(o["refuters"]).map((x) => { const r = record(x); return { name: str(r["name"]) ?? "?", refuted: flag(r["refuted"]), why: str(r["why"]) }; }),
     points: list(sure["points"]).map((x) => { const r = record(x); return { good: flag(r["good"]) === true, text: str(r["text"]) ?? "" }; }),
     importance: list(model["importance"]).map((x) => { const r = record(x); return { knob: str(r["knob"]) ?? "?", weight: num(r["weight"]) }; }),
+    slices: list(model["slices"]).map(readSlice), spreads: list(o["spreads"]).map(readSpread),
     modelWhy: str(model["why"]), modelDoubt: str(model["doubt"]),
     tries: list(o["tries"]).map((x) => { const r = record(x); return { caseId: str(r["case_id"]), title: str(r["title"]) ?? "", result: str(r["result"]),
           kept: flag(r["kept"]) === true, mine: flag(r["this"]) === true, effect: num(r["effect"]), lo: num(r["lo"]), hi: num(r["hi"]),

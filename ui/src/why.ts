@@ -3,12 +3,13 @@
 // it is only shown, and handed over as a report.
 
 import { app, loadWhy, saveReport } from "./app";
-import { Child, h, VNode } from "./dom";
+import { Child, h, VNode, widget } from "./dom";
 import { Known, number } from "./format";
 import { icon } from "./icons";
-import type { CaseFile, Figure, Station, Why } from "./model";
+import type { CaseFile, Figure, Slice, Spread, Station, Why } from "./model";
 import { effectCell, empty, problemBox, section, sentence, unknown } from "./parts";
 import { href } from "./route";
+import { SliceDrawing, SpreadDrawing } from "./whydraw";
 
 const TRIES_TOLD = 10;
 
@@ -25,7 +26,7 @@ export function whySection(d: CaseFile): VNode | null {
     e.missing ? h("p", { class: "hint" }, `This explanation lacks: ${e.missing}.`) : null,
     path.length ? [h("h3", null, e.shown ? "The path" : "The path the model expects"), h("ol", { class: "path" }, path.map(station))] : null,
     beside.length ? h("details", null, h("summary", null, "What else was measured"), h("ul", { class: "path" }, beside.map(station))) : null,
-    units(e), refuters(e), points(e), tries(e), importance(e), reports(e));
+    spreads(e), units(e), refuters(e), points(e), tries(e), importance(e), slices(e), reports(e));
 }
 
 const amount = (v: Known, unit: string): Child => (v === null ? unknown() : `${number(v)}${unit && !unit.startsWith("/") ? "\u202f" : ""}${unit}`);
@@ -41,6 +42,12 @@ function station(s: Station): VNode {
   return h("li", { key: s.name, class: s.moved ? "moved" : "still" }, h("div", { class: "path-name" }, h("b", null, s.name),
       h("span", { class: s.moved ? "holds" : "pending" }, icon(s.moved ? "ok" : "equal"), s.moved ? "moved" : "not told from chance")),
     h("div", null, amount(s.before, s.unit), " \u2192 ", amount(s.after, s.unit), h("span", { class: "dim" }, " change "), figure(s.change, s.unit)));
+}
+
+function spreads(e: Why): VNode | null {
+  if (!e.spreads.length) return null;
+  return h("div", { key: "spreads" }, h("h3", null, "Its windows, before and after"), h("div", { class: "plots" }, e.spreads.map((s) =>
+      h("figure", { key: s.name }, h("figcaption", null, s.name), widget<Spread>(s.name, SpreadDrawing, s)))));
 }
 
 function units(e: Why): VNode | null {
@@ -81,6 +88,13 @@ function importance(e: Why): VNode | null {
             k.weight === null ? null : h("svg", { class: "gauge", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
               h("rect", { class: "gauge-room", x: 0, y: 3, width: 100, height: 4 }),
               h("rect", { class: "gauge-fill", x: 0, y: 3, width: Math.max(0, Math.min(100, 100 * k.weight)).toFixed(1), height: 4 }))))))));
+}
+
+function slices(e: Why): VNode | null {
+  if (!e.slices.length) return null;
+  return h("details", { key: "slices" }, h("summary", null, "What the model believes of them"), h("p", { class: "hint" },
+      "The gain that a model of all trials expects of other values, everything else as it is in force, and where it would not be surprised to find it."),
+    h("div", { class: "plots" }, e.slices.map((s) => h("figure", { key: s.knob }, h("figcaption", null, h("code", null, s.knob)), widget<Slice>(s.knob, SliceDrawing, s)))));
 }
 
 function reports(e: Why): VNode {

@@ -62,9 +62,13 @@ is(ceiling([10, 20, 30]) >= 30, true, "ordinary values fit");
 
 // why
 const why = readWhy({ case_id: "c", stations: [{ name: "x", on_path: 1, moved: true, before: null, after: 2, change: { standing: "not identified", why: "w", estimate: null } }],
-  sure: { level: "high", points: [{ good: true, text: "t" }] }, model: { importance: [{ knob: "k", weight: 0.5 }] } });
+  sure: { level: "high", points: [{ good: true, text: "t" }] }, model: { importance: [{ knob: "k", weight: 0.5 }],
+    slices: [{ knob: "k", log: true, points: [{ value: "1", x: 1, gain: null }] }] },
+  spreads: [{ name: "n", put_back: true, groups: [{ period: "trial, with", changed: true, windows: 3, quantiles: [1, 2, 3, 4, 5] }, { period: "after", changed: false }] }] });
 is([why.stations[0]?.before, why.stations[0]?.change.estimate, why.stations[0]?.unit], [null, null, ""], "what the engine does not know stays unknown");
 is([why.sure, why.points.length, why.importance[0]?.weight, why.missing, why.units], ["high", 1, 0.5, null, []], "an explanation is read as far as it goes");
+is([why.slices[0]?.category, why.slices[0]?.inForce, why.slices[0]?.points[0]?.gain, why.spreads[0]?.unit, why.spreads[0]?.groups.map((g) => [g.period, g.changed, g.windows, g.quantiles.length])],
+  [false, null, null, "", [["trial, with", true, 3, 5], ["after, put back", false, null, 0]]], "what an explanation draws is read as far as it goes, too");
 is(readWhy({}).stations, [], "an empty explanation is one");
 const tried = readWhy({ tries: [{ case_id: "a", title: "x", result: "refused", kept: false, this: false, effect: null }, { case_id: "b", kept: true, this: true, effect: 0.1 }],
   tries_left_out: 3 });
