@@ -16,14 +16,20 @@ static json_t *get(struct cli *c, const char *path, const char *what, int *exit_
     return client_once(c, &(struct client_request){ .method = "GET", .path = path, .what = what }, exit_code);
 }
 
+static bool path_of(const char *target, const char *rest, char *path, size_t size)
+{
+    (void)snprintf(path, size, "/target/");
+    if (!*target || !client_encode(path, size, target) || strlen(path) + strlen(rest) >= size)
+        return false;
+    (void)strcat(path, rest);
+    return true;
+}
+
 static bool target_path(struct cli *c, const char *rest, char *path, size_t size, int *exit_code)
 {
     struct fault fault;
-    (void)snprintf(path, size, "/target/");
-    if (*c->o.word[0] && client_encode(path, size, c->o.word[0]) && strlen(path) + strlen(rest) < size) {
-        (void)strcat(path, rest);
+    if (path_of(c->o.word[0], rest, path, size))
         return true;
-    }
     (void)fail(&fault, ERR_INPUT, "\"%.40s\" is no target", c->o.word[0]);
     (void)cli_complain(c, &fault);
     *exit_code = CLI_USAGE;
@@ -62,10 +68,31 @@ static const struct print_column setting_columns[] = {
     { "PENDING", "pending_restart", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
 
+/* Into the target: what was won under the load of its newest trial. Gains under different loads are no sum, so none is made here. */
+static bool add_best(struct cli *c, json_t *target, int *exit_code)
+{
+    char path[200];
+    if (!path_of(print_text(target, "name"), "/outcomes?limit=1", path, sizeof path))
+        return true;
+    json_t *newest = get(c, path, "reading what was won", exit_code);
+    if (!newest)
+        return false;
+    json_t *best = json_object_get(json_array_get(newest, 0), "best");
+    (void)json_object_set_new(target, "best_effect", best ? json_incref(best) : json_null());
+    json_decref(newest);
+    return true;
+}
+
 int cmd_target_ls(struct cli *c)
 {
-    int     code;
-    json_t *data = get(c, "/target", "reading the targets", &code);
+    int     code = CLI_DONE;
+    size_t  i;
+    json_t *target, *data = get(c, "/target", "reading the targets", &code);
+    json_array_foreach(data, i, target)
+        if (!add_best(c, target, &code)) {
+            json_decref(data);
+            return code;
+        }
     return data ? put_table(c, data, target_columns, "no targets") : code;
 }
 
@@ -76,8 +103,10 @@ int cmd_target_show(struct cli *c)
     if (!target_path(c, "", path, sizeof path, &code))
         return code;
     json_t *data = get(c, path, "reading the target", &code);
-    if (!data)
+    if (!data || !add_best(c, data, &code)) {
+        json_decref(data);
         return code;
+    }
     if (!cli_put_json(c, data)) {
         print_record(c->out, data, target_record);
         print_record(c->out, data, facts_record);

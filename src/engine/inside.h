@@ -204,7 +204,6 @@ struct etarget {
     int64_t               still_since_us;          /* mono; sessions have been at work, and nothing was committed; 0: something was */
     int                   unknown_s;
     int                   decisions, found[FOUND_MAX], founds;   /* verdicts that spent alpha; which of them (from 1) were better, the latest ones */
-    double                best_effect;      /* sum of kept effects, log */
     int                   kept;
 
     float                 live[LIVE_SECONDS][METRIC_COUNT];

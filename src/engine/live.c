@@ -87,11 +87,11 @@ static json_t *target_json(struct engine *e, struct etarget *t)
     pthread_mutex_lock(&e->live_lock);
     json_t *trouble = t->trouble[0] ? json_string(t->trouble) : json_null();
     pthread_mutex_unlock(&e->live_lock);
-    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:i,s:o,s:i,s:f,s:o,s:s,s:o}", "name", t->conf->name, "kind", "postgres", "mode", target_mode_name(t->mode),
+    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:i,s:o,s:i,s:o,s:s,s:o}", "name", t->conf->name, "kind", "postgres", "mode", target_mode_name(t->mode),
                      "up", t->seen ? (t->last.v[METRIC_UP] == 1 ? json_true() : t->last.v[METRIC_UP] == 0 ? json_false() : json_null()) : json_null(),
                      "trouble", trouble, "time", time_text(t->seen ? t->last.wall_us : 0), "latest", v, "facts", facts, "trial", trial, "case_id", open ? t->case_id : "",
                      "case_state", open ? case_state_name(c.state) : "", "case_phase", open ? json_string(run_phase_name(c.phase)) : json_null(), "history_windows", t->histories, "symptoms", symptoms_json(t),
-                     "kept", t->kept, "best_effect", t->best_effect, "idle_until", time_text(t->idle_until_us), "idle_why", t->idle_why,
+                     "kept", t->kept, "idle_until", time_text(t->idle_until_us), "idle_why", t->idle_why,
                      "stopped", stop ? json_pack("{s:s,s:s,s:s,s:o}", "why", stop->why, "by", stop->actor, "scope", stop->scope, "expires_at", time_text(stop->expires_us)) : json_null());
 }
 

@@ -6,7 +6,6 @@
  */
 #include "base/log.h"
 #include "engine/inside.h"
-#include "model/verdict.h"
 
 #include <math.h>
 #include <string.h>
@@ -43,12 +42,6 @@ bool outcome_teaches_nothing(const struct stored_outcome *o)
     return strcmp(o->result, OVERTAKEN) == 0 || strcmp(o->result, UNANSWERED) == 0 || strcmp(o->result, STOPPED) == 0;
 }
 
-/* What a kept change adds to the sum of gains: nothing where only the statements it was made for were measured. */
-static double gain_of(const struct stored_outcome *o)
-{
-    return isfinite(o->effect) && !verdict_of_some(json_string_value(json_object_get(o->verdict, "why"))) ? o->effect : 0;
-}
-
 static void tell_again(void *ctx, const struct stored_outcome *o)
 {
     struct etarget *t = ctx;
@@ -56,10 +49,8 @@ static void tell_again(void *ctx, const struct stored_outcome *o)
     struct fault    ignored;
     if (outcome_teaches_nothing(o))
         return;
-    if (o->kept) {
+    if (o->kept)
         t->kept++;
-        t->best_effect += gain_of(o);
-    }
     prove_count(t, o);
     if (proposal_parse(o->proposal, &p, &ignored) == OK)
         (void)!tell_outcome(t->planner, &p, o, &ignored);
@@ -74,7 +65,6 @@ enum err outcomes_recall(struct engine *e, struct etarget *t, struct fault *faul
     planner_free(t->planner);
     t->planner = planner;
     t->decisions = t->founds = t->kept = 0;
-    t->best_effect = 0;
     return store_outcomes(e->store, t->conf->name, tell_again, t, fault);
 }
 
@@ -165,7 +155,6 @@ static enum err release(struct engine *e, struct etarget *t, const struct casefi
     prove_forget(t);
     if (o->kept) {
         t->kept++;
-        t->best_effect += gain_of(o);
         memcpy(t->history, t->freshly, (size_t)t->fresh * sizeof t->history[0]);
         t->histories = t->fresh;
     }

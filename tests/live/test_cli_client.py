@@ -332,6 +332,19 @@ def test_what_was_refused_is_not_said_to_have_been_tried(double, cli):
     assert "refused, not done" in told and "not kept" not in told
 
 
+def test_what_was_won_is_that_under_the_load_of_the_newest_trial(double, cli):
+    targets = [{"name": "a/b", "kept": 3}, {"name": "new", "kept": 0}]
+    double.says("GET", "/target", targets)
+    double.says("GET", "/target/a%2Fb", targets[0])
+    double.says("GET", "/target/a%2Fb/outcomes", [{"result": "worse", "best": 0.6931}])
+    double.says("GET", "/target/new/outcomes", [])
+    rows = cli("target", "ls").stdout.splitlines()
+    assert "+100.0 %" in rows[1] and "%" not in rows[2]
+    assert "best effect" in (told := cli("target", "show", "a/b").stdout) and "+100.0 %" in told
+    assert [t["best_effect"] for t in json.loads(cli("target", "ls", "-o", "json").stdout)] == [0.6931, None]
+    assert all("limit=1" in r["path"] for r in double.asked("GET", "/target/a%2Fb/outcomes"))
+
+
 def test_where_no_database_is_configured_a_look_at_it_says_so(double, cli):
     double.says("GET", "/target", [])
     done = cli("diagnose", "postgres")
