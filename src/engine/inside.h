@@ -45,6 +45,7 @@
 #include "plan/template.h"
 #include "store/store.h"
 #include "verify/trial.h"
+#include "verify/warming.h"
 #include "verify/window.h"
 
 #include <pthread.h>
@@ -59,7 +60,6 @@ enum {
     HISTORY_MAX      = 64,     /* rolling windows per target */
     IDLE_WINDOWS     = 3,      /* without work, before it counts as nobody's */
     PLAN_WAITS_MAX   = 4 * HISTORY_MAX,   /* looks at a plan that waits for history, two for each window */
-    WARM_POINTS      = 6,      /* of five seconds each: how long a level must hold to be one */
     LIVE_SECONDS     = 3600,
     SUBSCRIBERS_MAX  = 64,
     STOPS_MAX        = 65,
@@ -194,7 +194,7 @@ struct etarget {
     int64_t               watch_until_us;   /* mono; 0: no watch window is open */
     int64_t               watch_grace_us;   /* mono; nothing is judged before */
     int64_t               watch_cold_us;    /* mono; until then a latency that goes on falling is not called slow; 0: it fell, and stays */
-    struct { double x[WARM_POINTS], sum, n; int64_t from_us; int points; } warming;   /* log levels of five seconds each, the latest ones */
+    struct warming        warming;          /* its level, as the watch has seen it */
     int64_t               watch_last_us;    /* mono; the watch is given up, and put back, when nothing is known until then */
     double                guard_latency_ms, guard_errors;   /* of the incumbent; NAN: unknown */
     double                guard_lull_ms;           /* of the ten seconds that are the worst in one of its windows in ten; NAN: unknown */

@@ -9,7 +9,6 @@
 #include "engine/inside.h"
 #include "math/stats/describe.h"
 #include "math/stats/multiple.h"
-#include "verify/before_after.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -24,8 +23,6 @@
 #define GUARD_LULL_RATIO    1.5
 #define GUARD_USUAL_LULLS   0.9
 #define GUARD_TPS_MIN       5.0
-#define WARM_POINT_US       (5 * US_PER_S)
-#define WARM_RISE_MAX       0.05      /* log ratio over all points: a level */
 enum { GUARD_STILL_S = 10, WATCH_PATIENCE = 3, SLO_WINDOW_S = 60 };
 
 static enum err guarded(struct engine *e, enum err err, const struct fault *fault)
@@ -85,7 +82,7 @@ void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, 
     t->watch_until_us = now + (int64_t)watch_s * US_PER_S;
     t->watch_grace_us = cold ? now + e->d.tune->warm_up_us : now;
     t->watch_cold_us = cold ? now + (int64_t)fmax(4 * (double)e->d.tune->warm_up_us, (double)(e->d.tune->warm_up_us + 120 * US_PER_S)) : 0;
-    memset(&t->warming, 0, sizeof t->warming);
+    warming_clear(&t->warming);
     t->watch_last_us = now + (int64_t)watch_s * WATCH_PATIENCE * US_PER_S + 60 * US_PER_S;
     t->unknown_s = 0;
     t->still_since_us = 0;
@@ -106,21 +103,8 @@ static bool still_warming(struct etarget *t, const struct sample *s)
     double latency = s->v[METRIC_LATENCY_MEAN];
     if (s->mono_us >= t->watch_cold_us)
         return false;
-    if (t->warming.from_us == 0)
-        t->warming.from_us = s->mono_us;
-    if (latency > 0) {
-        t->warming.sum -= log(latency);
-        t->warming.n += 1;
-    }
-    if (s->mono_us - t->warming.from_us >= WARM_POINT_US) {
-        if (t->warming.points == WARM_POINTS)
-            memmove(t->warming.x, t->warming.x + 1, (size_t)--t->warming.points * sizeof t->warming.x[0]);
-        if (t->warming.n > 0)
-            t->warming.x[t->warming.points++] = t->warming.sum / t->warming.n;
-        t->warming.sum = t->warming.n = 0;
-        t->warming.from_us = s->mono_us;
-    }
-    if (s->mono_us >= t->watch_grace_us && before_after_settled(t->warming.x, t->warming.points, WARM_RISE_MAX))
+    warming_add(&t->warming, latency > 0 ? -log(latency) : (double)NAN, s->mono_us);
+    if (s->mono_us >= t->watch_grace_us && warming_is_over(&t->warming))
         t->watch_cold_us = 0;
     return t->watch_cold_us != 0;
 }

@@ -1,7 +1,6 @@
 /* verify/trial.c - the proof as a state machine: one sample in, one wish out. */
 #include "verify/trial.h"
 
-#include "math/stats/describe.h"
 #include "model/workload.h"
 #include "verify/before_after.h"
 #include "verify/trial_state.h"
@@ -15,11 +14,9 @@
 
 static const int64_t unanswered_us = INT64_C(15) * 60 * 1000000;   /* a wish nobody fulfils */
 static const int64_t warmup_extra_us = INT64_C(120) * 1000000;
-static const int64_t warm_batch_us = 5000000;
-static const double  warm_rise_max = 0.05;       /* log ratio over the stretch looked at: a level */
 static const double  warm_fall_sds = 2;          /* of the incumbent's windows: a fall */
 
-enum { WARM_POINTS = 6, REPEATS_MIN = 4, CHECKPOINT_TRIES = 3 };
+enum { FALL_LEVELS = 3, REPEATS_MIN = 4, CHECKPOINT_TRIES = 3 };
 
 /* ---- being born ---- */
 
@@ -376,9 +373,8 @@ static void after_a_restart(struct trial *t)
     t->toggled_since_window = true;
     if (trial_is_switchback(t) || t->phase != PHASE_SETTLE)
         return;
-    t->warms = 0;
-    t->warm_from_us = t->warm_checkpoint_us = 0;
-    t->warm_sum = t->warm_n = 0;
+    warming_clear(&t->warming);
+    t->warm_checkpoint_us = 0;
     enter(t, PHASE_WARMUP, t->last_us);
 }
 
@@ -437,41 +433,27 @@ static void close_window(struct trial *t)
  */
 static bool comes_down(const struct trial *t)
 {
+    const int64_t level_us = WARMING_LEVEL_S * INT64_C(1000000);
     bool cycles = checkpoint_in_each_window(t);
-    int  batches = cycles ? (int)((t->conf.window_us + warm_batch_us - 1) / warm_batch_us) : WARM_POINTS / 2;
-    batches = batches > WARM_BATCHES_MAX / 2 ? WARM_BATCHES_MAX / 2 : batches;
+    int  each = cycles ? (int)((t->conf.window_us + level_us - 1) / level_us) : FALL_LEVELS;
+    each = each > WARMING_LEVELS_MAX / 2 ? WARMING_LEVELS_MAX / 2 : each;
     if (!(harm_watch_all(&t->watch) > 0))
         return false;
-    if (t->warms < 2 * batches)
+    if (t->warming.levels < 2 * each)
         return cycles;
-    const double *latest = t->warm + t->warms - batches;
-    double        was = fmax(math_mean(latest - batches, batches), t->watch.ref);      /* at the bottom of the lull it falls no further */
-    return was - math_mean(latest, batches) > warm_fall_sds * t->watch.ref_sd;
+    double was = fmax(warming_mean(&t->warming, each, each), t->watch.ref);      /* at the bottom of the lull it falls no further */
+    return was - warming_mean(&t->warming, each, 0) > warm_fall_sds * t->watch.ref_sd;
 }
 
-/* Five-second means of the level; true when the warm-up is over. */
+/* True when the warm-up is over. */
 static bool warmed_up(struct trial *t, const struct sample *s)
 {
-    double x = t->watch.kind == HARM_WATCH_TPS ? s->v[METRIC_TPS] : s->v[METRIC_LATENCY_MEAN];
-    if (t->warm_from_us == 0)
-        t->warm_from_us = s->mono_us;
-    if (x > 0) {
-        t->warm_sum += t->watch.kind == HARM_WATCH_TPS ? log(x) : -log(x);
-        t->warm_n += 1;
-    }
-    if (s->mono_us - t->warm_from_us >= warm_batch_us) {
-        if (t->warm_n > 0 && t->warms == WARM_BATCHES_MAX)
-            memmove(t->warm, t->warm + 1, (size_t)(--t->warms) * sizeof t->warm[0]);
-        if (t->warm_n > 0)
-            t->warm[t->warms++] = t->warm_sum / t->warm_n;
-        t->warm_sum = t->warm_n = 0;
-        t->warm_from_us = s->mono_us;
-    }
+    double  x = t->watch.kind == HARM_WATCH_TPS ? s->v[METRIC_TPS] : s->v[METRIC_LATENCY_MEAN];
     int64_t waited = s->mono_us - t->since_us;
+    warming_add(&t->warming, !(x > 0) ? (double)NAN : t->watch.kind == HARM_WATCH_TPS ? log(x) : -log(x), s->mono_us);
     if (waited < t->conf.warmup_us)
         return false;
-    int points = t->warms < WARM_POINTS ? t->warms : WARM_POINTS;
-    return waited >= t->conf.warmup_max_us || (before_after_settled(t->warm + t->warms - points, points, warm_rise_max) && !comes_down(t));
+    return waited >= t->conf.warmup_max_us || (warming_is_over(&t->warming) && !comes_down(t));
 }
 
 /*

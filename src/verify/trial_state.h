@@ -14,6 +14,7 @@
 #include "verify/switchback.h"
 #include "verify/trial.h"
 #include "verify/harm_watch.h"
+#include "verify/warming.h"
 #include "verify/window.h"
 
 enum trial_phase {
@@ -28,7 +29,7 @@ enum trial_phase {
     PHASE_COUNT
 };
 
-enum { PAST_MAX = 256, OBS_MAX = 2 * TRIAL_WINDOWS_MAX, WARM_BATCHES_MAX = 128 };
+enum { PAST_MAX = 256, OBS_MAX = 2 * TRIAL_WINDOWS_MAX };
 
 struct trial {
     struct trial_conf   conf;                 /* validated, defaults filled in */
@@ -59,10 +60,8 @@ struct trial {
     double   fails_together;                  /* how many of the incumbent's errors come at a time, by the spread between its windows; 1: each by itself */
     double   degraded_s;
     double   stalled_s, harm_s;               /* without a commit; of clear harm: up to now */
-    int64_t  warm_from_us;                    /* the running batch of the warm-up */
     int64_t  warm_checkpoint_us;              /* when the warm-up's latest CHECKPOINT was asked for; 0: none */
-    double   warm_sum, warm_n, warm[WARM_BATCHES_MAX];
-    int      warms;
+    struct warming warming;                   /* the level, as long as the warm-up lasts */
 
     struct harm_watch watch;
     struct window_run run;

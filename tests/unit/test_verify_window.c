@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "verify/response.h"
+#include "verify/warming.h"
 #include "verify/window.h"
 
 #include <math.h>
@@ -341,6 +342,61 @@ static void in_open_loop_the_offered_load_is_taken_out(void **state)
     assert_true(isnan(response_of(&m, &busy)));
 }
 
+/* Levels of five seconds each, one second after the other; NAN: nothing was known for so long. */
+static void warm(struct warming *w, int *at, const double *levels, int n)
+{
+    for (int i = 0; i < n; i++)
+        for (int s = 0; s < WARMING_LEVEL_S; s++)
+            warming_add(w, levels[i], (1000 + (*at)++) * INT64_C(1000000));
+}
+
+static void a_server_is_warm_when_its_level_has_held_for_half_a_minute(void **state)
+{
+    (void)state;
+    struct warming w;
+    double rising[] = { 1, 1.2, 1.4, 1.6, 1.8, 2 }, level[] = { 2, 2, 2, 2, 2, 2 };
+    int    at = 0;
+    warming_clear(&w);
+    warm(&w, &at, rising, 3);
+    assert_false(warming_is_over(&w));           /* too few to tell */
+    warm(&w, &at, rising + 3, 3);
+    assert_false(warming_is_over(&w));
+    warm(&w, &at, level, 3);
+    assert_false(warming_is_over(&w));
+    warm(&w, &at, level, 5);
+    assert_true(warming_is_over(&w));
+    assert_near(warming_mean(&w, 2, 0), 2, 1e-12);
+    assert_true(isnan(warming_mean(&w, 10, 10)));
+}
+
+/* A second without a reading is no level; neither are five of them, which push none out that was known. */
+static void what_is_not_known_of_a_warm_up_is_no_level(void **state)
+{
+    (void)state;
+    struct warming w;
+    double unknown[] = { NAN, NAN, NAN }, level[] = { 2, 2, 2, 2 };
+    int    at = 0;
+    warming_clear(&w);
+    warm(&w, &at, level, 4);
+    int levels = w.levels;
+    warm(&w, &at, unknown, 3);
+    assert_in_range(w.levels, levels, levels + 1);     /* the one under way had some that were known */
+    assert_true(warming_is_over(&w));
+}
+
+static void only_the_latest_levels_are_kept(void **state)
+{
+    (void)state;
+    struct warming w;
+    int at = 0;
+    warming_clear(&w);
+    for (int i = 0; i < 2 * WARMING_LEVELS_MAX; i++)
+        warm(&w, &at, &(double){ i }, 1);
+    assert_int_equal(w.levels, WARMING_LEVELS_MAX);
+    assert_true(w.level[WARMING_LEVELS_MAX - 1] > 2 * WARMING_LEVELS_MAX - 60 && w.level[0] < w.level[WARMING_LEVELS_MAX - 1]);
+    assert_near(warming_mean(&w, 1, 1), w.level[WARMING_LEVELS_MAX - 2], 1e-12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +414,9 @@ int main(void)
         cmocka_unit_test(a_verdict_can_be_about_the_queries_a_change_was_made_for),
         cmocka_unit_test(throughput_is_a_response_only_where_the_load_saturates),
         cmocka_unit_test(in_open_loop_the_offered_load_is_taken_out),
+        cmocka_unit_test(a_server_is_warm_when_its_level_has_held_for_half_a_minute),
+        cmocka_unit_test(what_is_not_known_of_a_warm_up_is_no_level),
+        cmocka_unit_test(only_the_latest_levels_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
