@@ -115,6 +115,8 @@ static void count_queries(struct world *w, double tps, double speed)
         double ms = usual_ms[q] / speed * exp(0.3 * rand_normal(&w->rand) / sqrt(calls));
         if (w->candidate && q == FLIPPED && w->conf.query_flip > 0)
             ms *= w->conf.query_flip;
+        if (q == FLIPPED && w->conf.query_wait > 0 && w->mono_us / 1000000 % 240 < 30)
+            ms *= w->conf.query_wait;
         w->query[q].calls += calls;
         w->query[q].total_ms += calls * ms;
         w->query[q].rows += calls;

@@ -28,6 +28,7 @@ struct world_conf {
     bool     heavy;                   /* t3 instead of Gaussian innovations */
     double   stall_each_s;            /* a stall of a few seconds about this often; 0: never */
     double   checkpoint_each_s;       /* natural checkpoints; 0: none */
+    double   query_wait;              /* factor on the time of one rare query, half a minute in every four, whatever is in force; 0 or 1: none */
     double   missing;                 /* share of samples that go missing */
     /* what the candidate does */
     double   effect;                  /* log ratio of speed, + is better */

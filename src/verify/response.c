@@ -2,9 +2,12 @@
 #include "verify/response.h"
 
 #include "math/stats/compare.h"
+#include "math/stats/describe.h"
 
 #include <math.h>
 #include <string.h>
+
+enum { SLOW_WINDOWS_MAX = 256 };
 
 const char *response_kind_name(enum response_kind k)
 {
@@ -18,6 +21,18 @@ int response_query(const struct response_mix *m, int64_t id)
         if (m->q[i].id == id)
             return i;
     return -1;
+}
+
+static double slow_ms(int64_t id, const struct window *w, int n)
+{
+    double ms[SLOW_WINDOWS_MAX];
+    int    k = 0;
+    for (int i = n - 1; i >= 0 && k < SLOW_WINDOWS_MAX; i--)
+        for (int j = 0; w[i].whole && j < w[i].queries; j++)
+            if (w[i].query[j].id == id && w[i].query[j].calls >= RESPONSE_CALLS_TOLD)
+                ms[k++] = w[i].query[j].total_ms / w[i].query[j].calls;
+    math_sort(ms, k);
+    return k ? ms[(19 * k + 19) / 20 - 1] : (double)NAN;
 }
 
 static void learn_mix(struct response_mix *m, const struct window *w, int n)
@@ -42,6 +57,7 @@ static void learn_mix(struct response_mix *m, const struct window *w, int n)
     for (int i = 0; i < m->n; i++) {
         m->q[i].usual_ms /= m->q[i].share;
         m->q[i].share /= calls;
+        m->q[i].slow_ms = slow_ms(m->q[i].id, w, n);
     }
 }
 

@@ -28,9 +28,14 @@
 enum response_kind { RESPONSE_AUTO, RESPONSE_QUERIES, RESPONSE_TPS, RESPONSE_LATENCY, RESPONSE_NONE };
 const char *response_kind_name(enum response_kind k);    /* "time per call", "transactions per second", ... */
 
-enum { RESPONSE_CALLS_SHRINK = 5, RESPONSE_ONLY_MAX = 16 };
+enum { RESPONSE_CALLS_SHRINK = 5, RESPONSE_CALLS_TOLD = 20, RESPONSE_ONLY_MAX = 16 };    /* told: a window with so many calls tells how slow a query is */
 
-struct response_query { int64_t id; double share, usual_ms; bool aside; };   /* share of the calls; shares sum up to 1. aside: guarded, but not what the verdict is about */
+struct response_query {
+    int64_t id;
+    double  share, usual_ms;             /* of the calls, shares sum up to 1; time per call */
+    double  slow_ms;                     /* time per call in the slowest of each twenty windows; NAN: it was in none often enough */
+    bool    aside;                       /* guarded, but not what the verdict is about */
+};
 
 struct response_mix {
     enum response_kind kind;

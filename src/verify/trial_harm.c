@@ -20,11 +20,11 @@ static const double  patience_s = 20;            /* with harm, where taking it b
 static const double  spread_unknown = 0.15;      /* of neighbouring windows, while too few have been seen */
 static const double  clear_spreads = 2.5;        /* a drop of so many spreads is no chance */
 static const double  checkpoint_excuse = -0.1625189294977749;   /* log(0.85): what a checkpoint of its own may cost the first window */
-static const double  tail_ratio_max = 2, tail_beyond = 1.2;      /* p99 of one window: times the usual, times the worst seen */
+static const double  tail_ratio_max = 2, tail_beyond = 1.2;      /* p99 of one window: times the usual, times the worst seen; the latter of a query's time, too */
 static const double  tail_early = 1.5;           /* before the window is over: a short stall weighs more in a part of it */
 static const double  flip_beyond = 2, flip_share_min = 0.05;     /* one query in one window: times query_ratio_max, share of the time */
 
-enum { ERRORS_MIN = 10, REF_WINDOWS = 5, NEIGHBOURS_MIN = 4, FLIP_CALLS_MIN = 20, TAIL_SECONDS_MIN = 10, TAIL_COUNT_MIN = 1000 };
+enum { ERRORS_MIN = 10, REF_WINDOWS = 5, NEIGHBOURS_MIN = 4, TAIL_SECONDS_MIN = 10, TAIL_COUNT_MIN = 1000 };
 
 /* The incumbent's windows, newest first: those of the trial, then the past. NULL when there are no more. */
 static const struct trial_obs *incumbent_back(const struct trial *t, int *at)
@@ -157,7 +157,7 @@ static bool tail_is_bad(struct trial *t, double p99, double seconds, double doub
     return true;
 }
 
-/* One query three times as slow, and it matters: its plan has flipped. */
+/* One query three times as slow, beyond what it is by itself at times, and it matters: its plan has flipped. */
 static bool query_is_bad(struct trial *t, const struct window *w, double drop)
 {
     double all = 0;
@@ -166,10 +166,10 @@ static bool query_is_bad(struct trial *t, const struct window *w, double drop)
     for (int i = 0; i < w->queries; i++) {
         const struct query_count *q = &w->query[i];
         int at = response_query(&t->mix, q->id);
-        if (at < 0 || q->id == 0 || q->calls < FLIP_CALLS_MIN || q->total_ms < flip_share_min * all)
+        if (at < 0 || q->id == 0 || q->calls < RESPONSE_CALLS_TOLD || q->total_ms < flip_share_min * all)
             continue;
-        double ratio = q->total_ms / q->calls / t->mix.q[at].usual_ms;
-        double bound = flip_beyond * t->conf.query_ratio_max;
+        double ratio = q->total_ms / q->calls / t->mix.q[at].usual_ms, by_itself = t->mix.q[at].slow_ms / t->mix.q[at].usual_ms;
+        double bound = fmax(flip_beyond * t->conf.query_ratio_max, tail_beyond * by_itself);     /* of NAN and a number it is the number */
         if (ratio * exp(drop < 0 ? drop : 0) <= bound)   /* beyond what slows all of them */
             continue;
         trial_finish(t, OUTCOME_WORSE, "Query %lld took %.1f x its usual time in window %d with the new configuration.", (long long)q->id, ratio,

@@ -141,6 +141,21 @@ static void lulls_load(const json_t *all, struct trial_obs *o, int n)
         o[i].lull = keep_real_of(json_array_get(all, (size_t)i));
 }
 
+/* Likewise beside the queries: how slow each is by itself. */
+static json_t *slow_save(const struct response_mix *m)
+{
+    json_t *all = json_array();
+    for (int i = 0; i < m->n; i++)
+        json_array_append_new(all, keep_real(m->q[i].slow_ms));
+    return all;
+}
+
+static void slow_load(const json_t *all, struct response_mix *m)
+{
+    for (int i = 0; i < m->n; i++)
+        m->q[i].slow_ms = keep_real_of(json_array_get(all, (size_t)i));
+}
+
 /* No verdict depends on them: what is missing is unknown, and the trial goes on. */
 static void mechanisms_load(const json_t *saved, const char *part, struct trial_obs *o, int n)
 {
@@ -166,6 +181,7 @@ json_t *trial_save(const struct trial *t)
     json_object_set_new(o, "estimate", keep_save(estimate_fields, &t->estimate));
     json_object_set_new(o, "verdict", verdict_json(&t->verdict));
     keep_save_array(o, "queries", query_fields, t->mix.q, sizeof t->mix.q[0], t->mix.n);
+    json_object_set_new(o, "slow_ms", slow_save(&t->mix));
     keep_save_array(o, "past", obs_fields, t->past, sizeof t->past[0], t->pasts);
     keep_save_array(o, "obs", obs_fields, t->obs, sizeof t->obs[0], t->obses);
     keep_save_array(o, "past_asked", asked_fields, t->past, sizeof t->past[0], t->pasts);
@@ -212,6 +228,7 @@ static enum err load_parts(struct trial *t, const json_t *o, struct fault *fault
     if (!e)
         e = asked_load(o, "obs_asked", t->obs, t->obses, fault);
     if (!e) {
+        slow_load(json_object_get(o, "slow_ms"), &t->mix);
         mechanisms_load(json_object_get(o, "mechanisms"), "past", t->past, t->pasts);
         mechanisms_load(json_object_get(o, "mechanisms"), "obs", t->obs, t->obses);
         lulls_load(json_object_get(json_object_get(o, "lulls"), "past"), t->past, t->pasts);

@@ -300,6 +300,26 @@ static void harm_of_other_kinds_is_refused_too(void **state)
     }
 }
 
+/* A statement that waits for somebody now and then does so under the candidate, too; one whose plan has flipped is still found. */
+static void a_query_that_is_slow_by_itself_at_times_is_no_harm(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 12; seed++)
+        for (int flips = 0; flips < 2; flips++) {
+            struct world_conf w = calm(log(1.4));
+            struct trial_conf c = conf_of(VERIFY_IMMEDIATE);
+            struct world_answers a = { 0 };
+            c.saturating = w.saturating = true;
+            c.response = RESPONSE_TPS;
+            w.seed = seed;
+            w.query_wait = 12;
+            w.query_flip = flips ? 60 : 0;
+            struct verdict v = told(&w, &c, 15, &a);
+            if ((v.outcome == OUTCOME_WORSE) != flips || (flips && (v.windows_b > 1 || !strstr(v.why, "Query 106"))))
+                fail_msg("seed %d, %s: %s", (int)seed, flips ? "a plan has flipped" : "nothing is wrong", v.why);
+        }
+}
+
 /* Who sums up gains has to know whose they are. */
 static void a_verdict_says_when_it_is_about_some_statements_alone(void **state)
 {
@@ -1088,9 +1108,9 @@ static void a_damaged_save_is_refused(void **state)
     json_object_foreach(whole, name, member) {
         json_t *j = json_deep_copy(whole);
         json_object_del(j, name);
-        bool needed = strcmp(name, "mechanisms") != 0 && strcmp(name, "lulls") != 0;   /* the verdict asks for all but these */
+        bool lulls = strcmp(name, "lulls") == 0, slow = strcmp(name, "slow_ms") == 0, needed = !lulls && !slow && strcmp(name, "mechanisms") != 0;   /* the verdict asks for all but these */
         assert_int_equal(trial_load(j, &back, &fault), needed ? ERR_INPUT : OK);
-        assert_true(needed ? !back : isnan(strcmp(name, "lulls") == 0 ? back->past[0].lull : back->past[0].mechanism[0]));
+        assert_true(needed ? !back : isnan(lulls ? back->past[0].lull : slow ? back->mix.q[0].slow_ms : back->past[0].mechanism[0]));
         trial_free(back);
         json_object_set_new(j, name, json_string("nonsense"));
         assert_true(strcmp(name, "reason") == 0 || strcmp(name, "checkpoints_past") == 0 || trial_load(j, &back, &fault) == ERR_INPUT || !back
@@ -1166,6 +1186,7 @@ int main(void)
         cmocka_unit_test(the_least_that_could_be_proven_falls_with_more_history_and_rises_with_its_noise),
         cmocka_unit_test(no_driver_at_all_is_said_and_does_not_block),
         cmocka_unit_test(harm_of_other_kinds_is_refused_too),
+        cmocka_unit_test(a_query_that_is_slow_by_itself_at_times_is_no_harm),
         cmocka_unit_test(a_verdict_says_when_it_is_about_some_statements_alone),
         cmocka_unit_test(the_dashboard_knows_a_verdict_on_some_statements_by_the_same_words),
         cmocka_unit_test(a_checkpoint_trial_wipes_the_slate_and_pays_the_bill),
