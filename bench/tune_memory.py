@@ -3,6 +3,7 @@
 The server's folder has gigabytes that are made anew in minutes, and one small database that hours of trials went into.
 """
 import contextlib
+import lzma
 import os
 import shutil
 import sqlite3
@@ -11,7 +12,7 @@ FILE = "cases.db"
 
 
 def keep(store, path):
-    """What the store of a Homeostat that has stopped remembers, as one file at path; whole or not at all. A store without any leaves path as it is."""
+    """What the store of a Homeostat that has stopped remembers, as one small file at path; whole or not at all. A store without any leaves path as it is."""
     if not os.path.exists(os.path.join(store, FILE)):
         return
     with contextlib.suppress(FileNotFoundError):
@@ -19,6 +20,10 @@ def keep(store, path):
     with contextlib.closing(sqlite3.connect(os.path.join(store, FILE))) as memory:
         memory.execute("vacuum into ?", (path + ".new",))
     with open(path + ".new", "rb") as f:
+        packed = lzma.compress(f.read())
+    with open(path + ".new", "wb") as f:
+        f.write(packed)
+        f.flush()
         os.fsync(f.fileno())
     os.rename(path + ".new", path)
 
@@ -29,7 +34,8 @@ def bring(path, store, uid, gid):
         return False
     shutil.rmtree(store + ".part", ignore_errors=True)
     os.mkdir(store + ".part", 0o700)
-    shutil.copyfile(path, os.path.join(store + ".part", FILE))
+    with lzma.open(path) as packed, open(os.path.join(store + ".part", FILE), "wb") as f:
+        shutil.copyfileobj(packed, f)
     for made in (store + ".part", os.path.join(store + ".part", FILE)):
         os.chown(made, uid, gid)
     os.rename(store + ".part", store)

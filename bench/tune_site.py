@@ -165,7 +165,7 @@ class Live:
         self.opening_s = RESTORE_S + WARM_CACHE_S + HISTORY_WINDOWS[arm] * window_s
         self.patience_s = (HISTORY_MOST + 4 * windows) * window_s + 3600      # no trial takes so long, with all that comes before it
         self.conf_name = f"{arm}.conf"
-        self.store, self.memory = f"store-{arm}", self.run.file(f"memory-{arm}.db")
+        self.store, self.memory = f"store-{arm}", self.run.file(f"memory-{arm}.db.xz")
         self.load = self.tuner = self.stretch = None
         self.followed = ""      # the case whose stretch is under way
 
