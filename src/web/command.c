@@ -132,7 +132,7 @@ void command_tick(struct web *w, int64_t mono_us, bool all)
 
 /* ---- from the request to the engine ---- */
 
-static enum MHD_Result refuse_body(struct exchange *x, const struct body_fault *where, const struct fault *fault)
+enum MHD_Result command_refuse_body(struct exchange *x, const struct body_fault *where, const struct fault *fault)
 {
     json_t *more = NULL;
     if (where->line > 0)
@@ -204,7 +204,7 @@ static bool read_request(struct exchange *x, struct engine_request *r, enum MHD_
     struct body       body;
     struct fault      fault = { 0 };
     if (body_read(x->body.s, x->body.used, header_content_type(exchange_request_header(x, "Content-Type")), &body, &where, &fault) != OK) {
-        *answered = refuse_body(x, &where, &fault);
+        *answered = command_refuse_body(x, &where, &fault);
         return false;
     }
     r->body = body.json;
@@ -230,7 +230,7 @@ static bool read_request(struct exchange *x, struct engine_request *r, enum MHD_
         return false;
     }
     if (body_expected_version(r->body, if_match, &r->if_match, &where, &fault) != OK) {
-        *answered = refuse_body(x, &where, &fault);
+        *answered = command_refuse_body(x, &where, &fault);
         return false;
     }
     if (body_fingerprint(x->method, x->path, x->who.name, r->body, r->fingerprint, &fault) != OK) {

@@ -248,6 +248,12 @@ static void questions_about_what_came_in_hold_any_name_a_metric_and_a_tenant(voi
     assert_string_equal(looked, want);
     expect(fx.viewer, "GET", "/downstreams", NULL, NULL, 400);
     expect(fx.viewer, "GET", "/service/metrics?service=&name=x", NULL, NULL, 400);
+    expect(fx.viewer, "GET", "/service?limit=7x", NULL, NULL, 400);
+    expect(fx.viewer, "GET", "/service?limit=", NULL, NULL, 400);
+    expect(fx.viewer, "GET", "/service?limit=4294967297", NULL, NULL, 400);
+    struct answer a = ask(fx.viewer, "GET", "/service?until=yesterday", NULL, NULL, 400);
+    assert_member(&a, "parameter", "until");
+    answer_done(&a);
     expect(NULL, "GET", "/downstreams?service=cart", NULL, NULL, 401);
     expect(NULL, "GET", "/service/metrics?service=cart", NULL, NULL, 401);
 }
@@ -881,7 +887,9 @@ static void an_event_is_created_once_and_its_case_leads_to_it(void **state)
     expect(fx.operator, "POST", "/event", NULL, "{\"title\": \"old\"}", 200);
     expect(fx.operator, "POST", "/event", NULL, "{\"title\": \"other\"}", 409);
     expect(fx.operator, "POST", "/event", NULL, "{}", 422);
-    expect(fx.operator, "POST", "/event", NULL, "{", 400);
+    a = ask(fx.operator, "POST", "/event", JSON_BODY, "{\"title\":\n  oops}", 400);
+    assert_member(&a, "line", "2");
+    answer_done(&a);
     expect(fx.operator, "POST", "/event", NULL, NULL, 400);
     expect(fx.viewer, "POST", "/event", NULL, "{\"title\": \"new\"}", 403);
     a = ask(fx.operator, "POST", "/event", NULL, "{\"title\": \"busy\"}", 503);
