@@ -567,6 +567,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.stub.drop_answers -= 1
                 self.close_connection = True
                 return
+            if method != "GET" and self.stub.late_answers > 0:   # it was done, but later than anybody waited
+                self.stub.late_answers -= 1
+                raise Problem(503, "busy", "Not now, try again", "the engine has not answered yet; whether the request took effect is not known here", "repeat it with the same Idempotency-Key, or look at the case")
             self.respond(200, answer)
         except Problem as p:
             self.respond(p.status, p.body, "application/problem+json")
@@ -646,7 +649,7 @@ class Stub:
     """The server with its world; port 0 takes a free one. stop() and start() leave the world as it is."""
 
     def __init__(self, page, scenario="normal", port=0, token="stub-token-0123456789", tick=1.0):
-        self.world, self.page, self.port, self.server, self.drop_answers = World(scenario, token, tick), page, port, None, 0
+        self.world, self.page, self.port, self.server, self.drop_answers, self.late_answers = World(scenario, token, tick), page, port, None, 0, 0
 
     def start(self):
         handler = type("BoundHandler", (Handler,), {"world": self.world, "page": self.page, "stub": self})

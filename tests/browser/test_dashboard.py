@@ -294,6 +294,21 @@ def test_sending_again_after_a_lost_answer_does_it_once(page):
     assert [r["reason"] for r in stub.world.cases[GATE]["timeline"] if r["event"] == "comment"] == ["said once"]
 
 
+def test_sending_again_after_an_answer_that_came_too_late_does_it_once(page):
+    stub = page.open(route="#/case/" + GATE)
+    stub.late_answers = 1
+    page.click("#comment")
+    page.until("return document.querySelector('dialog textarea') !== null")
+    page.keys("said once")
+    page.click("dialog button[type=submit]")
+    page.until_text("whether the request took effect is not known", "dialog")
+    page.click("dialog button[type=submit]")
+    page.until("return document.querySelector('dialog') === null")
+    sent = writes(stub, "/case/%s/comment" % GATE)
+    assert len(sent) == 2 and len({r[2]["Idempotency-Key"] for r in sent}) == 1
+    assert [r["reason"] for r in stub.world.cases[GATE]["timeline"] if r["event"] == "comment"] == ["said once"]
+
+
 # ---- hostile and broken surroundings ----
 
 def test_markup_in_a_title_stays_text(page):

@@ -12,9 +12,12 @@ import { flag, Json, list, maybe, num, pick, record, str, time } from "./wire";
 
 /** A refusal that can be shown as it is: RFC 9457, or the lack of any answer. */
 export class Problem extends Error {
-  constructor(readonly status: number, readonly title: string, readonly detail: string | null, readonly hint: string | null) {
+  constructor(readonly status: number, readonly title: string, readonly detail: string | null, readonly hint: string | null, readonly type: string | null = null) {
     super(detail ? `${title}: ${detail}` : title);
   }
+
+  /** The engine has said no. Anything else - silence, "not now", "still at it", a token that ended - leaves open what became of the request. */
+  get refuses(): boolean { return this.status >= 400 && this.status < 500 && this.status !== 401 && this.status !== 429 && !/:in-flight$/.test(this.type ?? ""); }
 }
 
 // ---- the token: from the fragment or the form, kept for this tab only ----
@@ -72,7 +75,7 @@ async function ask(path: string, a: Ask = {}): Promise<Json> {
   try { body = text ? JSON.parse(text) : null; } catch { /* told below by the status */ }
   if (!answer.ok) {
     const p = record(body);
-    throw new Problem(answer.status, str(p["title"]) ?? `The server answered ${answer.status}`, str(p["detail"]), str(p["hint"]));
+    throw new Problem(answer.status, str(p["title"]) ?? `The server answered ${answer.status}`, str(p["detail"]), str(p["hint"]), str(p["type"]));
   }
   if (body === null && text) throw new Problem(answer.status, "The answer cannot be read", "It is not JSON.", "Is this address really an engine?");
   return record(body);

@@ -1,8 +1,9 @@
 // Questions that are asked before something happens. <dialog> keeps the focus
 // inside and gives it back; Escape and "Cancel" mean that nothing was done.
 //
-// Sending again after a lost answer carries the same Idempotency-Key as long as
-// the words are the same, so that an impatient second click does nothing twice.
+// Sending again carries the same Idempotency-Key as long as the words are the
+// same and nobody has refused them, so that what was done already - the answer
+// got lost, or came too late - is not done twice.
 
 import * as api from "./api";
 import { Problem } from "./api";
@@ -50,8 +51,8 @@ function question(q: Question): void {
       d.close();
       q.done();
     } catch (e) {
-      // An answer was given, so the next try is another request; without one it is the same.
-      if (e instanceof Problem && e.status !== 0) sent = "";
+      // It was refused, so the next try is another request; where it may have been done it is the same.
+      if (e instanceof Problem && e.refuses) sent = "";
       patch(box, problemBox(e instanceof Problem ? e : new Problem(0, "The dashboard stumbled", String(e), null)));
     } finally {
       busy = false;
