@@ -31,6 +31,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 CSP = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 MINUTE = 60.0
+DEGRADED = "cases.db cannot be written: no space left on the device"
 GAP = (-9.2 * MINUTE, -8.5 * MINUTE)     # nobody could be read here: a restart
 
 
@@ -194,7 +195,7 @@ class World:
              "history_windows": 40, "kept": 4, "best_effect": 0.449, "idle_until": iso(now + 40), "idle_why": "the last case has just ended; the target is left alone for a while",
              "stopped": self.stop_row}
         if "down" in self.scenario:
-            t["why"] = "connection to 127.0.0.1:5432 refused; last answer 20 s ago."
+            t["trouble"] = "connection to 127.0.0.1:5432 refused; last answer 20 s ago."
         return {"name": name, "time": t["time"], "latest": v} if "bare" in self.scenario else t
 
     def progress(self, now):
@@ -550,9 +551,9 @@ class Handler(BaseHTTPRequestHandler):
                 return self.asset("index.html" if path == "/" else os.path.basename(path))
             if path == "/readyz":
                 if "degraded" not in self.world.scenario:
-                    return self.respond(200, {"data": {"ok": True, "checks": {"store": {"ok": True}, "migrations": {"ok": True}, "recovery": {"ok": True}, "targets": {"ok": True}}}})
-                p = Problem(503, "busy", "Not now, try again", "not everything is ready")
-                p.body["checks"] = {"store": {"ok": False, "detail": "cases.db cannot be written: no space left on the device."}, "migrations": {"ok": True}}
+                    return self.respond(200, {"data": {"ok": True, "checks": {"loop": True, "store": True, "recovery": True, "migrations": True}}})
+                p = Problem(503, "busy", "Not now, try again", DEGRADED)
+                p.body["checks"] = {"loop": True, "store": False, "recovery": True, "migrations": True}
                 raise p
             if self.headers.get("Authorization") != "Bearer " + self.world.token:
                 raise Problem(401, "unauthenticated", "Who are you?", "The token is missing or not known here.", "Send Authorization: Bearer with a token of this engine.")
@@ -586,7 +587,9 @@ class Handler(BaseHTTPRequestHandler):
     def read(self, path, query):
         w, part = self.world, path.strip("/").split("/")
         if path == "/target":
-            return {"data": [w.target()] + ([w.target("replica")] if "two" in w.scenario else [])}
+            why = DEGRADED if "degraded" in w.scenario else ""
+            return {"data": [w.target()] + ([w.target("replica")] if "two" in w.scenario else []),
+                    "engine": {"state": "degraded" if why else "stopped" if w.stop_row else "acting", "degraded": why, "stop": w.stop_row, "policy_version": "1", "time": iso(time.time())}}
         if path == "/whoami":
             return {"data": {"name": "token:alice", "roles": ["viewer"] if "viewer" in w.scenario else ["viewer", "operator", "approver", "admin"]}}
         if path == "/stop":

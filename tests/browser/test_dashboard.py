@@ -89,6 +89,7 @@ def test_degraded_modes_are_told_loudly(page):
     for words in ("no space left on the device", "does not act on what it cannot record", "Outcome unknown: Wider checkpoints, once more", "Stopped until", "index build by the billing team",
                   "token:alice", "estimated"):
         page.until_text(words, ".banners")
+    assert page.text(".banners").count("no space left") == 1 and "does not say why" not in page.text(".banners")
     page.until_text("Stopped", ".engine")
     assert page.js("return document.querySelector('.banner-bad').getAttribute('role')") == "alert"
     page.go("#/case/" + LOST)

@@ -85,7 +85,7 @@ const id = encodeURIComponent;
 
 // ---- asking ----
 
-export async function targets(): Promise<{ targets: Target[]; stops: Stop[] | null; degraded: string[] }> {
+export async function targets(): Promise<{ targets: Target[]; stops: Stop[] | null; degraded: string | null }> {
   const o = await ask("/target"), data = pick(o, "data");
   const rows = Array.isArray(data) ? data : list(pick(record(data), "targets", "target"));
   const around = { ...o, ...(maybe(data) ?? {}) };
@@ -93,7 +93,7 @@ export async function targets(): Promise<{ targets: Target[]; stops: Stop[] | nu
   return {
     targets: rows.map(readTarget),
     stops: Array.isArray(stops) ? stops.map(readStop).filter(isStop) : maybe(stops) ? [readStop(stops)].filter(isStop) : null,
-    degraded: list(pick(around, "degraded")).map((d) => str(d) ?? str(pick(record(d), "text", "why", "detail", "name")) ?? "degraded, for an unknown reason"),
+    degraded: str(record(o["engine"])["degraded"]),
   };
 }
 
@@ -166,7 +166,7 @@ export async function health(): Promise<Health> {
   const rows: [string, unknown][] = Array.isArray(checks) ? checks.map((c) => [str(pick(record(c), "name", "check")) ?? "?", c])
     : Object.entries(record(checks));
   return {
-    ok: flag(o["ok"]) ?? (body === null ? null : answer.ok),
+    ok: flag(o["ok"]) ?? (body === null ? null : answer.ok), why: answer.ok ? null : str(o["detail"]),
     checks: rows.map(([name, c]) => {
       const word = str(c) ?? str(pick(record(c), "status", "state"));
       return { name, ok: flag(c) ?? flag(record(c)["ok"]) ?? (word ? /^(ok|ready|pass)/i.test(word) : null),

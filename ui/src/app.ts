@@ -26,7 +26,7 @@ export interface App {
   targets: Target[]; targetsKnown: boolean; problem: Problem | null;
   who: Whoami | null;
   stories: Map<string, Story>;                               // of recent cases, by id
-  stops: Stop[]; degraded: string[]; health: Health | null;
+  stops: Stop[]; degraded: string | null /* why the engine cannot act */; health: Health | null;
   coarse: Map<string, number>;                               // before this moment there is a value a minute, ms
   series: Map<string, Series>; arms: Map<string, ArmSpan[]>; marks: Map<string, Mark[]>; outcomes: Map<string, Outcome[]>;
   recent: Case[] | null;                                     // the newest ones in any state
@@ -43,7 +43,7 @@ export interface App {
 
 export const app: App = {
   door: "unknown", doorProblem: null, link: { state: "connecting", since: Date.now(), why: null, retryAt: null },
-  targets: [], targetsKnown: false, problem: null, who: null, stories: new Map(), stops: [], degraded: [], health: null,
+  targets: [], targetsKnown: false, problem: null, who: null, stories: new Map(), stops: [], degraded: null, health: null,
   coarse: new Map(), series: new Map(), arms: new Map(), marks: new Map(), outcomes: new Map(),
   recent: null, cases: null, next: null, caseFilter: "", file: null, why: null, range: 900, logLatency: false, convergeBy: "trial", knobFilter: "", knobChanged: false,
   route: readRoute(""), now: Date.now(),

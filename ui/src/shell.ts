@@ -9,7 +9,7 @@ import { ago, clock, duration, moment } from "./format";
 import { icon } from "./icons";
 import { PARTS } from "./flow";
 import { inflow, isTelemetry } from "./inflow";
-import { problemBox, prose, when } from "./parts";
+import { problemBox, prose, sentence, when } from "./parts";
 import { href, Route } from "./route";
 import { nextTheme, theme } from "./theme";
 import type { Stop } from "./model";
@@ -24,6 +24,7 @@ export function engineState(): EngineState {
     return { word: "stopped", say: untilWords(all ?? (app.stops[0] as Stop)) };
   const busy = app.targets.find((t) => t.tuning?.state === "EXECUTING" || t.tuning?.state === "VERIFYING");
   if (busy) return { word: "acting", say: `${busy.tuning?.state === "EXECUTING" ? "changing" : "proving a change on"} ${busy.name}` };
+  if (app.degraded) return { word: "watching", say: `cannot act: ${app.degraded}` };
   const may = app.targets.filter((t) => t.mode === "auto" || t.mode === "approve");
   if (!app.targets.length) return { word: "watching", say: "no target is configured" };
   if (app.targets.some((t) => t.mode === null)) return { word: "watching", say: "whether it may act is unknown" };
@@ -93,14 +94,15 @@ export function banners(): VNode[] {
     add("lost", "bad", "warn", h("b", null, "Not live. "), "What is shown may be old. ", app.link.why ? `${app.link.why}. ` : "", app.link.retryAt
         ? `Next try in ${duration(Math.max(0, (app.link.retryAt - app.now) / 1000))}. ` : "", h("button", { class: "linklike", onclick: retryNow },
         "Try now"));
-  for (const c of app.health?.checks ?? []) if (c.ok === false && PARTS.includes(c.name)) {
+  const wrong = (app.health?.checks ?? []).filter((c) => c.ok === false), own = wrong.filter((c) => !PARTS.includes(c.name));
+  for (const c of wrong) if (PARTS.includes(c.name)) {
     if (app.route.page !== "telemetry" || !inflow.flow) add(`check-${c.name}`, "bad", "warn", h("b", null, `Telemetry: ${c.name}. `), c.text ?? "It does not say why.", " ",
       isTelemetry(app.route.page) ? null : h("a", { href: href("telemetry") }, "Look"));
-  } else if (c.ok === false) add(`check-${c.name}`, "bad", "warn", h("b", null, `Degraded: ${c.name}. `),
-    c.text ?? "The engine does not say why.", /store|disk|migration/i.test(c.name) ? " The engine does not act on what it cannot record." : null);
-  if (app.health?.ok === false && !app.health.checks.some((c) => c.ok === false)) add("health", "bad", "warn", h("b", null, "Degraded. "),
-    "The engine says that it is not ready.");
-  app.degraded.forEach((text, i) => add(`degraded-${i}`, "bad", "warn", h("b", null, "Degraded. "), text));
+  } else add(`check-${c.name}`, "bad", "warn", h("b", null, `Degraded: ${c.name}. `),
+    sentence(c.text ?? (c.name === "store" ? app.degraded : null) ?? (c === own[0] ? app.health?.why : null) ?? "the engine does not say why"),
+      /store|disk|migration/i.test(c.name) ? " The engine does not act on what it cannot record." : null);
+  if (app.health?.ok === false && !wrong.length) add("health", "bad", "warn", h("b", null, "Degraded. "), sentence(app.health.why ?? "the engine says that it is not ready"));
+  if (app.degraded && !own.some((c) => c.name === "store")) add("degraded", "bad", "warn", h("b", null, "Degraded. "), sentence(app.degraded));
   for (const t of app.targets) if (t.up === false) add(`down-${t.name}`, "bad", "warn", h("b", null, `${t.name} does not answer. `),
     t.trouble ?? "The reason is unknown.", " Its figures are unknown until it does.");
   for (const c of app.recent ?? []) if (c.state === "PARKED" && c.proven === false)
