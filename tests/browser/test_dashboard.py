@@ -346,6 +346,25 @@ def test_figures_that_are_old_say_so(page):
     page.until_text("what is true now is unknown", ".figures")
 
 
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_a_clock_that_is_wrong_here_makes_nothing_old_or_over(page, hours):
+    shifted = page.d.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": "const right = Date.now; Date.now = () => right() + %d * 3600e3;" % hours})
+    try:
+        page.open(route="#/overview/main")
+        page.until("return (document.querySelector('.line.tone-tps')?.getAttribute('d') ?? '').length > 2000")
+        assert page.js("return document.querySelector('.figures.old') === null") and "ago;" not in page.text(".figures")
+        page.click("#stop")
+        page.until("return document.querySelector('dialog textarea') !== null")
+        page.keys("failover drill")
+        page.js("document.querySelectorAll('dialog input[name=expires]')[0].click()")
+        page.click("dialog button[type=submit]")
+        page.until_text("failover drill", ".banners", seconds=15)
+        assert re.search(r"\((29 min \d+ s|30 min) left\)", page.text(".banners")), page.text(".banners")
+        assert ("The engine's clock is 3 h %s this machine's" % ("behind" if hours > 0 else "ahead of")) in page.text(".foot")
+    finally:
+        page.d.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": shifted["identifier"]})
+
+
 def test_changes_of_state_are_announced(page):
     stub = page.open()
     page.js("window.heard = []; new MutationObserver(() => heard.push(document.querySelector('#voice').textContent)).observe(document.querySelector('#voice'), { childList: true, characterData: true, subtree: true })")

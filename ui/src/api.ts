@@ -7,6 +7,7 @@ import type { Case, CaseFile, Health, News, Outcome, Series, Stop, Target, Whoam
 import { Flow, readFlow } from "./flow";
 import { Downstreams, EventRow, FoundEvent, Jobs, Metrics, Minutes, Pattern, readDownstreams, readEvent, readEventRow, readJobs, readMetrics, readMinutes, readPattern, readService,
   readTrace, Service, Trace } from "./looked";
+import { hearClock, now } from "./now";
 import { isStop, readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, readWhy, rowsOf } from "./read";
 import { flag, Json, list, maybe, num, pick, record, str, time } from "./wire";
 
@@ -62,6 +63,7 @@ async function ask(path: string, a: Ask = {}): Promise<Json> {
   if (a.body !== undefined) headers["Content-Type"] = "application/json";
   if (a.key) headers["Idempotency-Key"] = `"${a.key}"`;
   if (a.version !== null && a.version !== undefined) headers["If-Match"] = `"v${a.version}"`;
+  const asked = Date.now();
   let answer: Response;
   try {
     answer = await fetch(path + (query ? `?${query}` : ""), { method: a.method ?? "GET", headers, body: a.body === undefined ? null : JSON.stringify(a.body),
@@ -70,6 +72,7 @@ async function ask(path: string, a: Ask = {}): Promise<Json> {
     throw new Problem(0, "No answer", "The server cannot be reached.",
       a.method ? "It is not known whether the request arrived. Sending it again is safe: it carries the same key." : "Is the engine running?");
   }
+  hearClock(answer.headers.get("Date"), asked, Date.now());
   const text = await answer.text();
   let body: unknown = null;
   try { body = text ? JSON.parse(text) : null; } catch { /* told below by the status */ }
@@ -188,7 +191,7 @@ export async function stops(): Promise<Stop[] | null> {
 
 // ---- telemetry; 404 where ingest is off, or nothing was digested yet ----
 
-export const ingest = async (): Promise<Flow> => readFlow((await ask("/ingest"))["data"], Date.now());
+export const ingest = async (): Promise<Flow> => readFlow((await ask("/ingest"))["data"], now());
 export const services = async (since: string): Promise<Service[]> => list((await ask("/service", { query: { since } }))["data"]).map(readService);
 export const downstreams = async (service: string, since: string): Promise<Downstreams> =>
   readDownstreams((await ask("/downstreams", { query: { service, since } }))["data"]);

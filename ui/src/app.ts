@@ -10,6 +10,7 @@ import { Feed } from "./feed";
 import type { Known } from "./format";
 import { DRAWN, SERIES } from "./metrics";
 import type { ArmSpan, Case, CaseFile, Health, Mark, MarkKind, Outcome, Series, Stop, Target, TimelineRow, Whoami, Why } from "./model";
+import { now } from "./now";
 import { readRoute, Route } from "./route";
 
 export const RANGES: [number, string][] = [[300, "5 min"], [900, "15 min"], [3600, "1 h"], [21600, "6 h"]];
@@ -42,11 +43,11 @@ export interface App {
 }
 
 export const app: App = {
-  door: "unknown", doorProblem: null, link: { state: "connecting", since: Date.now(), why: null, retryAt: null },
+  door: "unknown", doorProblem: null, link: { state: "connecting", since: now(), why: null, retryAt: null },
   targets: [], targetsKnown: false, problem: null, who: null, stories: new Map(), stops: [], degraded: null, health: null,
   coarse: new Map(), series: new Map(), arms: new Map(), marks: new Map(), outcomes: new Map(),
   recent: null, cases: null, next: null, caseFilter: "", file: null, why: null, range: 900, logLatency: false, convergeBy: "trial", knobFilter: "", knobChanged: false,
-  route: readRoute(""), now: Date.now(),
+  route: readRoute(""), now: now(),
 };
 
 let draw = () => {};
@@ -57,7 +58,7 @@ export const onChange = (f: () => void) => { draw = f; };
 export function changed(): void {
   if (asked) return;
   asked = true;
-  const go = () => { asked = false; app.now = Date.now(); draw(); };
+  const go = () => { asked = false; app.now = now(); draw(); };
   if (document.hidden) setTimeout(go, 1000); else requestAnimationFrame(go);
 }
 
@@ -111,20 +112,20 @@ export async function attempt(f: () => Promise<void>, failed: (p: Problem) => vo
 const feed = new Feed("/events", api.authorization, {
   open() {
     const was = app.link.state;
-    app.link = { state: "live", since: Date.now(), why: null, retryAt: null };
+    app.link = { state: "live", since: now(), why: null, retryAt: null };
     if (was === "lost") announce("Connection is back.");
     void catchUp();
     changed();
   },
   event(e) { news(api.readNews(e.type, e.data)); },
   lost(why, retryAt) {
-    if (app.link.state !== "lost") { app.link = { state: "lost", since: Date.now(), why, retryAt }; announce("Connection lost. Trying again."); }
+    if (app.link.state !== "lost") { app.link = { state: "lost", since: now(), why, retryAt }; announce("Connection lost. Trying again."); }
     else app.link = { ...app.link, why, retryAt };
     changed();
   },
   refused(status) {
     if (status === 401) closeDoor(null);
-    else { app.link = { state: "lost", since: Date.now(), why: "this token may not follow events", retryAt: null }; changed(); }
+    else { app.link = { state: "lost", since: now(), why: "this token may not follow events", retryAt: null }; changed(); }
   },
 });
 
@@ -155,9 +156,9 @@ export function leave(): void {
 
 export const retryNow = () => feed.start();
 
-let askedAt = 0, healthAt = 0;
+let askedAt = -Infinity, healthAt = -Infinity;                // of a clock that nobody sets
 export async function loadTargets(): Promise<void> {
-  askedAt = Date.now();
+  askedAt = performance.now();
   await attempt(async () => {
     const { targets, stops, degraded } = await api.targets();
     app.targets = targets;
@@ -167,10 +168,10 @@ export async function loadTargets(): Promise<void> {
     app.door = "open";
     const all = stops ?? (await api.stops());
     app.stops = all ?? targets.flatMap((t) => (t.stop ? [t.stop] : []));
-    for (const t of targets) if (t.tuning) noteArm(t.name, t.tuning.arm, t.sampleTime ?? Date.now());
+    for (const t of targets) if (t.tuning) noteArm(t.name, t.tuning.arm, t.sampleTime ?? now());
   });
-  if (Date.now() - healthAt < TARGETS_EVERY_MS - 1000) return;
-  healthAt = Date.now();
+  if (performance.now() - healthAt < TARGETS_EVERY_MS - 1000) return;
+  healthAt = performance.now();
   app.health = await api.health().catch(() => null);
   changed();
 }
@@ -186,7 +187,7 @@ const reaches = new Map<string, number>();
 
 async function loadSeries(name: string): Promise<void> {
   await attempt(async () => {
-    const from = Date.now() - app.range * 1000, have = app.series.get(name), last = have?.time[have.time.length - 1];
+    const from = now() - app.range * 1000, have = app.series.get(name), last = have?.time[have.time.length - 1];
     const whole = (reaches.get(name) ?? Infinity) > from + 5000;
     const seconds = await api.series(name, SERIES, whole || last === undefined ? from : last);
     const [got, coarse] = whole ? await withMinutes(name, from, seconds) : [seconds, 0];
@@ -201,7 +202,7 @@ async function loadSeries(name: string): Promise<void> {
 
 /** Seconds reach back some minutes; what was before comes minute by minute, for the lines of the charts. With the moment from which there are seconds; 0: there are no minutes. */
 async function withMinutes(name: string, from: number, seconds: Series): Promise<[Series, number]> {
-  const until = seconds.time[0] ?? Date.now();
+  const until = seconds.time[0] ?? now();
   if (until - from < 120_000) return [seconds, 0];
   const cols = await Promise.all(DRAWN.map((m) => api.minutes(name, m, from, until).catch(() => ({ time: [], avg: [] }))));
   const time = [...new Set(cols.flatMap((c) => c.time))].filter((t) => t < until).sort((a, b) => a - b), v: Series["v"] = {};
@@ -346,7 +347,7 @@ function marksOf(c: Case, rows: TimelineRow[]): Mark[] {
 /** Cases that fall into the charts; each timeline is asked for once while the case moves and not after. */
 const marked = new Map<string, Known>();
 async function loadMarks(): Promise<void> {
-  const since = Date.now() - app.range * 1000;
+  const since = now() - app.range * 1000;
   const due = (app.recent ?? []).filter((c) => ((c.updated ?? 0) > since || c.state !== "CLOSED") && marked.get(c.id) !== c.version).slice(0,
     MARKED_CASES_MAX);
   await Promise.all(due.map((c) => attempt(async () => {
@@ -393,6 +394,6 @@ export function startClock(): void {
   setInterval(changed, 1000);
   setInterval(() => {
     const busy = app.targets.some((t) => t.tuning?.state === "VERIFYING" || t.tuning?.state === "EXECUTING");
-    if (app.door === "open" && app.link.state === "live" && Date.now() - askedAt >= (busy ? BUSY_EVERY_MS : TARGETS_EVERY_MS)) void loadTargets();
+    if (app.door === "open" && app.link.state === "live" && performance.now() - askedAt >= (busy ? BUSY_EVERY_MS : TARGETS_EVERY_MS)) void loadTargets();
   }, 1000);
 }

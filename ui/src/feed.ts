@@ -4,11 +4,13 @@
 // The connection is thought dead after a silence and then made anew with
 // Last-Event-ID, first after a second, at most after thirty, with some jitter.
 
+import { now } from "./now";
+
 export interface FeedEvent { id: string; type: string; data: string }
 export interface FeedHooks {
   open(): void;                                                // headers have arrived
   event(e: FeedEvent): void;
-  lost(why: string, retryAt: number): void;                    // wall, ms
+  lost(why: string, retryAt: number): void;                    // of the engine's clock, ms
   refused(status: number): void;                               // 401 or 403: does not try again by itself
 }
 
@@ -105,7 +107,7 @@ export class Feed {
     if (this.stopped || this.abort !== abort) return;
     const base = Math.min(BACKOFF_MAX_MS, (parser.retry ?? BACKOFF_MIN_MS) * 2 ** this.tries++);
     const wait = base * (0.7 + 0.6 * Math.random());
-    this.hooks.lost(why, Date.now() + wait);
+    this.hooks.lost(why, now() + wait);
     this.timer = window.setTimeout(() => void this.run(), wait);
   }
 

@@ -2,6 +2,8 @@
 // the way from the wire to the screen, where it reads "unknown"; it never
 // becomes 0, and never an empty cell that could be taken for one.
 
+import { now } from "./now";
+
 export type Known = number | null;
 export interface Quantity { text: string; unit: string }
 
@@ -126,15 +128,15 @@ export function day(ms: number): string {
 }
 
 /** The clock when that cannot be mistaken for another day's, else the day too. */
-export function moment(ms: number, now = Date.now()): string {
-  return day(ms) === day(now) || Math.abs(now - ms) < 12 * 3600_000 ? clock(ms) : `${day(ms)} ${clock(ms, false)}`;
+export function moment(ms: number, at = now()): string {
+  return day(ms) === day(at) || Math.abs(at - ms) < 12 * 3600_000 ? clock(ms) : `${day(ms)} ${clock(ms, false)}`;
 }
 
 export function utc(ms: number): string {
   return `${new Date(ms).toISOString().replace("T", " ").replace(/\.\d+Z$/, "")} UTC`;
 }
 
-export function ago(ms: number, now = Date.now()): string {
-  const s = (now - ms) / 1000;
-  return s < 0 ? `in ${duration(-s)}` : s < 2 ? "just now" : `${duration(s >= 600 ? Math.floor(s / 60) * 60 : s)} ago`;
+export function ago(ms: number, at = now()): string {
+  const s = (at - ms) / 1000;
+  return s <= -2 ? `in ${duration(-s)}` : s < 2 ? "just now" : `${duration(s >= 600 ? Math.floor(s / 60) * 60 : s)} ago`;
 }

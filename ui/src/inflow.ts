@@ -94,11 +94,11 @@ export function setSince(since: string): void {
   else void loadServices();
 }
 
-let rareAt = 0, frequentAt = 0;
+let rareAt = -Infinity, frequentAt = -Infinity;
 
 /** Asks for what the page that is shown needs; fresh: all of it. */
 export function look(fresh: boolean): void {
-  const { page, arg } = app.route, now = Date.now();
+  const { page, arg } = app.route, now = performance.now();
   frequentAt = now;
   if (fresh) rareAt = now;
   const rare = fresh || now - rareAt >= RARE_EVERY_MS - 500;
@@ -113,6 +113,6 @@ export function look(fresh: boolean): void {
 
 export function startLooking(): void {
   setInterval(() => {
-    if (!document.hidden && app.door === "open" && isTelemetry(app.route.page) && Date.now() - frequentAt >= FLOW_EVERY_MS - 500) look(false);
+    if (!document.hidden && app.door === "open" && isTelemetry(app.route.page) && performance.now() - frequentAt >= FLOW_EVERY_MS - 500) look(false);
   }, 1000);
 }

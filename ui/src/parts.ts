@@ -4,6 +4,7 @@ import { Child, h, VNode } from "./dom";
 import { ago, effect, Known, moment, percent, quantity, signed, UNKNOWN, utc } from "./format";
 import { icon, IconName } from "./icons";
 import { STATE_WORDS } from "./model";
+import { now } from "./now";
 import type { Change, Plan } from "./model";
 import type { Problem } from "./api";
 
@@ -58,10 +59,10 @@ export function answerBadge(answer: string | null): VNode {
   return h("span", { class: `answer answer-${a ?? "none"}` }, icon((a && names[a]) || "question"), a ?? UNKNOWN);
 }
 
-export function when(ms: Known, relative = false, now = Date.now()): VNode {
+export function when(ms: Known, relative = false, at = now()): VNode {
   if (ms === null) return unknown();
-  return h("time", { datetime: new Date(ms).toISOString(), title: relative ? `${moment(ms, now)} · ${utc(ms)}` : utc(ms) }, relative ? ago(ms, now)
-      : moment(ms, now));
+  return h("time", { datetime: new Date(ms).toISOString(), title: relative ? `${moment(ms, at)} · ${utc(ms)}` : utc(ms) }, relative ? ago(ms, at)
+      : moment(ms, at));
 }
 
 export function value(v: Known, unit: string): VNode {

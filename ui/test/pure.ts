@@ -11,6 +11,7 @@ import { wasPutBack } from "../src/parts";
 import { readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, readWhy } from "../src/read";
 import { href, readRoute } from "../src/route";
 import { readDownstreams, readMetrics, readMinutes, readService, readTrace, severityWord, shortName, tenantOf, waterfall, worstFirst } from "../src/looked";
+import { clocksDiffer, hearClock, now } from "../src/now";
 import { nearest, timeTicks, valueTicks } from "../src/scale";
 import { time } from "../src/wire";
 
@@ -194,6 +195,15 @@ is(story.arms.map((a) => [a.arm, (a.from % 60000) / 1000, ((a.to ?? 0) % 60000) 
   is(w.bars.slice(1, 3).map((b) => [b.from, b.to]), [[0.2, 0.4], [0.5, 1]], "where a bar begins and ends");
   is(waterfall(readTrace({})).bars, [], "a trace without spans");
   is([severityWord(9), severityWord(17), severityWord(24), severityWord(null), severityWord(99)], ["info", "error", "fatal", "none", "none"], "severities");
+}
+
+// the engine's clock
+{
+  const at = Date.parse("2026-01-31T12:00:00.500Z"), hear = (date: string | null, asked = at, came = at) => { hearClock(date, asked, came); return clocksDiffer() / 1000; };
+  is([hear(null), hear("soon"), hear("Sat, 31 Jan 2026 12:00:01 GMT"), hear("Sat, 31 Jan 2026 11:59:58 GMT")], [0, 0, 0, 0], "clocks that agree within seconds are one");
+  is([hear("Sat, 31 Jan 2026 15:00:00 GMT"), hear("Sat, 31 Jan 2026 15:00:01 GMT")], [10800, 10800], "a clock three hours ahead, without trembling");
+  is(Math.round((now() - Date.now()) / 1000), 10800, "now is the engine's");
+  is([hear("Sat, 31 Jan 2026 12:00:00 GMT", at - 20000, at + 20000), hear("Sat, 31 Jan 2026 12:00:00 GMT")], [0, 0], "a clock that was set right, also by an answer that took long");
 }
 
 // addresses
