@@ -60,7 +60,7 @@ export function answerBadge(answer: string | null): VNode {
 }
 
 export function when(ms: Known, relative = false, at = now()): VNode {
-  if (ms === null) return unknown();
+  if (ms === null || isNaN(new Date(ms).getTime())) return unknown();
   return h("time", { datetime: new Date(ms).toISOString(), title: relative ? `${moment(ms, at)} · ${utc(ms)}` : utc(ms) }, relative ? ago(ms, at)
       : moment(ms, at));
 }
@@ -127,7 +127,8 @@ export const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? "
 
 /** Text that was written for people and logs: times become local ones, arrows arrows. Still only text nodes. */
 export function prose(text: string): Child[] {
-  return text.replace(/ -> /g, " \u2192 ").split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/).map((part, i) => (i % 2 ? when(Date.parse(part)) : part));
+  return text.replace(/ -> /g, " \u2192 ").split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/).map((part, i) =>
+    (i % 2 && !isNaN(Date.parse(part)) ? when(Date.parse(part)) : part));
 }
 
 export const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;

@@ -7,7 +7,7 @@ import { FeedEvent, FeedParser } from "../src/feed";
 import { eventsIn, rate, readFlow, sinkState, troubles } from "../src/flow";
 import { duration, effect, integer, number, plain, setting } from "../src/format";
 import type { Outcome } from "../src/model";
-import { wasPutBack } from "../src/parts";
+import { prose, wasPutBack, when } from "../src/parts";
 import { readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, readWhy } from "../src/read";
 import { href, readRoute } from "../src/route";
 import { readDownstreams, readMetrics, readMinutes, readService, readTrace, severityWord, shortName, tenantOf, waterfall, worstFirst } from "../src/looked";
@@ -43,6 +43,9 @@ is([effect(Math.log(1.1)), effect(Math.log(0.9)), effect(0), effect(null)], ["+1
 is([setting("16384", "8kB"), setting("1228", "MB"), setting("300", "s"), setting("-1", "ms"), setting("on", ""), setting("0", "kB"), setting("", ""),
     setting(null, null)],
   ["128 MB", "1228 MB", "5 min", "-1", "on", "0", "(empty)", "unknown"], "parameters as they would be written");
+
+is(prose("not before 2026-13-45T99:99:99Z, as told"), ["not before ", "2026-13-45T99:99:99Z", ", as told"], "what only looks like a moment stays as it was written");
+is(when(8.64e15 + 1), when(null), "a time that no calendar has is unknown");
 
 // axes
 is(valueTicks(0, 100, 5), [0, 20, 40, 60, 80, 100], "round ticks");
@@ -109,8 +112,8 @@ is(feed(": heartbeat\n\n", "event: x\n\n"), [], "comments and events without dat
 is(feed("id: 1\ndata: a\n\ndata: b\n\n").map((e) => e.id), ["1", "1"], "the last id holds until there is another");
 
 // the wire
-is([time("2026-01-31T12:00:00Z"), time(1769860800), time(1769860800000), time(1769860800000000), time(0), time(null), time("soon")],
-  [1769860800000, 1769860800000, 1769860800000, 1769860800000, null, null, null], "times in every unit; nought is no time");
+is([time("2026-01-31T12:00:00Z"), time(1769860800), time(1769860800000), time(1769860800000000), time(0), time(null), time("soon"), time(1e30)],
+  [1769860800000, 1769860800000, 1769860800000, 1769860800000, null, null, null, null], "times in every unit; nought is no time");
 is(readTarget({ name: "main", latest: { tps: null, up: true } }).v, { tps: null, up: 1 }, "null stays unknown");
 is([readTarget({ name: "m" }).up, readTarget({ name: "m" }).facts.settings, readTarget({}).name], [null, null, "?"], "an empty target is unknown throughout");
 is(readTarget({ name: "m", facts: { server_version: 150018, cpus: 0 } }).facts.version, "15.18", "version numbers");
