@@ -193,6 +193,24 @@ def test_a_viewer_is_not_offered_what_the_engine_would_refuse(page):
     assert page.js("return document.querySelector('#approve') === null && document.querySelector('#stop').disabled")
 
 
+def test_the_filter_of_cases_shows_what_it_filters_by_also_after_another_page(page):
+    page.open(route="#/cases")
+    page.js("const s = document.querySelector('#filter'); s.value = 'CLOSED'; s.dispatchEvent(new Event('change'))")
+    page.until("return !document.querySelector('#main').innerText.includes('Half of memory') && document.querySelectorAll('.rows .row-link').length > 3")
+    page.go("#/knobs/main")
+    page.go("#/cases")
+    assert "Half of memory" not in page.text("#main")
+    assert page.js("return document.querySelector('#filter').value") == "CLOSED"
+
+
+def test_progress_that_is_not_known_any_more_is_not_shown_as_none(page):
+    stub = page.open(route="#/overview/main")
+    page.until("return document.querySelector('progress')?.hasAttribute('value')")
+    stub.world.progress = lambda now: None
+    page.until_text("progress unknown", ".progress-line")
+    assert page.js("return document.querySelector('progress').position") == -1
+
+
 # ---- what is done ----
 
 def test_a_plan_can_be_approved_with_the_keyboard_alone(page):
