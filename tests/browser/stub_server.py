@@ -556,7 +556,12 @@ class Handler(BaseHTTPRequestHandler):
                 p.body["checks"] = {"loop": True, "store": False, "recovery": True, "migrations": True}
                 raise p
             if self.headers.get("Authorization") != "Bearer " + self.world.token:
+                self.stub.wrong_tokens += 1
+                if self.stub.wrong_tokens > 10:
+                    raise Problem(429, "too-many-requests", "Too many requests", "too many wrong tokens from this address", "use a token that is in the tokens file")
                 raise Problem(401, "unauthenticated", "Who are you?", "The token is missing or not known here.", "Send Authorization: Bearer with a token of this engine.")
+            if path == "/target" and self.stub.blind:
+                raise Problem(503, "busy", "Not now, try again", "nothing has been seen yet")
             if path == "/events":
                 return self.events()
             with self.world.lock:
@@ -653,6 +658,7 @@ class Stub:
 
     def __init__(self, page, scenario="normal", port=0, token="stub-token-0123456789", tick=1.0):
         self.world, self.page, self.port, self.server, self.drop_answers, self.late_answers = World(scenario, token, tick), page, port, None, 0, 0
+        self.wrong_tokens, self.blind = 0, False
 
     def start(self):
         handler = type("BoundHandler", (Handler,), {"world": self.world, "page": self.page, "stub": self})

@@ -187,6 +187,31 @@ def test_without_a_token_a_form_asks_for_it(page):
     assert "token" not in page.d.current_url
 
 
+def enter_token(page, token):
+    page.until("return document.querySelector('input[name=token]') !== null")
+    page.js("const i = document.querySelector('input[name=token]'); i.value = arguments[0]; i.form.requestSubmit()", token)
+
+
+def test_the_form_for_the_token_says_what_the_engine_says(page):
+    stub = page.open(token=False)
+    for _ in range(11):
+        enter_token(page, "wrong")
+        page.until("return sessionStorage.length === 0 && document.querySelector('.door .box-bad') !== null")
+    page.until_text("too many wrong tokens from this address", ".door")
+    enter_token(page, stub.world.token)
+    page.until("return document.querySelector('.link-live') !== null")
+
+
+def test_a_token_that_is_given_while_the_engine_is_not_ready_is_not_lost(page):
+    stub = page.open(token=False)
+    stub.blind = True
+    enter_token(page, stub.world.token)
+    page.until_text("nothing has been seen yet", "#app")
+    stub.blind = False
+    page.until_text("Half of memory", "#main")
+    page.until("return document.querySelector('.link-live') !== null && document.querySelector('input[name=token]') === null")
+
+
 def test_a_viewer_is_not_offered_what_the_engine_would_refuse(page):
     page.open("viewer", route="#/case/" + GATE)
     page.until_text("needs the role approver", ".box-ask")      # once it is known who looks

@@ -17,8 +17,11 @@ export class Problem extends Error {
     super(detail ? `${title}: ${detail}` : title);
   }
 
+  /** The token is not good, or so many were not that this one is not looked at for a while. */
+  get shutsOut(): boolean { return this.status === 401 || (this.status === 429 && (this.type ?? "").startsWith("urn:homeostat:")); }
+
   /** The engine has said no. Anything else - silence, "not now", "still at it", a token that ended - leaves open what became of the request. */
-  get refuses(): boolean { return this.status >= 400 && this.status < 500 && this.status !== 401 && this.status !== 429 && !/:in-flight$/.test(this.type ?? ""); }
+  get refuses(): boolean { return this.status >= 400 && this.status < 500 && !this.shutsOut && !/:in-flight$/.test(this.type ?? ""); }
 }
 
 // ---- the token: from the fragment or the form, kept for this tab only ----

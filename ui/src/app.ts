@@ -104,7 +104,7 @@ export async function attempt(f: () => Promise<void>, failed: (p: Problem) => vo
     await f();
   } catch (e) {
     const p = asProblem(e);
-    if (p.status === 401) closeDoor(p); else failed(p);
+    if (p.shutsOut) closeDoor(p); else failed(p);
   }
   changed();
 }
@@ -131,9 +131,9 @@ const feed = new Feed("/events", api.authorization, {
 
 export function closeDoor(p: Problem | null): void {
   feed.stop();
+  if (app.door !== "closed") app.doorProblem = null;
   app.door = "closed";
-  app.doorProblem = api.hasToken() ? p ?? new Problem(401, "The token was not accepted", null, "It may have expired, or it belongs to another engine.")
-    : null;
+  if (api.hasToken()) app.doorProblem = p ?? new Problem(401, "The token was not accepted", null, "It may have expired, or it belongs to another engine.");
   api.setToken(null);
   changed();
 }
@@ -141,8 +141,11 @@ export function closeDoor(p: Problem | null): void {
 /** At the start, and when a token was entered. */
 export async function enter(): Promise<void> {
   app.doorProblem = null;
-  await loadTargets();
-  if (app.door === "closed") return;
+  const problem = await loadTargets();
+  if (app.door === "closed") {
+    if (problem === null) return;
+    app.door = app.targetsKnown ? "open" : "unknown";   // it was not the token: what went wrong is said on the page, and mends itself
+  }
   if (app.problem === null) app.door = "open";
   await attempt(async () => { app.who = await api.whoami(); }, () => {});
   feed.start();
@@ -157,7 +160,9 @@ export function leave(): void {
 export const retryNow = () => feed.start();
 
 let askedAt = -Infinity, healthAt = -Infinity;                // of a clock that nobody sets
-export async function loadTargets(): Promise<void> {
+/** What went wrong; null: nothing, or the door is closed now. */
+export async function loadTargets(): Promise<Problem | null> {
+  let problem: Problem | null = null;
   askedAt = performance.now();
   await attempt(async () => {
     const { targets, stops, degraded } = await api.targets();
@@ -169,11 +174,12 @@ export async function loadTargets(): Promise<void> {
     const all = stops ?? (await api.stops());
     app.stops = all ?? targets.flatMap((t) => (t.stop ? [t.stop] : []));
     for (const t of targets) if (t.tuning) noteArm(t.name, t.tuning.arm, t.sampleTime ?? now());
-  });
-  if (performance.now() - healthAt < TARGETS_EVERY_MS - 1000) return;
+  }, (p) => { app.problem = problem = p; });
+  if (performance.now() - healthAt < TARGETS_EVERY_MS - 1000) return problem;
   healthAt = performance.now();
   app.health = await api.health().catch(() => null);
   changed();
+  return problem;
 }
 
 async function catchUp(): Promise<void> {
@@ -250,7 +256,7 @@ export async function loadWhy(id: string, version: Known): Promise<void> {
       app.why = answered(app.why, id, version, await api.why(id));
     } catch (e) {
       const p = asProblem(e);
-      app.why = failed(app.why, id, version, p.status === 401 ? null : p);
+      app.why = failed(app.why, id, version, p.shutsOut ? null : p);
       throw e;
     }
   }, () => {});
@@ -394,6 +400,7 @@ export function startClock(): void {
   setInterval(changed, 1000);
   setInterval(() => {
     const busy = app.targets.some((t) => t.tuning?.state === "VERIFYING" || t.tuning?.state === "EXECUTING");
-    if (app.door === "open" && app.link.state === "live" && performance.now() - askedAt >= (busy ? BUSY_EVERY_MS : TARGETS_EVERY_MS)) void loadTargets();
+    if (app.door === "closed" || app.link.state !== "live" || performance.now() - askedAt < (busy || !app.targetsKnown ? BUSY_EVERY_MS : TARGETS_EVERY_MS)) return;
+    void (app.targetsKnown ? loadTargets() : catchUp());
   }, 1000);
 }
