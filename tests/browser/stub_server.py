@@ -12,6 +12,7 @@ nobody can tell) and for working on the dashboard. Listens on 127.0.0.1 only. Sc
     hostile      titles that try to be markup           empty       nothing has happened yet
     two          a second target                        idle        no case is open
     viewer       the token may only look                deep        five hours of minutes before the seconds
+    many         hundreds of cases
     flowing      telemetry is taken in, all is well     stuck       a sink is stuck, a window failed, a part did not reload
     full         the journal is full                    quiet       ingest is on and nothing came yet
 Without one of the last four ingest is off.
@@ -107,6 +108,14 @@ class World:
             for event, to, after, rule in (("start_analysis", "ANALYZING", 1, 101), ("analysis_done", "PLANNING", 2, 201), ("plan_ready", "WAIT_GATE", 3, 301), ("gate_approved", "EXECUTING", 4, 401), ("outcome_unknown", "PARKED", 64, 503)):
                 self.move(lost, event, to, self.began - 400 + after, rule)
             lost["proven"] = False
+        if "many" in self.scenario:
+            self.crowd(620)
+
+    def crowd(self, n):
+        """So many cases that were closed since."""
+        for i in range(n):
+            case = self.add_case("0192f3a0-0000-7000-9000-%012d" % i, "Case %d of the crowd" % i, [], "immediate", self.began - 15 + i * 14.0 / n)
+            case["state"], case["timeline"] = "CLOSED", []
 
     def add_case(self, case_id, title, knobs, method, at):
         case = {"id": case_id, "title": title, "knobs": knobs, "method": method, "state": "NEW", "version": 1, "created": at, "updated": at, "timeline": [], "verdict": None,
@@ -602,7 +611,12 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/case":
             rows = sorted(w.cases.values(), key=lambda c: -c["created"])
             rows = [c for c in rows if query.get("state") in (None, c["state"])]
-            return {"data": [w.case_json(c, True) for c in rows[:int(query.get("limit", 100))]], "next_cursor": None}
+            limit, after = int(query.get("limit", 100)), query.get("cursor")
+            if not 1 <= limit <= 500:
+                raise Problem(400, "malformed", "The request cannot be read", "limit: must be 1 to 500")
+            begin = next((i + 1 for i, c in enumerate(rows) if c["id"] == after), 0)
+            part = rows[begin:begin + limit]
+            return {"data": [w.case_json(c, True) for c in part], "next_cursor": part[-1]["id"] if begin + limit < len(rows) else None}
         if part[0] in ("ingest", "service", "downstreams", "pattern", "job", "trace", "event"):
             return {"data": w.telemetry(path, query)}
         if part[0] == "target" and len(part) == 3:

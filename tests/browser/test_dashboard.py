@@ -236,6 +236,31 @@ def test_progress_that_is_not_known_any_more_is_not_shown_as_none(page):
     assert page.js("return document.querySelector('progress').position") == -1
 
 
+def test_what_waits_for_a_person_is_told_however_many_cases_came_since(page):
+    page.open("many,unknown", route="#/overview/main")
+    page.until_text("Outcome unknown: Wider checkpoints, once more", ".banners", seconds=15)
+    page.until("return document.querySelector('nav .count')?.innerText === '1'", seconds=15)
+    page.go("#/cases")
+    page.until_text("Outcome unknown: Wider checkpoints, once more", ".banners", seconds=15)
+
+
+def test_older_cases_stay_in_sight_while_others_move(page):
+    stub = page.open("many", route="#/cases")
+    shown = 50
+    while shown < 620:
+        page.js("[...document.querySelectorAll('#main button')].find(b => b.innerText === 'Show older ones').click()")
+        shown = page.until("const n = document.querySelectorAll('.rows .row-link').length; return n > arguments[0] && n", shown)
+    page.until_text("Wider checkpoints", "#main .rows")     # the oldest of all
+    with stub.world.lock:
+        asked = len(stub.world.requests)
+        stub.world.emit("evt.case.transition.v1", {"case_id": KEPT, "target": "main", "event": "comment", "from": "CLOSED", "to": "CLOSED"}, KEPT)
+    end = time.monotonic() + 10
+    while not any(r[1].startswith("/case?") for r in list(stub.world.requests)[asked:]) and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(1.5)
+    assert page.js("return document.querySelectorAll('.rows .row-link').length") >= 620
+
+
 # ---- what is done ----
 
 def test_a_plan_can_be_approved_with_the_keyboard_alone(page):

@@ -30,7 +30,8 @@ export interface App {
   stops: Stop[]; degraded: string | null /* why the engine cannot act */; health: Health | null;
   coarse: Map<string, number>;                               // before this moment there is a value a minute, ms
   series: Map<string, Series>; arms: Map<string, ArmSpan[]>; marks: Map<string, Mark[]>; outcomes: Map<string, Outcome[]>;
-  recent: Case[] | null;                                     // the newest ones in any state
+  recent: Case[] | null; recentCut: boolean;                 // the newest ones in any state; cut: there are older ones
+  held: Case[];                                              // older ones that a person is asked about: at the gate, or parked with an outcome that nobody can tell
   cases: Case[] | null; next: string | null; caseFilter: string;
   file: { id: string; data: CaseFile | null; problem: Problem | null } | null;
   why: Asked<Why, Problem> | null;
@@ -46,7 +47,7 @@ export const app: App = {
   door: "unknown", doorProblem: null, link: { state: "connecting", since: now(), why: null, retryAt: null },
   targets: [], targetsKnown: false, problem: null, who: null, stories: new Map(), stops: [], degraded: null, health: null,
   coarse: new Map(), series: new Map(), arms: new Map(), marks: new Map(), outcomes: new Map(),
-  recent: null, cases: null, next: null, caseFilter: "", file: null, why: null, range: 900, logLatency: false, convergeBy: "trial", knobFilter: "", knobChanged: false,
+  recent: null, recentCut: false, held: [], cases: null, next: null, caseFilter: "", file: null, why: null, range: 900, logLatency: false, convergeBy: "trial", knobFilter: "", knobChanged: false,
   route: readRoute(""), now: now(),
 };
 
@@ -230,13 +231,28 @@ export const loadOutcomes = (name: string) => attempt(async () => { app.outcomes
 export async function loadCases(more = false): Promise<void> {
   await attempt(async () => {
     // A refresh asks for as many as are shown, so that nothing below "older ones" disappears.
-    const limit = more ? CASES_SHOWN : Math.min(CASES_MAX, Math.max(CASES_SHOWN, app.cases?.length ?? 0)), filter = app.caseFilter;
-    const got = await api.cases({ state: filter, limit, cursor: more ? app.next : null });
+    const filter = app.caseFilter, got = await listCases(filter, more ? CASES_SHOWN : Math.max(CASES_SHOWN, app.cases?.length ?? 0), more ? app.next : null);
     if (filter !== app.caseFilter) return;
-    app.cases = more ? [...(app.cases ?? []), ...got.cases] : got.cases;
+    const there = new Set(more ? app.cases?.map((c) => c.id) : []);      // asked for twice, it comes twice
+    app.cases = more ? [...(app.cases ?? []), ...got.cases.filter((c) => !there.has(c.id))] : got.cases;
     app.next = got.next;
-    app.recent = filter === "" ? app.cases : (await api.cases({ limit: CASES_SHOWN })).cases;
+    const newest = filter === "" ? { cases: app.cases, next: app.next } : await listCases("", CASES_SHOWN, null), ids = new Set(newest.cases.map((c) => c.id));
+    const asking = newest.next === null ? [] : (await Promise.all(["WAIT_GATE", "PARKED"].map((state) => listCases(state, CASES_MAX, null)))).flatMap((p) => p.cases);
+    app.recent = newest.cases;
+    app.recentCut = newest.next !== null;
+    app.held = asking.filter((c) => !ids.has(c.id) && (c.state === "WAIT_GATE" || c.proven === false));
   });
+}
+
+/** So many of them, page by page. */
+async function listCases(state: string, wanted: number, cursor: string | null): Promise<{ cases: Case[]; next: string | null }> {
+  const cases: Case[] = [];
+  do {
+    const page = await api.cases({ state, limit: Math.min(CASES_MAX, wanted - cases.length), cursor });
+    cases.push(...page.cases);
+    cursor = page.cases.length ? page.next : null;
+  } while (cursor !== null && cases.length < wanted);
+  return { cases, next: cursor };
 }
 
 export async function loadFile(id: string): Promise<void> {
@@ -354,7 +370,7 @@ function marksOf(c: Case, rows: TimelineRow[]): Mark[] {
 const marked = new Map<string, Known>();
 async function loadMarks(): Promise<void> {
   const since = now() - app.range * 1000;
-  const due = (app.recent ?? []).filter((c) => ((c.updated ?? 0) > since || c.state !== "CLOSED") && marked.get(c.id) !== c.version).slice(0,
+  const due = [...(app.recent ?? []), ...app.held].filter((c) => ((c.updated ?? 0) > since || c.state !== "CLOSED") && marked.get(c.id) !== c.version).slice(0,
     MARKED_CASES_MAX);
   await Promise.all(due.map((c) => attempt(async () => {
     const story = await api.caseFile(c.id), gate = story.gates?.[story.gates.length - 1];

@@ -45,7 +45,7 @@ const here = (page: Route["page"]): boolean => app.route.page === page || (page 
   || (page === "telemetry" && isTelemetry(app.route.page));
 
 export function header(): VNode {
-  const state = engineState(), asking = (app.recent ?? []).filter(asksSomebody).length, all = app.stops.find((s) => s.target === null);
+  const state = engineState(), asking = [...(app.recent ?? []), ...app.held].filter(asksSomebody).length, all = app.stops.find((s) => s.target === null);
   const words: { [w: string]: Child } = { acting: icon("pulse"), watching: icon("eye"), stopped: icon("stop"), unknown: icon("question") };
   const arg = app.route.page === "overview" || app.route.page === "knobs" ? app.route.arg : null;
   return h("header", { class: "top", key: "top" },
@@ -107,7 +107,7 @@ export function banners(): VNode[] {
   if (app.degraded && !own.some((c) => c.name === "store")) add("degraded", "bad", "warn", h("b", null, "Degraded. "), sentence(app.degraded));
   for (const t of app.targets) if (t.up === false) add(`down-${t.name}`, "bad", "warn", h("b", null, `${t.name} does not answer. `),
     t.trouble ?? "The reason is unknown.", " Its figures are unknown until it does.");
-  for (const c of app.recent ?? []) if (c.state === "PARKED" && c.proven === false)
+  for (const c of [...(app.recent ?? []), ...app.held]) if (c.state === "PARKED" && c.proven === false)
     add(`unknown-${c.id}`, "bad", "question", h("b", null, "Outcome unknown: "), h("a", { href: href("case", c.id) }, prose(about(c) ?? c.title)),
       ". What is in force on ", c.target ?? "the target", " is not proven. A person has to look.");
   for (const s of app.stops) add(`stop-${s.target ?? "all"}`, "stop", "stop", h("b", null, s.target ? `Stopped on ${s.target} ` : "Stopped "), stopWords(s),
