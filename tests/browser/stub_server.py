@@ -628,6 +628,8 @@ class Handler(BaseHTTPRequestHandler):
                 return {"data": w.minutes(query["name"], when("from"), when("to"))}
             if part[2] == "outcomes":
                 return {"data": w.outcomes}
+        if "format" in query and self.stub.busy_reports:
+            raise Problem(503, "busy", "Not now, try again", "other explanations are being made")
         if part[0] == "case" and len(part) in (2, 3) and part[1] in w.cases:
             case = w.cases[part[1]]
             return {"data": {"timeline": case["timeline"], "file": w.file_json(case), "explanation": w.explanation_json(case)}[part[2]] if len(part) == 3 else w.case_json(case)}
@@ -672,7 +674,7 @@ class Stub:
 
     def __init__(self, page, scenario="normal", port=0, token="stub-token-0123456789", tick=1.0):
         self.world, self.page, self.port, self.server, self.drop_answers, self.late_answers = World(scenario, token, tick), page, port, None, 0, 0
-        self.wrong_tokens, self.blind = 0, False
+        self.wrong_tokens, self.blind, self.busy_reports = 0, False, False
 
     def start(self):
         handler = type("BoundHandler", (Handler,), {"world": self.world, "page": self.page, "stub": self})

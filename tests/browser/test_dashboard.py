@@ -123,6 +123,17 @@ def test_a_case_tells_why_with_its_path_units_and_refuters(page):
     assert name == "explanation-%s.html" % KEPT and scheme == "blob:"
 
 
+def test_a_report_that_cannot_be_saved_says_why(page):
+    stub = page.open(route="#/case/" + KEPT)
+    stub.busy_reports = True
+    page.until_text("The path", ".panel-why")
+    page.click("#report-markdown")
+    page.until_text("other explanations are being made", ".panel-why", seconds=10)
+    stub.busy_reports = False
+    page.js("HTMLAnchorElement.prototype.click = function () {}; document.querySelector('#report-markdown').click()")
+    page.until("return !document.querySelector('.panel-why').innerText.includes('other explanations')", seconds=10)
+
+
 def test_an_explanation_draws_how_its_windows_lay_and_what_the_model_believes(page):
     page.open(route="#/case/" + KEPT)
     page.until_text("Its windows, before and after", ".panel-why")

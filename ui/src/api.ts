@@ -57,6 +57,11 @@ export function newKey(): string {
 
 // ---- one request ----
 
+function refusal(status: number, body: unknown): Problem {
+  const p = record(body);
+  return new Problem(status, str(p["title"]) ?? `The server answered ${status}`, str(p["detail"]), str(p["hint"]), str(p["type"]));
+}
+
 interface Ask { method?: string; body?: unknown; key?: string; version?: Known; query?: { [name: string]: string | number | null | undefined } }
 
 async function ask(path: string, a: Ask = {}): Promise<Json> {
@@ -79,10 +84,7 @@ async function ask(path: string, a: Ask = {}): Promise<Json> {
   const text = await answer.text();
   let body: unknown = null;
   try { body = text ? JSON.parse(text) : null; } catch { /* told below by the status */ }
-  if (!answer.ok) {
-    const p = record(body);
-    throw new Problem(answer.status, str(p["title"]) ?? `The server answered ${answer.status}`, str(p["detail"]), str(p["hint"]), str(p["type"]));
-  }
+  if (!answer.ok) throw refusal(answer.status, body);
   if (body === null && text) throw new Problem(answer.status, "The answer cannot be read", "It is not JSON.", "Is this address really an engine?");
   return record(body);
 }
@@ -141,7 +143,7 @@ export async function report(caseId: string, format: "html" | "markdown"): Promi
   } catch {
     throw new Problem(0, "No answer", "The server cannot be reached.", "Is the engine running?");
   }
-  if (!answer.ok) throw new Problem(answer.status, `The server answered ${answer.status}`, "There is no report to save.", null);
+  if (!answer.ok) throw refusal(answer.status, await answer.json().catch(() => null));
   return answer.blob();
 }
 

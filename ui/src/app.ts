@@ -34,7 +34,7 @@ export interface App {
   held: Case[];                                              // older ones that a person is asked about: at the gate, or parked with an outcome that nobody can tell
   cases: Case[] | null; next: string | null; caseFilter: string;
   file: { id: string; data: CaseFile | null; problem: Problem | null } | null;
-  why: Asked<Why, Problem> | null;
+  why: Asked<Why, Problem> | null; notSaved: { id: string; problem: Problem } | null;
   range: number;                                             // seconds shown by the charts
   logLatency: boolean;
   convergeBy: "trial" | "time";
@@ -47,7 +47,7 @@ export const app: App = {
   door: "unknown", doorProblem: null, link: { state: "connecting", since: now(), why: null, retryAt: null },
   targets: [], targetsKnown: false, problem: null, who: null, stories: new Map(), stops: [], degraded: null, health: null,
   coarse: new Map(), series: new Map(), arms: new Map(), marks: new Map(), outcomes: new Map(),
-  recent: null, recentCut: false, held: [], cases: null, next: null, caseFilter: "", file: null, why: null, range: 900, logLatency: false, convergeBy: "trial", knobFilter: "", knobChanged: false,
+  recent: null, recentCut: false, held: [], cases: null, next: null, caseFilter: "", file: null, why: null, notSaved: null, range: 900, logLatency: false, convergeBy: "trial", knobFilter: "", knobChanged: false,
   route: readRoute(""), now: now(),
 };
 
@@ -279,6 +279,7 @@ export async function loadWhy(id: string, version: Known): Promise<void> {
 }
 
 export async function saveReport(id: string, format: "html" | "markdown"): Promise<void> {
+  app.notSaved = null;
   await attempt(async () => {
     const file = URL.createObjectURL(await api.report(id, format)), link = document.createElement("a");
     link.href = file;
@@ -286,7 +287,7 @@ export async function saveReport(id: string, format: "html" | "markdown"): Promi
     link.click();
     setTimeout(() => URL.revokeObjectURL(file), 10000);
     announce("The report was saved.");
-  }, (p) => announce(p.message));
+  }, (problem) => { app.notSaved = { id, problem }; });
 }
 
 // ---- time and change ----
