@@ -1,7 +1,7 @@
 // What the pure functions promise; bundled by esbuild and run by node.
 
 import { answered, Asked, asking, failed as gaveUp, wants } from "../src/asked";
-import { ceiling, runs } from "../src/chart";
+import { ceiling, newest, runs } from "../src/chart";
 import { attempts } from "../src/drawing";
 import { FeedEvent, FeedParser } from "../src/feed";
 import { eventsIn, rate, readFlow, sinkState, troubles } from "../src/flow";
@@ -60,6 +60,7 @@ is(runs([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((s) => s * 1000), [1, null, null,
   "what is read each fifth second has no gaps between");
 is(runs(seconds, [1, 2, 3, 4, 5, 6], 0, 12000, 2)[0]?.[0]?.hi, 4, "seconds that share a column keep their largest value");
 is(runs([0, 60000, 120000], [1, 2, 3], 0, 130000, 1000, 120000).length, 1, "minutes are no gaps where there are only minutes");
+is([newest(seconds, [1, 2, 3, 4, 5, null], 12000), newest(seconds, [1, 2, 3, 4, 5, 6], 27000), newest([], [], 0)], [5, null, null], "what a chart says of now is not what was known long ago");
 is(ceiling([]), 1, "an empty chart has an axis");
 is(ceiling(Array.from({ length: 200 }, (_, i) => (i === 7 ? 1000 : 10))) < 20, true, "one spike does not flatten the rest");
 is(ceiling([10, 20, 30]) >= 30, true, "ordinary values fit");
