@@ -111,6 +111,10 @@ class World:
         if "many" in self.scenario:
             self.crowd(620)
 
+    @staticmethod
+    def soon(seconds):
+        return iso(time.time() + seconds)
+
     def crowd(self, n):
         """So many cases that were closed since."""
         for i in range(n):

@@ -224,9 +224,12 @@ def test_a_token_that_is_given_while_the_engine_is_not_ready_is_not_lost(page):
 
 
 def test_a_viewer_is_not_offered_what_the_engine_would_refuse(page):
-    page.open("viewer", route="#/case/" + GATE)
+    stub = page.open("viewer,stopped", route="#/case/" + GATE)
     page.until_text("needs the role approver", ".box-ask")      # once it is known who looks
-    assert page.js("return document.querySelector('#approve') === null && document.querySelector('#stop').disabled")
+    assert page.js("return document.querySelector('#approve') === null && document.querySelector('.stop-button').disabled")
+    stub.world.stop_row["scope"] = "main"
+    page.until_text("Stopped on main", ".banners", seconds=20)
+    assert "End it" not in page.text(".banners") and page.js("return document.querySelector('#stop').disabled")
 
 
 def test_the_filter_of_cases_shows_what_it_filters_by_also_after_another_page(page):
@@ -270,6 +273,25 @@ def test_older_cases_stay_in_sight_while_others_move(page):
         time.sleep(0.05)
     time.sleep(1.5)
     assert page.js("return document.querySelectorAll('.rows .row-link').length") >= 620
+
+
+def test_a_screen_reader_is_not_told_each_second_how_long_something_still_is(page):
+    stub = page.open("stopped,unknown", route="#/overview/main")
+    page.until_text("Stopped until", ".banners")
+    page.until_text("Outcome unknown", ".banners")
+    stub.world.stop_row["expires_at"] = stub.world.soon(1700)
+    page.until_text("28 min", ".banners", seconds=20)
+    listen = """window.spoken = []; new MutationObserver(all => all.forEach(m => { const e = m.target.nodeType === 3 ? m.target.parentElement : m.target;
+        if (e && e.closest('[aria-live], [role=alert], [role=status]')?.getAttribute('aria-live') !== 'off') window.spoken.push(m.target.textContent); }))
+        .observe(document.querySelector('.banners'), { subtree: true, childList: true, characterData: true })"""
+    page.js(listen)
+    time.sleep(3)
+    assert page.js("return window.spoken") == []
+    stub.stop()
+    page.until_text("Next try in", ".banners")
+    page.js(listen)
+    time.sleep(3)
+    assert [s for s in page.js("return window.spoken") if "Next try" in s or " s" in s] == []
 
 
 # ---- what is done ----

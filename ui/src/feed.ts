@@ -5,6 +5,7 @@
 // Last-Event-ID, first after a second, at most after thirty, with some jitter.
 
 import { now } from "./now";
+import { record, str } from "./wire";
 
 export interface FeedEvent { id: string; type: string; data: string }
 export interface FeedHooks {
@@ -87,7 +88,10 @@ export class Feed {
         clearTimeout(this.watchdog);
         return this.hooks.refused(answer.status);
       }
-      if (!answer.ok || !answer.body) throw new Error(`the server answered ${answer.status}`);
+      if (!answer.ok || !answer.body) {
+        const p: unknown = await answer.json().catch(() => null);
+        throw new Error(str(record(p)["detail"]) ?? `the server answered ${answer.status}`);
+      }
       this.hooks.open();
       const reader = answer.body.getReader(), decoder = new TextDecoder();
       for (;;) {

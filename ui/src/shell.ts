@@ -22,7 +22,7 @@ export function engineState(): EngineState {
   if (!app.targetsKnown) return { word: "unknown", say: "nothing was heard from it yet" };
   const all = app.stops.find((s) => s.target === null);
   if (all || (app.targets.length > 0 && app.targets.every((t) => app.stops.some((s) => s.target === t.name))))
-    return { word: "stopped", say: untilWords(all ?? (app.stops[0] as Stop)) };
+    return { word: "stopped", say: soonest(all ? [all] : app.stops) };
   const busy = app.targets.find((t) => t.tuning?.state === "EXECUTING" || t.tuning?.state === "VERIFYING");
   if (busy) return { word: "acting", say: `${busy.tuning?.state === "EXECUTING" ? "changing" : "proving a change on"} ${busy.name}` };
   if (app.degraded) return { word: "watching", say: `cannot act: ${app.degraded}` };
@@ -32,11 +32,19 @@ export function engineState(): EngineState {
   return { word: "watching", say: may.length ? `may act on ${may.map((t) => t.name).join(", ")}` : "changes nothing by itself" };
 }
 
-const untilWords = (s: Stop) => (s.until !== null ? `until ${moment(s.until, app.now)} (${duration((s.until - app.now) / 1000)} left)` : "without an end");
-
-function stopWords(s: Stop): string {
-  return `${untilWords(s)}${s.why ? ` · ${s.why}` : ""}${s.by ? ` · ${s.by}` : ""}`;
+/** When the first of them ends. */
+function soonest(stops: Stop[]): string {
+  const s = stops.reduce((a, b) => ((b.until ?? Infinity) < (a.until ?? Infinity) ? b : a));
+  return `${untilWords(s)}${left(s)}`;
 }
+
+const left = (s: Stop) => (s.until !== null ? ` (${duration((s.until - app.now) / 1000)} left)` : "");
+const untilWords = (s: Stop) => (s.until !== null ? `until ${moment(s.until, app.now)}` : "without an end");
+
+/** What changes each second, in a place that is read out when it changes: to be seen, not to be heard again and again. */
+const ticking = (text: string): Child => (text ? h("span", { "aria-live": "off" }, text) : null);
+
+const stopWords = (s: Stop): Child[] => [untilWords(s), ticking(left(s)), `${s.why ? ` · ${s.why}` : ""}${s.by ? ` · ${s.by}` : ""}`];
 
 const NAMES: [Route["page"], string][] = [["overview", "Overview"], ["knobs", "Knobs"], ["cases", "Cases"], ["telemetry", "Telemetry"]];
 
@@ -93,8 +101,8 @@ export function banners(): VNode[] {
     out.push(h("div", { class: `banner banner-${tone}`, key, role: tone === "bad" ? "alert" : "status" }, icon(name), h("div", null, ...body)));
   if (app.problem) out.push(h("div", { key: "problem", class: "banner-slot" }, problemBox(app.problem, () => void enter())));
   if (app.link.state === "lost" && app.now - app.link.since > 3000)
-    add("lost", "bad", "warn", h("b", null, "Not live. "), "What is shown may be old. ", app.link.why ? `${app.link.why}. ` : "", app.link.retryAt
-        ? `Next try in ${duration(Math.max(0, (app.link.retryAt - app.now) / 1000))}. ` : "", h("button", { class: "linklike", onclick: retryNow },
+    add("lost", "bad", "warn", h("b", null, "Not live. "), "What is shown may be old. ", app.link.why ? `${sentence(app.link.why)} ` : "", app.link.retryAt
+        ? ticking(`Next try in ${duration(Math.max(0, (app.link.retryAt - app.now) / 1000))}. `) : "", h("button", { class: "linklike", onclick: retryNow },
         "Try now"));
   const wrong = (app.health?.checks ?? []).filter((c) => c.ok === false), own = wrong.filter((c) => !PARTS.includes(c.name));
   for (const c of wrong) if (PARTS.includes(c.name)) {
@@ -111,7 +119,7 @@ export function banners(): VNode[] {
     add(`unknown-${c.id}`, "bad", "question", h("b", null, "Outcome unknown: "), h("a", { href: href("case", c.id) }, prose(about(c) ?? c.title)),
       ". What is in force on ", c.target ?? "the target", " is not proven. A person has to look.");
   for (const s of app.stops) add(`stop-${s.target ?? "all"}`, "stop", "stop", h("b", null, s.target ? `Stopped on ${s.target} ` : "Stopped "), stopWords(s),
-    s.since ? [" · since ", when(s.since, false, app.now)] : null, s.target ? [" ", h("button", { class: "linklike", onclick: () => askGoOn(s) }, "End it")]
+    s.since ? [" · since ", when(s.since, false, app.now)] : null, s.target && may("admin") ? [" ", h("button", { class: "linklike", onclick: () => askGoOn(s) }, "End it")]
       : null);
   const guessed = app.targets.filter((t) => latest(t, "latency_estimated")?.value === 1).map((t) => t.name);
   if (guessed.length) add("estimated", "mild", "question", h("b", null, `Latencies of ${guessed.join(", ")} are estimated `),
