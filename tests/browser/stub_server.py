@@ -12,7 +12,7 @@ nobody can tell) and for working on the dashboard. Listens on 127.0.0.1 only. Sc
     hostile      titles that try to be markup           empty       nothing has happened yet
     two          a second target                        idle        no case is open
     viewer       the token may only look                deep        five hours of minutes before the seconds
-    many         hundreds of cases
+    many         hundreds of cases                      wordy        names and reasons without a blank, as long as they may be
     flowing      telemetry is taken in, all is well     stuck       a sink is stuck, a window failed, a part did not reload
     full         the journal is full                    quiet       ingest is on and nothing came yet
 Without one of the last four ingest is off.
@@ -60,6 +60,8 @@ class World:
         self.events, self.serial = [], 0
         self.stop_row = None
         self.cases, self.outcomes, self.arm = {}, [], None
+        if "wordy" in self.scenario:
+            self.stop_row = {"scope": "", "why": "y" * 199, "actor": "token:" + "o" * 48, "created_at": iso(self.began - 340), "expires_at": iso(self.began + 5000)}
         if "stopped" in self.scenario:
             self.stop_row = {"scope": "", "why": "index build by the billing team", "actor": "token:alice", "created_at": iso(self.began - 340), "expires_at": iso(self.began + 5000)}
         if "empty" not in self.scenario:
@@ -207,6 +209,8 @@ class World:
              "trial": {"arm": self.arm_at(now), "progress": self.progress(now)} if mine and self.arm else None, "case_id": mine["id"] if mine else "", "case_state": mine["state"] if mine else "", "case_phase": "done" if mine else None,
              "history_windows": 40, "kept": 4, "best_effect": 0.449, "idle_until": iso(now + 40), "idle_why": "the last case has just ended; the target is left alone for a while",
              "stopped": self.stop_row}
+        if "wordy" in self.scenario:
+            t["trouble"], t["idle_why"], t["name"] = "x" * 390, "i" * 290, name[0] * 63
         if "down" in self.scenario:
             t["trouble"] = "connection to 127.0.0.1:5432 refused; last answer 20 s ago."
         return {"name": name, "time": t["time"], "latest": v} if "bare" in self.scenario else t
@@ -221,6 +225,8 @@ class World:
         j = {"id": c["id"], "tenant": "installation", "title": c["title"], "status": c["state"], "version": c["version"], "target": "main", "opened_by": c["by"], "driver": "engine", "plans_tried": 1, "in_force_is_proven": c["proven"],
              "phase": "done", "step": 1 if c["state"] in ("VERIFYING", "CLOSED") else 0, "steps": 1, "plan_id": "p1", "plan_hash": self.hash_of(c), "deadline_at": iso(c["deadline"]) if c["deadline"] else None,
              "created_at": iso(c["created"]), "updated_at": iso(c["updated"])}
+        if "wordy" in self.scenario:
+            j["title"], j["opened_by"], j["target"] = "w" * 199, "token:" + "o" * 48, "m" * 63
         if listed:
             j["outcome"] = {"result": v["outcome"], "kept": v["outcome"] == "better", "effect": v["effect"], "lo": v["lo"], "hi": v["hi"], "why": v["why"]} if v else None
         return j

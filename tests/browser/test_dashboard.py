@@ -492,6 +492,22 @@ def test_every_page_fits_a_phone(page, dark):
     assert page.js("return document.querySelector('dialog').getBoundingClientRect().right <= 360")
 
 
+@pytest.mark.parametrize("width", [360, 1024])
+def test_words_as_long_as_they_may_be_make_no_page_wider(page, width):
+    page.open("normal,unknown,two,down,wordy", width=width, height=740)
+    for route in ["#/overview/" + "m" * 63, "#/knobs/" + "m" * 63, "#/cases", "#/case/" + GATE, "#/case/" + WORSE, "#/case/" + LOST]:
+        page.go(route)
+        page.js("document.querySelectorAll('details').forEach(d => { d.open = true })")
+        time.sleep(0.3)
+        wide = page.js("""const w = document.documentElement.clientWidth;
+            return [document.scrollingElement.scrollWidth - w, [...document.querySelectorAll('#app *')].filter(e => {
+                const r = e.getBoundingClientRect(); return r.width > 0 && r.right > w + 1 && !e.closest('.sr, svg, pre') && getComputedStyle(e).position !== 'fixed' }).map(e => e.tagName + '.' + e.className + ' ' + e.innerText?.slice(0, 40)).slice(0, 5)]""")
+        assert wide == [0, []], (route, wide)
+    page.click(".stop-button")
+    page.until("return document.querySelector('dialog[open]') !== null")
+    assert page.js("const d = document.querySelector('dialog'); return d.scrollWidth <= d.clientWidth && d.getBoundingClientRect().right <= arguments[0]", width)
+
+
 @pytest.mark.parametrize("width", [480, 768, 900, 1024, 1200])
 def test_nothing_sticks_out_between_phone_and_desk(page, width):
     page.open("normal,two", width=width, height=900)
