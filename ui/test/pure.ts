@@ -7,7 +7,7 @@ import { FeedEvent, FeedParser } from "../src/feed";
 import { eventsIn, rate, readFlow, sinkState, troubles } from "../src/flow";
 import { duration, effect, integer, number, plain, setting } from "../src/format";
 import type { Outcome } from "../src/model";
-import { prose, wasPutBack, when } from "../src/parts";
+import { prose, sentence, wasPutBack, when } from "../src/parts";
 import { readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, readWhy } from "../src/read";
 import { href, readRoute } from "../src/route";
 import { readDownstreams, readMetrics, readMinutes, readService, readTrace, severityWord, shortName, tenantOf, waterfall, worstFirst } from "../src/looked";
@@ -45,6 +45,7 @@ is([setting("16384", "8kB"), setting("1228", "MB"), setting("300", "s"), setting
   ["128 MB", "1228 MB", "5 min", "-1", "on", "0", "(empty)", "unknown"], "parameters as they would be written");
 
 is(prose("not before 2026-13-45T99:99:99Z, as told"), ["not before ", "2026-13-45T99:99:99Z", ", as told"], "what only looks like a moment stays as it was written");
+is(["nothing helps", "work_mem is at its bound", "cases.db: no room.", "a.", ""].map(sentence), ["Nothing helps.", "work_mem is at its bound.", "cases.db: no room.", "A.", ""], "names keep their letters");
 is(when(8.64e15 + 1), when(null), "a time that no calendar has is unknown");
 
 // axes
@@ -173,6 +174,8 @@ is(story.arms.map((a) => [a.arm, (a.from % 60000) / 1000, ((a.to ?? 0) % 60000) 
     [[true, "The digest does not get on."], [true, "The part scrape did not take the last reload."]], "also of parts that the page does not know");
   is(words(readFlow({ digest: { caps: [{ dataset: "metrics", bound: "series_max", so_far: 7, hint: "raise it" }] } }, 0)),
     [[false, "The digest has no more room: metrics, series_max."]], "a bound of the digest that was felt");
+  is(troubles(told(0, { consumers: [{ name: "sink:old", open: false, behind: 7 }] }), null, 0)[0]?.hint, "If it will not come back: `homeostat journal forget sink:old`.", "nobody has to be stopped for that");
+  is(words(told(0, {}, sink({ expired: 2 }))), [[false, "2 rows of the digest went by age before loki had them."]], "what no copy has is said");
   is(words(readFlow({}, 0)), [], "an answer without members troubles nobody");
   is([sinkState(told(0, {}, sink({ running: false })).sinks?.[0] as never, 0), sinkState(told(0, {}, sink({ retry_at: "2026-01-31T12:00:00Z" })).sinks?.[0] as never,
     Date.parse("2026-01-31T11:59:50Z")), sinkState(told(0, {}, {}).sinks?.[0] as never, 0)], ["stopped", "retrying", "unknown"], "states of a sink");
