@@ -294,6 +294,20 @@ def test_a_screen_reader_is_not_told_each_second_how_long_something_still_is(pag
     assert [s for s in page.js("return window.spoken") if "Next try" in s or " s" in s] == []
 
 
+@pytest.mark.parametrize("others", [1, 25])
+def test_a_case_on_the_screen_moves_also_when_others_do_at_the_same_time(page, others):
+    stub = page.open(route="#/case/" + GATE)
+    page.until_text("WAIT_GATE", "#main .headline")
+    end = time.monotonic() + 0.2 * others
+    with stub.world.lock:
+        stub.world.move(stub.world.cases[GATE], "gate_rejected", "PARKED", time.time(), 402, "no", "token:bob", tell=True)
+        stub.world.emit("evt.case.transition.v1", {"case_id": KEPT, "target": "main", "event": "comment", "from": "CLOSED", "to": "CLOSED"}, KEPT)
+    while time.monotonic() < end:      # as long as anything is told, nothing else may wait for silence
+        stub.world.emit("evt.case.transition.v1", {"case_id": KEPT, "target": "main", "event": "comment", "from": "CLOSED", "to": "CLOSED"}, KEPT)
+        time.sleep(0.1)
+    page.until_text("PARKED", "#main .headline", seconds=2)
+
+
 # ---- what is done ----
 
 def test_a_plan_can_be_approved_with_the_keyboard_alone(page):

@@ -386,7 +386,26 @@ async function loadMarks(): Promise<void> {
 
 const WORTH_SAYING: { [to: string]: string } = { WAIT_GATE: "waits at the gate", EXECUTING: "is being executed", VERIFYING: "is being verified",
   PARKED: "is parked", CLOSED: "is closed" };
-let refresh = 0;
+const TOGETHER_MS = 250;
+let refreshing = false, again = false, fileToo = false;
+
+/** Several events come at once; what they led to is asked for once, and not later because more of them come. */
+function refreshSoon(caseId: string | null): void {
+  fileToo ||= app.file !== null && (caseId === null || app.file.id === caseId);
+  again = refreshing;
+  if (!refreshing) void refresh();
+}
+
+async function refresh(): Promise<void> {
+  for (refreshing = again = true; again;) {
+    await new Promise((done) => setTimeout(done, TOGETHER_MS));
+    const file = fileToo ? app.file : null;
+    again = fileToo = false;
+    await Promise.all([loadTargets(), loadCases(), ...(file ? [loadFile(file.id)] : [])]);
+    await Promise.all([loadMarks(), ...app.targets.map((t) => loadOutcomes(t.name))]);
+  }
+  refreshing = false;
+}
 
 function news(n: ReturnType<typeof api.readNews>): void {
   if (!n) return;
@@ -403,11 +422,7 @@ function news(n: ReturnType<typeof api.readNews>): void {
       if (target && n.to !== "VERIFYING") noteArm(target, null, n.time);
       if (n.to && WORTH_SAYING[n.to]) announce(`${c?.title ?? "A case"} ${WORTH_SAYING[n.to]}${n.reason ? `: ${n.reason}` : ""}.`);
     }
-    // Several events come at once; what they led to is asked for once.
-    clearTimeout(refresh);
-    refresh = window.setTimeout(() => void Promise.all([loadTargets(), loadCases(), ...(app.file && (n.caseId === null || app.file.id === n.caseId)
-              ? [loadFile(app.file.id)] : [])]).then(() =>
-      Promise.all([loadMarks(), ...app.targets.map((t) => loadOutcomes(t.name))])), 250);
+    refreshSoon(n.caseId);
   }
   changed();
 }
