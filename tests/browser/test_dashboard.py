@@ -454,6 +454,19 @@ def test_it_reconnects_after_a_restart_and_fills_what_it_missed(page):
     page.until("return document.querySelector('.old-note') === null")
 
 
+def test_an_answer_that_never_comes_is_not_waited_for_without_end(page):
+    hasty = page.d.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": "const later = window.setTimeout; window.setTimeout = (f, ms, ...a) => later(f, ms === 60000 ? 1000 : ms, ...a);"})
+    try:
+        stub = page.open()
+        page.until_text("Throughput")
+        stub.mute = ("/target",)
+        page.until_text("No answer", ".banners", seconds=20)
+        stub.mute = ()
+        page.until("return !document.querySelector('.banners').innerText.includes('No answer')", seconds=20)
+    finally:
+        page.d.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": hasty["identifier"]})
+
+
 def test_figures_that_are_old_say_so(page):
     stub = page.open()
     page.until("return figure = document.querySelector('.figure .value') !== null")

@@ -62,6 +62,17 @@ function refusal(status: number, body: unknown): Problem {
   return new Problem(status, str(p["title"]) ?? `The server answered ${status}`, str(p["detail"]), str(p["hint"]), str(p["type"]));
 }
 
+/** Longer than the engine makes anybody wait; a request without an answer ends with it. */
+const PATIENCE_MS = 60_000;
+
+class Patience {
+  private readonly abort = new AbortController();
+  private readonly timer = setTimeout(() => this.abort.abort(), PATIENCE_MS);
+  get signal(): AbortSignal { return this.abort.signal; }
+  get over(): boolean { return this.abort.signal.aborted; }
+  done(): void { clearTimeout(this.timer); }
+}
+
 interface Ask { method?: string; body?: unknown; key?: string; version?: Known; query?: { [name: string]: string | number | null | undefined } }
 
 async function ask(path: string, a: Ask = {}): Promise<Json> {
@@ -71,17 +82,19 @@ async function ask(path: string, a: Ask = {}): Promise<Json> {
   if (a.body !== undefined) headers["Content-Type"] = "application/json";
   if (a.key) headers["Idempotency-Key"] = `"${a.key}"`;
   if (a.version !== null && a.version !== undefined) headers["If-Match"] = `"v${a.version}"`;
-  const asked = Date.now();
-  let answer: Response;
+  const asked = Date.now(), patience = new Patience();
+  let answer: Response, text: string;
   try {
     answer = await fetch(path + (query ? `?${query}` : ""), { method: a.method ?? "GET", headers, body: a.body === undefined ? null : JSON.stringify(a.body),
-        cache: "no-store", credentials: "same-origin" });
+        cache: "no-store", credentials: "same-origin", signal: patience.signal });
+    hearClock(answer.headers.get("Date"), asked, Date.now());
+    text = await answer.text();
   } catch {
-    throw new Problem(0, "No answer", "The server cannot be reached.",
+    throw new Problem(0, "No answer", patience.over ? "The server was asked and has said nothing for a minute." : "The server cannot be reached.",
       a.method ? "It is not known whether the request arrived. Sending it again is safe: it carries the same key." : "Is the engine running?");
+  } finally {
+    patience.done();
   }
-  hearClock(answer.headers.get("Date"), asked, Date.now());
-  const text = await answer.text();
   let body: unknown = null;
   try { body = text ? JSON.parse(text) : null; } catch { /* told below by the status */ }
   if (!answer.ok) throw refusal(answer.status, body);
@@ -168,8 +181,9 @@ export async function whoami(): Promise<Whoami | null> {
 
 /** Without a token; the answer of a degraded engine is 503 and tells as much as the one of a healthy engine. */
 export async function health(): Promise<Health> {
-  const answer = await fetch("/readyz?verbose", { headers: { Accept: "application/json" }, cache: "no-store" });
+  const patience = new Patience(), answer = await fetch("/readyz?verbose", { headers: { Accept: "application/json" }, cache: "no-store", signal: patience.signal });
   const body: unknown = await answer.json().catch(() => null);
+  patience.done();
   const o = { ...record(body), ...record(record(body)["data"]) }, checks = o["checks"];
   const rows: [string, unknown][] = Array.isArray(checks) ? checks.map((c) => [str(pick(record(c), "name", "check")) ?? "?", c])
     : Object.entries(record(checks));
