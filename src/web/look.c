@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIST_DEFAULT = 100, LIST_MAX = 500, OUTCOMES_FOLLOWED = 1000 };
+enum { LIST_DEFAULT = 100, LIST_MAX = 500, OUTCOMES_FOLLOWED = 1000, METRIC_DAYS_MAX = 31 };
 
 /* ---- parameters ---- */
 
@@ -280,6 +280,10 @@ enum MHD_Result look_metric(struct exchange *x)
         return answered;
     if (from_us >= to_us) {
         (void)bad_parameter(x, "from", "must be before `to`", NULL, &answered);
+        return answered;
+    }
+    if (to_us - from_us > METRIC_DAYS_MAX * 86400 * US_PER_S) {   /* half a year is kept: some hundred thousand minutes */
+        (void)bad_parameter(x, "from", "must be at most 31 days before `to`", "ask for a longer time in parts", &answered);
         return answered;
     }
     struct fault         fault = { 0 };

@@ -642,6 +642,7 @@ static void every_answer_carries_the_security_headers(void **state)
         assert_non_null(policy);
         assert_null(strstr(policy, "unsafe"));
         assert_header(&a, "Access-Control-Allow-Origin", NULL);
+        assert_non_null(answer_header(&a, "Date"));   /* the dashboard goes by our clock */
         answer_done(&a);
     }
 }
@@ -704,6 +705,8 @@ static void everything_that_can_be_read_is_read(void **state)
     expect(fx.viewer, "GET", "/target/nowhere", NULL, NULL, 404);
     expect(fx.viewer, "GET", "/target/nowhere/series", NULL, NULL, 404);
     expect(fx.viewer, "GET", "/target/main/metric", NULL, NULL, 400);
+    expect(fx.viewer, "GET", "/target/main/metric?name=tps&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z", NULL, NULL, 200);
+    expect(fx.viewer, "GET", "/target/main/metric?name=tps&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:01Z", NULL, NULL, 400);
     expect(fx.viewer, "GET", "/case/none/timeline", NULL, NULL, 404);
 }
 
