@@ -157,10 +157,14 @@ def test_the_convergence_curve_multiplies_what_was_kept(page):
 
 
 def test_knobs_show_value_default_pending_and_the_case_behind_it(page):
-    page.open(route="#/knobs/main")
+    stub = page.open(route="#/knobs/main")
     page.until_text("Forty percent of memory", "table.knobs")
     text = page.text("table.knobs")
     assert "409MB" in text and "128MB" in text and "restart pending" in text and "not by a case (configuration file)" in text
+    assert "since then" not in text and page.js("return [...document.querySelectorAll('.knob-value')].every(e => !e.title.includes('MB ×'))")
+    rows = stub.world.settings()
+    stub.world.settings = lambda: [dict(r, value="2GB") if r["name"] == "shared_buffers" else r for r in rows]
+    page.until_text("to 409MB, and since then not by it", "table.knobs", seconds=20)
     page.js("document.querySelector('#filter').focus()")
     page.keys("checkpoint")
     page.until("return document.querySelectorAll('table.knobs tbody tr').length === 1")

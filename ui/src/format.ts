@@ -109,6 +109,21 @@ export function setting(value: string | null, unit: string | null): string {
   return `${trim(v)} ${(steps[i] as [string, number])[0]}`;
 }
 
+const MEASURES: { [unit: string]: [string, number] } = { B: ["size", 1], kB: ["size", 1024], MB: ["size", 1024 ** 2], GB: ["size", 1024 ** 3], TB: ["size", 1024 ** 4],
+  us: ["time", 0.001], ms: ["time", 1], s: ["time", 1000], min: ["time", 60_000], h: ["time", 3_600_000], d: ["time", 86_400_000], "": ["number", 1] };
+
+function measure(text: string): [string, number] | null {
+  const m = /^(-?\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(text.trim()), [kind, scale] = (m && MEASURES[m[2] ?? ""]) || [null, 0];
+  return m && kind !== null ? [kind, Number(m[1]) * scale] : null;
+}
+
+/** Whether two values of a parameter are surely not the same: 8192kB is 8MB, and servers round. */
+export function unlike(a: string | null, b: string | null): boolean {
+  const x = a === null ? null : measure(a), y = b === null ? null : measure(b);
+  if (a === null || b === null || (x === null) !== (y === null)) return false;
+  return x && y ? x[0] === y[0] && Math.abs(x[1] - y[1]) > 0.05 * Math.abs(y[1]) : a.toLowerCase() !== b.toLowerCase();
+}
+
 function trim(v: number): string {
   return String(Number(v.toPrecision(12)));   // digits are not grouped: it reads as it would be written
 }

@@ -5,7 +5,7 @@ import { ceiling, newest, runs } from "../src/chart";
 import { attempts } from "../src/drawing";
 import { FeedEvent, FeedParser } from "../src/feed";
 import { eventsIn, rate, readFlow, sinkState, troubles } from "../src/flow";
-import { duration, effect, integer, number, plain, setting } from "../src/format";
+import { duration, effect, integer, number, plain, setting, unlike } from "../src/format";
 import type { Outcome } from "../src/model";
 import { prose, sentence, wasPutBack, when } from "../src/parts";
 import { readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, readWhy } from "../src/read";
@@ -47,6 +47,9 @@ is([setting("16384", "8kB"), setting("1228", "MB"), setting("300", "s"), setting
 is(prose("not before 2026-13-45T99:99:99Z, as told"), ["not before ", "2026-13-45T99:99:99Z", ", as told"], "what only looks like a moment stays as it was written");
 is(["nothing helps", "work_mem is at its bound", "cases.db: no room.", "a.", ""].map(sentence), ["Nothing helps.", "work_mem is at its bound.", "cases.db: no room.", "A.", ""], "names keep their letters");
 is(when(8.64e15 + 1), when(null), "a time that no calendar has is unknown");
+
+is([unlike("8192kB", "8MB"), unlike("8MB", "64MB"), unlike("5min", "300s"), unlike("on", "ON"), unlike("lz4", "off"), unlike("1.1", "4"), unlike("128", "1MB"), unlike(null, "4MB"), unlike("(reset to default)", "4MB")],
+  [false, true, false, false, true, true, false, false, false], "values are told apart where they surely differ");
 
 // axes
 is(valueTicks(0, 100, 5), [0, 20, 40, 60, 80, 100], "round ticks");
