@@ -606,6 +606,17 @@ def test_tab_reaches_everything_shows_where_it_is_and_gets_out_again(page):
     assert page.js("return document.activeElement.id") == "main"
 
 
+def test_a_chart_that_has_the_focus_does_not_change_its_name(page):
+    page.open(route="#/overview/main")
+    page.until("return document.querySelector('.chart')?.getAttribute('aria-label')?.includes('Now: ')")
+    page.js("""window.named = 0; const c = document.querySelector('.chart'); c.focus();
+               new MutationObserver(all => { window.named += all.length; }).observe(c, { attributes: true, attributeFilter: ['aria-label'] });""")
+    time.sleep(2.5)
+    assert page.js("return window.named") == 0, "it would be read out each second"
+    page.js("document.activeElement.blur()")
+    page.until("return window.named > 0", seconds=5)
+
+
 def test_the_values_at_a_moment_are_read_with_arrow_keys(page):
     page.open()
     page.until("return (document.querySelector('.line.tone-tps')?.getAttribute('d') ?? '').length > 2000")

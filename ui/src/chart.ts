@@ -121,10 +121,15 @@ export class TimeChart implements Widget<ChartProps> {
 
   update(props: ChartProps): void {
     this.props = props;
+    // Who is at it hears its name anew each time that changes.
+    if (document.activeElement !== this.el) this.name(props);
+    this.draw();
+  }
+
+  private name(props: ChartProps): void {
     const now = props.lines.map((l) => `${l.label} ${plain(newest(props.times, l.values, props.to), props.unit)}`).join(", ");
     this.el.setAttribute("aria-label",
       `${props.title}, from ${clock(props.from, false)} to ${clock(props.to, false)}. Now: ${now}. Arrow keys read the values at a time.`);
-    this.draw();
   }
 
   done(): void { this.sizes.disconnect(); this.deaf(); }
