@@ -448,7 +448,8 @@ static void a_stop_is_cleared_with_what_stands_in_the_query(void **state)
 /* Without a target it is the stop of everything that is meant, so what cannot be understood must not be taken for none. */
 static void a_stop_is_not_cleared_for_everything_because_its_target_cannot_be_read(void **state)
 {
-    static const char *const odd[] = { "/stop?target=", "/stop?target", "/stop?target=%ff", "/stop?target=%00main", "/stop?target=main%00", "/stop?scope=main", "/stop?target=main&target=other" };
+    static const char *const odd[] = { "/stop?target=", "/stop?target", "/stop?target=%ff", "/stop?target=%00main",
+                                       "/stop?target=main%00", "/stop?scope=main", "/stop?target=main&target=other" };
     int before = double_requests();
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
         struct answer a = ask(fx.admin, "DELETE", odd[i], NULL, NULL, 400);

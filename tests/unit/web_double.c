@@ -329,8 +329,8 @@ enum err read_knowledge(struct store_reader *r, bool shared, const char *cursor,
 }
 enum err read_stops(struct store_reader *r, json_t **out, struct fault *fault)
 {
-    return one(NULL, json_pack("[{s:s,s:s,s:n},{s:s,s:s,s:s},{s:s,s:s,s:s}]", "scope", "", "why", "without an end", "expires_at", "scope", "a", "why", "long over", "expires_at", "2001-09-09T01:46:40.000Z",
-                               "scope", "b", "why", "for a while", "expires_at", "2900-01-01T00:00:00.000Z"), out, fault);
+    return one(NULL, json_pack("[{s:s,s:s,s:n},{s:s,s:s,s:s},{s:s,s:s,s:s}]", "scope", "", "why", "without an end", "expires_at", "scope", "a", "why", "long over", "expires_at",
+                               "2001-09-09T01:46:40.000Z", "scope", "b", "why", "for a while", "expires_at", "2900-01-01T00:00:00.000Z"), out, fault);
 }
 enum err read_budgets(struct store_reader *r, json_t **out, struct fault *fault) { return one(NULL, json_object(), out, fault); }
 

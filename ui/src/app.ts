@@ -47,7 +47,8 @@ export const app: App = {
   door: "unknown", doorProblem: null, link: { state: "connecting", since: now(), why: null, retryAt: null },
   targets: [], targetsKnown: false, problem: null, who: null, stories: new Map(), stops: [], degraded: null, health: null,
   coarse: new Map(), series: new Map(), arms: new Map(), marks: new Map(), outcomes: new Map(),
-  recent: null, recentCut: false, held: [], cases: null, next: null, caseFilter: "", file: null, why: null, notSaved: null, range: 900, logLatency: false, convergeBy: "trial", knobFilter: "", knobChanged: false,
+  recent: null, recentCut: false, held: [],
+  cases: null, next: null, caseFilter: "", file: null, why: null, notSaved: null, range: 900, logLatency: false, convergeBy: "trial", knobFilter: "", knobChanged: false,
   route: readRoute(""), now: now(),
 };
 

@@ -65,7 +65,8 @@ function row(s: Setting, origin: Origin | null, all: boolean): VNode {
         format(s.initial, s.unit))),
     h("td", { "data-label": "Takes effect", class: "dim" }, orUnknown(s.context && (CONTEXTS[s.context] ?? s.context))),
     h("td", { "data-label": "Changed by", class: by || differs(s) ? "wide" : "blank" }, by?.caseId ? h("a", { href: href("case", by.caseId) },
-        by.title || "a case", since ? h("small", { class: "dim block" }, `to ${origin?.to}, and since then not by it`) : null) : h("span", { class: "dim" }, !differs(s) ? "\u2013" : s.source === "default" || s.source === "override"
+        by.title || "a case", since ? h("small", { class: "dim block" }, `to ${origin?.to}, and since then not by it`) : null)
+        : h("span", { class: "dim" }, !differs(s) ? "\u2013" : s.source === "default" || s.source === "override"
           ? "computed by the server" : s.source ? `${nobody} (${s.source})` : nobody)));
 }
 

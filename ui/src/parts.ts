@@ -123,7 +123,8 @@ export function idButton(word: string, full: string): VNode {
 }
 
 /** Text from a machine, as a sentence; a name such as work_mem or cases.db at its begin stays as it is. */
-export const sentence = (text: string): string => (text === "" ? "" : `${/^[^\s,:;]*[._/=]\w/.test(text) ? text[0] : text[0]?.toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`);
+export const sentence = (text: string): string =>
+  (text === "" ? "" : `${/^[^\s,:;]*[._/=]\w/.test(text) ? text[0] : text[0]?.toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`);
 
 /** Text that was written for people and logs: times become local ones, arrows arrows. Still only text nodes. */
 export function prose(text: string): Child[] {

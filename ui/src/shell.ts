@@ -76,7 +76,8 @@ export function header(): VNode {
 
 export function footer(): VNode {
   return h("footer", { class: "foot", key: "foot" }, h("span", null, "Times are local, UTC on hover. Press ", h("kbd", null, "?"), " for keys."),
-    clocksDiffer() ? h("span", null, `The engine's clock is ${duration(Math.abs(clocksDiffer()) / 1000)} ${clocksDiffer() > 0 ? "ahead of" : "behind"} this machine's; times are the engine's.`) : null,
+    clocksDiffer() ? h("span", null, `The engine's clock is ${duration(Math.abs(clocksDiffer()) / 1000)} `
+      + `${clocksDiffer() > 0 ? "ahead of" : "behind"} this machine's; times are the engine's.`) : null,
     app.who?.name ? h("span", null, `You are ${app.who.name}${app.who.roles ? ` (${app.who.roles.join(", ")})` : ""}`) : null,
     hasToken() ? h("button", { class: "linklike", id: "leave", onclick: leave }, icon("key"), " Forget the token") : null);
 }

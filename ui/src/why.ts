@@ -98,6 +98,7 @@ function slices(e: Why): VNode | null {
 }
 
 function reports(e: Why): Child[] {
-  return [app.notSaved?.id === e.caseId ? problemBox(app.notSaved.problem) : null, h("p", { class: "buttons", key: "reports" }, h("button", { class: "button", id: "report-html", onclick: () => void saveReport(e.caseId, "html") },
+  return [app.notSaved?.id === e.caseId ? problemBox(app.notSaved.problem) : null,
+    h("p", { class: "buttons", key: "reports" }, h("button", { class: "button", id: "report-html", onclick: () => void saveReport(e.caseId, "html") },
       "Save as a page"), h("button", { class: "button", id: "report-markdown", onclick: () => void saveReport(e.caseId, "markdown") }, "Save as Markdown"))];
 }

@@ -45,10 +45,12 @@ is([setting("16384", "8kB"), setting("1228", "MB"), setting("300", "s"), setting
   ["128 MB", "1228 MB", "5 min", "-1", "on", "0", "(empty)", "unknown"], "parameters as they would be written");
 
 is(prose("not before 2026-13-45T99:99:99Z, as told"), ["not before ", "2026-13-45T99:99:99Z", ", as told"], "what only looks like a moment stays as it was written");
-is(["nothing helps", "work_mem is at its bound", "cases.db: no room.", "a.", ""].map(sentence), ["Nothing helps.", "work_mem is at its bound.", "cases.db: no room.", "A.", ""], "names keep their letters");
+is(["nothing helps", "work_mem is at its bound", "cases.db: no room.", "a.", ""].map(sentence),
+  ["Nothing helps.", "work_mem is at its bound.", "cases.db: no room.", "A.", ""], "names keep their letters");
 is(when(8.64e15 + 1), when(null), "a time that no calendar has is unknown");
 
-is([unlike("8192kB", "8MB"), unlike("8MB", "64MB"), unlike("5min", "300s"), unlike("on", "ON"), unlike("lz4", "off"), unlike("1.1", "4"), unlike("128", "1MB"), unlike(null, "4MB"), unlike("(reset to default)", "4MB")],
+is([unlike("8192kB", "8MB"), unlike("8MB", "64MB"), unlike("5min", "300s"), unlike("on", "ON"), unlike("lz4", "off"),
+    unlike("1.1", "4"), unlike("128", "1MB"), unlike(null, "4MB"), unlike("(reset to default)", "4MB")],
   [false, true, false, false, true, true, false, false, false], "values are told apart where they surely differ");
 
 // axes
