@@ -356,6 +356,7 @@ def test_the_stop_button_asks_why_and_shows_who_and_until_when(page):
     stub = page.open()
     page.click("#stop")
     page.until("return document.querySelector('dialog[open]') !== null")
+    assert "what is being tried is put back" in page.text("dialog")
     page.js("document.querySelector('dialog form').requestSubmit()")
     assert writes(stub, "/stop") == [], "a stop without a reason is not sent"
     page.js("document.querySelector('dialog textarea').focus()")
@@ -364,6 +365,7 @@ def test_the_stop_button_asks_why_and_shows_who_and_until_when(page):
     page.click("dialog button[type=submit]")
     page.until_text("Stopped until", ".banners")
     assert "failover drill" in page.text(".banners") and "Stopped" in page.text(".engine")
+    page.until_text("but not done yet with main", ".engine")      # the trial is still to be put back
     (_, _, headers, body), = writes(stub, "/stop")
     assert body == {"why": "failover drill", "expires_s": 1800} and headers["Idempotency-Key"]
     assert page.d.title.startswith("\u25a0")

@@ -73,7 +73,7 @@ export function askStop(targets: string[]): void {
   question({
     title: "Stop acting", action: "Stop now", danger: true,
     body: [
-      h("p", null, "While stopped, nothing new is begun. Watching goes on. Anybody can read here who stopped it and why."),
+      h("p", null, "While stopped, nothing new is begun, and what is being tried is put back. Watching goes on. Anybody can read here who stopped it and why."),
       text("why", "Why", "Written to the audit trail, shown to everybody."),
       h("fieldset", { class: "field" }, h("legend", null, "For how long"), h("div", { class: "radios" }, FOR.map(([s, word], i) =>
         h("label", null, h("input", { type: "radio", name: "expires", value: s, checked: i === 1 }), word))),

@@ -21,9 +21,9 @@ export interface EngineState { word: "acting" | "watching" | "stopped" | "unknow
 export function engineState(): EngineState {
   if (!app.targetsKnown) return { word: "unknown", say: "nothing was heard from it yet" };
   const all = app.stops.find((s) => s.target === null);
-  if (all || (app.targets.length > 0 && app.targets.every((t) => app.stops.some((s) => s.target === t.name))))
-    return { word: "stopped", say: soonest(all ? [all] : app.stops) };
   const busy = app.targets.find((t) => t.tuning?.state === "EXECUTING" || t.tuning?.state === "VERIFYING");
+  if (all || (app.targets.length > 0 && app.targets.every((t) => app.stops.some((s) => s.target === t.name))))
+    return { word: "stopped", say: `${soonest(all ? [all] : app.stops)}${busy ? `, but not done yet with ${busy.name}` : ""}` };
   if (busy) return { word: "acting", say: `${busy.tuning?.state === "EXECUTING" ? "changing" : "proving a change on"} ${busy.name}` };
   if (app.degraded) return { word: "watching", say: `cannot act: ${app.degraded}` };
   const may = app.targets.filter((t) => t.mode === "auto" || t.mode === "approve");
@@ -68,7 +68,7 @@ export function header(): VNode {
       all ? h("button", { class: "button stop-button", disabled: !may("admin"), title: may("admin") ? "Let it act again"
             : "Ending a stop needs the role admin", onclick: () => askGoOn(all) }, icon("play"), "End stop")
         : h("button", { class: "button danger stop-button", id: "stop", disabled: !app.targetsKnown || !may("operator"), title: may("operator")
-            ? "Begin nothing new" : "Stopping needs the role operator", onclick: () => askStop(app.targets.map((t) => t.name)) }, icon("stop"), "Stop"),
+            ? "Begin nothing new, and put back what is being tried" : "Stopping needs the role operator", onclick: () => askStop(app.targets.map((t) => t.name)) }, icon("stop"), "Stop"),
       h("button", { class: "tool", title: `Theme: ${theme()}`, "aria-label": `Theme: ${theme()}. Change`, onclick: nextTheme },
         icon(theme() === "auto" ? "auto" : theme() === "dark" ? "moon" : "sun")),
       h("button", { class: "tool", id: "help", title: "Keys (?)", "aria-label": "Keys" }, icon("question"))));
