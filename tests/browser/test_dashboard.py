@@ -184,6 +184,15 @@ def test_the_token_leaves_the_address_at_once_and_is_stored_for_the_tab_only(pag
     assert page.js("return performance.getEntriesByType('resource').every(e => !e.name.includes(arguments[0]))", stub.world.token)
 
 
+def test_a_token_with_a_percent_sign_leaves_the_address_too(page):
+    stub = page.open(token=False)
+    stub.world.token = "a-token-of-100%-chance"
+    page.d.get("about:blank")
+    page.d.get(stub.url + "#token=" + stub.world.token)
+    page.until("return document.querySelector('.link-live') !== null", seconds=10)
+    assert "token" not in page.d.current_url
+
+
 def test_without_a_token_a_form_asks_for_it(page):
     stub = page.open(token=False)
     page.until_text("Reading needs a token")

@@ -32,7 +32,9 @@ const TOKEN_KEY = "homeostat.token";
 export function tokenFromFragment(): boolean {
   const m = /^#(.*&)?token=([^&]*)(.*)$/.exec(location.hash);
   if (!m) return false;
-  setToken(decodeURIComponent(m[2] ?? ""));
+  let token = m[2] ?? "";
+  try { token = decodeURIComponent(token); } catch { /* a token may hold a percent sign */ }
+  setToken(token);
   const rest = `${m[1] ?? ""}${(m[3] ?? "").replace(/^&/, "")}`.replace(/&$/, "");
   history.replaceState(null, "", location.pathname + location.search + (rest ? `#${rest}` : ""));
   return true;
