@@ -131,8 +131,8 @@ export function banners(): VNode[] {
 /** The form that asks for the token. It goes to sessionStorage: gone with the tab. */
 export function door(): VNode {
   return h("main", { id: "main", class: "door", key: "door", tabindex: -1 }, logo(), h("h1", { tabindex: -1 }, "Homeostat"),
-    h("p", null, "Reading needs a token. One for the engine's own machine lies in the file ", h("code", null, "token"), " of its store folder; ",
-      h("code", null, "homeostat token new"), " makes others."),
+    h("p", null, "Reading needs a token. ", h("code", null, "homeostat token new"), " makes one, where the configuration names a file of tokens; without such a file there is one for the engine's own machine, in the file ",
+      h("code", null, "token"), " of its store folder."),
     app.doorProblem ? problemBox(app.doorProblem) : null,
     h("form", { onsubmit: (e: Event) => { e.preventDefault(); const field = (e.target as HTMLFormElement).elements.namedItem("token") as HTMLInputElement;
           setToken(field.value); field.value = ""; void enter(); } },
