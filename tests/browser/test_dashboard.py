@@ -398,6 +398,42 @@ def test_a_refusal_is_shown_with_its_detail_and_hint_and_the_words_are_kept(page
     assert page.js("return document.querySelector('dialog [role=alert]') !== null")
 
 
+def test_a_refusal_is_also_heard_by_who_has_left_the_question(page):
+    stub = page.open(route="#/case/" + GATE)
+    stub.world.cases[GATE]["by"] = "token:alice"
+    stub.slow_s = 2
+    page.click("#approve")
+    page.until("return document.querySelector('dialog textarea') !== null")
+    page.keys("me, myself and I")
+    page.click("dialog button[type=submit]")
+    page.keys("\ue00c", "\ue00c")      # Escape, and again
+    page.until_text("You proposed this plan yourself.", "dialog", seconds=8)
+
+
+def test_a_click_beside_the_field_does_not_throw_away_what_was_written(page):
+    from selenium.webdriver.common.action_chains import ActionChains
+    page.open(route="#/case/" + GATE)
+    page.click("#comment")
+    page.until("return document.querySelector('dialog textarea') !== null")
+    page.keys("a long story")
+    box = page.js("const r = document.querySelector('dialog').getBoundingClientRect(); return [Math.round(r.left) + 6, Math.round(r.top) + 6]")
+    mouse = ActionChains(page.d)
+    mouse.w3c_actions.pointer_action.move_to_location(*box)
+    mouse.w3c_actions.pointer_action.click()
+    mouse.perform()
+    time.sleep(0.3)
+    assert page.js("return document.querySelector('dialog textarea')?.value") == "a long story"
+    field = page.js("const r = document.querySelector('dialog textarea').getBoundingClientRect(); return [Math.round(r.left) + 40, Math.round(r.top) + 20]")
+    mouse = ActionChains(page.d)      # selecting goes beyond the edge
+    mouse.w3c_actions.pointer_action.move_to_location(*field)
+    mouse.w3c_actions.pointer_action.pointer_down()
+    mouse.w3c_actions.pointer_action.move_to_location(3, field[1])
+    mouse.w3c_actions.pointer_action.pointer_up()
+    mouse.perform()
+    time.sleep(0.3)
+    assert page.js("return document.querySelector('dialog textarea')?.value") == "a long story"
+
+
 def test_a_case_that_moved_on_since_is_not_decided_blindly(page):
     stub = page.open(route="#/case/" + GATE)
     stub.world.cases[GATE]["version"] += 1          # no event tells of it
