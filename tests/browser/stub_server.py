@@ -581,6 +581,8 @@ class Handler(BaseHTTPRequestHandler):
                 raise Problem(401, "unauthenticated", "Who are you?", "The token is missing or not known here.", "Send Authorization: Bearer with a token of this engine.")
             if method != "GET":
                 time.sleep(self.stub.slow_s)
+            if self.stub.slow_part and self.stub.slow_part in self.path:
+                time.sleep(2)
             if path in self.stub.mute:       # it was heard, and that is all
                 time.sleep(8)
                 self.close_connection = True
@@ -690,7 +692,7 @@ class Stub:
 
     def __init__(self, page, scenario="normal", port=0, token="stub-token-0123456789", tick=1.0):
         self.world, self.page, self.port, self.server, self.drop_answers, self.late_answers = World(scenario, token, tick), page, port, None, 0, 0
-        self.wrong_tokens, self.blind, self.busy_reports, self.mute, self.slow_s = 0, False, False, (), 0
+        self.wrong_tokens, self.blind, self.busy_reports, self.mute, self.slow_s, self.slow_part = 0, False, False, (), 0, ""
 
     def start(self):
         handler = type("BoundHandler", (Handler,), {"world": self.world, "page": self.page, "stub": self})

@@ -57,12 +57,13 @@ const loadJobs = () => attempt(async () => { inflow.jobs = await api.jobs(); inf
 const loadEvents = () => attempt(async () => { inflow.events = await api.telemetryEvents(); inflow.eventsProblem = null; }, (p) => { inflow.eventsProblem = p; });
 
 async function find<K extends "service" | "metric" | "trace" | "event", T>(kind: K, id: string, ask: () => Promise<T>): Promise<void> {
-  const at = inflow as unknown as { [k in K]: Found<T> | null };
+  const at = inflow as unknown as { [k in K]: Found<T> | null }, since = inflow.since;
+  const wanted = () => at[kind]?.id === id && since === inflow.since;      // what was asked of another time may come last
   if (at[kind]?.id !== id) at[kind] = { id, data: null, problem: null };
   await attempt(async () => {
     const data = await ask();
-    if (at[kind]?.id === id) at[kind] = { id, data, problem: null };
-  }, (p) => { const was = at[kind]; if (was?.id === id) at[kind] = { ...was, problem: p }; });
+    if (wanted()) at[kind] = { id, data, problem: null };
+  }, (p) => { const was = at[kind]; if (was && wanted()) at[kind] = { ...was, problem: p }; });
 }
 
 export const loadService = (urn: string) => find("service", urn, async () => {
