@@ -251,6 +251,8 @@ class World:
         decision = {"answer": c["gate"], "rule": 31 if ask else 40, "why": "A restart needs a person outside the window 02:00\u201304:00." if ask else "Risk 0.12 is below the bound 0.20 and nothing else objects.", "risk": 0.31 if ask else 0.12, "policy_version": "4be1c09de73a" + "0" * 52,
                     "risk_parts": [{"name": "interruption", "value": 0.2 if ask else 0.02, "text": "one restart, about 4 s" if ask else "a reload"}, {"name": "memory", "value": 0.06, "text": "worst case 811 MiB of 1 GiB"}, {"name": "recovery", "value": 0.03, "text": "crash recovery about 21 s"}, {"name": "novelty", "value": 0.01, "text": "tried before on this target"}],
                     "reasons": ([{"rule": 31, "answer": "ask", "text": "a restart outside the window 02:00\u201304:00"}] if ask else [{"rule": 40, "answer": "approve", "text": "risk is below 0.20"}]) + [{"rule": 12, "answer": "approve", "text": "each step moves at most 20 %"}, {"rule": 22, "answer": "approve", "text": "811 MiB is below the bound of 922 MiB"}]}
+        if c.get("wait_until"):
+            decision["wait_until"] = iso(c["wait_until"])
         row = {"id": "d1", "plan_id": "p1", "decision": decision, "answer": c["gate"], "created_at": iso(c["created"] + 3.2)}
         far, lost = ["NEW", "ANALYZING", "PLANNING", "WAIT_GATE", "EXECUTING", "VERIFYING", "PARKED", "CLOSED"].index(c["state"]), not c["proven"]
         done = far >= 4 and not ask

@@ -350,6 +350,23 @@ def test_a_plan_can_be_approved_with_the_keyboard_alone(page):
     page.until_text("VERIFYING", "#main .headline")   # without a reload
 
 
+def test_a_case_whose_better_moment_has_come_asks_again_for_a_person(page):
+    stub = page.open(route="#/overview/main")
+    with stub.world.lock:
+        stub.world.cases[GATE].update(gate="wait", wait_until=time.time() + 3600)
+        stub.world.cases[GATE]["version"] += 1
+        stub.world.emit("evt.case.transition.v1", {"case_id": GATE, "target": "main", "event": "gate_waits", "from": "WAIT_GATE", "to": "WAIT_GATE"}, GATE)
+    page.until("return document.querySelector('nav .count') === null", seconds=15)
+    page.go("#/case/" + GATE)
+    page.until_text("Waits for a better moment", ".box-ask", seconds=15)
+    with stub.world.lock:
+        stub.world.cases[GATE]["wait_until"] = time.time() - 120
+        stub.world.cases[GATE]["version"] += 1
+        stub.world.emit("evt.case.transition.v1", {"case_id": GATE, "target": "main", "event": "comment", "from": "WAIT_GATE", "to": "WAIT_GATE"}, GATE)
+    page.until_text("May wait for a person's answer", ".box-ask", seconds=15)
+    page.until("return document.querySelector('nav .count')?.innerText === '1'", seconds=15)
+
+
 def test_nothing_happens_when_a_question_is_left(page):
     stub = page.open(route="#/case/" + GATE)
     page.js("document.querySelector('#reject').focus()")

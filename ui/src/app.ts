@@ -73,8 +73,17 @@ export function about(c: { id: string }): string | null {
   return app.stories.get(c.id)?.plan ?? [...app.outcomes.values()].flat().find((o) => o.caseId === c.id)?.title ?? null;
 }
 
+const GRACE_MS = 30_000;
+
+/** Whether a gate still waits for a better moment. When that has come and nothing moved, what it says since is not told: it may well be asking for a person. */
+export const stillWaits = (gate: { answer: string | null; waitUntil: Known } | null | undefined): boolean =>
+  gate?.answer === "wait" && (gate.waitUntil === null || gate.waitUntil > app.now - GRACE_MS);
+
 /** Whether a person is asked. A gate that waits for a better moment is not asking anybody. */
-export const asksSomebody = (c: Case): boolean => c.state === "WAIT_GATE" && app.stories.get(c.id)?.gate !== "wait";
+export function asksSomebody(c: Case): boolean {
+  const story = app.stories.get(c.id);
+  return c.state === "WAIT_GATE" && !(story && stillWaits({ answer: story.gate, waitUntil: story.waitUntil }));
+}
 
 /** The newest value of a metric and when it was read: some are not read each second. null: not within the last seconds. */
 export function latest(t: Target, metric: string): { value: number; at: number } | null {
