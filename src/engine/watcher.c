@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "digest/minute.h"
 #include "engine/inside.h"
 #include "sense/watch.h"
@@ -123,6 +124,7 @@ static void note_trouble(struct watched *t, enum sense_pg_event event, const cha
     t->trouble = event;
     pthread_mutex_lock(&t->engine->live_lock);
     (void)snprintf(target->trouble, sizeof target->trouble, "%.200s%s%.190s", stays ? text : "", stays && *hint ? "; " : "", stays ? hint : "");
+    utf8_clean(target->trouble, '?');   /* the server's own words, cut: as no text it would take the target out of what is told */
     pthread_mutex_unlock(&t->engine->live_lock);
 }
 

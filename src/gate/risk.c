@@ -6,6 +6,7 @@
  */
 #include "gate/look.h"
 
+#include "base/utf8.h"
 #include "model/script.h"
 
 #include <math.h>
@@ -23,6 +24,7 @@ PRINTF(4, 5) static double part(struct gate_verdict *v, const char *name, double
     va_start(args, format);
     (void)vsnprintf(p->text, sizeof p->text, format, args);
     va_end(args);
+    utf8_clean(p->text, '?');
     return value;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "model/casefile.h"
 #include "store/db.h"
 #include "store/lossy.h"
@@ -57,13 +58,27 @@ void store_reader_close(struct store_reader *r)
 enum column_kind { TEXT, INT, BOOL, REAL, TIME, JSON, PHASE, DRIVER };
 struct column { const char *name; enum column_kind kind; };
 
+/* Words of others, cut where their room ended, are in here, too: one bad byte would take the whole answer with it. */
+static json_t *text_json(const char *s)
+{
+    json_t *as_it_is = json_string(s);
+    if (as_it_is)
+        return as_it_is;
+    char *clean = strdup(s);
+    if (clean)
+        utf8_clean(clean, '?');
+    json_t *out = clean ? json_string(clean) : NULL;
+    free(clean);
+    return out ? out : json_null();
+}
+
 static json_t *cell(struct db_rows *r, int at, enum column_kind kind)
 {
     char when[32];
     if (db_null(r, at))
         return json_null();
     switch (kind) {
-    case TEXT: return json_string_nocheck(db_text(r, at));
+    case TEXT: return text_json(db_text(r, at));
     case INT:  return json_integer(db_int(r, at));
     case BOOL: return json_boolean(db_int(r, at) != 0);
     case REAL: return json_real(db_real(r, at));

@@ -10,6 +10,7 @@
 
 #include "base/crash.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -131,7 +132,7 @@ void command_tick(struct web *w, int64_t mono_us, bool all)
 
 /* ---- from the request to the engine ---- */
 
-static enum MHD_Result refuse_body(struct exchange *x, const struct body_fault *where, const struct fault *fault)
+enum MHD_Result command_refuse_body(struct exchange *x, const struct body_fault *where, const struct fault *fault)
 {
     json_t *more = NULL;
     if (where->line > 0)
@@ -143,13 +144,40 @@ static enum MHD_Result refuse_body(struct exchange *x, const struct body_fault *
     return answer_problem(x, where->problem, fault, more);
 }
 
-/* DELETE has no body as a rule: what it needs may stand in the query. */
-static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+struct query { json_t *body; char odd[64]; };   /* odd: the first parameter that is not understood */
+
+/*
+ * DELETE has no body as a rule: what it needs may stand in the query.  Without a target everything is meant, so a target
+ * that is empty, misspelt, twice there or no text is refused, and not left out.
+ */
+static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value, size_t value_size)
 {
-    json_t *json = cls;
-    if (value && !json_object_get(json, name))
-        (void)json_object_set_new(json, name, json_string(value));
-    return MHD_YES;
+    struct query *q = cls;
+    bool          plain = value && value_size > 0 && strlen(value) == value_size, known = strcmp(name, "target") == 0 && !json_object_get(q->body, name);
+    if (known && plain && json_object_set_new(q->body, name, json_string(value)) == 0)
+        return MHD_YES;
+    (void)snprintf(q->odd, sizeof q->odd, "%s", *name ? name : "?");
+    utf8_clean(q->odd, '?');
+    return MHD_NO;
+}
+
+/* False: answered already. */
+static bool read_query(struct exchange *x, json_t **body, enum MHD_Result *answered)
+{
+    struct fault  fault;
+    if (!*body)
+        *body = json_object();
+    const json_t *target = json_object_get(*body, "target");
+    struct query  q = { .body = *body };
+    if (target && !json_is_null(target) && json_string_length(target) == 0)
+        (void)text_copy(q.odd, sizeof q.odd, "target");
+    (void)MHD_get_connection_values_n(x->connection, MHD_GET_ARGUMENT_KIND, add_query, &q);
+    if (!q.odd[0])
+        return true;
+    (void)fail(&fault, ERR_INPUT, "%s: this parameter is not understood, so nothing was done", q.odd);
+    fail_hint(&fault, "a target's name, once, is all there may be; without one the stop of everything is meant");
+    *answered = answer_problem(x, PROBLEM_MALFORMED, &fault, json_pack("{s:s}", "parameter", q.odd));
+    return false;
 }
 
 static int64_t willing_to_wait(struct exchange *x)
@@ -176,7 +204,7 @@ static bool read_request(struct exchange *x, struct engine_request *r, enum MHD_
     struct body       body;
     struct fault      fault = { 0 };
     if (body_read(x->body.s, x->body.used, header_content_type(exchange_request_header(x, "Content-Type")), &body, &where, &fault) != OK) {
-        *answered = refuse_body(x, &where, &fault);
+        *answered = command_refuse_body(x, &where, &fault);
         return false;
     }
     r->body = body.json;
@@ -184,10 +212,8 @@ static bool read_request(struct exchange *x, struct engine_request *r, enum MHD_
         exchange_header(x, "X-Homeostat-Notice", "the last two characters of the body were taken to be the wrong way round");
         log_warn("a body was mended", F("route", x->route->path), F("principal", x->who.name), F("trace", x->trace_id));
     }
-    if (!r->body && strcmp(x->method, "DELETE") == 0) {
-        r->body = json_object();
-        (void)MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, add_query, r->body);
-    }
+    if (strcmp(x->method, "DELETE") == 0 && !read_query(x, &r->body, answered))
+        return false;
     if (header_key(exchange_request_header(x, "Idempotency-Key"), r->key, &fault) != OK) {
         *answered = answer_problem(x, PROBLEM_MALFORMED, &fault, NULL);
         return false;
@@ -204,7 +230,7 @@ static bool read_request(struct exchange *x, struct engine_request *r, enum MHD_
         return false;
     }
     if (body_expected_version(r->body, if_match, &r->if_match, &where, &fault) != OK) {
-        *answered = refuse_body(x, &where, &fault);
+        *answered = command_refuse_body(x, &where, &fault);
         return false;
     }
     if (body_fingerprint(x->method, x->path, x->who.name, r->body, r->fingerprint, &fault) != OK) {

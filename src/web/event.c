@@ -15,7 +15,7 @@ enum MHD_Result event_post(struct exchange *x)
         return answer_problem(x, PROBLEM_NOT_FOUND, &fault, NULL);
     }
     if (body_read(x->body.s, x->body.used, header_content_type(exchange_request_header(x, "Content-Type")), &body, &where, &fault) != OK)
-        return answer_problem(x, where.problem, &fault, NULL);
+        return command_refuse_body(x, &where, &fault);
     if (!body.json) {
         (void)fail(&fault, ERR_INPUT, "an event is wanted: {\"kind\": \"deploy\", \"service\": ..., \"title\": ...}");
         return answer_problem(x, PROBLEM_MALFORMED, &fault, NULL);

@@ -140,6 +140,7 @@ void            exchange_free(struct exchange *x);
 
 /* command.c: what goes to the engine. */
 web_handler     command_handle;
+enum MHD_Result command_refuse_body(struct exchange *x, const struct body_fault *where, const struct fault *fault);   /* with the place in the body */
 void            command_done(struct exchange *x);          /* the request is over, answered or not */
 void            command_tick(struct web *w, int64_t mono_us, bool all);   /* answer those who waited too long; all: everybody */
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIST_DEFAULT = 100, LIST_MAX = 500, OUTCOMES_FOLLOWED = 1000 };
+enum { LIST_DEFAULT = 100, LIST_MAX = 500, OUTCOMES_FOLLOWED = 1000, METRIC_DAYS_MAX = 31 };
 
 /* ---- parameters ---- */
 
@@ -86,12 +86,32 @@ static enum MHD_Result read_and_answer(struct exchange *x, read_one *read)
     return answer_read(x, r, code, out, &fault);
 }
 
-static enum err read_all_stops(struct store_reader *r, const char *id, json_t **out, struct fault *fault) { return read_stops(r, out, fault); }
 static enum err read_all_budgets(struct store_reader *r, const char *id, json_t **out, struct fault *fault) { return read_budgets(r, out, fault); }
 
 enum MHD_Result look_timeline(struct exchange *x)  { return read_and_answer(x, read_timeline); }
-enum MHD_Result look_stops(struct exchange *x)     { return read_and_answer(x, read_all_stops); }
 enum MHD_Result look_budgets(struct exchange *x)   { return read_and_answer(x, read_all_budgets); }
+
+/* The store keeps those that have ended, too, until they are cleared. */
+static void leave_out_the_ended(json_t *stops, int64_t now_us)
+{
+    for (size_t i = json_array_size(stops); i-- > 0;) {
+        const char *expires = json_string_value(json_object_get(json_array_get(stops, i), "expires_at"));
+        if (expires && clock_parse(expires) <= now_us)
+            (void)json_array_remove(stops, i);
+    }
+}
+
+enum MHD_Result look_stops(struct exchange *x)
+{
+    struct fault         fault = { 0 };
+    json_t              *out = NULL;
+    struct store_reader *r = web_reader_take(x->web, &fault);
+    if (!r)
+        return answer_fault(x, &fault);
+    enum err code = read_stops(r, &out, &fault);
+    leave_out_the_ended(out, clock_wall_us(x->web->clock));
+    return answer_read(x, r, code, out, &fault);
+}
 
 enum MHD_Result look_case_file(struct exchange *x)
 {
@@ -260,6 +280,10 @@ enum MHD_Result look_metric(struct exchange *x)
         return answered;
     if (from_us >= to_us) {
         (void)bad_parameter(x, "from", "must be before `to`", NULL, &answered);
+        return answered;
+    }
+    if (to_us - from_us > METRIC_DAYS_MAX * 86400 * US_PER_S) {   /* half a year is kept: some hundred thousand minutes */
+        (void)bad_parameter(x, "from", "must be at most 31 days before `to`", "ask for a longer time in parts", &answered);
         return answered;
     }
     struct fault         fault = { 0 };

@@ -40,6 +40,15 @@ static bool moment(struct exchange *x, const char *name, int64_t missing, int64_
     return true;
 }
 
+/* All of it, from 1. */
+static bool number_upto(const char *said, int most, int *out)
+{
+    char *rest;
+    long  n = strtol(said, &rest, 10);
+    *out = n >= 1 && n <= most ? (int)n : 0;
+    return *said != '\0' && *rest == '\0' && *out > 0;
+}
+
 static enum MHD_Result answer_question(struct exchange *x, const char *what, const char *service)
 {
     enum { HOUR_S = 3600, LIMIT = 100, LIMIT_MAX = 1000 };
@@ -51,11 +60,13 @@ static enum MHD_Result answer_question(struct exchange *x, const char *what, con
     int64_t                   now_us = clock_wall_us(x->web->clock);
     if (!s->look)
         return answer_off(x);
-    if (!moment(x, "since", now_us - HOUR_S * US_PER_S, &q.since_us) || !moment(x, "until", now_us, &q.until_us)) {
-        (void)fail(&fault, ERR_INPUT, "since and until are moments as 2026-01-31T12:00:00Z, or how long ago as 90s, 15min, 2h");
-        return answer_problem(x, PROBLEM_MALFORMED, &fault, json_pack("{s:s}", "parameter", "since"));
+    const char *odd = !moment(x, "since", now_us - HOUR_S * US_PER_S, &q.since_us) ? "since" : !moment(x, "until", now_us, &q.until_us) ? "until" : NULL;
+    if (odd) {
+        (void)fail(&fault, ERR_INPUT, "%s: this is no time", odd);
+        fail_hint(&fault, "a moment as 2026-01-31T12:00:00Z, or how long ago as 90s, 15min, 2h");
+        return answer_problem(x, PROBLEM_MALFORMED, &fault, json_pack("{s:s}", "parameter", odd));
     }
-    if (limit && ((q.limit = atoi(limit)) < 1 || q.limit > LIMIT_MAX)) {
+    if (limit && !number_upto(limit, LIMIT_MAX, &q.limit)) {
         (void)fail(&fault, ERR_INPUT, "limit must be 1 to %d", LIMIT_MAX);
         return answer_problem(x, PROBLEM_MALFORMED, &fault, json_pack("{s:s}", "parameter", "limit"));
     }
@@ -90,7 +101,7 @@ static json_t *read_json(struct exchange *x, const char *wanted, enum MHD_Result
     struct body_fault where = { 0 };
     struct body       body = { 0 };
     if (body_read(x->body.s, x->body.used, header_content_type(exchange_request_header(x, "Content-Type")), &body, &where, &fault) != OK) {
-        *result = answer_problem(x, where.problem, &fault, NULL);
+        *result = command_refuse_body(x, &where, &fault);
         return NULL;
     }
     if (!body.json) {

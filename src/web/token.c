@@ -403,11 +403,15 @@ enum err web_token_new(const char *file, const char *name, unsigned roles, int64
         if (all.used > 0 && all.s[all.used - 1] != '\n')
             text_add(&all, "\n");
         text_printf(&all, "%s  %s  sha256:%s%s%s\n", role_text, name, digest, *when ? "  " : "", when);
+        /* Who reads it by its group must still be able to; whoever may write it may let anybody in. */
+        mode_t mode = was_there ? (before.st_mode & 0777) & ~(mode_t)(S_IWGRP | S_IWOTH) : 0600;
         code = all.cut ? fail(fault, ERR_LIMIT, "%s would become larger than %d bytes", file, TOKEN_FILE_MAX)
-                       : file_write(file, all.s, all.used, 0600, fault);
+                       : file_write(file, all.s, all.used, mode, fault);
         /* An administrator adds a token to a file of the daemon's user: it must stay that user's. */
-        if (code == OK && was_there && before.st_uid != geteuid() && chown(file, before.st_uid, before.st_gid) != 0) {
-            code = fail(fault, ERR_DENIED, "%s was written, but cannot be given back to its owner: %s", file, strerror(errno));
+        struct stat after;
+        bool        stays = !was_there || code != OK || (stat(file, &after) == 0 && after.st_uid == before.st_uid && after.st_gid == before.st_gid);
+        if (!stays && chown(file, before.st_uid, before.st_gid) != 0) {
+            code = fail(fault, ERR_DENIED, "%s was written, but cannot be given back to its owner and group: %s", file, strerror(errno));
             fail_hint(fault, "chown %u:%u %.160s", before.st_uid, before.st_gid, file);
         }
         if (code != OK)

@@ -12,6 +12,7 @@ nobody can tell) and for working on the dashboard. Listens on 127.0.0.1 only. Sc
     hostile      titles that try to be markup           empty       nothing has happened yet
     two          a second target                        idle        no case is open
     viewer       the token may only look                deep        five hours of minutes before the seconds
+    many         hundreds of cases                      wordy        names and reasons without a blank, as long as they may be
     flowing      telemetry is taken in, all is well     stuck       a sink is stuck, a window failed, a part did not reload
     full         the journal is full                    quiet       ingest is on and nothing came yet
 Without one of the last four ingest is off.
@@ -31,6 +32,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 CSP = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 MINUTE = 60.0
+DEGRADED = "cases.db cannot be written: no space left on the device"
 GAP = (-9.2 * MINUTE, -8.5 * MINUTE)     # nobody could be read here: a restart
 
 
@@ -58,6 +60,8 @@ class World:
         self.events, self.serial = [], 0
         self.stop_row = None
         self.cases, self.outcomes, self.arm = {}, [], None
+        if "wordy" in self.scenario:
+            self.stop_row = {"scope": "", "why": "y" * 199, "actor": "token:" + "o" * 48, "created_at": iso(self.began - 340), "expires_at": iso(self.began + 5000)}
         if "stopped" in self.scenario:
             self.stop_row = {"scope": "", "why": "index build by the billing team", "actor": "token:alice", "created_at": iso(self.began - 340), "expires_at": iso(self.began + 5000)}
         if "empty" not in self.scenario:
@@ -106,6 +110,18 @@ class World:
             for event, to, after, rule in (("start_analysis", "ANALYZING", 1, 101), ("analysis_done", "PLANNING", 2, 201), ("plan_ready", "WAIT_GATE", 3, 301), ("gate_approved", "EXECUTING", 4, 401), ("outcome_unknown", "PARKED", 64, 503)):
                 self.move(lost, event, to, self.began - 400 + after, rule)
             lost["proven"] = False
+        if "many" in self.scenario:
+            self.crowd(620)
+
+    @staticmethod
+    def soon(seconds):
+        return iso(time.time() + seconds)
+
+    def crowd(self, n):
+        """So many cases that were closed since."""
+        for i in range(n):
+            case = self.add_case("0192f3a0-0000-7000-9000-%012d" % i, "Case %d of the crowd" % i, [], "immediate", self.began - 15 + i * 14.0 / n)
+            case["state"], case["timeline"] = "CLOSED", []
 
     def add_case(self, case_id, title, knobs, method, at):
         case = {"id": case_id, "title": title, "knobs": knobs, "method": method, "state": "NEW", "version": 1, "created": at, "updated": at, "timeline": [], "verdict": None,
@@ -193,8 +209,10 @@ class World:
              "trial": {"arm": self.arm_at(now), "progress": self.progress(now)} if mine and self.arm else None, "case_id": mine["id"] if mine else "", "case_state": mine["state"] if mine else "", "case_phase": "done" if mine else None,
              "history_windows": 40, "kept": 4, "best_effect": 0.449, "idle_until": iso(now + 40), "idle_why": "the last case has just ended; the target is left alone for a while",
              "stopped": self.stop_row}
+        if "wordy" in self.scenario:
+            t["trouble"], t["idle_why"], t["name"] = "x" * 390, "i" * 290, name[0] * 63
         if "down" in self.scenario:
-            t["why"] = "connection to 127.0.0.1:5432 refused; last answer 20 s ago."
+            t["trouble"] = "connection to 127.0.0.1:5432 refused; last answer 20 s ago."
         return {"name": name, "time": t["time"], "latest": v} if "bare" in self.scenario else t
 
     def progress(self, now):
@@ -207,6 +225,8 @@ class World:
         j = {"id": c["id"], "tenant": "installation", "title": c["title"], "status": c["state"], "version": c["version"], "target": "main", "opened_by": c["by"], "driver": "engine", "plans_tried": 1, "in_force_is_proven": c["proven"],
              "phase": "done", "step": 1 if c["state"] in ("VERIFYING", "CLOSED") else 0, "steps": 1, "plan_id": "p1", "plan_hash": self.hash_of(c), "deadline_at": iso(c["deadline"]) if c["deadline"] else None,
              "created_at": iso(c["created"]), "updated_at": iso(c["updated"])}
+        if "wordy" in self.scenario:
+            j["title"], j["opened_by"], j["target"] = "w" * 199, "token:" + "o" * 48, "m" * 63
         if listed:
             j["outcome"] = {"result": v["outcome"], "kept": v["outcome"] == "better", "effect": v["effect"], "lo": v["lo"], "hi": v["hi"], "why": v["why"]} if v else None
         return j
@@ -231,6 +251,8 @@ class World:
         decision = {"answer": c["gate"], "rule": 31 if ask else 40, "why": "A restart needs a person outside the window 02:00\u201304:00." if ask else "Risk 0.12 is below the bound 0.20 and nothing else objects.", "risk": 0.31 if ask else 0.12, "policy_version": "4be1c09de73a" + "0" * 52,
                     "risk_parts": [{"name": "interruption", "value": 0.2 if ask else 0.02, "text": "one restart, about 4 s" if ask else "a reload"}, {"name": "memory", "value": 0.06, "text": "worst case 811 MiB of 1 GiB"}, {"name": "recovery", "value": 0.03, "text": "crash recovery about 21 s"}, {"name": "novelty", "value": 0.01, "text": "tried before on this target"}],
                     "reasons": ([{"rule": 31, "answer": "ask", "text": "a restart outside the window 02:00\u201304:00"}] if ask else [{"rule": 40, "answer": "approve", "text": "risk is below 0.20"}]) + [{"rule": 12, "answer": "approve", "text": "each step moves at most 20 %"}, {"rule": 22, "answer": "approve", "text": "811 MiB is below the bound of 922 MiB"}]}
+        if c.get("wait_until"):
+            decision["wait_until"] = iso(c["wait_until"])
         row = {"id": "d1", "plan_id": "p1", "decision": decision, "answer": c["gate"], "created_at": iso(c["created"] + 3.2)}
         far, lost = ["NEW", "ANALYZING", "PLANNING", "WAIT_GATE", "EXECUTING", "VERIFYING", "PARKED", "CLOSED"].index(c["state"]), not c["proven"]
         done = far >= 4 and not ask
@@ -550,12 +572,25 @@ class Handler(BaseHTTPRequestHandler):
                 return self.asset("index.html" if path == "/" else os.path.basename(path))
             if path == "/readyz":
                 if "degraded" not in self.world.scenario:
-                    return self.respond(200, {"data": {"ok": True, "checks": {"store": {"ok": True}, "migrations": {"ok": True}, "recovery": {"ok": True}, "targets": {"ok": True}}}})
-                p = Problem(503, "busy", "Not now, try again", "not everything is ready")
-                p.body["checks"] = {"store": {"ok": False, "detail": "cases.db cannot be written: no space left on the device."}, "migrations": {"ok": True}}
+                    return self.respond(200, {"data": {"ok": True, "checks": {"loop": True, "store": True, "recovery": True, "migrations": True}}})
+                p = Problem(503, "busy", "Not now, try again", DEGRADED)
+                p.body["checks"] = {"loop": True, "store": False, "recovery": True, "migrations": True}
                 raise p
             if self.headers.get("Authorization") != "Bearer " + self.world.token:
+                self.stub.wrong_tokens += 1
+                if self.stub.wrong_tokens > 10:
+                    raise Problem(429, "too-many-requests", "Too many requests", "too many wrong tokens from this address", "use a token that is in the tokens file")
                 raise Problem(401, "unauthenticated", "Who are you?", "The token is missing or not known here.", "Send Authorization: Bearer with a token of this engine.")
+            if method != "GET":
+                time.sleep(self.stub.slow_s)
+            if self.stub.slow_part and self.stub.slow_part in self.path:
+                time.sleep(2)
+            if path in self.stub.mute:       # it was heard, and that is all
+                time.sleep(8)
+                self.close_connection = True
+                return
+            if path == "/target" and self.stub.blind:
+                raise Problem(503, "busy", "Not now, try again", "nothing has been seen yet")
             if path == "/events":
                 return self.events()
             with self.world.lock:
@@ -567,6 +602,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.stub.drop_answers -= 1
                 self.close_connection = True
                 return
+            if method != "GET" and self.stub.late_answers > 0:   # it was done, but later than anybody waited
+                self.stub.late_answers -= 1
+                raise Problem(503, "busy", "Not now, try again", "the engine has not answered yet; whether the request took effect is not known here", "repeat it with the same Idempotency-Key, or look at the case")
             self.respond(200, answer)
         except Problem as p:
             self.respond(p.status, p.body, "application/problem+json")
@@ -583,7 +621,9 @@ class Handler(BaseHTTPRequestHandler):
     def read(self, path, query):
         w, part = self.world, path.strip("/").split("/")
         if path == "/target":
-            return {"data": [w.target()] + ([w.target("replica")] if "two" in w.scenario else [])}
+            why = DEGRADED if "degraded" in w.scenario else ""
+            return {"data": [w.target()] + ([w.target("replica")] if "two" in w.scenario else []),
+                    "engine": {"state": "degraded" if why else "stopped" if w.stop_row else "acting", "degraded": why, "stop": w.stop_row, "policy_version": "1", "time": iso(time.time())}}
         if path == "/whoami":
             return {"data": {"name": "token:alice", "roles": ["viewer"] if "viewer" in w.scenario else ["viewer", "operator", "approver", "admin"]}}
         if path == "/stop":
@@ -591,7 +631,12 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/case":
             rows = sorted(w.cases.values(), key=lambda c: -c["created"])
             rows = [c for c in rows if query.get("state") in (None, c["state"])]
-            return {"data": [w.case_json(c, True) for c in rows[:int(query.get("limit", 100))]], "next_cursor": None}
+            limit, after = int(query.get("limit", 100)), query.get("cursor")
+            if not 1 <= limit <= 500:
+                raise Problem(400, "malformed", "The request cannot be read", "limit: must be 1 to 500")
+            begin = next((i + 1 for i, c in enumerate(rows) if c["id"] == after), 0)
+            part = rows[begin:begin + limit]
+            return {"data": [w.case_json(c, True) for c in part], "next_cursor": part[-1]["id"] if begin + limit < len(rows) else None}
         if part[0] in ("ingest", "service", "downstreams", "pattern", "job", "trace", "event"):
             return {"data": w.telemetry(path, query)}
         if part[0] == "target" and len(part) == 3:
@@ -603,6 +648,8 @@ class Handler(BaseHTTPRequestHandler):
                 return {"data": w.minutes(query["name"], when("from"), when("to"))}
             if part[2] == "outcomes":
                 return {"data": w.outcomes}
+        if "format" in query and self.stub.busy_reports:
+            raise Problem(503, "busy", "Not now, try again", "other explanations are being made")
         if part[0] == "case" and len(part) in (2, 3) and part[1] in w.cases:
             case = w.cases[part[1]]
             return {"data": {"timeline": case["timeline"], "file": w.file_json(case), "explanation": w.explanation_json(case)}[part[2]] if len(part) == 3 else w.case_json(case)}
@@ -646,7 +693,8 @@ class Stub:
     """The server with its world; port 0 takes a free one. stop() and start() leave the world as it is."""
 
     def __init__(self, page, scenario="normal", port=0, token="stub-token-0123456789", tick=1.0):
-        self.world, self.page, self.port, self.server, self.drop_answers = World(scenario, token, tick), page, port, None, 0
+        self.world, self.page, self.port, self.server, self.drop_answers, self.late_answers = World(scenario, token, tick), page, port, None, 0, 0
+        self.wrong_tokens, self.blind, self.busy_reports, self.mute, self.slow_s, self.slow_part = 0, False, False, (), 0, ""
 
     def start(self):
         handler = type("BoundHandler", (Handler,), {"world": self.world, "page": self.page, "stub": self})

@@ -89,6 +89,7 @@ def test_degraded_modes_are_told_loudly(page):
     for words in ("no space left on the device", "does not act on what it cannot record", "Outcome unknown: Wider checkpoints, once more", "Stopped until", "index build by the billing team",
                   "token:alice", "estimated"):
         page.until_text(words, ".banners")
+    assert page.text(".banners").count("no space left") == 1 and "does not say why" not in page.text(".banners")
     page.until_text("Stopped", ".engine")
     assert page.js("return document.querySelector('.banner-bad').getAttribute('role')") == "alert"
     page.go("#/case/" + LOST)
@@ -122,6 +123,17 @@ def test_a_case_tells_why_with_its_path_units_and_refuters(page):
     assert name == "explanation-%s.html" % KEPT and scheme == "blob:"
 
 
+def test_a_report_that_cannot_be_saved_says_why(page):
+    stub = page.open(route="#/case/" + KEPT)
+    stub.busy_reports = True
+    page.until_text("The path", ".panel-why")
+    page.click("#report-markdown")
+    page.until_text("other explanations are being made", ".panel-why", seconds=10)
+    stub.busy_reports = False
+    page.js("HTMLAnchorElement.prototype.click = function () {}; document.querySelector('#report-markdown').click()")
+    page.until("return !document.querySelector('.panel-why').innerText.includes('other explanations')", seconds=10)
+
+
 def test_an_explanation_draws_how_its_windows_lay_and_what_the_model_believes(page):
     page.open(route="#/case/" + KEPT)
     page.until_text("Its windows, before and after", ".panel-why")
@@ -145,10 +157,14 @@ def test_the_convergence_curve_multiplies_what_was_kept(page):
 
 
 def test_knobs_show_value_default_pending_and_the_case_behind_it(page):
-    page.open(route="#/knobs/main")
+    stub = page.open(route="#/knobs/main")
     page.until_text("Forty percent of memory", "table.knobs")
     text = page.text("table.knobs")
     assert "409MB" in text and "128MB" in text and "restart pending" in text and "not by a case (configuration file)" in text
+    assert "since then" not in text and page.js("return [...document.querySelectorAll('.knob-value')].every(e => !e.title.includes('MB ×'))")
+    rows = stub.world.settings()
+    stub.world.settings = lambda: [dict(r, value="2GB") if r["name"] == "shared_buffers" else r for r in rows]
+    page.until_text("to 409MB, and since then not by it", "table.knobs", seconds=20)
     page.js("document.querySelector('#filter').focus()")
     page.keys("checkpoint")
     page.until("return document.querySelectorAll('table.knobs tbody tr').length === 1")
@@ -166,6 +182,15 @@ def test_the_token_leaves_the_address_at_once_and_is_stored_for_the_tab_only(pag
     page.go("#/cases")
     assert all(stub.world.token not in r[1] for r in stub.world.requests), "no address that was asked for carries the token"
     assert page.js("return performance.getEntriesByType('resource').every(e => !e.name.includes(arguments[0]))", stub.world.token)
+
+
+def test_a_token_with_a_percent_sign_leaves_the_address_too(page):
+    stub = page.open(token=False)
+    stub.world.token = "a-token-of-100%-chance"
+    page.d.get("about:blank")
+    page.d.get(stub.url + "#token=" + stub.world.token)
+    page.until("return document.querySelector('.link-live') !== null", seconds=10)
+    assert "token" not in page.d.current_url
 
 
 def test_without_a_token_a_form_asks_for_it(page):
@@ -186,10 +211,114 @@ def test_without_a_token_a_form_asks_for_it(page):
     assert "token" not in page.d.current_url
 
 
+def enter_token(page, token):
+    page.until("return document.querySelector('input[name=token]') !== null")
+    page.js("const i = document.querySelector('input[name=token]'); i.value = arguments[0]; i.form.requestSubmit()", token)
+
+
+def test_the_form_for_the_token_says_what_the_engine_says(page):
+    stub = page.open(token=False)
+    for _ in range(11):
+        enter_token(page, "wrong")
+        page.until("return sessionStorage.length === 0 && document.querySelector('.door .box-bad') !== null")
+    page.until_text("too many wrong tokens from this address", ".door")
+    enter_token(page, stub.world.token)
+    page.until("return document.querySelector('.link-live') !== null")
+
+
+def test_a_token_that_is_given_while_the_engine_is_not_ready_is_not_lost(page):
+    stub = page.open(token=False)
+    stub.blind = True
+    enter_token(page, stub.world.token)
+    page.until_text("nothing has been seen yet", "#app")
+    stub.blind = False
+    page.until_text("Half of memory", "#main")
+    page.until("return document.querySelector('.link-live') !== null && document.querySelector('input[name=token]') === null")
+
+
 def test_a_viewer_is_not_offered_what_the_engine_would_refuse(page):
-    page.open("viewer", route="#/case/" + GATE)
+    stub = page.open("viewer,stopped", route="#/case/" + GATE)
     page.until_text("needs the role approver", ".box-ask")      # once it is known who looks
-    assert page.js("return document.querySelector('#approve') === null && document.querySelector('#stop').disabled")
+    assert page.js("return document.querySelector('#approve') === null && document.querySelector('.stop-button').disabled")
+    stub.world.stop_row["scope"] = "main"
+    page.until_text("Stopped on main", ".banners", seconds=20)
+    assert "End it" not in page.text(".banners") and page.js("return document.querySelector('#stop').disabled")
+
+
+def test_the_filter_of_cases_shows_what_it_filters_by_also_after_another_page(page):
+    page.open(route="#/cases")
+    page.js("const s = document.querySelector('#filter'); s.value = 'CLOSED'; s.dispatchEvent(new Event('change'))")
+    page.until("return !document.querySelector('#main').innerText.includes('Half of memory') && document.querySelectorAll('.rows .row-link').length > 3")
+    page.go("#/knobs/main")
+    page.go("#/cases")
+    assert "Half of memory" not in page.text("#main")
+    assert page.js("return document.querySelector('#filter').value") == "CLOSED"
+
+
+def test_progress_that_is_not_known_any_more_is_not_shown_as_none(page):
+    stub = page.open(route="#/overview/main")
+    page.until("return document.querySelector('progress')?.hasAttribute('value')")
+    stub.world.progress = lambda now: None
+    page.until_text("progress unknown", ".progress-line")
+    assert page.js("return document.querySelector('progress').position") == -1
+
+
+def test_what_waits_for_a_person_is_told_however_many_cases_came_since(page):
+    page.open("many,unknown", route="#/overview/main")
+    page.until_text("Outcome unknown: Wider checkpoints, once more", ".banners", seconds=15)
+    page.until("return document.querySelector('nav .count')?.innerText === '1'", seconds=15)
+    page.go("#/cases")
+    page.until_text("Outcome unknown: Wider checkpoints, once more", ".banners", seconds=15)
+
+
+def test_older_cases_stay_in_sight_while_others_move(page):
+    stub = page.open("many", route="#/cases")
+    shown = 50
+    while shown < 620:
+        page.js("[...document.querySelectorAll('#main button')].find(b => b.innerText === 'Show older ones').click()")
+        shown = page.until("const n = document.querySelectorAll('.rows .row-link').length; return n > arguments[0] && n", shown)
+    page.until_text("Wider checkpoints", "#main .rows")     # the oldest of all
+    with stub.world.lock:
+        asked = len(stub.world.requests)
+        stub.world.emit("evt.case.transition.v1", {"case_id": KEPT, "target": "main", "event": "comment", "from": "CLOSED", "to": "CLOSED"}, KEPT)
+    end = time.monotonic() + 10
+    while not any(r[1].startswith("/case?") for r in list(stub.world.requests)[asked:]) and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(1.5)
+    assert page.js("return document.querySelectorAll('.rows .row-link').length") >= 620
+
+
+def test_a_screen_reader_is_not_told_each_second_how_long_something_still_is(page):
+    stub = page.open("stopped,unknown", route="#/overview/main")
+    page.until_text("Stopped until", ".banners")
+    page.until_text("Outcome unknown", ".banners")
+    stub.world.stop_row["expires_at"] = stub.world.soon(1700)
+    page.until_text("28 min", ".banners", seconds=20)
+    listen = """window.spoken = []; new MutationObserver(all => all.forEach(m => { const e = m.target.nodeType === 3 ? m.target.parentElement : m.target;
+        if (e && e.closest('[aria-live], [role=alert], [role=status]')?.getAttribute('aria-live') !== 'off') window.spoken.push(m.target.textContent); }))
+        .observe(document.querySelector('.banners'), { subtree: true, childList: true, characterData: true })"""
+    page.js(listen)
+    time.sleep(3)
+    assert page.js("return window.spoken") == []
+    stub.stop()
+    page.until_text("Next try in", ".banners")
+    page.js(listen)
+    time.sleep(3)
+    assert [s for s in page.js("return window.spoken") if "Next try" in s or " s" in s] == []
+
+
+@pytest.mark.parametrize("others", [1, 25])
+def test_a_case_on_the_screen_moves_also_when_others_do_at_the_same_time(page, others):
+    stub = page.open(route="#/case/" + GATE)
+    page.until_text("WAIT_GATE", "#main .headline")
+    end = time.monotonic() + 0.2 * others
+    with stub.world.lock:
+        stub.world.move(stub.world.cases[GATE], "gate_rejected", "PARKED", time.time(), 402, "no", "token:bob", tell=True)
+        stub.world.emit("evt.case.transition.v1", {"case_id": KEPT, "target": "main", "event": "comment", "from": "CLOSED", "to": "CLOSED"}, KEPT)
+    while time.monotonic() < end:      # as long as anything is told, nothing else may wait for silence
+        stub.world.emit("evt.case.transition.v1", {"case_id": KEPT, "target": "main", "event": "comment", "from": "CLOSED", "to": "CLOSED"}, KEPT)
+        time.sleep(0.1)
+    page.until_text("PARKED", "#main .headline", seconds=2)
 
 
 # ---- what is done ----
@@ -221,6 +350,23 @@ def test_a_plan_can_be_approved_with_the_keyboard_alone(page):
     page.until_text("VERIFYING", "#main .headline")   # without a reload
 
 
+def test_a_case_whose_better_moment_has_come_asks_again_for_a_person(page):
+    stub = page.open(route="#/overview/main")
+    with stub.world.lock:
+        stub.world.cases[GATE].update(gate="wait", wait_until=time.time() + 3600)
+        stub.world.cases[GATE]["version"] += 1
+        stub.world.emit("evt.case.transition.v1", {"case_id": GATE, "target": "main", "event": "gate_waits", "from": "WAIT_GATE", "to": "WAIT_GATE"}, GATE)
+    page.until("return document.querySelector('nav .count') === null", seconds=15)
+    page.go("#/case/" + GATE)
+    page.until_text("Waits for a better moment", ".box-ask", seconds=15)
+    with stub.world.lock:
+        stub.world.cases[GATE]["wait_until"] = time.time() - 120
+        stub.world.cases[GATE]["version"] += 1
+        stub.world.emit("evt.case.transition.v1", {"case_id": GATE, "target": "main", "event": "comment", "from": "WAIT_GATE", "to": "WAIT_GATE"}, GATE)
+    page.until_text("May wait for a person's answer", ".box-ask", seconds=15)
+    page.until("return document.querySelector('nav .count')?.innerText === '1'", seconds=15)
+
+
 def test_nothing_happens_when_a_question_is_left(page):
     stub = page.open(route="#/case/" + GATE)
     page.js("document.querySelector('#reject').focus()")
@@ -236,6 +382,7 @@ def test_the_stop_button_asks_why_and_shows_who_and_until_when(page):
     stub = page.open()
     page.click("#stop")
     page.until("return document.querySelector('dialog[open]') !== null")
+    assert "what is being tried is put back" in page.text("dialog")
     page.js("document.querySelector('dialog form').requestSubmit()")
     assert writes(stub, "/stop") == [], "a stop without a reason is not sent"
     page.js("document.querySelector('dialog textarea').focus()")
@@ -244,6 +391,7 @@ def test_the_stop_button_asks_why_and_shows_who_and_until_when(page):
     page.click("dialog button[type=submit]")
     page.until_text("Stopped until", ".banners")
     assert "failover drill" in page.text(".banners") and "Stopped" in page.text(".engine")
+    page.until_text("but not done yet with main", ".engine")      # the trial is still to be put back
     (_, _, headers, body), = writes(stub, "/stop")
     assert body == {"why": "failover drill", "expires_s": 1800} and headers["Idempotency-Key"]
     assert page.d.title.startswith("\u25a0")
@@ -265,6 +413,42 @@ def test_a_refusal_is_shown_with_its_detail_and_hint_and_the_words_are_kept(page
     assert "Your role does not allow this" in text and "Ask a colleague with the role approver" in text
     assert page.js("return document.querySelector('dialog textarea').value") == "me, myself and I"
     assert page.js("return document.querySelector('dialog [role=alert]') !== null")
+
+
+def test_a_refusal_is_also_heard_by_who_has_left_the_question(page):
+    stub = page.open(route="#/case/" + GATE)
+    stub.world.cases[GATE]["by"] = "token:alice"
+    stub.slow_s = 2
+    page.click("#approve")
+    page.until("return document.querySelector('dialog textarea') !== null")
+    page.keys("me, myself and I")
+    page.click("dialog button[type=submit]")
+    page.keys("\ue00c", "\ue00c")      # Escape, and again
+    page.until_text("You proposed this plan yourself.", "dialog", seconds=8)
+
+
+def test_a_click_beside_the_field_does_not_throw_away_what_was_written(page):
+    from selenium.webdriver.common.action_chains import ActionChains
+    page.open(route="#/case/" + GATE)
+    page.click("#comment")
+    page.until("return document.querySelector('dialog textarea') !== null")
+    page.keys("a long story")
+    box = page.js("const r = document.querySelector('dialog').getBoundingClientRect(); return [Math.round(r.left) + 6, Math.round(r.top) + 6]")
+    mouse = ActionChains(page.d)
+    mouse.w3c_actions.pointer_action.move_to_location(*box)
+    mouse.w3c_actions.pointer_action.click()
+    mouse.perform()
+    time.sleep(0.3)
+    assert page.js("return document.querySelector('dialog textarea')?.value") == "a long story"
+    field = page.js("const r = document.querySelector('dialog textarea').getBoundingClientRect(); return [Math.round(r.left) + 40, Math.round(r.top) + 20]")
+    mouse = ActionChains(page.d)      # selecting goes beyond the edge
+    mouse.w3c_actions.pointer_action.move_to_location(*field)
+    mouse.w3c_actions.pointer_action.pointer_down()
+    mouse.w3c_actions.pointer_action.move_to_location(3, field[1])
+    mouse.w3c_actions.pointer_action.pointer_up()
+    mouse.perform()
+    time.sleep(0.3)
+    assert page.js("return document.querySelector('dialog textarea')?.value") == "a long story"
 
 
 def test_a_case_that_moved_on_since_is_not_decided_blindly(page):
@@ -291,6 +475,21 @@ def test_sending_again_after_a_lost_answer_does_it_once(page):
     page.until("return document.querySelector('dialog') === null")
     sent = writes(stub, "/case/%s/comment" % GATE)
     assert len(sent) >= 2 and len({r[2]["Idempotency-Key"] for r in sent}) == 1
+    assert [r["reason"] for r in stub.world.cases[GATE]["timeline"] if r["event"] == "comment"] == ["said once"]
+
+
+def test_sending_again_after_an_answer_that_came_too_late_does_it_once(page):
+    stub = page.open(route="#/case/" + GATE)
+    stub.late_answers = 1
+    page.click("#comment")
+    page.until("return document.querySelector('dialog textarea') !== null")
+    page.keys("said once")
+    page.click("dialog button[type=submit]")
+    page.until_text("whether the request took effect is not known", "dialog")
+    page.click("dialog button[type=submit]")
+    page.until("return document.querySelector('dialog') === null")
+    sent = writes(stub, "/case/%s/comment" % GATE)
+    assert len(sent) == 2 and len({r[2]["Idempotency-Key"] for r in sent}) == 1
     assert [r["reason"] for r in stub.world.cases[GATE]["timeline"] if r["event"] == "comment"] == ["said once"]
 
 
@@ -323,11 +522,43 @@ def test_it_reconnects_after_a_restart_and_fills_what_it_missed(page):
     page.until("return document.querySelector('.old-note') === null")
 
 
+def test_an_answer_that_never_comes_is_not_waited_for_without_end(page):
+    hasty = page.d.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": "const later = window.setTimeout; window.setTimeout = (f, ms, ...a) => later(f, ms === 60000 ? 1000 : ms, ...a);"})
+    try:
+        stub = page.open()
+        page.until_text("Throughput")
+        stub.mute = ("/target",)
+        page.until_text("No answer", ".banners", seconds=20)
+        stub.mute = ()
+        page.until("return !document.querySelector('.banners').innerText.includes('No answer')", seconds=20)
+    finally:
+        page.d.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": hasty["identifier"]})
+
+
 def test_figures_that_are_old_say_so(page):
     stub = page.open()
     page.until("return figure = document.querySelector('.figure .value') !== null")
     stub.stop()
     page.until_text("what is true now is unknown", ".figures")
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_a_clock_that_is_wrong_here_makes_nothing_old_or_over(page, hours):
+    shifted = page.d.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": "const right = Date.now; Date.now = () => right() + %d * 3600e3;" % hours})
+    try:
+        page.open(route="#/overview/main")
+        page.until("return (document.querySelector('.line.tone-tps')?.getAttribute('d') ?? '').length > 2000")
+        assert page.js("return document.querySelector('.figures.old') === null") and "ago;" not in page.text(".figures")
+        page.click("#stop")
+        page.until("return document.querySelector('dialog textarea') !== null")
+        page.keys("failover drill")
+        page.js("document.querySelectorAll('dialog input[name=expires]')[0].click()")
+        page.click("dialog button[type=submit]")
+        page.until_text("failover drill", ".banners", seconds=15)
+        assert re.search(r"\((29 min \d+ s|30 min) left\)", page.text(".banners")), page.text(".banners")
+        assert ("The engine's clock is 3 h %s this machine's" % ("behind" if hours > 0 else "ahead of")) in page.text(".foot")
+    finally:
+        page.d.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": shifted["identifier"]})
 
 
 def test_changes_of_state_are_announced(page):
@@ -354,6 +585,22 @@ def test_every_page_fits_a_phone(page, dark):
         assert wide == [0, []], (route, wide)
     page.click("#help")
     assert page.js("return document.querySelector('dialog').getBoundingClientRect().right <= 360")
+
+
+@pytest.mark.parametrize("width", [360, 1024])
+def test_words_as_long_as_they_may_be_make_no_page_wider(page, width):
+    page.open("normal,unknown,two,down,wordy", width=width, height=740)
+    for route in ["#/overview/" + "m" * 63, "#/knobs/" + "m" * 63, "#/cases", "#/case/" + GATE, "#/case/" + WORSE, "#/case/" + LOST]:
+        page.go(route)
+        page.js("document.querySelectorAll('details').forEach(d => { d.open = true })")
+        time.sleep(0.3)
+        wide = page.js("""const w = document.documentElement.clientWidth;
+            return [document.scrollingElement.scrollWidth - w, [...document.querySelectorAll('#app *')].filter(e => {
+                const r = e.getBoundingClientRect(); return r.width > 0 && r.right > w + 1 && !e.closest('.sr, svg, pre') && getComputedStyle(e).position !== 'fixed' }).map(e => e.tagName + '.' + e.className + ' ' + e.innerText?.slice(0, 40)).slice(0, 5)]""")
+        assert wide == [0, []], (route, wide)
+    page.click(".stop-button")
+    page.until("return document.querySelector('dialog[open]') !== null")
+    assert page.js("const d = document.querySelector('dialog'); return d.scrollWidth <= d.clientWidth && d.getBoundingClientRect().right <= arguments[0]", width)
 
 
 @pytest.mark.parametrize("width", [480, 768, 900, 1024, 1200])
@@ -423,6 +670,17 @@ def test_tab_reaches_everything_shows_where_it_is_and_gets_out_again(page):
     assert page.js("return document.activeElement.id") == "main"
 
 
+def test_a_chart_that_has_the_focus_does_not_change_its_name(page):
+    page.open(route="#/overview/main")
+    page.until("return document.querySelector('.chart')?.getAttribute('aria-label')?.includes('Now: ')")
+    page.js("""window.named = 0; const c = document.querySelector('.chart'); c.focus();
+               new MutationObserver(all => { window.named += all.length; }).observe(c, { attributes: true, attributeFilter: ['aria-label'] });""")
+    time.sleep(2.5)
+    assert page.js("return window.named") == 0, "it would be read out each second"
+    page.js("document.activeElement.blur()")
+    page.until("return window.named > 0", seconds=5)
+
+
 def test_the_values_at_a_moment_are_read_with_arrow_keys(page):
     page.open()
     page.until("return (document.querySelector('.line.tone-tps')?.getAttribute('d') ?? '').length > 2000")
@@ -472,7 +730,7 @@ def test_nothing_moves_for_those_who_asked_for_that(page):
 
 def test_the_page_is_small_and_needs_nothing_from_elsewhere(page, built):
     sizes = {f: os.path.getsize(os.path.join(built, f)) for f in ("index.html", "app.js", "app.css")}
-    assert sum(sizes.values()) < 190_000, sizes
+    assert sum(sizes.values()) < 200_000, sizes
     html = open(os.path.join(built, "index.html"), encoding="utf-8").read()
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon\w+=|https?://", html)
     code = open(os.path.join(built, "app.js"), encoding="utf-8").read()

@@ -113,6 +113,20 @@ def test_services_are_listed_worst_first_and_lead_to_what_they_call_and_say(page
     page.until_text("nothing that came in speaks of", ".box-bad")
 
 
+def test_an_answer_about_another_time_does_not_come_after_the_one_that_was_asked_for_last(page):
+    stub = page.open("normal,flowing", route="#/telemetry")
+    told = stub.world.telemetry
+    stub.world.telemetry = lambda path, query: dict(told(path, query), downstreams=[dict(d, calls=1111 if query["since"] == "1h" else 2222) for d in told(path, query)["downstreams"]]) \
+        if path == "/downstreams" else told(path, query)
+    stub.slow_part = "since=1h"
+    page.js("location.hash = arguments[0]", CART)
+    page.until("return document.querySelector('.choice button') !== null && location.hash.includes('service')")
+    page.js("[...document.querySelectorAll('.choice button')].find(b => b.innerText === '15 min').click()")
+    page.until_text("2\u202f222", ".panel-downstreams", seconds=10)
+    time.sleep(3)
+    assert "1\u202f111" not in page.text(".panel-downstreams")
+
+
 def test_a_metric_opens_into_its_minutes(page):
     page.open("normal,flowing,hostile", route=CART)
     page.until_text("queue_length", ".panel-metrics")

@@ -32,6 +32,23 @@ static void a_fault_can_be_put_in_front_of_itself(void **state)
     assert_string_equal(f.text, "again: while starting: cannot read x");
 }
 
+static void a_fault_is_text_also_where_its_room_ends_within_a_character(void **state)
+{
+    (void)state;
+    struct fault f = { 0 };
+    char long_name[600];
+    for (size_t i = 0; i + 2 < sizeof long_name; i += 2)
+        memcpy(long_name + i, "\xc3\xbc", 3);      /* u with two dots */
+    (void)fail(&f, ERR_IO, "%s", long_name);
+    fail_hint(&f, "%s", long_name);
+    assert_string_equal(f.text + strlen(f.text) - 3, "\xc3\xbc" "?");
+    assert_string_equal(f.hint + strlen(f.hint) - 3, "\xc3\xbc" "?");
+    (void)fail_in(&f, "then");
+    assert_string_equal(f.text + strlen(f.text) - 3, "\xc3\xbc" "?");
+    (void)fail(&f, ERR_IO, "the server says %.3s", "\xfc" "ber");
+    assert_string_equal(f.text, "the server says ?be");
+}
+
 static void a_time_reads_back_as_it_was_written(void **state)
 {
     (void)state;
@@ -78,6 +95,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_stops_at_its_maximum_and_says_so),
         cmocka_unit_test(a_fault_can_be_put_in_front_of_itself),
+        cmocka_unit_test(a_fault_is_text_also_where_its_room_ends_within_a_character),
         cmocka_unit_test(a_time_reads_back_as_it_was_written),
         cmocka_unit_test(the_same_seed_gives_the_same_story),
         cmocka_unit_test(an_id_is_valid_and_sorts_by_time),

@@ -385,6 +385,26 @@ static void the_sternest_answer_decides_and_all_reasons_are_told(void **state)
     assert_int_equal(v.wait_until_us, 0);
 }
 
+/* What a person gave as a reason has its room in the store, and less of it here. */
+static void a_reason_that_is_cut_within_a_character_can_still_be_told(void **state)
+{
+    (void)state;
+    char why[200] = "";
+    for (int i = 0; i < 66; i++)
+        strcat(why, "\xe5\x81\x9c");
+    fresh();
+    q.stopped = true;
+    q.stop_why = why;
+    use_plan(GOOD);
+    judge();
+    assert_int_equal(v.rule, 101);
+    json_t *told = gate_verdict_json(&v);
+    assert_non_null(told);
+    assert_memory_equal(json_string_value(json_object_get(told, "why")), "stopped by a person: \xe5\x81\x9c", 24);
+    assert_int_equal(json_array_size(json_object_get(told, "reasons")), (size_t)v.reasons);
+    json_decref(told);
+}
+
 static void waiting_ends_when_the_last_of_its_reasons_does(void **state)
 {
     (void)state;
@@ -659,6 +679,7 @@ int main(void)
         cmocka_unit_test(every_rule_has_an_example),
         cmocka_unit_test(the_demonstration_with_echo_passes_the_built_in_policy),
         cmocka_unit_test(the_sternest_answer_decides_and_all_reasons_are_told),
+        cmocka_unit_test(a_reason_that_is_cut_within_a_character_can_still_be_told),
         cmocka_unit_test(waiting_ends_when_the_last_of_its_reasons_does),
         cmocka_unit_test(an_approval_counts_for_this_plan_this_case_version_and_this_policy_only),
         cmocka_unit_test(an_approval_cannot_buy_what_a_rule_refuses),

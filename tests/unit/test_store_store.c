@@ -261,6 +261,32 @@ static void a_minute_that_came_in_two_parts_is_one_row_over_both(void **state)
     sqlite3_close(db);
 }
 
+static void what_is_no_text_does_not_keep_the_rest_from_being_read(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct store        *s = NULL;
+    struct telemetry    *t = NULL;
+    struct store_reader *r = NULL;
+    json_t              *stops = NULL;
+    struct stored_stop   stop = { .scope = "main", .why = "f\xc3\xbcr immer\xc3", .actor = "\xfc", .created_us = 1 };
+    assert_ok(telemetry_open(folder, &t, &f), &f);
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_stop_put(s, &stop, &f), &f);
+    assert_ok(store_commit(s, &f), &f);
+    assert_ok(store_reader_open(folder, &r, &f), &f);
+    assert_ok(read_stops(r, &stops, &f), &f);
+    char *told = json_dumps(stops, 0);
+    assert_non_null(told);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(stops, 0), "why")), "f\xc3\xbcr immer?");
+    free(told);
+    json_decref(stops);
+    store_reader_close(r);
+    store_close(s);
+    telemetry_close(t);
+}
+
 static bool add_knowledge(struct store *s, const char *id, const char *tenant, int n, struct fault *f)
 {
     bool    added = false;
@@ -394,6 +420,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_trial_taught_is_kept_once_and_only_shared_while_its_tenant_does, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_comes_from_elsewhere_pushes_out_no_more_than_half_of_what_was_learned_here, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(an_older_store_is_brought_up_to_date_and_keeps_what_it_has, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_is_no_text_does_not_keep_the_rest_from_being_read, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_minute_that_came_in_two_parts_is_one_row_over_both, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(messages_wait_in_order_until_they_are_marked, make_folder, remove_folder),
     };

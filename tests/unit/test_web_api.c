@@ -248,6 +248,12 @@ static void questions_about_what_came_in_hold_any_name_a_metric_and_a_tenant(voi
     assert_string_equal(looked, want);
     expect(fx.viewer, "GET", "/downstreams", NULL, NULL, 400);
     expect(fx.viewer, "GET", "/service/metrics?service=&name=x", NULL, NULL, 400);
+    expect(fx.viewer, "GET", "/service?limit=7x", NULL, NULL, 400);
+    expect(fx.viewer, "GET", "/service?limit=", NULL, NULL, 400);
+    expect(fx.viewer, "GET", "/service?limit=4294967297", NULL, NULL, 400);
+    struct answer a = ask(fx.viewer, "GET", "/service?until=yesterday", NULL, NULL, 400);
+    assert_member(&a, "parameter", "until");
+    answer_done(&a);
     expect(NULL, "GET", "/downstreams?service=cart", NULL, NULL, 401);
     expect(NULL, "GET", "/service/metrics?service=cart", NULL, NULL, 401);
 }
@@ -433,8 +439,48 @@ static void a_stop_is_cleared_with_what_stands_in_the_query(void **state)
     expect(fx.admin, "DELETE", "/stop?target=main", NULL, NULL, 200);
     assert_int_equal(double_last().command, COMMAND_STOP_CLEAR);
     assert_string_equal(json_string_value(json_object_get(double_last().body, "target")), "main");
+    expect(fx.admin, "DELETE", "/stop?target=main", JSON_BODY, "{}", 200);
+    assert_string_equal(json_string_value(json_object_get(double_last().body, "target")), "main");
     expect(fx.operator, "POST", "/stop", JSON_BODY, "{\"why\":\"x\"}", 200);
     assert_int_equal(double_last().command, COMMAND_STOP_SET);
+}
+
+/* Without a target it is the stop of everything that is meant, so what cannot be understood must not be taken for none. */
+static void a_stop_is_not_cleared_for_everything_because_its_target_cannot_be_read(void **state)
+{
+    static const char *const odd[] = { "/stop?target=", "/stop?target", "/stop?target=%ff", "/stop?target=%00main",
+                                       "/stop?target=main%00", "/stop?scope=main", "/stop?target=main&target=other" };
+    int before = double_requests();
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        struct answer a = ask(fx.admin, "DELETE", odd[i], NULL, NULL, 400);
+        assert_member(&a, "type", "urn:homeostat:problem:malformed");
+        assert_member(&a, "parameter", i == 5 ? "scope" : "target");
+        answer_done(&a);
+    }
+    expect(fx.admin, "DELETE", "/stop?target=main", JSON_BODY, "{\"target\":\"other\"}", 400);
+    expect(fx.admin, "DELETE", "/stop", JSON_BODY, "{\"target\":\"\"}", 400);
+    expect(fx.admin, "DELETE", "/stop", JSON_BODY, "{\"target\":[\"main\"]}", 400);
+    assert_int_equal(double_requests(), before);
+}
+
+static void what_is_no_text_is_missing_like_anything_else(void **state)
+{
+    static const char *const odd[] = { "/case/%ff", "/case/a%C3", "/target/%e2%82/outcomes" };
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        struct answer a = ask(fx.viewer, "GET", odd[i], NULL, NULL, 404);
+        assert_member(&a, "type", "urn:homeostat:problem:not-found");
+        answer_done(&a);
+    }
+}
+
+static void a_stop_that_has_ended_is_none(void **state)
+{
+    struct answer a = ask(fx.viewer, "GET", "/stop", NULL, NULL, 200);
+    json_t *rows = json_loads(a.body, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(rows, "data")), 2);
+    assert_null(strstr(a.body, "long over"));
+    json_decref(rows);
+    answer_done(&a);
 }
 
 static void preferences_decide_how_long_work_is_waited_for(void **state)
@@ -597,6 +643,7 @@ static void every_answer_carries_the_security_headers(void **state)
         assert_non_null(policy);
         assert_null(strstr(policy, "unsafe"));
         assert_header(&a, "Access-Control-Allow-Origin", NULL);
+        assert_non_null(answer_header(&a, "Date"));   /* the dashboard goes by our clock */
         answer_done(&a);
     }
 }
@@ -659,6 +706,8 @@ static void everything_that_can_be_read_is_read(void **state)
     expect(fx.viewer, "GET", "/target/nowhere", NULL, NULL, 404);
     expect(fx.viewer, "GET", "/target/nowhere/series", NULL, NULL, 404);
     expect(fx.viewer, "GET", "/target/main/metric", NULL, NULL, 400);
+    expect(fx.viewer, "GET", "/target/main/metric?name=tps&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z", NULL, NULL, 200);
+    expect(fx.viewer, "GET", "/target/main/metric?name=tps&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:01Z", NULL, NULL, 400);
     expect(fx.viewer, "GET", "/case/none/timeline", NULL, NULL, 404);
 }
 
@@ -842,7 +891,9 @@ static void an_event_is_created_once_and_its_case_leads_to_it(void **state)
     expect(fx.operator, "POST", "/event", NULL, "{\"title\": \"old\"}", 200);
     expect(fx.operator, "POST", "/event", NULL, "{\"title\": \"other\"}", 409);
     expect(fx.operator, "POST", "/event", NULL, "{}", 422);
-    expect(fx.operator, "POST", "/event", NULL, "{", 400);
+    a = ask(fx.operator, "POST", "/event", JSON_BODY, "{\"title\":\n  oops}", 400);
+    assert_member(&a, "line", "2");
+    answer_done(&a);
     expect(fx.operator, "POST", "/event", NULL, NULL, 400);
     expect(fx.viewer, "POST", "/event", NULL, "{\"title\": \"new\"}", 403);
     a = ask(fx.operator, "POST", "/event", NULL, "{\"title\": \"busy\"}", 503);
@@ -901,6 +952,9 @@ int main(void)
         TEST(the_fingerprint_tells_requests_apart_and_only_those),
         TEST(a_malformed_key_is_refused),
         TEST(a_stop_is_cleared_with_what_stands_in_the_query),
+        TEST(a_stop_is_not_cleared_for_everything_because_its_target_cannot_be_read),
+        TEST(a_stop_that_has_ended_is_none),
+        TEST(what_is_no_text_is_missing_like_anything_else),
         TEST(preferences_decide_how_long_work_is_waited_for),
         TEST(the_engines_answer_is_passed_on_whole),
         TEST(an_event_is_created_once_and_its_case_leads_to_it),

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static int setup(void **state)
 {
@@ -153,6 +154,24 @@ static void another_file_is_taken_up_whole_or_not_at_all(void **state)
     tokens_done(&t);
 }
 
+static void a_file_that_is_added_to_is_still_read_by_whom_it_was_read(void **state)
+{
+    char         other[120], token[WEB_TOKEN_SIZE];
+    struct stat  st;
+    struct fault fault = { 0 };
+    gid_t        group = geteuid() == 0 ? 7 : getegid();
+    (void)snprintf(other, sizeof other, "%s/group", fx.folder);
+    assert_ok(web_token_new(other, "zoe", ROLE_VIEWER, 0, token, &fault), &fault);
+    assert_int_equal(stat(other, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(chown(other, geteuid(), group), 0);
+    assert_int_equal(chmod(other, 0640), 0);
+    assert_ok(web_token_new(other, "max", ROLE_VIEWER, 0, token, &fault), &fault);
+    assert_int_equal(stat(other, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0640);
+    assert_int_equal(st.st_gid, group);
+}
+
 static void names_and_roles_are_checked_before_a_token_is_made(void **state)
 {
     char         token[WEB_TOKEN_SIZE];
@@ -209,6 +228,7 @@ int main(void)
         TEST(a_missing_file_is_an_error_when_it_was_named),
         TEST(the_token_of_this_machine_is_for_its_owner_alone),
         TEST(another_file_is_taken_up_whole_or_not_at_all),
+        TEST(a_file_that_is_added_to_is_still_read_by_whom_it_was_read),
         TEST(names_and_roles_are_checked_before_a_token_is_made),
         TEST(beyond_this_machine_it_listens_only_with_tls_and_tokens),
         TEST(failures_are_counted_for_each_address),

@@ -327,7 +327,11 @@ enum err read_knowledge(struct store_reader *r, bool shared, const char *cursor,
         return fail(fault, ERR_INPUT, "the cursor is none that was given out");
     return one(NULL, json_pack("{s:[{s:b,s:i}],s:s?}", "data", "shared", shared, "limit", limit, "next_cursor", cursor ? NULL : "2"), out, fault);
 }
-enum err read_stops(struct store_reader *r, json_t **out, struct fault *fault) { return one(NULL, json_array(), out, fault); }
+enum err read_stops(struct store_reader *r, json_t **out, struct fault *fault)
+{
+    return one(NULL, json_pack("[{s:s,s:s,s:n},{s:s,s:s,s:s},{s:s,s:s,s:s}]", "scope", "", "why", "without an end", "expires_at", "scope", "a", "why", "long over", "expires_at",
+                               "2001-09-09T01:46:40.000Z", "scope", "b", "why", "for a while", "expires_at", "2900-01-01T00:00:00.000Z"), out, fault);
+}
 enum err read_budgets(struct store_reader *r, json_t **out, struct fault *fault) { return one(NULL, json_object(), out, fault); }
 
 enum err read_metric(struct store_reader *r, const char *target, const char *metric, int64_t from_us, int64_t to_us, json_t **out, struct fault *fault)

@@ -7,14 +7,21 @@ import type { Case, CaseFile, Health, News, Outcome, Series, Stop, Target, Whoam
 import { Flow, readFlow } from "./flow";
 import { Downstreams, EventRow, FoundEvent, Jobs, Metrics, Minutes, Pattern, readDownstreams, readEvent, readEventRow, readJobs, readMetrics, readMinutes, readPattern, readService,
   readTrace, Service, Trace } from "./looked";
+import { hearClock, now } from "./now";
 import { isStop, readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, readWhy, rowsOf } from "./read";
 import { flag, Json, list, maybe, num, pick, record, str, time } from "./wire";
 
 /** A refusal that can be shown as it is: RFC 9457, or the lack of any answer. */
 export class Problem extends Error {
-  constructor(readonly status: number, readonly title: string, readonly detail: string | null, readonly hint: string | null) {
+  constructor(readonly status: number, readonly title: string, readonly detail: string | null, readonly hint: string | null, readonly type: string | null = null) {
     super(detail ? `${title}: ${detail}` : title);
   }
+
+  /** The token is not good, or so many were not that this one is not looked at for a while. */
+  get shutsOut(): boolean { return this.status === 401 || (this.status === 429 && (this.type ?? "").startsWith("urn:homeostat:")); }
+
+  /** The engine has said no. Anything else - silence, "not now", "still at it", a token that ended - leaves open what became of the request. */
+  get refuses(): boolean { return this.status >= 400 && this.status < 500 && !this.shutsOut && !/:in-flight$/.test(this.type ?? ""); }
 }
 
 // ---- the token: from the fragment or the form, kept for this tab only ----
@@ -25,7 +32,9 @@ const TOKEN_KEY = "homeostat.token";
 export function tokenFromFragment(): boolean {
   const m = /^#(.*&)?token=([^&]*)(.*)$/.exec(location.hash);
   if (!m) return false;
-  setToken(decodeURIComponent(m[2] ?? ""));
+  let token = m[2] ?? "";
+  try { token = decodeURIComponent(token); } catch { /* a token may hold a percent sign */ }
+  setToken(token);
   const rest = `${m[1] ?? ""}${(m[3] ?? "").replace(/^&/, "")}`.replace(/&$/, "");
   history.replaceState(null, "", location.pathname + location.search + (rest ? `#${rest}` : ""));
   return true;
@@ -50,6 +59,22 @@ export function newKey(): string {
 
 // ---- one request ----
 
+function refusal(status: number, body: unknown): Problem {
+  const p = record(body);
+  return new Problem(status, str(p["title"]) ?? `The server answered ${status}`, str(p["detail"]), str(p["hint"]), str(p["type"]));
+}
+
+/** Longer than the engine makes anybody wait; a request without an answer ends with it. */
+const PATIENCE_MS = 60_000;
+
+class Patience {
+  private readonly abort = new AbortController();
+  private readonly timer = setTimeout(() => this.abort.abort(), PATIENCE_MS);
+  get signal(): AbortSignal { return this.abort.signal; }
+  get over(): boolean { return this.abort.signal.aborted; }
+  done(): void { clearTimeout(this.timer); }
+}
+
 interface Ask { method?: string; body?: unknown; key?: string; version?: Known; query?: { [name: string]: string | number | null | undefined } }
 
 async function ask(path: string, a: Ask = {}): Promise<Json> {
@@ -59,21 +84,22 @@ async function ask(path: string, a: Ask = {}): Promise<Json> {
   if (a.body !== undefined) headers["Content-Type"] = "application/json";
   if (a.key) headers["Idempotency-Key"] = `"${a.key}"`;
   if (a.version !== null && a.version !== undefined) headers["If-Match"] = `"v${a.version}"`;
-  let answer: Response;
+  const asked = Date.now(), patience = new Patience();
+  let answer: Response, text: string;
   try {
     answer = await fetch(path + (query ? `?${query}` : ""), { method: a.method ?? "GET", headers, body: a.body === undefined ? null : JSON.stringify(a.body),
-        cache: "no-store", credentials: "same-origin" });
+        cache: "no-store", credentials: "same-origin", signal: patience.signal });
+    hearClock(answer.headers.get("Date"), asked, Date.now());
+    text = await answer.text();
   } catch {
-    throw new Problem(0, "No answer", "The server cannot be reached.",
+    throw new Problem(0, "No answer", patience.over ? "The server was asked and has said nothing for a minute." : "The server cannot be reached.",
       a.method ? "It is not known whether the request arrived. Sending it again is safe: it carries the same key." : "Is the engine running?");
+  } finally {
+    patience.done();
   }
-  const text = await answer.text();
   let body: unknown = null;
   try { body = text ? JSON.parse(text) : null; } catch { /* told below by the status */ }
-  if (!answer.ok) {
-    const p = record(body);
-    throw new Problem(answer.status, str(p["title"]) ?? `The server answered ${answer.status}`, str(p["detail"]), str(p["hint"]));
-  }
+  if (!answer.ok) throw refusal(answer.status, body);
   if (body === null && text) throw new Problem(answer.status, "The answer cannot be read", "It is not JSON.", "Is this address really an engine?");
   return record(body);
 }
@@ -82,7 +108,7 @@ const id = encodeURIComponent;
 
 // ---- asking ----
 
-export async function targets(): Promise<{ targets: Target[]; stops: Stop[] | null; degraded: string[] }> {
+export async function targets(): Promise<{ targets: Target[]; stops: Stop[] | null; degraded: string | null }> {
   const o = await ask("/target"), data = pick(o, "data");
   const rows = Array.isArray(data) ? data : list(pick(record(data), "targets", "target"));
   const around = { ...o, ...(maybe(data) ?? {}) };
@@ -90,7 +116,7 @@ export async function targets(): Promise<{ targets: Target[]; stops: Stop[] | nu
   return {
     targets: rows.map(readTarget),
     stops: Array.isArray(stops) ? stops.map(readStop).filter(isStop) : maybe(stops) ? [readStop(stops)].filter(isStop) : null,
-    degraded: list(pick(around, "degraded")).map((d) => str(d) ?? str(pick(record(d), "text", "why", "detail", "name")) ?? "degraded, for an unknown reason"),
+    degraded: str(record(o["engine"])["degraded"]),
   };
 }
 
@@ -132,7 +158,7 @@ export async function report(caseId: string, format: "html" | "markdown"): Promi
   } catch {
     throw new Problem(0, "No answer", "The server cannot be reached.", "Is the engine running?");
   }
-  if (!answer.ok) throw new Problem(answer.status, `The server answered ${answer.status}`, "There is no report to save.", null);
+  if (!answer.ok) throw refusal(answer.status, await answer.json().catch(() => null));
   return answer.blob();
 }
 
@@ -157,13 +183,14 @@ export async function whoami(): Promise<Whoami | null> {
 
 /** Without a token; the answer of a degraded engine is 503 and tells as much as the one of a healthy engine. */
 export async function health(): Promise<Health> {
-  const answer = await fetch("/readyz?verbose", { headers: { Accept: "application/json" }, cache: "no-store" });
+  const patience = new Patience(), answer = await fetch("/readyz?verbose", { headers: { Accept: "application/json" }, cache: "no-store", signal: patience.signal });
   const body: unknown = await answer.json().catch(() => null);
+  patience.done();
   const o = { ...record(body), ...record(record(body)["data"]) }, checks = o["checks"];
   const rows: [string, unknown][] = Array.isArray(checks) ? checks.map((c) => [str(pick(record(c), "name", "check")) ?? "?", c])
     : Object.entries(record(checks));
   return {
-    ok: flag(o["ok"]) ?? (body === null ? null : answer.ok),
+    ok: flag(o["ok"]) ?? (body === null ? null : answer.ok), why: answer.ok ? null : str(o["detail"]),
     checks: rows.map(([name, c]) => {
       const word = str(c) ?? str(pick(record(c), "status", "state"));
       return { name, ok: flag(c) ?? flag(record(c)["ok"]) ?? (word ? /^(ok|ready|pass)/i.test(word) : null),
@@ -185,7 +212,7 @@ export async function stops(): Promise<Stop[] | null> {
 
 // ---- telemetry; 404 where ingest is off, or nothing was digested yet ----
 
-export const ingest = async (): Promise<Flow> => readFlow((await ask("/ingest"))["data"], Date.now());
+export const ingest = async (): Promise<Flow> => readFlow((await ask("/ingest"))["data"], now());
 export const services = async (since: string): Promise<Service[]> => list((await ask("/service", { query: { since } }))["data"]).map(readService);
 export const downstreams = async (service: string, since: string): Promise<Downstreams> =>
   readDownstreams((await ask("/downstreams", { query: { service, since } }))["data"]);

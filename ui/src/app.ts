@@ -10,6 +10,7 @@ import { Feed } from "./feed";
 import type { Known } from "./format";
 import { DRAWN, SERIES } from "./metrics";
 import type { ArmSpan, Case, CaseFile, Health, Mark, MarkKind, Outcome, Series, Stop, Target, TimelineRow, Whoami, Why } from "./model";
+import { now } from "./now";
 import { readRoute, Route } from "./route";
 
 export const RANGES: [number, string][] = [[300, "5 min"], [900, "15 min"], [3600, "1 h"], [21600, "6 h"]];
@@ -26,13 +27,14 @@ export interface App {
   targets: Target[]; targetsKnown: boolean; problem: Problem | null;
   who: Whoami | null;
   stories: Map<string, Story>;                               // of recent cases, by id
-  stops: Stop[]; degraded: string[]; health: Health | null;
+  stops: Stop[]; degraded: string | null /* why the engine cannot act */; health: Health | null;
   coarse: Map<string, number>;                               // before this moment there is a value a minute, ms
   series: Map<string, Series>; arms: Map<string, ArmSpan[]>; marks: Map<string, Mark[]>; outcomes: Map<string, Outcome[]>;
-  recent: Case[] | null;                                     // the newest ones in any state
+  recent: Case[] | null; recentCut: boolean;                 // the newest ones in any state; cut: there are older ones
+  held: Case[];                                              // older ones that a person is asked about: at the gate, or parked with an outcome that nobody can tell
   cases: Case[] | null; next: string | null; caseFilter: string;
   file: { id: string; data: CaseFile | null; problem: Problem | null } | null;
-  why: Asked<Why, Problem> | null;
+  why: Asked<Why, Problem> | null; notSaved: { id: string; problem: Problem } | null;
   range: number;                                             // seconds shown by the charts
   logLatency: boolean;
   convergeBy: "trial" | "time";
@@ -42,11 +44,12 @@ export interface App {
 }
 
 export const app: App = {
-  door: "unknown", doorProblem: null, link: { state: "connecting", since: Date.now(), why: null, retryAt: null },
-  targets: [], targetsKnown: false, problem: null, who: null, stories: new Map(), stops: [], degraded: [], health: null,
+  door: "unknown", doorProblem: null, link: { state: "connecting", since: now(), why: null, retryAt: null },
+  targets: [], targetsKnown: false, problem: null, who: null, stories: new Map(), stops: [], degraded: null, health: null,
   coarse: new Map(), series: new Map(), arms: new Map(), marks: new Map(), outcomes: new Map(),
-  recent: null, cases: null, next: null, caseFilter: "", file: null, why: null, range: 900, logLatency: false, convergeBy: "trial", knobFilter: "", knobChanged: false,
-  route: readRoute(""), now: Date.now(),
+  recent: null, recentCut: false, held: [],
+  cases: null, next: null, caseFilter: "", file: null, why: null, notSaved: null, range: 900, logLatency: false, convergeBy: "trial", knobFilter: "", knobChanged: false,
+  route: readRoute(""), now: now(),
 };
 
 let draw = () => {};
@@ -57,7 +60,7 @@ export const onChange = (f: () => void) => { draw = f; };
 export function changed(): void {
   if (asked) return;
   asked = true;
-  const go = () => { asked = false; app.now = Date.now(); draw(); };
+  const go = () => { asked = false; app.now = now(); draw(); };
   if (document.hidden) setTimeout(go, 1000); else requestAnimationFrame(go);
 }
 
@@ -70,8 +73,17 @@ export function about(c: { id: string }): string | null {
   return app.stories.get(c.id)?.plan ?? [...app.outcomes.values()].flat().find((o) => o.caseId === c.id)?.title ?? null;
 }
 
+const GRACE_MS = 30_000;
+
+/** Whether a gate still waits for a better moment. When that has come and nothing moved, what it says since is not told: it may well be asking for a person. */
+export const stillWaits = (gate: { answer: string | null; waitUntil: Known } | null | undefined): boolean =>
+  gate?.answer === "wait" && (gate.waitUntil === null || gate.waitUntil > app.now - GRACE_MS);
+
 /** Whether a person is asked. A gate that waits for a better moment is not asking anybody. */
-export const asksSomebody = (c: Case): boolean => c.state === "WAIT_GATE" && app.stories.get(c.id)?.gate !== "wait";
+export function asksSomebody(c: Case): boolean {
+  const story = app.stories.get(c.id);
+  return c.state === "WAIT_GATE" && !(story && stillWaits({ answer: story.gate, waitUntil: story.waitUntil }));
+}
 
 /** The newest value of a metric and when it was read: some are not read each second. null: not within the last seconds. */
 export function latest(t: Target, metric: string): { value: number; at: number } | null {
@@ -103,7 +115,7 @@ export async function attempt(f: () => Promise<void>, failed: (p: Problem) => vo
     await f();
   } catch (e) {
     const p = asProblem(e);
-    if (p.status === 401) closeDoor(p); else failed(p);
+    if (p.shutsOut) closeDoor(p); else failed(p);
   }
   changed();
 }
@@ -111,28 +123,28 @@ export async function attempt(f: () => Promise<void>, failed: (p: Problem) => vo
 const feed = new Feed("/events", api.authorization, {
   open() {
     const was = app.link.state;
-    app.link = { state: "live", since: Date.now(), why: null, retryAt: null };
+    app.link = { state: "live", since: now(), why: null, retryAt: null };
     if (was === "lost") announce("Connection is back.");
     void catchUp();
     changed();
   },
   event(e) { news(api.readNews(e.type, e.data)); },
   lost(why, retryAt) {
-    if (app.link.state !== "lost") { app.link = { state: "lost", since: Date.now(), why, retryAt }; announce("Connection lost. Trying again."); }
+    if (app.link.state !== "lost") { app.link = { state: "lost", since: now(), why, retryAt }; announce("Connection lost. Trying again."); }
     else app.link = { ...app.link, why, retryAt };
     changed();
   },
   refused(status) {
     if (status === 401) closeDoor(null);
-    else { app.link = { state: "lost", since: Date.now(), why: "this token may not follow events", retryAt: null }; changed(); }
+    else { app.link = { state: "lost", since: now(), why: "this token may not follow events", retryAt: null }; changed(); }
   },
 });
 
 export function closeDoor(p: Problem | null): void {
   feed.stop();
+  if (app.door !== "closed") app.doorProblem = null;
   app.door = "closed";
-  app.doorProblem = api.hasToken() ? p ?? new Problem(401, "The token was not accepted", null, "It may have expired, or it belongs to another engine.")
-    : null;
+  if (api.hasToken()) app.doorProblem = p ?? new Problem(401, "The token was not accepted", null, "It may have expired, or it belongs to another engine.");
   api.setToken(null);
   changed();
 }
@@ -140,8 +152,11 @@ export function closeDoor(p: Problem | null): void {
 /** At the start, and when a token was entered. */
 export async function enter(): Promise<void> {
   app.doorProblem = null;
-  await loadTargets();
-  if (app.door === "closed") return;
+  const problem = await loadTargets();
+  if (app.door === "closed") {
+    if (problem === null) return;
+    app.door = app.targetsKnown ? "open" : "unknown";   // it was not the token: what went wrong is said on the page, and mends itself
+  }
   if (app.problem === null) app.door = "open";
   await attempt(async () => { app.who = await api.whoami(); }, () => {});
   feed.start();
@@ -155,9 +170,11 @@ export function leave(): void {
 
 export const retryNow = () => feed.start();
 
-let askedAt = 0, healthAt = 0;
-export async function loadTargets(): Promise<void> {
-  askedAt = Date.now();
+let askedAt = -Infinity, healthAt = -Infinity;                // of a clock that nobody sets
+/** What went wrong; null: nothing, or the door is closed now. */
+export async function loadTargets(): Promise<Problem | null> {
+  let problem: Problem | null = null;
+  askedAt = performance.now();
   await attempt(async () => {
     const { targets, stops, degraded } = await api.targets();
     app.targets = targets;
@@ -167,12 +184,13 @@ export async function loadTargets(): Promise<void> {
     app.door = "open";
     const all = stops ?? (await api.stops());
     app.stops = all ?? targets.flatMap((t) => (t.stop ? [t.stop] : []));
-    for (const t of targets) if (t.tuning) noteArm(t.name, t.tuning.arm, t.sampleTime ?? Date.now());
-  });
-  if (Date.now() - healthAt < TARGETS_EVERY_MS - 1000) return;
-  healthAt = Date.now();
+    for (const t of targets) if (t.tuning) noteArm(t.name, t.tuning.arm, t.sampleTime ?? now());
+  }, (p) => { app.problem = problem = p; });
+  if (performance.now() - healthAt < TARGETS_EVERY_MS - 1000) return problem;
+  healthAt = performance.now();
   app.health = await api.health().catch(() => null);
   changed();
+  return problem;
 }
 
 async function catchUp(): Promise<void> {
@@ -186,7 +204,7 @@ const reaches = new Map<string, number>();
 
 async function loadSeries(name: string): Promise<void> {
   await attempt(async () => {
-    const from = Date.now() - app.range * 1000, have = app.series.get(name), last = have?.time[have.time.length - 1];
+    const from = now() - app.range * 1000, have = app.series.get(name), last = have?.time[have.time.length - 1];
     const whole = (reaches.get(name) ?? Infinity) > from + 5000;
     const seconds = await api.series(name, SERIES, whole || last === undefined ? from : last);
     const [got, coarse] = whole ? await withMinutes(name, from, seconds) : [seconds, 0];
@@ -201,7 +219,7 @@ async function loadSeries(name: string): Promise<void> {
 
 /** Seconds reach back some minutes; what was before comes minute by minute, for the lines of the charts. With the moment from which there are seconds; 0: there are no minutes. */
 async function withMinutes(name: string, from: number, seconds: Series): Promise<[Series, number]> {
-  const until = seconds.time[0] ?? Date.now();
+  const until = seconds.time[0] ?? now();
   if (until - from < 120_000) return [seconds, 0];
   const cols = await Promise.all(DRAWN.map((m) => api.minutes(name, m, from, until).catch(() => ({ time: [], avg: [] }))));
   const time = [...new Set(cols.flatMap((c) => c.time))].filter((t) => t < until).sort((a, b) => a - b), v: Series["v"] = {};
@@ -223,13 +241,28 @@ export const loadOutcomes = (name: string) => attempt(async () => { app.outcomes
 export async function loadCases(more = false): Promise<void> {
   await attempt(async () => {
     // A refresh asks for as many as are shown, so that nothing below "older ones" disappears.
-    const limit = more ? CASES_SHOWN : Math.min(CASES_MAX, Math.max(CASES_SHOWN, app.cases?.length ?? 0)), filter = app.caseFilter;
-    const got = await api.cases({ state: filter, limit, cursor: more ? app.next : null });
+    const filter = app.caseFilter, got = await listCases(filter, more ? CASES_SHOWN : Math.max(CASES_SHOWN, app.cases?.length ?? 0), more ? app.next : null);
     if (filter !== app.caseFilter) return;
-    app.cases = more ? [...(app.cases ?? []), ...got.cases] : got.cases;
+    const there = new Set(more ? app.cases?.map((c) => c.id) : []);      // asked for twice, it comes twice
+    app.cases = more ? [...(app.cases ?? []), ...got.cases.filter((c) => !there.has(c.id))] : got.cases;
     app.next = got.next;
-    app.recent = filter === "" ? app.cases : (await api.cases({ limit: CASES_SHOWN })).cases;
+    const newest = filter === "" ? { cases: app.cases, next: app.next } : await listCases("", CASES_SHOWN, null), ids = new Set(newest.cases.map((c) => c.id));
+    const asking = newest.next === null ? [] : (await Promise.all(["WAIT_GATE", "PARKED"].map((state) => listCases(state, CASES_MAX, null)))).flatMap((p) => p.cases);
+    app.recent = newest.cases;
+    app.recentCut = newest.next !== null;
+    app.held = asking.filter((c) => !ids.has(c.id) && (c.state === "WAIT_GATE" || c.proven === false));
   });
+}
+
+/** So many of them, page by page. */
+async function listCases(state: string, wanted: number, cursor: string | null): Promise<{ cases: Case[]; next: string | null }> {
+  const cases: Case[] = [];
+  do {
+    const page = await api.cases({ state, limit: Math.min(CASES_MAX, wanted - cases.length), cursor });
+    cases.push(...page.cases);
+    cursor = page.cases.length ? page.next : null;
+  } while (cursor !== null && cases.length < wanted);
+  return { cases, next: cursor };
 }
 
 export async function loadFile(id: string): Promise<void> {
@@ -249,13 +282,14 @@ export async function loadWhy(id: string, version: Known): Promise<void> {
       app.why = answered(app.why, id, version, await api.why(id));
     } catch (e) {
       const p = asProblem(e);
-      app.why = failed(app.why, id, version, p.status === 401 ? null : p);
+      app.why = failed(app.why, id, version, p.shutsOut ? null : p);
       throw e;
     }
   }, () => {});
 }
 
 export async function saveReport(id: string, format: "html" | "markdown"): Promise<void> {
+  app.notSaved = null;
   await attempt(async () => {
     const file = URL.createObjectURL(await api.report(id, format)), link = document.createElement("a");
     link.href = file;
@@ -263,7 +297,7 @@ export async function saveReport(id: string, format: "html" | "markdown"): Promi
     link.click();
     setTimeout(() => URL.revokeObjectURL(file), 10000);
     announce("The report was saved.");
-  }, (p) => announce(p.message));
+  }, (problem) => { app.notSaved = { id, problem }; });
 }
 
 // ---- time and change ----
@@ -346,8 +380,8 @@ function marksOf(c: Case, rows: TimelineRow[]): Mark[] {
 /** Cases that fall into the charts; each timeline is asked for once while the case moves and not after. */
 const marked = new Map<string, Known>();
 async function loadMarks(): Promise<void> {
-  const since = Date.now() - app.range * 1000;
-  const due = (app.recent ?? []).filter((c) => ((c.updated ?? 0) > since || c.state !== "CLOSED") && marked.get(c.id) !== c.version).slice(0,
+  const since = now() - app.range * 1000;
+  const due = [...(app.recent ?? []), ...app.held].filter((c) => ((c.updated ?? 0) > since || c.state !== "CLOSED") && marked.get(c.id) !== c.version).slice(0,
     MARKED_CASES_MAX);
   await Promise.all(due.map((c) => attempt(async () => {
     const story = await api.caseFile(c.id), gate = story.gates?.[story.gates.length - 1];
@@ -362,7 +396,26 @@ async function loadMarks(): Promise<void> {
 
 const WORTH_SAYING: { [to: string]: string } = { WAIT_GATE: "waits at the gate", EXECUTING: "is being executed", VERIFYING: "is being verified",
   PARKED: "is parked", CLOSED: "is closed" };
-let refresh = 0;
+const TOGETHER_MS = 250;
+let refreshing = false, again = false, fileToo = false;
+
+/** Several events come at once; what they led to is asked for once, and not later because more of them come. */
+function refreshSoon(caseId: string | null): void {
+  fileToo ||= app.file !== null && (caseId === null || app.file.id === caseId);
+  again = refreshing;
+  if (!refreshing) void refresh();
+}
+
+async function refresh(): Promise<void> {
+  for (refreshing = again = true; again;) {
+    await new Promise((done) => setTimeout(done, TOGETHER_MS));
+    const file = fileToo ? app.file : null;
+    again = fileToo = false;
+    await Promise.all([loadTargets(), loadCases(), ...(file ? [loadFile(file.id)] : [])]);
+    await Promise.all([loadMarks(), ...app.targets.map((t) => loadOutcomes(t.name))]);
+  }
+  refreshing = false;
+}
 
 function news(n: ReturnType<typeof api.readNews>): void {
   if (!n) return;
@@ -379,11 +432,7 @@ function news(n: ReturnType<typeof api.readNews>): void {
       if (target && n.to !== "VERIFYING") noteArm(target, null, n.time);
       if (n.to && WORTH_SAYING[n.to]) announce(`${c?.title ?? "A case"} ${WORTH_SAYING[n.to]}${n.reason ? `: ${n.reason}` : ""}.`);
     }
-    // Several events come at once; what they led to is asked for once.
-    clearTimeout(refresh);
-    refresh = window.setTimeout(() => void Promise.all([loadTargets(), loadCases(), ...(app.file && (n.caseId === null || app.file.id === n.caseId)
-              ? [loadFile(app.file.id)] : [])]).then(() =>
-      Promise.all([loadMarks(), ...app.targets.map((t) => loadOutcomes(t.name))])), 250);
+    refreshSoon(n.caseId);
   }
   changed();
 }
@@ -393,6 +442,7 @@ export function startClock(): void {
   setInterval(changed, 1000);
   setInterval(() => {
     const busy = app.targets.some((t) => t.tuning?.state === "VERIFYING" || t.tuning?.state === "EXECUTING");
-    if (app.door === "open" && app.link.state === "live" && Date.now() - askedAt >= (busy ? BUSY_EVERY_MS : TARGETS_EVERY_MS)) void loadTargets();
+    if (app.door === "closed" || app.link.state !== "live" || performance.now() - askedAt < (busy || !app.targetsKnown ? BUSY_EVERY_MS : TARGETS_EVERY_MS)) return;
+    void (app.targetsKnown ? loadTargets() : catchUp());
   }, 1000);
 }

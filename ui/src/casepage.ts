@@ -2,7 +2,7 @@
 // why, how sure is that, what was to be done, who allowed it and by which rule,
 // what exactly was done, what started it all, and every step in time.
 
-import { app, loadFile, markKind, may } from "./app";
+import { app, loadFile, markKind, may, stillWaits } from "./app";
 import { Interval, IntervalProps } from "./drawing";
 import { Child, h, VNode, widget } from "./dom";
 import { askComment, askDecision } from "./dialogs";
@@ -66,11 +66,12 @@ function decision(d: CaseFile): VNode | null {
           + " and does not close the case. Look at the target, compare with the step's witness below, and then settle the case by hand."),
         d.undoPath ? h("p", null, "The undo, without Homeostat: ", h("code", null, d.undoPath)) : null));
   if (c.state !== "WAIT_GATE") return null;
-  const gate = d.gates?.[d.gates.length - 1], wait = gate?.answer === "wait";
+  const gate = d.gates?.[d.gates.length - 1], wait = stillWaits(gate), over = gate?.answer === "wait" && !wait;
   return h("div", { class: "box box-ask", key: "decision" }, icon("wait"),
-    h("div", { class: "box-text" }, h("b", null, wait ? "Waits for a better moment" : "Waits for a person's answer"),
+    h("div", { class: "box-text" }, h("b", null, wait ? "Waits for a better moment" : over ? "May wait for a person's answer" : "Waits for a person's answer"),
     h("p", null, prose(sentence(gate?.why ?? "The gate does not say why")), wait && gate?.waitUntil ? [" It asks again at ",
-        when(gate.waitUntil, false, app.now), "."] : null, c.deadline !== null ? [" Without an answer by ", when(c.deadline, false, app.now),
+        when(gate.waitUntil, false, app.now), "."] : null, over && gate ? [" It was to be asked again at ", when(gate.waitUntil, false, app.now),
+        "; what it says since is not told."] : null, c.deadline !== null ? [" Without an answer by ", when(c.deadline, false, app.now),
         " the case is parked and nothing is done."] : null),
     h("p", { class: "hint" }, "Look at plan, risk and undo below. Where four eyes are required, somebody other than ", c.openedBy ?? "the proposer",
       " has to approve.")),

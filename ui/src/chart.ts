@@ -43,6 +43,12 @@ function cadence(times: number[], values: Known[]): number {
   return Math.min(RARE_MS, gaps[(gaps.length - 1) >> 1] ?? 0);
 }
 
+/** What is known of the last seconds before `to`; null: nothing. */
+export function newest(times: number[], values: Known[], to: number): Known {
+  for (let i = times.length - 1; i >= 0 && (times[i] as number) > to - RARE_MS; i--) if ((values[i] ?? null) !== null) return values[i] as number;
+  return null;
+}
+
 /** Groups values into at most `columns` steps of time; a gap in time or an unknown value ends a run. */
 export function runs(times: number[], values: Known[], from: number, to: number, columns: number, coarse = -Infinity): Run[] {
   const out: Run[] = [], width = Math.max(1000, (to - from) / Math.max(1, columns)), each = cadence(times, values), usual = Math.max(3500, 2.6 * each,
@@ -115,10 +121,15 @@ export class TimeChart implements Widget<ChartProps> {
 
   update(props: ChartProps): void {
     this.props = props;
-    const now = props.lines.map((l) => `${l.label} ${plain(l.values[l.values.length - 1] ?? null, props.unit)}`).join(", ");
+    // Who is at it hears its name anew each time that changes.
+    if (document.activeElement !== this.el) this.name(props);
+    this.draw();
+  }
+
+  private name(props: ChartProps): void {
+    const now = props.lines.map((l) => `${l.label} ${plain(newest(props.times, l.values, props.to), props.unit)}`).join(", ");
     this.el.setAttribute("aria-label",
       `${props.title}, from ${clock(props.from, false)} to ${clock(props.to, false)}. Now: ${now}. Arrow keys read the values at a time.`);
-    this.draw();
   }
 
   done(): void { this.sizes.disconnect(); this.deaf(); }

@@ -1,8 +1,9 @@
 // Questions that are asked before something happens. <dialog> keeps the focus
 // inside and gives it back; Escape and "Cancel" mean that nothing was done.
 //
-// Sending again after a lost answer carries the same Idempotency-Key as long as
-// the words are the same, so that an impatient second click does nothing twice.
+// Sending again carries the same Idempotency-Key as long as the words are the
+// same and nobody has refused them, so that what was done already - the answer
+// got lost, or came too late - is not done twice.
 
 import * as api from "./api";
 import { Problem } from "./api";
@@ -19,11 +20,17 @@ interface Question {
   done(): void;
 }
 
-function open(title: string, content: VNode): HTMLDialogElement {
+function open(title: string, content: VNode, mayLeave = () => true): HTMLDialogElement {
   const d = build(h("dialog", { "aria-labelledby": "dialog-title" }, h("h2", { id: "dialog-title" }, title), content)) as HTMLDialogElement;
   const from = document.activeElement as HTMLElement | null;
   d.addEventListener("close", () => { d.remove(); if (from?.isConnected) from.focus(); });
-  d.addEventListener("click", (e) => { if (e.target === d) d.close(); });
+  // Beside it means beside it, from the press on: its own edge, or a selection that ends out there, closes nothing.
+  const beside = (e: MouseEvent): boolean => { const r = d.getBoundingClientRect();
+    return e.target === d && (e.clientX < r.left || e.clientX > r.right || e.clientY < r.top || e.clientY > r.bottom); };
+  let pressed = false;
+  d.addEventListener("pointerdown", (e) => { pressed = beside(e); });
+  d.addEventListener("click", (e) => { if (pressed && beside(e) && mayLeave()) d.close(); });
+  d.addEventListener("cancel", (e) => { if (!mayLeave()) e.preventDefault(); });
   document.body.append(d);
   d.showModal();
   return d;
@@ -33,9 +40,9 @@ function question(q: Question): void {
   let key = "", sent = "", busy = false;
   const trouble = h("div", { class: "trouble" });
   const form = h("form", { method: "dialog", onsubmit: (e: Event) => { e.preventDefault(); void go(e.target as HTMLFormElement); } }, ...q.body, trouble,
-    h("div", { class: "buttons" }, h("button", { type: "button", class: "button", onclick: () => d.close() }, "Cancel"),
+    h("div", { class: "buttons" }, h("button", { type: "button", class: "button", onclick: () => { if (!busy) d.close(); } }, "Cancel"),
       h("button", { type: "submit", class: `button ${q.danger ? "danger" : "primary"}` }, q.action)));
-  const d = open(q.title, form);
+  const d = open(q.title, form, () => !busy);      // what was sent cannot be taken back
 
   async function go(f: HTMLFormElement): Promise<void> {
     if (busy) return;
@@ -50,14 +57,20 @@ function question(q: Question): void {
       d.close();
       q.done();
     } catch (e) {
-      // An answer was given, so the next try is another request; without one it is the same.
-      if (e instanceof Problem && e.status !== 0) sent = "";
-      patch(box, problemBox(e instanceof Problem ? e : new Problem(0, "The dashboard stumbled", String(e), null)));
+      // It was refused, so the next try is another request; where it may have been done it is the same.
+      if (e instanceof Problem && e.refuses) sent = "";
+      const problem = problemBox(e instanceof Problem ? e : new Problem(0, "The dashboard stumbled", String(e), null));
+      if (d.isConnected) patch(box, problem); else tell(q.title, problem);
     } finally {
       busy = false;
       button?.removeAttribute("aria-busy");
     }
   }
+}
+
+/** For who has gone on meanwhile. */
+function tell(title: string, what: VNode): void {
+  const d = open(title, h("div", null, what, h("div", { class: "buttons" }, h("button", { class: "button", autofocus: true, onclick: () => d.close() }, icon("cross"), "Close"))));
 }
 
 const text = (name: string, label: string, hint: string, rows = 3) =>
@@ -72,7 +85,7 @@ export function askStop(targets: string[]): void {
   question({
     title: "Stop acting", action: "Stop now", danger: true,
     body: [
-      h("p", null, "While stopped, nothing new is begun. Watching goes on. Anybody can read here who stopped it and why."),
+      h("p", null, "While stopped, nothing new is begun, and what is being tried is put back. Watching goes on. Anybody can read here who stopped it and why."),
       text("why", "Why", "Written to the audit trail, shown to everybody."),
       h("fieldset", { class: "field" }, h("legend", null, "For how long"), h("div", { class: "radios" }, FOR.map(([s, word], i) =>
         h("label", null, h("input", { type: "radio", name: "expires", value: s, checked: i === 1 }), word))),

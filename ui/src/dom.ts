@@ -67,6 +67,7 @@ function create(v: VNode, inSvg: boolean): Node {
   v.dom = el;
   for (const name in v.attrs) setAttr(el, name, v.attrs[name], undefined);
   for (const kid of v.kids) el.appendChild(create(kid, svg));
+  if (v.tag === "select" && v.attrs["value"] !== undefined) setAttr(el, "value", v.attrs["value"], undefined);   // there was nothing to choose from before
   return el;
 }
 
@@ -74,7 +75,7 @@ function setAttr(el: Element, name: string, value: Attr, was: Attr): void {
   if (value === was) return;
   if (name.startsWith("on")) {
     (el as any)[name] = value ?? null;
-  } else if (name === "value" || name === "checked") {
+  } else if ((name === "value" || name === "checked") && !(el.tagName === "PROGRESS" && (value === null || value === undefined))) {
     (el as any)[name] = value ?? "";
   } else if (value === null || value === undefined || value === false) {
     el.removeAttribute(name);

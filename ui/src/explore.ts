@@ -3,7 +3,7 @@
 
 import { app, changed } from "./app";
 import { Child, h, VNode } from "./dom";
-import { clock, duration, integer, Known, number, plain } from "./format";
+import { clock, duration, integer, Known, moment, number, plain, utc } from "./format";
 import { icon } from "./icons";
 import { inflow, look, loadMetric, loadService, openMetric, setSince, showMetric } from "./inflow";
 import { Circuit, Downstreams, Locator, Metrics, Pattern, Run, Service, shortName, tenantOf, worstFirst, worstRate } from "./looked";
@@ -154,7 +154,7 @@ const RESULTS: { [s: string]: [string, "ok" | "cross" | "wait" | "question"] } =
 function run(r: Run, i: number): VNode {
   const [tone, sign] = RESULTS[r.status ?? ""] ?? ["pending", "question"];
   return h("tr", { key: `${r.job} ${r.tenant ?? ""} ${r.from ?? i} ${r.asked ?? ""}` }, h("th", { scope: "row" }, r.from === null || r.to === null ? unknown()
-      : h("span", { title: new Date(r.from).toISOString() }, `${clock(r.from, false)} \u2013 ${clock(r.to, false)}`)),
+      : h("span", { title: utc(r.from) }, `${moment(r.from, app.now)} \u2013 ${clock(r.to, false)}`)),
     h("td", { "data-label": "Job" }, r.job, whose(r)),
     h("td", { "data-label": "Result" }, h("span", null, h("span", { class: tone }, icon(sign), orUnknown(r.status)), (r.attempts ?? 0) > 1 ? h("small", { class: "dim" },
         ` ${integer(r.attempts)} attempts`) : null, r.error ? h("small", { class: "block said" }, r.error) : null)),

@@ -4,11 +4,14 @@
 // The connection is thought dead after a silence and then made anew with
 // Last-Event-ID, first after a second, at most after thirty, with some jitter.
 
+import { now } from "./now";
+import { record, str } from "./wire";
+
 export interface FeedEvent { id: string; type: string; data: string }
 export interface FeedHooks {
   open(): void;                                                // headers have arrived
   event(e: FeedEvent): void;
-  lost(why: string, retryAt: number): void;                    // wall, ms
+  lost(why: string, retryAt: number): void;                    // of the engine's clock, ms
   refused(status: number): void;                               // 401 or 403: does not try again by itself
 }
 
@@ -85,7 +88,10 @@ export class Feed {
         clearTimeout(this.watchdog);
         return this.hooks.refused(answer.status);
       }
-      if (!answer.ok || !answer.body) throw new Error(`the server answered ${answer.status}`);
+      if (!answer.ok || !answer.body) {
+        const p: unknown = await answer.json().catch(() => null);
+        throw new Error(str(record(p)["detail"]) ?? `the server answered ${answer.status}`);
+      }
       this.hooks.open();
       const reader = answer.body.getReader(), decoder = new TextDecoder();
       for (;;) {
@@ -105,7 +111,7 @@ export class Feed {
     if (this.stopped || this.abort !== abort) return;
     const base = Math.min(BACKOFF_MAX_MS, (parser.retry ?? BACKOFF_MIN_MS) * 2 ** this.tries++);
     const wait = base * (0.7 + 0.6 * Math.random());
-    this.hooks.lost(why, Date.now() + wait);
+    this.hooks.lost(why, now() + wait);
     this.timer = window.setTimeout(() => void this.run(), wait);
   }
 

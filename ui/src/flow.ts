@@ -11,7 +11,7 @@ export interface Journal {
   syncP99: Known; full: boolean | null; whyFull: string | null; oldest: Known; consumers: Consumer[];
 }
 export interface Sink {
-  name: string; kind: string | null; sent: Known; retries: Known; dead: Known; skipped: Known; dropped: Known; replayed: Known; behind: Known; lag: Known;
+  name: string; kind: string | null; sent: Known; retries: Known; dead: Known; skipped: Known; dropped: Known; expired: Known; replayed: Known; behind: Known; lag: Known;
   paused: boolean | null; running: boolean | null; stuck: boolean | null; error: string | null; errorAt: Known; progressAt: Known; retryAt: Known;
 }
 export interface Digest { events: Known; bad: Known; windows: Known; rows: Known; failures: Known; lag: Known; waiting: boolean | null; error: string | null;
@@ -57,7 +57,7 @@ function readSink(x: unknown): Sink {
   const o = record(x);
   return {
     name: str(o["name"]) ?? "?", kind: str(o["kind"]), sent: num(o["sent"]), retries: num(o["retries"]), dead: num(o["dead"]), skipped: num(o["skipped"]),
-    dropped: num(o["dropped"]), replayed: num(o["replayed"]), behind: num(o["behind"]), lag: num(o["lag_seconds"]), paused: flag(o["paused"]),
+    dropped: num(o["dropped"]), expired: num(o["expired"]), replayed: num(o["replayed"]), behind: num(o["behind"]), lag: num(o["lag_seconds"]), paused: flag(o["paused"]),
     running: flag(o["running"]), stuck: flag(o["stuck"]), error: str(o["last_error"]), errorAt: time(o["last_error_at"]),
     progressAt: time(o["progress_at"]), retryAt: time(o["retry_at"]),
   };
@@ -203,7 +203,7 @@ function ofJournal(j: Journal, was: Journal | null, out: Trouble[]): void {
     hint: "A disk of its own for ingest.journal.folder helps." });
   for (const c of j.consumers) if (c.open === false && c.behind) out.push({ key: `orphan-${c.name}`, bad: false, what: `Nobody reads for ${c.name}.`,
     text: `${many(c.behind, "record")} are kept for it, and take room.`,
-    hint: `If it will not come back: stop Homeostat, \`homeostat journal forget ${c.name}\`, start it again.` });
+    hint: `If it will not come back: \`homeostat journal forget ${c.name}\`.` });
 }
 
 function ofSink(s: Sink, now: number, out: Trouble[]): void {
@@ -215,6 +215,8 @@ function ofSink(s: Sink, now: number, out: Trouble[]): void {
     "Look at the other side. It is tried again without end.");
   else if (state === "paused") add(false, `The sink ${s.name} is paused by its settings.`, waits, `Set sinks.${s.name}.paused to false and reload.`);
   else if ((s.lag ?? 0) > SINK_BEHIND_S && s.behind) add(false, `The sink ${s.name} is ${duration(s.lag)} behind.`, `${waits} ${sentence(s.error)}`, null);
+  if (s.expired) out.push({ key: `expired-${s.name}`, bad: false, what: `${many(s.expired, "row")} of the digest went by age before ${s.name} had them.`,
+    text: "They are in no copy.", hint: "Keep the digest for longer than that sink may be away." });
   if (s.dead) out.push({ key: `dead-${s.name}`, bad: false, what: `${many(s.dead, "event")} for ${s.name} became dead letters.`,
     text: "The other side will not take them as they are; they are kept with the reason.", hint: `\`homeostat deadletter ls ${s.name}\` shows them, \`homeostat deadletter replay ${
       s.name}\` sends them again.` });

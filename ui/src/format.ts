@@ -2,6 +2,8 @@
 // the way from the wire to the screen, where it reads "unknown"; it never
 // becomes 0, and never an empty cell that could be taken for one.
 
+import { now } from "./now";
+
 export type Known = number | null;
 export interface Quantity { text: string; unit: string }
 
@@ -107,6 +109,21 @@ export function setting(value: string | null, unit: string | null): string {
   return `${trim(v)} ${(steps[i] as [string, number])[0]}`;
 }
 
+const MEASURES: { [unit: string]: [string, number] } = { B: ["size", 1], kB: ["size", 1024], MB: ["size", 1024 ** 2], GB: ["size", 1024 ** 3], TB: ["size", 1024 ** 4],
+  us: ["time", 0.001], ms: ["time", 1], s: ["time", 1000], min: ["time", 60_000], h: ["time", 3_600_000], d: ["time", 86_400_000], "": ["number", 1] };
+
+function measure(text: string): [string, number] | null {
+  const m = /^(-?\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(text.trim()), [kind, scale] = (m && MEASURES[m[2] ?? ""]) || [null, 0];
+  return m && kind !== null ? [kind, Number(m[1]) * scale] : null;
+}
+
+/** Whether two values of a parameter are surely not the same: 8192kB is 8MB, and servers round. */
+export function unlike(a: string | null, b: string | null): boolean {
+  const x = a === null ? null : measure(a), y = b === null ? null : measure(b);
+  if (a === null || b === null || (x === null) !== (y === null)) return false;
+  return x && y ? x[0] === y[0] && Math.abs(x[1] - y[1]) > 0.05 * Math.abs(y[1]) : a.toLowerCase() !== b.toLowerCase();
+}
+
 function trim(v: number): string {
   return String(Number(v.toPrecision(12)));   // digits are not grouped: it reads as it would be written
 }
@@ -126,15 +143,15 @@ export function day(ms: number): string {
 }
 
 /** The clock when that cannot be mistaken for another day's, else the day too. */
-export function moment(ms: number, now = Date.now()): string {
-  return day(ms) === day(now) || Math.abs(now - ms) < 12 * 3600_000 ? clock(ms) : `${day(ms)} ${clock(ms, false)}`;
+export function moment(ms: number, at = now()): string {
+  return day(ms) === day(at) || Math.abs(at - ms) < 12 * 3600_000 ? clock(ms) : `${day(ms)} ${clock(ms, false)}`;
 }
 
 export function utc(ms: number): string {
   return `${new Date(ms).toISOString().replace("T", " ").replace(/\.\d+Z$/, "")} UTC`;
 }
 
-export function ago(ms: number, now = Date.now()): string {
-  const s = (now - ms) / 1000;
-  return s < 0 ? `in ${duration(-s)}` : s < 2 ? "just now" : `${duration(s >= 600 ? Math.floor(s / 60) * 60 : s)} ago`;
+export function ago(ms: number, at = now()): string {
+  const s = (at - ms) / 1000;
+  return s <= -2 ? `in ${duration(-s)}` : s < 2 ? "just now" : `${duration(s >= 600 ? Math.floor(s / 60) * 60 : s)} ago`;
 }

@@ -57,12 +57,13 @@ const loadJobs = () => attempt(async () => { inflow.jobs = await api.jobs(); inf
 const loadEvents = () => attempt(async () => { inflow.events = await api.telemetryEvents(); inflow.eventsProblem = null; }, (p) => { inflow.eventsProblem = p; });
 
 async function find<K extends "service" | "metric" | "trace" | "event", T>(kind: K, id: string, ask: () => Promise<T>): Promise<void> {
-  const at = inflow as unknown as { [k in K]: Found<T> | null };
+  const at = inflow as unknown as { [k in K]: Found<T> | null }, since = inflow.since;
+  const wanted = () => at[kind]?.id === id && since === inflow.since;      // what was asked of another time may come last
   if (at[kind]?.id !== id) at[kind] = { id, data: null, problem: null };
   await attempt(async () => {
     const data = await ask();
-    if (at[kind]?.id === id) at[kind] = { id, data, problem: null };
-  }, (p) => { const was = at[kind]; if (was?.id === id) at[kind] = { ...was, problem: p }; });
+    if (wanted()) at[kind] = { id, data, problem: null };
+  }, (p) => { const was = at[kind]; if (was && wanted()) at[kind] = { ...was, problem: p }; });
 }
 
 export const loadService = (urn: string) => find("service", urn, async () => {
@@ -94,11 +95,11 @@ export function setSince(since: string): void {
   else void loadServices();
 }
 
-let rareAt = 0, frequentAt = 0;
+let rareAt = -Infinity, frequentAt = -Infinity;
 
 /** Asks for what the page that is shown needs; fresh: all of it. */
 export function look(fresh: boolean): void {
-  const { page, arg } = app.route, now = Date.now();
+  const { page, arg } = app.route, now = performance.now();
   frequentAt = now;
   if (fresh) rareAt = now;
   const rare = fresh || now - rareAt >= RARE_EVERY_MS - 500;
@@ -113,6 +114,6 @@ export function look(fresh: boolean): void {
 
 export function startLooking(): void {
   setInterval(() => {
-    if (!document.hidden && app.door === "open" && isTelemetry(app.route.page) && Date.now() - frequentAt >= FLOW_EVERY_MS - 500) look(false);
+    if (!document.hidden && app.door === "open" && isTelemetry(app.route.page) && performance.now() - frequentAt >= FLOW_EVERY_MS - 500) look(false);
   }, 1000);
 }

@@ -4,17 +4,18 @@
 import { OUTCOMES_MAX } from "./api";
 import { app, changed, targetNamed } from "./app";
 import { Child, h, VNode } from "./dom";
-import { setting as format } from "./format";
+import { setting as format, unlike } from "./format";
 import type { Outcome, Setting, Target } from "./model";
 import { choice, empty, orUnknown, unknown } from "./parts";
 import { href } from "./route";
 import { targetTabs } from "./overview";
 
-/** The newest kept case that set each parameter. */
-function origins(target: string): Map<string, Outcome> {
-  const out = new Map<string, Outcome>();
+/** The newest kept case that set each parameter, and to what. */
+interface Origin { of: Outcome; to: string | null }
+function origins(target: string): Map<string, Origin> {
+  const out = new Map<string, Origin>();
   for (const o of (app.outcomes.get(target) ?? []).slice().sort((a, b) => (a.time ?? 0) - (b.time ?? 0)))
-    if (o.kept) for (const c of o.changes) out.set(c.name, o);
+    if (o.kept) for (const c of o.changes) out.set(c.name, { of: o, to: c.to });
   return out;
 }
 
@@ -44,14 +45,15 @@ export function knobs(): Child[] {
   ];
 }
 
-function table(t: Target, rows: Setting[], from: Map<string, Outcome>): VNode {
+function table(t: Target, rows: Setting[], from: Map<string, Origin>): VNode {
   return h("table", { class: "grid stack knobs", key: "table" }, h("caption", { class: "sr" }, `Parameters of ${t.name}`),
     h("thead", null, h("tr", null, ["Name", "In force", "Default", "Takes effect", "Changed by"].map((c) => h("th", { scope: "col", key: c }, c)))),
     h("tbody", null, rows.map((s) => row(s, from.get(s.name) ?? null, (app.outcomes.get(t.name) ?? []).length < OUTCOMES_MAX))));
 }
 
 /** all: no older case is left out of those that were looked at. */
-function row(s: Setting, by: Outcome | null, all: boolean): VNode {
+function row(s: Setting, origin: Origin | null, all: boolean): VNode {
+  const by = origin?.of ?? null, since = origin !== null && s.pendingRestart !== true && unlike(origin.to, s.value);
   const waits = s.pendingRestart === true, nobody = all ? "not by a case" : "not by a recent case";
   return h("tr", { key: s.name, class: differs(s) ? "differs" : null },
     h("th", { scope: "row" }, s.why ? h("details", null, h("summary", null, h("code", null, s.name)), h("p", { class: "dim" }, s.why))
@@ -63,8 +65,9 @@ function row(s: Setting, by: Outcome | null, all: boolean): VNode {
         format(s.initial, s.unit))),
     h("td", { "data-label": "Takes effect", class: "dim" }, orUnknown(s.context && (CONTEXTS[s.context] ?? s.context))),
     h("td", { "data-label": "Changed by", class: by || differs(s) ? "wide" : "blank" }, by?.caseId ? h("a", { href: href("case", by.caseId) },
-        by.title || "a case") : h("span", { class: "dim" }, !differs(s) ? "\u2013" : s.source === "default" || s.source === "override"
+        by.title || "a case", since ? h("small", { class: "dim block" }, `to ${origin?.to}, and since then not by it`) : null)
+        : h("span", { class: "dim" }, !differs(s) ? "\u2013" : s.source === "default" || s.source === "override"
           ? "computed by the server" : s.source ? `${nobody} (${s.source})` : nobody)));
 }
 
-const raw = (v: string | null, unit: string | null) => (v === null ? "" : `${v}${unit ? ` × ${unit}` : ""} as pg_settings shows it`);
+const raw = (v: string | null, unit: string | null) => (v === null ? "" : unit && isFinite(Number(v)) ? `${v} × ${unit} as pg_settings shows it` : v);

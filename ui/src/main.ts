@@ -107,10 +107,10 @@ function key(e: KeyboardEvent): void {
     return step(e.key === "ArrowDown" ? 1 : -1);
   }
   if (!singleKeys() || /^(INPUT|TEXTAREA|SELECT)$/.test(from.tagName)) return;
-  const typed = prefix && Date.now() - prefixAt < 1500 ? `${prefix} ${e.key}` : e.key;
+  const typed = prefix && performance.now() - prefixAt < 1500 ? `${prefix} ${e.key}` : e.key;
   const hit = KEYS.find((k) => k.keys === typed);
   prefix = !hit && e.key === "g" ? "g" : "";
-  prefixAt = Date.now();
+  prefixAt = performance.now();
   if (hit) { e.preventDefault(); hit.run(); }
 }
 

@@ -106,7 +106,8 @@ export interface Why {
 
 export interface Whoami { name: string | null; roles: string[] | null }
 
-export interface Health { ok: boolean | null; checks: { name: string; ok: boolean | null; text: string | null }[] }
+/** why: of the first thing that is not as it should be. */
+export interface Health { ok: boolean | null; why: string | null; checks: { name: string; ok: boolean | null; text: string | null }[] }
 
 /** A change of the world, on the time axis. */
 export type MarkKind = "opened" | "applied" | "kept" | "undone" | "unknown";

@@ -181,7 +181,8 @@ function winners(t: Target): VNode | null {
 function recent(t: Target): VNode {
   const mine = (app.recent ?? []).filter((c) => c.target === t.name || !c.target).slice(0, 8);
   return section("recent", "Recent cases", h("a", { href: href("cases") }, "all cases"),
-    mine.length ? h("ol", { class: "recent" }, mine.map(recentRow)) : empty(app.recent ? "No case has been opened yet." : "Cases are unknown."));
+    mine.length ? h("ol", { class: "recent" }, mine.map(recentRow))
+      : empty(app.recent ? (app.recentCut ? `None of the newest ${app.recent.length} is about it.` : "No case has been opened yet.") : "Cases are unknown."));
 }
 
 function recentRow(c: Case): VNode {

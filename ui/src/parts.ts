@@ -4,6 +4,7 @@ import { Child, h, VNode } from "./dom";
 import { ago, effect, Known, moment, percent, quantity, signed, UNKNOWN, utc } from "./format";
 import { icon, IconName } from "./icons";
 import { STATE_WORDS } from "./model";
+import { now } from "./now";
 import type { Change, Plan } from "./model";
 import type { Problem } from "./api";
 
@@ -58,10 +59,10 @@ export function answerBadge(answer: string | null): VNode {
   return h("span", { class: `answer answer-${a ?? "none"}` }, icon((a && names[a]) || "question"), a ?? UNKNOWN);
 }
 
-export function when(ms: Known, relative = false, now = Date.now()): VNode {
-  if (ms === null) return unknown();
-  return h("time", { datetime: new Date(ms).toISOString(), title: relative ? `${moment(ms, now)} · ${utc(ms)}` : utc(ms) }, relative ? ago(ms, now)
-      : moment(ms, now));
+export function when(ms: Known, relative = false, at = now()): VNode {
+  if (ms === null || isNaN(new Date(ms).getTime())) return unknown();
+  return h("time", { datetime: new Date(ms).toISOString(), title: relative ? `${moment(ms, at)} · ${utc(ms)}` : utc(ms) }, relative ? ago(ms, at)
+      : moment(ms, at));
 }
 
 export function value(v: Known, unit: string): VNode {
@@ -121,12 +122,14 @@ export function idButton(word: string, full: string): VNode {
         void navigator.clipboard?.writeText(full) }, `${word} ${full.slice(0, 8)}`);
 }
 
-/** Text from a machine, as a sentence. */
-export const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+/** Text from a machine, as a sentence; a name such as work_mem or cases.db at its begin stays as it is. */
+export const sentence = (text: string): string =>
+  (text === "" ? "" : `${/^[^\s,:;]*[._/=]\w/.test(text) ? text[0] : text[0]?.toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`);
 
 /** Text that was written for people and logs: times become local ones, arrows arrows. Still only text nodes. */
 export function prose(text: string): Child[] {
-  return text.replace(/ -> /g, " \u2192 ").split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/).map((part, i) => (i % 2 ? when(Date.parse(part)) : part));
+  return text.replace(/ -> /g, " \u2192 ").split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/).map((part, i) =>
+    (i % 2 && !isNaN(Date.parse(part)) ? when(Date.parse(part)) : part));
 }
 
 export const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;

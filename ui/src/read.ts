@@ -5,6 +5,7 @@
 import type { Known } from "./format";
 import type { Action, Approval, Arm, ArmSpan, Case, CaseFile, Change, Evidence, Facts, Figure, Gate, News, Outcome, Plan, PlanStep,
   Setting, Slice, Spread, Stop, Target, TimelineRow, Tuning, Verdict, Why } from "./model";
+import { now } from "./now";
 import { flag, Json, list, maybe, num, pick, raw, record, str, time } from "./wire";
 
 export const rowsOf = (o: Json, name: string): unknown[] => (Array.isArray(o["data"]) ? o["data"] : list(record(o["data"])[name]));
@@ -78,7 +79,7 @@ export function readStop(x: unknown): Stop {
     since: time(pick(o, "created_at", "since", "time")), until: time(pick(o, "expires_at", "until", "expires")) };
 }
 
-export const isStop = (s: Stop) => (s.why !== null || s.since !== null) && (s.until === null || s.until > Date.now());
+export const isStop = (s: Stop) => (s.why !== null || s.since !== null) && (s.until === null || s.until > now());
 
 /** "to": null means RESET. */
 function readChanges(x: unknown): Change[] {
@@ -260,7 +261,7 @@ export function readWhy(o: Json): Why {
 // ---- events ----
 
 export function readMoment(topic: string, o: Json): News | null {
-  const d = maybe(o["data"]) ?? o, at = time(pick(d, "time")) ?? time(o["time"]) ?? Date.now(), kind = str(o["type"]) ?? topic;
+  const d = maybe(o["data"]) ?? o, at = time(pick(d, "time")) ?? time(o["time"]) ?? now(), kind = str(o["type"]) ?? topic;
   const caseId = str(pick(d, "case_id", "case", "id")) ?? str(o["subject"]), target = str(d["target"]);
   if (kind === "live.sample") return target ? { kind: "sample", target, time: at, v: readValues(d["v"]) } : null;
   if (kind === "live.trial") return target ? { kind: "trial", target, caseId, arm: readArm(d["arm"]), progress: num(d["progress"]), time: at } : null;

@@ -9,7 +9,8 @@ import { ago, clock, duration, moment } from "./format";
 import { icon } from "./icons";
 import { PARTS } from "./flow";
 import { inflow, isTelemetry } from "./inflow";
-import { problemBox, prose, when } from "./parts";
+import { clocksDiffer } from "./now";
+import { problemBox, prose, sentence, when } from "./parts";
 import { href, Route } from "./route";
 import { nextTheme, theme } from "./theme";
 import type { Stop } from "./model";
@@ -20,21 +21,30 @@ export interface EngineState { word: "acting" | "watching" | "stopped" | "unknow
 export function engineState(): EngineState {
   if (!app.targetsKnown) return { word: "unknown", say: "nothing was heard from it yet" };
   const all = app.stops.find((s) => s.target === null);
-  if (all || (app.targets.length > 0 && app.targets.every((t) => app.stops.some((s) => s.target === t.name))))
-    return { word: "stopped", say: untilWords(all ?? (app.stops[0] as Stop)) };
   const busy = app.targets.find((t) => t.tuning?.state === "EXECUTING" || t.tuning?.state === "VERIFYING");
+  if (all || (app.targets.length > 0 && app.targets.every((t) => app.stops.some((s) => s.target === t.name))))
+    return { word: "stopped", say: `${soonest(all ? [all] : app.stops)}${busy ? `, but not done yet with ${busy.name}` : ""}` };
   if (busy) return { word: "acting", say: `${busy.tuning?.state === "EXECUTING" ? "changing" : "proving a change on"} ${busy.name}` };
+  if (app.degraded) return { word: "watching", say: `cannot act: ${app.degraded}` };
   const may = app.targets.filter((t) => t.mode === "auto" || t.mode === "approve");
   if (!app.targets.length) return { word: "watching", say: "no target is configured" };
   if (app.targets.some((t) => t.mode === null)) return { word: "watching", say: "whether it may act is unknown" };
   return { word: "watching", say: may.length ? `may act on ${may.map((t) => t.name).join(", ")}` : "changes nothing by itself" };
 }
 
-const untilWords = (s: Stop) => (s.until !== null ? `until ${moment(s.until, app.now)} (${duration((s.until - app.now) / 1000)} left)` : "without an end");
-
-function stopWords(s: Stop): string {
-  return `${untilWords(s)}${s.why ? ` · ${s.why}` : ""}${s.by ? ` · ${s.by}` : ""}`;
+/** When the first of them ends. */
+function soonest(stops: Stop[]): string {
+  const s = stops.reduce((a, b) => ((b.until ?? Infinity) < (a.until ?? Infinity) ? b : a));
+  return `${untilWords(s)}${left(s)}`;
 }
+
+const left = (s: Stop) => (s.until !== null ? ` (${duration((s.until - app.now) / 1000)} left)` : "");
+const untilWords = (s: Stop) => (s.until !== null ? `until ${moment(s.until, app.now)}` : "without an end");
+
+/** What changes each second, in a place that is read out when it changes: to be seen, not to be heard again and again. */
+const ticking = (text: string): Child => (text ? h("span", { "aria-live": "off" }, text) : null);
+
+const stopWords = (s: Stop): Child[] => [untilWords(s), ticking(left(s)), `${s.why ? ` · ${s.why}` : ""}${s.by ? ` · ${s.by}` : ""}`];
 
 const NAMES: [Route["page"], string][] = [["overview", "Overview"], ["knobs", "Knobs"], ["cases", "Cases"], ["telemetry", "Telemetry"]];
 
@@ -43,7 +53,7 @@ const here = (page: Route["page"]): boolean => app.route.page === page || (page 
   || (page === "telemetry" && isTelemetry(app.route.page));
 
 export function header(): VNode {
-  const state = engineState(), asking = (app.recent ?? []).filter(asksSomebody).length, all = app.stops.find((s) => s.target === null);
+  const state = engineState(), asking = [...(app.recent ?? []), ...app.held].filter(asksSomebody).length, all = app.stops.find((s) => s.target === null);
   const words: { [w: string]: Child } = { acting: icon("pulse"), watching: icon("eye"), stopped: icon("stop"), unknown: icon("question") };
   const arg = app.route.page === "overview" || app.route.page === "knobs" ? app.route.arg : null;
   return h("header", { class: "top", key: "top" },
@@ -58,7 +68,7 @@ export function header(): VNode {
       all ? h("button", { class: "button stop-button", disabled: !may("admin"), title: may("admin") ? "Let it act again"
             : "Ending a stop needs the role admin", onclick: () => askGoOn(all) }, icon("play"), "End stop")
         : h("button", { class: "button danger stop-button", id: "stop", disabled: !app.targetsKnown || !may("operator"), title: may("operator")
-            ? "Begin nothing new" : "Stopping needs the role operator", onclick: () => askStop(app.targets.map((t) => t.name)) }, icon("stop"), "Stop"),
+            ? "Begin nothing new, and put back what is being tried" : "Stopping needs the role operator", onclick: () => askStop(app.targets.map((t) => t.name)) }, icon("stop"), "Stop"),
       h("button", { class: "tool", title: `Theme: ${theme()}`, "aria-label": `Theme: ${theme()}. Change`, onclick: nextTheme },
         icon(theme() === "auto" ? "auto" : theme() === "dark" ? "moon" : "sun")),
       h("button", { class: "tool", id: "help", title: "Keys (?)", "aria-label": "Keys" }, icon("question"))));
@@ -66,6 +76,8 @@ export function header(): VNode {
 
 export function footer(): VNode {
   return h("footer", { class: "foot", key: "foot" }, h("span", null, "Times are local, UTC on hover. Press ", h("kbd", null, "?"), " for keys."),
+    clocksDiffer() ? h("span", null, `The engine's clock is ${duration(Math.abs(clocksDiffer()) / 1000)} `
+      + `${clocksDiffer() > 0 ? "ahead of" : "behind"} this machine's; times are the engine's.`) : null,
     app.who?.name ? h("span", null, `You are ${app.who.name}${app.who.roles ? ` (${app.who.roles.join(", ")})` : ""}`) : null,
     hasToken() ? h("button", { class: "linklike", id: "leave", onclick: leave }, icon("key"), " Forget the token") : null);
 }
@@ -90,24 +102,25 @@ export function banners(): VNode[] {
     out.push(h("div", { class: `banner banner-${tone}`, key, role: tone === "bad" ? "alert" : "status" }, icon(name), h("div", null, ...body)));
   if (app.problem) out.push(h("div", { key: "problem", class: "banner-slot" }, problemBox(app.problem, () => void enter())));
   if (app.link.state === "lost" && app.now - app.link.since > 3000)
-    add("lost", "bad", "warn", h("b", null, "Not live. "), "What is shown may be old. ", app.link.why ? `${app.link.why}. ` : "", app.link.retryAt
-        ? `Next try in ${duration(Math.max(0, (app.link.retryAt - app.now) / 1000))}. ` : "", h("button", { class: "linklike", onclick: retryNow },
+    add("lost", "bad", "warn", h("b", null, "Not live. "), "What is shown may be old. ", app.link.why ? `${sentence(app.link.why)} ` : "", app.link.retryAt
+        ? ticking(`Next try in ${duration(Math.max(0, (app.link.retryAt - app.now) / 1000))}. `) : "", h("button", { class: "linklike", onclick: retryNow },
         "Try now"));
-  for (const c of app.health?.checks ?? []) if (c.ok === false && PARTS.includes(c.name)) {
+  const wrong = (app.health?.checks ?? []).filter((c) => c.ok === false), own = wrong.filter((c) => !PARTS.includes(c.name));
+  for (const c of wrong) if (PARTS.includes(c.name)) {
     if (app.route.page !== "telemetry" || !inflow.flow) add(`check-${c.name}`, "bad", "warn", h("b", null, `Telemetry: ${c.name}. `), c.text ?? "It does not say why.", " ",
       isTelemetry(app.route.page) ? null : h("a", { href: href("telemetry") }, "Look"));
-  } else if (c.ok === false) add(`check-${c.name}`, "bad", "warn", h("b", null, `Degraded: ${c.name}. `),
-    c.text ?? "The engine does not say why.", /store|disk|migration/i.test(c.name) ? " The engine does not act on what it cannot record." : null);
-  if (app.health?.ok === false && !app.health.checks.some((c) => c.ok === false)) add("health", "bad", "warn", h("b", null, "Degraded. "),
-    "The engine says that it is not ready.");
-  app.degraded.forEach((text, i) => add(`degraded-${i}`, "bad", "warn", h("b", null, "Degraded. "), text));
+  } else add(`check-${c.name}`, "bad", "warn", h("b", null, `Degraded: ${c.name}. `),
+    sentence(c.text ?? (c.name === "store" ? app.degraded : null) ?? (c === own[0] ? app.health?.why : null) ?? "the engine does not say why"),
+      /store|disk|migration/i.test(c.name) ? " The engine does not act on what it cannot record." : null);
+  if (app.health?.ok === false && !wrong.length) add("health", "bad", "warn", h("b", null, "Degraded. "), sentence(app.health.why ?? "the engine says that it is not ready"));
+  if (app.degraded && !own.some((c) => c.name === "store")) add("degraded", "bad", "warn", h("b", null, "Degraded. "), sentence(app.degraded));
   for (const t of app.targets) if (t.up === false) add(`down-${t.name}`, "bad", "warn", h("b", null, `${t.name} does not answer. `),
     t.trouble ?? "The reason is unknown.", " Its figures are unknown until it does.");
-  for (const c of app.recent ?? []) if (c.state === "PARKED" && c.proven === false)
+  for (const c of [...(app.recent ?? []), ...app.held]) if (c.state === "PARKED" && c.proven === false)
     add(`unknown-${c.id}`, "bad", "question", h("b", null, "Outcome unknown: "), h("a", { href: href("case", c.id) }, prose(about(c) ?? c.title)),
       ". What is in force on ", c.target ?? "the target", " is not proven. A person has to look.");
   for (const s of app.stops) add(`stop-${s.target ?? "all"}`, "stop", "stop", h("b", null, s.target ? `Stopped on ${s.target} ` : "Stopped "), stopWords(s),
-    s.since ? [" · since ", when(s.since, false, app.now)] : null, s.target ? [" ", h("button", { class: "linklike", onclick: () => askGoOn(s) }, "End it")]
+    s.since ? [" · since ", when(s.since, false, app.now)] : null, s.target && may("admin") ? [" ", h("button", { class: "linklike", onclick: () => askGoOn(s) }, "End it")]
       : null);
   const guessed = app.targets.filter((t) => latest(t, "latency_estimated")?.value === 1).map((t) => t.name);
   if (guessed.length) add("estimated", "mild", "question", h("b", null, `Latencies of ${guessed.join(", ")} are estimated `),
@@ -118,8 +131,8 @@ export function banners(): VNode[] {
 /** The form that asks for the token. It goes to sessionStorage: gone with the tab. */
 export function door(): VNode {
   return h("main", { id: "main", class: "door", key: "door", tabindex: -1 }, logo(), h("h1", { tabindex: -1 }, "Homeostat"),
-    h("p", null, "Reading needs a token. One for the engine's own machine lies in the file ", h("code", null, "token"), " of its store folder; ",
-      h("code", null, "homeostat token new"), " makes others."),
+    h("p", null, "Reading needs a token. ", h("code", null, "homeostat token new"), " makes one, where the configuration names a file of tokens; without such a file there is one for the engine's own machine, in the file ",
+      h("code", null, "token"), " of its store folder."),
     app.doorProblem ? problemBox(app.doorProblem) : null,
     h("form", { onsubmit: (e: Event) => { e.preventDefault(); const field = (e.target as HTMLFormElement).elements.namedItem("token") as HTMLInputElement;
           setToken(field.value); field.value = ""; void enter(); } },

@@ -97,7 +97,8 @@ function slices(e: Why): VNode | null {
     h("div", { class: "plots" }, e.slices.map((s) => h("figure", { key: s.knob }, h("figcaption", null, h("code", null, s.knob)), widget<Slice>(s.knob, SliceDrawing, s)))));
 }
 
-function reports(e: Why): VNode {
-  return h("p", { class: "buttons", key: "reports" }, h("button", { class: "button", id: "report-html", onclick: () => void saveReport(e.caseId, "html") },
-      "Save as a page"), h("button", { class: "button", id: "report-markdown", onclick: () => void saveReport(e.caseId, "markdown") }, "Save as Markdown"));
+function reports(e: Why): Child[] {
+  return [app.notSaved?.id === e.caseId ? problemBox(app.notSaved.problem) : null,
+    h("p", { class: "buttons", key: "reports" }, h("button", { class: "button", id: "report-html", onclick: () => void saveReport(e.caseId, "html") },
+      "Save as a page"), h("button", { class: "button", id: "report-markdown", onclick: () => void saveReport(e.caseId, "markdown") }, "Save as Markdown"))];
 }

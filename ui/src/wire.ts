@@ -30,6 +30,8 @@ export function flag(x: unknown): boolean | null {
   return typeof x === "boolean" ? x : x === 1 ? true : x === 0 ? false : null;
 }
 
+const LAST_MS = 8.64e15;   // no calendar goes further
+
 /** RFC 3339, or a count of s, ms or us since 1970, as ms. 0 stands for "never" on the wire. */
 export function time(x: unknown): number | null {
   if (typeof x === "string" && /^\d{4}-/.test(x)) {
@@ -38,5 +40,6 @@ export function time(x: unknown): number | null {
   }
   const n = num(x);
   if (n === null || n <= 0) return null;
-  return n > 1e14 ? n / 1000 : n > 1e11 ? n : n * 1000;
+  const ms = n > 1e14 ? n / 1000 : n > 1e11 ? n : n * 1000;
+  return ms <= LAST_MS ? ms : null;
 }

@@ -1,16 +1,17 @@
 // What the pure functions promise; bundled by esbuild and run by node.
 
 import { answered, Asked, asking, failed as gaveUp, wants } from "../src/asked";
-import { ceiling, runs } from "../src/chart";
+import { ceiling, newest, runs } from "../src/chart";
 import { attempts } from "../src/drawing";
 import { FeedEvent, FeedParser } from "../src/feed";
 import { eventsIn, rate, readFlow, sinkState, troubles } from "../src/flow";
-import { duration, effect, integer, number, plain, setting } from "../src/format";
+import { duration, effect, integer, number, plain, setting, unlike } from "../src/format";
 import type { Outcome } from "../src/model";
-import { wasPutBack } from "../src/parts";
+import { prose, sentence, wasPutBack, when } from "../src/parts";
 import { readCase, readFile, readMoment, readOutcome, readStop, readTarget, readTimelineRow, readWhy } from "../src/read";
 import { href, readRoute } from "../src/route";
 import { readDownstreams, readMetrics, readMinutes, readService, readTrace, severityWord, shortName, tenantOf, waterfall, worstFirst } from "../src/looked";
+import { clocksDiffer, hearClock, now } from "../src/now";
 import { nearest, timeTicks, valueTicks } from "../src/scale";
 import { time } from "../src/wire";
 
@@ -43,6 +44,15 @@ is([setting("16384", "8kB"), setting("1228", "MB"), setting("300", "s"), setting
     setting(null, null)],
   ["128 MB", "1228 MB", "5 min", "-1", "on", "0", "(empty)", "unknown"], "parameters as they would be written");
 
+is(prose("not before 2026-13-45T99:99:99Z, as told"), ["not before ", "2026-13-45T99:99:99Z", ", as told"], "what only looks like a moment stays as it was written");
+is(["nothing helps", "work_mem is at its bound", "cases.db: no room.", "a.", ""].map(sentence),
+  ["Nothing helps.", "work_mem is at its bound.", "cases.db: no room.", "A.", ""], "names keep their letters");
+is(when(8.64e15 + 1), when(null), "a time that no calendar has is unknown");
+
+is([unlike("8192kB", "8MB"), unlike("8MB", "64MB"), unlike("5min", "300s"), unlike("on", "ON"), unlike("lz4", "off"),
+    unlike("1.1", "4"), unlike("128", "1MB"), unlike(null, "4MB"), unlike("(reset to default)", "4MB")],
+  [false, true, false, false, true, true, false, false, false], "values are told apart where they surely differ");
+
 // axes
 is(valueTicks(0, 100, 5), [0, 20, 40, 60, 80, 100], "round ticks");
 is(valueTicks(5, 5, 3), [5], "an empty span has one tick");
@@ -56,6 +66,7 @@ is(runs([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((s) => s * 1000), [1, null, null,
   "what is read each fifth second has no gaps between");
 is(runs(seconds, [1, 2, 3, 4, 5, 6], 0, 12000, 2)[0]?.[0]?.hi, 4, "seconds that share a column keep their largest value");
 is(runs([0, 60000, 120000], [1, 2, 3], 0, 130000, 1000, 120000).length, 1, "minutes are no gaps where there are only minutes");
+is([newest(seconds, [1, 2, 3, 4, 5, null], 12000), newest(seconds, [1, 2, 3, 4, 5, 6], 27000), newest([], [], 0)], [5, null, null], "what a chart says of now is not what was known long ago");
 is(ceiling([]), 1, "an empty chart has an axis");
 is(ceiling(Array.from({ length: 200 }, (_, i) => (i === 7 ? 1000 : 10))) < 20, true, "one spike does not flatten the rest");
 is(ceiling([10, 20, 30]) >= 30, true, "ordinary values fit");
@@ -108,8 +119,8 @@ is(feed(": heartbeat\n\n", "event: x\n\n"), [], "comments and events without dat
 is(feed("id: 1\ndata: a\n\ndata: b\n\n").map((e) => e.id), ["1", "1"], "the last id holds until there is another");
 
 // the wire
-is([time("2026-01-31T12:00:00Z"), time(1769860800), time(1769860800000), time(1769860800000000), time(0), time(null), time("soon")],
-  [1769860800000, 1769860800000, 1769860800000, 1769860800000, null, null, null], "times in every unit; nought is no time");
+is([time("2026-01-31T12:00:00Z"), time(1769860800), time(1769860800000), time(1769860800000000), time(0), time(null), time("soon"), time(1e30)],
+  [1769860800000, 1769860800000, 1769860800000, 1769860800000, null, null, null, null], "times in every unit; nought is no time");
 is(readTarget({ name: "main", latest: { tps: null, up: true } }).v, { tps: null, up: 1 }, "null stays unknown");
 is([readTarget({ name: "m" }).up, readTarget({ name: "m" }).facts.settings, readTarget({}).name], [null, null, "?"], "an empty target is unknown throughout");
 is(readTarget({ name: "m", facts: { server_version: 150018, cpus: 0 } }).facts.version, "15.18", "version numbers");
@@ -168,6 +179,8 @@ is(story.arms.map((a) => [a.arm, (a.from % 60000) / 1000, ((a.to ?? 0) % 60000) 
     [[true, "The digest does not get on."], [true, "The part scrape did not take the last reload."]], "also of parts that the page does not know");
   is(words(readFlow({ digest: { caps: [{ dataset: "metrics", bound: "series_max", so_far: 7, hint: "raise it" }] } }, 0)),
     [[false, "The digest has no more room: metrics, series_max."]], "a bound of the digest that was felt");
+  is(troubles(told(0, { consumers: [{ name: "sink:old", open: false, behind: 7 }] }), null, 0)[0]?.hint, "If it will not come back: `homeostat journal forget sink:old`.", "nobody has to be stopped for that");
+  is(words(told(0, {}, sink({ expired: 2 }))), [[false, "2 rows of the digest went by age before loki had them."]], "what no copy has is said");
   is(words(readFlow({}, 0)), [], "an answer without members troubles nobody");
   is([sinkState(told(0, {}, sink({ running: false })).sinks?.[0] as never, 0), sinkState(told(0, {}, sink({ retry_at: "2026-01-31T12:00:00Z" })).sinks?.[0] as never,
     Date.parse("2026-01-31T11:59:50Z")), sinkState(told(0, {}, {}).sinks?.[0] as never, 0)], ["stopped", "retrying", "unknown"], "states of a sink");
@@ -194,6 +207,15 @@ is(story.arms.map((a) => [a.arm, (a.from % 60000) / 1000, ((a.to ?? 0) % 60000) 
   is(w.bars.slice(1, 3).map((b) => [b.from, b.to]), [[0.2, 0.4], [0.5, 1]], "where a bar begins and ends");
   is(waterfall(readTrace({})).bars, [], "a trace without spans");
   is([severityWord(9), severityWord(17), severityWord(24), severityWord(null), severityWord(99)], ["info", "error", "fatal", "none", "none"], "severities");
+}
+
+// the engine's clock
+{
+  const at = Date.parse("2026-01-31T12:00:00.500Z"), hear = (date: string | null, asked = at, came = at) => { hearClock(date, asked, came); return clocksDiffer() / 1000; };
+  is([hear(null), hear("soon"), hear("Sat, 31 Jan 2026 12:00:01 GMT"), hear("Sat, 31 Jan 2026 11:59:58 GMT")], [0, 0, 0, 0], "clocks that agree within seconds are one");
+  is([hear("Sat, 31 Jan 2026 15:00:00 GMT"), hear("Sat, 31 Jan 2026 15:00:01 GMT")], [10800, 10800], "a clock three hours ahead, without trembling");
+  is(Math.round((now() - Date.now()) / 1000), 10800, "now is the engine's");
+  is([hear("Sat, 31 Jan 2026 12:00:00 GMT", at - 20000, at + 20000), hear("Sat, 31 Jan 2026 12:00:00 GMT")], [0, 0], "a clock that was set right, also by an answer that took long");
 }
 
 // addresses
