@@ -425,11 +425,20 @@ static enum err learn_late(struct engine *e, struct fault *fault)
     return err;
 }
 
+/* Of several open cases of one target it belongs to the one that acts on it, or acted on it and does not know what is in force; else to the newest that the engine drives. */
+enum claim { CLAIM_NONE, CLAIM_WAITS, CLAIM_ACTS };
+static enum claim claim_of(const struct casefile *c)
+{
+    bool holds = case_holds_target(c);
+    return holds && c->phase != RUN_IDLE ? CLAIM_ACTS : holds || c->driver == DRIVER_ENGINE ? CLAIM_WAITS : CLAIM_NONE;
+}
+
 enum err stages_recover(struct engine *e, struct fault *fault)
 {
-    char   (*ids)[ID_SIZE] = NULL;
-    int      n = 0;
-    enum err err = turn_begin(e, fault);
+    char     (*ids)[ID_SIZE] = NULL;
+    int        n = 0;
+    enum claim owner[DAEMON_TARGETS_MAX] = { CLAIM_NONE };
+    enum err   err = turn_begin(e, fault);
     if (err == OK)
         err = store_case_open(e->store, &ids, &n, fault);
     for (int i = 0; i < n && err == OK; i++) {
@@ -439,8 +448,11 @@ enum err stages_recover(struct engine *e, struct fault *fault)
         if (err != OK)
             break;
         struct etarget *t = engine_target(e, c.target);
-        if (t && (case_holds_target(&c) || c.driver == DRIVER_ENGINE))
+        enum claim      claim = claim_of(&c);
+        if (t && claim != CLAIM_NONE && claim >= owner[t - e->target] && owner[t - e->target] != CLAIM_ACTS) {
             (void)text_copy(t->case_id, sizeof t->case_id, c.id);
+            owner[t - e->target] = claim;
+        }
         if (case_restart(&c, clock_wall_us(e->clock), &d) == CASE_MOVED) {
             struct cause why = { .actor = "engine", .reason = "recovery after a restart" };
             err = store_case_update(e->store, &d.next, fault);

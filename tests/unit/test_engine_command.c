@@ -1,0 +1,92 @@
+/* Two cases and one target, two people and one plan, a turn that is lost and a clock that is set back: what the engine lets through, and what it remembers. */
+#include "unit.h"
+
+#include "engine/commands.h"
+#include "engine_alone.h"
+
+#include <string.h>
+
+static const struct principal olga = { "olga", ROLE_OPERATOR };
+
+static struct clock_manual hands;
+static struct clock        wall;
+static struct engine_alone alone;
+static struct engine      *engine;
+static struct fault        fault;
+
+/* shop wants a person for everything, spare none. */
+static int setup(void **state)
+{
+    (void)state;
+    hands = (struct clock_manual){ INT64_C(1767225600000000), INT64_C(1000000000) };
+    wall = clock_manual_of(&hands);
+    engine = engine_alone_begin(&alone, &wall, "targets: {shop: {dsn: service=shop, mode: approve}, spare: {dsn: service=spare, mode: auto}}\n", &fault);
+    engine->targets = 2;
+    free(engine->target);
+    engine->target = calloc(2, sizeof *engine->target);
+    for (int i = 0; i < 2; i++) {
+        engine->target[i].conf = &engine->d.target[i];
+        engine->target[i].mode = (enum target_mode)engine->d.target[i].mode;
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return engine_alone_end(&alone, &fault);
+}
+
+static struct casefile a_case(const char *target, enum case_driver driver, enum case_state state, enum run_phase phase)
+{
+    struct casefile c;
+    assert_ok(engine_open_case(engine, &c, &olga, "a case", target, "default", driver, &fault), &fault);
+    c.state = state;
+    c.phase = phase;
+    c.version++;
+    hands.wall_us += US_PER_S;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    return c;
+}
+
+/* A program as a plan of one step; on: what the step names, NULL: nothing. */
+static json_t *program(const char *on)
+{
+    json_t *params = json_pack("{s:[s,s]}", "argv", "echo", "ok");
+    if (on)
+        json_object_set_new(params, "target", json_string(on));
+    return json_pack("{s:s,s:[{s:s,s:i,s:i,s:o}],s:{},s:{s:s}}", "title", "a program", "steps", "action", "script.exec", "timeout_s", 60, "retry", 0, "params", params, "rollback", "verify", "method", "none");
+}
+
+/* It waits at the gate. */
+static void plan_it(struct casefile *c, json_t *plan)
+{
+    assert_ok(engine_set_plan(engine, c, plan, "person", NULL, &fault), &fault);
+    json_decref(plan);
+    c->state = CASE_WAIT_GATE;
+    c->version++;
+    assert_ok(store_case_update(engine->store, c, &fault), &fault);
+}
+
+/* ---- two cases, one target ---- */
+
+static void after_a_restart_a_target_belongs_to_the_case_that_acts_on_it(void **state)
+{
+    (void)state;
+    struct gate_verdict v;
+    struct casefile     acts = a_case("shop", DRIVER_PERSON, CASE_VERIFYING, RUN_DONE), waits = a_case("shop", DRIVER_ENGINE, CASE_PLANNING, RUN_IDLE);
+    plan_it(&waits, program(NULL));
+    assert_ok(stages_recover(engine, &fault), &fault);
+    assert_string_equal(engine->target[0].case_id, acts.id);
+    assert_ok(engine_judge(engine, &waits, true, &v, &fault), &fault);
+    assert_int_equal(v.answer, GATE_WAIT);
+    assert_int_equal(v.rule, 105);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(after_a_restart_a_target_belongs_to_the_case_that_acts_on_it, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
