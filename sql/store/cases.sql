@@ -8,7 +8,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?
 -- name: case_update
 UPDATE ops_case SET status = ?2, version = ?3, driver = ?4, plans_tried = ?5, in_force_is_proven = ?6, phase = ?7, step = ?8, steps = ?9,
        attempts = ?10, candidate_in_force = ?11, put_back = ?12, action = ?13, actions = ?14, plan_id = ?15, plan_hash = ?16,
-       deadline_at = ?17, updated_at = ?18
+       deadline_at = ?17, updated_at = ?18, target = ?19
 WHERE id = ?1;
 
 -- name: case_get

@@ -230,6 +230,25 @@ enum err engine_open_case(struct engine *e, struct casefile *c, const struct pri
     return err;
 }
 
+/* What the case is about; when it names nothing, what its plan does. A plan may not act on a target behind the case's back: the gate compares the two. */
+static const char *target_of(const struct plan *plan, const struct casefile *c)
+{
+    for (int i = 0; i < plan->steps && !*c->target; i++) {
+        const char *named = json_string_value(json_object_get(plan->step[i].params, "target"));
+        if (named)
+            return named;
+    }
+    return c->target;
+}
+
+/* Who holds the target, who is stopped with it and what is learned of it is told by the case: one without a target is about that of its first plan from then on. */
+static void take_up_target(struct engine *e, struct casefile *c, const struct plan *plan)
+{
+    const char *named = target_of(plan, c);
+    if (named != c->target && engine_target(e, named))
+        (void)text_copy(c->target, sizeof c->target, named);
+}
+
 enum err engine_set_plan(struct engine *e, struct casefile *c, json_t *json, const char *planner, const json_t *proposal, struct fault *fault)
 {
     struct plan plan;
@@ -244,6 +263,7 @@ enum err engine_set_plan(struct engine *e, struct casefile *c, json_t *json, con
     (void)text_copy(c->plan_id, sizeof c->plan_id, stored.id);
     (void)text_copy(c->plan_hash, sizeof c->plan_hash, plan.hash);
     c->steps = plan.steps;
+    take_up_target(e, c, &plan);
     if (err == OK)
         err = engine_publish(e, "evt.plan.proposed.v1", c->id, json_pack("{s:s,s:s,s:s,s:i,s:s}", "plan_id", stored.id, "title", plan.title, "hash", plan.hash, "steps", plan.steps, "planner", planner), fault);
     plan_done(&plan);
@@ -284,17 +304,6 @@ static enum err read_budgets_used(struct engine *e, const char *target, struct g
     return err;
 }
 
-/* The plan's own target, when the case names none: a plan may not act on a target behind the case's back. */
-static const char *target_of_plan(const struct plan *plan, const struct casefile *c)
-{
-    for (int i = 0; i < plan->steps; i++) {
-        const char *named = json_string_value(json_object_get(plan->step[i].params, "target"));
-        if (named)
-            return named;
-    }
-    return c->target;
-}
-
 enum err engine_judge(struct engine *e, struct casefile *c, bool at_execution, struct gate_verdict *v, struct fault *fault)
 {
     struct stored_plan stored;
@@ -308,7 +317,7 @@ enum err engine_judge(struct engine *e, struct casefile *c, bool at_execution, s
     if (err == OK) {
         gate_question_init(&q);
         q.plan = &plan;
-        q.target = target_of_plan(&plan, c);
+        q.target = target_of(&plan, c);
         q.case_version = stored.case_version;
         q.now_us = clock_wall_us(e->clock);
         q.at_execution = at_execution;

@@ -89,10 +89,21 @@ static bool too_many_settings(const struct gate_look *l, struct gate_says *s)
     return l->knobs_touched > l->policy->set.settings_max && say(s, "%d parameters, policy allows %d", l->knobs_touched, (int)l->policy->set.settings_max);
 }
 
+/* A program's target is what it is judged by and where it stands in line, so it is the case's, too. */
+static bool program_elsewhere(const struct gate_look *l, struct gate_says *s)
+{
+    for (int i = 0; i < l->q->plan->steps; i++) {
+        const char *named = json_string_value(json_object_get(l->q->plan->step[i].params, "target"));
+        if (named && *named && (!l->q->target || strcmp(l->q->target, named) != 0))
+            return say(s, "step %d is for %.60s, the case for %.60s", i + 1, named, l->q->target && *l->q->target ? l->q->target : "no target");
+    }
+    return false;
+}
+
 static bool wrong_target(const struct gate_look *l, struct gate_says *s)
 {
     if (!l->postgres)
-        return false;
+        return program_elsewhere(l, s);
     if (l->targets == 0)
         return say(s, "the plan names no target, and none never means all");
     if (l->targets > l->policy->set.targets_max)
@@ -101,7 +112,7 @@ static bool wrong_target(const struct gate_look *l, struct gate_says *s)
         return say(s, "more than one target cannot be judged with the facts of one");
     if (!l->q->target || strcmp(l->q->target, l->target) != 0)
         return say(s, "the plan is for %.60s, the case for %.60s", l->target, l->q->target && *l->q->target ? l->q->target : "no target");
-    return false;
+    return program_elsewhere(l, s);
 }
 
 static bool malformed(const struct gate_look *l, struct gate_says *s) { return *l->malformed && say(s, "%s", l->malformed); }

@@ -91,9 +91,9 @@ enum err store_case_insert(struct store *s, const struct casefile *c, const stru
 
 enum err store_case_update(struct store *s, const struct casefile *c, struct fault *fault)
 {
-    enum err e = db_run(s->db, sql_case_update, fault, "ttIiibiiiibbIIttII", c->id, case_state_name(c->state), c->version, (int)c->driver,
+    enum err e = db_run(s->db, sql_case_update, fault, "ttIiibiiiibbIIttIIt", c->id, case_state_name(c->state), c->version, (int)c->driver,
                         c->plans_tried, c->in_force_is_proven, (int)c->phase, c->step, c->steps, c->attempts, c->candidate_in_force,
-                        c->put_back, c->action, c->actions, c->plan_id, c->plan_hash, c->deadline_us, c->updated_us);
+                        c->put_back, c->action, c->actions, c->plan_id, c->plan_hash, c->deadline_us, c->updated_us, c->target);
     if (e == OK && db_changes(s->db) != 1)
         e = fail(fault, ERR_MISSING, "there is no case %s", c->id);
     CRASH_POINT(CRASH_AFTER_CASE);

@@ -83,10 +83,37 @@ static void after_a_restart_a_target_belongs_to_the_case_that_acts_on_it(void **
     assert_int_equal(v.rule, 105);
 }
 
+static void what_a_plan_acts_on_is_what_its_case_is_about(void **state)
+{
+    (void)state;
+    struct gate_verdict v;
+    struct casefile     c = a_case("shop", DRIVER_PERSON, CASE_PLANNING, RUN_IDLE), back;
+    plan_it(&c, program("spare"));                         /* which needs nobody's approval, as the case's own target does */
+    assert_ok(engine_judge(engine, &c, false, &v, &fault), &fault);
+    assert_int_equal(v.answer, GATE_REJECT);
+    assert_int_equal(v.rule, 204);
+
+    c = a_case("", DRIVER_PERSON, CASE_PLANNING, RUN_IDLE);
+    plan_it(&c, program("shop"));                          /* from now on it is about that one */
+    assert_ok(store_case_get(engine->store, c.id, &back, NULL, &fault), &fault);
+    assert_string_equal(back.target, "shop");
+    assert_ok(engine_judge(engine, &c, false, &v, &fault), &fault);
+    assert_int_equal(v.rule, 104);
+    assert_ok(engine_take_target(engine, &c, &fault), &fault);
+    assert_string_equal(engine->target[0].case_id, c.id);
+
+    c = a_case("", DRIVER_PERSON, CASE_PLANNING, RUN_IDLE);
+    plan_it(&c, program("elsewhere"));                     /* of which nothing is known */
+    assert_string_equal(c.target, "");
+    assert_ok(engine_judge(engine, &c, false, &v, &fault), &fault);
+    assert_int_equal(v.answer, GATE_REJECT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(after_a_restart_a_target_belongs_to_the_case_that_acts_on_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_plan_acts_on_is_what_its_case_is_about, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

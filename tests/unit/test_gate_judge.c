@@ -187,6 +187,7 @@ static const struct example {
     { 204, GATE_REJECT, "{'action':'postgres.set','params':{'settings':[{'name':'jit','from':'on','to':'off'}]},'timeout_s':60,'retry':0}", no_op, SET("jit", "on", "off"), no_op },
     { 204, GATE_REJECT, "{'action':'postgres.restart','params':{'target':''},'timeout_s':60,'retry':0}", no_target, RESTART("wal_buffers", "-1", "16MB"), no_op },
     { 204, GATE_REJECT, GOOD ",{'action':'postgres.set','params':{'target':'b','settings':[{'name':'jit','from':'on','to':'off'}]},'timeout_s':60,'retry':0}", no_op, GOOD, no_op },
+    { 204, GATE_REJECT, SCRIPT("'script':'echo ok','target':'b'"), no_op, SCRIPT("'script':'echo ok','target':'main'"), no_op },
     { 205, GATE_REJECT, SET("work_mem", "4MB", "banana"), no_op, GOOD, no_op },
     { 205, GATE_REJECT, "{'action':'postgres.set','params':{'target':'main','settings':[]},'timeout_s':60,'retry':0}", no_op, GOOD, no_op },
     { 205, GATE_REJECT, "{'action':'postgres.set','params':{'target':'main','settings':[{'name':'jit','from':'on','to':null}]},'timeout_s':60,'retry':0}", no_op, SET("jit", "on", "off"), no_op },
