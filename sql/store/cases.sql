@@ -85,7 +85,12 @@ INSERT INTO approval (id, case_id, principal, roles, granted, reason, plan_hash,
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
 
 -- name: approval_list
-SELECT principal, roles, granted, plan_hash, case_version, policy_version, created_at, expires_at FROM approval WHERE case_id = ?1 ORDER BY created_at DESC LIMIT 8;
+-- Each person's last word on each plan: on the current plan before all others, refusals before all else, the later ones last. By the order in which they came: clocks are set back.
+SELECT a.principal, a.roles, a.granted, a.plan_hash, a.case_version, a.policy_version, a.created_at, a.expires_at
+FROM (SELECT rowid AS id_of_row, plan_hash = (SELECT plan_hash FROM ops_case WHERE id = ?1) AS current, * FROM approval
+      WHERE rowid IN (SELECT max(rowid) FROM approval WHERE case_id = ?1 GROUP BY principal, plan_hash)
+      ORDER BY current DESC, granted, id_of_row DESC LIMIT 8) AS a
+ORDER BY a.current DESC, a.granted, a.id_of_row;
 
 -- name: action_begin
 INSERT INTO exec_step (case_id, action, kind, step, snapshot, intent_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6);

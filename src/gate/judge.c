@@ -92,16 +92,22 @@ static const char *approval_flaw(const struct policy *p, const struct gate_quest
     return NULL;
 }
 
-/* The newest word of each person counts; a standing refusal of this very plan is final. */
+/* Said again later, by the same person, about the same plan? Later is what stands later: by the times in them an approval would outlast a refusal when the clock was set back. */
+static bool said_again(const struct gate_question *q, int i)
+{
+    for (int j = i + 1; j < q->approvals && j < GATE_APPROVALS_MAX; j++)
+        if (strcmp(q->approval[j].by.name, q->approval[i].by.name) == 0 && strcmp(q->approval[j].plan_hash, q->approval[i].plan_hash) == 0)
+            return true;
+    return false;
+}
+
+/* The last word of each person counts; a standing refusal of this very plan is final. */
 static void ask_people(const struct policy *p, const struct gate_question *q, struct gate_verdict *v)
 {
     const struct gate_approval *good = NULL;
     for (int i = 0; i < q->approvals && i < GATE_APPROVALS_MAX; i++) {
         const struct gate_approval *a = &q->approval[i];
-        bool newest = true;
-        for (int j = 0; j < q->approvals && j < GATE_APPROVALS_MAX; j++)
-            newest = newest && !(strcmp(q->approval[j].by.name, a->by.name) == 0 && (q->approval[j].given_us > a->given_us || (q->approval[j].given_us == a->given_us && j > i)));
-        if (!newest)
+        if (said_again(q, i))
             continue;
         if (!a->granted) {
             if (strcmp(a->plan_hash, q->plan->hash) == 0)

@@ -63,7 +63,7 @@ struct gate_question {
     double      cpu;                           /* of the target right now, 0..1; NAN: unknown */
     double      wal_bytes_per_s;               /* NAN: unknown; only shown: a quiet moment must not talk a bound away */
 
-    int                  approvals;
+    int                  approvals;                /* of the same person, and the same plan, the last one counts */
     struct gate_approval approval[GATE_APPROVALS_MAX];
 };
 

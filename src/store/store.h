@@ -91,6 +91,7 @@ struct stored_approval {
     int64_t          case_version, given_us, expires_us;
 };
 MUST_CHECK enum err store_approval_add(struct store *s, const char *id, const char *case_id, const struct stored_approval *a, const char *reason, struct fault *fault);
+/* Each person's last word on each plan; with more than max, what is about another plan than the current one goes first, and refusals last. */
 MUST_CHECK enum err store_approvals(struct store *s, const char *case_id, struct stored_approval *list, int max, int *n, struct fault *fault);
 
 /* ---- carrying out ---- */

@@ -491,6 +491,34 @@ static void a_refusal_stands_until_the_same_person_thinks_again(void **state)
     assert_int_equal(v.rule, 705);
 }
 
+static void a_refusal_counts_also_when_the_clock_was_set_back_before_it(void **state)
+{
+    (void)state;
+    fresh();
+    suggest();
+    use_plan(GOOD);
+    give_approval("token:alice", true);
+    q.approval[0].given_us = NOW + 3600 * US_PER_S;        /* by a clock that went ahead */
+    give_approval("token:alice", false);
+    judge();
+    assert_int_equal(v.rule, 705);
+    q.now_us += 7200 * US_PER_S;
+    judge();
+    assert_int_equal(v.rule, 705);
+}
+
+static void who_approves_another_plan_has_not_thought_again_of_the_one_that_was_refused(void **state)
+{
+    (void)state;
+    fresh();
+    use_plan(GOOD);
+    give_approval("token:alice", false);
+    give_approval("token:alice", true);
+    q.approval[1].plan_hash[0] ^= 1;
+    judge();
+    assert_int_equal(v.rule, 705);
+}
+
 static void without_four_eyes_the_opener_may_approve(void **state)
 {
     (void)state;
@@ -664,6 +692,8 @@ int main(void)
         cmocka_unit_test(an_approval_counts_for_this_plan_this_case_version_and_this_policy_only),
         cmocka_unit_test(an_approval_cannot_buy_what_a_rule_refuses),
         cmocka_unit_test(a_refusal_stands_until_the_same_person_thinks_again),
+        cmocka_unit_test(a_refusal_counts_also_when_the_clock_was_set_back_before_it),
+        cmocka_unit_test(who_approves_another_plan_has_not_thought_again_of_the_one_that_was_refused),
         cmocka_unit_test(without_four_eyes_the_opener_may_approve),
         cmocka_unit_test(risk_is_impact_times_chance_and_shows_its_parts),
         cmocka_unit_test(no_approved_plan_ever_exceeds_a_bound),

@@ -159,6 +159,50 @@ static void who_asked_first_for_the_current_plan_to_be_given_up_is_found(void **
     store_close(s);
 }
 
+static void word(struct store *s, const struct casefile *c, const char *who, bool granted, char plan, int64_t given_us)
+{
+    struct fault           f = { 0 };
+    struct stored_approval a = { .by = { .roles = ROLE_APPROVER }, .granted = granted, .plan_hash = { plan }, .case_version = 2, .given_us = given_us, .expires_us = given_us + 5 };
+    char                   id[ID_SIZE];
+    id_new(given_us, id);
+    strcpy(a.by.name, who);
+    assert_ok(store_approval_add(s, id, c->id, &a, "", &f), &f);
+}
+
+static void a_refusal_is_not_pushed_out_by_what_others_say_and_each_persons_last_word_on_a_plan_is_told(void **state)
+{
+    (void)state;
+    struct fault           f = { 0 };
+    struct store          *s = NULL;
+    struct casefile        c = a_case();
+    struct stored_approval list[8];
+    int                    n = 0;
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &c, &alice, &f), &f);
+    word(s, &c, "anna", true, 'a', 1000);
+    word(s, &c, "anna", false, 'a', 500);                  /* later, by a clock that was set back */
+    word(s, &c, "anna", true, 'b', 501);
+    for (int i = 0; i < 20; i++)
+        word(s, &c, "bob", true, 'a', 600 + i);
+    assert_ok(store_approvals(s, c.id, list, 8, &n, &f), &f);
+    assert_int_equal(n, 3);
+    assert_string_equal(list[0].by.name, "anna");
+    assert_false(list[0].granted);
+    for (int i = 0; i < 20; i++) {
+        char who[16];
+        (void)snprintf(who, sizeof who, "p%d", i);
+        word(s, &c, who, true, 'a', 700);
+    }
+    assert_ok(store_approvals(s, c.id, list, 8, &n, &f), &f);
+    assert_int_equal(n, 8);
+    assert_string_equal(list[0].by.name, "anna");
+    assert_false(list[0].granted);
+    assert_string_equal(list[7].by.name, "p19");
+    assert_ok(store_commit(s, &f), &f);
+    store_close(s);
+}
+
 static void only_steps_of_the_plan_at_hand_count_as_begun(void **state)
 {
     (void)state;
@@ -388,6 +432,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_bad_request_does_not_take_the_others_with_it, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_version_has_one_timeline_row_only, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(who_asked_first_for_the_current_plan_to_be_given_up_is_found, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_refusal_is_not_pushed_out_by_what_others_say_and_each_persons_last_word_on_a_plan_is_told, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(only_steps_of_the_plan_at_hand_count_as_begun, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused_and_left_alone, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_store_has_one_engine_at_a_time, make_folder, remove_folder),
