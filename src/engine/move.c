@@ -270,19 +270,30 @@ enum err engine_set_plan(struct engine *e, struct casefile *c, json_t *json, con
     return err;
 }
 
-static void read_approvals(struct engine *e, const struct casefile *c, struct gate_question *q)
+static enum err read_approvals(struct engine *e, const struct casefile *c, struct gate_question *q, struct fault *fault)
 {
     struct stored_approval list[GATE_APPROVALS_MAX];
-    struct fault           ignored;
     int                    n = 0;
-    if (store_approvals(e->store, c->id, list, GATE_APPROVALS_MAX, &n, &ignored) != OK)
-        n = 0;
-    for (int i = 0; i < n; i++) {
+    enum err               err = store_approvals(e->store, c->id, list, GATE_APPROVALS_MAX, &n, fault);
+    for (int i = 0; i < n && err == OK; i++) {
         struct gate_approval *a = &q->approval[q->approvals++];
         *a = (struct gate_approval){ .by = list[i].by, .granted = list[i].granted, .case_version = list[i].case_version, .given_us = list[i].given_us, .expires_us = list[i].expires_us };
         memcpy(a->plan_hash, list[i].plan_hash, sizeof a->plan_hash);
         memcpy(a->policy_version, list[i].policy_version, sizeof a->policy_version);
     }
+    return err;
+}
+
+/* Who has the target, when it is another case. What cannot be read is not nobody. */
+static enum err read_holder(struct engine *e, const struct etarget *t, const struct casefile *c, struct gate_question *q, struct fault *fault)
+{
+    struct casefile other;
+    if (!t || !t->case_id[0] || strcmp(t->case_id, c->id) == 0)
+        return OK;
+    enum err err = store_case_get(e->store, t->case_id, &other, NULL, fault);
+    if (err == OK && case_holds_target(&other))
+        q->held_by = t->case_id;
+    return err == ERR_MISSING ? OK : err;
 }
 
 static enum err read_budgets_used(struct engine *e, const char *target, struct gate_question *q, struct fault *fault)
@@ -328,20 +339,19 @@ enum err engine_judge(struct engine *e, struct casefile *c, bool at_execution, s
         const struct stored_stop *stop = engine_stopped(e, q.target);
         q.stopped = stop != NULL;
         q.stop_why = stop ? stop->why : NULL;
-        struct casefile other;
-        if (t && t->case_id[0] && strcmp(t->case_id, c->id) != 0 && store_case_get(e->store, t->case_id, &other, NULL, fault) == OK && case_holds_target(&other))
-            q.held_by = t->case_id;
         if (t && t->seen)
             q.wal_bytes_per_s = t->last.v[METRIC_WAL_BYTES];
         if (t && t->seen)
             q.cpu = t->last.v[METRIC_CPU];
         err = store_case_get(e->store, c->id, &ignored, &q.opener, fault);
         if (err == OK)
+            err = read_holder(e, t, c, &q, fault);
+        if (err == OK)
             err = read_budgets_used(e, q.target, &q, fault);
-        if (err == OK) {
-            read_approvals(e, c, &q);
+        if (err == OK)
+            err = read_approvals(e, c, &q, fault);
+        if (err == OK)
             gate_judge(&e->policy, &q, v);
-        }
         plan_done(&plan);
     }
     stored_plan_done(&stored);

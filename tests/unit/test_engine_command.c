@@ -3,6 +3,7 @@
 
 #include "engine/commands.h"
 #include "engine_alone.h"
+#include "store/inside.h"
 
 #include <string.h>
 
@@ -109,11 +110,28 @@ static void what_a_plan_acts_on_is_what_its_case_is_about(void **state)
     assert_int_equal(v.answer, GATE_REJECT);
 }
 
+static void what_cannot_be_read_is_neither_a_free_target_nor_a_plan_that_nobody_refused(void **state)
+{
+    (void)state;
+    struct gate_verdict v;
+    struct casefile     c = a_case("spare", DRIVER_PERSON, CASE_PLANNING, RUN_IDLE);
+    plan_it(&c, program(NULL));
+    assert_ok(engine_judge(engine, &c, false, &v, &fault), &fault);
+    assert_int_equal(v.answer, GATE_APPROVE);
+    assert_ok(db_exec(engine->store->db, "ALTER TABLE approval RENAME TO unreadable", &fault), &fault);
+    assert_int_not_equal(engine_judge(engine, &c, false, &v, &fault), OK);
+    assert_ok(db_exec(engine->store->db, "ALTER TABLE unreadable RENAME TO approval", &fault), &fault);
+    strcpy(engine->target[1].case_id, "one that is gone");
+    assert_ok(engine_judge(engine, &c, false, &v, &fault), &fault);
+    assert_int_equal(v.answer, GATE_APPROVE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(after_a_restart_a_target_belongs_to_the_case_that_acts_on_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_plan_acts_on_is_what_its_case_is_about, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_read_is_neither_a_free_target_nor_a_plan_that_nobody_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
