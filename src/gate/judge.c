@@ -2,6 +2,7 @@
 #include "gate/look.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -42,6 +43,7 @@ PRINTF(4, 5) static void add_reason(struct gate_verdict *v, int rule, enum gate_
     va_start(args, format);
     (void)vsnprintf(r.text, sizeof r.text, format, args);
     va_end(args);
+    utf8_clean(r.text, '?');
     int at = v->reasons++;
     while (at > 0 && (sternness(v->reason[at - 1].answer) < sternness(answer) ||
                       (sternness(v->reason[at - 1].answer) == sternness(answer) && v->reason[at - 1].rule > rule))) {

@@ -9,6 +9,7 @@
 #include "gate/look.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "model/script.h"
 
 #include <math.h>
@@ -24,6 +25,7 @@ PRINTF(2, 3) static bool say(struct gate_says *s, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(s->text, s->size, format, args);
     va_end(args);
+    utf8_clean(s->text, '?');   /* names and reasons are cut, and a verdict that is no JSON is none */
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "model/casefile.h"
+#include "model/told.h"
 #include "store/db.h"
 #include "store/lossy.h"
 #include "store/read_sql.h"
@@ -63,7 +64,7 @@ static json_t *cell(struct db_rows *r, int at, enum column_kind kind)
     if (db_null(r, at))
         return json_null();
     switch (kind) {
-    case TEXT: return json_string_nocheck(db_text(r, at));
+    case TEXT: return told_text(db_text(r, at));
     case INT:  return json_integer(db_int(r, at));
     case BOOL: return json_boolean(db_int(r, at) != 0);
     case REAL: return json_real(db_real(r, at));

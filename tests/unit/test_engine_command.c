@@ -4,6 +4,8 @@
 #include "engine/commands.h"
 #include "engine_alone.h"
 #include "store/inside.h"
+#include "store/read.h"
+#include "store/telemetry.h"
 
 #include <string.h>
 
@@ -14,6 +16,7 @@ static struct clock        wall;
 static struct engine_alone alone;
 static struct engine      *engine;
 static struct fault        fault;
+static struct telemetry   *telemetry;
 
 /* shop wants a person for everything, spare none. */
 static int setup(void **state)
@@ -126,12 +129,71 @@ static void what_cannot_be_read_is_neither_a_free_target_nor_a_plan_that_nobody_
     assert_int_equal(v.answer, GATE_APPROVE);
 }
 
+/* ---- what people write ---- */
+
+#define TEN "\xe5\x81\x9c\xe5\x81\x9c\xe5\x81\x9c\xe5\x81\x9c\xe5\x81\x9c\xe5\x81\x9c\xe5\x81\x9c\xe5\x81\x9c\xe5\x81\x9c\xe5\x81\x9c"
+
+static void a_long_word_in_any_script_stops_neither_the_gate_nor_the_timeline(void **state)
+{
+    (void)state;
+    struct gate_verdict  v;
+    struct store_reader *r = NULL;
+    json_t              *told = NULL;
+    struct casefile      c = a_case("spare", DRIVER_PERSON, CASE_PLANNING, RUN_IDLE);
+    struct cause         why = { .actor = "olga", .reason = TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN };
+    plan_it(&c, program(NULL));
+    engine->stops[0] = (struct stored_stop){ .why = TEN TEN TEN TEN TEN TEN };
+    engine->stops_count = 1;
+    assert_ok(engine_ask_gate(engine, &c, &why, &v, &fault), &fault);
+    assert_int_equal(v.rule, 101);
+    assert_ok(engine_event(engine, c.id, ON_CANCEL, &why, &fault), &fault);
+    assert_ok(store_commit(engine->store, &fault), &fault);
+    assert_ok(telemetry_open(alone.folder, &telemetry, &fault), &fault);
+    assert_ok(store_reader_open(alone.folder, &r, &fault), &fault);
+    assert_ok(read_case_file(r, c.id, &told, &fault), &fault);
+    char *text = json_dumps(told, JSON_COMPACT);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "cancelled at the gate: " TEN TEN));
+    free(text);
+    json_decref(told);
+    store_reader_close(r);
+    telemetry_close(telemetry);
+    assert_ok(store_begin(engine->store, &fault), &fault);
+}
+
+static void a_target_is_seen_whatever_its_server_said_last(void **state)
+{
+    (void)state;
+    strcpy(engine->target[0].trouble, "FATAL:  la base de donn\xe9""es n'existe pas");      /* in the server's own letters, before ours are agreed on */
+    strcpy(engine->target[0].idle_why, TEN "\xe5\x81");
+    live_refresh(engine);
+    json_t *seen = json_array_get(json_object_get(engine->live, "targets"), 0);
+    assert_string_equal(json_string_value(json_object_get(seen, "trouble")), "FATAL:  la base de donn?es n'existe pas");
+    assert_string_equal(json_string_value(json_object_get(seen, "idle_why")), TEN "??");
+    json_decref(engine->live);
+}
+
+static void a_problem_is_told_whatever_was_cut_out_of_it(void **state)
+{
+    (void)state;
+    struct answer a = { 0 };
+    command_problem(&a, PROBLEM_INVALID, "/" TEN "\xe5\x81 is not that of the approved step", "\xff");
+    char *text = json_dumps(a.body, JSON_COMPACT);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "?? is not that"));
+    free(text);
+    json_decref(a.body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(after_a_restart_a_target_belongs_to_the_case_that_acts_on_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_plan_acts_on_is_what_its_case_is_about, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_read_is_neither_a_free_target_nor_a_plan_that_nobody_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_long_word_in_any_script_stops_neither_the_gate_nor_the_timeline, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_target_is_seen_whatever_its_server_said_last, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
