@@ -161,6 +161,36 @@ static void a_long_word_in_any_script_stops_neither_the_gate_nor_the_timeline(vo
     assert_ok(store_begin(engine->store, &fault), &fault);
 }
 
+/* The status of the answer; what it says to be freed by the next. */
+static json_t *said;
+static int asked(command_fn *command, const char *id, json_t *body)
+{
+    struct engine_request r = { .body = body, .who = { "root", ROLE_ADMIN }, .if_match = -1 };
+    struct answer         a = { 0 };
+    (void)snprintf(r.id, sizeof r.id, "%s", id);
+    assert_ok(command(engine, &r, &a, &fault), &fault);
+    json_decref(body);
+    json_decref(said);
+    said = a.body;
+    return a.status;
+}
+
+static void what_is_asked_on_a_condition_that_cannot_be_read_is_not_done(void **state)
+{
+    (void)state;
+    struct casefile c = a_case("spare", DRIVER_PERSON, CASE_PLANNING, RUN_IDLE);
+    plan_it(&c, program(NULL));
+    assert_int_equal(asked(command_case_approve, c.id, json_pack("{s:i}", "plan_hash", 1)), 422);
+    assert_int_equal(asked(command_case_approve, c.id, json_pack("{s:s}", "plan_hash", "another")), 412);
+    assert_int_equal(asked(command_case_transition, c.id, json_pack("{s:s,s:i}", "event", "cancel", "expected_version", 1)), 412);
+    assert_int_equal(asked(command_case_create, "", json_pack("{s:s,s:s}", "title", "x", "tenant", TEN TEN TEN)), 422);
+    assert_int_equal(asked(command_case_create, "", json_pack("{s:s,s:s}", "title", "x", "driver", "Engine")), 422);
+    assert_int_equal(asked(command_case_create, "", json_pack("{s:s,s:s,s:s}", "title", "x", "tenant", TEN TEN "abc", "driver", "engine")), 201);
+    assert_int_equal(asked(command_case_transition, c.id, json_pack("{s:s,s:I}", "event", "cancel", "expected_version", (json_int_t)c.version)), 200);
+    json_decref(said);
+    said = NULL;
+}
+
 static void a_target_is_seen_whatever_its_server_said_last(void **state)
 {
     (void)state;
@@ -192,6 +222,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_plan_acts_on_is_what_its_case_is_about, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_read_is_neither_a_free_target_nor_a_plan_that_nobody_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_long_word_in_any_script_stops_neither_the_gate_nor_the_timeline, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_asked_on_a_condition_that_cannot_be_read_is_not_done, setup, teardown),
         cmocka_unit_test_setup_teardown(a_target_is_seen_whatever_its_server_said_last, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
