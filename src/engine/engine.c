@@ -111,6 +111,7 @@ void turn_fail(struct engine *e, const struct fault *fault)
         store_rollback(e->store);
     e->in_turn = false;
     e->orders_count = 0;
+    e->outbox_waits = e->outbox_waits || e->marks_count > 0;
     e->marks_count = 0;
     if (!e->degraded[0]) {
         (void)snprintf(e->degraded, sizeof e->degraded, "the store cannot be written: %.240s", fault->text);

@@ -215,6 +215,48 @@ static void a_problem_is_told_whatever_was_cut_out_of_it(void **state)
     json_decref(a.body);
 }
 
+/* ---- a turn that is lost ---- */
+
+static int heard;
+static void hear(void *ctx, const struct bus_message *m) { (void)ctx; heard += m->outbox_id > 0; }
+static void wake(uv_async_t *a) { (void)a; }
+
+static void relayed(void)
+{
+    relay_run(engine);
+    assert_ok(turn_begin(engine, &fault), &fault);
+    assert_ok(relay_mark(engine, &fault), &fault);
+    assert_ok(store_commit(engine->store, &fault), &fault);
+    engine->in_turn = false;
+}
+
+static void messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_others(void **state)
+{
+    (void)state;
+    int64_t depth = -1, oldest = 0;
+    assert_int_equal(uv_loop_init(&engine->loop), 0);
+    assert_int_equal(uv_async_init(&engine->loop, &engine->wake, wake), 0);
+    heard = 0;
+    assert_true(engine_subscribe(engine, hear, NULL) > 0);
+    for (int i = 0; i < 600; i++)
+        assert_ok(engine_publish(engine, "evt.case.transition.v1", "a-case", NULL, &fault), &fault);
+    assert_ok(store_commit(engine->store, &fault), &fault);
+    engine->in_turn = false;
+    relay_run(engine);
+    (void)fail(&fault, ERR_LIMIT, "the store is full");
+    turn_fail(engine, &fault);                             /* what was published is not marked */
+    engine->degraded[0] = '\0';
+    relayed();
+    relayed();
+    assert_int_equal(heard, 600);                          /* each once */
+    assert_ok(store_outbox_depth(engine->store, &depth, &oldest, &fault), &fault);
+    assert_int_equal(depth, 0);
+    uv_close((uv_handle_t *)&engine->wake, NULL);
+    assert_int_equal(uv_run(&engine->loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&engine->loop), 0);
+    assert_ok(store_begin(engine->store, &fault), &fault);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +266,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_long_word_in_any_script_stops_neither_the_gate_nor_the_timeline, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_asked_on_a_condition_that_cannot_be_read_is_not_done, setup, teardown),
         cmocka_unit_test_setup_teardown(a_target_is_seen_whatever_its_server_said_last, setup, teardown),
+        cmocka_unit_test_setup_teardown(messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_others, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
