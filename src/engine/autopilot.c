@@ -56,37 +56,46 @@ enum err autopilot_equip(struct etarget *t, struct fault *fault)
     return OK;
 }
 
-enum err autopilot_start(struct engine *e, struct fault *fault)
+/* What a person ordered, and how long a target rests, as the store has it: at start, and after a turn was lost in which memory had gone ahead. */
+enum err autopilot_recall(struct engine *e, struct fault *fault)
 {
-    e->targets = (int)e->d.targets;
-    e->target = calloc(e->d.targets ? e->d.targets : 1, sizeof *e->target);
-    if (!e->target)
-        return fail(fault, ERR_LIMIT, "no memory for the targets");
     enum err err = store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault);
-    for (int i = 0; i < e->targets; i++)
-        e->target[i].conf = &e->d.target[i];
-    if (err == OK)
-        err = knowing_start(e, fault);
-    if (err == OK)
-        err = practising_start(e, fault);
     for (int i = 0; i < e->targets && err == OK; i++) {
         struct etarget      *t = &e->target[i];
         struct stored_target stored;
-        t->mode = (enum target_mode)t->conf->mode;
-        err = autopilot_equip(t, fault);
-        if (err == OK)
-            err = store_target_get(e->store, t->conf->name, &stored, fault);
+        err = store_target_get(e->store, t->conf->name, &stored, fault);
         if (err != OK)
             break;
         t->idle_until_us = stored.idle_until_us;
-        t->peak_sessions = stored.peak_sessions;
+        t->peak_sessions = stored.peak_sessions > t->peak_sessions ? stored.peak_sessions : t->peak_sessions;
+        t->mode = (enum target_mode)t->conf->mode;
         for (int m = 0; m < 4; m++)
             if (strcmp(stored.mode, target_mode_name((enum target_mode)m)) == 0)
                 t->mode = (enum target_mode)m;
         if (t->mode != (enum target_mode)t->conf->mode)
             log_warn("the mode that a person set stands over the configuration's", F("target", t->conf->name), F("mode", target_mode_name(t->mode)),
                      F("configuration", target_mode_name((enum target_mode)t->conf->mode)));
-        err = outcomes_recall(e, t, fault);
+    }
+    return err;
+}
+
+enum err autopilot_start(struct engine *e, struct fault *fault)
+{
+    e->targets = (int)e->d.targets;
+    e->target = calloc(e->d.targets ? e->d.targets : 1, sizeof *e->target);
+    if (!e->target)
+        return fail(fault, ERR_LIMIT, "no memory for the targets");
+    for (int i = 0; i < e->targets; i++)
+        e->target[i].conf = &e->d.target[i];
+    enum err err = autopilot_recall(e, fault);
+    if (err == OK)
+        err = knowing_start(e, fault);
+    if (err == OK)
+        err = practising_start(e, fault);
+    for (int i = 0; i < e->targets && err == OK; i++) {
+        err = autopilot_equip(&e->target[i], fault);
+        if (err == OK)
+            err = outcomes_recall(e, &e->target[i], fault);
     }
     return err;
 }

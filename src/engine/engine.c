@@ -157,7 +157,7 @@ static void try_store_again(struct engine *e)
     e->degraded[0] = '\0';
     log_info("the store can be written again; going on");
     struct fault again = { 0 };
-    if (outcomes_recall_all(e, &again) != OK || stages_recover(e, &again) != OK)
+    if (autopilot_recall(e, &again) != OK || outcomes_recall_all(e, &again) != OK || stages_recover(e, &again) != OK)
         turn_fail(e, &again);
 }
 

@@ -257,6 +257,31 @@ static void messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_o
     assert_ok(store_begin(engine->store, &fault), &fault);
 }
 
+static void who_stopped_it_and_in_which_mode_it_is_are_what_the_store_has_after_a_turn_was_lost(void **state)
+{
+    (void)state;
+    struct etarget *shop = &engine->target[0];
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s}", "why", "release")), 200);
+    assert_int_equal(asked(command_target_mode, "shop", json_pack("{s:s}", "mode", "watch")), 200);
+    assert_ok(store_commit(engine->store, &fault), &fault);
+    engine->in_turn = false;
+    assert_ok(turn_begin(engine, &fault), &fault);
+    assert_int_equal(asked(command_stop_clear, "", NULL), 200);
+    assert_int_equal(asked(command_target_mode, "shop", json_pack("{s:s}", "mode", "auto")), 200);
+    assert_ok(autopilot_rest(engine, shop, 3600 * US_PER_S, "settling", &fault), &fault);
+    (void)fail(&fault, ERR_LIMIT, "the store is full");
+    turn_fail(engine, &fault);                             /* whoever asked is told that nothing was changed */
+    engine->degraded[0] = '\0';
+    assert_ok(autopilot_recall(engine, &fault), &fault);
+    assert_non_null(engine_stopped(engine, "shop"));
+    assert_int_equal(shop->mode, MODE_WATCH);
+    assert_int_equal(shop->idle_until_us, 0);
+    assert_int_equal(engine->target[1].mode, MODE_AUTO);
+    json_decref(said);
+    said = NULL;
+    assert_ok(store_begin(engine->store, &fault), &fault);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +292,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_asked_on_a_condition_that_cannot_be_read_is_not_done, setup, teardown),
         cmocka_unit_test_setup_teardown(a_target_is_seen_whatever_its_server_said_last, setup, teardown),
         cmocka_unit_test_setup_teardown(messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_stopped_it_and_in_which_mode_it_is_are_what_the_store_has_after_a_turn_was_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
