@@ -137,13 +137,14 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
 SELECT proposal, result, kept, effect, lo, hi, alpha, degraded_s, verdict, planner FROM outcome WHERE target = ?1 ORDER BY id;
 
 -- name: outcome_totals
-SELECT count(*), coalesce(sum(alpha), 0), coalesce(sum(CASE WHEN created_at >= ?2 THEN degraded_s ELSE 0 END), 0) FROM outcome WHERE target = ?1;
+SELECT count(*), coalesce(sum(alpha), 0), coalesce(sum(CASE WHEN created_at BETWEEN ?2 - ?3 AND ?2 + ?3 THEN degraded_s ELSE 0 END), 0) FROM outcome WHERE target = ?1;
 
 -- name: change_add
 INSERT INTO change_log (target, case_id, kind, created_at) VALUES (?1, ?2, ?3, ?4);
 
 -- name: change_count
-SELECT count(*), coalesce(min(created_at), 0), coalesce(max(created_at), 0) FROM change_log WHERE target = ?1 AND kind = ?2 AND created_at >= ?3;
+-- As far ahead as back: what lies ahead was done before the clock was set back. Further ahead it is of a clock that was wrong, and would count for ever.
+SELECT count(*), coalesce(min(created_at), 0), coalesce(max(created_at), 0) FROM change_log WHERE target = ?1 AND kind = ?2 AND created_at BETWEEN ?3 - ?4 AND ?3 + ?4;
 
 -- name: change_last
 SELECT coalesce(max(created_at), 0) FROM change_log WHERE target = ?1 AND kind = ?2;

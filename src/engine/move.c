@@ -301,15 +301,15 @@ static enum err read_budgets_used(struct engine *e, const char *target, struct g
     int64_t  now = q->now_us, day = 86400 * US_PER_S, unused, newest = 0;
     int      outcomes = 0;
     double   alpha = 0;
-    enum err err = store_change_count(e->store, target, "change", now - 3600 * US_PER_S, &q->changes_last_hour, &q->oldest_change_us, &unused, fault);
+    enum err err = store_change_count(e->store, target, "change", now, 3600 * US_PER_S, &q->changes_last_hour, &q->oldest_change_us, &unused, fault);
     if (err == OK)
-        err = store_change_count(e->store, target, "restart", now - day, &q->restarts_last_day, &unused, &unused, fault);
+        err = store_change_count(e->store, target, "restart", now, day, &q->restarts_last_day, &unused, &unused, fault);
     int rollbacks = 0;
     if (err == OK)
-        err = store_change_count(e->store, target, "rollback", 0, &rollbacks, &unused, &newest, fault);
+        err = store_change_count(e->store, target, "rollback", now, e->policy.set.cool_down_us, &rollbacks, &unused, &newest, fault);
     q->last_rollback_us = newest;
     if (err == OK)
-        err = store_outcome_totals(e->store, target, now - day, &outcomes, &alpha, &q->degraded_s_last_day, fault);
+        err = store_outcome_totals(e->store, target, now, day, &outcomes, &alpha, &q->degraded_s_last_day, fault);
     if (err == OK)
         err = store_failures(e->store, target, &q->failures, fault);
     return err;

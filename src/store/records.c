@@ -195,10 +195,10 @@ enum err store_outcomes(struct store *s, const char *target, store_outcome_row *
     return db_end(s->db, &r, fault);
 }
 
-enum err store_outcome_totals(struct store *s, const char *target, int64_t since_us, int *count, double *alpha, double *degraded_s, struct fault *fault)
+enum err store_outcome_totals(struct store *s, const char *target, int64_t now_us, int64_t span_us, int *count, double *alpha, double *degraded_s, struct fault *fault)
 {
     struct db_rows r;
-    enum err       e = db_ask(s->db, sql_outcome_totals, &r, fault, "tI", target, since_us);
+    enum err       e = db_ask(s->db, sql_outcome_totals, &r, fault, "tII", target, now_us, span_us);
     if (e != OK)
         return e;
     if (db_next(&r)) {
@@ -225,10 +225,10 @@ enum err store_change_add(struct store *s, const char *target, const char *case_
     return db_run(s->db, sql_change_add, fault, "tttI", target, case_id, kind, now_us);
 }
 
-enum err store_change_count(struct store *s, const char *target, const char *kind, int64_t since_us, int *count, int64_t *oldest_us, int64_t *newest_us, struct fault *fault)
+enum err store_change_count(struct store *s, const char *target, const char *kind, int64_t now_us, int64_t span_us, int *count, int64_t *oldest_us, int64_t *newest_us, struct fault *fault)
 {
     struct db_rows r;
-    enum err       e = db_ask(s->db, sql_change_count, &r, fault, "ttI", target, kind, since_us);
+    enum err       e = db_ask(s->db, sql_change_count, &r, fault, "ttII", target, kind, now_us, span_us);
     if (e != OK)
         return e;
     if (db_next(&r)) {

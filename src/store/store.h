@@ -127,11 +127,12 @@ struct stored_outcome {
 MUST_CHECK enum err store_outcome_add(struct store *s, const struct stored_outcome *o, int64_t now_us, struct fault *fault);
 typedef void store_outcome_row(void *ctx, const struct stored_outcome *o);
 MUST_CHECK enum err store_outcomes(struct store *s, const char *target, store_outcome_row *row, void *ctx, struct fault *fault);
-MUST_CHECK enum err store_outcome_totals(struct store *s, const char *target, int64_t since_us, int *count, double *alpha, double *degraded_s, struct fault *fault);
+MUST_CHECK enum err store_outcome_totals(struct store *s, const char *target, int64_t now_us, int64_t span_us, int *count, double *alpha, double *degraded_s, struct fault *fault);
 MUST_CHECK enum err store_failures(struct store *s, const char *target, int *of_last_ten, struct fault *fault);
 
 MUST_CHECK enum err store_change_add(struct store *s, const char *target, const char *case_id, const char *kind, int64_t now_us, struct fault *fault);
-MUST_CHECK enum err store_change_count(struct store *s, const char *target, const char *kind, int64_t since_us, int *count, int64_t *oldest_us, int64_t *newest_us, struct fault *fault);
+/* What was done within the span around now: ahead of it lies what was done before the clock was set back. */
+MUST_CHECK enum err store_change_count(struct store *s, const char *target, const char *kind, int64_t now_us, int64_t span_us, int *count, int64_t *oldest_us, int64_t *newest_us, struct fault *fault);
 
 struct stored_stop { char scope[CASE_NAME_SIZE], why[200], actor[CASE_NAME_SIZE]; int64_t created_us, expires_us; };
 MUST_CHECK enum err store_stop_put(struct store *s, const struct stored_stop *stop, struct fault *fault);

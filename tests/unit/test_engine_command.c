@@ -3,6 +3,7 @@
 
 #include "engine/commands.h"
 #include "engine_alone.h"
+#include "facts.h"
 #include "store/inside.h"
 #include "store/read.h"
 #include "store/telemetry.h"
@@ -127,6 +128,55 @@ static void what_cannot_be_read_is_neither_a_free_target_nor_a_plan_that_nobody_
     strcpy(engine->target[1].case_id, "one that is gone");
     assert_ok(engine_judge(engine, &c, false, &v, &fault), &fault);
     assert_int_equal(v.answer, GATE_APPROVE);
+}
+
+/* ---- clocks ---- */
+
+#define HOUR (INT64_C(3600) * US_PER_S)
+
+/* A setting that is its own neighbour, so that only calendar and budgets have something to say. */
+static int rule_for_a_change(struct casefile *c)
+{
+    static struct target_facts facts;
+    struct gate_verdict        v;
+    facts_pg15(&facts, 8 * FACTS_GIB, 4);
+    facts.read_wall_us = hands.wall_us;
+    engine->target[1].facts = &facts;
+    if (!c->plan_id[0])
+        plan_it(c, json_pack("{s:s,s:[{s:s,s:i,s:i,s:{s:s,s:[{s:s,s:s,s:s}]}}],s:{},s:{}}", "title", "t", "steps", "action", "postgres.set", "timeout_s", 60, "retry", 0, "params", "target", "spare",
+                             "settings", "name", "work_mem", "from", "4MB", "to", "4800kB", "rollback", "verify"));
+    assert_ok(engine_judge(engine, c, true, &v, &fault), &fault);
+    engine->target[1].facts = NULL;
+    return v.answer == GATE_WAIT ? v.rule : 0;
+}
+
+static void change(const char *kind, int times)
+{
+    for (int i = 0; i < times; i++)
+        assert_ok(store_change_add(engine->store, "spare", "a-case", kind, hands.wall_us, &fault), &fault);
+}
+
+static void what_a_clock_counted_that_was_a_year_ahead_keeps_nobody_waiting_for_a_year(void **state)
+{
+    (void)state;
+    struct casefile c = a_case("spare", DRIVER_PERSON, CASE_PLANNING, RUN_IDLE);
+    engine->policy.set.risk_auto_max = 1;
+    hands.wall_us += 365 * 24 * HOUR;
+    change("change", 12);
+    change("rollback", 1);
+    hands.wall_us -= 365 * 24 * HOUR;
+    assert_int_equal(rule_for_a_change(&c), 0);
+    change("rollback", 1);                                 /* and what is done now is still counted */
+    assert_int_equal(rule_for_a_change(&c), 604);
+    hands.wall_us -= 60 * US_PER_S;                        /* set back a little: as it should */
+    assert_int_equal(rule_for_a_change(&c), 604);
+    hands.wall_us += HOUR;
+    assert_int_equal(rule_for_a_change(&c), 0);
+    change("change", 12);
+    hands.wall_us -= HOUR / 2;
+    assert_int_equal(rule_for_a_change(&c), 602);
+    hands.wall_us += HOUR / 2 + HOUR + US_PER_S;
+    assert_int_equal(rule_for_a_change(&c), 0);
 }
 
 /* ---- what people write ---- */
@@ -293,6 +343,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_target_is_seen_whatever_its_server_said_last, setup, teardown),
         cmocka_unit_test_setup_teardown(messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_others, setup, teardown),
         cmocka_unit_test_setup_teardown(who_stopped_it_and_in_which_mode_it_is_are_what_the_store_has_after_a_turn_was_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_clock_counted_that_was_a_year_ahead_keeps_nobody_waiting_for_a_year, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,7 +198,7 @@ static int restarts_after(enum case_order order, enum run_input answer, int64_t 
     j.witness = json_pack("{s:{s:I}}", "server", "postmaster_start_us", (json_int_t)runs_since_us);
     assert_ok(store_case_insert(engine->store, &c, &anna, &fault), &fault);
     assert_ok(stage_result(engine, &j, &fault), &fault);
-    assert_ok(store_change_count(engine->store, "shop", "restart", 0, &count, &oldest, &newest, &fault), &fault);
+    assert_ok(store_change_count(engine->store, "shop", "restart", now, 60 * US_PER_S, &count, &oldest, &newest, &fault), &fault);
     json_decref(j.plan);
     json_decref(j.snapshot);
     json_decref(j.witness);
