@@ -22,6 +22,10 @@ SELECT id FROM ops_case WHERE status <> 'CLOSED' ORDER BY created_at, id;
 -- name: case_due
 SELECT id FROM ops_case WHERE status <> 'CLOSED' AND deadline_at <= ?1 ORDER BY deadline_at LIMIT 100;
 
+-- name: case_clock_back
+-- What was written by a clock that was ahead keeps the stay that it had left.
+UPDATE ops_case SET deadline_at = deadline_at - (updated_at - ?1), updated_at = ?1 WHERE status <> 'CLOSED' AND updated_at > ?1 + ?2;
+
 -- name: case_counts
 SELECT status, count(*) FROM ops_case WHERE status <> 'CLOSED' GROUP BY status;
 

@@ -288,6 +288,26 @@ static void check_deadlines(struct engine *e)
     free(ids);
 }
 
+/* Deadlines are told by the wall clock. One that was set while it was far ahead would keep its case for as long as it was wrong. */
+static void follow_clock(struct engine *e)
+{
+    int64_t      now = clock_wall_us(e->clock), slack = 60 * US_PER_S;
+    struct fault fault = { 0 };
+    int          cases = 0;
+    enum err     err = OK;
+    if (e->wall_us == 0 || now < e->wall_us - slack) {
+        err = turn_begin(e, &fault);
+        if (err == OK)
+            err = store_case_clock_back(e->store, now, slack, &cases, &fault);
+    }
+    if (cases > 0)
+        log_warn("the clock was set back; open cases have as much time left as before", F("cases", cases));
+    if (err == OK)
+        e->wall_us = now;
+    else
+        turn_fail(e, &fault);
+}
+
 /* Answers and published messages are kept for longer than any client retries, and not for ever. */
 static void house_keeping(struct engine *e)
 {
@@ -316,6 +336,8 @@ static void on_tick(uv_timer_t *timer)
     new_trace(e);
     try_store_again(e);
     house_keeping(e);
+    if (!e->degraded[0])
+        follow_clock(e);
     if (!e->degraded[0]) {
         check_deadlines(e);
         if (prove_tick(e, &fault) != OK || autopilot_tick(e, &fault) != OK)

@@ -262,6 +262,7 @@ struct engine {
     uv_timer_t          tick;
     uv_signal_t         on_term, on_int, on_hup;
     bool                quitting;
+    int64_t             wall_us;             /* at the last tick; 0: none yet */
     atomic_int          closing;             /* workers begin nothing any more */
     int64_t             prove_again_us, pilot_again_us, count_again_us, forget_again_us, look_again_us;   /* mono */
     atomic_llong        alive_us;

@@ -183,6 +183,13 @@ enum err store_case_due(struct store *s, int64_t now_us, char (**ids)[ID_SIZE], 
     return e == OK ? collect_ids(s, &r, ids, n, fault) : e;
 }
 
+enum err store_case_clock_back(struct store *s, int64_t now_us, int64_t slack_us, int *cases, struct fault *fault)
+{
+    enum err e = db_run(s->db, sql_case_clock_back, fault, "II", now_us, slack_us);
+    *cases = e == OK ? db_changes(s->db) : 0;
+    return e;
+}
+
 enum err store_case_driven(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault)
 {
     struct db_rows r;

@@ -42,6 +42,8 @@ MUST_CHECK enum err store_case_open(struct store *s, char (**ids)[ID_SIZE], int 
 /* Those whose deadline has passed, the oldest deadline first, at most 100; those that the engine drives, at most 1000. */
 MUST_CHECK enum err store_case_due(struct store *s, int64_t now_us, char (**ids)[ID_SIZE], int *n, struct fault *fault);
 MUST_CHECK enum err store_case_driven(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault);
+/* The clock was set back: open cases that were written more than slack ahead of it keep what was left of their stay, counted from now. */
+MUST_CHECK enum err store_case_clock_back(struct store *s, int64_t now_us, int64_t slack_us, int *cases, struct fault *fault);
 /* CLOSED with a plan and without an outcome: we ended between the two; at most 100. */
 MUST_CHECK enum err store_case_unlearned(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault);
 /* How many are in each state, CLOSED left out. */

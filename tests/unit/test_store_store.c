@@ -227,6 +227,33 @@ static void only_steps_of_the_plan_at_hand_count_as_begun(void **state)
     store_close(s);
 }
 
+static void a_case_keeps_the_time_it_had_left_when_the_clock_is_set_back(void **state)
+{
+    (void)state;
+    struct fault    f = { 0 };
+    struct store   *s = NULL;
+    struct casefile open = a_case(), over = a_case(), now = a_case(), back;
+    int             cases = -1;
+    open.updated_us = over.updated_us = 1000000, open.deadline_us = 1000300, over.deadline_us = 0, over.state = CASE_CLOSED;
+    now.updated_us = 110, now.deadline_us = 150;
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &open, &alice, &f), &f);
+    assert_ok(store_case_insert(s, &over, &alice, &f), &f);
+    assert_ok(store_case_insert(s, &now, &alice, &f), &f);
+    assert_ok(store_case_clock_back(s, 100, 10, &cases, &f), &f);
+    assert_int_equal(cases, 1);
+    assert_ok(store_case_get(s, open.id, &back, NULL, &f), &f);
+    assert_int_equal(back.deadline_us, 400);
+    assert_int_equal(back.updated_us, 100);
+    assert_ok(store_case_get(s, over.id, &back, NULL, &f), &f);
+    assert_int_equal(back.updated_us, 1000000);
+    assert_ok(store_case_get(s, now.id, &back, NULL, &f), &f);
+    assert_int_equal(back.deadline_us, 150);
+    assert_ok(store_commit(s, &f), &f);
+    store_close(s);
+}
+
 static void a_database_of_a_newer_version_is_refused_and_left_alone(void **state)
 {
     (void)state;
@@ -434,6 +461,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_asked_first_for_the_current_plan_to_be_given_up_is_found, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_refusal_is_not_pushed_out_by_what_others_say_and_each_persons_last_word_on_a_plan_is_told, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(only_steps_of_the_plan_at_hand_count_as_begun, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_case_keeps_the_time_it_had_left_when_the_clock_is_set_back, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused_and_left_alone, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_store_has_one_engine_at_a_time, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_a_trial_taught_is_kept_once_and_only_shared_while_its_tenant_does, make_folder, remove_folder),
