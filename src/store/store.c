@@ -59,22 +59,44 @@ bool store_is_fatal(struct store *s) { return db_is_fatal(s->db); }
 enum err store_begin(struct store *s, struct fault *fault)
 {
     CRASH_POINT(CRASH_BEFORE_BEGIN);
-    return db_exec(s->db, "BEGIN IMMEDIATE", fault);
+    enum err e = db_exec(s->db, "BEGIN IMMEDIATE", fault);
+    if (e == OK)
+        db_turn_begins(s->db);
+    return e;
 }
 
 enum err store_commit(struct store *s, struct fault *fault)
 {
     CRASH_POINT(CRASH_BEFORE_COMMIT);
-    enum err e = db_exec(s->db, "COMMIT", fault);
+    enum err e = db_turn_lost(s->db, fault);
     if (e == OK)
-        CRASH_POINT(CRASH_AFTER_COMMIT);
-    return e;
+        e = db_exec(s->db, "COMMIT", fault);
+    if (e != OK)
+        return e;
+    db_turn_ends(s->db);
+    CRASH_POINT(CRASH_AFTER_COMMIT);
+    return OK;
 }
 
-void store_rollback(struct store *s) { (void)sqlite3_exec(db_handle(s->db), "ROLLBACK", NULL, NULL, NULL); }
+void store_rollback(struct store *s)
+{
+    (void)sqlite3_exec(db_handle(s->db), "ROLLBACK", NULL, NULL, NULL);
+    db_turn_ends(s->db);
+}
 
-enum err store_savepoint(struct store *s, struct fault *fault) { return db_exec(s->db, "SAVEPOINT request", fault); }
-enum err store_release(struct store *s, struct fault *fault)   { return db_exec(s->db, "RELEASE request", fault); }
+/* A savepoint that has no transaction around it would begin one, and its release would commit it. */
+enum err store_savepoint(struct store *s, struct fault *fault)
+{
+    enum err e = db_turn_lost(s->db, fault);
+    return e == OK ? db_exec(s->db, "SAVEPOINT request", fault) : e;
+}
+
+enum err store_release(struct store *s, struct fault *fault)
+{
+    enum err e = db_turn_lost(s->db, fault);
+    return e == OK ? db_exec(s->db, "RELEASE request", fault) : e;
+}
+
 void     store_rollback_to(struct store *s)                    { (void)sqlite3_exec(db_handle(s->db), "ROLLBACK TO request; RELEASE request", NULL, NULL, NULL); }
 
 /* ---- cases ---- */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "store/db.h"
+#include "store/inside.h"
 #include "store/read.h"
 #include "store/store.h"
 #include "store/telemetry.h"
@@ -82,6 +83,34 @@ static void a_turn_that_is_rolled_back_leaves_nothing(void **state)
     assert_ok(store_case_insert(s, &c, &alice, &f), &f);
     store_rollback(s);
     assert_int_equal(store_case_get(s, c.id, &d, NULL, &f), ERR_MISSING);
+    store_close(s);
+}
+
+static void after_a_write_that_took_the_turn_with_it_nothing_more_of_the_turn_is_written(void **state)
+{
+    (void)state;
+    static char     much[400000];
+    struct fault    f = { 0 };
+    struct store   *s = NULL;
+    struct casefile a = a_case(), b = a_case(), d;
+    memset(much, 'x', sizeof much - 1);
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &a, &alice, &f), &f);
+    assert_int_equal(sqlite3_exec(db_handle(s->db), "PRAGMA max_page_count = 100", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(store_event_add(s, a.id, "INFO", "remark", "t", much, NULL, NULL, 1, &f), ERR_LIMIT);
+    assert_int_not_equal(store_case_insert(s, &b, &alice, &f), OK);      /* whoever did not mind that one goes on */
+    assert_int_not_equal(store_savepoint(s, &f), OK);
+    assert_non_null(strstr(f.text, "full"));
+    assert_int_not_equal(store_commit(s, &f), OK);
+    store_rollback(s);
+    assert_int_equal(store_case_get(s, b.id, &d, NULL, &f), ERR_MISSING);
+    assert_int_equal(store_case_get(s, a.id, &d, NULL, &f), ERR_MISSING);
+    assert_int_equal(sqlite3_exec(db_handle(s->db), "PRAGMA max_page_count = 100000", NULL, NULL, NULL), SQLITE_OK);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &b, &alice, &f), &f);
+    assert_ok(store_commit(s, &f), &f);
+    assert_ok(store_case_get(s, b.id, &d, NULL, &f), &f);
     store_close(s);
 }
 
@@ -456,6 +485,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_case_reads_back_as_it_was_written, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_turn_that_is_rolled_back_leaves_nothing, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(after_a_write_that_took_the_turn_with_it_nothing_more_of_the_turn_is_written, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(one_bad_request_does_not_take_the_others_with_it, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_version_has_one_timeline_row_only, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(who_asked_first_for_the_current_plan_to_be_given_up_is_found, make_folder, remove_folder),
