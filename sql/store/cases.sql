@@ -81,6 +81,10 @@ INSERT INTO plan_proposed (id, case_id, plan, hash, planner, proposal, case_vers
 -- name: plan_get
 SELECT plan, hash, planner, proposal, case_version FROM plan_proposed WHERE id = ?1;
 
+-- name: plan_brought
+-- Whose request brought the current plan of a case to the gate; nothing: the engine planned.
+SELECT coalesce(json_extract(meta, '$.principal'), '') FROM case_timeline WHERE case_id = ?1 AND event = 'plan_ready' AND moved = 1 ORDER BY id DESC LIMIT 1;
+
 -- name: decision_add
 INSERT INTO plan_approved (id, case_id, plan_id, decision, answer, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
 

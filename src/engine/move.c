@@ -321,6 +321,7 @@ enum err engine_judge(struct engine *e, struct casefile *c, bool at_execution, s
     struct plan        plan;
     struct casefile    ignored;
     struct gate_question q;
+    char               planner[sizeof q.opener.name];
     enum err err = store_plan_get(e->store, c->plan_id, &stored, fault);
     if (err != OK)
         return err;
@@ -344,6 +345,9 @@ enum err engine_judge(struct engine *e, struct casefile *c, bool at_execution, s
         if (t && t->seen)
             q.cpu = t->last.v[METRIC_CPU];
         err = store_case_get(e->store, c->id, &ignored, &q.opener, fault);
+        if (err == OK)
+            err = store_plan_brought(e->store, c->id, planner, sizeof planner, fault);
+        q.planner = planner;
         if (err == OK)
             err = read_holder(e, t, c, &q, fault);
         if (err == OK)

@@ -17,7 +17,7 @@ static const struct { int number; enum gate_answer answer; const char *text; } l
     { RULE_RISK_ASK,        GATE_ASK,     "a person looks at plans above risk.auto_max" },
     { RULE_RISK_REJECT,     GATE_REJECT,  "plans above risk.max are refused, whoever approves" },
     { RULE_APPROVED,        GATE_APPROVE, "a person's approval stands in for all that asks for one" },
-    { RULE_STALE,           GATE_APPROVE,     "an approval counts for one plan, one version of the case and one policy, until it expires, from an approver who is not the opener where four eyes are asked for" },
+    { RULE_STALE,           GATE_APPROVE,     "an approval counts for one plan, one version of the case and one policy, until it expires, from an approver who neither opened the case nor brought the plan where four eyes are asked for" },
     { RULE_REFUSED,         GATE_REJECT,  "a person refused this plan" },
     { RULE_NOTHING_OBJECTS, GATE_APPROVE, "no rule objects and the target's mode allows it" },
 };
@@ -91,6 +91,8 @@ static const char *approval_flaw(const struct policy *p, const struct gate_quest
         return "who gave it is no approver";
     if (p->set.four_eyes && strcmp(a->by.name, q->opener.name) == 0)
         return "who gave it opened the case, and policy wants four eyes";
+    if (p->set.four_eyes && q->planner && strcmp(a->by.name, q->planner) == 0)
+        return "who gave it brought the plan, and policy wants four eyes";
     return NULL;
 }
 

@@ -47,6 +47,7 @@ struct gate_question {
     enum target_mode           mode;           /* of the target; for a plan without target it is not looked at */
     enum policy_restart        restart;        /* what the target's own configuration says; the sterner of the two counts */
     struct principal           opener;         /* of the case; Homeostat itself: "engine" with ROLE_OPERATOR */
+    const char                *planner;        /* who brought the plan; NULL or empty: Homeostat itself */
     int64_t                    case_version;
     int64_t                    now_us;         /* wall */
     bool                       at_execution;   /* the re-check right before the first effect */

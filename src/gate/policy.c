@@ -66,7 +66,7 @@ static const struct conf_knob risk_rows[] = {
     { "max", V(REAL, risk_max), "0.9", "0..1", CONF_LIVE, "Plans above this risk are refused, whoever approves." },
 };
 static const struct conf_knob approval_rows[] = {
-    { "four_eyes", V(BOOL, four_eyes), "no", NULL, CONF_LIVE, "Who opened a case may not approve its plan." },
+    { "four_eyes", V(BOOL, four_eyes), "no", NULL, CONF_LIVE, "Who opened a case, or brought its plan, may not approve that plan." },
     { "expires", V(TIME, approval_expires_us), "24h", "1min..30d", CONF_LIVE, "An approval that was not used by then does not count any more." },
 };
 static const struct conf_knob script_rows[] = {

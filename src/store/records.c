@@ -42,6 +42,16 @@ enum err store_plan_get(struct store *s, const char *id, struct stored_plan *p, 
     return e == OK && !found ? fail(fault, ERR_MISSING, "there is no plan %.40s", id) : e;
 }
 
+enum err store_plan_brought(struct store *s, const char *case_id, char *who, size_t size, struct fault *fault)
+{
+    struct db_rows r;
+    enum err       e = db_ask(s->db, sql_plan_brought, &r, fault, "t", case_id);
+    if (e != OK)
+        return e;
+    (void)text_copy(who, size, db_next(&r) ? db_text(&r, 0) : "");
+    return db_end(s->db, &r, fault);
+}
+
 enum err store_decision_add(struct store *s, const char *id, const char *case_id, const char *plan_id, const json_t *decision, const char *answer, int64_t now_us, struct fault *fault)
 {
     return db_run(s->db, sql_decision_add, fault, "tttjtI", id, case_id, plan_id, decision, answer, now_us);

@@ -84,6 +84,8 @@ struct stored_plan { char id[ID_SIZE]; json_t *plan, *proposal; char hash[DIGEST
 void                stored_plan_done(struct stored_plan *p);
 MUST_CHECK enum err store_plan_add(struct store *s, const char *case_id, const struct stored_plan *p, int64_t now_us, struct fault *fault);
 MUST_CHECK enum err store_plan_get(struct store *s, const char *id, struct stored_plan *p, struct fault *fault);
+/* Whose request brought the current plan of the case to the gate; empty: the engine planned. */
+MUST_CHECK enum err store_plan_brought(struct store *s, const char *case_id, char *who, size_t size, struct fault *fault);
 MUST_CHECK enum err store_decision_add(struct store *s, const char *id, const char *case_id, const char *plan_id, const json_t *decision, const char *answer, int64_t now_us, struct fault *fault);
 
 struct stored_approval {

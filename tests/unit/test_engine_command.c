@@ -213,16 +213,43 @@ static void a_long_word_in_any_script_stops_neither_the_gate_nor_the_timeline(vo
 
 /* The status of the answer; what it says to be freed by the next. */
 static json_t *said;
-static int asked(command_fn *command, const char *id, json_t *body)
+static int asked_by(const char *who, command_fn *command, const char *id, json_t *body)
 {
-    struct engine_request r = { .body = body, .who = { "root", ROLE_ADMIN }, .if_match = -1 };
+    struct engine_request r = { .body = body, .who = { .roles = ROLE_ADMIN }, .if_match = -1 };
     struct answer         a = { 0 };
+    strcpy(r.who.name, who);
     (void)snprintf(r.id, sizeof r.id, "%s", id);
     assert_ok(command(engine, &r, &a, &fault), &fault);
     json_decref(body);
     json_decref(said);
     said = a.body;
     return a.status;
+}
+
+static int asked(command_fn *command, const char *id, json_t *body) { return asked_by("root", command, id, body); }
+
+static const char *verdict(const char *key)
+{
+    json_t *data = json_object_get(said, "data");
+    return json_string_value(json_object_get(json_object_get(data ? data : said, "verdict"), key));
+}
+
+static void with_four_eyes_two_see_what_is_done(void **state)
+{
+    (void)state;
+    struct casefile c;
+    engine->policy.set.four_eyes = true;
+    assert_int_equal(asked_by("olga", command_case_create, "", json_pack("{s:s,s:s}", "title", "x", "target", "shop")), 201);
+    strcpy(c.id, json_string_value(json_object_get(json_object_get(said, "data"), "id")));
+    assert_int_equal(asked_by("bob", command_plan_generate, "", json_pack("{s:s,s:o}", "case_id", c.id, "plan", program(NULL))), 200);
+    assert_int_equal(asked_by("bob", command_case_approve, c.id, json_pack("{s:s,s:{s:s}}", "actor", "anna", "meta", "principal", "anna")), 200);
+    assert_string_equal(verdict("answer"), "ask");
+    assert_int_equal(asked_by("olga", command_case_approve, c.id, NULL), 200);
+    assert_string_equal(verdict("answer"), "ask");
+    assert_int_equal(asked_by("anna", command_case_approve, c.id, NULL), 200);
+    assert_string_equal(verdict("answer"), "approve");
+    json_decref(said);
+    said = NULL;
 }
 
 static void what_is_asked_on_a_condition_that_cannot_be_read_is_not_done(void **state)
@@ -344,6 +371,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_others, setup, teardown),
         cmocka_unit_test_setup_teardown(who_stopped_it_and_in_which_mode_it_is_are_what_the_store_has_after_a_turn_was_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_clock_counted_that_was_a_year_ahead_keeps_nobody_waiting_for_a_year, setup, teardown),
+        cmocka_unit_test_setup_teardown(with_four_eyes_two_see_what_is_done, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -530,6 +530,24 @@ static void without_four_eyes_the_opener_may_approve(void **state)
     assert_int_equal(v.answer, GATE_APPROVE);
 }
 
+static void with_four_eyes_neither_who_opened_the_case_nor_who_brought_the_plan_may_approve_it(void **state)
+{
+    (void)state;
+    fresh();
+    suggest();
+    use_plan(GOOD);
+    policy.set.four_eyes = true;
+    q.planner = "token:bob";
+    give_approval("token:bob", true);
+    judge();
+    assert_int_equal(v.answer, GATE_ASK);
+    assert_true(spoke(704));
+    give_approval("token:alice", true);
+    judge();
+    assert_int_equal(v.answer, GATE_APPROVE);
+    assert_string_equal(v.why, "approved by token:alice");
+}
+
 static void risk_is_impact_times_chance_and_shows_its_parts(void **state)
 {
     (void)state;
@@ -695,6 +713,7 @@ int main(void)
         cmocka_unit_test(a_refusal_counts_also_when_the_clock_was_set_back_before_it),
         cmocka_unit_test(who_approves_another_plan_has_not_thought_again_of_the_one_that_was_refused),
         cmocka_unit_test(without_four_eyes_the_opener_may_approve),
+        cmocka_unit_test(with_four_eyes_neither_who_opened_the_case_nor_who_brought_the_plan_may_approve_it),
         cmocka_unit_test(risk_is_impact_times_chance_and_shows_its_parts),
         cmocka_unit_test(no_approved_plan_ever_exceeds_a_bound),
         cmocka_unit_test(judging_twice_gives_the_same_and_takes_little_time),
