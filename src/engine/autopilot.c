@@ -560,8 +560,11 @@ static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
     }
     if (must_stop(e, &c))
         return put_back_stopped(e, &c, fault);
-    if (c.driver != DRIVER_ENGINE)
+    if (c.driver != DRIVER_ENGINE) {      /* parked, it may stay so for a week: it gets the target again when it acts again */
+        if (c.state == CASE_PARKED && c.in_force_is_proven)
+            outcome_set_free(e, t, c.plans_tried > 0 && c.phase != RUN_IDLE);
         return OK;
+    }
     switch (c.state) {
     case CASE_ANALYZING:
         err = turn_begin(e, fault);

@@ -130,6 +130,24 @@ static void what_cannot_be_read_is_neither_a_free_target_nor_a_plan_that_nobody_
     assert_int_equal(v.answer, GATE_APPROVE);
 }
 
+static void a_case_that_a_person_parked_keeps_its_target_only_as_long_as_nobody_knows_what_is_in_force(void **state)
+{
+    (void)state;
+    struct casefile c = a_case("shop", DRIVER_PERSON, CASE_PARKED, RUN_UNKNOWN);
+    struct etarget *t = &engine->target[0];
+    strcpy(t->case_id, c.id);
+    c.in_force_is_proven = false;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_string_equal(t->case_id, c.id);
+    c.in_force_is_proven = true;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    hands.mono_us += US_PER_S;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_string_equal(t->case_id, "");                   /* the engine's own work on it goes on */
+    assert_true(t->ours);
+}
+
 /* ---- clocks ---- */
 
 #define HOUR (INT64_C(3600) * US_PER_S)
@@ -372,6 +390,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_stopped_it_and_in_which_mode_it_is_are_what_the_store_has_after_a_turn_was_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_clock_counted_that_was_a_year_ahead_keeps_nobody_waiting_for_a_year, setup, teardown),
         cmocka_unit_test_setup_teardown(with_four_eyes_two_see_what_is_done, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_case_that_a_person_parked_keeps_its_target_only_as_long_as_nobody_knows_what_is_in_force, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
