@@ -121,6 +121,11 @@ SELECT snapshot FROM exec_step WHERE case_id = ?1 AND step = ?2 AND snapshot IS 
 SELECT coalesce(max(step) + 1, 0) FROM exec_step
 WHERE case_id = ?1 AND kind = 'do' AND action > (SELECT max(action) FROM exec_step WHERE case_id = ?1 AND kind = 'prepare');
 
+-- name: action_saw_start
+-- Since when the server had been running when an action before this one saw it last.
+SELECT coalesce(json_extract(witness, '$.server.postmaster_start_us'), json_extract(snapshot, '$.server.postmaster_start_us'), 0) AS start FROM exec_step
+WHERE case_id = ?1 AND action < ?2 AND start > 0 ORDER BY action DESC LIMIT 1;
+
 -- name: action_output
 SELECT output FROM exec_step WHERE case_id = ?1 AND kind = 'do' AND output IS NOT NULL ORDER BY action DESC LIMIT 1;
 

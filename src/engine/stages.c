@@ -297,6 +297,30 @@ static bool was_restarted(const struct job *j)
     return action && strcmp(action, "postgres.restart") == 0 && (j->answer == RUN_ON_DONE || another);
 }
 
+static bool has_a_restart(const struct job *j)
+{
+    size_t  i;
+    json_t *step;
+    json_array_foreach(json_object_get(j->plan, "steps"), i, step) {
+        const char *action = json_string_value(json_object_get(step, "action"));
+        if (action && strcmp(action, "postgres.restart") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What took a restart to be put in force takes one to be put back: does the server run since another moment than before? */
+static enum err was_restarted_on_the_way_back(struct engine *e, const struct casefile *c, const struct job *j, bool *yes, struct fault *fault)
+{
+    int64_t before = 0;
+    *yes = false;
+    if (j->order != ORDER_UNDO || started_at(j->witness) == 0 || !has_a_restart(j))
+        return OK;
+    enum err err = store_action_saw_start(e->store, c->id, j->action, &before, fault);
+    *yes = err == OK && before != 0 && before != started_at(j->witness);
+    return err;
+}
+
 static enum err count_change(struct engine *e, const struct casefile *c, const struct job *j, struct fault *fault)
 {
     int64_t now = clock_wall_us(e->clock);
@@ -306,7 +330,10 @@ static enum err count_change(struct engine *e, const struct casefile *c, const s
     bool ended = (j->order == ORDER_DO || (j->order == ORDER_RECOVER && j->phase == RUN_DOING)) && j->answer != RUN_ON_LOST;
     if (ended && j->answer == RUN_ON_DONE && j->step == 0)
         err = store_change_add(e->store, target, c->id, "change", now, fault);
-    if (err == OK && ended && was_restarted(j))
+    bool back = false;
+    if (err == OK)
+        err = was_restarted_on_the_way_back(e, c, j, &back, fault);
+    if (err == OK && ((ended && was_restarted(j)) || back))
         err = store_change_add(e->store, target, c->id, "restart", now, fault);
     if (err == OK && j->order == ORDER_UNDO && j->answer == RUN_ON_DONE)
         err = store_change_add(e->store, target, c->id, "rollback", now, fault);

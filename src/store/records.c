@@ -127,6 +127,18 @@ enum err store_action_begun(struct store *s, const char *case_id, int *steps, st
     return db_end(s->db, &r, fault);
 }
 
+enum err store_action_saw_start(struct store *s, const char *case_id, int64_t action, int64_t *start_us, struct fault *fault)
+{
+    struct db_rows r;
+    enum err       e = db_ask(s->db, sql_action_saw_start, &r, fault, "tI", case_id, action);
+    *start_us = 0;
+    if (e != OK)
+        return e;
+    if (db_next(&r))
+        *start_us = db_int(&r, 0);
+    return db_end(s->db, &r, fault);
+}
+
 enum err store_action_output(struct store *s, const char *case_id, char **output, struct fault *fault)
 {
     struct db_rows r;

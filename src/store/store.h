@@ -110,6 +110,9 @@ MUST_CHECK enum err store_action_snapshot(struct store *s, const char *case_id, 
 /* How many steps of the plan at hand were begun, counted from its first. */
 MUST_CHECK enum err store_action_begun(struct store *s, const char *case_id, int *steps, struct fault *fault);
 
+/* Since when the server had been running when an action before this one saw it last; 0: none did. */
+MUST_CHECK enum err store_action_saw_start(struct store *s, const char *case_id, int64_t action, int64_t *start_us, struct fault *fault);
+
 /* What the newest finished step printed; NULL in *output when nothing. The caller frees. */
 MUST_CHECK enum err store_action_output(struct store *s, const char *case_id, char **output, struct fault *fault);
 

@@ -197,6 +197,8 @@ static int restarts_after(enum case_order order, enum run_input answer, int64_t 
     j.snapshot = json_pack("{s:{s:I}}", "server", "postmaster_start_us", (json_int_t)began_us);
     j.witness = json_pack("{s:{s:I}}", "server", "postmaster_start_us", (json_int_t)runs_since_us);
     assert_ok(store_case_insert(engine->store, &c, &anna, &fault), &fault);
+    assert_ok(store_action_begin(engine->store, c.id, 4, "do", 0, NULL, now, &fault), &fault);
+    assert_ok(store_action_end(engine->store, c.id, 4, &(struct action_end){ .outcome = "done", .witness = j.snapshot }, now, &fault), &fault);      /* what was seen before it */
     assert_ok(stage_result(engine, &j, &fault), &fault);
     assert_ok(store_change_count(engine->store, "shop", "restart", now, 60 * US_PER_S, &count, &oldest, &newest, &fault), &fault);
     json_decref(j.plan);
@@ -215,6 +217,15 @@ static void a_restart_counts_also_when_the_step_failed_or_its_result_was_found_l
     assert_int_equal(restarts_after(ORDER_RECOVER, RUN_ON_DONE, 1000, 2000), 3);
 }
 
+static void the_restart_that_puts_back_counts_as_well(void **state)
+{
+    (void)state;
+    assert_int_equal(restarts_after(ORDER_UNDO, RUN_ON_DONE, 1000, 1000), 0);         /* what was put back needed none */
+    assert_int_equal(restarts_after(ORDER_UNDO, RUN_ON_DONE, 1000, 2000), 1);
+    assert_int_equal(restarts_after(ORDER_UNDO, RUN_ON_PARTIAL, 2000, 3000), 2);      /* somebody else's value stands, and yet clients were cut off */
+    assert_int_equal(restarts_after(ORDER_UNDO, RUN_ON_LOST, 2000, 0), 2);            /* it did not come back yet */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +233,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_step_that_leaves_nothing_to_undo_does_not_hide_what_the_others_are, setup, teardown),
         cmocka_unit_test_setup_teardown(the_undo_of_a_program_that_was_never_begun_is_not_run, setup, teardown),
         cmocka_unit_test_setup_teardown(a_parked_case_is_looked_at_when_nothing_else_is_done_and_once_at_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_restart_that_puts_back_counts_as_well, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restart_counts_also_when_the_step_failed_or_its_result_was_found_later, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
