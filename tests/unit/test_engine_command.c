@@ -73,6 +73,23 @@ static void plan_it(struct casefile *c, json_t *plan)
     assert_ok(store_case_update(engine->store, c, &fault), &fault);
 }
 
+/* The status of the answer; what it says to be freed by the next. */
+static json_t *said;
+static int asked_by(const char *who, command_fn *command, const char *id, json_t *body)
+{
+    struct engine_request r = { .body = body, .who = { .roles = ROLE_ADMIN }, .if_match = -1 };
+    struct answer         a = { 0 };
+    strcpy(r.who.name, who);
+    (void)snprintf(r.id, sizeof r.id, "%s", id);
+    assert_ok(command(engine, &r, &a, &fault), &fault);
+    json_decref(body);
+    json_decref(said);
+    said = a.body;
+    return a.status;
+}
+
+static int asked(command_fn *command, const char *id, json_t *body) { return asked_by("root", command, id, body); }
+
 /* ---- two cases, one target ---- */
 
 static void after_a_restart_a_target_belongs_to_the_case_that_acts_on_it(void **state)
@@ -146,6 +163,23 @@ static void a_case_that_a_person_parked_keeps_its_target_only_as_long_as_nobody_
     assert_ok(autopilot_tick(engine, &fault), &fault);
     assert_string_equal(t->case_id, "");                   /* the engine's own work on it goes on */
     assert_true(t->ours);
+}
+
+static void who_clears_a_stop_hears_what_is_stopped_still(void **state)
+{
+    (void)state;
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s}", "why", "release")), 200);
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s,s:s}", "why", "backup", "target", "shop")), 200);
+    assert_int_equal(asked(command_stop_clear, "", json_pack("{s:s}", "target", "shpo")), 404);
+    assert_int_equal(asked(command_stop_clear, "", json_pack("{s:s}", "target", "shop")), 200);
+    assert_true(json_is_true(json_object_get(json_object_get(said, "data"), "stopped")));
+    assert_string_equal(json_string_value(json_object_get(json_object_get(said, "data"), "why")), "release");
+    assert_int_equal(asked(command_stop_clear, "", NULL), 200);
+    assert_true(json_is_false(json_object_get(json_object_get(said, "data"), "stopped")));
+    assert_int_equal(asked(command_stop_clear, "", NULL), 200);                 /* again does no harm */
+    assert_int_equal(engine->stops_count, 0);
+    json_decref(said);
+    said = NULL;
 }
 
 /* ---- clocks ---- */
@@ -228,23 +262,6 @@ static void a_long_word_in_any_script_stops_neither_the_gate_nor_the_timeline(vo
     telemetry_close(telemetry);
     assert_ok(store_begin(engine->store, &fault), &fault);
 }
-
-/* The status of the answer; what it says to be freed by the next. */
-static json_t *said;
-static int asked_by(const char *who, command_fn *command, const char *id, json_t *body)
-{
-    struct engine_request r = { .body = body, .who = { .roles = ROLE_ADMIN }, .if_match = -1 };
-    struct answer         a = { 0 };
-    strcpy(r.who.name, who);
-    (void)snprintf(r.id, sizeof r.id, "%s", id);
-    assert_ok(command(engine, &r, &a, &fault), &fault);
-    json_decref(body);
-    json_decref(said);
-    said = a.body;
-    return a.status;
-}
-
-static int asked(command_fn *command, const char *id, json_t *body) { return asked_by("root", command, id, body); }
 
 static const char *verdict(const char *key)
 {
@@ -391,6 +408,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_clock_counted_that_was_a_year_ahead_keeps_nobody_waiting_for_a_year, setup, teardown),
         cmocka_unit_test_setup_teardown(with_four_eyes_two_see_what_is_done, setup, teardown),
         cmocka_unit_test_setup_teardown(a_case_that_a_person_parked_keeps_its_target_only_as_long_as_nobody_knows_what_is_in_force, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_clears_a_stop_hears_what_is_stopped_still, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
