@@ -480,6 +480,24 @@ bool autopilot_still_comparable(struct engine *e, struct etarget *t, const struc
     return yes;
 }
 
+/* The steps before a restart may take longer than was expected when they began; a window that has closed meanwhile is closed, and policy may be another one. */
+bool autopilot_restart_in_time(struct engine *e, struct etarget *t, const struct casefile *c)
+{
+    struct stored_plan plan;
+    struct fault       ignored;
+    if (store_plan_get(e->store, c->plan_id, &plan, &ignored) != OK)
+        return true;
+    const char *next = json_string_value(json_object_get(json_array_get(json_object_get(plan.plan, "steps"), (size_t)c->step), "action"));
+    bool        yes = !next || strcmp(next, "postgres.restart") != 0 || gate_restart_in_time(&e->policy, (enum policy_restart)t->conf->restart, clock_wall_us(e->clock));
+    stored_plan_done(&plan);
+    return yes;
+}
+
+enum err autopilot_is_late(struct engine *e, const struct casefile *c, struct fault *fault)
+{
+    return autopilot_overtake(e, c, "the next step is a restart, and policy allows none at this hour: what came before it took longer than was expected, or policy has changed", fault);
+}
+
 enum err autopilot_lost_its_past(struct engine *e, const struct casefile *c, struct fault *fault)
 {
     return autopilot_overtake(e, c, "what this was to be compared with is gone: the load has become another one, or homeostat was ended, while it was carried out", fault);

@@ -386,6 +386,8 @@ bool                autopilot_near_enough(struct engine *e, struct etarget *t, c
 bool                autopilot_worth_a_restart(struct engine *e, struct etarget *t, const json_t *plan, bool planned);      /* false: its gain could not be told from noise; planned: it could when this was planned */
 bool                autopilot_still_comparable(struct engine *e, struct etarget *t, const struct casefile *c);      /* false: what the plan under way was to be compared with is gone */
 MUST_CHECK enum err autopilot_lost_its_past(struct engine *e, const struct casefile *c, struct fault *fault);      /* so it is put back */
+bool                autopilot_restart_in_time(struct engine *e, struct etarget *t, const struct casefile *c);       /* false: the next step is a restart for which it is too late */
+MUST_CHECK enum err autopilot_is_late(struct engine *e, const struct casefile *c, struct fault *fault);             /* so it is put back */
 void                autopilot_came_too_late(struct engine *e, struct etarget *t);      /* no restart is proposed for a week */
 MUST_CHECK enum err autopilot_overtake(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault);   /* give it up; nobody said no to it */
 MUST_CHECK enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault);      /* what was planned for the old load and is not begun is given up */

@@ -165,8 +165,13 @@ static void watch_sample(struct engine *e, struct etarget *t, const struct sampl
         return;   /* no data is not success: the window is held open until something is known again */
     struct casefile c;
     t->watch_until_us = 0;
-    if (!why && store_case_get(e->store, t->case_id, &c, NULL, &fault) == OK && !autopilot_still_comparable(e, t, &c)) {
+    bool known = !why && store_case_get(e->store, t->case_id, &c, NULL, &fault) == OK;
+    if (known && !autopilot_still_comparable(e, t, &c)) {
         (void)guarded(e, autopilot_lost_its_past(e, &c, &fault), &fault);
+        return;
+    }
+    if (known && !autopilot_restart_in_time(e, t, &c)) {
+        (void)guarded(e, autopilot_is_late(e, &c, &fault), &fault);
         return;
     }
     struct cause cause = { .actor = why ? "guard" : "engine", .reason = why ? why : "" };

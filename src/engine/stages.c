@@ -115,6 +115,8 @@ static enum err stage_watch(struct engine *e, struct casefile *c, enum case_orde
         return err;
     if (t && !autopilot_still_comparable(e, t, c))
         return autopilot_lost_its_past(e, c, fault);
+    if (watch_s == 0 && t && !autopilot_restart_in_time(e, t, c))
+        return autopilot_is_late(e, c, fault);
     if (watch_s == 0 || !t)
         return engine_run(e, c->id, RUN_ON_WATCHED, 0, 0, &by_engine, fault);
     prove_watch(e, t, c, watch_s, cold);

@@ -73,6 +73,12 @@ void gate_question_init(struct gate_question *q);   /* everything unknown; resta
 /* Pure. v is filled completely. */
 void gate_judge(const struct policy *policy, const struct gate_question *q, struct gate_verdict *v);
 
+/*
+ * Pure. May a restart be made at this moment, as far as policy's windows and the target's own configuration go?  For a plan under way: what
+ * comes before its restart may take longer than was expected when it began.
+ */
+bool gate_restart_in_time(const struct policy *policy, enum policy_restart target, int64_t now_us);
+
 json_t *gate_verdict_json(const struct gate_verdict *v);
 
 /* The rules: numbers, what they may answer, text. */

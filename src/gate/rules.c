@@ -308,10 +308,8 @@ static bool no_privilege(const struct gate_look *l, struct gate_says *s)
     return !f->may_reload && say(s, "our role may not reload: GRANT EXECUTE ON FUNCTION pg_reload_conf() TO %.60s", role);
 }
 
-static enum policy_restart restart_rule(const struct gate_look *l)
-{
-    return l->policy->set.restart < (int)l->q->restart ? (enum policy_restart)l->policy->set.restart : l->q->restart;
-}
+static enum policy_restart sterner(const struct policy *p, enum policy_restart target) { return p->set.restart < (int)target ? (enum policy_restart)p->set.restart : target; }
+static enum policy_restart restart_rule(const struct gate_look *l)                       { return sterner(l->policy, l->q->restart); }
 
 static bool restart_forbidden(const struct gate_look *l, struct gate_says *s)
 {
@@ -330,25 +328,32 @@ static bool restart_unsafe(const struct gate_look *l, struct gate_says *s)
 }
 
 /* Is one of them open until the moment needed? Else *soonest is when the next one opens, INT64_MAX for never. */
-static bool window_open(const struct gate_look *l, const struct week_window *list, int n, int64_t needed_us, int64_t *soonest)
+static bool window_open(int64_t now_us, const struct week_window *list, int n, int64_t needed_us, int64_t *soonest)
 {
     *soonest = INT64_MAX;
     for (int i = 0; i < n; i++) {
         int64_t opens, closes;
-        if (week_window_open(&list[i], l->q->now_us, &opens, &closes) && closes >= needed_us)
+        if (week_window_open(&list[i], now_us, &opens, &closes) && closes >= needed_us)
             return true;
-        if (opens <= l->q->now_us)   /* open, but it closes too early: the next one */
+        if (opens <= now_us)   /* open, but it closes too early: the next one */
             (void)week_window_open(&list[i], closes, &opens, &closes);
-        *soonest = opens > l->q->now_us && opens < *soonest ? opens : *soonest;
+        *soonest = opens > now_us && opens < *soonest ? opens : *soonest;
     }
     return false;
+}
+
+bool gate_restart_in_time(const struct policy *p, enum policy_restart target, int64_t now_us)
+{
+    int64_t             unused;
+    enum policy_restart rule = sterner(p, target);
+    return rule == RESTART_ALLOWED || (rule == RESTART_WINDOW && window_open(now_us, p->window, p->windows, now_us + 60 * US_PER_S, &unused));
 }
 
 static bool outside_window(const struct gate_look *l, struct gate_says *s)
 {
     int64_t soonest;
     char    when[32];
-    if (!l->restarts || restart_rule(l) != RESTART_WINDOW || window_open(l, l->policy->window, l->policy->windows, l->begins_restart_us + 60 * US_PER_S, &soonest))
+    if (!l->restarts || restart_rule(l) != RESTART_WINDOW || window_open(l->q->now_us, l->policy->window, l->policy->windows, l->begins_restart_us + 60 * US_PER_S, &soonest))
         return false;
     return soonest == INT64_MAX ? say(s, "a restart needs a window, and policy has none") && wait_until(s, 0)
                                 : say(s, "a restart needs a window; the next one opens %s", clock_format(soonest, when, sizeof when)) && wait_until(s, soonest);
@@ -370,7 +375,7 @@ static bool build_outside_window(const struct gate_look *l, struct gate_says *s)
 {
     int64_t soonest;
     char    when[32];
-    return l->builds && l->policy->index_windows && !window_open(l, l->policy->index_window, l->policy->index_windows, l->q->now_us, &soonest) &&
+    return l->builds && l->policy->index_windows && !window_open(l->q->now_us, l->policy->index_window, l->policy->index_windows, l->q->now_us, &soonest) &&
            say(s, "an index is built within a window; the next one opens %s", clock_format(soonest, when, sizeof when)) && wait_until(s, soonest);
 }
 
