@@ -9,6 +9,7 @@
 #include "engine/inside.h"
 #include "math/stats/describe.h"
 #include "math/stats/multiple.h"
+#include "model/told.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -452,7 +453,7 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
 static json_t *plain_verdict(struct engine *e, bool good, const char *method, const char *why)
 {
     char when[32];
-    return json_pack("{s:s,s:s,s:s,s:s}", "outcome", good ? "better" : "undecided", "method", method, "why", why, "time", clock_format(clock_wall_us(e->clock), when, sizeof when));
+    return json_pack("{s:s,s:s,s:o,s:s}", "outcome", good ? "better" : "undecided", "method", method, "why", told_text(why), "time", clock_format(clock_wall_us(e->clock), when, sizeof when));
 }
 
 static enum err last_output(struct engine *e, const struct casefile *c, char *out, size_t size, struct fault *fault)

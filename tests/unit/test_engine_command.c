@@ -303,6 +303,28 @@ static void what_is_asked_on_a_condition_that_cannot_be_read_is_not_done(void **
     said = NULL;
 }
 
+static void what_was_proven_by_its_output_is_told_so_in_any_script(void **state)
+{
+    (void)state;
+    struct stored_run run;
+    bool              settled = false;
+    struct casefile   c = a_case("spare", DRIVER_PERSON, CASE_PLANNING, RUN_IDLE);
+    json_t           *plan = program(NULL), *units = json_array();
+    json_object_set_new(plan, "verify", json_pack("{s:s,s:s}", "method", "output", "expect", TEN TEN TEN TEN));
+    plan_it(&c, plan);
+    c.state = CASE_VERIFYING, c.phase = RUN_DONE, c.step = 1, c.candidate_in_force = true, c.version++;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    assert_ok(store_action_begin(engine->store, c.id, 1, "do", 0, NULL, 1, &fault), &fault);
+    assert_ok(store_action_end(engine->store, c.id, 1, &(struct action_end){ .outcome = "done", .output = "so: " TEN TEN TEN TEN "\n" }, 2, &fault), &fault);
+    assert_ok(store_run_put(engine->store, c.id, units, "", &fault), &fault);
+    assert_ok(prove_now(engine, &c, &settled, &fault), &fault);
+    assert_int_equal(c.state, CASE_CLOSED);
+    assert_ok(store_run_get(engine->store, c.id, &run, &fault), &fault);
+    assert_string_equal(json_string_value(json_object_get(run.verdict, "outcome")), "better");
+    stored_run_done(&run);
+    json_decref(units);
+}
+
 static void a_target_is_seen_whatever_its_server_said_last(void **state)
 {
     (void)state;
@@ -409,6 +431,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(with_four_eyes_two_see_what_is_done, setup, teardown),
         cmocka_unit_test_setup_teardown(a_case_that_a_person_parked_keeps_its_target_only_as_long_as_nobody_knows_what_is_in_force, setup, teardown),
         cmocka_unit_test_setup_teardown(who_clears_a_stop_hears_what_is_stopped_still, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_proven_by_its_output_is_told_so_in_any_script, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
