@@ -119,10 +119,17 @@ static struct case_timing timing_for(struct engine *e, const struct casefile *c)
     if (!c->plan_id[0] || store_plan_get(e->store, c->plan_id, &stored, &ignored) != OK)
         return t;
     if (plan_parse(stored.plan, &plan, &ignored) == OK) {
-        int64_t seconds = 600;
-        for (int i = 0; i < plan.steps; i++)
-            seconds += (int64_t)plan.step[i].timeout_s * (plan.step[i].retry + 2) + 4 * (int64_t)plan.step[i].watch_s;
+        int64_t seconds = 600, longest = 0, settings = 0, others = 0;      /* all settings are put back as one */
+        for (int i = 0; i < plan.steps; i++) {
+            int64_t timeout = plan.step[i].timeout_s;
+            bool    sets = plan.step[i].action == PLAN_POSTGRES_SET || plan.step[i].action == PLAN_POSTGRES_RESTART;
+            seconds += timeout * (plan.step[i].retry + 2) + 4 * (int64_t)plan.step[i].watch_s;
+            longest = timeout > longest ? timeout : longest;
+            settings = sets && timeout + 60 > settings ? timeout + 60 : settings;
+            others += sets ? 0 : timeout + 60;
+        }
         t.stay_us[CASE_EXECUTING] = seconds * US_PER_S;
+        t.undo_us = (longest + 2 * (settings + others) + 300) * US_PER_S;
         int64_t windows = 3 * e->d.tune->windows_max + 6;
         t.stay_us[CASE_VERIFYING] = 2 * windows * (e->d.tune->window_us + e->d.tune->wash_out_us) + 4 * e->d.tune->warm_up_us + 600 * US_PER_S;
         plan_done(&plan);

@@ -182,6 +182,29 @@ static void who_clears_a_stop_hears_what_is_stopped_still(void **state)
     said = NULL;
 }
 
+static void who_cancels_what_takes_an_hour_waits_for_it_and_then_it_is_put_back(void **state)
+{
+    (void)state;
+    struct cause    why = { .actor = "olga", .reason = "enough" };
+    struct casefile c = a_case("spare", DRIVER_PERSON, CASE_PLANNING, RUN_IDLE);
+    json_t         *plan = program(NULL);
+    json_object_set_new(json_array_get(json_object_get(plan, "steps"), 0), "timeout_s", json_integer(3600));
+    plan_it(&c, plan);
+    c.state = CASE_EXECUTING, c.phase = RUN_DOING, c.action = c.actions = 3, c.version++;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    assert_ok(engine_event(engine, c.id, ON_CANCEL, &why, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_true(c.put_back);
+    assert_true(c.deadline_us >= hands.wall_us + 2 * INT64_C(3600) * US_PER_S);      /* its end, and its undo */
+    hands.wall_us += INT64_C(3590) * US_PER_S;
+    c.deadline_us = hands.wall_us + US_PER_S;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    assert_ok(engine_run(engine, c.id, RUN_ON_DONE, 3, 0, &why, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_int_equal(c.phase, RUN_UNDOING);
+    assert_true(c.deadline_us >= hands.wall_us + INT64_C(3600) * US_PER_S);
+}
+
 /* ---- clocks ---- */
 
 #define HOUR (INT64_C(3600) * US_PER_S)
@@ -432,6 +455,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_case_that_a_person_parked_keeps_its_target_only_as_long_as_nobody_knows_what_is_in_force, setup, teardown),
         cmocka_unit_test_setup_teardown(who_clears_a_stop_hears_what_is_stopped_still, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_proven_by_its_output_is_told_so_in_any_script, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_cancels_what_takes_an_hour_waits_for_it_and_then_it_is_put_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
