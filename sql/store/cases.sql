@@ -30,7 +30,8 @@ UPDATE ops_case SET deadline_at = deadline_at - (updated_at - ?1), updated_at = 
 SELECT status, count(*) FROM ops_case WHERE status <> 'CLOSED' GROUP BY status;
 
 -- name: case_driven
-SELECT id FROM ops_case WHERE status <> 'CLOSED' AND driver = 1 ORDER BY created_at, id LIMIT 1000;
+-- And whoever drives them, those of which nobody knows what is in force.
+SELECT id FROM ops_case WHERE status <> 'CLOSED' AND (driver = 1 OR (status = 'PARKED' AND in_force_is_proven = 0)) ORDER BY created_at, id LIMIT 1000;
 
 -- name: case_unlearned
 SELECT id FROM ops_case WHERE status = 'CLOSED' AND plan_id <> '' AND NOT EXISTS (SELECT 1 FROM outcome WHERE case_id = ops_case.id) ORDER BY updated_at LIMIT 100;

@@ -617,20 +617,20 @@ static enum err expire_stops(struct engine *e, struct fault *fault)
     return OK;
 }
 
-/* Cases that no target points to: nobody else ends the parked ones, asks the gate again, or stops what acts. */
+/* Cases that no target points to: nobody else ends the parked ones, asks the gate again, or stops what acts. Whether the old configuration is in force after all, a look tells whoever drives. */
 static enum err sweep_one(struct engine *e, struct casefile *c, struct fault *fault)
 {
     struct etarget *t = engine_target(e, c->target);
     if (must_stop(e, c))
         return put_back_stopped(e, c, fault);
+    if (c->state == CASE_PARKED && !c->in_force_is_proven)
+        stage_look(e, c);
     if (c->driver != DRIVER_ENGINE)
         return OK;
     if (c->state == CASE_WAIT_GATE && !(t && strcmp(t->case_id, c->id) == 0))
         return ask_again(e, c, fault);
     if (c->state == CASE_PARKED && c->in_force_is_proven)
         return engine_event(e, c->id, ON_GIVE_UP, &by_autopilot, fault);
-    if (c->state == CASE_PARKED)
-        stage_look(e, c);
     return OK;
 }
 

@@ -39,7 +39,7 @@ MUST_CHECK enum err store_case_get(struct store *s, const char *id, struct casef
 /* Ids of the cases that are not CLOSED, oldest first; *ids is an array of n the caller frees. */
 MUST_CHECK enum err store_case_open(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault);
 
-/* Those whose deadline has passed, the oldest deadline first, at most 100; those that the engine drives, at most 1000. */
+/* Those whose deadline has passed, the oldest deadline first, at most 100; those that the engine drives or looks at, at most 1000. */
 MUST_CHECK enum err store_case_due(struct store *s, int64_t now_us, char (**ids)[ID_SIZE], int *n, struct fault *fault);
 MUST_CHECK enum err store_case_driven(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault);
 /* The clock was set back: open cases that were written more than slack ahead of it keep what was left of their stay, counted from now. */

@@ -147,14 +147,13 @@ static void the_undo_of_a_program_that_was_never_begun_is_not_run(void **state)
     json_decref(plan);
 }
 
-static void a_parked_case_is_looked_at_when_nothing_else_is_done_and_once_at_a_time(void **state)
+static struct casefile parked(enum case_driver driver)
 {
-    (void)state;
     static const struct principal anna = { "anna", ROLE_OPERATOR };
     int64_t            now = clock_wall_us(&clock_real);
     json_t            *json = plan_of(touch("one", NULL), touch("two", NULL)), *units = prepared(json);
     struct stored_plan plan = { .plan = json, .planner = "person", .case_version = 1 };
-    struct casefile    c = { .state = CASE_PARKED, .version = 1, .driver = DRIVER_ENGINE, .phase = RUN_UNKNOWN, .steps = 2, .created_us = now, .updated_us = now, .deadline_us = now + US_PER_S };
+    struct casefile    c = { .state = CASE_PARKED, .version = 1, .driver = driver, .phase = RUN_UNKNOWN, .steps = 2, .created_us = now, .updated_us = now, .deadline_us = now + US_PER_S };
     id_new(now, c.id);
     id_new(now, plan.id);
     strcpy(c.plan_id, plan.id);
@@ -163,7 +162,13 @@ static void a_parked_case_is_looked_at_when_nothing_else_is_done_and_once_at_a_t
     assert_ok(store_run_put(engine->store, c.id, units, "undo.sh", &fault), &fault);
     json_decref(units);
     stored_plan_done(&plan);
+    return c;
+}
 
+static void a_parked_case_is_looked_at_when_nothing_else_is_done_and_once_at_a_time(void **state)
+{
+    (void)state;
+    struct casefile c = parked(DRIVER_ENGINE);
     while (atomic_load(&engine->loose.busy) > 0)           /* its answer comes a little before its end */
         (void)sched_yield();
     atomic_store(&engine->loose.busy, 1);                  /* another look, which takes its time */
@@ -176,6 +181,23 @@ static void a_parked_case_is_looked_at_when_nothing_else_is_done_and_once_at_a_t
     note_free(n);
     assert_true(worker_stop(&engine->loose, clock_mono_us(&clock_real) + 60 * US_PER_S));
     assert_int_equal(queue_length(&engine->notes), 0);
+}
+
+static void a_case_that_a_person_drives_is_looked_at_as_well_when_nobody_knows_what_is_in_force(void **state)
+{
+    (void)state;
+    struct casefile c = parked(DRIVER_PERSON);
+    while (atomic_load(&engine->loose.busy) > 0)
+        (void)sched_yield();
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    struct note *n = queue_wait(&engine->notes, 20 * US_PER_S);
+    assert_non_null(n);
+    assert_int_equal(n->kind, NOTE_LOOK);
+    assert_ok(stage_looked(engine, n->as.job, &fault), &fault);
+    note_free(n);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_true(c.in_force_is_proven);
+    assert_int_equal(c.state, CASE_PARKED);                /* what becomes of it is the person's to say */
 }
 
 /* ---- what is counted of an answer ---- */
@@ -233,6 +255,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_step_that_leaves_nothing_to_undo_does_not_hide_what_the_others_are, setup, teardown),
         cmocka_unit_test_setup_teardown(the_undo_of_a_program_that_was_never_begun_is_not_run, setup, teardown),
         cmocka_unit_test_setup_teardown(a_parked_case_is_looked_at_when_nothing_else_is_done_and_once_at_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_case_that_a_person_drives_is_looked_at_as_well_when_nobody_knows_what_is_in_force, setup, teardown),
         cmocka_unit_test_setup_teardown(the_restart_that_puts_back_counts_as_well, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restart_counts_also_when_the_step_failed_or_its_result_was_found_later, setup, teardown),
     };
