@@ -437,7 +437,7 @@ static bool touches_wal(const struct gate_look *l)
     return l->touched[KNOB_MAX_WAL_SIZE] || l->touched[KNOB_MAX_SLOT_WAL_KEEP_SIZE];
 }
 
-static double disk_free(const struct target_facts *f) { return isnan(f->wal_disk_free_bytes) || f->wal_disk_free_bytes <= 0 ? f->disk_free_bytes : fmin(f->wal_disk_free_bytes, f->disk_free_bytes); }
+static double disk_free(const struct target_facts *f) { return isnan(f->wal_disk_free_bytes) ? f->disk_free_bytes : fmin(f->wal_disk_free_bytes, f->disk_free_bytes); }
 
 static bool disk_exceeded(const struct gate_look *l, struct gate_says *s)
 {

@@ -120,6 +120,7 @@ static void many_sessions(void) { facts.peak_sessions = 100; facts_set(&facts, "
 static void disk_full_for_builds(void) { facts.disk_free_bytes = 700 * 1048576.0; }
 static void disk_full(void) { facts.disk_free_bytes = 800 * 1048576.0; }
 static void wal_disk_full(void) { facts.wal_disk_free_bytes = 800 * 1048576.0; }
+static void wal_disk_has_no_room(void) { facts.wal_disk_free_bytes = 0; }
 static void disk_unknown(void) { facts.disk_free_bytes = (double)NAN; }
 static void slots(void) { facts.slots = 1; facts.disk_free_bytes = 1200 * 1048576.0; }
 static void slots_bounded(void) { slots(); facts_set(&facts, "max_slot_wal_keep_size", "1024", NULL); }
@@ -266,6 +267,7 @@ static const struct example {
     { 502, GATE_REJECT, GOOD, many_sessions, SET("work_mem", "4MB", "3400kB"), many_sessions },
     { 503, GATE_REJECT, SET("max_wal_size", "1GB", "1228MB"), disk_full, SET("max_wal_size", "1GB", "1200MB"), disk_full },
     { 503, GATE_REJECT, SET("max_wal_size", "1GB", "1228MB"), wal_disk_full, SET("max_wal_size", "1GB", "900MB"), wal_disk_full },
+    { 503, GATE_REJECT, SET("max_wal_size", "1GB", "1100MB"), wal_disk_has_no_room, SET("max_wal_size", "1GB", "900MB"), wal_disk_has_no_room },
     { 503, GATE_REJECT, SET("max_wal_size", "1GB", "1100MB"), disk_unknown, SET("jit", "on", "off"), disk_unknown },
     { 504, GATE_REJECT, SET("max_wal_size", "1GB", "1200MB"), slots, SET("max_wal_size", "1GB", "1200MB"), slots_bounded },
     { 505, GATE_REJECT, SET("max_wal_size", "1GB", "1100MB"), slow_replay, SET("max_wal_size", "1GB", "900MB"), slow_replay },
