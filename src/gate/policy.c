@@ -152,7 +152,7 @@ static const struct conf_knob index_window_rows[] = {
 };
 static const struct conf_knob program_rows[] = {
     { "programs", KNOB_LIST(struct program_list, programs), "echo... true", "0..64", CONF_LIVE,
-      "The programs that steps may run, as the words they are called with; \"echo ...\" lets anything follow, \"true\" nothing.", check_program },
+      "The programs that steps may run, as such, as witness or as undo, as the words they are called with; \"echo ...\" lets anything follow, \"true\" nothing.", check_program },
 };
 static const struct conf_knob freeze_rows[] = {
     { "from", KNOB_TEXT(struct freeze_text, from), "", "0..40", CONF_LIVE, "When it begins, with `to` for when it ends.", check_time },

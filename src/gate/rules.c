@@ -575,10 +575,25 @@ static bool each_script(const struct gate_look *l, struct gate_says *s, bool (*c
     return false;
 }
 
+/* A witness is run before and after the step, an undo after it: they are programs like the step's own. */
+static const char *const beside[] = { "witness", "undo" };
+enum { BESIDES = sizeof beside / sizeof beside[0] };
+
 static bool check_form(const struct gate_look *l, struct gate_says *s, int step, const json_t *argv, bool shell, const struct fault *why)
 {
-    (void)l, (void)shell;
-    return !argv && say(s, "step %d: %.170s", step + 1, why->text);
+    (void)shell;
+    if (!argv)
+        return say(s, "step %d: %.170s", step + 1, why->text);
+    const json_t *params = l->q->plan->step[step].params, *env = json_object_get(params, "env");
+    for (int i = 0; i < BESIDES; i++) {
+        json_t      *words = NULL;
+        struct fault fault = { 0 };
+        enum err     e = script_beside(params, beside[i], &words, &fault);
+        json_decref(words);
+        if (e != OK)
+            return say(s, "step %d: %.170s", step + 1, fault.text);
+    }
+    return env && !json_is_object(env) && say(s, "step %d: env must be an object of texts", step + 1);
 }
 
 static bool check_shell(const struct gate_look *l, struct gate_says *s, int step, const json_t *argv, bool shell, const struct fault *why)
@@ -598,15 +613,53 @@ static bool program_fits(const struct policy_program *p, const json_t *argv)
     return true;
 }
 
+static bool program_is_named(const struct gate_look *l, const json_t *argv)
+{
+    for (int i = 0; i < l->policy->programs; i++)
+        if (program_fits(&l->policy->program[i], argv))
+            return true;
+    return false;
+}
+
+/* What makes a program run other code than its own, by where it looks for it; the list is that of sudo, by and large. NULL: nothing. */
+static const char *brings_code(const json_t *env)
+{
+    static const char *const names[] = {
+        "PATH", "LD_*", "_RLD*", "GCONV_PATH", "IFS", "ENV", "BASH_ENV", "BASH_FUNC_*", "BASHOPTS", "SHELLOPTS", "PS4", "GLOBIGNORE", "CDPATH", "FPATH", "ZDOTDIR", "NULLCMD", "READNULLCMD",
+        "PERLLIB", "PERL5LIB", "PERL5OPT", "PERL5DB", "PYTHON*", "RUBYLIB", "RUBYOPT", "NODE_OPTIONS", "NODE_PATH", "JAVA_TOOL_OPTIONS", "TERMINFO*", "TERMPATH", "TERMCAP", "NLSPATH", "LOCPATH",
+        "HOSTALIASES", "PAGER", "LESSOPEN", "LESSCLOSE", "EDITOR", "VISUAL", "BROWSER", "GIT_*",
+    };
+    const char *name;
+    json_t     *value;
+    json_object_foreach((json_t *)(uintptr_t)env, name, value)
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            size_t n = strcspn(names[i], "*");
+            if (names[i][n] ? strncmp(name, names[i], n) == 0 : strcmp(name, names[i]) == 0)
+                return name;
+        }
+    return NULL;
+}
+
 static bool check_program(const struct gate_look *l, struct gate_says *s, int step, const json_t *argv, bool shell, const struct fault *why)
 {
     (void)why;
-    if (!argv || shell)
-        return false;   /* a permitted shell can run anything anyway */
-    for (int i = 0; i < l->policy->programs; i++)
-        if (program_fits(&l->policy->program[i], argv))
-            return false;
-    return say(s, "step %d: \"%.80s\" with these arguments is not among the programs that policy allows", step + 1, json_string_value(json_array_get(argv, 0)));
+    if (!argv || (shell && !l->policy->set.shell))
+        return false;   /* other rules have said what is to be said */
+    const json_t *params = l->q->plan->step[step].params;
+    const char   *name = brings_code(json_object_get(params, "env"));
+    if (!shell && !program_is_named(l, argv))      /* a permitted shell can run anything anyway */
+        return say(s, "step %d: \"%.80s\" with these arguments is not among the programs that policy allows", step + 1, json_string_value(json_array_get(argv, 0)));
+    for (int i = 0; i < BESIDES && !shell; i++) {
+        json_t      *words = NULL;
+        struct fault ignored;
+        bool         bad = script_beside(params, beside[i], &words, &ignored) == OK && words && !program_is_named(l, words);
+        if (bad)
+            (void)say(s, "step %d: its %s, \"%.80s\" with these arguments, is not among the programs that policy allows", step + 1, beside[i], json_string_value(json_array_get(words, 0)));
+        json_decref(words);
+        if (bad)
+            return true;
+    }
+    return name && !l->policy->set.shell && say(s, "step %d: %.60s in env could make the program run other code, which policy allows only with a shell", step + 1, name);
 }
 
 static bool script_malformed(const struct gate_look *l, struct gate_says *s)  { return each_script(l, s, check_form); }
@@ -687,7 +740,7 @@ const struct gate_rule gate_rules[] = {
     { 801, GATE_REJECT,  scripts_forbidden, "scripts only where policy allows them" },
     { 802, GATE_REJECT,  script_malformed,  "a script is a list of words, or plain words" },
     { 803, GATE_REJECT,  shell_forbidden,   "a shell only where policy allows it" },
-    { 804, GATE_REJECT,  program_forbidden, "only programs that policy names" },
+    { 804, GATE_REJECT,  program_forbidden, "only programs that policy names, also as witness and undo, and nothing in env that brings other code" },
     { 805, GATE_REJECT,  script_too_long,   "a script runs at most scripts.timeout_max" },
 };
 const int gate_rules_count = sizeof gate_rules / sizeof gate_rules[0];

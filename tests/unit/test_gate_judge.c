@@ -290,10 +290,17 @@ static const struct example {
     { 801, GATE_REJECT, SCRIPT("'script':'echo ok'"), no_scripts, NOOP, no_scripts },
     { 802, GATE_REJECT, SCRIPT("'script':'echo $HOME'"), no_op, SCRIPT("'argv':['echo','$HOME']"), no_op },
     { 802, GATE_REJECT, SCRIPT(""), no_op, SCRIPT("'script':'true'"), no_op },
+    { 802, GATE_REJECT, SCRIPT("'script':'true','undo':'true'"), no_op, SCRIPT("'script':'true','undo':['true']"), no_op },
+    { 802, GATE_REJECT, SCRIPT("'script':'true','witness':[]"), no_op, SCRIPT("'script':'true','witness':['true']"), no_op },
+    { 802, GATE_REJECT, SCRIPT("'script':'true','env':['A=b']"), no_op, SCRIPT("'script':'true','env':{'A':'b'}"), no_op },
     { 803, GATE_REJECT, SCRIPT("'script':'echo a | cat','shell':true"), no_op, SCRIPT("'script':'echo a','shell':true"), shells },
     { 804, GATE_REJECT, SCRIPT("'script':'rm -r x'"), no_op, SCRIPT("'script':'echo rm -r x'"), no_op },
     { 804, GATE_REJECT, SCRIPT("'script':'true x'"), no_op, SCRIPT("'script':'true'"), no_op },
     { 804, GATE_REJECT, SCRIPT("'script':'/tmp/echo ok'"), no_op, SCRIPT("'script':'echo'"), no_op },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','undo':['rm','-r','/']"), no_op, SCRIPT("'script':'echo ok','undo':['echo','sorry']"), no_op },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','witness':['/bin/sh','-c','x']"), no_op, SCRIPT("'script':'echo ok','witness':['true']"), no_op },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','env':{'PATH':'/tmp'}"), no_op, SCRIPT("'script':'echo ok','env':{'LC_ALL':'C'}"), no_op },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','env':{'LD_PRELOAD':'/tmp/x.so'}"), no_op, SCRIPT("'script':'echo ok','env':{'PATH':'/tmp'}"), shells },
     { 805, GATE_REJECT, SCRIPT("'script':'echo ok'"), short_scripts, NOOP, short_scripts },
 };
 
