@@ -283,6 +283,47 @@ static void a_case_keeps_the_time_it_had_left_when_the_clock_is_set_back(void **
     store_close(s);
 }
 
+static void a_case_that_was_asked_about_all_day_still_tells_how_it_began_and_how_it_ended(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct store        *s = NULL;
+    struct store_reader *r = NULL;
+    struct telemetry    *t = NULL;
+    struct casefile      c = a_case();
+    json_t              *told = NULL, *verdict = json_object();
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(telemetry_open(folder, &t, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &c, &alice, &f), &f);
+    struct timeline_row moved = { .case_id = c.id, .event = "plan_ready", .actor = "alice", .version = 2, .at_us = 1, .from = CASE_PLANNING, .to = CASE_WAIT_GATE, .moved = true };
+    struct timeline_row waits = { .case_id = c.id, .event = "gate_waits", .actor = "alice", .version = 2, .at_us = 1, .from = CASE_WAIT_GATE, .to = CASE_WAIT_GATE };
+    assert_ok(store_timeline_add(s, &moved, &f), &f);
+    for (int i = 0; i < 3000; i++) {
+        char id[ID_SIZE];
+        id_new(clock_wall_us(&clock_real), id);
+        assert_ok(store_timeline_add(s, &waits, &f), &f);
+        assert_ok(store_decision_add(s, id, c.id, "a-plan", verdict, i < 2999 ? "wait" : "approve", i, &f), &f);
+    }
+    moved.version = 3, moved.event = "gate_approved";
+    assert_ok(store_timeline_add(s, &moved, &f), &f);
+    assert_ok(store_commit(s, &f), &f);
+    assert_ok(store_reader_open(folder, &r, &f), &f);
+    assert_ok(read_case_file(r, c.id, &told, &f), &f);
+    json_t *rows = json_object_get(told, "timeline"), *decisions = json_object_get(told, "decisions");
+    size_t  n = json_array_size(rows);
+    assert_int_equal(n, 2000);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(rows, 0), "event")), "plan_ready");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(rows, n - 1), "event")), "gate_approved");
+    assert_int_equal(json_array_size(decisions), 200);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(decisions, 199), "answer")), "approve");
+    json_decref(told);
+    json_decref(verdict);
+    store_reader_close(r);
+    telemetry_close(t);
+    store_close(s);
+}
+
 static void a_database_of_a_newer_version_is_refused_and_left_alone(void **state)
 {
     (void)state;
@@ -492,6 +533,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refusal_is_not_pushed_out_by_what_others_say_and_each_persons_last_word_on_a_plan_is_told, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(only_steps_of_the_plan_at_hand_count_as_begun, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_case_keeps_the_time_it_had_left_when_the_clock_is_set_back, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_case_that_was_asked_about_all_day_still_tells_how_it_began_and_how_it_ended, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused_and_left_alone, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_store_has_one_engine_at_a_time, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_a_trial_taught_is_kept_once_and_only_shared_while_its_tenant_does, make_folder, remove_folder),
