@@ -41,8 +41,8 @@ INSERT INTO case_timeline (case_id, version, event, from_status, to_status, rule
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13);
 
 -- name: case_given_up
--- The first that asked for the current plan to be given up or put back, and where the plan stood then.
-SELECT event, from_status, actor FROM case_timeline
+-- The first that asked for the current plan to be given up or put back, and where the plan stood then. An actor is whom somebody names; who that is stands in meta.
+SELECT event, from_status, coalesce(json_extract(meta, '$.principal'), actor) FROM case_timeline
 WHERE case_id = ?1 AND moved = 1 AND from_status IN ('WAIT_GATE', 'EXECUTING', 'VERIFYING')
   AND event IN ('cancel', 'deadline', 'gate_rejected', 'put_back', 'partial', 'refused', 'exec_failed', 'verify_failed')
   AND id > coalesce((SELECT max(id) FROM case_timeline WHERE case_id = ?1 AND event = 'plan_ready' AND moved = 1), 0)

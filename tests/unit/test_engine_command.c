@@ -348,6 +348,20 @@ static void what_was_proven_by_its_output_is_told_so_in_any_script(void **state)
     json_decref(units);
 }
 
+static void whose_word_a_refusal_was_is_who_said_it_and_not_whom_he_names(void **state)
+{
+    (void)state;
+    struct stored_giving_up g;
+    struct casefile         c = a_case("spare", DRIVER_ENGINE, CASE_PLANNING, RUN_IDLE);
+    plan_it(&c, program(NULL));
+    assert_int_equal(asked_by("olga", command_case_transition, c.id, json_pack("{s:s,s:s}", "event", "cancel", "actor", "autopilot")), 200);
+    assert_ok(store_case_given_up(engine->store, c.id, &g, &fault), &fault);
+    assert_string_equal(g.event, "cancel");
+    assert_string_equal(g.actor, "olga");                  /* or the planner would not be told that somebody said no */
+    json_decref(said);
+    said = NULL;
+}
+
 static void a_target_is_seen_whatever_its_server_said_last(void **state)
 {
     (void)state;
@@ -456,6 +470,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_clears_a_stop_hears_what_is_stopped_still, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_proven_by_its_output_is_told_so_in_any_script, setup, teardown),
         cmocka_unit_test_setup_teardown(who_cancels_what_takes_an_hour_waits_for_it_and_then_it_is_put_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(whose_word_a_refusal_was_is_who_said_it_and_not_whom_he_names, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
