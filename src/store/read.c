@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct store_reader { struct db *cases, *telemetry; };
+struct store_reader { struct db *cases, *telemetry; struct fault blind; };   /* telemetry is NULL, and blind says why, when that cannot be read */
 
 static enum err open_one(const char *folder, const char *name, const struct sql_statement *statements, size_t n, struct db **db, struct fault *fault)
 {
@@ -34,11 +34,16 @@ enum err store_reader_open(const char *folder, struct store_reader **out, struct
     if (!r)
         return fail(fault, ERR_LIMIT, "no memory to open a reader");
     e = open_one(folder, "cases.db", read_statements, read_statement_count, &r->cases, fault);
-    if (e == OK)
-        e = open_one(folder, "telemetry.db", telemetry_statements, telemetry_statement_count, &r->telemetry, fault);
     if (e != OK) {
         store_reader_close(r);
         return e;
+    }
+    /* It may be thrown away, and so it hides no case when it is damaged or gone. */
+    if (open_one(folder, "telemetry.db", telemetry_statements, telemetry_statement_count, &r->telemetry, &r->blind) != OK) {
+        (void)fail_in(&r->blind, "telemetry.db cannot be read");
+        fail_hint(&r->blind, "it holds minutes of metrics and nothing else; when it is damaged homeostat puts it aside, and begins another one, with its next start");
+        db_close(r->telemetry);
+        r->telemetry = NULL;
     }
     *out = r;
     return OK;
@@ -321,7 +326,11 @@ enum err read_metric(struct store_reader *r, const char *target, const char *met
 {
     static const char *const names[] = { "bucket", "avg", "max", "p95" };
     struct db_rows rows;
-    enum err       e = db_ask(r->telemetry, sql_metric_read, &rows, fault, "ttII", target, metric, from_us, to_us);
+    if (!r->telemetry) {
+        *fault = r->blind;
+        return fault->code;
+    }
+    enum err e = db_ask(r->telemetry, sql_metric_read, &rows, fault, "ttII", target, metric, from_us, to_us);
     if (e != OK)
         return e;
     json_t *series[4] = { json_array(), json_array(), json_array(), json_array() };

@@ -439,6 +439,22 @@ def test_an_fsync_that_fails_ends_the_program_and_the_next_start_goes_on_from_wh
     assert sum(c["title"] == "perhaps" for c in house.ask("GET", "/case").data) == 1
 
 
+def test_a_telemetry_that_is_damaged_keeps_nobody_from_starting(house):
+    case = house.create()
+    house.arena.daemon.stop()
+    path = os.path.join(house.arena.store, "telemetry.db")
+    for end in ("-wal", "-shm"):
+        if os.path.exists(path + end):
+            os.unlink(path + end)
+    with open(path, "w", encoding="ascii") as f:
+        f.write("this is no database\n" * 1000)
+    house.start()
+    assert house.look(case)["status"] == "NEW"
+    with open(path + ".damaged", encoding="ascii") as f:
+        assert f.readline() == "this is no database\n"
+    assert "telemetry.db is damaged" in house.arena.daemon.log_tail()
+
+
 def test_a_store_of_a_newer_homeostat_is_refused_with_a_clear_word_and_left_alone(house):
     house.create()
     house.arena.daemon.stop()

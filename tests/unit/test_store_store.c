@@ -324,6 +324,46 @@ static void a_case_that_was_asked_about_all_day_still_tells_how_it_began_and_how
     store_close(s);
 }
 
+static void telemetry_that_is_damaged_hides_no_case_and_is_begun_anew(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct store        *s = NULL;
+    struct store_reader *r = NULL;
+    struct telemetry    *t = NULL;
+    struct casefile      c = a_case();
+    json_t              *told = NULL;
+    int64_t              version;
+    char                 path[96], text[64] = "";
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &c, &alice, &f), &f);
+    assert_ok(store_commit(s, &f), &f);
+    (void)snprintf(path, sizeof path, "%s/telemetry.db", folder);
+    FILE *file = fopen(path, "w");
+    for (int i = 0; i < 1000; i++)
+        fputs("this is no database\n", file);
+    fclose(file);
+    assert_ok(store_reader_open(folder, &r, &f), &f);
+    assert_ok(read_case(r, c.id, &told, &version, &f), &f);
+    json_decref(told);
+    assert_int_not_equal(read_metric(r, "main", "tps", 0, 1, &told, &f), OK);
+    assert_non_null(strstr(f.text, "telemetry.db"));
+    assert_null(strstr(f.hint, "cases.db"));
+    store_reader_close(r);
+
+    assert_int_equal(telemetry_open(folder, &t, &f), ERR_DAMAGED);
+    assert_ok(telemetry_put_aside(folder, &f), &f);
+    assert_ok(telemetry_open(folder, &t, &f), &f);
+    telemetry_close(t);
+    (void)snprintf(path, sizeof path, "%s/telemetry.db.damaged", folder);
+    assert_non_null(file = fopen(path, "r"));              /* whoever wants to know why finds it */
+    assert_non_null(fgets(text, sizeof text, file));
+    assert_string_equal(text, "this is no database\n");
+    fclose(file);
+    store_close(s);
+}
+
 static void a_database_of_a_newer_version_is_refused_and_left_alone(void **state)
 {
     (void)state;
@@ -534,6 +574,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_steps_of_the_plan_at_hand_count_as_begun, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_case_keeps_the_time_it_had_left_when_the_clock_is_set_back, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_case_that_was_asked_about_all_day_still_tells_how_it_began_and_how_it_ended, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(telemetry_that_is_damaged_hides_no_case_and_is_begun_anew, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused_and_left_alone, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_store_has_one_engine_at_a_time, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_a_trial_taught_is_kept_once_and_only_shared_while_its_tenant_does, make_folder, remove_folder),
