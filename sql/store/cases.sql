@@ -137,6 +137,9 @@ ON CONFLICT (case_id) DO UPDATE SET units = excluded.units, trial = NULL, verdic
 -- name: run_get
 SELECT units, trial, verdict, undo_path FROM case_run WHERE case_id = ?1;
 
+-- name: run_anew
+UPDATE case_run SET trial = NULL, verdict = NULL WHERE case_id = ?1;
+
 -- name: run_trial
 UPDATE case_run SET trial = ?2 WHERE case_id = ?1;
 

@@ -267,6 +267,8 @@ enum err engine_set_plan(struct engine *e, struct casefile *c, json_t *json, con
     (void)text_copy(stored.hash, sizeof stored.hash, plan.hash);
     (void)text_copy(stored.planner, sizeof stored.planner, planner);
     err = store_plan_add(e->store, c->id, &stored, clock_wall_us(e->clock), fault);
+    if (err == OK)
+        err = store_run_anew(e->store, c->id, fault);
     (void)text_copy(c->plan_id, sizeof c->plan_id, stored.id);
     (void)text_copy(c->plan_hash, sizeof c->plan_hash, plan.hash);
     c->steps = plan.steps;

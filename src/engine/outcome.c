@@ -98,6 +98,7 @@ static const char *ended_without_verdict(struct engine *e, const struct casefile
         { "deadline",      NULL,          true,  false, UNANSWERED },
         { "deadline",      NULL,          false, true,  "undecided" },
         { "gate_rejected", "autopilot",   true,  false, OVERTAKEN },
+        { "gate_rejected", NULL,          true,  false, "refused" },
         { "cancel",        "autopilot",   true,  true,  OVERTAKEN },
         { "cancel",        "engine",      true,  true,  OVERTAKEN },
         { "cancel",        "stop switch", false, true,  STOPPED },

@@ -165,6 +165,8 @@ enum err store_run_put(struct store *s, const char *case_id, const json_t *units
     return db_run(s->db, sql_run_put, fault, "tjt", case_id, units, undo_path);
 }
 
+enum err store_run_anew(struct store *s, const char *case_id, struct fault *fault) { return db_run(s->db, sql_run_anew, fault, "t", case_id); }
+
 enum err store_run_get(struct store *s, const char *case_id, struct stored_run *out, struct fault *fault)
 {
     struct db_rows r;

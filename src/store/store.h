@@ -119,6 +119,7 @@ MUST_CHECK enum err store_action_output(struct store *s, const char *case_id, ch
 struct stored_run { json_t *units, *trial, *verdict; char *undo_path; };
 void                stored_run_done(struct stored_run *r);
 MUST_CHECK enum err store_run_put(struct store *s, const char *case_id, const json_t *units, const char *undo_path, struct fault *fault);
+MUST_CHECK enum err store_run_anew(struct store *s, const char *case_id, struct fault *fault);   /* another plan: what was found out was about the last one */
 MUST_CHECK enum err store_run_get(struct store *s, const char *case_id, struct stored_run *r, struct fault *fault);   /* ERR_MISSING */
 MUST_CHECK enum err store_run_trial(struct store *s, const char *case_id, const json_t *trial, struct fault *fault);
 MUST_CHECK enum err store_run_verdict(struct store *s, const char *case_id, const json_t *verdict, struct fault *fault);

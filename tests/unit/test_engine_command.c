@@ -205,6 +205,38 @@ static void who_cancels_what_takes_an_hour_waits_for_it_and_then_it_is_put_back(
     assert_true(c.deadline_us >= hands.wall_us + INT64_C(3600) * US_PER_S);
 }
 
+static void take_result(void *ctx, const struct stored_outcome *o)
+{
+    (void)snprintf(ctx, 32, "%s", o->result);
+    assert_true(isnan(o->effect));
+}
+
+static void the_verdict_on_a_plan_is_not_that_on_the_next_one(void **state)
+{
+    (void)state;
+    struct casefile      c = a_case("spare", DRIVER_PERSON, CASE_PLANNING, RUN_IDLE);
+    struct case_decision d;
+    enum case_answer     answer;
+    struct case_input    ready = { .kind = INPUT_EVENT, .event = ON_PLAN_READY }, no = { .kind = INPUT_EVENT, .event = ON_GATE_REJECTED };
+    struct cause         by_olga = { .actor = "olga", .reason = "" };
+    json_t              *units = json_array(), *verdict = json_pack("{s:s,s:f,s:f}", "outcome", "worse", "effect", -0.5, "alpha", 0.01), *other = program(NULL);
+    char                 result[32] = "";
+    plan_it(&c, program(NULL));
+    assert_ok(store_run_put(engine->store, c.id, units, "", &fault), &fault);
+    assert_ok(store_run_verdict(engine->store, c.id, verdict, &fault), &fault);
+    c.state = CASE_PLANNING, c.plans_tried = 1, c.version++;      /* it was put back, and somebody has another idea */
+    assert_ok(engine_set_plan(engine, &c, other, "person", NULL, &fault), &fault);
+    assert_ok(engine_feed(engine, &c, &ready, &by_olga, &answer, &d, &fault), &fault);
+    assert_ok(engine_feed(engine, &c, &no, &by_olga, &answer, &d, &fault), &fault);
+    assert_int_equal(c.state, CASE_PARKED);
+    assert_ok(outcome_learn(engine, &c, &fault), &fault);
+    assert_ok(store_outcomes(engine->store, "spare", take_result, result, &fault), &fault);
+    assert_string_equal(result, "refused");
+    json_decref(units);
+    json_decref(verdict);
+    json_decref(other);
+}
+
 /* ---- clocks ---- */
 
 #define HOUR (INT64_C(3600) * US_PER_S)
@@ -471,6 +503,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_proven_by_its_output_is_told_so_in_any_script, setup, teardown),
         cmocka_unit_test_setup_teardown(who_cancels_what_takes_an_hour_waits_for_it_and_then_it_is_put_back, setup, teardown),
         cmocka_unit_test_setup_teardown(whose_word_a_refusal_was_is_who_said_it_and_not_whom_he_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_verdict_on_a_plan_is_not_that_on_the_next_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
