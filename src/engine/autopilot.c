@@ -596,6 +596,12 @@ static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
             return OK;
         t->gate_again_us = clock_mono_us(e->clock) + US_PER_S;
         return ask_again(e, &c, fault);
+    case CASE_EXECUTING:     /* approved, and nothing was known of the target when it was to begin */
+        if (c.phase == RUN_IDLE && clock_mono_us(e->clock) >= t->gate_again_us && !is_ordered(e, c.id)) {
+            t->gate_again_us = clock_mono_us(e->clock) + US_PER_S;
+            engine_order(e, &c, ORDER_BEGIN);
+        }
+        return OK;
     case CASE_PARKED:
         return c.in_force_is_proven ? engine_event(e, c.id, ON_GIVE_UP, &by_autopilot, fault) : OK;
     default:

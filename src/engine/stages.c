@@ -80,6 +80,11 @@ static enum err stage_begin(struct engine *e, struct casefile *c, enum case_orde
         struct cause why = { .actor = "gate", .reason = v.why };
         return engine_event(e, c->id, ON_CANCEL, &why, fault);
     }
+    struct etarget *t = engine_target(e, c->target);
+    if (t)
+        t->gate_again_us = clock_mono_us(e->clock) + US_PER_S;
+    if (v.answer == GATE_WAIT && v.rule == GATE_RULE_NO_FACTS)      /* we have just begun; it is ordered again, until the deadline */
+        return OK;
     if (v.answer != GATE_APPROVE)      /* a window that has closed, a switch that was set: nobody said no to the plan */
         return autopilot_overtake(e, c, v.why, fault);
     bool comparable = true;

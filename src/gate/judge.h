@@ -40,6 +40,9 @@ struct gate_approval {
     int64_t given_us, expires_us;    /* wall */
 };
 
+/* The rule that waits for facts: at a start there are none for some seconds. */
+#define GATE_RULE_NO_FACTS 401
+
 struct gate_question {
     const struct plan         *plan;
     const struct target_facts *facts;          /* of the plan's target; NULL: unknown, or no configured target */

@@ -129,7 +129,8 @@ static bool mixed(const struct gate_look *l, struct gate_says *s)
     return (l->builds || l->drops) && l->configures && say(s, "an index and parameters in one plan: nobody could say which of them helped");
 }
 
-static bool stale_from(const struct gate_look *l, struct gate_says *s) { return *l->stale_from && say(s, "%s", l->stale_from); }
+/* Where nothing at all is known another rule says so. */
+static bool stale_from(const struct gate_look *l, struct gate_says *s) { return l->q->facts && *l->stale_from && say(s, "%s", l->stale_from); }
 
 static bool too_hasty(const struct gate_look *l, struct gate_says *s)
 {
@@ -708,7 +709,7 @@ const struct gate_rule gate_rules[] = {
     { 309, GATE_ASK,     tables_ask,        "where indexes.build, drop or analyze say ask, a person approves" },
     { 310, GATE_REJECT,  table_too_large,   "no index on a table larger than indexes.table_max" },
 
-    { 401, GATE_REJECT,  no_facts,          "a server of which nothing is known is not changed" },
+    { 401, GATE_WAIT,    no_facts,          "a server of which nothing is known is not changed" },
     { 402, GATE_REJECT,  old_facts,         "what is known of the server is at most an hour old" },
     { 403, GATE_REJECT,  has_owner,         "what somebody else manages is changed through its owner" },
     { 404, GATE_REJECT,  is_standby,        "a standby is not changed" },

@@ -237,6 +237,41 @@ static void the_verdict_on_a_plan_is_not_that_on_the_next_one(void **state)
     json_decref(other);
 }
 
+static json_t *a_setting(const char *on)
+{
+    return json_pack("{s:s,s:[{s:s,s:i,s:i,s:{s:s,s:[{s:s,s:s,s:s}]}}],s:{},s:{}}", "title", "t", "steps", "action", "postgres.set", "timeout_s", 60, "retry", 0, "params", "target", on,
+                     "settings", "name", "work_mem", "from", "4MB", "to", "4800kB", "rollback", "verify");
+}
+
+static void what_waits_at_the_gate_is_not_refused_because_we_begin_again_and_know_nothing_yet(void **state)
+{
+    (void)state;
+    static struct target_facts facts;
+    struct casefile begins, waits = a_case("shop", DRIVER_ENGINE, CASE_PLANNING, RUN_IDLE);
+    plan_it(&waits, a_setting("shop"));
+    begins = a_case("spare", DRIVER_ENGINE, CASE_PLANNING, RUN_IDLE);
+    plan_it(&begins, a_setting("spare"));
+    begins.state = CASE_EXECUTING, begins.version++;       /* approved, and not begun */
+    assert_ok(store_case_update(engine->store, &begins, &fault), &fault);
+    assert_ok(stages_recover(engine, &fault), &fault);
+    stages_run(engine);
+    assert_ok(store_case_get(engine->store, waits.id, &waits, NULL, &fault), &fault);
+    assert_int_equal(waits.state, CASE_WAIT_GATE);
+    assert_ok(store_case_get(engine->store, begins.id, &begins, NULL, &fault), &fault);
+    assert_int_equal(begins.state, CASE_EXECUTING);
+    assert_int_equal(begins.phase, RUN_IDLE);
+    facts_pg15(&facts, 8 * FACTS_GIB, 4);                  /* now it was looked at */
+    facts.read_wall_us = hands.wall_us;
+    engine->target[1].facts = &facts;
+    engine->policy.set.risk_auto_max = 1;
+    hands.mono_us += 2 * US_PER_S;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    stages_run(engine);
+    assert_ok(store_case_get(engine->store, begins.id, &begins, NULL, &fault), &fault);
+    assert_int_equal(begins.phase, RUN_PREPARING);
+    engine->target[1].facts = NULL;
+}
+
 /* ---- clocks ---- */
 
 #define HOUR (INT64_C(3600) * US_PER_S)
@@ -250,8 +285,7 @@ static int rule_for_a_change(struct casefile *c)
     facts.read_wall_us = hands.wall_us;
     engine->target[1].facts = &facts;
     if (!c->plan_id[0])
-        plan_it(c, json_pack("{s:s,s:[{s:s,s:i,s:i,s:{s:s,s:[{s:s,s:s,s:s}]}}],s:{},s:{}}", "title", "t", "steps", "action", "postgres.set", "timeout_s", 60, "retry", 0, "params", "target", "spare",
-                             "settings", "name", "work_mem", "from", "4MB", "to", "4800kB", "rollback", "verify"));
+        plan_it(c, a_setting("spare"));
     assert_ok(engine_judge(engine, c, true, &v, &fault), &fault);
     engine->target[1].facts = NULL;
     return v.answer == GATE_WAIT ? v.rule : 0;
@@ -504,6 +538,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_cancels_what_takes_an_hour_waits_for_it_and_then_it_is_put_back, setup, teardown),
         cmocka_unit_test_setup_teardown(whose_word_a_refusal_was_is_who_said_it_and_not_whom_he_names, setup, teardown),
         cmocka_unit_test_setup_teardown(the_verdict_on_a_plan_is_not_that_on_the_next_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_waits_at_the_gate_is_not_refused_because_we_begin_again_and_know_nothing_yet, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

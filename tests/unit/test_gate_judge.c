@@ -236,7 +236,7 @@ static const struct example {
     { 310, GATE_REJECT, BUILD, small_tables, ANALYZE, small_tables },
     { 310, GATE_REJECT, INDEX("create", "homeostat_t_a_8de0d0fa", "a", ",'bytes':1000"), no_op, BUILD, no_op },
 
-    { 401, GATE_REJECT, GOOD, forget, NOOP, forget },
+    { 401, GATE_WAIT,   GOOD, forget, NOOP, forget },
     { 402, GATE_REJECT, GOOD, old, GOOD, new },
     { 403, GATE_REJECT, GOOD, patroni, BUILD, patroni },
     { 403, GATE_REJECT, GOOD, patroni, SCRIPT("'script':'echo ok'"), patroni },
