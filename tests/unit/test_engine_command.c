@@ -494,6 +494,26 @@ static void messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_o
     assert_ok(store_begin(engine->store, &fault), &fault);
 }
 
+static void who_waits_for_a_case_that_cannot_be_read_is_told_so_at_the_end_of_the_wait(void **state)
+{
+    (void)state;
+    struct turn_reply      replies[2];
+    struct engine_request *r = calloc(1, sizeof *r);
+    engine->replies = replies;
+    engine->pending[0] = (struct pending){ .request = r, .case_id = "one that is gone", .until_us = hands.mono_us + US_PER_S };
+    engine->pendings = 1;
+    pending_settle(engine);
+    assert_int_equal(engine->replies_count, 0);
+    hands.mono_us += 2 * US_PER_S;
+    pending_settle(engine);
+    assert_int_equal(engine->replies_count, 1);
+    assert_int_equal(engine->pendings, 0);
+    assert_int_equal(replies[0].status, 404);
+    free(replies[0].body);
+    engine_request_free(r);
+    engine->replies = NULL;
+}
+
 static void who_stopped_it_and_in_which_mode_it_is_are_what_the_store_has_after_a_turn_was_lost(void **state)
 {
     (void)state;
@@ -539,6 +559,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(whose_word_a_refusal_was_is_who_said_it_and_not_whom_he_names, setup, teardown),
         cmocka_unit_test_setup_teardown(the_verdict_on_a_plan_is_not_that_on_the_next_one, setup, teardown),
         cmocka_unit_test_setup_teardown(what_waits_at_the_gate_is_not_refused_because_we_begin_again_and_know_nothing_yet, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_waits_for_a_case_that_cannot_be_read_is_told_so_at_the_end_of_the_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
