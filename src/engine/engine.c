@@ -367,10 +367,25 @@ static void on_hangup(uv_signal_t *s, int number)
 
 static void wake_engine(void *ctx) { uv_async_send(&((struct engine *)ctx)->wake); }
 
+/* One file may serve several installations, so it is no mistake; but a name that is misspelt freezes nothing. */
+static void tell_idle_freezes(const struct engine *e, const struct policy *p)
+{
+    for (int i = 0; i < p->freezes; i++) {
+        bool known = p->freeze[i].target[0] == '\0';
+        for (size_t k = 0; k < e->d.targets; k++)
+            known = known || strcmp(e->d.target[k].name, p->freeze[i].target) == 0;
+        if (!known)
+            log_warn("a freeze of the policy is about no target of the configuration", F("target", (const char *)p->freeze[i].target), F("freeze", (const char *)p->freeze[i].why));
+    }
+}
+
 static enum err load_policy(struct engine *e, struct policy *p, struct fault *fault)
 {
     policy_default(p);
-    return e->d.policy->file[0] ? policy_read(e->d.policy->file, p, NULL, fault) : OK;
+    enum err err = e->d.policy->file[0] ? policy_read(e->d.policy->file, p, NULL, fault) : OK;
+    if (err == OK)
+        tell_idle_freezes(e, p);
+    return err;
 }
 
 static enum err load_templates(struct engine *e, struct template_set **set, struct fault *fault)

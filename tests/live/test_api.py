@@ -365,6 +365,14 @@ def test_a_stop_between_approval_and_execution_keeps_the_step_from_happening(hou
     assert house.execute(case, step).data["status"] == "VERIFYING"
 
 
+def test_a_freeze_of_a_target_that_is_not_there_is_said(house):
+    with open(os.path.join(house.arena.folder, "policy.yaml"), "a", encoding="utf-8") as f:
+        f.write("freezes: [ { weekly: daily 00:00-24:00, target: shpo, why: no changes today } ]\n")
+    assert house.ask("POST", "/reload", {}, who="root").status == 200
+    said = [line for line in house.arena.daemon.log_tail().splitlines() if "about no target" in line]
+    assert said and "shpo" in said[-1] and "no changes today" in said[-1]
+
+
 def test_a_stop_needs_a_reason(house):
     assert house.ask("POST", "/stop", {}).status == 422
     assert house.ask("POST", "/stop", {"why": "x", "expires_s": 0}).status == 422
