@@ -300,8 +300,10 @@ static enum err read_holder(struct engine *e, const struct etarget *t, const str
     if (!t || !t->case_id[0] || strcmp(t->case_id, c->id) == 0)
         return OK;
     enum err err = store_case_get(e->store, t->case_id, &other, NULL, fault);
-    if (err == OK && case_holds_target(&other))
+    if (err == OK && case_holds_target(&other)) {
         q->held_by = t->case_id;
+        q->held_unknown = other.state == CASE_PARKED;
+    }
     return err == ERR_MISSING ? OK : err;
 }
 

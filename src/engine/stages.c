@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "engine/inside.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,9 +138,11 @@ static enum err stage_verify(struct engine *e, struct casefile *c, enum case_ord
 static enum err stage_call(struct engine *e, struct casefile *c, enum case_order order, struct fault *fault)
 {
     (void)order;
-    log_error("a person is needed: it cannot be told what is in force", F("case", (const char *)c->id), F("target", (const char *)c->target),
-              F("undo", "see the undo script of the case; when it is known again: homeostat case prove"));
-    return store_event_add(e->store, c->id, "ERROR", "incident", "outcome unknown", "A person is needed: it cannot be told what is in force.", NULL, NULL, clock_wall_us(e->clock), fault);
+    char text[320];
+    (void)snprintf(text, sizeof text, "A person is needed: it cannot be told what is in force. The undo script of the case tells how to put it back; when that is so, or what is "
+                   "in force is as wanted: homeostat case event %s in_force_proven", c->id);
+    log_error("a person is needed: it cannot be told what is in force", F("case", (const char *)c->id), F("target", (const char *)c->target), F("what_to_do", (const char *)text));
+    return store_event_add(e->store, c->id, "ERROR", "incident", "outcome unknown", text, NULL, NULL, clock_wall_us(e->clock), fault);
 }
 
 static enum err stage_learn(struct engine *e, struct casefile *c, enum case_order order, struct fault *fault)

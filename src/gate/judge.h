@@ -58,6 +58,7 @@ struct gate_question {
     bool        stopped;                       /* stop switch, global or for this target */
     const char *stop_why;
     const char *held_by;                       /* id of another case that has this target; NULL: nobody */
+    bool        held_unknown;                  /* that case is parked, and nobody knows what it has left in force */
     int         changes_last_hour;             /* applied to this target; -1: unknown */
     int64_t     oldest_change_us;              /* wall; when the hour's first one was; 0: unknown */
     int         restarts_last_day;             /* -1: unknown */

@@ -61,7 +61,10 @@ static bool needs_person(const struct gate_look *l, struct gate_says *s)
 
 static bool is_held(const struct gate_look *l, struct gate_says *s)
 {
-    return l->q->held_by && *l->q->held_by && say(s, "case %.64s is working on the target", l->q->held_by);
+    if (!l->q->held_by || !*l->q->held_by)
+        return false;
+    return l->q->held_unknown ? say(s, "nobody knows what case %.40s has left in force; who has seen to it says: homeostat case event %.40s in_force_proven", l->q->held_by, l->q->held_by)
+                              : say(s, "case %.64s is working on the target", l->q->held_by);
 }
 
 static bool opener_may_not(const struct gate_look *l, struct gate_says *s)

@@ -272,6 +272,42 @@ static void what_waits_at_the_gate_is_not_refused_because_we_begin_again_and_kno
     engine->target[1].facts = NULL;
 }
 
+static void who_waits_for_a_target_of_which_nobody_knows_what_is_in_force_is_told_what_to_do(void **state)
+{
+    (void)state;
+    struct gate_verdict v;
+    struct casefile     lost = a_case("spare", DRIVER_PERSON, CASE_PARKED, RUN_UNKNOWN), c = a_case("spare", DRIVER_PERSON, CASE_PLANNING, RUN_IDLE);
+    plan_it(&c, program(NULL));
+    lost.in_force_is_proven = false;
+    assert_ok(store_case_update(engine->store, &lost, &fault), &fault);
+    strcpy(engine->target[1].case_id, lost.id);
+    assert_ok(engine_judge(engine, &c, false, &v, &fault), &fault);
+    assert_int_equal(v.rule, 105);
+    assert_non_null(strstr(v.why, lost.id));
+    assert_non_null(strstr(v.why, "homeostat case event "));
+    assert_non_null(strstr(v.why, "in_force_proven"));
+    assert_null(strstr(v.why, "is working"));
+}
+
+static void a_call_for_a_person_names_the_command_that_there_is(void **state)
+{
+    (void)state;
+    struct store_reader *r = NULL;
+    json_t              *told = NULL;
+    struct casefile      lost = a_case("spare", DRIVER_PERSON, CASE_PARKED, RUN_UNKNOWN);
+    char                 words[120];
+    engine_order(engine, &lost, ORDER_CALL);
+    stages_run(engine);
+    assert_ok(store_commit(engine->store, &fault), &fault);
+    assert_ok(store_reader_open(alone.folder, &r, &fault), &fault);
+    assert_ok(read_case_file(r, lost.id, &told, &fault), &fault);
+    (void)snprintf(words, sizeof words, "homeostat case event %s in_force_proven", lost.id);
+    assert_non_null(strstr(json_string_value(json_object_get(json_array_get(json_object_get(told, "evidence"), 0), "summary")), words));
+    json_decref(told);
+    store_reader_close(r);
+    assert_ok(store_begin(engine->store, &fault), &fault);
+}
+
 /* ---- clocks ---- */
 
 #define HOUR (INT64_C(3600) * US_PER_S)
@@ -560,6 +596,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_verdict_on_a_plan_is_not_that_on_the_next_one, setup, teardown),
         cmocka_unit_test_setup_teardown(what_waits_at_the_gate_is_not_refused_because_we_begin_again_and_know_nothing_yet, setup, teardown),
         cmocka_unit_test_setup_teardown(who_waits_for_a_case_that_cannot_be_read_is_told_so_at_the_end_of_the_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_waits_for_a_target_of_which_nobody_knows_what_is_in_force_is_told_what_to_do, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_call_for_a_person_names_the_command_that_there_is, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
