@@ -165,6 +165,18 @@ static void a_case_that_a_person_parked_keeps_its_target_only_as_long_as_nobody_
     assert_true(t->ours);
 }
 
+static void whoever_is_told_that_it_is_stopped_sees_nothing_begin_any_more(void **state)
+{
+    (void)state;
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s,s:s}", "why", "backup", "target", "shop")), 200);
+    assert_true(atomic_load(&engine->target[0].stopped));      /* what the worker asks right before it acts */
+    assert_false(atomic_load(&engine->target[1].stopped));
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s}", "why", "release")), 200);
+    assert_true(atomic_load(&engine->target[1].stopped));
+    json_decref(said);
+    said = NULL;
+}
+
 static void who_clears_a_stop_hears_what_is_stopped_still(void **state)
 {
     (void)state;
@@ -598,6 +610,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_waits_for_a_case_that_cannot_be_read_is_told_so_at_the_end_of_the_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(who_waits_for_a_target_of_which_nobody_knows_what_is_in_force_is_told_what_to_do, setup, teardown),
         cmocka_unit_test_setup_teardown(a_call_for_a_person_names_the_command_that_there_is, setup, teardown),
+        cmocka_unit_test_setup_teardown(whoever_is_told_that_it_is_stopped_sees_nothing_begin_any_more, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
