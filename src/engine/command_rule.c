@@ -36,6 +36,7 @@ enum err command_stop_set(struct engine *e, struct engine_request *r, struct ans
     for (int i = 0; i < e->targets; i++)      /* workers hear of it before the one who asked does; of its end with the next tick */
         if (engine_stopped(e, e->target[i].conf->name))
             atomic_store(&e->target[i].stopped, 1);
+    e->look_again_us = 0;                     /* and cases that no target points to are looked through with the next one */
     log_warn("stop switch set", F("scope", *target ? target : "everything"), F("why", why), F("by", (const char *)r->who.name));
     a->status = 200;
     char when[32];

@@ -177,6 +177,20 @@ static void whoever_is_told_that_it_is_stopped_sees_nothing_begin_any_more(void 
     said = NULL;
 }
 
+static void a_stop_is_not_waited_for_by_what_has_no_target(void **state)
+{
+    (void)state;
+    struct casefile c = a_case("", DRIVER_PERSON, CASE_EXECUTING, RUN_WATCHING);
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    hands.mono_us += US_PER_S;
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s}", "why", "release")), 200);
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_true(c.put_back);
+    json_decref(said);
+    said = NULL;
+}
+
 static void who_clears_a_stop_hears_what_is_stopped_still(void **state)
 {
     (void)state;
@@ -611,6 +625,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_waits_for_a_target_of_which_nobody_knows_what_is_in_force_is_told_what_to_do, setup, teardown),
         cmocka_unit_test_setup_teardown(a_call_for_a_person_names_the_command_that_there_is, setup, teardown),
         cmocka_unit_test_setup_teardown(whoever_is_told_that_it_is_stopped_sees_nothing_begin_any_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop_is_not_waited_for_by_what_has_no_target, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
