@@ -52,7 +52,7 @@ SELECT e.event_id, e.detected_at, e.severity, e.kind, e.title, e.summary, e.labe
 SELECT scope, why, actor, created_at, expires_at FROM stop_switch ORDER BY scope;
 
 -- name: read_budgets
-SELECT target, kind, count(*), max(created_at) FROM change_log WHERE created_at >= ?1 GROUP BY target, kind ORDER BY target, kind;
+SELECT target, kind, count(*), max(created_at) FROM change_log WHERE created_at BETWEEN ?1 - ?2 AND ?1 + ?2 GROUP BY target, kind ORDER BY target, kind;
 
 -- name: read_alpha
 SELECT target, sum(alpha), count(*), sum(degraded_s) FROM outcome GROUP BY target ORDER BY target;

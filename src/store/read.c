@@ -299,8 +299,7 @@ enum err read_budgets(struct store_reader *r, json_t **out, struct fault *fault)
 {
     struct db_rows rows;
     json_t        *changes = NULL, *alpha = NULL;
-    int64_t        day_ago = clock_wall_us(&clock_real) - 86400 * US_PER_S;
-    enum err       e = db_ask(r->cases, sql_read_budgets, &rows, fault, "I", day_ago);
+    enum err       e = db_ask(r->cases, sql_read_budgets, &rows, fault, "II", clock_wall_us(&clock_real), (int64_t)(86400 * US_PER_S));
     if (e == OK)
         e = collect(r->cases, &rows, budget_columns, &changes, fault);
     if (e == OK)

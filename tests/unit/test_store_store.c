@@ -364,6 +364,29 @@ static void telemetry_that_is_damaged_hides_no_case_and_is_begun_anew(void **sta
     store_close(s);
 }
 
+static void what_is_shown_of_the_budgets_is_what_the_gate_counts(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct store        *s = NULL;
+    struct store_reader *r = NULL;
+    json_t              *told = NULL;
+    int64_t              now = clock_wall_us(&clock_real), hour = 3600 * US_PER_S;
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_change_add(s, "main", "a-case", "restart", now - 25 * hour, &f), &f);
+    assert_ok(store_change_add(s, "main", "a-case", "restart", now - hour, &f), &f);
+    assert_ok(store_change_add(s, "main", "a-case", "restart", now + hour, &f), &f);          /* before the clock was set back */
+    assert_ok(store_change_add(s, "main", "a-case", "restart", now + 365 * 24 * hour, &f), &f);
+    assert_ok(store_commit(s, &f), &f);
+    assert_ok(store_reader_open(folder, &r, &f), &f);
+    assert_ok(read_budgets(r, &told, &f), &f);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(json_object_get(told, "last_day"), 0), "count")), 2);
+    json_decref(told);
+    store_reader_close(r);
+    store_close(s);
+}
+
 static void a_database_of_a_newer_version_is_refused_and_left_alone(void **state)
 {
     (void)state;
@@ -575,6 +598,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_case_keeps_the_time_it_had_left_when_the_clock_is_set_back, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_case_that_was_asked_about_all_day_still_tells_how_it_began_and_how_it_ended, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(telemetry_that_is_damaged_hides_no_case_and_is_begun_anew, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_is_shown_of_the_budgets_is_what_the_gate_counts, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused_and_left_alone, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_store_has_one_engine_at_a_time, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_a_trial_taught_is_kept_once_and_only_shared_while_its_tenant_does, make_folder, remove_folder),
