@@ -623,13 +623,13 @@ static enum err expire_stops(struct engine *e, struct fault *fault)
     return OK;
 }
 
-/* Cases that no target points to: nobody else ends the parked ones, asks the gate again, or stops what acts. Whether the old configuration is in force after all, a look tells whoever drives. */
+/* Cases that no target points to: nobody else ends the parked ones, asks the gate again, or stops what acts. Whether the old configuration is in force after all, a look tells whoever drives a case that keeps a target. */
 static enum err sweep_one(struct engine *e, struct casefile *c, struct fault *fault)
 {
     struct etarget *t = engine_target(e, c->target);
     if (must_stop(e, c))
         return put_back_stopped(e, c, fault);
-    if (c->state == CASE_PARKED && !c->in_force_is_proven)
+    if (c->state == CASE_PARKED && !c->in_force_is_proven && (c->driver == DRIVER_ENGINE || t))
         stage_look(e, c);
     if (c->driver != DRIVER_ENGINE)
         return OK;

@@ -147,7 +147,7 @@ static void the_undo_of_a_program_that_was_never_begun_is_not_run(void **state)
     json_decref(plan);
 }
 
-static struct casefile parked(enum case_driver driver)
+static struct casefile parked(enum case_driver driver, const char *target)
 {
     static const struct principal anna = { "anna", ROLE_OPERATOR };
     int64_t            now = clock_wall_us(&clock_real);
@@ -157,6 +157,7 @@ static struct casefile parked(enum case_driver driver)
     id_new(now, c.id);
     id_new(now, plan.id);
     strcpy(c.plan_id, plan.id);
+    strcpy(c.target, target);
     assert_ok(store_case_insert(engine->store, &c, &anna, &fault), &fault);
     assert_ok(store_plan_add(engine->store, c.id, &plan, now, &fault), &fault);
     assert_ok(store_run_put(engine->store, c.id, units, "undo.sh", &fault), &fault);
@@ -168,7 +169,7 @@ static struct casefile parked(enum case_driver driver)
 static void a_parked_case_is_looked_at_when_nothing_else_is_done_and_once_at_a_time(void **state)
 {
     (void)state;
-    struct casefile c = parked(DRIVER_ENGINE);
+    struct casefile c = parked(DRIVER_ENGINE, "");
     while (atomic_load(&engine->loose.busy) > 0)           /* its answer comes a little before its end */
         (void)sched_yield();
     atomic_store(&engine->loose.busy, 1);                  /* another look, which takes its time */
@@ -186,10 +187,13 @@ static void a_parked_case_is_looked_at_when_nothing_else_is_done_and_once_at_a_t
 static void a_case_that_a_person_drives_is_looked_at_as_well_when_nobody_knows_what_is_in_force(void **state)
 {
     (void)state;
-    struct casefile c = parked(DRIVER_PERSON);
+    struct casefile c = parked(DRIVER_PERSON, ""), other = parked(DRIVER_PERSON, "shop");
     while (atomic_load(&engine->loose.busy) > 0)
         (void)sched_yield();
+    assert_ok(worker_start(engine, &engine->target[0].worker, &fault), &fault);
     assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_int_equal(atomic_load(&engine->loose.busy), 0); /* it keeps no target from anybody: nobody asks its witness all the time */
+    c = other;
     struct note *n = queue_wait(&engine->notes, 20 * US_PER_S);
     assert_non_null(n);
     assert_int_equal(n->kind, NOTE_LOOK);
@@ -198,6 +202,7 @@ static void a_case_that_a_person_drives_is_looked_at_as_well_when_nobody_knows_w
     assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
     assert_true(c.in_force_is_proven);
     assert_int_equal(c.state, CASE_PARKED);                /* what becomes of it is the person's to say */
+    assert_true(worker_stop(&engine->target[0].worker, clock_mono_us(&clock_real) + 60 * US_PER_S));
 }
 
 /* ---- what is counted of an answer ---- */
