@@ -8,7 +8,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?
 -- name: case_update
 UPDATE ops_case SET status = ?2, version = ?3, driver = ?4, plans_tried = ?5, in_force_is_proven = ?6, phase = ?7, step = ?8, steps = ?9,
        attempts = ?10, candidate_in_force = ?11, put_back = ?12, action = ?13, actions = ?14, plan_id = ?15, plan_hash = ?16,
-       deadline_at = ?17, updated_at = ?18
+       deadline_at = ?17, updated_at = ?18, target = ?19
 WHERE id = ?1;
 
 -- name: case_get
@@ -22,11 +22,16 @@ SELECT id FROM ops_case WHERE status <> 'CLOSED' ORDER BY created_at, id;
 -- name: case_due
 SELECT id FROM ops_case WHERE status <> 'CLOSED' AND deadline_at <= ?1 ORDER BY deadline_at LIMIT 100;
 
+-- name: case_clock_back
+-- What was written by a clock that was ahead keeps the stay that it had left.
+UPDATE ops_case SET deadline_at = deadline_at - (updated_at - ?1), updated_at = ?1 WHERE status <> 'CLOSED' AND updated_at > ?1 + ?2;
+
 -- name: case_counts
 SELECT status, count(*) FROM ops_case WHERE status <> 'CLOSED' GROUP BY status;
 
 -- name: case_driven
-SELECT id FROM ops_case WHERE status <> 'CLOSED' AND driver = 1 ORDER BY created_at, id LIMIT 1000;
+-- And whoever drives them, those of which nobody knows what is in force.
+SELECT id FROM ops_case WHERE status <> 'CLOSED' AND (driver = 1 OR (status = 'PARKED' AND in_force_is_proven = 0)) ORDER BY created_at, id LIMIT 1000;
 
 -- name: case_unlearned
 SELECT id FROM ops_case WHERE status = 'CLOSED' AND plan_id <> '' AND NOT EXISTS (SELECT 1 FROM outcome WHERE case_id = ops_case.id) ORDER BY updated_at LIMIT 100;
@@ -36,8 +41,8 @@ INSERT INTO case_timeline (case_id, version, event, from_status, to_status, rule
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13);
 
 -- name: case_given_up
--- The first that asked for the current plan to be given up or put back, and where the plan stood then.
-SELECT event, from_status, actor FROM case_timeline
+-- The first that asked for the current plan to be given up or put back, and where the plan stood then. An actor is whom somebody names; who that is stands in meta.
+SELECT event, from_status, coalesce(json_extract(meta, '$.principal'), actor) FROM case_timeline
 WHERE case_id = ?1 AND moved = 1 AND from_status IN ('WAIT_GATE', 'EXECUTING', 'VERIFYING')
   AND event IN ('cancel', 'deadline', 'gate_rejected', 'put_back', 'partial', 'refused', 'exec_failed', 'verify_failed')
   AND id > coalesce((SELECT max(id) FROM case_timeline WHERE case_id = ?1 AND event = 'plan_ready' AND moved = 1), 0)
@@ -77,6 +82,10 @@ INSERT INTO plan_proposed (id, case_id, plan, hash, planner, proposal, case_vers
 -- name: plan_get
 SELECT plan, hash, planner, proposal, case_version FROM plan_proposed WHERE id = ?1;
 
+-- name: plan_brought
+-- Whose request brought the current plan of a case to the gate; nothing: the engine planned.
+SELECT coalesce(json_extract(meta, '$.principal'), '') FROM case_timeline WHERE case_id = ?1 AND event = 'plan_ready' AND moved = 1 ORDER BY id DESC LIMIT 1;
+
 -- name: decision_add
 INSERT INTO plan_approved (id, case_id, plan_id, decision, answer, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
 
@@ -85,7 +94,12 @@ INSERT INTO approval (id, case_id, principal, roles, granted, reason, plan_hash,
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
 
 -- name: approval_list
-SELECT principal, roles, granted, plan_hash, case_version, policy_version, created_at, expires_at FROM approval WHERE case_id = ?1 ORDER BY created_at DESC LIMIT 8;
+-- Each person's last word on each plan: on the current plan before all others, refusals before all else, the later ones last. By the order in which they came: clocks are set back.
+SELECT a.principal, a.roles, a.granted, a.plan_hash, a.case_version, a.policy_version, a.created_at, a.expires_at
+FROM (SELECT rowid AS id_of_row, plan_hash = (SELECT plan_hash FROM ops_case WHERE id = ?1) AS current, * FROM approval
+      WHERE rowid IN (SELECT max(rowid) FROM approval WHERE case_id = ?1 GROUP BY principal, plan_hash)
+      ORDER BY current DESC, granted, id_of_row DESC LIMIT 8) AS a
+ORDER BY a.current DESC, a.granted, a.id_of_row;
 
 -- name: action_begin
 INSERT INTO exec_step (case_id, action, kind, step, snapshot, intent_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
@@ -108,6 +122,11 @@ SELECT snapshot FROM exec_step WHERE case_id = ?1 AND step = ?2 AND snapshot IS 
 SELECT coalesce(max(step) + 1, 0) FROM exec_step
 WHERE case_id = ?1 AND kind = 'do' AND action > (SELECT max(action) FROM exec_step WHERE case_id = ?1 AND kind = 'prepare');
 
+-- name: action_saw_start
+-- Since when the server had been running when an action before this one saw it last.
+SELECT coalesce(json_extract(witness, '$.server.postmaster_start_us'), json_extract(snapshot, '$.server.postmaster_start_us'), 0) AS start FROM exec_step
+WHERE case_id = ?1 AND action < ?2 AND start > 0 ORDER BY action DESC LIMIT 1;
+
 -- name: action_output
 SELECT output FROM exec_step WHERE case_id = ?1 AND kind = 'do' AND output IS NOT NULL ORDER BY action DESC LIMIT 1;
 
@@ -117,6 +136,9 @@ ON CONFLICT (case_id) DO UPDATE SET units = excluded.units, trial = NULL, verdic
 
 -- name: run_get
 SELECT units, trial, verdict, undo_path FROM case_run WHERE case_id = ?1;
+
+-- name: run_anew
+UPDATE case_run SET trial = NULL, verdict = NULL WHERE case_id = ?1;
 
 -- name: run_trial
 UPDATE case_run SET trial = ?2 WHERE case_id = ?1;
@@ -132,13 +154,14 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
 SELECT proposal, result, kept, effect, lo, hi, alpha, degraded_s, verdict, planner FROM outcome WHERE target = ?1 ORDER BY id;
 
 -- name: outcome_totals
-SELECT count(*), coalesce(sum(alpha), 0), coalesce(sum(CASE WHEN created_at >= ?2 THEN degraded_s ELSE 0 END), 0) FROM outcome WHERE target = ?1;
+SELECT count(*), coalesce(sum(alpha), 0), coalesce(sum(CASE WHEN created_at BETWEEN ?2 - ?3 AND ?2 + ?3 THEN degraded_s ELSE 0 END), 0) FROM outcome WHERE target = ?1;
 
 -- name: change_add
 INSERT INTO change_log (target, case_id, kind, created_at) VALUES (?1, ?2, ?3, ?4);
 
 -- name: change_count
-SELECT count(*), coalesce(min(created_at), 0), coalesce(max(created_at), 0) FROM change_log WHERE target = ?1 AND kind = ?2 AND created_at >= ?3;
+-- As far ahead as back: what lies ahead was done before the clock was set back. Further ahead it is of a clock that was wrong, and would count for ever.
+SELECT count(*), coalesce(min(created_at), 0), coalesce(max(created_at), 0) FROM change_log WHERE target = ?1 AND kind = ?2 AND created_at BETWEEN ?3 - ?4 AND ?3 + ?4;
 
 -- name: change_last
 SELECT coalesce(max(created_at), 0) FROM change_log WHERE target = ?1 AND kind = ?2;

@@ -17,14 +17,17 @@ ORDER BY id DESC LIMIT ?6;
 SELECT result, kept, effect, lo, hi, verdict FROM outcome WHERE case_id = ?1 ORDER BY id DESC LIMIT 1;
 
 -- name: read_timeline
+-- Where there are more, remarks and refusals go first, the oldest of them before others.
 SELECT id, version, event, from_status, to_status, rule, run_rule, moved, actor, reason, correlation_id, meta, created_at
-FROM case_timeline WHERE case_id = ?1 ORDER BY id LIMIT 2000;
+FROM (SELECT * FROM case_timeline WHERE case_id = ?1 ORDER BY moved DESC, id DESC LIMIT 2000) ORDER BY id;
 
 -- name: read_plans
 SELECT id, plan, hash, planner, proposal, case_version, created_at FROM plan_proposed WHERE case_id = ?1 ORDER BY created_at, id;
 
 -- name: read_decisions
-SELECT id, plan_id, decision, answer, created_at FROM plan_approved WHERE case_id = ?1 ORDER BY created_at, id;
+-- The latest: a case at the gate may be asked about all day.
+SELECT id, plan_id, decision, answer, created_at
+FROM (SELECT * FROM plan_approved WHERE case_id = ?1 ORDER BY created_at DESC, id DESC LIMIT 200) ORDER BY created_at, id;
 
 -- name: read_approvals
 SELECT principal, granted, reason, plan_hash, case_version, policy_version, created_at, expires_at FROM approval WHERE case_id = ?1 ORDER BY created_at, id;
@@ -49,7 +52,7 @@ SELECT e.event_id, e.detected_at, e.severity, e.kind, e.title, e.summary, e.labe
 SELECT scope, why, actor, created_at, expires_at FROM stop_switch ORDER BY scope;
 
 -- name: read_budgets
-SELECT target, kind, count(*), max(created_at) FROM change_log WHERE created_at >= ?1 GROUP BY target, kind ORDER BY target, kind;
+SELECT target, kind, count(*), max(created_at) FROM change_log WHERE created_at BETWEEN ?1 - ?2 AND ?1 + ?2 GROUP BY target, kind ORDER BY target, kind;
 
 -- name: read_alpha
 SELECT target, sum(alpha), count(*), sum(degraded_s) FROM outcome GROUP BY target ORDER BY target;

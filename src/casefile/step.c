@@ -28,7 +28,7 @@ const struct case_timing case_timing_default = { {
     [CASE_VERIFYING] = MINUTES(12 * 60),
     [CASE_PARKED]    = MINUTES(7 * 24 * 60),
     [CASE_CLOSED]    = 0,
-} };
+}, .undo_us = MINUTES(60) };
 
 const char *case_order_name(enum case_order o) { return (unsigned)o < ORDER_COUNT ? order_names[o] : "?"; }
 const char *run_input_name(enum run_input i)   { return (unsigned)i < RUN_INPUT_COUNT ? input_names[i] : "?"; }
@@ -127,12 +127,21 @@ static void enter(struct casefile *c, const struct case_rule *r, const struct ca
     }
     if (!acts(r->to))
         c->action = 0;
-    /* A deadline that orders an undo gives it a while, but no longer than a tenth of the whole stay. */
     if (r->to != c->state)
         c->deadline_us = case_is_final(r->to) ? 0 : now_us + timing->stay_us[r->to];
-    else if (r->on == ON_DEADLINE || r->on == ON_CANCEL)
-        c->deadline_us = now_us + (r->order == ORDER_UNDO ? timing->stay_us[r->to] / 10 + 1 : timing->stay_us[r->to]);
+    else if (r->order == ORDER_UNDO && !c->put_back)
+        c->deadline_us = now_us + timing->undo_us;
+    else if (r->on == ON_DEADLINE)
+        c->deadline_us = now_us + timing->stay_us[r->to];
     c->state = r->to;
+}
+
+/* Putting back has the time it takes, however near the deadline was when it was asked for, and when it begins; who asks again does not put it off. */
+static void give_time_to_undo(struct casefile *next, const struct casefile *c, const struct run_rule *r, const struct case_timing *timing, int64_t now_us)
+{
+    bool asked = r->on == RUN_ON_PUT_BACK && !c->put_back, begins = r->to == RUN_UNDOING && r->from != RUN_UNDOING;
+    if ((asked || begins) && next->deadline_us < now_us + timing->undo_us)
+        next->deadline_us = now_us + timing->undo_us;
 }
 
 /* A failed run is exec_failed while executing and verify_failed while verifying. */
@@ -154,6 +163,7 @@ static enum case_answer decide_run(const struct casefile *c, const struct case_i
     out->order = r->order;
     out->why = r->why;
     apply_run(&out->next, r);
+    give_time_to_undo(&out->next, c, r, timing, now_us);
     if (r->event == ON_NOTHING)
         return CASE_MOVED;
 

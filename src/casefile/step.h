@@ -126,8 +126,8 @@ struct case_decision {
     const char             *why;
 };
 
-/* How long a case may stay in each state before ON_DEADLINE, in microseconds. */
-struct case_timing { int64_t stay_us[CASE_STATE_COUNT]; };
+/* How long a case may stay in each state before ON_DEADLINE, in microseconds; undo_us: the end of an action under way, and an undo. */
+struct case_timing { int64_t stay_us[CASE_STATE_COUNT], undo_us; };
 extern const struct case_timing case_timing_default;
 
 /* Pure. now_us is wall time. */

@@ -272,7 +272,10 @@ int cmd_stop(struct cli *c)
     if (!cli_put_json(c, data)) {
         const char *scope = print_text(data, "scope");
         char        until[40];
-        fprintf(c->out, c->o.clear ? "%s may be acted on again\n" : "stopped: %s", *scope ? scope : "everything");
+        bool        still = c->o.clear && json_is_true(json_object_get(data, "stopped"));
+        fprintf(c->out, !c->o.clear ? "stopped: %s" : still ? "the stop of %s is cleared, and everything is stopped still: " : "%s may be acted on again\n", *scope ? scope : "everything");
+        if (still)
+            fprintf(c->out, "%s\n", print_text(data, "why"));
         if (!c->o.clear && *print_text(data, "expires_at"))
             fprintf(c->out, ", until %s", print_value(json_object_get(data, "expires_at"), PRINT_TIME, until, sizeof until));
         else if (!c->o.clear)

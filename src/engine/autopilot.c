@@ -56,37 +56,46 @@ enum err autopilot_equip(struct etarget *t, struct fault *fault)
     return OK;
 }
 
-enum err autopilot_start(struct engine *e, struct fault *fault)
+/* What a person ordered, and how long a target rests, as the store has it: at start, and after a turn was lost in which memory had gone ahead. */
+enum err autopilot_recall(struct engine *e, struct fault *fault)
 {
-    e->targets = (int)e->d.targets;
-    e->target = calloc(e->d.targets ? e->d.targets : 1, sizeof *e->target);
-    if (!e->target)
-        return fail(fault, ERR_LIMIT, "no memory for the targets");
     enum err err = store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault);
-    for (int i = 0; i < e->targets; i++)
-        e->target[i].conf = &e->d.target[i];
-    if (err == OK)
-        err = knowing_start(e, fault);
-    if (err == OK)
-        err = practising_start(e, fault);
     for (int i = 0; i < e->targets && err == OK; i++) {
         struct etarget      *t = &e->target[i];
         struct stored_target stored;
-        t->mode = (enum target_mode)t->conf->mode;
-        err = autopilot_equip(t, fault);
-        if (err == OK)
-            err = store_target_get(e->store, t->conf->name, &stored, fault);
+        err = store_target_get(e->store, t->conf->name, &stored, fault);
         if (err != OK)
             break;
         t->idle_until_us = stored.idle_until_us;
-        t->peak_sessions = stored.peak_sessions;
+        t->peak_sessions = stored.peak_sessions > t->peak_sessions ? stored.peak_sessions : t->peak_sessions;
+        t->mode = (enum target_mode)t->conf->mode;
         for (int m = 0; m < 4; m++)
             if (strcmp(stored.mode, target_mode_name((enum target_mode)m)) == 0)
                 t->mode = (enum target_mode)m;
         if (t->mode != (enum target_mode)t->conf->mode)
             log_warn("the mode that a person set stands over the configuration's", F("target", t->conf->name), F("mode", target_mode_name(t->mode)),
                      F("configuration", target_mode_name((enum target_mode)t->conf->mode)));
-        err = outcomes_recall(e, t, fault);
+    }
+    return err;
+}
+
+enum err autopilot_start(struct engine *e, struct fault *fault)
+{
+    e->targets = (int)e->d.targets;
+    e->target = calloc(e->d.targets ? e->d.targets : 1, sizeof *e->target);
+    if (!e->target)
+        return fail(fault, ERR_LIMIT, "no memory for the targets");
+    for (int i = 0; i < e->targets; i++)
+        e->target[i].conf = &e->d.target[i];
+    enum err err = autopilot_recall(e, fault);
+    if (err == OK)
+        err = knowing_start(e, fault);
+    if (err == OK)
+        err = practising_start(e, fault);
+    for (int i = 0; i < e->targets && err == OK; i++) {
+        err = autopilot_equip(&e->target[i], fault);
+        if (err == OK)
+            err = outcomes_recall(e, &e->target[i], fault);
     }
     return err;
 }
@@ -471,6 +480,24 @@ bool autopilot_still_comparable(struct engine *e, struct etarget *t, const struc
     return yes;
 }
 
+/* The steps before a restart may take longer than was expected when they began; a window that has closed meanwhile is closed, and policy may be another one. */
+bool autopilot_restart_in_time(struct engine *e, struct etarget *t, const struct casefile *c)
+{
+    struct stored_plan plan;
+    struct fault       ignored;
+    if (store_plan_get(e->store, c->plan_id, &plan, &ignored) != OK)
+        return true;
+    const char *next = json_string_value(json_object_get(json_array_get(json_object_get(plan.plan, "steps"), (size_t)c->step), "action"));
+    bool        yes = !next || strcmp(next, "postgres.restart") != 0 || gate_restart_in_time(&e->policy, (enum policy_restart)t->conf->restart, clock_wall_us(e->clock));
+    stored_plan_done(&plan);
+    return yes;
+}
+
+enum err autopilot_is_late(struct engine *e, const struct casefile *c, struct fault *fault)
+{
+    return autopilot_overtake(e, c, "the next step is a restart, and policy allows none at this hour: what came before it took longer than was expected, or policy has changed", fault);
+}
+
 enum err autopilot_lost_its_past(struct engine *e, const struct casefile *c, struct fault *fault)
 {
     return autopilot_overtake(e, c, "what this was to be compared with is gone: the load has become another one, or homeostat was ended, while it was carried out", fault);
@@ -551,8 +578,11 @@ static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
     }
     if (must_stop(e, &c))
         return put_back_stopped(e, &c, fault);
-    if (c.driver != DRIVER_ENGINE)
+    if (c.driver != DRIVER_ENGINE) {      /* parked, it may stay so for a week: it gets the target again when it acts again */
+        if (c.state == CASE_PARKED && c.in_force_is_proven)
+            outcome_set_free(e, t, c.plans_tried > 0 && c.phase != RUN_IDLE);
         return OK;
+    }
     switch (c.state) {
     case CASE_ANALYZING:
         err = turn_begin(e, fault);
@@ -566,6 +596,12 @@ static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
             return OK;
         t->gate_again_us = clock_mono_us(e->clock) + US_PER_S;
         return ask_again(e, &c, fault);
+    case CASE_EXECUTING:     /* approved, and nothing was known of the target when it was to begin */
+        if (c.phase == RUN_IDLE && clock_mono_us(e->clock) >= t->gate_again_us && !is_ordered(e, c.id)) {
+            t->gate_again_us = clock_mono_us(e->clock) + US_PER_S;
+            engine_order(e, &c, ORDER_BEGIN);
+        }
+        return OK;
     case CASE_PARKED:
         return c.in_force_is_proven ? engine_event(e, c.id, ON_GIVE_UP, &by_autopilot, fault) : OK;
     default:
@@ -587,20 +623,20 @@ static enum err expire_stops(struct engine *e, struct fault *fault)
     return OK;
 }
 
-/* Cases that no target points to: nobody else ends the parked ones, asks the gate again, or stops what acts. */
+/* Cases that no target points to: nobody else ends the parked ones, asks the gate again, or stops what acts. Whether the old configuration is in force after all, a look tells whoever drives a case that keeps a target. */
 static enum err sweep_one(struct engine *e, struct casefile *c, struct fault *fault)
 {
     struct etarget *t = engine_target(e, c->target);
     if (must_stop(e, c))
         return put_back_stopped(e, c, fault);
+    if (c->state == CASE_PARKED && !c->in_force_is_proven && (c->driver == DRIVER_ENGINE || t))
+        stage_look(e, c);
     if (c->driver != DRIVER_ENGINE)
         return OK;
     if (c->state == CASE_WAIT_GATE && !(t && strcmp(t->case_id, c->id) == 0))
         return ask_again(e, c, fault);
     if (c->state == CASE_PARKED && c->in_force_is_proven)
         return engine_event(e, c->id, ON_GIVE_UP, &by_autopilot, fault);
-    if (c->state == CASE_PARKED)
-        stage_look(e, c);
     return OK;
 }
 

@@ -17,9 +17,17 @@ enum err command_case_create(struct engine *e, struct engine_request *r, struct 
         command_problem(a, PROBLEM_INVALID, "/target names no configured target", "GET /target lists them");
         return OK;
     }
-    const char *driver = command_text(r->body, "driver", "person"), *tenant = *target ? engine_target(e, target)->conf->tenant : "default";
+    const char *driver = command_text(r->body, "driver", "person"), *tenant = command_text(r->body, "tenant", *target ? engine_target(e, target)->conf->tenant : "default");
+    if (strlen(tenant) >= CASE_NAME_SIZE) {
+        command_problem(a, PROBLEM_INVALID, "/tenant is longer than 63 bytes", NULL);
+        return OK;
+    }
+    if (strcmp(driver, "person") != 0 && strcmp(driver, "engine") != 0) {
+        command_problem(a, PROBLEM_INVALID, "/driver must be person or engine", NULL);
+        return OK;
+    }
     struct casefile c;
-    enum err err = engine_open_case(e, &c, &r->who, title, target, command_text(r->body, "tenant", tenant), strcmp(driver, "engine") == 0 ? DRIVER_ENGINE : DRIVER_PERSON, fault);
+    enum err err = engine_open_case(e, &c, &r->who, title, target, tenant, strcmp(driver, "engine") == 0 ? DRIVER_ENGINE : DRIVER_PERSON, fault);
     if (err != OK)
         return err;
     command_answer(a, 201, &c, NULL, NULL);
@@ -35,8 +43,12 @@ static enum err approve(struct engine *e, struct engine_request *r, struct casef
         e->count.conflict_409++;
         return OK;
     }
-    const char *hash = json_string_value(json_object_get(r->body, "plan_hash"));
-    if (hash && strcmp(hash, c->plan_hash) != 0) {
+    const json_t *looked_at = json_object_get(r->body, "plan_hash");
+    if (looked_at && !json_is_string(looked_at) && !json_is_null(looked_at)) {
+        command_problem(a, PROBLEM_INVALID, "/plan_hash must be the text that GET /case/{id} shows", NULL);
+        return OK;
+    }
+    if (json_is_string(looked_at) && strcmp(json_string_value(looked_at), c->plan_hash) != 0) {
         command_problem(a, PROBLEM_STALE, "the plan at the gate is another one than the one you looked at", "read the case again and decide anew");
         return OK;
     }

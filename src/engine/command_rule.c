@@ -33,6 +33,10 @@ enum err command_stop_set(struct engine *e, struct engine_request *r, struct ans
         err = store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault);
     if (err != OK)
         return err;
+    for (int i = 0; i < e->targets; i++)      /* workers hear of it before the one who asked does; of its end with the next tick */
+        if (engine_stopped(e, e->target[i].conf->name))
+            atomic_store(&e->target[i].stopped, 1);
+    e->look_again_us = 0;                     /* and cases that no target points to are looked through with the next one */
     log_warn("stop switch set", F("scope", *target ? target : "everything"), F("why", why), F("by", (const char *)r->who.name));
     a->status = 200;
     char when[32];
@@ -41,17 +45,31 @@ enum err command_stop_set(struct engine *e, struct engine_request *r, struct ans
     return OK;
 }
 
+/* A name that is not configured any more may still be stopped. */
+static bool stop_is_set(const struct engine *e, const char *scope)
+{
+    for (int i = 0; i < e->stops_count; i++)
+        if (strcmp(e->stops[i].scope, scope) == 0)
+            return true;
+    return false;
+}
+
 enum err command_stop_clear(struct engine *e, struct engine_request *r, struct answer *a, struct fault *fault)
 {
     const char *scope = command_text(r->body, "target", "");
-    enum err    err = store_stop_delete(e->store, scope, fault);
+    if (*scope && !engine_target(e, scope) && !stop_is_set(e, scope)) {
+        command_problem(a, PROBLEM_NOT_FOUND, "no target of that name is configured or stopped", "GET /stop lists what is stopped");
+        return OK;
+    }
+    enum err err = store_stop_delete(e->store, scope, fault);
     if (err == OK)
         err = store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault);
     if (err != OK)
         return err;
     log_warn("stop switch cleared", F("scope", *scope ? scope : "everything"), F("by", (const char *)r->who.name));
     a->status = 200;
-    a->body = json_pack("{s:{s:s,s:b}}", "data", "scope", scope, "stopped", 0);
+    const struct stored_stop *still = engine_stopped(e, scope);      /* with everything else */
+    a->body = json_pack("{s:{s:s,s:b,s:s*}}", "data", "scope", scope, "stopped", still != NULL, "why", still ? still->why : NULL);
     return OK;
 }
 

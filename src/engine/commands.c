@@ -161,30 +161,40 @@ static bool settled(const struct pending *p, const struct casefile *c)
     return p->until_verified ? c->state != CASE_VERIFYING : c->state != CASE_EXECUTING;
 }
 
+/* What the case has come to. */
+static void tell_pending(struct engine *e, const struct pending *p, const struct casefile *c, struct answer *a)
+{
+    struct stored_run run;
+    struct fault      ignored;
+    json_t           *verdict = NULL;
+    if (p->until_verified && store_run_get(e->store, c->id, &run, &ignored) == OK) {
+        verdict = json_incref(run.verdict);
+        stored_run_done(&run);
+    }
+    command_answer(a, settled(p, c) ? 200 : 202, c, p->until_verified ? "verdict" : NULL, verdict);
+    a->retry_after_s = a->status == 202 ? 5 : 0;
+    (void)snprintf(a->location, sizeof a->location, "/case/%s", c->id);
+}
+
 void pending_settle(struct engine *e)
 {
     for (int i = 0; i < e->pendings; ) {
         struct pending *p = &e->pending[i];
         struct casefile c;
+        struct answer   a = { 0 };
         struct fault    fault = { 0 };
-        bool            late = clock_mono_us(e->clock) >= p->until_us;
-        if (store_case_get(e->store, p->case_id, &c, NULL, &fault) != OK || (!late && !settled(p, &c))) {
+        bool            late = clock_mono_us(e->clock) >= p->until_us, known = store_case_get(e->store, p->case_id, &c, NULL, &fault) == OK;
+        if (!late && !(known && settled(p, &c))) {
             i++;
             continue;
         }
-        struct answer     a = { 0 };
-        struct stored_run run;
-        json_t           *verdict = NULL;
-        if (p->until_verified && store_run_get(e->store, c.id, &run, &fault) == OK) {
-            verdict = json_incref(run.verdict);
-            stored_run_done(&run);
-        }
-        command_answer(&a, settled(p, &c) ? 200 : 202, &c, p->until_verified ? "verdict" : NULL, verdict);
-        a.retry_after_s = a.status == 202 ? 5 : 0;
-        (void)snprintf(a.location, sizeof a.location, "/case/%s", c.id);
+        if (known)
+            tell_pending(e, p, &c, &a);
+        else
+            command_fault(&a, &fault);
         /* The provisional 202 under the key becomes what the client is told now. */
         char *body = json_dumps(a.body, JSON_COMPACT);
-        if (p->request->key[0] && turn_begin(e, &fault) == OK && remember(e, p->request, &a, body, &fault) != OK)
+        if (known && p->request->key[0] && turn_begin(e, &fault) == OK && remember(e, p->request, &a, body, &fault) != OK)
             log_fault(LOG_WARN, "an answer could not be stored under its key", &fault);
         queue_reply(e, p->request, &a, body, false);
         json_decref(a.body);

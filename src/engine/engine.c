@@ -111,6 +111,7 @@ void turn_fail(struct engine *e, const struct fault *fault)
         store_rollback(e->store);
     e->in_turn = false;
     e->orders_count = 0;
+    e->outbox_waits = e->outbox_waits || e->marks_count > 0;
     e->marks_count = 0;
     if (!e->degraded[0]) {
         (void)snprintf(e->degraded, sizeof e->degraded, "the store cannot be written: %.240s", fault->text);
@@ -156,7 +157,7 @@ static void try_store_again(struct engine *e)
     e->degraded[0] = '\0';
     log_info("the store can be written again; going on");
     struct fault again = { 0 };
-    if (outcomes_recall_all(e, &again) != OK || stages_recover(e, &again) != OK)
+    if (autopilot_recall(e, &again) != OK || outcomes_recall_all(e, &again) != OK || stages_recover(e, &again) != OK)
         turn_fail(e, &again);
 }
 
@@ -287,6 +288,26 @@ static void check_deadlines(struct engine *e)
     free(ids);
 }
 
+/* Deadlines are told by the wall clock. One that was set while it was far ahead would keep its case for as long as it was wrong. */
+static void follow_clock(struct engine *e)
+{
+    int64_t      now = clock_wall_us(e->clock), slack = 60 * US_PER_S;
+    struct fault fault = { 0 };
+    int          cases = 0;
+    enum err     err = OK;
+    if (e->wall_us == 0 || now < e->wall_us - slack) {
+        err = turn_begin(e, &fault);
+        if (err == OK)
+            err = store_case_clock_back(e->store, now, slack, &cases, &fault);
+    }
+    if (cases > 0)
+        log_warn("the clock was set back; open cases have as much time left as before", F("cases", cases));
+    if (err == OK)
+        e->wall_us = now;
+    else
+        turn_fail(e, &fault);
+}
+
 /* Answers and published messages are kept for longer than any client retries, and not for ever. */
 static void house_keeping(struct engine *e)
 {
@@ -315,6 +336,8 @@ static void on_tick(uv_timer_t *timer)
     new_trace(e);
     try_store_again(e);
     house_keeping(e);
+    if (!e->degraded[0])
+        follow_clock(e);
     if (!e->degraded[0]) {
         check_deadlines(e);
         if (prove_tick(e, &fault) != OK || autopilot_tick(e, &fault) != OK)
@@ -344,10 +367,25 @@ static void on_hangup(uv_signal_t *s, int number)
 
 static void wake_engine(void *ctx) { uv_async_send(&((struct engine *)ctx)->wake); }
 
+/* One file may serve several installations, so it is no mistake; but a name that is misspelt freezes nothing. */
+static void tell_idle_freezes(const struct engine *e, const struct policy *p)
+{
+    for (int i = 0; i < p->freezes; i++) {
+        bool known = p->freeze[i].target[0] == '\0';
+        for (size_t k = 0; k < e->d.targets; k++)
+            known = known || strcmp(e->d.target[k].name, p->freeze[i].target) == 0;
+        if (!known)
+            log_warn("a freeze of the policy is about no target of the configuration", F("target", (const char *)p->freeze[i].target), F("freeze", (const char *)p->freeze[i].why));
+    }
+}
+
 static enum err load_policy(struct engine *e, struct policy *p, struct fault *fault)
 {
     policy_default(p);
-    return e->d.policy->file[0] ? policy_read(e->d.policy->file, p, NULL, fault) : OK;
+    enum err err = e->d.policy->file[0] ? policy_read(e->d.policy->file, p, NULL, fault) : OK;
+    if (err == OK)
+        tell_idle_freezes(e, p);
+    return err;
 }
 
 static enum err load_templates(struct engine *e, struct template_set **set, struct fault *fault)

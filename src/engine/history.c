@@ -128,7 +128,7 @@ static enum err rest_less(struct engine *e, struct etarget *t, struct fault *fau
 {
     int     unused;
     int64_t put_back = 0, oldest, now = clock_wall_us(e->clock), until = now + e->d.tune->settle_us;
-    enum err err = store_change_count(e->store, t->conf->name, "rollback", 0, &unused, &oldest, &put_back, fault);
+    enum err err = store_change_count(e->store, t->conf->name, "rollback", now, e->d.tune->cool_down_us, &unused, &oldest, &put_back, fault);
     if (err == OK && put_back > 0 && put_back + e->d.tune->cool_down_us > until)
         until = put_back + e->d.tune->cool_down_us;
     return err == OK && t->idle_until_us > until ? autopilot_rest(e, t, until - now, "settling after the load has changed", fault) : err;

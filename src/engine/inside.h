@@ -262,6 +262,7 @@ struct engine {
     uv_timer_t          tick;
     uv_signal_t         on_term, on_int, on_hup;
     bool                quitting;
+    int64_t             wall_us;             /* at the last tick; 0: none yet */
     atomic_int          closing;             /* workers begin nothing any more */
     int64_t             prove_again_us, pilot_again_us, count_again_us, forget_again_us, look_again_us;   /* mono */
     atomic_llong        alive_us;
@@ -378,12 +379,15 @@ MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
 
 /* autopilot.c */
 MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
+MUST_CHECK enum err autopilot_recall(struct engine *e, struct fault *fault);   /* stop switches, modes, rests: from the store */
 bool                autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan);
 bool                autopilot_window_is_near(const struct engine *e, const struct week_window *list, int n);      /* one is open, or opens while a case may wait at the gate */
 bool                autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan);
 bool                autopilot_worth_a_restart(struct engine *e, struct etarget *t, const json_t *plan, bool planned);      /* false: its gain could not be told from noise; planned: it could when this was planned */
 bool                autopilot_still_comparable(struct engine *e, struct etarget *t, const struct casefile *c);      /* false: what the plan under way was to be compared with is gone */
 MUST_CHECK enum err autopilot_lost_its_past(struct engine *e, const struct casefile *c, struct fault *fault);      /* so it is put back */
+bool                autopilot_restart_in_time(struct engine *e, struct etarget *t, const struct casefile *c);       /* false: the next step is a restart for which it is too late */
+MUST_CHECK enum err autopilot_is_late(struct engine *e, const struct casefile *c, struct fault *fault);             /* so it is put back */
 void                autopilot_came_too_late(struct engine *e, struct etarget *t);      /* no restart is proposed for a week */
 MUST_CHECK enum err autopilot_overtake(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault);   /* give it up; nobody said no to it */
 MUST_CHECK enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault);      /* what was planned for the old load and is not begun is given up */
@@ -400,6 +404,7 @@ const struct stored_stop *engine_stopped(struct engine *e, const char *target); 
 
 /* outcome.c */
 MUST_CHECK enum err outcome_learn(struct engine *e, struct casefile *c, struct fault *fault);          /* in a turn, once, when the case is over; its target is free again */
+void outcome_set_free(struct engine *e, struct etarget *t, bool put_back);     /* its case does nothing with it any more; put_back: something was */
 MUST_CHECK enum err outcomes_recall(struct engine *e, struct etarget *t, struct fault *fault);        /* all that outcomes taught, from the store and nothing else */
 MUST_CHECK enum err outcomes_recall_all(struct engine *e, struct fault *fault);   /* of every target, and of others: after a turn was lost memory may know what the store does not */
 bool   outcome_teaches_nothing(const struct stored_outcome *o);   /* nobody refused it and nothing was found out: it may be asked again */

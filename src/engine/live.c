@@ -8,6 +8,7 @@
 #include "diagnose/symptom.h"
 #include "engine/inside.h"
 #include "model/knob.h"
+#include "model/told.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -53,8 +54,8 @@ static json_t *settings_json(const struct target_facts *f)
 
 static json_t *facts_json(const struct target_facts *f)
 {
-    return f ? json_pack("{s:i,s:b,s:b,s:s,s:i,s:o,s:b,s:o,s:o,s:i,s:i,s:b,s:b,s:b,s:s,s:o}", "server_version", f->server_version, "local", f->local, "in_recovery", f->in_recovery,
-                         "data_directory", f->data_directory, "cpus", f->cpus, "memory_bytes", number(f->memory_bytes), "limit_counts_cache", f->limit_counts_cache,
+    return f ? json_pack("{s:i,s:b,s:b,s:o,s:i,s:o,s:b,s:o,s:o,s:i,s:i,s:b,s:b,s:b,s:s,s:o}", "server_version", f->server_version, "local", f->local, "in_recovery", f->in_recovery,
+                         "data_directory", told_text(f->data_directory), "cpus", f->cpus, "memory_bytes", number(f->memory_bytes), "limit_counts_cache", f->limit_counts_cache,
                          "disk_free_bytes", number(f->disk_free_bytes), "database_bytes", number(f->database_bytes), "peak_sessions", f->peak_sessions, "standbys", f->standbys,
                          "has_statements", f->has_statements, "may_alter_system", f->may_alter_system, "file_access", f->file_access, "owner", target_owner_name(f->owner), "settings", settings_json(f))
              : json_null();
@@ -85,13 +86,13 @@ static json_t *target_json(struct engine *e, struct etarget *t)
     json_t *trial = t->trial ? json_pack("{s:f,s:s}", "progress", trial_progress(t->trial), "arm", arm_name(t->trial)) : json_null();
     json_t *facts = t->facts_json ? json_incref(t->facts_json) : json_null();
     pthread_mutex_lock(&e->live_lock);
-    json_t *trouble = t->trouble[0] ? json_string(t->trouble) : json_null();
+    json_t *trouble = t->trouble[0] ? told_text(t->trouble) : json_null();
     pthread_mutex_unlock(&e->live_lock);
-    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:i,s:o,s:i,s:o,s:s,s:o}", "name", t->conf->name, "kind", "postgres", "mode", target_mode_name(t->mode),
+    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:i,s:o,s:i,s:o,s:o,s:o}", "name", t->conf->name, "kind", "postgres", "mode", target_mode_name(t->mode),
                      "up", t->seen ? (t->last.v[METRIC_UP] == 1 ? json_true() : t->last.v[METRIC_UP] == 0 ? json_false() : json_null()) : json_null(),
                      "trouble", trouble, "time", time_text(t->seen ? t->last.wall_us : 0), "latest", v, "facts", facts, "trial", trial, "case_id", open ? t->case_id : "",
                      "case_state", open ? case_state_name(c.state) : "", "case_phase", open ? json_string(run_phase_name(c.phase)) : json_null(), "history_windows", t->histories, "symptoms", symptoms_json(t),
-                     "kept", t->kept, "idle_until", time_text(t->idle_until_us), "idle_why", t->idle_why,
+                     "kept", t->kept, "idle_until", time_text(t->idle_until_us), "idle_why", told_text(t->idle_why),
                      "stopped", stop ? json_pack("{s:s,s:s,s:s,s:o}", "why", stop->why, "by", stop->actor, "scope", stop->scope, "expires_at", time_text(stop->expires_us)) : json_null());
 }
 

@@ -119,10 +119,17 @@ static struct case_timing timing_for(struct engine *e, const struct casefile *c)
     if (!c->plan_id[0] || store_plan_get(e->store, c->plan_id, &stored, &ignored) != OK)
         return t;
     if (plan_parse(stored.plan, &plan, &ignored) == OK) {
-        int64_t seconds = 600;
-        for (int i = 0; i < plan.steps; i++)
-            seconds += (int64_t)plan.step[i].timeout_s * (plan.step[i].retry + 2) + 4 * (int64_t)plan.step[i].watch_s;
+        int64_t seconds = 600, longest = 0, settings = 0, others = 0;      /* all settings are put back as one */
+        for (int i = 0; i < plan.steps; i++) {
+            int64_t timeout = plan.step[i].timeout_s;
+            bool    sets = plan.step[i].action == PLAN_POSTGRES_SET || plan.step[i].action == PLAN_POSTGRES_RESTART;
+            seconds += timeout * (plan.step[i].retry + 2) + 4 * (int64_t)plan.step[i].watch_s;
+            longest = timeout > longest ? timeout : longest;
+            settings = sets && timeout + 60 > settings ? timeout + 60 : settings;
+            others += sets ? 0 : timeout + 60;
+        }
         t.stay_us[CASE_EXECUTING] = seconds * US_PER_S;
+        t.undo_us = (longest + 2 * (settings + others) + 300) * US_PER_S;
         int64_t windows = 3 * e->d.tune->windows_max + 6;
         t.stay_us[CASE_VERIFYING] = 2 * windows * (e->d.tune->window_us + e->d.tune->wash_out_us) + 4 * e->d.tune->warm_up_us + 600 * US_PER_S;
         plan_done(&plan);
@@ -230,6 +237,25 @@ enum err engine_open_case(struct engine *e, struct casefile *c, const struct pri
     return err;
 }
 
+/* What the case is about; when it names nothing, what its plan does. A plan may not act on a target behind the case's back: the gate compares the two. */
+static const char *target_of(const struct plan *plan, const struct casefile *c)
+{
+    for (int i = 0; i < plan->steps && !*c->target; i++) {
+        const char *named = json_string_value(json_object_get(plan->step[i].params, "target"));
+        if (named)
+            return named;
+    }
+    return c->target;
+}
+
+/* Who holds the target, who is stopped with it and what is learned of it is told by the case: one without a target is about that of its first plan from then on. */
+static void take_up_target(struct engine *e, struct casefile *c, const struct plan *plan)
+{
+    const char *named = target_of(plan, c);
+    if (named != c->target && engine_target(e, named))
+        (void)text_copy(c->target, sizeof c->target, named);
+}
+
 enum err engine_set_plan(struct engine *e, struct casefile *c, json_t *json, const char *planner, const json_t *proposal, struct fault *fault)
 {
     struct plan plan;
@@ -241,28 +267,44 @@ enum err engine_set_plan(struct engine *e, struct casefile *c, json_t *json, con
     (void)text_copy(stored.hash, sizeof stored.hash, plan.hash);
     (void)text_copy(stored.planner, sizeof stored.planner, planner);
     err = store_plan_add(e->store, c->id, &stored, clock_wall_us(e->clock), fault);
+    if (err == OK)
+        err = store_run_anew(e->store, c->id, fault);
     (void)text_copy(c->plan_id, sizeof c->plan_id, stored.id);
     (void)text_copy(c->plan_hash, sizeof c->plan_hash, plan.hash);
     c->steps = plan.steps;
+    take_up_target(e, c, &plan);
     if (err == OK)
         err = engine_publish(e, "evt.plan.proposed.v1", c->id, json_pack("{s:s,s:s,s:s,s:i,s:s}", "plan_id", stored.id, "title", plan.title, "hash", plan.hash, "steps", plan.steps, "planner", planner), fault);
     plan_done(&plan);
     return err;
 }
 
-static void read_approvals(struct engine *e, const struct casefile *c, struct gate_question *q)
+static enum err read_approvals(struct engine *e, const struct casefile *c, struct gate_question *q, struct fault *fault)
 {
     struct stored_approval list[GATE_APPROVALS_MAX];
-    struct fault           ignored;
     int                    n = 0;
-    if (store_approvals(e->store, c->id, list, GATE_APPROVALS_MAX, &n, &ignored) != OK)
-        n = 0;
-    for (int i = 0; i < n; i++) {
+    enum err               err = store_approvals(e->store, c->id, list, GATE_APPROVALS_MAX, &n, fault);
+    for (int i = 0; i < n && err == OK; i++) {
         struct gate_approval *a = &q->approval[q->approvals++];
         *a = (struct gate_approval){ .by = list[i].by, .granted = list[i].granted, .case_version = list[i].case_version, .given_us = list[i].given_us, .expires_us = list[i].expires_us };
         memcpy(a->plan_hash, list[i].plan_hash, sizeof a->plan_hash);
         memcpy(a->policy_version, list[i].policy_version, sizeof a->policy_version);
     }
+    return err;
+}
+
+/* Who has the target, when it is another case. What cannot be read is not nobody. */
+static enum err read_holder(struct engine *e, const struct etarget *t, const struct casefile *c, struct gate_question *q, struct fault *fault)
+{
+    struct casefile other;
+    if (!t || !t->case_id[0] || strcmp(t->case_id, c->id) == 0)
+        return OK;
+    enum err err = store_case_get(e->store, t->case_id, &other, NULL, fault);
+    if (err == OK && case_holds_target(&other)) {
+        q->held_by = t->case_id;
+        q->held_unknown = other.state == CASE_PARKED;
+    }
+    return err == ERR_MISSING ? OK : err;
 }
 
 static enum err read_budgets_used(struct engine *e, const char *target, struct gate_question *q, struct fault *fault)
@@ -270,29 +312,18 @@ static enum err read_budgets_used(struct engine *e, const char *target, struct g
     int64_t  now = q->now_us, day = 86400 * US_PER_S, unused, newest = 0;
     int      outcomes = 0;
     double   alpha = 0;
-    enum err err = store_change_count(e->store, target, "change", now - 3600 * US_PER_S, &q->changes_last_hour, &q->oldest_change_us, &unused, fault);
+    enum err err = store_change_count(e->store, target, "change", now, 3600 * US_PER_S, &q->changes_last_hour, &q->oldest_change_us, &unused, fault);
     if (err == OK)
-        err = store_change_count(e->store, target, "restart", now - day, &q->restarts_last_day, &unused, &unused, fault);
+        err = store_change_count(e->store, target, "restart", now, day, &q->restarts_last_day, &unused, &unused, fault);
     int rollbacks = 0;
     if (err == OK)
-        err = store_change_count(e->store, target, "rollback", 0, &rollbacks, &unused, &newest, fault);
+        err = store_change_count(e->store, target, "rollback", now, e->policy.set.cool_down_us, &rollbacks, &unused, &newest, fault);
     q->last_rollback_us = newest;
     if (err == OK)
-        err = store_outcome_totals(e->store, target, now - day, &outcomes, &alpha, &q->degraded_s_last_day, fault);
+        err = store_outcome_totals(e->store, target, now, day, &outcomes, &alpha, &q->degraded_s_last_day, fault);
     if (err == OK)
         err = store_failures(e->store, target, &q->failures, fault);
     return err;
-}
-
-/* The plan's own target, when the case names none: a plan may not act on a target behind the case's back. */
-static const char *target_of_plan(const struct plan *plan, const struct casefile *c)
-{
-    for (int i = 0; i < plan->steps; i++) {
-        const char *named = json_string_value(json_object_get(plan->step[i].params, "target"));
-        if (named)
-            return named;
-    }
-    return c->target;
 }
 
 enum err engine_judge(struct engine *e, struct casefile *c, bool at_execution, struct gate_verdict *v, struct fault *fault)
@@ -301,6 +332,7 @@ enum err engine_judge(struct engine *e, struct casefile *c, bool at_execution, s
     struct plan        plan;
     struct casefile    ignored;
     struct gate_question q;
+    char               planner[sizeof q.opener.name];
     enum err err = store_plan_get(e->store, c->plan_id, &stored, fault);
     if (err != OK)
         return err;
@@ -308,7 +340,7 @@ enum err engine_judge(struct engine *e, struct casefile *c, bool at_execution, s
     if (err == OK) {
         gate_question_init(&q);
         q.plan = &plan;
-        q.target = target_of_plan(&plan, c);
+        q.target = target_of(&plan, c);
         q.case_version = stored.case_version;
         q.now_us = clock_wall_us(e->clock);
         q.at_execution = at_execution;
@@ -319,20 +351,22 @@ enum err engine_judge(struct engine *e, struct casefile *c, bool at_execution, s
         const struct stored_stop *stop = engine_stopped(e, q.target);
         q.stopped = stop != NULL;
         q.stop_why = stop ? stop->why : NULL;
-        struct casefile other;
-        if (t && t->case_id[0] && strcmp(t->case_id, c->id) != 0 && store_case_get(e->store, t->case_id, &other, NULL, fault) == OK && case_holds_target(&other))
-            q.held_by = t->case_id;
         if (t && t->seen)
             q.wal_bytes_per_s = t->last.v[METRIC_WAL_BYTES];
         if (t && t->seen)
             q.cpu = t->last.v[METRIC_CPU];
         err = store_case_get(e->store, c->id, &ignored, &q.opener, fault);
         if (err == OK)
+            err = store_plan_brought(e->store, c->id, planner, sizeof planner, fault);
+        q.planner = planner;
+        if (err == OK)
+            err = read_holder(e, t, c, &q, fault);
+        if (err == OK)
             err = read_budgets_used(e, q.target, &q, fault);
-        if (err == OK) {
-            read_approvals(e, c, &q);
+        if (err == OK)
+            err = read_approvals(e, c, &q, fault);
+        if (err == OK)
             gate_judge(&e->policy, &q, v);
-        }
         plan_done(&plan);
     }
     stored_plan_done(&stored);

@@ -98,6 +98,7 @@ static const char *ended_without_verdict(struct engine *e, const struct casefile
         { "deadline",      NULL,          true,  false, UNANSWERED },
         { "deadline",      NULL,          false, true,  "undecided" },
         { "gate_rejected", "autopilot",   true,  false, OVERTAKEN },
+        { "gate_rejected", NULL,          true,  false, "refused" },
         { "cancel",        "autopilot",   true,  true,  OVERTAKEN },
         { "cancel",        "engine",      true,  true,  OVERTAKEN },
         { "cancel",        "stop switch", false, true,  STOPPED },
@@ -146,25 +147,30 @@ static void tell(struct engine *e, struct etarget *t, const struct proposal *p, 
     e->count.unsafe_steps += planner_was_unsafe(p, told_from(o->result), o->effect, &e->policy.bounds);
 }
 
+void outcome_set_free(struct engine *e, struct etarget *t, bool put_back)
+{
+    t->case_id[0] = '\0';
+    prove_forget(t);
+    t->fresh = 0;
+    t->ours = true;
+    t->rolling_open = false;
+    if (put_back)
+        t->steady_us = clock_mono_us(e->clock) + e->d.tune->warm_up_us;
+    watcher_refresh_facts(e, (int)(t - e->target));
+    engine_report_forget(e, t->conf->name);
+}
+
 /* The target is free again: its history is that of what is in force now, and the next case comes when it has settled. */
 static enum err release(struct engine *e, struct etarget *t, const struct casefile *c, const struct stored_outcome *o, bool planned, struct fault *fault)
 {
     bool     acted = c->plans_tried > 0 && c->phase != RUN_IDLE;
     enum err err = OK;
-    t->case_id[0] = '\0';
-    prove_forget(t);
     if (o->kept) {
         t->kept++;
         memcpy(t->history, t->freshly, (size_t)t->fresh * sizeof t->history[0]);
         t->histories = t->fresh;
     }
-    t->fresh = 0;
-    t->ours = true;
-    t->rolling_open = false;
-    if (acted && !o->kept)
-        t->steady_us = clock_mono_us(e->clock) + e->d.tune->warm_up_us;
-    watcher_refresh_facts(e, (int)(t - e->target));
-    engine_report_forget(e, t->conf->name);
+    outcome_set_free(e, t, acted && !o->kept);
     const char *why = o->kept ? "settling after a change" : acted ? "cooling down after putting back" : "settling after a plan that was not carried out";
     if (c->driver == DRIVER_ENGINE && planned)
         err = autopilot_rest(e, t, acted && !o->kept ? e->d.tune->cool_down_us : e->d.tune->settle_us, why, fault);

@@ -9,6 +9,7 @@
 #include "engine/inside.h"
 #include "math/stats/describe.h"
 #include "math/stats/multiple.h"
+#include "model/told.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -165,8 +166,13 @@ static void watch_sample(struct engine *e, struct etarget *t, const struct sampl
         return;   /* no data is not success: the window is held open until something is known again */
     struct casefile c;
     t->watch_until_us = 0;
-    if (!why && store_case_get(e->store, t->case_id, &c, NULL, &fault) == OK && !autopilot_still_comparable(e, t, &c)) {
+    bool known = !why && store_case_get(e->store, t->case_id, &c, NULL, &fault) == OK;
+    if (known && !autopilot_still_comparable(e, t, &c)) {
         (void)guarded(e, autopilot_lost_its_past(e, &c, &fault), &fault);
+        return;
+    }
+    if (known && !autopilot_restart_in_time(e, t, &c)) {
+        (void)guarded(e, autopilot_is_late(e, &c, &fault), &fault);
         return;
     }
     struct cause cause = { .actor = why ? "guard" : "engine", .reason = why ? why : "" };
@@ -447,7 +453,7 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
 static json_t *plain_verdict(struct engine *e, bool good, const char *method, const char *why)
 {
     char when[32];
-    return json_pack("{s:s,s:s,s:s,s:s}", "outcome", good ? "better" : "undecided", "method", method, "why", why, "time", clock_format(clock_wall_us(e->clock), when, sizeof when));
+    return json_pack("{s:s,s:s,s:o,s:s}", "outcome", good ? "better" : "undecided", "method", method, "why", told_text(why), "time", clock_format(clock_wall_us(e->clock), when, sizeof when));
 }
 
 static enum err last_output(struct engine *e, const struct casefile *c, char *out, size_t size, struct fault *fault)

@@ -27,14 +27,14 @@ static void count_topic(struct counters *c, const char *topic)
 static void publish_row(void *ctx, int64_t id, const char *topic, const char *key, const char *payload)
 {
     struct engine *e = ctx;
+    e->marks[e->marks_count++] = id;
     if (id <= e->published_to)
-        return;   /* published in this life already, only the mark is missing */
+        return;   /* published in this life already, only the mark is missing: its turn was lost */
     CRASH_POINT(CRASH_BEFORE_PUBLISH);
     bus_publish(e, &(struct bus_message){ .outbox_id = id, .topic = topic, .key = key, .payload = payload });
     CRASH_POINT(CRASH_AFTER_PUBLISH);
     e->published_to = id;
     count_topic(&e->count, topic);
-    e->marks[e->marks_count++] = id;
 }
 
 void relay_run(struct engine *e)

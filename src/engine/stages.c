@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "engine/inside.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,6 +81,11 @@ static enum err stage_begin(struct engine *e, struct casefile *c, enum case_orde
         struct cause why = { .actor = "gate", .reason = v.why };
         return engine_event(e, c->id, ON_CANCEL, &why, fault);
     }
+    struct etarget *t = engine_target(e, c->target);
+    if (t)
+        t->gate_again_us = clock_mono_us(e->clock) + US_PER_S;
+    if (v.answer == GATE_WAIT && v.rule == GATE_RULE_NO_FACTS)      /* we have just begun; it is ordered again, until the deadline */
+        return OK;
     if (v.answer != GATE_APPROVE)      /* a window that has closed, a switch that was set: nobody said no to the plan */
         return autopilot_overtake(e, c, v.why, fault);
     bool comparable = true;
@@ -115,6 +121,8 @@ static enum err stage_watch(struct engine *e, struct casefile *c, enum case_orde
         return err;
     if (t && !autopilot_still_comparable(e, t, c))
         return autopilot_lost_its_past(e, c, fault);
+    if (watch_s == 0 && t && !autopilot_restart_in_time(e, t, c))
+        return autopilot_is_late(e, c, fault);
     if (watch_s == 0 || !t)
         return engine_run(e, c->id, RUN_ON_WATCHED, 0, 0, &by_engine, fault);
     prove_watch(e, t, c, watch_s, cold);
@@ -130,9 +138,11 @@ static enum err stage_verify(struct engine *e, struct casefile *c, enum case_ord
 static enum err stage_call(struct engine *e, struct casefile *c, enum case_order order, struct fault *fault)
 {
     (void)order;
-    log_error("a person is needed: it cannot be told what is in force", F("case", (const char *)c->id), F("target", (const char *)c->target),
-              F("undo", "see the undo script of the case; when it is known again: homeostat case prove"));
-    return store_event_add(e->store, c->id, "ERROR", "incident", "outcome unknown", "A person is needed: it cannot be told what is in force.", NULL, NULL, clock_wall_us(e->clock), fault);
+    char text[320];
+    (void)snprintf(text, sizeof text, "A person is needed: it cannot be told what is in force. The undo script of the case tells how to put it back; when that is so, or what is "
+                   "in force is as wanted: homeostat case event %s in_force_proven", c->id);
+    log_error("a person is needed: it cannot be told what is in force", F("case", (const char *)c->id), F("target", (const char *)c->target), F("what_to_do", (const char *)text));
+    return store_event_add(e->store, c->id, "ERROR", "incident", "outcome unknown", text, NULL, NULL, clock_wall_us(e->clock), fault);
 }
 
 static enum err stage_learn(struct engine *e, struct casefile *c, enum case_order order, struct fault *fault)
@@ -297,6 +307,30 @@ static bool was_restarted(const struct job *j)
     return action && strcmp(action, "postgres.restart") == 0 && (j->answer == RUN_ON_DONE || another);
 }
 
+static bool has_a_restart(const struct job *j)
+{
+    size_t  i;
+    json_t *step;
+    json_array_foreach(json_object_get(j->plan, "steps"), i, step) {
+        const char *action = json_string_value(json_object_get(step, "action"));
+        if (action && strcmp(action, "postgres.restart") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What took a restart to be put in force takes one to be put back: does the server run since another moment than before? */
+static enum err was_restarted_on_the_way_back(struct engine *e, const struct casefile *c, const struct job *j, bool *yes, struct fault *fault)
+{
+    int64_t before = 0;
+    *yes = false;
+    if (j->order != ORDER_UNDO || started_at(j->witness) == 0 || !has_a_restart(j))
+        return OK;
+    enum err err = store_action_saw_start(e->store, c->id, j->action, &before, fault);
+    *yes = err == OK && before != 0 && before != started_at(j->witness);
+    return err;
+}
+
 static enum err count_change(struct engine *e, const struct casefile *c, const struct job *j, struct fault *fault)
 {
     int64_t now = clock_wall_us(e->clock);
@@ -306,7 +340,10 @@ static enum err count_change(struct engine *e, const struct casefile *c, const s
     bool ended = (j->order == ORDER_DO || (j->order == ORDER_RECOVER && j->phase == RUN_DOING)) && j->answer != RUN_ON_LOST;
     if (ended && j->answer == RUN_ON_DONE && j->step == 0)
         err = store_change_add(e->store, target, c->id, "change", now, fault);
-    if (err == OK && ended && was_restarted(j))
+    bool back = false;
+    if (err == OK)
+        err = was_restarted_on_the_way_back(e, c, j, &back, fault);
+    if (err == OK && ((ended && was_restarted(j)) || back))
         err = store_change_add(e->store, target, c->id, "restart", now, fault);
     if (err == OK && j->order == ORDER_UNDO && j->answer == RUN_ON_DONE)
         err = store_change_add(e->store, target, c->id, "rollback", now, fault);
@@ -425,11 +462,20 @@ static enum err learn_late(struct engine *e, struct fault *fault)
     return err;
 }
 
+/* Of several open cases of one target it belongs to the one that acts on it, or acted on it and does not know what is in force; else to the newest that the engine drives. */
+enum claim { CLAIM_NONE, CLAIM_WAITS, CLAIM_ACTS };
+static enum claim claim_of(const struct casefile *c)
+{
+    bool holds = case_holds_target(c);
+    return holds && c->phase != RUN_IDLE ? CLAIM_ACTS : holds || c->driver == DRIVER_ENGINE ? CLAIM_WAITS : CLAIM_NONE;
+}
+
 enum err stages_recover(struct engine *e, struct fault *fault)
 {
-    char   (*ids)[ID_SIZE] = NULL;
-    int      n = 0;
-    enum err err = turn_begin(e, fault);
+    char     (*ids)[ID_SIZE] = NULL;
+    int        n = 0;
+    enum claim owner[DAEMON_TARGETS_MAX] = { CLAIM_NONE };
+    enum err   err = turn_begin(e, fault);
     if (err == OK)
         err = store_case_open(e->store, &ids, &n, fault);
     for (int i = 0; i < n && err == OK; i++) {
@@ -439,8 +485,11 @@ enum err stages_recover(struct engine *e, struct fault *fault)
         if (err != OK)
             break;
         struct etarget *t = engine_target(e, c.target);
-        if (t && (case_holds_target(&c) || c.driver == DRIVER_ENGINE))
+        enum claim      claim = claim_of(&c);
+        if (t && claim != CLAIM_NONE && claim >= owner[t - e->target] && owner[t - e->target] != CLAIM_ACTS) {
             (void)text_copy(t->case_id, sizeof t->case_id, c.id);
+            owner[t - e->target] = claim;
+        }
         if (case_restart(&c, clock_wall_us(e->clock), &d) == CASE_MOVED) {
             struct cause why = { .actor = "engine", .reason = "recovery after a restart" };
             err = store_case_update(e->store, &d.next, fault);

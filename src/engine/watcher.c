@@ -191,6 +191,19 @@ static enum err start_target(struct watcher *w, int i, struct fault *fault)
     return watch_new(&w->loop, &conf, &callbacks, &x->watch, fault);
 }
 
+static enum err open_telemetry(struct watcher *w, const char *host, struct fault *fault)
+{
+    enum err err = telemetry_open(w->engine->d.store->folder, &w->telemetry, fault);
+    if (err != OK)
+        return err;
+    err = telemetry_resource(w->telemetry, w->host_urn, "host", host, clock_wall_us(w->engine->clock), fault);
+    if (err == ERR_DAMAGED) {
+        telemetry_close(w->telemetry);
+        w->telemetry = NULL;
+    }
+    return err;
+}
+
 enum err watcher_start(struct engine *e, struct fault *fault)
 {
     char            name[96] = "localhost";
@@ -205,9 +218,13 @@ enum err watcher_start(struct engine *e, struct fault *fault)
     uv_loop_init(&w->loop);
     uv_async_init(&w->loop, &w->poke, on_poke);
     w->poke.data = w;
-    enum err err = telemetry_open(e->d.store->folder, &w->telemetry, fault);
-    if (err == OK)
-        err = telemetry_resource(w->telemetry, w->host_urn, "host", name, clock_wall_us(e->clock), fault);
+    enum err err = open_telemetry(w, name, fault);
+    if (err == ERR_DAMAGED) {      /* it may be thrown away, and keeps nobody from putting back what is in force */
+        log_fault(LOG_ERROR, "telemetry.db is damaged; it is put aside, and begun anew", fault);
+        err = telemetry_put_aside(e->d.store->folder, fault);
+        if (err == OK)
+            err = open_telemetry(w, name, fault);
+    }
     for (int i = 0; i < e->targets && err == OK; i++)
         err = start_target(w, i, fault);
     if (err == OK && pthread_create(&w->thread, NULL, watcher_main, w) != 0)

@@ -17,7 +17,7 @@ static const struct { int number; enum gate_answer answer; const char *text; } l
     { RULE_RISK_ASK,        GATE_ASK,     "a person looks at plans above risk.auto_max" },
     { RULE_RISK_REJECT,     GATE_REJECT,  "plans above risk.max are refused, whoever approves" },
     { RULE_APPROVED,        GATE_APPROVE, "a person's approval stands in for all that asks for one" },
-    { RULE_STALE,           GATE_APPROVE,     "an approval counts for one plan, one version of the case and one policy, until it expires, from an approver who is not the opener where four eyes are asked for" },
+    { RULE_STALE,           GATE_APPROVE,     "an approval counts for one plan, one version of the case and one policy, until it expires, from an approver who neither opened the case nor brought the plan where four eyes are asked for" },
     { RULE_REFUSED,         GATE_REJECT,  "a person refused this plan" },
     { RULE_NOTHING_OBJECTS, GATE_APPROVE, "no rule objects and the target's mode allows it" },
 };
@@ -91,19 +91,27 @@ static const char *approval_flaw(const struct policy *p, const struct gate_quest
         return "who gave it is no approver";
     if (p->set.four_eyes && strcmp(a->by.name, q->opener.name) == 0)
         return "who gave it opened the case, and policy wants four eyes";
+    if (p->set.four_eyes && q->planner && strcmp(a->by.name, q->planner) == 0)
+        return "who gave it brought the plan, and policy wants four eyes";
     return NULL;
 }
 
-/* The newest word of each person counts; a standing refusal of this very plan is final. */
+/* Said again later, by the same person, about the same plan? Later is what stands later: by the times in them an approval would outlast a refusal when the clock was set back. */
+static bool said_again(const struct gate_question *q, int i)
+{
+    for (int j = i + 1; j < q->approvals && j < GATE_APPROVALS_MAX; j++)
+        if (strcmp(q->approval[j].by.name, q->approval[i].by.name) == 0 && strcmp(q->approval[j].plan_hash, q->approval[i].plan_hash) == 0)
+            return true;
+    return false;
+}
+
+/* The last word of each person counts; a standing refusal of this very plan is final. */
 static void ask_people(const struct policy *p, const struct gate_question *q, struct gate_verdict *v)
 {
     const struct gate_approval *good = NULL;
     for (int i = 0; i < q->approvals && i < GATE_APPROVALS_MAX; i++) {
         const struct gate_approval *a = &q->approval[i];
-        bool newest = true;
-        for (int j = 0; j < q->approvals && j < GATE_APPROVALS_MAX; j++)
-            newest = newest && !(strcmp(q->approval[j].by.name, a->by.name) == 0 && (q->approval[j].given_us > a->given_us || (q->approval[j].given_us == a->given_us && j > i)));
-        if (!newest)
+        if (said_again(q, i))
             continue;
         if (!a->granted) {
             if (strcmp(a->plan_hash, q->plan->hash) == 0)

@@ -40,6 +40,9 @@ struct gate_approval {
     int64_t given_us, expires_us;    /* wall */
 };
 
+/* The rule that waits for facts: at a start there are none for some seconds. */
+#define GATE_RULE_NO_FACTS 401
+
 struct gate_question {
     const struct plan         *plan;
     const struct target_facts *facts;          /* of the plan's target; NULL: unknown, or no configured target */
@@ -47,6 +50,7 @@ struct gate_question {
     enum target_mode           mode;           /* of the target; for a plan without target it is not looked at */
     enum policy_restart        restart;        /* what the target's own configuration says; the sterner of the two counts */
     struct principal           opener;         /* of the case; Homeostat itself: "engine" with ROLE_OPERATOR */
+    const char                *planner;        /* who brought the plan; NULL or empty: Homeostat itself */
     int64_t                    case_version;
     int64_t                    now_us;         /* wall */
     bool                       at_execution;   /* the re-check right before the first effect */
@@ -54,6 +58,7 @@ struct gate_question {
     bool        stopped;                       /* stop switch, global or for this target */
     const char *stop_why;
     const char *held_by;                       /* id of another case that has this target; NULL: nobody */
+    bool        held_unknown;                  /* that case is parked, and nobody knows what it has left in force */
     int         changes_last_hour;             /* applied to this target; -1: unknown */
     int64_t     oldest_change_us;              /* wall; when the hour's first one was; 0: unknown */
     int         restarts_last_day;             /* -1: unknown */
@@ -63,7 +68,7 @@ struct gate_question {
     double      cpu;                           /* of the target right now, 0..1; NAN: unknown */
     double      wal_bytes_per_s;               /* NAN: unknown; only shown: a quiet moment must not talk a bound away */
 
-    int                  approvals;
+    int                  approvals;                /* of the same person, and the same plan, the last one counts */
     struct gate_approval approval[GATE_APPROVALS_MAX];
 };
 
@@ -71,6 +76,12 @@ void gate_question_init(struct gate_question *q);   /* everything unknown; resta
 
 /* Pure. v is filled completely. */
 void gate_judge(const struct policy *policy, const struct gate_question *q, struct gate_verdict *v);
+
+/*
+ * Pure. May a restart be made at this moment, as far as policy's windows and the target's own configuration go?  For a plan under way: what
+ * comes before its restart may take longer than was expected when it began.
+ */
+bool gate_restart_in_time(const struct policy *policy, enum policy_restart target, int64_t now_us);
 
 json_t *gate_verdict_json(const struct gate_verdict *v);
 

@@ -66,7 +66,7 @@ static const struct conf_knob risk_rows[] = {
     { "max", V(REAL, risk_max), "0.9", "0..1", CONF_LIVE, "Plans above this risk are refused, whoever approves." },
 };
 static const struct conf_knob approval_rows[] = {
-    { "four_eyes", V(BOOL, four_eyes), "no", NULL, CONF_LIVE, "Who opened a case may not approve its plan." },
+    { "four_eyes", V(BOOL, four_eyes), "no", NULL, CONF_LIVE, "Who opened a case, or brought its plan, may not approve that plan." },
     { "expires", V(TIME, approval_expires_us), "24h", "1min..30d", CONF_LIVE, "An approval that was not used by then does not count any more." },
 };
 static const struct conf_knob script_rows[] = {
@@ -152,7 +152,7 @@ static const struct conf_knob index_window_rows[] = {
 };
 static const struct conf_knob program_rows[] = {
     { "programs", KNOB_LIST(struct program_list, programs), "echo... true", "0..64", CONF_LIVE,
-      "The programs that steps may run, as the words they are called with; \"echo ...\" lets anything follow, \"true\" nothing.", check_program },
+      "The programs that steps may run, as such, as witness or as undo, as the words they are called with; \"echo ...\" lets anything follow, \"true\" nothing.", check_program },
 };
 static const struct conf_knob freeze_rows[] = {
     { "from", KNOB_TEXT(struct freeze_text, from), "", "0..40", CONF_LIVE, "When it begins, with `to` for when it ends.", check_time },

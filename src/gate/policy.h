@@ -49,7 +49,7 @@ struct policy_values {
     double  harm_max[VERIFY_CLASS_COUNT], gain_min;   /* shares; model/bounds.h */
     int64_t trials_min;
     double  risk_auto_max, risk_max;       /* automatic up to here; nobody may approve beyond */
-    bool    four_eyes;                     /* who opened a case may not approve it */
+    bool    four_eyes;                     /* who opened a case, or brought its plan, may not approve it */
     int64_t approval_expires_us;
     bool    scripts, shell;                /* script.exec at all; a real shell */
     int64_t script_timeout_max_us;

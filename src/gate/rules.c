@@ -9,6 +9,7 @@
 #include "gate/look.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "model/script.h"
 
 #include <math.h>
@@ -24,6 +25,7 @@ PRINTF(2, 3) static bool say(struct gate_says *s, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(s->text, s->size, format, args);
     va_end(args);
+    utf8_clean(s->text, '?');   /* names and reasons are cut, and a verdict that is no JSON is none */
     return true;
 }
 
@@ -59,7 +61,10 @@ static bool needs_person(const struct gate_look *l, struct gate_says *s)
 
 static bool is_held(const struct gate_look *l, struct gate_says *s)
 {
-    return l->q->held_by && *l->q->held_by && say(s, "case %.64s is working on the target", l->q->held_by);
+    if (!l->q->held_by || !*l->q->held_by)
+        return false;
+    return l->q->held_unknown ? say(s, "nobody knows what case %.40s has left in force; who has seen to it says: homeostat case event %.40s in_force_proven", l->q->held_by, l->q->held_by)
+                              : say(s, "case %.64s is working on the target", l->q->held_by);
 }
 
 static bool opener_may_not(const struct gate_look *l, struct gate_says *s)
@@ -89,10 +94,21 @@ static bool too_many_settings(const struct gate_look *l, struct gate_says *s)
     return l->knobs_touched > l->policy->set.settings_max && say(s, "%d parameters, policy allows %d", l->knobs_touched, (int)l->policy->set.settings_max);
 }
 
+/* A program's target is what it is judged by and where it stands in line, so it is the case's, too. */
+static bool program_elsewhere(const struct gate_look *l, struct gate_says *s)
+{
+    for (int i = 0; i < l->q->plan->steps; i++) {
+        const char *named = json_string_value(json_object_get(l->q->plan->step[i].params, "target"));
+        if (named && *named && (!l->q->target || strcmp(l->q->target, named) != 0))
+            return say(s, "step %d is for %.60s, the case for %.60s", i + 1, named, l->q->target && *l->q->target ? l->q->target : "no target");
+    }
+    return false;
+}
+
 static bool wrong_target(const struct gate_look *l, struct gate_says *s)
 {
     if (!l->postgres)
-        return false;
+        return program_elsewhere(l, s);
     if (l->targets == 0)
         return say(s, "the plan names no target, and none never means all");
     if (l->targets > l->policy->set.targets_max)
@@ -101,7 +117,7 @@ static bool wrong_target(const struct gate_look *l, struct gate_says *s)
         return say(s, "more than one target cannot be judged with the facts of one");
     if (!l->q->target || strcmp(l->q->target, l->target) != 0)
         return say(s, "the plan is for %.60s, the case for %.60s", l->target, l->q->target && *l->q->target ? l->q->target : "no target");
-    return false;
+    return program_elsewhere(l, s);
 }
 
 static bool malformed(const struct gate_look *l, struct gate_says *s) { return *l->malformed && say(s, "%s", l->malformed); }
@@ -116,7 +132,8 @@ static bool mixed(const struct gate_look *l, struct gate_says *s)
     return (l->builds || l->drops) && l->configures && say(s, "an index and parameters in one plan: nobody could say which of them helped");
 }
 
-static bool stale_from(const struct gate_look *l, struct gate_says *s) { return *l->stale_from && say(s, "%s", l->stale_from); }
+/* Where nothing at all is known another rule says so. */
+static bool stale_from(const struct gate_look *l, struct gate_says *s) { return l->q->facts && *l->stale_from && say(s, "%s", l->stale_from); }
 
 static bool too_hasty(const struct gate_look *l, struct gate_says *s)
 {
@@ -295,10 +312,8 @@ static bool no_privilege(const struct gate_look *l, struct gate_says *s)
     return !f->may_reload && say(s, "our role may not reload: GRANT EXECUTE ON FUNCTION pg_reload_conf() TO %.60s", role);
 }
 
-static enum policy_restart restart_rule(const struct gate_look *l)
-{
-    return l->policy->set.restart < (int)l->q->restart ? (enum policy_restart)l->policy->set.restart : l->q->restart;
-}
+static enum policy_restart sterner(const struct policy *p, enum policy_restart target) { return p->set.restart < (int)target ? (enum policy_restart)p->set.restart : target; }
+static enum policy_restart restart_rule(const struct gate_look *l)                       { return sterner(l->policy, l->q->restart); }
 
 static bool restart_forbidden(const struct gate_look *l, struct gate_says *s)
 {
@@ -317,25 +332,32 @@ static bool restart_unsafe(const struct gate_look *l, struct gate_says *s)
 }
 
 /* Is one of them open until the moment needed? Else *soonest is when the next one opens, INT64_MAX for never. */
-static bool window_open(const struct gate_look *l, const struct week_window *list, int n, int64_t needed_us, int64_t *soonest)
+static bool window_open(int64_t now_us, const struct week_window *list, int n, int64_t needed_us, int64_t *soonest)
 {
     *soonest = INT64_MAX;
     for (int i = 0; i < n; i++) {
         int64_t opens, closes;
-        if (week_window_open(&list[i], l->q->now_us, &opens, &closes) && closes >= needed_us)
+        if (week_window_open(&list[i], now_us, &opens, &closes) && closes >= needed_us)
             return true;
-        if (opens <= l->q->now_us)   /* open, but it closes too early: the next one */
+        if (opens <= now_us)   /* open, but it closes too early: the next one */
             (void)week_window_open(&list[i], closes, &opens, &closes);
-        *soonest = opens > l->q->now_us && opens < *soonest ? opens : *soonest;
+        *soonest = opens > now_us && opens < *soonest ? opens : *soonest;
     }
     return false;
+}
+
+bool gate_restart_in_time(const struct policy *p, enum policy_restart target, int64_t now_us)
+{
+    int64_t             unused;
+    enum policy_restart rule = sterner(p, target);
+    return rule == RESTART_ALLOWED || (rule == RESTART_WINDOW && window_open(now_us, p->window, p->windows, now_us + 60 * US_PER_S, &unused));
 }
 
 static bool outside_window(const struct gate_look *l, struct gate_says *s)
 {
     int64_t soonest;
     char    when[32];
-    if (!l->restarts || restart_rule(l) != RESTART_WINDOW || window_open(l, l->policy->window, l->policy->windows, l->begins_restart_us + 60 * US_PER_S, &soonest))
+    if (!l->restarts || restart_rule(l) != RESTART_WINDOW || window_open(l->q->now_us, l->policy->window, l->policy->windows, l->begins_restart_us + 60 * US_PER_S, &soonest))
         return false;
     return soonest == INT64_MAX ? say(s, "a restart needs a window, and policy has none") && wait_until(s, 0)
                                 : say(s, "a restart needs a window; the next one opens %s", clock_format(soonest, when, sizeof when)) && wait_until(s, soonest);
@@ -357,7 +379,7 @@ static bool build_outside_window(const struct gate_look *l, struct gate_says *s)
 {
     int64_t soonest;
     char    when[32];
-    return l->builds && l->policy->index_windows && !window_open(l, l->policy->index_window, l->policy->index_windows, l->q->now_us, &soonest) &&
+    return l->builds && l->policy->index_windows && !window_open(l->q->now_us, l->policy->index_window, l->policy->index_windows, l->q->now_us, &soonest) &&
            say(s, "an index is built within a window; the next one opens %s", clock_format(soonest, when, sizeof when)) && wait_until(s, soonest);
 }
 
@@ -419,7 +441,7 @@ static bool touches_wal(const struct gate_look *l)
     return l->touched[KNOB_MAX_WAL_SIZE] || l->touched[KNOB_MAX_SLOT_WAL_KEEP_SIZE];
 }
 
-static double disk_free(const struct target_facts *f) { return isnan(f->wal_disk_free_bytes) || f->wal_disk_free_bytes <= 0 ? f->disk_free_bytes : fmin(f->wal_disk_free_bytes, f->disk_free_bytes); }
+static double disk_free(const struct target_facts *f) { return isnan(f->wal_disk_free_bytes) ? f->disk_free_bytes : fmin(f->wal_disk_free_bytes, f->disk_free_bytes); }
 
 static bool disk_exceeded(const struct gate_look *l, struct gate_says *s)
 {
@@ -557,10 +579,25 @@ static bool each_script(const struct gate_look *l, struct gate_says *s, bool (*c
     return false;
 }
 
+/* A witness is run before and after the step, an undo after it: they are programs like the step's own. */
+static const char *const beside[] = { "witness", "undo" };
+enum { BESIDES = sizeof beside / sizeof beside[0] };
+
 static bool check_form(const struct gate_look *l, struct gate_says *s, int step, const json_t *argv, bool shell, const struct fault *why)
 {
-    (void)l, (void)shell;
-    return !argv && say(s, "step %d: %.170s", step + 1, why->text);
+    (void)shell;
+    if (!argv)
+        return say(s, "step %d: %.170s", step + 1, why->text);
+    const json_t *params = l->q->plan->step[step].params, *env = json_object_get(params, "env");
+    for (int i = 0; i < BESIDES; i++) {
+        json_t      *words = NULL;
+        struct fault fault = { 0 };
+        enum err     e = script_beside(params, beside[i], &words, &fault);
+        json_decref(words);
+        if (e != OK)
+            return say(s, "step %d: %.170s", step + 1, fault.text);
+    }
+    return env && !json_is_object(env) && say(s, "step %d: env must be an object of texts", step + 1);
 }
 
 static bool check_shell(const struct gate_look *l, struct gate_says *s, int step, const json_t *argv, bool shell, const struct fault *why)
@@ -580,15 +617,53 @@ static bool program_fits(const struct policy_program *p, const json_t *argv)
     return true;
 }
 
+static bool program_is_named(const struct gate_look *l, const json_t *argv)
+{
+    for (int i = 0; i < l->policy->programs; i++)
+        if (program_fits(&l->policy->program[i], argv))
+            return true;
+    return false;
+}
+
+/* What makes a program run other code than its own, by where it looks for it; the list is that of sudo, by and large. NULL: nothing. */
+static const char *brings_code(const json_t *env)
+{
+    static const char *const names[] = {
+        "PATH", "LD_*", "_RLD*", "GCONV_PATH", "IFS", "ENV", "BASH_ENV", "BASH_FUNC_*", "BASHOPTS", "SHELLOPTS", "PS4", "GLOBIGNORE", "CDPATH", "FPATH", "ZDOTDIR", "NULLCMD", "READNULLCMD",
+        "PERLLIB", "PERL5LIB", "PERL5OPT", "PERL5DB", "PYTHON*", "RUBYLIB", "RUBYOPT", "NODE_OPTIONS", "NODE_PATH", "JAVA_TOOL_OPTIONS", "TERMINFO*", "TERMPATH", "TERMCAP", "NLSPATH", "LOCPATH",
+        "HOSTALIASES", "PAGER", "LESSOPEN", "LESSCLOSE", "EDITOR", "VISUAL", "BROWSER", "GIT_*",
+    };
+    const char *name;
+    json_t     *value;
+    json_object_foreach((json_t *)(uintptr_t)env, name, value)
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            size_t n = strcspn(names[i], "*");
+            if (names[i][n] ? strncmp(name, names[i], n) == 0 : strcmp(name, names[i]) == 0)
+                return name;
+        }
+    return NULL;
+}
+
 static bool check_program(const struct gate_look *l, struct gate_says *s, int step, const json_t *argv, bool shell, const struct fault *why)
 {
     (void)why;
-    if (!argv || shell)
-        return false;   /* a permitted shell can run anything anyway */
-    for (int i = 0; i < l->policy->programs; i++)
-        if (program_fits(&l->policy->program[i], argv))
-            return false;
-    return say(s, "step %d: \"%.80s\" with these arguments is not among the programs that policy allows", step + 1, json_string_value(json_array_get(argv, 0)));
+    if (!argv || (shell && !l->policy->set.shell))
+        return false;   /* other rules have said what is to be said */
+    const json_t *params = l->q->plan->step[step].params;
+    const char   *name = brings_code(json_object_get(params, "env"));
+    if (!shell && !program_is_named(l, argv))      /* a permitted shell can run anything anyway */
+        return say(s, "step %d: \"%.80s\" with these arguments is not among the programs that policy allows", step + 1, json_string_value(json_array_get(argv, 0)));
+    for (int i = 0; i < BESIDES && !shell; i++) {
+        json_t      *words = NULL;
+        struct fault ignored;
+        bool         bad = script_beside(params, beside[i], &words, &ignored) == OK && words && !program_is_named(l, words);
+        if (bad)
+            (void)say(s, "step %d: its %s, \"%.80s\" with these arguments, is not among the programs that policy allows", step + 1, beside[i], json_string_value(json_array_get(words, 0)));
+        json_decref(words);
+        if (bad)
+            return true;
+    }
+    return name && !l->policy->set.shell && say(s, "step %d: %.60s in env could make the program run other code, which policy allows only with a shell", step + 1, name);
 }
 
 static bool script_malformed(const struct gate_look *l, struct gate_says *s)  { return each_script(l, s, check_form); }
@@ -637,7 +712,7 @@ const struct gate_rule gate_rules[] = {
     { 309, GATE_ASK,     tables_ask,        "where indexes.build, drop or analyze say ask, a person approves" },
     { 310, GATE_REJECT,  table_too_large,   "no index on a table larger than indexes.table_max" },
 
-    { 401, GATE_REJECT,  no_facts,          "a server of which nothing is known is not changed" },
+    { 401, GATE_WAIT,    no_facts,          "a server of which nothing is known is not changed" },
     { 402, GATE_REJECT,  old_facts,         "what is known of the server is at most an hour old" },
     { 403, GATE_REJECT,  has_owner,         "what somebody else manages is changed through its owner" },
     { 404, GATE_REJECT,  is_standby,        "a standby is not changed" },
@@ -669,7 +744,7 @@ const struct gate_rule gate_rules[] = {
     { 801, GATE_REJECT,  scripts_forbidden, "scripts only where policy allows them" },
     { 802, GATE_REJECT,  script_malformed,  "a script is a list of words, or plain words" },
     { 803, GATE_REJECT,  shell_forbidden,   "a shell only where policy allows it" },
-    { 804, GATE_REJECT,  program_forbidden, "only programs that policy names" },
+    { 804, GATE_REJECT,  program_forbidden, "only programs that policy names, also as witness and undo, and nothing in env that brings other code" },
     { 805, GATE_REJECT,  script_too_long,   "a script runs at most scripts.timeout_max" },
 };
 const int gate_rules_count = sizeof gate_rules / sizeof gate_rules[0];

@@ -1,6 +1,8 @@
 /* model/problem.c */
 #include "model/problem.h"
 
+#include "model/told.h"
+
 static const struct { int status; const char *suffix, *title; } table[PROBLEM_COUNT] = {
 #define X(id, status, suffix, title) [PROBLEM_##id] = { status, suffix, title },
     PROBLEM_MAP(X)
@@ -32,8 +34,8 @@ json_t *problem_json(enum problem p, const char *detail, const char *hint)
     json_t *j = json_pack("{s:o, s:s, s:i}", "type", json_sprintf("urn:homeostat:problem:%s", table[p].suffix),
                           "title", table[p].title, "status", table[p].status);
     if (j && detail && *detail)
-        json_object_set_new(j, "detail", json_string_nocheck(detail));
+        json_object_set_new(j, "detail", told_text(detail));
     if (j && hint && *hint)
-        json_object_set_new(j, "hint", json_string_nocheck(hint));
+        json_object_set_new(j, "hint", told_text(hint));
     return j;
 }

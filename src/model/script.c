@@ -42,23 +42,23 @@ static enum err split_plain(const char *script, json_t *list, struct fault *faul
     return json_array_size(list) ? OK : fail(fault, ERR_INPUT, "the script is empty");
 }
 
-static enum err copy_words(const json_t *argv, json_t *list, struct fault *fault)
+static enum err copy_words(const json_t *argv, const char *name, json_t *list, struct fault *fault)
 {
     if (json_array_size(argv) == 0)
-        return fail(fault, ERR_INPUT, "argv must be a list of at least one text");
+        return fail(fault, ERR_INPUT, "%s must be a list of at least one text", name);
     size_t total = 0;
     for (size_t i = 0; i < json_array_size(argv); i++) {
         const json_t *word = json_array_get(argv, i);
         if (!json_is_string(word))
-            return fail(fault, ERR_INPUT, "argv[%zu] is not text", i);
+            return fail(fault, ERR_INPUT, "%s[%zu] is not text", name, i);
         size_t size = json_string_length(word);
         if (strlen(json_string_value(word)) != size)
-            return fail(fault, ERR_INPUT, "argv[%zu] has a NUL inside", i);
+            return fail(fault, ERR_INPUT, "%s[%zu] has a NUL inside", name, i);
         if (i == 0 && size == 0)
-            return fail(fault, ERR_INPUT, "argv[0] is empty");
+            return fail(fault, ERR_INPUT, "%s[0] is empty", name);
         total += size;
         if (total > SCRIPT_BYTES_MAX)
-            return fail(fault, ERR_INPUT, "argv is longer than %d bytes", SCRIPT_BYTES_MAX);
+            return fail(fault, ERR_INPUT, "%s is longer than %d bytes", name, SCRIPT_BYTES_MAX);
         enum err e = add_word(list, json_string_value(word), size, fault);
         if (e != OK)
             return e;
@@ -75,7 +75,7 @@ static enum err words_of(const json_t *params, json_t *list, bool *shell, struct
         return fail(fault, ERR_INPUT, "a script.exec step needs either argv or script");
     *shell = json_is_true(sh);
     if (argv)
-        return *shell ? fail(fault, ERR_INPUT, "shell goes with script, not with argv") : copy_words(argv, list, fault);
+        return *shell ? fail(fault, ERR_INPUT, "shell goes with script, not with argv") : copy_words(argv, "argv", list, fault);
     if (!json_is_string(script))
         return fail(fault, ERR_INPUT, "script must be text");
     const char *text = json_string_value(script);
@@ -99,6 +99,23 @@ enum err script_argv(const json_t *params, json_t **argv, bool *shell, struct fa
         return fail(fault, ERR_LIMIT, "no memory for the script");
     *shell = false;
     enum err e = words_of(params, list, shell, fault);
+    if (e == OK)
+        *argv = list;
+    else
+        json_decref(list);
+    return e;
+}
+
+enum err script_beside(const json_t *params, const char *key, json_t **argv, struct fault *fault)
+{
+    const json_t *words = json_object_get(params, key);
+    *argv = NULL;
+    if (!words)
+        return OK;
+    json_t *list = json_array();
+    if (!list)
+        return fail(fault, ERR_LIMIT, "no memory for the script");
+    enum err e = copy_words(words, key, list, fault);
     if (e == OK)
         *argv = list;
     else

@@ -18,4 +18,7 @@ enum { SCRIPT_WORDS_MAX = 64, SCRIPT_WORD_MAX = 4096, SCRIPT_BYTES_MAX = 16384 }
 /* A new reference to a list of at least one text in *argv. ERR_INPUT for anything that is not one of the forms above. */
 MUST_CHECK enum err script_argv(const json_t *params, json_t **argv, bool *shell, struct fault *fault);
 
+/* What a step runs beside its program: "witness" and "undo", each as words. *argv is NULL where it names none. */
+MUST_CHECK enum err script_beside(const json_t *params, const char *key, json_t **argv, struct fault *fault);
+
 #endif

@@ -18,6 +18,8 @@ struct db {
     size_t          statements;
     enum db_mode    mode;
     bool            fatal;
+    bool            turn;          /* between db_turn_begins() and db_turn_ends() */
+    struct fault    lost;          /* what took the turn's transaction with it */
 };
 
 sqlite3 *db_handle(struct db *db) { return db->handle; }
@@ -51,6 +53,31 @@ enum err db_fault(struct db *db, int code, const char *what, struct fault *fault
     default:
         return fail(fault, ERR_IO, "the store cannot be used: %s: %s", what, text);
     }
+}
+
+void db_turn_begins(struct db *db)
+{
+    db->turn = true;
+    db->lost = (struct fault){ 0 };
+}
+
+void db_turn_ends(struct db *db) { db->turn = false; }
+
+static void note_loss(struct db *db, enum err e, const struct fault *fault)
+{
+    if (e != OK && db->turn && db->lost.code == OK && sqlite3_get_autocommit(db->handle) && fault)
+        db->lost = *fault;
+}
+
+enum err db_turn_lost(struct db *db, struct fault *fault)
+{
+    if (!db->turn || !sqlite3_get_autocommit(db->handle))
+        return OK;
+    if (db->lost.code == OK)
+        (void)fail(&db->lost, ERR_IO, "the store has taken back a turn that had begun");
+    if (fault)
+        *fault = db->lost;
+    return db->lost.code;
 }
 
 enum err db_exec(struct db *db, const char *sql, struct fault *fault)
@@ -220,6 +247,7 @@ bool db_next(struct db_rows *r)
 enum err db_end(struct db *db, struct db_rows *r, struct fault *fault)
 {
     enum err e = r->code == SQLITE_ROW || r->code == SQLITE_DONE ? OK : db_fault(db, r->code, "reading", fault);
+    note_loss(db, e, fault);
     sqlite3_reset(r->s);
     sqlite3_clear_bindings(r->s);
     return e;
@@ -227,6 +255,9 @@ enum err db_end(struct db *db, struct db_rows *r, struct fault *fault)
 
 enum err db_run(struct db *db, const char *sql, struct fault *fault, const char *types, ...)
 {
+    enum err lost = db_turn_lost(db, fault);
+    if (lost != OK)
+        return lost;
     va_list args;
     va_start(args, types);
     sqlite3_stmt *s = find(db, sql);
@@ -235,6 +266,7 @@ enum err db_run(struct db *db, const char *sql, struct fault *fault, const char 
     if (code == SQLITE_OK)
         code = sqlite3_step(s);
     enum err e = code == SQLITE_DONE || code == SQLITE_ROW ? OK : db_fault(db, code, "writing", fault);
+    note_loss(db, e, fault);
     sqlite3_reset(s);
     sqlite3_clear_bindings(s);
     return e;

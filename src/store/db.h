@@ -43,6 +43,14 @@ MUST_CHECK enum err db_exec(struct db *db, const char *sql, struct fault *fault)
 MUST_CHECK enum err db_run(struct db *db, const char *sql, struct fault *fault, const char *types, ...);
 int                 db_changes(struct db *db);
 
+/*
+ * A disk that is full or fails may take the whole transaction with it, and SQLite would write what comes next by itself, at once.  Between
+ * these two that is not forgotten: every later write, and db_turn_lost(), says what went wrong.
+ */
+void                db_turn_begins(struct db *db);
+void                db_turn_ends(struct db *db);
+MUST_CHECK enum err db_turn_lost(struct db *db, struct fault *fault);   /* OK: it is whole, or there is none */
+
 struct db_rows { sqlite3_stmt *s; int code; };
 MUST_CHECK enum err db_ask(struct db *db, const char *sql, struct db_rows *r, struct fault *fault, const char *types, ...);
 bool                db_next(struct db_rows *r);

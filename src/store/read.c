@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "base/utf8.h"
 #include "model/casefile.h"
+#include "model/told.h"
 #include "store/db.h"
 #include "store/lossy.h"
 #include "store/read_sql.h"
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct store_reader { struct db *cases, *telemetry; };
+struct store_reader { struct db *cases, *telemetry; struct fault blind; };   /* telemetry is NULL, and blind says why, when that cannot be read */
 
 static enum err open_one(const char *folder, const char *name, const struct sql_statement *statements, size_t n, struct db **db, struct fault *fault)
 {
@@ -34,11 +34,16 @@ enum err store_reader_open(const char *folder, struct store_reader **out, struct
     if (!r)
         return fail(fault, ERR_LIMIT, "no memory to open a reader");
     e = open_one(folder, "cases.db", read_statements, read_statement_count, &r->cases, fault);
-    if (e == OK)
-        e = open_one(folder, "telemetry.db", telemetry_statements, telemetry_statement_count, &r->telemetry, fault);
     if (e != OK) {
         store_reader_close(r);
         return e;
+    }
+    /* It may be thrown away, and so it hides no case when it is damaged or gone. */
+    if (open_one(folder, "telemetry.db", telemetry_statements, telemetry_statement_count, &r->telemetry, &r->blind) != OK) {
+        (void)fail_in(&r->blind, "telemetry.db cannot be read");
+        fail_hint(&r->blind, "it holds minutes of metrics and nothing else; when it is damaged homeostat puts it aside, and begins another one, with its next start");
+        db_close(r->telemetry);
+        r->telemetry = NULL;
     }
     *out = r;
     return OK;
@@ -58,27 +63,13 @@ void store_reader_close(struct store_reader *r)
 enum column_kind { TEXT, INT, BOOL, REAL, TIME, JSON, PHASE, DRIVER };
 struct column { const char *name; enum column_kind kind; };
 
-/* Words of others, cut where their room ended, are in here, too: one bad byte would take the whole answer with it. */
-static json_t *text_json(const char *s)
-{
-    json_t *as_it_is = json_string(s);
-    if (as_it_is)
-        return as_it_is;
-    char *clean = strdup(s);
-    if (clean)
-        utf8_clean(clean, '?');
-    json_t *out = clean ? json_string(clean) : NULL;
-    free(clean);
-    return out ? out : json_null();
-}
-
 static json_t *cell(struct db_rows *r, int at, enum column_kind kind)
 {
     char when[32];
     if (db_null(r, at))
         return json_null();
     switch (kind) {
-    case TEXT: return text_json(db_text(r, at));
+    case TEXT: return told_text(db_text(r, at));
     case INT:  return json_integer(db_int(r, at));
     case BOOL: return json_boolean(db_int(r, at) != 0);
     case REAL: return json_real(db_real(r, at));
@@ -308,8 +299,7 @@ enum err read_budgets(struct store_reader *r, json_t **out, struct fault *fault)
 {
     struct db_rows rows;
     json_t        *changes = NULL, *alpha = NULL;
-    int64_t        day_ago = clock_wall_us(&clock_real) - 86400 * US_PER_S;
-    enum err       e = db_ask(r->cases, sql_read_budgets, &rows, fault, "I", day_ago);
+    enum err       e = db_ask(r->cases, sql_read_budgets, &rows, fault, "II", clock_wall_us(&clock_real), (int64_t)(86400 * US_PER_S));
     if (e == OK)
         e = collect(r->cases, &rows, budget_columns, &changes, fault);
     if (e == OK)
@@ -335,7 +325,11 @@ enum err read_metric(struct store_reader *r, const char *target, const char *met
 {
     static const char *const names[] = { "bucket", "avg", "max", "p95" };
     struct db_rows rows;
-    enum err       e = db_ask(r->telemetry, sql_metric_read, &rows, fault, "ttII", target, metric, from_us, to_us);
+    if (!r->telemetry) {
+        *fault = r->blind;
+        return fault->code;
+    }
+    enum err e = db_ask(r->telemetry, sql_metric_read, &rows, fault, "ttII", target, metric, from_us, to_us);
     if (e != OK)
         return e;
     json_t *series[4] = { json_array(), json_array(), json_array(), json_array() };

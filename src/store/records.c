@@ -42,6 +42,16 @@ enum err store_plan_get(struct store *s, const char *id, struct stored_plan *p, 
     return e == OK && !found ? fail(fault, ERR_MISSING, "there is no plan %.40s", id) : e;
 }
 
+enum err store_plan_brought(struct store *s, const char *case_id, char *who, size_t size, struct fault *fault)
+{
+    struct db_rows r;
+    enum err       e = db_ask(s->db, sql_plan_brought, &r, fault, "t", case_id);
+    if (e != OK)
+        return e;
+    (void)text_copy(who, size, db_next(&r) ? db_text(&r, 0) : "");
+    return db_end(s->db, &r, fault);
+}
+
 enum err store_decision_add(struct store *s, const char *id, const char *case_id, const char *plan_id, const json_t *decision, const char *answer, int64_t now_us, struct fault *fault)
 {
     return db_run(s->db, sql_decision_add, fault, "tttjtI", id, case_id, plan_id, decision, answer, now_us);
@@ -117,6 +127,18 @@ enum err store_action_begun(struct store *s, const char *case_id, int *steps, st
     return db_end(s->db, &r, fault);
 }
 
+enum err store_action_saw_start(struct store *s, const char *case_id, int64_t action, int64_t *start_us, struct fault *fault)
+{
+    struct db_rows r;
+    enum err       e = db_ask(s->db, sql_action_saw_start, &r, fault, "tI", case_id, action);
+    *start_us = 0;
+    if (e != OK)
+        return e;
+    if (db_next(&r))
+        *start_us = db_int(&r, 0);
+    return db_end(s->db, &r, fault);
+}
+
 enum err store_action_output(struct store *s, const char *case_id, char **output, struct fault *fault)
 {
     struct db_rows r;
@@ -142,6 +164,8 @@ enum err store_run_put(struct store *s, const char *case_id, const json_t *units
 {
     return db_run(s->db, sql_run_put, fault, "tjt", case_id, units, undo_path);
 }
+
+enum err store_run_anew(struct store *s, const char *case_id, struct fault *fault) { return db_run(s->db, sql_run_anew, fault, "t", case_id); }
 
 enum err store_run_get(struct store *s, const char *case_id, struct stored_run *out, struct fault *fault)
 {
@@ -195,10 +219,10 @@ enum err store_outcomes(struct store *s, const char *target, store_outcome_row *
     return db_end(s->db, &r, fault);
 }
 
-enum err store_outcome_totals(struct store *s, const char *target, int64_t since_us, int *count, double *alpha, double *degraded_s, struct fault *fault)
+enum err store_outcome_totals(struct store *s, const char *target, int64_t now_us, int64_t span_us, int *count, double *alpha, double *degraded_s, struct fault *fault)
 {
     struct db_rows r;
-    enum err       e = db_ask(s->db, sql_outcome_totals, &r, fault, "tI", target, since_us);
+    enum err       e = db_ask(s->db, sql_outcome_totals, &r, fault, "tII", target, now_us, span_us);
     if (e != OK)
         return e;
     if (db_next(&r)) {
@@ -225,10 +249,10 @@ enum err store_change_add(struct store *s, const char *target, const char *case_
     return db_run(s->db, sql_change_add, fault, "tttI", target, case_id, kind, now_us);
 }
 
-enum err store_change_count(struct store *s, const char *target, const char *kind, int64_t since_us, int *count, int64_t *oldest_us, int64_t *newest_us, struct fault *fault)
+enum err store_change_count(struct store *s, const char *target, const char *kind, int64_t now_us, int64_t span_us, int *count, int64_t *oldest_us, int64_t *newest_us, struct fault *fault)
 {
     struct db_rows r;
-    enum err       e = db_ask(s->db, sql_change_count, &r, fault, "ttI", target, kind, since_us);
+    enum err       e = db_ask(s->db, sql_change_count, &r, fault, "ttII", target, kind, now_us, span_us);
     if (e != OK)
         return e;
     if (db_next(&r)) {

@@ -59,22 +59,44 @@ bool store_is_fatal(struct store *s) { return db_is_fatal(s->db); }
 enum err store_begin(struct store *s, struct fault *fault)
 {
     CRASH_POINT(CRASH_BEFORE_BEGIN);
-    return db_exec(s->db, "BEGIN IMMEDIATE", fault);
+    enum err e = db_exec(s->db, "BEGIN IMMEDIATE", fault);
+    if (e == OK)
+        db_turn_begins(s->db);
+    return e;
 }
 
 enum err store_commit(struct store *s, struct fault *fault)
 {
     CRASH_POINT(CRASH_BEFORE_COMMIT);
-    enum err e = db_exec(s->db, "COMMIT", fault);
+    enum err e = db_turn_lost(s->db, fault);
     if (e == OK)
-        CRASH_POINT(CRASH_AFTER_COMMIT);
-    return e;
+        e = db_exec(s->db, "COMMIT", fault);
+    if (e != OK)
+        return e;
+    db_turn_ends(s->db);
+    CRASH_POINT(CRASH_AFTER_COMMIT);
+    return OK;
 }
 
-void store_rollback(struct store *s) { (void)sqlite3_exec(db_handle(s->db), "ROLLBACK", NULL, NULL, NULL); }
+void store_rollback(struct store *s)
+{
+    (void)sqlite3_exec(db_handle(s->db), "ROLLBACK", NULL, NULL, NULL);
+    db_turn_ends(s->db);
+}
 
-enum err store_savepoint(struct store *s, struct fault *fault) { return db_exec(s->db, "SAVEPOINT request", fault); }
-enum err store_release(struct store *s, struct fault *fault)   { return db_exec(s->db, "RELEASE request", fault); }
+/* A savepoint that has no transaction around it would begin one, and its release would commit it. */
+enum err store_savepoint(struct store *s, struct fault *fault)
+{
+    enum err e = db_turn_lost(s->db, fault);
+    return e == OK ? db_exec(s->db, "SAVEPOINT request", fault) : e;
+}
+
+enum err store_release(struct store *s, struct fault *fault)
+{
+    enum err e = db_turn_lost(s->db, fault);
+    return e == OK ? db_exec(s->db, "RELEASE request", fault) : e;
+}
+
 void     store_rollback_to(struct store *s)                    { (void)sqlite3_exec(db_handle(s->db), "ROLLBACK TO request; RELEASE request", NULL, NULL, NULL); }
 
 /* ---- cases ---- */
@@ -91,9 +113,9 @@ enum err store_case_insert(struct store *s, const struct casefile *c, const stru
 
 enum err store_case_update(struct store *s, const struct casefile *c, struct fault *fault)
 {
-    enum err e = db_run(s->db, sql_case_update, fault, "ttIiibiiiibbIIttII", c->id, case_state_name(c->state), c->version, (int)c->driver,
+    enum err e = db_run(s->db, sql_case_update, fault, "ttIiibiiiibbIIttIIt", c->id, case_state_name(c->state), c->version, (int)c->driver,
                         c->plans_tried, c->in_force_is_proven, (int)c->phase, c->step, c->steps, c->attempts, c->candidate_in_force,
-                        c->put_back, c->action, c->actions, c->plan_id, c->plan_hash, c->deadline_us, c->updated_us);
+                        c->put_back, c->action, c->actions, c->plan_id, c->plan_hash, c->deadline_us, c->updated_us, c->target);
     if (e == OK && db_changes(s->db) != 1)
         e = fail(fault, ERR_MISSING, "there is no case %s", c->id);
     CRASH_POINT(CRASH_AFTER_CASE);
@@ -181,6 +203,13 @@ enum err store_case_due(struct store *s, int64_t now_us, char (**ids)[ID_SIZE], 
     struct db_rows r;
     enum err       e = db_ask(s->db, sql_case_due, &r, fault, "I", now_us);
     return e == OK ? collect_ids(s, &r, ids, n, fault) : e;
+}
+
+enum err store_case_clock_back(struct store *s, int64_t now_us, int64_t slack_us, int *cases, struct fault *fault)
+{
+    enum err e = db_run(s->db, sql_case_clock_back, fault, "II", now_us, slack_us);
+    *cases = e == OK ? db_changes(s->db) : 0;
+    return e;
 }
 
 enum err store_case_driven(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault)

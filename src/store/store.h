@@ -39,9 +39,11 @@ MUST_CHECK enum err store_case_get(struct store *s, const char *id, struct casef
 /* Ids of the cases that are not CLOSED, oldest first; *ids is an array of n the caller frees. */
 MUST_CHECK enum err store_case_open(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault);
 
-/* Those whose deadline has passed, the oldest deadline first, at most 100; those that the engine drives, at most 1000. */
+/* Those whose deadline has passed, the oldest deadline first, at most 100; those that the engine drives or looks at, at most 1000. */
 MUST_CHECK enum err store_case_due(struct store *s, int64_t now_us, char (**ids)[ID_SIZE], int *n, struct fault *fault);
 MUST_CHECK enum err store_case_driven(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault);
+/* The clock was set back: open cases that were written more than slack ahead of it keep what was left of their stay, counted from now. */
+MUST_CHECK enum err store_case_clock_back(struct store *s, int64_t now_us, int64_t slack_us, int *cases, struct fault *fault);
 /* CLOSED with a plan and without an outcome: we ended between the two; at most 100. */
 MUST_CHECK enum err store_case_unlearned(struct store *s, char (**ids)[ID_SIZE], int *n, struct fault *fault);
 /* How many are in each state, CLOSED left out. */
@@ -82,6 +84,8 @@ struct stored_plan { char id[ID_SIZE]; json_t *plan, *proposal; char hash[DIGEST
 void                stored_plan_done(struct stored_plan *p);
 MUST_CHECK enum err store_plan_add(struct store *s, const char *case_id, const struct stored_plan *p, int64_t now_us, struct fault *fault);
 MUST_CHECK enum err store_plan_get(struct store *s, const char *id, struct stored_plan *p, struct fault *fault);
+/* Whose request brought the current plan of the case to the gate; empty: the engine planned. */
+MUST_CHECK enum err store_plan_brought(struct store *s, const char *case_id, char *who, size_t size, struct fault *fault);
 MUST_CHECK enum err store_decision_add(struct store *s, const char *id, const char *case_id, const char *plan_id, const json_t *decision, const char *answer, int64_t now_us, struct fault *fault);
 
 struct stored_approval {
@@ -91,6 +95,7 @@ struct stored_approval {
     int64_t          case_version, given_us, expires_us;
 };
 MUST_CHECK enum err store_approval_add(struct store *s, const char *id, const char *case_id, const struct stored_approval *a, const char *reason, struct fault *fault);
+/* Each person's last word on each plan; with more than max, what is about another plan than the current one goes first, and refusals last. */
 MUST_CHECK enum err store_approvals(struct store *s, const char *case_id, struct stored_approval *list, int max, int *n, struct fault *fault);
 
 /* ---- carrying out ---- */
@@ -105,12 +110,16 @@ MUST_CHECK enum err store_action_snapshot(struct store *s, const char *case_id, 
 /* How many steps of the plan at hand were begun, counted from its first. */
 MUST_CHECK enum err store_action_begun(struct store *s, const char *case_id, int *steps, struct fault *fault);
 
+/* Since when the server had been running when an action before this one saw it last; 0: none did. */
+MUST_CHECK enum err store_action_saw_start(struct store *s, const char *case_id, int64_t action, int64_t *start_us, struct fault *fault);
+
 /* What the newest finished step printed; NULL in *output when nothing. The caller frees. */
 MUST_CHECK enum err store_action_output(struct store *s, const char *case_id, char **output, struct fault *fault);
 
 struct stored_run { json_t *units, *trial, *verdict; char *undo_path; };
 void                stored_run_done(struct stored_run *r);
 MUST_CHECK enum err store_run_put(struct store *s, const char *case_id, const json_t *units, const char *undo_path, struct fault *fault);
+MUST_CHECK enum err store_run_anew(struct store *s, const char *case_id, struct fault *fault);   /* another plan: what was found out was about the last one */
 MUST_CHECK enum err store_run_get(struct store *s, const char *case_id, struct stored_run *r, struct fault *fault);   /* ERR_MISSING */
 MUST_CHECK enum err store_run_trial(struct store *s, const char *case_id, const json_t *trial, struct fault *fault);
 MUST_CHECK enum err store_run_verdict(struct store *s, const char *case_id, const json_t *verdict, struct fault *fault);
@@ -126,11 +135,12 @@ struct stored_outcome {
 MUST_CHECK enum err store_outcome_add(struct store *s, const struct stored_outcome *o, int64_t now_us, struct fault *fault);
 typedef void store_outcome_row(void *ctx, const struct stored_outcome *o);
 MUST_CHECK enum err store_outcomes(struct store *s, const char *target, store_outcome_row *row, void *ctx, struct fault *fault);
-MUST_CHECK enum err store_outcome_totals(struct store *s, const char *target, int64_t since_us, int *count, double *alpha, double *degraded_s, struct fault *fault);
+MUST_CHECK enum err store_outcome_totals(struct store *s, const char *target, int64_t now_us, int64_t span_us, int *count, double *alpha, double *degraded_s, struct fault *fault);
 MUST_CHECK enum err store_failures(struct store *s, const char *target, int *of_last_ten, struct fault *fault);
 
 MUST_CHECK enum err store_change_add(struct store *s, const char *target, const char *case_id, const char *kind, int64_t now_us, struct fault *fault);
-MUST_CHECK enum err store_change_count(struct store *s, const char *target, const char *kind, int64_t since_us, int *count, int64_t *oldest_us, int64_t *newest_us, struct fault *fault);
+/* What was done within the span around now: ahead of it lies what was done before the clock was set back. */
+MUST_CHECK enum err store_change_count(struct store *s, const char *target, const char *kind, int64_t now_us, int64_t span_us, int *count, int64_t *oldest_us, int64_t *newest_us, struct fault *fault);
 
 struct stored_stop { char scope[CASE_NAME_SIZE], why[200], actor[CASE_NAME_SIZE]; int64_t created_us, expires_us; };
 MUST_CHECK enum err store_stop_put(struct store *s, const struct stored_stop *stop, struct fault *fault);

@@ -6,8 +6,11 @@
 #include "store/telemetry_migrations.h"
 #include "store/telemetry_sql.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 struct telemetry { struct db *db; };
 
@@ -31,6 +34,22 @@ enum err telemetry_open(const char *folder, struct telemetry **out, struct fault
         return e;
     }
     *out = t;
+    return OK;
+}
+
+enum err telemetry_put_aside(const char *folder, struct fault *fault)
+{
+    static const char *const ends[] = { "", "-wal", "-shm" };
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        char from[512], to[512];
+        (void)snprintf(from, sizeof from, "%s/telemetry.db%s", folder, ends[i]);
+        (void)snprintf(to, sizeof to, "%s/telemetry.db.damaged%s", folder, ends[i]);
+        if (rename(from, to) == 0)
+            continue;
+        if (errno != ENOENT)
+            return fail(fault, ERR_IO, "cannot put %s aside: %s", from, strerror(errno));
+        (void)unlink(to);      /* it belonged to an earlier one */
+    }
     return OK;
 }
 

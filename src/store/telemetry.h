@@ -15,6 +15,8 @@ struct metric_row { int64_t bucket_us; const char *urn, *metric; double avg, max
 
 MUST_CHECK enum err telemetry_open(const char *folder, struct telemetry **t, struct fault *fault);
 void                telemetry_close(struct telemetry *t);
+/* One that was found to be ERR_DAMAGED makes room: it is telemetry.db.damaged from now on, in the place of an earlier one. */
+MUST_CHECK enum err telemetry_put_aside(const char *folder, struct fault *fault);
 /* type: "db", "host", ...; name: what read_metric() asks for. Once per resource; again does nothing. */
 MUST_CHECK enum err telemetry_resource(struct telemetry *t, const char *urn, const char *type, const char *name, int64_t now_us, struct fault *fault);
 /* All or nothing; a minute written again is the rest of one in whose middle the program ended, and is added to it. */

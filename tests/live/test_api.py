@@ -365,6 +365,14 @@ def test_a_stop_between_approval_and_execution_keeps_the_step_from_happening(hou
     assert house.execute(case, step).data["status"] == "VERIFYING"
 
 
+def test_a_freeze_of_a_target_that_is_not_there_is_said(house):
+    with open(os.path.join(house.arena.folder, "policy.yaml"), "a", encoding="utf-8") as f:
+        f.write("freezes: [ { weekly: daily 00:00-24:00, target: shpo, why: no changes today } ]\n")
+    assert house.ask("POST", "/reload", {}, who="root").status == 200
+    said = [line for line in house.arena.daemon.log_tail().splitlines() if "about no target" in line]
+    assert said and "shpo" in said[-1] and "no changes today" in said[-1]
+
+
 def test_a_stop_needs_a_reason(house):
     assert house.ask("POST", "/stop", {}).status == 422
     assert house.ask("POST", "/stop", {"why": "x", "expires_s": 0}).status == 422
@@ -437,6 +445,22 @@ def test_an_fsync_that_fails_ends_the_program_and_the_next_start_goes_on_from_wh
     a = house.ask("POST", "/case/create", {"title": "perhaps"}, key="perhaps")
     assert a.status == 201
     assert sum(c["title"] == "perhaps" for c in house.ask("GET", "/case").data) == 1
+
+
+def test_a_telemetry_that_is_damaged_keeps_nobody_from_starting(house):
+    case = house.create()
+    house.arena.daemon.stop()
+    path = os.path.join(house.arena.store, "telemetry.db")
+    for end in ("-wal", "-shm"):
+        if os.path.exists(path + end):
+            os.unlink(path + end)
+    with open(path, "w", encoding="ascii") as f:
+        f.write("this is no database\n" * 1000)
+    house.start()
+    assert house.look(case)["status"] == "NEW"
+    with open(path + ".damaged", encoding="ascii") as f:
+        assert f.readline() == "this is no database\n"
+    assert "telemetry.db is damaged" in house.arena.daemon.log_tail()
 
 
 def test_a_store_of_a_newer_homeostat_is_refused_with_a_clear_word_and_left_alone(house):

@@ -130,6 +130,21 @@ def test_a_server_that_went_down_together_with_us_is_found_with_its_old_or_its_n
     assert_ends_proven(h, server, case)
 
 
+def test_what_waits_for_an_approval_still_waits_after_a_restart_of_ours(server, make_homeostat):
+    h = make_homeostat(server, mode="approve", tune={"windows_max": 2})
+    h.start()
+    case = h.propose(plan("bgwriter_lru_maxpages", "100", "150", method="readback"))
+    h.wait_state(case, "WAIT_GATE")
+    h.stop()
+    h.start()
+    h.wait_facts()
+    time.sleep(2)
+    assert h.case(case)["status"] == "WAIT_GATE", "\n".join(h.story(case))
+    h.call("POST", f"/case/{case}/approve", {}, who="anna")
+    assert_ends_proven(h, server, case, kept_is_fine=True)
+    assert h.outcome(case)["result"] == "better", "\n".join(h.story(case))
+
+
 def test_two_of_us_never_share_a_store(server, make_homeostat):
     h = make_homeostat(server, mode="auto")
     h.start()

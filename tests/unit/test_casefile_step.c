@@ -166,6 +166,30 @@ static void an_undo_that_never_ends_is_unknown_not_forgotten(void **state)
     assert_false(c.in_force_is_proven);
 }
 
+static void putting_back_has_the_time_it_takes_however_late_it_begins(void **state)
+{
+    (void)state;
+    struct casefile      c = executing(2);
+    struct case_decision d;
+    int64_t              undo = case_timing_default.undo_us;
+    answer(&c, RUN_ON_BEGIN), answer(&c, RUN_ON_PREPARED), answer(&c, RUN_ON_PROBED), answer(&c, RUN_ON_DONE);
+    c.deadline_us = 1001;                                  /* the next moment */
+    assert_int_equal(answer(&c, RUN_ON_PUT_BACK), ORDER_UNDO);
+    assert_int_equal(c.deadline_us, 1000 + undo);
+    c = executing(2);
+    answer(&c, RUN_ON_BEGIN), answer(&c, RUN_ON_PREPARED), answer(&c, RUN_ON_PROBED), answer(&c, RUN_ON_DONE), answer(&c, RUN_ON_WATCHED);
+    c.deadline_us = 1001;
+    assert_int_equal(answer(&c, RUN_ON_REFUSED), ORDER_UNDO);
+    assert_int_equal(c.deadline_us, 1000 + undo);
+    c.deadline_us = 1001;                                  /* each try is no reason for another while */
+    assert_int_equal(answer(&c, RUN_ON_PARTIAL), ORDER_UNDO);
+    assert_int_equal(c.deadline_us, 1001);
+    c = executing(1);
+    answer(&c, RUN_ON_BEGIN), answer(&c, RUN_ON_PREPARED), answer(&c, RUN_ON_PROBED);
+    assert_int_equal(send(&c, (struct case_input){ .kind = INPUT_EVENT, .event = ON_DEADLINE }, &d), CASE_MOVED);
+    assert_int_equal(c.deadline_us, 1000 + undo);
+}
+
 static void an_answer_to_an_older_action_changes_nothing(void **state)
 {
     (void)state;
@@ -231,6 +255,7 @@ int main(void)
         cmocka_unit_test(a_cancel_in_the_middle_of_a_step_waits_for_it_and_then_puts_back),
         cmocka_unit_test(an_unknown_outcome_is_never_closed_by_time),
         cmocka_unit_test(an_undo_that_never_ends_is_unknown_not_forgotten),
+        cmocka_unit_test(putting_back_has_the_time_it_takes_however_late_it_begins),
         cmocka_unit_test(an_answer_to_an_older_action_changes_nothing),
         cmocka_unit_test(after_a_restart_a_lost_step_is_looked_at_and_not_repeated),
         cmocka_unit_test(a_plan_that_did_not_help_is_undone_and_at_most_three_are_tried),

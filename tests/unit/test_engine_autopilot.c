@@ -837,6 +837,45 @@ static void a_restart_under_way_is_put_back_when_what_it_was_to_be_compared_with
     assert_int_equal(learned("overtaken").told, 0);
 }
 
+/* The steps before the restart were done. */
+static void watches_before_the_restart(struct etarget *t)
+{
+    struct stored_plan plan;
+    size_t             at = 0;
+    watches(t);
+    assert_ok(store_plan_get(engine->store, c.plan_id, &plan, &fault), &fault);
+    json_t *steps = json_object_get(plan.plan, "steps");
+    while (strcmp(json_string_value(json_object_get(json_array_get(steps, at), "action")), "postgres.restart") != 0)
+        at++;
+    assert_in_range(at, 1, json_array_size(steps) - 1);
+    stored_plan_done(&plan);
+    c.step = (int)at;
+    c.version++;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+}
+
+static void a_restart_whose_window_has_closed_meanwhile_is_not_made(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    watches_before_the_restart(t);
+    assert_int_equal(phase_after_orders(), RUN_WATCHING);
+    assert_int_equal(phase_after_the_watch(t), RUN_PROBING);
+    prove_forget(t);
+    watches_before_the_restart(t);
+    assert_int_equal(phase_after_orders(), RUN_WATCHING);
+    int minute = (int)(clock_wall_us(&clock_real) / (60 * US_PER_S) % 1440);
+    engine->policy.windows = 1;                            /* the next one opens in an hour */
+    engine->policy.window[0] = (struct week_window){ .days = 0x7f, .from_min = (minute + 60) % 1440, .to_min = (minute + 120) % 1440 };
+    assert_int_equal(phase_after_the_watch(t), RUN_UNDOING);
+    assert_true(c.put_back);
+    c.phase = RUN_UNDONE;
+    c.in_force_is_proven = true;
+    moved("exec_failed", "act", CASE_EXECUTING, CASE_PARKED);
+    assert_int_equal(learned("overtaken").told, 0);
+}
+
 static bool no_model;
 
 enum err __wrap_planner_ask(const struct planner *p, const struct planner_view *view, struct proposal *out, struct fault *f);
@@ -1015,6 +1054,7 @@ int main(void)
         TEST(a_restart_that_waited_at_the_gate_begins_only_if_a_doubling_could_still_be_proven),
         TEST(a_restart_that_never_has_its_history_gives_way_to_what_needs_less),
         TEST(where_no_history_will_ever_prove_a_restart_there_is_none_and_the_rest_has_its_turn),
+        TEST(a_restart_whose_window_has_closed_meanwhile_is_not_made),
         TEST(a_restart_under_way_is_put_back_when_what_it_was_to_be_compared_with_is_gone),
         TEST(a_planner_that_finds_no_model_leaves_its_target_alone_and_stops_nothing_else),
         TEST(what_the_gate_would_have_wait_right_before_it_begins_was_not_refused),

@@ -147,23 +147,29 @@ static void the_undo_of_a_program_that_was_never_begun_is_not_run(void **state)
     json_decref(plan);
 }
 
-static void a_parked_case_is_looked_at_when_nothing_else_is_done_and_once_at_a_time(void **state)
+static struct casefile parked(enum case_driver driver, const char *target)
 {
-    (void)state;
     static const struct principal anna = { "anna", ROLE_OPERATOR };
     int64_t            now = clock_wall_us(&clock_real);
     json_t            *json = plan_of(touch("one", NULL), touch("two", NULL)), *units = prepared(json);
     struct stored_plan plan = { .plan = json, .planner = "person", .case_version = 1 };
-    struct casefile    c = { .state = CASE_PARKED, .version = 1, .driver = DRIVER_ENGINE, .phase = RUN_UNKNOWN, .steps = 2, .created_us = now, .updated_us = now, .deadline_us = now + US_PER_S };
+    struct casefile    c = { .state = CASE_PARKED, .version = 1, .driver = driver, .phase = RUN_UNKNOWN, .steps = 2, .created_us = now, .updated_us = now, .deadline_us = now + US_PER_S };
     id_new(now, c.id);
     id_new(now, plan.id);
     strcpy(c.plan_id, plan.id);
+    strcpy(c.target, target);
     assert_ok(store_case_insert(engine->store, &c, &anna, &fault), &fault);
     assert_ok(store_plan_add(engine->store, c.id, &plan, now, &fault), &fault);
     assert_ok(store_run_put(engine->store, c.id, units, "undo.sh", &fault), &fault);
     json_decref(units);
     stored_plan_done(&plan);
+    return c;
+}
 
+static void a_parked_case_is_looked_at_when_nothing_else_is_done_and_once_at_a_time(void **state)
+{
+    (void)state;
+    struct casefile c = parked(DRIVER_ENGINE, "");
     while (atomic_load(&engine->loose.busy) > 0)           /* its answer comes a little before its end */
         (void)sched_yield();
     atomic_store(&engine->loose.busy, 1);                  /* another look, which takes its time */
@@ -176,6 +182,27 @@ static void a_parked_case_is_looked_at_when_nothing_else_is_done_and_once_at_a_t
     note_free(n);
     assert_true(worker_stop(&engine->loose, clock_mono_us(&clock_real) + 60 * US_PER_S));
     assert_int_equal(queue_length(&engine->notes), 0);
+}
+
+static void a_case_that_a_person_drives_is_looked_at_as_well_when_nobody_knows_what_is_in_force(void **state)
+{
+    (void)state;
+    struct casefile c = parked(DRIVER_PERSON, ""), other = parked(DRIVER_PERSON, "shop");
+    while (atomic_load(&engine->loose.busy) > 0)
+        (void)sched_yield();
+    assert_ok(worker_start(engine, &engine->target[0].worker, &fault), &fault);
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_int_equal(atomic_load(&engine->loose.busy), 0); /* it keeps no target from anybody: nobody asks its witness all the time */
+    c = other;
+    struct note *n = queue_wait(&engine->notes, 20 * US_PER_S);
+    assert_non_null(n);
+    assert_int_equal(n->kind, NOTE_LOOK);
+    assert_ok(stage_looked(engine, n->as.job, &fault), &fault);
+    note_free(n);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_true(c.in_force_is_proven);
+    assert_int_equal(c.state, CASE_PARKED);                /* what becomes of it is the person's to say */
+    assert_true(worker_stop(&engine->target[0].worker, clock_mono_us(&clock_real) + 60 * US_PER_S));
 }
 
 /* ---- what is counted of an answer ---- */
@@ -197,8 +224,10 @@ static int restarts_after(enum case_order order, enum run_input answer, int64_t 
     j.snapshot = json_pack("{s:{s:I}}", "server", "postmaster_start_us", (json_int_t)began_us);
     j.witness = json_pack("{s:{s:I}}", "server", "postmaster_start_us", (json_int_t)runs_since_us);
     assert_ok(store_case_insert(engine->store, &c, &anna, &fault), &fault);
+    assert_ok(store_action_begin(engine->store, c.id, 4, "do", 0, NULL, now, &fault), &fault);
+    assert_ok(store_action_end(engine->store, c.id, 4, &(struct action_end){ .outcome = "done", .witness = j.snapshot }, now, &fault), &fault);      /* what was seen before it */
     assert_ok(stage_result(engine, &j, &fault), &fault);
-    assert_ok(store_change_count(engine->store, "shop", "restart", 0, &count, &oldest, &newest, &fault), &fault);
+    assert_ok(store_change_count(engine->store, "shop", "restart", now, 60 * US_PER_S, &count, &oldest, &newest, &fault), &fault);
     json_decref(j.plan);
     json_decref(j.snapshot);
     json_decref(j.witness);
@@ -215,6 +244,15 @@ static void a_restart_counts_also_when_the_step_failed_or_its_result_was_found_l
     assert_int_equal(restarts_after(ORDER_RECOVER, RUN_ON_DONE, 1000, 2000), 3);
 }
 
+static void the_restart_that_puts_back_counts_as_well(void **state)
+{
+    (void)state;
+    assert_int_equal(restarts_after(ORDER_UNDO, RUN_ON_DONE, 1000, 1000), 0);         /* what was put back needed none */
+    assert_int_equal(restarts_after(ORDER_UNDO, RUN_ON_DONE, 1000, 2000), 1);
+    assert_int_equal(restarts_after(ORDER_UNDO, RUN_ON_PARTIAL, 2000, 3000), 2);      /* somebody else's value stands, and yet clients were cut off */
+    assert_int_equal(restarts_after(ORDER_UNDO, RUN_ON_LOST, 2000, 0), 2);            /* it did not come back yet */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +260,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_step_that_leaves_nothing_to_undo_does_not_hide_what_the_others_are, setup, teardown),
         cmocka_unit_test_setup_teardown(the_undo_of_a_program_that_was_never_begun_is_not_run, setup, teardown),
         cmocka_unit_test_setup_teardown(a_parked_case_is_looked_at_when_nothing_else_is_done_and_once_at_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_case_that_a_person_drives_is_looked_at_as_well_when_nobody_knows_what_is_in_force, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_restart_that_puts_back_counts_as_well, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restart_counts_also_when_the_step_failed_or_its_result_was_found_later, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,6 +120,7 @@ static void many_sessions(void) { facts.peak_sessions = 100; facts_set(&facts, "
 static void disk_full_for_builds(void) { facts.disk_free_bytes = 700 * 1048576.0; }
 static void disk_full(void) { facts.disk_free_bytes = 800 * 1048576.0; }
 static void wal_disk_full(void) { facts.wal_disk_free_bytes = 800 * 1048576.0; }
+static void wal_disk_has_no_room(void) { facts.wal_disk_free_bytes = 0; }
 static void disk_unknown(void) { facts.disk_free_bytes = (double)NAN; }
 static void slots(void) { facts.slots = 1; facts.disk_free_bytes = 1200 * 1048576.0; }
 static void slots_bounded(void) { slots(); facts_set(&facts, "max_slot_wal_keep_size", "1024", NULL); }
@@ -187,6 +188,7 @@ static const struct example {
     { 204, GATE_REJECT, "{'action':'postgres.set','params':{'settings':[{'name':'jit','from':'on','to':'off'}]},'timeout_s':60,'retry':0}", no_op, SET("jit", "on", "off"), no_op },
     { 204, GATE_REJECT, "{'action':'postgres.restart','params':{'target':''},'timeout_s':60,'retry':0}", no_target, RESTART("wal_buffers", "-1", "16MB"), no_op },
     { 204, GATE_REJECT, GOOD ",{'action':'postgres.set','params':{'target':'b','settings':[{'name':'jit','from':'on','to':'off'}]},'timeout_s':60,'retry':0}", no_op, GOOD, no_op },
+    { 204, GATE_REJECT, SCRIPT("'script':'echo ok','target':'b'"), no_op, SCRIPT("'script':'echo ok','target':'main'"), no_op },
     { 205, GATE_REJECT, SET("work_mem", "4MB", "banana"), no_op, GOOD, no_op },
     { 205, GATE_REJECT, "{'action':'postgres.set','params':{'target':'main','settings':[]},'timeout_s':60,'retry':0}", no_op, GOOD, no_op },
     { 205, GATE_REJECT, "{'action':'postgres.set','params':{'target':'main','settings':[{'name':'jit','from':'on','to':null}]},'timeout_s':60,'retry':0}", no_op, SET("jit", "on", "off"), no_op },
@@ -234,7 +236,7 @@ static const struct example {
     { 310, GATE_REJECT, BUILD, small_tables, ANALYZE, small_tables },
     { 310, GATE_REJECT, INDEX("create", "homeostat_t_a_8de0d0fa", "a", ",'bytes':1000"), no_op, BUILD, no_op },
 
-    { 401, GATE_REJECT, GOOD, forget, NOOP, forget },
+    { 401, GATE_WAIT,   GOOD, forget, NOOP, forget },
     { 402, GATE_REJECT, GOOD, old, GOOD, new },
     { 403, GATE_REJECT, GOOD, patroni, BUILD, patroni },
     { 403, GATE_REJECT, GOOD, patroni, SCRIPT("'script':'echo ok'"), patroni },
@@ -265,6 +267,7 @@ static const struct example {
     { 502, GATE_REJECT, GOOD, many_sessions, SET("work_mem", "4MB", "3400kB"), many_sessions },
     { 503, GATE_REJECT, SET("max_wal_size", "1GB", "1228MB"), disk_full, SET("max_wal_size", "1GB", "1200MB"), disk_full },
     { 503, GATE_REJECT, SET("max_wal_size", "1GB", "1228MB"), wal_disk_full, SET("max_wal_size", "1GB", "900MB"), wal_disk_full },
+    { 503, GATE_REJECT, SET("max_wal_size", "1GB", "1100MB"), wal_disk_has_no_room, SET("max_wal_size", "1GB", "900MB"), wal_disk_has_no_room },
     { 503, GATE_REJECT, SET("max_wal_size", "1GB", "1100MB"), disk_unknown, SET("jit", "on", "off"), disk_unknown },
     { 504, GATE_REJECT, SET("max_wal_size", "1GB", "1200MB"), slots, SET("max_wal_size", "1GB", "1200MB"), slots_bounded },
     { 505, GATE_REJECT, SET("max_wal_size", "1GB", "1100MB"), slow_replay, SET("max_wal_size", "1GB", "900MB"), slow_replay },
@@ -287,10 +290,17 @@ static const struct example {
     { 801, GATE_REJECT, SCRIPT("'script':'echo ok'"), no_scripts, NOOP, no_scripts },
     { 802, GATE_REJECT, SCRIPT("'script':'echo $HOME'"), no_op, SCRIPT("'argv':['echo','$HOME']"), no_op },
     { 802, GATE_REJECT, SCRIPT(""), no_op, SCRIPT("'script':'true'"), no_op },
+    { 802, GATE_REJECT, SCRIPT("'script':'true','undo':'true'"), no_op, SCRIPT("'script':'true','undo':['true']"), no_op },
+    { 802, GATE_REJECT, SCRIPT("'script':'true','witness':[]"), no_op, SCRIPT("'script':'true','witness':['true']"), no_op },
+    { 802, GATE_REJECT, SCRIPT("'script':'true','env':['A=b']"), no_op, SCRIPT("'script':'true','env':{'A':'b'}"), no_op },
     { 803, GATE_REJECT, SCRIPT("'script':'echo a | cat','shell':true"), no_op, SCRIPT("'script':'echo a','shell':true"), shells },
     { 804, GATE_REJECT, SCRIPT("'script':'rm -r x'"), no_op, SCRIPT("'script':'echo rm -r x'"), no_op },
     { 804, GATE_REJECT, SCRIPT("'script':'true x'"), no_op, SCRIPT("'script':'true'"), no_op },
     { 804, GATE_REJECT, SCRIPT("'script':'/tmp/echo ok'"), no_op, SCRIPT("'script':'echo'"), no_op },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','undo':['rm','-r','/']"), no_op, SCRIPT("'script':'echo ok','undo':['echo','sorry']"), no_op },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','witness':['/bin/sh','-c','x']"), no_op, SCRIPT("'script':'echo ok','witness':['true']"), no_op },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','env':{'PATH':'/tmp'}"), no_op, SCRIPT("'script':'echo ok','env':{'LC_ALL':'C'}"), no_op },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','env':{'LD_PRELOAD':'/tmp/x.so'}"), no_op, SCRIPT("'script':'echo ok','env':{'PATH':'/tmp'}"), shells },
     { 805, GATE_REJECT, SCRIPT("'script':'echo ok'"), short_scripts, NOOP, short_scripts },
 };
 
@@ -510,6 +520,34 @@ static void a_refusal_stands_until_the_same_person_thinks_again(void **state)
     assert_int_equal(v.rule, 705);
 }
 
+static void a_refusal_counts_also_when_the_clock_was_set_back_before_it(void **state)
+{
+    (void)state;
+    fresh();
+    suggest();
+    use_plan(GOOD);
+    give_approval("token:alice", true);
+    q.approval[0].given_us = NOW + 3600 * US_PER_S;        /* by a clock that went ahead */
+    give_approval("token:alice", false);
+    judge();
+    assert_int_equal(v.rule, 705);
+    q.now_us += 7200 * US_PER_S;
+    judge();
+    assert_int_equal(v.rule, 705);
+}
+
+static void who_approves_another_plan_has_not_thought_again_of_the_one_that_was_refused(void **state)
+{
+    (void)state;
+    fresh();
+    use_plan(GOOD);
+    give_approval("token:alice", false);
+    give_approval("token:alice", true);
+    q.approval[1].plan_hash[0] ^= 1;
+    judge();
+    assert_int_equal(v.rule, 705);
+}
+
 static void without_four_eyes_the_opener_may_approve(void **state)
 {
     (void)state;
@@ -519,6 +557,24 @@ static void without_four_eyes_the_opener_may_approve(void **state)
     give_approval("engine", true);
     judge();
     assert_int_equal(v.answer, GATE_APPROVE);
+}
+
+static void with_four_eyes_neither_who_opened_the_case_nor_who_brought_the_plan_may_approve_it(void **state)
+{
+    (void)state;
+    fresh();
+    suggest();
+    use_plan(GOOD);
+    policy.set.four_eyes = true;
+    q.planner = "token:bob";
+    give_approval("token:bob", true);
+    judge();
+    assert_int_equal(v.answer, GATE_ASK);
+    assert_true(spoke(704));
+    give_approval("token:alice", true);
+    judge();
+    assert_int_equal(v.answer, GATE_APPROVE);
+    assert_string_equal(v.why, "approved by token:alice");
 }
 
 static void risk_is_impact_times_chance_and_shows_its_parts(void **state)
@@ -684,7 +740,10 @@ int main(void)
         cmocka_unit_test(an_approval_counts_for_this_plan_this_case_version_and_this_policy_only),
         cmocka_unit_test(an_approval_cannot_buy_what_a_rule_refuses),
         cmocka_unit_test(a_refusal_stands_until_the_same_person_thinks_again),
+        cmocka_unit_test(a_refusal_counts_also_when_the_clock_was_set_back_before_it),
+        cmocka_unit_test(who_approves_another_plan_has_not_thought_again_of_the_one_that_was_refused),
         cmocka_unit_test(without_four_eyes_the_opener_may_approve),
+        cmocka_unit_test(with_four_eyes_neither_who_opened_the_case_nor_who_brought_the_plan_may_approve_it),
         cmocka_unit_test(risk_is_impact_times_chance_and_shows_its_parts),
         cmocka_unit_test(no_approved_plan_ever_exceeds_a_bound),
         cmocka_unit_test(judging_twice_gives_the_same_and_takes_little_time),

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "store/db.h"
+#include "store/inside.h"
 #include "store/read.h"
 #include "store/store.h"
 #include "store/telemetry.h"
@@ -85,6 +86,34 @@ static void a_turn_that_is_rolled_back_leaves_nothing(void **state)
     store_close(s);
 }
 
+static void after_a_write_that_took_the_turn_with_it_nothing_more_of_the_turn_is_written(void **state)
+{
+    (void)state;
+    static char     much[400000];
+    struct fault    f = { 0 };
+    struct store   *s = NULL;
+    struct casefile a = a_case(), b = a_case(), d;
+    memset(much, 'x', sizeof much - 1);
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &a, &alice, &f), &f);
+    assert_int_equal(sqlite3_exec(db_handle(s->db), "PRAGMA max_page_count = 100", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(store_event_add(s, a.id, "INFO", "remark", "t", much, NULL, NULL, 1, &f), ERR_LIMIT);
+    assert_int_not_equal(store_case_insert(s, &b, &alice, &f), OK);      /* whoever did not mind that one goes on */
+    assert_int_not_equal(store_savepoint(s, &f), OK);
+    assert_non_null(strstr(f.text, "full"));
+    assert_int_not_equal(store_commit(s, &f), OK);
+    store_rollback(s);
+    assert_int_equal(store_case_get(s, b.id, &d, NULL, &f), ERR_MISSING);
+    assert_int_equal(store_case_get(s, a.id, &d, NULL, &f), ERR_MISSING);
+    assert_int_equal(sqlite3_exec(db_handle(s->db), "PRAGMA max_page_count = 100000", NULL, NULL, NULL), SQLITE_OK);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &b, &alice, &f), &f);
+    assert_ok(store_commit(s, &f), &f);
+    assert_ok(store_case_get(s, b.id, &d, NULL, &f), &f);
+    store_close(s);
+}
+
 static void one_bad_request_does_not_take_the_others_with_it(void **state)
 {
     (void)state;
@@ -159,6 +188,50 @@ static void who_asked_first_for_the_current_plan_to_be_given_up_is_found(void **
     store_close(s);
 }
 
+static void word(struct store *s, const struct casefile *c, const char *who, bool granted, char plan, int64_t given_us)
+{
+    struct fault           f = { 0 };
+    struct stored_approval a = { .by = { .roles = ROLE_APPROVER }, .granted = granted, .plan_hash = { plan }, .case_version = 2, .given_us = given_us, .expires_us = given_us + 5 };
+    char                   id[ID_SIZE];
+    id_new(given_us, id);
+    strcpy(a.by.name, who);
+    assert_ok(store_approval_add(s, id, c->id, &a, "", &f), &f);
+}
+
+static void a_refusal_is_not_pushed_out_by_what_others_say_and_each_persons_last_word_on_a_plan_is_told(void **state)
+{
+    (void)state;
+    struct fault           f = { 0 };
+    struct store          *s = NULL;
+    struct casefile        c = a_case();
+    struct stored_approval list[8];
+    int                    n = 0;
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &c, &alice, &f), &f);
+    word(s, &c, "anna", true, 'a', 1000);
+    word(s, &c, "anna", false, 'a', 500);                  /* later, by a clock that was set back */
+    word(s, &c, "anna", true, 'b', 501);
+    for (int i = 0; i < 20; i++)
+        word(s, &c, "bob", true, 'a', 600 + i);
+    assert_ok(store_approvals(s, c.id, list, 8, &n, &f), &f);
+    assert_int_equal(n, 3);
+    assert_string_equal(list[0].by.name, "anna");
+    assert_false(list[0].granted);
+    for (int i = 0; i < 20; i++) {
+        char who[16];
+        (void)snprintf(who, sizeof who, "p%d", i);
+        word(s, &c, who, true, 'a', 700);
+    }
+    assert_ok(store_approvals(s, c.id, list, 8, &n, &f), &f);
+    assert_int_equal(n, 8);
+    assert_string_equal(list[0].by.name, "anna");
+    assert_false(list[0].granted);
+    assert_string_equal(list[7].by.name, "p19");
+    assert_ok(store_commit(s, &f), &f);
+    store_close(s);
+}
+
 static void only_steps_of_the_plan_at_hand_count_as_begun(void **state)
 {
     (void)state;
@@ -180,6 +253,137 @@ static void only_steps_of_the_plan_at_hand_count_as_begun(void **state)
         assert_int_equal(begun, rows[i].begun);
     }
     assert_ok(store_commit(s, &f), &f);
+    store_close(s);
+}
+
+static void a_case_keeps_the_time_it_had_left_when_the_clock_is_set_back(void **state)
+{
+    (void)state;
+    struct fault    f = { 0 };
+    struct store   *s = NULL;
+    struct casefile open = a_case(), over = a_case(), now = a_case(), back;
+    int             cases = -1;
+    open.updated_us = over.updated_us = 1000000, open.deadline_us = 1000300, over.deadline_us = 0, over.state = CASE_CLOSED;
+    now.updated_us = 110, now.deadline_us = 150;
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &open, &alice, &f), &f);
+    assert_ok(store_case_insert(s, &over, &alice, &f), &f);
+    assert_ok(store_case_insert(s, &now, &alice, &f), &f);
+    assert_ok(store_case_clock_back(s, 100, 10, &cases, &f), &f);
+    assert_int_equal(cases, 1);
+    assert_ok(store_case_get(s, open.id, &back, NULL, &f), &f);
+    assert_int_equal(back.deadline_us, 400);
+    assert_int_equal(back.updated_us, 100);
+    assert_ok(store_case_get(s, over.id, &back, NULL, &f), &f);
+    assert_int_equal(back.updated_us, 1000000);
+    assert_ok(store_case_get(s, now.id, &back, NULL, &f), &f);
+    assert_int_equal(back.deadline_us, 150);
+    assert_ok(store_commit(s, &f), &f);
+    store_close(s);
+}
+
+static void a_case_that_was_asked_about_all_day_still_tells_how_it_began_and_how_it_ended(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct store        *s = NULL;
+    struct store_reader *r = NULL;
+    struct telemetry    *t = NULL;
+    struct casefile      c = a_case();
+    json_t              *told = NULL, *verdict = json_object();
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(telemetry_open(folder, &t, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &c, &alice, &f), &f);
+    struct timeline_row moved = { .case_id = c.id, .event = "plan_ready", .actor = "alice", .version = 2, .at_us = 1, .from = CASE_PLANNING, .to = CASE_WAIT_GATE, .moved = true };
+    struct timeline_row waits = { .case_id = c.id, .event = "gate_waits", .actor = "alice", .version = 2, .at_us = 1, .from = CASE_WAIT_GATE, .to = CASE_WAIT_GATE };
+    assert_ok(store_timeline_add(s, &moved, &f), &f);
+    for (int i = 0; i < 3000; i++) {
+        char id[ID_SIZE];
+        id_new(clock_wall_us(&clock_real), id);
+        assert_ok(store_timeline_add(s, &waits, &f), &f);
+        assert_ok(store_decision_add(s, id, c.id, "a-plan", verdict, i < 2999 ? "wait" : "approve", i, &f), &f);
+    }
+    moved.version = 3, moved.event = "gate_approved";
+    assert_ok(store_timeline_add(s, &moved, &f), &f);
+    assert_ok(store_commit(s, &f), &f);
+    assert_ok(store_reader_open(folder, &r, &f), &f);
+    assert_ok(read_case_file(r, c.id, &told, &f), &f);
+    json_t *rows = json_object_get(told, "timeline"), *decisions = json_object_get(told, "decisions");
+    size_t  n = json_array_size(rows);
+    assert_int_equal(n, 2000);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(rows, 0), "event")), "plan_ready");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(rows, n - 1), "event")), "gate_approved");
+    assert_int_equal(json_array_size(decisions), 200);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(decisions, 199), "answer")), "approve");
+    json_decref(told);
+    json_decref(verdict);
+    store_reader_close(r);
+    telemetry_close(t);
+    store_close(s);
+}
+
+static void telemetry_that_is_damaged_hides_no_case_and_is_begun_anew(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct store        *s = NULL;
+    struct store_reader *r = NULL;
+    struct telemetry    *t = NULL;
+    struct casefile      c = a_case();
+    json_t              *told = NULL;
+    int64_t              version;
+    char                 path[96], text[64] = "";
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_case_insert(s, &c, &alice, &f), &f);
+    assert_ok(store_commit(s, &f), &f);
+    (void)snprintf(path, sizeof path, "%s/telemetry.db", folder);
+    FILE *file = fopen(path, "w");
+    for (int i = 0; i < 1000; i++)
+        fputs("this is no database\n", file);
+    fclose(file);
+    assert_ok(store_reader_open(folder, &r, &f), &f);
+    assert_ok(read_case(r, c.id, &told, &version, &f), &f);
+    json_decref(told);
+    assert_int_not_equal(read_metric(r, "main", "tps", 0, 1, &told, &f), OK);
+    assert_non_null(strstr(f.text, "telemetry.db"));
+    assert_null(strstr(f.hint, "cases.db"));
+    store_reader_close(r);
+
+    assert_int_equal(telemetry_open(folder, &t, &f), ERR_DAMAGED);
+    assert_ok(telemetry_put_aside(folder, &f), &f);
+    assert_ok(telemetry_open(folder, &t, &f), &f);
+    telemetry_close(t);
+    (void)snprintf(path, sizeof path, "%s/telemetry.db.damaged", folder);
+    assert_non_null(file = fopen(path, "r"));              /* whoever wants to know why finds it */
+    assert_non_null(fgets(text, sizeof text, file));
+    assert_string_equal(text, "this is no database\n");
+    fclose(file);
+    store_close(s);
+}
+
+static void what_is_shown_of_the_budgets_is_what_the_gate_counts(void **state)
+{
+    (void)state;
+    struct fault         f = { 0 };
+    struct store        *s = NULL;
+    struct store_reader *r = NULL;
+    json_t              *told = NULL;
+    int64_t              now = clock_wall_us(&clock_real), hour = 3600 * US_PER_S;
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(store_begin(s, &f), &f);
+    assert_ok(store_change_add(s, "main", "a-case", "restart", now - 25 * hour, &f), &f);
+    assert_ok(store_change_add(s, "main", "a-case", "restart", now - hour, &f), &f);
+    assert_ok(store_change_add(s, "main", "a-case", "restart", now + hour, &f), &f);          /* before the clock was set back */
+    assert_ok(store_change_add(s, "main", "a-case", "restart", now + 365 * 24 * hour, &f), &f);
+    assert_ok(store_commit(s, &f), &f);
+    assert_ok(store_reader_open(folder, &r, &f), &f);
+    assert_ok(read_budgets(r, &told, &f), &f);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(json_object_get(told, "last_day"), 0), "count")), 2);
+    json_decref(told);
+    store_reader_close(r);
     store_close(s);
 }
 
@@ -411,10 +615,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_case_reads_back_as_it_was_written, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_turn_that_is_rolled_back_leaves_nothing, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(after_a_write_that_took_the_turn_with_it_nothing_more_of_the_turn_is_written, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(one_bad_request_does_not_take_the_others_with_it, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_version_has_one_timeline_row_only, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(who_asked_first_for_the_current_plan_to_be_given_up_is_found, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_refusal_is_not_pushed_out_by_what_others_say_and_each_persons_last_word_on_a_plan_is_told, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(only_steps_of_the_plan_at_hand_count_as_begun, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_case_keeps_the_time_it_had_left_when_the_clock_is_set_back, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_case_that_was_asked_about_all_day_still_tells_how_it_began_and_how_it_ended, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(telemetry_that_is_damaged_hides_no_case_and_is_begun_anew, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_is_shown_of_the_budgets_is_what_the_gate_counts, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused_and_left_alone, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_store_has_one_engine_at_a_time, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_a_trial_taught_is_kept_once_and_only_shared_while_its_tenant_does, make_folder, remove_folder),
