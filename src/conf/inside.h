@@ -52,6 +52,9 @@ char *conf_knob_path(const struct conf_part *p, size_t instance, const struct co
 /* Room for one more instance; NULL when the bound (or memory) is reached, which has been complained of. */
 struct conf_filled *conf_part_grow(struct conf *c, struct conf_part *p, const char *name, struct conf_place at, struct conf_complaints *all);
 
+/* What each section says of its values together, and of those that are missing. */
+void conf_check(struct conf *c, struct conf_complaints *all);
+
 /* Empty, with a part per section. NULL when out of memory. */
 struct conf *conf_new(const char *path, const struct conf_section *const *sections, size_t count);
 

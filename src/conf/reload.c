@@ -129,6 +129,20 @@ static void merge_instances(struct merge *m, const struct conf_part *was, struct
     }
 }
 
+/* Each of the two was fine by itself; what is live now together with what waits need not be: a mode that goes with the new owner alone. */
+static enum err check_together(struct conf *now, struct conf_complaints *all, struct fault *fault)
+{
+    struct conf_complaints own CLEANUP(conf_complaints_done);
+    conf_complaints_init(&own);
+    conf_check(now, all ? all : &own);
+    enum err e = conf_complaints_fault(all ? all : &own, fault);
+    if (e == OK)
+        return OK;
+    (void)fail_in(fault, "together with what waits for a restart");
+    fail_hint(fault, "A restart puts all of it into force at once; until then nothing of it is.");
+    return e;
+}
+
 enum err conf_reload(const struct conf *old, struct conf **out, struct conf_complaints *all, struct fault *fault)
 {
     const struct conf_section **sections = calloc(old->parts + 1, sizeof *sections);
@@ -147,6 +161,8 @@ enum err conf_reload(const struct conf *old, struct conf **out, struct conf_comp
             merge_knobs(&m, &old->part[p], 0, &now->part[p], 0);
         else
             merge_instances(&m, &old->part[p], &now->part[p]);
+    if (m.code == OK)
+        m.code = check_together(now, all, fault);
     if (m.code != OK) {
         conf_free(now);
         return m.code;

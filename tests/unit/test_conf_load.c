@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "conf/command.h"
 #include "conf/conf.h"
+#include "conf/daemon.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -548,6 +549,32 @@ static void a_bad_file_changes_nothing(void **state)
     conf_free(now);
 }
 
+/* The file is right, and so will a restart be; only the mixture of both would not. */
+static void what_does_not_go_with_what_waits_is_not_put_into_force(void **state)
+{
+    static const struct conf_section *const daemon[] = { &daemon_web_section, &daemon_targets_section };
+    struct fixture *f = *state;
+    struct conf    *now = NULL;
+    size_t          n;
+    put(f, "main.yaml", "targets: {a: {dsn: host=h, owner: patroni, mode: suggest}}\n");
+    assert_ok(conf_load(f->main, daemon, 2, &f->conf, NULL, &f->fault), &f->fault);
+    put(f, "main.yaml", "targets: {a: {dsn: host=h, owner: none, mode: auto}}\n");
+    assert_int_equal(conf_reload(f->conf, &now, NULL, &f->fault), ERR_INPUT);
+    assert_null(now);
+    assert_non_null(strstr(f->fault.text, "together with what waits for a restart: "));
+    assert_non_null(strstr(f->fault.text, "targets.a.mode: a server that is managed elsewhere is not changed from here"));
+    assert_non_null(strstr(f->fault.hint, "A restart puts all of it into force"));
+    const struct daemon_target *t = conf_instances(f->conf, &daemon_targets_section, &n);
+    assert_int_equal(t->mode, DAEMON_SUGGEST);
+
+    put(f, "main.yaml", "targets: {a: {dsn: host=h, owner: none, mode: watch}}\n");
+    assert_ok(conf_reload(f->conf, &now, NULL, &f->fault), &f->fault);
+    t = conf_instances(now, &daemon_targets_section, &n);
+    assert_int_equal(t->mode, DAEMON_WATCH);
+    assert_int_equal(t->owner, DAEMON_OWNER_PATRONI);
+    conf_free(now);
+}
+
 static void a_reload_finds_the_file_from_any_folder(void **state)
 {
     struct fixture *f = *state;
@@ -645,6 +672,7 @@ int main(void)
         TEST(what_is_printed_loads_again_as_the_same),
         TEST(a_reload_changes_what_is_live_and_keeps_what_waits),
         TEST(a_bad_file_changes_nothing),
+        TEST(what_does_not_go_with_what_waits_is_not_put_into_force),
         TEST(a_reload_finds_the_file_from_any_folder),
         TEST(a_pipe_is_no_file_to_include),
         TEST(the_digest_is_that_of_the_bytes),
