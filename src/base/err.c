@@ -1,5 +1,11 @@
-/* base/err.c - the codes' names and the three ways to fill a fault. */
+/*
+ * base/err.c - the codes' names and the three ways to fill a fault.
+ *
+ * What is quoted may be anything and is cut where a room ends, within a character, too; faults are told in JSON, where that would be no text at all.
+ */
 #include "base/err.h"
+
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -38,6 +44,7 @@ enum err fail(struct fault *fault, enum err code, const char *format, ...)
         va_start(args, format);
         (void)vsnprintf(text, sizeof text, format, args);
         va_end(args);
+        utf8_clean(text, '?');
         fault->code = code;
         fault->hint[0] = '\0';
         memcpy(fault->text, text, sizeof text);
@@ -53,6 +60,7 @@ void fail_hint(struct fault *fault, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(fault->hint, sizeof fault->hint, format, args);
     va_end(args);
+    utf8_clean(fault->hint, '?');
 }
 
 enum err fail_in(struct fault *fault, const char *format, ...)
@@ -67,6 +75,7 @@ enum err fail_in(struct fault *fault, const char *format, ...)
     size_t used = strlen(where);
     if (used + 2 < sizeof where)
         (void)snprintf(where + used, sizeof where - used, ": %.*s", (int)(sizeof where - used - 3), fault->text);
+    utf8_clean(where, '?');
     memcpy(fault->text, where, sizeof where);
     return fault->code;
 }

@@ -7,6 +7,7 @@
  */
 #include "conf/inside.h"
 
+#include "base/utf8.h"
 #include "conf/unit.h"
 
 #include <stdio.h>
@@ -19,9 +20,11 @@ static const char *origin_of(const struct row *r, char *out, size_t size)
 {
     const struct conf_filled *f = &r->part->filled[r->instance];
     const struct yaml_node   *n = f->origin[r->knob - r->part->section->knobs];
-    if (n)
-        return conf_place_text(n->at, out, size);
-    return "default";
+    if (!n)
+        return "default";
+    conf_place_text(n->at, out, size);
+    utf8_clean(out, '?');
+    return out;
 }
 
 static void print_value(const struct row *r, const char *key, unsigned depth, struct text *out)

@@ -652,6 +652,24 @@ static void the_commands_answer_with_exit_codes(void **state)
     free(err);
 }
 
+static void a_complaint_is_json_whatever_it_quotes(void **state)
+{
+    struct fixture *f = *state;
+    char           *out = NULL, path[160];
+    size_t          n;
+    FILE           *o = open_memstream(&out, &n);
+    put(f, "main.yaml", "room: {pause: x\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9}\n");
+    assert_int_equal(conf_command_check(f->main, sections, SECTIONS, true, o, o), 1);
+    assert_int_equal(conf_command_check(file_in(f, "caf\xe9.yaml", path), sections, SECTIONS, true, o, o), 1);
+    put(f, "caf\xe9.yaml", "room: {count: 3}\n");
+    assert_int_equal(conf_command_check(path, sections, SECTIONS, true, o, o), 0);
+    fclose(o);
+    const char *first = strstr(out, "room.pause: `x"), *second = strstr(out, "there is no such file"), *third = strstr(out, "\"ok\": true");
+    assert_true(first && second && third);
+    assert_non_null(strstr(out, "caf?.yaml\""));
+    free(out);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -678,6 +696,7 @@ int main(void)
         TEST(the_digest_is_that_of_the_bytes),
         TEST(a_text_from_memory_cannot_reach_files),
         TEST(the_commands_answer_with_exit_codes),
+        TEST(a_complaint_is_json_whatever_it_quotes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
