@@ -96,6 +96,7 @@ static void wrong_usage_is_refused_with_status_2_and_a_reason(void **state)
         { "look --for 5ms", "out of range" },
         { "look -o xml", "choose one of text|json" },
         { "look --follow=yes", "--follow takes no value" },
+        { "case say 42 hello --why=", "--why wants a value (TEXT), and this one is empty" },
         { "look --limt 3", "did you mean --limit?" },
         { "look --target x", "look has no option --target" },
         { "", "usage: homeostat COMMAND" },
