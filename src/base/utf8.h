@@ -22,6 +22,14 @@ static inline size_t utf8_length(const char *s, size_t n)
     return fine ? k : 0;
 }
 
+static inline bool utf8_whole(const char *s)
+{
+    size_t n = strlen(s), k = 1;
+    for (; n && (k = utf8_length(s, n)) > 0; s += k)
+        n -= k;
+    return k > 0;
+}
+
 /* A byte that is no character, or half a one where the room ended, becomes `instead`. */
 static inline void utf8_clean(char *s, char instead)
 {

@@ -1,6 +1,7 @@
 /* cli/options.c - one row per option; see options.h and base/options.h. */
 #include "cli/options.h"
 
+#include "base/utf8.h"
 #include "conf/complain.h"
 #include "conf/knob.h"
 
@@ -90,6 +91,37 @@ static enum err check_words(const struct cli_command *command, const struct cli_
     return code;
 }
 
+/* What is said to Homeostat is said in JSON, where other bytes would leave out a reason or a name without a word. Names of files are any bytes. */
+static bool is_sayable(const struct option *o, const struct cli_options *in)
+{
+    const void *at = (const char *)in + o->at;
+    if (o->kind == OPTION_TEXT)
+        return strcmp(o->unit, "FILE") == 0 || strcmp(o->unit, "FOLDER") == 0 || utf8_whole(*(const char *const *)at);
+    const struct option_list *list = at;
+    for (int i = 0; o->kind == OPTION_MANY && i < list->n; i++)
+        if (!utf8_whole(list->item[i]))
+            return false;
+    return true;
+}
+
+static enum err check_texts(const struct cli_command *command, const struct cli_options *o, struct fault *fault)
+{
+    bool files = strstr(command->words, "FILE") || strstr(command->words, "FOLDER");
+    for (int i = 0; i < o->words && !files; i++)
+        if (!utf8_whole(o->word[i])) {
+            enum err code = fail(fault, ERR_INPUT, "\"%.40s\" is not UTF-8", o->word[i]);
+            fail_hint(fault, "write it in UTF-8");
+            return code;
+        }
+    for (size_t i = 0; i < table.rows; i++)
+        if (!is_sayable(&rows[i], o)) {
+            enum err code = fail(fault, ERR_INPUT, "what --%s says is not UTF-8", rows[i].name);
+            fail_hint(fault, "write it in UTF-8");
+            return code;
+        }
+    return OK;
+}
+
 enum err cli_options_parse(const struct cli_command *command, int argc, char **argv, struct cli_options *into, bool *help, struct fault *fault)
 {
     const struct option_use use = use_of(command);
@@ -99,7 +131,8 @@ enum err cli_options_parse(const struct cli_command *command, int argc, char **a
         return code;
     into->words = words.n;
     into->json |= strcmp(into->output, "json") == 0;
-    return check_words(command, into, fault);
+    code = check_words(command, into, fault);
+    return code == OK ? check_texts(command, into, fault) : code;
 }
 
 void cli_options_help(const struct cli_command *command, FILE *out)
