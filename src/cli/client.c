@@ -11,6 +11,8 @@
 #include <strings.h>
 #include <time.h>
 
+enum { RETRY_AFTER_MAX_S = 24 * 3600 };
+
 /* ---- opening ---- */
 
 enum err client_open(struct cli *cli, struct client **out, struct fault *fault)
@@ -80,8 +82,10 @@ static size_t on_header(char *data, size_t size, size_t n, void *ctx)
     (void)client_header_is(data, size * n, "ETag", a->etag, sizeof a->etag);
     if (client_header_is(data, size * n, "Idempotent-Replayed", value, sizeof value))
         a->replayed = strcmp(value, "true") == 0;
-    if (client_header_is(data, size * n, "Retry-After", value, sizeof value))
-        a->retry_after_s = atoi(value);
+    if (client_header_is(data, size * n, "Retry-After", value, sizeof value)) {
+        long said = strtol(value, NULL, 10);
+        a->retry_after_s = said < 0 ? 0 : said > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : (int)said;
+    }
     return size * n;
 }
 
@@ -195,11 +199,10 @@ static CURLcode exchange(struct client *c, const struct client_request *r, const
     return code;
 }
 
-/* Wait before the next attempt, as long as the server says, else a little longer each time. */
-void client_pause(struct client *c, int attempt, int retry_after_s)
+void client_pause(struct client *c, int attempt, int retry_after_s, int64_t until_us)
 {
-    int64_t us = retry_after_s > 0 ? retry_after_s * US_PER_S : (US_PER_S / 4) << (attempt < 4 ? attempt : 4);
-    for (int64_t until = clock_mono_us(&clock_real) + us; clock_mono_us(&clock_real) < until;) {
+    int64_t us = retry_after_s > 0 ? retry_after_s * US_PER_S : (US_PER_S / 4) << (attempt < 4 ? attempt : 4), until = clock_mono_us(&clock_real) + us;
+    for (until = until < until_us ? until : until_us; clock_mono_us(&clock_real) < until;) {
         cli_progress_tick(&c->progress, c->standing);
         (void)nanosleep(&(struct timespec){ .tv_nsec = 100 * 1000 * 1000 }, NULL);
     }
@@ -266,7 +269,7 @@ enum err client_ask(struct client *c, const struct client_request *r, struct cli
         c->standing = was == CLIENT_ANSWERED ? "it is busy, trying again" : "the connection was lost, trying again";
         int after_s = a->retry_after_s;
         client_answer_done(a);
-        client_pause(c, attempt, after_s);
+        client_pause(c, attempt, after_s, give_up_us);
     }
     c->standing = NULL;
     cli_progress_end(&c->progress);

@@ -146,6 +146,14 @@ def test_repetition_has_an_end_and_says_why(double, cli):
     assert re.search(r"it is busy, trying again \(\d+ s\)", done.stderr), done.stderr
 
 
+def test_who_asks_for_more_patience_than_there_is_gets_one_more_request_and_no_more(double, cli):
+    double.says("POST", "/case/create", (503, problem("busy", "Not now, try again", 503), {"Retry-After": "99999999999999"}))
+    began = time.monotonic()
+    done = cli("case", "open", "x", "--retry", "2s")
+    assert done.returncode == 1 and "Not now" in done.stderr and time.monotonic() - began < 25
+    assert len(double.asked("POST", "/case/create")) == 2
+
+
 def test_when_nobody_is_there_it_says_so_at_once(cli):
     began = time.monotonic()
     with hold_port() as s:
