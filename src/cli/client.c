@@ -290,18 +290,27 @@ int client_exit_of(const struct client_answer *a)
 }
 
 int client_complain(struct cli *cli, const struct client *c, const struct client_answer *a)
+/* A refusal that is no problem document: of a proxy, say, or of something else that has the port. */
+static int complain_of_stranger(struct cli *cli, const struct client *c, const struct client_answer *a)
+{
+    struct fault fault = { 0 };
+    (void)fail(&fault, ERR_IO, "%.200s answered %d, and not as Homeostat does", c ? c->where.url : "the server", a->status);
+    fail_hint(&fault, "is that its address, or does a proxy stand between, which cannot reach it?");
+    (void)cli_complain(cli, &fault);
+    return client_exit_of(a);
+}
+
 {
     const char *title = print_text(a->json, "title"), *detail = print_text(a->json, "detail"), *hint = print_text(a->json, "hint");
     size_t      i;
     json_t     *one;
     if (cli_put_json(cli, a->json))
+    FILE       *f = cli->err;
+    if (!*title)
+        return complain_of_stranger(cli, c, a);
         return client_exit_of(a);
-    FILE *f = cli->err;
     fputs("homeostat: ", f);
-    if (*title)
-        print_safe(f, title, false);
-    else
-        fprintf(f, "answered %d", a->status);
+    print_safe(f, title, false);
     if (*detail) {
         fputs(": ", f);
         print_safe(f, detail, false);

@@ -192,6 +192,35 @@ def test_what_is_no_homeostat_is_recognised(double, cli):
     assert done.returncode == 1 and "is not Homeostat" in done.stderr
 
 
+def test_a_refusal_that_is_not_homeostats_is_told_in_both_forms(double, cli):
+    double.says("POST", "/stop", (502, b"<html>Bad gateway</html>", {}))
+    done = cli("stop", "--why", "x", "--retry", "0s", "-o", "json")
+    assert done.returncode == 1 and "answered 502" in json.loads(done.stdout)["error"]["text"] and "proxy" in json.loads(done.stdout)["error"]["hint"]
+    done = cli("stop", "--why", "x", "--retry", "0s")
+    assert done.returncode == 1 and done.stdout == "" and f"{double.url} answered 502" in done.stderr and "proxy" in done.stderr
+
+
+def test_words_of_others_are_printed_without_what_a_terminal_would_obey(double, cli):
+    bad = "a\x1b[2J\x9b1m"
+    double.says("GET", "/ingest", {"journal": {}, "inputs": {"files": {"last_error": bad}}, "ship": {"sinks": [], "reload_trouble": {"text": bad}}})
+    done = cli("ingest")
+    assert done.returncode == 0 and done.stdout.count("a?[2J?1m") == 2 and "\x1b" not in done.stdout and "\x9b" not in done.stdout
+    double.says("POST", "/reload", {"policy_version": "1234"})
+    done = cli("reload")
+    assert done.returncode == 1 and "ship goes on with what it had: a?[2J?1m" in done.stderr and "\x1b" not in done.stderr
+
+
+def test_one_database_that_could_not_be_looked_at_is_not_forgotten_over_the_next(double, cli):
+    double.says("GET", "/target", [{"name": "bad"}, {"name": "good"}])
+    double.says("GET", "/target/bad/report", {"target": "bad", "error": "no connection"})
+    double.says("GET", "/target/good/report", {"target": "good", "database": "d", "symptoms": [], "findings": [], "indexes": [], "limits": []})
+    done = cli("diagnose", "postgres", "-o", "json")
+    assert done.returncode == 1 and [r["target"] for r in json.loads(done.stdout)] == ["bad", "good"]
+    double.says("GET", "/target/good/report", (404, problem("not-found", "There is no such target", 404), {}))
+    done = cli("diagnose", "postgres", "-o", "json")
+    assert done.returncode == 1 and json.loads(done.stdout)["title"] == "There is no such target"      # one answer, not two
+
+
 def test_an_approval_is_bound_to_the_plan_that_was_seen(double, cli):
     double.says("GET", f"/case/{CASE}", {"id": CASE, "status": "WAIT_GATE", "plan_hash": "abc123"})
     double.says("POST", f"/case/{CASE}/approve", {"id": CASE, "status": "EXECUTING", "verdict": {"answer": "approve", "rule": 900, "why": "fine", "risk": 0.1}})
