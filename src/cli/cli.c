@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/clock.h"
+#include "cli/print.h"
 #include "conf/complain.h"
 
 #include <stdlib.h>
@@ -31,9 +32,13 @@ int cli_complain(struct cli *c, const struct fault *fault)
         (void)cli_put_json(c, problem);
         json_decref(problem);
     }
-    fprintf(c->err, "homeostat: %s\n", fault->text);
-    if (fault->hint[0])
-        fprintf(c->err, "  %s\n", fault->hint);
+    fputs("homeostat: ", c->err);
+    print_safe(c->err, fault->text, true);      /* words of a server may be in it */
+    if (fault->hint[0]) {
+        fputs("\n  ", c->err);
+        print_safe(c->err, fault->hint, true);
+    }
+    fputc('\n', c->err);
     return cli_exit_of(fault->code);
 }
 

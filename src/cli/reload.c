@@ -42,7 +42,11 @@ static int tell_troubles(struct cli *c, json_t *ingest)
         const char *text = print_text(one, "reload_trouble.text"), *hint = print_text(one, "reload_trouble.hint");
         if (!*text)
             continue;
-        (void)fprintf(c->err, "homeostat: %s goes on with what it had: %s%s%s\n", part, text, *hint ? "\n  " : "", hint);
+        (void)fprintf(c->err, "homeostat: %s goes on with what it had: ", part);
+        print_safe(c->err, text, false);
+        (void)fputs(*hint ? "\n  " : "", c->err);
+        print_safe(c->err, hint, false);
+        (void)fputc('\n', c->err);
         code = CLI_FAILED;
     }
     if (is_taking(ingest))
