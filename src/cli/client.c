@@ -244,6 +244,7 @@ enum err client_ask(struct client *c, const struct client_request *r, struct cli
     cli_progress_begin(&c->progress, c->cli, r->what ? r->what : r->path);
     int64_t give_up_us = clock_mono_us(&clock_real) + c->cli->o.retry_us;
     bool    sent = false;
+    c->nobody = false;
     for (int attempt = 1; e == OK; attempt++) {
         struct text got;
         *a = (struct client_answer){ 0 };
@@ -289,7 +290,6 @@ int client_exit_of(const struct client_answer *a)
     return a->status == 409 || a->status == 412 || a->status == 428 ? CLI_CONFLICT : CLI_FAILED;
 }
 
-int client_complain(struct cli *cli, const struct client *c, const struct client_answer *a)
 /* A refusal that is no problem document: of a proxy, say, or of something else that has the port. */
 static int complain_of_stranger(struct cli *cli, const struct client *c, const struct client_answer *a)
 {
@@ -300,14 +300,15 @@ static int complain_of_stranger(struct cli *cli, const struct client *c, const s
     return client_exit_of(a);
 }
 
+int client_complain(struct cli *cli, const struct client *c, const struct client_answer *a)
 {
     const char *title = print_text(a->json, "title"), *detail = print_text(a->json, "detail"), *hint = print_text(a->json, "hint");
     size_t      i;
     json_t     *one;
-    if (cli_put_json(cli, a->json))
     FILE       *f = cli->err;
     if (!*title)
         return complain_of_stranger(cli, c, a);
+    if (cli_put_json(cli, a->json))
         return client_exit_of(a);
     fputs("homeostat: ", f);
     print_safe(f, title, false);
@@ -341,7 +342,7 @@ static int complain_of_stranger(struct cli *cli, const struct client *c, const s
     return client_exit_of(a);
 }
 
-static json_t *data_or(struct cli *cli, struct client *c, const struct client_request *r, struct fault *nobody, int *exit_code)
+json_t *client_data_or(struct cli *cli, struct client *c, const struct client_request *r, struct fault *nobody, int *exit_code)
 {
     struct client_answer a CLEANUP(client_answer_done) = { 0 };
     struct fault         fault = { 0 };
@@ -366,7 +367,7 @@ static json_t *data_or(struct cli *cli, struct client *c, const struct client_re
     return json_incref(data);
 }
 
-json_t *client_data(struct cli *cli, struct client *c, const struct client_request *r, int *exit_code) { return data_or(cli, c, r, NULL, exit_code); }
+json_t *client_data(struct cli *cli, struct client *c, const struct client_request *r, int *exit_code) { return client_data_or(cli, c, r, NULL, exit_code); }
 
 json_t *client_once_or(struct cli *cli, const struct client_request *r, struct fault *nobody, int *exit_code)
 {
@@ -376,7 +377,7 @@ json_t *client_once_or(struct cli *cli, const struct client_request *r, struct f
         *exit_code = cli_complain(cli, &fault);
         return NULL;
     }
-    json_t *data = data_or(cli, c, r, nobody, exit_code);
+    json_t *data = client_data_or(cli, c, r, nobody, exit_code);
     client_close(c);
     return data;
 }

@@ -239,6 +239,24 @@ static bool is_one_of(const char *state, const char *const *states)
     return false;
 }
 
+/* The case as it is now, after Homeostat was away for --retry at most: it may be started again while it works, and goes on then. */
+static json_t *look_again(struct cli *c, struct client *client, const char *path, struct cli_progress *p, int *exit_code)
+{
+    int64_t give_up_us = clock_mono_us(&clock_real) + c->o.retry_us;
+    for (;;) {
+        struct fault nobody = { 0 };
+        json_t      *data = client_data_or(c, client, &(struct client_request){ .method = "GET", .path = path, .what = "reading the case" }, &nobody, exit_code);
+        if (nobody.code == OK)
+            return data;
+        if (clock_mono_us(&clock_real) >= give_up_us) {
+            *exit_code = cli_complain(c, &nobody);
+            return NULL;
+        }
+        cli_progress_tick(p, "nobody answers at the moment");
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 500 * 1000 * 1000 }, NULL);
+    }
+}
+
 /* The case once it has left the given states, or when --wait is over. */
 static json_t *wait_until_left(struct cli *c, struct client *client, const char *path, const char *const *states, json_t *data, int *exit_code)
 {
@@ -252,7 +270,7 @@ static json_t *wait_until_left(struct cli *c, struct client *client, const char 
         cli_progress_tick(&p, detail);
         (void)nanosleep(&(struct timespec){ .tv_nsec = 500 * 1000 * 1000 }, NULL);
         json_decref(data);
-        data = client_data(c, client, &(struct client_request){ .method = "GET", .path = path, .what = "reading the case" }, exit_code);
+        data = look_again(c, client, path, &p, exit_code);
     }
     cli_progress_end(&p);
     return data;
@@ -315,6 +333,9 @@ static int work(struct cli *c, const char *route, bool exec, const char *const *
             json_decref(verdict);
             verdict = json_incref(print_member(file, "run.verdict"));
             json_decref(file);
+        } else if (data && !exec) {      /* which has been complained of; there is one answer only */
+            json_decref(data);
+            data = NULL;
         }
     }
     client_close(client);

@@ -248,6 +248,27 @@ def test_what_is_executed_is_the_approved_step_as_it_stands(double, cli):
     assert cli("exec", CASE).returncode == 4
 
 
+def test_a_wait_outlives_a_homeostat_that_is_started_again(double, cli):
+    def restart():
+        while not double.asked("GET", f"/case/{CASE}"):
+            time.sleep(0.01)
+        double.server.shutdown()
+        double.server.socket.close()
+        time.sleep(3)
+        double.says("GET", f"/case/{CASE}", {"id": CASE, "status": "CLOSED"})
+        double.server.socket = socket.create_server(double.server.server_address)
+        threading.Thread(target=double.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    double.says("POST", "/verify/run", (202, {"data": {"id": CASE, "status": "VERIFYING"}}, {"Connection": "close"}))
+    double.says("GET", f"/case/{CASE}", (200, {"data": {"id": CASE, "status": "VERIFYING"}}, {"Connection": "close"}))
+    double.says("GET", f"/case/{CASE}/file", {"run": {"verdict": {"outcome": "better"}}})
+    helper = threading.Thread(target=restart, daemon=True)
+    helper.start()
+    done = cli("verify", CASE)
+    helper.join()
+    assert done.returncode == 0 and "CLOSED" in done.stdout and "better" in done.stdout, done.stderr
+
+
 def test_all_pages_are_read_when_all_are_wanted(double, cli):
     double.says("GET", "/case", (200, {"data": [{"id": "a"}], "next_cursor": "x/1"}, {}), (200, {"data": [{"id": "b"}], "next_cursor": None}, {}))
     done = cli("case", "ls", "--all", "-o", "json", "--state", "PARKED", "--target", "a b")
