@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "base/rand.h"
@@ -12,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static void a_text_stops_at_its_maximum_and_says_so(void **state)
 {
@@ -104,6 +107,28 @@ static void what_a_terminal_would_obey_does_not_reach_the_log(void **state)
     free(line);
 }
 
+static void what_is_no_file_is_not_written_over(void **state)
+{
+    (void)state;
+    char         folder[] = "/tmp/homeostat-base-XXXXXX", pipe[64], link[64];
+    struct stat  st;
+    struct fault f = { 0 };
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(pipe, sizeof pipe, "%s/pipe", folder);
+    (void)snprintf(link, sizeof link, "%s/link", folder);
+    assert_int_equal(mkfifo(pipe, 0600) | symlink(pipe, link), 0);
+    assert_int_equal(file_write(pipe, "x", 1, 0600, &f), ERR_STATE);
+    assert_non_null(strstr(f.text, "/pipe is no regular file"));
+    assert_int_equal(file_write(link, "x", 1, 0600, &f), ERR_STATE);
+    assert_int_equal(lstat(pipe, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    assert_int_equal(lstat(link, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_int_equal(unlink(pipe), 0);
+    assert_int_equal(file_write(pipe, "x", 1, 0600, &f), OK);
+    assert_int_equal(unlink(pipe) | unlink(link) | rmdir(folder), 0);
+}
+
 static void a_time_reads_back_as_it_was_written(void **state)
 {
     (void)state;
@@ -153,6 +178,7 @@ int main(void)
         cmocka_unit_test(a_fault_quotes_whole_characters_whatever_was_cut),
         cmocka_unit_test(a_line_of_the_log_that_is_cut_says_so_and_can_be_read),
         cmocka_unit_test(what_a_terminal_would_obey_does_not_reach_the_log),
+        cmocka_unit_test(what_is_no_file_is_not_written_over),
         cmocka_unit_test(a_time_reads_back_as_it_was_written),
         cmocka_unit_test(the_same_seed_gives_the_same_story),
         cmocka_unit_test(an_id_is_valid_and_sorts_by_time),
