@@ -13,6 +13,7 @@
 #include "ingest/ingest.h"
 #include "web/web.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -24,19 +25,27 @@
 enum { POLICY_TEXT_MAX = 1024 * 1024 };
 
 /* What the web asks and neither store nor engine tells. */
-struct told { struct engine *engine; struct web *web; struct ingest *ingest; char policy_file[1024]; };
+struct told { struct engine *engine; struct web *web; struct ingest *ingest; pthread_mutex_t lock; char policy_file[PATH_MAX]; };
 
-/* The tokens may be in another file now; everything else of the web waits for a restart. Ingest takes what it can. */
+/* The configuration is the engine's thread's; the web's threads ask for a copy. */
+static void note_policy_file(struct told *told)
+{
+    pthread_mutex_lock(&told->lock);
+    (void)text_copy(told->policy_file, sizeof told->policy_file, engine_conf(told->engine)->policy->file);
+    pthread_mutex_unlock(&told->lock);
+}
+
+/* Tokens and policy may be in other files now; everything else of the web waits for a restart. Ingest takes what it can. */
 static void on_reload(void *ctx)
 {
     struct told       *told = ctx;
     struct fault       fault = { 0 };
     struct web_options options = web_options_of(engine_conf(told->engine));
+    note_policy_file(told);
     if (web_reload(told->web, &options, &fault) != OK)
         log_fault(LOG_ERROR, "the tokens were not reloaded; the old ones stay in force", &fault);
     ingest_reload(told->ingest, engine_whole_conf(told->engine));
 }
-
 
 static json_t *tell_rules(void *ctx)
 {
@@ -51,18 +60,22 @@ static json_t *tell_policy(void *ctx)
     struct told   *told = ctx;
     struct text    t CLEANUP(text_done);
     struct fault   fault = { 0 };
+    char           file[sizeof told->policy_file];
     struct policy *p = malloc(sizeof *p);
     if (!p)
         return NULL;
+    pthread_mutex_lock(&told->lock);
+    memcpy(file, told->policy_file, sizeof file);
+    pthread_mutex_unlock(&told->lock);
     json_t     *live = engine_live(told->engine);
     json_t     *version = json_incref(json_object_get(json_object_get(live, "engine"), "policy_version"));
     text_init(&t, POLICY_TEXT_MAX);
     policy_default(p);
-    bool readable = !*told->policy_file || policy_read(told->policy_file, p, NULL, &fault) == OK;
+    bool readable = !*file || policy_read(file, p, NULL, &fault) == OK;
     policy_print(p, &t);
     const char *in_force = json_string_value(version);
     bool        same = readable && in_force && strcmp(in_force, p->version) == 0;
-    json_t     *out = json_pack("{s:O?, s:s, s:b}", "version", version, "file", told->policy_file, "file_is_in_force", same);
+    json_t     *out = json_pack("{s:O?, s:s, s:b}", "version", version, "file", file, "file_is_in_force", same);
     if (same)
         json_object_set_new(out, "yaml", json_string(t.s));
     json_decref(version);
@@ -144,8 +157,8 @@ int cmd_daemon(struct cli *c)
     if (conf_load(where_config(&c->o), program_sections, program_sections_count, &whole, NULL, &fault) != OK || engine_open(whole, &engine, &fault) != OK)
         return cli_complain(c, &fault);
     const struct daemon_conf *conf = engine_conf(engine);
-    struct told               told = { .engine = engine };
-    (void)text_copy(told.policy_file, sizeof told.policy_file, conf->policy->file);
+    struct told               told = { .engine = engine, .lock = PTHREAD_MUTEX_INITIALIZER };
+    note_policy_file(&told);
     struct web_options options = web_options_of(conf);
     struct web_sources sources = { .rules = tell_rules, .policy = tell_policy, .ctx = &told };
     if (ingest_start(whole, engine_store_folder(engine), &told.ingest, &fault) != OK) {

@@ -439,6 +439,8 @@ enum err engine_reload(struct engine *e, struct fault *fault)
     templates_free(e->templates);
     e->templates = templates;
     log_setup(e->d.log->format, e->d.log->level, NULL);
+    e->live_again_us = 0;           /* who asks next is told of what holds now, and not that the file waits for a reload */
+    live_refresh(e);
     log_info("configuration reloaded", F("policy_version", (const char *)e->policy.version));
     if (e->reloaded)
         e->reloaded(e->reloaded_ctx);

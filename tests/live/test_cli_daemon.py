@@ -1,0 +1,43 @@
+"""homeostat run by itself, without any database: how it starts, what it hears meanwhile, and where its words go."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+
+@pytest.fixture
+def run(program, spawn, tmp_path):
+    """run(...) -> a daemon whose configuration is tmp_path/h.yaml, and run.ask(...) -> the command line aimed at it."""
+    conf = tmp_path / "h.yaml"
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("HOMEOSTAT_")}
+
+    def start(text, wait=True, before=""):
+        if text is not None:
+            conf.write_text("store:\n  folder: data\nweb:\n  listen: 127.0.0.1:0\n" + text)
+        log = open(tmp_path / "run.log", "w", encoding="utf-8")
+        process = spawn(["sh", "-c", f'{before} exec "$0" run --config "$1"', program("homeostat"), str(conf)], stdout=log, stderr=log, env=clean)
+        deadline = time.monotonic() + 60
+        while wait and "homeostat runs" not in (tmp_path / "run.log").read_text():
+            assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "run.log").read_text()
+            time.sleep(0.05)
+        return process
+
+    def ask(*argv):
+        port = (tmp_path / "run.log").read_text().rpartition(" port=")[2].split()[0]
+        return subprocess.run([program("homeostat"), *argv, "--url", f"http://127.0.0.1:{port}", "--config", str(conf)], capture_output=True, text=True, timeout=60, check=False, env=clean)
+
+    start.ask, start.conf, start.log = ask, conf, tmp_path / "run.log"
+    return start
+
+
+def test_the_policy_that_is_shown_is_of_the_file_that_was_reloaded(run, tmp_path):
+    (tmp_path / "one.yaml").write_text("steps:\n  ratio: 10%\n")
+    (tmp_path / "two.yaml").write_text("steps:\n  ratio: 5%\n")
+    run("policy:\n  file: one.yaml\n")
+    run.conf.write_text(run.conf.read_text().replace("one.yaml", "two.yaml"))
+    assert run.ask("reload").returncode == 0
+    shown = json.loads(run.ask("policy", "show", "-o", "json").stdout)
+    assert shown["file"] == str(tmp_path / "two.yaml") and shown["file_is_in_force"] and "ratio: 5%" in shown["yaml"]
