@@ -146,6 +146,10 @@ static void watchdog_end(struct watchdog *w)
         (void)pthread_join(w->thread, NULL);
 }
 
+/* Until the engine listens, a reload that is asked for is noted: it would be the end of us. */
+static volatile sig_atomic_t hung_up;
+static void                  on_early_hangup(int number) { (void)number; hung_up = 1; }
+
 int cmd_daemon(struct cli *c)
 {
     struct conf   *whole = NULL;
@@ -154,6 +158,7 @@ int cmd_daemon(struct cli *c)
     struct fault   fault = { 0 };
     crash_arm_from_environment();
     (void)signal(SIGPIPE, SIG_IGN);      /* a reader that went away is an error of a write, not the end of us */
+    (void)signal(SIGHUP, on_early_hangup);
     if (conf_load(where_config(&c->o), program_sections, program_sections_count, &whole, NULL, &fault) != OK || engine_open(whole, &engine, &fault) != OK)
         return cli_complain(c, &fault);
     const struct daemon_conf *conf = engine_conf(engine);
@@ -184,6 +189,8 @@ int cmd_daemon(struct cli *c)
     }
     told.web = web;
     engine_on_reload(engine, on_reload, &told);
+    if (hung_up)
+        (void)raise(SIGHUP);             /* the file may be another one since it was read */
     struct case_events cases;
     case_events_begin(&cases, engine, told.ingest, engine_store_folder(engine));
     log_info("homeostat runs", F("version", HOMEOSTAT_VERSION), F("configuration", where_config(&c->o)), F("targets", (int64_t)conf->targets), F("port", web_port(web)));

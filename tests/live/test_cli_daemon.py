@@ -41,3 +41,22 @@ def test_the_policy_that_is_shown_is_of_the_file_that_was_reloaded(run, tmp_path
     assert run.ask("reload").returncode == 0
     shown = json.loads(run.ask("policy", "show", "-o", "json").stdout)
     assert shown["file"] == str(tmp_path / "two.yaml") and shown["file_is_in_force"] and "ratio: 5%" in shown["yaml"]
+
+
+def test_a_reload_that_is_asked_for_while_it_starts_is_no_end(run):
+    os.mkfifo(run.conf)                       # so that it stands still while it reads its configuration
+    process = run(None, wait=False)
+    time.sleep(2)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert process.poll() is None
+    text = "store:\n  folder: data\nweb:\n  listen: 127.0.0.1:0\n"
+    run.conf.write_text(text)
+    run.conf.unlink()
+    run.conf.write_text(text)
+    deadline = time.monotonic() + 60
+    while "configuration reloaded" not in run.log.read_text():
+        assert process.poll() is None and time.monotonic() < deadline, run.log.read_text()
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(60) == 0
