@@ -60,3 +60,17 @@ def test_a_reload_that_is_asked_for_while_it_starts_is_no_end(run):
         time.sleep(0.05)
     process.terminate()
     assert process.wait(60) == 0
+
+
+def test_words_for_a_standard_error_that_is_closed_go_nowhere(run, tmp_path):
+    process = run("", wait=False, before="exec 2>&-;")
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "data" / "token").exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    process.terminate()
+    assert process.wait(60) == 0
+    assert not [p for p in (tmp_path / "data").rglob("*") if p.is_file() and b"level=" in p.read_bytes()]
