@@ -325,6 +325,15 @@ def test_the_token_goes_into_the_header_and_nowhere_else(double, cli, tmp_path):
     assert len(double.requests) == 1
 
 
+@pytest.mark.parametrize("when", ["2020-01-01T00:00:00Z", "3000000d", "106751991d", "0d", "soon"])
+def test_a_token_ends_at_a_time_to_come_that_its_file_can_hold(cli, tmp_path, when):
+    tokens = tmp_path / "tokens"
+    done = cli("token", "new", "--name", "ci", "--role", "viewer", "--file", str(tokens), "--expires", when)
+    assert done.returncode == 2 and "no time to come" in done.stderr and not tokens.exists()
+    assert cli("token", "new", "--name", "ci", "--role", "viewer", "--file", str(tokens), "--expires", "9999-12-31T00:00:00Z").returncode == 0
+    assert cli("token", "new", "--name", "other", "--role", "viewer", "--file", str(tokens), "--expires", "36500d").returncode == 0
+
+
 def test_the_stores_token_is_not_shown_to_an_address_that_somebody_typed(program, double, tmp_path):
     store = tmp_path / "data"
     store.mkdir()
