@@ -23,12 +23,18 @@ void conf_complaints_done(struct conf_complaints *all)
     all->count = all->dropped = 0;
 }
 
-/* A copy that can be told in JSON: what is quoted was cut where its room ended, and names of files are any bytes. */
+/* A copy that can be told in JSON and on a terminal: what is quoted was cut where its room ended, and escapes in double quotes are any characters. */
 static const char *keep(struct conf_complaints *all, const char *s)
 {
     char *copy = arena_text(&all->memory, s);
-    if (copy)
-        utf8_clean(copy, '?');
+    if (!copy)
+        return NULL;
+    utf8_clean(copy, '?');
+    for (unsigned char *u = (unsigned char *)copy; *u; u++)
+        if (*u < 0x20 || *u == 0x7f)
+            *u = '?';
+        else if (u[0] == 0xc2 && u[1] < 0xa0)      /* C1 */
+            u[0] = u[1] = '?';
     return copy;
 }
 

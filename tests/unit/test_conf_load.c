@@ -652,7 +652,7 @@ static void the_commands_answer_with_exit_codes(void **state)
     free(err);
 }
 
-static void a_complaint_is_json_whatever_it_quotes(void **state)
+static void a_complaint_is_text_whatever_it_quotes(void **state)
 {
     struct fixture *f = *state;
     char           *out = NULL, path[160];
@@ -663,7 +663,10 @@ static void a_complaint_is_json_whatever_it_quotes(void **state)
     assert_int_equal(conf_command_check(file_in(f, "caf\xe9.yaml", path), sections, SECTIONS, true, o, o), 1);
     put(f, "caf\xe9.yaml", "room: {count: 3}\n");
     assert_int_equal(conf_command_check(path, sections, SECTIONS, true, o, o), 0);
+    put(f, "main.yaml", "room: {pause: \"\\e[2J\\x9b1m\"}\n");
+    assert_int_equal(conf_command_check(f->main, sections, SECTIONS, false, o, o), 1);
     fclose(o);
+    assert_non_null(strstr(out, "room.pause: `?[2J??1m` is not a time"));
     const char *first = strstr(out, "room.pause: `x"), *second = strstr(out, "there is no such file"), *third = strstr(out, "\"ok\": true");
     assert_true(first && second && third);
     assert_non_null(strstr(out, "caf?.yaml\""));
@@ -696,7 +699,7 @@ int main(void)
         TEST(the_digest_is_that_of_the_bytes),
         TEST(a_text_from_memory_cannot_reach_files),
         TEST(the_commands_answer_with_exit_codes),
-        TEST(a_complaint_is_json_whatever_it_quotes),
+        TEST(a_complaint_is_text_whatever_it_quotes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
