@@ -210,6 +210,18 @@ def test_words_of_others_are_printed_without_what_a_terminal_would_obey(double, 
     assert done.returncode == 1 and "ship goes on with what it had: a?[2J?1m" in done.stderr and "\x1b" not in done.stderr
 
 
+@pytest.mark.parametrize("ingest, code, said", [
+    ((200, {"data": {"reload": {"pending": True}}}, {}), 1, "still taking it"),
+    ((500, problem("internal", "It broke", 500), {}), 1, "cannot be asked: it answered 500: It broke"),
+    ((404, problem("not-found", "There is no such thing", 404), {}), 0, ""),
+])
+def test_a_reload_that_not_all_are_known_to_have_taken_is_no_success(double, cli, ingest, code, said):
+    double.says("POST", "/reload", {"policy_version": "1234"})
+    double.says("GET", "/ingest", ingest)
+    done = cli("reload")
+    assert done.returncode == code and said in done.stderr and "read again" in done.stdout
+
+
 def test_one_database_that_could_not_be_looked_at_is_not_forgotten_over_the_next(double, cli):
     double.says("GET", "/target", [{"name": "bad"}, {"name": "good"}])
     double.says("GET", "/target/bad/report", {"target": "bad", "error": "no connection"})
