@@ -40,4 +40,15 @@ static inline void utf8_clean(char *s, char instead)
         }
 }
 
+/* What a terminal would obey is no better: C0, DEL, and C1 with both its bytes. */
+static inline void utf8_tame(char *s, char instead)
+{
+    utf8_clean(s, instead);
+    for (unsigned char *u = (unsigned char *)s; *u; u++)
+        if (*u < 0x20 || *u == 0x7f)
+            *u = (unsigned char)instead;
+        else if (u[0] == 0xc2 && u[1] < 0xa0)
+            u[0] = u[1] = (unsigned char)instead;
+}
+
 #endif

@@ -71,17 +71,18 @@ static void put_host(FILE *f, const struct history_minute *m)
 static void shown_of(const char *name, char out[HISTORY_NAME])
 {
     snprintf(out, HISTORY_NAME, "%s", name);
-    for (char *c = out; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 127)
-            *c = '?';
-    utf8_clean(out, '?');
+    utf8_tame(out, '?');
 }
 
 static void put_name(FILE *f, const char *name, int width)
 {
     char shown[HISTORY_NAME];
     shown_of(name, shown);
-    fprintf(f, "%-*.*s", width, width, shown);
+    if (strlen(shown) > (size_t)width) {
+        shown[width] = '\0';
+        utf8_clean(shown, '?');
+    }
+    fprintf(f, "%-*s", width, shown);
 }
 
 /* The end of a path says more than its beginning. */

@@ -27,14 +27,8 @@ void conf_complaints_done(struct conf_complaints *all)
 static const char *keep(struct conf_complaints *all, const char *s)
 {
     char *copy = arena_text(&all->memory, s);
-    if (!copy)
-        return NULL;
-    utf8_clean(copy, '?');
-    for (unsigned char *u = (unsigned char *)copy; *u; u++)
-        if (*u < 0x20 || *u == 0x7f)
-            *u = '?';
-        else if (u[0] == 0xc2 && u[1] < 0xa0)      /* C1 */
-            u[0] = u[1] = '?';
+    if (copy)
+        utf8_tame(copy, '?');
     return copy;
 }
 

@@ -23,7 +23,7 @@ static const char *origin_of(const struct row *r, char *out, size_t size)
     if (!n)
         return "default";
     conf_place_text(n->at, out, size);
-    utf8_clean(out, '?');
+    utf8_tame(out, '?');
     return out;
 }
 
