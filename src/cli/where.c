@@ -85,6 +85,14 @@ static enum err read_conf(const char *path, struct told *t, struct fault *fault)
     return OK;
 }
 
+/* A running Homeostat goes on with what it had when the file was edited: whoever has to stop it must hear how, now. */
+static void hint_otherwise(struct fault *fault, const char *otherwise)
+{
+    char own[sizeof fault->hint];
+    (void)text_copy(own, sizeof own, fault->hint);
+    fail_hint(fault, "%.120s%s%s", own, *own ? " " : "", otherwise);
+}
+
 static enum err ask_conf(const struct cli_options *o, struct told *t, struct fault *fault)
 {
     const char *path = where_config(o);
@@ -95,8 +103,8 @@ static enum err ask_conf(const struct cli_options *o, struct told *t, struct fau
         return OK;
     }
     enum err e = read_conf(path, t, fault);
-    if (e != OK && !fault->hint[0])
-        fail_hint(fault, "or say where Homeostat is: --url and --token-file");
+    if (e != OK)
+        hint_otherwise(fault, "Or say where Homeostat is without it, e.g. --url http://127.0.0.1:7433 --token-file /var/lib/homeostat/token");
     return e;
 }
 
@@ -164,8 +172,7 @@ enum err where_folder(const struct cli_options *o, enum where_part part, char ou
         return OK;
     enum err e = conf_load(path, program_sections, program_sections_count, &conf, NULL, fault);
     if (e != OK) {
-        if (!fault->hint[0])
-            fail_hint(fault, "or say where it is: --folder");
+        hint_otherwise(fault, "Or say where it is without it: --folder");
         return e;
     }
     const char *store = daemon_conf_of(conf).store->folder;

@@ -445,6 +445,16 @@ def test_a_missing_token_is_explained_when_it_is_asked_for(double, cli, tmp_path
     assert done.returncode == 1 and "Who are you?" in done.stderr
 
 
+def test_who_has_to_stop_it_hears_how_to_without_a_configuration_that_was_broken(cli, double, tmp_path):
+    (tmp_path / "h.yaml").write_text("log: {level: loud}\n")
+    double.says("POST", "/stop", {"scope": ""})
+    done = cli("stop", "--why", "x", url="", token_file="", env={"HOMEOSTAT_CONFIG": str(tmp_path / "h.yaml")})
+    assert done.returncode == 1 and "h.yaml:1:14: log.level" in done.stderr and "Allowed: debug" in done.stderr and "--url http://127.0.0.1:7433 --token-file" in done.stderr
+    assert cli("stop", "--why", "x", env={"HOMEOSTAT_CONFIG": str(tmp_path / "h.yaml")}).returncode == 0
+    done = cli("journal", "ls", env={"HOMEOSTAT_CONFIG": str(tmp_path / "h.yaml")})
+    assert done.returncode == 1 and "without it: --folder" in done.stderr
+
+
 # -- the stream ------------------------------------------------------------------------------------------------------------
 
 
