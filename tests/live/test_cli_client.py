@@ -377,6 +377,11 @@ def test_a_report_is_passed_on_as_it_came_and_written_whole(double, cli, tmp_pat
     out = tmp_path / "report.html"
     done = cli("explain", CASE, "--format", "html", "--out", str(out))
     assert done.returncode == 0 and done.stdout == "" and out.read_bytes() == page
+    mine = os.umask(0o077)
+    try:
+        assert cli("explain", CASE, "--format", "html", "--out", str(out), "--force").returncode == 0 and out.stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(mine)
     assert cli("explain", CASE, "--format", "html", "--out", str(tmp_path / "nowhere" / "x.html")).returncode == 1
     assert cli("explain", CASE, "--format", "pdf").returncode == 2
 
