@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
@@ -157,6 +158,7 @@ int cmd_daemon(struct cli *c)
     struct web    *web = NULL;
     struct fault   fault = { 0 };
     crash_arm_from_environment();
+    (void)umask(umask(077) | 027);       /* what is kept holds statements and texts of logs; the folder may have been there, and open to all */
     (void)signal(SIGPIPE, SIG_IGN);      /* a reader that went away is an error of a write, not the end of us */
     (void)signal(SIGHUP, on_early_hangup);
     if (conf_load(where_config(&c->o), program_sections, program_sections_count, &whole, NULL, &fault) != OK || engine_open(whole, &engine, &fault) != OK)

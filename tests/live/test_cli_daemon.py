@@ -43,6 +43,17 @@ def test_the_policy_that_is_shown_is_of_the_file_that_was_reloaded(run, tmp_path
     assert shown["file"] == str(tmp_path / "two.yaml") and shown["file_is_in_force"] and "ratio: 5%" in shown["yaml"]
 
 
+def test_what_it_keeps_is_not_for_others_though_the_folder_is_open_to_them(run, tmp_path):
+    mine = os.umask(0o022)
+    try:
+        (tmp_path / "data").mkdir(mode=0o755)
+        run("ingest:\n  enabled: yes\n")
+    finally:
+        os.umask(mine)
+    files = [p for p in (tmp_path / "data").rglob("*") if p.is_file()]
+    assert len(files) > 3 and [p for p in files if p.stat().st_mode & 0o007] == []
+
+
 def test_a_reload_that_is_asked_for_while_it_starts_is_no_end(run):
     os.mkfifo(run.conf)                       # so that it stands still while it reads its configuration
     process = run(None, wait=False)
