@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/sections.h"
 #include "conf/daemon.h"
@@ -185,6 +186,17 @@ static void tell(struct cli *c, FILE *to, const struct privileges *p, const stru
 
 /* ---- the command ---- */
 
+/* What the server says of itself is printed, and written into comments of a configuration, where a line break would begin a setting. */
+static void tame(struct privileges *p, struct target_facts *f)
+{
+    utf8_tame(p->role, '?');
+    utf8_tame(p->database, '?');
+    for (int a = 0; a < ABILITY_COUNT; a++)
+        utf8_tame(p->why[a], '?');
+    utf8_tame(f->owner_why, '?');
+    utf8_tame(f->data_directory, '?');
+}
+
 static enum err look(struct cli *c, const char *passfile, struct privileges *p, struct target_facts *f, struct fault *fault)
 {
     struct pg_link_conf conf = { .dsn = c->o.dsn, .passfile = *passfile ? passfile : NULL, .application_name = "homeostat init", .connect_timeout_ms = 10000,
@@ -194,6 +206,8 @@ static enum err look(struct cli *c, const char *passfile, struct privileges *p, 
     cli_progress_alone(&progress);
     enum err e = privileges_check(&conf, clock_mono_us(&clock_real) + patience_us, p, f, fault);
     cli_progress_end(&progress);
+    if (e == OK)
+        tame(p, f);
     return e == OK ? no_standby(f, fault) : e;
 }
 

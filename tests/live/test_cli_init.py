@@ -187,6 +187,16 @@ def test_a_name_that_cannot_be_a_name_and_odd_characters_are_handled(roles, home
     assert homeostat("init", "--dsn", dsn_of(roles) + "\nx", "--out", str(tmp_path / "c.yaml")).returncode == 1
 
 
+def test_a_name_that_the_server_tells_cannot_become_a_setting(roles, homeostat, tmp_path):
+    roles.psql('CREATE ROLE "eve\ntune: {seed: 7}\n#" IN ROLE pg_monitor')
+    roles.psql('CREATE ROLE spy LOGIN IN ROLE "eve\ntune: {seed: 7}\n#"')
+    roles.psql("ALTER ROLE spy SET role = E'eve\\ntune: {seed: 7}\\n#'")
+    done = homeostat("init", "--dsn", dsn_of(roles, user="spy"), "--out", "s.yaml", cwd=tmp_path)
+    assert done.returncode == 0 and "as role eve?tune: {seed: 7}?#" in done.stdout, done.stdout + done.stderr
+    shown = homeostat("config", "print", "s.yaml", "-o", "json", cwd=tmp_path)
+    assert json.loads(shown.stdout)["tune"]["seed"]["value"] == 1
+
+
 def test_usage(homeostat):
     assert homeostat("init").returncode == 2
     assert homeostat("init", "--help").returncode == 0
