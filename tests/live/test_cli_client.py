@@ -450,6 +450,13 @@ def test_a_missing_token_is_explained_when_it_is_asked_for(double, cli, tmp_path
     assert done.returncode == 1 and "Who are you?" in done.stderr
 
 
+def test_a_tenant_that_no_target_has_is_doubted(cli, tmp_path):
+    conf = tmp_path / "h.yaml"
+    conf.write_text("targets: {a: {dsn: host=h, tenant: bank}}\ntenants: {bank: {knowledge: {share: false}}, bnak: {knowledge: {share: false}}}\n")
+    done = cli("config", "check", str(conf))
+    assert done.returncode == 0 and "tenants.bnak: no target has" in done.stderr and "tenants.bank:" not in done.stderr
+
+
 def test_who_has_to_stop_it_hears_how_to_without_a_configuration_that_was_broken(cli, double, tmp_path):
     (tmp_path / "h.yaml").write_text("log: {level: loud}\n")
     double.says("POST", "/stop", {"scope": ""})
