@@ -109,7 +109,7 @@ static enum err compose(const struct cli_options *o, const char *passfile, const
     text_add(t, "# Check it with     homeostat config check FILE\n# All keys, with their units, ranges and reasons:   homeostat config docs\n"
                 "#\n# Times and sizes carry a unit (90s, 5min, 64MiB). Relative paths start at the folder of this file.\n\n"
                 "log:\n  level: info                   # debug | info | warn | error\n\n");
-    text_printf(t, "store:\n  folder: %s    # cases, history, undo scripts\n\n", geteuid() == 0 ? "/var/lib/homeostat" : "homeostat-data");
+    text_printf(t, "store:\n  folder: %s    # cases, history, undo scripts\n\n", access("/var/lib/homeostat", W_OK) == 0 || geteuid() == 0 ? "/var/lib/homeostat" : "homeostat-data");
     text_add(t, "web:\n  listen: 127.0.0.1:7433        # the API and the dashboard; anything but loopback needs TLS and tokens\n\ntargets:\n");
     text_printf(t, "  %s:\n    # No password here: it comes from the passfile (mode 0600), ~/.pgpass or a service file.\n    dsn: ", *o->name ? o->name : "main");
     enum err e = add_quoted(t, o->dsn, fault);
