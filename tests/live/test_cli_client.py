@@ -318,6 +318,14 @@ def test_anything_can_be_asked(double, cli, tmp_path):
     assert cli("api", "GET", "/none").returncode == 1
 
 
+@pytest.mark.parametrize("words, offers", [("stop --why --", "--target"), ("reload --key -", "--timeout"), ("case approve X --", "--if-version"), ("ca", "case"), ("case ap", "approve")])
+def test_completing_a_line_does_nothing_but_look_up_what_could_follow(program, double, cli, tmp_path, words, offers):
+    done = subprocess.run(["bash", "-c", f'source "$0"; COMP_WORDS=(homeostat {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _homeostat; printf "%s\\n" "${{COMPREPLY[@]}}"',
+                           os.path.join(os.path.dirname(__file__), "../../deploy/homeostat.bash")], capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+                          env={**os.environ, "PATH": os.path.dirname(program("homeostat")) + ":" + os.environ["PATH"], "HOMEOSTAT_URL": double.url, "HOMEOSTAT_TOKEN_FILE": str(tmp_path / "token")})
+    assert double.requests == [] and offers in done.stdout.split(), done.stdout + done.stderr
+
+
 # -- tokens ----------------------------------------------------------------------------------------------------------------
 
 
