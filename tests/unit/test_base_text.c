@@ -137,6 +137,8 @@ static void a_time_reads_back_as_it_was_written(void **state)
     assert_int_equal(clock_parse(s), INT64_C(1767225599123000));
     assert_int_equal(clock_parse("2026-01-01T01:59:59.123+02:00"), INT64_C(1767225599123000));
     assert_int_equal(clock_parse("yesterday"), -1);
+    assert_string_equal(clock_format(-1, s, sizeof s), "1969-12-31T23:59:59.999Z");
+    assert_string_equal(clock_format(INT64_C(-1500000), s, sizeof s), "1969-12-31T23:59:58.500Z");
     assert_int_equal(clock_parse("2026-01-01T01:59:59.123+0200"), INT64_C(1767225599123000));
     assert_int_equal(clock_parse("2028-02-29T00:00:00Z"), INT64_C(1835395200000000));
     static const char *const none[] = { "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-04-31T00:00:00Z", "2026-01-01T-1:00:00Z", "2026-01-01T00:00:00+2", "2026-01-01T00:00:00+2400",
