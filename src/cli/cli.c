@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -67,6 +68,13 @@ void cli_progress_begin(struct cli_progress *p, struct cli *c, const char *what)
     atomic_init(&p->ending, false);
 }
 
+/* How much of a line fits, so that drawing over it draws over all of it. */
+static size_t width_of(FILE *terminal)
+{
+    struct winsize size;
+    return ioctl(fileno(terminal), TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1u : 79u;
+}
+
 void cli_progress_tick(struct cli_progress *p, const char *detail)
 {
     int64_t now_us = clock_mono_us(&clock_real), every_us = p->cli->terminal ? US_PER_S / 4 : again_us;
@@ -77,8 +85,9 @@ void cli_progress_tick(struct cli_progress *p, const char *detail)
     int  n = snprintf(line, sizeof line, "%.90s%s%.80s (%lld s)", p->what, detail && *detail ? ": " : "", detail ? detail : "",
                       (long long)((now_us - p->began_us) / US_PER_S));
     if (p->cli->terminal) {
-        fprintf(p->cli->err, "\r%-*s", (int)p->drawn, line);
-        p->drawn = n > 0 ? (size_t)n : 0;
+        size_t width = width_of(p->cli->err), fits = (size_t)n < width ? (size_t)n : width;
+        fprintf(p->cli->err, "\r%-*.*s", (int)(p->drawn < width ? p->drawn : width), (int)fits, line);
+        p->drawn = fits;
     } else {
         fprintf(p->cli->err, "%s\n", line);
     }

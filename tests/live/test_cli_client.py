@@ -1,10 +1,14 @@
 """The command line as an HTTP client, against a server that misbehaves on purpose: keys, repetition, tokens, exit status, streams."""
+import fcntl
 import hashlib
 import json
 import os
+import pty
 import re
 import socket
+import struct
 import subprocess
+import termios
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -169,6 +173,19 @@ def test_an_answer_that_takes_long_is_announced_and_given_up_in_time(double, cli
     double.says("GET", "/whoami", lambda h: time.sleep(6))
     done = cli("whoami", "--timeout", "1s", "--retry", "0s")
     assert done.returncode == 1 and "did not answer in time" in done.stderr
+
+
+def test_progress_stays_on_its_line_in_a_narrow_terminal(double, program, cli, tmp_path):
+    cli("whoami")                           # which makes the token
+    double.says("GET", "/whoami", lambda h: (time.sleep(4), hang_up(h)))
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 12, 0, 0))
+    done = subprocess.run([program("homeostat"), "whoami", "--retry", "0s"], stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL, timeout=60, check=False,
+                          env={**os.environ, "HOMEOSTAT_URL": double.url, "HOMEOSTAT_TOKEN_FILE": str(tmp_path / "token")})
+    os.close(theirs)
+    drawn = os.read(ours, 65536).decode().split("homeostat:")[0].split("\r")
+    os.close(ours)
+    assert done.returncode == 1 and any(d.startswith("asking (") for d in drawn) and max(len(d) for d in drawn) == 11, drawn
 
 
 # -- what answers mean -----------------------------------------------------------------------------------------------------
