@@ -152,6 +152,11 @@ enum err tokens_parse(const char *name, const char *text, struct token_entry **e
             }
             if (parse_line(name, line, s, word, words, &(*entry)[*count], fault) != OK)
                 goto refused;
+            for (size_t i = 0; i < *count; i++)
+                if (strcmp((*entry)[i].digest, (*entry)[*count].digest) == 0) {
+                    (void)fail(fault, ERR_INPUT, "%s:%d: this is the token of %s, too", name, line, (*entry)[i].name);
+                    goto refused;
+                }
             ++*count;
         }
         s += length + (s[length] == '\n');

@@ -174,8 +174,9 @@ static void a_bad_token_line_is_named_and_not_quoted(void **state)
         { "viewer 0123456789abcdef0123456789abcdef\n",                         "line 1 of the tokens does not have three or four words" },
         { "viewer bob 0123456789abcdef 0123456789abcdef\n",                    "the fourth word is a time" },
         { "viewer b/b 0123456789abcdef0123456789abcdef\n",                     "a name has at most" },
-        { ", bob 0123456789abcdef0123456789abcdef\n",                          "has no role" },
-        { "viewer bob sha256:123\n",                                           "64 lower-case hex digits" },
+        { ", bob 0123456789abcdef0123456789abcdef\n",                          "has no role beside a comma" },
+        { "viewer bob sha256:123\n",                                           "64 hex digits" },
+        { "viewer, bob 0123456789abcdef0123456789abcdef\n",                    "has no role beside a comma" },
         { "viewer a 0123456789abcdef0123456789abcdef\nadmin b 0123456789abcdef0123456789abcdef\n", "line 2 of the tokens has the token of a" },
         { "# nobody\n",                                                        "there is no token" },
     };
