@@ -162,7 +162,7 @@ static json_t *abilities_json(const struct privileges *p)
     return list;
 }
 
-static void tell(struct cli *c, FILE *to, const struct privileges *p, const struct target_facts *f, const char *path)
+static void tell(struct cli *c, FILE *to, const struct privileges *p, const struct target_facts *f, const char *path, const char *full)
 {
     char grant[GRANT_SIZE];
     int  missing = 0, later = 0;
@@ -181,7 +181,7 @@ static void tell(struct cli *c, FILE *to, const struct privileges *p, const stru
     if (missing == 0)
         fputs("Nothing is missing to watch it.\n", to);
     if (path)
-        fprintf(to, "\n%s was written; it only watches. Next:\n  homeostat run --config %s\n", path, path);
+        fprintf(to, "\n%s was written; it only watches. Next:\n  homeostat run --config %s\nand, where you ask it: export HOMEOSTAT_CONFIG=%s; homeostat status\n", path, path, full);
 }
 
 /* ---- the command ---- */
@@ -232,7 +232,7 @@ static int do_init(struct cli *c, struct privileges *p, struct target_facts *f)
     if (!cli_put_json(c, o)) {
         if (print)
             fputs(t.s, c->out);
-        tell(c, print ? c->err : c->out, p, f, print ? NULL : c->o.out);
+        tell(c, print ? c->err : c->out, p, f, print ? NULL : c->o.out, path);
     }
     json_decref(o);
     return CLI_DONE;

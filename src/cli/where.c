@@ -125,7 +125,7 @@ static enum err find_token(const char *token_file, const struct told *t, bool ur
     }
     enum err e = where_read_token(t->token_file, w->token, &w->no_token);
     if (e != OK && !w->no_token.hint[0])
-        fail_hint(&w->no_token, "homeostat run makes it at its first start, readable by its own user; else --token-file FILE");
+        fail_hint(&w->no_token, "homeostat run makes it in its store at its first start, readable by its own user; --config (or HOMEOSTAT_CONFIG) says where that is, or --token-file FILE");
     return e;
 }
 

@@ -472,7 +472,7 @@ def test_not_kept_is_only_said_where_it_was_read_back(double, cli, result, prove
 def test_a_missing_token_is_explained_when_it_is_asked_for(double, cli, tmp_path):
     double.says("GET", "/whoami", (401, problem("unauthenticated", "Who are you?", 401), {}))
     done = cli("whoami", token_file="", env={"HOMEOSTAT_CONFIG": ""})
-    assert done.returncode == 1 and "Who are you?" in done.stderr
+    assert done.returncode == 1 and "Who are you?" in done.stderr and "HOMEOSTAT_CONFIG" in done.stderr
 
 
 def test_a_tenant_that_no_target_has_is_doubted(cli, tmp_path):

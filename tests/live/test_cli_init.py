@@ -55,6 +55,7 @@ def test_it_writes_a_watch_only_configuration_that_checks_and_runs(roles, homeos
     done = homeostat("init", "--dsn", dsn_of(roles), "--out", "h.yaml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "as role watcher" in done.stdout and "h.yaml was written" in done.stdout
+    assert f"export HOMEOSTAT_CONFIG={tmp_path}/h.yaml" in done.stdout      # else status would look for the token of another store
     text = (tmp_path / "h.yaml").read_text()
     assert re.search(r"^ +mode: watch$", text, re.M) and "password" not in text.replace("No password here", "")
     assert settings_of(roles) == before
