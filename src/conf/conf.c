@@ -422,7 +422,11 @@ void conf_refuse(struct conf_checker *c, const char *knob, const char *hint, con
 
 const struct conf *conf_whole(const struct conf_checker *c) { return c->conf; }
 
-bool conf_is_set(const struct conf_checker *c, const char *knob) { return c->filled->origin[knob_index(c, knob)] != NULL; }
+bool conf_is_set(const struct conf_checker *c, const char *knob)
+{
+    const struct yaml_node *origin = c->filled->origin[knob_index(c, knob)];
+    return origin && origin != &conf_kept_default;
+}
 
 /* ---- load ---- */
 

@@ -14,6 +14,9 @@ struct conf_filled {
     bool                     bad;        /* a value was refused, so the section's check has nothing to say */
 };
 
+/* The origin of a value that waits for a restart: the old one, which was written once, or which was its default. */
+extern const struct yaml_node conf_kept, conf_kept_default;
+
 struct conf_part {
     const struct conf_section *section;
     char                      *data;     /* count structs, one after the other */

@@ -44,14 +44,16 @@ static void record(struct merge *m, struct conf_change change, const char *path)
 }
 
 /* Where a kept value comes from, when it is printed. */
-static const struct yaml_node kept = { .kind = YAML_SCALAR, .text = "", .at = { "kept until a restart", 0, 0 } };
+#define KEPT { .kind = YAML_SCALAR, .text = "", .at = { "kept until a restart", 0, 0 } }
+const struct yaml_node conf_kept = KEPT, conf_kept_default = KEPT;
 
-static void keep(struct merge *m, size_t knob, struct conf_part *is, size_t j, const void *from)
+static void keep(struct merge *m, size_t knob, struct conf_part *is, size_t j, const struct conf_part *was, size_t i)
 {
-    enum err e = knob_copy(&is->section->knobs[knob], conf_struct(is, j), from, &m->now->arena, m->fault);
+    const struct yaml_node *origin = was->filled[i].origin[knob];
+    enum err e = knob_copy(&is->section->knobs[knob], conf_struct(is, j), conf_struct(was, i), &m->now->arena, m->fault);
     if (e != OK)
         m->code = e;
-    is->filled[j].origin[knob] = &kept;
+    is->filled[j].origin[knob] = origin && origin != &conf_kept_default ? &conf_kept : &conf_kept_default;
 }
 
 static void merge_knobs(struct merge *m, const struct conf_part *was, size_t i, struct conf_part *is, size_t j)
@@ -68,7 +70,7 @@ static void merge_knobs(struct merge *m, const struct conf_part *was, size_t i, 
         record(m, (struct conf_change){ CONF_CHANGED, waits, NULL, printed(m->now, k, old), printed(m->now, k, now) },
                conf_knob_path(is, j, k, path));
         if (waits)
-            keep(m, n, is, j, old);
+            keep(m, n, is, j, was, i);
     }
 }
 
@@ -90,7 +92,7 @@ static void bring_back(struct merge *m, const struct conf_part *was, size_t i, s
     if (!f)
         m->code = name ? conf_complaints_fault(&all, m->fault) : fail(m->fault, ERR_LIMIT, "out of memory for the configuration");
     for (size_t n = 0; f && n < is->section->count; n++)
-        keep(m, n, is, is->count - 1, conf_struct(was, i));
+        keep(m, n, is, is->count - 1, was, i);
     conf_complaints_done(&all);
 }
 

@@ -575,6 +575,32 @@ static void what_does_not_go_with_what_waits_is_not_put_into_force(void **state)
     conf_free(now);
 }
 
+static void needs_a_place(const void *instance, struct conf_checker *c)
+{
+    if (conf_is_set(c, "cache") && !*((const struct room *)instance)->place)
+        conf_refuse(c, "cache", "Say where.", "a cache needs a place");
+}
+
+/* Both wait, so neither is there yet: what is kept of a default was not set. */
+static void a_default_that_is_kept_was_not_set(void **state)
+{
+    static const struct conf_section picky = { .path = "room", .knobs = room_knobs, .count = sizeof room_knobs / sizeof room_knobs[0], .size = sizeof(struct room), .why = "A room.",
+                                               .check = needs_a_place };
+    const struct conf_section *only[] = { &picky };
+    struct fixture *f = *state;
+    put(f, "main.yaml", "room: {count: 3}\n");
+    assert_ok(conf_load(f->main, only, 1, &f->conf, NULL, &f->fault), &f->fault);
+    put(f, "main.yaml", "room: {count: 4, cache: 1MiB, place: a}\n");
+    for (int again = 0; again < 2; again++) {
+        struct conf *now = NULL;
+        assert_ok(conf_reload(f->conf, &now, NULL, &f->fault), &f->fault);
+        assert_int_equal(((const struct room *)conf_of(now, &picky))->count, 4);
+        assert_int_equal(((const struct room *)conf_of(now, &picky))->cache, 64 << 20);
+        conf_free(f->conf);
+        f->conf = now;
+    }
+}
+
 static void a_reload_finds_the_file_from_any_folder(void **state)
 {
     struct fixture *f = *state;
@@ -694,6 +720,7 @@ int main(void)
         TEST(a_reload_changes_what_is_live_and_keeps_what_waits),
         TEST(a_bad_file_changes_nothing),
         TEST(what_does_not_go_with_what_waits_is_not_put_into_force),
+        TEST(a_default_that_is_kept_was_not_set),
         TEST(a_reload_finds_the_file_from_any_folder),
         TEST(a_pipe_is_no_file_to_include),
         TEST(the_digest_is_that_of_the_bytes),
