@@ -195,6 +195,8 @@ static enum err policy_path(struct cli *c, char *path, size_t size, struct fault
     struct conf *conf = NULL;
     if (*said)
         return text_copy(path, size, said) ? OK : fail(fault, ERR_INPUT, "the path is too long");
+    if (!where_is_configured(&c->o))       /* what is built in is what there is */
+        return OK;
     enum err e = conf_load(where_config(&c->o), program_sections, program_sections_count, &conf, NULL, fault);
     if (e != OK) {
         if (!fault->hint[0])

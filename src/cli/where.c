@@ -8,6 +8,7 @@
 #include "ingest/conf.h"
 #include "link/http.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,11 @@ const char *where_config(const struct cli_options *o)
 {
     const char *said = or_environment(o->config, "HOMEOSTAT_CONFIG");
     return *said ? said : DAEMON_CONF_PATH;
+}
+
+bool where_is_configured(const struct cli_options *o)
+{
+    return *or_environment(o->config, "HOMEOSTAT_CONFIG") || access(DAEMON_CONF_PATH, F_OK) == 0 || errno != ENOENT;
 }
 
 enum err where_read_token(const char *path, char token[WHERE_TOKEN_SIZE], struct fault *fault)
@@ -166,9 +172,8 @@ enum err where_folder(const struct cli_options *o, enum where_part part, char ou
     static const char *const below[] = { "/journal", "/history", "" };
     struct conf             *conf = NULL;
     const char              *path = where_config(o);
-    bool                     named = *or_environment(o->config, "HOMEOSTAT_CONFIG") != '\0';
     (void)snprintf(out, WHERE_FOLDER_SIZE, "%s%s", *o->folder ? o->folder : store_folder_default, *o->folder ? "" : below[part]);
-    if (*o->folder || (!named && access(path, F_OK) != 0))
+    if (*o->folder || !where_is_configured(o))
         return OK;
     enum err e = conf_load(path, program_sections, program_sections_count, &conf, NULL, fault);
     if (e != OK) {

@@ -475,6 +475,15 @@ def test_a_missing_token_is_explained_when_it_is_asked_for(double, cli, tmp_path
     assert done.returncode == 1 and "Who are you?" in done.stderr and "HOMEOSTAT_CONFIG" in done.stderr
 
 
+def test_where_nothing_is_configured_the_policy_is_the_one_that_is_built_in(cli, tmp_path):
+    if os.path.exists("/etc/homeostat/homeostat.yaml"):
+        pytest.skip("something is configured here")
+    done = cli("policy", "print")
+    assert done.returncode == 0 and "ratio: 20%" in done.stdout, done.stderr
+    done = cli("policy", "print", "--config", str(tmp_path / "none.yaml"))
+    assert done.returncode == 1 and "no such file" in done.stderr
+
+
 def test_a_tenant_that_no_target_has_is_doubted(cli, tmp_path):
     conf = tmp_path / "h.yaml"
     conf.write_text("targets: {a: {dsn: host=h, tenant: bank}}\ntenants: {bank: {knowledge: {share: false}}, bnak: {knowledge: {share: false}}}\n")
