@@ -17,6 +17,15 @@ enum { PLAN_FILE_MAX = 1024 * 1024 };
 
 /* ---- in words ---- */
 
+/* Whoever approves it sees all of it. */
+static void put_whole(struct cli *c, const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    fputc(' ', c->out);
+    print_safe(c->out, text ? text : "(no memory to show it)", false);
+    free(text);
+}
+
 void shared_put_plan(struct cli *c, const json_t *plan)
 {
     size_t  i, k;
@@ -37,19 +46,19 @@ void shared_put_plan(struct cli *c, const json_t *plan)
             fprintf(c->out, " %s -> %s", print_value(json_object_get(setting, "from"), PRINT_TEXT, from, sizeof from),
                     json_is_null(json_object_get(setting, "to")) ? "default" : print_value(json_object_get(setting, "to"), PRINT_TEXT, to, sizeof to));
         }
-        if (!settings && json_object_size(params) > 0) {
-            char text[400];
-            fprintf(c->out, " %s", print_value(params, PRINT_TEXT, text, sizeof text));
-        }
+        if (!settings && json_object_size(params) > 0)
+            put_whole(c, params);
         char timeout[32];
         fprintf(c->out, "  (timeout %s s", print_value(json_object_get(step, "timeout_s"), PRINT_TEXT, timeout, sizeof timeout));
         if (json_integer_value(json_object_get(step, "watch_s")) > 0)
             fprintf(c->out, ", then watched for %lld s", (long long)json_integer_value(json_object_get(step, "watch_s")));
         fputs(")\n", c->out);
     }
-    char text[400];
-    if (json_object_size(json_object_get(plan, "verify")) > 0)
-        fprintf(c->out, "  verified by %s\n", print_value(json_object_get(plan, "verify"), PRINT_TEXT, text, sizeof text));
+    if (json_object_size(json_object_get(plan, "verify")) > 0) {
+        fputs("  verified by", c->out);
+        put_whole(c, json_object_get(plan, "verify"));
+        fputc('\n', c->out);
+    }
 }
 
 void shared_put_gate(struct cli *c, const json_t *v)

@@ -322,6 +322,12 @@ def test_a_plan_from_a_file_and_parameters_with_their_types(double, cli, tmp_pat
         assert cli("plan", CASE, "-p", wrong).returncode == 2
 
 
+def test_whoever_approves_a_plan_has_seen_all_of_it(double, cli):
+    script = "echo " + "x" * 600 + "; rm -rf /"
+    double.says("POST", "/plan/generate", {"id": CASE, "status": "WAIT_GATE", "plan": {"title": "t", "steps": [{"action": "script.exec", "params": {"script": script}, "timeout_s": 60}]}})
+    assert f'{{"script":"{script}"}}  (timeout 60 s)' in cli("plan", CASE).stdout
+
+
 def test_anything_can_be_asked(double, cli, tmp_path):
     double.says("PUT", "/target/x/mode", {"mode": "auto"})
     assert cli("api", "put", "/target/x/mode", '{"mode": "auto"}', "--if-version", "3").returncode == 0

@@ -89,6 +89,17 @@ static void a_title_cannot_command_the_terminal(void **state)
     }
 }
 
+static void what_is_cut_says_so(void **state)
+{
+    char    s[8];
+    json_t *o = json_pack("[s, s, s]", "1234567", "12345678", "12345\xc3\xb6" "78");
+    assert_string_equal(print_value(json_array_get(o, 0), PRINT_TEXT, s, sizeof s), "1234567");
+    assert_string_equal(print_value(json_array_get(o, 1), PRINT_TEXT, s, sizeof s), "123456~");
+    assert_string_equal(print_value(json_array_get(o, 2), PRINT_TEXT, s, sizeof s), "12345~");
+    assert_string_equal(print_value(o, PRINT_TEXT, s, sizeof s), "[\"1234~");
+    json_decref(o);
+}
+
 static void a_table_lines_up_whatever_is_in_it(void **state)
 {
     static const struct print_column columns[] = {
@@ -157,6 +168,7 @@ int main(void)
         cmocka_unit_test(a_share_is_written_as_percent_and_a_small_one_is_not_nothing),
         cmocka_unit_test(times_and_digests_are_shortened),
         cmocka_unit_test(a_title_cannot_command_the_terminal),
+        cmocka_unit_test(what_is_cut_says_so),
         cmocka_unit_test(a_table_lines_up_whatever_is_in_it),
         cmocka_unit_test(what_stands_in_a_path_is_encoded),
         cmocka_unit_test(answers_have_the_exit_status_that_scripts_expect),
