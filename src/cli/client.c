@@ -342,6 +342,13 @@ int client_complain(struct cli *cli, const struct client *c, const struct client
     return client_exit_of(a);
 }
 
+static int no_homeostat(struct cli *cli, const struct client *c)
+{
+    struct fault fault;
+    (void)fail(&fault, ERR_STATE, "what answers at %.200s is not Homeostat", c->where.url);
+    return cli_complain(cli, &fault);
+}
+
 json_t *client_data_or(struct cli *cli, struct client *c, const struct client_request *r, struct fault *nobody, int *exit_code)
 {
     struct client_answer a CLEANUP(client_answer_done) = { 0 };
@@ -359,12 +366,16 @@ json_t *client_data_or(struct cli *cli, struct client *c, const struct client_re
         return NULL;
     }
     json_t *data = json_object_get(a.json, "data");
-    if (!data) {
-        (void)fail(&fault, ERR_STATE, "what answers at %.200s is not Homeostat", c->where.url);
-        *exit_code = cli_complain(cli, &fault);
-        return NULL;
-    }
+    if (!data)
+        *exit_code = no_homeostat(cli, c);
     return json_incref(data);
+}
+
+json_t *client_list(struct cli *cli, struct client *c, const struct client_answer *a, int *exit_code)
+{
+    json_t *list = json_object_get(a->json, "data");
+    *exit_code = client_exit_of(a) != CLI_DONE ? client_complain(cli, c, a) : json_is_array(list) ? CLI_DONE : no_homeostat(cli, c);
+    return *exit_code == CLI_DONE ? list : NULL;
 }
 
 json_t *client_data(struct cli *cli, struct client *c, const struct client_request *r, int *exit_code) { return client_data_or(cli, c, r, NULL, exit_code); }

@@ -64,6 +64,9 @@ json_t *client_data_or(struct cli *cli, struct client *c, const struct client_re
 json_t *client_once(struct cli *cli, const struct client_request *r, int *exit_code);
 json_t *client_once_or(struct cli *cli, const struct client_request *r, struct fault *nobody, int *exit_code);
 
+/* The array in {"data": [...]} of an answer, borrowed. NULL: complained. For who goes on with the rest of the answer, such as the next page. */
+json_t *client_list(struct cli *cli, struct client *c, const struct client_answer *a, int *exit_code);
+
 /* ---- the event stream ---- */
 
 struct client_event { const char *id, *topic, *data; };    /* id "" when it has none */

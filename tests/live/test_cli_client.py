@@ -203,10 +203,15 @@ def test_problems_become_exit_status_and_words(double, cli, status, suffix, code
     assert as_json.returncode == code and json.loads(as_json.stdout)["type"].endswith(suffix)
 
 
-def test_what_is_no_homeostat_is_recognised(double, cli):
+def test_what_is_no_homeostat_is_recognised(double, cli, tmp_path):
     double.says("GET", "/whoami", (200, b"<html>hello</html>", {}))
     done = cli("whoami")
     assert done.returncode == 1 and "is not Homeostat" in done.stderr
+    for path, command in (("/case", ("case", "ls")), ("/knowledge", ("knowledge", "list")), ("/knowledge", ("knowledge", "export", str(tmp_path / "k")))):
+        double.says("GET", path, (200, b"<html>hello</html>", {}))
+        done = cli(*command)
+        assert done.returncode == 1 and done.stdout == "" and "is not Homeostat" in done.stderr
+    assert not (tmp_path / "k").exists()
 
 
 def test_a_refusal_that_is_not_homeostats_is_told_in_both_forms(double, cli):
