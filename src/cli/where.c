@@ -99,11 +99,12 @@ static void hint_otherwise(struct fault *fault, const char *otherwise)
     fail_hint(fault, "%.120s%s%s", own, *own ? " " : "", otherwise);
 }
 
-static enum err ask_conf(const struct cli_options *o, struct told *t, struct fault *fault)
+/* half: address or token were said. Who may not look at the configuration is served by the usual place for the other half, and told otherwise. */
+static enum err ask_conf(const struct cli_options *o, bool half, struct told *t, struct fault *fault)
 {
     const char *path = where_config(o);
     bool        named = *or_environment(o->config, "HOMEOSTAT_CONFIG") != '\0';
-    if (!named && access(path, F_OK) != 0) {
+    if (!where_is_configured(o) || (half && !named && access(path, F_OK) != 0)) {
         (void)text_copy(t->url, sizeof t->url, "http://127.0.0.1:7433");
         (void)snprintf(t->token_file, sizeof t->token_file, "%s/token", store_folder_default);
         return OK;
@@ -143,7 +144,7 @@ enum err where_find(const struct cli_options *o, struct where *w, struct fault *
     enum err    e = OK;
     *w = (struct where){ 0 };
     if (!*url || !*token_file)
-        e = ask_conf(o, &told, fault);
+        e = ask_conf(o, *url || *token_file, &told, fault);
     if (e != OK)
         return e;
     if (!text_copy(w->url, sizeof w->url, *url ? url : told.url) || !text_copy(w->ca_file, sizeof w->ca_file, *ca_file ? ca_file : *url ? "" : told.ca_file))
