@@ -495,6 +495,17 @@ def test_where_nothing_is_configured_the_policy_is_the_one_that_is_built_in(cli,
     assert done.returncode == 1 and "no such file" in done.stderr
 
 
+def test_what_config_print_prints_is_a_configuration_also_with_sinks(cli, tmp_path):
+    (tmp_path / "h.yaml").write_text("targets: {a: {dsn: host=h}}\nsinks: {lake: {kind: files, folder: /x}, far: {kind: loki, url: 'http://127.0.0.1:1', batch: {events: 7}}}\nsensor_groups: [{name: n, comm: ['^n$']}]\n")
+    printed = cli("config", "print", str(tmp_path / "h.yaml"))
+    assert printed.returncode == 0
+    (tmp_path / "again.yaml").write_text(printed.stdout)
+    again = cli("config", "print", str(tmp_path / "again.yaml"))
+    values = [re.sub(r" +# \S.*", "", text).splitlines() for text in (printed.stdout, again.stdout)]
+    assert again.returncode == 0 and values[0] == values[1], again.stderr
+    assert "      events: 7" in values[0]
+
+
 def test_a_tenant_that_no_target_has_is_doubted(cli, tmp_path):
     conf = tmp_path / "h.yaml"
     conf.write_text("targets: {a: {dsn: host=h, tenant: bank}}\ntenants: {bank: {knowledge: {share: false}}, bnak: {knowledge: {share: false}}}\n")
