@@ -414,7 +414,7 @@ static void what_is_printed_loads_again_as_the_same(void **state)
     text_init(&second, 64 * 1024);
     put_mode(f, "key", "s3cret\n", 0600);
     assert_ok(load_text(f, "room:\n  pause: 61s\n  idle: 2s\n  cache: 1000001B\n  ratio: 0.30000000000000004\n  share: 33.3%\n  on: no\n  title: \"a \\\"b\\\" \\\\ # \\t\"\n"
-                           "  place: x\n  net: {listen: 'localhost:0', words: ['x: y', \"\\n\"], key: key}\n"
+                           "  place: x\n  net: {listen: 'localhost:0', words: ['x: y', \"\\n\", \"\\x85\\u2028\\u2029\\ufeff\\x9b\"], key: key}\n"
                            "things:\n  a: {size: 1}\n  b: {size: 2, what: '*x'}\nitems:\n- {size: 5}\n- {size: 6}\n"), &f->fault);
     const struct room a = *(const struct room *)conf_of(f->conf, &room_section);
     assert_string_equal(a.title, "a \"b\" \\ # \t");
@@ -428,6 +428,7 @@ static void what_is_printed_loads_again_as_the_same(void **state)
     assert_true(b->share == 33.3 / 100);
     assert_string_equal(b->title, "a \"b\" \\ # \t");
     assert_string_equal(b->words.item[1], "\n");
+    assert_string_equal(b->words.item[2], "\xc2\x85\xe2\x80\xa8\xe2\x80\xa9\xef\xbb\xbf\xc2\x9b");
     size_t              n;
     const struct thing *t = conf_instances(f->conf, &items_section, &n);
     assert_int_equal(n, 2);
