@@ -382,6 +382,13 @@ def test_a_token_ends_at_a_time_to_come_that_its_file_can_hold(cli, tmp_path, wh
     assert cli("token", "new", "--name", "other", "--role", "viewer", "--file", str(tokens), "--expires", "36500d").returncode == 0
 
 
+def test_tokens_that_are_made_at_once_are_all_kept(program, tmp_path):
+    makers = [subprocess.Popen([program("homeostat"), "token", "new", "--name", f"n{i}", "--role", "viewer", "--file", str(tmp_path / "tokens")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+              for i in range(8)]
+    assert [m.wait(60) for m in makers] == [0] * 8
+    assert {line.split()[1] for line in (tmp_path / "tokens").read_text().splitlines() if not line.startswith("#")} == {f"n{i}" for i in range(8)}
+
+
 def test_the_stores_token_is_not_shown_to_an_address_that_somebody_typed(program, double, tmp_path):
     store = tmp_path / "data"
     store.mkdir()
