@@ -201,7 +201,7 @@ static int no_such_command(const struct cli_command *commands, size_t count, int
     return CLI_USAGE;
 }
 
-int cli_main(const struct cli_command *commands, size_t count, int argc, char **argv, FILE *out, FILE *err)
+static int dispatch(const struct cli_command *commands, size_t count, int argc, char **argv, FILE *out, FILE *err)
 {
     bool help = argc > 0 && strcmp(argv[0], "help") == 0;      /* help COMMAND is COMMAND --help */
     if (help)
@@ -235,7 +235,12 @@ int cli_main(const struct cli_command *commands, size_t count, int argc, char **
         cli_options_help(c.command, out);
         return CLI_DONE;
     }
-    int code = c.command->run(&c);
+    return c.command->run(&c);
+}
+
+int cli_main(const struct cli_command *commands, size_t count, int argc, char **argv, FILE *out, FILE *err)
+{
+    int code = dispatch(commands, count, argc, argv, out, err);
     /* What was printed must have arrived: a full disk under `> file` is a failure like any other. */
     if (fflush(out) != 0 || ferror(out)) {
         fputs("homeostat: the answer could not be written completely\n", err);

@@ -513,6 +513,13 @@ def test_what_config_print_prints_is_a_configuration_also_with_sinks(cli, tmp_pa
     assert "      events: 7" in values[0]
 
 
+@pytest.mark.parametrize("command", [["--help"], ["--version"], ["help", "stop"], ["knobs"], ["rules", "--json"]])
+def test_an_answer_that_finds_no_room_is_no_success(program, command):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([program("homeostat"), *command], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 1 and "could not be written completely" in done.stderr
+
+
 def test_a_tenant_that_no_target_has_is_doubted(cli, tmp_path):
     conf = tmp_path / "h.yaml"
     conf.write_text("targets: {a: {dsn: host=h, tenant: bank}}\ntenants: {bank: {knowledge: {share: false}}, bnak: {knowledge: {share: false}}}\n")
