@@ -86,7 +86,13 @@ static json_t *read_body(struct cli *c, const char *said, struct fault *fault)
         text_init(&t, BODY_MAX);
         while ((n = fread(piece, 1, sizeof piece, stdin)) > 0)
             text_add_n(&t, piece, n);
+        bool cut = t.cut;
         data = text_take(&t);
+        if (cut) {
+            free(data);
+            (void)fail(fault, ERR_LIMIT, "the body is longer than %d bytes", BODY_MAX);
+            return NULL;
+        }
     } else if (said[0] == '@') {
         if (file_read(said + 1, BODY_MAX, &data, NULL, fault) != OK)
             return NULL;

@@ -341,6 +341,9 @@ def test_anything_can_be_asked(double, cli, tmp_path):
     body.write_text('{"a": 1}')
     cli("api", "PUT", "/target/x/mode", f"@{body}")
     assert double.requests[-1]["body"] == {"a": 1}
+    asked = len(double.requests)
+    done = cli("api", "PUT", "/target/x/mode", "-", stdin=json.dumps({"a": "x" * 1024 * 1024}))
+    assert done.returncode == 1 and "the body is longer than 1048576 bytes" in done.stderr and len(double.requests) == asked
     assert cli("api", "GET", "nowhere").returncode == 2
     assert cli("api", "PUT", "/target/x/mode", "{").returncode == 1
     assert cli("api", "GET", "/none").returncode == 1
