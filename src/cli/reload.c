@@ -58,6 +58,18 @@ static int tell_troubles(struct cli *c, json_t *ingest)
     return code;
 }
 
+static void tell_reloaded(struct cli *c, const json_t *data)
+{
+    size_t  i;
+    json_t *one;
+    fprintf(c->out, "the configuration was read again; policy %.12s\n", print_text(data, "policy_version"));
+    json_array_foreach(json_object_get(data, "waits"), i, one) {
+        fputs("  ", c->out);
+        print_safe(c->out, json_string_value(one) ? json_string_value(one) : "", false);
+        fputc('\n', c->out);
+    }
+}
+
 int cmd_reload(struct cli *c)
 {
     struct client *client = NULL;
@@ -69,7 +81,7 @@ int cmd_reload(struct cli *c)
     if (data) {
         json_t *ingest = ingest_after(client, &fault);
         if (!cli_put_json(c, data))
-            fprintf(c->out, "the configuration was read again; policy %.12s\n", print_text(data, "policy_version"));
+            tell_reloaded(c, data);
         code = tell_troubles(c, ingest);
         if (fault.code != OK) {
             (void)fprintf(c->err, "homeostat: whether ingest has taken it cannot be asked: ");

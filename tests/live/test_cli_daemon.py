@@ -43,6 +43,14 @@ def test_the_policy_that_is_shown_is_of_the_file_that_was_reloaded(run, tmp_path
     assert shown["file"] == str(tmp_path / "two.yaml") and shown["file_is_in_force"] and "ratio: 5%" in shown["yaml"]
 
 
+def test_a_reload_says_what_waits_for_a_restart(run):
+    run("log: {level: info}\n")
+    run.conf.write_text(run.conf.read_text().replace("level: info", "level: warn") + "tune: {seed: 7}\n")
+    done = run.ask("reload")
+    assert done.returncode == 0 and "\n  tune.seed: 1 -> 7 (after a restart)\n" in done.stdout and "log.level" not in done.stdout
+    assert json.loads(run.ask("reload", "-o", "json").stdout)["waits"] == ["tune.seed: 1 -> 7 (after a restart)"]
+
+
 def test_what_it_keeps_is_not_for_others_though_the_folder_is_open_to_them(run, tmp_path):
     mine = os.umask(0o022)
     try:
