@@ -26,13 +26,15 @@
 enum { POLICY_TEXT_MAX = 1024 * 1024 };
 
 /* What the web asks and neither store nor engine tells. */
-struct told { struct engine *engine; struct web *web; struct ingest *ingest; pthread_mutex_t lock; char policy_file[PATH_MAX]; };
+struct told_policy { char file[PATH_MAX], version[DIGEST_SIZE]; };
+struct told { struct engine *engine; struct web *web; struct ingest *ingest; pthread_mutex_t lock; struct told_policy policy; };
 
-/* The configuration is the engine's thread's; the web's threads ask for a copy. */
-static void note_policy_file(struct told *told)
+/* Configuration and policy are the engine's thread's; the web's threads ask for a copy. */
+static void note_policy(struct told *told)
 {
     pthread_mutex_lock(&told->lock);
-    (void)text_copy(told->policy_file, sizeof told->policy_file, engine_conf(told->engine)->policy->file);
+    (void)text_copy(told->policy.file, sizeof told->policy.file, engine_conf(told->engine)->policy->file);
+    (void)text_copy(told->policy.version, sizeof told->policy.version, engine_policy_version(told->engine));
     pthread_mutex_unlock(&told->lock);
 }
 
@@ -42,7 +44,7 @@ static void on_reload(void *ctx)
     struct told       *told = ctx;
     struct fault       fault = { 0 };
     struct web_options options = web_options_of(engine_conf(told->engine));
-    note_policy_file(told);
+    note_policy(told);
     if (web_reload(told->web, &options, &fault) != OK)
         log_fault(LOG_ERROR, "the tokens were not reloaded; the old ones stay in force", &fault);
     ingest_reload(told->ingest, engine_whole_conf(told->engine));
@@ -58,29 +60,24 @@ static json_t *tell_rules(void *ctx)
 /* The policy's text, and whether it is the one that is in force: a file that was edited and not yet reloaded is not. */
 static json_t *tell_policy(void *ctx)
 {
-    struct told   *told = ctx;
-    struct text    t CLEANUP(text_done);
-    struct fault   fault = { 0 };
-    char           file[sizeof told->policy_file];
-    struct policy *p = malloc(sizeof *p);
+    struct told       *told = ctx;
+    struct text        t CLEANUP(text_done);
+    struct fault       fault = { 0 };
+    struct told_policy now;
+    struct policy     *p = malloc(sizeof *p);
     if (!p)
         return NULL;
     pthread_mutex_lock(&told->lock);
-    memcpy(file, told->policy_file, sizeof file);
+    now = told->policy;
     pthread_mutex_unlock(&told->lock);
-    json_t     *live = engine_live(told->engine);
-    json_t     *version = json_incref(json_object_get(json_object_get(live, "engine"), "policy_version"));
     text_init(&t, POLICY_TEXT_MAX);
     policy_default(p);
-    bool readable = !*file || policy_read(file, p, NULL, &fault) == OK;
+    bool readable = !*now.file || policy_read(now.file, p, NULL, &fault) == OK;
     policy_print(p, &t);
-    const char *in_force = json_string_value(version);
-    bool        same = readable && in_force && strcmp(in_force, p->version) == 0;
-    json_t     *out = json_pack("{s:O?, s:s, s:b}", "version", version, "file", file, "file_is_in_force", same);
+    bool    same = readable && strcmp(now.version, p->version) == 0;
+    json_t *out = json_pack("{s:s, s:s, s:b}", "version", now.version, "file", now.file, "file_is_in_force", same);
     if (same)
         json_object_set_new(out, "yaml", json_string(t.s));
-    json_decref(version);
-    json_decref(live);
     free(p);
     return out;
 }
@@ -165,7 +162,7 @@ int cmd_daemon(struct cli *c)
         return cli_complain(c, &fault);
     const struct daemon_conf *conf = engine_conf(engine);
     struct told               told = { .engine = engine, .lock = PTHREAD_MUTEX_INITIALIZER };
-    note_policy_file(&told);
+    note_policy(&told);
     struct web_options options = web_options_of(conf);
     struct web_sources sources = { .rules = tell_rules, .policy = tell_policy, .ctx = &told };
     if (ingest_start(whole, engine_store_folder(engine), &told.ingest, &fault) != OK) {

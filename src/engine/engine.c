@@ -439,8 +439,6 @@ enum err engine_reload(struct engine *e, struct fault *fault)
     templates_free(e->templates);
     e->templates = templates;
     log_setup(e->d.log->format, e->d.log->level, NULL);
-    e->live_again_us = 0;           /* who asks next is told of what holds now, and not that the file waits for a reload */
-    live_refresh(e);
     log_info("configuration reloaded", F("policy_version", (const char *)e->policy.version));
     if (e->reloaded)
         e->reloaded(e->reloaded_ctx);
@@ -633,4 +631,5 @@ void engine_on_reload(struct engine *e, void (*f)(void *ctx), void *ctx)
 
 const struct daemon_conf *engine_conf(struct engine *e)         { return &e->d; }
 const struct conf        *engine_whole_conf(struct engine *e)   { return e->conf; }
+const char               *engine_policy_version(struct engine *e) { return e->policy.version; }
 const char               *engine_store_folder(struct engine *e) { return e->d.store->folder; }
