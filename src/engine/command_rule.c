@@ -1,7 +1,6 @@
 /* engine/command_rule.c - stop switch, modes, reload. */
 #include "base/log.h"
 #include "base/text.h"
-#include "base/utf8.h"
 #include "engine/commands.h"
 #include "model/problem.h"
 
@@ -84,24 +83,6 @@ enum err command_target_mode(struct engine *e, struct engine_request *r, struct 
     return OK;
 }
 
-/* What was written and is not in force: whoever has just changed it must not take it for done. */
-static json_t *what_waits(const struct conf *c)
-{
-    struct text               t CLEANUP(text_done);
-    json_t                   *list = json_array();
-    size_t                    n;
-    const struct conf_change *change = conf_changes(c, &n);
-    text_init(&t, 2048);
-    for (size_t i = 0; i < n; i++) {
-        text_clear(&t);
-        conf_change_text(&change[i], &t);
-        utf8_clean(t.s, '?');
-        if (change[i].waits)
-            json_array_append_new(list, json_string(t.s));
-    }
-    return list;
-}
-
 enum err command_reload(struct engine *e, struct engine_request *r, struct answer *a, struct fault *fault)
 {
     (void)r;
@@ -112,6 +93,6 @@ enum err command_reload(struct engine *e, struct engine_request *r, struct answe
     }
     (void)fault;
     a->status = 200;
-    a->body = json_pack("{s:{s:b,s:s,s:o}}", "data", "reloaded", 1, "policy_version", e->policy.version, "waits", what_waits(e->conf));
+    a->body = json_pack("{s:{s:b,s:s,s:o}}", "data", "reloaded", 1, "policy_version", e->policy.version, "waits", e->waits ? json_incref(e->waits) : json_array());
     return OK;
 }

@@ -51,6 +51,30 @@ def test_a_reload_says_what_waits_for_a_restart(run):
     assert json.loads(run.ask("reload", "-o", "json").stdout)["waits"] == ["tune.seed: 1 -> 7 (after a restart)"]
 
 
+def test_reloads_that_change_nothing_keep_nothing(run):
+    def resident():
+        with open(f"/proc/{process.pid}/status", encoding="utf-8") as f:
+            return int(f.read().partition("VmRSS:")[2].split()[0])
+
+    def reload_often(times):
+        began = run.log.read_text().count("configuration reloaded")
+        for i in range(times):
+            process.send_signal(signal.SIGHUP)
+            deadline = time.monotonic() + 60
+            while run.log.read_text().count("configuration reloaded") <= began + i:
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
+    process = run("tenants: {bank: {knowledge: {share: false}}}\n")
+    run.conf.write_text(run.conf.read_text() + "tune: {seed: 7}\n")        # which waits, each time anew
+    reload_often(20)
+    before = resident()
+    reload_often(150)
+    assert resident() - before < 4096
+    run.conf.write_text(run.conf.read_text().replace("share: false", "share: true").replace("seed: 7", "seed: 1"))
+    assert json.loads(run.ask("reload", "-o", "json").stdout)["waits"] == []
+    assert "tenants.bank.knowledge.share: false -> true" in run.log.read_text()
+
+
 def test_what_it_keeps_is_not_for_others_though_the_folder_is_open_to_them(run, tmp_path):
     mine = os.umask(0o022)
     try:
