@@ -47,9 +47,7 @@ bool cli_put_json(struct cli *c, const json_t *json)
 {
     if (!c->o.json)
         return false;
-    char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY) : NULL;
-    fprintf(c->out, "%s\n", text ? text : "null");
-    free(text);
+    print_json(c->out, json, JSON_INDENT(2));
     return true;
 }
 

@@ -50,6 +50,21 @@ void print_safe(FILE *out, const char *text, bool lines)
     }
 }
 
+void print_json(FILE *out, const json_t *json, size_t flags)
+{
+    char *text = json ? json_dumps(json, flags | JSON_ENCODE_ANY) : NULL;
+    for (const char *s = text ? text : "null"; *s; s++) {
+        const unsigned char *u = (const unsigned char *)s;
+        bool                 c1 = u[0] == 0xc2 && u[1] >= 0x80 && u[1] <= 0x9f;
+        if (c1 || u[0] == 0x7f)
+            fprintf(out, "\\u%04X", (unsigned)(c1 ? *(const unsigned char *)++s : 0x7f));
+        else
+            fputc(*s, out);
+    }
+    fputc('\n', out);
+    free(text);
+}
+
 /* False: there was more. */
 static bool copy_safe(char *out, size_t size, const char *text)
 {

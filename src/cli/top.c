@@ -245,8 +245,7 @@ static bool replay_one(void *ctx, const struct history_minute *m)
     r->next_us = (m->at_us / (r->every_us ? r->every_us : 1) + 1) * r->every_us;
     if (r->c->o.json) {
         json_t *json = minute_json(m);
-        (void)json_dumpf(json, r->c->out, JSON_COMPACT | JSON_PRESERVE_ORDER);
-        fputc('\n', r->c->out);
+        print_json(r->c->out, json, JSON_COMPACT | JSON_PRESERVE_ORDER);
         json_decref(json);
     } else {
         put_line(r->c->out, m, r->put == 0);
