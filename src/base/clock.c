@@ -29,14 +29,15 @@ struct clock clock_manual_of(struct clock_manual *m)
 
 char *clock_format(int64_t wall_us, char *out, size_t size)
 {
-    time_t    s = (time_t)(wall_us / US_PER_S);
+    int64_t   rest = (wall_us % US_PER_S + US_PER_S) % US_PER_S;      /* before 1970 the second began below zero */
+    time_t    s = (time_t)((wall_us - rest) / US_PER_S);
     struct tm t;
     if (!gmtime_r(&s, &t)) {
         (void)snprintf(out, size, "1970-01-01T00:00:00.000Z");
         return out;
     }
     (void)snprintf(out, size, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
-                   t.tm_hour, t.tm_min, t.tm_sec, (int)(wall_us % US_PER_S / US_PER_MS));
+                   t.tm_hour, t.tm_min, t.tm_sec, (int)(rest / US_PER_MS));
     return out;
 }
 

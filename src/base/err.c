@@ -1,4 +1,8 @@
-/* base/err.c - the codes' names and the three ways to fill a fault. */
+/*
+ * base/err.c - the codes' names and the three ways to fill a fault.
+ *
+ * What is quoted may be anything and is cut where a room ends, within a character, too; faults are told in JSON, where that would be no text at all.
+ */
 #include "base/err.h"
 
 #include "base/utf8.h"
@@ -40,7 +44,7 @@ enum err fail(struct fault *fault, enum err code, const char *format, ...)
         va_start(args, format);
         (void)vsnprintf(text, sizeof text, format, args);
         va_end(args);
-        utf8_clean(text, '?');   /* cut within a character, or somebody else's bytes: it is told in JSON */
+        utf8_clean(text, '?');
         fault->code = code;
         fault->hint[0] = '\0';
         memcpy(fault->text, text, sizeof text);

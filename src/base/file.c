@@ -85,7 +85,10 @@ static int write_all(int fd, const char *data, size_t size)
 
 enum err file_write(const char *path, const char *data, size_t size, mode_t mode, struct fault *fault)
 {
-    char beside[PATH_MAX];
+    char        beside[PATH_MAX];
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))       /* /dev/null would be gone, and what stands in its place would take all that is thrown away */
+        return fail(fault, ERR_STATE, "%s is no regular file", path);
     if (snprintf(beside, sizeof beside, "%s.new.%ld", path, (long)getpid()) >= (int)sizeof beside)
         return fail(fault, ERR_LIMIT, "path too long: %s", path);
     int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);

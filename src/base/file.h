@@ -12,7 +12,7 @@
 /* The whole file, NUL added, at most max bytes (ERR_LIMIT beyond). The caller frees *data. size may be NULL. */
 MUST_CHECK enum err file_read(const char *path, size_t max, char **data, size_t *size, struct fault *fault);
 
-/* Write beside, fsync, rename, fsync the folder. The file has exactly mode afterwards. */
+/* Write beside, fsync, rename, fsync the folder. The file has exactly mode afterwards. What is there and no file is left alone (ERR_STATE). */
 MUST_CHECK enum err file_write(const char *path, const char *data, size_t size, mode_t mode, struct fault *fault);
 
 /* mkdir -p with the mode for what is made. */

@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -18,6 +19,8 @@
 #undef LOG_INFO
 
 #define LINE_MAX_BYTES 8192   /* a longer line is cut and says so */
+#define LINE_END       32     /* kept free for what closes a line that is cut */
+#define FIELD_ROOM     48     /* a number, or the quotes around a text */
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 
@@ -28,7 +31,14 @@ static struct {
     FILE           *out;
 } sink = { PTHREAD_MUTEX_INITIALIZER, LOG_LOGFMT, LOG_INFO, NULL };
 
-struct line { char text[LINE_MAX_BYTES]; size_t used; };
+struct line { char text[LINE_MAX_BYTES]; size_t used; bool cut; };
+
+/* Whoever writes more than a field asks first whether there is room. */
+static bool has_room(struct line *l, size_t n)
+{
+    l->cut = l->cut || l->used + n > sizeof l->text - LINE_END;
+    return !l->cut;
+}
 
 PRINTF(2, 3) static void put(struct line *l, const char *format, ...)
 {
@@ -40,20 +50,31 @@ PRINTF(2, 3) static void put(struct line *l, const char *format, ...)
         l->used = l->used + (size_t)n < sizeof l->text ? l->used + (size_t)n : sizeof l->text - 1;
 }
 
-/* Quote what logfmt or JSON would misread; control characters never pass unescaped. */
+/* C0, DEL and C1: what a terminal would obey. */
+static bool is_control(const char *s, size_t n)
+{
+    const unsigned char *u = (const unsigned char *)s;
+    return u[0] < 0x20 || u[0] == 0x7f || (n == 2 && u[0] == 0xc2 && u[1] < 0xa0);
+}
+
+/* Quote what logfmt or JSON would misread; control characters never pass unescaped, and what is no text does not pass at all. */
 static void put_quoted(struct line *l, const char *s)
 {
     put(l, "\"");
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            put(l, "\\%c", c);
-        else if (c == '\n')
+    for (size_t left = strlen(s), n; left && has_room(l, 7); s += n, left -= n) {
+        n = utf8_length(s, left);
+        if (n == 0) {
+            put(l, "\\ufffd");
+            n = 1;
+        } else if (*s == '"' || *s == '\\') {
+            put(l, "\\%c", *s);
+        } else if (*s == '\n') {
             put(l, "\\n");
-        else if (c < 0x20)
-            put(l, "\\u%04x", c);
-        else
-            put(l, "%c", c);
+        } else if (is_control(s, n)) {
+            put(l, "\\u%04x", (unsigned)(unsigned char)s[n - 1]);      /* of C1, the second byte is the number */
+        } else {
+            put(l, "%.*s", (int)n, s);
+        }
     }
     put(l, "\"");
 }
@@ -62,8 +83,8 @@ static bool is_plain(const char *s)
 {
     if (!*s)
         return false;
-    for (; *s; s++)
-        if (isspace((unsigned char)*s) || *s == '"' || *s == '=' || *s == '\\' || (unsigned char)*s < 0x20)
+    for (size_t left = strlen(s), n; left; s += n, left -= n)
+        if ((n = utf8_length(s, left)) == 0 || isspace((unsigned char)*s) || *s == '"' || *s == '=' || *s == '\\' || is_control(s, n))
             return false;
     return true;
 }
@@ -82,12 +103,22 @@ static void put_value(struct line *l, const struct log_field *f, bool json)
     case FIELD_TEXT:
         if (!f->as.s)
             put(l, json ? "null" : "-");
-        else if (!json && is_plain(f->as.s))
+        else if (!json && is_plain(f->as.s) && l->used + strlen(f->as.s) <= sizeof l->text - LINE_END)
             put(l, "%s", f->as.s);
         else
             put_quoted(l, f->as.s);
         break;
     }
+}
+
+static void put_fields(struct line *l, const struct log_field *fields, bool json)
+{
+    for (const struct log_field *f = fields; f->key && has_room(l, strlen(f->key) + FIELD_ROOM); f++) {
+        put(l, json ? ",\"%s\":" : " %s=", f->key);
+        put_value(l, f, json);
+    }
+    if (l->cut)
+        put(l, json ? ",\"cut\":true" : " cut=true");
 }
 
 static void render(struct line *l, enum log_format format, enum log_level level, const char *msg, const struct log_field *fields)
@@ -100,10 +131,7 @@ static void render(struct line *l, enum log_format format, enum log_level level,
     else
         put(l, "time=%s level=%s msg=", when, level_names[level]);
     put_quoted(l, msg);
-    for (const struct log_field *f = fields; f->key; f++) {
-        put(l, json ? ",\"%s\":" : " %s=", f->key);
-        put_value(l, f, json);
-    }
+    put_fields(l, fields, json);
     put(l, json ? "}" : "");
 }
 
@@ -112,10 +140,7 @@ static void send_journald(enum log_level level, const char *msg, const struct lo
     static const int priority[] = { 7, 6, 4, 3 };
     struct line      l = { .used = 0 };
     put(&l, "%s", msg);
-    for (const struct log_field *f = fields; f->key; f++) {
-        put(&l, " %s=", f->key);
-        put_value(&l, f, false);
-    }
+    put_fields(&l, fields, false);
     (void)sd_journal_send("MESSAGE=%s", l.text, "PRIORITY=%d", priority[level], "SYSLOG_IDENTIFIER=homeostat", NULL);
 }
 

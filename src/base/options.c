@@ -67,7 +67,14 @@ static enum err set(const struct option_table *t, const struct option *o, const 
     void *at = (char *)values + o->at;
     switch (o->kind) {
     case OPTION_FLAG: *(bool *)at = true; return OK;
-    case OPTION_TEXT: *(const char **)at = value; return OK;
+    case OPTION_TEXT:
+        if (!*value && o->least > 0) {
+            enum err code = fail(fault, ERR_INPUT, "--%s wants a value (%s), and this one is empty", o->name, o->unit);
+            fail_hint(fault, "leave the option out if it is not meant; a variable that was not set looks like this");
+            return code;
+        }
+        *(const char **)at = value;
+        return OK;
     case OPTION_WHOLE: return set_whole(o, value, at, fault);
     case OPTION_REAL:
     case OPTION_MAYBE_REAL: return set_real(o, value, at, fault);

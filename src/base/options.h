@@ -49,7 +49,7 @@ struct option {
     const char      *name, *letter;     /* "limit", "-n"; letter may be NULL */
     enum option_kind kind;
     size_t           at;                /* offset in the program's struct of values */
-    double           least, most;       /* WHOLE, REAL; TIME in microseconds */
+    double           least, most;       /* WHOLE, REAL; TIME in microseconds; TEXT: least 1 refuses an empty one */
     const char      *unit;              /* how help calls the value; for a CHOICE its words, parted by | */
     const char      *preset;            /* parsed like an argument; NULL leaves zero */
     const char      *help;

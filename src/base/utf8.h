@@ -22,6 +22,14 @@ static inline size_t utf8_length(const char *s, size_t n)
     return fine ? k : 0;
 }
 
+static inline bool utf8_whole(const char *s)
+{
+    size_t n = strlen(s), k = 1;
+    for (; n && (k = utf8_length(s, n)) > 0; s += k)
+        n -= k;
+    return k > 0;
+}
+
 /* A byte that is no character, or half a one where the room ended, becomes `instead`. */
 static inline void utf8_clean(char *s, char instead)
 {
@@ -30,6 +38,17 @@ static inline void utf8_clean(char *s, char instead)
             *s = instead;
             k = 1;
         }
+}
+
+/* What a terminal would obey is no better: C0, DEL, and C1 with both its bytes. */
+static inline void utf8_tame(char *s, char instead)
+{
+    utf8_clean(s, instead);
+    for (unsigned char *u = (unsigned char *)s; *u; u++)
+        if (*u < 0x20 || *u == 0x7f)
+            *u = (unsigned char)instead;
+        else if (u[0] == 0xc2 && u[1] < 0xa0)
+            u[0] = u[1] = (unsigned char)instead;
 }
 
 #endif

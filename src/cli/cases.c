@@ -93,7 +93,7 @@ int cmd_case_ls(struct cli *c)
 {
     struct client *client = NULL;
     struct fault   fault = { 0 };
-    json_t        *all = json_array();
+    json_t        *all = json_array(), *some;
     char           path[CLIENT_PATH_MAX], cursor[200] = "";
     int            code = CLI_DONE;
     bool           more = true;
@@ -106,10 +106,8 @@ int cmd_case_ls(struct cli *c)
             code = cli_complain(c, &fault);
         } else if (client_ask(client, &(struct client_request){ .method = "GET", .path = path, .what = "reading cases" }, &a, &fault) != OK) {
             code = cli_complain(c, &fault);
-        } else if ((code = client_exit_of(&a)) != CLI_DONE) {
-            (void)client_complain(c, client, &a);
-        } else {
-            (void)json_array_extend(all, json_object_get(a.json, "data"));
+        } else if ((some = client_list(c, client, &a, &code))) {
+            (void)json_array_extend(all, some);
             (void)snprintf(cursor, sizeof cursor, "%s", print_text(a.json, "next_cursor"));
             more = c->o.all && *cursor;
         }

@@ -2,10 +2,12 @@
 #include "cli/cli.h"
 
 #include "base/clock.h"
+#include "cli/print.h"
 #include "conf/complain.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,9 +33,13 @@ int cli_complain(struct cli *c, const struct fault *fault)
         (void)cli_put_json(c, problem);
         json_decref(problem);
     }
-    fprintf(c->err, "homeostat: %s\n", fault->text);
-    if (fault->hint[0])
-        fprintf(c->err, "  %s\n", fault->hint);
+    fputs("homeostat: ", c->err);
+    print_safe(c->err, fault->text, true);      /* words of a server may be in it */
+    if (fault->hint[0]) {
+        fputs("\n  ", c->err);
+        print_safe(c->err, fault->hint, true);
+    }
+    fputc('\n', c->err);
     return cli_exit_of(fault->code);
 }
 
@@ -41,9 +47,7 @@ bool cli_put_json(struct cli *c, const json_t *json)
 {
     if (!c->o.json)
         return false;
-    char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY) : NULL;
-    fprintf(c->out, "%s\n", text ? text : "null");
-    free(text);
+    print_json(c->out, json, JSON_INDENT(2));
     return true;
 }
 
@@ -62,6 +66,13 @@ void cli_progress_begin(struct cli_progress *p, struct cli *c, const char *what)
     atomic_init(&p->ending, false);
 }
 
+/* How much of a line fits, so that drawing over it draws over all of it. */
+static size_t width_of(FILE *terminal)
+{
+    struct winsize size;
+    return ioctl(fileno(terminal), TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1u : 79u;
+}
+
 void cli_progress_tick(struct cli_progress *p, const char *detail)
 {
     int64_t now_us = clock_mono_us(&clock_real), every_us = p->cli->terminal ? US_PER_S / 4 : again_us;
@@ -72,8 +83,9 @@ void cli_progress_tick(struct cli_progress *p, const char *detail)
     int  n = snprintf(line, sizeof line, "%.90s%s%.80s (%lld s)", p->what, detail && *detail ? ": " : "", detail ? detail : "",
                       (long long)((now_us - p->began_us) / US_PER_S));
     if (p->cli->terminal) {
-        fprintf(p->cli->err, "\r%-*s", (int)p->drawn, line);
-        p->drawn = n > 0 ? (size_t)n : 0;
+        size_t width = width_of(p->cli->err), fits = (size_t)n < width ? (size_t)n : width;
+        fprintf(p->cli->err, "\r%-*.*s", (int)(p->drawn < width ? p->drawn : width), (int)fits, line);
+        p->drawn = fits;
     } else {
         fprintf(p->cli->err, "%s\n", line);
     }
@@ -187,7 +199,7 @@ static int no_such_command(const struct cli_command *commands, size_t count, int
     return CLI_USAGE;
 }
 
-int cli_main(const struct cli_command *commands, size_t count, int argc, char **argv, FILE *out, FILE *err)
+static int dispatch(const struct cli_command *commands, size_t count, int argc, char **argv, FILE *out, FILE *err)
 {
     bool help = argc > 0 && strcmp(argv[0], "help") == 0;      /* help COMMAND is COMMAND --help */
     if (help)
@@ -221,7 +233,12 @@ int cli_main(const struct cli_command *commands, size_t count, int argc, char **
         cli_options_help(c.command, out);
         return CLI_DONE;
     }
-    int code = c.command->run(&c);
+    return c.command->run(&c);
+}
+
+int cli_main(const struct cli_command *commands, size_t count, int argc, char **argv, FILE *out, FILE *err)
+{
+    int code = dispatch(commands, count, argc, argv, out, err);
     /* What was printed must have arrived: a full disk under `> file` is a failure like any other. */
     if (fflush(out) != 0 || ferror(out)) {
         fputs("homeostat: the answer could not be written completely\n", err);

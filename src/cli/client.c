@@ -11,6 +11,8 @@
 #include <strings.h>
 #include <time.h>
 
+enum { RETRY_AFTER_MAX_S = 24 * 3600 };
+
 /* ---- opening ---- */
 
 enum err client_open(struct cli *cli, struct client **out, struct fault *fault)
@@ -80,8 +82,10 @@ static size_t on_header(char *data, size_t size, size_t n, void *ctx)
     (void)client_header_is(data, size * n, "ETag", a->etag, sizeof a->etag);
     if (client_header_is(data, size * n, "Idempotent-Replayed", value, sizeof value))
         a->replayed = strcmp(value, "true") == 0;
-    if (client_header_is(data, size * n, "Retry-After", value, sizeof value))
-        a->retry_after_s = atoi(value);
+    if (client_header_is(data, size * n, "Retry-After", value, sizeof value)) {
+        long said = strtol(value, NULL, 10);
+        a->retry_after_s = said < 0 ? 0 : said > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : (int)said;
+    }
     return size * n;
 }
 
@@ -195,11 +199,10 @@ static CURLcode exchange(struct client *c, const struct client_request *r, const
     return code;
 }
 
-/* Wait before the next attempt, as long as the server says, else a little longer each time. */
-void client_pause(struct client *c, int attempt, int retry_after_s)
+void client_pause(struct client *c, int attempt, int retry_after_s, int64_t until_us)
 {
-    int64_t us = retry_after_s > 0 ? retry_after_s * US_PER_S : (US_PER_S / 4) << (attempt < 4 ? attempt : 4);
-    for (int64_t until = clock_mono_us(&clock_real) + us; clock_mono_us(&clock_real) < until;) {
+    int64_t us = retry_after_s > 0 ? retry_after_s * US_PER_S : (US_PER_S / 4) << (attempt < 4 ? attempt : 4), until = clock_mono_us(&clock_real) + us;
+    for (until = until < until_us ? until : until_us; clock_mono_us(&clock_real) < until;) {
         cli_progress_tick(&c->progress, c->standing);
         (void)nanosleep(&(struct timespec){ .tv_nsec = 100 * 1000 * 1000 }, NULL);
     }
@@ -241,6 +244,7 @@ enum err client_ask(struct client *c, const struct client_request *r, struct cli
     cli_progress_begin(&c->progress, c->cli, r->what ? r->what : r->path);
     int64_t give_up_us = clock_mono_us(&clock_real) + c->cli->o.retry_us;
     bool    sent = false;
+    c->nobody = false;
     for (int attempt = 1; e == OK; attempt++) {
         struct text got;
         *a = (struct client_answer){ 0 };
@@ -266,7 +270,7 @@ enum err client_ask(struct client *c, const struct client_request *r, struct cli
         c->standing = was == CLIENT_ANSWERED ? "it is busy, trying again" : "the connection was lost, trying again";
         int after_s = a->retry_after_s;
         client_answer_done(a);
-        client_pause(c, attempt, after_s);
+        client_pause(c, attempt, after_s, give_up_us);
     }
     c->standing = NULL;
     cli_progress_end(&c->progress);
@@ -286,19 +290,28 @@ int client_exit_of(const struct client_answer *a)
     return a->status == 409 || a->status == 412 || a->status == 428 ? CLI_CONFLICT : CLI_FAILED;
 }
 
+/* A refusal that is no problem document: of a proxy, say, or of something else that has the port. */
+static int complain_of_stranger(struct cli *cli, const struct client *c, const struct client_answer *a)
+{
+    struct fault fault = { 0 };
+    (void)fail(&fault, ERR_IO, "%.200s answered %d, and not as Homeostat does", c ? c->where.url : "the server", a->status);
+    fail_hint(&fault, "is that its address, or does a proxy stand between, which cannot reach it?");
+    (void)cli_complain(cli, &fault);
+    return client_exit_of(a);
+}
+
 int client_complain(struct cli *cli, const struct client *c, const struct client_answer *a)
 {
     const char *title = print_text(a->json, "title"), *detail = print_text(a->json, "detail"), *hint = print_text(a->json, "hint");
     size_t      i;
     json_t     *one;
+    FILE       *f = cli->err;
+    if (!*title)
+        return complain_of_stranger(cli, c, a);
     if (cli_put_json(cli, a->json))
         return client_exit_of(a);
-    FILE *f = cli->err;
     fputs("homeostat: ", f);
-    if (*title)
-        print_safe(f, title, false);
-    else
-        fprintf(f, "answered %d", a->status);
+    print_safe(f, title, false);
     if (*detail) {
         fputs(": ", f);
         print_safe(f, detail, false);
@@ -329,7 +342,14 @@ int client_complain(struct cli *cli, const struct client *c, const struct client
     return client_exit_of(a);
 }
 
-static json_t *data_or(struct cli *cli, struct client *c, const struct client_request *r, struct fault *nobody, int *exit_code)
+static int no_homeostat(struct cli *cli, const struct client *c)
+{
+    struct fault fault;
+    (void)fail(&fault, ERR_STATE, "what answers at %.200s is not Homeostat", c->where.url);
+    return cli_complain(cli, &fault);
+}
+
+json_t *client_data_or(struct cli *cli, struct client *c, const struct client_request *r, struct fault *nobody, int *exit_code)
 {
     struct client_answer a CLEANUP(client_answer_done) = { 0 };
     struct fault         fault = { 0 };
@@ -346,15 +366,19 @@ static json_t *data_or(struct cli *cli, struct client *c, const struct client_re
         return NULL;
     }
     json_t *data = json_object_get(a.json, "data");
-    if (!data) {
-        (void)fail(&fault, ERR_STATE, "what answers at %.200s is not Homeostat", c->where.url);
-        *exit_code = cli_complain(cli, &fault);
-        return NULL;
-    }
+    if (!data)
+        *exit_code = no_homeostat(cli, c);
     return json_incref(data);
 }
 
-json_t *client_data(struct cli *cli, struct client *c, const struct client_request *r, int *exit_code) { return data_or(cli, c, r, NULL, exit_code); }
+json_t *client_list(struct cli *cli, struct client *c, const struct client_answer *a, int *exit_code)
+{
+    json_t *list = json_object_get(a->json, "data");
+    *exit_code = client_exit_of(a) != CLI_DONE ? client_complain(cli, c, a) : json_is_array(list) ? CLI_DONE : no_homeostat(cli, c);
+    return *exit_code == CLI_DONE ? list : NULL;
+}
+
+json_t *client_data(struct cli *cli, struct client *c, const struct client_request *r, int *exit_code) { return client_data_or(cli, c, r, NULL, exit_code); }
 
 json_t *client_once_or(struct cli *cli, const struct client_request *r, struct fault *nobody, int *exit_code)
 {
@@ -364,7 +388,7 @@ json_t *client_once_or(struct cli *cli, const struct client_request *r, struct f
         *exit_code = cli_complain(cli, &fault);
         return NULL;
     }
-    json_t *data = data_or(cli, c, r, nobody, exit_code);
+    json_t *data = client_data_or(cli, c, r, nobody, exit_code);
     client_close(c);
     return data;
 }

@@ -58,10 +58,14 @@ int  client_complain(struct cli *cli, const struct client *c, const struct clien
 
 /* What most commands do: ask, complain unless it is 2xx, else hand over {"data": ...}. *exit_code when NULL is returned. */
 json_t *client_data(struct cli *cli, struct client *c, const struct client_request *r, int *exit_code);
-/* The same with a connection of its own. */
-json_t *client_once(struct cli *cli, const struct client_request *r, int *exit_code);
 /* The same for who can do without: that nobody listens there is not complained of but told in *nobody, whose code is OK otherwise. */
+json_t *client_data_or(struct cli *cli, struct client *c, const struct client_request *r, struct fault *nobody, int *exit_code);
+/* The same two with a connection of their own. */
+json_t *client_once(struct cli *cli, const struct client_request *r, int *exit_code);
 json_t *client_once_or(struct cli *cli, const struct client_request *r, struct fault *nobody, int *exit_code);
+
+/* The array in {"data": [...]} of an answer, borrowed. NULL: complained. For who goes on with the rest of the answer, such as the next page. */
+json_t *client_list(struct cli *cli, struct client *c, const struct client_answer *a, int *exit_code);
 
 /* ---- the event stream ---- */
 

@@ -31,7 +31,7 @@ PRINTF(2, 3) bool client_add_header(struct curl_slist **list, const char *format
 /* "Name: value" without the end of the line, when the header is that one. */
 bool client_header_is(const char *line, size_t n, const char *name, char *out, size_t size);
 
-/* Wait before the next attempt, as long as the server says, else a little longer each time. */
-void client_pause(struct client *c, int attempt, int retry_after_s);
+/* Wait before the next attempt, as long as the server says, else a little longer each time; but not beyond a moment. */
+void client_pause(struct client *c, int attempt, int retry_after_s, int64_t until_us);
 
 #endif

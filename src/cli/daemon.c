@@ -13,30 +13,42 @@
 #include "ingest/ingest.h"
 #include "web/web.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
 enum { POLICY_TEXT_MAX = 1024 * 1024 };
 
 /* What the web asks and neither store nor engine tells. */
-struct told { struct engine *engine; struct web *web; struct ingest *ingest; char policy_file[1024]; };
+struct told_policy { char file[PATH_MAX], version[DIGEST_SIZE]; };
+struct told { struct engine *engine; struct web *web; struct ingest *ingest; pthread_mutex_t lock; struct told_policy policy; };
 
-/* The tokens may be in another file now; everything else of the web waits for a restart. Ingest takes what it can. */
+/* Configuration and policy are the engine's thread's; the web's threads ask for a copy. */
+static void note_policy(struct told *told)
+{
+    pthread_mutex_lock(&told->lock);
+    (void)text_copy(told->policy.file, sizeof told->policy.file, engine_conf(told->engine)->policy->file);
+    (void)text_copy(told->policy.version, sizeof told->policy.version, engine_policy_version(told->engine));
+    pthread_mutex_unlock(&told->lock);
+}
+
+/* Tokens and policy may be in other files now; everything else of the web waits for a restart. Ingest takes what it can. */
 static void on_reload(void *ctx)
 {
     struct told       *told = ctx;
     struct fault       fault = { 0 };
     struct web_options options = web_options_of(engine_conf(told->engine));
+    note_policy(told);
     if (web_reload(told->web, &options, &fault) != OK)
         log_fault(LOG_ERROR, "the tokens were not reloaded; the old ones stay in force", &fault);
     ingest_reload(told->ingest, engine_whole_conf(told->engine));
 }
-
 
 static json_t *tell_rules(void *ctx)
 {
@@ -48,25 +60,24 @@ static json_t *tell_rules(void *ctx)
 /* The policy's text, and whether it is the one that is in force: a file that was edited and not yet reloaded is not. */
 static json_t *tell_policy(void *ctx)
 {
-    struct told   *told = ctx;
-    struct text    t CLEANUP(text_done);
-    struct fault   fault = { 0 };
-    struct policy *p = malloc(sizeof *p);
+    struct told       *told = ctx;
+    struct text        t CLEANUP(text_done);
+    struct fault       fault = { 0 };
+    struct told_policy now;
+    struct policy     *p = malloc(sizeof *p);
     if (!p)
         return NULL;
-    json_t     *live = engine_live(told->engine);
-    json_t     *version = json_incref(json_object_get(json_object_get(live, "engine"), "policy_version"));
+    pthread_mutex_lock(&told->lock);
+    now = told->policy;
+    pthread_mutex_unlock(&told->lock);
     text_init(&t, POLICY_TEXT_MAX);
     policy_default(p);
-    bool readable = !*told->policy_file || policy_read(told->policy_file, p, NULL, &fault) == OK;
+    bool readable = !*now.file || policy_read(now.file, p, NULL, &fault) == OK;
     policy_print(p, &t);
-    const char *in_force = json_string_value(version);
-    bool        same = readable && in_force && strcmp(in_force, p->version) == 0;
-    json_t     *out = json_pack("{s:O?, s:s, s:b}", "version", version, "file", told->policy_file, "file_is_in_force", same);
+    bool    same = readable && strcmp(now.version, p->version) == 0;
+    json_t *out = json_pack("{s:s, s:s, s:b}", "version", now.version, "file", now.file, "file_is_in_force", same);
     if (same)
         json_object_set_new(out, "yaml", json_string(t.s));
-    json_decref(version);
-    json_decref(live);
     free(p);
     return out;
 }
@@ -133,6 +144,10 @@ static void watchdog_end(struct watchdog *w)
         (void)pthread_join(w->thread, NULL);
 }
 
+/* Until the engine listens, a reload that is asked for is noted: it would be the end of us. */
+static volatile sig_atomic_t hung_up;
+static void                  on_early_hangup(int number) { (void)number; hung_up = 1; }
+
 int cmd_daemon(struct cli *c)
 {
     struct conf   *whole = NULL;
@@ -140,12 +155,14 @@ int cmd_daemon(struct cli *c)
     struct web    *web = NULL;
     struct fault   fault = { 0 };
     crash_arm_from_environment();
+    (void)umask(umask(077) | 027);       /* what is kept holds statements and texts of logs; the folder may have been there, and open to all */
     (void)signal(SIGPIPE, SIG_IGN);      /* a reader that went away is an error of a write, not the end of us */
+    (void)signal(SIGHUP, on_early_hangup);
     if (conf_load(where_config(&c->o), program_sections, program_sections_count, &whole, NULL, &fault) != OK || engine_open(whole, &engine, &fault) != OK)
         return cli_complain(c, &fault);
     const struct daemon_conf *conf = engine_conf(engine);
-    struct told               told = { .engine = engine };
-    (void)text_copy(told.policy_file, sizeof told.policy_file, conf->policy->file);
+    struct told               told = { .engine = engine, .lock = PTHREAD_MUTEX_INITIALIZER };
+    note_policy(&told);
     struct web_options options = web_options_of(conf);
     struct web_sources sources = { .rules = tell_rules, .policy = tell_policy, .ctx = &told };
     if (ingest_start(whole, engine_store_folder(engine), &told.ingest, &fault) != OK) {
@@ -171,6 +188,8 @@ int cmd_daemon(struct cli *c)
     }
     told.web = web;
     engine_on_reload(engine, on_reload, &told);
+    if (hung_up)
+        (void)raise(SIGHUP);             /* the file may be another one since it was read */
     struct case_events cases;
     case_events_begin(&cases, engine, told.ingest, engine_store_folder(engine));
     log_info("homeostat runs", F("version", HOMEOSTAT_VERSION), F("configuration", where_config(&c->o)), F("targets", (int64_t)conf->targets), F("port", web_port(web)));

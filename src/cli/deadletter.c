@@ -139,12 +139,9 @@ int cmd_deadletter_show(struct cli *c)
     (void)json_object_set_new(row, "content", events_json(&l, &why));
     if (*why.text)
         (void)json_object_set_new(row, "unreadable", text_json(why.text));
-    char *text = json_dumps(row, JSON_INDENT(2));
-    if (text)
-        fprintf(c->out, "%s\n", text);
-    free(text);
+    print_json(c->out, row, JSON_INDENT(2));
     json_decref(row);
-    return text ? CLI_DONE : CLI_FAILED;
+    return CLI_DONE;
 }
 
 /* ---- what the daemon shall do ---- */

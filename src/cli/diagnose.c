@@ -106,7 +106,7 @@ static json_t *targets_meant(struct cli *c, int *exit_code)
 
 int cmd_diagnose(struct cli *c)
 {
-    int     code = CLI_DONE;
+    int     code = CLI_DONE, asked = CLI_DONE;
     size_t  i;
     json_t *name, *reports = json_array(), *names = targets_meant(c, &code);
     c->o.retry_us = c->o.retry_us > PATIENCE_US ? c->o.retry_us : PATIENCE_US;
@@ -126,16 +126,19 @@ int cmd_diagnose(struct cli *c)
             break;
         }
         (void)strcat(path, "/report");
-        json_t *report = client_once(c, &(struct client_request){ .method = "GET", .path = path, .what = "looking at the database" }, &code);
-        if (!report)
+        json_t *report = client_once(c, &(struct client_request){ .method = "GET", .path = path, .what = "looking at the database" }, &asked);
+        if (!report) {
+            code = asked;
             break;
+        }
         if (*print_text(report, "error"))
             code = CLI_FAILED;
         json_array_append_new(reports, report);
     }
     json_decref(names);
     json_t *shown = json_array_size(reports) == 1 ? json_array_get(reports, 0) : reports;
-    if (json_array_size(reports) > 0 && !cli_put_json(c, shown))
+    bool    told = asked != CLI_DONE && c->o.json;       /* the complaint was the answer */
+    if (json_array_size(reports) > 0 && !told && !cli_put_json(c, shown))
         json_array_foreach(reports, i, name) {
             fputs(i ? "\n" : "", c->out);
             put_report(c, name);

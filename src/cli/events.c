@@ -42,9 +42,7 @@ static bool on_event(void *ctx, const struct client_event *e)
     json_t     *data = json_loads(e->data, 0, NULL);
     if (c->o.json) {        /* a line each: what reads it can read it as it comes */
         json_t *all = json_pack("{s:s?, s:s, s:o?}", "id", *e->id ? e->id : NULL, "event", e->topic, "data", json_incref(data));
-        char   *text = json_dumps(all, JSON_COMPACT);
-        fprintf(c->out, "%s\n", text ? text : "{}");
-        free(text);
+        print_json(c->out, all, JSON_COMPACT);
         json_decref(all);
     } else {
         put_event(c, e, data);
@@ -86,7 +84,13 @@ static json_t *read_body(struct cli *c, const char *said, struct fault *fault)
         text_init(&t, BODY_MAX);
         while ((n = fread(piece, 1, sizeof piece, stdin)) > 0)
             text_add_n(&t, piece, n);
+        bool cut = t.cut;
         data = text_take(&t);
+        if (cut) {
+            free(data);
+            (void)fail(fault, ERR_LIMIT, "the body is longer than %d bytes", BODY_MAX);
+            return NULL;
+        }
     } else if (said[0] == '@') {
         if (file_read(said + 1, BODY_MAX, &data, NULL, fault) != OK)
             return NULL;
@@ -124,9 +128,7 @@ int cmd_api(struct cli *c)
     } else {
         code = client_exit_of(&a);
         if (a.json) {
-            char *text = json_dumps(a.json, JSON_INDENT(2) | JSON_ENCODE_ANY);
-            fprintf(c->out, "%s\n", text ? text : "");
-            free(text);
+            print_json(c->out, a.json, JSON_INDENT(2));
         } else {
             fputs(a.text, c->out);
         }

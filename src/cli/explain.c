@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void heading(struct cli *c, const char *text) { fprintf(c->out, "\n%s\n", text); }
@@ -283,7 +284,9 @@ static int write_out(struct cli *c, const char *text, size_t size)
         (void)fwrite(text, 1, size, c->out);
         return CLI_DONE;
     }
-    return file_write(c->o.out, text, size, 0644, &fault) == OK ? CLI_DONE : cli_complain(c, &fault);
+    mode_t mask = umask(077);       /* a report holds statements: who may read it is for whoever wrote it to say */
+    (void)umask(mask);
+    return file_write(c->o.out, text, size, 0666 & ~mask, &fault) == OK ? CLI_DONE : cli_complain(c, &fault);
 }
 
 static int put_rendering(struct cli *c, const char *path)

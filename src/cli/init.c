@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/sections.h"
 #include "conf/daemon.h"
@@ -108,7 +109,7 @@ static enum err compose(const struct cli_options *o, const char *passfile, const
     text_add(t, "# Check it with     homeostat config check FILE\n# All keys, with their units, ranges and reasons:   homeostat config docs\n"
                 "#\n# Times and sizes carry a unit (90s, 5min, 64MiB). Relative paths start at the folder of this file.\n\n"
                 "log:\n  level: info                   # debug | info | warn | error\n\n");
-    text_printf(t, "store:\n  folder: %s    # cases, history, undo scripts\n\n", geteuid() == 0 ? "/var/lib/homeostat" : "homeostat-data");
+    text_printf(t, "store:\n  folder: %s    # cases, history, undo scripts\n\n", access("/var/lib/homeostat", W_OK) == 0 || geteuid() == 0 ? "/var/lib/homeostat" : "homeostat-data");
     text_add(t, "web:\n  listen: 127.0.0.1:7433        # the API and the dashboard; anything but loopback needs TLS and tokens\n\ntargets:\n");
     text_printf(t, "  %s:\n    # No password here: it comes from the passfile (mode 0600), ~/.pgpass or a service file.\n    dsn: ", *o->name ? o->name : "main");
     enum err e = add_quoted(t, o->dsn, fault);
@@ -161,7 +162,7 @@ static json_t *abilities_json(const struct privileges *p)
     return list;
 }
 
-static void tell(struct cli *c, FILE *to, const struct privileges *p, const struct target_facts *f, const char *path)
+static void tell(struct cli *c, FILE *to, const struct privileges *p, const struct target_facts *f, const char *path, const char *full)
 {
     char grant[GRANT_SIZE];
     int  missing = 0, later = 0;
@@ -180,10 +181,21 @@ static void tell(struct cli *c, FILE *to, const struct privileges *p, const stru
     if (missing == 0)
         fputs("Nothing is missing to watch it.\n", to);
     if (path)
-        fprintf(to, "\n%s was written; it only watches. Next:\n  homeostat run --config %s\n", path, path);
+        fprintf(to, "\n%s was written; it only watches. Next:\n  homeostat run --config %s\nand, where you ask it: export HOMEOSTAT_CONFIG=%s; homeostat status\n", path, path, full);
 }
 
 /* ---- the command ---- */
+
+/* What the server says of itself is printed, and written into comments of a configuration, where a line break would begin a setting. */
+static void tame(struct privileges *p, struct target_facts *f)
+{
+    utf8_tame(p->role, '?');
+    utf8_tame(p->database, '?');
+    for (int a = 0; a < ABILITY_COUNT; a++)
+        utf8_tame(p->why[a], '?');
+    utf8_tame(f->owner_why, '?');
+    utf8_tame(f->data_directory, '?');
+}
 
 static enum err look(struct cli *c, const char *passfile, struct privileges *p, struct target_facts *f, struct fault *fault)
 {
@@ -194,6 +206,8 @@ static enum err look(struct cli *c, const char *passfile, struct privileges *p, 
     cli_progress_alone(&progress);
     enum err e = privileges_check(&conf, clock_mono_us(&clock_real) + patience_us, p, f, fault);
     cli_progress_end(&progress);
+    if (e == OK)
+        tame(p, f);
     return e == OK ? no_standby(f, fault) : e;
 }
 
@@ -218,7 +232,7 @@ static int do_init(struct cli *c, struct privileges *p, struct target_facts *f)
     if (!cli_put_json(c, o)) {
         if (print)
             fputs(t.s, c->out);
-        tell(c, print ? c->err : c->out, p, f, print ? NULL : c->o.out);
+        tell(c, print ? c->err : c->out, p, f, print ? NULL : c->o.out, path);
     }
     json_decref(o);
     return CLI_DONE;

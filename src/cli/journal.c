@@ -96,11 +96,9 @@ static bool put_record(struct cli *c, const struct record *r)
     json_t *line = json_pack("{s:s, s:I, s:o, s:o?, s:o?, s:I, s:i, s:I, s:I}", "kind", record_kind_name(r->kind), "id", (json_int_t)r->id, "time", time_json(r->received_us),
                              "source", json_stringn(r->source.n ? r->source.s : "", r->source.n), "tenant", r->tenant.n ? json_stringn(r->tenant.s, r->tenant.n) : NULL,
                              "events", (json_int_t)r->events, "form", (int)r->form, "labels_bytes", (json_int_t)r->labels.n, "body_bytes", (json_int_t)r->body.n);
-    char   *text = json_dumps(line, JSON_COMPACT);
-    bool    good = text && fprintf(c->out, "%s\n", text) > 0;
-    free(text);
+    print_json(c->out, line, JSON_COMPACT);
     json_decref(line);
-    return good;
+    return !ferror(c->out);
 }
 
 int cmd_journal_cat(struct cli *c)

@@ -17,7 +17,7 @@ static json_t *ask_all(struct cli *c, bool shared, long most, int *code)
 {
     struct client *client = NULL;
     struct fault   fault = { 0 };
-    json_t        *all = json_array();
+    json_t        *all = json_array(), *some;
     char           path[CLIENT_PATH_MAX], limit[24], cursor[64] = "";
     bool           more = true;
     *code = client_open(c, &client, &fault) == OK ? CLI_DONE : cli_complain(c, &fault);
@@ -28,10 +28,8 @@ static json_t *ask_all(struct cli *c, bool shared, long most, int *code)
         (void)(client_query(path, sizeof path, "limit", limit) && client_query(path, sizeof path, "shared", shared ? "true" : "") && client_query(path, sizeof path, "cursor", cursor));
         if (client_ask(client, &(struct client_request){ .method = "GET", .path = path, .what = "reading what trials taught" }, &a, &fault) != OK) {
             *code = cli_complain(c, &fault);
-        } else if ((*code = client_exit_of(&a)) != CLI_DONE) {
-            (void)client_complain(c, client, &a);
-        } else {
-            (void)json_array_extend(all, json_object_get(a.json, "data"));
+        } else if ((some = client_list(c, client, &a, code))) {
+            (void)json_array_extend(all, some);
             (void)snprintf(cursor, sizeof cursor, "%s", print_text(a.json, "next_cursor"));
             more = *cursor && (most <= 0 || (long)json_array_size(all) < most);
         }

@@ -2,6 +2,7 @@
 #include "cli/print.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -49,19 +50,48 @@ void print_safe(FILE *out, const char *text, bool lines)
     }
 }
 
-static void copy_safe(char *out, size_t size, const char *text)
+void print_json(FILE *out, const json_t *json, size_t flags)
+{
+    char *text = json ? json_dumps(json, flags | JSON_ENCODE_ANY) : NULL;
+    for (const char *s = text ? text : "null"; *s; s++) {
+        const unsigned char *u = (const unsigned char *)s;
+        bool                 c1 = u[0] == 0xc2 && u[1] >= 0x80 && u[1] <= 0x9f;
+        if (c1 || u[0] == 0x7f)
+            fprintf(out, "\\u%04X", (unsigned)(c1 ? *(const unsigned char *)++s : 0x7f));
+        else
+            fputc(*s, out);
+    }
+    fputc('\n', out);
+    free(text);
+}
+
+/* False: there was more. */
+static bool copy_safe(char *out, size_t size, const char *text)
 {
     char   one[5];
     size_t used = 0;
     while (*text) {
-        text += safe_char(text, one, false);
-        size_t n = strlen(one);
+        const char *next = text + safe_char(text, one, false);
+        size_t      n = strlen(one);
         if (used + n + 1 > size)
             break;
         memcpy(out + used, one, n);
         used += n;
+        text = next;
     }
     out[used] = '\0';
+    return !*text;
+}
+
+/* What does not fit ends with ~ instead of its last character, so that nobody takes the part for the whole. */
+static void copy_marked(char *out, size_t size, const char *text)
+{
+    if (copy_safe(out, size, text))
+        return;
+    size_t n = strlen(out);
+    while (n > 0 && ((unsigned char)out[--n] & 0xc0) == 0x80)
+        ;
+    (void)text_copy(out + n, size - n, "~");
 }
 
 /* Characters, not bytes. Wide ones are counted as one: good enough to line up columns. */
@@ -131,16 +161,16 @@ char *print_value(const json_t *value, enum print_kind kind, char *out, size_t s
     } else if (s && kind == PRINT_TIME && strlen(s) >= 19 && s[10] == 'T') {
         (void)snprintf(out, size, "%.10s %.8s", s, s + 11);      /* 2026-01-31 12:00:00, as UTC as it came */
     } else if (s && kind == PRINT_SHORT) {
-        copy_safe(out, size < 13 ? size : 13, s);
+        (void)copy_safe(out, size < 13 ? size : 13, s);
     } else if (s) {
-        copy_safe(out, size, s);
+        copy_marked(out, size, s);
     } else if (json_is_number(value)) {
         number_text(json_number_value(value), out, size);
     } else if (json_is_boolean(value)) {
         (void)snprintf(out, size, "%s", json_is_true(value) ? "yes" : "no");
     } else {
         char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-        copy_safe(out, size, text ? text : "");
+        copy_marked(out, size, text ? text : "");
         free(text);
     }
     return out;

@@ -40,6 +40,9 @@ json_t *print_member(const json_t *object, const char *path);
 /* The member as a text; "" when it is none. */
 const char *print_text(const json_t *object, const char *path);
 
+/* As JSON, and a line break. What a terminal would obey is written as an escape, also where JSON itself need not. */
+void print_json(FILE *out, const json_t *json, size_t flags);
+
 /* Text of others: control characters become '?', tabs and newlines a space, or, with lines, stay. */
 void print_safe(FILE *out, const char *text, bool lines);
 

@@ -164,7 +164,7 @@ enum err client_stream(struct client *c, const char *path, int64_t after, int64_
         }
         if (e == OK) {
             cli_progress_begin(&c->progress, c->cli, "the stream broke off, trying again");
-            client_pause(c, tries, 0);
+            client_pause(c, tries, 0, INT64_MAX);
         }
     }
     cli_progress_end(&c->progress);

@@ -61,12 +61,28 @@ static int check_policy(struct cli *c, const char *path)
 
 static void put_doubt(void *ctx, const char *text) { fprintf(((struct cli *)ctx)->err, "homeostat: warning: %s\n", text); }
 
+/* Whoever misspells a tenant shares what was to be kept. */
+static void doubt_tenants(struct cli *c, const struct daemon_conf *d)
+{
+    for (size_t i = 0; i < d->tenants; i++) {
+        size_t t = 0;
+        char   text[200];
+        while (t < d->targets && strcmp(d->target[t].tenant, d->tenant[i].name) != 0)
+            t++;
+        (void)snprintf(text, sizeof text, "tenants.%s: no target has `tenant: %s`, so what is said there holds for none", d->tenant[i].name, d->tenant[i].name);
+        if (t == d->targets)
+            put_doubt(c, text);
+    }
+}
+
 /* What is no mistake, and surely not meant. */
 static void put_doubts(struct cli *c, const struct conf *conf)
 {
     size_t                           n;
     const struct sensors_group_conf *groups = conf_instances(conf, &sensor_groups_section, &n);
+    struct daemon_conf               d = daemon_conf_of(conf);
     (void)grouping_doubts(groups, n, put_doubt, c);
+    doubt_tenants(c, &d);
 }
 
 /* The configuration, and the files that it names: what `run` would refuse is refused here. */
@@ -179,6 +195,8 @@ static enum err policy_path(struct cli *c, char *path, size_t size, struct fault
     struct conf *conf = NULL;
     if (*said)
         return text_copy(path, size, said) ? OK : fail(fault, ERR_INPUT, "the path is too long");
+    if (!where_is_configured(&c->o))       /* what is built in is what there is */
+        return OK;
     enum err e = conf_load(where_config(&c->o), program_sections, program_sections_count, &conf, NULL, fault);
     if (e != OK) {
         if (!fault->hint[0])

@@ -112,6 +112,13 @@ static const struct print_column sink_columns[] = {
     { "BEHIND", "behind", PRINT_TEXT, 0 }, { "STUCK", "stuck", PRINT_TEXT, 0 }, { "LAST ERROR", "last_error", PRINT_TEXT, 80 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
 
+static void put_trouble(struct cli *c, const char *name, const char *is, const char *why)
+{
+    (void)fprintf(c->out, "\n%s%s", name, is);
+    print_safe(c->out, why, false);
+    (void)fputc('\n', c->out);
+}
+
 int cmd_ingest(struct cli *c)
 {
     int     code;
@@ -129,7 +136,7 @@ int cmd_ingest(struct cli *c)
         json_object_foreach(print_member(data, "inputs"), name, one) {
             const char *why = print_text(one, "last_error");
             if (*why)
-                (void)fprintf(c->out, "\n%s, last trouble: %s\n", name, why);
+                put_trouble(c, name, ", last trouble: ", why);
         }
         json_int_t unrouted = json_integer_value(print_member(data, "ship.unrouted"));
         if (unrouted)
@@ -137,7 +144,7 @@ int cmd_ingest(struct cli *c)
         json_object_foreach(data, name, one) {
             const char *trouble = print_text(one, "reload_trouble.text");
             if (*trouble)
-                (void)fprintf(c->out, "\n%s goes on with an older configuration: %s\n", name, trouble);
+                put_trouble(c, name, " goes on with an older configuration: ", trouble);
         }
     }
     json_decref(data);

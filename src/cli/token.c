@@ -9,17 +9,20 @@
 
 #include <string.h>
 
+/* 9999-12-31T23:59:59Z. What is later has a year of five digits, and a file of tokens with that could not be read again. */
+#define LAST_US (INT64_C(253402300799) * US_PER_S)
+
 /* A moment, or after how long. */
 static enum err read_expiry(const char *said, int64_t *us, struct fault *fault)
 {
-    int64_t span_us;
+    int64_t span_us, now_us = clock_wall_us(&clock_real);
     *us = 0;
-    if (!*said || (*us = clock_parse(said)) > 0)
+    if (!*said)
         return OK;
-    if (knob_time_parse(said, &span_us, fault) == OK && span_us > 0) {
-        *us = clock_wall_us(&clock_real) + span_us;
+    if ((*us = clock_parse(said)) < 0 && knob_time_parse(said, &span_us, fault) == OK && span_us > 0 && span_us <= LAST_US - now_us)
+        *us = now_us + span_us;
+    if (*us > now_us && *us <= LAST_US)
         return OK;
-    }
     enum err e = fail(fault, ERR_INPUT, "--expires: \"%.40s\" is no time to come", said);
     fail_hint(fault, "a moment as 2026-12-31T00:00:00Z, or after how long: 90d, 12h");
     return e;

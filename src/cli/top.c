@@ -71,17 +71,18 @@ static void put_host(FILE *f, const struct history_minute *m)
 static void shown_of(const char *name, char out[HISTORY_NAME])
 {
     snprintf(out, HISTORY_NAME, "%s", name);
-    for (char *c = out; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 127)
-            *c = '?';
-    utf8_clean(out, '?');
+    utf8_tame(out, '?');
 }
 
 static void put_name(FILE *f, const char *name, int width)
 {
     char shown[HISTORY_NAME];
     shown_of(name, shown);
-    fprintf(f, "%-*.*s", width, width, shown);
+    if (strlen(shown) > (size_t)width) {
+        shown[width] = '\0';
+        utf8_clean(shown, '?');
+    }
+    fprintf(f, "%-*s", width, shown);
 }
 
 /* The end of a path says more than its beginning. */
@@ -244,8 +245,7 @@ static bool replay_one(void *ctx, const struct history_minute *m)
     r->next_us = (m->at_us / (r->every_us ? r->every_us : 1) + 1) * r->every_us;
     if (r->c->o.json) {
         json_t *json = minute_json(m);
-        (void)json_dumpf(json, r->c->out, JSON_COMPACT | JSON_PRESERVE_ORDER);
-        fputc('\n', r->c->out);
+        print_json(r->c->out, json, JSON_COMPACT | JSON_PRESERVE_ORDER);
         json_decref(json);
     } else {
         put_line(r->c->out, m, r->put == 0);

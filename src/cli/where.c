@@ -8,6 +8,7 @@
 #include "ingest/conf.h"
 #include "link/http.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,11 @@ const char *where_config(const struct cli_options *o)
 {
     const char *said = or_environment(o->config, "HOMEOSTAT_CONFIG");
     return *said ? said : DAEMON_CONF_PATH;
+}
+
+bool where_is_configured(const struct cli_options *o)
+{
+    return *or_environment(o->config, "HOMEOSTAT_CONFIG") || access(DAEMON_CONF_PATH, F_OK) == 0 || errno != ENOENT;
 }
 
 enum err where_read_token(const char *path, char token[WHERE_TOKEN_SIZE], struct fault *fault)
@@ -85,18 +91,27 @@ static enum err read_conf(const char *path, struct told *t, struct fault *fault)
     return OK;
 }
 
-static enum err ask_conf(const struct cli_options *o, struct told *t, struct fault *fault)
+/* A running Homeostat goes on with what it had when the file was edited: whoever has to stop it must hear how, now. */
+static void hint_otherwise(struct fault *fault, const char *otherwise)
+{
+    char own[sizeof fault->hint];
+    (void)text_copy(own, sizeof own, fault->hint);
+    fail_hint(fault, "%.120s%s%s", own, *own ? " " : "", otherwise);
+}
+
+/* half: address or token were said. Who may not look at the configuration is served by the usual place for the other half, and told otherwise. */
+static enum err ask_conf(const struct cli_options *o, bool half, struct told *t, struct fault *fault)
 {
     const char *path = where_config(o);
     bool        named = *or_environment(o->config, "HOMEOSTAT_CONFIG") != '\0';
-    if (!named && access(path, F_OK) != 0) {
+    if (!where_is_configured(o) || (half && !named && access(path, F_OK) != 0)) {
         (void)text_copy(t->url, sizeof t->url, "http://127.0.0.1:7433");
         (void)snprintf(t->token_file, sizeof t->token_file, "%s/token", store_folder_default);
         return OK;
     }
     enum err e = read_conf(path, t, fault);
-    if (e != OK && !fault->hint[0])
-        fail_hint(fault, "or say where Homeostat is: --url and --token-file");
+    if (e != OK)
+        hint_otherwise(fault, "Or say where Homeostat is without it, e.g. --url http://127.0.0.1:7433 --token-file /var/lib/homeostat/token");
     return e;
 }
 
@@ -117,7 +132,7 @@ static enum err find_token(const char *token_file, const struct told *t, bool ur
     }
     enum err e = where_read_token(t->token_file, w->token, &w->no_token);
     if (e != OK && !w->no_token.hint[0])
-        fail_hint(&w->no_token, "homeostat run makes it at its first start, readable by its own user; else --token-file FILE");
+        fail_hint(&w->no_token, "homeostat run makes it in its store at its first start, readable by its own user; --config (or HOMEOSTAT_CONFIG) says where that is, or --token-file FILE");
     return e;
 }
 
@@ -129,7 +144,7 @@ enum err where_find(const struct cli_options *o, struct where *w, struct fault *
     enum err    e = OK;
     *w = (struct where){ 0 };
     if (!*url || !*token_file)
-        e = ask_conf(o, &told, fault);
+        e = ask_conf(o, *url || *token_file, &told, fault);
     if (e != OK)
         return e;
     if (!text_copy(w->url, sizeof w->url, *url ? url : told.url) || !text_copy(w->ca_file, sizeof w->ca_file, *ca_file ? ca_file : *url ? "" : told.ca_file))
@@ -158,14 +173,12 @@ enum err where_folder(const struct cli_options *o, enum where_part part, char ou
     static const char *const below[] = { "/journal", "/history", "" };
     struct conf             *conf = NULL;
     const char              *path = where_config(o);
-    bool                     named = *or_environment(o->config, "HOMEOSTAT_CONFIG") != '\0';
     (void)snprintf(out, WHERE_FOLDER_SIZE, "%s%s", *o->folder ? o->folder : store_folder_default, *o->folder ? "" : below[part]);
-    if (*o->folder || (!named && access(path, F_OK) != 0))
+    if (*o->folder || !where_is_configured(o))
         return OK;
     enum err e = conf_load(path, program_sections, program_sections_count, &conf, NULL, fault);
     if (e != OK) {
-        if (!fault->hint[0])
-            fail_hint(fault, "or say where it is: --folder");
+        hint_otherwise(fault, "Or say where it is without it: --folder");
         return e;
     }
     const char *store = daemon_conf_of(conf).store->folder;

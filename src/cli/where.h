@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "cli/options.h"
 
+#include <stdbool.h>
+
 enum { WHERE_SIZE = 512, WHERE_FOLDER_SIZE = 1024, WHERE_TOKEN_SIZE = 520 };
 
 struct where {
@@ -26,6 +28,8 @@ MUST_CHECK enum err where_read_token(const char *path, char token[WHERE_TOKEN_SI
 
 /* The configuration's path: the option, HOMEOSTAT_CONFIG, or the usual place. */
 const char *where_config(const struct cli_options *o);
+/* Somebody named one, or one is in the usual place, be it one that we may not look at. */
+bool        where_is_configured(const struct cli_options *o);
 
 /*
  * Where the configured Homeostat keeps something on disk, for commands that need nobody to answer. --folder goes before; where nobody named a

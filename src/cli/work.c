@@ -17,6 +17,15 @@ enum { PLAN_FILE_MAX = 1024 * 1024 };
 
 /* ---- in words ---- */
 
+/* Whoever approves it sees all of it. */
+static void put_whole(struct cli *c, const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    fputc(' ', c->out);
+    print_safe(c->out, text ? text : "(no memory to show it)", false);
+    free(text);
+}
+
 void shared_put_plan(struct cli *c, const json_t *plan)
 {
     size_t  i, k;
@@ -37,19 +46,19 @@ void shared_put_plan(struct cli *c, const json_t *plan)
             fprintf(c->out, " %s -> %s", print_value(json_object_get(setting, "from"), PRINT_TEXT, from, sizeof from),
                     json_is_null(json_object_get(setting, "to")) ? "default" : print_value(json_object_get(setting, "to"), PRINT_TEXT, to, sizeof to));
         }
-        if (!settings && json_object_size(params) > 0) {
-            char text[400];
-            fprintf(c->out, " %s", print_value(params, PRINT_TEXT, text, sizeof text));
-        }
+        if (!settings && json_object_size(params) > 0)
+            put_whole(c, params);
         char timeout[32];
         fprintf(c->out, "  (timeout %s s", print_value(json_object_get(step, "timeout_s"), PRINT_TEXT, timeout, sizeof timeout));
         if (json_integer_value(json_object_get(step, "watch_s")) > 0)
             fprintf(c->out, ", then watched for %lld s", (long long)json_integer_value(json_object_get(step, "watch_s")));
         fputs(")\n", c->out);
     }
-    char text[400];
-    if (json_object_size(json_object_get(plan, "verify")) > 0)
-        fprintf(c->out, "  verified by %s\n", print_value(json_object_get(plan, "verify"), PRINT_TEXT, text, sizeof text));
+    if (json_object_size(json_object_get(plan, "verify")) > 0) {
+        fputs("  verified by", c->out);
+        put_whole(c, json_object_get(plan, "verify"));
+        fputc('\n', c->out);
+    }
 }
 
 void shared_put_gate(struct cli *c, const json_t *v)
@@ -239,6 +248,24 @@ static bool is_one_of(const char *state, const char *const *states)
     return false;
 }
 
+/* The case as it is now, after Homeostat was away for --retry at most: it may be started again while it works, and goes on then. */
+static json_t *look_again(struct cli *c, struct client *client, const char *path, struct cli_progress *p, int *exit_code)
+{
+    int64_t give_up_us = clock_mono_us(&clock_real) + c->o.retry_us;
+    for (;;) {
+        struct fault nobody = { 0 };
+        json_t      *data = client_data_or(c, client, &(struct client_request){ .method = "GET", .path = path, .what = "reading the case" }, &nobody, exit_code);
+        if (nobody.code == OK)
+            return data;
+        if (clock_mono_us(&clock_real) >= give_up_us) {
+            *exit_code = cli_complain(c, &nobody);
+            return NULL;
+        }
+        cli_progress_tick(p, "nobody answers at the moment");
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 500 * 1000 * 1000 }, NULL);
+    }
+}
+
 /* The case once it has left the given states, or when --wait is over. */
 static json_t *wait_until_left(struct cli *c, struct client *client, const char *path, const char *const *states, json_t *data, int *exit_code)
 {
@@ -252,7 +279,7 @@ static json_t *wait_until_left(struct cli *c, struct client *client, const char 
         cli_progress_tick(&p, detail);
         (void)nanosleep(&(struct timespec){ .tv_nsec = 500 * 1000 * 1000 }, NULL);
         json_decref(data);
-        data = client_data(c, client, &(struct client_request){ .method = "GET", .path = path, .what = "reading the case" }, exit_code);
+        data = look_again(c, client, path, &p, exit_code);
     }
     cli_progress_end(&p);
     return data;
@@ -315,6 +342,9 @@ static int work(struct cli *c, const char *route, bool exec, const char *const *
             json_decref(verdict);
             verdict = json_incref(print_member(file, "run.verdict"));
             json_decref(file);
+        } else if (data && !exec) {      /* which has been complained of; there is one answer only */
+            json_decref(data);
+            data = NULL;
         }
     }
     client_close(client);

@@ -1,6 +1,8 @@
 /* conf/command.c - see command.h. */
 #include "conf/command.h"
 
+#include "base/utf8.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,13 +31,22 @@ static void put_complaints(const struct conf_complaints *all, const struct fault
         fprintf(err, "%s\n", fault->text);
 }
 
+/* The name of a file is any bytes. */
+static json_t *name_json(const char *name)
+{
+    char shown[4096];
+    (void)text_copy(shown, sizeof shown, name);
+    utf8_clean(shown, '?');
+    return json_string(shown);
+}
+
 static void put_summary(const struct conf *c, const struct conf_section *const *sections, size_t count, bool json, FILE *out)
 {
     const char *const *files;
     size_t             n = conf_files(c, &files);
     json_t            *names = json_array(), *instances = json_object();
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(names, json_string(files[i]));
+        json_array_append_new(names, name_json(files[i]));
     if (!json)
         fprintf(out, "%s: ok, %zu file%s", conf_path(c), n, n == 1 ? "" : "s");
     for (size_t s = 0; s < count; s++) {

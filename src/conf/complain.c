@@ -1,6 +1,8 @@
 /* conf/complain.c - the list of complaints, and the guess at what a misspelt word was meant to be. */
 #include "conf/complain.h"
 
+#include "base/utf8.h"
+
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,6 +23,15 @@ void conf_complaints_done(struct conf_complaints *all)
     all->count = all->dropped = 0;
 }
 
+/* A copy that can be told in JSON and on a terminal: what is quoted was cut where its room ended, and escapes in double quotes are any characters. */
+static const char *keep(struct conf_complaints *all, const char *s)
+{
+    char *copy = arena_text(&all->memory, s);
+    if (copy)
+        utf8_tame(copy, '?');
+    return copy;
+}
+
 void conf_complain(struct conf_complaints *all, struct conf_place at, const char *hint, const char *format, ...)
 {
     char    text[1024];
@@ -31,9 +42,9 @@ void conf_complain(struct conf_complaints *all, struct conf_place at, const char
 
     struct conf_complaint c = { .at = at };
     if (all->count == CONF_COMPLAINTS_MAX
-        || !(c.at.file = arena_text(&all->memory, at.file ? at.file : "-"))
-        || !(c.text = arena_text(&all->memory, text))
-        || !(c.hint = arena_text(&all->memory, hint ? hint : ""))) {
+        || !(c.at.file = keep(all, at.file ? at.file : "-"))
+        || !(c.text = keep(all, text))
+        || !(c.hint = keep(all, hint ? hint : ""))) {
         all->dropped++;
         return;
     }

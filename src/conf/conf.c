@@ -389,6 +389,14 @@ static void check_instance(struct loader *l, struct conf_part *p, size_t i)
     }
 }
 
+void conf_check(struct conf *c, struct conf_complaints *all)
+{
+    struct loader l = { c, all };
+    for (size_t p = 0; p < c->parts; p++)
+        for (size_t i = 0; i < c->part[p].count; i++)
+            check_instance(&l, &c->part[p], i);
+}
+
 static size_t knob_index(const struct conf_checker *c, const char *knob)
 {
     const struct conf_section *s = c->part->section;
@@ -414,7 +422,11 @@ void conf_refuse(struct conf_checker *c, const char *knob, const char *hint, con
 
 const struct conf *conf_whole(const struct conf_checker *c) { return c->conf; }
 
-bool conf_is_set(const struct conf_checker *c, const char *knob) { return c->filled->origin[knob_index(c, knob)] != NULL; }
+bool conf_is_set(const struct conf_checker *c, const char *knob)
+{
+    const struct yaml_node *origin = c->filled->origin[knob_index(c, knob)];
+    return origin && origin != &conf_kept_default;
+}
 
 /* ---- load ---- */
 
@@ -437,9 +449,8 @@ static enum err load(struct conf *c, const char *data, size_t size, struct conf_
         walk(&l, &everything, roots->root[i], "");
     free(roots);
     /* A file that could not be read may hold what seems missing, so say nothing of that then. */
-    for (size_t p = 0; readable && p < c->parts; p++)
-        for (size_t i = 0; i < c->part[p].count; i++)
-            check_instance(&l, &c->part[p], i);
+    if (readable)
+        conf_check(c, all);
     return conf_complaints_fault(all, fault);
 }
 

@@ -115,7 +115,8 @@ struct conf_change {
 
 /*
  * Read the files of `old` again. On OK *out is the configuration that may now be put into force, and conf_changes()
- * tells what is different from old; with no change there is an empty list. On any other answer nothing has happened.
+ * tells what is different from old; with no change there is an empty list. On any other answer nothing has happened:
+ * not either when what may change now does not go with what waits for a restart.
  */
 MUST_CHECK enum err conf_reload(const struct conf *old, struct conf **out, struct conf_complaints *all, struct fault *fault);
 const struct conf_change *conf_changes(const struct conf *c, size_t *count);

@@ -95,6 +95,18 @@ static bool is_secret_word(const char *s, size_t n)
     return (n == 8 && strncasecmp(s, "password", n) == 0) || (n == 11 && strncasecmp(s, "sslpassword", n) == 0);
 }
 
+/* host:5432,[::1]:5433: what follows a colon is a number. */
+static bool ports_are_numbers(const char *s, size_t n)
+{
+    const char *end = s + n;
+    for (bool six = false; s < end; s++) {
+        six = *s == '[' || (six && *s != ']');
+        if (*s == ':' && !six && s + 1 + strspn(s + 1, "0123456789") < end && s[1 + strspn(s + 1, "0123456789")] != ',')
+            return false;
+    }
+    return true;
+}
+
 /* postgresql://user:password@host/db?password=... */
 static enum err uri_check(const char *s, struct fault *fault)
 {
@@ -103,6 +115,9 @@ static enum err uri_check(const char *s, struct fault *fault)
     const char *at = memchr(s, '@', authority);
     if (at && memchr(s, ':', (size_t)(at - s)))
         return no_password(fault, "after the user of the URI");
+    const char *hosts = at ? at + 1 : s;
+    if (!ports_are_numbers(hosts, authority - (size_t)(hosts - s)))      /* user:pass/word@host ends where the slash is */
+        return no_password(fault, "where the port of the URI should be");
     for (const char *q = strchr(s, '?'); q; q = strchr(q, '&')) {
         q++;
         if (is_secret_word(q, strcspn(q, "=&")) || strchr(q, '%') == q + strcspn(q, "=&%"))

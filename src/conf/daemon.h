@@ -21,7 +21,7 @@
 #define DAEMON_CONF_PATH    "/etc/homeostat/homeostat.yaml"
 #define DAEMON_TARGETS_MAX  64u
 #define DAEMON_TENANTS_MAX  1024u
-#define DAEMON_TOKENS_MAX   256u
+#define DAEMON_TOKENS_MAX   1000u
 #define DAEMON_TOKEN_LEAST  32u          /* characters in a token */
 
 struct daemon_log {
@@ -135,14 +135,14 @@ enum daemon_role { DAEMON_VIEWER = 1, DAEMON_OPERATOR = 2, DAEMON_APPROVER = 4, 
 
 struct daemon_token {
     unsigned roles;
-    char     name[48];                       /* who is written into the timeline */
+    char     name[49];                       /* who is written into the timeline */
     char     digest[DIGEST_SIZE];            /* SHA-256 of the token; the token itself is not kept */
     int64_t  expires_us;                     /* wall; 0: never */
 };
 
 /*
  * One line each: "roles name token [expires]", roles parted by commas, the token at least 32 characters or "sha256:" and the 64 hex
- * digits of its digest.  Empty lines and lines that begin with # are skipped.  The fault names the line, never a token.
+ * digits of its digest.  Empty lines are skipped, and so is what begins with # up to the end of its line.  The fault names the line, never a token.
  */
 MUST_CHECK enum err daemon_tokens_parse(const char *contents, struct daemon_token *out, size_t max, size_t *count, struct fault *fault);
 

@@ -14,6 +14,9 @@ struct conf_filled {
     bool                     bad;        /* a value was refused, so the section's check has nothing to say */
 };
 
+/* The origin of a value that waits for a restart: the old one, which was written once, or which was its default. */
+extern const struct yaml_node conf_kept, conf_kept_default;
+
 struct conf_part {
     const struct conf_section *section;
     char                      *data;     /* count structs, one after the other */
@@ -51,6 +54,9 @@ char *conf_knob_path(const struct conf_part *p, size_t instance, const struct co
 
 /* Room for one more instance; NULL when the bound (or memory) is reached, which has been complained of. */
 struct conf_filled *conf_part_grow(struct conf *c, struct conf_part *p, const char *name, struct conf_place at, struct conf_complaints *all);
+
+/* What each section says of its values together, and of those that are missing. */
+void conf_check(struct conf *c, struct conf_complaints *all);
 
 /* Empty, with a part per section. NULL when out of memory. */
 struct conf *conf_new(const char *path, const struct conf_section *const *sections, size_t count);

@@ -51,7 +51,7 @@
 
 #define KNOB_TEXT_MAX   4096u           /* characters in a TEXT without a range, a PATH, an item of a LIST */
 #define KNOB_ITEMS_MAX  256u            /* items in a LIST without a range */
-#define KNOB_SECRET_MAX (64u * 1024u)   /* bytes in a secret file */
+#define KNOB_SECRET_MAX (256u * 1024u)  /* bytes in a secret file */
 
 enum conf_kind {
     CONF_INT, CONF_REAL, CONF_BOOL, CONF_TIME, CONF_SIZE, CONF_PERCENT, CONF_TEXT, CONF_CHOICE, CONF_PATH, CONF_ADDRESS, CONF_LIST,

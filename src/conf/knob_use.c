@@ -15,10 +15,27 @@ char *knob_size_format(int64_t bytes, char *out, size_t size) { return unit_form
 
 static const void *field_of(const struct conf_knob *k, const void *instance) { return (const char *)instance + k->at; }
 
+/* Characters that YAML takes for the end of a line, or not at all: C1, the two separators, the byte order mark. Answers how long, and its number. */
+static size_t special(const char *s, unsigned *number)
+{
+    const unsigned char *u = (const unsigned char *)s;
+    bool                 c1 = u[0] == 0xc2 && u[1] >= 0x80 && u[1] < 0xa0, separator = u[0] == 0xe2 && u[1] == 0x80 && (u[2] == 0xa8 || u[2] == 0xa9);
+    bool                 mark = u[0] == 0xef && u[1] == 0xbb && u[2] == 0xbf;
+    *number = c1 ? u[1] : separator ? 0x2000u + u[2] - 0x80u : 0xfeffu;
+    return c1 ? 2 : separator || mark ? 3 : 0;
+}
+
 static void print_quoted(const char *s, struct text *out)
 {
     text_add(out, "\"");
     for (; *s; s++) {
+        unsigned number;
+        size_t   n = special(s, &number);
+        if (n) {
+            text_printf(out, "\\u%04x", number);
+            s += n - 1;
+            continue;
+        }
         if (*s == '"' || *s == '\\')
             text_printf(out, "\\%c", *s);
         else if (*s == '\n')

@@ -3,10 +3,11 @@
  *
  * Keys of one level stand together, whatever the order of sections and knobs,
  * since a key may be there only once.  Secrets are never written; a secret text
- * is a comment.
+ * is a comment, and so is what an instance leaves to its default.
  */
 #include "conf/inside.h"
 
+#include "base/utf8.h"
 #include "conf/unit.h"
 
 #include <stdio.h>
@@ -19,9 +20,11 @@ static const char *origin_of(const struct row *r, char *out, size_t size)
 {
     const struct conf_filled *f = &r->part->filled[r->instance];
     const struct yaml_node   *n = f->origin[r->knob - r->part->section->knobs];
-    if (n)
-        return conf_place_text(n->at, out, size);
-    return "default";
+    if (!n)
+        return "default";
+    conf_place_text(n->at, out, size);
+    utf8_tame(out, '?');
+    return out;
 }
 
 static void print_value(const struct row *r, const char *key, unsigned depth, struct text *out)
@@ -31,7 +34,9 @@ static void print_value(const struct row *r, const char *key, unsigned depth, st
     const void *instance = conf_struct(r->part, r->instance);
     text_init(&value, 256u * 1024u);
     knob_print(r->knob, instance, &value);
-    bool        comment = (r->knob->flags & CONF_SECRET) || knob_is_unset(r->knob, instance);
+    /* Of what is there many times each may be of another kind, and not every key goes with every kind: there a default is only told. */
+    bool        told = r->part->section->shape != CONF_ONCE && !r->part->filled[r->instance].origin[r->knob - r->part->section->knobs];
+    bool        comment = told || (r->knob->flags & CONF_SECRET) || knob_is_unset(r->knob, instance);
     char        line[CONF_PATH_SIZE + 64];
     (void)snprintf(line, sizeof line, "%*s%s%s: ", (int)depth * 2, "", comment ? "# " : "", key);
     if (knob_is_unset(r->knob, instance))

@@ -44,14 +44,16 @@ static void record(struct merge *m, struct conf_change change, const char *path)
 }
 
 /* Where a kept value comes from, when it is printed. */
-static const struct yaml_node kept = { .kind = YAML_SCALAR, .text = "", .at = { "kept until a restart", 0, 0 } };
+#define KEPT { .kind = YAML_SCALAR, .text = "", .at = { "kept until a restart", 0, 0 } }
+const struct yaml_node conf_kept = KEPT, conf_kept_default = KEPT;
 
-static void keep(struct merge *m, size_t knob, struct conf_part *is, size_t j, const void *from)
+static void keep(struct merge *m, size_t knob, struct conf_part *is, size_t j, const struct conf_part *was, size_t i)
 {
-    enum err e = knob_copy(&is->section->knobs[knob], conf_struct(is, j), from, &m->now->arena, m->fault);
+    const struct yaml_node *origin = was->filled[i].origin[knob];
+    enum err e = knob_copy(&is->section->knobs[knob], conf_struct(is, j), conf_struct(was, i), &m->now->arena, m->fault);
     if (e != OK)
         m->code = e;
-    is->filled[j].origin[knob] = &kept;
+    is->filled[j].origin[knob] = origin && origin != &conf_kept_default ? &conf_kept : &conf_kept_default;
 }
 
 static void merge_knobs(struct merge *m, const struct conf_part *was, size_t i, struct conf_part *is, size_t j)
@@ -68,7 +70,7 @@ static void merge_knobs(struct merge *m, const struct conf_part *was, size_t i, 
         record(m, (struct conf_change){ CONF_CHANGED, waits, NULL, printed(m->now, k, old), printed(m->now, k, now) },
                conf_knob_path(is, j, k, path));
         if (waits)
-            keep(m, n, is, j, old);
+            keep(m, n, is, j, was, i);
     }
 }
 
@@ -90,7 +92,7 @@ static void bring_back(struct merge *m, const struct conf_part *was, size_t i, s
     if (!f)
         m->code = name ? conf_complaints_fault(&all, m->fault) : fail(m->fault, ERR_LIMIT, "out of memory for the configuration");
     for (size_t n = 0; f && n < is->section->count; n++)
-        keep(m, n, is, is->count - 1, conf_struct(was, i));
+        keep(m, n, is, is->count - 1, was, i);
     conf_complaints_done(&all);
 }
 
@@ -129,6 +131,20 @@ static void merge_instances(struct merge *m, const struct conf_part *was, struct
     }
 }
 
+/* Each of the two was fine by itself; what is live now together with what waits need not be: a mode that goes with the new owner alone. */
+static enum err check_together(struct conf *now, struct conf_complaints *all, struct fault *fault)
+{
+    struct conf_complaints own CLEANUP(conf_complaints_done);
+    conf_complaints_init(&own);
+    conf_check(now, all ? all : &own);
+    enum err e = conf_complaints_fault(all ? all : &own, fault);
+    if (e == OK)
+        return OK;
+    (void)fail_in(fault, "together with what waits for a restart");
+    fail_hint(fault, "A restart puts all of it into force at once; until then nothing of it is.");
+    return e;
+}
+
 enum err conf_reload(const struct conf *old, struct conf **out, struct conf_complaints *all, struct fault *fault)
 {
     const struct conf_section **sections = calloc(old->parts + 1, sizeof *sections);
@@ -147,6 +163,8 @@ enum err conf_reload(const struct conf *old, struct conf **out, struct conf_comp
             merge_knobs(&m, &old->part[p], 0, &now->part[p], 0);
         else
             merge_instances(&m, &old->part[p], &now->part[p]);
+    if (m.code == OK)
+        m.code = check_together(now, all, fault);
     if (m.code != OK) {
         conf_free(now);
         return m.code;

@@ -139,6 +139,10 @@ static void complain_of_syntax(struct reader *r, const char *data, size_t size)
         conf_complain(r->all, at, "Use spaces.", "a tab cannot indent YAML");
         return;
     }
+    if (p->context && strstr(p->context, "quoted scalar") && strstr(problem, "end of stream")) {
+        conf_complain(r->all, place_of(r, p->context_mark), "Close it; what was meant as an apostrophe belongs in double quotes.", "the quote that begins here is never closed");
+        return;
+    }
     for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
         if (strstr(problem, hints[i].problem)) {
             conf_complain(r->all, at, hints[i].hint, "%s", hints[i].says);

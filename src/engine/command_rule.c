@@ -111,6 +111,6 @@ enum err command_reload(struct engine *e, struct engine_request *r, struct answe
     }
     (void)fault;
     a->status = 200;
-    a->body = json_pack("{s:{s:b,s:s}}", "data", "reloaded", 1, "policy_version", e->policy.version);
+    a->body = json_pack("{s:{s:b,s:s,s:o}}", "data", "reloaded", 1, "policy_version", e->policy.version, "waits", e->waits ? json_incref(e->waits) : json_array());
     return OK;
 }

@@ -10,6 +10,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "engine/inside.h"
 
 #include <signal.h>
@@ -443,7 +444,36 @@ static void keep_past(struct engine *e)
     e->past[e->pasts++] = e->conf;
 }
 
-/* Everything is read before anything is changed: a bad file changes nothing. */
+/* Whoever has just changed it must not take it for done. */
+static void note_waits(struct engine *e, const struct conf *fresh)
+{
+    struct text               t CLEANUP(text_done);
+    size_t                    n;
+    const struct conf_change *change = conf_changes(fresh, &n);
+    json_decref(e->waits);
+    e->waits = json_array();
+    text_init(&t, 2048);
+    for (size_t i = 0; i < n; i++) {
+        text_clear(&t);
+        conf_change_text(&change[i], &t);
+        utf8_clean(t.s, '?');
+        if (change[i].waits)
+            json_array_append_new(e->waits, json_string(t.s));
+    }
+}
+
+/* What is in force stays as it is: nothing has changed, or only what waits. */
+static bool is_the_same(const struct conf *fresh)
+{
+    size_t                    n;
+    const struct conf_change *change = conf_changes(fresh, &n);
+    bool                      same = n < CONF_CHANGES_MAX;      /* beyond that they are not told one by one */
+    for (size_t i = 0; i < n; i++)
+        same &= change[i].waits;
+    return same;
+}
+
+/* Everything is read before anything is changed: a bad file changes nothing. Whoever reloads every minute keeps no copy of each. */
 enum err engine_reload(struct engine *e, struct fault *fault)
 {
     struct conf          *fresh = NULL;
@@ -453,7 +483,9 @@ enum err engine_reload(struct engine *e, struct fault *fault)
     if (err != OK)
         return err;
     struct daemon_conf before = e->d;
-    e->d = daemon_conf_of(fresh);
+    bool               same = is_the_same(fresh);
+    if (!same)
+        e->d = daemon_conf_of(fresh);
     err = load_policy(e, &policy, fault);
     if (err == OK)
         err = load_templates(e, &templates, fault);
@@ -471,8 +503,13 @@ enum err engine_reload(struct engine *e, struct fault *fault)
     if (knowing_mark_again(e, &why) != OK)
         log_fault(LOG_ERROR, "what tenants share is written down as soon as the store can be written", &why);
     tell_changes(fresh);
-    keep_past(e);
-    e->conf = fresh;
+    note_waits(e, fresh);
+    if (same) {
+        conf_free(fresh);
+    } else {
+        keep_past(e);
+        e->conf = fresh;
+    }
     e->policy = policy;
     templates_free(e->templates);
     e->templates = templates;
@@ -652,6 +689,7 @@ void engine_close(struct engine *e)
     store_close(e->store);
     free(e->replies);
     json_decref(e->live);
+    json_decref(e->waits);
     pthread_mutex_destroy(&e->live_lock);
     pthread_mutex_destroy(&e->bus_lock);
     conf_free(e->conf);
@@ -669,4 +707,5 @@ void engine_on_reload(struct engine *e, void (*f)(void *ctx), void *ctx)
 
 const struct daemon_conf *engine_conf(struct engine *e)         { return &e->d; }
 const struct conf        *engine_whole_conf(struct engine *e)   { return e->conf; }
+const char               *engine_policy_version(struct engine *e) { return e->policy.version; }
 const char               *engine_store_folder(struct engine *e) { return e->d.store->folder; }

@@ -30,6 +30,8 @@ void                engine_on_reload(struct engine *e, void (*f)(void *ctx), voi
 const struct daemon_conf *engine_conf(struct engine *e);
 /* All sections, as of the last reload; for whoever hosts more than the engine. Lives as long as the engine. */
 const struct conf        *engine_whole_conf(struct engine *e);
+/* Of the policy in force. On the engine's thread, or before its loop runs. */
+const char               *engine_policy_version(struct engine *e);
 const char               *engine_store_folder(struct engine *e);
 
 /* The stages as a table and the map of targets, for `homeostat map`. */

@@ -250,6 +250,7 @@ struct engine {
     struct conf        *conf;
     struct conf         **past;           /* those that reloads replaced; targets and parts of ingest may point into them */
     size_t                pasts;
+    json_t               *waits;          /* what the file that was read last says and only a restart puts into force; NULL: it was not read again */
     struct daemon_conf  d;
     struct policy       policy;
     struct template_set *templates;

@@ -8,9 +8,13 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static const struct { const char *name; unsigned role; } role_names[] = {
@@ -152,6 +156,11 @@ enum err tokens_parse(const char *name, const char *text, struct token_entry **e
             }
             if (parse_line(name, line, s, word, words, &(*entry)[*count], fault) != OK)
                 goto refused;
+            for (size_t i = 0; i < *count; i++)
+                if (strcmp((*entry)[i].digest, (*entry)[*count].digest) == 0) {
+                    (void)fail(fault, ERR_INPUT, "%s:%d: this is the token of %s, too", name, line, (*entry)[i].name);
+                    goto refused;
+                }
             ++*count;
         }
         s += length + (s[length] == '\n');
@@ -366,7 +375,19 @@ bool tokens_still(struct tokens *t, const char *digest, int64_t wall_us)
 
 /* ---- homeostat token new ---- */
 
-enum err web_token_new(const char *file, const char *name, unsigned roles, int64_t expires_us, char token[WEB_TOKEN_SIZE], struct fault *fault)
+/* Two that add to the same file at once take turns; the folder is locked, since the file becomes another one. -1: it cannot be, and they may not be two. */
+static int take_turn(const char *file)
+{
+    char folder[PATH_MAX];
+    if (!text_copy(folder, sizeof folder, file))
+        return -1;
+    int fd = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd >= 0 && flock(fd, LOCK_EX) != 0 && errno == EINTR)
+        ;
+    return fd;
+}
+
+static enum err token_add(const char *file, const char *name, unsigned roles, int64_t expires_us, char token[WEB_TOKEN_SIZE], struct fault *fault)
 {
     _Static_assert((int)WEB_TOKEN_SIZE == (int)TOKEN_SIZE, "web.h tells how long a token is");
     static const char head[] = "# role  name  sha256 of the token  expires (nothing: never)\n";
@@ -418,5 +439,14 @@ enum err web_token_new(const char *file, const char *name, unsigned roles, int64
             explicit_bzero(token, TOKEN_SIZE);
     }
     free(old);
+    return code;
+}
+
+enum err web_token_new(const char *file, const char *name, unsigned roles, int64_t expires_us, char token[WEB_TOKEN_SIZE], struct fault *fault)
+{
+    int      turn = take_turn(file);
+    enum err code = token_add(file, name, roles, expires_us, token, fault);
+    if (turn >= 0)
+        close(turn);
     return code;
 }

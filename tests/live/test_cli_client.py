@@ -1,10 +1,14 @@
 """The command line as an HTTP client, against a server that misbehaves on purpose: keys, repetition, tokens, exit status, streams."""
+import fcntl
 import hashlib
 import json
 import os
+import pty
 import re
 import socket
+import struct
 import subprocess
+import termios
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -146,6 +150,14 @@ def test_repetition_has_an_end_and_says_why(double, cli):
     assert re.search(r"it is busy, trying again \(\d+ s\)", done.stderr), done.stderr
 
 
+def test_who_asks_for_more_patience_than_there_is_gets_one_more_request_and_no_more(double, cli):
+    double.says("POST", "/case/create", (503, problem("busy", "Not now, try again", 503), {"Retry-After": "99999999999999"}))
+    began = time.monotonic()
+    done = cli("case", "open", "x", "--retry", "2s")
+    assert done.returncode == 1 and "Not now" in done.stderr and time.monotonic() - began < 25
+    assert len(double.asked("POST", "/case/create")) == 2
+
+
 def test_when_nobody_is_there_it_says_so_at_once(cli):
     began = time.monotonic()
     with hold_port() as s:
@@ -163,6 +175,19 @@ def test_an_answer_that_takes_long_is_announced_and_given_up_in_time(double, cli
     assert done.returncode == 1 and "did not answer in time" in done.stderr
 
 
+def test_progress_stays_on_its_line_in_a_narrow_terminal(double, program, cli, tmp_path):
+    cli("whoami")                           # which makes the token
+    double.says("GET", "/whoami", lambda h: (time.sleep(4), hang_up(h)))
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 12, 0, 0))
+    done = subprocess.run([program("homeostat"), "whoami", "--retry", "0s"], stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL, timeout=60, check=False,
+                          env={**os.environ, "HOMEOSTAT_URL": double.url, "HOMEOSTAT_TOKEN_FILE": str(tmp_path / "token")})
+    os.close(theirs)
+    drawn = os.read(ours, 65536).decode().split("homeostat:")[0].split("\r")
+    os.close(ours)
+    assert done.returncode == 1 and any(d.startswith("asking (") for d in drawn) and max(len(d) for d in drawn) == 11, drawn
+
+
 # -- what answers mean -----------------------------------------------------------------------------------------------------
 
 
@@ -178,10 +203,56 @@ def test_problems_become_exit_status_and_words(double, cli, status, suffix, code
     assert as_json.returncode == code and json.loads(as_json.stdout)["type"].endswith(suffix)
 
 
-def test_what_is_no_homeostat_is_recognised(double, cli):
+def test_what_is_no_homeostat_is_recognised(double, cli, tmp_path):
     double.says("GET", "/whoami", (200, b"<html>hello</html>", {}))
     done = cli("whoami")
     assert done.returncode == 1 and "is not Homeostat" in done.stderr
+    for path, command in (("/case", ("case", "ls")), ("/knowledge", ("knowledge", "list")), ("/knowledge", ("knowledge", "export", str(tmp_path / "k")))):
+        double.says("GET", path, (200, b"<html>hello</html>", {}))
+        done = cli(*command)
+        assert done.returncode == 1 and done.stdout == "" and "is not Homeostat" in done.stderr
+    assert not (tmp_path / "k").exists()
+
+
+def test_a_refusal_that_is_not_homeostats_is_told_in_both_forms(double, cli):
+    double.says("POST", "/stop", (502, b"<html>Bad gateway</html>", {}))
+    done = cli("stop", "--why", "x", "--retry", "0s", "-o", "json")
+    assert done.returncode == 1 and "answered 502" in json.loads(done.stdout)["error"]["text"] and "proxy" in json.loads(done.stdout)["error"]["hint"]
+    done = cli("stop", "--why", "x", "--retry", "0s")
+    assert done.returncode == 1 and done.stdout == "" and f"{double.url} answered 502" in done.stderr and "proxy" in done.stderr
+
+
+def test_words_of_others_are_printed_without_what_a_terminal_would_obey(double, cli):
+    bad = "a\x1b[2J\x9b1m"
+    double.says("GET", "/ingest", {"journal": {}, "inputs": {"files": {"last_error": bad}}, "ship": {"sinks": [], "reload_trouble": {"text": bad}}})
+    done = cli("ingest")
+    assert done.returncode == 0 and done.stdout.count("a?[2J?1m") == 2 and "\x1b" not in done.stdout and "\x9b" not in done.stdout
+    double.says("POST", "/reload", {"policy_version": "1234"})
+    done = cli("reload")
+    assert done.returncode == 1 and "ship goes on with what it had: a?[2J?1m" in done.stderr and "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize("ingest, code, said", [
+    ((200, {"data": {"reload": {"pending": True}}}, {}), 1, "still taking it"),
+    ((500, problem("internal", "It broke", 500), {}), 1, "cannot be asked: it answered 500: It broke"),
+    ((404, problem("not-found", "There is no such thing", 404), {}), 0, ""),
+])
+def test_a_reload_that_not_all_are_known_to_have_taken_is_no_success(double, cli, ingest, code, said):
+    double.says("POST", "/reload", {"policy_version": "1234"})
+    double.says("GET", "/ingest", ingest)
+    done = cli("reload")
+    assert done.returncode == code and said in done.stderr and "read again" in done.stdout
+
+
+def test_one_database_that_could_not_be_looked_at_is_not_forgotten_over_the_next(double, cli):
+    double.says("GET", "/target", [{"name": "bad"}, {"name": "good"}])
+    double.says("GET", "/target/bad/report", {"target": "bad", "error": "no connection"})
+    double.says("GET", "/target/good/report", {"target": "good", "database": "d", "symptoms": [], "findings": [], "indexes": [], "limits": []})
+    done = cli("diagnose", "postgres", "-o", "json")
+    assert done.returncode == 1 and [r["target"] for r in json.loads(done.stdout)] == ["bad", "good"]
+    double.says("GET", "/target/good/report", (404, problem("not-found", "There is no such target", 404), {}))
+    done = cli("diagnose", "postgres", "-o", "json")
+    assert done.returncode == 1 and json.loads(done.stdout)["title"] == "There is no such target"      # one answer, not two
 
 
 def test_an_approval_is_bound_to_the_plan_that_was_seen(double, cli):
@@ -211,6 +282,27 @@ def test_what_is_executed_is_the_approved_step_as_it_stands(double, cli):
     assert cli("exec", CASE).returncode == 4
 
 
+def test_a_wait_outlives_a_homeostat_that_is_started_again(double, cli):
+    def restart():
+        while not double.asked("GET", f"/case/{CASE}"):
+            time.sleep(0.01)
+        double.server.shutdown()
+        double.server.socket.close()
+        time.sleep(3)
+        double.says("GET", f"/case/{CASE}", {"id": CASE, "status": "CLOSED"})
+        double.server.socket = socket.create_server(double.server.server_address)
+        threading.Thread(target=double.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    double.says("POST", "/verify/run", (202, {"data": {"id": CASE, "status": "VERIFYING"}}, {"Connection": "close"}))
+    double.says("GET", f"/case/{CASE}", (200, {"data": {"id": CASE, "status": "VERIFYING"}}, {"Connection": "close"}))
+    double.says("GET", f"/case/{CASE}/file", {"run": {"verdict": {"outcome": "better"}}})
+    helper = threading.Thread(target=restart, daemon=True)
+    helper.start()
+    done = cli("verify", CASE)
+    helper.join()
+    assert done.returncode == 0 and "CLOSED" in done.stdout and "better" in done.stdout, done.stderr
+
+
 def test_all_pages_are_read_when_all_are_wanted(double, cli):
     double.says("GET", "/case", (200, {"data": [{"id": "a"}], "next_cursor": "x/1"}, {}), (200, {"data": [{"id": "b"}], "next_cursor": None}, {}))
     done = cli("case", "ls", "--all", "-o", "json", "--state", "PARKED", "--target", "a b")
@@ -235,6 +327,12 @@ def test_a_plan_from_a_file_and_parameters_with_their_types(double, cli, tmp_pat
         assert cli("plan", CASE, "-p", wrong).returncode == 2
 
 
+def test_whoever_approves_a_plan_has_seen_all_of_it(double, cli):
+    script = "echo " + "x" * 600 + "; rm -rf /"
+    double.says("POST", "/plan/generate", {"id": CASE, "status": "WAIT_GATE", "plan": {"title": "t", "steps": [{"action": "script.exec", "params": {"script": script}, "timeout_s": 60}]}})
+    assert f'{{"script":"{script}"}}  (timeout 60 s)' in cli("plan", CASE).stdout
+
+
 def test_anything_can_be_asked(double, cli, tmp_path):
     double.says("PUT", "/target/x/mode", {"mode": "auto"})
     assert cli("api", "put", "/target/x/mode", '{"mode": "auto"}', "--if-version", "3").returncode == 0
@@ -243,9 +341,20 @@ def test_anything_can_be_asked(double, cli, tmp_path):
     body.write_text('{"a": 1}')
     cli("api", "PUT", "/target/x/mode", f"@{body}")
     assert double.requests[-1]["body"] == {"a": 1}
+    asked = len(double.requests)
+    done = cli("api", "PUT", "/target/x/mode", "-", stdin=json.dumps({"a": "x" * 1024 * 1024}))
+    assert done.returncode == 1 and "the body is longer than 1048576 bytes" in done.stderr and len(double.requests) == asked
     assert cli("api", "GET", "nowhere").returncode == 2
     assert cli("api", "PUT", "/target/x/mode", "{").returncode == 1
     assert cli("api", "GET", "/none").returncode == 1
+
+
+@pytest.mark.parametrize("words, offers", [("stop --why --", "--target"), ("reload --key -", "--timeout"), ("case approve X --", "--if-version"), ("ca", "case"), ("case ap", "approve")])
+def test_completing_a_line_does_nothing_but_look_up_what_could_follow(program, double, cli, tmp_path, words, offers):
+    done = subprocess.run(["bash", "-c", f'source "$0"; COMP_WORDS=(homeostat {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _homeostat; printf "%s\\n" "${{COMPREPLY[@]}}"',
+                           os.path.join(os.path.dirname(__file__), "../../deploy/homeostat.bash")], capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+                          env={**os.environ, "PATH": os.path.dirname(program("homeostat")) + ":" + os.environ["PATH"], "HOMEOSTAT_URL": double.url, "HOMEOSTAT_TOKEN_FILE": str(tmp_path / "token")})
+    assert double.requests == [] and offers in done.stdout.split(), done.stdout + done.stderr
 
 
 # -- tokens ----------------------------------------------------------------------------------------------------------------
@@ -265,6 +374,22 @@ def test_the_token_goes_into_the_header_and_nowhere_else(double, cli, tmp_path):
         loose.chmod(0o600)
         assert cli("whoami", token_file=str(loose)).returncode == 1
     assert len(double.requests) == 1
+
+
+@pytest.mark.parametrize("when", ["2020-01-01T00:00:00Z", "3000000d", "106751991d", "0d", "soon"])
+def test_a_token_ends_at_a_time_to_come_that_its_file_can_hold(cli, tmp_path, when):
+    tokens = tmp_path / "tokens"
+    done = cli("token", "new", "--name", "ci", "--role", "viewer", "--file", str(tokens), "--expires", when)
+    assert done.returncode == 2 and "no time to come" in done.stderr and not tokens.exists()
+    assert cli("token", "new", "--name", "ci", "--role", "viewer", "--file", str(tokens), "--expires", "9999-12-31T00:00:00Z").returncode == 0
+    assert cli("token", "new", "--name", "other", "--role", "viewer", "--file", str(tokens), "--expires", "36500d").returncode == 0
+
+
+def test_tokens_that_are_made_at_once_are_all_kept(program, tmp_path):
+    makers = [subprocess.Popen([program("homeostat"), "token", "new", "--name", f"n{i}", "--role", "viewer", "--file", str(tmp_path / "tokens")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+              for i in range(8)]
+    assert [m.wait(60) for m in makers] == [0] * 8
+    assert {line.split()[1] for line in (tmp_path / "tokens").read_text().splitlines() if not line.startswith("#")} == {f"n{i}" for i in range(8)}
 
 
 def test_the_stores_token_is_not_shown_to_an_address_that_somebody_typed(program, double, tmp_path):
@@ -298,6 +423,11 @@ def test_a_report_is_passed_on_as_it_came_and_written_whole(double, cli, tmp_pat
     out = tmp_path / "report.html"
     done = cli("explain", CASE, "--format", "html", "--out", str(out))
     assert done.returncode == 0 and done.stdout == "" and out.read_bytes() == page
+    mine = os.umask(0o077)
+    try:
+        assert cli("explain", CASE, "--format", "html", "--out", str(out), "--force").returncode == 0 and out.stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(mine)
     assert cli("explain", CASE, "--format", "html", "--out", str(tmp_path / "nowhere" / "x.html")).returncode == 1
     assert cli("explain", CASE, "--format", "pdf").returncode == 2
 
@@ -363,7 +493,51 @@ def test_not_kept_is_only_said_where_it_was_read_back(double, cli, result, prove
 def test_a_missing_token_is_explained_when_it_is_asked_for(double, cli, tmp_path):
     double.says("GET", "/whoami", (401, problem("unauthenticated", "Who are you?", 401), {}))
     done = cli("whoami", token_file="", env={"HOMEOSTAT_CONFIG": ""})
-    assert done.returncode == 1 and "Who are you?" in done.stderr
+    assert done.returncode == 1 and "Who are you?" in done.stderr and "HOMEOSTAT_CONFIG" in done.stderr
+
+
+def test_where_nothing_is_configured_the_policy_is_the_one_that_is_built_in(cli, tmp_path):
+    if os.path.exists("/etc/homeostat/homeostat.yaml"):
+        pytest.skip("something is configured here")
+    done = cli("policy", "print")
+    assert done.returncode == 0 and "ratio: 20%" in done.stdout, done.stderr
+    done = cli("policy", "print", "--config", str(tmp_path / "none.yaml"))
+    assert done.returncode == 1 and "no such file" in done.stderr
+
+
+def test_what_config_print_prints_is_a_configuration_also_with_sinks(cli, tmp_path):
+    (tmp_path / "h.yaml").write_text("targets: {a: {dsn: host=h}}\nsinks: {lake: {kind: files, folder: /x}, far: {kind: loki, url: 'http://127.0.0.1:1', batch: {events: 7}}}\nsensor_groups: [{name: n, comm: ['^n$']}]\n")
+    printed = cli("config", "print", str(tmp_path / "h.yaml"))
+    assert printed.returncode == 0
+    (tmp_path / "again.yaml").write_text(printed.stdout)
+    again = cli("config", "print", str(tmp_path / "again.yaml"))
+    values = [re.sub(r" +# \S.*", "", text).splitlines() for text in (printed.stdout, again.stdout)]
+    assert again.returncode == 0 and values[0] == values[1], again.stderr
+    assert "      events: 7" in values[0]
+
+
+@pytest.mark.parametrize("command", [["--help"], ["--version"], ["help", "stop"], ["knobs"], ["rules", "--json"]])
+def test_an_answer_that_finds_no_room_is_no_success(program, command):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([program("homeostat"), *command], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 1 and "could not be written completely" in done.stderr
+
+
+def test_a_tenant_that_no_target_has_is_doubted(cli, tmp_path):
+    conf = tmp_path / "h.yaml"
+    conf.write_text("targets: {a: {dsn: host=h, tenant: bank}}\ntenants: {bank: {knowledge: {share: false}}, bnak: {knowledge: {share: false}}}\n")
+    done = cli("config", "check", str(conf))
+    assert done.returncode == 0 and "tenants.bnak: no target has" in done.stderr and "tenants.bank:" not in done.stderr
+
+
+def test_who_has_to_stop_it_hears_how_to_without_a_configuration_that_was_broken(cli, double, tmp_path):
+    (tmp_path / "h.yaml").write_text("log: {level: loud}\n")
+    double.says("POST", "/stop", {"scope": ""})
+    done = cli("stop", "--why", "x", url="", token_file="", env={"HOMEOSTAT_CONFIG": str(tmp_path / "h.yaml")})
+    assert done.returncode == 1 and "h.yaml:1:14: log.level" in done.stderr and "Allowed: debug" in done.stderr and "--url http://127.0.0.1:7433 --token-file" in done.stderr
+    assert cli("stop", "--why", "x", env={"HOMEOSTAT_CONFIG": str(tmp_path / "h.yaml")}).returncode == 0
+    done = cli("journal", "ls", env={"HOMEOSTAT_CONFIG": str(tmp_path / "h.yaml")})
+    assert done.returncode == 1 and "without it: --folder" in done.stderr
 
 
 # -- the stream ------------------------------------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ def test_it_writes_a_watch_only_configuration_that_checks_and_runs(roles, homeos
     done = homeostat("init", "--dsn", dsn_of(roles), "--out", "h.yaml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "as role watcher" in done.stdout and "h.yaml was written" in done.stdout
+    assert f"export HOMEOSTAT_CONFIG={tmp_path}/h.yaml" in done.stdout      # else status would look for the token of another store
     text = (tmp_path / "h.yaml").read_text()
     assert re.search(r"^ +mode: watch$", text, re.M) and "password" not in text.replace("No password here", "")
     assert settings_of(roles) == before
@@ -185,6 +186,16 @@ def test_a_name_that_cannot_be_a_name_and_odd_characters_are_handled(roles, home
     assert quoted.returncode == 0, quoted.stderr
     assert homeostat("config", "check", str(tmp_path / "q.yaml")).returncode == 0
     assert homeostat("init", "--dsn", dsn_of(roles) + "\nx", "--out", str(tmp_path / "c.yaml")).returncode == 1
+
+
+def test_a_name_that_the_server_tells_cannot_become_a_setting(roles, homeostat, tmp_path):
+    roles.psql('CREATE ROLE "eve\ntune: {seed: 7}\n#" IN ROLE pg_monitor')
+    roles.psql('CREATE ROLE spy LOGIN IN ROLE "eve\ntune: {seed: 7}\n#"')
+    roles.psql("ALTER ROLE spy SET role = E'eve\\ntune: {seed: 7}\\n#'")
+    done = homeostat("init", "--dsn", dsn_of(roles, user="spy"), "--out", "s.yaml", cwd=tmp_path)
+    assert done.returncode == 0 and "as role eve?tune: {seed: 7}?#" in done.stdout, done.stdout + done.stderr
+    shown = homeostat("config", "print", "s.yaml", "-o", "json", cwd=tmp_path)
+    assert json.loads(shown.stdout)["tune"]["seed"]["value"] == 1
 
 
 def test_usage(homeostat):

@@ -89,6 +89,33 @@ static void a_title_cannot_command_the_terminal(void **state)
     }
 }
 
+static void json_cannot_command_the_terminal_either(void **state)
+{
+    char   *out = NULL;
+    size_t  n;
+    FILE   *f = open_memstream(&out, &n);
+    json_t *o = json_pack("[s]", "a\xc2\x9b" "1m\x7f\x1b\xc3\xa9"), *back;
+    print_json(f, o, JSON_COMPACT);
+    fclose(f);
+    assert_string_equal(out, "[\"a\\u009B1m\\u007F\\u001B\xc3\xa9\"]\n");
+    back = json_loads(out, 0, NULL);
+    assert_true(json_equal(o, back));
+    json_decref(back);
+    json_decref(o);
+    free(out);
+}
+
+static void what_is_cut_says_so(void **state)
+{
+    char    s[8];
+    json_t *o = json_pack("[s, s, s]", "1234567", "12345678", "12345\xc3\xb6" "78");
+    assert_string_equal(print_value(json_array_get(o, 0), PRINT_TEXT, s, sizeof s), "1234567");
+    assert_string_equal(print_value(json_array_get(o, 1), PRINT_TEXT, s, sizeof s), "123456~");
+    assert_string_equal(print_value(json_array_get(o, 2), PRINT_TEXT, s, sizeof s), "12345~");
+    assert_string_equal(print_value(o, PRINT_TEXT, s, sizeof s), "[\"1234~");
+    json_decref(o);
+}
+
 static void a_table_lines_up_whatever_is_in_it(void **state)
 {
     static const struct print_column columns[] = {
@@ -157,6 +184,8 @@ int main(void)
         cmocka_unit_test(a_share_is_written_as_percent_and_a_small_one_is_not_nothing),
         cmocka_unit_test(times_and_digests_are_shortened),
         cmocka_unit_test(a_title_cannot_command_the_terminal),
+        cmocka_unit_test(json_cannot_command_the_terminal_either),
+        cmocka_unit_test(what_is_cut_says_so),
         cmocka_unit_test(a_table_lines_up_whatever_is_in_it),
         cmocka_unit_test(what_stands_in_a_path_is_encoded),
         cmocka_unit_test(answers_have_the_exit_status_that_scripts_expect),

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "cli/commands.h"
 #include "history/history.h"
 
@@ -26,11 +27,12 @@ static void put_minutes(struct history *h, int64_t from, int64_t to)
         m->host.load1  = (double)i;
         m->host.cpu_idle = .25;
         m->host.mem_available = NAN;
-        m->disks = m->mounts = m->tops = 1;
+        m->disks = m->mounts = m->tops = m->nets = 1;
         snprintf(m->disk[0].name, HISTORY_NAME, "sda");
         m->disk[0].read_bytes = 4096;
+        snprintf(m->net[0].name, HISTORY_NAME, "abcdefghijklmno\xc3\xa9");
         snprintf(m->mount[0].name, HISTORY_NAME, "/var/lib/containers/volumes/of-the-shop/data-of-the-orders");
-        snprintf(m->top[0].name, HISTORY_NAME, "caf\xe9\033[2J");
+        snprintf(m->top[0].name, HISTORY_NAME, "caf\xe9\033[2J\xc2\x9b" "1m");
         m->top[0].cpu = 1.5;
         assert_ok(history_append(h, m, false, &fault), &fault);
     }
@@ -104,7 +106,9 @@ static void a_minute_is_shown_with_the_end_of_long_paths_and_nothing_that_a_term
     assert_int_equal(s.code, CLI_DONE);
     assert_non_null(strstr(s.out, "load     59.00"));
     assert_non_null(strstr(s.out, "\n~/of-the-shop/data-of-the-orders "));
-    assert_non_null(strstr(s.out, "caf??[2J"));
+    assert_non_null(strstr(s.out, "caf??[2J??1m"));
+    assert_non_null(strstr(s.out, "\nabcdefghijklmno?  "));
+    assert_true(utf8_whole(s.out));
     assert_null(strchr(s.out, '\033'));
     said_done(&s);
 }
@@ -118,7 +122,7 @@ static void a_span_is_replayed_with_a_line_for_each_minute(void **state)
     assert_int_equal(lines(s.out), 11);              /* with the heading */
     assert_non_null(strstr(s.out, "     10.00   75.0%"));
     assert_null(strstr(s.out, " 20.00 "));
-    assert_non_null(strstr(s.out, "caf??[2J 150.0%\n"));
+    assert_non_null(strstr(s.out, "caf??[2J??1m 150.0%\n"));
     said_done(&s);
 }
 
@@ -145,7 +149,7 @@ static void as_json_each_line_is_a_whole_minute(void **state)
     json_t *m = json_loads(s.out, 0, &why);
     assert_true(json_number_value(json_object_get(json_object_get(m, "host"), "load1")) == 58);
     assert_true(json_is_null(json_object_get(json_object_get(m, "host"), "mem_available")));
-    assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(m, "processes"), 0), "name")), "caf?\033[2J");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(m, "processes"), 0), "name")), "caf?\033[2J\xc2\x9b" "1m");
     json_decref(m);
     said_done(&s);
 }

@@ -105,6 +105,7 @@ static void a_password_in_a_dsn_is_refused_and_never_repeated(void **state)
     static const char *const bad[] = {
         "host=x password=hush", "host=x PASSWORD = 'hu sh'", "password=hush", "host='a b' password=hush", "host=a\\\\ b password=hush", "sslpassword=hush host=x",
         "postgresql://bob:hush@db/shop", "postgres://bob:hush@db", "postgresql://bob@db/shop?password=hush", "postgresql://db?sslmode=require&password=hush",
+        "postgresql://bob:hu/hush@db/shop", "postgresql://bob:1hu?hush@db/shop", "postgresql://bob@db:54a/hush",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char yaml[200];
@@ -114,7 +115,7 @@ static void a_password_in_a_dsn_is_refused_and_never_repeated(void **state)
         assert_null(strstr(said.s, "hush"));
     }
     static const char *const good[] = { "host=x dbname=y", "service=shop", "postgresql://bob@db:5432/shop?sslmode=require", "host='a\\\\'b' user=x", "postgresql:///shop",
-                                        "passfile=/x/password host=x", "postgresql://[::1]:5432/shop" };
+                                        "passfile=/x/password host=x", "postgresql://[::1]:5432/shop", "postgresql://a:1,[::1]:2,c/shop", "postgresql://bob@%2Frun%2Fpg:5433/a@b" };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         char yaml[200];
         (void)snprintf(yaml, sizeof yaml, "targets: {shop: {dsn: \"%s\"}}\n", good[i]);
@@ -173,8 +174,9 @@ static void a_bad_token_line_is_named_and_not_quoted(void **state)
         { "viewer 0123456789abcdef0123456789abcdef\n",                         "line 1 of the tokens does not have three or four words" },
         { "viewer bob 0123456789abcdef 0123456789abcdef\n",                    "the fourth word is a time" },
         { "viewer b/b 0123456789abcdef0123456789abcdef\n",                     "a name has at most" },
-        { ", bob 0123456789abcdef0123456789abcdef\n",                          "has no role" },
-        { "viewer bob sha256:123\n",                                           "64 lower-case hex digits" },
+        { ", bob 0123456789abcdef0123456789abcdef\n",                          "has no role beside a comma" },
+        { "viewer bob sha256:123\n",                                           "64 hex digits" },
+        { "viewer, bob 0123456789abcdef0123456789abcdef\n",                    "has no role beside a comma" },
         { "viewer a 0123456789abcdef0123456789abcdef\nadmin b 0123456789abcdef0123456789abcdef\n", "line 2 of the tokens has the token of a" },
         { "# nobody\n",                                                        "there is no token" },
     };

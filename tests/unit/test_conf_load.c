@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "conf/command.h"
 #include "conf/conf.h"
+#include "conf/daemon.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -413,7 +414,7 @@ static void what_is_printed_loads_again_as_the_same(void **state)
     text_init(&second, 64 * 1024);
     put_mode(f, "key", "s3cret\n", 0600);
     assert_ok(load_text(f, "room:\n  pause: 61s\n  idle: 2s\n  cache: 1000001B\n  ratio: 0.30000000000000004\n  share: 33.3%\n  on: no\n  title: \"a \\\"b\\\" \\\\ # \\t\"\n"
-                           "  place: x\n  net: {listen: 'localhost:0', words: ['x: y', \"\\n\"], key: key}\n"
+                           "  place: x\n  net: {listen: 'localhost:0', words: ['x: y', \"\\n\", \"\\x85\\u2028\\u2029\\ufeff\\x9b\"], key: key}\n"
                            "things:\n  a: {size: 1}\n  b: {size: 2, what: '*x'}\nitems:\n- {size: 5}\n- {size: 6}\n"), &f->fault);
     const struct room a = *(const struct room *)conf_of(f->conf, &room_section);
     assert_string_equal(a.title, "a \"b\" \\ # \t");
@@ -427,6 +428,7 @@ static void what_is_printed_loads_again_as_the_same(void **state)
     assert_true(b->share == 33.3 / 100);
     assert_string_equal(b->title, "a \"b\" \\ # \t");
     assert_string_equal(b->words.item[1], "\n");
+    assert_string_equal(b->words.item[2], "\xc2\x85\xe2\x80\xa8\xe2\x80\xa9\xef\xbb\xbf\xc2\x9b");
     size_t              n;
     const struct thing *t = conf_instances(f->conf, &items_section, &n);
     assert_int_equal(n, 2);
@@ -548,6 +550,58 @@ static void a_bad_file_changes_nothing(void **state)
     conf_free(now);
 }
 
+/* The file is right, and so will a restart be; only the mixture of both would not. */
+static void what_does_not_go_with_what_waits_is_not_put_into_force(void **state)
+{
+    static const struct conf_section *const daemon[] = { &daemon_web_section, &daemon_targets_section };
+    struct fixture *f = *state;
+    struct conf    *now = NULL;
+    size_t          n;
+    put(f, "main.yaml", "targets: {a: {dsn: host=h, owner: patroni, mode: suggest}}\n");
+    assert_ok(conf_load(f->main, daemon, 2, &f->conf, NULL, &f->fault), &f->fault);
+    put(f, "main.yaml", "targets: {a: {dsn: host=h, owner: none, mode: auto}}\n");
+    assert_int_equal(conf_reload(f->conf, &now, NULL, &f->fault), ERR_INPUT);
+    assert_null(now);
+    assert_non_null(strstr(f->fault.text, "together with what waits for a restart: "));
+    assert_non_null(strstr(f->fault.text, "targets.a.mode: a server that is managed elsewhere is not changed from here"));
+    assert_non_null(strstr(f->fault.hint, "A restart puts all of it into force"));
+    const struct daemon_target *t = conf_instances(f->conf, &daemon_targets_section, &n);
+    assert_int_equal(t->mode, DAEMON_SUGGEST);
+
+    put(f, "main.yaml", "targets: {a: {dsn: host=h, owner: none, mode: watch}}\n");
+    assert_ok(conf_reload(f->conf, &now, NULL, &f->fault), &f->fault);
+    t = conf_instances(now, &daemon_targets_section, &n);
+    assert_int_equal(t->mode, DAEMON_WATCH);
+    assert_int_equal(t->owner, DAEMON_OWNER_PATRONI);
+    conf_free(now);
+}
+
+static void needs_a_place(const void *instance, struct conf_checker *c)
+{
+    if (conf_is_set(c, "cache") && !*((const struct room *)instance)->place)
+        conf_refuse(c, "cache", "Say where.", "a cache needs a place");
+}
+
+/* Both wait, so neither is there yet: what is kept of a default was not set. */
+static void a_default_that_is_kept_was_not_set(void **state)
+{
+    static const struct conf_section picky = { .path = "room", .knobs = room_knobs, .count = sizeof room_knobs / sizeof room_knobs[0], .size = sizeof(struct room), .why = "A room.",
+                                               .check = needs_a_place };
+    const struct conf_section *only[] = { &picky };
+    struct fixture *f = *state;
+    put(f, "main.yaml", "room: {count: 3}\n");
+    assert_ok(conf_load(f->main, only, 1, &f->conf, NULL, &f->fault), &f->fault);
+    put(f, "main.yaml", "room: {count: 4, cache: 1MiB, place: a}\n");
+    for (int again = 0; again < 2; again++) {
+        struct conf *now = NULL;
+        assert_ok(conf_reload(f->conf, &now, NULL, &f->fault), &f->fault);
+        assert_int_equal(((const struct room *)conf_of(now, &picky))->count, 4);
+        assert_int_equal(((const struct room *)conf_of(now, &picky))->cache, 64 << 20);
+        conf_free(f->conf);
+        f->conf = now;
+    }
+}
+
 static void a_reload_finds_the_file_from_any_folder(void **state)
 {
     struct fixture *f = *state;
@@ -625,6 +679,27 @@ static void the_commands_answer_with_exit_codes(void **state)
     free(err);
 }
 
+static void a_complaint_is_text_whatever_it_quotes(void **state)
+{
+    struct fixture *f = *state;
+    char           *out = NULL, path[160];
+    size_t          n;
+    FILE           *o = open_memstream(&out, &n);
+    put(f, "main.yaml", "room: {pause: x\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9}\n");
+    assert_int_equal(conf_command_check(f->main, sections, SECTIONS, true, o, o), 1);
+    assert_int_equal(conf_command_check(file_in(f, "caf\xe9.yaml", path), sections, SECTIONS, true, o, o), 1);
+    put(f, "caf\xe9.yaml", "room: {count: 3}\n");
+    assert_int_equal(conf_command_check(path, sections, SECTIONS, true, o, o), 0);
+    put(f, "main.yaml", "room: {pause: \"\\e[2J\\x9b1m\"}\n");
+    assert_int_equal(conf_command_check(f->main, sections, SECTIONS, false, o, o), 1);
+    fclose(o);
+    assert_non_null(strstr(out, "room.pause: `?[2J??1m` is not a time"));
+    const char *first = strstr(out, "room.pause: `x"), *second = strstr(out, "there is no such file"), *third = strstr(out, "\"ok\": true");
+    assert_true(first && second && third);
+    assert_non_null(strstr(out, "caf?.yaml\""));
+    free(out);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -645,11 +720,14 @@ int main(void)
         TEST(what_is_printed_loads_again_as_the_same),
         TEST(a_reload_changes_what_is_live_and_keeps_what_waits),
         TEST(a_bad_file_changes_nothing),
+        TEST(what_does_not_go_with_what_waits_is_not_put_into_force),
+        TEST(a_default_that_is_kept_was_not_set),
         TEST(a_reload_finds_the_file_from_any_folder),
         TEST(a_pipe_is_no_file_to_include),
         TEST(the_digest_is_that_of_the_bytes),
         TEST(a_text_from_memory_cannot_reach_files),
         TEST(the_commands_answer_with_exit_codes),
+        TEST(a_complaint_is_text_whatever_it_quotes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,8 @@
 
 #include "base/file.h"
 #include "base/id.h"
+#include "base/text.h"
+#include "conf/daemon.h"
 #include "web/token.h"
 #include "web/throttle.h"
 
@@ -73,7 +75,36 @@ static void a_table_may_have_comments_many_roles_an_end_and_an_old_token_beside_
     assert_int_equal(e[1].expires_us, 0);
     assert_int_equal(e[1].digest[0], 'b');
     assert_true(e[2].in_clear && !e[1].in_clear);
+    struct daemon_token again[3];
+    assert_ok(daemon_tokens_parse(text, again, 3, &n, &fault), &fault);       /* the next start must not find a mistake in what a running one took */
+    assert_int_equal(n, 3);
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(again[i].digest, e[i].digest);
+        assert_string_equal(again[i].name, e[i].name);
+        assert_true(again[i].expires_us == e[i].expires_us);
+    }
     free(e);
+}
+
+static void what_a_running_homeostat_takes_the_next_start_takes(void **state)
+{
+    struct text         t CLEANUP(text_done);
+    struct fault        fault = { 0 };
+    struct token_entry *e;
+    size_t              n;
+    struct daemon_token *again = calloc(DAEMON_TOKENS_MAX, sizeof *again);
+    text_init(&t, TOKEN_FILE_MAX);
+    for (int i = 0; i < TOKENS_MAX; i++)
+        text_printf(&t, "viewer,operator  %048d  sha256:%064d  2026-12-31T00:00:00.000Z\n", i, i);
+    assert_ok(tokens_parse("t", t.s, &e, &n, &fault), &fault);
+    free(e);
+    assert_ok(daemon_tokens_parse(t.s, again, DAEMON_TOKENS_MAX, &n, &fault), &fault);
+    assert_int_equal(n, TOKENS_MAX);
+    assert_true(t.used <= KNOB_SECRET_MAX && TOKEN_FILE_MAX <= KNOB_SECRET_MAX);
+    free(again);
+    static const char twice[] = "viewer a 0123456789abcdef0123456789abcdef\nadmin b 0123456789abcdef0123456789abcdef\n";
+    assert_int_equal(tokens_parse("t", twice, &e, &n, &fault), ERR_INPUT);
+    assert_string_equal(fault.text, "t:2: this is the token of a, too");
 }
 
 static void a_wrong_line_is_named_and_its_token_never_quoted(void **state)
@@ -223,6 +254,7 @@ int main(void)
         TEST(a_new_token_is_told_once_and_kept_as_a_digest),
         TEST(what_is_in_the_file_is_read_as_it_was_written),
         TEST(a_table_may_have_comments_many_roles_an_end_and_an_old_token_beside_the_new),
+        TEST(what_a_running_homeostat_takes_the_next_start_takes),
         TEST(a_wrong_line_is_named_and_its_token_never_quoted),
         TEST(a_file_that_others_may_write_is_refused),
         TEST(a_missing_file_is_an_error_when_it_was_named),
