@@ -2,6 +2,7 @@
 #include "sense/facts.h"
 
 #include "base/text.h"
+#include "model/index.h"
 #include "sense/sql.h"
 
 #include <math.h>
@@ -24,6 +25,16 @@ static const struct { enum fact_question q; int since; const char *name, *sql; }
     { FACT_OWNER,     140000, "sense_facts_owner",     sql_sense_facts_owner },
     { FACT_SIZES,     140000, "sense_sizes",           sql_sense_sizes },
 };
+
+void sql_in_schema(const char *sql, const char *schema, struct text *out)
+{
+    static const char mark[] = "{schema}";
+    for (const char *at; (at = strstr(sql, mark)); sql = at + sizeof mark - 1) {
+        text_add_n(out, sql, (size_t)(at - sql));
+        sql_identifier(out, schema);
+    }
+    text_add(out, sql);
+}
 
 void fact_item(enum fact_question q, int server_version, struct line_item *item)
 {
@@ -81,7 +92,8 @@ static bool take_server(const PGresult *a, struct target_facts *f)
     f->may_reload = yes(a, "reload");
     f->may_checkpoint = yes(a, "checkpoint");
     f->may_read_file_settings = yes(a, "file_settings");
-    f->has_statements = *cell(a, 0, "statements_schema") != '\0';   /* whether it answers is added by the caller */
+    (void)text_copy(f->statements_schema, sizeof f->statements_schema, cell(a, 0, "statements_schema"));
+    f->has_statements = *f->statements_schema != '\0';   /* whether it answers is added by the caller */
     f->slots = atoi(cell(a, 0, "slots"));
     f->slots_retained_bytes = number(a, "slots_retained");
     f->standbys = atoi(cell(a, 0, "standbys"));

@@ -5,11 +5,15 @@
 #define SENSE_FACTS_H
 
 #include "base/err.h"
+#include "base/text.h"
 #include "model/target.h"
 #include "sense/line.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>
+
+/* An extension lies in a schema of its own choosing, and ours is no session to look for names in a path: {schema} becomes that schema, in quotes. */
+void sql_in_schema(const char *sql, const char *schema, struct text *out);
 
 /* In the order in which they are asked. The sizes have a rhythm of their own. */
 enum fact_question { FACT_SERVER, FACT_CONTROL, FACT_SETTINGS, FACT_OVERRIDES, FACT_OWNER, FACT_SIZES, FACT_COUNT };

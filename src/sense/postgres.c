@@ -258,6 +258,7 @@ static void begin_turn(struct sense_pg *pg)
         question_item((enum question)q, pg->version, &items[pg->asked]);
         if (q == ASK_STATEMENTS) {
             reading_ids(&pg->reading, followed, sizeof followed, own, sizeof own);
+            items[pg->asked].sql = pg->statements_sql;
             items[pg->asked].n = 2;
             items[pg->asked].values = values;
         }
@@ -297,7 +298,7 @@ static enum err open_line(struct sense_pg *pg, const struct line_calls *calls, i
 {
     struct line_conf c = {
         .pg = { .dsn = pg->dsn, .passfile = pg->passfile, .application_name = "homeostat-sense", .connect_timeout_ms = pg->conf.connect_limit_ms,
-                .statement_timeout_ms = limit_ms, .lock_timeout_ms = limit_ms / 2, .keepalives = true },
+                .statement_timeout_ms = limit_ms, .lock_timeout_ms = limit_ms / 2, .keepalives = true, .only_catalog = true },
         .connect_limit_ms = pg->conf.connect_limit_ms,
         .backoff_min_ms = 250,
         .backoff_max_ms = pg->conf.backoff_max_ms,

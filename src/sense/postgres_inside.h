@@ -30,6 +30,7 @@ struct sense_pg {
     int                      got;            /* answers */
     bool                     got_activity;
     int64_t                  statements_slot;
+    char                     statements_sql[4096], statements_schema[64];   /* as it is asked where the extension is; "": nowhere */
     bool                     want_statements;
     bool                     refused[QUESTION_COUNT];
     bool                     drop_due;       /* the session cannot answer any more */

@@ -44,11 +44,28 @@ static void prove_local(struct sense_pg *pg, struct target_facts *f)
     (void)text_copy(f->local_why, sizeof f->local_why, proof.why);
 }
 
+/* The extension may have come, or moved: what was prepared for where it was is of no use any more. */
+static void follow_statements(struct sense_pg *pg, const struct target_facts *f)
+{
+    if (strcmp(pg->statements_schema, f->statements_schema) == 0)
+        return;
+    struct line_item item;
+    struct text      sql CLEANUP(text_done);
+    text_init(&sql, sizeof pg->statements_sql);
+    question_item(ASK_STATEMENTS, pg->version, &item);
+    sql_in_schema(item.sql, f->statements_schema, &sql);
+    pg->drop_due = pg->drop_due || *pg->statements_schema;
+    pg->refused[ASK_STATEMENTS] = false;
+    (void)text_copy(pg->statements_sql, sizeof pg->statements_sql, sql.s);
+    (void)text_copy(pg->statements_schema, sizeof pg->statements_schema, f->statements_schema);
+}
+
 static void take_new_facts(struct sense_pg *pg)
 {
     struct target_facts *f = pg->draft;
     facts_finish(f);
     prove_local(pg, f);
+    follow_statements(pg, f);
     (void)text_copy(f->name, sizeof f->name, pg->name);
     f->read_wall_us = clock_wall_us(&clock_real);
     f->peak_sessions = pg->reading.peak_sessions;
@@ -122,7 +139,6 @@ static void send_facts(struct sense_pg *pg)
         fact_item((enum fact_question)q, pg->version, &items[q]);
     pg->job = SLOW_FACTS;
     pg->job_failed = pg->facts_due = false;
-    pg->session_due = true;   /* the extension may have come, or moved */
     line_send(pg->slow, items, FACT_SIZES, pg->conf.slow_limit_ms);
 }
 

@@ -2,6 +2,7 @@
 import json
 import os
 import queue
+import re
 import subprocess
 import threading
 import time
@@ -348,6 +349,30 @@ def test_an_extension_in_a_schema_of_its_own_is_found(make_postgres, watch):
     pg.psql('CREATE SCHEMA "Odd one"; CREATE EXTENSION pg_stat_statements SCHEMA "Odd one"')
     w = watch(pg.dsn, statements=1)
     assert w.sample(lambda s: s["calls"] is not None)["up"] == 1
+
+
+def test_what_others_define_where_names_are_looked_for_is_not_called_by_the_watch(make_postgres, watch):
+    pg = make_postgres(settings=STATEMENTS)
+    pg.psql("CREATE EXTENSION pg_stat_statements")
+    for function in ("quote_ident(name) RETURNS text", "pg_has_role(text, text) RETURNS bool", "times(numeric, int) RETURNS numeric"):      # these fit better than what the server has
+        pg.psql(f"CREATE FUNCTION public.{function} LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$")
+    pg.psql("CREATE OPERATOR public.* (FUNCTION = public.times, LEFTARG = numeric, RIGHTARG = int)")
+    w = watch(pg.dsn, statements=1, facts=1, sizes=1)
+    assert w.facts(lambda f: f["has_statements"] and f["database_bytes"])["superuser"]
+    w.sample(lambda s: s["calls"] is not None and s["tps"] is not None and s["wal_bytes"] is not None)
+    shown = subprocess.run([os.path.join(BUILD, "tests", "live", "sense_tool"), "--dsn", pg.dsn, "--privileges"], capture_output=True, text=True, check=True, timeout=LIMIT_S).stdout
+    assert re.search("^statements +yes", shown, re.M), shown
+    assert "trapped" not in pg.log_tail(500)
+
+
+def test_statements_are_followed_to_another_schema(make_postgres, watch):
+    pg = make_postgres(settings=STATEMENTS)
+    pg.psql("CREATE SCHEMA a; CREATE SCHEMA b; CREATE EXTENSION pg_stat_statements SCHEMA a")
+    w = watch(pg.dsn, statements=1, facts=1)
+    w.sample(lambda s: s["calls"] is not None)
+    pg.psql("DROP EXTENSION pg_stat_statements; CREATE EXTENSION pg_stat_statements SCHEMA b; DROP SCHEMA a")
+    w.samples(4)
+    w.sample(lambda s: s["calls"] is not None)
 
 
 def test_a_wrong_password_is_told_with_what_to_do(make_postgres, watch, tmp_path):

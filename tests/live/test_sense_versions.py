@@ -27,7 +27,7 @@ def statements():
     for path in sorted(os.listdir(os.path.join(ROOT, "sql", "sense"))):
         with open(os.path.join(ROOT, "sql", "sense", path), encoding="utf-8") as f:
             parts = re.split(r"^-- name: (\w+)$", f.read(), flags=re.M)
-        found.update(zip(parts[1::2], (re.sub(r"^--.*$", "", text, flags=re.M).strip() for text in parts[2::2])))
+        found.update(zip(parts[1::2], (re.sub(r"^--.*$", "", text, flags=re.M).replace("{schema}.", "").strip() for text in parts[2::2])))
     return found
 
 
