@@ -180,6 +180,20 @@ def test_functions_in_schemas_where_names_are_looked_for_are_not_called_by_the_l
         shop.psql("DROP SCHEMA trap CASCADE")
 
 
+def test_what_others_define_in_the_path_of_our_role_is_not_called_by_the_look(shop, watching):
+    shop.psql("CREATE TABLE bait AS SELECT (g % 10)::text::varchar AS v FROM generate_series(1, 20000) g; CREATE INDEX bait_v ON bait (v); ANALYZE bait")
+    for function in ("quote_ident(name) RETURNS text", "starts_with(name, text) RETURNS bool", "over(float8, int) RETURNS float8", "above(varchar, varchar) RETURNS bool"):
+        shop.psql(f"CREATE FUNCTION public.{function} LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$")
+    shop.psql("CREATE OPERATOR public./ (FUNCTION = public.over, LEFTARG = float8, RIGHTARG = int); CREATE OPERATOR public.> (FUNCTION = public.above, LEFTARG = varchar, RIGHTARG = varchar)")
+    try:
+        r = report(watching)
+        assert r["error"] is None and r["statements"], r
+        assert "trapped" not in shop.log_tail(2000)
+    finally:
+        shop.psql("DROP TABLE bait; DROP OPERATOR public./ (float8, int); DROP OPERATOR public.> (varchar, varchar)")
+        shop.psql("DROP FUNCTION public.quote_ident(name), public.starts_with(name, text), public.over(float8, int), public.above(varchar, varchar)")
+
+
 def test_a_partitioned_table_is_analysed_as_a_whole_because_autovacuum_never_does(shop, make_homeostat):
     shop.psql("CREATE TABLE logged (day int, n int) PARTITION BY LIST (day); CREATE TABLE logged_1 PARTITION OF logged FOR VALUES IN (1); CREATE TABLE logged_2 PARTITION OF logged FOR VALUES IN (2)")
     shop.psql("CREATE INDEX logged_n ON logged (n); CREATE INDEX logged_n_again ON logged (n)")
