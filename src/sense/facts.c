@@ -126,9 +126,11 @@ static bool take_settings(const PGresult *a, struct target_facts *f)
 
 static bool take_overrides(const PGresult *a, struct target_facts *f)
 {
-    f->overrides = PQntuples(a) < OVERRIDES_MAX ? PQntuples(a) : OVERRIDES_MAX;
-    for (int row = 0; row < f->overrides; row++) {
-        struct setting_override *o = &f->override[row];
+    f->overrides = 0;
+    for (int row = 0; row < PQntuples(a) && f->overrides < OVERRIDES_MAX; row++) {
+        if (!*cell(a, row, "name"))
+            continue;   /* there is none */
+        struct setting_override *o = &f->override[f->overrides++];
         (void)text_copy(o->name, sizeof o->name, cell(a, row, "name"));
         (void)text_copy(o->value, sizeof o->value, cell(a, row, "value"));
         (void)text_copy(o->role, sizeof o->role, cell(a, row, "role"));
@@ -244,6 +246,14 @@ bool facts_take(enum fact_question q, const PGresult *answer, struct target_fact
     default:
         return false;
     }
+}
+
+int64_t facts_own_id(enum fact_question q, const PGresult *answer)
+{
+    for (int row = 0; row < PQntuples(answer) && q == FACT_OWNER; row++)
+        if (strcmp(cell(answer, row, "kind"), "own") == 0)
+            return strtoll(cell(answer, row, "value"), NULL, 10);
+    return strtoll(cell(answer, 0, "own_id"), NULL, 10);
 }
 
 bool facts_take_sizes(const PGresult *answer, struct sizes *s)

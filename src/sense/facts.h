@@ -11,6 +11,7 @@
 
 #include <libpq-fe.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* An extension lies in a schema of its own choosing, and ours is no session to look for names in a path: {schema} becomes that schema, in quotes. */
 void sql_in_schema(const char *sql, const char *schema, struct text *out);
@@ -26,6 +27,9 @@ void facts_clear(struct target_facts *f);    /* everything unknown */
 MUST_CHECK bool facts_take(enum fact_question q, const PGresult *answer, struct target_facts *f);
 /* What follows from several answers: the owner by the settings' sources, the data directory. */
 void facts_finish(struct target_facts *f);
+
+/* The query id of the question itself; 0: the server does not say. */
+int64_t facts_own_id(enum fact_question q, const PGresult *answer);
 
 struct sizes { double database_bytes, dead_tuples; };   /* NAN: unknown */
 MUST_CHECK bool facts_take_sizes(const PGresult *answer, struct sizes *s);

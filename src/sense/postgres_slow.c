@@ -95,6 +95,9 @@ static void on_slow_answer(void *ctx, int item, const PGresult *r)
     enum fact_question q = pg->job == SLOW_SIZES ? FACT_SIZES : (enum fact_question)item;
     struct fault       why = { 0 };
     bool               answered = PQresultStatus(r) == PGRES_TUPLES_OK;
+    int64_t            own_id = answered ? facts_own_id(q, r) : 0;
+    if (own_id != 0)
+        pg->reading.own_id[QUESTION_COUNT + (int)q] = own_id;   /* seconds of ours would be the latency of a quiet server, and seven calls a minute its load */
     if (answered && q == FACT_SIZES && facts_take_sizes(r, &pg->sizes)) {
         bool first = pg->sizes_known_us == 0;
         pg->sizes_known_us = mono_now();

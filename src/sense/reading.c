@@ -296,7 +296,7 @@ void reading_ids(struct reading *r, char *followed, size_t followed_size, char *
 {
     statements_ids(&r->statements, followed, followed_size);
     size_t used = (size_t)snprintf(own, own_size, "{");
-    for (int q = 0; q < QUESTION_COUNT && used + 24 < own_size; q++)
+    for (int q = 0; q < OWN_IDS && used + 24 < own_size; q++)
         if (r->own_id[q] != 0)
             used += (size_t)snprintf(own + used, own_size - used, "%s%" PRId64, used > 1 ? "," : "", r->own_id[q]);
     (void)snprintf(own + used, own_size - used, "}");

@@ -137,6 +137,15 @@ def test_an_idle_server_does_not_show_our_own_questions(make_postgres, watch):
     assert all(s["connections"] == 0 for s in quiet)
 
 
+def test_what_is_asked_now_and_then_is_not_among_the_calls_either(make_postgres, watch):
+    pg = make_postgres(settings=STATEMENTS)
+    pg.psql("CREATE EXTENSION pg_stat_statements")
+    w = watch(pg.dsn, statements=1, facts=2, sizes=2)
+    w.facts(lambda f: f["database_bytes"])
+    w.samples(4)
+    assert [s["calls"] for s in w.samples(8) if s["calls"]] == []
+
+
 def test_the_machine_is_tied_to_a_local_postmaster_over_tcp_and_socket(postgres, watch):
     for host in (postgres.host, postgres.folder):
         w = watch(postgres.dsn.replace(f"host={postgres.host}", f"host={host}"))
