@@ -3,12 +3,14 @@
 
 #include "base/text.h"
 #include "model/index.h"
+#include "model/knob.h"
 #include "sense/sql.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char *const fact_what[FACT_COUNT] = {
     [FACT_SERVER] = "read what the server is", [FACT_CONTROL] = "read pg_control_system()", [FACT_SETTINGS] = "read pg_settings",
@@ -124,18 +126,26 @@ static bool take_settings(const PGresult *a, struct target_facts *f)
     return true;
 }
 
+static void add_override(const PGresult *a, int row, struct target_facts *f)
+{
+    struct setting_override *o = &f->override[f->overrides++];
+    (void)text_copy(o->name, sizeof o->name, cell(a, row, "name"));
+    (void)text_copy(o->value, sizeof o->value, cell(a, row, "value"));
+    (void)text_copy(o->role, sizeof o->role, cell(a, row, "role"));
+    (void)text_copy(o->database, sizeof o->database, cell(a, row, "database"));
+}
+
+/* A thousand roles may have a search_path each: the first of each parameter that we may change has room before all others, which come by name. */
 static bool take_overrides(const PGresult *a, struct target_facts *f)
 {
     f->overrides = 0;
-    for (int row = 0; row < PQntuples(a) && f->overrides < OVERRIDES_MAX; row++) {
-        if (!*cell(a, row, "name"))
-            continue;   /* there is none */
-        struct setting_override *o = &f->override[f->overrides++];
-        (void)text_copy(o->name, sizeof o->name, cell(a, row, "name"));
-        (void)text_copy(o->value, sizeof o->value, cell(a, row, "value"));
-        (void)text_copy(o->role, sizeof o->role, cell(a, row, "role"));
-        (void)text_copy(o->database, sizeof o->database, cell(a, row, "database"));
-    }
+    for (int turn = 0; turn < 2; turn++)
+        for (int row = 0; row < PQntuples(a) && f->overrides < OVERRIDES_MAX; row++) {
+            const char *name = cell(a, row, "name");
+            bool first = (row == 0 || strcasecmp(name, cell(a, row - 1, "name")) != 0) && knob_find(name);
+            if (*name && first == (turn == 0))      /* without a name: there is none */
+                add_override(a, row, f);
+        }
     return PQfnumber(a, "name") >= 0;
 }
 
