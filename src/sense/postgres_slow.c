@@ -55,7 +55,7 @@ static void follow_statements(struct sense_pg *pg, const struct target_facts *f)
     question_item(ASK_STATEMENTS, pg->version, &item);
     sql_in_schema(item.sql, f->statements_schema, &sql);
     pg->drop_due = pg->drop_due || *pg->statements_schema;
-    pg->refused[ASK_STATEMENTS] = false;
+    pg->refused[ASK_STATEMENTS] = (struct refusal){ 0 };
     (void)text_copy(pg->statements_sql, sizeof pg->statements_sql, sql.s);
     (void)text_copy(pg->statements_schema, sizeof pg->statements_schema, f->statements_schema);
 }
@@ -71,7 +71,7 @@ static void take_new_facts(struct sense_pg *pg)
     f->peak_sessions = pg->reading.peak_sessions;
     f->database_bytes = pg->sizes_known_us ? pg->sizes.database_bytes : (double)NAN;
     const struct setting *libraries = target_setting(f, "shared_preload_libraries");
-    f->has_statements = f->has_statements && !pg->refused[ASK_STATEMENTS] && (!libraries || strstr(libraries->value, "pg_stat_statements"));
+    f->has_statements = f->has_statements && !pg->refused[ASK_STATEMENTS].is && (!libraries || strstr(libraries->value, "pg_stat_statements"));
     bool replaced = *pg->system_identifier && *f->system_identifier && strcmp(pg->system_identifier, f->system_identifier) != 0;
     if (replaced) {
         struct fault why = { 0 };

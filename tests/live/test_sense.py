@@ -348,7 +348,8 @@ def test_an_extension_without_its_library_is_told_and_not_asked_every_second(mak
     pg.configure(shared_preload_libraries="")
     pg.restart()
     w = watch(pg.dsn, statements=1)
-    w.until(lambda o: o.get("state") == "lacks" and "pg_stat_statements" in o["text"])
+    told = w.until(lambda o: o.get("state") == "lacks" and "pg_stat_statements" in o["text"])
+    assert "in database postgres: CREATE EXTENSION" in told["hint"]
     w.samples(3)
     assert pg.log_tail(100).count("must be loaded") <= 1
 
@@ -358,6 +359,19 @@ def test_an_extension_in_a_schema_of_its_own_is_found(make_postgres, watch):
     pg.psql('CREATE SCHEMA "Odd one"; CREATE EXTENSION pg_stat_statements SCHEMA "Odd one"')
     w = watch(pg.dsn, statements=1)
     assert w.sample(lambda s: s["calls"] is not None)["up"] == 1
+
+
+def test_an_extension_that_an_upgrade_left_old_is_asked_again_once_it_is_updated(make_postgres, watch):
+    pg = make_postgres(settings=STATEMENTS)
+    pg.psql("CREATE EXTENSION pg_stat_statements VERSION '1.8'")
+    w = watch(pg.dsn, statements=1, facts=1)
+    w.until(lambda o: o.get("state") == "lacks" and "ALTER EXTENSION pg_stat_statements UPDATE" in o["hint"])
+    w.facts(lambda f: not f["has_statements"])
+    w.samples(8)
+    assert pg.log_tail(500).count("does not exist") <= 5      # asked again, ever more seldom
+    pg.psql("ALTER EXTENSION pg_stat_statements UPDATE")
+    w.sample(lambda s: s["calls"] is not None)
+    w.facts(lambda f: f["has_statements"])
 
 
 def test_what_others_define_where_names_are_looked_for_is_not_called_by_the_watch(make_postgres, watch):
