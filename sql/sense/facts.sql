@@ -88,6 +88,9 @@ SELECT 'own', o.query_id::text FROM pg_stat_get_activity(pg_backend_pid()) AS o;
 
 -- name: sense_sizes
 -- reltuples and the like would be cheaper but say nothing of growth; once a minute this is affordable.
-SELECT (SELECT sum(pg_database_size(d.oid)) FROM pg_database AS d WHERE d.datallowconn OR d.datistemplate) AS database_bytes,
+-- Where our role may not look at one of the databases the sum is not known, which is no error in the server's log each minute.
+SELECT (SELECT CASE WHEN bool_and(e.may) THEN sum(CASE WHEN e.may THEN pg_database_size(e.oid) END) END
+        FROM (SELECT d.oid, has_database_privilege(d.oid, 'CONNECT') OR pg_has_role('pg_read_all_stats', 'USAGE') AS may
+              FROM pg_database AS d WHERE d.datallowconn OR d.datistemplate) AS e) AS database_bytes,
        (SELECT coalesce(sum(t.n_dead_tup), 0) FROM pg_stat_user_tables AS t) AS dead_tuples,
        (SELECT o.query_id FROM pg_stat_get_activity(pg_backend_pid()) AS o) AS own_id;

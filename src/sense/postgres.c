@@ -128,7 +128,7 @@ static void deliver(struct sense_pg *pg)
 {
     struct sample *s = &pg->sample;
     s->stats_reset_us = pg->reading.statements.reset_us;
-    if (pg->sizes_known_us != 0 && s->mono_us - pg->sizes_known_us < 2 * pg->conf.sizes_every_s * US_PER_S) {
+    if (pg->sizes_known_us != 0 && s->mono_us - pg->sizes_known_us < 2 * pg->sizes_pause_us) {
         s->v[METRIC_DATABASE_BYTES] = pg->sizes.database_bytes;
         s->v[METRIC_DEAD_TUPLES] = pg->sizes.dead_tuples;
     }

@@ -56,7 +56,7 @@ struct sense_pg {
     enum slow_job            job;
     bool                     facts_due, job_failed;
     int64_t                  facts_at_us, sizes_at_us;   /* when last begun, mono; 0: never */
-    int64_t                  sizes_known_us;
+    int64_t                  sizes_known_us, sizes_pause_us;
     struct sizes             sizes;
     struct target_facts     *facts, *draft;
     bool                     facts_known;

@@ -118,12 +118,19 @@ static void on_slow_answer(void *ctx, int item, const PGresult *r)
         sense_pg_tell(pg, why.code == ERR_TIMEOUT ? SENSE_PG_SLOW : SENSE_PG_LACKS, &why);
 }
 
+/* Every file of every database is asked for its size: where these are a hundred thousand, that is work, and must not be a load. */
+enum { SIZES_PAUSE_TIMES = 50 };
+
+static int64_t longer(int64_t a, int64_t b) { return a > b ? a : b; }
+
 static void on_slow_end(void *ctx, enum line_end how)
 {
     struct sense_pg *pg = ctx;
     enum slow_job    job = pg->job;
     pg->job = SLOW_NOTHING;
     pg->reading.own_transactions += job == SLOW_FACTS ? FACT_SIZES : 1;
+    if (job == SLOW_SIZES)
+        pg->sizes_pause_us = longer(pg->conf.sizes_every_s * US_PER_S, SIZES_PAUSE_TIMES * (mono_now() - pg->sizes_at_us));
     if (how != LINE_ANSWERED) {
         pg->facts_due = pg->facts_due || (job == SLOW_FACTS && how == LINE_BROKEN);
         if (how == LINE_LATE)
@@ -153,7 +160,7 @@ void sense_pg_try_slow(struct sense_pg *pg)
     if (pg->facts_due || pg->facts_at_us == 0 || (pg->conf.facts_every_s > 0 && now - pg->facts_at_us >= pg->conf.facts_every_s * US_PER_S)) {
         pg->facts_at_us = now;
         send_facts(pg);
-    } else if (pg->conf.sizes_every_s > 0 && (pg->sizes_at_us == 0 || now - pg->sizes_at_us >= pg->conf.sizes_every_s * US_PER_S)) {
+    } else if (pg->conf.sizes_every_s > 0 && (pg->sizes_at_us == 0 || now - pg->sizes_at_us >= longer(pg->sizes_pause_us, pg->conf.sizes_every_s * US_PER_S))) {
         struct line_item item;
         pg->sizes_at_us = now;
         fact_item(FACT_SIZES, pg->version, &item);

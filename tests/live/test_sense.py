@@ -332,6 +332,18 @@ def test_without_pg_monitor_the_grant_is_named_and_the_rest_is_there(make_postgr
         w.sample(lambda s: s["connections"] == 1)      # once the session that granted it has gone
 
 
+def test_a_database_that_is_closed_to_the_role_costs_only_the_sum_of_sizes(make_postgres, watch):
+    pg = make_postgres()
+    pg.psql("CREATE ROLE nobody LOGIN")
+    pg.psql("CREATE DATABASE closed")
+    pg.psql("REVOKE CONNECT ON DATABASE closed FROM PUBLIC")
+    w = watch(pg.dsn.replace("user=postgres", "user=nobody"), sizes=1)
+    assert w.sample(lambda s: s["dead_tuples"] is not None)["database_bytes"] is None
+    assert "closed" not in pg.log_tail(200)
+    pg.psql("GRANT pg_read_all_stats TO nobody")
+    w.sample(lambda s: s["database_bytes"] is not None)
+
+
 def test_how_to_get_pg_stat_statements_is_said_once(make_postgres, watch):
     pg = make_postgres()
     w = watch(pg.dsn, statements=1, facts=1)

@@ -206,6 +206,17 @@ def test_a_statement_that_is_refused_costs_only_its_own_metrics():
     assert sum("pg_stat_wal" in text for text in told) == 1 and sum("pg_control_checkpoint" in text for text in told) == 1
 
 
+def test_sizes_that_take_long_are_asked_for_seldom():
+    with open(os.path.join(RECORDINGS, "postgres_17.json"), encoding="utf-8") as f:
+        recording = json.load(f)
+    recording["delays"] = {"sense_sizes": 0.5}
+    with FakePostgres(recording=recording) as server:
+        lines = watch(server, seconds=8, sizes=1)
+        assert server.asked["sense_sizes"] == 1
+    samples = [o["sample"] for o in lines if "sample" in o and o["sample"]["up"] == 1]
+    assert samples[-1]["database_bytes"] == 123456789      # and kept meanwhile
+
+
 @in_one_of(3)
 def test_a_version_that_is_too_old_is_refused_by_name():
     with FakePostgres(recording={"server_version": "12.20", "columns": {}, "answers": {}}) as server:
