@@ -232,7 +232,7 @@ static bool take_statements(struct reading *r, const PGresult *a, struct sample 
     if (r->left_out != r->left_out_before)
         r->statements.known = false;
     r->left_out_before = r->left_out;
-    statements_take(&r->statements, rows, n, whole_of(a, "reset_us", 0), r->clock_us);
+    statements_take(&r->statements, rows, n, whole_of(a, "reset_us", 0), whole_of(a, "dealloc", 0), r->clock_us);
     r->reset_seen = r->reset_seen || r->statements.was_reset;
     statements_fill(&r->statements, r->estimate_latency, s);
     return true;
