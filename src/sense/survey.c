@@ -7,6 +7,7 @@
 #include "sense/survey.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "sense/facts.h"
 #include "sense/preparable.h"
 #include "sense/sql.h"
@@ -31,6 +32,15 @@ static const char *keep(struct survey *s, const PGresult *r, int row, int column
 {
     const char *cell = pg_cell(r, row, column);
     return cell ? arena_text(&s->arena, cell) : NULL;
+}
+
+/* For people: what is no character of UTF-8 is not told. */
+static const char *keep_clean(struct survey *s, const char *text)
+{
+    char *own = arena_text(&s->arena, text);
+    if (own)
+        utf8_clean(own, '?');
+    return own;
 }
 
 static double number(const PGresult *r, int row, int column)
@@ -143,8 +153,8 @@ static enum err look_database(struct surveyor *v, struct survey *s, struct fault
     enum err  e = ask(v, sql_survey_database, 0, NULL, &r, fault);
     if (e != OK)
         return e;
-    s->database = keep(s, r, 0, 0);
-    s->role = keep(s, r, 0, 1);
+    s->database = keep_clean(s, pg_cell(r, 0, 0));
+    s->role = keep_clean(s, pg_cell(r, 0, 1));
     s->server_version = (int)whole(r, 0, 2);
     s->stats_s = number(r, 0, 3);
     (void)text_copy(v->statements, sizeof v->statements, pg_cell(r, 0, 4) ? pg_cell(r, 0, 4) : "");
@@ -403,6 +413,7 @@ enum err surveyor_look(struct surveyor *v, struct survey *s, struct fault *fault
     struct fault why = { 0 };
     if (e == OK && s->has_statements && look_statements(v, s, &why) != OK) {
         s->has_statements = false;   /* not preloaded, or not ours to read: told in the report, and no reason to tell nothing else */
+        utf8_clean(why.text, '?');
         s->why_no_statements = arena_printf(&s->arena, "%s%s", why.text, why.code == ERR_MISSING ? "; what came with a server before 14 needs ALTER EXTENSION pg_stat_statements UPDATE" : "");
         if (!pg_link_alive(v->link))
             e = fail(fault, why.code, "%s", why.text);

@@ -167,6 +167,15 @@ def test_statements_of_sessions_with_another_path_are_planned_where_their_names_
         shop.psql('DROP SCHEMA "The Farm", a, b CASCADE')
 
 
+def test_a_statement_that_cannot_be_planned_is_told_however_its_text_is_cut(shop, watching):
+    shop.psql("CREATE TABLE gone (n int)")
+    for letters, what in (("", "count(*)"), ("y", "sum(n)")):      # of two bytes each: one of the texts is cut within a character
+        shop.psql(f"SELECT /*{letters}{'é' * 80}*/ {what} FROM gone, pg_sleep(1) AS s")
+    shop.psql("DROP TABLE gone")
+    r = report(watching)
+    assert len([q for q in r["statements"] if "gone" in q["why_no_plan"]]) == 2, r["statements"]
+
+
 def test_functions_in_schemas_where_names_are_looked_for_are_not_called_by_the_look(shop, watching):
     shop.psql("CREATE SCHEMA trap; CREATE TABLE trap.bait AS SELECT g AS id FROM generate_series(1, 100) g")
     for function in ("array_to_string(int2vector, text) RETURNS text", "cardinality(regtype[]) RETURNS int"):      # what the server has takes any array: these fit better
