@@ -15,7 +15,12 @@ SELECT current_database(), current_user, current_setting('server_version_num')::
        (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements') AS statements,
        (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg') AS hypopg,
        greatest((SELECT count(*) FROM pg_stat_replication), (SELECT count(*) FROM pg_replication_slots AS l WHERE l.slot_type = 'physical')) AS standbys,
-       pg_has_role('pg_read_all_stats', 'USAGE') AS all_stats, current_setting('is_superuser') = 'on' AS superuser;
+       pg_has_role('pg_read_all_stats', 'USAGE') AS all_stats, current_setting('is_superuser') = 'on' AS superuser,
+       has_function_privilege('pg_ls_waldir()', 'EXECUTE') AS sees_promotions;
+
+-- name: survey_promoted
+-- Seconds since the server was promoted, or since it was made from one that had been: what its indexes were used for before, another one has counted.
+SELECT extract(epoch FROM now() - max(w.modification)) FROM pg_ls_waldir() w WHERE w.name ~ '^[0-9A-F]{8}\.history$';
 
 -- name: survey_path_of_all
 -- While statements are planned, and nothing of ours that calls functions is asked. $1: the path of our role. They name tables as their sessions found
@@ -131,7 +136,7 @@ SELECT sum(s.total_exec_time) OVER (), s.queryid, left(s.query, 8400), s.calls, 
   FROM (SELECT q.queryid, min(q.query) AS query, sum(q.calls) AS calls, sum(q.total_exec_time + q.total_plan_time) AS total_exec_time, sum(q.rows) AS rows
           FROM {schema}.pg_stat_statements q
          WHERE q.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND q.toplevel AND q.queryid IS NOT NULL
-           AND q.query ~* '^\s*((/\*.*?\*/|--[^\n]*\n)\s*)*(select|with|insert|update|delete|merge|values|table|\()' AND q.query !~ 'pg_catalog|pg_stat|pg_settings|pg_advisory|pg_control_|pg_extension|pg_db_role_setting|pg_backend_pid|hypopg|RECURSIVE hop AS'
+           AND q.query ~* '^\s*((/\*.*?\*/|--[^\n]*\n)\s*)*(select|with|insert|update|delete|merge|values|table|\()' AND q.query !~ 'pg_catalog|pg_stat|pg_settings|pg_advisory|pg_control_|pg_extension|pg_db_role_setting|pg_backend_pid|pg_ls_waldir|hypopg|RECURSIVE hop AS'
          GROUP BY q.queryid) s
  ORDER BY s.total_exec_time DESC, s.queryid
  LIMIT $1::int;

@@ -76,7 +76,7 @@ struct survey {
     int64_t               taken_us;       /* wall */
     const char           *database, *role;
     int                   server_version;
-    double                stats_s, statements_s;   /* how long the statistics of tables and of statements have been counting; NAN */
+    double                stats_s, statements_s;   /* how long the statistics of tables, on this server as a primary, and of statements have been counting; NAN */
     double                load_ms;        /* time of all statements since then; NAN */
     bool                  has_statements, has_hypopg;
     bool                  sees_all;       /* the statements of everybody, not only its own */

@@ -147,6 +147,15 @@ void surveyor_close(struct surveyor *v)
 
 /* ---- the catalogue ---- */
 
+/* A standby counts its own uses. The day after it was promoted an index that last night's report needed has not been used there for as long as there are counters. */
+static void look_promotion(struct surveyor *v, struct survey *s, bool may)
+{
+    PGresult    *r CLEANUP(pg_result_clear) = NULL;
+    struct fault ignored = { 0 };
+    if (may && ask(v, sql_survey_promoted, 0, NULL, &r, &ignored) == OK)
+        s->stats_s = fmin(s->stats_s, number(r, 0, 0));   /* NAN: it never was */
+}
+
 static enum err look_database(struct surveyor *v, struct survey *s, struct fault *fault)
 {
     PGresult *r CLEANUP(pg_result_clear) = NULL;
@@ -164,6 +173,7 @@ static enum err look_database(struct surveyor *v, struct survey *s, struct fault
     s->standbys = (int)whole(r, 0, 6);
     s->sees_all = yes(r, 0, 7);
     s->superuser = yes(r, 0, 8);
+    look_promotion(v, s, yes(r, 0, 9));
     return s->database && s->role ? OK : no_memory(fault);
 }
 

@@ -221,6 +221,20 @@ def test_a_partitioned_table_is_analysed_as_a_whole_because_autovacuum_never_doe
     shop.psql("DROP TABLE logged")
 
 
+def test_what_a_standby_counted_says_nothing_of_the_primary_that_it_has_become(make_postgres, make_homeostat):
+    pg = make_postgres(settings={"restore_command": "false"})
+    time.sleep(5)
+    pg.stop()
+    open(os.path.join(pg.data, "standby.signal"), "w", encoding="utf-8").close()
+    pg.start()
+    promoted = time.monotonic()
+    pg.psql("SELECT pg_promote()")
+    h = make_homeostat(pg, mode="watch", restart=False).start()
+    h.wait_facts()
+    r = report(h)
+    assert r["statistics_age_s"] <= time.monotonic() - promoted, r
+
+
 def test_statements_with_a_comment_before_them_are_looked_at(shop, watching):
     shop.psql("-- name: CountCustomers :one\n/* traced='1' */ SELECT count(*) FROM customer, pg_sleep(1)")
     r = report(watching)
