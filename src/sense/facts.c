@@ -258,6 +258,13 @@ bool facts_take(enum fact_question q, const PGresult *answer, struct target_fact
     }
 }
 
+bool facts_preload_statements(const struct target_facts *f)
+{
+    const struct setting *s = target_setting(f, "shared_preload_libraries");
+    bool cut = s && strlen(s->value) == sizeof s->value - 1;      /* of a long list the end is not known */
+    return !s || cut || strstr(s->value, "pg_stat_statements");
+}
+
 int64_t facts_own_id(enum fact_question q, const PGresult *answer)
 {
     for (int row = 0; row < PQntuples(answer) && q == FACT_OWNER; row++)

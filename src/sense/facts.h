@@ -31,6 +31,9 @@ void facts_finish(struct target_facts *f);
 /* The query id of the question itself; 0: the server does not say. */
 int64_t facts_own_id(enum fact_question q, const PGresult *answer);
 
+/* Is the library of pg_stat_statements loaded, as far as we can see? Without it the extension only answers with errors. */
+bool facts_preload_statements(const struct target_facts *f);
+
 struct sizes { double database_bytes, dead_tuples; };   /* NAN: unknown */
 MUST_CHECK bool facts_take_sizes(const PGresult *answer, struct sizes *s);
 

@@ -70,8 +70,7 @@ static void take_new_facts(struct sense_pg *pg)
     f->read_wall_us = clock_wall_us(&clock_real);
     f->peak_sessions = pg->reading.peak_sessions;
     f->database_bytes = pg->sizes_known_us ? pg->sizes.database_bytes : (double)NAN;
-    const struct setting *libraries = target_setting(f, "shared_preload_libraries");
-    f->has_statements = f->has_statements && !pg->refused[ASK_STATEMENTS].is && (!libraries || strstr(libraries->value, "pg_stat_statements"));
+    f->has_statements = f->has_statements && !pg->refused[ASK_STATEMENTS].is && facts_preload_statements(f);
     bool replaced = *pg->system_identifier && *f->system_identifier && strcmp(pg->system_identifier, f->system_identifier) != 0;
     if (replaced) {
         struct fault why = { 0 };

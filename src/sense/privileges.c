@@ -93,10 +93,9 @@ void privileges_of(const struct target_facts *f, struct privileges *p)
     note(p, ABILITY_CONNECT, true, "");
     note(p, ABILITY_WATCH, f->may_watch_all, "the role sees only its own sessions");
     note(p, ABILITY_SETTINGS, f->settings_complete, "the role does not see every parameter");
-    const char *preloaded = value_of(f, "shared_preload_libraries");
     note(p, ABILITY_STATEMENTS, f->has_statements && f->may_watch_all,
          !f->may_watch_all ? "the role sees only its own statements (GRANT pg_monitor)"
-         : *preloaded && !strstr(preloaded, "pg_stat_statements") ? "pg_stat_statements is not in shared_preload_libraries"
+         : *value_of(f, "shared_preload_libraries") && !facts_preload_statements(f) ? "pg_stat_statements is not in shared_preload_libraries"
                                                                   : "the extension pg_stat_statements is not there in this database, or does not answer");
     if (f->settings > 0)
         note(p, ABILITY_IO_TIMING, strcmp(value_of(f, "track_io_timing"), "on") == 0, "track_io_timing is off");

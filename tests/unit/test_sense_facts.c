@@ -86,6 +86,26 @@ static void no_override_is_none_and_not_one_without_a_name(void **state)
     PQclear(a);
 }
 
+static void a_library_at_the_end_of_a_long_list_is_not_taken_for_missing(void **state)
+{
+    (void)state;
+    static struct target_facts f;
+    PGresult *a = answer_of((const char *const[]){ "name", "setting", "pending_restart" }, 3);
+    facts_clear(&f);
+    set(a, 0, 0, "shared_preload_libraries");
+    set(a, 0, 1, "auto_explain,");
+    set(a, 0, 2, "f");
+    assert_true(facts_preload_statements(&f));      /* not shown to us */
+    assert_true(facts_take(FACT_SETTINGS, a, &f));
+    assert_false(facts_preload_statements(&f));
+    char list[256] = "timescaledb,pg_cron,pgaudit,pg_hint_plan,auto_explain,pglogical,pg_partman_bgw,pg_wait_sampling,pg_stat_kcache,pg_qualstats,powa,set_user,credcheck,"
+                     "passwordcheck,wal2json,pg_stat_statements";
+    set(a, 0, 1, list);
+    assert_true(facts_take(FACT_SETTINGS, a, &f));
+    assert_true(facts_preload_statements(&f));
+    PQclear(a);
+}
+
 static void an_extension_is_named_with_its_schema_in_quotes(void **state)
 {
     (void)state;
@@ -100,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_overrides_a_parameter_of_ours_is_not_crowded_out_by_what_does_not),
         cmocka_unit_test(no_override_is_none_and_not_one_without_a_name),
+        cmocka_unit_test(a_library_at_the_end_of_a_long_list_is_not_taken_for_missing),
         cmocka_unit_test(an_extension_is_named_with_its_schema_in_quotes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
