@@ -174,7 +174,7 @@ static void compare_identity(struct sense_pg *pg)
     pg->postmaster_start_us = s->postmaster_start_us;
     pg->conf_load_us = s->conf_load_us;
 
-    if (s->in_recovery && !(pg->recovery_known && pg->in_recovery))
+    if (s->in_recovery && !(pg->up && pg->recovery_known && pg->in_recovery))      /* also when it was away: that it is up is told next, and would be all that is left */
         tell_text(pg, SENSE_PG_STANDBY, ERR_STATE, "the server is a standby (in recovery): it is watched and not changed");
     else if (!s->in_recovery && pg->recovery_known && pg->in_recovery)
         tell_text(pg, SENSE_PG_PROMOTED, OK, "the server was a standby and is a primary now");

@@ -505,6 +505,11 @@ def test_a_standby_is_told_and_its_promotion_too(make_postgres, watch):
     assert all(o["facts"]["in_recovery"] for o in w.seen if "facts" in o)
     s = primary.sample(lambda s: s["standbys"] == 1)
     assert 0 <= s["replication_lag"] < 1e6
+    standby.stop()
+    w.state("down")
+    standby.start()
+    w.state("standby")      # once more: whoever was told that it is down, and then that it is up, has to know why it is not changed
+    w.state("up")
     standby.psql("SELECT pg_promote()")
     w.state("promoted")
     assert w.facts(lambda f: not f["in_recovery"])["timeline"] == 2
