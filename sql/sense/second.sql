@@ -80,10 +80,9 @@ SELECT pg_wal_lsn_diff(c.redo_lsn, '0/0') AS redo_lsn, pg_wal_lsn_diff(c.checkpo
 FROM pg_control_checkpoint() AS c;
 
 -- name: sense_session
--- Once per connection and again with the facts: where pg_stat_statements lives, and nothing that could make our questions dear or change anything.
+-- Once per connection: names mean the server's own, and nothing that could make our questions dear or change anything.
 -- $1: our session, as the connection was told. A session that a pooler lends has another number, and is not set: whoever has it next would find it so.
-SELECT set_config('search_path', 'pg_catalog' || coalesce((SELECT ', ' || quote_ident(n.nspname) FROM pg_extension AS e
-                  JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements' AND n.nspname <> 'pg_catalog'), ''), false),
+SELECT set_config('search_path', 'pg_catalog', false),
        set_config('default_transaction_read_only', 'on', false), set_config('jit', 'off', false),
        set_config('max_parallel_workers_per_gather', '0', false), set_config('idle_session_timeout', '0', false)
 WHERE pg_backend_pid() = $1::int;

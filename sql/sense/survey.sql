@@ -1,8 +1,10 @@
 -- A careful look at one database, asked for now and then on a connection of its own: tables, columns, indexes, statements.
--- $1 is the most rows that are wanted.
+-- $1 is the most rows that are wanted. While we ask for ourselves names mean the server's own, and an extension's stand behind its {schema}: a function
+-- or an operator in a schema of the path that fits its arguments better than the server's own would be called instead, with our rights.
 
 -- name: survey_backend
-SELECT pg_backend_pid();
+SELECT pg_catalog.pg_backend_pid();
+
 
 -- name: survey_database
 -- Counters outlive a restart and end with a crash, and since 15 a database that was never reset does not say when they began. Those of the
@@ -10,22 +12,21 @@ SELECT pg_backend_pid();
 SELECT current_database(), current_user, current_setting('server_version_num')::int,
        extract(epoch FROM now() - coalesce((SELECT d.stats_reset FROM pg_stat_database AS d WHERE d.datname = current_database()),
                                            (SELECT least(b.stats_reset, w.stats_reset, z.stats_reset) FROM pg_stat_bgwriter AS b, pg_stat_wal AS w, pg_stat_archiver AS z), pg_postmaster_start_time())) AS stats_s,
-       (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements') AS statements,
-       (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg') AS hypopg,
+       (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements') AS statements,
+       (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg') AS hypopg,
        greatest((SELECT count(*) FROM pg_stat_replication), (SELECT count(*) FROM pg_replication_slots AS l WHERE l.slot_type = 'physical')) AS standbys,
-       pg_has_role('pg_read_all_stats', 'USAGE') AS all_stats, current_setting('is_superuser') = 'on' AS superuser;
+       pg_has_role('pg_read_all_stats', 'USAGE') AS all_stats, current_setting('is_superuser') = 'on' AS superuser,
+       has_function_privilege('pg_ls_waldir()', 'EXECUTE') AS sees_promotions;
 
--- name: survey_path
--- While the look asks for itself: the path of our role, then the extensions that are asked.
-SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''),
-         (SELECT string_agg(DISTINCT quote_ident(n.nspname), ', ') FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname IN ('pg_stat_statements', 'hypopg')),
-         'public'), false);
+-- name: survey_promoted
+-- Seconds since the server was promoted, or since it was made from one that had been: what its indexes were used for before, another one has counted.
+SELECT extract(epoch FROM now() - max(w.modification)) FROM pg_ls_waldir() w WHERE w.name ~ '^[0-9A-F]{8}\.history$';
 
 -- name: survey_path_of_all
--- While statements are planned. They name tables as their sessions found them, and with which path is not known: what was in the path is followed
--- by each schema none of whose tables has a namesake in another one, so that no name means another table than it meant. Nothing of ours is asked
--- with it that calls functions: one in such a schema that fits its arguments better than the server's own would be called instead, with our rights.
-SELECT set_config('search_path', concat_ws(', ', current_setting('search_path'),
+-- While statements are planned, and nothing of ours that calls functions is asked. $1: the path of our role. They name tables as their sessions found
+-- them, and with which path is not known: that of our role and public are followed by each schema none of whose tables has a namesake in another
+-- one, so that no name means another table than it meant.
+SELECT set_config('search_path', concat_ws(', ', nullif($1::text, ''), 'public',
          (SELECT string_agg(quote_ident(alone.nspname), ', ' ORDER BY alone.nspname)
             FROM (SELECT named.nspname, max(named.namesakes) AS most
                     FROM (SELECT n.nspname, count(*) OVER (PARTITION BY c.relname) AS namesakes
@@ -66,7 +67,8 @@ SELECT t.n - 1, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod),
        EXISTS (SELECT FROM pg_opclass o JOIN pg_am am ON am.oid = o.opcmethod AND am.amname = 'btree'
                 WHERE o.opcdefault AND (o.opcintype = coalesce(nullif(ty.typbasetype, 0), ty.oid) OR ty.typtype = 'e' OR (ty.typcategory = 'S' AND o.opcintype = 'text'::regtype))),
        p.n_distinct, p.correlation, p.null_frac, coalesce(p.avg_width, CASE WHEN a.attlen > 0 THEN a.attlen END, 32), p.attname IS NOT NULL,
-       coalesce(nullif(ty.typbasetype, 0), ty.oid) IN ('text'::regtype, 'varchar'::regtype)
+       coalesce(nullif(ty.typbasetype, 0), ty.oid) IN ('text'::regtype, 'varchar'::regtype),
+       (SELECT base.typnamespace = 'pg_catalog'::regnamespace OR base.typtype = 'e' FROM pg_type base WHERE base.oid = coalesce(nullif(ty.typbasetype, 0), ty.oid))
   FROM unnest($2::oid[]) WITH ORDINALITY t(oid, n)
   JOIN pg_class c ON c.oid = t.oid
   JOIN pg_namespace ns ON ns.oid = c.relnamespace
@@ -116,7 +118,8 @@ SELECT t.n - 1, c.oid, c.relname, i.indisunique OR i.indisprimary, con.oid IS NO
 
 -- name: survey_hop
 -- $1 column, $2 schema, $3 table, $4 most: the statement that counts different values by going from each to the next larger one, as many
--- descents of an index as there are values. Tables that inherit from it have statistics and indexes of their own.
+-- descents of an index as there are values. Tables that inherit from it have statistics and indexes of their own. What is compared must be compared
+-- by the server's own operators: another type may be in another order than what it can be cast to.
 SELECT pg_catalog.format('WITH RECURSIVE hop AS (
                  (SELECT %1$I AS v FROM ONLY %2$I.%3$I WHERE %1$I IS NOT NULL ORDER BY %1$I LIMIT 1)
                  UNION ALL
@@ -128,12 +131,12 @@ SELECT pg_catalog.format('WITH RECURSIVE hop AS (
 -- them from names ("-- name: GetUser :one") and what marks them for tracing puts one there. Texts may have megabytes, and what is longer than
 -- the survey plans (SURVEY_TEXT_MAX) remains longer.
 SELECT sum(s.total_exec_time) OVER (), s.queryid, left(s.query, 8400), s.calls, s.total_exec_time, s.rows,
-       (SELECT extract(epoch FROM now() - i.stats_reset) FROM pg_stat_statements_info i),
-       (SELECT count(*) FROM pg_stat_statements(false) inner_one WHERE inner_one.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND NOT inner_one.toplevel)
+       (SELECT extract(epoch FROM now() - i.stats_reset) FROM {schema}.pg_stat_statements_info i),
+       (SELECT count(*) FROM {schema}.pg_stat_statements(false) inner_one WHERE inner_one.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND NOT inner_one.toplevel)
   FROM (SELECT q.queryid, min(q.query) AS query, sum(q.calls) AS calls, sum(q.total_exec_time + q.total_plan_time) AS total_exec_time, sum(q.rows) AS rows
-          FROM pg_stat_statements q
+          FROM {schema}.pg_stat_statements q
          WHERE q.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND q.toplevel AND q.queryid IS NOT NULL
-           AND q.query ~* '^\s*((/\*.*?\*/|--[^\n]*\n)\s*)*(select|with|insert|update|delete|merge|values|table|\()' AND q.query !~ 'pg_catalog|pg_stat|pg_settings|pg_advisory|pg_control_|pg_extension|pg_db_role_setting|pg_backend_pid|hypopg|RECURSIVE hop AS'
+           AND q.query ~* '^\s*((/\*.*?\*/|--[^\n]*\n)\s*)*(select|with|insert|update|delete|merge|values|table|\()' AND q.query !~ 'pg_catalog|pg_stat|pg_settings|pg_advisory|pg_control_|pg_extension|pg_db_role_setting|pg_backend_pid|pg_ls_waldir|hypopg|RECURSIVE hop AS'
          GROUP BY q.queryid) s
  ORDER BY s.total_exec_time DESC, s.queryid
  LIMIT $1::int;
@@ -142,7 +145,7 @@ SELECT sum(s.total_exec_time) OVER (), s.queryid, left(s.query, 8400), s.calls, 
 SELECT pg_catalog.cardinality(parameter_types) FROM pg_catalog.pg_prepared_statements WHERE name = 'homeostat_survey';
 
 -- name: survey_hypothetical
-SELECT indexrelid FROM hypopg_create_index($1);
+SELECT indexrelid FROM {schema}.hypopg_create_index($1);
 
 -- name: survey_forget
-SELECT hypopg_reset();
+SELECT {schema}.hypopg_reset();

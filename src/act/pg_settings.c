@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 enum { POLL_MS = 30, RELOAD_WAIT_S = 5, RELOAD_DOUBT_POLLS = 10, IN_FORCE_WAIT_S = 10, CONNECT_S = 5 };
@@ -40,11 +41,21 @@ static int64_t whole(const PGresult *r, int row, int column)
 
 /* ---- the session ---- */
 
+/* Whoever changes parameters may mostly do anything, and asks with names that mean the server's own; but a search_path is read back only where it is not set by us. */
+static bool only_catalog(const struct pg_work *w)
+{
+    bool path = false;
+    for (int i = 0; i < w->changes; i++)
+        path = path || strcasecmp(w->change[i].name, "search_path") == 0;
+    return w->changes > 0 && !path;
+}
+
 /* An acting session keeps its own deadlines; a statement_timeout meant for watching would cut a CHECKPOINT short. */
 static enum err open_session(const struct pg_work *w, int64_t deadline_us, struct pg_link **link, struct fault *fault)
 {
     struct pg_link_conf conf = w->c->target->link;
     conf.statement_timeout_ms = 0;
+    conf.only_catalog = only_catalog(w);
     conf.lock_timeout_ms = conf.lock_timeout_ms ? conf.lock_timeout_ms : 5000;
     return pg_link_open(&conf, sooner(deadline_us, now_us() + CONNECT_S * US_PER_S), link, fault);
 }

@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "diagnose/upkeep.h"
 #include "engine/inside.h"
 #include "plan/index.h"
@@ -39,6 +40,19 @@ struct surveying {
 static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 
 /* ---- what is told ---- */
+
+/* Names and messages of a server without an encoding, or cut within a character: a byte that is no character must not take the whole finding with it. */
+static json_t *told(const char *text)
+{
+    char   *copy = strdup(text);
+    json_t *j = NULL;
+    if (copy) {
+        utf8_clean(copy, '?');
+        j = json_string(copy);
+    }
+    free(copy);
+    return j;
+}
 
 static json_t *brief(const char *text)
 {
@@ -78,24 +92,28 @@ static json_t *candidate_json(const struct survey *s, const struct index_candida
     struct text sql CLEANUP(text_done);
     text_init(&sql, 8192);
     index_create_sql(&c->def, &sql);
-    for (int i = 0; i < c->def.columns; i++)
-        json_array_append_new(columns, json_sprintf("%s%s", c->def.column[i].name, c->def.column[i].descending ? " desc" : ""));
+    for (int i = 0; i < c->def.columns; i++) {
+        char column[INDEX_NAME_SIZE + 8];
+        (void)snprintf(column, sizeof column, "%s%s", c->def.column[i].name, c->def.column[i].descending ? " desc" : "");
+        json_array_append_new(columns, told(column));
+    }
     for (int i = 0; i < c->def.includes; i++)
-        json_array_append_new(include, json_string(c->def.include[i]));
+        json_array_append_new(include, told(c->def.include[i]));
     for (int i = 0; i < c->queries; i++) {
         const struct survey_query *q = &s->query[c->query[i].query];
         json_array_append_new(queries, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "id", json_sprintf("%lld", (long long)q->id), "text", brief(q->text), "calls", number(q->calls),
                                                  "total_ms", number(q->total_ms), "cost_before", number(c->query[i].cost_before), "cost_after", number(c->query[i].cost_after)));
     }
-    bool ours = s->table[c->table].ours;
-    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:s,s:s,s:o,s:b,s:o}", "name", c->def.name, "schema", c->def.schema, "table", c->def.table, "columns", columns, "include", include,
+    json_t *plan = index_plan(s, c, target);      /* NULL: a name that cannot be said in JSON, so nobody could carry it out as it stands */
+    bool    ours = s->table[c->table].ours && plan;
+    return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:s,s:o,s:o,s:b,s:o}", "name", c->def.name, "schema", told(c->def.schema), "table", told(c->def.table), "columns", columns, "include", include,
                      "bytes", number(c->bytes), "judged", c->judged, "benefit_ms", number(c->benefit_ms), "overhead_ms", number(c->overhead_ms), "at_most_ms", number(c->at_most_ms),
-                     "why", c->why, "sql", sql.s, "queries", queries, "may_build", ours, "plan", index_plan(s, c, target));
+                     "why", c->why, "sql", told(sql.s), "queries", queries, "may_build", ours, "plan", plan ? plan : json_null());
 }
 
 static json_t *finding_json(const struct finding *f, const char *target)
 {
-    json_t *j = json_pack("{s:i,s:s,s:s,s:s,s:s}", "number", f->number, "kind", f->kind, "subject", f->subject, "text", f->text, "advice", f->advice);
+    json_t *j = json_pack("{s:i,s:s,s:o,s:o,s:o}", "number", f->number, "kind", f->kind, "subject", told(f->subject), "text", told(f->text), "advice", told(f->advice));
     if (f->refresh) {
         char title[PLAN_TITLE_SIZE];
         (void)snprintf(title, sizeof title, "statistics of %.160s", f->subject);
@@ -115,8 +133,8 @@ static json_t *statements_json(const struct survey *s)
     json_t *list = json_array();
     for (int i = 0; i < s->queries && i < TOLD_STATEMENTS; i++) {
         const struct survey_query *q = &s->query[i];
-        json_array_append_new(list, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "id", json_sprintf("%lld", (long long)q->id), "text", brief(q->text), "calls", number(q->calls), "total_ms",
-                                              number(q->total_ms), "share", number(q->total_ms / s->load_ms), "cost", number(q->cost), "why_no_plan", q->why_not ? q->why_not : ""));
+        json_array_append_new(list, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id", json_sprintf("%lld", (long long)q->id), "text", brief(q->text), "calls", number(q->calls), "total_ms",
+                                              number(q->total_ms), "share", number(q->total_ms / s->load_ms), "cost", number(q->cost), "why_no_plan", told(q->why_not ? q->why_not : "")));
     }
     return list;
 }
@@ -235,8 +253,8 @@ static json_t *make_report(struct surveying *g, int index)
         json_object_update(report, more);
         json_decref(more);
     } else {
-        json_object_set_new(report, "error", json_string(fault.text));
-        json_object_set_new(report, "hint", json_string(fault.hint));
+        json_object_set_new(report, "error", told(fault.text));
+        json_object_set_new(report, "hint", told(fault.hint));
     }
     survey_done(s);
     free(s);

@@ -52,6 +52,7 @@ struct pg_link_conf {
     int         statement_timeout_ms;
     int         lock_timeout_ms;
     bool        keepalives;          /* notice within about 25 s that the other side has gone */
+    bool        only_catalog;        /* names without a schema mean the server's own, whatever somebody has put into a schema of the role's path */
     bool      (*give_up)(void *ctx); /* NULL, or as pg_link_watch() has it: from the first moment of connecting on */
     void       *give_up_ctx;
     struct pg_warned *warned;        /* must outlive the link; NULL: warnings are not told (libpq would print them) */

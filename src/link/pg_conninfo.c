@@ -91,6 +91,9 @@ static enum err set_options(struct pg_params *p, const struct pg_link_conf *conf
         text_printf(&t, "%s-c statement_timeout=%d", t.used ? " " : "", conf->statement_timeout_ms);
     if (conf->lock_timeout_ms > 0)
         text_printf(&t, "%s-c lock_timeout=%d", t.used ? " " : "", conf->lock_timeout_ms);
+    /* A function or an operator in a schema of the path that fits its arguments better than the server's own would be called instead, with our rights. */
+    if (conf->only_catalog)
+        text_printf(&t, "%s-c search_path=pg_catalog", t.used ? " " : "");
     /* Where costs of jit are absurd, compiling our queries takes longer than running them. Not jit=off: what is read from
      * pg_settings in this session is taken for the server's, and jit is a parameter that we may change. */
     text_printf(&t, "%s-c jit_above_cost=-1", t.used ? " " : "");

@@ -112,6 +112,7 @@ struct sample {
     int64_t postmaster_start_us;             /* 0: unknown; a change means somebody restarted it */
     int64_t conf_load_us;                    /* pg_conf_load_time(); 0: unknown */
     int64_t stats_reset_us;                  /* of pg_stat_statements; a change invalidates deltas */
+    int64_t forgotten;                       /* how often statements were forgotten since we look: what is under id 0 can be compared while this is the same */
     int64_t checkpoints_done;                /* cumulative, -1: unknown */
     int64_t redo_lsn;                        /* of the last finished checkpoint; -1: unknown */
     bool    in_recovery;                     /* the target is a standby: it must not be changed */

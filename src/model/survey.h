@@ -20,6 +20,7 @@ enum { SURVEY_TABLES_MAX = 2000, SURVEY_COLUMNS_MAX = 40000, SURVEY_INDEXES_MAX 
 struct survey_column {
     const char *name, *type;
     bool        sortable;                 /* a B-tree can be built on it */
+    bool        comparable;               /* by the server's own operators, in the order of its indexes */
     bool        varying;                  /* text or character varying, or a domain over one: an index does not tell them apart */
     bool        analyzed;
     double      n_distinct;               /* as pg_stats has it: below 0 a share of the rows; NAN unknown */
@@ -75,7 +76,7 @@ struct survey {
     int64_t               taken_us;       /* wall */
     const char           *database, *role;
     int                   server_version;
-    double                stats_s, statements_s;   /* how long the statistics of tables and of statements have been counting; NAN */
+    double                stats_s, statements_s;   /* how long the statistics of tables, on this server as a primary, and of statements have been counting; NAN */
     double                load_ms;        /* time of all statements since then; NAN */
     bool                  has_statements, has_hypopg;
     bool                  sees_all;       /* the statements of everybody, not only its own */

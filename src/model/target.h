@@ -71,6 +71,7 @@ struct target_facts {
     bool     may_watch_all;              /* sees activity, replication and statements of everybody (pg_monitor) */
     char     local_why[200];             /* the proof, or why there is none */
     char     owner_why[160];             /* what gave the owner away */
+    char     statements_schema[64];      /* where pg_stat_statements is; empty: nowhere in this database */
     char     system_identifier[24];      /* another one at the same address is another database; empty: not visible */
     int      timeline;                   /* goes up with each promotion; 0: unknown */
     bool     settings_complete;          /* false: the role may not see every row of pg_settings */

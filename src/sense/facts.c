@@ -2,12 +2,15 @@
 #include "sense/facts.h"
 
 #include "base/text.h"
+#include "model/index.h"
+#include "model/knob.h"
 #include "sense/sql.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char *const fact_what[FACT_COUNT] = {
     [FACT_SERVER] = "read what the server is", [FACT_CONTROL] = "read pg_control_system()", [FACT_SETTINGS] = "read pg_settings",
@@ -24,6 +27,16 @@ static const struct { enum fact_question q; int since; const char *name, *sql; }
     { FACT_OWNER,     140000, "sense_facts_owner",     sql_sense_facts_owner },
     { FACT_SIZES,     140000, "sense_sizes",           sql_sense_sizes },
 };
+
+void sql_in_schema(const char *sql, const char *schema, struct text *out)
+{
+    static const char mark[] = "{schema}";
+    for (const char *at; (at = strstr(sql, mark)); sql = at + sizeof mark - 1) {
+        text_add_n(out, sql, (size_t)(at - sql));
+        sql_identifier(out, schema);
+    }
+    text_add(out, sql);
+}
 
 void fact_item(enum fact_question q, int server_version, struct line_item *item)
 {
@@ -81,7 +94,8 @@ static bool take_server(const PGresult *a, struct target_facts *f)
     f->may_reload = yes(a, "reload");
     f->may_checkpoint = yes(a, "checkpoint");
     f->may_read_file_settings = yes(a, "file_settings");
-    f->has_statements = *cell(a, 0, "statements_schema") != '\0';   /* whether it answers is added by the caller */
+    (void)text_copy(f->statements_schema, sizeof f->statements_schema, cell(a, 0, "statements_schema"));
+    f->has_statements = *f->statements_schema != '\0';   /* whether it answers is added by the caller */
     f->slots = atoi(cell(a, 0, "slots"));
     f->slots_retained_bytes = number(a, "slots_retained");
     f->standbys = atoi(cell(a, 0, "standbys"));
@@ -112,16 +126,26 @@ static bool take_settings(const PGresult *a, struct target_facts *f)
     return true;
 }
 
+static void add_override(const PGresult *a, int row, struct target_facts *f)
+{
+    struct setting_override *o = &f->override[f->overrides++];
+    (void)text_copy(o->name, sizeof o->name, cell(a, row, "name"));
+    (void)text_copy(o->value, sizeof o->value, cell(a, row, "value"));
+    (void)text_copy(o->role, sizeof o->role, cell(a, row, "role"));
+    (void)text_copy(o->database, sizeof o->database, cell(a, row, "database"));
+}
+
+/* A thousand roles may have a search_path each: the first of each parameter that we may change has room before all others, which come by name. */
 static bool take_overrides(const PGresult *a, struct target_facts *f)
 {
-    f->overrides = PQntuples(a) < OVERRIDES_MAX ? PQntuples(a) : OVERRIDES_MAX;
-    for (int row = 0; row < f->overrides; row++) {
-        struct setting_override *o = &f->override[row];
-        (void)text_copy(o->name, sizeof o->name, cell(a, row, "name"));
-        (void)text_copy(o->value, sizeof o->value, cell(a, row, "value"));
-        (void)text_copy(o->role, sizeof o->role, cell(a, row, "role"));
-        (void)text_copy(o->database, sizeof o->database, cell(a, row, "database"));
-    }
+    f->overrides = 0;
+    for (int turn = 0; turn < 2; turn++)
+        for (int row = 0; row < PQntuples(a) && f->overrides < OVERRIDES_MAX; row++) {
+            const char *name = cell(a, row, "name");
+            bool first = (row == 0 || strcasecmp(name, cell(a, row - 1, "name")) != 0) && knob_find(name);
+            if (*name && first == (turn == 0))      /* without a name: there is none */
+                add_override(a, row, f);
+        }
     return PQfnumber(a, "name") >= 0;
 }
 
@@ -232,6 +256,21 @@ bool facts_take(enum fact_question q, const PGresult *answer, struct target_fact
     default:
         return false;
     }
+}
+
+bool facts_preload_statements(const struct target_facts *f)
+{
+    const struct setting *s = target_setting(f, "shared_preload_libraries");
+    bool cut = s && strlen(s->value) == sizeof s->value - 1;      /* of a long list the end is not known */
+    return !s || cut || strstr(s->value, "pg_stat_statements");
+}
+
+int64_t facts_own_id(enum fact_question q, const PGresult *answer)
+{
+    for (int row = 0; row < PQntuples(answer) && q == FACT_OWNER; row++)
+        if (strcmp(cell(answer, row, "kind"), "own") == 0)
+            return strtoll(cell(answer, row, "value"), NULL, 10);
+    return strtoll(cell(answer, 0, "own_id"), NULL, 10);
 }
 
 bool facts_take_sizes(const PGresult *answer, struct sizes *s)

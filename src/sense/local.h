@@ -7,8 +7,8 @@
  *      our very client port in its title ("postgres: role db 127.0.0.1(40122) idle"), which a tunnel or a forwarded port
  *      to another machine cannot imitate;
  *   2. that process (over TCP: the parent of the backend) is a postmaster by name;
- *   3. it started when the server says that it started (pg_postmaster_start_time against /proc/<pid>/stat, 3 s apart at
- *      most), or the data directory's postmaster.pid names it.
+ *   3. it started when the server says that it started (pg_postmaster_start_time, which is noted up to 30 s after what
+ *      /proc/<pid>/stat has, and at most 2 s before it), or the data directory's postmaster.pid names it.
  * Anything that cannot be seen (hidepid, another pid namespace, a pooler in between) is "not proven", with the reason.
  */
 #ifndef SENSE_LOCAL_H

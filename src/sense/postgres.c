@@ -2,8 +2,8 @@
  * sense/postgres.c - when to ask what, and what the answers say about the server as a whole.
  *
  * The quick line carries the reading of each second; the slow line, which exists only while the quick one is connected,
- * carries facts and sizes.  A question that the server refuses for good is not asked again until the next connection or the
- * next refresh, so that its log does not fill with our errors.
+ * carries facts and sizes.  A question that the server refuses is asked again after a while, which doubles up to an hour, so that
+ * its log does not fill with our errors; the next connection and the next refresh do not wait.
  */
 #include "sense/postgres_inside.h"
 
@@ -71,6 +71,32 @@ static bool has_state(const PGresult *r, const char *state)
     return s && strcmp(s, state) == 0;
 }
 
+static int first_pause_s(const struct sense_pg *pg) { return pg->conf.facts_every_s > 0 ? pg->conf.facts_every_s : 60; }
+
+static void note_refusal(const struct sense_pg *pg, struct refusal *r)
+{
+    int twice = r->pause_s * 2 < REFUSAL_PAUSE_MAX_S ? r->pause_s * 2 : REFUSAL_PAUSE_MAX_S;
+    r->pause_s = r->is ? twice : first_pause_s(pg);
+    r->is = true;
+    r->again_us = mono_now() + r->pause_s * US_PER_S;
+}
+
+static bool is_refused_now(const struct sense_pg *pg, enum question q) { return pg->refused[q].is && mono_now() < pg->refused[q].again_us; }
+
+static void hint_statements(const struct sense_pg *pg, struct fault *why)
+{
+    struct privileges p;
+    char              grant[512];
+    if (why->code == ERR_DENIED)
+        return;
+    privileges_of(pg->facts, &p);
+    privilege_grant(ABILITY_STATEMENTS, &p, grant, sizeof grant);
+    if (why->code == ERR_MISSING)
+        fail_hint(why, "what came with a server before 14 needs, in database %.63s: ALTER EXTENSION pg_stat_statements UPDATE", p.database);
+    else
+        fail_hint(why, "%.230s", grant);
+}
+
 static void question_refused(struct sense_pg *pg, enum question q, const PGresult *r)
 {
     struct fault why = { 0 };
@@ -84,14 +110,13 @@ static void question_refused(struct sense_pg *pg, enum question q, const PGresul
         }
         return;
     }
-    pg->drop_due = has_state(r, "0A000") || has_state(r, "26000");   /* the plan does not fit any more, or it is another session's */
+    pg->drop_due = pg->drop_due || has_state(r, "0A000") || has_state(r, "26000");   /* the plan does not fit any more, or it is another session's */
     if (has_state(r, "26000"))
         fail_hint(&why, "this looks like a pooler that shares sessions; connect to PostgreSQL itself");
-    pg->refused[q] = true;
+    note_refusal(pg, &pg->refused[q]);
     if (q == ASK_STATEMENTS) {
-        if (why.code != ERR_DENIED)
-            fail_hint(&why, "%.230s", ability_info[ABILITY_STATEMENTS].grant);
-        pg->facts_due = true;
+        hint_statements(pg, &why);
+        pg->facts_due = pg->facts_due || pg->refused[q].pause_s == first_pause_s(pg);
     }
     if (sense_pg_first_time(&pg->odd_told, (int)q))
         sense_pg_tell(pg, SENSE_PG_LACKS, &why);
@@ -103,7 +128,7 @@ static void deliver(struct sense_pg *pg)
 {
     struct sample *s = &pg->sample;
     s->stats_reset_us = pg->reading.statements.reset_us;
-    if (pg->sizes_known_us != 0 && s->mono_us - pg->sizes_known_us < 2 * pg->conf.sizes_every_s * US_PER_S) {
+    if (pg->sizes_known_us != 0 && s->mono_us - pg->sizes_known_us < 2 * pg->sizes_pause_us) {
         s->v[METRIC_DATABASE_BYTES] = pg->sizes.database_bytes;
         s->v[METRIC_DEAD_TUPLES] = pg->sizes.dead_tuples;
     }
@@ -128,6 +153,8 @@ static void on_quick_answer(void *ctx, int item, const PGresult *r)
         pg->counts.failed_statements++;
         return;
     }
+    pg->facts_due = pg->facts_due || (q == ASK_STATEMENTS && pg->refused[q].is);
+    pg->refused[q].is = false;
     pg->got++;
     pg->got_activity = pg->got_activity || q == ASK_ACTIVITY;
 }
@@ -147,7 +174,7 @@ static void compare_identity(struct sense_pg *pg)
     pg->postmaster_start_us = s->postmaster_start_us;
     pg->conf_load_us = s->conf_load_us;
 
-    if (s->in_recovery && !(pg->recovery_known && pg->in_recovery))
+    if (s->in_recovery && !(pg->up && pg->recovery_known && pg->in_recovery))      /* also when it was away: that it is up is told next, and would be all that is left */
         tell_text(pg, SENSE_PG_STANDBY, ERR_STATE, "the server is a standby (in recovery): it is watched and not changed");
     else if (!s->in_recovery && pg->recovery_known && pg->in_recovery)
         tell_text(pg, SENSE_PG_PROMOTED, OK, "the server was a standby and is a primary now");
@@ -228,7 +255,8 @@ static void on_quick_end(void *ctx, enum line_end how)
 /* Both ends of a window fall on the same beat everywhere: whole multiples of the interval on the wall clock. */
 static bool statements_are_due(struct sense_pg *pg, int64_t wall_us)
 {
-    if (pg->conf.statements_every_s <= 0 || pg->refused[ASK_STATEMENTS] || !pg->facts_known || !pg->facts->has_statements)
+    bool there = pg->facts_known && (pg->facts->has_statements || (pg->refused[ASK_STATEMENTS].is && *pg->statements_schema));
+    if (pg->conf.statements_every_s <= 0 || is_refused_now(pg, ASK_STATEMENTS) || !there || pg->drop_due)
         return false;
     int64_t slot = wall_us / (pg->conf.statements_every_s * US_PER_S);
     bool    due = slot != pg->statements_slot || pg->want_statements;
@@ -253,11 +281,12 @@ static void begin_turn(struct sense_pg *pg)
         pg->session_due = false;
     }
     for (int q = 0; q < QUESTION_COUNT; q++) {
-        if (pg->refused[q] || (q == ASK_STATEMENTS && !statements_are_due(pg, pg->sample.wall_us)))
+        if (is_refused_now(pg, (enum question)q) || (q == ASK_STATEMENTS && !statements_are_due(pg, pg->sample.wall_us)))
             continue;
         question_item((enum question)q, pg->version, &items[pg->asked]);
         if (q == ASK_STATEMENTS) {
             reading_ids(&pg->reading, followed, sizeof followed, own, sizeof own);
+            items[pg->asked].sql = pg->statements_sql;
             items[pg->asked].n = 2;
             items[pg->asked].values = values;
         }
@@ -297,7 +326,7 @@ static enum err open_line(struct sense_pg *pg, const struct line_calls *calls, i
 {
     struct line_conf c = {
         .pg = { .dsn = pg->dsn, .passfile = pg->passfile, .application_name = "homeostat-sense", .connect_timeout_ms = pg->conf.connect_limit_ms,
-                .statement_timeout_ms = limit_ms, .lock_timeout_ms = limit_ms / 2, .keepalives = true },
+                .statement_timeout_ms = limit_ms, .lock_timeout_ms = limit_ms / 2, .keepalives = true, .only_catalog = true },
         .connect_limit_ms = pg->conf.connect_limit_ms,
         .backoff_min_ms = 250,
         .backoff_max_ms = pg->conf.backoff_max_ms,

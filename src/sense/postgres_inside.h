@@ -9,6 +9,10 @@
 #include "sense/postgres.h"
 #include "sense/reading.h"
 
+/* A question that was refused is asked again, ever more seldom: somebody may have granted, mended or updated what it lacks. */
+struct refusal { bool is; int64_t again_us /* mono */; int pause_s; };
+enum { REFUSAL_PAUSE_MAX_S = 3600 };
+
 enum slow_job { SLOW_NOTHING, SLOW_FACTS, SLOW_SIZES };
 
 struct sense_pg {
@@ -30,8 +34,9 @@ struct sense_pg {
     int                      got;            /* answers */
     bool                     got_activity;
     int64_t                  statements_slot;
+    char                     statements_sql[4096], statements_schema[64];   /* as it is asked where the extension is; "": nowhere */
     bool                     want_statements;
-    bool                     refused[QUESTION_COUNT];
+    struct refusal           refused[QUESTION_COUNT];
     bool                     drop_due;       /* the session cannot answer any more */
 
     /* what has been told */
@@ -51,7 +56,7 @@ struct sense_pg {
     enum slow_job            job;
     bool                     facts_due, job_failed;
     int64_t                  facts_at_us, sizes_at_us;   /* when last begun, mono; 0: never */
-    int64_t                  sizes_known_us;
+    int64_t                  sizes_known_us, sizes_pause_us;
     struct sizes             sizes;
     struct target_facts     *facts, *draft;
     bool                     facts_known;

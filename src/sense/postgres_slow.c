@@ -44,17 +44,33 @@ static void prove_local(struct sense_pg *pg, struct target_facts *f)
     (void)text_copy(f->local_why, sizeof f->local_why, proof.why);
 }
 
+/* The extension may have come, or moved: what was prepared for where it was is of no use any more. */
+static void follow_statements(struct sense_pg *pg, const struct target_facts *f)
+{
+    if (strcmp(pg->statements_schema, f->statements_schema) == 0)
+        return;
+    struct line_item item;
+    struct text      sql CLEANUP(text_done);
+    text_init(&sql, sizeof pg->statements_sql);
+    question_item(ASK_STATEMENTS, pg->version, &item);
+    sql_in_schema(item.sql, f->statements_schema, &sql);
+    pg->drop_due = pg->drop_due || *pg->statements_schema;
+    pg->refused[ASK_STATEMENTS] = (struct refusal){ 0 };
+    (void)text_copy(pg->statements_sql, sizeof pg->statements_sql, sql.s);
+    (void)text_copy(pg->statements_schema, sizeof pg->statements_schema, f->statements_schema);
+}
+
 static void take_new_facts(struct sense_pg *pg)
 {
     struct target_facts *f = pg->draft;
     facts_finish(f);
     prove_local(pg, f);
+    follow_statements(pg, f);
     (void)text_copy(f->name, sizeof f->name, pg->name);
     f->read_wall_us = clock_wall_us(&clock_real);
     f->peak_sessions = pg->reading.peak_sessions;
     f->database_bytes = pg->sizes_known_us ? pg->sizes.database_bytes : (double)NAN;
-    const struct setting *libraries = target_setting(f, "shared_preload_libraries");
-    f->has_statements = f->has_statements && !pg->refused[ASK_STATEMENTS] && (!libraries || strstr(libraries->value, "pg_stat_statements"));
+    f->has_statements = f->has_statements && !pg->refused[ASK_STATEMENTS].is && facts_preload_statements(f);
     bool replaced = *pg->system_identifier && *f->system_identifier && strcmp(pg->system_identifier, f->system_identifier) != 0;
     if (replaced) {
         struct fault why = { 0 };
@@ -78,6 +94,9 @@ static void on_slow_answer(void *ctx, int item, const PGresult *r)
     enum fact_question q = pg->job == SLOW_SIZES ? FACT_SIZES : (enum fact_question)item;
     struct fault       why = { 0 };
     bool               answered = PQresultStatus(r) == PGRES_TUPLES_OK;
+    int64_t            own_id = answered ? facts_own_id(q, r) : 0;
+    if (own_id != 0)
+        pg->reading.own_id[QUESTION_COUNT + (int)q] = own_id;   /* seconds of ours would be the latency of a quiet server, and seven calls a minute its load */
     if (answered && q == FACT_SIZES && facts_take_sizes(r, &pg->sizes)) {
         bool first = pg->sizes_known_us == 0;
         pg->sizes_known_us = mono_now();
@@ -98,12 +117,19 @@ static void on_slow_answer(void *ctx, int item, const PGresult *r)
         sense_pg_tell(pg, why.code == ERR_TIMEOUT ? SENSE_PG_SLOW : SENSE_PG_LACKS, &why);
 }
 
+/* Every file of every database is asked for its size: where these are a hundred thousand, that is work, and must not be a load. */
+enum { SIZES_PAUSE_TIMES = 50 };
+
+static int64_t longer(int64_t a, int64_t b) { return a > b ? a : b; }
+
 static void on_slow_end(void *ctx, enum line_end how)
 {
     struct sense_pg *pg = ctx;
     enum slow_job    job = pg->job;
     pg->job = SLOW_NOTHING;
     pg->reading.own_transactions += job == SLOW_FACTS ? FACT_SIZES : 1;
+    if (job == SLOW_SIZES)
+        pg->sizes_pause_us = longer(pg->conf.sizes_every_s * US_PER_S, SIZES_PAUSE_TIMES * (mono_now() - pg->sizes_at_us));
     if (how != LINE_ANSWERED) {
         pg->facts_due = pg->facts_due || (job == SLOW_FACTS && how == LINE_BROKEN);
         if (how == LINE_LATE)
@@ -122,7 +148,6 @@ static void send_facts(struct sense_pg *pg)
         fact_item((enum fact_question)q, pg->version, &items[q]);
     pg->job = SLOW_FACTS;
     pg->job_failed = pg->facts_due = false;
-    pg->session_due = true;   /* the extension may have come, or moved */
     line_send(pg->slow, items, FACT_SIZES, pg->conf.slow_limit_ms);
 }
 
@@ -134,7 +159,7 @@ void sense_pg_try_slow(struct sense_pg *pg)
     if (pg->facts_due || pg->facts_at_us == 0 || (pg->conf.facts_every_s > 0 && now - pg->facts_at_us >= pg->conf.facts_every_s * US_PER_S)) {
         pg->facts_at_us = now;
         send_facts(pg);
-    } else if (pg->conf.sizes_every_s > 0 && (pg->sizes_at_us == 0 || now - pg->sizes_at_us >= pg->conf.sizes_every_s * US_PER_S)) {
+    } else if (pg->conf.sizes_every_s > 0 && (pg->sizes_at_us == 0 || now - pg->sizes_at_us >= longer(pg->sizes_pause_us, pg->conf.sizes_every_s * US_PER_S))) {
         struct line_item item;
         pg->sizes_at_us = now;
         fact_item(FACT_SIZES, pg->version, &item);

@@ -2,6 +2,7 @@
 #include "sense/privileges.h"
 
 #include "sense/facts.h"
+#include "sense/sql.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,10 +93,9 @@ void privileges_of(const struct target_facts *f, struct privileges *p)
     note(p, ABILITY_CONNECT, true, "");
     note(p, ABILITY_WATCH, f->may_watch_all, "the role sees only its own sessions");
     note(p, ABILITY_SETTINGS, f->settings_complete, "the role does not see every parameter");
-    const char *preloaded = value_of(f, "shared_preload_libraries");
     note(p, ABILITY_STATEMENTS, f->has_statements && f->may_watch_all,
          !f->may_watch_all ? "the role sees only its own statements (GRANT pg_monitor)"
-         : *preloaded && !strstr(preloaded, "pg_stat_statements") ? "pg_stat_statements is not in shared_preload_libraries"
+         : *value_of(f, "shared_preload_libraries") && !facts_preload_statements(f) ? "pg_stat_statements is not in shared_preload_libraries"
                                                                   : "the extension pg_stat_statements is not there in this database, or does not answer");
     if (f->settings > 0)
         note(p, ABILITY_IO_TIMING, strcmp(value_of(f, "track_io_timing"), "on") == 0, "track_io_timing is off");
@@ -141,7 +141,9 @@ enum err privileges_check(const struct pg_link_conf *conf, int64_t deadline_us, 
     if (!to)
         return fail(fault, ERR_LIMIT, "no memory for facts");
     facts_clear(to);
-    enum err e = pg_link_open(conf, deadline_us, &link, fault);
+    struct pg_link_conf careful = *conf;
+    careful.only_catalog = true;
+    enum err e = pg_link_open(&careful, deadline_us, &link, fault);
     for (int q = FACT_SERVER; e == OK && q < FACT_SIZES; q++) {
         struct fault why = { 0 };
         if (ask(link, (enum fact_question)q, deadline_us, to, &why) == OK || (q != FACT_SERVER && q != FACT_SETTINGS))
@@ -151,9 +153,11 @@ enum err privileges_check(const struct pg_link_conf *conf, int64_t deadline_us, 
             *fault = why;
     }
     if (e == OK) {
-        /* That it is there does not mean that it answers: without the library it is an error. */
-        PGresult *r CLEANUP(pg_result_clear) = NULL;
-        if (to->has_statements && pg_link_query(link, "SELECT count(*) FROM pg_stat_statements_info", 0, NULL, deadline_us, &r, NULL) != OK)
+        PGresult   *r CLEANUP(pg_result_clear) = NULL;
+        struct text sql CLEANUP(text_done);
+        text_init(&sql, 1024);
+        sql_in_schema(sql_sense_statements_answer, to->statements_schema, &sql);
+        if (to->has_statements && pg_link_query(link, sql.s, 0, NULL, deadline_us, &r, NULL) != OK)
             to->has_statements = false;
         facts_finish(to);
         privileges_of(to, p);

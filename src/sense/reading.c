@@ -232,7 +232,7 @@ static bool take_statements(struct reading *r, const PGresult *a, struct sample 
     if (r->left_out != r->left_out_before)
         r->statements.known = false;
     r->left_out_before = r->left_out;
-    statements_take(&r->statements, rows, n, whole_of(a, "reset_us", 0), r->clock_us);
+    statements_take(&r->statements, rows, n, whole_of(a, "reset_us", 0), whole_of(a, "dealloc", 0), r->clock_us);
     r->reset_seen = r->reset_seen || r->statements.was_reset;
     statements_fill(&r->statements, r->estimate_latency, s);
     return true;
@@ -296,7 +296,7 @@ void reading_ids(struct reading *r, char *followed, size_t followed_size, char *
 {
     statements_ids(&r->statements, followed, followed_size);
     size_t used = (size_t)snprintf(own, own_size, "{");
-    for (int q = 0; q < QUESTION_COUNT && used + 24 < own_size; q++)
+    for (int q = 0; q < OWN_IDS && used + 24 < own_size; q++)
         if (r->own_id[q] != 0)
             used += (size_t)snprintf(own + used, own_size - used, "%s%" PRId64, used > 1 ? "," : "", r->own_id[q]);
     (void)snprintf(own + used, own_size - used, "}");

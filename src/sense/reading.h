@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "model/sample.h"
+#include "sense/facts.h"
 #include "sense/line.h"
 #include "sense/rate.h"
 #include "sense/statements.h"
@@ -26,7 +27,7 @@ extern const char *const question_what[QUESTION_COUNT];      /* "read pg_stat_ac
 /* The statement for a server of that version (150018). */
 void question_item(enum question q, int server_version, struct line_item *item);
 
-enum { READING_COUNTERS_MAX = 32 };
+enum { READING_COUNTERS_MAX = 32, OWN_IDS = QUESTION_COUNT + FACT_COUNT };
 
 struct reading {
     struct rate rate[READING_COUNTERS_MAX];
@@ -49,7 +50,7 @@ struct reading {
     int         timeline;                    /* 0: unknown */
 
     struct statements statements;
-    int64_t     own_id[QUESTION_COUNT];      /* query ids of our own questions; 0: not known */
+    int64_t     own_id[OWN_IDS];             /* query ids of our own questions, those of each second first; 0: not known */
     uint64_t    left_out, left_out_before;   /* a mark of the ids that were left out: other ones make other sums */
 
     bool        hides_sessions;              /* the role does not see everybody's sessions */

@@ -92,7 +92,7 @@ static void follow_newcomers(struct statements *s, const struct statement_row *r
     }
 }
 
-void statements_take(struct statements *s, const struct statement_row *rows, int n, int64_t reset_us, int64_t at_us)
+void statements_take(struct statements *s, const struct statement_row *rows, int n, int64_t reset_us, int64_t dealloc, int64_t at_us)
 {
     const struct statement_row *all = row_of(rows, n, 0);
     if (!all)
@@ -100,6 +100,8 @@ void statements_take(struct statements *s, const struct statement_row *rows, int
     bool went_back = s->known && all->calls < s->all.raw.calls * 0.5;   /* a reset without a word; evictions take little */
     bool same_story = s->known && s->reset_us == reset_us && !went_back && at_us > s->at_us && at_us - s->at_us <= INTERVAL_MAX_US;
     s->was_reset = s->known && (s->reset_us != reset_us || went_back);
+    bool shrank = all->calls < s->all.raw.calls || all->total_ms < s->all.raw.total_ms * (1 - 1e-9);      /* a sum of many is not the same to the last digit */
+    s->forgotten += s->known && (shrank || dealloc != s->dealloc);
     if (same_story) {
         advance(&s->all, all);
         drop_vanished(s, rows, n);
@@ -109,7 +111,7 @@ void statements_take(struct statements *s, const struct statement_row *rows, int
             s->rest_last = minus(&s->rest_last, &s->slot[i].last);
         }
         add(&s->rest_added, &s->rest_last);
-        s->interval_s = (double)(at_us - s->at_us) / 1e6;
+        s->interval_s = shrank ? 0 : (double)(at_us - s->at_us) / 1e6;      /* what is left of a difference then is no number of calls, and its mean no latency */
     } else {
         s->followed = 0;
         s->all.raw = sum_of(all);
@@ -119,6 +121,7 @@ void statements_take(struct statements *s, const struct statement_row *rows, int
     follow_newcomers(s, rows, n);
     s->known = true;
     s->reset_us = reset_us;
+    s->dealloc = dealloc;
     s->at_us = at_us;
 }
 
@@ -212,6 +215,7 @@ void statements_fill(const struct statements *s, bool estimate, struct sample *o
         out->query[out->queries++] = count_of(s->slot[i].id, &s->slot[i].added);
     out->query[out->queries++] = count_of(0, &s->rest_added);
     out->stats_reset_us = s->reset_us;
+    out->forgotten = s->forgotten;
     if (s->interval_s <= 0)
         return;
     out->v[METRIC_CALLS] = s->all.last.calls / s->interval_s;

@@ -3,7 +3,8 @@
  *
  * The server keeps sums since its last reset and forgets rare statements when its table is full.  Here the heaviest
  * STATEMENTS_FOLLOWED are followed one by one and all others together under id 0; what is handed out is what was added
- * since we began to look, so that a difference between two samples is right whoever came or went in between.
+ * since we began to look, so that a difference between two samples is right whoever came or went in between - but for the
+ * rest, where statements were forgotten: what they had counted is missing in the sum, and `forgotten` says that it is.
  *
  * The estimate: within one statement times are taken to be lognormal with the mean and the standard deviation that the
  * server reports for the interval; percentiles are those of the mixture over all statements, by calls.  The mean is exact.
@@ -38,7 +39,8 @@ struct statement_slot {
 
 struct statements {
     bool    known;                           /* there was a reading before */
-    int64_t reset_us;
+    int64_t reset_us, dealloc;
+    int64_t forgotten;                       /* how often */
     int64_t at_us;
     int     followed;
     struct statement_slot slot[STATEMENTS_FOLLOWED];
@@ -49,8 +51,8 @@ struct statements {
 };
 
 void statements_forget(struct statements *s);
-/* A reading, with the server's time of the last reset and our monotonic time. */
-void statements_take(struct statements *s, const struct statement_row *rows, int n, int64_t reset_us, int64_t at_us);
+/* A reading, with the server's time of the last reset, how often it made room, and our monotonic time. */
+void statements_take(struct statements *s, const struct statement_row *rows, int n, int64_t reset_us, int64_t dealloc, int64_t at_us);
 /* Queries and CALLS; with estimate also LATENCY_*. */
 void statements_fill(const struct statements *s, bool estimate, struct sample *out);
 /* "{1,2,3}": the ids that are followed. */

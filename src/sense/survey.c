@@ -7,6 +7,8 @@
 #include "sense/survey.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
+#include "sense/facts.h"
 #include "sense/preparable.h"
 #include "sense/sql.h"
 
@@ -20,6 +22,8 @@ enum { STATEMENT_MS = 5000 /* for what concerns one statement or one column */, 
 struct surveyor {
     struct pg_link *link;
     int64_t         deadline_us;
+    char            path[4096];                 /* of our role: where statements of others are looked at with */
+    char            statements[64], hypopg[64]; /* the schemas of these extensions; empty: they are not there */
 };
 
 /* ---- cells ---- */
@@ -28,6 +32,15 @@ static const char *keep(struct survey *s, const PGresult *r, int row, int column
 {
     const char *cell = pg_cell(r, row, column);
     return cell ? arena_text(&s->arena, cell) : NULL;
+}
+
+/* For people: what is no character of UTF-8 is not told. */
+static const char *keep_clean(struct survey *s, const char *text)
+{
+    char *own = arena_text(&s->arena, text);
+    if (own)
+        utf8_clean(own, '?');
+    return own;
 }
 
 static double number(const PGresult *r, int row, int column)
@@ -55,6 +68,14 @@ static enum err ask(struct surveyor *v, const char *sql, int n, const char *cons
     return pg_link_query(v->link, sql, n, values, v->deadline_us, r, fault);
 }
 
+static enum err ask_in(struct surveyor *v, const char *sql, const char *schema, int n, const char *const *values, PGresult **r, struct fault *fault)
+{
+    struct text whole_sql CLEANUP(text_done);
+    text_init(&whole_sql, 8192);
+    sql_in_schema(sql, schema, &whole_sql);
+    return ask(v, whole_sql.s, n, values, r, fault);
+}
+
 static enum err run(struct surveyor *v, const char *sql, struct fault *fault) { return pg_link_run(v->link, sql, v->deadline_us, fault); }
 
 /* ---- the session ---- */
@@ -71,6 +92,16 @@ static enum err check_own_session(struct surveyor *v, struct fault *fault)
     return e;
 }
 
+/* Where our role looks for names, for later. Ours mean the server's own. */
+static enum err look_own_path(struct surveyor *v, struct fault *fault)
+{
+    PGresult *r CLEANUP(pg_result_clear) = NULL;
+    enum err  e = ask(v, "SHOW search_path", 0, NULL, &r, fault);
+    if (e == OK && (!pg_cell(r, 0, 0) || !text_copy(v->path, sizeof v->path, pg_cell(r, 0, 0))))
+        e = fail(fault, ERR_LIMIT, "the search_path of our role is longer than %zu bytes", sizeof v->path - 1);
+    return e != OK ? e : run(v, "SET search_path = pg_catalog", fault);
+}
+
 enum err surveyor_open(const struct pg_link_conf *conf, int64_t deadline_us, struct surveyor **v, struct fault *fault)
 {
     struct pg_link_conf own = *conf;
@@ -84,6 +115,8 @@ enum err surveyor_open(const struct pg_link_conf *conf, int64_t deadline_us, str
     enum err e = pg_link_open(&own, deadline_us, &(*v)->link, fault);
     if (e == OK)
         e = check_own_session(*v, fault);
+    if (e == OK)
+        e = look_own_path(*v, fault);
     if (e == OK)
         e = run(*v, "SET default_transaction_read_only = on", fault);
     if (e == OK)
@@ -114,22 +147,34 @@ void surveyor_close(struct surveyor *v)
 
 /* ---- the catalogue ---- */
 
+/* A standby counts its own uses. The day after it was promoted an index that last night's report needed has not been used there for as long as there are counters. */
+static void look_promotion(struct surveyor *v, struct survey *s, bool may)
+{
+    PGresult    *r CLEANUP(pg_result_clear) = NULL;
+    struct fault ignored = { 0 };
+    if (may && ask(v, sql_survey_promoted, 0, NULL, &r, &ignored) == OK)
+        s->stats_s = fmin(s->stats_s, number(r, 0, 0));   /* NAN: it never was */
+}
+
 static enum err look_database(struct surveyor *v, struct survey *s, struct fault *fault)
 {
     PGresult *r CLEANUP(pg_result_clear) = NULL;
     enum err  e = ask(v, sql_survey_database, 0, NULL, &r, fault);
     if (e != OK)
         return e;
-    s->database = keep(s, r, 0, 0);
-    s->role = keep(s, r, 0, 1);
+    s->database = keep_clean(s, pg_cell(r, 0, 0));
+    s->role = keep_clean(s, pg_cell(r, 0, 1));
     s->server_version = (int)whole(r, 0, 2);
     s->stats_s = number(r, 0, 3);
-    s->has_statements = pg_cell(r, 0, 4) != NULL;
-    s->has_hypopg = pg_cell(r, 0, 5) != NULL;
+    (void)text_copy(v->statements, sizeof v->statements, pg_cell(r, 0, 4) ? pg_cell(r, 0, 4) : "");
+    (void)text_copy(v->hypopg, sizeof v->hypopg, pg_cell(r, 0, 5) ? pg_cell(r, 0, 5) : "");
+    s->has_statements = *v->statements != '\0';
+    s->has_hypopg = *v->hypopg != '\0';
     s->standbys = (int)whole(r, 0, 6);
     s->sees_all = yes(r, 0, 7);
     s->superuser = yes(r, 0, 8);
-    return s->database && s->role ? run(v, sql_survey_path, fault) : no_memory(fault);
+    look_promotion(v, s, yes(r, 0, 9));
+    return s->database && s->role ? OK : no_memory(fault);
 }
 
 static double per_second(const struct survey *s, double count) { return count / fmax(s->stats_s, 1); }
@@ -189,7 +234,7 @@ static enum err look_columns(struct surveyor *v, struct survey *s, const char *o
     for (int i = 0; i < s->columns; i++) {
         struct survey_table *t = &s->table[whole(r, i, 0)];
         s->column[i] = (struct survey_column){ .name = keep(s, r, i, 2), .type = keep(s, r, i, 3), .sortable = yes(r, i, 4), .n_distinct = number(r, i, 5), .correlation = number(r, i, 6),
-                                               .null_frac = number(r, i, 7), .width = number(r, i, 8), .analyzed = yes(r, i, 9), .varying = yes(r, i, 10), .counted = (double)NAN };
+                                               .null_frac = number(r, i, 7), .width = number(r, i, 8), .analyzed = yes(r, i, 9), .varying = yes(r, i, 10), .comparable = yes(r, i, 11), .counted = (double)NAN };
         if (t->columns++ == 0)
             t->first_column = i;
         if (!s->column[i].name || !s->column[i].type)
@@ -253,7 +298,7 @@ static bool worth_counting(const struct survey *s, const struct survey_index *x)
     if (!x->valid || x->special || x->unique || x->key[0] < 0 || s->table[x->table].kind != 'r' || !(s->table[x->table].rows >= COUNT_ROWS_MIN))
         return false;
     const struct survey_column *c = survey_column_of(s, x->table, x->key[0]);
-    return c->n_distinct > 0 && c->n_distinct <= COUNT_VALUES_MAX && isnan(c->counted);
+    return c->comparable && c->n_distinct > 0 && c->n_distinct <= COUNT_VALUES_MAX && isnan(c->counted);
 }
 
 static void look_distinct(struct surveyor *v, struct survey *s)
@@ -326,14 +371,14 @@ static enum err explain(struct surveyor *v, const char *text, json_t **plan, str
 
 static enum err look_statements(struct surveyor *v, struct survey *s, struct fault *fault)
 {
-    PGresult *r CLEANUP(pg_result_clear) = NULL;
+    PGresult *r CLEANUP(pg_result_clear) = NULL, *set CLEANUP(pg_result_clear) = NULL;
     char      most[16];
     (void)snprintf(most, sizeof most, "%d", SURVEY_QUERIES_MAX);
     enum err e = allow(v, CATALOGUE_MS, fault);
     if (e == OK)
-        e = ask(v, sql_survey_statements, 1, (const char *[]){ most }, &r, fault);
+        e = ask_in(v, sql_survey_statements, v->statements, 1, (const char *[]){ most }, &r, fault);
     if (e == OK)
-        e = run(v, sql_survey_path_of_all, fault);
+        e = ask(v, sql_survey_path_of_all, 1, (const char *[]){ v->path }, &set, fault);
     if (e == OK)
         e = allow(v, STATEMENT_MS, fault);
     if (e != OK)
@@ -378,6 +423,7 @@ enum err surveyor_look(struct surveyor *v, struct survey *s, struct fault *fault
     struct fault why = { 0 };
     if (e == OK && s->has_statements && look_statements(v, s, &why) != OK) {
         s->has_statements = false;   /* not preloaded, or not ours to read: told in the report, and no reason to tell nothing else */
+        utf8_clean(why.text, '?');
         s->why_no_statements = arena_printf(&s->arena, "%s%s", why.text, why.code == ERR_MISSING ? "; what came with a server before 14 needs ALTER EXTENSION pg_stat_statements UPDATE" : "");
         if (!pg_link_alive(v->link))
             e = fail(fault, why.code, "%s", why.text);
@@ -408,7 +454,7 @@ enum err surveyor_judge(struct surveyor *v, const struct survey *s, struct index
         PGresult               *r CLEANUP(pg_result_clear) = NULL, *reset CLEANUP(pg_result_clear) = NULL;
         text_init(&sql, 8192);
         hypothetical_sql(&c->def, &sql);
-        enum err e = ask(v, sql_survey_hypothetical, 1, (const char *[]){ sql.s }, &r, &why);
+        enum err e = ask_in(v, sql_survey_hypothetical, v->hypopg, 1, (const char *[]){ sql.s }, &r, &why);
         c->judged = e == OK;
         for (int k = 0; k < c->queries && e == OK; k++) {
             json_t *plan = NULL;
@@ -417,7 +463,7 @@ enum err surveyor_judge(struct surveyor *v, const struct survey *s, struct index
             json_decref(plan);
         }
         if (pg_link_alive(v->link))
-            (void)!ask(v, sql_survey_forget, 0, NULL, &reset, &why);
+            (void)!ask_in(v, sql_survey_forget, v->hypopg, 0, NULL, &reset, &why);
         if (!pg_link_alive(v->link))
             return fail(fault, why.code, "%s", why.text);
     }

@@ -31,6 +31,7 @@ static void marks_from(struct window_marks *m, const struct sample *s, bool fill
         m->latency = s->latency;
     if (s->queries >= 0 && !(fill_only && m->queries >= 0)) {
         m->queries = s->queries;
+        m->forgotten = s->forgotten;
         memcpy(m->query, s->query, (size_t)s->queries * sizeof s->query[0]);
     }
     if (s->checkpoints_done >= 0 && !(fill_only && m->checkpoints_done >= 0))
@@ -119,8 +120,8 @@ static void close_queries(const struct window_run *r, struct window *w)
 {
     if (r->first.queries < 0 || r->last.queries < 0 || r->reset)
         return;
-    /* "The rest" (id 0) means the same statements at both ends only when the named ones are the same. */
-    bool rest_comparable = same_names(&r->first, &r->last);
+    /* "The rest" (id 0) means the same statements at both ends only when the named ones are the same, and none of the others was forgotten. */
+    bool rest_comparable = same_names(&r->first, &r->last) && r->first.forgotten == r->last.forgotten;
     w->queries = 0;
     for (int i = 0; i < r->last.queries; i++) {
         const struct query_count *now = &r->last.query[i], *then = find(&r->first, now->id);

@@ -29,7 +29,7 @@ struct window_marks {
     struct latency_count latency;
     int                  queries;
     struct query_count   query[QUERIES_MAX];
-    int64_t              checkpoints_done;
+    int64_t              checkpoints_done, forgotten;
 };
 
 struct window_run {

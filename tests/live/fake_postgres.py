@@ -4,13 +4,14 @@
         ... host=127.0.0.1 port={server.port} user=watcher dbname=postgres
 
 A recording names, for each prepared statement, what it answered the first time, the second time, ... (the last one again and again):
-    {"server_version": "17.2", "columns": {statement: [...]}, "answers": {statement: [[{column: text or null, ...}, ...], ...]}}
+    {"server_version": "17.2", "columns": {statement: [...]}, "answers": {statement: [[{column: text or null, ...}, ...], ...]}, "delays": {statement: seconds}}
 "columns" is for statements that may answer no rows. A statement that is not in the recording is refused as the server would refuse it.
 """
 import json
 import socket
 import struct
 import threading
+import time
 
 
 class FakePostgres:
@@ -81,6 +82,7 @@ class FakePostgres:
             steps = self.recording["answers"][name]
             at = self.asked.get(name, 0)
             self.asked[name] = at + 1
+        time.sleep(self.recording.get("delays", {}).get(name, 0))
         rows = steps[min(at, len(steps) - 1)]
         columns = list(rows[0]) if rows else self.recording["columns"][name]
         return columns, rows

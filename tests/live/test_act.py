@@ -64,6 +64,17 @@ def test_a_reset_takes_the_entry_out_and_its_undo_brings_it_back(actor):
     assert actor.auto_conf()["work_mem"] == "5MB"
 
 
+def test_what_others_define_where_names_are_looked_for_is_not_called_when_parameters_are_changed(actor):
+    pg = actor.pg
+    pg.psql("CREATE FUNCTION public.times(numeric, int) RETURNS numeric LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$")
+    pg.psql("CREATE OPERATOR public.* (FUNCTION = public.times, LEFTARG = numeric, RIGHTARG = int)")      # fits better than what the server has
+    step = actor.set(work_mem=("4MB", "8MB"))
+    snapshot = actor.snapshot(step)
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    assert actor.undo(step, snapshot)["outcome"] == "done"
+    assert "trapped" not in pg.log_tail(500)
+
+
 def test_values_with_quotes_backslashes_and_lists_survive_the_way_there_and_back(actor):
     pg = actor.pg
     odd = r"%m it's \o/ [%p] "

@@ -167,6 +167,15 @@ def test_statements_of_sessions_with_another_path_are_planned_where_their_names_
         shop.psql('DROP SCHEMA "The Farm", a, b CASCADE')
 
 
+def test_a_statement_that_cannot_be_planned_is_told_however_its_text_is_cut(shop, watching):
+    shop.psql("CREATE TABLE gone (n int)")
+    for letters, what in (("", "count(*)"), ("y", "sum(n)")):      # of two bytes each: one of the texts is cut within a character
+        shop.psql(f"SELECT /*{letters}{'é' * 80}*/ {what} FROM gone, pg_sleep(1) AS s")
+    shop.psql("DROP TABLE gone")
+    r = report(watching)
+    assert len([q for q in r["statements"] if "gone" in q["why_no_plan"]]) == 2, r["statements"]
+
+
 def test_functions_in_schemas_where_names_are_looked_for_are_not_called_by_the_look(shop, watching):
     shop.psql("CREATE SCHEMA trap; CREATE TABLE trap.bait AS SELECT g AS id FROM generate_series(1, 100) g")
     for function in ("array_to_string(int2vector, text) RETURNS text", "cardinality(regtype[]) RETURNS int"):      # what the server has takes any array: these fit better
@@ -178,6 +187,20 @@ def test_functions_in_schemas_where_names_are_looked_for_are_not_called_by_the_l
         assert [q["why_no_plan"] for q in r["statements"] if "FROM bait," in q["text"]] == [""], r["statements"]
     finally:
         shop.psql("DROP SCHEMA trap CASCADE")
+
+
+def test_what_others_define_in_the_path_of_our_role_is_not_called_by_the_look(shop, watching):
+    shop.psql("CREATE TABLE bait AS SELECT (g % 10)::text::varchar AS v FROM generate_series(1, 20000) g; CREATE INDEX bait_v ON bait (v); ANALYZE bait")
+    for function in ("quote_ident(name) RETURNS text", "starts_with(name, text) RETURNS bool", "over(float8, int) RETURNS float8", "above(varchar, varchar) RETURNS bool"):
+        shop.psql(f"CREATE FUNCTION public.{function} LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$")
+    shop.psql("CREATE OPERATOR public./ (FUNCTION = public.over, LEFTARG = float8, RIGHTARG = int); CREATE OPERATOR public.> (FUNCTION = public.above, LEFTARG = varchar, RIGHTARG = varchar)")
+    try:
+        r = report(watching)
+        assert r["error"] is None and r["statements"], r
+        assert "trapped" not in shop.log_tail(2000)
+    finally:
+        shop.psql("DROP TABLE bait; DROP OPERATOR public./ (float8, int); DROP OPERATOR public.> (varchar, varchar)")
+        shop.psql("DROP FUNCTION public.quote_ident(name), public.starts_with(name, text), public.over(float8, int), public.above(varchar, varchar)")
 
 
 def test_a_partitioned_table_is_analysed_as_a_whole_because_autovacuum_never_does(shop, make_homeostat):
@@ -196,6 +219,20 @@ def test_a_partitioned_table_is_analysed_as_a_whole_because_autovacuum_never_doe
     assert shop.value("SELECT count(*) FROM pg_stats WHERE tablename = 'logged' AND inherited") == 2
     h.stop()
     shop.psql("DROP TABLE logged")
+
+
+def test_what_a_standby_counted_says_nothing_of_the_primary_that_it_has_become(make_postgres, make_homeostat):
+    pg = make_postgres(settings={"restore_command": "false"})
+    time.sleep(5)
+    pg.stop()
+    open(os.path.join(pg.data, "standby.signal"), "w", encoding="utf-8").close()
+    pg.start()
+    promoted = time.monotonic()
+    pg.psql("SELECT pg_promote()")
+    h = make_homeostat(pg, mode="watch", restart=False).start()
+    h.wait_facts()
+    r = report(h)
+    assert r["statistics_age_s"] <= time.monotonic() - promoted, r
 
 
 def test_statements_with_a_comment_before_them_are_looked_at(shop, watching):

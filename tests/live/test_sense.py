@@ -2,6 +2,7 @@
 import json
 import os
 import queue
+import re
 import subprocess
 import threading
 import time
@@ -134,6 +135,15 @@ def test_an_idle_server_does_not_show_our_own_questions(make_postgres, watch):
     assert mean([s["tps"] for s in quiet]) < 1.0
     assert mean([s["calls"] for s in quiet]) < 2.0
     assert all(s["connections"] == 0 for s in quiet)
+
+
+def test_what_is_asked_now_and_then_is_not_among_the_calls_either(make_postgres, watch):
+    pg = make_postgres(settings=STATEMENTS)
+    pg.psql("CREATE EXTENSION pg_stat_statements")
+    w = watch(pg.dsn, statements=1, facts=2, sizes=2)
+    w.facts(lambda f: f["database_bytes"])
+    w.samples(4)
+    assert [s["calls"] for s in w.samples(8) if s["calls"]] == []
 
 
 def test_the_machine_is_tied_to_a_local_postmaster_over_tcp_and_socket(postgres, watch):
@@ -322,6 +332,18 @@ def test_without_pg_monitor_the_grant_is_named_and_the_rest_is_there(make_postgr
         w.sample(lambda s: s["connections"] == 1)      # once the session that granted it has gone
 
 
+def test_a_database_that_is_closed_to_the_role_costs_only_the_sum_of_sizes(make_postgres, watch):
+    pg = make_postgres()
+    pg.psql("CREATE ROLE nobody LOGIN")
+    pg.psql("CREATE DATABASE closed")
+    pg.psql("REVOKE CONNECT ON DATABASE closed FROM PUBLIC")
+    w = watch(pg.dsn.replace("user=postgres", "user=nobody"), sizes=1)
+    assert w.sample(lambda s: s["dead_tuples"] is not None)["database_bytes"] is None
+    assert "closed" not in pg.log_tail(200)
+    pg.psql("GRANT pg_read_all_stats TO nobody")
+    w.sample(lambda s: s["database_bytes"] is not None)
+
+
 def test_how_to_get_pg_stat_statements_is_said_once(make_postgres, watch):
     pg = make_postgres()
     w = watch(pg.dsn, statements=1, facts=1)
@@ -338,7 +360,8 @@ def test_an_extension_without_its_library_is_told_and_not_asked_every_second(mak
     pg.configure(shared_preload_libraries="")
     pg.restart()
     w = watch(pg.dsn, statements=1)
-    w.until(lambda o: o.get("state") == "lacks" and "pg_stat_statements" in o["text"])
+    told = w.until(lambda o: o.get("state") == "lacks" and "pg_stat_statements" in o["text"])
+    assert "in database postgres: CREATE EXTENSION" in told["hint"]
     w.samples(3)
     assert pg.log_tail(100).count("must be loaded") <= 1
 
@@ -348,6 +371,43 @@ def test_an_extension_in_a_schema_of_its_own_is_found(make_postgres, watch):
     pg.psql('CREATE SCHEMA "Odd one"; CREATE EXTENSION pg_stat_statements SCHEMA "Odd one"')
     w = watch(pg.dsn, statements=1)
     assert w.sample(lambda s: s["calls"] is not None)["up"] == 1
+
+
+def test_an_extension_that_an_upgrade_left_old_is_asked_again_once_it_is_updated(make_postgres, watch):
+    pg = make_postgres(settings=STATEMENTS)
+    pg.psql("CREATE EXTENSION pg_stat_statements VERSION '1.8'")
+    w = watch(pg.dsn, statements=1, facts=1)
+    w.until(lambda o: o.get("state") == "lacks" and "ALTER EXTENSION pg_stat_statements UPDATE" in o["hint"])
+    w.facts(lambda f: not f["has_statements"])
+    w.samples(8)
+    assert pg.log_tail(500).count("does not exist") <= 5      # asked again, ever more seldom
+    pg.psql("ALTER EXTENSION pg_stat_statements UPDATE")
+    w.sample(lambda s: s["calls"] is not None)
+    w.facts(lambda f: f["has_statements"])
+
+
+def test_what_others_define_where_names_are_looked_for_is_not_called_by_the_watch(make_postgres, watch):
+    pg = make_postgres(settings=STATEMENTS)
+    pg.psql("CREATE EXTENSION pg_stat_statements")
+    for function in ("quote_ident(name) RETURNS text", "pg_has_role(text, text) RETURNS bool", "times(numeric, int) RETURNS numeric"):      # these fit better than what the server has
+        pg.psql(f"CREATE FUNCTION public.{function} LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$")
+    pg.psql("CREATE OPERATOR public.* (FUNCTION = public.times, LEFTARG = numeric, RIGHTARG = int)")
+    w = watch(pg.dsn, statements=1, facts=1, sizes=1)
+    assert w.facts(lambda f: f["has_statements"] and f["database_bytes"])["superuser"]
+    w.sample(lambda s: s["calls"] is not None and s["tps"] is not None and s["wal_bytes"] is not None)
+    shown = subprocess.run([os.path.join(BUILD, "tests", "live", "sense_tool"), "--dsn", pg.dsn, "--privileges"], capture_output=True, text=True, check=True, timeout=LIMIT_S).stdout
+    assert re.search("^statements +yes", shown, re.M), shown
+    assert "trapped" not in pg.log_tail(500)
+
+
+def test_statements_are_followed_to_another_schema(make_postgres, watch):
+    pg = make_postgres(settings=STATEMENTS)
+    pg.psql("CREATE SCHEMA a; CREATE SCHEMA b; CREATE EXTENSION pg_stat_statements SCHEMA a")
+    w = watch(pg.dsn, statements=1, facts=1)
+    w.sample(lambda s: s["calls"] is not None)
+    pg.psql("DROP EXTENSION pg_stat_statements; CREATE EXTENSION pg_stat_statements SCHEMA b; DROP SCHEMA a")
+    w.samples(4)
+    w.sample(lambda s: s["calls"] is not None)
 
 
 def test_a_wrong_password_is_told_with_what_to_do(make_postgres, watch, tmp_path):
@@ -445,6 +505,11 @@ def test_a_standby_is_told_and_its_promotion_too(make_postgres, watch):
     assert all(o["facts"]["in_recovery"] for o in w.seen if "facts" in o)
     s = primary.sample(lambda s: s["standbys"] == 1)
     assert 0 <= s["replication_lag"] < 1e6
+    standby.stop()
+    w.state("down")
+    standby.start()
+    w.state("standby")      # once more: whoever was told that it is down, and then that it is up, has to know why it is not changed
+    w.state("up")
     standby.psql("SELECT pg_promote()")
     w.state("promoted")
     assert w.facts(lambda f: not f["in_recovery"])["timeline"] == 2

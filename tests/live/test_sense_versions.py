@@ -27,7 +27,7 @@ def statements():
     for path in sorted(os.listdir(os.path.join(ROOT, "sql", "sense"))):
         with open(os.path.join(ROOT, "sql", "sense", path), encoding="utf-8") as f:
             parts = re.split(r"^-- name: (\w+)$", f.read(), flags=re.M)
-        found.update(zip(parts[1::2], (re.sub(r"^--.*$", "", text, flags=re.M).strip() for text in parts[2::2])))
+        found.update(zip(parts[1::2], (re.sub(r"^--.*$", "", text, flags=re.M).replace("{schema}.", "").strip() for text in parts[2::2])))
     return found
 
 
@@ -204,6 +204,17 @@ def test_a_statement_that_is_refused_costs_only_its_own_metrics():
     assert samples[1]["tps"] > 0
     told = [o["text"] for o in lines if o.get("state") == "lacks"]
     assert sum("pg_stat_wal" in text for text in told) == 1 and sum("pg_control_checkpoint" in text for text in told) == 1
+
+
+def test_sizes_that_take_long_are_asked_for_seldom():
+    with open(os.path.join(RECORDINGS, "postgres_17.json"), encoding="utf-8") as f:
+        recording = json.load(f)
+    recording["delays"] = {"sense_sizes": 0.5}
+    with FakePostgres(recording=recording) as server:
+        lines = watch(server, seconds=8, sizes=1)
+        assert server.asked["sense_sizes"] == 1
+    samples = [o["sample"] for o in lines if "sample" in o and o["sample"]["up"] == 1]
+    assert samples[-1]["database_bytes"] == 123456789      # and kept meanwhile
 
 
 @in_one_of(3)

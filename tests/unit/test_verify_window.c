@@ -180,6 +180,26 @@ static void a_query_whose_start_was_not_seen_is_left_out(void **state)
     assert_int_equal(w.queries, -1);   /* unknown, not zero */
 }
 
+static void the_rest_is_left_out_of_a_window_in_which_statements_were_forgotten(void **state)
+{
+    (void)state;
+    for (int forgotten = 0; forgotten < 2; forgotten++) {
+        struct window_run r;
+        struct sample s = with_query(0, 5, 100, 100);
+        s.queries = 2;
+        s.query[1] = (struct query_count){ 0, 500, 500, 0 };
+        window_open(&r, &s, 0);
+        s = with_query(1, 5, 200, 200);
+        s.queries = 2;
+        s.query[1] = (struct query_count){ 0, 510, 900, 0 };   /* forgotten: so many calls less, and hardly less time */
+        s.forgotten = forgotten;
+        window_add(&r, &s);
+        struct window w = closed(&r);
+        assert_int_equal(w.queries, forgotten ? 1 : 2);
+        assert_int_equal(w.query[0].id, 5);
+    }
+}
+
 static void percentiles_are_true_ones_where_a_driver_counts(void **state)
 {
     (void)state;
@@ -406,6 +426,7 @@ int main(void)
         cmocka_unit_test(seconds_in_which_the_server_was_down_are_holes),
         cmocka_unit_test(a_restart_a_reset_and_a_reload_each_spoil_a_window),
         cmocka_unit_test(a_query_whose_start_was_not_seen_is_left_out),
+        cmocka_unit_test(the_rest_is_left_out_of_a_window_in_which_statements_were_forgotten),
         cmocka_unit_test(percentiles_are_true_ones_where_a_driver_counts),
         cmocka_unit_test(a_window_survives_its_json),
         cmocka_unit_test(a_change_of_what_is_asked_is_not_a_change_of_speed),
