@@ -623,7 +623,10 @@ static enum err expire_stops(struct engine *e, struct fault *fault)
     return OK;
 }
 
-/* Cases that no target points to: nobody else ends the parked ones, asks the gate again, or stops what acts. Whether the old configuration is in force after all, a look tells whoever drives a case that keeps a target. */
+/*
+ * Cases that no target points to: nobody else ends the parked ones, asks the gate again, or stops what acts.  Whether the old configuration
+ * is in force after all, a look tells whoever drives a case that keeps a target.
+ */
 static enum err sweep_one(struct engine *e, struct casefile *c, struct fault *fault)
 {
     struct etarget *t = engine_target(e, c->target);

@@ -347,6 +347,7 @@ enum err engine_judge(struct engine *e, struct casefile *c, bool at_execution, s
         struct etarget *t = engine_target(e, q.target);
         q.facts = t ? t->facts : NULL;
         q.mode = t ? t->mode : MODE_WATCH;
+        q.unconfigured = *q.target && !t;
         q.restart = t ? (enum policy_restart)t->conf->restart : RESTART_NEVER;
         const struct stored_stop *stop = engine_stopped(e, q.target);
         q.stopped = stop != NULL;

@@ -47,6 +47,7 @@ struct gate_question {
     const struct plan         *plan;
     const struct target_facts *facts;          /* of the plan's target; NULL: unknown, or no configured target */
     const char                *target;         /* the case's target; NULL or empty: none */
+    bool                       unconfigured;   /* nobody has configured a target of that name */
     enum target_mode           mode;           /* of the target; for a plan without target it is not looked at */
     enum policy_restart        restart;        /* what the target's own configuration says; the sterner of the two counts */
     struct principal           opener;         /* of the case; Homeostat itself: "engine" with ROLE_OPERATOR */

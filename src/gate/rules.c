@@ -46,6 +46,8 @@ static bool has_target(const struct gate_look *l) { return l->postgres || (l->q-
 
 static bool only_watching(const struct gate_look *l, struct gate_says *s)
 {
+    if (l->q->unconfigured)
+        return say(s, "no target \"%.60s\" is configured", l->q->target);
     return has_target(l) && l->q->mode == MODE_WATCH && say(s, "the target is only watched (mode watch)");
 }
 
@@ -682,7 +684,7 @@ static bool script_too_long(const struct gate_look *l, struct gate_says *s)
 
 const struct gate_rule gate_rules[] = {
     { 101, GATE_WAIT,    stopped,           "nothing begins while the stop switch is set" },
-    { 102, GATE_REJECT,  only_watching,     "a target in mode watch is never changed" },
+    { 102, GATE_REJECT,  only_watching,     "a target in mode watch, or that is not configured, is never changed" },
     { 103, GATE_ASK,     only_suggesting,   "a target in mode suggest is changed only when a person approves the suggestion" },
     { 104, GATE_ASK,     needs_person,      "a target in mode approve is changed only when a person approves" },
     { 105, GATE_WAIT,    is_held,           "one case at a time works on a target" },

@@ -129,6 +129,7 @@ static void what_a_plan_acts_on_is_what_its_case_is_about(void **state)
     assert_string_equal(c.target, "");
     assert_ok(engine_judge(engine, &c, false, &v, &fault), &fault);
     assert_int_equal(v.answer, GATE_REJECT);
+    assert_string_equal(v.why, "no target \"elsewhere\" is configured");
 }
 
 static void what_cannot_be_read_is_neither_a_free_target_nor_a_plan_that_nobody_refused(void **state)
