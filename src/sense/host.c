@@ -33,7 +33,7 @@ enum { TEXT_ROOM = 64 * 1024, MEMBERSHIP_ROOM = 4096, INTERFACES_MAX = 32 };
 struct ratio_rate { double busy, total; bool known; };
 
 /* One level of a cgroup that may limit. */
-struct memory_level { struct peek limit, usage, stat; };
+struct memory_level { struct peek limit, high, usage, stat; };   /* high: v2 only */
 struct cpu_level    { struct peek quota, period, usage; struct rate rate; };
 
 struct disk { struct device device; struct peek stat; struct rate reads, read_bytes, writes, write_bytes, busy; };
@@ -84,7 +84,7 @@ struct host *host_new(const char *root, int interval_ms)
     for (int i = 0; i < 3; i++)
         h->pressure[i] = PEEK_NONE;
     for (int i = 0; i < CGROUP_LEVELS_MAX; i++) {
-        h->memory[i].limit = h->memory[i].usage = h->memory[i].stat = PEEK_NONE;
+        h->memory[i].limit = h->memory[i].high = h->memory[i].usage = h->memory[i].stat = PEEK_NONE;
         h->cpu[i].quota = h->cpu[i].period = h->cpu[i].usage = PEEK_NONE;
     }
     for (int i = 0; i < DEVICES_MAX; i++)
@@ -98,6 +98,7 @@ static void close_groups(struct host *h)
 {
     for (int i = 0; i < CGROUP_LEVELS_MAX; i++) {
         peek_close(&h->memory[i].limit);
+        peek_close(&h->memory[i].high);
         peek_close(&h->memory[i].usage);
         peek_close(&h->memory[i].stat);
         peek_close(&h->cpu[i].quota);
@@ -147,6 +148,8 @@ static void open_memory(struct host *h, const struct cgroup_folders *f)
     h->memory_version = f->version;
     for (int i = 0; i < f->levels; i++) {
         peek_open(&h->memory[i].limit, "%s/%s", f->folder[i], files[f->version][0]);
+        if (f->version == 2)
+            peek_open(&h->memory[i].high, "%s/memory.high", f->folder[i]);
         peek_open(&h->memory[i].usage, "%s/%s", f->folder[i], files[f->version][1]);
         peek_open(&h->memory[i].stat, "%s/%s", f->folder[i], files[f->version][2]);
     }
@@ -283,7 +286,8 @@ static double memory_limit(struct host *h, double machine, int *level)
     double least = machine;
     *level = -1;
     for (int i = 0; i < h->memory_levels; i++) {
-        double limit = peek_read(&h->memory[i].limit, text, sizeof text) ? proc_one_number(text) : (double)NAN;
+        double hard = peek_read(&h->memory[i].limit, text, sizeof text) ? proc_one_number(text) : (double)NAN;
+        double high = peek_read(&h->memory[i].high, text, sizeof text) ? proc_one_number(text) : (double)NAN, limit = fmin(hard, high);
         if (limit > 0 && (limit < least || isnan(least)) && limit < 0x1p60) {   /* v1 says "none" with a number near 2^63 */
             least = limit;
             *level = i;

@@ -7,7 +7,8 @@
  *
  * What the numbers mean
  *   CPU           the larger of: busy share of the CPUs it may run on; share of its cgroup's quota that is used
- *   MEMORY_LIMIT  the smallest of the machine's memory and every limit between its cgroup and the root (v1, v2, hybrid)
+ *   MEMORY_LIMIT  the smallest of the machine's memory and every limit between its cgroup and the root (v1, v2, hybrid); in
+ *                 v2 memory.high too: above it the kernel takes memory back and makes whoever wants more wait
  *   MEMORY_USED   of the thing that limits, without page cache (shared memory counts: that is shared_buffers)
  *   IO_*          the block devices under the data directory, pg_wal included; IO_BUSY is that of the busiest
  *   PSI_*         of its cgroup where the kernel keeps it (v2), else of the machine

@@ -240,6 +240,14 @@ static void a_v2_limit_is_followed_when_it_moves(void **state)
     assert_float_equal(s.v[METRIC_MEMORY_LIMIT], 1073741824, 0);
     assert_float_equal(s.v[METRIC_CPU], 0.5, 1e-9);
     assert_float_equal(s.v[METRIC_PSI_IO], 0.9, 1e-9);
+    put("/sys/fs/cgroup/system.slice/postgres.service/memory.high", "max\n");
+    put("/sys/fs/cgroup/system.slice/memory.high", "805306368\n");      /* not a wall, but nobody can work above it */
+    put("/proc/4242/cgroup", "0::/system.slice/postgres.service/\n");
+    put("/sys/fs/cgroup/system.slice/memory.current", "600\n");
+    put("/sys/fs/cgroup/system.slice/memory.stat", "inactive_file 0\nactive_file 0\n");
+    s = reading(h, 30 * S);
+    assert_float_equal(s.v[METRIC_MEMORY_LIMIT], 805306368, 0);
+    assert_float_equal(s.v[METRIC_MEMORY_USED], 600, 0);
     /* Moved into another group: the next look finds it. */
     put("/proc/4242/cgroup", "0::/other\n");
     put("/sys/fs/cgroup/other/memory.max", "536870912\n");
