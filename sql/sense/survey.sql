@@ -83,7 +83,7 @@ SELECT t.n - 1, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod),
 -- class or another collation than its column has, so that it serves other conditions than a plain one; whether it is a part of a partitioned
 -- index, and goes only with that; the foreign key whose columns it begins with, in whatever order; what was written on it.
 -- What a partitioned index is used for, and how large it is, is so in its parts.
--- Of tables and indexes that somebody holds exclusively nothing is asked, as with tables.
+-- Of tables and indexes that somebody holds exclusively nothing is asked, as with tables. Who does not see what others are building sees their locks.
 WITH held AS MATERIALIZED (SELECT l.relation FROM pg_locks l
                             WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 SELECT t.n - 1, c.oid, c.relname, i.indisunique OR i.indisprimary, con.oid IS NOT NULL OR i.indisreplident OR i.indisclustered,
@@ -91,7 +91,10 @@ SELECT t.n - 1, c.oid, c.relname, i.indisunique OR i.indisprimary, con.oid IS NO
        (SELECT json_agg(a.attname ORDER BY k.n) FROM unnest(i.indkey) WITH ORDINALITY k(attnum, n)
           LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0),
        array_to_string(i.indoption, ' '), pg_get_expr(i.indpred, i.indrelid), pg_get_indexdef(c.oid), coalesce(parts.scans, s.idx_scan), coalesce(parts.bytes, pg_relation_size(c.oid)),
-       EXISTS (SELECT FROM pg_stat_progress_create_index b WHERE b.index_relid = c.oid OR b.relid = i.indrelid),
+       EXISTS (SELECT FROM pg_stat_progress_create_index b WHERE b.index_relid = c.oid OR b.relid = i.indrelid)
+       OR (NOT i.indisvalid AND NOT pg_has_role('pg_read_all_stats', 'USAGE')
+           AND EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'relation' AND l.relation = i.indrelid AND l.mode = 'ShareUpdateExclusiveLock'
+                                                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))),
        EXISTS (SELECT FROM unnest(i.indclass) WITH ORDINALITY oc(oid, n) JOIN pg_opclass o ON o.oid = oc.oid WHERE NOT o.opcdefault)
        OR EXISTS (SELECT FROM unnest(i.indcollation) WITH ORDINALITY ic(coll, n) JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[ic.n - 1] WHERE a.attcollation <> ic.coll),
        EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid),

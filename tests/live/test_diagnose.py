@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 
+import psycopg2
 import pytest
 from act_client import index_step, until
 from cluster import Cluster, pg_bin
@@ -397,6 +398,34 @@ def test_of_indexes_the_look_asks_what_they_are_needed_for_besides_and_what_thei
         assert seen["cut_n"][13] >= 8192
     finally:
         shop.psql("DROP TABLE owned, owner, cut")
+
+
+def test_an_index_that_somebody_is_building_is_known_as_one_to_a_role_that_sees_no_progress_too(shop):
+    shop.psql("CREATE TABLE being (a int); INSERT INTO being VALUES (1); CREATE ROLE newcomer LOGIN")
+    table = shop.value("SELECT 'being'::regclass::oid")
+    holder, builder, looker = shop.connect(), shop.connect(), psycopg2.connect(shop.dsn.replace("user=postgres", "user=newcomer"))
+    looker.autocommit = True
+
+    def building():
+        with looker.cursor() as cursor:
+            cursor.execute("DEALLOCATE ALL")
+            for sql in asked("survey_indexes", "100", f"ARRAY[{table}]::oid[]"):
+                cursor.execute(sql)
+            return [(row[5], row[14]) for row in cursor.fetchall()]
+    try:
+        with holder.cursor() as cursor:
+            cursor.execute("BEGIN; INSERT INTO being VALUES (2)")
+        build = threading.Thread(target=lambda: builder.cursor().execute("CREATE INDEX CONCURRENTLY being_a ON being (a)"))
+        build.start()
+        until(lambda: building() == [(False, True)], "it is told that somebody is at it")
+        with holder.cursor() as cursor:
+            cursor.execute("ROLLBACK")
+        build.join()
+        assert building() == [(True, False)]
+    finally:
+        for c in (holder, builder, looker):
+            c.close()
+        shop.psql("DROP TABLE being; DROP ROLE newcomer")
 
 
 def test_different_values_are_counted_in_the_table_itself_as_its_statistics_are(shop, watching):
