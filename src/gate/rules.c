@@ -196,10 +196,10 @@ static bool step_too_large(const struct gate_look *l, struct gate_says *s)
     char a[48], b[48];
     for (int i = 0; l->q->facts && i < l->moves; i++) {
         const struct gate_move *m = &l->move[i];
-        const struct knob      *k = knob_at(m->knob);
-        if (!gate_move_is_legal(k, knob_rule_on(k, l->q->facts), m->from, m->to, l->policy->set.step_ratio))
+        const struct knob       here = bounds_knob(&l->policy->bounds, m->knob, l->q->facts), *k = &here;
+        if (!gate_move_is_legal(k, k->rule, m->from, m->to, l->policy->set.step_ratio))
             return say(s, "step %d: %s from %s to %s is more than %s allows in one step", m->step + 1, k->name, knob_format(k, m->from, a, sizeof a),
-                       knob_format(k, m->to, b, sizeof b), knob_rule_on(k, l->q->facts) == KNOB_BY_ONE ? "its step of 1" : "policy's share of the value in force");
+                       knob_format(k, m->to, b, sizeof b), k->rule == KNOB_BY_ONE ? "its step of 1" : "policy's share of the value in force");
     }
     return false;
 }

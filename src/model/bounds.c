@@ -31,6 +31,25 @@ void bounds_default(struct bounds *b)
         b->knob[i] = (struct knob_limit){ .allowed = (knobs[i].flags & KNOB_TUNED) != 0, .lo = (double)NAN, .hi = (double)NAN };
 }
 
+struct knob bounds_knob(const struct bounds *b, enum knob_id id, const struct target_facts *f)
+{
+    struct knob here = knobs[id];
+    double      lo, hi;
+    here.rule = knob_rule_on(&knobs[id], f);
+    if (knob_range(&knobs[id], f, &lo, &hi, NULL) != OK)
+        return here;
+    lo = isnan(b->knob[id].lo) ? lo : fmax(lo, b->knob[id].lo);
+    hi = isnan(b->knob[id].hi) ? hi : fmin(hi, b->knob[id].hi);
+    for (int i = 0; i < KNOB_SPECIALS_MAX && here.special[i].means && lo <= hi; i++)
+        here.special[i].land = fmin(fmax(here.special[i].land, lo), hi);
+    return here;
+}
+
+bool bounds_special(const struct bounds *b, enum knob_id id, double value)
+{
+    return !knob_special_of(&knobs[id], value) || !(value < b->knob[id].lo || value > b->knob[id].hi);
+}
+
 void knob_state_of(struct knob_state *s, const struct target_facts *f)
 {
     s->value[KNOB_NONE] = (double)NAN;

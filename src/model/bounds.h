@@ -41,6 +41,14 @@ struct bounds {
 /* Cautious values; durability knobs, standby-ordered knobs and huge_pages are not allowed. */
 void bounds_default(struct bounds *b);
 
+/*
+ * The catalogue's row as it is here: how it moves on this server, and out of a special value into the range of machine and policy, also
+ * where the place at which it begins elsewhere lies outside of that (64MB on a machine of half a gigabyte).
+ */
+struct knob bounds_knob(const struct bounds *b, enum knob_id id, const struct target_facts *f);
+/* Is the special value within what policy says of the parameter? An ordinary one always: it is cut down. */
+bool bounds_special(const struct bounds *b, enum knob_id id, double value);
+
 /* A configuration: what is in force, and then what would be after a change. NAN: unknown. */
 struct knob_state { double value[KNOB_COUNT]; };
 void knob_state_of(struct knob_state *s, const struct target_facts *f);

@@ -55,11 +55,9 @@ static const struct knob_dependency *broken(const struct walk *w, const struct k
     return NULL;
 }
 
-/* How a knob that is reloadable on this server although the table says restart moves: by one. */
 static double next_of(const struct walk *w, int id)
 {
-    struct knob k = knobs[id];
-    k.rule = knob_rule_on(&knobs[id], w->f);
+    struct knob k = bounds_knob(w->bounds, (enum knob_id)id, w->f);
     return compose_step(&k, w->now.value[id], w->goal[id], w->ratio);
 }
 

@@ -91,10 +91,9 @@ void scene_wish(struct proposal *p, enum knob_id id, double to)
 /* Where SCENE_REACH steps towards `to` lead; NAN: it cannot be had. */
 static double within_reach(const struct scene *s, enum knob_id id, double to)
 {
-    struct knob k = *knob_at(id);
+    struct knob k = bounds_knob(s->view->bounds, id, s->view->facts);
     double      at = s->now.value[id];
-    k.rule = knob_rule_on(knob_at(id), s->view->facts);
-    if (isnan(at) || isnan(to) || !scene_is_settable(s, knob_at(id)) || (knob_needs_restart(knob_at(id), s->view->facts) && !s->restarts))
+    if (isnan(at) || isnan(to) || !bounds_special(s->view->bounds, id, to) || !scene_is_settable(s, knob_at(id)) || (knob_needs_restart(knob_at(id), s->view->facts) && !s->restarts))
         return (double)NAN;
     for (int i = 0; i < SCENE_REACH && i < s->view->bounds->steps_max && !knob_equal(&k, at, to); i++)
         at = compose_step(&k, at, to, s->view->bounds->step_ratio);
@@ -282,7 +281,7 @@ static double cut_down(const struct scene *s, enum knob_id id, double to)
     const struct knob_limit    *limit = &s->view->bounds->knob[id];
     double lo, hi, now = s->now.value[id];
 
-    if (!scene_is_settable(s, k) || isnan(to) || (knob_needs_restart(k, f) && !s->restarts))
+    if (!scene_is_settable(s, k) || isnan(to) || !bounds_special(s->view->bounds, id, to) || (knob_needs_restart(k, f) && !s->restarts))
         return (double)NAN;
     double wish = to;
     if (!k->choice[0].name && !knob_special_of(k, to)) {

@@ -427,6 +427,78 @@ static void whatever_is_proposed_anywhere_can_be_composed_and_passes_the_gate(vo
     assert_true(made > 1000);
 }
 
+/* Any server that is served, set by somebody else in any way that it takes, under a policy that bounds this and that. */
+static void scramble_more(struct rand *r, struct policy *policy)
+{
+    static const int versions[] = { 130016, 140013, 150018, 160009, 170005, 180000 };
+    scramble(r);
+    if (rand_unit(r) < 0.4)
+        facts.memory_bytes = FACTS_GIB * (0.25 + rand_unit(r));
+    facts.server_version = versions[rand_int(r, 0, 5)];
+    for (int i = 1; i < KNOB_COUNT; i++) {
+        const struct knob *k = &knobs[i];
+        double             lo, hi;
+        if (k->special[0].means && rand_unit(r) < 0.4)
+            facts_change(&facts, k->id, k->special[0].value);
+        policy->bounds.knob[i].lo = policy->bounds.knob[i].hi = (double)NAN;
+        if (k->choice[0].name || rand_unit(r) < 0.7 || knob_range(k, &facts, &lo, &hi, NULL) != OK)
+            continue;
+        double a = lo + (hi - lo) * pow(rand_unit(r), 3), b = lo + (hi - lo) * pow(rand_unit(r), 3);
+        if (rand_unit(r) < 0.6)
+            policy->bounds.knob[i].lo = knob_round(k, fmin(a, b));
+        if (rand_unit(r) < 0.6)
+            policy->bounds.knob[i].hi = knob_round(k, fmax(a, b));
+    }
+    bounds = policy->bounds;
+}
+
+static void whatever_policy_bounds_is_kept_to_by_every_step(void **state)
+{
+    (void)state;
+    struct rand   r;
+    int           made = 0;
+    struct policy policy = *generous();
+    rand_seed(&r, 18);
+    for (int round = 0; round < 2000; round++) {
+        if (round % 10 == 0) {
+            scramble_more(&r, &policy);
+            planner_free(planner);
+            assert_ok(planner_new(kind, (uint64_t)round, &planner, &fault), &fault);
+        }
+        struct planner_view v = view();
+        struct proposal     p;
+        if (planner_ask(planner, &v, &p, &fault) != OK)
+            continue;
+        must_pass_the_gate(&policy, &p);
+        tell(&p, rand_unit(&r) < 0.3 ? TOLD_BETTER : TOLD_WORSE, 0.02);
+        made++;
+    }
+    assert_true(made > 500);
+}
+
+static void on_a_machine_with_less_than_a_gigabyte_the_large_step_passes_the_gate(void **state)
+{
+    (void)state;
+    const struct policy *policy = generous();
+    facts.memory_bytes = facts.memory_machine_bytes = 0.5 * FACTS_GIB;
+    struct proposal p = ask();
+    assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));
+    assert_non_null(change_of(&p, KNOB_AUTOVACUUM_WORK_MEM));      /* from -1, which elsewhere leads by 64MB: here that is more than the range has */
+    must_pass_the_gate(policy, &p);
+}
+
+static void one_special_value_that_policy_rules_out_does_not_take_the_large_step_with_it(void **state)
+{
+    (void)state;
+    struct policy policy = *generous();
+    policy.bounds.knob[KNOB_CHECKPOINT_FLUSH_AFTER].lo = 16;
+    bounds = policy.bounds;
+    struct proposal p = ask();
+    assert_non_null(change_of(&p, KNOB_SHARED_BUFFERS));
+    assert_null(change_of(&p, KNOB_CHECKPOINT_FLUSH_AFTER));
+    must_pass_the_gate(&policy, &p);
+}
+
 static void no_symptom_takes_back_what_somebody_has_set_further_than_we_would(void **state)
 {
     (void)state;
@@ -664,6 +736,9 @@ int main(void)
         EITHER_WAY(the_planner_keeps_to_the_memory_bound_by_itself),
         EITHER_WAY(the_gate_has_nothing_against_what_the_planner_composes),
         EITHER_WAY(whatever_is_proposed_anywhere_can_be_composed_and_passes_the_gate),
+        EITHER_WAY(whatever_policy_bounds_is_kept_to_by_every_step),
+        EITHER_WAY(on_a_machine_with_less_than_a_gigabyte_the_large_step_passes_the_gate),
+        EITHER_WAY(one_special_value_that_policy_rules_out_does_not_take_the_large_step_with_it),
         EITHER_WAY(no_symptom_takes_back_what_somebody_has_set_further_than_we_would),
         EITHER_WAY(what_something_stronger_than_a_file_decides_is_left_out_and_the_rest_is_proposed),
         EITHER_WAY(what_our_role_was_not_granted_is_left_out_and_who_may_alter_nothing_suggests_to_others),
