@@ -82,21 +82,39 @@ static bool ask_arm(struct scene *s, enum arm a, bool opening, struct proposal *
 
 static bool is_rule(int a) { return a == ARM_THUMB || a == ARM_SYMPTOM; }
 
-/* The most that a model believes to be left in any one parameter, as a share; NAN: too little is known to say. */
-static double left_to_win(const struct scene *s)
+/* What was refused was never tried, and taught nothing. */
+static int tried_here(const struct scene *s)
+{
+    int n = 0;
+    for (int i = 0; i < s->tolds; i++)
+        n += !s->elsewhere[i] && s->told[i].told != TOLD_REFUSED;
+    return n;
+}
+
+/* The most that a model believes to be left in any one parameter, as a share, and of how many it says so; NAN: too little is known to say. */
+static double left_to_win(const struct scene *s, int *parameters)
 {
     struct story  story;
     struct belief b;
     struct fault  ignored;
     double        left = (double)NAN;
-    if (scene_told_here(s) < s->view->bounds->trials_min || scene_told_since_better(s) < WITHOUT_GAIN_MIN || story_of(s, &story, &ignored) != OK)
+    if (tried_here(s) < s->view->bounds->trials_min || scene_told_since_better(s) < WITHOUT_GAIN_MIN || story_of(s, &story, &ignored) != OK)
         return left;
     if (belief_of(s, &story, &(struct belief_how){ .restarts = s->restarts, .seed = s->seed, .portfolio = { .starts = 1 } }, &b, &ignored) == OK) {
         left = expm1(belief_left(&b, s->seed));
+        *parameters = b.knobs - b.given;
         belief_done(&b);
     }
     story_done(&story);
     return left;
+}
+
+/* Of what it says so: nobody has looked at what must not be varied, needs a restart that must not be, or shows only after hours. */
+static void tell_left(const struct scene *s, double left, int parameters, struct fault *fault)
+{
+    size_t used = strlen(fault->text);
+    (void)snprintf(fault->text + used, sizeof fault->text - used, "at most %+.1f %% with 95 %% confidence is believed to be left in any one of the %d parameters that were looked at%s",
+                   100 * left, parameters, s->restarts ? "" : ", none of which needs a restart");
 }
 
 static enum err ask_all(struct scene *s, bool ppo, struct proposal *out, struct fault *fault)
@@ -111,11 +129,14 @@ static enum err ask_all(struct scene *s, bool ppo, struct proposal *out, struct 
         ready[a] = is_rule(a) && ask_arm(s, (enum arm)a, false, &rule[a]);
         news = news || ready[a];
     }
-    double left = news ? (double)NAN : left_to_win(s);
+    int    parameters = 0;
+    double left = news ? (double)NAN : left_to_win(s, &parameters);
     if (left < s->view->bounds->gain_min) {
         *out = (struct proposal){ 0 };
-        (void)fail(fault, ERR_MISSING, "nothing is left to win here: at most %+.1f %% with 95 %% confidence is believed to be left in any one parameter after %d trials", 100 * left, scene_told_here(s));
-        fail_hint(fault, "when the load changes it is looked at again");
+        (void)fail(fault, ERR_MISSING, "nothing is left to win here after %d trials: ", tried_here(s));
+        tell_left(s, left, parameters, fault);
+        fail_hint(fault, "when the load changes it is looked at again%s",
+                  s->restarts ? "" : "; a restart, where it is allowed and can be undone, would bring parameters that were not looked at");
         proposers_tell_withheld(s, fault);
         return ERR_MISSING;
     }
@@ -133,7 +154,8 @@ static enum err ask_all(struct scene *s, bool ppo, struct proposal *out, struct 
     (void)proposers_exhausted(s, fault);
     if (!isnan(left)) {
         size_t used = strlen(fault->text);
-        (void)snprintf(fault->text + used, sizeof fault->text - used, "; at most %+.1f %% with 95 %% confidence is believed to be left in any one parameter", 100 * left);
+        (void)snprintf(fault->text + used, sizeof fault->text - used, "; ");
+        tell_left(s, left, parameters, fault);
     }
     return ERR_MISSING;
 }

@@ -271,6 +271,32 @@ static void where_nothing_is_to_be_won_it_says_so_with_the_bound_it_is_sure_of(v
     assert_non_null(strstr(fault.text, "nothing is left"));
 }
 
+static void what_is_said_of_what_is_left_leaves_out_what_was_refused_and_what_was_not_looked_at(void **state)
+{
+    (void)state;
+    struct planner_stats stats;
+    struct proposal      p;
+    enum told            told;
+    int                  trials = 0;
+    begin(2, 0);
+    world.bounds.gain_min = 0.10;
+    for (int i = 0; i < 8; i++) {
+        struct planner_view v = plan_world_view(&world);
+        assert_ok(planner_ask(planner, &v, &p, &fault), &fault);
+        assert_ok(planner_tell(planner, &p, TOLD_REFUSED, (double)NAN, &fault), &fault);
+    }
+    for (int i = 0; i < 150 && plan_world_case(&world, planner, &p, &told, &fault) == OK; i++)
+        ;
+    assert_int_equal(fault.code, ERR_MISSING);
+    planner_stats_of(planner, &world.bounds, &stats);
+    const char *after = strstr(fault.text, "nothing is left to win here after ");
+    assert_non_null(after);
+    assert_int_equal(sscanf(after, "nothing is left to win here after %d", &trials), 1);
+    assert_int_equal(trials, stats.told - stats.by[TOLD_REFUSED]);
+    assert_non_null(strstr(fault.text, "none of which needs a restart"));      /* they may not be had here, and nobody knows what they would bring */
+    assert_non_null(strstr(fault.hint, "a restart"));
+}
+
 static void the_bound_holds_in_most_worlds_in_which_it_is_said(void **state)
 {
     (void)state;
@@ -341,6 +367,7 @@ int main(void)
         TEST(what_models_do_not_know_is_not_safe_and_the_margin_is_the_policys),
         TEST(unsafe_steps_are_counted_by_the_class_of_their_proof),
         TEST(where_nothing_is_to_be_won_it_says_so_with_the_bound_it_is_sure_of),
+        TEST(what_is_said_of_what_is_left_leaves_out_what_was_refused_and_what_was_not_looked_at),
         TEST(the_bound_holds_in_most_worlds_in_which_it_is_said),
         TEST(a_load_that_comes_back_finds_its_best_configuration_within_three_trials),
         TEST(a_stopped_search_opens_again_when_the_load_is_another_one),
