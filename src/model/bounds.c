@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MIB 1048576.0
 
@@ -31,6 +32,14 @@ void bounds_default(struct bounds *b)
         b->knob[i] = (struct knob_limit){ .allowed = (knobs[i].flags & KNOB_TUNED) != 0, .lo = (double)NAN, .hi = (double)NAN };
 }
 
+/* What counts where a special value says so; else the catalogue's place. */
+static double land_of(const struct knob *k, const struct knob_special *special, const struct target_facts *f)
+{
+    const struct setting *other = special->as ? target_setting(f, special->as) : NULL;
+    double                v;
+    return other && strcmp(other->unit, k->unit) == 0 && knob_parse(k, other->value, &v, NULL) == OK ? v : special->land;
+}
+
 struct knob bounds_knob(const struct bounds *b, enum knob_id id, const struct target_facts *f)
 {
     struct knob here = knobs[id];
@@ -41,7 +50,7 @@ struct knob bounds_knob(const struct bounds *b, enum knob_id id, const struct ta
     lo = isnan(b->knob[id].lo) ? lo : fmax(lo, b->knob[id].lo);
     hi = isnan(b->knob[id].hi) ? hi : fmin(hi, b->knob[id].hi);
     for (int i = 0; i < KNOB_SPECIALS_MAX && here.special[i].means && lo <= hi; i++)
-        here.special[i].land = fmin(fmax(here.special[i].land, lo), hi);
+        here.special[i].land = fmin(fmax(land_of(&here, &here.special[i], f), lo), hi);
     return here;
 }
 

@@ -42,8 +42,9 @@ struct bounds {
 void bounds_default(struct bounds *b);
 
 /*
- * The catalogue's row as it is here: how it moves on this server, and out of a special value into the range of machine and policy, also
- * where the place at which it begins elsewhere lies outside of that (64MB on a machine of half a gigabyte).
+ * The catalogue's row as it is here: how it moves on this server, and where leaving a special value lands.  "As another parameter" is left
+ * at what that one has here, and any other at the catalogue's place; within the range of machine and policy, also where that place lies outside
+ * (64MB on a machine of half a gigabyte).
  */
 struct knob bounds_knob(const struct bounds *b, enum knob_id id, const struct target_facts *f);
 /* Is the special value within what policy says of the parameter? An ordinary one always: it is cut down. */

@@ -83,6 +83,7 @@ struct knob_special {
     double      value;
     double      land;        /* leaving it by ratio begins here (base units) */
     const char *means;       /* NULL ends the list */
+    const char *as;          /* the parameter, of the same unit, whose value counts instead: what is left is that, and not the place above (model/bounds.h) */
 };
 
 struct knob_choice { const char *name; int min_version, max_version; };   /* 0: no limit; NULL ends the list */

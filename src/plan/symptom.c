@@ -86,8 +86,11 @@ bool draft_symptom(const struct scene *s, int variant, struct proposal *p)
         return false;   /* "off" and "automatic" have no double */
     if (y->knob == KNOB_MAX_WAL_SIZE)
         to = scene_max_wal_size(s, to);
-    if (!knob_special_of(knob_at(y->knob), now) && (to - now) * way_of(y) < 0)
-        return false;   /* somebody has gone further that way than we would: no reason to turn round */
+    const struct knob          here = bounds_knob(s->view->bounds, y->knob, s->view->facts);
+    const struct knob_special *special = knob_special_of(&here, now);
+    double                     ahead = (to - (special ? special->land : now)) * way_of(y);
+    if (special ? special->as && ahead <= 0 : ahead < 0)
+        return false;   /* somebody has gone further that way than we would, if only with the parameter that counts here: no reason to turn round */
     scene_wish_within_reach(s, p, y->knob, to);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"

@@ -531,6 +531,29 @@ static struct setting *shown(const char *name)
     return NULL;
 }
 
+static void what_follows_another_parameter_is_left_where_that_one_stands_and_only_for_more(void **state)
+{
+    (void)state;
+    window.v[METRIC_DEAD_TUPLES] = 1e6;
+    facts_set(&facts, "maintenance_work_mem", "49152", NULL);
+    facts_set(&facts, "vacuum_cost_limit", "2000", "");      /* which counts, as autovacuum's own is -1 */
+    for (int i = 0; i < 25; i++) {
+        struct proposal     p;
+        struct planner_view v = view();
+        if (planner_ask(planner, &v, &p, &fault) != OK)
+            break;
+        assert_null(change_of(&p, KNOB_AUTOVACUUM_VACUUM_COST_LIMIT));
+        tell(&p, TOLD_EQUIVALENT, 0);
+    }
+    struct proposal    own = { .planner = "a person", .title = "own memory", .why = "-", .changes = 1, .change = { { KNOB_AUTOVACUUM_WORK_MEM, -1, 40960 } } };
+    struct compose_how how = { "main", 0.2, &bounds, 5, 60, 120 };
+    json_t            *json;
+    assert_ok(compose_plan(&own, &facts, &how, &json, &fault), &fault);
+    const char *first = json_string_value(json_object_get(json_array_get(json_object_get(json_object_get(json_array_get(json_object_get(json, "steps"), 0), "params"), "settings"), 0), "to"));
+    assert_string_equal(first, "48MB");
+    json_decref(json);
+}
+
 static void what_something_stronger_than_a_file_decides_is_left_out_and_the_rest_is_proposed(void **state)
 {
     (void)state;
@@ -740,6 +763,7 @@ int main(void)
         EITHER_WAY(on_a_machine_with_less_than_a_gigabyte_the_large_step_passes_the_gate),
         EITHER_WAY(one_special_value_that_policy_rules_out_does_not_take_the_large_step_with_it),
         EITHER_WAY(no_symptom_takes_back_what_somebody_has_set_further_than_we_would),
+        EITHER_WAY(what_follows_another_parameter_is_left_where_that_one_stands_and_only_for_more),
         EITHER_WAY(what_something_stronger_than_a_file_decides_is_left_out_and_the_rest_is_proposed),
         EITHER_WAY(what_our_role_was_not_granted_is_left_out_and_who_may_alter_nothing_suggests_to_others),
         EITHER_WAY(a_change_of_somebody_elses_that_waits_for_a_restart_is_not_put_in_force_by_ours),
