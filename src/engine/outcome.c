@@ -31,9 +31,19 @@ static enum told told_from(const char *result)
 
 double outcome_sd(const struct stored_outcome *o) { return (o->hi - o->lo) / (2 * 2.8); }
 
+/*
+ * What was better takes its place in the story as what is in force.  Where it was put back all the same (everything was stopped, it could
+ * not be put in force again), nothing may be built on it: it is a reading, and worth a second try.
+ */
+static enum told told_of_outcome(const struct stored_outcome *o)
+{
+    enum told told = told_from(o->result);
+    return told == TOLD_BETTER && !o->kept ? TOLD_UNDECIDED : told;
+}
+
 static enum err tell_outcome(struct planner *planner, const struct proposal *p, const struct stored_outcome *o, struct fault *fault)
 {
-    return planner_tell_measured(planner, p, told_from(o->result), o->effect, outcome_sd(o), fault);
+    return planner_tell_measured(planner, p, told_of_outcome(o), o->effect, outcome_sd(o), fault);
 }
 
 /* Nobody said no to it, and nothing was found out: it may be asked again. */

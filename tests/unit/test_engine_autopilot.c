@@ -130,6 +130,25 @@ static void what_the_stop_switch_put_back_neither_failed_nor_harmed(void **state
     assert_int_equal(engine->count.unsafe_steps, 0);
 }
 
+static void what_was_better_and_put_back_all_the_same_is_nothing_to_build_on(void **state)
+{
+    (void)state;
+    static const struct { enum run_phase phase; bool in_force; enum told told; } ends[] = { { RUN_DONE, true, TOLD_BETTER }, { RUN_UNDONE, false, TOLD_UNDECIDED } };
+    for (int i = 0; i < 2; i++) {
+        json_t *verdict = json_pack("{s:s,s:f,s:f,s:f}", "outcome", "better", "effect", 0.2, "lo", 0.1, "hi", 0.3), *units = json_array();
+        a_plan(true);
+        c.phase = ends[i].phase;
+        c.candidate_in_force = ends[i].in_force;
+        assert_ok(store_run_put(engine->store, c.id, units, "", &fault), &fault);
+        assert_ok(store_run_verdict(engine->store, c.id, verdict, &fault), &fault);
+        json_decref(verdict);
+        json_decref(units);
+        struct planner_stats s = learned("better");
+        assert_int_equal(s.told, i + 1);
+        assert_int_equal(s.by[ends[i].told], 1);
+    }
+}
+
 static void what_was_not_decided_in_time_is_undecided(void **state)
 {
     (void)state;
@@ -1030,6 +1049,7 @@ int main(void)
         TEST(a_plan_for_which_the_history_was_lost_before_it_began_did_not_fail),
         TEST(a_plan_that_gave_way_to_another_case_was_not_refused),
         TEST(what_the_stop_switch_put_back_neither_failed_nor_harmed),
+        TEST(what_was_better_and_put_back_all_the_same_is_nothing_to_build_on),
         TEST(what_was_not_decided_in_time_is_undecided),
         TEST(what_a_guard_put_back_failed_whatever_came_afterwards),
         TEST(what_somebody_else_was_in_the_way_of_did_not_fail_and_is_tried_again_when_all_else_is_done),
