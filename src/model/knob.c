@@ -97,15 +97,24 @@ static double upper(const struct knob *k, const struct target_facts *f, const ch
     return hi;
 }
 
+/* With less than two segments of its log no server starts, though a running one takes it without a word. */
+static double lower(const struct knob *k, const struct target_facts *f)
+{
+    const struct setting *segment = k->id == KNOB_MIN_WAL_SIZE || k->id == KNOB_MAX_WAL_SIZE ? target_setting(f, "wal_segment_size") : NULL;
+    double                bytes = segment && strcmp(segment->unit, "B") == 0 ? strtod(segment->value, NULL) : 0;
+    return bytes > 0 ? fmax(k->lo, ceil(2 * bytes / knob_unit_bytes(k))) : k->lo;
+}
+
 enum err knob_range(const struct knob *k, const struct target_facts *f, double *lo, double *hi, struct fault *fault)
 {
     const char *what = "";
     double      top = upper(k, f, &what);
     if (isnan(top))
         return fail(fault, ERR_UNKNOWN, "the range of %s depends on the machine's %s, which is not known", k->name, what);
-    if (top < k->lo)
+    double low = lower(k, f);
+    if (top < low)
         return fail(fault, ERR_STATE, "this machine's %s is too small for any value of %s", what, k->name);
-    *lo = k->lo;
+    *lo = low;
     *hi = top;
     return OK;
 }

@@ -67,11 +67,11 @@ const struct knob knobs[KNOB_COUNT] = {
     /* ---- write-ahead log and checkpoints ---- */
     [KNOB_MAX_WAL_SIZE] = { HEAD(KNOB_MAX_WAL_SIZE, "max_wal_size", INT, "MB"),
         RANGE(128, .number = 64 * GB_IN_MB, .of_disk_free = 0.5), RELOAD(RATIO, CHECKPOINT),
-        .flags = KNOB_TUNED, NEEDS("at least min_wal_size; bounded by free disk and by the time crash recovery may take"),
+        .flags = KNOB_TUNED, NEEDS("at least min_wal_size and two log segments; bounded by free disk and by the time crash recovery may take"),
         WHY("How much log may gather before a checkpoint is forced; frequent checkpoints write pages again and again and log full page images.") },
     [KNOB_MIN_WAL_SIZE] = { HEAD(KNOB_MIN_WAL_SIZE, "min_wal_size", INT, "MB"),
         RANGE(32, .number = 16 * GB_IN_MB, .of_disk_free = 0.25), RELOAD(RATIO, CHECKPOINT),
-        .flags = KNOB_TUNED, NEEDS("at most max_wal_size"),
+        .flags = KNOB_TUNED, NEEDS("at most max_wal_size, at least two log segments"),
         WHY("Log files kept for reuse instead of being made anew when writing comes in bursts.") },
     [KNOB_CHECKPOINT_TIMEOUT] = { HEAD(KNOB_CHECKPOINT_TIMEOUT, "checkpoint_timeout", INT, "s"),
         RANGE(30, .number = 3600), RELOAD(RATIO, CHECKPOINT), .flags = KNOB_TUNED, NEEDS("bounded by the time crash recovery may take"),

@@ -149,6 +149,24 @@ static void a_range_follows_the_smaller_of_machine_and_limit(void **state)
     assert_int_equal(knob_allows(knob_at(KNOB_EFFECTIVE_CACHE_SIZE), &f, parsed(KNOB_EFFECTIVE_CACHE_SIZE, "127MB"), &fault), ERR_INPUT);
 }
 
+static void log_that_no_server_starts_with_is_outside_of_the_range(void **state)
+{
+    (void)state;
+    struct target_facts f = machine(8 * GIB, 2);
+    struct fault        fault = { 0 };
+    f.settings = 1;
+    f.setting[0] = (struct setting){ .name = "wal_segment_size", .value = "16777216", .unit = "B" };
+    assert_ok(knob_allows(knob_at(KNOB_MIN_WAL_SIZE), &f, 32, &fault), &fault);
+    strcpy(f.setting[0].value, "67108864");      /* a running server takes less than two of them, and the next start fails */
+    assert_int_equal(knob_allows(knob_at(KNOB_MIN_WAL_SIZE), &f, 80, &fault), ERR_INPUT);
+    assert_non_null(strstr(fault.text, "128MB"));
+    assert_ok(knob_allows(knob_at(KNOB_MIN_WAL_SIZE), &f, 128, &fault), &fault);
+    assert_ok(knob_allows(knob_at(KNOB_MAX_WAL_SIZE), &f, 128, &fault), &fault);
+    strcpy(f.setting[0].value, "1073741824");
+    assert_int_equal(knob_allows(knob_at(KNOB_MAX_WAL_SIZE), &f, 1024, &fault), ERR_INPUT);
+    assert_ok(knob_allows(knob_at(KNOB_CHECKPOINT_TIMEOUT), &f, 60, &fault), &fault);
+}
+
 static void what_is_unknown_of_the_machine_leaves_the_range_unknown(void **state)
 {
     (void)state;
@@ -302,6 +320,7 @@ int main(void)
         cmocka_unit_test(values_are_written_as_the_server_shows_them),
         cmocka_unit_test(every_value_that_is_written_reads_back_the_same),
         cmocka_unit_test(a_range_follows_the_smaller_of_machine_and_limit),
+        cmocka_unit_test(log_that_no_server_starts_with_is_outside_of_the_range),
         cmocka_unit_test(what_is_unknown_of_the_machine_leaves_the_range_unknown),
         cmocka_unit_test(special_values_and_choices_are_allowed_where_the_server_has_them),
         cmocka_unit_test(a_server_with_another_block_size_is_not_misread),
