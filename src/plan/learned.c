@@ -50,7 +50,7 @@ static enum err prune(const struct belief *b, struct math_bo *model, double *x, 
                 least = i;
             }
         }
-        if (e != OK || moved <= 1 || (cost > GAIN_GIVEN_UP * left && moved <= LEARNED_CHANGES_MAX))
+        if (e != OK || moved <= 1 || least < 0 || (cost > GAIN_GIVEN_UP * left && moved <= LEARNED_CHANGES_MAX))
             return e;
         x[least] = b->now[least];
     }

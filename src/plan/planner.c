@@ -125,7 +125,8 @@ enum err planner_tell_measured(struct planner *p, const struct proposal *proposa
         p->room = room;
     }
     struct planner_told *t = &p->told[p->tolds++];
-    *t = (struct planner_told){ .proposal = *proposal, .told = told, .effect = effect, .sd = sd };
+    *t = (struct planner_told){ .proposal = *proposal, .told = told, .sd = isfinite(sd) ? sd : (double)NAN,
+                                .effect = isnan(effect) ? effect : fmin(fmax(effect, -PLANNER_EFFECT_MOST), PLANNER_EFFECT_MOST) };
     workload_clear(&t->workload);
     if (proposal->has_workload)
         t->workload = proposal->workload;

@@ -32,6 +32,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define PLANNER_EFFECT_MOST 5.0        /* log ratio: whatever is told to be more, or less than its negative, counts as that */
 enum { PROPOSAL_CHANGES_MAX = 24, PROPOSAL_TITLE_SIZE = 160, PROPOSAL_WHY_SIZE = 800, TOLD_MAX = 500 };
 
 struct proposed_change { enum knob_id knob; double from, to; };   /* base units; from is what was in force when it was proposed */
@@ -87,7 +88,7 @@ MUST_CHECK enum err planner_ask(const struct planner *p, const struct planner_vi
 MUST_CHECK enum err planner_practise(const struct planner *p, const struct planner_view *view, struct math_ppo *policy, struct fault *fault);
 /* effect: log ratio, + is better; NAN when there is none. After TOLD_MAX the oldest are forgotten, those that failed last of all. ERR_LIMIT: no memory. */
 MUST_CHECK enum err planner_tell(struct planner *p, const struct proposal *proposal, enum told told, double effect, struct fault *fault);
-/* The same with the standard deviation of the effect's error; NAN or 0: not known. */
+/* The same with the standard deviation of the effect's error; NAN, 0 or infinite: not known. */
 MUST_CHECK enum err planner_tell_measured(struct planner *p, const struct proposal *proposal, enum told told, double effect, double sd, struct fault *fault);
 
 /* A proposal goes into its plan as the member "proposal" and comes back from there. */

@@ -9,6 +9,7 @@
 #include "plan/planner.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 static struct target_facts facts;
 static struct window       window;
@@ -284,6 +285,28 @@ static void of_very_many_outcomes_the_oldest_are_forgotten_and_failures_last(voi
     assert_int_equal(stats.ever, TOLD_MAX + 22);
     assert_int_equal(stats.by[TOLD_FAILED], 1);
     assert_int_equal(stats.by[TOLD_WORSE], 0);
+}
+
+static void what_is_no_measurement_is_told_without_harm(void **state)
+{
+    (void)state;
+    static const double effects[] = { 1e300, -1e300, (double)INFINITY, -(double)INFINITY, (double)NAN, 0, 0.1 }, errors[] = { (double)NAN, 0, 1e-12, 1e300, (double)INFINITY };
+    struct planner_stats stats;
+    struct rand          r;
+    rand_seed(&r, 5);
+    (void)alarm(120);      /* rather than for ever */
+    for (int i = 0; i < 45; i++) {
+        struct proposal     p;
+        struct planner_view v = view();
+        enum err            e = planner_ask(planner, &v, &p, &fault);
+        if (e != OK)
+            assert_int_equal(e, ERR_MISSING);
+        else
+            assert_ok(planner_tell_measured(planner, &p, i % 3 ? TOLD_WORSE : TOLD_UNDECIDED, effects[rand_int(&r, 0, 6)], errors[rand_int(&r, 0, 4)], &fault), &fault);
+    }
+    (void)alarm(0);
+    planner_stats_of(planner, &bounds, &stats);
+    assert_true(stats.told > 20 && stats.worst >= -PLANNER_EFFECT_MOST);
 }
 
 static void a_refused_compression_is_replaced_by_the_next_best(void **state)
@@ -754,6 +777,7 @@ int main(void)
         EITHER_WAY(what_was_worse_never_comes_again_and_undecided_once_more_at_most),
         EITHER_WAY(no_proposal_leads_back_behind_what_a_proof_left),
         EITHER_WAY(a_planner_that_is_told_the_story_again_stands_where_it_stood),
+        EITHER_WAY(what_is_no_measurement_is_told_without_harm),
         EITHER_WAY(a_refused_compression_is_replaced_by_the_next_best),
         EITHER_WAY(of_very_many_outcomes_the_oldest_are_forgotten_and_failures_last),
         EITHER_WAY(the_planner_keeps_to_the_memory_bound_by_itself),
