@@ -193,12 +193,15 @@ bool draft_background_writer(const struct scene *s, int variant, struct proposal
 {
     (void)variant;
     double all = s->seen[METRIC_BUFFERS_CHECKPOINT] + s->seen[METRIC_BUFFERS_CLEAN] + s->seen[METRIC_BUFFERS_BACKEND];
-    bool   late = s->seen[METRIC_BUFFERS_BACKEND] > 0.2 * all && all > 20;
-    if (!late && !(s->seen[METRIC_MAXWRITTEN_CLEAN] > 0.05))
+    bool   late = s->seen[METRIC_BUFFERS_BACKEND] > 0.2 * all && all > 20, stops = s->seen[METRIC_MAXWRITTEN_CLEAN] > 0.05;
+    if (!late && !stops)
         return false;
     wish_background_writer(s, p);
-    scene_why(p, "Backends write %.0f of %.0f buffers a second themselves, and the background writer stops early %.2f times a second; an earlier and longer round takes that off the queries.",
-              s->seen[METRIC_BUFFERS_BACKEND], all, s->seen[METRIC_MAXWRITTEN_CLEAN]);
+    if (late)
+        scene_why(p, "Backends write %.0f of %.0f buffers a second themselves.", s->seen[METRIC_BUFFERS_BACKEND], all);
+    if (stops)
+        scene_why(p, "The background writer stops early %.2f times a second, since it may clean no more pages in one round.", s->seen[METRIC_MAXWRITTEN_CLEAN]);
+    scene_why(p, "An earlier and longer round takes that off the queries.");
     return scene_finish(s, p);
 }
 

@@ -309,6 +309,23 @@ static void what_is_no_measurement_is_told_without_harm(void **state)
     assert_true(stats.told > 20 && stats.worst >= -PLANNER_EFFECT_MOST);
 }
 
+static void a_reading_that_is_not_known_is_no_reason(void **state)
+{
+    (void)state;
+    int found = 0;
+    window.v[METRIC_BUFFERS_BACKEND] = (double)NAN;      /* what was seen of it says nothing */
+    for (int i = 0; i < 12; i++) {
+        struct proposal     p;
+        struct planner_view v = view();
+        if (planner_ask(planner, &v, &p, &fault) != OK)
+            break;
+        assert_null(strstr(p.why, "nan"));
+        found += strstr(p.planner, "background-writer") != NULL;
+        tell(&p, TOLD_EQUIVALENT, 0);
+    }
+    assert_true(found > 0);
+}
+
 static void a_refused_compression_is_replaced_by_the_next_best(void **state)
 {
     (void)state;
@@ -778,6 +795,7 @@ int main(void)
         EITHER_WAY(no_proposal_leads_back_behind_what_a_proof_left),
         EITHER_WAY(a_planner_that_is_told_the_story_again_stands_where_it_stood),
         EITHER_WAY(what_is_no_measurement_is_told_without_harm),
+        EITHER_WAY(a_reading_that_is_not_known_is_no_reason),
         EITHER_WAY(a_refused_compression_is_replaced_by_the_next_best),
         EITHER_WAY(of_very_many_outcomes_the_oldest_are_forgotten_and_failures_last),
         EITHER_WAY(the_planner_keeps_to_the_memory_bound_by_itself),
