@@ -425,6 +425,16 @@ def test_a_host_that_is_switched_off_does_not_keep_the_clients_from_the_next_one
     assert json.loads(done.stdout.splitlines()[-1])["transactions"] > 0
 
 
+@pytest.mark.parametrize("loop", [[], ["--rate", "50"]])
+def test_a_run_whose_clients_cannot_start_says_why_and_ends(loaded, driver, loop):
+    loaded.psql("ALTER TABLE stock RENAME COLUMN s_data TO s_words")      # no client gets its statements prepared
+    try:
+        done = driver("run", "--dsn", loaded.dsn, "--clients", "2", "--duration", "2", *loop, timeout=40)
+    finally:
+        loaded.psql("ALTER TABLE stock RENAME COLUMN s_words TO s_data")
+    assert done.returncode == 1 and "no client could connect" in done.stderr and "s_data" in done.stderr
+
+
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_without_an_end_and_the_summary_comes(background, which):
     began = time.monotonic()
