@@ -86,7 +86,7 @@ static void a_dsn_with_a_password_is_refused_and_not_repeated(void **state)
     (void)state;
     static const char *const bad[] = {
         "host=h password=hunter2", "postgresql://u:hunter2@h/db", "postgres://h/db?password=hunter2", "host=h sslpassword='hunter2'", "host=h PASSWORD hunter2=",
-        "host=h passwort=hunter2", "postgresql://u:hunter2@h:port:/db%%",
+        "host=h passwort=hunter2", "postgresql://u:hunter2@h:port:/db%%", "postgre://u:hunter2@h/db", "Postgresql://u:hunter2@h/db",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct load_target t;
