@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct load_command run = { "run", "x", " dsn clients duration rate think-time json isolation seed ", NULL };
+static const struct load_command run = { "run", "x", " dsn clients duration rate think-time json isolation seed listen schedule schema ", NULL };
 
 static enum err parse(struct load_options *o, struct fault *fault, char *a, char *b)
 {
@@ -59,7 +59,9 @@ static void what_is_wrong_is_refused_and_named(void **state)
         { "--isolation", "chaos", "choose one of" },                    { "--isolation", "", "choose one of" },
         { "--duration", "soon", "\"soon\" is no time" },                { "--warmup", "5", "run has no option --warmup" },
         { "--json=yes", NULL, "takes no value" },                       { "stray", NULL, "no option stray" },
-        { "--seed", "99999999999999999999", "out of range" },
+        { "--seed", "99999999999999999999", "out of range" },           { "--dsn", "", "--dsn wants a value (DSN), and this one is empty" },
+        { "--dsn=", NULL, "and this one is empty" },                    { "--listen", "", "and this one is empty" },
+        { "--schedule=", NULL, "and this one is empty" },               { "--schema", "", "and this one is empty" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct load_options o;
@@ -164,7 +166,7 @@ static void options_that_would_be_ignored_are_refused(void **state)
         { "--schedule x.yaml --bench tpch", "schedule" },       { "--query-timeout 5", "--timeout" },
         { "--bench tpch --schema Big", "no name for a schema" }, { "--bench tpch --schema pg_x", "no name for a schema" },
         { "--bench tpch --tpch-share 30", "full speed" },
-        { "--bench tpch --expect null", "no digest" },          { "--bench tpch --expect=", "no digest" },
+        { "--bench tpch --expect null", "no digest" },          { "--bench tpch --expect=", "this one is empty" },
         { "--bench tpch --expect 5949821b5f0ae98", "no digest" }, { "--bench tpch --expect 0x5949821b5f0ae9", "no digest" },
     };
     struct fault fault;
