@@ -507,6 +507,19 @@ def test_failures_of_statements_are_counted_and_do_not_burn_the_processor(loaded
 # -- check -----------------------------------------------------------------------------------------------------------------
 
 
+def test_tables_that_somebody_emptied_are_not_consistent(driver, make_postgres):
+    pg = make_postgres()
+    assert driver("load", "--dsn", pg.dsn, "--warehouses", "1").returncode == 0
+    pg.psql("DELETE FROM order_line WHERE ol_d_id = 3; DELETE FROM orders WHERE o_d_id = 3; DELETE FROM new_order WHERE no_d_id = 3; DELETE FROM district WHERE d_id = 3")
+    done = driver("check", "--dsn", pg.dsn)
+    assert done.returncode == 1 and "condition 2 VIOLATED" in done.stdout and "9 districts are there, 10 were loaded" in done.stdout
+    pg.psql("TRUNCATE warehouse, district, customer, history, orders, new_order, order_line, item, stock")
+    done = driver("check", "--dsn", pg.dsn, "-o", "json")
+    found = {c["condition"]: c for c in json.loads(done.stdout)["conditions"]}
+    assert done.returncode == 1 and [n for n in found if not found[n]["ok"]] == [1, 2, 4]
+    assert (found[1]["looked_at"], found[1]["violations"], found[1]["first"]) == (0, 1, "0 warehouses are there, 1 were loaded")
+
+
 @pytest.mark.parametrize("condition, breaks, mends, says", [
     (1, "UPDATE warehouse SET w_ytd = w_ytd + 1", "UPDATE warehouse SET w_ytd = w_ytd - 1", "warehouse 1: w_ytd is"),
     (2, "UPDATE district SET d_next_o_id = d_next_o_id + 1 WHERE d_id = 4", "UPDATE district SET d_next_o_id = d_next_o_id - 1 WHERE d_id = 4", "district 4"),
