@@ -548,6 +548,54 @@ class Parts(Folder):
         with mock.patch.dict(os.environ, DEMO_MEMORY="8G"), self.assertRaisesRegex(SystemExit, "DEMO_MEMORY.*'8G'"):
             limits.wanted()
 
+    def limited(self, version, *roots):
+        """Limits in folders that only look like control groups."""
+        for root in roots:
+            os.mkdir(root)
+        made, with_mkdir = limits.Limits("none"), os.makedirs
+
+        def makedirs(path, **how):
+            with_mkdir(path, **how)
+            open(os.path.join(path, "cgroup.procs"), "a", encoding="ascii").close()
+        made.why_not, made.version, made.roots = None, version, list(roots)
+        with mock.patch.object(os, "makedirs", makedirs), mock.patch.object(limits.Limits, "device_of", staticmethod(lambda folder: "8:0")), mock.patch.object(os, "chown") as chown:
+            made.create("/x/homeostat-demo-1", 7)
+        self.assertIsNone(made.why_not)
+        return made, {call.args[0]: call.args[1] for call in chown.call_args_list}
+
+    def test_in_groups_of_version_2_homeostat_begins_where_it_may_restart_the_server_into_its_limits(self):
+        root = os.path.join(self.folder, "v2")
+        made, owners = self.limited(2, root)
+        above = os.path.join(root, "homeostat-demo-1")
+        self.assertEqual((made.groups, made.beside), ([above + "/limited"], [above + "/beside"]))
+        # The kernel asks for the right to write the group above both as well.
+        self.assertEqual(owners, {above + "/cgroup.procs": 7, above + "/limited/cgroup.procs": 7})
+        for folder in (root, above):
+            with open(folder + "/cgroup.subtree_control", encoding="ascii") as f:
+                self.assertEqual(f.read(), "+memory +io")
+        with open(above + "/limited/memory.max", encoding="ascii") as f:
+            self.assertEqual(int(f.read()), made.memory)
+        for inside, group in ((True, "limited"), (False, "beside")):
+            made.enter(inside)
+            with open(os.path.join(above, group, "cgroup.procs"), encoding="ascii") as f:
+                self.assertEqual(int(f.read()), os.getpid())
+        self.assertEqual(made.made[0], above)      # so that it is the last to be removed
+
+    def test_in_groups_of_version_1_only_what_is_limited_is_in_a_group(self):
+        roots = [os.path.join(self.folder, name) for name in ("memory", "blkio")]
+        made, owners = self.limited(1, *roots)
+        self.assertEqual((made.groups, made.beside, made.made), ([root + "/homeostat-demo-1" for root in roots], [], made.groups))
+        self.assertEqual(set(owners), {group + "/cgroup.procs" for group in made.groups})
+
+    def test_a_restart_that_cannot_get_into_the_limits_is_none(self):
+        made = limits.Limits("none")
+        made.groups = [os.path.join(self.folder, "not there")]
+        done = subprocess.run(["sh", "-c", made.enter_script() + "echo started without limits"], capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        made.groups = []
+        done = subprocess.run(["sh", "-c", made.enter_script() + "echo started"], capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, "started\n"))
+
     def test_a_run_is_limited_when_all_its_parts_were_and_as_it_is_documented(self):
         self.assertTrue(self.part(self.part(self.run_())).state["limited"])
         for name in limits.DOCUMENTED:

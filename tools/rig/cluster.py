@@ -98,8 +98,7 @@ class Cluster:
 
     def become(self, inside):
         def child():
-            if inside:
-                self.limits.enter()
+            self.limits.enter(inside)
             if self.root:
                 os.setgroups([])
                 os.setgid(self.gid)
