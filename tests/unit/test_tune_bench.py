@@ -31,7 +31,8 @@ import tune_report  # noqa: E402
 import tune_run  # noqa: E402
 import tune_site  # noqa: E402
 from rig import limits, measure  # noqa: E402
-from rig.cluster import Load, end_processes  # noqa: E402
+from rig import cluster as rig_cluster  # noqa: E402
+from rig.cluster import Cluster, Load, end_processes  # noqa: E402
 from rig.report import geometric, print_report  # noqa: E402
 from rig.tuner import Tuner  # noqa: E402
 
@@ -414,6 +415,29 @@ class TakingOver(unittest.TestCase):
         with mock.patch.object(Tuner, "call", side_effect=ConnectionRefusedError("nobody listens")):
             tuner.rest(said.append)
         self.assertIn("put back when the run goes on", said[0])
+
+
+class Beginning(Folder):
+    """The load driver of a server that keeps it waiting."""
+
+    def start(self, text):
+        program, cluster = os.path.join(self.folder, "driver"), object.__new__(Cluster)
+        with open(program, "w", encoding="ascii") as f:
+            f.write(f"#!/bin/sh\necho $$ > {self.folder}/pid\n{text}\n")
+        os.chmod(program, 0o755)
+        cluster.folder, cluster.limits, cluster.root, cluster.port, cluster.user = self.folder, limits.Limits("none"), False, 1, "nobody"
+        with mock.patch.object(rig_cluster, "START_S", 1), self.assertRaisesRegex(SystemExit, "the load driver did not start") as told:
+            cluster.start_load(program)
+        with open(self.folder + "/pid", encoding="ascii") as f:
+            return int(f.read()), str(told.exception)
+
+    def test_a_load_that_does_not_begin_in_time_does_not_stay_behind(self):
+        pid, _ = self.start("exec sleep 60")
+        with self.assertRaises(ProcessLookupError):
+            os.kill(pid, 0)
+
+    def test_what_a_load_said_before_it_ended_is_told(self):
+        self.assertIn("no such database", self.start("echo there is no such database >&2; exit 1")[1])
 
 
 class FakeLoad:

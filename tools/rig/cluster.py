@@ -19,6 +19,7 @@ import urllib.request
 
 
 DATABASE = "tpcc"
+START_S = 60        # a server that has just come up may keep the load driver waiting
 
 
 def free_port():
@@ -183,18 +184,24 @@ class Cluster:
         port = free_port()
         argv = [program, "run", "--dsn", self.dsn(), *map(str, what), "--seed", "7", "--listen", f"127.0.0.1:{port}", "--json"]
         log = os.path.join(self.folder, "load.log")
-        process = subprocess.Popen(argv, preexec_fn=self.become(True), cwd=self.folder, stdout=open(log, "a"), stderr=subprocess.STDOUT,
-                                   stdin=subprocess.DEVNULL, env=self.environment())
+        with open(log, "a") as out:
+            process = subprocess.Popen(argv, preexec_fn=self.become(True), cwd=self.folder, stdout=out, stderr=subprocess.STDOUT,
+                                       stdin=subprocess.DEVNULL, env=self.environment())
         load = Load(process, f"http://127.0.0.1:{port}", log)
-        for _ in range(100):
-            try:
-                load.counters()
-                return load
-            except OSError:
-                if process.poll() is not None:
-                    break
-                time.sleep(0.1)
-        raise SystemExit("the load driver did not start; see " + log)
+        until = time.monotonic() + START_S
+        try:
+            while process.poll() is None and time.monotonic() < until:
+                try:
+                    load.counters()
+                    return load
+                except OSError:
+                    time.sleep(0.1)
+        except BaseException:
+            load.stop()
+            raise
+        load.stop()
+        with open(log, errors="replace") as f:
+            raise SystemExit(f"the load driver did not start; {log} ends:\n" + f.read()[-1000:])
 
     # ---- configuration ----
 
