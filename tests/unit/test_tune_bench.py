@@ -893,6 +893,43 @@ class Options(Folder):
         self.assertEqual(os.listdir(self.folder), [])
 
 
+class DemoEnds(Folder):
+    """tools/demo, which has no name that Python would import either; without a server."""
+
+    def ended_by(self, number, again=None):
+        """Its exit status when it is told to end while it puts up its cluster, and perhaps again while it takes it down; and whether that was done."""
+        loader = importlib.machinery.SourceFileLoader("demo", os.path.join(ROOT, "tools", "demo"))
+        demo = importlib.util.module_from_spec(importlib.util.spec_from_loader("demo", loader))
+        with mock.patch.object(sys, "dont_write_bytecode", True):
+            loader.exec_module(demo)
+        done = []
+
+        def remove():
+            if again:
+                os.kill(os.getpid(), again)
+                time.sleep(0.01)
+            done.append("removed")
+        cluster = mock.Mock(folder=self.folder, uid=0, create=lambda: (os.kill(os.getpid(), number), time.sleep(1)), remove=remove)
+        before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            with mock.patch.object(demo, "Cluster", lambda limits: cluster), mock.patch.object(demo, "Limits"), mock.patch.object(demo, "say"), \
+                    mock.patch.dict(os.environ, DEMO_FOLDER=self.folder):
+                return demo.main(), done
+        except KeyboardInterrupt:
+            return "interrupted", done
+        finally:
+            for n, how in before.items():
+                signal.signal(n, how)
+
+    def test_a_terminal_that_goes_away_leaves_no_server_behind(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self.assertEqual(self.ended_by(number), (130, ["removed"]))
+
+    def test_being_told_twice_does_not_break_the_taking_down_off(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self.assertEqual(self.ended_by(signal.SIGTERM, number), (130, ["removed"]))
+
+
 class OtherData(Folder):
     """bench/run, which has no name that Python would import."""
 
