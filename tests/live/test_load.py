@@ -3,6 +3,7 @@ import itertools
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -423,6 +424,15 @@ def test_a_host_that_is_switched_off_does_not_keep_the_clients_from_the_next_one
             one.close()
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["transactions"] > 0
+
+
+def test_a_shell_that_allows_few_descriptors_does_not_keep_clients_away(loaded, driver, spawn):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    run = spawn([driver.path, "run", "--dsn", loaded.dsn, "--clients", "40", "--duration", "1", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, hard)))
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 0 and "Too many open files" not in err
+    assert json.loads(out.splitlines()[-1])["failed_connects"] == 0 and json.loads(out.splitlines()[0])["connected"] == 40
 
 
 @pytest.mark.parametrize("loop", [[], ["--rate", "50"]])
