@@ -234,6 +234,12 @@ def test_an_open_loop_keeps_its_rate_and_accounts_for_every_arrival(loaded, driv
 
 
 @in_one_of(3)
+def test_a_share_of_a_rate_is_what_arrives_and_what_is_told(loaded, run_json):
+    _, summary, _ = run_json("--clients", "4", "--rate", "200", "--tpcc-share", "25", "--duration", "4", "--seed", "2")
+    assert summary["arrivals"] == pytest.approx(200, abs=60) and summary["rate"] == 50
+
+
+@in_one_of(3)
 def test_an_open_loop_does_not_hide_a_stall(loaded, background):
     run = background("--clients", "4", "--rate", "100", "--duration", "5", "--seed", "3")
     run.wait_for("measure")
