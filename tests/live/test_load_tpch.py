@@ -453,6 +453,15 @@ def test_a_restart_while_everybody_rests_costs_no_error(loaded, tmp_path, backgr
     assert parts["b"]["tpcc"]["transactions"] > 20 and parts["b"]["tpch"]["queries"] > 2
 
 
+def test_a_result_that_could_not_be_written_is_no_success(tmp_path, driver):
+    path = tmp_path / "day.yaml"
+    path.write_text("phases: [{duration: 1min, tpcc: 100%}]\n")
+    for output in ([], ["-o", "json"]):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([driver.path, "check", "--schedule", str(path), *output], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 1 and "standard output" in done.stderr
+
+
 def test_a_schedule_is_checked_without_a_database(tmp_path, driver):
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
     good.write_text(SWITCH)
