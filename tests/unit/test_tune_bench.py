@@ -418,14 +418,34 @@ class TakingOver(unittest.TestCase):
 
 
 class Beginning(Folder):
-    """The load driver of a server that keeps it waiting."""
+    """A cluster and its load driver, of programs that only look like them."""
+
+    def cluster(self):
+        cluster = object.__new__(Cluster)
+        cluster.folder, cluster.limits, cluster.root, cluster.port, cluster.user = self.folder, limits.Limits("none"), False, 1, "nobody"
+        cluster.bin, cluster.data, cluster.restart_script, cluster.log = self.folder, self.folder + "/data", self.folder + "/restart", self.folder + "/log"
+        return cluster
+
+    def program(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="ascii") as f:
+            f.write(f"#!/bin/sh\n{text}\n")
+        os.chmod(path, 0o755)
+        return path
+
+    def test_a_terminal_with_a_locale_that_is_not_there_gets_its_cluster(self):
+        self.program("initdb", 'case "$LC_ALL,$*" in C.UTF-8,*--locale=C.UTF-8*) mkdir data ;; *) echo "invalid locale settings"; exit 1 ;; esac')
+        with mock.patch.dict(os.environ, LC_ALL="xx_XX.UTF-8"):
+            self.cluster().create()
+        self.assertTrue(os.path.exists(self.folder + "/data/postgresql.conf"))
+
+    def test_what_a_program_said_that_failed_is_told(self):
+        self.program("initdb", "echo the disk is full >&2; exit 1")
+        with self.assertRaisesRegex(subprocess.CalledProcessError, "initdb.*exit status 1.*\n.*the disk is full"):
+            self.cluster().create()
 
     def start(self, text):
-        program, cluster = os.path.join(self.folder, "driver"), object.__new__(Cluster)
-        with open(program, "w", encoding="ascii") as f:
-            f.write(f"#!/bin/sh\necho $$ > {self.folder}/pid\n{text}\n")
-        os.chmod(program, 0o755)
-        cluster.folder, cluster.limits, cluster.root, cluster.port, cluster.user = self.folder, limits.Limits("none"), False, 1, "nobody"
+        program, cluster = self.program("driver", f"echo $$ > {self.folder}/pid\n{text}"), self.cluster()
         with mock.patch.object(rig_cluster, "START_S", 1), self.assertRaisesRegex(SystemExit, "the load driver did not start") as told:
             cluster.start_load(program)
         with open(self.folder + "/pid", encoding="ascii") as f:

@@ -37,6 +37,13 @@ def ask(request, timeout_s):
         raise OSError(f"the answer broke off: {e!r}") from e
 
 
+class Failed(subprocess.CalledProcessError):
+    """With what the program said before."""
+
+    def __str__(self):
+        return f"{super().__str__()}\n{self.output[-1000:].rstrip()}"
+
+
 class Load:
     def __init__(self, process, endpoint, log):
         self.process, self.endpoint, self.log = process, endpoint, log
@@ -107,8 +114,11 @@ class Cluster:
         return child
 
     def run(self, *argv, inside=False, check=True, **more):
-        return subprocess.run(argv, preexec_fn=self.become(inside), cwd=self.folder, check=check,
+        done = subprocess.run(argv, preexec_fn=self.become(inside), cwd=self.folder, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL, **more)
+        if check and done.returncode:
+            raise Failed(done.returncode, argv, done.stdout)
+        return done
 
     def environment(self):
         return {"PATH": "/usr/bin:/bin", "HOME": self.folder, "PGAPPNAME": "homeostat-demo", "LC_ALL": "C.UTF-8"}
@@ -119,8 +129,9 @@ class Cluster:
     # ---- life ----
 
     def create(self):
-        # Data pages are to be charged to the group from the first touch.
-        self.run(f"{self.bin}/initdb", "-D", self.data, "-A", "trust", "-U", self.user, "--no-instructions", "--no-sync", inside=True)
+        # Data pages are to be charged to the group from the first touch. A terminal may name a locale that this machine does not have.
+        self.run(f"{self.bin}/initdb", "-D", self.data, "-A", "trust", "-U", self.user, "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions", "--no-sync", inside=True,
+                 env=self.environment())
         with open(self.data + "/postgresql.conf", "a") as f:
             f.write(f"port = {self.port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{self.folder}'\n"
                     "shared_preload_libraries = 'pg_stat_statements'\nlog_checkpoints = on\n")
