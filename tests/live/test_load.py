@@ -441,6 +441,17 @@ def test_a_shell_that_allows_few_descriptors_does_not_keep_clients_away(loaded, 
     assert json.loads(out.splitlines()[-1])["failed_connects"] == 0 and json.loads(out.splitlines()[0])["connected"] == 40
 
 
+@pytest.mark.parametrize("table", ["warehouse", "district"])
+def test_a_payment_that_finds_nowhere_to_be_booked_is_no_success(driver, make_postgres, table):
+    pg = make_postgres()
+    assert driver("load", "--dsn", pg.dsn, "--warehouses", "1").returncode == 0
+    pg.psql(f"DELETE FROM {table}")
+    done = driver("run", "--dsn", pg.dsn, "--clients", "1", "--duration", "2", "--json")
+    kinds = json.loads(done.stdout.splitlines()[-1])["per_transaction"]
+    assert kinds["payment"]["transactions"] == kinds["new_order"]["transactions"] == 0 and kinds["payment"]["errors"] > 0
+    assert "is not in the database" in done.stderr
+
+
 @pytest.mark.parametrize("loop", [[], ["--rate", "50"]])
 def test_a_run_whose_clients_cannot_start_says_why_and_ends(loaded, driver, loop):
     loaded.psql("ALTER TABLE stock RENAME COLUMN s_data TO s_words")      # no client gets its statements prepared
