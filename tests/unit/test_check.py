@@ -64,6 +64,16 @@ class Counting(unittest.TestCase):
         for name in ("fails", "crashes", "leaks", "hangs"):
             self.assertRegex(self.said.getvalue(), rf"FAILED tried: .*{name}")
 
+    def test_a_script_that_cannot_be_read_is_noticed_wherever_it_lies(self):
+        for path in ("tools/setup", "tools/demo", "tools/rig/limits.py", "tools/embed.py", "bench/run", "bench/tune_run.py"):
+            root = os.path.join(self.folder, path.replace("/", "-"))
+            for name in (*self.check.SHELL, *self.check.PYTHON_SCRIPTS, "tools/embed.py", "tools/rig/limits.py", "bench/tune_run.py"):
+                os.makedirs(os.path.dirname(os.path.join(root, name)), exist_ok=True)
+                with open(os.path.join(root, name), "w", encoding="ascii") as f:
+                    f.write("(\n" if name == path else "\n")
+            self.check.ROOT = root
+            self.assertEqual(self.run_stage(self.check.scripts), (0, 1, 0), path)
+
     def test_a_command_that_is_not_there_is_a_failure_of_its_stage(self):
         self.assertEqual(self.run_stage(lambda s: s.run("/no/such/command")), (0, 1, 0))
         self.assertIn("/no/such/command", self.said.getvalue())
