@@ -98,7 +98,8 @@ sys.exit(check.main())
                 with self.subTest(number.name):
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(started)
-                    tool = subprocess.Popen([PYTHON, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    # Whoever runs this in the background or under nohup lets its children ignore some.
+                    tool = subprocess.Popen([PYTHON, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
                     until = time.monotonic() + 30
                     while not os.path.exists(started) and time.monotonic() < until:
                         time.sleep(0.02)

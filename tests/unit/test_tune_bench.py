@@ -930,7 +930,9 @@ class DemoEnds(Folder):
                 time.sleep(0.01)
             done.append("removed")
         cluster = mock.Mock(folder=self.folder, uid=0, create=lambda: (os.kill(os.getpid(), number), time.sleep(1)), remove=remove)
-        before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        # Whoever runs this in the background or under nohup lets it ignore some.
+        usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+        before = {n: signal.signal(n, how) for n, how in usual.items()}
         try:
             with mock.patch.object(demo, "Cluster", lambda limits: cluster), mock.patch.object(demo, "Limits"), mock.patch.object(demo, "say"), \
                     mock.patch.dict(os.environ, DEMO_FOLDER=self.folder):
