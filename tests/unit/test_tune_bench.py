@@ -913,16 +913,35 @@ class Options(Folder):
         self.assertEqual(os.listdir(self.folder), [])
 
 
-class DemoEnds(Folder):
+class DemoItself(Folder):
     """tools/demo, which has no name that Python would import either; without a server."""
 
-    def ended_by(self, number, again=None):
-        """Its exit status when it is told to end while it puts up its cluster, and perhaps again while it takes it down; and whether that was done."""
+    def load(self):
         loader = importlib.machinery.SourceFileLoader("demo", os.path.join(ROOT, "tools", "demo"))
         demo = importlib.util.module_from_spec(importlib.util.spec_from_loader("demo", loader))
         with mock.patch.object(sys, "dont_write_bytecode", True):
             loader.exec_module(demo)
-        done = []
+        return demo
+
+    def compared(self, minutes, final):
+        """Whether the default was compared with what is left after so many minutes."""
+        demo = self.load()
+        demo.MINUTES = minutes
+        cluster = mock.Mock(folder=self.folder, uid=0, auto_conf=lambda: final)
+        with mock.patch.object(demo, "Cluster", lambda limits: cluster), mock.patch.object(demo, "Limits"), mock.patch.object(demo, "Tuner"), mock.patch.object(demo, "say"), \
+                mock.patch.object(demo, "print_report", return_value=0), mock.patch.object(demo, "signal"), mock.patch.object(demo, "final_rounds", return_value={}) as rounds, \
+                mock.patch.dict(os.environ, DEMO_FOLDER=self.folder, DEMO_SETTLE_S="0"):
+            self.assertEqual(demo.main(), 0)
+        return rounds.called
+
+    def test_without_minutes_the_default_is_compared_with_itself(self):
+        self.assertTrue(self.compared(0, ""))
+        self.assertFalse(self.compared(30, ""))
+        self.assertTrue(self.compared(30, "jit = 'off'\n"))
+
+    def ended_by(self, number, again=None):
+        """Its exit status when it is told to end while it puts up its cluster, and perhaps again while it takes it down; and whether that was done."""
+        demo, done = self.load(), []
 
         def remove():
             if again:
