@@ -58,7 +58,7 @@ class Site:
         self.cluster = Cluster(self.limits, self.name, adopt=server)
         self.run.put(server=self.cluster.folder)
         self.limits.create(self.cluster.folder, self.cluster.uid)
-        self.run.put(groups=self.limits.groups)
+        self.run.put(groups=self.limits.made)
         self.driver, self.homeostat, self.thumb = (self.cluster.take(program(name)) for name in ("homeostat-load", "homeostat", "thumb"))
         self.note([self.homeostat, self.driver])
         say(f"profile: {self.limits.describe()}; server in {self.cluster.folder}")

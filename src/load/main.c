@@ -39,7 +39,12 @@ static int run_command(const struct load_command *command, int argc, char **argv
         load_options_help(command, stdout);
         return 0;
     }
-    return command->run(&o);
+    int status = command->run(&o);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    (void)fail(&fault, ERR_IO, "what was found could not be written to standard output");
+    int unwritten = load_options_complain(ERR_IO, &fault);
+    return status ? status : unwritten;
 }
 
 int main(int argc, char **argv)

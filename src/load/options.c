@@ -1,4 +1,4 @@
-/* load/options.c - one row per option; see base/options.h. */
+/* load/options.c - one row per option; see base/options.h. No text may be empty: a variable that a script did not set must not mean another database. */
 #include "load/options.h"
 
 #include "base/clock.h"
@@ -15,7 +15,7 @@
 
 static const struct option rows[] = {
     { "bench",         NULL, OPTION_CHOICE,     AT(bench),           0, 0,     "tpcc|tpch|mixed", "tpcc", "transactions, queries, or both at once in one database" },
-    { "dsn",           NULL, OPTION_TEXT,       AT(dsn),             0, 0,     "DSN",  "",   "the database: \"host=... dbname=...\", a URI or a name; what it leaves out comes from PGHOST, PGSERVICE, ..." },
+    { "dsn",           NULL, OPTION_TEXT,       AT(dsn),             1, 0,     "DSN",  "",   "the database: \"host=... dbname=...\", a URI or a name; what it leaves out comes from PGHOST, PGSERVICE, ..." },
     { "warehouses",    NULL, OPTION_WHOLE,      AT(warehouses),      1, 100000, "N",   NULL, "how many warehouses (about 100 MB each); run: use only the first N" },
     { "threads",       NULL, OPTION_WHOLE,      AT(threads),         1, 256,   "N",    NULL, "connections that load side by side (default: two for each processor, at most 32 and one for each warehouse)" },
     { "seed",          NULL, OPTION_WHOLE,      AT(seed),            1, 9e15,  "N",    NULL, "the same seed draws the same data or transactions (default: a new one, which is printed)" },
@@ -33,10 +33,10 @@ static const struct option rows[] = {
     { "lifetime",      NULL, OPTION_TIME,       AT(lifetime_us),     0, 31e6 * S,  "TIME", "0",  "replace connections this old between transactions, as pools do (new connections see new planner settings); 0 keeps them" },
     { "grace",         NULL, OPTION_TIME,       AT(grace_us),        0, 3600 * S,  "TIME", "10", "how long transactions that are under way at the end may take" },
     { "report-every",  NULL, OPTION_TIME,       AT(report_every_us), 0.1 * S, 3600 * S, "TIME", "1", "time between two lines" },
-    { "listen",        NULL, OPTION_TEXT,       AT(listen),          0, 0,     "ADDRESS:PORT", "", "answer GET /latency and GET /metrics there (loopback only; port 0 takes a free one and prints it)" },
+    { "listen",        NULL, OPTION_TEXT,       AT(listen),          1, 0,     "ADDRESS:PORT", "", "answer GET /latency and GET /metrics there (loopback only; port 0 takes a free one and prints it)" },
     { "json",          NULL, OPTION_FLAG,       AT(json),            0, 0,     NULL,   NULL, "one JSON object a line" },
     { "scale",         NULL, OPTION_REAL,       AT(scale),           LOAD_SCALE_LEAST, LOAD_SCALE_MOST, "F", NULL, "TPC-H: the scale factor, such as 0.01 or 10; 1 is about 1.6 GB" },
-    { "schema",        NULL, OPTION_TEXT,       AT(schema),          0, 0,     "NAME", "tpch", "TPC-H: the schema its tables lie in" },
+    { "schema",        NULL, OPTION_TEXT,       AT(schema),          1, 0,     "NAME", "tpch", "TPC-H: the schema its tables lie in" },
     { "indexes",       NULL, OPTION_CHOICE,     AT(indexes),         0, 0,     "usual|keys", "usual", "TPC-H: keys only the primary keys; usual also the seven indexes that most people add" },
     { "test",          NULL, OPTION_CHOICE,     AT(test),            0, 0,     "power|throughput|loop", "power", "TPC-H: the 22 queries once in one stream, once in each of several at a time, or over and over for --duration" },
     { "streams",       NULL, OPTION_WHOLE,      AT(streams),         1, LOAD_STREAMS_MAX, "N", NULL, "TPC-H: connections that ask queries (default: 1, or 2 for the throughput test)" },
@@ -44,8 +44,8 @@ static const struct option rows[] = {
     { "query-timeout", NULL, OPTION_TIME,       AT(query_timeout_us), 0, 86400 * S, "TIME", "0", "TPC-H: the server gives a query up after this time, which is an error; 0 waits for ever" },
     { "tpcc-share",    NULL, OPTION_REAL,       AT(tpcc_share),      0.1, 100,   "PERCENT", "100", "so much of --clients (or --rate) is at work at a time" },
     { "tpch-share",    NULL, OPTION_REAL,       AT(tpch_share),      0.1, 100,   "PERCENT", "100", "so much of --streams is at work at a time; half of one stream pauses after each query as long as it took" },
-    { "expect",        NULL, OPTION_TEXT,       AT(expect),          0, 0,     "DIGEST", "", "TPC-H: the digest that another test of the same seed printed; exit status 1 when the answers are others" },
-    { "schedule",      NULL, OPTION_TEXT,       AT(schedule),        0, 0,     "FILE", "",   "a YAML file that says how the load changes over time; check --schedule FILE needs no database" },
+    { "expect",        NULL, OPTION_TEXT,       AT(expect),          1, 0,     "DIGEST", "", "TPC-H: the digest that another test of the same seed printed; exit status 1 when the answers are others" },
+    { "schedule",      NULL, OPTION_TEXT,       AT(schedule),        1, 0,     "FILE", "",   "a YAML file that says how the load changes over time; check --schedule FILE needs no database" },
     { "output",        "-o", OPTION_CHOICE,     AT(output),          0, 0,     "text|json", "text", "how the result is printed" },
 };
 
@@ -143,7 +143,7 @@ static unsigned kind_of_run(const struct load_options *o)
     return load_options_want(o, LOAD_BENCH_TPCC) ? TPCC : load_options_test(o) == LOAD_TEST_LOOP ? TPCH_LOOP : TPCH_TEST;
 }
 
-/* Said before a test that may take hours; an empty one, from a script that found none, would be as if nothing was expected. */
+/* Said before a test that may take hours. */
 static enum err check_digest(const char *digest, struct fault *fault)
 {
     if (strlen(digest) == 16 && strspn(digest, "0123456789abcdefABCDEF") == 16)

@@ -48,7 +48,8 @@ void load_pace_done(struct load_pace *p)
 
 void load_pace_end(struct load_pace *p, int64_t end_us) { p->end_us = end_us; }
 
-static bool is_over(const struct load_pace *p) { return p->next_us >= (double)p->end_us; }
+/* Or never begun: a run that could not start is stopped like any other. */
+static bool is_over(const struct load_pace *p) { return !p->due || p->next_us >= (double)p->end_us; }
 
 size_t load_pace_advance(struct load_pace *p, int64_t now_us)
 {

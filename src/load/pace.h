@@ -11,6 +11,8 @@
  * chance that `share` has at its time (thinning; Lewis and Shedler, 1979).  A time in
  * which none is kept is passed over at once.
  *
+ * One that is all zeros has not begun: nothing arrives, wherever its end is moved.
+ *
  * Pure: time is passed in and must not go back.  Not for several threads without a lock.
  */
 #ifndef LOAD_PACE_H

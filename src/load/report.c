@@ -14,6 +14,9 @@ static bool is_open(const struct load_run *run)   { return run->rate > 0; }
 static bool has_tpcc(const struct load_run *run)  { return run->client_count > 0; }
 static bool has_tpch(const struct load_run *run)  { return run->stream_count > 0; }
 
+/* What arrives in a second: of a schedule, when all of TPC-C works. */
+static double full_rate(const struct load_run *run) { return run->schedule->count > 0 ? run->rate : run->rate * run->schedule->constant.tpcc; }
+
 static double per_second(uint64_t n, double seconds) { return seconds > 0 ? (double)n / seconds : NAN; }
 static double ms(const struct load_histogram *h, double q) { return load_histogram_percentile_us(h, q) / 1e3; }
 
@@ -50,7 +53,7 @@ bool load_report_counts(const struct load_run *run, int class) { return class < 
 static void put_mode(const struct load_run *run, FILE *out)
 {
     if (is_open(run))
-        fprintf(out, ", open loop at %g transactions/s", run->rate);
+        fprintf(out, ", open loop at %g transactions/s", full_rate(run));
     else if (run->options->think > 0)
         fprintf(out, ", closed loop with %g x thinking time", run->options->think);
     else
@@ -255,7 +258,7 @@ static json_t *setting(const struct load_run *run)
     json_object_set_new(o, "seed", count(run->seed));
     if (has_tpcc(run)) {
         json_object_set_new(o, "mode", json_string(is_open(run) ? "open" : "closed"));
-        json_object_set_new(o, "rate", is_open(run) ? number(run->rate) : json_null());
+        json_object_set_new(o, "rate", is_open(run) ? number(full_rate(run)) : json_null());
         json_object_set_new(o, "warehouses", json_integer(run->scale.warehouses));
         json_object_set_new(o, "clients", json_integer(run->client_count));
         json_object_set_new(o, "isolation", json_string(run->isolation));

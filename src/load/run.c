@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define READY_WAIT_US (15 * US_PER_S)   /* for the workers' first connections */
@@ -256,9 +257,20 @@ static enum err read_plan(struct load_run *run, struct fault *fault)
     return OK;
 }
 
+/* A shell allows 1024, and a connection that is cancelled takes a second one for it. Nothing here waits by select(). */
+static void allow_descriptors(void)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+        l.rlim_cur = l.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &l);   /* else the clients that find none left say so */
+    }
+}
+
 static enum err make_run(struct load_run *run, struct fault *fault)
 {
     const struct load_options *o = run->options;
+    allow_descriptors();
     run->seed = o->seed ? (uint64_t)o->seed : (uint64_t)clock_wall_us(&clock_real) % 1000000000 + 1;
     run->start_fd = eventfd(0, EFD_CLOEXEC);
     run->stop_fd = eventfd(0, EFD_CLOEXEC);

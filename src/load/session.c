@@ -33,7 +33,7 @@ static enum load_outcome wait_for(const struct load_session *s, short events, in
     for (;;) {
         int64_t left_us = deadline_us - clock_mono_us(&clock_real);
         if (left_us <= 0) {
-            (void)fail(fault, ERR_TIMEOUT, "no answer from the server within %lld s", (long long)(s->timeout_us / US_PER_S));
+            (void)fail(fault, ERR_TIMEOUT, "no answer from the server within %.10g s", (double)s->timeout_us / 1e6);
             return LOAD_BROKEN;
         }
         struct pollfd fds[] = { { .fd = PQsocket(s->conn), .events = events }, { .fd = s->stop_fd, .events = POLLIN } };
@@ -346,6 +346,7 @@ static enum load_outcome connect_within(struct load_session *s, int64_t deadline
     }
     if (limit_ms)
         limit_silence(PQsocket(s->conn), 0);   /* from here on --timeout says how long an answer may take */
+    load_target_watch(s->conn);                /* and a query of TPC-H may take as long as it likes */
     return LOAD_DONE;
 }
 

@@ -4,10 +4,13 @@
 #include "load/sql.h"
 
 #include <assert.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static enum err refuse_password(struct fault *fault)
 {
@@ -16,10 +19,8 @@ static enum err refuse_password(struct fault *fault)
     return code;
 }
 
-static bool is_connection_string(const char *dsn)
-{
-    return strchr(dsn, '=') || strncmp(dsn, "postgresql://", 13) == 0 || strncmp(dsn, "postgres://", 11) == 0;
-}
+/* Taken for a database's name, a URI with a slip in its first word would be told to the server and to the log, with whatever secret it holds. */
+static bool is_connection_string(const char *dsn) { return strchr(dsn, '=') || strstr(dsn, "://"); }
 
 static void set(struct load_target *t, size_t i, const char *keyword, const char *value)
 {
@@ -87,11 +88,26 @@ void load_target_done(struct load_target *t)
     *t = (struct load_target){ 0 };
 }
 
+void load_target_watch(PGconn *conn)
+{
+    static const struct { const char *keyword; int option, value; } probes[] = {
+        { "keepalives_idle", TCP_KEEPIDLE, 30 }, { "keepalives_interval", TCP_KEEPINTVL, 10 }, { "keepalives_count", TCP_KEEPCNT, 3 },
+    };
+    PQconninfoOption *options = PQconninfo(conn);
+    for (PQconninfoOption *o = options; o && o->keyword; o++)
+        for (size_t i = 0; i < sizeof probes / sizeof probes[0]; i++)
+            if (strcmp(o->keyword, probes[i].keyword) == 0 && !(o->val && *o->val))
+                (void)setsockopt(PQsocket(conn), IPPROTO_TCP, probes[i].option, &probes[i].value, sizeof probes[i].value);   /* a socket of another kind refuses, rightly */
+    PQconninfoFree(options);
+}
+
 enum err load_target_open(const struct load_target *t, PGconn **conn, struct fault *fault)
 {
     *conn = PQconnectdbParams((const char *const *)t->keywords, (const char *const *)t->values, 0);
-    if (*conn && PQstatus(*conn) == CONNECTION_OK)
+    if (*conn && PQstatus(*conn) == CONNECTION_OK) {
+        load_target_watch(*conn);
         return OK;
+    }
     enum err code = load_fault_of(*conn, NULL, fault);
     if (*conn && PQconnectionNeedsPassword(*conn))
         fail_hint(fault, "the server wants a password: ~/.pgpass (or PGPASSFILE), a service file, or PGPASSWORD in the environment");

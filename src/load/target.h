@@ -28,6 +28,9 @@ MUST_CHECK enum err load_target_open(const struct load_target *t, PGconn **conn,
 /* The same for work that takes as long as it takes: without the limits on time that the role or the database has for its clients. */
 MUST_CHECK enum err load_target_open_patiently(const struct load_target *t, PGconn **conn, struct fault *fault);
 
+/* A host that goes without a word, as one that is switched off, is noticed within a minute, unless the user says otherwise; the kernel would take two hours. */
+void load_target_watch(PGconn *conn);
+
 /* "host:port/database" of an open connection; nothing secret in it. */
 void load_target_label(const PGconn *conn, char *out, size_t size);
 

@@ -257,9 +257,15 @@ static enum load_outcome payment(struct load_session *s, const struct load_trans
     load_batch_put(s, STATEMENT_PAYMENT_HISTORY);
     load_batch_put(s, STATEMENT_COMMIT);
     o = load_batch_run(s, fault);
-    if (o == LOAD_DONE && load_result_rows(s, first) != 1)
+    if (o != LOAD_DONE)
+        return o;
+    if (load_result_rows(s, first) != 1)
         return missing(fault, "customer", t->customer_warehouse, t->customer_district, customer);
-    return o;
+    if (load_result_rows(s, first + 1) != 1)
+        return missing(fault, "district", t->warehouse, t->district, t->district);
+    if (load_result_rows(s, first + 2) != 1)
+        return missing(fault, "warehouse", t->warehouse, t->district, t->warehouse);
+    return LOAD_DONE;
 }
 
 static enum load_outcome order_status(struct load_session *s, const struct load_transaction *t, struct load_effects *effects, struct fault *fault)

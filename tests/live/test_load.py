@@ -3,6 +3,7 @@ import itertools
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -233,6 +234,12 @@ def test_an_open_loop_keeps_its_rate_and_accounts_for_every_arrival(loaded, driv
 
 
 @in_one_of(3)
+def test_a_share_of_a_rate_is_what_arrives_and_what_is_told(loaded, run_json):
+    _, summary, _ = run_json("--clients", "4", "--rate", "200", "--tpcc-share", "25", "--duration", "4", "--seed", "2")
+    assert summary["arrivals"] == pytest.approx(200, abs=60) and summary["rate"] == 50
+
+
+@in_one_of(3)
 def test_an_open_loop_does_not_hide_a_stall(loaded, background):
     run = background("--clients", "4", "--rate", "100", "--duration", "5", "--seed", "3")
     run.wait_for("measure")
@@ -425,6 +432,36 @@ def test_a_host_that_is_switched_off_does_not_keep_the_clients_from_the_next_one
     assert json.loads(done.stdout.splitlines()[-1])["transactions"] > 0
 
 
+def test_a_shell_that_allows_few_descriptors_does_not_keep_clients_away(loaded, driver, spawn):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    run = spawn([driver.path, "run", "--dsn", loaded.dsn, "--clients", "40", "--duration", "1", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, hard)))
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 0 and "Too many open files" not in err
+    assert json.loads(out.splitlines()[-1])["failed_connects"] == 0 and json.loads(out.splitlines()[0])["connected"] == 40
+
+
+@pytest.mark.parametrize("table", ["warehouse", "district"])
+def test_a_payment_that_finds_nowhere_to_be_booked_is_no_success(driver, make_postgres, table):
+    pg = make_postgres()
+    assert driver("load", "--dsn", pg.dsn, "--warehouses", "1").returncode == 0
+    pg.psql(f"DELETE FROM {table}")
+    done = driver("run", "--dsn", pg.dsn, "--clients", "1", "--duration", "2", "--json")
+    kinds = json.loads(done.stdout.splitlines()[-1])["per_transaction"]
+    assert kinds["payment"]["transactions"] == kinds["new_order"]["transactions"] == 0 and kinds["payment"]["errors"] > 0
+    assert "is not in the database" in done.stderr
+
+
+@pytest.mark.parametrize("loop", [[], ["--rate", "50"]])
+def test_a_run_whose_clients_cannot_start_says_why_and_ends(loaded, driver, loop):
+    loaded.psql("ALTER TABLE stock RENAME COLUMN s_data TO s_words")      # no client gets its statements prepared
+    try:
+        done = driver("run", "--dsn", loaded.dsn, "--clients", "2", "--duration", "2", *loop, timeout=40)
+    finally:
+        loaded.psql("ALTER TABLE stock RENAME COLUMN s_words TO s_data")
+    assert done.returncode == 1 and "no client could connect" in done.stderr and "s_data" in done.stderr
+
+
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_without_an_end_and_the_summary_comes(background, which):
     began = time.monotonic()
@@ -495,6 +532,19 @@ def test_failures_of_statements_are_counted_and_do_not_burn_the_processor(loaded
 
 
 # -- check -----------------------------------------------------------------------------------------------------------------
+
+
+def test_tables_that_somebody_emptied_are_not_consistent(driver, make_postgres):
+    pg = make_postgres()
+    assert driver("load", "--dsn", pg.dsn, "--warehouses", "1").returncode == 0
+    pg.psql("DELETE FROM order_line WHERE ol_d_id = 3; DELETE FROM orders WHERE o_d_id = 3; DELETE FROM new_order WHERE no_d_id = 3; DELETE FROM district WHERE d_id = 3")
+    done = driver("check", "--dsn", pg.dsn)
+    assert done.returncode == 1 and "condition 2 VIOLATED" in done.stdout and "9 districts are there, 10 were loaded" in done.stdout
+    pg.psql("TRUNCATE warehouse, district, customer, history, orders, new_order, order_line, item, stock")
+    done = driver("check", "--dsn", pg.dsn, "-o", "json")
+    found = {c["condition"]: c for c in json.loads(done.stdout)["conditions"]}
+    assert done.returncode == 1 and [n for n in found if not found[n]["ok"]] == [1, 2, 4]
+    assert (found[1]["looked_at"], found[1]["violations"], found[1]["first"]) == (0, 1, "0 warehouses are there, 1 were loaded")
 
 
 @pytest.mark.parametrize("condition, breaks, mends, says", [

@@ -274,6 +274,30 @@ def test_a_test_whose_server_does_not_come_back_ends_by_itself(loaded, backgroun
     assert [r["outcome"] for r in found[:-1]] == ["failed"] and not found[-1]["complete"] and not found[-1]["interrupted"]
 
 
+def probes_s(port):
+    """In how many seconds each connection to a port of this host asks whether there is still anybody."""
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        rows = [line.split() for line in f.readlines()[1:]]
+    return [int(row[5][3:], 16) / os.sysconf("SC_CLK_TCK") for row in rows if row[2].endswith(f":{port:04X}") and row[5].startswith("02:")]
+
+
+def test_a_host_that_goes_without_a_word_is_noticed_in_a_minute_and_not_in_hours(loaded, spawn, driver):
+    holder = loaded.connect()      # its own connection has the kernel's two hours
+    with holder.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE tpch.part, warehouse IN ACCESS EXCLUSIVE MODE")
+        for dsn, least, most in ((loaded.dsn, 0, 30), (loaded.dsn + " keepalives_idle=500", 400, 500)):
+            for command in (["run", "--bench", "tpch", "--grace", "0"], ["check"]):
+                process = spawn([driver.path, command[0], "--dsn", dsn, *command[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                wait_until(lambda: loaded.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") > 0)
+                assert len([s for s in probes_s(loaded.port) if least <= s <= most]) == 1, (command, probes_s(loaded.port))
+                process.kill()
+                process.wait()
+                loaded.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+                wait_until(lambda: loaded.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 0)
+        cursor.execute("ROLLBACK")
+    holder.close()
+
+
 def test_the_end_of_a_run_stops_the_query_on_the_server_too(loaded, spawn, driver):
     holder = loaded.connect()
     with holder.cursor() as cursor:
@@ -451,6 +475,15 @@ def test_a_restart_while_everybody_rests_costs_no_error(loaded, tmp_path, backgr
     summary, parts = found[-1], {r["name"]: r for r in found if r["type"] == "phase"}
     assert summary["errors"] == 0 and summary["lost_connections"] == 3, err
     assert parts["b"]["tpcc"]["transactions"] > 20 and parts["b"]["tpch"]["queries"] > 2
+
+
+def test_a_result_that_could_not_be_written_is_no_success(tmp_path, driver):
+    path = tmp_path / "day.yaml"
+    path.write_text("phases: [{duration: 1min, tpcc: 100%}]\n")
+    for output in ([], ["-o", "json"]):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([driver.path, "check", "--schedule", str(path), *output], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 1 and "standard output" in done.stderr
 
 
 def test_a_schedule_is_checked_without_a_database(tmp_path, driver):

@@ -4,12 +4,16 @@
 #include "base/clock.h"
 #include "load/options.h"
 #include "load/schema.h"
+#include "load/session.h"
 #include "load/target.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-static const struct load_command run = { "run", "x", " dsn clients duration rate think-time json isolation seed ", NULL };
+static const struct load_command run = { "run", "x", " dsn clients duration rate think-time json isolation seed listen schedule schema ", NULL };
 
 static enum err parse(struct load_options *o, struct fault *fault, char *a, char *b)
 {
@@ -59,7 +63,9 @@ static void what_is_wrong_is_refused_and_named(void **state)
         { "--isolation", "chaos", "choose one of" },                    { "--isolation", "", "choose one of" },
         { "--duration", "soon", "\"soon\" is no time" },                { "--warmup", "5", "run has no option --warmup" },
         { "--json=yes", NULL, "takes no value" },                       { "stray", NULL, "no option stray" },
-        { "--seed", "99999999999999999999", "out of range" },
+        { "--seed", "99999999999999999999", "out of range" },           { "--dsn", "", "--dsn wants a value (DSN), and this one is empty" },
+        { "--dsn=", NULL, "and this one is empty" },                    { "--listen", "", "and this one is empty" },
+        { "--schedule=", NULL, "and this one is empty" },               { "--schema", "", "and this one is empty" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct load_options o;
@@ -86,7 +92,7 @@ static void a_dsn_with_a_password_is_refused_and_not_repeated(void **state)
     (void)state;
     static const char *const bad[] = {
         "host=h password=hunter2", "postgresql://u:hunter2@h/db", "postgres://h/db?password=hunter2", "host=h sslpassword='hunter2'", "host=h PASSWORD hunter2=",
-        "host=h passwort=hunter2", "postgresql://u:hunter2@h:port:/db%%",
+        "host=h passwort=hunter2", "postgresql://u:hunter2@h:port:/db%%", "postgre://u:hunter2@h/db", "Postgresql://u:hunter2@h/db",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct load_target t;
@@ -107,6 +113,28 @@ static void a_dsn_may_be_pairs_a_uri_a_name_or_nothing(void **state)
         assert_ok(load_target_parse(good[i], &t, &fault), &fault);
         load_target_done(&t);
     }
+}
+
+static void a_server_that_says_nothing_is_waited_for_as_long_as_it_is_told(void **state)
+{
+    (void)state;
+    struct sockaddr_in  at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    socklen_t           size = sizeof at;
+    int                 silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct load_target  t;
+    struct load_session s = { .target = &t, .isolation = "read committed", .stop_fd = -1, .timeout_us = 300 * US_PER_MS };
+    struct fault        fault = { 0 };
+    char                dsn[100];
+    assert_true(silent >= 0 && bind(silent, (struct sockaddr *)&at, size) == 0 && listen(silent, 1) == 0 && getsockname(silent, (struct sockaddr *)&at, &size) == 0);
+    (void)snprintf(dsn, sizeof dsn, "host=127.0.0.1 port=%u user=u dbname=d", ntohs(at.sin_port));
+    assert_ok(load_target_parse(dsn, &t, &fault), &fault);
+    int64_t begun_us = clock_mono_us(&clock_real);
+    assert_int_equal(load_session_open(&s, &fault), LOAD_BROKEN);
+    assert_true(clock_mono_us(&clock_real) - begun_us >= 300 * US_PER_MS);
+    assert_non_null(strstr(fault.text, "within 0.3 s"));
+    load_session_close(&s);
+    load_target_done(&t);
+    (void)close(silent);
 }
 
 static void the_mark_of_a_load_reads_back_and_others_are_not_ours(void **state)
@@ -164,7 +192,7 @@ static void options_that_would_be_ignored_are_refused(void **state)
         { "--schedule x.yaml --bench tpch", "schedule" },       { "--query-timeout 5", "--timeout" },
         { "--bench tpch --schema Big", "no name for a schema" }, { "--bench tpch --schema pg_x", "no name for a schema" },
         { "--bench tpch --tpch-share 30", "full speed" },
-        { "--bench tpch --expect null", "no digest" },          { "--bench tpch --expect=", "no digest" },
+        { "--bench tpch --expect null", "no digest" },          { "--bench tpch --expect=", "this one is empty" },
         { "--bench tpch --expect 5949821b5f0ae98", "no digest" }, { "--bench tpch --expect 0x5949821b5f0ae9", "no digest" },
     };
     struct fault fault;
@@ -185,6 +213,7 @@ int main(void)
         cmocka_unit_test(thinking_time_may_be_scaled),
         cmocka_unit_test(a_dsn_with_a_password_is_refused_and_not_repeated),
         cmocka_unit_test(a_dsn_may_be_pairs_a_uri_a_name_or_nothing),
+        cmocka_unit_test(a_server_that_says_nothing_is_waited_for_as_long_as_it_is_told),
         cmocka_unit_test(options_that_would_be_ignored_are_refused),
         cmocka_unit_test(the_mark_of_a_load_reads_back_and_others_are_not_ours),
     };

@@ -192,6 +192,20 @@ static void no_share_means_no_arrivals_and_ends(void **state)
     load_pace_done(&p);
 }
 
+/* A run that could not start has none, and is stopped like any other. */
+static void a_pace_that_was_never_begun_has_no_arrivals_and_ends(void **state)
+{
+    (void)state;
+    struct load_pace p = { 0 };
+    int64_t          arrival;
+    bool             booked;
+    load_pace_end(&p, US_PER_S);
+    assert_int_equal(load_pace_advance(&p, 10 * US_PER_S), 0);
+    assert_false(load_pace_take(&p, 10 * US_PER_S, &arrival, &booked));
+    assert_int_equal(p.arrivals, 0);
+    load_pace_done(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +218,7 @@ int main(void)
         cmocka_unit_test(a_rate_may_vary_and_each_moment_gets_its_share),
         cmocka_unit_test(a_time_without_arrivals_is_passed_over_and_changes_nothing_behind_it),
         cmocka_unit_test(no_share_means_no_arrivals_and_ends),
+        cmocka_unit_test(a_pace_that_was_never_begun_has_no_arrivals_and_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,8 @@ import tune_report  # noqa: E402
 import tune_run  # noqa: E402
 import tune_site  # noqa: E402
 from rig import limits, measure  # noqa: E402
-from rig.cluster import Load, end_processes  # noqa: E402
+from rig import cluster as rig_cluster  # noqa: E402
+from rig.cluster import Cluster, Load, end_processes  # noqa: E402
 from rig.report import geometric, print_report  # noqa: E402
 from rig.tuner import Tuner  # noqa: E402
 
@@ -416,6 +417,49 @@ class TakingOver(unittest.TestCase):
         self.assertIn("put back when the run goes on", said[0])
 
 
+class Beginning(Folder):
+    """A cluster and its load driver, of programs that only look like them."""
+
+    def cluster(self):
+        cluster = object.__new__(Cluster)
+        cluster.folder, cluster.limits, cluster.root, cluster.port, cluster.user = self.folder, limits.Limits("none"), False, 1, "nobody"
+        cluster.bin, cluster.data, cluster.restart_script, cluster.log = self.folder, self.folder + "/data", self.folder + "/restart", self.folder + "/log"
+        return cluster
+
+    def program(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="ascii") as f:
+            f.write(f"#!/bin/sh\n{text}\n")
+        os.chmod(path, 0o755)
+        return path
+
+    def test_a_terminal_with_a_locale_that_is_not_there_gets_its_cluster(self):
+        self.program("initdb", 'case "$LC_ALL,$*" in C.UTF-8,*--locale=C.UTF-8*) mkdir data ;; *) echo "invalid locale settings"; exit 1 ;; esac')
+        with mock.patch.dict(os.environ, LC_ALL="xx_XX.UTF-8"):
+            self.cluster().create()
+        self.assertTrue(os.path.exists(self.folder + "/data/postgresql.conf"))
+
+    def test_what_a_program_said_that_failed_is_told(self):
+        self.program("initdb", "echo the disk is full >&2; exit 1")
+        with self.assertRaisesRegex(subprocess.CalledProcessError, "initdb.*exit status 1.*\n.*the disk is full"):
+            self.cluster().create()
+
+    def start(self, text):
+        program, cluster = self.program("driver", f"echo $$ > {self.folder}/pid\n{text}"), self.cluster()
+        with mock.patch.object(rig_cluster, "START_S", 1), self.assertRaisesRegex(SystemExit, "the load driver did not start") as told:
+            cluster.start_load(program)
+        with open(self.folder + "/pid", encoding="ascii") as f:
+            return int(f.read()), str(told.exception)
+
+    def test_a_load_that_does_not_begin_in_time_does_not_stay_behind(self):
+        pid, _ = self.start("exec sleep 60")
+        with self.assertRaises(ProcessLookupError):
+            os.kill(pid, 0)
+
+    def test_what_a_load_said_before_it_ended_is_told(self):
+        self.assertIn("no such database", self.start("echo there is no such database >&2; exit 1")[1])
+
+
 class FakeLoad:
     """A load that switches every 300 s of a clock of its own and ends; asked the nth time, it may be slow to answer, or break off, and does nothing for a second."""
 
@@ -547,6 +591,54 @@ class Parts(Folder):
     def test_limits_that_are_no_numbers_are_told(self):
         with mock.patch.dict(os.environ, DEMO_MEMORY="8G"), self.assertRaisesRegex(SystemExit, "DEMO_MEMORY.*'8G'"):
             limits.wanted()
+
+    def limited(self, version, *roots):
+        """Limits in folders that only look like control groups."""
+        for root in roots:
+            os.mkdir(root)
+        made, with_mkdir = limits.Limits("none"), os.makedirs
+
+        def makedirs(path, **how):
+            with_mkdir(path, **how)
+            open(os.path.join(path, "cgroup.procs"), "a", encoding="ascii").close()
+        made.why_not, made.version, made.roots = None, version, list(roots)
+        with mock.patch.object(os, "makedirs", makedirs), mock.patch.object(limits.Limits, "device_of", staticmethod(lambda folder: "8:0")), mock.patch.object(os, "chown") as chown:
+            made.create("/x/homeostat-demo-1", 7)
+        self.assertIsNone(made.why_not)
+        return made, {call.args[0]: call.args[1] for call in chown.call_args_list}
+
+    def test_in_groups_of_version_2_homeostat_begins_where_it_may_restart_the_server_into_its_limits(self):
+        root = os.path.join(self.folder, "v2")
+        made, owners = self.limited(2, root)
+        above = os.path.join(root, "homeostat-demo-1")
+        self.assertEqual((made.groups, made.beside), ([above + "/limited"], [above + "/beside"]))
+        # The kernel asks for the right to write the group above both as well.
+        self.assertEqual(owners, {above + "/cgroup.procs": 7, above + "/limited/cgroup.procs": 7})
+        for folder in (root, above):
+            with open(folder + "/cgroup.subtree_control", encoding="ascii") as f:
+                self.assertEqual(f.read(), "+memory +io")
+        with open(above + "/limited/memory.max", encoding="ascii") as f:
+            self.assertEqual(int(f.read()), made.memory)
+        for inside, group in ((True, "limited"), (False, "beside")):
+            made.enter(inside)
+            with open(os.path.join(above, group, "cgroup.procs"), encoding="ascii") as f:
+                self.assertEqual(int(f.read()), os.getpid())
+        self.assertEqual(made.made[0], above)      # so that it is the last to be removed
+
+    def test_in_groups_of_version_1_only_what_is_limited_is_in_a_group(self):
+        roots = [os.path.join(self.folder, name) for name in ("memory", "blkio")]
+        made, owners = self.limited(1, *roots)
+        self.assertEqual((made.groups, made.beside, made.made), ([root + "/homeostat-demo-1" for root in roots], [], made.groups))
+        self.assertEqual(set(owners), {group + "/cgroup.procs" for group in made.groups})
+
+    def test_a_restart_that_cannot_get_into_the_limits_is_none(self):
+        made = limits.Limits("none")
+        made.groups = [os.path.join(self.folder, "not there")]
+        done = subprocess.run(["sh", "-c", made.enter_script() + "echo started without limits"], capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        made.groups = []
+        done = subprocess.run(["sh", "-c", made.enter_script() + "echo started"], capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, "started\n"))
 
     def test_a_run_is_limited_when_all_its_parts_were_and_as_it_is_documented(self):
         self.assertTrue(self.part(self.part(self.run_())).state["limited"])
@@ -819,6 +911,64 @@ class Options(Folder):
             self.assertEqual(done.returncode, 2)
             self.assertIn(says, done.stderr)
         self.assertEqual(os.listdir(self.folder), [])
+
+
+class DemoItself(Folder):
+    """tools/demo, which has no name that Python would import either; without a server."""
+
+    def load(self):
+        loader = importlib.machinery.SourceFileLoader("demo", os.path.join(ROOT, "tools", "demo"))
+        demo = importlib.util.module_from_spec(importlib.util.spec_from_loader("demo", loader))
+        with mock.patch.object(sys, "dont_write_bytecode", True):
+            loader.exec_module(demo)
+        return demo
+
+    def compared(self, minutes, final):
+        """Whether the default was compared with what is left after so many minutes."""
+        demo = self.load()
+        demo.MINUTES = minutes
+        cluster = mock.Mock(folder=self.folder, uid=0, auto_conf=lambda: final)
+        with mock.patch.object(demo, "Cluster", lambda limits: cluster), mock.patch.object(demo, "Limits"), mock.patch.object(demo, "Tuner"), mock.patch.object(demo, "say"), \
+                mock.patch.object(demo, "print_report", return_value=0), mock.patch.object(demo, "signal"), mock.patch.object(demo, "final_rounds", return_value={}) as rounds, \
+                mock.patch.dict(os.environ, DEMO_FOLDER=self.folder, DEMO_SETTLE_S="0"):
+            self.assertEqual(demo.main(), 0)
+        return rounds.called
+
+    def test_without_minutes_the_default_is_compared_with_itself(self):
+        self.assertTrue(self.compared(0, ""))
+        self.assertFalse(self.compared(30, ""))
+        self.assertTrue(self.compared(30, "jit = 'off'\n"))
+
+    def ended_by(self, number, again=None):
+        """Its exit status when it is told to end while it puts up its cluster, and perhaps again while it takes it down; and whether that was done."""
+        demo, done = self.load(), []
+
+        def remove():
+            if again:
+                os.kill(os.getpid(), again)
+                time.sleep(0.01)
+            done.append("removed")
+        cluster = mock.Mock(folder=self.folder, uid=0, create=lambda: (os.kill(os.getpid(), number), time.sleep(1)), remove=remove)
+        # Whoever runs this in the background or under nohup lets it ignore some.
+        usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+        before = {n: signal.signal(n, how) for n, how in usual.items()}
+        try:
+            with mock.patch.object(demo, "Cluster", lambda limits: cluster), mock.patch.object(demo, "Limits"), mock.patch.object(demo, "say"), \
+                    mock.patch.dict(os.environ, DEMO_FOLDER=self.folder):
+                return demo.main(), done
+        except KeyboardInterrupt:
+            return "interrupted", done
+        finally:
+            for n, how in before.items():
+                signal.signal(n, how)
+
+    def test_a_terminal_that_goes_away_leaves_no_server_behind(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self.assertEqual(self.ended_by(number), (130, ["removed"]))
+
+    def test_being_told_twice_does_not_break_the_taking_down_off(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self.assertEqual(self.ended_by(signal.SIGTERM, number), (130, ["removed"]))
 
 
 class OtherData(Folder):

@@ -19,6 +19,7 @@ import urllib.request
 
 
 DATABASE = "tpcc"
+START_S = 60        # a server that has just come up may keep the load driver waiting
 
 
 def free_port():
@@ -34,6 +35,13 @@ def ask(request, timeout_s):
             return json.load(answer)
     except http.client.HTTPException as e:
         raise OSError(f"the answer broke off: {e!r}") from e
+
+
+class Failed(subprocess.CalledProcessError):
+    """With what the program said before."""
+
+    def __str__(self):
+        return f"{super().__str__()}\n{self.output[-1000:].rstrip()}"
 
 
 class Load:
@@ -98,8 +106,7 @@ class Cluster:
 
     def become(self, inside):
         def child():
-            if inside:
-                self.limits.enter()
+            self.limits.enter(inside)
             if self.root:
                 os.setgroups([])
                 os.setgid(self.gid)
@@ -107,8 +114,11 @@ class Cluster:
         return child
 
     def run(self, *argv, inside=False, check=True, **more):
-        return subprocess.run(argv, preexec_fn=self.become(inside), cwd=self.folder, check=check,
+        done = subprocess.run(argv, preexec_fn=self.become(inside), cwd=self.folder, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL, **more)
+        if check and done.returncode:
+            raise Failed(done.returncode, argv, done.stdout)
+        return done
 
     def environment(self):
         return {"PATH": "/usr/bin:/bin", "HOME": self.folder, "PGAPPNAME": "homeostat-demo", "LC_ALL": "C.UTF-8"}
@@ -119,8 +129,9 @@ class Cluster:
     # ---- life ----
 
     def create(self):
-        # Data pages are to be charged to the group from the first touch.
-        self.run(f"{self.bin}/initdb", "-D", self.data, "-A", "trust", "-U", self.user, "--no-instructions", "--no-sync", inside=True)
+        # Data pages are to be charged to the group from the first touch. A terminal may name a locale that this machine does not have.
+        self.run(f"{self.bin}/initdb", "-D", self.data, "-A", "trust", "-U", self.user, "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions", "--no-sync", inside=True,
+                 env=self.environment())
         with open(self.data + "/postgresql.conf", "a") as f:
             f.write(f"port = {self.port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{self.folder}'\n"
                     "shared_preload_libraries = 'pg_stat_statements'\nlog_checkpoints = on\n")
@@ -184,18 +195,24 @@ class Cluster:
         port = free_port()
         argv = [program, "run", "--dsn", self.dsn(), *map(str, what), "--seed", "7", "--listen", f"127.0.0.1:{port}", "--json"]
         log = os.path.join(self.folder, "load.log")
-        process = subprocess.Popen(argv, preexec_fn=self.become(True), cwd=self.folder, stdout=open(log, "a"), stderr=subprocess.STDOUT,
-                                   stdin=subprocess.DEVNULL, env=self.environment())
+        with open(log, "a") as out:
+            process = subprocess.Popen(argv, preexec_fn=self.become(True), cwd=self.folder, stdout=out, stderr=subprocess.STDOUT,
+                                       stdin=subprocess.DEVNULL, env=self.environment())
         load = Load(process, f"http://127.0.0.1:{port}", log)
-        for _ in range(100):
-            try:
-                load.counters()
-                return load
-            except OSError:
-                if process.poll() is not None:
-                    break
-                time.sleep(0.1)
-        raise SystemExit("the load driver did not start; see " + log)
+        until = time.monotonic() + START_S
+        try:
+            while process.poll() is None and time.monotonic() < until:
+                try:
+                    load.counters()
+                    return load
+                except OSError:
+                    time.sleep(0.1)
+        except BaseException:
+            load.stop()
+            raise
+        load.stop()
+        with open(log, errors="replace") as f:
+            raise SystemExit(f"the load driver did not start; {log} ends:\n" + f.read()[-1000:])
 
     # ---- configuration ----
 

@@ -1,6 +1,7 @@
 """Limits that make storage matter, as on a small cloud machine: a control group with a memory limit that counts the page cache
 and a throttle on the block device. cgroup v1 counts for the numbers; v2 is used where it is what the machine has."""
 import os
+import shlex
 import time
 
 DOCUMENTED = {"DEMO_MEMORY": 1 << 30, "DEMO_IOPS": 2000, "DEMO_BANDWIDTH": 80_000_000}      # of the profile cloud-disk
@@ -19,7 +20,8 @@ class Limits:
         self.profile = profile
         self.numbers = wanted()
         self.memory, self.iops, self.bandwidth = self.numbers.values()
-        self.groups = []
+        self.groups, self.beside = [], []       # for the server and its load; for what works beside them
+        self.made = []
         self.version = 0
         self.why_not = None
         if profile == "none":
@@ -75,20 +77,18 @@ class Limits:
         try:
             if device is None:
                 raise OSError("the data does not lie on a block device")
-            for root in self.roots:
-                group = os.path.join(root, name)
-                if self.version == 2:
-                    self.write(root + "/cgroup.subtree_control", "+memory +io")
-                os.makedirs(group, exist_ok=True)
-                self.groups.append(group)
             if self.version == 1:
-                memory, blkio = self.groups
+                self.groups = memory, blkio = [self.make(root, name) for root in self.roots]
                 self.write(memory + "/memory.limit_in_bytes", str(self.memory))
                 for way in ("read", "write"):
                     self.write(f"{blkio}/blkio.throttle.{way}_iops_device", f"{device} {self.iops}")
                     self.write(f"{blkio}/blkio.throttle.{way}_bps_device", f"{device} {self.bandwidth}")
             else:
-                group = self.groups[0]
+                # Whoever is not root may move a process within a group that is his, not into one: Homeostat, which restarts the server, begins in there.
+                above = self.make(self.roots[0], name)
+                group = self.make(above, "limited")
+                self.groups, self.beside = [group], [self.make(above, "beside")]
+                os.chown(above + "/cgroup.procs", uid, -1)
                 self.write(group + "/memory.max", str(self.memory))
                 self.write(group + "/io.max", f"{device} rbps={self.bandwidth} wbps={self.bandwidth} riops={self.iops} wiops={self.iops}")
             for group in self.groups:
@@ -97,13 +97,22 @@ class Limits:
             self.remove()
             self.why_not = f"the limits could not be set ({e}): there may be nothing to win"
 
-    def enter(self):
-        """Called in a child before it becomes the server or the load."""
-        for group in self.groups:
+    def make(self, above, name):
+        group = os.path.join(above, name)
+        if self.version == 2:
+            self.write(above + "/cgroup.subtree_control", "+memory +io")
+        os.makedirs(group, exist_ok=True)
+        self.made.append(group)
+        return group
+
+    def enter(self, inside=True):
+        """Called in a child before it becomes the server or the load, or, not inside, what works beside them."""
+        for group in self.groups if inside else self.beside:
             self.write(group + "/cgroup.procs", str(os.getpid()))
 
     def enter_script(self):
-        return "".join(f"echo $$ > {g}/cgroup.procs\n" for g in self.groups)
+        """A server without its limits would be the faster one, so then there is none."""
+        return "".join(f"echo $$ > {shlex.quote(g)}/cgroup.procs || exit 1\n" for g in self.groups)
 
     def drop_cache(self):
         """Pages charged to the group go; a cold start for everybody alike."""
@@ -123,8 +132,8 @@ class Limits:
                 pass
 
     def remove(self):
-        remove_groups(self.groups)
-        self.groups = []
+        remove_groups(self.made)
+        self.groups, self.beside, self.made = [], [], []
 
 
 def remove_groups(groups):
