@@ -44,8 +44,8 @@ void series_state_save(const struct series_state *s, struct pack *out)
 
 bool series_state_load(struct series_state *s, struct unpack *u, bool with_bounds)
 {
-    *s = (struct series_state){ .last_ns = unpack_time(u), .start_ns = 0 };
-    s->start_ns = unpack_time(u);
+    *s = (struct series_state){ .last_ns = unpack_i(u), .start_ns = 0 };      /* in nanoseconds 2^61 is the year 2043, and a start is whatever somebody said */
+    s->start_ns = unpack_i(u);
     s->last = unpack_r(u);
     s->count = unpack_u(u);
     s->zero = unpack_u(u);

@@ -281,7 +281,7 @@ enum err metrics_load(struct metrics *m, struct slice bytes, struct fault *fault
     struct unpack u = unpack_of(bytes);
     uint64_t      version = unpack_u(&u);
     bool          fine = version == VERSION || version == VERSION_WITHOUT_SCOPES;
-    m->counted_ns = version == VERSION ? unpack_time(&u) : 0;
+    m->counted_ns = version == VERSION ? unpack_i(&u) : 0;
     m->floor_us = unpack_time(&u);
     struct slice stats = unpack_s(&u);
     if (stats.n == sizeof m->stats)

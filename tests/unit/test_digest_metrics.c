@@ -453,6 +453,33 @@ static void what_is_open_survives_as_bytes(void **state)
     end(&v);
 }
 
+/* A start is whatever somebody said; and from 2043 on all that is now is more than 2^61 nanoseconds. */
+static void times_of_any_size_survive_as_bytes(void **state)
+{
+    (void)state;
+    static const double at_s[] = { 1020, 3e9 };
+    static const int64_t start_ns[] = { INT64_MAX, INT64_C(1) << 61, -(INT64_C(1) << 62), INT64_MIN, 0 };
+    for (size_t i = 0; i < 10; i++) {
+        struct fault f = { 0 };
+        struct world w = a_world(NULL), v = a_world(NULL);
+        struct pack  bytes;
+        double       at = at_s[i / 5];
+        struct event e = a_counter(w.cart, "requests", 0, at, 100);
+        pack_init(&bytes, 1 << 20);
+        e.as.point.start_ns = start_ns[i % 5];
+        take(&w, e);
+        metrics_save(w.m, &bytes);
+        assert_ok(metrics_load(v.m, pack_bytes(&bytes), &f), &f);
+        take(&v, a_counter(v.cart, "requests", 0, at + 10, 120));
+        emit(&v, at + 60);
+        assert_int_equal(n, 1);
+        assert_float_equal(rows[0].row.avg, 2, 1e-9);
+        pack_done(&bytes);
+        end(&w);
+        end(&v);
+    }
+}
+
 static struct event in_scope(struct event e, const struct scope *scope)
 {
     e.scope = scope;
@@ -1026,6 +1053,7 @@ int main(void)
         cmocka_unit_test(each_bound_on_series_is_counted_by_its_name),
         cmocka_unit_test(idle_series_go_and_make_room),
         cmocka_unit_test(what_is_open_survives_as_bytes),
+        cmocka_unit_test(times_of_any_size_survive_as_bytes),
         cmocka_unit_test(two_libraries_with_the_same_instrument_have_increases_of_their_own_and_meet_in_one_row),
         cmocka_unit_test(attributes_in_another_order_are_the_same_series),
         cmocka_unit_test(instances_are_told_apart_by_what_their_resource_says_beyond_the_thing),
