@@ -95,13 +95,16 @@ static void keep(struct series_state *s, const struct point_event *p)
     s->last = p->value;
 }
 
+/* It says that it began after the last point. A start that is later than the point itself is from a clock that was put back: it says nothing. */
+static bool began_anew(const struct series_state *s, const struct point_event *p) { return p->start_ns > s->last_ns && p->start_ns <= p->time_ns && s->start_ns; }
+
 static void counter(struct series_state *s, const struct point_event *p, struct increase *out)
 {
     double  up = p->value;
     int64_t since = 0;
     if (!s->last_ns) {
         since = fresh_start(s, p);
-    } else if (p->value < s->last || (p->start_ns > s->last_ns && s->start_ns)) {
+    } else if (p->value < s->last || began_anew(s, p)) {
         out->reset = true;                               /* it began at zero, at its start when that is after the last point */
         since = p->start_ns > s->last_ns && p->start_ns < p->time_ns ? p->start_ns : s->last_ns;
     } else {
@@ -253,9 +256,6 @@ static bool same_buckets(const struct series_state *s, const struct point_event 
         return !s->prev_n || (s->scale >= p->scale && s->scale - p->scale < 31);
     return p->counts_n == s->prev_n && bounds_of(p) == s->bounds;
 }
-
-/* It says that it began after the last point. */
-static bool began_anew(const struct series_state *s, const struct point_event *p) { return p->start_ns > s->last_ns && s->start_ns; }
 
 static bool went_down(const struct series_state *s, const struct point_event *p)
 {

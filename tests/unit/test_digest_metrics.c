@@ -730,6 +730,29 @@ static void histograms_of_deltas_may_come_in_any_order(void **state)
     end(&w);
 }
 
+/* The program began while its clock was ahead. */
+static void a_start_later_than_the_point_itself_is_no_reset(void **state)
+{
+    (void)state;
+    struct world         w = a_world(NULL);
+    struct metrics_stats s;
+    for (int i = 0; i < 4; i++) {
+        uint64_t counts[] = { 0, 1000 + 10 * (uint64_t)i, 0, 0 };
+        take(&w, a_counter(w.cart, "requests", 4620, 1021 + 10 * i, 5000 + 20 * i));
+        take(&w, a_histogram(a_counter(w.cart, "duration", 4620, 1021 + 10 * i, 0), to_40, 3, counts, 4, 15000 + 150 * i));
+    }
+    emit(&w, 1080);
+    assert_int_equal(n, 2);
+    for (int i = 0; i < n; i++)
+        if (!strcmp(rows[i].metric, "requests"))
+            assert_float_equal(rows[i].row.avg, 2, 1e-9);
+        else
+            assert_int_equal(rows[i].row.count, 30);
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.resets, 0);
+    end(&w);
+}
+
 static void a_histogram_of_one_bucket_lies_at_the_average_of_what_is_new(void **state)
 {
     (void)state;
@@ -1063,6 +1086,7 @@ int main(void)
         cmocka_unit_test(a_counter_without_room_is_not_counted_from_its_start_each_time),
         cmocka_unit_test(after_an_upgrade_minutes_go_on_and_no_counter_counts_its_whole_value_again),
         cmocka_unit_test(deltas_with_a_start_may_come_in_any_order),
+        cmocka_unit_test(a_start_later_than_the_point_itself_is_no_reset),
         cmocka_unit_test(histograms_of_deltas_may_come_in_any_order),
         cmocka_unit_test(a_histogram_of_one_bucket_lies_at_the_average_of_what_is_new),
         cmocka_unit_test(of_what_says_how_many_and_nothing_of_what_there_is_no_row),
