@@ -6,9 +6,11 @@
 #include "sensor/inside.h"
 #include "sensor/sensors.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -571,11 +573,49 @@ static void every_sensor_can_be_named_in_the_settings(void **state)
     assert_int_equal(rows, count);
 }
 
+/* A file below `folder`, mapped where nothing else lies, so that it has the next line of /proc/self/maps. */
+static void *mapped(int folder, size_t at)
+{
+    int   fd = openat(folder, "file", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    void *p  = fd >= 0 && ftruncate(fd, 4096) == 0 ? mmap((void *)at, 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd, 0) : MAP_FAILED;
+    assert_true(p != MAP_FAILED);
+    close(fd);
+    return p;
+}
+
+/* The kernel fills a page with whole lines: before one as long as a mount's of a container with many layers it stops early. */
+static void a_file_of_long_lines_is_read_to_its_end(void **state)
+{
+    (void)state;
+    char         name[251] = "";
+    struct turn  u = { .root = "" };
+    struct kept  f = { .long_lines = true };
+    struct slice text;
+    int          folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    void        *first = mapped(folder, 0x100000), *second;
+    memset(name, 'x', sizeof name - 1);
+    for (int i = 0; i < 16; i++) {
+        int below = mkdirat(folder, name, 0700) == 0 ? openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+        assert_true(below >= 0);
+        close(folder);
+        folder = below;
+    }
+    second = mapped(folder, 0x200000);
+    assert_int_equal(kept_read(&u, &f, "/proc/self/maps", &text), SENSED);
+    assert_true(text.n > 4096 && memmem(text.s, text.n, "[stack]", 7));
+    munmap(first, 4096);
+    munmap(second, 4096);
+    close(folder);
+    kept_done(&f);
+    free(u.buffer);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, wipe)
     const struct CMUnitTest tests[] = {
         TEST(the_host_is_told_under_node_exporters_names),
+        TEST(a_file_of_long_lines_is_read_to_its_end),
         TEST(numbers_with_gaps_are_no_end_and_a_chip_is_called_by_its_place),
         TEST(what_somebody_wrote_into_an_interface_becomes_text),
         TEST(disks_and_interfaces_that_are_one_tell_how_many_of_them_work),
