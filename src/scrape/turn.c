@@ -15,7 +15,7 @@ void turn_init(struct turn *t)
 {
     *t = (struct turn){ .rewritten = false };
     arena_init(&t->arena, TURN_MEMORY);
-    remote_write_init(&t->data, REMOTE_V1, RECORD_BODY_MAX);
+    remote_write_init(&t->data, REMOTE_V2, RECORD_BODY_MAX);      /* 2.0 says what kind each series is */
     remote_write_init(&t->report, REMOTE_V1, RECORD_BODY_MAX);
 }
 
@@ -172,12 +172,6 @@ static enum remote_type type_of(enum exposition_type type)
     return types[type];
 }
 
-static void write_family(struct turn *t, const struct exposition_family *f)
-{
-    if (f->name.n && (f->type != EXPOSITION_UNKNOWN || f->help.n))
-        remote_write_metadata(&t->data, &(struct remote_metadata){ type_of(f->type), f->name, f->help, f->unit });
-}
-
 static void write_exemplar(struct turn *t, const struct turn_ask *ask, const struct exposition_sample *s)
 {
     struct remote_label l[EXPOSITION_EXEMPLAR_MAX];
@@ -196,7 +190,7 @@ static enum err rewrite(struct turn *t, const struct turn_ask *ask, struct serie
         return e;
     o->written = set->turn;
     size_t n = series_labels(set, o, label, LABELS_MAX);
-    remote_write_series(&t->data, label, n, REMOTE_UNKNOWN, SLICE(""), SLICE(""));
+    remote_write_series(&t->data, label, n, type_of(s->family->type), s->family->help, s->family->unit);
     remote_write_sample(&t->data, s->value, own_time(ask, s) ? s->time_ms : ask->time_ms, 0);
     if (s->has_exemplar)
         write_exemplar(t, ask, s);
@@ -245,17 +239,12 @@ static enum err each(struct turn *t, const struct turn_ask *ask, struct series_s
 {
     struct exposition        x;
     struct exposition_sample s;
-    struct exposition_family last = { .type = EXPOSITION_UNKNOWN };
     enum err                 e = exposition_open(&x, form, body, NULL, &t->arena, fault), ours = OK;
     if (e != OK)
         return e;
     while (ours == OK && exposition_next(&x, &s, &e, fault)) {
         if (s.created)                       /* when something began, not a series */
             continue;
-        if (writing && !slice_same(last.name, s.family->name)) {
-            last = *s.family;
-            write_family(t, &last);
-        }
         ours = writing ? rewrite(t, ask, set, &s, fault) : mark(t, ask, set, &s, fault);
         t->scraped += !writing;
     }

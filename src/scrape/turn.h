@@ -5,7 +5,7 @@
  *     turn_report(&turn, ...)                                                // up and what belongs to it
  *     append(turn.body ...), append(turn.report ...)
  *
- * The body goes as it came where that says the same; it is written again as remote write where rules drop or rename, a series came twice (the first
+ * The body goes as it came where that says the same; it is written again as remote write 2.0, which says the kinds too, where rules drop or rename, a series came twice (the first
  * counts), or the target's own times are not wanted.  A series that was there and is not any more is marked as ended, once; those with times of
  * their own are not.  A set remembers the series of one target: a hash of how each stood in the answer, and its labels as they are kept.
  */

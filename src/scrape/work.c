@@ -139,8 +139,12 @@ static void send_answer(struct scrape *s, struct live *l, enum exposition_form f
     r.events = (uint32_t)s->turn.kept;
     if (s->turn.rewritten) {
         r.kind = RECORD_REMOTE_WRITE;
-        r.form = FORM_PROTOBUF;
+        r.form = FORM_PROTOBUF_2;
         r.body = remote_write_take(&s->turn.data);
+        if (!r.body.n) {                        /* with its symbols it is more than a record holds */
+            lose(s, true);
+            return;
+        }
     } else {
         r.kind = RECORD_EXPOSITION;
         r.form = form == EXPOSITION_OPENMETRICS ? FORM_OPENMETRICS : FORM_TEXT;

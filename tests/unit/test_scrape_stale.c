@@ -70,7 +70,7 @@ static const char *lines_of(struct remote_writer *w)
     enum err             e;
     arena_init(&a, 1 << 20);
     *out = '\0';
-    assert_ok(remote_open(&r, REMOTE_V1, remote_write_take(w), &a, &fault), &fault);
+    assert_ok(remote_open(&r, w->version, remote_write_take(w), &a, &fault), &fault);
     while (remote_next(&r, &s, &e, &fault)) {
         assert_int_equal(s.flaw, REMOTE_FINE);
         assert_true(s.sorted);
@@ -226,13 +226,13 @@ static void labels_that_the_target_has_too_are_exported_or_honored(void **state)
     struct remote        r;
     struct remote_series s;
     enum err             e;
-    assert_ok(remote_open(&r, REMOTE_V1, remote_write_take(&turn.data), &turn.arena, &fault), &fault);
+    assert_ok(remote_open(&r, turn.data.version, remote_write_take(&turn.data), &turn.arena, &fault), &fault);
     assert_true(remote_next(&r, &s, &e, &fault));
     assert_int_equal(s.labels.count, 2);
     assert_true(slice_is(s.labels.item[1].value, "x"));
 }
 
-/* Labels of an event, sorted, with its name. */
+/* Labels of an event, sorted, with its name and kind. */
 struct seen { char text[64][256]; size_t n; };
 
 static int by_text(const void *a, const void *b) { return strcmp(a, b); }
@@ -245,7 +245,8 @@ static bool see(void *ctx, const struct event *e)
     for (size_t i = 0; i < e->attrs.count; i++)
         (void)snprintf(all[i], sizeof all[i], "%.*s=%.*s", (int)e->attrs.item[i].key.n, e->attrs.item[i].key.s, (int)e->attrs.item[i].value.as.text.n, e->attrs.item[i].value.as.text.s);
     qsort(all, e->attrs.count, sizeof all[0], by_text);
-    to += sprintf(to, "%.*s %g", (int)e->as.point.name.n, e->as.point.name.s, e->as.point.value);
+    to += sprintf(to, "%.*s %g %d %d %.*s", (int)e->as.point.name.n, e->as.point.name.s, e->as.point.value, (int)e->as.point.kind, (int)e->as.point.monotonic,
+                  (int)e->as.point.description.n, e->as.point.description.n ? e->as.point.description.s : "");
     for (size_t i = 0; i < e->attrs.count; i++)
         to += sprintf(to, " %s", all[i]);
     return true;
@@ -264,17 +265,18 @@ static void read_events(enum record_kind kind, enum record_form form, struct sli
 
 static void what_is_written_again_says_the_same_as_the_body_would(void **state)
 {
-    static const char  text[] = "a{job=\"x\",k=\"v\",e=\"\"} 1\nb{instance=\"i\",exported_instance=\"z\"} 2\nc{q=\"a\\\"b\\\\n\"} 3\n";
+    static const char  text[] = "a{job=\"x\",k=\"v\",e=\"\"} 1\nb{instance=\"i\",exported_instance=\"z\"} 2\nc{q=\"a\\\"b\\\\n\"} 3\n"
+                                "# TYPE pg_stat_activity_count gauge\n# HELP pg_stat_activity_count connections\npg_stat_activity_count 4\n# TYPE d counter\nd 5\n# TYPE h histogram\nh_bucket{le=\"+Inf\"} 6\n";
     static struct seen straight, again;
     struct slice       l = { "instance\0h:1\0job\0j", 19 };
     load("relabel: [{ set: m, regex: nothing, action: labeldrop }]\nscrape: { j: { targets: [\"h:1\"], metric_relabel: [m] } }");
     take(text);
     assert_true(turn.rewritten);
-    read_events(RECORD_REMOTE_WRITE, FORM_PROTOBUF, SLICE(""), remote_write_take(&turn.data), &again);
+    read_events(RECORD_REMOTE_WRITE, turn.data.version == REMOTE_V2 ? FORM_PROTOBUF_2 : FORM_PROTOBUF, SLICE(""), remote_write_take(&turn.data), &again);
     read_events(RECORD_EXPOSITION, FORM_TEXT, l, slice_of(text), &straight);
-    assert_int_equal(straight.n, 3);
-    assert_int_equal(again.n, 3);
-    for (size_t i = 0; i < 3; i++)
+    assert_int_equal(straight.n, 6);
+    assert_int_equal(again.n, 6);
+    for (size_t i = 0; i < 6; i++)
         assert_string_equal(straight.text[i], again.text[i]);
 }
 
