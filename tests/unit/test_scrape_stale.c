@@ -266,7 +266,8 @@ static void read_events(enum record_kind kind, enum record_form form, struct sli
 static void what_is_written_again_says_the_same_as_the_body_would(void **state)
 {
     static const char  text[] = "a{job=\"x\",k=\"v\",e=\"\"} 1\nb{instance=\"i\",exported_instance=\"z\"} 2\nc{q=\"a\\\"b\\\\n\"} 3\n"
-                                "# TYPE pg_stat_activity_count gauge\n# HELP pg_stat_activity_count connections\npg_stat_activity_count 4\n# TYPE d counter\nd 5\n# TYPE h histogram\nh_bucket{le=\"+Inf\"} 6\n";
+                                "# TYPE pg_stat_activity_count gauge\n# HELP pg_stat_activity_count connections\npg_stat_activity_count 4\n"
+                                "# TYPE d counter\nd 5\n# TYPE h histogram\nh_bucket{le=\"+Inf\"} 6\n";
     static struct seen straight, again;
     struct slice       l = { "instance\0h:1\0job\0j", 19 };
     load("relabel: [{ set: m, regex: nothing, action: labeldrop }]\nscrape: { j: { targets: [\"h:1\"], metric_relabel: [m] } }");
@@ -295,6 +296,66 @@ static void many_that_come_and_go_do_not_pile_up(void **state)
     }
 }
 
+/* What readers get of it, each with the room that all of them have. */
+static struct { size_t records, events, stale; } got;
+
+static bool count_event(void *ctx, const struct event *e)
+{
+    got.events++;
+    got.stale += e->as.point.stale;
+    return true;
+}
+
+static void read_record(enum record_kind kind, enum record_form form, struct slice record_labels, struct slice body)
+{
+    struct record       r = { .id = 1, .received_us = 2000000, .kind = kind, .form = form, .labels = record_labels, .body = body };
+    struct event_report report;
+    struct arena        a;
+    arena_init(&a, EVENT_DECODED_MAX);
+    assert_ok(event_read(&r, &a, count_event, NULL, &report, &fault), &fault);
+    arena_done(&a);
+    got.records++;
+}
+
+static void read_part(void *ctx, struct turn *t, struct remote_writer *w)
+{
+    assert_ptr_equal(ctx, &got);
+    read_record(RECORD_REMOTE_WRITE, w->version == REMOTE_V2 ? FORM_PROTOBUF_2 : FORM_PROTOBUF, SLICE(""), remote_write_take(w));
+}
+
+static void more_than_readers_have_room_for_comes_in_parts(void **state)
+{
+    enum { SERIES = 24000, LABELS = 60 };
+    char  *body = malloc((size_t)SERIES * (LABELS * 10 + 40)), *to = body;
+    for (int i = 0; i < SERIES; i++) {
+        to += sprintf(to, "a{n=\"%d\"", i);
+        for (int k = 0; k < LABELS; k++)
+            to += sprintf(to, ",l%d=\"v\"", k);
+        to += sprintf(to, "} 1\n");
+    }
+    ask.series_max = 2 * SERIES;
+    ask.part = read_part;
+    ask.ctx = &got;
+    memset(&got, 0, sizeof got);
+    take(body);
+    if (turn.rewritten)
+        read_part(&got, &turn, &turn.data);
+    else
+        read_record(RECORD_EXPOSITION, FORM_TEXT, (struct slice){ "instance\0h:1\0job\0j", 19 }, slice_of(body));
+    assert_int_equal(turn.kept, SERIES);
+    assert_int_equal(got.events, SERIES);
+    assert_true(got.records > 1);
+    /* And when all of them end at once what is said of the target itself is not lost with them. */
+    memset(&got, 0, sizeof got);
+    turn_miss(&turn, &ask, set, false);
+    turn_report(&turn, &ask, false, 0.5);
+    read_part(&got, &turn, &turn.report);
+    assert_int_equal(got.stale, SERIES);
+    assert_int_equal(got.events, SERIES + 5);
+    assert_true(got.records > 1);
+    free(body);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -311,6 +372,7 @@ int main(void)
         TEST(labels_that_the_target_has_too_are_exported_or_honored),
         TEST(what_is_written_again_says_the_same_as_the_body_would),
         TEST(many_that_come_and_go_do_not_pile_up),
+        TEST(more_than_readers_have_room_for_comes_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
