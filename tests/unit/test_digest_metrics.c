@@ -314,6 +314,19 @@ static void who_is_late_to_a_minute_of_many_values_counts_as_if_he_had_been_in_t
     end(&prompt);
 }
 
+static void labels_that_are_no_utf_8_are_an_object_all_the_same(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    struct attr  labels[] = { { SLICE("caf\xe9"), { VALUE_TEXT, { .text = SLICE("\xff\xe2\x82 \xe2\x82\xac\xe2") } } } };
+    struct event e = a_point(w.cart, "requests", POINT_GAUGE, 600, 1);
+    e.attrs = (struct attrs){ labels, 1 };
+    take(&w, e);
+    emit(&w, 660);
+    assert_string_equal(rows[0].labels, "{\"caf?\":\"??? \xe2\x82\xac?\"}");
+    end(&w);
+}
+
 static void labels_are_sorted_and_instances_with_the_same_urn_meet_in_one_row(void **state)
 {
     (void)state;
@@ -1071,6 +1084,7 @@ int main(void)
         cmocka_unit_test(an_exponential_histogram_bears_a_coarser_scale),
         cmocka_unit_test(a_late_point_changes_its_minute_until_the_look_back),
         cmocka_unit_test(who_is_late_to_a_minute_of_many_values_counts_as_if_he_had_been_in_time),
+        cmocka_unit_test(labels_that_are_no_utf_8_are_an_object_all_the_same),
         cmocka_unit_test(labels_are_sorted_and_instances_with_the_same_urn_meet_in_one_row),
         cmocka_unit_test(too_many_series_go_into_one_and_are_counted),
         cmocka_unit_test(each_bound_on_series_is_counted_by_its_name),
