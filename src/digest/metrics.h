@@ -60,6 +60,7 @@ bool                metrics_emit(struct metrics *m, int64_t upper_us, metrics_ro
 /* What was emitted is kept; minutes beyond the look-back and idle series go. */
 void                metrics_settle(struct metrics *m, int64_t upper_us);
 void                metrics_stats(const struct metrics *m, struct metrics_stats *s);
+void                metrics_places(const struct metrics *m, struct places_held *held);
 void                metrics_save(const struct metrics *m, struct pack *out);
 MUST_CHECK enum err metrics_load(struct metrics *m, struct slice bytes, struct fault *fault);   /* m is new */
 
