@@ -244,11 +244,13 @@ void work_end(struct scrape *s, struct live *l, const struct fetch_done *d)
     enum exposition_form form = exposition_form_of(d->type);
     s->stats.bytes += d->body.n;
     s->series -= series_set_count(l->set);
+    l->error[0] = '\0';                         /* a part that the journal does not take says so */
     enum err e = turn_take(&s->turn, &ask, l->set, form, d->body, &fault);
     s->series += series_set_count(l->set);
-    (void)snprintf(l->error, sizeof l->error, "%.239s", e == OK ? "" : fault.text);
     if (e == OK)
         send_answer(s, l, form, d->body);
+    else
+        (void)snprintf(l->error, sizeof l->error, "%.239s", fault.text);
     finish(s, l, e == OK, d->took_us);
 }
 
