@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static char root[64];
@@ -308,6 +309,40 @@ static void a_sensor_with_too_many_series_takes_no_room_from_the_others(void **s
     assert_non_null(refused);
     assert_true(strtol(strchr(refused, ' '), NULL, 10) > 1000);
     end(&w);
+}
+
+static double processor_s(void)
+{
+    struct timespec t;
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), 0);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void series_that_have_no_room_are_not_looked_for_among_all_that_stand(void **state)
+{
+    (void)state;
+    enum { EACH = 13000, TOLD = 60000 };
+    static const struct series_kind kind = { "node_disk_io_now", "device", SERIES_GAUGE, "" };
+    struct series_table t;
+    struct text         out;
+    text_init(&out, 64 << 20);
+    series_init(&t, 40000, EACH);
+    for (int turn = 0; turn < 3; turn++) {
+        double began = processor_s();
+        series_begin(&t, 0);
+        for (int i = turn == 2 ? 300 : 0; i < TOLD; i++) {      /* at last some are gone from their beginning */
+            char name[16];
+            int  n = snprintf(name, sizeof name, "sd%d", i);
+            series_put(&t, &kind, SLICE(""), &(struct slice){ name, (size_t)n }, i);
+        }
+        series_end(&t, 0);
+        assert_true(turn == 0 || processor_s() - began < 1);
+        text_clear(&out);
+        assert_int_equal(series_encode(&t, 1000, &out), EACH);
+        assert_int_equal(t.count, turn == 2 ? EACH - 300 : EACH);
+    }
+    text_done(&out);
+    series_done(&t);
 }
 
 /* ---- what is handed on ---- */
@@ -623,6 +658,7 @@ int main(void)
         TEST(a_sensor_that_is_off_tells_nothing_and_one_that_fails_is_asked_again),
         TEST(what_is_beyond_a_bound_is_not_told_and_counted),
         TEST(a_sensor_with_too_many_series_takes_no_room_from_the_others),
+        cmocka_unit_test(series_that_have_no_room_are_not_looked_for_among_all_that_stand),
         TEST(a_reading_is_a_record_of_remote_write),
         TEST(a_series_that_ends_is_marked_stale_once),
         TEST(new_settings_end_the_series_that_they_do_not_have_and_no_other),
