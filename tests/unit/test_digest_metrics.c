@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 struct got { struct minute_of_metric row; char metric[64], labels[256]; };
 static struct got rows[64];
@@ -984,6 +985,29 @@ static void bounds_are_remembered_across_a_restart(void **state)
 }
 
 /* One that only counts zeros, or nothing, has no buckets and hence no scale; restarted or not. */
+/* Each of them coarser than the one before, as nobody sends them but to keep us busy. */
+static void an_exponential_histogram_costs_as_much_as_it_has_buckets(void **state)
+{
+    (void)state;
+    struct world    w = a_world(NULL);
+    static uint64_t counts[INCREASE_BUCKETS_MAX];
+    struct timespec from, to;
+    for (size_t i = 0; i < INCREASE_BUCKETS_MAX; i++)
+        counts[i] = 1;
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from), 0);
+    for (int i = 0; i < 6000; i++) {
+        struct event e = a_counter(w.cart, "duration", 0, 1021 + i * 0.005, 0);
+        e.as.point.kind = POINT_EXPONENTIAL;
+        e.as.point.scale = 20 - i % 40;
+        e.as.point.count = 2 * INCREASE_BUCKETS_MAX * (uint64_t)(1 + i % 40);
+        e.as.point.positive = e.as.point.negative = (struct side){ 0, counts, INCREASE_BUCKETS_MAX };
+        take(&w, e);
+    }
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to), 0);
+    assert_true((double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9 < 2);
+    end(&w);
+}
+
 static void an_exponential_histogram_without_buckets_is_followed_by_one_of_any_scale(void **state)
 {
     (void)state;
@@ -1112,6 +1136,7 @@ int main(void)
         cmocka_unit_test(a_finer_scale_counts_nothing_twice),
         cmocka_unit_test(zeros_that_became_fewer_are_not_counted_again),
         cmocka_unit_test(bounds_are_remembered_across_a_restart),
+        cmocka_unit_test(an_exponential_histogram_costs_as_much_as_it_has_buckets),
         cmocka_unit_test(an_exponential_histogram_without_buckets_is_followed_by_one_of_any_scale),
         cmocka_unit_test(a_summary_that_says_a_later_start_begins_at_zero),
         cmocka_unit_test(lists_and_maps_as_labels_are_their_json),
