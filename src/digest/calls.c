@@ -507,6 +507,27 @@ void calls_settle(struct calls *c, struct places *p, int64_t upper_us, int64_t n
     c->floor_us = c->floor_us == INT64_MIN ? INT64_MIN : bucket_of(c->floor_us);
 }
 
+void calls_places(struct calls *c, struct places_held *held)
+{
+    for (uint32_t i = 0; i < c->windows; i++)
+        for (uint32_t k = 0; k < c->window[i]->edges; k++) {
+            places_hold(held, c->window[i]->edge[k].src);
+            places_hold(held, c->window[i]->edge[k].dst);
+        }
+    for (int l = 0; l < LISTS; l++)
+        for (uint32_t i = c->list[l].oldest; i != NO_SPAN; i = c->span[i].newer) {
+            places_hold(held, c->span[i].place);
+            places_hold(held, c->span[i].peer);          /* NO_PEER is beyond all */
+        }
+    for (size_t i = 0; i < (size_t)SERVED_BUCKETS * SERVED_WAYS; i++) {
+        struct served *s = &c->served[i];
+        if ((int64_t)s->seen_s * 1000000 + c->o.match_us <= c->settled_us)
+            *s = (struct served){ 0 };                   /* nobody is told of it any more, and its place may become another's */
+        else if (s->link)
+            places_hold(held, s->place);
+    }
+}
+
 void calls_stats(const struct calls *c, struct calls_stats *s)
 {
     *s = c->stats;

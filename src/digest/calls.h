@@ -57,6 +57,7 @@ void                calls_take(struct calls *c, struct places *p, const struct e
 bool                calls_emit(struct calls *c, struct places *p, int64_t upper_us, calls_window *window, calls_take_row *row, void *ctx);
 void                calls_settle(struct calls *c, struct places *p, int64_t upper_us, int64_t now_us);
 void                calls_stats(const struct calls *c, struct calls_stats *s);
+void                calls_places(struct calls *c, struct places_held *held);      /* after calls_settle() */
 void                calls_save(const struct calls *c, struct pack *out);
 MUST_CHECK enum err calls_load(struct calls *c, struct slice bytes, struct fault *fault);
 

@@ -44,8 +44,8 @@ void series_state_save(const struct series_state *s, struct pack *out)
 
 bool series_state_load(struct series_state *s, struct unpack *u, bool with_bounds)
 {
-    *s = (struct series_state){ .last_ns = unpack_time(u), .start_ns = 0 };
-    s->start_ns = unpack_time(u);
+    *s = (struct series_state){ .last_ns = unpack_i(u), .start_ns = 0 };      /* in nanoseconds 2^61 is the year 2043, and a start is whatever somebody said */
+    s->start_ns = unpack_i(u);
     s->last = unpack_r(u);
     s->count = unpack_u(u);
     s->zero = unpack_u(u);
@@ -95,13 +95,16 @@ static void keep(struct series_state *s, const struct point_event *p)
     s->last = p->value;
 }
 
+/* It says that it began after the last point. A start that is later than the point itself is from a clock that was put back: it says nothing. */
+static bool began_anew(const struct series_state *s, const struct point_event *p) { return p->start_ns > s->last_ns && p->start_ns <= p->time_ns && s->start_ns; }
+
 static void counter(struct series_state *s, const struct point_event *p, struct increase *out)
 {
     double  up = p->value;
     int64_t since = 0;
     if (!s->last_ns) {
         since = fresh_start(s, p);
-    } else if (p->value < s->last || (p->start_ns > s->last_ns && s->start_ns)) {
+    } else if (p->value < s->last || began_anew(s, p)) {
         out->reset = true;                               /* it began at zero, at its start when that is after the last point */
         since = p->start_ns > s->last_ns && p->start_ns < p->time_ns ? p->start_ns : s->last_ns;
     } else {
@@ -167,16 +170,17 @@ static void side(struct increase *out, const struct side *s, int32_t scale, cons
     }
 }
 
-/* How much of what came before lies in bucket `at` of the side as it is now: a coarser scale puts 2^k of its buckets into one. */
-static uint64_t before_at(const uint64_t *prev, uint32_t n, int32_t offset, int32_t shift, int64_t at)
+/* What is new on a side: a coarser scale puts 2^shift of the buckets that came before into one. prev may be NULL. */
+static void new_on_side(const struct side *s, const uint64_t *prev, uint32_t n, int32_t offset, int32_t shift, uint64_t out[INCREASE_BUCKETS_MAX])
 {
-    uint64_t sum = 0;
-    if (!shift)
-        return at >= offset && at - offset < n ? prev[at - offset] : 0;
-    for (uint32_t i = 0; i < n; i++)
-        if ((((int64_t)offset + i) >> shift) == at)
-            sum += prev[i];
-    return sum;
+    uint64_t before[INCREASE_BUCKETS_MAX] = { 0 };
+    for (uint32_t i = 0; prev && i < n; i++) {
+        int64_t at = (((int64_t)offset + i) >> shift) - s->offset;
+        if (at >= 0 && at < (int64_t)s->n)
+            before[at] += prev[i];
+    }
+    for (size_t i = 0; i < s->n; i++)
+        out[i] = s->counts[i] > before[i] ? s->counts[i] - before[i] : 0;
 }
 
 /* All that the point counts is new, so its own ends are the ends of that. */
@@ -232,14 +236,8 @@ static void exponential(const struct series_state *s, const struct point_event *
     uint64_t pos[INCREASE_BUCKETS_MAX], neg[INCREASE_BUCKETS_MAX];
     int32_t  shift = s->scale - p->scale;
     bool     minus = !from_zero;
-    for (size_t i = 0; i < p->negative.n; i++) {
-        uint64_t b = minus ? before_at(s->prev, s->prev_negative, s->negative_offset, shift, p->negative.offset + (int64_t)i) : 0;
-        neg[i] = p->negative.counts[i] > b ? p->negative.counts[i] - b : 0;
-    }
-    for (size_t i = 0; i < p->positive.n; i++) {
-        uint64_t b = minus ? before_at(s->prev + s->prev_negative, s->prev_n - s->prev_negative, s->offset, shift, p->positive.offset + (int64_t)i) : 0;
-        pos[i] = p->positive.counts[i] > b ? p->positive.counts[i] - b : 0;
-    }
+    new_on_side(&p->negative, minus ? s->prev : NULL, s->prev_negative, s->negative_offset, shift, neg);
+    new_on_side(&p->positive, minus && s->prev ? s->prev + s->prev_negative : NULL, s->prev_n - s->prev_negative, s->offset, shift, pos);
     side(out, &p->negative, p->scale, neg, -1);
     uint64_t zero = minus ? s->zero : 0;
     bucket(out, 0, p->zero_threshold, p->zero_count > zero ? p->zero_count - zero : 0);
@@ -253,9 +251,6 @@ static bool same_buckets(const struct series_state *s, const struct point_event 
         return !s->prev_n || (s->scale >= p->scale && s->scale - p->scale < 31);
     return p->counts_n == s->prev_n && bounds_of(p) == s->bounds;
 }
-
-/* It says that it began after the last point. */
-static bool began_anew(const struct series_state *s, const struct point_event *p) { return p->start_ns > s->last_ns && s->start_ns; }
 
 static bool went_down(const struct series_state *s, const struct point_event *p)
 {

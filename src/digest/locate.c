@@ -2,6 +2,7 @@
 #include "digest/locate.h"
 
 #include "digest/map.h"
+#include "digest/place.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -215,6 +216,12 @@ void locate_settle(struct locate *l, int64_t upper_us, bool traces)
         }
     l->cells = kept;
     l->last = UINT32_MAX;
+}
+
+void locate_places(const struct locate *l, struct places_held *held)
+{
+    for (uint32_t i = 0; i < l->cells; i++)
+        places_hold(held, l->cell[i].place);
 }
 
 uint64_t locate_lost(const struct locate *l) { return l->lost; }

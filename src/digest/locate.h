@@ -28,6 +28,7 @@ typedef bool locate_row(void *ctx, const struct located *row);
 typedef bool locate_block(void *ctx, unsigned shard, uint64_t base, uint64_t last, struct slice entries);
 
 struct locate;
+struct places_held;
 MUST_CHECK enum err locate_new(int64_t lookback_us, struct locate **l, struct fault *fault);
 void                locate_free(struct locate *l);
 void                locate_take(struct locate *l, const struct event *e, uint32_t place, int64_t time_us, struct slice trace_id);
@@ -35,6 +36,7 @@ bool                locate_full(const struct locate *l);      /* settle traces s
 /* block NULL: traces go on waiting, and locate_settle is told so. upper INT64_MIN: nothing becomes too old. */
 bool                locate_emit(struct locate *l, locate_row *row, locate_block *block, void *ctx);
 void                locate_settle(struct locate *l, int64_t upper_us, bool traces);
+void                locate_places(const struct locate *l, struct places_held *held);
 uint64_t            locate_lost(const struct locate *l);      /* what found no room */
 uint64_t            locate_late(const struct locate *l);      /* events of five minutes that are settled: they have no pointer. No bound of ours */
 uint64_t            locate_early(const struct locate *l);     /* those too far ahead */

@@ -352,6 +352,13 @@ void logs_put_back(struct logs *l)
     l->floor_us = INT64_MIN;
 }
 
+void logs_places(const struct logs *l, struct places_held *held)
+{
+    for (uint32_t i = 0; i < l->windows; i++)
+        for (uint32_t k = 0; k < l->window[i]->cells; k++)
+            places_hold(held, l->window[i]->cell[k].place);
+}
+
 void logs_stats(const struct logs *l, struct logs_stats *s)
 {
     *s = l->stats;

@@ -53,6 +53,7 @@ bool                logs_emit_open(struct logs *l, int64_t from_us, int64_t to_u
 void                logs_settle(struct logs *l, int64_t upper_us);
 /* Every window goes, and whichever comes next may be an older one; patterns stay. For a clock that was put back. */
 void                logs_put_back(struct logs *l);
+void                logs_places(const struct logs *l, struct places_held *held);
 void                logs_stats(const struct logs *l, struct logs_stats *s);
 MUST_CHECK enum err logs_save(const struct logs *l, struct pack *out, struct fault *fault);
 MUST_CHECK enum err logs_load(struct logs *l, struct slice bytes, struct fault *fault);

@@ -528,6 +528,13 @@ void metrics_settle(struct metrics *m, int64_t upper_us)
     drop_idle(m, upper_us - m->o.idle_us);
 }
 
+void metrics_places(const struct metrics *m, struct places_held *held)
+{
+    for (uint32_t i = 0; i < m->rows_used; i++)
+        if (m->row[i].metric)
+            places_hold(held, m->row[i].place);
+}
+
 void metrics_stats(const struct metrics *m, struct metrics_stats *s)
 {
     *s = m->stats;

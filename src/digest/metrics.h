@@ -2,7 +2,7 @@
  * digest/metrics.h - points into minutes: average, maximum, 95th percentile, least, sum and count, per tenant, thing, metric and labels.
  *
  * What is a counter (a monotonic cumulative sum; without a kind, a name that ends in _total, _count, _sum or _bucket) becomes a
- * rate per second, at the time of its newer point; a reset (it went down, or says a later start) begins at zero, where the start is known, at that time.
+ * rate per second, at the time of its newer point; a reset (it went down, or says a later start, no later than itself) begins at zero, where the start is known, at that time.
  * A delta becomes a rate over its own interval.  Gauges are as they are.  Histograms and summaries give what was new since the last
  * point: average from sum and count, percentile and maximum from buckets.  A stale marker ends a series: its next value is a first one.
  *
@@ -60,6 +60,7 @@ bool                metrics_emit(struct metrics *m, int64_t upper_us, metrics_ro
 /* What was emitted is kept; minutes beyond the look-back and idle series go. */
 void                metrics_settle(struct metrics *m, int64_t upper_us);
 void                metrics_stats(const struct metrics *m, struct metrics_stats *s);
+void                metrics_places(const struct metrics *m, struct places_held *held);
 void                metrics_save(const struct metrics *m, struct pack *out);
 MUST_CHECK enum err metrics_load(struct metrics *m, struct slice bytes, struct fault *fault);   /* m is new */
 

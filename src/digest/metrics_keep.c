@@ -8,6 +8,7 @@
 #include "digest/metrics_inside.h"
 
 #include "base/arena.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,12 +17,19 @@
 
 enum { VERSION = 2, VERSION_WITHOUT_SCOPES = 1, NESTED_MAX = 64 * 1024 };
 
+/* Who reads the object would find no object at all in it if one byte were no UTF-8. */
 static size_t put_text(char *out, size_t size, size_t n, struct slice s)
 {
-    for (size_t i = 0; i < s.n; i++) {
+    for (size_t i = 0, k; i < s.n; i += k) {
         unsigned char c = (unsigned char)s.s[i];
         char          one[8] = { (char)c, 0 };
-        if (c == '"' || c == '\\')
+        size_t        whole = utf8_length(s.s + i, s.n - i);
+        k = whole ? whole : 1;
+        if (!whole)
+            one[0] = '?';
+        else if (k > 1)
+            memcpy(one, s.s + i, k);
+        else if (c == '"' || c == '\\')
             (void)snprintf(one, sizeof one, "\\%c", c);
         else if (c < ' ')
             (void)snprintf(one, sizeof one, "\\u%04x", c);
@@ -281,7 +289,7 @@ enum err metrics_load(struct metrics *m, struct slice bytes, struct fault *fault
     struct unpack u = unpack_of(bytes);
     uint64_t      version = unpack_u(&u);
     bool          fine = version == VERSION || version == VERSION_WITHOUT_SCOPES;
-    m->counted_ns = version == VERSION ? unpack_time(&u) : 0;
+    m->counted_ns = version == VERSION ? unpack_i(&u) : 0;
     m->floor_us = unpack_time(&u);
     struct slice stats = unpack_s(&u);
     if (stats.n == sizeof m->stats)

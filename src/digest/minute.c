@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MINUTE_US (60 * US_PER_S)
+#define MINUTE_US   (60 * US_PER_S)
+#define PUT_BACK_US (10 * MINUTE_US)     /* by more than this, and a clock was wrong before; by less it may be now */
 
 /* The minute that is being filled, the one that still waits for late samples, and one more for delays of up to a minute. */
 enum { OPEN_MAX = 3 };
@@ -66,6 +67,15 @@ static struct open_minute *find(struct minute *m, int64_t start_us)
     return empty;
 }
 
+/* One that was begun while the clock was ahead: nothing more will come for it. */
+static struct open_minute *stranded(struct minute *m, int64_t now_us)
+{
+    for (int i = 0; i < OPEN_MAX; i++)
+        if (m->open[i].used && m->open[i].start_us - now_us > PUT_BACK_US)
+            return &m->open[i];
+    return NULL;
+}
+
 static struct open_minute *oldest(struct minute *m)
 {
     struct open_minute *o = NULL;
@@ -78,7 +88,9 @@ static struct open_minute *oldest(struct minute *m)
 void minute_add(struct minute *m, const struct sample *s)
 {
     int64_t start_us = start_of(s->wall_us);
-    /* A clock that was set back by more than the delay would write minutes a second time: those samples are left out. */
+    if (start_us < m->given_us && m->given_us - start_us > PUT_BACK_US)      /* what it said before must not keep out what comes until it is reached again */
+        m->given_us = start_us - MINUTE_US;
+    /* A clock that was set back a little would write minutes a second time: those samples are left out. */
     struct open_minute *o = start_us > m->given_us ? find(m, start_us) : NULL;
     if (!o || o->samples == MINUTE_VALUES_MAX) {
         m->dropped++;
@@ -121,11 +133,13 @@ static bool give_out(struct minute *m, struct open_minute *o, struct minute_row 
 
 bool minute_take(struct minute *m, int64_t now_us, struct minute_row rows[METRIC_COUNT], int *n)
 {
-    struct open_minute *o = oldest(m);
+    struct open_minute *o = oldest(m), *left = stranded(m, now_us);
     bool full = true;   /* nowhere to put another minute: the clock was set forward */
     for (int i = 0; i < OPEN_MAX; i++)
         full = full && m->open[i].used;
     *n = 0;
+    if (left)
+        return give_out(m, left, rows, n);
     return o && (full || now_us >= o->start_us + MINUTE_US + m->delay_us) && give_out(m, o, rows, n);
 }
 

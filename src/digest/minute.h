@@ -6,7 +6,7 @@
  *                  while (minute_take(m, sample.wall_us, rows, &n)) store(rows, n);
  *
  * A minute is a whole minute of the wall clock.  It is given out once `delay` has passed after its end, so that late
- * samples still count; what comes later than that is counted and left out.  NAN is no value: a row says over how many values
+ * samples still count; what comes later than that is counted and left out, unless a clock that was far ahead was put back.  NAN is no value: a row says over how many values
  * it speaks, and a metric without any has no row.  p95 is exact (nearest rank over the values of the minute).
  */
 #ifndef DIGEST_MINUTE_H
@@ -32,7 +32,7 @@ struct minute;
 struct minute *minute_new(int64_t delay_us);   /* NULL: out of memory */
 void           minute_free(struct minute *m);
 void           minute_add(struct minute *m, const struct sample *s);
-/* The rows of the oldest minute that is finished at now_us; false when there is none. rows has room for METRIC_COUNT. */
+/* The rows of the oldest minute that is finished at now_us, or of one that a clock began which was put back since; false when there is none. rows has room for METRIC_COUNT. */
 bool           minute_take(struct minute *m, int64_t now_us, struct minute_row rows[METRIC_COUNT], int *n);
 /* At shutdown: what is there of the oldest open minute, finished or not. */
 bool           minute_flush(struct minute *m, struct minute_row rows[METRIC_COUNT], int *n);

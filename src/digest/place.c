@@ -21,6 +21,7 @@ enum { HOST_MAX = 253 };             /* of a name in the DNS */
 struct places {
     struct place *list;
     uint32_t      count, max;
+    uint32_t      vacant, first_vacant;      /* numbers below count that are nobody's: a list by tenant_number */
     char        **tenant;
     uint32_t      tenants;
     struct map    by_urn, by_resource, by_tenant;
@@ -276,8 +277,9 @@ static uint32_t place_add(struct places *p, uint32_t tenant, struct slice urn, c
             part[i].n = PLACE_URN_MAX;
         n += part[i].n + 1;
     }
-    char *s = malloc(n), *to = s;
-    if (!s || p->count >= p->max) {
+    char    *s = malloc(n), *to = s;
+    uint32_t number = p->vacant ? p->first_vacant : p->count;
+    if (!s || number >= p->max) {
         free(s);
         return UINT32_MAX;
     }
@@ -288,12 +290,47 @@ static uint32_t place_add(struct places *p, uint32_t tenant, struct slice urn, c
         to[part[i].n] = 0;
         to += part[i].n + 1;
     }
-    if (!map_put(&p->by_urn, urn_key(tenant, s), p->count)) {
+    if (!map_put(&p->by_urn, urn_key(tenant, s), number)) {
         free(s);
         return UINT32_MAX;
     }
-    p->list[p->count] = (struct place){ p->tenant[tenant], at[0], type, at[1], at[2], at[3], at[4], tenant };
-    return p->count++;
+    if (p->vacant) {
+        p->vacant--;
+        p->first_vacant = p->list[number].tenant_number;
+    } else {
+        p->count++;
+    }
+    p->list[number] = (struct place){ p->tenant[tenant], at[0], type, at[1], at[2], at[3], at[4], tenant };
+    return number;
+}
+
+static bool is_full(const struct places *p) { return p->count - p->vacant >= p->max - 2 * PLACES_TENANTS_MAX; }
+
+bool places_crowded(const struct places *p)
+{
+    uint32_t most = p->max - 2 * PLACES_TENANTS_MAX;
+    return p->count - p->vacant >= most - most / 8;
+}
+
+static void vacate(struct places *p, uint32_t number)
+{
+    p->list[number] = (struct place){ .tenant_number = p->first_vacant };
+    p->first_vacant = number;
+    p->vacant++;
+}
+
+void places_forget(struct places *p, const struct places_held *held)
+{
+    for (uint32_t i = 1; i < p->count && i < held->n; i++) {     /* the first stands in where there is no memory for any other */
+        struct place *l = &p->list[i];
+        if (held->is[i] || !l->urn)
+            continue;
+        map_remove(&p->by_urn, urn_key(l->tenant_number, l->urn));
+        free((char *)l->urn);
+        vacate(p, i);
+    }
+    map_clear(&p->by_resource);
+    p->last = NULL;
 }
 
 static uint32_t named(struct places *p, uint32_t tenant, const struct place_name *name, const struct attrs *a)
@@ -303,7 +340,7 @@ static uint32_t named(struct places *p, uint32_t tenant, const struct place_name
         return *there;
     bool     reserved = strcmp(name->type, "other") == 0 || strcmp(name->type, "external") == 0;
     uint32_t number = UINT32_MAX;
-    if (reserved || p->count < p->max - 2 * PLACES_TENANTS_MAX) {
+    if (reserved || !is_full(p)) {
         struct slice none = { 0 };
         number = place_add(p, tenant, slice_of(name->urn), name->type, slice_of(name->name),
                            a ? one_of(a, (const char *const[]){ "deployment.environment.name", "deployment.environment", NULL }) : none,
@@ -370,13 +407,10 @@ void places_save(const struct places *p, struct pack *out)
     pack_u(out, p->count);
     for (uint32_t i = 0; i < p->count; i++) {
         const struct place *l = &p->list[i];
-        pack_u(out, l->tenant_number);
-        pack_s(out, slice_of(l->urn));
-        pack_s(out, slice_of(l->type));
-        pack_s(out, slice_of(l->name));
-        pack_s(out, slice_of(l->env));
-        pack_s(out, slice_of(l->region));
-        pack_s(out, slice_of(l->zone));
+        const char *const   texts[] = { l->urn, l->type, l->name, l->env, l->region, l->zone };
+        pack_u(out, l->urn ? l->tenant_number : 0);
+        for (int k = 0; k < 6; k++)
+            pack_s(out, slice_of(texts[k] ? texts[k] : ""));         /* without a URN it is nobody's */
     }
 }
 
@@ -403,7 +437,13 @@ enum err places_load(struct places *p, struct slice bytes, struct fault *fault)
     for (size_t i = 0; i < count && fine && !u.bad; i++) {
         uint64_t     tenant = unpack_u(&u);
         struct slice urn = unpack_s(&u), type = unpack_s(&u), name = unpack_s(&u), env = unpack_s(&u), region = unpack_s(&u), zone = unpack_s(&u);
-        fine = !u.bad && tenant < p->tenants && place_add(p, (uint32_t)tenant, urn, type_of(type), name, env, region, zone) == i;
+        if (!u.bad && !urn.n)                            /* linked afterwards, so that nobody gets the number meanwhile */
+            p->count++;
+        else
+            fine = !u.bad && tenant < p->tenants && place_add(p, (uint32_t)tenant, urn, type_of(type), name, env, region, zone) == i;
     }
+    for (uint32_t i = 0; i < p->count; i++)
+        if (!p->list[i].urn)
+            vacate(p, i);
     return fine && !u.bad ? OK : fail(fault, ERR_INPUT, "the saved list of places cannot be read");
 }

@@ -3,7 +3,7 @@
  *
  *     urn:k8s:svc:shop/cart    urn:svc:cart    urn:host:web-1    urn:db:postgres:main/orders    urn:queue:kafka:orders    urn:source:otlp
  *
- * Numbers stay as long as the struct lives and are kept by places_save.  There are at most `max` of them; what comes then is the tenant's
+ * Numbers are kept by places_save, and stay until places_forget.  There are at most `max` of them; what comes then is the tenant's
  * "urn:other" (at most PLACES_TENANTS_MAX tenants; beyond them the tenant is "other", too), and it is counted.
  */
 #ifndef DIGEST_PLACE_H
@@ -39,12 +39,22 @@ uint32_t            places_of(struct places *p, const struct event *e);
 uint32_t            places_beside(struct places *p, uint32_t of, const struct place_name *name);
 uint32_t            places_external(struct places *p, uint32_t of);     /* urn:external: a caller whom nobody knows */
 const struct place *places_get(const struct places *p, uint32_t number);
-uint32_t            places_count(const struct places *p);
+uint32_t            places_count(const struct places *p);               /* all numbers are below it */
 uint32_t            places_tenants(const struct places *p);
 const char         *places_tenant(const struct places *p, uint32_t number);
 /* Whether what this tenant sends is counted under that code: under its own, or under "other", where no room was left for one of its own. */
 bool                places_tenant_is(const struct places *p, struct slice tenant, const char *code);
 uint64_t            places_refused(const struct places *p);             /* events that came under "other" */
+
+/* Who holds numbers says which. Those that nobody holds are given to others then. */
+struct places_held { bool *is; uint32_t n; };
+static inline void  places_hold(struct places_held *h, uint32_t number)
+{
+    if (number < h->n)
+        h->is[number] = true;
+}
+bool                places_crowded(const struct places *p);             /* little room is left */
+void                places_forget(struct places *p, const struct places_held *held);
 
 void                places_save(const struct places *p, struct pack *out);
 MUST_CHECK enum err places_load(struct places *p, struct slice bytes, struct fault *fault);   /* p is new */

@@ -8,7 +8,9 @@
 
 #include "wire/arrow.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 /* What a batch unpacks to, and its dictionaries, may be as large as a record that is not packed. */
 static const struct arrow_limits limits = { .memory = RECORD_BODY_MAX };
@@ -145,6 +147,19 @@ static bool keep(struct reading *r, struct slice *s)
     return true;
 }
 
+/* A whole number; of 64 bits without a sign, such as a hash, its digits where no INT holds it. */
+static bool whole_of(struct reading *r, const struct arrow_column *c, size_t row, struct value *v)
+{
+    char     digits[24];
+    uint64_t n = arrow_uint(c, row);
+    if (c->type != ARROW_UINT || n <= INT64_MAX) {
+        *v = (struct value){ .kind = VALUE_INT, .as.integer = arrow_int(c, row) };
+        return true;
+    }
+    *v = (struct value){ .kind = VALUE_TEXT, .as.text = { digits, (size_t)snprintf(digits, sizeof digits, "%" PRIu64, n) } };
+    return keep(r, &v->as.text);
+}
+
 static bool value_of(struct reading *r, const struct arrow_column *c, size_t row, struct value *v)
 {
     size_t first, n;
@@ -161,7 +176,7 @@ static bool value_of(struct reading *r, const struct arrow_column *c, size_t row
     case ARROW_REAL: v->kind = VALUE_REAL; v->as.real = arrow_real(c, row); return true;
     case ARROW_INT:
     case ARROW_UINT:
-    case ARROW_TIME: v->kind = VALUE_INT; v->as.integer = arrow_int(c, row); return true;
+    case ARROW_TIME: return whole_of(r, c, row, v);
     case ARROW_LIST: {
         arrow_range(c, row, &first, &n);
         struct value *item = reading_alloc(r, n * sizeof *item);
@@ -303,7 +318,7 @@ static bool point_fill(struct reading *r, const struct table *t, size_t row, str
     p->name = arrow_text(t->of[ROW_NAME], row);
     p->kind = POINT_GAUGE;
     p->value = arrow_real(value, row);
-    p->is_int = value->type != ARROW_REAL;
+    p->is_int = value->type == ARROW_INT || (value->type == ARROW_UINT && arrow_uint(value, row) <= INT64_MAX);
     p->integer = p->is_int ? arrow_int(value, row) : 0;
     p->sum = p->min = p->max = (double)NAN;
     return keep(r, &p->name);

@@ -248,12 +248,32 @@ enum err feed_emit_lines(struct feed *f, struct digest_store *s, int64_t from_5m
     return w.e;
 }
 
+/* What nothing here speaks of any more gives its number to others, lest those who came once keep out who comes now. Without memory: at the next window. */
+static void make_places(struct feed *f)
+{
+    uint32_t           n = places_count(f->places);
+    struct places_held held = { calloc(n + 1, sizeof *held.is), n };
+    if (!held.is)
+        return;
+    metrics_places(f->metrics, &held);
+    calls_places(f->calls, &held);
+    logs_places(f->logs, &held);
+    locate_places(f->locate, &held);
+    places_forget(f->places, &held);
+    for (uint32_t i = 0; i < n && i < f->resources_room; i++)
+        if (!held.is[i])
+            f->resource_id[i] = 0;
+    free(held.is);
+}
+
 void feed_settle(struct feed *f, int64_t upper_us, int64_t now_us, bool traces)
 {
     metrics_settle(f->metrics, upper_us);
     calls_settle(f->calls, f->places, upper_us, now_us);
     logs_settle(f->logs, upper_us);
     locate_settle(f->locate, upper_us, traces);
+    if (places_crowded(f->places))
+        make_places(f);
 }
 
 enum err feed_put_back(struct feed *f, const struct feed_options *o, int64_t floor_us, struct fault *fault)

@@ -58,6 +58,7 @@ struct scrape {
     struct live       **due;  size_t dues;   /* a heap: the earliest first; who is being asked is not in it */
     int64_t             look_us;
     struct turn         turn;
+    struct live        *at;                  /* whose turn it is */
     struct waiting     *first, **last; size_t waiting_bytes;
     int64_t             again_us;
     uint64_t            series;

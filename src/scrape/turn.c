@@ -1,6 +1,7 @@
 /* scrape/turn.c - see turn.h. An answer is looked at as a whole first, so that what comes after cannot fail half-way because of it. */
 #include "scrape/turn.h"
 
+#include "event/event.h"
 #include "journal/record.h"
 #include "scrape/series.h"
 
@@ -11,11 +12,14 @@
 /* SAMPLES_BEFORE: so many times the samples that may be kept may be there for rules to drop; what they dropped is remembered, too. */
 enum { TURN_MEMORY = 256 * 1024 * 1024, LABELS_MAX = REMOTE_LABELS_MAX, SAMPLES_BEFORE = 16 };
 
+/* Of what a reader has room for; the rest is for what its arena wastes. */
+enum { WHOLE_DECODED = EVENT_DECODED_MAX / 4 * 3, PART_DECODED = EVENT_DECODED_MAX / 2, PART_BYTES = RECORD_BODY_MAX / 4, EXTRA_BYTES = 128 };
+
 void turn_init(struct turn *t)
 {
     *t = (struct turn){ .rewritten = false };
     arena_init(&t->arena, TURN_MEMORY);
-    remote_write_init(&t->data, REMOTE_V1, RECORD_BODY_MAX);
+    remote_write_init(&t->data, REMOTE_V2, RECORD_BODY_MAX);      /* 2.0 says what kind each series is */
     remote_write_init(&t->report, REMOTE_V1, RECORD_BODY_MAX);
 }
 
@@ -30,9 +34,24 @@ static void begin(struct turn *t)
 {
     t->rewritten = false;
     t->scraped = t->kept = t->added = t->dropped = t->doubles = t->cut = t->ended = 0;
+    t->decoded = t->data_decoded = t->report_decoded = 0;
     arena_reset(&t->arena);
     remote_write_reset(&t->data);
     remote_write_reset(&t->report);
+}
+
+static size_t decoded_bytes(size_t labels) { return sizeof(struct event) + EXTRA_BYTES + labels * sizeof(struct attr); }
+
+/* Before one more sample with so many labels, exemplar's included. */
+static void make_room(struct turn *t, const struct turn_ask *ask, struct remote_writer *w, size_t labels)
+{
+    size_t *decoded = w == &t->data ? &t->data_decoded : &t->report_decoded, more = decoded_bytes(labels) + labels * 2 * sizeof(struct slice) /* symbols */;
+    if (ask->part && w->samples_n && (*decoded + more > PART_DECODED || w->out.used + w->texts.used > PART_BYTES)) {
+        ask->part(ask->ctx, t, w);
+        remote_write_reset(w);
+        *decoded = 0;
+    }
+    *decoded += more;
 }
 
 /* ---- labels of one sample, as they are kept; what event/exposition.c does when the body goes as it came ---- */
@@ -144,6 +163,7 @@ static enum err mark(struct turn *t, const struct turn_ask *ask, struct series_s
     if (e != OK)
         return e;
     t->rewritten |= s->has_time && !ask->job->honor_timestamps;
+    t->decoded += decoded_bytes(s->labels_n + ask->labels + (s->has_exemplar ? s->exemplar.labels_n : 0));
     if (!o) {
         t->dropped++;
         return OK;
@@ -172,12 +192,6 @@ static enum remote_type type_of(enum exposition_type type)
     return types[type];
 }
 
-static void write_family(struct turn *t, const struct exposition_family *f)
-{
-    if (f->name.n && (f->type != EXPOSITION_UNKNOWN || f->help.n))
-        remote_write_metadata(&t->data, &(struct remote_metadata){ type_of(f->type), f->name, f->help, f->unit });
-}
-
 static void write_exemplar(struct turn *t, const struct turn_ask *ask, const struct exposition_sample *s)
 {
     struct remote_label l[EXPOSITION_EXEMPLAR_MAX];
@@ -196,7 +210,8 @@ static enum err rewrite(struct turn *t, const struct turn_ask *ask, struct serie
         return e;
     o->written = set->turn;
     size_t n = series_labels(set, o, label, LABELS_MAX);
-    remote_write_series(&t->data, label, n, REMOTE_UNKNOWN, SLICE(""), SLICE(""));
+    make_room(t, ask, &t->data, n + (s->has_exemplar ? s->exemplar.labels_n : 0));
+    remote_write_series(&t->data, label, n, type_of(s->family->type), s->family->help, s->family->unit);
     remote_write_sample(&t->data, s->value, own_time(ask, s) ? s->time_ms : ask->time_ms, 0);
     if (s->has_exemplar)
         write_exemplar(t, ask, s);
@@ -212,6 +227,7 @@ static void end_series(struct turn *t, const struct turn_ask *ask, const struct 
     double              stale;
     memcpy(&stale, &bits, sizeof stale);
     size_t n = series_labels(set, o, label, LABELS_MAX);
+    make_room(t, ask, &t->report, n);
     remote_write_series(&t->report, label, n, REMOTE_UNKNOWN, SLICE(""), SLICE(""));
     remote_write_sample(&t->report, stale, ask->time_ms, 0);
     t->ended++;
@@ -245,17 +261,12 @@ static enum err each(struct turn *t, const struct turn_ask *ask, struct series_s
 {
     struct exposition        x;
     struct exposition_sample s;
-    struct exposition_family last = { .type = EXPOSITION_UNKNOWN };
     enum err                 e = exposition_open(&x, form, body, NULL, &t->arena, fault), ours = OK;
     if (e != OK)
         return e;
     while (ours == OK && exposition_next(&x, &s, &e, fault)) {
         if (s.created)                       /* when something began, not a series */
             continue;
-        if (writing && !slice_same(last.name, s.family->name)) {
-            last = *s.family;
-            write_family(t, &last);
-        }
         ours = writing ? rewrite(t, ask, set, &s, fault) : mark(t, ask, set, &s, fault);
         t->scraped += !writing;
     }
@@ -273,7 +284,9 @@ static enum err take(struct turn *t, const struct turn_ask *ask, struct series_s
     arena_reset(&t->arena);
     set->turn++;
     t->rewritten = ask->rules != NULL;
-    if ((e = each(t, ask, set, form, body, false, fault)) != OK || !t->rewritten)
+    e = each(t, ask, set, form, body, false, fault);
+    t->rewritten |= ask->part && t->decoded > WHOLE_DECODED;
+    if (e != OK || !t->rewritten)
         return e;
     return each(t, ask, set, form, body, true, fault);
 }

@@ -5,9 +5,12 @@
  *     turn_report(&turn, ...)                                                // up and what belongs to it
  *     append(turn.body ...), append(turn.report ...)
  *
- * The body goes as it came where that says the same; it is written again as remote write where rules drop or rename, a series came twice (the first
+ * The body goes as it came where that says the same; it is written again as remote write 2.0, which says the kinds too, where rules drop or rename, a series came twice (the first
  * counts), or the target's own times are not wanted.  A series that was there and is not any more is marked as ended, once; those with times of
  * their own are not.  A set remembers the series of one target: a hash of how each stood in the answer, and its labels as they are kept.
+ *
+ * Who reads a record has room for EVENT_DECODED_MAX decoded bytes.  A body that may need more is written again too, and what is written comes in parts that
+ * need less: all but the last one are given to ask.part.
  */
 #ifndef SCRAPE_TURN_H
 #define SCRAPE_TURN_H
@@ -29,6 +32,7 @@ struct turn {
     struct remote_writer data, report;
     bool                 rewritten;          /* data holds what is to be kept, else the body as it came */
     uint64_t             scraped, kept, added, dropped, doubles, cut, ended;
+    size_t               decoded, data_decoded, report_decoded;      /* what readers will need: of the body as it came, and of what is written of either part */
 };
 void turn_init(struct turn *t);
 void turn_done(struct turn *t);
@@ -39,6 +43,8 @@ struct turn_ask {
     struct relabel          *rules;                      /* of series; may be NULL */
     int64_t                  time_ms;
     size_t                   series_max;                 /* the set may grow to this */
+    void                   (*part)(void *ctx, struct turn *t, struct remote_writer *w);      /* w is t->data or t->report, with samples; NULL: neither is parted */
+    void                    *ctx;
 };
 
 /* On any fault nothing of the answer counts, and everything the target had is marked as ended in t->report. */

@@ -98,14 +98,6 @@ void work_again(struct scrape *s)
 
 /* ---- records ---- */
 
-static struct turn_ask ask_of(struct scrape *s, struct live *l)
-{
-    uint64_t others = s->series - series_set_count(l->set);
-    uint64_t most = (uint64_t)s->jobs->limits->series_max;
-    return (struct turn_ask){ .job = l->job, .label = l->t.label, .labels = l->t.labels, .rules = l->t.job < s->jobs->n ? s->jobs->of_series[l->t.job] : NULL,
-        .time_ms = l->begun_wall_us / US_PER_MS, .series_max = others < most ? (size_t)(most - others) : 0 };
-}
-
 static struct record record_of(struct live *l, char *source, size_t size)
 {
     (void)snprintf(source, size, "scrape:%s", l->job->name);
@@ -132,45 +124,54 @@ static struct slice labels_of(struct scrape *s, struct live *l)
     return (struct slice){ all, (size_t)(to - all) };
 }
 
+/* What is written of an answer, or of a report. */
+static void send_part(void *ctx, struct turn *t, struct remote_writer *w)
+{
+    struct scrape *s = ctx;
+    char           source[RECORD_SOURCE_MAX + 1];
+    struct record  r = record_of(s->at, source, sizeof source);
+    bool           once = w == &t->data;
+    r.kind = RECORD_REMOTE_WRITE;
+    r.form = w->version == REMOTE_V2 ? FORM_PROTOBUF_2 : FORM_PROTOBUF;
+    r.events = (uint32_t)w->samples_n;
+    r.body = remote_write_take(w);
+    if (r.body.n)
+        send(s, s->at, &r, once);
+    else                                        /* more than a record holds */
+        lose(s, once);
+}
+
 static void send_answer(struct scrape *s, struct live *l, enum exposition_form form, struct slice body)
 {
     char          source[RECORD_SOURCE_MAX + 1];
     struct record r = record_of(l, source, sizeof source);
-    r.events = (uint32_t)s->turn.kept;
+    if (s->turn.kept == 0)
+        return;
     if (s->turn.rewritten) {
-        r.kind = RECORD_REMOTE_WRITE;
-        r.form = FORM_PROTOBUF;
-        r.body = remote_write_take(&s->turn.data);
-    } else {
-        r.kind = RECORD_EXPOSITION;
-        r.form = form == EXPOSITION_OPENMETRICS ? FORM_OPENMETRICS : FORM_TEXT;
-        r.labels = labels_of(s, l);
-        r.body = body;
-        if (!r.labels.n) {                      /* every target has job and instance, so there was no memory */
-            lose(s, true);
-            return;
-        }
+        send_part(s, &s->turn, &s->turn.data);
+        return;
     }
-    if (r.events)
+    r.kind = RECORD_EXPOSITION;
+    r.form = form == EXPOSITION_OPENMETRICS ? FORM_OPENMETRICS : FORM_TEXT;
+    r.events = (uint32_t)s->turn.kept;
+    r.labels = labels_of(s, l);
+    r.body = body;
+    if (r.labels.n)
         send(s, l, &r, true);
-}
-
-static void send_report(struct scrape *s, struct live *l)
-{
-    char          source[RECORD_SOURCE_MAX + 1];
-    struct record r = record_of(l, source, sizeof source);
-    r.kind = RECORD_REMOTE_WRITE;
-    r.form = FORM_PROTOBUF;
-    r.events = (uint32_t)s->turn.report.samples_n;
-    if (s->turn.report.full)
-        lose(s, false);
-    else {
-        r.body = remote_write_take(&s->turn.report);
-        send(s, l, &r, false);
-    }
+    else                                        /* every target has job and instance, so there was no memory */
+        lose(s, true);
 }
 
 /* ---- a scrape ---- */
+
+static struct turn_ask ask_of(struct scrape *s, struct live *l)
+{
+    uint64_t others = s->series - series_set_count(l->set);
+    uint64_t most = (uint64_t)s->jobs->limits->series_max;
+    s->at = l;
+    return (struct turn_ask){ .job = l->job, .label = l->t.label, .labels = l->t.labels, .rules = l->t.job < s->jobs->n ? s->jobs->of_series[l->t.job] : NULL,
+        .time_ms = l->begun_wall_us / US_PER_MS, .series_max = others < most ? (size_t)(most - others) : 0, .part = send_part, .ctx = s };
+}
 
 static void count(struct scrape *s)
 {
@@ -206,7 +207,7 @@ static void finish(struct scrape *s, struct live *l, bool up, int64_t took_us)
     l->took_us = took_us;
     l->samples = (int64_t)s->turn.scraped;
     count(s);
-    send_report(s, l);
+    send_part(s, &s->turn, &s->turn.report);
     next_time(s, l);
 }
 
@@ -243,11 +244,13 @@ void work_end(struct scrape *s, struct live *l, const struct fetch_done *d)
     enum exposition_form form = exposition_form_of(d->type);
     s->stats.bytes += d->body.n;
     s->series -= series_set_count(l->set);
+    l->error[0] = '\0';                         /* a part that the journal does not take says so */
     enum err e = turn_take(&s->turn, &ask, l->set, form, d->body, &fault);
     s->series += series_set_count(l->set);
-    (void)snprintf(l->error, sizeof l->error, "%.239s", e == OK ? "" : fault.text);
     if (e == OK)
         send_answer(s, l, form, d->body);
+    else
+        (void)snprintf(l->error, sizeof l->error, "%.239s", fault.text);
     finish(s, l, e == OK, d->took_us);
 }
 
@@ -262,5 +265,5 @@ void work_gone(struct scrape *s, struct live *l)
     s->series -= series_set_count(l->set);
     turn_miss(&s->turn, &ask, l->set, true);
     count(s);
-    send_report(s, l);
+    send_part(s, &s->turn, &s->turn.report);
 }

@@ -27,7 +27,7 @@ enum { MOUNTS_MAX = 1024, MOUNT_PATH = 1024, FAR_MAX = 64 };
 struct mount { struct slice device, type, point; unsigned major, minor; bool read_only; };
 
 struct mount_state {
-    struct kept   file;
+    struct kept   file, own;            /* as the first process sees it; as we do */
     struct filter points, types;
     struct asker *asker;
     struct mount  mount[MOUNTS_MAX];
@@ -180,9 +180,10 @@ static enum sensed mount_read(struct turn *u, void *state)
 {
     struct mount_state *st = state;
     struct slice        text;
+    st->file.long_lines = st->own.long_lines = true;       /* a container's root names each of its layers */
     enum sensed         is = kept_read(u, &st->file, "/proc/1/mountinfo", &text);
     if (is == HERE_NOT)
-        is = file_once(u, "/proc/self/mountinfo", &text);
+        is = kept_read(u, &st->own, "/proc/self/mountinfo", &text);
     if (is != SENSED)
         return is;
     choose(u, st, text);
@@ -200,6 +201,7 @@ static void mount_done(void *state)
 {
     struct mount_state *st = state;
     kept_done(&st->file);
+    kept_done(&st->own);
     filter_done(&st->points);
     filter_done(&st->types);
     asker_free(st->asker);

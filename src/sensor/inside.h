@@ -57,8 +57,8 @@ extern const size_t        sensors_cpu_count, sensors_memory_count, sensors_disk
 
 /* ---- files ---- */
 
-/* Stays open; fd + 1, so that zero is "not opened yet". */
-struct kept { int fd1; };
+/* Stays open; fd + 1, so that zero is "not opened yet". long_lines: a line may be about as long as a page, so that a short answer is not yet the end. */
+struct kept { int fd1; bool long_lines; };
 
 /* The whole file from its beginning into u->buffer, with a NUL; *text is what was read. Opens at the first call, and again after an error. */
 enum sensed kept_read(struct turn *u, struct kept *f, const char *path, struct slice *text);

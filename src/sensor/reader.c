@@ -34,7 +34,7 @@ static enum sensed open_it(struct turn *u, const char *path, int *fd)
     return no_such(errno) || errno == EACCES ? HERE_NOT : failed(u, "cannot open %s: %s", path, strerror(errno));
 }
 
-static enum sensed read_it(struct turn *u, int fd, const char *path, struct slice *text)
+static enum sensed read_it(struct turn *u, const struct kept *f, const char *path, struct slice *text)
 {
     size_t used = 0;
     for (;;) {
@@ -46,12 +46,12 @@ static enum sensed read_it(struct turn *u, int fd, const char *path, struct slic
             u->buffer = more;
             u->room   = room;
         }
-        ssize_t n = pread(fd, u->buffer + used, u->room - used - 1, (off_t)used);
+        ssize_t n = pread(f->fd1 - 1, u->buffer + used, u->room - used - 1, (off_t)used);
         if (n < 0)
             return no_such(errno) || errno == EPERM || errno == EACCES ? HERE_NOT : failed(u, "cannot read %s: %s", path, strerror(errno));
         used += (size_t)n;
         /* the kernel gives at most a page at once for some files, so only nothing at all is the end; a short first read of a small file is one too */
-        if (n == 0 || (n < 2048 && used == (size_t)n))
+        if (n == 0 || (n < 2048 && used == (size_t)n && !f->long_lines))
             break;
     }
     u->buffer[used] = 0;
@@ -70,7 +70,7 @@ enum sensed kept_read(struct turn *u, struct kept *f, const char *path, struct s
                 return s;
             f->fd1 = fd + 1;
         }
-        enum sensed s = read_it(u, f->fd1 - 1, path, text);
+        enum sensed s = read_it(u, f, path, text);
         if (s == SENSED)
             return s;
         kept_done(f);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 enum { SAMPLE_SIZE = 16, NAME_MAX_ = 256 };      /* tag value tag time: 1 + 8 + 1 + 6 bytes */
+enum { CROWDED_LOOK = 512 };
 #define STALE UINT64_C(0x7ff0000000000002)      /* the NaN by which remote write says that a series has ended */
 
 void series_init(struct series_table *t, size_t bound, size_t each) { *t = (struct series_table){ .bound = bound, .each = each }; }
@@ -171,7 +172,8 @@ void series_begin(struct series_table *t, size_t owner)
 {
     assert(owner < SERIES_OWNERS_MAX && !t->now);
     t->now         = &t->list[owner];
-    t->now->cursor = 0;
+    t->now->cursor  = 0;
+    t->now->crowded = false;
     t->now->turn++;
 }
 
@@ -216,7 +218,9 @@ void series_put(struct series_table *t, const struct series_kind *kind, struct s
     if (word.n > 100)
         word.n = 100;
     struct series *s = NULL;
-    for (size_t i = 0; i < l->count && !s; i++) {
+    /* Those that stand come in order, so each is close to the one before; whoever would look through all of them for each that has no room would never get done. */
+    size_t look = l->crowded && l->count > CROWDED_LOOK ? CROWDED_LOOK : l->count;
+    for (size_t i = 0; i < look && !s; i++) {
         size_t at = l->cursor + i < l->count ? l->cursor + i : l->cursor + i - l->count;
         if (is(&l->item[at], kind, word, values)) {
             s         = &l->item[at];
@@ -225,6 +229,7 @@ void series_put(struct series_table *t, const struct series_kind *kind, struct s
     }
     if (!s && !(s = add(t, kind, word, values))) {
         t->refused++;
+        l->crowded = true;
         return;
     }
     s->value = value;

@@ -43,7 +43,7 @@ struct series {
     bool                      ended;         /* the stale mark is still to be sent */
 };
 
-struct series_list { struct series *item; size_t count, room, cursor; uint32_t turn; bool fresh; };
+struct series_list { struct series *item; size_t count, room, cursor; uint32_t turn; bool fresh, crowded /* in this turn one was refused */; };
 
 struct series_table {
     struct series_list list[SERIES_OWNERS_MAX];

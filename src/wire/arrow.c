@@ -207,6 +207,17 @@ static int64_t saturated(int64_t v, int64_t scale)
     return !__builtin_mul_overflow(v, scale, &out) ? out : v < 0 ? INT64_MIN : INT64_MAX;
 }
 
+uint64_t arrow_uint(const struct arrow_column *c, size_t row)
+{
+    uint64_t bits = 0;
+    if (!resolve(&c, &row))
+        return 0;
+    if (c->type != ARROW_UINT)
+        return (uint64_t)arrow_int(c, row);
+    memcpy(&bits, c->data + row * c->width, c->width);
+    return bits;
+}
+
 int64_t arrow_int(const struct arrow_column *c, size_t row)
 {
     if (!resolve(&c, &row))

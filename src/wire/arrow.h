@@ -69,6 +69,7 @@ MUST_CHECK enum err  arrow_check(struct slice stream, const struct arrow_limits 
 bool         arrow_is_null(const struct arrow_column *c, size_t row);
 struct slice arrow_text(const struct arrow_column *c, size_t row);       /* TEXT, BYTES */
 int64_t      arrow_int(const struct arrow_column *c, size_t row);        /* INT, UINT (above INT64_MAX: INT64_MAX), BOOL, TIME in ns */
+uint64_t     arrow_uint(const struct arrow_column *c, size_t row);       /* UINT, all of its bits; of other types as arrow_int() */
 double       arrow_real(const struct arrow_column *c, size_t row);       /* any number */
 /* LIST, MAP: rows first .. first + n of the child columns belong to this row. */
 void         arrow_range(const struct arrow_column *c, size_t row, size_t *first, size_t *n);

@@ -81,7 +81,7 @@ static bool side_extent(struct slice s, unsigned spans, size_t *n, uint64_t *sai
         any = true;
         at += length;
         *said += length;
-        if (at - begin > REMOTE_BUCKETS_MAX || at > INT32_MAX || at < INT32_MIN)
+        if (at - begin > REMOTE_BUCKETS_MAX || at > INT32_MAX || begin <= INT32_MIN)       /* there is one before the first: its lower bound */
             return false;
     }
     *n = (size_t)(at - begin);

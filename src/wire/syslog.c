@@ -395,6 +395,13 @@ static void read_3164(const char *p, const char *end, const struct syslog_around
     text_is(m, p, end);
 }
 
+/* What RFC 5424 has behind its version: a time, be it one that is wrong, or none. A text may begin with a number as well: "5 minutes have passed". */
+static bool begins_5424(const char *p, const char *end, int version)
+{
+    int year;
+    return digits(&p, end, 4, &year) ? letter(&p, end, '-') : version == 1 && letter(&p, end, '-') && letter(&p, end, ' ');
+}
+
 void syslog_read(struct slice in, const struct syslog_around *around, struct syslog_message *m)
 {
     memset(m, 0, offsetof(struct syslog_message, pair));
@@ -407,7 +414,7 @@ void syslog_read(struct slice in, const struct syslog_around *around, struct sys
     int         version = 0;
     while (has_pri && q < end && is_digit(*q) && q - p < 3)
         version = version * 10 + (*q++ - '0');
-    if (version > 0 && *p != '0' && letter(&q, end, ' '))
+    if (version > 0 && *p != '0' && letter(&q, end, ' ') && begins_5424(q, end, version))
         read_5424(q, end, m);
     else
         read_3164(p, end, around, has_pri, m);

@@ -66,7 +66,7 @@ static size_t readable(struct remote_writer *w)
     enum err             e;
     size_t               n = 0;
     arena_init(&a, 1 << 20);
-    must(!w->full && remote_open(&r, REMOTE_V1, remote_write_take(w), &a, &fault) == OK);
+    must(!w->full && remote_open(&r, w->version, remote_write_take(w), &a, &fault) == OK);
     while (remote_next(&r, &s, &e, &fault)) {
         must(s.flaw == REMOTE_FINE && s.sorted);
         while (remote_sample_next(&s, &v))

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 struct got { struct minute_of_metric row; char metric[64], labels[256]; };
 static struct got rows[64];
@@ -314,6 +315,19 @@ static void who_is_late_to_a_minute_of_many_values_counts_as_if_he_had_been_in_t
     end(&prompt);
 }
 
+static void labels_that_are_no_utf_8_are_an_object_all_the_same(void **state)
+{
+    (void)state;
+    struct world w = a_world(NULL);
+    struct attr  labels[] = { { SLICE("caf\xe9"), { VALUE_TEXT, { .text = SLICE("\xff\xe2\x82 \xe2\x82\xac\xe2") } } } };
+    struct event e = a_point(w.cart, "requests", POINT_GAUGE, 600, 1);
+    e.attrs = (struct attrs){ labels, 1 };
+    take(&w, e);
+    emit(&w, 660);
+    assert_string_equal(rows[0].labels, "{\"caf?\":\"??? \xe2\x82\xac?\"}");
+    end(&w);
+}
+
 static void labels_are_sorted_and_instances_with_the_same_urn_meet_in_one_row(void **state)
 {
     (void)state;
@@ -451,6 +465,33 @@ static void what_is_open_survives_as_bytes(void **state)
     pack_done(&bytes);
     end(&w);
     end(&v);
+}
+
+/* A start is whatever somebody said; and from 2043 on all that is now is more than 2^61 nanoseconds. */
+static void times_of_any_size_survive_as_bytes(void **state)
+{
+    (void)state;
+    static const double at_s[] = { 1020, 3e9 };
+    static const int64_t start_ns[] = { INT64_MAX, INT64_C(1) << 61, -(INT64_C(1) << 62), INT64_MIN, 0 };
+    for (size_t i = 0; i < 10; i++) {
+        struct fault f = { 0 };
+        struct world w = a_world(NULL), v = a_world(NULL);
+        struct pack  bytes;
+        double       at = at_s[i / 5];
+        struct event e = a_counter(w.cart, "requests", 0, at, 100);
+        pack_init(&bytes, 1 << 20);
+        e.as.point.start_ns = start_ns[i % 5];
+        take(&w, e);
+        metrics_save(w.m, &bytes);
+        assert_ok(metrics_load(v.m, pack_bytes(&bytes), &f), &f);
+        take(&v, a_counter(v.cart, "requests", 0, at + 10, 120));
+        emit(&v, at + 60);
+        assert_int_equal(n, 1);
+        assert_float_equal(rows[0].row.avg, 2, 1e-9);
+        pack_done(&bytes);
+        end(&w);
+        end(&v);
+    }
 }
 
 static struct event in_scope(struct event e, const struct scope *scope)
@@ -703,6 +744,29 @@ static void histograms_of_deltas_may_come_in_any_order(void **state)
     end(&w);
 }
 
+/* The program began while its clock was ahead. */
+static void a_start_later_than_the_point_itself_is_no_reset(void **state)
+{
+    (void)state;
+    struct world         w = a_world(NULL);
+    struct metrics_stats s;
+    for (int i = 0; i < 4; i++) {
+        uint64_t counts[] = { 0, 1000 + 10 * (uint64_t)i, 0, 0 };
+        take(&w, a_counter(w.cart, "requests", 4620, 1021 + 10 * i, 5000 + 20 * i));
+        take(&w, a_histogram(a_counter(w.cart, "duration", 4620, 1021 + 10 * i, 0), to_40, 3, counts, 4, 15000 + 150 * i));
+    }
+    emit(&w, 1080);
+    assert_int_equal(n, 2);
+    for (int i = 0; i < n; i++)
+        if (!strcmp(rows[i].metric, "requests"))
+            assert_float_equal(rows[i].row.avg, 2, 1e-9);
+        else
+            assert_int_equal(rows[i].row.count, 30);
+    metrics_stats(w.m, &s);
+    assert_int_equal(s.resets, 0);
+    end(&w);
+}
+
 static void a_histogram_of_one_bucket_lies_at_the_average_of_what_is_new(void **state)
 {
     (void)state;
@@ -921,6 +985,29 @@ static void bounds_are_remembered_across_a_restart(void **state)
 }
 
 /* One that only counts zeros, or nothing, has no buckets and hence no scale; restarted or not. */
+/* Each of them coarser than the one before, as nobody sends them but to keep us busy. */
+static void an_exponential_histogram_costs_as_much_as_it_has_buckets(void **state)
+{
+    (void)state;
+    struct world    w = a_world(NULL);
+    static uint64_t counts[INCREASE_BUCKETS_MAX];
+    struct timespec from, to;
+    for (size_t i = 0; i < INCREASE_BUCKETS_MAX; i++)
+        counts[i] = 1;
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from), 0);
+    for (int i = 0; i < 6000; i++) {
+        struct event e = a_counter(w.cart, "duration", 0, 1021 + i * 0.005, 0);
+        e.as.point.kind = POINT_EXPONENTIAL;
+        e.as.point.scale = 20 - i % 40;
+        e.as.point.count = 2 * INCREASE_BUCKETS_MAX * (uint64_t)(1 + i % 40);
+        e.as.point.positive = e.as.point.negative = (struct side){ 0, counts, INCREASE_BUCKETS_MAX };
+        take(&w, e);
+    }
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to), 0);
+    assert_true((double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9 < 2);
+    end(&w);
+}
+
 static void an_exponential_histogram_without_buckets_is_followed_by_one_of_any_scale(void **state)
 {
     (void)state;
@@ -1021,11 +1108,13 @@ int main(void)
         cmocka_unit_test(an_exponential_histogram_bears_a_coarser_scale),
         cmocka_unit_test(a_late_point_changes_its_minute_until_the_look_back),
         cmocka_unit_test(who_is_late_to_a_minute_of_many_values_counts_as_if_he_had_been_in_time),
+        cmocka_unit_test(labels_that_are_no_utf_8_are_an_object_all_the_same),
         cmocka_unit_test(labels_are_sorted_and_instances_with_the_same_urn_meet_in_one_row),
         cmocka_unit_test(too_many_series_go_into_one_and_are_counted),
         cmocka_unit_test(each_bound_on_series_is_counted_by_its_name),
         cmocka_unit_test(idle_series_go_and_make_room),
         cmocka_unit_test(what_is_open_survives_as_bytes),
+        cmocka_unit_test(times_of_any_size_survive_as_bytes),
         cmocka_unit_test(two_libraries_with_the_same_instrument_have_increases_of_their_own_and_meet_in_one_row),
         cmocka_unit_test(attributes_in_another_order_are_the_same_series),
         cmocka_unit_test(instances_are_told_apart_by_what_their_resource_says_beyond_the_thing),
@@ -1035,6 +1124,7 @@ int main(void)
         cmocka_unit_test(a_counter_without_room_is_not_counted_from_its_start_each_time),
         cmocka_unit_test(after_an_upgrade_minutes_go_on_and_no_counter_counts_its_whole_value_again),
         cmocka_unit_test(deltas_with_a_start_may_come_in_any_order),
+        cmocka_unit_test(a_start_later_than_the_point_itself_is_no_reset),
         cmocka_unit_test(histograms_of_deltas_may_come_in_any_order),
         cmocka_unit_test(a_histogram_of_one_bucket_lies_at_the_average_of_what_is_new),
         cmocka_unit_test(of_what_says_how_many_and_nothing_of_what_there_is_no_row),
@@ -1046,6 +1136,7 @@ int main(void)
         cmocka_unit_test(a_finer_scale_counts_nothing_twice),
         cmocka_unit_test(zeros_that_became_fewer_are_not_counted_again),
         cmocka_unit_test(bounds_are_remembered_across_a_restart),
+        cmocka_unit_test(an_exponential_histogram_costs_as_much_as_it_has_buckets),
         cmocka_unit_test(an_exponential_histogram_without_buckets_is_followed_by_one_of_any_scale),
         cmocka_unit_test(a_summary_that_says_a_later_start_begins_at_zero),
         cmocka_unit_test(lists_and_maps_as_labels_are_their_json),

@@ -93,11 +93,39 @@ static void a_clock_that_jumps_writes_no_minute_twice(void **state)
     assert_true(minute_take(m, 500 * MINUTE, rows, &n));
     assert_int_equal(rows[0].minute_us, 100 * MINUTE);
     assert_true(minute_take(m, 501 * MINUTE, rows, &n));
-    add(m, 101 * MINUTE, 3, 1);                       /* and back */
+    add(m, 495 * MINUTE, 3, 1);                       /* and back a little */
     assert_int_equal(minute_dropped(m), 1);
     assert_false(minute_take(m, 502 * MINUTE, rows, &n));
     add(m, 502 * MINUTE, 4, 1);
     assert_true(minute_flush(m, rows, &n));
+    minute_free(m);
+}
+
+static void a_clock_that_was_far_ahead_keeps_no_minute_out_once_it_is_right(void **state)
+{
+    (void)state;
+    const int64_t  year = 525600 * MINUTE;
+    struct minute *m = minute_new(5 * US_PER_S);
+    add(m, 100 * MINUTE, 1, 1);
+    add(m, year, 2, 1);
+    add(m, year + MINUTE, 2, 1);
+    assert_true(minute_take(m, year + MINUTE + 5 * US_PER_S, rows, &n));
+    assert_int_equal(rows[0].minute_us, 100 * MINUTE);
+    assert_true(minute_take(m, year + MINUTE + 5 * US_PER_S, rows, &n));
+    assert_int_equal(rows[0].minute_us, year);
+    for (int64_t i = 102; i < 106; i++) {
+        for (int k = 0; k < 60; k++)
+            add(m, i * MINUTE + k * US_PER_S, 3, 1);
+        if (i == 102) {                               /* what it had begun is given out, and takes no place any more */
+            assert_true(minute_take(m, i * MINUTE + 59 * US_PER_S, rows, &n));
+            assert_int_equal(rows[0].minute_us, year + MINUTE);
+        }
+        assert_false(minute_take(m, (i + 1) * MINUTE + 4 * US_PER_S, rows, &n));
+        assert_true(minute_take(m, (i + 1) * MINUTE + 5 * US_PER_S, rows, &n));
+        assert_int_equal(rows[0].minute_us, i * MINUTE);
+        assert_int_equal(row(METRIC_TPS)->samples, 60);
+    }
+    assert_int_equal(minute_dropped(m), 0);
     minute_free(m);
 }
 
@@ -133,6 +161,7 @@ int main(void)
         cmocka_unit_test(unknown_values_are_left_out_and_not_counted),
         cmocka_unit_test(late_samples_count_until_the_delay_has_passed),
         cmocka_unit_test(a_clock_that_jumps_writes_no_minute_twice),
+        cmocka_unit_test(a_clock_that_was_far_ahead_keeps_no_minute_out_once_it_is_right),
         cmocka_unit_test(more_samples_than_there_is_room_for_are_counted),
         cmocka_unit_test(metrics_know_whose_they_are),
     };

@@ -320,6 +320,54 @@ static void a_mock_minute_is_in_the_tables_at_once(void **state)
     assert_int_equal(number(0, "SELECT sum(samples) FROM metric_1m"), 500);
 }
 
+/* A call of a host that is called once, by a service that is seen once. */
+static void one_that_comes_once(struct digester *d, int i, int64_t at_us)
+{
+    char            service[32], host[32];
+    const uint64_t  id[4] = { 1, 2, 3, (uint64_t)i + 1 };
+    (void)snprintf(service, sizeof service, "once%d", i);
+    (void)snprintf(host, sizeof host, "host%d", i);
+    struct attr     name = { SLICE("service.name"), { VALUE_TEXT, { .text = slice_of(service) } } }, called = { SLICE("server.address"), { VALUE_TEXT, { .text = slice_of(host) } } };
+    struct resource resource = { .attrs = { &name, 1 }, .id = (uint64_t)i + 1 };
+    struct scope    scope = { .dropped = 0 };
+    struct event    e = { .type = EVENT_SPAN, .record = (uint64_t)i + 1, .received_us = at_us, .source = SLICE("otlp"), .resource = &resource, .scope = &scope, .attrs = { &called, 1 } };
+    e.as.span = (struct span_event){ .kind = SPAN_CLIENT, .trace_id = { (const char *)id, 16 }, .span_id = { (const char *)&id[3], 8 }, .start_ns = at_us * 1000, .end_ns = at_us * 1000 + 1000000 };
+    digester_feed(d, &e);
+    e.type = EVENT_POINT;
+    e.as.point = (struct point_event){ .name = SLICE("load"), .kind = POINT_GAUGE, .time_ns = at_us * 1000, .value = i };
+    digester_feed(d, &e);
+    e.type = EVENT_LOG;
+    e.as.log = (struct log_event){ .time_ns = at_us * 1000, .body = { VALUE_TEXT, { .text = SLICE("it began") } } };
+    digester_feed(d, &e);
+}
+
+static void who_came_once_keeps_nobody_out_who_comes_later(void **state)
+{
+    (void)state;
+    struct fault            fault = { 0 };
+    struct digester        *d;
+    struct digester_options o = options(0, NULL, 0);
+    o.feed.places_max = 80;
+    assert_ok(digester_open(&o, &d, &fault), &fault);
+    for (int i = 0; i < 120; i++) {
+        one_that_comes_once(d, i, BEGIN + i * MINUTE);
+        wall = BEGIN + (i + 1) * MINUTE;
+        assert_ok(digester_close_windows(d, BEGIN + (i + 1) * MINUTE, &fault), &fault);
+        if (i % 50 == 49) {                                  /* and what it holds survives */
+            assert_ok(digester_save(d, &fault), &fault);
+            digester_close(d);
+            assert_ok(digester_open(&o, &d, &fault), &fault);
+        }
+    }
+    assert_ok(digester_close_windows(d, BEGIN + 140 * MINUTE, &fault), &fault);
+    digester_close(d);
+    assert_int_equal(number(0, "SELECT count(*) FROM dim_resource WHERE urn = 'urn:other'"), 0);
+    assert_int_equal(number(0, "SELECT count(*) FROM metric_1m m JOIN dim_resource r USING (resource_id) WHERE metric = 'load' AND r.urn = 'urn:svc:once' || CAST(m.avg_val AS INTEGER)"), 120);
+    assert_int_equal(number(0, "SELECT sum(count_total) FROM log_pattern_5m"), 120);
+    assert_int_equal(number(0, "SELECT count(*) FROM service_call_5m c JOIN dim_resource s ON s.resource_id = c.src_resource_id JOIN dim_resource t ON t.resource_id = c.dst_resource_id "
+                               "WHERE s.urn LIKE 'urn:svc:once%' AND t.urn = 'urn:host:host' || substr(s.urn, 13)"), 120);
+}
+
 static void mock_minutes_go_through_a_journal_and_every_event_is_in_the_tables(void **state)
 {
     struct fault     fault = { 0 };
@@ -575,6 +623,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_trace_is_found_at_once_while_its_window_is_open_and_before_the_digest_has_read_it, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_trace_is_found_while_the_digest_fails_and_the_answer_says_that_there_may_be_more, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_trace_is_found_with_its_spans_and_what_a_service_calls_too, site_make, site_remove),
+        cmocka_unit_test_setup_teardown(who_came_once_keeps_nobody_out_who_comes_later, site_make, site_remove),
         cmocka_unit_test_setup_teardown(a_mock_minute_is_in_the_tables_at_once, site_make, site_remove),
         cmocka_unit_test_setup_teardown(mock_minutes_go_through_a_journal_and_every_event_is_in_the_tables, site_make, site_remove),
         cmocka_unit_test_setup_teardown(its_thread_reads_what_comes_and_stores_what_is_open_when_it_ends, site_make, site_remove),

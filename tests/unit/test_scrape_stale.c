@@ -70,7 +70,7 @@ static const char *lines_of(struct remote_writer *w)
     enum err             e;
     arena_init(&a, 1 << 20);
     *out = '\0';
-    assert_ok(remote_open(&r, REMOTE_V1, remote_write_take(w), &a, &fault), &fault);
+    assert_ok(remote_open(&r, w->version, remote_write_take(w), &a, &fault), &fault);
     while (remote_next(&r, &s, &e, &fault)) {
         assert_int_equal(s.flaw, REMOTE_FINE);
         assert_true(s.sorted);
@@ -226,13 +226,13 @@ static void labels_that_the_target_has_too_are_exported_or_honored(void **state)
     struct remote        r;
     struct remote_series s;
     enum err             e;
-    assert_ok(remote_open(&r, REMOTE_V1, remote_write_take(&turn.data), &turn.arena, &fault), &fault);
+    assert_ok(remote_open(&r, turn.data.version, remote_write_take(&turn.data), &turn.arena, &fault), &fault);
     assert_true(remote_next(&r, &s, &e, &fault));
     assert_int_equal(s.labels.count, 2);
     assert_true(slice_is(s.labels.item[1].value, "x"));
 }
 
-/* Labels of an event, sorted, with its name. */
+/* Labels of an event, sorted, with its name and kind. */
 struct seen { char text[64][256]; size_t n; };
 
 static int by_text(const void *a, const void *b) { return strcmp(a, b); }
@@ -245,7 +245,8 @@ static bool see(void *ctx, const struct event *e)
     for (size_t i = 0; i < e->attrs.count; i++)
         (void)snprintf(all[i], sizeof all[i], "%.*s=%.*s", (int)e->attrs.item[i].key.n, e->attrs.item[i].key.s, (int)e->attrs.item[i].value.as.text.n, e->attrs.item[i].value.as.text.s);
     qsort(all, e->attrs.count, sizeof all[0], by_text);
-    to += sprintf(to, "%.*s %g", (int)e->as.point.name.n, e->as.point.name.s, e->as.point.value);
+    to += sprintf(to, "%.*s %g %d %d %.*s", (int)e->as.point.name.n, e->as.point.name.s, e->as.point.value, (int)e->as.point.kind, (int)e->as.point.monotonic,
+                  (int)e->as.point.description.n, e->as.point.description.n ? e->as.point.description.s : "");
     for (size_t i = 0; i < e->attrs.count; i++)
         to += sprintf(to, " %s", all[i]);
     return true;
@@ -264,17 +265,19 @@ static void read_events(enum record_kind kind, enum record_form form, struct sli
 
 static void what_is_written_again_says_the_same_as_the_body_would(void **state)
 {
-    static const char  text[] = "a{job=\"x\",k=\"v\",e=\"\"} 1\nb{instance=\"i\",exported_instance=\"z\"} 2\nc{q=\"a\\\"b\\\\n\"} 3\n";
+    static const char  text[] = "a{job=\"x\",k=\"v\",e=\"\"} 1\nb{instance=\"i\",exported_instance=\"z\"} 2\nc{q=\"a\\\"b\\\\n\"} 3\n"
+                                "# TYPE pg_stat_activity_count gauge\n# HELP pg_stat_activity_count connections\npg_stat_activity_count 4\n"
+                                "# TYPE d counter\nd 5\n# TYPE h histogram\nh_bucket{le=\"+Inf\"} 6\n";
     static struct seen straight, again;
     struct slice       l = { "instance\0h:1\0job\0j", 19 };
     load("relabel: [{ set: m, regex: nothing, action: labeldrop }]\nscrape: { j: { targets: [\"h:1\"], metric_relabel: [m] } }");
     take(text);
     assert_true(turn.rewritten);
-    read_events(RECORD_REMOTE_WRITE, FORM_PROTOBUF, SLICE(""), remote_write_take(&turn.data), &again);
+    read_events(RECORD_REMOTE_WRITE, turn.data.version == REMOTE_V2 ? FORM_PROTOBUF_2 : FORM_PROTOBUF, SLICE(""), remote_write_take(&turn.data), &again);
     read_events(RECORD_EXPOSITION, FORM_TEXT, l, slice_of(text), &straight);
-    assert_int_equal(straight.n, 3);
-    assert_int_equal(again.n, 3);
-    for (size_t i = 0; i < 3; i++)
+    assert_int_equal(straight.n, 6);
+    assert_int_equal(again.n, 6);
+    for (size_t i = 0; i < 6; i++)
         assert_string_equal(straight.text[i], again.text[i]);
 }
 
@@ -293,6 +296,66 @@ static void many_that_come_and_go_do_not_pile_up(void **state)
     }
 }
 
+/* What readers get of it, each with the room that all of them have. */
+static struct { size_t records, events, stale; } got;
+
+static bool count_event(void *ctx, const struct event *e)
+{
+    got.events++;
+    got.stale += e->as.point.stale;
+    return true;
+}
+
+static void read_record(enum record_kind kind, enum record_form form, struct slice record_labels, struct slice body)
+{
+    struct record       r = { .id = 1, .received_us = 2000000, .kind = kind, .form = form, .labels = record_labels, .body = body };
+    struct event_report report;
+    struct arena        a;
+    arena_init(&a, EVENT_DECODED_MAX);
+    assert_ok(event_read(&r, &a, count_event, NULL, &report, &fault), &fault);
+    arena_done(&a);
+    got.records++;
+}
+
+static void read_part(void *ctx, struct turn *t, struct remote_writer *w)
+{
+    assert_ptr_equal(ctx, &got);
+    read_record(RECORD_REMOTE_WRITE, w->version == REMOTE_V2 ? FORM_PROTOBUF_2 : FORM_PROTOBUF, SLICE(""), remote_write_take(w));
+}
+
+static void more_than_readers_have_room_for_comes_in_parts(void **state)
+{
+    enum { SERIES = 24000, LABELS = 60 };
+    char  *body = malloc((size_t)SERIES * (LABELS * 10 + 40)), *to = body;
+    for (int i = 0; i < SERIES; i++) {
+        to += sprintf(to, "a{n=\"%d\"", i);
+        for (int k = 0; k < LABELS; k++)
+            to += sprintf(to, ",l%d=\"v\"", k);
+        to += sprintf(to, "} 1\n");
+    }
+    ask.series_max = 2 * SERIES;
+    ask.part = read_part;
+    ask.ctx = &got;
+    memset(&got, 0, sizeof got);
+    take(body);
+    if (turn.rewritten)
+        read_part(&got, &turn, &turn.data);
+    else
+        read_record(RECORD_EXPOSITION, FORM_TEXT, (struct slice){ "instance\0h:1\0job\0j", 19 }, slice_of(body));
+    assert_int_equal(turn.kept, SERIES);
+    assert_int_equal(got.events, SERIES);
+    assert_true(got.records > 1);
+    /* And when all of them end at once what is said of the target itself is not lost with them. */
+    memset(&got, 0, sizeof got);
+    turn_miss(&turn, &ask, set, false);
+    turn_report(&turn, &ask, false, 0.5);
+    read_part(&got, &turn, &turn.report);
+    assert_int_equal(got.stale, SERIES);
+    assert_int_equal(got.events, SERIES + 5);
+    assert_true(got.records > 1);
+    free(body);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -309,6 +372,7 @@ int main(void)
         TEST(labels_that_the_target_has_too_are_exported_or_honored),
         TEST(what_is_written_again_says_the_same_as_the_body_would),
         TEST(many_that_come_and_go_do_not_pile_up),
+        TEST(more_than_readers_have_room_for_comes_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,10 +6,13 @@
 #include "sensor/inside.h"
 #include "sensor/sensors.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static char root[64];
@@ -308,6 +311,40 @@ static void a_sensor_with_too_many_series_takes_no_room_from_the_others(void **s
     end(&w);
 }
 
+static double processor_s(void)
+{
+    struct timespec t;
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), 0);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void series_that_have_no_room_are_not_looked_for_among_all_that_stand(void **state)
+{
+    (void)state;
+    enum { EACH = 13000, TOLD = 60000 };
+    static const struct series_kind kind = { "node_disk_io_now", "device", SERIES_GAUGE, "" };
+    struct series_table t;
+    struct text         out;
+    text_init(&out, 64 << 20);
+    series_init(&t, 40000, EACH);
+    for (int turn = 0; turn < 3; turn++) {
+        double began = processor_s();
+        series_begin(&t, 0);
+        for (int i = turn == 2 ? 300 : 0; i < TOLD; i++) {      /* at last some are gone from their beginning */
+            char name[16];
+            int  n = snprintf(name, sizeof name, "sd%d", i);
+            series_put(&t, &kind, SLICE(""), &(struct slice){ name, (size_t)n }, i);
+        }
+        series_end(&t, 0);
+        assert_true(turn == 0 || processor_s() - began < 1);
+        text_clear(&out);
+        assert_int_equal(series_encode(&t, 1000, &out), EACH);
+        assert_int_equal(t.count, turn == 2 ? EACH - 300 : EACH);
+    }
+    text_done(&out);
+    series_done(&t);
+}
+
 /* ---- what is handed on ---- */
 
 static uint64_t varint(const unsigned char **p)
@@ -571,11 +608,49 @@ static void every_sensor_can_be_named_in_the_settings(void **state)
     assert_int_equal(rows, count);
 }
 
+/* A file below `folder`, mapped where nothing else lies, so that it has the next line of /proc/self/maps. */
+static void *mapped(int folder, size_t at)
+{
+    int   fd = openat(folder, "file", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    void *p  = fd >= 0 && ftruncate(fd, 4096) == 0 ? mmap((void *)at, 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd, 0) : MAP_FAILED;
+    assert_true(p != MAP_FAILED);
+    close(fd);
+    return p;
+}
+
+/* The kernel fills a page with whole lines: before one as long as a mount's of a container with many layers it stops early. */
+static void a_file_of_long_lines_is_read_to_its_end(void **state)
+{
+    (void)state;
+    char         name[251] = "";
+    struct turn  u = { .root = "" };
+    struct kept  f = { .long_lines = true };
+    struct slice text;
+    int          folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    void        *first = mapped(folder, 0x100000), *second;
+    memset(name, 'x', sizeof name - 1);
+    for (int i = 0; i < 16; i++) {
+        int below = mkdirat(folder, name, 0700) == 0 ? openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+        assert_true(below >= 0);
+        close(folder);
+        folder = below;
+    }
+    second = mapped(folder, 0x200000);
+    assert_int_equal(kept_read(&u, &f, "/proc/self/maps", &text), SENSED);
+    assert_true(text.n > 4096 && memmem(text.s, text.n, "[stack]", 7));
+    munmap(first, 4096);
+    munmap(second, 4096);
+    close(folder);
+    kept_done(&f);
+    free(u.buffer);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, wipe)
     const struct CMUnitTest tests[] = {
         TEST(the_host_is_told_under_node_exporters_names),
+        TEST(a_file_of_long_lines_is_read_to_its_end),
         TEST(numbers_with_gaps_are_no_end_and_a_chip_is_called_by_its_place),
         TEST(what_somebody_wrote_into_an_interface_becomes_text),
         TEST(disks_and_interfaces_that_are_one_tell_how_many_of_them_work),
@@ -583,6 +658,7 @@ int main(void)
         TEST(a_sensor_that_is_off_tells_nothing_and_one_that_fails_is_asked_again),
         TEST(what_is_beyond_a_bound_is_not_told_and_counted),
         TEST(a_sensor_with_too_many_series_takes_no_room_from_the_others),
+        cmocka_unit_test(series_that_have_no_room_are_not_looked_for_among_all_that_stand),
         TEST(a_reading_is_a_record_of_remote_write),
         TEST(a_series_that_ends_is_marked_stale_once),
         TEST(new_settings_end_the_series_that_they_do_not_have_and_no_other),

@@ -128,6 +128,48 @@ static void a_table_of_metrics_is_points(void **state)
     }
 }
 
+/* The column gets another name, which is put behind the schema's metadata: names are found by offsets that go forward. */
+static void rename_column(struct file *f, const char *from, const char *to)
+{
+    uint32_t n, want = (uint32_t)strlen(from), there, length = (uint32_t)strlen(to);
+    memcpy(&n, f->s + 4, 4);
+    size_t end = 8 + n, at = 8, field;
+    while (memcpy(&there, f->s + at, 4), there != want || memcmp(f->s + at + 4, from, want + 1) != 0)
+        at++;
+    for (field = 8; memcpy(&there, f->s + field, 4), field + there != at;)
+        field++;
+    there = (uint32_t)(end - field);
+    memcpy(f->s + field, &there, 4);
+    assert_true(f->n + 16 <= sizeof f->s && length < 12);
+    memmove(f->s + end + 16, f->s + end, f->n - end);
+    memset(f->s + end, 0, 16);
+    memcpy(f->s + end, &length, 4);
+    memcpy(f->s + end + 4, to, length);
+    n += 16;
+    memcpy(f->s + 4, &n, 4);
+    f->n += 16;
+}
+
+static void whole_numbers_without_a_sign_keep_all_their_digits(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct world w = { .n = 0 };
+        struct file  f;
+        (void)load(&f, "numbers.arrows");
+        rename_column(&f, "dict", "name");
+        rename_column(&f, i ? "u64" : "f64", "value");
+        assert_ok(read_all(&w, (struct slice){ f.s, f.n }), &w.fault);
+        assert_int_equal(w.n, 1);
+        const struct point_event *p = &w.seen[0].as.point;
+        assert_true(i ? !p->is_int && p->value == 18446744073709551616.0 : p->value == 0.25);
+        if (!i)
+            assert_true(slice_is(attrs_text(&w.seen[0].attrs, "u64"), "18446744073709551615"));
+        assert_int_equal(attrs_find(&w.seen[0].attrs, "u32")->as.integer, UINT32_MAX);
+        arena_done(&w.a);
+    }
+}
+
 static void a_table_with_messages_is_logs(void **state)
 {
     (void)state;
@@ -257,6 +299,7 @@ int main(void)
         cmocka_unit_test(what_is_not_read_is_refused_by_name),
         cmocka_unit_test(a_table_of_metrics_is_points),
         cmocka_unit_test(columns_have_the_aliases_of_keys),
+        cmocka_unit_test(whole_numbers_without_a_sign_keep_all_their_digits),
         cmocka_unit_test(a_table_with_messages_is_logs),
         cmocka_unit_test(damage_is_refused_or_harmless),
         cmocka_unit_test(flight_data_becomes_the_stream_it_was),

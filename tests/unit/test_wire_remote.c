@@ -179,6 +179,7 @@ static void a_histogram_that_contradicts_itself_is_counted_and_left_out(void **s
         "0a (" UP "22 (08 01 20 14))",                                         /* schema 10 */
         "0a (" UP "22 (08 03 5a (08 00 10 02) 5a (08 01 10 01) 62 (02 00 00)))",     /* a span that goes back */
         "0a (" UP "22 (08 02 5a (08 00 10 01) 5a (08 80 80 80 01 10 01) 62 (00 00)))",     /* a million empty buckets */
+        "0a (" UP "22 (08 01 5a (08 ff ff ff ff 0f 10 01) 62 (02)))",          /* a bucket whose lower bound has no number */
     };
     struct remote_counts c;
     struct fault         fault;

@@ -41,6 +41,19 @@ static void the_examples_of_rfc_5424_are_read(void **state)
     assert_true(m.form == SYSLOG_5424 && m.time_us == 0 && m.severity == 0 && !m.odd && m.text.n == 0 && m.host.n == 0);
 }
 
+static void a_text_that_begins_with_a_number_stays_whole(void **state)
+{
+    (void)state;
+    struct syslog_message m;
+    READ(&m, "<14>5 minutes have passed since the last sync of the disk");
+    assert_true(m.form == SYSLOG_3164 && m.severity == 6 && !m.host.n && !m.app.n);
+    SAYS(m.text, "5 minutes have passed since the last sync of the disk");
+    READ(&m, "<14>1 packet was dropped");
+    SAYS(m.text, "1 packet was dropped");
+    READ(&m, "<14>12 - 7 is 5");
+    SAYS(m.text, "12 - 7 is 5");
+}
+
 static void what_breaks_off_is_in_the_text(void **state)
 {
     (void)state;
@@ -218,6 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_examples_of_rfc_5424_are_read),
+        cmocka_unit_test(a_text_that_begins_with_a_number_stays_whole),
         cmocka_unit_test(what_breaks_off_is_in_the_text),
         cmocka_unit_test(rfc_3164_is_read_as_it_is_seen),
         cmocka_unit_test(more_pairs_than_are_kept_are_counted),
