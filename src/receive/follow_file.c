@@ -121,22 +121,48 @@ static bool copy_waits(struct follow *f, const struct followed *x, bool perhaps,
     return false;
 }
 
-/* Where a file begins that was just opened. False: that is not known yet. */
-static bool begin_at(struct follow *f, struct followed *x, int64_t size, int64_t now_us)
+static bool same_folder(const char *a, const char *b)
 {
-    bool perhaps;
+    const char *end = strrchr(a, '/');
+    size_t      n = end ? (size_t)(end - a) + 1 : 0;
+    return strncmp(a, b, n) == 0 && !strchr(b + n, '/');
+}
+
+static bool seen_holds(const struct followed *x, const struct follow_seen *s, int64_t size)
+{
+    struct follow_life was = { .print = s->print, .print_n = s->print_n };
+    return s->offset <= size && (s->print_n > 0 || s->offset == 0) && print_holds(x->fd, &was);
+}
+
+/* What was stored of this file. A device may have another number since, when it was found or mounted in another order: then folder, inode and beginning tell. */
+static struct follow_seen *seen_of(struct follow *f, const struct followed *x, int64_t size)
+{
+    struct follow_seen *moved = NULL;
     for (size_t i = 0; i < f->old.seen_n; i++) {
         struct follow_seen *s = &f->old.seen[i];
-        if (s->taken || s->dev != x->dev || s->ino != x->ino)
+        if (s->taken || s->ino != x->ino)
             continue;
+        if (s->dev == x->dev)
+            return s;
+        if (!moved && s->print_n > 0 && same_folder(s->path, x->path) && seen_holds(x, s, size))
+            moved = s;
+    }
+    return moved;
+}
+
+/* Where a file begins that was just opened. False: that is not known yet; or no path of ours names it, and it is another one than it was. */
+static bool begin_at(struct follow *f, struct followed *x, int64_t size, int64_t now_us)
+{
+    bool                perhaps;
+    struct follow_seen *s = seen_of(f, x, size);
+    if (s) {
         s->taken = true;
-        struct follow_life was = { .print = s->print, .print_n = s->print_n };
-        if (s->offset <= size && (s->print_n > 0 || s->offset == 0) && print_holds(x->fd, &was)) {
+        bool holds = seen_holds(x, s, size);
+        if (holds)
             x->now = (struct follow_life){ .print = s->print, .print_n = s->print_n, .at = s->offset, .durable = s->offset };
-            return true;
-        }
-        f->dirty = true;      /* the inode is another file's now, or it was truncated: from its start */
-        return true;
+        else
+            f->dirty = true;      /* the inode is another file's now, or it was truncated: from its start */
+        return holds || x->named;
     }
     f->dirty = true;
     if (x->named && !x->rule->begun && x->rule->from == FILES_FROM_END) {
@@ -265,7 +291,8 @@ bool followed_wake(struct follow *f, struct followed *x)
         path = elsewhere;
     }
     x->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (x->fd >= 0 && fstat(x->fd, &st) == 0 && st.st_dev == x->dev && st.st_ino == x->ino) {
+    /* Under another name it must begin as ours did: the inode of a file that was deleted is given to the next one, whosever that is. */
+    if (x->fd >= 0 && fstat(x->fd, &st) == 0 && st.st_dev == x->dev && st.st_ino == x->ino && (path == x->path || print_holds(x->fd, &x->now))) {
         f->open_n++;
         return true;
     }

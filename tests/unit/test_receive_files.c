@@ -3,6 +3,7 @@
 
 #include "journal_disk.h"
 
+#include "base/file.h"
 #include "receive/follow_store.h"
 #include "receive/lines.h"
 
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #define PLAIN "files: { app: { paths: ['@/*.log'], poll: 100ms, linger: 0s } }\n"
+#define EVERYTHING "files: { app: { paths: ['@/*.log*'], poll: 100ms } }\n"
 #define ROTATED "files: { app: { paths: ['@/app.log*'], poll: 100ms } }\n"
 
 static void rename_log(const char *from, const char *to)
@@ -535,6 +537,102 @@ static void an_inode_that_is_used_again_is_another_file(void **state)
     once("and two lines");
 }
 
+/* Deleted, and a file that is none of ours has its inode by now. */
+static void reuse_inode(const char *name, const char *by, const char *text)
+{
+    char from[160], to[160], outside[160];
+    house_path(name, from, sizeof from);
+    house_path(by, to, sizeof to);
+    (void)snprintf(outside, sizeof outside, "%s/outside", h.folder);
+    assert_int_equal(rename(from, outside), 0);
+    int fd = open(outside, O_WRONLY | O_TRUNC);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    (void)close(fd);
+    assert_int_equal(rename(outside, to), 0);
+}
+
+static void whose_inode_is_used_again_under_a_name_that_is_not_ours_is_not_read(void **state)
+{
+    house_write("a.log", "the old one, that is gone\n");
+    house_start(PLAIN);
+    house_until(1);
+    house_stop();
+    reuse_inode("a.log", "passwords.txt", "this is nobody's business\nnor is this\n");
+    house_write("b.log", "marker\n");
+    house_start(PLAIN);
+    house_until(2);
+    house_stop();
+    once("marker");
+    assert_int_equal(h.n, 2);
+}
+
+static bool is_open(const char *name)
+{
+    char path[160], link[64], to[256];
+    bool found = false;
+    house_path(name, path, sizeof path);
+    for (int fd = 3; fd < 256 && !found; fd++) {
+        (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, to, sizeof to - 1);
+        found = n > 0 && strlen(path) == (size_t)n && strncmp(to, path, (size_t)n) == 0;
+    }
+    return found;
+}
+
+static void that_is_so_also_while_we_run_and_the_file_was_closed_since_it_was_quiet(void **state)
+{
+    house_write("a.log", "the old one, that is gone\n");
+    house_start(PLAIN);
+    house_until(1);
+    for (int i = 0; i < 200 && is_open("a.log"); i++) {
+        house_later(61 * US_PER_S);
+        (void)usleep(50000);
+    }
+    assert_false(is_open("a.log"));
+    reuse_inode("a.log", "a.log.gz", "this is nobody's business\nnor is this\n");
+    house_write("b.log", "marker\n");
+    house_until(2);
+    house_stop();
+    once("marker");
+    assert_int_equal(h.n, 2);
+}
+
+/* Numbers of devices are given out anew when disks are found, or mounted, in another order. */
+static void another_number_of_the_device_makes_no_other_file(void **state)
+{
+    struct follow_store s;
+    struct text         t;
+    char                path[128];
+    house_write("a.log", "one\ntwo\n");
+    house_write("b.log", "bee\n");
+    house_start(EVERYTHING);
+    house_until(3);
+    house_stop();
+    (void)snprintf(path, sizeof path, "%s/inputs/files", h.folder);
+    assert_ok(follow_store_load(path, &s, &h.fault), &h.fault);
+    assert_int_equal(s.seen_n, 2);
+    text_init(&t, 1 << 16);
+    follow_store_begin(&t);
+    follow_store_put_rule(&t, "app");
+    for (size_t i = 0; i < s.seen_n; i++) {
+        s.seen[i].dev += 7;
+        follow_store_put(&t, &s.seen[i]);
+    }
+    follow_store_end(&t);
+    assert_ok(file_write(path, t.s, t.used, 0600, &h.fault), &h.fault);
+    text_done(&t);
+    follow_store_done(&s);
+    house_write("a.log", "three\n");
+    rename_log("b.log", "b.log.1");                /* and was rotated meanwhile */
+    house_write("b.log.1", "boo\n");
+    house_start(EVERYTHING);
+    house_until(5);
+    house_stop();
+    once("three");
+    once("boo");
+    assert_int_equal(h.n, 5);
+}
+
 static void a_deleted_file_is_read_to_its_end(void **state)
 {
     char path[160];
@@ -622,6 +720,9 @@ int main(void)
         HOUSE(a_writer_that_does_not_append_leaves_a_hole_that_is_no_text),
         HOUSE(two_entries_that_name_the_same_file_are_told_of),
         HOUSE(an_inode_that_is_used_again_is_another_file),
+        HOUSE(whose_inode_is_used_again_under_a_name_that_is_not_ours_is_not_read),
+        HOUSE(that_is_so_also_while_we_run_and_the_file_was_closed_since_it_was_quiet),
+        HOUSE(another_number_of_the_device_makes_no_other_file),
         HOUSE(a_deleted_file_is_read_to_its_end),
         HOUSE(texts_of_several_lines_stay_together),
         HOUSE(what_is_excluded_is_not_read_and_a_reload_changes_what_is),
