@@ -310,6 +310,10 @@ bool followed_wake(struct follow *f, struct followed *x)
 static void begin_anew(struct follow *f, struct followed *x)
 {
     (void)pthread_mutex_lock(&f->lock);
+    if (x->now.durable != x->marked) {
+        x->owes = x->generation + 1;
+        x->owed = x->marked;
+    }
     x->before = x->now;
     x->now = (struct follow_life){ 0 };
     x->generation++;

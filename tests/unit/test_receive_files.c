@@ -4,6 +4,7 @@
 #include "journal_disk.h"
 
 #include "base/file.h"
+#include "receive/follow.h"
 #include "receive/follow_store.h"
 #include "receive/lines.h"
 
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -649,6 +651,48 @@ static void a_deleted_file_is_read_to_its_end(void **state)
     once("no end");
 }
 
+/* Nothing of ours runs between these turns, and time is ours. */
+static void a_file_is_not_forgotten_while_lines_of_its_life_before_are_on_their_way(void **state)
+{
+    static const struct conf_section *const sections[] = { &inputs_section, &syslog_section, &files_section, &journald_section };
+    char                text[256], path[160], folder[128];
+    struct conf        *c = NULL;
+    struct follow      *f = NULL;
+    struct batch_counts counts;
+    uint64_t            split;
+    int64_t             open_now, now_us = 10 * US_PER_S;
+    int                 wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    (void)snprintf(folder, sizeof folder, "%s/inputs", h.folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    (void)snprintf(text, sizeof text, "inputs: { delay: 10s }\nfiles: { app: { paths: ['%s/*.log'], linger: 0s } }\n", h.logs);
+    assert_ok(conf_load_text("test", text, strlen(text), sections, 4, &c, NULL, &h.fault), &h.fault);
+    house_write("a.log", "one\n");
+    assert_ok(follow_new(c, h.journal, folder, wake, &f, &h.fault), &h.fault);
+    (void)follow_turn(f, now_us);
+    house_path("a.log", path, sizeof path);
+    assert_int_equal(truncate(path, 0), 0);
+    house_write("a.log", "\n");                     /* all that the new life has */
+    (void)follow_turn(f, now_us += US_PER_S);
+    assert_int_equal(unlink(path), 0);
+    for (int i = 0; i < 3; i++)
+        (void)follow_turn(f, now_us += US_PER_S);
+    follow_count(f, &counts, &split, &open_now);
+    assert_int_equal(counts.records, 0);
+    assert_int_equal(open_now, 1);
+    for (int i = 0; i < 1000 && (counts.records < 1 || open_now != 1); i++) {
+        house_write("b.log", "more\n");             /* something is always on its way */
+        (void)follow_turn(f, now_us += i < 3 ? 4 * US_PER_S : 0);
+        follow_count(f, &counts, &split, &open_now);
+        (void)usleep(1000);
+    }
+    assert_true(counts.records >= 1);
+    assert_int_equal(open_now, 1);                 /* b.log */
+    assert_false(follow_settled(f));
+    follow_free(f);
+    conf_free(c);
+    (void)close(wake);
+}
+
 static void texts_of_several_lines_stay_together(void **state)
 {
     house_write("a.log", "2026 oops\n  at main\nCaused by\n2026 fine\n");
@@ -724,6 +768,7 @@ int main(void)
         HOUSE(that_is_so_also_while_we_run_and_the_file_was_closed_since_it_was_quiet),
         HOUSE(another_number_of_the_device_makes_no_other_file),
         HOUSE(a_deleted_file_is_read_to_its_end),
+        HOUSE(a_file_is_not_forgotten_while_lines_of_its_life_before_are_on_their_way),
         HOUSE(texts_of_several_lines_stay_together),
         HOUSE(what_is_excluded_is_not_read_and_a_reload_changes_what_is),
         HOUSE(many_lines_arrive_once_and_in_order),
