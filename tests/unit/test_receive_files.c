@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -693,6 +694,68 @@ static void a_file_is_not_forgotten_while_lines_of_its_life_before_are_on_their_
     (void)close(wake);
 }
 
+/* ---- a disk that cannot be read for a while ---- */
+
+ssize_t __real_pread64(int fd, void *to, size_t n, off_t at);
+ssize_t __wrap_pread64(int fd, void *to, size_t n, off_t at);
+static atomic_bool sick;
+
+ssize_t __wrap_pread64(int fd, void *to, size_t n, off_t at)
+{
+    char link[64], path[256] = "";
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    if (atomic_load(&sick) && readlink(link, path, sizeof path - 1) > 0 && strstr(path, "/logs/")) {
+        errno = EIO;
+        return -1;
+    }
+    return __real_pread64(fd, to, n, at);
+}
+
+static void until_told(const char *what)
+{
+    struct inputs_stats s = { 0 };
+    for (int i = 0; i < 2000 && !strstr(s.of[INPUT_FILES].last_error, what); i++) {
+        (void)usleep(5000);
+        inputs_stats(h.inputs, &s);
+    }
+    if (!strstr(s.of[INPUT_FILES].last_error, what))
+        fail_msg("told was: %s", s.of[INPUT_FILES].last_error);
+}
+
+static void what_cannot_be_read_for_a_while_is_read_on_afterwards_and_not_from_its_start(void **state)
+{
+    house_write("a.log", "one\ntwo\n");
+    house_start(PLAIN);
+    house_until(2);
+    atomic_store(&sick, true);
+    house_write("a.log", "three\n");
+    until_told("a.log cannot be read: Input/output error");
+    atomic_store(&sick, false);
+    house_until(3);
+    house_stop();
+    once("three");
+    assert_int_equal(h.n, 3);
+    house_write("a.log", "four\n");
+    atomic_store(&sick, true);
+    house_start(PLAIN);
+    until_told("a.log cannot be read: Input/output error");
+    atomic_store(&sick, false);
+    house_until(4);
+    house_stop();
+    once("four");
+    assert_int_equal(h.n, 4);
+    rename_log("a.log", "a.old");
+    house_write("a.old", "five\n");
+    atomic_store(&sick, true);
+    house_start(PLAIN);                            /* a name that is not ours, and is looked for where it was */
+    until_told("a.old cannot be read: Input/output error");
+    atomic_store(&sick, false);
+    house_until(5);
+    house_stop();
+    once("five");
+    assert_int_equal(h.n, 5);
+}
+
 static void texts_of_several_lines_stay_together(void **state)
 {
     house_write("a.log", "2026 oops\n  at main\nCaused by\n2026 fine\n");
@@ -769,6 +832,7 @@ int main(void)
         HOUSE(another_number_of_the_device_makes_no_other_file),
         HOUSE(a_deleted_file_is_read_to_its_end),
         HOUSE(a_file_is_not_forgotten_while_lines_of_its_life_before_are_on_their_way),
+        HOUSE(what_cannot_be_read_for_a_while_is_read_on_afterwards_and_not_from_its_start),
         HOUSE(texts_of_several_lines_stay_together),
         HOUSE(what_is_excluded_is_not_read_and_a_reload_changes_what_is),
         HOUSE(many_lines_arrive_once_and_in_order),
