@@ -4,7 +4,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -119,9 +121,23 @@ static int real_list(void *ctx, const char *folder, journal_files_each *each, vo
     return 0;
 }
 
+/* There are file systems that do not count names, so the kernel must say it as well. */
+static bool real_nameless(void *ctx, int fd)
+{
+    static const char mark[] = " (deleted)";
+    struct stat       st;
+    char              link[40], path[PATH_MAX + sizeof mark];
+    (void)ctx;
+    if (fstat(fd, &st) != 0 || st.st_nlink != 0)
+        return false;
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path);
+    return n >= (ssize_t)sizeof mark && memcmp(path + n - (sizeof mark - 1), mark, sizeof mark - 1) == 0;
+}
+
 const struct journal_files journal_files_real = {
     NULL, real_open, real_close, real_pread, real_pwrite, real_fdatasync, real_fsync_folder, real_allocate, real_size, real_rename, real_unlink,
-    real_mkdir, real_lock, real_room, real_list,
+    real_mkdir, real_lock, real_room, real_list, real_nameless,
 };
 
 bool journal_files_write_all(const struct journal_files *f, int fd, const void *from, size_t n, int64_t at)

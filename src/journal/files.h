@@ -30,6 +30,7 @@ struct journal_files {
     int     (*lock)(void *ctx, int fd);                        /* EWOULDBLOCK: somebody else has it */
     int64_t (*room)(void *ctx, const char *path);              /* bytes free for us on the disk of this folder */
     int     (*list)(void *ctx, const char *folder, journal_files_each *each, void *to);
+    bool    (*nameless)(void *ctx, int fd);                    /* somebody removed it: nobody who opens the folder will find it */
 };
 
 extern const struct journal_files journal_files_real;

@@ -248,6 +248,14 @@ static void set_write_blocked(struct journal *j, bool blocked)
     pthread_mutex_unlock(&j->lock);
 }
 
+/* A sync that went well, of a file that a start will find. */
+static enum err make_durable(struct journal *j, struct fault *fault)
+{
+    bool        synced = sync_current(j);
+    const char *why = !synced ? strerror(errno) : j->f.nameless(j->f.ctx, j->current->fd) ? "somebody removed it" : NULL;
+    return why ? fail(fault, ERR_IO, "cannot sync segment %08x of the journal in %.200s: %s", j->current->number, j->folder, why) : OK;
+}
+
 /* One pass over what is not durable yet. OK: all is. ERR_IO: the segment is not to be trusted, try again. Else: no room. */
 static enum err pass(struct journal *j, struct group **list, int level, int64_t began, struct fault *fault)
 {
@@ -258,8 +266,8 @@ static enum err pass(struct journal *j, struct group **list, int level, int64_t 
         char *out = make_block(j, g, level);
         g->head.payload_crc = crc32c(0, out + BLOCK_HEAD, g->head.stored);
         if (j->current && j->current->bytes - at < journal_block_size(g->head.stored)) {
-            if (g != *list && !sync_current(j))
-                return fail(fault, ERR_IO, "cannot sync segment %08x of the journal in %.200s: %s", j->current->number, j->folder, strerror(errno));
+            if (g != *list && (e = make_durable(j, fault)) != OK)
+                return e;
             publish(j, list, g);
             leave_segment(j, false);
         }
@@ -276,8 +284,8 @@ static enum err pass(struct journal *j, struct group **list, int level, int64_t 
         at += journal_block_size(g->head.stored);
         g = g->next;
     }
-    if (!sync_current(j))
-        return fail(fault, ERR_IO, "cannot sync segment %08x of the journal in %.200s: %s", j->current->number, j->folder, strerror(errno));
+    if ((e = make_durable(j, fault)) != OK)
+        return e;
     publish(j, list, NULL);
     return OK;
 }

@@ -73,6 +73,8 @@ static void settled(void *ctx, const struct batch *b)
     (void)pthread_mutex_lock(&f->lock);
     for (size_t i = 0; i < b->marks_n; i++) {
         struct followed *x = b->marks[i].of;
+        if (x->owes && (b->marks[i].generation >= x->owes || (b->marks[i].generation + 1 == x->owes && b->marks[i].offset >= x->owed)))
+            x->owes = 0;
         if (b->marks[i].generation != x->generation)
             continue;
         x->now.durable = b->marks[i].offset;
@@ -163,7 +165,7 @@ int follow_fd(const struct follow *f) { return f->inotify; }
 static void forget(struct follow *f)
 {
     for (struct followed **at = &f->files, *x; (x = *at);) {
-        if (!x->ended || (!(x->now.at > 0 && x->now.durable == x->now.at) && !batcher_empty(&f->batcher))) {
+        if (!x->ended || (!(x->now.at > 0 && x->now.durable == x->now.at && !x->owes) && !batcher_empty(&f->batcher))) {
             at = &x->next;
             continue;
         }

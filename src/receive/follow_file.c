@@ -19,35 +19,40 @@ enum { TAIL = 64, COPY_WAIT_US = 10 * 1000 * 1000, WATCHED = IN_CREATE | IN_MOVE
 
 /* ---- who it is ---- */
 
-/* XXH3 of n bytes at offset; false: they are not there. */
-static bool print_of(int fd, int64_t offset, uint32_t n, uint64_t *print)
+/* What cannot be read says nothing: it is neither the file that it was nor another one. */
+enum holds { HOLDS_NOT, HOLDS, HOLDS_UNKNOWN };
+
+/* XXH3 of n bytes at offset. HOLDS_NOT: they are not there; HOLDS_UNKNOWN: errno. */
+static enum holds print_of(int fd, int64_t offset, uint32_t n, uint64_t *print)
 {
     char    bytes[FOLLOW_PRINT];
     ssize_t got = pread(fd, bytes, n, offset);
     *print = got == (ssize_t)n ? XXH3_64bits(bytes, n) : 0;
-    return got == (ssize_t)n;
+    return got < 0 ? HOLDS_UNKNOWN : got == (ssize_t)n ? HOLDS : HOLDS_NOT;
 }
 
-static bool print_holds(int fd, const struct follow_life *life)
+static enum holds print_holds(int fd, const struct follow_life *life)
 {
-    uint64_t print;
-    return print_of(fd, 0, life->print_n, &print) && (life->print_n == 0 || print == life->print);
+    uint64_t   print;
+    enum holds there = print_of(fd, 0, life->print_n, &print);
+    return there == HOLDS && life->print_n && print != life->print ? HOLDS_NOT : there;
 }
 
 static void print_grow(struct followed *x, int64_t size)
 {
     uint32_t n = size < FOLLOW_PRINT ? (uint32_t)size : FOLLOW_PRINT;
     uint64_t print;
-    if (n > x->now.print_n && print_of(x->fd, 0, n, &print)) {
+    if (n > x->now.print_n && print_of(x->fd, 0, n, &print) == HOLDS) {
         x->now.print = print;
         x->now.print_n = n;
     }
 }
 
-static bool tail_holds(int fd, const struct follow_life *life)
+static enum holds tail_holds(int fd, const struct follow_life *life)
 {
-    uint64_t tail;
-    return print_of(fd, life->at - life->tail_n, life->tail_n, &tail) && (life->tail_n == 0 || tail == life->tail);
+    uint64_t   tail;
+    enum holds there = print_of(fd, life->at - life->tail_n, life->tail_n, &tail);
+    return there == HOLDS && life->tail_n && tail != life->tail ? HOLDS_NOT : there;
 }
 
 /* ---- is it a copy ---- */
@@ -64,7 +69,7 @@ static bool named_after(const struct followed *x, const struct followed *origina
 
 static bool copy_of(int fd, int64_t size, const struct follow_life *life)
 {
-    return life->print_n && life->at > 0 && size >= life->at && life->tail_n && print_holds(fd, life) && tail_holds(fd, life);
+    return life->print_n && life->at > 0 && size >= life->at && life->tail_n && print_holds(fd, life) == HOLDS && tail_holds(fd, life) == HOLDS;
 }
 
 /* As far as the new one goes already. */
@@ -79,7 +84,7 @@ static bool begins_alike(int a, int b, int64_t size)
 static bool truncated(struct follow *f, struct followed *o)
 {
     struct stat st;
-    return (o->fd >= 0 || followed_wake(f, o)) && fstat(o->fd, &st) == 0 && (st.st_size < o->now.at || !print_holds(o->fd, &o->now));
+    return (o->fd >= 0 || followed_wake(f, o)) && fstat(o->fd, &st) == 0 && (st.st_size < o->now.at || print_holds(o->fd, &o->now) == HOLDS_NOT);
 }
 
 static const struct follow_life *original_of(struct follow *f, const struct followed *x, int64_t size, bool *perhaps)
@@ -121,22 +126,52 @@ static bool copy_waits(struct follow *f, const struct followed *x, bool perhaps,
     return false;
 }
 
-/* Where a file begins that was just opened. False: that is not known yet. */
-static bool begin_at(struct follow *f, struct followed *x, int64_t size, int64_t now_us)
+static bool same_folder(const char *a, const char *b)
 {
-    bool perhaps;
+    const char *end = strrchr(a, '/');
+    size_t      n = end ? (size_t)(end - a) + 1 : 0;
+    return strncmp(a, b, n) == 0 && !strchr(b + n, '/');
+}
+
+static enum holds seen_holds(const struct followed *x, const struct follow_seen *s, int64_t size)
+{
+    struct follow_life was = { .print = s->print, .print_n = s->print_n };
+    return s->offset <= size && (s->print_n > 0 || s->offset == 0) ? print_holds(x->fd, &was) : HOLDS_NOT;
+}
+
+/* What was stored of this file. A device may have another number since, when it was found or mounted in another order: then folder, inode and beginning tell. */
+static struct follow_seen *seen_of(struct follow *f, const struct followed *x, int64_t size)
+{
+    struct follow_seen *moved = NULL;
     for (size_t i = 0; i < f->old.seen_n; i++) {
         struct follow_seen *s = &f->old.seen[i];
-        if (s->taken || s->dev != x->dev || s->ino != x->ino)
+        if (s->taken || s->ino != x->ino)
             continue;
-        s->taken = true;
-        struct follow_life was = { .print = s->print, .print_n = s->print_n };
-        if (s->offset <= size && (s->print_n > 0 || s->offset == 0) && print_holds(x->fd, &was)) {
-            x->now = (struct follow_life){ .print = s->print, .print_n = s->print_n, .at = s->offset, .durable = s->offset };
-            return true;
+        if (s->dev == x->dev)
+            return s;
+        if (!moved && s->print_n > 0 && same_folder(s->path, x->path) && seen_holds(x, s, size) != HOLDS_NOT)
+            moved = s;
+    }
+    return moved;
+}
+
+/* Where a file begins that was just opened. False: that is not known yet; or no path of ours names it, and it is another one than it was. */
+static bool begin_at(struct follow *f, struct followed *x, int64_t size, int64_t now_us)
+{
+    bool                perhaps;
+    struct follow_seen *s = seen_of(f, x, size);
+    if (s) {
+        enum holds holds = seen_holds(x, s, size);
+        if (holds == HOLDS_UNKNOWN) {
+            batcher_trouble(&f->batcher, "%s cannot be read: %s", x->path, strerror(errno));
+            return false;
         }
-        f->dirty = true;      /* the inode is another file's now, or it was truncated: from its start */
-        return true;
+        s->taken = true;
+        if (holds == HOLDS)
+            x->now = (struct follow_life){ .print = s->print, .print_n = s->print_n, .at = s->offset, .durable = s->offset };
+        else
+            f->dirty = true;      /* the inode is another file's now, or it was truncated: from its start */
+        return holds == HOLDS || x->named;
     }
     f->dirty = true;
     if (x->named && !x->rule->begun && x->rule->from == FILES_FROM_END) {
@@ -265,7 +300,8 @@ bool followed_wake(struct follow *f, struct followed *x)
         path = elsewhere;
     }
     x->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (x->fd >= 0 && fstat(x->fd, &st) == 0 && st.st_dev == x->dev && st.st_ino == x->ino) {
+    /* Under another name it must begin as ours did: the inode of a file that was deleted is given to the next one, whosever that is. */
+    if (x->fd >= 0 && fstat(x->fd, &st) == 0 && st.st_dev == x->dev && st.st_ino == x->ino && (path == x->path || print_holds(x->fd, &x->now) != HOLDS_NOT)) {
         f->open_n++;
         return true;
     }
@@ -283,6 +319,10 @@ bool followed_wake(struct follow *f, struct followed *x)
 static void begin_anew(struct follow *f, struct followed *x)
 {
     (void)pthread_mutex_lock(&f->lock);
+    if (x->now.durable != x->marked) {
+        x->owes = x->generation + 1;
+        x->owed = x->marked;
+    }
     x->before = x->now;
     x->now = (struct follow_life){ 0 };
     x->generation++;
@@ -402,6 +442,13 @@ static void cut(struct follow *f, struct followed *x, struct slice in, enum line
     tail_keep(x, chunk, begin);
 }
 
+/* It is tried again when folders and sizes are looked at the next time. */
+static void unreadable(struct follow *f, struct followed *x)
+{
+    batcher_trouble(&f->batcher, "%s cannot be read: %s", x->path, strerror(errno));
+    x->size = -1;
+}
+
 void followed_read(struct follow *f, struct followed *x, int64_t now_us)
 {
     struct stat st;
@@ -414,7 +461,14 @@ void followed_read(struct follow *f, struct followed *x, int64_t now_us)
     if (fstat(x->fd, &st) != 0)
         return;
     /* Each time, since it may have been written anew to the same size. The end of one that grew says nothing: there are writers that go back over it. */
-    if (st.st_size < x->now.at || !print_holds(x->fd, &x->now) || (st.st_size == x->size && !tail_holds(x->fd, &x->now)))
+    enum holds holds = st.st_size < x->now.at ? HOLDS_NOT : print_holds(x->fd, &x->now);
+    if (holds == HOLDS && st.st_size == x->size)
+        holds = tail_holds(x->fd, &x->now);
+    if (holds == HOLDS_UNKNOWN) {
+        unreadable(f, x);
+        return;
+    }
+    if (holds == HOLDS_NOT)
         begin_anew(f, x);
     if (st.st_size != x->size)
         x->grown_us = now_us;
@@ -429,7 +483,7 @@ void followed_read(struct follow *f, struct followed *x, int64_t now_us)
         int64_t before = x->now.at;
         ssize_t n = chunk_read(f, x, st.st_size, over);
         if (n < 0) {
-            batcher_trouble(&f->batcher, "%s cannot be read: %s", x->path, strerror(errno));
+            unreadable(f, x);
             return;
         }
         bool all = x->now.at + n >= st.st_size;      /* what was added since is seen the next time */

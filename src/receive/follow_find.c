@@ -163,12 +163,15 @@ static void search_lost(struct follow *f, int64_t now_us)
             continue;
         if (!s->missed_us) {
             s->missed_us = now_us ? now_us : 1;
-            if (followed_elsewhere(s->path, s->dev, s->ino, path, sizeof path) && !excluded(r, path))
-                add(f, followed_open(f, r, path, false, now_us));      /* takes it, if it can be opened */
-            else
+            bool             there = followed_elsewhere(s->path, s->dev, s->ino, path, sizeof path) && !excluded(r, path);
+            struct followed *x = there ? followed_open(f, r, path, false, now_us) : NULL;      /* takes it, if it can be opened */
+            add(f, x);
+            if (there && !x && !s->taken)
+                s->missed_us = 0;             /* it is there, and is tried again */
+            else if (!x)
                 log_info("a file that was followed is gone; if something was added to it meanwhile, that was not read", F("path", (const char *)s->path), F("offset", s->offset));
         }
-        s->taken = s->taken || ++missed > MISSED_MAX || now_us - s->missed_us > MISSED_KEEP_US;
+        s->taken = s->taken || ++missed > MISSED_MAX || (s->missed_us && now_us - s->missed_us > MISSED_KEEP_US);
         f->dirty |= s->taken;
     }
 }

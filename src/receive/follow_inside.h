@@ -42,6 +42,8 @@ struct followed {
     int64_t             size, grown_us, unnamed_us, changed_ns;     /* changed_ns: the file's own time, when it was looked at */
     bool                named, met;               /* a path of its rule names it; met: in this search */
     bool                look, ended;              /* ended: nothing more will come, all is read */
+    uint64_t            owes;                     /* one more than the last generation of before that has lines on their way, up to `owed`; 0: none has */
+    int64_t             owed;
     bool                calm;                     /* nothing was added for group_us, and what that completes was taken */
 };
 

@@ -111,15 +111,23 @@ static int match(struct journald *d)
     return e;
 }
 
+/* Behind the last entry there is, which is noted: what comes while we are down is read, also when nothing had come before. */
+static int seek_now(struct journald *d)
+{
+    char *cursor = NULL;
+    int   e = sd_journal_seek_tail(d->sd);
+    if (e >= 0 && (e = sd_journal_previous(d->sd)) > 0 && sd_journal_get_cursor(d->sd, &cursor) >= 0) {
+        (void)text_copy(d->cursor, sizeof d->cursor, cursor);
+        free(cursor);
+    }
+    return e;
+}
+
 /* Behind what we had. What was thrown away meanwhile, by journald's own limits, is told. */
 static int seek(struct journald *d)
 {
-    if (!*d->cursor) {
-        if (d->from == JOURNALD_FROM_START)
-            return sd_journal_seek_head(d->sd);
-        int e = sd_journal_seek_tail(d->sd);
-        return e < 0 ? e : sd_journal_previous(d->sd);
-    }
+    if (!*d->cursor)
+        return d->from == JOURNALD_FROM_START ? sd_journal_seek_head(d->sd) : seek_now(d);
     int e = sd_journal_seek_cursor(d->sd, d->cursor);
     if (e < 0)
         return e;
@@ -161,7 +169,16 @@ static bool open_it(struct journald *d, int64_t now_us)
 
 /* ---- reading ---- */
 
-/* False: it is not to be had, or there is no memory. */
+/* Or its file is gone by now. There are others behind it. */
+static void unreadable(struct journald *d, int error)
+{
+    batcher_trouble(&d->batcher, "an entry of journald cannot be read and is left out: %s", strerror(error));
+    (void)pthread_mutex_lock(&d->batcher.lock);
+    d->batcher.counts.lost++;
+    (void)pthread_mutex_unlock(&d->batcher.lock);
+}
+
+/* False: there is no memory. */
 static bool take(struct journald *d, int64_t now_us)
 {
     struct journald_entry e = { 0 };
@@ -169,8 +186,13 @@ static bool take(struct journald *d, int64_t now_us)
     uint64_t              us = 0;
     bool                  kept = true;
     (void)sd_journal_get_realtime_usec(d->sd, &us);
-    if (sd_journal_get_cursor(d->sd, &cursor) < 0)
+    int error = sd_journal_get_cursor(d->sd, &cursor);
+    if (error == -ENOMEM)
         return false;
+    if (error < 0) {
+        unreadable(d, -error);
+        return true;
+    }
     e.realtime_us = (int64_t)us;
     e.cursor = cursor;
     for (int i = 0; i < JOURNALD_FIELDS; i++) {

@@ -1,6 +1,7 @@
 /* ship/dead.c - see dead.h: the journal of dead letters, and a view of it from outside. */
 #include "ship/dead.h"
 
+#include "base/log.h"
 #include "base/text.h"
 #include "event/encode.h"
 #include "ship/dead_inside.h"
@@ -25,6 +26,7 @@ struct dead {
     pthread_mutex_t          lock;            /* of what follows, and of reading */
     uint64_t                 next, forgotten; /* id that a read would give; all up to it are not needed */
     uint64_t                 added, full;
+    bool                     told;            /* what somebody wishes to be forgotten cannot be read */
 };
 
 /* ---- open ---- */
@@ -118,11 +120,16 @@ static void write_labels(struct text *t, const struct dead_note *n, const struct
 static bool forget_as_wished(struct dead *d)
 {
     uint64_t     id = 0;
-    struct fault why;
+    struct fault why = { 0 };
+    bool         unreadable = dead_notes_forget_read(d->folder, &id, &why) != OK;
     (void)pthread_mutex_lock(&d->lock);
     uint64_t so_far = d->forgotten;
+    bool     news = unreadable && !d->told;
+    d->told = unreadable;
     (void)pthread_mutex_unlock(&d->lock);
-    return dead_notes_forget_read(d->folder, &id, &why) == OK && id > so_far && dead_forget(d, id, &why) == OK;
+    if (news)
+        log_fault(LOG_WARN, "which dead letters are to be forgotten cannot be read, so none are", &why);
+    return !unreadable && id > so_far && dead_forget(d, id, &why) == OK;
 }
 
 static enum err append(struct dead *d, const struct dead_note *n, const struct about *a, struct record *r, struct fault *fault)

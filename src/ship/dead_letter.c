@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- reading ---- */
 
@@ -141,6 +143,18 @@ static enum err note_read(const char *folder, const char *sink, const char *what
     return e == OK ? number_read(path, value, fault) : e;
 }
 
+/* Root asks, and somebody else runs: what was written is that one's to whom the folder belongs, or nobody would ever read it. */
+static enum err give(const char *folder, const char *path, struct fault *fault)
+{
+    struct stat of, is;
+    if (lstat(folder, &of) == 0 && lstat(path, &is) == 0 && (is.st_uid == of.st_uid || lchown(path, of.st_uid, of.st_gid) == 0))
+        return OK;
+    int e = errno;
+    (void)fail(fault, ERR_DENIED, "%.300s was written, but cannot be given to whom %.200s belongs, so nobody will read it: %s", path, folder, strerror(e));
+    fail_hint(fault, "ask as root, or as the user of the daemon");
+    return ERR_DENIED;
+}
+
 static enum err note_write(const char *folder, const char *sink, const char *what, uint64_t value, struct fault *fault)
 {
     char     path[DEAD_PATH_MAX], text[32], inside[DEAD_PATH_MAX];
@@ -150,7 +164,11 @@ static enum err note_write(const char *folder, const char *sink, const char *wha
     (void)snprintf(inside, sizeof inside, "%.*s", (int)(strrchr(path, '/') - path), path);
     (void)snprintf(text, sizeof text, "%" PRIu64 "\n", value);
     e = file_make_dirs(inside, 0700, fault);
-    return e == OK ? file_write(path, text, strlen(text), 0600, fault) : e;
+    if (e == OK)
+        e = give(folder, inside, fault);
+    if (e == OK)
+        e = file_write(path, text, strlen(text), 0600, fault);
+    return e == OK ? give(folder, path, fault) : e;
 }
 
 enum err dead_notes_read(const char *folder, const char *sink, struct dead_replay *r, struct fault *fault)
@@ -176,5 +194,6 @@ enum err dead_notes_forget_want(const char *folder, uint64_t id, struct fault *f
     char path[DEAD_PATH_MAX], text[32];
     forget_path(folder, path);
     (void)snprintf(text, sizeof text, "%" PRIu64 "\n", id);
-    return file_write(path, text, strlen(text), 0600, fault);
+    enum err e = file_write(path, text, strlen(text), 0600, fault);
+    return e == OK ? give(folder, path, fault) : e;
 }

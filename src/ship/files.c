@@ -33,6 +33,8 @@ struct files {
     const struct sink_conf *conf;
     bool                    ready;             /* the ledger was read */
     bool                    fresh;             /* nothing newer than the ledger was seen yet */
+    uint64_t                load;              /* that the batch looked at last belongs to, and ... */
+    int64_t                 load_us;           /* ... when the latest of what came with it so far was received: records do not stand in the order of their times */
     int                     lock;              /* held while nobody else may write there under this name; -1: not */
     struct ledger           ledger;
     struct ship_folder      now;               /* of the event looked at last */
@@ -347,6 +349,16 @@ static bool written_before(struct files *f, const struct batch *b, const struct 
     return false;
 }
 
+static void note_times(struct files *f, const struct batch *b)
+{
+    if (f->load != b->load)
+        f->load_us = 0;
+    f->load = b->load;
+    for (size_t i = 0; i < b->count; i++)
+        if (b->event[i]->received_us > f->load_us)
+            f->load_us = b->event[i]->received_us;
+}
+
 static enum err part_for(struct files *f, const struct event *e, unsigned char *which, struct fault *fault)
 {
     struct part p = { .type = e->type, .first = { e->record, e->index }, .format = f->conf->format, .fd = -1 };
@@ -437,6 +449,7 @@ static enum err write_batch(struct files *f, const struct batch *b, struct fault
     char          path[LEDGER_PATH_MAX];
     struct ledger next;
     size_t        news = 0;
+    note_times(f, b);
     for (size_t i = 0; i < b->count; i++) {
         f->part_of[i] = PART_NONE;
         if (written_before(f, b, b->event[i]))
@@ -465,7 +478,7 @@ static enum err write_batch(struct files *f, const struct batch *b, struct fault
     const struct event *e = b->event[b->count - 1];
     if (!b->again) {
         next.last = (struct place){ e->record, e->index };
-        next.last_us = e->received_us;
+        next.last_us = f->load_us;
     }
     ledger_name(f, f->conf->name, path);
     enum err err = ledger_write(path, &next, fault);

@@ -25,6 +25,7 @@ struct http_client {
     size_t                  reply_max;
     struct text            *whole;
     bool                    cut;
+    bool                    away;               /* so it was said on the connection that is open, to the address that is known */
     atomic_bool             cancelled;
     char                    why[CURL_ERROR_SIZE];
 };
@@ -96,6 +97,21 @@ enum err http_client_open(const struct sink_conf *conf, struct http_client **out
     *out = c;
     return OK;
 }
+
+/* Another connection, to whoever bears the name by now. Without the memory for it the old one goes on. */
+static void begin_anew(struct http_client *c)
+{
+    CURL *old = c->curl;
+    if (!(c->curl = curl_easy_init()) || !prepare(c)) {
+        curl_easy_cleanup(c->curl);
+        c->curl = old;
+        return;
+    }
+    curl_easy_cleanup(old);
+}
+
+/* What a server says that is being replaced, and a balancer in front of one that is. */
+static bool is_away(long status) { return status == 421 || (status >= 502 && status <= 504); }
 
 void http_client_close(struct http_client *c)
 {
@@ -233,6 +249,9 @@ bool http_client_ask(struct http_client *c, const struct http_ask *ask, struct h
 {
     struct curl_slist *list = NULL;
     CURLcode           code = CURLE_OUT_OF_MEMORY;
+    if (c->away)
+        begin_anew(c);
+    c->away = false;
     *r = (struct http_reply){ 0 };
     *c->why = '\0';
     text_clear(&c->body);
@@ -249,6 +268,7 @@ bool http_client_ask(struct http_client *c, const struct http_ask *ask, struct h
     char      *type = NULL;
     curl_off_t after = 0;
     (void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &r->status);
+    c->away = is_away(r->status);
     (void)curl_easy_getinfo(c->curl, CURLINFO_CONTENT_TYPE, &type);
     (void)curl_easy_getinfo(c->curl, CURLINFO_RETRY_AFTER, &after);
     text_add(&c->type, type ? type : "");

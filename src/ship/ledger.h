@@ -35,7 +35,7 @@ struct part {
 struct ledger {
     struct place last;                        /* {0, 0}: none, or all is to be written once more */
     bool         known;                       /* there was one */
-    int64_t      last_us;                     /* when it was received */
+    int64_t      last_us;                     /* when the latest of what was written with it was received; what has its number and came later is of another journal */
     struct part  part[LEDGER_PARTS_MAX];
     size_t       parts;
 };

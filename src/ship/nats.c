@@ -4,6 +4,8 @@
  * With `stream` set they go to JetStream, and a batch has arrived when each message was acknowledged as stored; each carries Nats-Msg-Id, so that
  * what comes again within the stream's window for duplicates is left out. Without it NATS promises nothing beyond having got them: a batch has
  * arrived when the server answered a ping behind it.
+ *
+ * The library waits for a handshake of TLS without end, and nobody can cut it short. So a connection is made on a thread of its own, of which a sink has one at most.
  */
 #include "ship/kinds.h"
 
@@ -21,11 +23,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLICE_MS = 250, CONNECT_MS = 3000 /* nobody can cut it short */, SUBJECT_MAX = 300, STREAM_MESSAGE_TOO_LARGE = 10054 };
+enum { SLICE_MS = 250, CONNECT_MS = 3000, DIALS_MAX = 64 /* of all sinks that ever were, when they hang */, SUBJECT_MAX = 300, STREAM_MESSAGE_TOO_LARGE = 10054 };
+
+/* A connection in the making. Whoever is the last to let go frees it. */
+struct dial {
+    pthread_mutex_t lock;
+    pthread_cond_t  changed;
+    int             holders;
+    bool            over;
+    natsOptions    *options;
+    natsConnection *connection;
+    natsStatus      status;
+    char            said[160];
+};
 
 struct nats {
     const struct sink_conf *conf;
     natsConnection         *connection;
+    struct dial            *dial;                /* one that was not waited for any longer; NULL: there is none */
     jsCtx                  *stream;
     atomic_bool             cancelled;
     struct messages         messages;
@@ -80,6 +95,8 @@ static natsStatus describe(const struct sink_conf *c, natsOptions *o)
         s = natsOptions_SetAllowReconnect(o, false);             /* the worker decides when to try again */
     if (s == NATS_OK)
         s = natsOptions_SetTimeout(o, c->timeout_us / 1000 < CONNECT_MS ? c->timeout_us / 1000 : CONNECT_MS);
+    if (s == NATS_OK)
+        s = natsOptions_SetWriteDeadline(o, c->timeout_us / 1000);  /* who reads no more would hold us for ever */
     if (s == NATS_OK && *c->token.path)
         s = natsOptions_SetToken(o, c->token.value);
     if (s == NATS_OK && *c->password.path)
@@ -106,19 +123,110 @@ static void on_refusal(jsCtx *js, jsPubAckErr *e, void *ctx)
     (void)pthread_mutex_unlock(&n->lock);
 }
 
-static natsStatus connect_to(struct nats *n)
+static atomic_int dials;
+
+static void dial_let_go(struct dial *d)
 {
-    natsOptions *o = NULL;
-    jsOptions    js;
+    (void)pthread_mutex_lock(&d->lock);
+    bool last = --d->holders == 0;
+    (void)pthread_mutex_unlock(&d->lock);
+    if (!last)
+        return;
+    natsConnection_Destroy(d->connection);       /* NULL is fine to both */
+    natsOptions_Destroy(d->options);
+    (void)pthread_cond_destroy(&d->changed);
+    (void)pthread_mutex_destroy(&d->lock);
+    free(d);
+    atomic_fetch_sub(&dials, 1);
+}
+
+static void *dial_run(void *ctx)
+{
+    struct dial    *d = ctx;
+    natsConnection *c = NULL;
+    natsStatus      s = natsConnection_Connect(&c, d->options);
+    const char     *said = s == NATS_OK ? NULL : nats_GetLastError(NULL), *place = said && *said == '(' ? strstr(said, "): ") : NULL;     /* of a line of the library */
+    (void)pthread_mutex_lock(&d->lock);
+    d->connection = c;
+    d->status = s;
+    (void)snprintf(d->said, sizeof d->said, "%.159s", place ? place + 3 : said ? said : natsStatus_GetText(s));
+    d->over = true;
+    (void)pthread_cond_signal(&d->changed);
+    (void)pthread_mutex_unlock(&d->lock);
+    dial_let_go(d);
+    nats_ReleaseThreadMemory();
+    return NULL;
+}
+
+static struct dial *dial_new(const struct sink_conf *conf)
+{
+    struct dial       *d = calloc(1, sizeof *d);
+    pthread_condattr_t attr;
+    pthread_t          thread;
+    if (!d)
+        return NULL;
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&d->lock, NULL);
+    (void)pthread_cond_init(&d->changed, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    atomic_fetch_add(&dials, 1);
+    d->holders = 2;
+    if (natsOptions_Create(&d->options) == NATS_OK && describe(conf, d->options) == NATS_OK && pthread_create(&thread, NULL, dial_run, d) == 0) {
+        (void)pthread_detach(thread);
+        return d;
+    }
+    d->holders = 1;
+    dial_let_go(d);
+    return NULL;
+}
+
+/* True: it is made, or could not be. Else time is up, or we are to stop. */
+static bool dial_await(struct nats *n, int64_t deadline_us)
+{
+    struct dial *d = n->dial;
+    (void)pthread_mutex_lock(&d->lock);
+    while (!d->over && now_us() < deadline_us && !atomic_load(&n->cancelled)) {
+        int64_t         until = now_us() + SLICE_MS * US_PER_MS;
+        struct timespec t = { .tv_sec = (time_t)(until / US_PER_S), .tv_nsec = (long)(until % US_PER_S) * 1000 };
+        (void)pthread_cond_timedwait(&d->changed, &d->lock, &t);
+    }
+    bool over = d->over;
+    (void)pthread_mutex_unlock(&d->lock);
+    return over;
+}
+
+static natsStatus dial(struct nats *n, int64_t deadline_us, struct sent_answer *a)
+{
+    if (!n->dial && atomic_load(&dials) >= DIALS_MAX) {
+        (void)snprintf(a->why, sizeof a->why, "NATS: %d connections that began to be made have not ended", DIALS_MAX);
+        return NATS_TIMEOUT;
+    }
+    if (!n->dial && !(n->dial = dial_new(n->conf))) {
+        (void)snprintf(a->why, sizeof a->why, "NATS: a connection cannot be made: the certificates of tls cannot be used, or there is no memory or thread");
+        return NATS_NO_MEMORY;
+    }
+    if (!dial_await(n, deadline_us)) {
+        (void)snprintf(a->why, sizeof a->why, "NATS: the server has not answered so far, perhaps in the handshake of TLS");
+        return NATS_TIMEOUT;
+    }
+    natsStatus s = n->dial->status;              /* nobody else writes it any more */
+    n->connection = n->dial->connection;
+    n->dial->connection = NULL;
+    if (s != NATS_OK)
+        (void)snprintf(a->why, sizeof a->why, "NATS: %.159s", n->dial->said);
+    dial_let_go(n->dial);
+    n->dial = NULL;
+    return s;
+}
+
+static natsStatus connect_to(struct nats *n, int64_t deadline_us, struct sent_answer *a)
+{
+    jsOptions js;
     if (n->connection && natsConnection_Status(n->connection) == NATS_CONN_STATUS_CONNECTED)
         return NATS_OK;
     hang_up(n);
-    natsStatus s = natsOptions_Create(&o);
-    if (s == NATS_OK)
-        s = describe(n->conf, o);
-    if (s == NATS_OK)
-        s = natsConnection_Connect(&n->connection, o);
-    natsOptions_Destroy(o);
+    natsStatus s = dial(n, deadline_us, a);
     if (s == NATS_OK && *n->conf->stream) {
         (void)jsOptions_Init(&js);
         js.PublishAsync.ErrHandler = on_refusal;
@@ -180,7 +288,7 @@ static natsStatus put_all(struct nats *n, int64_t deadline_us, struct sent_answe
 {
     natsStatus s = NATS_OK;
     for (size_t i = 0; s == NATS_OK && i < n->messages.count && !atomic_load(&n->cancelled); i++)
-        s = publish(n, i);
+        s = now_us() < deadline_us ? publish(n, i) : NATS_TIMEOUT;
     if (s == NATS_OK && atomic_load(&n->cancelled))
         s = NATS_TIMEOUT;
     if (s == NATS_OK)
@@ -212,7 +320,7 @@ static enum sent nats_send(void *self, const struct batch *b, struct sent_answer
     struct nats *n = self;
     struct fault fault = { 0 };
     int64_t      deadline_us = now_us() + n->conf->timeout_us;
-    natsStatus   s = connect_to(n);
+    natsStatus   s = connect_to(n, deadline_us, a);
     if (s != NATS_OK)
         return later(n, s, a);
     enum err e = messages_make(&n->messages, b, n->conf->format, &fault);
@@ -245,6 +353,8 @@ static void nats_close(void *self)
 {
     struct nats *n = self;
     hang_up(n);
+    if (n->dial)
+        dial_let_go(n->dial);
     messages_done(&n->messages);
     (void)pthread_mutex_destroy(&n->lock);
     free(n);

@@ -55,6 +55,7 @@ struct pump {
     double        tokens;
     int64_t       tokens_us;
     struct dead_replay replay;
+    bool          replay_told;                /* what is asked for cannot be read */
     atomic_bool   look;
 
     pthread_mutex_t   lock;                   /* of shared */
@@ -381,7 +382,11 @@ static bool look_for_replay(struct pump *p)
     p->looked_us = mono(p);
     if (p->replay.done < p->replay.until)
         return true;
-    if (begin_replay_read(p->o.dead, p->conf, &r, &why) != OK || r.done >= r.until)
+    bool unreadable = begin_replay_read(p->o.dead, p->conf, &r, &why) != OK, news = unreadable && !p->replay_told;
+    p->replay_told = unreadable;
+    if (news)
+        log_fault(LOG_WARN, "whether dead letters of a sink are to be sent again cannot be read, so none are", &why);
+    if (unreadable || r.done >= r.until)
         return false;
     if (begin_seen_letters(p->o.dead, p->conf, r.done, &p->replay_sieve, &why) != OK) {
         log_fault(LOG_WARN, "dead letters cannot be sent again", &why);

@@ -356,10 +356,21 @@ static int disk_list(void *ctx, const char *folder, journal_files_each *each, vo
     return 0;
 }
 
+static bool disk_nameless(void *ctx, int fd)
+{
+    struct disk *d = ctx;
+    bool         found = false;
+    pthread_mutex_lock(&d->lock);
+    for (int i = 0; i < d->nows && !found; i++)
+        found = !d->now[i].folder && d->now[i].node == d->fd[fd] - 1;
+    (void)leave(d);
+    return !found;
+}
+
 struct journal_files disk_files(struct disk *d)
 {
     return (struct journal_files){ d, disk_open, disk_close, disk_pread, disk_pwrite, disk_fdatasync, disk_fsync_folder, disk_allocate, disk_size, disk_rename, disk_unlink,
-                                   disk_mkdir, disk_lock, disk_room, disk_list };
+                                   disk_mkdir, disk_lock, disk_room, disk_list, disk_nameless };
 }
 
 /* ---- from outside ---- */

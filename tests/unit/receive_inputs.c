@@ -4,6 +4,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -11,6 +12,24 @@
 #include <unistd.h>
 
 struct house h;
+
+static atomic_llong later_us;
+
+static int64_t wall(void *ctx)
+{
+    (void)ctx;
+    return clock_wall_us(&clock_real) + atomic_load(&later_us);
+}
+
+static int64_t mono(void *ctx)
+{
+    (void)ctx;
+    return clock_mono_us(&clock_real) + atomic_load(&later_us);
+}
+
+static const struct clock house_clock = { .wall_us = wall, .mono_us = mono };
+
+void house_later(int64_t us) { atomic_fetch_add(&later_us, us); }
 
 int house_open(void **state)
 {
@@ -67,7 +86,7 @@ static struct conf *conf_text(const char *text)
 void house_start(const char *settings)
 {
     struct conf *c = conf_text(settings);
-    assert_ok(inputs_start(c, h.journal, h.folder, &clock_real, &h.inputs, &h.fault), &h.fault);
+    assert_ok(inputs_start(c, h.journal, h.folder, &house_clock, &h.inputs, &h.fault), &h.fault);
     conf_free(c);
 }
 

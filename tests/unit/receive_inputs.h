@@ -31,6 +31,7 @@ void house_keep_offsets(char *path, size_t size);
 void house_stop(void);
 /* Waits until n lines are in the journal; fails after a while. */
 void house_until(size_t n);
+void house_later(int64_t us);            /* so much time passes for the inputs */
 void house_followed(int64_t files);      /* waits until so many are followed */
 /* A full journal in the place of the house's, and room in it again. */
 void house_full(void);

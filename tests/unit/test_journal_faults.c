@@ -493,6 +493,37 @@ static void a_segment_that_vanished_is_told_and_gone_past_and_its_ids_do_not_com
     tale_done(&t);
 }
 
+/* It is synced, and no start will ever find it. */
+static void what_went_into_a_segment_that_somebody_removed_is_not_acknowledged(void **state)
+{
+    (void)state;
+    struct tale          t;
+    struct journal      *j;
+    struct journal_stats s;
+    tale_init(&t, 14);
+    assert_ok(journal_open(&t.o, &j, &fault), &fault);
+    assert_ok(send(&t, j), &fault);
+    wait_for(&t, 1);
+    do
+        journal_stats(j, &s);
+    while (s.segments_free < 2);
+    while (disk_path(t.disk, ".seg", 0))                 /* those that are ready as well */
+        assert_true(disk_remove(t.disk, disk_path(t.disk, ".seg", 0)));
+    assert_ok(send(&t, j), &fault);
+    wait_for(&t, 2);
+    for (int i = 0; i < 3; i++)
+        assert_ok(send(&t, j), &fault);
+    wait_for(&t, t.sent);
+    int acknowledged = 0;
+    for (int i = 1; i < t.sent; i++)
+        acknowledged += t.id[i] != 0;
+    assert_true(acknowledged >= 3);                      /* as soon as there is a new segment it goes on */
+    journal_close(j);
+    disk_crash(t.disk, true);
+    assert_int_equal(count_readable(&t, &s), acknowledged);
+    tale_done(&t);
+}
+
 static void who_waits_for_records_that_are_gone_waits_instead_of_turning(void **state)
 {
     (void)state;
@@ -950,6 +981,7 @@ int main(void)
         cmocka_unit_test(damage_in_the_segment_that_is_being_written_is_found_at_the_start),
         cmocka_unit_test(a_segment_whose_page_is_destroyed_is_read_by_its_blocks),
         cmocka_unit_test(a_segment_that_vanished_is_told_and_gone_past_and_its_ids_do_not_come_again),
+        cmocka_unit_test(what_went_into_a_segment_that_somebody_removed_is_not_acknowledged),
         cmocka_unit_test(who_waits_for_records_that_are_gone_waits_instead_of_turning),
         cmocka_unit_test(a_file_that_is_no_segment_does_not_keep_it_from_opening),
         cmocka_unit_test(a_cursor_that_cannot_be_read_begins_with_the_oldest),

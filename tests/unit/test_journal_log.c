@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { CONSUMERS = 3, MOST = 20000, STEPS = 400, STORIES = 25, BODY_MOST = 60000 };
 
@@ -739,6 +741,39 @@ static void no_file_is_renamed_over_another_one(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* The machine's own calls. */
+static void a_journal_whose_folder_was_removed_takes_nothing_until_there_is_one_again(void **state)
+{
+    (void)state;
+    char                   folder[] = "/tmp/test-journal-XXXXXX", command[60];
+    struct journal        *j;
+    struct journal_options o = journal_options_default(folder);
+    struct record          r = { .received_us = 1, .kind = RECORD_ROWS, .form = FORM_JSON, .events = 1, .body = SLICE("body") }, in;
+    uint64_t               id = 0;
+    enum err               e = OK;
+    assert_non_null(mkdtemp(folder));
+    o.segment_bytes = 1 << 20;
+    o.reserve_bytes = 0;
+    assert_ok(journal_open(&o, &j, &fault), &fault);
+    assert_ok(journal_append_wait(j, &r, &id, &fault), &fault);
+    (void)snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+    assert_int_not_equal(journal_append_wait(j, &r, &id, &fault), OK);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    for (int i = 0; i < 1000 && (e = journal_append_wait(j, &r, &id, &fault)) != OK; i++)
+        (void)usleep(10000);
+    assert_ok(e, &fault);
+    journal_close(j);
+    struct journal_consumer *c;
+    assert_ok(journal_open(&o, &j, &fault), &fault);
+    assert_ok(journal_consumer_open(j, "test", JOURNAL_FROM_START, &c, &fault), &fault);
+    assert_ok(journal_read(c, &in, &fault), &fault);
+    assert_int_equal(in.id, id);
+    journal_consumer_close(c);
+    journal_close(j);
+    assert_int_equal(system(command), 0);
+}
+
 static size_t view_of(const char *folder, struct journal_stats *s, uint64_t *damaged)
 {
     struct journal_view    *v;
@@ -854,6 +889,9 @@ static void a_journal_of_an_older_version_is_gone_on_with_and_gets_its_identity(
         read_some(w, i, MOST);
         assert_int_equal(w->next[i], 51);
     }
+    do                                                   /* the first segments that have it are ready */
+        journal_stats(w->j, &s);
+    while (s.segments_free < 2);
     close_all(w);
     open_all(w);
     journal_stats(w->j, &s);
@@ -887,6 +925,7 @@ int main(void)
         cmocka_unit_test(a_view_sees_what_the_writer_does_without_disturbing_it),
         cmocka_unit_test(a_consumer_is_sent_back_from_outside_and_nothing_it_asked_for_is_used_again),
         cmocka_unit_test(no_file_is_renamed_over_another_one),
+        cmocka_unit_test(a_journal_whose_folder_was_removed_takes_nothing_until_there_is_one_again),
         cmocka_unit_test(a_view_tells_of_what_was_durable_at_the_end_and_is_destroyed_or_gone),
         cmocka_unit_test(a_journal_of_an_older_version_is_gone_on_with_and_gets_its_identity),
     };

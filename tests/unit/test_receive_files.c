@@ -3,17 +3,22 @@
 
 #include "journal_disk.h"
 
+#include "base/file.h"
+#include "receive/follow.h"
 #include "receive/follow_store.h"
 #include "receive/lines.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define PLAIN "files: { app: { paths: ['@/*.log'], poll: 100ms, linger: 0s } }\n"
+#define EVERYTHING "files: { app: { paths: ['@/*.log*'], poll: 100ms } }\n"
 #define ROTATED "files: { app: { paths: ['@/app.log*'], poll: 100ms } }\n"
 
 static void rename_log(const char *from, const char *to)
@@ -535,6 +540,102 @@ static void an_inode_that_is_used_again_is_another_file(void **state)
     once("and two lines");
 }
 
+/* Deleted, and a file that is none of ours has its inode by now. */
+static void reuse_inode(const char *name, const char *by, const char *text)
+{
+    char from[160], to[160], outside[160];
+    house_path(name, from, sizeof from);
+    house_path(by, to, sizeof to);
+    (void)snprintf(outside, sizeof outside, "%s/outside", h.folder);
+    assert_int_equal(rename(from, outside), 0);
+    int fd = open(outside, O_WRONLY | O_TRUNC);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    (void)close(fd);
+    assert_int_equal(rename(outside, to), 0);
+}
+
+static void whose_inode_is_used_again_under_a_name_that_is_not_ours_is_not_read(void **state)
+{
+    house_write("a.log", "the old one, that is gone\n");
+    house_start(PLAIN);
+    house_until(1);
+    house_stop();
+    reuse_inode("a.log", "passwords.txt", "this is nobody's business\nnor is this\n");
+    house_write("b.log", "marker\n");
+    house_start(PLAIN);
+    house_until(2);
+    house_stop();
+    once("marker");
+    assert_int_equal(h.n, 2);
+}
+
+static bool is_open(const char *name)
+{
+    char path[160], link[64], to[256];
+    bool found = false;
+    house_path(name, path, sizeof path);
+    for (int fd = 3; fd < 256 && !found; fd++) {
+        (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, to, sizeof to - 1);
+        found = n > 0 && strlen(path) == (size_t)n && strncmp(to, path, (size_t)n) == 0;
+    }
+    return found;
+}
+
+static void that_is_so_also_while_we_run_and_the_file_was_closed_since_it_was_quiet(void **state)
+{
+    house_write("a.log", "the old one, that is gone\n");
+    house_start(PLAIN);
+    house_until(1);
+    for (int i = 0; i < 200 && is_open("a.log"); i++) {
+        house_later(61 * US_PER_S);
+        (void)usleep(50000);
+    }
+    assert_false(is_open("a.log"));
+    reuse_inode("a.log", "a.log.gz", "this is nobody's business\nnor is this\n");
+    house_write("b.log", "marker\n");
+    house_until(2);
+    house_stop();
+    once("marker");
+    assert_int_equal(h.n, 2);
+}
+
+/* Numbers of devices are given out anew when disks are found, or mounted, in another order. */
+static void another_number_of_the_device_makes_no_other_file(void **state)
+{
+    struct follow_store s;
+    struct text         t;
+    char                path[128];
+    house_write("a.log", "one\ntwo\n");
+    house_write("b.log", "bee\n");
+    house_start(EVERYTHING);
+    house_until(3);
+    house_stop();
+    (void)snprintf(path, sizeof path, "%s/inputs/files", h.folder);
+    assert_ok(follow_store_load(path, &s, &h.fault), &h.fault);
+    assert_int_equal(s.seen_n, 2);
+    text_init(&t, 1 << 16);
+    follow_store_begin(&t);
+    follow_store_put_rule(&t, "app");
+    for (size_t i = 0; i < s.seen_n; i++) {
+        s.seen[i].dev += 7;
+        follow_store_put(&t, &s.seen[i]);
+    }
+    follow_store_end(&t);
+    assert_ok(file_write(path, t.s, t.used, 0600, &h.fault), &h.fault);
+    text_done(&t);
+    follow_store_done(&s);
+    house_write("a.log", "three\n");
+    rename_log("b.log", "b.log.1");                /* and was rotated meanwhile */
+    house_write("b.log.1", "boo\n");
+    house_start(EVERYTHING);
+    house_until(5);
+    house_stop();
+    once("three");
+    once("boo");
+    assert_int_equal(h.n, 5);
+}
+
 static void a_deleted_file_is_read_to_its_end(void **state)
 {
     char path[160];
@@ -549,6 +650,110 @@ static void a_deleted_file_is_read_to_its_end(void **state)
     house_until(3);
     once("two");
     once("no end");
+}
+
+/* Nothing of ours runs between these turns, and time is ours. */
+static void a_file_is_not_forgotten_while_lines_of_its_life_before_are_on_their_way(void **state)
+{
+    static const struct conf_section *const sections[] = { &inputs_section, &syslog_section, &files_section, &journald_section };
+    char                text[256], path[160], folder[128];
+    struct conf        *c = NULL;
+    struct follow      *f = NULL;
+    struct batch_counts counts;
+    uint64_t            split;
+    int64_t             open_now, now_us = 10 * US_PER_S;
+    int                 wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    (void)snprintf(folder, sizeof folder, "%s/inputs", h.folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    (void)snprintf(text, sizeof text, "inputs: { delay: 10s }\nfiles: { app: { paths: ['%s/*.log'], linger: 0s } }\n", h.logs);
+    assert_ok(conf_load_text("test", text, strlen(text), sections, 4, &c, NULL, &h.fault), &h.fault);
+    house_write("a.log", "one\n");
+    assert_ok(follow_new(c, h.journal, folder, wake, &f, &h.fault), &h.fault);
+    (void)follow_turn(f, now_us);
+    house_path("a.log", path, sizeof path);
+    assert_int_equal(truncate(path, 0), 0);
+    house_write("a.log", "\n");                     /* all that the new life has */
+    (void)follow_turn(f, now_us += US_PER_S);
+    assert_int_equal(unlink(path), 0);
+    for (int i = 0; i < 3; i++)
+        (void)follow_turn(f, now_us += US_PER_S);
+    follow_count(f, &counts, &split, &open_now);
+    assert_int_equal(counts.records, 0);
+    assert_int_equal(open_now, 1);
+    for (int i = 0; i < 1000 && (counts.records < 1 || open_now != 1); i++) {
+        house_write("b.log", "more\n");             /* something is always on its way */
+        (void)follow_turn(f, now_us += i < 3 ? 4 * US_PER_S : 0);
+        follow_count(f, &counts, &split, &open_now);
+        (void)usleep(1000);
+    }
+    assert_true(counts.records >= 1);
+    assert_int_equal(open_now, 1);                 /* b.log */
+    assert_false(follow_settled(f));
+    follow_free(f);
+    conf_free(c);
+    (void)close(wake);
+}
+
+/* ---- a disk that cannot be read for a while ---- */
+
+ssize_t __real_pread64(int fd, void *to, size_t n, off_t at);
+ssize_t __wrap_pread64(int fd, void *to, size_t n, off_t at);
+static atomic_bool sick;
+
+ssize_t __wrap_pread64(int fd, void *to, size_t n, off_t at)
+{
+    char link[64], path[256] = "";
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    if (atomic_load(&sick) && readlink(link, path, sizeof path - 1) > 0 && strstr(path, "/logs/")) {
+        errno = EIO;
+        return -1;
+    }
+    return __real_pread64(fd, to, n, at);
+}
+
+static void until_told(const char *what)
+{
+    struct inputs_stats s = { 0 };
+    for (int i = 0; i < 2000 && !strstr(s.of[INPUT_FILES].last_error, what); i++) {
+        (void)usleep(5000);
+        inputs_stats(h.inputs, &s);
+    }
+    if (!strstr(s.of[INPUT_FILES].last_error, what))
+        fail_msg("told was: %s", s.of[INPUT_FILES].last_error);
+}
+
+static void what_cannot_be_read_for_a_while_is_read_on_afterwards_and_not_from_its_start(void **state)
+{
+    house_write("a.log", "one\ntwo\n");
+    house_start(PLAIN);
+    house_until(2);
+    atomic_store(&sick, true);
+    house_write("a.log", "three\n");
+    until_told("a.log cannot be read: Input/output error");
+    atomic_store(&sick, false);
+    house_until(3);
+    house_stop();
+    once("three");
+    assert_int_equal(h.n, 3);
+    house_write("a.log", "four\n");
+    atomic_store(&sick, true);
+    house_start(PLAIN);
+    until_told("a.log cannot be read: Input/output error");
+    atomic_store(&sick, false);
+    house_until(4);
+    house_stop();
+    once("four");
+    assert_int_equal(h.n, 4);
+    rename_log("a.log", "a.old");
+    house_write("a.old", "five\n");
+    atomic_store(&sick, true);
+    house_start(PLAIN);                            /* a name that is not ours, and is looked for where it was */
+    until_told("a.old cannot be read: Input/output error");
+    atomic_store(&sick, false);
+    house_until(5);
+    house_stop();
+    once("five");
+    assert_int_equal(h.n, 5);
 }
 
 static void texts_of_several_lines_stay_together(void **state)
@@ -622,7 +827,12 @@ int main(void)
         HOUSE(a_writer_that_does_not_append_leaves_a_hole_that_is_no_text),
         HOUSE(two_entries_that_name_the_same_file_are_told_of),
         HOUSE(an_inode_that_is_used_again_is_another_file),
+        HOUSE(whose_inode_is_used_again_under_a_name_that_is_not_ours_is_not_read),
+        HOUSE(that_is_so_also_while_we_run_and_the_file_was_closed_since_it_was_quiet),
+        HOUSE(another_number_of_the_device_makes_no_other_file),
         HOUSE(a_deleted_file_is_read_to_its_end),
+        HOUSE(a_file_is_not_forgotten_while_lines_of_its_life_before_are_on_their_way),
+        HOUSE(what_cannot_be_read_for_a_while_is_read_on_afterwards_and_not_from_its_start),
         HOUSE(texts_of_several_lines_stay_together),
         HOUSE(what_is_excluded_is_not_read_and_a_reload_changes_what_is),
         HOUSE(many_lines_arrive_once_and_in_order),

@@ -1,9 +1,14 @@
 /* ship: dead letters are kept whole, sent again when somebody asks, and go when somebody forgets them. */
 #include "ship_fixture.h"
 
+#include "base/file.h"
+#include "base/log.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct world w;
 
@@ -285,12 +290,76 @@ static void letters_are_forgotten_on_request_from_outside(void **state)
     pump_close(p, NULL);
 }
 
+static void assert_belongs_to(const char *name, uid_t uid)
+{
+    char        path[256];
+    struct stat st;
+    (void)snprintf(path, sizeof path, "%s/dead/%s", w.folder, name);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_uid, uid);
+}
+
+/* An administrator is root; whoever ships is not, and could not read what only root may. */
+static void what_root_asks_for_belongs_to_whom_the_letters_belong(void **state)
+{
+    enum { SOMEBODY = 65534 };
+    char               folder[256];
+    struct pump       *p = with_three_letters();
+    struct dead_view  *v;
+    struct dead_replay r;
+    (void)state;
+    pump_close(p, NULL);
+    if (geteuid() != 0)
+        skip();
+    (void)snprintf(folder, sizeof folder, "%s/dead", w.folder);
+    assert_int_equal(chown(folder, SOMEBODY, SOMEBODY), 0);
+    assert_ok(dead_view_open(w.folder, &v, &fault), &fault);
+    assert_ok(dead_view_want_replay(v, "s", &r, &fault), &fault);
+    assert_ok(dead_view_want_forget(v, 1, &fault), &fault);
+    dead_view_close(v);
+    assert_belongs_to("replay", SOMEBODY);
+    assert_belongs_to("replay/s.wanted", SOMEBODY);
+    assert_belongs_to("forget", SOMEBODY);
+}
+
+static void a_request_that_cannot_be_read_is_told_of(void **state)
+{
+    static const char *const names[] = { "replay/s.wanted", "forget" };
+    char         path[256], *said = NULL;
+    size_t       size;
+    struct pump *p = with_three_letters();
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/dead/replay", w.folder);
+    assert_ok(file_make_dirs(path, 0700, &fault), &fault);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        FILE *log = open_memstream(&said, &size);
+        log_setup(LOG_LOGFMT, LOG_WARN, log);
+        (void)snprintf(path, sizeof path, "%s/dead/%s", w.folder, names[i]);
+        assert_ok(file_write(path, "what?", 5, 0600, &fault), &fault);
+        for (int k = 0; k < 3; k++) {
+            w.manual.mono_us += 10 * US_PER_S;
+            for (int n = 0; n < 50; n++)
+                (void)pump_step(p);
+        }
+        log_setup(LOG_LOGFMT, LOG_ERROR, NULL);
+        (void)fclose(log);
+        char *first = strstr(said, path);
+        if (!first || strstr(first + 1, path))                         /* once */
+            fail_msg("of %s is said: %s", path, said);
+        free(said);
+        assert_int_equal(unlink(path), 0);
+    }
+    pump_close(p, NULL);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(a_letter_tells_all_that_is_needed),
+        T(what_root_asks_for_belongs_to_whom_the_letters_belong),
+        T(a_request_that_cannot_be_read_is_told_of),
         T(letters_survive_a_restart_and_are_read_from_outside_as_well),
         T(replay_sends_them_again_in_order_and_only_once),
         T(what_is_refused_again_is_a_new_letter_and_does_not_go_round),

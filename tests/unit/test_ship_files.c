@@ -211,6 +211,50 @@ static void what_was_sent_before_a_crash_and_comes_again_is_not_repeated(void **
     assert_lines("logs" HOUR "*.jsonl", 0, 19);
 }
 
+/* Records do not stand in the order of their times: one that was scraped bears the time when it was asked for, and clocks are set. */
+static void what_comes_again_is_known_also_when_the_last_of_it_was_received_before_the_first(void **state)
+{
+    (void)state;
+    (void)append_lines(&w, 0, 9);
+    w.manual.wall_us -= 5 * US_PER_S;
+    (void)append_lines(&w, 10, 19);
+    struct batch b = all_of_it();
+    send_and_die(&b);
+    b = all_of_it();
+    void *self = open_sink();
+    send_ok(self, &b);
+    sink_files.close(self);
+    assert_lines("logs" HOUR "*.jsonl", 0, 19);
+}
+
+static void that_is_so_in_whatever_batches_a_load_was_sent_and_however_often_it_comes(void **state)
+{
+    (void)state;
+    (void)append_lines(&w, 0, 9);
+    w.manual.wall_us -= 5 * US_PER_S;
+    (void)append_lines(&w, 10, 19);
+    struct batch all = all_of_it(), first = all, rest = all;
+    first.count = 10;
+    rest.event += rest.at = 10;
+    rest.count = 10;
+    send_and_die(&first);
+    pid_t child = fork();                          /* the next one leaves out the first batch, writes the other, and dies as well */
+    assert_true(child >= 0);
+    if (child == 0) {
+        void *self = open_sink();
+        send_ok(self, &first);
+        send_ok(self, &rest);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    void *self = open_sink();
+    send_ok(self, &all);
+    sink_files.close(self);
+    assert_lines("logs" HOUR "*.jsonl", 0, 19);
+}
+
 static void what_a_crash_left_half_written_is_cut_off_and_comes_again(void **state)
 {
     (void)state;
@@ -549,6 +593,8 @@ int main(void)
         T(a_ledger_that_knows_hours_only_is_gone_on_with),
         T(a_file_is_finished_when_it_is_large),
         T(what_was_sent_before_a_crash_and_comes_again_is_not_repeated),
+        T(what_comes_again_is_known_also_when_the_last_of_it_was_received_before_the_first),
+        T(that_is_so_in_whatever_batches_a_load_was_sent_and_however_often_it_comes),
         T(what_a_crash_left_half_written_is_cut_off_and_comes_again),
         T(numbers_of_a_journal_that_began_anew_are_not_taken_for_old_ones),
         T(dead_letters_are_written_although_their_numbers_are_old),

@@ -158,6 +158,31 @@ static void logs_metrics_and_their_order_arrive_by_otlp(void **state)
     free(body);
 }
 
+/* The name may lead elsewhere by now, and whoever balances may choose another one: not so on the connection that is open. */
+static void who_is_away_is_asked_anew_and_not_on_the_connection_on_which_he_said_so(void **state)
+{
+    static const char *const away[] = { "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
+                                        "HTTP/1.1 504 Late\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 421 Not here\r\nContent-Length: 0\r\n\r\n" };
+    enum { AWAY = sizeof away / sizeof away[0] };
+    (void)state;
+    void *self = NULL;
+    for (int i = 0; i < AWAY; i++)
+        server.answer[i] = away[i];
+    (void)append_lines(&w, 0, 9);
+    struct batch b = all_of_it();
+    assert_ok(sink_otlp.open(&w.conf, &self, &fault), &fault);
+    for (int i = 0; i < AWAY; i++) {
+        assert_int_equal(sink_otlp.send(self, &b, &answered), SENT_LATER);
+        assert_int_equal(server.connections, i + 1);
+    }
+    for (int i = 0; i < 2; i++) {
+        b.load++;
+        assert_int_equal(sink_otlp.send(self, &b, &answered), SENT_ALL);
+        assert_int_equal(server.connections, AWAY + 1);
+    }
+    sink_otlp.close(self);
+}
+
 static void what_one_type_got_through_is_not_sent_again_when_another_has_to_wait(void **state)
 {
     (void)state;
@@ -554,6 +579,7 @@ int main(void)
         T(what_prometheus_2_4_calls_a_server_error_is_refused_when_it_is_about_the_sample),
         T(what_was_taken_when_its_answer_got_lost_is_no_dead_letter),
         T(logs_metrics_and_their_order_arrive_by_otlp),
+        T(who_is_away_is_asked_anew_and_not_on_the_connection_on_which_he_said_so),
         T(what_one_type_got_through_is_not_sent_again_when_another_has_to_wait),
         T(a_partial_success_is_a_count_with_a_reason),
         T(a_partial_success_that_kept_nothing_is_a_refusal_of_the_events),
