@@ -40,7 +40,6 @@ struct watcher {
     struct watched   *target;
     struct telemetry *telemetry;
     char              host_urn[160];
-    int64_t           forget_us;
     bool              complained;
     uint64_t          lost_samples;
 };
@@ -68,18 +67,15 @@ static void write_rows(struct watcher *w, const struct watched *t, const struct 
     w->complained = err != OK;
 }
 
-static void write_minutes(struct watcher *w, struct watched *t, int64_t now_us)
+static void write_minutes(struct watcher *w, struct watched *t, const struct sample *s)
 {
     struct minute_row rows[METRIC_COUNT];
     struct fault      fault = { 0 };
     int               n;
-    while (minute_take(t->minute, now_us, rows, &n))
+    while (minute_take(t->minute, s->wall_us, rows, &n))
         write_rows(w, t, rows, n);
-    if (now_us > w->forget_us) {
-        w->forget_us = now_us + 3600 * US_PER_S;
-        if (telemetry_forget(w->telemetry, now_us - KEEP_METRICS_US, &fault) != OK)
-            log_fault(LOG_WARN, "old telemetry cannot be deleted", &fault);
-    }
+    if (telemetry_keep(w->telemetry, KEEP_METRICS_US, s->wall_us, s->mono_us, &fault) != OK)
+        log_fault(LOG_WARN, "old telemetry cannot be deleted", &fault);
 }
 
 static void on_sample(void *ctx, const struct sample *s)
@@ -96,7 +92,7 @@ static void on_sample(void *ctx, const struct sample *s)
         free(n);
     }
     minute_add(t->minute, s);
-    write_minutes(w, t, s->wall_us);
+    write_minutes(w, t, s);
 }
 
 static void on_facts(void *ctx, const struct target_facts *f)

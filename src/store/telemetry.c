@@ -1,6 +1,7 @@
 /* store/telemetry.c */
 #include "store/telemetry.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "store/db.h"
 #include "store/telemetry_migrations.h"
@@ -12,7 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
-struct telemetry { struct db *db; };
+#define FORGET_EVERY_US (3600 * US_PER_S)
+#define STEADY_US       (60 * US_PER_S)      /* so far the two clocks may come apart in that time */
+
+struct telemetry {
+    struct db *db;
+    int64_t    hour_mono_us, hour_ahead_us;   /* since when an hour is counted, and how far the wall clock was ahead of the steady one then; 0: not yet */
+};
 
 enum err telemetry_open(const char *folder, struct telemetry **out, struct fault *fault)
 {
@@ -78,7 +85,13 @@ enum err telemetry_write(struct telemetry *t, const struct metric_row *rows, int
     return e;
 }
 
-enum err telemetry_forget(struct telemetry *t, int64_t before_us, struct fault *fault)
+enum err telemetry_keep(struct telemetry *t, int64_t keep_us, int64_t wall_us, int64_t mono_us, struct fault *fault)
 {
-    return db_run(t->db, sql_metric_forget, fault, "I", before_us);
+    int64_t ahead = wall_us - mono_us, moved = llabs(ahead - t->hour_ahead_us);
+    bool    begins = t->hour_mono_us == 0 || moved > STEADY_US;
+    if (!begins && mono_us - t->hour_mono_us < FORGET_EVERY_US)
+        return OK;
+    t->hour_mono_us = mono_us;
+    t->hour_ahead_us = ahead;
+    return begins ? OK : db_run(t->db, sql_metric_forget, fault, "I", wall_us - keep_us);
 }

@@ -21,6 +21,10 @@ MUST_CHECK enum err telemetry_put_aside(const char *folder, struct fault *fault)
 MUST_CHECK enum err telemetry_resource(struct telemetry *t, const char *urn, const char *type, const char *name, int64_t now_us, struct fault *fault);
 /* All or nothing; a minute written again is the rest of one in whose middle the program ended, and is added to it. */
 MUST_CHECK enum err telemetry_write(struct telemetry *t, const struct metric_row *rows, int n, struct fault *fault);
-MUST_CHECK enum err telemetry_forget(struct telemetry *t, int64_t before_us, struct fault *fault);
+/*
+ * Once an hour what is older than keep_us is deleted: at the end of one in which the wall clock went as the steady one did, for a clock that is
+ * far ahead for a moment must not cost the past.  Call it with every sample.
+ */
+MUST_CHECK enum err telemetry_keep(struct telemetry *t, int64_t keep_us, int64_t wall_us, int64_t mono_us, struct fault *fault);
 
 #endif

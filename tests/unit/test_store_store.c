@@ -324,6 +324,50 @@ static void a_case_that_was_asked_about_all_day_still_tells_how_it_began_and_how
     store_close(s);
 }
 
+/* How many minutes are left of those that were written. */
+static size_t minutes_left(int64_t day)
+{
+    struct fault         f = { 0 };
+    struct store_reader *r = NULL;
+    json_t              *told = NULL;
+    assert_ok(store_reader_open(folder, &r, &f), &f);
+    assert_ok(read_metric(r, "main", "tps", 0, 10 * day, &told, &f), &f);
+    size_t n = json_array_size(json_object_get(told, "bucket"));
+    json_decref(told);
+    store_reader_close(r);
+    return n;
+}
+
+static void a_clock_that_is_far_ahead_for_a_moment_costs_no_telemetry(void **state)
+{
+    (void)state;
+    struct fault      f = { 0 };
+    struct store     *s = NULL;
+    struct telemetry *t = NULL;
+    const int64_t     hour = 3600 * US_PER_S, day = 24 * hour, year = 365 * day;
+    int64_t           wall = 3 * day, mono = hour;
+    assert_ok(store_open(folder, &s, &f), &f);
+    assert_ok(telemetry_open(folder, &t, &f), &f);
+    assert_ok(telemetry_resource(t, "urn:main", "db", "main", wall, &f), &f);
+    for (int i = 1; i <= 3; i++) {
+        struct metric_row row = { .bucket_us = i * day, .urn = "urn:main", .metric = "tps", .avg = 1, .max = 1, .p95 = 1, .samples = 60 };
+        assert_ok(telemetry_write(t, &row, 1, &f), &f);
+    }
+    for (int i = 0; i < 59; i++, wall += 60 * US_PER_S, mono += 60 * US_PER_S)
+        assert_ok(telemetry_keep(t, day, wall, mono, &f), &f);
+    assert_int_equal(minutes_left(day), 3);                                  /* not before an hour has gone by */
+    for (int i = 0; i < 5; i++, wall += 60 * US_PER_S, mono += 60 * US_PER_S)
+        assert_ok(telemetry_keep(t, day, wall + year, mono, &f), &f);        /* somebody sets it, and sets it back */
+    for (int i = 0; i < 59; i++, wall += 60 * US_PER_S, mono += 60 * US_PER_S)
+        assert_ok(telemetry_keep(t, day, wall, mono, &f), &f);
+    assert_int_equal(minutes_left(day), 3);
+    for (int i = 0; i < 2; i++, wall += 60 * US_PER_S, mono += 60 * US_PER_S)
+        assert_ok(telemetry_keep(t, day, wall, mono, &f), &f);
+    assert_int_equal(minutes_left(day), 1);                                  /* an hour of a clock that goes: what is older than a day goes */
+    telemetry_close(t);
+    store_close(s);
+}
+
 static void telemetry_that_is_damaged_hides_no_case_and_is_begun_anew(void **state)
 {
     (void)state;
@@ -623,6 +667,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_steps_of_the_plan_at_hand_count_as_begun, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_case_keeps_the_time_it_had_left_when_the_clock_is_set_back, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_case_that_was_asked_about_all_day_still_tells_how_it_began_and_how_it_ended, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_clock_that_is_far_ahead_for_a_moment_costs_no_telemetry, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(telemetry_that_is_damaged_hides_no_case_and_is_begun_anew, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_is_shown_of_the_budgets_is_what_the_gate_counts, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused_and_left_alone, make_folder, remove_folder),
