@@ -19,6 +19,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import weakref
 
 import psycopg2
 
@@ -103,6 +104,7 @@ class Cluster:
     """host, port, user, database, dsn, folder, data, log, bin; start/stop/restart/kill, psql, connect."""
 
     _open = set()      # what atexit closes when a fixture did not get that far
+    connections = weakref.WeakSet()    # what connect() gave and is still held by somebody
     _template = None   # one initdb for all clusters of a run; copying it is ten times faster
 
     def __init__(self, settings=None, start=True, initdb=()):
@@ -220,9 +222,13 @@ class Cluster:
     # -- talking to it -----------------------------------------------------------------------------------------------
 
     def connect(self, database=None, **more):
-        """A psycopg2 connection in autocommit; the caller closes it."""
+        """A psycopg2 connection in autocommit; the caller closes it.
+
+        It waits five minutes for a lock, so that one nobody will release costs a test and not all that come after it."""
+        more.setdefault("options", "-c lock_timeout=5min")
         c = psycopg2.connect(host=self.host, port=self.port, user=self.user, dbname=database or self.database, **more)
         c.autocommit = True
+        Cluster.connections.add(c)
         return c
 
     def psql(self, sql, args=None, database=None):

@@ -27,6 +27,16 @@ def _stop(number, frame):
 signal.signal(signal.SIGTERM, _stop)
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    """What a test that fails had locked is free again for the next one: its connections are closed, which the traceback would keep."""
+    before = set(Cluster.connections)
+    result = yield
+    if result.excinfo:
+        for connection in set(Cluster.connections) - before:
+            connection.close()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _template_goes_last():
     yield
