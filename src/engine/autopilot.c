@@ -62,6 +62,7 @@ enum err autopilot_recall(struct engine *e, struct fault *fault)
     enum err err = store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault);
     for (int i = 0; i < e->targets && err == OK; i++) {
         struct etarget      *t = &e->target[i];
+        atomic_store(&t->stopped, engine_stopped(e, t->conf->name) != NULL);
         struct stored_target stored;
         err = store_target_get(e->store, t->conf->name, &stored, fault);
         if (err != OK)
@@ -539,6 +540,24 @@ static enum err put_back_stopped(struct engine *e, const struct casefile *c, str
 {
     struct cause why = { .actor = "stop switch", .reason = engine_stopped(e, c->target)->why };
     return engine_event(e, c->id, ON_CANCEL, &why, fault);
+}
+
+/*
+ * Who sets the switch is answered when this is written down: a worker that breaks its step off before the next tick would be told to have
+ * failed, and a switch that is cleared again by then would have stopped nothing.
+ */
+enum err autopilot_stop(struct engine *e, struct fault *fault)
+{
+    enum err err = OK;
+    for (int i = 0; i < e->targets && err == OK; i++) {
+        struct casefile c;
+        const char     *id = e->target[i].case_id;
+        err = id[0] ? store_case_get(e->store, id, &c, NULL, fault) : OK;
+        if (err == OK && id[0] && must_stop(e, &c))
+            err = put_back_stopped(e, &c, fault);
+        err = err == ERR_MISSING ? OK : err;      /* its turn was lost */
+    }
+    return err;
 }
 
 /*

@@ -381,6 +381,7 @@ MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
 /* autopilot.c */
 MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
 MUST_CHECK enum err autopilot_recall(struct engine *e, struct fault *fault);   /* stop switches, modes, rests: from the store */
+MUST_CHECK enum err autopilot_stop(struct engine *e, struct fault *fault);     /* what acts on a target that is stopped is put back, from now on */
 bool                autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan);
 bool                autopilot_window_is_near(const struct engine *e, const struct week_window *list, int n);      /* one is open, or opens while a case may wait at the gate */
 bool                autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan);

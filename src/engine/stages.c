@@ -507,6 +507,8 @@ enum err stages_recover(struct engine *e, struct fault *fault)
     }
     free(ids);
     if (err == OK)
+        err = autopilot_stop(e, fault);
+    if (err == OK)
         err = learn_late(e, fault);
     CRASH_POINT(CRASH_AFTER_RECOVERY);
     return err;

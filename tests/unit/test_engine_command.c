@@ -178,6 +178,64 @@ static void whoever_is_told_that_it_is_stopped_sees_nothing_begin_any_more(void 
     said = NULL;
 }
 
+static void take_stopped(void *ctx, const struct stored_outcome *o) { (void)snprintf(ctx, 32, "%s", o->result); }
+
+/* A step is under way; its worker hears of the switch at once, and breaks it off before the next tick. */
+static struct casefile under_way(void)
+{
+    struct casefile c = a_case("shop", DRIVER_ENGINE, CASE_PLANNING, RUN_IDLE);
+    plan_it(&c, program(NULL));
+    c.state = CASE_EXECUTING, c.phase = RUN_DOING, c.action = c.actions = 3, c.plans_tried = 1, c.version++;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    strcpy(engine->target[0].case_id, c.id);
+    return c;
+}
+
+static void what_a_stop_breaks_off_before_the_next_tick_was_stopped_and_did_not_fail(void **state)
+{
+    (void)state;
+    char            result[32] = "";
+    struct cause    by_act = { .actor = "act", .reason = "stopped before anything was changed" };
+    struct casefile c = under_way();
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s}", "why", "release")), 200);
+    assert_ok(engine_run(engine, c.id, RUN_ON_UNTOUCHED, 3, 0, &by_act, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_int_equal(c.state, CASE_PARKED);
+    assert_ok(outcome_learn(engine, &c, &fault), &fault);
+    assert_ok(store_outcomes(engine->store, "shop", take_stopped, result, &fault), &fault);
+    assert_string_equal(result, "stopped");
+    json_decref(said);
+    said = NULL;
+}
+
+static void a_stop_that_is_cleared_before_the_next_tick_has_put_back_what_was_under_way(void **state)
+{
+    (void)state;
+    struct casefile c = under_way();
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s}", "why", "release")), 200);
+    assert_int_equal(asked(command_stop_clear, "", NULL), 200);
+    assert_false(atomic_load(&engine->target[0].stopped));     /* what begins now is not broken off */
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_true(c.put_back);
+    json_decref(said);
+    said = NULL;
+}
+
+static void who_begins_again_while_everything_is_stopped_goes_on_with_nothing(void **state)
+{
+    (void)state;
+    struct casefile    c = under_way();
+    struct stored_stop stop = { .why = "release", .actor = "root", .created_us = hands.wall_us };
+    c.phase = RUN_PROBING;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    assert_ok(store_stop_put(engine->store, &stop, &fault), &fault);
+    assert_ok(autopilot_recall(engine, &fault), &fault);
+    assert_true(atomic_load(&engine->target[0].stopped));
+    assert_ok(stages_recover(engine, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_true(c.put_back);
+}
+
 static void a_stop_is_not_waited_for_by_what_has_no_target(void **state)
 {
     (void)state;
@@ -626,6 +684,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_waits_for_a_target_of_which_nobody_knows_what_is_in_force_is_told_what_to_do, setup, teardown),
         cmocka_unit_test_setup_teardown(a_call_for_a_person_names_the_command_that_there_is, setup, teardown),
         cmocka_unit_test_setup_teardown(whoever_is_told_that_it_is_stopped_sees_nothing_begin_any_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_stop_breaks_off_before_the_next_tick_was_stopped_and_did_not_fail, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop_that_is_cleared_before_the_next_tick_has_put_back_what_was_under_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_begins_again_while_everything_is_stopped_goes_on_with_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_is_not_waited_for_by_what_has_no_target, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
