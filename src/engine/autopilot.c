@@ -227,17 +227,39 @@ static enum err open_case(struct engine *e, struct etarget *t, struct fault *fau
     return engine_event(e, c.id, ON_START_ANALYSIS, &by_autopilot, fault);
 }
 
+static void no_restarts(struct engine *e, struct etarget *t, const char *why)
+{
+    t->restarts_again_us = clock_mono_us(e->clock) + RESTARTS_PAUSE_US;
+    log_info("no restart is proposed for a week", F("target", t->conf->name), F("why", why));
+}
+
+#define NEVER_ENOUGH "there is never enough history for one: the configuration is reloaded, or the load changes, too often"
+
+/* A restart needs the longest history. Where that begins anew before it is long enough, nothing would ever be tried; we look twice a second. */
+static void wait_for_longer(struct engine *e, struct etarget *t)
+{
+    t->analysis_waits += t->last.v[METRIC_UP] == 1;
+    if (t->analysis_waits <= 2 * ANALYSIS_WINDOWS * (e->d.tune->window_us / US_PER_S))
+        return;
+    t->analysis_waits = 0;
+    no_restarts(e, t, NEVER_ENOUGH);
+}
+
 enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, struct fault *fault)
 {
     struct etarget *t = engine_target(e, c->target);
     *ready = false;
     if (!t)
         return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
-    bool restart = t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command;
+    bool restart = t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command && clock_mono_us(e->clock) >= t->restarts_again_us;
     if (cannot_measure(t))
         return give_way(e, c, NOBODY_WORKS, fault);
-    if (!need_not_measure(t) && t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE))
+    if (!need_not_measure(t) && t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE)) {
+        if (restart && t->histories >= prove_history_needed(e, t, VERIFY_IMMEDIATE))
+            wait_for_longer(e, t);
         return OK;
+    }
+    t->analysis_waits = 0;
     if (t->mode >= MODE_APPROVE && is_own(c) && !prove_can_measure(e, t))
         return give_way(e, c, NOTHING_TELLS, fault);
     struct symptom list[SYMPTOMS_MAX];
@@ -356,12 +378,6 @@ bool autopilot_enough_history(struct engine *e, struct etarget *t, const json_t 
     return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);
 }
 
-static void no_restarts(struct engine *e, struct etarget *t, const char *why)
-{
-    t->restarts_again_us = clock_mono_us(e->clock) + RESTARTS_PAUSE_US;
-    log_info("no restart is proposed for a week", F("target", t->conf->name), F("why", why));
-}
-
 /*
  * Its window opens, or whoever approves comes, when nobody works, and tomorrow it will be the same: were it planned again at once, it
  * would wait all day and keep everything else waiting.  What needs no restart has its turn first.
@@ -413,7 +429,7 @@ static void wait_for_history(struct engine *e, struct etarget *t, const json_t *
         return;
     t->plan_waits = 0;
     if (class_of(plan, &class) && class == VERIFY_RESTART)
-        no_restarts(e, t, "there is never enough history for one: the configuration is reloaded, or the load changes, too often");
+        no_restarts(e, t, NEVER_ENOUGH);
     else if (proposal_parse(proposal, &p, &ignored) == OK)
         (void)!planner_tell(t->planner, &p, TOLD_REFUSED, (double)NAN, &ignored);
 }

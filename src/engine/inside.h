@@ -60,6 +60,7 @@ enum {
     HISTORY_MAX      = 64,     /* rolling windows per target */
     IDLE_WINDOWS     = 3,      /* without work, before it counts as nobody's */
     PLAN_WAITS_MAX   = 4 * HISTORY_MAX,   /* looks at a plan that waits for history, two for each window */
+    ANALYSIS_WINDOWS = 2 * HISTORY_MAX,   /* an analysis waits no longer for the history of a restart */
     LIVE_SECONDS     = 3600,
     SUBSCRIBERS_MAX  = 64,
     STOPS_MAX        = 65,
@@ -167,6 +168,7 @@ struct etarget {
     int64_t               upkeep_patient_until_us;   /* mono; for history no longer than that; 0: it does not wait for any */
     int64_t               plan_again_us;    /* mono; the plan at hand waits for history: when to make it anew */
     bool                  too_noisy;        /* a restart waits for more of it, because nothing could be proven yet: it was said */
+    int                   analysis_waits;   /* how often one was found to wait for the history of a restart, since the last that did not */
     int                   plan_waits;       /* how often one was found to wait for history since the last that did not */
     int64_t               restarts_again_us;   /* mono; none is proposed before */
     int64_t               gate_again_us;    /* mono; when the gate is asked again; 0: not by the clock */

@@ -515,6 +515,27 @@ static void the_analysis_ends_when_there_is_as_much_history_as_is_kept(void **st
     assert_true(analysed());
 }
 
+/* Somebody reloads every quarter of an hour: there are never as many windows as a restart is compared with. */
+static void the_analysis_does_not_wait_for_ever_for_the_history_of_a_restart(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    requested = 0;
+    work(t, 12, 130);
+    t->histories = 10;
+    assert_false(analysed());
+    t->last.v[METRIC_UP] = 1;
+    for (int i = 0; i < 4 * HISTORY_MAX; i++)              /* twice a second, as long as twice the history that is kept */
+        assert_false(analysed());
+    assert_int_equal(t->restarts_again_us, 0);
+    assert_false(analysed());
+    assert_true(t->restarts_again_us > clock_mono_us(&clock_real));
+    assert_true(analysed());                               /* what needs less has its turn */
+    t->histories = 2;
+    assert_false(analysed());                              /* and needs some of it, too */
+}
+
 static void what_was_hours_ago_is_nothing_to_compare_a_restart_with(void **state)
 {
     (void)state;
@@ -1064,6 +1085,7 @@ int main(void)
         TEST(where_nothing_tells_how_well_clients_are_answered_nothing_is_tried_and_it_is_said_what_would),
         TEST(who_counts_no_statements_has_transactions_or_sessions_that_show_work),
         TEST(the_analysis_ends_when_there_is_as_much_history_as_is_kept),
+        TEST(the_analysis_does_not_wait_for_ever_for_the_history_of_a_restart),
         TEST(what_was_hours_ago_is_nothing_to_compare_a_restart_with),
         TEST(a_connection_that_was_made_anew_is_no_reload_and_the_history_goes_on),
         TEST(a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast),
