@@ -130,8 +130,13 @@ static void describe(struct engine *e, const struct casefile *c, struct stored_o
     struct fault ignored;
     o->result = ended_without_verdict(e, c);
     o->effect = o->lo = o->hi = NAN;
-    if (store_run_get(e->store, c->id, run, &ignored) != OK || !json_is_object(run->verdict))
+    if (store_run_get(e->store, c->id, run, &ignored) != OK)
         return;
+    if (!json_is_object(run->verdict)) {      /* nobody let it end; what it cost until then it did cost */
+        o->degraded_s = json_number_value(json_object_get(run->trial, "degraded_s"));
+        e->count.degraded_s += o->degraded_s;
+        return;
+    }
     const json_t *v = o->verdict = run->verdict;
     const char   *outcome = json_string_value(json_object_get(v, "outcome"));
     json_t       *effect = json_object_get(v, "effect"), *lo = json_object_get(v, "lo"), *hi = json_object_get(v, "hi");

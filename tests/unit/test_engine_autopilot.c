@@ -130,6 +130,25 @@ static void what_the_stop_switch_put_back_neither_failed_nor_harmed(void **state
     assert_int_equal(engine->count.unsafe_steps, 0);
 }
 
+static void what_it_cost_is_counted_also_of_a_trial_that_nobody_let_end(void **state)
+{
+    (void)state;
+    int     outcomes;
+    double  alpha, degraded_s = 0;
+    json_t *trial = json_pack("{s:i,s:f}", "format", 2, "degraded_s", 42.5);
+    a_plan(true);
+    c.phase = RUN_UNDONE;
+    assert_ok(store_run_put(engine->store, c.id, json_array(), "", &fault), &fault);
+    assert_ok(store_run_trial(engine->store, c.id, trial, &fault), &fault);
+    moved("cancel", "anna", CASE_VERIFYING, CASE_VERIFYING);
+    moved("verify_failed", "act", CASE_VERIFYING, CASE_PARKED);
+    (void)learned("refused");
+    assert_ok(store_outcome_totals(engine->store, "shop", clock_wall_us(&clock_real), 86400 * US_PER_S, &outcomes, &alpha, &degraded_s, &fault), &fault);
+    assert_float_equal(degraded_s, 42.5, 1e-9);            /* of the day's budget */
+    assert_float_equal(engine->count.degraded_s, 42.5, 1e-9);
+    json_decref(trial);
+}
+
 static void what_was_better_and_put_back_all_the_same_is_nothing_to_build_on(void **state)
 {
     (void)state;
@@ -1070,6 +1089,7 @@ int main(void)
         TEST(a_plan_for_which_the_history_was_lost_before_it_began_did_not_fail),
         TEST(a_plan_that_gave_way_to_another_case_was_not_refused),
         TEST(what_the_stop_switch_put_back_neither_failed_nor_harmed),
+        TEST(what_it_cost_is_counted_also_of_a_trial_that_nobody_let_end),
         TEST(what_was_better_and_put_back_all_the_same_is_nothing_to_build_on),
         TEST(what_was_not_decided_in_time_is_undecided),
         TEST(what_a_guard_put_back_failed_whatever_came_afterwards),
