@@ -532,6 +532,8 @@ enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct faul
 enum err engine_take_target(struct engine *e, const struct casefile *c, struct fault *fault)
 {
     struct etarget *t = engine_target(e, c->target);
+    if (t)
+        prove_take(e, t, c);
     if (!t || strcmp(t->case_id, c->id) == 0)
         return OK;
     enum err err = OK;

@@ -148,6 +148,7 @@ struct etarget {
     int                   peak_sessions;
 
     struct target_facts  *facts;            /* owned; NULL before the first */
+    struct target_facts  *before;           /* owned; when the plan under way began, without what it changes itself; NULL: none is, or nobody remembers */
     json_t               *facts_json;       /* made from them when asked for; NULL: make it anew */
     struct sample         last;
     bool                  seen;             /* last is filled */
@@ -370,6 +371,7 @@ MUST_CHECK enum err prove_begin(struct engine *e, struct casefile *c, struct fau
 void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, int watch_s, bool cold);
 void prove_sample(struct engine *e, struct etarget *t, const struct sample *s);
 void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c);
+void prove_take(struct engine *e, struct etarget *t, const struct casefile *c);     /* its plan begins */
 void prove_facts(struct etarget *t, const struct target_facts *fresh);      /* before they take the place of t->facts */
 void prove_forget(struct etarget *t);
 void prove_count(struct etarget *t, const struct stored_outcome *o);    /* each outcome once, in order: what later verdicts may spend */

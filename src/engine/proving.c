@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /*
  * While a step is watched: the mean latency of the last ten seconds may exceed twice the incumbent's only where that has such lulls itself,
@@ -41,8 +42,10 @@ void prove_forget(struct etarget *t)
 {
     trial_free(t->trial);
     json_decref(t->trial_saved);
+    free(t->before);
     t->trial = NULL;
     t->trial_saved = NULL;
+    t->before = NULL;
     t->trial_waits = false;
     t->watch_until_us = 0;
 }
@@ -280,12 +283,65 @@ void prove_sample(struct engine *e, struct etarget *t, const struct sample *s)
     }
 }
 
+/* ---- what others change meanwhile ---- */
+
+static void leave_out(struct target_facts *f, const char *name)
+{
+    for (int i = 0; name && i < f->settings; i++)
+        if (strcasecmp(f->setting[i].name, name) == 0)
+            f->setting[i] = f->setting[--f->settings];
+}
+
+/* Of what is in force when a plan begins all is to be the same when it has been carried out, an hour later it may be, but what the plan itself changes. */
+void prove_take(struct engine *e, struct etarget *t, const struct casefile *c)
+{
+    struct stored_plan plan;
+    struct fault       ignored;
+    size_t             i, k;
+    json_t            *step, *s;
+    free(t->before);
+    t->before = NULL;
+    if (!t->facts || store_plan_get(e->store, c->plan_id, &plan, &ignored) != OK)
+        return;
+    t->before = malloc(sizeof *t->before);
+    if (t->before)
+        *t->before = *t->facts;
+    json_array_foreach(t->before ? json_object_get(plan.plan, "steps") : NULL, i, step)
+        json_array_foreach(json_object_get(json_object_get(step, "params"), "settings"), k, s)
+            leave_out(t->before, json_string_value(json_object_get(s, "name")));
+    stored_plan_done(&plan);
+}
+
+/* What the server makes of other parameters, or of the shell that started it: nobody has changed it. */
+static bool is_derived(const struct setting *s)
+{
+    return strcmp(s->source, "default") == 0 || strcmp(s->source, "override") == 0 || strcmp(s->source, "environment variable") == 0;
+}
+
+static const struct setting *changed_since(const struct target_facts *before, const struct target_facts *fresh)
+{
+    struct target_facts  *rest = malloc(sizeof *rest);
+    const struct setting *other = NULL;
+    if (!rest)
+        return NULL;
+    *rest = *before;
+    while ((other = target_changed(rest, fresh)) && is_derived(other) && is_derived(target_setting(rest, other->name)))
+        leave_out(rest, other->name);
+    free(rest);
+    return other;
+}
+
 /* Before and after tell of the plan only while nothing else is changed; what takes turns meets alike what others do. */
 void prove_facts(struct etarget *t, const struct target_facts *fresh)
 {
     char why[SETTING_NAME_SIZE + 120];
-    bool compares = t->trial && trial_compares_with_past(t->trial) && t->facts && t->facts->read_wall_us > t->trial_wall_us;
-    const struct setting *other = compares ? target_changed(t->facts, fresh) : NULL;
+    const struct setting *other = NULL;
+    if (!t->trial || !trial_compares_with_past(t->trial))
+        return;
+    if (t->facts && t->facts->read_wall_us > t->trial_wall_us)
+        other = target_changed(t->facts, fresh);
+    else if (t->before && fresh->read_wall_us > t->trial_wall_us)      /* the first since all of the plan is in force */
+        other = changed_since(t->before, fresh);
     if (!other)
         return;
     (void)snprintf(why, sizeof why, "%s was changed by somebody else while this was tried, so nothing can be said about the change.", other->name);
