@@ -617,7 +617,7 @@ static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
         return put_back_stopped(e, &c, fault);
     if (c.driver != DRIVER_ENGINE) {      /* parked, it may stay so for a week: it gets the target again when it acts again */
         if (c.state == CASE_PARKED && c.in_force_is_proven)
-            outcome_set_free(e, t, c.plans_tried > 0 && c.phase != RUN_IDLE);
+            outcome_set_free(e, t, &c, c.plans_tried > 0 && c.phase != RUN_IDLE);
         return OK;
     }
     switch (c.state) {

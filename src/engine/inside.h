@@ -410,7 +410,7 @@ const struct stored_stop *engine_stopped(struct engine *e, const char *target); 
 
 /* outcome.c */
 MUST_CHECK enum err outcome_learn(struct engine *e, struct casefile *c, struct fault *fault);          /* in a turn, once, when the case is over; its target is free again */
-void outcome_set_free(struct engine *e, struct etarget *t, bool put_back);     /* its case does nothing with it any more; put_back: something was */
+void outcome_set_free(struct engine *e, struct etarget *t, const struct casefile *c, bool put_back);     /* its case does nothing with it any more; put_back: something was */
 MUST_CHECK enum err outcomes_recall(struct engine *e, struct etarget *t, struct fault *fault);        /* all that outcomes taught, from the store and nothing else */
 MUST_CHECK enum err outcomes_recall_all(struct engine *e, struct fault *fault);   /* of every target, and of others: after a turn was lost memory may know what the store does not */
 bool   outcome_teaches_nothing(const struct stored_outcome *o);   /* nobody refused it and nothing was found out: it may be asked again */

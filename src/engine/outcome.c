@@ -162,10 +162,12 @@ static void tell(struct engine *e, struct etarget *t, const struct proposal *p, 
     e->count.unsafe_steps += planner_was_unsafe(p, told_from(o->result), o->effect, &e->policy.bounds);
 }
 
-void outcome_set_free(struct engine *e, struct etarget *t, bool put_back)
+void outcome_set_free(struct engine *e, struct etarget *t, const struct casefile *c, bool put_back)
 {
     t->case_id[0] = '\0';
     prove_forget(t);
+    if (c->phase == RUN_UNKNOWN)      /* whoever saw to it may have left in force what was tried, and windows from before it tell nothing of that */
+        t->histories = 0;
     t->fresh = 0;
     t->ours = true;
     t->rolling_open = false;
@@ -185,7 +187,7 @@ static enum err release(struct engine *e, struct etarget *t, const struct casefi
         memcpy(t->history, t->freshly, (size_t)t->fresh * sizeof t->history[0]);
         t->histories = t->fresh;
     }
-    outcome_set_free(e, t, acted && !o->kept);
+    outcome_set_free(e, t, c, acted && !o->kept);
     const char *why = o->kept ? "settling after a change" : acted ? "cooling down after putting back" : "settling after a plan that was not carried out";
     if (c->driver == DRIVER_ENGINE && planned)
         err = autopilot_rest(e, t, acted && !o->kept ? e->d.tune->cool_down_us : e->d.tune->settle_us, why, fault);

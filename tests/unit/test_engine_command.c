@@ -154,16 +154,19 @@ static void a_case_that_a_person_parked_keeps_its_target_only_as_long_as_nobody_
     struct casefile c = a_case("shop", DRIVER_PERSON, CASE_PARKED, RUN_UNKNOWN);
     struct etarget *t = &engine->target[0];
     strcpy(t->case_id, c.id);
+    t->histories = 5;
     c.in_force_is_proven = false;
     assert_ok(store_case_update(engine->store, &c, &fault), &fault);
     assert_ok(autopilot_tick(engine, &fault), &fault);
     assert_string_equal(t->case_id, c.id);
+    assert_int_equal(t->histories, 5);
     c.in_force_is_proven = true;
     assert_ok(store_case_update(engine->store, &c, &fault), &fault);
     hands.mono_us += US_PER_S;
     assert_ok(autopilot_tick(engine, &fault), &fault);
     assert_string_equal(t->case_id, "");                   /* the engine's own work on it goes on */
     assert_true(t->ours);
+    assert_int_equal(t->histories, 0);                     /* what is in force may be what was tried: windows from before would be compared with its own */
 }
 
 static void whoever_is_told_that_it_is_stopped_sees_nothing_begin_any_more(void **state)
