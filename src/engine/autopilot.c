@@ -68,6 +68,8 @@ enum err autopilot_recall(struct engine *e, struct fault *fault)
         if (err != OK)
             break;
         t->idle_until_us = stored.idle_until_us;
+        if (autopilot_rests(e, t) && !t->idle_why[0])
+            (void)text_copy(t->idle_why, sizeof t->idle_why, "it rests since before homeostat was started; the timeline of its latest case tells why");
         t->peak_sessions = stored.peak_sessions > t->peak_sessions ? stored.peak_sessions : t->peak_sessions;
         t->mode = (enum target_mode)t->conf->mode;
         for (int m = 0; m < 4; m++)
@@ -198,14 +200,25 @@ static enum err give_way(struct engine *e, const struct casefile *c, const char 
     return is_own(c) ? engine_event(e, c->id, ON_CANCEL, &why, fault) : OK;
 }
 
+/* What somebody else manages is changed there. NULL: nobody does. */
+static const char *belongs(const struct etarget *t, char *text, size_t size)
+{
+    const char       *why = t->facts->owner_why;
+    enum target_owner owner = t->facts->owner != OWNER_NONE ? t->facts->owner : (enum target_owner)t->conf->owner;
+    (void)snprintf(text, size, "its configuration belongs to %s%s%.160s: it is changed there, and nothing is tried here", target_owner_name(owner), *why ? ", " : "", why);
+    return owner == OWNER_NONE ? NULL : text;
+}
+
 static bool may_open(struct engine *e, struct etarget *t)
 {
     char text[sizeof t->idle_why];
     if (t->case_id[0] || t->mode < MODE_SUGGEST || !t->facts || t->facts->in_recovery || !t->seen || t->last.v[METRIC_UP] != 1)
         return false;
-    if (engine_stopped(e, t->conf->name) || autopilot_rests(e, t) || t->facts->owner != OWNER_NONE || t->conf->owner != DAEMON_OWNER_NONE)
+    if (engine_stopped(e, t->conf->name) || autopilot_rests(e, t))
         return false;
-    const char *why = lacks(e, t, text, sizeof text);
+    const char *why = belongs(t, text, sizeof text);
+    if (!why)
+        why = lacks(e, t, text, sizeof text);
     if (why && strcmp(why, t->idle_why) != 0)
         log_warn("no case is opened", F("target", t->conf->name), F("why", why));
     if (!why && cannot_measure(t))

@@ -1050,6 +1050,20 @@ static void an_index_that_nobody_answers_for_a_day_lets_the_tuner_have_its_turn(
     assert_true(t->upkeep_again_us > clock_mono_us(&clock_real) + engine->d.tune->settle_us);
 }
 
+static void where_the_configuration_is_somebody_elses_no_case_is_opened_and_it_is_said_whose_it_is(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    t->seen = true;
+    t->last.v[METRIC_UP] = 1;
+    facts.owner = OWNER_PATRONI;
+    strcpy(facts.owner_why, "wal_level is set in /etc/patroni.yml");
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_string_equal(t->case_id, "");
+    assert_non_null(strstr(t->idle_why, "belongs to patroni, wal_level is set"));
+}
+
 static void a_server_that_takes_no_alter_system_is_left_to_those_who_manage_it(void **state)
 {
     (void)state;
@@ -1124,6 +1138,7 @@ int main(void)
         TEST(an_index_is_tried_once_and_what_nobody_decided_was_no_trial),
         TEST(an_index_whose_window_is_far_is_not_asked_for_yet),
         TEST(an_index_that_nobody_answers_for_a_day_lets_the_tuner_have_its_turn),
+        TEST(where_the_configuration_is_somebody_elses_no_case_is_opened_and_it_is_said_whose_it_is),
         TEST(a_server_that_takes_no_alter_system_is_left_to_those_who_manage_it),
         TEST(a_rest_is_not_longer_because_the_clock_was_set_back),
     };

@@ -591,6 +591,19 @@ static void relayed(void)
     engine->in_turn = false;
 }
 
+static void a_rest_says_why_also_after_a_restart(void **state)
+{
+    (void)state;
+    struct etarget *shop = &engine->target[0];
+    assert_ok(autopilot_rest(engine, shop, 3600 * US_PER_S, "cooling down after putting back", &fault), &fault);
+    assert_ok(autopilot_recall(engine, &fault), &fault);
+    assert_string_equal(shop->idle_why, "cooling down after putting back");
+    shop->idle_why[0] = '\0';
+    assert_ok(autopilot_recall(engine, &fault), &fault);
+    assert_non_null(strstr(shop->idle_why, "latest case"));
+    assert_string_equal(engine->target[1].idle_why, "");
+}
+
 static void messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_others(void **state)
 {
     (void)state;
@@ -673,6 +686,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_asked_on_a_condition_that_cannot_be_read_is_not_done, setup, teardown),
         cmocka_unit_test_setup_teardown(a_target_is_seen_whatever_its_server_said_last, setup, teardown),
         cmocka_unit_test_setup_teardown(messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_rest_says_why_also_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(who_stopped_it_and_in_which_mode_it_is_are_what_the_store_has_after_a_turn_was_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_clock_counted_that_was_a_year_ahead_keeps_nobody_waiting_for_a_year, setup, teardown),
         cmocka_unit_test_setup_teardown(with_four_eyes_two_see_what_is_done, setup, teardown),
