@@ -673,6 +673,24 @@ static enum err expire_stops(struct engine *e, struct fault *fault)
     return OK;
 }
 
+enum { PLAN_COMES_S = 10 };      /* whoever opens a case that the engine is to drive, and has a plan, brings it by then */
+
+static enum err begin_for(struct engine *e, struct etarget *t, const struct casefile *c, struct fault *fault)
+{
+    if (!t->case_id[0])
+        (void)text_copy(t->case_id, sizeof t->case_id, c->id);
+    return engine_event(e, c->id, ON_START_ANALYSIS, &by_autopilot, fault);
+}
+
+/* What waits for history, or to begin, is asked again, while the target is another case's as well. */
+static void drive_beside(struct engine *e, struct etarget *t, const struct casefile *c)
+{
+    static const enum case_order again[CASE_STATE_COUNT] = { [CASE_ANALYZING] = ORDER_ANALYSE, [CASE_PLANNING] = ORDER_PLAN, [CASE_EXECUTING] = ORDER_BEGIN };
+    bool early = c->state == CASE_PLANNING && clock_mono_us(e->clock) < t->plan_again_us;
+    if (again[c->state] != ORDER_NONE && c->phase == RUN_IDLE && !early && !is_ordered(e, c->id))
+        engine_order(e, c, again[c->state]);
+}
+
 /*
  * Cases that no target points to: nobody else ends the parked ones, asks the gate again, or stops what acts.  Whether the old configuration
  * is in force after all, a look tells whoever drives a case that keeps a target.
@@ -680,16 +698,21 @@ static enum err expire_stops(struct engine *e, struct fault *fault)
 static enum err sweep_one(struct engine *e, struct casefile *c, struct fault *fault)
 {
     struct etarget *t = engine_target(e, c->target);
+    bool            driven = t && strcmp(t->case_id, c->id) == 0;
     if (must_stop(e, c))
         return put_back_stopped(e, c, fault);
     if (c->state == CASE_PARKED && !c->in_force_is_proven && (c->driver == DRIVER_ENGINE || t))
         stage_look(e, c);
     if (c->driver != DRIVER_ENGINE)
         return OK;
-    if (c->state == CASE_WAIT_GATE && !(t && strcmp(t->case_id, c->id) == 0))
+    if (c->state == CASE_WAIT_GATE && !driven)
         return ask_again(e, c, fault);
     if (c->state == CASE_PARKED && c->in_force_is_proven)
         return engine_event(e, c->id, ON_GIVE_UP, &by_autopilot, fault);
+    if (c->state == CASE_NEW && t && clock_wall_us(e->clock) - c->updated_us >= PLAN_COMES_S * US_PER_S)
+        return begin_for(e, t, c, fault);
+    if (t && !driven)
+        drive_beside(e, t, c);
     return OK;
 }
 

@@ -253,6 +253,47 @@ static void a_stop_is_not_waited_for_by_what_has_no_target(void **state)
     said = NULL;
 }
 
+static bool is_ordered(const char *id, enum case_order order)
+{
+    for (int i = 0; i < engine->orders_count; i++)
+        if (strcmp(engine->orders[i].case_id, id) == 0 && engine->orders[i].order == order)
+            return true;
+    return false;
+}
+
+static void a_case_that_the_engine_is_to_drive_is_driven_whoever_opened_it(void **state)
+{
+    (void)state;
+    struct casefile c;
+    struct etarget *shop = &engine->target[0];
+    char            id[ID_SIZE], other[ID_SIZE];
+    assert_int_equal(asked_by("olga", command_case_create, "", json_pack("{s:s,s:s,s:s}", "title", "a look, please", "target", "shop", "driver", "engine")), 201);
+    strcpy(id, json_string_value(json_object_get(json_object_get(said, "data"), "id")));
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_ok(store_case_get(engine->store, id, &c, NULL, &fault), &fault);
+    assert_int_equal(c.state, CASE_NEW);                   /* who has a plan brings it at once */
+    hands.wall_us += 11 * US_PER_S, hands.mono_us += 11 * US_PER_S;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_ok(store_case_get(engine->store, id, &c, NULL, &fault), &fault);
+    assert_int_equal(c.state, CASE_ANALYZING);
+    assert_string_equal(shop->case_id, id);                /* nothing else is opened beside it */
+
+    c = a_case("shop", DRIVER_ENGINE, CASE_ANALYZING, RUN_IDLE);      /* there is not enough history yet; the target is another case's */
+    strcpy(other, c.id);
+    hands.mono_us += 11 * US_PER_S;
+    engine->orders_count = 0;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_true(is_ordered(other, ORDER_ANALYSE));
+    c.state = CASE_PLANNING, c.version++;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    hands.mono_us += 11 * US_PER_S;
+    engine->orders_count = 0;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_true(is_ordered(other, ORDER_PLAN));
+    json_decref(said);
+    said = NULL;
+}
+
 static void who_clears_a_stop_hears_what_is_stopped_still(void **state)
 {
     (void)state;
@@ -691,6 +732,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_clock_counted_that_was_a_year_ahead_keeps_nobody_waiting_for_a_year, setup, teardown),
         cmocka_unit_test_setup_teardown(with_four_eyes_two_see_what_is_done, setup, teardown),
         cmocka_unit_test_setup_teardown(a_case_that_a_person_parked_keeps_its_target_only_as_long_as_nobody_knows_what_is_in_force, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_case_that_the_engine_is_to_drive_is_driven_whoever_opened_it, setup, teardown),
         cmocka_unit_test_setup_teardown(who_clears_a_stop_hears_what_is_stopped_still, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_proven_by_its_output_is_told_so_in_any_script, setup, teardown),
         cmocka_unit_test_setup_teardown(who_cancels_what_takes_an_hour_waits_for_it_and_then_it_is_put_back, setup, teardown),
