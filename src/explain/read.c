@@ -217,6 +217,8 @@ static void take_verdict(const json_t *file, struct explanation *e, struct expla
     e->hi = explain_real_of(v, "hi");
     e->alpha = explain_real_of(v, "alpha");
     e->degraded_s = explain_real_of(v, "degraded_s");
+    if (isnan(e->degraded_s))      /* nobody let the trial end; what it cost was counted all the same */
+        e->degraded_s = explain_real_of(outcome, "degraded_s");
     e->proven = strcmp(explain_text_of(v, "outcome"), "better") == 0 && e->effect > 0;
     e->at_us = decided_at(v);
     bool some = verdict_of_some(explain_text_of(v, "why"));
