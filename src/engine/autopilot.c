@@ -22,6 +22,45 @@
 static const struct cause by_autopilot = { .actor = "engine", .reason = "" };
 static const struct principal autopilot = { "engine", ROLE_OPERATOR };
 
+/* ---- the stop switch ---- */
+
+/* One that was known before ends when it was to end then: who steps ahead with the clock for a moment must not end it for good. */
+enum err autopilot_stops(struct engine *e, struct fault *fault)
+{
+    struct stored_stop before[STOPS_MAX];
+    int64_t            until[STOPS_MAX];
+    int                n = e->stops_count;
+    memcpy(before, e->stops, sizeof before);
+    memcpy(until, e->stop_until_us, sizeof until);
+    enum err err = store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault);
+    for (int i = 0; i < e->stops_count && err == OK; i++) {
+        const struct stored_stop *s = &e->stops[i];
+        int64_t left = s->expires_us - clock_wall_us(e->clock), most = s->expires_us - s->created_us;
+        e->stop_until_us[i] = clock_mono_us(e->clock) + (left < most ? left : most);
+        for (int k = 0; k < n; k++)
+            if (strcmp(before[k].scope, s->scope) == 0 && before[k].created_us == s->created_us && before[k].expires_us == s->expires_us)
+                e->stop_until_us[i] = until[k];
+    }
+    return err;
+}
+
+static bool is_over(const struct engine *e, int stop)
+{
+    int64_t expires = e->stops[stop].expires_us;
+    return expires != 0 && expires <= clock_wall_us(e->clock) && e->stop_until_us[stop] <= clock_mono_us(e->clock);
+}
+
+const struct stored_stop *engine_stopped(struct engine *e, const char *target)
+{
+    for (int i = 0; i < e->stops_count; i++) {
+        const struct stored_stop *s = &e->stops[i];
+        bool here = s->scope[0] == '\0' || (target && strcmp(s->scope, target) == 0);
+        if (here && !is_over(e, i))
+            return s;
+    }
+    return NULL;
+}
+
 /* ---- start ---- */
 
 /* The words of a command, NULL at the end, in the room that *at points to; NULL when there are none. */
@@ -59,7 +98,7 @@ enum err autopilot_equip(struct etarget *t, struct fault *fault)
 /* What a person ordered, and how long a target rests, as the store has it: at start, and after a turn was lost in which memory had gone ahead. */
 enum err autopilot_recall(struct engine *e, struct fault *fault)
 {
-    enum err err = store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault);
+    enum err err = autopilot_stops(e, fault);
     for (int i = 0; i < e->targets && err == OK; i++) {
         struct etarget      *t = &e->target[i];
         atomic_store(&t->stopped, engine_stopped(e, t->conf->name) != NULL);
@@ -101,20 +140,6 @@ enum err autopilot_start(struct engine *e, struct fault *fault)
             err = outcomes_recall(e, &e->target[i], fault);
     }
     return err;
-}
-
-/* ---- the stop switch ---- */
-
-const struct stored_stop *engine_stopped(struct engine *e, const char *target)
-{
-    int64_t now = clock_wall_us(e->clock);
-    for (int i = 0; i < e->stops_count; i++) {
-        const struct stored_stop *s = &e->stops[i];
-        bool here = s->scope[0] == '\0' || (target && strcmp(s->scope, target) == 0);
-        if (here && (s->expires_us == 0 || s->expires_us > now))
-            return s;
-    }
-    return NULL;
 }
 
 /* ---- facts ---- */
@@ -661,14 +686,13 @@ static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
 
 static enum err expire_stops(struct engine *e, struct fault *fault)
 {
-    int64_t now = clock_wall_us(e->clock);
     for (int i = 0; i < e->stops_count; i++)
-        if (e->stops[i].expires_us && e->stops[i].expires_us <= now) {
+        if (is_over(e, i)) {
             log_info("stop switch expired", F("scope", e->stops[i].scope[0] ? (const char *)e->stops[i].scope : "everything"));
             enum err err = turn_begin(e, fault);
             if (err == OK)
                 err = store_stop_delete(e->store, e->stops[i].scope, fault);
-            return err == OK ? store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault) : err;
+            return err == OK ? autopilot_stops(e, fault) : err;
         }
     return OK;
 }

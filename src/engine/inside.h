@@ -295,6 +295,7 @@ struct engine {
     struct practising   practising;
 
     struct stored_stop  stops[STOPS_MAX];
+    int64_t             stop_until_us[STOPS_MAX];   /* mono; none that ends by itself ends before, whatever the clock on the wall says */
     int                 stops_count;
 
     char                degraded[300];       /* why the engine does not act; empty: it does */
@@ -385,6 +386,7 @@ MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
 /* autopilot.c */
 MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
 MUST_CHECK enum err autopilot_recall(struct engine *e, struct fault *fault);   /* stop switches, modes, rests: from the store */
+MUST_CHECK enum err autopilot_stops(struct engine *e, struct fault *fault);    /* the stop switches, from the store */
 MUST_CHECK enum err autopilot_stop(struct engine *e, struct fault *fault);     /* what acts on a target that is stopped is put back, from now on */
 bool                autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan);
 bool                autopilot_window_is_near(const struct engine *e, const struct week_window *list, int n);      /* one is open, or opens while a case may wait at the gate */

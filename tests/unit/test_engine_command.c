@@ -294,6 +294,26 @@ static void a_case_that_the_engine_is_to_drive_is_driven_whoever_opened_it(void 
     said = NULL;
 }
 
+static void a_stop_for_an_hour_lasts_an_hour_whatever_the_clock_says_for_a_moment(void **state)
+{
+    (void)state;
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s,s:i}", "why", "release", "expires_s", 3600)), 200);
+    hands.wall_us += INT64_C(86400) * US_PER_S, hands.mono_us += US_PER_S;      /* a wrong time server */
+    assert_non_null(engine_stopped(engine, "shop"));
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s,s:s}", "why", "backup", "target", "shop")), 200);
+    assert_int_equal(engine->stops_count, 2);
+    hands.wall_us -= INT64_C(86400) * US_PER_S, hands.mono_us += US_PER_S;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_non_null(engine_stopped(engine, "spare"));
+    hands.wall_us += 3600 * US_PER_S, hands.mono_us += 3600 * US_PER_S;
+    assert_null(engine_stopped(engine, "spare"));
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_int_equal(engine->stops_count, 1);
+    json_decref(said);
+    said = NULL;
+}
+
 static void who_clears_a_stop_hears_what_is_stopped_still(void **state)
 {
     (void)state;
@@ -733,6 +753,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(with_four_eyes_two_see_what_is_done, setup, teardown),
         cmocka_unit_test_setup_teardown(a_case_that_a_person_parked_keeps_its_target_only_as_long_as_nobody_knows_what_is_in_force, setup, teardown),
         cmocka_unit_test_setup_teardown(a_case_that_the_engine_is_to_drive_is_driven_whoever_opened_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop_for_an_hour_lasts_an_hour_whatever_the_clock_says_for_a_moment, setup, teardown),
         cmocka_unit_test_setup_teardown(who_clears_a_stop_hears_what_is_stopped_still, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_proven_by_its_output_is_told_so_in_any_script, setup, teardown),
         cmocka_unit_test_setup_teardown(who_cancels_what_takes_an_hour_waits_for_it_and_then_it_is_put_back, setup, teardown),
