@@ -586,11 +586,10 @@ enum err engine_take_target(struct engine *e, const struct casefile *c, struct f
 
 /* ---- twice a second ---- */
 
+static bool acts(const struct casefile *c) { return (c->state == CASE_EXECUTING || c->state == CASE_VERIFYING) && c->phase != RUN_IDLE && !c->put_back; }
+
 /* The stop switch puts back what is under way, whoever drives it; what was approved and not begun waits. */
-static bool must_stop(struct engine *e, const struct casefile *c)
-{
-    return (c->state == CASE_EXECUTING || c->state == CASE_VERIFYING) && c->phase != RUN_IDLE && !c->put_back && engine_stopped(e, c->target);
-}
+static bool must_stop(struct engine *e, const struct casefile *c) { return acts(c) && engine_stopped(e, c->target); }
 
 static enum err put_back_stopped(struct engine *e, const struct casefile *c, struct fault *fault)
 {
@@ -653,6 +652,8 @@ static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
     }
     if (must_stop(e, &c))
         return put_back_stopped(e, &c, fault);
+    if (acts(&c) && t->mode == MODE_WATCH)      /* it has more steps, and goes back and forth, where nothing is to be changed any more */
+        return autopilot_overtake(e, &c, "the target is only watched from now on (mode watch)", fault);
     if (c.driver != DRIVER_ENGINE) {      /* parked, it may stay so for a week: it gets the target again when it acts again */
         if (c.state == CASE_PARKED && c.in_force_is_proven)
             outcome_set_free(e, t, &c, c.plans_tried > 0 && c.phase != RUN_IDLE);

@@ -314,6 +314,25 @@ static void a_stop_for_an_hour_lasts_an_hour_whatever_the_clock_says_for_a_momen
     said = NULL;
 }
 
+static void what_is_under_way_on_a_target_that_is_only_watched_from_now_on_is_put_back(void **state)
+{
+    (void)state;
+    struct casefile c = under_way();
+    c.phase = RUN_WATCHING;                                /* after the first step of several, the last of which may be a restart */
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    assert_int_equal(asked(command_target_mode, "shop", json_pack("{s:s}", "mode", "suggest")), 200);
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_int_equal(c.phase, RUN_WATCHING);               /* somebody approved it */
+    assert_int_equal(asked(command_target_mode, "shop", json_pack("{s:s}", "mode", "watch")), 200);
+    hands.mono_us += US_PER_S;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_int_equal(c.phase, RUN_UNDOING);
+    json_decref(said);
+    said = NULL;
+}
+
 static void who_clears_a_stop_hears_what_is_stopped_still(void **state)
 {
     (void)state;
@@ -754,6 +773,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_case_that_a_person_parked_keeps_its_target_only_as_long_as_nobody_knows_what_is_in_force, setup, teardown),
         cmocka_unit_test_setup_teardown(a_case_that_the_engine_is_to_drive_is_driven_whoever_opened_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_for_an_hour_lasts_an_hour_whatever_the_clock_says_for_a_moment, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_under_way_on_a_target_that_is_only_watched_from_now_on_is_put_back, setup, teardown),
         cmocka_unit_test_setup_teardown(who_clears_a_stop_hears_what_is_stopped_still, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_proven_by_its_output_is_told_so_in_any_script, setup, teardown),
         cmocka_unit_test_setup_teardown(who_cancels_what_takes_an_hour_waits_for_it_and_then_it_is_put_back, setup, teardown),
