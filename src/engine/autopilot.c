@@ -652,7 +652,7 @@ static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
     }
     if (must_stop(e, &c))
         return put_back_stopped(e, &c, fault);
-    if (acts(&c) && t->mode == MODE_WATCH)      /* it has more steps, and goes back and forth, where nothing is to be changed any more */
+    if (acts(&c) && t->mode == MODE_WATCH && strcmp(c.target, t->conf->name) == 0)      /* it has more steps, and goes back and forth, where nothing is to be changed any more */
         return autopilot_overtake(e, &c, "the target is only watched from now on (mode watch)", fault);
     if (c.driver != DRIVER_ENGINE) {      /* parked, it may stay so for a week: it gets the target again when it acts again */
         if (c.state == CASE_PARKED && c.in_force_is_proven)
@@ -716,6 +716,14 @@ static void drive_beside(struct engine *e, struct etarget *t, const struct casef
         engine_order(e, c, again[c->state]);
 }
 
+static bool is_pointed_to(const struct engine *e, const char *case_id)
+{
+    for (int i = 0; i < e->targets; i++)
+        if (strcmp(e->target[i].case_id, case_id) == 0)
+            return true;
+    return false;
+}
+
 /*
  * Cases that no target points to: nobody else ends the parked ones, asks the gate again, or stops what acts.  Whether the old configuration
  * is in force after all, a look tells whoever drives a case that keeps a target.
@@ -736,7 +744,9 @@ static enum err sweep_one(struct engine *e, struct casefile *c, struct fault *fa
         return engine_event(e, c->id, ON_GIVE_UP, &by_autopilot, fault);
     if (c->state == CASE_NEW && t && clock_wall_us(e->clock) - c->updated_us >= PLAN_COMES_S * US_PER_S)
         return begin_for(e, t, c, fault);
-    if (t && !driven)
+    if (c->state == CASE_VERIFYING && c->phase == RUN_DONE && !c->put_back && !is_pointed_to(e, c->id))      /* where its effect is to be measured another case acted */
+        engine_order(e, c, ORDER_VERIFY);
+    else if (t && !driven)
         drive_beside(e, t, c);
     return OK;
 }

@@ -455,6 +455,17 @@ static enum err method_of(struct engine *e, const struct casefile *c, char *meth
 
 static enum err save_trial(struct engine *e, struct etarget *t, struct fault *fault);
 
+/* A plan that changes no target may have its effect measured on one, on which another case acts meanwhile. What cannot be read is not nobody. */
+static bool is_anothers(struct engine *e, const struct etarget *t, const struct casefile *c)
+{
+    struct casefile other;
+    struct fault    ignored;
+    if (!t->case_id[0] || strcmp(t->case_id, c->id) == 0)
+        return false;
+    enum err err = store_case_get(e->store, t->case_id, &other, NULL, &ignored);
+    return err == OK ? case_holds_target(&other) : err != ERR_MISSING;
+}
+
 enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
 {
     bool     settled = false;
@@ -471,7 +482,7 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
     const char *named = json_string_value(json_object_get(verify, "target"));
     if (!t)
         t = engine_target(e, named);
-    if (!t || !verify_class_parse(method, &class) || class == VERIFY_NONE) {
+    if (!t || !verify_class_parse(method, &class) || class == VERIFY_NONE || is_anothers(e, t, c)) {
         json_decref(verify);
         return OK;   /* an slo waits for its minutes: prove_tick asks again until the deadline */
     }

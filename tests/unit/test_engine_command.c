@@ -333,6 +333,38 @@ static void what_is_under_way_on_a_target_that_is_only_watched_from_now_on_is_pu
     said = NULL;
 }
 
+static void what_is_only_measured_on_a_target_does_not_take_it_from_the_case_that_acts_on_it(void **state)
+{
+    (void)state;
+    struct etarget *shop = &engine->target[0];
+    struct casefile acts = under_way(), measures = a_case("", DRIVER_PERSON, CASE_PLANNING, RUN_IDLE);
+    json_t         *plan = program(NULL);
+    json_object_set_new(plan, "verify", json_pack("{s:s,s:s}", "method", "immediate", "target", "shop"));
+    plan_it(&measures, plan);
+    measures.state = CASE_VERIFYING, measures.phase = RUN_DONE, measures.candidate_in_force = true, measures.version++;
+    assert_ok(store_case_update(engine->store, &measures, &fault), &fault);
+    assert_ok(prove_begin(engine, &measures, &fault), &fault);
+    assert_string_equal(shop->case_id, acts.id);           /* whose guards would be asked of nobody, or put back the wrong case */
+    assert_null(shop->trial);
+    measures.driver = DRIVER_ENGINE;
+    assert_ok(store_case_update(engine->store, &measures, &fault), &fault);
+    engine->orders_count = 0;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_true(is_ordered(measures.id, ORDER_VERIFY));    /* again, until the target is free */
+    shop->case_id[0] = '\0';
+    assert_ok(prove_begin(engine, &measures, &fault), &fault);
+    assert_string_equal(shop->case_id, measures.id);
+    assert_non_null(shop->trial);
+    shop->mode = MODE_WATCH;                               /* it is watched, and nothing of it is changed */
+    hands.mono_us += 11 * US_PER_S;
+    engine->orders_count = 0;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_false(is_ordered(measures.id, ORDER_VERIFY));
+    assert_ok(store_case_get(engine->store, measures.id, &measures, NULL, &fault), &fault);
+    assert_false(measures.put_back);
+    prove_forget(shop);
+}
+
 static void who_clears_a_stop_hears_what_is_stopped_still(void **state)
 {
     (void)state;
@@ -774,6 +806,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_case_that_the_engine_is_to_drive_is_driven_whoever_opened_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_for_an_hour_lasts_an_hour_whatever_the_clock_says_for_a_moment, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_under_way_on_a_target_that_is_only_watched_from_now_on_is_put_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_only_measured_on_a_target_does_not_take_it_from_the_case_that_acts_on_it, setup, teardown),
         cmocka_unit_test_setup_teardown(who_clears_a_stop_hears_what_is_stopped_still, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_proven_by_its_output_is_told_so_in_any_script, setup, teardown),
         cmocka_unit_test_setup_teardown(who_cancels_what_takes_an_hour_waits_for_it_and_then_it_is_put_back, setup, teardown),
