@@ -191,6 +191,7 @@ struct etarget {
     struct trial         *trial;
     json_t               *trial_saved;      /* as last written, to see a change */
     bool                  trial_waits;      /* a toggle or checkpoint is under way */
+    bool                  trial_loaded;     /* it was under way when we began, and whether what it compares with the past is there still was not seen yet */
     int64_t               trial_began_us;   /* mono */
     int64_t               trial_wall_us;    /* the same; what facts that were read later show is the candidate */
     atomic_int            stopped;          /* what the worker's thread may know of the stop switch */
@@ -374,6 +375,7 @@ void prove_sample(struct engine *e, struct etarget *t, const struct sample *s);
 void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c);
 void prove_take(struct engine *e, struct etarget *t, const struct casefile *c);     /* its plan begins */
 void prove_facts(struct etarget *t, const struct target_facts *fresh);      /* before they take the place of t->facts */
+void prove_still_there(struct engine *e, struct etarget *t, const struct target_facts *fresh);     /* likewise */
 void prove_forget(struct etarget *t);
 void prove_count(struct etarget *t, const struct stored_outcome *o);    /* each outcome once, in order: what later verdicts may spend */
 int  prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method);

@@ -9,6 +9,7 @@
 #include "engine/inside.h"
 #include "math/stats/describe.h"
 #include "math/stats/multiple.h"
+#include "model/knob.h"
 #include "model/told.h"
 
 #include <math.h>
@@ -46,7 +47,7 @@ void prove_forget(struct etarget *t)
     t->trial = NULL;
     t->trial_saved = NULL;
     t->before = NULL;
-    t->trial_waits = false;
+    t->trial_waits = t->trial_loaded = false;
     t->watch_until_us = 0;
 }
 
@@ -348,6 +349,52 @@ void prove_facts(struct etarget *t, const struct target_facts *fresh)
     trial_give_up(t->trial, why);
 }
 
+/* Of a plan's settings one that is in force with another value than its last step brought; NULL: none, as far as it can be told. */
+static const char *not_there(const json_t *plan, const struct target_facts *f)
+{
+    const json_t *steps = json_object_get(plan, "steps");
+    const char   *gone = NULL;
+    json_t       *later = json_object(), *s;
+    size_t        k;
+    for (size_t i = json_array_size(steps); i-- > 0; )
+        json_array_foreach(json_object_get(json_object_get(json_array_get(steps, i), "params"), "settings"), k, s) {
+            const char           *name = json_string_value(json_object_get(s, "name")), *to = json_string_value(json_object_get(s, "to"));
+            const struct knob    *knob = name ? knob_find(name) : NULL;
+            const struct setting *now = knob ? target_setting(f, knob->name) : NULL;
+            bool                  first = name && !json_object_get(later, name), elsewhere = now && (strstr(now->source, "database") || strcmp(now->source, "user") == 0);
+            double                wanted, is;
+            struct fault          ignored;
+            if (name)
+                (void)json_object_set_new(later, name, json_true());
+            if (!first || !now || !to || elsewhere || knob_parse(knob, to, &wanted, &ignored) != OK || knob_special_of(knob, wanted))
+                continue;
+            if (knob_current(knob, f, &is, &ignored) == OK && !knob_equal(knob, is, wanted))
+                gone = knob->name;
+        }
+    json_decref(later);
+    return gone;
+}
+
+/* Who finds homeostat gone amid a trial takes its undo script, and rightly so: then what is measured from now on is not what was to be tried. */
+void prove_still_there(struct engine *e, struct etarget *t, const struct target_facts *fresh)
+{
+    struct casefile    c;
+    struct stored_plan plan;
+    struct fault       ignored;
+    char               why[SETTING_NAME_SIZE + 120];
+    if (!t->trial || !t->trial_loaded || fresh->read_wall_us <= t->trial_wall_us)
+        return;
+    t->trial_loaded = false;
+    if (store_case_get(e->store, t->case_id, &c, NULL, &ignored) != OK || store_plan_get(e->store, c.plan_id, &plan, &ignored) != OK)
+        return;
+    const char *gone = not_there(plan.plan, fresh);
+    if (gone) {
+        (void)snprintf(why, sizeof why, "%s was changed by somebody else while homeostat was not there, so nothing can be said about the change.", gone);
+        trial_give_up(t->trial, why);
+    }
+    stored_plan_done(&plan);
+}
+
 void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c)
 {
     t->trial_waits = false;
@@ -512,6 +559,7 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
         trial_begin(t->trial, now);
     if (loaded || !c->candidate_in_force)   /* it does not know what was read back while nobody was there */
         trial_toggled(t->trial, c->candidate_in_force ? ARM_CANDIDATE : ARM_INCUMBENT, now);
+    t->trial_loaded = loaded && trial_compares_with_past(t->trial);      /* what takes turns is written, and read back, with the next one */
     return save_trial(e, t, fault);   /* from now on a restart knows that it was begun */
 }
 
