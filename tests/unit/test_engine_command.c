@@ -676,6 +676,23 @@ static void a_target_is_seen_whatever_its_server_said_last(void **state)
     json_decref(engine->live);
 }
 
+static void the_metrics_say_that_everything_is_stopped_also_while_the_store_cannot_be_written(void **state)
+{
+    (void)state;
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s}", "why", "release")), 200);
+    strcpy(engine->degraded, "the store cannot be written: full");
+    live_refresh(engine);
+    char *text = engine_metrics(engine);
+    assert_non_null(strstr(text, "\nhomeostat_degraded 1\n"));
+    assert_non_null(strstr(text, "\nhomeostat_stopped 1\n"));
+    free(text);
+    engine->degraded[0] = '\0';
+    json_decref(engine->live);
+    engine->live = NULL;
+    json_decref(said);
+    said = NULL;
+}
+
 static void a_problem_is_told_whatever_was_cut_out_of_it(void **state)
 {
     (void)state;
@@ -821,6 +838,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stop_that_is_cleared_before_the_next_tick_has_put_back_what_was_under_way, setup, teardown),
         cmocka_unit_test_setup_teardown(who_begins_again_while_everything_is_stopped_goes_on_with_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_is_not_waited_for_by_what_has_no_target, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_metrics_say_that_everything_is_stopped_also_while_the_store_cannot_be_written, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
