@@ -733,6 +733,40 @@ static void a_rest_says_why_also_after_a_restart(void **state)
     assert_string_equal(engine->target[1].idle_why, "");
 }
 
+/* What a guard has ordered is ordered again when the store can be read: it is neither forgotten nor done without what it takes. */
+static void an_order_whose_case_cannot_be_read_waits_for_the_store(void **state)
+{
+    (void)state;
+    static const char *const tables[] = { "case_run", "plan_proposed", "exec_step", "ops_case" };
+    struct casefile c = under_way();
+    c.phase = RUN_UNDOING;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    assert_ok(store_commit(engine->store, &fault), &fault);
+    engine->in_turn = false;
+    assert_ok(queue_init(&engine->target[0].worker.jobs, 8, NULL, NULL, &fault), &fault);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        char away[80], back[80];
+        (void)snprintf(away, sizeof away, "ALTER TABLE %s RENAME TO unreadable", tables[i]);
+        (void)snprintf(back, sizeof back, "ALTER TABLE unreadable RENAME TO %s", tables[i]);
+        assert_ok(db_exec(engine->store->db, away, &fault), &fault);
+        engine_order(engine, &c, ORDER_UNDO);
+        stages_run(engine);
+        assert_ok(db_exec(engine->store->db, back, &fault), &fault);
+        assert_int_equal(queue_length(&engine->target[0].worker.jobs), 0);
+        assert_string_not_equal(engine->degraded, "");
+        engine->degraded[0] = '\0';
+    }
+    engine_order(engine, &c, ORDER_UNDO);
+    stages_run(engine);
+    assert_string_equal(engine->degraded, "");
+    assert_int_equal(queue_length(&engine->target[0].worker.jobs), 1);
+    queue_close(&engine->target[0].worker.jobs);
+    for (struct job *j; (j = queue_take(&engine->target[0].worker.jobs)); )
+        job_free(j);
+    queue_done(&engine->target[0].worker.jobs);
+    assert_ok(store_begin(engine->store, &fault), &fault);
+}
+
 static void messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_others(void **state)
 {
     (void)state;
@@ -814,6 +848,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_long_word_in_any_script_stops_neither_the_gate_nor_the_timeline, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_asked_on_a_condition_that_cannot_be_read_is_not_done, setup, teardown),
         cmocka_unit_test_setup_teardown(a_target_is_seen_whatever_its_server_said_last, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_order_whose_case_cannot_be_read_waits_for_the_store, setup, teardown),
         cmocka_unit_test_setup_teardown(messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_others, setup, teardown),
         cmocka_unit_test_setup_teardown(a_rest_says_why_also_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(who_stopped_it_and_in_which_mode_it_is_are_what_the_store_has_after_a_turn_was_lost, setup, teardown),
