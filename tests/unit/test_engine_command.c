@@ -767,6 +767,52 @@ static void an_order_whose_case_cannot_be_read_waits_for_the_store(void **state)
     assert_ok(store_begin(engine->store, &fault), &fault);
 }
 
+static void what_became_of_a_plan_is_not_made_up_while_it_cannot_be_read(void **state)
+{
+    (void)state;
+    static const char *const tables[] = { "case_run", "plan_proposed", "case_timeline" };
+    char            result[32] = "";
+    struct cause    by_act = { .actor = "act", .reason = "" };
+    struct casefile c = under_way();
+    assert_ok(engine_run(engine, c.id, RUN_ON_UNTOUCHED, 3, 0, &by_act, &fault), &fault);
+    assert_ok(engine_event(engine, c.id, ON_GIVE_UP, &by_act, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        char away[80], back[80];
+        (void)snprintf(away, sizeof away, "ALTER TABLE %s RENAME TO unreadable", tables[i]);
+        (void)snprintf(back, sizeof back, "ALTER TABLE unreadable RENAME TO %s", tables[i]);
+        assert_ok(db_exec(engine->store->db, away, &fault), &fault);
+        assert_int_equal(outcome_learn(engine, &c, &fault), ERR_IO);
+        assert_ok(db_exec(engine->store->db, back, &fault), &fault);
+        assert_string_equal(engine->target[0].case_id, c.id);
+    }
+    assert_ok(store_outcomes(engine->store, "shop", take_stopped, result, &fault), &fault);
+    assert_string_equal(result, "");
+    assert_ok(outcome_learn(engine, &c, &fault), &fault);
+    assert_ok(store_outcomes(engine->store, "shop", take_stopped, result, &fault), &fault);
+    assert_string_equal(result, "failed");
+}
+
+static void what_may_be_the_candidate_is_no_history(void **state)
+{
+    (void)state;
+    struct sample   s;
+    struct etarget *shop = &engine->target[0];
+    struct casefile c = under_way();
+    c.state = CASE_VERIFYING, c.phase = RUN_DONE, c.version++;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    sample_clear(&s);
+    s.mono_us = hands.mono_us;
+    s.v[METRIC_UP] = 1;
+    assert_ok(db_exec(engine->store->db, "ALTER TABLE ops_case RENAME TO unreadable", &fault), &fault);
+    history_sample(engine, shop, &s);
+    assert_ok(db_exec(engine->store->db, "ALTER TABLE unreadable RENAME TO ops_case", &fault), &fault);
+    assert_false(shop->rolling_open);
+    strcpy(shop->case_id, "one that is gone");
+    history_sample(engine, shop, &s);
+    assert_true(shop->rolling_open);
+}
+
 static void messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_others(void **state)
 {
     (void)state;
@@ -849,6 +895,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_asked_on_a_condition_that_cannot_be_read_is_not_done, setup, teardown),
         cmocka_unit_test_setup_teardown(a_target_is_seen_whatever_its_server_said_last, setup, teardown),
         cmocka_unit_test_setup_teardown(an_order_whose_case_cannot_be_read_waits_for_the_store, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_became_of_a_plan_is_not_made_up_while_it_cannot_be_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_may_be_the_candidate_is_no_history, setup, teardown),
         cmocka_unit_test_setup_teardown(messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_others, setup, teardown),
         cmocka_unit_test_setup_teardown(a_rest_says_why_also_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(who_stopped_it_and_in_which_mode_it_is_are_what_the_store_has_after_a_turn_was_lost, setup, teardown),
