@@ -237,6 +237,8 @@ static const char *belongs(const struct etarget *t, char *text, size_t size)
 static bool may_open(struct engine *e, struct etarget *t)
 {
     char text[sizeof t->idle_why];
+    if (!t->case_id[0] && t->mode >= MODE_SUGGEST && !t->facts && !autopilot_rests(e, t))
+        (void)text_copy(t->idle_why, sizeof t->idle_why, "nothing is known of the server: its facts have not been read");
     if (t->case_id[0] || t->mode < MODE_SUGGEST || !t->facts || t->facts->in_recovery || !t->seen || t->last.v[METRIC_UP] != 1)
         return false;
     if (engine_stopped(e, t->conf->name) || autopilot_rests(e, t))

@@ -1062,6 +1062,10 @@ static void where_the_configuration_is_somebody_elses_no_case_is_opened_and_it_i
     assert_ok(autopilot_tick(engine, &fault), &fault);
     assert_string_equal(t->case_id, "");
     assert_non_null(strstr(t->idle_why, "belongs to patroni, wal_level is set"));
+    t->facts = NULL;
+    engine->pilot_again_us = 0;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_non_null(strstr(t->idle_why, "nothing is known"));
 }
 
 static void a_server_that_takes_no_alter_system_is_left_to_those_who_manage_it(void **state)
