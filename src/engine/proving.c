@@ -591,12 +591,14 @@ static int slo_holds(struct engine *e, const struct casefile *c, const json_t *v
         (void)snprintf(why, size, "the plan's slo names no known target, metric or threshold");
         return 0;
     }
-    double sum = 0;
-    int    n = 0;
+    double  sum = 0;
+    int     n = 0;
+    int64_t newer = clock_wall_us(e->clock);      /* what lies ahead of it was seen before the clock was set back */
     for (int i = 0; i < SLO_WINDOW_S && i < t->live_count; i++) {
         int at = (t->live_at - 1 - i + 2 * LIVE_SECONDS) % LIVE_SECONDS;
-        if (t->live_us[at] < c->updated_us)
+        if (t->live_us[at] < c->updated_us || t->live_us[at] > newer)
             break;
+        newer = t->live_us[at];
         if (isfinite(t->live[at][m]))
             sum += (double)t->live[at][m], n++;
     }

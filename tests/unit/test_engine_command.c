@@ -813,6 +813,41 @@ static void what_may_be_the_candidate_is_no_history(void **state)
     assert_true(shop->rolling_open);
 }
 
+static void seconds(struct etarget *t, int n, double active)
+{
+    for (int i = 0; i < n; i++) {
+        struct sample s;
+        sample_clear(&s);
+        s.wall_us = hands.wall_us += US_PER_S;
+        s.v[METRIC_CONNECTIONS_ACTIVE] = active;
+        live_sample(t, &s);
+    }
+}
+
+static void a_threshold_is_kept_by_what_was_seen_since_the_change_whatever_the_clock_says(void **state)
+{
+    (void)state;
+    bool            settled;
+    struct etarget *spare = &engine->target[1];
+    struct casefile c = a_case("spare", DRIVER_PERSON, CASE_PLANNING, RUN_IDLE);
+    json_t         *plan = program(NULL);
+    json_object_set_new(plan, "verify", json_pack("{s:s,s:s,s:i}", "method", "slo", "metric", "connections_active", "max", 5));
+    plan_it(&c, plan);
+    seconds(spare, 60, 1);                                 /* before the change */
+    hands.wall_us -= INT64_C(3600) * US_PER_S;             /* and the clock is set back */
+    c.state = CASE_VERIFYING, c.phase = RUN_DONE, c.candidate_in_force = true, c.updated_us = hands.wall_us, c.version++;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    assert_ok(prove_now(engine, &c, &settled, &fault), &fault);
+    assert_false(settled);
+    seconds(spare, 30, 50);
+    assert_ok(prove_now(engine, &c, &settled, &fault), &fault);
+    assert_false(settled);
+    seconds(spare, 30, 50);
+    assert_ok(prove_now(engine, &c, &settled, &fault), &fault);
+    assert_true(settled);
+    assert_int_equal(c.phase, RUN_UNDOING);                /* fifty are at work, where one was */
+}
+
 static void messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_others(void **state)
 {
     (void)state;
@@ -897,6 +932,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_order_whose_case_cannot_be_read_waits_for_the_store, setup, teardown),
         cmocka_unit_test_setup_teardown(what_became_of_a_plan_is_not_made_up_while_it_cannot_be_read, setup, teardown),
         cmocka_unit_test_setup_teardown(what_may_be_the_candidate_is_no_history, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_threshold_is_kept_by_what_was_seen_since_the_change_whatever_the_clock_says, setup, teardown),
         cmocka_unit_test_setup_teardown(messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_others, setup, teardown),
         cmocka_unit_test_setup_teardown(a_rest_says_why_also_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(who_stopped_it_and_in_which_mode_it_is_are_what_the_store_has_after_a_turn_was_lost, setup, teardown),
