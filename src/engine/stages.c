@@ -255,6 +255,8 @@ static bool is_stale(enum case_order order, const struct casefile *c)
         { ORDER_ANALYSE, CASE_ANALYZING }, { ORDER_PLAN, CASE_PLANNING }, { ORDER_GATE, CASE_WAIT_GATE }, { ORDER_BEGIN, CASE_EXECUTING },
         { ORDER_WATCH, CASE_EXECUTING }, { ORDER_VERIFY, CASE_VERIFYING },
     };
+    if ((order == ORDER_WATCH || order == ORDER_VERIFY) && (c->put_back || c->phase == RUN_UNDOING))
+        return true;
     for (size_t i = 0; i < sizeof meant_for / sizeof meant_for[0]; i++)
         if (meant_for[i].order == order)
             return meant_for[i].in != c->state;

@@ -239,6 +239,39 @@ static void who_begins_again_while_everything_is_stopped_goes_on_with_nothing(vo
     assert_true(c.put_back);
 }
 
+static void what_is_being_put_back_is_not_watched_or_verified_any_more(void **state)
+{
+    (void)state;
+    static const struct { enum case_state state; enum run_phase phase; } cases[] = { { CASE_EXECUTING, RUN_WATCHING }, { CASE_VERIFYING, RUN_DONE } };
+    struct stored_stop stop = { .why = "release", .actor = "root", .created_us = hands.wall_us };
+    struct etarget    *shop = &engine->target[0];
+    assert_ok(store_stop_put(engine->store, &stop, &fault), &fault);
+    assert_ok(queue_init(&shop->worker.jobs, 8, NULL, NULL, &fault), &fault);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct casefile c = a_case("shop", DRIVER_ENGINE, CASE_PLANNING, RUN_IDLE);
+        json_t         *plan = program(NULL);
+        json_object_set_new(json_array_get(json_object_get(plan, "steps"), 0), "watch_s", json_integer(60));
+        json_object_set_new(plan, "verify", json_pack("{s:s}", "method", "immediate"));
+        plan_it(&c, plan);
+        c.state = cases[i].state, c.phase = cases[i].phase, c.step = 1, c.candidate_in_force = true, c.plans_tried = 1, c.version++;
+        assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+        engine->orders_count = 0;
+        shop->case_id[0] = '\0';
+        assert_ok(autopilot_recall(engine, &fault), &fault);
+        assert_ok(stages_recover(engine, &fault), &fault);
+        stages_run(engine);
+        assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+        assert_int_equal(c.phase, RUN_UNDOING);
+        assert_true(shop->watch_until_us == 0 && !shop->trial);
+        c.state = CASE_CLOSED, c.phase = RUN_UNDONE, c.deadline_us = 0, c.version++;
+        assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    }
+    queue_close(&shop->worker.jobs);
+    for (struct job *j; (j = queue_take(&shop->worker.jobs)); )
+        job_free(j);
+    queue_done(&shop->worker.jobs);
+}
+
 static void a_stop_is_not_waited_for_by_what_has_no_target(void **state)
 {
     (void)state;
@@ -955,6 +988,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(whoever_is_told_that_it_is_stopped_sees_nothing_begin_any_more, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_stop_breaks_off_before_the_next_tick_was_stopped_and_did_not_fail, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_that_is_cleared_before_the_next_tick_has_put_back_what_was_under_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_being_put_back_is_not_watched_or_verified_any_more, setup, teardown),
         cmocka_unit_test_setup_teardown(who_begins_again_while_everything_is_stopped_goes_on_with_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_is_not_waited_for_by_what_has_no_target, setup, teardown),
         cmocka_unit_test_setup_teardown(the_metrics_say_that_everything_is_stopped_also_while_the_store_cannot_be_written, setup, teardown),
