@@ -146,7 +146,6 @@ static enum err describe(struct engine *e, const struct casefile *c, struct stor
         return err == ERR_MISSING ? OK : err;
     if (!json_is_object(run->verdict)) {      /* nobody let it end; what it cost until then it did cost */
         o->degraded_s = json_number_value(json_object_get(run->trial, "degraded_s"));
-        e->count.degraded_s += o->degraded_s;
         return OK;
     }
     const json_t *v = o->verdict = run->verdict;
@@ -234,6 +233,8 @@ enum err outcome_learn(struct engine *e, struct casefile *c, struct fault *fault
         tell(e, t, &p, &o);
         err = knowing_learn(e, t, &p, told_from(o.result), &o, fault);
     }
+    if (err == OK && !o.verdict)      /* a verdict has counted it */
+        e->count.degraded_s += o.degraded_s;
     if (err == OK && planned)
         log_info("outcome", F("case", (const char *)c->id), F("target", (const char *)c->target), F("result", o.result), F("kept", o.kept), F("effect", o.effect), F("planner", o.planner));
     if (err == OK && t && strcmp(t->case_id, c->id) == 0)

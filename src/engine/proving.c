@@ -213,12 +213,14 @@ static void trial_done(struct engine *e, struct etarget *t)
     if (err == OK)
         err = store_case_get(e->store, t->case_id, &c, NULL, &fault);
     if (err == OK && c.state == CASE_VERIFYING) {
-        e->count.verdicts[v.outcome]++;
-        e->count.verify_latency_sum += (double)(clock_mono_us(e->clock) - t->trial_began_us) / 1e6;
-        e->count.verify_latency_count++;
-        e->count.degraded_s += v.degraded_s;
         log_info("verdict", F("case", (const char *)c.id), F("target", t->conf->name), F("outcome", outcome_name(v.outcome)), F("effect", v.effect), F("lo", v.lo), F("hi", v.hi), F("why", (const char *)v.why));
         err = finish(e, &c, v.outcome == OUTCOME_BETTER, v.why, json, &fault);
+        if (err == OK) {      /* or it is found once more when the store can be written */
+            e->count.verdicts[v.outcome]++;
+            e->count.verify_latency_sum += (double)(clock_mono_us(e->clock) - t->trial_began_us) / 1e6;
+            e->count.verify_latency_count++;
+            e->count.degraded_s += v.degraded_s;
+        }
     }
     json_decref(json);
     if (guarded(e, err, &fault) == OK)
