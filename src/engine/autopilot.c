@@ -22,6 +22,45 @@
 static const struct cause by_autopilot = { .actor = "engine", .reason = "" };
 static const struct principal autopilot = { "engine", ROLE_OPERATOR };
 
+/* ---- the stop switch ---- */
+
+/* One that was known before ends when it was to end then: who steps ahead with the clock for a moment must not end it for good. */
+enum err autopilot_stops(struct engine *e, struct fault *fault)
+{
+    struct stored_stop before[STOPS_MAX];
+    int64_t            until[STOPS_MAX];
+    int                n = e->stops_count;
+    memcpy(before, e->stops, sizeof before);
+    memcpy(until, e->stop_until_us, sizeof until);
+    enum err err = store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault);
+    for (int i = 0; i < e->stops_count && err == OK; i++) {
+        const struct stored_stop *s = &e->stops[i];
+        int64_t left = s->expires_us - clock_wall_us(e->clock), most = s->expires_us - s->created_us;
+        e->stop_until_us[i] = clock_mono_us(e->clock) + (left < most ? left : most);
+        for (int k = 0; k < n; k++)
+            if (strcmp(before[k].scope, s->scope) == 0 && before[k].created_us == s->created_us && before[k].expires_us == s->expires_us)
+                e->stop_until_us[i] = until[k];
+    }
+    return err;
+}
+
+static bool is_over(const struct engine *e, int stop)
+{
+    int64_t expires = e->stops[stop].expires_us;
+    return expires != 0 && expires <= clock_wall_us(e->clock) && e->stop_until_us[stop] <= clock_mono_us(e->clock);
+}
+
+const struct stored_stop *engine_stopped(struct engine *e, const char *target)
+{
+    for (int i = 0; i < e->stops_count; i++) {
+        const struct stored_stop *s = &e->stops[i];
+        bool here = s->scope[0] == '\0' || (target && strcmp(s->scope, target) == 0);
+        if (here && !is_over(e, i))
+            return s;
+    }
+    return NULL;
+}
+
 /* ---- start ---- */
 
 /* The words of a command, NULL at the end, in the room that *at points to; NULL when there are none. */
@@ -59,14 +98,17 @@ enum err autopilot_equip(struct etarget *t, struct fault *fault)
 /* What a person ordered, and how long a target rests, as the store has it: at start, and after a turn was lost in which memory had gone ahead. */
 enum err autopilot_recall(struct engine *e, struct fault *fault)
 {
-    enum err err = store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault);
+    enum err err = autopilot_stops(e, fault);
     for (int i = 0; i < e->targets && err == OK; i++) {
         struct etarget      *t = &e->target[i];
+        atomic_store(&t->stopped, engine_stopped(e, t->conf->name) != NULL);
         struct stored_target stored;
         err = store_target_get(e->store, t->conf->name, &stored, fault);
         if (err != OK)
             break;
         t->idle_until_us = stored.idle_until_us;
+        if (autopilot_rests(e, t) && !t->idle_why[0])
+            (void)text_copy(t->idle_why, sizeof t->idle_why, "it rests since before homeostat was started; the timeline of its latest case tells why");
         t->peak_sessions = stored.peak_sessions > t->peak_sessions ? stored.peak_sessions : t->peak_sessions;
         t->mode = (enum target_mode)t->conf->mode;
         for (int m = 0; m < 4; m++)
@@ -98,20 +140,6 @@ enum err autopilot_start(struct engine *e, struct fault *fault)
             err = outcomes_recall(e, &e->target[i], fault);
     }
     return err;
-}
-
-/* ---- the stop switch ---- */
-
-const struct stored_stop *engine_stopped(struct engine *e, const char *target)
-{
-    int64_t now = clock_wall_us(e->clock);
-    for (int i = 0; i < e->stops_count; i++) {
-        const struct stored_stop *s = &e->stops[i];
-        bool here = s->scope[0] == '\0' || (target && strcmp(s->scope, target) == 0);
-        if (here && (s->expires_us == 0 || s->expires_us > now))
-            return s;
-    }
-    return NULL;
 }
 
 /* ---- facts ---- */
@@ -197,14 +225,27 @@ static enum err give_way(struct engine *e, const struct casefile *c, const char 
     return is_own(c) ? engine_event(e, c->id, ON_CANCEL, &why, fault) : OK;
 }
 
+/* What somebody else manages is changed there. NULL: nobody does. */
+static const char *belongs(const struct etarget *t, char *text, size_t size)
+{
+    const char       *why = t->facts->owner_why;
+    enum target_owner owner = t->facts->owner != OWNER_NONE ? t->facts->owner : (enum target_owner)t->conf->owner;
+    (void)snprintf(text, size, "its configuration belongs to %s%s%.160s: it is changed there, and nothing is tried here", target_owner_name(owner), *why ? ", " : "", why);
+    return owner == OWNER_NONE ? NULL : text;
+}
+
 static bool may_open(struct engine *e, struct etarget *t)
 {
     char text[sizeof t->idle_why];
+    if (!t->case_id[0] && t->mode >= MODE_SUGGEST && !t->facts && !autopilot_rests(e, t))
+        (void)text_copy(t->idle_why, sizeof t->idle_why, "nothing is known of the server: its facts have not been read");
     if (t->case_id[0] || t->mode < MODE_SUGGEST || !t->facts || t->facts->in_recovery || !t->seen || t->last.v[METRIC_UP] != 1)
         return false;
-    if (engine_stopped(e, t->conf->name) || autopilot_rests(e, t) || t->facts->owner != OWNER_NONE || t->conf->owner != DAEMON_OWNER_NONE)
+    if (engine_stopped(e, t->conf->name) || autopilot_rests(e, t))
         return false;
-    const char *why = lacks(e, t, text, sizeof text);
+    const char *why = belongs(t, text, sizeof text);
+    if (!why)
+        why = lacks(e, t, text, sizeof text);
     if (why && strcmp(why, t->idle_why) != 0)
         log_warn("no case is opened", F("target", t->conf->name), F("why", why));
     if (!why && cannot_measure(t))
@@ -226,17 +267,39 @@ static enum err open_case(struct engine *e, struct etarget *t, struct fault *fau
     return engine_event(e, c.id, ON_START_ANALYSIS, &by_autopilot, fault);
 }
 
+static void no_restarts(struct engine *e, struct etarget *t, const char *why)
+{
+    t->restarts_again_us = clock_mono_us(e->clock) + RESTARTS_PAUSE_US;
+    log_info("no restart is proposed for a week", F("target", t->conf->name), F("why", why));
+}
+
+#define NEVER_ENOUGH "there is never enough history for one: the configuration is reloaded, or the load changes, too often"
+
+/* A restart needs the longest history. Where that begins anew before it is long enough, nothing would ever be tried; we look twice a second. */
+static void wait_for_longer(struct engine *e, struct etarget *t)
+{
+    t->analysis_waits += t->last.v[METRIC_UP] == 1;
+    if (t->analysis_waits <= 2 * ANALYSIS_WINDOWS * (e->d.tune->window_us / US_PER_S))
+        return;
+    t->analysis_waits = 0;
+    no_restarts(e, t, NEVER_ENOUGH);
+}
+
 enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, struct fault *fault)
 {
     struct etarget *t = engine_target(e, c->target);
     *ready = false;
     if (!t)
         return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
-    bool restart = t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command;
+    bool restart = t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command && clock_mono_us(e->clock) >= t->restarts_again_us;
     if (cannot_measure(t))
         return give_way(e, c, NOBODY_WORKS, fault);
-    if (!need_not_measure(t) && t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE))
+    if (!need_not_measure(t) && t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE)) {
+        if (restart && t->histories >= prove_history_needed(e, t, VERIFY_IMMEDIATE))
+            wait_for_longer(e, t);
         return OK;
+    }
+    t->analysis_waits = 0;
     if (t->mode >= MODE_APPROVE && is_own(c) && !prove_can_measure(e, t))
         return give_way(e, c, NOTHING_TELLS, fault);
     struct symptom list[SYMPTOMS_MAX];
@@ -355,12 +418,6 @@ bool autopilot_enough_history(struct engine *e, struct etarget *t, const json_t 
     return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);
 }
 
-static void no_restarts(struct engine *e, struct etarget *t, const char *why)
-{
-    t->restarts_again_us = clock_mono_us(e->clock) + RESTARTS_PAUSE_US;
-    log_info("no restart is proposed for a week", F("target", t->conf->name), F("why", why));
-}
-
 /*
  * Its window opens, or whoever approves comes, when nobody works, and tomorrow it will be the same: were it planned again at once, it
  * would wait all day and keep everything else waiting.  What needs no restart has its turn first.
@@ -412,7 +469,7 @@ static void wait_for_history(struct engine *e, struct etarget *t, const json_t *
         return;
     t->plan_waits = 0;
     if (class_of(plan, &class) && class == VERIFY_RESTART)
-        no_restarts(e, t, "there is never enough history for one: the configuration is reloaded, or the load changes, too often");
+        no_restarts(e, t, NEVER_ENOUGH);
     else if (proposal_parse(proposal, &p, &ignored) == OK)
         (void)!planner_tell(t->planner, &p, TOLD_REFUSED, (double)NAN, &ignored);
 }
@@ -515,6 +572,8 @@ enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct faul
 enum err engine_take_target(struct engine *e, const struct casefile *c, struct fault *fault)
 {
     struct etarget *t = engine_target(e, c->target);
+    if (t)
+        prove_take(e, t, c);
     if (!t || strcmp(t->case_id, c->id) == 0)
         return OK;
     enum err err = OK;
@@ -529,16 +588,33 @@ enum err engine_take_target(struct engine *e, const struct casefile *c, struct f
 
 /* ---- twice a second ---- */
 
+static bool acts(const struct casefile *c) { return (c->state == CASE_EXECUTING || c->state == CASE_VERIFYING) && c->phase != RUN_IDLE && !c->put_back; }
+
 /* The stop switch puts back what is under way, whoever drives it; what was approved and not begun waits. */
-static bool must_stop(struct engine *e, const struct casefile *c)
-{
-    return (c->state == CASE_EXECUTING || c->state == CASE_VERIFYING) && c->phase != RUN_IDLE && !c->put_back && engine_stopped(e, c->target);
-}
+static bool must_stop(struct engine *e, const struct casefile *c) { return acts(c) && engine_stopped(e, c->target); }
 
 static enum err put_back_stopped(struct engine *e, const struct casefile *c, struct fault *fault)
 {
     struct cause why = { .actor = "stop switch", .reason = engine_stopped(e, c->target)->why };
     return engine_event(e, c->id, ON_CANCEL, &why, fault);
+}
+
+/*
+ * Who sets the switch is answered when this is written down: a worker that breaks its step off before the next tick would be told to have
+ * failed, and a switch that is cleared again by then would have stopped nothing.
+ */
+enum err autopilot_stop(struct engine *e, struct fault *fault)
+{
+    enum err err = OK;
+    for (int i = 0; i < e->targets && err == OK; i++) {
+        struct casefile c;
+        const char     *id = e->target[i].case_id;
+        err = id[0] ? store_case_get(e->store, id, &c, NULL, fault) : OK;
+        if (err == OK && id[0] && must_stop(e, &c))
+            err = put_back_stopped(e, &c, fault);
+        err = err == ERR_MISSING ? OK : err;      /* its turn was lost */
+    }
+    return err;
 }
 
 /*
@@ -578,9 +654,11 @@ static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
     }
     if (must_stop(e, &c))
         return put_back_stopped(e, &c, fault);
+    if (acts(&c) && t->mode == MODE_WATCH && strcmp(c.target, t->conf->name) == 0)      /* it has more steps, and goes back and forth, where nothing is to be changed any more */
+        return autopilot_overtake(e, &c, "the target is only watched from now on (mode watch)", fault);
     if (c.driver != DRIVER_ENGINE) {      /* parked, it may stay so for a week: it gets the target again when it acts again */
         if (c.state == CASE_PARKED && c.in_force_is_proven)
-            outcome_set_free(e, t, c.plans_tried > 0 && c.phase != RUN_IDLE);
+            outcome_set_free(e, t, &c, c.plans_tried > 0 && c.phase != RUN_IDLE);
         return OK;
     }
     switch (c.state) {
@@ -611,16 +689,41 @@ static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
 
 static enum err expire_stops(struct engine *e, struct fault *fault)
 {
-    int64_t now = clock_wall_us(e->clock);
     for (int i = 0; i < e->stops_count; i++)
-        if (e->stops[i].expires_us && e->stops[i].expires_us <= now) {
+        if (is_over(e, i)) {
             log_info("stop switch expired", F("scope", e->stops[i].scope[0] ? (const char *)e->stops[i].scope : "everything"));
             enum err err = turn_begin(e, fault);
             if (err == OK)
                 err = store_stop_delete(e->store, e->stops[i].scope, fault);
-            return err == OK ? store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault) : err;
+            return err == OK ? autopilot_stops(e, fault) : err;
         }
     return OK;
+}
+
+enum { PLAN_COMES_S = 10 };      /* whoever opens a case that the engine is to drive, and has a plan, brings it by then */
+
+static enum err begin_for(struct engine *e, struct etarget *t, const struct casefile *c, struct fault *fault)
+{
+    if (!t->case_id[0])
+        (void)text_copy(t->case_id, sizeof t->case_id, c->id);
+    return engine_event(e, c->id, ON_START_ANALYSIS, &by_autopilot, fault);
+}
+
+/* What waits for history, or to begin, is asked again, while the target is another case's as well. */
+static void drive_beside(struct engine *e, struct etarget *t, const struct casefile *c)
+{
+    static const enum case_order again[CASE_STATE_COUNT] = { [CASE_ANALYZING] = ORDER_ANALYSE, [CASE_PLANNING] = ORDER_PLAN, [CASE_EXECUTING] = ORDER_BEGIN };
+    bool early = c->state == CASE_PLANNING && clock_mono_us(e->clock) < t->plan_again_us;
+    if (again[c->state] != ORDER_NONE && c->phase == RUN_IDLE && !early && !is_ordered(e, c->id))
+        engine_order(e, c, again[c->state]);
+}
+
+static bool is_pointed_to(const struct engine *e, const char *case_id)
+{
+    for (int i = 0; i < e->targets; i++)
+        if (strcmp(e->target[i].case_id, case_id) == 0)
+            return true;
+    return false;
 }
 
 /*
@@ -630,16 +733,23 @@ static enum err expire_stops(struct engine *e, struct fault *fault)
 static enum err sweep_one(struct engine *e, struct casefile *c, struct fault *fault)
 {
     struct etarget *t = engine_target(e, c->target);
+    bool            driven = t && strcmp(t->case_id, c->id) == 0;
     if (must_stop(e, c))
         return put_back_stopped(e, c, fault);
     if (c->state == CASE_PARKED && !c->in_force_is_proven && (c->driver == DRIVER_ENGINE || t))
         stage_look(e, c);
     if (c->driver != DRIVER_ENGINE)
         return OK;
-    if (c->state == CASE_WAIT_GATE && !(t && strcmp(t->case_id, c->id) == 0))
+    if (c->state == CASE_WAIT_GATE && !driven)
         return ask_again(e, c, fault);
     if (c->state == CASE_PARKED && c->in_force_is_proven)
         return engine_event(e, c->id, ON_GIVE_UP, &by_autopilot, fault);
+    if (c->state == CASE_NEW && t && clock_wall_us(e->clock) - c->updated_us >= PLAN_COMES_S * US_PER_S)
+        return begin_for(e, t, c, fault);
+    if (c->state == CASE_VERIFYING && c->phase == RUN_DONE && !c->put_back && !is_pointed_to(e, c->id))      /* where its effect is to be measured another case acted */
+        engine_order(e, c, ORDER_VERIFY);
+    else if (t && !driven)
+        drive_beside(e, t, c);
     return OK;
 }
 

@@ -7,6 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+static void tell_workers(struct engine *e)
+{
+    for (int i = 0; i < e->targets; i++)
+        atomic_store(&e->target[i].stopped, engine_stopped(e, e->target[i].conf->name) != NULL);
+}
+
 enum err command_stop_set(struct engine *e, struct engine_request *r, struct answer *a, struct fault *fault)
 {
     struct stored_stop stop = { .created_us = clock_wall_us(e->clock) };
@@ -30,13 +36,13 @@ enum err command_stop_set(struct engine *e, struct engine_request *r, struct ans
     stop.expires_us = expires ? stop.created_us + json_integer_value(expires) * US_PER_S : 0;
     enum err err = store_stop_put(e->store, &stop, fault);
     if (err == OK)
-        err = store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault);
+        err = autopilot_stops(e, fault);
+    if (err == OK)
+        err = autopilot_stop(e, fault);
     if (err != OK)
         return err;
-    for (int i = 0; i < e->targets; i++)      /* workers hear of it before the one who asked does; of its end with the next tick */
-        if (engine_stopped(e, e->target[i].conf->name))
-            atomic_store(&e->target[i].stopped, 1);
-    e->look_again_us = 0;                     /* and cases that no target points to are looked through with the next one */
+    tell_workers(e);                          /* before the one who asked hears of it */
+    e->look_again_us = 0;                     /* cases that no target points to are looked through with the next tick */
     log_warn("stop switch set", F("scope", *target ? target : "everything"), F("why", why), F("by", (const char *)r->who.name));
     a->status = 200;
     char when[32];
@@ -63,9 +69,10 @@ enum err command_stop_clear(struct engine *e, struct engine_request *r, struct a
     }
     enum err err = store_stop_delete(e->store, scope, fault);
     if (err == OK)
-        err = store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault);
+        err = autopilot_stops(e, fault);
     if (err != OK)
         return err;
+    tell_workers(e);
     log_warn("stop switch cleared", F("scope", *scope ? scope : "everything"), F("by", (const char *)r->who.name));
     a->status = 200;
     const struct stored_stop *still = engine_stopped(e, scope);      /* with everything else */

@@ -209,6 +209,7 @@ static void handle(struct engine *e, struct note *n)
     case NOTE_FACTS: {
         struct etarget *t = &e->target[n->target];
         prove_facts(t, n->as.facts);
+        prove_still_there(e, t, n->as.facts);
         free(t->facts);
         t->facts = n->as.facts;
         n->as.facts = NULL;

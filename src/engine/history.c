@@ -28,8 +28,9 @@ static enum collecting collecting(struct engine *e, struct etarget *t, struct ca
 {
     struct fault ignored;
     *c = (struct casefile){ .state = CASE_CLOSED };
-    if (!t->case_id[0] || store_case_get(e->store, t->case_id, c, NULL, &ignored) != OK)
-        return COLLECT_HISTORY;
+    enum err err = t->case_id[0] ? store_case_get(e->store, t->case_id, c, NULL, &ignored) : ERR_MISSING;
+    if (err != OK)      /* of a case that cannot be read nobody knows what it has in force */
+        return err == ERR_MISSING ? COLLECT_HISTORY : COLLECT_NOTHING;
     if (c->state == CASE_VERIFYING)
         return c->phase == RUN_DONE && c->candidate_in_force ? COLLECT_FRESH : COLLECT_NOTHING;
     if (c->state == CASE_EXECUTING)

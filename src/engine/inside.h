@@ -60,6 +60,7 @@ enum {
     HISTORY_MAX      = 64,     /* rolling windows per target */
     IDLE_WINDOWS     = 3,      /* without work, before it counts as nobody's */
     PLAN_WAITS_MAX   = 4 * HISTORY_MAX,   /* looks at a plan that waits for history, two for each window */
+    ANALYSIS_WINDOWS = 2 * HISTORY_MAX,   /* an analysis waits no longer for the history of a restart */
     LIVE_SECONDS     = 3600,
     SUBSCRIBERS_MAX  = 64,
     STOPS_MAX        = 65,
@@ -147,6 +148,7 @@ struct etarget {
     int                   peak_sessions;
 
     struct target_facts  *facts;            /* owned; NULL before the first */
+    struct target_facts  *before;           /* owned; when the plan under way began, without what it changes itself; NULL: none is, or nobody remembers */
     json_t               *facts_json;       /* made from them when asked for; NULL: make it anew */
     struct sample         last;
     bool                  seen;             /* last is filled */
@@ -167,6 +169,7 @@ struct etarget {
     int64_t               upkeep_patient_until_us;   /* mono; for history no longer than that; 0: it does not wait for any */
     int64_t               plan_again_us;    /* mono; the plan at hand waits for history: when to make it anew */
     bool                  too_noisy;        /* a restart waits for more of it, because nothing could be proven yet: it was said */
+    int                   analysis_waits;   /* how often one was found to wait for the history of a restart, since the last that did not */
     int                   plan_waits;       /* how often one was found to wait for history since the last that did not */
     int64_t               restarts_again_us;   /* mono; none is proposed before */
     int64_t               gate_again_us;    /* mono; when the gate is asked again; 0: not by the clock */
@@ -188,6 +191,7 @@ struct etarget {
     struct trial         *trial;
     json_t               *trial_saved;      /* as last written, to see a change */
     bool                  trial_waits;      /* a toggle or checkpoint is under way */
+    bool                  trial_loaded;     /* it was under way when we began, and whether what it compares with the past is there still was not seen yet */
     int64_t               trial_began_us;   /* mono */
     int64_t               trial_wall_us;    /* the same; what facts that were read later show is the candidate */
     atomic_int            stopped;          /* what the worker's thread may know of the stop switch */
@@ -292,6 +296,7 @@ struct engine {
     struct practising   practising;
 
     struct stored_stop  stops[STOPS_MAX];
+    int64_t             stop_until_us[STOPS_MAX];   /* mono; none that ends by itself ends before, whatever the clock on the wall says */
     int                 stops_count;
 
     char                degraded[300];       /* why the engine does not act; empty: it does */
@@ -368,7 +373,9 @@ MUST_CHECK enum err prove_begin(struct engine *e, struct casefile *c, struct fau
 void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, int watch_s, bool cold);
 void prove_sample(struct engine *e, struct etarget *t, const struct sample *s);
 void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c);
+void prove_take(struct engine *e, struct etarget *t, const struct casefile *c);     /* its plan begins */
 void prove_facts(struct etarget *t, const struct target_facts *fresh);      /* before they take the place of t->facts */
+void prove_still_there(struct engine *e, struct etarget *t, const struct target_facts *fresh);     /* likewise */
 void prove_forget(struct etarget *t);
 void prove_count(struct etarget *t, const struct stored_outcome *o);    /* each outcome once, in order: what later verdicts may spend */
 int  prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method);
@@ -381,6 +388,8 @@ MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
 /* autopilot.c */
 MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
 MUST_CHECK enum err autopilot_recall(struct engine *e, struct fault *fault);   /* stop switches, modes, rests: from the store */
+MUST_CHECK enum err autopilot_stops(struct engine *e, struct fault *fault);    /* the stop switches, from the store */
+MUST_CHECK enum err autopilot_stop(struct engine *e, struct fault *fault);     /* what acts on a target that is stopped is put back, from now on */
 bool                autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan);
 bool                autopilot_window_is_near(const struct engine *e, const struct week_window *list, int n);      /* one is open, or opens while a case may wait at the gate */
 bool                autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan);
@@ -405,7 +414,7 @@ const struct stored_stop *engine_stopped(struct engine *e, const char *target); 
 
 /* outcome.c */
 MUST_CHECK enum err outcome_learn(struct engine *e, struct casefile *c, struct fault *fault);          /* in a turn, once, when the case is over; its target is free again */
-void outcome_set_free(struct engine *e, struct etarget *t, bool put_back);     /* its case does nothing with it any more; put_back: something was */
+void outcome_set_free(struct engine *e, struct etarget *t, const struct casefile *c, bool put_back);     /* its case does nothing with it any more; put_back: something was */
 MUST_CHECK enum err outcomes_recall(struct engine *e, struct etarget *t, struct fault *fault);        /* all that outcomes taught, from the store and nothing else */
 MUST_CHECK enum err outcomes_recall_all(struct engine *e, struct fault *fault);   /* of every target, and of others: after a turn was lost memory may know what the store does not */
 bool   outcome_teaches_nothing(const struct stored_outcome *o);   /* nobody refused it and nothing was found out: it may be asked again */

@@ -276,7 +276,7 @@ char *engine_metrics(struct engine *e)
     family(&out, "homeostat_degraded", "gauge", "1 while the engine cannot act because its store cannot be written.");
     text_printf(&out, "homeostat_degraded %d\n", state && strcmp(state, "degraded") == 0);
     family(&out, "homeostat_stopped", "gauge", "1 while the stop switch is set for everything.");
-    text_printf(&out, "homeostat_stopped %d\n", state && strcmp(state, "stopped") == 0);
+    text_printf(&out, "homeostat_stopped %d\n", json_is_object(json_object_get(json_object_get(live, "engine"), "stop")));
     family(&out, "homeostat_target_up", "gauge", "1 while the target answers; absent while that is unknown.");
     json_array_foreach(targets, i, t) {
         const json_t *up = json_object_get(t, "up");

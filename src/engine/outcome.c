@@ -89,12 +89,15 @@ enum err outcomes_recall_all(struct engine *e, struct fault *fault)
 
 /* ---- a case is over ---- */
 
-static bool was_hindered(struct engine *e, const struct casefile *c)
+static enum err was_hindered(struct engine *e, const struct casefile *c, bool *yes, struct fault *fault)
 {
-    char         last[32];
-    struct fault ignored;
-    return c->plans_tried > 0 && c->phase == RUN_IDLE && store_action_last(e->store, c->id, last, sizeof last, &ignored) == OK &&
-           (strcmp(last, ACTION_UNSEEN) == 0 || strcmp(last, ACTION_IN_THE_WAY) == 0);
+    char last[32] = "";
+    *yes = false;
+    if (c->plans_tried == 0 || c->phase != RUN_IDLE)
+        return OK;
+    enum err err = store_action_last(e->store, c->id, last, sizeof last, fault);
+    *yes = strcmp(last, ACTION_UNSEEN) == 0 || strcmp(last, ACTION_IN_THE_WAY) == 0;
+    return err == ERR_MISSING ? OK : err;
 }
 
 /*
@@ -102,7 +105,7 @@ static bool was_hindered(struct engine *e, const struct casefile *c)
  * gate is no refusal, the stop switch and a load that changed say nothing of the plan, and what was not decided in time is undecided;
  * what is left over are refusals, and plans that failed.
  */
-static const char *ended_without_verdict(struct engine *e, const struct casefile *c)
+static enum err ended_without_verdict(struct engine *e, const struct casefile *c, const char **result, struct fault *fault)
 {
     static const struct { const char *event, *actor; bool at_gate, acting; const char *result; } rows[] = {
         { "deadline",      NULL,          true,  false, UNANSWERED },
@@ -114,24 +117,37 @@ static const char *ended_without_verdict(struct engine *e, const struct casefile
         { "cancel",        "stop switch", false, true,  STOPPED },
         { "cancel",        NULL,          true,  true,  "refused" },
     };
-    const char             *otherwise = c->plans_tried == 0 ? "refused" : c->in_force_is_proven ? "failed" : "unknown";
     struct stored_giving_up g;
-    struct fault            ignored;
-    if (!c->in_force_is_proven || store_case_given_up(e->store, c->id, &g, &ignored) != OK)
-        return otherwise;
+    bool                    hindered;
+    *result = c->plans_tried == 0 ? "refused" : c->in_force_is_proven ? "failed" : "unknown";
+    if (!c->in_force_is_proven)
+        return OK;
+    enum err err = store_case_given_up(e->store, c->id, &g, fault);
+    if (err != OK)
+        return err == ERR_MISSING ? OK : err;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (strcmp(rows[i].event, g.event) == 0 && (!rows[i].actor || strcmp(rows[i].actor, g.actor) == 0) && (g.from == CASE_WAIT_GATE ? rows[i].at_gate : rows[i].acting))
-            return rows[i].result;
-    return was_hindered(e, c) ? HINDERED : otherwise;
+        if (strcmp(rows[i].event, g.event) == 0 && (!rows[i].actor || strcmp(rows[i].actor, g.actor) == 0) && (g.from == CASE_WAIT_GATE ? rows[i].at_gate : rows[i].acting)) {
+            *result = rows[i].result;
+            return OK;
+        }
+    err = was_hindered(e, c, &hindered, fault);
+    *result = hindered ? HINDERED : *result;
+    return err;
 }
 
-static void describe(struct engine *e, const struct casefile *c, struct stored_outcome *o, struct stored_run *run)
+/* What cannot be read is not made up: it is remembered for ever. The order comes again when the store can be read. */
+static enum err describe(struct engine *e, const struct casefile *c, struct stored_outcome *o, struct stored_run *run, struct fault *fault)
 {
-    struct fault ignored;
-    o->result = ended_without_verdict(e, c);
+    enum err err = ended_without_verdict(e, c, &o->result, fault);
     o->effect = o->lo = o->hi = NAN;
-    if (store_run_get(e->store, c->id, run, &ignored) != OK || !json_is_object(run->verdict))
-        return;
+    if (err == OK)
+        err = store_run_get(e->store, c->id, run, fault);
+    if (err != OK)
+        return err == ERR_MISSING ? OK : err;
+    if (!json_is_object(run->verdict)) {      /* nobody let it end; what it cost until then it did cost */
+        o->degraded_s = json_number_value(json_object_get(run->trial, "degraded_s"));
+        return OK;
+    }
     const json_t *v = o->verdict = run->verdict;
     const char   *outcome = json_string_value(json_object_get(v, "outcome"));
     json_t       *effect = json_object_get(v, "effect"), *lo = json_object_get(v, "lo"), *hi = json_object_get(v, "hi");
@@ -145,6 +161,7 @@ static void describe(struct engine *e, const struct casefile *c, struct stored_o
         o->hi = json_number_value(hi);
     o->alpha = json_number_value(json_object_get(v, "alpha"));
     o->degraded_s = json_number_value(json_object_get(v, "degraded_s"));
+    return OK;
 }
 
 /* Kept is what the run ended in, not what somebody hoped: the candidate is in force, read back. */
@@ -157,10 +174,12 @@ static void tell(struct engine *e, struct etarget *t, const struct proposal *p, 
     e->count.unsafe_steps += planner_was_unsafe(p, told_from(o->result), o->effect, &e->policy.bounds);
 }
 
-void outcome_set_free(struct engine *e, struct etarget *t, bool put_back)
+void outcome_set_free(struct engine *e, struct etarget *t, const struct casefile *c, bool put_back)
 {
     t->case_id[0] = '\0';
     prove_forget(t);
+    if (c->phase == RUN_UNKNOWN)      /* whoever saw to it may have left in force what was tried, and windows from before it tell nothing of that */
+        t->histories = 0;
     t->fresh = 0;
     t->ours = true;
     t->rolling_open = false;
@@ -180,7 +199,7 @@ static enum err release(struct engine *e, struct etarget *t, const struct casefi
         memcpy(t->history, t->freshly, (size_t)t->fresh * sizeof t->history[0]);
         t->histories = t->fresh;
     }
-    outcome_set_free(e, t, acted && !o->kept);
+    outcome_set_free(e, t, c, acted && !o->kept);
     const char *why = o->kept ? "settling after a change" : acted ? "cooling down after putting back" : "settling after a plan that was not carried out";
     if (c->driver == DRIVER_ENGINE && planned)
         err = autopilot_rest(e, t, acted && !o->kept ? e->d.tune->cool_down_us : e->d.tune->settle_us, why, fault);
@@ -196,14 +215,17 @@ enum err outcome_learn(struct engine *e, struct casefile *c, struct fault *fault
     struct stored_run     run = { 0 };
     struct stored_outcome o = { .case_id = c->id, .target = c->target, .planner = "person", .kept = was_kept(c) };
     struct fault          ignored;
-    bool planned = c->plan_id[0] && store_plan_get(e->store, c->plan_id, &plan, &ignored) == OK;
-    describe(e, c, &o, &run);
+    enum err err = c->plan_id[0] ? store_plan_get(e->store, c->plan_id, &plan, fault) : ERR_MISSING;
+    bool planned = err == OK;
+    if (err == OK || err == ERR_MISSING)
+        err = describe(e, c, &o, &run, fault);
     if (planned) {
         o.planner = plan.planner;
         o.proposal = plan.proposal;
         o.workload = json_object_get(plan.proposal, "workload");
     }
-    enum err err = planned ? store_outcome_add(e->store, &o, clock_wall_us(e->clock), fault) : OK;
+    if (err == OK && planned)
+        err = store_outcome_add(e->store, &o, clock_wall_us(e->clock), fault);
     if (err == OK && t && planned)
         prove_count(t, &o);
     struct proposal p;
@@ -211,6 +233,8 @@ enum err outcome_learn(struct engine *e, struct casefile *c, struct fault *fault
         tell(e, t, &p, &o);
         err = knowing_learn(e, t, &p, told_from(o.result), &o, fault);
     }
+    if (err == OK && !o.verdict)      /* a verdict has counted it */
+        e->count.degraded_s += o.degraded_s;
     if (err == OK && planned)
         log_info("outcome", F("case", (const char *)c->id), F("target", (const char *)c->target), F("result", o.result), F("kept", o.kept), F("effect", o.effect), F("planner", o.planner));
     if (err == OK && t && strcmp(t->case_id, c->id) == 0)

@@ -9,12 +9,14 @@
 #include "engine/inside.h"
 #include "math/stats/describe.h"
 #include "math/stats/multiple.h"
+#include "model/knob.h"
 #include "model/told.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /*
  * While a step is watched: the mean latency of the last ten seconds may exceed twice the incumbent's only where that has such lulls itself,
@@ -41,9 +43,11 @@ void prove_forget(struct etarget *t)
 {
     trial_free(t->trial);
     json_decref(t->trial_saved);
+    free(t->before);
     t->trial = NULL;
     t->trial_saved = NULL;
-    t->trial_waits = false;
+    t->before = NULL;
+    t->trial_waits = t->trial_loaded = false;
     t->watch_until_us = 0;
 }
 
@@ -209,12 +213,14 @@ static void trial_done(struct engine *e, struct etarget *t)
     if (err == OK)
         err = store_case_get(e->store, t->case_id, &c, NULL, &fault);
     if (err == OK && c.state == CASE_VERIFYING) {
-        e->count.verdicts[v.outcome]++;
-        e->count.verify_latency_sum += (double)(clock_mono_us(e->clock) - t->trial_began_us) / 1e6;
-        e->count.verify_latency_count++;
-        e->count.degraded_s += v.degraded_s;
         log_info("verdict", F("case", (const char *)c.id), F("target", t->conf->name), F("outcome", outcome_name(v.outcome)), F("effect", v.effect), F("lo", v.lo), F("hi", v.hi), F("why", (const char *)v.why));
         err = finish(e, &c, v.outcome == OUTCOME_BETTER, v.why, json, &fault);
+        if (err == OK) {      /* or it is found once more when the store can be written */
+            e->count.verdicts[v.outcome]++;
+            e->count.verify_latency_sum += (double)(clock_mono_us(e->clock) - t->trial_began_us) / 1e6;
+            e->count.verify_latency_count++;
+            e->count.degraded_s += v.degraded_s;
+        }
     }
     json_decref(json);
     if (guarded(e, err, &fault) == OK)
@@ -280,16 +286,115 @@ void prove_sample(struct engine *e, struct etarget *t, const struct sample *s)
     }
 }
 
+/* ---- what others change meanwhile ---- */
+
+static void leave_out(struct target_facts *f, const char *name)
+{
+    for (int i = 0; name && i < f->settings; i++)
+        if (strcasecmp(f->setting[i].name, name) == 0)
+            f->setting[i] = f->setting[--f->settings];
+}
+
+/* Of what is in force when a plan begins all is to be the same when it has been carried out, an hour later it may be, but what the plan itself changes. */
+void prove_take(struct engine *e, struct etarget *t, const struct casefile *c)
+{
+    struct stored_plan plan;
+    struct fault       ignored;
+    size_t             i, k;
+    json_t            *step, *s;
+    free(t->before);
+    t->before = NULL;
+    if (!t->facts || store_plan_get(e->store, c->plan_id, &plan, &ignored) != OK)
+        return;
+    t->before = malloc(sizeof *t->before);
+    if (t->before)
+        *t->before = *t->facts;
+    json_array_foreach(t->before ? json_object_get(plan.plan, "steps") : NULL, i, step)
+        json_array_foreach(json_object_get(json_object_get(step, "params"), "settings"), k, s)
+            leave_out(t->before, json_string_value(json_object_get(s, "name")));
+    stored_plan_done(&plan);
+}
+
+/* What the server makes of other parameters, or of the shell that started it: nobody has changed it. */
+static bool is_derived(const struct setting *s)
+{
+    return strcmp(s->source, "default") == 0 || strcmp(s->source, "override") == 0 || strcmp(s->source, "environment variable") == 0;
+}
+
+static const struct setting *changed_since(const struct target_facts *before, const struct target_facts *fresh)
+{
+    struct target_facts  *rest = malloc(sizeof *rest);
+    const struct setting *other = NULL;
+    if (!rest)
+        return NULL;
+    *rest = *before;
+    while ((other = target_changed(rest, fresh)) && is_derived(other) && is_derived(target_setting(rest, other->name)))
+        leave_out(rest, other->name);
+    free(rest);
+    return other;
+}
+
 /* Before and after tell of the plan only while nothing else is changed; what takes turns meets alike what others do. */
 void prove_facts(struct etarget *t, const struct target_facts *fresh)
 {
     char why[SETTING_NAME_SIZE + 120];
-    bool compares = t->trial && trial_compares_with_past(t->trial) && t->facts && t->facts->read_wall_us > t->trial_wall_us;
-    const struct setting *other = compares ? target_changed(t->facts, fresh) : NULL;
+    const struct setting *other = NULL;
+    if (!t->trial || !trial_compares_with_past(t->trial))
+        return;
+    if (t->facts && t->facts->read_wall_us > t->trial_wall_us)
+        other = target_changed(t->facts, fresh);
+    else if (t->before && fresh->read_wall_us > t->trial_wall_us)      /* the first since all of the plan is in force */
+        other = changed_since(t->before, fresh);
     if (!other)
         return;
     (void)snprintf(why, sizeof why, "%s was changed by somebody else while this was tried, so nothing can be said about the change.", other->name);
     trial_give_up(t->trial, why);
+}
+
+/* Of a plan's settings one that is in force with another value than its last step brought; NULL: none, as far as it can be told. */
+static const char *not_there(const json_t *plan, const struct target_facts *f)
+{
+    const json_t *steps = json_object_get(plan, "steps");
+    const char   *gone = NULL;
+    json_t       *later = json_object(), *s;
+    size_t        k;
+    for (size_t i = json_array_size(steps); i-- > 0; )
+        json_array_foreach(json_object_get(json_object_get(json_array_get(steps, i), "params"), "settings"), k, s) {
+            const char           *name = json_string_value(json_object_get(s, "name")), *to = json_string_value(json_object_get(s, "to"));
+            const struct knob    *knob = name ? knob_find(name) : NULL;
+            const struct setting *now = knob ? target_setting(f, knob->name) : NULL;
+            bool                  first = name && !json_object_get(later, name), elsewhere = now && (strstr(now->source, "database") || strcmp(now->source, "user") == 0);
+            double                wanted, is;
+            struct fault          ignored;
+            if (name)
+                (void)json_object_set_new(later, name, json_true());
+            if (!first || !now || !to || elsewhere || knob_parse(knob, to, &wanted, &ignored) != OK || knob_special_of(knob, wanted))
+                continue;
+            if (knob_current(knob, f, &is, &ignored) == OK && !knob_equal(knob, is, wanted))
+                gone = knob->name;
+        }
+    json_decref(later);
+    return gone;
+}
+
+/* Who finds homeostat gone amid a trial takes its undo script, and rightly so: then what is measured from now on is not what was to be tried. */
+void prove_still_there(struct engine *e, struct etarget *t, const struct target_facts *fresh)
+{
+    struct casefile    c;
+    struct stored_plan plan;
+    struct fault       ignored;
+    char               why[SETTING_NAME_SIZE + 120];
+    if (!t->trial || !t->trial_loaded || fresh->read_wall_us <= t->trial_wall_us)
+        return;
+    t->trial_loaded = false;
+    if (store_case_get(e->store, t->case_id, &c, NULL, &ignored) != OK || store_plan_get(e->store, c.plan_id, &plan, &ignored) != OK)
+        return;
+    const char *gone = not_there(plan.plan, fresh);
+    if (gone) {
+        (void)snprintf(why, sizeof why, "%s was changed by somebody else while homeostat was not there, so nothing can be said about the change.", gone);
+        trial_give_up(t->trial, why);
+    }
+    stored_plan_done(&plan);
 }
 
 void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c)
@@ -399,6 +504,17 @@ static enum err method_of(struct engine *e, const struct casefile *c, char *meth
 
 static enum err save_trial(struct engine *e, struct etarget *t, struct fault *fault);
 
+/* A plan that changes no target may have its effect measured on one, on which another case acts meanwhile. What cannot be read is not nobody. */
+static bool is_anothers(struct engine *e, const struct etarget *t, const struct casefile *c)
+{
+    struct casefile other;
+    struct fault    ignored;
+    if (!t->case_id[0] || strcmp(t->case_id, c->id) == 0)
+        return false;
+    enum err err = store_case_get(e->store, t->case_id, &other, NULL, &ignored);
+    return err == OK ? case_holds_target(&other) : err != ERR_MISSING;
+}
+
 enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
 {
     bool     settled = false;
@@ -415,7 +531,7 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
     const char *named = json_string_value(json_object_get(verify, "target"));
     if (!t)
         t = engine_target(e, named);
-    if (!t || !verify_class_parse(method, &class) || class == VERIFY_NONE) {
+    if (!t || !verify_class_parse(method, &class) || class == VERIFY_NONE || is_anothers(e, t, c)) {
         json_decref(verify);
         return OK;   /* an slo waits for its minutes: prove_tick asks again until the deadline */
     }
@@ -445,6 +561,7 @@ enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault)
         trial_begin(t->trial, now);
     if (loaded || !c->candidate_in_force)   /* it does not know what was read back while nobody was there */
         trial_toggled(t->trial, c->candidate_in_force ? ARM_CANDIDATE : ARM_INCUMBENT, now);
+    t->trial_loaded = loaded && trial_compares_with_past(t->trial);      /* what takes turns is written, and read back, with the next one */
     return save_trial(e, t, fault);   /* from now on a restart knows that it was begun */
 }
 
@@ -476,12 +593,14 @@ static int slo_holds(struct engine *e, const struct casefile *c, const json_t *v
         (void)snprintf(why, size, "the plan's slo names no known target, metric or threshold");
         return 0;
     }
-    double sum = 0;
-    int    n = 0;
+    double  sum = 0;
+    int     n = 0;
+    int64_t newer = clock_wall_us(e->clock);      /* what lies ahead of it was seen before the clock was set back */
     for (int i = 0; i < SLO_WINDOW_S && i < t->live_count; i++) {
         int at = (t->live_at - 1 - i + 2 * LIVE_SECONDS) % LIVE_SECONDS;
-        if (t->live_us[at] < c->updated_us)
+        if (t->live_us[at] < c->updated_us || t->live_us[at] > newer)
             break;
+        newer = t->live_us[at];
         if (isfinite(t->live[at][m]))
             sum += (double)t->live[at][m], n++;
     }

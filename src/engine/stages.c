@@ -153,7 +153,22 @@ static enum err stage_learn(struct engine *e, struct casefile *c, enum case_orde
 
 static struct worker *worker_of(struct engine *e, int target) { return target >= 0 ? &e->target[target].worker : &e->loose; }
 
-/* A job carries deep copies: the worker's thread and ours share nothing. */
+/* How far the case has come, and what it takes to put it back. What cannot be read is not nothing: an undo that knows no unit would be done at once. */
+static enum err read_progress(struct engine *e, const struct casefile *c, struct job *j, struct fault *fault)
+{
+    struct stored_run run;
+    enum err          err = store_run_get(e->store, c->id, &run, fault);
+    if (err == OK) {
+        j->units = json_deep_copy(run.units);
+        stored_run_done(&run);
+    }
+    err = err == ERR_MISSING ? OK : err;      /* nothing was looked at yet */
+    if (err == OK)
+        err = store_action_snapshot(e->store, c->id, c->step, &j->snapshot, fault);
+    return err == OK ? store_action_begun(e->store, c->id, &j->begun, fault) : err;
+}
+
+/* A job carries deep copies: the worker's thread and ours share nothing. NULL: what it takes cannot be read. */
 static struct job *job_for(struct engine *e, const struct casefile *c, enum job_kind kind, enum case_order order, struct fault *fault)
 {
     struct stored_plan stored;
@@ -169,19 +184,14 @@ static struct job *job_for(struct engine *e, const struct casefile *c, enum job_
             j->target = engine_target_index(e, json_string_value(json_object_get(plan.step[0].params, "target")));
             plan_done(&plan);
         }
-        struct stored_run run;
-        if (store_run_get(e->store, c->id, &run, fault) == OK) {
-            j->units = json_deep_copy(run.units);
-            stored_run_done(&run);
-        }
-        if (store_action_snapshot(e->store, c->id, c->step, &j->snapshot, fault) != OK)
-            log_fault(LOG_WARN, "the snapshot of a step cannot be read", fault);
-        if (store_action_begun(e->store, c->id, &j->begun, fault) != OK)
-            log_fault(LOG_WARN, "how far a plan has come cannot be read", fault);
     } else {
         (void)fail(fault, ERR_LIMIT, "no memory for a job");
     }
     stored_plan_done(&stored);
+    if (j && read_progress(e, c, j, fault) != OK) {
+        job_free(j);
+        j = NULL;
+    }
     return j;
 }
 
@@ -245,6 +255,8 @@ static bool is_stale(enum case_order order, const struct casefile *c)
         { ORDER_ANALYSE, CASE_ANALYZING }, { ORDER_PLAN, CASE_PLANNING }, { ORDER_GATE, CASE_WAIT_GATE }, { ORDER_BEGIN, CASE_EXECUTING },
         { ORDER_WATCH, CASE_EXECUTING }, { ORDER_VERIFY, CASE_VERIFYING },
     };
+    if ((order == ORDER_WATCH || order == ORDER_VERIFY) && (c->put_back || c->phase == RUN_UNDOING))
+        return true;
     for (size_t i = 0; i < sizeof meant_for / sizeof meant_for[0]; i++)
         if (meant_for[i].order == order)
             return meant_for[i].in != c->state;
@@ -271,6 +283,14 @@ static enum err run_one(struct engine *e, const struct order *o, struct fault *f
     return err;
 }
 
+/* Its intent was committed with the turn before. */
+static enum err act_one(struct engine *e, const struct order *o, struct fault *fault)
+{
+    struct casefile c;
+    enum err        err = store_case_get(e->store, o->case_id, &c, NULL, fault);
+    return err == OK && c.action != 0 ? stage_act(e, &c, o->order, fault) : err;
+}
+
 void stages_run(struct engine *e)
 {
     /* Orders given by these orders are for the next turn: each goes through a commit of its own. */
@@ -280,17 +300,12 @@ void stages_run(struct engine *e)
     e->orders_count = 0;
     for (int i = 0; i < n; i++) {
         struct fault fault = { 0 };
-        if (case_order_is_action(todo[i].order)) {
-            struct casefile c;
-            if (store_case_get(e->store, todo[i].case_id, &c, NULL, &fault) == OK && c.action != 0)
-                (void)stage_act(e, &c, todo[i].order, &fault);
+        enum err     err = case_order_is_action(todo[i].order) ? act_one(e, &todo[i], &fault) : run_one(e, &todo[i], &fault);
+        if (err == OK)
             continue;
-        }
-        if (run_one(e, &todo[i], &fault) != OK) {
-            log_fault(LOG_ERROR, "a stage failed", &fault);
-            if (fault.code == ERR_IO || fault.code == ERR_LIMIT)
-                turn_fail(e, &fault);
-        }
+        log_fault(LOG_ERROR, "a stage failed", &fault);
+        if (err == ERR_IO || err == ERR_LIMIT || err == ERR_BUSY)      /* when the store can be used again, all that is under way is ordered anew */
+            turn_fail(e, &fault);
     }
 }
 
@@ -506,6 +521,8 @@ enum err stages_recover(struct engine *e, struct fault *fault)
         }
     }
     free(ids);
+    if (err == OK)
+        err = autopilot_stop(e, fault);
     if (err == OK)
         err = learn_late(e, fault);
     CRASH_POINT(CRASH_AFTER_RECOVERY);

@@ -155,6 +155,7 @@ static void wait_for_history(struct engine *e, struct etarget *t, int64_t now, b
     bool patient = now < t->upkeep_patient_until_us;
     t->upkeep_again_us = now + (patient ? US_PER_S : e->d.tune->reevaluate_us);
     *opened = t->upkeep_waits = patient;
+    (void)text_copy(t->idle_why, sizeof t->idle_why, patient ? "an index waits for more history to be compared with; nothing else is begun meanwhile" : "");
     if (!patient)
         t->upkeep_patient_until_us = 0;
 }

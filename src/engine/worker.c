@@ -179,7 +179,7 @@ static bool some_can_tell(const struct job *j)
 static void all_units(struct engine *e, struct job *j, enum unit_work work)
 {
     size_t n = json_array_size(j->units);
-    bool   choosy = work == UNIT_LOOK && some_can_tell(j), seen[ACT_UNKNOWN + 1] = { false };
+    bool   choosy = work == UNIT_LOOK && some_can_tell(j), seen[ACT_UNKNOWN + 1] = { false }, any = false;
     j->answer = RUN_ON_DONE;
     j->outcome = "done";
     for (size_t i = 0; i < n; i++) {
@@ -191,12 +191,17 @@ static void all_units(struct engine *e, struct job *j, enum unit_work work)
             struct act_report  r;
             act_report_init(&r);
             (work == UNIT_APPLY ? a->act : work == UNIT_UNDO ? a->undo : a->recover)(&c, &step, json_object_get(u, "snapshot"), &r);
-            seen[r.outcome] = true;
+            seen[r.outcome] = any = true;
             take_report(j, &r);
             act_report_done(&r);
         }
         if (j->answer == RUN_ON_LOST && work != UNIT_UNDO)
             break;
+    }
+    if (!any) {      /* nothing was looked at, and nothing put back */
+        j->answer = RUN_ON_LOST;
+        j->outcome = act_outcome_name(ACT_UNKNOWN);
+        (void)fail(&j->fault, ERR_UNKNOWN, "it is not known what the plan has to put in force or back");
     }
     /* The worst of "done" and "untouched" is neither: one unit's new values beside another's old ones are no configuration that anybody knows. */
     if (work == UNIT_LOOK && j->answer == RUN_ON_UNTOUCHED && seen[ACT_DONE]) {

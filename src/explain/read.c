@@ -217,6 +217,8 @@ static void take_verdict(const json_t *file, struct explanation *e, struct expla
     e->hi = explain_real_of(v, "hi");
     e->alpha = explain_real_of(v, "alpha");
     e->degraded_s = explain_real_of(v, "degraded_s");
+    if (isnan(e->degraded_s))      /* nobody let the trial end; what it cost was counted all the same */
+        e->degraded_s = explain_real_of(outcome, "degraded_s");
     e->proven = strcmp(explain_text_of(v, "outcome"), "better") == 0 && e->effect > 0;
     e->at_us = decided_at(v);
     bool some = verdict_of_some(explain_text_of(v, "why"));
@@ -256,7 +258,28 @@ static void take_windows(const json_t *obs, const json_t *names, const json_t *v
 
 /* ---- minutes ---- */
 
-struct in_force { int switches; int64_t at_us[SWITCHES_MAX]; bool with[SWITCHES_MAX]; };
+enum side { SIDE_WITHOUT, SIDE_WITH, SIDE_NEITHER, SIDE_AS_IT_WAS };
+struct in_force { int switches; int64_t at_us[SWITCHES_MAX]; enum side side[SWITCHES_MAX]; };
+
+/* What an action left in force. One that failed without a trace left what it found; of one that failed half-way, or whose result was lost, nobody knows. */
+static enum side side_of(const json_t *action)
+{
+    const char *kind = explain_text_of(action, "kind"), *outcome = explain_text_of(action, "outcome");
+    bool look = strcmp(kind, "recover") == 0, over = look || strcmp(kind, "do") == 0 || strcmp(kind, "to_candidate") == 0;
+    bool back = strcmp(kind, "undo") == 0 || strcmp(kind, "to_incumbent") == 0;
+    if (!over && !back)
+        return SIDE_AS_IT_WAS;
+    if (strcmp(outcome, "done") == 0)
+        return over ? SIDE_WITH : SIDE_WITHOUT;
+    return strcmp(outcome, "untouched") != 0 ? SIDE_NEITHER : look ? SIDE_WITHOUT : SIDE_AS_IT_WAS;
+}
+
+/* A case may have tried another plan before; its change is not this one's. */
+static void forget_other_plans(struct in_force *f)
+{
+    for (int i = 0; i < f->switches; i++)
+        f->side[i] = f->side[i] == SIDE_WITH ? SIDE_NEITHER : f->side[i];
+}
 
 /* Before `from` something was under way: a step that does not end in an instant belongs to neither side. */
 static void take_switches(const json_t *file, struct in_force *f)
@@ -265,13 +288,14 @@ static void take_switches(const json_t *file, struct in_force *f)
     json_t *a;
     f->switches = 0;
     json_array_foreach(json_object_get(file, "actions"), i, a) {
-        const char *kind = explain_text_of(a, "kind");
-        bool        with = strcmp(kind, "do") == 0 || strcmp(kind, "to_candidate") == 0, without = strcmp(kind, "undo") == 0 || strcmp(kind, "to_incumbent") == 0;
-        int64_t     at = read_time(a, "result_at");
-        if ((!with && !without) || at == 0 || f->switches == SWITCHES_MAX)
+        enum side side = side_of(a);
+        int64_t   at = read_time(a, "result_at");
+        if (strcmp(explain_text_of(a, "kind"), "prepare") == 0)
+            forget_other_plans(f);
+        if (side == SIDE_AS_IT_WAS || at == 0 || f->switches == SWITCHES_MAX)
             continue;
         f->at_us[f->switches] = at;
-        f->with[f->switches++] = with;
+        f->side[f->switches++] = side;
     }
 }
 
@@ -288,18 +312,22 @@ bool explain_span(const json_t *file, int64_t *from_us, int64_t *to_us)
     return true;
 }
 
-/* Which period a whole minute belongs to. False: the configuration changed in it, or in the one before. */
+/* Which period a whole minute belongs to. False: the configuration changed in it, or in the one before, or nobody knows which one was in force. */
 static bool period_of(const struct in_force *f, int64_t minute_us, int64_t decided_us, bool kept, enum explain_period *p)
 {
-    bool with = false, any = false;
+    enum side side = SIDE_WITHOUT;
+    bool      any = false;
     for (int i = 0; i < f->switches; i++) {
         if (f->at_us[i] > minute_us - MINUTE_US && f->at_us[i] < minute_us + MINUTE_US)
             return false;
         if (f->at_us[i] <= minute_us) {
-            with = f->with[i];
+            side = f->side[i];
             any = true;
         }
     }
+    if (side == SIDE_NEITHER)
+        return false;
+    bool with = side == SIDE_WITH;
     bool after = any && decided_us > 0 && minute_us >= decided_us && minute_us >= f->at_us[f->switches - 1];
     if (after && with != kept)
         return false;                                              /* somebody else has changed it since */

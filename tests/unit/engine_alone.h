@@ -37,6 +37,7 @@ static inline int engine_alone_end(struct engine_alone *a, struct fault *fault)
     assert_ok(store_commit(e->store, fault), fault);
     knowing_stop(e);
     planner_free(e->target[0].planner);
+    free(e->target[0].before);
     free(e->target[0].made);
     store_close(e->store);
     conf_free(e->conf);

@@ -130,6 +130,25 @@ static void what_the_stop_switch_put_back_neither_failed_nor_harmed(void **state
     assert_int_equal(engine->count.unsafe_steps, 0);
 }
 
+static void what_it_cost_is_counted_also_of_a_trial_that_nobody_let_end(void **state)
+{
+    (void)state;
+    int     outcomes;
+    double  alpha, degraded_s = 0;
+    json_t *trial = json_pack("{s:i,s:f}", "format", 2, "degraded_s", 42.5);
+    a_plan(true);
+    c.phase = RUN_UNDONE;
+    assert_ok(store_run_put(engine->store, c.id, json_array(), "", &fault), &fault);
+    assert_ok(store_run_trial(engine->store, c.id, trial, &fault), &fault);
+    moved("cancel", "anna", CASE_VERIFYING, CASE_VERIFYING);
+    moved("verify_failed", "act", CASE_VERIFYING, CASE_PARKED);
+    (void)learned("refused");
+    assert_ok(store_outcome_totals(engine->store, "shop", clock_wall_us(&clock_real), 86400 * US_PER_S, &outcomes, &alpha, &degraded_s, &fault), &fault);
+    assert_float_equal(degraded_s, 42.5, 1e-9);            /* of the day's budget */
+    assert_float_equal(engine->count.degraded_s, 42.5, 1e-9);
+    json_decref(trial);
+}
+
 static void what_was_better_and_put_back_all_the_same_is_nothing_to_build_on(void **state)
 {
     (void)state;
@@ -513,6 +532,27 @@ static void the_analysis_ends_when_there_is_as_much_history_as_is_kept(void **st
     many.windows_max = 200;
     engine->d.tune = &many;
     assert_true(analysed());
+}
+
+/* Somebody reloads every quarter of an hour: there are never as many windows as a restart is compared with. */
+static void the_analysis_does_not_wait_for_ever_for_the_history_of_a_restart(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    requested = 0;
+    work(t, 12, 130);
+    t->histories = 10;
+    assert_false(analysed());
+    t->last.v[METRIC_UP] = 1;
+    for (int i = 0; i < 4 * HISTORY_MAX; i++)              /* twice a second, as long as twice the history that is kept */
+        assert_false(analysed());
+    assert_int_equal(t->restarts_again_us, 0);
+    assert_false(analysed());
+    assert_true(t->restarts_again_us > clock_mono_us(&clock_real));
+    assert_true(analysed());                               /* what needs less has its turn */
+    t->histories = 2;
+    assert_false(analysed());                              /* and needs some of it, too */
 }
 
 static void what_was_hours_ago_is_nothing_to_compare_a_restart_with(void **state)
@@ -1010,6 +1050,24 @@ static void an_index_that_nobody_answers_for_a_day_lets_the_tuner_have_its_turn(
     assert_true(t->upkeep_again_us > clock_mono_us(&clock_real) + engine->d.tune->settle_us);
 }
 
+static void where_the_configuration_is_somebody_elses_no_case_is_opened_and_it_is_said_whose_it_is(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    t->seen = true;
+    t->last.v[METRIC_UP] = 1;
+    facts.owner = OWNER_PATRONI;
+    strcpy(facts.owner_why, "wal_level is set in /etc/patroni.yml");
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_string_equal(t->case_id, "");
+    assert_non_null(strstr(t->idle_why, "belongs to patroni, wal_level is set"));
+    t->facts = NULL;
+    engine->pilot_again_us = 0;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_non_null(strstr(t->idle_why, "nothing is known"));
+}
+
 static void a_server_that_takes_no_alter_system_is_left_to_those_who_manage_it(void **state)
 {
     (void)state;
@@ -1049,6 +1107,7 @@ int main(void)
         TEST(a_plan_for_which_the_history_was_lost_before_it_began_did_not_fail),
         TEST(a_plan_that_gave_way_to_another_case_was_not_refused),
         TEST(what_the_stop_switch_put_back_neither_failed_nor_harmed),
+        TEST(what_it_cost_is_counted_also_of_a_trial_that_nobody_let_end),
         TEST(what_was_better_and_put_back_all_the_same_is_nothing_to_build_on),
         TEST(what_was_not_decided_in_time_is_undecided),
         TEST(what_a_guard_put_back_failed_whatever_came_afterwards),
@@ -1064,6 +1123,7 @@ int main(void)
         TEST(where_nothing_tells_how_well_clients_are_answered_nothing_is_tried_and_it_is_said_what_would),
         TEST(who_counts_no_statements_has_transactions_or_sessions_that_show_work),
         TEST(the_analysis_ends_when_there_is_as_much_history_as_is_kept),
+        TEST(the_analysis_does_not_wait_for_ever_for_the_history_of_a_restart),
         TEST(what_was_hours_ago_is_nothing_to_compare_a_restart_with),
         TEST(a_connection_that_was_made_anew_is_no_reload_and_the_history_goes_on),
         TEST(a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast),
@@ -1082,6 +1142,7 @@ int main(void)
         TEST(an_index_is_tried_once_and_what_nobody_decided_was_no_trial),
         TEST(an_index_whose_window_is_far_is_not_asked_for_yet),
         TEST(an_index_that_nobody_answers_for_a_day_lets_the_tuner_have_its_turn),
+        TEST(where_the_configuration_is_somebody_elses_no_case_is_opened_and_it_is_said_whose_it_is),
         TEST(a_server_that_takes_no_alter_system_is_left_to_those_who_manage_it),
         TEST(a_rest_is_not_longer_because_the_clock_was_set_back),
     };

@@ -154,16 +154,19 @@ static void a_case_that_a_person_parked_keeps_its_target_only_as_long_as_nobody_
     struct casefile c = a_case("shop", DRIVER_PERSON, CASE_PARKED, RUN_UNKNOWN);
     struct etarget *t = &engine->target[0];
     strcpy(t->case_id, c.id);
+    t->histories = 5;
     c.in_force_is_proven = false;
     assert_ok(store_case_update(engine->store, &c, &fault), &fault);
     assert_ok(autopilot_tick(engine, &fault), &fault);
     assert_string_equal(t->case_id, c.id);
+    assert_int_equal(t->histories, 5);
     c.in_force_is_proven = true;
     assert_ok(store_case_update(engine->store, &c, &fault), &fault);
     hands.mono_us += US_PER_S;
     assert_ok(autopilot_tick(engine, &fault), &fault);
     assert_string_equal(t->case_id, "");                   /* the engine's own work on it goes on */
     assert_true(t->ours);
+    assert_int_equal(t->histories, 0);                     /* what is in force may be what was tried: windows from before would be compared with its own */
 }
 
 static void whoever_is_told_that_it_is_stopped_sees_nothing_begin_any_more(void **state)
@@ -178,6 +181,97 @@ static void whoever_is_told_that_it_is_stopped_sees_nothing_begin_any_more(void 
     said = NULL;
 }
 
+static void take_stopped(void *ctx, const struct stored_outcome *o) { (void)snprintf(ctx, 32, "%s", o->result); }
+
+/* A step is under way; its worker hears of the switch at once, and breaks it off before the next tick. */
+static struct casefile under_way(void)
+{
+    struct casefile c = a_case("shop", DRIVER_ENGINE, CASE_PLANNING, RUN_IDLE);
+    plan_it(&c, program(NULL));
+    c.state = CASE_EXECUTING, c.phase = RUN_DOING, c.action = c.actions = 3, c.plans_tried = 1, c.version++;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    strcpy(engine->target[0].case_id, c.id);
+    return c;
+}
+
+static void what_a_stop_breaks_off_before_the_next_tick_was_stopped_and_did_not_fail(void **state)
+{
+    (void)state;
+    char            result[32] = "";
+    struct cause    by_act = { .actor = "act", .reason = "stopped before anything was changed" };
+    struct casefile c = under_way();
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s}", "why", "release")), 200);
+    assert_ok(engine_run(engine, c.id, RUN_ON_UNTOUCHED, 3, 0, &by_act, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_int_equal(c.state, CASE_PARKED);
+    assert_ok(outcome_learn(engine, &c, &fault), &fault);
+    assert_ok(store_outcomes(engine->store, "shop", take_stopped, result, &fault), &fault);
+    assert_string_equal(result, "stopped");
+    json_decref(said);
+    said = NULL;
+}
+
+static void a_stop_that_is_cleared_before_the_next_tick_has_put_back_what_was_under_way(void **state)
+{
+    (void)state;
+    struct casefile c = under_way();
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s}", "why", "release")), 200);
+    assert_int_equal(asked(command_stop_clear, "", NULL), 200);
+    assert_false(atomic_load(&engine->target[0].stopped));     /* what begins now is not broken off */
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_true(c.put_back);
+    json_decref(said);
+    said = NULL;
+}
+
+static void who_begins_again_while_everything_is_stopped_goes_on_with_nothing(void **state)
+{
+    (void)state;
+    struct casefile    c = under_way();
+    struct stored_stop stop = { .why = "release", .actor = "root", .created_us = hands.wall_us };
+    c.phase = RUN_PROBING;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    assert_ok(store_stop_put(engine->store, &stop, &fault), &fault);
+    assert_ok(autopilot_recall(engine, &fault), &fault);
+    assert_true(atomic_load(&engine->target[0].stopped));
+    assert_ok(stages_recover(engine, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_true(c.put_back);
+}
+
+static void what_is_being_put_back_is_not_watched_or_verified_any_more(void **state)
+{
+    (void)state;
+    static const struct { enum case_state state; enum run_phase phase; } cases[] = { { CASE_EXECUTING, RUN_WATCHING }, { CASE_VERIFYING, RUN_DONE } };
+    struct stored_stop stop = { .why = "release", .actor = "root", .created_us = hands.wall_us };
+    struct etarget    *shop = &engine->target[0];
+    assert_ok(store_stop_put(engine->store, &stop, &fault), &fault);
+    assert_ok(queue_init(&shop->worker.jobs, 8, NULL, NULL, &fault), &fault);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct casefile c = a_case("shop", DRIVER_ENGINE, CASE_PLANNING, RUN_IDLE);
+        json_t         *plan = program(NULL);
+        json_object_set_new(json_array_get(json_object_get(plan, "steps"), 0), "watch_s", json_integer(60));
+        json_object_set_new(plan, "verify", json_pack("{s:s}", "method", "immediate"));
+        plan_it(&c, plan);
+        c.state = cases[i].state, c.phase = cases[i].phase, c.step = 1, c.candidate_in_force = true, c.plans_tried = 1, c.version++;
+        assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+        engine->orders_count = 0;
+        shop->case_id[0] = '\0';
+        assert_ok(autopilot_recall(engine, &fault), &fault);
+        assert_ok(stages_recover(engine, &fault), &fault);
+        stages_run(engine);
+        assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+        assert_int_equal(c.phase, RUN_UNDOING);
+        assert_true(shop->watch_until_us == 0 && !shop->trial);
+        c.state = CASE_CLOSED, c.phase = RUN_UNDONE, c.deadline_us = 0, c.version++;
+        assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    }
+    queue_close(&shop->worker.jobs);
+    for (struct job *j; (j = queue_take(&shop->worker.jobs)); )
+        job_free(j);
+    queue_done(&shop->worker.jobs);
+}
+
 static void a_stop_is_not_waited_for_by_what_has_no_target(void **state)
 {
     (void)state;
@@ -190,6 +284,118 @@ static void a_stop_is_not_waited_for_by_what_has_no_target(void **state)
     assert_true(c.put_back);
     json_decref(said);
     said = NULL;
+}
+
+static bool is_ordered(const char *id, enum case_order order)
+{
+    for (int i = 0; i < engine->orders_count; i++)
+        if (strcmp(engine->orders[i].case_id, id) == 0 && engine->orders[i].order == order)
+            return true;
+    return false;
+}
+
+static void a_case_that_the_engine_is_to_drive_is_driven_whoever_opened_it(void **state)
+{
+    (void)state;
+    struct casefile c;
+    struct etarget *shop = &engine->target[0];
+    char            id[ID_SIZE], other[ID_SIZE];
+    assert_int_equal(asked_by("olga", command_case_create, "", json_pack("{s:s,s:s,s:s}", "title", "a look, please", "target", "shop", "driver", "engine")), 201);
+    strcpy(id, json_string_value(json_object_get(json_object_get(said, "data"), "id")));
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_ok(store_case_get(engine->store, id, &c, NULL, &fault), &fault);
+    assert_int_equal(c.state, CASE_NEW);                   /* who has a plan brings it at once */
+    hands.wall_us += 11 * US_PER_S, hands.mono_us += 11 * US_PER_S;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_ok(store_case_get(engine->store, id, &c, NULL, &fault), &fault);
+    assert_int_equal(c.state, CASE_ANALYZING);
+    assert_string_equal(shop->case_id, id);                /* nothing else is opened beside it */
+
+    c = a_case("shop", DRIVER_ENGINE, CASE_ANALYZING, RUN_IDLE);      /* there is not enough history yet; the target is another case's */
+    strcpy(other, c.id);
+    hands.mono_us += 11 * US_PER_S;
+    engine->orders_count = 0;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_true(is_ordered(other, ORDER_ANALYSE));
+    c.state = CASE_PLANNING, c.version++;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    hands.mono_us += 11 * US_PER_S;
+    engine->orders_count = 0;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_true(is_ordered(other, ORDER_PLAN));
+    json_decref(said);
+    said = NULL;
+}
+
+static void a_stop_for_an_hour_lasts_an_hour_whatever_the_clock_says_for_a_moment(void **state)
+{
+    (void)state;
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s,s:i}", "why", "release", "expires_s", 3600)), 200);
+    hands.wall_us += INT64_C(86400) * US_PER_S, hands.mono_us += US_PER_S;      /* a wrong time server */
+    assert_non_null(engine_stopped(engine, "shop"));
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s,s:s}", "why", "backup", "target", "shop")), 200);
+    assert_int_equal(engine->stops_count, 2);
+    hands.wall_us -= INT64_C(86400) * US_PER_S, hands.mono_us += US_PER_S;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_non_null(engine_stopped(engine, "spare"));
+    hands.wall_us += 3600 * US_PER_S, hands.mono_us += 3600 * US_PER_S;
+    assert_null(engine_stopped(engine, "spare"));
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_int_equal(engine->stops_count, 1);
+    json_decref(said);
+    said = NULL;
+}
+
+static void what_is_under_way_on_a_target_that_is_only_watched_from_now_on_is_put_back(void **state)
+{
+    (void)state;
+    struct casefile c = under_way();
+    c.phase = RUN_WATCHING;                                /* after the first step of several, the last of which may be a restart */
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    assert_int_equal(asked(command_target_mode, "shop", json_pack("{s:s}", "mode", "suggest")), 200);
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_int_equal(c.phase, RUN_WATCHING);               /* somebody approved it */
+    assert_int_equal(asked(command_target_mode, "shop", json_pack("{s:s}", "mode", "watch")), 200);
+    hands.mono_us += US_PER_S;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    assert_int_equal(c.phase, RUN_UNDOING);
+    json_decref(said);
+    said = NULL;
+}
+
+static void what_is_only_measured_on_a_target_does_not_take_it_from_the_case_that_acts_on_it(void **state)
+{
+    (void)state;
+    struct etarget *shop = &engine->target[0];
+    struct casefile acts = under_way(), measures = a_case("", DRIVER_PERSON, CASE_PLANNING, RUN_IDLE);
+    json_t         *plan = program(NULL);
+    json_object_set_new(plan, "verify", json_pack("{s:s,s:s}", "method", "immediate", "target", "shop"));
+    plan_it(&measures, plan);
+    measures.state = CASE_VERIFYING, measures.phase = RUN_DONE, measures.candidate_in_force = true, measures.version++;
+    assert_ok(store_case_update(engine->store, &measures, &fault), &fault);
+    assert_ok(prove_begin(engine, &measures, &fault), &fault);
+    assert_string_equal(shop->case_id, acts.id);           /* whose guards would be asked of nobody, or put back the wrong case */
+    assert_null(shop->trial);
+    measures.driver = DRIVER_ENGINE;
+    assert_ok(store_case_update(engine->store, &measures, &fault), &fault);
+    engine->orders_count = 0;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_true(is_ordered(measures.id, ORDER_VERIFY));    /* again, until the target is free */
+    shop->case_id[0] = '\0';
+    assert_ok(prove_begin(engine, &measures, &fault), &fault);
+    assert_string_equal(shop->case_id, measures.id);
+    assert_non_null(shop->trial);
+    shop->mode = MODE_WATCH;                               /* it is watched, and nothing of it is changed */
+    hands.mono_us += 11 * US_PER_S;
+    engine->orders_count = 0;
+    assert_ok(autopilot_tick(engine, &fault), &fault);
+    assert_false(is_ordered(measures.id, ORDER_VERIFY));
+    assert_ok(store_case_get(engine->store, measures.id, &measures, NULL, &fault), &fault);
+    assert_false(measures.put_back);
+    prove_forget(shop);
 }
 
 static void who_clears_a_stop_hears_what_is_stopped_still(void **state)
@@ -503,6 +709,23 @@ static void a_target_is_seen_whatever_its_server_said_last(void **state)
     json_decref(engine->live);
 }
 
+static void the_metrics_say_that_everything_is_stopped_also_while_the_store_cannot_be_written(void **state)
+{
+    (void)state;
+    assert_int_equal(asked(command_stop_set, "", json_pack("{s:s}", "why", "release")), 200);
+    strcpy(engine->degraded, "the store cannot be written: full");
+    live_refresh(engine);
+    char *text = engine_metrics(engine);
+    assert_non_null(strstr(text, "\nhomeostat_degraded 1\n"));
+    assert_non_null(strstr(text, "\nhomeostat_stopped 1\n"));
+    free(text);
+    engine->degraded[0] = '\0';
+    json_decref(engine->live);
+    engine->live = NULL;
+    json_decref(said);
+    said = NULL;
+}
+
 static void a_problem_is_told_whatever_was_cut_out_of_it(void **state)
 {
     (void)state;
@@ -528,6 +751,134 @@ static void relayed(void)
     assert_ok(relay_mark(engine, &fault), &fault);
     assert_ok(store_commit(engine->store, &fault), &fault);
     engine->in_turn = false;
+}
+
+static void a_rest_says_why_also_after_a_restart(void **state)
+{
+    (void)state;
+    struct etarget *shop = &engine->target[0];
+    assert_ok(autopilot_rest(engine, shop, 3600 * US_PER_S, "cooling down after putting back", &fault), &fault);
+    assert_ok(autopilot_recall(engine, &fault), &fault);
+    assert_string_equal(shop->idle_why, "cooling down after putting back");
+    shop->idle_why[0] = '\0';
+    assert_ok(autopilot_recall(engine, &fault), &fault);
+    assert_non_null(strstr(shop->idle_why, "latest case"));
+    assert_string_equal(engine->target[1].idle_why, "");
+}
+
+/* What a guard has ordered is ordered again when the store can be read: it is neither forgotten nor done without what it takes. */
+static void an_order_whose_case_cannot_be_read_waits_for_the_store(void **state)
+{
+    (void)state;
+    static const char *const tables[] = { "case_run", "plan_proposed", "exec_step", "ops_case" };
+    struct casefile c = under_way();
+    c.phase = RUN_UNDOING;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    assert_ok(store_commit(engine->store, &fault), &fault);
+    engine->in_turn = false;
+    assert_ok(queue_init(&engine->target[0].worker.jobs, 8, NULL, NULL, &fault), &fault);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        char away[80], back[80];
+        (void)snprintf(away, sizeof away, "ALTER TABLE %s RENAME TO unreadable", tables[i]);
+        (void)snprintf(back, sizeof back, "ALTER TABLE unreadable RENAME TO %s", tables[i]);
+        assert_ok(db_exec(engine->store->db, away, &fault), &fault);
+        engine_order(engine, &c, ORDER_UNDO);
+        stages_run(engine);
+        assert_ok(db_exec(engine->store->db, back, &fault), &fault);
+        assert_int_equal(queue_length(&engine->target[0].worker.jobs), 0);
+        assert_string_not_equal(engine->degraded, "");
+        engine->degraded[0] = '\0';
+    }
+    engine_order(engine, &c, ORDER_UNDO);
+    stages_run(engine);
+    assert_string_equal(engine->degraded, "");
+    assert_int_equal(queue_length(&engine->target[0].worker.jobs), 1);
+    queue_close(&engine->target[0].worker.jobs);
+    for (struct job *j; (j = queue_take(&engine->target[0].worker.jobs)); )
+        job_free(j);
+    queue_done(&engine->target[0].worker.jobs);
+    assert_ok(store_begin(engine->store, &fault), &fault);
+}
+
+static void what_became_of_a_plan_is_not_made_up_while_it_cannot_be_read(void **state)
+{
+    (void)state;
+    static const char *const tables[] = { "case_run", "plan_proposed", "case_timeline" };
+    char            result[32] = "";
+    struct cause    by_act = { .actor = "act", .reason = "" };
+    struct casefile c = under_way();
+    assert_ok(engine_run(engine, c.id, RUN_ON_UNTOUCHED, 3, 0, &by_act, &fault), &fault);
+    assert_ok(engine_event(engine, c.id, ON_GIVE_UP, &by_act, &fault), &fault);
+    assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        char away[80], back[80];
+        (void)snprintf(away, sizeof away, "ALTER TABLE %s RENAME TO unreadable", tables[i]);
+        (void)snprintf(back, sizeof back, "ALTER TABLE unreadable RENAME TO %s", tables[i]);
+        assert_ok(db_exec(engine->store->db, away, &fault), &fault);
+        assert_int_equal(outcome_learn(engine, &c, &fault), ERR_IO);
+        assert_ok(db_exec(engine->store->db, back, &fault), &fault);
+        assert_string_equal(engine->target[0].case_id, c.id);
+    }
+    assert_ok(store_outcomes(engine->store, "shop", take_stopped, result, &fault), &fault);
+    assert_string_equal(result, "");
+    assert_ok(outcome_learn(engine, &c, &fault), &fault);
+    assert_ok(store_outcomes(engine->store, "shop", take_stopped, result, &fault), &fault);
+    assert_string_equal(result, "failed");
+}
+
+static void what_may_be_the_candidate_is_no_history(void **state)
+{
+    (void)state;
+    struct sample   s;
+    struct etarget *shop = &engine->target[0];
+    struct casefile c = under_way();
+    c.state = CASE_VERIFYING, c.phase = RUN_DONE, c.version++;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    sample_clear(&s);
+    s.mono_us = hands.mono_us;
+    s.v[METRIC_UP] = 1;
+    assert_ok(db_exec(engine->store->db, "ALTER TABLE ops_case RENAME TO unreadable", &fault), &fault);
+    history_sample(engine, shop, &s);
+    assert_ok(db_exec(engine->store->db, "ALTER TABLE unreadable RENAME TO ops_case", &fault), &fault);
+    assert_false(shop->rolling_open);
+    strcpy(shop->case_id, "one that is gone");
+    history_sample(engine, shop, &s);
+    assert_true(shop->rolling_open);
+}
+
+static void seconds(struct etarget *t, int n, double active)
+{
+    for (int i = 0; i < n; i++) {
+        struct sample s;
+        sample_clear(&s);
+        s.wall_us = hands.wall_us += US_PER_S;
+        s.v[METRIC_CONNECTIONS_ACTIVE] = active;
+        live_sample(t, &s);
+    }
+}
+
+static void a_threshold_is_kept_by_what_was_seen_since_the_change_whatever_the_clock_says(void **state)
+{
+    (void)state;
+    bool            settled;
+    struct etarget *spare = &engine->target[1];
+    struct casefile c = a_case("spare", DRIVER_PERSON, CASE_PLANNING, RUN_IDLE);
+    json_t         *plan = program(NULL);
+    json_object_set_new(plan, "verify", json_pack("{s:s,s:s,s:i}", "method", "slo", "metric", "connections_active", "max", 5));
+    plan_it(&c, plan);
+    seconds(spare, 60, 1);                                 /* before the change */
+    hands.wall_us -= INT64_C(3600) * US_PER_S;             /* and the clock is set back */
+    c.state = CASE_VERIFYING, c.phase = RUN_DONE, c.candidate_in_force = true, c.updated_us = hands.wall_us, c.version++;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    assert_ok(prove_now(engine, &c, &settled, &fault), &fault);
+    assert_false(settled);
+    seconds(spare, 30, 50);
+    assert_ok(prove_now(engine, &c, &settled, &fault), &fault);
+    assert_false(settled);
+    seconds(spare, 30, 50);
+    assert_ok(prove_now(engine, &c, &settled, &fault), &fault);
+    assert_true(settled);
+    assert_int_equal(c.phase, RUN_UNDOING);                /* fifty are at work, where one was */
 }
 
 static void messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_others(void **state)
@@ -611,11 +962,20 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_long_word_in_any_script_stops_neither_the_gate_nor_the_timeline, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_asked_on_a_condition_that_cannot_be_read_is_not_done, setup, teardown),
         cmocka_unit_test_setup_teardown(a_target_is_seen_whatever_its_server_said_last, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_order_whose_case_cannot_be_read_waits_for_the_store, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_became_of_a_plan_is_not_made_up_while_it_cannot_be_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_may_be_the_candidate_is_no_history, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_threshold_is_kept_by_what_was_seen_since_the_change_whatever_the_clock_says, setup, teardown),
         cmocka_unit_test_setup_teardown(messages_whose_marks_were_lost_with_a_turn_do_not_stand_before_all_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_rest_says_why_also_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(who_stopped_it_and_in_which_mode_it_is_are_what_the_store_has_after_a_turn_was_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_clock_counted_that_was_a_year_ahead_keeps_nobody_waiting_for_a_year, setup, teardown),
         cmocka_unit_test_setup_teardown(with_four_eyes_two_see_what_is_done, setup, teardown),
         cmocka_unit_test_setup_teardown(a_case_that_a_person_parked_keeps_its_target_only_as_long_as_nobody_knows_what_is_in_force, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_case_that_the_engine_is_to_drive_is_driven_whoever_opened_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop_for_an_hour_lasts_an_hour_whatever_the_clock_says_for_a_moment, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_under_way_on_a_target_that_is_only_watched_from_now_on_is_put_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_only_measured_on_a_target_does_not_take_it_from_the_case_that_acts_on_it, setup, teardown),
         cmocka_unit_test_setup_teardown(who_clears_a_stop_hears_what_is_stopped_still, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_proven_by_its_output_is_told_so_in_any_script, setup, teardown),
         cmocka_unit_test_setup_teardown(who_cancels_what_takes_an_hour_waits_for_it_and_then_it_is_put_back, setup, teardown),
@@ -626,7 +986,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_waits_for_a_target_of_which_nobody_knows_what_is_in_force_is_told_what_to_do, setup, teardown),
         cmocka_unit_test_setup_teardown(a_call_for_a_person_names_the_command_that_there_is, setup, teardown),
         cmocka_unit_test_setup_teardown(whoever_is_told_that_it_is_stopped_sees_nothing_begin_any_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_stop_breaks_off_before_the_next_tick_was_stopped_and_did_not_fail, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop_that_is_cleared_before_the_next_tick_has_put_back_what_was_under_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_being_put_back_is_not_watched_or_verified_any_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_begins_again_while_everything_is_stopped_goes_on_with_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_is_not_waited_for_by_what_has_no_target, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_metrics_say_that_everything_is_stopped_also_while_the_store_cannot_be_written, setup, teardown),
         cmocka_unit_test_setup_teardown(a_problem_is_told_whatever_was_cut_out_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,8 +79,10 @@ static void an_index_waits_for_a_history_but_not_for_one_that_never_comes(void *
     int64_t window_us = engine->d.tune->window_us;
     assert_true(holds_the_target_after(1));
     assert_true(holds_the_target_after(US_PER_S));
+    assert_non_null(strstr(engine->target[0].idle_why, "an index waits"));         /* whoever wonders why nothing is tried */
     assert_true(holds_the_target_after((2 * HISTORY_MAX - 1) * window_us));
     assert_false(holds_the_target_after(window_us));                               /* others have their turn */
+    assert_string_equal(engine->target[0].idle_why, "");
     assert_false(holds_the_target_after(engine->d.tune->reevaluate_us / 2));
     assert_true(holds_the_target_after(engine->d.tune->reevaluate_us));            /* and it has another one */
     assert_true(holds_the_target_after(HISTORY_MAX * window_us));

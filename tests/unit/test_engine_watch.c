@@ -224,6 +224,104 @@ static void what_somebody_else_changes_amid_a_comparison_with_the_past_is_not_to
     assert_non_null(strstr(v.why, "Not finished"));
 }
 
+/* The plan begins with these facts, and takes its time; what it shows when it is in force. */
+static void begun(enum verify_class method, struct target_facts *then, const struct target_facts *later, struct verdict *v)
+{
+    struct trial_conf conf = { .method = method, .window_us = 60 * US_PER_S, .windows_min = 3, .windows_max = 6, .alpha = 0.05, .margin = 0.01, .p99_ratio_max = 1.25,
+                               .query_ratio_max = 1.5, .errors_ratio_max = 1.5, .cpu_max = 0.98, .memory_ratio_max = 0.98, .saturating = true, .response = RESPONSE_TPS };
+    struct etarget   *t = a_target();
+    struct stored_plan plan = { .hash = "h", .planner = "person", .case_version = 1, .plan = json_pack("{s:[{s:s,s:{s:[{s:s,s:s}]}}]}", "steps", "action", "postgres.restart", "params",
+                                "settings", "name", "shared_buffers", "to", "2GB") };
+    begin(t);
+    prove_forget(t);
+    id_new(clock_wall_us(&clock_real), plan.id);
+    strcpy(c.plan_id, plan.id);
+    assert_ok(store_plan_add(engine->store, c.id, &plan, 1, &fault), &fault);
+    then->read_wall_us = 1;
+    t->facts = then;
+    assert_ok(engine_take_target(engine, &c, &fault), &fault);
+    assert_ok(trial_new(&conf, t->history, t->histories, &t->trial, &fault), &fault);
+    trial_begin(t->trial, t->history[WINDOWS - 1].to_us + US_PER_S);
+    t->trial_wall_us = 10;
+    prove_facts(t, later);
+    trial_verdict(t->trial, v);
+    prove_forget(t);
+    t->facts = NULL;
+    stored_plan_done(&plan);
+}
+
+static void what_somebody_else_changes_while_a_plan_is_carried_out_is_not_told_as_its_effect(void **state)
+{
+    (void)state;
+    static struct target_facts then, later;
+    struct verdict v;
+    facts_pg15(&then, 8 * FACTS_GIB, 4);
+    for (int i = 0; i < then.settings; i++)
+        strcpy(then.setting[i].source, "default");
+    later = then;
+    later.read_wall_us = 20;
+    facts_set(&later, "shared_buffers", "262144", NULL);   /* the plan itself */
+    facts_set(&later, "wal_buffers", "2048", NULL);        /* and what the server makes of it */
+    begun(VERIFY_RESTART, &then, &later, &v);
+    assert_non_null(strstr(v.why, "Not finished"));
+    facts_set(&later, "work_mem", "8192", NULL);
+    for (int i = 0; i < later.settings; i++)
+        if (strcmp(later.setting[i].name, "work_mem") == 0)
+            strcpy(later.setting[i].source, "configuration file");
+    begun(VERIFY_IMMEDIATE, &then, &later, &v);            /* both arms meet it */
+    assert_non_null(strstr(v.why, "Not finished"));
+    begun(VERIFY_RESTART, &then, &later, &v);
+    assert_int_equal(v.outcome, OUTCOME_UNDECIDED);
+    assert_non_null(strstr(v.why, "work_mem was changed by somebody else"));
+}
+
+/* We were ended amid a trial, and began again; the plan was to bring 2 GB, and this is what there is. */
+static void loaded(const char *buffers, const char *source, bool was_loaded, struct verdict *v)
+{
+    static struct target_facts later;
+    struct trial_conf conf = { .method = VERIFY_RESTART, .window_us = 60 * US_PER_S, .windows_min = 3, .windows_max = 6, .alpha = 0.05, .margin = 0.01, .p99_ratio_max = 1.25,
+                               .query_ratio_max = 1.5, .errors_ratio_max = 1.5, .cpu_max = 0.98, .memory_ratio_max = 0.98, .saturating = true, .response = RESPONSE_TPS };
+    struct etarget    *t = a_target();
+    struct stored_plan plan = { .hash = "h", .planner = "person", .case_version = 1, .plan = json_pack("{s:[{s:s,s:{s:[{s:s,s:s}]}},{s:s,s:{s:[{s:s,s:s},{s:s,s:n}]}}]}", "steps",
+                                "action", "postgres.set", "params", "settings", "name", "shared_buffers", "to", "1GB",
+                                "action", "postgres.restart", "params", "settings", "name", "shared_buffers", "to", "2GB", "name", "work_mem", "to") };
+    begin(t);
+    id_new(clock_wall_us(&clock_real), plan.id);
+    strcpy(c.plan_id, plan.id);
+    assert_ok(store_plan_add(engine->store, c.id, &plan, 1, &fault), &fault);
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    facts_pg15(&later, 8 * FACTS_GIB, 4);
+    later.read_wall_us = 20;
+    facts_set(&later, "shared_buffers", buffers, NULL);
+    for (int i = 0; i < later.settings; i++)
+        if (strcmp(later.setting[i].name, "shared_buffers") == 0)
+            strcpy(later.setting[i].source, source);
+    assert_ok(trial_new(&conf, t->history, t->histories, &t->trial, &fault), &fault);
+    trial_begin(t->trial, t->history[WINDOWS - 1].to_us + US_PER_S);
+    t->trial_wall_us = 10;
+    t->trial_loaded = was_loaded;
+    prove_still_there(engine, t, &later);
+    assert_false(t->trial_loaded);
+    trial_verdict(t->trial, v);
+    prove_forget(t);
+    stored_plan_done(&plan);
+}
+
+static void what_was_taken_back_while_homeostat_was_not_there_is_not_what_is_measured_afterwards(void **state)
+{
+    (void)state;
+    struct verdict v;
+    loaded("16384", "configuration file", true, &v);
+    assert_int_equal(v.outcome, OUTCOME_UNDECIDED);
+    assert_non_null(strstr(v.why, "shared_buffers was changed by somebody else"));
+    loaded("262144", "configuration file", true, &v);
+    assert_non_null(strstr(v.why, "Not finished"));
+    loaded("16384", "database", true, &v);                 /* what one database has for itself */
+    assert_non_null(strstr(v.why, "Not finished"));
+    loaded("16384", "configuration file", false, &v);      /* it was read back a moment ago */
+    assert_non_null(strstr(v.why, "Not finished"));
+}
+
 static void what_our_session_has_for_itself_and_what_the_server_tells_of_itself_are_no_changes(void **state)
 {
     (void)state;
@@ -261,6 +359,8 @@ int main(void)
         TEST(caches_that_still_fill_after_a_restart_are_waited_for_and_a_level_that_stays_is_judged),
         TEST(without_any_history_only_a_server_that_is_gone_is_harm),
         TEST(what_somebody_else_changes_amid_a_comparison_with_the_past_is_not_told_as_its_effect),
+        TEST(what_somebody_else_changes_while_a_plan_is_carried_out_is_not_told_as_its_effect),
+        TEST(what_was_taken_back_while_homeostat_was_not_there_is_not_what_is_measured_afterwards),
         TEST(what_our_session_has_for_itself_and_what_the_server_tells_of_itself_are_no_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

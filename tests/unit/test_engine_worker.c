@@ -130,6 +130,21 @@ static void a_step_that_leaves_nothing_to_undo_does_not_hide_what_the_others_are
     json_decref(plan);
 }
 
+static void who_does_not_know_what_is_to_be_put_back_has_not_put_it_back(void **state)
+{
+    (void)state;
+    json_t     *plan = plan_of(touch("one", "one-undone"), touch("two", "two-undone")), *none = json_array();
+    struct job *j = ask(JOB_ACTION, ORDER_UNDO, plan, NULL, 2);
+    assert_int_equal(j->answer, RUN_ON_LOST);
+    assert_int_equal(j->fault.code, ERR_UNKNOWN);
+    job_free(j);
+    j = ask(JOB_ACTION, ORDER_INCUMBENT, plan, none, 2);
+    assert_int_equal(j->answer, RUN_ON_LOST);
+    job_free(j);
+    json_decref(none);
+    json_decref(plan);
+}
+
 static void the_undo_of_a_program_that_was_never_begun_is_not_run(void **state)
 {
     (void)state;
@@ -258,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_plan_of_which_one_step_is_in_force_is_neither_the_old_configuration_nor_the_new_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_step_that_leaves_nothing_to_undo_does_not_hide_what_the_others_are, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_does_not_know_what_is_to_be_put_back_has_not_put_it_back, setup, teardown),
         cmocka_unit_test_setup_teardown(the_undo_of_a_program_that_was_never_begun_is_not_run, setup, teardown),
         cmocka_unit_test_setup_teardown(a_parked_case_is_looked_at_when_nothing_else_is_done_and_once_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_case_that_a_person_drives_is_looked_at_as_well_when_nobody_knows_what_is_in_force, setup, teardown),

@@ -288,6 +288,57 @@ static void minutes_stand_in_for_windows_that_were_not_kept(void **state)
     explanation_free(e);
 }
 
+static json_t *an_action(const char *kind, const char *outcome, const char *at)
+{
+    return json_pack("{s:s,s:s,s:s}", "kind", kind, "outcome", outcome, "result_at", at);
+}
+
+/* What is told of a change whose minutes were kept, and whose steps went like this: first becomes the step that there was, the others come after it. */
+static struct explanation *gone(const char *kind, const char *outcome, const char *then, const char *came, bool *span)
+{
+    struct explain_world w = usual;
+    struct explanation  *e = NULL;
+    struct fault         fault;
+    int64_t              from, to;
+    json_t              *file, *minutes;
+    w.design = WORLD_MINUTES;
+    explain_world_make(&w, &file, &minutes);
+    json_t *actions = json_object_get(file, "actions");
+    char    at[40];
+    (void)snprintf(at, sizeof at, "%s", json_string_value(json_object_get(json_array_get(actions, 0), "result_at")));
+    json_array_clear(actions);
+    (void)json_array_append_new(actions, an_action("prepare", "prepared", at));
+    (void)json_array_append_new(actions, an_action(kind, outcome, at));
+    if (then)
+        (void)json_array_append_new(actions, an_action(then, came, at));
+    assert_ok(explain_case(&(struct explain_source){ file, NULL, minutes }, &e, &fault), &fault);
+    *span = explain_span(file, &from, &to);
+    json_decref(file);
+    json_decref(minutes);
+    return e;
+}
+
+static void minutes_after_a_step_that_failed_are_not_minutes_with_the_change(void **state)
+{
+    static const struct { const char *kind, *outcome, *then, *came; int with; bool span; } cases[] = {
+        { "do", "done", NULL, NULL, 12, true },
+        { "do", "untouched", NULL, NULL, 0, false },
+        { "do", "unknown", "recover", "done", 12, true },
+        { "do", "unknown", "recover", "untouched", 0, true },
+        { "do", "partial", "undo", "done", 0, true },
+        { "do", "unknown", NULL, NULL, 0, true },
+        { "do", "done", "undo", "untouched", 12, true },
+        { "do", "done", "prepare", "prepared", 0, true },      /* it was another plan's */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bool                span;
+        struct explanation *e = gone(cases[i].kind, cases[i].outcome, cases[i].then, cases[i].came, &span);
+        if (e->windows_with != cases[i].with || span != cases[i].span)
+            fail_msg("%zu: %d windows with the change", i, e->windows_with);
+        explanation_free(e);
+    }
+}
+
 static void too_few_windows_are_said_to_be_too_few(void **state)
 {
     struct explain_world w = usual;
@@ -928,6 +979,7 @@ int main(void)
         cmocka_unit_test(before_and_after_says_what_it_rests_on_and_is_never_highly_sure),
         cmocka_unit_test(minutes_that_come_out_of_order_are_compared_in_order),
         cmocka_unit_test(minutes_stand_in_for_windows_that_were_not_kept),
+        cmocka_unit_test(minutes_after_a_step_that_failed_are_not_minutes_with_the_change),
         cmocka_unit_test(too_few_windows_are_said_to_be_too_few),
         cmocka_unit_test(what_was_not_measured_is_stepped_over),
         cmocka_unit_test(load_that_changed_with_the_parameter_is_not_called_too_few_windows),
