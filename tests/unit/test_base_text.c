@@ -10,6 +10,7 @@
 #include "base/text.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,19 @@ static void a_text_stops_at_its_maximum_and_says_so(void **state)
     text_add(&t, "12345678");
     text_printf(&t, "%s", "90abc");
     assert_string_equal(t.s, "1234567890");
+    assert_true(t.cut);
+    text_done(&t);
+}
+
+static void what_cannot_be_formatted_is_told_as_cut_and_not_left_out_in_silence(void **state)
+{
+    (void)state;
+    struct text  t;
+    volatile int wide = INT_MAX;
+    text_init(&t, 100);
+    text_add(&t, "before");
+    text_printf(&t, "%*d%s", wide, 1, "more than printf can count");
+    assert_string_equal(t.s, "before");
     assert_true(t.cut);
     text_done(&t);
 }
@@ -176,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_stops_at_its_maximum_and_says_so),
+        cmocka_unit_test(what_cannot_be_formatted_is_told_as_cut_and_not_left_out_in_silence),
         cmocka_unit_test(a_fault_can_be_put_in_front_of_itself),
         cmocka_unit_test(a_fault_quotes_whole_characters_whatever_was_cut),
         cmocka_unit_test(a_line_of_the_log_that_is_cut_says_so_and_can_be_read),
