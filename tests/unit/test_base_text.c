@@ -143,6 +143,32 @@ static void what_is_no_file_is_not_written_over(void **state)
     assert_int_equal(unlink(pipe) | unlink(link) | rmdir(folder), 0);
 }
 
+static void a_link_that_lies_where_a_file_is_made_is_not_followed(void **state)
+{
+    (void)state;
+    struct fault f = { 0 };
+    char         folder[] = "/tmp/homeostat-file-XXXXXX", victim[64], beside[96], path[64], *text = NULL;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(victim, sizeof victim, "%s/victim", folder);
+    (void)snprintf(path, sizeof path, "%s/tokens", folder);
+    (void)snprintf(beside, sizeof beside, "%s.new.%ld", path, (long)getpid());
+    assert_ok(file_write(victim, "precious", 8, 0600, &f), &f);
+    assert_int_equal(symlink(victim, beside), 0);
+    assert_ok(file_write(path, "new", 3, 0644, &f), &f);
+    struct stat is;
+    assert_int_equal(stat(victim, &is), 0);
+    assert_int_equal(is.st_mode & 0777, 0600);
+    assert_ok(file_read(victim, 100, &text, NULL, &f), &f);
+    assert_string_equal(text, "precious");
+    free(text);
+    assert_int_equal(lstat(path, &is), 0);
+    assert_true(S_ISREG(is.st_mode));
+    assert_int_equal(is.st_mode & 0777, 0644);
+    (void)unlink(path);
+    (void)unlink(victim);
+    (void)rmdir(folder);
+}
+
 static void a_time_reads_back_as_it_was_written(void **state)
 {
     (void)state;
@@ -196,6 +222,7 @@ int main(void)
         cmocka_unit_test(a_line_of_the_log_that_is_cut_says_so_and_can_be_read),
         cmocka_unit_test(what_a_terminal_would_obey_does_not_reach_the_log),
         cmocka_unit_test(what_is_no_file_is_not_written_over),
+        cmocka_unit_test(a_link_that_lies_where_a_file_is_made_is_not_followed),
         cmocka_unit_test(a_time_reads_back_as_it_was_written),
         cmocka_unit_test(the_same_seed_gives_the_same_story),
         cmocka_unit_test(an_id_is_valid_and_sorts_by_time),
