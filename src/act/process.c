@@ -194,6 +194,7 @@ enum err process_run(const struct process_order *order, struct process_result *r
     struct keeper_report report = { 0 };
     size_t got = read_report(pipe_fd[0], &report, &result->output, clock_mono_us(&clock_real) + order->timeout_us + KEEPER_GRACE_MS * US_PER_MS);
     close(pipe_fd[0]);
+    digest_hex(result->output.s, result->output.used, result->sha256);
     make_readable(&result->output);
     bool reported = got >= sizeof report;
     while (waitpid(pid, NULL, reported ? 0 : WNOHANG) < 0 && errno == EINTR) { }

@@ -13,6 +13,7 @@
 #define ACT_PROCESS_H
 
 #include "base/err.h"
+#include "base/id.h"
 #include "base/text.h"
 
 #include <stdbool.h>
@@ -41,6 +42,7 @@ struct process_result {
     int         signal;        /* 0: none */
     struct text output;        /* standard output and error, the first PROCESS_OUTPUT_MAX bytes, fit for JSON ('?' for what is not
                                   UTF-8); cut says when there was more */
+    char        sha256[DIGEST_SIZE];   /* of those bytes as they were printed */
 };
 
 /*
