@@ -434,11 +434,13 @@ static enum err undo_script(const struct act_context *c, const struct plan_step 
         if (json_object_size(json_object_get(step->params, "env")) > 0)
             text_add(out, "# the step also had an environment of its own; its values are not written here\n");
     } else {
-        text_add(out, "echo ");
-        shell_quote(out, "this step names no undo; it ran:");
-        text_add(out, " >&2\ncat >&2 <<'END_OF_COMMAND'\n");
-        say_command(out, s.argv);
-        text_add(out, "END_OF_COMMAND\nfalse\n");
+        struct text ran CLEANUP(text_done);      /* what a plan brought must not be read by the shell that undoes it */
+        text_init(&ran, SCRIPT_ARENA);
+        text_add(&ran, "this step names no undo; it ran:\n");
+        say_command(&ran, s.argv);
+        text_add(out, "printf '%s' ");
+        shell_quote(out, ran.s);
+        text_add(out, " >&2\nfalse\n");
     }
     script_done(&s);
     return OK;

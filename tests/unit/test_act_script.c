@@ -1,4 +1,4 @@
-/* act: what a witness says counts whole or not at all. */
+/* act: what a witness says counts whole or not at all, and what undoes a program by hand never runs the program. */
 #include "unit.h"
 
 #include "act/adapter.h"
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct { char folder[64], file[96]; struct fault fault; struct act_context c; } h;
@@ -107,12 +108,34 @@ static void bytes_that_are_no_text_count_in_what_a_witness_says(void **state)
     json_decref(s.params);
 }
 
+/* ---- by hand ---- */
+
+static void the_undo_script_of_a_step_without_undo_shows_its_program_and_runs_nothing_of_it(void **state)
+{
+    (void)state;
+    char does[300], path[200], command[400], out[8192] = "";
+    (void)snprintf(does, sizeof does, "cat <<'END_OF_COMMAND'\nhello\nEND_OF_COMMAND\ntouch %s\n: it's", h.file);
+    struct plan_step     s = { .action = PLAN_SCRIPT_EXEC, .timeout_s = 30, .params = json_pack("{s:s, s:b}", "script", does, "shell", 1) };
+    struct act_done_step done = { &s, NULL };
+    assert_ok(act_undo_script_write(&h.c, "case-1", &done, 1, path, sizeof path, &h.fault), &h.fault);
+    (void)snprintf(command, sizeof command, "/bin/sh %s 2>&1", path);
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    assert_true(fread(out, 1, sizeof out - 1, f) > 0);
+    assert_int_equal(WEXITSTATUS(pclose(f)), 1);
+    assert_int_not_equal(access(h.file, F_OK), 0);
+    assert_non_null(strstr(out, "names no undo"));
+    assert_non_null(strstr(out, "END_OF_COMMAND\ntouch "));
+    json_decref(s.params);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_witness_that_prints_more_than_is_kept_is_told_to_print_less_before_anything_is_done, begin, end),
         cmocka_unit_test_setup_teardown(a_witness_that_begins_to_print_too_much_does_not_say_that_nothing_was_changed, begin, end),
         cmocka_unit_test_setup_teardown(bytes_that_are_no_text_count_in_what_a_witness_says, begin, end),
+        cmocka_unit_test_setup_teardown(the_undo_script_of_a_step_without_undo_shows_its_program_and_runs_nothing_of_it, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
