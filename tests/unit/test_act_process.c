@@ -64,6 +64,30 @@ static void what_cannot_be_started_says_why(void **state)
     unlink(path);
 }
 
+/* It is looked for where we are and started where the step wants to be: that would be another one. */
+static void a_program_is_named_by_its_whole_path_or_looked_for_in_whole_paths(void **state)
+{
+    char                  folder[] = "/tmp/test_act_process.XXXXXX", path[64];
+    struct process_result r;
+    struct fault          fault = { 0 };
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/true", folder);
+    assert_int_equal(symlink("/bin/false", path), 0);
+    struct process_order o = { .argv = (const char *const[]){ "./true", NULL }, .cwd = folder, .lock_fd = -1, .timeout_us = 10 * US_PER_S };
+    assert_int_equal(chdir("/bin"), 0);
+    assert_int_equal(process_run(&o, &r, &fault), ERR_INPUT);
+    assert_false(r.started);
+    assert_true(fault.hint[0]);
+    process_result_done(&r);
+    o.argv = (const char *const[]){ "true", NULL };
+    o.env = (const char *const[]){ "PATH=.:/bin", NULL };
+    assert_ok(process_run(&o, &r, &fault), &fault);
+    assert_int_equal(r.exit_code, 0);
+    process_result_done(&r);
+    (void)unlink(path);
+    (void)rmdir(folder);
+}
+
 static void a_program_that_takes_too_long_is_ended_with_its_children(void **state)
 {
     struct process_result r;
@@ -168,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(output_and_exit_code_come_back_and_the_environment_is_what_was_given),
         cmocka_unit_test(what_cannot_be_started_says_why),
+        cmocka_unit_test(a_program_is_named_by_its_whole_path_or_looked_for_in_whole_paths),
         cmocka_unit_test(a_program_that_takes_too_long_is_ended_with_its_children),
         cmocka_unit_test(output_is_bounded_and_made_readable),
         cmocka_unit_test(a_program_that_never_stops_printing_is_ended_in_time),
