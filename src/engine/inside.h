@@ -252,6 +252,7 @@ struct engine {
     size_t                pasts;
     json_t               *waits;          /* what the file that was read last says and only a restart puts into force; NULL: it was not read again */
     struct daemon_conf  d;
+    const char         *folder;           /* of the store, as it was at the start: workers ask for it while `d` may become another one */
     struct policy       policy;
     struct template_set *templates;
     struct store       *store;
