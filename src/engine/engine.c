@@ -316,8 +316,14 @@ static void house_keeping(struct engine *e)
     int64_t      now = clock_mono_us(e->clock);
     if (now >= e->count_again_us) {
         e->count_again_us = now + 5 * US_PER_S;
-        if (store_case_counts(e->store, e->cases_by_state, &fault) != OK)
+        int counts[CASE_STATE_COUNT];
+        if (store_case_counts(e->store, counts, &fault) == OK) {
+            pthread_mutex_lock(&e->live_lock);
+            memcpy(e->cases_by_state, counts, sizeof counts);
+            pthread_mutex_unlock(&e->live_lock);
+        } else {
             log_fault(LOG_WARN, "the open cases cannot be counted", &fault);
+        }
     }
     if (now < e->forget_again_us || e->degraded[0])
         return;

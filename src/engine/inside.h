@@ -297,13 +297,13 @@ struct engine {
 
     char                degraded[300];       /* why the engine does not act; empty: it does */
     int64_t             retry_store_us;      /* mono */
-    bool                recovered;
+    atomic_bool         recovered;           /* read by those who ask for health */
 
     pthread_mutex_t     live_lock;           /* guards what engine_live(), engine_series() and engine_metrics() read */
     json_t             *live;
     struct counters     count, published;   /* ours; a copy under the lock */
     int64_t             live_again_us;       /* mono */
-    int64_t             outbox_depth, outbox_oldest_us;
+    int64_t             outbox_depth;
     int                 cases_by_state[CASE_STATE_COUNT];
 
     pthread_mutex_t     bus_lock;
