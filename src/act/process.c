@@ -36,7 +36,12 @@ enum err process_find(const char *name, const char *path_list, char *out, size_t
 {
     if (!*name)
         return fail(fault, ERR_INPUT, "the program's name is empty");
-    if (strchr(name, '/')) {
+    if (strchr(name, '/') && *name != '/') {     /* we look where we are, and it is started where its step wants to be */
+        enum err e = fail(fault, ERR_INPUT, "%.200s is no whole path", name);
+        fail_hint(fault, "begin it with /, or give the program's name alone, which is looked for in PATH");
+        return e;
+    }
+    if (*name == '/') {
         if (!text_copy(out, size, name))
             return fail(fault, ERR_LIMIT, "path too long: %.100s...", name);
         if (runnable(name))
@@ -45,7 +50,7 @@ enum err process_find(const char *name, const char *path_list, char *out, size_t
     }
     for (const char *p = path_list; *p;) {
         size_t n = strcspn(p, ":");
-        if (n > 0 && (size_t)snprintf(out, size, "%.*s/%s", (int)n, p, name) < size && runnable(out))
+        if (*p == '/' && (size_t)snprintf(out, size, "%.*s/%s", (int)n, p, name) < size && runnable(out))
             return OK;
         p += n + (p[n] == ':');
     }
@@ -194,6 +199,7 @@ enum err process_run(const struct process_order *order, struct process_result *r
     struct keeper_report report = { 0 };
     size_t got = read_report(pipe_fd[0], &report, &result->output, clock_mono_us(&clock_real) + order->timeout_us + KEEPER_GRACE_MS * US_PER_MS);
     close(pipe_fd[0]);
+    digest_hex(result->output.s, result->output.used, result->sha256);
     make_readable(&result->output);
     bool reported = got >= sizeof report;
     while (waitpid(pid, NULL, reported ? 0 : WNOHANG) < 0 && errno == EINTR) { }

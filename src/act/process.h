@@ -13,6 +13,7 @@
 #define ACT_PROCESS_H
 
 #include "base/err.h"
+#include "base/id.h"
 #include "base/text.h"
 
 #include <stdbool.h>
@@ -22,7 +23,7 @@
 enum { PROCESS_OUTPUT_MAX = 64 * 1024, PROCESS_KILL_GRACE_MS = 3000 };
 
 struct process_order {
-    const char *const *argv;         /* NULL at the end; argv[0] is looked up in the PATH of env */
+    const char *const *argv;         /* NULL at the end; argv[0] is a whole path, or looked up in the PATH of env */
     const char *const *env;          /* "NAME=value", NULL at the end */
     const char        *cwd;          /* NULL: "/" */
     int                lock_fd;      /* held by the keeper until the program has ended; -1: none */
@@ -41,6 +42,7 @@ struct process_result {
     int         signal;        /* 0: none */
     struct text output;        /* standard output and error, the first PROCESS_OUTPUT_MAX bytes, fit for JSON ('?' for what is not
                                   UTF-8); cut says when there was more */
+    char        sha256[DIGEST_SIZE];   /* of those bytes as they were printed */
 };
 
 /*
@@ -54,7 +56,7 @@ void                process_result_done(struct process_result *result);
 /* "exited with 3", "was killed by signal 9", "took too long and was stopped". */
 void                process_describe(const struct process_result *r, struct text *out);
 
-/* Where the program is that argv[0] names. */
+/* Where the program is that argv[0] names: a whole path, or a name that is looked for in the whole paths of the list. */
 MUST_CHECK enum err process_find(const char *name, const char *path_list, char *out, size_t size, struct fault *fault);
 
 #define PROCESS_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -10,9 +10,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,6 +52,18 @@ static void take_descriptors(const struct keeper *k)
     (void)close_range(FD_FIRST_CLOSED, ~0U, 0);
 }
 
+#ifdef SYS_setresuid32      /* where the plain ones are those of 16 bits */
+enum { SET_GROUPS = SYS_setgroups32, SET_GID = SYS_setresgid32, SET_UID = SYS_setresuid32 };
+#else
+enum { SET_GROUPS = SYS_setgroups, SET_GID = SYS_setresgid, SET_UID = SYS_setresuid };
+#endif
+
+/* The kernel is asked: the C library would have all threads that it remembers change with us, under a lock that one of them may have held when we were forked. */
+static bool become_other(const struct keeper *k)
+{
+    return syscall(SET_GROUPS, k->groups, k->group) == 0 && syscall(SET_GID, k->gid, k->gid, k->gid) == 0 && syscall(SET_UID, k->uid, k->uid, k->uid) == 0;
+}
+
 /* In the program's own process; exec's errno goes up the pipe, which exec closes when it succeeds. */
 _Noreturn static void become_program(const struct keeper *k, int output, int trouble)
 {
@@ -59,7 +71,7 @@ _Noreturn static void become_program(const struct keeper *k, int output, int tro
     default_signals();
     bool fine = dup2(output, 1) >= 0 && dup2(output, 2) >= 0;
     if (fine && k->as_other)
-        fine = setgroups(k->groups, k->group) == 0 && setgid(k->gid) == 0 && setuid(k->uid) == 0;
+        fine = become_other(k);
     fine = fine && chdir(k->cwd) == 0;
     (void)fcntl(trouble, F_SETFD, FD_CLOEXEC);
     for (int fd = FD_REPORT; fd < trouble; fd++)

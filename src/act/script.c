@@ -192,18 +192,24 @@ static enum err run(const struct script *s, const struct act_context *c, const c
 }
 
 /* All of the output counts, by its digest; only its beginning is kept to be read. */
-static json_t *words_of_witness(struct process_result *r)
+static json_t *words_of_witness(const struct process_result *r)
 {
-    char digest[DIGEST_SIZE];
-    digest_hex(r->output.s, r->output.used, digest);
     size_t n = r->output.used < WITNESS_MAX ? r->output.used : WITNESS_MAX;
     while (n > 0 && n < r->output.used && ((unsigned char)r->output.s[n] & 0xc0) == 0x80)
         n--;   /* not in the middle of a letter */
-    return json_pack("{s:i, s:s%, s:s}", "exit", r->exit_code, "output", r->output.s, n, "sha256", digest);
+    return json_pack("{s:i, s:s%, s:s}", "exit", r->exit_code, "output", r->output.s, n, "sha256", r->sha256);
+}
+
+/* Whatever is behind the part that was read may have changed, so that says nothing when it is the same. */
+static enum err refuse_cut(const struct script *s, struct fault *fault)
+{
+    enum err e = fail(fault, ERR_LIMIT, "the witness %s printed more than %d bytes, and what is behind them was not seen", s->witness[0], PROCESS_OUTPUT_MAX);
+    fail_hint(fault, "let it print less, say a checksum of what it looks at");
+    return e;
 }
 
 /* The witness's word: exit code and output. NULL with a fault when it could not be asked. */
-static json_t *ask_witness(const struct script *s, const struct act_context *c, int lock_fd, struct fault *fault)
+static json_t *ask_witness(const struct script *s, const struct act_context *c, int lock_fd, bool *whole, struct fault *fault)
 {
     struct process_result r;
     json_t  *said = NULL;
@@ -212,6 +218,7 @@ static json_t *ask_witness(const struct script *s, const struct act_context *c, 
         (void)fail(fault, ERR_TIMEOUT, "the witness %s took too long", s->witness[0]);
     else if (e == OK)
         said = words_of_witness(&r);
+    *whole = !r.output.cut;
     process_result_done(&r);
     return said;
 }
@@ -227,13 +234,16 @@ static enum err probe(const struct act_context *c, const struct plan_step *step,
     if (e == OK && s.undo[0])
         e = process_find(s.undo[0], path_in(&s), path, sizeof path, fault);
     json_t *before = NULL;
+    bool    whole = true;
     if (e == OK && s.witness[0]) {
-        before = ask_witness(&s, c, -1, fault);
-        e = before ? OK : fault ? fault->code : ERR_UNKNOWN;
+        before = ask_witness(&s, c, -1, &whole, fault);
+        e = before && !whole ? refuse_cut(&s, fault) : before ? OK : fault ? fault->code : ERR_UNKNOWN;
     }
     script_done(&s);
-    if (e != OK)
+    if (e != OK) {
+        json_decref(before);
         return e;
+    }
     *snapshot = before ? json_pack("{s:s, s:o}", "kind", "script", "witness", before) : json_pack("{s:s}", "kind", "script");
     return *snapshot ? OK : fail(fault, ERR_LIMIT, "no memory for a snapshot");
 }
@@ -253,13 +263,17 @@ static int changed_since(const struct script *s, const struct act_context *c, co
     const json_t *before = json_object_get(snapshot, "witness");
     if (!s->witness[0] || !before)
         return -1;
-    json_t *after = ask_witness(s, c, lock_fd, fault);
+    bool    whole;
+    json_t *after = ask_witness(s, c, lock_fd, &whole, fault);
     if (!after)
         return -1;
     int changed = !json_equal(before, after);
     json_decref(report->witness);
     report->witness = json_pack("{s:O, s:o}", "before", before, "after", after);
-    return changed;
+    if (changed || whole)
+        return changed;
+    (void)refuse_cut(s, fault);
+    return -1;
 }
 
 /* well: exit code 0. Rows: what the witness says; the exit code alone is believed only where nobody else can be asked. */
@@ -420,11 +434,13 @@ static enum err undo_script(const struct act_context *c, const struct plan_step 
         if (json_object_size(json_object_get(step->params, "env")) > 0)
             text_add(out, "# the step also had an environment of its own; its values are not written here\n");
     } else {
-        text_add(out, "echo ");
-        shell_quote(out, "this step names no undo; it ran:");
-        text_add(out, " >&2\ncat >&2 <<'END_OF_COMMAND'\n");
-        say_command(out, s.argv);
-        text_add(out, "END_OF_COMMAND\nfalse\n");
+        struct text ran CLEANUP(text_done);      /* what a plan brought must not be read by the shell that undoes it */
+        text_init(&ran, SCRIPT_ARENA);
+        text_add(&ran, "this step names no undo; it ran:\n");
+        say_command(&ran, s.argv);
+        text_add(out, "printf '%s' ");
+        shell_quote(out, ran.s);
+        text_add(out, " >&2\nfalse\n");
     }
     script_done(&s);
     return OK;

@@ -91,7 +91,8 @@ enum err file_write(const char *path, const char *data, size_t size, mode_t mode
         return fail(fault, ERR_STATE, "%s is no regular file", path);
     if (snprintf(beside, sizeof beside, "%s.new.%ld", path, (long)getpid()) >= (int)sizeof beside)
         return fail(fault, ERR_LIMIT, "path too long: %s", path);
-    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    (void)unlink(beside);   /* of a predecessor of our number, killed just here; or a link that somebody has laid out for us, in a folder that is theirs, too */
+    int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd < 0)
         return fail(fault, ERR_IO, "cannot create %s: %s", beside, strerror(errno));
     if (fchmod(fd, mode) != 0 || write_all(fd, data, size) != 0 || fsync(fd) != 0) {

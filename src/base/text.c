@@ -76,9 +76,11 @@ void text_printf(struct text *t, const char *format, ...)
             (void)vsnprintf(s, (size_t)n + 1, format, again);
             text_add_n(t, s, (size_t)n);
         }
+        t->cut = t->cut || !s;
         if (s != small)
             free(s);
     }
+    t->cut = t->cut || n < 0;
     va_end(again);
     va_end(args);
 }

@@ -273,9 +273,13 @@ int cmd_stop(struct cli *c)
         const char *scope = print_text(data, "scope");
         char        until[40];
         bool        still = c->o.clear && json_is_true(json_object_get(data, "stopped"));
-        fprintf(c->out, !c->o.clear ? "stopped: %s" : still ? "the stop of %s is cleared, and everything is stopped still: " : "%s may be acted on again\n", *scope ? scope : "everything");
-        if (still)
-            fprintf(c->out, "%s\n", print_text(data, "why"));
+        fputs(!c->o.clear ? "stopped: " : still ? "the stop of " : "", c->out);
+        print_safe(c->out, *scope ? scope : "everything", false);
+        fputs(!c->o.clear ? "" : still ? " is cleared, and everything is stopped still: " : " may be acted on again\n", c->out);
+        if (still) {
+            print_safe(c->out, print_text(data, "why"), false);
+            fputc('\n', c->out);
+        }
         if (!c->o.clear && *print_text(data, "expires_at"))
             fprintf(c->out, ", until %s", print_value(json_object_get(data, "expires_at"), PRINT_TIME, until, sizeof until));
         else if (!c->o.clear)

@@ -353,6 +353,18 @@ static const char *secret_of(int fd, struct arena *a, struct conf_secret *out, c
     return NULL;
 }
 
+/* Whoever took the key for the place of the secret itself must not find that in a log: only what lies in a folder that is there is a path for certain. */
+static bool is_path(const char *said, const char *path)
+{
+    struct stat st;
+    char        folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (!strchr(said, '/') || !slash || (size_t)(slash - path) >= sizeof folder)
+        return false;
+    (void)snprintf(folder, sizeof folder, "%.*s/", (int)(slash - path), path);
+    return stat(folder, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static bool read_secret(const struct reading *r, struct conf_secret *out)
 {
     char        text[KNOB_TEXT_MAX], why[64];
@@ -372,8 +384,12 @@ static bool read_secret(const struct reading *r, struct conf_secret *out)
     out->path = path;
     if (!wrong)
         return true;
-    (void)snprintf(text, sizeof text, "cannot use the secret file %.3000s: %s", path, wrong);
     char hint[256] = "";
+    if (fd < 0 && !other && !is_path(r->node->text, path)) {
+        (void)snprintf(hint, sizeof hint, "Write the path of a file that holds the secret; what stands there may be the secret itself, so it is not repeated.");
+        path = "that is named here";
+    }
+    (void)snprintf(text, sizeof text, "cannot use the secret file %.3000s: %s", path, wrong);
     if (wrong == why)
         (void)snprintf(hint, sizeof hint, "Run chmod 600 on it.");
     return refuse(r, hint, text);

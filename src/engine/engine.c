@@ -317,8 +317,14 @@ static void house_keeping(struct engine *e)
     int64_t      now = clock_mono_us(e->clock);
     if (now >= e->count_again_us) {
         e->count_again_us = now + 5 * US_PER_S;
-        if (store_case_counts(e->store, e->cases_by_state, &fault) != OK)
+        int counts[CASE_STATE_COUNT];
+        if (store_case_counts(e->store, counts, &fault) == OK) {
+            pthread_mutex_lock(&e->live_lock);
+            memcpy(e->cases_by_state, counts, sizeof counts);
+            pthread_mutex_unlock(&e->live_lock);
+        } else {
             log_fault(LOG_WARN, "the open cases cannot be counted", &fault);
+        }
     }
     if (now < e->forget_again_us || e->degraded[0])
         return;
@@ -370,30 +376,30 @@ static void on_hangup(uv_signal_t *s, int number)
 static void wake_engine(void *ctx) { uv_async_send(&((struct engine *)ctx)->wake); }
 
 /* One file may serve several installations, so it is no mistake; but a name that is misspelt freezes nothing. */
-static void tell_idle_freezes(const struct engine *e, const struct policy *p)
+static void tell_idle_freezes(const struct daemon_conf *d, const struct policy *p)
 {
     for (int i = 0; i < p->freezes; i++) {
         bool known = p->freeze[i].target[0] == '\0';
-        for (size_t k = 0; k < e->d.targets; k++)
-            known = known || strcmp(e->d.target[k].name, p->freeze[i].target) == 0;
+        for (size_t k = 0; k < d->targets; k++)
+            known = known || strcmp(d->target[k].name, p->freeze[i].target) == 0;
         if (!known)
             log_warn("a freeze of the policy is about no target of the configuration", F("target", (const char *)p->freeze[i].target), F("freeze", (const char *)p->freeze[i].why));
     }
 }
 
-static enum err load_policy(struct engine *e, struct policy *p, struct fault *fault)
+static enum err load_policy(const struct daemon_conf *d, struct policy *p, struct fault *fault)
 {
     policy_default(p);
-    enum err err = e->d.policy->file[0] ? policy_read(e->d.policy->file, p, NULL, fault) : OK;
+    enum err err = d->policy->file[0] ? policy_read(d->policy->file, p, NULL, fault) : OK;
     if (err == OK)
-        tell_idle_freezes(e, p);
+        tell_idle_freezes(d, p);
     return err;
 }
 
-static enum err load_templates(struct engine *e, struct template_set **set, struct fault *fault)
+static enum err load_templates(const struct daemon_conf *d, struct template_set **set, struct fault *fault)
 {
     *set = NULL;
-    return e->d.runbooks->folder[0] ? templates_load(e->d.runbooks->folder, set, fault) : OK;
+    return d->runbooks->folder[0] ? templates_load(d->runbooks->folder, set, fault) : OK;
 }
 
 /* What was said last counts: a mode that is changed in the file stands over one that a person set before, one that is not does not. */
@@ -474,7 +480,10 @@ static bool is_the_same(const struct conf *fresh)
     return same;
 }
 
-/* Everything is read before anything is changed: a bad file changes nothing. Whoever reloads every minute keeps no copy of each. */
+/*
+ * Everything is read before anything is changed: a bad file changes nothing, and a worker that begins meanwhile sees nothing of what is freed then.
+ * Whoever reloads every minute keeps no copy of each.
+ */
 enum err engine_reload(struct engine *e, struct fault *fault)
 {
     struct conf          *fresh = NULL;
@@ -483,18 +492,16 @@ enum err engine_reload(struct engine *e, struct fault *fault)
     enum err err = conf_reload(e->conf, &fresh, NULL, fault);
     if (err != OK)
         return err;
-    struct daemon_conf before = e->d;
     bool               same = is_the_same(fresh);
-    if (!same)
-        e->d = daemon_conf_of(fresh);
-    err = load_policy(e, &policy, fault);
+    struct daemon_conf d = same ? e->d : daemon_conf_of(fresh);
+    err = load_policy(&d, &policy, fault);
     if (err == OK)
-        err = load_templates(e, &templates, fault);
+        err = load_templates(&d, &templates, fault);
     if (err != OK) {
-        e->d = before;
         conf_free(fresh);
         return err;
     }
+    e->d = d;
     /* Targets keep pointing into the old configuration's names; both live until the end of the process. */
     for (int i = 0; i < e->targets; i++)
         for (size_t k = 0; k < e->d.targets; k++)
@@ -525,8 +532,9 @@ static enum err open_parts(struct engine *e, struct fault *fault)
 {
     enum err err;
     e->d = daemon_conf_of(e->conf);
+    e->folder = e->d.store->folder;
     log_setup(e->d.log->format, e->d.log->level, NULL);
-    if ((err = load_policy(e, &e->policy, fault)) != OK || (err = load_templates(e, &e->templates, fault)) != OK)
+    if ((err = load_policy(&e->d, &e->policy, fault)) != OK || (err = load_templates(&e->d, &e->templates, fault)) != OK)
         return err;
     if ((err = store_open(e->d.store->folder, &e->store, fault)) != OK)
         return err;
@@ -709,4 +717,4 @@ void engine_on_reload(struct engine *e, void (*f)(void *ctx), void *ctx)
 const struct daemon_conf *engine_conf(struct engine *e)         { return &e->d; }
 const struct conf        *engine_whole_conf(struct engine *e)   { return e->conf; }
 const char               *engine_policy_version(struct engine *e) { return e->policy.version; }
-const char               *engine_store_folder(struct engine *e) { return e->d.store->folder; }
+const char               *engine_store_folder(struct engine *e) { return e->folder; }

@@ -256,6 +256,7 @@ struct engine {
     size_t                pasts;
     json_t               *waits;          /* what the file that was read last says and only a restart puts into force; NULL: it was not read again */
     struct daemon_conf  d;
+    const char         *folder;           /* of the store, as it was at the start: workers ask for it while `d` may become another one */
     struct policy       policy;
     struct template_set *templates;
     struct store       *store;
@@ -301,13 +302,13 @@ struct engine {
 
     char                degraded[300];       /* why the engine does not act; empty: it does */
     int64_t             retry_store_us;      /* mono */
-    bool                recovered;
+    atomic_bool         recovered;           /* read by those who ask for health */
 
     pthread_mutex_t     live_lock;           /* guards what engine_live(), engine_series() and engine_metrics() read */
     json_t             *live;
     struct counters     count, published;   /* ours; a copy under the lock */
     int64_t             live_again_us;       /* mono */
-    int64_t             outbox_depth, outbox_oldest_us;
+    int64_t             outbox_depth;
     int                 cases_by_state[CASE_STATE_COUNT];
 
     pthread_mutex_t     bus_lock;

@@ -131,7 +131,8 @@ void live_refresh(struct engine *e)
         return;
     e->live_again_us = now + US_PER_S;
     struct fault ignored;
-    (void)!store_outbox_depth(e->store, &e->outbox_depth, &e->outbox_oldest_us, &ignored);
+    int64_t      depth = e->outbox_depth, oldest_us;
+    (void)!store_outbox_depth(e->store, &depth, &oldest_us, &ignored);
     json_t *targets = json_array();
     for (int i = 0; i < e->targets; i++) {
         struct etarget *t = &e->target[i];
@@ -146,6 +147,7 @@ void live_refresh(struct engine *e)
     pthread_mutex_lock(&e->live_lock);
     json_t *old = e->live;
     e->live = live;
+    e->outbox_depth = depth;
     pthread_mutex_unlock(&e->live_lock);
     json_decref(old);
     for (int i = 0; i < e->targets; i++) {
@@ -261,6 +263,9 @@ char *engine_metrics(struct engine *e)
     if (c)
         *c = e->published;
     json_t *live = json_incref(e->live);
+    int64_t depth = e->outbox_depth;
+    int     cases[CASE_STATE_COUNT];
+    memcpy(cases, e->cases_by_state, sizeof cases);
     pthread_mutex_unlock(&e->live_lock);
     if (c)
         print_counters(&out, c);
@@ -270,9 +275,9 @@ char *engine_metrics(struct engine *e)
     size_t      i;
     family(&out, "homeostat_cases", "gauge", "Open cases by state.");
     for (int s = 0; s < CASE_STATE_COUNT - 1; s++)
-        text_printf(&out, "homeostat_cases{state=\"%s\"} %d\n", case_state_name((enum case_state)s), e->cases_by_state[s]);
+        text_printf(&out, "homeostat_cases{state=\"%s\"} %d\n", case_state_name((enum case_state)s), cases[s]);
     family(&out, "homeostat_outbox_depth", "gauge", "Messages not yet published.");
-    text_printf(&out, "homeostat_outbox_depth %" PRId64 "\n", e->outbox_depth);
+    text_printf(&out, "homeostat_outbox_depth %" PRId64 "\n", depth);
     family(&out, "homeostat_degraded", "gauge", "1 while the engine cannot act because its store cannot be written.");
     text_printf(&out, "homeostat_degraded %d\n", state && strcmp(state, "degraded") == 0);
     family(&out, "homeostat_stopped", "gauge", "1 while the stop switch is set for everything.");

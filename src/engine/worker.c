@@ -38,7 +38,7 @@ static struct act_context context_for(struct engine *e, struct job *j, int step,
     (void)snprintf(j->action_id, sizeof j->action_id, "%s.%d.%d", j->case_id, j->plans_tried, step + 1);
     bool may_stop = j->target >= 0 && j->kind == JOB_ACTION && (j->order == ORDER_PROBE || j->order == ORDER_DO || j->order == ORDER_CANDIDATE);
     return (struct act_context){
-        .target = j->target >= 0 ? atomic_load(&e->target[j->target].act) : NULL, .state_folder = e->d.store->folder,
+        .target = j->target >= 0 ? atomic_load(&e->target[j->target].act) : NULL, .state_folder = e->folder,
         .deadline_us = clock_mono_us(&clock_real) + (int64_t)timeout_s * US_PER_S, .action_id = j->action_id,
         .cancelled = may_stop ? is_stopped : never, .cancelled_ctx = may_stop ? &e->target[j->target].stopped : NULL,
     };

@@ -627,13 +627,18 @@ static bool program_is_named(const struct gate_look *l, const json_t *argv)
     return false;
 }
 
-/* What makes a program run other code than its own, by where it looks for it; the list is that of sudo, by and large. NULL: nothing. */
+/*
+ * What makes a program run other code than its own, by where it looks for it; the list is that of sudo, by and large, and where programs look for files
+ * that tell them what to run: psql in HOME, kubectl in KUBECONFIG. NULL: nothing.
+ */
 static const char *brings_code(const json_t *env)
 {
     static const char *const names[] = {
         "PATH", "LD_*", "_RLD*", "GCONV_PATH", "IFS", "ENV", "BASH_ENV", "BASH_FUNC_*", "BASHOPTS", "SHELLOPTS", "PS4", "GLOBIGNORE", "CDPATH", "FPATH", "ZDOTDIR", "NULLCMD", "READNULLCMD",
         "PERLLIB", "PERL5LIB", "PERL5OPT", "PERL5DB", "PYTHON*", "RUBYLIB", "RUBYOPT", "NODE_OPTIONS", "NODE_PATH", "JAVA_TOOL_OPTIONS", "TERMINFO*", "TERMPATH", "TERMCAP", "NLSPATH", "LOCPATH",
         "HOSTALIASES", "PAGER", "LESSOPEN", "LESSCLOSE", "EDITOR", "VISUAL", "BROWSER", "GIT_*",
+        "HOME", "XDG_*", "PSQLRC", "PSQL_*", "PGSYSCONFDIR", "KUBECONFIG", "HELM_*", "ANSIBLE_*", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "DOCKER_CONFIG", "OPENSSL_*", "SSH_ASKPASS*",
+        "SYSTEMD_*", "MANPAGER", "MAKEFLAGS", "MAKEFILES", "CLASSPATH", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "LUA_*", "GEM_*", "BUNDLE_*", "AWKPATH", "AWKLIBPATH", "GLIBC_TUNABLES",
     };
     const char *name;
     json_t     *value;

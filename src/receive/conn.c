@@ -49,6 +49,7 @@ void conn_close(struct conn *c)
         SSL_free(c->tls);
         ERR_clear_error();
     }
+    (void)epoll_ctl(l->epoll, EPOLL_CTL_DEL, c->fd, NULL);      /* closing is not enough while a child that was forked just now has it, too */
     (void)close(c->fd);
     session_free(c->session);
     if (c->prev)

@@ -44,6 +44,7 @@ static void conf_take(struct loop *l, const struct receive_conf *c)
 /* Its connections finish what they have begun. */
 static void listener_remove(struct loop *l, struct listener *gone)
 {
+    (void)epoll_ctl(l->epoll, EPOLL_CTL_DEL, gone->fd, NULL);      /* see conn_close() */
     (void)close(gone->fd);
     gone->fd = -1;
     for (struct conn *c = l->conns, *next; c; c = next) {

@@ -207,6 +207,7 @@ void syslog_conn_close(struct syslog_in *s, struct syslog_conn *c, bool last)
         SSL_free(c->tls);
         ERR_clear_error();
     }
+    (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->fd, NULL);
     (void)close(c->fd);
     free(c->s);
     free(c);

@@ -40,7 +40,8 @@ static void place_retire(struct syslog_in *s, struct syslog_place *p, struct sys
         if (p->transport == SYSLOG_UDP)
             syslog_datagrams(s, p);
         syslog_place_drops(s, p);
-        (void)close(p->fd);      /* epoll forgets it */
+        (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, p->fd, NULL);      /* closing is not enough while a child that was forked just now has it, too */
+        (void)close(p->fd);
     }
     p->fd = -1;
     p->next = s->retired;

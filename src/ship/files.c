@@ -103,7 +103,7 @@ static enum err part_open(const struct files *f, struct part *p, bool fresh, str
     ledger_folder(f->conf->folder, p, folder);
     if (fresh && (e = file_make_dirs(folder, 0750, fault)) != OK)
         return e;
-    p->fd = open(path, O_RDWR | O_CLOEXEC | (fresh ? O_CREAT | O_TRUNC : 0), 0640);
+    p->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (fresh ? O_CREAT | O_TRUNC : 0), 0640);     /* others may write to the folder, too */
     if (p->fd < 0)
         return fail(fault, errno == ENOENT ? ERR_MISSING : ERR_IO, "cannot open %.300s: %s", path, strerror(errno));
     return fresh ? sync_above(f, p, fault) : OK;
@@ -270,9 +270,9 @@ static enum err hold(struct files *f, struct fault *fault)
     if (f->lock >= 0)
         (void)close(f->lock);                  /* the folder may be another one by now */
     (void)snprintf(path, sizeof path, "%.3800s/.%s.ledger.lock", f->conf->folder, f->conf->name);
-    f->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    f->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (f->lock < 0 && errno == EACCES)
-        f->lock = open(path, O_RDONLY | O_CLOEXEC);
+        f->lock = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (f->lock < 0)
         return fail(fault, ERR_IO, "cannot open %.300s: %s", path, strerror(errno));
     if (flock(f->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)

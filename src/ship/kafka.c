@@ -31,7 +31,7 @@ struct kafka {
     const struct batch     *batch;               /* while it is under way */
     size_t                  under_way;
     rd_kafka_resp_err_t     bad;                 /* of the first message that was not delivered */
-    bool                    refused, too_large;
+    bool                    refused, too_large, purged;
     char                    said[200];           /* by the library, about connections; for the reason */
 };
 
@@ -215,7 +215,8 @@ static void produce_all(struct kafka *k, int64_t deadline_us)
     }
     while (k->under_way && clock_mono_us(&clock_real) < deadline_us && !atomic_load(&k->cancelled))
         (void)rd_kafka_poll(k->producer, SLICE_MS);
-    if (k->under_way) {
+    k->purged = k->under_way > 0;
+    if (k->purged) {
         (void)rd_kafka_purge(k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         (void)rd_kafka_flush(k->producer, PURGE_MS);
     }
@@ -230,8 +231,9 @@ static enum sent verdict(struct kafka *k, struct sent_answer *a)
         (void)snprintf(a->why, sizeof a->why, "cut short: the sink is stopping");
     else
         (void)snprintf(a->why, sizeof a->why, "Kafka: %.100s%s%.110s", k->bad && k->bad != RD_KAFKA_RESP_ERR__PURGE_QUEUE && k->bad != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ? rd_kafka_err2str(k->bad) : "not delivered in time", *k->said ? "; " : "", k->said);
-    if (k->under_way || (!k->too_large && !k->refused))
-        drop_producer(k);                         /* it remembers for minutes what a topic or a broker once answered, and after some errors for ever */
+    /* It remembers for minutes what a topic or a broker once answered, and after some errors for ever; and what was purged it may still send, out of our memory. */
+    if (k->purged || (!k->too_large && !k->refused))
+        drop_producer(k);
     return atomic_load(&k->cancelled) ? SENT_LATER : k->too_large ? SENT_TOO_LARGE : k->refused ? SENT_REFUSED : SENT_LATER;
 }
 

@@ -44,12 +44,19 @@ struct nats {
     jsCtx                  *stream;
     atomic_bool             cancelled;
     struct messages         messages;
-    /* The first message that JetStream would not keep; told by a thread of the library. */
-    pthread_mutex_t         lock;
+    /* The first message that JetStream would not keep; told by a thread of the library, under the lock of `ears`. */
+    struct nats            *next;
+    uintptr_t               ear;                 /* what it is told of the connection by; 0: nothing is told */
     natsStatus              bad;
     jsErrCode               bad_code;
     char                    bad_text[160];
 };
+
+/*
+ * Those who are told of refusals. The library does not wait for what is being told when a connection is destroyed: by then the sink may have another
+ * connection, or be gone. So it is given a number of the connection and no address.
+ */
+static struct { pthread_mutex_t lock; struct nats *first; uintptr_t last; } ears = { PTHREAD_MUTEX_INITIALIZER, NULL, 0 };
 
 static int64_t now_us(void) { return clock_mono_us(&clock_real); }
 
@@ -59,8 +66,30 @@ static int64_t ms_left(int64_t deadline_us)
     return ms > 1 ? ms : 1;
 }
 
+static void ear_open(struct nats *n)
+{
+    (void)pthread_mutex_lock(&ears.lock);
+    n->ear = ++ears.last;
+    n->next = ears.first;
+    ears.first = n;
+    (void)pthread_mutex_unlock(&ears.lock);
+}
+
+static void ear_close(struct nats *n)
+{
+    (void)pthread_mutex_lock(&ears.lock);
+    struct nats **at = &ears.first;
+    while (*at && *at != n)
+        at = &(*at)->next;
+    if (*at)
+        *at = n->next;
+    n->ear = 0;
+    (void)pthread_mutex_unlock(&ears.lock);
+}
+
 static void hang_up(struct nats *n)
 {
+    ear_close(n);
     jsCtx_Destroy(n->stream);                    /* NULL is fine to both */
     natsConnection_Destroy(n->connection);
     n->stream = NULL;
@@ -112,15 +141,17 @@ static natsStatus describe(const struct sink_conf *c, natsOptions *o)
 
 static void on_refusal(jsCtx *js, jsPubAckErr *e, void *ctx)
 {
-    struct nats *n = ctx;
     (void)js;
-    (void)pthread_mutex_lock(&n->lock);
-    if (n->bad == NATS_OK) {
+    (void)pthread_mutex_lock(&ears.lock);
+    struct nats *n = ears.first;
+    while (n && n->ear != (uintptr_t)ctx)
+        n = n->next;
+    if (n && n->bad == NATS_OK) {
         n->bad = e->Err ? e->Err : NATS_ERR;
         n->bad_code = e->ErrCode;
         (void)snprintf(n->bad_text, sizeof n->bad_text, "%.159s", e->ErrText ? e->ErrText : natsStatus_GetText(n->bad));
     }
-    (void)pthread_mutex_unlock(&n->lock);
+    (void)pthread_mutex_unlock(&ears.lock);
 }
 
 static atomic_int dials;
@@ -229,8 +260,9 @@ static natsStatus connect_to(struct nats *n, int64_t deadline_us, struct sent_an
     natsStatus s = dial(n, deadline_us, a);
     if (s == NATS_OK && *n->conf->stream) {
         (void)jsOptions_Init(&js);
+        ear_open(n);
         js.PublishAsync.ErrHandler = on_refusal;
-        js.PublishAsync.ErrHandlerClosure = n;
+        js.PublishAsync.ErrHandlerClosure = (void *)n->ear;
         s = natsConnection_JetStream(&n->stream, n->connection, &js);
     }
     return s;
@@ -332,14 +364,16 @@ static enum sent nats_send(void *self, const struct batch *b, struct sent_answer
         (void)snprintf(a->why, sizeof a->why, "a message is larger than the %lld bytes that the server takes", (long long)natsConnection_GetMaxPayload(n->connection));
         return SENT_TOO_LARGE;
     }
-    n->bad = NATS_OK;                            /* nothing is under way: nobody else looks at it */
+    (void)pthread_mutex_lock(&ears.lock);
+    n->bad = NATS_OK;
+    (void)pthread_mutex_unlock(&ears.lock);
     s = put_all(n, deadline_us, a);
-    (void)pthread_mutex_lock(&n->lock);
+    (void)pthread_mutex_lock(&ears.lock);
     natsStatus bad = n->bad;
     jsErrCode  code = n->bad_code;
     if (bad != NATS_OK)
         (void)snprintf(a->why, sizeof a->why, "JetStream: %.160s", n->bad_text);
-    (void)pthread_mutex_unlock(&n->lock);
+    (void)pthread_mutex_unlock(&ears.lock);
     if (s == NATS_OK && bad == NATS_OK)
         return SENT_ALL;
     if (s == NATS_OK && (int)code == STREAM_MESSAGE_TOO_LARGE)
@@ -356,17 +390,14 @@ static void nats_close(void *self)
     if (n->dial)
         dial_let_go(n->dial);
     messages_done(&n->messages);
-    (void)pthread_mutex_destroy(&n->lock);
     free(n);
 }
 
 static enum err nats_open_sink(const struct sink_conf *conf, void **self, struct fault *fault)
 {
     struct nats *n = calloc(1, sizeof *n);
-    if (!n || pthread_mutex_init(&n->lock, NULL) != 0) {
-        free(n);
+    if (!n)
         return fail(fault, ERR_LIMIT, "no memory for a sink");
-    }
     n->conf = conf;
     messages_init(&n->messages);
     *self = n;

@@ -431,7 +431,7 @@ static enum err token_add(const char *file, const char *name, unsigned roles, in
         /* An administrator adds a token to a file of the daemon's user: it must stay that user's. */
         struct stat after;
         bool        stays = !was_there || code != OK || (stat(file, &after) == 0 && after.st_uid == before.st_uid && after.st_gid == before.st_gid);
-        if (!stays && chown(file, before.st_uid, before.st_gid) != 0) {
+        if (!stays && lchown(file, before.st_uid, before.st_gid) != 0) {
             code = fail(fault, ERR_DENIED, "%s was written, but cannot be given back to its owner and group: %s", file, strerror(errno));
             fail_hint(fault, "chown %u:%u %.160s", before.st_uid, before.st_gid, file);
         }

@@ -230,6 +230,9 @@ def test_words_of_others_are_printed_without_what_a_terminal_would_obey(double, 
     double.says("POST", "/reload", {"policy_version": "1234"})
     done = cli("reload")
     assert done.returncode == 1 and "ship goes on with what it had: a?[2J?1m" in done.stderr and "\x1b" not in done.stderr
+    double.says("DELETE", "/stop", {"scope": "shop" + bad, "stopped": True, "why": bad})
+    done = cli("stop", "--clear", "--target", "shop")
+    assert done.returncode == 0 and "shopa?[2J?1m is cleared, and everything is stopped still: a?[2J?1m" in done.stdout
 
 
 @pytest.mark.parametrize("ingest, code, said", [

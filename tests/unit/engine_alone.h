@@ -23,6 +23,7 @@ static inline struct engine *engine_alone_begin(struct engine_alone *a, const st
     assert_ok(conf_load_text("t.yaml", conf, strlen(conf), daemon_sections, daemon_sections_count, &e->conf, NULL, fault), fault);
     e->d = daemon_conf_of(e->conf);
     e->target[0].conf = &e->d.target[0];
+    e->folder = a->folder;
     policy_default(&e->policy);
     assert_ok(store_open(a->folder, &e->store, fault), fault);
     assert_ok(store_begin(e->store, fault), fault);

@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +64,30 @@ static void what_cannot_be_started_says_why(void **state)
     assert_false(r.started);
     process_result_done(&r);
     unlink(path);
+}
+
+/* It is looked for where we are and started where the step wants to be: that would be another one. */
+static void a_program_is_named_by_its_whole_path_or_looked_for_in_whole_paths(void **state)
+{
+    char                  folder[] = "/tmp/test_act_process.XXXXXX", path[64];
+    struct process_result r;
+    struct fault          fault = { 0 };
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/true", folder);
+    assert_int_equal(symlink("/bin/false", path), 0);
+    struct process_order o = { .argv = (const char *const[]){ "./true", NULL }, .cwd = folder, .lock_fd = -1, .timeout_us = 10 * US_PER_S };
+    assert_int_equal(chdir("/bin"), 0);
+    assert_int_equal(process_run(&o, &r, &fault), ERR_INPUT);
+    assert_false(r.started);
+    assert_true(fault.hint[0]);
+    process_result_done(&r);
+    o.argv = (const char *const[]){ "true", NULL };
+    o.env = (const char *const[]){ "PATH=.:/bin", NULL };
+    assert_ok(process_run(&o, &r, &fault), &fault);
+    assert_int_equal(r.exit_code, 0);
+    process_result_done(&r);
+    (void)unlink(path);
+    (void)rmdir(folder);
 }
 
 static void a_program_that_takes_too_long_is_ended_with_its_children(void **state)
@@ -163,11 +189,51 @@ static void nothing_of_ours_is_inherited_but_the_lock_lives_with_the_program(voi
     unlink(path);
 }
 
+/* ---- as another user, while threads come and go ---- */
+
+static atomic_bool enough;
+
+static void *nothing(void *ctx) { return ctx; }
+
+static void *make_threads(void *ctx)
+{
+    while (!atomic_load(&enough)) {
+        pthread_t t;
+        if (pthread_create(&t, NULL, nothing, NULL) == 0)
+            (void)pthread_join(t, NULL);
+    }
+    return ctx;
+}
+
+/* The C library asks all threads to change the user with it, by a list that is anybody's lock at the moment of the fork. */
+static void a_program_becomes_another_user_whatever_the_threads_do_meanwhile(void **state)
+{
+    pthread_t            maker[3];
+    struct process_order o = { .argv = (const char *const[]){ "/usr/bin/id", "-u", NULL }, .lock_fd = -1, .timeout_us = 3 * US_PER_S, .as_other = true, .uid = 65534, .gid = 65534 };
+    if (geteuid() != 0)
+        skip();
+    atomic_store(&enough, false);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&maker[i], NULL, make_threads, NULL), 0);
+    for (int i = 0; i < 200; i++) {
+        struct process_result r;
+        struct fault          fault = { 0 };
+        assert_ok(process_run(&o, &r, &fault), &fault);
+        assert_string_equal(r.output.s, "65534\n");
+        process_result_done(&r);
+    }
+    atomic_store(&enough, true);
+    for (int i = 0; i < 3; i++)
+        (void)pthread_join(maker[i], NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(output_and_exit_code_come_back_and_the_environment_is_what_was_given),
         cmocka_unit_test(what_cannot_be_started_says_why),
+        cmocka_unit_test(a_program_is_named_by_its_whole_path_or_looked_for_in_whole_paths),
+        cmocka_unit_test(a_program_becomes_another_user_whatever_the_threads_do_meanwhile),
         cmocka_unit_test(a_program_that_takes_too_long_is_ended_with_its_children),
         cmocka_unit_test(output_is_bounded_and_made_readable),
         cmocka_unit_test(a_program_that_never_stops_printing_is_ended_in_time),

@@ -10,6 +10,7 @@
 #include "base/text.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,19 @@ static void a_text_stops_at_its_maximum_and_says_so(void **state)
     text_add(&t, "12345678");
     text_printf(&t, "%s", "90abc");
     assert_string_equal(t.s, "1234567890");
+    assert_true(t.cut);
+    text_done(&t);
+}
+
+static void what_cannot_be_formatted_is_told_as_cut_and_not_left_out_in_silence(void **state)
+{
+    (void)state;
+    struct text  t;
+    volatile int wide = INT_MAX;
+    text_init(&t, 100);
+    text_add(&t, "before");
+    text_printf(&t, "%*d%s", wide, 1, "more than printf can count");
+    assert_string_equal(t.s, "before");
     assert_true(t.cut);
     text_done(&t);
 }
@@ -129,6 +143,32 @@ static void what_is_no_file_is_not_written_over(void **state)
     assert_int_equal(unlink(pipe) | unlink(link) | rmdir(folder), 0);
 }
 
+static void a_link_that_lies_where_a_file_is_made_is_not_followed(void **state)
+{
+    (void)state;
+    struct fault f = { 0 };
+    char         folder[] = "/tmp/homeostat-file-XXXXXX", victim[64], beside[96], path[64], *text = NULL;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(victim, sizeof victim, "%s/victim", folder);
+    (void)snprintf(path, sizeof path, "%s/tokens", folder);
+    (void)snprintf(beside, sizeof beside, "%s.new.%ld", path, (long)getpid());
+    assert_ok(file_write(victim, "precious", 8, 0600, &f), &f);
+    assert_int_equal(symlink(victim, beside), 0);
+    assert_ok(file_write(path, "new", 3, 0644, &f), &f);
+    struct stat is;
+    assert_int_equal(stat(victim, &is), 0);
+    assert_int_equal(is.st_mode & 0777, 0600);
+    assert_ok(file_read(victim, 100, &text, NULL, &f), &f);
+    assert_string_equal(text, "precious");
+    free(text);
+    assert_int_equal(lstat(path, &is), 0);
+    assert_true(S_ISREG(is.st_mode));
+    assert_int_equal(is.st_mode & 0777, 0644);
+    (void)unlink(path);
+    (void)unlink(victim);
+    (void)rmdir(folder);
+}
+
 static void a_time_reads_back_as_it_was_written(void **state)
 {
     (void)state;
@@ -176,11 +216,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_stops_at_its_maximum_and_says_so),
+        cmocka_unit_test(what_cannot_be_formatted_is_told_as_cut_and_not_left_out_in_silence),
         cmocka_unit_test(a_fault_can_be_put_in_front_of_itself),
         cmocka_unit_test(a_fault_quotes_whole_characters_whatever_was_cut),
         cmocka_unit_test(a_line_of_the_log_that_is_cut_says_so_and_can_be_read),
         cmocka_unit_test(what_a_terminal_would_obey_does_not_reach_the_log),
         cmocka_unit_test(what_is_no_file_is_not_written_over),
+        cmocka_unit_test(a_link_that_lies_where_a_file_is_made_is_not_followed),
         cmocka_unit_test(a_time_reads_back_as_it_was_written),
         cmocka_unit_test(the_same_seed_gives_the_same_story),
         cmocka_unit_test(an_id_is_valid_and_sorts_by_time),

@@ -360,6 +360,18 @@ static void a_secret_file_that_others_may_read_is_refused(void **state)
     must_say(f, "room:\n  net: {key: nowhere}\n", "No such file");
 }
 
+static void a_secret_that_stands_where_the_path_of_its_file_belongs_is_not_quoted(void **state)
+{
+    struct fixture *f = *state;
+    char            path[160];
+    must_say(f, "room:\n  net: {key: hunter2}\n", "room.net.key: cannot use the secret file that is named here: No such file");
+    assert_null(strstr(f->said.s, "hunter2"));
+    must_say(f, "room:\n  net: {key: wJalrXUtnFEMI/K7MDENG/bPxRfi}\n", "may be the secret itself");
+    assert_null(strstr(f->said.s, "MDENG"));
+    assert_int_equal(mkdir(file_in(f, "keys", path), 0700), 0);
+    must_say(f, "room:\n  net: {key: keys/nowhere}\n", "keys/nowhere: No such file");
+}
+
 static void files_are_included_and_settings_made_once(void **state)
 {
     struct fixture *f = *state;
@@ -714,6 +726,7 @@ int main(void)
         TEST(a_flood_of_mistakes_is_bounded),
         TEST(a_secret_is_never_quoted_or_printed),
         TEST(a_secret_file_that_others_may_read_is_refused),
+        TEST(a_secret_that_stands_where_the_path_of_its_file_belongs_is_not_quoted),
         TEST(files_are_included_and_settings_made_once),
         TEST(a_chain_of_includes_ends),
         TEST(a_setting_with_two_names_is_one_setting),

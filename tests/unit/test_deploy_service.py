@@ -29,6 +29,9 @@ class Service(unittest.TestCase):
         self.assertTrue({"adjtimex", "clock_adjtime"} <= set(self.words("SystemCallFilter")))
         self.assertEqual(self.settings["CapabilityBoundingSet"], [""])
 
+    def test_no_core_with_tokens_and_passwords_in_it_is_written(self):
+        self.assertEqual(self.settings.get("LimitCORE"), ["0"])
+
     def test_the_machine_is_seen_through_proc_and_sys(self):
         self.assertFalse({"ProtectProc", "ProcSubset"} & set(self.settings))
 

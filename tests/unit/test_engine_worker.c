@@ -3,21 +3,20 @@
 
 #include "engine_alone.h"
 
+#include "base/file.h"
+
 #include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 
 static struct engine_alone alone;
 static struct engine      *engine;
-static struct daemon_store where;
 static struct fault        fault;
 
 static int setup(void **state)
 {
     (void)state;
     engine = engine_alone_begin(&alone, &clock_real, "targets: {shop: {dsn: service=shop}}\n", &fault);
-    where.folder = alone.folder;
-    engine->d.store = &where;
     assert_ok(queue_init(&engine->notes, 16, NULL, NULL, &fault), &fault);
     assert_ok(worker_start(engine, &engine->loose, &fault), &fault);
     return 0;
@@ -220,6 +219,44 @@ static void a_case_that_a_person_drives_is_looked_at_as_well_when_nobody_knows_w
     assert_true(worker_stop(&engine->target[0].worker, clock_mono_us(&clock_real) + 60 * US_PER_S));
 }
 
+/* ---- a reload, while workers work ---- */
+
+static const struct daemon_store *store_seen;
+
+enum err __real_policy_read(const char *path, struct policy *p, struct conf_complaints *all, struct fault *why);
+enum err __wrap_policy_read(const char *path, struct policy *p, struct conf_complaints *all, struct fault *why);
+enum err __wrap_policy_read(const char *path, struct policy *p, struct conf_complaints *all, struct fault *why)
+{
+    store_seen = engine->d.store;      /* what a worker would see that begins now */
+    return __real_policy_read(path, p, all, why);
+}
+
+static void write_text(const char *name, const char *text)
+{
+    json_t *p = path(name);
+    assert_ok(file_write(json_string_value(p), text, strlen(text), 0600, &fault), &fault);
+    json_decref(p);
+}
+
+/* It is freed when the reload fails. */
+static void nobody_sees_a_configuration_before_all_of_it_was_read(void **state)
+{
+    (void)state;
+    json_t *file = path("homeostat.yaml");
+    write_text("policy.yaml", "nonsense: yes\n");
+    write_text("homeostat.yaml", "targets: {shop: {dsn: service=shop}}\n");
+    conf_free(engine->conf);
+    assert_ok(conf_load(json_string_value(file), daemon_sections, daemon_sections_count, &engine->conf, NULL, &fault), &fault);
+    engine->d = daemon_conf_of(engine->conf);
+    engine->target[0].conf = &engine->d.target[0];
+    const struct daemon_store *before = engine->d.store;
+    write_text("homeostat.yaml", "targets: {shop: {dsn: service=shop}}\npolicy: {file: policy.yaml}\n");
+    assert_int_equal(engine_reload(engine, &fault), ERR_INPUT);
+    assert_ptr_equal(store_seen, before);
+    assert_ptr_equal(engine->d.store, before);
+    json_decref(file);
+}
+
 /* ---- what is counted of an answer ---- */
 
 /* How many restarts are counted for the target, after a step that was to restart it was answered so. */
@@ -271,6 +308,7 @@ static void the_restart_that_puts_back_counts_as_well(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(nobody_sees_a_configuration_before_all_of_it_was_read, setup, teardown),
         cmocka_unit_test_setup_teardown(a_plan_of_which_one_step_is_in_force_is_neither_the_old_configuration_nor_the_new_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_step_that_leaves_nothing_to_undo_does_not_hide_what_the_others_are, setup, teardown),
         cmocka_unit_test_setup_teardown(who_does_not_know_what_is_to_be_put_back_has_not_put_it_back, setup, teardown),

@@ -11,11 +11,13 @@
 #include <libdeflate.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char one_log[20] = { 0x0a, 0x12, 0x12, 0x10, 0x12, 0x0e, 0x09, 1, 2, 3, 4, 5, 6, 7, 8, 0x2a, 0x03, 0x0a, 0x01, 'x' };
@@ -437,6 +439,40 @@ static void a_sender_that_hangs_up_within_a_head_does_not_keep_his_connection(vo
     assert_string_equal(said, "");
 }
 
+static double processor_s(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* For a moment whoever starts a program has two of each file; epoll would go on telling of one that is closed, and whose memory is somebody else's. */
+static void a_connection_that_is_closed_is_not_told_of_again_while_a_child_still_holds_it(void **state)
+{
+    char said[2048];
+    assert_ok(start(PLAIN), &f.fault);
+    int fd = connect_to("main");
+    assert_int_equal(send(fd, "GET /health HTTP/1.1\r\nHost: h\r\n\r\n", 33, 0), 33);
+    assert_int_equal(recv(fd, said, 15, MSG_WAITALL), 15);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)pause();
+        _exit(0);
+    }
+    assert_true(child > 0);
+    assert_int_equal(shutdown(fd, SHUT_RDWR), 0);
+    for (struct receive_stats st = { .connections = 1 }; st.connections > 0; receive_server_stats(f.server, &st))
+        (void)usleep(10000);
+    double before = processor_s();
+    (void)usleep(400000);
+    double used = processor_s() - before;
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    (void)close(fd);
+    if (used > 0.1)
+        fail_msg("%.3f s of the processor for a connection that is gone", used);
+}
+
 static void the_longest_idle_goes_when_one_too_many_comes(void **state)
 {
     char said[2048];
@@ -806,6 +842,7 @@ int main(void)
         T(a_listener_that_can_be_reached_needs_tls_and_tokens_or_a_word),
         T(stopping_finishes_what_was_begun),
         T(a_sender_that_hangs_up_within_a_head_does_not_keep_his_connection),
+        T(a_connection_that_is_closed_is_not_told_of_again_while_a_child_still_holds_it),
         T(the_longest_idle_goes_when_one_too_many_comes),
         T(a_refused_sender_can_read_why_before_the_connection_ends),
         T(no_answer_goes_out_before_the_disk_has_said_yes),

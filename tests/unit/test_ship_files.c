@@ -565,6 +565,30 @@ static void what_a_killed_sink_left_unfinished_is_finished_under_its_name_by_the
     assert_lines("logs" HOUR "t.*.jsonl", 10, 19);
 }
 
+static void links_that_others_lay_into_the_folder_are_not_followed(void **state)
+{
+    (void)state;
+    char  victim[160], path[256], *text = NULL;
+    void *self = open_sink();
+    (void)snprintf(victim, sizeof victim, "%s/victim", w.folder);
+    assert_ok(file_write(victim, "precious", 8, 0600, &fault), &fault);
+    (void)snprintf(path, sizeof path, "mkdir -p %s/logs" HOUR, folder);
+    assert_int_equal(system(path), 0);
+    (void)snprintf(path, sizeof path, "%s/logs" HOUR "s.000000000001-0.part", folder);
+    assert_int_equal(symlink(victim, path), 0);
+    (void)append_lines(&w, 0, 9);
+    struct batch       b = all_of_it();
+    struct sent_answer a = { 0 };
+    assert_int_equal(sink_files.send(self, &b, &a), SENT_LATER);
+    assert_ok(file_read(victim, 100, &text, NULL, &fault), &fault);
+    assert_string_equal(text, "precious");
+    free(text);
+    assert_int_equal(unlink(path), 0);
+    send_ok(self, &b);
+    sink_files.close(self);
+    assert_lines("logs" HOUR "*.jsonl", 0, 9);
+}
+
 static void two_sinks_of_one_name_do_not_write_into_one_folder(void **state)
 {
     (void)state;
@@ -609,6 +633,7 @@ int main(void)
         T(a_file_that_has_its_last_name_already_is_not_added_to),
         T(a_sink_can_be_closed_while_its_ledger_cannot_be_written),
         T(what_a_killed_sink_left_unfinished_is_finished_under_its_name_by_the_one_that_it_is_called_now),
+        T(links_that_others_lay_into_the_folder_are_not_followed),
         T(two_sinks_of_one_name_do_not_write_into_one_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

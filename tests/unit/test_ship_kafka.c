@@ -216,6 +216,36 @@ static void a_message_that_is_too_large_says_so(void **state)
     sink_kafka.close(self);
 }
 
+static int ended;
+
+void __real_rd_kafka_destroy(rd_kafka_t *rk);
+void __wrap_rd_kafka_destroy(rd_kafka_t *rk);
+void __wrap_rd_kafka_destroy(rd_kafka_t *rk)
+{
+    ended++;
+    __real_rd_kafka_destroy(rk);
+}
+
+/* Large bodies are not copied: what was given up on its way may still be on it, and ends with its producer only. */
+static void who_gave_up_what_was_on_its_way_begins_anew_before_it_makes_other_messages(void **state)
+{
+    (void)state;
+    void *self = NULL;
+    (void)append_point(&w, "load", 1);
+    struct batch b = lines(0, 9);
+    assert_int_equal(rd_kafka_mock_topic_create(cluster, "obs.metrics", 1, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
+    assert_ok(sink_kafka.open(&w.conf, &self, &fault), &fault);
+    assert_int_equal(send_to(self, &b), SENT_ALL);
+    b = lines(10, 19);
+    b.load = 2;
+    assert_int_equal(rd_kafka_mock_broker_push_request_error_rtts(cluster, 1, API_PRODUCE, 2, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 0, RD_KAFKA_RESP_ERR_NO_ERROR, 60000), RD_KAFKA_RESP_ERR_NO_ERROR);
+    w.conf.timeout_us = US_PER_S;                /* the library's own patience is that of the beginning */
+    ended = 0;
+    assert_int_equal(send_to(self, &b), SENT_TOO_LARGE);
+    assert_int_equal(ended, 1);
+    sink_kafka.close(self);
+}
+
 static void nobody_there_is_waited_for_and_can_be_cut_short(void **state)
 {
     (void)state;
@@ -260,6 +290,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_broker_refuses_for_now_is_there_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_delivered_is_not_sent_again_while_the_rest_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_message_that_is_too_large_says_so, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_gave_up_what_was_on_its_way_begins_anew_before_it_makes_other_messages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_certificate_is_waited_out_and_keeps_nobody_from_starting, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_there_is_waited_for_and_can_be_cut_short, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_request_of_otlp_is_one_message, set_up, tear_down),

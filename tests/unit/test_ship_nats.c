@@ -5,6 +5,7 @@
 #include "ship/kinds.h"
 
 #include <arpa/inet.h>
+#include <nats/nats.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -176,6 +177,61 @@ static void connecting_is_cut_short_when_the_sink_is_to_stop(void **state)
     assert_string_equal(a.why, "cut short: the sink is stopping");
 }
 
+/* ---- a refusal that is told late, by a thread of the library ---- */
+
+static struct { jsPubAckErrHandler tell; void *closure; int connections; bool late; } ear;
+
+natsStatus __real_natsConnection_JetStream(jsCtx **js, natsConnection *nc, jsOptions *o);
+natsStatus __wrap_natsConnection_JetStream(jsCtx **js, natsConnection *nc, jsOptions *o);
+natsStatus __wrap_natsConnection_JetStream(jsCtx **js, natsConnection *nc, jsOptions *o)
+{
+    if (ear.connections++ == 0) {
+        ear.tell = o->PublishAsync.ErrHandler;
+        ear.closure = o->PublishAsync.ErrHandlerClosure;
+    }
+    return __real_natsConnection_JetStream(js, nc, o);
+}
+
+static void tell_late(void)
+{
+    jsPubAckErr e = { .Err = NATS_ERR, .ErrCode = 10054, .ErrText = "of the connection before" };
+    ear.tell(NULL, &e, ear.closure);
+}
+
+natsStatus __real_js_PublishMsgAsync(jsCtx *js, natsMsg **m, jsPubOptions *o);
+natsStatus __wrap_js_PublishMsgAsync(jsCtx *js, natsMsg **m, jsPubOptions *o);
+natsStatus __wrap_js_PublishMsgAsync(jsCtx *js, natsMsg **m, jsPubOptions *o)
+{
+    if (ear.late)
+        tell_late();
+    return __real_js_PublishMsgAsync(js, m, o);
+}
+
+/* Destroying a connection does not wait for what is being told of it. */
+static void a_refusal_that_comes_after_its_connection_was_given_up_is_nobodys(void **state)
+{
+    (void)state;
+    struct sent_answer a = { 0 };
+    w.conf.stream = "obs";
+    void        *self = begin(false);
+    struct batch b = many();
+    b.count = 3;
+    memset(&ear, 0, sizeof ear);
+    assert_int_equal(sink_nats.send(self, &b, &a), SENT_LATER);
+    assert_int_equal(ear.connections, 1);
+    atomic_store(&server.stop, true);           /* it hangs up, and takes the next one */
+    while (atomic_load(&server.met) < 1)
+        (void)usleep(1000);
+    ear.late = true;
+    a = (struct sent_answer){ 0 };
+    assert_int_equal(sink_nats.send(self, &b, &a), SENT_LATER);
+    assert_int_equal(ear.connections, 2);
+    if (strstr(a.why, "of the connection before"))
+        fail_msg("%s", a.why);
+    sink_nats.close(self);
+    tell_late();                                /* nor is what was freed written to */
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -184,6 +240,7 @@ int main(void)
         T(a_server_that_stops_reading_is_waited_for_no_longer_than_the_settings_say),
         T(a_server_that_falls_silent_in_the_handshake_of_tls_is_waited_for_no_longer_than_the_settings_say),
         T(connecting_is_cut_short_when_the_sink_is_to_stop),
+        T(a_refusal_that_comes_after_its_connection_was_given_up_is_nobodys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
