@@ -63,7 +63,9 @@ static enum err view_open(struct cli *c, struct journal_view **v, struct fault *
 {
     char     folder[WHERE_FOLDER_SIZE];
     enum err e = where_folder(&c->o, WHERE_JOURNAL, folder, fault);
-    return e == OK ? journal_view_open(folder, v, fault) : e;
+    if (e == OK && (e = journal_view_open(folder, v, fault)) == ERR_MISSING)
+        fail_hint(fault, "it is made when Homeostat runs with ingest.enabled: yes; --config or --folder says where it is");
+    return e;
 }
 
 int cmd_journal_ls(struct cli *c)
