@@ -75,6 +75,32 @@ static void doubt_tenants(struct cli *c, const struct daemon_conf *d)
     }
 }
 
+static bool is_among(const char *program, const char *const *names)
+{
+    const char *slash = strrchr(program, '/');
+    for (; *names; names++)
+        if (strcmp(slash ? slash + 1 : program, *names) == 0)
+            return true;
+    return false;
+}
+
+/* A server that a command of ours starts is ours to the service manager: it has the limits of our service, and not the rights of its own. */
+static void doubt_command(struct cli *c, const struct daemon_target *t, const char *key, const struct conf_list *command)
+{
+    static const char *const starters[] = { "pg_ctl", "pg_ctlcluster", "postgres", "postmaster", NULL }, *const becomers[] = { "sudo", "su", "runuser", "doas", "pkexec", NULL };
+    char                     text[400];
+    const char              *program = command->count ? command->item[0] : "", *why = NULL;
+    if (is_among(program, starters))
+        why = "starts the server as a process of Homeostat's: under the unit that comes with it the server then has that unit's MemoryMax=, read-only files and no JIT";
+    else if (is_among(program, becomers))
+        why = "becomes nobody else under the unit that comes with Homeostat (NoNewPrivileges=)";
+    if (!why)
+        return;
+    (void)snprintf(text, sizeof text, "targets.%s.%s: %.60s %s. Let the service manager do it, e.g. [systemctl, restart, postgresql@15-main], with a polkit rule (deploy/README.md)",
+                   t->name, key, program, why);
+    put_doubt(c, text);
+}
+
 /* What is no mistake, and surely not meant. */
 static void put_doubts(struct cli *c, const struct conf *conf)
 {
@@ -83,6 +109,10 @@ static void put_doubts(struct cli *c, const struct conf *conf)
     struct daemon_conf               d = daemon_conf_of(conf);
     (void)grouping_doubts(groups, n, put_doubt, c);
     doubt_tenants(c, &d);
+    for (size_t i = 0; i < d.targets; i++) {
+        doubt_command(c, &d.target[i], "restart_command", &d.target[i].restart_command);
+        doubt_command(c, &d.target[i], "start_command", &d.target[i].start_command);
+    }
 }
 
 /* The configuration, and the files that it names: what `run` would refuse is refused here. */

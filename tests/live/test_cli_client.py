@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 import subprocess
+import tempfile
 import termios
 import threading
 import time
@@ -385,6 +386,41 @@ def test_a_token_ends_at_a_time_to_come_that_its_file_can_hold(cli, tmp_path, wh
     assert cli("token", "new", "--name", "other", "--role", "viewer", "--file", str(tokens), "--expires", "36500d").returncode == 0
 
 
+def test_who_makes_tokens_hears_whose_they_are_and_where_they_count(cli, tmp_path):
+    tokens = tmp_path / "tokens"
+    done = cli("token", "new", "--name", "ci", "--role", "viewer", "--file", str(tokens))
+    assert done.returncode == 0 and "web.tokens names that file" in done.stderr and ("chown homeostat" in done.stderr) == (os.geteuid() == 0)
+    if os.geteuid() == 0:
+        os.chown(tokens, 12345, -1)
+        assert "chown" not in cli("token", "new", "--name", "cd", "--role", "viewer", "--file", str(tokens)).stderr and tokens.stat().st_uid == 12345
+
+
+def test_a_secret_that_belongs_to_somebody_else_is_told_with_whose_it_must_be(program):
+    who = 65534 if os.geteuid() == 0 else os.geteuid()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        for name, text, mode in (("tokens", "", 0), ("h.yaml", "web: {tokens: tokens}\n", 0o644)):
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+                f.write(text)
+            os.chmod(f.name, mode)
+        done = subprocess.run([program("homeostat"), "config", "check", os.path.join(folder, "h.yaml")], user=who, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and f"Permission denied. It must belong to the user that reads it, which is number {who} here" in done.stderr, done.stderr
+
+
+def test_where_there_is_no_configuration_it_is_told_how_to_get_one(cli, tmp_path):
+    done = cli("run", "--config", str(tmp_path / "none.yaml"))
+    assert done.returncode == 1 and "none.yaml: there is no such file" in done.stderr and "homeostat init" in done.stderr and "--config" in done.stderr
+
+
+def test_whoever_cannot_look_is_not_told_that_there_are_no_dead_letters(cli, tmp_path):
+    done = cli("deadletter", "ls", "--folder", str(tmp_path / "none"))
+    assert done.returncode == 1 and "cannot look for dead letters" in done.stderr and "ingest.enabled" in done.stderr, done.stdout
+    assert "ingest.enabled" in cli("journal", "ls", "--folder", str(tmp_path / "none")).stderr
+    assert "ingest.enabled" in cli("top", "--folder", str(tmp_path / "none")).stderr
+    done = cli("deadletter", "ls", "--folder", str(tmp_path))
+    assert done.returncode == 0 and done.stdout == "no dead letters\n"
+
+
 def test_tokens_that_are_made_at_once_are_all_kept(program, tmp_path):
     makers = [subprocess.Popen([program("homeostat"), "token", "new", "--name", f"n{i}", "--role", "viewer", "--file", str(tmp_path / "tokens")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
               for i in range(8)]
@@ -528,6 +564,15 @@ def test_a_tenant_that_no_target_has_is_doubted(cli, tmp_path):
     conf.write_text("targets: {a: {dsn: host=h, tenant: bank}}\ntenants: {bank: {knowledge: {share: false}}, bnak: {knowledge: {share: false}}}\n")
     done = cli("config", "check", str(conf))
     assert done.returncode == 0 and "tenants.bnak: no target has" in done.stderr and "tenants.bank:" not in done.stderr
+
+
+@pytest.mark.parametrize("command, doubt", [("[pg_ctl, restart, -D, /d]", "starts the server as a process of Homeostat's"), ("[/usr/bin/pg_ctlcluster, '15', main, restart]", "MemoryMax="),
+                                            ("[sudo, systemctl, restart, postgresql]", "NoNewPrivileges="), ("[systemctl, restart, postgresql@15-main]", None), ("[/opt/my/restart]", None)])
+def test_a_restart_that_would_bring_the_server_under_the_services_limits_is_doubted(cli, tmp_path, command, doubt):
+    conf = tmp_path / "h.yaml"
+    conf.write_text(f"targets: {{a: {{dsn: host=h, restart: window, restart_command: {command}}}}}\n")
+    done = cli("config", "check", str(conf))
+    assert done.returncode == 0 and (doubt in done.stderr and "targets.a.restart_command: " in done.stderr and "polkit" in done.stderr if doubt else not done.stderr), done.stderr
 
 
 def test_who_has_to_stop_it_hears_how_to_without_a_configuration_that_was_broken(cli, double, tmp_path):
