@@ -412,6 +412,33 @@ def test_where_there_is_no_configuration_it_is_told_how_to_get_one(cli, tmp_path
     assert done.returncode == 1 and "none.yaml: there is no such file" in done.stderr and "homeostat init" in done.stderr and "--config" in done.stderr
 
 
+def test_what_keeps_it_from_starting_is_told_with_what_to_do(program):
+    """An address that is not ours; a store that somebody made as root when he tried it."""
+    who = 65534 if os.geteuid() == 0 else os.geteuid()
+
+    def run(folder, text):
+        path = os.path.join(folder, "h.yaml")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(path, 0o644)
+        return subprocess.run([program("homeostat"), "run", "--config", path], user=who, capture_output=True, text=True, timeout=60, check=False)
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        done = run(folder, "store: {folder: data}\nweb: {listen: '127.0.0.1:0'}\ningest: {enabled: yes}\nlisteners: {edge: {address: '203.0.113.7:4317', insecure: yes}}\n")
+        assert done.returncode == 1 and "listeners.edge: cannot listen on 203.0.113.7" in done.stderr and "No interface of this machine has that address" in done.stderr, done.stderr
+        lock = os.path.join(folder, "data", "engine.lock")
+        if os.geteuid() == 0:
+            os.chown(lock, 0, 0)
+        os.chmod(lock, 0)
+        done = run(folder, "store: {folder: data}\nweb: {listen: '127.0.0.1:0'}\n")
+        assert done.returncode == 1 and "engine.lock: Permission denied" in done.stderr and f"chown -R USER {folder}/data" in done.stderr, done.stderr
+        if os.geteuid() == 0:
+            os.chmod(folder, 0o755)
+            done = run(folder, "store: {folder: none}\nweb: {listen: '127.0.0.1:0'}\n")
+            assert done.returncode == 1 and "cannot make folder" in done.stderr and "give it to the user that this runs as" in done.stderr, done.stderr
+
+
 def test_whoever_cannot_look_is_not_told_that_there_are_no_dead_letters(cli, tmp_path):
     done = cli("deadletter", "ls", "--folder", str(tmp_path / "none"))
     assert done.returncode == 1 and "cannot look for dead letters" in done.stderr and "ingest.enabled" in done.stderr, done.stdout
