@@ -94,6 +94,7 @@ def test_degraded_modes_are_told_loudly(page):
     assert page.js("return document.querySelector('.banner-bad').getAttribute('role')") == "alert"
     page.go("#/case/" + LOST)
     assert "not proven" in page.text(".box-bad") and "/undo/" in page.text(".box-bad")
+    assert "in_force_proven" in page.text(".box-bad"), "who has looked is told how to say so"
 
 
 def test_one_case_tells_verdict_guards_plan_gate_and_steps(page):

@@ -553,6 +553,14 @@ def test_not_kept_is_only_said_where_it_was_read_back(double, cli, result, prove
     assert said in told and ("not kept" in told) == (said == "worse, not kept")
 
 
+def test_who_has_to_settle_an_unknown_outcome_is_told_how(double, cli):
+    case = {"id": CASE, "title": "t", "target": "main", "status": "PARKED", "in_force_is_proven": False}
+    double.says("GET", "/case/%s/explanation" % CASE, {"case_id": CASE, "lead": "l", "units": [], "tries": [], "refuters": [], "sure": {"level": "none", "points": []}})
+    for status, proven, told in (("PARKED", False, True), ("PARKED", True, False), ("EXECUTING", False, False)):
+        double.says("GET", "/case/%s/file" % CASE, {"case": {**case, "status": status, "in_force_is_proven": proven}})
+        assert (f"homeostat case event {CASE} in_force_proven" in cli("explain", CASE).stdout) == told, (status, proven)
+
+
 def test_a_missing_token_is_explained_when_it_is_asked_for(double, cli, tmp_path):
     double.says("GET", "/whoami", (401, problem("unauthenticated", "Who are you?", 401), {}))
     done = cli("whoami", token_file="", env={"HOMEOSTAT_CONFIG": ""})
