@@ -439,6 +439,23 @@ def test_what_keeps_it_from_starting_is_told_with_what_to_do(program):
             assert done.returncode == 1 and "cannot make folder" in done.stderr and "give it to the user that this runs as" in done.stderr, done.stderr
 
 
+def test_who_may_not_read_the_store_is_told_who_may(program):
+    if os.geteuid() != 0:
+        pytest.skip("it needs another user")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        os.makedirs(os.path.join(folder, "data", "journal"))
+        os.chmod(os.path.join(folder, "data"), 0o700)
+        held = hold_port()
+        with held, open(os.path.join(folder, "h.yaml"), "w", encoding="utf-8") as f:
+            f.write(f"store: {{folder: data}}\nweb: {{listen: '127.0.0.1:{held.getsockname()[1]}'}}\n")
+        os.chmod(f.name, 0o644)
+        for argv, told in ((["deadletter", "ls"], "for root and the user that Homeostat runs as"), (["journal", "ls"], "for root and the user that Homeostat runs as"),
+                           (["look", "services"], f"this reads the files in {folder}/data")):
+            done = subprocess.run([program("homeostat"), *argv, "--config", f.name], user=65534, capture_output=True, text=True, timeout=60, check=False)
+            assert done.returncode == 1 and told in done.stderr and "ingest.enabled" not in done.stderr, (argv, done)
+
+
 def test_whoever_cannot_look_is_not_told_that_there_are_no_dead_letters(cli, tmp_path):
     done = cli("deadletter", "ls", "--folder", str(tmp_path / "none"))
     assert done.returncode == 1 and "cannot look for dead letters" in done.stderr and "ingest.enabled" in done.stderr, done.stdout
