@@ -101,6 +101,28 @@ static void doubt_command(struct cli *c, const struct daemon_target *t, const ch
     put_doubt(c, text);
 }
 
+/* A restart that the target allows, and the policy never: it would be waited for without a word. */
+static void doubt_restarts(struct cli *c, const struct daemon_conf *d)
+{
+    struct fault   fault = { 0 };
+    struct policy *p = malloc(sizeof *p);
+    if (!p)
+        return;
+    policy_default(p);
+    bool readable = !*d->policy->file || policy_read(d->policy->file, p, NULL, &fault) == OK;      /* if not, that is told elsewhere */
+    for (size_t i = 0; i < d->targets && readable; i++) {
+        const struct daemon_target *t = &d->target[i];
+        char                        text[300];
+        bool                        never = p->set.restart == RESTART_NEVER, bounded = p->set.restart == RESTART_WINDOW || t->restart == DAEMON_RESTART_WINDOW;
+        if (t->restart == DAEMON_RESTART_NEVER || (!never && (!bounded || p->windows > 0)))
+            continue;
+        (void)snprintf(text, sizeof text, "targets.%s.restart: %s, so nothing is ever restarted%s", t->name,
+                       never ? "the policy says `restart: { when: never }`" : "the policy has no restart.windows", *d->policy->file ? "" : "; policy.file names a policy of your own");
+        put_doubt(c, text);
+    }
+    free(p);
+}
+
 /* What is no mistake, and surely not meant. */
 static void put_doubts(struct cli *c, const struct conf *conf)
 {
@@ -113,6 +135,7 @@ static void put_doubts(struct cli *c, const struct conf *conf)
         doubt_command(c, &d.target[i], "restart_command", &d.target[i].restart_command);
         doubt_command(c, &d.target[i], "start_command", &d.target[i].start_command);
     }
+    doubt_restarts(c, &d);
 }
 
 /* The configuration, and the files that it names: what `run` would refuse is refused here. */

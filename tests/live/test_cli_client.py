@@ -622,9 +622,21 @@ def test_a_tenant_that_no_target_has_is_doubted(cli, tmp_path):
                                             ("[sudo, systemctl, restart, postgresql]", "NoNewPrivileges="), ("[systemctl, restart, postgresql@15-main]", None), ("[/opt/my/restart]", None)])
 def test_a_restart_that_would_bring_the_server_under_the_services_limits_is_doubted(cli, tmp_path, command, doubt):
     conf = tmp_path / "h.yaml"
-    conf.write_text(f"targets: {{a: {{dsn: host=h, restart: window, restart_command: {command}}}}}\n")
+    conf.write_text(f"targets: {{a: {{dsn: host=h, restart_command: {command}}}}}\n")
     done = cli("config", "check", str(conf))
     assert done.returncode == 0 and (doubt in done.stderr and "targets.a.restart_command: " in done.stderr and "polkit" in done.stderr if doubt else not done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("restart, policy, doubt", [
+    ("window", None, "the policy says `restart: { when: never }`, so nothing is ever restarted; policy.file names"), ("allowed", "restart: {when: window}", "the policy has no restart.windows"),
+    ("window", "restart: {when: allowed}", "the policy has no restart.windows"), ("allowed", "restart: {when: allowed}", None), ("window", "restart: {when: window, windows: [daily 02:00-04:00]}", None),
+    ("never", "restart: {when: window}", None)])
+def test_a_restart_that_the_policy_will_never_let_happen_is_doubted(cli, tmp_path, restart, policy, doubt):
+    conf = tmp_path / "h.yaml"
+    conf.write_text(f"targets: {{a: {{dsn: host=h, restart: {restart}, restart_command: [systemctl, restart, x]}}}}\n" + ("policy: {file: p.yaml}\n" if policy else ""))
+    (tmp_path / "p.yaml").write_text(f"{policy}\n")
+    done = cli("config", "check", str(conf))
+    assert done.returncode == 0 and (f"targets.a.restart: {doubt}" in done.stderr if doubt else "restart:" not in done.stderr), done.stderr
 
 
 def test_who_has_to_stop_it_hears_how_to_without_a_configuration_that_was_broken(cli, double, tmp_path):
