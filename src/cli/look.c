@@ -141,6 +141,15 @@ int cmd_target_mode(struct cli *c)
     return CLI_DONE;
 }
 
+/* Minutes are told by their text, seconds by milliseconds. */
+static const char *moment_text(const json_t *value, char *text, size_t size)
+{
+    json_t *us = json_is_integer(value) ? json_integer(json_integer_value(value) * (US_PER_S / 1000)) : NULL;
+    (void)print_value(us ? us : value, PRINT_TIME, text, size);
+    json_decref(us);
+    return text;
+}
+
 /* Arrays of equal length under names -> one line per moment. */
 static void put_series(struct cli *c, const json_t *data, const char *axis)
 {
@@ -153,7 +162,7 @@ static void put_series(struct cli *c, const json_t *data, const char *axis)
             fprintf(c->out, "  %14s", name);
     fputc('\n', c->out);
     for (size_t i = 0; i < json_array_size(times); i++) {
-        fprintf(c->out, "%-19s", print_value(json_array_get(times, i), PRINT_TIME, text, sizeof text));
+        fprintf(c->out, "%-19s", moment_text(json_array_get(times, i), text, sizeof text));
         json_object_foreach((json_t *)(uintptr_t)data, name, column)
             if (column != times)
                 fprintf(c->out, "  %14s", print_value(json_array_get(column, i), PRINT_TEXT, text, sizeof text));

@@ -570,6 +570,13 @@ def test_not_kept_is_only_said_where_it_was_read_back(double, cli, result, prove
     assert said in told and ("not kept" in told) == (said == "worse, not kept")
 
 
+def test_seconds_and_minutes_are_told_with_when_they_were(double, cli):
+    double.says("GET", "/target/main/series", {"time": [1769860800000], "tps": [812.5]})
+    double.says("GET", "/target/main/metric", {"bucket": ["2026-01-31T12:00:00.000000Z"], "avg": [1.5], "max": [2], "p95": [None]})
+    for command in ("series", "metric"):
+        assert "2026-01-31 12:00:00 " in cli(command, "main").stdout
+
+
 def test_who_has_to_settle_an_unknown_outcome_is_told_how(double, cli):
     case = {"id": CASE, "title": "t", "target": "main", "status": "PARKED", "in_force_is_proven": False}
     double.says("GET", "/case/%s/explanation" % CASE, {"case_id": CASE, "lead": "l", "units": [], "tries": [], "refuters": [], "sure": {"level": "none", "points": []}})
