@@ -392,7 +392,7 @@ static enum err load_policy(struct engine *e, struct policy *p, struct fault *fa
 static enum err load_templates(struct engine *e, struct template_set **set, struct fault *fault)
 {
     *set = NULL;
-    return e->d.runbooks->folder[0] ? templates_load(e->d.runbooks->folder, set, fault) : OK;
+    return e->d.runbooks->folder[0] ? templates_load(e->d.runbooks->folder, set, fault) : templates_built_in(set, fault);
 }
 
 /* What was said last counts: a mode that is changed in the file stands over one that a person set before, one that is not does not. */
