@@ -393,13 +393,25 @@ static enum err gather_values(const struct template *t, const json_t *params, js
     return OK;
 }
 
+/* Nobody lists them elsewhere. */
+static enum err no_template(const struct template_set *set, const char *name, struct fault *fault)
+{
+    struct text names CLEANUP(text_done);
+    text_init(&names, 200);
+    for (int i = 0; i < set->count; i++)
+        text_printf(&names, "%s%s", i ? ", " : "", set->list[i].name);
+    (void)fail(fault, ERR_MISSING, "there is no template \"%.60s\"", name);
+    fail_hint(fault, "there are: %s%s", names.used ? names.s : "none at all in runbooks.folder", names.cut ? " ..." : "");
+    return ERR_MISSING;
+}
+
 enum err template_make(const struct template_set *set, const char *name, const json_t *params, json_t **plan, struct fault *fault)
 {
     const struct template *t = NULL;
     for (int i = 0; i < set->count && !t; i++)
         t = strcmp(set->list[i].name, name) == 0 ? &set->list[i] : NULL;
     if (!t)
-        return fail(fault, ERR_MISSING, "there is no template \"%.60s\"", name);
+        return no_template(set, name, fault);
     json_t     *values = json_object(), *made = NULL;
     struct plan checked;
     enum err    e = values ? gather_values(t, params, values, fault) : fail(fault, ERR_LIMIT, "no memory for a template");

@@ -61,7 +61,7 @@ def test_where_no_folder_of_runbooks_is_named_those_that_are_built_in_serve(run)
         assert done.returncode == 0, done.stdout + done.stderr
     assert "CLOSED" in done.stdout
     refused = run.ask("plan", run.ask("case", "open", "another").stdout.strip(), "--template", "nope")
-    assert refused.returncode == 1 and "nope" in refused.stderr
+    assert refused.returncode == 1 and "nope" in refused.stderr and "postgres.setting" in refused.stderr
 
 
 def test_reloads_that_change_nothing_keep_nothing(run):

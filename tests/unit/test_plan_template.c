@@ -44,6 +44,9 @@ static void what_is_shipped_is_built_in(void **state)
     assert_ok(templates_built_in(&built_in, &fault), &fault);
     json_t *inside = templates_json(built_in), *folder = templates_json(set);
     assert_true(templates_count(built_in) > 0 && json_equal(inside, folder));
+    json_t *plan = NULL;
+    assert_int_equal(template_make(built_in, "nope", NULL, &plan, &fault), ERR_MISSING);
+    assert_string_equal(fault.hint, "there are: k8s.rollout.canary, postgres.setting, script");
     json_decref(inside);
     json_decref(folder);
     templates_free(built_in);
