@@ -53,7 +53,7 @@ static const struct print_column target_columns[] = {
     { "CASE", "case_id", PRINT_TEXT, 0 }, { "STATE", "case_state", PRINT_TEXT, 0 }, { "WAITS", "idle_why", PRINT_TEXT, 50 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
 static const struct print_column target_record[] = {
-    { "target", "name", PRINT_TEXT, 0 }, { "up", "up", PRINT_TEXT, 0 }, { "mode", "mode", PRINT_TEXT, 0 }, { "seen", "time", PRINT_TIME, 0 },
+    { "target", "name", PRINT_TEXT, 0 }, { "up", "up", PRINT_TEXT, 0 }, { "trouble", "trouble", PRINT_TEXT, 0 }, { "mode", "mode", PRINT_TEXT, 0 }, { "seen", "time", PRINT_TIME, 0 },
     { "case", "case_id", PRINT_TEXT, 0 }, { "state", "case_state", PRINT_TEXT, 0 }, { "kept changes", "kept", PRINT_TEXT, 0 }, { "best effect", "best_effect", PRINT_GAIN, 0 },
     { "waits", "idle_why", PRINT_TEXT, 0 }, { "until", "idle_until", PRINT_TIME, 0 }, { "stopped", "stopped.why", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
@@ -83,6 +83,22 @@ static bool add_best(struct cli *c, json_t *target, int *exit_code)
     return true;
 }
 
+/* With what is wrong with each, which no column would hold. */
+static void put_targets(struct cli *c, const json_t *targets)
+{
+    size_t  i;
+    json_t *target;
+    print_table(c->out, targets, target_columns, "no targets");
+    json_array_foreach(targets, i, target)
+        if (*print_text(target, "trouble")) {
+            fputc('\n', c->out);
+            print_safe(c->out, print_text(target, "name"), false);
+            fputs(": ", c->out);
+            print_safe(c->out, print_text(target, "trouble"), false);
+            fputc('\n', c->out);
+        }
+}
+
 int cmd_target_ls(struct cli *c)
 {
     int     code = CLI_DONE;
@@ -93,7 +109,10 @@ int cmd_target_ls(struct cli *c)
             json_decref(data);
             return code;
         }
-    return data ? put_table(c, data, target_columns, "no targets") : code;
+    if (data && !cli_put_json(c, data))
+        put_targets(c, data);
+    json_decref(data);
+    return code;
 }
 
 int cmd_target_show(struct cli *c)
@@ -432,7 +451,7 @@ int cmd_status(struct cli *c)
                 print_table(c->out, stops, stop_columns, "");
                 fputc('\n', c->out);
             }
-            print_table(c->out, targets, target_columns, "no targets");
+            put_targets(c, targets);
             static const struct print_column open_columns[] = {
                 { "OPEN CASE", "id", PRINT_TEXT, 0 }, { "STATE", "status", PRINT_TEXT, 0 }, { "PHASE", "phase", PRINT_TEXT, 0 }, { "TARGET", "target", PRINT_TEXT, 16 },
                 { "TITLE", "title", PRINT_TEXT, 60 }, { NULL, NULL, PRINT_TEXT, 0 },

@@ -64,6 +64,17 @@ def test_where_no_folder_of_runbooks_is_named_those_that_are_built_in_serve(run)
     assert refused.returncode == 1 and "nope" in refused.stderr and "postgres.setting" in refused.stderr
 
 
+def test_a_target_that_does_not_answer_is_listed_with_the_reason(run):
+    run("targets: {main: {dsn: host=/nonexistent dbname=x user=y}}\n")
+    deadline = time.monotonic() + 30
+    while "No such file or directory" not in run.ask("status").stdout:
+        assert time.monotonic() < deadline, run.ask("status")
+        time.sleep(0.2)
+    for command in (("status",), ("target", "ls"), ("target", "show", "main")):
+        assert "cannot connect to /nonexistent" in run.ask(*command).stdout, command
+    assert json.loads(run.ask("target", "ls", "-o", "json").stdout)[0]["trouble"]
+
+
 def test_reloads_that_change_nothing_keep_nothing(run):
     def resident():
         with open(f"/proc/{process.pid}/status", encoding="utf-8") as f:
