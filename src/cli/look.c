@@ -434,8 +434,12 @@ int cmd_status(struct cli *c)
     json_t *open = targets ? open_cases(c, client, &code) : NULL;
     json_t *stops = open ? client_data(c, client, &(struct client_request){ .method = "GET", .path = "/stop", .what = "reading the stop switches" }, &code) : NULL;
     client_close(client);
-    bool alive = live.status == 200, is_ready = ready.status == 200;
-    if (stops) {
+    bool    alive = live.status == 200, is_ready = ready.status == 200, told = stops != NULL;
+    size_t  i;
+    json_t *target;
+    json_array_foreach(targets, i, target)
+        told = told && add_best(c, target, &code);
+    if (told) {
         const json_t *checks = print_member(ready.json, is_ready ? "data.checks" : "checks");
         json_t *all = json_pack("{s:b, s:b, s:O?, s:O, s:O, s:O}", "alive", alive, "ready", is_ready, "checks", checks, "targets", targets, "open_cases", open, "stops", stops);
         if (!cli_put_json(c, all)) {

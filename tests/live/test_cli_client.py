@@ -552,6 +552,12 @@ def test_what_was_won_is_that_under_the_load_of_the_newest_trial(double, cli):
     assert "+100.0 %" in rows[1] and "%" not in rows[2]
     assert "best effect" in (told := cli("target", "show", "a/b").stdout) and "+100.0 %" in told
     assert [t["best_effect"] for t in json.loads(cli("target", "ls", "-o", "json").stdout)] == [0.6931, None]
+    for path in ("/livez", "/readyz"):
+        double.says("GET", path, {"checks": {}})
+    for path in ("/case", "/stop"):
+        double.says("GET", path, [])
+    told = cli("status")
+    assert told.returncode == 0 and "+100.0 %" in told.stdout, "the first page says it, too"
     assert all("limit=1" in r["path"] for r in double.asked("GET", "/target/a%2Fb/outcomes"))
 
 
