@@ -120,8 +120,15 @@ enum err file_make_dirs(const char *path, mode_t mode, struct fault *fault)
             continue;
         char c = *p;
         *p = '\0';
-        if (mkdir(copy, mode) != 0 && errno != EEXIST)
-            return fail(fault, ERR_IO, "cannot make folder %s: %s", copy, strerror(errno));
+        if (mkdir(copy, mode) != 0 && errno != EEXIST) {
+            int why = errno;
+            (void)fail(fault, ERR_IO, "cannot make folder %s: %s", copy, strerror(why));
+            if (why == EROFS)
+                fail_hint(fault, "a service may write to its own folder alone: ReadWritePaths= in a drop-in (systemctl edit) opens a folder that is there");
+            else if (why == EACCES)
+                fail_hint(fault, "make it, and give it to the user that this runs as");
+            return ERR_IO;
+        }
         *p = c;
         if (c == '\0')
             return OK;

@@ -13,6 +13,7 @@
 #include "ingest/ingest.h"
 #include "web/web.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,6 +23,7 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { POLICY_TEXT_MAX = 1024 * 1024 };
 
@@ -158,7 +160,12 @@ int cmd_daemon(struct cli *c)
     (void)umask(umask(077) | 027);       /* what is kept holds statements and texts of logs; the folder may have been there, and open to all */
     (void)signal(SIGPIPE, SIG_IGN);      /* a reader that went away is an error of a write, not the end of us */
     (void)signal(SIGHUP, on_early_hangup);
-    if (conf_load(where_config(&c->o), program_sections, program_sections_count, &whole, NULL, &fault) != OK || engine_open(whole, &engine, &fault) != OK)
+    if (conf_load(where_config(&c->o), program_sections, program_sections_count, &whole, NULL, &fault) != OK) {
+        if (access(where_config(&c->o), F_OK) != 0 && errno == ENOENT)
+            fail_hint(&fault, "homeostat init writes one for a database of yours; --config FILE or HOMEOSTAT_CONFIG says where it is");
+        return cli_complain(c, &fault);
+    }
+    if (engine_open(whole, &engine, &fault) != OK)
         return cli_complain(c, &fault);
     const struct daemon_conf *conf = engine_conf(engine);
     struct told               told = { .engine = engine, .lock = PTHREAD_MUTEX_INITIALIZER };

@@ -106,7 +106,13 @@ static void put_actions(struct cli *c, const json_t *file)
     if (json_array_size(json_object_get(file, "actions")) == 0)
         fputs("  nothing was touched\n", c->out);
     line(c, file, "run.undo_path", "  undo script: ", "\n");
-    fprintf(c->out, "  what is in force %s\n", json_is_true(print_member(file, "case.in_force_is_proven")) ? "was read back" : "has NOT been proven");
+    bool proven = json_is_true(print_member(file, "case.in_force_is_proven"));
+    fprintf(c->out, "  what is in force %s\n", proven ? "was read back" : "has NOT been proven");
+    if (!proven && strcmp(print_text(file, "case.status"), "PARKED") == 0) {
+        fputs("  nothing of it ends by itself: look at the target, put it back with the undo script if need be, then homeostat case event ", c->out);
+        print_safe(c->out, print_text(file, "case.id"), false);
+        fputs(" in_force_proven\n", c->out);
+    }
 }
 
 /* Not kept means put back only where somebody has looked. */

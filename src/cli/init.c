@@ -94,7 +94,8 @@ static void add_abilities(struct text *t, const struct privileges *p)
 static void add_restart_example(struct text *t, const struct target_facts *f)
 {
     char version[16], cluster[64];
-    text_add(t, "    # Needed only beyond suggest:\n    # restart: window           # never | window | allowed: settings that need a restart, e.g. shared_buffers\n");
+    text_add(t, "    # Needed only beyond suggest:\n"
+                "    # restart: window           # never | window | allowed: settings that need a restart, e.g. shared_buffers; the policy has to allow it, too\n");
     if (sscanf(f->data_directory, "/var/lib/postgresql/%15[0-9]/%63[^/]", version, cluster) == 2)
         text_printf(t, "    # restart_command: [systemctl, restart, postgresql@%s-%s]\n", version, cluster);
     else

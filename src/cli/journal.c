@@ -9,8 +9,10 @@
 #include "journal/journal.h"
 #include "ship/worker.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SEGMENTS_MAX = 65536 };
 
@@ -63,7 +65,11 @@ static enum err view_open(struct cli *c, struct journal_view **v, struct fault *
 {
     char     folder[WHERE_FOLDER_SIZE];
     enum err e = where_folder(&c->o, WHERE_JOURNAL, folder, fault);
-    return e == OK ? journal_view_open(folder, v, fault) : e;
+    if (e == OK && (e = journal_view_open(folder, v, fault)) == ERR_MISSING)
+        fail_hint(fault, "it is made when Homeostat runs with ingest.enabled: yes; --config or --folder says where it is");
+    else if (e == ERR_IO && access(folder, R_OK | X_OK) != 0 && errno == EACCES)
+        fail_hint(fault, "it is for root and the user that Homeostat runs as");
+    return e;
 }
 
 int cmd_journal_ls(struct cli *c)

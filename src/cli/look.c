@@ -53,7 +53,7 @@ static const struct print_column target_columns[] = {
     { "CASE", "case_id", PRINT_TEXT, 0 }, { "STATE", "case_state", PRINT_TEXT, 0 }, { "WAITS", "idle_why", PRINT_TEXT, 50 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
 static const struct print_column target_record[] = {
-    { "target", "name", PRINT_TEXT, 0 }, { "up", "up", PRINT_TEXT, 0 }, { "mode", "mode", PRINT_TEXT, 0 }, { "seen", "time", PRINT_TIME, 0 },
+    { "target", "name", PRINT_TEXT, 0 }, { "up", "up", PRINT_TEXT, 0 }, { "trouble", "trouble", PRINT_TEXT, 0 }, { "mode", "mode", PRINT_TEXT, 0 }, { "seen", "time", PRINT_TIME, 0 },
     { "case", "case_id", PRINT_TEXT, 0 }, { "state", "case_state", PRINT_TEXT, 0 }, { "kept changes", "kept", PRINT_TEXT, 0 }, { "best effect", "best_effect", PRINT_GAIN, 0 },
     { "waits", "idle_why", PRINT_TEXT, 0 }, { "until", "idle_until", PRINT_TIME, 0 }, { "stopped", "stopped.why", PRINT_TEXT, 0 }, { NULL, NULL, PRINT_TEXT, 0 },
 };
@@ -83,6 +83,22 @@ static bool add_best(struct cli *c, json_t *target, int *exit_code)
     return true;
 }
 
+/* With what is wrong with each, which no column would hold. */
+static void put_targets(struct cli *c, const json_t *targets)
+{
+    size_t  i;
+    json_t *target;
+    print_table(c->out, targets, target_columns, "no targets");
+    json_array_foreach(targets, i, target)
+        if (*print_text(target, "trouble")) {
+            fputc('\n', c->out);
+            print_safe(c->out, print_text(target, "name"), false);
+            fputs(": ", c->out);
+            print_safe(c->out, print_text(target, "trouble"), false);
+            fputc('\n', c->out);
+        }
+}
+
 int cmd_target_ls(struct cli *c)
 {
     int     code = CLI_DONE;
@@ -93,7 +109,10 @@ int cmd_target_ls(struct cli *c)
             json_decref(data);
             return code;
         }
-    return data ? put_table(c, data, target_columns, "no targets") : code;
+    if (data && !cli_put_json(c, data))
+        put_targets(c, data);
+    json_decref(data);
+    return code;
 }
 
 int cmd_target_show(struct cli *c)
@@ -141,6 +160,15 @@ int cmd_target_mode(struct cli *c)
     return CLI_DONE;
 }
 
+/* Minutes are told by their text, seconds by milliseconds. */
+static const char *moment_text(const json_t *value, char *text, size_t size)
+{
+    json_t *us = json_is_integer(value) ? json_integer(json_integer_value(value) * (US_PER_S / 1000)) : NULL;
+    (void)print_value(us ? us : value, PRINT_TIME, text, size);
+    json_decref(us);
+    return text;
+}
+
 /* Arrays of equal length under names -> one line per moment. */
 static void put_series(struct cli *c, const json_t *data, const char *axis)
 {
@@ -153,7 +181,7 @@ static void put_series(struct cli *c, const json_t *data, const char *axis)
             fprintf(c->out, "  %14s", name);
     fputc('\n', c->out);
     for (size_t i = 0; i < json_array_size(times); i++) {
-        fprintf(c->out, "%-19s", print_value(json_array_get(times, i), PRINT_TIME, text, sizeof text));
+        fprintf(c->out, "%-19s", moment_text(json_array_get(times, i), text, sizeof text));
         json_object_foreach((json_t *)(uintptr_t)data, name, column)
             if (column != times)
                 fprintf(c->out, "  %14s", print_value(json_array_get(column, i), PRINT_TEXT, text, sizeof text));
@@ -410,8 +438,12 @@ int cmd_status(struct cli *c)
     json_t *open = targets ? open_cases(c, client, &code) : NULL;
     json_t *stops = open ? client_data(c, client, &(struct client_request){ .method = "GET", .path = "/stop", .what = "reading the stop switches" }, &code) : NULL;
     client_close(client);
-    bool alive = live.status == 200, is_ready = ready.status == 200;
-    if (stops) {
+    bool    alive = live.status == 200, is_ready = ready.status == 200, told = stops != NULL;
+    size_t  i;
+    json_t *target;
+    json_array_foreach(targets, i, target)
+        told = told && add_best(c, target, &code);
+    if (told) {
         const json_t *checks = print_member(ready.json, is_ready ? "data.checks" : "checks");
         json_t *all = json_pack("{s:b, s:b, s:O?, s:O, s:O, s:O}", "alive", alive, "ready", is_ready, "checks", checks, "targets", targets, "open_cases", open, "stops", stops);
         if (!cli_put_json(c, all)) {
@@ -427,7 +459,7 @@ int cmd_status(struct cli *c)
                 print_table(c->out, stops, stop_columns, "");
                 fputc('\n', c->out);
             }
-            print_table(c->out, targets, target_columns, "no targets");
+            put_targets(c, targets);
             static const struct print_column open_columns[] = {
                 { "OPEN CASE", "id", PRINT_TEXT, 0 }, { "STATE", "status", PRINT_TEXT, 0 }, { "PHASE", "phase", PRINT_TEXT, 0 }, { "TARGET", "target", PRINT_TEXT, 16 },
                 { "TITLE", "title", PRINT_TEXT, 60 }, { NULL, NULL, PRINT_TEXT, 0 },

@@ -75,6 +75,54 @@ static void doubt_tenants(struct cli *c, const struct daemon_conf *d)
     }
 }
 
+static bool is_among(const char *program, const char *const *names)
+{
+    const char *slash = strrchr(program, '/');
+    for (; *names; names++)
+        if (strcmp(slash ? slash + 1 : program, *names) == 0)
+            return true;
+    return false;
+}
+
+/* A server that a command of ours starts is ours to the service manager: it has the limits of our service, and not the rights of its own. */
+static void doubt_command(struct cli *c, const struct daemon_target *t, const char *key, const struct conf_list *command)
+{
+    static const char *const starters[] = { "pg_ctl", "pg_ctlcluster", "postgres", "postmaster", NULL }, *const becomers[] = { "sudo", "su", "runuser", "doas", "pkexec", NULL };
+    char                     text[400];
+    const char              *program = command->count ? command->item[0] : "", *why = NULL;
+    if (is_among(program, starters))
+        why = "starts the server as a process of Homeostat's: under the unit that comes with it the server then has that unit's MemoryMax=, read-only files and no JIT";
+    else if (is_among(program, becomers))
+        why = "becomes nobody else under the unit that comes with Homeostat (NoNewPrivileges=)";
+    if (!why)
+        return;
+    (void)snprintf(text, sizeof text, "targets.%s.%s: %.60s %s. Let the service manager do it, e.g. [systemctl, restart, postgresql@15-main], with a polkit rule (deploy/README.md)",
+                   t->name, key, program, why);
+    put_doubt(c, text);
+}
+
+/* A restart that the target allows, and the policy never: it would be waited for without a word. */
+static void doubt_restarts(struct cli *c, const struct daemon_conf *d)
+{
+    struct fault   fault = { 0 };
+    struct policy *p = malloc(sizeof *p);
+    if (!p)
+        return;
+    policy_default(p);
+    bool readable = !*d->policy->file || policy_read(d->policy->file, p, NULL, &fault) == OK;      /* if not, that is told elsewhere */
+    for (size_t i = 0; i < d->targets && readable; i++) {
+        const struct daemon_target *t = &d->target[i];
+        char                        text[300];
+        bool                        never = p->set.restart == RESTART_NEVER, bounded = p->set.restart == RESTART_WINDOW || t->restart == DAEMON_RESTART_WINDOW;
+        if (t->restart == DAEMON_RESTART_NEVER || (!never && (!bounded || p->windows > 0)))
+            continue;
+        (void)snprintf(text, sizeof text, "targets.%s.restart: %s, so nothing is ever restarted%s", t->name,
+                       never ? "the policy says `restart: { when: never }`" : "the policy has no restart.windows", *d->policy->file ? "" : "; policy.file names a policy of your own");
+        put_doubt(c, text);
+    }
+    free(p);
+}
+
 /* What is no mistake, and surely not meant. */
 static void put_doubts(struct cli *c, const struct conf *conf)
 {
@@ -83,6 +131,11 @@ static void put_doubts(struct cli *c, const struct conf *conf)
     struct daemon_conf               d = daemon_conf_of(conf);
     (void)grouping_doubts(groups, n, put_doubt, c);
     doubt_tenants(c, &d);
+    for (size_t i = 0; i < d.targets; i++) {
+        doubt_command(c, &d.target[i], "restart_command", &d.target[i].restart_command);
+        doubt_command(c, &d.target[i], "start_command", &d.target[i].start_command);
+    }
+    doubt_restarts(c, &d);
 }
 
 /* The configuration, and the files that it names: what `run` would refuse is refused here. */

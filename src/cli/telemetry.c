@@ -9,6 +9,7 @@
 #include "conf/knob.h"
 #include "ingest/look.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,10 @@ static json_t *ask_files(struct cli *c, const struct shared_question *q, const s
     bool found = where_folder(&c->o, WHERE_JOURNAL, journal, &fault) == OK && where_folder(&c->o, WHERE_STORE, store, &fault) == OK;
     (void)snprintf(path, sizeof path, "%s/digest.db", found ? store : "");
     if (!found || access(path, F_OK) != 0) {
-        *code = cli_complain(c, nobody);
+        struct fault said = *nobody;
+        if (found && errno == EACCES)
+            fail_hint(&said, "%.120s; as root, or the user that it runs as, this reads the files in %.100s instead", nobody->hint, store);
+        *code = cli_complain(c, &said);
         return NULL;
     }
     fprintf(c->err, "homeostat: %s; this is read from the files in %s\n", nobody->text, store);

@@ -8,6 +8,8 @@
 #include "web/web.h"
 
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* 9999-12-31T23:59:59Z. What is later has a year of five digits, and a file of tokens with that could not be read again. */
 #define LAST_US (INT64_C(253402300799) * US_PER_S)
@@ -65,7 +67,10 @@ int cmd_token_new(struct cli *c)
     json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "token", token, "name", c->o.name, "role", c->o.role, "file", path);
     if (!cli_put_json(c, o)) {
         fprintf(c->out, "%s\n", token);
-        fprintf(c->err, "This is told only once; %s keeps its digest. A running homeostat takes it up by itself.\n", path);
+        fprintf(c->err, "This is told only once; %s keeps its digest. A running homeostat whose web.tokens names that file takes it up by itself.\n", path);
+        struct stat st;
+        if (geteuid() == 0 && stat(path, &st) == 0 && st.st_uid == 0)
+            fprintf(c->err, "The file belongs to root: a homeostat that runs as a user of its own can read it once it is that user's (chown homeostat %s).\n", path);
     }
     json_decref(o);
     explicit_bzero(token, sizeof token);

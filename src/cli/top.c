@@ -308,7 +308,7 @@ int cmd_top(struct cli *c)
     if (e == OK)
         e = where_folder(&c->o, WHERE_HISTORY, folder, &fault);
     if (e == OK && (e = history_open_read(folder, &r, &fault)) == ERR_MISSING)
-        fail_hint(&fault, "--folder says where the history is: the folder history in store.folder.");
+        fail_hint(&fault, "it is written while ingest.enabled and sensors.enabled are yes, into the folder history in store.folder; --config or --folder says where that is");
     if (e == OK && many)
         e = replay(c, r, now_us, &fault);
     else if (e == OK && (e = history_at(r, at, m, &fault)) == OK) {

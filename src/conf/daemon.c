@@ -72,7 +72,7 @@ static const struct conf_knob policy_knobs[] = {
       "What may be changed, how far and when. Unset: the cautious policy that is built in." },
 };
 const struct conf_section daemon_policy_section = { .path = "policy", .knobs = policy_knobs, .count = COUNT(policy_knobs), .size = sizeof(struct daemon_policy),
-    .why = "The rules that the gate goes by; the file is described in policy.yaml(5)." };
+    .why = "The rules that the gate goes by; `homeostat policy print` shows every one with its value." };
 
 static const struct conf_knob runbooks_knobs[] = {
     { "folder", KNOB_PATH(struct daemon_runbooks, folder), "", "folder", CONF_LIVE,
@@ -186,9 +186,9 @@ static const struct conf_knob target_knobs[] = {
     { "owner",              KNOB_CHOICE(struct daemon_target, owner),            "none",     "none|patroni|cloud",         CONF_RESTART,
       "Who else manages the server's configuration. What is owned is changed through its owner or not at all. `none` is checked, not believed." },
     { "restart",            KNOB_CHOICE(struct daemon_target, restart),          "never",    "never|window|allowed",       CONF_LIVE,
-      "Whether the server may be restarted to change what needs it: never, inside the policy's windows, or at any time." },
+      "Whether the server may be restarted to change what needs it: never, inside the policy's windows, or at any time. The policy's restart.when has to allow it, too." },
     { "restart_command",    KNOB_LIST(struct daemon_target, restart_command),    "",         "0..64",                      CONF_LIVE,
-      "Program and arguments that restart the server and wait until it is up, e.g. [systemctl, restart, postgresql@15-main]. No shell is involved." },
+      "Program and arguments that restart the server and wait until it is up, e.g. [systemctl, restart, postgresql@15-main]. No shell is involved. It runs as Homeostat's own user; let it go through the service manager, since a server that pg_ctl starts from here has the limits of Homeostat's service." },
     { "start_command",      KNOB_LIST(struct daemon_target, start_command),      "",         "0..64",                      CONF_LIVE,
       "Program and arguments that start a server which is down. Unset: restart_command does that too." },
     { "restart_timeout",    KNOB_TIME(struct daemon_target, restart_timeout_us), "120s",     "1s..1h",                     CONF_LIVE,

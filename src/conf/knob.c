@@ -378,6 +378,7 @@ static bool read_secret(const struct reading *r, struct conf_secret *out)
     struct stat st;
     bool        other = stat(path, &st) == 0 && !S_ISREG(st.st_mode);     /* opening a device can do things */
     int         fd = other ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    bool        denied = !other && fd < 0 && errno == EACCES;
     const char *wrong = other ? "it is no regular file" : fd < 0 ? strerror(errno) : secret_of(fd, r->arena, out, why, sizeof why);
     if (fd >= 0)
         close(fd);
@@ -392,6 +393,8 @@ static bool read_secret(const struct reading *r, struct conf_secret *out)
     (void)snprintf(text, sizeof text, "cannot use the secret file %.3000s: %s", path, wrong);
     if (wrong == why)
         (void)snprintf(hint, sizeof hint, "Run chmod 600 on it.");
+    else if (denied)
+        (void)snprintf(hint, sizeof hint, "It must belong to the user that reads it, which is number %u here, and its folder let that user in.", (unsigned)geteuid());
     return refuse(r, hint, text);
 }
 

@@ -44,8 +44,6 @@ static enum err make_plan(struct engine *e, struct engine_request *r, struct cas
     }
     if (template) {
         (void)snprintf(planner, size, "template/%.20s", template);
-        if (!e->templates)
-            return fail(fault, ERR_MISSING, "there is no template \"%.60s\": no runbooks folder is configured", template);
         json_t *params = json_object_get(r->body, "params");
         json_t *all = json_is_object(params) ? json_deep_copy(params) : json_object();
         enum err err = template_make(e->templates, template, all, plan, fault);

@@ -399,7 +399,7 @@ static enum err load_policy(const struct daemon_conf *d, struct policy *p, struc
 static enum err load_templates(const struct daemon_conf *d, struct template_set **set, struct fault *fault)
 {
     *set = NULL;
-    return d->runbooks->folder[0] ? templates_load(d->runbooks->folder, set, fault) : OK;
+    return d->runbooks->folder[0] ? templates_load(d->runbooks->folder, set, fault) : templates_built_in(set, fault);
 }
 
 /* What was said last counts: a mode that is changed in the file stands over one that a person set before, one that is not does not. */

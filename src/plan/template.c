@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "conf/yaml.h"
 #include "model/plan.h"
+#include "plan/runbooks.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -318,16 +319,35 @@ enum err templates_load(const char *folder, struct template_set **set, struct fa
     return e;
 }
 
+static enum err add_text(struct template_set *set, const char *name, const char *text, size_t size, struct fault *fault)
+{
+    struct arena      arena;
+    struct yaml_node *root = NULL;
+    arena_init(&arena, YAML_ARENA_MIN);
+    enum err e = yaml_parse(&arena, name, text, size, &root, NULL, fault);
+    if (e == OK)
+        e = add(set, root, fault);
+    arena_done(&arena);
+    return e;
+}
+
+enum err templates_built_in(struct template_set **set, struct fault *fault)
+{
+    struct template_set *made = calloc(1, sizeof *made);
+    enum err             e = made ? OK : fail(fault, ERR_LIMIT, "no memory for templates");
+    for (size_t i = 0; i < runbook_file_count && e == OK; i++)
+        e = add_text(made, runbook_files[i].name, (const char *)runbook_files[i].data, runbook_files[i].size, fault);
+    if (e == OK)
+        *set = made;
+    else
+        templates_free(made);
+    return e;
+}
+
 enum err templates_parse(const char *name, const char *text, size_t size, struct template_set **set, struct fault *fault)
 {
     struct template_set *made = calloc(1, sizeof *made);
-    struct arena         arena;
-    struct yaml_node    *root = NULL;
-    arena_init(&arena, YAML_ARENA_MIN);
-    enum err e = made ? yaml_parse(&arena, name, text, size, &root, NULL, fault) : fail(fault, ERR_LIMIT, "no memory for templates");
-    if (e == OK)
-        e = add(made, root, fault);
-    arena_done(&arena);
+    enum err             e = made ? add_text(made, name, text, size, fault) : fail(fault, ERR_LIMIT, "no memory for templates");
     if (e == OK)
         *set = made;
     else
@@ -373,13 +393,25 @@ static enum err gather_values(const struct template *t, const json_t *params, js
     return OK;
 }
 
+/* Nobody lists them elsewhere. */
+static enum err no_template(const struct template_set *set, const char *name, struct fault *fault)
+{
+    struct text names CLEANUP(text_done);
+    text_init(&names, 200);
+    for (int i = 0; i < set->count; i++)
+        text_printf(&names, "%s%s", i ? ", " : "", set->list[i].name);
+    (void)fail(fault, ERR_MISSING, "there is no template \"%.60s\"", name);
+    fail_hint(fault, "there are: %s%s", names.used ? names.s : "none at all in runbooks.folder", names.cut ? " ..." : "");
+    return ERR_MISSING;
+}
+
 enum err template_make(const struct template_set *set, const char *name, const json_t *params, json_t **plan, struct fault *fault)
 {
     const struct template *t = NULL;
     for (int i = 0; i < set->count && !t; i++)
         t = strcmp(set->list[i].name, name) == 0 ? &set->list[i] : NULL;
     if (!t)
-        return fail(fault, ERR_MISSING, "there is no template \"%.60s\"", name);
+        return no_template(set, name, fault);
     json_t     *values = json_object(), *made = NULL;
     struct plan checked;
     enum err    e = values ? gather_values(t, params, values, fault) : fail(fault, ERR_LIMIT, "no memory for a template");

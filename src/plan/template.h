@@ -26,10 +26,12 @@
 
 enum { TEMPLATES_MAX = 256, TEMPLATE_PARAMS_MAX = 32, TEMPLATE_NAME_SIZE = 64 };
 
-struct template_set;     /* what was read from one folder */
+struct template_set;     /* what was read from one folder, or is built in */
 
 /* Reads every *.yaml; the first file that is wrong is refused with file, line and column and nothing is loaded. */
 MUST_CHECK enum err templates_load(const char *folder, struct template_set **set, struct fault *fault);
+/* Those that the program carries inside: runbooks/ of its source. */
+MUST_CHECK enum err templates_built_in(struct template_set **set, struct fault *fault);
 void                templates_free(struct template_set *set);
 
 int         templates_count(const struct template_set *set);

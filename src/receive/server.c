@@ -88,8 +88,10 @@ static enum err sockets_open(struct place *p, size_t count, bool moves, struct f
     freeaddrinfo(list);
     if (i == count)
         return OK;
-    (void)fail(fault, ERR_IO, "listeners.%s: cannot listen on %s port %d: %s", p->name, p->host, p->port, strerror(errno));
-    fail_hint(fault, "Is something else listening there already?");
+    int why = errno;
+    (void)fail(fault, ERR_IO, "listeners.%s: cannot listen on %s port %d: %s", p->name, p->host, p->port, strerror(why));
+    fail_hint(fault, why == EACCES ? "Ports below 1024 need the capability CAP_NET_BIND_SERVICE." : why == EADDRNOTAVAIL ? "No interface of this machine has that address."
+                                   : "Is something else listening there already?");
     while (i > 0)
         (void)close(p->fd[--i]);
     return ERR_IO;

@@ -69,7 +69,8 @@ static enum err socket_open(struct syslog_place *p, struct fault *fault)
     freeaddrinfo(list);
     if (p->fd < 0) {
         (void)fail(fault, ERR_IO, "syslog.%s: cannot listen on %s port %d: %s", p->name, p->host, p->wanted, strerror(why));
-        fail_hint(fault, why == EACCES ? "Ports below 1024 need the capability CAP_NET_BIND_SERVICE." : "Is something else listening there already?");
+        fail_hint(fault, why == EACCES ? "Ports below 1024 need the capability CAP_NET_BIND_SERVICE." : why == EADDRNOTAVAIL ? "No interface of this machine has that address."
+                                       : "Is something else listening there already?");
         return ERR_IO;
     }
     p->port = port_of(p->fd);

@@ -15,8 +15,8 @@ const struct ability_info ability_info[ABILITY_COUNT] = {
     [ABILITY_SETTINGS] = { "settings", true, "every parameter, data_directory among them", "the machine cannot be tied to the server, some parameters are invisible",
         "GRANT pg_read_all_settings TO {role};  -- part of pg_monitor", 0 },
     [ABILITY_STATEMENTS] = { "statements", true, "calls and times of each statement: the response that proofs are made of", "latencies stay unknown without a load driver, and nothing can be proven per statement",
-        "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements';  -- append to what is there, then restart the server and, in database {database}: "
-        "CREATE EXTENSION pg_stat_statements;", 0 },
+        "ALTER SYSTEM SET shared_preload_libraries = ..., 'pg_stat_statements';  -- for ... all that SHOW tells, each in quotes of its own; then restart the server and, "
+        "in database {database}: CREATE EXTENSION pg_stat_statements;", 0 },
     [ABILITY_IO_TIMING] = { "io_timing", true, "time spent reading blocks", "block_read_time stays unknown",
         "ALTER SYSTEM SET track_io_timing = on; SELECT pg_reload_conf();", 0 },
     [ABILITY_FILE_SETTINGS] = { "file_settings", false, "read back what the configuration files say", "no change can be proven to be in the files",
@@ -65,7 +65,7 @@ void privilege_grant(enum ability a, const struct privileges *p, char *out, size
     }
     quote_name(*p->role ? p->role : "homeostat", role, sizeof role);
     quote_name(*p->database ? p->database : "postgres", database, sizeof database);
-    replace(ability_info[a].grant, "{role}", role, half, sizeof half);
+    replace(a == ABILITY_STATEMENTS && *p->statements ? p->statements : ability_info[a].grant, "{role}", role, half, sizeof half);
     replace(half, "{database}", database, out, size);
 }
 
@@ -73,6 +73,42 @@ static void note(struct privileges *p, enum ability a, bool has, const char *why
 {
     p->has[a] = has ? PRIVILEGE_HAS : PRIVILEGE_LACKS;
     (void)text_copy(p->why[a], sizeof p->why[a], has ? "" : why);
+}
+
+/* The libraries of a list as ALTER SYSTEM wants them: each in quotes of its own. One literal for all of them would be one library that no server finds. */
+static void add_libraries(struct text *t, const char *list)
+{
+    while (*(list += strspn(list, " ,"))) {
+        bool quoted = *list == '"';
+        list += quoted;
+        size_t whole = strcspn(list, quoted ? "\"" : ","), n = whole;
+        while (!quoted && n > 0 && list[n - 1] == ' ')
+            n--;
+        text_add(t, "'");
+        for (size_t i = 0; i < n; i++)
+            text_add_n(t, list[i] == '\'' ? "''" : list + i, list[i] == '\'' ? 2 : 1);
+        text_add(t, "', ");
+        list += whole + (list[whole] == '"');
+    }
+}
+
+/* What somebody pastes must not take away the libraries that are there. What is not shown to us is left to who sees it. */
+static void say_statements(const struct target_facts *f, struct privileges *p)
+{
+    const struct setting *loaded = target_setting(f, "shared_preload_libraries");
+    struct text           t CLEANUP(text_done);
+    text_init(&t, sizeof p->statements);
+    if (!f->may_watch_all)
+        text_printf(&t, "GRANT pg_monitor TO {role};%s", f->has_statements ? "" : "  -- then look again: the extension is not there yet, or does not answer");
+    else if (loaded && facts_preload_statements(f))
+        text_add(&t, "CREATE EXTENSION pg_stat_statements;  -- in database {database}");
+    else if (loaded) {
+        text_add(&t, "ALTER SYSTEM SET shared_preload_libraries = ");
+        add_libraries(&t, loaded->value);
+        text_add(&t, "'pg_stat_statements';  -- then restart the server and, in database {database}: CREATE EXTENSION pg_stat_statements;");
+    }
+    if (!t.cut)
+        (void)text_copy(p->statements, sizeof p->statements, t.used ? t.s : "");
 }
 
 static const char *value_of(const struct target_facts *f, const char *name)
@@ -95,8 +131,9 @@ void privileges_of(const struct target_facts *f, struct privileges *p)
     note(p, ABILITY_SETTINGS, f->settings_complete, "the role does not see every parameter");
     note(p, ABILITY_STATEMENTS, f->has_statements && f->may_watch_all,
          !f->may_watch_all ? "the role sees only its own statements (GRANT pg_monitor)"
-         : *value_of(f, "shared_preload_libraries") && !facts_preload_statements(f) ? "pg_stat_statements is not in shared_preload_libraries"
-                                                                  : "the extension pg_stat_statements is not there in this database, or does not answer");
+         : !facts_preload_statements(f) ? "pg_stat_statements is not in shared_preload_libraries"
+                                        : "the extension pg_stat_statements is not there in this database, or does not answer");
+    say_statements(f, p);
     if (f->settings > 0)
         note(p, ABILITY_IO_TIMING, strcmp(value_of(f, "track_io_timing"), "on") == 0, "track_io_timing is off");
     note(p, ABILITY_FILE_SETTINGS, f->may_read_file_settings, "the role may not read pg_file_settings");

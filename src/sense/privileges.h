@@ -46,6 +46,7 @@ struct privileges {
     int                  server_version;
     enum privilege_state has[ABILITY_COUNT];
     char                 why[ABILITY_COUNT][160];   /* what exactly is missing; empty when nothing */
+    char                 statements[500];           /* how to get ABILITY_STATEMENTS here, as in ability_info.grant: it depends on what is loaded already */
 };
 
 /* The statement to fill in, with the role's name; for a server of that version. */

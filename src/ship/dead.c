@@ -6,6 +6,7 @@
 #include "event/encode.h"
 #include "ship/dead_inside.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -288,8 +289,16 @@ enum err dead_view_open(const char *journal_folder, struct dead_view **out, stru
     if (!v)
         return fail(fault, ERR_LIMIT, "no memory for dead letters");
     enum err e = dead_folder_of(journal_folder, v->folder, sizeof v->folder, fault);
-    if (e == OK && access(v->folder, F_OK) != 0)
-        e = fail(fault, ERR_MISSING, "%.300s is not there: no event was ever refused", v->folder);
+    if (e == OK && access(v->folder, F_OK) != 0) {
+        bool never = errno == ENOENT && access(journal_folder, X_OK) == 0;      /* which only who may look into the journal's folder can say */
+        int  why = errno;
+        e = never ? fail(fault, ERR_MISSING, "%.300s is not there: no event was ever refused", v->folder)
+                  : fail(fault, ERR_IO, "cannot look for dead letters in %.300s: %s", journal_folder, strerror(why));
+        if (why == ENOENT && !never)
+            fail_hint(fault, "the journal is made when Homeostat runs with ingest.enabled: yes; --config or --folder says where it is");
+        else if (why == EACCES)
+            fail_hint(fault, "it is for root and the user that Homeostat runs as");
+    }
     if (e == OK)
         e = journal_view_open(v->folder, &v->view, fault);
     if (e != OK) {

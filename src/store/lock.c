@@ -31,8 +31,13 @@ enum err store_lock_take(const char *folder, int *fd, struct fault *fault)
     if (snprintf(path, sizeof path, "%s/engine.lock", folder) >= (int)sizeof path)
         return fail(fault, ERR_LIMIT, "path too long: %.100s...", folder);
     int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (file < 0)
-        return fail(fault, ERR_IO, "cannot open %s: %s", path, strerror(errno));
+    if (file < 0) {
+        bool theirs = errno == EACCES;           /* who ran it once as root, say, to try it */
+        (void)fail(fault, ERR_IO, "cannot open %s: %s", path, strerror(errno));
+        if (theirs)
+            fail_hint(fault, "the store and what is in it must belong to the user that Homeostat runs as: chown -R USER %.180s", folder);
+        return ERR_IO;
+    }
     if (!try_for(file, clock_mono_us(&clock_real) + PATIENCE_MS * US_PER_MS)) {
         int      why = errno;
         ssize_t  n = pread(file, who, sizeof who - 1, 0);

@@ -237,8 +237,10 @@ static enum err start_daemon(struct web *w, struct fault *fault)
         MHD_OPTION_ARRAY, w->tls ? tls : none,
         MHD_OPTION_END);
     if (!w->daemon) {
-        (void)fail(fault, ERR_IO, "cannot listen on %s port %d%s%s", w->host, o->port, errno ? ": " : "", errno ? strerror(errno) : "");
-        fail_hint(fault, w->tls ? "is the port taken, or do certificate and key not belong together?" : "is the port taken? see: ss -ltnp");
+        int why = errno;
+        (void)fail(fault, ERR_IO, "cannot listen on %s port %d%s%s", w->host, o->port, why ? ": " : "", why ? strerror(why) : "");
+        fail_hint(fault, why == EACCES ? "ports below 1024 need the capability CAP_NET_BIND_SERVICE" : why == EADDRNOTAVAIL ? "no interface of this machine has that address"
+                       : w->tls        ? "is the port taken, or do certificate and key not belong together?" : "is the port taken? see: ss -ltnp");
         return ERR_IO;
     }
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(w->daemon, MHD_DAEMON_INFO_BIND_PORT);

@@ -94,6 +94,7 @@ def test_degraded_modes_are_told_loudly(page):
     assert page.js("return document.querySelector('.banner-bad').getAttribute('role')") == "alert"
     page.go("#/case/" + LOST)
     assert "not proven" in page.text(".box-bad") and "/undo/" in page.text(".box-bad")
+    assert "in_force_proven" in page.text(".box-bad"), "who has looked is told how to say so"
 
 
 def test_one_case_tells_verdict_guards_plan_gate_and_steps(page):
@@ -385,6 +386,10 @@ def test_the_stop_button_asks_why_and_shows_who_and_until_when(page):
     assert "what is being tried is put back" in page.text("dialog")
     page.js("document.querySelector('dialog form').requestSubmit()")
     assert writes(stub, "/stop") == [], "a stop without a reason is not sent"
+    page.js("const f = document.querySelector('dialog textarea'); f.value = '\u00e4'.repeat(120); f.dispatchEvent(new Event('input', { bubbles: true })); f.form.requestSubmit()")
+    assert page.js("return document.querySelector('dialog textarea').validationMessage").startswith("This is 240 bytes long; 199")
+    assert writes(stub, "/stop") == [], "nor is one that the engine would refuse for its length"
+    page.js("const f = document.querySelector('dialog textarea'); f.value = ''; f.dispatchEvent(new Event('input', { bubbles: true }))")
     page.js("document.querySelector('dialog textarea').focus()")
     page.keys("failover drill")
     page.js("document.querySelectorAll('dialog input[name=expires]')[0].click()")

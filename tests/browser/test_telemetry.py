@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from test_dashboard import CONTRAST, KEPT
+from test_dashboard import CONTRAST, KEPT, enter_token
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CART = "#/service/urn%3Ak8s%3Asvc%3Ashop%2Fcart"
@@ -183,6 +183,16 @@ def test_an_event_shows_its_evidence(page):
     page.until_text("errors of cart rose", "h1")
     assert "12 % of its calls fail" in page.text("#main") and "journal cat --from 4711" in page.text(".panel-evidence")
     assert "0.87" in page.text(".panel-evidence") and "no longer holds" in page.text(".panel-evidence") and "more may come" in page.text(".panel-evidence")
+
+
+@pytest.mark.parametrize("route, words", [("#/trace/" + TRACE, "9 spans"), ("#/event/ev-1", "errors of cart rose")])
+def test_a_link_to_one_thing_leads_there_through_the_form_for_the_token(page, route, words):
+    stub = page.open("normal,flowing", token=False)
+    page.d.get(stub.url + route)
+    page.until_text("Reading needs a token")
+    enter_token(page, stub.world.token)
+    page.until_text(words, "#main")
+    assert "Asking the engine" not in page.text("#main")
 
 
 def test_what_happened_is_listed_and_leads_to_its_evidence(page):

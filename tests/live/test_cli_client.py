@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 import subprocess
+import tempfile
 import termios
 import threading
 import time
@@ -388,6 +389,85 @@ def test_a_token_ends_at_a_time_to_come_that_its_file_can_hold(cli, tmp_path, wh
     assert cli("token", "new", "--name", "other", "--role", "viewer", "--file", str(tokens), "--expires", "36500d").returncode == 0
 
 
+def test_who_makes_tokens_hears_whose_they_are_and_where_they_count(cli, tmp_path):
+    tokens = tmp_path / "tokens"
+    done = cli("token", "new", "--name", "ci", "--role", "viewer", "--file", str(tokens))
+    assert done.returncode == 0 and "web.tokens names that file" in done.stderr and ("chown homeostat" in done.stderr) == (os.geteuid() == 0)
+    if os.geteuid() == 0:
+        os.chown(tokens, 12345, -1)
+        assert "chown" not in cli("token", "new", "--name", "cd", "--role", "viewer", "--file", str(tokens)).stderr and tokens.stat().st_uid == 12345
+
+
+def test_a_secret_that_belongs_to_somebody_else_is_told_with_whose_it_must_be(program):
+    who = 65534 if os.geteuid() == 0 else os.geteuid()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        for name, text, mode in (("tokens", "", 0), ("h.yaml", "web: {tokens: tokens}\n", 0o644)):
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+                f.write(text)
+            os.chmod(f.name, mode)
+        done = subprocess.run([program("homeostat"), "config", "check", os.path.join(folder, "h.yaml")], user=who, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and f"Permission denied. It must belong to the user that reads it, which is number {who} here" in done.stderr, done.stderr
+
+
+def test_where_there_is_no_configuration_it_is_told_how_to_get_one(cli, tmp_path):
+    done = cli("run", "--config", str(tmp_path / "none.yaml"))
+    assert done.returncode == 1 and "none.yaml: there is no such file" in done.stderr and "homeostat init" in done.stderr and "--config" in done.stderr
+
+
+def test_what_keeps_it_from_starting_is_told_with_what_to_do(program):
+    """An address that is not ours; a store that somebody made as root when he tried it."""
+    who = 65534 if os.geteuid() == 0 else os.geteuid()
+
+    def run(folder, text):
+        path = os.path.join(folder, "h.yaml")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(path, 0o644)
+        return subprocess.run([program("homeostat"), "run", "--config", path], user=who, capture_output=True, text=True, timeout=60, check=False)
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        done = run(folder, "store: {folder: data}\nweb: {listen: '127.0.0.1:0'}\ningest: {enabled: yes}\nlisteners: {edge: {address: '203.0.113.7:4317', insecure: yes}}\n")
+        assert done.returncode == 1 and "listeners.edge: cannot listen on 203.0.113.7" in done.stderr and "No interface of this machine has that address" in done.stderr, done.stderr
+        lock = os.path.join(folder, "data", "engine.lock")
+        if os.geteuid() == 0:
+            os.chown(lock, 0, 0)
+        os.chmod(lock, 0)
+        done = run(folder, "store: {folder: data}\nweb: {listen: '127.0.0.1:0'}\n")
+        assert done.returncode == 1 and "engine.lock: Permission denied" in done.stderr and f"chown -R USER {folder}/data" in done.stderr, done.stderr
+        if os.geteuid() == 0:
+            os.chmod(folder, 0o755)
+            done = run(folder, "store: {folder: none}\nweb: {listen: '127.0.0.1:0'}\n")
+            assert done.returncode == 1 and "cannot make folder" in done.stderr and "give it to the user that this runs as" in done.stderr, done.stderr
+
+
+def test_who_may_not_read_the_store_is_told_who_may(program):
+    if os.geteuid() != 0:
+        pytest.skip("it needs another user")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        os.makedirs(os.path.join(folder, "data", "journal"))
+        os.chmod(os.path.join(folder, "data"), 0o700)
+        held = hold_port()
+        with held, open(os.path.join(folder, "h.yaml"), "w", encoding="utf-8") as f:
+            f.write(f"store: {{folder: data}}\nweb: {{listen: '127.0.0.1:{held.getsockname()[1]}'}}\n")
+        os.chmod(f.name, 0o644)
+        for argv, told in ((["deadletter", "ls"], "for root and the user that Homeostat runs as"), (["journal", "ls"], "for root and the user that Homeostat runs as"),
+                           (["look", "services"], f"this reads the files in {folder}/data")):
+            done = subprocess.run([program("homeostat"), *argv, "--config", f.name], user=65534, capture_output=True, text=True, timeout=60, check=False)
+            assert done.returncode == 1 and told in done.stderr and "ingest.enabled" not in done.stderr, (argv, done)
+
+
+def test_whoever_cannot_look_is_not_told_that_there_are_no_dead_letters(cli, tmp_path):
+    done = cli("deadletter", "ls", "--folder", str(tmp_path / "none"))
+    assert done.returncode == 1 and "cannot look for dead letters" in done.stderr and "ingest.enabled" in done.stderr, done.stdout
+    assert "ingest.enabled" in cli("journal", "ls", "--folder", str(tmp_path / "none")).stderr
+    assert "ingest.enabled" in cli("top", "--folder", str(tmp_path / "none")).stderr
+    done = cli("deadletter", "ls", "--folder", str(tmp_path))
+    assert done.returncode == 0 and done.stdout == "no dead letters\n"
+
+
 def test_tokens_that_are_made_at_once_are_all_kept(program, tmp_path):
     makers = [subprocess.Popen([program("homeostat"), "token", "new", "--name", f"n{i}", "--role", "viewer", "--file", str(tmp_path / "tokens")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
               for i in range(8)]
@@ -475,6 +555,12 @@ def test_what_was_won_is_that_under_the_load_of_the_newest_trial(double, cli):
     assert "+100.0 %" in rows[1] and "%" not in rows[2]
     assert "best effect" in (told := cli("target", "show", "a/b").stdout) and "+100.0 %" in told
     assert [t["best_effect"] for t in json.loads(cli("target", "ls", "-o", "json").stdout)] == [0.6931, None]
+    for path in ("/livez", "/readyz"):
+        double.says("GET", path, {"checks": {}})
+    for path in ("/case", "/stop"):
+        double.says("GET", path, [])
+    told = cli("status")
+    assert told.returncode == 0 and "+100.0 %" in told.stdout, "the first page says it, too"
     assert all("limit=1" in r["path"] for r in double.asked("GET", "/target/a%2Fb/outcomes"))
 
 
@@ -491,6 +577,21 @@ def test_not_kept_is_only_said_where_it_was_read_back(double, cli, result, prove
     double.says("GET", "/case/%s/explanation" % CASE, {"case_id": CASE, "lead": "l", "units": [], "tries": [], "refuters": [], "sure": {"level": "none", "points": []}})
     told = cli("explain", CASE).stdout
     assert said in told and ("not kept" in told) == (said == "worse, not kept")
+
+
+def test_seconds_and_minutes_are_told_with_when_they_were(double, cli):
+    double.says("GET", "/target/main/series", {"time": [1769860800000], "tps": [812.5]})
+    double.says("GET", "/target/main/metric", {"bucket": ["2026-01-31T12:00:00.000000Z"], "avg": [1.5], "max": [2], "p95": [None]})
+    for command in ("series", "metric"):
+        assert "2026-01-31 12:00:00 " in cli(command, "main").stdout
+
+
+def test_who_has_to_settle_an_unknown_outcome_is_told_how(double, cli):
+    case = {"id": CASE, "title": "t", "target": "main", "status": "PARKED", "in_force_is_proven": False}
+    double.says("GET", "/case/%s/explanation" % CASE, {"case_id": CASE, "lead": "l", "units": [], "tries": [], "refuters": [], "sure": {"level": "none", "points": []}})
+    for status, proven, told in (("PARKED", False, True), ("PARKED", True, False), ("EXECUTING", False, False)):
+        double.says("GET", "/case/%s/file" % CASE, {"case": {**case, "status": status, "in_force_is_proven": proven}})
+        assert (f"homeostat case event {CASE} in_force_proven" in cli("explain", CASE).stdout) == told, (status, proven)
 
 
 def test_a_missing_token_is_explained_when_it_is_asked_for(double, cli, tmp_path):
@@ -531,6 +632,27 @@ def test_a_tenant_that_no_target_has_is_doubted(cli, tmp_path):
     conf.write_text("targets: {a: {dsn: host=h, tenant: bank}}\ntenants: {bank: {knowledge: {share: false}}, bnak: {knowledge: {share: false}}}\n")
     done = cli("config", "check", str(conf))
     assert done.returncode == 0 and "tenants.bnak: no target has" in done.stderr and "tenants.bank:" not in done.stderr
+
+
+@pytest.mark.parametrize("command, doubt", [("[pg_ctl, restart, -D, /d]", "starts the server as a process of Homeostat's"), ("[/usr/bin/pg_ctlcluster, '15', main, restart]", "MemoryMax="),
+                                            ("[sudo, systemctl, restart, postgresql]", "NoNewPrivileges="), ("[systemctl, restart, postgresql@15-main]", None), ("[/opt/my/restart]", None)])
+def test_a_restart_that_would_bring_the_server_under_the_services_limits_is_doubted(cli, tmp_path, command, doubt):
+    conf = tmp_path / "h.yaml"
+    conf.write_text(f"targets: {{a: {{dsn: host=h, restart_command: {command}}}}}\n")
+    done = cli("config", "check", str(conf))
+    assert done.returncode == 0 and (doubt in done.stderr and "targets.a.restart_command: " in done.stderr and "polkit" in done.stderr if doubt else not done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("restart, policy, doubt", [
+    ("window", None, "the policy says `restart: { when: never }`, so nothing is ever restarted; policy.file names"), ("allowed", "restart: {when: window}", "the policy has no restart.windows"),
+    ("window", "restart: {when: allowed}", "the policy has no restart.windows"), ("allowed", "restart: {when: allowed}", None), ("window", "restart: {when: window, windows: [daily 02:00-04:00]}", None),
+    ("never", "restart: {when: window}", None)])
+def test_a_restart_that_the_policy_will_never_let_happen_is_doubted(cli, tmp_path, restart, policy, doubt):
+    conf = tmp_path / "h.yaml"
+    conf.write_text(f"targets: {{a: {{dsn: host=h, restart: {restart}, restart_command: [systemctl, restart, x]}}}}\n" + ("policy: {file: p.yaml}\n" if policy else ""))
+    (tmp_path / "p.yaml").write_text(f"{policy}\n")
+    done = cli("config", "check", str(conf))
+    assert done.returncode == 0 and (f"targets.a.restart: {doubt}" in done.stderr if doubt else "restart:" not in done.stderr), done.stderr
 
 
 def test_who_has_to_stop_it_hears_how_to_without_a_configuration_that_was_broken(cli, double, tmp_path):

@@ -51,6 +51,30 @@ def test_a_reload_says_what_waits_for_a_restart(run):
     assert json.loads(run.ask("reload", "-o", "json").stdout)["waits"] == ["tune.seed: 1 -> 7 (after a restart)"]
 
 
+def test_where_no_folder_of_runbooks_is_named_those_that_are_built_in_serve(run):
+    run("log: {level: info}\n")
+    case = run.ask("case", "open", "a canary").stdout.strip()
+    planned = run.ask("plan", case, "--template", "k8s.rollout.canary")
+    assert planned.returncode == 0 and "echo ok" in planned.stdout, planned.stderr
+    for command in ("gate", "exec", "verify"):
+        done = run.ask(command, case)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "CLOSED" in done.stdout
+    refused = run.ask("plan", run.ask("case", "open", "another").stdout.strip(), "--template", "nope")
+    assert refused.returncode == 1 and "nope" in refused.stderr and "postgres.setting" in refused.stderr
+
+
+def test_a_target_that_does_not_answer_is_listed_with_the_reason(run):
+    run("targets: {main: {dsn: host=/nonexistent dbname=x user=y}}\n")
+    deadline = time.monotonic() + 30
+    while "No such file or directory" not in run.ask("status").stdout:
+        assert time.monotonic() < deadline, run.ask("status")
+        time.sleep(0.2)
+    for command in (("status",), ("target", "ls"), ("target", "show", "main")):
+        assert "cannot connect to /nonexistent" in run.ask(*command).stdout, command
+    assert json.loads(run.ask("target", "ls", "-o", "json").stdout)[0]["trouble"]
+
+
 def test_reloads_that_change_nothing_keep_nothing(run):
     def resident():
         with open(f"/proc/{process.pid}/status", encoding="utf-8") as f:

@@ -345,13 +345,16 @@ def test_a_database_that_is_closed_to_the_role_costs_only_the_sum_of_sizes(make_
 
 
 def test_how_to_get_pg_stat_statements_is_said_once(make_postgres, watch):
-    pg = make_postgres()
+    pg = make_postgres(settings={"shared_preload_libraries": "auto_explain"})
     w = watch(pg.dsn, statements=1, facts=1)
     told = w.until(lambda o: o.get("state") == "lacks" and "pg_stat_statements" in o["text"])
     assert "CREATE EXTENSION pg_stat_statements" in told["hint"] and "shared_preload_libraries" in told["hint"]
     w.samples(4)
     assert sum(o.get("state") == "lacks" and "pg_stat_statements" in o["text"] for o in w.seen) == 1
     assert "pg_stat_statements" not in pg.log_tail(100)   # the server's log is not filled with our errors
+    pg.psql(told["hint"].partition("--")[0])              # as it stands there: what was loaded before is loaded afterwards
+    pg.restart()
+    assert pg.psql("SHOW shared_preload_libraries") == [("auto_explain, pg_stat_statements",)]
 
 
 def test_an_extension_without_its_library_is_told_and_not_asked_every_second(make_postgres, watch):

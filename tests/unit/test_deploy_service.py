@@ -32,6 +32,19 @@ class Service(unittest.TestCase):
     def test_no_core_with_tokens_and_passwords_in_it_is_written(self):
         self.assertEqual(self.settings.get("LimitCORE"), ["0"])
 
+    def test_a_command_that_restarts_a_server_is_not_ended_with_us(self):
+        self.assertEqual(self.settings.get("KillMode"), ["process"])      # process.h promises it, also when we crash or are stopped
+        self.assertEqual(self.settings.get("OOMPolicy"), ["continue"])    # a throwaway server that found no room would stop the service
+
+    def test_a_first_start_has_the_time_that_a_migration_needs(self):
+        self.assertEqual(self.settings.get("TimeoutStartSec"), ["15min"])
+
+    def test_the_folder_of_the_configuration_is_as_tmpfiles_makes_it(self):
+        with open(os.path.join(os.path.dirname(UNIT), "homeostat.tmpfiles"), encoding="utf-8") as f:
+            modes = {words[1]: words[2] for words in map(str.split, f) if words and words[0] == "d"}
+        self.assertEqual(self.settings.get("ConfigurationDirectoryMode"), [modes["/etc/homeostat"]])
+        self.assertEqual(self.settings["StateDirectoryMode"], [modes["/var/lib/homeostat"]])
+
     def test_the_machine_is_seen_through_proc_and_sys(self):
         self.assertFalse({"ProtectProc", "ProcSubset"} & set(self.settings))
 

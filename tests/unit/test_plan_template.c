@@ -37,6 +37,21 @@ static int shipped(void **state)
     return 0;
 }
 
+static void what_is_shipped_is_built_in(void **state)
+{
+    (void)state;
+    struct template_set *built_in = NULL;
+    assert_ok(templates_built_in(&built_in, &fault), &fault);
+    json_t *inside = templates_json(built_in), *folder = templates_json(set);
+    assert_true(templates_count(built_in) > 0 && json_equal(inside, folder));
+    json_t *plan = NULL;
+    assert_int_equal(template_make(built_in, "nope", NULL, &plan, &fault), ERR_MISSING);
+    assert_string_equal(fault.hint, "there are: k8s.rollout.canary, postgres.setting, script");
+    json_decref(inside);
+    json_decref(folder);
+    templates_free(built_in);
+}
+
 static int teardown(void **state)
 {
     (void)state;
@@ -130,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_canary_of_the_demonstration_is_one_echo, shipped, teardown),
         cmocka_unit_test_setup_teardown(every_shipped_runbook_becomes_a_plan, shipped, teardown),
+        cmocka_unit_test_setup_teardown(what_is_shipped_is_built_in, shipped, teardown),
         cmocka_unit_test_teardown(a_parameter_keeps_its_type_and_is_never_looked_at_twice, teardown),
         cmocka_unit_test_teardown(what_a_template_makes_must_be_a_plan, teardown),
         cmocka_unit_test(a_template_with_a_mistake_is_refused_when_it_is_read),

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "sense/facts.h"
+#include "sense/privileges.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -106,6 +107,43 @@ static void a_library_at_the_end_of_a_long_list_is_not_taken_for_missing(void **
     PQclear(a);
 }
 
+static void how_to_get_statements_takes_no_library_away(void **state)
+{
+    (void)state;
+    static struct target_facts f;
+    static struct privileges   p;
+    char      grant[1024];
+    PGresult *a = answer_of((const char *const[]){ "name", "setting", "pending_restart" }, 3);
+    static const struct { const char *libraries; bool there, watches; const char *grant; } cases[] = {
+        { "", false, true, "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements';  -- then restart the server and, in database shop: CREATE EXTENSION pg_stat_statements;" },
+        { "timescaledb, \"pg cron\"", false, true, "ALTER SYSTEM SET shared_preload_libraries = 'timescaledb', 'pg cron', 'pg_stat_statements';  -- then restart the server and, "
+                                                     "in database shop: CREATE EXTENSION pg_stat_statements;" },
+        { "timescaledb,pg_stat_statements", false, true, "CREATE EXTENSION pg_stat_statements;  -- in database shop" },
+        { "timescaledb,pg_stat_statements", true, false, "GRANT pg_monitor TO watcher;" },
+        { NULL, false, false, "GRANT pg_monitor TO watcher;  -- then look again: the extension is not there yet, or does not answer" },
+        { NULL, false, true, "ALTER SYSTEM SET shared_preload_libraries = ..., 'pg_stat_statements';  -- for ... all that SHOW tells, each in quotes of its own; then restart the server and, "
+                             "in database shop: CREATE EXTENSION pg_stat_statements;" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        facts_clear(&f);
+        f.server_version = 150000;
+        f.has_statements = cases[i].there;
+        f.may_watch_all = cases[i].watches;
+        (void)snprintf(f.role, sizeof f.role, "watcher");
+        (void)snprintf(f.database, sizeof f.database, "shop");
+        if (cases[i].libraries) {
+            set(a, 0, 0, "shared_preload_libraries");
+            set(a, 0, 1, cases[i].libraries);
+            set(a, 0, 2, "f");
+            assert_true(facts_take(FACT_SETTINGS, a, &f));
+        }
+        privileges_of(&f, &p);
+        privilege_grant(ABILITY_STATEMENTS, &p, grant, sizeof grant);
+        assert_string_equal(grant, cases[i].grant);
+    }
+    PQclear(a);
+}
+
 static void an_extension_is_named_with_its_schema_in_quotes(void **state)
 {
     (void)state;
@@ -121,6 +159,7 @@ int main(void)
         cmocka_unit_test(what_overrides_a_parameter_of_ours_is_not_crowded_out_by_what_does_not),
         cmocka_unit_test(no_override_is_none_and_not_one_without_a_name),
         cmocka_unit_test(a_library_at_the_end_of_a_long_list_is_not_taken_for_missing),
+        cmocka_unit_test(how_to_get_statements_takes_no_library_away),
         cmocka_unit_test(an_extension_is_named_with_its_schema_in_quotes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,24 @@ static void letters_survive_a_restart_and_are_read_from_outside_as_well(void **s
     dead_view_close(v);
 }
 
+static void who_may_not_look_does_not_say_that_there_are_none(void **state)
+{
+    (void)state;
+    struct dead_view *v;
+    char              none[100];
+    (void)snprintf(none, sizeof none, "%s/none", w.folder);
+    assert_int_equal(dead_view_open(none, &v, &fault), ERR_IO);                      /* of another configuration, say: no journal, so nobody knows */
+    assert_non_null(strstr(fault.text, "cannot look for dead letters"));
+    assert_int_equal(mkdir(none, 0700), 0);
+    assert_int_equal(dead_view_open(none, &v, &fault), ERR_MISSING);
+    assert_int_equal(rmdir(none), 0);
+    if (geteuid() == 0)
+        return;                                                                      /* who may look everywhere */
+    assert_int_equal(mkdir(none, 0), 0);
+    assert_int_equal(dead_view_open(none, &v, &fault), ERR_IO);
+    assert_int_equal(rmdir(none), 0);
+}
+
 static void replay_sends_them_again_in_order_and_only_once(void **state)
 {
     (void)state;
@@ -361,6 +379,7 @@ int main(void)
         T(what_root_asks_for_belongs_to_whom_the_letters_belong),
         T(a_request_that_cannot_be_read_is_told_of),
         T(letters_survive_a_restart_and_are_read_from_outside_as_well),
+        T(who_may_not_look_does_not_say_that_there_are_none),
         T(replay_sends_them_again_in_order_and_only_once),
         T(what_is_refused_again_is_a_new_letter_and_does_not_go_round),
         T(a_replay_goes_on_after_a_crash_and_writes_no_letter_twice),

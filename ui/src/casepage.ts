@@ -63,7 +63,9 @@ function decision(d: CaseFile): VNode | null {
     return h("div", { class: "box box-bad", key: "decision", role: "alert" }, icon("question"),
       h("div", { class: "box-text" }, h("b", null, "What is in force is not proven."),
         h("p", null, "The result of an action was lost and nothing that can be read tells what happened. Homeostat does not repeat it"
-          + " and does not close the case. Look at the target, compare with the step's witness below, and then settle the case by hand."),
+          + " and does not close the case. Look at the target, compare with the step's witness below, and put it back by hand where it is not as it should be."),
+        h("p", null, "Once it is as wanted, somebody with the role approver says so: ", h("code", null, `homeostat case event ${c.id} in_force_proven`),
+          ". Then it can be closed, or tried in another way."),
         d.undoPath ? h("p", null, "The undo, without Homeostat: ", h("code", null, d.undoPath)) : null));
   if (c.state !== "WAIT_GATE") return null;
   const gate = d.gates?.[d.gates.length - 1], wait = stillWaits(gate), over = gate?.answer === "wait" && !wait;

@@ -73,9 +73,12 @@ function tell(title: string, what: VNode): void {
   const d = open(title, h("div", null, what, h("div", { class: "buttons" }, h("button", { class: "button", autofocus: true, onclick: () => d.close() }, icon("cross"), "Close"))));
 }
 
-const text = (name: string, label: string, hint: string, rows = 3) =>
-  h("label", { class: "field" }, h("span", null, label), h("textarea", { name, rows, required: true, maxlength: 1000, autofocus: true }),
-    h("small", null, hint));
+/** max: of bytes, as the engine counts; said before it is sent and refused. */
+const text = (name: string, label: string, hint: string, max: number, rows = 3) =>
+  h("label", { class: "field" }, h("span", null, label), h("textarea", { name, rows, required: true, maxlength: max, autofocus: true, oninput: (e: Event) => {
+      const field = e.target as HTMLTextAreaElement, bytes = new TextEncoder().encode(field.value.trim()).length;
+      field.setCustomValidity(bytes > max ? `This is ${bytes} bytes long; ${max} are kept.` : "");
+    } }), h("small", null, hint));
 const said = (data: FormData, name: string) => String(data.get(name) ?? "").trim();
 
 const FOR: [number, string][] = [[1800, "30 minutes"], [7200, "2 hours"], [28800, "8 hours"], [86400, "1 day"], [604800, "1 week"]];
@@ -86,7 +89,7 @@ export function askStop(targets: string[]): void {
     title: "Stop acting", action: "Stop now", danger: true,
     body: [
       h("p", null, "While stopped, nothing new is begun, and what is being tried is put back. Watching goes on. Anybody can read here who stopped it and why."),
-      text("why", "Why", "Written to the audit trail, shown to everybody."),
+      text("why", "Why", "Written to the audit trail, shown to everybody.", 199),
       h("fieldset", { class: "field" }, h("legend", null, "For how long"), h("div", { class: "radios" }, FOR.map(([s, word], i) =>
         h("label", null, h("input", { type: "radio", name: "expires", value: s, checked: i === 1 }), word))),
         h("small", null, "It ends by itself, so that a forgotten stop does not stay for ever. It can be ended earlier.")),
@@ -127,7 +130,7 @@ export function askDecision(f: CaseFile, what: "approve" | "reject"): void {
         ", this version of the case and the policy as it is; all three are checked again before anything is done."
           + " Where four eyes are required, you cannot approve what you proposed yourself.")
         : h("p", { class: "hint" }, "The case is parked with your reason. Nothing on the target is touched."),
-      text("reason", "Reason", "Written to the timeline under your name."),
+      text("reason", "Reason", "Written to the timeline under your name.", 500),
     ],
     send: (data, key) => api.decide(f.case, what, said(data, "reason"), key),
     done: () => { announce(yes ? "Approved." : "Rejected."); void Promise.all([loadFile(f.case.id), loadCases(), loadTargets()]); },
@@ -137,7 +140,7 @@ export function askDecision(f: CaseFile, what: "approve" | "reject"): void {
 export function askComment(f: CaseFile): void {
   question({
     title: "Add a remark", action: "Add",
-    body: [text("text", "Remark", "Goes to the timeline under your name. Please no passwords or personal data.", 4)],
+    body: [text("text", "Remark", "Goes to the timeline under your name. Please no passwords or personal data.", 4000, 4)],
     send: (data, key) => api.comment(f.case.id, said(data, "text"), key),
     done: () => { announce("Remark added."); void loadFile(f.case.id); },
   });

@@ -29,7 +29,17 @@ const PAGES: { [p in Route["page"]]: { draw: () => Child[]; title: () => string 
   event: { draw: eventPage, title: () => inflow.event?.data?.title ?? "Event" },
 };
 
+let entered = false;
+
+/** However somebody came in, what the page is about is asked for then: for a trace and an event nobody asks again. */
+function lookOnEntering(): void {
+  const was = entered;
+  entered = app.door === "open";
+  if (entered && !was && isTelemetry(app.route.page)) look(true);
+}
+
 function draw(): void {
+  lookOnEntering();
   const root = document.getElementById("app") as HTMLElement;
   if (app.door === "closed") {
     patch(root, door());
@@ -138,6 +148,4 @@ if (app.route.page === "case") app.file = { id: app.route.arg as string, data: n
 draw();
 startClock();
 startLooking();
-void enter().then(() => {
-  if (app.door === "open" && isTelemetry(app.route.page)) look(true);
-  if (!hasToken()) changed(); });
+void enter().then(() => { if (!hasToken()) changed(); });
