@@ -41,13 +41,13 @@ static int64_t whole(const PGresult *r, int row, int column)
 
 /* ---- the session ---- */
 
-/* Whoever changes parameters may mostly do anything, and asks with names that mean the server's own; but a search_path is read back only where it is not set by us. */
+/* Whoever acts may mostly do anything, and asks with names that mean the server's own; but a search_path is read back only where it is not set by us. */
 static bool only_catalog(const struct pg_work *w)
 {
     bool path = false;
     for (int i = 0; i < w->changes; i++)
         path = path || strcasecmp(w->change[i].name, "search_path") == 0;
-    return w->changes > 0 && !path;
+    return !path;
 }
 
 /* An acting session keeps its own deadlines; a statement_timeout meant for watching would cut a CHECKPOINT short. */

@@ -90,6 +90,19 @@ def test_a_drop_of_ours_can_be_undone_because_the_step_says_what_it_was(actor):
     assert actor.undo(step, snapshot)["outcome"] == "done" and indexes(actor.pg) == {step["params"]["name"]: True}
 
 
+def test_what_others_define_where_names_are_looked_for_is_not_called_when_tables_are_worked_on(actor):
+    pg = actor.pg
+    for name, left, right, back in (("||", "name", "text", "text"), ("*", "numeric", "int", "numeric")):       # fit better than what the server has
+        pg.psql(f"CREATE FUNCTION public.trap({left}, {right}) RETURNS {back} LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$")
+        pg.psql(f"CREATE OPERATOR public.{name} (FUNCTION = public.trap, LEFTARG = {left}, RIGHTARG = {right})")
+    for step in (index_step("orders", ["customer"]), analyze_step("orders")):
+        snapshot = actor.snapshot(step)
+        assert actor.act(step, snapshot)["outcome"] == "done"
+        assert actor.recover(step, snapshot)["outcome"] == "done"
+        assert actor.undo(step, snapshot)["outcome"] == "done"
+    assert actor.call("checkpoint", analyze_step("orders"))["ok"]
+
+
 def test_a_dry_run_and_the_undo_script_say_the_sql_and_the_script_works_alone(actor):
     step = index_step("orders", ["customer"])
     said = actor.call("dry_run", step)["output"]
