@@ -74,8 +74,9 @@ SELECT p.pid, p.datname, coalesce(CASE WHEN p.datname = current_database() THEN 
  LIMIT 1;
 
 -- name: act_patient
--- From 17 on a bound on transactions ends the session, and a build is one long transaction: ours has a bound of its own.
-SELECT set_config(s.name, '0', false) FROM pg_settings s WHERE s.name = 'transaction_timeout';
+-- Bounds that are meant for clients, be it by role, database or file: a build and a CHECKPOINT take what they take, and ours have a bound of
+-- their own. From 17 on there is one on transactions as well, which ends the session.
+SELECT set_config(s.name, '0', false) FROM pg_settings s WHERE s.name IN ('statement_timeout', 'transaction_timeout');
 
 -- name: act_oldest
 -- Who holds the oldest snapshot or transaction in this database: what a concurrent build waits for. A prepared one has no process.

@@ -1032,6 +1032,18 @@ def test_a_stop_while_the_checkpoint_before_a_restart_takes_long_keeps_the_serve
     assert not actor.auto_conf() and pg.value("SELECT pg_postmaster_start_time()") == started
 
 
+def test_a_bound_on_statements_of_clients_does_not_end_a_checkpoint(actor):
+    pg = actor.pg
+    pg.psql("ALTER SYSTEM SET statement_timeout = '1s'")
+    pg.reload()
+    with checkpoints_that_do_not_end(pg):
+        running = actor.start("checkpoint", actor.set(work_mem="8MB"), deadline_s=60)
+        until(lambda: is_checkpointing(pg) or running.poll() is not None, "it asks for a checkpoint")
+        time.sleep(2)
+    answer = actor.finish(running)
+    assert answer["ok"], answer
+
+
 def test_a_checkpoint_for_a_measurement_is_given_up_when_something_else_is_to_be_done(actor, tmp_path):
     pg, other = actor.pg, tmp_path / "other"
     with checkpoints_that_do_not_end(pg):

@@ -117,6 +117,25 @@ def test_a_dry_run_and_the_undo_script_say_the_sql_and_the_script_works_alone(ac
         assert indexes(actor.pg) == {}
 
 
+def test_the_undo_script_takes_the_time_that_a_build_takes(actor):
+    build = index_step("orders", ["customer"])
+    assert actor.act(build, actor.snapshot(build))["outcome"] == "done"
+    step = index_step("orders", ["customer"], do="drop")
+    snapshot = actor.snapshot(step)
+    path = actor.call("write_undo", step, snapshot, case="case-3")["path"]
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    writer = Writer(actor.pg)
+    actor.pg.psql("ALTER ROLE postgres SET statement_timeout = '1s'")
+    try:
+        running = subprocess.Popen(["sh", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        time.sleep(2)
+        writer.close()
+        said = running.communicate(timeout=60)[0]
+        assert running.returncode == 0 and indexes(actor.pg) == {step["params"]["name"]: True}, said
+    finally:
+        actor.pg.psql("ALTER ROLE postgres RESET statement_timeout")
+
+
 def test_the_undo_script_of_a_drop_builds_the_index_again(actor):
     build = index_step("orders", ["customer"])
     assert actor.act(build, actor.snapshot(build))["outcome"] == "done"
