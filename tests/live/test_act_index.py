@@ -395,6 +395,22 @@ def test_analyze_is_read_back_by_when_it_was_done_last(actor):
     assert refused(actor, analyze_step("orders", ["nothing"]))["code"] == "MISSING"
 
 
+def test_statistics_of_a_foreign_table_are_read_back_too(actor, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("".join(f"{i}\n" for i in range(1000)))
+    for folder in (rows, *rows.parents[:3]):
+        folder.chmod(0o755)
+    pg = actor.pg
+    pg.psql("CREATE EXTENSION IF NOT EXISTS file_fdw; CREATE SERVER IF NOT EXISTS files FOREIGN DATA WRAPPER file_fdw")
+    pg.psql(f"CREATE FOREIGN TABLE far (id int) SERVER files OPTIONS (filename '{rows}')")
+    step = analyze_step("far")
+    snapshot = actor.snapshot(step)
+    assert actor.recover(step, snapshot)["outcome"] == "untouched"
+    done = actor.act(step, snapshot)
+    assert done["outcome"] == "done" and pg.value("SELECT reltuples FROM pg_class WHERE relname = 'far'") == 1000, done
+    assert actor.recover(step, snapshot)["outcome"] == "done"
+
+
 def test_analyze_does_not_wait_long_for_a_lock_and_nothing_has_happened_then(actor):
     step = analyze_step("orders")
     snapshot = actor.snapshot(step)
