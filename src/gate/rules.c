@@ -627,13 +627,17 @@ static bool program_is_named(const struct gate_look *l, const json_t *argv)
     return false;
 }
 
-/* What makes a program run other code than its own, by where it looks for it; the list is that of sudo, by and large. NULL: nothing. */
+/*
+ * What makes a program run other code than its own, by where it looks for it; the list is that of sudo, by and large, and of where
+ * the programs of an administrator find what they run at their start (psql its psqlrc, in HOME or elsewhere).  NULL: nothing.
+ */
 static const char *brings_code(const json_t *env)
 {
     static const char *const names[] = {
         "PATH", "LD_*", "_RLD*", "GCONV_PATH", "IFS", "ENV", "BASH_ENV", "BASH_FUNC_*", "BASHOPTS", "SHELLOPTS", "PS4", "GLOBIGNORE", "CDPATH", "FPATH", "ZDOTDIR", "NULLCMD", "READNULLCMD",
-        "PERLLIB", "PERL5LIB", "PERL5OPT", "PERL5DB", "PYTHON*", "RUBYLIB", "RUBYOPT", "NODE_OPTIONS", "NODE_PATH", "JAVA_TOOL_OPTIONS", "TERMINFO*", "TERMPATH", "TERMCAP", "NLSPATH", "LOCPATH",
-        "HOSTALIASES", "PAGER", "LESSOPEN", "LESSCLOSE", "EDITOR", "VISUAL", "BROWSER", "GIT_*",
+        "PERL*", "PYTHON*", "RUBY*", "NODE_*", "LUA_*", "AWK*", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH", "TERMINFO*", "TERMPATH", "TERMCAP", "NLSPATH", "LOCPATH",
+        "HOSTALIASES", "PAGER", "MANPAGER", "SYSTEMD_PAGER", "LESSOPEN", "LESSCLOSE", "EDITOR", "VISUAL", "BROWSER", "GIT_*", "HOME", "XDG_*", "PSQL*", "PGSYSCONFDIR", "OPENSSL_*", "KUBECONFIG",
+        "ANSIBLE_*", "MAKEFLAGS", "MAKEFILES", "TAR_OPTIONS", "RSYNC_*", "SSH_ASKPASS*",
     };
     const char *name;
     json_t     *value;
@@ -665,6 +669,10 @@ static bool check_program(const struct gate_look *l, struct gate_says *s, int st
         if (bad)
             return true;
     }
+    /* A Makefile, a playbook, a program that is named by a path without its beginning: the words are the same, and what is run is another. */
+    const char *cwd = json_string_value(json_object_get(params, "cwd"));
+    if (cwd && strcmp(cwd, "/") != 0 && !l->policy->set.shell)
+        return say(s, "step %d: in the folder %.80s (cwd) the program could find other code to run, which policy allows only with a shell", step + 1, cwd);
     return name && !l->policy->set.shell && say(s, "step %d: %.60s in env could make the program run other code, which policy allows only with a shell", step + 1, name);
 }
 
@@ -746,7 +754,7 @@ const struct gate_rule gate_rules[] = {
     { 801, GATE_REJECT,  scripts_forbidden, "scripts only where policy allows them" },
     { 802, GATE_REJECT,  script_malformed,  "a script is a list of words, or plain words" },
     { 803, GATE_REJECT,  shell_forbidden,   "a shell only where policy allows it" },
-    { 804, GATE_REJECT,  program_forbidden, "only programs that policy names, also as witness and undo, and nothing in env that brings other code" },
+    { 804, GATE_REJECT,  program_forbidden, "only programs that policy names, also as witness and undo, and neither env nor cwd that bring other code" },
     { 805, GATE_REJECT,  script_too_long,   "a script runs at most scripts.timeout_max" },
 };
 const int gate_rules_count = sizeof gate_rules / sizeof gate_rules[0];

@@ -301,6 +301,11 @@ static const struct example {
     { 804, GATE_REJECT, SCRIPT("'script':'echo ok','witness':['/bin/sh','-c','x']"), no_op, SCRIPT("'script':'echo ok','witness':['true']"), no_op },
     { 804, GATE_REJECT, SCRIPT("'script':'echo ok','env':{'PATH':'/tmp'}"), no_op, SCRIPT("'script':'echo ok','env':{'LC_ALL':'C'}"), no_op },
     { 804, GATE_REJECT, SCRIPT("'script':'echo ok','env':{'LD_PRELOAD':'/tmp/x.so'}"), no_op, SCRIPT("'script':'echo ok','env':{'PATH':'/tmp'}"), shells },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','env':{'PSQLRC':'/tmp/x'}"), no_op, SCRIPT("'script':'echo ok','env':{'PGDATABASE':'shop'}"), no_op },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','env':{'HOME':'/tmp/x'}"), no_op, SCRIPT("'script':'echo ok','env':{'HOME':'/tmp/x'}"), shells },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','env':{'OPENSSL_CONF':'/tmp/x'}"), no_op, SCRIPT("'script':'echo ok','env':{'TZ':'UTC'}"), no_op },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','cwd':'/tmp/x'"), no_op, SCRIPT("'script':'echo ok','cwd':'/'"), no_op },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','cwd':'/tmp/x','undo':['true']"), no_op, SCRIPT("'script':'echo ok','cwd':'/tmp/x'"), shells },
     { 805, GATE_REJECT, SCRIPT("'script':'echo ok'"), short_scripts, NOOP, short_scripts },
 };
 
