@@ -307,7 +307,7 @@ enum err pg_reload(struct pg_work *w, int64_t deadline_us, struct fault *fault)
     for (int polls = 1; now_us() < until_us; polls++) {
         PGresult *r CLEANUP(pg_result_clear) = NULL;
         e = pg_link_query(w->link, sql_act_times, 0, NULL, until_us, &r, fault);
-        w->reloaded = e == OK && whole(r, 0, 0) > loaded_us;
+        w->reloaded = e == OK && whole(r, 0, 0) != loaded_us;   /* later or, by a clock that was set back meanwhile, earlier */
         if (w->reloaded)
             return OK;
         if (e == OK && polls % RELOAD_DOUBT_POLLS == 0)   /* with an error in a file it would never come */
