@@ -1,18 +1,17 @@
 -- What acting on tables and indexes has to see before and after.
 
 -- name: act_table
--- One row: the table, whether we may build on it, and what its statistics say.
+-- One row: the table, whether we may build on it, and what its statistics say. pg_stat_all_tables leaves out foreign ones, which are analysed, too.
 SELECT c.oid, c.relkind, c.relpersistence, pg_table_size(c.oid), c.reltuples,
        pg_has_role(c.relowner, 'USAGE')                            AS ours,
        pg_get_userbyid(c.relowner)                                 AS owner,
        has_schema_privilege(n.oid, 'CREATE')                       AS may_create,
-       coalesce(s.analyze_count, 0)                                AS analyzes,
-       (extract(epoch FROM greatest(s.last_analyze, s.last_autoanalyze)) * 1000000)::bigint AS analyzed_us,
-       coalesce(s.n_mod_since_analyze, 0)                          AS modified,
+       coalesce(pg_stat_get_analyze_count(c.oid), 0)               AS analyzes,
+       (extract(epoch FROM greatest(pg_stat_get_last_analyze_time(c.oid), pg_stat_get_last_autoanalyze_time(c.oid))) * 1000000)::bigint AS analyzed_us,
+       coalesce(pg_stat_get_mod_since_analyze(c.oid), 0)           AS modified,
        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint   AS now_us
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
-  LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
  WHERE n.nspname = $1 AND c.relname = $2;
 
 -- name: act_table_columns
@@ -74,8 +73,9 @@ SELECT p.pid, p.datname, coalesce(CASE WHEN p.datname = current_database() THEN 
  LIMIT 1;
 
 -- name: act_patient
--- From 17 on a bound on transactions ends the session, and a build is one long transaction: ours has a bound of its own.
-SELECT set_config(s.name, '0', false) FROM pg_settings s WHERE s.name = 'transaction_timeout';
+-- Bounds that are meant for clients, be it by role, database or file: a build and a CHECKPOINT take what they take, and ours have a bound of
+-- their own. From 17 on there is one on transactions as well, which ends the session.
+SELECT set_config(s.name, '0', false) FROM pg_settings s WHERE s.name IN ('statement_timeout', 'transaction_timeout');
 
 -- name: act_oldest
 -- Who holds the oldest snapshot or transaction in this database: what a concurrent build waits for. A prepared one has no process.

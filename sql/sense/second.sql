@@ -48,9 +48,10 @@ SELECT c.num_timed AS timed, c.num_requested AS requested, c.write_time AS write
 FROM pg_stat_checkpointer AS c, pg_stat_bgwriter AS b;
 
 -- name: sense_writer_18
+-- An operation may be of many blocks since then, and one that extends a file mostly is: blocks are counted by their bytes.
 SELECT c.num_timed AS timed, c.num_requested AS requested, c.write_time AS write_ms,
        c.buffers_written AS buffers_checkpoint, b.buffers_clean AS buffers_clean, b.maxwritten_clean AS maxwritten_clean,
-       (SELECT sum(coalesce(i.writes, 0) + coalesce(i.extends, 0)) FROM pg_stat_io AS i
+       (SELECT sum(coalesce(i.write_bytes, 0) + coalesce(i.extend_bytes, 0)) / current_setting('block_size')::numeric FROM pg_stat_io AS i
         WHERE i.object = 'relation' AND i.backend_type NOT IN ('checkpointer', 'background writer')) AS buffers_backend,
        c.num_done AS done,
        coalesce(extract(epoch FROM c.stats_reset), 0) + coalesce(extract(epoch FROM b.stats_reset), 0)

@@ -468,7 +468,10 @@ static enum err undo_script(const struct act_context *c, const struct plan_step 
     index_drop_sql(&s.def, &drop_first);   /* also what a broken build left behind: it would stand in the way */
     if (s.drop)
         index_create_sql(&s.def, &sql);
+    /* Names mean the server's own, and bounds that are meant for clients do not end a build, as when we do it. */
+    bool bounds_transactions = json_integer_value(json_object_get(json_object_get(snapshot, "server"), "version")) >= 170000;
     text_add(out, "#!/bin/sh\n# An index can only be put back in a server that runs; one that is down is not hurt by it.\nexport PGCONNECT_TIMEOUT=5 PGAPPNAME=homeostat-undo\n");
+    text_printf(out, "export PGOPTIONS='-c search_path=pg_catalog -c statement_timeout=0%s'\n", bounds_transactions ? " -c transaction_timeout=0" : "");
     if (c->target->link.passfile) {
         text_add(out, "PGPASSFILE=");
         shell_quote(out, c->target->link.passfile);

@@ -125,9 +125,9 @@ enum err object_patience(struct pg_work *w, int lock_s, struct fault *fault)
         return fail(fault, ERR_TIMEOUT, "no time is left");
     (void)snprintf(sql, sizeof sql, "SELECT set_config('lock_timeout', '%lldms', false), set_config('statement_timeout', '%lldms', false)",
                    (long long)(lock_s * INT64_C(1000) < left_ms ? lock_s * INT64_C(1000) : left_ms), (long long)left_ms);
-    enum err e = pg_link_run(w->link, sql, pg_soon(w, OBJECT_LOOK_S), fault);
+    enum err e = pg_link_run(w->link, sql_act_patient, pg_soon(w, OBJECT_LOOK_S), fault);
     if (e == OK)
-        e = pg_link_run(w->link, sql_act_patient, pg_soon(w, OBJECT_LOOK_S), fault);
+        e = pg_link_run(w->link, sql, pg_soon(w, OBJECT_LOOK_S), fault);
     struct fault ignored = { 0 };   /* where the platform cannot, a half-dead session is waited for instead */
     if (e == OK && pg_link_run(w->link, "SET client_connection_check_interval = '2s'", pg_soon(w, OBJECT_LOOK_S), &ignored) != OK)
         pg_work_note(w, "the server will not notice when we are gone: %.200s", ignored.text);

@@ -6,6 +6,7 @@
 #include "act/pg.h"
 #include "act/process.h"
 
+#include "act/sql.h"
 #include "base/file.h"
 
 #include <stdio.h>
@@ -17,11 +18,13 @@ enum { ATTEMPT_S = 2, NAP_MS = 100, DOWN_FOR_CERTAIN_MS = 2000, RESTART_LEAST_MS
 
 static int64_t now_us(void) { return clock_mono_us(&clock_real); }
 
+/* It takes as long as the disk does, so a bound that is meant for statements of clients would end it; ours is the deadline. */
 enum err pg_checkpoint(struct pg_work *w, int64_t deadline_us, struct fault *fault)
 {
-    if (w->output)
+    enum err e = pg_link_run(w->link, sql_act_patient, deadline_us, fault);
+    if (e == OK && w->output)
         text_add(w->output, "CHECKPOINT;\n");
-    return pg_link_run(w->link, "CHECKPOINT", deadline_us, fault);
+    return e == OK ? pg_link_run(w->link, "CHECKPOINT", deadline_us, fault) : e;
 }
 
 /* It makes the restart shorter, and may take minutes itself: half of the time is for the restart. */

@@ -126,7 +126,7 @@ enum err pg_undo_script(const struct act_context *c, const struct plan_step *ste
     text_add(out, "#!/bin/sh\n");
     assign(out, "target", t->name);
     assign(out, "conninfo", t->link.dsn);
-    text_add(out, "export PGCONNECT_TIMEOUT=5 PGAPPNAME=homeostat-undo\n");
+    text_add(out, "export PGCONNECT_TIMEOUT=5 PGAPPNAME=homeostat-undo PGOPTIONS='-c search_path=pg_catalog'\n");   /* as we do: names mean the server's own */
     if (t->link.passfile) {
         assign(out, "PGPASSFILE", t->link.passfile);
         text_add(out, "export PGPASSFILE\n");

@@ -41,13 +41,13 @@ static int64_t whole(const PGresult *r, int row, int column)
 
 /* ---- the session ---- */
 
-/* Whoever changes parameters may mostly do anything, and asks with names that mean the server's own; but a search_path is read back only where it is not set by us. */
+/* Whoever acts may mostly do anything, and asks with names that mean the server's own; but a search_path is read back only where it is not set by us. */
 static bool only_catalog(const struct pg_work *w)
 {
     bool path = false;
     for (int i = 0; i < w->changes; i++)
         path = path || strcasecmp(w->change[i].name, "search_path") == 0;
-    return w->changes > 0 && !path;
+    return !path;
 }
 
 /* An acting session keeps its own deadlines; a statement_timeout meant for watching would cut a CHECKPOINT short. */
@@ -307,7 +307,7 @@ enum err pg_reload(struct pg_work *w, int64_t deadline_us, struct fault *fault)
     for (int polls = 1; now_us() < until_us; polls++) {
         PGresult *r CLEANUP(pg_result_clear) = NULL;
         e = pg_link_query(w->link, sql_act_times, 0, NULL, until_us, &r, fault);
-        w->reloaded = e == OK && whole(r, 0, 0) > loaded_us;
+        w->reloaded = e == OK && whole(r, 0, 0) != loaded_us;   /* later or, by a clock that was set back meanwhile, earlier */
         if (w->reloaded)
             return OK;
         if (e == OK && polls % RELOAD_DOUBT_POLLS == 0)   /* with an error in a file it would never come */

@@ -107,12 +107,22 @@ static bool begins_with(const struct survey_index *a, const struct survey_index 
 /* Partial ones can be compared by their conditions; for the rest of what is special nobody here knows what it serves. */
 static bool is_plain(const struct survey_index *x) { return !x->own_order && (!x->special || x->condition); }
 
+static bool is_idle(const struct survey *s, const struct survey_index *x)
+{
+    if (!(s->stats_s >= idle_s) || !x->valid || x->unique || x->constraint || x->attached)
+        return false;
+    bool young = x->built_us > 0 && (double)(s->taken_us - x->built_us) < idle_s * 1e6;   /* what it was built for comes once a night, perhaps */
+    return x->scans == 0 && !young && (x->bytes >= bytes_min || index_name_is_ours(x->name));
+}
+
+/* What is told to be unused is no reason to do without what is used: whoever follows both words would have neither. */
 static void double_indexes(struct findings *f)
 {
     for (int i = 0; i < f->s->indexes; i++)
         for (int j = 0; j < f->s->indexes; j++) {
             const struct survey_index *a = &f->s->index[i], *b = &f->s->index[j];
-            if (i == j || !a->valid || !b->valid || !is_plain(a) || !is_plain(b) || a->unique || a->constraint || a->attached || a->includes || strcmp(a->method, "btree") != 0 || !begins_with(a, b))
+            if (i == j || !a->valid || !b->valid || !is_plain(a) || !is_plain(b) || a->unique || a->constraint || a->attached || a->includes || strcmp(a->method, "btree") != 0 || !begins_with(a, b) ||
+                (is_idle(f->s, b) && !is_idle(f->s, a)))
                 continue;
             bool same = a->keys == b->keys && b->includes == 0;
             if (same && !b->unique && !b->constraint && i < j)
@@ -123,14 +133,6 @@ static void double_indexes(struct findings *f)
             advise_drop(f->s, a, w);
             break;
         }
-}
-
-static bool is_idle(const struct survey *s, const struct survey_index *x)
-{
-    if (!x->valid || x->unique || x->constraint || x->attached)
-        return false;
-    bool young = x->built_us > 0 && (double)(s->taken_us - x->built_us) < idle_s * 1e6;   /* what it was built for comes once a night, perhaps */
-    return x->scans == 0 && !young && (x->bytes >= bytes_min || index_name_is_ours(x->name));
 }
 
 static bool on_expression(const struct survey_index *x)
@@ -145,8 +147,6 @@ static bool on_expression(const struct survey_index *x)
 static void idle_indexes(struct findings *f)
 {
     const struct survey *s = f->s;
-    if (!(s->stats_s >= idle_s))
-        return;
     for (int i = 0; i < s->indexes; i++) {
         const struct survey_index *x = &s->index[i];
         char key[200] = "";

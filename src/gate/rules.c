@@ -628,17 +628,17 @@ static bool program_is_named(const struct gate_look *l, const json_t *argv)
 }
 
 /*
- * What makes a program run other code than its own, by where it looks for it; the list is that of sudo, by and large, and where programs look for files
- * that tell them what to run: psql in HOME, kubectl in KUBECONFIG. NULL: nothing.
+ * What makes a program run other code than its own, by where it looks for it; the list is that of sudo, by and large, and of where the programs of an
+ * administrator find what they run at their start: psql its psqlrc, in HOME or elsewhere, kubectl what KUBECONFIG names.  NULL: nothing.
  */
 static const char *brings_code(const json_t *env)
 {
     static const char *const names[] = {
         "PATH", "LD_*", "_RLD*", "GCONV_PATH", "IFS", "ENV", "BASH_ENV", "BASH_FUNC_*", "BASHOPTS", "SHELLOPTS", "PS4", "GLOBIGNORE", "CDPATH", "FPATH", "ZDOTDIR", "NULLCMD", "READNULLCMD",
-        "PERLLIB", "PERL5LIB", "PERL5OPT", "PERL5DB", "PYTHON*", "RUBYLIB", "RUBYOPT", "NODE_OPTIONS", "NODE_PATH", "JAVA_TOOL_OPTIONS", "TERMINFO*", "TERMPATH", "TERMCAP", "NLSPATH", "LOCPATH",
-        "HOSTALIASES", "PAGER", "LESSOPEN", "LESSCLOSE", "EDITOR", "VISUAL", "BROWSER", "GIT_*",
-        "HOME", "XDG_*", "PSQLRC", "PSQL_*", "PGSYSCONFDIR", "KUBECONFIG", "HELM_*", "ANSIBLE_*", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "DOCKER_CONFIG", "OPENSSL_*", "SSH_ASKPASS*",
-        "SYSTEMD_*", "MANPAGER", "MAKEFLAGS", "MAKEFILES", "CLASSPATH", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "LUA_*", "GEM_*", "BUNDLE_*", "AWKPATH", "AWKLIBPATH", "GLIBC_TUNABLES",
+        "PERL*", "PYTHON*", "RUBY*", "NODE_*", "LUA_*", "AWK*", "GEM_*", "BUNDLE_*", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH", "TERMINFO*", "TERMPATH", "TERMCAP",
+        "NLSPATH", "LOCPATH", "HOSTALIASES", "PAGER", "MANPAGER", "SYSTEMD_*", "LESSOPEN", "LESSCLOSE", "EDITOR", "VISUAL", "BROWSER", "GIT_*", "HOME", "XDG_*", "PSQL*", "PGSYSCONFDIR",
+        "OPENSSL_*", "KUBECONFIG", "HELM_*", "ANSIBLE_*", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "DOCKER_CONFIG", "MAKEFLAGS", "MAKEFILES", "TAR_OPTIONS", "RSYNC_*", "SSH_ASKPASS*",
+        "GLIBC_TUNABLES",
     };
     const char *name;
     json_t     *value;
@@ -670,6 +670,10 @@ static bool check_program(const struct gate_look *l, struct gate_says *s, int st
         if (bad)
             return true;
     }
+    /* A Makefile, a playbook, a program that is named by a path without its beginning: the words are the same, and what is run is another. */
+    const char *cwd = json_string_value(json_object_get(params, "cwd"));
+    if (cwd && strcmp(cwd, "/") != 0 && !l->policy->set.shell)
+        return say(s, "step %d: in the folder %.80s (cwd) the program could find other code to run, which policy allows only with a shell", step + 1, cwd);
     return name && !l->policy->set.shell && say(s, "step %d: %.60s in env could make the program run other code, which policy allows only with a shell", step + 1, name);
 }
 
@@ -751,7 +755,7 @@ const struct gate_rule gate_rules[] = {
     { 801, GATE_REJECT,  scripts_forbidden, "scripts only where policy allows them" },
     { 802, GATE_REJECT,  script_malformed,  "a script is a list of words, or plain words" },
     { 803, GATE_REJECT,  shell_forbidden,   "a shell only where policy allows it" },
-    { 804, GATE_REJECT,  program_forbidden, "only programs that policy names, also as witness and undo, and nothing in env that brings other code" },
+    { 804, GATE_REJECT,  program_forbidden, "only programs that policy names, also as witness and undo, and neither env nor cwd that bring other code" },
     { 805, GATE_REJECT,  script_too_long,   "a script runs at most scripts.timeout_max" },
 };
 const int gate_rules_count = sizeof gate_rules / sizeof gate_rules[0];

@@ -53,6 +53,41 @@ def test_a_set_is_in_force_for_new_sessions_and_its_undo_leaves_the_file_as_it_w
     assert actor.undo(step, snapshot)["outcome"] == "done"   # once more does no harm
 
 
+CLOCK = r"""
+#define _GNU_SOURCE
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+int gettimeofday(struct timeval *tv, void *tz) {      /* what PostgreSQL dates everything by */
+    struct timespec t;
+    (void)tz;
+    clock_gettime(CLOCK_REALTIME, &t);
+    tv->tv_sec = t.tv_sec - (access(BACK, F_OK) == 0 ? 3600 : 0);
+    tv->tv_usec = t.tv_nsec / 1000;
+    return 0;
+}
+"""
+
+
+def test_a_clock_that_was_set_back_since_the_last_reload_does_not_hide_ours(actor, monkeypatch):
+    pg, back = actor.pg, actor.pg.folder + "/back"
+    source, library = pg.folder + "/clock.c", pg.folder + "/clock.so"
+    with open(source, "w", encoding="ascii") as f:
+        f.write(CLOCK)
+    built = subprocess.run(["cc", "-shared", "-fPIC", f'-DBACK="{back}"', "-o", library, source], capture_output=True, text=True, check=False)
+    if built.returncode != 0:
+        pytest.skip("no compiler for a clock that can be set: " + built.stderr[:200])
+    with monkeypatch.context() as m:
+        m.setenv("LD_PRELOAD", library)
+        pg.restart()
+    before = pg.value("SELECT pg_conf_load_time()")
+    with open(back, "w", encoding="ascii"):
+        pass
+    step = actor.set(work_mem=("4MB", "8MB"))
+    done = actor.act(step, actor.snapshot(step))
+    assert done["outcome"] == "done" and pg.value("SELECT pg_conf_load_time()") < before, done
+
+
 def test_a_reset_takes_the_entry_out_and_its_undo_brings_it_back(actor):
     actor.pg.psql("ALTER SYSTEM SET work_mem = '5MB'")
     actor.pg.reload()
@@ -1030,6 +1065,18 @@ def test_a_stop_while_the_checkpoint_before_a_restart_takes_long_keeps_the_serve
         report = actor.finish(running)
     assert report["outcome"] == "untouched" and "stopped before the restart" in report["text"], report
     assert not actor.auto_conf() and pg.value("SELECT pg_postmaster_start_time()") == started
+
+
+def test_a_bound_on_statements_of_clients_does_not_end_a_checkpoint(actor):
+    pg = actor.pg
+    pg.psql("ALTER SYSTEM SET statement_timeout = '1s'")
+    pg.reload()
+    with checkpoints_that_do_not_end(pg):
+        running = actor.start("checkpoint", actor.set(work_mem="8MB"), deadline_s=60)
+        until(lambda: is_checkpointing(pg) or running.poll() is not None, "it asks for a checkpoint")
+        time.sleep(2)
+    answer = actor.finish(running)
+    assert answer["ok"], answer
 
 
 def test_a_checkpoint_for_a_measurement_is_given_up_when_something_else_is_to_be_done(actor, tmp_path):

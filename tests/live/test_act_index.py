@@ -90,6 +90,19 @@ def test_a_drop_of_ours_can_be_undone_because_the_step_says_what_it_was(actor):
     assert actor.undo(step, snapshot)["outcome"] == "done" and indexes(actor.pg) == {step["params"]["name"]: True}
 
 
+def test_what_others_define_where_names_are_looked_for_is_not_called_when_tables_are_worked_on(actor):
+    pg = actor.pg
+    for name, left, right, back in (("||", "name", "text", "text"), ("*", "numeric", "int", "numeric")):       # fit better than what the server has
+        pg.psql(f"CREATE FUNCTION public.trap({left}, {right}) RETURNS {back} LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$")
+        pg.psql(f"CREATE OPERATOR public.{name} (FUNCTION = public.trap, LEFTARG = {left}, RIGHTARG = {right})")
+    for step in (index_step("orders", ["customer"]), analyze_step("orders")):
+        snapshot = actor.snapshot(step)
+        assert actor.act(step, snapshot)["outcome"] == "done"
+        assert actor.recover(step, snapshot)["outcome"] == "done"
+        assert actor.undo(step, snapshot)["outcome"] == "done"
+    assert actor.call("checkpoint", analyze_step("orders"))["ok"]
+
+
 def test_a_dry_run_and_the_undo_script_say_the_sql_and_the_script_works_alone(actor):
     step = index_step("orders", ["customer"])
     said = actor.call("dry_run", step)["output"]
@@ -102,6 +115,25 @@ def test_a_dry_run_and_the_undo_script_say_the_sql_and_the_script_works_alone(ac
         ran = subprocess.run(["sh", path], capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr
         assert indexes(actor.pg) == {}
+
+
+def test_the_undo_script_takes_the_time_that_a_build_takes(actor):
+    build = index_step("orders", ["customer"])
+    assert actor.act(build, actor.snapshot(build))["outcome"] == "done"
+    step = index_step("orders", ["customer"], do="drop")
+    snapshot = actor.snapshot(step)
+    path = actor.call("write_undo", step, snapshot, case="case-3")["path"]
+    assert actor.act(step, snapshot)["outcome"] == "done"
+    writer = Writer(actor.pg)
+    actor.pg.psql("ALTER ROLE postgres SET statement_timeout = '1s'")
+    try:
+        running = subprocess.Popen(["sh", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        time.sleep(2)
+        writer.close()
+        said = running.communicate(timeout=60)[0]
+        assert running.returncode == 0 and indexes(actor.pg) == {step["params"]["name"]: True}, said
+    finally:
+        actor.pg.psql("ALTER ROLE postgres RESET statement_timeout")
 
 
 def test_the_undo_script_of_a_drop_builds_the_index_again(actor):
@@ -361,6 +393,22 @@ def test_analyze_is_read_back_by_when_it_was_done_last(actor):
     assert actor.recover(step, snapshot)["outcome"] == "done"
     assert actor.undo(step, snapshot)["outcome"] == "done"
     assert refused(actor, analyze_step("orders", ["nothing"]))["code"] == "MISSING"
+
+
+def test_statistics_of_a_foreign_table_are_read_back_too(actor, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("".join(f"{i}\n" for i in range(1000)))
+    for folder in (rows, *rows.parents[:3]):
+        folder.chmod(0o755)
+    pg = actor.pg
+    pg.psql("CREATE EXTENSION IF NOT EXISTS file_fdw; CREATE SERVER IF NOT EXISTS files FOREIGN DATA WRAPPER file_fdw")
+    pg.psql(f"CREATE FOREIGN TABLE far (id int) SERVER files OPTIONS (filename '{rows}')")
+    step = analyze_step("far")
+    snapshot = actor.snapshot(step)
+    assert actor.recover(step, snapshot)["outcome"] == "untouched"
+    done = actor.act(step, snapshot)
+    assert done["outcome"] == "done" and pg.value("SELECT reltuples FROM pg_class WHERE relname = 'far'") == 1000, done
+    assert actor.recover(step, snapshot)["outcome"] == "done"
 
 
 def test_analyze_does_not_wait_long_for_a_lock_and_nothing_has_happened_then(actor):

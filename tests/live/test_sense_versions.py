@@ -87,6 +87,20 @@ def test_the_statements_run_against_views_of_that_shape(postgres, version):
         cursor.execute(f"DROP SCHEMA {schema} CASCADE")
 
 
+def test_buffers_that_backends_write_are_counted_in_blocks_by_every_version(postgres):
+    """From 18 on one extension of a file by many blocks is one operation, and pg_stat_io has the bytes beside it."""
+    for version in (17, 18):
+        units = "3::bigint AS writes, 64::bigint AS extends" if version == 17 else "2::bigint AS writes, 1::bigint AS extends, 3::numeric * 8192 AS write_bytes, 64::numeric * 8192 AS extend_bytes"
+        with postgres.connect() as c, c.cursor() as cursor:
+            cursor.execute("SET search_path = pg_temp, pg_catalog")
+            cursor.execute(f"CREATE TEMP VIEW pg_stat_io AS SELECT 'relation'::text AS object, 'client backend'::text AS backend_type, {units}, now() AS stats_reset")
+            cursor.execute("CREATE TEMP VIEW pg_stat_checkpointer AS SELECT 1::bigint AS num_timed, 1::bigint AS num_requested, 1::bigint AS num_done, 1::float8 AS write_time, "
+                           "1::bigint AS buffers_written, now() AS stats_reset")
+            cursor.execute(f"SELECT w.buffers_backend FROM ({statements()[f'sense_writer_{version}'].rstrip(';')}) AS w")
+            assert cursor.fetchone() == (67,), version
+            c.rollback()
+
+
 def test_what_the_program_asks_itself_is_not_counted_among_the_heaviest_statements():
     left_out = re.search(r"q\.query !~ '([^']*)'", statements()["survey_statements"])[1]
     asked = [name for name, text in statements().items() if re.match(r"(?i)select|with", text)]

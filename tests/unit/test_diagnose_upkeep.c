@@ -123,6 +123,25 @@ static void an_index_that_another_begins_with_is_redundant(void **state)
     look(203, 0);
 }
 
+static void of_two_indexes_never_both_are_told_for_each_others_sake(void **state)
+{
+    (void)state;
+    fresh();
+    add("used", 1, 0, 0);
+    add("idle", 2, 0, 1)->scans = 0;
+    assert_string_equal(look(204, 1)->subject, "public.idle");
+    look(203, 0);   /* it begins like the used one, and goes */
+    add("busy", 3, 0, 1)->key[2] = 2;
+    look(203, 2);   /* this one stays, and serves for both */
+    fresh();
+    add("first", 1, 0, 0)->scans = 0;
+    add("second", 1, 0, 0);
+    assert_string_equal(look(204, 1)->subject, "public.first");
+    look(202, 0);
+    s.stats_s = 3600;   /* nothing is told to be idle so soon */
+    assert_string_equal(look(202, 1)->subject, "public.second");
+}
+
 static void an_unused_index_is_told_only_when_the_counters_are_old_enough(void **state)
 {
     (void)state;
@@ -400,6 +419,7 @@ int main(void)
         cmocka_unit_test(of_twins_one_is_told_and_never_the_one_that_guards_uniqueness),
         cmocka_unit_test(an_index_in_an_order_of_its_own_has_no_twin_even_where_both_are_partial),
         cmocka_unit_test(an_index_that_another_begins_with_is_redundant),
+        cmocka_unit_test(of_two_indexes_never_both_are_told_for_each_others_sake),
         cmocka_unit_test(an_unused_index_is_told_only_when_the_counters_are_old_enough),
         cmocka_unit_test(an_idle_index_of_ours_is_offered_to_be_dropped_only_where_nothing_else_may_need_it),
         cmocka_unit_test(an_index_of_ours_that_was_built_today_is_not_called_unused),

@@ -304,6 +304,9 @@ static const struct example {
     { 804, GATE_REJECT, SCRIPT("'script':'echo ok','env':{'HOME':'/tmp'}"), no_op, SCRIPT("'script':'echo ok','env':{'HOME':'/tmp'}"), shells },
     { 804, GATE_REJECT, SCRIPT("'script':'echo ok','env':{'PSQLRC':'/tmp/x'}"), no_op, SCRIPT("'script':'echo ok','env':{'PGHOST':'db','PGPASSWORD':'x'}"), no_op },
     { 804, GATE_REJECT, SCRIPT("'script':'echo ok','env':{'KUBECONFIG':'/tmp/x'}"), no_op, SCRIPT("'script':'echo ok','env':{'TZ':'UTC'}"), no_op },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','env':{'OPENSSL_CONF':'/tmp/x'}"), no_op, SCRIPT("'script':'echo ok','env':{'TZ':'UTC'}"), no_op },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','cwd':'/tmp/x'"), no_op, SCRIPT("'script':'echo ok','cwd':'/'"), no_op },
+    { 804, GATE_REJECT, SCRIPT("'script':'echo ok','cwd':'/tmp/x','undo':['true']"), no_op, SCRIPT("'script':'echo ok','cwd':'/tmp/x'"), shells },
     { 805, GATE_REJECT, SCRIPT("'script':'echo ok'"), short_scripts, NOOP, short_scripts },
 };
 
