@@ -135,10 +135,10 @@ static void what_it_cost_is_counted_also_of_a_trial_that_nobody_let_end(void **s
     (void)state;
     int     outcomes;
     double  alpha, degraded_s = 0;
-    json_t *trial = json_pack("{s:i,s:f}", "format", 2, "degraded_s", 42.5);
+    json_t *trial = json_pack("{s:i,s:f}", "format", 2, "degraded_s", 42.5), *units = json_array();
     a_plan(true);
     c.phase = RUN_UNDONE;
-    assert_ok(store_run_put(engine->store, c.id, json_array(), "", &fault), &fault);
+    assert_ok(store_run_put(engine->store, c.id, units, "", &fault), &fault);
     assert_ok(store_run_trial(engine->store, c.id, trial, &fault), &fault);
     moved("cancel", "anna", CASE_VERIFYING, CASE_VERIFYING);
     moved("verify_failed", "act", CASE_VERIFYING, CASE_PARKED);
@@ -146,6 +146,7 @@ static void what_it_cost_is_counted_also_of_a_trial_that_nobody_let_end(void **s
     assert_ok(store_outcome_totals(engine->store, "shop", clock_wall_us(&clock_real), 86400 * US_PER_S, &outcomes, &alpha, &degraded_s, &fault), &fault);
     assert_float_equal(degraded_s, 42.5, 1e-9);            /* of the day's budget */
     assert_float_equal(engine->count.degraded_s, 42.5, 1e-9);
+    json_decref(units);
     json_decref(trial);
 }
 
