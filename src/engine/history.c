@@ -46,11 +46,14 @@ static void forget_history(struct etarget *t, const char *why)
     t->rolling_open = false;
 }
 
-static void note_changes(struct engine *e, struct etarget *t, const struct sample *s, enum collecting what)
+/* Between putting back and the end of its case, half a second later, the reload (or the restart) that put it back is seen. */
+static bool is_our_doing(const struct etarget *t, const struct casefile *c) { return t->ours || (c->state == CASE_PARKED && c->phase == RUN_UNDONE); }
+
+static void note_changes(struct engine *e, struct etarget *t, const struct sample *s, const struct casefile *c, enum collecting what)
 {
     bool restarted = s->postmaster_start_us && t->postmaster_us && s->postmaster_start_us != t->postmaster_us;
     bool reloaded = window_reloaded(t->config_us, s->conf_load_us);      /* a session of ours that had to connect anew says it a little otherwise */
-    if ((restarted || reloaded) && what == COLLECT_HISTORY && !t->ours) {
+    if ((restarted || reloaded) && what == COLLECT_HISTORY && !is_our_doing(t, c)) {
         forget_history(t, restarted ? "the server was restarted" : "somebody reloaded the configuration");
         if (restarted)
             t->steady_us = clock_mono_us(e->clock) + e->d.tune->warm_up_us;
@@ -220,7 +223,7 @@ void history_sample(struct engine *e, struct etarget *t, const struct sample *s)
 {
     struct casefile c;
     enum collecting what = collecting(e, t, &c);
-    note_changes(e, t, s, what);
+    note_changes(e, t, s, &c, what);
     if (isfinite(s->v[METRIC_CONNECTIONS]) && s->v[METRIC_CONNECTIONS] > t->peak_sessions)
         t->peak_sessions = (int)s->v[METRIC_CONNECTIONS];
     watch_load(e, t, s);

@@ -590,6 +590,31 @@ static void a_connection_that_was_made_anew_is_no_reload_and_the_history_goes_on
     loaded_us = 0;
 }
 
+static void the_reload_that_puts_a_change_back_does_not_end_the_history_also_before_its_case_is_closed(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->histories = 0;
+    t->ours = false;
+    requested = 0;
+    loaded_us = INT64_C(900) * US_PER_S;
+    work(t, 11, 130);
+    a_case(CASE_PARKED);
+    c.phase = RUN_UNDONE, c.version++;
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    strcpy(t->case_id, c.id);
+    loaded_us += 60 * US_PER_S;
+    work(t, 2, 130);
+    assert_in_range(t->histories, 11, 12);
+    c.phase = RUN_IDLE, c.version++;                       /* parked before anything of it was in force: that was somebody else */
+    assert_ok(store_case_update(engine->store, &c, &fault), &fault);
+    loaded_us += 60 * US_PER_S;
+    work(t, 2, 130);
+    assert_int_equal(t->histories, 1);
+    t->case_id[0] = '\0';
+    loaded_us = 0;
+}
+
 static void a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast(void **state)
 {
     (void)state;
@@ -1127,6 +1152,7 @@ int main(void)
         TEST(the_analysis_does_not_wait_for_ever_for_the_history_of_a_restart),
         TEST(what_was_hours_ago_is_nothing_to_compare_a_restart_with),
         TEST(a_connection_that_was_made_anew_is_no_reload_and_the_history_goes_on),
+        TEST(the_reload_that_puts_a_change_back_does_not_end_the_history_also_before_its_case_is_closed),
         TEST(a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast),
         TEST(each_checkpoint_that_we_ask_for_is_counted),
         TEST(a_suggestion_needs_no_load),
