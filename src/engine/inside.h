@@ -93,6 +93,8 @@ void note_free(struct note *n);
 /* Outcomes of a look before the act that say nothing of what was to be done: nobody answered, or somebody else is at work. */
 #define ACTION_UNSEEN     "not looked at"
 #define ACTION_IN_THE_WAY "in the way"
+/* What came of a CHECKPOINT for a measurement that was not waited for, since there was something to do; NULL: anything else. */
+#define CHECKPOINT_GAVE_WAY "gave way"
 
 enum job_kind { JOB_ACTION, JOB_DRY_RUN, JOB_CHECKPOINT, JOB_LOOK };
 
@@ -111,7 +113,7 @@ struct job {
     json_t         *snapshot;               /* of the step */
     /* the answer */
     enum run_input  answer;
-    const char     *outcome;                /* constant text */
+    const char     *outcome;                /* constant text; of a CHECKPOINT NULL, or that it gave way */
     json_t         *found;                  /* PREPARE: units; PROBE: snapshot */
     json_t         *witness;
     char           *output;

@@ -254,6 +254,7 @@ static void work(struct worker *w, struct job *j)
         c.cancelled = is_waited_for;   /* a guard that has tripped is not kept waiting for a measurement's sake */
         c.cancelled_ctx = &w->jobs;
         j->answer = act_pg_checkpoint(&c, &j->fault) == OK ? RUN_ON_DONE : RUN_ON_LOST;
+        j->outcome = j->answer == RUN_ON_LOST && j->fault.code == ERR_TIMEOUT && is_waited_for(&w->jobs) ? CHECKPOINT_GAVE_WAY : NULL;
         return;
     }
     if (plan_parse(j->plan, &plan, &j->fault) != OK) {   /* stored plans were parsed before: only a damaged store gets here */

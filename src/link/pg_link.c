@@ -220,12 +220,13 @@ static enum err conclude(struct pg_link *l, int how, PGresult *last, const char 
 {
     l->state[0] = '\0';
     if (how == LATE) {
+        bool told = l->give_up && l->give_up(l->give_up_ctx);
         ask_to_cancel(l->conn);
         l->give_up = NULL;   /* already given up: what is waited for now is its end */
         int ended = gather_within(l, now_us() + CANCEL_GRACE_MS * US_PER_MS, &last);
         l->broken = ended != READY;
         PQclear(last);
-        enum err e = fail(fault, ERR_TIMEOUT, "gave up to %s: it took longer than it was allowed to", what);
+        enum err e = fail(fault, ERR_TIMEOUT, "gave up to %s: %s", what, told ? "something else is to be done" : "it took longer than it was allowed to");
         fail_hint(fault, "what it did must be read back");
         return e;
     }

@@ -1086,4 +1086,4 @@ def test_a_checkpoint_for_a_measurement_is_given_up_when_something_else_is_to_be
         until(lambda: is_checkpointing(pg) or running.poll() is not None, "it asks for a checkpoint")
         other.touch()
         answer = actor.finish(running)
-    assert not answer["ok"] and answer["code"] == "TIMEOUT", answer
+    assert not answer["ok"] and answer["code"] == "TIMEOUT" and "something else is to be done" in answer["text"], answer
