@@ -209,7 +209,7 @@ static void *make_threads(void *ctx)
 static void a_program_becomes_another_user_whatever_the_threads_do_meanwhile(void **state)
 {
     pthread_t            maker[3];
-    struct process_order o = { .argv = (const char *const[]){ "/usr/bin/id", "-u", NULL }, .lock_fd = -1, .timeout_us = 3 * US_PER_S, .as_other = true, .uid = 65534, .gid = 65534 };
+    struct process_order o = { .argv = (const char *const[]){ "/usr/bin/id", "-u", NULL }, .lock_fd = -1, .timeout_us = 60 * US_PER_S, .as_other = true, .uid = 65534, .gid = 65534 };
     if (geteuid() != 0)
         skip();
     atomic_store(&enough, false);

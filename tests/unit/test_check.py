@@ -45,7 +45,7 @@ class Counting(unittest.TestCase):
     def run_stage(self, what, name="tried"):
         self.said = io.StringIO()
         with contextlib.redirect_stdout(self.said):
-            return self.check.run_stage(name, "a stage", 60, what)
+            return self.check.run_stage(name, "a stage", 600, what)
 
     def counts_of(self, tests):
         """What a stage counts that runs these tests with meson."""
@@ -80,39 +80,59 @@ class Counting(unittest.TestCase):
 
 
 class Ending(unittest.TestCase):
-    def test_what_a_stage_started_ends_when_the_check_is_told_to_end(self):
+    def ends(self, at_once):
+        """Whether it is told so at once: before it has heard that what it started has begun."""
         with tempfile.TemporaryDirectory() as folder:
-            started = os.path.join(folder, "pid")
+            started, told = os.path.join(folder, "pid"), os.path.join(folder, "told")
             program = f"""
-import importlib.machinery, importlib.util, sys
+import importlib.machinery, importlib.util, os, sys, time
 sys.dont_write_bytecode = True
 loader = importlib.machinery.SourceFileLoader("check_tool", {TOOL!r})
 check = importlib.util.module_from_spec(importlib.util.spec_from_loader("check_tool", loader))
 loader.exec_module(check)
 check.OUT = {folder!r}
-check.STAGES = [("long", "a long stage", 60, lambda s: s.run("sh", "-c", "echo $$ >{started}.new; mv {started}.new {started}; exec sleep 60"), True)]
+popen = check.subprocess.Popen
+def begin(*words, **how):
+    child = popen(*words, **how)
+    while {at_once} and not os.path.exists({told!r}):
+        time.sleep(0.02)
+    return child
+check.subprocess.Popen = begin
+check.STAGES = [("long", "a long stage", 600, lambda s: s.run("sh", "-c", "echo $$ >{started}.new; mv {started}.new {started}; exec sleep 300"), True)]
 sys.argv = ["check"]
 sys.exit(check.main())
 """
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
                 with self.subTest(number.name):
-                    with contextlib.suppress(FileNotFoundError):
-                        os.unlink(started)
+                    for path in (started, told):
+                        with contextlib.suppress(FileNotFoundError):
+                            os.unlink(path)
                     # Whoever runs this in the background or under nohup lets its children ignore some.
                     tool = subprocess.Popen([PYTHON, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
-                    until = time.monotonic() + 30
-                    while not os.path.exists(started) and time.monotonic() < until:
-                        time.sleep(0.02)
-                    with open(started, encoding="ascii") as f:
-                        child = int(f.read())
-                    tool.send_signal(number)
+                    child = 0
                     try:
-                        self.assertNotEqual(tool.wait(30), 0)
+                        until = time.monotonic() + 120
+                        while not os.path.exists(started) and time.monotonic() < until:
+                            time.sleep(0.02)
+                        with open(started, encoding="ascii") as f:
+                            child = int(f.read())
+                        tool.send_signal(number)
+                        open(told, "w", encoding="ascii").close()
+                        self.assertNotEqual(tool.wait(120), 0)
                         with self.assertRaises(ProcessLookupError):
                             os.kill(child, 0)
                     finally:
-                        with contextlib.suppress(ProcessLookupError):
-                            os.kill(child, signal.SIGKILL)
+                        tool.kill()
+                        tool.wait()
+                        if child:
+                            with contextlib.suppress(ProcessLookupError):
+                                os.kill(child, signal.SIGKILL)
+
+    def test_what_a_stage_started_ends_when_the_check_is_told_to_end(self):
+        self.ends(False)
+
+    def test_what_a_stage_has_only_just_started_does_so_as_well(self):
+        self.ends(True)
 
 
 if __name__ == "__main__":

@@ -748,6 +748,7 @@ static void a_journal_whose_folder_was_removed_takes_nothing_until_there_is_one_
     char                   folder[] = "/tmp/test-journal-XXXXXX", command[60];
     struct journal        *j;
     struct journal_options o = journal_options_default(folder);
+    struct journal_stats   s;
     struct record          r = { .received_us = 1, .kind = RECORD_ROWS, .form = FORM_JSON, .events = 1, .body = SLICE("body") }, in;
     uint64_t               id = 0;
     enum err               e = OK;
@@ -756,6 +757,9 @@ static void a_journal_whose_folder_was_removed_takes_nothing_until_there_is_one_
     o.reserve_bytes = 0;
     assert_ok(journal_open(&o, &j, &fault), &fault);
     assert_ok(journal_append_wait(j, &r, &id, &fault), &fault);
+    do                                                   /* and no more files are made in it meanwhile */
+        journal_stats(j, &s);
+    while (s.segments_free < 2);
     (void)snprintf(command, sizeof command, "rm -r %s", folder);
     assert_int_equal(system(command), 0);
     assert_int_not_equal(journal_append_wait(j, &r, &id, &fault), OK);

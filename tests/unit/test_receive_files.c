@@ -587,7 +587,7 @@ static void that_is_so_also_while_we_run_and_the_file_was_closed_since_it_was_qu
     house_write("a.log", "the old one, that is gone\n");
     house_start(PLAIN);
     house_until(1);
-    for (int i = 0; i < 200 && is_open("a.log"); i++) {
+    for (int i = 0; i < 1200 && is_open("a.log"); i++) {
         house_later(61 * US_PER_S);
         (void)usleep(50000);
     }
@@ -680,7 +680,7 @@ static void a_file_is_not_forgotten_while_lines_of_its_life_before_are_on_their_
     follow_count(f, &counts, &split, &open_now);
     assert_int_equal(counts.records, 0);
     assert_int_equal(open_now, 1);
-    for (int i = 0; i < 1000 && (counts.records < 1 || open_now != 1); i++) {
+    for (int i = 0; i < 30000 && (counts.records < 1 || open_now != 1); i++) {      /* only reached when something is wrong */
         house_write("b.log", "more\n");             /* something is always on its way */
         (void)follow_turn(f, now_us += i < 3 ? 4 * US_PER_S : 0);
         follow_count(f, &counts, &split, &open_now);
@@ -714,7 +714,7 @@ ssize_t __wrap_pread64(int fd, void *to, size_t n, off_t at)
 static void until_told(const char *what)
 {
     struct inputs_stats s = { 0 };
-    for (int i = 0; i < 2000 && !strstr(s.of[INPUT_FILES].last_error, what); i++) {
+    for (int i = 0; i < 12000 && !strstr(s.of[INPUT_FILES].last_error, what); i++) {
         (void)usleep(5000);
         inputs_stats(h.inputs, &s);
     }

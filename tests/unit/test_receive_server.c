@@ -456,6 +456,7 @@ static void a_connection_that_is_closed_is_not_told_of_again_while_a_child_still
     assert_int_equal(recv(fd, said, 15, MSG_WAITALL), 15);
     pid_t child = fork();
     if (child == 0) {
+        (void)alarm(600);                            /* a test that fails leaves nobody behind */
         (void)pause();
         _exit(0);
     }
@@ -463,9 +464,12 @@ static void a_connection_that_is_closed_is_not_told_of_again_while_a_child_still
     assert_int_equal(shutdown(fd, SHUT_RDWR), 0);
     for (struct receive_stats st = { .connections = 1 }; st.connections > 0; receive_server_stats(f.server, &st))
         (void)usleep(10000);
-    double before = processor_s();
-    (void)usleep(400000);
-    double used = processor_s() - before;
+    double used = 1;
+    for (int i = 0; i < 25 && used > 0.1; i++) {     /* the journal may still be making its segments; who is told again and again never rests */
+        double before = processor_s();
+        (void)usleep(400000);
+        used = processor_s() - before;
+    }
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, NULL, 0), child);
     (void)close(fd);

@@ -239,7 +239,7 @@ static void who_gave_up_what_was_on_its_way_begins_anew_before_it_makes_other_me
     b = lines(10, 19);
     b.load = 2;
     assert_int_equal(rd_kafka_mock_broker_push_request_error_rtts(cluster, 1, API_PRODUCE, 2, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 0, RD_KAFKA_RESP_ERR_NO_ERROR, 60000), RD_KAFKA_RESP_ERR_NO_ERROR);
-    w.conf.timeout_us = US_PER_S;                /* the library's own patience is that of the beginning */
+    w.conf.timeout_us = 5 * US_PER_S;            /* the library's own patience is that of the beginning */
     ended = 0;
     assert_int_equal(send_to(self, &b), SENT_TOO_LARGE);
     assert_int_equal(ended, 1);

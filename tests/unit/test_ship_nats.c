@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <nats/nats.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EVENTS = 80000 /* far more than sockets hold */, RELEASE_S = 10 /* then the server hangs up, so that a test that fails ends, too */ };
+enum { EVENTS = 80000 /* far more than sockets hold */, RELEASE_S = 60 /* then the server hangs up, so that a test that fails ends, too */, SOON_S = 30 /* on the slowest machine */ };
 
 static struct world  w;
 static struct load   load;
@@ -25,7 +26,8 @@ static char          url[64];
 
 static struct { int fd; pthread_t thread; bool tls; atomic_bool stop; atomic_int met; } server;
 
-static void say(int c, const char *text) { assert_int_equal(send(c, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text)); }
+/* Whoever called may have gone again; and no other thread than the test's may fail it. */
+static void say(int c, const char *text) { (void)send(c, text, strlen(text), MSG_NOSIGNAL); }
 
 static void *serve(void *ctx)
 {
@@ -127,7 +129,7 @@ static void a_server_that_stops_reading_is_waited_for_no_longer_than_the_setting
     int64_t            begun_us = clock_mono_us(&clock_real);
     assert_int_equal(sink_nats.send(self, &b, &a), SENT_LATER);
     sink_nats.close(self);
-    if (seconds_since(begun_us) > 4)
+    if (seconds_since(begun_us) > SOON_S)
         fail_msg("it took %.1f s: %s", seconds_since(begun_us), a.why);
     assert_non_null(strstr(a.why, "NATS: "));
 }
@@ -143,8 +145,11 @@ static void a_server_that_falls_silent_in_the_handshake_of_tls_is_waited_for_no_
     for (int i = 0; i < 3; i++)                 /* nor are there more and more that wait */
         assert_int_equal(sink_nats.send(self, &b, &a), SENT_LATER);
     sink_nats.close(self);
-    if (seconds_since(begun_us) > 4)
+    if (seconds_since(begun_us) > SOON_S)
         fail_msg("it took %.1f s: %s", seconds_since(begun_us), a.why);
+    while (!atomic_load(&server.met))
+        (void)usleep(1000);
+    assert_int_equal(poll(&(struct pollfd){ .fd = server.fd, .events = POLLIN }, 1, 0), 0);
     assert_int_equal(atomic_load(&server.met), 1);
     assert_non_null(strstr(a.why, "NATS: "));
 }
@@ -172,7 +177,7 @@ static void connecting_is_cut_short_when_the_sink_is_to_stop(void **state)
     assert_int_equal(sink_nats.send(self, &b, &a), SENT_LATER);
     assert_int_equal(pthread_join(other, NULL), 0);
     sink_nats.close(self);
-    if (seconds_since(begun_us) > 2)
+    if (seconds_since(begun_us) > SOON_S)
         fail_msg("it took %.1f s: %s", seconds_since(begun_us), a.why);
     assert_string_equal(a.why, "cut short: the sink is stopping");
 }
@@ -213,6 +218,7 @@ static void a_refusal_that_comes_after_its_connection_was_given_up_is_nobodys(vo
     (void)state;
     struct sent_answer a = { 0 };
     w.conf.stream = "obs";
+    w.conf.timeout_us = 3 * US_PER_S;           /* the connection has to be made within it */
     void        *self = begin(false);
     struct batch b = many();
     b.count = 3;

@@ -444,20 +444,27 @@ class Beginning(Folder):
         with self.assertRaisesRegex(subprocess.CalledProcessError, "initdb.*exit status 1.*\n.*the disk is full"):
             self.cluster().create()
 
-    def start(self, text):
-        program, cluster = self.program("driver", f"echo $$ > {self.folder}/pid\n{text}"), self.cluster()
-        with mock.patch.object(rig_cluster, "START_S", 1), self.assertRaisesRegex(SystemExit, "the load driver did not start") as told:
+    def start(self, text, start_s):
+        pid, until = self.folder + "/pid", time.monotonic() + 120
+        program, cluster = self.program("driver", f"echo $$ > {pid}.new\nmv {pid}.new {pid}\n{text}"), self.cluster()
+
+        def nobody_answers(load):
+            while not os.path.exists(pid) and time.monotonic() < until:      # a machine with much to do
+                time.sleep(0.02)
+            raise ConnectionRefusedError
+        with mock.patch.object(rig_cluster, "START_S", start_s), mock.patch.object(Load, "counters", nobody_answers), \
+                self.assertRaisesRegex(SystemExit, "the load driver did not start") as told:
             cluster.start_load(program)
-        with open(self.folder + "/pid", encoding="ascii") as f:
+        with open(pid, encoding="ascii") as f:
             return int(f.read()), str(told.exception)
 
     def test_a_load_that_does_not_begin_in_time_does_not_stay_behind(self):
-        pid, _ = self.start("exec sleep 60")
+        pid, _ = self.start("exec sleep 60", 1)
         with self.assertRaises(ProcessLookupError):
             os.kill(pid, 0)
 
     def test_what_a_load_said_before_it_ended_is_told(self):
-        self.assertIn("no such database", self.start("echo there is no such database >&2; exit 1")[1])
+        self.assertIn("no such database", self.start("echo there is no such database >&2; exit 1", 120)[1])
 
 
 class FakeLoad:
