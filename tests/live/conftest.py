@@ -43,6 +43,10 @@ def pytest_configure(config):
     limited["stderr"] = os.dup(2)      # as it is while pytest does not keep what is written there
 
 
+def pytest_unconfigure(config):
+    faulthandler.dump_traceback_later(LIMIT_S, exit=True, file=limited["stderr"])      # a thread that never ends would keep the run from ending
+
+
 def _took_too_long(number, frame):
     """In the main thread, which may be waiting for anything: a process, a thread, an answer of a server (see cluster.wait_for)."""
     if limited["now"]:
@@ -137,7 +141,7 @@ def driver(program):
     """driver("run", "--dsn", ...) -> CompletedProcess with text output."""
     path = program("homeostat-load")
 
-    def run(*argv, timeout=120, env=None):
+    def run(*argv, timeout=300, env=None):
         return subprocess.run([path, *argv], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False,
                               env={**os.environ, **(env or {})})
     run.path = path
