@@ -241,8 +241,8 @@ class Cluster:
         """A psycopg2 connection in autocommit; the caller closes it.
 
         It waits five minutes for a lock, so that one nobody will release costs a test and not all that come after it; and what it asked for is
-        given up soon after it was closed, with its locks."""
-        more.setdefault("options", "-c lock_timeout=5min" + (" -c client_connection_check_interval=5s" if self.version() >= 14 else ""))
+        given up soon after it was closed, with its locks. A bound on statements that a test sets is for others."""
+        more.setdefault("options", "-c lock_timeout=5min -c statement_timeout=0" + (" -c client_connection_check_interval=5s" if self.version() >= 14 else ""))
         c = psycopg2.connect(host=self.host, port=self.port, user=self.user, dbname=database or self.database, **more)
         c.autocommit = True
         Cluster.connections.add(c)
