@@ -2,7 +2,7 @@
 
 Run with Debian's python: /usr/bin/python3 -m pytest tests/live. HOMEOSTAT_BUILD names the build folder (default: build/),
 HOMEOSTAT_TEST_FOLDER where servers' data lie while tests run (default: /var/tmp); the user postgres must be able to reach it.
-HOMEOSTAT_TEST_LIMIT_S after how many seconds a test that hangs is ended and has failed (default: 600), so that the others still come.
+HOMEOSTAT_TEST_LIMIT_S after how many seconds a test that hangs is ended and has failed (default: 900), so that the others still come.
 """
 import contextlib
 import faulthandler
@@ -34,7 +34,7 @@ signal.signal(signal.SIGTERM, _stop)
 
 # -- what a test that fails or hangs costs the next one ----------------------------------------------------------------------
 
-LIMIT_S = float(os.environ.get("HOMEOSTAT_TEST_LIMIT_S", "600"))     # far beyond what any test takes; its fixtures have as long before it and after it
+LIMIT_S = float(os.environ.get("HOMEOSTAT_TEST_LIMIT_S", "900"))     # far beyond what any test takes; its fixtures have as long before it and after it
 AGAIN_S = LIMIT_S / 5                                                # for what its `finally` waits for
 limited = {"now": False, "stderr": 2}
 
