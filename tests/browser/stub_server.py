@@ -582,7 +582,7 @@ class Handler(BaseHTTPRequestHandler):
                     raise Problem(429, "too-many-requests", "Too many requests", "too many wrong tokens from this address", "use a token that is in the tokens file")
                 raise Problem(401, "unauthenticated", "Who are you?", "The token is missing or not known here.", "Send Authorization: Bearer with a token of this engine.")
             if method != "GET":
-                time.sleep(self.stub.slow_s)
+                self.stub.answers.wait(60)
             if self.stub.slow_part and self.stub.slow_part in self.path:
                 time.sleep(2)
             if path in self.stub.mute:       # it was heard, and that is all
@@ -694,7 +694,9 @@ class Stub:
 
     def __init__(self, page, scenario="normal", port=0, token="stub-token-0123456789", tick=1.0):
         self.world, self.page, self.port, self.server, self.drop_answers, self.late_answers = World(scenario, token, tick), page, port, None, 0, 0
-        self.wrong_tokens, self.blind, self.busy_reports, self.mute, self.slow_s, self.slow_part = 0, False, False, (), 0, ""
+        self.wrong_tokens, self.blind, self.busy_reports, self.mute, self.slow_part = 0, False, False, (), ""
+        self.answers = threading.Event()       # what is to be done is heard, and answered once this is set
+        self.answers.set()
 
     def start(self):
         handler = type("BoundHandler", (Handler,), {"world": self.world, "page": self.page, "stub": self})

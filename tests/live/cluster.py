@@ -13,6 +13,7 @@ import ctypes
 import glob
 import os
 import pwd
+import select
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ import time
 import weakref
 
 import psycopg2
+import psycopg2.extensions
 
 START_TIMEOUT_S = 60
 
@@ -100,6 +102,16 @@ PR_SET_CHILD_SUBREAPER = 36
 ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def wait_for(connection):
+    """Until the server has answered, as psycopg2 waits by itself, but here a signal is heard: one that ends the run, or a test that hangs."""
+    while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
+        fds = [connection.fileno()]
+        select.select(fds if state == psycopg2.extensions.POLL_READ else [], fds if state == psycopg2.extensions.POLL_WRITE else [], [], 1)
+
+
+psycopg2.extensions.set_wait_callback(wait_for)
+
+
 class Cluster:
     """host, port, user, database, dsn, folder, data, log, bin; start/stop/restart/kill, psql, connect."""
 
@@ -176,6 +188,10 @@ class Cluster:
                 raise ClusterError("the server's processes did not go after the kill")
             time.sleep(0.02)
 
+    def version(self):
+        with open(os.path.join(self.data, "PG_VERSION"), encoding="ascii") as f:
+            return int(f.read().split(".")[0])
+
     def pid(self):
         """The postmaster's process id, None when no server runs on this data folder."""
         try:
@@ -224,8 +240,9 @@ class Cluster:
     def connect(self, database=None, **more):
         """A psycopg2 connection in autocommit; the caller closes it.
 
-        It waits five minutes for a lock, so that one nobody will release costs a test and not all that come after it."""
-        more.setdefault("options", "-c lock_timeout=5min")
+        It waits five minutes for a lock, so that one nobody will release costs a test and not all that come after it; and what it asked for is
+        given up soon after it was closed, with its locks. A bound on statements that a test sets is for others."""
+        more.setdefault("options", "-c lock_timeout=5min -c statement_timeout=0" + (" -c client_connection_check_interval=5s" if self.version() >= 14 else ""))
         c = psycopg2.connect(host=self.host, port=self.port, user=self.user, dbname=database or self.database, **more)
         c.autocommit = True
         Cluster.connections.add(c)

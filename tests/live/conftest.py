@@ -2,12 +2,17 @@
 
 Run with Debian's python: /usr/bin/python3 -m pytest tests/live. HOMEOSTAT_BUILD names the build folder (default: build/),
 HOMEOSTAT_TEST_FOLDER where servers' data lie while tests run (default: /var/tmp); the user postgres must be able to reach it.
+HOMEOSTAT_TEST_LIMIT_S after how many seconds a test that hangs is ended and has failed (default: 900), so that the others still come.
 """
+import contextlib
+import faulthandler
 import os
 import signal
+import socket
 import subprocess
 import sys
 
+import psycopg2
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -27,13 +32,61 @@ def _stop(number, frame):
 signal.signal(signal.SIGTERM, _stop)
 
 
+# -- what a test that fails or hangs costs the next one ----------------------------------------------------------------------
+
+LIMIT_S = float(os.environ.get("HOMEOSTAT_TEST_LIMIT_S", "900"))     # far beyond what any test takes; its fixtures have as long before it and after it
+AGAIN_S = LIMIT_S / 5                                                # for what its `finally` waits for
+limited = {"now": False, "stderr": 2}
+
+
+def pytest_configure(config):
+    limited["stderr"] = os.dup(2)      # as it is while pytest does not keep what is written there
+
+
+def pytest_unconfigure(config):
+    faulthandler.dump_traceback_later(LIMIT_S, exit=True, file=limited["stderr"])      # a thread that never ends would keep the run from ending
+
+
+def _took_too_long(number, frame):
+    """In the main thread, which may be waiting for anything: a process, a thread, an answer of a server (see cluster.wait_for)."""
+    if limited["now"]:
+        faulthandler.dump_traceback(sys.__stderr__)      # of the other threads too; it is shown with the test
+        pytest.fail(f"it hangs: {LIMIT_S:.0f} s are over")
+
+
+signal.signal(signal.SIGALRM, _took_too_long)
+
+
+def _in_limited_time():
+    faulthandler.dump_traceback_later(LIMIT_S + AGAIN_S / 2, file=limited["stderr"])      # where it hangs, should even that not end it
+    signal.setitimer(signal.ITIMER_REAL, LIMIT_S, AGAIN_S)
+    limited["now"] = True
+    result = yield
+    limited["now"] = False
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    faulthandler.cancel_dump_traceback_later()
+    return result
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_setup(item):
+    yield from _in_limited_time()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item):
+    yield from _in_limited_time()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item):
     """What a test that fails had locked is free again for the next one: its connections are closed, which the traceback would keep."""
     before = set(Cluster.connections)
-    result = yield
+    result = yield from _in_limited_time()
     if result.excinfo:
         for connection in set(Cluster.connections) - before:
+            with contextlib.suppress(psycopg2.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as its:
+                its.shutdown(socket.SHUT_RDWR)      # else close() would wait for a thread that waits there for an answer
             connection.close()
 
 
@@ -88,7 +141,7 @@ def driver(program):
     """driver("run", "--dsn", ...) -> CompletedProcess with text output."""
     path = program("homeostat-load")
 
-    def run(*argv, timeout=120, env=None):
+    def run(*argv, timeout=300, env=None):
         return subprocess.run([path, *argv], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False,
                               env={**os.environ, **(env or {})})
     run.path = path

@@ -117,7 +117,7 @@ def test_a_dry_run_and_the_undo_script_say_the_sql_and_the_script_works_alone(ac
         assert indexes(actor.pg) == {}
 
 
-def test_the_undo_script_takes_the_time_that_a_build_takes(actor):
+def test_the_undo_script_takes_the_time_that_a_build_takes(actor, spawn):
     build = index_step("orders", ["customer"])
     assert actor.act(build, actor.snapshot(build))["outcome"] == "done"
     step = index_step("orders", ["customer"], do="drop")
@@ -127,10 +127,10 @@ def test_the_undo_script_takes_the_time_that_a_build_takes(actor):
     writer = Writer(actor.pg)
     actor.pg.psql("ALTER ROLE postgres SET statement_timeout = '1s'")
     try:
-        running = subprocess.Popen(["sh", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        time.sleep(2)
+        running = spawn(["sh", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        until(lambda: running.poll() is not None or actor.pg.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%' AND now() - query_start > interval '2s'"), "it has waited for long")
         writer.close()
-        said = running.communicate(timeout=60)[0]
+        said = running.communicate(timeout=300)[0]
         assert running.returncode == 0 and indexes(actor.pg) == {step["params"]["name"]: True}, said
     finally:
         actor.pg.psql("ALTER ROLE postgres RESET statement_timeout")

@@ -420,12 +420,12 @@ def test_an_index_that_somebody_is_building_is_known_as_one_to_a_role_that_sees_
     try:
         with holder.cursor() as cursor:
             cursor.execute("BEGIN; INSERT INTO being VALUES (2)")
-        build = threading.Thread(target=lambda: builder.cursor().execute("CREATE INDEX CONCURRENTLY being_a ON being (a)"))
+        build = threading.Thread(target=lambda: builder.cursor().execute("CREATE INDEX CONCURRENTLY being_a ON being (a)"), daemon=True)
         build.start()
         until(lambda: building() == [(False, True)], "it is told that somebody is at it")
         with holder.cursor() as cursor:
             cursor.execute("ROLLBACK")
-        build.join()
+        build.join(120)
         assert building() == [(True, False)]
     finally:
         for c in (holder, builder, looker):

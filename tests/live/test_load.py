@@ -436,7 +436,7 @@ def test_a_shell_that_allows_few_descriptors_does_not_keep_clients_away(loaded, 
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     run = spawn([driver.path, "run", "--dsn", loaded.dsn, "--clients", "40", "--duration", "1", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, hard)))
-    out, err = run.communicate(timeout=60)
+    out, err = run.communicate(timeout=120)
     assert run.returncode == 0 and "Too many open files" not in err
     assert json.loads(out.splitlines()[-1])["failed_connects"] == 0 and json.loads(out.splitlines()[0])["connected"] == 40
 
@@ -456,7 +456,7 @@ def test_a_payment_that_finds_nowhere_to_be_booked_is_no_success(driver, make_po
 def test_a_run_whose_clients_cannot_start_says_why_and_ends(loaded, driver, loop):
     loaded.psql("ALTER TABLE stock RENAME COLUMN s_data TO s_words")      # no client gets its statements prepared
     try:
-        done = driver("run", "--dsn", loaded.dsn, "--clients", "2", "--duration", "2", *loop, timeout=40)
+        done = driver("run", "--dsn", loaded.dsn, "--clients", "2", "--duration", "2", *loop)
     finally:
         loaded.psql("ALTER TABLE stock RENAME COLUMN s_words TO s_data")
     assert done.returncode == 1 and "no client could connect" in done.stderr and "s_data" in done.stderr

@@ -483,7 +483,7 @@ def test_a_result_that_could_not_be_written_is_no_success(tmp_path, driver):
     path.write_text("phases: [{duration: 1min, tpcc: 100%}]\n")
     for output in ([], ["-o", "json"]):
         with open("/dev/full", "w", encoding="ascii") as full:
-            done = subprocess.run([driver.path, "check", "--schedule", str(path), *output], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+            done = subprocess.run([driver.path, "check", "--schedule", str(path), *output], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
         assert done.returncode == 1 and "standard output" in done.stderr
 
 
