@@ -105,8 +105,9 @@ ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 def wait_for(connection):
     """Until the server has answered, as psycopg2 waits by itself, but here a signal is heard: one that ends the run, or a test that hangs."""
     while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
-        fds = [connection.fileno()]
-        select.select(fds if state == psycopg2.extensions.POLL_READ else [], fds if state == psycopg2.extensions.POLL_WRITE else [], [], 1)
+        waits = select.poll()      # unlike select() also for a number of 1024 and more
+        waits.register(connection.fileno(), select.POLLIN if state == psycopg2.extensions.POLL_READ else select.POLLOUT)
+        waits.poll(1000)
 
 
 psycopg2.extensions.set_wait_callback(wait_for)
