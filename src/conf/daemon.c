@@ -288,7 +288,7 @@ static const struct conf_knob tune_knobs[] = {
     { "alpha",                KNOB_REAL(struct daemon_tune, alpha),           "0.05",   "0.0001..0.5", CONF_LIVE,
       "Over the lifetime of a target, the share of what is called better that is not, at most, on average; where nothing can be better, the probability of ever calling something so." },
     { "checkpoint_in_window", KNOB_BOOL(struct daemon_tune, checkpoint_in_window), "true", NULL,       CONF_LIVE,
-      "Have one checkpoint inside each window of a trial that concerns checkpoints, so that cost put off is not taken for gain." },
+      "Have one checkpoint inside each window that a restart is compared with, as those after it have one, so that cost put off is not taken for gain." },
     { "seed",                 KNOB_INT(struct daemon_tune, seed),             "1",      "0..",         CONF_RESTART,
       "Where chance begins: the same seed and the same history give the same decisions." },
     { "planner",              KNOB_CHOICE(struct daemon_tune, planner),       "joint",  "joint|joint-ppo|ladder", CONF_RESTART,

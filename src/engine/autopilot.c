@@ -285,13 +285,18 @@ static void wait_for_longer(struct engine *e, struct etarget *t)
     no_restarts(e, t, NEVER_ENOUGH);
 }
 
+bool autopilot_may_restart(struct engine *e, const struct etarget *t)
+{
+    return t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command && clock_mono_us(e->clock) >= t->restarts_again_us;
+}
+
 enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, struct fault *fault)
 {
     struct etarget *t = engine_target(e, c->target);
     *ready = false;
     if (!t)
         return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
-    bool restart = t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command && clock_mono_us(e->clock) >= t->restarts_again_us;
+    bool restart = autopilot_may_restart(e, t);
     if (cannot_measure(t))
         return give_way(e, c, NOBODY_WORKS, fault);
     if (!need_not_measure(t) && t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE)) {
@@ -414,8 +419,28 @@ bool autopilot_enough_history(struct engine *e, struct etarget *t, const json_t 
     enum verify_class class;
     if (!class_of(plan, &class))
         return true;
-    int needed = prove_history_needed(e, t, class) + gap_of(e, plan, class);
-    return t->histories >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);
+    int needed = prove_history_needed(e, t, class) + gap_of(e, plan, class), have;
+    (void)prove_history(t, class, &have);
+    return have >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);
+}
+
+enum { FRESH_WINDOWS = 10, FRESH_MIN = 3 };
+
+/*
+ * Where both arms take turns the first window is watched against the latest ones.  Those of an hour ago, with other caches and another log behind
+ * them, would end trials for nothing.  Where work comes and goes there may never be as many: that is not waited for.
+ */
+static bool is_fresh(struct engine *e, const struct etarget *t, const json_t *plan)
+{
+    enum verify_class class;
+    int               n, fresh = 0;
+    if (!class_of(plan, &class) || class == VERIFY_NONE || class == VERIFY_RESTART || class == VERIFY_SLOW || t->plan_waits > 2 * FRESH_WINDOWS)
+        return true;
+    const struct window *w = prove_history(t, class, &n);
+    int64_t              since = clock_mono_us(e->clock) - FRESH_WINDOWS * e->d.tune->window_us;
+    for (int i = 0; i < n; i++)
+        fresh += w[i].to_us >= since;
+    return fresh >= FRESH_MIN;
 }
 
 /*
@@ -496,7 +521,10 @@ enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *faul
     if (err != OK)
         return err;
     t->plan_again_us = clock_mono_us(e->clock) + e->d.tune->window_us / 2;
-    if (need_not_measure(t) || (autopilot_enough_history(e, t, plan) && autopilot_worth_a_restart(e, t, plan, false))) {
+    enum verify_class class;
+    t->restart_waits = class_of(plan, &class) && class == VERIFY_RESTART;
+    if (need_not_measure(t) || (autopilot_enough_history(e, t, plan) && is_fresh(e, t, plan) && autopilot_worth_a_restart(e, t, plan, false))) {
+        t->restart_waits = false;
         t->plan_again_us = 0;
         t->plan_waits = 0;
         t->too_noisy = false;
@@ -532,7 +560,10 @@ bool autopilot_still_comparable(struct engine *e, struct etarget *t, const struc
     if (c->driver != DRIVER_ENGINE || store_plan_get(e->store, c->plan_id, &plan, &ignored) != OK)
         return true;
     bool planned = json_object_get(plan.proposal, "changes") && class_of(plan.plan, &class) && (class == VERIFY_RESTART || class == VERIFY_SLOW);
-    bool yes = !planned || t->histories >= prove_history_needed(e, t, class);
+    int  have = 0;
+    if (planned)
+        (void)prove_history(t, class, &have);
+    bool yes = !planned || have >= prove_history_needed(e, t, class);
     stored_plan_done(&plan);
     return yes;
 }

@@ -67,9 +67,18 @@ static void note_changes(struct engine *e, struct etarget *t, const struct sampl
         t->ours = false;
 }
 
+/*
+ * What was restarted is measured with a CHECKPOINT in its windows, and so is what it is compared with: for the sake of nothing else are clients
+ * made to wait for one, and those of any other change would make it look better than it is.
+ */
+static bool is_for_a_restart(struct engine *e, const struct etarget *t, const struct casefile *c)
+{
+    return c->state == CASE_ANALYZING ? autopilot_may_restart(e, t) : c->state == CASE_PLANNING && t->restart_waits;
+}
+
 static void ask_checkpoint(struct engine *e, struct etarget *t, const struct casefile *c)
 {
-    if (!e->d.tune->checkpoint_in_window || t->checkpoint_asked || (c->state != CASE_ANALYZING && c->state != CASE_PLANNING) || t->mode < MODE_APPROVE)
+    if (!e->d.tune->checkpoint_in_window || t->checkpoint_asked || t->mode < MODE_APPROVE || !is_for_a_restart(e, t, c))
         return;
     struct job  *j = calloc(1, sizeof *j);
     struct fault ignored;
@@ -79,6 +88,7 @@ static void ask_checkpoint(struct engine *e, struct etarget *t, const struct cas
     (void)text_copy(j->case_id, sizeof j->case_id, c->id);
     t->checkpoint_asked = worker_send(&t->worker, j, &ignored) == OK;
     t->own_checkpoints += t->checkpoint_asked;
+    t->own_windows = 0;
 }
 
 /* ---- the load ---- */
@@ -189,9 +199,14 @@ static void watch_load(struct engine *e, struct etarget *t, const struct sample 
 
 /* ---- the windows ---- */
 
+enum { OWN_WINDOWS = 4 };      /* on a slow disk it may be counted windows later */
+
 /* A CHECKPOINT that we asked for is counted as requested, and would be taken for a log that fills too fast. */
 static void leave_ours_out(struct etarget *t, struct window *w)
 {
+    if (t->own_checkpoints > 0 && t->own_windows++ == OWN_WINDOWS)      /* the server made one of it and its own */
+        t->own_checkpoints = 0;
+    w->checkpoint_asked = t->own_checkpoints > 0;
     double seconds = (double)(w->to_us - w->from_us) / 1e6, counted = w->v[METRIC_CHECKPOINTS_REQ] * seconds;
     int    ours = counted >= t->own_checkpoints ? t->own_checkpoints : counted > 0 ? (int)(counted + 0.5) : 0;
     if (ours == 0)

@@ -165,11 +165,13 @@ struct etarget {
     bool                  asleep;           /* nobody works with it */
     bool                  checkpoint_asked;
     int                   own_checkpoints;  /* asked for since windows are kept, and not seen in one yet */
+    int                   own_windows;      /* so many windows ago, the latest */
     bool                  ours;             /* the last change of the configuration was the end of a case of ours */
     int64_t               upkeep_again_us, analyze_again_us;   /* mono */
     bool                  upkeep_waits;     /* for a look, or for history to compare with */
     int64_t               upkeep_patient_until_us;   /* mono; for history no longer than that; 0: it does not wait for any */
     int64_t               plan_again_us;    /* mono; the plan at hand waits for history: when to make it anew */
+    bool                  restart_waits;    /* ... and it is a restart */
     bool                  too_noisy;        /* a restart waits for more of it, because nothing could be proven yet: it was said */
     int                   analysis_waits;   /* how often one was found to wait for the history of a restart, since the last that did not */
     int                   plan_waits;       /* how often one was found to wait for history since the last that did not */
@@ -381,6 +383,7 @@ void prove_facts(struct etarget *t, const struct target_facts *fresh);      /* b
 void prove_still_there(struct engine *e, struct etarget *t, const struct target_facts *fresh);     /* likewise */
 void prove_forget(struct etarget *t);
 void prove_count(struct etarget *t, const struct stored_outcome *o);    /* each outcome once, in order: what later verdicts may spend */
+const struct window *prove_history(const struct etarget *t, enum verify_class method, int *n);      /* what a trial of that kind is compared with, oldest first */
 int  prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method);
 bool prove_can_compare(struct engine *e, struct etarget *t, enum verify_class method, int gap);   /* false: a plan that takes so many windows will never have a verdict */
 bool prove_can_measure(struct engine *e, struct etarget *t);             /* false: what is known of the time before does not tell how well clients are answered */
@@ -393,6 +396,7 @@ MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
 MUST_CHECK enum err autopilot_recall(struct engine *e, struct fault *fault);   /* stop switches, modes, rests: from the store */
 MUST_CHECK enum err autopilot_stops(struct engine *e, struct fault *fault);    /* the stop switches, from the store */
 MUST_CHECK enum err autopilot_stop(struct engine *e, struct fault *fault);     /* what acts on a target that is stopped is put back, from now on */
+bool                autopilot_may_restart(struct engine *e, const struct etarget *t);
 bool                autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan);
 bool                autopilot_window_is_near(const struct engine *e, const struct week_window *list, int n);      /* one is open, or opens while a case may wait at the gate */
 bool                autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan);

@@ -238,6 +238,7 @@ static void send_checkpoint(struct engine *e, struct etarget *t)
     if (worker_send(&t->worker, j, &ignored) == OK) {
         t->trial_waits = true;
         t->own_checkpoints++;
+        t->own_windows = 0;
     }
 }
 
@@ -433,6 +434,16 @@ static struct trial_conf trial_conf_for(struct engine *e, struct etarget *t, enu
     };
 }
 
+/* Only windows of a restart hold a CHECKPOINT of ours: compared with such ones, anything else would look better than it is. */
+const struct window *prove_history(const struct etarget *t, enum verify_class method, int *n)
+{
+    int from = t->histories;
+    while (from > 0 && (method == VERIFY_RESTART || !t->history[from - 1].checkpoint_asked))
+        from--;
+    *n = t->histories - from;
+    return t->history + from;
+}
+
 int prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method)
 {
     struct trial_conf conf = trial_conf_for(e, t, method);
@@ -485,7 +496,9 @@ static enum err load_or_new(struct engine *e, struct etarget *t, const char *cas
     }
     struct trial_conf conf = trial_conf_for(e, t, method);
     take_queries(verify, &conf);
-    return trial_new(&conf, t->history, t->histories, &t->trial, fault);
+    int                  n;
+    const struct window *history = prove_history(t, method, &n);
+    return trial_new(&conf, history, n, &t->trial, fault);
 }
 
 static enum err method_of(struct engine *e, const struct casefile *c, char *method, size_t size, json_t **verify, struct fault *fault)

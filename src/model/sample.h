@@ -130,6 +130,7 @@ struct window {
     double  max[METRIC_COUNT];
     double  lull_tps, lull_ms;               /* the worst ten seconds in a row: least throughput, most latency (mean over transactions); NAN: unknown */
     int     checkpoints;                     /* finished inside the window; -1: unknown */
+    bool    checkpoint_asked;                /* one of them for our sake: without us clients would have been answered faster */
     int     queries;                         /* -1: unknown */
     struct query_count query[QUERIES_MAX];   /* differences over the window */
 };

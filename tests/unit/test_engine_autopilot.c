@@ -632,26 +632,73 @@ static void a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fa
     assert_int_equal(t->own_checkpoints, 0);
 }
 
-static void each_checkpoint_that_we_ask_for_is_counted(void **state)
+/* How many are asked for in a window, with a case in such a state. */
+static int asked_for(struct etarget *t, enum case_state state_of_case)
+{
+    struct job *j;
+    int         n = 0;
+    a_case(state_of_case);
+    strcpy(t->case_id, c.id);
+    t->rolling_open = t->checkpoint_asked = false;
+    work(t, 1, 130);
+    while ((j = queue_take(&t->worker.jobs))) {
+        job_free(j);
+        n++;
+    }
+    assert_int_equal(t->own_checkpoints, n);
+    return n;
+}
+
+static void clients_wait_for_a_checkpoint_of_ours_only_where_a_restart_is_to_be_measured(void **state)
 {
     (void)state;
     static struct daemon_tune with;
     struct etarget *t = a_target();
-    struct job     *j;
     with = *engine->d.tune;
     with.checkpoint_in_window = true;
     engine->d.tune = &with;
     t->mode = MODE_AUTO;
-    a_case(CASE_ANALYZING);
-    strcpy(t->case_id, c.id);
-    assert_ok(queue_init(&t->worker.jobs, 4, NULL, NULL, &fault), &fault);
     requested = 0;
-    work(t, 1, 130);
-    assert_int_equal(t->own_checkpoints, 1);
-    while ((j = queue_take(&t->worker.jobs)))
-        job_free(j);
+    assert_ok(queue_init(&t->worker.jobs, 4, NULL, NULL, &fault), &fault);
+    assert_int_equal(asked_for(t, CASE_ANALYZING), 1);
+    assert_int_equal(asked_for(t, CASE_WAIT_GATE), 0);
+    assert_int_equal(asked_for(t, CASE_PLANNING), 0);      /* what waits for history is to be reloaded */
+    t->restart_waits = true;
+    assert_int_equal(asked_for(t, CASE_PLANNING), 1);
+    t->mode = MODE_SUGGEST;
+    assert_int_equal(asked_for(t, CASE_ANALYZING), 0);
+    t->mode = MODE_AUTO;
+    t->restarts_again_us = INT64_MAX;
+    assert_int_equal(asked_for(t, CASE_ANALYZING), 0);
     queue_close(&t->worker.jobs);
     queue_done(&t->worker.jobs);
+}
+
+static void only_a_restart_is_compared_with_windows_that_held_a_checkpoint_of_ours(void **state)
+{
+    (void)state;
+    int             n;
+    struct etarget *t = a_target();
+    t->histories = 0;
+    requested = 0;
+    work(t, 4, 130);
+    t->own_checkpoints = 1, t->own_windows = 0;
+    requested = 1;
+    work(t, 1, 130);
+    requested = 0;
+    assert_ptr_equal(prove_history(t, VERIFY_SLOW, &n), t->history + 4);
+    assert_int_equal(n, 0);
+    work(t, 2, 130);
+    assert_ptr_equal(prove_history(t, VERIFY_SLOW, &n), t->history + 4);
+    assert_int_equal(n, 2);
+    (void)prove_history(t, VERIFY_IMMEDIATE, &n);
+    assert_int_equal(n, 2);
+    assert_ptr_equal(prove_history(t, VERIFY_RESTART, &n), t->history);
+    assert_int_equal(n, 6);
+    t->own_checkpoints = 1, t->own_windows = 0;            /* the server made one of it and one of its own, and counts nothing */
+    work(t, 10, 130);
+    (void)prove_history(t, VERIFY_SLOW, &n);
+    assert_int_equal(n, 6);
 }
 
 static void a_suggestion_needs_no_load(void **state)
@@ -809,6 +856,29 @@ static void begins_with(struct etarget *t, int windows, double least, double mos
     planned(t, CASE_EXECUTING, 0);
     measured(t, windows, least, most);
     ordered_to_begin();
+}
+
+static void what_is_reloaded_waits_for_windows_that_are_fresh(void **state)
+{
+    (void)state;
+    struct etarget *t = a_target();
+    t->mode = MODE_AUTO;
+    t->restarts_again_us = INT64_MAX;
+    measured(t, 30, 120, 140);
+    for (int i = 0; i < t->histories; i++)
+        t->history[i].to_us -= 60 * engine->d.tune->window_us;
+    a_case(CASE_PLANNING);
+    assert_int_equal(plans(t), CASE_PLANNING);
+    measured(t, 30, 120, 140);
+    t->history[26].checkpoint_asked = true;                /* three are left */
+    assert_int_equal(plans(t), CASE_WAIT_GATE);
+    for (int i = 0; i < t->histories; i++)                 /* a load that comes for a window each hour: there will not be as many */
+        t->history[i].to_us -= 60 * engine->d.tune->window_us;
+    a_case(CASE_PLANNING);
+    int looks = 1;
+    while (plans(t) == CASE_PLANNING && looks < 100)
+        looks++;
+    assert_in_range(looks, 20, 25);
 }
 
 static void a_restart_that_waited_at_the_gate_begins_only_if_a_doubling_could_still_be_proven(void **state)
@@ -1154,10 +1224,12 @@ int main(void)
         TEST(a_connection_that_was_made_anew_is_no_reload_and_the_history_goes_on),
         TEST(the_reload_that_puts_a_change_back_does_not_end_the_history_also_before_its_case_is_closed),
         TEST(a_checkpoint_that_we_asked_for_is_no_sign_of_a_log_that_fills_too_fast),
-        TEST(each_checkpoint_that_we_ask_for_is_counted),
+        TEST(clients_wait_for_a_checkpoint_of_ours_only_where_a_restart_is_to_be_measured),
+        TEST(only_a_restart_is_compared_with_windows_that_held_a_checkpoint_of_ours),
         TEST(a_suggestion_needs_no_load),
         TEST(a_restart_begins_while_what_it_is_compared_with_is_fresh),
         TEST(a_restart_waits_for_history_until_a_doubling_could_be_proven),
+        TEST(what_is_reloaded_waits_for_windows_that_are_fresh),
         TEST(a_restart_that_waited_at_the_gate_begins_only_if_a_doubling_could_still_be_proven),
         TEST(a_restart_that_never_has_its_history_gives_way_to_what_needs_less),
         TEST(where_no_history_will_ever_prove_a_restart_there_is_none_and_the_rest_has_its_turn),
