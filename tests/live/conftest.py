@@ -40,6 +40,7 @@ limited = {"now": False, "stderr": 2}
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "clock: it waits for minutes of the clock to be over and does next to nothing meanwhile, so that others may run beside it")
     limited["stderr"] = os.dup(2)      # as it is while pytest does not keep what is written there
 
 

@@ -35,6 +35,7 @@ def send_what_fails(site, at):
     assert post(site, "/v1/logs", {"resourceLogs": [{"resource": {"attributes": [attribute("service.name", "pay")]}, "scopeLogs": [{"logRecords": logs}]}]}) == (200, {})
 
 
+@pytest.mark.clock
 def test_the_evidence_of_a_deploy_leads_to_the_raw_data_though_it_was_killed_in_between(site):
     site.start()
     at = time.time() - 620                             # the five minutes after are over, and none is too late for its window

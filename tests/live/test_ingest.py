@@ -560,6 +560,7 @@ def span(service, name, kind, span_id, parent, start_s, ms, failed=False):
                                        "endTimeUnixNano": str(int(start_s * 1e9 + ms * 1e6)), "status": {"code": 2 if failed else 1}}]}]}
 
 
+@pytest.mark.clock
 def test_questions_about_services_patterns_and_traces_are_answered(make_site):
     """The events lie some minutes back, so that their windows are due at once."""
     site = make_site()
@@ -652,6 +653,7 @@ def test_mock_minutes_are_digested_whole_and_in_little_memory(make_site):
     assert again.returncode == 4 and "already" in again.stderr
 
 
+@pytest.mark.clock
 def test_what_came_in_can_be_looked_at_by_any_name_and_also_when_nothing_runs(make_site):
     """A service in a namespace, one with blanks, and one that speaks only metrics; then the daemon is gone, and the files tell the same."""
     site = make_site()

@@ -671,6 +671,7 @@ def span(service, name, kind, span_id, parent, at_ns):
                                                                     "startTimeUnixNano": str(at_ns), "endTimeUnixNano": str(at_ns + 10**8), "status": {"code": 1}}]}]}
 
 
+@pytest.mark.clock
 def test_what_senders_send_is_in_the_tables_once_its_windows_are_closed(server, make_site):
     """The events lie some minutes back, so that their windows are due soon. Sensors are on: the own machine's metrics come along."""
     site = make_site({"sinks": {"tables": sink(server, "whole")}, "sensors": {"enabled": True, "interval": "2s"}})

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import unittest
+import unittest.mock
 
 sys.dont_write_bytecode = True
 TOOL = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "tools", "check")
@@ -78,10 +79,28 @@ class Counting(unittest.TestCase):
         self.assertEqual(self.run_stage(lambda s: s.run("/no/such/command")), (0, 1, 0))
         self.assertIn("/no/such/command", self.said.getvalue())
 
+    def all_stages(self, *stages):
+        """The exit status and the last line when these are all there are; "beside" runs beside those behind it."""
+        self.check.STAGES = [(name, "a stage", 60, lambda s, words=words: s.run("sh", "-c", words), True) for name, words in stages]
+        self.check.BESIDE = ("beside",)
+        self.said = io.StringIO()
+        with contextlib.redirect_stdout(self.said), unittest.mock.patch.object(sys, "argv", ["check"]):
+            status = self.check.main()
+        return status, self.said.getvalue().splitlines()[-1]
+
+    def test_a_stage_beside_others_runs_while_they_do_and_is_counted_with_them(self):
+        met = os.path.join(self.folder, "met")
+        waits = f"until test -e {met}; do sleep 0.05; done"
+        self.assertEqual(self.all_stages(("beside", waits), ("next", "true"), ("last", f"touch {met}")), (0, "3 passed, 0 failed, 0 skipped"))
+
+    def test_a_stage_beside_others_that_fails_fails_the_check(self):
+        self.assertEqual(self.all_stages(("beside", "exit 3"), ("next", "true")), (1, "1 passed, 1 failed, 0 skipped"))
+        self.assertIn("beside: FAILED: exit status 3", self.said.getvalue())
+
 
 class Ending(unittest.TestCase):
-    def ends(self, at_once):
-        """Whether it is told so at once: before it has heard that what it started has begun."""
+    def ends(self, at_once, beside=()):
+        """Whether it ends all; at_once: it is told so before it has heard that what it started has begun; beside: the names of stages that run beside others."""
         with tempfile.TemporaryDirectory() as folder:
             started, told = os.path.join(folder, "pid"), os.path.join(folder, "told")
             program = f"""
@@ -98,7 +117,9 @@ def begin(*words, **how):
         time.sleep(0.02)
     return child
 check.subprocess.Popen = begin
-check.STAGES = [("long", "a long stage", 600, lambda s: s.run("sh", "-c", "echo $$ >{started}.new; mv {started}.new {started}; exec sleep 300"), True)]
+check.STAGES = [("long", "a long stage", 600, lambda s: s.run("sh", "-c", "echo $$ >{started}.new; mv {started}.new {started}; exec sleep 300"), True),
+                ("next", "another", 600, lambda s: s.run("sleep", "300"), True)]
+check.BESIDE = {beside!r}
 sys.argv = ["check"]
 sys.exit(check.main())
 """
@@ -133,6 +154,9 @@ sys.exit(check.main())
 
     def test_what_a_stage_has_only_just_started_does_so_as_well(self):
         self.ends(True)
+
+    def test_a_stage_that_runs_beside_others_does_so_as_well(self):
+        self.ends(False, beside=("long",))
 
 
 if __name__ == "__main__":
