@@ -2,64 +2,18 @@
  * engine/autopilot.c - what the engine does without being asked.
  *
  * It opens a case when there is something to try and nothing speaks against it,
- * measures before it plans, and ends what nobody else would end.
+ * drives those that are its own to drive, and ends what nobody else would end.
  */
 #include "base/log.h"
 #include "base/text.h"
-#include "diagnose/symptom.h"
 #include "engine/inside.h"
-#include "plan/compose.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RESTARTS_PAUSE_US (INT64_C(7) * 86400 * US_PER_S)
-#define PROVABLE_MOST      0.6931471805599453      /* log(2): what a restart must be able to prove, at the least */
-#define PROVABLE_STILL     (1.5 * PROVABLE_MOST)   /* when it was planned with that, and the next windows were noisier */
-
 static const struct cause by_autopilot = { .actor = "engine", .reason = "" };
 static const struct principal autopilot = { "engine", ROLE_OPERATOR };
-
-/* ---- the stop switch ---- */
-
-/* One that was known before ends when it was to end then: who steps ahead with the clock for a moment must not end it for good. */
-enum err autopilot_stops(struct engine *e, struct fault *fault)
-{
-    struct stored_stop before[STOPS_MAX];
-    int64_t            until[STOPS_MAX];
-    int                n = e->stops_count;
-    memcpy(before, e->stops, sizeof before);
-    memcpy(until, e->stop_until_us, sizeof until);
-    enum err err = store_stops(e->store, e->stops, STOPS_MAX, &e->stops_count, fault);
-    for (int i = 0; i < e->stops_count && err == OK; i++) {
-        const struct stored_stop *s = &e->stops[i];
-        int64_t left = s->expires_us - clock_wall_us(e->clock), most = s->expires_us - s->created_us;
-        e->stop_until_us[i] = clock_mono_us(e->clock) + (left < most ? left : most);
-        for (int k = 0; k < n; k++)
-            if (strcmp(before[k].scope, s->scope) == 0 && before[k].created_us == s->created_us && before[k].expires_us == s->expires_us)
-                e->stop_until_us[i] = until[k];
-    }
-    return err;
-}
-
-static bool is_over(const struct engine *e, int stop)
-{
-    int64_t expires = e->stops[stop].expires_us;
-    return expires != 0 && expires <= clock_wall_us(e->clock) && e->stop_until_us[stop] <= clock_mono_us(e->clock);
-}
-
-const struct stored_stop *engine_stopped(struct engine *e, const char *target)
-{
-    for (int i = 0; i < e->stops_count; i++) {
-        const struct stored_stop *s = &e->stops[i];
-        bool here = s->scope[0] == '\0' || (target && strcmp(s->scope, target) == 0);
-        if (here && !is_over(e, i))
-            return s;
-    }
-    return NULL;
-}
 
 /* ---- start ---- */
 
@@ -98,7 +52,7 @@ enum err autopilot_equip(struct etarget *t, struct fault *fault)
 /* What a person ordered, and how long a target rests, as the store has it: at start, and after a turn was lost in which memory had gone ahead. */
 enum err autopilot_recall(struct engine *e, struct fault *fault)
 {
-    enum err err = autopilot_stops(e, fault);
+    enum err err = stop_switches_recall(e, fault);
     for (int i = 0; i < e->targets && err == OK; i++) {
         struct etarget      *t = &e->target[i];
         atomic_store(&t->stopped, engine_stopped(e, t->conf->name) != NULL);
@@ -158,7 +112,7 @@ void autopilot_facts(struct engine *e, struct etarget *t)
     }
 }
 
-/* ---- opening, analysing, planning ---- */
+/* ---- opening ---- */
 
 enum err autopilot_rest(struct engine *e, struct etarget *t, int64_t us, const char *why, struct fault *fault)
 {
@@ -172,9 +126,6 @@ enum err autopilot_rest(struct engine *e, struct etarget *t, int64_t us, const c
     stored.peak_sessions = t->peak_sessions;
     return err == OK ? store_target_put(e->store, t->conf->name, &stored, clock_wall_us(e->clock), fault) : err;
 }
-
-#define NOTHING_TELLS "nothing tells how well clients are answered, so nothing could be proven: it takes pg_stat_statements in this database, " \
-                      "a driver that reports (load_endpoint), or load_saturates: true where the load always asks for more"
 
 /* What a person would have to do before a case makes sense; NULL: nothing. Said once, and shown as long as it is so. */
 static const char *lacks(struct engine *e, struct etarget *t, char *text, size_t size)
@@ -208,22 +159,7 @@ bool autopilot_rests(const struct engine *e, const struct etarget *t)
     return left > 0 && left <= longest;
 }
 
-/*
- * Where nobody works a trial would have nothing to measure by and end undecided, whatever was tried: a night would use up the
- * proposals, and what may be spent on proofs.  Whoever only suggests measures nothing: then the machine speaks without a load.
- */
-static bool cannot_measure(const struct etarget *t) { return t->asleep && t->mode >= MODE_APPROVE; }
-static bool need_not_measure(const struct etarget *t) { return t->asleep && t->mode < MODE_APPROVE; }
-#define NOBODY_WORKS "nobody works with it, so nothing could be measured"
-
-static bool is_own(const struct casefile *c) { return strcmp(c->opened_by, autopilot.name) == 0; }
-
-/* What we opened ourselves gives way to what can be done in quiet hours: indexes and statistics. */
-static enum err give_way(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault)
-{
-    struct cause why = { .actor = "autopilot", .reason = reason };
-    return is_own(c) ? engine_event(e, c->id, ON_CANCEL, &why, fault) : OK;
-}
+bool autopilot_opened(const struct casefile *c) { return strcmp(c->opened_by, autopilot.name) == 0; }
 
 /* What somebody else manages is changed there. NULL: nobody does. */
 static const char *belongs(const struct etarget *t, char *text, size_t size)
@@ -248,7 +184,7 @@ static bool may_open(struct engine *e, struct etarget *t)
         why = lacks(e, t, text, sizeof text);
     if (why && strcmp(why, t->idle_why) != 0)
         log_warn("no case is opened", F("target", t->conf->name), F("why", why));
-    if (!why && cannot_measure(t))
+    if (!why && planning_cannot_measure(t))
         why = NOBODY_WORKS;
     if (why && strcmp(why, t->idle_why) != 0)
         (void)text_copy(t->idle_why, sizeof t->idle_why, why);
@@ -267,318 +203,10 @@ static enum err open_case(struct engine *e, struct etarget *t, struct fault *fau
     return engine_event(e, c.id, ON_START_ANALYSIS, &by_autopilot, fault);
 }
 
-static void no_restarts(struct engine *e, struct etarget *t, const char *why)
-{
-    t->restarts_again_us = clock_mono_us(e->clock) + RESTARTS_PAUSE_US;
-    log_info("no restart is proposed for a week", F("target", t->conf->name), F("why", why));
-}
-
-#define NEVER_ENOUGH "there is never enough history for one: the configuration is reloaded, or the load changes, too often"
-
-/* A restart needs the longest history. Where that begins anew before it is long enough, nothing would ever be tried; we look twice a second. */
-static void wait_for_longer(struct engine *e, struct etarget *t)
-{
-    t->analysis_waits += t->last.v[METRIC_UP] == 1;
-    if (t->analysis_waits <= 2 * ANALYSIS_WINDOWS * (e->d.tune->window_us / US_PER_S))
-        return;
-    t->analysis_waits = 0;
-    no_restarts(e, t, NEVER_ENOUGH);
-}
-
-bool autopilot_may_restart(struct engine *e, const struct etarget *t)
-{
-    return t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command && clock_mono_us(e->clock) >= t->restarts_again_us;
-}
-
-enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, struct fault *fault)
-{
-    struct etarget *t = engine_target(e, c->target);
-    *ready = false;
-    if (!t)
-        return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
-    bool restart = autopilot_may_restart(e, t);
-    if (cannot_measure(t))
-        return give_way(e, c, NOBODY_WORKS, fault);
-    if (!need_not_measure(t) && t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE)) {
-        if (restart && t->histories >= prove_history_needed(e, t, VERIFY_IMMEDIATE))
-            wait_for_longer(e, t);
-        return OK;
-    }
-    t->analysis_waits = 0;
-    if (t->mode >= MODE_APPROVE && is_own(c) && !prove_can_measure(e, t))
-        return give_way(e, c, NOTHING_TELLS, fault);
-    struct symptom list[SYMPTOMS_MAX];
-    int      n = diagnose_symptoms(t->history, t->histories, t->facts, list, SYMPTOMS_MAX);
-    enum err err = OK;
-    json_t  *all = json_array();
-    for (int i = 0; i < n && err == OK; i++) {
-        json_t *labels = json_pack("{s:f,s:f,s:i,s:s}", "value", list[i].value, "usual", list[i].usual, "number", list[i].number, "metric", metric_info[list[i].metric].name);
-        json_t *reference = json_pack("{s:s,s:{s:s,s:s,s:I}}", "table", "metric_1m", "keys", "target", t->conf->name, "metric", metric_info[list[i].metric].name, "to", (json_int_t)clock_wall_us(e->clock));
-        err = store_event_add(e->store, c->id, "INFO", "anomaly", list[i].title, list[i].text, labels, reference, clock_wall_us(e->clock), fault);
-        json_array_append_new(all, json_string(list[i].title));
-        json_decref(labels);
-        json_decref(reference);
-    }
-    if (err == OK)
-        err = engine_publish(e, "evt.analysis.findings.v1", c->id, json_pack("{s:s,s:O,s:i}", "target", c->target, "findings", all, "windows", t->histories), fault);
-    json_decref(all);
-    if (err != OK)
-        return err;
-    *ready = true;
-    return engine_event(e, c->id, ON_ANALYSIS_DONE, &by_autopilot, fault);
-}
-
-/* A plan whose window opens later than a case may wait at the gate would only keep everything else waiting meanwhile. */
-bool autopilot_window_is_near(const struct engine *e, const struct week_window *list, int n)
-{
-    int64_t now = clock_wall_us(e->clock), opens, closes;
-    for (int i = 0; i < n; i++)
-        if (week_window_open(&list[i], now, &opens, &closes) || opens - now < case_timing_default.stay_us[CASE_WAIT_GATE])
-            return true;
-    return false;
-}
-
-static bool restart_is_near(const struct engine *e, const struct etarget *t)
-{
-    return (e->policy.set.restart == RESTART_ALLOWED && t->conf->restart == DAEMON_RESTART_ALLOWED) || autopilot_window_is_near(e, e->policy.window, e->policy.windows);
-}
-
-static bool class_of(const json_t *plan, enum verify_class *class)
-{
-    const char *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
-    return method && verify_class_parse(method, class);
-}
-
-/* Windows between before and after, where they cannot be had in turns. */
-static int gap_of(const struct engine *e, const json_t *plan, enum verify_class class)
-{
-    int64_t seconds = 20;
-    size_t  i;
-    json_t *step;
-    json_array_foreach(json_object_get(plan, "steps"), i, step)
-        seconds += json_integer_value(json_object_get(step, "watch_s")) + 2;
-    return class == VERIFY_RESTART || class == VERIFY_SLOW ? (int)(seconds * US_PER_S / e->d.tune->window_us) : 0;
-}
-
-/* Whoever changes something must be able to find out whether it helped, or a restart is paid for twice and nothing is learned. */
-static enum err check_provable(struct engine *e, struct etarget *t, const json_t *plan, struct fault *fault)
-{
-    enum verify_class class;
-    if (t->mode < MODE_APPROVE || !class_of(plan, &class) || class == VERIFY_NONE)
-        return OK;
-    if (class == VERIFY_CHECKPOINT && !t->facts->may_checkpoint) {
-        (void)fail(fault, ERR_INPUT, "no verdict could come of \"%.160s\": the role %.60s may not CHECKPOINT, and cost that is put off would look like gain",
-                   json_string_value(json_object_get(plan, "title")), t->facts->role);
-        fail_hint(fault, "GRANT pg_checkpoint TO %.60s", t->facts->role);
-        return ERR_INPUT;
-    }
-    if (prove_can_compare(e, t, class, gap_of(e, plan, class)))
-        return OK;
-    (void)fail(fault, ERR_INPUT, "no verdict could come of \"%.160s\": its steps take %d windows, and the %d that are kept of the time before do not say how far this database moves by itself over so long",
-               json_string_value(json_object_get(plan, "title")), gap_of(e, plan, class), HISTORY_MAX);
-    fail_hint(fault, "a shorter tune.watch, a longer tune.window or a smaller tune.windows_min");
-    return ERR_INPUT;
-}
-
-enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, json_t **proposal, char *planner, size_t size, struct fault *fault)
-{
-    struct proposal p;
-    if (!t->facts)
-        return fail(fault, ERR_UNKNOWN, "nothing is known of %s yet", t->conf->name);
-    struct bounds bounds = e->policy.bounds;
-    bounds.restart_allowed = bounds.restart_allowed && e->policy.set.restart != RESTART_NEVER && t->conf->restart != DAEMON_RESTART_NEVER && t->act->restart_command != NULL &&
-                             restart_is_near(e, t) && clock_mono_us(e->clock) >= t->restarts_again_us && (t->mode < MODE_APPROVE || t->facts->may_checkpoint);
-    struct planner_view view = { .facts = t->facts, .window = t->history, .windows = t->histories, .bounds = &bounds };
-    knowing_show(e, t, &view);
-    practising_show(e, t, &view);
-    practising_learn(e, t, &view);
-    enum err err = planner_ask(t->planner, &view, &p, fault);
-    if (err != OK)
-        return err;
-    struct compose_how how = { .target = t->conf->name, .step_ratio = e->policy.bounds.step_ratio, .bounds = &e->policy.bounds, .watch_s = (int)(e->d.tune->watch_us / US_PER_S),
-                               .timeout_s = 60, .restart_timeout_s = (int)(t->conf->restart_timeout_us / US_PER_S) + 120 };
-    err = compose_plan(&p, t->facts, &how, plan, fault);
-    if (err == OK && (err = check_provable(e, t, *plan, fault)) != OK) {
-        json_decref(*plan);
-        *plan = NULL;
-    }
-    if (err == ERR_INPUT || err == ERR_STATE) {   /* what cannot be composed must not be proposed for ever */
-        struct fault ignored;
-        (void)!planner_tell(t->planner, &p, TOLD_REFUSED, (double)NAN, &ignored);
-    }
-    if (err != OK)
-        return err;
-    *proposal = proposal_json(&p);
-    (void)text_copy(planner, size, p.planner);
-    return OK;
-}
-
-/* Before and after lie as far apart as the plan takes to be carried out, and placebos must have the same gap. */
-bool autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan)
-{
-    enum verify_class class;
-    if (!class_of(plan, &class))
-        return true;
-    int needed = prove_history_needed(e, t, class) + gap_of(e, plan, class), have;
-    (void)prove_history(t, class, &have);
-    return have >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);
-}
-
-enum { FRESH_WINDOWS = 10, FRESH_MIN = 3 };
-
-/*
- * Where both arms take turns the first window is watched against the latest ones.  Those of an hour ago, with other caches and another log behind
- * them, would end trials for nothing.  Where work comes and goes there may never be as many: that is not waited for.
- */
-static bool is_fresh(struct engine *e, const struct etarget *t, const json_t *plan)
-{
-    enum verify_class class;
-    int               n, fresh = 0;
-    if (!class_of(plan, &class) || class == VERIFY_NONE || class == VERIFY_RESTART || class == VERIFY_SLOW || t->plan_waits > 2 * FRESH_WINDOWS)
-        return true;
-    const struct window *w = prove_history(t, class, &n);
-    int64_t              since = clock_mono_us(e->clock) - FRESH_WINDOWS * e->d.tune->window_us;
-    for (int i = 0; i < n; i++)
-        fresh += w[i].to_us >= since;
-    return fresh >= FRESH_MIN;
-}
-
-/*
- * Its window opens, or whoever approves comes, when nobody works, and tomorrow it will be the same: were it planned again at once, it
- * would wait all day and keep everything else waiting.  What needs no restart has its turn first.
- */
-void autopilot_came_too_late(struct engine *e, struct etarget *t) { no_restarts(e, t, "the last one was to begin when nobody worked"); }
-
-/* Where nobody has worked for hours, before and after would lie hours apart when the plan has been carried out. */
-bool autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan)
-{
-    enum verify_class class;
-    if (!class_of(plan, &class) || class == VERIFY_NONE || t->histories == 0)
-        return true;
-    int64_t windows = (clock_mono_us(e->clock) - t->history[t->histories - 1].to_us) / e->d.tune->window_us;
-    return prove_can_compare(e, t, class, gap_of(e, plan, class) + (windows < 0 ? 0 : windows < 10000 ? (int)windows : 10000));
-}
-
-/*
- * A restart is dear, and paid for in vain when its gain cannot be told from how this database moves by itself: as long as not even a
- * doubling could, and more history is kept than there is yet, it waits for more.  Where all that is kept lets nothing be proven, be it
- * large or small, there is no restart: what needs none has its turn.
- */
-bool autopilot_worth_a_restart(struct engine *e, struct etarget *t, const json_t *plan, bool planned)
-{
-    enum verify_class class;
-    if (t->mode < MODE_APPROVE || !class_of(plan, &class) || class != VERIFY_RESTART)      /* a suggestion restarts nothing */
-        return true;
-    double least = prove_least(e, t, class, gap_of(e, plan, class));
-    bool   all = t->histories >= HISTORY_MAX;
-    if (least <= (planned ? PROVABLE_STILL : PROVABLE_MOST) || (all && isfinite(least)))
-        return true;
-    if (all)
-        no_restarts(e, t, "nothing could be proven of one: too few windows of the history tell how well clients were answered");
-    else if (!t->too_noisy)
-        log_info("a restart waits for more history: less than this could not be proven yet", F("target", t->conf->name), F("factor", exp(least)), F("windows", t->histories), F("windows_most", HISTORY_MAX));
-    t->too_noisy = true;
-    return false;
-}
-
-/*
- * Where somebody reloads every half hour, or the load is another one as often, there will never be as much history as a restart needs;
- * the planner would propose it for ever, and what needs less would never have its turn.
- */
-static void wait_for_history(struct engine *e, struct etarget *t, const json_t *plan, const json_t *proposal)
-{
-    enum verify_class class;
-    struct proposal   p;
-    struct fault      ignored;
-    if (++t->plan_waits <= PLAN_WAITS_MAX)
-        return;
-    t->plan_waits = 0;
-    if (class_of(plan, &class) && class == VERIFY_RESTART)
-        no_restarts(e, t, NEVER_ENOUGH);
-    else if (proposal_parse(proposal, &p, &ignored) == OK)
-        (void)!planner_tell(t->planner, &p, TOLD_REFUSED, (double)NAN, &ignored);
-}
-
-enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *fault)
-{
-    struct etarget *t = engine_target(e, c->target);
-    json_t *plan = NULL, *proposal = NULL;
-    char    planner[32] = "";
-    if (!t)
-        return OK;
-    if (cannot_measure(t))
-        return give_way(e, c, NOBODY_WORKS, fault);
-    enum err err = autopilot_propose(e, t, &plan, &proposal, planner, sizeof planner, fault);
-    if (err == ERR_MISSING || err == ERR_UNKNOWN || err == ERR_STATE || err == ERR_INPUT || err == ERR_LIMIT) {      /* no model, no memory for one: other targets go on */
-        struct cause why = { .actor = "planner", .reason = fault->text };
-        int64_t      wait = err == ERR_MISSING ? e->d.tune->reevaluate_us : e->d.tune->settle_us;
-        char         text[400];
-        (void)text_copy(text, sizeof text, fault->text);
-        log_info(err == ERR_MISSING ? "nothing left to try" : "no plan could be made", F("target", t->conf->name), F("why", (const char *)text));
-        err = engine_event(e, c->id, ON_CANCEL, &why, fault);
-        return err == OK ? autopilot_rest(e, t, wait, text, fault) : err;
-    }
-    if (err != OK)
-        return err;
-    t->plan_again_us = clock_mono_us(e->clock) + e->d.tune->window_us / 2;
-    enum verify_class class;
-    t->restart_waits = class_of(plan, &class) && class == VERIFY_RESTART;
-    if (need_not_measure(t) || (autopilot_enough_history(e, t, plan) && is_fresh(e, t, plan) && autopilot_worth_a_restart(e, t, plan, false))) {
-        t->restart_waits = false;
-        t->plan_again_us = 0;
-        t->plan_waits = 0;
-        t->too_noisy = false;
-        err = engine_set_plan(e, c, plan, planner, proposal, fault);
-        struct case_input    in = { .kind = INPUT_EVENT, .event = ON_PLAN_READY };
-        struct case_decision d;
-        enum case_answer     said;
-        if (err == OK)
-            err = engine_feed(e, c, &in, &by_autopilot, &said, &d, fault);
-    } else {
-        wait_for_history(e, t, plan, proposal);
-    }
-    json_decref(plan);
-    json_decref(proposal);
-    return err;
-}
-
 enum err autopilot_overtake(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault)
 {
     struct cause why = { .actor = "autopilot", .reason = reason };
     return engine_event(e, c->id, ON_CANCEL, &why, fault);
-}
-
-/*
- * A plan of several steps takes its time.  When the load has become another one meanwhile, or we were ended and know nothing of the time
- * before any more, nothing can come of it but "undecided": whoever went on would restart the server, and then once more to take it back.
- */
-bool autopilot_still_comparable(struct engine *e, struct etarget *t, const struct casefile *c)
-{
-    struct stored_plan plan;
-    struct fault       ignored;
-    enum verify_class  class = VERIFY_NONE;
-    if (c->driver != DRIVER_ENGINE || store_plan_get(e->store, c->plan_id, &plan, &ignored) != OK)
-        return true;
-    bool planned = json_object_get(plan.proposal, "changes") && class_of(plan.plan, &class) && (class == VERIFY_RESTART || class == VERIFY_SLOW);
-    int  have = 0;
-    if (planned)
-        (void)prove_history(t, class, &have);
-    bool yes = !planned || have >= prove_history_needed(e, t, class);
-    stored_plan_done(&plan);
-    return yes;
-}
-
-/* The steps before a restart may take longer than was expected when they began; a window that has closed meanwhile is closed, and policy may be another one. */
-bool autopilot_restart_in_time(struct engine *e, struct etarget *t, const struct casefile *c)
-{
-    struct stored_plan plan;
-    struct fault       ignored;
-    if (store_plan_get(e->store, c->plan_id, &plan, &ignored) != OK)
-        return true;
-    const char *next = json_string_value(json_object_get(json_array_get(json_object_get(plan.plan, "steps"), (size_t)c->step), "action"));
-    bool        yes = !next || strcmp(next, "postgres.restart") != 0 || gate_restart_in_time(&e->policy, (enum policy_restart)t->conf->restart, clock_wall_us(e->clock));
-    stored_plan_done(&plan);
-    return yes;
 }
 
 enum err autopilot_is_late(struct engine *e, const struct casefile *c, struct fault *fault)
@@ -604,7 +232,7 @@ enum err engine_take_target(struct engine *e, const struct casefile *c, struct f
 {
     struct etarget *t = engine_target(e, c->target);
     if (t)
-        prove_take(e, t, c);
+        meddling_begin(e, t, c);
     if (!t || strcmp(t->case_id, c->id) == 0)
         return OK;
     enum err err = OK;
@@ -695,7 +323,7 @@ static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
     switch (c.state) {
     case CASE_ANALYZING:
         err = turn_begin(e, fault);
-        return err == OK ? autopilot_analyse(e, &c, &ready, fault) : err;
+        return err == OK ? planning_analyse(e, &c, &ready, fault) : err;
     case CASE_PLANNING:      /* a plan that waits for history is worth making anew when there is more of it, not with every tick: models are asked */
         if (clock_mono_us(e->clock) >= t->plan_again_us)
             engine_order(e, &c, ORDER_PLAN);
@@ -716,19 +344,6 @@ static enum err drive(struct engine *e, struct etarget *t, struct fault *fault)
     default:
         return OK;
     }
-}
-
-static enum err expire_stops(struct engine *e, struct fault *fault)
-{
-    for (int i = 0; i < e->stops_count; i++)
-        if (is_over(e, i)) {
-            log_info("stop switch expired", F("scope", e->stops[i].scope[0] ? (const char *)e->stops[i].scope : "everything"));
-            enum err err = turn_begin(e, fault);
-            if (err == OK)
-                err = store_stop_delete(e->store, e->stops[i].scope, fault);
-            return err == OK ? autopilot_stops(e, fault) : err;
-        }
-    return OK;
 }
 
 enum { PLAN_COMES_S = 10 };      /* whoever opens a case that the engine is to drive, and has a plan, brings it by then */
@@ -809,7 +424,7 @@ enum err autopilot_tick(struct engine *e, struct fault *fault)
     if (now < e->pilot_again_us)
         return OK;
     e->pilot_again_us = now + US_PER_S / 2;
-    enum err err = expire_stops(e, fault);
+    enum err err = stop_switches_expire(e, fault);
     if (err == OK)
         err = sweep(e, fault);
     for (int i = 0; i < e->targets && err == OK; i++) {

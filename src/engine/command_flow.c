@@ -53,7 +53,7 @@ static enum err make_plan(struct engine *e, struct engine_request *r, struct cas
     struct etarget *t = engine_target(e, c->target);
     if (!t)
         return fail(fault, ERR_INPUT, "say what to plan: \"template\", or \"plan\"; a planner needs a case with a target");
-    return autopilot_propose(e, t, plan, proposal, planner, size, fault);
+    return planning_propose(e, t, plan, proposal, planner, size, fault);
 }
 
 enum err command_plan_generate(struct engine *e, struct engine_request *r, struct answer *a, struct fault *fault)

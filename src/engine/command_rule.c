@@ -36,7 +36,7 @@ enum err command_stop_set(struct engine *e, struct engine_request *r, struct ans
     stop.expires_us = expires ? stop.created_us + json_integer_value(expires) * US_PER_S : 0;
     enum err err = store_stop_put(e->store, &stop, fault);
     if (err == OK)
-        err = autopilot_stops(e, fault);
+        err = stop_switches_recall(e, fault);
     if (err == OK)
         err = autopilot_stop(e, fault);
     if (err != OK)
@@ -69,7 +69,7 @@ enum err command_stop_clear(struct engine *e, struct engine_request *r, struct a
     }
     enum err err = store_stop_delete(e->store, scope, fault);
     if (err == OK)
-        err = autopilot_stops(e, fault);
+        err = stop_switches_recall(e, fault);
     if (err != OK)
         return err;
     tell_workers(e);

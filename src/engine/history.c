@@ -73,7 +73,7 @@ static void note_changes(struct engine *e, struct etarget *t, const struct sampl
  */
 static bool is_for_a_restart(struct engine *e, const struct etarget *t, const struct casefile *c)
 {
-    return c->state == CASE_ANALYZING ? autopilot_may_restart(e, t) : c->state == CASE_PLANNING && t->restart_waits;
+    return c->state == CASE_ANALYZING ? restart_may_be_asked(e, t) : c->state == CASE_PLANNING && t->restart_waits;
 }
 
 static void ask_checkpoint(struct engine *e, struct etarget *t, const struct casefile *c)

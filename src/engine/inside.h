@@ -3,23 +3,32 @@
  *
  * Everything here belongs to the engine's thread unless a lock stands beside it.
  *
- *   engine.c     life: open, run, stop; the queue of notes; the turn
- *   commands.c   what a request may ask (command_*.c: one function a row)
- *   move.c       the only place that writes a moved case
- *   stages.c     what each order means, as one table
- *   worker.c     the threads that touch the world
- *   units.c      a plan's steps, merged to what is put back and toggled as one
- *   proving.c    trials, watch windows and hard guards
- *   autopilot.c  opens cases by itself
- *   outcome.c    what became of a plan, and what is learned from it
- *   history.c    keeps the rolling history, as long as configuration and load stay the same
- *   knowing.c    what trials taught: told to other databases, and brought to the planner
- *   practising.c a policy that practises for each target, and the base that they share
- *   upkeep.c     opens cases on indexes and statistics
- *   relay.c      outbox and bus
- *   live.c       what is seen right now, and the engine's own metrics
- *   watcher.c    the thread that senses
- *   surveyor.c   the thread that takes a careful look at a database when asked, and what it found
+ *   engine.c       life: open, run, stop; the queue of notes
+ *   turn.c         a turn: notes in, one transaction, replies and orders out
+ *   reload.c       configuration, policy and runbooks, at start and anew
+ *   commands.c     what a request may ask (command_*.c: one function a row)
+ *   move.c         the only place that writes a moved case
+ *   stages.c       what each order means, as one table
+ *   worker.c       the threads that touch the world
+ *   units.c        a plan's steps, merged to what is put back and toggled as one
+ *   guarding.c     the watch window after a step, and its hard guards
+ *   proving.c      trials
+ *   plain_proof.c  proof that needs no trial
+ *   meddling.c     what somebody else changes meanwhile
+ *   autopilot.c    opens cases by itself, and drives them
+ *   stop_switch.c  what a person has stopped
+ *   planning.c     from what was measured to a plan that is worth a trial
+ *   comparable.c   is there enough to compare a plan's effect with?
+ *   restarts.c     is a restart worth asking for, and now?
+ *   outcome.c      what became of a plan, and what is learned from it
+ *   history.c      keeps the rolling history, as long as configuration and load stay the same
+ *   knowing.c      what trials taught: told to other databases, and brought to the planner
+ *   practising.c   a policy that practises for each target, and the base that they share
+ *   upkeep.c       opens cases on indexes and statistics
+ *   relay.c        outbox and bus
+ *   live.c         what is seen right now, and the engine's own metrics
+ *   watcher.c      the thread that senses
+ *   surveyor.c     the thread that takes a careful look at a database when asked, and what it found
  */
 #ifndef ENGINE_INSIDE_H
 #define ENGINE_INSIDE_H
@@ -67,6 +76,7 @@ enum {
     RECOVER_MAX      = 20,     /* looks at a witness before it counts as lost */
     RECOVER_PAUSE_MS = 3000,
     CLOSE_WAIT_S     = 20,     /* for actions that are under way when the program is to end */
+    REPLIES_MAX      = TURN_NOTES_MAX + PENDING_MAX,
     TOPICS_MAX       = 32,
     FOUND_MAX        = 256,    /* what was found earlier counts for nothing any more */
 };
@@ -330,10 +340,24 @@ struct turn_reply { struct engine_request *request; int status; char *body; int6
 
 /* engine.c */
 MUST_CHECK enum err engine_note(struct engine *e, struct note *n, struct fault *fault);   /* any thread; the engine owns n afterwards */
-MUST_CHECK enum err turn_begin(struct engine *e, struct fault *fault);   /* begins the turn's transaction when there is none yet */
-void   turn_fail(struct engine *e, const struct fault *fault);
 struct etarget *engine_target(struct engine *e, const char *name);        /* NULL: none of that name */
 int    engine_target_index(struct engine *e, const char *name);           /* -1 */
+
+/* turn.c */
+MUST_CHECK enum err turn_begin(struct engine *e, struct fault *fault);   /* begins the turn's transaction when there is none yet */
+void   turn_fail(struct engine *e, const struct fault *fault);
+/* What is missing, or has been decided otherwise meanwhile, is only told, as what; any other error fails the turn.  Returns err. */
+enum err turn_outlives(struct engine *e, enum err err, const char *what, const struct fault *fault);
+void   turn_end(struct engine *e);                       /* commit, publish, reply */
+void   turn_trace(struct engine *e);                     /* a new trace id: what follows has another cause */
+void   turn_last_words(struct engine *e);                /* what the workers still had to say, when there will be no turn any more */
+void   turn_on_wake(uv_async_t *a);
+void   turn_on_tick(uv_timer_t *timer);
+
+/* reload.c */
+MUST_CHECK enum err reload_policy(const struct daemon_conf *d, struct policy *p, struct fault *fault);
+MUST_CHECK enum err reload_templates(const struct daemon_conf *d, struct template_set **set, struct fault *fault);   /* the caller owns it */
+MUST_CHECK enum err engine_reload(struct engine *e, struct fault *fault);
 
 /* move.c */
 struct cause { const char *actor, *reason; const json_t *meta; };
@@ -351,8 +375,6 @@ MUST_CHECK enum err engine_set_plan(struct engine *e, struct casefile *c, json_t
 MUST_CHECK enum err engine_judge(struct engine *e, struct casefile *c, bool at_execution, struct gate_verdict *v, struct fault *fault);
 MUST_CHECK enum err engine_ask_gate(struct engine *e, struct casefile *c, const struct cause *why, struct gate_verdict *v, struct fault *fault);
 void    engine_order(struct engine *e, const struct casefile *c, enum case_order order);
-
-MUST_CHECK enum err engine_reload(struct engine *e, struct fault *fault);
 
 /* commands.c */
 void command_run(struct engine *e, struct engine_request *r);
@@ -373,14 +395,14 @@ MUST_CHECK enum err worker_send(struct worker *w, struct job *j, struct fault *f
 /* units.c */
 json_t *units_of(const struct plan *plan);               /* [{"step": {...}}] */
 
+/* guarding.c */
+void guarding_begin(struct engine *e, struct etarget *t, int watch_s, bool cold);
+void guarding_sample(struct engine *e, struct etarget *t, const struct sample *s);      /* while a window is open */
+
 /* proving.c */
 MUST_CHECK enum err prove_begin(struct engine *e, struct casefile *c, struct fault *fault);
-void prove_watch(struct engine *e, struct etarget *t, const struct casefile *c, int watch_s, bool cold);
 void prove_sample(struct engine *e, struct etarget *t, const struct sample *s);
 void prove_toggled(struct engine *e, struct etarget *t, const struct casefile *c);
-void prove_take(struct engine *e, struct etarget *t, const struct casefile *c);     /* its plan begins */
-void prove_facts(struct etarget *t, const struct target_facts *fresh);      /* before they take the place of t->facts */
-void prove_still_there(struct engine *e, struct etarget *t, const struct target_facts *fresh);     /* likewise */
 void prove_forget(struct etarget *t);
 void prove_count(struct etarget *t, const struct stored_outcome *o);    /* each outcome once, in order: what later verdicts may spend */
 const struct window *prove_history(const struct etarget *t, enum verify_class method, int *n);      /* what a trial of that kind is compared with, oldest first */
@@ -388,36 +410,66 @@ int  prove_history_needed(struct engine *e, struct etarget *t, enum verify_class
 bool prove_can_compare(struct engine *e, struct etarget *t, enum verify_class method, int gap);   /* false: a plan that takes so many windows will never have a verdict */
 bool prove_can_measure(struct engine *e, struct etarget *t);             /* false: what is known of the time before does not tell how well clients are answered */
 double prove_least(struct engine *e, struct etarget *t, enum verify_class method, int gap);      /* the smallest gain that could be proven now: log ratio, INFINITY: none */
-MUST_CHECK enum err prove_now(struct engine *e, struct casefile *c, bool *settled, struct fault *fault);   /* methods that need no waiting */
+/* The verdict is written down, and the case moves: better, and it stays; anything else, and it is put back. */
+MUST_CHECK enum err prove_finish(struct engine *e, struct casefile *c, bool better, const char *text, const json_t *verdict, struct fault *fault);
+MUST_CHECK enum err prove_method(struct engine *e, const struct casefile *c, char *method, size_t size, json_t **verify, struct fault *fault);   /* the caller owns *verify */
 MUST_CHECK enum err prove_tick(struct engine *e, struct fault *fault);
+
+/* plain_proof.c */
+MUST_CHECK enum err prove_now(struct engine *e, struct casefile *c, bool *settled, struct fault *fault);   /* methods that need no waiting */
+
+/* meddling.c */
+void meddling_begin(struct engine *e, struct etarget *t, const struct casefile *c);     /* its plan begins */
+void meddling_facts(struct etarget *t, const struct target_facts *fresh);      /* before they take the place of t->facts */
+void meddling_while_away(struct engine *e, struct etarget *t, const struct target_facts *fresh);     /* likewise */
 
 /* autopilot.c */
 MUST_CHECK enum err autopilot_start(struct engine *e, struct fault *fault);
 MUST_CHECK enum err autopilot_recall(struct engine *e, struct fault *fault);   /* stop switches, modes, rests: from the store */
-MUST_CHECK enum err autopilot_stops(struct engine *e, struct fault *fault);    /* the stop switches, from the store */
-MUST_CHECK enum err autopilot_stop(struct engine *e, struct fault *fault);     /* what acts on a target that is stopped is put back, from now on */
-bool                autopilot_may_restart(struct engine *e, const struct etarget *t);
-bool                autopilot_enough_history(struct engine *e, struct etarget *t, const json_t *plan);
-bool                autopilot_window_is_near(const struct engine *e, const struct week_window *list, int n);      /* one is open, or opens while a case may wait at the gate */
-bool                autopilot_near_enough(struct engine *e, struct etarget *t, const json_t *plan);
-bool                autopilot_worth_a_restart(struct engine *e, struct etarget *t, const json_t *plan, bool planned);      /* false: its gain could not be told from noise; planned: it could when this was planned */
-bool                autopilot_still_comparable(struct engine *e, struct etarget *t, const struct casefile *c);      /* false: what the plan under way was to be compared with is gone */
-MUST_CHECK enum err autopilot_lost_its_past(struct engine *e, const struct casefile *c, struct fault *fault);      /* so it is put back */
-bool                autopilot_restart_in_time(struct engine *e, struct etarget *t, const struct casefile *c);       /* false: the next step is a restart for which it is too late */
-MUST_CHECK enum err autopilot_is_late(struct engine *e, const struct casefile *c, struct fault *fault);             /* so it is put back */
-void                autopilot_came_too_late(struct engine *e, struct etarget *t);      /* no restart is proposed for a week */
-MUST_CHECK enum err autopilot_overtake(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault);   /* give it up; nobody said no to it */
-MUST_CHECK enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault);      /* what was planned for the old load and is not begun is given up */
 MUST_CHECK enum err autopilot_equip(struct etarget *t, struct fault *fault);   /* t->act anew from t->conf */
-void autopilot_facts(struct engine *e, struct etarget *t);
+void                autopilot_facts(struct engine *e, struct etarget *t);
 MUST_CHECK enum err autopilot_tick(struct engine *e, struct fault *fault);
-MUST_CHECK enum err autopilot_analyse(struct engine *e, struct casefile *c, bool *ready, struct fault *fault);
-MUST_CHECK enum err autopilot_plan(struct engine *e, struct casefile *c, struct fault *fault);
-/* The next proposal for a target, composed to a plan; ERR_MISSING: nothing left to try. The caller owns both. */
-MUST_CHECK enum err autopilot_propose(struct engine *e, struct etarget *t, json_t **plan, json_t **proposal, char *planner, size_t size, struct fault *fault);
-bool            autopilot_rests(const struct engine *e, const struct etarget *t);   /* no case is opened now */
+MUST_CHECK enum err autopilot_stop(struct engine *e, struct fault *fault);     /* what acts on a target that is stopped is put back, from now on */
+bool                autopilot_opened(const struct casefile *c);
+bool                autopilot_rests(const struct engine *e, const struct etarget *t);   /* no case is opened now */
 MUST_CHECK enum err autopilot_rest(struct engine *e, struct etarget *t, int64_t us, const char *why, struct fault *fault);   /* no case is opened for so long */
+MUST_CHECK enum err autopilot_overtake(struct engine *e, const struct casefile *c, const char *reason, struct fault *fault);   /* give it up; nobody said no to it */
+MUST_CHECK enum err autopilot_is_late(struct engine *e, const struct casefile *c, struct fault *fault);          /* too late for its restart: it is put back */
+MUST_CHECK enum err autopilot_lost_its_past(struct engine *e, const struct casefile *c, struct fault *fault);    /* nothing left to compare with: it is put back */
+MUST_CHECK enum err autopilot_load_changed(struct engine *e, struct etarget *t, struct fault *fault);      /* what was planned for the old load and is not begun is given up */
+
+/* stop_switch.c */
+MUST_CHECK enum err stop_switches_recall(struct engine *e, struct fault *fault);    /* from the store */
+MUST_CHECK enum err stop_switches_expire(struct engine *e, struct fault *fault);    /* those that are over */
 const struct stored_stop *engine_stopped(struct engine *e, const char *target);   /* NULL: not stopped */
+
+/* planning.c */
+#define NOBODY_WORKS  "nobody works with it, so nothing could be measured"
+#define NOTHING_TELLS "nothing tells how well clients are answered, so nothing could be proven: it takes pg_stat_statements in this database, " \
+                      "a driver that reports (load_endpoint), or load_saturates: true where the load always asks for more"
+bool                planning_cannot_measure(const struct etarget *t);      /* nobody works with it */
+MUST_CHECK enum err planning_analyse(struct engine *e, struct casefile *c, bool *ready, struct fault *fault);
+MUST_CHECK enum err planning_plan(struct engine *e, struct casefile *c, struct fault *fault);
+/* The next proposal for a target, composed to a plan; ERR_MISSING: nothing left to try. The caller owns both. */
+MUST_CHECK enum err planning_propose(struct engine *e, struct etarget *t, json_t **plan, json_t **proposal, char *planner, size_t size, struct fault *fault);
+
+/* comparable.c */
+bool                comparable_class(const json_t *plan, enum verify_class *class);     /* false: it names none */
+int                 comparable_gap(const struct engine *e, const json_t *plan, enum verify_class class);
+MUST_CHECK enum err comparable_check(struct engine *e, struct etarget *t, const json_t *plan, struct fault *fault);     /* ERR_INPUT: there will never be enough */
+bool                comparable_enough(struct engine *e, struct etarget *t, const json_t *plan);
+bool                comparable_fresh(struct engine *e, const struct etarget *t, const json_t *plan);
+bool                comparable_near(struct engine *e, struct etarget *t, const json_t *plan);
+bool                comparable_still(struct engine *e, struct etarget *t, const struct casefile *c);      /* false: what the plan under way was to be compared with is gone */
+
+/* restarts.c */
+bool                restart_may_be_asked(struct engine *e, const struct etarget *t);
+bool                restart_is_near(const struct engine *e, const struct etarget *t);      /* allowed now, or while a case may wait at the gate */
+bool                restart_window_is_near(const struct engine *e, const struct week_window *list, int n);      /* one is open, or opens while a case may wait at the gate */
+bool                restart_is_worth_it(struct engine *e, struct etarget *t, const json_t *plan, bool planned);      /* false: its gain could not be told from noise; planned: it could when this was planned */
+bool                restart_is_in_time(struct engine *e, struct etarget *t, const struct casefile *c);       /* false: the next step is a restart for which it is too late */
+void                restart_came_too_late(struct engine *e, struct etarget *t);      /* none is proposed for a week */
+void                restarts_pause(struct engine *e, struct etarget *t, const char *why);      /* likewise */
 
 /* outcome.c */
 MUST_CHECK enum err outcome_learn(struct engine *e, struct casefile *c, struct fault *fault);          /* in a turn, once, when the case is over; its target is free again */

@@ -27,13 +27,13 @@ static enum err stage_analyse(struct engine *e, struct casefile *c, enum case_or
 {
     (void)order;
     bool ready = false;
-    return autopilot_analyse(e, c, &ready, fault);   /* not ready yet: the tick asks again */
+    return planning_analyse(e, c, &ready, fault);   /* not ready yet: the tick asks again */
 }
 
 static enum err stage_plan(struct engine *e, struct casefile *c, enum case_order order, struct fault *fault)
 {
     (void)order;
-    return autopilot_plan(e, c, fault);
+    return planning_plan(e, c, fault);
 }
 
 static enum err send_dry_run(struct engine *e, const struct casefile *c, struct fault *fault);
@@ -60,10 +60,10 @@ static enum err can_be_compared(struct engine *e, const struct casefile *c, bool
     if (err != OK)
         return err;
     if (json_object_get(plan.proposal, "changes")) {
-        bool near = autopilot_near_enough(e, t, plan.plan);
-        *yes = near && autopilot_enough_history(e, t, plan.plan) && autopilot_worth_a_restart(e, t, plan.plan, true);
+        bool near = comparable_near(e, t, plan.plan);
+        *yes = near && comparable_enough(e, t, plan.plan) && restart_is_worth_it(e, t, plan.plan, true);
         if (!near)
-            autopilot_came_too_late(e, t);
+            restart_came_too_late(e, t);
     }
     stored_plan_done(&plan);
     return OK;
@@ -119,13 +119,13 @@ static enum err stage_watch(struct engine *e, struct casefile *c, enum case_orde
     stored_plan_done(&stored);
     if (err != OK)
         return err;
-    if (t && !autopilot_still_comparable(e, t, c))
+    if (t && !comparable_still(e, t, c))
         return autopilot_lost_its_past(e, c, fault);
-    if (watch_s == 0 && t && !autopilot_restart_in_time(e, t, c))
+    if (watch_s == 0 && t && !restart_is_in_time(e, t, c))
         return autopilot_is_late(e, c, fault);
     if (watch_s == 0 || !t)
         return engine_run(e, c->id, RUN_ON_WATCHED, 0, 0, &by_engine, fault);
-    prove_watch(e, t, c, watch_s, cold);
+    guarding_begin(e, t, watch_s, cold);
     return OK;
 }
 

@@ -83,7 +83,7 @@ static json_t *choose_index(struct engine *e, struct etarget *t, const json_t *r
 {
     size_t  i;
     json_t *x;
-    if (e->policy.set.index_build != BUILD_AUTO || (e->policy.index_windows > 0 && !autopilot_window_is_near(e, e->policy.index_window, e->policy.index_windows)))
+    if (e->policy.set.index_build != BUILD_AUTO || (e->policy.index_windows > 0 && !restart_window_is_near(e, e->policy.index_window, e->policy.index_windows)))
         return NULL;
     json_array_foreach(json_object_get(report, "indexes"), i, x) {
         double benefit = json_number_value(json_object_get(x, "benefit_ms")), overhead = json_number_value(json_object_get(x, "overhead_ms"));

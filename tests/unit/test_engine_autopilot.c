@@ -292,7 +292,7 @@ static bool wants_a_restart(struct etarget *t)
 {
     json_t *plan = NULL, *proposal = NULL;
     char    planner[32];
-    assert_ok(autopilot_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault), &fault);
+    assert_ok(planning_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault), &fault);
     bool restarts = json_is_true(json_object_get(json_object_get(plan, "rollback"), "restart"));
     assert_int_equal(restarts, json_is_true(json_object_get(proposal, "needs_restart")));
     json_decref(plan);
@@ -332,12 +332,12 @@ static void a_change_of_which_no_verdict_could_come_is_not_made(void **state)
     assert_true(wants_a_restart(t));
     slow.watch_us = 1200 * US_PER_S;                       /* after each of a dozen steps, where a window has a minute */
     engine->d.tune = &slow;
-    assert_int_equal(autopilot_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault), ERR_INPUT);
+    assert_int_equal(planning_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault), ERR_INPUT);
     assert_null(plan);
     assert_non_null(strstr(fault.text, "no verdict"));
     assert_non_null(strstr(fault.hint, "tune.watch"));
     for (int i = 0; i < 12 && err == ERR_INPUT; i++)       /* the other large ones take as long */
-        err = autopilot_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault);
+        err = planning_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault);
     assert_ok(err, &fault);
     assert_false(json_is_true(json_object_get(proposal, "needs_restart")));
     json_decref(plan);
@@ -358,7 +358,7 @@ static void a_role_that_may_not_checkpoint_is_given_nothing_to_prove_that_takes_
     for (int i = 0; i < 12; i++) {
         json_t *plan = NULL, *proposal = NULL;
         char    planner[32];
-        if (autopilot_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault) == OK) {
+        if (planning_propose(engine, t, &plan, &proposal, planner, sizeof planner, &fault) == OK) {
             const char *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
             assert_string_not_equal(method, "checkpoint");
             assert_string_not_equal(method, "restart");
@@ -415,7 +415,7 @@ static bool analysed(void)
 {
     bool ready = false;
     a_case(CASE_ANALYZING);
-    assert_ok(autopilot_analyse(engine, &c, &ready, &fault), &fault);
+    assert_ok(planning_analyse(engine, &c, &ready, &fault), &fault);
     assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
     return ready;
 }
@@ -434,7 +434,7 @@ static void where_nobody_works_nothing_is_tried_and_the_history_stays_that_of_wo
     assert_false(analysed());
     assert_int_equal(c.state, CASE_PARKED);                /* nor does it keep the target from others */
     a_case(CASE_PLANNING);
-    assert_ok(autopilot_plan(engine, &c, &fault), &fault);
+    assert_ok(planning_plan(engine, &c, &fault), &fault);
     assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
     assert_int_equal(c.state, CASE_PARKED);
     work(t, 1, 130);
@@ -563,10 +563,10 @@ static void what_was_hours_ago_is_nothing_to_compare_a_restart_with(void **state
     json_t *restart = json_pack("{s:{s:s},s:[]}", "verify", "method", "restart", "steps"), *reload = json_pack("{s:{s:s},s:[]}", "verify", "method", "immediate", "steps");
     int64_t now = clock_mono_us(&clock_real), window = engine->d.tune->window_us;
     t->history[0].to_us = now - window;
-    assert_true(autopilot_near_enough(engine, t, restart));
+    assert_true(comparable_near(engine, t, restart));
     t->history[0].to_us = now - 300 * window;              /* a restart in a night's window, and the last work was in the evening */
-    assert_false(autopilot_near_enough(engine, t, restart));
-    assert_true(autopilot_near_enough(engine, t, reload));
+    assert_false(comparable_near(engine, t, restart));
+    assert_true(comparable_near(engine, t, reload));
     json_decref(restart);
     json_decref(reload);
 }
@@ -710,7 +710,7 @@ static void a_suggestion_needs_no_load(void **state)
     requested = 0;
     work(t, 5, 0);
     assert_true(analysed());
-    assert_ok(autopilot_plan(engine, &c, &fault), &fault);
+    assert_ok(planning_plan(engine, &c, &fault), &fault);
     assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
     assert_int_equal(c.state, CASE_WAIT_GATE);
 }
@@ -733,7 +733,7 @@ static void planned(struct etarget *t, enum case_state state, int windows_ago)
         t->history[i] = t->history[0];
     for (int i = 0; i < HISTORY_MAX; i++)
         t->history[i].to_us = (t->history[i].from_us = last - (HISTORY_MAX - i) * window) + window;
-    assert_ok(autopilot_propose(engine, t, &plan.plan, &plan.proposal, plan.planner, sizeof plan.planner, &fault), &fault);
+    assert_ok(planning_propose(engine, t, &plan.plan, &plan.proposal, plan.planner, sizeof plan.planner, &fault), &fault);
     assert_true(json_is_true(json_object_get(plan.proposal, "needs_restart")));
     c = (struct casefile){ .state = state, .version = 2, .driver = DRIVER_ENGINE, .in_force_is_proven = true, .plans_tried = state == CASE_EXECUTING, .created_us = 1, .updated_us = 1, .deadline_us = 5,
                            .steps = (int)json_array_size(json_object_get(plan.plan, "steps")) };
@@ -813,7 +813,7 @@ static enum case_state plans(struct etarget *t)
 {
     t->plan_again_us = 0;
     assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
-    assert_ok(autopilot_plan(engine, &c, &fault), &fault);
+    assert_ok(planning_plan(engine, &c, &fault), &fault);
     assert_ok(store_case_get(engine->store, c.id, &c, NULL, &fault), &fault);
     return c.state;
 }

@@ -61,7 +61,7 @@ static void begin(struct etarget *t)
     assert_ok(store_case_insert(engine->store, &c, &opener, &fault), &fault);
     strcpy(t->case_id, c.id);
     engine->orders_count = 0;
-    prove_watch(engine, t, &c, WATCH_S, false);
+    guarding_begin(engine, t, WATCH_S, false);
 }
 
 /* Half a minute of the watch, with other seconds in it: is it put back? */
@@ -152,7 +152,7 @@ static bool is_put_back_cold(struct etarget *t, double first, double last)
     brief.warm_up_us = 10 * US_PER_S;
     engine->d.tune = &brief;
     begin(t);
-    prove_watch(engine, t, &c, WATCH_S, true);
+    guarding_begin(engine, t, WATCH_S, true);
     int64_t begun_us = t->watch_until_us - WATCH_S * US_PER_S;
     for (int i = 1; i < WATCH_S; i++) {
         sample_clear(&s);
@@ -202,7 +202,7 @@ static void tried(struct etarget *t, enum verify_class method, int64_t read_us, 
     t->trial_wall_us = 10;
     assert_ok(trial_new(&conf, t->history, t->histories, &t->trial, &fault), &fault);
     trial_begin(t->trial, t->history[WINDOWS - 1].to_us + US_PER_S);
-    prove_facts(t, &now);
+    meddling_facts(t, &now);
     trial_verdict(t->trial, v);
     prove_forget(t);
     t->facts = NULL;
@@ -243,7 +243,7 @@ static void begun(enum verify_class method, struct target_facts *then, const str
     assert_ok(trial_new(&conf, t->history, t->histories, &t->trial, &fault), &fault);
     trial_begin(t->trial, t->history[WINDOWS - 1].to_us + US_PER_S);
     t->trial_wall_us = 10;
-    prove_facts(t, later);
+    meddling_facts(t, later);
     trial_verdict(t->trial, v);
     prove_forget(t);
     t->facts = NULL;
@@ -300,7 +300,7 @@ static void loaded(const char *buffers, const char *source, bool was_loaded, str
     trial_begin(t->trial, t->history[WINDOWS - 1].to_us + US_PER_S);
     t->trial_wall_us = 10;
     t->trial_loaded = was_loaded;
-    prove_still_there(engine, t, &later);
+    meddling_while_away(engine, t, &later);
     assert_false(t->trial_loaded);
     trial_verdict(t->trial, v);
     prove_forget(t);
