@@ -112,12 +112,12 @@ static void guard_p99(const struct guard_case *c, struct guards *g)
     add(g, lo > bound ? GUARD_FAILS : hi <= bound ? GUARD_HOLDS : GUARD_OPEN, "p99", exp(d.estimate), bound, text);
 }
 
-/* A saturated server's throughput is what clients get; a response that got better while it fell is not believed. */
+/* A saturated server's throughput is what clients get; a response that got better while it fell is not believed.  A few reports are no throughput. */
 static void guard_tps(const struct guard_case *c, struct guards *g)
 {
     bool known_a, known_b;
     char text[96];
-    if (!c->conf->saturating || c->conf->open_loop || c->mix->kind == RESPONSE_TPS)
+    if (!c->conf->saturating || c->conf->open_loop || c->mix->kind == RESPONSE_TPS || c->mix->few)
         return;
     struct math_difference d = compare(c, obs_tps, &known_a, &known_b);
     double bound = 1 / (1 - tps_loss_max);
@@ -165,9 +165,10 @@ static void guard_errors(const struct guard_case *c, struct guards *g)
     double least, most;
     math_proportion_interval(b.fails / k, b.tries / k, 2 * guard_alpha, &least, &most);
     bool little = b.tries > 0 && a.tries > 0 && (pb - pa + 1.645 * se <= errors_excess_max || most <= errors_excess_max);
-    bool beyond = lo > bound && pb - pa - 1.645 * se > 0;
+    bool beyond = lo > bound && pb - pa - 1.645 * se > 0, held = hi <= bound || little;
+    bool too_few = c->mix->few && pb <= pa;      /* it would take a thousand and more, and a trial sees dozens */
     snprintf(text, sizeof text, "%.3g in 1000 transactions, with the old %.3g", 1000 * pb, 1000 * pa);
-    add(g, beyond ? GUARD_FAILS : hi <= bound || little ? GUARD_HOLDS : GUARD_OPEN, "errors", ratio, bound, text);
+    add(g, beyond ? GUARD_FAILS : held ? GUARD_HOLDS : too_few ? GUARD_UNPROVEN : GUARD_OPEN, "errors", ratio, bound, text);
 }
 
 static double obs_cpu(const struct trial_obs *o)      { return o->cpu; }
@@ -256,7 +257,7 @@ void guards_tell(const struct response_mix *m, struct query_tale *tale, enum tri
         struct query_arm *t = &tale[at].arm[arm];
         t->calls += q->calls;
         t->total_ms += q->total_ms;
-        if (q->calls < RESPONSE_CALLS_SHRINK || !(q->total_ms > 0))
+        if (q->calls < (m->rare ? 1 : RESPONSE_CALLS_SHRINK) || !(q->total_ms > 0))      /* of what is rare each call counts, or nothing would ever be known of it */
             continue;
         double x = log(q->total_ms / q->calls);
         t->windows += 1;

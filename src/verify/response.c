@@ -9,6 +9,8 @@
 
 enum { SLOW_WINDOWS_MAX = 256 };
 
+static const double rare_window_min = 0.25;      /* of a window's usual work: less says little of the database */
+
 const char *response_kind_name(enum response_kind k)
 {
     static const char *const names[] = { "automatic", "time per call", "transactions per second", "mean latency", "nothing" };
@@ -37,8 +39,9 @@ static double slow_ms(int64_t id, const struct window *w, int n)
 
 static void learn_mix(struct response_mix *m, const struct window *w, int n)
 {
-    double calls = 0;
-    for (int i = 0; i < n; i++)
+    double calls = 0, windows = 0;
+    for (int i = 0; i < n; i++) {
+        windows += w[i].whole && w[i].queries >= 0;
         for (int k = 0; w[i].whole && k < w[i].queries; k++) {
             const struct query_count *c = &w[i].query[k];
             if (!(c->calls > 0))
@@ -54,17 +57,65 @@ static void learn_mix(struct response_mix *m, const struct window *w, int n)
             m->q[at].usual_ms += c->total_ms;
             calls += c->calls;
         }
+    }
     for (int i = 0; i < m->n; i++) {
         m->q[i].usual_ms /= m->q[i].share;
         m->q[i].share /= calls;
         m->q[i].slow_ms = slow_ms(m->q[i].id, w, n);
     }
+    m->calls = windows > 0 ? calls / windows : 0;
+}
+
+/* Most windows hold so few transactions that their number says more about which ones came than about how fast they were. */
+static bool are_few(const struct window *w, int n)
+{
+    int known = 0, few = 0;
+    for (int i = 0; i < n; i++)
+        if (w[i].whole && w[i].v[METRIC_TPS] > 0) {
+            known++;
+            few += w[i].v[METRIC_TPS] * (double)(w[i].to_us - w[i].from_us) / 1e6 < RESPONSE_COUNT_MIN;
+        }
+    return 2 * few > known;
+}
+
+/* Most of the time goes to queries that a window sees so seldom that their times tell little of it. */
+static bool are_rare(const struct window *w, int n)
+{
+    double all = 0, rare = 0;
+    for (int i = 0; i < n; i++)
+        for (int k = 0; w[i].whole && k < w[i].queries; k++) {
+            const struct query_count *c = &w[i].query[k];
+            all += c->calls > 0 ? c->total_ms : 0;
+            rare += c->calls > 0 && c->calls < RESPONSE_CALLS_SHRINK ? c->total_ms : 0;
+        }
+    return rare > 0.5 * all;
+}
+
+/* What the window's own queries usually take, to what they took. */
+static double from_rare_queries(const struct response_mix *m, const struct window *w)
+{
+    double took = 0, usual = 0, window = 0;
+    for (int i = 0; i < m->n; i++) {
+        const struct response_query *q = &m->q[i];
+        if (q->aside)
+            continue;
+        window += m->calls * q->share * q->usual_ms;
+        for (int k = 0; k < w->queries; k++)
+            if (w->query[k].id == q->id && w->query[k].calls > 0) {
+                took += w->query[k].total_ms;
+                usual += w->query[k].calls * q->usual_ms;
+            }
+    }
+    bool enough = took > 0 && usual > 0 && fmax(took, usual) >= rare_window_min * window;
+    return enough ? log(usual / took) : (double)NAN;
 }
 
 static double from_queries(const struct response_mix *m, const struct window *w)
 {
     if (w->queries < 0 || m->n == 0)
         return (double)NAN;
+    if (m->rare)
+        return from_rare_queries(m, w);
     double time = 0, usual = 0, seen = 0;
     for (int i = 0; i < m->n; i++) {
         const struct response_query *q = &m->q[i];
@@ -144,6 +195,10 @@ void response_learn(struct response_mix *m, enum response_kind wanted, bool satu
     for (int i = 0; i < n; i++)
         m->windows += w[i].whole;
     learn_mix(m, w, n);
+    m->few = are_few(w, n);
+    m->rare = are_rare(w, n);
+    if (wanted == RESPONSE_TPS && m->few && answers(m, RESPONSE_QUERIES, w, n))
+        m->kind = RESPONSE_QUERIES;
     for (enum response_kind k = RESPONSE_QUERIES; k < RESPONSE_NONE && m->kind == RESPONSE_NONE; k++) {
         bool allowed = wanted == RESPONSE_AUTO ? k != RESPONSE_TPS || (saturating && !open_loop) : k == wanted;
         if (allowed && answers(m, k, w, n))

@@ -10,8 +10,13 @@
  *             A query seen less than RESPONSE_CALLS_SHRINK times in a window is drawn towards its usual time, in both
  *             arms alike; one that is not seen counts as its usual time.  When more than half of the mix's time is not
  *             seen, the window has no response.
+ *             Where most of the time goes to queries that a window sees less often than that, as with reports, no two
+ *             windows hold the same ones: then a window is compared with what just its own queries usually take, each as
+ *             often as it was asked (a Paasche index; the other one is Laspeyres').  A window that is nearly empty has none.
  *   tps       log of committed transactions per second: only where the load is declared to saturate the server (closed
  *             loop without think time), because otherwise throughput is what clients ask for, not what the server gives.
+ *             Where a window holds less than RESPONSE_COUNT_MIN of them their number tells which ones came more than how
+ *             fast they were: then it is the queries, if they answer.
  *   latency   -log of the mean transaction time a load driver measured.
  * With none of them there is nothing to prove with: the trial is undecided.
  *
@@ -28,7 +33,12 @@
 enum response_kind { RESPONSE_AUTO, RESPONSE_QUERIES, RESPONSE_TPS, RESPONSE_LATENCY, RESPONSE_NONE };
 const char *response_kind_name(enum response_kind k);    /* "time per call", "transactions per second", ... */
 
-enum { RESPONSE_CALLS_SHRINK = 5, RESPONSE_CALLS_TOLD = 20, RESPONSE_ONLY_MAX = 16 };    /* told: a window with so many calls tells how slow a query is */
+enum {
+    RESPONSE_CALLS_SHRINK = 5,
+    RESPONSE_CALLS_TOLD   = 20,          /* a window with so many calls tells how slow a query is */
+    RESPONSE_COUNT_MIN    = 200,         /* transactions that take as long as chance will: the number of so many varies by 7 % */
+    RESPONSE_ONLY_MAX     = 16,
+};
 
 struct response_query {
     int64_t id;
@@ -41,13 +51,17 @@ struct response_mix {
     enum response_kind kind;
     int    windows;                      /* learnt from */
     double offered_theta, offered_log;   /* covariate; theta is 0 outside open loop */
+    bool   few;                          /* transactions, too few to count */
+    bool   rare;                         /* queries, most of the time goes to those that a window hardly sees */
+    double calls;                        /* in a window */
     int    n;
     struct response_query q[QUERIES_MAX];
 };
 
 /*
  * Learn from whole windows of the incumbent (others are skipped).  wanted: RESPONSE_AUTO picks the best kind that nine in
- * ten of the windows can answer.  With no usable window the kind is RESPONSE_NONE.
+ * ten of the windows can answer; RESPONSE_TPS is queries where there are too few to count.  With no usable window the kind
+ * is RESPONSE_NONE.
  */
 void response_learn(struct response_mix *m, enum response_kind wanted, bool saturating, bool open_loop, const struct window *w, int n);
 

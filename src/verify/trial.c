@@ -84,7 +84,8 @@ static struct trial_obs reduce(const struct trial *t, const struct window *w, in
     struct trial_obs o = {
         .arm = arm, .block = block, .from_us = w->from_us, .to_us = w->to_us, .seconds = seconds,
         .response = response_of(&t->mix, w), .level = harm_watch_level(t->watch.kind, w), .lull = harm_watch_lull(t->watch.kind, w),
-        .tps = w->v[METRIC_TPS], .p99 = w->v[METRIC_LATENCY_P99],
+        .tps = w->v[METRIC_TPS],
+        .p99 = t->mix.few ? (double)NAN : w->v[METRIC_LATENCY_P99],      /* of a few it is the slowest, whichever that was */
         .fails = w->v[METRIC_ERRORS] * seconds, .tries = tries * seconds,
         .cpu = w->v[METRIC_CPU], .memory = limit > 0 ? used / limit : (double)NAN,
         .disk_free = w->v[METRIC_DISK_FREE], .recovery_wal = w->max[METRIC_RECOVERY_WAL], .checkpoints = w->checkpoints,

@@ -156,6 +156,16 @@ static void slow_load(const json_t *all, struct response_mix *m)
         m->q[i].slow_ms = keep_real_of(json_array_get(all, (size_t)i));
 }
 
+/* Likewise: what is asked so seldom that windows differ in it. A trial that was begun without knowing of it goes on so. */
+static json_t *seldom_save(const struct response_mix *m) { return json_pack("{s:b,s:b,s:f}", "few", m->few, "rare", m->rare, "calls", m->calls); }
+
+static void seldom_load(const json_t *kept, struct response_mix *m)
+{
+    m->few = json_is_true(json_object_get(kept, "few"));
+    m->rare = json_is_true(json_object_get(kept, "rare"));
+    m->calls = json_number_value(json_object_get(kept, "calls"));
+}
+
 /* No verdict depends on them: what is missing is unknown, and the trial goes on. */
 static void mechanisms_load(const json_t *saved, const char *part, struct trial_obs *o, int n)
 {
@@ -182,6 +192,7 @@ json_t *trial_save(const struct trial *t)
     json_object_set_new(o, "verdict", verdict_json(&t->verdict));
     keep_save_array(o, "queries", query_fields, t->mix.q, sizeof t->mix.q[0], t->mix.n);
     json_object_set_new(o, "slow_ms", slow_save(&t->mix));
+    json_object_set_new(o, "seldom", seldom_save(&t->mix));
     keep_save_array(o, "past", obs_fields, t->past, sizeof t->past[0], t->pasts);
     keep_save_array(o, "obs", obs_fields, t->obs, sizeof t->obs[0], t->obses);
     keep_save_array(o, "past_asked", asked_fields, t->past, sizeof t->past[0], t->pasts);
@@ -229,6 +240,7 @@ static enum err load_parts(struct trial *t, const json_t *o, struct fault *fault
         e = asked_load(o, "obs_asked", t->obs, t->obses, fault);
     if (!e) {
         slow_load(json_object_get(o, "slow_ms"), &t->mix);
+        seldom_load(json_object_get(o, "seldom"), &t->mix);
         mechanisms_load(json_object_get(o, "mechanisms"), "past", t->past, t->pasts);
         mechanisms_load(json_object_get(o, "mechanisms"), "obs", t->obs, t->obses);
         lulls_load(json_object_get(json_object_get(o, "lulls"), "past"), t->past, t->pasts);

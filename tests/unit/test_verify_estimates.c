@@ -409,6 +409,28 @@ static void a_load_that_takes_what_it_can_get_may_take_the_cores_when_a_transact
     assert_int_equal(state_of(&x, "cpu"), GUARD_FAILS);
 }
 
+/* Of a dozen reports in a window nobody can show that not one in a thousand fails, and their number is no throughput. */
+static void of_a_few_reports_nothing_is_asked_that_takes_thousands(void **state)
+{
+    (void)state;
+    struct arms x;
+    arms_init(&x);
+    for (int i = 0; i < 10; i++) {
+        x.a[i].fails = x.b[i].fails = 0;
+        x.a[i].tries = x.b[i].tries = 13;
+        x.b[i].tps = 0.9 * x.a[i].tps;
+    }
+    assert_int_equal(state_of(&x, "errors"), GUARD_OPEN);
+    assert_int_equal(state_of(&x, "throughput"), GUARD_FAILS);
+    x.mix.few = true;
+    assert_int_equal(state_of(&x, "errors"), GUARD_UNPROVEN);
+    struct guards g = judged(&x);
+    for (int i = 0; i < g.n; i++)
+        assert_string_not_equal(g.result[i].name, "throughput");
+    x.b[3].fails = 1;      /* more than before is more than before */
+    assert_int_equal(state_of(&x, "errors"), GUARD_OPEN);
+}
+
 static void memory_disk_recovery_and_throughput_have_bounds(void **state)
 {
     (void)state;
@@ -658,6 +680,7 @@ int main(void)
         cmocka_unit_test(an_old_configuration_too_slow_to_err_does_not_hide_that_the_new_one_does_not),
         cmocka_unit_test(a_saturated_machine_may_stay_saturated),
         cmocka_unit_test(a_load_that_takes_what_it_can_get_may_take_the_cores_when_a_transaction_costs_hardly_more),
+        cmocka_unit_test(of_a_few_reports_nothing_is_asked_that_takes_thousands),
         cmocka_unit_test(memory_disk_recovery_and_throughput_have_bounds),
         cmocka_unit_test(one_query_twice_as_slow_breaks_the_promise_though_the_total_is_fine),
         cmocka_unit_test(a_query_that_never_ends_any_more_is_noticed),

@@ -341,6 +341,60 @@ static void throughput_is_a_response_only_where_the_load_saturates(void **state)
     assert_int_equal(m.kind, RESPONSE_NONE);
 }
 
+/* Half a dozen reports, once each: the number of a window's transactions is chance, and no two windows hold the same ones. */
+static struct window report(int from, double speed)
+{
+    struct window w;
+    window_clear(&w);
+    w.whole = true;
+    w.to_us = 120000000;
+    w.queries = 6;
+    w.v[METRIC_TPS] = 6 / 120.0;
+    for (int i = 0; i < 6; i++)
+        w.query[i] = (struct query_count){ 1 + (from + i) % 12, 1, (1 + (from + i) % 12) * 1000 / speed, 10 };
+    return w;
+}
+
+static void reports_are_compared_with_what_they_usually_take(void **state)
+{
+    (void)state;
+    struct response_mix m;
+    struct window w[12], empty = report(0, 1), slow = report(3, 0.01);
+    for (int i = 0; i < 12; i++)
+        w[i] = report(i, 1);
+    response_learn(&m, RESPONSE_TPS, true, false, w, 12);
+    assert_int_equal(m.kind, RESPONSE_QUERIES);
+    for (int i = 0; i < 12; i++) {
+        struct window faster = report(i, 1.5);
+        assert_near(response_of(&m, &w[i]), 0, 1e-12);
+        assert_near(response_of(&m, &faster), log(1.5), 1e-12);
+    }
+    slow.queries = 1;
+    assert_near(response_of(&m, &slow), log(0.01), 1e-9);      /* a window that holds less because of that is a window still */
+    empty.queries = 1;
+    assert_true(isnan(response_of(&m, &empty)));
+    int64_t about = 12;      /* the verdict is about one of them: in half of the windows it is not asked */
+    response_only(&m, &about, 1);
+    assert_near(response_of(&m, &w[6]), 0, 1e-12);
+    assert_true(isnan(response_of(&m, &w[0])));
+}
+
+static void as_long_as_there_are_enough_transactions_they_are_counted(void **state)
+{
+    (void)state;
+    struct response_mix m;
+    struct window w = report(0, 1);
+    w.v[METRIC_TPS] = 2;
+    response_learn(&m, RESPONSE_TPS, true, false, &w, 1);
+    assert_int_equal(m.kind, RESPONSE_TPS);
+    w.v[METRIC_TPS] = 1;
+    response_learn(&m, RESPONSE_TPS, true, false, &w, 1);
+    assert_int_equal(m.kind, RESPONSE_QUERIES);
+    w.queries = -1;      /* nothing else tells */
+    response_learn(&m, RESPONSE_TPS, true, false, &w, 1);
+    assert_int_equal(m.kind, RESPONSE_TPS);
+}
+
 static void in_open_loop_the_offered_load_is_taken_out(void **state)
 {
     (void)state;
@@ -434,6 +488,8 @@ int main(void)
         cmocka_unit_test(a_query_seen_once_hardly_moves_the_response),
         cmocka_unit_test(a_verdict_can_be_about_the_queries_a_change_was_made_for),
         cmocka_unit_test(throughput_is_a_response_only_where_the_load_saturates),
+        cmocka_unit_test(reports_are_compared_with_what_they_usually_take),
+        cmocka_unit_test(as_long_as_there_are_enough_transactions_they_are_counted),
         cmocka_unit_test(in_open_loop_the_offered_load_is_taken_out),
         cmocka_unit_test(a_server_is_warm_when_its_level_has_held_for_half_a_minute),
         cmocka_unit_test(what_is_not_known_of_a_warm_up_is_no_level),
