@@ -174,9 +174,10 @@ enum err load_schema_create(PGconn *conn, const struct load_layout *l, bool forc
 
 enum err load_schema_finish(PGconn *conn, const struct load_layout *l, bool foreign_keys, const struct load_mark *mark, struct fault *fault)
 {
-    enum err code = foreign_keys ? load_ask(conn, l->foreign_keys, 0, NULL, NULL, fault) : OK;
-    if (code == OK)
-        code = load_ask(conn, l->analyze, 0, NULL, NULL, fault);
+    /* First, for keys are checked by indexes alone only where it is known that all see the rows: else each is read, at random. */
+    enum err code = load_ask(conn, l->analyze, 0, NULL, NULL, fault);
+    if (code == OK && foreign_keys)
+        code = load_ask(conn, l->foreign_keys, 0, NULL, NULL, fault);
     return code != OK ? code : write_mark(conn, l, mark, fault);
 }
 
