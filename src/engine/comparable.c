@@ -46,9 +46,9 @@ bool comparable_enough(struct engine *e, struct etarget *t, const json_t *plan)
     enum verify_class class;
     if (!comparable_class(plan, &class))
         return true;
-    int needed = prove_history_needed(e, t, class) + comparable_gap(e, plan, class), have;
-    (void)prove_history(t, class, &have);
-    return have >= (needed < HISTORY_MAX ? needed : HISTORY_MAX);
+    int                  n;
+    const struct window *w = prove_history(t, class, &n);
+    return prove_history_enough(e, t, class, w, n, comparable_gap(e, plan, class));
 }
 
 enum { FRESH_WINDOWS = 10, FRESH_MIN = 3 };
@@ -92,10 +92,9 @@ bool comparable_still(struct engine *e, struct etarget *t, const struct casefile
     if (c->driver != DRIVER_ENGINE || store_plan_get(e->store, c->plan_id, &plan, &ignored) != OK)
         return true;
     bool planned = json_object_get(plan.proposal, "changes") && comparable_class(plan.plan, &class) && (class == VERIFY_RESTART || class == VERIFY_SLOW);
-    int  have = 0;
-    if (planned)
-        (void)prove_history(t, class, &have);
-    bool yes = !planned || have >= prove_history_needed(e, t, class);
+    int                  n;
+    const struct window *w = prove_history(t, class, &n);
+    bool                 yes = !planned || prove_history_enough(e, t, class, w, n, 0);
     stored_plan_done(&plan);
     return yes;
 }

@@ -407,6 +407,7 @@ void prove_forget(struct etarget *t);
 void prove_count(struct etarget *t, const struct stored_outcome *o);    /* each outcome once, in order: what later verdicts may spend */
 const struct window *prove_history(const struct etarget *t, enum verify_class method, int *n);      /* what a trial of that kind is compared with, oldest first */
 int  prove_history_needed(struct engine *e, struct etarget *t, enum verify_class method);
+bool prove_history_enough(struct engine *e, struct etarget *t, enum verify_class method, const struct window *w, int n, int gap);   /* are so many windows usable that a trial whose steps take gap windows has something to compare with? */
 bool prove_can_compare(struct engine *e, struct etarget *t, enum verify_class method, int gap);   /* false: a plan that takes so many windows will never have a verdict */
 bool prove_can_measure(struct engine *e, struct etarget *t);             /* false: what is known of the time before does not tell how well clients are answered */
 double prove_least(struct engine *e, struct etarget *t, enum verify_class method, int gap);      /* the smallest gain that could be proven now: log ratio, INFINITY: none */

@@ -49,8 +49,8 @@ enum err planning_analyse(struct engine *e, struct casefile *c, bool *ready, str
     bool restart = restart_may_be_asked(e, t);
     if (planning_cannot_measure(t))
         return give_way(e, c, NOBODY_WORKS, fault);
-    if (!need_not_measure(t) && t->histories < prove_history_needed(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE)) {
-        if (restart && t->histories >= prove_history_needed(e, t, VERIFY_IMMEDIATE))
+    if (!need_not_measure(t) && !prove_history_enough(e, t, restart ? VERIFY_RESTART : VERIFY_IMMEDIATE, t->history, t->histories, 0)) {
+        if (restart && prove_history_enough(e, t, VERIFY_IMMEDIATE, t->history, t->histories, 0))
             wait_for_longer(e, t);
         return OK;
     }

@@ -179,6 +179,14 @@ int prove_history_needed(struct engine *e, struct etarget *t, enum verify_class 
     return needed < 3 ? 3 : needed < HISTORY_MAX ? needed : HISTORY_MAX;      /* more is not kept */
 }
 
+bool prove_history_enough(struct engine *e, struct etarget *t, enum verify_class method, const struct window *w, int n, int gap)
+{
+    int needed = prove_history_needed(e, t, method) + gap;
+    needed = needed < HISTORY_MAX ? needed : HISTORY_MAX;
+    struct trial_conf conf = trial_conf_for(e, t, method);
+    return n >= needed && trial_history_usable(&conf, w, n) >= needed;
+}
+
 bool prove_can_compare(struct engine *e, struct etarget *t, enum verify_class method, int gap)
 {
     struct trial_conf conf = trial_conf_for(e, t, method);

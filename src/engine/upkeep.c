@@ -138,11 +138,11 @@ static bool enough_history(struct engine *e, struct etarget *t, const json_t *pl
 {
     enum verify_class class;
     const char       *method = json_string_value(json_object_get(json_object_get(plan, "verify"), "method"));
-    int               have;
+    int               n;
     if (!method || !verify_class_parse(method, &class))
         return true;
-    (void)prove_history(t, class, &have);
-    return have >= prove_history_needed(e, t, class);
+    const struct window *w = prove_history(t, class, &n);
+    return prove_history_enough(e, t, class, w, n, 0);
 }
 
 /* Nobody answered for a day: it is asked again, and not before the tuner has had its turn. */

@@ -18,6 +18,7 @@ static const double cpu_dearer_max = 1.5;         /* per transaction: the two th
 static const double disk_ratio_default = 2;
 static const double query_share_min = 0.01, query_share_heavy = 0.05;  /* of the time */
 static const double vanished_calls = 20, vanished_ratio = 0.1;
+static const double rare_calls = 3;      /* of the incumbent: a report that is asked now and then, and has to be seen */
 
 enum { ARMS = 2 };
 
@@ -305,6 +306,12 @@ static void guard_query(const struct guard_case *c, struct guards *g, int q, con
     if (vanished(t, all, share_a)) {
         snprintf(text, sizeof text, "%.0f calls ended where %.0f would be usual", b->calls, a->calls * all->seconds[1] / all->seconds[0]);
         add(g, GUARD_FAILS, name, (double)NAN, bound, text);
+        return;
+    }
+    if (c->mix->rare && share_a >= query_share_min && a->calls >= rare_calls && !(b->calls > 0)) {
+        double expected = all->seconds[0] > 0 ? a->calls * all->seconds[1] / all->seconds[0] : 0;
+        snprintf(text, sizeof text, "not seen with the new configuration, %.1f calls would be usual", expected);
+        add(g, c->last && expected < 1 ? GUARD_UNPROVEN : GUARD_OPEN, name, (double)NAN, bound, text);
         return;
     }
     if (share < query_share_min || !(a->calls > 0 && b->calls > 0))

@@ -152,15 +152,17 @@ static double raw(const struct response_mix *m, enum response_kind kind, const s
     return (double)NAN;
 }
 
+/* Reports may take longer than a window, so that nothing ends in it; what they took is told by the window in which they end. */
 static bool answers(const struct response_mix *m, enum response_kind kind, const struct window *w, int n)
 {
+    double least = kind == RESPONSE_QUERIES && m->rare ? 0.5 : 0.9;
     int whole = 0, known = 0;
     for (int i = 0; i < n; i++)
         if (w[i].whole) {
             whole++;
             known += !isnan(raw(m, kind, &w[i]));
         }
-    return known > 0 && known >= 0.9 * whole;
+    return known > 0 && known >= least * whole;
 }
 
 static double offered_log(const struct window *w)

@@ -12,7 +12,8 @@
  *             seen, the window has no response.
  *             Where most of the time goes to queries that a window sees less often than that, as with reports, no two
  *             windows hold the same ones: then a window is compared with what just its own queries usually take, each as
- *             often as it was asked (a Paasche index; the other one is Laspeyres').  A window that is nearly empty has none.
+ *             often as it was asked (a Paasche index; the other one is Laspeyres').  A window that is nearly empty has none: where a report
+ *             takes longer than a window, the one it ends in tells of it, and half of the windows need not answer.
  *   tps       log of committed transactions per second: only where the load is declared to saturate the server (closed
  *             loop without think time), because otherwise throughput is what clients ask for, not what the server gives.
  *             Where a window holds less than RESPONSE_COUNT_MIN of them their number tells which ones came more than how
@@ -60,8 +61,8 @@ struct response_mix {
 
 /*
  * Learn from whole windows of the incumbent (others are skipped).  wanted: RESPONSE_AUTO picks the best kind that nine in
- * ten of the windows can answer; RESPONSE_TPS is queries where there are too few to count.  With no usable window the kind
- * is RESPONSE_NONE.
+ * ten of the windows can answer (half of them, where queries are rare); RESPONSE_TPS is queries where there are too few to
+ * count.  With no usable window the kind is RESPONSE_NONE.
  */
 void response_learn(struct response_mix *m, enum response_kind wanted, bool saturating, bool open_loop, const struct window *w, int n);
 

@@ -16,7 +16,7 @@ static const int64_t unanswered_us = INT64_C(15) * 60 * 1000000;   /* a wish nob
 static const int64_t warmup_extra_us = INT64_C(120) * 1000000;
 static const double  warm_fall_sds = 2;          /* of the incumbent's windows: a fall */
 
-enum { FALL_LEVELS = 3, REPEATS_MIN = 4, CHECKPOINT_TRIES = 3 };
+enum { FALL_LEVELS = 3, REPEATS_MIN = 4, SILENT_MAX = 3, CHECKPOINT_TRIES = 3 };
 
 /* ---- being born ---- */
 
@@ -58,6 +58,16 @@ bool trial_can_compare(const struct trial_conf *c, int gap, int history)
 {
     struct before_after_shape shape = { c->windows_min, gap_expected(c) - 1 + gap, c->windows_min };
     return switchback_method(c->method) || (history >= trial_history_needed(c) && before_after_possible(history, shape));
+}
+
+int trial_history_usable(const struct trial_conf *c, const struct window *history, int n)
+{
+    struct response_mix mix;
+    int                 usable = 0;
+    response_learn(&mix, c->response, c->saturating, c->open_loop, history, n);
+    for (int i = 0; i < n; i++)
+        usable += history[i].whole && !isnan(response_of(&mix, &history[i]));
+    return mix.kind == RESPONSE_NONE ? n : usable;
 }
 
 bool trial_can_measure(const struct trial_conf *c, const struct window *history, int n)
@@ -250,6 +260,8 @@ void trial_begin(struct trial *t, int64_t mono_us)
     }
     t->arm = t->aim = ARM_CANDIDATE;
     t->last_us = t->changed_us = mono_us;
+    trial_stray_turned(t, ARM_INCUMBENT, INT64_MIN);
+    trial_stray_turned(t, ARM_CANDIDATE, mono_us);
     t->toggled_since_window = true;
     if (trial_is_switchback(t)) {
         t->aim = (int)first_of_block(t);
@@ -270,6 +282,7 @@ void trial_toggled(struct trial *t, enum trial_arm now_in_force, int64_t mono_us
         return;
     t->arm = (int)now_in_force;
     t->changed_us = mono_us;
+    trial_stray_turned(t, t->arm, mono_us);
     t->toggled_since_window = true;
     t->down_since_us = 0;
     harm_watch_begin_arm(&t->watch);
@@ -348,6 +361,7 @@ static void open_window(struct trial *t, const struct sample *s)
     enter(t, PHASE_WINDOW, s->mono_us);
     window_open(&t->run, s, t->conf.sample_us);
     harm_watch_begin_window(&t->watch);
+    trial_stray_opened(t);
     t->checkpoint_seen = false;
     t->checkpoint_wanted = t->conf.method == VERIFY_CHECKPOINT || checkpoint_at_start(t);
     t->checkpoint_due = t->conf.method == VERIFY_RESTART && t->checkpoint_wanted;
@@ -379,6 +393,22 @@ static void after_a_restart(struct trial *t)
     enter(t, PHASE_WARMUP, t->last_us);
 }
 
+/* Of a few reports, none may end in a window: that is no fault of it, and what does end is told with the next.  But nobody waits for ever. */
+static void without_response(struct trial *t, const struct trial_obs *o)
+{
+    if (!t->mix.rare) {
+        repeat(t, "the load did not show in it");
+        return;
+    }
+    trial_stray_keep(t, &t->window);
+    t->unheard_fails[t->arm] += isnan(o->fails) ? 0 : o->fails;
+    t->unheard_tries[t->arm] += isnan(o->tries) ? 0 : o->tries;
+    if (++t->silent > SILENT_MAX)
+        trial_finish(t, OUTCOME_UNDECIDED, "In %d windows in a row too little ended to tell how fast it was; usual are %.0f statements in each.", t->silent, t->mix.calls);
+    else
+        next_window(t, t->last_us);
+}
+
 static const char *why_not_whole(const struct window_run *r)
 {
     return r->restarted ? "the server was restarted in it" : r->reset ? "the statistics were reset in it"
@@ -395,6 +425,7 @@ static void close_window(struct trial *t)
             after_a_restart(t);
         return;
     }
+    trial_stray_settle(t, &t->window);
     if (t->mix.kind == RESPONSE_NONE && t->arm == ARM_INCUMBENT) {
         learn(t, w, 1, true);
         if (t->mix.kind == RESPONSE_NONE) {
@@ -404,9 +435,13 @@ static void close_window(struct trial *t)
     }
     struct trial_obs o = reduce(t, w, t->arm, trial_is_switchback(t) ? t->block : trial_windows_of(t, ARM_CANDIDATE));
     if (isnan(o.response)) {
-        repeat(t, "the load did not show in it");
+        without_response(t, &o);
         return;
     }
+    t->silent = 0;
+    o.fails += t->unheard_fails[t->arm];
+    o.tries += t->unheard_tries[t->arm];
+    t->unheard_fails[t->arm] = t->unheard_tries[t->arm] = 0;
     switch (trial_load_of(t, &o)) {
     case TRIAL_LOAD_SAME:    break;
     case TRIAL_LOAD_ODD:     repeat(t, "clients asked something else in it"); return;
@@ -576,6 +611,7 @@ enum trial_wish trial_feed(struct trial *t, const struct sample *s)
     seconds = seconds > 0 && seconds < 3 * usual ? seconds : usual;
     t->last_us = s->mono_us;
     t->verdict.wall_us = s->wall_us;
+    trial_stray_sample(t, s);
     if (t->phase != PHASE_CLOSING)
         trial_watch_second(t, s, seconds);
     return wish_of(t, in_phase(t, s));

@@ -78,6 +78,8 @@ struct trial;                     /* plain data, no pointers; size known to the 
 
 /* Windows of whole history, not older than the last change, without which the verdict would be undecided. 0 for a switchback. */
 int trial_history_needed(const struct trial_conf *conf);
+/* How many windows of this history have a response. Where none of them tells anything it is all of them: waiting for more would not help. */
+int trial_history_usable(const struct trial_conf *conf, const struct window *history, int n);
 /* Could a change that takes `gap` windows to be carried out ever be judged, where so many windows of history are kept? */
 bool trial_can_compare(const struct trial_conf *conf, int gap, int history);
 /* Do these windows tell how well clients are answered? Without that whatever is tried ends undecided. */

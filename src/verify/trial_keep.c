@@ -166,6 +166,21 @@ static void seldom_load(const json_t *kept, struct response_mix *m)
     m->calls = json_number_value(json_object_get(kept, "calls"));
 }
 
+/* Likewise: what went wrong in windows without a response, and waits to be told. */
+static json_t *unheard_save(const struct trial *t)
+{
+    return json_pack("{s:i,s:[f,f],s:[f,f]}", "silent", t->silent, "fails", t->unheard_fails[0], t->unheard_fails[1], "tries", t->unheard_tries[0], t->unheard_tries[1]);
+}
+
+static void unheard_load(const json_t *kept, struct trial *t)
+{
+    t->silent = (int)json_integer_value(json_object_get(kept, "silent"));
+    for (size_t arm = 0; arm < 2; arm++) {
+        t->unheard_fails[arm] = json_number_value(json_array_get(json_object_get(kept, "fails"), arm));
+        t->unheard_tries[arm] = json_number_value(json_array_get(json_object_get(kept, "tries"), arm));
+    }
+}
+
 /* No verdict depends on them: what is missing is unknown, and the trial goes on. */
 static void mechanisms_load(const json_t *saved, const char *part, struct trial_obs *o, int n)
 {
@@ -193,6 +208,7 @@ json_t *trial_save(const struct trial *t)
     keep_save_array(o, "queries", query_fields, t->mix.q, sizeof t->mix.q[0], t->mix.n);
     json_object_set_new(o, "slow_ms", slow_save(&t->mix));
     json_object_set_new(o, "seldom", seldom_save(&t->mix));
+    json_object_set_new(o, "unheard", unheard_save(t));
     keep_save_array(o, "past", obs_fields, t->past, sizeof t->past[0], t->pasts);
     keep_save_array(o, "obs", obs_fields, t->obs, sizeof t->obs[0], t->obses);
     keep_save_array(o, "past_asked", asked_fields, t->past, sizeof t->past[0], t->pasts);
@@ -241,6 +257,7 @@ static enum err load_parts(struct trial *t, const json_t *o, struct fault *fault
     if (!e) {
         slow_load(json_object_get(o, "slow_ms"), &t->mix);
         seldom_load(json_object_get(o, "seldom"), &t->mix);
+        unheard_load(json_object_get(o, "unheard"), t);
         mechanisms_load(json_object_get(o, "mechanisms"), "past", t->past, t->pasts);
         mechanisms_load(json_object_get(o, "mechanisms"), "obs", t->obs, t->obses);
         lulls_load(json_object_get(json_object_get(o, "lulls"), "past"), t->past, t->pasts);

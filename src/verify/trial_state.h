@@ -29,7 +29,10 @@ enum trial_phase {
     PHASE_COUNT
 };
 
-enum { PAST_MAX = 256, OBS_MAX = 2 * TRIAL_WINDOWS_MAX };
+enum { PAST_MAX = 256, OBS_MAX = 2 * TRIAL_WINDOWS_MAX, TURNS_MAX = 16 };
+
+struct trial_turn   { int arm; int64_t from_us; };
+struct trial_strays { int n; struct query_count query[QUERIES_MAX]; };
 
 struct trial {
     struct trial_conf   conf;                 /* validated, defaults filled in */
@@ -43,6 +46,8 @@ struct trial {
     int      block;
     int      gap;                             /* before/after: windows between the last of the past and the first of ours; -1: not yet */
     int      repeats;                         /* windows thrown away */
+    int      silent;                          /* windows in a row, up to the latest, in which too little ended to have a response */
+    double   unheard_fails[2], unheard_tries[2];   /* of each arm, in such windows: told with its next one */
     int      odd;                             /* before/after: windows in a row, up to the latest, that are not of the history's load */
     int      looks, last_look;           /* looks taken; windows_b at the latest */
     int      proven;                          /* windows after which the gain was proven; 0: not yet. Guards may take longer */
@@ -62,6 +67,12 @@ struct trial {
     double   stalled_s, harm_s;               /* without a commit; of clear harm: up to now */
     int64_t  warm_checkpoint_us;              /* when the warm-up's latest CHECKPOINT was asked for; 0: none */
     struct warming warming;                   /* the level, as long as the warm-up lasts */
+
+    int                 turns;                /* not saved: what began before a restart of the engine is nobody's */
+    struct trial_turn   turn[TURNS_MAX];      /* which arm came into force when, oldest first */
+    struct trial_strays counted;              /* the latest sample's counters */
+    int64_t             counted_since_us;     /* their reset */
+    struct trial_strays foreign, waiting[2];  /* in the running window, of the other arm; of each arm, ended outside of its windows */
 
     struct harm_watch watch;
     struct window_run run;
@@ -88,6 +99,13 @@ bool trial_window_harms(struct trial *t);           /* after each window; true w
 /* Before/after: is the load of a window that of the history? ODD: not that window's; ANOTHER: nor the one's before, and the trial is finished. */
 enum trial_load { TRIAL_LOAD_SAME, TRIAL_LOAD_ODD, TRIAL_LOAD_ANOTHER };
 enum trial_load trial_load_of(struct trial *t, const struct trial_obs *o);
+
+/* ---- trial_stray.c ---- */
+void trial_stray_turned(struct trial *t, int arm, int64_t from_us);
+void trial_stray_sample(struct trial *t, const struct sample *s);    /* before the sample is a window's */
+void trial_stray_opened(struct trial *t);                            /* a window */
+void trial_stray_settle(struct trial *t, struct window *w);          /* it has closed: without what is the other arm's, with what waited for it */
+void trial_stray_keep(struct trial *t, const struct window *w);      /* it has no response: what ended in it is told with the next */
 
 /* ---- trial_judge.c ---- */
 /* The arms' windows as arrays: blocks with both, in order, for a switchback; the last of the past, and all of ours, otherwise. Returns the number in b. */

@@ -1108,10 +1108,10 @@ static void a_damaged_save_is_refused(void **state)
     json_object_foreach(whole, name, member) {
         json_t *j = json_deep_copy(whole);
         json_object_del(j, name);
-        bool lulls = strcmp(name, "lulls") == 0, slow = strcmp(name, "slow_ms") == 0, seldom = strcmp(name, "seldom") == 0;
-        bool needed = !lulls && !slow && !seldom && strcmp(name, "mechanisms") != 0;   /* the verdict asks for all but these */
+        bool lulls = strcmp(name, "lulls") == 0, slow = strcmp(name, "slow_ms") == 0, seldom = strcmp(name, "seldom") == 0, unheard = strcmp(name, "unheard") == 0;
+        bool needed = !lulls && !slow && !seldom && !unheard && strcmp(name, "mechanisms") != 0;   /* the verdict asks for all but these */
         assert_int_equal(trial_load(j, &back, &fault), needed ? ERR_INPUT : OK);
-        assert_true(needed ? !back : seldom ? !back->mix.few && !back->mix.rare : isnan(lulls ? back->past[0].lull : slow ? back->mix.q[0].slow_ms : back->past[0].mechanism[0]));
+        assert_true(needed ? !back : seldom ? !back->mix.few && !back->mix.rare : unheard ? back->silent == 0 : isnan(lulls ? back->past[0].lull : slow ? back->mix.q[0].slow_ms : back->past[0].mechanism[0]));
         trial_free(back);
         json_object_set_new(j, name, json_string("nonsense"));
         assert_true(strcmp(name, "reason") == 0 || strcmp(name, "checkpoints_past") == 0 || trial_load(j, &back, &fault) == ERR_INPUT || !back
